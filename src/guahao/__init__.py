@@ -1,0 +1,1 @@
+"""guahao (挂号): one appointment-registration platform over a city's hospitals."""

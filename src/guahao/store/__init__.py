@@ -1,0 +1,1 @@
+"""All SQL. Functions take the transaction; the noun names the file."""
