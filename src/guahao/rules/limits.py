@@ -1,0 +1,90 @@
+"""Every number of the law, named with its unit, and the calendar arithmetic it needs."""
+
+from __future__ import annotations
+
+import calendar
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, time, timedelta
+from zoneinfo import ZoneInfo
+
+CITY_TIME = ZoneInfo("Asia/Shanghai")
+ONE_DAY = timedelta(days=1)
+
+PATIENTS_PER_PHONE = 2  # S3; the schema holds the same number as slots
+CODE_DIGITS = 8  # S8
+CODE_KEPT_DAYS = 30  # after the visit date a code may serve another booking
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The platform's own numbers; the defaults are the owner's (S4, S12, S14, S16)."""
+
+    horizon_months: int = 3
+    per_department_and_day: int = 1
+    per_day: int = 2
+    per_short_window: int = 3
+    short_window_days: int = 7
+    per_long_window: int = 5
+    long_window_months: int = 3
+    first_suspension_no_shows: int = 3
+    first_suspension_months: int = 3
+    second_suspension_no_shows: int = 6
+    second_suspension_months: int = 6
+    cancel_channels: frozenset[str] = frozenset({"agent"})
+
+
+@dataclass(frozen=True, slots=True)
+class HospitalRules:
+    """What a hospital decides for itself (S4-S6, S11, S14). Times are the city's clock."""
+
+    cycle_days: int | None = None
+    release_time: time = time(0, 0)
+    next_day_stop_time: time = time(15, 0)
+    cancel_days_before: int = 1
+    cancel_time: time = time(15, 0)
+    pickup_until_morning: time = time(11, 30)
+    pickup_until_afternoon: time = time(16, 30)
+    pickup_until_evening: time = time(20, 0)
+
+    def pickup_until(self, period: str) -> time:
+        """The pick-up deadline of a period: morning, afternoon or evening (S11)."""
+        deadlines = {
+            "morning": self.pickup_until_morning,
+            "afternoon": self.pickup_until_afternoon,
+            "evening": self.pickup_until_evening,
+        }
+        return deadlines[period]
+
+
+def add_months(day: date, months: int) -> date:
+    """The same day of the month, `months` later, clamped to that month's last day."""
+    years, month0 = divmod(day.month - 1 + months, 12)
+    year, month = day.year + years, month0 + 1
+    return date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
+
+
+def most_in_days(dates: Iterable[date], day: date, days: int) -> int:
+    """The most of `dates` in any `days` consecutive dates that contain `day`.
+
+    Sliding windows (S12). Only windows that start at one of the dates, or at `day`,
+    need counting: any other window holds no more than the one moved up to its first date.
+    """
+    near = [d for d in dates if abs((d - day).days) < days]
+    starts = {d for d in near if d <= day} | {day}
+    return max(sum(0 <= (d - start).days < days for d in near) for start in starts)
+
+
+def most_in_months(dates: Iterable[date], day: date, months: int) -> int:
+    """The most of `dates` in any window [s, add_months(s, months)) that contains `day`.
+
+    The same argument as for days: `add_months` never goes back when its date goes on.
+    """
+    near = list(dates)
+    starts = {d for d in near if d <= day < add_months(d, months)} | {day}
+    return max(_in_months_from(start, near, months) for start in starts)
+
+
+def _in_months_from(start: date, dates: list[date], months: int) -> int:
+    end = add_months(start, months)
+    return sum(start <= d < end for d in dates)

@@ -1,0 +1,136 @@
+"""Settings, read once from the environment. docs/SETTINGS.md lists every one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from guahao.rules.limits import CITY_TIME
+
+
+class SettingsError(Exception):
+    """A setting that cannot be right; the message says which, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an operator decides. Limits are counts; `_seconds` and `_minutes` name units."""
+
+    mode: str = "demo"
+    database_url: str | None = None  # None: the embedded server in `data_dir`
+    data_dir: Path = Path(".guahao")
+    host: str = "127.0.0.1"
+    port: int = 8000
+    secret_key: str | None = None  # demo makes and keeps its own
+    clock_start: datetime | None = None
+    clock_begun: float | None = None  # set by `guahao up`, so that its processes agree
+    web_workers: int = 1
+    sms_gateway: str = "outbox"
+    cancel_channels: frozenset[str] = frozenset({"agent"})
+    hotline: str = "114"
+    desk_lanes: int = 2
+    desk_batch: int = 64
+    desk_queue: int = 4096
+    otp_per_phone_hour: int = 5
+    otp_per_address_hour: int = 20
+    otp_total_minute: int = 3000
+    lookups_per_code_day: int = 5
+    lookups_per_caller_hour: int = 20
+    lookups_total_minute: int = 600
+    requests_per_address_minute: int = 600
+    trusted_proxies: tuple[str, ...] = ()
+
+    @property
+    def demo(self) -> bool:
+        """Demo mode: invented data, an outbox instead of SMS."""
+        return self.mode == "demo"
+
+
+_INTEGERS = {
+    "port": (1, 65535),
+    "web_workers": (1, 64),
+    "desk_lanes": (1, 32),
+    "desk_batch": (1, 1000),
+    "desk_queue": (1, 1_000_000),
+    "otp_per_phone_hour": (1, 1000),
+    "otp_per_address_hour": (1, 1_000_000),
+    "otp_total_minute": (1, 1_000_000),
+    "lookups_per_code_day": (1, 1000),
+    "lookups_per_caller_hour": (1, 1_000_000),
+    "lookups_total_minute": (1, 1_000_000),
+    "requests_per_address_minute": (1, 10_000_000),
+}
+_TEXTS = ("mode", "database_url", "host", "secret_key", "sms_gateway", "hotline")
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """The settings of `GUAHAO_*`; raises SettingsError on the first that is wrong."""
+    given = {
+        name.removeprefix("GUAHAO_").lower(): value
+        for name, value in environ.items()
+        if name.startswith("GUAHAO_") and value != ""
+    }
+    settings = Settings(
+        **{name: given[name] for name in _TEXTS if name in given},  # type: ignore[arg-type]
+        **{n: _integer(n, given[n], *b) for n, b in _INTEGERS.items() if n in given},  # type: ignore[arg-type]
+        **_others(given),  # type: ignore[arg-type]
+    )
+    _check(settings)
+    return settings
+
+
+def _others(given: Mapping[str, str]) -> dict[str, object]:
+    others: dict[str, object] = {}
+    if "data_dir" in given:
+        others["data_dir"] = Path(given["data_dir"])
+    if "clock_start" in given:
+        others["clock_start"] = _moment(given["clock_start"])
+    if "clock_begun" in given:
+        others["clock_begun"] = float(given["clock_begun"])
+    if "cancel_channels" in given:
+        others["cancel_channels"] = frozenset(_words(given["cancel_channels"]))
+    if "trusted_proxies" in given:
+        others["trusted_proxies"] = tuple(_words(given["trusted_proxies"]))
+    return others
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _integer(name: str, text: str, low: int, high: int) -> int:
+    if text.isascii() and text.isdigit() and low <= int(text) <= high:
+        return int(text)
+    raise SettingsError(f"GUAHAO_{name.upper()} must be a whole number from {low} to {high}")
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise SettingsError(
+            "GUAHAO_CLOCK_START must be an ISO time such as 2026-12-01T14:59:00"
+        ) from None
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=CITY_TIME)
+    return moment.astimezone(CITY_TIME)
+
+
+def _check(settings: Settings) -> None:
+    if settings.mode not in ("demo", "production"):
+        raise SettingsError("GUAHAO_MODE must be demo or production")
+    if not settings.cancel_channels <= {"agent", "patient"}:
+        raise SettingsError("GUAHAO_CANCEL_CHANNELS may name agent and patient only")
+    if settings.demo:
+        return
+    if settings.secret_key is None or len(settings.secret_key) < 32:
+        raise SettingsError(
+            "production needs its own GUAHAO_SECRET_KEY of at least 32 characters,"
+            " for example from: openssl rand -hex 32"
+        )
+    if settings.sms_gateway == "outbox":
+        raise SettingsError("production cannot send through the demo outbox: set GUAHAO_SMS_GATEWAY")
+    if settings.clock_start is not None:
+        raise SettingsError("GUAHAO_CLOCK_START is for the demo; production keeps real time")
