@@ -1,0 +1,119 @@
+"""Bring a database to the schema of this version: roles, privileges, migrations."""
+
+import time
+from pathlib import Path
+
+import psycopg
+from alembic import command, op
+from alembic.config import Config
+from psycopg import errors, sql
+from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
+
+from guahao.store.db import APP_ROLE
+
+MIGRATIONS = Path(__file__).parents[3] / "migrations"
+LOCK = 0x6775_6168_616F  # "guahao": one migration at a time in a database
+SET_PRIVILEGE_SINCE = 160000  # PostgreSQL 16
+# A migration that cannot get a table's lock gives up, before bookings pile up behind it.
+TIMEOUTS = "-c lock_timeout=5s -c statement_timeout=10min"
+
+
+class MigrationError(Exception):
+    """The database cannot be migrated; the message tells an operator what to do."""
+
+
+def migrate(owner_url: str) -> None:
+    """Migrate a database to the newest revision, as its owner.
+
+    Any number of processes may call this at once; one migrates, the others wait. Raises
+    MigrationError where the owner may not create the application's role, psycopg's or
+    SQLAlchemy's errors where the database cannot be reached or a migration fails.
+    """
+    with psycopg.connect(owner_url, autocommit=True) as guard:
+        guard.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+        _ensure_role(guard)
+        guard.execute(_read("privileges.sql"))
+        _upgrade(owner_url)
+        guard.execute(
+            sql.SQL("REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {}").format(
+                sql.Identifier(APP_ROLE)
+            )
+        )
+
+
+def run_file(name: str) -> None:
+    """Run a file of migrations/sql inside a migration."""
+    run_sql(_read(name))
+
+
+def run_sql(statements: str) -> None:
+    """Run SQL statements, separated by semicolons, inside a migration."""
+    # Without parameters, so that a percent sign stays one and many statements may be sent at once.
+    op.get_bind().exec_driver_sql(statements, execution_options={"no_parameters": True})
+
+
+def _upgrade(owner_url: str) -> None:
+    """Run the migrations that are missing."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    engine = create_engine(
+        "postgresql+psycopg://",
+        creator=lambda: psycopg.connect(owner_url, options=_options(owner_url)),
+        poolclass=NullPool,
+    )
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _options(url: str) -> str:
+    """The server options of a URL, and our timeouts."""
+    given = psycopg.conninfo.conninfo_to_dict(url).get("options") or ""
+    return f"{given} {TIMEOUTS}".strip()
+
+
+def _ensure_role(conn: psycopg.Connection) -> None:
+    """Create the application's role where it is missing, and let the owner act as it."""
+    role = sql.Identifier(APP_ROLE)
+    # Roles belong to all databases of a server, which may be migrated at the same time.
+    for _ in range(5):
+        try:
+            if not _role_exists(conn):
+                conn.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(role))
+            if not _may_act_as_role(conn):
+                conn.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(role))
+        except errors.InsufficientPrivilege as error:
+            raise MigrationError(_advice(conn)) from error
+        except (errors.DuplicateObject, errors.UniqueViolation, errors.InternalError_):
+            time.sleep(0.1)
+        else:
+            return
+    raise MigrationError(_advice(conn))
+
+
+def _role_exists(conn: psycopg.Connection) -> bool:
+    found = conn.execute("SELECT FROM pg_roles WHERE rolname = %s", [APP_ROLE])
+    return found.fetchone() is not None
+
+
+def _may_act_as_role(conn: psycopg.Connection) -> bool:
+    """Whether SET ROLE works: where there is a privilege for it, membership is not enough."""
+    privilege = "SET" if conn.info.server_version >= SET_PRIVILEGE_SINCE else "MEMBER"
+    row = conn.execute("SELECT pg_has_role(%s, %s)", [APP_ROLE, privilege]).fetchone()
+    return bool(row and row[0])
+
+
+def _advice(conn: psycopg.Connection) -> str:
+    """What an operator runs where the owner may not create roles."""
+    owner = sql.Identifier(conn.info.user).as_string(conn)
+    create = "" if _role_exists(conn) else f"  CREATE ROLE {APP_ROLE} NOLOGIN;\n"
+    return (
+        f"The database's owner may not set up the role {APP_ROLE}, under which guahao works.\n"
+        f"Let an administrator of the server run:\n{create}  GRANT {APP_ROLE} TO {owner};"
+    )
+
+
+def _read(name: str) -> str:
+    return (MIGRATIONS / "sql" / name).read_text(encoding="utf-8")

@@ -1,0 +1,71 @@
+"""A real PostgreSQL for every test that asks for one: a migrated database, cloned per test."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from guahao.embedded import EmbeddedServer
+from guahao.store.migrate import migrate
+
+
+@pytest.fixture(scope="session")
+def server_url() -> Iterator[str]:
+    """URL of a superuser's database on a server for tests: GUAHAO_TEST_DATABASE_URL or our own."""
+    given = os.environ.get("GUAHAO_TEST_DATABASE_URL")
+    if given:
+        yield given
+        return
+    # Not pytest's folder: the server's user needs to pass through the parents.
+    parent = Path(tempfile.mkdtemp(prefix="guahao-tests-"))
+    server = EmbeddedServer(parent / "postgres", durable=False)
+    server.start()
+    yield server.url("postgres")
+    server.stop()
+    shutil.rmtree(parent)
+
+
+@pytest.fixture(scope="session")
+def template_database(server_url: str) -> Iterator[str]:
+    """Name of a migrated, empty database that nobody is connected to."""
+    name = f"guahao_template_{uuid4().hex}"
+    _execute(server_url, "CREATE DATABASE {}", name)
+    migrate(with_database(server_url, name))
+    yield name
+    _execute(server_url, "DROP DATABASE {} WITH (FORCE)", name)
+
+
+@pytest.fixture
+def empty_database_url(server_url: str) -> Iterator[str]:
+    """URL of a database without anything in it, as its owner; dropped afterwards."""
+    name = f"guahao_empty_{uuid4().hex}"
+    _execute(server_url, "CREATE DATABASE {}", name)
+    yield with_database(server_url, name)
+    _execute(server_url, "DROP DATABASE {} WITH (FORCE)", name)
+
+
+@pytest.fixture
+def database_url(server_url: str, template_database: str) -> Iterator[str]:
+    """URL of a migrated, empty database of this test alone, as its owner; dropped afterwards."""
+    name = f"guahao_test_{uuid4().hex}"
+    _execute(server_url, "CREATE DATABASE {} TEMPLATE {}", name, template_database)
+    yield with_database(server_url, name)
+    _execute(server_url, "DROP DATABASE {} WITH (FORCE)", name)
+
+
+def with_database(url: str, database: str) -> str:
+    """The URL of another database on the same server."""
+    return urlsplit(url)._replace(path="/" + quote(database, safe="")).geturl()
+
+
+def _execute(server_url: str, statement: str, *names: str) -> None:
+    query = sql.SQL(statement).format(*map(sql.Identifier, names))
+    with psycopg.connect(server_url, autocommit=True) as conn:
+        conn.execute(query)
