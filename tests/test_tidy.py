@@ -1,0 +1,233 @@
+"""House rules, checked on the syntax tree; each check is itself tested on a small sample."""
+
+import ast
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "guahao"
+FUNCTION_LINES_MAX = 70
+
+# Where SQL may stand: the store, and what creates or measures whole databases.
+SQL_HOMES = (SOURCE / "store", SOURCE / "embedded.py", SOURCE / "tools" / "bench.py")
+SQL_STATEMENT = re.compile(
+    r"\s*(SELECT|WITH|INSERT INTO|UPDATE|DELETE FROM|CREATE|ALTER|DROP|TRUNCATE|GRANT|REVOKE)\s"
+    r"|(?i:\s*(insert\s+into|delete\s+from|update\s+\w+\s+set|select\s.*\sfrom)\s)",
+    re.DOTALL,
+)
+# Check digits and numbering plans: pure, and better kept by others (docs/decisions/0002).
+PURE_LIBRARIES = {"phonenumbers", "stdnum"}
+UNPREDICTABLE_MODULES = {"os", "random", "secrets", "time", "uuid"}
+UNPREDICTABLE_CALLS = {"now", "today", "utcnow"}
+SETTING = re.compile(r"GUAHAO_[A-Z][A-Z_]*")
+
+Check = Callable[[ast.Module], Iterator[str]]
+
+
+def long_functions(tree: ast.Module) -> Iterator[str]:
+    """Functions of more than FUNCTION_LINES_MAX lines."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            lines = (node.end_lineno or node.lineno) - node.lineno + 1
+            if lines > FUNCTION_LINES_MAX:
+                yield f"{node.lineno}: {node.name} has {lines} lines"
+
+
+def sql_statements(tree: ast.Module) -> Iterator[str]:
+    """String literals, other than docstrings, that start an SQL statement."""
+    docstrings = {id(text) for text in _docstrings(tree)}
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Constant) or id(node) in docstrings:
+            continue
+        text = node.value.decode(errors="replace") if isinstance(node.value, bytes) else node.value
+        if isinstance(text, str) and SQL_STATEMENT.match(text):
+            yield f"{node.lineno}: SQL outside the store: {text.strip()[:40]!r}"
+
+
+def impurities(tree: ast.Module) -> Iterator[str]:
+    """What a rule may not do: wait, read a clock, draw a number, import other parts."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.AsyncFunctionDef | ast.AsyncFor | ast.AsyncWith | ast.Await):
+            yield f"{node.lineno}: a rule does not wait"
+        elif isinstance(node, ast.Call) and _called(node) in UNPREDICTABLE_CALLS:
+            yield f"{node.lineno}: a rule reads no clock: {_called(node)}()"
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            yield from (
+                f"{node.lineno}: a rule does not import {name}"
+                for name in _imported(node)
+                if not _may_be_imported_by_a_rule(name)
+            )
+
+
+def settings_named(tree: ast.Module) -> set[str]:
+    """GUAHAO_* settings: in string literals, and as the fields of a class Settings."""
+    named: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            named.update(SETTING.findall(node.value))
+        elif isinstance(node, ast.ClassDef) and node.name == "Settings":
+            named.update(
+                f"GUAHAO_{field.target.id.upper()}"
+                for field in node.body
+                if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+            )
+    return named
+
+
+def make_targets(makefile: str) -> set[str]:
+    """The targets a Makefile declares phony: those meant for people."""
+    lines = re.findall(r"^\.PHONY:(.*)$", makefile, re.MULTILINE)
+    return {target for line in lines for target in line.split()}
+
+
+def make_commands(document: str) -> set[str]:
+    """Targets of the `make ...` commands in a document's code."""
+    code = re.findall(r"`([^`\n]+)`", document)
+    for block in re.findall(r"^```.*?^```", document, re.MULTILINE | re.DOTALL):
+        code.extend(block.splitlines())
+    commands = (line.strip().removeprefix("$ ").split() for line in code)
+    return {words[1] for words in commands if len(words) > 1 and words[0] == "make"}
+
+
+def _docstrings(tree: ast.Module) -> Iterator[ast.expr]:
+    """Every string that stands as a statement of its own."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr):
+            yield node.value
+
+
+def _called(node: ast.Call) -> str | None:
+    if isinstance(node.func, ast.Attribute):
+        return node.func.attr
+    return node.func.id if isinstance(node.func, ast.Name) else None
+
+
+def _imported(node: ast.Import | ast.ImportFrom) -> list[str]:
+    if isinstance(node, ast.ImportFrom):
+        return ["." * node.level + (node.module or "")]
+    return [alias.name for alias in node.names]
+
+
+def _may_be_imported_by_a_rule(name: str) -> bool:
+    if name == "guahao.rules" or name.startswith("guahao.rules."):
+        return True
+    top = name.split(".", maxsplit=1)[0]
+    return top in sys.stdlib_module_names | PURE_LIBRARIES and top not in UNPREDICTABLE_MODULES
+
+
+def _complaints(check: Check, files: list[Path]) -> list[str]:
+    return [
+        f"{file.relative_to(ROOT)}:{complaint}"
+        for file in files
+        for complaint in check(ast.parse(file.read_text(encoding="utf-8")))
+    ]
+
+
+def _python_files(*folders: Path) -> list[Path]:
+    return sorted(file for folder in folders for file in folder.rglob("*.py"))
+
+
+def _is_home_of_sql(file: Path) -> bool:
+    return any(home in (file, *file.parents) for home in SQL_HOMES)
+
+
+# The house -------------------------------------------------------------------------------------
+
+
+def test_functions_are_short() -> None:
+    files = _python_files(ROOT / "src", ROOT / "tests", ROOT / "migrations")
+    assert _complaints(long_functions, files) == []
+
+
+def test_sql_stands_in_the_store() -> None:
+    files = [file for file in _python_files(SOURCE) if not _is_home_of_sql(file)]
+    assert _complaints(sql_statements, files) == []
+
+
+def test_rules_are_pure() -> None:
+    assert _complaints(impurities, _python_files(SOURCE / "rules")) == []
+
+
+def test_every_setting_is_documented_and_every_documented_one_is_read() -> None:
+    read: set[str] = set()
+    for file in [*_python_files(SOURCE), ROOT / "tests" / "conftest.py"]:
+        read |= settings_named(ast.parse(file.read_text(encoding="utf-8")))
+    documented = set(SETTING.findall((ROOT / "docs" / "SETTINGS.md").read_text(encoding="utf-8")))
+    assert read == documented
+
+
+def test_every_make_command_of_the_documents_exists() -> None:
+    documents = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    named = set().union(*(make_commands(file.read_text(encoding="utf-8")) for file in documents))
+    assert named <= make_targets((ROOT / "Makefile").read_text(encoding="utf-8"))
+
+
+def test_no_lock_file_names_a_host() -> None:
+    locks = [ROOT / "package-lock.json", *(ROOT / "requirements").glob("*.txt")]
+    assert [file.name for file in locks if "://" in file.read_text(encoding="utf-8")] == []
+
+
+# The checks themselves -------------------------------------------------------------------------
+
+
+def _found(check: Check, source: str) -> int:
+    return len(list(check(ast.parse(source))))
+
+
+@pytest.mark.parametrize(("lines", "complaints"), [(70, 0), (71, 1)])
+def test_long_functions_counts_lines(lines: int, complaints: int) -> None:
+    assert _found(long_functions, "def f():\n" + "    x = 1\n" * (lines - 1)) == complaints
+
+
+@pytest.mark.parametrize(
+    ("source", "complaints"),
+    [
+        ('q = "SELECT 1"', 1),
+        ('q = """\n    UPDATE t SET n = 1"""', 1),
+        ('q = f"insert into {t} values (1)"', 1),
+        ('q = b"DELETE FROM t"', 1),
+        ('q = "WITH x AS (SELECT 1) SELECT * FROM x"', 1),
+        ('"""SELECT in a docstring."""', 0),
+        ('t = "Select a hospital"', 0),
+        ('t = "Update your phone number"', 0),
+        ('t = "With a doctor"', 0),
+    ],
+)
+def test_sql_statements_knows_sql_from_prose(source: str, complaints: int) -> None:
+    assert _found(sql_statements, source) == complaints
+
+
+@pytest.mark.parametrize(
+    ("source", "complaints"),
+    [
+        ("async def f(): await g()", 2),
+        ("d = datetime.now(zone)", 1),
+        ("d = date.today()", 1),
+        ("import random", 1),
+        ("from secrets import token_bytes", 1),
+        ("import psycopg", 1),
+        ("from guahao.store import db", 1),
+        ("from . import facts", 1),
+        ("from guahao.rules import facts", 0),
+        ("from dataclasses import dataclass", 0),
+        ("from stdnum.cn import ric", 0),
+        ("def f(now, today): return now, today", 0),
+    ],
+)
+def test_impurities_finds_what_a_rule_may_not_do(source: str, complaints: int) -> None:
+    assert _found(impurities, source) == complaints
+
+
+def test_settings_named_reads_literals_and_fields() -> None:
+    source = 'prefix = "GUAHAO_"\nx = env["GUAHAO_PORT"]\nclass Settings:\n    data_dir: Path'
+    assert settings_named(ast.parse(source)) == {"GUAHAO_PORT", "GUAHAO_DATA_DIR"}
+
+
+def test_make_commands_reads_code_not_prose() -> None:
+    document = "We make sure: `make run` first.\n```\n$ make test\nmake lint  # fast\n```\n"
+    assert make_commands(document) == {"run", "test", "lint"}
+    assert make_targets(".PHONY: run test\nrun: x\n") == {"run", "test"}
