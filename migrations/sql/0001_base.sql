@@ -168,6 +168,9 @@ CREATE INDEX appointments_freed ON appointments (patient_id, visit_date)
     WHERE status IN ('cancelled', 'stopped');
 CREATE UNIQUE INDEX appointments_live_code ON appointments (code) WHERE code_live;
 CREATE INDEX appointments_by_session ON appointments (clinic_session_id);
+-- Whether a hospital has recorded attendance on a date (S16); not written when booking.
+CREATE INDEX appointments_picked_up ON appointments (hospital_id, visit_date)
+    WHERE status = 'picked_up';
 
 -- What was asked and what was answered, under the caller's idempotency key.
 -- No foreign keys: a request may name a session or a patient that does not exist.
@@ -197,16 +200,20 @@ CREATE TABLE messages (
     account_id bigint REFERENCES accounts,
     patient_id bigint,
     appointment_id bigint,
-    -- Only where there is no account yet (one-time passwords): whom to tell, and what.
+    -- Only where there is no account yet (one-time passwords): whom to tell, what, in which
+    -- language, and from when on it is of no use. The body goes once it has been sent.
     to_enc bytea,
     body_enc bytea,
+    language text CHECK (language IN ('zh', 'en')),
+    expires_at timestamptz,
     state text NOT NULL DEFAULT 'queued'
         CHECK (state IN ('queued', 'submitted', 'delivered', 'failed', 'unknown', 'expired')),
     attempts smallint NOT NULL DEFAULT 0,
     created_at timestamptz NOT NULL,
     changed_at timestamptz NOT NULL,
-    CHECK (account_id IS NOT NULL OR to_enc IS NOT NULL)
+    CHECK (account_id IS NOT NULL OR (to_enc IS NOT NULL AND language IS NOT NULL))
 ) WITH (fillfactor = 90);
+CREATE INDEX messages_waiting ON messages (created_at) WHERE state = 'queued';
 
 -- The demo's gateway keeps what it "sent" here; key = the message's own key.
 CREATE TABLE outbox (
