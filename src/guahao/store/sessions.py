@@ -30,6 +30,43 @@ _LIST = f"""
     ORDER BY s.visit_date, array_position('{{morning,afternoon,evening}}', s.period),
              s.starts_at NULLS FIRST, s.title, s.specialty, s.id
 """  # noqa: S608 - constants
+_HOSPITALS_WITH_TIMETABLES = "SELECT DISTINCT hospital_id FROM timetables ORDER BY hospital_id"
+# What is there already is left out before an id is drawn for it; ON CONFLICT is for a worker
+# that rolls out the same days at the same time.
+_ROLL_OUT = """
+    INSERT INTO clinic_sessions (hospital_id, department_id, timetable_id, title, specialty,
+                                 visit_date, period, starts_at, ends_at, fee_fen, capacity)
+    SELECT t.hospital_id, t.department_id, t.id, t.title, t.specialty,
+           day.visit_date, t.period, t.starts_at, t.ends_at, t.fee_fen, t.capacity
+    FROM timetables t
+    JOIN departments d ON d.id = t.department_id AND d.on_platform
+    JOIN (SELECT first + n AS visit_date, extract(isodow FROM first + n) AS iso_weekday
+          FROM (SELECT %s::date AS first, %s::date AS last) asked,
+               generate_series(0, last - first) n) day
+      ON day.iso_weekday = t.iso_weekday
+     AND day.visit_date BETWEEN t.valid_from AND t.valid_until
+    WHERE t.hospital_id = %s
+      AND NOT EXISTS (SELECT FROM clinic_sessions s
+                      WHERE s.timetable_id = t.id AND s.visit_date = day.visit_date)
+    ORDER BY t.department_id, day.visit_date, t.id
+    ON CONFLICT (timetable_id, visit_date) DO NOTHING
+"""
+_LOCK = "SELECT stopped_at IS NOT NULL FROM clinic_sessions WHERE id = %s FOR NO KEY UPDATE"
+_STOP_APPOINTMENTS = """
+    UPDATE appointments SET status = 'stopped', changed_at = %s
+    WHERE clinic_session_id = %s AND status = 'booked'
+    RETURNING id
+"""
+_STOP = "UPDATE clinic_sessions SET stopped_at = %s, booked = booked - %s WHERE id = %s"
+# A person known to the hotline alone has no account to tell.
+_TELL_STOPPED = """
+    INSERT INTO messages (kind, account_id, patient_id, appointment_id, created_at, changed_at)
+    SELECT 'stopped', p.account_id, p.id, a.id, a.changed_at, a.changed_at
+    FROM appointments a JOIN patients p ON p.id = a.patient_id
+    WHERE a.id = ANY(%s::bigint[]) AND p.account_id IS NOT NULL
+    ORDER BY a.id
+    RETURNING id
+"""
 
 
 def session_view(row_part: Sequence[Any]) -> SessionView:
@@ -52,3 +89,37 @@ async def in_department(
     """
     params = (department_id, hospital_id, date_from, date_to, title, specialty)
     return [session_view(row) for row in await tx.rows(_LIST, params)]
+
+
+async def hospitals_with_timetables(tx: Tx) -> list[int]:
+    """The ids of the hospitals whose sessions are rolled out."""
+    return [row[0] for row in await tx.rows(_HOSPITALS_WITH_TIMETABLES)]
+
+
+async def roll_out(tx: Tx, hospital_id: int, first: date, last: date) -> int:
+    """Make a hospital's sessions of its timetables, `first` to `last`, both included.
+
+    Returns how many were missing and are there now.
+    """
+    return await tx.do(_ROLL_OUT, (first, last, hospital_id))
+
+
+async def lock_stopped(tx: Tx, session_id: int) -> bool | None:
+    """Lock a session; whether it is stopped, or None where there is none."""
+    row = await tx.row(_LOCK, (session_id,))
+    return None if row is None else row[0]
+
+
+async def stop(tx: Tx, session_id: int) -> list[int]:
+    """Stop a locked session with its live bookings; the ids of these.
+
+    Their places are taken off its counter: a stopped booking counts nowhere (S12).
+    """
+    rows = await tx.rows(_STOP_APPOINTMENTS, (tx.now, session_id))
+    await tx.do(_STOP, (tx.now, len(rows), session_id))
+    return [row[0] for row in rows]
+
+
+async def tell_stopped(tx: Tx, appointment_ids: list[int]) -> list[int]:
+    """A message to the account of each stopped booking; the messages' ids."""
+    return [row[0] for row in await tx.rows(_TELL_STOPPED, (appointment_ids,))]
