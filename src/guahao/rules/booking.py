@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from guahao.rules.facts import (
     BookingFacts,
@@ -14,7 +14,7 @@ from guahao.rules.facts import (
     PatientFacts,
     SessionFacts,
 )
-from guahao.rules.limits import ONE_DAY, Policy, most_in_days, most_in_months
+from guahao.rules.limits import ONE_DAY, Policy, add_months, most_in_days, most_in_months
 from guahao.rules.outcomes import (
     Accepted,
     Decision,
@@ -96,9 +96,7 @@ class _Batch:
 
     def _take(self, session: SessionFacts, patient_id: int) -> None:
         self.booked[session.id] = self.booked.get(session.id, session.booked) + 1
-        counted = self.counted.setdefault(
-            patient_id, list(self.facts.patients[patient_id].counted)
-        )
+        counted = self.counted.setdefault(patient_id, list(self.facts.patients[patient_id].counted))
         counted.append(
             CountedAppointment(session.visit_date, session.hospital_id, session.department_id)
         )
@@ -127,19 +125,31 @@ def limit_refusal(
 
     Names the next visit date that the same limit would allow, within what is open.
     """
-    if not counted:
-        return None
     place = (session.hospital_id, session.department_id)
     reason = _broken_limit(place, session.visit_date, counted, policy)
     if reason is None:
         return None
-    day = session.visit_date + ONE_DAY
     last = furthest(at.date(), session.rules, policy)
-    while day <= last:
-        if _broken_limit(place, day, counted, policy) is None:
-            return Refused(reason, visit_from=day)
-        day += ONE_DAY
-    return Refused(reason)
+    later = (
+        day
+        for day in sorted(_days_that_may_free(session.visit_date, counted, policy))
+        if session.visit_date < day <= last
+    )
+    free = (day for day in later if _broken_limit(place, day, counted, policy) is None)
+    return Refused(reason, visit_from=next(free, None))
+
+
+def _days_that_may_free(visit_date: date, counted: Counted, policy: Policy) -> set[date]:
+    """The only dates on which a limit can stop refusing what it refused the day before.
+
+    The next date; the one after a counted date; the end of a window that starts at one.
+    """
+    dates = {c.visit_date for c in counted} | {visit_date}
+    return (
+        {day + ONE_DAY for day in dates}
+        | {day + timedelta(days=policy.short_window_days) for day in dates}
+        | {add_months(day, policy.long_window_months) for day in dates}
+    )
 
 
 def _broken_limit(
@@ -151,9 +161,12 @@ def _broken_limit(
         return Refusal.DUPLICATE_DEPARTMENT
     if len(same_day) >= policy.per_day:
         return Refusal.DAY_LIMIT
+    # No window holds more than there is: most patients need no counting.
     dates = [c.visit_date for c in counted]
-    if most_in_days(dates, day, policy.short_window_days) >= policy.per_short_window:
+    limit = policy.per_short_window
+    if len(dates) >= limit and most_in_days(dates, day, policy.short_window_days) >= limit:
         return Refusal.SEVEN_DAY_LIMIT
-    if most_in_months(dates, day, policy.long_window_months) >= policy.per_long_window:
+    limit = policy.per_long_window
+    if len(dates) >= limit and most_in_months(dates, day, policy.long_window_months) >= limit:
         return Refusal.THREE_MONTH_LIMIT
     return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 from guahao.rules.facts import AppointmentFacts
 from guahao.rules.limits import HospitalRules, Policy
@@ -11,9 +11,9 @@ from guahao.rules.releasing import city_time
 
 
 def cancel_deadline(visit_date: date, rules: HospitalRules) -> datetime:
-    """The moment from which it is too late; always before the visit day begins."""
-    days = max(1, rules.cancel_days_before)
-    return city_time(visit_date - timedelta(days=days), rules.cancel_time)
+    """The moment from which it is too late: at the latest when the visit day begins."""
+    last_day = visit_date - timedelta(days=rules.cancel_days_before)
+    return min(city_time(last_day, rules.cancel_time), city_time(visit_date, time.min))
 
 
 def decide_cancel(

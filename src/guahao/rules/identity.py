@@ -26,6 +26,7 @@ ID_TYPES = {
     "99": "其他法定有效证件",
 }
 _OTHER_DOCUMENT = re.compile(r"[0-9A-Z\u4e00-\u9fff()./-]{3,30}")
+_LONG_NUMBER = 15  # characters; eight of them are shown
 _CHINA_MOBILE = re.compile(r"\+861[3-9][0-9]{9}")
 
 
@@ -62,13 +63,16 @@ def _valid_resident_id(number: str, today: date) -> bool:
         born = ric.get_birth_date(number)
     except ValidationError:
         return False
-    return born <= today and ric.calc_check_digit(number[:-1]) == number[-1]
+    return born <= today and ric.calc_check_digit(number) == number[-1]
 
 
 def valid_phone(text: str) -> str | None:
     """A mainland mobile number as +86 and eleven digits, or None (an SMS must reach it)."""
+    text = normalised(text)
+    if any(character.isalpha() for character in text):
+        return None  # the library would dial letters, and pick a number out of a sentence
     try:
-        phone = phonenumbers.parse(normalised(text), "CN")
+        phone = phonenumbers.parse(text, "CN")
     except phonenumbers.NumberParseException:
         return None
     if phone.extension:
@@ -84,7 +88,7 @@ def masked_phone(e164: str) -> str:
 
 
 def masked_document(number: str) -> str:
-    """1101****1234; a short number keeps its last two characters only."""
-    if len(number) < 10:
+    """1101****1234; a number too short to hide so much keeps its last two characters only."""
+    if len(number) < _LONG_NUMBER:
         return "*" * (len(number) - 2) + number[-2:]
     return f"{number[:4]}****{number[-4:]}"

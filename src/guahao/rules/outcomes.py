@@ -55,8 +55,8 @@ class Accepted:
 class Refused:
     """Refused, and when it would be allowed, where there is such a time.
 
-    `retry_from`: the same request would pass from this moment on.
-    `visit_from`: the first later visit date on which this reason would not apply.
+    `retry_from`: from this moment on the same request is not refused for this reason.
+    `visit_from`: the first later visit date, within what is open, that these rules allow.
     """
 
     reason: Refusal

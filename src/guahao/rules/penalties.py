@@ -43,7 +43,7 @@ def suspensions(no_shows: Iterable[date], policy: Policy) -> list[Suspension]:
         Suspension(days[nth - 1], add_months(days[nth - 1], months))
         for days in by_year.values()
         for nth, months in steps
-        if len(days) >= nth
+        if 1 <= nth <= len(days) and months > 0
     ]
     return sorted(found, key=lambda suspension: suspension.start)
 

@@ -33,5 +33,7 @@ def decide_pickup(
         return PickupRefusal.NOT_BOOKED
     if appointment.visit_date != at.date():
         return PickupRefusal.WRONG_DAY
+    if appointment.status != "booked":
+        return PickupRefusal.TOO_LATE  # void stays void, even where the deadline is moved later
     deadline = pickup_deadline(appointment.visit_date, appointment.period, appointment.rules)
     return PickupRefusal.TOO_LATE if at >= deadline else None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 
 from guahao.rules.limits import CITY_TIME, ONE_DAY, HospitalRules, Policy, add_months
 from guahao.rules.outcomes import Refusal, Refused
+
+_TOO_LATE = (Refusal.SAME_DAY, Refusal.NEXT_DAY_CLOSED)
 
 
 def furthest(day: date, rules: HospitalRules, policy: Policy) -> date:
@@ -18,26 +20,48 @@ def furthest(day: date, rules: HospitalRules, policy: Policy) -> date:
 
 def opens_at(visit_date: date, rules: HospitalRules, policy: Policy) -> datetime:
     """The moment a visit date is released: its first bookable day, at the release time."""
-    day = visit_date - ONE_DAY
-    while furthest(day - ONE_DAY, rules, policy) >= visit_date:
-        day -= ONE_DAY
+    last = visit_date - ONE_DAY
+    day = min(add_months(visit_date, -policy.horizon_months), last)
+    if rules.cycle_days is not None:
+        day = max(day, min(visit_date - timedelta(days=rules.cycle_days), last))
+    # Clamped month ends: 31 May is within three months of 1 March, not of 28 February.
+    while day < last and furthest(day, rules, policy) < visit_date:
+        day += ONE_DAY
     return city_time(day, rules.release_time)
 
 
 def date_refusal(
     visit_date: date, at: datetime, rules: HospitalRules, policy: Policy
 ) -> Refused | None:
-    """Why `visit_date` cannot be booked at `at`, or None: same_day … not_released."""
+    """Why `visit_date` cannot be booked at `at`, or None: same_day … not_released.
+
+    Too late: names the first visit date that can be booked. Too early: when it opens.
+    """
+    reason = _date_reason(visit_date, at, rules, policy)
+    if reason is None:
+        return None
+    if reason in _TOO_LATE:
+        days = (at.date() + ONE_DAY, at.date() + 2 * ONE_DAY)
+        free = (day for day in days if _date_reason(day, at, rules, policy) is None)
+        return Refused(reason, visit_from=next(free, None))
+    opens = opens_at(visit_date, rules, policy)
+    ever = _date_reason(visit_date, opens, rules, policy) is None
+    return Refused(reason, retry_from=opens if ever else None)
+
+
+def _date_reason(
+    visit_date: date, at: datetime, rules: HospitalRules, policy: Policy
+) -> Refusal | None:
     today = at.date()
     if visit_date <= today:
-        return Refused(Refusal.SAME_DAY)
+        return Refusal.SAME_DAY
     if visit_date == today + ONE_DAY and at.time() >= rules.next_day_stop_time:
-        return Refused(Refusal.NEXT_DAY_CLOSED)
+        return Refusal.NEXT_DAY_CLOSED
     if visit_date > furthest(today, rules, policy):
-        return Refused(Refusal.BEYOND_HORIZON, opens_at(visit_date, rules, policy))
+        return Refusal.BEYOND_HORIZON
     newly_open = visit_date > furthest(today - ONE_DAY, rules, policy)
     if newly_open and at.time() < rules.release_time:
-        return Refused(Refusal.NOT_RELEASED, city_time(today, rules.release_time))
+        return Refusal.NOT_RELEASED
     return None
 
 
@@ -52,11 +76,10 @@ def session_state(
     """What a reader is shown: stopped, closed, not_released, full or available."""
     if stopped:
         return "stopped"
-    refused = date_refusal(visit_date, at, rules, policy)
-    if refused is None:
+    reason = _date_reason(visit_date, at, rules, policy)
+    if reason is None:
         return "available" if remaining > 0 else "full"
-    too_late = refused.reason in (Refusal.SAME_DAY, Refusal.NEXT_DAY_CLOSED)
-    return "closed" if too_late else "not_released"
+    return "closed" if reason in _TOO_LATE else "not_released"
 
 
 def city_time(day: date, clock: time) -> datetime:
