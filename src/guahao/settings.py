@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -62,6 +63,7 @@ _INTEGERS = {
     "lookups_total_minute": (1, 1_000_000),
     "requests_per_address_minute": (1, 10_000_000),
 }
+_SECRET_CHARACTERS = 32
 _TEXTS = ("mode", "database_url", "host", "secret_key", "sms_gateway", "hotline")
 
 
@@ -88,7 +90,7 @@ def _others(given: Mapping[str, str]) -> dict[str, object]:
     if "clock_start" in given:
         others["clock_start"] = _moment(given["clock_start"])
     if "clock_begun" in given:
-        others["clock_begun"] = float(given["clock_begun"])
+        others["clock_begun"] = _seconds("clock_begun", given["clock_begun"])
     if "cancel_channels" in given:
         others["cancel_channels"] = frozenset(_words(given["cancel_channels"]))
     if "trusted_proxies" in given:
@@ -106,6 +108,16 @@ def _integer(name: str, text: str, low: int, high: int) -> int:
     raise SettingsError(f"GUAHAO_{name.upper()} must be a whole number from {low} to {high}")
 
 
+def _seconds(name: str, text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if math.isfinite(seconds):
+        return seconds
+    raise SettingsError(f"GUAHAO_{name.upper()} must be a number of Unix seconds")
+
+
 def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
@@ -121,16 +133,18 @@ def _moment(text: str) -> datetime:
 def _check(settings: Settings) -> None:
     if settings.mode not in ("demo", "production"):
         raise SettingsError("GUAHAO_MODE must be demo or production")
-    if not settings.cancel_channels <= {"agent", "patient"}:
-        raise SettingsError("GUAHAO_CANCEL_CHANNELS may name agent and patient only")
+    if not settings.cancel_channels or not settings.cancel_channels <= {"agent", "patient"}:
+        raise SettingsError("GUAHAO_CANCEL_CHANNELS must be agent, patient or agent,patient")
     if settings.demo:
         return
-    if settings.secret_key is None or len(settings.secret_key) < 32:
+    if settings.secret_key is None or len(settings.secret_key) < _SECRET_CHARACTERS:
         raise SettingsError(
-            "production needs its own GUAHAO_SECRET_KEY of at least 32 characters,"
-            " for example from: openssl rand -hex 32"
+            "production needs its own GUAHAO_SECRET_KEY of at least"
+            f" {_SECRET_CHARACTERS} characters, for example from: openssl rand -hex 32"
         )
     if settings.sms_gateway == "outbox":
-        raise SettingsError("production cannot send through the demo outbox: set GUAHAO_SMS_GATEWAY")
+        raise SettingsError(
+            "production cannot send through the demo outbox: set GUAHAO_SMS_GATEWAY"
+        )
     if settings.clock_start is not None:
         raise SettingsError("GUAHAO_CLOCK_START is for the demo; production keeps real time")
