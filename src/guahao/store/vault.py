@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 _KEY_ID = 1  # first byte of every ciphertext; a rotated key gets the next number
 _NONCE_BYTES = 12
+_TAG_BYTES = 16
 
 
 class VaultError(Exception):
@@ -42,6 +43,8 @@ class Vault:
 
     def open(self, table: str, column: str, row: int, sealed: bytes) -> str:
         """Decrypt what `seal` made for this place; raises VaultError for anything else."""
+        if len(sealed) < 1 + _NONCE_BYTES + _TAG_BYTES:
+            raise VaultError(f"{table}.{column} of row {row} holds no ciphertext")
         if sealed[0] != _KEY_ID:
             raise VaultError(f"unknown key id {sealed[0]}")
         nonce, box = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
