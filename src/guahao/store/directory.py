@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from guahao.rules.limits import HospitalRules
@@ -18,7 +19,7 @@ _HOSPITAL_COLUMNS = f"""
     h.id, h.name, h.name_en, h.grade, h.district, h.address, h.phone, h.notice, h.pickup_place,
     {RULES_COLUMNS}
 """
-_HOSPITAL = f"SELECT {_HOSPITAL_COLUMNS} FROM hospitals h WHERE h.id = %s"  # noqa: S608 - constants
+_HOSPITAL = f"SELECT {_HOSPITAL_COLUMNS} FROM hospitals h WHERE h.id = %s"
 _SEARCH = f"""
     SELECT {_HOSPITAL_COLUMNS}
     FROM hospitals h, (SELECT %s::text AS q, %s::text AS district, %s::text AS grade) asked
@@ -28,7 +29,7 @@ _SEARCH = f"""
       AND (asked.grade IS NULL OR h.grade = asked.grade)
     ORDER BY h.id
     LIMIT %s
-"""  # noqa: S608 - constants
+"""
 _DEPARTMENTS = """
     SELECT d.id, d.name, d.name_en, d.parent_id, parent.name
     FROM departments d LEFT JOIN departments parent ON parent.id = d.parent_id
@@ -39,7 +40,12 @@ _DEPARTMENTS = """
 
 def hospital_rules(row_part: Sequence[Any]) -> HospitalRules:
     """A hospital's own rules from its RULES_COLUMNS."""
-    return HospitalRules(*row_part)
+    return _hospital_rules(tuple(row_part))
+
+
+@lru_cache(1024)
+def _hospital_rules(values: tuple[Any, ...]) -> HospitalRules:
+    return HospitalRules(*values)
 
 
 async def search(

@@ -29,7 +29,7 @@ _LIST = f"""
       AND s.title = coalesce(%s, s.title) AND s.specialty = coalesce(%s, s.specialty)
     ORDER BY s.visit_date, array_position('{{morning,afternoon,evening}}', s.period),
              s.starts_at NULLS FIRST, s.title, s.specialty, s.id
-"""  # noqa: S608 - constants
+"""
 _HOSPITALS_WITH_TIMETABLES = "SELECT DISTINCT hospital_id FROM timetables ORDER BY hospital_id"
 # What is there already is left out before an id is drawn for it; ON CONFLICT is for a worker
 # that rolls out the same days at the same time.
