@@ -6,6 +6,7 @@ import calendar
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 CITY_TIME = ZoneInfo("Asia/Shanghai")
@@ -57,6 +58,7 @@ class HospitalRules:
         return deadlines[period]
 
 
+@lru_cache(4096)
 def add_months(day: date, months: int) -> date:
     """The same day of the month, `months` later, clamped to that month's last day."""
     years, month0 = divmod(day.month - 1 + months, 12)

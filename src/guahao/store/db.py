@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time
+from functools import lru_cache
 from typing import Any
 
+import msgspec
 from psycopg import AsyncConnection, conninfo
+from psycopg.abc import Buffer
+from psycopg.adapt import Loader
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
 
@@ -37,6 +41,35 @@ class Tx:
         return (await self.conn.execute(sql, params)).rowcount
 
 
+@lru_cache(4096)
+def _date(data: bytes) -> date:
+    return date.fromisoformat(data.decode())
+
+
+@lru_cache(4096)
+def _time(data: bytes) -> time:
+    return time.fromisoformat(data.decode())
+
+
+class _DateLoader(Loader):
+    """Dates repeat within a batch hundreds of times; each is parsed once."""
+
+    def load(self, data: Buffer) -> date:
+        return _date(bytes(data))
+
+
+class _TimeLoader(Loader):
+    """Clock readings likewise: eight of a hospital's rules come with every session."""
+
+    def load(self, data: Buffer) -> time:
+        return _time(bytes(data))
+
+
+async def _configure(conn: AsyncConnection[TupleRow]) -> None:
+    conn.adapters.register_loader("date", _DateLoader)
+    conn.adapters.register_loader("time", _TimeLoader)
+
+
 class Database:
     """The application's connections, as the role that owns nothing.
 
@@ -51,6 +84,7 @@ class Database:
             max_size=max_size,
             open=False,
             timeout=10,
+            configure=_configure,
             kwargs={"autocommit": True, "prepare_threshold": 2},
         )
 
@@ -63,13 +97,20 @@ class Database:
         await self.pool.close()
 
     @asynccontextmanager
-    async def transaction(self, now: datetime | None = None) -> AsyncIterator[Tx]:
-        """One READ COMMITTED transaction; commits at the end, rolls back on an exception.
-
-        `now` replaces the clock where a caller carries its own time (a replay).
-        """
+    async def transaction(self) -> AsyncIterator[Tx]:
+        """One READ COMMITTED transaction; commits at the end, rolls back on an exception."""
         async with self.pool.connection() as conn, conn.transaction():
-            yield Tx(conn, now or self.clock())
+            yield Tx(conn, self.clock())
+
+    @asynccontextmanager
+    async def pipelined_transaction(self) -> AsyncIterator[Tx]:
+        """The same, but a statement is sent without waiting for the one before it.
+
+        Fetching a result waits for all that was sent; an error may surface only then, or
+        at the commit. Each statement still sees what was committed before it began.
+        """
+        async with self.pool.connection() as conn, conn.pipeline(), conn.transaction():
+            yield Tx(conn, self.clock())
 
 
 def as_application(url: str) -> str:
@@ -77,3 +118,16 @@ def as_application(url: str) -> str:
     params = conninfo.conninfo_to_dict(url)
     options = f"{params.get('options') or ''} -c role={APP_ROLE} -c timezone=Asia/Shanghai"
     return conninfo.make_conninfo(url, options=options.strip())
+
+
+def array(plain: Iterable[int | str]) -> str:
+    """Ids or codes (digits only) as PostgreSQL's array literal.
+
+    A tenth of the time of adapting a list; the booking desk does this often.
+    """
+    return f"{{{','.join(map(str, plain))}}}"
+
+
+def recordset(rows: Sequence[dict[str, Any]]) -> str:
+    """Rows for `json_to_recordset`: one parameter a statement, however many rows."""
+    return msgspec.json.encode(rows).decode()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 
 from guahao.rules.limits import HospitalRules
+from guahao.rules.order_no import order_no
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +88,8 @@ class AppointmentView:
     changed_at: datetime
     session: SessionView
     patient: PatientView
+
+    @property
+    def order_no(self) -> str:
+        """The number under which people speak of the booking."""
+        return order_no(self.id)

@@ -1,0 +1,180 @@
+"""Book a batch: load facts, decide, store, notify; one transaction (S7, S8, S12)."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from guahao.flows.platform import Platform
+from guahao.rules.booking import decide_batch
+from guahao.rules.facts import Actor, BookingFacts, BookingRequest, EarlierUse
+from guahao.rules.limits import CODE_DIGITS, add_months
+from guahao.rules.outcomes import (
+    Accepted,
+    Decision,
+    KeyMismatch,
+    Refusal,
+    Refused,
+    Repeated,
+    RepeatedInBatch,
+)
+from guahao.store import booking as store
+from guahao.store.appointments import appointments_by_id
+from guahao.store.db import Tx
+from guahao.store.queue import defer
+from guahao.store.views import AppointmentView
+
+_SPARE_CODES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a caller asks of the desk. `at` is set by a replay only."""
+
+    actor: Actor
+    key: str
+    patient_id: int
+    session_id: int
+    channel: str
+    at: datetime | None = None
+
+    def requested(self, now: datetime) -> BookingRequest:
+        """The request with its time: the transaction's, or a replay's own."""
+        at = self.at or now
+        return BookingRequest(
+            self.actor, self.key, self.patient_id, self.session_id, self.channel, at
+        )
+
+
+Answer = AppointmentView | Refused | KeyMismatch
+
+
+async def book_batch(platform: Platform, wishes: Sequence[Wish]) -> list[Answer]:
+    """Decide and store a batch; the answers are true once this returns (committed)."""
+    async with platform.db.pipelined_transaction() as tx:
+        requests = [wish.requested(tx.now) for wish in wishes]
+        candidates = _codes(len(requests) * 3 // 2 + _SPARE_CODES)
+        loaded = await store.load_batch(
+            tx, requests, _counted_since(platform, requests), candidates
+        )
+        facts = BookingFacts(
+            {id: store.session_facts(session) for id, session in loaded.sessions.items()},
+            {id: patient.facts for id, patient in loaded.patients.items()},
+            loaded.earlier,
+            platform.policy,
+        )
+        decisions = decide_batch(facts, requests)
+        free_codes = [code for code in candidates if code not in loaded.taken_codes]
+        made = _new_appointments(requests, decisions, loaded, free_codes)
+        await _store(tx, requests, decisions, made)
+        earlier = await _earlier_views(tx, platform, decisions)
+    answers: list[Answer] = []
+    for index, decision in enumerate(decisions):
+        answers.append(_answer(platform, loaded, decision, made.get(index), earlier, answers))
+    return answers
+
+
+def _codes(count: int) -> list[str]:
+    """Distinct candidates for identification codes, from a cryptographic source (S8).
+
+    More than requests: with millions of codes live, some will be taken.
+    """
+    codes: dict[str, None] = {}
+    while len(codes) < count:
+        codes[f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"] = None
+    return list(codes)
+
+
+def _counted_since(platform: Platform, requests: Sequence[BookingRequest]) -> date:
+    """No window that a request of the batch can touch reaches back to this date."""
+    policy = platform.policy
+    earliest = min(request.at for request in requests).date()
+    months_back = add_months(earliest, -policy.long_window_months)
+    days_back = earliest - timedelta(days=policy.short_window_days)
+    return min(months_back, days_back) - timedelta(days=1)
+
+
+def _new_appointments(
+    requests: Sequence[BookingRequest],
+    decisions: Sequence[Decision],
+    loaded: store.Loaded,
+    free_codes: list[str],
+) -> dict[int, store.NewAppointment]:
+    """The accepted requests by their place in the batch, each with its id and code."""
+    made: dict[int, store.NewAppointment] = {}
+    for index, (request, decision) in enumerate(zip(requests, decisions, strict=True)):
+        if isinstance(decision, Accepted):
+            ids = loaded.reserved_ids[index]
+            session = loaded.sessions[request.session_id]
+            account_id = loaded.patients[request.patient_id].facts.account_id
+            code = free_codes.pop()
+            made[index] = store.NewAppointment(*ids, code, request, session, account_id)
+    return made
+
+
+async def _store(
+    tx: Tx,
+    requests: Sequence[BookingRequest],
+    decisions: Sequence[Decision],
+    made: dict[int, store.NewAppointment],
+) -> None:
+    decided: list[tuple[BookingRequest, int | Refused]] = []
+    for index, (request, decision) in enumerate(zip(requests, decisions, strict=True)):
+        if isinstance(decision, Refused):
+            decided.append((request, decision))
+        elif index in made:
+            decided.append((request, made[index].id))
+    if made:
+        await store.save_bookings(tx, list(made.values()))
+        told = [new.message_id for new in made.values() if new.account_id is not None]
+        if told:
+            await defer(tx, "deliver_messages", queue="notices", message_ids=told)
+    if decided:
+        await store.save_requests(tx, decided)
+
+
+async def _earlier_views(
+    tx: Tx, platform: Platform, decisions: Sequence[Decision]
+) -> dict[int, AppointmentView]:
+    ids = [
+        decision.earlier.appointment_id
+        for decision in decisions
+        if isinstance(decision, Repeated) and decision.earlier.appointment_id is not None
+    ]
+    return await appointments_by_id(tx, platform.vault, ids) if ids else {}
+
+
+def _answer(
+    platform: Platform,
+    loaded: store.Loaded,
+    decision: Decision,
+    new: store.NewAppointment | None,
+    earlier: dict[int, AppointmentView],
+    answers: Sequence[Answer],
+) -> Answer:
+    match decision:
+        case Accepted():
+            assert new is not None
+            return _view(platform, loaded, new)
+        case Repeated(use):
+            return _repeated(use, earlier)
+        case RepeatedInBatch(index):
+            return answers[index]
+        case _:
+            return decision
+
+
+def _view(platform: Platform, loaded: store.Loaded, new: store.NewAppointment) -> AppointmentView:
+    request = new.request
+    patient = loaded.patients[request.patient_id].view(platform.vault)
+    return AppointmentView(
+        new.id, "booked", new.code, request.channel, request.at, request.at, new.session, patient
+    )
+
+
+def _repeated(use: EarlierUse, earlier: dict[int, AppointmentView]) -> Answer:
+    if use.appointment_id is not None:
+        return earlier[use.appointment_id]
+    return Refused(Refusal(use.outcome), use.retry_from, use.visit_from)

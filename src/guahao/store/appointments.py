@@ -1,0 +1,183 @@
+"""Bookings already made: reading them for their owner, and changing their status.
+
+Changes lock in the desk's order: patients, then clinic sessions, each by id, then the
+appointments; so no two flows can wait for each other in a circle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from psycopg.rows import TupleRow
+
+from guahao.rules.facts import AppointmentFacts
+from guahao.store.booking import open_patient
+from guahao.store.db import Tx
+from guahao.store.directory import RULES_COLUMNS, hospital_rules
+from guahao.store.sessions import SESSION_COLUMNS, SESSION_WIDTH, session_view
+from guahao.store.vault import Vault
+from guahao.store.views import AppointmentView
+
+_VIEW = f"""
+    SELECT {SESSION_COLUMNS},
+           a.id, a.status, a.code, a.channel, a.booked_at, a.changed_at,
+           p.id, p.name_enc, p.id_type, p.id_no_enc, p.suspended_until
+    FROM appointments a
+    JOIN clinic_sessions s ON s.id = a.clinic_session_id
+    JOIN hospitals h ON h.id = s.hospital_id
+    JOIN departments d ON d.id = s.department_id
+    JOIN patients p ON p.id = a.patient_id
+"""
+_BY_ID = _VIEW + "WHERE a.id = ANY(%s::bigint[])"
+_OWN = _VIEW + "WHERE a.id = %s AND p.account_id = %s"
+_BY_CODE = _VIEW + "WHERE a.code_live AND a.code = %s AND p.id_no_index = %s"
+_OF_PATIENTS = "a.patient_id IN (SELECT id FROM patients WHERE account_id = %s)"
+_COUNTED = "a.status IN ('booked', 'picked_up', 'no_show', 'unverified')"
+_FREED = "a.status IN ('cancelled', 'stopped')"
+_IS_CURRENT = """(a.status = 'booked'
+    OR (a.visit_date >= %s AND a.status IN ('picked_up', 'stopped')))"""
+_LISTED = f"""
+    {_VIEW} WHERE {_OF_PATIENTS} AND {_COUNTED} AND {_IS_CURRENT} = %s
+    UNION ALL
+    {_VIEW} WHERE {_OF_PATIENTS} AND {_FREED} AND {_IS_CURRENT} = %s
+"""  # in two parts, one for each of the indexes that begin with the patient
+
+
+async def appointments_by_id(
+    tx: Tx, vault: Vault, ids: Sequence[int]
+) -> dict[int, AppointmentView]:
+    """Appointments in the clear, whoever asks: the caller has checked that."""
+    rows = await tx.rows(_BY_ID, (list(ids),))
+    return {view.id: view for view in (_view(vault, row) for row in rows)}
+
+
+async def own_appointment(
+    tx: Tx, vault: Vault, account_id: int, appointment_id: int
+) -> AppointmentView | None:
+    """An appointment of one of the account's patients, else None."""
+    row = await tx.row(_OWN, (appointment_id, account_id))
+    return _view(vault, row) if row else None
+
+
+async def own_appointments(
+    tx: Tx, vault: Vault, account_id: int, *, current: bool
+) -> list[AppointmentView]:
+    """The account's appointments, current or past (S13).
+
+    Current: waiting to be picked up, or of today or later and picked up or stopped.
+    """
+    part = (account_id, tx.now.date(), current)
+    rows = await tx.rows(_LISTED, part + part)
+    return [_view(vault, row) for row in rows]
+
+
+async def appointment_by_code(
+    tx: Tx, vault: Vault, code: str, id_no_index: bytes
+) -> AppointmentView | None:
+    """The appointment whose live code and registered document both match (S9)."""
+    row = await tx.row(_BY_CODE, (code, id_no_index))
+    return _view(vault, row) if row else None
+
+
+def _view(vault: Vault, row: TupleRow) -> AppointmentView:
+    own, person = row[SESSION_WIDTH : SESSION_WIDTH + 6], row[SESSION_WIDTH + 6 :]
+    return AppointmentView(*[*own, session_view(row), open_patient(vault, *person)])
+
+
+@dataclass(frozen=True, slots=True)
+class LockedAppointment:
+    """An appointment whose patient, session and own row are locked."""
+
+    id: int
+    patient_id: int
+    account_id: int | None
+    clinic_session_id: int
+    id_no_index: bytes
+    facts: AppointmentFacts
+
+
+_PLACE = """
+    SELECT a.patient_id, a.clinic_session_id
+    FROM appointments a JOIN patients p ON p.id = a.patient_id
+    WHERE a.id = %s AND (%s::bigint IS NULL OR p.account_id = %s)
+"""
+_LOCK_PATIENTS = "SELECT 1 FROM patients WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE"
+_LOCK_SESSIONS = (
+    "SELECT 1 FROM clinic_sessions WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE"
+)
+_LOCKED = f"""
+    SELECT a.id, a.patient_id, p.account_id, a.clinic_session_id, p.id_no_index,
+           a.status, a.hospital_id, a.visit_date, s.period, {RULES_COLUMNS}
+    FROM appointments a
+    JOIN patients p ON p.id = a.patient_id
+    JOIN clinic_sessions s ON s.id = a.clinic_session_id
+    JOIN hospitals h ON h.id = a.hospital_id
+    WHERE a.id = %s AND (%s::bigint IS NULL OR p.account_id = %s)
+    FOR NO KEY UPDATE OF a
+"""
+
+
+async def lock_persons(tx: Tx, patient_ids: Sequence[int]) -> None:
+    """Lock persons in id order; the first lock of every flow that changes bookings."""
+    await tx.do(_LOCK_PATIENTS, (sorted(set(patient_ids)),))
+
+
+async def lock_sessions(tx: Tx, session_ids: Sequence[int]) -> None:
+    """Lock clinic sessions in id order; after the persons."""
+    await tx.do(_LOCK_SESSIONS, (sorted(set(session_ids)),))
+
+
+async def lock_appointment(
+    tx: Tx, appointment_id: int, account_id: int | None
+) -> LockedAppointment | None:
+    """Lock an appointment and what it counts in; None if unknown or another account's.
+
+    `account_id` None: for staff, who act for the person before them.
+    """
+    owner = (appointment_id, account_id, account_id)
+    place = await tx.row(_PLACE, owner)
+    if place is None:
+        return None
+    await lock_persons(tx, [place[0]])
+    await lock_sessions(tx, [place[1]])
+    row = await tx.row(_LOCKED, owner)
+    if row is None:
+        return None
+    facts = AppointmentFacts(*[*row[5:9], hospital_rules(row[9:])])
+    return LockedAppointment(*[*row[:5], facts])
+
+
+async def appointment_id_by_code(tx: Tx, code: str) -> int | None:
+    """Whose live code this is; never shown to anyone before the document matches."""
+    row = await tx.row("SELECT id FROM appointments WHERE code_live AND code = %s", (code,))
+    return row[0] if row else None
+
+
+async def set_status(tx: Tx, appointment_id: int, status: str) -> None:
+    """Record a new status and when."""
+    await tx.do(
+        "UPDATE appointments SET status = %s, changed_at = %s WHERE id = %s",
+        (status, tx.now, appointment_id),
+    )
+
+
+async def return_place(tx: Tx, clinic_session_id: int) -> None:
+    """Give one place of a session back to the supply (S14)."""
+    await tx.do(
+        "UPDATE clinic_sessions SET booked = booked - 1 WHERE id = %s", (clinic_session_id,)
+    )
+
+
+async def retire_codes(tx: Tx, visits_before: date) -> int:
+    """Codes of visits before the date may serve other bookings; how many."""
+    return await tx.do(
+        "UPDATE appointments SET code_live = false WHERE code_live AND visit_date < %s",
+        (visits_before,),
+    )
+
+
+async def purge_requests(tx: Tx, decided_before: datetime) -> int:
+    """Forget idempotency keys decided before the moment; how many."""
+    return await tx.do("DELETE FROM booking_requests WHERE decided_at < %s", (decided_before,))
