@@ -1,0 +1,90 @@
+"""Register a patient: a real person with a name and an identity document (S2, S3)."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import date
+from enum import StrEnum
+from typing import Protocol
+
+from guahao.flows.platform import Platform
+from guahao.rules.identity import Document, valid_document
+from guahao.store import accounts
+from guahao.store import patients as store
+from guahao.store.views import PatientView
+
+NAME_LENGTHS = range(2, 51)  # characters
+
+_MIDDLE_DOT = "·"  # 间隔号, as in 阿卜杜拉·买买提
+_OTHER_DOTS = dict.fromkeys(map(ord, "•‧∙⋅・･"), _MIDDLE_DOT)
+_SEPARATORS = frozenset(f" -'’{_MIDDLE_DOT}")
+_SPACES = re.compile(r"[ \u00a0\u3000]+")
+
+
+class PatientRefusal(StrEnum):
+    """Why a patient is not registered, in order of precedence."""
+
+    NAME_INVALID = "name_invalid"
+    ID_INVALID = "id_invalid"
+    PHONE_LIMIT = "phone_limit"
+    ID_TAKEN = "id_taken"
+
+
+class Verifier(Protocol):
+    """The real-name check: whether this name and this document are one living person."""
+
+    async def __call__(self, name: str, id_type: str, id_no: str, today: date) -> Document | None:
+        """The document, normalised; None where the check fails."""
+
+
+async def check_document(name: str, id_type: str, id_no: str, today: date) -> Document | None:  # noqa: ARG001 - a verifier's
+    """The default check: the document itself can be right."""
+    return valid_document(id_type, id_no, today)
+
+
+async def register_patient(
+    platform: Platform,
+    account_id: int,
+    name: str,
+    id_type: str,
+    id_no: str,
+    verifier: Verifier = check_document,
+) -> PatientView | PatientRefusal:
+    """Register a person to an account's phone; at most two, and each person once.
+
+    Raises LookupError where there is no such account.
+    """
+    registered_name = valid_name(name)
+    if registered_name is None:
+        return PatientRefusal.NAME_INVALID
+    # Before the transaction: a verifier may ask another service, and must not hold locks.
+    document = await verifier(registered_name, id_type, id_no, platform.db.clock().date())
+    if document is None:
+        return PatientRefusal.ID_INVALID
+    async with platform.db.transaction() as tx:
+        if not await accounts.lock_account(tx, account_id):
+            raise LookupError(f"no account {account_id}")
+        slot = await store.free_slot(tx, account_id)
+        if slot is None:
+            return PatientRefusal.PHONE_LIMIT
+        added = await store.add(tx, platform.vault, account_id, slot, registered_name, document)
+    return added or PatientRefusal.ID_TAKEN
+
+
+def valid_name(text: str) -> str | None:
+    """A person's name as it is kept (NFC, single spaces), or None where it cannot be one.
+
+    Letters of any script, 中文 too, and between them spaces, hyphens, apostrophes and ·.
+    """
+    composed = unicodedata.normalize("NFC", text).translate(_OTHER_DOTS)
+    name = _SPACES.sub(" ", composed).strip(" ")
+    if len(name) not in NAME_LENGTHS or name[0] in _SEPARATORS or name[-1] in _SEPARATORS:
+        return None
+    return name if all(_may_be_in_a_name(character) for character in name) else None
+
+
+def _may_be_in_a_name(character: str) -> bool:
+    """Letters, the marks upon them, separators; and 〇, which Unicode takes for a number."""
+    is_letter_or_mark = unicodedata.category(character)[0] in "LM"
+    return is_letter_or_mark or character in _SEPARATORS or character == "〇"

@@ -1,0 +1,93 @@
+"""Accounts and the one-time passwords that prove their phones (S2, S3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from guahao.store.db import Tx
+from guahao.store.ids import next_id
+from guahao.store.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class OneTimePassword:
+    """A one-time password one of whose tries was just taken."""
+
+    id: int
+    otp_index: bytes
+
+
+async def replace_otp(
+    tx: Tx, phone_index: bytes, otp_index: bytes, tries: int, expires_at: datetime
+) -> None:
+    """Keep a phone's new one-time password; the old one is no good any more.
+
+    The caller holds the phone's throttle count, so that one phone has one password.
+    """
+    await tx.do("DELETE FROM one_time_passwords WHERE phone_index = %s", (phone_index,))
+    await tx.do(
+        """
+        INSERT INTO one_time_passwords (phone_index, otp_index, tries_left, created_at, expires_at)
+        VALUES (%s, %s, %s, %s, %s)
+        """,
+        (phone_index, otp_index, tries, tx.now, expires_at),
+    )
+
+
+async def take_try(tx: Tx, phone_index: bytes) -> OneTimePassword | None:
+    """Take one try from a phone's living password and lock it; None if there is none left."""
+    row = await tx.row(
+        """
+        UPDATE one_time_passwords SET tries_left = tries_left - 1
+        WHERE phone_index = %s AND expires_at > %s AND tries_left > 0
+        RETURNING id, otp_index
+        """,
+        (phone_index, tx.now),
+    )
+    return OneTimePassword(*row) if row else None
+
+
+async def use_up(tx: Tx, otp_id: int) -> None:
+    """A password opens once."""
+    await tx.do("DELETE FROM one_time_passwords WHERE id = %s", (otp_id,))
+
+
+async def purge_otps(tx: Tx) -> int:
+    """Remove passwords that have expired; how many."""
+    return await tx.do("DELETE FROM one_time_passwords WHERE expires_at <= %s", (tx.now,))
+
+
+async def find_or_add(tx: Tx, vault: Vault, phone: str, language: str) -> int:
+    """The id of a phone's account, made at its first proof; it speaks `language` from now."""
+    phone_index = vault.index("phone", phone)
+    known = await tx.row(
+        "UPDATE accounts SET language = %s WHERE phone_index = %s RETURNING id",
+        (language, phone_index),
+    )
+    if known:
+        return int(known[0])
+    new_id = await next_id(tx, "accounts")
+    sealed = vault.seal("accounts", "phone", new_id, phone)
+    added = await tx.row(
+        """
+        INSERT INTO accounts (id, phone_enc, phone_index, language, created_at)
+        VALUES (%s, %s, %s, %s, %s)
+        ON CONFLICT (phone_index) DO UPDATE SET language = excluded.language
+        RETURNING id
+        """,
+        (new_id, sealed, phone_index, language, tx.now),
+    )
+    return int(added[0]) if added else new_id
+
+
+async def phone_of(tx: Tx, vault: Vault, account_id: int) -> str | None:
+    """An account's phone in the clear, or None where there is no such account."""
+    row = await tx.row("SELECT phone_enc FROM accounts WHERE id = %s", (account_id,))
+    return vault.open("accounts", "phone", account_id, row[0]) if row else None
+
+
+async def lock_account(tx: Tx, account_id: int) -> bool:
+    """Lock an account; whether there is one. Messages may still refer to it meanwhile."""
+    found = await tx.row("SELECT 1 FROM accounts WHERE id = %s FOR NO KEY UPDATE", (account_id,))
+    return found is not None

@@ -1,0 +1,252 @@
+"""Messages to people, written in the transaction of what they tell of; and the demo's outbox.
+
+A row holds ids, not words: the text is made from the records when it is sent. A message
+waits as `queued`. Whoever claims it counts the attempt and holds it for a lease, so that no
+two workers send it at once; a claim that is never recorded (a crash) ends with its lease,
+and the message is sent again under the same key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from psycopg.rows import TupleRow
+
+from guahao.rules.identity import valid_phone
+from guahao.store import patients
+from guahao.store.appointments import appointments_by_id
+from guahao.store.db import Tx
+from guahao.store.ids import next_id
+from guahao.store.queue import defer
+from guahao.store.vault import Vault
+from guahao.store.views import AppointmentView, PatientView
+
+ATTEMPTS_MAX = 20
+URGENT = 10  # a job's priority: somebody sits before the screen and waits for the message
+LEASE = timedelta(seconds=100)
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A claimed message with the records it tells of, as they are now, in the clear.
+
+    `body` is a one-time password; `attempts` includes the one just claimed.
+    """
+
+    id: int
+    kind: str
+    to: str
+    language: str
+    attempts: int
+    expires_at: datetime | None
+    body: str | None
+    appointment: AppointmentView | None
+    patient: PatientView | None
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxItem:
+    """What the demo's gateway "sent"."""
+
+    to: str
+    kind: str
+    text: str
+    sent_at: datetime
+
+
+# Telling ------------------------------------------------------------------------------------
+
+
+async def tell(tx: Tx, kind: str, appointment_ids: Sequence[int]) -> None:
+    """Tell the accounts of these appointments; one job for all. Nobody is told without one."""
+    rows = await tx.rows(
+        """
+        INSERT INTO messages (kind, account_id, patient_id, appointment_id, created_at, changed_at)
+        SELECT %s, p.account_id, p.id, a.id, %s, %s
+        FROM appointments a JOIN patients p ON p.id = a.patient_id
+        WHERE a.id = ANY(%s::bigint[]) AND p.account_id IS NOT NULL
+        ORDER BY a.id
+        RETURNING id
+        """,
+        (kind, tx.now, tx.now, list(appointment_ids)),
+    )
+    await _defer_delivery(tx, [row[0] for row in rows])
+
+
+async def tell_patients(tx: Tx, kind: str, patient_ids: Sequence[int]) -> None:
+    """Tell the accounts of these patients; one job for all. Nobody is told without one."""
+    rows = await tx.rows(
+        """
+        INSERT INTO messages (kind, account_id, patient_id, created_at, changed_at)
+        SELECT %s, account_id, id, %s, %s
+        FROM patients WHERE id = ANY(%s::bigint[]) AND account_id IS NOT NULL
+        ORDER BY id
+        RETURNING id
+        """,
+        (kind, tx.now, tx.now, list(patient_ids)),
+    )
+    await _defer_delivery(tx, [row[0] for row in rows])
+
+
+async def tell_phone(
+    tx: Tx, vault: Vault, kind: str, phone: str, language: str, body: str, expires_at: datetime
+) -> None:
+    """Tell a phone that may have no account yet; not after `expires_at`."""
+    new_id = await next_id(tx, "messages")
+    await tx.do(
+        """
+        INSERT INTO messages (id, kind, to_enc, body_enc, language, expires_at,
+                              created_at, changed_at)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+        """,
+        (
+            *(new_id, kind),
+            vault.seal("messages", "to", new_id, phone),
+            vault.seal("messages", "body", new_id, body),
+            *(language, expires_at, tx.now, tx.now),
+        ),
+    )
+    await _defer_delivery(tx, [new_id], priority=URGENT)
+
+
+async def _defer_delivery(tx: Tx, message_ids: list[int], priority: int = 0) -> None:
+    if message_ids:
+        arguments = {"message_ids": message_ids}
+        await defer(tx, "deliver_messages", queue="notices", priority=priority, **arguments)
+
+
+# Delivering ---------------------------------------------------------------------------------
+
+
+async def claim(tx: Tx, message_ids: Sequence[int]) -> list[int]:
+    """Take those of these messages that wait and that nobody holds; count the attempt."""
+    rows = await tx.rows(
+        """
+        UPDATE messages SET attempts = attempts + 1, changed_at = %s
+        WHERE id IN (
+            SELECT id FROM messages
+            WHERE id = ANY(%s::bigint[]) AND state = 'queued' AND attempts < %s
+              AND (attempts = 0 OR changed_at <= %s)
+            ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)
+        RETURNING id
+        """,
+        (tx.now, list(message_ids), ATTEMPTS_MAX, tx.now - LEASE),
+    )
+    return sorted(row[0] for row in rows)
+
+
+async def load(tx: Tx, vault: Vault, message_ids: Sequence[int]) -> list[Outgoing]:
+    """Messages with whom they are for and what they tell of, by id."""
+    rows = await tx.rows(
+        """
+        SELECT m.id, m.kind, m.attempts, m.expires_at, m.appointment_id, m.patient_id,
+               m.to_enc, m.body_enc, a.id, a.phone_enc, coalesce(m.language, a.language)
+        FROM messages m LEFT JOIN accounts a ON a.id = m.account_id
+        WHERE m.id = ANY(%s::bigint[]) ORDER BY m.id
+        """,
+        (list(message_ids),),
+    )
+    appointments = await appointments_by_id(tx, vault, [row[4] for row in rows if row[4]])
+    about = await patients.by_id(tx, vault, [row[5] for row in rows if row[5] and not row[4]])
+    return [_outgoing(vault, row, appointments, about) for row in rows]
+
+
+def _outgoing(
+    vault: Vault,
+    row: TupleRow,
+    appointments: Mapping[int, AppointmentView],
+    about: Mapping[int, PatientView],
+) -> Outgoing:
+    message_id, kind, attempts, expires_at, appointment_id, patient_id = row[:6]
+    to_enc, body_enc, account_id, phone_enc, language = row[6:]
+    if to_enc is None:
+        to = vault.open("accounts", "phone", account_id, phone_enc)
+    else:
+        to = vault.open("messages", "to", message_id, to_enc)
+    body = None if body_enc is None else vault.open("messages", "body", message_id, body_enc)
+    appointment = appointments.get(appointment_id)
+    patient = appointment.patient if appointment else about.get(patient_id)
+    return Outgoing(
+        message_id, kind, to, language, attempts, expires_at, body, appointment, patient
+    )
+
+
+async def record(tx: Tx, states: Mapping[int, str]) -> None:
+    """Record what became of claimed messages. What is over loses its body."""
+    await tx.do(
+        """
+        UPDATE messages m SET state = n.state, changed_at = %s, body_enc = NULL
+        FROM unnest(%s::bigint[], %s::text[]) AS n (id, state)
+        WHERE m.id = n.id AND m.state = 'queued'
+        """,
+        (tx.now, list(states), list(states.values())),
+    )
+
+
+async def overdue(tx: Tx, wait: timedelta, limit: int) -> list[int]:
+    """Messages that wait, untouched for `wait`: their job was lost. The oldest first."""
+    rows = await tx.rows(
+        """
+        SELECT id FROM messages
+        WHERE state = 'queued' AND created_at <= %s AND changed_at <= %s AND attempts < %s
+        ORDER BY created_at LIMIT %s
+        """,
+        (tx.now - wait, tx.now - wait, ATTEMPTS_MAX, limit),
+    )
+    return [row[0] for row in rows]
+
+
+async def give_up(tx: Tx) -> int:
+    """Messages whose last attempt was never recorded: what became of them is unknown."""
+    return await tx.do(
+        """
+        UPDATE messages SET state = 'unknown', changed_at = %s, body_enc = NULL
+        WHERE state = 'queued' AND attempts >= %s AND changed_at <= %s
+        """,
+        (tx.now, ATTEMPTS_MAX, tx.now - LEASE),
+    )
+
+
+# The demo's outbox --------------------------------------------------------------------------
+
+_OUTBOX = "SELECT id, to_enc, kind, text_enc, sent_at FROM outbox "
+_OUTBOX_TO = _OUTBOX + "WHERE to_index = %s "
+
+
+async def put_in_outbox(tx: Tx, vault: Vault, key: str, kind: str, to: str, text: str) -> None:
+    """Keep a message as sent; a key that is there already changes nothing."""
+    new_id = await next_id(tx, "outbox")
+    await tx.do(
+        """
+        INSERT INTO outbox (id, key, kind, to_enc, to_index, text_enc, sent_at)
+        VALUES (%s, %s, %s, %s, %s, %s, %s)
+        ON CONFLICT (key) DO NOTHING
+        """,
+        (
+            *(new_id, key, kind),
+            vault.seal("outbox", "to", new_id, to),
+            vault.index("phone", to),
+            vault.seal("outbox", "text", new_id, text),
+            tx.now,
+        ),
+    )
+
+
+async def outbox(tx: Tx, vault: Vault, phone: str | None, limit: int) -> list[OutboxItem]:
+    """What was sent, newest first; to one phone, however it is written, or to all."""
+    if phone is None:
+        rows = await tx.rows(_OUTBOX + "ORDER BY id DESC LIMIT %s", (limit,))
+    else:
+        to_index = vault.index("phone", valid_phone(phone) or phone)
+        rows = await tx.rows(_OUTBOX_TO + "ORDER BY id DESC LIMIT %s", (to_index, limit))
+    return [
+        OutboxItem(
+            vault.open("outbox", "to", row_id, to_enc),
+            kind,
+            vault.open("outbox", "text", row_id, text_enc),
+            sent_at,
+        )
+        for row_id, to_enc, kind, text_enc, sent_at in rows
+    ]

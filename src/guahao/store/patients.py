@@ -1,0 +1,66 @@
+"""Patients: real persons, each registered once, two to a phone (S3, S12)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from guahao.rules.identity import Document
+from guahao.rules.limits import PATIENTS_PER_PHONE
+from guahao.store.booking import open_patient
+from guahao.store.db import Tx
+from guahao.store.ids import next_id
+from guahao.store.vault import Vault
+from guahao.store.views import PatientView
+
+_COLUMNS = "id, name_enc, id_type, id_no_enc, suspended_until"
+
+
+async def of_account(tx: Tx, vault: Vault, account_id: int) -> list[PatientView]:
+    """An account's patients, in the order of their registration."""
+    rows = await tx.rows(
+        f"SELECT {_COLUMNS} FROM patients WHERE account_id = %s ORDER BY id",
+        (account_id,),
+    )
+    return [open_patient(vault, *row) for row in rows]
+
+
+async def by_id(tx: Tx, vault: Vault, patient_ids: Sequence[int]) -> dict[int, PatientView]:
+    """Patients in the clear, whoever asks: the caller has checked that."""
+    rows = await tx.rows(
+        f"SELECT {_COLUMNS} FROM patients WHERE id = ANY(%s::bigint[])",
+        (list(patient_ids),),
+    )
+    return {row[0]: open_patient(vault, *row) for row in rows}
+
+
+async def free_slot(tx: Tx, account_id: int) -> int | None:
+    """The first free slot of a locked account; None where it has its two patients (S3)."""
+    rows = await tx.rows("SELECT phone_slot FROM patients WHERE account_id = %s", (account_id,))
+    taken = {row[0] for row in rows}
+    return next((n for n in range(1, PATIENTS_PER_PHONE + 1) if n not in taken), None)
+
+
+async def add(
+    tx: Tx, vault: Vault, account_id: int, slot: int, name: str, document: Document
+) -> PatientView | None:
+    """Register a person in a free slot; None where the person is registered already."""
+    new_id = await next_id(tx, "patients")
+    added = await tx.do(
+        """
+        INSERT INTO patients (id, account_id, phone_slot, name_enc, id_type, id_no_enc,
+                              id_no_index, created_at)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+        ON CONFLICT ON CONSTRAINT patients_person_once DO NOTHING
+        """,
+        (
+            *(new_id, account_id, slot),
+            vault.seal("patients", "name", new_id, name),
+            document.id_type,
+            vault.seal("patients", "id_no", new_id, document.number),
+            vault.index("id_no", document.number),
+            tx.now,
+        ),
+    )
+    if not added:
+        return None
+    return PatientView(new_id, name, document.id_type, document.number, None)

@@ -1,0 +1,153 @@
+"""A small city to test in: its platform, its clock, and who and what is in it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from stdnum.cn import ric
+
+from guahao.flows.accounts import Caller
+from guahao.flows.patients import register_patient
+from guahao.flows.platform import Platform
+from guahao.rules.limits import CITY_TIME, Policy
+from guahao.settings import Settings
+from guahao.store import accounts, messages
+from guahao.store.db import Database, Row
+from guahao.store.vault import Vault
+from guahao.store.views import PatientView
+
+MONDAY_MORNING = datetime(2026, 11, 30, 9, 0, tzinfo=CITY_TIME)
+THURSDAY = date(2026, 12, 3)
+LOOPBACK = Caller("127.0.0.1", limited=False)
+
+
+@dataclass
+class Clock:
+    """A clock that stands until it is moved."""
+
+    now: datetime = MONDAY_MORNING
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, **time: float) -> None:
+        self.now += timedelta(**time)
+
+
+@asynccontextmanager
+async def open_platform(
+    url: str, clock: Clock, *, settings: Settings | None = None, policy: Policy | None = None
+) -> AsyncIterator[Platform]:
+    """A platform on a migrated database, its pool wide enough for callers in parallel."""
+    db = Database(url, clock, max_size=12)
+    vault = Vault("a secret key of the tests, long enough")
+    await db.open()
+    try:
+        yield Platform(db, vault, policy or Policy(), settings or Settings())
+    finally:
+        await db.close()
+
+
+def phone(number: int) -> str:
+    """A mobile number, as a person writes it."""
+    return f"138{number:08d}"
+
+
+def resident_id(number: int) -> str:
+    """A resident ID whose birth date and check digit hold."""
+    body = f"11010119900307{number:03d}"
+    return body + str(ric.calc_check_digit(body + "?"))  # it leaves out the last character
+
+
+async def add_account(platform: Platform, number: int = 1, language: str = "zh") -> int:
+    async with platform.db.transaction() as tx:
+        return await accounts.find_or_add(tx, platform.vault, f"+86{phone(number)}", language)
+
+
+async def add_patient(
+    platform: Platform, account_id: int, number: int = 1, name: str = "张三"
+) -> PatientView:
+    added = await register_patient(platform, account_id, name, "01", resident_id(number))
+    assert isinstance(added, PatientView)
+    return added
+
+
+async def add_session(platform: Platform, visit_date: date = THURSDAY) -> int:
+    """A morning clinic at a hospital of its own."""
+    async with platform.db.transaction() as tx:
+        row = await tx.row(
+            """
+            WITH hospital AS (
+                INSERT INTO hospitals (code, name, grade, district, pickup_place)
+                SELECT 'H' || count(*), '市第一医院', '三级甲等', '东城', '门诊楼一层'
+                FROM hospitals
+                RETURNING id
+            ), department AS (
+                INSERT INTO departments (hospital_id, code, name)
+                SELECT id, '03.04', '心血管内科' FROM hospital
+                RETURNING id, hospital_id
+            )
+            INSERT INTO clinic_sessions (hospital_id, department_id, title, specialty, visit_date,
+                                         period, starts_at, ends_at, fee_fen, capacity, booked)
+            SELECT hospital_id, id, '主任医师', '高血压', %s,
+                   'morning', '08:30', '09:00', 8000, 20, 0
+            FROM department
+            RETURNING id
+            """,
+            (visit_date,),
+        )
+        assert row is not None
+        return int(row[0])
+
+
+async def add_appointment(
+    platform: Platform, patient_id: int, session_id: int, code: str = "01234567"
+) -> int:
+    """A booking whose patient is yet to be told."""
+    async with platform.db.transaction() as tx:
+        row = await tx.row(
+            """
+            INSERT INTO appointments (patient_id, clinic_session_id, hospital_id, department_id,
+                                      visit_date, channel, code, booked_at, changed_at)
+            SELECT %s, id, hospital_id, department_id, visit_date, 'api', %s, %s, %s
+            FROM clinic_sessions WHERE id = %s
+            RETURNING id
+            """,
+            (patient_id, code, tx.now, tx.now, session_id),
+        )
+        assert row is not None
+        return int(row[0])
+
+
+async def add_booking(platform: Platform, number: int = 1) -> int:
+    """An account, its patient, and a booking that a message will tell of; its id."""
+    patient = await add_patient(platform, await add_account(platform, number), number)
+    session_id = await add_session(platform)
+    appointment_id = await add_appointment(platform, patient.id, session_id, f"{number:08d}")
+    await tell(platform, "booked", appointment_id)
+    return appointment_id
+
+
+async def tell(platform: Platform, kind: str, *appointment_ids: int) -> None:
+    async with platform.db.transaction() as tx:
+        await messages.tell(tx, kind, appointment_ids)
+
+
+async def outbox(platform: Platform, to: str | None = None) -> list[messages.OutboxItem]:
+    async with platform.db.transaction() as tx:
+        return await messages.outbox(tx, platform.vault, to, 100)
+
+
+async def ask(platform: Platform, sql: str, *params: object) -> list[Row]:
+    """Rows straight from the database."""
+    async with platform.db.transaction() as tx:
+        return await tx.rows(sql, params)
+
+
+async def change(platform: Platform, sql: str, *params: object) -> None:
+    """Make the database be so."""
+    async with platform.db.transaction() as tx:
+        await tx.do(sql, params)
