@@ -32,8 +32,8 @@ from guahao.tools.demo_data.people import Person, people, phone, resident_id
 
 Report = Callable[[str, int, int], None]  # what is being made, how many are done, of how many
 
-_BUSY_HOSPITALS = 16  # whose popular departments fill up
-_BUSY_DAYS = 14
+_BUSY_HOSPITALS = 8  # whose popular departments fill up
+_BUSY_DAYS = 8
 _BOOKED_SHARE = 0.4  # of the invented people
 _STOPPED = 0.03  # of the popular sessions
 _BOOKED_WITHIN = timedelta(days=3)
@@ -42,8 +42,8 @@ _FULLNESS = {
     "知名专家": (0.9, 0.1),
     "主任医师": (0.5, 0.3),
     "副主任医师": (0.25, 0.3),
-    "主治医师": (0.08, 0.2),
-    "普通门诊": (0.03, 0.08),
+    "主治医师": (0.05, 0.15),
+    "普通门诊": (0.02, 0.05),
 }
 _CHANNELS = ("wechat", "wechat", "web", "phone")
 
@@ -168,6 +168,12 @@ def shown(console: Console) -> Iterator[Report]:
             bar.update(tasks[stage], completed=done, total=total)
 
         yield report
+
+
+async def is_empty(platform: Platform) -> bool:
+    """Whether there is neither a hospital nor a patient yet."""
+    async with platform.db.transaction() as tx:
+        return await store.is_empty(tx)
 
 
 async def seed(

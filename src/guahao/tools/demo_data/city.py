@@ -149,7 +149,7 @@ def _named(number: int) -> tuple[dict[str, Any], str, int]:
 
 
 def _hospital(number: int, entry: dict[str, Any], grade: str, district: int) -> Hospital:
-    city, random = _data("city"), Random(f"{number}")
+    city, random = _data("city"), Random(f"hospital {number}")
     kind = next(k for k in city["kind"] if k["name"] == entry["kind"])
     return Hospital(
         number=number,
