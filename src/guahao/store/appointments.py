@@ -83,7 +83,7 @@ async def appointment_by_code(
 
 def _view(vault: Vault, row: TupleRow) -> AppointmentView:
     own, person = row[SESSION_WIDTH : SESSION_WIDTH + 6], row[SESSION_WIDTH + 6 :]
-    return AppointmentView(*[*own, session_view(row), open_patient(vault, *person)])
+    return AppointmentView(*[*own, session_view(row[:SESSION_WIDTH]), open_patient(vault, *person)])
 
 
 @dataclass(frozen=True, slots=True)
