@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from ipaddress import ip_network
 from pathlib import Path
 
 from guahao.rules.limits import CITY_TIME
@@ -64,6 +65,8 @@ _INTEGERS = {
     "requests_per_address_minute": (1, 10_000_000),
 }
 _SECRET_CHARACTERS = 32
+# The hotline always can (S14); the patient as well where the operator says so.
+_CANCEL_CHANNELS = (frozenset({"agent"}), frozenset({"agent", "patient"}))
 _TEXTS = ("mode", "database_url", "host", "secret_key", "sms_gateway", "hotline")
 
 
@@ -94,12 +97,24 @@ def _others(given: Mapping[str, str]) -> dict[str, object]:
     if "cancel_channels" in given:
         others["cancel_channels"] = frozenset(_words(given["cancel_channels"]))
     if "trusted_proxies" in given:
-        others["trusted_proxies"] = tuple(_words(given["trusted_proxies"]))
+        others["trusted_proxies"] = _networks("trusted_proxies", given["trusted_proxies"])
     return others
 
 
 def _words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _networks(name: str, text: str) -> tuple[str, ...]:
+    words = tuple(_words(text))
+    try:
+        for word in words:
+            ip_network(word, strict=False)
+    except ValueError:
+        raise SettingsError(
+            f"GUAHAO_{name.upper()} must be addresses or networks such as 10.0.0.1,10.1.0.0/16"
+        ) from None
+    return words
 
 
 def _integer(name: str, text: str, low: int, high: int) -> int:
@@ -133,8 +148,8 @@ def _moment(text: str) -> datetime:
 def _check(settings: Settings) -> None:
     if settings.mode not in ("demo", "production"):
         raise SettingsError("GUAHAO_MODE must be demo or production")
-    if not settings.cancel_channels or not settings.cancel_channels <= {"agent", "patient"}:
-        raise SettingsError("GUAHAO_CANCEL_CHANNELS must be agent, patient or agent,patient")
+    if settings.cancel_channels not in _CANCEL_CHANNELS:
+        raise SettingsError("GUAHAO_CANCEL_CHANNELS must be agent, or agent,patient")
     if settings.demo:
         return
     if settings.secret_key is None or len(settings.secret_key) < _SECRET_CHARACTERS:
