@@ -1,0 +1,168 @@
+"""What Hypothesis draws: mostly the owner's numbers and dates near the edges of the law."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+from hypothesis import strategies as st
+from tests.rules.helpers import AGENT, OWNER, STRANGER, Ledger
+from tests.rules.oracle import last_open
+
+from guahao.rules.facts import BookingRequest, CountedAppointment, PatientFacts, SessionFacts
+from guahao.rules.limits import CITY_TIME, HospitalRules, Policy
+
+LAST_MOMENT = time(23, 59, 59, 999999)
+
+# Two years, the second a leap year; the ends of months often.
+dates = st.dates(date(2026, 11, 1), date(2028, 12, 31)) | st.builds(
+    lambda first, back: first - timedelta(days=back),
+    st.dates(date(2026, 11, 1), date(2028, 12, 31)).map(lambda d: d.replace(day=1)),
+    st.integers(-1, 3),
+)
+clocks = st.sampled_from(
+    [time(0), time(7, 59, 59, 999999), time(8), time(14, 59, 59, 999999), time(15), LAST_MOMENT]
+)
+moments = st.builds(lambda d, c: datetime.combine(d, c, CITY_TIME), dates, clocks)
+
+
+def number(default: int, low: int, high: int) -> st.SearchStrategy[int]:
+    """Any number a policy file may name, the owner's most often."""
+    return st.sampled_from([default] * 4 + list(range(low, high + 1)))
+
+
+policies = st.just(Policy()) | st.builds(
+    Policy,
+    horizon_months=number(3, 0, 7),
+    per_department_and_day=number(1, 0, 3),
+    per_day=number(2, 0, 4),
+    per_short_window=number(3, 0, 6),
+    short_window_days=number(7, 1, 15),
+    per_long_window=number(5, 0, 9),
+    long_window_months=number(3, 1, 6),
+    first_suspension_no_shows=number(3, 0, 7),
+    first_suspension_months=number(3, 0, 7),
+    second_suspension_no_shows=number(6, 0, 9),
+    second_suspension_months=number(6, 0, 14),
+)
+hospital_rules = st.just(HospitalRules()) | st.builds(
+    HospitalRules,
+    cycle_days=st.none() | st.none() | st.integers(1, 92) | st.integers(0, 100),
+    release_time=clocks,
+    next_day_stop_time=st.just(time(15)) | clocks,
+)
+
+
+@st.composite
+def visit_dates(draw: st.DrawFn, today: date, rules: HospitalRules, policy: Policy) -> date:
+    """Near today, near the furthest date, or anywhere about."""
+    edge = (last_open(today, rules, policy) - today).days
+    about = draw(st.integers(-1, 9) | st.integers(-1, 100) | st.integers(edge - 1, edge + 2))
+    return today + timedelta(days=about)
+
+
+@dataclass(frozen=True)
+class World:
+    """Sessions and patients as they stand, and what is then asked of them."""
+
+    sessions: tuple[SessionFacts, ...]
+    patients: tuple[PatientFacts, ...]
+    policy: Policy
+    requests: tuple[BookingRequest, ...]
+
+    def ledger(self) -> Ledger:
+        """Fresh records of this world."""
+        return Ledger(self.sessions, self.patients, self.policy)
+
+
+@st.composite
+def sessions(draw: st.DrawFn, number: int, today: date, policy: Policy) -> SessionFacts:
+    """A session of one of two hospitals with two departments each, small, perhaps stopped."""
+    rules = draw(hospital_rules)
+    hospital = draw(st.integers(1, 2))
+    capacity = draw(st.integers(0, 3) | st.just(20))
+    return SessionFacts(
+        number,
+        hospital,
+        10 * hospital + draw(st.integers(1, 2)),
+        draw(visit_dates(today, rules, policy)),
+        "morning",
+        capacity,
+        booked=draw(st.integers(0, min(capacity, 2))),
+        stopped=draw(st.sampled_from([False] * 14 + [True])),
+        rules=rules,
+    )
+
+
+@st.composite
+def appointments(draw: st.DrawFn, today: date) -> CountedAppointment:
+    """A counted appointment, of the past or to come."""
+    hospital = draw(st.integers(1, 3))
+    visit_date = today + timedelta(days=draw(st.integers(-100, 100) | st.integers(-6, 12)))
+    return CountedAppointment(visit_date, hospital, 10 * hospital + draw(st.integers(1, 2)))
+
+
+@st.composite
+def persons(draw: st.DrawFn, number: int, today: date) -> PatientFacts:
+    """A patient of the owner's, of nobody's or a stranger's account, seldom suspended."""
+    until = st.integers(-2, 40).map(lambda days: today + timedelta(days=days))
+    return PatientFacts(
+        number,
+        account_id=draw(st.sampled_from([OWNER.id] * 8 + [STRANGER.id, None])),
+        suspended_until=draw(st.none() | st.none() | st.none() | until),
+        counted=tuple(draw(st.lists(appointments(today), max_size=6))),
+    )
+
+
+def known_or_not(ids: int) -> st.SearchStrategy[int]:
+    """An id, now and then one that names nothing."""
+    return st.sampled_from([*range(1, ids + 1)] * 9 + [ids + 1])
+
+
+@st.composite
+def wishes(draw: st.DrawFn, today: date, session_ids: int, person_ids: int) -> BookingRequest:
+    """A request of today or the next two days; keys meet, and some ids name nothing."""
+    at = datetime.combine(today + timedelta(days=draw(st.integers(0, 2))), draw(clocks), CITY_TIME)
+    return BookingRequest(
+        actor=draw(st.sampled_from([OWNER] * 5 + [AGENT] * 2 + [STRANGER])),
+        key=draw(st.sampled_from("abcdefghij")),
+        patient_id=draw(known_or_not(person_ids)),
+        session_id=draw(known_or_not(session_ids)),
+        channel="api",
+        at=at,
+    )
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> World:
+    """Anything at all, under any policy."""
+    today, policy = draw(dates), draw(policies)
+    session_ids, person_ids = draw(st.integers(1, 8)), draw(st.integers(1, 3))
+    wish = wishes(today, session_ids, person_ids)
+    return World(
+        tuple(draw(sessions(number, today, policy)) for number in range(1, session_ids + 1)),
+        tuple(draw(persons(number, today)) for number in range(1, person_ids + 1)),
+        policy,
+        tuple(draw(st.lists(wish, min_size=1, max_size=14))),
+    )
+
+
+@st.composite
+def rushes(draw: st.DrawFn) -> World:
+    """One or two patients who try for everything there is, each with a key of its own."""
+    today = draw(dates)
+    at = datetime.combine(today, time(10), CITY_TIME)
+    near = draw(st.integers(2, 85))
+    ahead = st.integers(near, near + 12) | st.integers(2, 90)
+    session_ids = range(1, draw(st.integers(4, 16)) + 1)
+    places = [(number, 1 + number % 3, today + timedelta(draw(ahead))) for number in session_ids]
+    wanted = draw(st.permutations([(p, s) for p in (1, 2) for s in session_ids]))
+    return World(
+        tuple(
+            SessionFacts(number, hospital, hospital, visit, "morning", 2, 0, False, HospitalRules())
+            for number, hospital, visit in places
+        ),
+        (PatientFacts(1, OWNER.id), PatientFacts(2, OWNER.id)),
+        draw(policies),
+        tuple(BookingRequest(OWNER, f"{p}-{s}", p, s, "api", at) for p, s in wanted),
+    )
