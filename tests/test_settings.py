@@ -1,0 +1,189 @@
+"""Settings are read once; one that cannot be right names itself and says what to do."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from guahao.rules.limits import CITY_TIME
+from guahao.settings import Settings, SettingsError, read_settings
+
+SECRET = "0123456789abcdef0123456789abcdef"
+PRODUCTION = {
+    "GUAHAO_MODE": "production",
+    "GUAHAO_SECRET_KEY": SECRET,
+    "GUAHAO_SMS_GATEWAY": "carrier",
+}
+NUMBERS = [
+    ("port", 1, 65535),
+    ("web_workers", 1, 64),
+    ("desk_lanes", 1, 32),
+    ("desk_batch", 1, 1000),
+    ("desk_queue", 1, 1_000_000),
+    ("otp_per_phone_hour", 1, 1000),
+    ("otp_per_address_hour", 1, 1_000_000),
+    ("otp_total_minute", 1, 1_000_000),
+    ("lookups_per_code_day", 1, 1000),
+    ("lookups_per_caller_hour", 1, 1_000_000),
+    ("lookups_total_minute", 1, 1_000_000),
+    ("requests_per_address_minute", 1, 10_000_000),
+]
+
+
+def read(**given: str) -> Settings:
+    return read_settings({f"GUAHAO_{name.upper()}": value for name, value in given.items()})
+
+
+def complaint(environ: dict[str, str]) -> str:
+    with pytest.raises(SettingsError) as caught:
+        read_settings(environ)
+    return str(caught.value)
+
+
+def test_nothing_needs_to_be_set() -> None:
+    settings = read_settings({"PATH": "/bin", "PORT": "1"})
+    assert settings == Settings()
+    assert settings.demo
+    assert settings.cancel_channels == {"agent"}
+
+
+def test_an_empty_value_counts_as_not_set() -> None:
+    empty = {f"GUAHAO_{name.upper()}": "" for name in Settings.__dataclass_fields__}
+    assert read_settings(empty) == Settings()
+
+
+def test_texts_and_folders_are_taken_as_they_are() -> None:
+    settings = read(
+        database_url="postgresql://owner@db/city",
+        data_dir="/srv/city",
+        host="0.0.0.0",  # noqa: S104
+        secret_key="short is enough for a demo",
+        sms_gateway="outbox",
+        hotline="12345",
+    )
+    assert settings.database_url == "postgresql://owner@db/city"
+    assert settings.data_dir == Path("/srv/city")
+    assert settings.host == "0.0.0.0"  # noqa: S104
+    assert settings.secret_key == "short is enough for a demo"
+    assert settings.sms_gateway == "outbox"
+    assert settings.hotline == "12345"
+
+
+def test_every_number_is_covered_by_the_tests_below() -> None:
+    numbers = {n for n, f in Settings.__dataclass_fields__.items() if f.type == "int"}
+    assert numbers == {name for name, _, _ in NUMBERS}
+
+
+@pytest.mark.parametrize(("name", "low", "high"), NUMBERS)
+def test_a_number_is_accepted_within_its_bounds(name: str, low: int, high: int) -> None:
+    assert getattr(read(**{name: str(low)}), name) == low
+    assert getattr(read(**{name: str(high)}), name) == high
+    assert low <= getattr(Settings(), name) <= high
+
+
+@pytest.mark.parametrize(("name", "low", "high"), NUMBERS)
+def test_a_number_out_of_its_bounds_is_told_them(name: str, low: int, high: int) -> None:
+    setting = f"GUAHAO_{name.upper()}"
+    expected = f"{setting} must be a whole number from {low} to {high}"
+    for wrong in (low - 1, high + 1):
+        assert complaint({setting: str(wrong)}) == expected
+
+
+@pytest.mark.parametrize("wrong", ["many", "8000.0", "8e3", "-1", "+1", " 80", "0x50", "８０", "²"])
+def test_what_is_no_whole_number_is_refused(wrong: str) -> None:
+    assert complaint({"GUAHAO_PORT": wrong}).startswith("GUAHAO_PORT must be a whole number")
+
+
+@pytest.mark.parametrize(
+    ("setting", "wrong", "says"),
+    [
+        ("GUAHAO_MODE", "test", "demo or production"),
+        ("GUAHAO_MODE", "Production", "demo or production"),
+        ("GUAHAO_CANCEL_CHANNELS", "agent,doctor", "agent, or agent,patient"),
+        ("GUAHAO_CANCEL_CHANNELS", "patient", "agent, or agent,patient"),
+        ("GUAHAO_CANCEL_CHANNELS", " , ", "agent, or agent,patient"),
+        ("GUAHAO_CLOCK_START", "tomorrow", "2026-12-01T14:59:00"),
+        ("GUAHAO_CLOCK_START", "2026-02-30T10:00", "2026-12-01T14:59:00"),
+        ("GUAHAO_CLOCK_BEGUN", "noon", "a number of Unix seconds"),
+        ("GUAHAO_CLOCK_BEGUN", "nan", "a number of Unix seconds"),
+        ("GUAHAO_CLOCK_BEGUN", "inf", "a number of Unix seconds"),
+        ("GUAHAO_TRUSTED_PROXIES", "proxy.local", "10.1.0.0/16"),
+        ("GUAHAO_TRUSTED_PROXIES", "10.0.0.1,10.0.0.256", "10.1.0.0/16"),
+    ],
+)
+def test_a_wrong_setting_names_itself_and_says_what_to_do(
+    setting: str, wrong: str, says: str
+) -> None:
+    text = complaint({setting: wrong})
+    assert setting in text
+    assert says in text
+
+
+@pytest.mark.parametrize(
+    ("given", "channels"),
+    [
+        ("agent", {"agent"}),
+        ("agent,patient", {"agent", "patient"}),
+        (" patient , agent ,", {"agent", "patient"}),
+    ],
+)
+def test_the_operator_may_switch_self_service_on(given: str, channels: set[str]) -> None:
+    assert read(cancel_channels=given).cancel_channels == channels
+
+
+@pytest.mark.parametrize(
+    ("given", "proxies"),
+    [
+        ("127.0.0.1", ("127.0.0.1",)),
+        ("10.0.0.1, 10.1.0.0/16, ::1", ("10.0.0.1", "10.1.0.0/16", "::1")),
+        (",", ()),
+    ],
+)
+def test_proxies_are_addresses_or_networks(given: str, proxies: tuple[str, ...]) -> None:
+    assert read(trusted_proxies=given).trusted_proxies == proxies
+
+
+@pytest.mark.parametrize(
+    ("given", "hour"),
+    [
+        ("2026-12-01T14:59:00", 14),
+        ("2026-12-01T14:59:00+08:00", 14),
+        ("2026-12-01T06:59:00Z", 14),
+        ("2026-12-01 14:59", 14),
+    ],
+)
+def test_a_clock_starts_on_the_city_s_time(given: str, hour: int) -> None:
+    start = read(clock_start=given, clock_begun="1764572340.5")
+    assert start.clock_start == datetime(2026, 12, 1, hour, 59, tzinfo=CITY_TIME)
+    assert start.clock_start.utcoffset() == timedelta(hours=8)
+    assert start.clock_begun == 1764572340.5
+
+
+def test_production_starts_with_a_key_a_gateway_and_real_time() -> None:
+    settings = read_settings(PRODUCTION)
+    assert not settings.demo
+    assert settings.secret_key == SECRET
+
+
+@pytest.mark.parametrize(
+    ("change", "names", "says"),
+    [
+        ({"GUAHAO_SECRET_KEY": ""}, "GUAHAO_SECRET_KEY", "openssl rand -hex 32"),
+        ({"GUAHAO_SECRET_KEY": SECRET[:-1]}, "GUAHAO_SECRET_KEY", "at least 32 characters"),
+        ({"GUAHAO_SMS_GATEWAY": ""}, "GUAHAO_SMS_GATEWAY", "outbox"),
+        ({"GUAHAO_SMS_GATEWAY": "outbox"}, "GUAHAO_SMS_GATEWAY", "outbox"),
+        ({"GUAHAO_CLOCK_START": "2026-12-01"}, "GUAHAO_CLOCK_START", "real time"),
+    ],
+)
+def test_production_refuses_what_is_for_the_demo(
+    change: dict[str, str], names: str, says: str
+) -> None:
+    text = complaint({**PRODUCTION, **change})
+    assert names in text
+    assert says in text
+
+
+def test_no_complaint_tells_a_secret() -> None:
+    assert SECRET[:-1] not in complaint({**PRODUCTION, "GUAHAO_SECRET_KEY": SECRET[:-1]})
