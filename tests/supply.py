@@ -1,9 +1,7 @@
-"""Words for the tests of the supply: a platform at a given time, and rows to put into it."""
+"""Words for the tests of the supply: moments in the city, and rows to put into its tables."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import date, datetime
 from itertools import count
 from typing import Any
@@ -11,41 +9,14 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from guahao.flows.platform import Platform
-from guahao.rules.limits import CITY_TIME, Policy
-from guahao.settings import Settings
-from guahao.store.db import Database
-from guahao.store.vault import Vault
+from guahao.rules.limits import CITY_TIME
 
 _numbers = count(1)
-
-
-class Hands:
-    """The clock's hands: tests put them where they need them."""
-
-    def __init__(self, now: datetime) -> None:
-        self.now = now
-
-    def __call__(self) -> datetime:
-        return self.now
 
 
 def at(text: str) -> datetime:
     """A moment in the city."""
     return datetime.fromisoformat(text).replace(tzinfo=CITY_TIME)
-
-
-@asynccontextmanager
-async def open_platform(
-    url: str, clock: Hands, settings: Settings | None = None
-) -> AsyncIterator[Platform]:
-    """A platform on a test's database."""
-    db = Database(url, clock)
-    await db.open()
-    try:
-        yield Platform(db, Vault("the tests' own secret"), Policy(), settings or Settings())
-    finally:
-        await db.close()
 
 
 class Rows:

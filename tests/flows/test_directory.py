@@ -5,17 +5,18 @@ from datetime import time
 
 import psycopg
 import pytest
+from tests.city import Clock, open_platform
+from tests.supply import Rows, at
 
 from guahao.flows.directory import departments, hospital, search_hospitals
 from guahao.flows.platform import Platform
 from guahao.rules.limits import HospitalRules
 from guahao.store.views import DepartmentView, HospitalView
-from tests.supply import Hands, Rows, at, open_platform
 
 
 @pytest.fixture
 async def platform(database_url: str) -> AsyncIterator[Platform]:
-    async with open_platform(database_url, Hands(at("2026-11-23T10:00"))) as opened:
+    async with open_platform(database_url, Clock(at("2026-11-23T10:00"))) as opened:
         yield opened
 
 

@@ -6,12 +6,13 @@ from datetime import date, time, timedelta
 
 import psycopg
 import pytest
+from tests.city import Clock, open_platform
+from tests.supply import Rows, at
 
 from guahao.flows.platform import Platform
 from guahao.flows.schedules import StopResult, list_sessions, roll_forward, stop_session
 from guahao.rules.limits import add_months
 from guahao.store.views import SessionView
-from tests.supply import Hands, Rows, at, open_platform
 
 TODAY = date(2026, 11, 23)
 TOMORROW = TODAY + timedelta(days=1)
@@ -19,12 +20,12 @@ NEXT_WEEK = TODAY + timedelta(days=7)
 
 
 @pytest.fixture
-def clock() -> Hands:
-    return Hands(at("2026-11-23T10:00"))
+def clock() -> Clock:
+    return Clock(at("2026-11-23T10:00"))
 
 
 @pytest.fixture
-async def platform(database_url: str, clock: Hands) -> AsyncIterator[Platform]:
+async def platform(database_url: str, clock: Clock) -> AsyncIterator[Platform]:
     async with open_platform(database_url, clock) as opened:
         yield opened
 
@@ -60,7 +61,7 @@ async def test_sessions_come_by_date_period_start_and_title(platform: Platform, 
 
 
 async def test_each_session_says_whether_it_can_be_booked(
-    platform: Platform, rows: Rows, clock: Hands
+    platform: Platform, rows: Rows, clock: Clock
 ) -> None:
     hospital_id = rows.hospital(cycle_days=14, release_time=time(7, 30))
     department_id = rows.department(hospital_id)
@@ -135,7 +136,7 @@ async def test_a_department_is_listed_under_its_own_hospital_only(
 
 @pytest.mark.parametrize("today", ["2026-07-01", "2026-11-30", "2027-02-28", "2028-02-29"])
 async def test_all_that_can_be_booked_today_or_tomorrow_is_rolled_out(
-    platform: Platform, rows: Rows, clock: Hands, today: str
+    platform: Platform, rows: Rows, clock: Clock, today: str
 ) -> None:
     clock.now = at(f"{today}T02:00")
     hospital_ids = [rows.hospital(), rows.hospital()]
@@ -156,7 +157,7 @@ async def test_all_that_can_be_booked_today_or_tomorrow_is_rolled_out(
         assert days == (last - first).days + 1
 
 
-async def test_the_next_night_adds_one_day(platform: Platform, rows: Rows, clock: Hands) -> None:
+async def test_the_next_night_adds_one_day(platform: Platform, rows: Rows, clock: Clock) -> None:
     hospital_id = rows.hospital()
     department_id = rows.department(hospital_id)
     for weekday in range(1, 8):
@@ -183,7 +184,7 @@ async def test_rolling_forward_leaves_what_is_booked_and_stopped_as_it_is(
 
 
 async def test_stopping_frees_every_live_booking_and_tells_its_account(
-    platform: Platform, rows: Rows, clock: Hands
+    platform: Platform, rows: Rows, clock: Clock
 ) -> None:
     session_id = _session(rows)
     patient_ids = [rows.patient() for _ in range(3)]
@@ -227,7 +228,7 @@ async def test_only_live_bookings_are_stopped(platform: Platform, rows: Rows) ->
     assert rows.one("SELECT booked FROM clinic_sessions") == (3,)
 
 
-async def test_a_session_is_stopped_once(platform: Platform, rows: Rows, clock: Hands) -> None:
+async def test_a_session_is_stopped_once(platform: Platform, rows: Rows, clock: Clock) -> None:
     session_id = _session(rows)
     rows.appointment(rows.patient(), session_id)
     stopped_at = clock.now

@@ -6,12 +6,13 @@ from datetime import date, time
 
 import psycopg
 import pytest
+from tests.city import Clock, open_platform
+from tests.supply import Rows, at
 
 from guahao.flows.platform import Platform
 from guahao.rules.limits import HospitalRules
 from guahao.store.sessions import SESSION_COLUMNS, SESSION_WIDTH, roll_out, session_view
 from guahao.store.views import SessionView
-from tests.supply import Hands, Rows, at, open_platform
 
 MONDAY = date(2026, 11, 30)
 SUNDAY = date(2026, 12, 6)
@@ -19,7 +20,7 @@ SUNDAY = date(2026, 12, 6)
 
 @pytest.fixture
 async def platform(database_url: str) -> AsyncIterator[Platform]:
-    async with open_platform(database_url, Hands(at("2026-11-23T10:00"))) as opened:
+    async with open_platform(database_url, Clock(at("2026-11-23T10:00"))) as opened:
         yield opened
 
 

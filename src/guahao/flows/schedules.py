@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from guahao.flows.platform import Platform
 from guahao.rules.limits import Policy
 from guahao.rules.releasing import session_state
-from guahao.store import queue, sessions
+from guahao.store import messages, sessions
 from guahao.store.views import SessionView
 
 # Three months are at most 92 days; one more shows what the next day will release.
@@ -82,7 +82,5 @@ async def stop_session(platform: Platform, session_id: int) -> StopResult | None
         if stopped:
             return StopResult(session_id, 0, already_stopped=True)
         appointment_ids = await sessions.stop(tx, session_id)
-        message_ids = await sessions.tell_stopped(tx, appointment_ids)
-        if message_ids:
-            await queue.defer(tx, "deliver_messages", queue="notices", message_ids=message_ids)
+        await messages.tell(tx, "stopped", appointment_ids)
         return StopResult(session_id, len(appointment_ids), already_stopped=False)

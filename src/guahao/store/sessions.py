@@ -58,15 +58,6 @@ _STOP_APPOINTMENTS = """
     RETURNING id
 """
 _STOP = "UPDATE clinic_sessions SET stopped_at = %s, booked = booked - %s WHERE id = %s"
-# A person known to the hotline alone has no account to tell.
-_TELL_STOPPED = """
-    INSERT INTO messages (kind, account_id, patient_id, appointment_id, created_at, changed_at)
-    SELECT 'stopped', p.account_id, p.id, a.id, a.changed_at, a.changed_at
-    FROM appointments a JOIN patients p ON p.id = a.patient_id
-    WHERE a.id = ANY(%s::bigint[]) AND p.account_id IS NOT NULL
-    ORDER BY a.id
-    RETURNING id
-"""
 
 
 def session_view(row_part: Sequence[Any]) -> SessionView:
@@ -118,8 +109,3 @@ async def stop(tx: Tx, session_id: int) -> list[int]:
     rows = await tx.rows(_STOP_APPOINTMENTS, (tx.now, session_id))
     await tx.do(_STOP, (tx.now, len(rows), session_id))
     return [row[0] for row in rows]
-
-
-async def tell_stopped(tx: Tx, appointment_ids: list[int]) -> list[int]:
-    """A message to the account of each stopped booking; the messages' ids."""
-    return [row[0] for row in await tx.rows(_TELL_STOPPED, (appointment_ids,))]

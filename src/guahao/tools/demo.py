@@ -11,12 +11,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from itertools import islice
 from random import Random
 from typing import NamedTuple
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from guahao.flows.platform import Platform
 from guahao.rules.limits import CODE_DIGITS, ONE_DAY, PATIENTS_PER_PHONE, Policy
@@ -78,7 +86,7 @@ def _person(name: str, birthday: date, sequence: int) -> Person:
 LOGINS = (
     DemoLogin(
         "+8613800000001",
-        "两位就诊人；一个当前预约、一次就诊和一次爽约",
+        "two patients; a current booking, an earlier visit and a no-show",
         (
             DemoPatient(
                 _person("张示例", date(1985, 5, 1), 1),
@@ -90,12 +98,12 @@ LOGINS = (
     ),
     DemoLogin(
         "+8613800000002",
-        "七天内已预约三次，第四次会被拒绝",
+        "three bookings within seven days: a fourth is refused",
         (DemoPatient(_person("王示例", date(1958, 8, 8), 3), upcoming=3),),
     ),
     DemoLogin(
         "+8613800000003",
-        "一年内爽约三次，暂停预约三个月",
+        "three no-shows in a year: suspended for three months",
         (DemoPatient(_person("赵示例", date(1999, 9, 9), 4), suspended=True),),
     ),
 )
@@ -145,13 +153,9 @@ def silent(stage: str, done: int, total: int) -> None:
 
 @contextmanager
 def shown(console: Console) -> Iterator[Report]:
-    """A Report on the console: a bar on a terminal, one line a finished stage elsewhere."""
+    """A Report on the console: bars on a terminal, plain lines elsewhere."""
     if not console.is_terminal:
-        yield (
-            lambda stage, done, total: (
-                console.print(f"{stage}: {total:,}") if done == total else None
-            )
-        )
+        yield partial(_line, console)
         return
     columns = (
         TextColumn("{task.description:<12}"),
@@ -160,7 +164,7 @@ def shown(console: Console) -> Iterator[Report]:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console) as bar:
-        tasks = {}
+        tasks: dict[str, TaskID] = {}
 
         def report(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
@@ -168,6 +172,12 @@ def shown(console: Console) -> Iterator[Report]:
             bar.update(tasks[stage], completed=done, total=total)
 
         yield report
+
+
+def _line(console: Console, stage: str, done: int, total: int) -> None:
+    """A line a tenth."""
+    if done == total or done * 10 // total != (done - 1) * 10 // total:
+        console.print(f"{stage}: {done:,} of {total:,}")
 
 
 async def is_empty(platform: Platform) -> bool:
@@ -217,7 +227,6 @@ async def _add_directory(tx: Tx, hospitals: list[city.Hospital], progress: Repor
         (hospital_id, departments[hospital_id, department.code], *astuple(clinic))
         for hospital_id, hospital in placed
         for department in city.departments(hospital)
-        if department.on_platform
         for clinic in city.timetable(hospital, department)
     ]
     await store.copy(tx, "timetables", lines)
@@ -257,7 +266,7 @@ async def _add_sessions(tx: Tx, hospital_ids: list[int], days: int, progress: Re
     today, made = tx.now.date(), 0
     for done, hospital_id in enumerate(hospital_ids, start=1):
         made += await roll_out(tx, hospital_id, today, today + timedelta(days=days))
-        progress("sessions of", done, len(hospital_ids))
+        progress("rolled out", done, len(hospital_ids))
     return made
 
 

@@ -96,7 +96,9 @@ def popular_codes() -> list[str]:
 
 
 def timetable(hospital: Hospital, department: Department) -> Iterator[Clinic]:
-    """The weekly clinics of a department."""
+    """The weekly clinics of a department; none where it is kept off the platform."""
+    if not department.on_platform:
+        return
     random = Random(f"{hospital.number} {department.code}")
     of_hospital = Random(f"{hospital.number} hours")
     sundays = of_hospital.random() < _OPEN_SUNDAYS
