@@ -1,0 +1,351 @@
+"""Booking, looking a booking up, cancelling it (S7-S10, S13, S14)."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime
+from typing import Annotated, Literal
+
+import msgspec
+from litestar.types import ASGIApp
+from msgspec import UNSET, UnsetType
+
+from guahao.flows.accounts import Throttled
+from guahao.flows.appointments import list_appointments, look_up, own_appointment
+from guahao.flows.cancelling import cancel
+from guahao.flows.desk import Busy, OutcomeUnknown
+from guahao.rules.cancelling import cancel_deadline
+from guahao.rules.facts import Actor
+from guahao.rules.limits import CITY_TIME
+from guahao.rules.outcomes import CancelRefusal, KeyMismatch, Refusal, Refused
+from guahao.rules.pickup import pickup_deadline
+from guahao.store.views import AppointmentView
+from guahao.web.answers import Answer, json_answer
+from guahao.web.api.door import Door, Route
+from guahao.web.api.patients import EXAMPLE as EXAMPLE_PATIENT
+from guahao.web.api.patients import PatientOut, patient_out
+from guahao.web.api.sessions import Period, clock
+from guahao.web.language import Words, reader_language
+from guahao.web.openapi import Call
+from guahao.web.problems import problem_answer
+from guahao.web.reading import (
+    NO_CONTROLS,
+    ApiRequest,
+    Id,
+    ProblemError,
+    header,
+    read_body,
+    read_id,
+    read_query,
+)
+
+_TAG = Words("预约", "Appointments")
+_KEY = re.compile(rb"[\x21-\x7e]{1,64}")
+_STATUSES = ("booked", "picked_up", "cancelled", "stopped", "no_show", "unverified")
+_BRING = Words(
+    "就诊人登记的证件原件、预约短信和识别码",
+    "The original of the patient's registered document, the booking SMS and the code",
+)
+
+
+class BookingIn(msgspec.Struct, forbid_unknown_fields=True):
+    """One place for one patient."""
+
+    clinic_session_id: Id
+    patient_id: Id
+
+
+class LookupIn(msgspec.Struct, forbid_unknown_fields=True):
+    """The code alone is never enough (S9)."""
+
+    code: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{8}(?![\s\S])")]
+    id_no: Annotated[str, msgspec.Meta(min_length=1, max_length=40, pattern=NO_CONTROLS)]
+
+
+class AppointmentQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """Still to come, or over."""
+
+    view: Literal["current", "history"] = "current"
+
+
+class Pickup(msgspec.Struct):
+    """Where the number is taken, until when, and what to bring (S11)."""
+
+    place: str
+    until: datetime
+    bring: str
+
+
+class Cancelling(msgspec.Struct):
+    """Until when the booking can be cancelled, by whom, and the number to call (S14)."""
+
+    until: datetime
+    by: Annotated[str, msgspec.Meta(extra_json_schema={"enum": ("agent", "patient")})]
+    hotline: str
+
+
+class AppointmentOut(msgspec.Struct):
+    """A booking for its owner; the session's fields are spread into it.
+
+    `pickup` and `cancel` are told of one booking that was asked for by itself.
+    """
+
+    id: int
+    order_no: str
+    code: str
+    status: Annotated[str, msgspec.Meta(extra_json_schema={"enum": _STATUSES})]
+    channel: str
+    booked_at: datetime
+    clinic_session_id: int
+    hospital_id: int
+    hospital_name: str
+    department_id: int
+    department_name: str
+    title: str
+    specialty: str
+    visit_date: date
+    period: Period
+    starts_at: str | None
+    ends_at: str | None
+    fee_fen: int
+    patient_id: int
+    patient_name: str
+    patient: PatientOut
+    pickup: Pickup | UnsetType = UNSET
+    cancel: Cancelling | UnsetType = UNSET
+
+
+class AppointmentList(msgspec.Struct):
+    """All of the account's, not paged."""
+
+    items: list[AppointmentOut]
+    next: str | None = None
+
+
+_EXAMPLE = AppointmentOut(
+    id=501,
+    order_no="0000005017",
+    code="04821957",
+    status="booked",
+    channel="api",
+    booked_at=datetime(2026, 12, 1, 9, 30, tzinfo=CITY_TIME),
+    clinic_session_id=9001,
+    hospital_id=3,
+    hospital_name="城东人民医院",
+    department_id=41,
+    department_name="心血管内科",
+    title="主任医师",
+    specialty="冠心病",
+    visit_date=date(2026, 12, 3),
+    period="morning",
+    starts_at="08:00",
+    ends_at="12:00",
+    fee_fen=8000,
+    patient_id=17,
+    patient_name="王小明",
+    patient=EXAMPLE_PATIENT,
+)
+_EXAMPLE_DETAIL = msgspec.structs.replace(
+    _EXAMPLE,
+    pickup=Pickup("门诊楼一层挂号窗口", datetime(2026, 12, 3, 11, 30, tzinfo=CITY_TIME), _BRING.zh),
+    cancel=Cancelling(datetime(2026, 12, 2, 15, 0, tzinfo=CITY_TIME), "agent", "114"),
+)
+_BOOK = Call(
+    "POST",
+    "/appointments",
+    _TAG,
+    Words("预约", "Book a place"),
+    _EXAMPLE,
+    status=201,
+    body=BookingIn(9001, 17),
+    headers={
+        "Idempotency-Key": Words(
+            "每次预约一个新的编号，重试时沿用：1到64个可见ASCII字符",
+            "A new key for each booking, the same when retried: 1 to 64 visible ASCII characters",
+        )
+    },
+    problems=(
+        *Refusal,
+        "idempotency_key_required",
+        "idempotency_key_invalid",
+        "idempotency_mismatch",
+        "busy",
+        "outcome_unknown",
+    ),
+)
+_LIST = Call(
+    "GET",
+    "/appointments",
+    _TAG,
+    Words("我的挂号", "My registrations"),
+    AppointmentList([_EXAMPLE]),
+    query=AppointmentQuery,
+)
+_ONE = Call(
+    "GET",
+    "/appointments/{appointment_id}",
+    _TAG,
+    Words("预约详情", "A booking with its code"),
+    _EXAMPLE_DETAIL,
+    problems=("unknown_appointment",),
+)
+_CANCEL = Call(
+    "POST",
+    "/appointments/{appointment_id}/cancel",
+    _TAG,
+    Words("退号", "Cancel a booking"),
+    _EXAMPLE,
+    problems=("unknown_appointment", *CancelRefusal),
+)
+_LOOK_UP = Call(
+    "POST",
+    "/appointments/lookup",
+    _TAG,
+    Words("凭识别码和证件号码查询", "Look up by code and document number"),
+    _EXAMPLE_DETAIL,
+    body=LookupIn("04821957", "11010519491231002X"),
+    needs_token=False,
+    problems=("unknown_appointment", "lookup_throttled"),
+)
+_booking_decoder = msgspec.json.Decoder(BookingIn)
+_lookup_decoder = msgspec.json.Decoder(LookupIn)
+
+
+def appointment_routes(door: Door) -> list[Route]:
+    """POST and GET /appointments, GET one, POST its cancel, POST lookup."""
+    calls = _Calls(door)
+    return [
+        Route(_BOOK, calls.book),
+        Route(_LIST, calls.listed),
+        Route(_ONE, calls.one),
+        Route(_CANCEL, calls.cancel),
+        Route(_LOOK_UP, calls.look_up),
+    ]
+
+
+class _Calls:
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    async def book(self, request: ApiRequest) -> ASGIApp:
+        """The busiest call of all: nothing here but what booking needs."""
+        door = self._door
+        account_id = door.tokens.account_of(request.scope)
+        key = _idempotency_key(request)
+        body = await read_body(request, _booking_decoder)
+        answer = await door.desk.book(
+            Actor("account", account_id), key, body.patient_id, body.clinic_session_id, "api"
+        )
+        if isinstance(answer, AppointmentView):
+            return json_answer(_appointment_out(answer), 201)
+        if isinstance(answer, Refused):
+            problem = door.replies.refused(answer, reader_language(request.scope))
+            return problem_answer(request.scope, problem)
+        if isinstance(answer, KeyMismatch):
+            return door.refusal(request, "idempotency_mismatch")
+        return self._not_decided(request, answer)
+
+    def _not_decided(self, request: ApiRequest, answer: Busy | OutcomeUnknown) -> Answer:
+        code = "busy" if isinstance(answer, Busy) else "outcome_unknown"
+        return self._door.refusal(request, code, retry_after_seconds=answer.retry_after_seconds)
+
+    async def listed(self, request: ApiRequest) -> ASGIApp:
+        account_id = self._door.tokens.account_of(request.scope)
+        query = read_query(request, AppointmentQuery)
+        found = await list_appointments(self._door.platform, account_id, query.view)
+        return json_answer(AppointmentList([_appointment_out(a) for a in found]))
+
+    async def one(self, request: ApiRequest) -> ASGIApp:
+        account_id = self._door.tokens.account_of(request.scope)
+        id = read_id(request, "appointment_id", "unknown_appointment")
+        found = await own_appointment(self._door.platform, account_id, id)
+        if found is None:
+            raise ProblemError("unknown_appointment")
+        return self._detail(request, found)
+
+    async def cancel(self, request: ApiRequest) -> ASGIApp:
+        account_id = self._door.tokens.account_of(request.scope)
+        id = read_id(request, "appointment_id", "unknown_appointment")
+        outcome = await cancel(self._door.platform, account_id, id)
+        if outcome is None:
+            raise ProblemError("unknown_appointment")
+        if isinstance(outcome, CancelRefusal):
+            return await self._not_cancelled(request, account_id, id, outcome)
+        return json_answer(_appointment_out(outcome))
+
+    async def _not_cancelled(
+        self, request: ApiRequest, account_id: int, id: int, refusal: CancelRefusal
+    ) -> Answer:
+        """Refusals are few, so the deadline that the sentence names is worth another look."""
+        found = await own_appointment(self._door.platform, account_id, id)
+        problem = self._door.replies.problem(
+            refusal,
+            reader_language(request.scope),
+            deadline=None if found is None else _cancel_deadline(found),
+        )
+        return problem_answer(request.scope, problem)
+
+    async def look_up(self, request: ApiRequest) -> ASGIApp:
+        body = await read_body(request, _lookup_decoder)
+        caller = self._door.callers.of(request.scope)
+        found = await look_up(self._door.platform, body.code, body.id_no, caller)
+        if isinstance(found, Throttled):
+            return self._door.refusal(
+                request, "lookup_throttled", retry_after_seconds=found.retry_after_seconds
+            )
+        if found is None:
+            raise ProblemError("unknown_appointment")
+        return self._detail(request, found)
+
+    def _detail(self, request: ApiRequest, view: AppointmentView) -> Answer:
+        session, platform = view.session, self._door.platform
+        by = "patient" if "patient" in platform.policy.cancel_channels else "agent"
+        shown = _appointment_out(view)
+        shown.pickup = Pickup(
+            session.pickup_place,
+            pickup_deadline(session.visit_date, session.period, session.rules),
+            _BRING.of(reader_language(request.scope)),
+        )
+        shown.cancel = Cancelling(_cancel_deadline(view), by, platform.settings.hotline)
+        return json_answer(shown)
+
+
+def _cancel_deadline(view: AppointmentView) -> datetime:
+    return cancel_deadline(view.session.visit_date, view.session.rules)
+
+
+def _idempotency_key(request: ApiRequest) -> str:
+    key = header(request.scope, b"idempotency-key")
+    if key is None:
+        raise ProblemError("idempotency_key_required")
+    if not _KEY.fullmatch(key):
+        raise ProblemError("idempotency_key_invalid")
+    return key.decode("ascii")
+
+
+def _appointment_out(view: AppointmentView) -> AppointmentOut:
+    session = view.session
+    patient = patient_out(view.patient)
+    return AppointmentOut(
+        id=view.id,
+        order_no=view.order_no,
+        code=view.code,
+        status=view.status,
+        channel=view.channel,
+        booked_at=view.booked_at.astimezone(CITY_TIME).replace(microsecond=0),
+        clinic_session_id=session.id,
+        hospital_id=session.hospital_id,
+        hospital_name=session.hospital_name,
+        department_id=session.department_id,
+        department_name=session.department_name,
+        title=session.title,
+        specialty=session.specialty,
+        visit_date=session.visit_date,
+        period=session.period,
+        starts_at=clock(session.starts_at),
+        ends_at=clock(session.ends_at),
+        fee_fen=session.fee_fen,
+        patient_id=patient.id,
+        patient_name=patient.name,
+        patient=patient,
+    )

@@ -1,0 +1,64 @@
+"""What every call of the JSON API works with, and how a call becomes a route."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from litestar.handlers import HTTPRouteHandler
+from litestar.types import ASGIApp
+
+from guahao.flows.desk import Desk
+from guahao.flows.platform import Platform
+from guahao.web.answers import Answer
+from guahao.web.language import reader_language
+from guahao.web.limits import Callers
+from guahao.web.openapi import Call
+from guahao.web.problems import problem_answer
+from guahao.web.reading import ApiRequest
+from guahao.web.replies import Replies
+from guahao.web.tokens import Tokens
+
+Handler = Callable[[ApiRequest], Awaitable[ASGIApp]]
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """The platform and the desk behind, the words and the tokens before."""
+
+    platform: Platform
+    desk: Desk
+    replies: Replies
+    tokens: Tokens
+    callers: Callers
+
+    def refusal(
+        self, request: ApiRequest, code: str, *, retry_after_seconds: int | None = None
+    ) -> Answer:
+        """An outcome that is not what the caller wished for, as a problem."""
+        problem = self.replies.problem(
+            code, reader_language(request.scope), retry_after_seconds=retry_after_seconds
+        )
+        return problem_answer(request.scope, problem)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A call and what answers it."""
+
+    call: Call
+    handler: Handler
+
+    def for_litestar(self) -> HTTPRouteHandler:
+        """Ids in the path stay text: what is no id is a 404 in our own words."""
+        handler = self.handler
+
+        # A function, because Litestar copies deeply what it is given, objects and all behind.
+        async def answer(request: ApiRequest) -> ASGIApp:
+            return await handler(request)
+
+        return HTTPRouteHandler(
+            self.call.path.replace("}", ":str}"),
+            http_method=self.call.method,
+            status_code=self.call.status,
+        )(answer)

@@ -1,0 +1,205 @@
+"""Hospitals and their departments (S1, S5)."""
+
+from __future__ import annotations
+
+import msgspec
+from litestar.types import ASGIApp
+from msgspec import UNSET, UnsetType
+
+from guahao.flows.directory import departments, hospital, search_hospitals
+from guahao.store.views import DepartmentView, HospitalView
+from guahao.web.answers import json_answer
+from guahao.web.api.door import Door, Route
+from guahao.web.language import Language, Words, reader_language
+from guahao.web.openapi import Call
+from guahao.web.reading import ApiRequest, Id, ProblemError, ShortText, read_id, read_query
+
+_TAG = Words("医院与科室", "Hospitals and departments")
+
+
+class HospitalQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """What to look for."""
+
+    q: ShortText | UnsetType = UNSET
+    district: ShortText | UnsetType = UNSET
+    grade: ShortText | UnsetType = UNSET
+    cursor: Id | UnsetType = UNSET
+
+
+class HospitalOut(msgspec.Struct):
+    """A hospital in a list."""
+
+    id: int
+    name: str
+    grade: str
+    district: str
+    address: str
+    phone: str
+
+
+class PickupDeadlines(msgspec.Struct):
+    """Clock readings until which a number is taken, by period (S11)."""
+
+    morning: str
+    afternoon: str
+    evening: str
+
+
+class HospitalDetail(HospitalOut):
+    """A hospital with its own rules; `cycle_days` null: the platform's three months alone."""
+
+    cycle_days: int | None
+    release_time: str
+    next_day_stop_time: str
+    cancel_days_before: int
+    cancel_time: str
+    pickup_deadlines: PickupDeadlines
+    pickup_place: str
+    notice: str
+
+
+class HospitalList(msgspec.Struct):
+    """One page."""
+
+    items: list[HospitalOut]
+    next: str | None
+
+
+class ParentOut(msgspec.Struct):
+    """A first-level department."""
+
+    id: int
+    name: str
+
+
+class DepartmentOut(msgspec.Struct):
+    """A department; those with a parent can be booked."""
+
+    id: int
+    name: str
+    parent: ParentOut | None
+
+
+class DepartmentList(msgspec.Struct):
+    """All departments of a hospital."""
+
+    items: list[DepartmentOut]
+    next: str | None = None
+
+
+_HOSPITAL = (3, "城东人民医院", "三级甲等", "城东区", "城东区春风路1号", "010-55550101")
+_LIST = Call(
+    "GET",
+    "/hospitals",
+    _TAG,
+    Words("查找医院", "Find hospitals"),
+    HospitalList([HospitalOut(*_HOSPITAL)], "3"),
+    query=HospitalQuery,
+    needs_token=False,
+)
+_ONE = Call(
+    "GET",
+    "/hospitals/{hospital_id}",
+    _TAG,
+    Words("医院及其预约规则", "A hospital and its rules"),
+    HospitalDetail(
+        *_HOSPITAL,
+        cycle_days=28,
+        release_time="08:30",
+        next_day_stop_time="15:00",
+        cancel_days_before=1,
+        cancel_time="15:00",
+        pickup_deadlines=PickupDeadlines("11:30", "16:30", "20:00"),
+        pickup_place="门诊楼一层挂号窗口",
+        notice="",
+    ),
+    needs_token=False,
+    problems=("unknown_hospital",),
+)
+_DEPARTMENTS = Call(
+    "GET",
+    "/hospitals/{hospital_id}/departments",
+    _TAG,
+    Words("医院的科室", "A hospital's departments"),
+    DepartmentList(
+        [
+            DepartmentOut(40, "内科", None),
+            DepartmentOut(41, "心血管内科", ParentOut(40, "内科")),
+        ]
+    ),
+    needs_token=False,
+    problems=("unknown_hospital",),
+)
+
+
+def hospital_routes(door: Door) -> list[Route]:
+    """GET /hospitals, /hospitals/{id}, /hospitals/{id}/departments."""
+
+    async def listed(request: ApiRequest) -> ASGIApp:
+        query = read_query(request, HospitalQuery)
+        found, following = await search_hospitals(
+            door.platform,
+            query.q or None,
+            query.district or None,
+            query.grade or None,
+            query.cursor or None,
+        )
+        language = reader_language(request.scope)
+        items = [HospitalOut(*_shown(view, language)) for view in found]
+        return json_answer(HospitalList(items, str(following) if following else None))
+
+    async def one(request: ApiRequest) -> ASGIApp:
+        id = read_id(request, "hospital_id", "unknown_hospital")
+        view = await hospital(door.platform, id)
+        if view is None:
+            raise ProblemError("unknown_hospital")
+        return json_answer(_detail(view, reader_language(request.scope)))
+
+    async def of_hospital(request: ApiRequest) -> ASGIApp:
+        id = read_id(request, "hospital_id", "unknown_hospital")
+        found = await departments(door.platform, id)
+        if found is None:
+            raise ProblemError("unknown_hospital")
+        return json_answer(DepartmentList(_departments(found, reader_language(request.scope))))
+
+    return [Route(_LIST, listed), Route(_ONE, one), Route(_DEPARTMENTS, of_hospital)]
+
+
+def _named(name: str, name_en: str, language: Language) -> str:
+    """The name in the reader's language, where it has one."""
+    return name_en if language == "en" and name_en else name
+
+
+def _shown(view: HospitalView, language: Language) -> tuple[int, str, str, str, str, str]:
+    name = _named(view.name, view.name_en, language)
+    return view.id, name, view.grade, view.district, view.address, view.phone
+
+
+def _detail(view: HospitalView, language: Language) -> HospitalDetail:
+    rules = view.rules
+    return HospitalDetail(
+        *_shown(view, language),
+        cycle_days=rules.cycle_days,
+        release_time=rules.release_time.isoformat("minutes"),
+        next_day_stop_time=rules.next_day_stop_time.isoformat("minutes"),
+        cancel_days_before=rules.cancel_days_before,
+        cancel_time=rules.cancel_time.isoformat("minutes"),
+        pickup_deadlines=PickupDeadlines(
+            rules.pickup_until_morning.isoformat("minutes"),
+            rules.pickup_until_afternoon.isoformat("minutes"),
+            rules.pickup_until_evening.isoformat("minutes"),
+        ),
+        pickup_place=view.pickup_place,
+        notice=view.notice,
+    )
+
+
+def _departments(found: list[DepartmentView], language: Language) -> list[DepartmentOut]:
+    names = {view.id: _named(view.name, view.name_en, language) for view in found}
+    return [DepartmentOut(view.id, names[view.id], _parent(view, names)) for view in found]
+
+
+def _parent(view: DepartmentView, names: dict[int, str]) -> ParentOut | None:
+    if view.parent_id is None:
+        return None
+    return ParentOut(view.parent_id, names.get(view.parent_id, view.parent_name or ""))

@@ -1,0 +1,78 @@
+"""Patients: real persons registered to an account's phone (S2, S3)."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal
+
+import msgspec
+from litestar.types import ASGIApp
+
+from guahao.flows.patients import PatientRefusal, register_patient
+from guahao.rules.identity import masked_document
+from guahao.store.views import PatientView
+from guahao.web.answers import json_answer
+from guahao.web.api.door import Door, Route
+from guahao.web.language import Words
+from guahao.web.openapi import Call
+from guahao.web.reading import NO_CONTROLS, ApiRequest, ProblemError, read_body
+
+TAG = Words("账户与就诊人", "Account and patients")
+
+
+class PatientIn(msgspec.Struct, forbid_unknown_fields=True):
+    """Who is to be registered."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=60, pattern=NO_CONTROLS)]
+    id_type: Literal["01", "02", "03", "04", "06", "07", "99"]
+    id_no: Annotated[str, msgspec.Meta(min_length=1, max_length=40, pattern=NO_CONTROLS)]
+
+
+class PatientOut(msgspec.Struct):
+    """A patient for the owner of the account; the document number is masked."""
+
+    id: int
+    name: str
+    id_type: str
+    id_no: str
+    suspended_until: date | None
+
+
+EXAMPLE = PatientOut(17, "王小明", "01", "1101****002X", None)
+_REGISTER = Call(
+    "POST",
+    "/patients",
+    TAG,
+    Words("登记就诊人", "Register a patient"),
+    EXAMPLE,
+    status=201,
+    body=PatientIn("王小明", "01", "11010519491231002X"),
+    problems=tuple(PatientRefusal),
+)
+_decoder = msgspec.json.Decoder(PatientIn)
+
+
+def patient_out(view: PatientView) -> PatientOut:
+    """What the owner sees."""
+    return PatientOut(
+        view.id, view.name, view.id_type, masked_document(view.id_no), view.suspended_until
+    )
+
+
+def patient_routes(door: Door) -> list[Route]:
+    """POST /patients."""
+
+    async def register(request: ApiRequest) -> ASGIApp:
+        account_id = door.tokens.account_of(request.scope)
+        body = await read_body(request, _decoder)
+        try:
+            outcome = await register_patient(
+                door.platform, account_id, body.name, body.id_type, body.id_no
+            )
+        except LookupError:
+            raise ProblemError("token_invalid") from None
+        if isinstance(outcome, PatientRefusal):
+            return door.refusal(request, outcome)
+        return json_answer(patient_out(outcome), 201)
+
+    return [Route(_REGISTER, register)]

@@ -1,0 +1,133 @@
+"""Clinic sessions: one department's supply over its whole horizon (S1, S4-S7)."""
+
+from __future__ import annotations
+
+from datetime import date, time
+from typing import Annotated
+
+import msgspec
+from litestar.types import ASGIApp
+from msgspec import UNSET, UnsetType
+
+from guahao.flows.schedules import list_sessions
+from guahao.rules.facts import PERIODS
+from guahao.store.views import SessionView
+from guahao.web.answers import json_answer
+from guahao.web.api.door import Door, Route
+from guahao.web.language import Words
+from guahao.web.openapi import Call
+from guahao.web.reading import ApiRequest, Id, ProblemError, ShortText, read_query
+
+Period = Annotated[str, msgspec.Meta(extra_json_schema={"enum": PERIODS})]
+_STATES = ("available", "full", "not_released", "closed", "stopped")
+
+
+class SessionQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """Which department, and within it what."""
+
+    hospital_id: Id
+    department_id: Id
+    date_from: date | UnsetType = UNSET
+    date_to: date | UnsetType = UNSET
+    title: ShortText | UnsetType = UNSET
+    specialty: ShortText | UnsetType = UNSET
+
+
+class SessionOut(msgspec.Struct):
+    """A clinic session. `fee_fen` in 分; `starts_at` and `ends_at` where it is timed."""
+
+    id: int
+    hospital_id: int
+    department_id: int
+    title: str
+    specialty: str
+    visit_date: date
+    period: Period
+    starts_at: str | None
+    ends_at: str | None
+    fee_fen: int
+    capacity: int
+    remaining: int
+    state: Annotated[str, msgspec.Meta(extra_json_schema={"enum": _STATES})]
+
+
+class SessionList(msgspec.Struct):
+    """A department's sessions, not paged."""
+
+    items: list[SessionOut]
+    next: str | None = None
+
+
+_LIST = Call(
+    "GET",
+    "/clinic-sessions",
+    Words("号源", "Supply"),
+    Words("一个科室的号源", "A department's sessions"),
+    SessionList(
+        [
+            SessionOut(
+                id=9001,
+                hospital_id=3,
+                department_id=41,
+                title="主任医师",
+                specialty="冠心病",
+                visit_date=date(2026, 12, 3),
+                period="morning",
+                starts_at="08:00",
+                ends_at="12:00",
+                fee_fen=8000,
+                capacity=20,
+                remaining=6,
+                state="available",
+            )
+        ]
+    ),
+    query=SessionQuery,
+    needs_token=False,
+    problems=("missing_field", "invalid_period"),
+)
+
+
+def clock(reading: time | None) -> str | None:
+    """HH:MM."""
+    return None if reading is None else reading.isoformat("minutes")
+
+
+def session_routes(door: Door) -> list[Route]:
+    """GET /clinic-sessions."""
+
+    async def listed(request: ApiRequest) -> ASGIApp:
+        query = read_query(request, SessionQuery)
+        date_from, date_to = query.date_from or None, query.date_to or None
+        if date_from and date_to and date_from > date_to:
+            raise ProblemError("invalid_period")
+        found = await list_sessions(
+            door.platform,
+            query.hospital_id,
+            query.department_id,
+            date_from,
+            date_to,
+            query.title or None,
+            query.specialty or None,
+        )
+        return json_answer(SessionList([_session_out(view, state) for view, state in found]))
+
+    return [Route(_LIST, listed)]
+
+
+def _session_out(view: SessionView, state: str) -> SessionOut:
+    return SessionOut(
+        view.id,
+        view.hospital_id,
+        view.department_id,
+        view.title,
+        view.specialty,
+        view.visit_date,
+        view.period,
+        clock(view.starts_at),
+        clock(view.ends_at),
+        view.fee_fen,
+        view.capacity,
+        view.remaining,
+        state,
+    )

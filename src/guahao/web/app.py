@@ -1,0 +1,64 @@
+"""The web application: every door, in one front."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+from litestar import Litestar
+from litestar.datastructures import CacheControlHeader
+from litestar.handlers import HTTPRouteHandler
+from litestar.router import Router
+from litestar.static_files import create_static_files_router
+
+from guahao.flows.desk import Desk
+from guahao.flows.platform import Platform
+from guahao.web import api
+from guahao.web.front import Front
+from guahao.web.health import health_routes
+from guahao.web.limits import Callers, RequestLimit
+from guahao.web.outbox import outbox_routes
+from guahao.web.problems import exception_handlers
+from guahao.web.replies import Replies
+from guahao.web.schema import schema_routes
+from guahao.web.tokens import Tokens
+
+Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
+
+_STATIC = Path(__file__).parent / "static"
+_STATIC_SECONDS = 3600
+
+
+def create_app(platform: Platform, desk: Desk, lifespan: Sequence[Lifespan] = ()) -> Litestar:
+    """All doors over one platform and its desk.
+
+    `lifespan` opens and closes what they work with; the application does neither itself.
+    """
+    settings = platform.settings
+    replies = Replies(platform.policy, settings.hotline)
+    callers = Callers(settings)
+    tokens = Tokens(platform.vault.key_for("tokens"), platform.db.clock)
+    app = Litestar(
+        _handlers(platform, api.Door(platform, desk, replies, tokens, callers)),
+        lifespan=list(lifespan),
+        exception_handlers=exception_handlers(replies),
+        openapi_config=None,  # our own: bodies are decoded by us, and strictly
+        logging_config=None,
+    )
+    limit = RequestLimit(settings.requests_per_address_minute)
+    app.asgi_handler = Front(app.asgi_handler, callers, limit, replies)
+    return app
+
+
+def _handlers(platform: Platform, door: api.Door) -> list[HTTPRouteHandler | Router]:
+    routes = api.routes(door)
+    return [
+        Router(api.PREFIX, route_handlers=[route.for_litestar() for route in routes]),
+        *schema_routes([route.call for route in routes], api.PREFIX, door.replies),
+        *health_routes(platform, door.replies),
+        *outbox_routes(platform),
+        create_static_files_router(
+            "/static", [_STATIC], cache_control=CacheControlHeader(max_age=_STATIC_SECONDS)
+        ),
+    ]

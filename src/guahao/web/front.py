@@ -1,0 +1,107 @@
+"""The front of every request: counts it, limits its caller, seals its answer.
+
+One plain ASGI layer around the whole application, so that it also sees what no route
+answers, and costs a call of the booking desk little.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+
+import structlog
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+
+from guahao.web.language import reader_language
+from guahao.web.limits import Callers, RequestLimit
+from guahao.web.metrics import count_request
+from guahao.web.problems import problem_answer
+from guahao.web.replies import Replies
+
+# One policy for all pages: nothing from elsewhere, nothing inline, no frames.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
+    " font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none';"
+    " frame-ancestors 'none'"
+)
+SECURITY_HEADERS = (
+    (b"content-security-policy", _POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+)
+_NO_ROUTE = "none"
+_NOT_ANSWERED = 499  # the caller went away, or the answer broke off
+
+_log = structlog.get_logger("guahao.web")
+
+
+class Front:
+    """Wraps the application `app`."""
+
+    def __init__(
+        self, app: ASGIApp, callers: Callers, limit: RequestLimit, replies: Replies
+    ) -> None:
+        self._app = app
+        self._callers = callers
+        self._limit = limit
+        self._replies = replies
+        # Asked once: most processes tell of no single request, and even not to tell costs.
+        self._tells = _log.bind().is_enabled_for(logging.DEBUG)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] == ScopeType.WEBSOCKET:
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        sealed = _Sealed(scope, send)
+        try:
+            await self._answer(scope, receive, sealed)
+        finally:
+            self._count(scope, sealed, time.perf_counter() - started)
+
+    async def _answer(self, scope: HTTPScope, receive: Receive, sealed: _Sealed) -> None:
+        wait_seconds = self._limit.seconds_to_wait(self._callers.of(scope))
+        if wait_seconds is None:
+            if sealed.is_head:
+                scope["method"] = "GET"
+            await self._app(scope, receive, sealed.send)
+            return
+        problem = self._replies.problem(
+            "too_many_requests", reader_language(scope), retry_after_seconds=wait_seconds
+        )
+        await problem_answer(scope, problem)(scope, receive, sealed.send)
+
+    def _count(self, scope: HTTPScope, sealed: _Sealed, seconds: float) -> None:
+        route = scope.get("path_template", _NO_ROUTE)
+        count_request(sealed.method, route, sealed.status, seconds)
+        if self._tells:
+            _log.debug(
+                "request",
+                method=sealed.method,
+                route=route,
+                status=sealed.status,
+                milliseconds=round(seconds * 1000, 2),
+            )
+
+
+class _Sealed:
+    """Sends an answer with the security headers on it; none of its body for a HEAD."""
+
+    __slots__ = ("_send", "is_head", "method", "status")
+
+    def __init__(self, scope: HTTPScope, send: Send) -> None:
+        self._send = send
+        self.method: str = scope["method"]
+        self.is_head = self.method == "HEAD"
+        self.status = _NOT_ANSWERED
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message["headers"], *SECURITY_HEADERS]
+        elif self.is_head and message["type"] == "http.response.body":
+            message["body"] = b""
+        await self._send(message)

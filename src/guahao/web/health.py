@@ -1,0 +1,55 @@
+"""Whether this process lives, and whether it can serve (its database answers)."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+from litestar import get
+from litestar.handlers import HTTPRouteHandler
+from litestar.types import ASGIApp
+from psycopg import OperationalError
+
+from guahao.flows.platform import Platform
+from guahao.web.answers import Answer, json_answer
+from guahao.web.language import reader_language
+from guahao.web.metrics import exposition
+from guahao.web.problems import RETRY_SECONDS, problem_answer
+from guahao.web.reading import ApiRequest
+from guahao.web.replies import Replies
+
+_DATABASE_SECONDS = 3
+
+
+class Health(msgspec.Struct):
+    """The answer of a healthy process."""
+
+    status: str = "ok"
+
+
+def health_routes(platform: Platform, replies: Replies) -> list[HTTPRouteHandler]:
+    """/health/live, /health/ready and /metrics."""
+
+    @get("/health/live")
+    async def live() -> ASGIApp:
+        return json_answer(Health())
+
+    @get("/health/ready")
+    async def ready(request: ApiRequest) -> ASGIApp:
+        try:
+            async with asyncio.timeout(_DATABASE_SECONDS), platform.db.transaction():
+                return json_answer(Health())
+        except (OperationalError, TimeoutError):
+            problem = replies.problem(
+                "unavailable",
+                reader_language(request.scope),
+                retry_after_seconds=RETRY_SECONDS,
+            )
+            return problem_answer(request.scope, problem)
+
+    @get("/metrics")
+    async def metrics() -> ASGIApp:
+        body, content_type = exposition()
+        return Answer(200, body, [(b"content-type", content_type.encode())])
+
+    return [live, ready, metrics]

@@ -1,0 +1,77 @@
+"""Chinese or English, as the reader asks; and how both say a date."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from functools import lru_cache
+from typing import Literal
+
+from litestar.types import Scope
+
+from guahao.rules.limits import CITY_TIME
+from guahao.web.reading import header
+
+Language = Literal["zh", "en"]
+LANGUAGES: tuple[Language, ...] = ("zh", "en")
+
+_LONGEST_HEADER = 200  # characters; nobody's browser sends more
+_WEEKDAYS_ZH = "一二三四五六日"
+_WEEKDAYS_EN = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS_EN = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The same said in both languages; may hold {places} for `str.format`."""
+
+    zh: str
+    en: str
+
+    def of(self, language: Language) -> str:
+        """The text in one language."""
+        return self.en if language == "en" else self.zh
+
+
+def reader_language(scope: Scope) -> Language:
+    """What `Accept-Language` prefers of Chinese and English; Chinese where it says neither."""
+    accepted = header(scope, b"accept-language")
+    return "zh" if accepted is None else _preferred(accepted[:_LONGEST_HEADER])
+
+
+@lru_cache(maxsize=256)
+def _preferred(accepted: bytes) -> Language:
+    best: Language = "zh"
+    best_weight = 0.0
+    for part in accepted.decode("latin-1").lower().split(","):
+        tag, _, weight_text = part.partition(";q=")
+        language = tag.strip().partition("-")[0]
+        weight = _weight(weight_text)
+        if weight > best_weight and language in ("zh", "en"):
+            best, best_weight = ("en" if language == "en" else "zh"), weight
+    return best
+
+
+def _weight(text: str) -> float:
+    try:
+        return float(text) if text else 1.0
+    except ValueError:
+        return 0.0
+
+
+def say_date(day: date, language: Language) -> str:
+    """2026年12月3日（周四） or Thu 3 Dec 2026."""
+    weekday = day.weekday()
+    if language == "en":
+        return f"{_WEEKDAYS_EN[weekday]} {day.day} {_MONTHS_EN[day.month - 1]} {day.year}"
+    return f"{day.year}年{day.month}月{day.day}日（周{_WEEKDAYS_ZH[weekday]}）"
+
+
+def say_moment(moment: datetime, language: Language) -> str:
+    """The date and the city's clock; midnight is the date alone."""
+    local = moment.astimezone(CITY_TIME)
+    day = say_date(local.date(), language)
+    if local.time() == time.min:
+        return day
+    clock = local.time().isoformat("minutes")
+    return f"{clock} on {day}" if language == "en" else f"{day} {clock}"

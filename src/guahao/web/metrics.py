@@ -1,0 +1,59 @@
+"""What Prometheus reads: requests by route and how long they took.
+
+Several web processes share their counts where PROMETHEUS_MULTIPROC_DIR names a folder
+before the first import.
+"""
+
+from __future__ import annotations
+
+import os
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    generate_latest,
+    multiprocess,
+)
+
+_requests = Counter(
+    "guahao_http_requests", "Requests by route and status", ["method", "route", "status"]
+)
+_seconds = Histogram(
+    "guahao_http_request_seconds",
+    "Time from request to answer",
+    ["method", "route"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+)
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+# Label sets are few (routes are templates); looking one up in the library costs more.
+_kept: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+
+
+def count_request(method: str, route: str, status: int, seconds: float) -> None:
+    """Count one answered request. `route` is the template, never the path."""
+    kept = _kept.get((method, route, status))
+    if kept is None:
+        kept = _keep(method, route, status)
+    counter, histogram = kept
+    counter.inc()
+    histogram.observe(seconds)
+
+
+def _keep(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    known = method if method in _METHODS else "other"
+    labelled = _requests.labels(known, route, status), _seconds.labels(known, route)
+    if known == method:
+        _kept[method, route, status] = labelled
+    return labelled
+
+
+def exposition() -> tuple[bytes, str]:
+    """All metrics of all processes, and their content type."""
+    registry = REGISTRY
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        registry = CollectorRegistry()
+        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry), CONTENT_TYPE_LATEST

@@ -1,0 +1,149 @@
+"""Errors as RFC 9457 problems (application/problem+json), in the reader's language."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+from litestar.types import ExceptionHandlersMap, Scope
+from psycopg import InterfaceError, OperationalError
+
+from guahao.rules.limits import CITY_TIME
+from guahao.web.answers import Answer
+from guahao.web.language import reader_language
+from guahao.web.reading import ProblemError
+from guahao.web.replies import Problem, Replies
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_SECONDS = 5  # after an outage of the database
+
+_log = structlog.get_logger("guahao.web")
+_encode = msgspec.json.Encoder().encode
+_CODES = {
+    400: "bad_request",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "body_too_large",
+    415: "unsupported_media_type",
+}
+_SERVER_ERROR = 500
+_UNAUTHORIZED = 401
+
+
+class ProblemBody(msgspec.Struct, omit_defaults=True):
+    """What a problem looks like on the wire."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    retry_from: datetime | None = None
+    visit_from: date | None = None
+    field: str | None = None
+    trace_id: str | None = None
+
+
+def problem_body(problem: Problem, trace_id: str | None = None) -> ProblemBody:
+    """The members of RFC 9457, and what the reader can act upon."""
+    moment = problem.retry_from
+    return ProblemBody(
+        type=f"urn:problem-type:guahao:{problem.code}",
+        title=problem.title,
+        status=problem.status,
+        detail=problem.detail,
+        code=problem.code,
+        retry_from=None if moment is None else moment.astimezone(CITY_TIME),
+        visit_from=problem.visit_from,
+        field=problem.field,
+        trace_id=trace_id,
+    )
+
+
+def problem_answer(scope: Scope, problem: Problem) -> Answer:
+    """A problem as a finished answer."""
+    headers = [(name.encode(), value.encode()) for name, value in _headers(problem).items()]
+    headers.append((b"content-type", MEDIA_TYPE.encode()))
+    return Answer(problem.status, _body(scope, problem), headers)
+
+
+def _body(scope: Scope, problem: Problem, error: Exception | None = None) -> bytes:
+    trace_id = _traced(scope, problem, error) if problem.status >= _SERVER_ERROR else None
+    return _encode(problem_body(problem, trace_id))
+
+
+def _traced(scope: Scope, problem: Problem, error: Exception | None) -> str:
+    """One line in the log for every 5xx, by which an agent's question finds its cause."""
+    trace_id = secrets.token_hex(8)
+    _log.error(
+        "request_failed",
+        trace_id=trace_id,
+        status=problem.status,
+        code=problem.code,
+        method=scope.get("method"),
+        route=scope.get("path_template", "unknown"),
+        exc_info=error,
+    )
+    return trace_id
+
+
+def _headers(problem: Problem) -> dict[str, str]:
+    headers = {"cache-control": "no-store", "content-language": problem.language}
+    if problem.retry_after_seconds is not None:
+        headers["retry-after"] = str(problem.retry_after_seconds)
+    if problem.status == _UNAUTHORIZED:
+        headers["www-authenticate"] = "Bearer"
+    return headers
+
+
+def exception_handlers(replies: Replies) -> ExceptionHandlersMap:
+    """What Litestar does with an exception: every one becomes a problem."""
+
+    def response(
+        request: Request[Any, Any, Any],
+        problem: Problem,
+        error: Exception | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Response[bytes]:
+        return Response(
+            _body(request.scope, problem, error),
+            status_code=problem.status,
+            media_type=MEDIA_TYPE,
+            headers={**_headers(problem), **(headers or {})},
+        )
+
+    def refuse(request: Request[Any, Any, Any], error: ProblemError) -> Response[bytes]:
+        language = reader_language(request.scope)
+        return response(request, replies.problem(error.code, language, field=error.field))
+
+    def unrouted(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+        code = _CODES.get(error.status_code)
+        if code is None:
+            return fail(request, error)
+        problem = replies.problem(code, reader_language(request.scope))
+        allow = {k: v for k, v in (error.headers or {}).items() if k.lower() == "allow"}
+        return response(request, problem, headers=allow)
+
+    def unavailable(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+        problem = replies.problem(
+            "unavailable", reader_language(request.scope), retry_after_seconds=RETRY_SECONDS
+        )
+        return response(request, problem, error)
+
+    def fail(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+        return response(
+            request, replies.problem("internal_error", reader_language(request.scope)), error
+        )
+
+    return {
+        ProblemError: refuse,
+        HTTPException: unrouted,
+        OperationalError: unavailable,
+        InterfaceError: unavailable,
+        Exception: fail,
+    }

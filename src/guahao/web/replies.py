@@ -1,0 +1,624 @@
+"""What every outcome is to its reader: a status, a title, and a sentence that helps.
+
+A sentence says what happened and what the reader can do instead, in Chinese and English;
+where there is a time from which it would be allowed, it names it. Every door answers with
+these. A new outcome needs its entry in `REPLIES`; a test counts them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from guahao.flows.patients import PatientRefusal
+from guahao.rules.limits import Policy
+from guahao.rules.outcomes import CancelRefusal, Refusal, Refused
+from guahao.web.fields import expected
+from guahao.web.language import Language, Words, say_date, say_moment
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One outcome. `dated` replaces `detail` where a time is known, as its {when}."""
+
+    status: int
+    title: Words
+    detail: Words
+    dated: Words | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A reply in one language, ready to be sent by any door."""
+
+    code: str
+    status: int
+    title: str
+    detail: str
+    language: Language
+    retry_from: datetime | None = None
+    visit_from: date | None = None
+    retry_after_seconds: int | None = None
+    field: str | None = None
+
+
+class Replies:
+    """The sentences with this platform's numbers and hotline in them."""
+
+    def __init__(self, policy: Policy, hotline: str) -> None:
+        self._facts: dict[str, object] = {
+            "hotline": hotline,
+            "per_department_and_day": policy.per_department_and_day,
+            "per_day": policy.per_day,
+            "per_short_window": policy.per_short_window,
+            "short_window_days": policy.short_window_days,
+            "per_long_window": policy.per_long_window,
+            "long_window_months": policy.long_window_months,
+        }
+
+    def refused(self, refused: Refused, language: Language) -> Problem:
+        """A refused booking, with the date or time from which it would be allowed."""
+        return self.problem(
+            refused.reason.value,
+            language,
+            retry_from=refused.retry_from,
+            visit_from=refused.visit_from,
+        )
+
+    def problem(
+        self,
+        code: str,
+        language: Language,
+        *,
+        retry_from: datetime | None = None,
+        visit_from: date | None = None,
+        retry_after_seconds: int | None = None,
+        deadline: datetime | None = None,
+        field: str | None = None,
+    ) -> Problem:
+        """Any outcome by its code. `deadline` is named in the sentence only."""
+        reply = REPLIES[code]
+        when = _when(retry_from or deadline, visit_from, language)
+        words = reply.dated if when and reply.dated else reply.detail
+        facts = dict(self._facts, when=when, field=field, seconds=retry_after_seconds)
+        facts["expected"] = expected(field).of(language)
+        return Problem(
+            code,
+            reply.status,
+            reply.title.of(language),
+            words.of(language).format_map(facts),
+            language,
+            retry_from,
+            visit_from,
+            retry_after_seconds,
+            field,
+        )
+
+
+def _when(moment: datetime | None, day: date | None, language: Language) -> str | None:
+    if moment is not None:
+        return say_moment(moment, language)
+    return None if day is None else say_date(day, language)
+
+
+_BOOKING: dict[str, Reply] = {
+    Refusal.UNKNOWN_SESSION: Reply(
+        404,
+        Words("没有这个号源", "No such clinic session"),
+        Words(
+            "没有这个门诊单元。请重新查询号源，再选择一个预约。",
+            "There is no such clinic session. Please list the sessions again and choose one.",
+        ),
+    ),
+    Refusal.NOT_YOUR_PATIENT: Reply(
+        403,
+        Words("不是您的就诊人", "Not your patient"),
+        Words(
+            "该就诊人不在您的账户下。请选择您账户下的就诊人，或先登记就诊人。",
+            "This patient is not registered to your account. Please choose one of your own"
+            " patients, or register the patient first.",
+        ),
+    ),
+    Refusal.SESSION_STOPPED: Reply(
+        409,
+        Words("已停诊", "Clinic stopped"),
+        Words(
+            "该门诊已停诊。请选择其他日期或其他门诊。",
+            "The hospital has stopped this clinic. Please choose another date or session.",
+        ),
+    ),
+    Refusal.SAME_DAY: Reply(
+        409,
+        Words("不能预约当日", "No same-day booking"),
+        Words(
+            "当日及已过日期的号不能预约。请选择以后的日期；今天要就诊，请到医院窗口挂号。",
+            "The visit day itself and past days cannot be booked. Please choose a later date,"
+            " or register at the hospital's window for today.",
+        ),
+        Words(
+            "当日及已过日期的号不能预约。最早可约{when}；今天要就诊，请到医院窗口挂号。",
+            "The visit day itself and past days cannot be booked. The first date you can book"
+            " is {when}; for today, register at the hospital's window.",
+        ),
+    ),
+    Refusal.NEXT_DAY_CLOSED: Reply(
+        409,
+        Words("次日号源已截止", "Booking for the next day has closed"),
+        Words(
+            "次日的号今天已停止预约。请选择以后的日期，或就诊当天到医院窗口挂号。",
+            "Booking for the next day has closed for today. Please choose a later date, or"
+            " register at the hospital's window on the day.",
+        ),
+        Words(
+            "次日的号今天已停止预约。最早可约{when}，或就诊当天到医院窗口挂号。",
+            "Booking for the next day has closed for today. The first date you can book is"
+            " {when}, or register at the hospital's window on the day.",
+        ),
+    ),
+    Refusal.BEYOND_HORIZON: Reply(
+        409,
+        Words("未到预约周期", "Not open for booking yet"),
+        Words(
+            "该日期还没有进入这家医院的预约周期。请选择更早的日期。",
+            "This date is beyond the hospital's booking cycle. Please choose an earlier date.",
+        ),
+        Words(
+            "该日期还没有进入这家医院的预约周期，{when}起可以预约。请届时再约，或选择更早的日期。",
+            "This date is beyond the hospital's booking cycle; it opens from {when}. Please"
+            " come back then, or choose an earlier date.",
+        ),
+    ),
+    Refusal.NOT_RELEASED: Reply(
+        409,
+        Words("尚未放号", "Not released yet"),
+        Words(
+            "该日期的号今天还没有放出。请稍后再约，或选择更早的日期。",
+            "Places for this date are not released yet. Please come back later today, or"
+            " choose an earlier date.",
+        ),
+        Words(
+            "该日期的号将于{when}放出。请届时再约，或选择更早的日期。",
+            "Places for this date are released from {when}. Please come back then, or choose"
+            " an earlier date.",
+        ),
+    ),
+    Refusal.PATIENT_SUSPENDED: Reply(
+        409,
+        Words("预约资格已暂停", "Booking is suspended"),
+        Words(
+            "该就诊人因多次爽约，预约资格已暂停。期间可到医院窗口挂号；如有异议，请拨打{hotline}。",
+            "After several no-shows this patient's right to book is suspended. Until then"
+            " register at the hospital's window; to object, call {hotline}.",
+        ),
+        Words(
+            "该就诊人因多次爽约，预约资格已暂停，{when}起恢复。期间可到医院窗口挂号；"
+            "如有异议，请拨打{hotline}。",
+            "After several no-shows this patient's right to book is suspended; it returns from"
+            " {when}. Until then register at the hospital's window; to object, call {hotline}.",
+        ),
+    ),
+    Refusal.DUPLICATE_DEPARTMENT: Reply(
+        409,
+        Words("已约过该科室", "Already booked in this department"),
+        Words(
+            "同一就诊人同一天在同一医院同一科室只能预约{per_department_and_day}个号，已经约过。"
+            "请选择其他日期或其他科室。",
+            "A patient can book {per_department_and_day} place a day in one department of one"
+            " hospital, and has it. Please choose another date or department.",
+        ),
+        Words(
+            "同一就诊人同一天在同一医院同一科室只能预约{per_department_and_day}个号，已经约过。"
+            "可改约{when}起的日期，或选择其他科室。",
+            "A patient can book {per_department_and_day} place a day in one department of one"
+            " hospital, and has it. Please choose a date from {when}, or another department.",
+        ),
+    ),
+    Refusal.DAY_LIMIT: Reply(
+        409,
+        Words("当天预约已满额", "Limit for one day reached"),
+        Words(
+            "同一就诊人同一天最多预约{per_day}个号，已经约满。请选择其他日期。",
+            "A patient can book at most {per_day} places for one day, and has them. Please"
+            " choose another date.",
+        ),
+        Words(
+            "同一就诊人同一天最多预约{per_day}个号，已经约满。可改约{when}起的日期。",
+            "A patient can book at most {per_day} places for one day, and has them. Please"
+            " choose a date from {when}.",
+        ),
+    ),
+    Refusal.SEVEN_DAY_LIMIT: Reply(
+        409,
+        Words("七日内预约已满额", "Limit for seven days reached"),
+        Words(
+            "同一就诊人{short_window_days}天内最多预约{per_short_window}个号，已经约满。"
+            "请选择间隔更久的日期。",
+            "A patient can book at most {per_short_window} places within {short_window_days}"
+            " days, and has them. Please choose a date further away.",
+        ),
+        Words(
+            "同一就诊人{short_window_days}天内最多预约{per_short_window}个号，已经约满。"
+            "可改约{when}起的日期。",
+            "A patient can book at most {per_short_window} places within {short_window_days}"
+            " days, and has them. Please choose a date from {when}.",
+        ),
+    ),
+    Refusal.THREE_MONTH_LIMIT: Reply(
+        409,
+        Words("三个月内预约已满额", "Limit for three months reached"),
+        Words(
+            "同一就诊人{long_window_months}个月内最多预约{per_long_window}个号，已经约满。"
+            "请选择间隔更久的日期，或到医院窗口挂号。",
+            "A patient can book at most {per_long_window} places within {long_window_months}"
+            " months, and has them. Please choose a date further away, or register at the"
+            " hospital's window.",
+        ),
+        Words(
+            "同一就诊人{long_window_months}个月内最多预约{per_long_window}个号，已经约满。"
+            "可改约{when}起的日期，或到医院窗口挂号。",
+            "A patient can book at most {per_long_window} places within {long_window_months}"
+            " months, and has them. Please choose a date from {when}, or register at the"
+            " hospital's window.",
+        ),
+    ),
+    Refusal.SOLD_OUT: Reply(
+        409,
+        Words("已约满", "Fully booked"),
+        Words(
+            "这个号已经约满。请选择其他日期、职称或医院；有人退号时，号会重新放出。",
+            "This session is fully booked. Please choose another date, title or hospital; a"
+            " cancelled place becomes free again.",
+        ),
+    ),
+    "idempotency_mismatch": Reply(
+        422,
+        Words("同一编号用于不同请求", "Key used for another request"),
+        Words(
+            "这个Idempotency-Key已用于另一个预约请求。新的预约请换一个新的编号。",
+            "This Idempotency-Key was used for a different booking request. Please send a new"
+            " booking with a new key.",
+        ),
+    ),
+    "busy": Reply(
+        503,
+        Words("预约人数过多", "Too many bookings at once"),
+        Words(
+            "现在预约的人太多，这次没有预约成功。请在{seconds}秒后重试。",
+            "Too many people are booking right now, and nothing was booked. Please try again"
+            " in {seconds} seconds.",
+        ),
+    ),
+    "outcome_unknown": Reply(
+        503,
+        Words("结果尚不确定", "Outcome not known"),
+        Words(
+            "系统暂时无法确认是否预约成功。请在{seconds}秒后用同一个Idempotency-Key重新提交，"
+            "不会重复预约。",
+            "We cannot tell yet whether the booking was made. Please send the same request with"
+            " the same Idempotency-Key in {seconds} seconds: it will not book twice.",
+        ),
+    ),
+}
+
+_CANCELLING: dict[str, Reply] = {
+    CancelRefusal.CANCEL_BY_PHONE: Reply(
+        403,
+        Words("请电话退号", "Please cancel by phone"),
+        Words(
+            "不能在这里退号。请拨打{hotline}，由客服核对身份后办理。",
+            "Bookings are not cancelled here. Please call {hotline}; an agent will do it for you.",
+        ),
+        Words(
+            "不能在这里退号。请在{when}之前拨打{hotline}，由客服核对身份后办理。",
+            "Bookings are not cancelled here. Please call {hotline} before {when}; an agent will"
+            " do it for you.",
+        ),
+    ),
+    CancelRefusal.NOT_CANCELLABLE: Reply(
+        409,
+        Words("不能退号", "Cannot be cancelled"),
+        Words(
+            "这个预约已取号、已退号、已停诊或已过期，不能退号。请在“我的挂号”中查看它的状态。",
+            "This booking has been picked up, cancelled, stopped or has lapsed, so there is"
+            " nothing to cancel. Please see its status under My registrations.",
+        ),
+    ),
+    CancelRefusal.CANCEL_TOO_LATE: Reply(
+        409,
+        Words("已过退号时间", "Too late to cancel"),
+        Words(
+            "已过这家医院的退号时间，不能退号。请按时就诊；如有困难，请拨打{hotline}。",
+            "The hospital's deadline for cancelling has passed. Please come to your visit; if"
+            " you cannot, call {hotline}.",
+        ),
+        Words(
+            "退号时间已于{when}截止，不能退号。请按时就诊；如有困难，请拨打{hotline}。",
+            "The deadline for cancelling was {when}. Please come to your visit; if you cannot,"
+            " call {hotline}.",
+        ),
+    ),
+    "unknown_appointment": Reply(
+        404,
+        Words("没有这个预约", "No such booking"),
+        Words(
+            "没有找到这个预约。请核对识别码和证件号码，或登录后在“我的挂号”中查看。",
+            "No such booking was found. Please check the code and the document number, or log"
+            " in and look under My registrations.",
+        ),
+    ),
+    "lookup_throttled": Reply(
+        429,
+        Words("查询过于频繁", "Too many look-ups"),
+        Words(
+            "查询次数过多，请在{seconds}秒后再试，或拨打{hotline}。",
+            "There were too many look-ups. Please try again in {seconds} seconds, or call"
+            " {hotline}.",
+        ),
+    ),
+}
+
+_PATIENTS: dict[str, Reply] = {
+    PatientRefusal.PHONE_LIMIT: Reply(
+        409,
+        Words("该手机号已登记满两位就诊人", "This phone has its two patients"),
+        Words(
+            "一个手机号最多登记两位就诊人。请用另一个手机号登记，或拨打{hotline}。",
+            "A phone number can have at most two patients. Please register with another phone"
+            " number, or call {hotline}.",
+        ),
+    ),
+    PatientRefusal.ID_INVALID: Reply(
+        422,
+        Words("证件无效", "Document not valid"),
+        Words(
+            "证件类型或证件号码有误。请核对证件原件后重新填写。",
+            "The document's type or number cannot be right. Please compare it with the"
+            " original and enter it again.",
+        ),
+    ),
+    PatientRefusal.ID_TAKEN: Reply(
+        409,
+        Words("该证件已登记", "Document already registered"),
+        Words(
+            "该证件已经登记过。请用当时的手机号登录；如不是本人登记，请拨打{hotline}。",
+            "This document is registered already. Please log in with the phone it was"
+            " registered to; if that was not you, call {hotline}.",
+        ),
+    ),
+    PatientRefusal.NAME_INVALID: Reply(
+        422,
+        Words("姓名无效", "Name not valid"),
+        Words(
+            "姓名有误。请填写证件上的真实姓名，2至50个字，不含数字和其他符号。",
+            "The name cannot be right. Please enter the real name as on the document: 2 to 50"
+            " letters, no digits or other signs.",
+        ),
+    ),
+}
+
+_ACCOUNTS: dict[str, Reply] = {
+    "phone_invalid": Reply(
+        422,
+        Words("手机号无效", "Phone number not valid"),
+        Words(
+            "手机号有误。请填写能接收短信的中国大陆11位手机号。",
+            "The phone number cannot be right. Please enter a mainland China mobile number of"
+            " 11 digits that can receive an SMS.",
+        ),
+    ),
+    "otp_throttled": Reply(
+        429,
+        Words("验证码请求过于频繁", "Too many one-time passwords"),
+        Words(
+            "验证码请求或尝试次数过多，请在{seconds}秒后再试。",
+            "There were too many requests or tries of one-time passwords. Please try again in"
+            " {seconds} seconds.",
+        ),
+    ),
+    "otp_wrong": Reply(
+        401,
+        Words("验证码错误", "Wrong one-time password"),
+        Words(
+            "验证码错误或已失效。请核对最近一条短信，或重新获取验证码。",
+            "The one-time password is wrong or no longer valid. Please check the latest SMS,"
+            " or ask for a new one.",
+        ),
+    ),
+    "token_required": Reply(
+        401,
+        Words("请先登录", "Please log in"),
+        Words(
+            "此操作需要登录。请先获取令牌，再以Authorization: Bearer发送。",
+            "This needs you to be logged in. Please get a token and send it as"
+            " Authorization: Bearer.",
+        ),
+    ),
+    "token_invalid": Reply(
+        401,
+        Words("登录无效", "Login not valid"),
+        Words(
+            "令牌无效。请重新登录。",
+            "The token is not valid. Please log in again.",
+        ),
+    ),
+    "token_expired": Reply(
+        401,
+        Words("登录已过期", "Login expired"),
+        Words(
+            "登录已过期。请重新登录。",
+            "The login has expired. Please log in again.",
+        ),
+    ),
+}
+
+_READING: dict[str, Reply] = {
+    "unknown_hospital": Reply(
+        404,
+        Words("没有这家医院", "No such hospital"),
+        Words(
+            "没有这家医院。请重新查询医院列表。",
+            "There is no such hospital. Please look through the list of hospitals again.",
+        ),
+    ),
+    "malformed_json": Reply(
+        400,
+        Words("JSON格式错误", "Malformed JSON"),
+        Words(
+            "请求内容不是完整的JSON。请检查后重新发送。",
+            "The body is not well-formed JSON. Please correct it and send it again.",
+        ),
+    ),
+    "invalid_encoding": Reply(
+        400,
+        Words("编码错误", "Invalid encoding"),
+        Words(
+            "请求内容不是有效的UTF-8。请用UTF-8编码后重新发送。",
+            "The request is not valid UTF-8. Please encode it as UTF-8 and send it again.",
+        ),
+    ),
+    "not_an_object": Reply(
+        422,
+        Words("内容有误", "Not an object"),
+        Words(
+            "请求内容应是一个JSON对象。请对照接口文档后重新发送。",
+            "The body must be one JSON object. Please see the API's description and send it again.",
+        ),
+    ),
+    "missing_field": Reply(
+        422,
+        Words("缺少字段", "Missing field"),
+        Words(
+            "缺少字段{field}。请补充后重新发送。",
+            "The field {field} is missing. Please add it and send the request again.",
+        ),
+    ),
+    "unknown_field": Reply(
+        422,
+        Words("多余字段", "Unknown field"),
+        Words(
+            "不认识字段{field}。请去掉后重新发送。",
+            "The field {field} is not known here. Please leave it out and send the request again.",
+        ),
+    ),
+    "invalid_field": Reply(
+        422,
+        Words("字段有误", "Invalid field"),
+        Words(
+            "字段{field}的值有误：{expected}。请改正后重新发送。",
+            "The field {field} cannot be right: {expected}. Please correct it and send the"
+            " request again.",
+        ),
+    ),
+    "invalid_period": Reply(
+        422,
+        Words("日期范围有误", "Invalid range of dates"),
+        Words(
+            "date_from不能晚于date_to。请改正后重新查询。",
+            "date_from must not be later than date_to. Please correct them and ask again.",
+        ),
+    ),
+    "unsupported_media_type": Reply(
+        415,
+        Words("内容类型不支持", "Unsupported content type"),
+        Words(
+            "请以Content-Type: application/json发送JSON内容。",
+            "Please send JSON, with Content-Type: application/json.",
+        ),
+    ),
+    "body_too_large": Reply(
+        413,
+        Words("内容过长", "Body too large"),
+        Words(
+            "请求内容过长，最多16 KB。请缩短后重新发送。",
+            "The body is too large; 16 KB is the most. Please shorten it and send it again.",
+        ),
+    ),
+    "query_too_long": Reply(
+        414,
+        Words("查询条件过长", "Query too long"),
+        Words(
+            "查询条件过长或过多。请减少后重新查询。",
+            "The query is too long or has too many fields. Please ask with fewer.",
+        ),
+    ),
+    "idempotency_key_required": Reply(
+        400,
+        Words("缺少Idempotency-Key", "Idempotency-Key missing"),
+        Words(
+            "预约请求必须带Idempotency-Key请求头。请为每次预约生成一个新的编号，重试时沿用。",
+            "A booking needs the header Idempotency-Key. Please make a new key for each booking,"
+            " and send the same one when you retry.",
+        ),
+    ),
+    "idempotency_key_invalid": Reply(
+        400,
+        Words("Idempotency-Key无效", "Idempotency-Key not valid"),
+        Words(
+            "Idempotency-Key应为1至64个可见ASCII字符，不含空格。请换一个编号重新发送。",
+            "The Idempotency-Key must be 1 to 64 visible ASCII characters without spaces."
+            " Please send another key.",
+        ),
+    ),
+}
+
+_SERVER: dict[str, Reply] = {
+    "bad_request": Reply(
+        400,
+        Words("请求有误", "Bad request"),
+        Words(
+            "无法理解这个请求。请对照接口文档检查后重新发送。",
+            "The request cannot be understood. Please check it against the API's description.",
+        ),
+    ),
+    "not_found": Reply(
+        404,
+        Words("没有这个页面", "Not found"),
+        Words(
+            "没有这个地址。请检查地址，接口列表见/schema。",
+            "There is nothing at this address. Please check it; the calls are listed at /schema.",
+        ),
+    ),
+    "method_not_allowed": Reply(
+        405,
+        Words("方法不支持", "Method not allowed"),
+        Words(
+            "这个地址不支持该请求方法。可用的方法见Allow响应头。",
+            "This address does not take that method. The header Allow names those it takes.",
+        ),
+    ),
+    "too_many_requests": Reply(
+        429,
+        Words("请求过于频繁", "Too many requests"),
+        Words(
+            "您的请求过于频繁，请在{seconds}秒后再试。",
+            "There were too many requests from your address. Please try again in {seconds}"
+            " seconds.",
+        ),
+    ),
+    "internal_error": Reply(
+        500,
+        Words("系统错误", "Internal error"),
+        Words(
+            "系统出了错，我们会处理。请稍后再试；如仍不行，请拨打{hotline}并告知trace_id。",
+            "Something went wrong on our side, and we will look into it. Please try again later;"
+            " if it goes on, call {hotline} and give the trace_id.",
+        ),
+    ),
+    "unavailable": Reply(
+        503,
+        Words("服务暂不可用", "Temporarily unavailable"),
+        Words(
+            "系统暂时不可用。请在{seconds}秒后重试。",
+            "The service is not available for the moment. Please try again in {seconds} seconds.",
+        ),
+    ),
+}
+
+REPLIES: dict[str, Reply] = {
+    **_BOOKING,
+    **_CANCELLING,
+    **_PATIENTS,
+    **_ACCOUNTS,
+    **_READING,
+    **_SERVER,
+}
