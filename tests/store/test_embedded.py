@@ -15,7 +15,7 @@ import psutil
 import psycopg
 import pytest
 
-from guahao.embedded import EmbeddedServer, EmbeddedServerError
+from guahao.embedded import EmbeddedServer, EmbeddedServerError, program
 
 
 @pytest.fixture
@@ -172,7 +172,7 @@ def test_a_socket_folder_laid_by_another_user_is_refused(folder: Path) -> None:
         elsewhere.unlink()
 
 
-def test_an_unknown_program_is_refused(folder: Path) -> None:
-    assert EmbeddedServer(folder).bin("pgbench").is_file()
+def test_an_unknown_program_is_refused() -> None:
+    assert program("pgbench").is_file()
     with pytest.raises(EmbeddedServerError, match="no program"):
-        EmbeddedServer(folder).bin("oracle")
+        program("oracle")

@@ -1,0 +1,5 @@
+"""`python -m guahao`."""
+
+from guahao.cli import main
+
+main()

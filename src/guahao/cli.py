@@ -1,0 +1,234 @@
+"""The commands of an operator."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import typer
+import uvloop
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces, Loops
+from rich.console import Console
+
+from guahao import wiring
+from guahao.embedded import EmbeddedServerError
+from guahao.settings import Settings, SettingsError, read_settings
+from guahao.store.migrate import MigrationError, migrate
+from guahao.store.scratch import ScratchDatabaseError, analyze
+from guahao.tools import demo as demo_tool
+from guahao.tools.bench import desk as bench_desk
+from guahao.tools.bench import http as bench_http
+
+app = typer.Typer(
+    help="guahao (挂号): a city's appointment-registration platform.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,  # personal data has no business on a terminal
+)
+demo = typer.Typer(help="Invented data for trying the platform.", no_args_is_help=True)
+app.add_typer(demo, name="demo")
+bench = typer.Typer(help="Speed, measured side by side in one run.", no_args_is_help=True)
+app.add_typer(bench, name="bench")
+
+_console = Console()
+_DRAIN_SECONDS = 60
+
+
+class CommandError(Exception):
+    """What an operator can mend; the message says how."""
+
+
+def main() -> None:
+    """Run a command; what an operator can mend is one sentence and exit status 2."""
+    try:
+        app()
+    except (
+        CommandError,
+        SettingsError,
+        MigrationError,
+        EmbeddedServerError,
+        demo_tool.DemoError,
+        ScratchDatabaseError,
+        bench_http.BenchError,
+    ) as error:
+        typer.echo(f"guahao: {error}", err=True)
+        sys.exit(2)
+
+
+@app.command()
+def up() -> None:
+    """Start everything: database, migrations, a demo city when empty, web and worker."""
+    settings = read_settings(os.environ)
+    _check_port(settings)
+    with wiring.owner_url(settings) as url:
+        migrate(url)
+        if settings.demo:
+            uvloop.run(_seed_if_empty(settings, url))
+        environ = {**os.environ, "GUAHAO_DATABASE_URL": url, "GUAHAO_CLOCK_BEGUN": str(time.time())}
+        with _stopping_on_signals():
+            _run_parts(environ, ("serve", "worker"), settings)
+
+
+@app.command()
+def serve() -> None:
+    """Serve the web (migrate first)."""
+    settings = read_settings(os.environ)
+    _check_port(settings)
+    with wiring.owner_url(settings) as url, TemporaryDirectory(prefix="guahao-metrics-") as metrics:
+        os.environ["GUAHAO_DATABASE_URL"] = url
+        if settings.web_workers > 1:
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics  # one /metrics for all processes
+        Granian(
+            "guahao.wiring:create_app",
+            factory=True,
+            address=settings.host,
+            port=settings.port,
+            interface=Interfaces.ASGI,
+            workers=settings.web_workers,
+            loop=Loops.uvloop,
+            http=HTTPModes.http1,
+            websockets=False,
+            log_access=False,
+            respawn_failed_workers=True,
+            workers_kill_timeout=_DRAIN_SECONDS,
+        ).serve()
+
+
+@app.command()
+def worker() -> None:
+    """Send messages, void what was not picked up, roll timetables forward."""
+    settings = read_settings(os.environ)
+    with wiring.owner_url(settings) as url:
+        uvloop.run(wiring.work(settings, url))
+
+
+@app.command("migrate")
+def migrate_command() -> None:
+    """Bring the database to the schema of this version."""
+    with wiring.owner_url(read_settings(os.environ)) as url:
+        migrate(url)
+    typer.echo("The database is up to date.")
+
+
+@demo.command()
+def seed(
+    hospitals: Annotated[int, typer.Option(min=1, max=1000)] = 146,
+    days: Annotated[int, typer.Option(min=1, max=92)] = 90,
+    patients: Annotated[int, typer.Option(min=0, max=1_000_000)] = 20_000,
+) -> None:
+    """Make the invented demo city in an empty database."""
+    settings = read_settings(os.environ)
+    with wiring.owner_url(settings) as url:
+        migrate(url)
+        uvloop.run(_seed(settings, url, hospitals, days, patients))
+
+
+@bench.command("desk")
+def bench_desk_command() -> None:
+    """The booking desk in this process, beside pgbench."""
+    settings = read_settings(os.environ)
+    with wiring.owner_url(settings) as url:
+        bench_desk.run(url, settings, _console)
+
+
+@bench.command("http")
+def bench_http_command() -> None:
+    """The whole HTTP stack under wrk, beside pgbench."""
+    settings = read_settings(os.environ)
+    with wiring.owner_url(settings) as url:
+        bench_http.run(url, wiring.token_issuer, _console)
+
+
+async def _seed(settings: Settings, url: str, hospitals: int, days: int, patients: int) -> None:
+    async with wiring.open_platform(settings, url) as platform:
+        with demo_tool.shown(_console) as progress:
+            city = await demo_tool.seed(platform, hospitals, days, patients, progress)
+        _console.print(
+            f"Demo city: {city.hospitals} hospitals, {city.clinic_sessions:,} clinic sessions,"
+            f" {city.appointments:,} bookings. All of it is invented."
+        )
+
+
+async def _seed_if_empty(settings: Settings, url: str) -> None:
+    async with wiring.open_platform(settings, url) as platform:
+        empty = await demo_tool.is_empty(platform)
+    if empty:
+        await _seed(settings, url, hospitals=146, days=90, patients=20_000)
+        analyze(url)
+
+
+def _check_port(settings: Settings) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise CommandError(
+                f"cannot listen on {settings.host}:{settings.port} ({error.strerror});"
+                " is guahao running already? Choose another with GUAHAO_PORT"
+            ) from None
+
+
+@contextmanager
+def _stopping_on_signals() -> Iterator[None]:
+    """SIGTERM ends the command as Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _run_parts(environ: dict[str, str], parts: tuple[str, ...], settings: Settings) -> None:
+    """Run each part as a process of its own until one ends or a signal comes; drain all."""
+    command = (sys.executable, "-m", "guahao")
+    # In a session of their own, so that Ctrl-C reaches them once, from here.
+    processes = [
+        subprocess.Popen([*command, part], env=environ, start_new_session=True)  # noqa: S603
+        for part in parts
+    ]
+    try:
+        _greet(settings)
+        while all(process.poll() is None for process in processes):
+            time.sleep(0.2)
+        raise CommandError("a part ended by itself; its reason stands above")
+    except KeyboardInterrupt:
+        typer.echo("Stopping: what was begun is finished first.")
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            _wait(process)
+
+
+def _wait(process: subprocess.Popen[bytes]) -> None:
+    try:
+        process.wait(_DRAIN_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+
+
+def _greet(settings: Settings) -> None:
+    base = f"http://{settings.host}:{settings.port}"
+    lines = [f"guahao ({settings.mode}): {base}   API: {base}/schema   Ctrl-C stops it."]
+    if settings.demo:
+        lines.append(f"Messages that would be sent (one-time passwords too): {base}/demo/outbox")
+        lines.append("Demo logins, all invented; the one-time password is in the outbox:")
+        lines += [_login(login) for login in demo_tool.LOGINS]
+    for line in lines:
+        typer.echo(line)
+
+
+def _login(login: demo_tool.DemoLogin) -> str:
+    phone = login.phone.removeprefix("+86")
+    documents = ", ".join(patient.person.id_no for patient in login.patients)
+    return f"  {phone}  {login.shows} ({documents})"

@@ -1,0 +1,160 @@
+"""`guahao bench http`: the whole stack, from socket to commit, under wrk.
+
+A real server process in production's shape: login, validation, limits, idempotency,
+messages, encryption and durability on; every request another person's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import psutil
+import uvloop
+from rich.console import Console
+
+from guahao.flows.platform import Platform
+from guahao.store.bench import HOT_SESSION
+from guahao.store.scratch import analyze, scratch_database
+from guahao.tools.bench import pgbench
+from guahao.tools.bench.city import SECRET_KEY, City, count_appointments, found, open_bench
+from guahao.tools.bench.measured import ROUNDS, Round, median, show
+
+Issue = Callable[[Platform], Callable[[int], str]]  # makes the issuer of access tokens
+
+_SECONDS = 5  # a round of wrk
+_CONNECTIONS = 128
+_PERSONS_A_ROUND = 60_000  # more than any round can book
+_PERSONS = 2 * ROUNDS * _PERSONS_A_ROUND
+_SCRIPT = Path(__file__).with_name("book.lua")
+_START_SECONDS = 30
+_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
+
+
+class BenchError(Exception):
+    """The bench cannot run here; the message says what to do."""
+
+
+def run(server_url: str, issuer: Issue, console: Console) -> None:
+    """Measure side by side and print the medians of three."""
+    if shutil.which("wrk") is None:
+        raise BenchError("the HTTP bench needs wrk (Debian, Ubuntu: apt-get install wrk)")
+    with scratch_database(server_url) as url, TemporaryDirectory() as folder:
+        uvloop.run(_bench(url, issuer, Path(folder) / "people", console))
+
+
+async def _bench(url: str, issuer: Issue, people: Path, console: Console) -> None:
+    async with open_bench(url, connections=2) as platform:
+        with console.status("Filling a scratch database with 100,000 live bookings ..."):
+            city = await found(platform, _PERSONS)
+            _write_people(people, issuer(platform), city)
+            analyze(url)
+        rounds: dict[str, list[Round]] = {"pgbench": [], "HTTP, many": [], "HTTP, hot": []}
+        with _server(url) as (port, process):
+            for number in range(ROUNDS):
+                with console.status(f"Round {number + 1} of {ROUNDS} ..."):
+                    skip = 2 * number * _PERSONS_A_ROUND
+                    many, hot = (HOT_SESSION + 1, city.last_session), (HOT_SESSION, HOT_SESSION)
+                    rounds["pgbench"].append(await pgbench.run(platform, url, city))
+                    rounds["HTTP, many"].append(await _wrk(platform, port, people, skip, many))
+                    skip += _PERSONS_A_ROUND
+                    rounds["HTTP, hot"].append(await _wrk(platform, port, people, skip, hot))
+            memory = _memory_mb(process)
+    medians = {name: median(name, ran) for name, ran in rounds.items()}
+    title = f"The whole HTTP stack, one web process, {_CONNECTIONS} connections"
+    show(console, title, list(medians.values()), medians["pgbench"])
+    hot_share = medians["HTTP, hot"].per_second / medians["HTTP, many"].per_second
+    console.print(f"One hot session makes {hot_share:.2f} of many sessions.")
+    console.print(f"Memory of the web process after all rounds: {memory:.0f} MB.")
+
+
+def _write_people(path: Path, issue: Callable[[int], str], city: City) -> None:
+    with path.open("w", encoding="ascii") as file:
+        file.writelines(f"{issue(person)} {person}\n" for person in range(1, city.persons + 1))
+
+
+async def _wrk(
+    platform: Platform, port: int, people: Path, skip: int, sessions: tuple[int, int]
+) -> Round:
+    before = await count_appointments(platform)
+    command = [
+        *("wrk", "--threads=1", f"--connections={_CONNECTIONS}", f"--duration={_SECONDS}s"),
+        *("--latency", f"--script={_SCRIPT}", f"http://127.0.0.1:{port}"),
+        *("--", str(people), str(skip), *map(str, sessions)),
+    ]
+    done = await asyncio.to_thread(_said, command)
+    made = await count_appointments(platform) - before
+    if "Non-2xx" in done:
+        raise RuntimeError(f"the bench expects every booking to succeed:\n{done}")
+    return Round(made, _figure(done, r"requests in ([0-9.]+)(s)") / 1000, *_percentiles(done))
+
+
+def _said(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)  # noqa: S603
+    return done.stdout
+
+
+def _percentiles(said: str) -> tuple[float, float]:
+    return _figure(said, r"50%\s+([0-9.]+)(\w+)"), _figure(said, r"99%\s+([0-9.]+)(\w+)")
+
+
+def _figure(said: str, pattern: str) -> float:
+    """A time that wrk printed, in ms."""
+    found = re.search(pattern, said)
+    if found is None:
+        raise RuntimeError(f"wrk said something else:\n{said}")
+    return float(found[1]) * _MS[found[2]]
+
+
+@contextmanager
+def _server(url: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environ = {
+        **os.environ,
+        "GUAHAO_DATABASE_URL": url,
+        "GUAHAO_PORT": str(port),
+        "GUAHAO_SECRET_KEY": SECRET_KEY,
+    }
+    command = [sys.executable, "-m", "guahao", "serve"]
+    process = subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL)  # noqa: S603
+    try:
+        _wait_until_ready(port)
+        yield port, process
+    finally:
+        process.terminate()
+        process.wait(_START_SECONDS)
+
+
+def _wait_until_ready(port: int) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        connection = HTTPConnection("127.0.0.1", port, timeout=2)
+        try:
+            connection.request("GET", "/health/ready")
+            if connection.getresponse().status == 200:  # noqa: PLR2004 - HTTP's own number
+                return
+        except OSError:
+            pass
+        finally:
+            connection.close()
+        time.sleep(0.2)
+    raise BenchError("the web process did not become ready")
+
+
+def _memory_mb(process: subprocess.Popen[bytes]) -> float:
+    """Resident memory of the process that answers, Granian's child."""
+    [web] = psutil.Process(process.pid).children()
+    return float(web.memory_info().rss) / 2**20
