@@ -123,6 +123,8 @@ def test_what_counts_is_what_the_law_says_counts() -> None:
     ("visit_date", "held", "reason", "visit_from"),
     [
         ("2026-03-10", ["2026-03-10"] * 2, Refusal.DAY_LIMIT, "2026-03-11"),
+        ("2026-06-01", ["2026-06-01"] * 2, Refusal.DAY_LIMIT, "2026-06-02"),  # the last open
+        ("2026-06-02", ["2026-06-02"] * 2, Refusal.DAY_LIMIT, None),
         # The 11th would be the second of its date, but the fourth within seven days.
         ("2026-03-10", ["2026-03-10"] * 2 + ["2026-03-12"], Refusal.DAY_LIMIT, "2026-03-17"),
         (
@@ -151,6 +153,12 @@ def test_whoever_is_over_a_limit_is_told_the_next_date_within_all_limits(
 ) -> None:
     expected = Refused(reason, visit_from=day(visit_from) if visit_from else None)
     assert book_on(visit_date, *held) == expected
+
+
+def test_the_date_named_is_free_in_the_same_department_too() -> None:
+    held = [CountedAppointment(SOON + timedelta(days=n), 1, 1) for n in (0, 1)]
+    expected = Refused(Refusal.DUPLICATE_DEPARTMENT, visit_from=SOON + timedelta(days=2))
+    assert decide(session(SOON), patient(counted=held)) == expected
 
 
 @pytest.mark.parametrize(
