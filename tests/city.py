@@ -41,8 +41,9 @@ class Clock:
 async def open_platform(
     url: str, clock: Clock, *, settings: Settings | None = None, policy: Policy | None = None
 ) -> AsyncIterator[Platform]:
-    """A platform on a migrated database, its pool wide enough for callers in parallel."""
-    db = Database(url, clock, max_size=12)
+    """A platform on a migrated database, with connections for callers in parallel."""
+    # All connections from the start: callers in parallel would queue for a growing pool.
+    db = Database(url, clock, min_size=8, max_size=8)
     vault = Vault("a secret key of the tests, long enough")
     await db.open()
     try:

@@ -1,0 +1,271 @@
+"""What people are told, in Chinese and in English: short, plain, and what they can do next.
+
+A text is made from the records as they are when it is sent. What is no longer true is not
+said: a booking cancelled before its success notice went out gets the other notice only.
+Names of hospitals, departments and titles stand as they stand at the hospital's door.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from string import Formatter
+
+from guahao.rules.cancelling import cancel_deadline
+from guahao.rules.limits import Policy
+from guahao.rules.pickup import pickup_deadline
+from guahao.store.messages import Outgoing
+from guahao.store.views import AppointmentView, SessionView
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A message in words; `params` are the values in `text`, by their template's names."""
+
+    text: str
+    params: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the words depend on besides the records."""
+
+    policy: Policy
+    hotline: str
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Language:
+    """One language's sentences and the way it writes dates and times."""
+
+    templates: Mapping[str, str]
+    periods: Mapping[str, str]
+    pickup_window: str
+    cancel: Mapping[str, str]
+    day: Callable[[date], str]
+    full_day: Callable[[date], str]
+    moment: Callable[[datetime], str]
+    visit: Callable[[SessionView], str]
+
+
+def notice(message: Outgoing, context: Context) -> Notice | None:
+    """The message's words, or None where there is nothing (true) left to say."""
+    if message.expires_at is not None and context.now >= message.expires_at:
+        return None
+    language = _LANGUAGES[message.language]
+    facts = _facts(message, context, language)
+    if facts is None:
+        return None
+    template = language.templates[message.kind]
+    params = {name: facts[name] for _, name, _, _ in Formatter().parse(template) if name}
+    return Notice(template.format_map(params), params)
+
+
+def _facts(message: Outgoing, context: Context, language: _Language) -> dict[str, str] | None:
+    if message.kind == "otp":
+        return _otp(message)
+    if message.kind == "suspended":
+        return _suspended(message, context, language)
+    # Every other kind is the status that it tells of.
+    appointment = message.appointment
+    if appointment is None or appointment.status != message.kind:
+        return None
+    session = appointment.session
+    until = pickup_deadline(session.visit_date, session.period, session.rules)
+    if message.kind == "booked" and context.now >= until:
+        return None
+    return _visit(appointment, until, context, language)
+
+
+def _otp(message: Outgoing) -> dict[str, str] | None:
+    if message.body is None or message.expires_at is None:
+        return None
+    return {"otp": message.body, "until": _clock(message.expires_at.time())}
+
+
+def _suspended(message: Outgoing, context: Context, language: _Language) -> dict[str, str] | None:
+    patient = message.patient
+    if patient is None or patient.suspended_until is None:
+        return None
+    if patient.suspended_until <= context.now.date():
+        return None
+    return {
+        "patient": patient.name,
+        "until": language.full_day(patient.suspended_until),
+        **_suspension_rule(context),
+    }
+
+
+def _suspension_rule(context: Context) -> dict[str, str]:
+    policy = context.policy
+    return {
+        "first_no_shows": str(policy.first_suspension_no_shows),
+        "first_months": str(policy.first_suspension_months),
+        "second_no_shows": str(policy.second_suspension_no_shows),
+        "second_months": str(policy.second_suspension_months),
+        "hotline": context.hotline,
+    }
+
+
+def _visit(
+    appointment: AppointmentView, until: datetime, context: Context, language: _Language
+) -> dict[str, str]:
+    session = appointment.session
+    return {
+        "patient": appointment.patient.name,
+        "code": f"{appointment.code[:4]} {appointment.code[4:]}",
+        "visit": language.visit(session),
+        "date": language.day(session.visit_date),
+        "time": _time(session, language),
+        "pickup_place": session.pickup_place or language.pickup_window,
+        "pickup_until": _clock(until.time()),
+        "cancel": _how_to_cancel(session, context, language),
+        **_suspension_rule(context),
+    }
+
+
+def _time(session: SessionView, language: _Language) -> str:
+    period = language.periods[session.period]
+    if session.starts_at is None:
+        return period
+    end = "" if session.ends_at is None else f"-{_clock(session.ends_at)}"
+    return f"{period} {_clock(session.starts_at)}{end}"
+
+
+def _how_to_cancel(session: SessionView, context: Context, language: _Language) -> str:
+    """Until when and how (S14); the patient's own way only where the operator allows it."""
+    deadline = cancel_deadline(session.visit_date, session.rules)
+    if context.now >= deadline:
+        return language.cancel["too_late"]
+    way = "self" if "patient" in context.policy.cancel_channels else "phone"
+    return language.cancel[way].format(until=language.moment(deadline), hotline=context.hotline)
+
+
+def _clock(clock: time) -> str:
+    return f"{clock:%H:%M}"
+
+
+# 中文 ----------------------------------------------------------------------------------------
+
+_WEEKDAYS_ZH = "一二三四五六日"
+
+
+def _day_zh(day: date) -> str:
+    return f"{day.month}月{day.day}日 周{_WEEKDAYS_ZH[day.weekday()]}"
+
+
+def _visit_zh(session: SessionView) -> str:
+    specialty = f"（{session.specialty}）" if session.specialty else " "
+    return f"{session.hospital_name} {session.department_name}{specialty}{session.title}"
+
+
+_CHINESE = _Language(
+    templates={
+        "otp": "【预约挂号】验证码 {otp}，{until}前有效。请勿告诉任何人，客服也不会向您索要。",
+        "booked": (
+            "【预约挂号】{patient}预约成功，识别码 {code}。{visit}，{date} {time}。"
+            "就诊日{pickup_until}前持登记的有效证件原件、本短信和识别码到{pickup_place}取号，"
+            "过时作废。{cancel}"
+        ),
+        "cancelled": (
+            "【预约挂号】{patient}已退号：{visit}，{date} {time}。"
+            "可重新预约。如非本人要求，请拨打{hotline}。"
+        ),
+        "stopped": (
+            "【预约挂号】很抱歉，{visit}，{date} {time}停诊，{patient}的预约已取消。"
+            "不记爽约，不占预约次数，可另约其他号源，咨询请拨{hotline}。"
+        ),
+        "no_show": (
+            "【预约挂号】{patient}预约的{visit}，{date} {time}未按时取号，已作废并记爽约一次。"
+            "可重新预约或到医院窗口挂号。一个自然年内爽约满{first_no_shows}次暂停预约"
+            "{first_months}个月，满{second_no_shows}次暂停{second_months}个月。"
+            "有正当理由请拨{hotline}申诉。"
+        ),
+        "suspended": (
+            "【预约挂号】{patient}因一个自然年内多次爽约（满{first_no_shows}次暂停"
+            "{first_months}个月，满{second_no_shows}次暂停{second_months}个月），"
+            "{until}起方可再预约。已有的预约不受影响。有正当理由请拨{hotline}申诉。"
+        ),
+    },
+    periods={"morning": "上午", "afternoon": "下午", "evening": "晚上"},
+    pickup_window="医院挂号窗口",
+    cancel={
+        "phone": "退号请在{until}前拨打{hotline}。",
+        "self": "退号请在{until}前到“我的挂号”办理或拨打{hotline}。",
+        "too_late": "已过退号时间，不能退号。",
+    },
+    day=_day_zh,
+    full_day=lambda day: f"{day.year}年{_day_zh(day)}",
+    moment=lambda moment: f"{_day_zh(moment.date())} {_clock(moment.time())}",
+    visit=_visit_zh,
+)
+
+# English -------------------------------------------------------------------------------------
+
+_WEEKDAYS_EN = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS_EN = (
+    *("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
+    *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+)
+
+
+def _day_en(day: date) -> str:
+    return f"{_WEEKDAYS_EN[day.weekday()]} {day.day} {_MONTHS_EN[day.month - 1]}"
+
+
+def _visit_en(session: SessionView) -> str:
+    parts = (session.hospital_name, session.department_name, session.specialty, session.title)
+    return ", ".join(part for part in parts if part)
+
+
+_ENGLISH = _Language(
+    templates={
+        "otp": (
+            "[Guahao] Your one-time password is {otp}, valid until {until}."
+            " Tell nobody; our agents never ask for it."
+        ),
+        "booked": (
+            "[Guahao] Booked for {patient}, code {code}: {visit}, {date}, {time}."
+            " On that day before {pickup_until}, take your number at {pickup_place} with the"
+            " original of the registered document, this SMS and the code; later it is void."
+            " {cancel}"
+        ),
+        "cancelled": (
+            "[Guahao] Cancelled for {patient}: {visit}, {date}, {time}."
+            " You can book again. If you did not ask for this, call {hotline}."
+        ),
+        "stopped": (
+            "[Guahao] We are sorry: the clinic {visit}, {date}, {time}, is stopped and"
+            " {patient}'s booking with it. It counts against nothing; please book another,"
+            " or call {hotline}."
+        ),
+        "no_show": (
+            "[Guahao] {patient}'s number was not taken in time and is void, a no-show:"
+            " {visit}, {date}, {time}. You can book again or register at the hospital's window."
+            " {first_no_shows} no-shows in a calendar year suspend booking for {first_months}"
+            " months, {second_no_shows} for {second_months}."
+            " If you had a good reason, call {hotline}."
+        ),
+        "suspended": (
+            "[Guahao] {patient} can book again from {until}, because of no-shows in one calendar"
+            " year ({first_no_shows} suspend for {first_months} months, {second_no_shows} for"
+            " {second_months}). Bookings already made stay."
+            " If you had a good reason, call {hotline}."
+        ),
+    },
+    periods={"morning": "morning", "afternoon": "afternoon", "evening": "evening"},
+    pickup_window="the hospital's registration window",
+    cancel={
+        "phone": "To cancel, call {hotline} before {until}.",
+        "self": "To cancel, go to My registrations or call {hotline} before {until}.",
+        "too_late": "It is too late to cancel.",
+    },
+    day=_day_en,
+    full_day=lambda day: f"{_day_en(day)} {day.year}",
+    moment=lambda moment: f"{_clock(moment.time())} on {_day_en(moment.date())}",
+    visit=_visit_en,
+)
+
+_LANGUAGES = {"zh": _CHINESE, "en": _ENGLISH}

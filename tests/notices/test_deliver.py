@@ -1,0 +1,337 @@
+"""Messages are sent at least once, under their own key, and never by two at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+from datetime import date, timedelta
+
+import pytest
+from tests.city import (
+    LOOPBACK,
+    Clock,
+    add_account,
+    add_appointment,
+    add_booking,
+    add_patient,
+    add_session,
+    ask,
+    change,
+    open_platform,
+    outbox,
+    phone,
+    tell,
+)
+
+from guahao.flows.accounts import request_otp
+from guahao.flows.platform import Platform
+from guahao.notices.deliver import CHUNK, Courier, TryAgain
+from guahao.notices.gateway import Failed, Gateway, Outcome, Sent, Unknown
+from guahao.notices.outbox import OutboxGateway
+from guahao.store import messages
+from guahao.store.messages import ATTEMPTS_MAX, LEASE
+
+NOT_NOW = Failed(permanent=False)
+NEVER = Failed(permanent=True)
+PATIENCE_SECONDS = 30  # with what should take none: a test that fails does not hang
+
+
+class Provider:
+    """An SMS provider as we meet it from outside: it answers what the test tells it to."""
+
+    def __init__(self, *answers: Outcome | Exception) -> None:
+        self.answers = list(answers)
+        self.keys: list[str] = []
+
+    async def send(
+        self,
+        key: str,
+        kind: str,  # noqa: ARG002
+        to: str,  # noqa: ARG002
+        text: str,  # noqa: ARG002
+        params: Mapping[str, str],  # noqa: ARG002
+    ) -> Outcome:
+        self.keys.append(key)
+        answer = self.answers.pop(0) if self.answers else Sent()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+class SlowOutbox(OutboxGateway):
+    """An outbox that has the message, and then takes its time to say so."""
+
+    def __init__(self, platform: Platform) -> None:
+        super().__init__(platform.db, platform.vault)
+        self.sends = 0
+        self.has_it = asyncio.Event()
+        self.may_answer = asyncio.Event()
+
+    async def send(
+        self, key: str, kind: str, to: str, text: str, params: Mapping[str, str]
+    ) -> Outcome:
+        self.sends += 1
+        outcome = await super().send(key, kind, to, text, params)
+        self.has_it.set()
+        await self.may_answer.wait()
+        return outcome
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def platform(database_url: str, clock: Clock) -> AsyncIterator[Platform]:
+    async with open_platform(database_url, clock) as platform:
+        yield platform
+
+
+def courier(platform: Platform, gateway: Gateway | None = None) -> Courier:
+    return Courier(
+        platform.db,
+        platform.vault,
+        platform.policy,
+        "114",
+        gateway or OutboxGateway(platform.db, platform.vault),
+    )
+
+
+async def all_ids(platform: Platform) -> list[int]:
+    return [row[0] for row in await ask(platform, "SELECT id FROM messages ORDER BY id")]
+
+
+async def states(platform: Platform) -> list[str]:
+    return [row[0] for row in await ask(platform, "SELECT state FROM messages ORDER BY id")]
+
+
+async def deliver(platform: Platform, gateway: Gateway | None = None) -> list[TryAgain]:
+    return await courier(platform, gateway).deliver(await all_ids(platform))
+
+
+async def test_a_booking_is_told_to_the_registered_phone(platform: Platform) -> None:
+    await add_booking(platform)
+    assert await deliver(platform) == []
+    [sent] = await outbox(platform)
+    assert (sent.to, sent.kind) == (f"+86{phone(1)}", "booked")
+    assert "识别码 0000 0001" in sent.text
+    assert await states(platform) == ["delivered"]
+
+
+async def test_an_account_is_told_in_its_own_language(platform: Platform) -> None:
+    await add_booking(platform)
+    await add_account(platform, 1, language="en")
+    await deliver(platform)
+    assert (await outbox(platform))[0].text.startswith("[Guahao] Booked for 张三")
+
+
+async def test_what_is_delivered_is_not_sent_again(platform: Platform, clock: Clock) -> None:
+    await add_booking(platform)
+    provider = Provider()
+    await deliver(platform, provider)
+    clock.now += LEASE
+    await deliver(platform, provider)
+    assert provider.keys == [f"m{id}" for id in await all_ids(platform)]
+    assert await states(platform) == ["submitted"]
+
+
+async def test_a_message_not_taken_now_is_sent_later_under_the_same_key(
+    platform: Platform, clock: Clock
+) -> None:
+    await add_booking(platform)
+    provider = Provider(NOT_NOW, Unknown(), Sent(delivered=True))
+    [message_id] = await all_ids(platform)
+    assert await deliver(platform, provider) == [TryAgain([message_id], 120)]
+    assert await states(platform) == ["queued"]
+    clock.forward(seconds=120)
+    assert await deliver(platform, provider) == [TryAgain([message_id], 240)]
+    clock.forward(seconds=240)
+    assert await deliver(platform, provider) == []
+    assert provider.keys == [f"m{message_id}"] * 3
+    assert await states(platform) == ["delivered"]
+
+
+@pytest.mark.parametrize(
+    ("earlier_attempts", "wait"), [(2, 480), (3, 480), (ATTEMPTS_MAX - 2, 480)]
+)
+async def test_the_wait_doubles_to_eight_minutes(
+    platform: Platform, clock: Clock, earlier_attempts: int, wait: int
+) -> None:
+    await add_booking(platform)
+    await change(platform, "UPDATE messages SET attempts = %s", earlier_attempts)
+    clock.now += LEASE
+    [again] = await deliver(platform, Provider(NOT_NOW))
+    assert again.wait_seconds == wait
+
+
+@pytest.mark.parametrize(
+    ("answer", "state"),
+    [(NOT_NOW, "failed"), (Unknown(), "unknown"), (ConnectionError(), "unknown")],
+)
+async def test_the_last_attempt_decides(
+    platform: Platform, clock: Clock, answer: Outcome | Exception, state: str
+) -> None:
+    await add_booking(platform)
+    await change(platform, "UPDATE messages SET attempts = %s", ATTEMPTS_MAX - 1)
+    clock.now += LEASE
+    assert await deliver(platform, Provider(answer)) == []
+    assert await states(platform) == [state]
+
+
+async def test_one_bad_message_does_not_hold_up_its_neighbours(platform: Platform) -> None:
+    for number in (1, 2, 3, 4):
+        await add_booking(platform, number)
+    provider = Provider(NEVER, ConnectionError("no route"), NOT_NOW, Sent())
+    [again] = await deliver(platform, provider)
+    assert await states(platform) == ["failed", "queued", "queued", "submitted"]
+    assert again.message_ids == (await all_ids(platform))[1:3]
+
+
+async def test_more_than_a_chunk_is_delivered_too(platform: Platform) -> None:
+    appointment_id = await add_booking(platform)
+    for _ in range(CHUNK):
+        await tell(platform, "booked", appointment_id)
+    await deliver(platform)
+    assert len(await outbox(platform)) == CHUNK + 1
+    assert set(await states(platform)) == {"delivered"}
+
+
+async def test_two_workers_do_not_send_one_message_at_a_time(platform: Platform) -> None:
+    await add_booking(platform)
+    slow = SlowOutbox(platform)
+    first = asyncio.create_task(deliver(platform, slow))
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await slow.has_it.wait()
+        await deliver(platform, slow)  # would wait for an answer, had it sent anything
+    slow.may_answer.set()
+    await first
+    assert slow.sends == 1
+    assert await states(platform) == ["delivered"]
+
+
+async def test_workers_that_start_together_share_the_messages(platform: Platform) -> None:
+    for number in range(6):
+        await add_booking(platform, number)
+    provider = Provider()
+    await asyncio.gather(*(deliver(platform, provider) for _ in range(4)))
+    assert sorted(provider.keys) == sorted(f"m{id}" for id in await all_ids(platform))
+
+
+async def test_who_dies_after_sending_does_not_double_the_message(
+    platform: Platform, clock: Clock
+) -> None:
+    await add_booking(platform)
+    slow = SlowOutbox(platform)
+    dying = asyncio.create_task(deliver(platform, slow))
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await slow.has_it.wait()
+    dying.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await dying
+    assert await states(platform) == ["queued"]
+    clock.now += LEASE
+    slow.may_answer.set()
+    await deliver(platform, slow)
+    assert slow.sends == 2
+    assert len(await outbox(platform)) == 1
+    assert await states(platform) == ["delivered"]
+
+
+async def test_a_one_time_password_is_not_sent_after_its_expiry(
+    platform: Platform, clock: Clock
+) -> None:
+    await request_otp(platform, phone(1), LOOPBACK, "zh")
+    clock.forward(minutes=5)
+    provider = Provider()
+    await deliver(platform, provider)
+    assert provider.keys == []
+    assert await ask(platform, "SELECT state, body_enc FROM messages") == [("expired", None)]
+
+
+async def test_a_booking_cancelled_before_its_notice_gets_the_other_notice_only(
+    platform: Platform,
+) -> None:
+    appointment_id = await add_booking(platform)
+    await change(platform, "UPDATE appointments SET status = 'cancelled'")
+    await tell(platform, "cancelled", appointment_id)
+    await deliver(platform)
+    assert await states(platform) == ["expired", "delivered"]
+    assert [item.kind for item in await outbox(platform)] == ["cancelled"]
+
+
+async def test_a_suspended_patient_is_told(platform: Platform) -> None:
+    patient = await add_patient(platform, await add_account(platform))
+    await change(platform, "UPDATE patients SET suspended_until = %s", date(2027, 3, 3))
+    async with platform.db.transaction() as tx:
+        await messages.tell_patients(tx, "suspended", [patient.id])
+    await deliver(platform)
+    assert "2027年3月3日" in (await outbox(platform))[0].text
+
+
+async def test_who_has_no_account_is_not_told(platform: Platform) -> None:
+    patient = await add_patient(platform, await add_account(platform))
+    await change(platform, "UPDATE patients SET account_id = NULL, phone_slot = NULL")
+    appointment_id = await add_appointment(platform, patient.id, await add_session(platform))
+    async with platform.db.transaction() as tx:
+        await messages.tell(tx, "booked", [appointment_id])
+        await messages.tell_patients(tx, "suspended", [patient.id])
+    assert await all_ids(platform) == []
+    assert await ask(platform, "SELECT 1 FROM procrastinate_jobs") == []
+
+
+async def test_nothing_is_sent_for_what_did_not_commit(platform: Platform) -> None:
+    appointment_id = await add_booking(platform)
+    with suppress(ZeroDivisionError):
+        async with platform.db.transaction() as tx:
+            await messages.tell(tx, "cancelled", [appointment_id])
+            raise ZeroDivisionError
+    assert await states(platform) == ["queued"]
+    assert await ask(platform, "SELECT count(*) FROM procrastinate_jobs") == [(1,)]
+
+
+async def test_the_outbox_shows_the_newest_first_and_one_phones_alone(platform: Platform) -> None:
+    for number in (1, 2, 1):
+        await request_otp(platform, phone(number), LOOPBACK, "zh")
+        await deliver(platform)
+    to = [item.to for item in await outbox(platform)]
+    assert to == [f"+86{phone(number)}" for number in (1, 2, 1)]
+    assert len(await outbox(platform, phone(1))) == 2
+    assert len(await outbox(platform, f"+86 {phone(2)}")) == 1
+    assert await outbox(platform, "nobody") == []
+    async with platform.db.transaction() as tx:
+        newest = await messages.outbox(tx, platform.vault, None, 1)
+    assert newest == (await outbox(platform))[:1]
+    assert newest[0].sent_at == platform.db.clock()
+
+
+async def test_a_message_overdue_is_one_that_nobody_has_touched(
+    platform: Platform, clock: Clock
+) -> None:
+    await add_booking(platform)
+    ten_minutes = timedelta(minutes=10)
+
+    async def overdue() -> list[int]:
+        async with platform.db.transaction() as tx:
+            return await messages.overdue(tx, ten_minutes, 10)
+
+    assert await overdue() == []
+    clock.now += ten_minutes
+    assert await overdue() == await all_ids(platform)
+    await deliver(platform, Provider(NOT_NOW))
+    assert await overdue() == []
+    clock.now += ten_minutes
+    assert await overdue() == await all_ids(platform)
+
+
+async def test_a_last_attempt_never_recorded_is_given_up_after_its_lease(
+    platform: Platform, clock: Clock
+) -> None:
+    await add_booking(platform)
+    await change(platform, "UPDATE messages SET attempts = %s", ATTEMPTS_MAX)
+    for given_up in (0, 1):
+        async with platform.db.transaction() as tx:
+            assert await messages.give_up(tx) == given_up
+        clock.now += LEASE
+    assert await states(platform) == ["unknown"]
