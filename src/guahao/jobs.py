@@ -1,0 +1,161 @@
+"""Background work, in thin tasks: each calls what does the work and knows nothing else.
+
+Every task may run twice, late, or in two workers at once. The periodic ones follow real
+time; what is due they ask the platform's clock, which in a demo may stand elsewhere. So
+what belongs to the night runs every hour, and does nothing where nothing is due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import structlog
+from procrastinate import App, PsycopgConnector
+from procrastinate.exceptions import ConnectorException
+from procrastinate.jobs import Job, Status
+
+from guahao.flows import penalties, schedules
+from guahao.flows.platform import Platform
+from guahao.notices.deliver import Courier, TryAgain
+from guahao.notices.gateway import Gateway
+from guahao.store import accounts, appointments, messages, throttle
+
+CONCURRENT_JOBS = 4
+LOST_AFTER = timedelta(minutes=10)  # longer than a message ever waits for its next attempt
+REDELIVERED_AT_ONCE = 512
+REQUESTS_KEPT = timedelta(days=35)  # a retry under the same idempotency key finds its answer
+JOBS_KEPT_HOURS = 7 * 24
+# A worker sends a heartbeat every 10 s; without one for so long it is dead.
+DEAD_AFTER_SECONDS = 60.0
+
+log = structlog.get_logger(__name__)
+
+
+def create_jobs(platform: Platform, gateway: Gateway) -> App:
+    """The background tasks, on connections of the application's role; not yet open."""
+    app = App(connector=PsycopgConnector(conninfo=platform.db.pool.conninfo, max_size=8))
+    courier = Courier(
+        platform.db, platform.vault, platform.policy, platform.settings.hotline, gateway
+    )
+    _add_delivery(app, courier)
+    _add_redelivery(app, platform, courier)
+    _add_platform_tasks(app, platform)
+    _add_care_of_jobs(app)
+    return app
+
+
+async def run_worker(platform: Platform, gateway: Gateway, *, wait: bool = True) -> None:
+    """Work until SIGTERM or SIGINT, then finish what is begun.
+
+    Not `wait`: until no job waits that is due.
+    """
+    app = create_jobs(platform, gateway)
+    async with app.open_async():
+        await app.run_worker_async(
+            concurrency=CONCURRENT_JOBS,
+            wait=wait,
+            delete_jobs="successful",
+            shutdown_graceful_timeout=30,
+            stalled_worker_timeout=DEAD_AFTER_SECONDS,
+        )
+
+
+def _add_delivery(app: App, courier: Courier) -> None:
+    @app.task(name="deliver_messages", queue="notices")
+    async def deliver_messages(message_ids: list[int]) -> None:
+        """Send messages; where that fails for now, a later job tries again."""
+        for again in await courier.deliver(message_ids):
+            await _deliver_later(app, again)
+
+
+async def _deliver_later(app: App, again: TryAgain) -> None:
+    later = app.configure_task(
+        "deliver_messages", queue="notices", schedule_in={"seconds": again.wait_seconds}
+    )
+    await later.defer_async(message_ids=list(again.message_ids))
+
+
+def _add_redelivery(app: App, platform: Platform, courier: Courier) -> None:
+    async def redeliver() -> None:
+        """Deliver what waits although no job came for it, or although its job failed."""
+        while True:
+            async with platform.db.transaction() as tx:
+                await messages.give_up(tx)
+                lost = await messages.overdue(tx, LOST_AFTER, REDELIVERED_AT_ONCE)
+            for again in await courier.deliver(lost):
+                await _deliver_later(app, again)
+            if len(lost) < REDELIVERED_AT_ONCE:
+                return
+
+    _every(app, "*/5 * * * *", "redeliver", redeliver)
+
+
+def _add_platform_tasks(app: App, platform: Platform) -> None:
+    async def void_sweep() -> None:
+        """Void what was not picked up in time (S15), derive suspensions (S16)."""
+        await penalties.sweep(platform)
+
+    async def retire_codes() -> None:
+        """Free the codes of visits long past (S8)."""
+        await penalties.retire_codes(platform)
+
+    async def roll_forward() -> None:
+        """Roll the timetables out to the end of the horizon (S4)."""
+        await schedules.roll_forward(platform)
+
+    async def purge() -> None:
+        """Forget what has served: tries, passwords, idempotency keys."""
+        async with platform.db.transaction() as tx:
+            await throttle.purge(tx)
+            await accounts.purge_otps(tx)
+            await appointments.purge_requests(tx, tx.now - REQUESTS_KEPT)
+
+    _every(app, "*/5 * * * *", "void_sweep", void_sweep)
+    _every(app, "10 * * * *", "retire_codes", retire_codes)
+    _every(app, "20 * * * *", "roll_forward", roll_forward)
+    _every(app, "30 * * * *", "purge", purge)
+
+
+def _add_care_of_jobs(app: App) -> None:
+    async def purge_jobs() -> None:
+        """Forget finished jobs; those that failed are kept for a week."""
+        await app.job_manager.delete_old_jobs(
+            JOBS_KEPT_HOURS, include_failed=True, include_cancelled=True, include_aborted=True
+        )
+
+    async def retry_stalled() -> None:
+        """Free the jobs of workers that died."""
+        stalled = await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=DEAD_AFTER_SECONDS)
+        for job in stalled:
+            await _free(app, job)
+
+    _every(app, "40 * * * *", "purge_jobs", purge_jobs)
+    # Not alone: if its own worker died while it ran, no other could free its lock.
+    _every(app, "* * * * *", "retry_stalled", retry_stalled, alone=False)
+
+
+async def _free(app: App, job: Job) -> None:
+    """Run a dead worker's job again; a periodic one ends, as the next is due soon anyway.
+
+    The next one waits already, and of the same periodic task only one may.
+    """
+    try:
+        if job.queueing_lock is None:
+            await app.job_manager.retry_job(job)
+        else:
+            await app.job_manager.finish_job(job, Status.FAILED, delete_job=True)
+    except ConnectorException:
+        # Another worker freed it first, or the dead one was alive and has finished.
+        log.info("stalled_job_gone", job_id=job.id, task=job.task_name)
+
+
+def _every(
+    app: App, cron: str, name: str, work: Callable[[], Awaitable[None]], *, alone: bool = True
+) -> None:
+    """Run `work` by a cron line (UTC): one job waits at most; `alone`: one runs at most."""
+
+    @app.periodic(cron=cron)
+    @app.task(name=name, queue="periodic", queueing_lock=name, lock=name if alone else None)
+    async def run(timestamp: int) -> None:  # noqa: ARG001 - procrastinate's
+        await work()

@@ -1,0 +1,153 @@
+"""A person is registered with a name and a document: once, and two to a phone (S2, S3)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import date
+
+import pytest
+from tests.city import Clock, add_account, add_patient, ask, open_platform, resident_id
+
+from guahao.flows.patients import PatientRefusal, register_patient, valid_name
+from guahao.flows.platform import Platform
+from guahao.rules.identity import Document
+from guahao.store.views import PatientView
+
+
+@pytest.fixture
+async def platform(database_url: str) -> AsyncIterator[Platform]:
+    async with open_platform(database_url, Clock()) as platform:
+        yield platform
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("张三", "张三"),
+        ("  欧阳　修 ", "欧阳 修"),
+        ("阿卜杜拉·买买提", "阿卜杜拉·买买提"),
+        ("阿卜杜拉•买买提", "阿卜杜拉·买买提"),
+        ("張〇", "張〇"),
+        ("𠮷田", "𠮷田"),
+        ("Jose\u0301 Núñez", "José Núñez"),
+        ("Anne-Marie O'Neill", "Anne-Marie O'Neill"),
+        ("王" * 50, "王" * 50),
+    ],
+)
+def test_names_are_kept_composed_and_trimmed(written: str, kept: str) -> None:
+    assert valid_name(written) == kept
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("", " ", "张", "王" * 51, "12345", "张3", "张²", "张\n三", "张\x00三", "张\u200b三"),
+        *("·张三", "张三-", "张_三", "<b>张三</b>", "张三;", "😀😀", "张\ud800"),
+    ],
+)
+def test_what_cannot_be_a_name_is_refused(written: str) -> None:
+    assert valid_name(written) is None
+
+
+async def test_a_registered_patient_is_shown_as_registered(platform: Platform) -> None:
+    account_id = await add_account(platform)
+    number = "１１０１０５１９４９１２３１００２ｘ"
+    added = await register_patient(platform, account_id, " 张三 ", "01", number)
+    assert isinstance(added, PatientView)
+    assert (added.name, added.id_type, added.id_no) == ("张三", "01", "11010519491231002X")
+    assert added.suspended_until is None
+
+
+async def test_the_third_patient_of_a_phone_is_refused(platform: Platform) -> None:
+    account_id = await add_account(platform)
+    await add_patient(platform, account_id, 1)
+    await add_patient(platform, account_id, 2)
+    third = await register_patient(platform, account_id, "王五", "01", resident_id(3))
+    assert third == PatientRefusal.PHONE_LIMIT
+    await add_patient(platform, await add_account(platform, 2), 3)
+
+
+async def test_a_person_is_registered_once(platform: Platform) -> None:
+    await add_patient(platform, await add_account(platform, 1), 1)
+    other = await add_account(platform, 2)
+    again = await register_patient(platform, other, "张三", "01", resident_id(1))
+    assert again == PatientRefusal.ID_TAKEN
+    # The refused one has taken no place.
+    await add_patient(platform, other, 2)
+    await add_patient(platform, other, 3)
+
+
+async def test_the_same_number_on_another_kind_of_document_is_another_person(
+    platform: Platform,
+) -> None:
+    account_id = await add_account(platform)
+    passport = await register_patient(platform, account_id, "Ann Lee", "03", "E12345678")
+    other = await register_patient(platform, account_id, "Bob Lee", "99", "E12345678")
+    assert isinstance(passport, PatientView)
+    assert isinstance(other, PatientView)
+
+
+async def test_the_first_reason_is_the_answer(platform: Platform) -> None:
+    account_id = await add_account(platform)
+    await add_patient(platform, account_id, 1)
+    taken = resident_id(1)
+
+    async def refusal(name: str, id_no: str) -> object:
+        return await register_patient(platform, account_id, name, "01", id_no)
+
+    assert await refusal("李四", taken) == PatientRefusal.ID_TAKEN
+    await add_patient(platform, account_id, 2)
+    assert await refusal("李四", taken) == PatientRefusal.PHONE_LIMIT
+    assert await refusal("李四", "110101199003070010") == PatientRefusal.ID_INVALID
+    assert await refusal("4", "110101199003070010") == PatientRefusal.NAME_INVALID
+
+
+async def test_registrations_at_once_never_exceed_two_a_phone(platform: Platform) -> None:
+    account_id = await add_account(platform)
+    answers = await asyncio.gather(
+        *(
+            register_patient(platform, account_id, "张三", "01", resident_id(number))
+            for number in range(8)
+        )
+    )
+    assert sum(isinstance(answer, PatientView) for answer in answers) == 2
+    assert answers.count(PatientRefusal.PHONE_LIMIT) == 6
+
+
+async def test_one_person_at_many_phones_at_once_is_registered_once(platform: Platform) -> None:
+    account_ids = [await add_account(platform, number) for number in range(6)]
+    answers = await asyncio.gather(
+        *(
+            register_patient(platform, account_id, "张三", "01", resident_id(1))
+            for account_id in account_ids
+        )
+    )
+    assert sum(isinstance(answer, PatientView) for answer in answers) == 1
+    assert answers.count(PatientRefusal.ID_TAKEN) == 5
+
+
+async def test_a_stricter_verifier_has_the_last_word(platform: Platform) -> None:
+    async def registry(name: str, id_type: str, id_no: str, today: date) -> Document | None:
+        assert today == Clock().now.date()
+        return Document(id_type, id_no) if (name, id_no) == ("张三", "P1234567") else None
+
+    account_id = await add_account(platform)
+    refused = await register_patient(platform, account_id, "李四", "03", "P1234567", registry)
+    assert refused == PatientRefusal.ID_INVALID
+    added = await register_patient(platform, account_id, "张三", "03", "P1234567", registry)
+    assert isinstance(added, PatientView)
+
+
+async def test_an_account_that_is_not_there_has_no_patients(platform: Platform) -> None:
+    with pytest.raises(LookupError):
+        await register_patient(platform, 1, "张三", "01", resident_id(1))
+
+
+async def test_name_and_number_are_sealed(platform: Platform) -> None:
+    await add_patient(platform, await add_account(platform))
+    [(name, number, index)] = await ask(
+        platform, "SELECT name_enc, id_no_enc, id_no_index FROM patients"
+    )
+    assert "张三".encode() not in name
+    assert resident_id(1).encode() not in number + index
