@@ -269,12 +269,12 @@ class EmbeddedServer:
         for remains in (self._data / "postmaster.pid", socket, Path(f"{socket}.lock")):
             remains.unlink(missing_ok=True)
 
-    def _run(self, program: str, *arguments: str, data: Path | None = None) -> None:
+    def _run(self, name: str, *arguments: str, data: Path | None = None) -> None:
         """Run one of PostgreSQL's programs on the data folder as the server's user."""
         user = self._user()
         as_root = os.geteuid() == 0
         result = subprocess.run(  # noqa: S603 - our own arguments, no shell
-            [str(program(program)), "-D", str(data or self._data), *arguments],
+            [str(program(name)), "-D", str(data or self._data), *arguments],
             check=False,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -290,7 +290,7 @@ class EmbeddedServer:
         )
         if result.returncode != 0:
             raise EmbeddedServerError(
-                f"{program} failed ({result.returncode}): {result.stdout.strip()}\n"
+                f"{name} failed ({result.returncode}): {result.stdout.strip()}\n"
                 f"{_last_lines(self._log)}"
             )
 

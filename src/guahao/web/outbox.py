@@ -58,7 +58,7 @@ def outbox_routes(platform: Platform) -> list[HTTPRouteHandler]:
         found = await read_outbox(platform, query.to or None, query.limit)
         items = [
             MessageOut(
-                item.to,
+                item.to.removeprefix("+86"),  # as people write it
                 item.kind,
                 item.text,
                 item.sent_at.astimezone(CITY_TIME).isoformat(timespec="seconds"),

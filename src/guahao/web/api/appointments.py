@@ -142,7 +142,7 @@ _EXAMPLE = AppointmentOut(
     ends_at="12:00",
     fee_fen=8000,
     patient_id=17,
-    patient_name="王小明",
+    patient_name="示例",
     patient=EXAMPLE_PATIENT,
 )
 _EXAMPLE_DETAIL = msgspec.structs.replace(

@@ -38,7 +38,7 @@ class PatientOut(msgspec.Struct):
     suspended_until: date | None
 
 
-EXAMPLE = PatientOut(17, "王小明", "01", "1101****002X", None)
+EXAMPLE = PatientOut(17, "示例", "01", "1101****002X", None)
 _REGISTER = Call(
     "POST",
     "/patients",
@@ -46,7 +46,7 @@ _REGISTER = Call(
     Words("登记就诊人", "Register a patient"),
     EXAMPLE,
     status=201,
-    body=PatientIn("王小明", "01", "11010519491231002X"),
+    body=PatientIn("示例", "01", "11010519491231002X"),
     problems=tuple(PatientRefusal),
 )
 _decoder = msgspec.json.Decoder(PatientIn)
