@@ -44,19 +44,24 @@ def _preferred(accepted: bytes) -> Language:
     best: Language = "zh"
     best_weight = 0.0
     for part in accepted.decode("latin-1").lower().split(","):
-        tag, _, weight_text = part.partition(";q=")
+        tag, *parameters = part.split(";")
         language = tag.strip().partition("-")[0]
-        weight = _weight(weight_text)
+        weight = _weight(parameters)
         if weight > best_weight and language in ("zh", "en"):
             best, best_weight = ("en" if language == "en" else "zh"), weight
     return best
 
 
-def _weight(text: str) -> float:
-    try:
-        return float(text) if text else 1.0
-    except ValueError:
-        return 0.0
+def _weight(parameters: list[str]) -> float:
+    """The value of `q`, 1 where there is none; what is no number prefers nothing."""
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            try:
+                return float(value)
+            except ValueError:
+                return 0.0
+    return 1.0
 
 
 def say_date(day: date, language: Language) -> str:

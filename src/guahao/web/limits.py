@@ -10,7 +10,6 @@ from litestar.types import Scope
 
 from guahao.flows.accounts import Caller
 from guahao.settings import Settings
-from guahao.web.reading import header
 
 WINDOW_SECONDS = 60
 _ADDRESSES_MAX = 100_000  # a window; about 10 MB
@@ -35,8 +34,8 @@ class Callers:
 
     def _forwarded(self, scope: Scope) -> str | None:
         """The last address in X-Forwarded-For that is no proxy of ours: it was seen, not told."""
-        forwarded = header(scope, b"x-forwarded-for") or b""
-        for address in reversed(forwarded.decode("latin-1").split(",")):
+        lines = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+        for address in reversed(b",".join(lines).decode("latin-1").split(",")):
             if not _within(address.strip(), self._trusted):
                 return address.strip()
         return None

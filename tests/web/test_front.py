@@ -1,0 +1,161 @@
+"""What every answer carries, whoever gives it; and how often an address may ask."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from tests.city import Clock
+from tests.web.site import API, ENGLISH, Site, add_citizen, booked, closed, problem
+
+from guahao.flows.accounts import Caller
+from guahao.settings import Settings
+from guahao.web.limits import Callers, RequestLimit
+
+ADDRESS = "198.51.100.7"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", f"{API}/me"),
+        ("GET", "/nothing"),
+        ("DELETE", f"{API}/me"),
+        ("OPTIONS", f"{API}/me"),
+        ("GET", "/schema"),
+        ("GET", "/schema/openapi.json"),
+        ("GET", "/static/schema.js"),
+        ("GET", "/static/nothing.js"),
+        ("GET", "/health/live"),
+        ("GET", "/metrics"),
+        ("GET", "/health/ready"),
+    ],
+)
+async def test_every_answer_carries_the_security_headers(
+    closed_site: Site, method: str, path: str
+) -> None:
+    headers = (await closed_site.call(method, path)).headers
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert "unsafe" not in headers["content-security-policy"]
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["referrer-policy"] == "no-referrer"
+
+
+async def test_nobody_keeps_a_copy_of_personal_data(site: Site) -> None:
+    citizen = await add_citizen(site)
+    booking = await booked(site, citizen)
+    for path in ("/me", "/appointments", f"/appointments/{booking['id']}", "/appointments/0"):
+        answer = await site.get(API + path, token=citizen.token)
+        assert answer.headers["cache-control"] == "no-store"
+    outbox = await site.get("/demo/outbox", headers={"Accept": "text/html"})
+    assert outbox.headers["cache-control"] == "no-store"
+
+
+async def test_head_is_get_without_the_body(closed_site: Site) -> None:
+    head = await closed_site.call("HEAD", "/health/live")
+    get = await closed_site.get("/health/live")
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers == get.headers
+
+
+async def test_options_names_the_methods(closed_site: Site) -> None:
+    answer = await closed_site.call("OPTIONS", f"{API}/me")
+    assert answer.status_code == 204
+    assert answer.headers["allow"] == "GET, OPTIONS"
+
+
+# How often --------------------------------------------------------------------------------------
+
+
+async def test_too_many_requests_of_one_address_are_refused(clock: Clock) -> None:
+    site = closed(clock, Settings(requests_per_address_minute=5))
+    # A minute of the machine's may end between any two requests, not twice in so few.
+    answers = [await site.get("/health/live", address=ADDRESS) for _ in range(11)]
+    refused = next(answer for answer in answers if answer.status_code != 200)
+    detail = problem(refused, 429, "too_many_requests")
+    assert 0 < int(refused.headers["retry-after"]) <= 60
+    assert refused.headers["retry-after"] in detail
+    other = await site.get("/health/live", address="198.51.100.8", headers=ENGLISH)
+    assert other.status_code == 200
+    loopback = [(await site.get("/health/live")).status_code for _ in range(11)]
+    assert set(loopback) == {200}
+
+
+def caller(settings: Settings, peer: str | None, forwarded: Sequence[str] = ()) -> Caller:
+    headers = [(b"x-forwarded-for", value.encode()) for value in forwarded]
+    client = None if peer is None else (peer, 1)
+    scope: Any = {"type": "http", "client": client, "headers": headers}
+    return Callers(settings).of(scope)
+
+
+@pytest.mark.parametrize(
+    ("peer", "address", "limited"),
+    [
+        ("198.51.100.7", "198.51.100.7", True),
+        ("127.0.0.1", "127.0.0.1", False),
+        ("127.8.8.8", "127.8.8.8", False),
+        ("::1", "::/64", False),
+        ("::ffff:198.51.100.7", "198.51.100.7", True),
+        ("::ffff:127.0.0.1", "127.0.0.1", False),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64", True),
+        ("2001:db8:1:2::99", "2001:db8:1:2::/64", True),
+        ("fe80::1%eth0", "fe80::/64", True),
+        ("", "unknown", True),
+        (None, "unknown", True),
+    ],
+)
+def test_a_caller_is_an_address_or_an_ipv6_household(
+    peer: str | None,
+    address: str,
+    limited: bool,
+) -> None:
+    assert caller(Settings(), peer) == Caller(address, limited)
+
+
+def test_production_limits_the_loopback_too() -> None:
+    assert caller(Settings(mode="production"), "127.0.0.1").limited
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "address"),
+    [
+        ("10.0.0.1", ["198.51.100.7"], "198.51.100.7"),
+        ("10.0.0.1", ["6.6.6.6, 198.51.100.7"], "198.51.100.7"),
+        ("10.0.0.1", ["198.51.100.7, 10.9.9.9"], "198.51.100.7"),
+        ("10.0.0.1", [], "10.0.0.1"),
+        ("10.0.0.1", ["10.0.0.2"], "10.0.0.1"),
+        ("10.0.0.1", ["6.6.6.6, nonsense"], "unknown"),
+        ("198.51.100.9", ["6.6.6.6"], "198.51.100.9"),
+    ],
+)
+def test_a_forwarded_address_is_believed_of_our_own_proxies_only(
+    peer: str, forwarded: list[str], address: str
+) -> None:
+    settings = Settings(trusted_proxies=("10.0.0.0/8",))
+    assert caller(settings, peer, forwarded).address == address
+
+
+def test_counting_is_of_each_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("guahao.web.limits.time.monotonic", lambda: 125.5)
+    limit = RequestLimit(2)
+    one, other = Caller("1", limited=True), Caller("2", limited=True)
+    assert [limit.seconds_to_wait(one) for _ in range(3)] == [None, None, 55]
+    assert limit.seconds_to_wait(other) is None
+    monkeypatch.setattr("guahao.web.limits.time.monotonic", lambda: 180.0)
+    assert limit.seconds_to_wait(one) is None
+
+
+def test_a_flood_of_addresses_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("guahao.web.limits._ADDRESSES_MAX", 10)
+    limit = RequestLimit(2)
+    for number in range(100):
+        limit.seconds_to_wait(Caller(str(number), limited=True))
+    assert len(limit._counts) <= 10
+
+
+def test_two_forwarded_headers_are_one_list() -> None:
+    settings = Settings(trusted_proxies=("10.0.0.0/8",))
+    assert caller(settings, "10.0.0.1", ["6.6.6.6", "198.51.100.7"]).address == "198.51.100.7"
