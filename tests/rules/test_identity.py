@@ -238,6 +238,7 @@ def test_a_mobile_number_has_one_form_however_it_is_written(written: str) -> Non
         "+852 5555 5555",
         "13900000001 ext. 5",
         "13900000001x5",
+        "13900000001#5",
         "139GUAHAO01",
         "call 13900000001",
         "电话13900000001",
