@@ -25,6 +25,8 @@ run: $(BASE) assets
 	$(BIN)/guahao up
 
 test: $(DEV) assets
+	@command -v chromium >/dev/null || { $(APT) update && $(APT) install chromium; } >/dev/null 2>&1 \
+		|| echo "Without chromium (Debian, Ubuntu: apt-get install chromium) the browser tests are skipped." >&2
 	$(BIN)/pytest -n 2
 
 lint: $(DEV)
@@ -74,7 +76,9 @@ $(DEV): requirements/dev.txt $(BASE)
 $(ASSETS): package.json package-lock.json | $(BASE)
 	$(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	rm -rf $(VENDOR)
-	mkdir -p $(VENDOR)/swagger-ui
+	mkdir -p $(addprefix $(VENDOR)/,htmx swagger-ui weui)
 	cp $(addprefix node_modules/swagger-ui-dist/,swagger-ui.css swagger-ui-bundle.js \
 		swagger-ui-standalone-preset.js favicon-32x32.png LICENSE) $(VENDOR)/swagger-ui/
+	cp $(addprefix node_modules/htmx.org/,dist/htmx.min.js LICENSE) $(VENDOR)/htmx/
+	cp $(addprefix node_modules/weui/,dist/style/weui.min.css LICENSE.txt) $(VENDOR)/weui/
 	@touch $@
