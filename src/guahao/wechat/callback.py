@@ -1,0 +1,125 @@
+"""What WeChat sends to an account's callback, and what it is answered.
+
+Refused, without a word why: what WeChat did not sign, what is stale, what is plain where
+safe mode is on, what is no message.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from guahao.wechat.crypto import Envelope, EnvelopeError
+from guahao.wechat.signature import is_signature, signature
+from guahao.wechat.xml import MalformedError, read_fields, write_fields
+
+STALE_SECONDS = 300
+TAKEN = "success"  # WeChat then shows the sender nothing, and does not send it again
+
+# Signatures join their sorted parts without a mark between them. Fixed forms keep digits
+# from moving between the parts.
+_TIMESTAMP = re.compile(r"[0-9]{10}")
+_NONCE = re.compile(r"[A-Za-z0-9]{1,64}")
+_USER = re.compile(r"[A-Za-z0-9_@.-]{1,64}")
+_CREATED = re.compile(r"[0-9]{1,10}")
+_MSG_ID = re.compile(r"[0-9]{1,20}")
+_EVENT = "event"
+
+Query = Mapping[str, str]
+
+
+class RefusedError(Exception):
+    """Not from WeChat, or not in a shape that WeChat sends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A message or an event from a user. `created_at`: Unix seconds, as WeChat says.
+
+    `key` is the same whenever WeChat sends the same message again.
+    """
+
+    key: str
+    sender: str
+    receiver: str
+    created_at: int
+    kind: str
+    content: str
+    event: str
+    event_key: str
+
+
+class Callback:
+    """One account's end of the protocol; safe mode where it has an envelope."""
+
+    def __init__(self, token: str, appid: str, aes_key: str | None) -> None:
+        self._token = token
+        self._envelope = None if aes_key is None else Envelope(aes_key, appid)
+
+    def check(self, query: Query) -> str:
+        """The answer to the server check; not bound to the clock. Raises RefusedError."""
+        self._verify(query, "signature")
+        return query.get("echostr", "")
+
+    def read(self, query: Query, body: bytes, now: float) -> Incoming:
+        """The message in a request that arrives at `now` (Unix seconds); raises RefusedError."""
+        refuse_stale(query, now)
+        try:
+            if self._envelope is None:
+                self._verify(query, "signature")
+                return _incoming(read_fields(body))
+            sealed = read_fields(body).get("Encrypt", "")
+            self._verify(query, "msg_signature", sealed)
+            return _incoming(read_fields(self._envelope.open(sealed)))
+        except (MalformedError, EnvelopeError):
+            raise RefusedError from None
+
+    def reply(self, message: str, now: int, nonce: str) -> str:
+        """A reply as it goes back: in an envelope and signed where safe mode is on."""
+        if self._envelope is None:
+            return message
+        sealed, timestamp = self._envelope.seal(message), str(now)
+        return write_fields(
+            {
+                "Encrypt": sealed,
+                "MsgSignature": signature(self._token, timestamp, nonce, sealed),
+                "TimeStamp": timestamp,
+                "Nonce": nonce,
+            }
+        )
+
+    def _verify(self, query: Query, name: str, *signed: str) -> None:
+        """The signature of that name must cover timestamp, nonce and what else is `signed`."""
+        timestamp, nonce = query.get("timestamp", ""), query.get("nonce", "")
+        if _TIMESTAMP.fullmatch(timestamp) is None or _NONCE.fullmatch(nonce) is None:
+            raise RefusedError
+        if not is_signature(query.get(name, ""), self._token, timestamp, nonce, *signed):
+            raise RefusedError
+
+
+def refuse_stale(query: Query, now: float) -> None:
+    """Raise RefusedError where the request is more than STALE_SECONDS from `now`."""
+    timestamp = query.get("timestamp", "")
+    if _TIMESTAMP.fullmatch(timestamp) is None or abs(now - int(timestamp)) > STALE_SECONDS:
+        raise RefusedError
+
+
+def _incoming(fields: Mapping[str, str]) -> Incoming:
+    kind, sender = fields.get("MsgType", ""), fields.get("FromUserName", "")
+    receiver, created = fields.get("ToUserName", ""), fields.get("CreateTime", "")
+    if not (kind and _USER.fullmatch(sender) and _USER.fullmatch(receiver)):
+        raise RefusedError
+    if _CREATED.fullmatch(created) is None:
+        raise RefusedError
+    event, event_key = fields.get("Event", ""), fields.get("EventKey", "")
+    if kind == _EVENT:
+        # MsgID: two receipts of template messages may differ in nothing else.
+        same = (sender, created, event, event_key, fields.get("MsgID", ""))
+        key = "event\n" + "\n".join(same)
+    elif _MSG_ID.fullmatch(fields.get("MsgId", "")):
+        key = f"message\n{fields['MsgId']}"
+    else:
+        raise RefusedError
+    content = fields.get("Content", "")
+    return Incoming(key, sender, receiver, int(created), kind, content, event, event_key)
