@@ -44,7 +44,9 @@ bench: $(BASE)
 
 lock: $(DEV)
 	$(LOCK) --group build pyproject.toml -o requirements/base.txt
-	$(LOCK) --group build --group dev -c requirements/base.txt pyproject.toml -o requirements/dev.txt
+	$(LOCK) --extra aliyun -c requirements/base.txt pyproject.toml -o requirements/aliyun.txt
+	$(LOCK) --extra aliyun --group build --group dev -c requirements/base.txt -c requirements/aliyun.txt \
+		pyproject.toml -o requirements/dev.txt
 	$(NPM) install --package-lock-only --ignore-scripts
 
 assets: $(ASSETS)
