@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from ipaddress import ip_network
 from pathlib import Path
@@ -14,6 +15,17 @@ from guahao.rules.limits import CITY_TIME
 
 class SettingsError(Exception):
     """A setting that cannot be right; the message says which, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class WeChatTemplate:
+    """A template message of the Official Account: which of our values fills each field.
+
+    No fields: the template's fields have our own names.
+    """
+
+    id: str
+    fields: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +55,23 @@ class Settings:
     lookups_total_minute: int = 600
     requests_per_address_minute: int = 600
     trusted_proxies: tuple[str, ...] = ()
+    public_url: str | None = None  # None: where this process listens
+    wechat_appid: str | None = None  # None: there is no Official Account
+    wechat_secret: str | None = None
+    wechat_token: str | None = None
+    wechat_aes_key: str | None = None  # safe mode where it is set
+    wechat_api_base: str = "https://api.weixin.qq.com"
+    wechat_templates: Mapping[str, WeChatTemplate] = field(default_factory=dict)  # by kind
 
     @property
     def demo(self) -> bool:
         """Demo mode: invented data, an outbox instead of SMS."""
         return self.mode == "demo"
+
+    @property
+    def public_base(self) -> str:
+        """What the platform's own pages begin with, for links that leave it."""
+        return self.public_url or f"http://{self.host}:{self.port}"
 
 
 _INTEGERS = {
@@ -68,6 +92,9 @@ _SECRET_CHARACTERS = 32
 # The hotline always can (S14); the patient as well where the operator says so.
 _CANCEL_CHANNELS = (frozenset({"agent"}), frozenset({"agent", "patient"}))
 _TEXTS = ("mode", "database_url", "host", "secret_key", "sms_gateway", "hotline")
+_WECHAT_TEXTS = ("wechat_appid", "wechat_secret", "wechat_token", "wechat_aes_key")
+_BASE_URL = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+/?")
+_AES_KEY = re.compile(r"[A-Za-z0-9+/]{43}")
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
@@ -78,7 +105,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         if name.startswith("GUAHAO_") and value != ""
     }
     settings = Settings(
-        **{name: given[name] for name in _TEXTS if name in given},  # type: ignore[arg-type]
+        **{name: given[name] for name in (*_TEXTS, *_WECHAT_TEXTS) if name in given},  # type: ignore[arg-type]
         **{n: _integer(n, given[n], *b) for n, b in _INTEGERS.items() if n in given},  # type: ignore[arg-type]
         **_others(given),  # type: ignore[arg-type]
     )
@@ -98,6 +125,11 @@ def _others(given: Mapping[str, str]) -> dict[str, object]:
         others["cancel_channels"] = frozenset(_words(given["cancel_channels"]))
     if "trusted_proxies" in given:
         others["trusted_proxies"] = _networks("trusted_proxies", given["trusted_proxies"])
+    for name in ("public_url", "wechat_api_base"):
+        if name in given:
+            others[name] = _base_url(name, given[name])
+    if "wechat_templates" in given:
+        others["wechat_templates"] = dict(map(_template, _words(given["wechat_templates"])))
     return others
 
 
@@ -115,6 +147,25 @@ def _networks(name: str, text: str) -> tuple[str, ...]:
             f"GUAHAO_{name.upper()} must be addresses or networks such as 10.0.0.1,10.1.0.0/16"
         ) from None
     return words
+
+
+def _base_url(name: str, text: str) -> str:
+    if _BASE_URL.fullmatch(text) is None:
+        raise SettingsError(f"GUAHAO_{name.upper()} must be like https://guahao.example.cn")
+    return text.rstrip("/")
+
+
+def _template(text: str) -> tuple[str, WeChatTemplate]:
+    """`kind=template id`, and for each of its fields `;field:our value`."""
+    head, *pairs = (part.strip() for part in text.split(";"))
+    kind, _, template_id = (part.strip() for part in head.partition("="))
+    fields = {name.strip(): value.strip() for name, _, value in (p.partition(":") for p in pairs)}
+    if not (kind and template_id and all(fields) and all(fields.values())):
+        raise SettingsError(
+            "GUAHAO_WECHAT_TEMPLATES must be like booked=TEMPLATE_ID, or with the template's"
+            " fields, booked=TEMPLATE_ID;thing1:visit;character_string2:code"
+        )
+    return kind, WeChatTemplate(template_id, fields)
 
 
 def _integer(name: str, text: str, low: int, high: int) -> int:
@@ -148,6 +199,7 @@ def _moment(text: str) -> datetime:
 def _check(settings: Settings) -> None:
     if settings.mode not in ("demo", "production"):
         raise SettingsError("GUAHAO_MODE must be demo or production")
+    _check_wechat(settings)
     if settings.cancel_channels not in _CANCEL_CHANNELS:
         raise SettingsError("GUAHAO_CANCEL_CHANNELS must be agent, or agent,patient")
     if settings.demo:
@@ -163,3 +215,21 @@ def _check(settings: Settings) -> None:
         )
     if settings.clock_start is not None:
         raise SettingsError("GUAHAO_CLOCK_START is for the demo; production keeps real time")
+
+
+def _check_wechat(settings: Settings) -> None:
+    required = {
+        "GUAHAO_WECHAT_APPID": settings.wechat_appid,
+        "GUAHAO_WECHAT_SECRET": settings.wechat_secret,
+        "GUAHAO_WECHAT_TOKEN": settings.wechat_token,
+    }
+    missing = [name for name, value in required.items() if value is None]
+    if missing and (len(missing) < len(required) or settings.wechat_aes_key is not None):
+        raise SettingsError(f"the Official Account needs {' and '.join(missing)} as well")
+    key = settings.wechat_aes_key
+    if key is not None and _AES_KEY.fullmatch(key) is None:
+        raise SettingsError(
+            "GUAHAO_WECHAT_AES_KEY must be the EncodingAESKey: 43 letters, digits, + and /"
+        )
+    if not missing and not settings.demo and not settings.public_base.startswith("https://"):
+        raise SettingsError("production with WeChat needs GUAHAO_PUBLIC_URL, of https://")
