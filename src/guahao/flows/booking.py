@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from guahao.flows.platform import Platform
 from guahao.rules.booking import decide_batch
 from guahao.rules.facts import Actor, BookingFacts, BookingRequest, EarlierUse
-from guahao.rules.limits import CODE_DIGITS, add_months
+from guahao.rules.limits import CODE_DIGITS, Policy, add_months
 from guahao.rules.outcomes import (
     Accepted,
     Decision,
@@ -56,9 +56,9 @@ async def book_batch(platform: Platform, wishes: Sequence[Wish]) -> list[Answer]
     async with platform.db.pipelined_transaction() as tx:
         requests = [wish.requested(tx.now) for wish in wishes]
         candidates = _codes(len(requests) * 3 // 2 + _SPARE_CODES)
-        loaded = await store.load_batch(
-            tx, requests, _counted_since(platform, requests), candidates
-        )
+        earliest = min(request.at for request in requests).date()
+        since = counted_since(platform.policy, earliest)
+        loaded = await store.load_batch(tx, requests, since, candidates)
         facts = BookingFacts(
             {id: store.session_facts(session) for id, session in loaded.sessions.items()},
             {id: patient.facts for id, patient in loaded.patients.items()},
@@ -87,10 +87,8 @@ def _codes(count: int) -> list[str]:
     return list(codes)
 
 
-def _counted_since(platform: Platform, requests: Sequence[BookingRequest]) -> date:
-    """No window that a request of the batch can touch reaches back to this date."""
-    policy = platform.policy
-    earliest = min(request.at for request in requests).date()
+def counted_since(policy: Policy, earliest: date) -> date:
+    """No window that a request of that day or later can touch reaches back to this date."""
     months_back = add_months(earliest, -policy.long_window_months)
     days_back = earliest - timedelta(days=policy.short_window_days)
     return min(months_back, days_back) - timedelta(days=1)

@@ -47,6 +47,13 @@ async def list_sessions(
     return [(view, _state(view, tx.now, platform.policy)) for view in found]
 
 
+async def one_session(platform: Platform, session_id: int) -> tuple[SessionView, str] | None:
+    """A session with its state, or None."""
+    async with platform.db.transaction() as tx:
+        view = await sessions.one(tx, session_id)
+    return None if view is None else (view, _state(view, tx.now, platform.policy))
+
+
 def _state(view: SessionView, at: datetime, policy: Policy) -> str:
     return session_state(view.visit_date, view.remaining, view.stopped, at, view.rules, policy)
 

@@ -48,6 +48,9 @@ _COUNTED = """
     WHERE patient_id = ANY(%s::bigint[]) AND visit_date > %s
       AND status IN ('booked', 'picked_up', 'no_show', 'unverified')
 """
+_OWN_PATIENT = (
+    "SELECT id, account_id, suspended_until FROM patients WHERE id = %s AND account_id = %s"
+)
 _EARLIER = """
     SELECT r.actor_kind, r.actor_id, r.idempotency_key,
            r.patient_id, r.clinic_session_id, r.outcome, r.appointment_id,
@@ -200,6 +203,17 @@ def _locked_patient(row: TupleRow, counted: dict[int, list[CountedAppointment]])
         patient_id, account_id, suspended_until, tuple(counted.get(patient_id, ()))
     )
     return LockedPatient(facts, name_enc, id_type, id_no_enc)
+
+
+async def own_patient(
+    tx: Tx, account_id: int, patient_id: int, counted_since: date
+) -> PatientFacts | None:
+    """A patient of the account as the law sees it, without a lock; None if another's."""
+    row = await tx.row(_OWN_PATIENT, (patient_id, account_id))
+    if row is None:
+        return None
+    counted = _by_patient(await tx.rows(_COUNTED, (array([patient_id]), counted_since)))
+    return PatientFacts(*[*row, tuple(counted.get(patient_id, ()))])
 
 
 def session_facts(session: SessionView) -> SessionFacts:

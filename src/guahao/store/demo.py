@@ -12,18 +12,22 @@ from guahao.store.views import SessionView
 
 _COPY = {
     "hospitals": """
-        COPY hospitals (id, code, name, name_en, grade, district, address, phone, notice,
-                        pickup_place, cycle_days, release_time, next_day_stop_time,
-                        cancel_days_before, cancel_time, pickup_until_morning,
-                        pickup_until_afternoon, pickup_until_evening) FROM STDIN
+        COPY hospitals (id, search_keys, code, name, name_en, grade, district, district_en,
+                        address, phone, notice, pickup_place, cycle_days, release_time,
+                        next_day_stop_time, cancel_days_before, cancel_time,
+                        pickup_until_morning, pickup_until_afternoon, pickup_until_evening)
+        FROM STDIN
     """,
     "departments": """
-        COPY departments (id, hospital_id, parent_id, code, name, name_en, on_platform)
-        FROM STDIN
+        COPY departments (id, search_keys, hospital_id, parent_id, code, name, name_en,
+                          on_platform) FROM STDIN
     """,
     "timetables": """
         COPY timetables (hospital_id, department_id, title, specialty, iso_weekday, period,
                          starts_at, ends_at, fee_fen, capacity) FROM STDIN
+    """,
+    "announcements": """
+        COPY announcements (title, title_en, body, body_en, shown_from) FROM STDIN
     """,
     "accounts": "COPY accounts (id, phone_enc, phone_index, created_at) FROM STDIN",
     "patients": """

@@ -52,7 +52,7 @@ async def search(
     tx: Tx, q: str | None, district: str | None, grade: str | None, after: int, limit: int
 ) -> list[HospitalView]:
     """Hospitals with an id above `after`, in order of id; `q` is part of a name."""
-    pattern = None if q is None else f"%{_escaped(q)}%"
+    pattern = None if q is None else f"%{escaped(q)}%"
     rows = await tx.rows(_SEARCH, (pattern, district, grade, after, limit))
     return [_hospital_view(row) for row in rows]
 
@@ -72,6 +72,6 @@ def _hospital_view(row: Sequence[Any]) -> HospitalView:
     return HospitalView(*[*row[:9], hospital_rules(row[9:])])
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Text that LIKE takes literally."""
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

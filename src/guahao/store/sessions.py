@@ -14,11 +14,18 @@ from guahao.store.views import SessionView
 SESSION_COLUMNS = f"""
     s.id, s.hospital_id, h.name, s.department_id, d.name, s.title, s.specialty, s.visit_date,
     s.period, s.starts_at, s.ends_at, s.fee_fen, s.capacity, s.booked, s.stopped_at IS NOT NULL,
-    h.pickup_place, {RULES_COLUMNS}
+    h.pickup_place, {RULES_COLUMNS}, h.name_en, d.name_en
 """
-SESSION_WIDTH = 24  # how many columns of a row are SESSION_COLUMNS
-_PLAIN_WIDTH = 16  # of these, what is not the hospital's rules
+SESSION_WIDTH = 26  # how many columns of a row are SESSION_COLUMNS
+_RULES = slice(16, 24)  # of these, the hospital's rules
 
+_ONE = f"""
+    SELECT {SESSION_COLUMNS}
+    FROM clinic_sessions s
+    JOIN departments d ON d.id = s.department_id AND d.on_platform
+    JOIN hospitals h ON h.id = s.hospital_id
+    WHERE s.id = %s
+"""
 _LIST = f"""
     SELECT {SESSION_COLUMNS}
     FROM clinic_sessions s
@@ -62,7 +69,14 @@ _STOP = "UPDATE clinic_sessions SET stopped_at = %s, booked = booked - %s WHERE 
 
 def session_view(row_part: Sequence[Any]) -> SessionView:
     """A clinic session from its SESSION_COLUMNS."""
-    return SessionView(*[*row_part[:_PLAIN_WIDTH], hospital_rules(row_part[_PLAIN_WIDTH:])])
+    rules = hospital_rules(row_part[_RULES])
+    return SessionView(*[*row_part[: _RULES.start], rules, *row_part[_RULES.stop :]])
+
+
+async def one(tx: Tx, session_id: int) -> SessionView | None:
+    """A session, or None; a department kept off the platform has none (S4)."""
+    row = await tx.row(_ONE, (session_id,))
+    return None if row is None else session_view(row)
 
 
 async def in_department(

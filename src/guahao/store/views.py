@@ -58,6 +58,8 @@ class SessionView:
     stopped: bool
     pickup_place: str
     rules: HospitalRules
+    hospital_name_en: str = ""
+    department_name_en: str = ""
 
     @property
     def remaining(self) -> int:

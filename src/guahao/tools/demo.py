@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from datetime import date, datetime, time, timedelta
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 from random import Random
 from typing import NamedTuple
@@ -32,6 +32,7 @@ from guahao.rules.penalties import suspended_until
 from guahao.rules.releasing import city_time, opens_at, session_state
 from guahao.store import demo as store
 from guahao.store.db import Tx
+from guahao.store.search import search_keys
 from guahao.store.sessions import roll_out
 from guahao.store.vault import Vault
 from guahao.store.views import SessionView
@@ -207,6 +208,7 @@ async def seed(
         sessions = await _add_sessions(tx, directory.hospital_ids, days, progress)
         crowd = await _add_crowd(tx, platform.vault, patients, progress)
         appointments = await _add_bookings(tx, platform, directory, crowd, progress)
+        await store.copy(tx, "announcements", [(*city.announcement(), tx.now)])
     return DemoCity(
         hospitals,
         len(directory.departments),
@@ -236,7 +238,7 @@ async def _add_directory(tx: Tx, hospitals: list[city.Hospital], progress: Repor
 
 def _hospital_row(hospital_id: int, hospital: city.Hospital) -> tuple[object, ...]:
     _, *described, rules, _, _ = (getattr(hospital, name) for name in hospital.__slots__)
-    return (hospital_id, *described, *astuple(rules))
+    return (hospital_id, search_keys(hospital.name), *described, *astuple(rules))
 
 
 async def _add_departments(
@@ -248,14 +250,18 @@ async def _add_departments(
     upper = {(id_, one.parent_code): False for id_, one in offered}
     for id_, one in offered:
         upper[id_, one.parent_code] |= one.on_platform
-    keys = [*upper, *((id_, one.code) for id_, one in offered)]
-    ids = dict(zip(keys, await store.take_ids(tx, "departments", len(keys)), strict=True))
+    places = [*upper, *((id_, one.code) for id_, one in offered)]
+    ids = dict(zip(places, await store.take_ids(tx, "departments", len(places)), strict=True))
+    keys = cache(search_keys)
     first_level = [
-        (ids[id_, code], id_, None, code, *names[code], on_platform)
+        (ids[id_, code], keys(names[code][0]), id_, None, code, *names[code], on_platform)
         for (id_, code), on_platform in upper.items()
     ]
     second_level = [
-        (ids[id_, d.code], id_, ids[id_, d.parent_code], d.code, d.name, d.name_en, d.on_platform)
+        (
+            *(ids[id_, d.code], keys(d.name), id_, ids[id_, d.parent_code]),
+            *(d.code, d.name, d.name_en, d.on_platform),
+        )
         for id_, d in offered
     ]
     await store.copy(tx, "departments", [*first_level, *second_level])

@@ -37,6 +37,7 @@ class Hospital:
     name_en: str
     grade: str
     district: str
+    district_en: str
     address: str
     phone: str
     notice: str
@@ -88,6 +89,12 @@ def departments(hospital: Hospital) -> list[Department]:
     of_kind = next(k for k in _data("city")["kind"] if k["name"] == hospital.kind)
     by_subject = _departments()
     return [one for subject in of_kind["subjects"] for one in by_subject[subject]]
+
+
+def announcement() -> tuple[str, str, str, str]:
+    """What the first page says: title and text, each in Chinese and English."""
+    said = _data("city")["announcement"]
+    return said["title"], said["title_en"], said["body"], said["body_en"]
 
 
 def popular_codes() -> list[str]:
@@ -160,6 +167,7 @@ def _hospital(number: int, entry: dict[str, Any], grade: str, district: int) -> 
         name_en=f"{city['name_en']} {entry['name_en']}",
         grade=grade,
         district=city["district"][district]["name"],
+        district_en=city["district"][district]["name_en"],
         address=(
             f"{city['name']}{city['district'][district]['name']}"
             f"{random.choice(city['streets'])}{random.randint(1, 199)}号"
