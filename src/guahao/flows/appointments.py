@@ -49,13 +49,13 @@ async def look_up(
     taken back when it succeeds, so that parallel guesses cannot slip past the count.
     """
     async with platform.db.transaction() as tx:
-        throttled = await _count_guess(tx, platform, code, caller)
+        throttled = await count_guess(tx, platform, code, caller)
         if throttled is not None:
             return throttled
         index = platform.vault.index("id_no", normalised(id_no))
         found = await store.appointment_by_code(tx, platform.vault, code, index)
         if found is not None:
-            await _forgive_guess(tx, platform, code, caller)
+            await forgive_guess(tx, platform, code, caller)
         return found
 
 
@@ -77,13 +77,15 @@ def _guess_counters(
     ]
 
 
-async def _count_guess(tx: Tx, platform: Platform, code: str, caller: Caller) -> Throttled | None:
+async def count_guess(tx: Tx, platform: Platform, code: str, caller: Caller) -> Throttled | None:
+    """Count a guess before it is looked at; refused where there were too many."""
     for scope, subject, window, limit in _guess_counters(platform, code, caller):
         if await throttle.hit(tx, scope, subject, window) > limit:
             return Throttled(throttle.seconds_left(tx.now, window))
     return None
 
 
-async def _forgive_guess(tx: Tx, platform: Platform, code: str, caller: Caller) -> None:
+async def forgive_guess(tx: Tx, platform: Platform, code: str, caller: Caller) -> None:
+    """Take the count back: the guess was right."""
     for scope, subject, window, _ in _guess_counters(platform, code, caller):
         await throttle.forgive(tx, scope, subject, window)

@@ -33,6 +33,7 @@ _VIEW = f"""
 _BY_ID = _VIEW + "WHERE a.id = ANY(%s::bigint[])"
 _OWN = _VIEW + "WHERE a.id = %s AND p.account_id = %s"
 _BY_CODE = _VIEW + "WHERE a.code_live AND a.code = %s AND p.id_no_index = %s"
+_OWN_BY_CODE = _VIEW + "WHERE a.code_live AND a.code = %s AND p.account_id = %s"
 _OF_PATIENTS = "a.patient_id IN (SELECT id FROM patients WHERE account_id = %s)"
 _COUNTED = "a.status IN ('booked', 'picked_up', 'no_show', 'unverified')"
 _FREED = "a.status IN ('cancelled', 'stopped')"
@@ -58,6 +59,14 @@ async def own_appointment(
 ) -> AppointmentView | None:
     """An appointment of one of the account's patients, else None."""
     row = await tx.row(_OWN, (appointment_id, account_id))
+    return _view(vault, row) if row else None
+
+
+async def own_appointment_by_code(
+    tx: Tx, vault: Vault, account_id: int, code: str
+) -> AppointmentView | None:
+    """The appointment of this live code where it is one of the account's patients', else None."""
+    row = await tx.row(_OWN_BY_CODE, (code, account_id))
     return _view(vault, row) if row else None
 
 
