@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -23,13 +23,14 @@ from tests.city import (
 from guahao.flows.accounts import request_otp
 from guahao.flows.platform import Platform
 from guahao.jobs import create_jobs, run_worker
-from guahao.notices.gateway import Failed, Outcome
+from guahao.notices.gateway import Failed, Outcome, Parcel
 from guahao.notices.outbox import OutboxGateway
 from guahao.store import throttle
 
 PERIODIC = {
     "redeliver",
     "void_sweep",
+    "remind",
     "retire_codes",
     "roll_forward",
     "purge",
@@ -43,12 +44,10 @@ class Unsteady(OutboxGateway):
 
     up = False
 
-    async def send(
-        self, key: str, kind: str, to: str, text: str, params: Mapping[str, str]
-    ) -> Outcome:
+    async def send(self, parcel: Parcel) -> Outcome:
         if not self.up:
             return Failed(permanent=False)
-        return await super().send(key, kind, to, text, params)
+        return await super().send(parcel)
 
 
 @pytest.fixture

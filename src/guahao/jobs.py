@@ -15,7 +15,7 @@ from procrastinate import App, PsycopgConnector
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job, Status
 
-from guahao.flows import penalties, schedules
+from guahao.flows import penalties, reminders, schedules
 from guahao.flows.platform import Platform
 from guahao.notices.deliver import Courier, TryAgain
 from guahao.notices.gateway import Gateway
@@ -32,11 +32,14 @@ DEAD_AFTER_SECONDS = 60.0
 log = structlog.get_logger(__name__)
 
 
-def create_jobs(platform: Platform, gateway: Gateway) -> App:
-    """The background tasks, on connections of the application's role; not yet open."""
+def create_jobs(platform: Platform, gateway: Gateway, wechat: Gateway | None = None) -> App:
+    """The background tasks, on connections of the application's role; not yet open.
+
+    `gateway` carries the SMS; `wechat` what goes beside them, where there is such an account.
+    """
     app = App(connector=PsycopgConnector(conninfo=platform.db.pool.conninfo, max_size=8))
     courier = Courier(
-        platform.db, platform.vault, platform.policy, platform.settings.hotline, gateway
+        platform.db, platform.vault, platform.policy, platform.settings.hotline, gateway, wechat
     )
     _add_delivery(app, courier)
     _add_redelivery(app, platform, courier)
@@ -45,12 +48,14 @@ def create_jobs(platform: Platform, gateway: Gateway) -> App:
     return app
 
 
-async def run_worker(platform: Platform, gateway: Gateway, *, wait: bool = True) -> None:
+async def run_worker(
+    platform: Platform, gateway: Gateway, wechat: Gateway | None = None, *, wait: bool = True
+) -> None:
     """Work until SIGTERM or SIGINT, then finish what is begun.
 
     Not `wait`: until no job waits that is due.
     """
-    app = create_jobs(platform, gateway)
+    app = create_jobs(platform, gateway, wechat)
     async with app.open_async():
         await app.run_worker_async(
             concurrency=CONCURRENT_JOBS,
@@ -96,6 +101,10 @@ def _add_platform_tasks(app: App, platform: Platform) -> None:
         """Void what was not picked up in time (S15), derive suspensions (S16)."""
         await penalties.sweep(platform)
 
+    async def remind() -> None:
+        """Remind of tomorrow's visits, from 18:00 on."""
+        await reminders.remind(platform)
+
     async def retire_codes() -> None:
         """Free the codes of visits long past (S8)."""
         await penalties.retire_codes(platform)
@@ -112,6 +121,7 @@ def _add_platform_tasks(app: App, platform: Platform) -> None:
             await appointments.purge_requests(tx, tx.now - REQUESTS_KEPT)
 
     _every(app, "*/5 * * * *", "void_sweep", void_sweep)
+    _every(app, "*/5 * * * *", "remind", remind)
     _every(app, "10 * * * *", "retire_codes", retire_codes)
     _every(app, "20 * * * *", "roll_forward", roll_forward)
     _every(app, "30 * * * *", "purge", purge)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import date, timedelta
 
@@ -27,7 +27,7 @@ from tests.city import (
 from guahao.flows.accounts import request_otp
 from guahao.flows.platform import Platform
 from guahao.notices.deliver import CHUNK, Courier, TryAgain
-from guahao.notices.gateway import Failed, Gateway, Outcome, Sent, Unknown
+from guahao.notices.gateway import Failed, Gateway, Outcome, Parcel, Sent, Unknown
 from guahao.notices.outbox import OutboxGateway
 from guahao.store import messages
 from guahao.store.messages import ATTEMPTS_MAX, LEASE
@@ -37,22 +37,15 @@ NEVER = Failed(permanent=True)
 PATIENCE_SECONDS = 30  # with what should take none: a test that fails does not hang
 
 
-class Provider:
+class Provider(Gateway):
     """An SMS provider as we meet it from outside: it answers what the test tells it to."""
 
     def __init__(self, *answers: Outcome | Exception) -> None:
         self.answers = list(answers)
         self.keys: list[str] = []
 
-    async def send(
-        self,
-        key: str,
-        kind: str,  # noqa: ARG002
-        to: str,  # noqa: ARG002
-        text: str,  # noqa: ARG002
-        params: Mapping[str, str],  # noqa: ARG002
-    ) -> Outcome:
-        self.keys.append(key)
+    async def send(self, parcel: Parcel) -> Outcome:
+        self.keys.append(parcel.key)
         answer = self.answers.pop(0) if self.answers else Sent()
         if isinstance(answer, Exception):
             raise answer
@@ -68,11 +61,9 @@ class SlowOutbox(OutboxGateway):
         self.has_it = asyncio.Event()
         self.may_answer = asyncio.Event()
 
-    async def send(
-        self, key: str, kind: str, to: str, text: str, params: Mapping[str, str]
-    ) -> Outcome:
+    async def send(self, parcel: Parcel) -> Outcome:
         self.sends += 1
-        outcome = await super().send(key, kind, to, text, params)
+        outcome = await super().send(parcel)
         self.has_it.set()
         await self.may_answer.wait()
         return outcome

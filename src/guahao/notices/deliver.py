@@ -2,19 +2,20 @@
 
 At least once: a message is claimed in one transaction and recorded in another, and between
 them it is sent outside any. Who dies in between leaves a claim whose lease ends; the message
-is then sent again under the same key, which a gateway sends only once.
+is then looked up, and sent again under the same key where the gateway does not know it.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import structlog
 
-from guahao.notices.gateway import Failed, Gateway, Outcome, Sent, Unknown
-from guahao.notices.templates import Context, Notice, notice
+from guahao.notices.gateway import Failed, Gateway, Outcome, Parcel, Sent, Unknown
+from guahao.notices.templates import FALLBACK_LANGUAGE, Context, notice
 from guahao.rules.limits import Policy
 from guahao.store import messages
 from guahao.store.db import Database
@@ -41,13 +42,17 @@ class TryAgain:
 
 @dataclass(frozen=True, slots=True)
 class Courier:
-    """Takes messages from the database to a gateway."""
+    """Takes messages from the database to the gateway of their channel.
+
+    `wechat`: None where the platform has no Official Account; SMS are then all there is.
+    """
 
     db: Database
     vault: Vault
     policy: Policy
     hotline: str
     gateway: Gateway
+    wechat: Gateway | None = None
 
     async def deliver(self, message_ids: Sequence[int]) -> list[TryAgain]:
         """Send those of these messages that wait and that nobody else is sending."""
@@ -60,7 +65,7 @@ class Courier:
 
     async def _deliver_chunk(self, message_ids: Sequence[int]) -> TryAgain | None:
         async with self.db.transaction() as tx:
-            claimed = await messages.claim(tx, message_ids)
+            claimed = await messages.claim(tx, message_ids, wechat=self.wechat is not None)
         async with self.db.transaction() as tx:
             waiting = await messages.load(tx, self.vault, claimed)
             context = Context(self.policy, self.hotline, tx.now)
@@ -73,23 +78,55 @@ class Courier:
         self, waiting: Sequence[Outgoing], context: Context
     ) -> dict[int, str | None]:
         """The new state of each message; None where it is to be tried again."""
-        worded = {message.id: notice(message, context) for message in waiting}
-        ready = [(message, words) for message in waiting if (words := worded[message.id])]
+        states: dict[int, str | None] = {message.id: "expired" for message in waiting}
+        ready = [errand for message in waiting if (errand := self._errand(message, context))]
         places = asyncio.Semaphore(SENDS_AT_ONCE)
         outcomes = await asyncio.gather(
-            *(self._send(places, message, words) for message, words in ready),
-            return_exceptions=True,
+            *(_carry(places, errand) for errand in ready), return_exceptions=True
         )
-        states: dict[int, str | None] = dict.fromkeys(worded, "expired")
-        for (message, _), outcome in zip(ready, outcomes, strict=True):
+        for errand, outcome in zip(ready, outcomes, strict=True):
+            message = errand.message
             states[message.id] = _state(message, _answered(message, outcome))
         return states
 
-    async def _send(self, places: asyncio.Semaphore, message: Outgoing, words: Notice) -> Outcome:
-        async with places, asyncio.timeout(SEND_TIMEOUT_SECONDS):
-            return await self.gateway.send(
-                f"m{message.id}", message.kind, message.to, words.text, words.params
-            )
+    def _errand(self, message: Outgoing, context: Context) -> _Errand | None:
+        """Who carries the message, and in which words; None where it is of no use any more."""
+        gateway = self.wechat if message.channel == "wechat" else self.gateway
+        to = message.to
+        if gateway is None or to is None:
+            return None
+        if message.language not in gateway.languages:
+            message = replace(message, language=FALLBACK_LANGUAGE)
+        words = notice(message, context)
+        if words is None:
+            return None
+        about = message.appointment.id if message.appointment else None
+        parcel = Parcel(
+            *(f"m{message.id}", message.kind, to, words.text, words.params),
+            *(message.language, about),
+        )
+        return _Errand(message, gateway, parcel, context.now - message.created_at)
+
+
+@dataclass(frozen=True, slots=True)
+class _Errand:
+    """A message, its gateway, and how long ago it was first tried, at the most."""
+
+    message: Outgoing
+    gateway: Gateway
+    parcel: Parcel
+    first_tried: timedelta
+
+
+async def _carry(places: asyncio.Semaphore, errand: _Errand) -> Outcome:
+    """Send it; what may have been sent before only where the gateway does not know of it."""
+    gateway, parcel = errand.gateway, errand.parcel
+    async with places, asyncio.timeout(SEND_TIMEOUT_SECONDS):
+        if errand.message.attempts > 1:
+            known = await gateway.look_up(parcel.key, parcel.to, errand.first_tried)
+            if known is not None:
+                return known
+        return await gateway.send(parcel)
 
 
 def _answered(message: Outgoing, outcome: Outcome | BaseException) -> Outcome:

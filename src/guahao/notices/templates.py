@@ -21,7 +21,10 @@ from guahao.store.views import AppointmentView, SessionView
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A message in words; `params` are the values in `text`, by their template's names."""
+    """A message in words; `params` are the values in `text`, by their template's names.
+
+    And the parts of those that a provider's own template cannot take as one.
+    """
 
     text: str
     params: Mapping[str, str]
@@ -44,10 +47,14 @@ class _Language:
     periods: Mapping[str, str]
     pickup_window: str
     cancel: Mapping[str, str]
+    over: str  # instead of a moment that has passed
     day: Callable[[date], str]
     full_day: Callable[[date], str]
     moment: Callable[[datetime], str]
     visit: Callable[[SessionView], str]
+
+
+_PARTS = {"visit": ("hospital", "department", "clinic"), "cancel": ("cancel_until",)}
 
 
 def notice(message: Outgoing, context: Context) -> Notice | None:
@@ -59,8 +66,9 @@ def notice(message: Outgoing, context: Context) -> Notice | None:
     if facts is None:
         return None
     template = language.templates[message.kind]
-    params = {name: facts[name] for _, name, _, _ in Formatter().parse(template) if name}
-    return Notice(template.format_map(params), params)
+    names = [name for _, name, _, _ in Formatter().parse(template) if name]
+    told = [*names, *(part for name in names for part in _PARTS.get(name, ()))]
+    return Notice(template.format_map(facts), {name: facts[name] for name in told})
 
 
 def _facts(message: Outgoing, context: Context, language: _Language) -> dict[str, str] | None:
@@ -68,13 +76,14 @@ def _facts(message: Outgoing, context: Context, language: _Language) -> dict[str
         return _otp(message)
     if message.kind == "suspended":
         return _suspended(message, context, language)
-    # Every other kind is the status that it tells of.
+    # Every other kind is the status that it tells of, or tells of a booking that stands.
     appointment = message.appointment
-    if appointment is None or appointment.status != message.kind:
+    status = "booked" if message.kind == "reminder" else message.kind
+    if appointment is None or appointment.status != status:
         return None
     session = appointment.session
     until = pickup_deadline(session.visit_date, session.period, session.rules)
-    if message.kind == "booked" and context.now >= until:
+    if status == "booked" and context.now >= until:
         return None
     return _visit(appointment, until, context, language)
 
@@ -117,11 +126,14 @@ def _visit(
         "patient": appointment.patient.name,
         "code": f"{appointment.code[:4]} {appointment.code[4:]}",
         "visit": language.visit(session),
+        "hospital": session.hospital_name,
+        "department": session.department_name,
+        "clinic": " ".join(part for part in (session.specialty, session.title) if part),
         "date": language.day(session.visit_date),
         "time": _time(session, language),
         "pickup_place": session.pickup_place or language.pickup_window,
         "pickup_until": _clock(until.time()),
-        "cancel": _how_to_cancel(session, context, language),
+        **_cancelling(session, context, language),
         **_suspension_rule(context),
     }
 
@@ -134,13 +146,15 @@ def _time(session: SessionView, language: _Language) -> str:
     return f"{period} {_clock(session.starts_at)}{end}"
 
 
-def _how_to_cancel(session: SessionView, context: Context, language: _Language) -> str:
+def _cancelling(session: SessionView, context: Context, language: _Language) -> dict[str, str]:
     """Until when and how (S14); the patient's own way only where the operator allows it."""
     deadline = cancel_deadline(session.visit_date, session.rules)
     if context.now >= deadline:
-        return language.cancel["too_late"]
+        return {"cancel": language.cancel["too_late"], "cancel_until": language.over}
     way = "self" if "patient" in context.policy.cancel_channels else "phone"
-    return language.cancel[way].format(until=language.moment(deadline), hotline=context.hotline)
+    until = language.moment(deadline)
+    how = language.cancel[way].format(until=until, hotline=context.hotline)
+    return {"cancel": how, "cancel_until": until}
 
 
 def _clock(clock: time) -> str:
@@ -177,6 +191,11 @@ _CHINESE = _Language(
             "【预约挂号】很抱歉，{visit}，{date} {time}停诊，{patient}的预约已取消。"
             "不记爽约，不占预约次数，可另约其他号源，咨询请拨{hotline}。"
         ),
+        "reminder": (
+            "【预约挂号】就诊提醒：{patient}，{visit}，{date} {time}。识别码 {code}，"
+            "就诊日{pickup_until}前持登记的有效证件原件和识别码到{pickup_place}取号，"
+            "过时作废并可能记爽约。{cancel}"
+        ),
         "no_show": (
             "【预约挂号】{patient}预约的{visit}，{date} {time}未按时取号，已作废并记爽约一次。"
             "可重新预约或到医院窗口挂号。一个自然年内爽约满{first_no_shows}次暂停预约"
@@ -196,6 +215,7 @@ _CHINESE = _Language(
         "self": "退号请在{until}前到“我的挂号”办理或拨打{hotline}。",
         "too_late": "已过退号时间，不能退号。",
     },
+    over="已截止",
     day=_day_zh,
     full_day=lambda day: f"{day.year}年{_day_zh(day)}",
     moment=lambda moment: f"{_day_zh(moment.date())} {_clock(moment.time())}",
@@ -241,6 +261,11 @@ _ENGLISH = _Language(
             " {patient}'s booking with it. It counts against nothing; please book another,"
             " or call {hotline}."
         ),
+        "reminder": (
+            "[Guahao] A reminder for {patient}: {visit}, {date}, {time}. Code {code}: on that day"
+            " before {pickup_until}, take your number at {pickup_place} with it and the original"
+            " of the registered document; later it is void and may be a no-show. {cancel}"
+        ),
         "no_show": (
             "[Guahao] {patient}'s number was not taken in time and is void, a no-show:"
             " {visit}, {date}, {time}. You can book again or register at the hospital's window."
@@ -262,10 +287,12 @@ _ENGLISH = _Language(
         "self": "To cancel, go to My registrations or call {hotline} before {until}.",
         "too_late": "It is too late to cancel.",
     },
+    over="over",
     day=_day_en,
     full_day=lambda day: f"{_day_en(day)} {day.year}",
     moment=lambda moment: f"{_clock(moment.time())} on {_day_en(moment.date())}",
     visit=_visit_en,
 )
 
+FALLBACK_LANGUAGE = "zh"  # every gateway speaks it
 _LANGUAGES = {"zh": _CHINESE, "en": _ENGLISH}

@@ -4,13 +4,16 @@ A row holds ids, not words: the text is made from the records when it is sent. A
 waits as `queued`. Whoever claims it counts the attempt and holds it for a lease, so that no
 two workers send it at once; a claim that is never recorded (a crash) ends with its lease,
 and the message is sent again under the same key.
+
+Every message is an SMS. Where its account is bound to a WeChat user who follows, another row
+beside it goes by that channel, with a key, a state and a job of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from psycopg.rows import TupleRow
 
@@ -25,25 +28,30 @@ from guahao.store.views import AppointmentView, PatientView
 
 ATTEMPTS_MAX = 20
 URGENT = 10  # a job's priority: somebody sits before the screen and waits for the message
+PATIENT = -10  # a job's priority: hundreds of thousands in one evening, before whom others go
 LEASE = timedelta(seconds=100)
+MESSAGES_A_JOB = 64  # a job holds a place of the worker for no longer than these take
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """A claimed message with the records it tells of, as they are now, in the clear.
 
+    `to` is a phone, or an openid; None where the person is no longer reached by the channel.
     `body` is a one-time password; `attempts` includes the one just claimed.
     """
 
     id: int
     kind: str
-    to: str
+    to: str | None
     language: str
     attempts: int
+    created_at: datetime
     expires_at: datetime | None
     body: str | None
     appointment: AppointmentView | None
     patient: PatientView | None
+    channel: str = "sms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,17 +119,46 @@ async def tell_phone(
     await _defer_delivery(tx, [new_id], priority=URGENT)
 
 
-async def _defer_delivery(tx: Tx, message_ids: list[int], priority: int = 0) -> None:
-    if message_ids:
-        arguments = {"message_ids": message_ids}
+async def remind(tx: Tx, visit_date: date, booked_before: datetime, limit: int) -> int:
+    """Remind of at most `limit` visits of the date that wait and are not reminded of; how many.
+
+    Of those booked earlier than `booked_before`. Once an appointment: a unique index decides.
+    """
+    rows = await tx.rows(
+        """
+        INSERT INTO messages (kind, account_id, patient_id, appointment_id, created_at, changed_at)
+        SELECT 'reminder', p.account_id, p.id, a.id, %s, %s
+        FROM clinic_sessions s
+        JOIN appointments a ON a.clinic_session_id = s.id
+        JOIN patients p ON p.id = a.patient_id
+        WHERE s.visit_date = %s AND s.settled_at IS NULL
+          AND a.status = 'booked' AND a.booked_at < %s AND p.account_id IS NOT NULL
+          AND NOT EXISTS (SELECT FROM messages m WHERE m.appointment_id = a.id
+                          AND m.kind = 'reminder' AND m.channel = 'sms')
+        LIMIT %s
+        ON CONFLICT (appointment_id) WHERE kind = 'reminder' AND channel = 'sms' DO NOTHING
+        RETURNING id
+        """,
+        (tx.now, tx.now, visit_date, booked_before, limit),
+    )
+    await _defer_delivery(tx, [row[0] for row in rows], priority=PATIENT)
+    return len(rows)
+
+
+async def _defer_delivery(tx: Tx, message_ids: Sequence[int], priority: int = 0) -> None:
+    for start in range(0, len(message_ids), MESSAGES_A_JOB):
+        arguments = {"message_ids": list(message_ids[start : start + MESSAGES_A_JOB])}
         await defer(tx, "deliver_messages", queue="notices", priority=priority, **arguments)
 
 
 # Delivering ---------------------------------------------------------------------------------
 
 
-async def claim(tx: Tx, message_ids: Sequence[int]) -> list[int]:
-    """Take those of these messages that wait and that nobody holds; count the attempt."""
+async def claim(tx: Tx, message_ids: Sequence[int], *, wechat: bool = False) -> list[int]:
+    """Take those of these messages that wait and that nobody holds; count the attempt.
+
+    `wechat`: the account's WeChat user, where one follows, is told beside the SMS.
+    """
     rows = await tx.rows(
         """
         UPDATE messages SET attempts = attempts + 1, changed_at = %s
@@ -130,11 +167,31 @@ async def claim(tx: Tx, message_ids: Sequence[int]) -> list[int]:
             WHERE id = ANY(%s::bigint[]) AND state = 'queued' AND attempts < %s
               AND (attempts = 0 OR changed_at <= %s)
             ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)
-        RETURNING id
+        RETURNING id, attempts
         """,
         (tx.now, list(message_ids), ATTEMPTS_MAX, tx.now - LEASE),
     )
+    if wechat:
+        await _tell_by_wechat(tx, [id for id, attempts in rows if attempts == 1])
     return sorted(row[0] for row in rows)
+
+
+async def _tell_by_wechat(tx: Tx, message_ids: Sequence[int]) -> None:
+    """A row beside each SMS whose account is bound to a follower; one job for all."""
+    rows = await tx.rows(
+        """
+        INSERT INTO messages (channel, beside_id, kind, account_id, patient_id, appointment_id,
+                              created_at, changed_at)
+        SELECT 'wechat', m.id, m.kind, m.account_id, m.patient_id, m.appointment_id, %s, %s
+        FROM messages m JOIN wechat_users u ON u.account_id = m.account_id
+        WHERE m.id = ANY(%s::bigint[]) AND m.channel = 'sms' AND u.follows IS NOT FALSE
+        ORDER BY m.id
+        ON CONFLICT (beside_id, channel) WHERE beside_id IS NOT NULL DO NOTHING
+        RETURNING id
+        """,
+        (tx.now, tx.now, list(message_ids)),
+    )
+    await _defer_delivery(tx, [row[0] for row in rows])
 
 
 async def load(tx: Tx, vault: Vault, message_ids: Sequence[int]) -> list[Outgoing]:
@@ -142,8 +199,12 @@ async def load(tx: Tx, vault: Vault, message_ids: Sequence[int]) -> list[Outgoin
     rows = await tx.rows(
         """
         SELECT m.id, m.kind, m.attempts, m.expires_at, m.appointment_id, m.patient_id,
-               m.to_enc, m.body_enc, a.id, a.phone_enc, coalesce(m.language, a.language)
-        FROM messages m LEFT JOIN accounts a ON a.id = m.account_id
+               m.to_enc, m.body_enc, a.id, a.phone_enc, coalesce(m.language, a.language),
+               m.channel, m.created_at, u.id, u.openid_enc
+        FROM messages m
+        LEFT JOIN accounts a ON a.id = m.account_id
+        LEFT JOIN wechat_users u
+            ON u.account_id = a.id AND m.channel = 'wechat' AND u.follows IS NOT FALSE
         WHERE m.id = ANY(%s::bigint[]) ORDER BY m.id
         """,
         (list(message_ids),),
@@ -160,21 +221,32 @@ def _outgoing(
     about: Mapping[int, PatientView],
 ) -> Outgoing:
     message_id, kind, attempts, expires_at, appointment_id, patient_id = row[:6]
-    to_enc, body_enc, account_id, phone_enc, language = row[6:]
-    if to_enc is None:
-        to = vault.open("accounts", "phone", account_id, phone_enc)
-    else:
-        to = vault.open("messages", "to", message_id, to_enc)
+    _, body_enc, _, _, language, channel, created_at = row[6:13]
     body = None if body_enc is None else vault.open("messages", "body", message_id, body_enc)
     appointment = appointments.get(appointment_id)
     patient = appointment.patient if appointment else about.get(patient_id)
     return Outgoing(
-        message_id, kind, to, language, attempts, expires_at, body, appointment, patient
+        *(message_id, kind, _recipient(vault, row), language, attempts, created_at, expires_at),
+        *(body, appointment, patient, channel),
     )
+
+
+def _recipient(vault: Vault, row: TupleRow) -> str | None:
+    """Whom a loaded message goes to by its channel."""
+    message_id, to_enc, account_id, phone_enc, channel = row[0], row[6], row[8], row[9], row[11]
+    user_id, openid_enc = row[13:]
+    if channel == "wechat":
+        return (
+            None if user_id is None else vault.open("wechat_users", "openid", user_id, openid_enc)
+        )
+    if to_enc is None:
+        return vault.open("accounts", "phone", account_id, phone_enc)
+    return vault.open("messages", "to", message_id, to_enc)
 
 
 async def record(tx: Tx, states: Mapping[int, str]) -> None:
     """Record what became of claimed messages. What is over loses its body."""
+    await _lock(tx, list(states))
     await tx.do(
         """
         UPDATE messages m SET state = n.state, changed_at = %s, body_enc = NULL
@@ -182,6 +254,38 @@ async def record(tx: Tx, states: Mapping[int, str]) -> None:
         WHERE m.id = n.id AND m.state = 'queued'
         """,
         (tx.now, list(states), list(states.values())),
+    )
+
+
+async def _lock(tx: Tx, message_ids: Sequence[int]) -> None:
+    """In one order, so that a batch of receipts and a worker never wait in a circle."""
+    await tx.do(
+        "SELECT FROM messages WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE",
+        (list(message_ids),),
+    )
+
+
+async def record_receipts(tx: Tx, delivered: Sequence[int], failed: Sequence[int]) -> None:
+    """Record what became of SMS that the provider had taken; ids of nothing are ignored.
+
+    Receipts come late, twice and out of order, even before the answer to the sending. What
+    has arrived once has arrived, whatever else is said of it.
+    """
+    await _lock(tx, [*delivered, *failed])
+    await tx.do(
+        """
+        UPDATE messages SET state = 'delivered', changed_at = %s, body_enc = NULL
+        WHERE id = ANY(%s::bigint[]) AND channel = 'sms' AND attempts > 0 AND state <> 'delivered'
+        """,
+        (tx.now, list(delivered)),
+    )
+    await tx.do(
+        """
+        UPDATE messages SET state = 'failed', changed_at = %s, body_enc = NULL
+        WHERE id = ANY(%s::bigint[]) AND channel = 'sms' AND attempts > 0
+          AND state IN ('queued', 'submitted', 'unknown')
+        """,
+        (tx.now, list(failed)),
     )
 
 
