@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from pathlib import Path
+from functools import partial
 
 from litestar import Litestar
-from litestar.datastructures import CacheControlHeader
 from litestar.handlers import HTTPRouteHandler
 from litestar.router import Router
-from litestar.static_files import create_static_files_router
 
 from guahao.flows.desk import Desk
 from guahao.flows.platform import Platform
-from guahao.web import api
+from guahao.web import api, pages
+from guahao.web.assets import asset_routes
 from guahao.web.front import Front
 from guahao.web.health import health_routes
 from guahao.web.limits import Callers, RequestLimit
@@ -26,9 +25,6 @@ from guahao.web.tokens import Tokens
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
-_STATIC = Path(__file__).parent / "static"
-_STATIC_SECONDS = 3600
-
 
 def create_app(platform: Platform, desk: Desk, lifespan: Sequence[Lifespan] = ()) -> Litestar:
     """All doors over one platform and its desk.
@@ -39,15 +35,20 @@ def create_app(platform: Platform, desk: Desk, lifespan: Sequence[Lifespan] = ()
     replies = Replies(platform.policy, settings.hotline)
     callers = Callers(settings)
     tokens = Tokens(platform.vault.key_for("tokens"), platform.db.clock)
+    front_door = pages.Door(platform, desk, replies, tokens, callers)
+    error_page = partial(pages.error_page, front_door)
     app = Litestar(
-        _handlers(platform, api.Door(platform, desk, replies, tokens, callers)),
+        [
+            *_handlers(platform, api.Door(platform, desk, replies, tokens, callers)),
+            *pages.page_routes(front_door),
+        ],
         lifespan=list(lifespan),
-        exception_handlers=exception_handlers(replies),
+        exception_handlers=exception_handlers(replies, error_page),
         openapi_config=None,  # our own: bodies are decoded by us, and strictly
         logging_config=None,
     )
     limit = RequestLimit(settings.requests_per_address_minute)
-    app.asgi_handler = Front(app.asgi_handler, callers, limit, replies)
+    app.asgi_handler = Front(app.asgi_handler, callers, limit, replies, error_page)
     return app
 
 
@@ -58,7 +59,5 @@ def _handlers(platform: Platform, door: api.Door) -> list[HTTPRouteHandler | Rou
         *schema_routes([route.call for route in routes], api.PREFIX, door.replies),
         *health_routes(platform, door.replies),
         *outbox_routes(platform),
-        create_static_files_router(
-            "/static", [_STATIC], cache_control=CacheControlHeader(max_age=_STATIC_SECONDS)
-        ),
+        *asset_routes(),
     ]

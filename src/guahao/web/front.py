@@ -10,13 +10,13 @@ import logging
 import time
 
 import structlog
+from litestar import Request
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
-from guahao.web.language import reader_language
 from guahao.web.limits import Callers, RequestLimit
 from guahao.web.metrics import count_request
-from guahao.web.problems import problem_answer
+from guahao.web.problems import ErrorPage, asked_language, problem_answer, wants_page
 from guahao.web.replies import Replies
 
 # One policy for all pages: nothing from elsewhere, nothing inline, no frames.
@@ -41,12 +41,18 @@ class Front:
     """Wraps the application `app`."""
 
     def __init__(
-        self, app: ASGIApp, callers: Callers, limit: RequestLimit, replies: Replies
+        self,
+        app: ASGIApp,
+        callers: Callers,
+        limit: RequestLimit,
+        replies: Replies,
+        error_page: ErrorPage,
     ) -> None:
         self._app = app
         self._callers = callers
         self._limit = limit
         self._replies = replies
+        self._error_page = error_page
         # Asked once: most processes tell of no single request, and even not to tell costs.
         self._tells = _log.bind().is_enabled_for(logging.DEBUG)
 
@@ -70,9 +76,13 @@ class Front:
             await self._app(scope, receive, sealed.send)
             return
         problem = self._replies.problem(
-            "too_many_requests", reader_language(scope), retry_after_seconds=wait_seconds
+            "too_many_requests", asked_language(scope), retry_after_seconds=wait_seconds
         )
-        await problem_answer(scope, problem)(scope, receive, sealed.send)
+        if wants_page(scope):
+            answer = self._error_page(Request(scope), problem, None)
+        else:
+            answer = problem_answer(scope, problem)
+        await answer(scope, receive, sealed.send)
 
     def _count(self, scope: HTTPScope, sealed: _Sealed, seconds: float) -> None:
         route = scope.get("path_template", _NO_ROUTE)

@@ -10,15 +10,16 @@ from typing import Literal
 from litestar.types import Scope
 
 from guahao.rules.limits import CITY_TIME
-from guahao.web.reading import header
+from guahao.web.reading import cookie, header
 
 Language = Literal["zh", "en"]
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
+LANGUAGE_COOKIE = "language"
 
 _LONGEST_HEADER = 200  # characters; nobody's browser sends more
-_WEEKDAYS_ZH = "一二三四五六日"
-_WEEKDAYS_EN = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS_EN = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+WEEKDAYS_ZH = "一二三四五六日"
+WEEKDAYS_EN = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MONTHS_EN = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,14 @@ class Words:
     def of(self, language: Language) -> str:
         """The text in one language."""
         return self.en if language == "en" else self.zh
+
+
+def chosen_language(scope: Scope) -> Language:
+    """What a page's reader chose by the switch; where nobody chose, what the browser asks."""
+    chosen = cookie(scope, LANGUAGE_COOKIE)
+    if chosen in ("zh", "en"):
+        return "en" if chosen == "en" else "zh"
+    return reader_language(scope)
 
 
 def reader_language(scope: Scope) -> Language:
@@ -68,8 +77,8 @@ def say_date(day: date, language: Language) -> str:
     """2026年12月3日（周四） or Thu 3 Dec 2026."""
     weekday = day.weekday()
     if language == "en":
-        return f"{_WEEKDAYS_EN[weekday]} {day.day} {_MONTHS_EN[day.month - 1]} {day.year}"
-    return f"{day.year}年{day.month}月{day.day}日（周{_WEEKDAYS_ZH[weekday]}）"
+        return f"{WEEKDAYS_EN[weekday]} {day.day} {MONTHS_EN[day.month - 1]} {day.year}"
+    return f"{day.year}年{day.month}月{day.day}日（周{WEEKDAYS_ZH[weekday]}）"
 
 
 def say_moment(moment: datetime, language: Language) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
@@ -15,8 +16,8 @@ from psycopg import InterfaceError, OperationalError
 
 from guahao.rules.limits import CITY_TIME
 from guahao.web.answers import Answer
-from guahao.web.language import reader_language
-from guahao.web.reading import ProblemError
+from guahao.web.language import Language, chosen_language, reader_language
+from guahao.web.reading import ApiRequest, ProblemError, header
 from guahao.web.replies import Problem, Replies
 
 MEDIA_TYPE = "application/problem+json"
@@ -32,6 +33,10 @@ _CODES = {
     415: "unsupported_media_type",
 }
 _SERVER_ERROR = 500
+_PROGRAMS_PREFIX = "/api/"
+
+# A problem as a page, with the id by which the log tells its cause, if it is in the log.
+ErrorPage = Callable[[ApiRequest, Problem, str | None], Answer]
 _UNAUTHORIZED = 401
 
 
@@ -72,13 +77,25 @@ def problem_answer(scope: Scope, problem: Problem) -> Answer:
     return Answer(problem.status, _body(scope, problem), headers)
 
 
-def _body(scope: Scope, problem: Problem, error: Exception | None = None) -> bytes:
-    trace_id = _traced(scope, problem, error) if problem.status >= _SERVER_ERROR else None
-    return _encode(problem_body(problem, trace_id))
+def wants_page(scope: Scope) -> bool:
+    """Whether a browser asks for something to show; programs under /api/ never do."""
+    accepted = header(scope, b"accept") or b""
+    return b"text/html" in accepted and not scope["path"].startswith(_PROGRAMS_PREFIX)
 
 
-def _traced(scope: Scope, problem: Problem, error: Exception | None) -> str:
+def asked_language(scope: Scope) -> Language:
+    """The language of a problem's reader; only pages have a switch for it."""
+    return chosen_language(scope) if wants_page(scope) else reader_language(scope)
+
+
+def _body(scope: Scope, problem: Problem) -> bytes:
+    return _encode(problem_body(problem, _traced(scope, problem)))
+
+
+def _traced(scope: Scope, problem: Problem, error: Exception | None = None) -> str | None:
     """One line in the log for every 5xx, by which an agent's question finds its cause."""
+    if problem.status < _SERVER_ERROR:
+        return None
     trace_id = secrets.token_hex(8)
     _log.error(
         "request_failed",
@@ -101,8 +118,8 @@ def _headers(problem: Problem) -> dict[str, str]:
     return headers
 
 
-def exception_handlers(replies: Replies) -> ExceptionHandlersMap:
-    """What Litestar does with an exception: every one becomes a problem."""
+def exception_handlers(replies: Replies, error_page: ErrorPage) -> ExceptionHandlersMap:
+    """What Litestar does with an exception: every one becomes a problem, or its page."""
 
     def response(
         request: Request[Any, Any, Any],
@@ -110,34 +127,37 @@ def exception_handlers(replies: Replies) -> ExceptionHandlersMap:
         error: Exception | None = None,
         headers: dict[str, str] | None = None,
     ) -> Response[bytes]:
+        trace_id = _traced(request.scope, problem, error)
+        if wants_page(request.scope):
+            return _shown(error_page(request, problem, trace_id), headers)
         return Response(
-            _body(request.scope, problem, error),
+            _encode(problem_body(problem, trace_id)),
             status_code=problem.status,
             media_type=MEDIA_TYPE,
             headers={**_headers(problem), **(headers or {})},
         )
 
     def refuse(request: Request[Any, Any, Any], error: ProblemError) -> Response[bytes]:
-        language = reader_language(request.scope)
+        language = asked_language(request.scope)
         return response(request, replies.problem(error.code, language, field=error.field))
 
     def unrouted(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
         code = _CODES.get(error.status_code)
         if code is None:
             return fail(request, error)
-        problem = replies.problem(code, reader_language(request.scope))
+        problem = replies.problem(code, asked_language(request.scope))
         allow = {k: v for k, v in (error.headers or {}).items() if k.lower() == "allow"}
         return response(request, problem, headers=allow)
 
     def unavailable(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
         problem = replies.problem(
-            "unavailable", reader_language(request.scope), retry_after_seconds=RETRY_SECONDS
+            "unavailable", asked_language(request.scope), retry_after_seconds=RETRY_SECONDS
         )
         return response(request, problem, error)
 
     def fail(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
         return response(
-            request, replies.problem("internal_error", reader_language(request.scope)), error
+            request, replies.problem("internal_error", asked_language(request.scope)), error
         )
 
     return {
@@ -147,3 +167,14 @@ def exception_handlers(replies: Replies) -> ExceptionHandlersMap:
         InterfaceError: unavailable,
         Exception: fail,
     }
+
+
+def _shown(page: Answer, headers: dict[str, str] | None) -> Response[bytes]:
+    """A page's answer as Litestar takes it from a handler of exceptions."""
+    own = {name.decode(): value.decode() for name, value in page.headers}
+    return Response(
+        page.body,
+        status_code=page.status,
+        media_type=own.pop("content-type"),
+        headers={**own, **(headers or {})},
+    )

@@ -53,12 +53,24 @@ def header(scope: Scope, name: bytes) -> bytes | None:
     return None
 
 
+def cookie(scope: Scope, name: str) -> str | None:
+    """The first cookie of that name, as it was sent."""
+    wanted = f"{name}="
+    for key, value in scope["headers"]:
+        if key != b"cookie":
+            continue
+        for pair in value.decode("latin-1").split(";"):
+            if pair.strip().startswith(wanted):
+                return pair.strip().removeprefix(wanted)
+    return None
+
+
 async def read_body(request: ApiRequest, decoder: msgspec.json.Decoder[T]) -> T:
     """The JSON body, strictly: no unknown field, no text where a number belongs."""
     content_type = header(request.scope, b"content-type")
     if content_type != b"application/json" and not _is_json(content_type):
         raise ProblemError("unsupported_media_type")
-    body = await _body_bytes(request)
+    body = await body_bytes(request)
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
@@ -73,8 +85,11 @@ def _is_json(content_type: bytes | None) -> bool:
     return (content_type or b"").partition(b";")[0].strip().lower() == b"application/json"
 
 
-async def _body_bytes(request: ApiRequest) -> bytes:
-    """Not Litestar's own reader: for a small body it costs as much as the rest of a call."""
+async def body_bytes(request: ApiRequest) -> bytes:
+    """The body, at most BODY_BYTES_MAX; raises ProblemError for a longer one.
+
+    Not Litestar's own reader: for a small body it costs as much as the rest of a call.
+    """
     parts: list[bytes] = []
     size = 0
     while True:

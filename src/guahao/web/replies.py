@@ -541,6 +541,15 @@ _READING: dict[str, Reply] = {
             "The query is too long or has too many fields. Please ask with fewer.",
         ),
     ),
+    "form_not_ours": Reply(
+        403,
+        Words("请重新打开页面", "Please open the page again"),
+        Words(
+            "这次提交没有生效：页面打开得太久，或者不是从本站打开的。请返回上一页，刷新后再提交。",
+            "Nothing was done: the page was open for too long, or was not opened from this site."
+            " Please go back, reload it and send it again.",
+        ),
+    ),
     "idempotency_key_required": Reply(
         400,
         Words("缺少Idempotency-Key", "Idempotency-Key missing"),

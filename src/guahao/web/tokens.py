@@ -37,6 +37,20 @@ class Tokens:
         authorization = header(scope, b"authorization")
         if authorization is None:
             raise ProblemError("token_required")
+        return self._holder(authorization)
+
+    def holder_of(self, token: str) -> int:
+        """The account of a token kept elsewhere; raises ProblemError (401)."""
+        return self._holder(_SCHEME + token.encode())
+
+    def last_holder_of(self, token: str) -> int | None:
+        """The account a token was issued to, expired or not; None where it is none of ours."""
+        try:
+            return self._verified(_SCHEME + token.encode())[0]
+        except ProblemError:
+            return None
+
+    def _holder(self, authorization: bytes) -> int:
         account_id, expires = self._kept.get(authorization) or self._verified(authorization)
         if self._clock().timestamp() >= expires:
             self._kept.pop(authorization, None)

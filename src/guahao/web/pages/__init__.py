@@ -1,0 +1,39 @@
+"""The citizens' pages: one module a set of pages; `page_routes` is all of them.
+
+To add a page:
+
+1.  A function in the module of its noun, given a `Page` and answering with
+    `page.render("name.html", …)` or `page.redirect("/path")`. `page.owner` is the account
+    (whoever is not logged in logs in and comes back), `page.form` holds a POST's fields, which
+    are proven to come from a form of ours; `page.kept` what was typed when a login expired
+    in the middle. A form is sent to the path of the page it stands on: GET and POST share it.
+    After a POST that changed something, redirect.
+2.  A template in web/templates that extends base.html: blocks `title` and `main`, and
+    `{% set tab = "home" %}` (home, registrations, me) for the tab that is lit. Parts that pages
+    share are macros in parts.html. Every POST form holds `{{ page.csrf_field }}`. Words are
+    Chinese in `{{ _("…") }}` (in Python `page.say("…")`), their English in
+    web/locales/en/LC_MESSAGES, in the .po file of the set of pages; a test fails until it is
+    there. Days, times and money: `page.day`, `page.visit`, `page.time`, `page.money`.
+    No style or script stands in a page: the security policy forbids it.
+3.  Its `Route("GET", "/path/{id}", function)` in the list of the module, and the module's list in
+    `page_routes` below.
+"""
+
+from __future__ import annotations
+
+from litestar.handlers import HTTPRouteHandler
+
+from guahao.web.pages.choices import choice_pages
+from guahao.web.pages.door import Door
+from guahao.web.pages.errors import error_page
+from guahao.web.pages.page import Route
+
+__all__ = ["Door", "error_page", "page_routes"]
+
+
+def page_routes(door: Door) -> list[HTTPRouteHandler]:
+    """Every page."""
+    routes: list[Route] = [
+        *choice_pages(),
+    ]
+    return [route.for_litestar(door) for route in routes]

@@ -1,0 +1,34 @@
+"""What every page works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from guahao.flows.desk import Desk
+from guahao.flows.platform import Platform
+from guahao.web.limits import Callers
+from guahao.web.pages.cookies import Cookies
+from guahao.web.replies import Replies
+from guahao.web.tokens import Tokens
+
+
+@dataclass(frozen=True)
+class Door:
+    """The platform and the desk behind, the words and the tokens before."""
+
+    platform: Platform
+    desk: Desk
+    replies: Replies
+    tokens: Tokens
+    callers: Callers
+
+    @cached_property
+    def cookies(self) -> Cookies:
+        """Over TLS only, except in the demo."""
+        return Cookies(secure=not self.platform.settings.demo)
+
+    @cached_property
+    def csrf_key(self) -> bytes:
+        """What forms are signed with."""
+        return self.platform.vault.key_for("csrf")
