@@ -1,0 +1,33 @@
+"""What the door works with."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from guahao.flows.platform import Platform
+from guahao.wechat.api import Api
+from guahao.wechat.callback import Callback
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The line to WeChat. `follow_up` sends a text to an openid, after a late answer."""
+
+    callback: Callback
+    api: Api
+    follow_up: Callable[[str, str], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """The platform behind, WeChat before; `log_in` gives the header that logs an account in."""
+
+    platform: Platform
+    line: Line
+    log_in: Callable[[int], tuple[bytes, bytes]]
+
+    @property
+    def base(self) -> str:
+        """What the addresses of the platform's pages begin with."""
+        return self.platform.settings.public_base

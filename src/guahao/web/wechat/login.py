@@ -1,0 +1,113 @@
+"""Logging in through WeChat (OAuth, snsapi_base): silently, and once the phone is known.
+
+The state is bound to the browser by a sealed cookie and serves once, as does the code. A
+user whose phone was never proven goes on to the login page, where a one-time password
+binds the two.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+import secrets
+from pathlib import Path
+from urllib.parse import parse_qsl, urlencode
+
+from jinja2 import Environment, FileSystemLoader
+from litestar.types import Scope
+
+from guahao.flows.wechat import account_of, use_return
+from guahao.web.answers import Answer, Headers, html_answer, redirect_answer
+from guahao.web.assets import asset_address
+from guahao.web.language import Words, chosen_language
+from guahao.web.reading import ApiRequest
+from guahao.web.wechat.door import Door
+from guahao.web.wechat_link import drop_login, keep_login, keep_openid, login_under_way
+from guahao.wechat.api import UnreachableError, WeChatError
+
+_HOME = "/"
+_LOCAL = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]{0,500}")
+_CODE = re.compile(r"[A-Za-z0-9_-]{1,512}")
+_TEMPLATES = Path(__file__).parents[1] / "templates"
+
+_EXPIRED = Words(
+    "登录没有完成：时间过长，或这个链接已经用过。请重新开始。",
+    "You are not logged in: it took too long, or this link was used before. Please start again.",
+)
+_SNAPSHOT = Words(
+    "您正在使用微信的快照页模式，无法登录。请点击页面下方的“使用完整服务”，再重新开始。",
+    "This is WeChat's snapshot mode, in which nobody can log in."
+    " Tap “Use full service” (使用完整服务) below, then start again.",
+)
+_UNREACHABLE = Words(
+    "微信暂时没有回应。请稍后重新开始，或用手机号和验证码登录。",
+    "WeChat does not answer just now. Start again later, or log in with your phone.",
+)
+
+
+def begin_login(door: Door, request: ApiRequest) -> Answer:
+    """Send the browser to WeChat; `next` is where it wants to be afterwards."""
+    state = secrets.token_hex(16)
+    url = door.line.api.authorize_url(f"{door.base}/wechat/return", state)
+    wanted = _query(request.scope).get("next", _HOME)
+    next_path = wanted if _LOCAL.fullmatch(wanted) else _HOME
+    return redirect_answer(url, [keep_login(door.platform, state, next_path)])
+
+
+async def end_login(door: Door, request: ApiRequest) -> Answer:
+    """The browser is back, with a code that tells who it is."""
+    platform, scope = door.platform, request.scope
+    query, login = _query(scope), login_under_way(platform, scope)
+    state, code = query.get("state", ""), query.get("code", "")
+    if login is None or not hmac.compare_digest(login.state.encode(), state.encode()):
+        return _sorry(door, scope, 403, _EXPIRED)
+    if _CODE.fullmatch(code) is None or not await use_return(platform, state, code):
+        return _sorry(door, scope, 403, _EXPIRED, login.next)
+    try:
+        visitor = await door.line.api.visitor(code)
+    except WeChatError:
+        return _sorry(door, scope, 403, _EXPIRED, login.next)
+    except UnreachableError:
+        return _sorry(door, scope, 503, _UNREACHABLE, login.next)
+    if visitor.is_snapshot:
+        return _sorry(door, scope, 403, _SNAPSHOT, login.next)
+    return await _known(door, visitor.openid, login.next)
+
+
+async def _known(door: Door, openid: str, next_path: str) -> Answer:
+    over = drop_login(door.platform)
+    account_id = await account_of(door.platform, openid)
+    if account_id is not None:
+        return redirect_answer(next_path, [over, door.log_in(account_id)])
+    login_page = f"/login?{urlencode({'next': next_path})}"
+    return redirect_answer(login_page, [over, keep_openid(door.platform, openid)])
+
+
+def _query(scope: Scope) -> dict[str, str]:
+    """What is no query of ours names nothing."""
+    try:
+        return dict(parse_qsl(scope["query_string"].decode("ascii"), errors="strict"))
+    except ValueError:
+        return {}
+
+
+_page = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True).get_template(
+    "wechat.html"
+)
+
+
+def _sorry(
+    door: Door, scope: Scope, status: int, sentence: Words, next_path: str = _HOME
+) -> Answer:
+    """A page that says what happened and leads on."""
+    language = chosen_language(scope)
+    query = urlencode({"next": next_path})
+    html = _page.render(
+        language=language,
+        sentence=sentence.of(language),
+        again=f"/wechat/login?{query}",
+        by_phone=f"/login?{query}",
+        style=asset_address("vendor/weui/weui.min.css"),
+    )
+    headers: Headers = [drop_login(door.platform)]
+    return html_answer(scope, html, status, headers)

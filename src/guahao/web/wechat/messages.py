@@ -1,0 +1,133 @@
+"""WeChat's callback: what it did not sign is refused with 403, and changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from urllib.parse import parse_qsl
+
+import structlog
+from litestar.types import Scope
+
+from guahao.flows.wechat import Reply, receive
+from guahao.web.answers import Answer
+from guahao.web.reading import ApiRequest
+from guahao.web.wechat.door import Door
+from guahao.web.wechat.words import Card, say
+from guahao.wechat.callback import TAKEN, Incoming, RefusedError, refuse_stale
+from guahao.wechat.xml import Article, news, write_fields
+
+BODY_BYTES_MAX = 64 * 1024
+ANSWER_SECONDS = 3  # of the five that WeChat waits
+
+_QUERY_BYTES_MAX = 2048
+_QUERY_FIELDS_MAX = 20
+_TEXT = (b"content-type", b"text/plain; charset=utf-8")
+_XML = (b"content-type", b"application/xml; charset=utf-8")
+_NO_STORE = (b"cache-control", b"no-store")
+
+_log = structlog.get_logger("guahao.web")
+
+
+def answer_check(door: Door, request: ApiRequest) -> Answer:
+    """The server check, with which WeChat makes sure that the callback is ours."""
+    try:
+        echo = door.line.callback.check(_query(request.scope))
+    except RefusedError:
+        return _refused()
+    return Answer(200, echo.encode(), [_TEXT, _NO_STORE])
+
+
+class Messages:
+    """Answers messages, in time or, where that takes too long, afterwards."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self._late: set[asyncio.Task[None]] = set()  # held, or they could vanish unfinished
+
+    async def answer(self, request: ApiRequest) -> Answer:
+        """One request of WeChat's."""
+        now = self._door.platform.db.clock().timestamp()
+        try:
+            query = _query(request.scope)
+            refuse_stale(query, now)
+            message = self._door.line.callback.read(query, await _body(request), now)
+        except RefusedError:
+            return _refused()
+        working = asyncio.create_task(receive(self._door.platform, message))
+        done, _ = await asyncio.wait({working}, timeout=ANSWER_SECONDS)
+        if not done:
+            self._follow_up(working, message.sender)
+            return _taken()
+        reply = working.result()
+        return _taken() if reply is None else self._replied(message, reply, int(now))
+
+    def _replied(self, message: Incoming, reply: Reply, now: int) -> Answer:
+        xml = _written(message, say(self._door.platform, reply), now)
+        body = self._door.line.callback.reply(xml, now, secrets.token_hex(8))
+        return Answer(200, body.encode(), [_XML, _NO_STORE])
+
+    def _follow_up(self, working: asyncio.Task[Reply | None], openid: str) -> None:
+        late = asyncio.create_task(self._answer_late(working, openid))
+        self._late.add(late)
+        late.add_done_callback(self._late.discard)
+
+    async def _answer_late(self, working: asyncio.Task[Reply | None], openid: str) -> None:
+        """WeChat waits no longer: the answer goes as a customer-service message."""
+        try:
+            reply = await working
+            if reply is not None:
+                said = say(self._door.platform, reply)
+                text = said.as_text() if isinstance(said, Card) else said
+                await self._door.line.follow_up(openid, text)
+        except Exception as error:  # noqa: BLE001 - nobody waits for it who could be told
+            _log.error("wechat_answer_lost", exc_info=error)
+
+
+def _written(message: Incoming, said: str | Card, now: int) -> str:
+    """The reply as XML: back to the sender, from whom it was sent to."""
+    fields: dict[str, str | int] = {
+        "ToUserName": message.sender,
+        "FromUserName": message.receiver,
+        "CreateTime": now,
+    }
+    if isinstance(said, Card):
+        return news(fields, [Article(said.title, said.description, said.url)])
+    return write_fields({**fields, "MsgType": "text", "Content": said})
+
+
+def _query(scope: Scope) -> dict[str, str]:
+    raw = scope["query_string"]
+    if len(raw) > _QUERY_BYTES_MAX:
+        raise RefusedError
+    try:
+        pairs = parse_qsl(raw.decode("ascii"), errors="strict", max_num_fields=_QUERY_FIELDS_MAX)
+    except ValueError:  # no ASCII, no UTF-8, or too many fields
+        raise RefusedError from None
+    query = dict(pairs)
+    if len(query) != len(pairs):
+        raise RefusedError  # twice: one reader might take the first and another the last
+    return query
+
+
+async def _body(request: ApiRequest) -> bytes:
+    parts: list[bytes] = []
+    size, more = 0, True
+    while more:
+        part = await request.receive()
+        if part["type"] != "http.request":
+            raise RefusedError
+        size += len(part["body"])
+        if size > BODY_BYTES_MAX:
+            raise RefusedError
+        parts.append(part["body"])
+        more = part.get("more_body", False)
+    return b"".join(parts)
+
+
+def _taken() -> Answer:
+    return Answer(200, TAKEN.encode(), [_TEXT, _NO_STORE])
+
+
+def _refused() -> Answer:
+    return Answer(403, b"refused", [_TEXT, _NO_STORE])

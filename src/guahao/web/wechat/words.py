@@ -1,0 +1,234 @@
+"""What the Official Account says: short, plain, and with a link that does it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from guahao.flows.accounts import Throttled
+from guahao.flows.platform import Platform
+from guahao.flows.wechat import Places, Reply, Topic
+from guahao.rules.cancelling import cancel_deadline
+from guahao.rules.pickup import pickup_deadline
+from guahao.store.search import DepartmentHit, HospitalHit
+from guahao.store.views import AppointmentView
+from guahao.web.language import Language, Words
+from guahao.web.wording import say_time, say_visit
+
+_TEXT_BYTES_MAX = 2000  # WeChat takes 2048 in one text
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A card that opens a page (a news reply of one article)."""
+
+    title: str
+    description: str
+    url: str
+
+    def as_text(self) -> str:
+        """The same where no card can be sent."""
+        return f"{_link(self.url, self.title)}\n{self.description}"
+
+
+_WELCOME = Words(
+    "欢迎使用预约挂号统一平台。\n\n"
+    "第一次使用，请先登记就诊人的真实姓名、有效证件和手机号：{register}\n\n"
+    "回复医院或科室的名称，例如“眼科”，即可查询和预约；回复“帮助”了解更多。",
+    "Welcome to the city's appointment registration.\n\n"
+    "First register with the patient's real name, identity document and phone: {register}\n\n"
+    "Then send the name of a hospital or department, such as “Ophthalmology”, to book;"
+    " send “help” for more.",
+)
+_REGISTER = Words("登记注册", "register")
+_ASK = Words(
+    "您可以回复：\n"
+    "· 医院或科室的名称，例如“眼科”\n"
+    "· 8位识别码，查询您的预约\n"
+    "· “取消”，了解怎样退号\n"
+    "· “帮助”\n\n"
+    "{bookings} · {help}\n客服电话：{hotline}",
+    "You can send:\n"
+    "· the name of a hospital or department\n"
+    "· an 8-digit identification code, to see your booking\n"
+    "· “cancel”, for how to cancel\n"
+    "· “help”\n\n"
+    "{bookings} · {help}\nHotline: {hotline}",
+)
+_UNCLEAR = Words("没有找到相符的医院或科室。\n\n", "No such hospital or department was found.\n\n")
+_BOOKINGS = Words("我的挂号", "My registrations")
+_HELP = Words("帮助与规则", "Help and rules")
+_CANCEL = {
+    False: Words(
+        "退号请在截止时间前拨打{hotline}（一般为就诊日前一日15:00，以医院规定为准）。"
+        "就诊当日不能退号。每个预约的截止时间见{bookings}。",
+        "To cancel, call {hotline} before the deadline: in general 15:00 on the day before the"
+        " visit, as the hospital rules. Never on the visit day. See each booking's deadline in"
+        " {bookings}.",
+    ),
+    True: Words(
+        "退号请在截止时间前到{bookings}办理，或拨打{hotline}（一般为就诊日前一日15:00，"
+        "以医院规定为准）。就诊当日不能退号。",
+        "To cancel, go to {bookings} or call {hotline} before the deadline: in general 15:00 on"
+        " the day before the visit, as the hospital rules. Never on the visit day.",
+    ),
+}
+_BIND_FIRST = Words(
+    "要在这里查询预约，请先验证手机号，把微信与您的账户绑定（只需一次）：{register}\n"
+    "也可拨打{hotline}查询。",
+    "To see bookings here, first prove your phone once, so that WeChat knows your account:"
+    " {register}\nOr call {hotline}.",
+)
+_PROVE = Words("验证手机号", "prove your phone")
+_NO_SUCH_BOOKING = Words(
+    "您的账户下没有这个识别码的预约。请核对8位数字，或查看{bookings}。\n客服电话：{hotline}",
+    "Your account has no booking with this code. Check the 8 digits, or see {bookings}."
+    "\nHotline: {hotline}",
+)
+_THROTTLED = Words(
+    "查询次数过多，请{minutes}分钟后再试，或查看{bookings}。",
+    "Too many tries. Try again in {minutes} minutes, or see {bookings}.",
+)
+_FOUND = Words("您要找的是：", "Did you mean:")
+_MORE = Words("查看更多", "See more")
+_BOOKABLE = Words("点击查看科室和号源", "Tap for departments and free places")
+_STATUS = {
+    "booked": Words("已预约，待取号", "Booked"),
+    "picked_up": Words("已取号", "Number taken"),
+    "cancelled": Words("已退号", "Cancelled"),
+    "stopped": Words("停诊", "Clinic stopped"),
+    "no_show": Words("爽约", "No-show"),
+    "unverified": Words("已作废", "Void"),
+}
+_BOOKING = Words(
+    "{status} · 识别码 {code}\n{patient}\n{visit}\n{when}",
+    "{status} · code {code}\n{patient}\n{visit}\n{when}",
+)
+_PICKUP = Words(
+    "取号：就诊日{until}前，持登记的有效证件原件和识别码到{place}",
+    "On that day before {until}, take your number at {place} with the original of the"
+    " registered document and the code",
+)
+_WINDOW = Words("医院挂号窗口", "the hospital's registration window")
+_CANCEL_UNTIL = Words("退号截止：{until}", "Can be cancelled until {until}")
+_DETAILS = Words("查看详情", "Details")
+
+
+def say(platform: Platform, reply: Reply) -> str | Card:
+    """A reply in words: a text, or a card where one place is meant."""
+    language: Language = "en" if reply.language == "en" else "zh"
+    outcome = reply.outcome
+    match outcome:
+        case Places():
+            return _places(platform, outcome, language)
+        case AppointmentView():
+            return _booking(platform, outcome, language)
+        case Throttled():
+            minutes = -(-outcome.retry_after_seconds // 60)
+            return _filled(platform, _THROTTLED, language, minutes=minutes)
+        case Topic():
+            return _topic(platform, outcome, language)
+
+
+def _topic(platform: Platform, topic: Topic, language: Language) -> str:
+    match topic:
+        case Topic.WELCOME:
+            link = _link(_login(platform, "/patients"), _REGISTER.of(language))
+            return _filled(platform, _WELCOME, language, register=link)
+        case Topic.HELP:
+            return _filled(platform, _ASK, language)
+        case Topic.UNCLEAR:
+            return _UNCLEAR.of(language) + _filled(platform, _ASK, language)
+        case Topic.CANCEL:
+            by_patient = "patient" in platform.policy.cancel_channels
+            return _filled(platform, _CANCEL[by_patient], language)
+        case Topic.BIND_FIRST:
+            link = _link(_login(platform, "/bookings"), _PROVE.of(language))
+            return _filled(platform, _BIND_FIRST, language, register=link)
+        case Topic.NO_SUCH_BOOKING:
+            return _filled(platform, _NO_SUCH_BOOKING, language)
+
+
+def _filled(platform: Platform, words: Words, language: Language, **more: object) -> str:
+    base = platform.settings.public_base
+    return words.of(language).format(
+        hotline=platform.settings.hotline,
+        bookings=_link(f"{base}/bookings", _BOOKINGS.of(language)),
+        help=_link(f"{base}/help", _HELP.of(language)),
+        **more,
+    )
+
+
+def _places(platform: Platform, places: Places, language: Language) -> str | Card:
+    base = platform.settings.public_base
+    cards = [
+        *(_hospital(base, hospital, language) for hospital in places.hospitals),
+        *(_department(base, department, language) for department in places.departments),
+    ]
+    if len(cards) == 1 and not places.more:
+        return cards[0]
+    lines = [_FOUND.of(language), *(_link(card.url, card.title) for card in cards)]
+    if places.more:
+        lines.append(_link(f"{base}/?{urlencode({'q': places.typed})}", _MORE.of(language)))
+    while len("\n".join(lines).encode()) > _TEXT_BYTES_MAX:
+        del lines[len(cards)]  # the last place still listed
+        cards.pop()
+    return "\n".join(lines)
+
+
+def _hospital(base: str, hospital: HospitalHit, language: Language) -> Card:
+    name = _named(hospital.name, hospital.name_en, language)
+    about = f"{hospital.grade} · {hospital.district}\n{_BOOKABLE.of(language)}"
+    return Card(name, about, f"{base}/hospitals/{hospital.id}")
+
+
+def _department(base: str, department: DepartmentHit, language: Language) -> Card:
+    hospital = department.hospital
+    names = (
+        _named(hospital.name, hospital.name_en, language),
+        _named(department.name, department.name_en, language),
+    )
+    about = f"{hospital.grade} · {hospital.district}\n{_BOOKABLE.of(language)}"
+    return Card(" ".join(names), about, f"{base}/departments/{department.id}")
+
+
+def _named(name: str, name_en: str, language: Language) -> str:
+    return name_en if language == "en" and name_en else name
+
+
+def _booking(platform: Platform, booking: AppointmentView, language: Language) -> str:
+    session, now = booking.session, platform.db.clock()
+    today = now.date()
+    visit = (session.hospital_name, session.department_name, session.specialty, session.title)
+    lines = [
+        _BOOKING.of(language).format(
+            status=_STATUS[booking.status].of(language),
+            code=f"{booking.code[:4]} {booking.code[4:]}",
+            patient=booking.patient.name,
+            visit=" ".join(part for part in visit if part),
+            when=say_visit(
+                *(session.visit_date, session.period, language, today),
+                *(session.starts_at, session.ends_at),
+            ),
+        )
+    ]
+    if booking.status == "booked":
+        until = pickup_deadline(session.visit_date, session.period, session.rules)
+        place = session.pickup_place or _WINDOW.of(language)
+        lines.append(_PICKUP.of(language).format(until=f"{until:%H:%M}", place=place))
+        deadline = cancel_deadline(session.visit_date, session.rules)
+        if now < deadline:
+            said = say_time(deadline, language, today)
+            lines.append(_CANCEL_UNTIL.of(language).format(until=said))
+    url = f"{platform.settings.public_base}/bookings/{booking.id}"
+    return "\n".join([*lines, _link(url, _DETAILS.of(language))])
+
+
+def _login(platform: Platform, next_path: str) -> str:
+    """A page by way of WeChat's login, after which nobody needs a one-time password."""
+    return f"{platform.settings.public_base}/wechat/login?{urlencode({'next': next_path})}"
+
+
+def _link(url: str, words: str) -> str:
+    """A link in a chat's text."""
+    return f'<a href="{url}">{words}</a>'
