@@ -19,7 +19,7 @@ from guahao.flows import penalties, reminders, schedules
 from guahao.flows.platform import Platform
 from guahao.notices.deliver import Courier, TryAgain
 from guahao.notices.gateway import Gateway
-from guahao.store import accounts, appointments, messages, throttle
+from guahao.store import accounts, appointments, messages, proofs, throttle, wechat
 
 CONCURRENT_JOBS = 4
 LOST_AFTER = timedelta(minutes=10)  # longer than a message ever waits for its next attempt
@@ -114,11 +114,13 @@ def _add_platform_tasks(app: App, platform: Platform) -> None:
         await schedules.roll_forward(platform)
 
     async def purge() -> None:
-        """Forget what has served: tries, passwords, idempotency keys."""
+        """Forget what has served: tries, passwords, idempotency keys, what WeChat sent."""
         async with platform.db.transaction() as tx:
             await throttle.purge(tx)
             await accounts.purge_otps(tx)
+            await proofs.purge(tx)
             await appointments.purge_requests(tx, tx.now - REQUESTS_KEPT)
+            await wechat.purge_seen(tx)
 
     _every(app, "*/5 * * * *", "void_sweep", void_sweep)
     _every(app, "*/5 * * * *", "remind", remind)
