@@ -296,3 +296,4 @@ _ENGLISH = _Language(
 
 FALLBACK_LANGUAGE = "zh"  # every gateway speaks it
 _LANGUAGES = {"zh": _CHINESE, "en": _ENGLISH}
+KINDS = tuple(_CHINESE.templates)
