@@ -78,7 +78,10 @@ def test_wechat_in_production_leads_to_https_only() -> None:
 
 
 def test_templates_are_named_by_the_kind_of_message() -> None:
-    given = "booked=ID-1, stopped=ID_2;thing1:visit; character_string2 : code,"
+    given = (
+        '{"booked": "ID-1", "stopped": {"id": "ID_2",'
+        ' "fields": {"thing1": "visit", "character_string2": "code"}}}'
+    )
     assert read_settings({"GUAHAO_WECHAT_TEMPLATES": given}).wechat_templates == {
         "booked": WeChatTemplate("ID-1", {}),
         "stopped": WeChatTemplate("ID_2", {"thing1": "visit", "character_string2": "code"}),
@@ -86,7 +89,7 @@ def test_templates_are_named_by_the_kind_of_message() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", ["booked", "booked=", "=ID", "booked=ID;thing1", "booked=ID;:code"]
+    "wrong", ["booked=ID", "[]", '{"booked": 1}', '{"booked": {"id": "ID"}}', '{"booked": {}}']
 )
-def test_a_template_without_an_id_or_a_field_without_a_value_is_refused(wrong: str) -> None:
+def test_templates_in_another_shape_are_refused(wrong: str) -> None:
     assert "GUAHAO_WECHAT_TEMPLATES" in complaint({"GUAHAO_WECHAT_TEMPLATES": wrong})

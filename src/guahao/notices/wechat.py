@@ -43,11 +43,11 @@ log = structlog.get_logger(__name__)
 class OfficialAccount:
     """Calls to WeChat's API under the one access token of all processes."""
 
-    def __init__(self, db: Database, vault: Vault, api: Api, appid: str) -> None:
+    def __init__(self, db: Database, vault: Vault, api: Api) -> None:
         self._db = db
         self._vault = vault
         self._api = api
-        self._appid = appid
+        self._appid = api.appid
         self._renewing = asyncio.Lock()
 
     async def create_menu(self, public_base: str, help_key: str) -> None:

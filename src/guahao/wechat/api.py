@@ -28,7 +28,7 @@ class WeChatError(Exception):
     """WeChat refused the call; `code` is its errcode."""
 
     def __init__(self, code: int) -> None:
-        super().__init__(f"errcode {code}")
+        super().__init__(f"WeChat refused the call with errcode {code}")
         self.code = code
 
 
@@ -36,7 +36,7 @@ class UnreachableError(Exception):
     """WeChat gave no answer that can be read. `asked`: it may have done what it was asked."""
 
     def __init__(self, *, asked: bool) -> None:
-        super().__init__("no answer")
+        super().__init__("WeChat gave no answer that can be read")
         self.asked = asked
 
 
@@ -79,7 +79,7 @@ class Api:
     """WeChat's interface for one account. Close it when done."""
 
     def __init__(self, appid: str, secret: str, base: str = API_BASE) -> None:
-        self._appid = appid
+        self.appid = appid
         self._secret = secret
         self._base = base.rstrip("/")
         timeout = httpx.Timeout(_TIMEOUT_SECONDS, connect=_CONNECT_SECONDS)
@@ -93,7 +93,7 @@ class Api:
         """The account's access token; `force` makes WeChat issue another (20 a day)."""
         asked = {
             "grant_type": "client_credential",
-            "appid": self._appid,
+            "appid": self.appid,
             "secret": self._secret,
             "force_refresh": force,
         }
@@ -118,7 +118,7 @@ class Api:
 
     async def visitor(self, code: str) -> Visitor:
         """Whose code this is; a code serves once."""
-        query = {"appid": self._appid, "secret": self._secret, "code": code}
+        query = {"appid": self.appid, "secret": self._secret, "code": code}
         query["grant_type"] = "authorization_code"
         answer = await self._call("GET", "/sns/oauth2/access_token", query)
         return Visitor(_text(answer, "openid"), answer.get("is_snapshotuser") == 1)
@@ -127,7 +127,7 @@ class Api:
         """Where the browser goes to be told apart, silently (snsapi_base)."""
         # A stand-in serves both of WeChat's hosts.
         base = _AUTHORIZE_BASE if self._base == API_BASE else self._base
-        query = {"appid": self._appid, "redirect_uri": return_url, "response_type": "code"}
+        query = {"appid": self.appid, "redirect_uri": return_url, "response_type": "code"}
         query |= {"scope": "snsapi_base", "state": state}
         return f"{base}/connect/oauth2/authorize?{urlencode(query)}#wechat_redirect"
 
