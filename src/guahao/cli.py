@@ -20,13 +20,16 @@ from granian.constants import HTTPModes, Interfaces, Loops
 from rich.console import Console
 
 from guahao import wiring
+from guahao.clock import city_clock
 from guahao.embedded import EmbeddedServerError
 from guahao.settings import Settings, SettingsError, read_settings
 from guahao.store.migrate import MigrationError, migrate
 from guahao.store.scratch import ScratchDatabaseError, analyze
 from guahao.tools import demo as demo_tool
+from guahao.tools import wechat_stand_in
 from guahao.tools.bench import desk as bench_desk
 from guahao.tools.bench import http as bench_http
+from guahao.wechat.api import UnreachableError, WeChatError
 
 app = typer.Typer(
     help="guahao (挂号): a city's appointment-registration platform.",
@@ -36,6 +39,8 @@ app = typer.Typer(
 )
 demo = typer.Typer(help="Invented data for trying the platform.", no_args_is_help=True)
 app.add_typer(demo, name="demo")
+wechat = typer.Typer(help="The Official Account on WeChat.", no_args_is_help=True)
+app.add_typer(wechat, name="wechat")
 bench = typer.Typer(help="Speed, measured side by side in one run.", no_args_is_help=True)
 app.add_typer(bench, name="bench")
 
@@ -59,6 +64,8 @@ def main() -> None:
         demo_tool.DemoError,
         ScratchDatabaseError,
         bench_http.BenchError,
+        UnreachableError,
+        WeChatError,
     ) as error:
         typer.echo(f"guahao: {error}", err=True)
         sys.exit(2)
@@ -69,13 +76,8 @@ def up() -> None:
     """Start everything: database, migrations, a demo city when empty, web and worker."""
     settings = read_settings(os.environ)
     _check_port(settings)
-    with wiring.owner_url(settings) as url:
-        migrate(url)
-        if settings.demo:
-            uvloop.run(_seed_if_empty(settings, url))
-        environ = {**os.environ, "GUAHAO_DATABASE_URL": url, "GUAHAO_CLOCK_BEGUN": str(time.time())}
-        with _stopping_on_signals():
-            _run_parts(environ, ("serve", "worker"), settings)
+    with _database(settings) as url:
+        _run_everything(settings, url, str(time.time()))
 
 
 @app.command()
@@ -166,6 +168,22 @@ async def _seed_if_empty(settings: Settings, url: str) -> None:
         analyze(url)
 
 
+@contextmanager
+def _database(settings: Settings) -> Iterator[str]:
+    """The database's URL: migrated, and in a demo with a city in it."""
+    with wiring.owner_url(settings) as url:
+        migrate(url)
+        if settings.demo:
+            uvloop.run(_seed_if_empty(settings, url))
+        yield url
+
+
+def _run_everything(settings: Settings, url: str, clock_begun: str) -> None:
+    environ = {**os.environ, "GUAHAO_DATABASE_URL": url, "GUAHAO_CLOCK_BEGUN": clock_begun}
+    with _stopping_on_signals():
+        _run_parts(environ, ("serve", "worker"), settings)
+
+
 def _check_port(settings: Settings) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -232,3 +250,34 @@ def _login(login: demo_tool.DemoLogin) -> str:
     phone = login.phone.removeprefix("+86")
     documents = ", ".join(patient.person.id_no for patient in login.patients)
     return f"  {phone}  {login.shows} ({documents})"
+
+
+@wechat.command("menu")
+def wechat_menu() -> None:
+    """Make the account's menu, or make it anew: book, my registrations, help."""
+    settings = read_settings(os.environ)
+    if settings.wechat_appid is None:
+        raise CommandError("there is no Official Account: set GUAHAO_WECHAT_APPID and the others")
+    with wiring.owner_url(settings) as url:
+        migrate(url)
+        uvloop.run(wiring.create_wechat_menu(settings, url))
+    typer.echo("The menu is made; WeChat shows it to new followers at once, to others in a day.")
+
+
+@demo.command("wechat")
+def demo_wechat(port: Annotated[int, typer.Option(min=1, max=65535)] = 8010) -> None:
+    """Start everything, and a stand-in of WeChat with an Official Account and a phone."""
+    begun = str(time.time())
+    with wechat_stand_in.serving(wechat_stand_in.demo(), port) as stand_in:
+        os.environ.update(wechat_stand_in.environ(stand_in))
+        settings = read_settings({**os.environ, "GUAHAO_CLOCK_BEGUN": begun})
+        _check_port(settings)
+        clock = city_clock(settings.clock_start, settings.clock_begun)
+        stand_in.clock = lambda: clock().timestamp()
+        stand_in.callback_url = f"{settings.public_base}/wechat"
+        with _database(settings) as url:
+            uvloop.run(wiring.create_wechat_menu(settings, url))
+            typer.echo(
+                f"A phone with WeChat, to follow the account and write to it: {stand_in.url}"
+            )
+            _run_everything(settings, url, begun)

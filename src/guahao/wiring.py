@@ -14,9 +14,11 @@ from guahao.clock import city_clock
 from guahao.embedded import EmbeddedServer
 from guahao.flows.desk import Desk
 from guahao.flows.platform import Platform
+from guahao.flows.wechat import HELP_KEY
 from guahao.jobs import run_worker
 from guahao.notices.gateway import Gateway
 from guahao.notices.outbox import OutboxGateway
+from guahao.notices.wechat import OfficialAccount, WeChatGateway
 from guahao.rules.limits import Policy
 from guahao.settings import Settings, SettingsError, read_settings
 from guahao.store.db import Database
@@ -24,6 +26,9 @@ from guahao.store.vault import Vault
 from guahao.web.app import create_app as web_app
 from guahao.web.logs import set_up_logs
 from guahao.web.tokens import Tokens
+from guahao.web.wechat import Line
+from guahao.wechat.api import Api
+from guahao.wechat.callback import Callback
 
 _DATABASE = "guahao"
 _READERS = 6  # connections of a web process besides one a lane
@@ -104,6 +109,8 @@ def create_app() -> Litestar:
         platform, lanes=settings.desk_lanes, batch=settings.desk_batch, queue=settings.desk_queue
     )
 
+    line = _line(platform)
+
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         await platform.db.open()
@@ -113,8 +120,10 @@ def create_app() -> Litestar:
         finally:
             await desk.close()
             await platform.db.close()
+            if line is not None:
+                await line.api.close()
 
-    return web_app(platform, desk, [lifespan])
+    return web_app(platform, desk, [lifespan], line)
 
 
 def token_issuer(platform: Platform) -> Callable[[int], str]:
@@ -126,10 +135,72 @@ async def work(settings: Settings, url: str) -> None:
     """Do background jobs until told to stop."""
     set_up_logs()
     async with open_platform(settings, url) as platform:
-        await run_worker(platform, _gateway(settings, platform))
+        api = _wechat_api(settings)
+        try:
+            await run_worker(platform, _gateway(settings, platform), _wechat(platform, api))
+        finally:
+            if api is not None:
+                await api.close()
+
+
+async def create_wechat_menu(settings: Settings, url: str) -> None:
+    """Replace the Official Account's menu, where there is such an account."""
+    async with open_platform(settings, url) as platform:
+        api = _wechat_api(settings)
+        if api is None:
+            return
+        try:
+            await _account(platform, api).create_menu(settings.public_base, HELP_KEY)
+        finally:
+            await api.close()
+
+
+def _line(platform: Platform) -> Line | None:
+    """The web's line to WeChat, where there is an Official Account."""
+    settings, api = platform.settings, _wechat_api(platform.settings)
+    if api is None or settings.wechat_token is None or settings.wechat_appid is None:
+        return None
+    callback = Callback(settings.wechat_token, settings.wechat_appid, settings.wechat_aes_key)
+    return Line(callback, api, _account(platform, api).send_text)
+
+
+def _wechat_api(settings: Settings) -> Api | None:
+    if settings.wechat_appid is None or settings.wechat_secret is None:
+        return None
+    return Api(settings.wechat_appid, settings.wechat_secret, settings.wechat_api_base)
+
+
+def _account(platform: Platform, api: Api) -> OfficialAccount:
+    return OfficialAccount(platform.db, platform.vault, api)
+
+
+def _wechat(platform: Platform, api: Api | None) -> Gateway | None:
+    if api is None:
+        return None
+    settings, account = platform.settings, _account(platform, api)
+    templates, base = settings.wechat_templates, settings.public_base
+    return WeChatGateway(account, platform.db, platform.vault, templates, base)
 
 
 def _gateway(settings: Settings, platform: Platform) -> Gateway:
-    if settings.sms_gateway != "outbox":
-        raise SettingsError("GUAHAO_SMS_GATEWAY may be outbox only, so far")
-    return OutboxGateway(platform.db, platform.vault)
+    if settings.sms_gateway == "outbox":
+        return OutboxGateway(platform.db, platform.vault)
+    if settings.sms_gateway == "aliyun":
+        return _aliyun(settings)
+    raise SettingsError("GUAHAO_SMS_GATEWAY must be outbox or aliyun")
+
+
+def _aliyun(settings: Settings) -> Gateway:
+    try:
+        from guahao.notices.aliyun import Access, AliyunGateway  # noqa: PLC0415 - an extra's
+    except ModuleNotFoundError:
+        raise SettingsError(
+            "GUAHAO_SMS_GATEWAY=aliyun needs the provider's SDK: pip install 'guahao[aliyun]'"
+        ) from None
+    access = Access(
+        settings.aliyun_endpoint,
+        settings.aliyun_access_key_id or "",
+        settings.aliyun_access_key_secret or "",
+        settings.aliyun_sign_name or "",
+    )
+    return AliyunGateway(access, settings.aliyun_templates)

@@ -12,12 +12,13 @@ from litestar.router import Router
 
 from guahao.flows.desk import Desk
 from guahao.flows.platform import Platform
-from guahao.web import api, pages
+from guahao.web import api, pages, sms, wechat
 from guahao.web.assets import asset_routes
 from guahao.web.front import Front
 from guahao.web.health import health_routes
 from guahao.web.limits import Callers, RequestLimit
 from guahao.web.outbox import outbox_routes
+from guahao.web.pages.cookies import SESSION
 from guahao.web.problems import exception_handlers
 from guahao.web.replies import Replies
 from guahao.web.schema import schema_routes
@@ -26,8 +27,13 @@ from guahao.web.tokens import Tokens
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
 
-def create_app(platform: Platform, desk: Desk, lifespan: Sequence[Lifespan] = ()) -> Litestar:
-    """All doors over one platform and its desk.
+def create_app(
+    platform: Platform,
+    desk: Desk,
+    lifespan: Sequence[Lifespan] = (),
+    line: wechat.Line | None = None,
+) -> Litestar:
+    """All doors over one platform and its desk; WeChat's where there is a `line` to it.
 
     `lifespan` opens and closes what they work with; the application does neither itself.
     """
@@ -37,10 +43,15 @@ def create_app(platform: Platform, desk: Desk, lifespan: Sequence[Lifespan] = ()
     tokens = Tokens(platform.vault.key_for("tokens"), platform.db.clock)
     front_door = pages.Door(platform, desk, replies, tokens, callers)
     error_page = partial(pages.error_page, front_door)
+
+    def log_in(account_id: int) -> tuple[bytes, bytes]:
+        return front_door.cookies.keep(SESSION, tokens.issue(account_id))
+
     app = Litestar(
         [
             *_handlers(platform, api.Door(platform, desk, replies, tokens, callers)),
             *pages.page_routes(front_door),
+            *([] if line is None else wechat.routes(wechat.Door(platform, line, log_in))),
         ],
         lifespan=list(lifespan),
         exception_handlers=exception_handlers(replies, error_page),
@@ -58,6 +69,7 @@ def _handlers(platform: Platform, door: api.Door) -> list[HTTPRouteHandler | Rou
         Router(api.PREFIX, route_handlers=[route.for_litestar() for route in routes]),
         *schema_routes([route.call for route in routes], api.PREFIX, door.replies),
         *health_routes(platform, door.replies),
+        *sms.routes(platform),
         *outbox_routes(platform),
         *asset_routes(),
     ]
