@@ -50,6 +50,8 @@ class Settings:
     otp_per_phone_hour: int = 5
     otp_per_address_hour: int = 20
     otp_total_minute: int = 3000
+    otp_unproven_per_address_hour: int = 5
+    otp_unproven_total_minute: int = 60
     lookups_per_code_day: int = 5
     lookups_per_caller_hour: int = 20
     lookups_total_minute: int = 600
@@ -83,6 +85,8 @@ _INTEGERS = {
     "otp_per_phone_hour": (1, 1000),
     "otp_per_address_hour": (1, 1_000_000),
     "otp_total_minute": (1, 1_000_000),
+    "otp_unproven_per_address_hour": (1, 1_000_000),
+    "otp_unproven_total_minute": (1, 1_000_000),
     "lookups_per_code_day": (1, 1000),
     "lookups_per_caller_hour": (1, 1_000_000),
     "lookups_total_minute": (1, 1_000_000),

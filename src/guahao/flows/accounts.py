@@ -5,12 +5,12 @@ from __future__ import annotations
 import hmac
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from guahao.flows.platform import Platform
 from guahao.rules.identity import normalised, valid_phone
 from guahao.store import accounts as store
-from guahao.store import messages, patients, throttle
+from guahao.store import messages, patients, proofs, throttle
 from guahao.store.db import Tx
 from guahao.store.views import PatientView
 
@@ -48,6 +48,22 @@ class Throttled:
 
 
 @dataclass(frozen=True, slots=True)
+class Proof:
+    """Work that a visitor's browser did before a one-time password is sent.
+
+    `challenge` is what it solved, verified by the caller; it serves until `expires_at`.
+    """
+
+    challenge: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ProofUsed:
+    """This very proof was handed in before: the same form once more."""
+
+
+@dataclass(frozen=True, slots=True)
 class AccountView:
     """An account for its owner's eyes: the phone as +86 and eleven digits, in the clear."""
 
@@ -77,17 +93,31 @@ async def request_otp(
     if e164 is None:
         return InvalidPhone()
     async with platform.db.transaction() as tx:
-        throttled = await _throttled(tx, platform, _sending_limits(platform, e164, caller))
+        return await _send_otp(tx, platform, e164, caller, language)
+
+
+async def request_otp_with_proof(
+    platform: Platform, phone: str, caller: Caller, language: str, proof: Proof | None
+) -> InvalidPhone | Throttled | ProofUsed | None:
+    """The same for a visitor whose browser did some work first.
+
+    One that cannot is served, too, but its address may ask less often, and all such
+    together are limited: a machine gains nothing by leaving the proof out.
+    """
+    e164 = valid_phone(phone)
+    if e164 is None:
+        return InvalidPhone()
+    async with platform.db.transaction() as tx:
+        if proof is None:
+            throttled = await _throttled(tx, platform, _unproven_limits(platform, caller))
+            return throttled or await _send_otp(tx, platform, e164, caller, language)
+        index = platform.vault.index("proof", proof.challenge)
+        if not await proofs.use(tx, index, proof.expires_at):
+            return ProofUsed()
+        throttled = await _send_otp(tx, platform, e164, caller, language)
         if throttled:
-            return throttled
-        otp = f"{secrets.randbelow(10**OTP_DIGITS):0{OTP_DIGITS}d}"
-        expires_at = tx.now + OTP_VALID
-        index = platform.vault.index
-        await store.replace_otp(
-            tx, index("phone", e164), _otp_index(platform, e164, otp), OTP_TRIES, expires_at
-        )
-        await messages.tell_phone(tx, platform.vault, "otp", e164, language, otp, expires_at)
-    return None
+            await proofs.give_back(tx, index)
+        return throttled
 
 
 async def open_account(
@@ -124,12 +154,35 @@ async def account(platform: Platform, account_id: int) -> AccountView | None:
         return AccountView(account_id, phone, own)
 
 
+async def _send_otp(
+    tx: Tx, platform: Platform, e164: str, caller: Caller, language: str
+) -> Throttled | None:
+    throttled = await _throttled(tx, platform, _sending_limits(platform, e164, caller))
+    if throttled:
+        return throttled
+    otp = f"{secrets.randbelow(10**OTP_DIGITS):0{OTP_DIGITS}d}"
+    expires_at = tx.now + OTP_VALID
+    phone_index = platform.vault.index("phone", e164)
+    await store.replace_otp(tx, phone_index, _otp_index(platform, e164, otp), OTP_TRIES, expires_at)
+    await messages.tell_phone(tx, platform.vault, "otp", e164, language, otp, expires_at)
+    return None
+
+
 def _otp_index(platform: Platform, e164: str, otp: str) -> bytes:
     return platform.vault.index("otp", f"{e164} {otp}")
 
 
 # The narrowest subject an attacker can exhaust comes first, so that a flood from one address
 # uses up neither the phone's allowance nor everybody's. The same order everywhere: hits lock.
+
+
+def _unproven_limits(platform: Platform, caller: Caller) -> list[_Limit]:
+    most = platform.settings
+    limits = [_Limit("otp_unproven_total", "", most.otp_unproven_total_minute, _MINUTE)]
+    if caller.limited:
+        of_address = most.otp_unproven_per_address_hour
+        limits.insert(0, _Limit("otp_unproven_address", caller.address, of_address, _HOUR))
+    return limits
 
 
 def _sending_limits(platform: Platform, e164: str, caller: Caller) -> list[_Limit]:
