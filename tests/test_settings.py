@@ -110,6 +110,12 @@ def test_what_is_no_whole_number_is_refused(wrong: str) -> None:
         ("GUAHAO_CLOCK_BEGUN", "nan", "a number of Unix seconds"),
         ("GUAHAO_CLOCK_BEGUN", "inf", "a number of Unix seconds"),
         ("GUAHAO_TRUSTED_PROXIES", "proxy.local", "10.1.0.0/16"),
+        ("GUAHAO_ALIYUN_TEMPLATES", "booked=SMS_1", '{"booked": "SMS_1"}'),
+        ("GUAHAO_ALIYUN_TEMPLATES", '{"booked": 1}', '{"booked": "SMS_1"}'),
+        ("GUAHAO_ALIYUN_TEMPLATES", '["SMS_1"]', '{"booked": "SMS_1"}'),
+        ("GUAHAO_ALIYUN_ENDPOINT", "dysmsapi.aliyuncs.com", "like https://"),
+        ("GUAHAO_ALIYUN_RECEIPT_TOKEN", "x" * 31, "openssl rand -hex 32"),
+        ("GUAHAO_ALIYUN_RECEIPT_TOKEN", "x" * 31 + "/", "openssl rand -hex 32"),
         ("GUAHAO_TRUSTED_PROXIES", "10.0.0.1,10.0.0.256", "10.1.0.0/16"),
     ],
 )
@@ -185,5 +191,26 @@ def test_production_refuses_what_is_for_the_demo(
     assert says in text
 
 
+ALIYUN = {
+    "GUAHAO_SMS_GATEWAY": "aliyun",
+    "GUAHAO_ALIYUN_ACCESS_KEY_ID": "id",
+    "GUAHAO_ALIYUN_ACCESS_KEY_SECRET": "its secret",
+    "GUAHAO_ALIYUN_SIGN_NAME": "安澜挂号",
+    "GUAHAO_ALIYUN_TEMPLATES": '{"otp": "SMS_1"}',
+}
+
+
+def test_the_sms_provider_is_told_apart_by_its_settings() -> None:
+    settings = read_settings({**ALIYUN, "GUAHAO_ALIYUN_ENDPOINT": "http://127.0.0.1:8090/"})
+    assert settings.aliyun_templates == {"otp": "SMS_1"}
+    assert settings.aliyun_endpoint == "http://127.0.0.1:8090"
+
+
+@pytest.mark.parametrize("name", sorted(set(ALIYUN) - {"GUAHAO_SMS_GATEWAY"}))
+def test_the_sms_provider_needs_all_of_its_settings(name: str) -> None:
+    assert f"needs {name}" in complaint({**ALIYUN, name: ""})
+
+
 def test_no_complaint_tells_a_secret() -> None:
+    assert "its secret" not in complaint({**ALIYUN, "GUAHAO_ALIYUN_SIGN_NAME": ""})
     assert SECRET[:-1] not in complaint({**PRODUCTION, "GUAHAO_SECRET_KEY": SECRET[:-1]})

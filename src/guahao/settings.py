@@ -10,6 +10,8 @@ from datetime import datetime
 from ipaddress import ip_network
 from pathlib import Path
 
+import msgspec
+
 from guahao.rules.limits import CITY_TIME
 
 
@@ -25,7 +27,7 @@ class WeChatTemplate:
     """
 
     id: str
-    fields: Mapping[str, str]
+    fields: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,12 @@ class Settings:
     lookups_total_minute: int = 600
     requests_per_address_minute: int = 600
     trusted_proxies: tuple[str, ...] = ()
+    aliyun_endpoint: str = "https://dysmsapi.aliyuncs.com"
+    aliyun_access_key_id: str | None = None
+    aliyun_access_key_secret: str | None = None
+    aliyun_sign_name: str | None = None
+    aliyun_templates: Mapping[str, str] = field(default_factory=dict)  # codes by kind
+    aliyun_receipt_token: str | None = None  # None: no receipts are taken
     public_url: str | None = None  # None: where this process listens
     wechat_appid: str | None = None  # None: there is no Official Account
     wechat_secret: str | None = None
@@ -96,8 +104,13 @@ _SECRET_CHARACTERS = 32
 # The hotline always can (S14); the patient as well where the operator says so.
 _CANCEL_CHANNELS = (frozenset({"agent"}), frozenset({"agent", "patient"}))
 _TEXTS = ("mode", "database_url", "host", "secret_key", "sms_gateway", "hotline")
+_ALIYUN_TEXTS = (
+    *("aliyun_access_key_id", "aliyun_access_key_secret"),
+    *("aliyun_sign_name", "aliyun_receipt_token"),
+)
 _WECHAT_TEXTS = ("wechat_appid", "wechat_secret", "wechat_token", "wechat_aes_key")
 _BASE_URL = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+/?")
+_RECEIPT_TOKEN = re.compile(r"[A-Za-z0-9_-]{32,128}")
 _AES_KEY = re.compile(r"[A-Za-z0-9+/]{43}")
 
 
@@ -109,7 +122,9 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         if name.startswith("GUAHAO_") and value != ""
     }
     settings = Settings(
-        **{name: given[name] for name in (*_TEXTS, *_WECHAT_TEXTS) if name in given},  # type: ignore[arg-type]
+        **{
+            name: given[name] for name in (*_TEXTS, *_ALIYUN_TEXTS, *_WECHAT_TEXTS) if name in given
+        },  # type: ignore[arg-type]
         **{n: _integer(n, given[n], *b) for n, b in _INTEGERS.items() if n in given},  # type: ignore[arg-type]
         **_others(given),  # type: ignore[arg-type]
     )
@@ -129,16 +144,28 @@ def _others(given: Mapping[str, str]) -> dict[str, object]:
         others["cancel_channels"] = frozenset(_words(given["cancel_channels"]))
     if "trusted_proxies" in given:
         others["trusted_proxies"] = _networks("trusted_proxies", given["trusted_proxies"])
-    for name in ("public_url", "wechat_api_base"):
+    for name in ("public_url", "wechat_api_base", "aliyun_endpoint"):
         if name in given:
             others[name] = _base_url(name, given[name])
+    if "aliyun_templates" in given:
+        others["aliyun_templates"] = _texts("aliyun_templates", given["aliyun_templates"])
     if "wechat_templates" in given:
-        others["wechat_templates"] = dict(map(_template, _words(given["wechat_templates"])))
+        others["wechat_templates"] = _wechat_templates(given["wechat_templates"])
     return others
 
 
 def _words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _texts(name: str, text: str) -> dict[str, str]:
+    """A JSON object of texts."""
+    try:
+        return msgspec.json.decode(text, type=dict[str, str])
+    except (msgspec.DecodeError, UnicodeError):
+        raise SettingsError(
+            f'GUAHAO_{name.upper()} must be JSON such as {{"booked": "SMS_1"}}'
+        ) from None
 
 
 def _networks(name: str, text: str) -> tuple[str, ...]:
@@ -159,17 +186,19 @@ def _base_url(name: str, text: str) -> str:
     return text.rstrip("/")
 
 
-def _template(text: str) -> tuple[str, WeChatTemplate]:
-    """`kind=template id`, and for each of its fields `;field:our value`."""
-    head, *pairs = (part.strip() for part in text.split(";"))
-    kind, _, template_id = (part.strip() for part in head.partition("="))
-    fields = {name.strip(): value.strip() for name, _, value in (p.partition(":") for p in pairs)}
-    if not (kind and template_id and all(fields) and all(fields.values())):
+def _wechat_templates(text: str) -> dict[str, WeChatTemplate]:
+    """A JSON object: by kind a template's id, or its id and which value fills which field."""
+    try:
+        given = msgspec.json.decode(text, type=dict[str, str | WeChatTemplate])
+    except (msgspec.DecodeError, UnicodeError):
         raise SettingsError(
-            "GUAHAO_WECHAT_TEMPLATES must be like booked=TEMPLATE_ID, or with the template's"
-            " fields, booked=TEMPLATE_ID;thing1:visit;character_string2:code"
-        )
-    return kind, WeChatTemplate(template_id, fields)
+            'GUAHAO_WECHAT_TEMPLATES must be JSON such as {"booked": "TEMPLATE_ID"}, or'
+            ' {"booked": {"id": "TEMPLATE_ID", "fields": {"thing1": "visit"}}}'
+        ) from None
+    return {
+        kind: WeChatTemplate(template, {}) if isinstance(template, str) else template
+        for kind, template in given.items()
+    }
 
 
 def _integer(name: str, text: str, low: int, high: int) -> int:
@@ -203,6 +232,7 @@ def _moment(text: str) -> datetime:
 def _check(settings: Settings) -> None:
     if settings.mode not in ("demo", "production"):
         raise SettingsError("GUAHAO_MODE must be demo or production")
+    _check_aliyun(settings)
     _check_wechat(settings)
     if settings.cancel_channels not in _CANCEL_CHANNELS:
         raise SettingsError("GUAHAO_CANCEL_CHANNELS must be agent, or agent,patient")
@@ -219,6 +249,26 @@ def _check(settings: Settings) -> None:
         )
     if settings.clock_start is not None:
         raise SettingsError("GUAHAO_CLOCK_START is for the demo; production keeps real time")
+
+
+def _check_aliyun(settings: Settings) -> None:
+    token = settings.aliyun_receipt_token
+    if token is not None and _RECEIPT_TOKEN.fullmatch(token) is None:
+        raise SettingsError(
+            "GUAHAO_ALIYUN_RECEIPT_TOKEN must be 32 to 128 letters, digits, - and _,"
+            " for example from: openssl rand -hex 32"
+        )
+    if settings.sms_gateway != "aliyun":
+        return
+    required = {
+        "GUAHAO_ALIYUN_ACCESS_KEY_ID": settings.aliyun_access_key_id,
+        "GUAHAO_ALIYUN_ACCESS_KEY_SECRET": settings.aliyun_access_key_secret,
+        "GUAHAO_ALIYUN_SIGN_NAME": settings.aliyun_sign_name,
+        "GUAHAO_ALIYUN_TEMPLATES": settings.aliyun_templates or None,
+    }
+    missing = [name for name, value in required.items() if value is None]
+    if missing:
+        raise SettingsError(f"GUAHAO_SMS_GATEWAY=aliyun needs {' and '.join(missing)}")
 
 
 def _check_wechat(settings: Settings) -> None:

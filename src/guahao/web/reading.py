@@ -85,8 +85,8 @@ def _is_json(content_type: bytes | None) -> bool:
     return (content_type or b"").partition(b";")[0].strip().lower() == b"application/json"
 
 
-async def body_bytes(request: ApiRequest) -> bytes:
-    """The body, at most BODY_BYTES_MAX; raises ProblemError for a longer one.
+async def body_bytes(request: ApiRequest, bytes_max: int = BODY_BYTES_MAX) -> bytes:
+    """The body; raises ProblemError for one of more than `bytes_max`.
 
     Not Litestar's own reader: for a small body it costs as much as the rest of a call.
     """
@@ -97,7 +97,7 @@ async def body_bytes(request: ApiRequest) -> bytes:
         if message["type"] != "http.request":
             raise ProblemError("malformed_json")  # the caller has gone; nobody reads this
         size += len(message["body"])
-        if size > BODY_BYTES_MAX:
+        if size > bytes_max:
             raise ProblemError("body_too_large")
         parts.append(message["body"])
         if not message.get("more_body", False):
