@@ -6,8 +6,8 @@ To add a page:
     `page.render("name.html", …)` or `page.redirect("/path")`. `page.owner` is the account
     (whoever is not logged in logs in and comes back), `page.form` holds a POST's fields, which
     are proven to come from a form of ours; `page.kept` what was typed when a login expired
-    in the middle. A form is sent to the path of the page it stands on: GET and POST share it.
-    After a POST that changed something, redirect.
+    in the middle. A form is sent to the address of the page it stands on (`page.here`): GET and
+    POST share it. After a POST that changed something, redirect.
 2.  A template in web/templates that extends base.html: blocks `title` and `main`, and
     `{% set tab = "home" %}` (home, registrations, me) for the tab that is lit. Parts that pages
     share are macros in parts.html. Every POST form holds `{{ page.csrf_field }}`. Words are
@@ -23,9 +23,12 @@ from __future__ import annotations
 
 from litestar.handlers import HTTPRouteHandler
 
+from guahao.web.pages.account import account_pages
 from guahao.web.pages.choices import choice_pages
 from guahao.web.pages.door import Door
 from guahao.web.pages.errors import error_page
+from guahao.web.pages.help import help_pages
+from guahao.web.pages.login import login_pages
 from guahao.web.pages.page import Route
 
 __all__ = ["Door", "error_page", "page_routes"]
@@ -34,6 +37,9 @@ __all__ = ["Door", "error_page", "page_routes"]
 def page_routes(door: Door) -> list[HTTPRouteHandler]:
     """Every page."""
     routes: list[Route] = [
+        *login_pages(),
+        *account_pages(),
+        *help_pages(),
         *choice_pages(),
     ]
     return [route.for_litestar(door) for route in routes]

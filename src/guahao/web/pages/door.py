@@ -32,3 +32,8 @@ class Door:
     def csrf_key(self) -> bytes:
         """What forms are signed with."""
         return self.platform.vault.key_for("csrf")
+
+    @cached_property
+    def proof_key(self) -> bytes:
+        """What challenges are signed with before a one-time password is sent."""
+        return self.platform.vault.key_for("altcha")

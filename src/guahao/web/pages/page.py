@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import cached_property
@@ -96,6 +96,11 @@ class Page:
             raise LoginNeededError
         return self.account_id
 
+    @property
+    def has_expired(self) -> bool:
+        """Whether somebody was logged in here whose login holds no longer."""
+        return self.account_id is None and self._last_account_id is not None
+
     @cached_property
     def now(self) -> datetime:
         """The platform's time, on the city's clock."""
@@ -114,7 +119,7 @@ class Page:
 
     @cached_property
     def here(self) -> str:
-        """This page's path with its query: where to come back to."""
+        """This page's path with its query: where its form is sent, and where to come back to."""
         query = self.request.scope["query_string"].decode("latin-1")
         return local_path(f"{self.path}?{query}" if query else self.path)
 
@@ -150,9 +155,9 @@ class Page:
         self._headers.append(self.door.cookies.drop(cookie_names.KEPT))
         return kept.fields
 
-    def back(self) -> str:
+    def back(self, otherwise: str = "/") -> str:
         """Where the visitor came from or wanted to go (`next`), if it is a place of ours."""
-        return local_path(self.form.get("next") or self.query("next") or None)
+        return local_path(self.form.get("next") or self.query("next") or None, otherwise)
 
     # How it is answered -----------------------------------------------------------------
 
@@ -223,6 +228,10 @@ class Page:
         """12月3日 周四 or Thu 3 Dec."""
         return wording.say_day(day, self.language, self.today)
 
+    def days(self, days: Iterable[date]) -> str:
+        """Days in a row."""
+        return ("; " if self.language == "en" else "、").join(self.day(day) for day in days)
+
     def visit(
         self, day: date, period: str, starts_at: time | None = None, ends_at: time | None = None
     ) -> str:
@@ -277,12 +286,16 @@ class Page:
         self.set_cookie(cookie_names.BROWSER, named)
         return named
 
+    @property
+    def _last_account_id(self) -> int | None:
+        token = self._cookie(cookie_names.SESSION)
+        return None if token is None else self.door.tokens.last_holder_of(token)
+
     def _cookie(self, name: str) -> str | None:
         return self.door.cookies.read(self.request.scope, name)
 
     def _keep_form(self) -> None:
-        token = self._cookie(cookie_names.SESSION)
-        account_id = None if token is None else self.door.tokens.last_holder_of(token)
+        account_id = self._last_account_id
         if account_id is None or not self.form:
             return
         kept = msgspec.json.encode(Kept(account_id, self.here, self.form))
@@ -298,8 +311,8 @@ class Page:
 class Route:
     """A page, or what a form is sent to, and its handler.
 
-    A form is sent to the path of the page it stands on, so that a visitor whose login has
-    expired comes back to it.
+    A form is sent to the very address of the page it stands on (`page.here`), so that a
+    visitor whose login has expired comes back to it.
     """
 
     method: Literal["GET", "POST"]

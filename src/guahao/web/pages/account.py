@@ -1,0 +1,98 @@
+"""我的: whose account this is, its patients and how they stand (S3, S13, S16)."""
+
+from __future__ import annotations
+
+from litestar.types import ASGIApp
+
+from guahao.flows.accounts import AccountView, account
+from guahao.flows.patients import PatientRefusal, register_patient
+from guahao.flows.standing import standings
+from guahao.rules.identity import valid_document
+from guahao.rules.limits import PATIENTS_PER_PHONE
+from guahao.web.pages.page import LoginNeededError, Page, Route
+from guahao.web.replies import Problem
+
+PATIENTS_PATH = "/patients"
+_FIELDS = ("name", "id_type", "id_no")
+# Where a refusal stands: at the field that mends it, or over the form.
+_AT_FIELD = {
+    PatientRefusal.NAME_INVALID: "name",
+    PatientRefusal.ID_INVALID: "id_no",
+    PatientRefusal.ID_TAKEN: "id_no",
+}
+
+
+def account_pages() -> list[Route]:
+    """/me, /patients and /patients/new."""
+    return [
+        Route("GET", "/me", _me),
+        Route("GET", PATIENTS_PATH, _patients),
+        Route("GET", f"{PATIENTS_PATH}/new", _new_patient),
+        Route("POST", f"{PATIENTS_PATH}/new", _add_patient),
+    ]
+
+
+async def _me(page: Page) -> ASGIApp:
+    """The phone, the patients, the switches, the way out."""
+    return page.render("me.html", account=await _own(page))
+
+
+async def _patients(page: Page) -> ASGIApp:
+    """The account's patients, with no-shows and any suspension."""
+    found = await standings(page.door.platform, page.owner)
+    return page.render(
+        "patients.html",
+        standings=found,
+        policy=page.door.platform.policy,
+        has_room=len(found) < PATIENTS_PER_PHONE,
+        most=PATIENTS_PER_PHONE,
+    )
+
+
+async def _new_patient(page: Page) -> ASGIApp:
+    """An empty form, or what was typed when the login expired; none where nobody fits in."""
+    view = await _own(page)
+    typed = {name: page.kept.get(name, "") for name in _FIELDS}
+    if len(view.patients) >= PATIENTS_PER_PHONE:
+        return _patient_form(page, typed, page.problem(PatientRefusal.PHONE_LIMIT))
+    return _patient_form(page, typed)
+
+
+def _patient_form(page: Page, typed: dict[str, str], problem: Problem | None = None) -> ASGIApp:
+    at = _AT_FIELD.get(PatientRefusal(problem.code)) if problem else None
+    return page.render(
+        "patient_new.html",
+        problem.status if problem else 200,
+        keepable=problem is None,
+        typed=typed,
+        problems={at: problem} if at else {},
+        form_problem=None if at else problem,
+    )
+
+
+async def _add_patient(page: Page) -> ASGIApp:
+    """Register; a form sent twice finds its patient there and is content."""
+    typed = {name: page.form.get(name, "") for name in _FIELDS}
+    try:
+        outcome = await register_patient(
+            page.door.platform, page.owner, typed["name"], typed["id_type"], typed["id_no"]
+        )
+    except LookupError:
+        raise LoginNeededError from None
+    if isinstance(outcome, PatientRefusal) and not await _is_registered_here(page, typed):
+        return _patient_form(page, typed, page.problem(outcome))
+    return page.redirect(page.back(PATIENTS_PATH))
+
+
+async def _is_registered_here(page: Page, typed: dict[str, str]) -> bool:
+    """Whether the document is one of this account's patients' already."""
+    document = valid_document(typed["id_type"], typed["id_no"], page.today)
+    own = [(one.id_type, one.id_no) for one in (await _own(page)).patients]
+    return document is not None and (document.id_type, document.number) in own
+
+
+async def _own(page: Page) -> AccountView:
+    view = await account(page.door.platform, page.owner)
+    if view is None:
+        raise LoginNeededError
+    return view
