@@ -29,6 +29,7 @@ from guahao.store import throttle
 
 PERIODIC = {
     "redeliver",
+    "ask_for_receipts",
     "void_sweep",
     "remind",
     "retire_codes",
@@ -212,6 +213,19 @@ async def test_the_sweep_voids_and_its_messages_go_out(
     await run(app, platform, gateway, "void_sweep")
     assert await ask(platform, "SELECT status FROM appointments") == [("no_show",)]
     assert (await outbox(platform))[0].kind == "no_show"
+
+
+async def test_the_evening_before_reminders_go_out_once(
+    app: App, platform: Platform, gateway: Unsteady, clock: Clock
+) -> None:
+    await add_booking(platform)
+    clock.now = clock.now.replace(month=12, day=2, hour=17, minute=59)
+    await run(app, platform, gateway, "remind")
+    assert [item.kind for item in await outbox(platform)] == ["booked"]
+    clock.forward(minutes=1)
+    for _ in range(2):
+        await run(app, platform, gateway, "remind")
+    assert [item.kind for item in await outbox(platform)] == ["reminder", "booked"]
 
 
 async def test_timetables_are_rolled_forward_once(

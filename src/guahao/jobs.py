@@ -24,6 +24,7 @@ from guahao.store import accounts, appointments, messages, proofs, throttle, wec
 CONCURRENT_JOBS = 4
 LOST_AFTER = timedelta(minutes=10)  # longer than a message ever waits for its next attempt
 REDELIVERED_AT_ONCE = 512
+RECEIPT_AFTER = timedelta(hours=1)  # receipts come within minutes, where they come at all
 REQUESTS_KEPT = timedelta(days=35)  # a retry under the same idempotency key finds its answer
 JOBS_KEPT_HOURS = 7 * 24
 # A worker sends a heartbeat every 10 s; without one for so long it is dead.
@@ -93,7 +94,19 @@ def _add_redelivery(app: App, platform: Platform, courier: Courier) -> None:
             if len(lost) < REDELIVERED_AT_ONCE:
                 return
 
+    async def ask_for_receipts() -> None:
+        """Look up what the provider took long ago, and has sent no receipt for."""
+        while True:
+            async with platform.db.transaction() as tx:
+                silent = await messages.claim_without_receipt(
+                    tx, RECEIPT_AFTER, REDELIVERED_AT_ONCE
+                )
+            await courier.ask_for_receipts(silent)
+            if len(silent) < REDELIVERED_AT_ONCE:
+                return
+
     _every(app, "*/5 * * * *", "redeliver", redeliver)
+    _every(app, "*/10 * * * *", "ask_for_receipts", ask_for_receipts)
 
 
 def _add_platform_tasks(app: App, platform: Platform) -> None:

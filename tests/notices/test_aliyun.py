@@ -304,6 +304,35 @@ async def test_a_look_up_also_tells_what_the_carrier_said(
     assert await states(platform) == [state]
 
 
+@pytest.mark.parametrize(
+    ("said", "state"), [("DELIVERED", "delivered"), ("MK:0001", "failed"), (None, "submitted")]
+)
+async def test_a_receipt_that_does_not_come_is_asked_for(
+    platform: Platform, gateway: AliyunGateway, stand_in: StandIn, said: str | None, state: str
+) -> None:
+    await add_booking(platform)
+    await deliver(platform, gateway)
+    if said is not None:
+        stand_in.receipt(stand_in.accepted[0], "" if said == "DELIVERED" else said)
+    ids = [row[0] for row in await ask(platform, "SELECT id FROM messages")]
+    courier = Courier(platform.db, platform.vault, platform.policy, "114", gateway)
+    await courier.ask_for_receipts(ids)
+    assert await states(platform) == [state]
+
+
+async def test_records_that_cannot_be_read_leave_a_message_as_it_is(
+    platform: Platform, gateway: AliyunGateway, stand_in: StandIn
+) -> None:
+    await add_booking(platform)
+    await deliver(platform, gateway)
+    stand_in.trouble("QuerySendDetails", FAILING)
+    ids = [row[0] for row in await ask(platform, "SELECT id FROM messages")]
+    courier = Courier(platform.db, platform.vault, platform.policy, "114", gateway)
+    await courier.ask_for_receipts(ids)
+    assert stand_in.calls == ["SendSms", "QuerySendDetails"]
+    assert await states(platform) == ["submitted"]
+
+
 async def test_yesterdays_records_are_looked_through_too(
     gateway: AliyunGateway, stand_in: StandIn, clock: Clock
 ) -> None:

@@ -30,7 +30,7 @@ from guahao.notices.deliver import CHUNK, Courier, TryAgain
 from guahao.notices.gateway import Failed, Gateway, Outcome, Parcel, Sent, Unknown
 from guahao.notices.outbox import OutboxGateway
 from guahao.store import messages
-from guahao.store.messages import ATTEMPTS_MAX, LEASE
+from guahao.store.messages import ATTEMPTS_MAX, LEASE, RECEIPT_WITHIN
 
 NOT_NOW = Failed(permanent=False)
 NEVER = Failed(permanent=True)
@@ -314,6 +314,40 @@ async def test_a_message_overdue_is_one_that_nobody_has_touched(
     assert await overdue() == []
     clock.now += ten_minutes
     assert await overdue() == await all_ids(platform)
+
+
+async def test_a_receipt_is_asked_for_an_hour_later_and_every_hour(
+    platform: Platform, clock: Clock
+) -> None:
+    await add_booking(platform)
+    await deliver(platform, Provider())
+    hour = timedelta(hours=1)
+
+    async def silent() -> list[int]:
+        async with platform.db.transaction() as tx:
+            return await messages.claim_without_receipt(tx, hour, 10)
+
+    assert await silent() == []
+    for _ in range(2):
+        clock.now += hour
+        assert await silent() == await all_ids(platform)
+        assert await silent() == []
+    await change(platform, "UPDATE messages SET state = 'delivered'")
+    clock.now += hour
+    assert await silent() == []
+
+
+async def test_an_sms_without_a_receipt_for_three_days_is_given_up(
+    platform: Platform, clock: Clock
+) -> None:
+    await add_booking(platform)
+    await deliver(platform, Provider())
+    clock.now += RECEIPT_WITHIN - timedelta(microseconds=1)
+    for given_up in (0, 1):
+        async with platform.db.transaction() as tx:
+            assert await messages.give_up(tx) == given_up
+        clock.forward(microseconds=1)
+    assert await states(platform) == ["unknown"]
 
 
 async def test_a_last_attempt_never_recorded_is_given_up_after_its_lease(

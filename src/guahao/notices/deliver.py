@@ -63,6 +63,32 @@ class Courier:
                 again.append(rest)
         return again
 
+    async def ask_for_receipts(self, message_ids: Sequence[int]) -> None:
+        """Look up what became of SMS that the provider took and has said nothing of since."""
+        async with self.db.transaction() as tx:
+            waiting = await messages.load(tx, self.vault, message_ids)
+            now = tx.now
+        places = asyncio.Semaphore(SENDS_AT_ONCE)
+        found = await asyncio.gather(
+            *(self._look_up(places, message, now - message.created_at) for message in waiting),
+            return_exceptions=True,
+        )
+        outcomes = [
+            (message.id, _answered(message, outcome))
+            for message, outcome in zip(waiting, found, strict=True)
+            if outcome is not None
+        ]
+        delivered = [id for id, outcome in outcomes if outcome == Sent(delivered=True)]
+        failed = [id for id, outcome in outcomes if outcome == Failed(permanent=True)]
+        async with self.db.transaction() as tx:
+            await messages.record_receipts(tx, delivered, failed)
+
+    async def _look_up(
+        self, places: asyncio.Semaphore, message: Outgoing, first_tried: timedelta
+    ) -> Outcome | None:
+        async with places, asyncio.timeout(SEND_TIMEOUT_SECONDS):
+            return await self.gateway.look_up(_key(message), message.to or "", first_tried)
+
     async def _deliver_chunk(self, message_ids: Sequence[int]) -> TryAgain | None:
         async with self.db.transaction() as tx:
             claimed = await messages.claim(tx, message_ids, wechat=self.wechat is not None)
@@ -102,10 +128,14 @@ class Courier:
             return None
         about = message.appointment.id if message.appointment else None
         parcel = Parcel(
-            *(f"m{message.id}", message.kind, to, words.text, words.params),
+            *(_key(message), message.kind, to, words.text, words.params),
             *(message.language, about),
         )
         return _Errand(message, gateway, parcel, context.now - message.created_at)
+
+
+def _key(message: Outgoing) -> str:
+    return f"m{message.id}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ ATTEMPTS_MAX = 20
 URGENT = 10  # a job's priority: somebody sits before the screen and waits for the message
 PATIENT = -10  # a job's priority: hundreds of thousands in one evening, before whom others go
 LEASE = timedelta(seconds=100)
+RECEIPT_WITHIN = timedelta(days=3)  # a carrier that has said nothing by then says nothing more
 MESSAGES_A_JOB = 64  # a job holds a place of the worker for no longer than these take
 
 
@@ -303,14 +304,35 @@ async def overdue(tx: Tx, wait: timedelta, limit: int) -> list[int]:
 
 
 async def give_up(tx: Tx) -> int:
-    """Messages whose last attempt was never recorded: what became of them is unknown."""
+    """Messages whose last attempt was never recorded, and SMS without a receipt for days:
+    what became of them is unknown. How many."""
     return await tx.do(
         """
         UPDATE messages SET state = 'unknown', changed_at = %s, body_enc = NULL
-        WHERE state = 'queued' AND attempts >= %s AND changed_at <= %s
+        WHERE id IN (
+            SELECT id FROM messages
+            WHERE state = 'queued' AND attempts >= %s AND changed_at <= %s
+               OR state = 'submitted' AND channel = 'sms' AND created_at <= %s
+            ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)
         """,
-        (tx.now, ATTEMPTS_MAX, tx.now - LEASE),
+        (tx.now, ATTEMPTS_MAX, tx.now - LEASE, tx.now - RECEIPT_WITHIN),
     )
+
+
+async def claim_without_receipt(tx: Tx, wait: timedelta, limit: int) -> list[int]:
+    """SMS that the provider took, of which nothing was heard for `wait`; the oldest first."""
+    rows = await tx.rows(
+        """
+        UPDATE messages SET changed_at = %s
+        WHERE id IN (
+            SELECT id FROM messages
+            WHERE state = 'submitted' AND channel = 'sms' AND created_at <= %s AND changed_at <= %s
+            ORDER BY created_at LIMIT %s FOR NO KEY UPDATE SKIP LOCKED)
+        RETURNING id
+        """,
+        (tx.now, tx.now - wait, tx.now - wait, limit),
+    )
+    return [row[0] for row in rows]
 
 
 # The demo's outbox --------------------------------------------------------------------------

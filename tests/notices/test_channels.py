@@ -1,0 +1,172 @@
+"""Beside the SMS goes a message by WeChat; neither waits for the other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from tests.city import (
+    LOOPBACK,
+    Clock,
+    add_account,
+    add_booking,
+    ask,
+    open_platform,
+    phone,
+)
+
+from guahao.flows.accounts import request_otp
+from guahao.flows.platform import Platform
+from guahao.notices.deliver import Courier
+from guahao.notices.gateway import Failed, Gateway, Outcome, Parcel, Sent
+from guahao.store import wechat
+from guahao.store.messages import LEASE
+
+OPENID = "oABCD-1234"
+NOT_NOW, NEVER = Failed(permanent=False), Failed(permanent=True)
+
+
+class Carrier(Gateway):
+    """A way to people as we meet it from outside: always of the same answer."""
+
+    def __init__(self, answer: Outcome = Sent()) -> None:  # noqa: B008 - immutable
+        self.answer = answer
+        self.parcels: list[Parcel] = []
+
+    async def send(self, parcel: Parcel) -> Outcome:
+        self.parcels.append(parcel)
+        return self.answer
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def platform(database_url: str, clock: Clock) -> AsyncIterator[Platform]:
+    async with open_platform(database_url, clock) as platform:
+        yield platform
+
+
+async def bind(platform: Platform, number: int = 1) -> None:
+    account_id = await add_account(platform, number)
+    async with platform.db.transaction() as tx:
+        await wechat.bind(tx, platform.vault, OPENID, account_id)
+
+
+async def follow(platform: Platform, *, follows: bool) -> None:
+    async with platform.db.transaction() as tx:
+        await wechat.set_follows(tx, platform.vault, OPENID, tx.now, follows=follows)
+
+
+async def deliver(platform: Platform, sms: Gateway, by_wechat: Gateway | None) -> None:
+    """Whatever waits, as its jobs would: also what the delivery itself brings about."""
+    courier = Courier(platform.db, platform.vault, platform.policy, "114", sms, by_wechat)
+    jobs = await ask(platform, "SELECT args FROM procrastinate_jobs ORDER BY id")
+    for (arguments,) in jobs:
+        await courier.deliver(arguments["message_ids"])
+    more = await ask(platform, "SELECT args FROM procrastinate_jobs ORDER BY id")
+    for (arguments,) in more[len(jobs) :]:
+        await courier.deliver(arguments["message_ids"])
+
+
+async def rows(platform: Platform) -> list[tuple[object, ...]]:
+    return await ask(platform, "SELECT channel, kind, state FROM messages ORDER BY id")
+
+
+async def test_who_follows_is_told_by_wechat_too(platform: Platform) -> None:
+    appointment_id = await add_booking(platform)
+    await bind(platform)
+    sms, by_wechat = Carrier(), Carrier()
+    await deliver(platform, sms, by_wechat)
+    [told], [beside] = sms.parcels, by_wechat.parcels
+    assert (told.to, beside.to) == (f"+86{phone(1)}", OPENID)
+    assert beside.key != told.key
+    assert (beside.kind, beside.text, beside.params) == (told.kind, told.text, told.params)
+    assert beside.appointment_id == appointment_id
+    assert await rows(platform) == [
+        ("sms", "booked", "submitted"),
+        ("wechat", "booked", "submitted"),
+    ]
+
+
+async def test_who_is_bound_to_nobody_or_left_is_told_by_sms_alone(platform: Platform) -> None:
+    for number in (1, 2):
+        await add_booking(platform, number)
+    await bind(platform, 1)
+    await follow(platform, follows=False)
+    by_wechat = Carrier()
+    await deliver(platform, Carrier(), by_wechat)
+    assert by_wechat.parcels == []
+    assert await rows(platform) == [("sms", "booked", "submitted")] * 2
+
+
+async def test_without_an_official_account_there_is_no_row_beside(platform: Platform) -> None:
+    await add_booking(platform)
+    await bind(platform)
+    await deliver(platform, Carrier(), None)
+    assert await rows(platform) == [("sms", "booked", "submitted")]
+
+
+async def test_a_one_time_password_goes_by_sms_alone(platform: Platform) -> None:
+    await bind(platform)
+    await request_otp(platform, phone(1), LOOPBACK, "zh")
+    await deliver(platform, Carrier(), Carrier())
+    assert await rows(platform) == [("sms", "otp", "submitted")]
+
+
+@pytest.mark.parametrize(
+    ("sms", "by_wechat", "states"),
+    [
+        (NEVER, Sent(), ["failed", "submitted"]),
+        (NOT_NOW, Sent(), ["queued", "submitted"]),
+        (Sent(), NEVER, ["submitted", "failed"]),
+        (Sent(), NOT_NOW, ["submitted", "queued"]),
+    ],
+)
+async def test_one_channels_failure_does_not_hold_the_other_back(
+    platform: Platform, sms: Outcome, by_wechat: Outcome, states: list[str]
+) -> None:
+    await add_booking(platform)
+    await bind(platform)
+    await deliver(platform, Carrier(sms), Carrier(by_wechat))
+    assert [row[2] for row in await rows(platform)] == states
+
+
+async def test_a_second_attempt_makes_no_second_row(platform: Platform, clock: Clock) -> None:
+    await add_booking(platform)
+    await bind(platform)
+    by_wechat = Carrier()
+    for _ in range(3):
+        await deliver(platform, Carrier(NOT_NOW), by_wechat)
+        clock.now += LEASE
+    assert len(await rows(platform)) == 2
+    assert len(by_wechat.parcels) == 1
+
+
+async def test_workers_that_start_together_tell_once_by_each(platform: Platform) -> None:
+    for number in range(4):
+        await add_booking(platform, number)
+    await bind(platform, 1)
+    sms, by_wechat = Carrier(), Carrier()
+    await asyncio.gather(*(deliver(platform, sms, by_wechat) for _ in range(3)))
+    assert len(sms.parcels) == 4
+    assert len(by_wechat.parcels) == 1
+
+
+async def test_who_left_before_the_message_went_is_not_told(platform: Platform) -> None:
+    await add_booking(platform)
+    await bind(platform)
+    courier = Courier(
+        *(platform.db, platform.vault, platform.policy, "114", Carrier()),
+        by_wechat := Carrier(),
+    )
+    [(sms_id,)] = await ask(platform, "SELECT id FROM messages")
+    await courier.deliver([sms_id])
+    await follow(platform, follows=False)
+    [(beside_id,)] = await ask(platform, "SELECT id FROM messages WHERE channel = 'wechat'")
+    await courier.deliver([beside_id])
+    assert by_wechat.parcels == []
+    assert await rows(platform) == [("sms", "booked", "submitted"), ("wechat", "booked", "expired")]
