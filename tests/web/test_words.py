@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -12,64 +13,72 @@ from babel.messages.pofile import read_po
 
 import guahao.web
 from guahao.web.catalogue import catalogues, translations
+from guahao.web.language import Language
 
 WEB = Path(guahao.web.__file__).parent
+METHODS = [("templates/**.html", "jinja2.ext.babel_extract"), ("pages/**.py", "python")]
+KEYWORDS = {"say": None, "_": None, "ngettext": (1, 2)}
 PLACES = re.compile(r"%\((\w+)\)s|\{(\w+)\}")
-Word = str | tuple[str, ...]
+CHINESE = re.compile(r"[\u4e00-\u9fff，。：；？！]")
 
 
-def said() -> set[Word]:
+@dataclass(frozen=True)
+class Word:
+    """What a page says, and how a catalogue says it in English: one, many."""
+
+    chinese: str
+    english: tuple[str, ...]
+
+
+def said() -> set[str]:
     """What templates and pages say."""
-    methods = [("templates/**.html", "jinja2.ext.babel_extract"), ("pages/**.py", "python")]
-    found = extract_from_dir(
-        WEB,
-        methods,
-        {"templates/**.html": {"trimmed": "true"}},
-        {"say": None, "_": None} | NGETTEXT,
-    )
-    return {message for _, _, message, _, _ in found}
+    found = extract_from_dir(WEB, METHODS, {}, KEYWORDS)
+    return {_first(message) for _, _, message, _, _ in found}
 
 
-NGETTEXT = {"ngettext": (1, 2)}
-
-
-def translated() -> Iterator[tuple[str, Word, Word]]:
-    """File, Chinese, English."""
+def words() -> Iterator[Word]:
+    """All catalogues' words."""
     for file in catalogues("en"):
         with file.open("rb") as source:
-            for message in read_po(source, locale="en"):
-                if message.id:
-                    yield file.name, message.id, message.string
+            catalogue = read_po(source, locale="en")
+        for message in catalogue:
+            if message.id:
+                yield Word(_first(message.id), _all(message.string or ""))
+
+
+def _first(text: str | list[str] | tuple[str, ...]) -> str:
+    return _all(text)[0]
+
+
+def _all(text: str | list[str] | tuple[str, ...]) -> tuple[str, ...]:
+    return (text,) if isinstance(text, str) else tuple(text)
 
 
 def test_every_word_of_a_page_has_its_english_and_none_is_left_over() -> None:
-    known = {
-        tuple(chinese) if isinstance(chinese, list) else chinese for _, chinese, _ in translated()
-    }
-    assert sorted(map(str, said() - known)) == []
-    assert sorted(map(str, known - said())) == []
+    known = {word.chinese for word in words()}
+    assert sorted(said() - known) == []
+    assert sorted(known - said()) == []
 
 
 def test_english_is_said_in_english() -> None:
-    for file, chinese, english in translated():
-        for text in (english,) if isinstance(english, str) else english:
-            assert text, (file, chinese)
-            assert not re.search(r"[\u4e00-\u9fff，。：；？！]", text), (file, text)
+    for word in words():
+        for text in word.english:
+            assert text, word
+            assert not CHINESE.search(text), word
 
 
 def test_both_languages_fill_in_the_same_places() -> None:
-    for file, chinese, english in translated():
-        wanted = set(PLACES.findall(chinese if isinstance(chinese, str) else chinese[0]))
-        for text in (english,) if isinstance(english, str) else english:
-            assert set(PLACES.findall(text)) == wanted, (file, chinese)
+    for word in words():
+        for text in word.english:
+            assert set(PLACES.findall(text)) == set(PLACES.findall(word.chinese)), word
 
 
 def test_two_catalogues_do_not_say_one_word_differently() -> None:
-    first: dict[Word, Word] = {}
-    for _, chinese, english in translated():
-        assert first.setdefault(chinese, english) == english
+    first: dict[str, tuple[str, ...]] = {}
+    for word in words():
+        assert first.setdefault(word.chinese, word.english) == word.english
 
 
 @pytest.mark.parametrize(("language", "word"), [("zh", "首页"), ("en", "Home")])
-def test_a_word_is_said_in_the_readers_language(language: str, word: str) -> None:
-    assert translations("en" if language == "en" else "zh").gettext("首页") == word
+def test_a_word_is_said_in_the_readers_language(language: Language, word: str) -> None:
+    assert translations(language).gettext("首页") == word

@@ -1,0 +1,96 @@
+"""A server over a small demo city, one for all tests of a process, and a browser for each."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import psycopg
+import pytest
+from psycopg import sql
+from tests.browser.visitor import Visitor, browser, needs_chromium, visitor
+from tests.conftest import with_database
+
+START_SECONDS = 60
+NOW = "2026-11-30T09:00:00"
+
+NewVisitor = Callable[..., Awaitable[Visitor]]
+
+
+@pytest.fixture(scope="session")
+def city_url(server_url: str, template_database: str) -> Iterator[str]:
+    """Where a demo city of three hospitals is served, with a worker that sends its SMS."""
+    needs_chromium()
+    name = f"guahao_browser_{uuid4().hex}"
+    identifier = sql.Identifier(name)
+    with psycopg.connect(server_url, autocommit=True) as conn:
+        template = sql.Identifier(template_database)
+        conn.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(identifier, template))
+    folder = Path(tempfile.mkdtemp(prefix="guahao-browser-"))
+    environ = _environ(with_database(server_url, name), folder)
+    _guahao(environ, "demo", "seed", "--hospitals", "3", "--days", "30", "--patients", "50")
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "guahao", "up"], env=environ, stdout=log, stderr=log
+        )
+    try:
+        url = f"http://127.0.0.1:{environ['GUAHAO_PORT']}"
+        _wait(url, process, folder / "log")
+        yield url
+    finally:
+        process.terminate()
+        process.wait(START_SECONDS)
+        with psycopg.connect(server_url, autocommit=True) as conn:
+            conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(identifier))
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+async def new_visitor(city_url: str) -> AsyncIterator[NewVisitor]:
+    """A function that gives a new visitor; takes what a browser's context takes."""
+    async with browser() as chromium:
+
+        async def new(**how: Any) -> Visitor:
+            return await visitor(city_url, chromium, **how)
+
+        yield new
+
+
+def _environ(database_url: str, folder: Path) -> dict[str, str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    return {
+        "PATH": os.environ["PATH"],
+        "GUAHAO_DATABASE_URL": database_url,
+        "GUAHAO_DATA_DIR": str(folder),
+        "GUAHAO_PORT": str(port),
+        "GUAHAO_CLOCK_START": NOW,
+    }
+
+
+def _guahao(environ: dict[str, str], *words: str) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "guahao", *words], env=environ, check=True, capture_output=True
+    )
+
+
+def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    last = time.monotonic() + START_SECONDS
+    while time.monotonic() < last and process.poll() is None:
+        try:
+            if httpx.get(f"{url}/health/ready").status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    raise AssertionError(log.read_text())

@@ -1,0 +1,163 @@
+"""Somebody with a browser at a server of ours, and what must hold on every page they see."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+
+CHROMIUM = shutil.which("chromium")
+AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+PHONE = {"width": 360, "height": 740}
+DESKTOP = {"width": 1280, "height": 800}
+SMS_SECONDS = 20
+# The browser tells the console of every refused form; what must not be is any other error.
+REFUSED = re.compile(r"the server responded with a status of 4\d\d")
+FINDINGS = """
+async () => {
+  const found = await axe.run({ resultTypes: ["violations"] });
+  return found.violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" | ")}`);
+}
+"""
+
+
+def needs_chromium() -> None:
+    """Skip where there is no browser; on the machine that judges changes there must be one."""
+    if CHROMIUM is None and "CI" not in os.environ:
+        pytest.skip("chromium is not installed")
+
+
+@dataclass
+class Visitor:
+    """One browser window, and what its console complained of."""
+
+    base: str
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+
+    async def go(self, path: str) -> None:
+        """Open a page by its address."""
+        await self.page.goto(self.base + path)
+
+    @property
+    def path(self) -> str:
+        """Where the browser stands, without the query."""
+        return urlsplit(self.page.url).path
+
+    async def press(self, name: str) -> None:
+        """Press the button or follow the link of that name, and wait for the next page."""
+        found = self.page.get_by_role("main").get_by_role("button", name=name, exact=True)
+        if not await found.count():
+            found = self.page.get_by_role("main").get_by_role("link", name=name, exact=True)
+        async with self.page.expect_navigation():
+            await found.click()
+
+    async def fill(self, label: str, text: str) -> None:
+        """Type into the field of that label."""
+        await self.page.get_by_label(label, exact=True).fill(text)
+
+    async def log_in(self, phone: str, *, english: bool = False) -> None:
+        """From the login page to wherever it leads, as a person does it."""
+        words = (
+            ("Mobile number", "Send me a one-time password", "One-time password", "Log in")
+            if english
+            else ("手机号", "获取验证码", "验证码", "登录")
+        )
+        await self.fill(words[0], phone)
+        await self.press(words[1])
+        assert self.path == "/login/code", await self.text()
+        await self.fill(words[2], await self.one_time_password(phone))
+        await self.press(words[3])
+
+    async def one_time_password(self, phone: str) -> str:
+        """The digits of the newest SMS to this phone, as soon as it is there."""
+        async with httpx.AsyncClient(base_url=self.base) as client:
+            for _ in range(SMS_SECONDS * 10):
+                answer = await client.get("/demo/outbox", params={"to": phone, "limit": 1})
+                for item in answer.json()["items"]:
+                    if item["kind"] == "otp":
+                        digits: list[str] = re.findall(r"\d{6}", item["text"])
+                        return digits[0]
+                await asyncio.sleep(0.1)
+        raise AssertionError("no SMS came")
+
+    async def text(self) -> str:
+        """What the page says."""
+        return await self.page.get_by_role("main").inner_text()
+
+    async def check(self) -> None:
+        """What must hold on every page: legible to all, no complaint, nothing cut off."""
+        assert self.complaints == []
+        assert await self.page.title()
+        wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+        assert not await self.page.evaluate(wide), f"{self.page.url} is too wide"
+        if await self.page.evaluate("typeof axe") == "undefined":
+            # By the debugger: a script in the page is what the policy forbids.
+            await self.page.evaluate(AXE.read_text(encoding="utf-8"))
+        assert await self.page.evaluate(FINDINGS) == []
+
+    async def elder_targets(self) -> list[str]:
+        """Buttons, links and fields smaller than the elder view promises (60 px, 18 px)."""
+        found: list[str] = await self.page.evaluate(ELDER)
+        return found
+
+
+ELDER = """
+() => {
+  const small = [];
+  for (const one of document.querySelectorAll("a, button, input, select, label.choice")) {
+    const box = one.getBoundingClientRect();
+    if (!box.height || one.type === "hidden" || one.closest(".skip, label.choice *")) continue;
+    if (box.height < 60) small.push(`${one.outerHTML}: ${box.height} px high`);
+  }
+  const words = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (words.nextNode()) {
+    const around = words.currentNode.parentElement;
+    const shown = words.currentNode.data.trim() && around.getBoundingClientRect().height;
+    const size = parseFloat(getComputedStyle(around).fontSize);
+    if (shown && size < 18) small.push(`${words.currentNode.data.trim()}: ${size} px`);
+  }
+  return small;
+}
+"""
+
+
+@asynccontextmanager
+async def browser() -> AsyncIterator[Browser]:
+    """Debian's chromium, without a window."""
+    async with async_playwright() as playwright:
+        chromium = await playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield chromium
+        await chromium.close()
+
+
+async def visitor(base: str, chromium: Browser, **how: Any) -> Visitor:
+    """A new visitor: a Chinese phone unless told otherwise; no cookies yet."""
+    context = await chromium.new_context(
+        **{"viewport": PHONE, "locale": "zh-CN", "reduced_motion": "reduce", **how}
+    )
+    context.set_default_timeout(15_000)
+    came = Visitor(base, await context.new_page())
+
+    def complain(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and not REFUSED.search(message.text):
+            came.complaints.append(message.text)
+
+    came.page.on("console", complain)
+    came.page.on("pageerror", lambda error: came.complaints.append(str(error)))
+    return came
