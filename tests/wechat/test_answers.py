@@ -1,0 +1,279 @@
+"""What the Official Account answers: with links that work, and to each only what is theirs."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from tests.city import (
+    Clock,
+    add_account,
+    add_appointment,
+    add_patient,
+    add_session,
+    ask,
+    change,
+)
+from tests.wechat.official import OPENID, PUBLIC, Official, open_official
+
+from guahao.flows.wechat import HELP_KEY, bind
+from guahao.rules.limits import Policy
+from guahao.tools.wechat_stand_in import Shown, StandIn
+
+STRANGER = "o-stranger"
+
+
+async def add_places(official: Official) -> dict[str, int]:
+    """Two hospitals with an eye clinic each, and one heart clinic; ids by name."""
+    rows = await ask(
+        official.platform,
+        """
+        INSERT INTO hospitals (code, name, name_en, grade, district)
+        VALUES ('A', '市第一医院', 'First City Hospital', '三级甲等', '东城'),
+               ('B', '市第二医院', 'Second City Hospital', '二级甲等', '西城')
+        RETURNING name, id
+        """,
+    )
+    ids = {name: int(id) for name, id in rows}
+    first, second = ids["市第一医院"], ids["市第二医院"]
+    for hospital, code, name in [
+        (first, "11", "眼科"),
+        (second, "11", "眼科"),
+        (first, "03.04", "心血管内科"),
+    ]:
+        [parent] = await ask(
+            official.platform,
+            "INSERT INTO departments (hospital_id, code, name)"
+            " VALUES (%s, %s, '大科') RETURNING id",
+            *(hospital, f"{code}.0"),
+        )
+        [added] = await ask(
+            official.platform,
+            """
+            INSERT INTO departments (hospital_id, parent_id, code, name, name_en)
+            VALUES (%s, %s, %s, %s, 'Department') RETURNING id
+            """,
+            *(hospital, parent[0], code, name),
+        )
+        ids[name if hospital == first else f"二院{name}"] = int(added[0])
+    return ids
+
+
+async def add_booking(official: Official, number: int = 1, name: str = "张三") -> tuple[int, int]:
+    """Somebody's booking, with the code 0000000N; the account and the booking."""
+    account_id = await add_account(official.platform, number)
+    patient = await add_patient(official.platform, account_id, number, name)
+    session = await add_session(official.platform)
+    booking = await add_appointment(official.platform, patient.id, session, f"{number:08d}")
+    return account_id, booking
+
+
+def links(text: str) -> list[str]:
+    return re.findall(r'<a href="([^"]+)">', text)
+
+
+async def card(official: Official, words: str) -> tuple[str, str, str]:
+    """Title, description and address of the one card that the words are answered with."""
+    shown = await official.send(official.text(words))
+    assert isinstance(shown, Shown)
+    [only] = shown.cards
+    return only
+
+
+# Following ------------------------------------------------------------------------------------
+
+
+async def test_whoever_follows_is_welcomed_with_a_link_to_register(official: Official) -> None:
+    shown = await official.send(official.event("subscribe", "qrscene_hall"))
+    assert shown is not None
+    assert "欢迎" in shown.text
+    assert links(shown.text) == [f"{PUBLIC}/wechat/login?next=%2Fpatients"]
+
+
+@pytest.mark.parametrize("event", ["unsubscribe", "VIEW", "TEMPLATESENDJOBFINISH", "LOCATION"])
+async def test_other_events_are_taken_in_silence(official: Official, event: str) -> None:
+    assert await official.send(official.event(event)) is None
+
+
+async def test_the_menu_s_help_and_a_scan_say_what_can_be_asked(official: Official) -> None:
+    for event in (official.event("CLICK", HELP_KEY), official.event("SCAN", "hall")):
+        shown = await official.send(event)
+        assert shown is not None
+        assert f"{PUBLIC}/help" in links(shown.text)
+    assert await official.send(official.event("CLICK", "something else")) is None
+
+
+# Words ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", ["帮助", " help ", "HELP", "？", "请帮助我"])
+async def test_help_says_what_can_be_asked(official: Official, words: str) -> None:
+    text = await official.say(words)
+    assert links(text) == [f"{PUBLIC}/bookings", f"{PUBLIC}/help"]
+    assert "114" in text
+
+
+@pytest.mark.parametrize("words", ["取消", "怎么退号", "cancel", "取消预约"])
+async def test_cancelling_is_explained_with_the_hotline(official: Official, words: str) -> None:
+    text = await official.say(words)
+    assert "114" in text
+    assert f"{PUBLIC}/bookings" in links(text)
+
+
+async def test_cancelling_oneself_is_told_only_where_it_is_allowed(
+    official: Official, database_url: str, clock: Clock, stand_in: StandIn
+) -> None:
+    assert "办理" not in await official.say("取消")
+    policy = Policy(cancel_channels=frozenset({"agent", "patient"}))
+    async with open_official(database_url, clock, stand_in, policy) as lenient:
+        assert "办理" in await lenient.say("取消")
+
+
+@pytest.mark.parametrize("words", ["没有这样的医院", "x" * 2000, "%", "''; --", "123", "123456789"])
+async def test_anything_else_says_what_can_be_asked(official: Official, words: str) -> None:
+    await add_places(official)
+    text = await official.say(words)
+    assert f"{PUBLIC}/help" in links(text)
+    assert words not in text
+
+
+@pytest.mark.parametrize("kind", ["image", "voice", "location", "link"])
+async def test_what_is_no_text_is_told_what_can_be_asked(official: Official, kind: str) -> None:
+    shown = await official.send(official.text(""), MsgType=kind)
+    assert shown is not None
+    assert f"{PUBLIC}/help" in links(shown.text)
+
+
+async def test_whoever_writes_english_is_answered_in_english(official: Official) -> None:
+    assert "Hotline" in await official.say("help")
+    account_id = await add_account(official.platform, 1, "en")
+    await bind(official.platform, OPENID, account_id)
+    assert "Hotline" in await official.say("帮助")
+
+
+# Places ---------------------------------------------------------------------------------------
+
+
+async def test_a_hospital_s_name_is_answered_with_its_card(official: Official) -> None:
+    ids = await add_places(official)
+    title, about, url = await card(official, "市第一医院")
+    assert title == "市第一医院"
+    assert "三级甲等" in about
+    assert url == f"{PUBLIC}/hospitals/{ids['市第一医院']}"
+
+
+async def test_a_department_that_is_there_once_is_answered_with_its_card(
+    official: Official,
+) -> None:
+    ids = await add_places(official)
+    title, _, url = await card(official, "心内科")
+    assert title == "市第一医院 心血管内科"
+    assert url == f"{PUBLIC}/departments/{ids['心血管内科']}"
+
+
+async def test_a_department_of_many_hospitals_is_answered_with_a_link_to_each(
+    official: Official,
+) -> None:
+    ids = await add_places(official)
+    text = await official.say("眼科")
+    expected = [ids["眼科"], ids["二院眼科"]]
+    assert links(text) == [f"{PUBLIC}/departments/{id}" for id in expected]
+
+
+async def test_many_places_are_answered_within_what_wechat_takes(official: Official) -> None:
+    long = "城" * 70
+    await change(
+        official.platform,
+        """
+        INSERT INTO hospitals (code, name, grade, district)
+        SELECT n::text, %s || n, '三级甲等', '东城' FROM generate_series(1, 30) n
+        """,
+        long,
+    )
+    text = await official.say("城")
+    assert len(text.encode()) <= 2048
+    *places, more = links(text)
+    assert 3 <= len(places) <= 5
+    assert more == f"{PUBLIC}/?q=%E5%9F%8E"
+
+
+# Bookings -------------------------------------------------------------------------------------
+
+
+async def test_a_code_is_answered_with_the_booking_of_the_sender(official: Official) -> None:
+    account_id, booking = await add_booking(official)
+    await bind(official.platform, OPENID, account_id)
+    for words in ("00000001", "0000 0001", "０００００００１"):
+        text = await official.say(words)
+        for fact in ("0000 0001", "张三", "市第一医院", "12月3日 周四 上午", "11:30", "门诊楼一层"):
+            assert fact in text
+        assert links(text) == [f"{PUBLIC}/bookings/{booking}"]
+
+
+async def test_a_booking_is_told_in_the_account_s_language(official: Official) -> None:
+    account_id, _ = await add_booking(official)
+    await change(official.platform, "UPDATE accounts SET language = 'en'")
+    await bind(official.platform, OPENID, account_id)
+    text = await official.say("00000001")
+    assert "Thu 3 Dec" in text
+    assert "Details" in text
+
+
+async def test_nobody_sees_the_booking_of_another(official: Official) -> None:
+    await add_booking(official)
+    other, _ = await add_booking(official, 2, "李四")
+    await bind(official.platform, STRANGER, other)
+    text = await official.say("00000001", STRANGER)
+    assert "张三" not in text
+    assert text == await official.say("99999999", STRANGER)
+
+
+async def test_whoever_is_bound_to_no_account_is_told_to_prove_a_phone(official: Official) -> None:
+    await add_booking(official)
+    text = await official.say("00000001", STRANGER)
+    assert links(text) == [f"{PUBLIC}/wechat/login?next=%2Fbookings"]
+    assert text == await official.say("99999999", STRANGER)
+
+
+async def test_wrong_guesses_are_counted_and_right_ones_are_not(official: Official) -> None:
+    account_id, _ = await add_booking(official)
+    await bind(official.platform, OPENID, account_id)
+    most = official.platform.settings.lookups_per_caller_hour
+    for number in range(most):
+        assert "没有" in await official.say(f"9000{number:04d}")
+        if number < most - 1:
+            assert "张三" in await official.say("00000001")
+    assert "过多" in await official.say("00000001")
+    assert "过多" in await official.say("90009999")
+
+
+async def test_guesses_of_one_code_are_counted_whoever_makes_them(official: Official) -> None:
+    most = official.platform.settings.lookups_per_code_day
+    for number in range(most + 1):
+        account_id = await add_account(official.platform, number + 10)
+        await bind(official.platform, f"o-guesser-{number}", account_id)
+        text = await official.say("90000000", f"o-guesser-{number}")
+        assert ("过多" in text) == (number == most)
+
+
+@pytest.mark.parametrize(
+    ("status", "word"), [("cancelled", "已退号"), ("stopped", "停诊"), ("no_show", "爽约")]
+)
+async def test_a_booking_that_is_over_says_so_and_asks_for_nothing(
+    official: Official, status: str, word: str
+) -> None:
+    account_id, booking = await add_booking(official)
+    await change(
+        official.platform, "UPDATE appointments SET status = %s WHERE id = %s", status, booking
+    )
+    await bind(official.platform, OPENID, account_id)
+    text = await official.say("00000001")
+    assert word in text
+    assert "取号" not in text
+
+
+async def test_plain_mode_answers_as_well(plain: Official) -> None:
+    await add_places(plain)
+    title, _, _ = await card(plain, "市第一医院")
+    assert title == "市第一医院"
+    assert links(await plain.say("帮助")) == [f"{PUBLIC}/bookings", f"{PUBLIC}/help"]
