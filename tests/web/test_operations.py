@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -99,7 +100,7 @@ async def test_the_outbox_shows_what_was_sent_newest_first(site: Site) -> None:
         await booked(site, await add_citizen(site, number))
         await site.deliver()
     both = (await site.get("/demo/outbox")).json()
-    assert [item["to"] for item in both["items"]] == ["+8613800000002", "+8613800000001"]
+    assert [item["to"] for item in both["items"]] == ["13800000002", "13800000001"]
     assert both["next"] is None
     [mine] = (await site.get("/demo/outbox?to=138 0000 0001")).json()["items"]
     assert mine.keys() == {"to", "kind", "text", "sent_at"}
@@ -109,18 +110,51 @@ async def test_the_outbox_shows_what_was_sent_newest_first(site: Site) -> None:
     assert newest == both["items"][0]
 
 
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+async def put_in_outbox(site: Site, phone: str, text: str) -> None:
+    platform = site.platform
+    async with platform.db.transaction() as tx:
+        await messages.put_in_outbox(tx, platform.vault, f"{phone}{text}", "otp", phone, text)
+
+
 async def test_the_outbox_is_a_page_for_a_browser(site: Site) -> None:
-    async with site.platform.db.transaction() as tx:
-        await messages.put_in_outbox(
-            tx, site.platform.vault, "k", "otp", "+8613800000001", "<script>alert(1)</script>"
-        )
-    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
-    answer = await site.get("/demo/outbox?to=%2B8613800000001", headers=browser)
-    assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    assert "&lt;script&gt;" in answer.text
-    assert "<script" not in answer.text
-    quoted = await site.get('/demo/outbox?to="><b>', headers=browser)
+    await put_in_outbox(site, "+8613800000001", "<script>alert(1)</script>")
+    for path in ("/demo/outbox", "/demo/outbox?to=%2B8613800000001"):
+        answer = await site.get(path, headers=BROWSER)
+        assert answer.headers["content-type"] == "text/html; charset=utf-8"
+        assert "&lt;script&gt;" in answer.text
+        assert "<script>" not in answer.text
+    quoted = await site.get('/demo/outbox?to="><b>', headers=BROWSER)
     assert "<b>" not in quoted.text
+
+
+async def test_the_phone_shows_one_row_a_number_and_all_that_one_got(site: Site) -> None:
+    for phone, text in [("1", "first 012345."), ("2", "other"), ("1", "second 0123 4567!")]:
+        await put_in_outbox(site, f"+861380000000{phone}", text)
+    inbox = (await site.get("/demo/outbox", headers=BROWSER)).text
+    assert inbox.count('class="thread"') == 2
+    assert inbox.index("13800000001") < inbox.index("13800000002")
+    assert "second <b>0123 4567</b>!" in inbox
+    assert "first" not in inbox
+    thread = (await site.get("/demo/outbox?to=13800000001", headers=BROWSER)).text
+    assert thread.index("second") < thread.index("first <b>012345</b>.")
+    assert "other" not in thread
+
+
+@pytest.mark.parametrize(("language", "empty"), [("zh", "还没有短信"), ("en", "No messages yet")])
+async def test_the_phone_speaks_both_languages_and_loads_nothing_from_elsewhere(
+    site: Site, language: str, empty: str
+) -> None:
+    for path in ("/demo/outbox", "/demo/outbox?to=13800000001"):
+        page = await site.get(path, headers={**BROWSER, "Accept-Language": language})
+        assert empty in page.text
+        assert "style=" not in page.text
+        loaded = re.findall(r'(?:src|<link[^>]* href)="([^"]*)"', page.text)
+        assert len(loaded) == 3
+        for address in loaded:
+            assert (await site.get(address)).status_code == 200
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=all", "to=%00", "from=1"])

@@ -1,12 +1,13 @@
-"""/demo/outbox: what the demo would have sent, as JSON or as a page. Demo mode only."""
+"""/demo/outbox: what the demo would have sent, as JSON or as a phone shows it. Demo mode only."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
-from jinja2 import Environment, FileSystemLoader
 from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
@@ -15,10 +16,15 @@ from msgspec import UNSET, UnsetType
 from guahao.flows.outbox import read_outbox
 from guahao.flows.platform import Platform
 from guahao.rules.limits import CITY_TIME
-from guahao.web.answers import Answer, json_answer
+from guahao.store.messages import OutboxItem
+from guahao.web.answers import html_answer, json_answer
+from guahao.web.language import Language, chosen_language
+from guahao.web.pages.templates import template
 from guahao.web.reading import ApiRequest, ShortText, header, read_query
+from guahao.web.wording import say_time
 
-_TEMPLATES = Path(__file__).parent / "templates"
+# What people look for in a message: an identification code or a one-time password.
+_CODE = re.compile(r"(?<!\d)(\d{4} \d{4}|\d{6})(?!\d)")
 
 
 class OutboxQuery(msgspec.Struct, forbid_unknown_fields=True):
@@ -44,34 +50,67 @@ class MessageList(msgspec.Struct):
     next: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Bubble:
+    """One message on the phone. Of its `parts`, every second one is a code."""
+
+    to: str
+    parts: list[str]
+    time: str
+    moment: str
+
+
 def outbox_routes(platform: Platform) -> list[HTTPRouteHandler]:
     """GET /demo/outbox; nothing in production."""
     if not platform.settings.demo:
         return []
-    page = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True).get_template(
-        "outbox.html"
-    )
 
     @get("/demo/outbox")
     async def outbox(request: ApiRequest) -> ASGIApp:
         query = read_query(request, OutboxQuery)
         found = await read_outbox(platform, query.to or None, query.limit)
-        items = [
-            MessageOut(
-                item.to.removeprefix("+86"),  # as people write it
-                item.kind,
-                item.text,
-                item.sent_at.astimezone(CITY_TIME).isoformat(timespec="seconds"),
-            )
-            for item in found
-        ]
         if b"text/html" not in (header(request.scope, b"accept") or b""):
-            return json_answer(MessageList(items))
-        html = page.render(items=items, to=query.to or "")
-        return Answer(
-            200,
-            html.encode(),
-            [(b"content-type", b"text/html; charset=utf-8"), (b"cache-control", b"no-store")],
+            return json_answer(MessageList([_message(item) for item in found]))
+        language = chosen_language(request.scope)
+        html = template("outbox.html", language).render(
+            language=language,
+            to=query.to or "",
+            phones=_phones(_bubbles(platform, found, language)),
         )
+        return html_answer(request.scope, html)
 
     return [outbox]
+
+
+def _message(item: OutboxItem) -> MessageOut:
+    return MessageOut(_as_written(item.to), item.kind, item.text, _iso(item))
+
+
+def _bubbles(platform: Platform, items: Sequence[OutboxItem], language: Language) -> list[_Bubble]:
+    today = platform.db.clock().date()
+    return [
+        _Bubble(
+            _as_written(item.to),
+            _CODE.split(item.text),
+            say_time(item.sent_at, language, today),
+            _iso(item),
+        )
+        for item in items
+    ]
+
+
+def _phones(bubbles: Sequence[_Bubble]) -> dict[str, list[_Bubble]]:
+    """By phone, the one that got the newest first; each with its messages, newest first."""
+    phones: dict[str, list[_Bubble]] = {}
+    for bubble in bubbles:
+        phones.setdefault(bubble.to, []).append(bubble)
+    return phones
+
+
+def _as_written(phone: str) -> str:
+    """As people write it."""
+    return phone.removeprefix("+86")
+
+
+def _iso(item: OutboxItem) -> str:
+    return item.sent_at.astimezone(CITY_TIME).isoformat(timespec="seconds")
