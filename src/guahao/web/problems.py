@@ -175,6 +175,6 @@ def _shown(page: Answer, headers: dict[str, str] | None) -> Response[bytes]:
     return Response(
         page.body,
         status_code=page.status,
-        media_type=own.pop("content-type"),
+        media_type=own.pop("content-type").partition(";")[0],  # Litestar adds the charset
         headers={**own, **(headers or {})},
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from litestar.types import ASGIApp
@@ -19,6 +21,7 @@ from guahao.web.pages import cookies
 from guahao.web.pages.page import LOGIN_PATH, Page, Route
 from guahao.web.pages.proof import new_challenge, verified
 from guahao.web.replies import Problem
+from guahao.web.wechat_link import bind_pending, pending_openid
 
 CODE_PATH = f"{LOGIN_PATH}/code"
 CHALLENGE_PATH = f"{LOGIN_PATH}/challenge"
@@ -54,6 +57,7 @@ def _phone_form(page: Page, phone: str, problem: Problem | None = None) -> ASGIA
         field_problem=problem if at_field else None,
         form_problem=None if at_field else problem,
         challenge_path=CHALLENGE_PATH,
+        binds_wechat=pending_openid(page.door.platform, page.request.scope) is not None,
     )
 
 
@@ -115,6 +119,8 @@ async def _open(page: Page) -> ASGIApp:
         return page.redirect(_login_again(page))
     page.set_cookie(cookies.SESSION, page.door.tokens.issue(outcome))
     page.drop_cookie(cookies.PHONE)
+    for name, value in await bind_pending(page.door.platform, page.request.scope, outcome):
+        page.add_header(name.decode(), value.decode())
     return page.redirect(page.back())
 
 
@@ -126,7 +132,15 @@ async def _log_out(page: Page) -> ASGIApp:
 
 
 def _throttled(page: Page, outcome: Throttled) -> Problem:
-    return page.problem("otp_throttled", retry_after_seconds=outcome.retry_after_seconds)
+    """In minutes, as people count them."""
+    seconds = outcome.retry_after_seconds
+    page.add_header("retry-after", str(seconds))
+    words = page.say(
+        "获取或尝试验证码的次数过多，请在{minutes}分钟后再试，或拨打{hotline}，由客服帮您办。",
+        minutes=math.ceil(seconds / 60),
+        hotline=page.hotline,
+    )
+    return replace(page.problem("otp_throttled", retry_after_seconds=seconds), detail=words)
 
 
 def _login_again(page: Page) -> str:

@@ -121,7 +121,8 @@ class Page:
     def here(self) -> str:
         """This page's path with its query: where its form is sent, and where to come back to."""
         query = self.request.scope["query_string"].decode("latin-1")
-        return local_path(f"{self.path}?{query}" if query else self.path)
+        path = local_path(self.path)
+        return local_path(f"{path}?{query}", path) if query else path
 
     def query(self, name: str) -> str:
         """A field of the address, without control characters; empty where there is none."""
@@ -180,6 +181,8 @@ class Page:
 
     def log_in(self) -> Answer:
         """To the login and back here; a form's fields are kept for their account."""
+        if self.account_id is not None:
+            self.drop_cookie(cookie_names.SESSION)  # of an account that is gone
         self._keep_form()
         return self.redirect(f"{LOGIN_PATH}?{urlencode({'next': self.here})}")
 

@@ -1,0 +1,109 @@
+"""A browser without a screen: keeps cookies, follows redirects, reads and sends forms."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from typing import Self
+from urllib.parse import urlsplit
+
+import httpx
+from tests.city import phone
+from tests.web.site import LOOPBACK, Site
+
+HTML = {"Accept": "text/html,application/xhtml+xml"}
+
+
+@dataclass
+class Form:
+    """One form of a page, as it would be sent."""
+
+    action: str
+    method: str
+    fields: dict[str, str] = field(default_factory=dict)
+
+
+class _Forms(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[Form] = []
+        self._select: str | None = None
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        own = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self.found.append(Form(own.get("action", ""), own.get("method", "get")))
+        elif tag == "input" and self.found and "name" in own:
+            self.found[-1].fields[own["name"]] = own.get("value", "")
+        elif tag == "select" and self.found:
+            self._select = own["name"]
+        elif tag == "option" and self._select is not None:
+            chosen = self.found[-1].fields
+            if "selected" in own or self._select not in chosen:
+                chosen[self._select] = own["value"]
+
+
+class Reader:
+    """Somebody who reads pages; `page` is the last one."""
+
+    def __init__(self, site: Site, client: httpx.AsyncClient) -> None:
+        self.site = site
+        self.client = client
+        self.page: httpx.Response
+
+    @classmethod
+    def of(cls, site: Site, *, address: str = LOOPBACK, language: str = "zh") -> Self:
+        client = site.client(address)
+        client.headers.update(HTML | {"Accept-Language": language})
+        client.follow_redirects = True
+        return cls(site, client)
+
+    @property
+    def path(self) -> str:
+        """Where the last page stands, with its query."""
+        url = self.page.url
+        return url.raw_path.decode()
+
+    @property
+    def text(self) -> str:
+        return self.page.text
+
+    async def go(self, path: str) -> httpx.Response:
+        self.page = await self.client.get(path)
+        return self.page
+
+    def form(self, action: str | None = None) -> Form:
+        """The form of the page that is sent to `action`; without it, the one in its middle."""
+        forms = _Forms()
+        forms.feed(self.text)
+        in_head = ("/view", "/language")
+        return next(
+            form
+            for form in forms.found
+            if (urlsplit(form.action).path == action if action else form.action not in in_head)
+        )
+
+    async def send(self, form: Form | None = None, **typed: str) -> httpx.Response:
+        """Fill a form in and send it."""
+        form = form or self.form()
+        self.page = await self.client.post(form.action, data=form.fields | typed)
+        return self.page
+
+    async def log_in(self, number: int = 1, *, back: str | None = None) -> None:
+        await self.go("/login" if back is None else f"/login?next={back}")
+        await self.send(phone=phone(number))
+        await self.send(otp=await self.one_time_password(number))
+
+    async def one_time_password(self, number: int = 1) -> str:
+        await self.site.deliver()
+        sent = await self.site.get(f"/demo/outbox?to={phone(number)}&limit=1")
+        found = re.search(r"\d{6}", sent.json()["items"][0]["text"])
+        assert found
+        return found[0]
+
+    async def messages(self, number: int = 1) -> int:
+        """How many SMS the phone has got."""
+        await self.site.deliver()
+        sent = await self.site.get(f"/demo/outbox?to={phone(number)}")
+        return len(sent.json()["items"])
