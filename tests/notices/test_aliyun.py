@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import re
 import socket
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from tests.city import Clock, add_account, add_booking, ask, change, open_platform, phone
@@ -31,6 +33,7 @@ from guahao.tools.sms_stand_in import (
     serving,
 )
 
+SMS_DOCUMENT = Path(__file__).parents[2] / "docs" / "SMS.md"
 CHINESE = {kind: f"SMS_{kind}" for kind in VARIABLES}
 BOTH = CHINESE | {f"{kind}.en": f"SMS_{kind}_en" for kind in VARIABLES}
 NOT_NOW, NEVER = Failed(permanent=False), Failed(permanent=True)
@@ -132,6 +135,13 @@ async def test_english_is_spoken_where_every_template_is_registered_in_it(
 
 def test_every_kind_of_message_has_its_variables() -> None:
     assert set(VARIABLES) == set(KINDS)
+
+
+def test_the_templates_to_register_hold_exactly_what_is_sent() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (.*\$.*) \|$", SMS_DOCUMENT.read_text("utf-8"), re.MULTILINE)
+    assert {kind: set(re.findall(r"\$\{(\w+)\}", text)) for kind, text in rows} == {
+        kind: set(names) for kind, names in VARIABLES.items()
+    }
 
 
 @pytest.mark.parametrize(
