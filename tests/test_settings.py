@@ -25,6 +25,8 @@ NUMBERS = [
     ("otp_per_phone_hour", 1, 1000),
     ("otp_per_address_hour", 1, 1_000_000),
     ("otp_total_minute", 1, 1_000_000),
+    ("otp_unproven_per_address_hour", 1, 1_000_000),
+    ("otp_unproven_total_minute", 1, 1_000_000),
     ("lookups_per_code_day", 1, 1000),
     ("lookups_per_caller_hour", 1, 1_000_000),
     ("lookups_total_minute", 1, 1_000_000),
