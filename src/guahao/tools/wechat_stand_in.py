@@ -431,6 +431,14 @@ def serving(stand_in: StandIn, port: int = 0) -> Iterator[StandIn]:
 
 # The demo -----------------------------------------------------------------------------------
 
+_DEMO_TITLES = {
+    "booked": "预约成功通知",
+    "reminder": "就诊提醒",
+    "cancelled": "退号通知",
+    "stopped": "停诊通知",
+    "no_show": "爽约通知",
+    "suspended": "暂停预约通知",
+}
 _DEMO_FIELDS = {
     "booked": ("patient", "hospital", "department", "date", "code"),
     "reminder": ("patient", "hospital", "department", "date", "code"),
@@ -443,14 +451,16 @@ _DEMO_FIELDS = {
 
 def demo() -> StandIn:
     """A stand-in with an invented account and a template for every kind of message."""
-    templates = {f"demo-{kind}": tuple(_fields(kind)) for kind in _DEMO_FIELDS}
+    templates = {title: tuple(_fields(kind)) for kind, title in _DEMO_TITLES.items()}
     return StandIn(Account.invented(), templates)
 
 
 def environ(stand_in: StandIn) -> dict[str, str]:
     """The settings with which the platform takes the stand-in for WeChat."""
     account = stand_in.account
-    templates = {kind: {"id": f"demo-{kind}", "fields": _fields(kind)} for kind in _DEMO_FIELDS}
+    templates = {
+        kind: {"id": title, "fields": _fields(kind)} for kind, title in _DEMO_TITLES.items()
+    }
     return {
         "GUAHAO_WECHAT_APPID": account.appid,
         "GUAHAO_WECHAT_SECRET": account.secret,
