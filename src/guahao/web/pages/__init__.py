@@ -24,10 +24,15 @@ from __future__ import annotations
 from litestar.handlers import HTTPRouteHandler
 
 from guahao.web.pages.account import account_pages
+from guahao.web.pages.book import book_pages
+from guahao.web.pages.bookings import bookings_pages
 from guahao.web.pages.choices import choice_pages
+from guahao.web.pages.department import department_pages
 from guahao.web.pages.door import Door
 from guahao.web.pages.errors import error_page
 from guahao.web.pages.help import help_pages
+from guahao.web.pages.home import home_pages
+from guahao.web.pages.hospital import hospital_pages
 from guahao.web.pages.login import login_pages
 from guahao.web.pages.page import Route
 
@@ -37,6 +42,11 @@ __all__ = ["Door", "error_page", "page_routes"]
 def page_routes(door: Door) -> list[HTTPRouteHandler]:
     """Every page."""
     routes: list[Route] = [
+        *home_pages(),
+        *hospital_pages(),
+        *department_pages(),
+        *book_pages(),
+        *bookings_pages(),
         *login_pages(),
         *account_pages(),
         *help_pages(),

@@ -1,0 +1,188 @@
+"""Booking a place: is this right? Then the booking, or why not and what instead (S7, S12)."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from litestar.types import ASGIApp
+
+from guahao.flows.accounts import account
+from guahao.flows.alternatives import alternatives
+from guahao.flows.desk import Busy, DeskAnswer
+from guahao.flows.schedules import one_session
+from guahao.rules.cancelling import cancel_deadline
+from guahao.rules.facts import Actor
+from guahao.rules.limits import PATIENTS_PER_PHONE
+from guahao.rules.outcomes import Refusal, Refused
+from guahao.rules.pickup import pickup_deadline
+from guahao.rules.releasing import date_refusal
+from guahao.store.views import AppointmentView, PatientView, SessionView
+from guahao.web.answers import Answer
+from guahao.web.pages.ids import as_id
+from guahao.web.pages.page import LoginNeededError, Page, Route
+from guahao.web.pages.words import Names
+from guahao.web.reading import ProblemError, read_id
+
+CHANNEL = "web"
+_KEY = re.compile(r"[A-Za-z0-9_-]{16,40}")
+# Another session of the department would be refused for the same reason.
+_OF_THE_PATIENT = {Refusal.PATIENT_SUSPENDED, Refusal.NOT_YOUR_PATIENT}
+
+
+def book_pages() -> list[Route]:
+    """GET and POST /book/{session_id}"""
+    return [
+        Route("GET", "/book/{session_id}", _confirm),
+        Route("POST", "/book/{session_id}", _book),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What happened and why, in one language."""
+
+    title: str
+    detail: str
+    status: int = 409
+
+
+async def _confirm(page: Page) -> ASGIApp:
+    """Who, what, and the rules that apply; or why it cannot be booked any more."""
+    patients = await _patients(page)
+    session, refused = await _session(page)
+    if refused is not None:
+        chosen = _chosen(page, patients)
+        said = _said(page, refused)
+        return await _refusal(page, session, chosen.id if chosen else None, said, refused.reason)
+    return _form(page, session, patients)
+
+
+async def _patients(page: Page) -> list[PatientView]:
+    found = await account(page.door.platform, page.owner)
+    if found is None:
+        raise LoginNeededError
+    return found.patients
+
+
+async def _session(page: Page) -> tuple[SessionView, Refused | None]:
+    """The session, and what everybody would be refused it for."""
+    id = read_id(page.request, "session_id", Refusal.UNKNOWN_SESSION)
+    found = await one_session(page.door.platform, id)
+    if found is None:
+        raise ProblemError(Refusal.UNKNOWN_SESSION)
+    view, state = found
+    if state == "stopped":
+        return view, Refused(Refusal.SESSION_STOPPED)
+    if state == "full":
+        return view, Refused(Refusal.SOLD_OUT)
+    return view, date_refusal(view.visit_date, page.now, view.rules, page.door.platform.policy)
+
+
+def _chosen(page: Page, patients: list[PatientView]) -> PatientView | None:
+    """Who was chosen before the login or on a page before this one, else the first."""
+    wanted = page.kept.get("patient_id") or page.query("patient")
+    return next(
+        (one for one in patients if str(one.id) == wanted), patients[0] if patients else None
+    )
+
+
+def _form(
+    page: Page, session: SessionView, patients: list[PatientView], *, unchosen: bool = False
+) -> Answer:
+    kept = page.kept.get("key", "")
+    return page.render(
+        "confirm.html",
+        session=session,
+        names=Names(page.language),
+        patients=patients,
+        chosen=_chosen(page, patients),
+        may_add=len(patients) < PATIENTS_PER_PHONE,
+        add_path=f"/patients/new?{urlencode({'next': page.path})}",
+        # What was sent when the login had expired keeps its key: it books once.
+        key=kept if _KEY.fullmatch(kept) else secrets.token_urlsafe(16),
+        unchosen=unchosen,
+        cancel_until=cancel_deadline(session.visit_date, session.rules),
+        pickup_until=pickup_deadline(session.visit_date, session.period, session.rules),
+        policy=page.door.platform.policy,
+        self_service="patient" in page.door.platform.policy.cancel_channels,
+    )
+
+
+async def _book(page: Page) -> ASGIApp:
+    """The same form again, by a double tap or the back button, is the same booking."""
+    owner = page.owner
+    id = read_id(page.request, "session_id", Refusal.UNKNOWN_SESSION)
+    patient_id, nonce = as_id(page.form.get("patient_id", "")), page.form.get("key", "")
+    if patient_id is None or not _KEY.fullmatch(nonce):
+        session, _ = await _session(page)
+        return _form(page, session, await _patients(page), unchosen=True)
+    # The form was shown for one session; for each patient it books once.
+    key = f"{nonce}-{patient_id}"
+    answer = await page.door.desk.book(Actor("account", owner), key, patient_id, id, CHANNEL)
+    if isinstance(answer, AppointmentView):
+        return page.redirect(f"/bookings/{answer.id}?booked=1")
+    if isinstance(answer, Refused):
+        if answer.reason is Refusal.UNKNOWN_SESSION:
+            raise ProblemError(answer.reason)
+        session, _ = await _session(page)
+        return await _refusal(page, session, patient_id, _said(page, answer), answer.reason)
+    return await _undecided(page, answer, patient_id, nonce)
+
+
+def _said(page: Page, refused: Refused) -> _Said:
+    problem = page.door.replies.refused(refused, page.language)
+    return _Said(problem.title, problem.detail, problem.status)
+
+
+async def _refusal(
+    page: Page,
+    session: SessionView,
+    patient_id: int | None,
+    said: _Said,
+    reason: Refusal,
+) -> Answer:
+    """What happened, why, and what can be done now, with links that do it."""
+    offered = (
+        []
+        if patient_id is None or reason in _OF_THE_PATIENT
+        else await alternatives(page.door.platform, page.owner, patient_id, session.id)
+    )
+    return page.render(
+        "refused.html",
+        said.status,
+        session=session,
+        names=Names(page.language),
+        said=said,
+        reason=reason.value,
+        offered=offered,
+        patient_id=patient_id,
+    )
+
+
+async def _undecided(page: Page, answer: DeskAnswer, patient_id: int, nonce: str) -> Answer:
+    """Busy, outcome unknown, or a form that was altered: nothing is lost, the form goes again."""
+    session, _ = await _session(page)
+    if isinstance(answer, Busy):
+        said = _Said(
+            page.say("现在预约的人太多"),
+            page.say("这次没有预约成功，您填写的内容还在。请稍等几秒，再试一次。"),
+            503,
+        )
+    else:
+        said = _Said(
+            page.say("还不能确定是否约上"),
+            page.say("系统暂时没有收到结果。请再试一次：同一张表单只会预约一次，不会重复。"),
+            503,
+        )
+    return page.render(
+        "undecided.html",
+        said.status,
+        session=session,
+        names=Names(page.language),
+        said=said,
+        patient_id=patient_id,
+        key=nonce,
+    )

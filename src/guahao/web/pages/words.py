@@ -1,0 +1,87 @@
+"""The words of the hospitals' own data, and of states, in both languages.
+
+What a hospital calls by a name that is not here stays as the hospital wrote it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from guahao.flows.week import NO_CLINIC
+from guahao.web.language import Language, Words
+
+GRADES = {
+    "三级甲等": Words("三级甲等", "Grade 3A"),
+    "三级乙等": Words("三级乙等", "Grade 3B"),
+    "三级": Words("三级", "Grade 3"),
+    "二级甲等": Words("二级甲等", "Grade 2A"),
+    "二级乙等": Words("二级乙等", "Grade 2B"),
+    "二级": Words("二级", "Grade 2"),
+    "一级甲等": Words("一级甲等", "Grade 1A"),
+    "一级": Words("一级", "Grade 1"),
+}
+TITLES = {
+    "普通门诊": Words("普通门诊", "General clinic"),
+    "专家门诊": Words("专家门诊", "Specialist clinic"),
+    "特需门诊": Words("特需门诊", "Special-needs clinic"),
+    "住院医师": Words("住院医师", "Resident physician"),
+    "医师": Words("医师", "Physician"),
+    "主治医师": Words("主治医师", "Attending physician"),
+    "副主任医师": Words("副主任医师", "Associate chief physician"),
+    "主任医师": Words("主任医师", "Chief physician"),
+    "知名专家": Words("知名专家", "Renowned specialist"),
+}
+DAY_STATES = {
+    "available": Words("有号", "Open"),
+    "full": Words("约满", "Full"),
+    "not_released": Words("未放号", "Not yet"),
+    "closed": Words("已截止", "Closed"),
+    "stopped": Words("停诊", "Stopped"),
+    NO_CLINIC: Words("无门诊", "None"),
+}
+STATUSES = {
+    "booked": Words("待取号", "Booked"),
+    "picked_up": Words("已取号", "Picked up"),
+    "cancelled": Words("已退号", "Cancelled"),
+    "stopped": Words("医院停诊", "Clinic stopped"),
+    "no_show": Words("爽约", "No-show"),
+    "unverified": Words("已过期", "Lapsed"),
+}
+
+
+def said(words: Mapping[str, Words], text: str, language: Language) -> str:
+    """A word of the data in a language, or as it was written."""
+    known = words.get(text)
+    return text if known is None else known.of(language)
+
+
+def named(name: str, name_en: str, language: Language) -> str:
+    """A name in the reader's language, where it has one."""
+    return name_en if language == "en" and name_en else name
+
+
+class Names:
+    """The data's words in the reader's language, for templates."""
+
+    def __init__(self, language: Language) -> None:
+        self._language = language
+
+    def name(self, name: str, name_en: str) -> str:
+        """A hospital's, department's or district's."""
+        return named(name, name_en, self._language)
+
+    def title(self, title: str) -> str:
+        """主任医师 or Chief physician."""
+        return said(TITLES, title, self._language)
+
+    def grade(self, grade: str) -> str:
+        """三级甲等 or Grade 3A."""
+        return said(GRADES, grade, self._language)
+
+    def day_state(self, state: str) -> str:
+        """有号 or Open."""
+        return said(DAY_STATES, state, self._language)
+
+    def status(self, status: str) -> str:
+        """待取号 or Booked."""
+        return said(STATUSES, status, self._language)
