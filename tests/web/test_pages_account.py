@@ -13,10 +13,11 @@ import pytest
 from tests.city import Clock, add_account, add_appointment, add_patient, add_session, change, phone
 from tests.city import resident_id as document
 from tests.web.browsing import HTML, Reader
-from tests.web.site import Site, has_chinese
+from tests.web.site import Site, closed, has_chinese
 
 from guahao.rules.limits import PATIENTS_PER_PHONE
 from guahao.rules.outcomes import CancelRefusal, Refusal
+from guahao.settings import Settings
 from guahao.web.pages.forms import local_path
 from guahao.web.pages.help import ANCHORS, help_path
 from guahao.web.pages.proof import MAX_NUMBER
@@ -594,6 +595,15 @@ async def test_a_form_that_is_too_long_or_no_form_is_refused_as_a_page(site: Sit
     )
     assert broken.status_code == 400
     assert broken.headers["content-type"].startswith("text/html")
+
+
+async def test_a_browser_that_asks_too_often_is_told_as_a_page(clock: Clock) -> None:
+    site = closed(clock, Settings(requests_per_address_minute=5))
+    answers = [await site.get("/help", headers=HTML, address=ADDRESS) for _ in range(11)]
+    refused = next(answer for answer in answers if answer.status_code == 429)
+    assert refused.headers["content-type"] == "text/html; charset=utf-8"
+    assert refused.headers["retry-after"] in refused.text
+    assert "default-src 'none'" in refused.headers["content-security-policy"]
 
 
 async def test_a_program_is_still_told_errors_as_problems(site: Site) -> None:
