@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
 
@@ -24,7 +25,9 @@ from guahao.embedded import EmbeddedServerError
 from guahao.settings import Settings, SettingsError, read_settings
 from guahao.store.migrate import MigrationError, migrate
 from guahao.store.scratch import ScratchDatabaseError, analyze
+from guahao.tools import audit as audit_tool
 from guahao.tools import demo as demo_tool
+from guahao.tools import replay as replay_tool
 from guahao.tools.bench import desk as bench_desk
 from guahao.tools.bench import http as bench_http
 
@@ -58,6 +61,7 @@ def main() -> None:
         EmbeddedServerError,
         demo_tool.DemoError,
         ScratchDatabaseError,
+        replay_tool.ReplayError,
         bench_http.BenchError,
     ) as error:
         typer.echo(f"guahao: {error}", err=True)
@@ -130,6 +134,38 @@ def seed(
     with wiring.owner_url(settings) as url:
         migrate(url)
         uvloop.run(_seed(settings, url, hospitals, days, patients))
+
+
+@app.command()
+def replay(
+    file: Annotated[Path, typer.Argument(help="A .csv of records, or a .zip with one.")],
+    capacity: Annotated[
+        int | None, typer.Option(min=0, help="Places a session; without it, for everybody.")
+    ] = None,
+    policy: Annotated[
+        Path | None, typer.Option(help="TOML or JSON with other numbers of the law.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """What would the rules have done with these records? In a scratch database."""
+    with wiring.owner_url(read_settings(os.environ)) as url:
+        replay_tool.run(file, url, capacity=capacity, policy_file=policy, as_json=json)
+
+
+@app.command()
+def audit(
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Recompute everything from the records; exit status 1 if anything disagrees."""
+    settings = read_settings(os.environ)
+    with wiring.owner_url(settings) as url:
+        clean = uvloop.run(_audit(settings, url, as_json=json))
+    raise typer.Exit(0 if clean else 1)
+
+
+async def _audit(settings: Settings, url: str, *, as_json: bool) -> bool:
+    async with wiring.open_platform(settings, url) as platform:
+        return await audit_tool.run(platform, as_json=as_json)
 
 
 @bench.command("desk")
