@@ -30,6 +30,7 @@ class Settings:
     clock_begun: float | None = None  # set by `guahao up`, so that its processes agree
     web_workers: int = 1
     sms_gateway: str = "outbox"
+    log_level: str = "info"
     cancel_channels: frozenset[str] = frozenset({"agent"})
     hotline: str = "114"
     desk_lanes: int = 2
@@ -66,8 +67,9 @@ _INTEGERS = {
 }
 _SECRET_CHARACTERS = 32
 # The hotline always can (S14); the patient as well where the operator says so.
+_LOG_LEVELS = ("debug", "info", "warning", "error")
 _CANCEL_CHANNELS = (frozenset({"agent"}), frozenset({"agent", "patient"}))
-_TEXTS = ("mode", "database_url", "host", "secret_key", "sms_gateway", "hotline")
+_TEXTS = ("mode", "database_url", "host", "secret_key", "sms_gateway", "hotline", "log_level")
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
@@ -148,6 +150,8 @@ def _moment(text: str) -> datetime:
 def _check(settings: Settings) -> None:
     if settings.mode not in ("demo", "production"):
         raise SettingsError("GUAHAO_MODE must be demo or production")
+    if settings.log_level not in _LOG_LEVELS:
+        raise SettingsError("GUAHAO_LOG_LEVEL must be debug, info, warning or error")
     if settings.cancel_channels not in _CANCEL_CHANNELS:
         raise SettingsError("GUAHAO_CANCEL_CHANNELS must be agent, or agent,patient")
     if settings.demo:
