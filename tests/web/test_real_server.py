@@ -40,6 +40,7 @@ class Server:
             "GUAHAO_PORT": str(self.port),
             "GUAHAO_SECRET_KEY": SECRET_KEY,
             "GUAHAO_CLOCK_START": "2026-11-30T09:00:00",
+            "GUAHAO_LOG_LEVEL": "debug",
         }
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
@@ -109,7 +110,7 @@ async def test_a_citizen_books_over_a_real_connection(server: Server, database_u
         proof = {"phone": phone(1), "otp": otp}
         token = (await client.post("/auth/token", json=proof)).json()["access_token"]
         client.headers["Authorization"] = f"Bearer {token}"
-        person = {"name": "王小明", "id_type": "01", "id_no": resident_id(1)}
+        person = {"name": "张三", "id_type": "01", "id_no": resident_id(1)}
         patient = (await client.post("/patients", json=person)).json()
         wish = {"clinic_session_id": session_id, "patient_id": patient["id"]}
         booking = await client.post(
@@ -171,12 +172,17 @@ def test_the_log_tells_of_a_failure_but_not_of_whom(server: Server, database_url
     problem(failed, 500, "internal_error")
     httpx.post(f"{server.url}{API}/auth/otp", json={"phone": phone(1)})
     httpx.get(f"{server.url}/nothing/secret-path")
-    lines = [json.loads(line) for line in server.log.read_text().splitlines() if "trace_id" in line]
-    [line] = [line for line in lines if line["trace_id"] == failed.json()["trace_id"]]
+    log = server.log.read_text()
+    lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+    [line] = [one for one in lines if one.get("trace_id") == failed.json()["trace_id"]]
     assert line["level"] == "error"
     assert (line["method"], line["route"], line["status"]) == ("GET", "/api/v1/hospitals", 500)
     assert line["error"] == "UndefinedColumn"
     assert any("directory.py" in frame for frame in line["frames"])
-    log = server.log.read_text()
+    assert {one["route"] for one in lines if one["event"] == "request"} >= {
+        f"{API}/hospitals",
+        f"{API}/auth/otp",
+        "none",
+    }
     for secret in ("secret-query", "secret-path", phone(1), "grade"):
         assert secret not in log

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+import gc
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 from litestar import Litestar
@@ -28,6 +29,7 @@ Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
 _STATIC = Path(__file__).parent / "static"
 _STATIC_SECONDS = 3600
+_COLLECTION_THRESHOLDS = (20_000, 20, 50)  # new objects; younger collections before an older
 
 
 def create_app(platform: Platform, desk: Desk, lifespan: Sequence[Lifespan] = ()) -> Litestar:
@@ -41,7 +43,7 @@ def create_app(platform: Platform, desk: Desk, lifespan: Sequence[Lifespan] = ()
     tokens = Tokens(platform.vault.key_for("tokens"), platform.db.clock)
     app = Litestar(
         _handlers(platform, api.Door(platform, desk, replies, tokens, callers)),
-        lifespan=list(lifespan),
+        lifespan=[*lifespan, _rare_collections],
         exception_handlers=exception_handlers(replies),
         openapi_config=None,  # our own: bodies are decoded by us, and strictly
         logging_config=None,
@@ -49,6 +51,24 @@ def create_app(platform: Platform, desk: Desk, lifespan: Sequence[Lifespan] = ()
     limit = RequestLimit(settings.requests_per_address_minute)
     app.asgi_handler = Front(app.asgi_handler, callers, limit, replies)
     return app
+
+
+@asynccontextmanager
+async def _rare_collections(_: Litestar) -> AsyncIterator[None]:
+    """Spare the garbage collector what stays: modules, routes, pools.
+
+    By default it walks through all of them again and again while requests come and go;
+    measured, that was a fifth of a booking call's processor time.
+    """
+    before = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_COLLECTION_THRESHOLDS)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 def _handlers(platform: Platform, door: api.Door) -> list[HTTPRouteHandler | Router]:

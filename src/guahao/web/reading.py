@@ -11,6 +11,7 @@ from litestar import Request
 from litestar.types import Scope
 
 BODY_BYTES_MAX = 16 * 1024
+_BODY_BYTES_DRAINED = 8 * 1024 * 1024
 QUERY_BYTES_MAX = 2048
 QUERY_FIELDS_MAX = 20
 ID_MAX = 2**63 - 1  # PostgreSQL's bigint
@@ -77,16 +78,19 @@ async def _body_bytes(request: ApiRequest) -> bytes:
     """Not Litestar's own reader: for a small body it costs as much as the rest of a call."""
     parts: list[bytes] = []
     size = 0
-    while True:
+    more = True
+    while more and size <= _BODY_BYTES_DRAINED:
         message = await request.receive()
         if message["type"] != "http.request":
             raise ProblemError("malformed_json")  # the caller has gone; nobody reads this
         size += len(message["body"])
-        if size > BODY_BYTES_MAX:
-            raise ProblemError("body_too_large")
-        parts.append(message["body"])
-        if not message.get("more_body", False):
-            return parts[0] if len(parts) == 1 else b"".join(parts)
+        # What is too much is still taken in: who is cut off while sending hears no answer.
+        if size <= BODY_BYTES_MAX:
+            parts.append(message["body"])
+        more = message.get("more_body", False)
+    if size > BODY_BYTES_MAX:
+        raise ProblemError("body_too_large")
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def read_query(request: ApiRequest, into: type[T]) -> T:
