@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import socket
@@ -90,7 +91,9 @@ def serve() -> None:
     with wiring.owner_url(settings) as url, TemporaryDirectory(prefix="guahao-metrics-") as metrics:
         os.environ["GUAHAO_DATABASE_URL"] = url
         if settings.web_workers > 1:
-            os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics  # one /metrics for all processes
+            # One /metrics for all processes; it has to be there before they import anything.
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
+            multiprocessing.set_start_method("spawn")
         Granian(
             "guahao.wiring:create_app",
             factory=True,
