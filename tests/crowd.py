@@ -36,16 +36,16 @@ async def add_crowd(platform: Platform, count: int) -> list[Person]:
     async with platform.db.transaction() as tx:
         for _ in range(count):
             number = await next_id(tx, "patients")
-            id_no = f"E{number:08d}"
+            id_no, phone = f"E{number:08d}", f"+86139{number:08d}"
             account = await tx.row(
                 "INSERT INTO accounts (phone_enc, phone_index, created_at)"
                 " VALUES ('', %s, %s) RETURNING id",
-                (vault.index("phone", f"test {number}"), tx.now),
+                (vault.index("phone", phone), tx.now),
             )
             assert account is not None
             await tx.do(
                 "UPDATE accounts SET phone_enc = %s WHERE id = %s",
-                (vault.seal("accounts", "phone", account[0], "+8613800000000"), account[0]),
+                (vault.seal("accounts", "phone", account[0], phone), account[0]),
             )
             await tx.do(
                 """

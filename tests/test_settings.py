@@ -103,6 +103,7 @@ def test_what_is_no_whole_number_is_refused(wrong: str) -> None:
     [
         ("GUAHAO_MODE", "test", "demo or production"),
         ("GUAHAO_MODE", "Production", "demo or production"),
+        ("GUAHAO_LOG_LEVEL", "verbose", "debug, info, warning or error"),
         ("GUAHAO_CANCEL_CHANNELS", "agent,doctor", "agent, or agent,patient"),
         ("GUAHAO_CANCEL_CHANNELS", "patient", "agent, or agent,patient"),
         ("GUAHAO_CANCEL_CHANNELS", " , ", "agent, or agent,patient"),

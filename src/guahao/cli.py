@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import socket
@@ -10,7 +11,9 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -25,7 +28,9 @@ from guahao.embedded import EmbeddedServerError
 from guahao.settings import Settings, SettingsError, read_settings
 from guahao.store.migrate import MigrationError, migrate
 from guahao.store.scratch import ScratchDatabaseError, analyze
+from guahao.tools import audit as audit_tool
 from guahao.tools import demo as demo_tool
+from guahao.tools import replay as replay_tool
 from guahao.tools import wechat_stand_in
 from guahao.tools.bench import desk as bench_desk
 from guahao.tools.bench import http as bench_http
@@ -63,6 +68,7 @@ def main() -> None:
         EmbeddedServerError,
         demo_tool.DemoError,
         ScratchDatabaseError,
+        replay_tool.ReplayError,
         bench_http.BenchError,
         UnreachableError,
         WeChatError,
@@ -88,7 +94,9 @@ def serve() -> None:
     with wiring.owner_url(settings) as url, TemporaryDirectory(prefix="guahao-metrics-") as metrics:
         os.environ["GUAHAO_DATABASE_URL"] = url
         if settings.web_workers > 1:
-            os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics  # one /metrics for all processes
+            # One /metrics for all processes; it has to be there before they import anything.
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
+            multiprocessing.set_start_method("spawn")
         Granian(
             "guahao.wiring:create_app",
             factory=True,
@@ -132,6 +140,38 @@ def seed(
     with wiring.owner_url(settings) as url:
         migrate(url)
         uvloop.run(_seed(settings, url, hospitals, days, patients))
+
+
+@app.command()
+def replay(
+    file: Annotated[Path, typer.Argument(help="A .csv of records, or a .zip with one.")],
+    capacity: Annotated[
+        int | None, typer.Option(min=0, help="Places a session; without it, for everybody.")
+    ] = None,
+    policy: Annotated[
+        Path | None, typer.Option(help="TOML or JSON with other numbers of the law.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """What would the rules have done with these records? In a scratch database."""
+    with wiring.owner_url(read_settings(os.environ)) as url:
+        replay_tool.run(file, url, capacity=capacity, policy_file=policy, as_json=json)
+
+
+@app.command()
+def audit(
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Recompute everything from the records; exit status 1 if anything disagrees."""
+    settings = read_settings(os.environ)
+    with wiring.owner_url(settings) as url:
+        clean = uvloop.run(_audit(settings, url, as_json=json))
+    raise typer.Exit(0 if clean else 1)
+
+
+async def _audit(settings: Settings, url: str, *, as_json: bool) -> bool:
+    async with wiring.open_platform(settings, url) as platform:
+        return await audit_tool.run(platform, as_json=as_json)
 
 
 @bench.command("desk")
@@ -198,8 +238,12 @@ def _check_port(settings: Settings) -> None:
 
 @contextmanager
 def _stopping_on_signals() -> Iterator[None]:
-    """SIGTERM ends the command as Ctrl-C does."""
-    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    """SIGTERM ends the command as Ctrl-C does, also where a shell made us ignore Ctrl-C."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
     try:
         yield
     finally:

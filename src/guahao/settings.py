@@ -44,10 +44,11 @@ class Settings:
     clock_begun: float | None = None  # set by `guahao up`, so that its processes agree
     web_workers: int = 1
     sms_gateway: str = "outbox"
+    log_level: str = "info"
     cancel_channels: frozenset[str] = frozenset({"agent"})
     hotline: str = "114"
-    desk_lanes: int = 2
-    desk_batch: int = 64
+    desk_lanes: int = 3
+    desk_batch: int = 128
     desk_queue: int = 4096
     otp_per_phone_hour: int = 5
     otp_per_address_hour: int = 20
@@ -102,8 +103,9 @@ _INTEGERS = {
 }
 _SECRET_CHARACTERS = 32
 # The hotline always can (S14); the patient as well where the operator says so.
+_LOG_LEVELS = ("debug", "info", "warning", "error")
 _CANCEL_CHANNELS = (frozenset({"agent"}), frozenset({"agent", "patient"}))
-_TEXTS = ("mode", "database_url", "host", "secret_key", "sms_gateway", "hotline")
+_TEXTS = ("mode", "database_url", "host", "secret_key", "sms_gateway", "hotline", "log_level")
 _ALIYUN_TEXTS = (
     *("aliyun_access_key_id", "aliyun_access_key_secret"),
     *("aliyun_sign_name", "aliyun_receipt_token"),
@@ -234,6 +236,8 @@ def _check(settings: Settings) -> None:
         raise SettingsError("GUAHAO_MODE must be demo or production")
     _check_aliyun(settings)
     _check_wechat(settings)
+    if settings.log_level not in _LOG_LEVELS:
+        raise SettingsError("GUAHAO_LOG_LEVEL must be debug, info, warning or error")
     if settings.cancel_channels not in _CANCEL_CHANNELS:
         raise SettingsError("GUAHAO_CANCEL_CHANNELS must be agent, or agent,patient")
     if settings.demo:

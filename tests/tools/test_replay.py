@@ -89,8 +89,10 @@ def replayed(server_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 
 def databases(url: str) -> set[str]:
+    """The scratch databases on the server."""
     with psycopg.connect(url) as conn:
-        return {name for (name,) in conn.execute("SELECT datname FROM pg_database")}
+        names = [name for (name,) in conn.execute("SELECT datname FROM pg_database")]
+    return {name for name in names if name.startswith("guahao_scratch_")}
 
 
 # The counts ------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import pytest
 from tests.city import Clock, phone, resident_id
 from tests.web.site import API, CHINESE, ENGLISH, Site, add_citizen, problem
 
-PERSON = {"name": "王小明", "id_type": "01", "id_no": resident_id(1)}
+PERSON = {"name": "张三", "id_type": "01", "id_no": resident_id(1)}
 
 
 async def otp(site: Site, number: int = 1) -> str:
@@ -37,7 +37,7 @@ async def test_a_citizen_proves_a_phone_and_registers_a_patient(site: Site) -> N
     patient = added.json()
     assert patient.pop("id") > 0
     assert patient == {
-        "name": "王小明",
+        "name": "张三",
         "id_type": "01",
         "id_no": f"1101****{resident_id(1)[-4:]}",
         "suspended_until": None,

@@ -14,7 +14,7 @@ JSON = {"Content-Type": "application/json"}
 KEY = {"Idempotency-Key": "a-key"}
 LANGUAGES = pytest.mark.parametrize("language", [CHINESE, ENGLISH], ids=["zh", "en"])
 BOOKING = {"clinic_session_id": 1, "patient_id": 1}
-PERSON = {"name": "王小明", "id_type": "01", "id_no": "110101199003070011"}
+PERSON = {"name": "张三", "id_type": "01", "id_no": "110101199003070011"}
 LOOKUP = {"code": "12345678", "id_no": "110101199003070011"}
 PROOF = {"phone": "13800000001", "otp": "123456"}
 
@@ -76,8 +76,8 @@ async def test_a_body_that_is_not_as_described(
     [
         ("/patients", PERSON, "name", ""),
         ("/patients", PERSON, "name", "王" * 61),
-        ("/patients", PERSON, "name", "王\0明"),
-        ("/patients", PERSON, "name", "王小明\n"),
+        ("/patients", PERSON, "name", "张\0三"),
+        ("/patients", PERSON, "name", "张三\n"),
         ("/patients", PERSON, "name", 7),
         ("/patients", PERSON, "id_type", "05"),
         ("/patients", PERSON, "id_type", 1),

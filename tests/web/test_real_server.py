@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -28,7 +29,7 @@ START_SECONDS = 30
 class Server:
     """`guahao serve` on a port of its own."""
 
-    def __init__(self, database_url: str, folder: Path) -> None:
+    def __init__(self, database_url: str, folder: Path, workers: int = 1) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -40,6 +41,8 @@ class Server:
             "GUAHAO_PORT": str(self.port),
             "GUAHAO_SECRET_KEY": SECRET_KEY,
             "GUAHAO_CLOCK_START": "2026-11-30T09:00:00",
+            "GUAHAO_LOG_LEVEL": "debug",
+            "GUAHAO_WEB_WORKERS": str(workers),
         }
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
@@ -86,14 +89,20 @@ class Server:
         return answer
 
 
-@pytest.fixture
-def server(database_url: str, tmp_path: Path) -> Iterator[Server]:
-    server = Server(database_url, tmp_path)
+@contextmanager
+def serving(database_url: str, folder: Path, workers: int = 1) -> Iterator[Server]:
+    server = Server(database_url, folder, workers)
     try:
         server.wait()
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture
+def server(database_url: str, tmp_path: Path) -> Iterator[Server]:
+    with serving(database_url, tmp_path) as server:
+        yield server
 
 
 async def test_a_citizen_books_over_a_real_connection(server: Server, database_url: str) -> None:
@@ -109,7 +118,7 @@ async def test_a_citizen_books_over_a_real_connection(server: Server, database_u
         proof = {"phone": phone(1), "otp": otp}
         token = (await client.post("/auth/token", json=proof)).json()["access_token"]
         client.headers["Authorization"] = f"Bearer {token}"
-        person = {"name": "王小明", "id_type": "01", "id_no": resident_id(1)}
+        person = {"name": "张三", "id_type": "01", "id_no": resident_id(1)}
         patient = (await client.post("/patients", json=person)).json()
         wish = {"clinic_session_id": session_id, "patient_id": patient["id"]}
         booking = await client.post(
@@ -171,12 +180,27 @@ def test_the_log_tells_of_a_failure_but_not_of_whom(server: Server, database_url
     problem(failed, 500, "internal_error")
     httpx.post(f"{server.url}{API}/auth/otp", json={"phone": phone(1)})
     httpx.get(f"{server.url}/nothing/secret-path")
-    lines = [json.loads(line) for line in server.log.read_text().splitlines() if "trace_id" in line]
-    [line] = [line for line in lines if line["trace_id"] == failed.json()["trace_id"]]
+    log = server.log.read_text()
+    lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+    [line] = [one for one in lines if one.get("trace_id") == failed.json()["trace_id"]]
     assert line["level"] == "error"
     assert (line["method"], line["route"], line["status"]) == ("GET", "/api/v1/hospitals", 500)
     assert line["error"] == "UndefinedColumn"
     assert any("directory.py" in frame for frame in line["frames"])
-    log = server.log.read_text()
+    assert {one["route"] for one in lines if one["event"] == "request"} >= {
+        f"{API}/hospitals",
+        f"{API}/auth/otp",
+        "none",
+    }
     for secret in ("secret-query", "secret-path", phone(1), "grade"):
         assert secret not in log
+
+
+def test_every_process_shows_the_counts_of_all(database_url: str, tmp_path: Path) -> None:
+    line = re.compile(r'guahao_http_requests_total\{method="GET",route="/health/live".*\} (\d+)')
+    with serving(database_url, tmp_path, workers=2) as server:
+        for _ in range(20):
+            assert httpx.get(f"{server.url}/health/live").status_code == 200
+        shown = [line.findall(httpx.get(f"{server.url}/metrics").text) for _ in range(6)]
+        assert shown == [["20"]] * 6
+        assert "Started worker-2" in server.log.read_text()

@@ -10,7 +10,6 @@ import logging
 import sys
 import traceback
 from types import TracebackType
-from typing import TextIO
 
 import structlog
 from structlog.types import EventDict, Processor, WrappedLogger
@@ -18,7 +17,7 @@ from structlog.types import EventDict, Processor, WrappedLogger
 _DEEPEST_FRAMES = 12
 
 
-def set_up_logs(level: str = "info", stream: TextIO | None = None) -> None:
+def set_up_logs(level: str) -> None:
     """Log from `level` on, also what libraries log through `logging` from warning on."""
     number = logging.getLevelNamesMapping()[level.upper()]
     shared: list[Processor] = [
@@ -27,14 +26,13 @@ def set_up_logs(level: str = "info", stream: TextIO | None = None) -> None:
         without_messages,
     ]
     render = structlog.processors.JSONRenderer(ensure_ascii=False)
-    output = stream or sys.stderr
     structlog.configure(
         processors=[*shared, render],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(output),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(output)
+    handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

@@ -11,6 +11,7 @@ from litestar import Request
 from litestar.types import Scope
 
 BODY_BYTES_MAX = 16 * 1024
+_BODY_BYTES_DRAINED = 8 * 1024 * 1024
 QUERY_BYTES_MAX = 2048
 QUERY_FIELDS_MAX = 20
 ID_MAX = 2**63 - 1  # PostgreSQL's bigint
@@ -92,16 +93,19 @@ async def body_bytes(request: ApiRequest, bytes_max: int = BODY_BYTES_MAX) -> by
     """
     parts: list[bytes] = []
     size = 0
-    while True:
+    more = True
+    while more and size <= max(bytes_max, _BODY_BYTES_DRAINED):
         message = await request.receive()
         if message["type"] != "http.request":
             raise ProblemError("malformed_json")  # the caller has gone; nobody reads this
         size += len(message["body"])
-        if size > bytes_max:
-            raise ProblemError("body_too_large")
-        parts.append(message["body"])
-        if not message.get("more_body", False):
-            return parts[0] if len(parts) == 1 else b"".join(parts)
+        # What is too much is still taken in: who is cut off while sending hears no answer.
+        if size <= bytes_max:
+            parts.append(message["body"])
+        more = message.get("more_body", False)
+    if size > bytes_max:
+        raise ProblemError("body_too_large")
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def read_query(request: ApiRequest, into: type[T]) -> T:

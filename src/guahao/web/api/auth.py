@@ -8,6 +8,7 @@ import msgspec
 from litestar.types import ASGIApp
 
 from guahao.flows.accounts import (
+    OTP_VALID,
     InvalidPhone,
     OtpWrong,
     Throttled,
@@ -25,8 +26,10 @@ from guahao.web.reading import NO_CONTROLS, ApiRequest, ProblemError, read_body
 from guahao.web.tokens import LIFETIME_SECONDS
 
 _Phone = Annotated[str, msgspec.Meta(min_length=1, max_length=32, pattern=NO_CONTROLS)]
+_MINUTES = int(OTP_VALID.total_seconds() // 60)
 _SENT = Words(
-    "验证码已用短信发送，5分钟内有效。", "A one-time password was sent by SMS; it holds 5 minutes."
+    f"验证码已用短信发送，{_MINUTES}分钟内有效。",
+    f"A one-time password was sent by SMS; it holds for {_MINUTES} minutes.",
 )
 
 

@@ -1,0 +1,390 @@
+"""What must hold between the records, each as the statement that finds where it does not.
+
+Nothing here trusts what the platform has worked out: counters are counted anew, suspensions
+and booking dates derived again by PostgreSQL's own calendar, not by the rules' code. All of
+it reads one snapshot, so that it may run while people book.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from guahao.store.db import Database, Tx
+
+IDS_SHOWN = 20
+
+_COUNTED = "status IN ('booked', 'picked_up', 'no_show', 'unverified')"
+_FETCHED_AT_ONCE = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that must hold.
+
+    `of`: what is examined, and whose ids are listed. `examined`: the rows it looks at.
+    `disagreeing`: a statement that finds the ids for which it does not hold.
+    """
+
+    name: str
+    clause: str
+    says: str
+    of: str
+    examined: str
+    disagreeing: str
+
+
+CHECKS = (
+    Check(
+        "session_counters",
+        "S7",
+        "a session's counter is the number of its bookings",
+        "clinic session",
+        "clinic_sessions",
+        f"""
+        SELECT s.id
+        FROM clinic_sessions s
+        LEFT JOIN (SELECT clinic_session_id, count(*) AS places FROM appointments
+                   WHERE {_COUNTED} GROUP BY clinic_session_id) a ON a.clinic_session_id = s.id
+        WHERE s.booked <> coalesce(a.places, 0)
+        """,
+    ),
+    Check(
+        "never_oversold",
+        "S7",
+        "no session has sold more places than it has",
+        "clinic session",
+        "clinic_sessions",
+        "SELECT id FROM clinic_sessions WHERE NOT booked BETWEEN 0 AND capacity",
+    ),
+    Check(
+        "copies",
+        "S12",
+        "an appointment's hospital, department and date are its session's",
+        "appointment",
+        "appointments",
+        """
+        SELECT a.id
+        FROM appointments a LEFT JOIN clinic_sessions s ON s.id = a.clinic_session_id
+        WHERE (a.hospital_id, a.department_id, a.visit_date)
+              IS DISTINCT FROM (s.hospital_id, s.department_id, s.visit_date)
+        """,
+    ),
+    Check(
+        "bookable_dates",
+        "S4, S6",
+        "booked when its visit date was open, by its hospital's present rules",
+        "appointment",
+        "appointments",
+        """
+        SELECT id
+        FROM (SELECT a.id, a.visit_date, h.*, asked.day, asked.clock,
+                     least((asked.day + make_interval(months => %(horizon_months)s))::date,
+                           asked.day + h.cycle_days) AS furthest,
+                     least((asked.day - 1 + make_interval(months => %(horizon_months)s))::date,
+                           asked.day - 1 + h.cycle_days) AS furthest_yesterday
+              FROM (SELECT *, booked_at AT TIME ZONE 'Asia/Shanghai' AS at FROM appointments) a
+              JOIN (SELECT id AS hospital, cycle_days, release_time, next_day_stop_time
+                    FROM hospitals) h ON h.hospital = a.hospital_id
+              CROSS JOIN LATERAL (SELECT a.at::date AS day, a.at::time AS clock) asked) booked
+        WHERE visit_date <= day
+           OR (visit_date = day + 1 AND clock >= next_day_stop_time)
+           OR visit_date > furthest
+           OR (visit_date > furthest_yesterday AND clock < release_time)
+        """,
+    ),
+    Check(
+        "once_a_department",
+        "S12",
+        "the bookings of a person in one department on one date are within the limit",
+        "patient",
+        f"(SELECT DISTINCT patient_id FROM appointments WHERE {_COUNTED}) p",
+        f"""
+        SELECT patient_id AS id FROM appointments WHERE {_COUNTED}
+        GROUP BY patient_id, visit_date, hospital_id, department_id
+        HAVING count(*) > %(per_department_and_day)s
+        """,
+    ),
+    Check(
+        "day_limit",
+        "S12",
+        "the bookings of a person on one date are within the limit",
+        "patient",
+        f"(SELECT DISTINCT patient_id FROM appointments WHERE {_COUNTED}) p",
+        f"""
+        SELECT patient_id AS id FROM appointments WHERE {_COUNTED}
+        GROUP BY patient_id, visit_date HAVING count(*) > %(per_day)s
+        """,
+    ),
+    Check(
+        "codes_of_eight_digits",
+        "S8",
+        "an identification code has eight digits",
+        "appointment",
+        "appointments",
+        "SELECT id FROM appointments WHERE code !~ '^[0-9]{8}$'",
+    ),
+    Check(
+        "live_codes_unique",
+        "S8",
+        "no two bookings share a live code",
+        "appointment",
+        "appointments WHERE code_live",
+        """
+        SELECT unnest(array_agg(id)) AS id FROM appointments WHERE code_live
+        GROUP BY code HAVING count(*) > 1
+        """,
+    ),
+    Check(
+        "codes_kept_and_retired",
+        "S8",
+        "a code lives until its visit is long enough past, and then serves others",
+        "appointment",
+        "appointments",
+        # Codes are retired in the course of a day: one day more is not wrong.
+        """
+        SELECT id FROM appointments
+        WHERE (NOT code_live AND visit_date >= %(today)s - %(code_kept_days)s)
+           OR (code_live AND visit_date < %(today)s - %(code_kept_days)s - 1)
+        """,
+    ),
+    Check(
+        "requests_kept_their_word",
+        "S7",
+        "a request answered with a booking has it, for its patient and session",
+        "appointment",
+        "booking_requests WHERE outcome = 'booked'",
+        """
+        SELECT r.appointment_id AS id
+        FROM booking_requests r LEFT JOIN appointments a ON a.id = r.appointment_id
+        WHERE r.outcome = 'booked'
+          AND (r.patient_id, r.clinic_session_id)
+              IS DISTINCT FROM (a.patient_id, a.clinic_session_id)
+        """,
+    ),
+    Check(
+        "one_request_a_booking",
+        "S7",
+        "no two requests were answered with the same booking",
+        "appointment",
+        "booking_requests WHERE outcome = 'booked'",
+        """
+        SELECT appointment_id AS id FROM booking_requests WHERE outcome = 'booked'
+        GROUP BY appointment_id HAVING count(*) > 1
+        """,
+    ),
+    Check(
+        "one_answer_a_key",
+        "idempotency",
+        "a caller's idempotency key has one answer",
+        "caller",
+        "booking_requests",
+        """
+        SELECT actor_id AS id FROM booking_requests
+        GROUP BY actor_kind, actor_id, idempotency_key HAVING count(*) > 1
+        """,
+    ),
+    Check(
+        "bookings_told",
+        "S8",
+        "a booking made at the desk for somebody with a phone has one message telling of it",
+        "appointment",
+        "booking_requests WHERE outcome = 'booked'",
+        # Booked without the desk, by an import or the demo city: no request, no message.
+        """
+        SELECT a.id
+        FROM (SELECT DISTINCT appointment_id FROM booking_requests WHERE outcome = 'booked') r
+        JOIN appointments a ON a.id = r.appointment_id
+        JOIN patients p ON p.id = a.patient_id
+        LEFT JOIN (SELECT appointment_id, count(*) AS times FROM messages
+                   WHERE kind = 'booked' GROUP BY appointment_id) m ON m.appointment_id = a.id
+        WHERE p.account_id IS NOT NULL AND coalesce(m.times, 0) <> 1
+        """,
+    ),
+    Check(
+        "messages_tell_of_records",
+        "S8",
+        "a message tells of a booking that exists, to its own patient",
+        "message",
+        "messages WHERE appointment_id IS NOT NULL",
+        """
+        SELECT m.id
+        FROM messages m LEFT JOIN appointments a ON a.id = m.appointment_id
+        WHERE m.appointment_id IS NOT NULL AND m.patient_id IS DISTINCT FROM a.patient_id
+        """,
+    ),
+    Check(
+        "stopped_sessions_empty",
+        "stop",
+        "a stopped session has no live booking",
+        "clinic session",
+        "clinic_sessions WHERE stopped_at IS NOT NULL",
+        """
+        SELECT DISTINCT s.id
+        FROM clinic_sessions s JOIN appointments a ON a.clinic_session_id = s.id
+        WHERE s.stopped_at IS NOT NULL AND a.status = 'booked'
+        """,
+    ),
+    Check(
+        "settled_sessions_empty",
+        "S15",
+        "no booking of a settled session waits to be picked up",
+        "clinic session",
+        "clinic_sessions WHERE settled_at IS NOT NULL",
+        """
+        SELECT DISTINCT s.id
+        FROM clinic_sessions s JOIN appointments a ON a.clinic_session_id = s.id
+        WHERE s.settled_at IS NOT NULL AND a.status = 'booked'
+        """,
+    ),
+    Check(
+        "no_shows_known",
+        "S16",
+        "a no-show stands only where the hospital's attendance is known",
+        "appointment",
+        "appointments WHERE status = 'no_show'",
+        """
+        SELECT a.id
+        FROM appointments a
+        JOIN clinic_sessions s ON s.id = a.clinic_session_id
+        LEFT JOIN (SELECT DISTINCT hospital_id, visit_date FROM appointments
+                   WHERE status = 'picked_up') came
+          ON came.hospital_id = a.hospital_id AND came.visit_date = a.visit_date
+        WHERE a.status = 'no_show' AND s.attendance_known_at IS NULL
+          AND came.hospital_id IS NULL
+        """,
+    ),
+    Check(
+        "suspensions",
+        "S16",
+        "a person is suspended until the date that follows from the no-shows",
+        "patient",
+        "patients",
+        """
+        SELECT p.id
+        FROM patients p
+        LEFT JOIN (
+            SELECT patient_id, max((visit_date + make_interval(months => months))::date) AS until
+            FROM (SELECT patient_id, visit_date,
+                         row_number() OVER (PARTITION BY patient_id, extract(year FROM visit_date)
+                                            ORDER BY visit_date) AS nth
+                  FROM appointments WHERE status = 'no_show') no_shows
+            JOIN (VALUES (%(first_suspension_no_shows)s, %(first_suspension_months)s),
+                         (%(second_suspension_no_shows)s, %(second_suspension_months)s))
+                 AS steps (nth, months) USING (nth)
+            WHERE months > 0
+            GROUP BY patient_id
+        ) derived ON derived.patient_id = p.id
+        WHERE p.suspended_until IS DISTINCT FROM derived.until
+        """,
+    ),
+    Check(
+        "patients_a_phone",
+        "S3",
+        "no phone has more registered patients than it may",
+        "account",
+        "accounts",
+        """
+        SELECT account_id AS id FROM patients WHERE account_id IS NOT NULL
+        GROUP BY account_id HAVING count(*) > %(patients_per_phone)s
+        """,
+    ),
+    Check(
+        "person_once",
+        "S12",
+        "a person is registered once",
+        "patient",
+        "patients",
+        """
+        SELECT unnest(array_agg(id)) AS id FROM patients
+        GROUP BY id_type, id_no_index HAVING count(*) > 1
+        """,
+    ),
+)
+
+
+@asynccontextmanager
+async def snapshot(database: Database) -> AsyncIterator[Tx]:
+    """A transaction that sees one moment throughout, and can write nothing."""
+    async with database.transaction() as tx:
+        await tx.do("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        await tx.do("SET LOCAL work_mem = '64MB'")  # the counts fit, and are not spilt to disk
+        yield tx
+
+
+async def size(tx: Tx, examined: str) -> int:
+    """How many rows a check looks at; `examined` is a check's own."""
+    row = await tx.row(f"SELECT count(*) FROM {examined}")
+    assert row is not None
+    return int(row[0])
+
+
+async def disagreeing(tx: Tx, check: Check, numbers: Mapping[str, Any]) -> tuple[int, list[int]]:
+    """How many ids disagree, and the first IDS_SHOWN of them."""
+    statement = f"""
+        WITH found AS MATERIALIZED (SELECT DISTINCT id FROM ({check.disagreeing}) disagreeing)
+        SELECT (SELECT count(*) FROM found),
+               ARRAY(SELECT id FROM found ORDER BY id LIMIT {IDS_SHOWN})
+    """
+    row = await (await tx.conn.execute(statement, numbers)).fetchone()
+    assert row is not None
+    return row[0], row[1]
+
+
+async def counted_days(tx: Tx) -> AsyncIterator[tuple[int, list[int]]]:
+    """Each person's counted visit dates (S12), as days since 2000; streamed."""
+    statement = f"""
+        SELECT patient_id, array_agg(visit_date - date '2000-01-01')
+        FROM appointments WHERE {_COUNTED}
+        GROUP BY patient_id
+    """
+    async for row in _streamed(tx, statement):
+        yield row[0], row[1]
+
+
+async def days_months_later(tx: Tx, months: int) -> dict[int, int]:
+    """For every day on which a window of the counted dates may start: the day it ends before.
+
+    Days since 2000. The calendar is PostgreSQL's: a month is clamped to its last day.
+    """
+    rows = await tx.rows(
+        f"""
+        SELECT first, (date '2000-01-01' + first + make_interval(months => %s))::date
+                      - date '2000-01-01'
+        FROM (SELECT min(visit_date - date '2000-01-01') AS earliest,
+                     max(visit_date - date '2000-01-01') AS latest
+              FROM appointments WHERE {_COUNTED}) counted,
+             generate_series(earliest - 31 * %s, latest) first
+        """,
+        (months, months),
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+async def sealed_patients(
+    tx: Tx, every: int, rest: int
+) -> AsyncIterator[tuple[int, bytes, bytes, bytes]]:
+    """Of every so many patients one: id, sealed name, sealed document, its index."""
+    statement = "SELECT id, name_enc, id_no_enc, id_no_index FROM patients WHERE id %% %s = %s"
+    async for row in _streamed(tx, statement, (every, rest)):
+        yield row[0], row[1], row[2], row[3]
+
+
+async def sealed_accounts(tx: Tx, every: int, rest: int) -> AsyncIterator[tuple[int, bytes, bytes]]:
+    """Of every so many accounts one: id, sealed phone, its index."""
+    statement = "SELECT id, phone_enc, phone_index FROM accounts WHERE id %% %s = %s"
+    async for row in _streamed(tx, statement, (every, rest)):
+        yield row[0], row[1], row[2]
+
+
+async def _streamed(
+    tx: Tx, statement: str, params: tuple[Any, ...] | None = None
+) -> AsyncIterator[tuple[Any, ...]]:
+    """Rows by a cursor of the server: memory holds a few thousand at a time."""
+    async with tx.conn.cursor(name="audit") as cursor:
+        cursor.itersize = _FETCHED_AT_ONCE
+        await cursor.execute(statement, params)
+        async for row in cursor:
+            yield row

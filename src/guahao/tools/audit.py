@@ -1,0 +1,261 @@
+"""Recompute everything from the records, and list what disagrees.
+
+Reads one snapshot and writes nothing, so it may run at any time. What the database can
+compare it compares (store.audit); the sliding windows of S12 are tried one start date after
+the other, and sealed data is opened.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from hmac import compare_digest
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from guahao.flows.platform import Platform
+from guahao.rules.limits import CODE_KEPT_DAYS, PATIENTS_PER_PHONE, Policy
+from guahao.store import audit as store
+from guahao.store.db import Tx
+from guahao.store.vault import Vault, VaultError
+
+Report = Callable[[str], None]  # the check that comes next
+
+SEALED_OPENED = 100_000  # of each table at most; where there are more, a sample
+_LONGEST_MONTH_DAYS = 31
+_OWN_CHECKS = 4  # those not in store.audit
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found. `ids` are the first that disagree; never personal data."""
+
+    name: str
+    clause: str
+    says: str
+    of: str
+    examined: int
+    disagreements: int
+    ids: list[int]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """The findings of one snapshot, in the order of the checks."""
+
+    at: datetime
+    findings: list[Finding]
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing disagrees."""
+        return not any(finding.disagreements for finding in self.findings)
+
+
+async def run(platform: Platform, *, as_json: bool = False) -> bool:
+    """Audit and print: a table, or JSON on standard output alone. Whether all is clean."""
+    with _shown(len(store.CHECKS) + _OWN_CHECKS) as report:
+        result = await audit(platform, report)
+    if as_json:
+        print(_json(result).decode())
+    else:
+        _print_table(result)
+    return result.clean
+
+
+async def audit(platform: Platform, report: Report = lambda _: None) -> Audit:
+    """Check everything in one snapshot."""
+    async with store.snapshot(platform.db) as tx:
+        return Audit(tx.now, [finding async for finding in _findings(tx, platform, report)])
+
+
+async def _findings(tx: Tx, platform: Platform, report: Report) -> AsyncIterator[Finding]:
+    numbers = _numbers(tx, platform.policy)
+    for check in store.CHECKS:
+        report(check.name)
+        examined = await store.size(tx, check.examined)
+        count, ids = await store.disagreeing(tx, check, numbers)
+        yield Finding(check.name, check.clause, check.says, check.of, examined, count, ids)
+    report("seven_day_limit")
+    yield await _short_windows(tx, platform.policy)
+    report("three_month_limit")
+    yield await _long_windows(tx, platform.policy)
+    report("patients_open")
+    yield await _patients_open(tx, platform.vault)
+    report("accounts_open")
+    yield await _accounts_open(tx, platform.vault)
+
+
+def _numbers(tx: Tx, policy: Policy) -> dict[str, Any]:
+    """What the statements of the checks name."""
+    numbers = {name: value for name, value in asdict(policy).items() if isinstance(value, int)}
+    return numbers | {
+        "today": tx.now.date(),
+        "code_kept_days": CODE_KEPT_DAYS,
+        "patients_per_phone": PATIENTS_PER_PHONE,
+    }
+
+
+class _Tally:
+    """Counts what one check of our own examines, and what of it disagrees."""
+
+    def __init__(self) -> None:
+        self._examined = 0
+        self._disagreeing: list[int] = []
+
+    def count(self, id: int, *, agrees: bool) -> None:
+        self._examined += 1
+        if not agrees:
+            self._disagreeing.append(id)
+
+    def finding(self, name: str, clause: str, says: str, of: str, note: str = "") -> Finding:
+        ids = sorted(self._disagreeing)
+        shown = ids[: store.IDS_SHOWN]
+        return Finding(name, clause, says, of, self._examined, len(ids), shown, note)
+
+
+# Sliding windows (S12), every one of them -----------------------------------------------------
+
+
+async def _short_windows(tx: Tx, policy: Policy) -> Finding:
+    days, limit = policy.short_window_days, policy.per_short_window
+    tally = _Tally()
+    async for patient_id, visits in store.counted_days(tx):
+        starts = range(min(visits) - days, max(visits) + 1)
+        windows = ((start, start + days) for start in starts)
+        tally.count(patient_id, agrees=_within(limit, visits, windows))
+    says = f"a person has at most {limit} bookings in any {days} consecutive dates"
+    return tally.finding("seven_day_limit", "S12", says, "patient")
+
+
+async def _long_windows(tx: Tx, policy: Policy) -> Finding:
+    months, limit = policy.long_window_months, policy.per_long_window
+    ends = await store.days_months_later(tx, months)
+    reach = months * _LONGEST_MONTH_DAYS
+    tally = _Tally()
+    async for patient_id, visits in store.counted_days(tx):
+        starts = range(min(visits) - reach, max(visits) + 1)
+        windows = ((start, ends[start]) for start in starts)
+        tally.count(patient_id, agrees=_within(limit, visits, windows))
+    says = f"a person has at most {limit} bookings in any {months} months"
+    return tally.finding("three_month_limit", "S12", says, "patient")
+
+
+def _within(limit: int, visits: Sequence[int], windows: Iterable[tuple[int, int]]) -> bool:
+    """Whether no window [first, end) holds more visit days than the limit."""
+    if len(visits) <= limit:
+        return True  # no window holds more than there is
+    return all(
+        sum(first <= day < end for day in visits) <= limit  # one by one, on purpose
+        for first, end in windows
+    )
+
+
+# Sealed data ----------------------------------------------------------------------------------
+
+
+async def _patients_open(tx: Tx, vault: Vault) -> Finding:
+    sample = await _sample(tx, "patients")
+    tally = _Tally()
+    async for id, name, id_no, index in store.sealed_patients(tx, sample.every, sample.rest):
+        opens = _opens(vault, "patients", "name", id, name) is not None
+        number = _opens(vault, "patients", "id_no", id, id_no)
+        found = number is not None and compare_digest(vault.index("id_no", number), index)
+        tally.count(id, agrees=opens and found)
+    says = "a patient's name and document open with the key, and are found by the document"
+    return tally.finding("patients_open", "S2", says, "patient", sample.note)
+
+
+async def _accounts_open(tx: Tx, vault: Vault) -> Finding:
+    sample = await _sample(tx, "accounts")
+    tally = _Tally()
+    async for id, sealed, index in store.sealed_accounts(tx, sample.every, sample.rest):
+        phone = _opens(vault, "accounts", "phone", id, sealed)
+        found = phone is not None and compare_digest(vault.index("phone", phone), index)
+        tally.count(id, agrees=found)
+    says = "an account's phone opens with the key, and is found by itself"
+    return tally.finding("accounts_open", "S2", says, "account", sample.note)
+
+
+def _opens(vault: Vault, table: str, column: str, row: int, sealed: bytes) -> str | None:
+    try:
+        return vault.open(table, column, row, sealed)
+    except VaultError:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """The rows whose id, divided by `every`, leaves `rest`: another sample each time."""
+
+    every: int
+    rest: int
+
+    @property
+    def note(self) -> str:
+        return "" if self.every == 1 else f"a sample: every id that is {self.rest} mod {self.every}"
+
+
+async def _sample(tx: Tx, table: str) -> _Sample:
+    every = max(1, -(-await store.size(tx, table) // SEALED_OPENED))
+    return _Sample(every, secrets.randbelow(every))
+
+
+# The answer -----------------------------------------------------------------------------------
+
+
+def _json(result: Audit) -> bytes:
+    answer = {"clean": result.clean, "at": result.at, "checks": result.findings}
+    return msgspec.json.format(msgspec.json.encode(answer), indent=2)
+
+
+def _print_table(result: Audit) -> None:
+    table = Table(title=f"Audit of {result.at:%Y-%m-%d %H:%M:%S}", title_justify="left")
+    table.add_column("check")
+    table.add_column("clause")
+    table.add_column("examined", justify="right")
+    table.add_column("disagree", justify="right")
+    for one in result.findings:
+        style = "red" if one.disagreements else None
+        counts = (f"{one.examined:,}", f"{one.disagreements:,}")
+        table.add_row(one.name, one.clause, *counts, style=style)
+    console = Console()
+    console.print(table)
+    for one in result.findings:
+        _print_remarks(console, one)
+    console.print("Clean: nothing disagrees." if result.clean else "Not clean.")
+
+
+def _print_remarks(console: Console, finding: Finding) -> None:
+    if finding.note:
+        console.print(f"{finding.name}: {finding.note}", highlight=False)
+    if finding.disagreements:
+        ids = ", ".join(map(str, finding.ids))
+        more = ", …" if finding.disagreements > len(finding.ids) else ""
+        console.print(
+            f"[red]{finding.name}[/red] does not hold: {finding.says}.\n"
+            f"  {finding.of}: {ids}{more}",
+            highlight=False,
+        )
+
+
+@contextmanager
+def _shown(checks: int) -> Iterator[Report]:
+    """A progress bar on standard error; the answer has standard output."""
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=checks)
+        yield lambda name: bar.update(task, advance=1, description=name)

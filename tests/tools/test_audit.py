@@ -1,0 +1,529 @@
+"""The audit: silent over a city that grew by the platform's own doing, and for each check one
+thing made wrong behind the platform's back, which that check finds, and no other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+import psycopg
+import pytest
+from tests.city import Clock, add_account, add_patient, ask, change, open_platform
+from tests.crowd import add_clinic, open_desk
+
+from guahao.flows.cancelling import cancel_for_caller
+from guahao.flows.penalties import retire_codes, sweep
+from guahao.flows.pickup import pick_up, report_attendance
+from guahao.flows.platform import Platform
+from guahao.flows.schedules import stop_session
+from guahao.rules.facts import Actor
+from guahao.rules.limits import CITY_TIME
+from guahao.rules.outcomes import Refused
+from guahao.store import audit as store
+from guahao.store.views import AppointmentView
+from guahao.tools import audit as tool
+from guahao.tools.audit import audit, run
+
+DECEMBER = [date(2026, 12, 1) + timedelta(days=n) for n in range(31)]
+LATER = [date(2027, 1, 5), date(2027, 1, 25), date(2027, 2, 15), date(2027, 3, 6), date(2027, 3, 7)]
+DATES = [*DECEMBER, *LATER]
+
+
+@dataclass
+class City:
+    """A platform with a past, and the ids of what it holds."""
+
+    platform: Platform
+    clock: Clock
+    owner_url: str
+    accounts: list[int] = field(default_factory=list)
+    patients: dict[str, int] = field(default_factory=dict)
+    clinics: list[dict[date, int]] = field(default_factory=list)
+    bookings: dict[str, AppointmentView] = field(default_factory=dict)
+
+    def session(self, clinic: int, day: int) -> int:
+        """A session of December 2026."""
+        return self.clinics[clinic][date(2026, 12, day)]
+
+    async def book(self, name: str, who: str, clinic: int, day: int) -> None:
+        """Through the desk, by the account of the patient."""
+        actor = Actor("account", self.accounts[0 if who in "ab" else 1])
+        session_id = self.session(clinic, day)
+        async with open_desk(self.platform) as desk:
+            answer = await desk.book(actor, name, self.patients[who], session_id, "web")
+        assert isinstance(answer, AppointmentView), answer
+        self.bookings[name] = answer
+
+    def ids(self) -> dict[str, int]:
+        """What the statements of a corruption may name."""
+        return {
+            **{f"booking_{name}": view.id for name, view in self.bookings.items()},
+            **{f"session_{name}": view.session.id for name, view in self.bookings.items()},
+            **{f"patient_{name}": id for name, id in self.patients.items()},
+            **{f"account_{n}": id for n, id in enumerate(self.accounts)},
+        }
+
+    def corrupt(self, *statements: str) -> None:
+        """As the owner of the tables, behind the platform's back."""
+        with psycopg.connect(self.owner_url) as conn:
+            for statement in statements:
+                conn.execute(statement, self.ids())
+
+    async def disagreeing(self) -> dict[str, list[int]]:
+        """The checks that do not hold, each with the ids it names."""
+        found = (await audit(self.platform)).findings
+        assert all(len(one.ids) == min(one.disagreements, store.IDS_SHOWN) for one in found)
+        return {one.name: one.ids for one in found if one.disagreements}
+
+
+@pytest.fixture
+async def city(database_url: str) -> AsyncIterator[City]:
+    clock = Clock()
+    async with open_platform(database_url, clock) as platform:
+        made = City(platform, clock, database_url)
+        await _grow(made)
+        yield made
+
+
+async def _grow(city: City) -> None:
+    """A week in which everything happens: picked up, missed, voided, cancelled, stopped."""
+    platform = city.platform
+    city.accounts = [await add_account(platform, 1), await add_account(platform, 2)]
+    for number, who in enumerate("abcd"):
+        account = city.accounts[number // 2]
+        city.patients[who] = (await add_patient(platform, account, number + 1)).id
+    for _ in range(3):
+        city.clinics.append(dict(zip(DATES, await add_clinic(platform, DATES), strict=True)))
+    for name, who, clinic, day in [
+        ("came", "a", 0, 2),
+        *[(f"missed{day}", "b", 0, day) for day in (3, 4, 5)],
+        ("unknown", "c", 1, 3),
+        ("cancelled", "c", 1, 11),
+        ("stopped", "c", 1, 12),
+        ("coming", "c", 0, 10),
+    ]:
+        await city.book(name, who, clinic, day)
+    await _refuse(city)
+    await cancel_for_caller(platform, city.bookings["cancelled"].id)
+    await stop_session(platform, city.bookings["stopped"].session.id)
+    await _live_the_week(city)
+
+
+async def _refuse(city: City) -> None:
+    async with open_desk(city.platform) as desk:
+        actor = Actor("account", city.accounts[1])
+        answer = await desk.book(actor, "no", city.patients["c"], city.session(0, 10), "web")
+    assert isinstance(answer, Refused)
+
+
+async def _live_the_week(city: City) -> None:
+    platform, came = city.platform, city.bookings["came"]
+    city.clock.now = datetime(2026, 12, 2, 9, tzinfo=CITY_TIME)
+    taken = await pick_up(platform, came.session.hospital_id, came.code, came.patient.id_no)
+    assert isinstance(taken, AppointmentView)
+    city.clock.now = datetime(2026, 12, 5, 21, tzinfo=CITY_TIME)
+    missed = [view.id for name, view in city.bookings.items() if name.startswith("missed")]
+    assert await report_attendance(platform, [], missed) == 3
+    assert await sweep(platform) == 1
+    city.clock.now = datetime(2026, 12, 6, 9, tzinfo=CITY_TIME)
+
+
+# Clean -----------------------------------------------------------------------------------------
+
+
+async def test_a_city_that_grew_by_the_platforms_own_doing_is_clean(city: City) -> None:
+    statuses = await ask(city.platform, "SELECT DISTINCT status FROM appointments ORDER BY 1")
+    assert [status for (status,) in statuses] == [
+        "booked",
+        "cancelled",
+        "no_show",
+        "picked_up",
+        "stopped",
+        "unverified",
+    ]
+    suspended = "SELECT id FROM patients WHERE suspended_until = '2027-03-05'"
+    assert await ask(city.platform, suspended) == [(city.patients["b"],)]
+    result = await audit(city.platform)
+    assert await city.disagreeing() == {}
+    assert result.clean
+
+
+async def test_every_check_has_looked_at_something(city: City) -> None:
+    examined = {one.name: one.examined for one in (await audit(city.platform)).findings}
+    assert [name for name, count in examined.items() if not count] == []
+    assert examined["session_counters"] == 3 * len(DATES)
+    assert examined["copies"] == len(city.bookings)
+    assert examined["seven_day_limit"] == 3  # persons with counted bookings
+    assert (examined["patients_open"], examined["accounts_open"]) == (4, 2)
+
+
+async def test_an_empty_platform_is_clean(database_url: str) -> None:
+    async with open_platform(database_url, Clock()) as platform:
+        result = await audit(platform)
+    assert result.clean
+    assert {one.examined for one in result.findings} == {0}
+
+
+# One thing made wrong --------------------------------------------------------------------------
+
+SHIFT = "UPDATE clinic_sessions SET {} WHERE id = %(session_coming)s"
+BOOKED_AT = "UPDATE appointments SET booked_at = '{}' WHERE id = %(booking_coming)s"
+COPY_REQUEST = """
+    INSERT INTO booking_requests
+    SELECT actor_kind, actor_id, {}, patient_id, clinic_session_id, outcome, appointment_id,
+           retry_from, visit_from, decided_at
+    FROM booking_requests WHERE idempotency_key = '{}'
+"""
+FORGET_MESSAGES = "DELETE FROM messages WHERE appointment_id = %(booking_coming)s"
+SUSPENDED = "UPDATE patients SET suspended_until = {} WHERE id = %({})s"
+
+CORRUPTIONS = [
+    ("session_counters", "session_coming", [SHIFT.format("booked = booked + 1")]),
+    ("session_counters", "session_coming", [SHIFT.format("booked = 0")]),
+    (
+        "never_oversold",
+        "session_coming",
+        [
+            "ALTER TABLE clinic_sessions DROP CONSTRAINT clinic_sessions_never_oversold",
+            SHIFT.format("capacity = 0"),
+        ],
+    ),
+    *[
+        (
+            "copies",
+            "booking_cancelled",
+            [f"UPDATE appointments SET {copy} WHERE id = %(booking_cancelled)s"],
+        )
+        for copy in ("department_id = 99", "visit_date = visit_date + 1")
+    ],
+    *[
+        ("bookable_dates", "booking_coming", [BOOKED_AT.format(at)])
+        for at in ("2026-12-10 00:00+08", "2026-12-09 15:00+08", "2026-09-09 23:59:59+08")
+    ],
+    (
+        "bookable_dates",
+        "booking_coming",
+        [
+            "UPDATE hospitals SET release_time = '08:30'",
+            BOOKED_AT.format("2026-09-10 08:29:59.999999+08"),
+        ],
+    ),
+    (
+        "bookable_dates",
+        "booking_coming",
+        ["UPDATE hospitals SET cycle_days = 13", BOOKED_AT.format("2026-11-26 09:00+08")],
+    ),
+    (
+        "codes_of_eight_digits",
+        "booking_coming",
+        [
+            "ALTER TABLE appointments DROP CONSTRAINT appointments_code_check",
+            "UPDATE appointments SET code = '1234567' WHERE id = %(booking_coming)s",
+        ],
+    ),
+    (
+        "codes_kept_and_retired",
+        "booking_came",
+        ["UPDATE appointments SET code_live = false WHERE id = %(booking_came)s"],
+    ),
+    (
+        "requests_kept_their_word",
+        "booking_coming",
+        [
+            """
+            UPDATE booking_requests SET patient_id = %(patient_d)s
+            WHERE appointment_id = %(booking_coming)s
+            """
+        ],
+    ),
+    (
+        "requests_kept_their_word",
+        "booking_coming",
+        [
+            FORGET_MESSAGES,
+            "DELETE FROM appointments WHERE id = %(booking_coming)s",
+            SHIFT.format("booked = 0"),
+        ],
+    ),
+    ("one_request_a_booking", "booking_coming", [COPY_REQUEST.format("'again'", "coming")]),
+    (
+        "one_answer_a_key",
+        "account_1",
+        [
+            "ALTER TABLE booking_requests DROP CONSTRAINT booking_requests_pkey",
+            COPY_REQUEST.format("idempotency_key", "no"),
+        ],
+    ),
+    ("bookings_told", "booking_coming", [FORGET_MESSAGES]),
+    (
+        "bookings_told",
+        "booking_coming",
+        [
+            """
+            INSERT INTO messages (kind, account_id, patient_id, appointment_id, created_at,
+                                  changed_at)
+            SELECT kind, account_id, patient_id, appointment_id, created_at, changed_at
+            FROM messages WHERE appointment_id = %(booking_coming)s
+            """
+        ],
+    ),
+    ("stopped_sessions_empty", "session_coming", [SHIFT.format("stopped_at = now()")]),
+    ("settled_sessions_empty", "session_coming", [SHIFT.format("settled_at = now()")]),
+    (
+        "no_shows_known",
+        "booking_missed4",
+        ["UPDATE clinic_sessions SET attendance_known_at = NULL WHERE id = %(session_missed4)s"],
+    ),
+    ("suspensions", "patient_b", [SUSPENDED.format("suspended_until + 1", "patient_b")]),
+    ("suspensions", "patient_b", [SUSPENDED.format("NULL", "patient_b")]),
+    ("suspensions", "patient_d", [SUSPENDED.format("'2026-12-01'", "patient_d")]),
+    (
+        "patients_a_phone",
+        "account_0",
+        [
+            "ALTER TABLE patients DROP CONSTRAINT patients_phone_slot_check",
+            """
+            UPDATE patients SET account_id = %(account_0)s, phone_slot = 3
+            WHERE id = %(patient_d)s
+            """,
+        ],
+    ),
+    *[
+        (
+            "patients_open",
+            "patient_a",
+            [
+                f"""
+                UPDATE patients SET {column} = other.{column} FROM patients other
+                WHERE patients.id = %(patient_a)s AND other.id = %(patient_b)s
+                """
+            ],
+        )
+        for column in ("name_enc", "id_no_enc")
+    ],
+    (
+        "patients_open",
+        "patient_a",
+        ["UPDATE patients SET id_no_index = '\\x00' WHERE id = %(patient_a)s"],
+    ),
+    (
+        "accounts_open",
+        "account_0",
+        ["UPDATE accounts SET phone_enc = '\\x01' WHERE id = %(account_0)s"],
+    ),
+    (
+        "accounts_open",
+        "account_0",
+        ["UPDATE accounts SET phone_index = '\\x00' WHERE id = %(account_0)s"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("check", "culprit", "statements"), CORRUPTIONS)
+async def test_what_is_wrong_is_found_by_its_check_and_no_other(
+    city: City, check: str, culprit: str, statements: Sequence[str]
+) -> None:
+    city.corrupt(*statements)
+    assert await city.disagreeing() == {check: [city.ids()[culprit]]}
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        [BOOKED_AT.format("2026-12-09 14:59:59.999999+08")],
+        [BOOKED_AT.format("2026-09-10 00:00+08")],
+        [
+            "UPDATE hospitals SET release_time = '08:30'",
+            BOOKED_AT.format("2026-09-10 08:30+08"),
+        ],
+        ["UPDATE hospitals SET cycle_days = 14", BOOKED_AT.format("2026-11-26 00:00+08")],
+    ],
+)
+async def test_a_booking_at_the_edge_of_what_is_open_is_right(
+    city: City, statements: Sequence[str]
+) -> None:
+    city.corrupt(*statements)
+    assert await city.disagreeing() == {}
+
+
+async def test_two_bookings_under_one_live_code_are_both_named(city: City) -> None:
+    city.corrupt(
+        "DROP INDEX appointments_live_code",
+        "UPDATE appointments SET code = (SELECT code FROM appointments"
+        " WHERE id = %(booking_came)s) WHERE id = %(booking_coming)s",
+    )
+    pair = sorted(city.bookings[name].id for name in ("came", "coming"))
+    assert await city.disagreeing() == {"live_codes_unique": pair}
+
+
+async def test_a_message_to_the_wrong_patient_is_named(city: City) -> None:
+    [[message]] = await ask(city.platform, "SELECT id FROM messages WHERE kind = 'cancelled'")
+    city.corrupt(f"UPDATE messages SET patient_id = %(patient_d)s WHERE id = {message}")
+    assert await city.disagreeing() == {"messages_tell_of_records": [message]}
+
+
+async def test_a_person_registered_twice_is_named_twice(city: City) -> None:
+    vault, copy = city.platform.vault, city.patients["d"]
+    number = city.bookings["came"].patient.id_no
+    city.corrupt("ALTER TABLE patients DROP CONSTRAINT patients_person_once")
+    await change(
+        city.platform,
+        "UPDATE patients SET id_no_enc = %s, id_no_index = %s WHERE id = %s",
+        vault.seal("patients", "id_no", copy, number),
+        vault.index("id_no", number),
+        copy,
+    )
+    assert await city.disagreeing() == {"person_once": [city.patients["a"], copy]}
+
+
+async def test_codes_of_visits_long_past_are_to_be_retired(city: City) -> None:
+    city.clock.forward(days=45)
+    past = sorted(view.id for view in city.bookings.values())
+    assert await city.disagreeing() == {"codes_kept_and_retired": past}
+    await retire_codes(city.platform)
+    assert await city.disagreeing() == {}
+
+
+# The limits (S12) ------------------------------------------------------------------------------
+
+
+async def slip_in(city: City, who: str, places: Sequence[tuple[int, date]]) -> None:
+    """Appointments past the desk, each booked in time: counted, coded, but never decided."""
+    for clinic, day in places:
+        session_id = city.clinics[clinic][day]
+        await change(
+            city.platform,
+            """
+            INSERT INTO appointments (patient_id, clinic_session_id, hospital_id, department_id,
+                                      visit_date, channel, code, booked_at, changed_at)
+            SELECT %s, id, hospital_id, department_id, visit_date, 'phone',
+                   lpad((SELECT count(*) FROM appointments)::text, 8, '9'), %s, %s
+            FROM clinic_sessions WHERE id = %s
+            """,
+            *(city.patients[who], *[_in_time(day)] * 2, session_id),
+        )
+        await change(
+            city.platform,
+            "UPDATE clinic_sessions SET booked = booked + 1 WHERE id = %s",
+            session_id,
+        )
+
+
+def _in_time(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, 9, tzinfo=CITY_TIME) - timedelta(days=3)
+
+
+def in_december(*days: int) -> list[tuple[int, date]]:
+    return [(0, date(2026, 12, day)) for day in days]
+
+
+async def test_two_bookings_of_a_person_in_one_department_on_one_date_are_found(
+    city: City,
+) -> None:
+    city.corrupt("DROP INDEX appointments_once_a_department")
+    await slip_in(city, "d", in_december(20, 20))
+    assert await city.disagreeing() == {"once_a_department": [city.patients["d"]]}
+
+
+async def test_three_bookings_of_a_person_on_one_date_are_found(city: City) -> None:
+    await slip_in(city, "d", [(clinic, date(2026, 12, 20)) for clinic in range(2)])
+    assert await city.disagreeing() == {}
+    await slip_in(city, "d", [(2, date(2026, 12, 20))])
+    assert await city.disagreeing() == {"day_limit": [city.patients["d"]]}
+
+
+@pytest.mark.parametrize(("days", "found"), [((8, 10, 12, 14), True), ((8, 10, 12, 15), False)])
+async def test_four_bookings_of_a_person_in_seven_dates_are_found(
+    city: City, days: Sequence[int], found: bool
+) -> None:
+    await slip_in(city, "d", in_december(*days))
+    expected = {"seven_day_limit": [city.patients["d"]]} if found else {}
+    assert await city.disagreeing() == expected
+
+
+@pytest.mark.parametrize(("last", "found"), [(LATER[-2], True), (LATER[-1], False)])
+async def test_six_bookings_of_a_person_in_three_months_are_found(
+    city: City, last: date, found: bool
+) -> None:
+    await slip_in(city, "d", [*in_december(7, 20), *[(1, day) for day in LATER[:3]], (1, last)])
+    expected = {"three_month_limit": [city.patients["d"]]} if found else {}
+    assert await city.disagreeing() == expected
+
+
+@pytest.mark.parametrize("status", ["cancelled", "stopped"])
+async def test_what_was_cancelled_or_stopped_is_not_counted(city: City, status: str) -> None:
+    await slip_in(city, "d", in_december(8, 10, 12, 14))
+    city.corrupt(
+        f"UPDATE appointments SET status = '{status}'"
+        " WHERE patient_id = %(patient_d)s AND visit_date = '2026-12-08'",
+        "UPDATE clinic_sessions SET booked = booked - 1 WHERE visit_date = '2026-12-08'"
+        " AND booked > 0",
+    )
+    assert await city.disagreeing() == {}
+
+
+# One moment ------------------------------------------------------------------------------------
+
+
+async def test_an_audit_sees_one_moment_while_people_book(city: City) -> None:
+    async with store.snapshot(city.platform.db) as tx:
+        before = await store.size(tx, "appointments")
+        await city.book("meanwhile", "d", 2, 20)
+        assert await store.size(tx, "appointments") == before
+    assert await ask(city.platform, "SELECT count(*) FROM appointments") == [(before + 1,)]
+
+
+async def test_an_audit_can_write_nothing(city: City) -> None:
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        async with store.snapshot(city.platform.db) as tx:
+            await tx.do("UPDATE patients SET suspended_until = NULL")
+
+
+# The answer ------------------------------------------------------------------------------------
+
+
+async def test_a_clean_audit_says_so(city: City, capsys: pytest.CaptureFixture[str]) -> None:
+    assert await run(city.platform)
+    printed = capsys.readouterr().out
+    assert "Clean: nothing disagrees." in printed
+    assert "does not hold" not in printed
+
+
+async def test_an_audit_that_found_something_names_ids_and_nothing_personal(
+    city: City, capsys: pytest.CaptureFixture[str]
+) -> None:
+    city.corrupt("UPDATE patients SET suspended_until = '2026-12-01'")
+    assert not await run(city.platform)
+    printed = capsys.readouterr().out
+    ids = ", ".join(map(str, city.patients.values()))
+    assert f"patient: {ids}\n" in printed
+    assert "Not clean." in printed
+    came = city.bookings["came"]
+    assert not any(text in printed for text in (came.patient.id_no, came.patient.name, came.code))
+
+
+async def test_the_answer_as_json_counts_all_and_names_the_first_twenty(
+    city: City, capsys: pytest.CaptureFixture[str]
+) -> None:
+    city.corrupt("UPDATE clinic_sessions SET booked = booked + 1")
+    assert not await run(city.platform, as_json=True)
+    answer = json.loads(capsys.readouterr().out)
+    assert list(answer) == ["clean", "at", "checks"]
+    assert answer["clean"] is False
+    assert answer["at"] == "2026-12-06T09:00:00+08:00"
+    [wrong] = [check for check in answer["checks"] if check["disagreements"]]
+    assert wrong["name"] == "session_counters"
+    assert wrong["examined"] == wrong["disagreements"] == 3 * len(DATES)
+    assert wrong["ids"] == sorted(session for c in city.clinics for session in c.values())[:20]
+
+
+async def test_where_there_are_very_many_persons_a_sample_is_opened(
+    city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tool, "SEALED_OPENED", 2)
+    found = {one.name: one for one in (await audit(city.platform)).findings}
+    assert found["patients_open"].examined == 2
+    assert found["patients_open"].note.startswith("a sample: every id that is ")
+    assert (found["accounts_open"].examined, found["accounts_open"].note) == (2, "")
