@@ -100,14 +100,15 @@ class Visitor:
 
     async def check(self) -> None:
         """What must hold on every page: legible to all, no complaint, nothing cut off."""
-        assert self.complaints == []
+        assert self.complaints == [], self.complaints
         assert await self.page.title()
         wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
         assert not await self.page.evaluate(wide), f"{self.page.url} is too wide"
         if await self.page.evaluate("typeof axe") == "undefined":
             # By the debugger: a script in the page is what the policy forbids.
             await self.page.evaluate(AXE.read_text(encoding="utf-8"))
-        assert await self.page.evaluate(FINDINGS) == []
+        findings = await self.page.evaluate(FINDINGS)
+        assert findings == [], findings
 
     async def elder_targets(self) -> list[str]:
         """Buttons, links and fields smaller than the elder view promises (60 px, 18 px)."""

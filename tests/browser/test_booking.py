@@ -1,0 +1,307 @@
+"""A newcomer's whole way, from the first page to the booked visit, however a browser is set."""
+
+from __future__ import annotations
+
+import re
+from itertools import count
+from typing import Any
+
+import httpx
+import pytest
+from playwright.async_api import Locator
+from tests.browser.conftest import NewVisitor
+from tests.browser.visitor import DESKTOP, Visitor
+from tests.city import phone, resident_id
+
+ENGLISH = {"locale": "en-GB"}
+WITHOUT_SCRIPTS = {"java_script_enabled": False}
+TAPS_MAX = 8
+PAGE_BYTES_MAX = 100_000
+
+_numbers = count(501)
+
+
+class Newcomer:
+    """A visitor who has never been here, and how often they tapped since the login."""
+
+    def __init__(self, visitor: Visitor, *, english: bool = False, scripts: bool = True) -> None:
+        self.visitor = visitor
+        self.page = visitor.page
+        self.english = english
+        self.scripts = scripts
+        self.number = next(_numbers)
+        self.taps = 0
+
+    def say(self, chinese: str, english: str) -> str:
+        return english if self.english else chinese
+
+    async def tap(self, target: str | Locator) -> None:
+        """Tap a link or button of the page; by its name or itself."""
+        self.taps += 1
+        if isinstance(target, str):
+            await self.visitor.press(target)
+            return
+        async with self.page.expect_navigation():
+            await target.click()
+
+    async def log_in(self) -> None:
+        await self.visitor.go("/login?next=/")
+        await self.visitor.log_in(phone(self.number), english=self.english)
+        assert self.visitor.path == "/", await self.visitor.text()
+        self.taps = 0
+
+    async def search(self, typed: str) -> None:
+        """Results come as one types; where no script runs, by the button."""
+        await self.page.locator("#q").fill(typed)
+        if self.scripts:
+            await self.page.wait_for_url(re.compile("q="))
+        else:
+            await self.tap(self.say("搜索", "Search"))
+
+    async def find_a_session(self, typed: str = "xxgnk") -> None:
+        await self.search(typed)
+        await self.tap(self.page.locator("#results a").first)
+        if self.scripts:
+            await self.visitor.check()
+        await self.tap(self.page.locator(".slot__book").first)
+
+    async def register(self) -> None:
+        await self.tap(self.say("添加就诊人", "Add a patient"))
+        await self.visitor.fill(self.say("姓名", "Name"), "王小明")
+        await self.visitor.fill(self.say("证件号码", "Document number"), resident_id(self.number))
+        await self.tap(self.say("保存", "Save"))
+
+    async def confirm(self) -> None:
+        await self.tap(self.say("确认预约", "Confirm booking"))
+        assert self.visitor.path.startswith("/bookings/"), await self.visitor.text()
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param({}, id="on a phone"),
+        pytest.param({"viewport": DESKTOP}, id="on a desk"),
+        pytest.param(ENGLISH, id="in English"),
+        pytest.param(WITHOUT_SCRIPTS, id="without scripts"),
+        pytest.param(ENGLISH | WITHOUT_SCRIPTS | {"viewport": DESKTOP}, id="English, bare desk"),
+    ],
+)
+async def test_a_newcomer_books_in_eight_taps(new_visitor: NewVisitor, how: dict[str, Any]) -> None:
+    came = Newcomer(
+        await new_visitor(**how),
+        english="locale" in how,
+        scripts=how.get("java_script_enabled", True),
+    )
+    await came.log_in()
+    await came.find_a_session()
+    await came.register()
+    await came.confirm()
+    assert came.taps <= TAPS_MAX
+    code = await came.page.locator("#code").inner_text()
+    assert re.fullmatch(r"\d{4} \d{4}", code)
+    text = await came.visitor.text()
+    assert came.say("预约成功", "Booked") in text
+    assert came.say("证件原件", "original document") in text
+    assert "114" in text
+    await came.tap(came.say("我的挂号", "My registrations"))
+    assert code in await came.visitor.text()
+    assert came.visitor.complaints == []
+
+
+async def test_whoever_is_not_logged_in_loses_nothing_by_logging_in(
+    new_visitor: NewVisitor,
+) -> None:
+    came = Newcomer(await new_visitor())
+    await came.visitor.go("/")
+    await came.find_a_session()
+    assert came.visitor.path == "/login"
+    await came.visitor.log_in(phone(came.number))
+    assert came.visitor.path.startswith("/book/")
+    wished = await came.page.locator(".what").inner_text()
+    await came.register()
+    assert await came.page.locator(".what").inner_text() == wished
+    await came.confirm()
+
+
+async def test_a_double_tap_and_the_back_button_book_once(new_visitor: NewVisitor) -> None:
+    came = Newcomer(await new_visitor())
+    await came.log_in()
+    await came.find_a_session()
+    await came.register()
+    async with came.page.expect_navigation():
+        await came.page.get_by_role("button", name="确认预约").dblclick()
+    booked = came.visitor.path
+    await came.page.go_back()
+    if came.visitor.path.startswith("/book/"):
+        await came.page.get_by_role("button", name="确认预约").click()
+        await came.page.wait_for_load_state()
+    await came.visitor.go("/bookings")
+    assert await came.page.locator(".stub").count() == 1
+    assert await came.page.locator(".stub").get_attribute("href") == booked
+
+
+async def test_a_visit_is_booked_by_keyboard_alone(new_visitor: NewVisitor) -> None:
+    came = Newcomer(await new_visitor())
+    await came.log_in()
+    keys = came.page.keyboard
+    await _tab_to(came, "#q")
+    await keys.type("xxgnk")
+    await came.page.wait_for_url(re.compile("q="))
+    for target in ("#results a", ".slot__book", "a.action"):
+        await _tab_to(came, target)
+        async with came.page.expect_navigation():
+            await keys.press("Enter")
+    await _tab_to(came, "#name")
+    await keys.type("王小明")
+    await _tab_to(came, "#id_no")
+    await keys.type(resident_id(came.number))
+    async with came.page.expect_navigation():
+        await keys.press("Enter")
+    await _tab_to(came, ".action")
+    async with came.page.expect_navigation():
+        await keys.press("Enter")
+    assert came.visitor.path.startswith("/bookings/")
+    assert came.visitor.complaints == []
+
+
+async def _tab_to(came: Newcomer, selector: str) -> None:
+    for _ in range(80):
+        await came.page.keyboard.press("Tab")
+        if await came.page.evaluate("(s) => document.activeElement.matches(s)", selector):
+            return
+    raise AssertionError(f"{selector} is not reached by the keyboard")
+
+
+async def test_what_is_left_is_renewed_without_a_reload_and_focus_stays(
+    new_visitor: NewVisitor, city_url: str
+) -> None:
+    came = Newcomer(await new_visitor())
+    await came.visitor.go("/")
+    await came.search("xxgnk")
+    await came.tap(came.page.locator("#results a").first)
+    row = came.page.locator(".slot", has=came.page.locator(".slot__book")).first
+    before = await row.locator(".slot__left").inner_text()
+    link = row.locator(".slot__book")
+    [session] = re.findall(r"\d+", await link.get_attribute("href") or "")
+    await came.page.evaluate("window.stayed = true")
+    await link.focus()
+    await _book_by_api(city_url, int(session))
+    await came.page.wait_for_function(
+        "([id, before]) => document.getElementById(id).closest('.slot')"
+        ".querySelector('.slot__left').textContent !== before",
+        arg=[f"book-{session}", before],
+        timeout=25_000,
+    )
+    assert await came.page.evaluate("window.stayed")
+    assert await came.page.evaluate("document.activeElement.id") == f"book-{session}"
+    assert came.visitor.complaints == []
+
+
+async def _book_by_api(base: str, session_id: int) -> None:
+    number = next(_numbers)
+    async with httpx.AsyncClient(base_url=f"{base}/api/v1") as client:
+        await client.post("/auth/otp", json={"phone": phone(number)})
+        otp = await _otp(base, phone(number))
+        answer = await client.post("/auth/token", json={"phone": phone(number), "otp": otp})
+        client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        patient = {"name": "李小红", "id_type": "01", "id_no": resident_id(number)}
+        added = await client.post("/patients", json=patient)
+        booked = await client.post(
+            "/appointments",
+            json={"clinic_session_id": session_id, "patient_id": added.json()["id"]},
+            headers={"Idempotency-Key": "once"},
+        )
+        assert booked.status_code == 201, booked.text
+
+
+async def _otp(base: str, to: str) -> str:
+    visitor = Visitor(base, None)  # type: ignore[arg-type] # reads the outbox without a browser
+    return await visitor.one_time_password(to)
+
+
+# What every page must be --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("how", "as_read"),
+    [
+        pytest.param({}, {}, id="zh"),
+        pytest.param(ENGLISH, {"english": True}, id="en"),
+        pytest.param({"viewport": DESKTOP}, {}, id="desk"),
+        pytest.param({}, {"elder": True}, id="elder"),
+        pytest.param(ENGLISH, {"english": True, "elder": True}, id="elder, en"),
+    ],
+)
+async def test_every_page_of_booking_is_legible_to_all(
+    new_visitor: NewVisitor, how: dict[str, Any], as_read: dict[str, bool]
+) -> None:
+    elder = as_read.get("elder", False)
+    came = Newcomer(await new_visitor(**how), english=as_read.get("english", False))
+    if elder:
+        await came.visitor.go("/")
+        async with came.page.expect_navigation():
+            await came.page.get_by_role("button", name=came.say("长辈版", "Large view")).click()
+    for path in ("/", "/?q=xnk", "/?q=没有的东西", "/hospitals/1", "/hospitals/2", "/bookings"):
+        await _look(came, path, elder=elder)
+    await came.log_in()
+    for path in ("/bookings", "/bookings?view=history", "/bookings/999999"):
+        await _look(came, path, elder=elder)
+    await came.find_a_session()
+    await _seen(came, elder=elder)
+    await came.register()
+    await _seen(came, elder=elder)
+    confirm = came.visitor.path
+    await came.confirm()
+    await _seen(came, elder=elder)
+    booking = came.visitor.path
+    for path in (booking, f"{booking}/cancel", "/bookings", "/"):
+        await _look(came, path, elder=elder)
+    await came.visitor.go(confirm)
+    await came.tap(came.say("确认预约", "Confirm booking"))
+    assert came.say("没有约上", "Not booked") in await came.visitor.text()
+    await _seen(came, elder=elder)
+
+
+async def _look(came: Newcomer, path: str, *, elder: bool) -> None:
+    await came.visitor.go(path)
+    await _seen(came, elder=elder)
+
+
+async def _seen(came: Newcomer, *, elder: bool) -> None:
+    await came.visitor.check()
+    if elder:
+        assert await came.visitor.elder_targets() == []
+
+
+async def test_every_day_of_a_department_is_legible_in_the_elder_view(
+    new_visitor: NewVisitor,
+) -> None:
+    came = Newcomer(await new_visitor())
+    await came.visitor.go("/?q=xxgnk")
+    await came.tap(came.page.locator("#results a").first)
+    async with came.page.expect_navigation():
+        await came.page.get_by_role("button", name="长辈版").click()
+    days = await came.page.locator(".strip__day").evaluate_all("all => all.map(a => a.href)")
+    assert len(days) == 7
+    for day in days:
+        await came.page.goto(day)
+        await _seen(came, elder=True)
+
+
+async def test_a_page_is_less_than_a_hundred_kilobytes(new_visitor: NewVisitor) -> None:
+    came = await new_visitor()
+    sizes: dict[str, int] = {}
+    devtools = await came.page.context.new_cdp_session(came.page)
+    await devtools.send("Network.enable")
+    await devtools.send("Network.setCacheDisabled", {"cacheDisabled": True})
+
+    def count_bytes(event: dict[str, Any]) -> None:
+        path = came.path
+        sizes[path] = sizes.get(path, 0) + int(event["encodedDataLength"])
+
+    devtools.on("Network.loadingFinished", count_bytes)
+    for path in ("/", "/hospitals/1", "/departments/10"):
+        await came.go(path)
+        await came.page.wait_for_load_state("networkidle")
+    assert set(sizes) == {"/", "/hospitals/1", "/departments/10"}
+    assert max(sizes.values()) < PAGE_BYTES_MAX, sizes
