@@ -199,7 +199,8 @@ CHECKS = (
         JOIN appointments a ON a.id = r.appointment_id
         JOIN patients p ON p.id = a.patient_id
         LEFT JOIN (SELECT appointment_id, count(*) AS times FROM messages
-                   WHERE kind = 'booked' GROUP BY appointment_id) m ON m.appointment_id = a.id
+                   WHERE kind = 'booked' AND channel = 'sms'
+                   GROUP BY appointment_id) m ON m.appointment_id = a.id
         WHERE p.account_id IS NOT NULL AND coalesce(m.times, 0) <> 1
         """,
     ),
