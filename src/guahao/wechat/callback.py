@@ -17,10 +17,10 @@ from guahao.wechat.xml import MalformedError, read_fields, write_fields
 STALE_SECONDS = 300
 TAKEN = "success"  # WeChat then shows the sender nothing, and does not send it again
 
-# Signatures join their sorted parts without a mark between them. Fixed forms keep digits
-# from moving between the parts.
+# Signatures join their sorted parts without a mark between them. A fixed form of the
+# timestamp keeps digits from moving between it and the nonce.
 _TIMESTAMP = re.compile(r"[0-9]{10}")
-_NONCE = re.compile(r"[A-Za-z0-9]{1,64}")
+_NONCE = re.compile(r"[!-~]{1,128}")
 _USER = re.compile(r"[A-Za-z0-9_@.-]{1,64}")
 _CREATED = re.compile(r"[0-9]{1,10}")
 _MSG_ID = re.compile(r"[0-9]{1,20}")
