@@ -246,6 +246,7 @@ async def test_every_page_of_booking_is_legible_to_all(
     await came.log_in()
     for path in ("/bookings", "/bookings?view=history", "/bookings/999999"):
         await _look(came, path, elder=elder)
+    await came.visitor.go("/")
     await came.find_a_session()
     await _seen(came, elder=elder)
     await came.register()
