@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import re
 import secrets
-from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from litestar.types import ASGIApp
 
 from guahao.flows.accounts import account
 from guahao.flows.alternatives import alternatives
-from guahao.flows.desk import Busy, DeskAnswer
+from guahao.flows.desk import Busy, OutcomeUnknown
 from guahao.flows.schedules import one_session
 from guahao.rules.cancelling import cancel_deadline
 from guahao.rules.facts import Actor
 from guahao.rules.limits import PATIENTS_PER_PHONE
-from guahao.rules.outcomes import Refusal, Refused
+from guahao.rules.outcomes import KeyMismatch, Refusal, Refused
 from guahao.rules.pickup import pickup_deadline
 from guahao.rules.releasing import date_refusal
 from guahao.store.views import AppointmentView, PatientView, SessionView
@@ -27,6 +26,7 @@ from guahao.web.pages.words import Names
 from guahao.web.reading import ProblemError, read_id
 
 CHANNEL = "web"
+_UNAVAILABLE = 503
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,40}")
 # Another session of the department would be refused for the same reason.
 _OF_THE_PATIENT = {Refusal.PATIENT_SUSPENDED, Refusal.NOT_YOUR_PATIENT}
@@ -40,23 +40,13 @@ def book_pages() -> list[Route]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """What happened and why, in one language."""
-
-    title: str
-    detail: str
-    status: int = 409
-
-
 async def _confirm(page: Page) -> ASGIApp:
     """Who, what, and the rules that apply; or why it cannot be booked any more."""
     patients = await _patients(page)
     session, refused = await _session(page)
     if refused is not None:
         chosen = _chosen(page, patients)
-        said = _said(page, refused)
-        return await _refusal(page, session, chosen.id if chosen else None, said, refused.reason)
+        return await _refusal(page, session, chosen.id if chosen else None, refused)
     return _form(page, session, patients)
 
 
@@ -128,61 +118,56 @@ async def _book(page: Page) -> ASGIApp:
         if answer.reason is Refusal.UNKNOWN_SESSION:
             raise ProblemError(answer.reason)
         session, _ = await _session(page)
-        return await _refusal(page, session, patient_id, _said(page, answer), answer.reason)
+        return await _refusal(page, session, patient_id, answer)
+    if isinstance(answer, KeyMismatch):
+        return page.redirect(page.path)  # a form of another session: here is this one's
     return await _undecided(page, answer, patient_id, nonce)
-
-
-def _said(page: Page, refused: Refused) -> _Said:
-    problem = page.door.replies.refused(refused, page.language)
-    return _Said(problem.title, problem.detail, problem.status)
 
 
 async def _refusal(
     page: Page,
     session: SessionView,
     patient_id: int | None,
-    said: _Said,
-    reason: Refusal,
+    refused: Refused,
 ) -> Answer:
     """What happened, why, and what can be done now, with links that do it."""
     offered = (
         []
-        if patient_id is None or reason in _OF_THE_PATIENT
+        if patient_id is None or refused.reason in _OF_THE_PATIENT
         else await alternatives(page.door.platform, page.owner, patient_id, session.id)
     )
+    said = page.door.replies.refused(refused, page.language)
     return page.render(
         "refused.html",
         said.status,
         session=session,
         names=Names(page.language),
         said=said,
-        reason=reason.value,
+        reason=refused.reason.value,
         offered=offered,
         patient_id=patient_id,
     )
 
 
-async def _undecided(page: Page, answer: DeskAnswer, patient_id: int, nonce: str) -> Answer:
-    """Busy, outcome unknown, or a form that was altered: nothing is lost, the form goes again."""
+async def _undecided(
+    page: Page, answer: Busy | OutcomeUnknown, patient_id: int, nonce: str
+) -> Answer:
+    """The desk is busy, or gave no answer: nothing is lost, the same form goes again."""
     session, _ = await _session(page)
+    page.add_header("retry-after", str(answer.retry_after_seconds))
     if isinstance(answer, Busy):
-        said = _Said(
-            page.say("现在预约的人太多"),
-            page.say("这次没有预约成功，您填写的内容还在。请稍等几秒，再试一次。"),
-            503,
-        )
+        title = page.say("现在预约的人太多")
+        detail = page.say("这次没有预约成功，您填写的内容还在。请稍等几秒，再试一次。")
     else:
-        said = _Said(
-            page.say("还不能确定是否约上"),
-            page.say("系统暂时没有收到结果。请再试一次：同一张表单只会预约一次，不会重复。"),
-            503,
-        )
+        title = page.say("还不能确定是否约上")
+        detail = page.say("系统暂时没有收到结果。请再试一次：同一张表单只会预约一次，不会重复。")
     return page.render(
         "undecided.html",
-        said.status,
+        _UNAVAILABLE,
         session=session,
         names=Names(page.language),
-        said=said,
+        title=title,
+        detail=detail,
         patient_id=patient_id,
         key=nonce,
     )

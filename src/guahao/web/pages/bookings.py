@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, time, timedelta
 from io import BytesIO
 from typing import Any
 
@@ -14,7 +14,6 @@ from guahao.flows.appointments import list_appointments, own_appointment
 from guahao.flows.cancelling import cancel
 from guahao.flows.standing import standings
 from guahao.rules.cancelling import cancel_deadline
-from guahao.rules.limits import CITY_TIME
 from guahao.rules.outcomes import CancelRefusal
 from guahao.rules.pickup import pickup_deadline
 from guahao.rules.releasing import city_time
@@ -160,9 +159,10 @@ def _description(page: Page, booking: AppointmentView) -> str:
 
 
 def _alarm(booking: AppointmentView, text: str) -> Alarm:
-    midnight = city_time(booking.session.visit_date, datetime.min.time())
+    """On the evening before; calendars want this moment in UTC."""
+    midnight = city_time(booking.session.visit_date, time.min)
     alarm = Alarm()
     alarm.add("action", "DISPLAY")
     alarm.add("description", text)
-    alarm.add("trigger", (midnight - _REMIND_BEFORE).astimezone(CITY_TIME))
+    alarm.add("trigger", (midnight - _REMIND_BEFORE).astimezone(UTC))
     return alarm
