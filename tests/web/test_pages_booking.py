@@ -266,10 +266,10 @@ async def test_a_day_that_cannot_be_booked_says_why(
 ) -> None:
     clock.now = at("2026-11-30T16:00")
     clinic = add_clinic(rows, cycle_days=5)
-    for day, columns in {
-        1: {}, 2: {"stopped_at": at("2026-11-30T08:00")}, 5: {"booked": 20}, 6: {}, 13: {},
-    }.items():  # fmt: skip
-        clinic.session(day, **columns)
+    for day in (1, 6, 13):
+        clinic.session(day)
+    clinic.session(2, stopped_at=at("2026-11-30T08:00"))
+    clinic.session(5, booked=20)
     reader = Reader.of(site)
     await reader.go(f"/departments/{clinic.department}?day={TODAY + timedelta(days=days)}")
     assert says in reader.text
