@@ -47,7 +47,7 @@ class Settings:
     log_level: str = "info"
     cancel_channels: frozenset[str] = frozenset({"agent"})
     hotline: str = "114"
-    desk_lanes: int = 3
+    desk_lanes: int = 2
     desk_batch: int = 128
     desk_queue: int = 4096
     otp_per_phone_hour: int = 5
