@@ -13,9 +13,9 @@ from datetime import date, datetime
 from psycopg.rows import TupleRow
 
 from guahao.rules.facts import AppointmentFacts
-from guahao.store.booking import open_patient
 from guahao.store.db import Tx
 from guahao.store.directory import RULES_COLUMNS, hospital_rules
+from guahao.store.patients import open_patient
 from guahao.store.sessions import SESSION_COLUMNS, SESSION_WIDTH, session_view
 from guahao.store.vault import Vault
 from guahao.store.views import AppointmentView

@@ -25,6 +25,7 @@ from guahao.rules.facts import (
 )
 from guahao.rules.outcomes import Refused
 from guahao.store.db import Tx, array, recordset
+from guahao.store.patients import open_patient
 from guahao.store.sessions import SESSION_COLUMNS, session_view
 from guahao.store.vault import Vault
 from guahao.store.views import PatientView, SessionView
@@ -118,24 +119,6 @@ class LockedPatient:
             self.id_no_enc,
             self.facts.suspended_until,
         )
-
-
-def open_patient(
-    vault: Vault,
-    patient_id: int,
-    name_enc: bytes,
-    id_type: str,
-    id_no_enc: bytes,
-    suspended_until: date | None,
-) -> PatientView:
-    """A patient's columns, unsealed."""
-    return PatientView(
-        patient_id,
-        vault.open("patients", "name", patient_id, name_enc),
-        id_type,
-        vault.open("patients", "id_no", patient_id, id_no_enc),
-        suspended_until,
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,16 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 
 from guahao.rules.identity import Document
 from guahao.rules.limits import PATIENTS_PER_PHONE
-from guahao.store.booking import open_patient
 from guahao.store.db import Tx
 from guahao.store.ids import next_id
 from guahao.store.vault import Vault
 from guahao.store.views import PatientView
 
 _COLUMNS = "id, name_enc, id_type, id_no_enc, suspended_until"
+
+
+def open_patient(
+    vault: Vault,
+    patient_id: int,
+    name_enc: bytes,
+    id_type: str,
+    id_no_enc: bytes,
+    suspended_until: date | None,
+) -> PatientView:
+    """A patient's columns, unsealed."""
+    return PatientView(
+        patient_id,
+        vault.open("patients", "name", patient_id, name_enc),
+        id_type,
+        vault.open("patients", "id_no", patient_id, id_no_enc),
+        suspended_until,
+    )
 
 
 async def of_account(tx: Tx, vault: Vault, account_id: int) -> list[PatientView]:

@@ -20,6 +20,7 @@ from guahao.rules.pickup import pickup_deadline
 from guahao.rules.releasing import date_refusal
 from guahao.store.views import AppointmentView, PatientView, SessionView
 from guahao.web.answers import Answer
+from guahao.web.pages.help import help_path
 from guahao.web.pages.ids import as_id
 from guahao.web.pages.page import LoginNeededError, Page, Route
 from guahao.web.pages.words import Names
@@ -146,6 +147,7 @@ async def _refusal(
         reason=refused.reason.value,
         offered=offered,
         patient_id=patient_id,
+        rule_path=help_path(refused.reason.value),
     )
 
 
