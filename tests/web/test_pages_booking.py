@@ -368,6 +368,7 @@ async def test_a_fresh_form_for_what_is_booked_already_is_refused_by_the_law(
     assert citizen.reader.page.status_code == 409
     assert "已约过该科室" in citizen.reader.text
     assert 'href="/bookings"' in citizen.reader.text
+    assert 'href="/help#limits"' in citizen.reader.text
     assert len(bookings(rows)) == 1
 
 
