@@ -9,3 +9,6 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA public
     GRANT USAGE, SELECT ON SEQUENCES TO guahao_app;
 ALTER DEFAULT PRIVILEGES IN SCHEMA public
     GRANT EXECUTE ON FUNCTIONS TO guahao_app;
+
+-- The staff of one hospital; row by row (0007), and nothing by default.
+GRANT USAGE ON SCHEMA public TO guahao_hospital;

@@ -17,6 +17,8 @@ from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
 
 APP_ROLE = "guahao_app"
+# Sees one hospital's rows only, by row-level security (migration 0007).
+HOSPITAL_ROLE = "guahao_hospital"
 Clock = Callable[[], datetime]
 Row = tuple[Any, ...]
 
@@ -39,6 +41,19 @@ class Tx:
     async def do(self, sql: str, params: tuple[Any, ...] = ()) -> int:
         """Run a statement for its effect; the number of rows it touched."""
         return (await self.conn.execute(sql, params)).rowcount
+
+    @asynccontextmanager
+    async def as_platform(self) -> AsyncIterator[None]:
+        """Within a hospital's transaction: what the platform derives from all hospitals.
+
+        A suspension follows from a person's no-shows wherever they were (S16); nothing
+        that is read here may be shown to the hospital.
+        """
+        [[role]] = await self.rows("SELECT current_setting('role')")
+        await self.do("SELECT set_config('role', %s, true)", (APP_ROLE,))
+        yield
+        # Not after an error: a failed transaction takes no statement, and rolls this back.
+        await self.do("SELECT set_config('role', %s, true)", (role,))
 
 
 @lru_cache(4096)
@@ -97,9 +112,19 @@ class Database:
         await self.pool.close()
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Tx]:
-        """One READ COMMITTED transaction; commits at the end, rolls back on an exception."""
+    async def transaction(self, hospital_id: int | None = None) -> AsyncIterator[Tx]:
+        """One READ COMMITTED transaction; commits at the end, rolls back on an exception.
+
+        `hospital_id`: under the role of that hospital's staff, to whom the database shows
+        no other hospital's rows.
+        """
         async with self.pool.connection() as conn, conn.transaction():
+            if hospital_id is not None:
+                await conn.execute(
+                    "SELECT set_config('role', %s, true),"
+                    " set_config('guahao.hospital_id', %s, true)",
+                    (HOSPITAL_ROLE, str(hospital_id)),
+                )
             yield Tx(conn, self.clock())
 
     @asynccontextmanager

@@ -10,7 +10,7 @@ from psycopg import errors, sql
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
-from guahao.store.db import APP_ROLE
+from guahao.store.db import APP_ROLE, HOSPITAL_ROLE
 
 MIGRATIONS = Path(__file__).parents[3] / "migrations"
 LOCK = 0x6775_6168_616F  # "guahao": one migration at a time in a database
@@ -32,7 +32,8 @@ def migrate(owner_url: str) -> None:
     """
     with psycopg.connect(owner_url, autocommit=True) as guard:
         guard.execute("SELECT pg_advisory_lock(%s)", [LOCK])
-        _ensure_role(guard)
+        for role in (APP_ROLE, HOSPITAL_ROLE):
+            _ensure_role(guard, role)
         guard.execute(_read("privileges.sql"))
         _upgrade(owner_url)
         guard.execute(
@@ -74,44 +75,44 @@ def _options(url: str) -> str:
     return f"{given} {TIMEOUTS}".strip()
 
 
-def _ensure_role(conn: psycopg.Connection) -> None:
-    """Create the application's role where it is missing, and let the owner act as it."""
-    role = sql.Identifier(APP_ROLE)
+def _ensure_role(conn: psycopg.Connection, name: str) -> None:
+    """Create a role of ours where it is missing, and let the owner act as it."""
+    role = sql.Identifier(name)
     # Roles belong to all databases of a server, which may be migrated at the same time.
     for _ in range(5):
         try:
-            if not _role_exists(conn):
+            if not _role_exists(conn, name):
                 conn.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(role))
-            if not _may_act_as_role(conn):
+            if not _may_act_as_role(conn, name):
                 conn.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(role))
         except errors.InsufficientPrivilege as error:
-            raise MigrationError(_advice(conn)) from error
+            raise MigrationError(_advice(conn, name)) from error
         except (errors.DuplicateObject, errors.UniqueViolation, errors.InternalError_):
             time.sleep(0.1)
         else:
             return
-    raise MigrationError(_advice(conn))
+    raise MigrationError(_advice(conn, name))
 
 
-def _role_exists(conn: psycopg.Connection) -> bool:
-    found = conn.execute("SELECT FROM pg_roles WHERE rolname = %s", [APP_ROLE])
+def _role_exists(conn: psycopg.Connection, name: str) -> bool:
+    found = conn.execute("SELECT FROM pg_roles WHERE rolname = %s", [name])
     return found.fetchone() is not None
 
 
-def _may_act_as_role(conn: psycopg.Connection) -> bool:
+def _may_act_as_role(conn: psycopg.Connection, name: str) -> bool:
     """Whether SET ROLE works: where there is a privilege for it, membership is not enough."""
     privilege = "SET" if conn.info.server_version >= SET_PRIVILEGE_SINCE else "MEMBER"
-    row = conn.execute("SELECT pg_has_role(%s, %s)", [APP_ROLE, privilege]).fetchone()
+    row = conn.execute("SELECT pg_has_role(%s, %s)", [name, privilege]).fetchone()
     return bool(row and row[0])
 
 
-def _advice(conn: psycopg.Connection) -> str:
+def _advice(conn: psycopg.Connection, name: str) -> str:
     """What an operator runs where the owner may not create roles."""
     owner = sql.Identifier(conn.info.user).as_string(conn)
-    create = "" if _role_exists(conn) else f"  CREATE ROLE {APP_ROLE} NOLOGIN;\n"
+    create = "" if _role_exists(conn, name) else f"  CREATE ROLE {name} NOLOGIN;\n"
     return (
-        f"The database's owner may not set up the role {APP_ROLE}, under which guahao works.\n"
-        f"Let an administrator of the server run:\n{create}  GRANT {APP_ROLE} TO {owner};"
+        f"The database's owner may not set up the role {name}, under which guahao works.\n"
+        f"Let an administrator of the server run:\n{create}  GRANT {name} TO {owner};"
     )
 
 

@@ -1,0 +1,1 @@
+-- The call centre: finding a caller, verifying them, calling who was not reached.

@@ -1,0 +1,1 @@
+-- Scheduling: rules with a date, capacities, stops that can be undone.

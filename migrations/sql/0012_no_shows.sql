@@ -1,0 +1,1 @@
+-- The no-show ledger: excuses, reversals, why.

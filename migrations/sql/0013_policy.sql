@@ -1,0 +1,1 @@
+-- Administration: the law's numbers with a date.

@@ -1,0 +1,11 @@
+"""Supply and hospitals from spreadsheets."""
+
+from guahao.store.migrate import run_file
+
+revision = "0011"
+down_revision = "0010"
+
+
+def upgrade() -> None:
+    """Forward only: undo with a new migration."""
+    run_file("0011_imports.sql")

@@ -1,0 +1,11 @@
+"""Administration: the law's numbers with a date."""
+
+from guahao.store.migrate import run_file
+
+revision = "0013"
+down_revision = "0012"
+
+
+def upgrade() -> None:
+    """Forward only: undo with a new migration."""
+    run_file("0013_policy.sql")

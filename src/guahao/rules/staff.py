@@ -1,0 +1,59 @@
+"""Who works behind the counter, and what each role may do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What a member of the staff does; a role says which pages open."""
+
+    AGENT = "agent"  # 114 call centre
+    SUPERVISOR = "supervisor"  # of agents; may excuse a no-show
+    CLERK = "clerk"  # at a hospital's window
+    SCHEDULER = "scheduler"  # of a hospital's clinic sessions
+    ADMINISTRATOR = "administrator"  # of the platform
+    AUDITOR = "auditor"  # reads the trail and the reports, changes nothing
+
+
+# These belong to one hospital and see that one only; the others see all of the city.
+HOSPITAL_ROLES = frozenset({Role.CLERK, Role.SCHEDULER})
+CALL_CENTRE_ROLES = frozenset({Role.AGENT, Role.SUPERVISOR})
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Who did something, for the audit trail. `kind`: `staff`, `client` or `system`.
+
+    `hospital_id`: whose hospital's staff or client; None for the city's own.
+    """
+
+    kind: str
+    id: int
+    name: str
+    hospital_id: int | None = None
+
+
+SYSTEM = Who("system", 0, "guahao")
+
+
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """A member of the staff who has shown both factors. `login` is the name to log in with."""
+
+    id: int
+    login: str
+    role: Role
+    hospital_id: int | None = None
+
+    @property
+    def who(self) -> Who:
+        """Themselves, as the audit trail names them."""
+        return Who("staff", self.id, self.login, self.hospital_id)
+
+    @property
+    def own_hospital_id(self) -> int:
+        """The hospital of its staff; a mistake of ours for anybody else."""
+        assert self.hospital_id is not None
+        return self.hospital_id
