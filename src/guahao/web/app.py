@@ -13,7 +13,7 @@ from litestar.router import Router
 
 from guahao.flows.desk import Desk
 from guahao.flows.platform import Platform
-from guahao.web import api, pages, sms, wechat
+from guahao.web import api, fhir, pages, sms, wechat
 from guahao.web.assets import asset_routes
 from guahao.web.front import Front
 from guahao.web.health import health_routes
@@ -54,6 +54,7 @@ def create_app(
         [
             *_handlers(platform, api.Door(platform, desk, replies, tokens, callers)),
             *pages.page_routes(front_door),
+            *fhir.fhir_routes(fhir.Door(platform, desk, replies, tokens)),
             *([] if line is None else wechat.routes(wechat.Door(platform, line, log_in))),
         ],
         lifespan=[*lifespan, _rare_collections],

@@ -17,6 +17,7 @@ from psycopg import InterfaceError, OperationalError
 from guahao.rules.limits import CITY_TIME
 from guahao.web.answers import Answer
 from guahao.web.language import Language, chosen_language, reader_language
+from guahao.web.outcomes import FHIR_JSON, FHIR_PATH, operation_outcome
 from guahao.web.reading import ApiRequest, ProblemError, header
 from guahao.web.replies import Problem, Replies
 
@@ -33,7 +34,7 @@ _CODES = {
     415: "unsupported_media_type",
 }
 _SERVER_ERROR = 500
-_PROGRAMS_PREFIX = "/api/"
+_PROGRAMS = ("/api/", FHIR_PATH)
 
 # A problem as a page, with the id by which the log tells its cause, if it is in the log.
 ErrorPage = Callable[[ApiRequest, Problem, str | None], Answer]
@@ -73,14 +74,14 @@ def problem_body(problem: Problem, trace_id: str | None = None) -> ProblemBody:
 def problem_answer(scope: Scope, problem: Problem) -> Answer:
     """A problem as a finished answer."""
     headers = [(name.encode(), value.encode()) for name, value in _headers(problem).items()]
-    headers.append((b"content-type", MEDIA_TYPE.encode()))
+    headers.append((b"content-type", _media_type(scope).encode()))
     return Answer(problem.status, _body(scope, problem), headers)
 
 
 def wants_page(scope: Scope) -> bool:
-    """Whether a browser asks for something to show; programs under /api/ never do."""
+    """Whether a browser asks for something to show; programs' own paths never are."""
     accepted = header(scope, b"accept") or b""
-    return b"text/html" in accepted and not scope["path"].startswith(_PROGRAMS_PREFIX)
+    return b"text/html" in accepted and not scope["path"].startswith(_PROGRAMS)
 
 
 def asked_language(scope: Scope) -> Language:
@@ -89,7 +90,17 @@ def asked_language(scope: Scope) -> Language:
 
 
 def _body(scope: Scope, problem: Problem) -> bytes:
-    return _encode(problem_body(problem, _traced(scope, problem)))
+    return _encoded(scope, problem, _traced(scope, problem))
+
+
+def _encoded(scope: Scope, problem: Problem, trace_id: str | None) -> bytes:
+    if scope["path"].startswith(FHIR_PATH):
+        return operation_outcome(problem, trace_id)
+    return _encode(problem_body(problem, trace_id))
+
+
+def _media_type(scope: Scope) -> str:
+    return FHIR_JSON if scope["path"].startswith(FHIR_PATH) else MEDIA_TYPE
 
 
 def _traced(scope: Scope, problem: Problem, error: Exception | None = None) -> str | None:
@@ -131,9 +142,9 @@ def exception_handlers(replies: Replies, error_page: ErrorPage) -> ExceptionHand
         if wants_page(request.scope):
             return _shown(error_page(request, problem, trace_id), headers)
         return Response(
-            _encode(problem_body(problem, trace_id)),
+            _encoded(request.scope, problem, trace_id),
             status_code=problem.status,
-            media_type=MEDIA_TYPE,
+            media_type=_media_type(request.scope),
             headers={**_headers(problem), **(headers or {})},
         )
 

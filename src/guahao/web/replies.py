@@ -623,6 +623,71 @@ _SERVER: dict[str, Reply] = {
     ),
 }
 
+_FHIR: dict[str, Reply] = {
+    "fhir_invalid": Reply(
+        422,
+        Words("资源有误", "Invalid resource"),
+        Words(
+            "资源的{field}有误。请按FHIR R4改正后重新发送。",
+            "The element {field} is not right. Please correct it as FHIR R4 describes and send"
+            " it again.",
+        ),
+    ),
+    "fhir_only_cancel": Reply(
+        422,
+        Words("只能取消", "Only cancelling"),
+        Words(
+            "预约只能改为cancelled。如需改期，请取消后重新预约。",
+            "The status of an appointment can only become cancelled. To change the date, please"
+            " cancel and book again.",
+        ),
+    ),
+    "fhir_key_required": Reply(
+        422,
+        Words("缺少请求编号", "Key required"),
+        Words(
+            "请在Idempotency-Key或Appointment.identifier中给出您自己的编号，重试时沿用。",
+            "Please give your own key in Idempotency-Key or in Appointment.identifier, and the"
+            " same when you try again.",
+        ),
+    ),
+    "fhir_parameter_unknown": Reply(
+        400,
+        Words("不认识的检索参数", "Unknown search parameter"),
+        Words(
+            "不认识检索参数{field}。可用的参数见/metadata。",
+            "The search parameter {field} is not known here. Please see /metadata for those that"
+            " are.",
+        ),
+    ),
+    "fhir_parameter_invalid": Reply(
+        400,
+        Words("检索参数有误", "Invalid search parameter"),
+        Words(
+            "检索参数{field}的值有误。请改正后重新查询。",
+            "The value of the search parameter {field} is not right. Please correct it and search"
+            " again.",
+        ),
+    ),
+    "fhir_search_too_broad": Reply(
+        400,
+        Words("检索范围过大", "Search too broad"),
+        Words(
+            "查询Slot请给出1到20个schedule或_id；全市号源请用/$bulk-publish。",
+            "A search for Slot needs 1 to 20 schedules or _id; for the whole city please use"
+            " /$bulk-publish.",
+        ),
+    ),
+    "fhir_format": Reply(
+        406,
+        Words("只支持JSON", "Only JSON"),
+        Words(
+            "只提供application/fhir+json。请用_format=json。",
+            "Only application/fhir+json is served. Please use _format=json.",
+        ),
+    ),
+}
+
 REPLIES: dict[str, Reply] = {
     **_BOOKING,
     **_CANCELLING,
@@ -630,4 +695,5 @@ REPLIES: dict[str, Reply] = {
     **_ACCOUNTS,
     **_READING,
     **_SERVER,
+    **_FHIR,
 }

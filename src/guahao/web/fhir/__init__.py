@@ -1,0 +1,29 @@
+"""The FHIR R4 facade under /fhir/r4: one module a resource, `fhir_routes` is all of them.
+
+The same flows and the same booking desk as every other door; only the words are FHIR's.
+"""
+
+from __future__ import annotations
+
+from litestar.handlers import HTTPRouteHandler
+
+from guahao.web.fhir.appointments import appointment_routes
+from guahao.web.fhir.capability import capability_routes
+from guahao.web.fhir.directory import directory_routes
+from guahao.web.fhir.door import PREFIX, Door
+from guahao.web.fhir.patients import patient_routes
+from guahao.web.fhir.slots import slot_routes
+
+__all__ = ["PREFIX", "Door", "fhir_routes"]
+
+
+def fhir_routes(door: Door) -> list[HTTPRouteHandler]:
+    """Every interaction."""
+    routes = [
+        *capability_routes(),
+        *directory_routes(),
+        *slot_routes(),
+        *patient_routes(),
+        *appointment_routes(),
+    ]
+    return [route.for_litestar(door) for route in routes]

@@ -1,0 +1,46 @@
+"""Patient: the account's own patients, and nobody else's."""
+
+from __future__ import annotations
+
+from litestar.types import ASGIApp
+
+from guahao.flows.accounts import account
+from guahao.store.views import PatientView
+from guahao.web.fhir import resources
+from guahao.web.fhir.bundles import page_of, searchset
+from guahao.web.fhir.door import Door, Route, resource_answer
+from guahao.web.fhir.search import read_search
+from guahao.web.reading import ApiRequest, ProblemError, read_id
+
+
+def patient_routes() -> list[Route]:
+    """Read and search."""
+    return [Route("GET", "/Patient/{id}", _read), Route("GET", "/Patient", _search)]
+
+
+async def own_patients(door: Door, request: ApiRequest) -> list[PatientView]:
+    """The patients of the account whose token the request carries."""
+    found = await account(door.platform, door.tokens.account_of(request.scope))
+    return [] if found is None else list(found.patients)
+
+
+async def _read(door: Door, request: ApiRequest) -> ASGIApp:
+    own = await own_patients(door, request)
+    id = read_id(request, "id", "not_found")
+    found = [view for view in own if view.id == id]
+    if not found:
+        raise ProblemError("not_found")
+    return resource_answer(resources.patient(found[0]))
+
+
+async def _search(door: Door, request: ApiRequest) -> ASGIApp:
+    asked = read_search(request, "name")
+    own = await own_patients(door, request)
+    ids, name = asked.ids("_id"), asked.text("name")
+    found = [
+        resources.patient(view)
+        for view in own
+        if (ids is None or view.id in ids) and (name is None or view.name.startswith(name))
+    ]
+    page, after = page_of(found, asked)
+    return searchset(door, "Patient", asked, page, next_cursor=after, total=len(found))

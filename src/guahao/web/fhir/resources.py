@@ -1,0 +1,221 @@
+"""Records as FHIR R4 resources. Making one validates it (fhir.resources).
+
+The models are those of R4B, FHIR 4.3, whose definitions of these resources are R4's:
+nothing here uses what R4B added. Names of our own systems begin with urn:guahao.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, time
+from typing import Any
+
+from fhir.resources.R4B.appointment import Appointment
+from fhir.resources.R4B.healthcareservice import HealthcareService
+from fhir.resources.R4B.location import Location
+from fhir.resources.R4B.organization import Organization
+from fhir.resources.R4B.patient import Patient
+from fhir.resources.R4B.schedule import Schedule
+from fhir.resources.R4B.slot import Slot
+
+from guahao.rules.identity import masked_document
+from guahao.rules.releasing import city_time
+from guahao.store.listings import BookableDepartment
+from guahao.store.views import AppointmentView, HospitalView, PatientView, SessionView
+from guahao.web.fhir.door import made
+
+Json = dict[str, Any]
+
+ORDER_NO = "urn:guahao:order-no"
+CODE = "urn:guahao:identification-code"
+STATUS = "urn:guahao:appointment-status"
+SESSION_STATE = "urn:guahao:clinic-session-state"
+PERIOD = "urn:guahao:period"
+TITLE = "urn:guahao:title"
+FEE = "urn:guahao:fee-fen"
+_DOCUMENT = "urn:guahao:id-type:"
+# An identifier that is shown only in part (FHIR's own way to say so).
+_RENDERED = "http://hl7.org/fhir/StructureDefinition/rendered-value"
+# How many can still book the slot (SMART Scheduling Links).
+_CAPACITY = "http://fhir-registry.smarthealthit.org/StructureDefinition/slot-capacity"
+_CANCEL_REASON = "http://terminology.hl7.org/CodeSystem/appointment-cancellation-reason"
+_DEPARTMENT_TYPE = {
+    "system": "http://terminology.hl7.org/CodeSystem/organization-type",
+    "code": "prov",
+    "display": "Healthcare Provider",
+}
+
+# Where a hospital gives a session no hours of its own; FHIR wants both ends.
+_PERIOD_STARTS = {"morning": time(8, 0), "afternoon": time(13, 0), "evening": time(17, 30)}
+
+_SLOT_STATUS = {"available": "free", "full": "busy"}  # else busy-unavailable
+# `unverified` stays booked: whether the patient came, nobody knows yet.
+_STATUS = {
+    "booked": "booked",
+    "picked_up": "checked-in",
+    "cancelled": "cancelled",
+    "stopped": "cancelled",
+    "no_show": "noshow",
+    "unverified": "booked",
+}
+OUR_STATUSES = {
+    "booked": ("booked", "unverified"),
+    "checked-in": ("picked_up",),
+    "cancelled": ("cancelled", "stopped"),
+    "noshow": ("no_show",),
+}
+
+
+def organization(view: HospitalView) -> Organization:
+    """A hospital."""
+    return made(
+        Organization,
+        id=str(view.id),
+        active=True,
+        type=[{"coding": [_DEPARTMENT_TYPE], "text": view.grade}],
+        name=view.name,
+        alias=[view.name_en] if view.name_en else None,
+        telecom=_phone(view),
+        address=[_address(view)],
+    )
+
+
+def location(view: HospitalView) -> Location:
+    """The place of a hospital; a campus with a code of its own is its own hospital."""
+    return made(
+        Location,
+        id=str(view.id),
+        status="active",
+        name=view.name,
+        telecom=_phone(view),
+        address=_address(view),
+        managingOrganization=_reference("Organization", view.id),
+    )
+
+
+def _phone(view: HospitalView) -> list[Json] | None:
+    return [{"system": "phone", "value": view.phone}] if view.phone else None
+
+
+def _address(view: HospitalView) -> Json:
+    address: Json = {"district": view.district, "country": "CN"}
+    return {**address, "line": [view.address]} if view.address else address
+
+
+def healthcare_service(department: BookableDepartment) -> HealthcareService:
+    """A bookable department: one without a doctor's name, as the platform books (S1)."""
+    return made(
+        HealthcareService,
+        id=str(department.id),
+        active=True,
+        providedBy=_reference("Organization", department.hospital_id, department.hospital_name),
+        category=_texts(department.parent_name),
+        type=[{"text": department.name}],
+        location=[_reference("Location", department.hospital_id)],
+        name=department.name,
+        comment=department.name_en or None,
+        appointmentRequired=True,
+    )
+
+
+def schedule(department: BookableDepartment) -> Schedule:
+    """A department's schedule; its slots are the clinic sessions."""
+    return made(
+        Schedule,
+        id=str(department.id),
+        active=True,
+        serviceCategory=_texts(department.parent_name),
+        serviceType=[{"text": department.name}],
+        actor=[
+            _reference("HealthcareService", department.id, department.name),
+            _reference("Location", department.hospital_id, department.hospital_name),
+        ],
+    )
+
+
+def slot(view: SessionView, state: str) -> Slot:
+    """A clinic session in its state (`rules.releasing.session_state`)."""
+    start, end = slot_times(view)
+    return made(
+        Slot,
+        id=str(view.id),
+        extension=[
+            {"url": _CAPACITY, "valueInteger": view.remaining},
+            {"url": SESSION_STATE, "valueCode": state},
+            {"url": PERIOD, "valueCode": view.period},
+            {"url": FEE, "valueInteger": view.fee_fen},
+        ],
+        serviceType=[{"text": view.department_name}],
+        specialty=_texts(view.specialty),
+        appointmentType={"coding": [{"system": TITLE, "display": view.title}], "text": view.title},
+        schedule=_reference("Schedule", view.department_id),
+        status=_SLOT_STATUS.get(state, "busy-unavailable"),
+        start=start,
+        end=end,
+    )
+
+
+def slot_times(view: SessionView) -> tuple[datetime, datetime]:
+    """The session's own hours; else the period's, until the hospital's pick-up deadline."""
+    start = view.starts_at or _PERIOD_STARTS[view.period]
+    end = view.ends_at or max(view.rules.pickup_until(view.period), start)
+    return city_time(view.visit_date, start), city_time(view.visit_date, end)
+
+
+def appointment(view: AppointmentView) -> Appointment:
+    """A booking for its owner, with the identification code."""
+    session = view.session
+    start, end = slot_times(session)
+    return made(
+        Appointment,
+        id=str(view.id),
+        meta={"lastUpdated": view.changed_at},
+        extension=[{"url": STATUS, "valueCode": view.status}],
+        identifier=[
+            {"use": "usual", "system": ORDER_NO, "value": view.order_no},
+            {"use": "secondary", "system": CODE, "value": view.code},
+        ],
+        status=_STATUS[view.status],
+        cancelationReason=_cancel_reason(view.status),
+        serviceType=[{"text": session.department_name}],
+        specialty=_texts(session.specialty),
+        appointmentType={"text": session.title},
+        start=start,
+        end=end,
+        slot=[_reference("Slot", session.id)],
+        created=view.booked_at,
+        participant=[
+            _participant("Patient", view.patient.id),
+            _participant("HealthcareService", session.department_id, session.department_name),
+            _participant("Location", session.hospital_id, session.hospital_name),
+        ],
+    )
+
+
+def _cancel_reason(status: str) -> Json | None:
+    code = {"cancelled": "pat", "stopped": "prov"}.get(status)
+    return None if code is None else {"coding": [{"system": _CANCEL_REASON, "code": code}]}
+
+
+def patient(view: PatientView) -> Patient:
+    """The owner's own patient; the document's number is masked, as in the JSON API."""
+    identifier: Json = {
+        "use": "official",
+        "system": f"{_DOCUMENT}{view.id_type}",
+        "_value": {"extension": [{"url": _RENDERED, "valueString": masked_document(view.id_no)}]},
+    }
+    return made(
+        Patient, id=str(view.id), active=True, identifier=[identifier], name=[{"text": view.name}]
+    )
+
+
+def _texts(text: str) -> list[Json] | None:
+    return [{"text": text}] if text else None
+
+
+def _participant(kind: str, id: int, display: str | None = None) -> Json:
+    return {"actor": _reference(kind, id, display), "required": "required", "status": "accepted"}
+
+
+def _reference(kind: str, id: int, display: str | None = None) -> Json:
+    reference = {"reference": f"{kind}/{id}"}
+    return {**reference, "display": display} if display else reference
