@@ -1,4 +1,5 @@
-"""The FHIR R4 facade under /fhir/r4: one module a resource, `fhir_routes` is all of them.
+"""The FHIR R4 facade under /fhir/r4: one module a resource, `fhir_routes` is all of them;
+and the supply as open data (`bulk`).
 
 The same flows and the same booking desk as every other door; only the words are FHIR's.
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 from litestar.handlers import HTTPRouteHandler
 
 from guahao.web.fhir.appointments import appointment_routes
+from guahao.web.fhir.bulk import bulk_routes
 from guahao.web.fhir.capability import capability_routes
 from guahao.web.fhir.directory import directory_routes
 from guahao.web.fhir.door import PREFIX, Door
@@ -26,4 +28,4 @@ def fhir_routes(door: Door) -> list[HTTPRouteHandler]:
         *patient_routes(),
         *appointment_routes(),
     ]
-    return [route.for_litestar(door) for route in routes]
+    return [*[route.for_litestar(door) for route in routes], *bulk_routes(door)]

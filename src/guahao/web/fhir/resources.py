@@ -134,24 +134,31 @@ def schedule(department: BookableDepartment) -> Schedule:
 
 def slot(view: SessionView, state: str) -> Slot:
     """A clinic session in its state (`rules.releasing.session_state`)."""
+    return made(Slot, **slot_fields(view, state))
+
+
+def slot_fields(view: SessionView, state: str) -> Json:
+    """A Slot's elements before they are validated, for where there are thousands."""
     start, end = slot_times(view)
-    return made(
-        Slot,
-        id=str(view.id),
-        extension=[
+    fields: Json = {
+        "id": str(view.id),
+        "extension": [
             {"url": _CAPACITY, "valueInteger": view.remaining},
             {"url": SESSION_STATE, "valueCode": state},
             {"url": PERIOD, "valueCode": view.period},
             {"url": FEE, "valueInteger": view.fee_fen},
         ],
-        serviceType=[{"text": view.department_name}],
-        specialty=_texts(view.specialty),
-        appointmentType={"coding": [{"system": TITLE, "display": view.title}], "text": view.title},
-        schedule=_reference("Schedule", view.department_id),
-        status=_SLOT_STATUS.get(state, "busy-unavailable"),
-        start=start,
-        end=end,
-    )
+        "serviceType": [{"text": view.department_name}],
+        "appointmentType": {
+            "coding": [{"system": TITLE, "display": view.title}],
+            "text": view.title,
+        },
+        "schedule": _reference("Schedule", view.department_id),
+        "status": _SLOT_STATUS.get(state, "busy-unavailable"),
+        "start": start,
+        "end": end,
+    }
+    return {**fields, "specialty": [{"text": view.specialty}]} if view.specialty else fields
 
 
 def slot_times(view: SessionView) -> tuple[datetime, datetime]:

@@ -1,0 +1,108 @@
+"""Open supply: the manifest, its files, and whether they are new."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from fhir.resources.R4B import get_fhir_model_class
+from tests.city import Clock, add_session, change
+from tests.web.site import Site
+
+from guahao.web.fhir import bulk
+
+
+@pytest.fixture(autouse=True)
+def always_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk, "FRESH_SECONDS", 0)
+
+
+async def manifest(site: Site) -> dict[str, list[str]]:
+    """The paths of the files by resource type."""
+    answer = await site.get("/$bulk-publish")
+    assert answer.status_code == 200
+    found: dict[str, list[str]] = {}
+    for file in answer.json()["output"]:
+        found.setdefault(file["type"], []).append(file["url"].partition(":8000")[2])
+    return found
+
+
+async def lines(site: Site, path: str) -> list[dict[str, Any]]:
+    answer = await site.get(path)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "application/fhir+ndjson"
+    found = [json.loads(line) for line in answer.text.splitlines()]
+    for one in found:
+        get_fhir_model_class(one["resourceType"]).model_validate(one)
+    return found
+
+
+async def test_a_reader_follows_the_manifest_to_every_bookable_place(site: Site) -> None:
+    ids = {await add_session(site.platform), await add_session(site.platform)}
+    files = await manifest(site)
+    [locations], [schedules], slot_files = files["Location"], files["Schedule"], files["Slot"]
+    assert len(await lines(site, locations)) == len(slot_files) == 2
+    known = {f"Schedule/{one['id']}" for one in await lines(site, schedules)}
+    slots = [slot for path in slot_files for slot in await lines(site, path)]
+    assert {int(slot["id"]) for slot in slots} == ids
+    assert {slot["schedule"]["reference"] for slot in slots} == known
+    for slot in slots:
+        told = {e["url"].rpartition("/")[2]: e for e in slot["extension"]}
+        assert told["booking-deep-link"]["valueUrl"].endswith(f"/book/{slot['id']}")
+        assert told["booking-phone"]["valueString"] == "114"
+        assert told["slot-capacity"]["valueInteger"] == 20
+
+
+CHANGES = {
+    "a place is booked": "UPDATE clinic_sessions SET booked = booked + 1",
+    "a clinic is stopped": "UPDATE clinic_sessions SET stopped_at = now()",
+    "the capacity is raised": "UPDATE clinic_sessions SET capacity = capacity + 1",
+    "a fee is changed": "UPDATE clinic_sessions SET fee_fen = 1",
+    "the hospital's cycle is changed": "UPDATE hospitals SET cycle_days = 2",
+}
+
+
+@pytest.mark.parametrize("changed", CHANGES.values(), ids=CHANGES.keys())
+async def test_a_file_is_new_only_when_something_changed(site: Site, changed: str) -> None:
+    await add_session(site.platform)
+    [path] = (await manifest(site))["Slot"]
+    first = await site.get(path)
+    headers = {"If-None-Match": first.headers["etag"]}
+    same = await site.get(path, headers=headers)
+    assert (same.status_code, same.content) == (304, b"")
+    await change(site.platform, changed)
+    new = await site.get(path, headers=headers)
+    assert new.status_code == 200
+    assert new.headers["etag"] != first.headers["etag"]
+
+
+async def test_a_file_is_new_when_the_time_closes_a_date(site: Site, clock: Clock) -> None:
+    await add_session(site.platform)
+    [path] = (await manifest(site))["Slot"]
+    tag = (await site.get(path)).headers["etag"]
+    clock.forward(days=2, hours=6)  # Wednesday 15:00: Thursday is closed
+    new = await site.get(path, headers={"If-None-Match": tag})
+    assert new.status_code == 200
+    assert json.loads(new.text)["status"] == "busy-unavailable"
+
+
+async def test_of_a_department_off_the_platform_nothing_is_published(site: Site) -> None:
+    await add_session(site.platform)
+    await change(site.platform, "UPDATE departments SET on_platform = false")
+    files = await manifest(site)
+    assert await lines(site, files["Slot"][0]) == []
+    assert await lines(site, files["Schedule"][0]) == []
+
+
+@pytest.mark.parametrize("name", ["0.ndjson", "x.ndjson", "99999.ndjson", "1.xml"])
+async def test_no_such_file(site: Site, name: str) -> None:
+    assert (await site.get(f"/open-supply/slots/{name}")).status_code == 404
+
+
+async def test_the_manifest_and_lists_answer_conditional_requests(site: Site) -> None:
+    await add_session(site.platform)
+    for path in ("/$bulk-publish", "/open-supply/locations.ndjson"):
+        tag = (await site.get(path)).headers["etag"]
+        assert (await site.get(path, headers={"If-None-Match": tag})).status_code == 304
+        assert (await site.get(path, headers={"If-None-Match": '"other"'})).status_code == 200
