@@ -31,6 +31,8 @@ NUMBERS = [
     ("lookups_per_caller_hour", 1, 1_000_000),
     ("lookups_total_minute", 1, 1_000_000),
     ("requests_per_address_minute", 1, 10_000_000),
+    ("staff_idle_minutes", 1, 1440),
+    ("staff_absolute_hours", 1, 168),
 ]
 
 

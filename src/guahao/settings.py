@@ -59,6 +59,8 @@ class Settings:
     lookups_per_caller_hour: int = 20
     lookups_total_minute: int = 600
     requests_per_address_minute: int = 600
+    staff_idle_minutes: int = 30
+    staff_absolute_hours: int = 12
     trusted_proxies: tuple[str, ...] = ()
     aliyun_endpoint: str = "https://dysmsapi.aliyuncs.com"
     aliyun_access_key_id: str | None = None
@@ -100,6 +102,8 @@ _INTEGERS = {
     "lookups_per_caller_hour": (1, 1_000_000),
     "lookups_total_minute": (1, 1_000_000),
     "requests_per_address_minute": (1, 10_000_000),
+    "staff_idle_minutes": (1, 1440),
+    "staff_absolute_hours": (1, 168),
 }
 _SECRET_CHARACTERS = 32
 # The hotline always can (S14); the patient as well where the operator says so.

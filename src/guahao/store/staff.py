@@ -1,0 +1,267 @@
+"""Members of the staff, their passwords, second factors and sessions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from guahao.rules.staff import Role, Staff
+from guahao.store.db import Tx
+from guahao.store.ids import next_id
+from guahao.store.vault import Vault
+
+_COLUMNS = """
+    s.id, s.login, s.name, s.role, s.hospital_id, s.password_hash, s.password_is_temporary,
+    s.totp_secret_enc, s.totp_last_step, s.failed_log_ins, s.locked_until, s.disabled_at
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class StaffRow:
+    """All that is kept of a member of the staff."""
+
+    id: int
+    login: str
+    name: str
+    role: Role
+    hospital_id: int | None
+    password_hash: str
+    password_is_temporary: bool
+    totp_secret_enc: bytes | None
+    totp_last_step: int
+    failed_log_ins: int
+    locked_until: datetime | None
+    disabled_at: datetime | None
+
+    @property
+    def staff(self) -> Staff:
+        """Themselves, for the flows."""
+        return Staff(self.id, self.login, self.role, self.hospital_id)
+
+    def totp_secret(self, vault: Vault) -> str | None:
+        """The second factor's secret in base 32, once it is enrolled."""
+        if self.totp_secret_enc is None:
+            return None
+        return vault.open("staff", "totp_secret", self.id, self.totp_secret_enc)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """A staff session; `verified_at` is None until the second factor was shown."""
+
+    id: int
+    staff_id: int
+    verified_at: datetime | None
+    created_at: datetime
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StaffListing:
+    """A member of the staff as administrators see them."""
+
+    id: int
+    login: str
+    name: str
+    role: Role
+    hospital_id: int | None
+    hospital_name: str | None
+    has_second_factor: bool
+    locked_until: datetime | None
+    disabled_at: datetime | None
+    open_sessions: int
+
+
+async def add(
+    tx: Tx, login: str, name: str, role: Role, hospital_id: int | None, password_hash: str
+) -> int | None:
+    """A new member with a temporary password; the id, or None where the login is taken."""
+    row = await tx.row(
+        """
+        INSERT INTO staff (login, name, role, hospital_id, password_hash, created_at)
+        VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (login) DO NOTHING RETURNING id
+        """,
+        (login, name, role.value, hospital_id, password_hash, tx.now),
+    )
+    return None if row is None else int(row[0])
+
+
+async def by_login(tx: Tx, login: str, *, lock: bool = False) -> StaffRow | None:
+    """The member with this login."""
+    tail = "FOR NO KEY UPDATE" if lock else ""
+    row = await tx.row(f"SELECT {_COLUMNS} FROM staff s WHERE s.login = %s {tail}", (login,))
+    return None if row is None else _row(row)
+
+
+async def by_id(tx: Tx, staff_id: int, *, lock: bool = False) -> StaffRow | None:
+    """The member with this id."""
+    tail = "FOR NO KEY UPDATE" if lock else ""
+    row = await tx.row(f"SELECT {_COLUMNS} FROM staff s WHERE s.id = %s {tail}", (staff_id,))
+    return None if row is None else _row(row)
+
+
+async def listed(tx: Tx) -> list[StaffListing]:
+    """Everybody, by hospital, role and login."""
+    rows = await tx.rows(
+        """
+        SELECT s.id, s.login, s.name, s.role, s.hospital_id, h.name,
+               s.totp_secret_enc IS NOT NULL, s.locked_until, s.disabled_at,
+               (SELECT count(*) FROM staff_sessions o
+                WHERE o.staff_id = s.id AND o.ended_at IS NULL AND o.verified_at IS NOT NULL)
+        FROM staff s LEFT JOIN hospitals h ON h.id = s.hospital_id
+        ORDER BY s.hospital_id NULLS FIRST, s.role, s.login
+        """
+    )
+    return [StaffListing(*[*row[:3], Role(row[3]), *row[4:]]) for row in rows]
+
+
+async def hospital_exists(tx: Tx, hospital_id: int) -> bool:
+    """Whether there is such a hospital."""
+    return await tx.row("SELECT FROM hospitals WHERE id = %s", (hospital_id,)) is not None
+
+
+async def hospital_id_of(tx: Tx, code: str) -> int | None:
+    """The hospital of a code."""
+    row = await tx.row("SELECT id FROM hospitals WHERE code = %s", (code,))
+    return None if row is None else int(row[0])
+
+
+async def enabled_administrators(tx: Tx) -> int:
+    """How many administrators can log in; locks them all, so that the last one stays."""
+    rows = await tx.rows(
+        """
+        SELECT id FROM staff WHERE role = 'administrator' AND disabled_at IS NULL
+        ORDER BY id FOR NO KEY UPDATE
+        """
+    )
+    return len(rows)
+
+
+async def count_failure(
+    tx: Tx, staff_id: int, failures: int, locked_until: datetime | None
+) -> None:
+    """Note a failed log-in, and until when no other is tried."""
+    await tx.do(
+        "UPDATE staff SET failed_log_ins = %s, locked_until = %s WHERE id = %s",
+        (failures, locked_until, staff_id),
+    )
+
+
+async def set_password(tx: Tx, staff_id: int, password_hash: str, *, temporary: bool) -> None:
+    """Replace the password; failures and locks end with the old one."""
+    await tx.do(
+        """
+        UPDATE staff SET password_hash = %s, password_is_temporary = %s, failed_log_ins = 0,
+               locked_until = NULL
+        WHERE id = %s
+        """,
+        (password_hash, temporary, staff_id),
+    )
+
+
+async def rehash(tx: Tx, staff_id: int, password_hash: str) -> None:
+    """The same password under newer parameters."""
+    await tx.do("UPDATE staff SET password_hash = %s WHERE id = %s", (password_hash, staff_id))
+
+
+async def set_totp_secret(tx: Tx, vault: Vault, staff_id: int, secret: str | None) -> None:
+    """Enrol a second factor, or forget it (None)."""
+    sealed = None if secret is None else vault.seal("staff", "totp_secret", staff_id, secret)
+    await tx.do(
+        "UPDATE staff SET totp_secret_enc = %s, totp_last_step = 0 WHERE id = %s",
+        (sealed, staff_id),
+    )
+
+
+async def accept_totp_step(tx: Tx, staff_id: int, step: int) -> None:
+    """Use up a time step, and all before it."""
+    await tx.do("UPDATE staff SET totp_last_step = %s WHERE id = %s", (step, staff_id))
+
+
+async def set_disabled(tx: Tx, staff_id: int, disabled_at: datetime | None) -> None:
+    """Shut somebody out, or let them in again."""
+    await tx.do("UPDATE staff SET disabled_at = %s WHERE id = %s", (disabled_at, staff_id))
+
+
+async def set_role(tx: Tx, staff_id: int, role: Role, hospital_id: int | None) -> None:
+    """Another role, and the hospital that goes with it."""
+    await tx.do(
+        "UPDATE staff SET role = %s, hospital_id = %s WHERE id = %s",
+        (role.value, hospital_id, staff_id),
+    )
+
+
+# Sessions ---------------------------------------------------------------------------------
+
+
+async def open_session(tx: Tx, staff_id: int, token_index: bytes, *, verified: bool) -> int:
+    """A session under the HMAC of its cookie's value."""
+    session_id = await next_id(tx, "staff_sessions")
+    await tx.do(
+        """
+        INSERT INTO staff_sessions (id, staff_id, token_index, verified_at, created_at, seen_at)
+        VALUES (%s, %s, %s, %s, %s, %s)
+        """,
+        (session_id, staff_id, token_index, tx.now if verified else None, tx.now, tx.now),
+    )
+    return session_id
+
+
+async def session_of(tx: Tx, token_index: bytes) -> SessionRow | None:
+    """The open session of this cookie."""
+    row = await tx.row(
+        """
+        SELECT id, staff_id, verified_at, created_at, seen_at FROM staff_sessions
+        WHERE token_index = %s AND ended_at IS NULL
+        """,
+        (token_index,),
+    )
+    return None if row is None else SessionRow(*row)
+
+
+async def sessions_of(tx: Tx, staff_id: int) -> list[SessionRow]:
+    """The open sessions of a member, newest first."""
+    rows = await tx.rows(
+        """
+        SELECT id, staff_id, verified_at, created_at, seen_at FROM staff_sessions
+        WHERE staff_id = %s AND ended_at IS NULL AND verified_at IS NOT NULL ORDER BY id DESC
+        """,
+        (staff_id,),
+    )
+    return [SessionRow(*row) for row in rows]
+
+
+async def see_session(tx: Tx, session_id: int) -> None:
+    """It was used just now."""
+    await tx.do("UPDATE staff_sessions SET seen_at = %s WHERE id = %s", (tx.now, session_id))
+
+
+async def end_session(tx: Tx, session_id: int) -> None:
+    """This session is over."""
+    await tx.do(
+        "UPDATE staff_sessions SET ended_at = %s WHERE id = %s AND ended_at IS NULL",
+        (tx.now, session_id),
+    )
+
+
+async def end_sessions_of(tx: Tx, staff_id: int, *, spare: int = 0) -> int:
+    """All sessions of a member but `spare` are over; how many were open."""
+    return await tx.do(
+        """
+        UPDATE staff_sessions SET ended_at = %s
+        WHERE staff_id = %s AND id <> %s AND ended_at IS NULL
+        """,
+        (tx.now, staff_id, spare),
+    )
+
+
+async def purge_sessions(tx: Tx, before: datetime) -> int:
+    """Forget sessions that began before then; the trail tells of them."""
+    return await tx.do("DELETE FROM staff_sessions WHERE created_at < %s", (before,))
+
+
+def _row(row: tuple[object, ...]) -> StaffRow:
+    values = list(row)
+    values[3] = Role(str(values[3]))
+    values[7] = None if values[7] is None else bytes(values[7])  # type: ignore[call-overload]
+    return StaffRow(*values)  # type: ignore[arg-type]
