@@ -18,7 +18,7 @@ from tests.web.site import Site, closed, has_chinese
 from guahao.rules.limits import PATIENTS_PER_PHONE
 from guahao.rules.outcomes import CancelRefusal, Refusal
 from guahao.settings import Settings
-from guahao.web.pages.forms import local_path
+from guahao.web.forms import local_path
 from guahao.web.pages.help import ANCHORS, help_path
 from guahao.web.pages.proof import MAX_NUMBER
 from guahao.web.tokens import LIFETIME_SECONDS

@@ -11,10 +11,10 @@ from tests.web.site import Site
 
 from guahao.rules.identity import ID_TYPES
 from guahao.rules.limits import CITY_TIME
+from guahao.web import csrf
 from guahao.web.assets import asset_address, assets
+from guahao.web.cookies import Cookies
 from guahao.web.language import Language
-from guahao.web.pages import csrf
-from guahao.web.pages.cookies import Cookies
 from guahao.web.wording import ID_TYPE_WORDS, say_day, say_money, say_time, say_visit
 
 STYLE = "guahao.css"

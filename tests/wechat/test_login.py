@@ -13,7 +13,7 @@ from tests.wechat.official import OPENID, PUBLIC, SAFE, Official, location
 
 from guahao.flows.wechat import account_of, bind
 from guahao.tools.wechat_stand_in import OWNER
-from guahao.web.pages.cookies import SESSION
+from guahao.web.cookies import SESSION
 from guahao.web.tokens import Tokens
 from guahao.web.wechat_link import LOGIN_SECONDS, bind_pending, pending_openid
 

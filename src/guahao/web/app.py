@@ -15,11 +15,11 @@ from guahao.flows.desk import Desk
 from guahao.flows.platform import Platform
 from guahao.web import api, fhir, pages, sms, wechat
 from guahao.web.assets import asset_routes
+from guahao.web.cookies import SESSION
 from guahao.web.front import Front
 from guahao.web.health import health_routes
 from guahao.web.limits import Callers, RequestLimit
 from guahao.web.outbox import outbox_routes
-from guahao.web.pages.cookies import SESSION
 from guahao.web.problems import exception_handlers
 from guahao.web.replies import Replies
 from guahao.web.schema import schema_routes

@@ -19,8 +19,8 @@ from guahao.rules.limits import CITY_TIME
 from guahao.store.messages import OutboxItem
 from guahao.web.answers import html_answer, json_answer
 from guahao.web.language import Language, chosen_language
-from guahao.web.pages.templates import template
 from guahao.web.reading import ApiRequest, ShortText, header, read_query
+from guahao.web.templating import template
 from guahao.web.wording import say_time
 
 # What people look for in a message: an identification code or a one-time password.

@@ -23,8 +23,8 @@ from guahao.web.answers import Answer
 from guahao.web.pages.help import help_path
 from guahao.web.pages.ids import as_id
 from guahao.web.pages.page import LoginNeededError, Page, Route
-from guahao.web.pages.words import Names
 from guahao.web.reading import ProblemError, read_id
+from guahao.web.words import Names
 
 CHANNEL = "web"
 _UNAVAILABLE = 503

@@ -21,8 +21,8 @@ from guahao.store.views import AppointmentView
 from guahao.web.answers import Answer
 from guahao.web.pages.ids import as_id
 from guahao.web.pages.page import Page, Route
-from guahao.web.pages.words import Names, named
 from guahao.web.reading import ProblemError
+from guahao.web.words import Names, named
 
 _UNKNOWN = "unknown_appointment"
 _NO_STORE = (b"cache-control", b"no-store")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from litestar.types import ASGIApp
 
+from guahao.web import cookies
 from guahao.web.language import LANGUAGES
-from guahao.web.pages import cookies
 from guahao.web.pages.page import ELDER, Page, Route
 
 STANDARD = "standard"

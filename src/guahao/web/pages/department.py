@@ -13,8 +13,8 @@ from guahao.rules.limits import CITY_TIME
 from guahao.web.language import MONTHS_EN, Language, Words
 from guahao.web.pages.page import Page, Route
 from guahao.web.pages.partial import is_partial
-from guahao.web.pages.words import Names
 from guahao.web.reading import ProblemError, read_id
+from guahao.web.words import Names
 
 FEW_LEFT = 5  # places from which on the number is shown in orange
 _CHOICE_MAX = 80  # characters

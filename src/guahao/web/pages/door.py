@@ -7,8 +7,8 @@ from functools import cached_property
 
 from guahao.flows.desk import Desk
 from guahao.flows.platform import Platform
+from guahao.web.cookies import Cookies
 from guahao.web.limits import Callers
-from guahao.web.pages.cookies import Cookies
 from guahao.web.replies import Replies
 from guahao.web.tokens import Tokens
 

@@ -10,7 +10,7 @@ from litestar.types import ASGIApp
 from guahao.flows.search import find, home
 from guahao.web.pages.page import Page, Route
 from guahao.web.pages.partial import is_partial
-from guahao.web.pages.words import Names
+from guahao.web.words import Names
 
 _TYPED_MAX = 80  # characters
 _PAGES_MAX = 500

@@ -10,8 +10,8 @@ from guahao.flows.directory import departments, hospital
 from guahao.rules.releasing import furthest
 from guahao.store.views import DepartmentView
 from guahao.web.pages.page import Page, Route
-from guahao.web.pages.words import Names
 from guahao.web.reading import ProblemError, read_id
+from guahao.web.words import Names
 
 
 def hospital_pages() -> list[Route]:

@@ -16,8 +16,8 @@ from guahao.flows.accounts import (
     request_otp_with_proof,
 )
 from guahao.rules.identity import valid_phone
+from guahao.web import cookies
 from guahao.web.answers import json_answer
-from guahao.web.pages import cookies
 from guahao.web.pages.page import LOGIN_PATH, Page, Route
 from guahao.web.pages.proof import new_challenge, verified
 from guahao.web.replies import Problem

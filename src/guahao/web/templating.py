@@ -11,7 +11,7 @@ from guahao.web.assets import asset_address
 from guahao.web.catalogue import translations
 from guahao.web.language import Language
 
-TEMPLATES = Path(__file__).parents[1] / "templates"
+TEMPLATES = Path(__file__).parent / "templates"
 
 
 def template(name: str, language: Language) -> Template:
