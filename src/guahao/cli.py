@@ -25,6 +25,8 @@ from rich.console import Console
 from guahao import wiring
 from guahao.clock import city_clock
 from guahao.embedded import EmbeddedServerError
+from guahao.flows.demo_staff import DEMO_STAFF, add_demo_staff
+from guahao.flows.demo_staff import PASSWORD as DEMO_STAFF_PASSWORD
 from guahao.settings import Settings, SettingsError, read_settings
 from guahao.store.migrate import MigrationError, migrate
 from guahao.store.scratch import ScratchDatabaseError, analyze
@@ -194,6 +196,7 @@ async def _seed(settings: Settings, url: str, hospitals: int, days: int, patient
     async with wiring.open_platform(settings, url) as platform:
         with demo_tool.shown(_console) as progress:
             city = await demo_tool.seed(platform, hospitals, days, patients, progress)
+        await add_demo_staff(platform)
         _console.print(
             f"Demo city: {city.hospitals} hospitals, {city.clinic_sessions:,} clinic sessions,"
             f" {city.appointments:,} bookings. All of it is invented."
@@ -206,6 +209,8 @@ async def _seed_if_empty(settings: Settings, url: str) -> None:
     if empty:
         await _seed(settings, url, hospitals=146, days=90, patients=20_000)
         analyze(url)
+    async with wiring.open_platform(settings, url) as platform:
+        await add_demo_staff(platform)
 
 
 @contextmanager
@@ -286,6 +291,11 @@ def _greet(settings: Settings) -> None:
         lines.append(f"Messages that would be sent (one-time passwords too): {base}/demo/outbox")
         lines.append("Demo logins, all invented; the one-time password is in the outbox:")
         lines += [_login(login) for login in demo_tool.LOGINS]
+        lines.append(
+            f"Staff log in at {base}/staff (invented too); their codes: {base}/demo/staff-codes"
+        )
+        names = ", ".join(f"{one.login} ({one.role.value})" for one in DEMO_STAFF)
+        lines.append(f"  password {DEMO_STAFF_PASSWORD}: {names}")
     for line in lines:
         typer.echo(line)
 

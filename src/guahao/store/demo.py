@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from guahao.store.db import Tx
+from guahao.store.directory import RULES_ASKED
 from guahao.store.sessions import SESSION_COLUMNS, session_view
 from guahao.store.views import SessionView
 
@@ -46,6 +47,7 @@ _TO_FILL = f"""
     SELECT {SESSION_COLUMNS}
     FROM clinic_sessions s
     JOIN hospitals h ON h.id = s.hospital_id
+    {RULES_ASKED}
     JOIN departments d ON d.id = s.department_id
     WHERE s.hospital_id = ANY(%s::bigint[]) AND d.code = ANY(%s::text[])
       AND s.visit_date BETWEEN %s AND %s
@@ -91,7 +93,7 @@ async def sessions_to_fill(
     tx: Tx, hospital_ids: list[int], department_codes: list[str], first: date, last: date
 ) -> list[SessionView]:
     """Sessions of some departments on some dates, the earliest first."""
-    rows = await tx.rows(_TO_FILL, (hospital_ids, department_codes, first, last))
+    rows = await tx.rows(_TO_FILL, (tx.now.date(), hospital_ids, department_codes, first, last))
     return [session_view(row) for row in rows]
 
 
@@ -110,3 +112,9 @@ async def stop_sessions(tx: Tx, session_ids: list[int]) -> None:
 async def count_places(tx: Tx) -> None:
     """Set the counter of every session that has appointments."""
     await tx.do(_COUNT_PLACES)
+
+
+async def first_hospitals(tx: Tx, count: int) -> list[int]:
+    """The ids of the first hospitals of the city."""
+    rows = await tx.rows("SELECT id FROM hospitals ORDER BY id LIMIT %s", (count,))
+    return [row[0] for row in rows]

@@ -16,6 +16,7 @@ from guahao.flows.platform import Platform
 from guahao.web import api, fhir, pages, sms, wechat
 from guahao.web.assets import asset_routes
 from guahao.web.cookies import SESSION
+from guahao.web.demo_staff import demo_staff_routes
 from guahao.web.front import Front
 from guahao.web.health import health_routes
 from guahao.web.limits import Callers, RequestLimit
@@ -23,6 +24,8 @@ from guahao.web.outbox import outbox_routes
 from guahao.web.problems import exception_handlers
 from guahao.web.replies import Replies
 from guahao.web.schema import schema_routes
+from guahao.web.staff.login import login_routes
+from guahao.web.staff.page import StaffDoor, StaffRoute
 from guahao.web.tokens import Tokens
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
@@ -45,6 +48,7 @@ def create_app(
     callers = Callers(settings)
     tokens = Tokens(platform.vault.key_for("tokens"), platform.db.clock)
     front_door = pages.Door(platform, desk, replies, tokens, callers)
+    staff_door = StaffDoor(platform, desk, replies, callers)
     error_page = partial(pages.error_page, front_door)
 
     def log_in(account_id: int) -> tuple[bytes, bytes]:
@@ -54,6 +58,7 @@ def create_app(
         [
             *_handlers(platform, api.Door(platform, desk, replies, tokens, callers)),
             *pages.page_routes(front_door),
+            *[route.for_litestar(staff_door) for route in staff_routes()],
             *fhir.fhir_routes(fhir.Door(platform, desk, replies, tokens)),
             *([] if line is None else wechat.routes(wechat.Door(platform, line, log_in))),
         ],
@@ -93,5 +98,11 @@ def _handlers(platform: Platform, door: api.Door) -> list[HTTPRouteHandler | Rou
         *health_routes(platform, door.replies),
         *sms.routes(platform),
         *outbox_routes(platform),
+        *demo_staff_routes(platform),
         *asset_routes(),
     ]
+
+
+def staff_routes() -> list[StaffRoute]:
+    """Every page of the staff."""
+    return [*login_routes()]

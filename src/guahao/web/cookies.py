@@ -19,8 +19,17 @@ LANGUAGE = LANGUAGE_COOKIE
 VIEW = "view"
 PHONE = "phone"
 KEPT = "kept"
+STAFF = "staff"
+FLASH = "flash"
 
-_PREFIXED = {SESSION, BROWSER, PHONE, KEPT}  # the others are a matter of taste, not of trust
+_PREFIXED = {
+    SESSION,
+    BROWSER,
+    PHONE,
+    KEPT,
+    STAFF,
+    FLASH,
+}  # the others are a matter of taste, not of trust
 _DAY = 24 * 3600
 # Longer than a login holds, so that whose login has expired is told that, and goes on.
 LIFETIME_SECONDS = {
@@ -30,6 +39,8 @@ LIFETIME_SECONDS = {
     VIEW: 365 * _DAY,
     PHONE: 600,
     KEPT: 1800,
+    STAFF: _DAY,  # the session ends before that, in the database
+    FLASH: 60,
 }
 
 

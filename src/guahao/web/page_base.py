@@ -127,6 +127,11 @@ class BasePage:
             cache_control=_REVALIDATED if keepable else _NO_STORE,
         )
 
+    def image(self, data: bytes, media_type: bytes) -> Answer:
+        """A picture of this very moment, which nobody keeps."""
+        headers = [(b"content-type", media_type), (b"cache-control", _NO_STORE), *self._headers]
+        return Answer(200, data, headers)
+
     def redirect(self, path: str) -> Answer:
         """See another page of ours (303)."""
         return redirect_answer(path, self._headers)

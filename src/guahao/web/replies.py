@@ -623,6 +623,18 @@ _SERVER: dict[str, Reply] = {
     ),
 }
 
+_STAFF: dict[str, Reply] = {
+    "staff_not_your_page": Reply(
+        403,
+        Words("没有权限", "Not yours to open"),
+        Words(
+            "您的岗位不能使用这个页面。如工作需要，请联系平台管理员调整岗位。",
+            "Your role does not open this page. If your work needs it, please ask an administrator"
+            " to change your role.",
+        ),
+    ),
+}
+
 _FHIR: dict[str, Reply] = {
     "fhir_invalid": Reply(
         422,
@@ -696,4 +708,5 @@ REPLIES: dict[str, Reply] = {
     **_READING,
     **_SERVER,
     **_FHIR,
+    **_STAFF,
 }

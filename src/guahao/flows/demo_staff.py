@@ -1,0 +1,75 @@
+"""Invented members of the staff for the demo: one of each role, with codes to log in by.
+
+In demo mode only. Their second factors follow from the demo's own key, so that the demo can
+show the code of the moment to whoever has no authenticator at hand.
+"""
+
+from __future__ import annotations
+
+from base64 import b32encode
+from dataclasses import dataclass
+
+import pyotp
+from argon2 import PasswordHasher
+
+from guahao.flows.platform import Platform
+from guahao.rules.staff import HOSPITAL_ROLES, SYSTEM, Role
+from guahao.store import demo as demo_store
+from guahao.store import staff as store
+from guahao.store import trail
+
+PASSWORD = "demo-password-114"  # noqa: S105 - the demo's, printed at its start
+_SECRET_BYTES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class DemoStaff:
+    """Somebody invented; `hospital`: whose, counted from the first of the city."""
+
+    login: str
+    name: str
+    role: Role
+    hospital: int = 0
+
+
+DEMO_STAFF = (
+    DemoStaff("agent", "演示坐席", Role.AGENT),
+    DemoStaff("supervisor", "演示班长", Role.SUPERVISOR),
+    DemoStaff("clerk", "演示窗口", Role.CLERK),
+    DemoStaff("scheduler", "演示排班", Role.SCHEDULER),
+    DemoStaff("clerk2", "演示窗口二", Role.CLERK, hospital=1),
+    DemoStaff("admin", "演示管理员", Role.ADMINISTRATOR),
+    DemoStaff("auditor", "演示审计", Role.AUDITOR),
+)
+
+
+async def add_demo_staff(platform: Platform) -> int:
+    """Add those who are missing; how many were. Nothing outside of the demo."""
+    if not platform.settings.demo:
+        return 0
+    hashed = PasswordHasher().hash(PASSWORD)
+    added = 0
+    async with platform.db.transaction() as tx:
+        hospital_ids = await demo_store.first_hospitals(tx, 2)
+        for one in DEMO_STAFF:
+            if one.hospital >= len(hospital_ids):
+                continue
+            hospital_id = hospital_ids[one.hospital] if one.role in HOSPITAL_ROLES else None
+            id = await store.add(tx, one.login, one.name, one.role, hospital_id, hashed)
+            if id is None:
+                continue
+            await store.set_password(tx, id, hashed, temporary=False)
+            await store.set_totp_secret(tx, platform.vault, id, _secret(platform, one.login))
+            await trail.record(tx, platform.vault, SYSTEM, "add_staff", ("staff", id))
+            added += 1
+    return added
+
+
+def current_codes(platform: Platform) -> list[tuple[DemoStaff, str]]:
+    """Each of them with the code of this moment."""
+    now = platform.db.clock()
+    return [(one, pyotp.TOTP(_secret(platform, one.login)).at(now)) for one in DEMO_STAFF]
+
+
+def _secret(platform: Platform, login: str) -> str:
+    return b32encode(platform.vault.index("demo staff", login)[:_SECRET_BYTES]).decode()

@@ -1,0 +1,22 @@
+"""What the doors of the staff share: logging in, who is there, pages, navigation.
+
+To add a page for the staff:
+
+1.  A function in a module of its door (web/call_centre, web/hospital, web/administration), given
+    a `StaffPage`: `page.staff` is who is logged in, with both factors; `page.form` a POST's
+    fields, proven to come from a form of ours. It ends with `page.render("staff/….html", …)` or
+    `page.redirect("/staff/…")`; `page.flash("…")` says a sentence on the next page.
+2.  Its `StaffRoute(method, path, function, roles)` in the list of the module, and the module's
+    list in the door's `routes`. Whoever has not shown both factors is led to the login; another
+    role is refused before the function is called.
+3.  A template in web/templates/staff that extends staff/base.html: blocks `title` and `main`,
+    `{% set tab = "…" %}` for the entry that is lit. An element with `data-key="F2"` is pressed by
+    that key and shows it; `/` goes to the element with `data-search`; `?` lists the keys.
+4.  Where it is reached from the navigation: an entry in navigation.py.
+"""
+
+from __future__ import annotations
+
+from guahao.web.staff.page import StaffDoor, StaffPage, StaffRoute
+
+__all__ = ["StaffDoor", "StaffPage", "StaffRoute"]

@@ -1,0 +1,200 @@
+"""Logging in: password, a password of one's own, the second factor."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import segno
+from litestar.types import ASGIApp
+
+from guahao.flows import staff as flows
+from guahao.flows.staff import HalfSession, LogInRefused, Session, StaffRefusal
+from guahao.web import cookies as cookie_names
+from guahao.web.forms import local_path
+from guahao.web.staff.page import EVERYBODY, HOME_PATH, LOG_IN_PATH, StaffPage, StaffRoute
+
+_PASSWORD_PATH = "/staff/password"  # noqa: S105 - a path
+_ENROL_PATH = "/staff/enrol"
+_CODE_PATH = "/staff/code"
+
+
+def login_routes() -> list[StaffRoute]:
+    """/staff, and all that leads in and out."""
+    return [
+        StaffRoute("GET", HOME_PATH, _home, EVERYBODY),
+        StaffRoute("GET", LOG_IN_PATH, _ask_password, None),
+        StaffRoute("POST", LOG_IN_PATH, _take_password, None),
+        StaffRoute("GET", _PASSWORD_PATH, _ask_new_password, None),
+        StaffRoute("POST", _PASSWORD_PATH, _take_new_password, None),
+        StaffRoute("GET", _ENROL_PATH, _show_secret, None),
+        StaffRoute("GET", "/staff/enrol.svg", _qr, None),
+        StaffRoute("POST", _ENROL_PATH, _enrol, None),
+        StaffRoute("GET", _CODE_PATH, _ask_code, None),
+        StaffRoute("POST", _CODE_PATH, _take_code, None),
+        StaffRoute("POST", "/staff/logout", _log_out, None),
+        StaffRoute("POST", "/staff/language", _language, None),
+    ]
+
+
+async def _home(page: StaffPage) -> ASGIApp:
+    return page.redirect(page.navigation[0].path)
+
+
+async def _ask_password(page: StaffPage) -> ASGIApp:
+    if page.member is not None:
+        return page.redirect(page.back(HOME_PATH))
+    return page.show("staff/login.html", login="", refused="")
+
+
+async def _take_password(page: StaffPage) -> ASGIApp:
+    login = page.form.get("login", "").strip()[:80]
+    caller = page.door.callers.of(page.request.scope)
+    outcome = await flows.log_in(page.door.platform, login, page.form.get("password", ""), caller)
+    if isinstance(outcome, LogInRefused):
+        return page.show(
+            "staff/login.html",
+            429 if outcome.retry_from else 403,
+            login=login,
+            refused=_refusal(page, outcome),
+        )
+    page.set_cookie(cookie_names.STAFF, outcome.token)
+    return page.redirect(_with_next(page, _next_step(outcome)))
+
+
+def _next_step(half: HalfSession) -> str:
+    if half.needs_password_change:
+        return _PASSWORD_PATH
+    return _ENROL_PATH if half.needs_enrolment else _CODE_PATH
+
+
+def _with_next(page: StaffPage, path: str) -> str:
+    """Onward, without forgetting where one wanted to go."""
+    wanted = page.back("")
+    return f"{path}?next={wanted}" if wanted and "?" not in wanted else path
+
+
+def _refusal(page: StaffPage, refused: LogInRefused) -> str:
+    if refused.retry_from is not None:
+        return page.say(
+            "尝试次数过多，请在{when}之后再试，或请管理员重置。", when=page.time(refused.retry_from)
+        )
+    return page.say("登录名、密码或验证码不对，请核对后再试。")
+
+
+async def _half(page: StaffPage) -> HalfSession | None:
+    return await flows.half_session(page.door.platform, page.token) if page.token else None
+
+
+async def _ask_new_password(page: StaffPage) -> ASGIApp:
+    if await _half(page) is None:
+        return page.log_in()
+    return page.show("staff/password.html", refused="")
+
+
+async def _take_new_password(page: StaffPage) -> ASGIApp:
+    old, new = page.form.get("old", ""), page.form.get("new", "")
+    if new != page.form.get("again", ""):
+        refused = page.say("两次输入的新密码不一样。")
+        return page.show("staff/password.html", 422, refused=refused)
+    outcome = await flows.change_password(page.door.platform, page.token, old, new)
+    if outcome is StaffRefusal.NOT_LOGGED_IN:
+        return page.log_in()
+    if outcome is not None:
+        return page.show("staff/password.html", 422, refused=say_refusal(page, outcome))
+    half = await _half(page)
+    if page.member is not None or half is None:
+        page.flash(page.say("密码已更改。"))
+        return page.redirect(HOME_PATH)
+    return page.redirect(_with_next(page, _next_step(half)))
+
+
+async def _show_secret(page: StaffPage) -> ASGIApp:
+    uri = await flows.enrolment_uri(page.door.platform, page.token) if page.token else None
+    if uri is None:
+        return page.log_in()
+    return page.show("staff/enrol.html", secret=_secret_of(uri), refused="")
+
+
+async def _qr(page: StaffPage) -> ASGIApp:
+    uri = await flows.enrolment_uri(page.door.platform, page.token) if page.token else None
+    if uri is None:
+        return page.log_in()
+    drawn = BytesIO()
+    segno.make(uri, error="m", micro=False).save(drawn, kind="svg", scale=5, border=3)
+    return page.image(drawn.getvalue(), b"image/svg+xml")
+
+
+def _secret_of(uri: str) -> str:
+    """In groups of four, for whoever types it."""
+    secret = uri.partition("secret=")[2].partition("&")[0]
+    return " ".join(secret[start : start + 4] for start in range(0, len(secret), 4))
+
+
+async def _enrol(page: StaffPage) -> ASGIApp:
+    outcome = await flows.enrol(page.door.platform, page.token, page.form.get("code", ""))
+    if isinstance(outcome, LogInRefused):
+        uri = await flows.enrolment_uri(page.door.platform, page.token)
+        if uri is None:
+            return page.log_in()
+        refused = _refusal(page, outcome)
+        return page.show("staff/enrol.html", 403, secret=_secret_of(uri), refused=refused)
+    return _logged_in(page, outcome)
+
+
+async def _ask_code(page: StaffPage) -> ASGIApp:
+    if await _half(page) is None:
+        return page.log_in()
+    return page.show("staff/code.html", refused="")
+
+
+async def _take_code(page: StaffPage) -> ASGIApp:
+    code = page.form.get("code", "")
+    outcome = await flows.show_second_factor(page.door.platform, page.token, code)
+    if isinstance(outcome, LogInRefused):
+        return page.show("staff/code.html", 403, refused=_refusal(page, outcome))
+    return _logged_in(page, outcome)
+
+
+def _logged_in(page: StaffPage, outcome: Session | None) -> ASGIApp:
+    if outcome is None:
+        return page.log_in()
+    page.set_cookie(cookie_names.STAFF, outcome.token)
+    return page.redirect(local_path(page.back(HOME_PATH), HOME_PATH))
+
+
+async def _log_out(page: StaffPage) -> ASGIApp:
+    if page.token:
+        await flows.log_out(page.door.platform, page.token)
+    page.drop_cookie(cookie_names.STAFF)
+    return page.redirect(LOG_IN_PATH)
+
+
+async def _language(page: StaffPage) -> ASGIApp:
+    chosen = page.form.get("language", "")
+    if chosen in ("zh", "en"):
+        page.set_cookie(cookie_names.LANGUAGE, chosen)
+    return page.redirect(page.back(HOME_PATH))
+
+
+def say_refusal(page: StaffPage, refusal: StaffRefusal) -> str:
+    """Why nothing was changed, and what helps."""
+    return {
+        StaffRefusal.LOGIN_INVALID: page.say(
+            "登录名为2到40位小写字母、数字、点、横线或下划线，以字母或数字开头。"
+        ),
+        StaffRefusal.LOGIN_TAKEN: page.say("这个登录名已经有人用了，请换一个。"),
+        StaffRefusal.NAME_INVALID: page.say("请填写姓名，1到80个字。"),
+        StaffRefusal.HOSPITAL_NEEDED: page.say(
+            "窗口和排班人员必须属于一家医院，其他人员不属于医院。请重新选择。"
+        ),
+        StaffRefusal.UNKNOWN: page.say("没有这个人员，可能已被改动。请刷新名单。"),
+        StaffRefusal.LAST_ADMINISTRATOR: page.say(
+            "这是最后一个可用的管理员，不能停用或改任。请先增加另一个管理员。"
+        ),
+        StaffRefusal.PASSWORD_WRONG: page.say("原密码不对，请重新输入。"),
+        StaffRefusal.PASSWORD_WEAK: page.say(
+            "新密码至少12个字符，不能含登录名，不能与原密码相同，也不能只由少数几种字符组成。"
+        ),
+        StaffRefusal.NOT_LOGGED_IN: page.say("登录已过期，请重新登录。"),
+        StaffRefusal.CODE_WRONG: page.say("验证码不对，请输入当前显示的6位数字。"),
+    }[refusal]

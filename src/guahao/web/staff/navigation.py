@@ -1,0 +1,49 @@
+"""Where each role may go from any page, and where it begins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from guahao.rules.staff import CALL_CENTRE_ROLES, Role
+from guahao.web.language import Words
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A place in the navigation; `tab` is what its pages call themselves."""
+
+    tab: str
+    path: str
+    words: Words
+    roles: frozenset[Role]
+
+
+_ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
+ENTRIES = (
+    Entry("calls", "/staff/calls", Words("来电", "Calls"), CALL_CENTRE_ROLES),
+    Entry("window", "/staff/window", Words("取号", "Pick-up"), frozenset({Role.CLERK})),
+    Entry(
+        "today",
+        "/staff/window/today",
+        Words("今日名单", "Today's list"),
+        frozenset({Role.CLERK}),
+    ),
+    Entry(
+        "no_shows",
+        "/staff/no-shows",
+        Words("爽约名单", "No-shows"),
+        frozenset({Role.SUPERVISOR, Role.ADMINISTRATOR, Role.AUDITOR}),
+    ),
+    Entry("staff", "/staff/members", Words("人员", "Staff"), _ADMINISTRATOR),
+    Entry(
+        "trail",
+        "/staff/trail",
+        Words("操作记录", "Audit trail"),
+        frozenset({Role.ADMINISTRATOR, Role.AUDITOR}),
+    ),
+)
+
+
+def entries_for(role: Role) -> list[Entry]:
+    """What a role sees, in order; the first is where it begins."""
+    return [entry for entry in ENTRIES if role in entry.roles]

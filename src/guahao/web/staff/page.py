@@ -1,0 +1,159 @@
+"""One visit of a member of the staff to a page, and the route that leads there."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+from urllib.parse import urlencode
+
+from litestar.handlers import HTTPRouteHandler
+from litestar.types import ASGIApp
+
+from guahao.flows.desk import Desk
+from guahao.flows.platform import Platform
+from guahao.flows.staff import staff_of_session
+from guahao.rules.staff import Role, Staff
+from guahao.web import cookies as cookie_names
+from guahao.web.answers import Answer
+from guahao.web.cookies import Cookies
+from guahao.web.forms import local_path
+from guahao.web.limits import Callers
+from guahao.web.page_base import BasePage
+from guahao.web.reading import ApiRequest, ProblemError, header
+from guahao.web.replies import Replies
+from guahao.web.staff.navigation import Entry, entries_for
+from guahao.web.words import Names
+
+HOME_PATH = "/staff"
+LOG_IN_PATH = "/staff/login"
+EVERYBODY = frozenset(Role)
+
+Handler = Callable[["StaffPage"], Awaitable[ASGIApp]]
+
+
+@dataclass(frozen=True)
+class StaffDoor:
+    """The platform and the desk behind, the words before."""
+
+    platform: Platform
+    desk: Desk
+    replies: Replies
+    callers: Callers
+
+    @cached_property
+    def cookies(self) -> Cookies:
+        """Over TLS only, except in the demo."""
+        return Cookies(secure=not self.platform.settings.demo)
+
+    @cached_property
+    def csrf_key(self) -> bytes:
+        """What forms are signed with; another than the citizens'."""
+        return self.platform.vault.key_for("staff csrf")
+
+
+class StaffPage(BasePage):
+    """Made for each request; `staff` is set before a handler sees it."""
+
+    def __init__(self, door: StaffDoor, request: ApiRequest) -> None:
+        super().__init__(door, request)
+        self.door = door
+        self.member: Staff | None = None
+
+    @property
+    def staff(self) -> Staff:
+        """Who is logged in, with both factors."""
+        assert self.member is not None
+        return self.member
+
+    @property
+    def token(self) -> str:
+        """What the session's cookie holds; empty where there is none."""
+        return self._cookie(cookie_names.STAFF) or ""
+
+    async def find_member(self) -> None:
+        """Look up who is logged in."""
+        if self.token:
+            self.member = await staff_of_session(self.door.platform, self.token)
+
+    @property
+    def navigation(self) -> list[Entry]:
+        """Where this role may go."""
+        return [] if self.member is None else entries_for(self.member.role)
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether htmx asks for a part of a page."""
+        return header(self.request.scope, b"hx-request") == b"true"
+
+    @cached_property
+    def names(self) -> Names:
+        """The data's own words in the reader's language."""
+        return Names(self.language)
+
+    @cached_property
+    def flashed(self) -> str:
+        """What the page before had to say; shown once."""
+        text = self.sealed(cookie_names.FLASH)
+        if text is None:
+            return ""
+        self.drop_cookie(cookie_names.FLASH)
+        return text
+
+    def flash(self, text: str) -> None:
+        """Say a sentence on the next page."""
+        self.seal(cookie_names.FLASH, text)
+
+    def show(self, name: str, status: int = 200, **context: Any) -> Answer:
+        """Render a page with what was flashed; for every full page of the staff."""
+        flashed = "" if self.is_partial else self.flashed
+        return self.render(name, status, flashed=flashed, **context)
+
+    def log_in(self) -> Answer:
+        """To the login, and back here where this page can be opened again."""
+        here = self.here if self.request.scope["method"] == "GET" else HOME_PATH
+        path = f"{LOG_IN_PATH}?{urlencode({'next': local_path(here, HOME_PATH)})}"
+        if not self.is_partial:
+            return self.redirect(path)
+        # A part of a page: the whole page goes.
+        return Answer(204, b"", [(b"hx-redirect", path.encode()), (b"cache-control", b"no-store")])
+
+
+@dataclass(frozen=True, slots=True)
+class StaffRoute:
+    """A page for some roles, or what its form is sent to.
+
+    `roles` None: for whoever is logging in.
+    """
+
+    method: Literal["GET", "POST"]
+    path: str
+    handler: Handler
+    roles: frozenset[Role] | None
+
+    def for_litestar(self, door: StaffDoor) -> HTTPRouteHandler:
+        """Both factors first, then the role, then that a form of ours sent it."""
+
+        async def answer(request: ApiRequest) -> ASGIApp:
+            page = StaffPage(door, request)
+            try:
+                return await self._answer(page)
+            except ProblemError as error:
+                problem = page.problem(error.code, field=error.field)
+                return page.show("staff/error.html", problem.status, problem=problem)
+
+        return HTTPRouteHandler(
+            self.path.replace("}", ":str}"), http_method=self.method, status_code=200
+        )(answer)
+
+    async def _answer(self, page: StaffPage) -> ASGIApp:
+        await page.find_member()
+        if self.roles is not None:
+            if page.member is None:
+                return page.log_in()
+            if page.member.role not in self.roles:
+                raise ProblemError("staff_not_your_page")
+        if self.method == "POST":
+            await page.read_form()
+        return await self.handler(page)
