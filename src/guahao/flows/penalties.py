@@ -35,11 +35,11 @@ async def sweep(platform: Platform) -> int:
 
 
 async def _settle(tx: Tx, platform: Platform, sessions: Sequence[store.UnsettledSession]) -> int:
-    overdue = [
-        session.id
-        for session in sessions
-        if tx.now >= pickup_deadline(session.visit_date, session.period, session.rules)
-    ]
+    overdue = [session.id for session in sessions if _is_overdue(tx, session)]
+    # Whoever booked under a later deadline keeps it; the session waits for them.
+    promised = await store.rules_promised(tx, overdue)
+    waiting = {session.id for session in promised if not _is_overdue(tx, session)}
+    overdue = [id for id in overdue if id not in waiting]
     if not overdue:
         return 0
     await appointment_store.lock_persons(tx, await store.waiting_patients(tx, overdue))
@@ -55,6 +55,10 @@ async def _settle(tx: Tx, platform: Platform, sessions: Sequence[store.Unsettled
             await derive_suspensions(tx, platform, [row.patient_id for row in rows])
     await store.mark_settled(tx, overdue)
     return voided
+
+
+def _is_overdue(tx: Tx, session: store.UnsettledSession) -> bool:
+    return tx.now >= pickup_deadline(session.visit_date, session.period, session.rules)
 
 
 async def derive_suspensions(tx: Tx, platform: Platform, patient_ids: Sequence[int]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import calendar
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -56,6 +56,30 @@ class HospitalRules:
             "evening": self.pickup_until_evening,
         }
         return deadlines[period]
+
+    def keeping(self, promised: HospitalRules) -> HospitalRules:
+        """These rules for a booking made under others: no deadline earlier than promised.
+
+        To cancel (S14) and to pick up (S11), each the later of both.
+        """
+        if promised == self:
+            return self
+        kinder = min((self, promised), key=HospitalRules._cancel_strictness)
+        return replace(
+            self,
+            cancel_days_before=kinder.cancel_days_before,
+            cancel_time=kinder.cancel_time,
+            pickup_until_morning=max(self.pickup_until_morning, promised.pickup_until_morning),
+            pickup_until_afternoon=max(
+                self.pickup_until_afternoon, promised.pickup_until_afternoon
+            ),
+            pickup_until_evening=max(self.pickup_until_evening, promised.pickup_until_evening),
+        )
+
+    def _cancel_strictness(self) -> timedelta:
+        """How long before the visit day ends it is too late to cancel."""
+        clock = timedelta(hours=self.cancel_time.hour, minutes=self.cancel_time.minute)
+        return self.cancel_days_before * ONE_DAY - clock
 
 
 @lru_cache(4096)

@@ -7,26 +7,33 @@ appointments; so no two flows can wait for each other in a circle.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from psycopg.rows import TupleRow
 
 from guahao.rules.facts import AppointmentFacts
 from guahao.store.db import Tx
-from guahao.store.directory import RULES_COLUMNS, hospital_rules
+from guahao.store.directory import RULES_COLUMNS, hospital_rules, rules_columns, rules_on
 from guahao.store.patients import open_patient
 from guahao.store.sessions import SESSION_COLUMNS, SESSION_WIDTH, session_view
 from guahao.store.vault import Vault
 from guahao.store.views import AppointmentView
 
+# Over a, h and s: the rules in force today, or were on the visit date where that is past; and
+# beside them those under which the appointment was booked, which it keeps where they are kinder.
+_RULES = rules_on("least(%s::date, a.visit_date)") + rules_on(
+    "(a.booked_at AT TIME ZONE 'Asia/Shanghai')::date", "k"
+)
 _VIEW = f"""
     SELECT {SESSION_COLUMNS},
            a.id, a.status, a.code, a.channel, a.booked_at, a.changed_at,
-           p.id, p.name_enc, p.id_type, p.id_no_enc, p.suspended_until
+           p.id, p.name_enc, p.id_type, p.id_no_enc, p.suspended_until,
+           {rules_columns("k")}
     FROM appointments a
     JOIN clinic_sessions s ON s.id = a.clinic_session_id
     JOIN hospitals h ON h.id = s.hospital_id
+    {_RULES}
     JOIN departments d ON d.id = s.department_id
     JOIN patients p ON p.id = a.patient_id
 """
@@ -46,11 +53,14 @@ _LISTED = f"""
 """  # in two parts, one for each of the indexes that begin with the patient
 
 
+_WIDTH = SESSION_WIDTH + 11  # what comes before the rules that a booking keeps
+
+
 async def appointments_by_id(
     tx: Tx, vault: Vault, ids: Sequence[int]
 ) -> dict[int, AppointmentView]:
     """Appointments in the clear, whoever asks: the caller has checked that."""
-    rows = await tx.rows(_BY_ID, (list(ids),))
+    rows = await tx.rows(_BY_ID, (tx.now.date(), list(ids)))
     return {view.id: view for view in (_view(vault, row) for row in rows)}
 
 
@@ -58,7 +68,7 @@ async def own_appointment(
     tx: Tx, vault: Vault, account_id: int, appointment_id: int
 ) -> AppointmentView | None:
     """An appointment of one of the account's patients, else None."""
-    row = await tx.row(_OWN, (appointment_id, account_id))
+    row = await tx.row(_OWN, (tx.now.date(), appointment_id, account_id))
     return _view(vault, row) if row else None
 
 
@@ -66,7 +76,7 @@ async def own_appointment_by_code(
     tx: Tx, vault: Vault, account_id: int, code: str
 ) -> AppointmentView | None:
     """The appointment of this live code where it is one of the account's patients', else None."""
-    row = await tx.row(_OWN_BY_CODE, (code, account_id))
+    row = await tx.row(_OWN_BY_CODE, (tx.now.date(), code, account_id))
     return _view(vault, row) if row else None
 
 
@@ -77,7 +87,7 @@ async def own_appointments(
 
     Current: waiting to be picked up, or of today or later and picked up or stopped.
     """
-    part = (account_id, tx.now.date(), current)
+    part = (tx.now.date(), account_id, tx.now.date(), current)
     rows = await tx.rows(_LISTED, part + part)
     return [_view(vault, row) for row in rows]
 
@@ -86,13 +96,15 @@ async def appointment_by_code(
     tx: Tx, vault: Vault, code: str, id_no_index: bytes
 ) -> AppointmentView | None:
     """The appointment whose live code and registered document both match (S9)."""
-    row = await tx.row(_BY_CODE, (code, id_no_index))
+    row = await tx.row(_BY_CODE, (tx.now.date(), code, id_no_index))
     return _view(vault, row) if row else None
 
 
 def _view(vault: Vault, row: TupleRow) -> AppointmentView:
-    own, person = row[SESSION_WIDTH : SESSION_WIDTH + 6], row[SESSION_WIDTH + 6 :]
-    return AppointmentView(*[*own, session_view(row[:SESSION_WIDTH]), open_patient(vault, *person)])
+    own, person = row[SESSION_WIDTH : SESSION_WIDTH + 6], row[SESSION_WIDTH + 6 : _WIDTH]
+    session = session_view(row[:SESSION_WIDTH])
+    kept = session.rules.keeping(hospital_rules(row[_WIDTH:]))
+    return AppointmentView(*[*own, replace(session, rules=kept), open_patient(vault, *person)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +130,13 @@ _LOCK_SESSIONS = (
 )
 _LOCKED = f"""
     SELECT a.id, a.patient_id, p.account_id, a.clinic_session_id, p.id_no_index,
-           a.status, a.hospital_id, a.visit_date, s.period, {RULES_COLUMNS}
+           a.status, a.hospital_id, a.visit_date, s.period, {RULES_COLUMNS},
+           {rules_columns("k")}
     FROM appointments a
     JOIN patients p ON p.id = a.patient_id
     JOIN clinic_sessions s ON s.id = a.clinic_session_id
     JOIN hospitals h ON h.id = a.hospital_id
+    {_RULES}
     WHERE a.id = %s AND (%s::bigint IS NULL OR p.account_id = %s)
     FOR NO KEY UPDATE OF a
 """
@@ -151,10 +165,11 @@ async def lock_appointment(
         return None
     await lock_persons(tx, [place[0]])
     await lock_sessions(tx, [place[1]])
-    row = await tx.row(_LOCKED, owner)
+    row = await tx.row(_LOCKED, (tx.now.date(), *owner))
     if row is None:
         return None
-    facts = AppointmentFacts(*[*row[5:9], hospital_rules(row[9:])])
+    rules = hospital_rules(row[9:17]).keeping(hospital_rules(row[17:]))
+    facts = AppointmentFacts(*[*row[5:9], rules])
     return LockedAppointment(*[*row[:5], facts])
 
 

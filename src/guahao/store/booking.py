@@ -25,6 +25,7 @@ from guahao.rules.facts import (
 )
 from guahao.rules.outcomes import Refused
 from guahao.store.db import Tx, array, recordset
+from guahao.store.directory import RULES_ASKED
 from guahao.store.patients import open_patient
 from guahao.store.sessions import SESSION_COLUMNS, session_view
 from guahao.store.vault import Vault
@@ -39,6 +40,7 @@ _LOCK_SESSIONS = f"""
     SELECT {SESSION_COLUMNS}
     FROM clinic_sessions s
     JOIN hospitals h ON h.id = s.hospital_id
+    {RULES_ASKED}
     JOIN departments d ON d.id = s.department_id
     WHERE s.id = ANY(%s::bigint[]) AND d.on_platform
     ORDER BY s.id FOR NO KEY UPDATE OF s
@@ -154,10 +156,13 @@ async def load_batch(
     """
     patient_ids = sorted({request.patient_id for request in requests})
     session_ids = sorted({request.session_id for request in requests})
+    # A batch is of one moment; a replay's requests may lie apart, but its hospitals have one
+    # set of rules each.
+    day = requests[0].at.date()
     keys = [{"kind": r.actor.kind, "actor": r.actor.id, "key": r.key} for r in requests]
     execute = tx.conn.execute
     patients = await execute(_LOCK_PATIENTS, (array(patient_ids),))
-    sessions = await execute(_LOCK_SESSIONS, (array(session_ids),))
+    sessions = await execute(_LOCK_SESSIONS, (day, array(session_ids)))
     counted = await execute(_COUNTED, (array(patient_ids), counted_since))
     earlier = await execute(_EARLIER, (recordset(keys),))
     taken = await execute(_TAKEN_CODES, (array(codes),))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
+from guahao.store.copying import copy_rows
 from guahao.store.db import Tx
 from guahao.store.directory import RULES_ASKED
 from guahao.store.sessions import SESSION_COLUMNS, session_view
@@ -84,9 +85,7 @@ async def take_ids(tx: Tx, table: str, count: int) -> list[int]:
 
 async def copy(tx: Tx, table: str, rows: Iterable[Sequence[Any]]) -> None:
     """Write rows, each with the columns that _COPY names for its table."""
-    async with tx.conn.cursor() as cursor, cursor.copy(_COPY[table]) as sink:
-        for row in rows:
-            await sink.write_row(row)
+    await copy_rows(tx, _COPY[table], rows)
 
 
 async def sessions_to_fill(

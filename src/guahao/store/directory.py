@@ -10,19 +10,47 @@ from guahao.rules.limits import HospitalRules
 from guahao.store.db import Tx
 from guahao.store.views import DepartmentView, HospitalView
 
-# Over the alias h; `hospital_rules` reads them back. The order is HospitalRules' own.
-RULES_COLUMNS = """
-    h.cycle_days, h.release_time, h.next_day_stop_time, h.cancel_days_before, h.cancel_time,
-    h.pickup_until_morning, h.pickup_until_afternoon, h.pickup_until_evening
-"""
+
+def rules_columns(rules: str) -> str:
+    """A hospital's rules, over h = hospitals and the alias of a `rules_on` join.
+
+    `hospital_rules` reads them back; the order is HospitalRules' own.
+    """
+    columns = (
+        *("release_time", "next_day_stop_time", "cancel_days_before", "cancel_time"),
+        *("pickup_until_morning", "pickup_until_afternoon", "pickup_until_evening"),
+    )
+    either = ", ".join(f"coalesce({rules}.{one}, h.{one}) AS {one}" for one in columns)
+    # Without a number of days the platform's three months hold: NULL is a rule, too.
+    cycle_days = f"CASE WHEN {rules}.hospital_id IS NULL THEN h.cycle_days ELSE {rules}.cycle_days"
+    return f"{cycle_days} END AS cycle_days, {either}"
+
+
+def rules_on(day: str, rules: str = "r") -> str:
+    """The join, after h = hospitals, that finds the rules in force on a day.
+
+    `day`: SQL for a date. The row with the greatest `holds_from` that is not later; before
+    the first row the columns of `hospitals` hold. One look into the primary key.
+    """
+    return f"""
+        LEFT JOIN LATERAL (SELECT * FROM hospital_rules
+                           WHERE hospital_id = h.id AND holds_from <= {day}
+                           ORDER BY holds_from DESC LIMIT 1) {rules} ON true
+    """
+
+
+RULES_COLUMNS = rules_columns("r")
+RULES_ASKED = rules_on("%s::date")  # the first parameter of its statement
 _HOSPITAL_COLUMNS = f"""
     h.id, h.name, h.name_en, h.grade, h.district, h.address, h.phone, h.notice, h.pickup_place,
     {RULES_COLUMNS}
 """
-_HOSPITAL = f"SELECT {_HOSPITAL_COLUMNS} FROM hospitals h WHERE h.id = %s"
+_HOSPITAL = f"SELECT {_HOSPITAL_COLUMNS} FROM hospitals h {RULES_ASKED} WHERE h.id = %s"
 _SEARCH = f"""
     SELECT {_HOSPITAL_COLUMNS}
-    FROM hospitals h, (SELECT %s::text AS q, %s::text AS district, %s::text AS grade) asked
+    FROM hospitals h
+    {RULES_ASKED}
+    CROSS JOIN (SELECT %s::text AS q, %s::text AS district, %s::text AS grade) asked
     WHERE h.id > %s
       AND (asked.q IS NULL OR h.name ILIKE asked.q OR h.name_en ILIKE asked.q)
       AND (asked.district IS NULL OR h.district = asked.district)
@@ -53,13 +81,13 @@ async def search(
 ) -> list[HospitalView]:
     """Hospitals with an id above `after`, in order of id; `q` is part of a name."""
     pattern = None if q is None else f"%{escaped(q)}%"
-    rows = await tx.rows(_SEARCH, (pattern, district, grade, after, limit))
+    rows = await tx.rows(_SEARCH, (tx.now.date(), pattern, district, grade, after, limit))
     return [_hospital_view(row) for row in rows]
 
 
 async def hospital(tx: Tx, hospital_id: int) -> HospitalView | None:
-    """One hospital, or None."""
-    row = await tx.row(_HOSPITAL, (hospital_id,))
+    """One hospital with the rules in force today, or None."""
+    row = await tx.row(_HOSPITAL, (tx.now.date(), hospital_id))
     return None if row is None else _hospital_view(row)
 
 

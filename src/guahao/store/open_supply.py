@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import date
 
 from guahao.store.db import Tx
+from guahao.store.directory import RULES_ASKED
 from guahao.store.sessions import SESSION_COLUMNS, session_view
 from guahao.store.views import SessionView
 
-_OF_HOSPITAL = """
+_OF_HOSPITAL = f"""
     FROM clinic_sessions s
     JOIN departments d ON d.id = s.department_id AND d.on_platform
     JOIN hospitals h ON h.id = s.hospital_id
+    {RULES_ASKED}
     WHERE s.department_id IN (SELECT id FROM departments WHERE hospital_id = %s)
       AND s.visit_date BETWEEN %s AND %s
 """
@@ -26,7 +28,7 @@ async def fingerprint(tx: Tx, hospital_id: int, first: date, last: date) -> str:
                       s.specialty, s.starts_at, s.ends_at, d.name), 0))
         {_OF_HOSPITAL}
         """,
-        (hospital_id, first, last),
+        (tx.now.date(), hospital_id, first, last),
     )
     assert row is not None
     return f"{row[0]}.{row[1]}"
@@ -38,6 +40,6 @@ async def sessions_of_hospital(
     """All its sessions of these days, both included, by date and id."""
     rows = await tx.rows(
         f"SELECT {SESSION_COLUMNS} {_OF_HOSPITAL} ORDER BY s.visit_date, s.id",
-        (hospital_id, first, last),
+        (tx.now.date(), hospital_id, first, last),
     )
     return [session_view(row) for row in rows]

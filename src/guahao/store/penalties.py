@@ -9,7 +9,7 @@ from datetime import date
 from guahao.rules.limits import HospitalRules
 from guahao.store.appointments import lock_persons, lock_sessions
 from guahao.store.db import Tx
-from guahao.store.directory import RULES_COLUMNS, hospital_rules
+from guahao.store.directory import RULES_COLUMNS, hospital_rules, rules_columns, rules_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +45,31 @@ async def unsettled_sessions(tx: Tx, after: int, limit: int) -> list[UnsettledSe
         f"""
         SELECT s.id, s.visit_date, s.period, {RULES_COLUMNS}
         FROM clinic_sessions s JOIN hospitals h ON h.id = s.hospital_id
+        {rules_on("s.visit_date")}
         WHERE s.settled_at IS NULL AND s.visit_date <= %s AND s.id > %s
         ORDER BY s.id LIMIT %s
         """,
         (tx.now.date(), after, limit),
+    )
+    return [UnsettledSession(*[*row[:3], hospital_rules(row[3:])]) for row in rows]
+
+
+async def rules_promised(tx: Tx, session_ids: Sequence[int]) -> list[UnsettledSession]:
+    """Of these sessions, each with every set of rules under which a waiting booking was made.
+
+    Only where the hospital ever changed its rules: elsewhere there is one set.
+    """
+    rows = await tx.rows(
+        f"""
+        SELECT DISTINCT s.id, s.visit_date, s.period, {rules_columns("k")}
+        FROM clinic_sessions s
+        JOIN hospitals h ON h.id = s.hospital_id
+        JOIN appointments a ON a.clinic_session_id = s.id AND a.status = 'booked'
+        {rules_on("(a.booked_at AT TIME ZONE 'Asia/Shanghai')::date", "k")}
+        WHERE s.id = ANY(%s::bigint[])
+          AND EXISTS (SELECT FROM hospital_rules c WHERE c.hospital_id = s.hospital_id)
+        """,
+        (list(session_ids),),
     )
     return [UnsettledSession(*[*row[:3], hospital_rules(row[3:])]) for row in rows]
 

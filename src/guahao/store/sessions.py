@@ -7,10 +7,11 @@ from datetime import date
 from typing import Any
 
 from guahao.store.db import Tx
-from guahao.store.directory import RULES_COLUMNS, hospital_rules
+from guahao.store.directory import RULES_ASKED, RULES_COLUMNS, hospital_rules
 from guahao.store.views import SessionView
 
-# Over s = clinic_sessions, h = hospitals, d = departments; `session_view` reads them back.
+# Over s = clinic_sessions, h = hospitals, d = departments, r = the hospital's rules in force
+# (RULES_ASKED); `session_view` reads them back.
 SESSION_COLUMNS = f"""
     s.id, s.hospital_id, h.name, s.department_id, d.name, s.title, s.specialty, s.visit_date,
     s.period, s.starts_at, s.ends_at, s.fee_fen, s.capacity, s.booked, s.stopped_at IS NOT NULL,
@@ -24,6 +25,7 @@ _ONE = f"""
     FROM clinic_sessions s
     JOIN departments d ON d.id = s.department_id AND d.on_platform
     JOIN hospitals h ON h.id = s.hospital_id
+    {RULES_ASKED}
     WHERE s.id = %s
 """
 _LIST = f"""
@@ -31,6 +33,7 @@ _LIST = f"""
     FROM clinic_sessions s
     JOIN departments d ON d.id = s.department_id AND d.on_platform
     JOIN hospitals h ON h.id = s.hospital_id
+    {RULES_ASKED}
     WHERE s.department_id = %s AND s.hospital_id = %s
       AND s.visit_date BETWEEN %s AND coalesce(%s::date, 'infinity')
       AND s.title = coalesce(%s, s.title) AND s.specialty = coalesce(%s, s.specialty)
@@ -75,7 +78,7 @@ def session_view(row_part: Sequence[Any]) -> SessionView:
 
 async def one(tx: Tx, session_id: int) -> SessionView | None:
     """A session, or None; a department kept off the platform has none (S4)."""
-    row = await tx.row(_ONE, (session_id,))
+    row = await tx.row(_ONE, (tx.now.date(), session_id))
     return None if row is None else session_view(row)
 
 
@@ -92,7 +95,7 @@ async def in_department(
 
     Nothing where the department is kept off the platform (S4).
     """
-    params = (department_id, hospital_id, date_from, date_to, title, specialty)
+    params = (tx.now.date(), department_id, hospital_id, date_from, date_to, title, specialty)
     return [session_view(row) for row in await tx.rows(_LIST, params)]
 
 

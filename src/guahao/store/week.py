@@ -7,7 +7,7 @@ from datetime import date, time
 
 from guahao.rules.limits import HospitalRules
 from guahao.store.db import Tx
-from guahao.store.directory import RULES_COLUMNS, hospital_rules
+from guahao.store.directory import RULES_ASKED, RULES_COLUMNS, hospital_rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,7 @@ _DAYS = f"""
            s.fee_fen, s.capacity, s.booked, s.stopped_at IS NOT NULL
     FROM departments d
     JOIN hospitals h ON h.id = d.hospital_id
+    {RULES_ASKED}
     LEFT JOIN clinic_sessions s ON s.department_id = d.id AND s.hospital_id = d.hospital_id
                                AND s.visit_date BETWEEN %s AND %s
     WHERE d.id = %s AND d.on_platform
@@ -66,7 +67,7 @@ async def department_days(
     tx: Tx, department_id: int, first: date, last: date
 ) -> DepartmentDays | None:
     """Both days included; None where there is no such department on the platform."""
-    rows = await tx.rows(_DAYS, (first, last, department_id))
+    rows = await tx.rows(_DAYS, (tx.now.date(), first, last, department_id))
     if not rows:
         return None
     rules = hospital_rules(rows[0][_RULES])
