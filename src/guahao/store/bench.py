@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from guahao.store.copying import copy_rows
 from guahao.store.db import Tx
 from guahao.store.vault import Vault
 
@@ -58,14 +59,14 @@ async def found_city(tx: Tx, sessions_a_department: int, persons: int) -> None:
 
 async def add_persons(tx: Tx, vault: Vault, persons: int) -> None:
     """Seal and copy persons 1 to `persons`, each with the account of the same number."""
-    async with tx.conn.cursor() as cursor, cursor.copy(_PATIENTS) as sink:
-        for person in range(1, persons + 1):
-            id_no = f"B{person:08d}"
-            name_enc = vault.seal("patients", "name", person, "压测人")
-            id_no_enc = vault.seal("patients", "id_no", person, id_no)
-            index = vault.index("id_no", id_no)
-            row = (person, person, 1, name_enc, "03", id_no_enc, index, tx.now)
-            await sink.write_row(row)
+    await copy_rows(tx, _PATIENTS, (_person(tx, vault, n) for n in range(1, persons + 1)))
+
+
+def _person(tx: Tx, vault: Vault, person: int) -> tuple[object, ...]:
+    id_no = f"B{person:08d}"
+    name_enc = vault.seal("patients", "name", person, "压测人")
+    id_no_enc = vault.seal("patients", "id_no", person, id_no)
+    return (person, person, 1, name_enc, "03", id_no_enc, vault.index("id_no", id_no), tx.now)
 
 
 async def add_live_appointments(tx: Tx, appointments: int) -> None:

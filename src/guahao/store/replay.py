@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from guahao.store.copying import copy_rows
 from guahao.store.db import Tx
 
 _COPY = {
@@ -27,9 +28,7 @@ _COPY = {
 
 async def fill(tx: Tx, table: str, rows: Iterable[Sequence[Any]]) -> None:
     """Write rows, each with the columns that _COPY names for its table."""
-    async with tx.conn.cursor() as cursor, cursor.copy(_COPY[table]) as sink:
-        for row in rows:
-            await sink.write_row(row)
+    await copy_rows(tx, _COPY[table], rows)
 
 
 async def requests_by_outcome(tx: Tx) -> dict[str, int]:
