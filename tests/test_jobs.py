@@ -34,6 +34,7 @@ PERIODIC = {
     "remind",
     "retire_codes",
     "roll_forward",
+    "carry_on_stops",
     "purge",
     "purge_jobs",
     "retry_stalled",

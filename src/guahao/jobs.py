@@ -15,7 +15,7 @@ from procrastinate import App, PsycopgConnector
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job, Status
 
-from guahao.flows import penalties, reminders, schedules
+from guahao.flows import penalties, reminders, schedules, stops
 from guahao.flows.platform import Platform
 from guahao.notices.deliver import Courier, TryAgain
 from guahao.notices.gateway import Gateway
@@ -126,6 +126,10 @@ def _add_platform_tasks(app: App, platform: Platform) -> None:
         """Roll the timetables out to the end of the horizon (S4)."""
         await schedules.roll_forward(platform)
 
+    async def carry_on_stops() -> None:
+        """Finish what was being stopped, and tell of stops whose time to undo is over."""
+        await stops.carry_on(platform)
+
     async def purge() -> None:
         """Forget what has served: tries, passwords, idempotency keys, what WeChat sent."""
         async with platform.db.transaction() as tx:
@@ -139,6 +143,7 @@ def _add_platform_tasks(app: App, platform: Platform) -> None:
     _every(app, "*/5 * * * *", "remind", remind)
     _every(app, "10 * * * *", "retire_codes", retire_codes)
     _every(app, "20 * * * *", "roll_forward", roll_forward)
+    _every(app, "* * * * *", "carry_on_stops", carry_on_stops)
     _every(app, "30 * * * *", "purge", purge)
 
 

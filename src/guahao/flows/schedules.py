@@ -78,7 +78,8 @@ async def _roll_forward_one(platform: Platform, hospital_id: int, days: int) -> 
 async def stop_session(platform: Platform, session_id: int) -> StopResult | None:
     """Stop a clinic session (停诊): every live booking of it is stopped and told of it.
 
-    None where there is no such session; a second time changes and tells nothing. Holds the
+    None where there is no such session; a second time changes and tells nothing. At once, for
+    a feed that reports it; a scheduler's own stop (`flows.stops`) leaves time to undo. Holds the
     session's lock before it touches appointments, as booking and cancelling do: whoever
     books waits for it and finds the session stopped.
     """
@@ -88,6 +89,6 @@ async def stop_session(platform: Platform, session_id: int) -> StopResult | None
             return None
         if stopped:
             return StopResult(session_id, 0, already_stopped=True)
-        appointment_ids = await sessions.stop(tx, session_id)
+        appointment_ids = await sessions.stop(tx, [session_id])
         await messages.tell(tx, "stopped", appointment_ids)
         return StopResult(session_id, len(appointment_ids), already_stopped=False)

@@ -139,6 +139,12 @@ def limit_refusal(
     return Refused(reason, visit_from=next(free, None))
 
 
+def keeps_limits(place: CountedAppointment, counted: Counted, policy: Policy) -> bool:
+    """Whether one more booking there and then stays within every limit per real person (S12)."""
+    where = (place.hospital_id, place.department_id)
+    return _broken_limit(where, place.visit_date, counted, policy) is None
+
+
 def _days_that_may_free(visit_date: date, counted: Counted, policy: Policy) -> set[date]:
     """The only dates on which a limit can stop refusing what it refused the day before.
 

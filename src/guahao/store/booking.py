@@ -193,6 +193,13 @@ def _locked_patient(row: TupleRow, counted: dict[int, list[CountedAppointment]])
     return LockedPatient(facts, name_enc, id_type, id_no_enc)
 
 
+async def counted_of(
+    tx: Tx, patient_ids: Sequence[int], since: date
+) -> dict[int, list[CountedAppointment]]:
+    """What counts against the limits of these persons (S12), of visit dates after `since`."""
+    return _by_patient(await tx.rows(_COUNTED, (array(patient_ids), since)))
+
+
 async def own_patient(
     tx: Tx, account_id: int, patient_id: int, counted_since: date
 ) -> PatientFacts | None:

@@ -68,8 +68,11 @@ class OutboxItem:
 # Telling ------------------------------------------------------------------------------------
 
 
-async def tell(tx: Tx, kind: str, appointment_ids: Sequence[int]) -> None:
-    """Tell the accounts of these appointments; one job for all. Nobody is told without one."""
+async def tell(tx: Tx, kind: str, appointment_ids: Sequence[int]) -> dict[int, int]:
+    """Tell the accounts of these appointments; one job for all. Nobody is told without one.
+
+    The message of each appointment that has one.
+    """
     rows = await tx.rows(
         """
         INSERT INTO messages (kind, account_id, patient_id, appointment_id, created_at, changed_at)
@@ -77,11 +80,12 @@ async def tell(tx: Tx, kind: str, appointment_ids: Sequence[int]) -> None:
         FROM appointments a JOIN patients p ON p.id = a.patient_id
         WHERE a.id = ANY(%s::bigint[]) AND p.account_id IS NOT NULL
         ORDER BY a.id
-        RETURNING id
+        RETURNING id, appointment_id
         """,
         (kind, tx.now, tx.now, list(appointment_ids)),
     )
     await _defer_delivery(tx, [row[0] for row in rows])
+    return {row[1]: row[0] for row in rows}
 
 
 async def tell_patients(tx: Tx, kind: str, patient_ids: Sequence[int]) -> None:

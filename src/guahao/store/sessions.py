@@ -64,10 +64,14 @@ _ROLL_OUT = """
 _LOCK = "SELECT stopped_at IS NOT NULL FROM clinic_sessions WHERE id = %s FOR NO KEY UPDATE"
 _STOP_APPOINTMENTS = """
     UPDATE appointments SET status = 'stopped', changed_at = %s
-    WHERE clinic_session_id = %s AND status = 'booked'
-    RETURNING id
+    WHERE clinic_session_id = ANY(%s::bigint[]) AND status = 'booked'
+    RETURNING id, clinic_session_id
 """
-_STOP = "UPDATE clinic_sessions SET stopped_at = %s, booked = booked - %s WHERE id = %s"
+_STOP = """
+    UPDATE clinic_sessions s SET stopped_at = %s,
+        booked = booked - (SELECT count(*) FROM unnest(%s::bigint[]) n WHERE n = s.id)
+    WHERE id = ANY(%s::bigint[])
+"""
 
 
 def session_view(row_part: Sequence[Any]) -> SessionView:
@@ -118,11 +122,12 @@ async def lock_stopped(tx: Tx, session_id: int) -> bool | None:
     return None if row is None else row[0]
 
 
-async def stop(tx: Tx, session_id: int) -> list[int]:
-    """Stop a locked session with its live bookings; the ids of these.
+async def stop(tx: Tx, session_ids: Sequence[int]) -> list[int]:
+    """Stop locked sessions with their live bookings; the ids of these.
 
     Their places are taken off its counter: a stopped booking counts nowhere (S12).
     """
-    rows = await tx.rows(_STOP_APPOINTMENTS, (tx.now, session_id))
-    await tx.do(_STOP, (tx.now, len(rows), session_id))
-    return [row[0] for row in rows]
+    ids = list(session_ids)
+    rows = await tx.rows(_STOP_APPOINTMENTS, (tx.now, ids))
+    await tx.do(_STOP, (tx.now, [row[1] for row in rows], ids))
+    return sorted(row[0] for row in rows)
