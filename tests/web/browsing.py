@@ -77,7 +77,7 @@ class Reader:
         """The form of the page that is sent to `action`; without it, the one in its middle."""
         forms = _Forms()
         forms.feed(self.text)
-        in_head = ("/view", "/language")
+        in_head = ("/view", "/language", "/staff/language", "/staff/logout")
         return next(
             form
             for form in forms.found

@@ -16,7 +16,7 @@ from guahao.web.catalogue import catalogues, translations
 from guahao.web.language import Language
 
 WEB = Path(guahao.web.__file__).parent
-METHODS = [("templates/**.html", "jinja2.ext.babel_extract"), ("pages/**.py", "python")]
+METHODS = [("templates/**.html", "jinja2.ext.babel_extract"), ("**.py", "python")]
 KEYWORDS = {"say": None, "_": None, "ngettext": (1, 2)}
 PLACES = re.compile(r"%\((\w+)\)s|\{(\w+)\}")
 CHINESE = re.compile(r"[\u4e00-\u9fff，。：；？！]")

@@ -92,3 +92,8 @@ def masked_document(number: str) -> str:
     if len(number) < _LONG_NUMBER:
         return "*" * (len(number) - 2) + number[-2:]
     return f"{number[:4]}****{number[-4:]}"
+
+
+def masked_name(name: str) -> str:
+    """The first character, so that a queue can be called by it: 张**."""
+    return name[:1] + "*" * (len(name) - 1)

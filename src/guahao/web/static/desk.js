@@ -34,6 +34,9 @@
   };
 
   document.addEventListener("keydown", (event) => {
+    // A scanner ends with Enter: on to the next field, not yet to the desk.
+    const next = event.key === "Enter" && event.target.dataset?.enterNext;
+    if (next) { event.preventDefault(); document.getElementById(next).focus(); return; }
     if (event.isComposing || event.ctrlKey || event.metaKey) return;
     const plain = !typing(event.target) && !event.altKey;
     if (event.key === "/" && plain) {

@@ -1,0 +1,12 @@
+"""The hospital's door: its window, and later its schedules. One module a set of pages."""
+
+from __future__ import annotations
+
+from guahao.web.hospital.lists import list_routes
+from guahao.web.hospital.window import window_routes
+from guahao.web.staff import StaffRoute
+
+
+def routes() -> list[StaffRoute]:
+    """Every page of the hospital's staff."""
+    return [*window_routes(), *list_routes()]

@@ -1,0 +1,146 @@
+"""The day's list: who is expected, on the screen and on paper; closing a session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from itertools import groupby
+
+from litestar.types import ASGIApp
+
+from guahao.flows import window as flows
+from guahao.flows.window import PAPER_DAYS, WindowRefusal
+from guahao.store.window import DayEntry, DaySession
+from guahao.web.hospital.window import CLERK, say_refusal
+from guahao.web.reading import ProblemError, read_id
+from guahao.web.staff import StaffPage, StaffRoute
+
+_TODAY = "/staff/window/today"
+_ENTRIES_MAX = 500
+_DAYS_AHEAD = 7  # a list is printed the evening before, or before a weekend
+
+
+def list_routes() -> list[StaffRoute]:
+    """The list of a day, a session of it, and the sheet for the printer."""
+    return [
+        StaffRoute("GET", _TODAY, _today, CLERK),
+        StaffRoute("POST", "/staff/window/find", _find, CLERK),
+        StaffRoute("GET", "/staff/window/print", _print, CLERK),
+        StaffRoute("GET", "/staff/window/sessions/{session_id}", _session, CLERK),
+        StaffRoute("POST", "/staff/window/sessions/{session_id}", _enter, CLERK),
+        StaffRoute("POST", "/staff/window/sessions/{session_id}/close", _close, CLERK),
+    ]
+
+
+def _day(page: StaffPage) -> date:
+    """The day asked for; today where none is, or where it is too far away."""
+    try:
+        asked = date.fromisoformat(page.query("date"))
+    except ValueError:
+        return page.today
+    near = -PAPER_DAYS <= (asked - page.today).days <= _DAYS_AHEAD
+    return asked if near else page.today
+
+
+async def _today(page: StaffPage) -> ASGIApp:
+    return await _listed(page, None)
+
+
+async def _find(page: StaffPage) -> ASGIApp:
+    """Today's bookings of the document shown: a POST, so that no number stands in a URL."""
+    id_no = page.form.get("id_no", "")[:60]
+    return await _listed(page, await flows.find_in_day(page.door.platform, page.staff, id_no))
+
+
+async def _listed(page: StaffPage, found: list[DayEntry] | None) -> ASGIApp:
+    day = _day(page)
+    sessions = await flows.sessions_of_day(page.door.platform, page.staff, day)
+    department, period = page.query("department"), page.query("period")
+    shown = [
+        session
+        for session in sessions
+        if (not department or session.department_name == department)
+        and (not period or session.period == period)
+    ]
+    return page.show(
+        "staff/window_today.html",
+        day=day,
+        days=[page.today + timedelta(days=n) for n in range(-PAPER_DAYS, _DAYS_AHEAD + 1)],
+        departments=sorted({session.department_name for session in sessions}),
+        department=department,
+        period=period,
+        sessions=shown,
+        totals=_totals(shown),
+        found=found,
+    )
+
+
+def _totals(sessions: list[DaySession]) -> dict[str, int]:
+    return {
+        "booked": sum(session.booked for session in sessions),
+        "picked_up": sum(session.picked_up for session in sessions),
+        "no_show": sum(session.no_show for session in sessions),
+        "unverified": sum(session.unverified for session in sessions),
+    }
+
+
+async def _print(page: StaffPage) -> ASGIApp:
+    day = _day(page)
+    entries = await flows.print_list(page.door.platform, page.staff, day)
+    sheets = [
+        (department, list(group))
+        for department, group in groupby(entries, lambda entry: entry.department_name)
+    ]
+    return page.show("staff/window_print.html", day=day, sheets=sheets)
+
+
+async def _session(page: StaffPage) -> ASGIApp:
+    return await _show_session(page, "")
+
+
+async def _show_session(page: StaffPage, refused: str, status: int = 200) -> ASGIApp:
+    id = read_id(page.request, "session_id", "unknown_session")
+    day = _day(page)
+    sessions = await flows.sessions_of_day(page.door.platform, page.staff, day)
+    session = next((one for one in sessions if one.id == id), None)
+    if session is None:
+        raise ProblemError("unknown_session")
+    entries = await flows.list_of_day(page.door.platform, page.staff, day, [id])
+    return page.show(
+        "staff/window_session.html",
+        status,
+        day=day,
+        session=session,
+        entries=entries,
+        refused=refused,
+    )
+
+
+async def _enter(page: StaffPage) -> ASGIApp:
+    """Numbers that were handed out on paper."""
+    id = read_id(page.request, "session_id", "unknown_session")
+    ticked = [int(name[1:]) for name in page.form if name[:1] == "a" and name[1:].isdigit()]
+    reason = page.form.get("reason", "")[:200]
+    outcome = await flows.enter_from_paper(
+        page.door.platform, page.staff, id, ticked[:_ENTRIES_MAX], reason
+    )
+    return await _after(page, outcome, lambda n: page.say("补录了{count}个取号。", count=n))
+
+
+async def _close(page: StaffPage) -> ASGIApp:
+    id = read_id(page.request, "session_id", "unknown_session")
+    outcome = await flows.close_session(page.door.platform, page.staff, id)
+    done = outcome if isinstance(outcome, WindowRefusal) else outcome.no_shows
+    return await _after(page, done, lambda n: page.say("已关闭，记爽约{count}人。", count=n))
+
+
+async def _after(
+    page: StaffPage, outcome: int | WindowRefusal, said: Callable[[int], str]
+) -> ASGIApp:
+    if outcome is WindowRefusal.UNKNOWN:
+        raise ProblemError("unknown_session")
+    if isinstance(outcome, WindowRefusal):
+        return await _show_session(page, say_refusal(page, outcome), 409)
+    page.flash(said(outcome))
+    id = page.request.path_params["session_id"]
+    return page.redirect(f"/staff/window/sessions/{id}?date={_day(page).isoformat()}")
