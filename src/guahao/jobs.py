@@ -15,7 +15,7 @@ from procrastinate import App, PsycopgConnector
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job, Status
 
-from guahao.flows import penalties, reminders, schedules, stops
+from guahao.flows import calls, penalties, reminders, schedules, stops
 from guahao.flows.platform import Platform
 from guahao.notices.deliver import Courier, TryAgain
 from guahao.notices.gateway import Gateway
@@ -130,6 +130,10 @@ def _add_platform_tasks(app: App, platform: Platform) -> None:
         """Finish what was being stopped, and tell of stops whose time to undo is over."""
         await stops.carry_on(platform)
 
+    async def index_names() -> None:
+        """Make patients who were registered otherwise findable by name."""
+        await calls.index_names(platform)
+
     async def purge() -> None:
         """Forget what has served: tries, passwords, idempotency keys, what WeChat sent."""
         async with platform.db.transaction() as tx:
@@ -145,6 +149,7 @@ def _add_platform_tasks(app: App, platform: Platform) -> None:
     _every(app, "20 * * * *", "roll_forward", roll_forward)
     _every(app, "* * * * *", "carry_on_stops", carry_on_stops)
     _every(app, "30 * * * *", "purge", purge)
+    _every(app, "*/10 * * * *", "index_names", index_names)
 
 
 def _add_care_of_jobs(app: App) -> None:

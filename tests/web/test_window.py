@@ -21,7 +21,7 @@ async def clerk_of(site: Site, booking: dict[str, Any]) -> Reader:
     return await at_the_desk(site, Role.CLERK, booking["hospital_id"])
 
 
-async def show(reader: Reader, booking: dict[str, Any], number: int = 1, **other: str) -> str:
+async def show(reader: Reader, booking: dict[str, Any], number: int = 1, **other: Any) -> str:
     """Code and document at the window; what the clerk reads."""
     await reader.go("/staff/window")
     await reader.send(**{"code": booking["code"], "id_no": resident_id(number)} | other)
@@ -69,7 +69,7 @@ async def test_a_scanner_may_send_spaces_and_full_width_digits(site: Site, clock
     ],
 )
 async def test_the_exact_reason_why_not(
-    site: Site, clock: Clock, when: str, changes: str, typed: dict[str, str], said: str
+    site: Site, clock: Clock, when: str, changes: str, typed: dict[str, Any], said: str
 ) -> None:
     booking = await booked(site, await add_citizen(site))
     if changes:

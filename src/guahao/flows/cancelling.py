@@ -16,7 +16,7 @@ async def cancel(
 ) -> AppointmentView | CancelRefusal | None:
     """The patient's own request; None if unknown or another account's."""
     async with platform.db.transaction() as tx:
-        return await _cancel(tx, platform, appointment_id, account_id, "patient")
+        return await cancel_locked(tx, platform, appointment_id, account_id, "patient")
 
 
 async def cancel_for_caller(
@@ -24,12 +24,16 @@ async def cancel_for_caller(
 ) -> AppointmentView | CancelRefusal | None:
     """The hotline's agent, for a caller already verified; None if unknown."""
     async with platform.db.transaction() as tx:
-        return await _cancel(tx, platform, appointment_id, None, "agent")
+        return await cancel_locked(tx, platform, appointment_id, None, "agent")
 
 
-async def _cancel(
+async def cancel_locked(
     tx: Tx, platform: Platform, appointment_id: int, account_id: int | None, by: str
 ) -> AppointmentView | CancelRefusal | None:
+    """Cancel within a transaction that has locked nothing of bookings yet.
+
+    `account_id`: whose it must be; None for anybody's. `by`: `patient` or `agent`.
+    """
     locked = await store.lock_appointment(tx, appointment_id, account_id)
     if locked is None:
         return None

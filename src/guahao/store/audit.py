@@ -198,7 +198,7 @@ CHECKS = (
     Check(
         "bookings_told",
         "S8",
-        "a booking made at the desk for somebody with a phone has one message telling of it",
+        "a booking made at the desk for somebody with a phone has a message telling of it",
         "appointment",
         "booking_requests WHERE outcome = 'booked'",
         # Booked without the desk, by an import or the demo city: no request, no message.
@@ -210,7 +210,7 @@ CHECKS = (
         LEFT JOIN (SELECT appointment_id, count(*) AS times FROM messages
                    WHERE kind = 'booked' AND channel = 'sms'
                    GROUP BY appointment_id) m ON m.appointment_id = a.id
-        WHERE p.account_id IS NOT NULL AND coalesce(m.times, 0) <> 1
+        WHERE p.account_id IS NOT NULL AND coalesce(m.times, 0) = 0
         """,
     ),
     Check(

@@ -66,8 +66,8 @@ async def add(
     added = await tx.do(
         """
         INSERT INTO patients (id, account_id, phone_slot, name_enc, id_type, id_no_enc,
-                              id_no_index, created_at)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+                              id_no_index, name_index, created_at)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
         ON CONFLICT ON CONSTRAINT patients_person_once DO NOTHING
         """,
         (
@@ -76,6 +76,7 @@ async def add(
             document.id_type,
             vault.seal("patients", "id_no", new_id, document.number),
             vault.index("id_no", document.number),
+            vault.index("name", name),
             tx.now,
         ),
     )

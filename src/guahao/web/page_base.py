@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from markupsafe import Markup
 
 from guahao.flows.platform import Platform
-from guahao.rules.identity import masked_document, masked_phone
+from guahao.rules.identity import masked_document, masked_name, masked_phone
 from guahao.store.vault import VaultError
 from guahao.web import cookies as cookie_names
 from guahao.web import csrf, wording
@@ -211,6 +211,7 @@ class BasePage:
     money = staticmethod(wording.say_money)
     masked_phone = staticmethod(masked_phone)
     masked_document = staticmethod(masked_document)
+    masked_name = staticmethod(masked_name)
 
     @property
     def hotline(self) -> str:

@@ -1,0 +1,212 @@
+"""Callers: found by what they say, and the calls in which they are served."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from guahao.rules.calls import CALL_LASTS, Question
+from guahao.store.db import Tx
+from guahao.store.ids import next_id
+from guahao.store.patients import open_patient
+from guahao.store.vault import Vault
+from guahao.store.views import PatientView
+
+_COLUMNS = "id, staff_id, account_id, opened_at, wrong_answers, verified_at, looked_at, ended_at"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A caller on the line: the agent, the caller's account, what was proven."""
+
+    id: int
+    staff_id: int
+    account_id: int
+    opened_at: datetime
+    wrong_answers: int
+    verified_at: datetime | None
+    looked_at: datetime | None
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A person whom a search found, in the clear: the door masks."""
+
+    account_id: int
+    phone: str
+    patient: PatientView
+
+
+@dataclass(frozen=True, slots=True)
+class SentMessage:
+    """A message of an account and what became of it."""
+
+    id: int
+    kind: str
+    channel: str
+    state: str
+    created_at: datetime
+    changed_at: datetime
+    appointment_id: int | None
+
+
+_FOUND = """
+    SELECT c.id, c.phone_enc, p.id, p.name_enc, p.id_type, p.id_no_enc, p.suspended_until
+    FROM patients p JOIN accounts c ON c.id = p.account_id
+"""
+_BY = {
+    "phone": f"{_FOUND} WHERE c.phone_index = %s ORDER BY p.id LIMIT %s",
+    "document": f"{_FOUND} WHERE p.id_no_index = %s ORDER BY p.id LIMIT %s",
+    "name": f"{_FOUND} WHERE p.name_index = %s ORDER BY p.id DESC LIMIT %s",
+    "code": f"""
+        {_FOUND} WHERE p.id = (SELECT patient_id FROM appointments WHERE code_live AND code = %s)
+        LIMIT %s
+    """,
+    "order_no": f"""
+        {_FOUND} WHERE p.id = (SELECT patient_id FROM appointments WHERE id = %s) LIMIT %s
+    """,
+}
+
+
+async def find(tx: Tx, vault: Vault, kind: str, key: bytes | str | int, limit: int) -> list[Found]:
+    """Persons by phone, document or name (an HMAC), code (text) or order number (its id)."""
+    rows = await tx.rows(_BY[kind], (key, limit))
+    return [
+        Found(
+            row[0], vault.open("accounts", "phone", row[0], row[1]), open_patient(vault, *row[2:])
+        )
+        for row in rows
+    ]
+
+
+async def account_of_phone(tx: Tx, phone_index: bytes) -> int | None:
+    """The account of a phone."""
+    row = await tx.row("SELECT id FROM accounts WHERE phone_index = %s", (phone_index,))
+    return None if row is None else int(row[0])
+
+
+async def begin(tx: Tx, staff_id: int, account_id: int) -> int:
+    """A new call; the agent's earlier ones end."""
+    await tx.do(
+        "UPDATE calls SET ended_at = %s WHERE staff_id = %s AND ended_at IS NULL",
+        (tx.now, staff_id),
+    )
+    call_id = await next_id(tx, "calls")
+    await tx.do(
+        "INSERT INTO calls (id, staff_id, account_id, opened_at) VALUES (%s, %s, %s, %s)",
+        (call_id, staff_id, account_id, tx.now),
+    )
+    return call_id
+
+
+async def open_call(tx: Tx, staff_id: int, call_id: int) -> Call | None:
+    """Lock this agent's call that still goes on; None for any other."""
+    row = await tx.row(
+        f"""
+        SELECT {_COLUMNS} FROM calls
+        WHERE id = %s AND staff_id = %s AND ended_at IS NULL AND opened_at > %s
+        FOR NO KEY UPDATE
+        """,
+        (call_id, staff_id, tx.now - CALL_LASTS),
+    )
+    return None if row is None else Call(*row)
+
+
+async def recent(tx: Tx, staff_id: int, limit: int) -> list[Call]:
+    """The agent's latest calls, newest first."""
+    rows = await tx.rows(
+        f"SELECT {_COLUMNS} FROM calls WHERE staff_id = %s ORDER BY id DESC LIMIT %s",
+        (staff_id, limit),
+    )
+    return [Call(*row) for row in rows]
+
+
+async def note_answers(tx: Tx, call_id: int, answers: dict[Question, bool]) -> None:
+    """What was asked and whether it was right."""
+    for question, correct in answers.items():
+        await tx.do(
+            """
+            INSERT INTO call_questions (call_id, asked, correct, asked_at)
+            VALUES (%s, %s, %s, %s)
+            """,
+            (call_id, question.value, correct, tx.now),
+        )
+    wrong = sum(not correct for correct in answers.values())
+    await tx.do(
+        "UPDATE calls SET wrong_answers = wrong_answers + %s WHERE id = %s", (wrong, call_id)
+    )
+
+
+async def right_answers(tx: Tx, call_id: int) -> set[Question]:
+    """What was answered rightly in this call so far."""
+    rows = await tx.rows(
+        "SELECT DISTINCT asked FROM call_questions WHERE call_id = %s AND correct", (call_id,)
+    )
+    return {Question(row[0]) for row in rows}
+
+
+async def set_verified(tx: Tx, call_id: int) -> None:
+    """The caller is who they say."""
+    await tx.do(
+        "UPDATE calls SET verified_at = coalesce(verified_at, %s) WHERE id = %s",
+        (tx.now, call_id),
+    )
+
+
+async def set_looked(tx: Tx, call_id: int) -> None:
+    """Personal data is shown in full from now on, until the call ends."""
+    await tx.do("UPDATE calls SET looked_at = %s WHERE id = %s", (tx.now, call_id))
+
+
+async def end(tx: Tx, call_id: int) -> None:
+    """The caller has hung up."""
+    await tx.do("UPDATE calls SET ended_at = %s WHERE id = %s", (tx.now, call_id))
+
+
+async def messages_of(tx: Tx, account_id: int, limit: int) -> list[SentMessage]:
+    """The account's latest messages, newest first; one-time passwords are not among them."""
+    rows = await tx.rows(
+        """
+        SELECT id, kind, channel, state, created_at, changed_at, appointment_id
+        FROM messages WHERE account_id = %s ORDER BY id DESC LIMIT %s
+        """,
+        (account_id, limit),
+    )
+    return [SentMessage(*row) for row in rows]
+
+
+async def is_accounts(tx: Tx, account_id: int, appointment_id: int) -> bool:
+    """Whether this booking is of one of the account's patients."""
+    row = await tx.row(
+        """
+        SELECT FROM appointments a JOIN patients p ON p.id = a.patient_id
+        WHERE a.id = %s AND p.account_id = %s
+        """,
+        (appointment_id, account_id),
+    )
+    return row is not None
+
+
+async def unnamed_patients(tx: Tx, vault: Vault, limit: int) -> list[PatientView]:
+    """Patients that cannot be found by name yet."""
+    rows = await tx.rows(
+        """
+        SELECT id, name_enc, id_type, id_no_enc, suspended_until FROM patients
+        WHERE name_index IS NULL AND length(name_enc) > 0 ORDER BY id LIMIT %s
+        """,
+        (limit,),
+    )
+    return [open_patient(vault, *row) for row in rows]
+
+
+async def index_names(tx: Tx, indexes: Sequence[tuple[int, bytes]]) -> None:
+    """Note under which HMAC each of these patients is found."""
+    await tx.do(
+        """
+        UPDATE patients p SET name_index = n.name_index
+        FROM unnest(%s::bigint[], %s::bytea[]) n (id, name_index) WHERE p.id = n.id
+        """,
+        ([id for id, _ in indexes], [index for _, index in indexes]),
+    )

@@ -1,0 +1,12 @@
+"""The call centre's door (114): finding the caller, and serving them. One module a page."""
+
+from __future__ import annotations
+
+from guahao.web.call_centre.card import card_routes
+from guahao.web.call_centre.search import search_routes
+from guahao.web.staff import StaffRoute
+
+
+def routes() -> list[StaffRoute]:
+    """Every page of the agents and their supervisors."""
+    return [*search_routes(), *card_routes()]

@@ -1,0 +1,209 @@
+"""The caller's card: who calls, what is booked, what was sent; verify, cancel, send again."""
+
+from __future__ import annotations
+
+from litestar.types import ASGIApp
+
+from guahao.flows import calls as flows
+from guahao.flows.calls import CallRefusal, CancelRefused, Card
+from guahao.rules.calls import Question
+from guahao.rules.cancelling import cancel_deadline
+from guahao.rules.identity import masked_document, masked_name
+from guahao.rules.staff import CALL_CENTRE_ROLES, Role
+from guahao.store.views import PatientView
+from guahao.web.reading import read_id
+from guahao.web.staff import StaffPage, StaffRoute
+
+_CALL = "/staff/calls/{call_id}"
+_BOOKING = _CALL + "/bookings/{appointment_id}"
+_REASON_MAX = 200
+_ANSWER_MAX = 60
+
+
+def card_routes() -> list[StaffRoute]:
+    """The card, and all that is done on it."""
+    routes = [
+        ("GET", _CALL, _show),
+        ("POST", f"{_CALL}/verify", _verify),
+        ("POST", f"{_CALL}/look", _look),
+        ("POST", f"{_CALL}/end", _end),
+        ("GET", f"{_BOOKING}/cancel", _ask_to_cancel),
+        ("POST", f"{_BOOKING}/cancel", _cancel),
+        ("POST", f"{_BOOKING}/resend", _resend),
+    ]
+    return [
+        StaffRoute(method, path, handler, CALL_CENTRE_ROLES)  # type: ignore[arg-type]
+        for method, path, handler in routes
+    ]
+
+
+class Shown:
+    """What of a person the agent sees: masked until the caller is verified and looked up."""
+
+    def __init__(self, page: StaffPage, card: Card) -> None:
+        self._page = page
+        self._full = card.call.looked_at is not None
+
+    def name(self, patient: PatientView) -> str:
+        """张* or the whole name."""
+        return patient.name if self._full else masked_name(patient.name)
+
+    def document(self, patient: PatientView) -> str:
+        """1101****1234 or the whole number."""
+        return patient.id_no if self._full else masked_document(patient.id_no)
+
+    def phone(self, phone: str) -> str:
+        """138****1234 or the whole number."""
+        return phone.removeprefix("+86") if self._full else self._page.masked_phone(phone)
+
+    def code(self, code: str) -> str:
+        """The code is said to the caller only once somebody looked, with a reason."""
+        return f"{code[:4]} {code[4:]}" if self._full else "•••• ••••"
+
+
+async def _show(page: StaffPage) -> ASGIApp:
+    return await _card(page)
+
+
+async def _card(page: StaffPage, refused: str = "", status: int = 200) -> ASGIApp:
+    call_id = read_id(page.request, "call_id", "not_found")
+    card = await flows.card(page.door.platform, page.staff, call_id)
+    if card is None:
+        page.flash(page.say("通话已结束，请重新查找来电人。"))
+        return page.redirect("/staff/calls")
+    return page.show(
+        "staff/call.html",
+        status,
+        card=card,
+        shown=Shown(page, card),
+        refused=refused,
+        kinds=_kinds(page),
+        states=_states(page),
+        questions=_questions(page),
+        may_excuse=page.staff.role is Role.SUPERVISOR,
+    )
+
+
+async def _verify(page: StaffPage) -> ASGIApp:
+    call_id = read_id(page.request, "call_id", "not_found")
+    said = {question: page.form.get(question.value, "")[:_ANSWER_MAX] for question in Question}
+    outcome = await flows.verify(page.door.platform, page.staff, call_id, said)
+    if isinstance(outcome, CallRefusal):
+        return await _refused(page, outcome)
+    if not outcome:
+        return await _card(
+            page, page.say("还没有核实：证件号码和另外一项都要答对，且属于同一位就诊人。"), 409
+        )
+    page.flash(page.say("已核实来电人。"))
+    return page.redirect(f"/staff/calls/{call_id}")
+
+
+async def _look(page: StaffPage) -> ASGIApp:
+    call_id = read_id(page.request, "call_id", "not_found")
+    reason = page.form.get("reason", "")[:_REASON_MAX]
+    outcome = await flows.look(page.door.platform, page.staff, call_id, reason)
+    if outcome is not None:
+        return await _refused(page, outcome)
+    return page.redirect(f"/staff/calls/{call_id}")
+
+
+async def _end(page: StaffPage) -> ASGIApp:
+    call_id = read_id(page.request, "call_id", "not_found")
+    await flows.end_call(page.door.platform, page.staff, call_id)
+    return page.redirect("/staff/calls")
+
+
+async def _ask_to_cancel(page: StaffPage) -> ASGIApp:
+    call_id = read_id(page.request, "call_id", "not_found")
+    id = read_id(page.request, "appointment_id", "unknown_appointment")
+    card = await flows.card(page.door.platform, page.staff, call_id)
+    view = None if card is None else next((one for one in card.current if one.id == id), None)
+    if card is None or view is None:
+        return await _card(page, say_refusal(page, CallRefusal.UNKNOWN_APPOINTMENT), 404)
+    deadline = cancel_deadline(view.session.visit_date, view.session.rules)
+    return page.show(
+        "staff/call_cancel.html", card=card, view=view, shown=Shown(page, card), deadline=deadline
+    )
+
+
+async def _cancel(page: StaffPage) -> ASGIApp:
+    call_id = read_id(page.request, "call_id", "not_found")
+    id = read_id(page.request, "appointment_id", "unknown_appointment")
+    reason = page.form.get("reason", "")[:_REASON_MAX]
+    outcome = await flows.cancel_for_caller(page.door.platform, page.staff, call_id, id, reason)
+    if isinstance(outcome, CallRefusal):
+        return await _refused(page, outcome)
+    if isinstance(outcome, CancelRefused):
+        session = outcome.view.session
+        deadline = cancel_deadline(session.visit_date, session.rules)
+        return await _card(page, page.problem(outcome.reason, deadline=deadline).detail, 409)
+    page.flash(page.say("已退号，短信已发往登记的手机。"))
+    return page.redirect(f"/staff/calls/{call_id}")
+
+
+async def _resend(page: StaffPage) -> ASGIApp:
+    call_id = read_id(page.request, "call_id", "not_found")
+    id = read_id(page.request, "appointment_id", "unknown_appointment")
+    outcome = await flows.resend(page.door.platform, page.staff, call_id, id)
+    if isinstance(outcome, CallRefusal):
+        return await _refused(page, outcome)
+    page.flash(page.say("短信和识别码已重新发往登记的手机。"))
+    return page.redirect(f"/staff/calls/{call_id}")
+
+
+async def _refused(page: StaffPage, refusal: CallRefusal) -> ASGIApp:
+    if refusal is CallRefusal.CALL_OVER:
+        page.flash(say_refusal(page, refusal))
+        return page.redirect("/staff/calls")
+    status = 404 if refusal is CallRefusal.UNKNOWN_APPOINTMENT else 409
+    return await _card(page, say_refusal(page, refusal), status)
+
+
+def say_refusal(page: StaffPage, refusal: CallRefusal) -> str:
+    """Why it was not done, and what the agent can do."""
+    return {
+        CallRefusal.CALL_OVER: page.say("通话已结束，请重新查找来电人。"),
+        CallRefusal.NOT_VERIFIED: page.say("请先核实来电人：证件号码和另外一项。"),
+        CallRefusal.TOO_MANY_WRONG: page.say(
+            "答错次数过多，这次不能再核实。请告诉来电人带证件原件到医院窗口办理，或明天再来电。"
+        ),
+        CallRefusal.REASON_NEEDED: page.say("请写明原因。"),
+        CallRefusal.UNKNOWN_APPOINTMENT: page.say("来电人没有这个预约。"),
+        CallRefusal.NOT_LIVE: page.say("这个预约已不在待取号状态，不能重发识别码。"),
+        CallRefusal.RESENT_TOO_OFTEN: page.say(
+            "这个预约一小时内已重发3次。请核对登记的手机号，稍后再发。"
+        ),
+        CallRefusal.NOTHING_ASKED: page.say("请填写来电人说的证件号码和另外一项。"),
+    }[refusal]
+
+
+def _questions(page: StaffPage) -> dict[Question, str]:
+    return {
+        Question.DOCUMENT: page.say("证件号码（全部，或后6位）"),
+        Question.NAME: page.say("姓名（全名）"),
+        Question.PHONE: page.say("登记的手机号"),
+        Question.CODE: page.say("任一预约的识别码"),
+    }
+
+
+def _kinds(page: StaffPage) -> dict[str, str]:
+    return {
+        "otp": page.say("登录验证码"),
+        "booked": page.say("预约成功"),
+        "cancelled": page.say("退号"),
+        "stopped": page.say("停诊"),
+        "no_show": page.say("爽约"),
+        "suspended": page.say("暂停预约"),
+        "reminder": page.say("就诊提醒"),
+    }
+
+
+def _states(page: StaffPage) -> dict[str, str]:
+    return {
+        "queued": page.say("待发送"),
+        "submitted": page.say("已发出"),
+        "delivered": page.say("已送达"),
+        "failed": page.say("发送失败"),
+        "unknown": page.say("结果不明"),
+        "expired": page.say("已过期未发"),
+    }
