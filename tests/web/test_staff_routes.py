@@ -107,7 +107,11 @@ async def test_another_hospitals_record_is_not_there(site: Site, route: StaffRou
         await add_session(site.platform),
     )
     # A parameter that is not named here fails the test, until somebody says whose it is.
-    ids = {"appointment_id": theirs["id"], "session_id": theirs["clinic_session_id"]}
+    ids = {
+        "appointment_id": theirs["id"],
+        "session_id": theirs["clinic_session_id"],
+        **await _plans(site, theirs["clinic_session_id"]),
+    }
     reader = await at_the_desk(site, min(route.roles or ()), own)
     day = f"?date={theirs['visit_date']}"
     path = route.path.format_map(ids)
@@ -124,6 +128,27 @@ async def test_another_hospitals_record_is_not_there(site: Site, route: StaffRou
             return
     assert answer.status_code == 404, answer.text
     assert await _state(site) == before
+
+
+async def _plans(site: Site, session_id: int) -> dict[str, int]:
+    """A timetable and a stop of the session's hospital."""
+    [[timetable_id, stop_id]] = await ask(
+        site.platform,
+        """
+        WITH one AS (SELECT * FROM clinic_sessions WHERE id = %s), timetable AS (
+            INSERT INTO timetables (hospital_id, department_id, title, iso_weekday, period,
+                                    fee_fen, capacity)
+            SELECT hospital_id, department_id, title, 1, period, 0, 1 FROM one RETURNING id
+        ), stop AS (
+            INSERT INTO stops (hospital_id, staff_id, reason, first_date, last_date, at, tell_at)
+            SELECT hospital_id, 1, '测试', visit_date, visit_date, now(), now() FROM one
+            RETURNING id
+        )
+        SELECT timetable.id, stop.id FROM timetable, stop
+        """,
+        session_id,
+    )
+    return {"timetable_id": timetable_id, "stop_id": stop_id}
 
 
 async def _state(site: Site) -> list[tuple[object, ...]]:

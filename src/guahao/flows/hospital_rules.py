@@ -48,19 +48,27 @@ async def overview(platform: Platform, by: Staff) -> RulesOverview:
         return RulesOverview(rules, await store.dated(tx, hospital_id, tx.now.date()))
 
 
+def refused_rules(holds_from: date, rules: HospitalRules, today: date) -> RulesRefusal | None:
+    """What no hospital's rules may be, and from when they may hold."""
+    if holds_from <= today:
+        return RulesRefusal.NOT_BEFORE_TOMORROW
+    if rules.cycle_days is not None and not 1 <= rules.cycle_days <= CYCLE_DAYS_MAX:
+        return RulesRefusal.CYCLE_DAYS
+    # Never on the visit day, whatever the hospital wishes (S14).
+    if not 1 <= rules.cancel_days_before <= CANCEL_DAYS_MAX:
+        return RulesRefusal.CANCEL_DAYS
+    return None
+
+
 async def change(
     platform: Platform, by: Staff, holds_from: date, rules: HospitalRules
 ) -> DatedRules | RulesRefusal:
     """New rules from tomorrow at the earliest; those pending for that very date are replaced."""
     hospital_id = by.own_hospital_id
     async with platform.db.transaction(hospital_id=hospital_id) as tx:
-        if holds_from <= tx.now.date():
-            return RulesRefusal.NOT_BEFORE_TOMORROW
-        if rules.cycle_days is not None and not 1 <= rules.cycle_days <= CYCLE_DAYS_MAX:
-            return RulesRefusal.CYCLE_DAYS
-        # Never on the visit day, whatever the hospital wishes (S14).
-        if not 1 <= rules.cancel_days_before <= CANCEL_DAYS_MAX:
-            return RulesRefusal.CANCEL_DAYS
+        refused = refused_rules(holds_from, rules, tx.now.date())
+        if refused is not None:
+            return refused
         await store.lock_hospital(tx, hospital_id)
         before = await store.in_force(tx, hospital_id, holds_from)
         assert before is not None

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from datetime import date, datetime
 
+from guahao.rules.order_no import order_no
 from guahao.rules.pickup import pickup_deadline
 from guahao.rules.stopping import StoppedBooking
 from guahao.store.db import Tx
@@ -84,6 +85,11 @@ class Unreached:
     visit_date: date
     period: str
     state: str
+
+    @property
+    def order_no(self) -> str:
+        """The number under which the hotline finds the booking."""
+        return order_no(self.appointment_id)
 
 
 # Over s; takes hospital and then the scope.

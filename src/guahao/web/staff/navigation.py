@@ -28,6 +28,14 @@ ENTRIES = (
         Words("今日名单", "Today's list"),
         frozenset({Role.CLERK}),
     ),
+    Entry("schedule", "/staff/schedule", Words("排班", "Schedule"), frozenset({Role.SCHEDULER})),
+    Entry("stop", "/staff/schedule/stop", Words("停诊", "Stop"), frozenset({Role.SCHEDULER})),
+    Entry(
+        "rules",
+        "/staff/schedule/rules",
+        Words("预约规则", "Booking rules"),
+        frozenset({Role.SCHEDULER}),
+    ),
     Entry(
         "no_shows",
         "/staff/no-shows",

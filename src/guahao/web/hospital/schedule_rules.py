@@ -1,0 +1,107 @@
+"""The hospital's booking rules from a date on, with what patients will read (S4-S6, S11, S14)."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from litestar.types import ASGIApp
+
+from guahao.flows import hospital_rules as flows
+from guahao.flows.hospital_rules import RulesRefusal
+from guahao.rules.limits import ONE_DAY, HospitalRules
+from guahao.rules.releasing import furthest
+from guahao.web.hospital.schedule_forms import (
+    SCHEDULER,
+    read_date,
+    read_number,
+    read_time,
+    say_rules,
+)
+from guahao.web.staff import StaffPage, StaffRoute
+
+_RULES = "/staff/schedule/rules"
+_TIMES = (
+    *("release_time", "next_day_stop_time", "cancel_time"),
+    *("pickup_until_morning", "pickup_until_afternoon", "pickup_until_evening"),
+)
+
+
+def rules_routes() -> list[StaffRoute]:
+    """The rules in force and those to come."""
+    return [
+        StaffRoute("GET", _RULES, _show, SCHEDULER),
+        StaffRoute("POST", _RULES, _change, SCHEDULER),
+        StaffRoute("POST", _RULES + "/withdraw", _withdraw, SCHEDULER),
+    ]
+
+
+async def _show(page: StaffPage) -> ASGIApp:
+    return await _shown(page, "")
+
+
+async def _shown(
+    page: StaffPage,
+    refused: str,
+    status: int = 200,
+    preview: tuple[date, HospitalRules] | None = None,
+) -> ASGIApp:
+    overview = await flows.overview(page.door.platform, page.staff)
+    policy = page.door.platform.policy
+    return page.show(
+        "staff/schedule_rules.html",
+        status,
+        overview=overview,
+        given=page.form or _as_form(overview.today),
+        preview=preview,
+        tomorrow=page.today + ONE_DAY,
+        months=policy.horizon_months,
+        furthest_of=lambda day, rules: furthest(day, rules, policy),
+        refused=refused,
+    )
+
+
+def _as_form(rules: HospitalRules) -> dict[str, str]:
+    times = {name: getattr(rules, name).isoformat("minutes") for name in _TIMES}
+    cycle = "" if rules.cycle_days is None else str(rules.cycle_days)
+    return {**times, "cycle_days": cycle, "cancel_days_before": str(rules.cancel_days_before)}
+
+
+def _read(form: dict[str, str]) -> HospitalRules | None:
+    """The rules typed in; None where a time is missing."""
+    times = {name: read_time(form.get(name, "")) for name in _TIMES}
+    if None in times.values():
+        return None
+    cycle = form.get("cycle_days", "").strip()
+    return HospitalRules(
+        cycle_days=read_number(cycle) if cycle else None,
+        cancel_days_before=read_number(form.get("cancel_days_before", "")),
+        **times,  # type: ignore[arg-type]
+    )
+
+
+async def _change(page: StaffPage) -> ASGIApp:
+    """First what patients will read; saved when it is sent again."""
+    holds_from, rules = read_date(page.form.get("holds_from", "")), _read(page.form)
+    if holds_from is None:
+        return await _shown(page, say_rules(page, RulesRefusal.NOT_BEFORE_TOMORROW), 422)
+    if rules is None:
+        return await _shown(page, page.say("请填写每个时间。"), 422)
+    if page.form.get("step") != "save":
+        refused = flows.refused_rules(holds_from, rules, page.today)
+        if refused is None:
+            return await _shown(page, "", preview=(holds_from, rules))
+        return await _shown(page, say_rules(page, refused), 422)
+    outcome = await flows.change(page.door.platform, page.staff, holds_from, rules)
+    if isinstance(outcome, RulesRefusal):
+        return await _shown(page, say_rules(page, outcome), 422)
+    page.flash(page.say("已保存，从{day}起生效。", day=page.day(holds_from)))
+    return page.redirect(_RULES)
+
+
+async def _withdraw(page: StaffPage) -> ASGIApp:
+    holds_from = read_date(page.form.get("holds_from", ""))
+    refused: RulesRefusal | None = RulesRefusal.NOT_PENDING
+    if holds_from is not None:
+        refused = await flows.withdraw(page.door.platform, page.staff, holds_from)
+    page.flash(page.say("已撤回。") if refused is None else say_rules(page, refused))
+    return page.redirect(_RULES)
