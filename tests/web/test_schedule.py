@@ -114,7 +114,7 @@ async def test_a_single_session_is_added(site: Site) -> None:
     reader, _ = await scheduler(site)
     await reader.go("/staff/schedule/new?kind=once")
     await reader.send(
-        **{k: v for k, v in WEEKLY.items() if k != "weekday"} | {"first": "2026-12-05"}
+        None, **{k: v for k, v in WEEKLY.items() if k != "weekday"} | {"first": "2026-12-05"}
     )
     assert "已添加" in reader.text
     assert await count(site.platform, "clinic_sessions", "visit_date = '2026-12-05'") == 1

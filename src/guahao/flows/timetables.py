@@ -28,6 +28,7 @@ CAPACITY_MAX = 1000
 WORDS_MAX = 40  # characters of a title or specialty
 WEEKDAYS = range(1, 8)  # Monday is 1
 FEE_MAX_FEN = 1_000_000
+PLANNED_DAYS = 366
 FOR_EVER = date(9999, 12, 31)
 
 
@@ -65,6 +66,11 @@ class Week:
 
     timetables: list[Timetable]
     sessions: list[PlannedSession]
+
+
+def _is_near(day: date, today: date) -> bool:
+    """Tomorrow at the earliest (S4), and within a year: later is a slip of the keyboard."""
+    return today + ONE_DAY <= day <= today + timedelta(days=PLANNED_DAYS)
 
 
 def refused_clinic(new: Clinic) -> PlanRefusal | None:
@@ -111,7 +117,7 @@ async def add(
         refused = refused_clinic(new)
         if refused is not None:
             return refused
-        if span[0] <= tx.now.date() or span[1] < span[0] or weekday not in WEEKDAYS:
+        if not _is_near(span[0], tx.now.date()) or span[1] < span[0] or weekday not in WEEKDAYS:
             return PlanRefusal.DATES
         if not await store.has_department(tx, hospital_id, department_id):
             return PlanRefusal.UNKNOWN
@@ -191,8 +197,7 @@ async def add_session(
         refused = refused_clinic(new)
         if refused is not None:
             return refused
-        today = tx.now.date()
-        if not today + ONE_DAY <= visit_date <= today + timedelta(days=366):
+        if not _is_near(visit_date, tx.now.date()):
             return PlanRefusal.DATES
         if not await store.has_department(tx, hospital_id, department_id):
             return PlanRefusal.UNKNOWN

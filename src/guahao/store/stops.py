@@ -114,7 +114,7 @@ def _stop(row: Sequence[object]) -> Stop:
 
 
 async def affected(tx: Tx, hospital_id: int, scope: Scope) -> list[Affected]:
-    """What the scope holds that is not stopped or over, by department."""
+    """What the scope holds that is not stopped or over, by department, the fullest first."""
     rows = await tx.rows(
         f"""
         SELECT d.id, d.name, d.name_en, count(DISTINCT s.id), count(a.id),
@@ -124,7 +124,7 @@ async def affected(tx: Tx, hospital_id: int, scope: Scope) -> list[Affected]:
         LEFT JOIN appointments a ON a.clinic_session_id = s.id AND a.status = 'booked'
         LEFT JOIN patients p ON p.id = a.patient_id
         WHERE {_IN_SCOPE}
-        GROUP BY d.id ORDER BY d.id
+        GROUP BY d.id ORDER BY count(a.id) DESC, d.id
         """,
         (hospital_id, *astuple(scope)),
     )

@@ -127,6 +127,8 @@ async def _add(page: StaffPage) -> ASGIApp:
         return await _show_new(page, form, say_plan(page, outcome), 422)
     page.flash(page.say("已添加。"))
     assert first is not None
+    if form.get("weekday"):  # to the week in which it is held first
+        first += timedelta(days=(read_number(form["weekday"]) - first.isoweekday()) % len(WEEKDAYS))
     return page.redirect(f"{_WEEK}?department={department_id}&week={first.isoformat()}")
 
 

@@ -1,0 +1,65 @@
+"""The scheduler's main work, in a browser: places, rules with a preview, a stop and its undo."""
+
+from __future__ import annotations
+
+import httpx
+from tests.browser.conftest import NewVisitor
+from tests.browser.visitor import DESKTOP, Visitor
+
+
+async def at_work(new_visitor: NewVisitor, login: str, **how: object) -> Visitor:
+    """One of the demo's staff, logged in with both factors."""
+    came = await new_visitor(viewport=DESKTOP, **how)
+    async with httpx.AsyncClient(base_url=came.base) as client:
+        answer = await client.get("/demo/staff-codes", headers={"Accept": "application/json"})
+    [member] = [item for item in answer.json()["items"] if item["login"] == login]
+    await came.go("/staff/login")
+    await came.fill("登录名", login)
+    await came.fill("密码", member["password"])
+    await came.press("继续")
+    await came.fill("验证器显示的6位数字", member["code"])
+    await came.press("登录")
+    return came
+
+
+async def test_a_scheduler_plans_changes_rules_stops_and_undoes(new_visitor: NewVisitor) -> None:
+    desk = await at_work(new_visitor, "scheduler")
+    await desk.go("/staff/schedule?week=2026-12-07")
+    await desk.check()
+
+    await desk.page.keyboard.press("F2")
+    await desk.page.wait_for_url("**/staff/schedule/new*")
+    await desk.fill("职称", "主任医师")
+    await desk.fill("专业（可不填）", "疑难会诊")
+    await desk.fill("医事服务费（元）", "100")
+    await desk.fill("号源数", "3")
+    await desk.check()
+    async with desk.page.expect_navigation():
+        await desk.page.keyboard.press("F2")
+    assert "已添加" in await desk.text()
+
+    await desk.page.get_by_role("link", name="疑难会诊").first.click()
+    await desk.page.wait_for_url("**/sessions/*")
+    await desk.fill("号源数", "5")
+    await desk.check()
+    async with desk.page.expect_navigation():
+        await desk.page.keyboard.press("F2")
+    assert "0 / 5" in await desk.text()
+
+    await desk.go("/staff/schedule/rules")
+    await desk.fill("退号截止：时间", "12:30")
+    await desk.press("预览患者看到的内容")
+    assert "就诊前一天 12:30 之前。" in await desk.text()
+    await desk.check()
+
+    await desk.go("/staff/schedule/stop?first=2026-12-08&title=主任医师")
+    await desk.page.get_by_label("停诊原因", exact=False).fill("演示：医生外出")
+    await desk.check()
+    async with desk.page.expect_navigation():
+        await desk.page.keyboard.press("F8")
+    assert "患者还没有收到通知" in await desk.text()
+    await desk.check()
+    async with desk.page.expect_navigation():
+        await desk.page.keyboard.press("F8")
+    assert "停诊已撤销" in await desk.text()
+    await desk.check()
