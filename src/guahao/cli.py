@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,8 +25,13 @@ from rich.console import Console
 from guahao import wiring
 from guahao.clock import city_clock
 from guahao.embedded import EmbeddedServerError
+from guahao.flows import staff as staff_flows
 from guahao.flows.demo_staff import DEMO_STAFF, add_demo_staff
 from guahao.flows.demo_staff import PASSWORD as DEMO_STAFF_PASSWORD
+from guahao.flows.platform import Platform
+from guahao.flows.staff import NewStaff, StaffRefusal
+from guahao.flows.trail import Head, verify_trail
+from guahao.rules.staff import SYSTEM, Role
 from guahao.settings import Settings, SettingsError, read_settings
 from guahao.store.migrate import MigrationError, migrate
 from guahao.store.scratch import ScratchDatabaseError, analyze
@@ -48,6 +53,10 @@ demo = typer.Typer(help="Invented data for trying the platform.", no_args_is_hel
 app.add_typer(demo, name="demo")
 wechat = typer.Typer(help="The Official Account on WeChat.", no_args_is_help=True)
 app.add_typer(wechat, name="wechat")
+audit = typer.Typer(help="Recompute everything from the records, or verify the audit trail.")
+app.add_typer(audit, name="audit")
+staff = typer.Typer(help="The members of the staff.", no_args_is_help=True)
+app.add_typer(staff, name="staff")
 bench = typer.Typer(help="Speed, measured side by side in one run.", no_args_is_help=True)
 app.add_typer(bench, name="bench")
 
@@ -160,11 +169,14 @@ def replay(
         replay_tool.run(file, url, capacity=capacity, policy_file=policy, as_json=json)
 
 
-@app.command()
-def audit(
+@audit.callback(invoke_without_command=True)
+def audit_records(
+    context: typer.Context,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Recompute everything from the records; exit status 1 if anything disagrees."""
+    if context.invoked_subcommand is not None:
+        return
     settings = read_settings(os.environ)
     with wiring.owner_url(settings) as url:
         clean = uvloop.run(_audit(settings, url, as_json=json))
@@ -174,6 +186,135 @@ def audit(
 async def _audit(settings: Settings, url: str, *, as_json: bool) -> bool:
     async with wiring.open_platform(settings, url) as platform:
         return await audit_tool.run(platform, as_json=as_json)
+
+
+@audit.command("trail")
+def audit_trail(
+    head: Annotated[
+        str | None, typer.Option(help="An earlier head, NUMBER:HASH, noted outside the database.")
+    ] = None,
+) -> None:
+    """Verify the audit trail's chain; exit status 1 where it was touched.
+
+    Prints the head: note it down elsewhere, and later give it with --head, so that even a
+    truncation by somebody who has the key is found.
+    """
+    settings = read_settings(os.environ)
+    with wiring.owner_url(settings) as url:
+        migrate(url)
+        holds = uvloop.run(_audit_trail(settings, url, _noted(head)))
+    raise typer.Exit(0 if holds else 1)
+
+
+def _noted(text: str | None) -> Head | None:
+    if text is None:
+        return None
+    number, _, digest = text.partition(":")
+    try:
+        return Head(int(number), bytes.fromhex(digest))
+    except ValueError:
+        raise CommandError("--head must be NUMBER:HASH, as `guahao audit trail` prints") from None
+
+
+async def _audit_trail(settings: Settings, url: str, noted: Head | None) -> bool:
+    async with wiring.open_platform(settings, url) as platform:
+        with _console.status("Verifying the audit trail ...") as status:
+            verdict = await verify_trail(
+                platform, noted, lambda done, of: status.update(f"{done:,} of {of:,} entries")
+            )
+    if verdict.holds:
+        typer.echo(f"{verdict.entries:,} entries, none touched. Head, to be noted elsewhere:")
+        typer.echo(str(verdict.head))
+    else:
+        typer.echo(f"Touched from entry {verdict.broken_at} on: {verdict.why}.", err=True)
+    return verdict.holds
+
+
+@staff.command("add")
+def staff_add(
+    login: str,
+    name: Annotated[str, typer.Option()],
+    role: Annotated[Role, typer.Option()],
+    hospital: Annotated[str | None, typer.Option(help="The code of a clerk's hospital.")] = None,
+) -> None:
+    """Add a member; prints a temporary password, once."""
+
+    async def add(platform: Platform) -> None:
+        hospital_id = None
+        if hospital is not None:
+            hospital_id = await staff_flows.hospital_id_of(platform, hospital)
+            if hospital_id is None:
+                raise CommandError(f"there is no hospital with the code {hospital}")
+        _tell_password(
+            await staff_flows.add_staff(platform, SYSTEM, login, name, role, hospital_id)
+        )
+
+    _on_the_platform(add)
+
+
+@staff.command("list")
+def staff_list() -> None:
+    """Everybody, with role, hospital and state."""
+
+    async def show(platform: Platform) -> None:
+        for one in await staff_flows.list_staff(platform):
+            state = "disabled" if one.disabled_at else ""
+            _console.print(one.login, one.role.value, one.hospital_name or "-", state)
+
+    _on_the_platform(show)
+
+
+@staff.command("reset")
+def staff_reset(login: str) -> None:
+    """A new temporary password, and a second factor to be enrolled anew."""
+
+    async def reset(platform: Platform) -> None:
+        id = await _member(platform, login)
+        await staff_flows.reset_second_factor(platform, SYSTEM, id)
+        _tell_password(await staff_flows.reset_password(platform, SYSTEM, id))
+
+    _on_the_platform(reset)
+
+
+@staff.command("disable")
+def staff_disable(login: str) -> None:
+    """Shut somebody out, at once."""
+
+    async def disable(platform: Platform) -> None:
+        id = await _member(platform, login)
+        refused = await staff_flows.disable_staff(platform, SYSTEM, id)
+        if refused is not None:
+            raise CommandError(f"not disabled: {refused.value.replace('_', ' ')}")
+        typer.echo(f"{login} is shut out.")
+
+    _on_the_platform(disable)
+
+
+async def _member(platform: Platform, login: str) -> int:
+    id = await staff_flows.staff_id_of(platform, login)
+    if id is None:
+        raise CommandError(f"nobody has the login {login}")
+    return id
+
+
+def _tell_password(outcome: NewStaff | StaffRefusal) -> None:
+    if isinstance(outcome, StaffRefusal):
+        raise CommandError(f"not done: {outcome.value.replace('_', ' ')}")
+    typer.echo(f"{outcome.login}: temporary password {outcome.password}")
+    typer.echo("It is shown this once. The first log-in asks for a new one and an authenticator.")
+
+
+def _on_the_platform(work: Callable[[Platform], Awaitable[None]]) -> None:
+    """Run one piece of an operator's work on a migrated database."""
+    settings = read_settings(os.environ)
+
+    async def run(url: str) -> None:
+        async with wiring.open_platform(settings, url) as platform:
+            await work(platform)
+
+    with wiring.owner_url(settings) as url:
+        migrate(url)
+        uvloop.run(run(url))
 
 
 @bench.command("desk")

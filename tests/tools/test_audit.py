@@ -257,18 +257,6 @@ CORRUPTIONS = [
         ],
     ),
     ("bookings_told", "booking_coming", [FORGET_MESSAGES]),
-    (
-        "bookings_told",
-        "booking_coming",
-        [
-            """
-            INSERT INTO messages (kind, account_id, patient_id, appointment_id, created_at,
-                                  changed_at)
-            SELECT kind, account_id, patient_id, appointment_id, created_at, changed_at
-            FROM messages WHERE appointment_id = %(booking_coming)s
-            """
-        ],
-    ),
     ("stopped_sessions_empty", "session_coming", [SHIFT.format("stopped_at = now()")]),
     ("settled_sessions_empty", "session_coming", [SHIFT.format("settled_at = now()")]),
     (

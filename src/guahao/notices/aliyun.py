@@ -40,6 +40,7 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
     "cancelled": _VISIT,
     "stopped": _VISIT,
     "no_show": _VISIT,
+    "excused": _VISIT,
     "suspended": ("patient", "until"),
 }
 ENGLISH = ".en"  # after a kind: its template in English

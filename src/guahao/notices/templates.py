@@ -54,6 +54,7 @@ class _Language:
     visit: Callable[[SessionView], str]
 
 
+_TOLD_OF = {"reminder": "booked", "excused": "no_show"}  # a kind and its booking's status
 _PARTS = {"visit": ("hospital", "department", "clinic"), "cancel": ("cancel_until",)}
 
 
@@ -78,7 +79,7 @@ def _facts(message: Outgoing, context: Context, language: _Language) -> dict[str
         return _suspended(message, context, language)
     # Every other kind is the status that it tells of, or tells of a booking that stands.
     appointment = message.appointment
-    status = "booked" if message.kind == "reminder" else message.kind
+    status = _TOLD_OF.get(message.kind, message.kind)
     if appointment is None or appointment.status != status:
         return None
     session = appointment.session
@@ -202,6 +203,10 @@ _CHINESE = _Language(
             "{first_months}个月，满{second_no_shows}次暂停{second_months}个月。"
             "有正当理由请拨{hotline}申诉。"
         ),
+        "excused": (
+            "【预约挂号】{patient}预约的{visit}，{date} {time}，申诉成立，这次爽约不再计入。"
+            "预约资格可在“我的”中查看，咨询请拨{hotline}。"
+        ),
         "suspended": (
             "【预约挂号】{patient}因一个自然年内多次爽约（满{first_no_shows}次暂停"
             "{first_months}个月，满{second_no_shows}次暂停{second_months}个月），"
@@ -272,6 +277,10 @@ _ENGLISH = _Language(
             " {first_no_shows} no-shows in a calendar year suspend booking for {first_months}"
             " months, {second_no_shows} for {second_months}."
             " If you had a good reason, call {hotline}."
+        ),
+        "excused": (
+            "[Guahao] {patient}'s no-show is excused and no longer counts: {visit}, {date}, {time}."
+            " See under Me whether booking is open, or call {hotline}."
         ),
         "suspended": (
             "[Guahao] {patient} can book again from {until}, because of no-shows in one calendar"

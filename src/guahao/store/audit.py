@@ -280,7 +280,11 @@ CHECKS = (
             FROM (SELECT patient_id, visit_date,
                          row_number() OVER (PARTITION BY patient_id, extract(year FROM visit_date)
                                             ORDER BY visit_date) AS nth
-                  FROM appointments WHERE status = 'no_show') no_shows
+                  FROM appointments a
+                  WHERE status = 'no_show'
+                    AND NOT EXISTS (SELECT FROM no_show_excuses e
+                                    WHERE e.appointment_id = a.id AND e.withdrawn_at IS NULL)
+                 ) no_shows
             JOIN (VALUES (%(first_suspension_no_shows)s, %(first_suspension_months)s),
                          (%(second_suspension_no_shows)s, %(second_suspension_months)s))
                  AS steps (nth, months) USING (nth)

@@ -156,13 +156,15 @@ async def record_attendance(
 
 
 async def no_shows_of(tx: Tx, patient_ids: Sequence[int]) -> list[NoShows]:
-    """All no-shows of these persons, and what is recorded of their suspension."""
+    """No-shows of these persons that are not excused, and what is recorded of suspensions."""
     rows = await tx.rows(
         """
         SELECT p.id, p.suspended_until,
                coalesce(array_agg(a.visit_date) FILTER (WHERE a.id IS NOT NULL), '{}')
         FROM patients p
         LEFT JOIN appointments a ON a.patient_id = p.id AND a.status = 'no_show'
+         AND NOT EXISTS (SELECT FROM no_show_excuses e
+                         WHERE e.appointment_id = a.id AND e.withdrawn_at IS NULL)
         WHERE p.id = ANY(%s::bigint[])
         GROUP BY p.id ORDER BY p.id
         """,

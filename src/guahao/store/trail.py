@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
@@ -85,3 +85,83 @@ async def record(
     )
     await tx.do("UPDATE audit_trail_head SET seq = %s, hash = %s", (entry.seq, link))
     return entry.seq
+
+
+# Reading ----------------------------------------------------------------------------------
+
+_COLUMNS = """
+    seq, at, who_kind, who_id, who_name, hospital_id, action, subject_kind, subject_id, reason,
+    detail
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An entry with its place in the chain."""
+
+    entry: Entry
+    previous_hash: bytes
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which entries a reader looks for; None: any. Dates are of the city, both included."""
+
+    before: int | None = None  # the sequence number below which a page begins
+    first: date | None = None
+    last: date | None = None
+    who: str | None = None
+    action: str | None = None
+    subject_id: int | None = None
+
+
+async def one_snapshot(tx: Tx) -> None:
+    """Let this transaction see one moment only; the first statement of it."""
+    await tx.do("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+
+
+async def head(tx: Tx) -> tuple[int, bytes]:
+    """The number and the hash of the last entry."""
+    row = await tx.row("SELECT seq, hash FROM audit_trail_head")
+    assert row is not None
+    return row[0], bytes(row[1])
+
+
+async def links_after(tx: Tx, seq: int, limit: int) -> list[Link]:
+    """The next entries of the chain, as they are kept."""
+    rows = await tx.rows(
+        f"""
+        SELECT {_COLUMNS}, previous_hash, hash FROM audit_trail
+        WHERE seq > %s ORDER BY seq LIMIT %s
+        """,
+        (seq, limit),
+    )
+    return [Link(_entry(row), bytes(row[11]), bytes(row[12])) for row in rows]
+
+
+async def listed(tx: Tx, wanted: Wanted, limit: int) -> list[Entry]:
+    """The newest entries that match, newest first."""
+    rows = await tx.rows(
+        f"""
+        SELECT {_COLUMNS} FROM audit_trail
+        WHERE seq < coalesce(%s, 9223372036854775807)
+          AND (%s::date IS NULL OR at >= %s::date)
+          AND (%s::date IS NULL OR at < %s::date + 1)
+          AND (%s::text IS NULL OR who_name = %s)
+          AND (%s::text IS NULL OR action = %s)
+          AND (%s::bigint IS NULL OR subject_id = %s)
+        ORDER BY seq DESC LIMIT %s
+        """,
+        (
+            *(wanted.before, wanted.first, wanted.first, wanted.last, wanted.last),
+            *(wanted.who, wanted.who, wanted.action, wanted.action),
+            *(wanted.subject_id, wanted.subject_id, limit),
+        ),
+    )
+    return [_entry(row) for row in rows]
+
+
+def _entry(row: Sequence[Any]) -> Entry:
+    who = Who(row[2], row[3], row[4])
+    return Entry(row[0], row[1], who, *row[5:11])

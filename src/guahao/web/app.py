@@ -13,7 +13,7 @@ from litestar.router import Router
 
 from guahao.flows.desk import Desk
 from guahao.flows.platform import Platform
-from guahao.web import api, call_centre, fhir, hospital, pages, sms, wechat
+from guahao.web import administration, api, call_centre, fhir, hospital, pages, sms, wechat
 from guahao.web.assets import asset_routes
 from guahao.web.cookies import SESSION
 from guahao.web.demo_staff import demo_staff_routes
@@ -105,4 +105,4 @@ def _handlers(platform: Platform, door: api.Door) -> list[HTTPRouteHandler | Rou
 
 def staff_routes() -> list[StaffRoute]:
     """Every page of the staff."""
-    return [*login_routes(), *call_centre.routes(), *hospital.routes()]
+    return [*login_routes(), *call_centre.routes(), *hospital.routes(), *administration.routes()]

@@ -195,6 +195,7 @@ def _kinds(page: StaffPage) -> dict[str, str]:
         "no_show": page.say("爽约"),
         "suspended": page.say("暂停预约"),
         "reminder": page.say("就诊提醒"),
+        "excused": page.say("申诉成立"),
     }
 
 

@@ -1,0 +1,13 @@
+"""The administration's door: staff, the no-show ledger, the audit trail. One module a set."""
+
+from __future__ import annotations
+
+from guahao.web.administration.members import member_routes
+from guahao.web.administration.no_shows import no_show_routes
+from guahao.web.administration.trail import trail_routes
+from guahao.web.staff import StaffRoute
+
+
+def routes() -> list[StaffRoute]:
+    """Every page of supervisors, administrators and auditors."""
+    return [*no_show_routes(), *member_routes(), *trail_routes()]

@@ -1,0 +1,95 @@
+"""The no-show list, a person's ledger, excuses (S16)."""
+
+from __future__ import annotations
+
+from litestar.types import ASGIApp
+
+from guahao.flows import ledger as flows
+from guahao.flows.ledger import ExcuseRefusal
+from guahao.rules.penalties import suspensions
+from guahao.rules.staff import Role
+from guahao.web.reading import ID_MAX, ProblemError, read_id
+from guahao.web.staff import StaffPage, StaffRoute
+
+READERS = frozenset({Role.SUPERVISOR, Role.ADMINISTRATOR, Role.AUDITOR})
+SUPERVISOR = frozenset({Role.SUPERVISOR})
+_LIST = "/staff/no-shows"
+_ONE = "/staff/no-shows/{patient_id}"
+
+
+def no_show_routes() -> list[StaffRoute]:
+    """The list, a person, and what a supervisor decides."""
+    return [
+        StaffRoute("GET", _LIST, _listed, READERS),
+        StaffRoute("GET", _ONE, _show, READERS),
+        StaffRoute("POST", f"{_ONE}/excuse", _excuse, SUPERVISOR),
+        StaffRoute("POST", f"{_ONE}/withdraw", _withdraw, SUPERVISOR),
+    ]
+
+
+async def _listed(page: StaffPage) -> ASGIApp:
+    text = page.query("cursor")
+    cursor = int(text) if text.isascii() and text.isdigit() and int(text) <= ID_MAX else None
+    found, after = await flows.no_show_list(page.door.platform, cursor)
+    policy = page.door.platform.policy
+    rows = []
+    for one in found:
+        derived = suspensions(one.no_shows, policy)
+        now = [s for s in derived if s.start <= page.today < s.end]
+        rows.append((one, max(now, key=lambda s: s.end, default=None)))
+    return page.show("staff/no_shows.html", rows=rows, after=after)
+
+
+async def _show(page: StaffPage) -> ASGIApp:
+    return await _ledger(page)
+
+
+async def _ledger(page: StaffPage, refused: str = "", status: int = 200) -> ASGIApp:
+    patient_id = read_id(page.request, "patient_id", "not_found")
+    found = await flows.ledger_of(page.door.platform, patient_id)
+    if found is None:
+        raise ProblemError("not_found")
+    return page.show(
+        "staff/no_show_ledger.html",
+        status,
+        ledger=found,
+        refused=refused,
+        may_excuse=page.staff.role is Role.SUPERVISOR,
+    )
+
+
+async def _excuse(page: StaffPage) -> ASGIApp:
+    outcome = await flows.excuse(
+        page.door.platform, page.staff, _appointment(page), page.form.get("reason", "")
+    )
+    return await _after(page, outcome, page.say("已记为有正当理由，患者会收到短信。"))
+
+
+async def _withdraw(page: StaffPage) -> ASGIApp:
+    outcome = await flows.withdraw_excuse(
+        page.door.platform, page.staff, _appointment(page), page.form.get("reason", "")
+    )
+    return await _after(page, outcome, page.say("已撤回申诉，爽约重新计入。"))
+
+
+def _appointment(page: StaffPage) -> int:
+    text = page.form.get("appointment_id", "")
+    return int(text) if text.isascii() and text.isdigit() and int(text) <= ID_MAX else 0
+
+
+async def _after(page: StaffPage, outcome: int | ExcuseRefusal, said: str) -> ASGIApp:
+    if isinstance(outcome, ExcuseRefusal):
+        return await _ledger(page, say_refusal(page, outcome), 409)
+    page.flash(said)
+    return page.redirect(f"{_LIST}/{outcome}")
+
+
+def say_refusal(page: StaffPage, refusal: ExcuseRefusal) -> str:
+    """Why nothing was changed."""
+    return {
+        ExcuseRefusal.UNKNOWN: page.say("没有这条记录。请刷新后再试。"),
+        ExcuseRefusal.REASON_NEEDED: page.say("请写明原因。"),
+        ExcuseRefusal.NOT_A_NO_SHOW: page.say("这条记录不是爽约，不需要申诉。"),
+        ExcuseRefusal.ALREADY_EXCUSED: page.say("这次爽约已经申诉过了。"),
+        ExcuseRefusal.NOT_EXCUSED: page.say("这次爽约没有申诉可撤回。"),
+    }[refusal]

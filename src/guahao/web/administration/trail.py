@@ -1,0 +1,109 @@
+"""The auditor's page: who did or saw what, when and why; and whether the trail is whole."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from litestar.types import ASGIApp
+
+from guahao.flows import trail as flows
+from guahao.rules.staff import Role
+from guahao.store.trail import Wanted
+from guahao.web.reading import ID_MAX
+from guahao.web.staff import StaffPage, StaffRoute
+
+_READERS = frozenset({Role.AUDITOR, Role.ADMINISTRATOR})
+_TRAIL = "/staff/trail"
+_TEXT_MAX = 40
+
+
+def trail_routes() -> list[StaffRoute]:
+    """The list, and verifying it."""
+    return [
+        StaffRoute("GET", _TRAIL, _show, _READERS),
+        StaffRoute("POST", f"{_TRAIL}/verify", _verify, _READERS),
+    ]
+
+
+async def _show(page: StaffPage) -> ASGIApp:
+    wanted = Wanted(
+        _number(page.query("before")),
+        _date(page.query("first")),
+        _date(page.query("last")),
+        page.query("who")[:_TEXT_MAX] or None,
+        page.query("action")[:_TEXT_MAX] or None,
+        _number(page.query("subject")),
+    )
+    entries, after = await flows.list_trail(page.door.platform, wanted)
+    actions = action_words(page)
+    return page.show(
+        "staff/trail.html", entries=entries, after=after, wanted=wanted, actions=actions
+    )
+
+
+async def _verify(page: StaffPage) -> ASGIApp:
+    verdict = await flows.verify_trail(page.door.platform)
+    await flows.record_verification(page.door.platform, page.staff, verdict)
+    if verdict.holds:
+        page.flash(page.say("操作记录完整：共{count}条，未被改动。", count=verdict.entries))
+    else:
+        why = {
+            "missing": page.say("有记录被删除或调换"),
+            "changed": page.say("有记录被改动"),
+            "cut": page.say("末尾的记录被删除"),
+            "other_past": page.say("与留存的校验值不符"),
+        }[verdict.why or ""]
+        page.flash(
+            page.say(
+                "操作记录不完整：从第{seq}条起，{why}。请立即联系平台负责人，不要重启或清理系统。",
+                seq=verdict.broken_at,
+                why=why,
+            )
+        )
+    return page.redirect(_TRAIL)
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and int(text) <= ID_MAX else None
+
+
+def _date(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def action_words(page: StaffPage) -> dict[str, str]:
+    """What was done, in words; what is not here is shown by its own name."""
+    return {
+        "add_staff": page.say("增加人员"),
+        "reset_password": page.say("重置密码"),
+        "reset_second_factor": page.say("重置验证器"),
+        "disable_staff": page.say("停用人员"),
+        "enable_staff": page.say("恢复人员"),
+        "change_role": page.say("改任岗位"),
+        "change_password": page.say("更改密码"),
+        "change_password_failed": page.say("更改密码失败"),
+        "enrol_second_factor": page.say("绑定验证器"),
+        "log_in": page.say("登录"),
+        "log_in_failed": page.say("登录失败"),
+        "second_factor_failed": page.say("验证码错误"),
+        "log_out": page.say("退出"),
+        "end_sessions": page.say("强制退出"),
+        "search_callers": page.say("查找来电人"),
+        "begin_call": page.say("接听来电"),
+        "verify_caller": page.say("核实来电人"),
+        "look_at_personal_data": page.say("查看完整信息"),
+        "end_call": page.say("结束通话"),
+        "cancel_appointment": page.say("退号"),
+        "resend_code": page.say("重发识别码"),
+        "hand_out_number": page.say("取号"),
+        "correct_pick_up": page.say("更正取号"),
+        "close_session": page.say("关闭出诊记录"),
+        "enter_from_paper": page.say("补录取号"),
+        "print_day_list": page.say("打印名单"),
+        "excuse_no_show": page.say("申诉成立"),
+        "withdraw_excuse": page.say("撤回申诉"),
+        "verify_trail": page.say("校验操作记录"),
+    }
