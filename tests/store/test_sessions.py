@@ -11,6 +11,7 @@ from tests.supply import Rows, at
 
 from guahao.flows.platform import Platform
 from guahao.rules.limits import HospitalRules
+from guahao.store.directory import RULES_ASKED
 from guahao.store.sessions import SESSION_COLUMNS, SESSION_WIDTH, roll_out, session_view
 from guahao.store.views import SessionView
 
@@ -52,7 +53,9 @@ async def test_a_session_is_read_back_as_it_was_written(platform: Platform, rows
     async with platform.db.transaction() as tx:
         row = await tx.row(
             f"SELECT {SESSION_COLUMNS} FROM clinic_sessions s"
-            " JOIN hospitals h ON h.id = s.hospital_id JOIN departments d ON d.id = s.department_id"
+            f" JOIN hospitals h ON h.id = s.hospital_id {RULES_ASKED}"
+            " JOIN departments d ON d.id = s.department_id",
+            (MONDAY,),
         )
     assert row is not None
     assert len(row) == SESSION_WIDTH
