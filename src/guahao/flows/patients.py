@@ -12,6 +12,7 @@ from guahao.flows.platform import Platform
 from guahao.rules.identity import Document, valid_document
 from guahao.store import accounts
 from guahao.store import patients as store
+from guahao.store.db import Tx
 from guahao.store.views import PatientView
 
 NAME_LENGTHS = range(2, 51)  # characters
@@ -63,12 +64,19 @@ async def register_patient(
     if document is None:
         return PatientRefusal.ID_INVALID
     async with platform.db.transaction() as tx:
-        if not await accounts.lock_account(tx, account_id):
-            raise LookupError(f"no account {account_id}")
-        slot = await store.free_slot(tx, account_id)
-        if slot is None:
-            return PatientRefusal.PHONE_LIMIT
-        added = await store.add(tx, platform.vault, account_id, slot, registered_name, document)
+        return await register_in(tx, platform, account_id, registered_name, document)
+
+
+async def register_in(
+    tx: Tx, platform: Platform, account_id: int, name: str, document: Document
+) -> PatientView | PatientRefusal:
+    """Register within a transaction a person whose name and document were checked."""
+    if not await accounts.lock_account(tx, account_id):
+        raise LookupError(f"no account {account_id}")
+    slot = await store.free_slot(tx, account_id)
+    if slot is None:
+        return PatientRefusal.PHONE_LIMIT
+    added = await store.add(tx, platform.vault, account_id, slot, name, document)
     return added or PatientRefusal.ID_TAKEN
 
 

@@ -214,6 +214,20 @@ CHECKS = (
         """,
     ),
     Check(
+        "staff_bookings_recorded",
+        "S10",
+        "a booking made by staff for a caller is in the audit trail",
+        "appointment",
+        "booking_requests WHERE actor_kind = 'staff' AND outcome = 'booked'",
+        """
+        SELECT DISTINCT r.appointment_id AS id FROM booking_requests r
+        WHERE r.actor_kind = 'staff' AND r.outcome = 'booked'
+          AND NOT EXISTS (SELECT FROM audit_trail t
+                          WHERE t.subject_kind = 'appointment' AND t.subject_id = r.appointment_id
+                            AND t.action = 'book_appointment')
+        """,
+    ),
+    Check(
         "messages_tell_of_records",
         "S8",
         "a message tells of a booking that exists, to its own patient",

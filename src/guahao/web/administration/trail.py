@@ -105,5 +105,7 @@ def action_words(page: StaffPage) -> dict[str, str]:
         "print_day_list": page.say("打印名单"),
         "excuse_no_show": page.say("申诉成立"),
         "withdraw_excuse": page.say("撤回申诉"),
+        "register_caller": page.say("登记来电人"),
+        "book_appointment": page.say("为来电人预约"),
         "verify_trail": page.say("校验操作记录"),
     }

@@ -1,0 +1,135 @@
+"""Booking for a caller, by the same desk and rules; registering one who is new (S2, S3, S7)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from guahao.flows.calls import CallRefusal
+from guahao.flows.desk import Desk, DeskAnswer
+from guahao.flows.patients import PatientRefusal, check_document, register_in, valid_name
+from guahao.flows.platform import Platform
+from guahao.rules.facts import Actor
+from guahao.rules.identity import valid_phone
+from guahao.rules.staff import Staff
+from guahao.store import accounts, trail
+from guahao.store import caller_booking as store
+from guahao.store import calls as call_store
+from guahao.store import patients as patient_store
+from guahao.store.views import AppointmentView, PatientView
+
+CHANNEL = "phone"
+_RECORDED_WITHIN = timedelta(minutes=2)
+_A_CHUNK = 100
+
+
+class RegisterRefusal(StrEnum):
+    """Why a caller is not registered, besides what the patients' own flow refuses."""
+
+    PHONE_INVALID = "phone_invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A new caller, on the line and verified by what was asked for the registration."""
+
+    call_id: int
+    patient: PatientView
+
+
+async def register_caller(
+    platform: Platform, by: Staff, phone: str, name: str, id_type: str, id_no: str
+) -> Registered | PatientRefusal | RegisterRefusal:
+    """Register a caller to the phone they name, and take the call on.
+
+    The agent has heard name and document; the phone is proven by the SMS that goes there
+    with every booking. At most two patients a phone, each person once.
+    """
+    e164 = valid_phone(phone)
+    if e164 is None:
+        return RegisterRefusal.PHONE_INVALID
+    registered_name = valid_name(name)
+    if registered_name is None:
+        return PatientRefusal.NAME_INVALID
+    document = await check_document(registered_name, id_type, id_no, platform.db.clock().date())
+    if document is None:
+        return PatientRefusal.ID_INVALID
+    async with platform.db.transaction() as tx:
+        vault = platform.vault
+        account_id = await call_store.account_of_phone(tx, vault.index("phone", e164))
+        if account_id is None:
+            account_id = await accounts.find_or_add(tx, vault, e164, "zh")
+        added = await register_in(tx, platform, account_id, registered_name, document)
+        if isinstance(added, PatientRefusal):
+            return added
+        call_id = await call_store.begin(tx, by.id, account_id)
+        await call_store.set_verified(tx, call_id)
+        detail = {"call": call_id, "account": account_id}
+        subject = ("patient", added.id)
+        await trail.record(tx, vault, by.who, "register_caller", subject, detail=detail)
+    return Registered(call_id, added)
+
+
+async def patients_of_call(
+    platform: Platform, by: Staff, call_id: int
+) -> list[PatientView] | CallRefusal:
+    """For whom this agent may book in this call: the patients of a verified caller."""
+    async with platform.db.transaction() as tx:
+        call = await call_store.open_call(tx, by.id, call_id)
+        if call is None:
+            return CallRefusal.CALL_OVER
+        if call.verified_at is None:
+            return CallRefusal.NOT_VERIFIED
+        return await patient_store.of_account(tx, platform.vault, call.account_id)
+
+
+async def book_for_caller(
+    platform: Platform,
+    desk: Desk,
+    by: Staff,
+    call_id: int,
+    patient_id: int,
+    session_id: int,
+    key: str,
+) -> DeskAnswer | CallRefusal:
+    """Book at the desk, as everybody does, and record it in the trail.
+
+    The desk commits by itself; a process that dies before the record leaves the request
+    under its key, from which `record_missing` writes it.
+    """
+    patients = await patients_of_call(platform, by, call_id)
+    if isinstance(patients, CallRefusal):
+        return patients
+    if patient_id not in {patient.id for patient in patients}:
+        return CallRefusal.UNKNOWN_APPOINTMENT
+    answer = await desk.book(Actor("staff", by.id), key, patient_id, session_id, CHANNEL)
+    if isinstance(answer, AppointmentView):
+        async with platform.db.transaction() as tx:
+            await trail.record(
+                tx,
+                platform.vault,
+                by.who,
+                "book_appointment",
+                ("appointment", answer.id),
+                detail={"call": call_id},
+                hospital_id=answer.session.hospital_id,
+            )
+    return answer
+
+
+async def record_missing(platform: Platform) -> int:
+    """Record bookings by staff whose process died between booking and recording; how many."""
+    async with platform.db.transaction() as tx:
+        found = await store.unrecorded(tx, tx.now - _RECORDED_WITHIN, _A_CHUNK)
+        for one in found:
+            await trail.record(
+                tx,
+                platform.vault,
+                one.who,
+                "book_appointment",
+                ("appointment", one.appointment_id),
+                detail={"recorded": "late"},
+                hospital_id=one.hospital_id,
+            )
+    return len(found)

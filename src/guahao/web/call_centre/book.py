@@ -1,0 +1,190 @@
+"""Booking for the caller, and what is read back to them (复述)."""
+
+from __future__ import annotations
+
+import re
+import secrets
+
+from litestar.types import ASGIApp
+
+from guahao.flows import caller_booking as flows
+from guahao.flows.alternatives import alternatives
+from guahao.flows.caller_booking import RegisterRefusal
+from guahao.flows.calls import CallRefusal, card
+from guahao.flows.desk import Busy, OutcomeUnknown
+from guahao.flows.patients import PatientRefusal
+from guahao.flows.schedules import one_session
+from guahao.rules.cancelling import cancel_deadline
+from guahao.rules.identity import masked_name
+from guahao.rules.outcomes import KeyMismatch, Refusal, Refused
+from guahao.rules.pickup import pickup_deadline
+from guahao.rules.staff import CALL_CENTRE_ROLES
+from guahao.store.views import AppointmentView, PatientView, SessionView
+from guahao.web.call_centre.card import say_refusal
+from guahao.web.reading import ID_MAX, ProblemError, read_id
+from guahao.web.staff import StaffPage, StaffRoute
+
+_NEW = "/staff/calls/new"
+_BOOK = "/staff/calls/{call_id}/book/{session_id}"
+_KEY = re.compile(r"[A-Za-z0-9_-]{16,40}")
+_FIELD_MAX = 100
+_CONFLICT = 409
+
+
+def book_routes() -> list[StaffRoute]:
+    """A new caller; a place for a caller."""
+    return [
+        StaffRoute("GET", _NEW, _ask_who, CALL_CENTRE_ROLES),
+        StaffRoute("POST", _NEW, _register, CALL_CENTRE_ROLES),
+        StaffRoute("GET", _BOOK, _confirm, CALL_CENTRE_ROLES),
+        StaffRoute("POST", _BOOK, _book, CALL_CENTRE_ROLES),
+    ]
+
+
+async def _ask_who(page: StaffPage) -> ASGIApp:
+    return page.show("staff/call_new.html", typed={}, refused="")
+
+
+async def _register(page: StaffPage) -> ASGIApp:
+    names = ("phone", "name", "id_type", "id_no")
+    typed = {name: page.form.get(name, "")[:_FIELD_MAX] for name in names}
+    outcome = await flows.register_caller(page.door.platform, page.staff, **typed)
+    if isinstance(outcome, PatientRefusal | RegisterRefusal):
+        refused = _not_registered(page, outcome)
+        return page.show("staff/call_new.html", _CONFLICT, typed=typed, refused=refused)
+    page.flash(page.say("已登记，可以为来电人预约。"))
+    return page.redirect(f"/staff/calls/{outcome.call_id}")
+
+
+def _not_registered(page: StaffPage, refusal: PatientRefusal | RegisterRefusal) -> str:
+    return {
+        RegisterRefusal.PHONE_INVALID: page.say("请填写11位手机号。"),
+        PatientRefusal.NAME_INVALID: page.say("请填写证件上的全名，2到50个字。"),
+        PatientRefusal.ID_INVALID: page.say("证件号码不对，请逐位核对后再填。"),
+        PatientRefusal.PHONE_LIMIT: page.say("这个手机号已登记两位就诊人，请换一个手机号。"),
+        PatientRefusal.ID_TAKEN: page.say(
+            "这个证件已在另一个手机号登记。请用证件号码查找来电人，核实后再办理。"
+        ),
+    }[refusal]
+
+
+async def _context(page: StaffPage) -> tuple[int, list[PatientView], SessionView] | CallRefusal:
+    call_id = read_id(page.request, "call_id", "not_found")
+    session_id = read_id(page.request, "session_id", Refusal.UNKNOWN_SESSION)
+    found = await one_session(page.door.platform, session_id)
+    if found is None:
+        raise ProblemError(Refusal.UNKNOWN_SESSION)
+    patients = await flows.patients_of_call(page.door.platform, page.staff, call_id)
+    return patients if isinstance(patients, CallRefusal) else (call_id, patients, found[0])
+
+
+async def _confirm(page: StaffPage) -> ASGIApp:
+    context = await _context(page)
+    if isinstance(context, CallRefusal):
+        return _back_to_search(page, context)
+    return _form(page, *context, key=secrets.token_urlsafe(16))
+
+
+def _back_to_search(page: StaffPage, refusal: CallRefusal) -> ASGIApp:
+    page.flash(say_refusal(page, refusal))
+    return page.redirect("/staff/calls")
+
+
+def _form(
+    page: StaffPage,
+    call_id: int,
+    patients: list[PatientView],
+    session: SessionView,
+    *,
+    key: str,
+    refused: str = "",
+    others: list[SessionView] | None = None,
+    status: int = 200,
+) -> ASGIApp:
+    return page.show(
+        "staff/call_book.html",
+        status,
+        call_id=call_id,
+        patients=[(one.id, masked_name(one.name)) for one in patients],
+        session=session,
+        key=key,
+        refused=refused,
+        others=others or [],
+    )
+
+
+async def _book(page: StaffPage) -> ASGIApp:
+    """The same form again, by a double Enter, is the same booking."""
+    context = await _context(page)
+    if isinstance(context, CallRefusal):
+        return _back_to_search(page, context)
+    call_id, patients, session = context
+    text, key = page.form.get("patient_id", ""), page.form.get("key", "")
+    patient_id = int(text) if text.isascii() and text.isdigit() and int(text) <= ID_MAX else 0
+    if not _KEY.fullmatch(key):
+        raise ProblemError("bad_request")
+    answer = await flows.book_for_caller(
+        page.door.platform, page.door.desk, page.staff, call_id, patient_id, session.id, key
+    )
+    match answer:
+        case AppointmentView():
+            return _booked(page, call_id, answer)
+        case CallRefusal.UNKNOWN_APPOINTMENT:
+            refused = page.say("请选择来电人的一位就诊人。")
+            return _form(page, *context, key=key, refused=refused, status=_CONFLICT)
+        case CallRefusal():
+            return _back_to_search(page, answer)
+        case Refused():
+            return await _refused(page, call_id, patients, session, patient_id, answer)
+        case _:
+            return _undecided(page, call_id, patients, session, key, answer)
+
+
+async def _refused(
+    page: StaffPage,
+    call_id: int,
+    patients: list[PatientView],
+    session: SessionView,
+    patient_id: int,
+    refused: Refused,
+) -> ASGIApp:
+    """The patient's own sentence, and what else the agent can offer."""
+    said = page.door.replies.refused(refused, page.language).detail
+    found = await card(page.door.platform, page.staff, call_id)
+    others: list[SessionView] = []
+    if found is not None and refused.reason is not Refusal.PATIENT_SUSPENDED:
+        account_id = found.call.account_id
+        others = await alternatives(page.door.platform, account_id, patient_id, session.id)
+    key = secrets.token_urlsafe(16)
+    return _form(
+        page, call_id, patients, session, key=key, refused=said, others=others, status=_CONFLICT
+    )
+
+
+def _undecided(
+    page: StaffPage,
+    call_id: int,
+    patients: list[PatientView],
+    session: SessionView,
+    key: str,
+    answer: KeyMismatch | Busy | OutcomeUnknown,
+) -> ASGIApp:
+    """The key stays: pressing again asks what became of it."""
+    if isinstance(answer, KeyMismatch):
+        refused, key = page.problem("idempotency_mismatch").detail, secrets.token_urlsafe(16)
+    else:
+        refused = page.say("系统正忙，还不知道是否约上。请稍等几秒，再按一次，不会重复预约。")
+    return _form(page, call_id, patients, session, key=key, refused=refused, status=503)
+
+
+def _booked(page: StaffPage, call_id: int, view: AppointmentView) -> ASGIApp:
+    session = view.session
+    return page.show(
+        "staff/call_booked.html",
+        call_id=call_id,
+        view=view,
+        patient_name=masked_name(view.patient.name),
+        code=f"{view.code[:4]} {view.code[4:]}",
+        pickup_until=pickup_deadline(session.visit_date, session.period, session.rules),
+        cancel_until=cancel_deadline(session.visit_date, session.rules),
+    )
