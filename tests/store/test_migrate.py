@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg import errors, sql
 
-from guahao.store.db import APP_ROLE, as_application
+from guahao.store.db import APP_ROLE, HOSPITAL_ROLE, as_application
 from guahao.store.migrate import MigrationError, migrate
 
 # The newest of the job queue's own migrations that migration 0002 stands for.
@@ -107,7 +107,8 @@ def test_an_owner_who_was_granted_the_role_migrates(
     assert template_database
     owner = sql.Identifier(urlsplit(plain_owner_url).username or "")
     with psycopg.connect(server_url, autocommit=True) as conn:
-        conn.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(APP_ROLE), owner))
+        for role in (APP_ROLE, HOSPITAL_ROLE):
+            conn.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(role), owner))
     migrate(plain_owner_url)
     with psycopg.connect(as_application(plain_owner_url)) as app:
         app.execute("SELECT FROM procrastinate_jobs")

@@ -14,6 +14,7 @@ from guahao.store.db import APP_ROLE, HOSPITAL_ROLE
 
 MIGRATIONS = Path(__file__).parents[3] / "migrations"
 LOCK = 0x6775_6168_616F  # "guahao": one migration at a time in a database
+ROLES = (APP_ROLE, HOSPITAL_ROLE)
 SET_PRIVILEGE_SINCE = 160000  # PostgreSQL 16
 # A migration that cannot get a table's lock gives up, before bookings pile up behind it.
 TIMEOUTS = "-c lock_timeout=5s -c statement_timeout=10min"
@@ -32,7 +33,7 @@ def migrate(owner_url: str) -> None:
     """
     with psycopg.connect(owner_url, autocommit=True) as guard:
         guard.execute("SELECT pg_advisory_lock(%s)", [LOCK])
-        for role in (APP_ROLE, HOSPITAL_ROLE):
+        for role in ROLES:
             _ensure_role(guard, role)
         guard.execute(_read("privileges.sql"))
         _upgrade(owner_url)
@@ -86,12 +87,12 @@ def _ensure_role(conn: psycopg.Connection, name: str) -> None:
             if not _may_act_as_role(conn, name):
                 conn.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(role))
         except errors.InsufficientPrivilege as error:
-            raise MigrationError(_advice(conn, name)) from error
+            raise MigrationError(_advice(conn)) from error
         except (errors.DuplicateObject, errors.UniqueViolation, errors.InternalError_):
             time.sleep(0.1)
         else:
             return
-    raise MigrationError(_advice(conn, name))
+    raise MigrationError(_advice(conn))
 
 
 def _role_exists(conn: psycopg.Connection, name: str) -> bool:
@@ -106,14 +107,18 @@ def _may_act_as_role(conn: psycopg.Connection, name: str) -> bool:
     return bool(row and row[0])
 
 
-def _advice(conn: psycopg.Connection, name: str) -> str:
-    """What an operator runs where the owner may not create roles."""
+def _advice(conn: psycopg.Connection) -> str:
+    """What an administrator runs, once for all our roles, where the owner may not."""
     owner = sql.Identifier(conn.info.user).as_string(conn)
-    create = "" if _role_exists(conn, name) else f"  CREATE ROLE {name} NOLOGIN;\n"
+    wanted = []
+    for name in ROLES:
+        if not _role_exists(conn, name):
+            wanted.append(f"  CREATE ROLE {name} NOLOGIN;\n")
+        wanted.append(f"  GRANT {name} TO {owner};\n")
     return (
-        f"The database's owner may not set up the role {name}, under which guahao works.\n"
-        f"Let an administrator of the server run:\n{create}  GRANT {name} TO {owner};"
-    )
+        f"The database's owner may not set up the roles {' and '.join(ROLES)}, under which guahao"
+        f" works.\nLet an administrator of the server run:\n{''.join(wanted)}"
+    ).rstrip()
 
 
 def _read(name: str) -> str:
