@@ -2,24 +2,8 @@
 
 from __future__ import annotations
 
-import httpx
 from tests.browser.conftest import NewVisitor
-from tests.browser.visitor import DESKTOP, Visitor
-
-
-async def at_work(new_visitor: NewVisitor, login: str, **how: object) -> Visitor:
-    """One of the demo's staff, logged in with both factors."""
-    came = await new_visitor(viewport=DESKTOP, **how)
-    async with httpx.AsyncClient(base_url=came.base) as client:
-        answer = await client.get("/demo/staff-codes", headers={"Accept": "application/json"})
-    [member] = [item for item in answer.json()["items"] if item["login"] == login]
-    await came.go("/staff/login")
-    await came.fill("登录名", login)
-    await came.fill("密码", member["password"])
-    await came.press("继续")
-    await came.fill("验证器显示的6位数字", member["code"])
-    await came.press("登录")
-    return came
+from tests.browser.desk import at_work
 
 
 async def test_a_scheduler_plans_changes_rules_stops_and_undoes(new_visitor: NewVisitor) -> None:

@@ -1,0 +1,118 @@
+"""Each role's main work in a browser, by keyboard, with axe."""
+
+from __future__ import annotations
+
+from tests.browser.conftest import NewVisitor
+from tests.browser.desk import Keys, at_work
+
+# Of the demo city: invented.
+CALLER = ("13800000001", "990100198505010011", "张示例")
+
+
+async def test_an_agent_finds_verifies_and_sends_again_with_few_keys(
+    new_visitor: NewVisitor,
+) -> None:
+    desk = await at_work(new_visitor, "agent")
+    await desk.check()
+    keys = Keys(desk)
+    phone, document, name = CALLER
+    await keys.type(phone)
+    await keys.go("Enter")
+    assert desk.path.startswith("/staff/calls/")
+    await desk.check()
+    assert document not in await desk.text()
+    await keys.type(document)
+    await keys.press("Tab")
+    await keys.type(name)
+    await keys.go("Enter")
+    assert "已核实" in await desk.text()
+    await desk.check()
+    await keys.go("F4")
+    assert "已重新发往" in await desk.text()
+    assert len(keys.pressed) < 10
+    await keys.go("F8")
+    await desk.check()
+    await keys.type("演示：来电人改期")
+    await keys.press("Tab")
+    async with desk.page.expect_navigation():
+        await desk.page.keyboard.press("Enter")
+    assert "已退号" in await desk.text() or "截止" in await desk.text()
+
+
+async def test_an_agent_registers_a_new_caller_and_books(new_visitor: NewVisitor) -> None:
+    desk = await at_work(new_visitor, "agent")
+    keys = Keys(desk)
+    await keys.go("F3")
+    await desk.check()
+    await desk.fill("手机号（短信发到这里）", "13900007777")
+    await desk.fill("姓名（与证件一致）", "新示例")
+    await desk.fill("证件号码", "11010119900307109X")
+    async with desk.page.expect_navigation():
+        await desk.page.keyboard.press("Enter")
+    if "证件号码不对" in await desk.text():
+        raise AssertionError(await desk.text())
+    await keys.go("F2")
+    await keys.type("内科")
+    await keys.go("Enter")
+    await desk.check()
+    await keys.go("Alt+1")
+    await desk.check()
+    await desk.page.get_by_role("link", name="预约", exact=True).first.click()
+    await desk.page.wait_for_url("**/book/*")
+    await desk.check()
+    await keys.go("F2")
+    assert "请向来电人复述" in await desk.text()
+    await desk.check()
+
+
+async def test_a_clerk_hears_why_not_and_goes_on_with_the_next(new_visitor: NewVisitor) -> None:
+    desk = await at_work(new_visitor, "clerk")
+    await desk.check()
+    keys = Keys(desk)
+    await keys.type("12345678")
+    await keys.press("Enter")  # a scanner's, which leads to the document
+    await keys.type("990100198505010011")
+    await keys.go("Enter")
+    assert "证件与识别码不符" in await desk.text()
+    focused = await desk.page.evaluate("document.activeElement.id")
+    assert focused == "code"
+    await desk.check()
+    for path in ("/staff/window/today", "/staff/window/print?date=2026-12-03"):
+        await desk.go(path)
+        await desk.check()
+
+
+async def test_a_supervisor_excuses_a_no_show(new_visitor: NewVisitor) -> None:
+    desk = await at_work(new_visitor, "supervisor")
+    await desk.go("/staff/no-shows")
+    await desk.check()
+    await desk.page.get_by_role("link", name="赵**").first.click()
+    await desk.page.wait_for_url("**/no-shows/*")
+    await desk.check()
+    await desk.page.get_by_label("原因（写入操作记录）").first.fill("演示：住院证明")
+    async with desk.page.expect_navigation():
+        await desk.page.keyboard.press("Enter")
+    assert "已记为有正当理由" in await desk.text()
+    assert "没有暂停预约" in await desk.text()
+    await desk.check()
+
+
+async def test_an_administrator_adds_somebody(new_visitor: NewVisitor) -> None:
+    desk = await at_work(new_visitor, "admin")
+    await desk.go("/staff/members")
+    await desk.check()
+    await desk.fill("登录名", "agent.new")
+    await desk.fill("姓名", "演示新人")
+    await desk.press("增加")
+    assert "临时密码" in await desk.text()
+    await desk.check()
+
+
+async def test_an_auditor_reads_and_verifies_the_trail(new_visitor: NewVisitor) -> None:
+    desk = await at_work(new_visitor, "auditor", locale="en-US")
+    await desk.go("/staff/trail")
+    await desk.check()
+    async with desk.page.expect_navigation():
+        await desk.page.keyboard.press("F6")
+    assert "The trail is whole" in await desk.text()
+    await desk.check()
