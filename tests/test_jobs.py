@@ -35,6 +35,8 @@ PERIODIC = {
     "retire_codes",
     "roll_forward",
     "carry_on_stops",
+    "index_names",
+    "record_staff_bookings",
     "purge",
     "purge_jobs",
     "retry_stalled",
