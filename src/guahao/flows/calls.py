@@ -15,6 +15,7 @@ from hmac import compare_digest
 from guahao.flows.cancelling import cancel_locked
 from guahao.flows.patients import valid_name
 from guahao.flows.platform import Platform
+from guahao.flows.standing import Standing, standings_in
 from guahao.rules import order_no
 from guahao.rules.calls import (
     DOCUMENT_TAIL,
@@ -25,15 +26,12 @@ from guahao.rules.calls import (
     kinds_of,
 )
 from guahao.rules.identity import normalised, valid_phone
-from guahao.rules.limits import Policy
 from guahao.rules.outcomes import CancelRefusal
-from guahao.rules.penalties import Suspension, suspensions
 from guahao.rules.staff import Staff
 from guahao.store import accounts, messages, throttle, trail
 from guahao.store import appointments as appointment_store
 from guahao.store import calls as store
 from guahao.store import patients as patient_store
-from guahao.store import penalties as penalty_store
 from guahao.store.calls import Call, Found, SentMessage
 from guahao.store.db import Tx
 from guahao.store.vault import Vault
@@ -58,15 +56,6 @@ class CallRefusal(StrEnum):
     NOT_LIVE = "call_not_live"
     RESENT_TOO_OFTEN = "call_resent_too_often"
     NOTHING_ASKED = "call_nothing_asked"
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A patient of the caller: no-shows of this year, and the suspension, if any."""
-
-    patient: PatientView
-    no_shows: list[date]
-    suspension: Suspension | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +155,7 @@ async def card(platform: Platform, by: Staff, call_id: int) -> Card | None:
         return Card(
             call,
             phone or "",
-            await _standings(tx, platform, account_id),
+            await standings_in(tx, platform, account_id),
             sorted(await own(tx, vault, account_id, current=True), key=_by_visit),
             sorted(await own(tx, vault, account_id, current=False), key=_by_visit, reverse=True),
             await store.messages_of(tx, account_id, MESSAGES_SHOWN),
@@ -176,27 +165,6 @@ async def card(platform: Platform, by: Staff, call_id: int) -> Card | None:
 
 def _by_visit(view: AppointmentView) -> tuple[date, int]:
     return view.session.visit_date, view.id
-
-
-async def _standings(tx: Tx, platform: Platform, account_id: int) -> list[Standing]:
-    own = await patient_store.of_account(tx, platform.vault, account_id)
-    known = await penalty_store.no_shows_of(tx, [one.id for one in own])
-    dates = {one.patient_id: sorted(one.no_shows) for one in known}
-    today = tx.now.date()
-    return [
-        Standing(
-            one,
-            [day for day in dates[one.id] if day.year == today.year],
-            running(dates[one.id], today, platform.policy),
-        )
-        for one in own
-    ]
-
-
-def running(no_shows: list[date], today: date, policy: Policy) -> Suspension | None:
-    """The suspension of today that ends last."""
-    found = [one for one in suspensions(no_shows, policy) if one.start <= today < one.end]
-    return max(found, key=lambda one: one.end, default=None)
 
 
 # Verifying --------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from guahao.flows.platform import Platform
 from guahao.rules.penalties import Suspension, suspensions
 from guahao.store import patients as patient_store
 from guahao.store import penalties as penalty_store
+from guahao.store.db import Tx
 from guahao.store.views import PatientView
 
 
@@ -24,8 +25,13 @@ class Standing:
 async def standings(platform: Platform, account_id: int) -> list[Standing]:
     """Of every patient of the account, in the order of their registration."""
     async with platform.db.transaction() as tx:
-        own = await patient_store.of_account(tx, platform.vault, account_id)
-        known = await penalty_store.no_shows_of(tx, [one.id for one in own])
+        return await standings_in(tx, platform, account_id)
+
+
+async def standings_in(tx: Tx, platform: Platform, account_id: int) -> list[Standing]:
+    """The same within a transaction."""
+    own = await patient_store.of_account(tx, platform.vault, account_id)
+    known = await penalty_store.no_shows_of(tx, [one.id for one in own])
     dates = {one.patient_id: sorted(one.no_shows) for one in known}
     today = tx.now.date()
     return [
