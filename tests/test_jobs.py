@@ -36,6 +36,7 @@ PERIODIC = {
     "roll_forward",
     "carry_on_stops",
     "index_names",
+    "make_call_tasks",
     "record_staff_bookings",
     "purge",
     "purge_jobs",

@@ -15,7 +15,7 @@ from procrastinate import App, PsycopgConnector
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job, Status
 
-from guahao.flows import caller_booking, calls, penalties, reminders, schedules, stops
+from guahao.flows import call_tasks, caller_booking, calls, penalties, reminders, schedules, stops
 from guahao.flows.platform import Platform
 from guahao.notices.deliver import Courier, TryAgain
 from guahao.notices.gateway import Gateway
@@ -134,6 +134,10 @@ def _add_platform_tasks(app: App, platform: Platform) -> None:
         """Make patients who were registered otherwise findable by name."""
         await calls.index_names(platform)
 
+    async def make_call_tasks() -> None:
+        """Let agents call whom no message reached."""
+        await call_tasks.make_call_tasks(platform)
+
     async def record_staff_bookings() -> None:
         """Write into the trail what a process that died could not."""
         await caller_booking.record_missing(platform)
@@ -154,6 +158,7 @@ def _add_platform_tasks(app: App, platform: Platform) -> None:
     _every(app, "* * * * *", "carry_on_stops", carry_on_stops)
     _every(app, "30 * * * *", "purge", purge)
     _every(app, "*/10 * * * *", "index_names", index_names)
+    _every(app, "* * * * *", "make_call_tasks", make_call_tasks)
     _every(app, "*/5 * * * *", "record_staff_bookings", record_staff_bookings)
 
 

@@ -91,3 +91,15 @@ async def lock_account(tx: Tx, account_id: int) -> bool:
     """Lock an account; whether there is one. Messages may still refer to it meanwhile."""
     found = await tx.row("SELECT 1 FROM accounts WHERE id = %s FOR NO KEY UPDATE", (account_id,))
     return found is not None
+
+
+async def account_of_appointment(tx: Tx, appointment_id: int) -> int | None:
+    """Whose booking it is; None where its patient has no phone."""
+    row = await tx.row(
+        """
+        SELECT p.account_id FROM appointments a JOIN patients p ON p.id = a.patient_id
+        WHERE a.id = %s
+        """,
+        (appointment_id,),
+    )
+    return None if row is None else row[0]

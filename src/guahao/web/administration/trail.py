@@ -105,6 +105,8 @@ def action_words(page: StaffPage) -> dict[str, str]:
         "print_day_list": page.say("打印名单"),
         "excuse_no_show": page.say("申诉成立"),
         "withdraw_excuse": page.say("撤回申诉"),
+        "take_call_task": page.say("领取回电任务"),
+        "finish_call_task": page.say("完成回电任务"),
         "register_caller": page.say("登记来电人"),
         "book_appointment": page.say("为来电人预约"),
         "verify_trail": page.say("校验操作记录"),

@@ -6,9 +6,10 @@ from guahao.web.call_centre.book import book_routes
 from guahao.web.call_centre.card import card_routes
 from guahao.web.call_centre.search import search_routes
 from guahao.web.call_centre.supply import supply_routes
+from guahao.web.call_centre.tasks import task_routes
 from guahao.web.staff import StaffRoute
 
 
 def routes() -> list[StaffRoute]:
     """Every page of the agents and their supervisors."""
-    return [*search_routes(), *book_routes(), *card_routes(), *supply_routes()]
+    return [*search_routes(), *book_routes(), *card_routes(), *supply_routes(), *task_routes()]

@@ -21,6 +21,7 @@ class Entry:
 _ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
 ENTRIES = (
     Entry("calls", "/staff/calls", Words("来电", "Calls"), CALL_CENTRE_ROLES),
+    Entry("tasks", "/staff/tasks", Words("待回电", "To call"), CALL_CENTRE_ROLES),
     Entry("supply", "/staff/supply", Words("号源", "Supply"), CALL_CENTRE_ROLES),
     Entry("window", "/staff/window", Words("取号", "Pick-up"), frozenset({Role.CLERK})),
     Entry(

@@ -1,0 +1,63 @@
+"""Call tasks: take the next, call, note what came of it."""
+
+from __future__ import annotations
+
+from litestar.types import ASGIApp
+
+from guahao.flows import call_tasks as flows
+from guahao.flows.call_tasks import CallOutcome
+from guahao.rules.identity import masked_name
+from guahao.rules.staff import CALL_CENTRE_ROLES
+from guahao.web.reading import ProblemError, read_id
+from guahao.web.staff import StaffPage, StaffRoute
+
+_TASKS = "/staff/tasks"
+
+
+def task_routes() -> list[StaffRoute]:
+    """The list, taking one, and its outcome."""
+    return [
+        StaffRoute("GET", _TASKS, _listed, CALL_CENTRE_ROLES),
+        StaffRoute("POST", _TASKS, _take, CALL_CENTRE_ROLES),
+        StaffRoute("POST", f"{_TASKS}/{{task_id}}", _finish, CALL_CENTRE_ROLES),
+    ]
+
+
+async def _listed(page: StaffPage) -> ASGIApp:
+    tasks = await flows.open_tasks(page.door.platform)
+    return page.show("staff/tasks.html", tasks=tasks, kinds=_kinds(page))
+
+
+async def _take(page: StaffPage) -> ASGIApp:
+    """The number stands on this page only, and in no address."""
+    taken = await flows.take_task(page.door.platform, page.staff)
+    if taken is None:
+        page.flash(page.say("现在没有要回的电话。"))
+        return page.redirect(_TASKS)
+    return page.show(
+        "staff/task.html",
+        taken=taken,
+        kind=_kinds(page)[taken.task.kind],
+        patient_name=masked_name(taken.view.patient.name),
+    )
+
+
+async def _finish(page: StaffPage) -> ASGIApp:
+    id = read_id(page.request, "task_id", "not_found")
+    try:
+        outcome = CallOutcome(page.form.get("outcome", ""))
+    except ValueError:
+        raise ProblemError("bad_request") from None
+    if await flows.finish_task(page.door.platform, page.staff, id, outcome):
+        page.flash(page.say("已记录。"))
+    else:
+        page.flash(page.say("这个任务已不在您手上，没有改动。"))
+    return page.redirect(_TASKS)
+
+
+def _kinds(page: StaffPage) -> dict[str, str]:
+    return {
+        "stopped": page.say("停诊通知未送达"),
+        "cancelled": page.say("退号通知未送达"),
+        "booked": page.say("预约短信未送达"),
+    }
