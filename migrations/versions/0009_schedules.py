@@ -1,4 +1,4 @@
-"""The hospital's window."""
+"""Scheduling: rules with a date, capacities, stops that can be undone."""
 
 from guahao.store.migrate import run_file
 
@@ -8,4 +8,4 @@ down_revision = "0008"
 
 def upgrade() -> None:
     """Forward only: undo with a new migration."""
-    run_file("0009_window.sql")
+    run_file("0009_schedules.sql")

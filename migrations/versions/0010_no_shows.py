@@ -2,10 +2,10 @@
 
 from guahao.store.migrate import run_file
 
-revision = "0012"
-down_revision = "0011"
+revision = "0010"
+down_revision = "0009"
 
 
 def upgrade() -> None:
     """Forward only: undo with a new migration."""
-    run_file("0012_no_shows.sql")
+    run_file("0010_no_shows.sql")

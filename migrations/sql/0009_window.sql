@@ -1,1 +1,0 @@
--- The hospital's window.

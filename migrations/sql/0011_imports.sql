@@ -1,1 +1,0 @@
--- Supply and hospitals from spreadsheets.

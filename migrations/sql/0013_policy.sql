@@ -1,1 +1,0 @@
--- Administration: the law's numbers with a date.

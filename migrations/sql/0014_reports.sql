@@ -1,1 +1,0 @@
--- What the reports are counted from.
