@@ -45,11 +45,13 @@ async def test_a_task_is_made_once_however_often_it_is_looked_for(site: Site) ->
         "UPDATE messages SET state = 'submitted'",
         "UPDATE appointments SET status = 'picked_up'",
         "UPDATE appointments SET visit_date = '2026-11-29'",
-        (
-            "INSERT INTO messages (kind, account_id, patient_id, appointment_id, channel,"
-            " beside_id, state, created_at, changed_at) SELECT kind, account_id, patient_id, appointment_id,"
-            " 'wechat', id, 'delivered', created_at, changed_at FROM messages"
-        ),
+        """
+        INSERT INTO messages (kind, account_id, patient_id, appointment_id, channel, beside_id,
+                              state, created_at, changed_at)
+        SELECT kind, account_id, patient_id, appointment_id, 'wechat', id, 'delivered',
+               created_at, changed_at
+        FROM messages
+        """,
     ],
     ids=["delivered", "on its way", "no longer true", "visit past", "reached by WeChat"],
 )
