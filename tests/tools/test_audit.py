@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from tests.city import Clock, add_account, add_patient, ask, change, open_platform
 from tests.crowd import add_clinic, open_desk
+from tests.web.staff_site import add_member
 
 from guahao.flows.cancelling import cancel_for_caller
 from guahao.flows.penalties import retire_codes, sweep
@@ -21,7 +22,9 @@ from guahao.flows.schedules import stop_session
 from guahao.rules.facts import Actor
 from guahao.rules.limits import CITY_TIME
 from guahao.rules.outcomes import Refused
+from guahao.rules.staff import Role
 from guahao.store import audit as store
+from guahao.store import trail
 from guahao.store.views import AppointmentView
 from guahao.tools import audit as tool
 from guahao.tools.audit import audit, run
@@ -106,6 +109,7 @@ async def _grow(city: City) -> None:
     ]:
         await city.book(name, who, clinic, day)
     await _refuse(city)
+    await _book_by_phone(city)
     await cancel_for_caller(platform, city.bookings["cancelled"].id)
     await stop_session(platform, city.bookings["stopped"].session.id)
     await _live_the_week(city)
@@ -116,6 +120,20 @@ async def _refuse(city: City) -> None:
         actor = Actor("account", city.accounts[1])
         answer = await desk.book(actor, "no", city.patients["c"], city.session(0, 10), "web")
     assert isinstance(answer, Refused)
+
+
+async def _book_by_phone(city: City) -> None:
+    """An agent books for a caller, and the trail tells of it."""
+    platform = city.platform
+    agent = await add_member(platform, Role.AGENT)
+    async with open_desk(platform) as desk:
+        actor = Actor("staff", agent.id)
+        answer = await desk.book(actor, "call", city.patients["a"], city.session(1, 12), "phone")
+    assert isinstance(answer, AppointmentView)
+    city.bookings["called"] = answer
+    async with platform.db.transaction() as tx:
+        subject = ("appointment", answer.id)
+        await trail.record(tx, platform.vault, agent.who, "book_appointment", subject)
 
 
 async def _live_the_week(city: City) -> None:
@@ -257,6 +275,11 @@ CORRUPTIONS = [
         ],
     ),
     ("bookings_told", "booking_coming", [FORGET_MESSAGES]),
+    (
+        "staff_bookings_recorded",
+        "booking_called",
+        ["ALTER TABLE audit_trail DISABLE TRIGGER ALL", "DELETE FROM audit_trail"],
+    ),
     ("stopped_sessions_empty", "session_coming", [SHIFT.format("stopped_at = now()")]),
     ("settled_sessions_empty", "session_coming", [SHIFT.format("settled_at = now()")]),
     (
