@@ -19,13 +19,14 @@ from guahao.flows import call_tasks, caller_booking, calls, penalties, reminders
 from guahao.flows.platform import Platform
 from guahao.notices.deliver import Courier, TryAgain
 from guahao.notices.gateway import Gateway
-from guahao.store import accounts, appointments, messages, proofs, throttle, wechat
+from guahao.store import accounts, appointments, messages, proofs, staff, throttle, wechat
 
 CONCURRENT_JOBS = 4
 LOST_AFTER = timedelta(minutes=10)  # longer than a message ever waits for its next attempt
 REDELIVERED_AT_ONCE = 512
 RECEIPT_AFTER = timedelta(hours=1)  # receipts come within minutes, where they come at all
 REQUESTS_KEPT = timedelta(days=35)  # a retry under the same idempotency key finds its answer
+STAFF_SESSIONS_KEPT = timedelta(days=30)  # longer than any lasts; the trail tells of them
 JOBS_KEPT_HOURS = 7 * 24
 # A worker sends a heartbeat every 10 s; without one for so long it is dead.
 DEAD_AFTER_SECONDS = 60.0
@@ -150,6 +151,7 @@ def _add_platform_tasks(app: App, platform: Platform) -> None:
             await proofs.purge(tx)
             await appointments.purge_requests(tx, tx.now - REQUESTS_KEPT)
             await wechat.purge_seen(tx)
+            await staff.purge_sessions(tx, tx.now - STAFF_SESSIONS_KEPT)
 
     _every(app, "*/5 * * * *", "void_sweep", void_sweep)
     _every(app, "*/5 * * * *", "remind", remind)

@@ -60,7 +60,6 @@ class StaffRefusal(StrEnum):
     PASSWORD_WRONG = "staff_password_wrong"  # noqa: S105 - a word, not a password
     PASSWORD_WEAK = "staff_password_weak"  # noqa: S105
     NOT_LOGGED_IN = "staff_not_logged_in"
-    CODE_WRONG = "staff_code_wrong"
 
 
 @dataclass(frozen=True, slots=True)

@@ -196,5 +196,4 @@ def say_refusal(page: StaffPage, refusal: StaffRefusal) -> str:
             "新密码至少12个字符，不能含登录名，不能与原密码相同，也不能只由少数几种字符组成。"
         ),
         StaffRefusal.NOT_LOGGED_IN: page.say("登录已过期，请重新登录。"),
-        StaffRefusal.CODE_WRONG: page.say("验证码不对，请输入当前显示的6位数字。"),
     }[refusal]
