@@ -1,0 +1,111 @@
+"""A file's tables as they were read: every cell knows where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+# None is an empty cell; a date with a time of day is a datetime. Whole numbers are ints.
+Value = str | int | float | bool | date | datetime | time | timedelta | None
+
+# What Excel shows where a formula has failed.
+FORMULA_ERRORS = frozenset(
+    {"#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!", "#GETTING_DATA"}
+    | {"#SPILL!", "#CALC!", "#FIELD!", "#BLOCKED!", "#UNKNOWN!"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a file may hold at most; generous for people, too little for bombs."""
+
+    bytes: int = 20 * 1024 * 1024
+    rows: int = 60_000
+    columns: int = 100
+    sheets: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell. `row` counts from 1, as Excel does."""
+
+    sheet: str
+    row: int
+    column: int
+    value: Value
+
+    @property
+    def column_letter(self) -> str:
+        """A for column 0."""
+        return column_letter(self.column)
+
+    @property
+    def is_formula_error(self) -> bool:
+        """Whether a formula failed here."""
+        return self.value in FORMULA_ERRORS
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row; `number` counts from 1."""
+
+    sheet: str
+    number: int
+    values: list[Value]
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether nothing stands in it, or only space."""
+        return all(
+            value is None or (isinstance(value, str) and not value.strip()) for value in self.values
+        )
+
+    def cell(self, column: int) -> Cell:
+        """The cell of a column, counted from 0; empty beyond the row's end."""
+        value = self.values[column] if column < len(self.values) else None
+        return Cell(self.sheet, self.number, column, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """An area that is one cell; rows from 1, columns from 0, both ends included."""
+
+    first_row: int
+    first_column: int
+    last_row: int
+    last_column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One sheet, from row 1 on; `merged` is known of .xlsx and .xls alone."""
+
+    name: str
+    values: list[list[Value]]
+    merged: tuple[Merged, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def rows(self) -> Iterator[Row]:
+        """All rows, blank ones too."""
+        for index, values in enumerate(self.values):
+            yield Row(self.name, index + 1, values)
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """All sheets, in the file's order; a CSV file is one, named after the file."""
+
+    sheets: list[Sheet]
+
+
+def column_letter(column: int) -> str:
+    """Excel's name of a column counted from 0: A … Z, AA …"""
+    letters = ""
+    left = column + 1
+    while left:
+        left, rest = divmod(left - 1, 26)
+        letters = chr(ord("A") + rest) + letters
+    return letters

@@ -1,0 +1,108 @@
+"""Bytes from anybody into sheets: .xlsx, .xls, .ods, and CSV as people save it.
+
+What the bytes are is told by the bytes; a name can lie. Excel's files are opened in a process
+of its own with little memory and time (`unpack`), so that a file made to explode, or a fault of
+the parser, ends that process and nothing else. Blocks: call it in a thread.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import subprocess
+import sys
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from pathlib import PurePath
+
+from guahao.sheets import unpack
+from guahao.sheets.book import Book, Limits, Sheet, Value
+from guahao.sheets.faults import FileFault, Unreadable
+
+ZIP = b"PK\x03\x04"
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+UNPACK_SECONDS_MAX = 120
+# Longer than any cell that Excel holds.
+CSV_CELL_MAX = 40_000
+SEPARATORS = (",", ";", "\t")
+# A cell of CSV that begins so would be a formula; `write.csv_file` puts an apostrophe before.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_OTHER_FILES = (b"%PDF", b"<", b"{\\rtf", b"\x89PNG", b"\xff\xd8\xff", b"Rar!", b"7z\xbc\xaf")
+
+
+def read_book(data: bytes, filename: str, limits: Limits | None = None) -> Book | Unreadable:
+    """All sheets of a file, or why there are none; `filename` names a CSV file's sheet."""
+    allowed = limits or Limits()
+    if len(data) > allowed.bytes:
+        return Unreadable(FileFault.TOO_BIG)
+    if not data.strip(b"\x00 \t\r\n" + BOM_UTF8):
+        return Unreadable(FileFault.EMPTY)
+    if data.startswith((ZIP, OLE)):
+        return _unpacked(data, allowed)
+    if data.lstrip(BOM_UTF8 + b" \t\r\n").startswith(_OTHER_FILES):
+        return Unreadable(FileFault.WRONG_KIND)
+    text = _decoded(data)
+    return text if isinstance(text, Unreadable) else _csv(text, _csv_name(filename), allowed)
+
+
+def _unpacked(data: bytes, limits: Limits) -> Book | Unreadable:
+    command = [sys.executable, "-m", unpack.__name__, unpack.limits_argument(limits)]
+    try:
+        done = subprocess.run(  # noqa: S603 - our own module
+            command, input=data, capture_output=True, timeout=UNPACK_SECONDS_MAX, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return Unreadable(FileFault.TOO_BIG)
+    if done.returncode != 0:
+        # Out of memory, which Rust answers with an abort: a file that unfolds to too much.
+        return Unreadable(FileFault.TOO_BIG)
+    return unpack.decode(done.stdout)
+
+
+def _decoded(data: bytes) -> str | Unreadable:
+    """Text with any mark of its encoding, UTF-8, or GB18030 (which holds GBK and GB2312)."""
+    if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        encodings = ["utf-16"]
+    else:
+        encodings = ["utf-8-sig", "gb18030"]
+    for encoding in encodings:
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        return Unreadable(FileFault.WRONG_KIND) if "\x00" in text else text
+    return Unreadable(FileFault.WRONG_KIND if b"\x00" in data else FileFault.ENCODING)
+
+
+def _csv(text: str, name: str, limits: Limits) -> Book | Unreadable:
+    rows: list[list[Value]] = []
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=True)
+    before = csv.field_size_limit(CSV_CELL_MAX)
+    try:
+        for row in reader:
+            if len(rows) >= limits.rows:
+                return Unreadable(FileFault.TOO_MANY_ROWS, name)
+            if len(row) > limits.columns:
+                return Unreadable(FileFault.TOO_MANY_COLUMNS, name)
+            rows.append([_csv_cell(cell) for cell in row])
+    except csv.Error:
+        return Unreadable(FileFault.BROKEN, name)
+    finally:
+        csv.field_size_limit(before)
+    return Book([Sheet(name, rows)])
+
+
+def _csv_cell(text: str) -> str | None:
+    if text.startswith("'") and text[1:].startswith(FORMULA_STARTS):
+        return text[1:]
+    return text or None
+
+
+def _separator(text: str) -> str:
+    """The separator that the first line with any has most of, outside quotes."""
+    first = text.lstrip().split("\n", maxsplit=1)[0]
+    unquoted = "".join(first.split('"')[::2])
+    return max(SEPARATORS, key=unquoted.count)
+
+
+def _csv_name(filename: str) -> str:
+    return PurePath(filename.replace("\\", "/")).stem[:31] or "CSV"

@@ -1,0 +1,185 @@
+"""Opens one of Excel's files, in a process of its own: bytes in, cells out.
+
+`python -m guahao.sheets.unpack` reads the file from standard input. Its memory and time are
+limited by itself, before the first byte is looked at.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import resource
+import sys
+import zipfile
+from collections.abc import Sequence
+from dataclasses import astuple
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+import msgspec
+import python_calamine
+from msgspec.msgpack import Ext
+
+from guahao.sheets.book import Book, Limits, Merged, Sheet, Value
+from guahao.sheets.faults import FileFault, Unreadable
+
+MEMORY_BYTES_MAX = 1536 * 1024 * 1024
+SECONDS_MAX = 100
+UNPACKED_BYTES_MAX = 200 * 1024 * 1024
+_WHOLE_MAX = 2**53  # beyond it a float does not tell one whole number from the next
+# In the name of an encrypted workbook's only stream.
+_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+# Where a formula failed calamine gives an empty cell; as text the error can be named.
+_ERROR_CELL = re.compile(rb"""(<(?:\w+:)?c\b[^>]*?\bt=)(["'])e\2""")
+_NEEDED = re.compile(r"(.*\.(xml|rels)|mimetype)$", re.IGNORECASE)
+_DATE, _MOMENT, _TIME, _SPAN = range(1, 5)
+
+
+def main() -> None:
+    """Standard input to standard output."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS_MAX, SECONDS_MAX))
+    limits = Limits(*map(int, sys.argv[1].split(",")))
+    sys.stdout.buffer.write(_encode(unpack(sys.stdin.buffer.read(), limits)))
+
+
+def unpack(data: bytes, limits: Limits) -> Book | Unreadable:
+    """A workbook's sheets, or what is wrong with it."""
+    if _ENCRYPTED in data:
+        return Unreadable(FileFault.ENCRYPTED)
+    plain = _repacked(data) if data.startswith(b"PK") else data
+    if isinstance(plain, Unreadable):
+        return plain
+    try:
+        book = python_calamine.load_workbook(io.BytesIO(plain))
+        return _sheets(book, limits)
+    except python_calamine.PasswordError:
+        return Unreadable(FileFault.ENCRYPTED)
+    except MemoryError:
+        raise
+    except BaseException:  # noqa: BLE001 - a panic of the parser is a BaseException
+        return Unreadable(FileFault.BROKEN)
+
+
+def _repacked(data: bytes) -> bytes | Unreadable:
+    """The same archive, not compressed, with what is needed alone: no larger than was counted.
+
+    What an archive says of its own sizes may be a lie; this one was measured.
+    """
+    left = UNPACKED_BYTES_MAX
+    packed = io.BytesIO()
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(packed, "w") as new:
+            names = old.namelist()
+            if "xl/workbook.xml" not in names and "content.xml" not in names:
+                return Unreadable(FileFault.WRONG_KIND)
+            for item in old.infolist():
+                if item.flag_bits & 1:
+                    return Unreadable(FileFault.ENCRYPTED)
+                if not _NEEDED.match(item.filename):
+                    continue
+                with old.open(item) as member:
+                    content = member.read(left + 1)
+                left -= len(content)
+                if left < 0:
+                    return Unreadable(FileFault.TOO_BIG)
+                new.writestr(item.filename, _with_errors_as_text(item.filename, content))
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, OSError):
+        return Unreadable(FileFault.BROKEN)
+    return packed.getvalue()
+
+
+def _with_errors_as_text(name: str, content: bytes) -> bytes:
+    is_sheet = name.startswith("xl/worksheets/")
+    return _ERROR_CELL.sub(rb"\1\2str\2", content) if is_sheet else content
+
+
+def _sheets(book: python_calamine.CalamineWorkbook, limits: Limits) -> Book | Unreadable:
+    kinds = python_calamine.SheetTypeEnum
+    names = [one.name for one in book.sheets_metadata if one.typ == kinds.WorkSheet]
+    if len(names) > limits.sheets:
+        return Unreadable(FileFault.TOO_MANY_SHEETS)
+    sheets = []
+    for name in names:
+        sheet = book.get_sheet_by_name(name)
+        last_row, last_column = sheet.end or (-1, -1)
+        if last_row >= limits.rows:
+            return Unreadable(FileFault.TOO_MANY_ROWS, name)
+        if last_column >= limits.columns:
+            return Unreadable(FileFault.TOO_MANY_COLUMNS, name)
+        sheets.append(_sheet(sheet))
+    if all(len(sheet) == 0 for sheet in sheets):
+        return Unreadable(FileFault.EMPTY)
+    return Book(sheets)
+
+
+def _sheet(sheet: python_calamine.CalamineSheet) -> Sheet:
+    values = sheet.to_python(skip_empty_area=False) if sheet.start is not None else []
+    merged = [
+        Merged(first[0] + 1, first[1], last[0] + 1, last[1])
+        for first, last in sheet.merged_cell_ranges or []
+    ]
+    return Sheet(sheet.name, [[_value(cell) for cell in row] for row in values], tuple(merged))
+
+
+def _value(cell: Any) -> Value:
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < _WHOLE_MAX:
+        return int(cell)
+    return None if cell == "" else cell
+
+
+# Between the two processes -------------------------------------------------------------------
+
+
+def limits_argument(limits: Limits) -> str:
+    """What `main` takes as its only argument."""
+    return ",".join(map(str, astuple(limits)))
+
+
+def _encode(book: Book | Unreadable) -> bytes:
+    if isinstance(book, Unreadable):
+        return msgspec.msgpack.encode([book.fault, book.sheet])
+    sheets = [
+        [sheet.name, [_packed(row) for row in sheet.values], [astuple(one) for one in sheet.merged]]
+        for sheet in book.sheets
+    ]
+    return msgspec.msgpack.encode(sheets)
+
+
+def decode(answer: bytes) -> Book | Unreadable:
+    """What `main` wrote."""
+    found = msgspec.msgpack.decode(answer, ext_hook=_from_ext)
+    if isinstance(found[0], str):
+        return Unreadable(FileFault(found[0]), found[1])
+    return Book(
+        [
+            Sheet(name, values, tuple(Merged(*area) for area in merged))
+            for name, values, merged in found
+        ]
+    )
+
+
+def _packed(row: Sequence[Value]) -> list[Any]:
+    return [
+        _as_ext(value) if isinstance(value, date | time | timedelta) else value for value in row
+    ]
+
+
+def _as_ext(value: date | time | timedelta) -> Ext:
+    if isinstance(value, timedelta):
+        return Ext(_SPAN, str(value.total_seconds()).encode())
+    code = _MOMENT if isinstance(value, datetime) else _DATE if isinstance(value, date) else _TIME
+    return Ext(code, value.isoformat().encode())
+
+
+def _from_ext(code: int, data: memoryview) -> Value:
+    text = bytes(data).decode()
+    if code == _SPAN:
+        return timedelta(seconds=float(text))
+    if code == _MOMENT:
+        return datetime.fromisoformat(text)
+    return date.fromisoformat(text) if code == _DATE else time.fromisoformat(text)
+
+
+if __name__ == "__main__":
+    main()
