@@ -34,7 +34,12 @@ async def read_fields(request: ApiRequest) -> dict[str, str]:
         raise ProblemError("invalid_encoding") from None
     except ValueError:
         raise ProblemError("bad_request") from None
-    return {name: _CONTROLS.sub("", value) for name, value in pairs}
+    return {name: cleaned(value) for name, value in pairs}
+
+
+def cleaned(text: str) -> str:
+    """Without control characters."""
+    return _CONTROLS.sub("", text)
 
 
 def local_path(text: str | None, otherwise: str = "/") -> str:

@@ -23,6 +23,7 @@ from guahao.web.language import Language, chosen_language
 from guahao.web.reading import ApiRequest, ProblemError
 from guahao.web.replies import Problem, Replies
 from guahao.web.templating import template
+from guahao.web.uploads import Upload, attachment, read_upload_fields
 
 _NO_STORE = b"no-store"
 # The browser may show it again on the way back, with what was typed into it.
@@ -56,6 +57,7 @@ class BasePage:
         self._base_door = door
         self.request = request
         self.form: dict[str, str] = {}
+        self.files: dict[str, Upload] = {}
         self._headers: list[tuple[bytes, bytes]] = []
 
     # Who came ---------------------------------------------------------------------------
@@ -97,7 +99,15 @@ class BasePage:
 
     async def read_form(self) -> None:
         """Read a POST into `form`; raises ProblemError (403) unless a page of ours sent it."""
-        fields = await read_fields(self.request)
+        self._accept(await read_fields(self.request))
+
+    async def read_upload(self, bytes_max: int) -> None:
+        """The same of a form with files; these into `files`, `bytes_max` in all."""
+        fields, files = await read_upload_fields(self.request, bytes_max)
+        self._accept(fields)
+        self.files = files
+
+    def _accept(self, fields: dict[str, str]) -> None:
         browser = self._cookie(cookie_names.BROWSER)
         given = fields.pop(csrf.FIELD, "")
         if (
@@ -131,6 +141,15 @@ class BasePage:
         """A picture of this very moment, which nobody keeps."""
         headers = [(b"content-type", media_type), (b"cache-control", _NO_STORE), *self._headers]
         return Answer(200, data, headers)
+
+    def download(self, data: bytes, filename: str, media_type: str) -> Answer:
+        """A file that the browser saves under this name."""
+        headers = [
+            (b"content-type", media_type.encode()),
+            (b"content-disposition", attachment(filename).encode()),
+            (b"cache-control", _NO_STORE),
+        ]
+        return Answer(200, data, [*headers, *self._headers])
 
     def redirect(self, path: str) -> Answer:
         """See another page of ours (303)."""

@@ -124,13 +124,14 @@ class StaffPage(BasePage):
 class StaffRoute:
     """A page for some roles, or what its form is sent to.
 
-    `roles` None: for whoever is logging in.
+    `roles` None: for whoever is logging in. `upload_bytes_max`: of a form that carries files.
     """
 
     method: Literal["GET", "POST"]
     path: str
     handler: Handler
     roles: frozenset[Role] | None
+    upload_bytes_max: int = 0
 
     def for_litestar(self, door: StaffDoor) -> HTTPRouteHandler:
         """Both factors first, then the role, then that a form of ours sent it."""
@@ -155,5 +156,11 @@ class StaffRoute:
             if page.member.role not in self.roles:
                 raise ProblemError("staff_not_your_page")
         if self.method == "POST":
-            await page.read_form()
+            await self._read_form(page)
         return await self.handler(page)
+
+    async def _read_form(self, page: StaffPage) -> None:
+        if self.upload_bytes_max:
+            await page.read_upload(self.upload_bytes_max)
+        else:
+            await page.read_form()
