@@ -19,7 +19,17 @@ from guahao.flows import call_tasks, caller_booking, calls, penalties, reminders
 from guahao.flows.platform import Platform
 from guahao.notices.deliver import Courier, TryAgain
 from guahao.notices.gateway import Gateway
-from guahao.store import accounts, appointments, messages, proofs, staff, throttle, wechat
+from guahao.store import (
+    accounts,
+    appointments,
+    hospital_events,
+    messages,
+    proofs,
+    staff,
+    throttle,
+    wechat,
+)
+from guahao.store.hospital_events import EVENTS_KEPT_DAYS
 
 CONCURRENT_JOBS = 4
 LOST_AFTER = timedelta(minutes=10)  # longer than a message ever waits for its next attempt
@@ -144,7 +154,7 @@ def _add_platform_tasks(app: App, platform: Platform) -> None:
         await caller_booking.record_missing(platform)
 
     async def purge() -> None:
-        """Forget what has served: tries, passwords, idempotency keys, what WeChat sent."""
+        """Forget what has served: tries, passwords, idempotency keys, what WeChat sent, events."""
         async with platform.db.transaction() as tx:
             await throttle.purge(tx)
             await accounts.purge_otps(tx)
@@ -152,6 +162,7 @@ def _add_platform_tasks(app: App, platform: Platform) -> None:
             await appointments.purge_requests(tx, tx.now - REQUESTS_KEPT)
             await wechat.purge_seen(tx)
             await staff.purge_sessions(tx, tx.now - STAFF_SESSIONS_KEPT)
+            await hospital_events.purge(tx, tx.now - timedelta(days=EVENTS_KEPT_DAYS))
 
     _every(app, "*/5 * * * *", "void_sweep", void_sweep)
     _every(app, "*/5 * * * *", "remind", remind)

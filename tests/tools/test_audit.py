@@ -261,6 +261,7 @@ CORRUPTIONS = [
         "booking_coming",
         [
             FORGET_MESSAGES,
+            "DELETE FROM hospital_events WHERE appointment_id = %(booking_coming)s",
             "DELETE FROM appointments WHERE id = %(booking_coming)s",
             SHIFT.format("booked = 0"),
         ],
@@ -275,6 +276,14 @@ CORRUPTIONS = [
         ],
     ),
     ("bookings_told", "booking_coming", [FORGET_MESSAGES]),
+    *[
+        ("events_agree", "booking_came", [f"{change} WHERE appointment_id = %(booking_came)s"])
+        for change in (
+            "DELETE FROM hospital_events",
+            "UPDATE hospital_events SET kind = 'restored'",
+            "UPDATE hospital_events SET hospital_id = hospital_id + 1",
+        )
+    ],
     (
         "staff_bookings_recorded",
         "booking_called",

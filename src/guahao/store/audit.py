@@ -320,6 +320,26 @@ CHECKS = (
         """,
     ),
     Check(
+        "events_agree",
+        "hospitals",
+        "what hospitals were to hear of a booking ends with how it stands",
+        "appointment",
+        "appointments",
+        # Of what changed long ago the events are forgotten.
+        """
+        SELECT coalesce(a.id, last.appointment_id) AS id
+        FROM (SELECT a.*, s.hospital_id AS hospital
+              FROM appointments a JOIN clinic_sessions s ON s.id = a.clinic_session_id) a
+        FULL JOIN (SELECT DISTINCT ON (appointment_id) * FROM hospital_events
+                   ORDER BY appointment_id, id DESC) last ON last.appointment_id = a.id
+        WHERE CASE WHEN last.id IS NULL
+                   THEN a.changed_at >= %(now)s - make_interval(days => %(events_kept_days)s)
+                   ELSE (a.status, a.hospital)
+                        IS DISTINCT FROM (replace(last.kind, 'restored', 'booked'),
+                                          last.hospital_id) END
+        """,
+    ),
+    Check(
         "person_once",
         "S12",
         "a person is registered once",

@@ -37,6 +37,7 @@ def migrate(owner_url: str) -> None:
             _ensure_role(guard, role)
         guard.execute(_read("privileges.sql"))
         _upgrade(owner_url)
+        guard.execute("SELECT hospital_events_go_on()")
         guard.execute(
             sql.SQL("REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {}").format(
                 sql.Identifier(APP_ROLE)

@@ -24,6 +24,7 @@ from guahao.flows.platform import Platform
 from guahao.rules.limits import CODE_KEPT_DAYS, PATIENTS_PER_PHONE, Policy
 from guahao.store import audit as store
 from guahao.store.db import Tx
+from guahao.store.hospital_events import EVENTS_KEPT_DAYS
 from guahao.store.vault import Vault, VaultError
 
 Report = Callable[[str], None]  # the check that comes next
@@ -98,7 +99,9 @@ def _numbers(tx: Tx, policy: Policy) -> dict[str, Any]:
     """What the statements of the checks name."""
     numbers = {name: value for name, value in asdict(policy).items() if isinstance(value, int)}
     return numbers | {
+        "now": tx.now,
         "today": tx.now.date(),
+        "events_kept_days": EVENTS_KEPT_DAYS,
         "code_kept_days": CODE_KEPT_DAYS,
         "patients_per_phone": PATIENTS_PER_PHONE,
     }
