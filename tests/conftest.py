@@ -12,8 +12,12 @@ import psycopg
 import pytest
 from psycopg import sql
 
+import guahao
 from guahao.embedded import EmbeddedServer
 from guahao.store.migrate import migrate
+
+# For `python -m guahao` in a process of its own: the very code that is tested here.
+SOURCES = str(Path(guahao.__file__).parents[1])
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import psutil
+from tests.conftest import SOURCES
 
 SECRET_KEY = "the acceptance tests' own secret key"
 START_SECONDS = 60
@@ -22,6 +23,7 @@ START_SECONDS = 60
 def environment(database_url: str, folder: Path, **settings: str) -> dict[str, str]:
     return {
         **os.environ,
+        "PYTHONPATH": SOURCES,
         "GUAHAO_DATABASE_URL": database_url,
         "GUAHAO_DATA_DIR": str(folder),
         "GUAHAO_SECRET_KEY": SECRET_KEY,

@@ -17,9 +17,11 @@ from uuid import uuid4
 import httpx
 import psycopg
 import pytest
+import pytest_asyncio
+from playwright.async_api import Browser
 from psycopg import sql
 from tests.browser.visitor import Visitor, browser, needs_chromium, visitor
-from tests.conftest import with_database
+from tests.conftest import SOURCES, with_database
 
 START_SECONDS = 60
 NOW = "2026-11-30T09:00:00"
@@ -55,15 +57,31 @@ def city_url(server_url: str, template_database: str) -> Iterator[str]:
         shutil.rmtree(folder)
 
 
-@pytest.fixture
-async def new_visitor(city_url: str) -> AsyncIterator[NewVisitor]:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One loop for all tests here: they share a browser, which takes a second to start."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    """The browser; every visitor has cookies of their own in it."""
+    needs_chromium()
+    async with browser() as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def new_visitor(city_url: str, chromium: Browser) -> AsyncIterator[NewVisitor]:
     """A function that gives a new visitor; takes what a browser's context takes."""
-    async with browser() as chromium:
 
-        async def new(**how: Any) -> Visitor:
-            return await visitor(city_url, chromium, **how)
+    async def new(**how: Any) -> Visitor:
+        return await visitor(city_url, chromium, **how)
 
-        yield new
+    yield new
+    for context in chromium.contexts:
+        await context.close()
 
 
 def _environ(database_url: str, folder: Path) -> dict[str, str]:
@@ -72,6 +90,7 @@ def _environ(database_url: str, folder: Path) -> dict[str, str]:
         port = probe.getsockname()[1]
     return {
         "PATH": os.environ["PATH"],
+        "PYTHONPATH": SOURCES,
         "GUAHAO_DATABASE_URL": database_url,
         "GUAHAO_DATA_DIR": str(folder),
         "GUAHAO_PORT": str(port),

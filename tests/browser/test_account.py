@@ -50,10 +50,13 @@ async def test_a_newcomer_logs_in_by_keyboard_alone(new_visitor: NewVisitor) -> 
     came = await new_visitor()
     keys = came.page.keyboard
     await came.go("/login?next=/me")
-    await keys.type(phone(number))  # the field is in focus on arrival
+    await came.focused("#phone")  # on arrival
+    await keys.type(phone(number))
     async with came.page.expect_navigation():
         await keys.press("Enter")
-    await keys.type(await came.one_time_password(phone(number)))
+    one_time_password = await came.one_time_password(phone(number))
+    await came.focused("#otp")
+    await keys.type(one_time_password)
     async with came.page.expect_navigation():
         await keys.press("Enter")
     assert came.path == "/me"

@@ -17,6 +17,7 @@ ENGLISH = {"locale": "en-GB"}
 WITHOUT_SCRIPTS = {"java_script_enabled": False}
 TAPS_MAX = 8
 PAGE_BYTES_MAX = 100_000
+RENEWED_EVERY_MS = 15_000
 
 _numbers = count(501)
 
@@ -133,8 +134,8 @@ async def test_a_double_tap_and_the_back_button_book_once(new_visitor: NewVisito
     booked = came.visitor.path
     await came.page.go_back()
     if came.visitor.path.startswith("/book/"):
-        await came.page.get_by_role("button", name="确认预约").click()
-        await came.page.wait_for_load_state()
+        async with came.page.expect_navigation():
+            await came.page.get_by_role("button", name="确认预约").click()
     await came.visitor.go("/bookings")
     assert await came.page.locator(".stub").count() == 1
     assert await came.page.locator(".stub").get_attribute("href") == booked
@@ -176,6 +177,7 @@ async def test_what_is_left_is_renewed_without_a_reload_and_focus_stays(
     new_visitor: NewVisitor, city_url: str
 ) -> None:
     came = Newcomer(await new_visitor())
+    await came.page.clock.install()
     await came.visitor.go("/")
     await came.search("xxgnk")
     await came.tap(came.page.locator("#results a").first)
@@ -186,11 +188,11 @@ async def test_what_is_left_is_renewed_without_a_reload_and_focus_stays(
     await came.page.evaluate("window.stayed = true")
     await link.focus()
     await _book_by_api(city_url, int(session))
+    await came.page.clock.fast_forward(RENEWED_EVERY_MS)
     await came.page.wait_for_function(
         "([id, before]) => document.getElementById(id).closest('.slot')"
         ".querySelector('.slot__left').textContent !== before",
         arg=[f"book-{session}", before],
-        timeout=25_000,
     )
     assert await came.page.evaluate("window.stayed")
     assert await came.page.evaluate("document.activeElement.id") == f"book-{session}"

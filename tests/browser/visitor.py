@@ -21,7 +21,8 @@ CHROMIUM = shutil.which("chromium")
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 PHONE = {"width": 360, "height": 740}
 DESKTOP = {"width": 1280, "height": 800}
-SMS_SECONDS = 20
+# A busy machine takes its time: what does not come within a minute does not come.
+PATIENCE_SECONDS = 60
 # The browser tells the console of every refused form; what must not be is any other error.
 REFUSED = re.compile(r"the server responded with a status of 4\d\d")
 FINDINGS = """
@@ -69,6 +70,14 @@ class Visitor:
         """Type into the field of that label."""
         await self.page.get_by_label(label, exact=True).fill(text)
 
+    async def focused(self, selector: str) -> None:
+        """Wait until such an element is in focus.
+
+        A browser gives it to `autofocus` with the first picture of the page, which may come
+        after all has loaded; whoever types sees the cursor first.
+        """
+        await self.page.wait_for_function("(s) => document.activeElement.matches(s)", arg=selector)
+
     async def log_in(self, phone: str, *, english: bool = False) -> None:
         """From the login page to wherever it leads, as a person does it."""
         words = (
@@ -85,7 +94,7 @@ class Visitor:
     async def one_time_password(self, phone: str) -> str:
         """The digits of the newest SMS to this phone, as soon as it is there."""
         async with httpx.AsyncClient(base_url=self.base) as client:
-            for _ in range(SMS_SECONDS * 10):
+            for _ in range(PATIENCE_SECONDS * 10):
                 answer = await client.get("/demo/outbox", params={"to": phone, "limit": 1})
                 for item in answer.json()["items"]:
                     if item["kind"] == "otp":
@@ -152,7 +161,7 @@ async def visitor(base: str, chromium: Browser, **how: Any) -> Visitor:
     context = await chromium.new_context(
         **{"viewport": PHONE, "locale": "zh-CN", "reduced_motion": "reduce", **how}
     )
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE_SECONDS * 1000)
     came = Visitor(base, await context.new_page())
 
     def complain(message: ConsoleMessage) -> None:

@@ -18,6 +18,7 @@ import httpx
 import psycopg
 import pytest
 from tests.city import Clock, add_session, open_platform, phone, resident_id
+from tests.conftest import SOURCES
 from tests.web.site import API, ENGLISH, Site, problem
 
 from guahao.web.app import create_app
@@ -36,6 +37,7 @@ class Server:
         self.log = folder / "log"
         environ = {
             "PATH": os.environ["PATH"],
+            "PYTHONPATH": SOURCES,
             "GUAHAO_DATABASE_URL": database_url,
             "GUAHAO_DATA_DIR": str(folder),
             "GUAHAO_PORT": str(self.port),

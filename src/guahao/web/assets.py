@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import mimetypes
+import os
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -52,9 +53,15 @@ def assets() -> dict[str, Asset]:
     """Every file under static/ by its path there."""
     return {
         file.relative_to(_STATIC).as_posix(): Asset(file.read_bytes(), _media_type(file))
-        for file in sorted(_STATIC.rglob("*"))
-        if file.is_file() and not file.name.startswith(".")
+        for file in _files()
+        if not file.name.startswith(".")
     }
+
+
+def _files() -> list[Path]:
+    """Also where a folder, such as vendor/, is a link to another place."""
+    walked = os.walk(_STATIC, followlinks=True)
+    return sorted(Path(folder) / name for folder, _, names in walked for name in names)
 
 
 def _media_type(file: Path) -> str:

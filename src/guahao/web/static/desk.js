@@ -45,7 +45,8 @@
       return;
     }
     if (event.key === "?" && plain) { event.preventDefault(); showKeys(); return; }
-    const name = event.altKey ? `Alt+${event.key.toUpperCase()}` : event.key;
+    // By the key itself: with Alt some keyboards write another sign than the digit.
+    const name = event.altKey ? `Alt+${event.code.replace(/^(Digit|Numpad|Key)/, "")}` : event.key;
     const wanted = keyed().find((element) => element.dataset.key === name && !element.disabled);
     if (!wanted) return;
     event.preventDefault();
