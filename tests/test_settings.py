@@ -31,6 +31,7 @@ NUMBERS = [
     ("lookups_per_caller_hour", 1, 1_000_000),
     ("lookups_total_minute", 1, 1_000_000),
     ("requests_per_address_minute", 1, 10_000_000),
+    ("hospital_calls_per_minute", 1, 1_000_000),
     ("staff_idle_minutes", 1, 1440),
     ("staff_absolute_hours", 1, 168),
 ]
@@ -219,3 +220,10 @@ def test_the_sms_provider_needs_all_of_its_settings(name: str) -> None:
 def test_no_complaint_tells_a_secret() -> None:
     assert "its secret" not in complaint({**ALIYUN, "GUAHAO_ALIYUN_SIGN_NAME": ""})
     assert SECRET[:-1] not in complaint({**PRODUCTION, "GUAHAO_SECRET_KEY": SECRET[:-1]})
+
+
+def test_the_certificates_header_is_a_headers_name() -> None:
+    assert read(client_certificate_header="X-Cert").client_certificate_header == "x-cert"
+    for wrong in ("X Cert", "x:cert", "证书", "x" * 65):
+        with pytest.raises(SettingsError, match="CLIENT_CERTIFICATE_HEADER"):
+            read(client_certificate_header=wrong)

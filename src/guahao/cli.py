@@ -25,12 +25,15 @@ from rich.console import Console
 from guahao import wiring
 from guahao.clock import city_clock
 from guahao.embedded import EmbeddedServerError
+from guahao.flows import clients as client_flows
 from guahao.flows import staff as staff_flows
+from guahao.flows.clients import OVERLAP_HOURS, OVERLAP_HOURS_MAX, ClientRefusal, NewSecret
 from guahao.flows.demo_staff import DEMO_STAFF, add_demo_staff
 from guahao.flows.demo_staff import PASSWORD as DEMO_STAFF_PASSWORD
 from guahao.flows.platform import Platform
 from guahao.flows.staff import NewStaff, StaffRefusal
 from guahao.flows.trail import Head, verify_trail
+from guahao.rules.clients import Scope
 from guahao.rules.staff import SYSTEM, Role
 from guahao.settings import Settings, SettingsError, read_settings
 from guahao.store.migrate import MigrationError, migrate
@@ -57,6 +60,10 @@ audit = typer.Typer(help="Recompute everything from the records, or verify the a
 app.add_typer(audit, name="audit")
 staff = typer.Typer(help="The members of the staff.", no_args_is_help=True)
 app.add_typer(staff, name="staff")
+hospital_client = typer.Typer(
+    help="The information systems of hospitals (HIS) that call the platform.", no_args_is_help=True
+)
+app.add_typer(hospital_client, name="hospital-client")
 bench = typer.Typer(help="Speed, measured side by side in one run.", no_args_is_help=True)
 app.add_typer(bench, name="bench")
 
@@ -302,6 +309,87 @@ def _tell_password(outcome: NewStaff | StaffRefusal) -> None:
         raise CommandError(f"not done: {outcome.value.replace('_', ' ')}")
     typer.echo(f"{outcome.login}: temporary password {outcome.password}")
     typer.echo("It is shown this once. The first log-in asks for a new one and an authenticator.")
+
+
+@hospital_client.command("add")
+def hospital_client_add(
+    hospital: Annotated[str, typer.Argument(help="The hospital's code.")],
+    name: Annotated[str, typer.Option(help="What the system is called.")],
+    scope: Annotated[list[Scope], typer.Option(help="What it may do; more than once for more.")],
+    certificate: Annotated[
+        str, typer.Option(help="SHA-256 of the only certificate it may come with.")
+    ] = "",
+) -> None:
+    """Add a client of a hospital; prints its secret, once."""
+
+    async def add(platform: Platform) -> None:
+        hospital_id = await staff_flows.hospital_id_of(platform, hospital)
+        if hospital_id is None:
+            raise CommandError(f"there is no hospital with the code {hospital}")
+        scopes = frozenset(scope)
+        _tell_secret(
+            await client_flows.add_client(platform, SYSTEM, hospital_id, name, scopes, certificate)
+        )
+
+    _on_the_platform(add)
+
+
+@hospital_client.command("list")
+def hospital_client_list() -> None:
+    """Every client, with hospital, scopes and state."""
+
+    async def show(platform: Platform) -> None:
+        for one in await client_flows.list_clients(platform):
+            state = "  disabled" if one.disabled_at else ""
+            scopes = ",".join(one.scopes)
+            typer.echo(f"{one.client_id}  {one.hospital_code}  {scopes}  {one.name}{state}")
+
+    _on_the_platform(show)
+
+
+@hospital_client.command("rotate")
+def hospital_client_rotate(
+    client_id: str,
+    overlap_hours: Annotated[
+        int, typer.Option(min=0, max=OVERLAP_HOURS_MAX, help="The older secret lives so long.")
+    ] = OVERLAP_HOURS,
+) -> None:
+    """Another secret, printed once; the one before it lives for the overlap."""
+
+    async def rotate(platform: Platform) -> None:
+        id = await _client(platform, client_id)
+        _tell_secret(await client_flows.rotate(platform, SYSTEM, id, overlap_hours))
+
+    _on_the_platform(rotate)
+
+
+@hospital_client.command("disable")
+def hospital_client_disable(client_id: str) -> None:
+    """Shut a client out, with the tokens it has, from its next call on."""
+
+    async def disable(platform: Platform) -> None:
+        id = await _client(platform, client_id)
+        await client_flows.set_disabled(platform, SYSTEM, id, disabled=True)
+        typer.echo(f"{client_id} is shut out.")
+
+    _on_the_platform(disable)
+
+
+async def _client(platform: Platform, client_id: str) -> int:
+    id = await client_flows.id_of(platform, client_id)
+    if id is None:
+        raise CommandError(f"there is no client {client_id}; `guahao hospital-client list` has all")
+    return id
+
+
+def _tell_secret(outcome: NewSecret | ClientRefusal) -> None:
+    if isinstance(outcome, ClientRefusal):
+        raise CommandError(f"not done: {outcome.value.replace('_', ' ')}")
+    typer.echo(f"client_id      {outcome.client_id}")
+    typer.echo(f"client_secret  {outcome.secret}")
+    typer.echo("The secret is shown this once; give it to the hospital by a way that is safe.")
+    if outcome.older_until is not None:
+        typer.echo(f"The secret before it ends at {outcome.older_until:%Y-%m-%d %H:%M}.")
 
 
 def _on_the_platform(work: Callable[[Platform], Awaitable[None]]) -> None:

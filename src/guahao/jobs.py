@@ -16,12 +16,14 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job, Status
 
 from guahao.flows import call_tasks, caller_booking, calls, penalties, reminders, schedules, stops
+from guahao.flows.clients import CALLS_KEPT
 from guahao.flows.platform import Platform
 from guahao.notices.deliver import Courier, TryAgain
 from guahao.notices.gateway import Gateway
 from guahao.store import (
     accounts,
     appointments,
+    clients,
     hospital_events,
     messages,
     proofs,
@@ -163,6 +165,7 @@ def _add_platform_tasks(app: App, platform: Platform) -> None:
             await wechat.purge_seen(tx)
             await staff.purge_sessions(tx, tx.now - STAFF_SESSIONS_KEPT)
             await hospital_events.purge(tx, tx.now - timedelta(days=EVENTS_KEPT_DAYS))
+            await clients.purge_calls(tx, tx.now - CALLS_KEPT)
 
     _every(app, "*/5 * * * *", "void_sweep", void_sweep)
     _every(app, "*/5 * * * *", "remind", remind)

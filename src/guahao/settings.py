@@ -62,6 +62,8 @@ class Settings:
     staff_idle_minutes: int = 30
     staff_absolute_hours: int = 12
     trusted_proxies: tuple[str, ...] = ()
+    hospital_calls_per_minute: int = 600
+    client_certificate_header: str = "x-client-certificate-sha256"  # set by a trusted proxy alone
     aliyun_endpoint: str = "https://dysmsapi.aliyuncs.com"
     aliyun_access_key_id: str | None = None
     aliyun_access_key_secret: str | None = None
@@ -102,6 +104,7 @@ _INTEGERS = {
     "lookups_per_caller_hour": (1, 1_000_000),
     "lookups_total_minute": (1, 1_000_000),
     "requests_per_address_minute": (1, 10_000_000),
+    "hospital_calls_per_minute": (1, 1_000_000),
     "staff_idle_minutes": (1, 1440),
     "staff_absolute_hours": (1, 168),
 }
@@ -116,6 +119,7 @@ _ALIYUN_TEXTS = (
 )
 _WECHAT_TEXTS = ("wechat_appid", "wechat_secret", "wechat_token", "wechat_aes_key")
 _BASE_URL = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+/?")
+_HEADER_NAME = re.compile(r"[A-Za-z0-9-]{1,64}")
 _RECEIPT_TOKEN = re.compile(r"[A-Za-z0-9_-]{32,128}")
 _AES_KEY = re.compile(r"[A-Za-z0-9+/]{43}")
 
@@ -133,6 +137,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         },  # type: ignore[arg-type]
         **{n: _integer(n, given[n], *b) for n, b in _INTEGERS.items() if n in given},  # type: ignore[arg-type]
         **_others(given),  # type: ignore[arg-type]
+        **_of_proxies(given),  # type: ignore[arg-type]
     )
     _check(settings)
     return settings
@@ -148,8 +153,6 @@ def _others(given: Mapping[str, str]) -> dict[str, object]:
         others["clock_begun"] = _seconds("clock_begun", given["clock_begun"])
     if "cancel_channels" in given:
         others["cancel_channels"] = frozenset(_words(given["cancel_channels"]))
-    if "trusted_proxies" in given:
-        others["trusted_proxies"] = _networks("trusted_proxies", given["trusted_proxies"])
     for name in ("public_url", "wechat_api_base", "aliyun_endpoint"):
         if name in given:
             others[name] = _base_url(name, given[name])
@@ -157,6 +160,15 @@ def _others(given: Mapping[str, str]) -> dict[str, object]:
         others["aliyun_templates"] = _texts("aliyun_templates", given["aliyun_templates"])
     if "wechat_templates" in given:
         others["wechat_templates"] = _wechat_templates(given["wechat_templates"])
+    return others
+
+
+def _of_proxies(given: Mapping[str, str]) -> dict[str, object]:
+    others: dict[str, object] = {}
+    if "trusted_proxies" in given:
+        others["trusted_proxies"] = _networks("trusted_proxies", given["trusted_proxies"])
+    if "client_certificate_header" in given:
+        others["client_certificate_header"] = _header_name(given["client_certificate_header"])
     return others
 
 
@@ -184,6 +196,15 @@ def _networks(name: str, text: str) -> tuple[str, ...]:
             f"GUAHAO_{name.upper()} must be addresses or networks such as 10.0.0.1,10.1.0.0/16"
         ) from None
     return words
+
+
+def _header_name(text: str) -> str:
+    if _HEADER_NAME.fullmatch(text) is None:
+        raise SettingsError(
+            "GUAHAO_CLIENT_CERTIFICATE_HEADER must be a header's name, such as"
+            " X-Client-Certificate-SHA256"
+        )
+    return text.lower()
 
 
 def _base_url(name: str, text: str) -> str:

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from tests.web.site import CHINESE, ENGLISH, Site, has_chinese
 
+from guahao.rules.clients import Scope
 from guahao.web import api
 from guahao.web.fields import FIELDS
 from guahao.web.openapi import Call
@@ -28,6 +29,11 @@ CONTRACT = {
     ("get", "/api/v1/appointments/{appointment_id}"),
     ("post", "/api/v1/appointments/{appointment_id}/cancel"),
     ("post", "/api/v1/appointments/lookup"),
+    ("post", "/api/v1/hospital/token"),
+    ("put", "/api/v1/hospital/departments"),
+    ("put", "/api/v1/hospital/clinic-sessions"),
+    ("get", "/api/v1/hospital/clinic-sessions"),
+    ("get", "/api/v1/hospital/calls"),
 }
 
 
@@ -62,11 +68,15 @@ async def test_calls_with_a_token_say_so(closed_site: Site, calls: list[Call]) -
     described = await document(closed_site, ENGLISH)
     scheme = described["components"]["securitySchemes"]["token"]
     assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+    scopes = described["components"]["securitySchemes"]["hospital"]["flows"]["clientCredentials"]
+    assert scopes["scopes"].keys() == set(Scope)
     found = operations(described)
     for call in calls:
         operation = found[call.method.lower(), api.PREFIX + call.path]
-        assert bool(operation["security"]) == call.needs_token
-        assert ("401" in operation["responses"]) >= call.needs_token
+        assert ({"token": []} in operation["security"]) == call.needs_token
+        wanted = [one["hospital"] for one in operation["security"] if "hospital" in one]
+        assert wanted == ([] if call.scope is None else [[call.scope] if call.scope else []])
+        assert ("401" in operation["responses"]) >= bool(operation["security"])
 
 
 async def test_every_reference_leads_somewhere(closed_site: Site) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 
 class Role(StrEnum):
@@ -36,6 +37,18 @@ class Who:
 
 
 SYSTEM = Who("system", 0, "guahao")
+
+
+class OfHospital(Protocol):
+    """Who works for one hospital: a member of its staff, or its information system."""
+
+    @property
+    def who(self) -> Who:
+        """Themselves, as the audit trail names them."""
+
+    @property
+    def own_hospital_id(self) -> int:
+        """The hospital, whose rows alone they see."""
 
 
 @dataclass(frozen=True, slots=True)

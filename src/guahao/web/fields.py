@@ -9,6 +9,11 @@ _SHORT = Words(
     "1到80个字的文字，不含控制字符", "a text of 1 to 80 characters without control characters"
 )
 _DATE = Words("存在的日期，格式为YYYY-MM-DD", "a date that exists, as YYYY-MM-DD")
+_CLOCK = Words("HH:MM格式的时间，或null", "a time as HH:MM, or null")
+_EXTERNAL = Words(
+    "医院自己的编号：1到64个字母、数字或. _ : ~ -",
+    "the hospital's own id: 1 to 64 letters, digits or . _ : ~ -",
+)
 
 FIELDS = {
     "clinic_session_id": _AN_ID,
@@ -23,7 +28,10 @@ FIELDS = {
     "phone": Words("中国大陆11位手机号", "a mainland China mobile number of 11 digits"),
     "otp": Words("短信中的6位数字验证码", "the 6 digits of the SMS"),
     "code": Words("8位数字的识别码", "the identification code, 8 digits"),
-    "name": Words("证件上的姓名，2到50个字", "the name on the document, 2 to 50 characters"),
+    "name": Words(
+        "姓名：与证件一致，2到50个字；科室名称：1到80个字",
+        "a person's: as on the document, 2 to 50 characters; a department's: 1 to 80",
+    ),
     "id_type": Words(
         "证件类型：01、02、03、04、06、07或99", "the document's type: 01, 02, 03, 04, 06, 07 or 99"
     ),
@@ -33,6 +41,26 @@ FIELDS = {
     "grade": _SHORT,
     "title": _SHORT,
     "specialty": _SHORT,
+    "grant_type": Words("client_credentials", "client_credentials"),
+    "scope": Words(
+        "用空格分开的权限；不写则为全部", "scopes, parted by blanks; all, where it is left out"
+    ),
+    "client_id": Words("平台发放的client_id", "the client id you were given"),
+    "client_secret": Words("平台发放的client_secret", "the client secret you were given"),
+    "items": Words("1到10000项的数组", "a list of 1 to 10,000 items"),
+    "external_id": _EXTERNAL,
+    "department_external_id": _EXTERNAL,
+    "parent_external_id": _EXTERNAL,
+    "name_en": Words("英文名称，最多80个字符", "the English name, at most 80 characters"),
+    "on_platform": Words("true或false：是否开放预约", "true or false: whether it can be booked"),
+    "visit_date": _DATE,
+    "period": Words("morning、afternoon或evening", "morning, afternoon or evening"),
+    "starts_at": _CLOCK,
+    "ends_at": _CLOCK,
+    "fee_fen": Words(
+        "以分为单位的整数，0到1000000", "a whole number of fen (1/100 yuan), 0 to 1,000,000"
+    ),
+    "capacity": Words("0到1000的整数", "a whole number from 0 to 1,000"),
     "to": Words("手机号", "a phone number"),
 }
 _ANYTHING = Words("见接口文档", "see the API's description")

@@ -5,19 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from litestar.types import Method
 
+from guahao.rules.clients import Scope
 from guahao.web.fields import FIELDS
 from guahao.web.language import Language, Words
 from guahao.web.problems import MEDIA_TYPE, ProblemBody, problem_body
+from guahao.web.reading import EXTERNAL_ID
 from guahao.web.replies import Replies
 
 _SCHEMAS = "#/components/schemas/{name}"
 _ALWAYS = ("too_many_requests", "internal_error", "unavailable")
 _WITH_TOKEN = ("token_required", "token_invalid", "token_expired")
+_WITH_SCOPE = (*_WITH_TOKEN, "scope_missing", "client_disabled", "certificate_wrong")
+_SCOPES = {
+    Scope.SUPPLY: Words("发布科室和号源、停诊", "Publish departments and sessions, stop clinics"),
+    Scope.BOOKINGS: Words("查看本院预约和患者", "Read the hospital's bookings and their persons"),
+    Scope.ATTENDANCE: Words("取号、上报就诊", "Hand out numbers, report attendance"),
+}
 _WITH_QUERY = ("invalid_field", "unknown_field", "invalid_encoding", "query_too_long")
 _WITH_BODY = (
     "malformed_json",
@@ -29,6 +37,8 @@ _WITH_BODY = (
     "unsupported_media_type",
     "body_too_large",
 )
+_JSON = "application/json"
+_FORM = "application/x-www-form-urlencoded"
 _EXAMPLE_FIELD = "patient_id"
 _EXAMPLE_SECONDS = 30
 _TITLE = Words("挂号平台接口", "guahao JSON API")
@@ -42,7 +52,11 @@ _ABOUT = Words(
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of an API: where, what it takes, what it answers, how it may fail."""
+    """One call of an API: where, what it takes, what it answers, how it may fail.
+
+    `needs_token`: a citizen's. `scope`: what a hospital's token must hold; empty: any of its
+    tokens will do. `others`: answers of other statuses that are no problems.
+    """
 
     method: Method
     path: str
@@ -54,14 +68,18 @@ class Call:
     query: type[msgspec.Struct] | None = None
     headers: Mapping[str, Words] | None = None  # required ones
     needs_token: bool = True
+    scope: Scope | Literal[""] | None = None
+    is_form: bool = False  # the body is one
+    others: Mapping[int, msgspec.Struct] | None = None
     problems: tuple[str, ...] = ()
 
     def codes(self) -> list[str]:
         """Every problem this call may answer with."""
         return [
             *(_WITH_TOKEN if self.needs_token else ()),
+            *(() if self.scope is None else _WITH_SCOPE),
             *(_WITH_QUERY if self.query else ()),
-            *(_WITH_BODY if self.body else ()),
+            *(_WITH_BODY if self.body and not self.is_form else ()),
             *self.problems,
             *_ALWAYS,
         ]
@@ -86,18 +104,34 @@ def describe(calls: Iterable[Call], prefix: str, replies: Replies, language: Lan
         "components": {
             "schemas": _schemas(calls, language),
             "securitySchemes": {
-                "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+                "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+                "hospital": _hospital_security(prefix, language),
             },
         },
     }
     return msgspec.json.encode(document)
 
 
+def _hospital_security(prefix: str, language: Language) -> dict[str, Any]:
+    """OAuth 2 client credentials (RFC 6749, 4.4)."""
+    scopes = {scope.value: words.of(language) for scope, words in _SCOPES.items()}
+    flow = {"tokenUrl": f"{prefix}/hospital/token", "scopes": scopes}
+    return {"type": "oauth2", "flows": {"clientCredentials": flow}}
+
+
+def _security(call: Call) -> list[dict[str, list[str]]]:
+    if call.scope is not None:
+        return [{"hospital": [call.scope] if call.scope else []}]
+    return [{"token": []}] if call.needs_token else []
+
+
 def _schemas(calls: list[Call], language: Language) -> dict[str, Any]:
     types = {type(call.answer) for call in calls} | {type(c.body) for c in calls if c.body}
+    types |= {type(other) for call in calls for other in (call.others or {}).values()}
     ordered = sorted(types | {ProblemBody}, key=lambda struct: struct.__name__)
     _, schemas = msgspec.json.schema_components(ordered, ref_template=_SCHEMAS)
-    for body in {type(call.body).__name__ for call in calls if call.body}:
+    bodies = {type(call.body).__name__ for call in calls if call.body}
+    for body in bodies | {name for name in schemas if name.endswith("ItemIn")}:
         for name, schema in schemas[body]["properties"].items():
             schema["description"] = FIELDS[name].of(language)
     return schemas
@@ -110,12 +144,12 @@ def _operation(call: Call, replies: Replies, language: Language) -> dict[str, An
         "summary": call.summary.of(language),
         "parameters": _parameters(call, language),
         "responses": _responses(call, replies, language),
-        "security": [{"token": []}] if call.needs_token else [],
+        "security": _security(call),
     }
     if call.body is not None:
         operation["requestBody"] = {
             "required": True,
-            "content": {"application/json": _content(call.body)},
+            "content": {_FORM if call.is_form else _JSON: _content(call.body)},
         }
     return operation
 
@@ -133,7 +167,7 @@ def _content(example: msgspec.Struct) -> dict[str, Any]:
 
 def _parameters(call: Call, language: Language) -> list[dict[str, Any]]:
     parameters = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "integer", "minimum": 1}}
+        {"name": name, "in": "path", "required": True, "schema": _path_schema(name)}
         for name in _placeholders(call.path)
     ]
     for name, words in (call.headers or {}).items():
@@ -147,6 +181,12 @@ def _parameters(call: Call, language: Language) -> list[dict[str, Any]]:
             }
         )
     return parameters + _query_parameters(call, language)
+
+
+def _path_schema(name: str) -> dict[str, Any]:
+    if name == "external_id":
+        return {"type": "string", "pattern": EXTERNAL_ID}
+    return {"type": "integer", "minimum": 1}
 
 
 def _placeholders(path: str) -> list[str]:
@@ -174,9 +214,14 @@ def _responses(call: Call, replies: Replies, language: Language) -> dict[str, An
     responses: dict[str, Any] = {
         str(call.status): {
             "description": call.summary.of(language),
-            "content": {"application/json": _content(call.answer)},
+            "content": {_JSON: _content(call.answer)},
         }
     }
+    for status, other in (call.others or {}).items():
+        responses[str(status)] = {
+            "description": call.summary.of(language),
+            "content": {_JSON: _content(other)},
+        }
     for code in call.codes():
         problem = replies.problem(
             code, language, field=_EXAMPLE_FIELD, retry_after_seconds=_EXAMPLE_SECONDS
@@ -184,7 +229,8 @@ def _responses(call: Call, replies: Replies, language: Language) -> dict[str, An
         response = responses.setdefault(
             str(problem.status), {"description": "", "content": {MEDIA_TYPE: _problem_content()}}
         )
-        examples = response["content"][MEDIA_TYPE]["examples"]
+        problems = response["content"].setdefault(MEDIA_TYPE, _problem_content())
+        examples = problems["examples"]
         examples[code] = {"value": msgspec.to_builtins(problem_body(problem))}
         response["description"] = " / ".join(examples)
     return responses

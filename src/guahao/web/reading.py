@@ -20,6 +20,13 @@ ID_MAX = 2**63 - 1  # PostgreSQL's bigint
 # The end is asserted so that a trailing newline does not slip by, in Python as in JavaScript.
 NO_CONTROLS = r"^[^\x00-\x1f\x7f-\x9f]*(?![\s\S])"
 
+# The same, and it says something.
+NAMED = r"^[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*(?![\s\S])"
+
+# A hospital's own ids travel in paths, too.
+EXTERNAL_ID = r"^[A-Za-z0-9._:~-]{1,64}(?![\s\S])"
+
+ExternalId = Annotated[str, msgspec.Meta(pattern=EXTERNAL_ID)]
 Id = Annotated[int, msgspec.Meta(ge=1, le=ID_MAX)]
 ShortText = Annotated[str, msgspec.Meta(min_length=1, max_length=80, pattern=NO_CONTROLS)]
 
@@ -66,16 +73,18 @@ def cookie(scope: Scope, name: str) -> str | None:
     return None
 
 
-async def read_body(request: ApiRequest, decoder: msgspec.json.Decoder[T]) -> T:
+async def read_body(
+    request: ApiRequest, decoder: msgspec.json.Decoder[T], bytes_max: int = BODY_BYTES_MAX
+) -> T:
     """The JSON body, strictly: no unknown field, no text where a number belongs."""
     content_type = header(request.scope, b"content-type")
     if content_type != b"application/json" and not _is_json(content_type):
         raise ProblemError("unsupported_media_type")
-    body = await body_bytes(request)
+    body = await body_bytes(request, bytes_max)
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
-        raise _invalid(error) from None
+        raise invalid(error) from None
     except UnicodeDecodeError:
         raise ProblemError("invalid_encoding") from None
     except (msgspec.DecodeError, RecursionError):
@@ -127,7 +136,7 @@ def read_query(request: ApiRequest, into: type[T]) -> T:
     try:
         return msgspec.convert(dict(pairs), into, strict=False)
     except msgspec.ValidationError as error:
-        raise _invalid(error) from None
+        raise invalid(error) from None
 
 
 def read_id(request: ApiRequest, name: str, unknown: str) -> int:
@@ -140,7 +149,7 @@ def read_id(request: ApiRequest, name: str, unknown: str) -> int:
     raise ProblemError(unknown)
 
 
-def _invalid(error: msgspec.ValidationError) -> ProblemError:
+def invalid(error: msgspec.ValidationError) -> ProblemError:
     """Which field, and what is the matter with it, from msgspec's message."""
     message = str(error)
     for pattern, code in _COMPLAINTS:

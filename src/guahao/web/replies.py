@@ -15,16 +15,8 @@ from guahao.rules.limits import Policy
 from guahao.rules.outcomes import CancelRefusal, Refusal, Refused
 from guahao.web.fields import expected
 from guahao.web.language import Language, Words, say_date, say_moment
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """One outcome. `dated` replaces `detail` where a time is known, as its {when}."""
-
-    status: int
-    title: Words
-    detail: Words
-    dated: Words | None = None
+from guahao.web.replies_hospital import HOSPITAL_REPLIES
+from guahao.web.reply import Reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -701,6 +693,7 @@ _FHIR: dict[str, Reply] = {
 }
 
 REPLIES: dict[str, Reply] = {
+    **HOSPITAL_REPLIES,
     **_BOOKING,
     **_CANCELLING,
     **_PATIENTS,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from guahao.web.api.appointments import appointment_routes
 from guahao.web.api.auth import auth_routes
 from guahao.web.api.door import Door, Route
+from guahao.web.api.hospital import hospital_client_routes
 from guahao.web.api.hospitals import hospital_routes
 from guahao.web.api.patients import patient_routes
 from guahao.web.api.sessions import session_routes
@@ -22,4 +23,5 @@ def routes(door: Door) -> list[Route]:
         *hospital_routes(door),
         *session_routes(door),
         *appointment_routes(door),
+        *hospital_client_routes(door),
     ]

@@ -1,0 +1,21 @@
+"""The calls of hospitals' information systems, under /hospital: one module a noun."""
+
+from __future__ import annotations
+
+from guahao.web.api.door import Door, Route
+from guahao.web.api.hospital.access import Access
+from guahao.web.api.hospital.calls import call_routes
+from guahao.web.api.hospital.departments import department_routes
+from guahao.web.api.hospital.sessions import session_routes
+from guahao.web.api.hospital.token import token_routes
+
+
+def hospital_client_routes(door: Door) -> list[Route]:
+    """Every call of a hospital's information system."""
+    access = Access(door)
+    return [
+        *token_routes(access),
+        *department_routes(access),
+        *session_routes(access),
+        *call_routes(access),
+    ]

@@ -1,0 +1,162 @@
+"""Many items in one call: each is read, carried out or refused for itself, in its order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, TypeVar
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from guahao.flows.feeding import ITEMS_MAX, Outcome
+from guahao.rules.feeding import Fed, ItemRefusal
+from guahao.web.answers import Answer, json_answer
+from guahao.web.api.hospital.access import Visit
+from guahao.web.reading import ProblemError, invalid, read_body
+
+BYTES_MAX = 8 * 1024 * 1024
+RESULTS = (*(fed.value for fed in Fed), "refused")
+
+Item = TypeVar("Item", bound=msgspec.Struct)
+ItemsMax = msgspec.Meta(min_length=1, max_length=ITEMS_MAX)
+
+
+class _Items(msgspec.Struct, forbid_unknown_fields=True):
+    items: Annotated[list[msgspec.Raw], ItemsMax]
+
+
+class _Named(msgspec.Struct):
+    external_id: Any = None
+
+
+class BulkItemOut(msgspec.Struct):
+    """What became of an item. Refused: `code` and `detail`, and the `field` where it is one.
+
+    `id`: the platform's. `booked`: how many are, where fewer places were asked for.
+    """
+
+    external_id: str | None
+    result: Annotated[str, msgspec.Meta(extra_json_schema={"enum": RESULTS})]
+    id: int | UnsetType = UNSET
+    code: str | UnsetType = UNSET
+    detail: str | UnsetType = UNSET
+    field: str | UnsetType = UNSET
+    booked: int | UnsetType = UNSET
+
+
+class BulkOut(msgspec.Struct):
+    """An answer for each item, in the order of the request, and how many of each."""
+
+    created: int
+    changed: int
+    unchanged: int
+    refused: int
+    items: list[BulkItemOut]
+
+
+EXAMPLE = BulkOut(
+    1,
+    0,
+    0,
+    1,
+    [
+        BulkItemOut("S-20261203-0412-AM", "created", 9001),
+        BulkItemOut(
+            "S-20261203-0413-AM",
+            "refused",
+            code="item_department_unknown",
+            detail="没有这个科室，或它是一级科室。请先发布科室，再发布号源。",
+        ),
+    ],
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An item that is not as described."""
+
+    external_id: str | None
+    code: str
+    field: str | None
+
+
+class BulkReader(Generic[Item]):
+    """Reads the items of a body, each strictly and for itself."""
+
+    def __init__(self, item: type[Item]) -> None:
+        self._body = msgspec.json.Decoder(_Items)
+        self._item = msgspec.json.Decoder(item)
+        self._named = msgspec.json.Decoder(_Named)
+
+    async def read(self, visit: Visit) -> list[Item | Unreadable]:
+        """All items; raises ProblemError where there is no list of them, or too large a one."""
+        try:
+            body = await read_body(visit.request, self._body, BYTES_MAX)
+        except ProblemError as error:
+            if error.code == "body_too_large":
+                raise ProblemError("list_too_large") from None
+            raise
+        return [self._one(raw) for raw in body.items]
+
+    def _one(self, raw: msgspec.Raw) -> Item | Unreadable:
+        try:
+            return self._item.decode(raw)
+        except msgspec.ValidationError as error:
+            problem = invalid(error)
+            return Unreadable(self._name(raw), problem.code, problem.field)
+        except UnicodeDecodeError:
+            return Unreadable(None, "invalid_encoding", None)
+        except (msgspec.DecodeError, RecursionError):
+            return Unreadable(None, "malformed_json", None)
+
+    def _name(self, raw: msgspec.Raw) -> str | None:
+        try:
+            named = self._named.decode(raw).external_id
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+        return named[:64] if isinstance(named, str) else None
+
+
+def bulk_answer(
+    visit: Visit, external_ids: Sequence[str | None], outcomes: Sequence[Outcome | Unreadable]
+) -> Answer:
+    """What became of the items, counted."""
+    items = [
+        _item_out(visit, external_id, outcome)
+        for external_id, outcome in zip(external_ids, outcomes, strict=True)
+    ]
+    counts = dict.fromkeys(RESULTS, 0)
+    for one in items:
+        counts[one.result] += 1
+    visit.items_failed = counts["refused"]
+    visit.items_ok = len(items) - counts["refused"]
+    return json_answer(BulkOut(**counts, items=items))
+
+
+def _item_out(visit: Visit, external_id: str | None, outcome: Outcome | Unreadable) -> BulkItemOut:
+    if isinstance(outcome, Unreadable):
+        return _refused(visit, external_id, outcome.code, outcome.field)
+    if isinstance(outcome.what, ItemRefusal):
+        return _refused(visit, external_id, outcome.what, None, outcome.id, outcome.booked)
+    return BulkItemOut(external_id, outcome.what, UNSET if outcome.id is None else outcome.id)
+
+
+def _refused(
+    visit: Visit,
+    external_id: str | None,
+    code: str,
+    field: str | None,
+    id: int | None = None,
+    booked: int | None = None,
+) -> BulkItemOut:
+    problem = visit.door.replies.problem(code, visit.language, field=field)
+    return BulkItemOut(
+        external_id,
+        "refused",
+        UNSET if id is None else id,
+        code,
+        problem.detail,
+        UNSET if field is None else field,
+        UNSET if booked is None else booked,
+    )
