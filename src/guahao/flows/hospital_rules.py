@@ -52,6 +52,11 @@ def refused_rules(holds_from: date, rules: HospitalRules, today: date) -> RulesR
     """What no hospital's rules may be, and from when they may hold."""
     if holds_from <= today:
         return RulesRefusal.NOT_BEFORE_TOMORROW
+    return refused_numbers(rules)
+
+
+def refused_numbers(rules: HospitalRules) -> RulesRefusal | None:
+    """What no hospital's rules may be, those it begins with among them."""
     if rules.cycle_days is not None and not 1 <= rules.cycle_days <= CYCLE_DAYS_MAX:
         return RulesRefusal.CYCLE_DAYS
     # Never on the visit day, whatever the hospital wishes (S14).

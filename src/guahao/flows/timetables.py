@@ -17,12 +17,13 @@ from guahao.flows.schedules import ROLLED_DAYS
 from guahao.rules.facts import PERIODS
 from guahao.rules.limits import ONE_DAY
 from guahao.rules.staff import Staff
-from guahao.store import directory, sessions, trail
+from guahao.store import departments as department_store
+from guahao.store import sessions, trail
 from guahao.store import timetables as store
 from guahao.store.appointments import lock_sessions
 from guahao.store.db import Tx
+from guahao.store.departments import Department
 from guahao.store.timetables import Clinic, PlannedSession, Timetable
-from guahao.store.views import DepartmentView
 
 CAPACITY_MAX = 1000
 WORDS_MAX = 40  # characters of a title or specialty
@@ -85,10 +86,10 @@ def refused_clinic(new: Clinic) -> PlanRefusal | None:
     return None if 0 <= new.fee_fen <= FEE_MAX_FEN else PlanRefusal.FEE
 
 
-async def departments(platform: Platform, by: Staff) -> list[DepartmentView]:
-    """The departments of the scheduler's hospital that have sessions."""
+async def departments(platform: Platform, by: Staff) -> list[Department]:
+    """The departments of the scheduler's hospital that have sessions, also off the platform."""
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
-        found = await directory.departments(tx, by.own_hospital_id)
+        found = await department_store.listed(tx, by.own_hospital_id)
     return [one for one in found if one.parent_id is not None]
 
 

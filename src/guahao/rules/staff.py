@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -65,8 +65,19 @@ class Staff:
         """Themselves, as the audit trail names them."""
         return Who("staff", self.id, self.login, self.hospital_id)
 
+    def acting_for(self, hospital_id: int) -> Staff:
+        """An administrator who does what a hospital's own staff may do there.
+
+        From here on they work, as those do, under the rows of that hospital alone.
+        """
+        assert self.role is Role.ADMINISTRATOR
+        return replace(self, hospital_id=hospital_id)
+
     @property
     def own_hospital_id(self) -> int:
-        """The hospital of its staff; a mistake of ours for anybody else."""
+        """The hospital of its staff, or the one an administrator acts for.
+
+        A mistake of ours for anybody else.
+        """
         assert self.hospital_id is not None
         return self.hospital_id

@@ -62,7 +62,8 @@ _DEPARTMENTS = """
     SELECT d.id, d.name, d.name_en, d.parent_id, parent.name
     FROM departments d LEFT JOIN departments parent ON parent.id = d.parent_id
     WHERE d.hospital_id = %s AND d.on_platform
-    ORDER BY coalesce(parent.code, d.code), d.parent_id NULLS FIRST, d.code
+    ORDER BY coalesce(parent.position, d.position), coalesce(parent.code, d.code),
+             d.parent_id NULLS FIRST, d.position, d.code
 """
 
 

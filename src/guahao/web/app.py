@@ -24,6 +24,8 @@ from guahao.web.outbox import outbox_routes
 from guahao.web.problems import exception_handlers
 from guahao.web.replies import Replies
 from guahao.web.schema import schema_routes
+from guahao.web.staff.hospital_departments import department_routes
+from guahao.web.staff.hospital_rules import rules_routes
 from guahao.web.staff.login import login_routes
 from guahao.web.staff.page import StaffDoor, StaffRoute
 from guahao.web.tokens import Tokens
@@ -105,4 +107,11 @@ def _handlers(platform: Platform, door: api.Door) -> list[HTTPRouteHandler | Rou
 
 def staff_routes() -> list[StaffRoute]:
     """Every page of the staff."""
-    return [*login_routes(), *call_centre.routes(), *hospital.routes(), *administration.routes()]
+    return [
+        *login_routes(),
+        *call_centre.routes(),
+        *hospital.routes(),
+        *rules_routes(),
+        *department_routes(),
+        *administration.routes(),
+    ]

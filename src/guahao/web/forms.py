@@ -14,10 +14,11 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _LOCAL_PATH = re.compile(r"/(?![/\\])[!-\[\]-~]*")  # visible ASCII without a backslash
 
 
-async def read_fields(request: ApiRequest) -> dict[str, str]:
+async def read_fields(request: ApiRequest, lines: frozenset[str] = frozenset()) -> dict[str, str]:
     """A form's fields without control characters; given twice, the last one counts.
 
-    Raises ProblemError where this is no form, or is too large a one.
+    `lines`: fields of several lines, which keep their line feeds. Raises ProblemError where
+    this is no form, or is too large a one.
     """
     content_type = header(request.scope, b"content-type") or b""
     if content_type.partition(b";")[0].strip().lower() != _FORM:
@@ -34,12 +35,14 @@ async def read_fields(request: ApiRequest) -> dict[str, str]:
         raise ProblemError("invalid_encoding") from None
     except ValueError:
         raise ProblemError("bad_request") from None
-    return {name: cleaned(value) for name, value in pairs}
+    return {name: cleaned(value, in_lines=name in lines) for name, value in pairs}
 
 
-def cleaned(text: str) -> str:
-    """Without control characters."""
-    return _CONTROLS.sub("", text)
+def cleaned(text: str, *, in_lines: bool = False) -> str:
+    """Without control characters; `in_lines`: but for line feeds."""
+    if not in_lines:
+        return _CONTROLS.sub("", text)
+    return "\n".join(_CONTROLS.sub("", line) for line in text.splitlines())
 
 
 def local_path(text: str | None, otherwise: str = "/") -> str:

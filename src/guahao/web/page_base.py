@@ -97,9 +97,12 @@ class BasePage:
 
     # What was sent ----------------------------------------------------------------------
 
-    async def read_form(self) -> None:
-        """Read a POST into `form`; raises ProblemError (403) unless a page of ours sent it."""
-        self._accept(await read_fields(self.request))
+    async def read_form(self, lines: frozenset[str] = frozenset()) -> None:
+        """Read a POST into `form`; raises ProblemError (403) unless a page of ours sent it.
+
+        `lines`: the fields that may be of several lines.
+        """
+        self._accept(await read_fields(self.request, lines))
 
     async def read_upload(self, bytes_max: int) -> None:
         """The same of a form with files; these into `files`, `bytes_max` in all."""

@@ -11,14 +11,20 @@ from guahao.flows.week import NO_CLINIC
 from guahao.web.language import Language, Words
 
 GRADES = {
+    "三级特等": Words("三级特等", "Grade 3 special"),
     "三级甲等": Words("三级甲等", "Grade 3A"),
     "三级乙等": Words("三级乙等", "Grade 3B"),
+    "三级丙等": Words("三级丙等", "Grade 3C"),
     "三级": Words("三级", "Grade 3"),
     "二级甲等": Words("二级甲等", "Grade 2A"),
     "二级乙等": Words("二级乙等", "Grade 2B"),
+    "二级丙等": Words("二级丙等", "Grade 2C"),
     "二级": Words("二级", "Grade 2"),
     "一级甲等": Words("一级甲等", "Grade 1A"),
+    "一级乙等": Words("一级乙等", "Grade 1B"),
+    "一级丙等": Words("一级丙等", "Grade 1C"),
     "一级": Words("一级", "Grade 1"),
+    "未定级": Words("未定级", "Not graded"),
 }
 TITLES = {
     "普通门诊": Words("普通门诊", "General clinic"),

@@ -1,7 +1,9 @@
-"""The administration's door: staff, the no-show ledger, the audit trail. One module a set."""
+"""The administration's door: directory, staff, no-show ledger, audit trail. One module a set."""
 
 from __future__ import annotations
 
+from guahao.web.administration.announcements import announcement_routes
+from guahao.web.administration.hospitals import hospital_routes
 from guahao.web.administration.members import member_routes
 from guahao.web.administration.no_shows import no_show_routes
 from guahao.web.administration.trail import trail_routes
@@ -10,4 +12,10 @@ from guahao.web.staff import StaffRoute
 
 def routes() -> list[StaffRoute]:
     """Every page of supervisors, administrators and auditors."""
-    return [*no_show_routes(), *member_routes(), *trail_routes()]
+    return [
+        *hospital_routes(),
+        *announcement_routes(),
+        *no_show_routes(),
+        *member_routes(),
+        *trail_routes(),
+    ]

@@ -9,6 +9,7 @@ from litestar.types import ASGIApp
 from guahao.flows import trail as flows
 from guahao.rules.staff import Role
 from guahao.store.trail import Wanted
+from guahao.web.administration.directory_words import directory_words
 from guahao.web.reading import ID_MAX
 from guahao.web.staff import StaffPage, StaffRoute
 
@@ -110,4 +111,5 @@ def action_words(page: StaffPage) -> dict[str, str]:
         "register_caller": page.say("登记来电人"),
         "book_appointment": page.say("为来电人预约"),
         "verify_trail": page.say("校验操作记录"),
+        **directory_words(page),
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from guahao.web.hospital.lists import list_routes
 from guahao.web.hospital.schedule import schedule_routes
-from guahao.web.hospital.schedule_rules import rules_routes
 from guahao.web.hospital.schedule_stops import stop_routes
 from guahao.web.hospital.window import window_routes
 from guahao.web.staff import StaffRoute
@@ -17,5 +16,4 @@ def routes() -> list[StaffRoute]:
         *list_routes(),
         *schedule_routes(),
         *stop_routes(),
-        *rules_routes(),
     ]

@@ -10,18 +10,12 @@ from guahao.flows import timetables as flows
 from guahao.flows.timetables import FOR_EVER, WEEKDAYS, BelowBooked, PlanRefusal
 from guahao.rules.facts import PERIODS
 from guahao.rules.limits import ONE_DAY
+from guahao.store.departments import Department
 from guahao.store.timetables import PlannedSession
-from guahao.store.views import DepartmentView
-from guahao.web.hospital.schedule_forms import (
-    SCHEDULER,
-    read_clinic,
-    read_date,
-    read_fen,
-    read_number,
-    say_plan,
-)
+from guahao.web.hospital.schedule_forms import SCHEDULER, read_clinic, say_plan
 from guahao.web.reading import ProblemError, read_id
 from guahao.web.staff import StaffPage, StaffRoute
+from guahao.web.staff.reading import read_date, read_fen, read_number
 from guahao.web.words import TITLES
 
 _WEEK = "/staff/schedule"
@@ -77,7 +71,7 @@ async def _week(page: StaffPage) -> ASGIApp:
     )
 
 
-def _chosen(page: StaffPage, found: list[DepartmentView]) -> DepartmentView:
+def _chosen(page: StaffPage, found: list[Department]) -> Department:
     """The department asked for; the first where none is, or where it is not this hospital's."""
     asked = read_number(page.query("department") or page.form.get("department", ""))
     return next((one for one in found if one.id == asked), found[0])

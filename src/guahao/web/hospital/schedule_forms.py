@@ -2,50 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, time
-from decimal import Decimal, InvalidOperation
-
-from guahao.flows.hospital_rules import RulesRefusal
 from guahao.flows.stops import StopRefusal
 from guahao.flows.timetables import CAPACITY_MAX, FEE_MAX_FEN, BelowBooked, PlanRefusal
 from guahao.rules.staff import Role
 from guahao.store.timetables import Clinic
 from guahao.web.staff import StaffPage
+from guahao.web.staff.reading import FEN, read_fen, read_number, read_time
 
 SCHEDULER = frozenset({Role.SCHEDULER})
-FEN = 100
-_UNREADABLE = -1  # out of every range, so that the flow refuses it
-
-
-def read_date(text: str) -> date | None:
-    """A date of a form, or None."""
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None
-
-
-def read_time(text: str) -> time | None:
-    """A clock reading of a form, or None."""
-    try:
-        return time.fromisoformat(text)
-    except ValueError:
-        return None
-
-
-def read_number(text: str) -> int:
-    """A whole number of a form; -1 where it is none."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else _UNREADABLE  # noqa: PLR2004
-
-
-def read_fen(text: str) -> int:
-    """Yuan with at most two decimals, in 分; -1 where it is no such sum."""
-    try:
-        fen = Decimal(text.strip() or "x") * FEN
-    except InvalidOperation:
-        return _UNREADABLE
-    whole = fen.is_finite() and fen == fen.to_integral_value() and 0 <= fen <= FEE_MAX_FEN
-    return int(fen) if whole else _UNREADABLE
 
 
 def read_clinic(form: dict[str, str]) -> Clinic:
@@ -92,15 +56,4 @@ def say_stop(page: StaffPage, refused: StopRefusal) -> str:
         StopRefusal.NOTHING: page.say("这个范围内没有可以停诊的门诊。"),
         StopRefusal.TOLD: page.say("已经开始通知患者，不能撤销。需要时请另加门诊。"),
         StopRefusal.UNDONE: page.say("这次停诊已经撤销。"),
-    }[refused]
-
-
-def say_rules(page: StaffPage, refused: RulesRefusal) -> str:
-    """Why rules are not changed, and what helps."""
-    return {
-        RulesRefusal.NOT_BEFORE_TOMORROW: page.say("新规则最早从明天起生效。"),
-        RulesRefusal.CYCLE_DAYS: page.say("预约周期须在1到92天之间；不填则为平台的三个月。"),
-        RulesRefusal.CANCEL_DAYS: page.say("退号截止须在就诊前1到30天：就诊当天不能退号。"),
-        RulesRefusal.NO_CHANGE: page.say("与当时已有的规则相同，没有更改。"),
-        RulesRefusal.NOT_PENDING: page.say("没有这条待生效的规则，或已经生效。"),
     }[refused]

@@ -11,9 +11,10 @@ from guahao.flows import timetables
 from guahao.flows.stops import GRACE, StopRefusal
 from guahao.rules.facts import PERIODS
 from guahao.store.stops import Affected, Scope
-from guahao.web.hospital.schedule_forms import SCHEDULER, read_date, read_number, say_stop
+from guahao.web.hospital.schedule_forms import SCHEDULER, say_stop
 from guahao.web.reading import ProblemError, read_id
 from guahao.web.staff import StaffPage, StaffRoute
+from guahao.web.staff.reading import read_date, read_number
 from guahao.web.words import TITLES
 
 _STOP = "/staff/schedule/stop"

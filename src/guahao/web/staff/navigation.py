@@ -39,11 +39,18 @@ ENTRIES = (
         frozenset({Role.SCHEDULER}),
     ),
     Entry(
+        "departments",
+        "/staff/schedule/departments",
+        Words("科室", "Departments"),
+        frozenset({Role.SCHEDULER}),
+    ),
+    Entry(
         "no_shows",
         "/staff/no-shows",
         Words("爽约名单", "No-shows"),
         frozenset({Role.SUPERVISOR, Role.ADMINISTRATOR, Role.AUDITOR}),
     ),
+    Entry("hospitals", "/staff/hospitals", Words("医院", "Hospitals"), _ADMINISTRATOR),
     Entry("staff", "/staff/members", Words("人员", "Staff"), _ADMINISTRATOR),
     Entry(
         "trail",

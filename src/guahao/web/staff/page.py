@@ -125,6 +125,7 @@ class StaffRoute:
     """A page for some roles, or what its form is sent to.
 
     `roles` None: for whoever is logging in. `upload_bytes_max`: of a form that carries files.
+    `lines`: the form's fields of several lines.
     """
 
     method: Literal["GET", "POST"]
@@ -132,6 +133,7 @@ class StaffRoute:
     handler: Handler
     roles: frozenset[Role] | None
     upload_bytes_max: int = 0
+    lines: frozenset[str] = frozenset()
 
     def for_litestar(self, door: StaffDoor) -> HTTPRouteHandler:
         """Both factors first, then the role, then that a form of ours sent it."""
@@ -163,4 +165,4 @@ class StaffRoute:
         if self.upload_bytes_max:
             await page.read_upload(self.upload_bytes_max)
         else:
-            await page.read_form()
+            await page.read_form(self.lines)

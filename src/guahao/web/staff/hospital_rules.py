@@ -1,4 +1,4 @@
-"""The hospital's booking rules from a date on, with what patients will read (S4-S6, S11, S14)."""
+"""A hospital's booking rules from a date on, with what patients will read (S4-S6, S11, S14)."""
 
 from __future__ import annotations
 
@@ -10,16 +10,10 @@ from guahao.flows import hospital_rules as flows
 from guahao.flows.hospital_rules import RulesRefusal
 from guahao.rules.limits import ONE_DAY, HospitalRules
 from guahao.rules.releasing import furthest
-from guahao.web.hospital.schedule_forms import (
-    SCHEDULER,
-    read_date,
-    read_number,
-    read_time,
-    say_rules,
-)
-from guahao.web.staff import StaffPage, StaffRoute
+from guahao.web.staff.at_hospital import both_doors, place_of
+from guahao.web.staff.page import StaffPage, StaffRoute
+from guahao.web.staff.reading import read_date, read_number, read_time
 
-_RULES = "/staff/schedule/rules"
 _TIMES = (
     *("release_time", "next_day_stop_time", "cancel_time"),
     *("pickup_until_morning", "pickup_until_afternoon", "pickup_until_evening"),
@@ -27,11 +21,11 @@ _TIMES = (
 
 
 def rules_routes() -> list[StaffRoute]:
-    """The rules in force and those to come."""
+    """The rules in force and those to come, for schedulers and for administrators."""
     return [
-        StaffRoute("GET", _RULES, _show, SCHEDULER),
-        StaffRoute("POST", _RULES, _change, SCHEDULER),
-        StaffRoute("POST", _RULES + "/withdraw", _withdraw, SCHEDULER),
+        *both_doors("GET", "/rules", _show),
+        *both_doors("POST", "/rules", _change),
+        *both_doors("POST", "/rules/withdraw", _withdraw),
     ]
 
 
@@ -45,13 +39,15 @@ async def _shown(
     status: int = 200,
     preview: tuple[date, HospitalRules] | None = None,
 ) -> ASGIApp:
-    overview = await flows.overview(page.door.platform, page.staff)
+    place = await place_of(page)
+    overview = await flows.overview(page.door.platform, place.staff)
     policy = page.door.platform.policy
     return page.show(
         "staff/schedule_rules.html",
         status,
+        place=place,
         overview=overview,
-        given=page.form or _as_form(overview.today),
+        given=page.form or rules_form(overview.today),
         preview=preview,
         tomorrow=page.today + ONE_DAY,
         months=policy.horizon_months,
@@ -60,13 +56,14 @@ async def _shown(
     )
 
 
-def _as_form(rules: HospitalRules) -> dict[str, str]:
+def rules_form(rules: HospitalRules) -> dict[str, str]:
+    """Rules as a form holds them."""
     times = {name: getattr(rules, name).isoformat("minutes") for name in _TIMES}
     cycle = "" if rules.cycle_days is None else str(rules.cycle_days)
     return {**times, "cycle_days": cycle, "cancel_days_before": str(rules.cancel_days_before)}
 
 
-def _read(form: dict[str, str]) -> HospitalRules | None:
+def read_rules(form: dict[str, str]) -> HospitalRules | None:
     """The rules typed in; None where a time is missing."""
     times = {name: read_time(form.get(name, "")) for name in _TIMES}
     if None in times.values():
@@ -81,7 +78,7 @@ def _read(form: dict[str, str]) -> HospitalRules | None:
 
 async def _change(page: StaffPage) -> ASGIApp:
     """First what patients will read; saved when it is sent again."""
-    holds_from, rules = read_date(page.form.get("holds_from", "")), _read(page.form)
+    holds_from, rules = read_date(page.form.get("holds_from", "")), read_rules(page.form)
     if holds_from is None:
         return await _shown(page, say_rules(page, RulesRefusal.NOT_BEFORE_TOMORROW), 422)
     if rules is None:
@@ -91,17 +88,30 @@ async def _change(page: StaffPage) -> ASGIApp:
         if refused is None:
             return await _shown(page, "", preview=(holds_from, rules))
         return await _shown(page, say_rules(page, refused), 422)
-    outcome = await flows.change(page.door.platform, page.staff, holds_from, rules)
+    place = await place_of(page)
+    outcome = await flows.change(page.door.platform, place.staff, holds_from, rules)
     if isinstance(outcome, RulesRefusal):
         return await _shown(page, say_rules(page, outcome), 422)
     page.flash(page.say("已保存，从{day}起生效。", day=page.day(holds_from)))
-    return page.redirect(_RULES)
+    return page.redirect(f"{place.address}/rules")
 
 
 async def _withdraw(page: StaffPage) -> ASGIApp:
+    place = await place_of(page)
     holds_from = read_date(page.form.get("holds_from", ""))
     refused: RulesRefusal | None = RulesRefusal.NOT_PENDING
     if holds_from is not None:
-        refused = await flows.withdraw(page.door.platform, page.staff, holds_from)
+        refused = await flows.withdraw(page.door.platform, place.staff, holds_from)
     page.flash(page.say("已撤回。") if refused is None else say_rules(page, refused))
-    return page.redirect(_RULES)
+    return page.redirect(f"{place.address}/rules")
+
+
+def say_rules(page: StaffPage, refused: RulesRefusal) -> str:
+    """Why rules are not changed, and what helps."""
+    return {
+        RulesRefusal.NOT_BEFORE_TOMORROW: page.say("新规则最早从明天起生效。"),
+        RulesRefusal.CYCLE_DAYS: page.say("预约周期须在1到92天之间；不填则为平台的三个月。"),
+        RulesRefusal.CANCEL_DAYS: page.say("退号截止须在就诊前1到30天：就诊当天不能退号。"),
+        RulesRefusal.NO_CHANGE: page.say("与当时已有的规则相同，没有更改。"),
+        RulesRefusal.NOT_PENDING: page.say("没有这条待生效的规则，或已经生效。"),
+    }[refused]

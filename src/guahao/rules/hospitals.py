@@ -1,0 +1,77 @@
+"""What a hospital's entry in the directory may hold."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+# 医院等级: three levels, each with its classes, and what is not graded (yet).
+GRADES = (
+    *("三级特等", "三级甲等", "三级乙等", "三级丙等", "三级"),
+    *("二级甲等", "二级乙等", "二级丙等", "二级"),
+    *("一级甲等", "一级乙等", "一级丙等", "一级", "未定级"),
+)
+CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
+_PHONE = re.compile(r"[0-9 ()+,/;、，；（）转-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class HospitalFacts:
+    """What patients read of a hospital, besides its booking rules."""
+
+    name: str
+    name_en: str
+    grade: str
+    district: str
+    district_en: str
+    address: str
+    phone: str
+    notice: str
+    pickup_place: str
+
+
+# Characters; what is not here may be empty.
+LENGTHS = {
+    "name": 80,
+    "name_en": 120,
+    "district": 20,
+    "district_en": 40,
+    "address": 120,
+    "phone": 60,
+    "notice": 1000,
+    "pickup_place": 120,
+}
+_NEEDED = ("name", "district")
+
+
+class HospitalFault(StrEnum):
+    """What is the matter with one field."""
+
+    MISSING = "missing"
+    TOO_LONG = "too_long"
+    GRADE = "grade"
+    PHONE = "phone"
+    CODE = "code"
+    CODE_TAKEN = "code_taken"
+    NAME_TAKEN = "name_taken"
+
+
+def faults_of(facts: HospitalFacts) -> dict[str, HospitalFault]:
+    """Each field that cannot stay as it is."""
+    found = {
+        name: HospitalFault.TOO_LONG
+        for name, most in LENGTHS.items()
+        if len(getattr(facts, name)) > most
+    }
+    found |= {name: HospitalFault.MISSING for name in _NEEDED if not getattr(facts, name)}
+    if facts.grade not in GRADES:
+        found["grade"] = HospitalFault.GRADE
+    if not _PHONE.fullmatch(facts.phone):
+        found["phone"] = HospitalFault.PHONE
+    return found
+
+
+def code_fault(code: str) -> HospitalFault | None:
+    """What is the matter with a code: letters, digits and . _ -, at most 32."""
+    return None if CODE.fullmatch(code) else HospitalFault.CODE

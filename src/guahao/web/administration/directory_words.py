@@ -1,0 +1,24 @@
+"""What administrators do to the directory, as the audit trail's page says it."""
+
+from __future__ import annotations
+
+from guahao.web.staff import StaffPage
+
+
+def directory_words(page: StaffPage) -> dict[str, str]:
+    """The actions' names."""
+    return {
+        "add_hospital": page.say("添加医院"),
+        "change_hospital": page.say("更改医院"),
+        "change_rules": page.say("更改预约规则"),
+        "withdraw_rules": page.say("撤回预约规则"),
+        "add_department": page.say("添加科室"),
+        "change_department": page.say("更改科室"),
+        "show_department": page.say("科室上平台"),
+        "hide_department": page.say("科室下平台"),
+        "move_department": page.say("调整科室顺序"),
+        "delete_department": page.say("删除科室"),
+        "add_announcement": page.say("发布公告"),
+        "change_announcement": page.say("更改公告"),
+        "withdraw_announcement": page.say("撤下公告"),
+    }

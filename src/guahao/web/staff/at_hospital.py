@@ -1,0 +1,50 @@
+"""Pages of one hospital's own affairs: for its staff, and for administrators of any hospital.
+
+The same page stands under two addresses: /staff/schedule for a hospital's own scheduler, and
+/staff/hospitals/{hospital_id} for administrators, who act for the hospital that is named.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from guahao.flows import hospitals
+from guahao.rules.staff import HOSPITAL_ROLES, Role, Staff
+from guahao.store.hospitals import HospitalRecord
+from guahao.web.reading import ProblemError, read_id
+from guahao.web.staff.page import Handler, StaffPage, StaffRoute
+
+OWN = "/staff/schedule"
+ANY = "/staff/hospitals/{hospital_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which hospital a page is of, who acts there, and the address its pages begin with.
+
+    `hospital` None: of their own, which they need not be told.
+    """
+
+    staff: Staff
+    address: str
+    hospital: HospitalRecord | None
+
+
+async def place_of(page: StaffPage) -> Place:
+    """The hospital of its staff, or the one that an administrator's path names."""
+    if page.staff.role in HOSPITAL_ROLES:
+        return Place(page.staff, OWN, None)
+    id = read_id(page.request, "hospital_id", "not_found")
+    found = await hospitals.one(page.door.platform, id)
+    if found is None:
+        raise ProblemError("not_found")
+    return Place(page.staff.acting_for(id), ANY.format(hospital_id=id), found)
+
+
+def both_doors(method: str, path: str, handler: Handler) -> tuple[StaffRoute, StaffRoute]:
+    """The scheduler's route to a page and the administrators'."""
+    assert method in ("GET", "POST")
+    return (
+        StaffRoute(method, OWN + path, handler, frozenset({Role.SCHEDULER})),  # type: ignore[arg-type]
+        StaffRoute(method, ANY + path, handler, frozenset({Role.ADMINISTRATOR})),  # type: ignore[arg-type]
+    )
