@@ -29,6 +29,7 @@ class _Forms(HTMLParser):
         super().__init__()
         self.found: list[Form] = []
         self._select: str | None = None
+        self._text: str | None = None  # the textarea that is being read
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         own = {name: value or "" for name, value in attrs}
@@ -36,12 +37,24 @@ class _Forms(HTMLParser):
             self.found.append(Form(own.get("action", ""), own.get("method", "get")))
         elif tag == "input" and self.found and "name" in own:
             self.found[-1].fields[own["name"]] = own.get("value", "")
+        elif tag == "textarea" and self.found:
+            self._text = own["name"]
+            self.found[-1].fields[self._text] = ""
         elif tag == "select" and self.found:
             self._select = own["name"]
         elif tag == "option" and self._select is not None:
             chosen = self.found[-1].fields
             if "selected" in own or self._select not in chosen:
                 chosen[self._select] = own["value"]
+
+    def handle_data(self, data: str) -> None:
+        if self._text is not None:
+            # A line feed right behind the tag is no part of the text.
+            self.found[-1].fields[self._text] += data.removeprefix("\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "textarea":
+            self._text = None
 
 
 class Reader:

@@ -123,8 +123,8 @@ async def test_another_hospitals_record_is_not_there(site: Site, route: StaffRou
 
 
 async def _plans(site: Site, session_id: int) -> dict[str, int]:
-    """A timetable and a stop of the session's hospital."""
-    [[timetable_id, stop_id]] = await ask(
+    """A timetable, a stop and the department of the session's hospital."""
+    [[timetable_id, stop_id, department_id]] = await ask(
         site.platform,
         """
         WITH one AS (SELECT * FROM clinic_sessions WHERE id = %s), timetable AS (
@@ -136,16 +136,18 @@ async def _plans(site: Site, session_id: int) -> dict[str, int]:
             SELECT hospital_id, 1, '测试', visit_date, visit_date, now(), now() FROM one
             RETURNING id
         )
-        SELECT timetable.id, stop.id FROM timetable, stop
+        SELECT timetable.id, stop.id, one.department_id FROM timetable, stop, one
         """,
         session_id,
     )
-    return {"timetable_id": timetable_id, "stop_id": stop_id}
+    return {"timetable_id": timetable_id, "stop_id": stop_id, "department_id": department_id}
 
 
 async def _state(site: Site) -> list[tuple[object, ...]]:
     return [
         *await ask(site.platform, "SELECT to_jsonb(a) FROM appointments a ORDER BY id"),
         *await ask(site.platform, "SELECT to_jsonb(s) FROM clinic_sessions s ORDER BY id"),
+        *await ask(site.platform, "SELECT to_jsonb(h) FROM hospitals h ORDER BY id"),
+        *await ask(site.platform, "SELECT to_jsonb(d) FROM departments d ORDER BY id"),
         *await ask(site.platform, "SELECT to_jsonb(t) FROM audit_trail t ORDER BY seq"),
     ]

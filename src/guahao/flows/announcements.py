@@ -14,7 +14,7 @@ from guahao.store import trail
 from guahao.store.announcements import Kept, Written
 
 TITLE_MAX = 80  # characters
-BODY_MAX = 2000
+BODY_MAX = 1000
 LISTED = 200
 AHEAD_DAYS = 366  # later is a slip of the keyboard
 
