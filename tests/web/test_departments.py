@@ -88,6 +88,7 @@ async def test_one_off_the_platform_is_hidden_and_its_bookings_stay(
     await reader.go("/staff/schedule")
     assert "（未上平台）" in reader.text
     assert "1 / 20" in reader.text
+    await site.deliver()  # so that the newest SMS will be the log-in's
     citizen = Reader.of(site)
     await citizen.log_in(1)
     await citizen.go("/bookings")

@@ -2,10 +2,10 @@
 
 from guahao.store.migrate import run_file
 
-revision = "0012"
-down_revision = "0011"
+revision = "0013"
+down_revision = "0012"
 
 
 def upgrade() -> None:
     """Forward only: undo with a new migration."""
-    run_file("0012_directory.sql")
+    run_file("0013_directory.sql")
