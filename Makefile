@@ -41,6 +41,7 @@ bench: $(BASE)
 		     echo "Install it (Debian, Ubuntu: apt-get install wrk) and try again."; exit 1; } >&2
 	$(BIN)/guahao bench desk
 	$(BIN)/guahao bench http
+	$(BIN)/guahao bench read
 
 lock: $(DEV)
 	$(LOCK) --group build pyproject.toml -o requirements/base.txt

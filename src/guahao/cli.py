@@ -44,6 +44,8 @@ from guahao.tools import replay as replay_tool
 from guahao.tools import wechat_stand_in
 from guahao.tools.bench import desk as bench_desk
 from guahao.tools.bench import http as bench_http
+from guahao.tools.bench import read as bench_read
+from guahao.tools.bench.serving import BenchError
 from guahao.wechat.api import UnreachableError, WeChatError
 
 app = typer.Typer(
@@ -87,7 +89,7 @@ def main() -> None:
         demo_tool.DemoError,
         ScratchDatabaseError,
         replay_tool.ReplayError,
-        bench_http.BenchError,
+        BenchError,
         UnreachableError,
         WeChatError,
     ) as error:
@@ -419,6 +421,16 @@ def bench_http_command() -> None:
     settings = read_settings(os.environ)
     with wiring.owner_url(settings) as url:
         bench_http.run(url, wiring.token_issuer, _console)
+
+
+@bench.command("read")
+def bench_read_command(
+    bookings: Annotated[int, typer.Option(min=1_000_000, help="How many there are.")] = 1_000_000,
+) -> None:
+    """Searches and pages in a city with a million bookings, each from request to answer."""
+    settings = read_settings(os.environ)
+    with wiring.owner_url(settings) as url:
+        bench_read.run(url, wiring.token_issuer, bookings, _console)
 
 
 async def _seed(settings: Settings, url: str, hospitals: int, days: int, patients: int) -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import date, datetime, timedelta
 
 import psycopg
 import pytest
 from tests.city import Clock, ask, change, open_platform
 
 from guahao.flows.platform import Platform
-from guahao.flows.trail import Head, verify_trail
+from guahao.flows.trail import Head, list_trail, verify_trail
+from guahao.rules.limits import CITY_TIME
 from guahao.rules.staff import SYSTEM, Who
 from guahao.store import trail
+from guahao.store.trail import Wanted
 from guahao.store.vault import Vault
 
 
@@ -55,6 +58,38 @@ async def test_concurrent_entries_make_one_chain(platform: Platform) -> None:
     await asyncio.gather(*[append(platform, 10, Who("staff", n, f"s{n}")) for n in range(8)])
     verdict = await verify_trail(platform)
     assert (verdict.holds, verdict.entries) == (True, 80)
+
+
+ON_THE_FIRST = datetime(2026, 11, 30, 9, tzinfo=CITY_TIME)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        (Wanted(), [4, 3, 2, 1]),
+        (Wanted(before=3), [2, 1]),
+        (Wanted(first=date(2026, 12, 1)), [4, 3]),
+        (Wanted(last=date(2026, 11, 30)), [2, 1]),
+        (Wanted(first=date(2026, 12, 1), last=date(2026, 12, 1)), [3]),
+        (Wanted(first=date(2026, 12, 3)), []),
+        (Wanted(first=date.min, last=date.max), [4, 3, 2, 1]),
+        (Wanted(who="s1"), [4, 2]),
+        (Wanted(who="s1", last=date(2026, 12, 1)), [2]),
+        (Wanted(action="try_something", subject_id=0), [4, 3, 2, 1]),
+        (Wanted(subject_id=1), []),
+        (Wanted(action="try_nothing"), []),
+    ],
+)
+async def test_the_auditor_finds_what_was_asked_for_and_no_more(
+    database_url: str, wanted: Wanted, found: list[int]
+) -> None:
+    clock = Clock(ON_THE_FIRST)
+    async with open_platform(database_url, clock) as platform:
+        for day, who in ((0, 0), (0, 1), (1, 0), (2, 1)):
+            clock.now = ON_THE_FIRST + timedelta(days=day)
+            await append(platform, 1, Who("staff", who, f"s{who}"))
+        entries, _ = await list_trail(platform, wanted)
+    assert [entry.seq for entry in entries] == found
 
 
 TOUCHED = {

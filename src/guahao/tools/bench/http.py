@@ -7,16 +7,10 @@ messages, encryption and durability on; every request another person's.
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import shutil
-import socket
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.client import HTTPConnection
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -28,8 +22,9 @@ from guahao.flows.platform import Platform
 from guahao.store.bench import HOT_SESSION
 from guahao.store.scratch import analyze, scratch_database
 from guahao.tools.bench import pgbench
-from guahao.tools.bench.city import SECRET_KEY, City, count_appointments, found, open_bench
+from guahao.tools.bench.city import City, count_appointments, found, open_bench
 from guahao.tools.bench.measured import ROUNDS, Round, median, show
+from guahao.tools.bench.serving import BenchError, web_server
 
 Issue = Callable[[Platform], Callable[[int], str]]  # makes the issuer of access tokens
 
@@ -38,12 +33,7 @@ _CONNECTIONS = 128
 _PERSONS_A_ROUND = 60_000  # more than any round can book
 _PERSONS = 2 * ROUNDS * _PERSONS_A_ROUND
 _SCRIPT = Path(__file__).with_name("book.lua")
-_START_SECONDS = 30
 _MS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
-
-
-class BenchError(Exception):
-    """The bench cannot run here; the message says what to do."""
 
 
 def run(server_url: str, issuer: Issue, console: Console) -> None:
@@ -61,7 +51,7 @@ async def _bench(url: str, issuer: Issue, people: Path, console: Console) -> Non
             _write_people(people, issuer(platform), city)
             analyze(url)
         rounds: dict[str, list[Round]] = {"pgbench": [], "HTTP, many": [], "HTTP, hot": []}
-        with _server(url) as (port, process):
+        with web_server(url) as (port, process):
             for number in range(ROUNDS):
                 with console.status(f"Round {number + 1} of {ROUNDS} ..."):
                     skip = 2 * number * _PERSONS_A_ROUND
@@ -115,43 +105,6 @@ def _figure(said: str, pattern: str) -> float:
     if found is None:
         raise RuntimeError(f"wrk said something else:\n{said}")
     return float(found[1]) * _MS[found[2]]
-
-
-@contextmanager
-def _server(url: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environ = {
-        **os.environ,
-        "GUAHAO_DATABASE_URL": url,
-        "GUAHAO_PORT": str(port),
-        "GUAHAO_SECRET_KEY": SECRET_KEY,
-    }
-    command = [sys.executable, "-m", "guahao", "serve"]
-    process = subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL)  # noqa: S603
-    try:
-        _wait_until_ready(port)
-        yield port, process
-    finally:
-        process.terminate()
-        process.wait(_START_SECONDS)
-
-
-def _wait_until_ready(port: int) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
-        connection = HTTPConnection("127.0.0.1", port, timeout=2)
-        try:
-            connection.request("GET", "/health/ready")
-            if connection.getresponse().status == 200:  # noqa: PLR2004 - HTTP's own number
-                return
-        except OSError:
-            pass
-        finally:
-            connection.close()
-        time.sleep(0.2)
-    raise BenchError("the web process did not become ready")
 
 
 def _memory_mb(process: subprocess.Popen[bytes]) -> float:

@@ -1,0 +1,57 @@
+"""Web processes of their own, in production's shape, for a bench to call."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+
+from guahao.tools.bench.city import SECRET_KEY
+
+_START_SECONDS = 30
+
+
+class BenchError(Exception):
+    """The bench cannot run here; the message says what to do."""
+
+
+@contextmanager
+def web_server(url: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environ = {
+        **os.environ,
+        "GUAHAO_DATABASE_URL": url,
+        "GUAHAO_PORT": str(port),
+        "GUAHAO_SECRET_KEY": SECRET_KEY,
+    }
+    command = [sys.executable, "-m", "guahao", "serve"]
+    process = subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL)  # noqa: S603
+    try:
+        _wait_until_ready(port)
+        yield port, process
+    finally:
+        process.terminate()
+        process.wait(_START_SECONDS)
+
+
+def _wait_until_ready(port: int) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        connection = HTTPConnection("127.0.0.1", port, timeout=2)
+        try:
+            connection.request("GET", "/health/ready")
+            if connection.getresponse().status == 200:  # noqa: PLR2004 - HTTP's own number
+                return
+        except OSError:
+            pass
+        finally:
+            connection.close()
+        time.sleep(0.2)
+    raise BenchError("the web process did not become ready")
