@@ -54,6 +54,23 @@ async def test_nobody_keeps_a_copy_of_personal_data(site: Site) -> None:
     assert outbox.headers["cache-control"] == "no-store"
 
 
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        (f"{API}/me", "GET, OPTIONS"),
+        (f"{API}/appointments", "GET, OPTIONS, POST"),
+        ("/fhir/r4/Appointment/1", "GET, OPTIONS, PATCH, PUT"),
+        ("/login", "GET, OPTIONS, POST"),
+    ],
+)
+async def test_a_path_tells_all_its_methods(closed_site: Site, path: str, methods: str) -> None:
+    answer = await closed_site.call("OPTIONS", path)
+    assert (answer.status_code, answer.headers["allow"]) == (204, methods)
+    refused = await closed_site.call("DELETE", path)
+    assert refused.status_code == 405
+    assert set(refused.headers["allow"].split(", ")) == set(methods.split(", "))
+
+
 async def test_head_is_get_without_the_body(closed_site: Site) -> None:
     head = await closed_site.call("HEAD", "/health/live")
     get = await closed_site.get("/health/live")

@@ -9,7 +9,6 @@ from functools import partial
 
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
-from litestar.router import Router
 
 from guahao.flows.desk import Desk
 from guahao.flows.platform import Platform
@@ -20,6 +19,7 @@ from guahao.web.demo_staff import demo_staff_routes
 from guahao.web.front import Front
 from guahao.web.health import health_routes
 from guahao.web.limits import Callers, RequestLimit
+from guahao.web.options import with_options
 from guahao.web.outbox import outbox_routes
 from guahao.web.problems import exception_handlers
 from guahao.web.replies import Replies
@@ -56,14 +56,15 @@ def create_app(
     def log_in(account_id: int) -> tuple[bytes, bytes]:
         return front_door.cookies.keep(SESSION, tokens.issue(account_id))
 
+    handlers = [
+        *_handlers(platform, api.Door(platform, desk, replies, tokens, callers)),
+        *pages.page_routes(front_door),
+        *[route.for_litestar(staff_door) for route in staff_routes()],
+        *fhir.fhir_routes(fhir.Door(platform, desk, replies, tokens)),
+        *([] if line is None else wechat.routes(wechat.Door(platform, line, log_in))),
+    ]
     app = Litestar(
-        [
-            *_handlers(platform, api.Door(platform, desk, replies, tokens, callers)),
-            *pages.page_routes(front_door),
-            *[route.for_litestar(staff_door) for route in staff_routes()],
-            *fhir.fhir_routes(fhir.Door(platform, desk, replies, tokens)),
-            *([] if line is None else wechat.routes(wechat.Door(platform, line, log_in))),
-        ],
+        with_options(handlers),
         lifespan=[*lifespan, _rare_collections],
         exception_handlers=exception_handlers(replies, error_page),
         openapi_config=None,  # our own: bodies are decoded by us, and strictly
@@ -92,10 +93,10 @@ async def _rare_collections(_: Litestar) -> AsyncIterator[None]:
         gc.unfreeze()
 
 
-def _handlers(platform: Platform, door: api.Door) -> list[HTTPRouteHandler | Router]:
+def _handlers(platform: Platform, door: api.Door) -> list[HTTPRouteHandler]:
     routes = api.routes(door)
     return [
-        Router(api.PREFIX, route_handlers=[route.for_litestar() for route in routes]),
+        *[route.for_litestar(api.PREFIX) for route in routes],
         *schema_routes([route.call for route in routes], api.PREFIX, door.replies),
         *health_routes(platform, door.replies),
         *sms.routes(platform),

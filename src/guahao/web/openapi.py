@@ -41,6 +41,7 @@ _JSON = "application/json"
 _FORM = "application/x-www-form-urlencoded"
 _EXAMPLE_FIELD = "patient_id"
 _EXAMPLE_SECONDS = 30
+_VISIBLE_ASCII = {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[!-~]+$"}
 _TITLE = Words("挂号平台接口", "guahao JSON API")
 _ABOUT = Words(
     "时间为带时区的ISO 8601，日期为YYYY-MM-DD，金额以分为单位。"
@@ -177,7 +178,7 @@ def _parameters(call: Call, language: Language) -> list[dict[str, Any]]:
                 "in": "header",
                 "required": True,
                 "description": words.of(language),
-                "schema": {"type": "string", "minLength": 1, "maxLength": 64},
+                "schema": _VISIBLE_ASCII,
             }
         )
     return parameters + _query_parameters(call, language)
@@ -198,11 +199,14 @@ def _query_parameters(call: Call, language: Language) -> list[dict[str, Any]]:
         return []
     schema = msgspec.json.schema_components([call.query], ref_template=_SCHEMAS)[1]
     described = schema[call.query.__name__]
+    required = described.get("required", ())
     return [
         {
             "name": name,
             "in": "query",
-            "required": name in described.get("required", []),
+            "required": name in required,
+            # An empty value is a field of a form that was left empty: as if not given.
+            **({} if name in required else {"allowEmptyValue": True}),
             "description": FIELDS[name].of(language),
             "schema": field,
         }

@@ -55,7 +55,7 @@ class Route:
     call: Call
     handler: Handler
 
-    def for_litestar(self) -> HTTPRouteHandler:
+    def for_litestar(self, prefix: str) -> HTTPRouteHandler:
         """Ids in the path stay text: what is no id is a 404 in our own words."""
         handler = self.handler
 
@@ -64,7 +64,7 @@ class Route:
             return await handler(request)
 
         return HTTPRouteHandler(
-            self.call.path.replace("}", ":str}"),
+            prefix + self.call.path.replace("}", ":str}"),
             http_method=self.call.method,
             status_code=self.call.status,
         )(answer)
