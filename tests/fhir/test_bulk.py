@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from fhir.resources.R4B import get_fhir_model_class
-from tests.city import Clock, add_session, change
-from tests.web.site import Site
+from tests.city import Clock, add_session, change, phone, resident_id
+from tests.web.site import Site, add_citizen, booked
 
 from guahao.web.fhir import bulk
 
@@ -84,7 +84,9 @@ async def test_a_file_is_new_when_the_time_closes_a_date(site: Site, clock: Cloc
     clock.forward(days=2, hours=6)  # Wednesday 15:00: Thursday is closed
     new = await site.get(path, headers={"If-None-Match": tag})
     assert new.status_code == 200
-    assert json.loads(new.text)["status"] == "busy-unavailable"
+    [slot] = await lines(site, path)
+    assert slot["status"] == "busy"  # the publication's word for what cannot be booked
+    assert "closed" in [e.get("valueCode") for e in slot["extension"]]
 
 
 async def test_of_a_department_off_the_platform_nothing_is_published(site: Site) -> None:
@@ -98,6 +100,49 @@ async def test_of_a_department_off_the_platform_nothing_is_published(site: Site)
 @pytest.mark.parametrize("name", ["0.ndjson", "x.ndjson", "99999.ndjson", "1.xml"])
 async def test_no_such_file(site: Site, name: str) -> None:
     assert (await site.get(f"/open-supply/slots/{name}")).status_code == 404
+
+
+async def test_a_reader_without_tags_asks_by_date(site: Site, clock: Clock) -> None:
+    await add_session(site.platform)
+    files, told = await manifest(site), ""
+    for path in ("/$bulk-publish", *(path for paths in files.values() for path in paths)):
+        told = (await site.get(path)).headers["last-modified"]
+        assert told == "Mon, 30 Nov 2026 01:00:00 GMT"
+        asked = {"If-Modified-Since": told}
+        assert (await site.get(path, headers=asked)).status_code == 304
+        # A tag says more than a date, and what is no date says nothing.
+        for more in ({**asked, "If-None-Match": '"x"'}, {"If-Modified-Since": "yesterday"}):
+            assert (await site.get(path, headers=more)).status_code == 200
+    clock.forward(minutes=1)
+    await change(site.platform, "UPDATE clinic_sessions SET booked = booked + 1")
+    new = await site.get(files["Slot"][0], headers={"If-Modified-Since": told})
+    assert (new.status_code, new.headers["last-modified"]) == (200, "Mon, 30 Nov 2026 01:01:00 GMT")
+
+
+async def test_what_is_published_names_nobody_and_is_zipped_on_demand(site: Site) -> None:
+    citizen = await add_citizen(site)
+    booking = await booked(site, citizen)
+    for paths in (await manifest(site)).values():
+        for path in paths:
+            plain = await site.get(path, headers={"Accept-Encoding": "identity"})
+            zipped = await site.get(path, headers={"Accept-Encoding": "gzip"})
+            assert "content-encoding" not in plain.headers
+            assert zipped.headers["content-encoding"] == "gzip"
+            assert zipped.text == plain.text
+            for secret in ("张三", resident_id(1), phone(1), booking["code"], booking["order_no"]):
+                assert secret not in plain.text
+
+
+async def test_lists_are_not_made_anew_for_every_reader(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "FRESH_SECONDS", 3600)
+    path = "/open-supply/locations.ndjson"
+    first = await site.get(path)
+    await add_session(site.platform)  # at a hospital of its own
+    assert (await site.get(path)).text == first.text
+    monkeypatch.setattr(bulk, "FRESH_SECONDS", 0)
+    assert len((await site.get(path)).text) > len(first.text)
 
 
 async def test_the_manifest_and_lists_answer_conditional_requests(site: Site) -> None:

@@ -261,7 +261,7 @@ async def test_every_status_has_its_fhir_word_and_is_found_by_it(
 async def test_nobody_sees_or_touches_what_is_anothers(site: Site) -> None:
     owner, stranger = await add_citizen(site, 1), await add_citizen(site, 2)
     id = (await booked(site, owner))["id"]
-    cancelled = wish(1, owner.patient_id, status="cancelled")
+    cancelled = wish(1, owner.patient_id, status="cancelled", id=str(id))
     for method, path, body in (
         ("GET", f"Appointment/{id}", None),
         ("PUT", f"Appointment/{id}", cancelled),
@@ -310,6 +310,13 @@ WRONG = [
     ("no patient", {"participant": [{"actor": {"reference": "Location/1"}, "status": "accepted"}]},
      KEY, 422, "fhir_invalid"),
     ("no status", {"status": None}, KEY, 422, "fhir_invalid"),
+    ("cancelled at once", {"status": "cancelled"}, KEY, 422, "fhir_invalid"),
+    ("another time", {"start": "2026-12-04T08:30:00+08:00", "end": "2026-12-04T09:00:00+08:00"},
+     KEY, 422, "fhir_invalid"),
+    ("another server", {"slot": [{"reference": "https://elsewhere.example/fhir/Slot/1"}]},
+     KEY, 422, "fhir_invalid"),
+    ("a modifier", {"modifierExtension": [{"url": "urn:x", "valueBoolean": True}]},
+     KEY, 422, "fhir_invalid"),
     ("unknown element", {"colour": "green"}, KEY, 422, "fhir_invalid"),
     ("unknown slot", {"slot": [{"reference": "Slot/999999"}]}, KEY, 404, "unknown_session"),
     ("as text", {}, {**KEY, "Content-Type": "text/plain"}, 415, "unsupported_media_type"),
@@ -345,6 +352,12 @@ async def test_a_wrong_wish_is_refused_in_words_and_books_nothing(
         ("Slot?schedule=1&_count=many", 400, "fhir_parameter_invalid"),
         ("Organization?_cursor=-1", 400, "fhir_parameter_invalid"),
         ("Organization?_format=xml", 406, "fhir_format"),
+        ("Slot?schedule=1&start=ap2026-12-03", 400, "fhir_parameter_invalid"),
+        ("Slot?schedule=1&start=2026-12-03T08", 400, "fhir_parameter_invalid"),
+        ("Slot?schedule=1&_sort=title", 400, "fhir_parameter_invalid"),
+        ("Slot?schedule.actor=Location/1", 400, "fhir_parameter_unknown"),
+        ("Organization?name:exact=x", 400, "fhir_parameter_unknown"),
+        ("Organization?name=x&name=y", 400, "fhir_parameter_invalid"),
         ("Organization?name=%00", 400, "fhir_parameter_invalid"),
         ("Organization?name=%ff", 400, "invalid_encoding"),
         ("Organization/0", 404, "not_found"),
@@ -366,6 +379,60 @@ async def test_an_unknown_parameter_is_left_out_or_strictly_refused(site: Site) 
         400,
         "fhir_parameter_unknown",
     )
+
+
+@pytest.mark.parametrize(
+    ("accepted", "status"),
+    [
+        ("application/fhir+json", 200),
+        ("application/fhir+json; fhirVersion=4.0", 200),
+        ("text/html, application/xhtml+xml, */*;q=0.8", 200),
+        ("application/fhir+json; fhirVersion=5.0", 406),
+        ("application/fhir+xml", 406),
+        ("application/json;q=0, text/turtle", 406),
+    ],
+)
+async def test_what_the_caller_takes(site: Site, accepted: str, status: int) -> None:
+    answer = await site.get(f"{FHIR}/metadata", headers={"Accept": accepted})
+    if status == 200:
+        resource(answer)
+    else:
+        refused(answer, status, "fhir_format")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"{", 400, "malformed_json"),
+        (b"", 400, "malformed_json"),
+        (b"[" * 5000, 400, "malformed_json"),
+        (b"\xff\xfe", 400, "malformed_json"),
+        (b'"\xff"', 400, "invalid_encoding"),
+        (b"[]", 422, "fhir_invalid"),
+        (b"7", 422, "fhir_invalid"),
+        (b'{"resourceType": "Patient"}', 422, "fhir_invalid"),
+        (b" " * 20_000, 413, "body_too_large"),
+    ],
+)
+async def test_a_body_that_is_no_resource_is_an_outcome(
+    site: Site, body: bytes, status: int, code: str
+) -> None:
+    citizen = await add_citizen(site)
+    for method, path in (("POST", "Appointment"), ("PUT", "Appointment/1")):
+        answer = await site.call(
+            method, f"{FHIR}/{path}", token=citizen.token, headers=KEY, content=body
+        )
+        refused(answer, status, code)
+
+
+async def test_an_update_must_name_what_it_updates(site: Site) -> None:
+    citizen = await add_citizen(site)
+    for more in ({}, {"id": "2"}):
+        sent = wish(1, citizen.patient_id, status="cancelled", **more)
+        answer = await site.call(
+            "PUT", f"{FHIR}/Appointment/1", token=citizen.token, headers=JSON, json=sent
+        )
+        refused(answer, 400, "fhir_other_id")
 
 
 async def test_a_method_that_is_not_offered_is_an_outcome(site: Site) -> None:

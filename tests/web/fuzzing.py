@@ -28,7 +28,7 @@ def filter_body(_: schemathesis.HookContext, body: Any) -> bool:
 
 @schemathesis.check
 def what_the_description_allows_is_well_formed(
-    _: schemathesis.CheckContext, response: schemathesis.Response, case: schemathesis.Case
+    _: schemathesis.CheckContext, response: schemathesis.Response, case: schemathesis.Case[Any]
 ) -> None:
     """A call made by the description may be refused by the rules, but not as malformed."""
     made_by_it = case.meta is not None and case.meta.generation.mode.is_positive

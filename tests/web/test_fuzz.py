@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from tests.city import Clock, add_session, ask, open_platform
 from tests.crowd import open_desk
-from tests.web.site import Citizen, Site, add_citizen, booked
+from tests.web.site import Site, add_citizen, booked
 from tests.web.test_real_server import Server, serving
 
 from guahao.web.app import create_app

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from guahao.flows.platform import Platform
 from guahao.store import listings
-from guahao.store.listings import BookableDepartment
+from guahao.store.listings import BookableDepartment, DepartmentsAsked
+
+_ALL = 1_000_000
 
 
 async def departments_by_id(platform: Platform, ids: Sequence[int]) -> list[BookableDepartment]:
@@ -15,11 +17,16 @@ async def departments_by_id(platform: Platform, ids: Sequence[int]) -> list[Book
         return await listings.departments_by_id(tx, ids)
 
 
-async def page_of_departments(
-    platform: Platform, hospital_id: int | None, name: str | None, cursor: int | None, limit: int
-) -> tuple[list[BookableDepartment], int | None]:
-    """One page in order of id, and the next page's cursor, None on the last."""
+async def all_departments(platform: Platform) -> list[BookableDepartment]:
+    """Every department that can be booked, by id."""
     async with platform.db.transaction() as tx:
-        found = await listings.bookable_departments(tx, hospital_id, name, cursor or 0, limit + 1)
-    page = found[:limit]
-    return page, page[-1].id if len(found) > limit else None
+        return await listings.bookable_departments(tx, DepartmentsAsked(), 0, _ALL)
+
+
+async def page_of_departments(
+    platform: Platform, asked: DepartmentsAsked, offset: int, limit: int
+) -> tuple[list[BookableDepartment], int]:
+    """One page in order of id, and how many there are on all pages."""
+    async with platform.db.transaction() as tx:
+        found = await listings.bookable_departments(tx, asked, offset, limit)
+        return found, await listings.count_departments(tx, asked)

@@ -22,7 +22,8 @@ class BookableDepartment:
 
 
 _COLUMNS = """
-    SELECT d.id, d.name, d.name_en, coalesce(parent.name, ''), h.id, h.name
+    SELECT d.id, d.name, d.name_en, coalesce(parent.name, '') AS parent_name,
+           h.id AS hospital_id, h.name AS hospital_name
     FROM departments d
     LEFT JOIN departments parent ON parent.id = d.parent_id
     JOIN hospitals h ON h.id = d.hospital_id
@@ -36,18 +37,42 @@ async def departments_by_id(tx: Tx, ids: Sequence[int]) -> list[BookableDepartme
     return [BookableDepartment(*row) for row in rows]
 
 
+@dataclass(frozen=True, slots=True)
+class DepartmentsAsked:
+    """Which departments: each field narrows, None does not; `names` are parts of the name."""
+
+    ids: Sequence[int] | None = None
+    hospital_ids: Sequence[int] | None = None
+    names: Sequence[str] = ()
+
+
+_ASKED = """
+    AND (%s::bigint[] IS NULL OR d.id = ANY(%s))
+    AND (%s::bigint[] IS NULL OR d.hospital_id = ANY(%s))
+    AND NOT EXISTS (SELECT FROM unnest(%s::text[]) part
+                    WHERE d.name NOT ILIKE part AND d.name_en NOT ILIKE part)
+"""
+
+
 async def bookable_departments(
-    tx: Tx, hospital_id: int | None, name: str | None, after: int, limit: int
+    tx: Tx, asked: DepartmentsAsked, offset: int, limit: int
 ) -> list[BookableDepartment]:
-    """Departments with an id above `after`, by id; `name` is a part of the name."""
-    pattern = None if name is None else f"%{escaped(name)}%"
+    """A page of these departments, by id."""
     rows = await tx.rows(
-        f"""
-        {_COLUMNS}
-          AND d.hospital_id = coalesce(%s, d.hospital_id) AND d.id > %s
-          AND (%s::text IS NULL OR d.name ILIKE %s OR d.name_en ILIKE %s)
-        ORDER BY d.id LIMIT %s
-        """,
-        (hospital_id, after, pattern, pattern, pattern, limit),
+        f"{_COLUMNS} {_ASKED} ORDER BY d.id OFFSET %s LIMIT %s", (*_values(asked), offset, limit)
     )
     return [BookableDepartment(*row) for row in rows]
+
+
+async def count_departments(tx: Tx, asked: DepartmentsAsked) -> int:
+    """How many there are on all pages."""
+    row = await tx.row(f"SELECT count(*) FROM ({_COLUMNS} {_ASKED}) found", _values(asked))
+    assert row is not None
+    return int(row[0])
+
+
+def _values(asked: DepartmentsAsked) -> tuple[object, ...]:
+    ids = None if asked.ids is None else list(asked.ids)
+    hospital_ids = None if asked.hospital_ids is None else list(asked.hospital_ids)
+    parts = [f"%{escaped(name)}%" for name in asked.names]
+    return ids, ids, hospital_ids, hospital_ids, parts

@@ -637,6 +637,15 @@ _FHIR: dict[str, Reply] = {
             " it again.",
         ),
     ),
+    "fhir_other_id": Reply(
+        400,
+        Words("id不一致", "Another id"),
+        Words(
+            "资源中的id应与地址中的一致。请先读取该资源，修改后整个发回。",
+            "The id in the resource must be the one in the address. Please read the resource,"
+            " change it and send the whole of it back.",
+        ),
+    ),
     "fhir_only_cancel": Reply(
         422,
         Words("只能取消", "Only cancelling"),
@@ -686,8 +695,9 @@ _FHIR: dict[str, Reply] = {
         406,
         Words("只支持JSON", "Only JSON"),
         Words(
-            "只提供application/fhir+json。请用_format=json。",
-            "Only application/fhir+json is served. Please use _format=json.",
+            "只提供FHIR 4.0的application/fhir+json。请用_format=json，或在Accept中写明。",
+            "Only application/fhir+json of FHIR 4.0 is served. Please use _format=json, or name it"
+            " in Accept.",
         ),
     ),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -22,9 +22,10 @@ from guahao.store.views import AppointmentView
 from guahao.web.answers import Answer
 from guahao.web.fhir import resources
 from guahao.web.fhir.bundles import page_of, searchset
-from guahao.web.fhir.door import Door, Route, resource_answer
+from guahao.web.fhir.dates import in_range
+from guahao.web.fhir.door import Door, Route, resource_answer, search_routes
 from guahao.web.fhir.patients import own_patients
-from guahao.web.fhir.search import in_range, read_search, reference_id
+from guahao.web.fhir.search import Search, read_search, reference_id
 from guahao.web.language import reader_language
 from guahao.web.problems import problem_answer
 from guahao.web.reading import ApiRequest, ProblemError, body_bytes, header, read_id
@@ -38,13 +39,18 @@ _JSON_TYPES = frozenset(
     }
 )
 _KEY_LENGTH_MAX = 64
+_WISHES = ("proposed", "pending", "booked")
+_PARAMETERS = (
+    *("patient", "actor", "status", "date", "slot", "identifier"),
+    *("_lastUpdated", "_sort"),
+)
 
 
 def appointment_routes() -> list[Route]:
     """Read, search, create; update and patch to cancel."""
     return [
         Route("GET", "/Appointment/{id}", _read),
-        Route("GET", "/Appointment", _search),
+        *search_routes("Appointment", _search),
         Route("POST", "/Appointment", _create),
         Route("PUT", "/Appointment/{id}", _update),
         Route("PATCH", "/Appointment/{id}", _patch),
@@ -62,40 +68,44 @@ async def _read(door: Door, request: ApiRequest) -> ASGIApp:
 
 async def _search(door: Door, request: ApiRequest) -> ASGIApp:
     account_id = door.tokens.account_of(request.scope)
-    asked = read_search(request, "patient", "actor", "status", "date", "slot", "identifier")
+    asked = read_search(door, request, *_PARAMETERS)
     views = [
         *await list_appointments(door.platform, account_id, "current"),
         *await list_appointments(door.platform, account_id, "history"),
     ]
-    patients, slots = asked.ids("patient", "Patient"), asked.ids("slot", "Slot")
-    if patients is None and asked.text("actor"):
-        patients = asked.ids("actor", "Patient")
-    wanted = _statuses(asked.words("status"))
-    dated = in_range(asked.given.get("date"), "date")
-    named = asked.text("identifier")
-    ids = asked.ids("_id")
-    found = [
-        view
-        for view in views
-        if (ids is None or view.id in ids)
-        and (patients is None or view.patient.id in patients)
-        and (slots is None or view.session.id in slots)
-        and (wanted is None or view.status in wanted)
-        and (named is None or named.rpartition("|")[2] in (view.order_no, view.code))
-        and dated(resources.slot_times(view.session)[0])
-    ]
-    page, after = page_of(found, asked)
+    is_meant = _filter(asked)
+    found = [view for view in views if is_meant(view)]
+    found.sort(
+        key=lambda view: (*resources.slot_times(view.session), view.id),
+        reverse=asked.backwards("date"),
+    )
+    page = page_of(found, asked)
     included = await _included(door, request, asked.includes, page)
     made = [resources.appointment(view) for view in page]
-    return searchset(
-        door, "Appointment", asked, made, next_cursor=after, total=len(found), included=included
-    )
+    return searchset(door, "Appointment", asked, made, total=len(found), included=included)
 
 
-def _statuses(words: set[str] | None) -> set[str] | None:
-    if words is None:
-        return None
-    return {ours for word in words for ours in resources.OUR_STATUSES.get(word, ())}
+def _filter(asked: Search) -> Callable[[AppointmentView], bool]:
+    """What the parameters leave."""
+    ids, slots = asked.ids("_id"), asked.ids("slot", "Slot")
+    patients, acts = asked.ids("patient", "Patient"), asked.refers("actor")
+    wanted, is_named = asked.words("status"), asked.tokens("identifier")
+    dated = in_range(asked.given.get("date"), "date")
+    changed = in_range(asked.given.get("_lastUpdated"), "_lastUpdated")
+
+    def is_meant(view: AppointmentView) -> bool:
+        return (
+            (ids is None or view.id in ids)
+            and (slots is None or view.session.id in slots)
+            and (patients is None or view.patient.id in patients)
+            and (wanted is None or resources.appointment_status(view) in wanted)
+            and is_named((resources.ORDER_NO, view.order_no), (resources.CODE, view.code))
+            and acts(*resources.actors(view))
+            and dated(resources.slot_times(view.session)[0])
+            and changed(view.changed_at)
+        )
+
+    return is_meant
 
 
 async def _included(
@@ -116,8 +126,11 @@ async def _included(
 async def _create(door: Door, request: ApiRequest) -> ASGIApp:
     account_id = door.tokens.account_of(request.scope)
     wished = await _read_appointment(request)
-    slot_id, patient_id = _slot(wished), _patient(wished)
+    if wished.status not in _WISHES:
+        raise ProblemError("fhir_invalid", field="Appointment.status")
+    slot_id, patient_id = _slot(door, wished), _patient(door, wished)
     key = _idempotency_key(request, wished)
+    await _check_times(door, wished, slot_id)
     answer = await door.desk.book(Actor("account", account_id), key, patient_id, slot_id, "fhir")
     if isinstance(answer, AppointmentView):
         place = f"{door.base}/Appointment/{answer.id}".encode()
@@ -131,13 +144,22 @@ async def _create(door: Door, request: ApiRequest) -> ASGIApp:
     return door.refusal(request, code, retry_after_seconds=answer.retry_after_seconds)
 
 
+async def _check_times(door: Door, wished: Appointment, slot_id: int) -> None:
+    """Whoever names another time than the slot's means another slot."""
+    if wished.start is None and wished.end is None:
+        return
+    found = await one_session(door.platform, slot_id)
+    if found is not None and (wished.start, wished.end) != resources.slot_times(found[0]):
+        raise ProblemError("fhir_invalid", field="Appointment.start")
+
+
 async def _update(door: Door, request: ApiRequest) -> ASGIApp:
     """Only the status can be changed, and only to `cancelled`."""
     account_id = door.tokens.account_of(request.scope)
     wished = await _read_appointment(request)
     id = read_id(request, "id", "unknown_appointment")
-    if wished.id is not None and wished.id != str(id):
-        raise ProblemError("fhir_invalid", field="Appointment.id")
+    if wished.id != str(id):
+        raise ProblemError("fhir_other_id")
     return await _set_status(door, request, account_id, id, wished.status or "")
 
 
@@ -185,10 +207,14 @@ async def _not_cancelled(
 async def _read_appointment(request: ApiRequest) -> Appointment:
     body = await _read_json(request)
     try:
-        return Appointment.model_validate(body)
+        wished = Appointment.model_validate(body)
     except ValidationError as error:
         place = ".".join(str(part) for part in error.errors()[0]["loc"][:4])
         raise ProblemError("fhir_invalid", field=f"Appointment.{place}"[:80]) from None
+    for name in ("modifierExtension", "implicitRules"):  # never to be passed over
+        if getattr(wished, name):
+            raise ProblemError("fhir_invalid", field=f"Appointment.{name}")
+    return wished
 
 
 async def _read_json(request: ApiRequest) -> Any:
@@ -203,21 +229,27 @@ async def _read_json(request: ApiRequest) -> Any:
         raise ProblemError("malformed_json") from None
 
 
-def _slot(wished: Appointment) -> int:
+def _slot(door: Door, wished: Appointment) -> int:
     """The one slot that is asked for."""
-    slots = [reference_id(slot.reference or "", "Slot") for slot in wished.slot or ()]
+    slots = [_id_of(door, slot.reference, "Slot") for slot in wished.slot or ()]
     if len(slots) != 1 or slots[0] is None:
         raise ProblemError("fhir_invalid", field="Appointment.slot")
     return slots[0]
 
 
-def _patient(wished: Appointment) -> int:
+def _patient(door: Door, wished: Appointment) -> int:
     """The one patient among the participants."""
     actors = [part.actor.reference or "" for part in wished.participant if part.actor]
-    patients = [reference_id(actor, "Patient") for actor in actors if "Patient/" in actor]
+    patients = [_id_of(door, actor, "Patient") for actor in actors if "Patient/" in actor]
     if len(patients) != 1 or patients[0] is None:
         raise ProblemError("fhir_invalid", field="Appointment.participant")
     return patients[0]
+
+
+def _id_of(door: Door, reference: str | None, kind: str) -> int | None:
+    """The id of `Kind/1`, alone or under our own base."""
+    local = (reference or "").removeprefix(f"{door.base}/")
+    return reference_id(local, kind) if local.startswith(f"{kind}/") else None
 
 
 def _idempotency_key(request: ApiRequest, wished: Appointment) -> str:

@@ -10,16 +10,19 @@ from __future__ import annotations
 import asyncio
 import gzip
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
 from hashlib import sha256
 from typing import Any
 
 import msgspec
+from fhir.resources.R4B.resource import Resource
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
-from guahao.flows.listings import page_of_departments
+from guahao.flows.listings import all_departments
 from guahao.flows.open_supply import all_hospitals, supply, supply_version
 from guahao.store.views import HospitalView
 from guahao.web.answers import Answer, accepts_gzip
@@ -32,16 +35,16 @@ FILES_PATH = "/open-supply"
 FRESH_SECONDS = 30  # a file is looked at again after so long, by any process
 _DEEP_LINK = "http://fhir-registry.smarthealthit.org/StructureDefinition/booking-deep-link"
 _PHONE = "http://fhir-registry.smarthealthit.org/StructureDefinition/booking-phone"
-_EVERY_DEPARTMENT = 1_000_000
 _encode = msgspec.json.Encoder().encode
 
 
 @dataclass(slots=True)
 class _File:
-    """The newest content of a file, compressed, and when it was last looked at."""
+    """The newest content of a file, compressed, since when, and when it was last looked at."""
 
     version: str = ""
     zipped: bytes = b""
+    modified: datetime = datetime(1970, 1, 1, tzinfo=UTC)
     looked_at: float = float("-inf")
     making: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -87,28 +90,47 @@ class _Publication:
             "transactionTime": self._door.platform.db.clock().replace(microsecond=0),
             "request": f"{base}{MANIFEST_PATH}",
             "output": output,
+            "error": [],
         }
-        tag = _digest(_encode(output))
-        return _answer(request, tag, b"application/json", gzip.compress(_encode(body), mtime=0))
+        file = self._files.setdefault("manifest", _File())
+        zipped = gzip.compress(_encode(body), mtime=0)
+        self._keep(file, _digest(_encode(output)), zipped)
+        file.zipped = zipped  # the time in it is now's, also where nothing else is new
+        return _answer(request, file, b"application/json")
 
     async def locations(self, request: ApiRequest) -> ASGIApp:
         """Every hospital."""
-        hospitals = await all_hospitals(self._door.platform)
-        made = (resources.location(hospital) for hospital in hospitals)
-        return await self._listed(request, (one.model_dump_json().encode() for one in made))
+
+        async def made() -> list[Resource]:
+            hospitals = await all_hospitals(self._door.platform)
+            return [resources.location(hospital) for hospital in hospitals]
+
+        return await self._listed(request, "locations", made)
 
     async def schedules(self, request: ApiRequest) -> ASGIApp:
         """Every department that can be booked."""
-        departments, _ = await page_of_departments(
-            self._door.platform, None, None, None, _EVERY_DEPARTMENT
-        )
-        made = (resources.schedule(department) for department in departments)
-        return await self._listed(request, (one.model_dump_json().encode() for one in made))
 
-    async def _listed(self, request: ApiRequest, lines: Iterable[bytes]) -> ASGIApp:
-        """A file that is made anew for each reader: short, and seldom asked for."""
-        content = await asyncio.to_thread(lambda: b"".join(line + b"\n" for line in lines))
-        return _answer(request, _digest(content), _NDJSON, gzip.compress(content, mtime=0))
+        async def made() -> list[Resource]:
+            departments = await all_departments(self._door.platform)
+            return await asyncio.to_thread(
+                lambda: [resources.schedule(department) for department in departments]
+            )
+
+        return await self._listed(request, "schedules", made)
+
+    async def _listed(
+        self, request: ApiRequest, name: str, made: Callable[[], Awaitable[list[Resource]]]
+    ) -> ASGIApp:
+        file = self._files.setdefault(name, _File())
+        async with file.making:
+            if time.monotonic() - file.looked_at >= FRESH_SECONDS:
+                listed = await made()
+                content = await asyncio.to_thread(
+                    lambda: b"".join(one.model_dump_json().encode() + b"\n" for one in listed)
+                )
+                self._keep(file, _digest(content), gzip.compress(content, mtime=0))
+                file.looked_at = time.monotonic()
+        return _answer(request, file, _NDJSON)
 
     async def slots(self, request: ApiRequest) -> ASGIApp:
         """The clinic sessions of one hospital."""
@@ -119,11 +141,11 @@ class _Publication:
         found = [h for h in await all_hospitals(self._door.platform) if h.id == hospital_id]
         if not found:
             raise ProblemError("not_found")
-        file = self._files.setdefault(str(hospital_id), _File())
+        file = self._files.setdefault(f"slots/{hospital_id}", _File())
         async with file.making:  # whoever comes meanwhile waits for the same work
             if time.monotonic() - file.looked_at >= FRESH_SECONDS:
                 await self._renew(file, found[0])
-        return _answer(request, file.version, _NDJSON, file.zipped)
+        return _answer(request, file, _NDJSON)
 
     async def _renew(self, file: _File, hospital: HospitalView) -> None:
         version = await supply_version(self._door.platform, hospital)
@@ -136,19 +158,27 @@ class _Publication:
                 for one in listed
             )
             # Not on the event loop: a large hospital has ten thousand slots.
-            file.zipped = await asyncio.to_thread(
+            zipped = await asyncio.to_thread(
                 lambda: gzip.compress(b"".join(line + b"\n" for line in lines), 6, mtime=0)
             )
-            file.version = version
+            self._keep(file, version, zipped)
         file.looked_at = time.monotonic()
+
+    def _keep(self, file: _File, version: str, zipped: bytes) -> None:
+        """Another version is of this moment; in whole seconds, as HTTP tells them."""
+        if version != file.version:
+            file.version, file.zipped = version, zipped
+            file.modified = self._door.platform.db.clock().replace(microsecond=0)
 
 
 def bulk_slot(fields: dict[str, Any], base: str, hotline: str, session_id: int) -> dict[str, Any]:
     """A Slot's elements and where to book it: on our page, or by phone."""
+    # The publication knows two words; the session's own state is an extension beside them.
+    status = "free" if fields["status"] == "free" else "busy"
     link = {"url": _DEEP_LINK, "valueUrl": f"{base}/book/{session_id}"}
     phone = {"url": _PHONE, "valueString": hotline}
     extension = [*fields["extension"], link, phone]
-    return {"resourceType": "Slot", **fields, "extension": extension}
+    return {"resourceType": "Slot", **fields, "status": status, "extension": extension}
 
 
 _NDJSON = b"application/fhir+ndjson"
@@ -158,26 +188,40 @@ def _digest(content: bytes) -> str:
     return sha256(content).hexdigest()[:32]
 
 
-def _answer(request: ApiRequest, version: str, media_type: bytes, zipped: bytes) -> Answer:
-    tag = f'W/"{version}"'.encode()
+def _answer(request: ApiRequest, file: _File, media_type: bytes) -> Answer:
+    tag = f'W/"{file.version}"'.encode()
     headers = [
         (b"content-type", media_type),
         (b"cache-control", b"public, max-age=%d" % FRESH_SECONDS),
         (b"vary", b"accept-encoding"),
         (b"etag", tag),
+        (b"last-modified", format_datetime(file.modified.astimezone(UTC), usegmt=True).encode()),
         # Open data: any page may read it.
         (b"access-control-allow-origin", b"*"),
     ]
-    if _matches(header(request.scope, b"if-none-match"), tag):
+    if _is_known(request, file, tag):
         return Answer(304, b"", headers)
     if accepts_gzip(request.scope):
-        return Answer(200, zipped, [*headers, (b"content-encoding", b"gzip")])
-    return Answer(200, gzip.decompress(zipped), headers)
+        return Answer(200, file.zipped, [*headers, (b"content-encoding", b"gzip")])
+    return Answer(200, gzip.decompress(file.zipped), headers)
 
 
-def _matches(given: bytes | None, tag: bytes) -> bool:
-    """Weakly, as for every GET (RFC 9110): `W/` makes no difference."""
-    if given is None:
+def _is_known(request: ApiRequest, file: _File, tag: bytes) -> bool:
+    """Whether the reader has the newest; a date counts only without a tag (RFC 9110)."""
+    given = header(request.scope, b"if-none-match")
+    if given is not None:
+        return _matches(given, tag)
+    since = header(request.scope, b"if-modified-since")
+    if since is None:
         return False
+    try:
+        known = parsedate_to_datetime(since.decode("ascii"))
+        return file.modified <= known
+    except (ValueError, TypeError):  # no date, or one without a zone: as if not given
+        return False
+
+
+def _matches(given: bytes, tag: bytes) -> bool:
+    """Weakly, as for every GET (RFC 9110): `W/` makes no difference."""
     tags = [one.strip().removeprefix(b"W/") for one in given.split(b",")]
     return tag.removeprefix(b"W/") in tags or b"*" in tags

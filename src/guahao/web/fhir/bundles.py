@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from fhir.resources.R4B.bundle import Bundle
 from fhir.resources.R4B.resource import Resource
@@ -12,34 +12,42 @@ from guahao.web.answers import Answer
 from guahao.web.fhir.door import Door, made, resource_answer
 from guahao.web.fhir.search import Search
 
+T = TypeVar("T")
+
 
 def searchset(
     door: Door,
     kind: str,
     search: Search,
-    found: Sequence[Resource],
+    page: Sequence[Resource],
     *,
-    next_cursor: int | None = None,
-    total: int | None = None,
+    total: int,
     included: Iterable[Resource] = (),
 ) -> Answer:
-    """A page: matches, what was asked to be included, links to itself and to the next."""
+    """A page of `total` matches, what was asked to be included, and links to go on by."""
     base = f"{door.base}/{kind}"
-    cursor = search.cursor or None
-    links = [{"relation": "self", "url": search.link(base, cursor)}]
-    if next_cursor is not None:
-        links.append({"relation": "next", "url": search.link(base, next_cursor)})
-    entries = [_entry(door, resource, "match") for resource in found]
+    links = [{"relation": "self", "url": search.link(base, search.cursor or None)}]
+    after = search.cursor + search.count
+    if search.count > 0 and after < total:
+        links.append({"relation": "next", "url": search.link(base, after)})
+    entries = [_entry(door, resource, "match") for resource in page]
+    # Each resource once, as FHIR asks: whichever was found and is included, too, was found.
     entries += [_entry(door, resource, "include") for resource in included]
+    unique = {entry["fullUrl"]: entry for entry in reversed(entries)}
     return resource_answer(
-        made(Bundle, type="searchset", total=total, link=links, entry=entries or None)
+        made(
+            Bundle,
+            type="searchset",
+            total=total,
+            link=links,
+            entry=list(reversed(unique.values())) or None,
+        )
     )
 
 
-def page_of(found: Sequence[Any], search: Search) -> tuple[Sequence[Any], int | None]:
-    """The page of a list that is known in whole, and where the next begins."""
-    start, end = search.cursor, search.cursor + search.count
-    return found[start:end], end if search.count > 0 and end < len(found) else None
+def page_of(found: Sequence[T], search: Search) -> Sequence[T]:
+    """The page of a list that is known in whole."""
+    return found[search.cursor : search.cursor + search.count]
 
 
 def _entry(door: Door, resource: Resource, mode: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from importlib.metadata import version
 from typing import Any
 
 from fhir.resources.R4B.capabilitystatement import CapabilityStatement
@@ -15,6 +16,21 @@ from guahao.web.reading import ApiRequest
 _SINCE = datetime(2026, 11, 24, tzinfo=CITY_TIME)
 _READ = ("read", "search-type")
 _TOKEN, _STRING, _DATE, _REFERENCE = "token", "string", "date", "reference"
+_NOTES = {
+    "Slot": "A search needs 1 to 20 schedules or _id; for the whole city see /$bulk-publish."
+    " `_sort`: start, -start. From today on.",
+    "Appointment": "The account's own. Create books; update and patch cancel and do nothing else."
+    " A key is needed: the header Idempotency-Key, else the first identifier."
+    " `_sort`: date, -date.",
+    "Patient": "The account's own; the document's number is masked.",
+    "Schedule": "`actor`: one HealthcareService or one or more Locations.",
+}
+# What a parameter does where FHIR's definition leaves it open, or we are broader.
+_BROADER = {
+    "name": "A part of the name, Chinese or English; of a Patient: how it begins.",
+    "address": "The district, exactly.",
+    "service-type": "A part of the department's name.",
+}
 # By resource: interactions, search parameters, includes.
 RESOURCES: dict[str, tuple[tuple[str, ...], dict[str, str], tuple[str, ...]]] = {
     "Organization": (_READ, {"_id": _TOKEN, "name": _STRING, "address": _STRING}, ()),
@@ -60,6 +76,7 @@ RESOURCES: dict[str, tuple[tuple[str, ...], dict[str, str], tuple[str, ...]]] = 
             "status": _TOKEN,
             "date": _DATE,
             "identifier": _TOKEN,
+            "_lastUpdated": _DATE,
         },
         ("Appointment:patient", "Appointment:actor", "Appointment:slot"),
     ),
@@ -79,15 +96,17 @@ async def _metadata(door: Door, _: ApiRequest) -> ASGIApp:
             status="active",
             date=_SINCE,
             kind="instance",
-            software={"name": "guahao"},
+            software={"name": "guahao", "version": version("guahao")},
             implementation={"description": "guahao 预约挂号统一平台", "url": door.base},
             fhirVersion="4.0.1",
             format=["application/fhir+json"],
+            patchFormat=["application/json-patch+json", "application/merge-patch+json"],
             rest=[
                 {
                     "mode": "server",
                     "security": {
-                        "description": "Bearer tokens of /api/v1/auth/token; own data only."
+                        "cors": False,
+                        "description": "Bearer tokens of /api/v1/auth/token; own data only.",
                     },
                     "resource": [_resource(kind) for kind in RESOURCES],
                 }
@@ -100,8 +119,16 @@ def _resource(kind: str) -> dict[str, Any]:
     interactions, parameters, includes = RESOURCES[kind]
     return {
         "type": kind,
+        "documentation": _NOTES.get(kind),
         "interaction": [{"code": code} for code in interactions],
         "versioning": "no-version",
+        "readHistory": False,
+        "updateCreate": False,
+        "conditionalCreate": False,
         "searchInclude": list(includes) or None,
-        "searchParam": [{"name": name, "type": kind} for name, kind in parameters.items()],
+        "searchParam": [_parameter(*one) for one in parameters.items()],
     }
+
+
+def _parameter(name: str, kind: str) -> dict[str, Any]:
+    return {"name": name, "type": kind, "documentation": _BROADER.get(name)}

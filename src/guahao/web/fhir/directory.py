@@ -9,13 +9,15 @@ from litestar.types import ASGIApp
 
 from guahao.flows.directory import hospital, search_hospitals
 from guahao.flows.listings import departments_by_id, page_of_departments
-from guahao.store.listings import BookableDepartment
+from guahao.store.listings import BookableDepartment, DepartmentsAsked
 from guahao.store.views import HospitalView
 from guahao.web.fhir import resources
-from guahao.web.fhir.bundles import searchset
-from guahao.web.fhir.door import Door, Handler, Route, resource_answer
-from guahao.web.fhir.search import Search, read_search
+from guahao.web.fhir.bundles import page_of, searchset
+from guahao.web.fhir.door import Door, Handler, Route, resource_answer, search_routes
+from guahao.web.fhir.search import Search, all_of, read_search
 from guahao.web.reading import ApiRequest, ProblemError, read_id
+
+_EVERY_HOSPITAL = 100_000
 
 
 def directory_routes() -> list[Route]:
@@ -27,9 +29,14 @@ def directory_routes() -> list[Route]:
     )
     return [
         *[Route("GET", f"/{kind}/{{id}}", _read_hospital(made)) for kind, made in hospitals],
-        *[Route("GET", f"/{kind}", _search_hospitals(kind, made)) for kind, made in hospitals],
         *[Route("GET", f"/{kind}/{{id}}", _read_department(made)) for kind, made in departments],
-        *[Route("GET", f"/{kind}", _search_departments(kind, made)) for kind, made in departments],
+        *[
+            r
+            for kind, made in hospitals
+            for r in search_routes(kind, _search_hospitals(kind, made))
+        ],
+        *search_routes("HealthcareService", _search_departments("HealthcareService", _services)),
+        *search_routes("Schedule", _search_departments("Schedule", _schedules)),
     ]
 
 
@@ -44,18 +51,18 @@ def _read_hospital(made: Callable[[HospitalView], Resource]) -> Handler:
 
 
 def _search_hospitals(kind: str, made: Callable[[HospitalView], Resource]) -> Handler:
+    known = ("name", "address", *(("organization",) if kind == "Location" else ()))
+
     async def search(door: Door, request: ApiRequest) -> ASGIApp:
-        asked = read_search(request, "name", "address", "organization")
-        ids = asked.ids("_id")
-        if ids is None:
-            ids = asked.ids("organization", "Organization")
-        if ids is not None:
-            views = await _hospitals(door, ids)
-            return searchset(door, kind, asked, [made(v) for v in views], total=len(views))
-        cursor, limit = asked.cursor, max(asked.count, 1)
-        name, address = asked.text("name"), asked.text("address")
-        views, after = await search_hospitals(door.platform, name, address, None, cursor, limit)
-        return searchset(door, kind, asked, [made(view) for view in views], next_cursor=after)
+        asked = read_search(door, request, *known)
+        ids = all_of(asked.ids("_id"), asked.ids("organization", "Organization"))
+        name, district = asked.text("name"), asked.text("address")
+        listed, _ = await search_hospitals(
+            door.platform, name, district, None, None, _EVERY_HOSPITAL
+        )
+        found = [view for view in listed if ids is None or view.id in ids]
+        page = [made(view) for view in page_of(found, asked)]
+        return searchset(door, kind, asked, page, total=len(found))
 
     return search
 
@@ -70,42 +77,45 @@ def _read_department(made: Callable[[BookableDepartment], Resource]) -> Handler:
     return read
 
 
-def _search_departments(kind: str, made: Callable[[BookableDepartment], Resource]) -> Handler:
+Asking = Callable[[Door, ApiRequest], tuple[Search, DepartmentsAsked]]
+
+
+def _search_departments(kind: str, asking: Asking) -> Handler:
+    made = {
+        "HealthcareService": resources.healthcare_service,
+        "Schedule": resources.schedule,
+    }[kind]
+
     async def search(door: Door, request: ApiRequest) -> ASGIApp:
-        asked = read_search(request, "organization", "name", "service-type", "actor", "location")
-        found, after = await _departments(door, asked)
+        asked, wanted = asking(door, request)
+        found, total = await page_of_departments(door.platform, wanted, asked.cursor, asked.count)
         included = await _included(door, kind, asked, found)
-        return searchset(
-            door, kind, asked, [made(d) for d in found], next_cursor=after, included=included
-        )
+        page = [made(department) for department in found]
+        return searchset(door, kind, asked, page, total=total, included=included)
 
     return search
 
 
-async def _departments(door: Door, asked: Search) -> tuple[list[BookableDepartment], int | None]:
-    ids = asked.ids("_id")
-    if ids is None and "HealthcareService/" in (asked.text("actor") or ""):
-        ids = asked.ids("actor", "HealthcareService")
-    if ids is not None:
-        return await departments_by_id(door.platform, ids), None
-    named = asked.text("name") or asked.text("service-type")
-    hospital_id = _hospital_asked(asked)
-    return await page_of_departments(
-        door.platform, hospital_id, named, asked.cursor, max(asked.count, 1)
+def _services(door: Door, request: ApiRequest) -> tuple[Search, DepartmentsAsked]:
+    asked = read_search(door, request, "name", "service-type", "organization", "location")
+    hospital_ids = all_of(
+        asked.ids("organization", "Organization"), asked.ids("location", "Location")
     )
+    names = [name for one in ("name", "service-type") if (name := asked.text(one))]
+    return asked, DepartmentsAsked(asked.ids("_id"), hospital_ids, names)
 
 
-def _hospital_asked(asked: Search) -> int | None:
-    """The one hospital that was asked for, as organization, location or actor; 0: none of ours."""
-    for name, kind in (
-        ("organization", "Organization"),
-        ("location", "Location"),
-        ("actor", "Location"),
-    ):
-        ids = asked.ids(name, kind)
-        if ids is not None:
-            return ids[0] if ids else 0
-    return None
+def _schedules(door: Door, request: ApiRequest) -> tuple[Search, DepartmentsAsked]:
+    """`actor` is a service or a location, of one kind alone."""
+    asked = read_search(door, request, "actor", "service-type")
+    ids, hospital_ids = asked.ids("_id"), None
+    if actor := asked.text("actor"):
+        if "HealthcareService/" in actor:
+            ids = all_of(ids, asked.ids("actor", "HealthcareService"))
+        else:
+            hospital_ids = asked.ids("actor", "Location")
+    name = asked.text("service-type")
+    return asked, DepartmentsAsked(ids, hospital_ids, [name] if name else [])
 
 
 async def _included(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
@@ -16,11 +17,14 @@ from guahao.web.answers import Answer, Headers
 from guahao.web.language import reader_language
 from guahao.web.outcomes import FHIR_JSON
 from guahao.web.problems import problem_answer
-from guahao.web.reading import ApiRequest
+from guahao.web.reading import ApiRequest, ProblemError, body_bytes, header
 from guahao.web.replies import Replies
 from guahao.web.tokens import Tokens
 
 PREFIX = "/fhir/r4"
+_FORM = b"application/x-www-form-urlencoded"
+_SERVED = (b"application/fhir+json", b"application/json", b"text/json", b"application/*", b"*/*")
+_NEVER = re.compile(rb"0(\.0*)?")
 
 R = TypeVar("R", bound=Resource)
 Handler = Callable[["Door", ApiRequest], Awaitable[ASGIApp]]
@@ -62,11 +66,43 @@ class Route:
         """Ids in the path stay text: what is no id is a 404 in our own words."""
 
         async def answer(request: ApiRequest) -> ASGIApp:
+            check_format(request)
             return await self.handler(door, request)
 
         return HTTPRouteHandler(
             f"{PREFIX}{self.path}".replace("}", ":str}"), http_method=self.method, status_code=200
         )(answer)
+
+
+def search_routes(kind: str, search: Handler) -> list[Route]:
+    """A search by GET, and by POST of the same parameters as a form, off the log's lines."""
+
+    async def by_post(door: Door, request: ApiRequest) -> ASGIApp:
+        content_type = header(request.scope, b"content-type") or b""
+        if content_type.partition(b";")[0].strip().lower() != _FORM:
+            raise ProblemError("unsupported_media_type")
+        form = await body_bytes(request)
+        query: bytes = request.scope["query_string"]
+        request.scope["query_string"] = b"&".join(filter(None, (query, form)))
+        return await search(door, request)
+
+    return [Route("GET", f"/{kind}", search), Route("POST", f"/{kind}/_search", by_post)]
+
+
+def check_format(request: ApiRequest) -> None:
+    """Raise ProblemError (406) where the caller takes no JSON of this version of FHIR."""
+    accepted = header(request.scope, b"accept")
+    if accepted is None or any(_is_served(one) for one in accepted.lower().split(b",")):
+        return
+    raise ProblemError("fhir_format")
+
+
+def _is_served(media_range: bytes) -> bool:
+    media_type, *parameters = (part.strip() for part in media_range.split(b";"))
+    told = dict(part.partition(b"=")[::2] for part in parameters)
+    if _NEVER.fullmatch(told.get(b"q", b"1")):
+        return False
+    return media_type in _SERVED and told.get(b"fhirversion", b"4.0") in (b"4.0", b"4.0.1")
 
 
 def made(model: type[R], **fields: Any) -> R:

@@ -8,14 +8,14 @@ from guahao.flows.accounts import account
 from guahao.store.views import PatientView
 from guahao.web.fhir import resources
 from guahao.web.fhir.bundles import page_of, searchset
-from guahao.web.fhir.door import Door, Route, resource_answer
+from guahao.web.fhir.door import Door, Route, resource_answer, search_routes
 from guahao.web.fhir.search import read_search
 from guahao.web.reading import ApiRequest, ProblemError, read_id
 
 
 def patient_routes() -> list[Route]:
     """Read and search."""
-    return [Route("GET", "/Patient/{id}", _read), Route("GET", "/Patient", _search)]
+    return [Route("GET", "/Patient/{id}", _read), *search_routes("Patient", _search)]
 
 
 async def own_patients(door: Door, request: ApiRequest) -> list[PatientView]:
@@ -34,13 +34,13 @@ async def _read(door: Door, request: ApiRequest) -> ASGIApp:
 
 
 async def _search(door: Door, request: ApiRequest) -> ASGIApp:
-    asked = read_search(request, "name")
+    asked = read_search(door, request, "name")
     own = await own_patients(door, request)
     ids, name = asked.ids("_id"), asked.text("name")
     found = [
-        resources.patient(view)
+        view
         for view in own
         if (ids is None or view.id in ids) and (name is None or view.name.startswith(name))
     ]
-    page, after = page_of(found, asked)
-    return searchset(door, "Patient", asked, page, next_cursor=after, total=len(found))
+    page = [resources.patient(view) for view in page_of(found, asked)]
+    return searchset(door, "Patient", asked, page, total=len(found))

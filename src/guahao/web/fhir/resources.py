@@ -57,12 +57,6 @@ _STATUS = {
     "no_show": "noshow",
     "unverified": "booked",
 }
-OUR_STATUSES = {
-    "booked": ("booked", "unverified"),
-    "checked-in": ("picked_up",),
-    "cancelled": ("cancelled", "stopped"),
-    "noshow": ("no_show",),
-}
 
 
 def organization(view: HospitalView) -> Organization:
@@ -154,11 +148,16 @@ def slot_fields(view: SessionView, state: str) -> Json:
             "text": view.title,
         },
         "schedule": _reference("Schedule", view.department_id),
-        "status": _SLOT_STATUS.get(state, "busy-unavailable"),
+        "status": slot_status(state),
         "start": start,
         "end": end,
     }
     return {**fields, "specialty": [{"text": view.specialty}]} if view.specialty else fields
+
+
+def slot_status(state: str) -> str:
+    """FHIR's word for a session's state."""
+    return _SLOT_STATUS.get(state, "busy-unavailable")
 
 
 def slot_times(view: SessionView) -> tuple[datetime, datetime]:
@@ -181,7 +180,7 @@ def appointment(view: AppointmentView) -> Appointment:
             {"use": "usual", "system": ORDER_NO, "value": view.order_no},
             {"use": "secondary", "system": CODE, "value": view.code},
         ],
-        status=_STATUS[view.status],
+        status=appointment_status(view),
         cancelationReason=_cancel_reason(view.status),
         serviceType=[{"text": session.department_name}],
         specialty=_texts(session.specialty),
@@ -195,6 +194,21 @@ def appointment(view: AppointmentView) -> Appointment:
             _participant("HealthcareService", session.department_id, session.department_name),
             _participant("Location", session.hospital_id, session.hospital_name),
         ],
+    )
+
+
+def appointment_status(view: AppointmentView) -> str:
+    """FHIR's word for a booking's status."""
+    return _STATUS[view.status]
+
+
+def actors(view: AppointmentView) -> tuple[str, str, str]:
+    """Who and what takes part: the references of `participant`."""
+    session = view.session
+    return (
+        f"Patient/{view.patient.id}",
+        f"HealthcareService/{session.department_id}",
+        f"Location/{session.hospital_id}",
     )
 
 

@@ -1,55 +1,91 @@
-"""Reading a FHIR search: parameters, references, dates with prefixes, paging."""
+"""Reading a FHIR search: parameters, references, paging.
+
+A parameter given twice means both (AND), a comma one or the other (OR). What narrows a search
+and is not understood is refused, so that nobody takes more for less: a modifier, a chain, a
+text that is given twice.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
 from urllib.parse import parse_qsl, urlencode
 
-from guahao.rules.limits import CITY_TIME
-from guahao.web.reading import ID_MAX, QUERY_BYTES_MAX, ApiRequest, ProblemError
+from guahao.web.fhir.door import Door
+from guahao.web.reading import ID_MAX, QUERY_BYTES_MAX, ApiRequest, ProblemError, header
 
 COUNT_DEFAULT = 50
 COUNT_MAX = 200
 _FIELDS_MAX = 30
 _IDS_MAX = 200
-_DATE = re.compile(r"(?P<prefix>eq|ge|le|gt|lt)?(?P<day>\d{4}-\d{2}-\d{2})(?P<clock>T.+)?")
 _ALWAYS = frozenset({"_count", "_cursor", "_id", "_include", "_format"})
 _FORMATS = frozenset({"json", "application/json", "application/fhir+json"})
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """The parameters that were understood; each may be given more than once."""
+    """The parameters that were understood; `base` is ours, for references that begin with it."""
 
+    base: str
     given: dict[str, list[str]] = field(default_factory=dict)
 
     def text(self, name: str) -> str | None:
-        """The first value of a parameter, or None."""
-        values = self.given.get(name)
+        """The one value of a parameter, or None."""
+        values = self.given.get(name, [])
+        if len(values) > 1:
+            raise ProblemError("fhir_parameter_invalid", field=name)
         return values[0] if values else None
 
     def ids(self, name: str, kind: str | None = None) -> list[int] | None:
-        """Ids, comma-separated or repeated; `kind`: as references, `Kind/1` or just `1`.
+        """The ids that a parameter leaves; `kind`: of references, `Kind/1` or just `1`.
 
         What is no id of ours names nothing and is left out; None where nothing was asked.
         """
-        values = self.given.get(name)
-        if values is None:
+        if name not in self.given:
             return None
-        texts = [part.strip() for value in values for part in value.split(",")]
-        return [id for text in texts[:_IDS_MAX] if (id := reference_id(text, kind)) is not None]
+        groups = [
+            {self.id_of(text, kind) for text in _alternatives(value, name)}
+            for value in self.given[name]
+        ]
+        return sorted(id for id in set.intersection(*groups) if id is not None)
+
+    def id_of(self, reference: str, kind: str | None) -> int | None:
+        """The id of `Kind/1`, alone or under our own base; without a kind, of `1`."""
+        return reference_id(reference.removeprefix(f"{self.base}/"), kind)
+
+    def refers(self, name: str) -> Callable[..., bool]:
+        """Whether a resource with these references (`Kind/1`) is meant by the parameter."""
+        groups = [
+            {text.removeprefix(f"{self.base}/") for text in _alternatives(value, name)}
+            for value in self.given.get(name, ())
+        ]
+
+        def is_meant(*references: str) -> bool:
+            known = {*references, *(one.partition("/")[2] for one in references)}
+            return all(known & group for group in groups)
+
+        return is_meant
+
+    def tokens(self, name: str) -> Callable[..., bool]:
+        """Whether any of these tokens, each `(system, code)`, is meant: `code`, `system|code`."""
+        groups = [_alternatives(value, name) for value in self.given.get(name, ())]
+
+        def is_meant(*tokens: tuple[str, str]) -> bool:
+            return all(any(_is_token(t, *one) for t in group for one in tokens) for group in groups)
+
+        return is_meant
 
     def words(self, name: str) -> set[str] | None:
-        """Comma-separated words, or None where the parameter was not given."""
-        values = self.given.get(name)
-        return None if values is None else {w for value in values for w in value.split(",")}
+        """The codes that a parameter leaves, or None where it was not given."""
+        if name not in self.given:
+            return None
+        return set.intersection(
+            *({one.rpartition("|")[2] for one in v.split(",")} for v in self.given[name])
+        )
 
     @property
     def count(self) -> int:
-        """How many resources a page; at most COUNT_MAX."""
+        """How many resources a page, at most COUNT_MAX; 0: only how many there are."""
         return min(_whole(self.text("_count"), "_count", COUNT_DEFAULT), COUNT_MAX)
 
     @property
@@ -62,6 +98,13 @@ class Search:
         """What else is wished for, as `Slot:schedule`."""
         return set(self.given.get("_include", ()))
 
+    def backwards(self, name: str) -> bool:
+        """Whether `_sort` asks for the latest first; `name` is the one parameter to sort by."""
+        wish = self.text("_sort")
+        if wish not in (None, name, f"-{name}"):
+            raise ProblemError("fhir_parameter_invalid", field="_sort")
+        return wish == f"-{name}"
+
     def link(self, base: str, cursor: int | None = None) -> str:
         """The search as it was understood; `cursor`: its page from there on."""
         pairs = [(n, v) for n, values in self.given.items() for v in values if n != "_cursor"]
@@ -70,30 +113,35 @@ class Search:
         return f"{base}?{urlencode(pairs)}" if pairs else base
 
 
-def read_search(request: ApiRequest, *known: str) -> Search:
+def read_search(door: Door, request: ApiRequest, *known: str) -> Search:
     """The query string; a parameter that is not `known` is left out, as FHIR asks.
 
-    With `Prefer: handling=strict` it is refused instead.
+    With `Prefer: handling=strict` it is refused instead. A modifier (`name:exact`) and a
+    chain (`schedule.actor`) of one that is known are refused in any case: so asks FHIR.
     """
+    strict = b"handling=strict" in (header(request.scope, b"prefer") or b"")
+    known_here = _ALWAYS.union(known)
+    given: dict[str, list[str]] = {}
+    for name, value in _pairs(request):
+        if name in known_here:
+            given.setdefault(name, []).append(_clean(value, name))
+        elif strict or name.partition(":")[0].partition(".")[0] in known_here:
+            raise ProblemError("fhir_parameter_unknown", field=name[:40])
+    if (wanted := given.get("_format")) and wanted[0].replace(" ", "+") not in _FORMATS:
+        raise ProblemError("fhir_format")
+    return Search(door.base, given)
+
+
+def _pairs(request: ApiRequest) -> list[tuple[str, str]]:
     raw = request.scope["query_string"]
     if len(raw) > QUERY_BYTES_MAX:
         raise ProblemError("query_too_long")
     try:
-        pairs = parse_qsl(raw.decode("ascii"), errors="strict", max_num_fields=_FIELDS_MAX)
+        return parse_qsl(raw.decode("ascii"), errors="strict", max_num_fields=_FIELDS_MAX)
     except UnicodeDecodeError:
         raise ProblemError("invalid_encoding") from None
     except ValueError:
         raise ProblemError("query_too_long") from None
-    strict = b"handling=strict" in dict(request.scope["headers"]).get(b"prefer", b"")
-    given: dict[str, list[str]] = {}
-    for name, value in pairs:
-        if name in _ALWAYS or name in known:
-            given.setdefault(name, []).append(_clean(value, name))
-        elif strict:
-            raise ProblemError("fhir_parameter_unknown", field=name[:40])
-    if (wanted := given.get("_format")) and wanted[0] not in _FORMATS:
-        raise ProblemError("fhir_format")
-    return Search(given)
 
 
 def _clean(value: str, name: str) -> str:
@@ -102,54 +150,33 @@ def _clean(value: str, name: str) -> str:
     return value
 
 
+def _alternatives(value: str, name: str) -> list[str]:
+    texts = [text.strip() for text in value.split(",")]
+    if len(texts) > _IDS_MAX:
+        raise ProblemError("fhir_parameter_invalid", field=name)
+    return texts
+
+
+def _is_token(asked: str, system: str, code: str) -> bool:
+    if "|" not in asked:
+        return asked == code
+    asked_system, _, asked_code = asked.partition("|")
+    return asked_system == system and asked_code in (code, "")
+
+
 def reference_id(text: str, kind: str | None = None) -> int | None:
-    """The id of `Kind/1`, of a URL that ends so, or of `1`; None for anything else."""
-    if kind is not None and "/" in text:
-        *_, named, text = text.split("/")
-        if named != kind:
-            return None
+    """The id of `Kind/1` or of `1`; None for anything else."""
+    if kind is not None:
+        text = text.removeprefix(f"{kind}/")
     if text.isascii() and text.isdigit() and len(text) <= len(str(ID_MAX)):
         return int(text) if 1 <= int(text) <= ID_MAX else None
     return None
 
 
-def in_range(dates: list[str] | None, name: str) -> Callable[[datetime], bool]:
-    """Whether a moment meets all of these dates (`ge2026-12-01`, `2026-12-03`, `lt…T…`).
-
-    A date is a whole day of the city; a moment must have its offset, or is the city's.
-    """
-    ranges = [_range(text, name) for text in dates or ()]
-    return lambda moment: all(low <= moment < high for low, high in ranges)
-
-
-def _range(text: str, name: str) -> tuple[datetime, datetime]:
-    found = _DATE.fullmatch(text.replace(" ", "+"))  # a plus sign that came as a space
-    if found is None:
-        raise ProblemError("fhir_parameter_invalid", field=name)
-    try:
-        if found["clock"]:
-            start = datetime.fromisoformat(found["day"] + found["clock"])
-            start = start if start.tzinfo else start.replace(tzinfo=CITY_TIME)
-            end = start + timedelta(seconds=1)
-        else:
-            day = date.fromisoformat(found["day"])
-            start = datetime(day.year, day.month, day.day, tzinfo=CITY_TIME)
-            end = start + timedelta(days=1)
-        return _bounds(found["prefix"] or "eq", start, end)
-    except (ValueError, OverflowError):
-        raise ProblemError("fhir_parameter_invalid", field=name) from None
-
-
-def _bounds(prefix: str, start: datetime, end: datetime) -> tuple[datetime, datetime]:
-    ever = datetime.max.replace(tzinfo=CITY_TIME)
-    never = datetime.min.replace(tzinfo=CITY_TIME)
-    return {
-        "eq": (start, end),
-        "ge": (start, ever),
-        "gt": (end, ever),
-        "le": (never, end),
-        "lt": (never, start),
-    }[prefix]
+def all_of(*constraints: Iterable[int] | None) -> list[int] | None:
+    """The ids that every constraint leaves; None where there is no constraint."""
+    asked = [set(one) for one in constraints if one is not None]
+    return sorted(set.intersection(*asked)) if asked else None
 
 
 def _whole(text: str | None, name: str, default: int) -> int:

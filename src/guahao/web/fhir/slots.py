@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fhir.resources.R4B.resource import Resource
+from fhir.resources.R4B.slot import Slot
 from litestar.types import ASGIApp
 
 from guahao.flows.listings import departments_by_id
@@ -11,17 +12,19 @@ from guahao.store.listings import BookableDepartment
 from guahao.store.views import SessionView
 from guahao.web.fhir import resources
 from guahao.web.fhir.bundles import page_of, searchset
-from guahao.web.fhir.door import Door, Route, resource_answer
-from guahao.web.fhir.search import Search, in_range, read_search
+from guahao.web.fhir.dates import in_range
+from guahao.web.fhir.door import Door, Route, resource_answer, search_routes
+from guahao.web.fhir.search import Search, read_search
 from guahao.web.reading import ApiRequest, ProblemError, read_id
 
 _SCHEDULES_MAX = 20
+_PARAMETERS = ("schedule", "start", "status", "appointment-type", "_sort")
 Listed = tuple[SessionView, str]
 
 
 def slot_routes() -> list[Route]:
     """Read and search."""
-    return [Route("GET", "/Slot/{id}", _read), Route("GET", "/Slot", _search)]
+    return [Route("GET", "/Slot/{id}", _read), *search_routes("Slot", _search)]
 
 
 async def _read(door: Door, request: ApiRequest) -> ASGIApp:
@@ -32,26 +35,30 @@ async def _read(door: Door, request: ApiRequest) -> ASGIApp:
 
 
 async def _search(door: Door, request: ApiRequest) -> ASGIApp:
-    asked = read_search(request, "schedule", "start", "status", "appointment-type")
+    asked = read_search(door, request, *_PARAMETERS)
     departments, listed = await _listed(door, asked)
-    started = in_range(asked.given.get("start"), "start")
-    wanted = asked.words("status")
-    title = asked.text("appointment-type")
-    slots = [
-        resources.slot(view, state)
-        for view, state in listed
-        if (title is None or view.title == title) and started(resources.slot_times(view)[0])
-    ]
-    found = [slot for slot in slots if wanted is None or slot.status in wanted]
-    page, after = page_of(found, asked)
-    included: list[Resource] = []
-    if "Slot:schedule" in asked.includes:
-        shown = {slot.schedule.reference for slot in page}
-        made = [resources.schedule(department) for department in departments]
-        included = [one for one in made if f"Schedule/{one.id}" in shown]
-    return searchset(
-        door, "Slot", asked, page, next_cursor=after, total=len(found), included=included
+    started, is_titled = (
+        in_range(asked.given.get("start"), "start"),
+        asked.tokens("appointment-type"),
     )
+    wanted = asked.words("status")
+    found = [
+        (view, state)
+        for view, state in listed
+        if started(resources.slot_times(view)[0])
+        and is_titled((resources.TITLE, view.title))
+        and (wanted is None or resources.slot_status(state) in wanted)
+    ]
+    found.sort(key=lambda one: resources.slot_times(one[0]), reverse=asked.backwards("start"))
+    page = [resources.slot(*one) for one in page_of(found, asked)]
+    included = _schedules(departments, page) if "Slot:schedule" in asked.includes else []
+    return searchset(door, "Slot", asked, page, total=len(found), included=included)
+
+
+def _schedules(departments: list[BookableDepartment], page: list[Slot]) -> list[Resource]:
+    shown = {slot.schedule.reference for slot in page}
+    made = [resources.schedule(department) for department in departments]
+    return [one for one in made if f"Schedule/{one.id}" in shown]
 
 
 async def _listed(door: Door, asked: Search) -> tuple[list[BookableDepartment], list[Listed]]:
@@ -59,10 +66,11 @@ async def _listed(door: Door, asked: Search) -> tuple[list[BookableDepartment], 
     ids, schedules = asked.ids("_id"), asked.ids("schedule", "Schedule")
     if ids is not None:
         one_by_one = [await one_session(door.platform, id) for id in ids]
-        listed = [one for one in one_by_one if one is not None]
-        wanted = {view.department_id for view, _ in listed} & set(schedules or ())
-        if schedules is not None:
-            listed = [one for one in listed if one[0].department_id in wanted]
+        listed = [
+            one
+            for one in one_by_one
+            if one is not None and (schedules is None or one[0].department_id in schedules)
+        ]
         owners = sorted({view.department_id for view, _ in listed})
         return await departments_by_id(door.platform, owners), listed
     if schedules is None or len(schedules) > _SCHEDULES_MAX:

@@ -36,12 +36,17 @@ from guahao.web.pages.hospital import hospital_pages
 from guahao.web.pages.login import login_pages
 from guahao.web.pages.page import Route
 
-__all__ = ["Door", "error_page", "page_routes"]
+__all__ = ["Door", "Route", "error_page", "page_routes", "routes"]
 
 
 def page_routes(door: Door) -> list[HTTPRouteHandler]:
+    """Every page, over its door."""
+    return [route.for_litestar(door) for route in routes()]
+
+
+def routes() -> list[Route]:
     """Every page."""
-    routes: list[Route] = [
+    return [
         *home_pages(),
         *hospital_pages(),
         *department_pages(),
@@ -52,4 +57,3 @@ def page_routes(door: Door) -> list[HTTPRouteHandler]:
         *help_pages(),
         *choice_pages(),
     ]
-    return [route.for_litestar(door) for route in routes]
