@@ -35,6 +35,7 @@ PERIODIC = {
     "retire_codes",
     "roll_forward",
     "carry_on_stops",
+    "carry_on_imports",
     "index_names",
     "make_call_tasks",
     "record_staff_bookings",

@@ -41,11 +41,13 @@ from guahao.store.scratch import ScratchDatabaseError, analyze
 from guahao.tools import audit as audit_tool
 from guahao.tools import demo as demo_tool
 from guahao.tools import replay as replay_tool
+from guahao.tools import session_import as session_import_tool
 from guahao.tools import wechat_stand_in
 from guahao.tools.bench import desk as bench_desk
 from guahao.tools.bench import http as bench_http
 from guahao.tools.bench import read as bench_read
 from guahao.tools.bench.serving import BenchError
+from guahao.web.sheet_words import say_cell, say_file
 from guahao.wechat.api import UnreachableError, WeChatError
 
 app = typer.Typer(
@@ -66,6 +68,8 @@ hospital_client = typer.Typer(
     help="The information systems of hospitals (HIS) that call the platform.", no_args_is_help=True
 )
 app.add_typer(hospital_client, name="hospital-client")
+sessions = typer.Typer(help="Clinic sessions and weekly timetables.", no_args_is_help=True)
+app.add_typer(sessions, name="sessions")
 bench = typer.Typer(help="Speed, measured side by side in one run.", no_args_is_help=True)
 app.add_typer(bench, name="bench")
 
@@ -259,6 +263,38 @@ def staff_add(
         )
 
     _on_the_platform(add)
+
+
+@sessions.command("import")
+def sessions_import(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Excel or CSV.")],
+    hospital: Annotated[
+        str | None, typer.Option(help="The hospital's code; without it, a column names them.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and show alone.")] = False,
+) -> None:
+    """Import sessions or weekly timetables, all or nothing; exit status 1 if a cell is wrong."""
+    right, content = False, file.read_bytes()
+
+    async def work(platform: Platform) -> None:
+        nonlocal right
+        hospital_id = None if hospital is None else await _hospital(platform, hospital)
+        sentences = session_import_tool.Sentences(
+            lambda word: say_file(word, "en"), lambda fault: say_cell(fault, "en")
+        )
+        right = await session_import_tool.run(
+            platform, file.name, content, hospital_id, sentences, _console, dry_run=dry_run
+        )
+
+    _on_the_platform(work)
+    raise typer.Exit(0 if right else 1)
+
+
+async def _hospital(platform: Platform, code: str) -> int:
+    id = await staff_flows.hospital_id_of(platform, code)
+    if id is None:
+        raise CommandError(f"there is no hospital with the code {code}")
+    return id
 
 
 @staff.command("list")

@@ -17,6 +17,7 @@ from procrastinate.jobs import Job, Status
 
 from guahao.flows import call_tasks, caller_booking, calls, penalties, reminders, schedules, stops
 from guahao.flows.clients import CALLS_KEPT
+from guahao.flows.imports import importing
 from guahao.flows.platform import Platform
 from guahao.notices.deliver import Courier, TryAgain
 from guahao.notices.gateway import Gateway
@@ -58,6 +59,7 @@ def create_jobs(platform: Platform, gateway: Gateway, wechat: Gateway | None = N
     _add_delivery(app, courier)
     _add_redelivery(app, platform, courier)
     _add_platform_tasks(app, platform)
+    _add_imports(app, platform)
     _add_care_of_jobs(app)
     return app
 
@@ -176,6 +178,19 @@ def _add_platform_tasks(app: App, platform: Platform) -> None:
     _every(app, "*/10 * * * *", "index_names", index_names)
     _every(app, "* * * * *", "make_call_tasks", make_call_tasks)
     _every(app, "*/5 * * * *", "record_staff_bookings", record_staff_bookings)
+
+
+def _add_imports(app: App, platform: Platform) -> None:
+    @app.task(name=importing.TASK, queue=importing.QUEUE)
+    async def carry_out_import(import_id: int) -> None:
+        """Check a file that came in, or apply one that was confirmed."""
+        await importing.carry_out(platform, import_id)
+
+    async def carry_on_imports() -> None:
+        """Finish what a process that died could not."""
+        await importing.carry_on(platform)
+
+    _every(app, "* * * * *", "carry_on_imports", carry_on_imports)
 
 
 def _add_care_of_jobs(app: App) -> None:

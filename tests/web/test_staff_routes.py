@@ -123,8 +123,8 @@ async def test_another_hospitals_record_is_not_there(site: Site, route: StaffRou
 
 
 async def _plans(site: Site, session_id: int) -> dict[str, int]:
-    """A timetable, a stop and the department of the session's hospital."""
-    [[timetable_id, stop_id, department_id]] = await ask(
+    """A timetable, a stop, an import and the department of the session's hospital."""
+    [[timetable_id, stop_id, import_id, department_id]] = await ask(
         site.platform,
         """
         WITH one AS (SELECT * FROM clinic_sessions WHERE id = %s), timetable AS (
@@ -135,12 +135,22 @@ async def _plans(site: Site, session_id: int) -> dict[str, int]:
             INSERT INTO stops (hospital_id, staff_id, reason, first_date, last_date, at, tell_at)
             SELECT hospital_id, 1, '测试', visit_date, visit_date, now(), now() FROM one
             RETURNING id
+        ), import AS (
+            INSERT INTO supply_imports (hospital_id, who_kind, who_id, who_name, filename, state,
+                                        at)
+            SELECT hospital_id, 'staff', 1, 'x', 'x.csv', 'checked', now() FROM one RETURNING id
         )
-        SELECT timetable.id, stop.id, one.department_id FROM timetable, stop, one
+        SELECT timetable.id, stop.id, import.id, one.department_id
+        FROM timetable, stop, import, one
         """,
         session_id,
     )
-    return {"timetable_id": timetable_id, "stop_id": stop_id, "department_id": department_id}
+    return {
+        "timetable_id": timetable_id,
+        "stop_id": stop_id,
+        "import_id": import_id,
+        "department_id": department_id,
+    }
 
 
 async def _state(site: Site) -> list[tuple[object, ...]]:

@@ -14,6 +14,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import astuple
 from datetime import date, datetime, time, timedelta
+from math import isfinite
 from typing import Any
 
 import msgspec
@@ -123,8 +124,10 @@ def _sheet(sheet: python_calamine.CalamineSheet) -> Sheet:
 
 
 def _value(cell: Any) -> Value:
-    if isinstance(cell, float) and cell.is_integer() and abs(cell) < _WHOLE_MAX:
-        return int(cell)
+    if isinstance(cell, float):
+        if not isfinite(cell):
+            return str(cell)
+        return int(cell) if cell.is_integer() and abs(cell) < _WHOLE_MAX else cell
     return None if cell == "" else cell
 
 

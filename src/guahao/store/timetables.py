@@ -134,8 +134,15 @@ async def change(tx: Tx, timetable_id: int, new: Clinic) -> None:
 
 
 async def end(tx: Tx, timetable_id: int, last: date) -> None:
-    """`last` is the last day on which it holds."""
-    await tx.do("UPDATE timetables SET valid_until = %s WHERE id = %s", (last, timetable_id))
+    """`last` is the last day on which it holds; 9999-12-31: for ever."""
+    await tx.do(
+        """
+        UPDATE timetables
+        SET valid_until = CASE WHEN %s = date '9999-12-31' THEN 'infinity' ELSE %s END
+        WHERE id = %s
+        """,
+        (last, last, timetable_id),
+    )
 
 
 async def following(tx: Tx, timetable_id: int, after: date) -> tuple[int, int]:

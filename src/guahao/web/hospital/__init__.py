@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from guahao.web.hospital.lists import list_routes
 from guahao.web.hospital.schedule import schedule_routes
+from guahao.web.hospital.schedule_import import import_routes
 from guahao.web.hospital.schedule_stops import stop_routes
 from guahao.web.hospital.window import window_routes
 from guahao.web.staff import StaffRoute
@@ -15,5 +16,6 @@ def routes() -> list[StaffRoute]:
         *window_routes(),
         *list_routes(),
         *schedule_routes(),
+        *import_routes(),
         *stop_routes(),
     ]

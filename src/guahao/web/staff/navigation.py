@@ -31,6 +31,12 @@ ENTRIES = (
         frozenset({Role.CLERK}),
     ),
     Entry("schedule", "/staff/schedule", Words("排班", "Schedule"), frozenset({Role.SCHEDULER})),
+    Entry(
+        "import",
+        "/staff/schedule/import",
+        Words("导入导出", "Import & export"),
+        frozenset({Role.SCHEDULER}),
+    ),
     Entry("stop", "/staff/schedule/stop", Words("停诊", "Stop"), frozenset({Role.SCHEDULER})),
     Entry(
         "rules",

@@ -1,0 +1,160 @@
+"""Finding a table in a sheet: the row with the headings, and which column is which."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from guahao.sheets.book import Row, Sheet, column_letter
+from guahao.sheets.faults import Fault, shown
+
+SEARCHED_ROWS = 10  # above the headings there may be a title, or a note
+HEADINGS_MIN = 2  # of the known ones in one row, for it to be the headings
+_BRACKETED = re.compile(r"\([^()]*\)|[\s*:_\-]")
+
+
+class TableFault(StrEnum):
+    """What is wrong with a table as a whole."""
+
+    MISSING_COLUMN = "missing_column"
+    UNKNOWN_COLUMN = "unknown_column"
+    DOUBLE_COLUMN = "double_column"
+    NO_HEADING = "no_heading"
+    MERGED = "merged"
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A column as our program names it, and what its heading may be; the first is Chinese,
+    the second English. What stands in brackets, spaces and case do not count."""
+
+    name: str
+    titles: tuple[str, ...]
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A sheet with headings. `columns`: where each of the known columns stands, from 0."""
+
+    sheet: Sheet
+    heading_row: int
+    columns: Mapping[str, int]
+
+    def rows(self) -> Iterator[Row]:
+        """What stands below the headings, blank rows left out."""
+        for index in range(self.heading_row, len(self.sheet)):
+            row = Row(self.sheet.name, index + 1, self.sheet.values[index])
+            if not row.is_blank:
+                yield row
+
+    def heading(self, column: int) -> str:
+        """A column's heading as the file writes it."""
+        return shown(Row("", 0, self.sheet.values[self.heading_row - 1]).cell(column).value)
+
+
+def folded(text: object) -> str:
+    """A heading or word for comparing: half-width, without case, spaces and brackets."""
+    plain = unicodedata.normalize("NFKC", "" if text is None else str(text)).casefold()
+    return _BRACKETED.sub("", plain)
+
+
+def find_table(sheet: Sheet, headings: Sequence[Heading]) -> Table | None:
+    """The table of a sheet; None where no row holds at least HEADINGS_MIN known headings."""
+    known = {folded(title): heading.name for heading in headings for title in heading.titles}
+    best: Table | None = None
+    for row in sheet.rows():
+        if row.number > SEARCHED_ROWS:
+            break
+        columns: dict[str, int] = {}
+        for index, value in enumerate(row.values):
+            name = known.get(folded(value))
+            if name is not None:
+                columns.setdefault(name, index)
+        if len(columns) >= HEADINGS_MIN and (best is None or len(columns) > len(best.columns)):
+            best = Table(sheet, row.number, columns)
+    return best
+
+
+def table_faults(table: Table, headings: Sequence[Heading]) -> list[Fault]:
+    """Columns that are missing, unknown, there twice or without a heading; merged cells."""
+    return [
+        *_missing(table, headings),
+        *_strange(table, headings),
+        *_without_heading(table),
+        *_merged(table),
+    ]
+
+
+def _missing(table: Table, headings: Sequence[Heading]) -> list[Fault]:
+    return [
+        Fault(
+            table.sheet.name,
+            table.heading_row,
+            "",
+            heading.titles[0],
+            TableFault.MISSING_COLUMN,
+            detail={"title": heading.titles[0], "title_en": heading.titles[1]},
+        )
+        for heading in headings
+        if heading.required and heading.name not in table.columns
+    ]
+
+
+def _strange(table: Table, headings: Sequence[Heading]) -> list[Fault]:
+    known = {folded(title): heading.name for heading in headings for title in heading.titles}
+    faults = []
+    for index, value in enumerate(table.sheet.values[table.heading_row - 1]):
+        name = known.get(folded(value))
+        if value is None or not str(value).strip() or table.columns.get(name or "") == index:
+            continue
+        word, detail = TableFault.UNKNOWN_COLUMN, {}
+        if name is not None:
+            word, detail = TableFault.DOUBLE_COLUMN, {"other": column_letter(table.columns[name])}
+        faults.append(_at(table, table.heading_row, index, word, value, detail))
+    return faults
+
+
+def _without_heading(table: Table) -> list[Fault]:
+    headed = table.sheet.values[table.heading_row - 1]
+    named = {i for i, value in enumerate(headed) if value is not None and str(value).strip()}
+    faults = []
+    for row in table.rows():
+        for index, value in enumerate(row.values):
+            if index in named or value is None or not str(value).strip():
+                continue
+            named.add(index)  # once a column
+            faults.append(_at(table, row.number, index, TableFault.NO_HEADING, value, {}))
+    return faults
+
+
+def _merged(table: Table) -> list[Fault]:
+    return [
+        _at(
+            table,
+            area.first_row,
+            area.first_column,
+            TableFault.MERGED,
+            None,
+            {"until": f"{column_letter(area.last_column)}{area.last_row}"},
+        )
+        for area in table.sheet.merged
+        if area.last_row >= table.heading_row
+    ]
+
+
+def _at(
+    table: Table, row: int, column: int, word: str, value: object, detail: Mapping[str, object]
+) -> Fault:
+    return Fault(
+        table.sheet.name,
+        row,
+        column_letter(column),
+        table.heading(column),
+        word,
+        shown(value),
+        detail,
+    )

@@ -1,0 +1,122 @@
+"""Importing a plan from a file, by an operator: checked, shown, and applied as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from guahao.flows.imports import importing
+from guahao.flows.imports.importing import ImportReport
+from guahao.flows.platform import Platform
+from guahao.rules.staff import SYSTEM
+from guahao.sheets.faults import Fault
+
+_FAULTS_SHOWN = 100
+_STEPS = {
+    "reading": "Reading the file",
+    "checking": "Checking every cell",
+    "comparing": "Comparing with the plan",
+    "writing": "Writing the plan",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sentences:
+    """How faults are told."""
+
+    of_file: Callable[[str], str]
+    of_cell: Callable[[Fault], str]
+
+
+async def run(
+    platform: Platform,
+    filename: str,
+    content: bytes,
+    hospital_id: int | None,
+    sentences: Sentences,
+    console: Console,
+    *,
+    dry_run: bool,
+) -> bool:
+    """Import a file and tell what happened; whether all of it was right.
+
+    `hospital_id` None: of the hospitals that the file names. `dry_run`: check and tell alone.
+    """
+    import_id = await importing.receive_from_operator(
+        platform, SYSTEM, hospital_id, filename[-120:], content
+    )
+    async with _shown(console) as progress:
+        await importing.carry_out(platform, import_id, progress)
+    report = await _report(platform, hospital_id, import_id)
+    if report.it.state == "faulty":
+        _tell_faults(report, sentences, console)
+        return False
+    _tell_counts(report, console)
+    if dry_run or not report.changes_something:
+        await importing.withdraw(platform, hospital_id, import_id)
+        console.print("Nothing was changed." if dry_run else "Nothing changed: it is so already.")
+        return True
+    async with _shown(console) as progress:
+        await importing.confirm_and_apply(platform, hospital_id, import_id, progress)
+    report = await _report(platform, hospital_id, import_id)
+    if report.it.state == "applied":
+        console.print("Imported.")
+        return True
+    console.print("The plan changed meanwhile: nothing was imported. Run the command again.")
+    return False
+
+
+async def _report(platform: Platform, hospital_id: int | None, import_id: int) -> ImportReport:
+    report = await importing.report(platform, hospital_id, import_id)
+    assert report is not None
+    return report
+
+
+@asynccontextmanager
+async def _shown(console: Console) -> AsyncIterator[importing.Progress]:
+    """A bar for each step, while the work goes on."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=console) as bars:
+        tasks = {}
+
+        async def progress(step: str, done: int, of: int) -> None:
+            if step not in tasks:
+                tasks[step] = bars.add_task(_STEPS[step], total=of or None)
+            bars.update(tasks[step], completed=done, total=of or None)
+
+        yield progress
+
+
+def _tell_counts(report: ImportReport, console: Console) -> None:
+    counts = report.checked.counts
+    console.print(
+        f"Sessions: {counts['add']:,} new, {counts['change']:,} changed,"
+        f" {counts['same']:,} as they are."
+    )
+    if any(counts[name] for name in ("add_weekly", "change_weekly", "same_weekly")):
+        console.print(
+            f"Weekly timetables: {counts['add_weekly']:,} new,"
+            f" {counts['change_weekly']:,} changed, {counts['same_weekly']:,} as they are."
+        )
+    if report.checked.new_titles:
+        console.print(f"Titles not seen before: {', '.join(report.checked.new_titles)}")
+
+
+def _tell_faults(report: ImportReport, sentences: Sentences, console: Console) -> None:
+    checked = report.checked
+    if checked.unreadable:
+        console.print(f"{checked.unreadable_sheet} {sentences.of_file(checked.unreadable)}".strip())
+        return
+    table = Table("Sheet", "Cell", "Heading", "Value", "What is wrong, and what to write")
+    for fault in report.faults[:_FAULTS_SHOWN]:
+        place = fault.place if fault.column_letter else f"row {fault.row}"
+        table.add_row(fault.sheet, place, fault.heading, fault.value, sentences.of_cell(fault))
+    console.print(table, markup=False)
+    left = checked.faults_in_all - min(len(report.faults), _FAULTS_SHOWN)
+    more = f", {left:,} more not shown" if left else ""
+    console.print(f"{checked.faults_in_all:,} problems{more}. Nothing was changed.")
