@@ -42,6 +42,7 @@ PERIODIC = {
     "purge",
     "purge_jobs",
     "retry_stalled",
+    "wake_pushers",
 }
 
 

@@ -27,28 +27,39 @@ from guahao.clock import city_clock
 from guahao.embedded import EmbeddedServerError
 from guahao.flows import clients as client_flows
 from guahao.flows import staff as staff_flows
+from guahao.flows import webhooks
 from guahao.flows.clients import OVERLAP_HOURS, OVERLAP_HOURS_MAX, ClientRefusal, NewSecret
 from guahao.flows.demo_staff import DEMO_STAFF, add_demo_staff
 from guahao.flows.demo_staff import PASSWORD as DEMO_STAFF_PASSWORD
+from guahao.flows.open_supply import all_hospitals
 from guahao.flows.platform import Platform
 from guahao.flows.staff import NewStaff, StaffRefusal
 from guahao.flows.trail import Head, verify_trail
+from guahao.flows.webhooks import WebhookSet
 from guahao.rules.clients import Scope
+from guahao.rules.pushing import KINDS, WebhookRefusal
 from guahao.rules.staff import SYSTEM, Role
 from guahao.settings import Settings, SettingsError, read_settings
 from guahao.store.migrate import MigrationError, migrate
 from guahao.store.scratch import ScratchDatabaseError, analyze
 from guahao.tools import audit as audit_tool
 from guahao.tools import demo as demo_tool
+from guahao.tools import hospital_stand_in, wechat_stand_in
 from guahao.tools import replay as replay_tool
 from guahao.tools import session_import as session_import_tool
-from guahao.tools import wechat_stand_in
 from guahao.tools.bench import desk as bench_desk
 from guahao.tools.bench import http as bench_http
 from guahao.tools.bench import read as bench_read
 from guahao.tools.bench.serving import BenchError
 from guahao.web.sheet_words import say_cell, say_file
 from guahao.wechat.api import UnreachableError, WeChatError
+
+_WEBHOOK_ADVICE = {
+    WebhookRefusal.UNKNOWN: "there is no such hospital, or it has no webhook",
+    WebhookRefusal.BAD_URL: "the address must be like https://his.example.cn/guahao/events",
+    WebhookRefusal.NOT_HTTPS: "the address must begin with https://",
+    WebhookRefusal.NO_KINDS: f"the kinds are {', '.join(KINDS)}",
+}
 
 app = typer.Typer(
     help="guahao (挂号): a city's appointment-registration platform.",
@@ -70,6 +81,8 @@ hospital_client = typer.Typer(
 app.add_typer(hospital_client, name="hospital-client")
 sessions = typer.Typer(help="Clinic sessions and weekly timetables.", no_args_is_help=True)
 app.add_typer(sessions, name="sessions")
+webhook = typer.Typer(help="Telling hospitals of their bookings.", no_args_is_help=True)
+app.add_typer(webhook, name="hospital-webhook")
 bench = typer.Typer(help="Speed, measured side by side in one run.", no_args_is_help=True)
 app.add_typer(bench, name="bench")
 
@@ -253,11 +266,7 @@ def staff_add(
     """Add a member; prints a temporary password, once."""
 
     async def add(platform: Platform) -> None:
-        hospital_id = None
-        if hospital is not None:
-            hospital_id = await staff_flows.hospital_id_of(platform, hospital)
-            if hospital_id is None:
-                raise CommandError(f"there is no hospital with the code {hospital}")
+        hospital_id = None if hospital is None else await _hospital(platform, hospital)
         _tell_password(
             await staff_flows.add_staff(platform, SYSTEM, login, name, role, hospital_id)
         )
@@ -443,6 +452,101 @@ def _on_the_platform(work: Callable[[Platform], Awaitable[None]]) -> None:
         uvloop.run(run(url))
 
 
+@webhook.command("set")
+def webhook_set(
+    hospital: Annotated[str, typer.Argument(help="The hospital's code.")],
+    url: Annotated[str, typer.Argument(help="Where its system takes events: https://…")],
+    kind: Annotated[
+        list[str] | None, typer.Option(help=f"Of {', '.join(KINDS)}; without it, all.")
+    ] = None,
+) -> None:
+    """Tell a hospital there; prints the secret that signs, once, where it is new."""
+
+    async def put(platform: Platform) -> None:
+        id = await _hospital(platform, hospital)
+        made = await webhooks.set_webhook(platform, SYSTEM, id, url, kind or KINDS)
+        _tell_secret(hospital, made)
+
+    _on_the_platform(put)
+
+
+@webhook.command("rotate")
+def webhook_rotate(hospital: str) -> None:
+    """A new secret at once; for 24 hours the one before signs as well."""
+
+    async def rotate(platform: Platform) -> None:
+        id = await _hospital(platform, hospital)
+        _tell_secret(hospital, await webhooks.rotate_secret(platform, SYSTEM, id))
+
+    _on_the_platform(rotate)
+
+
+@webhook.command("on")
+def webhook_on(hospital: str) -> None:
+    """Push again, from where it was switched off."""
+    _switch_webhook(hospital, on=True)
+
+
+@webhook.command("off")
+def webhook_off(hospital: str) -> None:
+    """Push nothing; what happens meanwhile is kept for a week."""
+    _switch_webhook(hospital, on=False)
+
+
+def _switch_webhook(hospital: str, *, on: bool) -> None:
+    async def switch(platform: Platform) -> None:
+        id = await _hospital(platform, hospital)
+        if await webhooks.switch(platform, SYSTEM, id, on=on) is not None:
+            raise CommandError(f"{hospital} has no webhook; set one first")
+        typer.echo(f"{hospital}: {'on' if on else 'off'}")
+
+    _on_the_platform(switch)
+
+
+@webhook.command("list")
+def webhook_list() -> None:
+    """Every webhook: where, on or off, what waits, what is dead, and what went wrong last."""
+
+    async def show(platform: Platform) -> None:
+        for one in await webhooks.standings(platform):
+            state = "on" if one.enabled else "off"
+            if one.probe_at is not None:
+                state = f"not answering, asked again at {one.probe_at:%H:%M:%S}"
+            counts = f"{one.delivered:,} delivered, {one.waiting:,} waiting, {one.dead:,} dead"
+            _console.print(f"{one.code} {one.url} {state}; {counts} {one.error}", highlight=False)
+
+    _on_the_platform(show)
+
+
+@webhook.command("resend")
+def webhook_resend(hospital: str) -> None:
+    """Send a hospital's dead letters again, all of them."""
+
+    async def resend(platform: Platform) -> None:
+        id = await _hospital(platform, hospital)
+        count = await webhooks.send_again(platform, SYSTEM, id)
+        typer.echo(f"{count:,} events are on their way again.")
+
+    _on_the_platform(resend)
+
+
+async def _hospital(platform: Platform, code: str) -> int:
+    id = await staff_flows.hospital_id_of(platform, code)
+    if id is None:
+        raise CommandError(f"there is no hospital with the code {code}")
+    return id
+
+
+def _tell_secret(hospital: str, made: WebhookSet | WebhookRefusal) -> None:
+    if isinstance(made, WebhookRefusal):
+        raise CommandError(f"not done: {_WEBHOOK_ADVICE[made]}")
+    if made.secret is None:
+        typer.echo(f"{hospital}: set; its secret stays.")
+        return
+    typer.echo(f"{hospital}: secret {made.secret}")
+    typer.echo("It is shown this once. docs/WEBHOOKS.md says how a receiver checks with it.")
+
+
 @bench.command("desk")
 def bench_desk_command() -> None:
     """The booking desk in this process, beside pgbench."""
@@ -612,3 +716,45 @@ def demo_wechat(port: Annotated[int, typer.Option(min=1, max=65535)] = 8010) -> 
                 f"A phone with WeChat, to follow the account and write to it: {stand_in.url}"
             )
             _run_everything(settings, url, begun)
+
+
+@demo.command("hospital")
+def demo_hospital(
+    hospital: Annotated[
+        str | None, typer.Option(help="Its code; without it, the city's first.")
+    ] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8020,
+) -> None:
+    """Start everything, and a stand-in of one hospital's own system, told by webhook."""
+    settings = read_settings(os.environ)
+    if not settings.demo:
+        raise CommandError("a stand-in of a hospital is for the demo: set GUAHAO_MODE=demo")
+    _check_port(settings)
+    begun = str(time.time())
+    clock = city_clock(settings.clock_start, float(begun))
+    stand_in = hospital_stand_in.StandIn(clock=lambda: clock().timestamp())
+    with hospital_stand_in.serving(stand_in, port) as address, _database(settings) as url:
+        name = uvloop.run(_connect_stand_in(settings, url, hospital, stand_in, address))
+        typer.echo(f"The system of {name}, its book and its manners: {address}/")
+        _run_everything(settings, url, begun)
+
+
+async def _connect_stand_in(
+    settings: Settings,
+    url: str,
+    code: str | None,
+    stand_in: hospital_stand_in.StandIn,
+    address: str,
+) -> str:
+    """Have the hospital told at the stand-in, with a secret that it knows; its name."""
+    async with wiring.open_platform(settings, url) as platform:
+        everyone = {one.id: one.name for one in await all_hospitals(platform)}
+        id = next(iter(everyone)) if code is None else await _hospital(platform, code)
+        events = address + hospital_stand_in.EVENTS_PATH
+        made = await webhooks.set_webhook(platform, SYSTEM, id, events, KINDS)
+        if isinstance(made, WebhookSet) and made.secret is None:
+            made = await webhooks.rotate_secret(platform, SYSTEM, id)
+        if isinstance(made, WebhookRefusal):
+            raise CommandError(f"not done: {_WEBHOOK_ADVICE[made]}")
+        stand_in.verifier.secrets = [made.secret or ""]
+    return everyone[id]

@@ -7,12 +7,14 @@ what belongs to the night runs every hour, and does nothing where nothing is due
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 
 import structlog
 from procrastinate import App, PsycopgConnector
-from procrastinate.exceptions import ConnectorException
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.jobs import Job, Status
 
 from guahao.flows import call_tasks, caller_booking, calls, penalties, reminders, schedules, stops
@@ -21,6 +23,8 @@ from guahao.flows.imports import importing
 from guahao.flows.platform import Platform
 from guahao.notices.deliver import Courier, TryAgain
 from guahao.notices.gateway import Gateway
+from guahao.pushing.pusher import Pusher
+from guahao.pushing.sender import Sender, Ways
 from guahao.store import (
     accounts,
     appointments,
@@ -30,11 +34,17 @@ from guahao.store import (
     proofs,
     staff,
     throttle,
+    webhooks,
     wechat,
 )
 from guahao.store.hospital_events import EVENTS_KEPT_DAYS
 
 CONCURRENT_JOBS = 4
+# A run of its own for every hospital, however slow it is, and never a place of another's; what
+# they share is a few short transactions.
+CONCURRENT_PUSHES = 256
+PUSHES = "hospitals"
+QUEUES = ["default", "notices", "periodic"]
 LOST_AFTER = timedelta(minutes=10)  # longer than a message ever waits for its next attempt
 REDELIVERED_AT_ONCE = 512
 RECEIPT_AFTER = timedelta(hours=1)  # receipts come within minutes, where they come at all
@@ -43,14 +53,21 @@ STAFF_SESSIONS_KEPT = timedelta(days=30)  # longer than any lasts; the trail tel
 JOBS_KEPT_HOURS = 7 * 24
 # A worker sends a heartbeat every 10 s; without one for so long it is dead.
 DEAD_AFTER_SECONDS = 60.0
+SHUTDOWN_SECONDS = 25  # for each of two workers, one after the other at worst
 
 log = structlog.get_logger(__name__)
 
 
-def create_jobs(platform: Platform, gateway: Gateway, wechat: Gateway | None = None) -> App:
+def create_jobs(
+    platform: Platform,
+    gateway: Gateway,
+    wechat: Gateway | None = None,
+    sender: Sender | None = None,
+) -> App:
     """The background tasks, on connections of the application's role; not yet open.
 
-    `gateway` carries the SMS; `wechat` what goes beside them, where there is such an account.
+    `gateway` carries the SMS; `wechat` what goes beside them, where there is such an account;
+    `sender` tells hospitals, by the operator's settings where it is not given.
     """
     app = App(connector=PsycopgConnector(conninfo=platform.db.pool.conninfo, max_size=8))
     courier = Courier(
@@ -60,26 +77,62 @@ def create_jobs(platform: Platform, gateway: Gateway, wechat: Gateway | None = N
     _add_redelivery(app, platform, courier)
     _add_platform_tasks(app, platform)
     _add_imports(app, platform)
+    _add_pushing(app, Pusher(platform.db, platform.vault, sender or _sender(platform)))
     _add_care_of_jobs(app)
     return app
 
 
 async def run_worker(
-    platform: Platform, gateway: Gateway, wechat: Gateway | None = None, *, wait: bool = True
+    platform: Platform,
+    gateway: Gateway,
+    wechat: Gateway | None = None,
+    sender: Sender | None = None,
+    *,
+    wait: bool = True,
 ) -> None:
     """Work until SIGTERM or SIGINT, then finish what is begun.
 
     Not `wait`: until no job waits that is due.
     """
-    app = create_jobs(platform, gateway, wechat)
+    app = create_jobs(platform, gateway, wechat, sender)
     async with app.open_async():
-        await app.run_worker_async(
-            concurrency=CONCURRENT_JOBS,
-            wait=wait,
-            delete_jobs="successful",
-            shutdown_graceful_timeout=30,
-            stalled_worker_timeout=DEAD_AFTER_SECONDS,
-        )
+        workers = [
+            asyncio.create_task(_work(app, QUEUES, CONCURRENT_JOBS, wait=wait, is_main=True)),
+            asyncio.create_task(_work(app, [PUSHES], CONCURRENT_PUSHES, wait=wait)),
+        ]
+        try:
+            if wait:
+                # Together: the signal ends the first; and where one fails, the other does not go
+                # on as if nothing were missing.
+                await asyncio.wait(workers, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if wait:
+                for worker in workers:
+                    worker.cancel()
+            ended = await asyncio.gather(*workers, return_exceptions=True)
+    for one in ended:
+        if isinstance(one, Exception):
+            raise one
+
+
+async def _work(
+    app: App, queues: list[str], concurrency: int, *, wait: bool, is_main: bool = False
+) -> None:
+    """One worker; the main one hears the signals. Cancelled, it finishes what is begun."""
+    await app.run_worker_async(
+        queues=queues,
+        concurrency=concurrency,
+        wait=wait,
+        delete_jobs="successful",
+        shutdown_graceful_timeout=SHUTDOWN_SECONDS,
+        stalled_worker_timeout=DEAD_AFTER_SECONDS,
+        install_signal_handlers=is_main,
+    )
+
+
+def _sender(platform: Platform) -> Sender:
+    settings = platform.settings
+    return Sender(Ways(settings.demo, settings.webhook_networks))
 
 
 def _add_delivery(app: App, courier: Courier) -> None:
@@ -168,6 +221,7 @@ def _add_platform_tasks(app: App, platform: Platform) -> None:
             await staff.purge_sessions(tx, tx.now - STAFF_SESSIONS_KEPT)
             await hospital_events.purge(tx, tx.now - timedelta(days=EVENTS_KEPT_DAYS))
             await clients.purge_calls(tx, tx.now - CALLS_KEPT)
+            await webhooks.purge_dead(tx, tx.now - timedelta(days=EVENTS_KEPT_DAYS))
 
     _every(app, "*/5 * * * *", "void_sweep", void_sweep)
     _every(app, "*/5 * * * *", "remind", remind)
@@ -191,6 +245,23 @@ def _add_imports(app: App, platform: Platform) -> None:
         await importing.carry_on(platform)
 
     _every(app, "* * * * *", "carry_on_imports", carry_on_imports)
+
+
+def _add_pushing(app: App, pusher: Pusher) -> None:
+    async def wake_pushers() -> None:
+        """One run for every hospital that is to be told something; none waits for another."""
+        for hospital_id in await pusher.hospitals_due():
+            name = f"push-{hospital_id}"
+            run = app.configure_task("push_to_hospital", lock=name, queueing_lock=name)
+            with suppress(AlreadyEnqueued):
+                await run.defer_async(hospital_id=hospital_id)
+
+    @app.task(name="push_to_hospital", queue=PUSHES)
+    async def push_to_hospital(hospital_id: int) -> None:
+        """Tell one hospital what it is to hear of."""
+        await pusher.push(hospital_id)
+
+    _every(app, "* * * * * */2", "wake_pushers", wake_pushers, queue=PUSHES)
 
 
 def _add_care_of_jobs(app: App) -> None:
@@ -227,11 +298,17 @@ async def _free(app: App, job: Job) -> None:
 
 
 def _every(
-    app: App, cron: str, name: str, work: Callable[[], Awaitable[None]], *, alone: bool = True
+    app: App,
+    cron: str,
+    name: str,
+    work: Callable[[], Awaitable[None]],
+    *,
+    alone: bool = True,
+    queue: str = "periodic",
 ) -> None:
     """Run `work` by a cron line (UTC): one job waits at most; `alone`: one runs at most."""
 
     @app.periodic(cron=cron)
-    @app.task(name=name, queue="periodic", queueing_lock=name, lock=name if alone else None)
+    @app.task(name=name, queue=queue, queueing_lock=name, lock=name if alone else None)
     async def run(timestamp: int) -> None:  # noqa: ARG001 - procrastinate's
         await work()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -64,6 +65,7 @@ class Settings:
     trusted_proxies: tuple[str, ...] = ()
     hospital_calls_per_minute: int = 600
     client_certificate_header: str = "x-client-certificate-sha256"  # set by a trusted proxy alone
+    webhook_networks: tuple[str, ...] = ()  # beside public addresses
     aliyun_endpoint: str = "https://dysmsapi.aliyuncs.com"
     aliyun_access_key_id: str | None = None
     aliyun_access_key_secret: str | None = None
@@ -137,39 +139,14 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         },  # type: ignore[arg-type]
         **{n: _integer(n, given[n], *b) for n, b in _INTEGERS.items() if n in given},  # type: ignore[arg-type]
         **_others(given),  # type: ignore[arg-type]
-        **_of_proxies(given),  # type: ignore[arg-type]
     )
     _check(settings)
     return settings
 
 
 def _others(given: Mapping[str, str]) -> dict[str, object]:
-    others: dict[str, object] = {}
-    if "data_dir" in given:
-        others["data_dir"] = Path(given["data_dir"])
-    if "clock_start" in given:
-        others["clock_start"] = _moment(given["clock_start"])
-    if "clock_begun" in given:
-        others["clock_begun"] = _seconds("clock_begun", given["clock_begun"])
-    if "cancel_channels" in given:
-        others["cancel_channels"] = frozenset(_words(given["cancel_channels"]))
-    for name in ("public_url", "wechat_api_base", "aliyun_endpoint"):
-        if name in given:
-            others[name] = _base_url(name, given[name])
-    if "aliyun_templates" in given:
-        others["aliyun_templates"] = _texts("aliyun_templates", given["aliyun_templates"])
-    if "wechat_templates" in given:
-        others["wechat_templates"] = _wechat_templates(given["wechat_templates"])
-    return others
-
-
-def _of_proxies(given: Mapping[str, str]) -> dict[str, object]:
-    others: dict[str, object] = {}
-    if "trusted_proxies" in given:
-        others["trusted_proxies"] = _networks("trusted_proxies", given["trusted_proxies"])
-    if "client_certificate_header" in given:
-        others["client_certificate_header"] = _header_name(given["client_certificate_header"])
-    return others
+    """The settings that are read from their text each in a way of its own."""
+    return {name: read(given[name]) for name, read in _READERS.items() if name in given}
 
 
 def _words(text: str) -> list[str]:
@@ -254,6 +231,22 @@ def _moment(text: str) -> datetime:
     if moment.tzinfo is None:
         return moment.replace(tzinfo=CITY_TIME)
     return moment.astimezone(CITY_TIME)
+
+
+_READERS: Mapping[str, Callable[[str], object]] = {
+    "data_dir": Path,
+    "clock_start": _moment,
+    "clock_begun": partial(_seconds, "clock_begun"),
+    "cancel_channels": lambda text: frozenset(_words(text)),
+    **{name: partial(_networks, name) for name in ("trusted_proxies", "webhook_networks")},
+    **{
+        name: partial(_base_url, name)
+        for name in ("public_url", "wechat_api_base", "aliyun_endpoint")
+    },
+    "client_certificate_header": _header_name,
+    "aliyun_templates": partial(_texts, "aliyun_templates"),
+    "wechat_templates": _wechat_templates,
+}
 
 
 def _check(settings: Settings) -> None:

@@ -1,0 +1,263 @@
+"""Push a hospital's events: in order per appointment, again until they are taken, for days.
+
+A round reads what is due, sends it, and writes down what became of it. What is killed in between
+is sent again: the receiver knows an event by its id. Nothing is held in the database while
+something is sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import structlog
+
+from guahao.pushing.sender import IN_FLIGHT, Line, NotTaken, Sender
+from guahao.pushing.signing import signed_headers
+from guahao.rules.limits import CITY_TIME
+from guahao.rules.pushing import (
+    FAILURES_UNTIL_OPEN,
+    GIVE_UP_AFTER,
+    is_hopeless,
+    probe_wait,
+    retry_wait,
+)
+from guahao.store import hospital_events as log
+from guahao.store import webhooks as store
+from guahao.store.db import Database, Tx
+from guahao.store.hospital_events import EventCursor, EventsForgotten, HospitalEvent
+from guahao.store.vault import Vault
+from guahao.store.webhooks import Delivery, Tried, Webhook
+
+ROUND = 64  # appointments told in one round at most
+ROUNDS_A_RUN = 500
+_READ_AT_ONCE = 4 * ROUND
+_NOT_TRIED = "waits for an earlier event"
+_TOO_OLD = "older than what is tried"
+
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Round:
+    """What one round sends: one list an appointment, each in order."""
+
+    webhook: Webhook
+    keys: list[str]
+    cursor: EventCursor
+    turns: dict[int, list[Delivery]] = field(default_factory=dict)
+    left: list[Tried] = field(default_factory=list)  # what waits, or is dead, without a try
+    facts: Mapping[int, dict[str, Any]] = field(default_factory=dict)
+    retried: set[int] = field(default_factory=set)
+
+    @property
+    def room(self) -> int:
+        """How many appointments more; a hospital that was down is asked once."""
+        return (1 if self.is_probe else ROUND) - len(self.turns)
+
+    @property
+    def is_probe(self) -> bool:
+        """Whether it is only to see if the hospital is back."""
+        return self.webhook.failures_in_row >= FAILURES_UNTIL_OPEN
+
+
+@dataclass(slots=True)
+class _Course:
+    """How the sending of a round goes. `failures_in_row` counts on from the rounds before."""
+
+    failures_in_row: int
+    delivered: list[int] = field(default_factory=list)
+    failed: int = 0
+    error: str = ""
+    tried: list[Tried] = field(default_factory=list)
+
+    @property
+    def is_hopeless(self) -> bool:
+        return self.failures_in_row >= FAILURES_UNTIL_OPEN and self.failed > 0
+
+
+class Pusher:
+    """Pushes for any hospital; `chance` spreads the waits, 0 to 1."""
+
+    def __init__(
+        self,
+        db: Database,
+        vault: Vault,
+        sender: Sender,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._db = db
+        self._vault = vault
+        self._sender = sender
+        self._chance = chance
+
+    async def hospitals_due(self) -> list[int]:
+        """Whom to push for now."""
+        async with self._db.transaction() as tx:
+            return await store.with_something_due(tx)
+
+    async def push(self, hospital_id: int) -> None:
+        """Tell one hospital all that is due, until there is nothing, or it does not answer."""
+        async with self._db.transaction() as tx:
+            run = await store.begin_run(tx, hospital_id)
+        if run is None:
+            return
+        for _ in range(ROUNDS_A_RUN):
+            if not await self._round(hospital_id, run):
+                return
+
+    async def _round(self, hospital_id: int, run: int) -> bool:
+        """Whether another round may find something to do."""
+        async with self._db.transaction() as tx:
+            this = await self._prepare(tx, hospital_id, run)
+        if this is None:
+            return False
+        course = _Course(this.webhook.failures_in_row)
+        if this.turns:
+            line = self._sender.line_to(this.webhook.url)
+            try:
+                await self._send(this, line, course)
+            finally:
+                await line.close()
+        moved = this.cursor != this.webhook.cursor
+        return await self._record(hospital_id, run, this, course) and (
+            bool(course.delivered) or course.failed > 0 or moved
+        )
+
+    # What goes now ------------------------------------------------------------------------
+
+    async def _prepare(self, tx: Tx, hospital_id: int, run: int) -> Round | None:
+        webhook = await store.of_run(tx, hospital_id, run)
+        if webhook is None or (webhook.probe_at is not None and webhook.probe_at > tx.now):
+            return None
+        await store.give_up(tx, hospital_id, tx.now - GIVE_UP_AFTER)
+        keys = await store.secrets_of(tx, self._vault, hospital_id)
+        this = Round(webhook, keys, webhook.cursor)
+        if not this.is_probe:
+            await self._take_due(tx, this)
+        found = await log.changes(tx, hospital_id, webhook.cursor, _READ_AT_ONCE)
+        if isinstance(found, EventsForgotten):
+            logger.warning("webhook_events_forgotten", hospital=hospital_id)
+            this.cursor = found.go_on_from
+        else:
+            _take(this, found, await store.waiting_appointments(tx, hospital_id), tx.now)
+        if this.is_probe:
+            # What is new first: what failed before may be refused for itself.
+            await self._take_due(tx, this)
+        this.facts = await store.facts_of(tx, self._vault, list(this.turns))
+        return this
+
+    async def _take_due(self, tx: Tx, this: Round) -> None:
+        hospital_id = this.webhook.hospital_id
+        for one in await store.due(tx, hospital_id, this.room, any_time=this.is_probe):
+            this.turns[one.appointment_id] = [one]
+            this.retried.add(one.event_id)
+
+    # Sending it ---------------------------------------------------------------------------
+
+    async def _send(self, this: Round, line: Line, course: _Course) -> None:
+        turns = iter(list(this.turns.values()))
+
+        async def caller() -> None:
+            for turn in turns:
+                await self._send_turn(this, line, turn, course)
+
+        await asyncio.gather(*(caller() for _ in range(IN_FLIGHT)))
+
+    async def _send_turn(
+        self, this: Round, line: Line, turn: Sequence[Delivery], course: _Course
+    ) -> None:
+        """One appointment's events, one after the other, until one is not taken."""
+        for place, one in enumerate(turn):
+            now = self._db.clock()
+            if course.is_hopeless:
+                course.tried += [
+                    _waiting(rest, now)
+                    for rest in turn[place:]
+                    if rest.event_id not in this.retried  # waits already, and says why
+                ]
+                return
+            body = _body(one, this.facts[one.appointment_id])
+            headers = signed_headers(this.keys, one.event_id, body, now)
+            refused = await line.send(body, headers)
+            if refused is not None:
+                course.tried.append(self._failed(one, refused, course))
+                course.tried += [_waiting(rest, now) for rest in turn[place + 1 :]]
+                return
+            course.failures_in_row = 0
+            course.delivered.append(one.event_id)
+
+    def _failed(self, one: Delivery, refused: NotTaken, course: _Course) -> Tried:
+        now, attempts = self._db.clock(), one.attempts + 1
+        course.failed += 1
+        course.failures_in_row = 0 if refused.of_event_alone else course.failures_in_row + 1
+        course.error = refused.error
+        dead_at = now if is_hopeless(one.due_since, now) else None
+        wait = retry_wait(attempts, self._chance())
+        return Tried(one, attempts, now + wait, dead_at, refused.error)
+
+    # What became of it --------------------------------------------------------------------
+
+    async def _record(self, hospital_id: int, run: int, this: Round, course: _Course) -> bool:
+        wait = probe_wait(course.failures_in_row, self._chance())
+        async with self._db.transaction() as tx:
+            result = store.RunResult(
+                this.cursor,
+                course.failures_in_row,
+                None if wait is None else tx.now + wait,
+                len(course.delivered),
+                course.failed,
+                course.error,
+            )
+            if not await store.finish_round(tx, hospital_id, run, result):
+                return False
+            await store.save_deliveries(tx, hospital_id, [*this.left, *course.tried])
+            if this.retried:
+                await store.drop_delivered(tx, course.delivered)
+            if this.is_probe and course.failures_in_row == 0:
+                await store.hurry(tx, hospital_id)
+        if course.failed:
+            logger.warning(
+                "webhook_failed", hospital=hospital_id, failed=course.failed, error=course.error
+            )
+        return True
+
+
+def _take(this: Round, events: Sequence[HospitalEvent], waiting: set[int], now: datetime) -> None:
+    """Put the next events of the log in their places, as long as there is room."""
+    for event in events:
+        one = Delivery(event.id, event.appointment_id, event.kind, event.at, 0, event.at)
+        if event.kind in this.webhook.kinds:
+            if is_hopeless(event.at, now):
+                this.left.append(Tried(one, 0, now, now, _TOO_OLD))
+            elif event.appointment_id in waiting:
+                this.left.append(_waiting(one, now))
+            elif event.appointment_id in this.turns and not this.is_probe:
+                this.turns[event.appointment_id].append(one)
+            elif this.room > 0:
+                this.turns[event.appointment_id] = [one]
+            else:
+                return
+        this.cursor = event.cursor
+
+
+def _waiting(one: Delivery, now: datetime) -> Tried:
+    return Tried(one, one.attempts, now, None, _NOT_TRIED)
+
+
+def _body(one: Delivery, facts: Mapping[str, Any]) -> bytes:
+    """What the hospital is told: the event, and the appointment as it was after it."""
+    status = "booked" if one.kind == "restored" else one.kind
+    return msgspec.json.encode(
+        {
+            "event_id": one.event_id,
+            "kind": one.kind,
+            "occurred_at": one.at.astimezone(CITY_TIME),
+            "appointment": {**facts, "status": status},
+        }
+    )

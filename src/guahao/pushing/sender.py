@@ -1,0 +1,161 @@
+"""One attempt to tell a hospital, over HTTP. It may lead nowhere but to the hospital.
+
+A hospital's address is typed in by people and resolved by somebody else's name server. So every
+address that its name leads to is looked at, and the connection is made to the one looked at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from urllib.parse import urlsplit
+
+import httpx
+
+IN_FLIGHT = 8  # calls to one hospital at once
+ANSWER_SECONDS = 10.0
+
+_NAT64 = ip_network("64:ff9b::/96")
+_ERROR_CHARACTERS = 200
+_READ_BYTES_MAX = 16_384
+# Refusals that are not about the event: the signature, too slow, too many.
+_OF_THE_HOSPITAL = frozenset({401, 403, 407, 408, 425, 429})
+
+# Addresses may hold what a vendor put into them.
+logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+class ForbiddenAddressError(Exception):
+    """The hospital's name leads to an address that nothing is sent to."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotTaken:
+    """Why an event was not taken. `of_event_alone`: the hospital answers, and refuses this one."""
+
+    error: str
+    of_event_alone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """Where events may go: any public address, this machine in a demo, and named networks."""
+
+    demo: bool
+    networks: Sequence[str] = ()
+
+    def leads(self, address: str) -> bool:
+        """Whether something may be sent to this address."""
+        ip = _plain(ip_address(address))
+        if any(ip in ip_network(one, strict=False) for one in self.networks):
+            return True
+        if ip.is_loopback:
+            return self.demo
+        return ip.is_global and not ip.is_multicast and not _is_tunnel(ip)
+
+
+def _plain(ip: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """An IPv4 address in IPv6's clothes is judged as what it is."""
+    if isinstance(ip, IPv6Address):
+        if ip.ipv4_mapped is not None:
+            return ip.ipv4_mapped
+        if ip in _NAT64:
+            return IPv4Address(int(ip) & 0xFFFF_FFFF)
+    return ip
+
+
+def _is_tunnel(ip: IPv4Address | IPv6Address) -> bool:
+    return isinstance(ip, IPv6Address) and (ip.sixtofour is not None or ip.teredo is not None)
+
+
+async def resolve(ways: Ways, host: str, port: int) -> str:
+    """The address to connect to; raises ForbiddenAddressError or OSError."""
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = [str(one[4][0]) for one in found]
+    if not all(ways.leads(address) for address in addresses):
+        raise ForbiddenAddressError
+    return addresses[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Sends to any hospital; `line_to` is one hospital's."""
+
+    ways: Ways
+    answer_seconds: float = ANSWER_SECONDS
+    tls: ssl.SSLContext = field(default_factory=ssl.create_default_context)
+
+    def line_to(self, url: str) -> Line:
+        """Connections of one hospital's own: no certificate of another serves for it."""
+        limits = httpx.Limits(max_connections=IN_FLIGHT)
+        # No proxy and no redirect: either could lead elsewhere.
+        client = httpx.AsyncClient(
+            verify=self.tls, limits=limits, trust_env=False, timeout=self.answer_seconds
+        )
+        return Line(self, url, client)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """To one hospital's receiver. Close it when done."""
+
+    sender: Sender
+    url: str
+    client: httpx.AsyncClient
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.client.aclose()
+
+    async def send(self, body: bytes, headers: Mapping[str, str]) -> NotTaken | None:
+        """None where the event was taken (2xx). Never raises for what the outside does."""
+        try:
+            async with asyncio.timeout(self.sender.answer_seconds):
+                return await self._post(body, headers)
+        except ForbiddenAddressError:
+            return NotTaken("the host leads to an address that is not allowed")
+        except (TimeoutError, httpx.TimeoutException):
+            return NotTaken(f"no answer within {self.sender.answer_seconds:g} s")
+        except ssl.SSLError as error:
+            return _short("TLS", error)
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            return _short(type(error).__name__, error)
+
+    async def _post(self, body: bytes, headers: Mapping[str, str]) -> NotTaken | None:
+        parts = urlsplit(self.url)
+        host = parts.hostname or ""
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        address = await resolve(self.sender.ways, host, port)
+        request = self.client.build_request(
+            "POST",
+            httpx.URL(self.url).copy_with(host=address),
+            content=body,
+            headers={**headers, "Host": parts.netloc, "Content-Type": "application/json"},
+            extensions={"sni_hostname": host},
+        )
+        answer = await self.client.send(request, stream=True)
+        await _read_away(answer)
+        if answer.is_success:
+            return None
+        alone = answer.is_client_error and answer.status_code not in _OF_THE_HOSPITAL
+        return NotTaken(f"HTTP {answer.status_code}", of_event_alone=alone)
+
+
+async def _read_away(answer: httpx.Response) -> None:
+    """What else it says is of no use; read to the end, the connection serves again."""
+    seen = 0
+    async for chunk in answer.aiter_raw():
+        seen += len(chunk)
+        if seen > _READ_BYTES_MAX:
+            break
+    await answer.aclose()
+
+
+def _short(kind: str, error: Exception) -> NotTaken:
+    return NotTaken(f"{kind}: {error}"[:_ERROR_CHARACTERS])

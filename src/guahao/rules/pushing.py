@@ -1,0 +1,75 @@
+"""When an event is sent again, when a hospital is left alone for a while, when to give up."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+# What a hospital may ask to be told of: an appointment's new status, or that it lives again.
+KINDS = ("booked", "cancelled", "stopped", "restored", "picked_up", "no_show", "unverified")
+GIVE_UP_AFTER = timedelta(days=7)
+FAILURES_UNTIL_OPEN = 5
+SECRET_OVERLAP = timedelta(hours=24)
+URL_LENGTH_MAX = 500
+
+_FIRST_WAIT = timedelta(seconds=10)
+_LONGEST_WAIT = timedelta(hours=1)
+_FIRST_PROBE = timedelta(seconds=30)
+_LONGEST_PROBE = timedelta(minutes=15)
+_SPREAD = 0.2
+_MOST_DOUBLINGS = 20
+_LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
+
+
+class WebhookRefusal(StrEnum):
+    """Why a hospital's webhook is not set, or not changed."""
+
+    UNKNOWN = "webhook_unknown"
+    BAD_URL = "webhook_bad_url"
+    NOT_HTTPS = "webhook_not_https"
+    NO_KINDS = "webhook_no_kinds"
+
+
+def check_url(url: str, *, demo: bool) -> WebhookRefusal | None:
+    """Whether events may be sent there: https, and in a demo http on this machine.
+
+    Where its host leads is looked at when something is sent.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return WebhookRefusal.BAD_URL
+    plain = url.isascii() and url.isprintable() and " " not in url and len(url) <= URL_LENGTH_MAX
+    if not plain or not host or port == 0 or "@" in parts.netloc or parts.fragment:
+        return WebhookRefusal.BAD_URL
+    if parts.scheme == "https" or (parts.scheme == "http" and demo and host in _LOCAL_HOSTS):
+        return None
+    return WebhookRefusal.NOT_HTTPS
+
+
+def retry_wait(attempts: int, chance: float) -> timedelta:
+    """How long an event waits after so many attempts; `chance`, 0 to 1, spreads it by a fifth."""
+    return _spread(_doubled(_FIRST_WAIT, _LONGEST_WAIT, attempts - 1), chance)
+
+
+def probe_wait(failures_in_row: int, chance: float) -> timedelta | None:
+    """How long a hospital is left alone after so many failures in a row; None: not at all."""
+    if failures_in_row < FAILURES_UNTIL_OPEN:
+        return None
+    doublings = failures_in_row - FAILURES_UNTIL_OPEN
+    return _spread(_doubled(_FIRST_PROBE, _LONGEST_PROBE, doublings), chance)
+
+
+def is_hopeless(due_since: datetime, now: datetime) -> bool:
+    """Whether an event has been tried for long enough."""
+    return now - due_since >= GIVE_UP_AFTER
+
+
+def _doubled(first: timedelta, longest: timedelta, times: int) -> timedelta:
+    return min(first * (1 << min(max(times, 0), _MOST_DOUBLINGS)), longest)
+
+
+def _spread(wait: timedelta, chance: float) -> timedelta:
+    return wait * (1 - _SPREAD + 2 * _SPREAD * chance)

@@ -1,0 +1,267 @@
+"""A stand-in for a hospital's information system (HIS), speaking over real HTTP.
+
+For vendors and tests: it takes webhooks as a HIS should (signature, timestamp and nonce, each
+event once, never an older one over a newer one), keeps a book of its own, and on demand is slow,
+down, forgetful, hasty or lying. `/` shows the book and changes its manners.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar
+from urllib.parse import parse_qsl
+
+from guahao.tools.webhook_verifier import Verifier
+
+EVENTS_PATH = "/events"
+_BODY_BYTES_MAX = 1_000_000
+_SHOWN = 200
+_TAKEN = 204
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How it behaves; shares are from 0 to 1."""
+
+    down: bool = False  # breaks every connection
+    slow_seconds: float = 0  # before each answer
+    lose: float = 0  # takes the event, and breaks the connection instead of saying so
+    twice: float = 0  # enters the event twice
+    reorder: bool = False  # enters each event after the next one
+    lie: float = 0  # says that it took the event, and throws it away
+
+
+@dataclass(slots=True)
+class Entry:
+    """An appointment in the hospital's own book."""
+
+    status: str
+    event_id: int
+    appointment: Mapping[str, Any]
+
+
+@dataclass
+class StandIn:
+    """The hospital's memory."""
+
+    verifier: Verifier = field(default_factory=lambda: Verifier([]))
+    clock: Callable[[], float] = time.time
+    manners: Manners = field(default_factory=Manners)
+    chance: Callable[[], float] = random.random
+    book: dict[int, Entry] = field(default_factory=dict)  # by the appointment's id
+    received: list[tuple[int, int]] = field(default_factory=list)  # appointment, event
+    effects: list[int] = field(default_factory=list)  # events that changed the book
+    refused: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: Mapping[str, Any] | None = None
+        self.arrived = threading.Event()  # somebody waits for an answer
+        self.gate = threading.Event()  # while it is shut, nobody gets one
+        self.gate.set()
+
+    def receive(self, headers: Mapping[str, str], body: bytes) -> int | None:
+        """Take an event: the status to answer with, or None to break the connection."""
+        self.arrived.set()
+        self.gate.wait()
+        manners = self.manners
+        time.sleep(manners.slow_seconds)
+        if manners.down:
+            return None
+        with self._lock:
+            refused = self.verifier.refusal(headers, body, self.clock())
+            if refused:
+                self.refused.append(refused)
+                return 401
+            event = json.loads(body)
+            self.received.append((event["appointment"]["id"], event["event_id"]))
+            if self.chance() >= manners.lie:
+                self._take(event, manners)
+        return None if self.chance() < manners.lose else _TAKEN
+
+    def _take(self, event: Mapping[str, Any], manners: Manners) -> None:
+        held, self._held = self._held, event if manners.reorder else None
+        for one in (None if manners.reorder else event, held):
+            if one is not None:
+                self._enter(one)
+                if self.chance() < manners.twice:
+                    self._enter(one)
+
+    def _enter(self, event: Mapping[str, Any]) -> None:
+        """Into the book, unless something newer of the appointment stands there."""
+        appointment = event["appointment"]
+        known = self.book.get(appointment["id"])
+        if known is None or known.event_id < event["event_id"]:
+            entry = Entry(appointment["status"], event["event_id"], appointment)
+            self.book[appointment["id"]] = entry
+            self.effects.append(event["event_id"])
+
+    def behave(self, manners: Manners) -> None:
+        """From now on; what was held back is entered."""
+        with self._lock:
+            self.manners = manners
+            if self._held is not None and not manners.reorder:
+                held, self._held = self._held, None
+                self._enter(held)
+
+    def statuses(self) -> dict[int, str]:
+        """How each appointment stands, by its id."""
+        with self._lock:
+            return {id: entry.status for id, entry in self.book.items()}
+
+    def as_json(self) -> dict[str, Any]:
+        """The book, newest first, and the counts."""
+        with self._lock:
+            entries = sorted(self.book.values(), key=lambda one: -one.event_id)
+            return {
+                "appointments": [dict(one.appointment) for one in entries[:_SHOWN]],
+                "known": len(self.book),
+                "received": len(self.received),
+                "entered": len(self.effects),
+                "refused": len(self.refused),
+            }
+
+
+# Over HTTP ----------------------------------------------------------------------------------
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One connection."""
+
+    stand_in: ClassVar[StandIn]
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        """The page, or the book as JSON."""
+        if self.path == "/book":
+            body = json.dumps(self.stand_in.as_json(), ensure_ascii=False).encode()
+            self._answer(200, body, "application/json")
+        elif self.path == "/":
+            self._answer(200, _page(self.stand_in).encode(), "text/html; charset=utf-8")
+        else:
+            self._answer(404)
+
+    def do_POST(self) -> None:
+        """An event, or the page's form."""
+        body = self.rfile.read(min(int(self.headers.get("content-length") or 0), _BODY_BYTES_MAX))
+        if self.path == EVENTS_PATH:
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            status = self.stand_in.receive(headers, body)
+            if status is None:
+                self.close_connection = True
+            else:
+                self._answer(status)
+        elif self.path == "/manners":
+            self._change(dict(parse_qsl(body.decode(errors="replace"))))
+        else:
+            self._answer(404)
+
+    def _change(self, given: Mapping[str, str]) -> None:
+        manners = read_manners(given)
+        if manners is None:
+            self._answer(400, b"shares are numbers from 0 to 1, seconds from 0 to 600\n")
+            return
+        self.stand_in.behave(manners)
+        self.send_response(303)
+        self.send_header("location", "/")
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def _answer(self, status: int, body: bytes = b"", kind: str = "text/plain") -> None:
+        self.send_response(status)
+        if status != _TAKEN:
+            self.send_header("content-type", kind)
+            self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name
+        """Nothing."""
+
+
+def read_manners(given: Mapping[str, str]) -> Manners | None:
+    """The manners of a form; what is not named is as it should be. None: not a number."""
+    read: dict[str, Any] = {}
+    for one in fields(Manners):
+        text = given.get(one.name, "")
+        if isinstance(one.default, bool):
+            read[one.name] = text in ("1", "on", "true")
+            continue
+        try:
+            read[one.name] = float(text or 0)
+        except ValueError:
+            return None
+        if not 0 <= read[one.name] <= (600 if one.name == "slow_seconds" else 1):
+            return None
+    return Manners(**read)
+
+
+_SAYS = {
+    "down": "down 不应答",
+    "slow_seconds": "seconds before an answer 应答延迟（秒）",
+    "lose": "share of lost answers 丢失应答比例",
+    "twice": "share entered twice 重复入账比例",
+    "reorder": "out of order 乱序入账",
+    "lie": "share thrown away after 204 谎称收到比例",
+}
+
+
+def _page(stand_in: StandIn) -> str:
+    shown, manners = stand_in.as_json(), stand_in.manners
+    inputs = "".join(_input(name, words, getattr(manners, name)) for name, words in _SAYS.items())
+    rows = "".join(
+        "<tr>"
+        + "".join(
+            f"<td>{html.escape(str(value))}</td>"
+            for value in (
+                one["order_no"],
+                one["status"],
+                one["clinic_session"]["visit_date"],
+                one["department"]["name"],
+                one["patient"]["name"],
+            )
+        )
+        + "</tr>"
+        for one in shown["appointments"]
+    )
+    counts = ", ".join(f"{name} {shown[name]}" for name in ("known", "received", "entered"))
+    return (
+        "<!doctype html><html lang=zh-CN><meta charset=utf-8><title>HIS stand-in</title>"
+        f"<h1>HIS stand-in 模拟医院系统</h1><p>{counts}, refused {shown['refused']}</p>"
+        f"<form method=post action=/manners>{inputs}<button>保存 Save</button></form>"
+        "<table><tr><th>order 预约单号<th>status 状态<th>visit 就诊日<th>department 科室"
+        f"<th>patient 就诊人</tr>{rows}</table></html>"
+    )
+
+
+def _input(name: str, words: str, value: float) -> str:
+    label = f"<label for={name}>{words}</label>"
+    if isinstance(value, bool):
+        checked = " checked" if value else ""
+        return f"<p><input type=checkbox id={name} name={name}{checked}> {label}</p>"
+    return f"<p>{label} <input id={name} name={name} value={value:g}></p>"
+
+
+@contextmanager
+def serving(stand_in: StandIn, port: int = 0) -> Iterator[str]:
+    """Serve until the end of the block, on a free port unless one is named; its address."""
+    handler = type("Handler", (_Handler,), {"stand_in": stand_in})
+    server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        stand_in.gate.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
