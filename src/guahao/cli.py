@@ -465,7 +465,7 @@ def webhook_set(
     async def put(platform: Platform) -> None:
         id = await _hospital(platform, hospital)
         made = await webhooks.set_webhook(platform, SYSTEM, id, url, kind or KINDS)
-        _tell_secret(hospital, made)
+        _tell_webhook(hospital, made)
 
     _on_the_platform(put)
 
@@ -476,7 +476,7 @@ def webhook_rotate(hospital: str) -> None:
 
     async def rotate(platform: Platform) -> None:
         id = await _hospital(platform, hospital)
-        _tell_secret(hospital, await webhooks.rotate_secret(platform, SYSTEM, id))
+        _tell_webhook(hospital, await webhooks.rotate_secret(platform, SYSTEM, id))
 
     _on_the_platform(rotate)
 
@@ -537,7 +537,7 @@ async def _hospital(platform: Platform, code: str) -> int:
     return id
 
 
-def _tell_secret(hospital: str, made: WebhookSet | WebhookRefusal) -> None:
+def _tell_webhook(hospital: str, made: WebhookSet | WebhookRefusal) -> None:
     if isinstance(made, WebhookRefusal):
         raise CommandError(f"not done: {_WEBHOOK_ADVICE[made]}")
     if made.secret is None:
