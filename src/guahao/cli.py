@@ -530,13 +530,6 @@ def webhook_resend(hospital: str) -> None:
     _on_the_platform(resend)
 
 
-async def _hospital(platform: Platform, code: str) -> int:
-    id = await staff_flows.hospital_id_of(platform, code)
-    if id is None:
-        raise CommandError(f"there is no hospital with the code {code}")
-    return id
-
-
 def _tell_webhook(hospital: str, made: WebhookSet | WebhookRefusal) -> None:
     if isinstance(made, WebhookRefusal):
         raise CommandError(f"not done: {_WEBHOOK_ADVICE[made]}")
