@@ -33,6 +33,15 @@ CONTRACT = {
     ("put", "/api/v1/hospital/departments"),
     ("put", "/api/v1/hospital/clinic-sessions"),
     ("get", "/api/v1/hospital/clinic-sessions"),
+    ("put", "/api/v1/hospital/clinic-sessions/{external_id}/capacity"),
+    ("post", "/api/v1/hospital/clinic-sessions/{external_id}/stop"),
+    ("post", "/api/v1/hospital/clinic-sessions/{external_id}/unstop"),
+    ("post", "/api/v1/hospital/clinic-sessions/{external_id}/close"),
+    ("get", "/api/v1/hospital/bookings"),
+    ("get", "/api/v1/hospital/changes"),
+    ("post", "/api/v1/hospital/bookings/lookup"),
+    ("post", "/api/v1/hospital/pickups"),
+    ("put", "/api/v1/hospital/attendance"),
     ("get", "/api/v1/hospital/calls"),
 }
 

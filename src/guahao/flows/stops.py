@@ -15,7 +15,7 @@ from enum import StrEnum
 from guahao.flows.booking import counted_since
 from guahao.flows.platform import Platform
 from guahao.flows.schedules import ROLLED_DAYS
-from guahao.rules.staff import Staff
+from guahao.rules.staff import OfHospital, Staff
 from guahao.rules.stopping import decide_restore
 from guahao.store import booking, messages, sessions, trail
 from guahao.store import stops as store
@@ -56,7 +56,7 @@ async def preview(platform: Platform, by: Staff, scope: Scope) -> list[Affected]
         return await _affected(tx, by, scope)
 
 
-async def _affected(tx: Tx, by: Staff, scope: Scope) -> list[Affected] | StopRefusal:
+async def _affected(tx: Tx, by: OfHospital, scope: Scope) -> list[Affected] | StopRefusal:
     today = tx.now.date()
     if scope.last < scope.first:
         return StopRefusal.DATES
@@ -68,7 +68,7 @@ async def _affected(tx: Tx, by: Staff, scope: Scope) -> list[Affected] | StopRef
     return await store.affected(tx, by.own_hospital_id, scope) or StopRefusal.NOTHING
 
 
-async def stop(platform: Platform, by: Staff, scope: Scope, reason: str) -> int | StopRefusal:
+async def stop(platform: Platform, by: OfHospital, scope: Scope, reason: str) -> int | StopRefusal:
     """Stop what is in the scope; the stop's id. Its people are told after GRACE."""
     reason = reason.strip()
     if not reason:
@@ -78,7 +78,7 @@ async def stop(platform: Platform, by: Staff, scope: Scope, reason: str) -> int 
         if isinstance(found, StopRefusal):
             return found
         tell_at = tx.now + GRACE
-        stop_id = await store.add(tx, by.own_hospital_id, by.id, reason, scope, tell_at)
+        stop_id = await store.add(tx, by.own_hospital_id, by.who, reason, scope, tell_at)
         detail = {
             **{name: value for name, value in asdict(scope).items() if value is not None},
             "sessions": sum(one.sessions for one in found),
@@ -92,7 +92,7 @@ async def stop(platform: Platform, by: Staff, scope: Scope, reason: str) -> int 
     return stop_id
 
 
-async def undo(platform: Platform, by: Staff, stop_id: int) -> Stop | StopRefusal | None:
+async def undo(platform: Platform, by: OfHospital, stop_id: int) -> Stop | StopRefusal | None:
     """Take a stop back while nobody was told; None where there is no such stop.
 
     Its sessions can be booked again. Its bookings live again with their codes, in the order
@@ -113,7 +113,7 @@ async def undo(platform: Platform, by: Staff, stop_id: int) -> Stop | StopRefusa
     return found
 
 
-async def report(platform: Platform, by: Staff, stop_id: int) -> StopReport | None:
+async def report(platform: Platform, by: OfHospital, stop_id: int) -> StopReport | None:
     """A stop of the scheduler's own hospital, or None."""
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
         found = await store.one(tx, stop_id)

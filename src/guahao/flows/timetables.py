@@ -16,7 +16,7 @@ from guahao.flows.platform import Platform
 from guahao.flows.schedules import ROLLED_DAYS
 from guahao.rules.facts import PERIODS
 from guahao.rules.limits import ONE_DAY
-from guahao.rules.staff import Staff
+from guahao.rules.staff import OfHospital, Staff
 from guahao.store import departments as department_store
 from guahao.store import sessions, trail
 from guahao.store import timetables as store
@@ -216,9 +216,11 @@ async def session(platform: Platform, by: Staff, session_id: int) -> PlannedSess
 
 
 async def change_session(
-    platform: Platform, by: Staff, session_id: int, capacity: int, fee_fen: int
+    platform: Platform, by: OfHospital, session_id: int, capacity: int, fee_fen: int | None
 ) -> PlannedSession | PlanRefusal | BelowBooked:
     """Raise or lower a session's places, and its fee while nobody has booked; as it is then.
+
+    `fee_fen` None leaves the fee.
 
     Under the session's lock: whoever books meanwhile is counted, or finds the new number.
     """
@@ -226,12 +228,13 @@ async def change_session(
     async with platform.db.transaction(hospital_id=hospital_id) as tx:
         if not 0 <= capacity <= CAPACITY_MAX:
             return PlanRefusal.PLACES
-        if not 0 <= fee_fen <= FEE_MAX_FEN:
+        if fee_fen is not None and not 0 <= fee_fen <= FEE_MAX_FEN:
             return PlanRefusal.FEE
         await lock_sessions(tx, [session_id])
         before = await store.session(tx, hospital_id, session_id)
         if before is None:
             return PlanRefusal.UNKNOWN
+        fee_fen = before.clinic.fee_fen if fee_fen is None else fee_fen
         refused = _refused_change(before, tx.now.date(), capacity, fee_fen)
         if refused is not None:
             return refused
@@ -261,7 +264,7 @@ def _refused_change(
 async def _record(
     tx: Tx,
     platform: Platform,
-    by: Staff,
+    by: OfHospital,
     action: str,
     subject: tuple[str, int],
     detail: dict[str, Any],

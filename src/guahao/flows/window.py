@@ -18,7 +18,7 @@ from guahao.flows.platform import Platform
 from guahao.rules.identity import normalised
 from guahao.rules.outcomes import PickupRefusal
 from guahao.rules.pickup import decide_pickup, pickup_deadline
-from guahao.rules.staff import Staff
+from guahao.rules.staff import OfHospital, Staff
 from guahao.store import appointments as store
 from guahao.store import messages, throttle, trail
 from guahao.store import penalties as penalty_store
@@ -30,6 +30,7 @@ from guahao.store.window import DayEntry, DaySession
 
 # What a clerk may get wrong before having to wait: generous, a queue is waiting.
 GUESSES_PER_CLERK_HOUR = 120
+GUESSES_PER_SYSTEM_HOUR = 1200  # all windows of a hospital stand behind its own system
 GUESSES_PER_CODE_DAY = 10
 # So long after a visit date a list kept on paper may be entered.
 PAPER_DAYS = 3
@@ -79,7 +80,7 @@ class ClosedSession:
 
 
 async def hand_out(
-    platform: Platform, by: Staff, code: str, id_no: str
+    platform: Platform, by: OfHospital, code: str, id_no: str
 ) -> AppointmentView | NotHandedOut | TooManyGuesses:
     """The number for code and document (S11); the exact reason where there is none.
 
@@ -88,19 +89,19 @@ async def hand_out(
     """
     typed = normalised(code).replace("-", "")
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
-        waiting = await _count_guess(tx, platform, by, typed)
+        waiting = await count_guess(tx, platform, by, typed)
         if waiting is not None:
             return waiting
         shown = platform.vault.index("id_no", normalised(id_no))
         answer = await _hand_out(tx, platform, by, typed, shown)
         if isinstance(answer, NotHandedOut) and answer.reason is PickupRefusal.WRONG_PERSON:
             return answer
-        await _forgive_guess(tx, platform, by, typed)
+        await forgive_guess(tx, platform, by, typed)
         return answer
 
 
 async def _hand_out(
-    tx: Tx, platform: Platform, by: Staff, code: str, id_no_index: bytes
+    tx: Tx, platform: Platform, by: OfHospital, code: str, id_no_index: bytes
 ) -> AppointmentView | NotHandedOut:
     hospital_id = by.own_hospital_id
     id = await store.appointment_id_by_code(tx, code) if _CODE.fullmatch(code) else None
@@ -139,15 +140,18 @@ async def _refused(
     return NotHandedOut(reason, at, facts.visit_date)
 
 
-def _counters(platform: Platform, by: Staff, code: str) -> list[tuple[str, bytes, int, int]]:
-    index = platform.vault.index
+def _counters(platform: Platform, by: OfHospital, code: str) -> list[tuple[str, bytes, int, int]]:
+    index, who = platform.vault.index, by.who
+    most = GUESSES_PER_CLERK_HOUR if who.kind == "staff" else GUESSES_PER_SYSTEM_HOUR
     return [
-        ("window_clerk", index("throttle", f"{by.id}"), _HOUR, GUESSES_PER_CLERK_HOUR),
+        ("window_clerk", index("throttle", f"{who.kind} {who.id}"), _HOUR, most),
         ("window_code", index("throttle", code), _DAY, GUESSES_PER_CODE_DAY),
     ]
 
 
-async def _count_guess(tx: Tx, platform: Platform, by: Staff, code: str) -> TooManyGuesses | None:
+async def count_guess(
+    tx: Tx, platform: Platform, by: OfHospital, code: str
+) -> TooManyGuesses | None:
     """Counted before the search and taken back if it was no wrong guess."""
     for scope, subject, seconds, limit in _counters(platform, by, code):
         if await throttle.hit(tx, scope, subject, seconds) > limit:
@@ -156,7 +160,8 @@ async def _count_guess(tx: Tx, platform: Platform, by: Staff, code: str) -> TooM
     return None
 
 
-async def _forgive_guess(tx: Tx, platform: Platform, by: Staff, code: str) -> None:
+async def forgive_guess(tx: Tx, platform: Platform, by: OfHospital, code: str) -> None:
+    """Take the count back: the guess was right."""
     for scope, subject, seconds, _ in _counters(platform, by, code):
         await throttle.forgive(tx, scope, subject, seconds)
 
@@ -241,7 +246,7 @@ async def correct(
 
 
 async def close_session(
-    platform: Platform, by: Staff, session_id: int
+    platform: Platform, by: OfHospital, session_id: int
 ) -> ClosedSession | WindowRefusal:
     """Say that a session's attendance is complete: who has not come is a no-show (S16).
 
@@ -260,7 +265,7 @@ async def close_session(
         await store.lock_sessions(tx, [session_id])
         await window_store.know_attendance(tx, session_id)
         absent = await penalty_store.record_attendance(tx, waiting, "no_show")
-        await _punish(tx, platform, absent)
+        await punish(tx, platform, absent)
         await trail.record(
             tx,
             platform.vault,
@@ -272,7 +277,7 @@ async def close_session(
     return ClosedSession(session_id, len(absent))
 
 
-async def _punish(
+async def punish(
     tx: Tx, platform: Platform, absent: Sequence[penalty_store.ChangedAppointment]
 ) -> None:
     """Suspensions follow from no-shows at every hospital, so the platform derives them."""

@@ -128,7 +128,7 @@ _LOCK_PATIENTS = "SELECT 1 FROM patients WHERE id = ANY(%s::bigint[]) ORDER BY i
 _LOCK_SESSIONS = (
     "SELECT 1 FROM clinic_sessions WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE"
 )
-_LOCKED = f"""
+_FACTS = f"""
     SELECT a.id, a.patient_id, p.account_id, a.clinic_session_id, p.id_no_index,
            a.status, a.hospital_id, a.visit_date, s.period, {RULES_COLUMNS},
            {rules_columns("k")}
@@ -137,9 +137,12 @@ _LOCKED = f"""
     JOIN clinic_sessions s ON s.id = a.clinic_session_id
     JOIN hospitals h ON h.id = a.hospital_id
     {_RULES}
-    WHERE a.id = %s AND (%s::bigint IS NULL OR p.account_id = %s)
+"""
+_LOCKED = f"""
+    {_FACTS} WHERE a.id = %s AND (%s::bigint IS NULL OR p.account_id = %s)
     FOR NO KEY UPDATE OF a
 """
+_LOCKED_MANY = f"{_FACTS} WHERE a.id = ANY(%s::bigint[]) ORDER BY a.id FOR NO KEY UPDATE OF a"
 
 
 async def lock_persons(tx: Tx, patient_ids: Sequence[int]) -> None:
@@ -166,8 +169,16 @@ async def lock_appointment(
     await lock_persons(tx, [place[0]])
     await lock_sessions(tx, [place[1]])
     row = await tx.row(_LOCKED, (tx.now.date(), *owner))
-    if row is None:
-        return None
+    return None if row is None else _locked(row)
+
+
+async def lock_appointments(tx: Tx, ids: Sequence[int]) -> dict[int, LockedAppointment]:
+    """Lock appointments whose persons and sessions are locked; those that are not there are not."""
+    rows = await tx.rows(_LOCKED_MANY, (tx.now.date(), sorted(set(ids))))
+    return {row[0]: _locked(row) for row in rows}
+
+
+def _locked(row: TupleRow) -> LockedAppointment:
     rules = hospital_rules(row[9:17]).keeping(hospital_rules(row[17:]))
     facts = AppointmentFacts(*[*row[5:9], rules])
     return LockedAppointment(*[*row[:5], facts])

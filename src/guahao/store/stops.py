@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 from guahao.rules.order_no import order_no
 from guahao.rules.pickup import pickup_deadline
+from guahao.rules.staff import Who
 from guahao.rules.stopping import StoppedBooking
 from guahao.store.db import Tx
 from guahao.store.directory import hospital_rules, rules_columns, rules_on
@@ -31,7 +32,7 @@ class Stop:
 
     id: int
     hospital_id: int
-    staff_login: str
+    by_name: str
     reason: str
     scope: Scope
     department_name: str | None
@@ -101,9 +102,9 @@ _IN_SCOPE = """
     AND s.stopped_at IS NULL AND s.settled_at IS NULL
 """
 _STOPS = """
-    SELECT t.id, t.hospital_id, coalesce(m.login, ''), t.reason, t.first_date, t.last_date,
-           t.department_id, t.title, t.period, t.clinic_session_id, d.name, d.name_en,
-           t.at, t.tell_at, t.done_at, t.told_at, t.undone_at
+    SELECT t.id, t.hospital_id, coalesce(m.login, t.client_id, ''), t.reason,
+           t.first_date, t.last_date, t.department_id, t.title, t.period, t.clinic_session_id,
+           d.name, d.name_en, t.at, t.tell_at, t.done_at, t.told_at, t.undone_at
     FROM stops t LEFT JOIN departments d ON d.id = t.department_id
     LEFT JOIN staff m ON m.id = t.staff_id
 """
@@ -132,16 +133,17 @@ async def affected(tx: Tx, hospital_id: int, scope: Scope) -> list[Affected]:
 
 
 async def add(
-    tx: Tx, hospital_id: int, staff_id: int, reason: str, scope: Scope, tell_at: datetime
+    tx: Tx, hospital_id: int, who: Who, reason: str, scope: Scope, tell_at: datetime
 ) -> int:
-    """A stop that has taken nothing yet; its id."""
+    """A stop that has taken nothing yet; its id. `who`: of the staff, or a client."""
+    staff_id, client_id = (who.id, None) if who.kind == "staff" else (None, who.name)
     row = await tx.row(
         """
-        INSERT INTO stops (hospital_id, staff_id, reason, first_date, last_date, department_id,
-                           title, period, clinic_session_id, at, tell_at)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING id
+        INSERT INTO stops (hospital_id, staff_id, client_id, reason, first_date, last_date,
+                           department_id, title, period, clinic_session_id, at, tell_at)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING id
         """,
-        (hospital_id, staff_id, reason, *astuple(scope), tx.now, tell_at),
+        (hospital_id, staff_id, client_id, reason, *astuple(scope), tx.now, tell_at),
     )
     assert row is not None
     return int(row[0])
@@ -156,6 +158,19 @@ async def lock(tx: Tx, stop_id: int) -> Stop | None:
 async def one(tx: Tx, stop_id: int) -> Stop | None:
     """A stop, or None."""
     row = await tx.row(_STOPS + "WHERE t.id = %s", (stop_id,))
+    return None if row is None else _stop(row)
+
+
+async def of_session(tx: Tx, session_id: int) -> Stop | None:
+    """The stop that holds this session, or None."""
+    row = await tx.row(
+        _STOPS
+        + """
+        JOIN stop_sessions o ON o.stop_id = t.id
+        WHERE o.clinic_session_id = %s AND o.restored_at IS NULL ORDER BY t.id DESC LIMIT 1
+        """,
+        (session_id,),
+    )
     return None if row is None else _stop(row)
 
 

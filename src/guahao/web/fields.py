@@ -41,6 +41,10 @@ FIELDS = {
     "grade": _SHORT,
     "title": _SHORT,
     "specialty": _SHORT,
+    "appointment_id": _AN_ID,
+    "seen": Words("true或false：是否就诊", "true or false: whether they came to be seen"),
+    "reason": Words("停诊原因，1到200个字", "the reason, 1 to 200 characters"),
+    "after": Words("上一次答复中的next", "the `next` of the answer before"),
     "grant_type": Words("client_credentials", "client_credentials"),
     "scope": Words(
         "用空格分开的权限；不写则为全部", "scopes, parted by blanks; all, where it is left out"

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from guahao.flows.own_sessions import UnstopRefusal
+from guahao.flows.stops import StopRefusal
+from guahao.flows.window import WindowRefusal
+from guahao.rules.attendance import AttendanceRefusal
 from guahao.rules.feeding import ItemRefusal
+from guahao.rules.outcomes import PickupRefusal
 from guahao.web.language import Words
 from guahao.web.reply import Reply
 
@@ -202,4 +207,211 @@ _ITEMS: dict[str, Reply] = {
     ),
 }
 
-HOSPITAL_REPLIES: dict[str, Reply] = {**_ACCESS, **_ITEMS}
+_SESSIONS: dict[str, Reply] = {
+    "own_session_unknown": Reply(
+        404,
+        Words("没有这个门诊", "No such session"),
+        Words(
+            "本院没有这个编号的门诊。请核对编号，或先发布号源。",
+            "Your hospital has no session of this id. Please check it, or publish the session"
+            " first.",
+        ),
+    ),
+    StopRefusal.PAST: Reply(
+        409,
+        Words("日期已过", "Date past"),
+        Words(
+            "过去的日期不能停诊。请核对编号。",
+            "A session that is past cannot be stopped. Please check the id.",
+        ),
+    ),
+    StopRefusal.TOO_FAR: Reply(
+        409,
+        Words("还不能预约", "Not bookable yet"),
+        Words(
+            "该门诊还不能预约，不需要停诊。请把号数改为0。",
+            "Nobody can book this session yet, so there is nothing to stop. Please set its places"
+            " to 0.",
+        ),
+    ),
+    StopRefusal.TOLD: Reply(
+        409,
+        Words("已通知患者", "Patients were told"),
+        Words(
+            "已经通知患者，不能撤销停诊。如需恢复，请用新的编号发布。",
+            "The patients have been told, so the stop stands. Please publish a session with an id"
+            " of its own.",
+        ),
+    ),
+    StopRefusal.UNDONE: Reply(
+        409,
+        Words("正在撤销", "Being taken back"),
+        Words(
+            "这次停诊正在撤销。请稍后查看该门诊。",
+            "This stop is being taken back already. Please look at the session a little later.",
+        ),
+    ),
+    UnstopRefusal.WIDER: Reply(
+        409,
+        Words("与其他门诊一起停诊", "Stopped together with others"),
+        Words(
+            "该门诊是在排班页面与其他门诊一起停诊的。请在该页面撤销。",
+            "This session was stopped together with others on the scheduler's page. Please take"
+            " it back there.",
+        ),
+    ),
+    WindowRefusal.STOPPED: Reply(
+        409,
+        Words("已停诊", "Clinic stopped"),
+        Words(
+            "该门诊已停诊，没有出诊记录可以关闭。",
+            "This session is stopped; there is no attendance to close.",
+        ),
+    ),
+    WindowRefusal.TOO_EARLY: Reply(
+        409,
+        Words("还不能关闭", "Too early to close"),
+        Words(
+            "取号截止时间之前不能关闭出诊记录。请在截止之后再关闭。",
+            "A session is not closed before its pick-up deadline. Please close it after that.",
+        ),
+    ),
+}
+
+_WINDOW: dict[str, Reply] = {
+    "own_booking_unknown": Reply(
+        404,
+        Words("没有这个预约", "No such booking"),
+        Words(
+            "本院没有与识别码和证件号码都相符的预约。请核对证件原件和识别码。",
+            "Your hospital has no booking to which code and document both belong. Please check"
+            " the original document and the code.",
+        ),
+    ),
+    "guesses_throttled": Reply(
+        429,
+        Words("错误次数过多", "Too many wrong tries"),
+        Words(
+            "识别码或证件号码错误次数过多，请在{seconds}秒后再试，或拨打{hotline}。",
+            "Code or document were wrong too often. Please try again in {seconds} seconds, or"
+            " call {hotline}.",
+        ),
+    ),
+    PickupRefusal.WRONG_PERSON: Reply(
+        404,
+        Words("识别码与证件不符", "Code and document do not match"),
+        Words(
+            "没有与识别码和证件号码都相符的预约。请核对证件原件和识别码。",
+            "There is no booking to which code and document both belong. Please check the"
+            " original document and the code.",
+        ),
+    ),
+    PickupRefusal.WRONG_HOSPITAL: Reply(
+        409,
+        Words("不是本院的预约", "Another hospital's booking"),
+        Words(
+            "这是另一家医院的预约。请患者查看预约短信，到短信中的医院取号。",
+            "This booking is another hospital's. Please ask the patient to go to the hospital"
+            " that the SMS names.",
+        ),
+    ),
+    PickupRefusal.ALREADY_PICKED_UP: Reply(
+        409,
+        Words("已取号", "Already picked up"),
+        Words(
+            "该预约已取号，不能重复取号。",
+            "The number of this booking has been handed out already.",
+        ),
+        Words(
+            "该预约已于{when}取号，不能重复取号。",
+            "The number of this booking was handed out already: {when}.",
+        ),
+    ),
+    PickupRefusal.NOT_BOOKED: Reply(
+        409,
+        Words("已退号或已停诊", "Cancelled or stopped"),
+        Words(
+            "该预约已退号或已停诊，不能取号。请患者重新预约或到窗口挂号。",
+            "This booking was cancelled or stopped. Please let the patient book again or register"
+            " at the window.",
+        ),
+        Words(
+            "该预约已于{when}退号或停诊，不能取号。请患者重新预约或到窗口挂号。",
+            "This booking was cancelled or stopped: {when}. Please let the patient book again or"
+            " register at the window.",
+        ),
+    ),
+    PickupRefusal.WRONG_DAY: Reply(
+        409,
+        Words("不是就诊当天", "Not the visit day"),
+        Words(
+            "只能在就诊当天取号。请患者在就诊当天再来。",
+            "Numbers are handed out on the visit day only. Please ask the patient to come then.",
+        ),
+        Words(
+            "只能在就诊当天取号，就诊日期是{when}。请患者届时再来。",
+            "Numbers are handed out on the visit day only, which is {when}. Please ask the"
+            " patient to come then.",
+        ),
+    ),
+    PickupRefusal.TOO_LATE: Reply(
+        409,
+        Words("已过取号时间", "Too late to pick up"),
+        Words(
+            "已过取号截止时间，预约已作废。请患者到窗口挂号。",
+            "The pick-up deadline has passed and the booking is void. Please let the patient"
+            " register at the window.",
+        ),
+        Words(
+            "取号截止时间是{when}，预约已作废。请患者到窗口挂号。",
+            "The pick-up deadline was {when}, and the booking is void. Please let the patient"
+            " register at the window.",
+        ),
+    ),
+    AttendanceRefusal.UNKNOWN: Reply(
+        404,
+        Words("没有这个预约", "No such booking"),
+        Words(
+            "本院没有这个预约。请核对编号。",
+            "Your hospital has no such booking. Please check the id.",
+        ),
+    ),
+    AttendanceRefusal.NOT_BOOKED: Reply(
+        409,
+        Words("已退号或已停诊", "Cancelled or stopped"),
+        Words(
+            "该预约已退号或已停诊，没有就诊可以上报。请从清单中去掉。",
+            "This booking was cancelled or stopped, so there is no attendance. Please leave it"
+            " out.",
+        ),
+    ),
+    AttendanceRefusal.TOO_EARLY: Reply(
+        409,
+        Words("还不能上报", "Too early to report"),
+        Words(
+            "就诊当天才能上报已就诊，取号截止之后才能上报未就诊。请届时再上报。",
+            "That somebody came is reported on the visit day, that they did not after the pick-up"
+            " deadline. Please report it then.",
+        ),
+    ),
+    AttendanceRefusal.TOO_OLD: Reply(
+        409,
+        Words("就诊日期太久", "Too long ago"),
+        Words(
+            "就诊日期已超过30天，不能再上报。如有需要，请联系平台管理员。",
+            "The visit was more than 30 days ago. If it must be corrected, please contact the"
+            " platform's administrator.",
+        ),
+    ),
+    AttendanceRefusal.PICKED_UP: Reply(
+        409,
+        Words("已取号", "Number was handed out"),
+        Words(
+            "该预约已取号，不能上报未就诊。如取号有误，请在当天的窗口页面更正。",
+            "A number was handed out for this booking, so it is no no-show. If that was a"
+            " mistake, please correct it on the window's page the same day.",
+        ),
+    ),
+}
+
+HOSPITAL_REPLIES: dict[str, Reply] = {**_ACCESS, **_ITEMS, **_SESSIONS, **_WINDOW}

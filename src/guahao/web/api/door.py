@@ -33,17 +33,11 @@ class Door:
     callers: Callers
 
     def refusal(
-        self,
-        request: ApiRequest,
-        code: str,
-        *,
-        field: str | None = None,
-        retry_after_seconds: int | None = None,
+        self, request: ApiRequest, code: str, *, retry_after_seconds: int | None = None
     ) -> Answer:
         """An outcome that is not what the caller wished for, as a problem."""
-        language = reader_language(request.scope)
         problem = self.replies.problem(
-            code, language, field=field, retry_after_seconds=retry_after_seconds
+            code, reader_language(request.scope), retry_after_seconds=retry_after_seconds
         )
         return problem_answer(request.scope, problem)
 

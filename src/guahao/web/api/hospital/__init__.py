@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from guahao.web.api.door import Door, Route
 from guahao.web.api.hospital.access import Access
+from guahao.web.api.hospital.attendance import attendance_routes
+from guahao.web.api.hospital.bookings import booking_routes
 from guahao.web.api.hospital.calls import call_routes
 from guahao.web.api.hospital.departments import department_routes
+from guahao.web.api.hospital.one_session import one_session_routes
 from guahao.web.api.hospital.sessions import session_routes
 from guahao.web.api.hospital.token import token_routes
 
@@ -17,5 +20,8 @@ def hospital_client_routes(door: Door) -> list[Route]:
         *token_routes(access),
         *department_routes(access),
         *session_routes(access),
+        *one_session_routes(access),
+        *booking_routes(access),
+        *attendance_routes(access),
         *call_routes(access),
     ]

@@ -11,6 +11,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 from litestar.types import ASGIApp
@@ -24,6 +25,7 @@ from guahao.web.api.door import Door, Route
 from guahao.web.api.hospital.tokens import HospitalTokens
 from guahao.web.language import Language, Words, reader_language
 from guahao.web.openapi import Call
+from guahao.web.problems import problem_answer
 from guahao.web.reading import ApiRequest, ProblemError
 
 TAG = Words("医院接口", "Hospital integration")
@@ -66,14 +68,11 @@ class Visit:
         """In which the answer speaks."""
         return reader_language(self.request.scope)
 
-    def refuse(
-        self, code: str, *, field: str | None = None, retry_after_seconds: int | None = None
-    ) -> Answer:
-        """An outcome that is not what the caller wished for."""
+    def refuse(self, code: str, **more: Any) -> Answer:
+        """An outcome that is not what the caller wished for; `more` as `Replies.problem` takes."""
         self.why = code
-        return self.door.refusal(
-            self.request, code, field=field, retry_after_seconds=retry_after_seconds
-        )
+        problem = self.door.replies.problem(code, self.language, **more)
+        return problem_answer(self.request.scope, problem)
 
 
 Work = Callable[[Visit], Awaitable[Answer]]

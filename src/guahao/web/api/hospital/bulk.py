@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -15,6 +15,7 @@ from guahao.web.answers import Answer, json_answer
 from guahao.web.api.hospital.access import Visit
 from guahao.web.reading import ProblemError, invalid, read_body
 
+_NAME_MAX = 64  # characters of an external id
 BYTES_MAX = 8 * 1024 * 1024
 RESULTS = (*(fed.value for fed in Fed), "refused")
 
@@ -24,10 +25,6 @@ ItemsMax = msgspec.Meta(min_length=1, max_length=ITEMS_MAX)
 
 class _Items(msgspec.Struct, forbid_unknown_fields=True):
     items: Annotated[list[msgspec.Raw], ItemsMax]
-
-
-class _Named(msgspec.Struct):
-    external_id: Any = None
 
 
 class BulkItemOut(msgspec.Struct):
@@ -74,20 +71,20 @@ EXAMPLE = BulkOut(
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """An item that is not as described."""
+    """An item that is not as described; `name`: what it calls itself, if it can be read."""
 
-    external_id: str | None
+    name: Any
     code: str
     field: str | None
 
 
 class BulkReader(Generic[Item]):
-    """Reads the items of a body, each strictly and for itself."""
+    """Reads the items of a body, each strictly and for itself; `key` is what names one."""
 
-    def __init__(self, item: type[Item]) -> None:
+    def __init__(self, item: type[Item], key: str) -> None:
         self._body = msgspec.json.Decoder(_Items)
         self._item = msgspec.json.Decoder(item)
-        self._named = msgspec.json.Decoder(_Named)
+        self._key = key
 
     async def read(self, visit: Visit) -> list[Item | Unreadable]:
         """All items; raises ProblemError where there is no list of them, or too large a one."""
@@ -110,21 +107,22 @@ class BulkReader(Generic[Item]):
         except (msgspec.DecodeError, RecursionError):
             return Unreadable(None, "malformed_json", None)
 
-    def _name(self, raw: msgspec.Raw) -> str | None:
+    def _name(self, raw: msgspec.Raw) -> Any:
         try:
-            named = self._named.decode(raw).external_id
+            item = msgspec.json.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
-        return named[:64] if isinstance(named, str) else None
+        return item.get(self._key) if isinstance(item, dict) else None
 
 
-def bulk_answer(
-    visit: Visit, external_ids: Sequence[str | None], outcomes: Sequence[Outcome | Unreadable]
-) -> Answer:
-    """What became of the items, counted."""
+def bulk_answer(visit: Visit, items_in: Sequence[Any], readable: Iterable[Outcome]) -> Answer:
+    """What became of the items, counted. `readable`: the outcomes of those that could be read."""
+    found = iter(readable)
     items = [
-        _item_out(visit, external_id, outcome)
-        for external_id, outcome in zip(external_ids, outcomes, strict=True)
+        _unreadable(visit, one)
+        if isinstance(one, Unreadable)
+        else _item_out(visit, one.external_id, next(found))
+        for one in items_in
     ]
     counts = dict.fromkeys(RESULTS, 0)
     for one in items:
@@ -134,9 +132,12 @@ def bulk_answer(
     return json_answer(BulkOut(**counts, items=items))
 
 
-def _item_out(visit: Visit, external_id: str | None, outcome: Outcome | Unreadable) -> BulkItemOut:
-    if isinstance(outcome, Unreadable):
-        return _refused(visit, external_id, outcome.code, outcome.field)
+def _unreadable(visit: Visit, one: Unreadable) -> BulkItemOut:
+    name = one.name[:_NAME_MAX] if isinstance(one.name, str) else None
+    return _refused(visit, name, one.code, one.field)
+
+
+def _item_out(visit: Visit, external_id: str, outcome: Outcome) -> BulkItemOut:
     if isinstance(outcome.what, ItemRefusal):
         return _refused(visit, external_id, outcome.what, None, outcome.id, outcome.booked)
     return BulkItemOut(external_id, outcome.what, UNSET if outcome.id is None else outcome.id)

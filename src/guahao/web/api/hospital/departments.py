@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from guahao.flows.feeding import Outcome, WantedDepartment, publish_departments
+from guahao.flows.feeding import WantedDepartment, publish_departments
 from guahao.rules.clients import Scope
 from guahao.web.answers import Answer
 from guahao.web.api.door import Route
@@ -15,7 +15,6 @@ from guahao.web.api.hospital.bulk import (
     EXAMPLE,
     BulkReader,
     ItemsMax,
-    Unreadable,
     bulk_answer,
 )
 from guahao.web.language import Words
@@ -62,7 +61,7 @@ _PUBLISH = Call(
     scope=Scope.SUPPLY,
     problems=("list_too_large",),
 )
-_reader = BulkReader(HospitalDepartmentItemIn)
+_reader = BulkReader(HospitalDepartmentItemIn, "external_id")
 
 
 def department_routes(access: Access) -> list[Route]:
@@ -71,10 +70,7 @@ def department_routes(access: Access) -> list[Route]:
     async def publish(visit: Visit) -> Answer:
         items = await _reader.read(visit)
         readable = [one.wanted() for one in items if isinstance(one, HospitalDepartmentItemIn)]
-        found = iter(await publish_departments(visit.door.platform, visit.client, readable))
-        outcomes: list[Outcome | Unreadable] = [
-            one if isinstance(one, Unreadable) else next(found) for one in items
-        ]
-        return bulk_answer(visit, [one.external_id for one in items], outcomes)
+        outcomes = await publish_departments(visit.door.platform, visit.client, readable)
+        return bulk_answer(visit, items, outcomes)
 
     return [access.route(_PUBLISH, publish)]

@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from guahao.flows.feeding import Outcome, WantedSession, list_sessions, publish_sessions
+from guahao.flows.feeding import WantedSession, list_sessions, publish_sessions
 from guahao.flows.timetables import CAPACITY_MAX, FEE_MAX_FEN, WORDS_MAX
 from guahao.rules.clients import Scope
 from guahao.rules.facts import PERIODS
@@ -20,7 +20,6 @@ from guahao.web.api.hospital.bulk import (
     EXAMPLE,
     BulkReader,
     ItemsMax,
-    Unreadable,
     bulk_answer,
 )
 from guahao.web.api.hospital.calls import Limit
@@ -154,7 +153,7 @@ _LIST = Call(
     scope=Scope.SUPPLY,
     problems=("invalid_period",),
 )
-_reader = BulkReader(HospitalSessionItemIn)
+_reader = BulkReader(HospitalSessionItemIn, "external_id")
 
 
 def session_routes(access: Access) -> list[Route]:
@@ -165,11 +164,8 @@ def session_routes(access: Access) -> list[Route]:
 async def _publish(visit: Visit) -> Answer:
     items = await _reader.read(visit)
     readable = [one.wanted() for one in items if isinstance(one, HospitalSessionItemIn)]
-    found = iter(await publish_sessions(visit.door.platform, visit.client, readable))
-    outcomes: list[Outcome | Unreadable] = [
-        one if isinstance(one, Unreadable) else next(found) for one in items
-    ]
-    return bulk_answer(visit, [one.external_id for one in items], outcomes)
+    outcomes = await publish_sessions(visit.door.platform, visit.client, readable)
+    return bulk_answer(visit, items, outcomes)
 
 
 async def _listed(visit: Visit) -> Answer:

@@ -1,0 +1,11 @@
+"""A hospital's own system stops sessions, too."""
+
+from guahao.store.migrate import run_file
+
+revision = "0015"
+down_revision = "0014"
+
+
+def upgrade() -> None:
+    """Forward only: undo with a new migration."""
+    run_file("0015_stops_of_clients.sql")
