@@ -52,7 +52,7 @@ async def change_places(
     outcome = await timetables.change_session(platform, by, found.id, capacity, None)
     if isinstance(outcome, PlanRefusal | BelowBooked):
         return outcome
-    return Placed(await _again(platform, by, external_id), changed=True)
+    return Placed(await _again(platform, by, found), changed=True)
 
 
 async def stop(
@@ -71,7 +71,7 @@ async def stop(
         if isinstance(outcome, StopRefusal) and outcome is not StopRefusal.NOTHING:
             return outcome
         changed = not isinstance(outcome, StopRefusal)
-    return await _halted(platform, by, external_id, changed=changed)
+    return await _halted(platform, by, found, changed=changed)
 
 
 async def unstop(
@@ -82,7 +82,7 @@ async def unstop(
     if found is None:
         return None
     if not found.stopped:
-        return await _halted(platform, by, external_id, changed=False)
+        return await _halted(platform, by, found, changed=False)
     held = await _stop_of(platform, by, found.id)
     if held is None:
         return StopRefusal.TOLD
@@ -91,7 +91,7 @@ async def unstop(
     outcome = await stops.undo(platform, by, held.id)
     if isinstance(outcome, StopRefusal):
         return outcome
-    return await _halted(platform, by, external_id, changed=True)
+    return await _halted(platform, by, found, changed=True)
 
 
 async def close(
@@ -102,8 +102,10 @@ async def close(
     return None if found is None else await window.close_session(platform, by, found.id)
 
 
-async def _halted(platform: Platform, by: OfHospital, external_id: str, *, changed: bool) -> Halted:
-    session = await _again(platform, by, external_id)
+async def _halted(
+    platform: Platform, by: OfHospital, before: FedSession, *, changed: bool
+) -> Halted:
+    session = await _again(platform, by, before)
     held = await _stop_of(platform, by, session.id) if session.stopped else None
     report = None if held is None else await stops.report(platform, by, held.id)
     return Halted(session, changed, report)
@@ -114,8 +116,6 @@ async def _stop_of(platform: Platform, by: OfHospital, session_id: int) -> Stop 
         return await stop_store.of_session(tx, session_id)
 
 
-async def _again(platform: Platform, by: OfHospital, external_id: str) -> FedSession:
-    """What was there a moment ago: sessions of the hospital's ids are never removed."""
-    found = await own_session(platform, by, external_id)
-    assert found is not None
-    return found
+async def _again(platform: Platform, by: OfHospital, before: FedSession) -> FedSession:
+    """As it is now; as it was where its department was removed this very moment."""
+    return await own_session(platform, by, before.external_id or "") or before

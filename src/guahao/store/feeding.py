@@ -33,8 +33,11 @@ class FedSession:
 
 
 async def lock_feed(tx: Tx, hospital_id: int) -> None:
-    """One list of a hospital's at a time; before all other locks."""
+    """One list of a hospital's at a time, and no department goes meanwhile; before all others."""
     await tx.do("SELECT 1 FROM hospitals WHERE id = %s FOR NO KEY UPDATE", (hospital_id,))
+    await tx.do(
+        "SELECT 1 FROM departments WHERE hospital_id = %s ORDER BY id FOR KEY SHARE", (hospital_id,)
+    )
 
 
 # Departments ------------------------------------------------------------------------------
