@@ -2,10 +2,10 @@
 
 from guahao.store.migrate import run_file
 
-revision = "0015"
-down_revision = "0014"
+revision = "0017"
+down_revision = "0016"
 
 
 def upgrade() -> None:
     """Forward only: undo with a new migration."""
-    run_file("0015_stops_of_clients.sql")
+    run_file("0017_stops_of_clients.sql")
