@@ -13,7 +13,7 @@ async def test_a_scheduler_plans_changes_rules_stops_and_undoes(new_visitor: New
 
     await desk.page.keyboard.press("F2")
     await desk.page.wait_for_url("**/staff/schedule/new*")
-    await desk.fill("职称", "主任医师")
+    await desk.page.get_by_label("职称", exact=True).select_option("主任医师")
     await desk.fill("专业（可不填）", "疑难会诊")
     await desk.fill("医事服务费（元）", "100")
     await desk.fill("号源数", "3")

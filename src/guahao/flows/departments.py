@@ -17,6 +17,7 @@ from psycopg.errors import ForeignKeyViolation
 
 from guahao.flows.platform import Platform
 from guahao.flows.schedules import ROLLED_DAYS
+from guahao.flows.titles import moved
 from guahao.rules.hospitals import CODE
 from guahao.rules.staff import Staff
 from guahao.rules.versions import version_of
@@ -147,19 +148,12 @@ async def move(
         if found is None:
             return DepartmentRefusal.UNKNOWN
         before = [one.id for one in there if one.parent_id == found.parent_id]
-        after = _moved(before, department_id, up=up)
+        after = moved(before, department_id, up=up)
         if after != before:
             await store.put_in_order(tx, after)
             detail = {"before": before, "after": after}
             await _record(tx, platform, by, "move_department", department_id, detail)
         return None
-
-
-def _moved(ids: list[int], id: int, *, up: bool) -> list[int]:
-    here = ids.index(id)
-    there = max(0, here - 1) if up else min(len(ids) - 1, here + 1)
-    rest = [one for one in ids if one != id]
-    return [*rest[:there], id, *rest[there:]]
 
 
 async def delete(platform: Platform, by: Staff, department_id: int) -> DepartmentRefusal | None:

@@ -18,7 +18,7 @@ from guahao.rules.facts import PERIODS
 from guahao.rules.limits import ONE_DAY
 from guahao.rules.staff import OfHospital, Staff
 from guahao.store import departments as department_store
-from guahao.store import sessions, trail
+from guahao.store import fees, sessions, titles, trail
 from guahao.store import timetables as store
 from guahao.store.appointments import lock_sessions
 from guahao.store.db import Tx
@@ -44,6 +44,7 @@ class PlanRefusal(StrEnum):
     DATES = "plan_dates"
     STOPPED = "plan_stopped"
     FEE_IS_TOLD = "plan_fee_is_told"
+    TITLE_NOT_OFFERED = "plan_title_not_offered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,12 @@ async def add(
             return PlanRefusal.DATES
         if not await store.has_department(tx, hospital_id, department_id):
             return PlanRefusal.UNKNOWN
-        timetable_id = await store.add(tx, hospital_id, department_id, weekday, span, new)
+        if not await titles.is_offered(tx, new.title):
+            return PlanRefusal.TITLE_NOT_OFFERED
+        own = await _fee_is_own(tx, hospital_id, new, span[0])
+        timetable_id = await store.add(
+            tx, hospital_id, department_id, weekday, span, new, fee_is_own=own
+        )
         last = tx.now.date() + timedelta(days=ROLLED_DAYS)
         made = await sessions.roll_out(tx, hospital_id, tx.now.date(), last)
         detail = {"weekday": weekday, "from": span[0], "until": span[1], "after": _words(new)}
@@ -155,14 +161,23 @@ async def change(
         before = await store.lock(tx, hospital_id, timetable_id)
         if before is None:
             return PlanRefusal.UNKNOWN
+        if new.title != before.clinic.title and not await titles.is_offered(tx, new.title):
+            return PlanRefusal.TITLE_NOT_OFFERED
+        own = await _fee_is_own(tx, hospital_id, new, max(before.valid_from, tx.now.date()))
         ids = await store.lock_following(tx, timetable_id, tx.now.date())
         reached = Following(*await store.following(tx, timetable_id, tx.now.date()))
-        await store.change(tx, timetable_id, new)
-        await store.follow(tx, ids, new)
+        await store.change(tx, timetable_id, new, fee_is_own=own)
+        await store.follow(tx, ids, new, fee_is_own=own)
         detail = {"before": _words(before.clinic), "after": _words(new), **asdict(reached)}
         subject = ("timetable", timetable_id)
         await _record(tx, platform, by, "change_timetable", subject, detail)
         return reached
+
+
+async def _fee_is_own(tx: Tx, hospital_id: int, new: Clinic, day: date) -> bool:
+    """Whether a line has another price than the hospital's list has on the day."""
+    listed = (await fees.on_day(tx, hospital_id, day)).get(new.title)
+    return listed is not None and listed != new.fee_fen
 
 
 async def end(
@@ -202,6 +217,8 @@ async def add_session(
             return PlanRefusal.DATES
         if not await store.has_department(tx, hospital_id, department_id):
             return PlanRefusal.UNKNOWN
+        if not await titles.is_offered(tx, new.title):
+            return PlanRefusal.TITLE_NOT_OFFERED
         session_id = await store.add_session(tx, hospital_id, department_id, visit_date, new)
         detail = {"visit_date": visit_date, "after": _words(new)}
         subject = ("clinic_session", session_id)

@@ -28,6 +28,9 @@ _COPY = {
         COPY timetables (hospital_id, department_id, title, specialty, iso_weekday, period,
                          starts_at, ends_at, fee_fen, capacity) FROM STDIN
     """,
+    "hospital_fees": """
+        COPY hospital_fees (hospital_id, title, holds_from, fee_fen) FROM STDIN
+    """,
     "announcements": """
         COPY announcements (title, title_en, body, body_en, shown_from) FROM STDIN
     """,

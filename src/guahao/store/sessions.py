@@ -8,6 +8,7 @@ from typing import Any
 
 from guahao.store.db import Tx
 from guahao.store.directory import RULES_ASKED, RULES_COLUMNS, hospital_rules
+from guahao.store.fees import listed_fee
 from guahao.store.views import SessionView
 
 # Over s = clinic_sessions, h = hospitals, d = departments, r = the hospital's rules in force
@@ -42,12 +43,17 @@ _LIST = f"""
 """
 _HOSPITALS_WITH_TIMETABLES = "SELECT DISTINCT hospital_id FROM timetables ORDER BY hospital_id"
 # What is there already is left out before an id is drawn for it; ON CONFLICT is for a worker
-# that rolls out the same days at the same time.
-_ROLL_OUT = """
+# that rolls out the same days at the same time. The fee is the hospital's list's, unless the
+# line has a price of its own.
+_ROLL_OUT = f"""
     INSERT INTO clinic_sessions (hospital_id, department_id, timetable_id, title, specialty,
                                  visit_date, period, starts_at, ends_at, fee_fen, capacity)
     SELECT t.hospital_id, t.department_id, t.id, t.title, t.specialty,
-           day.visit_date, t.period, t.starts_at, t.ends_at, t.fee_fen, t.capacity
+           day.visit_date, t.period, t.starts_at, t.ends_at,
+           CASE WHEN t.fee_is_own THEN t.fee_fen
+                ELSE coalesce({listed_fee("t.hospital_id", "t.title", "day.visit_date")},
+                              t.fee_fen) END,
+           t.capacity
     FROM timetables t
     JOIN departments d ON d.id = t.department_id AND d.on_platform
     JOIN (SELECT first + n AS visit_date, extract(isodow FROM first + n) AS iso_weekday

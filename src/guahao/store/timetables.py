@@ -7,6 +7,7 @@ from dataclasses import astuple, dataclass
 from datetime import date, time
 
 from guahao.store.db import Tx
+from guahao.store.fees import listed_fee
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +25,17 @@ class Clinic:
 
 @dataclass(frozen=True, slots=True)
 class Timetable:
-    """A clinic on one weekday (1 is Monday), from a date until a date, both included."""
+    """A clinic on one weekday (1 is Monday), from a date until a date, both included.
+
+    Its fee is that of the day it was asked for; `fee_is_own`: not the hospital's list's.
+    """
 
     id: int
     department_id: int
     iso_weekday: int
     valid_from: date
     valid_until: date
+    fee_is_own: bool
     clinic: Clinic
 
 
@@ -50,9 +55,14 @@ class PlannedSession:
 _CLINIC = "title, specialty, period, starts_at, ends_at, fee_fen, capacity"
 # The calendar has no "for ever" of its own.
 _TIMETABLE = f"""
-    SELECT id, department_id, iso_weekday, valid_from,
-           least(valid_until, date '9999-12-31'), {_CLINIC}
-    FROM timetables
+    SELECT t.id, department_id, iso_weekday, valid_from,
+           least(valid_until, date '9999-12-31'), fee_is_own,
+           title, specialty, period, starts_at, ends_at,
+           CASE WHEN fee_is_own THEN fee_fen
+                ELSE coalesce({listed_fee("t.hospital_id", "t.title", "greatest(valid_from, %s)")},
+                              fee_fen) END,
+           capacity
+    FROM timetables t
 """
 _SESSION = f"""
     SELECT id, department_id, timetable_id, visit_date, booked, stopped_at IS NOT NULL, {_CLINIC}
@@ -62,7 +72,7 @@ _BY_TIME = "array_position('{morning,afternoon,evening}', period), starts_at NUL
 
 
 def _timetable(row: Sequence[object]) -> Timetable:
-    return Timetable(*[*row[:5], Clinic(*row[5:])])  # type: ignore[arg-type]
+    return Timetable(*[*row[:6], Clinic(*row[6:])])  # type: ignore[arg-type]
 
 
 def _session(row: Sequence[object]) -> PlannedSession:
@@ -82,7 +92,7 @@ async def of_department(tx: Tx, department_id: int, today: date) -> list[Timetab
     """The timetables that hold today or later, in the order of a day."""
     rows = await tx.rows(
         f"{_TIMETABLE} WHERE department_id = %s AND valid_until >= %s ORDER BY {_BY_TIME}",
-        (department_id, today),
+        (today, department_id, today),
     )
     return [_timetable(row) for row in rows]
 
@@ -100,17 +110,27 @@ async def sessions_between(
 
 
 async def add(
-    tx: Tx, hospital_id: int, department_id: int, weekday: int, span: tuple[date, date], new: Clinic
+    tx: Tx,
+    hospital_id: int,
+    department_id: int,
+    weekday: int,
+    span: tuple[date, date],
+    new: Clinic,
+    *,
+    fee_is_own: bool,
 ) -> int:
     """A timetable; its id."""
     row = await tx.row(
         f"""
-        INSERT INTO timetables (hospital_id, department_id, iso_weekday, valid_from, valid_until,
-                                {_CLINIC})
-        VALUES (%s, %s, %s, %s, CASE WHEN %s = date '9999-12-31' THEN 'infinity' ELSE %s END,
+        INSERT INTO timetables (hospital_id, department_id, iso_weekday, fee_is_own, valid_from,
+                                valid_until, {_CLINIC})
+        VALUES (%s, %s, %s, %s, %s, CASE WHEN %s = date '9999-12-31' THEN 'infinity' ELSE %s END,
                 %s, %s, %s, %s, %s, %s, %s) RETURNING id
         """,
-        (hospital_id, department_id, weekday, span[0], span[1], span[1], *astuple(new)),
+        (
+            *(hospital_id, department_id, weekday, fee_is_own, span[0], span[1], span[1]),
+            *astuple(new),
+        ),
     )
     assert row is not None
     return int(row[0])
@@ -119,17 +139,18 @@ async def add(
 async def lock(tx: Tx, hospital_id: int, timetable_id: int) -> Timetable | None:
     """A timetable of the hospital's, locked; None if unknown or another's."""
     row = await tx.row(
-        f"{_TIMETABLE} WHERE hospital_id = %s AND id = %s FOR NO KEY UPDATE",
-        (hospital_id, timetable_id),
+        f"{_TIMETABLE} WHERE t.hospital_id = %s AND t.id = %s FOR NO KEY UPDATE OF t",
+        (tx.now.date(), hospital_id, timetable_id),
     )
     return None if row is None else _timetable(row)
 
 
-async def change(tx: Tx, timetable_id: int, new: Clinic) -> None:
+async def change(tx: Tx, timetable_id: int, new: Clinic, *, fee_is_own: bool) -> None:
     """Other times, fee or capacity from now on."""
     await tx.do(
-        f"UPDATE timetables SET ({_CLINIC}) = (%s, %s, %s, %s, %s, %s, %s) WHERE id = %s",
-        (*astuple(new), timetable_id),
+        f"UPDATE timetables SET (fee_is_own, {_CLINIC}) = (%s, %s, %s, %s, %s, %s, %s, %s)"
+        " WHERE id = %s",
+        (fee_is_own, *astuple(new), timetable_id),
     )
 
 
@@ -172,15 +193,23 @@ async def lock_following(tx: Tx, timetable_id: int, after: date) -> list[int]:
     return [row[0] for row in rows]
 
 
-async def follow(tx: Tx, session_ids: Sequence[int], new: Clinic) -> None:
+async def follow(tx: Tx, session_ids: Sequence[int], new: Clinic, *, fee_is_own: bool) -> None:
     """Locked sessions take over a change: all of it where nobody has booked, the places alone
-    where somebody has, and never fewer than are booked."""
+    where somebody has, and never fewer than are booked. The fee is its day's on the list,
+    unless the line has a price of its own."""
     ids = list(session_ids)
     await tx.do(
         f"UPDATE clinic_sessions SET ({_CLINIC}) = (%s, %s, %s, %s, %s, %s, %s)"
         " WHERE id = ANY(%s::bigint[]) AND booked = 0",
         (*astuple(new), ids),
     )
+    if not fee_is_own:
+        listed = listed_fee("s.hospital_id", "s.title", "s.visit_date")
+        await tx.do(
+            f"UPDATE clinic_sessions s SET fee_fen = coalesce({listed}, fee_fen)"
+            " WHERE id = ANY(%s::bigint[]) AND booked = 0",
+            (ids,),
+        )
     await tx.do(
         "UPDATE clinic_sessions SET capacity = greatest(booked, %s)"
         " WHERE id = ANY(%s::bigint[]) AND booked > 0",

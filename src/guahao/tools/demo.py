@@ -231,9 +231,19 @@ async def _add_directory(tx: Tx, hospitals: list[city.Hospital], progress: Repor
         for department in city.departments(hospital)
         for clinic in city.timetable(hospital, department)
     ]
+    await store.copy(tx, "hospital_fees", _fees(placed, tx.now.date()))
     await store.copy(tx, "timetables", lines)
     progress("timetables", len(lines), len(lines))
     return _Directory(ids, departments, len(lines))
+
+
+def _fees(
+    placed: list[tuple[int, city.Hospital]], today: date
+) -> Iterator[tuple[int, str, date, int]]:
+    """Every hospital's list of fees, which holds from today on."""
+    for hospital_id, hospital in placed:
+        for title, fee_fen in city.fees(hospital).items():
+            yield hospital_id, title, today, fee_fen
 
 
 def _hospital_row(hospital_id: int, hospital: city.Hospital) -> tuple[object, ...]:

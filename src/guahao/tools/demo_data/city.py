@@ -102,6 +102,12 @@ def popular_codes() -> list[str]:
     return [d.code for ones in _departments().values() for d in ones if d.popular]
 
 
+def fees(hospital: Hospital) -> dict[str, int]:
+    """What the hospital charges for each title, in 分."""
+    random = Random(f"{hospital.number} fees")
+    return {title["name"]: random.choice(title["fee_fen"]) for title in _data("city")["title"]}
+
+
 def timetable(hospital: Hospital, department: Department) -> Iterator[Clinic]:
     """The weekly clinics of a department; none where it is kept off the platform."""
     if not department.on_platform:
@@ -110,12 +116,16 @@ def timetable(hospital: Hospital, department: Department) -> Iterator[Clinic]:
     of_hospital = Random(f"{hospital.number} hours")
     sundays = of_hospital.random() < _OPEN_SUNDAYS
     with_start_times = of_hospital.random() < _WITH_START_TIMES
+    charged = fees(hospital)
     for weekday in range(1, _SUNDAY + 1 if sundays else _SUNDAY):
         for period in _open_periods(weekday, department.popular, random):
             for title in _data("city")["title"]:
                 chance = title["saturday" if weekday >= _SATURDAY else "weekday"]
                 if random.random() < chance * hospital.busy:
-                    yield _clinic(title, department, weekday, period, with_start_times, random)
+                    fee_fen = charged[title["name"]]
+                    yield _clinic(
+                        title, department, (weekday, period), fee_fen, with_start_times, random
+                    )
 
 
 def _open_periods(weekday: int, popular: bool, random: Random) -> list[str]:
@@ -126,17 +136,15 @@ def _open_periods(weekday: int, popular: bool, random: Random) -> list[str]:
 def _clinic(
     title: dict[str, Any],
     department: Department,
-    weekday: int,
-    period: str,
+    when: tuple[int, str],
+    fee_fen: int,
     with_start_times: bool,
     random: Random,
 ) -> Clinic:
     specialty = random.choice(department.specialties) if title["specialty"] else ""
-    starts_at, ends_at = random.choice(PERIODS[period]) if with_start_times else (None, None)
-    fee_fen, capacity = random.choice(title["fee_fen"]), random.choice(title["capacity"])
-    return Clinic(
-        title["name"], specialty, weekday, period, starts_at, ends_at, fee_fen, capacity
-    )  # fmt: skip
+    starts_at, ends_at = random.choice(PERIODS[when[1]]) if with_start_times else (None, None)
+    capacity = random.choice(title["capacity"])
+    return Clinic(title["name"], specialty, *when, starts_at, ends_at, fee_fen, capacity)
 
 
 def _named(number: int) -> tuple[dict[str, Any], str, int]:

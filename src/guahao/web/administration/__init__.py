@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from guahao.web.administration.announcements import announcement_routes
+from guahao.web.administration.fees import fee_routes
 from guahao.web.administration.hospitals import hospital_routes
 from guahao.web.administration.members import member_routes
 from guahao.web.administration.no_shows import no_show_routes
+from guahao.web.administration.titles import title_routes
 from guahao.web.administration.trail import trail_routes
 from guahao.web.staff import StaffRoute
 
@@ -14,6 +16,8 @@ def routes() -> list[StaffRoute]:
     """Every page of supervisors, administrators and auditors."""
     return [
         *hospital_routes(),
+        *fee_routes(),
+        *title_routes(),
         *announcement_routes(),
         *no_show_routes(),
         *member_routes(),

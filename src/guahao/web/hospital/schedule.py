@@ -7,16 +7,16 @@ from datetime import date, timedelta
 from litestar.types import ASGIApp
 
 from guahao.flows import timetables as flows
+from guahao.flows.fees import offered
 from guahao.flows.timetables import FOR_EVER, WEEKDAYS, BelowBooked, PlanRefusal
 from guahao.rules.facts import PERIODS
 from guahao.rules.limits import ONE_DAY
 from guahao.store.departments import Department
-from guahao.store.timetables import PlannedSession
-from guahao.web.hospital.schedule_forms import SCHEDULER, read_clinic, say_plan
+from guahao.store.timetables import PlannedSession, Timetable
+from guahao.web.hospital.schedule_forms import SCHEDULER, Offered, read_clinic, say_plan
 from guahao.web.reading import ProblemError, read_id
 from guahao.web.staff import StaffPage, StaffRoute
 from guahao.web.staff.reading import read_date, read_fen, read_number
-from guahao.web.words import TITLES
 
 _WEEK = "/staff/schedule"
 _NEW = "/staff/schedule/new"
@@ -98,17 +98,23 @@ async def _show_new(
         weekly=page.query("kind") != "once",
         given=given,
         refused=refused,
-        titles=list(TITLES),
+        titles=await _offered(page, read_date(given.get("first", ""))),
         tomorrow=page.today + ONE_DAY,
         weekdays=[date(2024, 1, n) for n in WEEKDAYS],  # the first of January 2024 is a Monday
     )
 
 
+async def _offered(page: StaffPage, day: date | None) -> Offered:
+    """The titles to choose from, with the fees of a day; of tomorrow where none is given."""
+    return await offered(page.door.platform, page.staff, day or page.today + ONE_DAY)
+
+
 async def _add(page: StaffPage) -> ASGIApp:
     form = page.form
-    new, department_id = read_clinic(form), read_number(form.get("department", ""))
-    platform, by = page.door.platform, page.staff
     first = read_date(form.get("first", ""))
+    new = read_clinic(form, await _offered(page, first))
+    department_id = read_number(form.get("department", ""))
+    platform, by = page.door.platform, page.staff
     last = read_date(form["last"]) if form.get("last") else FOR_EVER
     if first is None or last is None:
         outcome: int | PlanRefusal = PlanRefusal.DATES
@@ -145,10 +151,15 @@ async def _show_timetable(page: StaffPage, refused: str, status: int = 200) -> A
         following=found[1],
         weekday=date(2024, 1, found[0].iso_weekday),
         for_ever=FOR_EVER,
-        titles=list(TITLES),
+        titles=await _offered(page, _fee_day(page, found[0])),
         given=page.form,
         refused=refused,
     )
+
+
+def _fee_day(page: StaffPage, timetable: Timetable) -> date:
+    """The day by which a line's fee is told: its first, or today."""
+    return max(timetable.valid_from, page.today)
 
 
 async def _change(page: StaffPage) -> ASGIApp:
@@ -156,7 +167,8 @@ async def _change(page: StaffPage) -> ASGIApp:
     found = await flows.timetable(page.door.platform, page.staff, id)
     if found is None:
         raise ProblemError("not_found")
-    outcome = await flows.change(page.door.platform, page.staff, id, read_clinic(page.form))
+    new = read_clinic(page.form, await _offered(page, _fee_day(page, found[0])))
+    outcome = await flows.change(page.door.platform, page.staff, id, new)
     if isinstance(outcome, PlanRefusal):
         return await _show_timetable(page, say_plan(page, outcome), 422)
     page.flash(

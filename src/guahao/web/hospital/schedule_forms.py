@@ -6,21 +6,30 @@ from guahao.flows.stops import StopRefusal
 from guahao.flows.timetables import CAPACITY_MAX, FEE_MAX_FEN, BelowBooked, PlanRefusal
 from guahao.rules.staff import Role
 from guahao.store.timetables import Clinic
+from guahao.store.titles import Title
 from guahao.web.staff import StaffPage
 from guahao.web.staff.reading import FEN, read_fen, read_number, read_time
 
 SCHEDULER = frozenset({Role.SCHEDULER})
 
 
-def read_clinic(form: dict[str, str]) -> Clinic:
-    """What is to be held, as it was typed; the flow says what is wrong with it."""
+Offered = list[tuple[Title, int | None]]  # a title, and the fee that the hospital's list has
+
+
+def read_clinic(form: dict[str, str], offered: Offered) -> Clinic:
+    """What is to be held, as it was typed; the flow says what is wrong with it.
+
+    Where no fee was typed it is the one of the hospital's list.
+    """
+    title, fee = form.get("title", "").strip(), form.get("fee", "").strip()
+    listed = {one.name: fee_fen for one, fee_fen in offered if fee_fen is not None}
     return Clinic(
-        form.get("title", "").strip(),
+        title,
         form.get("specialty", "").strip(),
         form.get("period", ""),
         read_time(form.get("starts_at", "")),
         read_time(form.get("ends_at", "")),
-        read_fen(form.get("fee", "")),
+        listed[title] if not fee and title in listed else read_fen(fee),
         read_number(form.get("capacity", "")),
     )
 
@@ -41,6 +50,9 @@ def say_plan(page: StaffPage, refused: PlanRefusal | BelowBooked) -> str:
             "费用须在0到{most}元之间，最多两位小数。", most=FEE_MAX_FEN // FEN
         ),
         PlanRefusal.DATES: page.say("日期不对：最早从明天开始，结束不能早于开始。"),
+        PlanRefusal.TITLE_NOT_OFFERED: page.say(
+            "请从列表中选择职称。需要新的职称，请联系平台管理员。"
+        ),
         PlanRefusal.STOPPED: page.say("已停诊，不能更改。"),
         PlanRefusal.FEE_IS_TOLD: page.say("已有人按原费用预约，费用不能更改。"),
     }[refused]
