@@ -9,6 +9,7 @@ from datetime import date, datetime, time, timedelta
 from guahao.rules.staff import Who
 from guahao.store.copying import copy_rows
 from guahao.store.db import Tx
+from guahao.store.fees import listed_fee
 from guahao.store.timetables import Clinic
 
 TAKEN_FOR = timedelta(minutes=5)
@@ -397,6 +398,9 @@ _CONFLICTS = """
         (r.named_id IS NOT NULL AND r.matches = 0, 'unknown_session', NULL, NULL),
         (NOT EXISTS (SELECT FROM departments d WHERE d.id = r.department_id AND d.on_platform
                      AND d.parent_id IS NOT NULL), 'unknown_department', NULL, NULL),
+        (r.deed = 'add' AND NOT EXISTS (SELECT FROM titles t WHERE t.name = r.title
+                                        AND t.retired_at IS NULL), 'title_not_offered', NULL,
+         NULL),
         (r.deed = 'change' AND r.matches > 1, 'ambiguous', r.matches, NULL),
         (r.deed <> 'same' AND r.visit_date < %s, 'date_past', NULL, NULL),
         (r.deed <> 'same' AND r.visit_date = %s, 'date_today', NULL, NULL),
@@ -607,15 +611,18 @@ async def add_timetables(tx: Tx, import_id: int) -> list[int]:
         (import_id,),
     )
     rows = await tx.rows(
-        """
+        f"""
         WITH made AS (
             INSERT INTO timetables (id, hospital_id, department_id, title, specialty, iso_weekday,
-                                    period, starts_at, ends_at, fee_fen, capacity, valid_from,
-                                    valid_until)
+                                    period, starts_at, ends_at, fee_fen, fee_is_own, capacity,
+                                    valid_from, valid_until)
             SELECT record_id, hospital_id, department_id, title, specialty, iso_weekday, period,
-                   starts_at, ends_at, fee_fen, capacity, valid_from,
+                   starts_at, ends_at, fee_fen,
+                   coalesce(fee_fen <> {listed_fee("r.hospital_id", "r.title", "valid_from")},
+                            false),
+                   capacity, valid_from,
                    CASE WHEN valid_until = date '9999-12-31' THEN 'infinity' ELSE valid_until END
-            FROM supply_import_rows
+            FROM supply_import_rows r
             WHERE import_id = %s AND deed = 'add' AND iso_weekday IS NOT NULL
             ORDER BY sheet, row
             RETURNING hospital_id
@@ -636,20 +643,27 @@ class ChangedTimetable:
     clinic: Clinic
     valid_until: date
     before_valid_until: date
+    fee_is_own: bool
 
 
 async def changed_timetables(tx: Tx, import_id: int) -> list[ChangedTimetable]:
-    """What is to become of locked timetables, in order of id."""
+    """What is to become of locked timetables, in order of id.
+
+    Where the file leaves the fee as it is, the line follows the hospital's list or not as before.
+    """
+    listed = listed_fee("r.hospital_id", "r.title", "greatest(r.valid_from, %s)")
     rows = await tx.rows(
-        """
-        SELECT record_id, hospital_id, title, specialty, period, starts_at, ends_at, fee_fen,
-               capacity, valid_until, before_valid_until
-        FROM supply_import_rows
-        WHERE import_id = %s AND deed = 'change' AND iso_weekday IS NOT NULL ORDER BY record_id
+        f"""
+        SELECT record_id, r.hospital_id, r.title, r.specialty, r.period, r.starts_at, r.ends_at,
+               r.fee_fen, r.capacity, r.valid_until, before_valid_until,
+               CASE WHEN r.fee_fen = before_fee_fen THEN t.fee_is_own
+                    ELSE coalesce(r.fee_fen <> {listed}, false) END
+        FROM supply_import_rows r JOIN timetables t ON t.id = record_id
+        WHERE import_id = %s AND deed = 'change' AND r.iso_weekday IS NOT NULL ORDER BY record_id
         """,
-        (import_id,),
+        (tx.now.date(), import_id),
     )
-    return [ChangedTimetable(row[0], row[1], Clinic(*row[2:9]), row[9], row[10]) for row in rows]
+    return [ChangedTimetable(row[0], row[1], Clinic(*row[2:9]), *row[9:]) for row in rows]
 
 
 # Handing out -------------------------------------------------------------------------------------

@@ -229,6 +229,11 @@ CELLS: Mapping[str, Words] = {
         "已有{number}人预约，号源数不能少于{number}。要取消门诊请用停诊。",
         "{number} are booked already: not fewer places than that. To cancel it, stop the session.",
     ),
+    PlanFault.TITLE_NOT_OFFERED: Words(
+        "全市的职称中没有这一种，或已停用。请改用已有的职称；新的职称由平台管理员添加。",
+        "Not among the city's titles, or retired. Use one of them, or ask the platform's"
+        " administrator to add it.",
+    ),
     PlanFault.FEE_IS_TOLD: Words(
         "已有人按{money}预约，费用不能更改。请写回原来的费用。",
         "Somebody has booked at {money}; the fee stays. Write that fee.",

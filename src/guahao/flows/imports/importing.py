@@ -332,8 +332,8 @@ async def _change_timetable(tx: Tx, one: ChangedTimetable) -> None:
         await timetables.withdraw(tx, ids)
     await timetables.end(tx, one.id, one.valid_until)
     ids = await timetables.lock_following(tx, one.id, today)
-    await timetables.change(tx, one.id, one.clinic)
-    await timetables.follow(tx, ids, one.clinic)
+    await timetables.change(tx, one.id, one.clinic, fee_is_own=one.fee_is_own)
+    await timetables.follow(tx, ids, one.clinic, fee_is_own=one.fee_is_own)
 
 
 async def _record(tx: Tx, platform: Platform, it: Import, checked: Checked) -> None:

@@ -60,6 +60,7 @@ class PlanFault(StrEnum):
     DUPLICATE = "duplicate"
     OVERLAP = "overlap"
     # Of the plan as it stands.
+    TITLE_NOT_OFFERED = "title_not_offered"
     UNKNOWN_SESSION = "unknown_session"
     AMBIGUOUS = "ambiguous"
     ENDED = "ended"
@@ -74,6 +75,7 @@ class PlanFault(StrEnum):
 # In which column a fault of the plan as it stands is shown.
 COLUMN_OF = {
     PlanFault.UNKNOWN_DEPARTMENT: c.DEPARTMENT,
+    PlanFault.TITLE_NOT_OFFERED: c.TITLE,
     PlanFault.UNKNOWN_SESSION: c.SESSION_ID,
     PlanFault.DATE_PAST: c.VISIT_DATE,
     PlanFault.DATE_TODAY: c.VISIT_DATE,
