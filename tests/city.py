@@ -16,6 +16,7 @@ from guahao.rules.limits import CITY_TIME, Policy
 from guahao.settings import Settings
 from guahao.store import accounts, messages
 from guahao.store.db import Database, Row
+from guahao.store.policy_book import PolicyBook
 from guahao.store.vault import Vault
 from guahao.store.views import PatientView
 
@@ -47,7 +48,7 @@ async def open_platform(
     vault = Vault("a secret key of the tests, long enough")
     await db.open()
     try:
-        yield Platform(db, vault, policy or Policy(), settings or Settings())
+        yield Platform(db, vault, PolicyBook(policy or Policy()), settings or Settings())
     finally:
         await db.close()
 

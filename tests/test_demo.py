@@ -174,7 +174,9 @@ async def _check_moments(platform: Platform, rows: Rows, now: datetime) -> None:
         assert hospital is not None
         moment = booked_at.astimezone(now.tzinfo)
         assert moment <= changed_at <= now
-        assert date_refusal(visit_date, moment, hospital.rules, platform.policy) is None
+        assert (
+            date_refusal(visit_date, moment, hospital.rules, platform.policies.known.first) is None
+        )
 
 
 async def test_some_sessions_are_full_some_half_full_some_stopped(
@@ -253,7 +255,7 @@ def _check_suspensions(platform: Platform, rows: Rows, today: date) -> None:
     )
     assert [len(days) for _, days in kept] == [1, 3]
     for until, days in kept:
-        assert until == suspended_until(days, platform.policy)
+        assert until == suspended_until(days, platform.policies.known.first)
         assert all(earlier < later for earlier, later in pairwise(days))
     assert kept[1][0] > today
     unsettled = rows.all(

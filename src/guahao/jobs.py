@@ -71,7 +71,7 @@ def create_jobs(
     """
     app = App(connector=PsycopgConnector(conninfo=platform.db.pool.conninfo, max_size=8))
     courier = Courier(
-        platform.db, platform.vault, platform.policy, platform.settings.hotline, gateway, wechat
+        platform.db, platform.vault, platform.policies, platform.settings.hotline, gateway, wechat
     )
     _add_delivery(app, courier)
     _add_redelivery(app, platform, courier)

@@ -22,6 +22,7 @@ from guahao.notices.wechat import OfficialAccount, WeChatGateway
 from guahao.rules.limits import Policy
 from guahao.settings import Settings, SettingsError, read_settings
 from guahao.store.db import Database
+from guahao.store.policy_book import PolicyBook
 from guahao.store.vault import Vault
 from guahao.web.app import create_app as web_app
 from guahao.web.logs import set_up_logs
@@ -82,8 +83,8 @@ def build_platform(settings: Settings, url: str, *, connections: int) -> Platfor
     """The platform over a database that is already migrated; not yet connected."""
     clock = city_clock(settings.clock_start, settings.clock_begun)
     database = Database(url, clock, max_size=connections)
-    policy = Policy(cancel_channels=settings.cancel_channels)
-    return Platform(database, Vault(secret_key(settings)), policy, settings)
+    policies = PolicyBook(Policy(cancel_channels=settings.cancel_channels))
+    return Platform(database, Vault(secret_key(settings)), policies, settings)
 
 
 @asynccontextmanager

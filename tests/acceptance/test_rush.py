@@ -27,6 +27,7 @@ from guahao.rules.limits import CITY_TIME, Policy
 from guahao.settings import Settings
 from guahao.store.db import Database
 from guahao.store.migrate import migrate
+from guahao.store.policy_book import PolicyBook
 from guahao.store.vault import Vault
 from guahao.wiring import token_issuer
 
@@ -46,7 +47,7 @@ def server() -> Iterator[EmbeddedServer]:
 async def looking(url: str) -> AsyncIterator[Platform]:
     """The platform as a test looks at it, with the key of the processes."""
     platform = Platform(
-        Database(url, city_clock(), max_size=4), Vault(SECRET_KEY), Policy(), Settings()
+        Database(url, city_clock(), max_size=4), Vault(SECRET_KEY), PolicyBook(Policy()), Settings()
     )
     await platform.db.open()
     try:

@@ -54,7 +54,7 @@ async def received(platform: Platform, number: int = 1) -> str:
     courier = Courier(
         platform.db,
         platform.vault,
-        platform.policy,
+        platform.policies,
         "114",
         OutboxGateway(platform.db, platform.vault),
     )

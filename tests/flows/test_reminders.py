@@ -63,7 +63,7 @@ async def reminded(platform: Platform) -> list[int]:
 async def sent(platform: Platform) -> list[OutboxItem]:
     ids = [row[0] for row in await ask(platform, "SELECT id FROM messages")]
     gateway = OutboxGateway(platform.db, platform.vault)
-    await Courier(platform.db, platform.vault, platform.policy, "114", gateway).deliver(ids)
+    await Courier(platform.db, platform.vault, platform.policies, "114", gateway).deliver(ids)
     async with platform.db.transaction() as tx:
         return await messages.outbox(tx, platform.vault, None, 100)
 

@@ -78,7 +78,7 @@ async def platform(database_url: str, clock: Clock) -> AsyncIterator[Platform]:
 
 async def deliver(platform: Platform, gateway: AliyunGateway) -> list[TryAgain]:
     ids = [row[0] for row in await ask(platform, "SELECT id FROM messages")]
-    courier = Courier(platform.db, platform.vault, platform.policy, "114", gateway)
+    courier = Courier(platform.db, platform.vault, platform.policies, "114", gateway)
     return await courier.deliver(ids)
 
 
@@ -325,7 +325,7 @@ async def test_a_receipt_that_does_not_come_is_asked_for(
     if said is not None:
         stand_in.receipt(stand_in.accepted[0], "" if said == "DELIVERED" else said)
     ids = [row[0] for row in await ask(platform, "SELECT id FROM messages")]
-    courier = Courier(platform.db, platform.vault, platform.policy, "114", gateway)
+    courier = Courier(platform.db, platform.vault, platform.policies, "114", gateway)
     await courier.ask_for_receipts(ids)
     assert await states(platform) == [state]
 
@@ -337,7 +337,7 @@ async def test_records_that_cannot_be_read_leave_a_message_as_it_is(
     await deliver(platform, gateway)
     stand_in.trouble("QuerySendDetails", FAILING)
     ids = [row[0] for row in await ask(platform, "SELECT id FROM messages")]
-    courier = Courier(platform.db, platform.vault, platform.policy, "114", gateway)
+    courier = Courier(platform.db, platform.vault, platform.policies, "114", gateway)
     await courier.ask_for_receipts(ids)
     assert stand_in.calls == ["SendSms", "QuerySendDetails"]
     assert await states(platform) == ["submitted"]

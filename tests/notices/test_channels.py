@@ -63,7 +63,7 @@ async def follow(platform: Platform, *, follows: bool) -> None:
 
 async def deliver(platform: Platform, sms: Gateway, by_wechat: Gateway | None) -> None:
     """Whatever waits, as its jobs would: also what the delivery itself brings about."""
-    courier = Courier(platform.db, platform.vault, platform.policy, "114", sms, by_wechat)
+    courier = Courier(platform.db, platform.vault, platform.policies, "114", sms, by_wechat)
     jobs = await ask(platform, "SELECT args FROM procrastinate_jobs ORDER BY id")
     for (arguments,) in jobs:
         await courier.deliver(arguments["message_ids"])
@@ -160,7 +160,7 @@ async def test_who_left_before_the_message_went_is_not_told(platform: Platform) 
     await add_booking(platform)
     await bind(platform)
     courier = Courier(
-        *(platform.db, platform.vault, platform.policy, "114", Carrier()),
+        *(platform.db, platform.vault, platform.policies, "114", Carrier()),
         by_wechat := Carrier(),
     )
     [(sms_id,)] = await ask(platform, "SELECT id FROM messages")

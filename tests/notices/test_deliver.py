@@ -84,7 +84,7 @@ def courier(platform: Platform, gateway: Gateway | None = None) -> Courier:
     return Courier(
         platform.db,
         platform.vault,
-        platform.policy,
+        platform.policies,
         "114",
         gateway or OutboxGateway(platform.db, platform.vault),
     )

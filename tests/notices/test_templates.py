@@ -9,6 +9,7 @@ import pytest
 
 from guahao.notices.templates import Context, notice
 from guahao.rules.limits import CITY_TIME, HospitalRules, Policy
+from guahao.rules.policies import DatedPolicies
 from guahao.store.messages import Outgoing
 from guahao.store.views import AppointmentView, PatientView, SessionView
 
@@ -54,7 +55,7 @@ def message(
 def words(
     outgoing: Outgoing, now: datetime = NOW, policy: Policy | None = None, hotline: str = "114"
 ) -> str | None:
-    said = notice(outgoing, Context(policy or Policy(), hotline, now))
+    said = notice(outgoing, Context(DatedPolicies(policy or Policy()), hotline, now))
     return said.text if said else None
 
 
@@ -168,7 +169,7 @@ def test_a_suspension_that_is_over_is_not_told(until: date | None) -> None:
 
 
 def test_a_gateway_gets_the_values_of_the_text_and_no_others() -> None:
-    said = notice(message("cancelled"), Context(Policy(), "114", NOW))
+    said = notice(message("cancelled"), Context(DatedPolicies(Policy()), "114", NOW))
     assert said is not None
     parts = {"hospital", "department", "clinic"}
     assert set(said.params) == {"patient", "visit", "date", "time", "hotline"} | parts

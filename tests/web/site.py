@@ -19,6 +19,7 @@ from guahao.rules.limits import Policy
 from guahao.settings import Settings
 from guahao.store import messages
 from guahao.store.db import Database
+from guahao.store.policy_book import PolicyBook
 from guahao.store.vault import Vault
 from guahao.web.app import create_app
 from guahao.web.tokens import Tokens
@@ -85,7 +86,7 @@ class Site:
         """Send what waits to be sent."""
         platform = self.platform
         gateway = OutboxGateway(platform.db, platform.vault)
-        courier = Courier(platform.db, platform.vault, platform.policy, "114", gateway)
+        courier = Courier(platform.db, platform.vault, platform.policies, "114", gateway)
         async with platform.db.transaction() as tx:
             waiting = await tx.rows("SELECT id FROM messages WHERE state = 'queued' ORDER BY id")
         await courier.deliver([row[0] for row in waiting])
@@ -99,7 +100,7 @@ def closed(clock: Clock, settings: Settings | None = None) -> Site:
     """A site whose database and desk were never opened, for what must not ask them."""
     db = Database("postgresql:///nowhere", clock)
     vault = Vault("a secret key of the tests, long enough")
-    platform = Platform(db, vault, Policy(), settings or Settings())
+    platform = Platform(db, vault, PolicyBook(Policy()), settings or Settings())
     desk = Desk(platform, lanes=1, batch=1, queue=1)
     return Site(create_app(platform, desk), platform)
 

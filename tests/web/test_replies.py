@@ -28,7 +28,7 @@ WORDING = pytest.mark.parametrize(
 
 @pytest.fixture
 def replies() -> Replies:
-    return Replies(Policy(), "114")
+    return Replies(Policy, "114")
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
@@ -91,6 +91,6 @@ def test_a_moment_is_named_with_its_hour(replies: Replies) -> None:
 
 
 def test_sentences_tell_the_platforms_own_numbers() -> None:
-    replies = Replies(Policy(per_day=7), "12345")
+    replies = Replies(lambda: Policy(per_day=7), "12345")
     assert "7" in replies.refused(Refused(Refusal.DAY_LIMIT), "en").detail
     assert "12345" in replies.problem("cancel_by_phone", "en").detail

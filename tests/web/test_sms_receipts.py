@@ -47,7 +47,7 @@ async def submitted(site: Site, count: int = 1) -> list[int]:
     for _ in range(count - 1):
         await tell(platform, "booked", appointment_id)
     ids = [row[0] for row in await ask(platform, "SELECT id FROM messages ORDER BY id")]
-    await Courier(platform.db, platform.vault, platform.policy, "114", Provider()).deliver(ids)
+    await Courier(platform.db, platform.vault, platform.policies, "114", Provider()).deliver(ids)
     return ids
 
 

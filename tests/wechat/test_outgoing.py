@@ -273,7 +273,7 @@ async def test_whoever_follows_is_told_of_a_booking_by_wechat_beside_the_sms(
     await bind(platform, OPENID, account_id)
     await follow(official)
     sms = OutboxGateway(platform.db, platform.vault)
-    courier = Courier(platform.db, platform.vault, platform.policy, "114", sms, official.gateway)
+    courier = Courier(platform.db, platform.vault, platform.policies, "114", sms, official.gateway)
     for _ in range(2):  # the message's own row comes with the SMS
         waiting = await ask(platform, "SELECT id FROM messages WHERE state = 'queued'")
         await courier.deliver([row[0] for row in waiting])
@@ -292,7 +292,7 @@ async def test_whoever_unfollowed_gets_the_sms_alone(official: Official) -> None
     await bind(platform, OPENID, account_id)
     await change(platform, "UPDATE wechat_users SET follows = false")
     sms = OutboxGateway(platform.db, platform.vault)
-    courier = Courier(platform.db, platform.vault, platform.policy, "114", sms, official.gateway)
+    courier = Courier(platform.db, platform.vault, platform.policies, "114", sms, official.gateway)
     await courier.deliver([row[0] for row in await ask(platform, "SELECT id FROM messages")])
     assert await ask(platform, "SELECT channel, state FROM messages") == [("sms", "delivered")]
     assert official.stand_in.calls == []

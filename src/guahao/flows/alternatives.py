@@ -6,6 +6,7 @@ from guahao.flows.booking import counted_since
 from guahao.flows.platform import Platform
 from guahao.rules.booking import decide_batch
 from guahao.rules.facts import Actor, BookingFacts, BookingRequest, PatientFacts
+from guahao.rules.limits import Policy
 from guahao.rules.outcomes import Accepted
 from guahao.store import sessions
 from guahao.store.booking import own_patient, session_facts
@@ -25,25 +26,22 @@ async def alternatives(
     """
     async with platform.db.transaction() as tx:
         wished = await sessions.one(tx, session_id)
-        since = counted_since(platform.policy, tx.now.date())
+        policy = (await platform.policies.read(tx)).on(tx.now.date())
+        since = counted_since(policy, tx.now.date())
         patient = await own_patient(tx, account_id, patient_id, since)
         if wished is None or patient is None:
             return []
         others = await sessions.in_department(
             tx, wished.hospital_id, wished.department_id, tx.now.date(), None, None, None
         )
-    allowed = [
-        one for one in others if one.id != wished.id and _allowed(platform, tx, patient, one)
-    ]
+    allowed = [one for one in others if one.id != wished.id and _allowed(policy, tx, patient, one)]
     return sorted(allowed, key=lambda one: _distance(one, wished))[:most]
 
 
-def _allowed(platform: Platform, tx: Tx, patient: PatientFacts, session: SessionView) -> bool:
+def _allowed(policy: Policy, tx: Tx, patient: PatientFacts, session: SessionView) -> bool:
     """Asked of the law itself, as the desk would."""
     assert patient.account_id is not None
-    facts = BookingFacts(
-        {session.id: session_facts(session)}, {patient.id: patient}, policy=platform.policy
-    )
+    facts = BookingFacts({session.id: session_facts(session)}, {patient.id: patient}, policy=policy)
     actor = Actor("account", patient.account_id)
     request = BookingRequest(actor, "", patient.id, session.id, "web", tx.now)
     return decide_batch(facts, [request]) == [Accepted()]

@@ -56,14 +56,16 @@ async def book_batch(platform: Platform, wishes: Sequence[Wish]) -> list[Answer]
     async with platform.db.pipelined_transaction() as tx:
         requests = [wish.requested(tx.now) for wish in wishes]
         candidates = _codes(len(requests) * 3 // 2 + _SPARE_CODES)
-        earliest = min(request.at for request in requests).date()
-        since = counted_since(platform.policy, earliest)
+        # A batch is of one day: a replay's requests come day by day as well.
+        today = min(request.at for request in requests).date()
+        policy = (await platform.policies.read(tx)).on(today)
+        since = counted_since(policy, today)
         loaded = await store.load_batch(tx, requests, since, candidates)
         facts = BookingFacts(
             {id: store.session_facts(session) for id, session in loaded.sessions.items()},
             {id: patient.facts for id, patient in loaded.patients.items()},
             loaded.earlier,
-            platform.policy,
+            policy,
         )
         decisions = decide_batch(facts, requests)
         free_codes = [code for code in candidates if code not in loaded.taken_codes]

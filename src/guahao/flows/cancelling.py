@@ -37,7 +37,9 @@ async def cancel_locked(
     locked = await store.lock_appointment(tx, appointment_id, account_id)
     if locked is None:
         return None
-    refused = decide_cancel(locked.facts, by, tx.now, platform.policy)
+    policies = await platform.policies.read(tx)
+    policy = policies.for_cancelling(locked.booked_on, tx.now.date())
+    refused = decide_cancel(locked.facts, by, tx.now, policy)
     if refused is not None:
         return refused
     await store.set_status(tx, locked.id, "cancelled")

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from guahao.flows.penalties import derive_suspensions
 from guahao.flows.platform import Platform
-from guahao.rules.penalties import Suspension, suspensions
+from guahao.rules.penalties import Suspension, suspensions_by_date
 from guahao.rules.staff import Staff
 from guahao.store import appointments as appointment_store
 from guahao.store import ledger as store
@@ -60,10 +60,13 @@ async def ledger_of(platform: Platform, patient_id: int) -> Ledger | None:
         if patient_id not in found:
             return None
         entries = await store.entries_of(tx, patient_id)
+        policies = await platform.policies.read(tx)
     counting = [
         one.visit_date for one in entries if one.status == "no_show" and one.excuse_id is None
     ]
-    return Ledger(found[patient_id], entries, suspensions(counting, platform.policy))
+    return Ledger(
+        found[patient_id], entries, suspensions_by_date(counting, policies, tx.now.date())
+    )
 
 
 async def excuse(

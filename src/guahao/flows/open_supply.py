@@ -39,9 +39,10 @@ async def supply_version(platform: Platform, hospital: HospitalView) -> str:
         now = tx.now
         first, last = now.date() + ONE_DAY, now.date() + timedelta(days=PUBLISHED_DAYS)
         counted = await open_supply.fingerprint(tx, hospital.id, first, last)
+        policy = (await platform.policies.read(tx)).on(now.date())
     rules = hospital.rules
     clock = (now.time() >= rules.release_time, now.time() >= rules.next_day_stop_time)
-    seen = (counted, first, clock, astuple(rules), astuple(platform.policy))
+    seen = (counted, first, clock, astuple(rules), astuple(policy))
     return sha256(repr(seen).encode()).hexdigest()[:32]
 
 
@@ -51,6 +52,7 @@ async def supply(platform: Platform, hospital: HospitalView) -> Supply:
         now = tx.now
         first, last = now.date() + ONE_DAY, now.date() + timedelta(days=PUBLISHED_DAYS)
         found = await open_supply.sessions_of_hospital(tx, hospital.id, first, last)
+        policy = (await platform.policies.read(tx)).on(now.date())
     return Supply(
         [
             (
@@ -61,7 +63,7 @@ async def supply(platform: Platform, hospital: HospitalView) -> Supply:
                     view.stopped,
                     now,
                     view.rules,
-                    platform.policy,
+                    policy,
                 ),
             )
             for view in found

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from guahao.flows.platform import Platform
 from guahao.rules.limits import CODE_KEPT_DAYS
-from guahao.rules.penalties import suspended_until, void_status
+from guahao.rules.penalties import suspended_until_by_date, void_status
 from guahao.rules.pickup import pickup_deadline
 from guahao.store import appointments as appointment_store
 from guahao.store import messages
@@ -68,13 +68,14 @@ async def derive_suspensions(tx: Tx, platform: Platform, patient_ids: Sequence[i
     """
     if not patient_ids:
         return
+    policies, today = await platform.policies.read(tx), tx.now.date()
     lengthened = []
     for person in await store.no_shows_of(tx, patient_ids):
-        until = suspended_until(person.no_shows, platform.policy)
+        until = suspended_until_by_date(person.no_shows, policies, today)
         if until == person.suspended_until:
             continue
         await store.set_suspended_until(tx, person.patient_id, until)
-        if until is not None and until > max(tx.now.date(), person.suspended_until or until.min):
+        if until is not None and until > max(today, person.suspended_until or until.min):
             lengthened.append(person.patient_id)
     await messages.tell_patients(tx, "suspended", lengthened)
 

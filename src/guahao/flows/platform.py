@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from guahao.rules.limits import Policy
+from guahao.rules.limits import CITY_TIME, Policy
 from guahao.settings import Settings
 from guahao.store.db import Database
+from guahao.store.policy_book import PolicyBook
 from guahao.store.vault import Vault
+from guahao.store.views import AppointmentView
 
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """The database, the keys, the law's numbers and the operator's settings."""
+    """The database, the keys, the platform's policies and the operator's settings."""
 
     db: Database
     vault: Vault
-    policy: Policy
+    policies: PolicyBook
     settings: Settings
+
+    @property
+    def policy_said(self) -> Policy:
+        """What holds today, for sentences; what decides asks `policies.read` in its transaction."""
+        return self.policies.known.on(self.db.clock().date())
+
+    def cancelling_said(self, booking: AppointmentView) -> Policy:
+        """The same for cancelling this booking, which keeps what was promised when it was made."""
+        booked_on = booking.booked_at.astimezone(CITY_TIME).date()
+        return self.policies.known.for_cancelling(booked_on, self.db.clock().date())

@@ -44,14 +44,16 @@ async def list_sessions(
         found = await sessions.in_department(
             tx, hospital_id, department_id, start, date_to, title, specialty
         )
-    return [(view, _state(view, tx.now, platform.policy)) for view in found]
+        policy = (await platform.policies.read(tx)).on(today)
+    return [(view, _state(view, tx.now, policy)) for view in found]
 
 
 async def one_session(platform: Platform, session_id: int) -> tuple[SessionView, str] | None:
     """A session with its state, or None."""
     async with platform.db.transaction() as tx:
         view = await sessions.one(tx, session_id)
-    return None if view is None else (view, _state(view, tx.now, platform.policy))
+        policy = (await platform.policies.read(tx)).on(tx.now.date())
+    return None if view is None else (view, _state(view, tx.now, policy))
 
 
 def _state(view: SessionView, at: datetime, policy: Policy) -> str:

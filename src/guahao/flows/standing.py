@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from guahao.flows.platform import Platform
-from guahao.rules.penalties import Suspension, suspensions
+from guahao.rules.penalties import Suspension, suspensions_by_date
 from guahao.store import patients as patient_store
 from guahao.store import penalties as penalty_store
 from guahao.store.db import Tx
@@ -33,12 +33,14 @@ async def standings_in(tx: Tx, platform: Platform, account_id: int) -> list[Stan
     own = await patient_store.of_account(tx, platform.vault, account_id)
     known = await penalty_store.no_shows_of(tx, [one.id for one in own])
     dates = {one.patient_id: sorted(one.no_shows) for one in known}
-    today = tx.now.date()
+    policies, today = await platform.policies.read(tx), tx.now.date()
     return [
         Standing(
             one,
             [day for day in dates[one.id] if day.year == today.year],
-            _running(suspensions(dates[one.id], platform.policy), today, one.suspended_until),
+            _running(
+                suspensions_by_date(dates[one.id], policies, today), today, one.suspended_until
+            ),
         )
         for one in own
     ]

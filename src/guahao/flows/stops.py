@@ -176,12 +176,15 @@ async def _restore_some(tx: Tx, platform: Platform, found: Stop) -> bool:
     await lock_persons(tx, sorted(patient_ids))
     await lock_sessions(tx, ids)
     bookings = await store.stopped_bookings(tx, found.id, ids)
-    since = counted_since(platform.policy, min(found.scope.first, tx.now.date()))
+    policies = await platform.policies.read(tx)
+    earliest = min(found.scope.first, tx.now.date())
+    ever = (policies.first, *(row.policy for row in policies.rows))
+    since = min(counted_since(policy, earliest) for policy in ever)
     # The limits are the city's (S12): what counts is looked up in all hospitals.
     async with tx.as_platform():
         counted = await booking.counted_of(tx, sorted(patient_ids), since)
     places = await store.places_left(tx, ids)
-    restored = set(decide_restore(bookings, places, counted, tx.now, platform.policy))
+    restored = set(decide_restore(bookings, places, counted, tx.now, policies))
     await store.restore(tx, found.id, ids, sorted(restored))
     left = [one.id for one in bookings if one.id not in restored]
     await store.note_told(tx, found.id, left, await messages.tell(tx, "stopped", left))

@@ -71,9 +71,10 @@ async def department_week(
         first = _page_start(tx.now.date(), day)
         last = first + (DAYS - 1) * ONE_DAY
         department = await department_days(tx, department_id, first, last)
+        policy = (await platform.policies.read(tx)).on(tx.now.date())
     if department is None:
         return None
-    return _week(department, first, day, tx.now, platform.policy, title, specialty)
+    return _week(department, first, day, tx.now, policy, title, specialty)
 
 
 def _page_start(today: date, day: date | None) -> date:

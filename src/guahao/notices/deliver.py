@@ -16,10 +16,10 @@ import structlog
 
 from guahao.notices.gateway import Failed, Gateway, Outcome, Parcel, Sent, Unknown
 from guahao.notices.templates import FALLBACK_LANGUAGE, Context, notice
-from guahao.rules.limits import Policy
 from guahao.store import messages
 from guahao.store.db import Database
 from guahao.store.messages import Outgoing
+from guahao.store.policy_book import PolicyBook
 from guahao.store.vault import Vault
 
 # A claim's lease must outlast its sending: 64 messages, 16 at once, of at most 20 s each.
@@ -49,7 +49,7 @@ class Courier:
 
     db: Database
     vault: Vault
-    policy: Policy
+    policies: PolicyBook
     hotline: str
     gateway: Gateway
     wechat: Gateway | None = None
@@ -94,7 +94,7 @@ class Courier:
             claimed = await messages.claim(tx, message_ids, wechat=self.wechat is not None)
         async with self.db.transaction() as tx:
             waiting = await messages.load(tx, self.vault, claimed)
-            context = Context(self.policy, self.hotline, tx.now)
+            context = Context(await self.policies.read(tx), self.hotline, tx.now)
         states = await self._send_all(waiting, context)
         async with self.db.transaction() as tx:
             await messages.record(tx, {id: state for id, state in states.items() if state})

@@ -13,8 +13,9 @@ from datetime import date, datetime, time
 from string import Formatter
 
 from guahao.rules.cancelling import cancel_deadline
-from guahao.rules.limits import Policy
+from guahao.rules.limits import CITY_TIME
 from guahao.rules.pickup import pickup_deadline
+from guahao.rules.policies import DatedPolicies
 from guahao.store.messages import Outgoing
 from guahao.store.views import AppointmentView, SessionView
 
@@ -34,7 +35,7 @@ class Notice:
 class Context:
     """What the words depend on besides the records."""
 
-    policy: Policy
+    policies: DatedPolicies
     hotline: str
     now: datetime
 
@@ -109,7 +110,7 @@ def _suspended(message: Outgoing, context: Context, language: _Language) -> dict
 
 
 def _suspension_rule(context: Context) -> dict[str, str]:
-    policy = context.policy
+    policy = context.policies.on(context.now.date())
     return {
         "first_no_shows": str(policy.first_suspension_no_shows),
         "first_months": str(policy.first_suspension_months),
@@ -134,7 +135,7 @@ def _visit(
         "time": _time(session, language),
         "pickup_place": session.pickup_place or language.pickup_window,
         "pickup_until": _clock(until.time()),
-        **_cancelling(session, context, language),
+        **_cancelling(appointment, context, language),
         **_suspension_rule(context),
     }
 
@@ -147,12 +148,16 @@ def _time(session: SessionView, language: _Language) -> str:
     return f"{period} {_clock(session.starts_at)}{end}"
 
 
-def _cancelling(session: SessionView, context: Context, language: _Language) -> dict[str, str]:
+def _cancelling(
+    appointment: AppointmentView, context: Context, language: _Language
+) -> dict[str, str]:
     """Until when and how (S14); the patient's own way only where the operator allows it."""
+    session, booked_on = appointment.session, appointment.booked_at.astimezone(CITY_TIME).date()
+    policy = context.policies.for_cancelling(booked_on, context.now.date())
     deadline = cancel_deadline(session.visit_date, session.rules)
     if context.now >= deadline:
         return {"cancel": language.cancel["too_late"], "cancel_until": language.over}
-    way = "self" if "patient" in context.policy.cancel_channels else "phone"
+    way = "self" if "patient" in policy.cancel_channels else "phone"
     until = language.moment(deadline)
     how = language.cancel[way].format(until=until, hotline=context.hotline)
     return {"cancel": how, "cancel_until": until}

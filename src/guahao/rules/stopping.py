@@ -8,12 +8,15 @@ from datetime import date, datetime
 
 from guahao.rules.booking import keeps_limits
 from guahao.rules.facts import CountedAppointment
-from guahao.rules.limits import Policy
+from guahao.rules.policies import DatedPolicies
 
 
 @dataclass(frozen=True, slots=True)
 class StoppedBooking:
-    """A booking that a stop took, and the place it had. `over_at`: its pick-up deadline."""
+    """A booking that a stop took, and the place it had. `over_at`: its pick-up deadline.
+
+    `booked_on`: the day on which it was booked, whose policy it keeps.
+    """
 
     id: int
     patient_id: int
@@ -22,6 +25,7 @@ class StoppedBooking:
     department_id: int
     visit_date: date
     over_at: datetime
+    booked_on: date
 
 
 def decide_restore(
@@ -29,7 +33,7 @@ def decide_restore(
     places: Mapping[int, int],
     counted: Mapping[int, Sequence[CountedAppointment]],
     at: datetime,
-    policy: Policy,
+    policies: DatedPolicies,
 ) -> list[int]:
     """The ids that live again, in the order given: whoever booked first comes first.
 
@@ -43,7 +47,11 @@ def decide_restore(
     for one in bookings:
         own = taken.setdefault(one.patient_id, [])
         place = CountedAppointment(one.visit_date, one.hospital_id, one.department_id)
-        if at >= one.over_at or left[one.session_id] < 1 or not keeps_limits(place, own, policy):
+        if at >= one.over_at or left[one.session_id] < 1:
+            continue
+        # What was allowed when it was booked, or is by now: the kinder.
+        allowing = (policies.on(one.booked_on), policies.on(at.date()))
+        if not any(keeps_limits(place, own, policy) for policy in allowing):
             continue
         left[one.session_id] -= 1
         own.append(place)

@@ -116,6 +116,7 @@ class LockedAppointment:
     account_id: int | None
     clinic_session_id: int
     id_no_index: bytes
+    booked_on: date
     facts: AppointmentFacts
 
 
@@ -130,6 +131,7 @@ _LOCK_SESSIONS = (
 )
 _FACTS = f"""
     SELECT a.id, a.patient_id, p.account_id, a.clinic_session_id, p.id_no_index,
+           (a.booked_at AT TIME ZONE 'Asia/Shanghai')::date,
            a.status, a.hospital_id, a.visit_date, s.period, {RULES_COLUMNS},
            {rules_columns("k")}
     FROM appointments a
@@ -179,9 +181,9 @@ async def lock_appointments(tx: Tx, ids: Sequence[int]) -> dict[int, LockedAppoi
 
 
 def _locked(row: TupleRow) -> LockedAppointment:
-    rules = hospital_rules(row[9:17]).keeping(hospital_rules(row[17:]))
-    facts = AppointmentFacts(*[*row[5:9], rules])
-    return LockedAppointment(*[*row[:5], facts])
+    rules = hospital_rules(row[10:18]).keeping(hospital_rules(row[18:]))
+    facts = AppointmentFacts(*[*row[6:10], rules])
+    return LockedAppointment(*[*row[:6], facts])
 
 
 async def appointment_id_by_code(tx: Tx, code: str) -> int | None:

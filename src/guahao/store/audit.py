@@ -10,21 +10,75 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
+from guahao.rules.limits import Policy
+from guahao.store import policies as store_policies
 from guahao.store.db import Database, Tx
 from guahao.store.directory import rules_columns, rules_on
 
 IDS_SHOWN = 20
+_DAY_0 = date(2000, 1, 1)
 
 _COUNTED = "status IN ('booked', 'picked_up', 'no_show', 'unverified')"
 # Each hospital's rules on each day on which somebody booked there: few, where bookings are many.
 _RULES_BY_DAY = f"""
-    SELECT asked.hospital, asked.day AS asked, {rules_columns("r")}
+    SELECT asked.hospital, asked.day AS asked, {rules_columns("r")},
+           coalesce((SELECT horizon_months FROM policies WHERE holds_from <= asked.day
+                     ORDER BY holds_from DESC LIMIT 1), %(horizon_months)s) AS horizon_months
     FROM (SELECT DISTINCT hospital_id AS hospital,
                  (booked_at AT TIME ZONE 'Asia/Shanghai')::date AS day FROM appointments) asked
     JOIN hospitals h ON h.id = asked.hospital
     {rules_on("asked.day")}
+"""
+# Each no-show judged by the policy of its visit date; and once more for every policy that has
+# begun, as if it had held before, too: the kindest counts. `until_before` leaves out the policies
+# under which suspensions are not derived again yet.
+_SUSPENSIONS = """
+    WITH numbers AS (
+        SELECT date '2000-01-01' AS holds_from,
+               %(first_suspension_no_shows)s AS first_no_shows,
+               %(first_suspension_months)s AS first_months,
+               %(second_suspension_no_shows)s AS second_no_shows,
+               %(second_suspension_months)s AS second_months, true AS applied
+        UNION ALL
+        SELECT holds_from, first_suspension_no_shows, first_suspension_months,
+               second_suspension_no_shows, second_suspension_months,
+               suspensions_derived_at IS NOT NULL
+        FROM policies WHERE holds_from <= %(today)s
+    ), no_shows AS (
+        SELECT patient_id, visit_date,
+               row_number() OVER (PARTITION BY patient_id, extract(year FROM visit_date)
+                                  ORDER BY visit_date) AS nth
+        FROM appointments a
+        WHERE status = 'no_show'
+          AND NOT EXISTS (SELECT FROM no_show_excuses e
+                          WHERE e.appointment_id = a.id AND e.withdrawn_at IS NULL)
+    ), steps AS (
+        SELECT DISTINCT ON (s.holds_from, n.patient_id, extract(year FROM n.visit_date), step.no)
+               s.holds_from AS since, s.applied, n.patient_id,
+               (n.visit_date + make_interval(months => step.months))::date AS until
+        FROM numbers s CROSS JOIN no_shows n
+        CROSS JOIN LATERAL (SELECT * FROM numbers
+                            WHERE holds_from <= greatest(n.visit_date, s.holds_from)
+                            ORDER BY holds_from DESC LIMIT 1) p
+        CROSS JOIN LATERAL (VALUES (1, p.first_no_shows, p.first_months),
+                                   (2, p.second_no_shows, p.second_months))
+                           AS step (no, nth, months)
+        WHERE step.nth BETWEEN 1 AND n.nth AND step.months > 0
+        ORDER BY s.holds_from, n.patient_id, extract(year FROM n.visit_date), step.no, n.nth
+    ), views AS (
+        SELECT since, applied, patient_id, max(until) AS until
+        FROM steps GROUP BY since, applied, patient_id
+    ), derived AS (
+        SELECT patient_id,
+               CASE WHEN count(*) = (SELECT count(*) FROM numbers) THEN min(until) END AS until,
+               CASE WHEN count(*) FILTER (WHERE applied)
+                         = (SELECT count(*) FROM numbers WHERE applied)
+                    THEN min(until) FILTER (WHERE applied) END AS until_before
+        FROM views GROUP BY patient_id
+    )
 """
 _FETCHED_AT_ONCE = 2000
 
@@ -84,16 +138,16 @@ CHECKS = (
     Check(
         "bookable_dates",
         "S4, S6",
-        "booked when its visit date was open, by its hospital's rules of that day",
+        "booked when its visit date was open, by its hospital's rules and the policy of that day",
         "appointment",
         "appointments",
         f"""
         SELECT id
         FROM (SELECT a.id, a.visit_date, h.release_time, h.next_day_stop_time,
                      h.asked AS day, a.at::time AS clock,
-                     least((h.asked + make_interval(months => %(horizon_months)s))::date,
+                     least((h.asked + make_interval(months => h.horizon_months))::date,
                            h.asked + h.cycle_days) AS furthest,
-                     least((h.asked - 1 + make_interval(months => %(horizon_months)s))::date,
+                     least((h.asked - 1 + make_interval(months => h.horizon_months))::date,
                            h.asked - 1 + h.cycle_days) AS furthest_yesterday
               FROM (SELECT *, booked_at AT TIME ZONE 'Asia/Shanghai' AS at FROM appointments) a
               JOIN ({_RULES_BY_DAY}) h ON h.hospital = a.hospital_id AND h.asked = a.at::date
@@ -114,17 +168,6 @@ CHECKS = (
         SELECT patient_id AS id FROM appointments WHERE {_COUNTED}
         GROUP BY patient_id, visit_date, hospital_id, department_id
         HAVING count(*) > %(per_department_and_day)s
-        """,
-    ),
-    Check(
-        "day_limit",
-        "S12",
-        "the bookings of a person on one date are within the limit",
-        "patient",
-        f"(SELECT DISTINCT patient_id FROM appointments WHERE {_COUNTED}) p",
-        f"""
-        SELECT patient_id AS id FROM appointments WHERE {_COUNTED}
-        GROUP BY patient_id, visit_date HAVING count(*) > %(per_day)s
         """,
     ),
     Check(
@@ -283,29 +326,15 @@ CHECKS = (
     Check(
         "suspensions",
         "S16",
-        "a person is suspended until the date that follows from the no-shows",
+        "a person is suspended until the date that follows from the no-shows and the policies",
         "patient",
         "patients",
-        """
+        f"""
+        {_SUSPENSIONS}
         SELECT p.id
-        FROM patients p
-        LEFT JOIN (
-            SELECT patient_id, max((visit_date + make_interval(months => months))::date) AS until
-            FROM (SELECT patient_id, visit_date,
-                         row_number() OVER (PARTITION BY patient_id, extract(year FROM visit_date)
-                                            ORDER BY visit_date) AS nth
-                  FROM appointments a
-                  WHERE status = 'no_show'
-                    AND NOT EXISTS (SELECT FROM no_show_excuses e
-                                    WHERE e.appointment_id = a.id AND e.withdrawn_at IS NULL)
-                 ) no_shows
-            JOIN (VALUES (%(first_suspension_no_shows)s, %(first_suspension_months)s),
-                         (%(second_suspension_no_shows)s, %(second_suspension_months)s))
-                 AS steps (nth, months) USING (nth)
-            WHERE months > 0
-            GROUP BY patient_id
-        ) derived ON derived.patient_id = p.id
+        FROM patients p LEFT JOIN derived ON derived.patient_id = p.id
         WHERE p.suspended_until IS DISTINCT FROM derived.until
+          AND p.suspended_until IS DISTINCT FROM derived.until_before
         """,
     ),
     Check(
@@ -381,15 +410,49 @@ async def disagreeing(tx: Tx, check: Check, numbers: Mapping[str, Any]) -> tuple
     return row[0], row[1]
 
 
-async def counted_days(tx: Tx) -> AsyncIterator[tuple[int, list[int]]]:
-    """Each person's counted visit dates (S12), as days since 2000; streamed."""
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A counted booking as days since 2000: its visit, and when its policies begin to hold.
+
+    `promised`: the policy of the day it was booked; `kept`: of the day it came back, where a
+    stop was undone, else the same.
+    """
+
+    visit: int
+    promised: int
+    kept: int
+
+
+async def policies(tx: Tx, first: Policy) -> dict[int, Policy]:
+    """Every policy by the day since 2000 from which it holds; `first` from day 0."""
+    rows = await store_policies.entries(tx)
+    begins = {(row.dated.holds_from - _DAY_0).days: row.dated.policy for row in rows}
+    return {0: first, **begins}
+
+
+async def counted_bookings(tx: Tx) -> AsyncIterator[tuple[int, list[Counted]]]:
+    """Each person's counted bookings (S12) in the order in which they were made; streamed.
+
+    One that came back when a stop was undone was made then.
+    """
+    policy_of = """coalesce((SELECT max(holds_from) FROM policies
+        WHERE holds_from <= ({} AT TIME ZONE 'Asia/Shanghai')::date), date '2000-01-01')
+        - date '2000-01-01'"""
     statement = f"""
-        SELECT patient_id, array_agg(visit_date - date '2000-01-01')
-        FROM appointments WHERE {_COUNTED}
+        SELECT patient_id,
+               array_agg(ARRAY[visit_date - date '2000-01-01', {policy_of.format("booked_at")},
+                               {policy_of.format("made_at")}] ORDER BY made_at, id)
+        FROM (SELECT a.id, a.patient_id, a.visit_date, a.booked_at,
+                     greatest(a.booked_at, b.restored_at) AS made_at
+              FROM appointments a
+              LEFT JOIN (SELECT appointment_id, max(restored_at) AS restored_at
+                         FROM stop_bookings WHERE restored_at IS NOT NULL
+                         GROUP BY appointment_id) b ON b.appointment_id = a.id
+              WHERE {_COUNTED}) made
         GROUP BY patient_id
     """
     async for row in _streamed(tx, statement):
-        yield row[0], row[1]
+        yield row[0], [Counted(*one) for one in row[1]]
 
 
 async def days_months_later(tx: Tx, months: int) -> dict[int, int]:

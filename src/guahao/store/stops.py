@@ -251,7 +251,7 @@ async def stopped_bookings(
     rows = await tx.rows(
         f"""
         SELECT a.id, a.patient_id, s.id, s.hospital_id, s.department_id, s.visit_date,
-               s.period, {rules_columns("r")}
+               s.period, (a.booked_at AT TIME ZONE 'Asia/Shanghai')::date, {rules_columns("r")}
         FROM stop_bookings b
         JOIN appointments a ON a.id = b.appointment_id AND a.status = 'stopped'
         JOIN clinic_sessions s ON s.id = a.clinic_session_id
@@ -263,7 +263,9 @@ async def stopped_bookings(
         (stop_id, list(session_ids)),
     )
     return [
-        StoppedBooking(*[*row[:6], pickup_deadline(row[5], row[6], hospital_rules(row[7:]))])
+        StoppedBooking(
+            *[*row[:6], pickup_deadline(row[5], row[6], hospital_rules(row[8:])), row[7]]
+        )
         for row in rows
     ]
 

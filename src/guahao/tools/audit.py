@@ -30,8 +30,7 @@ from guahao.store.vault import Vault, VaultError
 Report = Callable[[str], None]  # the check that comes next
 
 SEALED_OPENED = 100_000  # of each table at most; where there are more, a sample
-_LONGEST_MONTH_DAYS = 31
-_OWN_CHECKS = 4  # those not in store.audit
+_OWN_CHECKS = 5  # those not in store.audit
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +78,17 @@ async def audit(platform: Platform, report: Report = lambda _: None) -> Audit:
 
 
 async def _findings(tx: Tx, platform: Platform, report: Report) -> AsyncIterator[Finding]:
-    numbers = _numbers(tx, platform.policy)
+    first = platform.policies.known.first
+    numbers = _numbers(tx, first)
     for check in store.CHECKS:
         report(check.name)
         examined = await store.size(tx, check.examined)
         count, ids = await store.disagreeing(tx, check, numbers)
         yield Finding(check.name, check.clause, check.says, check.of, examined, count, ids)
-    report("seven_day_limit")
-    yield await _short_windows(tx, platform.policy)
-    report("three_month_limit")
-    yield await _long_windows(tx, platform.policy)
+    limits = await _limits(tx, first)
+    for name, says in _LIMITS.items():
+        report(name)
+        yield await _limit(tx, name, says, limits[name])
     report("patients_open")
     yield await _patients_open(tx, platform.vault)
     report("accounts_open")
@@ -128,37 +128,79 @@ class _Tally:
 # Sliding windows (S12), every one of them -----------------------------------------------------
 
 
-async def _short_windows(tx: Tx, policy: Policy) -> Finding:
-    days, limit = policy.short_window_days, policy.per_short_window
+_LIMITS = {
+    "day_limit": "on one date",
+    "seven_day_limit": "in any of the consecutive dates of the short window",
+    "three_month_limit": "in any of the months of the long window",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    """One limit of one policy: how many, and which windows [first, end) hold a day."""
+
+    most: int
+    windows: Callable[[int], Iterable[tuple[int, int]]]
+
+
+async def _limits(tx: Tx, first: Policy) -> dict[str, dict[int, _Limit]]:
+    """Each limit by the day since 2000 from which its policy holds."""
+    found = await store.policies(tx, first)
+    ends = {
+        months: await store.days_months_later(tx, months)
+        for months in {policy.long_window_months for policy in found.values()}
+    }
+    return {
+        "day_limit": {at: _Limit(one.per_day, _days(1)) for at, one in found.items()},
+        "seven_day_limit": {
+            at: _Limit(one.per_short_window, _days(one.short_window_days))
+            for at, one in found.items()
+        },
+        "three_month_limit": {
+            at: _Limit(one.per_long_window, _months(ends[one.long_window_months]))
+            for at, one in found.items()
+        },
+    }
+
+
+def _days(days: int) -> Callable[[int], Iterable[tuple[int, int]]]:
+    return lambda day: ((start, start + days) for start in range(day - days + 1, day + 1))
+
+
+def _months(ends: dict[int, int]) -> Callable[[int], Iterable[tuple[int, int]]]:
+    longest = max((end - start for start, end in ends.items()), default=0)
+    return lambda day: (
+        (start, ends[start])
+        for start in range(day - longest, day + 1)
+        if ends.get(start, day) > day
+    )
+
+
+async def _limit(tx: Tx, name: str, says: str, limits: dict[int, _Limit]) -> Finding:
+    """Each booking, with those made before it, by the policy of the day it was made."""
     tally = _Tally()
-    async for patient_id, visits in store.counted_days(tx):
-        starts = range(min(visits) - days, max(visits) + 1)
-        windows = ((start, start + days) for start in starts)
-        tally.count(patient_id, agrees=_within(limit, visits, windows))
-    says = f"a person has at most {limit} bookings in any {days} consecutive dates"
-    return tally.finding("seven_day_limit", "S12", says, "patient")
+    async for patient_id, made in store.counted_bookings(tx):
+        agrees = all(
+            any(
+                _within(limit, [one.visit for one in made[: index + 1]], booking.visit)
+                for limit in (limits[booking.promised], limits[booking.kept])
+            )
+            for index, booking in enumerate(made)
+        )
+        tally.count(patient_id, agrees=agrees)
+    numbers = "/".join(dict.fromkeys(str(one.most) for one in limits.values()))
+    return tally.finding(
+        name, "S12", f"a person never had more than {numbers} bookings {says}", "patient"
+    )
 
 
-async def _long_windows(tx: Tx, policy: Policy) -> Finding:
-    months, limit = policy.long_window_months, policy.per_long_window
-    ends = await store.days_months_later(tx, months)
-    reach = months * _LONGEST_MONTH_DAYS
-    tally = _Tally()
-    async for patient_id, visits in store.counted_days(tx):
-        starts = range(min(visits) - reach, max(visits) + 1)
-        windows = ((start, ends[start]) for start in starts)
-        tally.count(patient_id, agrees=_within(limit, visits, windows))
-    says = f"a person has at most {limit} bookings in any {months} months"
-    return tally.finding("three_month_limit", "S12", says, "patient")
-
-
-def _within(limit: int, visits: Sequence[int], windows: Iterable[tuple[int, int]]) -> bool:
-    """Whether no window [first, end) holds more visit days than the limit."""
-    if len(visits) <= limit:
+def _within(limit: _Limit, visits: Sequence[int], day: int) -> bool:
+    """Whether no window that holds the day holds more visit days than the limit."""
+    if len(visits) <= limit.most:
         return True  # no window holds more than there is
     return all(
-        sum(first <= day < end for day in visits) <= limit  # one by one, on purpose
-        for first, end in windows
+        sum(first <= visit < end for visit in visits) <= limit.most  # one by one, on purpose
+        for first, end in limit.windows(day)
     )
 
 

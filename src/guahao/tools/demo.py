@@ -336,9 +336,11 @@ async def _add_bookings(
         today + ONE_DAY,
         today + timedelta(days=_BUSY_DAYS),
     )
-    openings = [one for one in sessions if _is_available(one, tx.now, platform.policy)]
+    openings = [
+        one for one in sessions if _is_available(one, tx.now, platform.policies.known.first)
+    ]
     codes = _codes()
-    fill = _Filling(tx.now, platform.policy, codes)
+    fill = _Filling(tx.now, platform.policies.known.first, codes)
     login_ids = await _add_logins(tx, platform)
     appointments = await _history(tx, directory, login_ids, codes)
     appointments += fill.upcoming(login_ids, openings)
@@ -376,7 +378,7 @@ async def _add_logins(tx: Tx, platform: Platform) -> list[tuple[int, DemoPatient
         (
             login.phone,
             [
-                (one.person, suspended_until(_no_shows(one, today), platform.policy))
+                (one.person, suspended_until(_no_shows(one, today), platform.policies.known.first))
                 for one in login.patients
             ],
         )

@@ -31,10 +31,12 @@ from guahao.flows.platform import Platform
 from guahao.rules.facts import Actor
 from guahao.rules.limits import HospitalRules, Policy
 from guahao.rules.outcomes import Refusal, Refused
+from guahao.rules.policies import DatedPolicies
 from guahao.rules.releasing import city_time
 from guahao.settings import Settings
 from guahao.store import replay as store
 from guahao.store.db import Database, Tx
+from guahao.store.policy_book import FixedPolicies
 from guahao.store.scratch import ScratchDatabaseError, scratch_database
 from guahao.store.vault import Vault
 from guahao.store.views import AppointmentView
@@ -156,7 +158,8 @@ async def _replay(
     clock = _Clock(records[0].requested_at)
     database = Database(url, clock, max_size=_LANES + 1)
     vault = Vault(secrets.token_hex(32))
-    platform = Platform(database, vault, scenario.policy, Settings())
+    policies = FixedPolicies(DatedPolicies(scenario.policy))
+    platform = Platform(database, vault, policies, Settings())
     await database.open()
     try:
         async with database.transaction() as tx:

@@ -46,7 +46,7 @@ def create_app(
     `lifespan` opens and closes what they work with; the application does neither itself.
     """
     settings = platform.settings
-    replies = Replies(platform.policy, settings.hotline)
+    replies = Replies(lambda: platform.policy_said, settings.hotline)
     callers = Callers(settings)
     tokens = Tokens(platform.vault.key_for("tokens"), platform.db.clock)
     front_door = pages.Door(platform, desk, replies, tokens, callers)
@@ -71,7 +71,8 @@ def create_app(
         logging_config=None,
     )
     limit = RequestLimit(settings.requests_per_address_minute)
-    app.asgi_handler = Front(app.asgi_handler, callers, limit, replies, error_page)
+    refresh = partial(platform.policies.refresh, platform.db)
+    app.asgi_handler = Front(app.asgi_handler, callers, limit, replies, error_page, refresh)
     return app
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Awaitable, Callable
 
 import structlog
 from litestar import Request
@@ -33,14 +34,17 @@ SECURITY_HEADERS = (
 )
 # One address speaks for a whole city here, and proves itself before anything is done for it.
 _SIGNED = frozenset({"/wechat", "/sms/receipts"})
+# Answered whether or not a database is there.
+_OF_THE_MACHINE = ("/health/", "/metrics", "/static/")
 _NO_ROUTE = "none"
+Refresh = Callable[[], Awaitable[None]]
 _NOT_ANSWERED = 499  # the caller went away, or the answer broke off
 
 _log = structlog.get_logger("guahao.web")
 
 
 class Front:
-    """Wraps the application `app`."""
+    """Wraps the application `app`; `refresh` sees to what every sentence needs of the day."""
 
     def __init__(
         self,
@@ -49,8 +53,10 @@ class Front:
         limit: RequestLimit,
         replies: Replies,
         error_page: ErrorPage,
+        refresh: Refresh,
     ) -> None:
         self._app = app
+        self._refresh = refresh
         self._callers = callers
         self._limit = limit
         self._replies = replies
@@ -77,6 +83,8 @@ class Front:
         if wait_seconds is None:
             if sealed.is_head:
                 scope["method"] = "GET"
+            if not scope["path"].startswith(_OF_THE_MACHINE):
+                await self._refresh()
             await self._app(scope, receive, sealed.send)
             return
         problem = self._replies.problem(

@@ -7,8 +7,10 @@ these. A new outcome needs its entry in `REPLIES`; a test counts them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 
 from guahao.flows.patients import PatientRefusal
 from guahao.rules.limits import Policy
@@ -35,18 +37,14 @@ class Problem:
 
 
 class Replies:
-    """The sentences with this platform's numbers and hotline in them."""
+    """The sentences with this platform's numbers and hotline in them.
 
-    def __init__(self, policy: Policy, hotline: str) -> None:
-        self._facts: dict[str, object] = {
-            "hotline": hotline,
-            "per_department_and_day": policy.per_department_and_day,
-            "per_day": policy.per_day,
-            "per_short_window": policy.per_short_window,
-            "short_window_days": policy.short_window_days,
-            "per_long_window": policy.per_long_window,
-            "long_window_months": policy.long_window_months,
-        }
+    `policy`: asked for each sentence, for its numbers are those of the day.
+    """
+
+    def __init__(self, policy: Callable[[], Policy], hotline: str) -> None:
+        self._policy = policy
+        self._hotline = hotline
 
     def refused(self, refused: Refused, language: Language) -> Problem:
         """A refused booking, with the date or time from which it would be allowed."""
@@ -72,7 +70,13 @@ class Replies:
         reply = REPLIES[code]
         when = _when(retry_from or deadline, visit_from, language)
         words = reply.dated if when and reply.dated else reply.detail
-        facts = dict(self._facts, when=when, field=field, seconds=retry_after_seconds)
+        facts = {
+            **_numbers(self._policy()),
+            "hotline": self._hotline,
+            "when": when,
+            "field": field,
+            "seconds": retry_after_seconds,
+        }
         facts["expected"] = expected(field).of(language)
         return Problem(
             code,
@@ -85,6 +89,18 @@ class Replies:
             retry_after_seconds,
             field,
         )
+
+
+@lru_cache(8)
+def _numbers(policy: Policy) -> dict[str, object]:
+    return {
+        "per_department_and_day": policy.per_department_and_day,
+        "per_day": policy.per_day,
+        "per_short_window": policy.per_short_window,
+        "short_window_days": policy.short_window_days,
+        "per_long_window": policy.per_long_window,
+        "long_window_months": policy.long_window_months,
+    }
 
 
 def _when(moment: datetime | None, day: date | None, language: Language) -> str | None:

@@ -12,6 +12,7 @@ from guahao.rules.limits import Policy
 from guahao.settings import Settings
 from guahao.store import bench as store
 from guahao.store.db import Database
+from guahao.store.policy_book import PolicyBook
 from guahao.store.vault import Vault
 
 SECRET_KEY = "a key of the bench, for invented people only"  # noqa: S105
@@ -36,7 +37,10 @@ class City:
 async def open_bench(url: str, connections: int) -> AsyncIterator[Platform]:
     """The platform over the scratch database."""
     platform = Platform(
-        Database(url, city_clock(), max_size=connections), Vault(SECRET_KEY), Policy(), Settings()
+        Database(url, city_clock(), max_size=connections),
+        Vault(SECRET_KEY),
+        PolicyBook(Policy()),
+        Settings(),
     )
     await platform.db.open()
     try:

@@ -6,7 +6,7 @@ from litestar.types import ASGIApp
 
 from guahao.flows import ledger as flows
 from guahao.flows.ledger import ExcuseRefusal
-from guahao.rules.penalties import suspensions
+from guahao.rules.penalties import suspensions_by_date
 from guahao.rules.staff import Role
 from guahao.web.reading import ID_MAX, ProblemError, read_id
 from guahao.web.staff import StaffPage, StaffRoute
@@ -31,10 +31,10 @@ async def _listed(page: StaffPage) -> ASGIApp:
     text = page.query("cursor")
     cursor = int(text) if text.isascii() and text.isdigit() and int(text) <= ID_MAX else None
     found, after = await flows.no_show_list(page.door.platform, cursor)
-    policy = page.door.platform.policy
+    policies = page.door.platform.policies.known
     rows = []
     for one in found:
-        derived = suspensions(one.no_shows, policy)
+        derived = suspensions_by_date(one.no_shows, policies, page.today)
         now = [s for s in derived if s.start <= page.today < s.end]
         rows.append((one, max(now, key=lambda s: s.end, default=None)))
     return page.show("staff/no_shows.html", rows=rows, after=after)

@@ -299,7 +299,7 @@ class _Calls:
 
     def _detail(self, request: ApiRequest, view: AppointmentView) -> Answer:
         session, platform = view.session, self._door.platform
-        by = "patient" if "patient" in platform.policy.cancel_channels else "agent"
+        by = "patient" if "patient" in platform.cancelling_said(view).cancel_channels else "agent"
         shown = _appointment_out(view)
         shown.pickup = Pickup(
             session.pickup_place,

@@ -43,7 +43,7 @@ async def _patients(page: Page) -> ASGIApp:
     return page.render(
         "patients.html",
         standings=found,
-        policy=page.door.platform.policy,
+        policy=page.door.platform.policy_said,
         has_room=len(found) < PATIENTS_PER_PHONE,
         most=PATIENTS_PER_PHONE,
     )

@@ -69,7 +69,7 @@ async def _session(page: Page) -> tuple[SessionView, Refused | None]:
         return view, Refused(Refusal.SESSION_STOPPED)
     if state == "full":
         return view, Refused(Refusal.SOLD_OUT)
-    return view, date_refusal(view.visit_date, page.now, view.rules, page.door.platform.policy)
+    return view, date_refusal(view.visit_date, page.now, view.rules, page.door.platform.policy_said)
 
 
 def _chosen(page: Page, patients: list[PatientView]) -> PatientView | None:
@@ -97,8 +97,8 @@ def _form(
         unchosen=unchosen,
         cancel_until=cancel_deadline(session.visit_date, session.rules),
         pickup_until=pickup_deadline(session.visit_date, session.period, session.rules),
-        policy=page.door.platform.policy,
-        self_service="patient" in page.door.platform.policy.cancel_channels,
+        policy=page.door.platform.policy_said,
+        self_service="patient" in page.door.platform.policy_said.cancel_channels,
     )
 
 

@@ -49,7 +49,7 @@ async def _listed(page: Page) -> ASGIApp:
         names=Names(page.language),
         bookings=await list_appointments(platform, owner, view),
         standings=await standings(platform, owner),
-        policy=platform.policy,
+        policy=platform.policy_said,
     )
 
 
@@ -83,7 +83,7 @@ def _shown(page: Page, booking: AppointmentView) -> dict[str, Any]:
         "session": session,
         "cancel_until": until,
         "may_cancel": booking.status == "booked" and page.now < until,
-        "self_service": "patient" in page.door.platform.policy.cancel_channels,
+        "self_service": "patient" in page.door.platform.cancelling_said(booking).cancel_channels,
         "pickup_until": pickup_deadline(session.visit_date, session.period, session.rules),
     }
 

@@ -40,8 +40,8 @@ async def _hospital(page: Page) -> ASGIApp:
         names=Names(page.language),
         rules=view.rules,
         groups=grouped(found),
-        furthest=furthest(page.today, view.rules, platform.policy),
-        months=platform.policy.horizon_months,
+        furthest=furthest(page.today, view.rules, platform.policy_said),
+        months=platform.policy_said.horizon_months,
     )
 
 

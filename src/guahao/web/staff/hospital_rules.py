@@ -41,7 +41,7 @@ async def _shown(
 ) -> ASGIApp:
     place = await place_of(page)
     overview = await flows.overview(page.door.platform, place.staff)
-    policy = page.door.platform.policy
+    policy = page.door.platform.policy_said
     return page.show(
         "staff/schedule_rules.html",
         status,

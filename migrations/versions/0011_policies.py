@@ -1,0 +1,11 @@
+"""The platform's policy from a date on."""
+
+from guahao.store.migrate import run_file
+
+revision = "0011"
+down_revision = "0010"
+
+
+def upgrade() -> None:
+    """Forward only: undo with a new migration."""
+    run_file("0011_policies.sql")
