@@ -33,6 +33,7 @@ PERIODIC = {
     "void_sweep",
     "remind",
     "retire_codes",
+    "begin_policies",
     "roll_forward",
     "carry_on_stops",
     "carry_on_imports",

@@ -17,7 +17,16 @@ from procrastinate import App, PsycopgConnector
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.jobs import Job, Status
 
-from guahao.flows import call_tasks, caller_booking, calls, penalties, reminders, schedules, stops
+from guahao.flows import (
+    call_tasks,
+    caller_booking,
+    calls,
+    penalties,
+    policies,
+    reminders,
+    schedules,
+    stops,
+)
 from guahao.flows.clients import CALLS_KEPT
 from guahao.flows.imports import importing
 from guahao.flows.platform import Platform
@@ -78,6 +87,7 @@ def create_jobs(
     _add_platform_tasks(app, platform)
     _add_imports(app, platform)
     _add_pushing(app, Pusher(platform.db, platform.vault, sender or _sender(platform)))
+    _add_policies(app, platform)
     _add_care_of_jobs(app)
     return app
 
@@ -245,6 +255,14 @@ def _add_imports(app: App, platform: Platform) -> None:
         await importing.carry_on(platform)
 
     _every(app, "* * * * *", "carry_on_imports", carry_on_imports)
+
+
+def _add_policies(app: App, platform: Platform) -> None:
+    async def begin_policies() -> None:
+        """Derive suspensions again where a policy of the platform has begun (S16)."""
+        await policies.begin(platform)
+
+    _every(app, "* * * * *", "begin_policies", begin_policies)
 
 
 def _add_pushing(app: App, pusher: Pusher) -> None:

@@ -33,7 +33,7 @@ def suspensions(no_shows: Iterable[date], policy: Policy) -> list[Suspension]:
     Within one calendar year the 3rd suspends for three months, the 6th for six, each
     from its own visit date; the others add nothing. In order of start.
     """
-    return _judged(no_shows, lambda _: policy)
+    return suspensions_by_date(no_shows, DatedPolicies(policy), date.max)
 
 
 def suspensions_by_date(
@@ -41,43 +41,25 @@ def suspensions_by_date(
 ) -> list[Suspension]:
     """The same where the policy changed: nobody is punished more than on the visit date.
 
-    Each no-show is judged by the policy of its own visit date; and where a policy that has
-    begun since would have been kinder, by that one (从旧兼从轻). So a policy that begins can
-    end a suspension or shorten it, never begin or lengthen one.
+    A no-show is judged by the policy of its own visit date. A policy that begins later judges
+    what is suspended by then anew, and ends or shortens it where it is kinder (从旧兼从轻); it
+    never begins or lengthens a suspension.
     """
-    days = list(no_shows)
-    if not policies.rows:
-        return suspensions(days, policies.first)
-    begun = [row.holds_from for row in policies.rows if row.holds_from <= today]
-    views = [
-        _judged(days, lambda day, since=since: policies.on(max(day, since)))  # type: ignore[misc]
-        for since in (date.min, *begun)
-    ]
-    return min(views, key=lambda found: _latest_end(found) or date.min)
-
-
-def _judged(no_shows: Iterable[date], policy_of: Callable[[date], Policy]) -> list[Suspension]:
-    """Each step suspends once a calendar year: by the first no-show that reaches its count."""
     by_year: defaultdict[int, list[date]] = defaultdict(list)
     for day in sorted(no_shows):
         by_year[day.year].append(day)
+    held = _held(policies, today)
     found = [
         suspension
         for days in by_year.values()
         for step in (_first_step, _second_step)
-        if (suspension := _suspension(days, step, policy_of)) is not None
+        if (suspension := _lived(days, held, step)) is not None
     ]
     return sorted(found, key=lambda suspension: suspension.start)
 
 
-def _suspension(
-    days: list[date], step: Callable[[Policy], tuple[int, int]], policy_of: Callable[[date], Policy]
-) -> Suspension | None:
-    for nth, day in enumerate(days, start=1):
-        count, months = step(policy_of(day))
-        if 1 <= count <= nth and months > 0:
-            return Suspension(day, add_months(day, months))
-    return None
+_Step = Callable[[Policy], tuple[int, int]]  # at how many no-shows, for how many months
+_Held = tuple[date, date, Policy]  # a policy held on from <= day < until
 
 
 def _first_step(policy: Policy) -> tuple[int, int]:
@@ -86,6 +68,42 @@ def _first_step(policy: Policy) -> tuple[int, int]:
 
 def _second_step(policy: Policy) -> tuple[int, int]:
     return policy.second_suspension_no_shows, policy.second_suspension_months
+
+
+def _held(policies: DatedPolicies, today: date) -> list[_Held]:
+    rows = sorted(policies.rows, key=lambda row: row.holds_from)
+    begun = [(row.holds_from, row.policy) for row in rows if row.holds_from <= today]
+    starts = [(date.min, policies.first), *begun]
+    ends = [start for start, _ in begun] + [date.max]
+    return [(start, end, policy) for (start, policy), end in zip(starts, ends, strict=True)]
+
+
+def _lived(days: list[date], held: list[_Held], step: _Step) -> Suspension | None:
+    """What one step of a calendar year has come to, policy after policy."""
+    current: Suspension | None = None
+    for start, end, policy in held:
+        if current is not None:
+            current = _kinder(current, _first_at(days, step(policy), current.start, start))
+        if current is None:
+            current = _first_at(days, step(policy), start, end)
+    return current
+
+
+def _first_at(
+    days: list[date], step: tuple[int, int], since: date, until: date
+) -> Suspension | None:
+    """By the first no-show on since <= day < until that reaches the count within its year."""
+    count, months = step
+    for nth, day in enumerate(days, start=1):
+        if since <= day < until and 1 <= count <= nth and months > 0:
+            return Suspension(day, add_months(day, months))
+    return None
+
+
+def _kinder(current: Suspension, judged_anew: Suspension | None) -> Suspension | None:
+    if judged_anew is None:
+        return None
+    return Suspension(current.start, min(current.end, judged_anew.end))
 
 
 def suspended_until(no_shows: Iterable[date], policy: Policy) -> date | None:

@@ -7,7 +7,7 @@ it reads one snapshot, so that it may run while people book.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -19,7 +19,7 @@ from guahao.store.db import Database, Tx
 from guahao.store.directory import rules_columns, rules_on
 
 IDS_SHOWN = 20
-_DAY_0 = date(2000, 1, 1)
+DAY_0 = date(2000, 1, 1)
 
 _COUNTED = "status IN ('booked', 'picked_up', 'no_show', 'unverified')"
 # Each hospital's rules on each day on which somebody booked there: few, where bookings are many.
@@ -31,54 +31,6 @@ _RULES_BY_DAY = f"""
                  (booked_at AT TIME ZONE 'Asia/Shanghai')::date AS day FROM appointments) asked
     JOIN hospitals h ON h.id = asked.hospital
     {rules_on("asked.day")}
-"""
-# Each no-show judged by the policy of its visit date; and once more for every policy that has
-# begun, as if it had held before, too: the kindest counts. `until_before` leaves out the policies
-# under which suspensions are not derived again yet.
-_SUSPENSIONS = """
-    WITH numbers AS (
-        SELECT date '2000-01-01' AS holds_from,
-               %(first_suspension_no_shows)s AS first_no_shows,
-               %(first_suspension_months)s AS first_months,
-               %(second_suspension_no_shows)s AS second_no_shows,
-               %(second_suspension_months)s AS second_months, true AS applied
-        UNION ALL
-        SELECT holds_from, first_suspension_no_shows, first_suspension_months,
-               second_suspension_no_shows, second_suspension_months,
-               suspensions_derived_at IS NOT NULL
-        FROM policies WHERE holds_from <= %(today)s
-    ), no_shows AS (
-        SELECT patient_id, visit_date,
-               row_number() OVER (PARTITION BY patient_id, extract(year FROM visit_date)
-                                  ORDER BY visit_date) AS nth
-        FROM appointments a
-        WHERE status = 'no_show'
-          AND NOT EXISTS (SELECT FROM no_show_excuses e
-                          WHERE e.appointment_id = a.id AND e.withdrawn_at IS NULL)
-    ), steps AS (
-        SELECT DISTINCT ON (s.holds_from, n.patient_id, extract(year FROM n.visit_date), step.no)
-               s.holds_from AS since, s.applied, n.patient_id,
-               (n.visit_date + make_interval(months => step.months))::date AS until
-        FROM numbers s CROSS JOIN no_shows n
-        CROSS JOIN LATERAL (SELECT * FROM numbers
-                            WHERE holds_from <= greatest(n.visit_date, s.holds_from)
-                            ORDER BY holds_from DESC LIMIT 1) p
-        CROSS JOIN LATERAL (VALUES (1, p.first_no_shows, p.first_months),
-                                   (2, p.second_no_shows, p.second_months))
-                           AS step (no, nth, months)
-        WHERE step.nth BETWEEN 1 AND n.nth AND step.months > 0
-        ORDER BY s.holds_from, n.patient_id, extract(year FROM n.visit_date), step.no, n.nth
-    ), views AS (
-        SELECT since, applied, patient_id, max(until) AS until
-        FROM steps GROUP BY since, applied, patient_id
-    ), derived AS (
-        SELECT patient_id,
-               CASE WHEN count(*) = (SELECT count(*) FROM numbers) THEN min(until) END AS until,
-               CASE WHEN count(*) FILTER (WHERE applied)
-                         = (SELECT count(*) FROM numbers WHERE applied)
-                    THEN min(until) FILTER (WHERE applied) END AS until_before
-        FROM views GROUP BY patient_id
-    )
 """
 _FETCHED_AT_ONCE = 2000
 
@@ -324,20 +276,6 @@ CHECKS = (
         """,
     ),
     Check(
-        "suspensions",
-        "S16",
-        "a person is suspended until the date that follows from the no-shows and the policies",
-        "patient",
-        "patients",
-        f"""
-        {_SUSPENSIONS}
-        SELECT p.id
-        FROM patients p LEFT JOIN derived ON derived.patient_id = p.id
-        WHERE p.suspended_until IS DISTINCT FROM derived.until
-          AND p.suspended_until IS DISTINCT FROM derived.until_before
-        """,
-    ),
-    Check(
         "patients_a_phone",
         "S3",
         "no phone has more registered patients than it may",
@@ -426,7 +364,7 @@ class Counted:
 async def policies(tx: Tx, first: Policy) -> dict[int, Policy]:
     """Every policy by the day since 2000 from which it holds; `first` from day 0."""
     rows = await store_policies.entries(tx)
-    begins = {(row.dated.holds_from - _DAY_0).days: row.dated.policy for row in rows}
+    begins = {(row.dated.holds_from - DAY_0).days: row.dated.policy for row in rows}
     return {0: first, **begins}
 
 
@@ -453,6 +391,41 @@ async def counted_bookings(tx: Tx) -> AsyncIterator[tuple[int, list[Counted]]]:
     """
     async for row in _streamed(tx, statement):
         yield row[0], [Counted(*one) for one in row[1]]
+
+
+async def derived_policies(tx: Tx) -> set[int]:
+    """The days since 2000 of the policies under which suspensions are derived already."""
+    rows = await tx.rows("SELECT holds_from FROM policies WHERE suspensions_derived_at IS NOT NULL")
+    return {(row[0] - DAY_0).days for row in rows}
+
+
+async def suspended(tx: Tx) -> AsyncIterator[tuple[int, date | None, list[date]]]:
+    """Every patient: until when suspended, and the no-shows that count, by date; streamed."""
+    statement = """
+        SELECT p.id, p.suspended_until,
+               coalesce(array_agg(a.visit_date ORDER BY a.visit_date)
+                        FILTER (WHERE a.id IS NOT NULL), '{}')
+        FROM patients p
+        LEFT JOIN appointments a ON a.patient_id = p.id AND a.status = 'no_show'
+         AND NOT EXISTS (SELECT FROM no_show_excuses e
+                         WHERE e.appointment_id = a.id AND e.withdrawn_at IS NULL)
+        GROUP BY p.id
+    """
+    async for row in _streamed(tx, statement):
+        yield row[0], row[1], row[2]
+
+
+async def no_shows_months_later(tx: Tx, months: Sequence[int]) -> dict[tuple[date, int], date]:
+    """For every date of a no-show and number of months: the date so much later."""
+    rows = await tx.rows(
+        """
+        SELECT visit_date, months, (visit_date + make_interval(months => months))::date
+        FROM (SELECT DISTINCT visit_date FROM appointments WHERE status = 'no_show') no_shows,
+             unnest(%s::int[]) months
+        """,
+        (list(months),),
+    )
+    return {(row[0], row[1]): row[2] for row in rows}
 
 
 async def days_months_later(tx: Tx, months: int) -> dict[int, int]:

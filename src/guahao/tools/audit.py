@@ -11,7 +11,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from hmac import compare_digest
 from typing import Any
 
@@ -30,7 +30,7 @@ from guahao.store.vault import Vault, VaultError
 Report = Callable[[str], None]  # the check that comes next
 
 SEALED_OPENED = 100_000  # of each table at most; where there are more, a sample
-_OWN_CHECKS = 5  # those not in store.audit
+_OWN_CHECKS = 6  # those not in store.audit
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,8 @@ async def _findings(tx: Tx, platform: Platform, report: Report) -> AsyncIterator
     for name, says in _LIMITS.items():
         report(name)
         yield await _limit(tx, name, says, limits[name])
+    report("suspensions")
+    yield await _suspensions(tx, first)
     report("patients_open")
     yield await _patients_open(tx, platform.vault)
     report("accounts_open")
@@ -202,6 +204,74 @@ def _within(limit: _Limit, visits: Sequence[int], day: int) -> bool:
         sum(first <= visit < end for visit in visits) <= limit.most  # one by one, on purpose
         for first, end in limit.windows(day)
     )
+
+
+# Suspensions (S16), lived through day by day --------------------------------------------------
+
+
+async def _suspensions(tx: Tx, first: Policy) -> Finding:
+    """Until when each person is suspended; where a policy is being applied, before or after."""
+    numbers = await store.policies(tx, first)
+    today = (tx.now.date() - store.DAY_0).days
+    begun = {day: _steps(policy) for day, policy in numbers.items() if day <= today}
+    derived = await store.derived_policies(tx) | {0}
+    applied = {day: steps for day, steps in begun.items() if day in derived}
+    months = {months for steps in begun.values() for _, months in steps}
+    later = await store.no_shows_months_later(tx, sorted(months))
+    tally = _Tally()
+    async for patient_id, until, no_shows in store.suspended(tx):
+        right = {_end_of_all(no_shows, steps, later) for steps in (begun, applied)}
+        tally.count(patient_id, agrees=until in right)
+    says = "a person is suspended until the date that follows from the no-shows and the policies"
+    return tally.finding("suspensions", "S16", says, "patient")
+
+
+_Steps = tuple[tuple[int, int], tuple[int, int]]  # at how many no-shows, for how many months
+
+
+def _steps(policy: Policy) -> _Steps:
+    return (
+        (policy.first_suspension_no_shows, policy.first_suspension_months),
+        (policy.second_suspension_no_shows, policy.second_suspension_months),
+    )
+
+
+def _end_of_all(
+    no_shows: list[date], policies: dict[int, _Steps], later: dict[tuple[date, int], date]
+) -> date | None:
+    ends = [
+        _end([day for day in no_shows if day.year == year], policies, which, later)
+        for year in {day.year for day in no_shows}
+        for which in (0, 1)
+    ]
+    return max((end for end in ends if end is not None), default=None)
+
+
+def _end(
+    days: list[date],
+    policies: dict[int, _Steps],
+    which: int,
+    later: dict[tuple[date, int], date],
+) -> date | None:
+    """Each event in its order: a no-show may suspend, a policy that begins may only relieve."""
+    events: list[tuple[date, int, _Steps | None]] = [(day, 1, None) for day in days]
+    events += [(store.DAY_0 + timedelta(days=at), 0, steps) for at, steps in policies.items()]
+    seen: list[date] = []
+    end: date | None = None
+    by = 0  # which no-show of the year suspended
+    count, months = policies[0][which]
+    for day, _, steps in sorted(events, key=lambda event: event[:2]):
+        if steps is None:
+            seen.append(day)
+            if end is None and len(seen) >= count and months > 0:
+                end, by = later[day, months], len(seen)
+            continue
+        count, months = steps[which]
+        if end is not None:
+            # The same no-show, or the later one that this policy would have waited for.
+            reached = len(seen) >= count and months > 0
+            end = min(end, later[seen[max(by, count) - 1], months]) if reached else None
+    return end
 
 
 # Sealed data ----------------------------------------------------------------------------------

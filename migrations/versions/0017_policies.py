@@ -2,10 +2,10 @@
 
 from guahao.store.migrate import run_file
 
-revision = "0011"
-down_revision = "0010"
+revision = "0017"
+down_revision = "0016"
 
 
 def upgrade() -> None:
     """Forward only: undo with a new migration."""
-    run_file("0011_policies.sql")
+    run_file("0017_policies.sql")
