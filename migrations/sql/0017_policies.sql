@@ -53,4 +53,4 @@ CREATE TRIGGER policies_are_history BEFORE INSERT OR DELETE OR UPDATE OF
     second_suspension_no_shows, second_suspension_months, patient_may_cancel,
     staff_id, reason, decided_at ON policies
     FOR EACH ROW EXECUTE FUNCTION refuse_past_policy();
-REVOKE INSERT, DELETE ON policy_days FROM guahao_app;
+REVOKE DELETE ON policy_days FROM guahao_app;
