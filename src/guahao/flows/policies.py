@@ -1,7 +1,7 @@
 """The platform's policy from a date on: seen, changed, withdrawn, and what follows when it begins.
 
 `wiring` gives the numbers the platform begins with; whoever changes them afterwards calls
-`change`. From tomorrow at the earliest, and what holds is history (docs/decisions/0015).
+`change`. From tomorrow at the earliest, and what holds is history (docs/decisions/0016).
 """
 
 from __future__ import annotations

@@ -2,10 +2,10 @@
 
 from guahao.store.migrate import run_file
 
-revision = "0017"
-down_revision = "0016"
+revision = "0019"
+down_revision = "0018"
 
 
 def upgrade() -> None:
     """Forward only: undo with a new migration."""
-    run_file("0017_policies.sql")
+    run_file("0019_policies.sql")
