@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import schemathesis
+from schemathesis.core.parameters import ParameterLocation
 
 # What a request whose form is right must never hear.
 _ABOUT_FORM = {
@@ -34,3 +35,14 @@ def what_the_description_allows_is_well_formed(
     made_by_it = case.meta is not None and case.meta.generation.mode.is_positive
     if made_by_it and "problem+json" in str(response.headers.get("content-type")):
         assert response.json()["code"] not in _ABOUT_FORM, response.text
+
+
+@schemathesis.check
+def a_wrong_item_is_refused_for_itself(
+    _: schemathesis.CheckContext, response: schemathesis.Response, case: schemathesis.Case[Any]
+) -> None:
+    """Where many items are answered one by one, a list that is not as described has a refusal."""
+    body = None if case.meta is None else case.meta.components.get(ParameterLocation.BODY)
+    if body is not None and body.mode.is_negative and response.status_code == 200:
+        told = response.json()
+        assert "refused" not in told or told["refused"] > 0, response.text
