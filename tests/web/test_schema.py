@@ -42,6 +42,9 @@ CONTRACT = {
     ("post", "/api/v1/hospital/bookings/lookup"),
     ("post", "/api/v1/hospital/pickups"),
     ("put", "/api/v1/hospital/attendance"),
+    ("post", "/api/v1/hospital/reconciliations"),
+    ("get", "/api/v1/hospital/reconciliations"),
+    ("get", "/api/v1/hospital/reconciliations/{reconciliation_id}"),
     ("get", "/api/v1/hospital/calls"),
 }
 

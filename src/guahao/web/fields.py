@@ -66,6 +66,16 @@ FIELDS = {
     ),
     "capacity": Words("0到1000的整数", "a whole number from 0 to 1,000"),
     "to": Words("手机号", "a phone number"),
+    "made_at": Words(
+        "带时区的ISO 8601时间，24小时以内", "an ISO 8601 time with offset, within 24 hours"
+    ),
+    "order_no": Words("预约的订单号，1到19位数字", "the booking's order number, 1 to 19 digits"),
+    "status": Words(
+        "booked、picked_up、cancelled、stopped或no_show",
+        "booked, picked_up, cancelled, stopped or no_show",
+    ),
+    "session_external_id": _EXTERNAL,
+    "bookings": Words("0到10000项的数组", "a list of 0 to 10,000 items"),
 }
 _ANYTHING = Words("见接口文档", "see the API's description")
 

@@ -9,6 +9,7 @@ from guahao.rules.attendance import AttendanceRefusal
 from guahao.rules.feeding import ItemRefusal
 from guahao.rules.outcomes import PickupRefusal
 from guahao.web.language import Words
+from guahao.web.replies_reconciling import RECONCILING_REPLIES
 from guahao.web.reply import Reply
 
 _ACCESS: dict[str, Reply] = {
@@ -414,4 +415,10 @@ _WINDOW: dict[str, Reply] = {
     ),
 }
 
-HOSPITAL_REPLIES: dict[str, Reply] = {**_ACCESS, **_ITEMS, **_SESSIONS, **_WINDOW}
+HOSPITAL_REPLIES: dict[str, Reply] = {
+    **_ACCESS,
+    **_ITEMS,
+    **_SESSIONS,
+    **_WINDOW,
+    **RECONCILING_REPLIES,
+}

@@ -9,6 +9,7 @@ from guahao.web.api.hospital.bookings import booking_routes
 from guahao.web.api.hospital.calls import call_routes
 from guahao.web.api.hospital.departments import department_routes
 from guahao.web.api.hospital.one_session import one_session_routes
+from guahao.web.api.hospital.reconciliations import reconciliation_routes
 from guahao.web.api.hospital.sessions import session_routes
 from guahao.web.api.hospital.token import token_routes
 
@@ -23,5 +24,6 @@ def hospital_client_routes(door: Door) -> list[Route]:
         *one_session_routes(access),
         *booking_routes(access),
         *attendance_routes(access),
+        *reconciliation_routes(access),
         *call_routes(access),
     ]
