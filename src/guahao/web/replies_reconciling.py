@@ -21,8 +21,8 @@ RECONCILING_REPLIES: dict[str, Reply] = {
         Words("名单时间有误", "Invalid time of the list"),
         Words(
             "made_at应为生成名单的时间，24小时以内，不能在将来。请核对时钟后重新生成名单。",
-            "made_at is when the list was made: within 24 hours, and not to come. Please check the"
-            " clock and make the list again.",
+            "The time made_at must be when the list was made: within 24 hours, and not to come."
+            " Please check the clock and make the list again.",
         ),
     ),
     ListRefusal.DATE_OUTSIDE: Reply(
