@@ -2,10 +2,10 @@
 
 from guahao.store.migrate import run_file
 
-revision = "0019"
-down_revision = "0018"
+revision = "0020"
+down_revision = "0019"
 
 
 def upgrade() -> None:
     """Forward only: undo with a new migration."""
-    run_file("0019_reconciliations.sql")
+    run_file("0020_reconciliations.sql")
