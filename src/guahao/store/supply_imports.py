@@ -431,7 +431,7 @@ _OVERLAPS = """
      AND s.stopped_at IS NULL
     WHERE r.import_id = %s AND r.deed <> 'same'
       AND NOT EXISTS (SELECT FROM supply_import_rows o
-                      WHERE o.import_id = %s AND o.record_id = s.id)
+                      WHERE o.import_id = %s AND o.visit_date IS NOT NULL AND o.record_id = s.id)
     ORDER BY r.sheet, r.row, s.starts_at
 """
 _TIMETABLE_OVERLAPS = f"""
@@ -443,17 +443,21 @@ _TIMETABLE_OVERLAPS = f"""
      AND s.valid_from <= r.valid_until AND r.valid_from <= s.valid_until
     WHERE r.import_id = %s AND r.deed <> 'same'
       AND NOT EXISTS (SELECT FROM supply_import_rows o
-                      WHERE o.import_id = %s AND o.record_id = s.id)
+                      WHERE o.import_id = %s AND o.visit_date IS NULL AND o.record_id = s.id)
     ORDER BY r.sheet, r.row, s.valid_from
 """
-# Rows that came to the same session or timetable by other ways than their own words.
+# One row names a session by its number and another by its words; two of a kind are found
+# within the file.
 _TWICE = """
     SELECT sheet, row, 'duplicate', first, first_sheet, NULL FROM (
         SELECT sheet, row, first_value(row) OVER same AS first,
-               first_value(sheet) OVER same AS first_sheet, row_number() OVER same AS nth
-        FROM supply_import_rows WHERE import_id = %s AND record_id IS NOT NULL
-        WINDOW same AS (PARTITION BY visit_date IS NULL, record_id ORDER BY sheet, row)
-    ) numbered WHERE nth > 1
+               first_value(sheet) OVER same AS first_sheet, row_number() OVER same AS nth,
+               count(named_id) OVER (PARTITION BY record_id) AS named,
+               count(*) OVER (PARTITION BY record_id) AS rows
+        FROM supply_import_rows
+        WHERE import_id = %s AND visit_date IS NOT NULL AND record_id IS NOT NULL
+        WINDOW same AS (PARTITION BY record_id ORDER BY sheet, row)
+    ) numbered WHERE nth > 1 AND named > 0 AND named < rows
 """
 
 
