@@ -53,7 +53,7 @@ CONCURRENT_JOBS = 4
 # they share is a few short transactions.
 CONCURRENT_PUSHES = 256
 PUSHES = "hospitals"
-QUEUES = ["default", "notices", "periodic"]
+QUEUES = ["default", "imports", "notices", "periodic"]
 LOST_AFTER = timedelta(minutes=10)  # longer than a message ever waits for its next attempt
 REDELIVERED_AT_ONCE = 512
 RECEIPT_AFTER = timedelta(hours=1)  # receipts come within minutes, where they come at all
