@@ -106,6 +106,17 @@ def _kinder(current: Suspension, judged_anew: Suspension | None) -> Suspension |
     return Suspension(current.start, min(current.end, judged_anew.end))
 
 
+def merged(found: Iterable[Suspension]) -> list[Suspension]:
+    """Suspensions in order of start, those that overlap or meet as one: the later end counts."""
+    spans: list[Suspension] = []
+    for one in found:
+        if spans and one.start <= spans[-1].end:
+            spans[-1] = Suspension(spans[-1].start, max(spans[-1].end, one.end))
+        else:
+            spans.append(one)
+    return spans
+
+
 def suspended_until(no_shows: Iterable[date], policy: Policy) -> date | None:
     """The end of the latest suspension, exclusive; overlaps take the later end.
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from guahao.rules.limits import CITY_TIME, ONE_DAY, HospitalRules, Policy, add_months
 from guahao.rules.outcomes import Refusal, Refused
+from guahao.rules.policies import DatedPolicies
 
 _TOO_LATE = (Refusal.SAME_DAY, Refusal.NEXT_DAY_CLOSED)
 
@@ -28,6 +31,44 @@ def opens_at(visit_date: date, rules: HospitalRules, policy: Policy) -> datetime
     while day < last and furthest(day, rules, policy) < visit_date:
         day += ONE_DAY
     return city_time(day, rules.release_time)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A hospital's rules and the platform's policy, and the first day on which both hold."""
+
+    begins: date
+    rules: HospitalRules
+    policy: Policy
+
+
+def held_together(
+    rules: Sequence[tuple[date, HospitalRules]], policies: DatedPolicies
+) -> tuple[Held, ...]:
+    """Rules with their first days, in order, cut where the policy changes."""
+    first = rules[0][0]
+    begins = {day for day, _ in rules} | {row.holds_from for row in policies.rows}
+    return tuple(
+        Held(day, [one for began, one in rules if began <= day][-1], policies.on(day))
+        for day in sorted(day for day in begins if day >= first)
+    )
+
+
+def released_at(visit_date: date, held: Sequence[Held]) -> datetime | None:
+    """The first moment at which a visit date could be booked, each day by what holds that day.
+
+    `held`: in order of their first days. None: it never could.
+    """
+    ends_of = [*(one.begins for one in held[1:]), visit_date]
+    for one, ends in zip(held, ends_of, strict=True):
+        opens = opens_at(visit_date, one.rules, one.policy)
+        if opens.date() < one.begins:
+            # What new rules find open already needs no release: it opens with them.
+            opens = city_time(one.begins, time())
+        reason = _date_reason(visit_date, opens, one.rules, one.policy)
+        if opens.date() < ends and reason is None:
+            return opens
+    return None
 
 
 def date_refusal(

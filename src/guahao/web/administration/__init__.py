@@ -1,4 +1,4 @@
-"""The administration's door: directory, staff, no-show ledger, audit trail. One module a set."""
+"""The administration's door: directory, staff, no-shows, reports, audit trail. One module a set."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from guahao.web.administration.fees import fee_routes
 from guahao.web.administration.hospitals import hospital_routes
 from guahao.web.administration.members import member_routes
 from guahao.web.administration.no_shows import no_show_routes
+from guahao.web.administration.reports import report_routes
 from guahao.web.administration.titles import title_routes
 from guahao.web.administration.trail import trail_routes
 from guahao.web.staff import StaffRoute
@@ -21,5 +22,6 @@ def routes() -> list[StaffRoute]:
         *announcement_routes(),
         *no_show_routes(),
         *member_routes(),
+        *report_routes(),
         *trail_routes(),
     ]

@@ -56,6 +56,12 @@ ENTRIES = (
         Words("爽约名单", "No-shows"),
         frozenset({Role.SUPERVISOR, Role.ADMINISTRATOR, Role.AUDITOR}),
     ),
+    Entry(
+        "reports",
+        "/staff/reports",
+        Words("统计", "Reports"),
+        frozenset({Role.SCHEDULER, Role.SUPERVISOR, Role.ADMINISTRATOR, Role.AUDITOR}),
+    ),
     Entry("hospitals", "/staff/hospitals", Words("医院", "Hospitals"), _ADMINISTRATOR),
     Entry("staff", "/staff/members", Words("人员", "Staff"), _ADMINISTRATOR),
     Entry(

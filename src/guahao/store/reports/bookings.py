@@ -1,0 +1,107 @@
+"""Bookings by what became of them, and how long before the visit they were made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from guahao.store.db import Tx
+from guahao.store.reports.scope import CITY_DAY, Basis, Grouping, Key, Scope, of_bookings
+
+_DAYS = {Basis.VISIT: "a.visit_date", Basis.MADE: CITY_DAY.format("a.booked_at")}
+_KEYS = {
+    Grouping.HOSPITAL: "a.hospital_id",
+    Grouping.DEPARTMENT: "a.department_id",
+    Grouping.TITLE: "s.title",
+    Grouping.CHANNEL: "a.channel",
+}
+_LEAD = f"a.visit_date - {CITY_DAY.format('a.booked_at')}"
+
+
+@dataclass(frozen=True, slots=True)
+class Statuses:
+    """How many bookings of a group stand how."""
+
+    key: Key
+    booked: int
+    picked_up: int
+    cancelled: int
+    no_show: int
+    unverified: int
+    stopped: int
+
+    @property
+    def made(self) -> int:
+        """All that were made, whatever became of them."""
+        return (
+            self.booked
+            + self.picked_up
+            + self.cancelled
+            + self.no_show
+            + self.unverified
+            + self.stopped
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """Days from booking to visit, of a group: how many bookings, and the usual numbers."""
+
+    key: Key
+    made: int
+    average_days: float
+    median_days: int
+    ninth_tenth_days: int
+
+
+async def by_status(tx: Tx, scope: Scope, basis: Basis, grouping: Grouping) -> list[Statuses]:
+    """Bookings of the scope by group and status; groups without any are left out."""
+    wanted = of_bookings(scope, basis)
+    rows = await tx.rows(
+        f"""
+        SELECT {_key(basis, grouping)} AS key,
+               count(*) FILTER (WHERE a.status = 'booked'),
+               count(*) FILTER (WHERE a.status = 'picked_up'),
+               count(*) FILTER (WHERE a.status = 'cancelled'),
+               count(*) FILTER (WHERE a.status = 'no_show'),
+               count(*) FILTER (WHERE a.status = 'unverified'),
+               count(*) FILTER (WHERE a.status = 'stopped')
+        {_from(grouping)} WHERE {wanted.sql} GROUP BY 1 ORDER BY 1
+        """,
+        wanted.params,
+    )
+    return [Statuses(*row) for row in rows]
+
+
+async def lead_days(tx: Tx, scope: Scope, basis: Basis) -> dict[int, int]:
+    """How many bookings were made so many days before their visit."""
+    wanted = of_bookings(scope, basis)
+    rows = await tx.rows(
+        f"SELECT {_LEAD}, count(*) FROM appointments a WHERE {wanted.sql} GROUP BY 1 ORDER BY 1",
+        wanted.params,
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+async def lead_by_group(tx: Tx, scope: Scope, basis: Basis, grouping: Grouping) -> list[Lead]:
+    """The same by group: average, median, and within how many days nine of ten were made."""
+    wanted = of_bookings(scope, basis)
+    rows = await tx.rows(
+        f"""
+        SELECT {_key(basis, grouping)} AS key, count(*), avg({_LEAD})::float,
+               percentile_disc(0.5) WITHIN GROUP (ORDER BY {_LEAD}),
+               percentile_disc(0.9) WITHIN GROUP (ORDER BY {_LEAD})
+        {_from(grouping)} WHERE {wanted.sql} GROUP BY 1 ORDER BY 1
+        """,
+        wanted.params,
+    )
+    return [Lead(*row) for row in rows]
+
+
+def _key(basis: Basis, grouping: Grouping) -> str:
+    return _DAYS[basis] if grouping is Grouping.DAY else _KEYS[grouping]
+
+
+def _from(grouping: Grouping) -> str:
+    if grouping is Grouping.TITLE:
+        return "FROM appointments a JOIN clinic_sessions s ON s.id = a.clinic_session_id"
+    return "FROM appointments a"

@@ -1,0 +1,44 @@
+"""Booking requests by their answer: what the law refused, and why. Of the city only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from guahao.store.db import Tx
+from guahao.store.reports.scope import CITY_DAY, Grouping, Key, Scope, of_place
+
+BOOKED = "booked"
+_KEYS = {
+    Grouping.REASON: "''",
+    Grouping.DAY: CITY_DAY.format("r.decided_at"),
+    Grouping.HOSPITAL: "s.hospital_id",
+    Grouping.DEPARTMENT: "s.department_id",
+    Grouping.TITLE: "s.title",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """How many requests of a group were given an answer: `booked`, or a refusal's word."""
+
+    key: Key
+    outcome: str
+    requests: int
+
+
+async def by_outcome(tx: Tx, scope: Scope, grouping: Grouping) -> list[Answers]:
+    """Requests decided on the scope's days; of hospitals, those whose session is known."""
+    place = of_place(scope, "s")
+    grouped = grouping not in (Grouping.REASON, Grouping.DAY)
+    joined = grouped or bool(place.params)
+    rows = await tx.rows(
+        f"""
+        SELECT {_KEYS[grouping]}, r.outcome, count(*)
+        FROM booking_requests r
+        {"JOIN clinic_sessions s ON s.id = r.clinic_session_id" if joined else ""}
+        WHERE r.decided_at >= %s AND r.decided_at < %s {place.sql}
+        GROUP BY 1, 2 ORDER BY 1, 2
+        """,
+        (*scope.moments, *place.params),
+    )
+    return [Answers(*row) for row in rows]

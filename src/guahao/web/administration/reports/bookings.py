@@ -1,0 +1,183 @@
+"""Bookings by what became of them, and how long before the visit they were made."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+from guahao.flows import reports as flows
+from guahao.flows.reports import Grouped
+from guahao.sheets.write import Kind, Plain, Table
+from guahao.store.reports.bookings import Lead, Statuses
+from guahao.store.reports.scope import Basis, Grouping
+from guahao.web.administration.reports.asked import Asked
+from guahao.web.administration.reports.parts import (
+    BARS_SHOWN,
+    Part,
+    Series,
+    chart,
+    columns,
+    counts,
+    every_day,
+    key_columns,
+    say_key,
+    share,
+)
+from guahao.web.staff import StaffPage
+
+
+async def booking_parts(page: StaffPage, asked: Asked) -> list[Part]:
+    """By day as lines, else as bars, the largest first."""
+    found = await flows.bookings(
+        page.door.platform, page.staff, asked.scope, asked.basis, asked.grouping
+    )
+    if not found.rows:
+        return []
+    rows = sorted(found.rows, key=lambda one: (-one.made, str(one.key)))
+    if asked.grouping is Grouping.DAY:
+        by_day = {one.key: one for one in found.rows}
+        nothing = _total([])
+        rows = [by_day.get(day) or replace(nothing, key=day) for day in every_day(asked.scope)]
+    head = columns(
+        *key_columns(page, asked.grouping),
+        *counts(page.say("预约数"), page.say("待取号"), page.say("已取号"), page.say("已退号")),
+        *counts(page.say("爽约"), page.say("待确认"), page.say("停诊")),
+        (page.say("退号率"), Kind.SHARE),
+        (page.say("爽约率"), Kind.SHARE),
+    )
+    table = [[say_key(page, asked.grouping, one.key, found.names), *_numbers(one)] for one in rows]
+    total = [page.say("合计"), *_numbers(_total(rows))]
+    name = page.say("预约数")
+    return [
+        Part(
+            Table(name, head, [*table, total]),
+            _bookings_chart(page, asked, found, rows),
+            page.say("预约及其去向的图，数字见下表。"),
+            _basis_note(page, asked.basis),
+            has_total=True,
+        )
+    ]
+
+
+def _numbers(one: Statuses) -> list[Plain]:
+    return [
+        *(one.made, one.booked, one.picked_up, one.cancelled),
+        *(one.no_show, one.unverified, one.stopped),
+        share(one.cancelled, one.made),
+        share(one.no_show, one.no_show + one.picked_up),
+    ]
+
+
+def _total(rows: list[Statuses]) -> Statuses:
+    names = ("booked", "picked_up", "cancelled", "no_show", "unverified", "stopped")
+    return Statuses("", *(sum(getattr(one, name) for one in rows) for name in names))
+
+
+def _bookings_chart(
+    page: StaffPage, asked: Asked, found: Grouped[Statuses], rows: list[Statuses]
+) -> dict[str, object]:
+    other = page.say("停诊、待确认")
+    if asked.grouping is Grouping.DAY:
+        return chart(
+            "lines",
+            [_iso(one) for one in rows],
+            [
+                Series("made", page.say("预约数"), [one.made for one in rows]),
+                Series("picked_up", page.say("已取号"), [one.picked_up for one in rows]),
+                Series("cancelled", page.say("已退号"), [one.cancelled for one in rows]),
+                Series("no_show", page.say("爽约"), [one.no_show for one in rows]),
+                Series("other", other, [one.unverified + one.stopped for one in rows]),
+            ],
+        )
+    rows = rows[:BARS_SHOWN]
+    return chart(
+        "bars",
+        [str(say_key(page, asked.grouping, one.key, found.names)) for one in rows],
+        [
+            Series("picked_up", page.say("已取号"), [one.picked_up for one in rows]),
+            Series("booked", page.say("待取号"), [one.booked for one in rows]),
+            Series("cancelled", page.say("已退号"), [one.cancelled for one in rows]),
+            Series("no_show", page.say("爽约"), [one.no_show for one in rows]),
+            Series("other", other, [one.unverified + one.stopped for one in rows]),
+        ],
+    )
+
+
+def _iso(one: Statuses) -> str:
+    assert isinstance(one.key, date)
+    return one.key.isoformat()
+
+
+def _basis_note(page: StaffPage, basis: Basis) -> str:
+    if basis is Basis.VISIT:
+        return page.say("按就诊日统计。爽约率：已取号与爽约之中，爽约所占的比例。")
+    return page.say("按预约当天统计。爽约率：已取号与爽约之中，爽约所占的比例。")
+
+
+# Lead time ------------------------------------------------------------------------------------
+
+
+async def lead_parts(page: StaffPage, asked: Asked) -> list[Part]:
+    """How the days are spread, and the usual numbers by group."""
+    found = await flows.lead_time(
+        page.door.platform, page.staff, asked.scope, asked.basis, asked.grouping
+    )
+    if not found.by_days:
+        return []
+    return [_spread(page, found.by_days), _usual(page, asked, found.groups)]
+
+
+def _spread(page: StaffPage, by_days: dict[int, int]) -> Part:
+    made = sum(by_days.values())
+    table: list[list[Plain]] = []
+    so_far = 0
+    for days, count in sorted(by_days.items()):
+        so_far += count
+        table.append([days, count, share(count, made), share(so_far, made)])
+    head = columns(
+        *counts(page.say("提前天数"), page.say("预约数")),
+        (page.say("占比"), Kind.SHARE),
+        (page.say("累计"), Kind.SHARE),
+    )
+    every_day = range(min(by_days), max(by_days) + 1)
+    picture = chart(
+        "columns",
+        [str(days) for days in every_day],
+        [Series("made", page.say("预约数"), [by_days.get(days, 0) for days in every_day])],
+    )
+    return Part(
+        Table(page.say("提前天数"), head, table),
+        picture | {"axis": page.say("提前天数")},
+        page.say("各提前天数的预约数，数字见下表。"),
+        page.say("提前天数：从预约当天到就诊日。已退号的也计入。"),
+    )
+
+
+def _usual(page: StaffPage, asked: Asked, groups: Grouped[Lead]) -> Part:
+    rows = sorted(groups.rows, key=lambda one: (-one.made, str(one.key)))
+    head = columns(
+        *key_columns(page, asked.grouping),
+        *counts(page.say("预约数"), page.say("平均提前天数"), page.say("中位数")),
+        *counts(page.say("九成在此天数内")),
+    )
+    table: list[list[Plain]] = [
+        [
+            say_key(page, asked.grouping, one.key, groups.names),
+            one.made,
+            round(one.average_days, 1),
+            one.median_days,
+            one.ninth_tenth_days,
+        ]
+        for one in rows
+    ]
+    shown = rows[:BARS_SHOWN]
+    picture = chart(
+        "bars",
+        [str(say_key(page, asked.grouping, one.key, groups.names)) for one in shown],
+        [Series("made", page.say("中位数"), [one.median_days for one in shown])],
+    )
+    return Part(
+        Table(page.say("分组"), head, table),
+        picture | {"axis": page.say("提前天数")},
+        page.say("各组提前天数的中位数，数字见下表。"),
+    )

@@ -1,0 +1,214 @@
+"""What only the city's staff see: why requests were refused, and suspensions by month."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from datetime import date
+
+from guahao.flows import reports as flows
+from guahao.flows.reports import Grouped
+from guahao.rules.outcomes import Refusal
+from guahao.sheets.write import Kind, Plain, Table
+from guahao.store.reports.refusals import BOOKED, Answers
+from guahao.store.reports.scope import Grouping, Key
+from guahao.web.administration.reports.asked import Asked
+from guahao.web.administration.reports.parts import (
+    BARS_SHOWN,
+    Part,
+    Series,
+    chart,
+    columns,
+    counts,
+    every_day,
+    key_columns,
+    say_key,
+    share,
+)
+from guahao.web.staff import StaffPage
+
+# Five kinds of refusal, each with a colour of its name: more cannot be told apart in a picture.
+_FAMILIES: dict[str, frozenset[str]] = {
+    "sold_out": frozenset({Refusal.SOLD_OUT}),
+    "limits": frozenset(
+        {
+            Refusal.DUPLICATE_DEPARTMENT,
+            Refusal.DAY_LIMIT,
+            Refusal.SEVEN_DAY_LIMIT,
+            Refusal.THREE_MONTH_LIMIT,
+        }
+    ),
+    "time": frozenset(
+        {
+            Refusal.SAME_DAY,
+            Refusal.NEXT_DAY_CLOSED,
+            Refusal.BEYOND_HORIZON,
+            Refusal.NOT_RELEASED,
+        }
+    ),
+    "suspended": frozenset({Refusal.PATIENT_SUSPENDED}),
+}
+_OTHER = "other"
+
+
+async def answer_parts(page: StaffPage, asked: Asked) -> list[Part]:
+    """By reason, or by group and kind of reason."""
+    found = await flows.answers(page.door.platform, page.staff, asked.scope, asked.grouping)
+    if not found.rows:
+        return []
+    if asked.grouping is Grouping.REASON:
+        return [_by_reason(page, found.rows)]
+    return [_by_group(page, asked, found)]
+
+
+def _by_reason(page: StaffPage, rows: list[Answers]) -> Part:
+    requests = sum(one.requests for one in rows)
+    refused = sorted(
+        (one for one in rows if one.outcome != BOOKED),
+        key=lambda one: (-one.requests, one.outcome),
+    )
+    count = sum(one.requests for one in refused)
+    words = _reason_words(page)
+    head = columns(
+        (page.say("原因"), Kind.TEXT),
+        *counts(page.say("未约成")),
+        (page.say("占未约成的"), Kind.SHARE),
+        (page.say("占全部请求的"), Kind.SHARE),
+    )
+    table: list[list[Plain]] = [
+        [
+            words.get(one.outcome, one.outcome),
+            one.requests,
+            share(one.requests, count),
+            share(one.requests, requests),
+        ]
+        for one in refused
+    ]
+    total: list[Plain] = [page.say("合计"), count, share(count, count), share(count, requests)]
+    picture = chart(
+        "bars",
+        [words.get(one.outcome, one.outcome) for one in refused],
+        [Series("sold_out", page.say("未约成"), [one.requests for one in refused])],
+    )
+    return Part(
+        Table(page.say("未约成原因"), head, [*table, total]),
+        picture if refused else None,
+        page.say("未约成原因的图，数字见下表。"),
+        _answers_note(page),
+        has_total=True,
+    )
+
+
+def _answers_note(page: StaffPage) -> str:
+    return page.say("按请求当天统计。一次请求只记最先适用的一条原因；同一请求重发不重复计。")
+
+
+def _by_group(page: StaffPage, asked: Asked, found: Grouped[Answers]) -> Part:
+    groups: defaultdict[Key, Counter[str]] = defaultdict(Counter)
+    for one in found.rows:
+        groups[one.key][_family(one.outcome)] += one.requests
+    keys: list[Key] = list(every_day(asked.scope))
+    if asked.grouping is not Grouping.DAY:
+        keys = sorted(groups, key=lambda key: (groups[key][BOOKED] - groups[key].total(), str(key)))
+    words = _family_words(page)
+    head = columns(
+        *key_columns(page, asked.grouping),
+        *counts(page.say("请求"), page.say("约成"), page.say("未约成")),
+        (page.say("未约成率"), Kind.SHARE),
+        *counts(*words.values()),
+    )
+    names = {key: say_key(page, asked.grouping, key, found.names) for key in keys}
+    table = [[names[key], *_numbers(groups[key])] for key in keys]
+    total = [page.say("合计"), *_numbers(sum(groups.values(), Counter()))]
+    by_day = asked.grouping is Grouping.DAY
+    drawn = keys if by_day else keys[:BARS_SHOWN]
+    picture = chart(
+        "lines" if by_day else "bars",
+        [str(key if isinstance(key, date) else names[key]) for key in drawn],
+        [Series(name, said, [groups[key][name] for key in drawn]) for name, said in words.items()],
+    )
+    return Part(
+        Table(page.say("未约成原因"), head, [*table, total]),
+        picture,
+        page.say("未约成原因的图，数字见下表。"),
+        _answers_note(page),
+        has_total=True,
+    )
+
+
+def _family(outcome: str) -> str:
+    if outcome == BOOKED:
+        return BOOKED
+    return next((name for name, words in _FAMILIES.items() if outcome in words), _OTHER)
+
+
+def _numbers(group: Counter[str]) -> list[Plain]:
+    requests = group.total()
+    refused = requests - group[BOOKED]
+    each = [group[name] for name in (*_FAMILIES, _OTHER)]
+    return [requests, group[BOOKED], refused, share(refused, requests), *each]
+
+
+def _family_words(page: StaffPage) -> dict[str, str]:
+    return {
+        "sold_out": page.say("号已约满"),
+        "limits": page.say("超出限次"),
+        "time": page.say("不在可约时间"),
+        "suspended": page.say("暂停预约中"),
+        _OTHER: page.say("其他"),
+    }
+
+
+def _reason_words(page: StaffPage) -> dict[str, str]:
+    return {
+        Refusal.UNKNOWN_SESSION: page.say("没有这个门诊"),
+        Refusal.NOT_YOUR_PATIENT: page.say("不是本人的就诊人"),
+        Refusal.SESSION_STOPPED: page.say("医院停诊"),
+        Refusal.SAME_DAY: page.say("当天或已过的日期"),
+        Refusal.NEXT_DAY_CLOSED: page.say("次日号已停挂"),
+        Refusal.BEYOND_HORIZON: page.say("超出预约周期"),
+        Refusal.NOT_RELEASED: page.say("还没放号"),
+        Refusal.PATIENT_SUSPENDED: page.say("暂停预约中"),
+        Refusal.DUPLICATE_DEPARTMENT: page.say("同日同科室已有预约"),
+        Refusal.DAY_LIMIT: page.say("超出同日限次"),
+        Refusal.SEVEN_DAY_LIMIT: page.say("超出7天限次"),
+        Refusal.THREE_MONTH_LIMIT: page.say("超出三个月限次"),
+        Refusal.SOLD_OUT: page.say("号已约满"),
+    }
+
+
+# Suspensions ----------------------------------------------------------------------------------
+
+
+async def suspension_parts(page: StaffPage, asked: Asked) -> list[Part]:
+    """By month, of the whole city: smaller groups would point at persons."""
+    months = await flows.suspended(page.door.platform, page.staff, asked.scope)
+    if not any(one.begun or one.ended or one.running for one in months):
+        return []
+    names = [f"{one.first:%Y-%m}" for one in months]
+    head = columns(
+        (page.say("月份"), Kind.TEXT),
+        *counts(page.say("新暂停的人"), page.say("恢复的人"), page.say("月末仍暂停的人")),
+    )
+    table: list[list[Plain]] = [
+        [name, one.begun, one.ended, one.running] for name, one in zip(names, months, strict=True)
+    ]
+    picture = chart(
+        "lines",
+        names,
+        [
+            Series("no_show", page.say("新暂停的人"), [one.begun for one in months]),
+            Series("picked_up", page.say("恢复的人"), [one.ended for one in months]),
+            Series("other", page.say("月末仍暂停的人"), [one.running for one in months]),
+        ],
+    )
+    return [
+        Part(
+            Table(page.say("暂停预约"), head, table),
+            picture,
+            page.say("每月暂停预约人数的图，数字见下表。"),
+            page.say(
+                "从没有申诉成立的爽约重新推算，全市合计，不再细分：细分到医院或科室可能认出个人。"
+                "本月的月末指今天。"
+            ),
+        )
+    ]

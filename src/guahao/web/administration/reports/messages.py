@@ -1,0 +1,78 @@
+"""Messages and whether they arrived."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+from guahao.flows import reports as flows
+from guahao.sheets.write import Kind, Plain, Table
+from guahao.store.reports.messages import Delivery
+from guahao.store.reports.scope import Grouping
+from guahao.web.administration.reports.asked import Asked
+from guahao.web.administration.reports.parts import (
+    Part,
+    Series,
+    chart,
+    columns,
+    counts,
+    every_day,
+    key_columns,
+    say_key,
+    share,
+)
+from guahao.web.staff import StaffPage
+
+_STATES = ("delivered", "submitted", "queued", "failed", "expired", "unknown")
+
+
+async def message_parts(page: StaffPage, asked: Asked) -> list[Part]:
+    """Those that did not arrive stand out."""
+    found = await flows.deliveries(page.door.platform, page.staff, asked.scope, asked.grouping)
+    if not found.rows:
+        return []
+    rows = sorted(found.rows, key=lambda one: (-one.undelivered, str(one.key)))
+    if asked.grouping is Grouping.DAY:
+        by_key = {one.key: one for one in found.rows}
+        nothing = _total([])
+        rows = [by_key.get(day) or replace(nothing, key=day) for day in every_day(asked.scope)]
+    keys = [say_key(page, asked.grouping, one.key, found.names) for one in rows]
+    head = columns(
+        *key_columns(page, asked.grouping),
+        *counts(page.say("通知"), page.say("已送达"), page.say("已发出"), page.say("待发送")),
+        *counts(page.say("发送失败"), page.say("已过期未发"), page.say("结果不明")),
+        (page.say("未送达率"), Kind.SHARE),
+    )
+    table = [[key, *_numbers(one)] for key, one in zip(keys, rows, strict=True)]
+    total = [page.say("合计"), *_numbers(_total(rows))]
+    by_day = asked.grouping is Grouping.DAY
+    picture = chart(
+        "lines" if by_day else "bars",
+        [key.isoformat() if isinstance(key, date) else key for key in keys],
+        [
+            Series("failed", page.say("发送失败"), [one.failed for one in rows]),
+            Series("expired", page.say("已过期未发"), [one.expired for one in rows]),
+            Series("other", page.say("结果不明"), [one.unknown for one in rows]),
+        ],
+    )
+    return [
+        Part(
+            Table(page.say("通知送达"), head, [*table, total]),
+            picture,
+            page.say("未送达通知的图，数字见下表。"),
+            page.say("按写出通知的日子统计。未送达：发送失败、已过期未发、结果不明。"),
+            has_total=True,
+        )
+    ]
+
+
+def _numbers(one: Delivery) -> list[Plain]:
+    return [
+        one.written,
+        *(one.delivered, one.submitted, one.queued, one.failed, one.expired, one.unknown),
+        share(one.undelivered, one.written),
+    ]
+
+
+def _total(rows: list[Delivery]) -> Delivery:
+    return Delivery("", *(sum(getattr(one, name) for one in rows) for name in _STATES))

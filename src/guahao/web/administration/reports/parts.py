@@ -1,0 +1,170 @@
+"""A part of a report: a table, and a chart of the same numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from guahao.sheets.write import Column, Kind, Plain, Table
+from guahao.store.reports.scope import Grouping, Key, Name, Scope
+from guahao.web.staff import StaffPage
+from guahao.web.words import named
+
+ROWS_SHOWN = 200  # a page's table; the workbook has all of them
+BARS_SHOWN = 15
+SERIES_MAX = 5
+_PERCENT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """`table.rows` is a list; its last row is the total where `has_total`. `says`: what the
+    chart shows, for those who do not see it. `note`: how the numbers are to be read."""
+
+    table: Table
+    chart: dict[str, Any] | None = None
+    says: str = ""
+    note: str = ""
+    has_total: bool = False
+
+    @property
+    def rows(self) -> list[Sequence[Plain]]:
+        """All rows, the total among them."""
+        return list(self.table.rows)
+
+    @property
+    def shown(self) -> list[Sequence[Plain]]:
+        """The rows of a page, and the total."""
+        rows = self.rows
+        if len(rows) <= ROWS_SHOWN:
+            return rows
+        return [*rows[:ROWS_SHOWN], *(rows[-1:] if self.has_total else [])]
+
+    @property
+    def hidden(self) -> int:
+        """How many rows only the workbook has."""
+        return len(self.rows) - len(self.shown)
+
+
+def every_day(scope: Scope) -> list[date]:
+    """The scope's days: those without anything are shown as such."""
+    days = (scope.last - scope.first).days + 1
+    return [scope.first + timedelta(days=n) for n in range(days)]
+
+
+def share(part: int, whole: int) -> float | None:
+    """A part of a whole, to a tenth of a per cent; None of nothing."""
+    return round(part / whole, 3) if whole else None
+
+
+def said(page: StaffPage, kind: Kind, value: Plain) -> str:
+    """A cell as the page's table says it."""
+    if value is None:
+        return "–"
+    if isinstance(value, datetime):
+        return page.time(value)
+    if isinstance(value, date):
+        return page.day(value)
+    if isinstance(value, int | float):
+        return f"{value * _PERCENT:.1f}%" if kind is Kind.SHARE else f"{value:,}"
+    return str(value)
+
+
+def columns(*headings: tuple[str, Kind]) -> list[Column]:
+    """Columns of a report's table, as wide as what is in them."""
+    widths = {Kind.TEXT: 24.0, Kind.MOMENT: 20.0}
+    return [Column(heading, kind, widths.get(kind, 12.0)) for heading, kind in headings]
+
+
+def counts(*headings: str) -> list[tuple[str, Kind]]:
+    """Headings of columns that count."""
+    return [(heading, Kind.NUMBER) for heading in headings]
+
+
+def say_name(page: StaffPage, name: Name) -> str:
+    """A hospital, or a department with its hospital where there are several."""
+    own = named(name.name, name.name_en, page.language)
+    within = named(name.within, name.within_en, page.language)
+    return f"{own} · {within}" if within else own
+
+
+def key_columns(page: StaffPage, grouping: Grouping) -> list[tuple[str, Kind]]:
+    """What a row of this grouping begins with."""
+    if grouping is Grouping.DAY:
+        return [(page.say("日期"), Kind.DATE)]
+    words = {
+        Grouping.HOSPITAL: page.say("医院名称"),
+        Grouping.DEPARTMENT: page.say("科室名称"),
+        Grouping.TITLE: page.say("职称"),
+        Grouping.CHANNEL: page.say("渠道"),
+        Grouping.KIND: page.say("种类"),
+    }
+    return [(words[grouping], Kind.TEXT)]
+
+
+def say_key(page: StaffPage, grouping: Grouping, key: Key, names: dict[Key, Name]) -> date | str:
+    """A row's first cell."""
+    if isinstance(key, date):
+        return key
+    if grouping in (Grouping.HOSPITAL, Grouping.DEPARTMENT):
+        return say_name(page, names[key])
+    if grouping is Grouping.TITLE:
+        return page.names.title(str(key))
+    return _WORDS[grouping](page).get(str(key), str(key))
+
+
+def _channels(page: StaffPage) -> dict[str, str]:
+    return {
+        "wechat": page.say("微信"),
+        "web": page.say("网页"),
+        "phone": page.say("114电话"),
+        "api": page.say("开放接口"),
+        "fhir": page.say("FHIR接口"),
+        "window": page.say("医院窗口"),
+        "hospital": page.say("医院系统"),
+        "replay": page.say("历史导入"),
+        "sms": page.say("手机短信"),
+    }
+
+
+def _kinds(page: StaffPage) -> dict[str, str]:
+    return {
+        "otp": page.say("登录验证码"),
+        "booked": page.say("预约成功"),
+        "cancelled": page.say("退号"),
+        "stopped": page.say("停诊"),
+        "no_show": page.say("爽约"),
+        "suspended": page.say("暂停预约"),
+        "reminder": page.say("就诊提醒"),
+        "excused": page.say("申诉成立"),
+    }
+
+
+_WORDS = {Grouping.CHANNEL: _channels, Grouping.KIND: _kinds}
+
+
+# Charts ---------------------------------------------------------------------------------------
+# What static/reports.js draws; a colour is named by what it stands for, the same everywhere.
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Numbers of one thing, in the order of the chart's categories."""
+
+    colour: str
+    name: str
+    values: Sequence[int | float | None]
+
+
+def chart(kind: str, categories: Sequence[str], series: Sequence[Series]) -> dict[str, Any]:
+    """`lines` over days, `bars` stacked from left to right, or upright `columns`."""
+    assert len(series) <= SERIES_MAX
+    return {
+        "kind": kind,
+        "categories": list(categories),
+        "series": [
+            {"colour": one.colour, "name": one.name, "values": list(one.values)} for one in series
+        ],
+    }

@@ -1,0 +1,290 @@
+"""How full the supply is, and how soon after its release it was gone."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import date, timedelta
+
+from guahao.flows import reports as flows
+from guahao.flows.sold_out import Group, SoldOut, sold_out
+from guahao.sheets.write import Kind, Plain, Table
+from guahao.store.reports.scope import Key, Name
+from guahao.store.reports.supply import Axis, Fill
+from guahao.web.administration.reports.asked import LAYOUTS, Asked
+from guahao.web.administration.reports.parts import (
+    BARS_SHOWN,
+    Part,
+    Series,
+    chart,
+    columns,
+    counts,
+    key_columns,
+    say_key,
+    say_name,
+    share,
+)
+from guahao.web.language import WEEKDAYS_EN, WEEKDAYS_ZH
+from guahao.web.staff import StaffPage
+
+ROWS_DRAWN = 40
+_PERIODS = ("morning", "afternoon", "evening")
+_MINUTE = timedelta(minutes=1)
+
+
+async def fill_parts(page: StaffPage, asked: Asked) -> list[Part]:
+    """A heat map, and each row's shares with its places."""
+    row, column = LAYOUTS[asked.layout]
+    found = await flows.fill(page.door.platform, page.staff, asked.scope, row, column)
+    if not found.rows:
+        return []
+    cells: defaultdict[Key, dict[Key, Fill]] = defaultdict(dict)
+    for one in found.rows:
+        cells[one.row][one.column] = one
+    across = _across(column, {one.column for one in found.rows})
+    keys = sorted(cells, key=lambda key: _order(row, key, cells[key]))
+    names = {key: _axis_name(page, row, key, found.names) for key in keys}
+    heads = [_column_name(page, column, key) for key in across]
+    head = columns(
+        _axis_column(page, row),
+        *counts(page.say("号源数"), page.say("已约")),
+        (page.say("使用率"), Kind.SHARE),
+        *[(name, Kind.SHARE) for name in heads],
+    )
+    table = [[names[key], *_filled(cells[key], across)] for key in keys]
+    total = [page.say("合计"), *_filled(_sums(found.rows), across)]
+    return [
+        Part(
+            Table(page.say("号源使用率"), head, [*table, total]),
+            _heat(
+                [_short(page, names[key]) for key in keys[:ROWS_DRAWN]],
+                heads,
+                [[cells[key].get(other) for other in across] for key in keys[:ROWS_DRAWN]],
+            ),
+            page.say("使用率的热力图，数字见下表。"),
+            page.say("使用率：已约号数占号源数。停诊的和没有号源的不计。"),
+            has_total=True,
+        )
+    ]
+
+
+def _across(column: Axis, seen: set[Key]) -> list[Key]:
+    if column is Axis.PERIOD:
+        return [period for period in _PERIODS if period in seen]
+    return sorted(seen, key=lambda key: int(str(key)))
+
+
+def _order(row: Axis, key: Key, cells: dict[Key, Fill]) -> tuple[float, str]:
+    """Days as they come; hospitals, departments and titles with the fullest first."""
+    if row in (Axis.DATE, Axis.WEEKDAY):
+        return 0.0, str(key)
+    booked = sum(one.booked for one in cells.values())
+    return -booked / sum(one.capacity for one in cells.values()), str(key)
+
+
+def _sums(rows: list[Fill]) -> dict[Key, Fill]:
+    sums: dict[Key, Fill] = {}
+    for one in rows:
+        so_far = sums.get(one.column, Fill("", one.column, 0, 0))
+        sums[one.column] = Fill(
+            "", one.column, so_far.booked + one.booked, so_far.capacity + one.capacity
+        )
+    return sums
+
+
+def _filled(cells: dict[Key, Fill], across: list[Key]) -> list[Plain]:
+    booked = sum(one.booked for one in cells.values())
+    capacity = sum(one.capacity for one in cells.values())
+    each = [cells.get(key) for key in across]
+    return [
+        capacity,
+        booked,
+        share(booked, capacity),
+        *[None if one is None else share(one.booked, one.capacity) for one in each],
+    ]
+
+
+def _axis_column(page: StaffPage, row: Axis) -> tuple[str, Kind]:
+    return {
+        Axis.HOSPITAL: (page.say("医院名称"), Kind.TEXT),
+        Axis.DEPARTMENT: (page.say("科室名称"), Kind.TEXT),
+        Axis.TITLE: (page.say("职称"), Kind.TEXT),
+        Axis.DATE: (page.say("日期"), Kind.DATE),
+        Axis.WEEKDAY: (page.say("星期"), Kind.TEXT),
+    }[row]
+
+
+def _axis_name(page: StaffPage, row: Axis, key: Key, names: dict[Key, Name]) -> date | str:
+    if isinstance(key, date):
+        return key
+    if row is Axis.WEEKDAY:
+        return _column_name(page, row, key)
+    return page.names.title(str(key)) if row is Axis.TITLE else say_name(page, names[key])
+
+
+def _column_name(page: StaffPage, column: Axis, key: Key) -> str:
+    if column is Axis.PERIOD:
+        return page.period(str(key))
+    index = int(str(key)) - 1
+    return WEEKDAYS_EN[index] if page.language == "en" else f"周{WEEKDAYS_ZH[index]}"
+
+
+def _short(page: StaffPage, name: date | str) -> str:
+    return page.day(name) if isinstance(name, date) else name
+
+
+def _heat(rows: list[str], heads: list[str], cells: list[list[Fill | None]]) -> dict[str, object]:
+    """A chart whose cells are [column, row, share in per cent, booked, places]."""
+    return {
+        "kind": "heat",
+        "categories": heads,
+        "rows": rows,
+        "cells": [
+            [x, y, round(100 * one.booked / one.capacity), one.booked, one.capacity]
+            for y, line in enumerate(cells)
+            for x, one in enumerate(line)
+            if one is not None
+        ],
+    }
+
+
+# Time to sold out -----------------------------------------------------------------------------
+
+
+async def sold_out_parts(page: StaffPage, asked: Asked) -> list[Part]:
+    """How soon, by group, and the fastest of all."""
+    found = await sold_out(page.door.platform, page.staff, asked.scope, asked.grouping)
+    if not found.groups:
+        return []
+    return [_spread(page, found), _by_group(page, asked, found), _fastest(page, found)]
+
+
+def _spread(page: StaffPage, found: SoldOut) -> Part:
+    limits = _limit_words(page)
+    sums = [sum(one.within[n] for one in found.groups) for n in range(len(limits))]
+    gone, offered = sum(sums), sum(one.offered for one in found.groups)
+    table: list[list[Plain]] = [
+        [words, count, share(count, gone), share(count, offered)]
+        for words, count in zip(limits, sums, strict=True)
+    ]
+    head = columns(
+        (page.say("放号后"), Kind.TEXT),
+        *counts(page.say("约满的门诊")),
+        (page.say("占约满的"), Kind.SHARE),
+        (page.say("占已放号的"), Kind.SHARE),
+    )
+    total: list[Plain] = [page.say("合计"), gone, share(gone, gone), share(gone, offered)]
+    return Part(
+        Table(page.say("约满用时"), head, [*table, total]),
+        chart("columns", limits, [Series("made", page.say("约满的门诊"), sums)]),
+        page.say("放号后多久约满的分布图，数字见下表。"),
+        page.say(
+            "从放号时刻（按当天有效的预约规则）到最后一个号被约走。"
+            "退号后又约满的，按第一次约满计；后来加过号的，按现在的号源数计。"
+        ),
+        has_total=True,
+    )
+
+
+def _limit_words(page: StaffPage) -> list[str]:
+    return [
+        page.say("1分钟内"),
+        page.say("1–5分钟"),
+        page.say("5–30分钟"),
+        page.say("30分钟–2小时"),
+        page.say("2–24小时"),
+        page.say("1–7天"),
+        page.say("7天以上"),
+    ]
+
+
+def _by_group(page: StaffPage, asked: Asked, found: SoldOut) -> Part:
+    rows = sorted(found.groups, key=_most_sold_out_first)
+    head = columns(
+        *key_columns(page, asked.grouping),
+        *counts(page.say("已放号的门诊"), page.say("约满的门诊")),
+        (page.say("约满的占比"), Kind.SHARE),
+        *counts(page.say("约满用时中位数（分钟）")),
+        *counts(*_limit_words(page)),
+    )
+    table: list[list[Plain]] = [
+        [
+            say_key(page, asked.grouping, one.key, found.names),
+            one.offered,
+            one.sold_out,
+            share(one.sold_out, one.offered),
+            None if one.median is None else _minutes(one.median),
+            *one.within,
+        ]
+        for one in rows
+    ]
+    shown = [one for one in rows if one.sold_out][:BARS_SHOWN]
+    return Part(
+        Table(page.say("分组"), head, table),
+        _group_chart(page, asked, found, shown) if shown else None,
+        page.say("各组多久约满的图，数字见下表。"),
+    )
+
+
+def _group_chart(
+    page: StaffPage, asked: Asked, found: SoldOut, shown: list[Group]
+) -> dict[str, object]:
+    """Four steps of seven, the darker the faster."""
+    steps = [
+        ("fast_1", page.say("1分钟内"), slice(0, 1)),
+        ("fast_2", page.say("1–30分钟"), slice(1, 3)),
+        ("fast_3", page.say("30分钟–24小时"), slice(3, 5)),
+        ("fast_4", page.say("1天以上"), slice(5, None)),
+    ]
+    return chart(
+        "bars",
+        [str(say_key(page, asked.grouping, one.key, found.names)) for one in shown],
+        [
+            Series(colour, name, [sum(one.within[part]) for one in shown])
+            for colour, name, part in steps
+        ],
+    )
+
+
+def _most_sold_out_first(one: Group) -> tuple[int, float, str]:
+    return -one.within[0], -one.sold_out / one.offered, str(one.key)
+
+
+def _minutes(took: timedelta) -> float:
+    """To a tenth within the first hour, where it matters."""
+    return round(took / _MINUTE, 1 if took < timedelta(hours=1) else None)
+
+
+def _fastest(page: StaffPage, found: SoldOut) -> Part:
+    head = columns(
+        (page.say("医院名称"), Kind.TEXT),
+        (page.say("科室名称"), Kind.TEXT),
+        (page.say("职称"), Kind.TEXT),
+        (page.say("专业"), Kind.TEXT),
+        (page.say("就诊日"), Kind.DATE),
+        (page.say("时段"), Kind.TEXT),
+        *counts(page.say("号源数")),
+        (page.say("放号时刻"), Kind.MOMENT),
+        (page.say("约满时刻"), Kind.MOMENT),
+        *counts(page.say("用时（分钟）")),
+    )
+    table: list[list[Plain]] = []
+    for one in found.fastest:
+        session = one.session
+        table.append(
+            [
+                say_name(page, found.hospitals[session.hospital_id]),
+                say_name(page, found.departments[session.department_id]),
+                page.names.title(session.title),
+                session.specialty,
+                session.visit_date,
+                page.period(session.period),
+                session.capacity,
+                one.released_at,
+                session.sold_out_at,
+                _minutes(one.took),
+            ]
+        )
+    return Part(
+        Table(page.say("最快约满"), head, table),
+        note=page.say("最快约满的门诊，最多50个。放号后几秒内约满，值得查一查是不是号贩子。"),
+    )
