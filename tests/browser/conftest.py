@@ -30,16 +30,24 @@ NewVisitor = Callable[..., Awaitable[Visitor]]
 
 
 @pytest.fixture(scope="session")
-def city_url(server_url: str, template_database: str) -> Iterator[str]:
-    """Where a demo city of three hospitals is served, with a worker that sends its SMS."""
+def city_database_url(server_url: str, template_database: str) -> Iterator[str]:
+    """The demo city's database, as its owner; dropped at the end."""
     needs_chromium()
     name = f"guahao_browser_{uuid4().hex}"
     identifier = sql.Identifier(name)
     with psycopg.connect(server_url, autocommit=True) as conn:
         template = sql.Identifier(template_database)
         conn.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(identifier, template))
+    yield with_database(server_url, name)
+    with psycopg.connect(server_url, autocommit=True) as conn:
+        conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(identifier))
+
+
+@pytest.fixture(scope="session")
+def city_url(city_database_url: str) -> Iterator[str]:
+    """Where a demo city of three hospitals is served, with a worker that sends its SMS."""
     folder = Path(tempfile.mkdtemp(prefix="guahao-browser-"))
-    environ = _environ(with_database(server_url, name), folder)
+    environ = _environ(city_database_url, folder)
     _guahao(environ, "demo", "seed", "--hospitals", "3", "--days", "30", "--patients", "50")
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
@@ -52,8 +60,6 @@ def city_url(server_url: str, template_database: str) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(START_SECONDS)
-        with psycopg.connect(server_url, autocommit=True) as conn:
-            conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(identifier))
         shutil.rmtree(folder)
 
 

@@ -23,6 +23,7 @@ from guahao.rules.limits import CITY_TIME
 from guahao.rules.pushing import (
     FAILURES_UNTIL_OPEN,
     GIVE_UP_AFTER,
+    Undelivered,
     is_hopeless,
     probe_wait,
     retry_wait,
@@ -37,8 +38,6 @@ from guahao.store.webhooks import Delivery, Tried, Webhook
 ROUND = 64  # appointments told in one round at most
 ROUNDS_A_RUN = 500
 _READ_AT_ONCE = 4 * ROUND
-_NOT_TRIED = "waits for an earlier event"
-_TOO_OLD = "older than what is tried"
 
 logger = structlog.get_logger(__name__)
 
@@ -234,7 +233,7 @@ def _take(this: Round, events: Sequence[HospitalEvent], waiting: set[int], now: 
         one = Delivery(event.id, event.appointment_id, event.kind, event.at, 0, event.at)
         if event.kind in this.webhook.kinds:
             if is_hopeless(event.at, now):
-                this.left.append(Tried(one, 0, now, now, _TOO_OLD))
+                this.left.append(Tried(one, 0, now, now, Undelivered.TOO_OLD))
             elif event.appointment_id in waiting:
                 this.left.append(_waiting(one, now))
             elif event.appointment_id in this.turns and not this.is_probe:
@@ -247,7 +246,7 @@ def _take(this: Round, events: Sequence[HospitalEvent], waiting: set[int], now: 
 
 
 def _waiting(one: Delivery, now: datetime) -> Tried:
-    return Tried(one, one.attempts, now, None, _NOT_TRIED)
+    return Tried(one, one.attempts, now, None, Undelivered.WAITS)
 
 
 def _body(one: Delivery, facts: Mapping[str, Any]) -> bytes:

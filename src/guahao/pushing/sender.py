@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from guahao.rules.pushing import Undelivered
+
 IN_FLIGHT = 8  # calls to one hospital at once
 ANSWER_SECONDS = 10.0
 
@@ -119,9 +121,9 @@ class Line:
             async with asyncio.timeout(self.sender.answer_seconds):
                 return await self._post(body, headers)
         except ForbiddenAddressError:
-            return NotTaken("the host leads to an address that is not allowed")
+            return NotTaken(Undelivered.FORBIDDEN_ADDRESS)
         except (TimeoutError, httpx.TimeoutException):
-            return NotTaken(f"no answer within {self.sender.answer_seconds:g} s")
+            return NotTaken(Undelivered.NO_ANSWER)
         except ssl.SSLError as error:
             return _short("TLS", error)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:

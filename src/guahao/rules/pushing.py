@@ -22,6 +22,15 @@ _MOST_DOUBLINGS = 20
 _LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
+class Undelivered(StrEnum):
+    """Why an event was not taken, where it is not the hospital's answer or the network's word."""
+
+    NO_ANSWER = "no_answer"
+    FORBIDDEN_ADDRESS = "forbidden_address"
+    WAITS = "waits_for_an_earlier_event"
+    TOO_OLD = "too_old"
+
+
 class WebhookRefusal(StrEnum):
     """Why a hospital's webhook is not set, or not changed."""
 

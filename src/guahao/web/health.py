@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import msgspec
 from litestar import get
@@ -15,6 +16,7 @@ from guahao.web.answers import Answer, json_answer
 from guahao.web.language import reader_language
 from guahao.web.metrics import exposition
 from guahao.web.problems import RETRY_SECONDS, problem_answer
+from guahao.web.push_metrics import push_exposition
 from guahao.web.reading import ApiRequest
 from guahao.web.replies import Replies
 
@@ -50,6 +52,10 @@ def health_routes(platform: Platform, replies: Replies) -> list[HTTPRouteHandler
     @get("/metrics")
     async def metrics() -> ASGIApp:
         body, content_type = exposition()
+        with suppress(OperationalError, TimeoutError):
+            # Without its database a process still tells of itself.
+            async with asyncio.timeout(_DATABASE_SECONDS):
+                body += await push_exposition(platform)
         return Answer(200, body, [(b"content-type", content_type.encode())])
 
     return [live, ready, metrics]

@@ -1,4 +1,4 @@
-"""The administration's door: directory, staff, no-shows, reports, audit trail. One module a set."""
+"""The administration's door: what administrators, supervisors and auditors do. One module a set."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from guahao.web.administration.fees import fee_routes
 from guahao.web.administration.hospitals import hospital_routes
 from guahao.web.administration.members import member_routes
 from guahao.web.administration.no_shows import no_show_routes
+from guahao.web.administration.pushing import push_routes
 from guahao.web.administration.reports import report_routes
 from guahao.web.administration.titles import title_routes
 from guahao.web.administration.trail import trail_routes
@@ -21,6 +22,7 @@ def routes() -> list[StaffRoute]:
         *title_routes(),
         *announcement_routes(),
         *no_show_routes(),
+        *push_routes(),
         *member_routes(),
         *report_routes(),
         *trail_routes(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from guahao.web.hospital.lists import list_routes
+from guahao.web.hospital.pushing import push_routes
 from guahao.web.hospital.schedule import schedule_routes
 from guahao.web.hospital.schedule_import import import_routes
 from guahao.web.hospital.schedule_stops import stop_routes
@@ -18,4 +19,5 @@ def routes() -> list[StaffRoute]:
         *schedule_routes(),
         *import_routes(),
         *stop_routes(),
+        *push_routes(),
     ]

@@ -50,6 +50,7 @@ ENTRIES = (
         Words("科室", "Departments"),
         frozenset({Role.SCHEDULER}),
     ),
+    Entry("push", "/staff/schedule/push", Words("推送", "Push"), frozenset({Role.SCHEDULER})),
     Entry(
         "no_shows",
         "/staff/no-shows",
@@ -63,6 +64,7 @@ ENTRIES = (
         frozenset({Role.SCHEDULER, Role.SUPERVISOR, Role.ADMINISTRATOR, Role.AUDITOR}),
     ),
     Entry("hospitals", "/staff/hospitals", Words("医院", "Hospitals"), _ADMINISTRATOR),
+    Entry("pushes", "/staff/pushes", Words("医院推送", "Hospital push"), _ADMINISTRATOR),
     Entry("staff", "/staff/members", Words("人员", "Staff"), _ADMINISTRATOR),
     Entry(
         "trail",

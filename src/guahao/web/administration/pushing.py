@@ -1,0 +1,116 @@
+"""The administrator's pages of webhooks: where hospitals are told, and how each of them does."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from litestar.types import ASGIApp
+
+from guahao.flows import webhooks as flows
+from guahao.flows.open_supply import all_hospitals
+from guahao.flows.webhooks import WebhookSet
+from guahao.rules.pushing import KINDS, WebhookRefusal
+from guahao.rules.staff import Role
+from guahao.web.reading import read_id
+from guahao.web.staff import StaffPage, StaffRoute
+from guahao.web.staff.pushing import (
+    kind_words,
+    read_number,
+    say_error,
+    send_again,
+    show_dead_letters,
+)
+
+_ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
+_PUSHES = "/staff/pushes"
+_ONE = f"{_PUSHES}/{{hospital_id}}"
+
+
+def push_routes() -> list[StaffRoute]:
+    """All hospitals' webhooks, and the dead letters of each."""
+    return [
+        StaffRoute("GET", _PUSHES, _show, _ADMINISTRATOR),
+        StaffRoute("POST", _PUSHES, _set, _ADMINISTRATOR),
+        StaffRoute("POST", _ONE, _change, _ADMINISTRATOR),
+        StaffRoute("GET", _ONE, _show_one, _ADMINISTRATOR),
+        StaffRoute("POST", f"{_ONE}/again", _again, _ADMINISTRATOR),
+    ]
+
+
+async def _show(page: StaffPage) -> ASGIApp:
+    return await _listed(page)
+
+
+async def _listed(
+    page: StaffPage, refused: str = "", secret: str | None = None, status: int = 200
+) -> ASGIApp:
+    platform = page.door.platform
+    return page.show(
+        "staff/pushes.html",
+        status,
+        standings=await flows.standings(platform),
+        hospitals=await all_hospitals(platform),
+        kinds=kind_words(page),
+        say_error=partial(say_error, page),
+        given=page.form or {f"kind_{kind}": "on" for kind in KINDS},
+        refused=refused,
+        secret=secret,
+    )
+
+
+async def _set(page: StaffPage) -> ASGIApp:
+    kinds = [kind for kind in KINDS if page.form.get(f"kind_{kind}")]
+    hospital_id = read_number(page.form.get("hospital_id", ""))
+    outcome = await flows.set_webhook(
+        *(page.door.platform, page.staff.who, hospital_id, page.form.get("url", ""), kinds)
+    )
+    if isinstance(outcome, WebhookSet) and outcome.secret is None:
+        page.flash(page.say("已保存，密钥不变。"))
+        return page.redirect(_PUSHES)
+    return await _told(page, outcome)
+
+
+async def _change(page: StaffPage) -> ASGIApp:
+    """What one button of a row asks for."""
+    hospital_id = read_id(page.request, "hospital_id", "not_found")
+    platform, by = page.door.platform, page.staff.who
+    outcome: WebhookSet | WebhookRefusal | None
+    match page.form.get("do"):
+        case "rotate":
+            return await _told(page, await flows.rotate_secret(platform, by, hospital_id))
+        case "on" | "off" as wanted:
+            outcome = await flows.switch(platform, by, hospital_id, on=wanted == "on")
+        case _:
+            outcome = WebhookRefusal.UNKNOWN
+    if isinstance(outcome, WebhookRefusal):
+        return await _told(page, outcome)
+    page.flash(page.say("已保存。"))
+    return page.redirect(_PUSHES)
+
+
+async def _told(page: StaffPage, outcome: WebhookSet | WebhookRefusal) -> ASGIApp:
+    """Why not, or the secret, this once."""
+    if isinstance(outcome, WebhookRefusal):
+        return await _listed(page, _say_refusal(page, outcome), status=409)
+    page.form.clear()
+    return await _listed(page, secret=outcome.secret)
+
+
+async def _show_one(page: StaffPage) -> ASGIApp:
+    hospital_id = read_id(page.request, "hospital_id", "not_found")
+    return await show_dead_letters(page, hospital_id, "pushes")
+
+
+async def _again(page: StaffPage) -> ASGIApp:
+    return await send_again(page, read_id(page.request, "hospital_id", "not_found"))
+
+
+def _say_refusal(page: StaffPage, refused: WebhookRefusal) -> str:
+    return {
+        WebhookRefusal.UNKNOWN: page.say("请先选择医院；更改密钥和开关前，须已设置推送地址。"),
+        WebhookRefusal.BAD_URL: page.say(
+            "推送地址不对，应如 https://his.example.cn/guahao/events，不含空格、中文、用户名和#。"
+        ),
+        WebhookRefusal.NOT_HTTPS: page.say("推送地址须以 https:// 开头。"),
+        WebhookRefusal.NO_KINDS: page.say("请至少选择一种事件。"),
+    }[refused]

@@ -1,0 +1,246 @@
+"""Where events may go, and what may go wrong on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+from tests.city import MONDAY_MORNING
+
+from guahao.pushing.sender import NotTaken, Sender, Ways, resolve
+from guahao.rules.pushing import (
+    GIVE_UP_AFTER,
+    Undelivered,
+    WebhookRefusal,
+    check_url,
+    is_hopeless,
+    probe_wait,
+    retry_wait,
+)
+
+PRODUCTION = Ways(demo=False)
+DEMO = Ways(demo=True)
+
+
+@pytest.mark.parametrize(
+    ("url", "demo", "refused"),
+    [
+        ("https://his.example.cn/guahao/events?campus=1", False, None),
+        ("https://his.example.cn:8443", False, None),
+        ("https://[2001:db8::1]/x", False, None),
+        ("http://127.0.0.1:8020/events", True, None),
+        ("http://localhost/events", True, None),
+        ("http://127.0.0.1:8020/events", False, WebhookRefusal.NOT_HTTPS),
+        ("http://his.example.cn/", True, WebhookRefusal.NOT_HTTPS),
+        ("ftp://his.example.cn/", False, WebhookRefusal.NOT_HTTPS),
+        ("file:///etc/passwd", False, WebhookRefusal.BAD_URL),
+        ("https://user:secret@his.example.cn/", False, WebhookRefusal.BAD_URL),
+        ("https://his.example.cn/#part", False, WebhookRefusal.BAD_URL),
+        ("https://his.example.cn:99999/", False, WebhookRefusal.BAD_URL),
+        ("https://his.example.cn:0/", False, WebhookRefusal.BAD_URL),
+        ("https://医院.example.cn/", False, WebhookRefusal.BAD_URL),
+        ("https://his.example.cn/a b", False, WebhookRefusal.BAD_URL),
+        ("https://his.example.cn/\r\nX: y", False, WebhookRefusal.BAD_URL),
+        ("https://[::1/", False, WebhookRefusal.BAD_URL),
+        ("https://his.example.cn/" + "x" * 500, False, WebhookRefusal.BAD_URL),
+        ("", False, WebhookRefusal.BAD_URL),
+    ],
+)
+def test_an_address_is_read_strictly(url: str, demo: bool, refused: WebhookRefusal | None) -> None:
+    assert check_url(url, demo=demo) is refused
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("127.0.0.1", "127.8.8.8", "0.0.0.0", "::1", "::", "::ffff:127.0.0.1"),  # noqa: S104
+        *("10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1", "169.254.169.254"),
+        *("fd00::1", "fe80::1", "::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:a00:1::1"),
+        *("224.0.0.1", "ff02::1", "255.255.255.255", "198.18.0.1"),
+    ],
+)
+def test_nothing_is_sent_inside(address: str) -> None:
+    assert not PRODUCTION.leads(address)
+
+
+def test_something_is_sent_outside_and_where_the_operator_says() -> None:
+    assert PRODUCTION.leads("8.8.8.8")
+    assert PRODUCTION.leads("2400:3200::1")
+    assert PRODUCTION.leads("64:ff9b::808:808")
+    assert DEMO.leads("127.0.0.1")
+    assert not DEMO.leads("10.20.0.1")
+    ours = Ways(demo=False, networks=("10.20.0.0/16",))
+    assert ours.leads("10.20.3.4")
+    assert ours.leads("::ffff:10.20.3.4")
+    assert not ours.leads("10.21.0.1")
+
+
+async def test_a_name_with_one_forbidden_address_leads_nowhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As a name server of somebody else's may answer; the operating system is asked for it."""
+
+    def answers(*_: object, **__: object) -> list[tuple[object, ...]]:
+        kind = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
+        return [(*kind, ("8.8.8.8", 443)), (*kind, ("169.254.169.254", 443))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", answers)
+    line = Sender(PRODUCTION).line_to("https://his.example.cn/")
+    assert await line.send(b"{}", {}) == NotTaken(Undelivered.FORBIDDEN_ADDRESS)
+    await line.close()
+
+
+async def test_an_address_that_is_allowed_is_the_one_that_is_used() -> None:
+    assert await resolve(DEMO, "127.0.0.1", 80) == "127.0.0.1"
+
+
+class _Oddity(BaseHTTPRequestHandler):
+    status = 204
+    headers_sent: tuple[tuple[str, str], ...] = ()
+    seen: list[tuple[str, str]] = []  # noqa: RUF012 - of each subclass
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.seen.append((self.path, self.headers["host"]))
+        self.send_response(self.status)
+        for name, value in self.headers_sent:
+            self.send_header(name, value)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Nothing."""
+
+
+@contextmanager
+def answering(
+    status: int, *headers: tuple[str, str], tls: ssl.SSLContext | None = None
+) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """A receiver that always answers so; its address, and what it was asked."""
+    seen: list[tuple[str, str]] = []
+    kind = type("Kind", (_Oddity,), {"status": status, "headers_sent": headers, "seen": seen})
+    server = HTTPServer(("127.0.0.1", 0), kind)
+    if tls is not None:
+        server.socket = tls.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://localhost:{server.server_address[1]}/in?x=1", seen
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+async def sent(url: str, sender: Sender | None = None) -> NotTaken | None:
+    line = (sender or Sender(DEMO)).line_to(url)
+    try:
+        return await line.send(b"{}", {"Guahao-Event": "1"})
+    finally:
+        await line.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "refused"),
+    [
+        (200, None),
+        (204, None),
+        (302, NotTaken("HTTP 302")),
+        (401, NotTaken("HTTP 401")),
+        (422, NotTaken("HTTP 422", of_event_alone=True)),
+        (429, NotTaken("HTTP 429")),
+        (503, NotTaken("HTTP 503")),
+    ],
+)
+async def test_only_2xx_is_taken_and_no_redirect_is_followed(
+    status: int, refused: NotTaken | None
+) -> None:
+    with answering(200) as (elsewhere, elsewhere_seen):
+        with answering(status, ("location", elsewhere)) as (url, seen):
+            assert await sent(url) == refused
+        assert [path for path, _ in seen] == ["/in?x=1"]
+        assert seen[0][1].startswith("localhost:")  # its own name, not the address behind it
+        assert elsewhere_seen == []
+
+
+async def test_what_does_not_answer_is_not_waited_for_without_end() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        answer = await sent(url, Sender(DEMO, answer_seconds=0.2))
+    assert answer == NotTaken(Undelivered.NO_ANSWER)
+
+
+async def test_a_connection_that_nobody_takes_is_a_failure() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    answer = await asyncio.wait_for(sent(f"http://127.0.0.1:{port}/"), 60)
+    assert answer is not None
+    assert not answer.of_event_alone
+    assert answer.error.startswith("ConnectError")
+
+
+async def test_the_certificate_must_be_of_the_hospitals_name(tmp_path: Path) -> None:
+    """Although the connection goes to the address that was looked at."""
+    server_side, our_side = certificate_for("localhost", tmp_path)
+    sender = Sender(DEMO, tls=our_side)
+    with answering(200, tls=server_side) as (url, seen):
+        named = url.replace("http://", "https://")
+        assert await sent(named, sender) is None
+        assert len(seen) == 1
+        for trusted, asked in (
+            (sender, named.replace("localhost", "127.0.0.1")),
+            (Sender(DEMO), named),
+        ):
+            refused = await sent(asked, trusted)
+            assert refused is not None
+            assert "certificate" in refused.error
+        assert len(seen) == 1
+
+
+def certificate_for(name: str, folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """A receiver's side with a certificate of this name, and ours, which trusts it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2099, 1, 1, tzinfo=UTC))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, SHA256())
+    )
+    chain, secret = folder / "chain.pem", folder / "key.pem"
+    chain.write_bytes(made.public_bytes(Encoding.PEM))
+    secret.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server_side.load_cert_chain(chain, secret)
+    return server_side, ssl.create_default_context(cafile=str(chain))
+
+
+def test_waits_grow_are_spread_and_end() -> None:
+    waits = [retry_wait(attempts, 0.5) for attempts in (1, 2, 3, 9, 10, 500)]
+    seconds = [wait.total_seconds() for wait in waits]
+    assert seconds == [10, 20, 40, 2560, 3600, 3600]
+    assert (retry_wait(1, 0), retry_wait(1, 1)) == (timedelta(seconds=8), timedelta(seconds=12))
+    probes = [probe_wait(failures, 0.5) for failures in (0, 4, 5, 6, 9, 10, 5000)]
+    assert probes[:2] == [None, None]
+    assert [wait and wait.total_seconds() for wait in probes[2:]] == [30, 60, 480, 900, 900]
+    assert is_hopeless(MONDAY_MORNING, MONDAY_MORNING + GIVE_UP_AFTER)
+    assert not is_hopeless(MONDAY_MORNING, MONDAY_MORNING + GIVE_UP_AFTER - timedelta(seconds=1))
