@@ -7,6 +7,7 @@ from guahao.web.administration.fees import fee_routes
 from guahao.web.administration.hospitals import hospital_routes
 from guahao.web.administration.members import member_routes
 from guahao.web.administration.no_shows import no_show_routes
+from guahao.web.administration.policy import policy_routes
 from guahao.web.administration.pushing import push_routes
 from guahao.web.administration.reports import report_routes
 from guahao.web.administration.titles import title_routes
@@ -21,6 +22,7 @@ def routes() -> list[StaffRoute]:
         *fee_routes(),
         *title_routes(),
         *announcement_routes(),
+        *policy_routes(),
         *no_show_routes(),
         *push_routes(),
         *member_routes(),

@@ -111,5 +111,7 @@ def action_words(page: StaffPage) -> dict[str, str]:
         "register_caller": page.say("登记来电人"),
         "book_appointment": page.say("为来电人预约"),
         "verify_trail": page.say("校验操作记录"),
+        "change_policy": page.say("制定政策"),
+        "withdraw_policy": page.say("撤回政策"),
         **directory_words(page),
     }

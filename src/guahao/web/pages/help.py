@@ -55,5 +55,4 @@ async def _help(page: Page) -> ASGIApp:
         usual=HospitalRules(),
         most_patients=PATIENTS_PER_PHONE,
         code_digits=CODE_DIGITS,
-        patient_may_cancel="patient" in policy.cancel_channels,
     )

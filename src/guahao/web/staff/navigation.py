@@ -65,6 +65,7 @@ ENTRIES = (
     ),
     Entry("hospitals", "/staff/hospitals", Words("医院", "Hospitals"), _ADMINISTRATOR),
     Entry("pushes", "/staff/pushes", Words("医院推送", "Hospital push"), _ADMINISTRATOR),
+    Entry("policy", "/staff/policy", Words("政策", "Policy"), _ADMINISTRATOR),
     Entry("staff", "/staff/members", Words("人员", "Staff"), _ADMINISTRATOR),
     Entry(
         "trail",
