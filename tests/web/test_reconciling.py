@@ -9,8 +9,12 @@ import pytest
 from tests.city import Clock, ask, resident_id
 from tests.web.hospital_site import System, add_system
 from tests.web.site import ENGLISH, Site, add_citizen, booked, has_chinese, problem
+from tests.web.staff_site import at_the_desk
 
 from guahao.rules.clients import Scope
+from guahao.rules.staff import Role
+from guahao.sheets.book import Book
+from guahao.sheets.read import read_book
 
 LISTS = "/reconciliations"
 MADE_AT = "2026-11-30T09:30:00+08:00"
@@ -211,3 +215,78 @@ async def test_ten_thousand_lines_are_one_list(system: System) -> None:
     answer = await send(system, *lines)
     assert answer.json()["listed"] == 10_000
     problem(await send(system, *lines, lines[0]), 422, "invalid_field")
+
+
+# On the pages -------------------------------------------------------------------------------
+
+OWN = "/staff/schedule/reconciliations"
+
+
+async def test_a_scheduler_reads_the_report_and_notes_what_was_done(
+    site: Site, system: System, booking: dict[str, Any]
+) -> None:
+    before = await everything(site)
+    id = (await send(system, line(booking, status="cancelled", period="evening"))).json()["id"]
+    reader = await at_the_desk(site, Role.SCHEDULER, system.hospital_id)
+    await reader.go(OWN)
+    assert f"{OWN}/{id}" in reader.text
+    await reader.go(f"{OWN}/{id}")
+    for words in (
+        booking["order_no"],
+        "状态不同",
+        "待取号",
+        "已退号",
+        "2026-12-03 晚上",
+        "恢复预约",
+    ):
+        assert words in reader.text
+    settle = reader.form(f"{OWN}/{id}/settle")
+    assert (await reader.send(settle, note=" ")).status_code == 409
+    assert "请写明" in reader.text
+    await reader.send(settle, note="已请信息科 恢复")
+    assert "已记为已处理" in reader.text
+    assert "已请信息科 恢复" in reader.text
+    assert (await reader.send(settle, note="又一次")).status_code == 409
+    await reader.go(OWN)
+    assert "<b>1</b>" in reader.text  # of two differences one is open
+    assert await everything(site) == before
+    trail = "SELECT who_kind, reason FROM audit_trail WHERE action = 'settle_difference'"
+    assert await ask(site.platform, trail) == [("staff", "已请信息科 恢复")]
+
+
+async def test_the_report_is_a_file_for_excel_too(
+    site: Site, system: System, booking: dict[str, Any]
+) -> None:
+    id = (await send(system)).json()["id"]
+    reader = await at_the_desk(site, Role.SCHEDULER, system.hospital_id, language="en")
+    csv = await reader.go(f"{OWN}/{id}/csv")
+    assert "attachment" in csv.headers["content-disposition"]
+    heading, row = csv.content.decode("utf-8-sig").splitlines()
+    assert heading.startswith("Order no.,Visit date,Difference,Here,Hospital,Proposed cure")
+    assert row.startswith(f"{booking['order_no']},2026-12-03,Missing at the hospital,Booked,,")
+    excel = await reader.go(f"{OWN}/{id}/excel")
+    book = read_book(excel.content, "report.xlsx")
+    assert isinstance(book, Book)
+    [sheet] = book.sheets
+    assert [list(row.values)[:1] for row in sheet.rows()] == [["Order no."], [booking["order_no"]]]
+
+
+async def test_administrators_see_which_hospitals_differ_and_which_are_silent(
+    site: Site, system: System, clock: Clock
+) -> None:
+    silent = await add_system(site)
+    await send(system)
+    reader = await at_the_desk(site, Role.ADMINISTRATOR)
+    await reader.go("/staff/reconciliations")
+    assert reader.text.index(f"/staff/hospitals/{system.hospital_id}/") < reader.text.index(
+        f"/staff/hospitals/{silent.hospital_id}/"
+    )
+    assert "从未发来名单" in reader.text
+    assert "昨晚没有发来" not in reader.text
+    await reader.go(f"/staff/hospitals/{system.hospital_id}/reconciliations")
+    assert "市第一医院" in reader.text
+    clock.forward(hours=31)
+    later = await at_the_desk(site, Role.AUDITOR)
+    await later.go("/staff/reconciliations")
+    assert "昨晚没有发来" in later.text
+    assert "/staff/hospitals/" not in later.text

@@ -123,8 +123,8 @@ async def test_another_hospitals_record_is_not_there(site: Site, route: StaffRou
 
 
 async def _plans(site: Site, session_id: int) -> dict[str, int]:
-    """A timetable, a stop, an import and the department of the session's hospital."""
-    [[timetable_id, stop_id, import_id, department_id]] = await ask(
+    """A timetable, a stop, an import, the department and a list of the session's hospital."""
+    [[timetable_id, stop_id, import_id, department_id, list_id]] = await ask(
         site.platform,
         """
         WITH one AS (SELECT * FROM clinic_sessions WHERE id = %s), timetable AS (
@@ -139,9 +139,14 @@ async def _plans(site: Site, session_id: int) -> dict[str, int]:
             INSERT INTO supply_imports (hospital_id, who_kind, who_id, who_name, filename, state,
                                         at)
             SELECT hospital_id, 'staff', 1, 'x', 'x.csv', 'checked', now() FROM one RETURNING id
+        ), list AS (
+            INSERT INTO reconciliations (hospital_id, at, made_at, first_date, last_date, sent_by,
+                                         listed, agreed, too_new)
+            SELECT hospital_id, now(), now(), visit_date, visit_date, 'x', 0, 0, 0 FROM one
+            RETURNING id
         )
-        SELECT timetable.id, stop.id, import.id, one.department_id
-        FROM timetable, stop, import, one
+        SELECT timetable.id, stop.id, import.id, one.department_id, list.id
+        FROM timetable, stop, import, one, list
         """,
         session_id,
     )
@@ -150,6 +155,7 @@ async def _plans(site: Site, session_id: int) -> dict[str, int]:
         "stop_id": stop_id,
         "import_id": import_id,
         "department_id": department_id,
+        "reconciliation_id": list_id,
     }
 
 

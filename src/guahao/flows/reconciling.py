@@ -26,6 +26,7 @@ DAYS_MAX = 31  # a list
 LIST_AGE_MAX = timedelta(hours=24)
 _AHEAD_MAX = timedelta(minutes=5)  # by which the hospital's clock may be before ours
 NOTE_MAX = 200
+LATE_AFTER = timedelta(hours=30)  # a list a night; so long after the last, one is missing
 _PAGE = 50
 
 

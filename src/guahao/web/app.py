@@ -28,6 +28,7 @@ from guahao.web.staff.hospital_departments import department_routes
 from guahao.web.staff.hospital_rules import rules_routes
 from guahao.web.staff.login import login_routes
 from guahao.web.staff.page import StaffDoor, StaffRoute
+from guahao.web.staff.reconciliations import reconciliation_routes
 from guahao.web.tokens import Tokens
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
@@ -115,5 +116,6 @@ def staff_routes() -> list[StaffRoute]:
         *hospital.routes(),
         *rules_routes(),
         *department_routes(),
+        *reconciliation_routes(),
         *administration.routes(),
     ]

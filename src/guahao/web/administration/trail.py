@@ -102,6 +102,8 @@ def action_words(page: StaffPage) -> dict[str, str]:
         "hand_out_number": page.say("取号"),
         "correct_pick_up": page.say("更正取号"),
         "close_session": page.say("关闭出诊记录"),
+        "reconcile": page.say("对账"),
+        "settle_difference": page.say("处理对账差异"),
         "enter_from_paper": page.say("补录取号"),
         "print_day_list": page.say("打印名单"),
         "excuse_no_show": page.say("申诉成立"),

@@ -63,9 +63,21 @@ ENTRIES = (
         Words("统计", "Reports"),
         frozenset({Role.SCHEDULER, Role.SUPERVISOR, Role.ADMINISTRATOR, Role.AUDITOR}),
     ),
+    Entry(
+        "reconciliations",
+        "/staff/schedule/reconciliations",
+        Words("对账", "Reconciling"),
+        frozenset({Role.SCHEDULER}),
+    ),
     Entry("hospitals", "/staff/hospitals", Words("医院", "Hospitals"), _ADMINISTRATOR),
     Entry("pushes", "/staff/pushes", Words("医院推送", "Hospital push"), _ADMINISTRATOR),
     Entry("policy", "/staff/policy", Words("政策", "Policy"), _ADMINISTRATOR),
+    Entry(
+        "reconciliations",
+        "/staff/reconciliations",
+        Words("对账", "Reconciling"),
+        frozenset({Role.ADMINISTRATOR, Role.AUDITOR}),
+    ),
     Entry("staff", "/staff/members", Words("人员", "Staff"), _ADMINISTRATOR),
     Entry(
         "trail",
