@@ -44,6 +44,7 @@ from guahao.store.migrate import MigrationError, migrate
 from guahao.store.scratch import ScratchDatabaseError, analyze
 from guahao.tools import audit as audit_tool
 from guahao.tools import demo as demo_tool
+from guahao.tools import hospital_import as hospital_import_tool
 from guahao.tools import hospital_stand_in, wechat_stand_in
 from guahao.tools import replay as replay_tool
 from guahao.tools import session_import as session_import_tool
@@ -79,6 +80,8 @@ hospital_client = typer.Typer(
     help="The information systems of hospitals (HIS) that call the platform.", no_args_is_help=True
 )
 app.add_typer(hospital_client, name="hospital-client")
+hospitals = typer.Typer(help="The directory of hospitals.", no_args_is_help=True)
+app.add_typer(hospitals, name="hospitals")
 sessions = typer.Typer(help="Clinic sessions and weekly timetables.", no_args_is_help=True)
 app.add_typer(sessions, name="sessions")
 webhook = typer.Typer(help="Telling hospitals of their bookings.", no_args_is_help=True)
@@ -87,6 +90,9 @@ bench = typer.Typer(help="Speed, measured side by side in one run.", no_args_is_
 app.add_typer(bench, name="bench")
 
 _console = Console()
+_SENTENCES = session_import_tool.Sentences(
+    lambda word: say_file(word, "en"), lambda fault: say_cell(fault, "en")
+)
 _DRAIN_SECONDS = 60
 
 
@@ -288,11 +294,26 @@ def sessions_import(
     async def work(platform: Platform) -> None:
         nonlocal right
         hospital_id = None if hospital is None else await _hospital(platform, hospital)
-        sentences = session_import_tool.Sentences(
-            lambda word: say_file(word, "en"), lambda fault: say_cell(fault, "en")
-        )
         right = await session_import_tool.run(
-            platform, file.name, content, hospital_id, sentences, _console, dry_run=dry_run
+            platform, file.name, content, hospital_id, _SENTENCES, _console, dry_run=dry_run
+        )
+
+    _on_the_platform(work)
+    raise typer.Exit(0 if right else 1)
+
+
+@hospitals.command("import")
+def hospitals_import(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Excel or CSV.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and show alone.")] = False,
+) -> None:
+    """Import hospitals by their codes, all or nothing; exit status 1 if a cell is wrong."""
+    right, content = False, file.read_bytes()
+
+    async def work(platform: Platform) -> None:
+        nonlocal right
+        right = await hospital_import_tool.run(
+            platform, file.name, content, _SENTENCES, _console, dry_run=dry_run
         )
 
     _on_the_platform(work)

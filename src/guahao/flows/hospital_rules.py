@@ -12,9 +12,10 @@ from enum import StrEnum
 
 from guahao.flows.platform import Platform
 from guahao.rules.limits import ONE_DAY, HospitalRules
-from guahao.rules.staff import Staff
+from guahao.rules.staff import Staff, Who
 from guahao.store import hospital_rules as store
 from guahao.store import trail
+from guahao.store.db import Tx
 from guahao.store.hospital_rules import DatedRules
 
 CYCLE_DAYS_MAX = 92
@@ -75,16 +76,28 @@ async def change(
         if refused is not None:
             return refused
         await store.lock_hospital(tx, hospital_id)
-        before = await store.in_force(tx, hospital_id, holds_from)
-        assert before is not None
-        if before == rules:
-            return RulesRefusal.NO_CHANGE
-        new = DatedRules(holds_from, rules)
-        await store.put(tx, hospital_id, new)
-        detail = {"holds_from": holds_from, "before": _words(before), "after": _words(rules)}
-        subject = ("hospital", hospital_id)
-        await trail.record(tx, platform.vault, by.who, "change_rules", subject, detail=detail)
-        return new
+        return await change_in(tx, platform, by.who, hospital_id, DatedRules(holds_from, rules))
+
+
+async def change_in(
+    tx: Tx, platform: Platform, who: Who, hospital_id: int, new: DatedRules
+) -> DatedRules | RulesRefusal:
+    """Within a transaction that has the hospital's lock; what is given is not refused."""
+    before = await store.in_force(tx, hospital_id, new.holds_from)
+    assert before is not None
+    if before == new.rules:
+        return RulesRefusal.NO_CHANGE
+    await store.put(tx, hospital_id, new)
+    detail = {
+        "holds_from": new.holds_from,
+        "before": _words(before),
+        "after": _words(new.rules),
+    }
+    subject = ("hospital", hospital_id)
+    await trail.record(
+        tx, platform.vault, who, "change_rules", subject, detail=detail, hospital_id=hospital_id
+    )
+    return new
 
 
 async def withdraw(platform: Platform, by: Staff, holds_from: date) -> RulesRefusal | None:

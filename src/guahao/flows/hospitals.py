@@ -14,7 +14,7 @@ from guahao.flows.hospital_rules import RulesRefusal, refused_numbers
 from guahao.flows.platform import Platform
 from guahao.rules.hospitals import HospitalFacts, HospitalFault, code_fault, faults_of
 from guahao.rules.limits import HospitalRules
-from guahao.rules.staff import Staff
+from guahao.rules.staff import Staff, Who
 from guahao.rules.versions import version_of
 from guahao.store import hospital_rules as rules_store
 from guahao.store import hospitals as store
@@ -83,7 +83,7 @@ async def add(
             faults["code"] = code_fault(code) or HospitalFault.CODE_TAKEN
         if faults:
             return faults
-        return await add_in(tx, platform, by, code, facts, rules)
+        return await add_in(tx, platform, by.who, code, facts, rules)
 
 
 async def change(
@@ -102,7 +102,7 @@ async def change(
         if faults:
             return faults
         if before.facts != facts:
-            await change_in(tx, platform, by, before, facts)
+            await change_in(tx, platform, by.who, before, facts)
         return None
 
 
@@ -114,19 +114,19 @@ async def _faults(tx: Tx, facts: HospitalFacts, hospital_id: int) -> Faults:
 
 
 async def add_in(
-    tx: Tx, platform: Platform, by: Staff, code: str, facts: HospitalFacts, rules: HospitalRules
+    tx: Tx, platform: Platform, who: Who, code: str, facts: HospitalFacts, rules: HospitalRules
 ) -> int:
     """Within a transaction that has the directory's lock; what is given is without fault."""
     id = await store.add(tx, code, facts, rules)
     detail = {"code": code, "after": {**asdict(facts), **asdict(rules)}}
     await trail.record(
-        tx, platform.vault, by.who, "add_hospital", ("hospital", id), detail=detail, hospital_id=id
+        tx, platform.vault, who, "add_hospital", ("hospital", id), detail=detail, hospital_id=id
     )
     return id
 
 
 async def change_in(
-    tx: Tx, platform: Platform, by: Staff, before: HospitalRecord, facts: HospitalFacts
+    tx: Tx, platform: Platform, who: Who, before: HospitalRecord, facts: HospitalFacts
 ) -> None:
     """The same for a change; the trail keeps the fields that differ."""
     await store.change(tx, before.id, facts)
@@ -135,7 +135,7 @@ async def change_in(
     await trail.record(
         tx,
         platform.vault,
-        by.who,
+        who,
         "change_hospital",
         subject,
         detail=detail,

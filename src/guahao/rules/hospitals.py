@@ -67,9 +67,14 @@ def faults_of(facts: HospitalFacts) -> dict[str, HospitalFault]:
     found |= {name: HospitalFault.MISSING for name in _NEEDED if not getattr(facts, name)}
     if facts.grade not in GRADES:
         found["grade"] = HospitalFault.GRADE
-    if not _PHONE.fullmatch(facts.phone):
+    if not is_phone(facts.phone):
         found["phone"] = HospitalFault.PHONE
     return found
+
+
+def is_phone(text: str) -> bool:
+    """Whether it can be one or more telephone numbers, or nothing."""
+    return _PHONE.fullmatch(text) is not None
 
 
 def code_fault(code: str) -> HospitalFault | None:

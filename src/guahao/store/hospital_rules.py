@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from datetime import date
 
@@ -27,6 +28,20 @@ async def lock_hospital(tx: Tx, hospital_id: int) -> bool:
     """Whoever changes a hospital's rules waits for whoever does; False if unknown."""
     row = await tx.row("SELECT 1 FROM hospitals WHERE id = %s FOR NO KEY UPDATE", (hospital_id,))
     return row is not None
+
+
+async def lock_hospitals(tx: Tx, codes: Sequence[str]) -> None:
+    """The same for many, in order of id."""
+    await tx.do(
+        "SELECT 1 FROM hospitals WHERE code = ANY(%s::text[]) ORDER BY id FOR NO KEY UPDATE",
+        (list(codes),),
+    )
+
+
+async def of_all(tx: Tx, day: date) -> dict[int, HospitalRules]:
+    """Each hospital's rules on the day, by its id."""
+    rows = await tx.rows(f"SELECT h.id, {RULES_COLUMNS} FROM hospitals h {RULES_ASKED}", (day,))
+    return {row[0]: hospital_rules(row[1:]) for row in rows}
 
 
 async def in_force(tx: Tx, hospital_id: int, day: date) -> HospitalRules | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from guahao.flows.hospital_files.reading import HospitalFileFault
 from guahao.flows.imports.reading import PlanFault
 from guahao.sheets.faults import Fault, FileFault
 from guahao.sheets.headings import TableFault
@@ -251,6 +252,30 @@ CELLS: Mapping[str, Words] = {
         "Overlaps the same timetable from {since} until {until}. End that one first, or mend the"
         " dates.",
     ),
+    # Hospitals
+    HospitalFileFault.NO_TABLE: Words(
+        "找不到列名。前10行里须有一行列名，与导出的文件相同。",
+        "No headings found. One of the first 10 rows must hold the headings of an export.",
+    ),
+    HospitalFileFault.NO_ROWS: Words(
+        "列名下面没有内容。请填写。", "Nothing stands below the headings."
+    ),
+    HospitalFileFault.CODE: Words(
+        "编码须为字母、数字或 . _ -，以字母或数字开头。请改正。",
+        "A code is letters, digits or . _ -, and begins with a letter or digit.",
+    ),
+    HospitalFileFault.TWICE: Words(
+        "与第{other}行是同一家医院。请只留一行。", "The same hospital as row {other}. Keep one row."
+    ),
+    HospitalFileFault.NAME_TAKEN: Words(
+        "另一家医院也叫这个名称。院区请在名称中写明。",
+        "Another hospital has this name. Say in the name which campus it is.",
+    ),
+    HospitalFileFault.PHONE: Words(
+        "电话只能有数字、空格、横线、括号、顿号和“转”。请改正。",
+        "A phone holds digits, spaces, hyphens, brackets and commas only.",
+    ),
+    HospitalFileFault.LEAST_ONE: Words("至少为1。请改正。", "At least 1."),
 }
 _FOR_EVER = Words("长期", "further notice")
 _NONE = Words("无", "none")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from guahao.web.administration.announcements import announcement_routes
 from guahao.web.administration.fees import fee_routes
+from guahao.web.administration.hospital_files import hospital_file_routes
 from guahao.web.administration.hospitals import hospital_routes
 from guahao.web.administration.members import member_routes
 from guahao.web.administration.no_shows import no_show_routes
@@ -18,6 +19,7 @@ from guahao.web.staff import StaffRoute
 def routes() -> list[StaffRoute]:
     """Every page of supervisors, administrators and auditors."""
     return [
+        *hospital_file_routes(),
         *hospital_routes(),
         *fee_routes(),
         *title_routes(),

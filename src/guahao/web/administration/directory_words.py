@@ -10,6 +10,7 @@ def directory_words(page: StaffPage) -> dict[str, str]:
     return {
         "add_hospital": page.say("添加医院"),
         "change_hospital": page.say("更改医院"),
+        "import_hospitals": page.say("导入医院"),
         "change_rules": page.say("更改预约规则"),
         "withdraw_rules": page.say("撤回预约规则"),
         "add_department": page.say("添加科室"),

@@ -1,0 +1,69 @@
+"""Importing hospitals from a file, by an operator: checked, told, and applied as a whole."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from guahao.flows.hospital_files import importing
+from guahao.flows.hospital_files.importing import ImportRefusal, Preview
+from guahao.flows.platform import Platform
+from guahao.rules.staff import SYSTEM
+from guahao.tools.session_import import Sentences
+
+_FAULTS_SHOWN = 100
+
+
+async def run(
+    platform: Platform,
+    filename: str,
+    content: bytes,
+    sentences: Sentences,
+    console: Console,
+    *,
+    dry_run: bool,
+) -> bool:
+    """Import a file and tell what happened; whether all of it was right.
+
+    `dry_run`: check and tell alone.
+    """
+    preview = await importing.preview_of(platform, filename, content)
+    if not preview.is_right:
+        _tell_faults(preview, sentences, console)
+        return False
+    _tell_changes(preview, console)
+    if dry_run:
+        console.print("Nothing was changed.")
+        return True
+    outcome = await importing.apply(platform, SYSTEM, filename, content)
+    if outcome is ImportRefusal.NOTHING:
+        console.print("Nothing changed: it is so already.")
+        return True
+    if isinstance(outcome, ImportRefusal):
+        console.print("The directory changed meanwhile: nothing was imported. Run it again.")
+        return False
+    console.print("Imported. Changes of booking rules hold from tomorrow on.")
+    return True
+
+
+def _tell_changes(preview: Preview, console: Console) -> None:
+    console.print(
+        f"Hospitals: {len(preview.additions):,} new, {len(preview.changes):,} changed,"
+        f" {preview.same:,} as they are."
+    )
+    for one in preview.changes:
+        names = ", ".join(name for name, _, _ in one.fields)
+        console.print(f"  {one.before.code}: {names}", markup=False)
+
+
+def _tell_faults(preview: Preview, sentences: Sentences, console: Console) -> None:
+    if preview.unreadable is not None:
+        words = sentences.of_file(preview.unreadable.fault)
+        console.print(f"{preview.unreadable.sheet} {words}".strip(), markup=False)
+        return
+    table = Table("Sheet", "Cell", "Heading", "Value", "What is wrong, and what to write")
+    for fault in preview.faults[:_FAULTS_SHOWN]:
+        place = fault.place if fault.column_letter else f"row {fault.row}"
+        table.add_row(fault.sheet, place, fault.heading, fault.value, sentences.of_cell(fault))
+    console.print(table, markup=False)
+    console.print(f"{len(preview.faults):,} problems. Nothing was changed.")
