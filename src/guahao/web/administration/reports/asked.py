@@ -70,13 +70,15 @@ async def read_asked(page: StaffPage, report: Report) -> Asked:
     scope = Scope(
         first,
         last,
-        _id(page, "hospital") if report.has_place else None,
-        _id(page, "department") if report.has_place else None,
+        _id(page.query("hospital")) if report.has_place else None,
+        _id(page.query("department")) if report.has_place else None,
     )
     groupings = _grouping_words(page)
-    grouping = _one_of(page, "by", [one.value for one in report.groupings], wrong)
-    layout = _one_of(page, "layout", list(LAYOUTS) if report.has_layout else [], wrong)
-    basis = _one_of(page, "day", [b.value for b in Basis] if report.has_basis else [], wrong)
+    grouping = _one_of(page, page.query("by"), [one.value for one in report.groupings], wrong)
+    layout = _one_of(page, page.query("layout"), list(LAYOUTS) if report.has_layout else [], wrong)
+    basis = _one_of(
+        page, page.query("day"), [b.value for b in Basis] if report.has_basis else [], wrong
+    )
     choices = await flows.choices(page.door.platform, page.staff, scope)
     if not wrong and choices.refusal is not None:
         wrong.append(_say_refusal(page, choices.refusal))
@@ -128,17 +130,15 @@ def _date(text: str) -> date | None:
     return day if _YEARS[0] <= day.year <= _YEARS[1] else None
 
 
-def _id(page: StaffPage, name: str) -> int | None:
-    text = page.query(name)
+def _id(text: str) -> int | None:
     if not text:
         return None
-    known = text.isascii() and text.isdigit() and int(text) <= ID_MAX
-    return int(text) if known else _NOBODYS_ID
+    digits = text.isascii() and text.isdigit() and len(text) <= len(str(ID_MAX))
+    return int(text) if digits and int(text) <= ID_MAX else _NOBODYS_ID
 
 
-def _one_of(page: StaffPage, name: str, allowed: list[str], wrong: list[str]) -> str:
-    """The field, or the first that is allowed; empty where there is nothing to choose."""
-    given = page.query(name)
+def _one_of(page: StaffPage, given: str, allowed: list[str], wrong: list[str]) -> str:
+    """What is given, or the first that is allowed; empty where there is nothing to choose."""
     if given in allowed or not allowed:
         return given if allowed else ""
     if given:

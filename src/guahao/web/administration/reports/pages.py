@@ -1,0 +1,129 @@
+"""The reports and their pages: one handler shows every one of them."""
+
+from __future__ import annotations
+
+from asyncio import to_thread
+
+from litestar.types import ASGIApp
+
+from guahao.rules.staff import Role
+from guahao.sheets.write import workbook
+from guahao.store.reports.scope import Grouping
+from guahao.web.administration.reports.asked import Asked, Report, read_asked
+from guahao.web.administration.reports.bookings import booking_parts, lead_parts
+from guahao.web.administration.reports.city import answer_parts, suspension_parts
+from guahao.web.administration.reports.messages import message_parts
+from guahao.web.administration.reports.parts import Part, said
+from guahao.web.administration.reports.supply import fill_parts, sold_out_parts
+from guahao.web.language import Words
+from guahao.web.staff import StaffPage, StaffRoute
+from guahao.web.staff.page import Handler
+from guahao.web.uploads import XLSX
+
+_CITY = frozenset({Role.ADMINISTRATOR, Role.AUDITOR, Role.SUPERVISOR})
+_READERS = _CITY | {Role.SCHEDULER}
+_PAST = ("last7", "last30", "last90", "year")
+_ALL = ("last7", "last30", "last90", "next30", "next90", "year")
+_PLACES = (Grouping.HOSPITAL, Grouping.DEPARTMENT, Grouping.TITLE)
+
+REPORTS = (
+    Report(
+        "/staff/reports",
+        Words("预约", "Bookings"),
+        _READERS,
+        booking_parts,
+        presets=_ALL,
+        groupings=(Grouping.DAY, *_PLACES, Grouping.CHANNEL),
+        has_basis=True,
+    ),
+    Report(
+        "/staff/reports/fill",
+        Words("号源使用率", "Fill rate"),
+        _READERS,
+        fill_parts,
+        presets=_ALL,
+        preset="next30",
+        has_layout=True,
+    ),
+    Report(
+        "/staff/reports/sold-out",
+        Words("约满用时", "Time to sold out"),
+        _READERS,
+        sold_out_parts,
+        presets=_ALL,
+        preset="next90",
+        groupings=(Grouping.TITLE, Grouping.HOSPITAL, Grouping.DEPARTMENT),
+    ),
+    Report(
+        "/staff/reports/lead",
+        Words("提前天数", "Lead time"),
+        _READERS,
+        lead_parts,
+        presets=_ALL,
+        groupings=(Grouping.TITLE, Grouping.HOSPITAL, Grouping.DEPARTMENT, Grouping.CHANNEL),
+        has_basis=True,
+    ),
+    Report(
+        "/staff/reports/messages",
+        Words("通知送达", "Messages"),
+        _READERS,
+        message_parts,
+        presets=_PAST,
+        groupings=(Grouping.DAY, Grouping.KIND, Grouping.CHANNEL),
+    ),
+    Report(
+        "/staff/reports/refusals",
+        Words("未约成原因", "Refusals"),
+        _CITY,
+        answer_parts,
+        presets=_PAST,
+        groupings=(Grouping.REASON, Grouping.DAY, *_PLACES),
+    ),
+    Report(
+        "/staff/reports/suspensions",
+        Words("暂停预约", "Suspensions"),
+        _CITY,
+        suspension_parts,
+        presets=("last90", "year"),
+        preset="year",
+        has_place=False,
+    ),
+)
+
+
+def report_routes() -> list[StaffRoute]:
+    """A page a report."""
+    return [StaffRoute("GET", one.path, _handler(one), one.roles) for one in REPORTS]
+
+
+def _handler(report: Report) -> Handler:
+    async def show(page: StaffPage) -> ASGIApp:
+        return await _show(report, page)
+
+    return show
+
+
+async def _show(report: Report, page: StaffPage) -> ASGIApp:
+    asked = await read_asked(page, report)
+    parts = [] if asked.wrong else await report.parts(page, asked)
+    if parts and page.query("format") == "xlsx":
+        return await _download(report, page, asked, parts)
+    tabs = [one for one in REPORTS if page.staff.role in one.roles]
+    return page.show(
+        "staff/report.html",
+        422 if asked.wrong else 200,
+        report=report,
+        tabs=tabs,
+        asked=asked,
+        parts=parts,
+        is_city=page.staff.hospital_id is None,
+        said=said,
+        zip=zip,
+    )
+
+
+async def _download(report: Report, page: StaffPage, asked: Asked, parts: list[Part]) -> ASGIApp:
+    data = await to_thread(workbook, [part.table for part in parts])
+    name = report.words.of(page.language)
+    days = f"{asked.scope.first.isoformat()} {asked.scope.last.isoformat()}"
+    return page.download(data, f"{name} {days}.xlsx", XLSX)
