@@ -49,6 +49,7 @@ from guahao.tools import hospital_stand_in, wechat_stand_in
 from guahao.tools import replay as replay_tool
 from guahao.tools import session_import as session_import_tool
 from guahao.tools.bench import desk as bench_desk
+from guahao.tools.bench import feed as bench_feed
 from guahao.tools.bench import http as bench_http
 from guahao.tools.bench import read as bench_read
 from guahao.tools.bench.serving import BenchError
@@ -575,6 +576,14 @@ def bench_http_command() -> None:
     settings = read_settings(os.environ)
     with wiring.owner_url(settings) as url:
         bench_http.run(url, wiring.token_issuer, _console)
+
+
+@bench.command("feed")
+def bench_feed_command() -> None:
+    """A hospital publishes 10,000 sessions in one call, again, and changed."""
+    settings = read_settings(os.environ)
+    with wiring.owner_url(settings) as url:
+        bench_feed.run(url, _console)
 
 
 @bench.command("read")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx
 from tests.browser.conftest import NewVisitor
 from tests.browser.desk import Keys, at_work
 from tests.browser.visitor import Visitor
@@ -108,6 +109,27 @@ async def test_an_administrator_adds_somebody(new_visitor: NewVisitor) -> None:
     await desk.fill("姓名", "演示新人")
     await desk.press("增加")
     assert "临时密码" in await desk.text()
+    await desk.check()
+
+
+async def test_an_administrator_connects_a_hospitals_system(new_visitor: NewVisitor) -> None:
+    desk = await at_work(new_visitor, "admin")
+    await desk.go("/staff/hospital-clients")
+    await desk.check()
+    await desk.page.get_by_label("所属医院").select_option(index=1)
+    await desk.fill("系统名称", "演示系统")
+    await desk.page.get_by_label("发布科室和号源、停诊").check()
+    await desk.press("增加")
+    assert "密钥只显示这一次" in await desk.text()
+    await desk.check()
+    client_id, secret = await desk.page.locator("code.secret").all_inner_texts()
+    form = {"grant_type": "client_credentials"}
+    async with httpx.AsyncClient(base_url=desk.base, auth=(client_id, secret)) as client:
+        answer = await client.post("/api/v1/hospital/token", data=form)
+    assert answer.status_code == 200
+    await desk.press("停用")
+    assert "POST /hospital/token" in await desk.text()
+    assert "已停用" in await desk.text()
     await desk.check()
 
 

@@ -15,7 +15,7 @@ from enum import StrEnum
 from guahao.flows.accounts import Caller, Throttled
 from guahao.flows.platform import Platform
 from guahao.rules.clients import Client, Scope, thumbprint
-from guahao.rules.staff import OfHospital, Who
+from guahao.rules.staff import Who
 from guahao.store import clients as store
 from guahao.store import staff as staff_store
 from guahao.store import throttle, trail
@@ -199,6 +199,13 @@ async def list_clients(platform: Platform) -> list[ClientListing]:
         return await store.listed(tx)
 
 
+async def one_client(platform: Platform, id: int) -> ClientListing | None:
+    """A client, or None."""
+    async with platform.db.transaction() as tx:
+        found = await store.listed(tx, id)
+    return found[0] if found else None
+
+
 async def id_of(platform: Platform, client_id: str) -> int | None:
     """Our id of a client by its public name."""
     async with platform.db.transaction() as tx:
@@ -295,11 +302,11 @@ async def note_call(
 
 
 async def list_calls(
-    platform: Platform, by: OfHospital, before: int | None, limit: int = CALLS_A_PAGE
+    platform: Platform, hospital_id: int, before: int | None, limit: int = CALLS_A_PAGE
 ) -> tuple[list[CallRow], int | None]:
-    """A page of the hospital's calls, newest first, and where the next page begins."""
-    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
-        found = await store.calls(tx, by.own_hospital_id, before, limit + 1)
+    """A page of a hospital's calls, newest first, and where the next page begins."""
+    async with platform.db.transaction(hospital_id=hospital_id) as tx:
+        found = await store.calls(tx, hospital_id, before, limit + 1)
     page = found[:limit]
     return page, page[-1].id if len(found) > limit else None
 

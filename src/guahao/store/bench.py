@@ -57,6 +57,16 @@ async def found_city(tx: Tx, sessions_a_department: int, persons: int) -> None:
     await tx.do(_ACCOUNTS, (tx.now, persons))
 
 
+async def found_hospital(tx: Tx) -> int:
+    """One hospital with nothing in it; its id."""
+    row = await tx.row(
+        "INSERT INTO hospitals (code, name, grade, district)"
+        " VALUES ('B', '压测医院', '三级甲等', '城东区') RETURNING id"
+    )
+    assert row is not None
+    return int(row[0])
+
+
 async def add_persons(tx: Tx, vault: Vault, persons: int) -> None:
     """Seal and copy persons 1 to `persons`, each with the account of the same number."""
     await copy_rows(tx, _PATIENTS, (_person(tx, vault, n) for n in range(1, persons + 1)))

@@ -40,6 +40,7 @@ class ClientListing:
 
     id: int
     client_id: str
+    hospital_id: int
     hospital_code: str
     hospital_name: str
     hospital_name_en: str
@@ -118,11 +119,11 @@ async def by_live_secret(tx: Tx, id: int, secret_id: int) -> ClientRow | None:
     return None if row is None else _row(row)
 
 
-async def listed(tx: Tx) -> list[ClientListing]:
-    """All clients, by hospital."""
+async def listed(tx: Tx, id: int | None = None) -> list[ClientListing]:
+    """All clients, by hospital; or the one with this id."""
     rows = await tx.rows(
         """
-        SELECT c.id, c.client_id, h.code, h.name, h.name_en, c.name, c.scopes,
+        SELECT c.id, c.client_id, h.id, h.code, h.name, h.name_en, c.name, c.scopes,
                c.certificate_thumbprint, c.created_at, c.disabled_at,
                (SELECT max(k.created_at) FROM hospital_client_secrets k
                 WHERE k.hospital_client_id = c.id AND k.expires_at IS NULL),
@@ -132,9 +133,9 @@ async def listed(tx: Tx) -> list[ClientListing]:
                 WHERE l.hospital_id = c.hospital_id AND l.client_id = c.client_id
                 ORDER BY l.id DESC LIMIT 1)
         FROM hospital_clients c JOIN hospitals h ON h.id = c.hospital_id
-        ORDER BY h.code, c.id
+        WHERE c.id = coalesce(%s, c.id) ORDER BY h.code, c.id
         """,
-        (tx.now,),
+        (tx.now, id),
     )
     return [ClientListing(*row) for row in rows]
 

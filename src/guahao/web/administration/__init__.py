@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from guahao.web.administration.announcements import announcement_routes
 from guahao.web.administration.fees import fee_routes
+from guahao.web.administration.hospital_clients import client_routes
 from guahao.web.administration.hospital_files import hospital_file_routes
 from guahao.web.administration.hospitals import hospital_routes
 from guahao.web.administration.members import member_routes
@@ -23,6 +24,7 @@ def routes() -> list[StaffRoute]:
         *hospital_routes(),
         *fee_routes(),
         *title_routes(),
+        *client_routes(),
         *announcement_routes(),
         *policy_routes(),
         *no_show_routes(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from guahao.web.hospital.api_calls import api_call_routes
 from guahao.web.hospital.lists import list_routes
 from guahao.web.hospital.pushing import push_routes
 from guahao.web.hospital.schedule import schedule_routes
@@ -20,4 +21,5 @@ def routes() -> list[StaffRoute]:
         *import_routes(),
         *stop_routes(),
         *push_routes(),
+        *api_call_routes(),
     ]

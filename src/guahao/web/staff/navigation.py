@@ -52,6 +52,12 @@ ENTRIES = (
     ),
     Entry("push", "/staff/schedule/push", Words("推送", "Push"), frozenset({Role.SCHEDULER})),
     Entry(
+        "api_calls",
+        "/staff/schedule/api-calls",
+        Words("接口记录", "API calls"),
+        frozenset({Role.SCHEDULER}),
+    ),
+    Entry(
         "no_shows",
         "/staff/no-shows",
         Words("爽约名单", "No-shows"),

@@ -82,7 +82,7 @@ def call_routes(access: Access) -> list[Route]:
     async def calls(visit: Visit) -> Answer:
         query = read_query(visit.request, HospitalCallQuery)
         found, after = await list_calls(
-            visit.door.platform, visit.client, query.cursor or None, query.limit
+            visit.door.platform, visit.client.own_hospital_id, query.cursor or None, query.limit
         )
         items = [
             HospitalCallOut(
