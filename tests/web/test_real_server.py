@@ -25,12 +25,16 @@ from guahao.web.app import create_app
 
 SECRET_KEY = "a secret key of the tests, long enough"
 START_SECONDS = 30
+CLOCK_START = "2026-11-30T09:00:00"
 
 
 class Server:
     """`guahao serve` on a port of its own."""
 
-    def __init__(self, database_url: str, folder: Path, workers: int = 1) -> None:
+    def __init__(
+        self, database_url: str, folder: Path, workers: int = 1, clock_start: str = CLOCK_START
+    ) -> None:
+        self.clock_start = clock_start
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -42,7 +46,7 @@ class Server:
             "GUAHAO_DATA_DIR": str(folder),
             "GUAHAO_PORT": str(self.port),
             "GUAHAO_SECRET_KEY": SECRET_KEY,
-            "GUAHAO_CLOCK_START": "2026-11-30T09:00:00",
+            "GUAHAO_CLOCK_START": clock_start,
             "GUAHAO_LOG_LEVEL": "debug",
             "GUAHAO_WEB_WORKERS": str(workers),
         }
@@ -92,8 +96,10 @@ class Server:
 
 
 @contextmanager
-def serving(database_url: str, folder: Path, workers: int = 1) -> Iterator[Server]:
-    server = Server(database_url, folder, workers)
+def serving(
+    database_url: str, folder: Path, workers: int = 1, clock_start: str = CLOCK_START
+) -> Iterator[Server]:
+    server = Server(database_url, folder, workers, clock_start)
     try:
         server.wait()
         yield server
