@@ -22,7 +22,7 @@ from tests.city import (
 
 from guahao.flows.accounts import request_otp
 from guahao.flows.platform import Platform
-from guahao.jobs import create_jobs, run_worker
+from guahao.jobs import PUSHES, QUEUES, create_jobs, run_worker
 from guahao.notices.gateway import Failed, Outcome, Parcel
 from guahao.notices.outbox import OutboxGateway
 from guahao.store import throttle
@@ -98,6 +98,14 @@ async def run(app: App, platform: Platform, gateway: Unsteady, *tasks: str) -> N
     for task in tasks:
         await app.configure_task(task).defer_async(timestamp=0)
     await work(platform, gateway)
+
+
+def test_every_task_has_a_worker_that_takes_its_queue(
+    platform: Platform, gateway: Unsteady
+) -> None:
+    tasks = create_jobs(platform, gateway).tasks.values()
+    library = "builtin"  # the library's own, which we do not defer
+    assert {task.queue for task in tasks} - {*QUEUES, PUSHES, library} == set()
 
 
 async def states(platform: Platform) -> list[str]:

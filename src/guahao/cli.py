@@ -44,8 +44,8 @@ from guahao.store.migrate import MigrationError, migrate
 from guahao.store.scratch import ScratchDatabaseError, analyze
 from guahao.tools import audit as audit_tool
 from guahao.tools import demo as demo_tool
+from guahao.tools import hospital_caller, hospital_stand_in, wechat_stand_in
 from guahao.tools import hospital_import as hospital_import_tool
-from guahao.tools import hospital_stand_in, wechat_stand_in
 from guahao.tools import replay as replay_tool
 from guahao.tools import session_import as session_import_tool
 from guahao.tools.bench import desk as bench_desk
@@ -758,7 +758,7 @@ def demo_hospital(
     stand_in = hospital_stand_in.StandIn(clock=lambda: clock().timestamp())
     with hospital_stand_in.serving(stand_in, port) as address, _database(settings) as url:
         name = uvloop.run(_connect_stand_in(settings, url, hospital, stand_in, address))
-        typer.echo(f"The system of {name}, its book and its manners: {address}/")
+        typer.echo(f"The system of {name}, its book, its manners and its calls: {address}/")
         _run_everything(settings, url, begun)
 
 
@@ -780,4 +780,12 @@ async def _connect_stand_in(
         if isinstance(made, WebhookRefusal):
             raise CommandError(f"not done: {_WEBHOOK_ADVICE[made]}")
         stand_in.verifier.secrets = [made.secret or ""]
+        client = await client_flows.add_client(
+            platform, SYSTEM, id, "HIS stand-in", frozenset(Scope)
+        )
+        if isinstance(client, ClientRefusal):
+            raise CommandError(f"not done: {client.value.replace('_', ' ')}")
+        stand_in.actions = hospital_caller.actions(
+            stand_in, settings.public_base, (client.client_id, client.secret), platform.db.clock
+        )
     return everyone[id]

@@ -88,11 +88,9 @@ async def test_a_hospital_is_told_who_booked_and_when(hospital: Hospital, clock:
     made = await hospital.booked(person)
     await settle(hospital, clock)
     [entry] = hospital.system.book.values()
-    told = entry.appointment
-    assert (told["id"], told["order_no"], told["status"]) == (made.id, told["order_no"], "booked")
+    told = entry.booking
+    assert (told["id"], told["status"], told["visit_date"]) == (made.id, "booked", "2026-12-03")
     assert told["patient"] == {"name": "测试人", "id_type": "03", "id_no": person.id_no}
-    assert told["clinic_session"]["visit_date"] == "2026-12-03"
-    assert told["department"] == {"code": "04", "name": "儿科"}
     assert made.code not in str(entry)  # it proves who somebody is
     assert await hospital.deliveries() == []
 
@@ -269,9 +267,7 @@ async def test_one_event_that_is_refused_holds_back_its_own_appointment_alone(
 
     def picky(headers: dict[str, str], body: bytes) -> int | None:
         return (
-            status
-            if f'"appointment":{{"id":{poison.id},'.encode() in body
-            else receive(headers, body)
+            status if f'"booking":{{"id":{poison.id},'.encode() in body else receive(headers, body)
         )
 
     hospital.system.receive = picky  # type: ignore[method-assign, assignment]

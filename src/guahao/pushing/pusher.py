@@ -12,14 +12,12 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
-import msgspec
 import structlog
 
+from guahao.pushing.bodies import body_of
 from guahao.pushing.sender import IN_FLIGHT, Line, NotTaken, Sender
 from guahao.pushing.signing import signed_headers
-from guahao.rules.limits import CITY_TIME
 from guahao.rules.pushing import (
     FAILURES_UNTIL_OPEN,
     GIVE_UP_AFTER,
@@ -31,6 +29,7 @@ from guahao.rules.pushing import (
 from guahao.store import hospital_events as log
 from guahao.store import webhooks as store
 from guahao.store.db import Database, Tx
+from guahao.store.hospital_bookings import HospitalBooking, by_id
 from guahao.store.hospital_events import EventCursor, EventsForgotten, HospitalEvent
 from guahao.store.vault import Vault
 from guahao.store.webhooks import Delivery, Tried, Webhook
@@ -51,7 +50,7 @@ class Round:
     cursor: EventCursor
     turns: dict[int, list[Delivery]] = field(default_factory=dict)
     left: list[Tried] = field(default_factory=list)  # what waits, or is dead, without a try
-    facts: Mapping[int, dict[str, Any]] = field(default_factory=dict)
+    bookings: Mapping[int, HospitalBooking] = field(default_factory=dict)
     retried: set[int] = field(default_factory=set)
 
     @property
@@ -148,7 +147,7 @@ class Pusher:
         if this.is_probe:
             # What is new first: what failed before may be refused for itself.
             await self._take_due(tx, this)
-        this.facts = await store.facts_of(tx, self._vault, list(this.turns))
+        this.bookings = await by_id(tx, self._vault, hospital_id, list(this.turns))
         return this
 
     async def _take_due(self, tx: Tx, this: Round) -> None:
@@ -181,7 +180,7 @@ class Pusher:
                     if rest.event_id not in this.retried  # waits already, and says why
                 ]
                 return
-            body = _body(one, this.facts[one.appointment_id])
+            body = body_of(one, this.bookings[one.appointment_id])
             headers = signed_headers(this.keys, one.event_id, body, now)
             refused = await line.send(body, headers)
             if refused is not None:
@@ -247,16 +246,3 @@ def _take(this: Round, events: Sequence[HospitalEvent], waiting: set[int], now: 
 
 def _waiting(one: Delivery, now: datetime) -> Tried:
     return Tried(one, one.attempts, now, None, Undelivered.WAITS)
-
-
-def _body(one: Delivery, facts: Mapping[str, Any]) -> bytes:
-    """What the hospital is told: the event, and the appointment as it was after it."""
-    status = "booked" if one.kind == "restored" else one.kind
-    return msgspec.json.encode(
-        {
-            "event_id": one.event_id,
-            "kind": one.kind,
-            "occurred_at": one.at.astimezone(CITY_TIME),
-            "appointment": {**facts, "status": status},
-        }
-    )

@@ -9,7 +9,6 @@ from typing import Any
 
 from psycopg.rows import TupleRow
 
-from guahao.rules.limits import CITY_TIME
 from guahao.rules.order_no import order_no
 from guahao.store.db import Tx, recordset
 from guahao.store.hospital_events import EventCursor, newest
@@ -41,17 +40,6 @@ _WITH_SOMETHING_DUE = f"""
                       WHERE d.hospital_id = w.hospital_id AND d.dead_at IS NULL
                         AND (d.next_at <= %s OR w.probe_at IS NOT NULL) AND {_IS_FIRST}))
     ORDER BY w.hospital_id
-"""
-_FACTS = """
-    SELECT a.id, h.code, h.name, d.code, d.name, s.id, s.title, s.specialty, s.visit_date,
-           s.period, s.starts_at, s.ends_at, s.fee_fen, a.booked_at, a.channel,
-           p.id, p.name_enc, p.id_type, p.id_no_enc
-    FROM appointments a
-    JOIN clinic_sessions s ON s.id = a.clinic_session_id
-    JOIN hospitals h ON h.id = s.hospital_id
-    JOIN departments d ON d.id = s.department_id
-    JOIN patients p ON p.id = a.patient_id
-    WHERE a.id = ANY(%s::bigint[])
 """
 _SAVE_DELIVERIES = """
     INSERT INTO hospital_deliveries (event_id, hospital_id, appointment_id, kind, at, attempts,
@@ -347,37 +335,6 @@ async def hurry(tx: Tx, hospital_id: int) -> None:
         "UPDATE hospital_deliveries SET next_at = %s WHERE hospital_id = %s AND dead_at IS NULL",
         (tx.now, hospital_id),
     )
-
-
-async def facts_of(
-    tx: Tx, vault: Vault, appointment_ids: Sequence[int]
-) -> dict[int, dict[str, Any]]:
-    """What a hospital is told of these appointments, except for their status; by id."""
-    rows = await tx.rows(_FACTS, (list(appointment_ids),))
-    return {row[0]: _facts(vault, row) for row in rows}
-
-
-def _facts(vault: Vault, row: TupleRow) -> dict[str, Any]:
-    (id, hospital, hospital_name, department, department_name, *session), person = (
-        row[:15],
-        row[15:],
-    )
-    patient_id, name_enc, id_type, id_no_enc = person
-    clinic = ("id", "title", "specialty", "visit_date", "period", "starts_at", "ends_at", "fee_fen")
-    return {
-        "id": id,
-        "order_no": order_no(id),
-        "hospital": {"code": hospital, "name": hospital_name},
-        "department": {"code": department, "name": department_name},
-        "clinic_session": dict(zip(clinic, session[:8], strict=True)),
-        "booked_at": session[8].astimezone(CITY_TIME),
-        "channel": session[9],
-        "patient": {
-            "name": vault.open("patients", "name", patient_id, name_enc),
-            "id_type": id_type,
-            "id_no": vault.open("patients", "id_no", patient_id, id_no_enc),
-        },
-    }
 
 
 # Looking, and sending again --------------------------------------------------------------------

@@ -22,6 +22,7 @@ from urllib.parse import parse_qsl
 from guahao.tools.webhook_verifier import Verifier
 
 EVENTS_PATH = "/events"
+Action = Callable[[Mapping[str, str]], str]  # the form's fields in, a sentence out
 _BODY_BYTES_MAX = 1_000_000
 _SHOWN = 200
 _TAKEN = 204
@@ -41,11 +42,11 @@ class Manners:
 
 @dataclass(slots=True)
 class Entry:
-    """An appointment in the hospital's own book."""
+    """A booking in the hospital's own book."""
 
     status: str
     event_id: int
-    appointment: Mapping[str, Any]
+    booking: Mapping[str, Any]
 
 
 @dataclass
@@ -56,8 +57,10 @@ class StandIn:
     clock: Callable[[], float] = time.time
     manners: Manners = field(default_factory=Manners)
     chance: Callable[[], float] = random.random
-    book: dict[int, Entry] = field(default_factory=dict)  # by the appointment's id
-    received: list[tuple[int, int]] = field(default_factory=list)  # appointment, event
+    book: dict[int, Entry] = field(default_factory=dict)  # by the booking's id
+    actions: Mapping[str, Action] = field(default_factory=dict)  # what the page can have it call
+    said: str = ""  # what became of the last one
+    received: list[tuple[int, int]] = field(default_factory=list)  # booking, event
     effects: list[int] = field(default_factory=list)  # events that changed the book
     refused: list[str] = field(default_factory=list)
 
@@ -82,7 +85,7 @@ class StandIn:
                 self.refused.append(refused)
                 return 401
             event = json.loads(body)
-            self.received.append((event["appointment"]["id"], event["event_id"]))
+            self.received.append((event["booking"]["id"], event["event_id"]))
             if self.chance() >= manners.lie:
                 self._take(event, manners)
         return None if self.chance() < manners.lose else _TAKEN
@@ -96,13 +99,17 @@ class StandIn:
                     self._enter(one)
 
     def _enter(self, event: Mapping[str, Any]) -> None:
-        """Into the book, unless something newer of the appointment stands there."""
-        appointment = event["appointment"]
-        known = self.book.get(appointment["id"])
+        """Into the book, unless something newer of the booking stands there."""
+        booking = event["booking"]
+        known = self.book.get(booking["id"])
         if known is None or known.event_id < event["event_id"]:
-            entry = Entry(appointment["status"], event["event_id"], appointment)
-            self.book[appointment["id"]] = entry
+            self.book[booking["id"]] = Entry(booking["status"], event["event_id"], booking)
             self.effects.append(event["event_id"])
+
+    def enter(self, event: Mapping[str, Any]) -> None:
+        """What was read by the hospital's own call, by the same rule as a webhook."""
+        with self._lock:
+            self._enter(event)
 
     def behave(self, manners: Manners) -> None:
         """From now on; what was held back is entered."""
@@ -113,16 +120,26 @@ class StandIn:
                 self._enter(held)
 
     def statuses(self) -> dict[int, str]:
-        """How each appointment stands, by its id."""
+        """How each booking stands, by its id."""
         with self._lock:
             return {id: entry.status for id, entry in self.book.items()}
+
+    def waiting_on(self, visit_date: str) -> dict[int, bool]:
+        """Bookings of a visit date that nobody has reported, each as seen."""
+        with self._lock:
+            return {
+                id: True
+                for id, entry in self.book.items()
+                if entry.booking["visit_date"] == visit_date
+                and entry.status in ("booked", "unverified")
+            }
 
     def as_json(self) -> dict[str, Any]:
         """The book, newest first, and the counts."""
         with self._lock:
             entries = sorted(self.book.values(), key=lambda one: -one.event_id)
             return {
-                "appointments": [dict(one.appointment) for one in entries[:_SHOWN]],
+                "bookings": [dict(one.booking) for one in entries[:_SHOWN]],
                 "known": len(self.book),
                 "received": len(self.received),
                 "entered": len(self.effects),
@@ -160,7 +177,9 @@ class _Handler(BaseHTTPRequestHandler):
             else:
                 self._answer(status)
         elif self.path == "/manners":
-            self._change(dict(parse_qsl(body.decode(errors="replace"))))
+            self._change(_form(body))
+        elif self.path == "/call":
+            self._call(_form(body))
         else:
             self._answer(404)
 
@@ -170,6 +189,18 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(400, b"shares are numbers from 0 to 1, seconds from 0 to 600\n")
             return
         self.stand_in.behave(manners)
+        self._to_the_page()
+
+    def _call(self, given: Mapping[str, str]) -> None:
+        """Have the hospital call the platform, as the form says."""
+        action = self.stand_in.actions.get(given.get("do", ""))
+        if action is None:
+            self._answer(400, b"no such call\n")
+            return
+        self.stand_in.said = action(given)
+        self._to_the_page()
+
+    def _to_the_page(self) -> None:
         self.send_response(303)
         self.send_header("location", "/")
         self.send_header("content-length", "0")
@@ -185,6 +216,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name
         """Nothing."""
+
+
+def _form(body: bytes) -> dict[str, str]:
+    return dict(parse_qsl(body.decode(errors="replace")))
 
 
 def read_manners(given: Mapping[str, str]) -> Manners | None:
@@ -224,21 +259,38 @@ def _page(stand_in: StandIn) -> str:
             for value in (
                 one["order_no"],
                 one["status"],
-                one["clinic_session"]["visit_date"],
-                one["department"]["name"],
+                one["visit_date"],
+                one["department_name"],
                 one["patient"]["name"],
             )
         )
         + "</tr>"
-        for one in shown["appointments"]
+        for one in shown["bookings"]
     )
     counts = ", ".join(f"{name} {shown[name]}" for name in ("known", "received", "entered"))
     return (
         "<!doctype html><html lang=zh-CN><meta charset=utf-8><title>HIS stand-in</title>"
         f"<h1>HIS stand-in 模拟医院系统</h1><p>{counts}, refused {shown['refused']}</p>"
         f"<form method=post action=/manners>{inputs}<button>保存 Save</button></form>"
+        f"{_calls(stand_in)}"
         "<table><tr><th>order 预约单号<th>status 状态<th>visit 就诊日<th>department 科室"
         f"<th>patient 就诊人</tr>{rows}</table></html>"
+    )
+
+
+def _calls(stand_in: StandIn) -> str:
+    """What the hospital can be made to call; the fields are those that any call asks for."""
+    if not stand_in.actions:
+        return ""
+    buttons = "".join(
+        f'<button name=do value="{html.escape(name)}">{html.escape(name)}</button> '
+        for name in stand_in.actions
+    )
+    return (
+        "<form method=post action=/call><p><label for=day>day 日期</label> <input id=day name=day"
+        " type=date> <label for=code>code 识别码</label> <input id=code name=code>"
+        " <label for=id_no>document 证件号码</label> <input id=id_no name=id_no></p>"
+        f"<p>{buttons}</p></form><p role=status>{html.escape(stand_in.said)}</p>"
     )
 
 

@@ -86,9 +86,13 @@ class HospitalChangeQuery(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class HospitalChangeOut(msgspec.Struct):
-    """What happened, and the booking as it stands now, which may be later than this event."""
+    """What happened, and the booking as it stands now, which may be later than this event.
+
+    `event_id`: as a webhook gives it; of one booking a later event has the greater.
+    """
 
     cursor: str
+    event_id: int
     kind: Annotated[str, msgspec.Meta(extra_json_schema={"enum": _KINDS})]
     at: datetime
     booking: HospitalBookingOut
@@ -143,7 +147,7 @@ _CHANGES = Call(
     TAG,
     Words("预约变动", "Changes of bookings since a cursor"),
     HospitalChangeList(
-        [HospitalChangeOut("2f1-3", "booked", EXAMPLE_BOOKING.booked_at, EXAMPLE_BOOKING)],
+        [HospitalChangeOut("2f1-3", 3, "booked", EXAMPLE_BOOKING.booked_at, EXAMPLE_BOOKING)],
         "2f1-3",
         True,
     ),
@@ -194,7 +198,11 @@ async def _changes(visit: Visit) -> Answer:
     shown = {id: booking_out(one) for id, one in found.bookings.items()}
     items = [
         HospitalChangeOut(
-            str(event.cursor), event.kind, _moment(event.at), shown[event.appointment_id]
+            str(event.cursor),
+            event.id,
+            event.kind,
+            _moment(event.at),
+            shown[event.appointment_id],
         )
         for event in found.events
     ]

@@ -1,0 +1,56 @@
+"""What a hospital is told of an event: the booking as its own calls show it."""
+
+from __future__ import annotations
+
+from datetime import datetime, time
+from typing import Any
+
+import msgspec
+
+from guahao.rules.limits import CITY_TIME
+from guahao.store.hospital_bookings import HospitalBooking
+from guahao.store.webhooks import Delivery
+
+
+def body_of(event: Delivery, booking: HospitalBooking) -> bytes:
+    """JSON: the event, and the booking with its status after it, whatever happened since."""
+    return msgspec.json.encode(
+        {
+            "event_id": event.event_id,
+            "kind": event.kind,
+            "occurred_at": _moment(event.at),
+            "booking": _booking(event, booking),
+        }
+    )
+
+
+def _booking(event: Delivery, one: HospitalBooking) -> dict[str, Any]:
+    session, patient = one.session, one.patient
+    return {
+        "id": one.id,
+        "order_no": one.order_no,
+        "status": "booked" if event.kind == "restored" else event.kind,
+        "channel": one.channel,
+        "booked_at": _moment(one.booked_at),
+        "changed_at": _moment(event.at),
+        "clinic_session_id": one.session_id,
+        "session_external_id": one.session_external_id,
+        "department_external_id": one.department_external_id,
+        "department_name": one.department_name,
+        "title": session.title,
+        "specialty": session.specialty,
+        "visit_date": session.visit_date,
+        "period": session.period,
+        "starts_at": _clock(session.starts_at),
+        "ends_at": _clock(session.ends_at),
+        "fee_fen": session.fee_fen,
+        "patient": {"name": patient.name, "id_type": patient.id_type, "id_no": patient.id_no},
+    }
+
+
+def _moment(at: datetime) -> datetime:
+    return at.astimezone(CITY_TIME).replace(microsecond=0)
+
+
+def _clock(at: time | None) -> str | None:
+    return None if at is None else at.isoformat("minutes")

@@ -1,0 +1,207 @@
+"""The calling side of the stand-in of a hospital's system: what a vendor's own would call.
+
+Every call goes over HTTP with client credentials; a token is fetched when there is none, or when
+the one at hand has expired. On demand it calls twice, in another order, or with lies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+import httpx
+
+from guahao.clock import Clock
+from guahao.tools.hospital_stand_in import Action, StandIn
+
+PREFIX = "/api/v1/hospital"
+_UNAUTHORIZED = 401
+_PAGE = 200
+_CALL_SECONDS = 60.0
+
+
+class CallError(Exception):
+    """The platform refused a call; the message is its own."""
+
+
+@dataclass
+class Caller:
+    """One hospital's system as a client. `client` knows the platform's address."""
+
+    client: httpx.AsyncClient
+    client_id: str
+    client_secret: str
+    system: StandIn
+    cursor: str = ""  # how far it has read the changes
+    token: str = field(default="", repr=False)
+
+    async def publish(self, days: Sequence[date], capacity: int = 20) -> dict[str, Any]:
+        """A department and a morning session on each of these days, by the hospital's own ids."""
+        departments = [
+            {"external_id": "HIS-D", "name": "内科"},
+            {"external_id": "HIS-D1", "name": "全科门诊", "parent_external_id": "HIS-D"},
+        ]
+        await self._call("PUT", "/departments", {"items": departments})
+        items = [_session(day, capacity) for day in days]
+        if self.system.manners.reorder:
+            random.shuffle(items)
+        return await self._call("PUT", "/clinic-sessions", {"items": items})
+
+    async def places(self, day: date, capacity: int) -> dict[str, Any]:
+        """More or fewer places of that day's session."""
+        path = f"/clinic-sessions/{_external_id(day)}/capacity"
+        return await self._call("PUT", path, {"capacity": capacity})
+
+    async def stop(self, day: date) -> dict[str, Any]:
+        """The doctor of that day is away."""
+        reason = {"reason": "医生外出"}
+        return await self._call("POST", f"/clinic-sessions/{_external_id(day)}/stop", reason)
+
+    async def pick_up(self, code: str, id_no: str) -> dict[str, Any]:
+        """Hand out the number for code and document."""
+        return await self._call("POST", "/pickups", {"code": code, "id_no": id_no})
+
+    async def report(self, seen: Mapping[int, bool]) -> dict[str, Any]:
+        """Who came, by the booking's id; a lying hospital says the contrary."""
+        lies = self.system.chance() < self.system.manners.lie
+        items = [{"appointment_id": id, "seen": came is not lies} for id, came in seen.items()]
+        if self.system.manners.reorder:
+            random.shuffle(items)
+        return await self._call("PUT", "/attendance", {"items": items})
+
+    async def catch_up(self) -> int:
+        """Read what changed since it last looked, into the book; how many changes."""
+        count = 0
+        while True:
+            query: dict[str, str | int] = {"limit": _PAGE}
+            if self.cursor:
+                query["after"] = self.cursor
+            answer = await self._call("GET", "/changes", query=query)
+            for change in answer["items"]:
+                self.system.enter(change)
+            count += len(answer["items"])
+            self.cursor = answer["next"]
+            if answer["complete"] and len(answer["items"]) < _PAGE:
+                return count
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, str | int] | None = None,
+    ) -> dict[str, Any]:
+        """One call, and once more where the hospital calls twice."""
+        answer = await self._once(method, path, body, query)
+        if method != "GET" and self.system.chance() < self.system.manners.twice:
+            await self._once(method, path, body, query)
+        found: dict[str, Any] = answer.json()
+        if answer.is_error:
+            raise CallError(f"{answer.status_code} {found.get('code')}: {found.get('detail')}")
+        return found
+
+    async def _once(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        query: Mapping[str, str | int] | None,
+    ) -> httpx.Response:
+        answer = await self._with_token(method, path, body, query)
+        if answer.status_code == _UNAUTHORIZED:
+            self.token = ""
+            answer = await self._with_token(method, path, body, query)
+        return answer
+
+    async def _with_token(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        query: Mapping[str, str | int] | None,
+    ) -> httpx.Response:
+        self.token = self.token or await self._new_token()
+        headers = {"Authorization": f"Bearer {self.token}", "Accept-Language": "zh"}
+        return await self.client.request(
+            method, PREFIX + path, json=body, params=query, headers=headers
+        )
+
+    async def _new_token(self) -> str:
+        answer = await self.client.post(
+            f"{PREFIX}/token",
+            data={"grant_type": "client_credentials"},
+            auth=(self.client_id, self.client_secret),
+        )
+        if answer.is_error:
+            raise CallError(f"no token: {answer.text}")
+        token: str = answer.json()["access_token"]
+        return token
+
+
+def actions(
+    system: StandIn, base_url: str, credentials: tuple[str, str], clock: Clock
+) -> dict[str, Action]:
+    """What the stand-in's page can have it call, each over HTTP to the platform."""
+    kept = {"cursor": ""}
+
+    def action(work: Callable[[Caller, Mapping[str, str]], Awaitable[object]]) -> Action:
+        async def run(given: Mapping[str, str]) -> str:
+            async with httpx.AsyncClient(base_url=base_url, timeout=_CALL_SECONDS) as client:
+                caller = Caller(client, *credentials, system, kept["cursor"])
+                try:
+                    said = await work(caller, given)
+                except (CallError, httpx.HTTPError, ValueError) as error:
+                    return f"{type(error).__name__}: {error}"
+                kept["cursor"] = caller.cursor
+                return _short(said)
+
+        return lambda given: asyncio.run(run(given))
+
+    def day_of(given: Mapping[str, str]) -> date:
+        return date.fromisoformat(given.get("day", ""))
+
+    return {
+        "publish": action(lambda caller, _: caller.publish(coming_days(clock().date()))),
+        "catch up": action(lambda caller, _: caller.catch_up()),
+        "pick up": action(
+            lambda caller, given: caller.pick_up(given.get("code", ""), given.get("id_no", ""))
+        ),
+        "stop": action(lambda caller, given: caller.stop(day_of(given))),
+        "report all as seen": action(
+            lambda caller, given: caller.report(system.waiting_on(day_of(given).isoformat()))
+        ),
+    }
+
+
+def _short(said: object) -> str:
+    """An answer without its items, which hold persons."""
+    if isinstance(said, dict):
+        return str({name: value for name, value in said.items() if name != "items"})
+    return str(said)
+
+
+def coming_days(today: date, count: int = 7) -> list[date]:
+    """The days for which the stand-in has a doctor."""
+    return [today + timedelta(days=n) for n in range(1, count + 1)]
+
+
+def _external_id(day: date) -> str:
+    return f"HIS-{day:%Y%m%d}-AM"
+
+
+def _session(day: date, capacity: int) -> dict[str, Any]:
+    return {
+        "external_id": _external_id(day),
+        "department_external_id": "HIS-D1",
+        "title": "普通门诊",
+        "visit_date": day.isoformat(),
+        "period": "morning",
+        "starts_at": "08:00",
+        "ends_at": "12:00",
+        "fee_fen": 5000,
+        "capacity": capacity,
+    }
