@@ -13,6 +13,7 @@ import pyotp
 from argon2 import PasswordHasher
 
 from guahao.flows.platform import Platform
+from guahao.flows.staff import TOTP_STEP_SECONDS
 from guahao.rules.staff import HOSPITAL_ROLES, SYSTEM, Role
 from guahao.store import demo as demo_store
 from guahao.store import staff as store
@@ -50,6 +51,7 @@ async def add_demo_staff(platform: Platform) -> int:
     hashed = PasswordHasher().hash(PASSWORD)
     added = 0
     async with platform.db.transaction() as tx:
+        await demo_store.forget_codes_to_come(tx, int(tx.now.timestamp()) // TOTP_STEP_SECONDS)
         hospital_ids = await demo_store.first_hospitals(tx, 2)
         for one in DEMO_STAFF:
             if one.hospital >= len(hospital_ids):

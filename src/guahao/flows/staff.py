@@ -447,10 +447,29 @@ async def log_out(platform: Platform, token: str) -> None:
         await _record(tx, platform, found.staff.who, "log_out", found.id)
 
 
-async def sessions_of(platform: Platform, staff_id: int) -> list[SessionRow]:
-    """The open sessions of a member, newest first."""
+async def own_sessions(platform: Platform, token: str) -> list[tuple[SessionRow, bool]]:
+    """One's open sessions, newest first, and which of them this is."""
     async with platform.db.transaction() as tx:
-        return await store.sessions_of(tx, staff_id)
+        opened = await _half_session(tx, platform, token)
+        if opened is None or opened.verified_at is None:
+            return []
+        found = await store.sessions_of(tx, opened.staff_id)
+        live = [one for one in found if not _is_over(one, tx.now, platform)]
+        return [(one, one.id == opened.id) for one in live]
+
+
+async def end_other_sessions(platform: Platform, token: str) -> int:
+    """Log oneself out everywhere but here; how many sessions were open."""
+    async with platform.db.transaction() as tx:
+        opened = await _half_session(tx, platform, token)
+        if opened is None or opened.verified_at is None:
+            return 0
+        found = await store.by_id(tx, opened.staff_id)
+        assert found is not None
+        ended = await store.end_sessions_of(tx, found.id, spare=opened.id)
+        detail = {"sessions": ended}
+        await _record(tx, platform, found.staff.who, "end_sessions", found.id, detail)
+    return ended
 
 
 async def end_sessions_of(platform: Platform, by: Who, staff_id: int) -> int:

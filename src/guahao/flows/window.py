@@ -208,6 +208,12 @@ async def find_in_day(platform: Platform, by: Staff, id_no: str) -> list[DayEntr
         )
 
 
+async def one_entry(platform: Platform, by: Staff, appointment_id: int) -> DayEntry | None:
+    """A booking here, of whatever day."""
+    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+        return await window_store.entry(tx, platform.vault, by.own_hospital_id, appointment_id)
+
+
 # Putting right ----------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from guahao.rules.calls import CALL_LASTS, Question
+from guahao.rules.order_no import order_no
 from guahao.store.db import Tx
 from guahao.store.ids import next_id
 from guahao.store.patients import open_patient
@@ -50,6 +51,11 @@ class SentMessage:
     created_at: datetime
     changed_at: datetime
     appointment_id: int | None
+
+    @property
+    def order_no(self) -> str:
+        """The number of the booking it tells of; empty where it tells of none."""
+        return "" if self.appointment_id is None else order_no(self.appointment_id)
 
 
 _FOUND = """

@@ -19,11 +19,12 @@ class BookableDepartment:
     parent_name: str
     hospital_id: int
     hospital_name: str
+    hospital_name_en: str = ""
 
 
 _COLUMNS = """
     SELECT d.id, d.name, d.name_en, coalesce(parent.name, '') AS parent_name,
-           h.id AS hospital_id, h.name AS hospital_name
+           h.id AS hospital_id, h.name AS hospital_name, h.name_en AS hospital_name_en
     FROM departments d
     LEFT JOIN departments parent ON parent.id = d.parent_id
     JOIN hospitals h ON h.id = d.hospital_id

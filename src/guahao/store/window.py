@@ -76,15 +76,16 @@ class SessionFacts:
     rules: HospitalRules
 
 
-_ENTRIES = f"""
+_ENTRIES_OF_HOSPITAL = f"""
     SELECT a.id, a.clinic_session_id, d.name, d.name_en, s.title, s.period, s.starts_at, a.status,
            a.changed_at, a.code, p.id, p.name_enc, p.id_type, p.id_no_enc, p.suspended_until
     FROM appointments a
     JOIN clinic_sessions s ON s.id = a.clinic_session_id
     JOIN departments d ON d.id = s.department_id
     JOIN patients p ON p.id = a.patient_id
-    WHERE s.hospital_id = %s AND s.visit_date = %s AND a.status IN {_COUNTED}
+    WHERE s.hospital_id = %s AND a.status IN {_COUNTED}
 """
+_ENTRIES = f"{_ENTRIES_OF_HOSPITAL} AND s.visit_date = %s"
 _IN_ORDER = f"ORDER BY d.name, s.department_id, {_PERIOD_ORDER}, s.starts_at, s.id, a.id"
 
 
@@ -131,6 +132,12 @@ async def entries_of_person(
         f"{_ENTRIES} AND p.id_no_index = %s {_IN_ORDER}", (hospital_id, day, id_no_index)
     )
     return [_entry(vault, row) for row in rows]
+
+
+async def entry(tx: Tx, vault: Vault, hospital_id: int, appointment_id: int) -> DayEntry | None:
+    """One booking of this hospital, of any day."""
+    row = await tx.row(f"{_ENTRIES_OF_HOSPITAL} AND a.id = %s", (hospital_id, appointment_id))
+    return None if row is None else _entry(vault, row)
 
 
 def _entry(vault: Vault, row: Sequence[Any]) -> DayEntry:

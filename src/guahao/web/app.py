@@ -13,6 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 from guahao.flows.desk import Desk
 from guahao.flows.platform import Platform
 from guahao.web import administration, api, call_centre, fhir, hospital, pages, sms, wechat
+from guahao.web.answers import Answer
 from guahao.web.assets import asset_routes
 from guahao.web.cookies import SESSION
 from guahao.web.demo_staff import demo_staff_routes
@@ -22,8 +23,10 @@ from guahao.web.limits import Callers, RequestLimit
 from guahao.web.options import with_options
 from guahao.web.outbox import outbox_routes
 from guahao.web.problems import exception_handlers
-from guahao.web.replies import Replies
+from guahao.web.reading import ApiRequest
+from guahao.web.replies import Problem, Replies
 from guahao.web.schema import schema_routes
+from guahao.web.staff.errors import is_of_staff, staff_error_page
 from guahao.web.staff.hospital_departments import department_routes
 from guahao.web.staff.hospital_rules import rules_routes
 from guahao.web.staff.login import login_routes
@@ -52,7 +55,11 @@ def create_app(
     tokens = Tokens(platform.vault.key_for("tokens"), platform.db.clock)
     front_door = pages.Door(platform, desk, replies, tokens, callers)
     staff_door = StaffDoor(platform, desk, replies, callers)
-    error_page = partial(pages.error_page, front_door)
+
+    def error_page(request: ApiRequest, problem: Problem, trace_id: str | None) -> Answer:
+        if is_of_staff(request):
+            return staff_error_page(staff_door, request, problem, trace_id)
+        return pages.error_page(front_door, request, problem, trace_id)
 
     def log_in(account_id: int) -> tuple[bytes, bytes]:
         return front_door.cookies.keep(SESSION, tokens.issue(account_id))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 
+import msgspec
 from litestar.types import ASGIApp
 
 from guahao.flows import trail as flows
@@ -36,9 +38,14 @@ async def _show(page: StaffPage) -> ASGIApp:
         _number(page.query("subject")),
     )
     entries, after = await flows.list_trail(page.door.platform, wanted)
-    actions = action_words(page)
     return page.show(
-        "staff/trail.html", entries=entries, after=after, wanted=wanted, actions=actions
+        "staff/trail.html",
+        entries=entries,
+        after=after,
+        wanted=wanted,
+        actions=action_words(page),
+        subjects=_subject_words(page),
+        details=_details,
     )
 
 
@@ -64,6 +71,23 @@ async def _verify(page: StaffPage) -> ASGIApp:
     return page.redirect(_TRAIL)
 
 
+def _details(text: str) -> list[tuple[str, str]]:
+    """What an entry holds besides, flat: ids, numbers and words under their own names."""
+    return list(_flat("", msgspec.json.decode(text)))
+
+
+def _flat(name: str, value: object) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for inner, found in value.items():
+            yield from _flat(f"{name}.{inner}" if name else inner, found)
+    elif isinstance(value, list):
+        yield name, ", ".join(map(str, value)) or "-"
+    elif isinstance(value, bool):
+        yield name, "✓" if value else "✗"
+    else:
+        yield name, "-" if value is None else str(value)
+
+
 def _number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and int(text) <= ID_MAX else None
 
@@ -73,6 +97,24 @@ def _date(text: str) -> date | None:
         return date.fromisoformat(text)
     except ValueError:
         return None
+
+
+def _subject_words(page: StaffPage) -> dict[str, str]:
+    """Of what kind a record is; what is not here is shown by its own name."""
+    return {
+        "account": page.say("账户记录"),
+        "announcement": page.say("公告记录"),
+        "appointment": page.say("预约记录"),
+        "clinic_session": page.say("门诊单元"),
+        "department": page.say("科室记录"),
+        "hospital": page.say("医院记录"),
+        "hospital_client": page.say("医院系统"),
+        "patient": page.say("就诊人记录"),
+        "staff": page.say("人员记录"),
+        "stop": page.say("停诊操作"),
+        "supply_import": page.say("号源导入"),
+        "timetable": page.say("周排班"),
+    }
 
 
 def action_words(page: StaffPage) -> dict[str, str]:

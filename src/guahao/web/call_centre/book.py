@@ -81,13 +81,17 @@ async def _context(page: StaffPage) -> tuple[int, list[PatientView], SessionView
 async def _confirm(page: StaffPage) -> ASGIApp:
     context = await _context(page)
     if isinstance(context, CallRefusal):
-        return _back_to_search(page, context)
+        return _not_in_call(page, context)
     return _form(page, *context, key=secrets.token_urlsafe(16))
 
 
-def _back_to_search(page: StaffPage, refusal: CallRefusal) -> ASGIApp:
+def _not_in_call(page: StaffPage, refusal: CallRefusal) -> ASGIApp:
+    """Back to the call where it goes on, else to the search."""
     page.flash(say_refusal(page, refusal))
-    return page.redirect("/staff/calls")
+    goes_on = refusal is CallRefusal.NOT_VERIFIED
+    return page.redirect(
+        f"/staff/calls/{page.request.path_params['call_id']}" if goes_on else "/staff/calls"
+    )
 
 
 def _form(
@@ -97,6 +101,7 @@ def _form(
     session: SessionView,
     *,
     key: str,
+    chosen: int = 0,
     refused: str = "",
     others: list[SessionView] | None = None,
     status: int = 200,
@@ -108,6 +113,7 @@ def _form(
         patients=[(one.id, masked_name(one.name)) for one in patients],
         session=session,
         key=key,
+        chosen=chosen,
         refused=refused,
         others=others or [],
     )
@@ -117,7 +123,7 @@ async def _book(page: StaffPage) -> ASGIApp:
     """The same form again, by a double Enter, is the same booking."""
     context = await _context(page)
     if isinstance(context, CallRefusal):
-        return _back_to_search(page, context)
+        return _not_in_call(page, context)
     call_id, patients, session = context
     text, key = page.form.get("patient_id", ""), page.form.get("key", "")
     patient_id = int(text) if text.isascii() and text.isdigit() and int(text) <= ID_MAX else 0
@@ -133,11 +139,11 @@ async def _book(page: StaffPage) -> ASGIApp:
             refused = page.say("请选择来电人的一位就诊人。")
             return _form(page, *context, key=key, refused=refused, status=_CONFLICT)
         case CallRefusal():
-            return _back_to_search(page, answer)
+            return _not_in_call(page, answer)
         case Refused():
             return await _refused(page, call_id, patients, session, patient_id, answer)
         case _:
-            return _undecided(page, call_id, patients, session, key, answer)
+            return _undecided(page, call_id, patients, session, patient_id, key, answer)
 
 
 async def _refused(
@@ -157,7 +163,15 @@ async def _refused(
         others = await alternatives(page.door.platform, account_id, patient_id, session.id)
     key = secrets.token_urlsafe(16)
     return _form(
-        page, call_id, patients, session, key=key, refused=said, others=others, status=_CONFLICT
+        page,
+        call_id,
+        patients,
+        session,
+        key=key,
+        chosen=patient_id,
+        refused=said,
+        others=others,
+        status=_CONFLICT,
     )
 
 
@@ -166,6 +180,7 @@ def _undecided(
     call_id: int,
     patients: list[PatientView],
     session: SessionView,
+    patient_id: int,
     key: str,
     answer: KeyMismatch | Busy | OutcomeUnknown,
 ) -> ASGIApp:
@@ -174,7 +189,9 @@ def _undecided(
         refused, key = page.problem("idempotency_mismatch").detail, secrets.token_urlsafe(16)
     else:
         refused = page.say("系统正忙，还不知道是否约上。请稍等几秒，再按一次，不会重复预约。")
-    return _form(page, call_id, patients, session, key=key, refused=refused, status=503)
+    return _form(
+        page, call_id, patients, session, key=key, chosen=patient_id, refused=refused, status=503
+    )
 
 
 def _booked(page: StaffPage, call_id: int, view: AppointmentView) -> ASGIApp:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from litestar.types import ASGIApp
 
 from guahao.flows import calls as flows
 from guahao.flows.calls import CallRefusal, CancelRefused, Card
-from guahao.rules.calls import Question
+from guahao.rules.calls import WRONG_ANSWERS_MAX, Question
 from guahao.rules.cancelling import cancel_deadline
 from guahao.rules.identity import masked_document, masked_name
 from guahao.rules.staff import CALL_CENTRE_ROLES, Role
@@ -65,7 +67,12 @@ async def _show(page: StaffPage) -> ASGIApp:
     return await _card(page)
 
 
-async def _card(page: StaffPage, refused: str = "", status: int = 200) -> ASGIApp:
+async def _card(
+    page: StaffPage,
+    refused: str = "",
+    status: int = 200,
+    said: Mapping[Question, str] | None = None,
+) -> ASGIApp:
     call_id = read_id(page.request, "call_id", "not_found")
     card = await flows.card(page.door.platform, page.staff, call_id)
     if card is None:
@@ -77,6 +84,8 @@ async def _card(page: StaffPage, refused: str = "", status: int = 200) -> ASGIAp
         card=card,
         shown=Shown(page, card),
         refused=refused,
+        said=said or {},
+        wrong_most=WRONG_ANSWERS_MAX,
         kinds=_kinds(page),
         states=_states(page),
         questions=_questions(page),
@@ -91,9 +100,8 @@ async def _verify(page: StaffPage) -> ASGIApp:
     if isinstance(outcome, CallRefusal):
         return await _refused(page, outcome)
     if not outcome:
-        return await _card(
-            page, page.say("还没有核实：证件号码和另外一项都要答对，且属于同一位就诊人。"), 409
-        )
+        refused = page.say("还没有核实：证件号码和另外一项都要答对，且属于同一位就诊人。")
+        return await _card(page, refused, 409, said)
     page.flash(page.say("已核实来电人。"))
     return page.redirect(f"/staff/calls/{call_id}")
 

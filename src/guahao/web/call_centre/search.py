@@ -5,7 +5,9 @@ from __future__ import annotations
 from litestar.types import ASGIApp
 
 from guahao.flows import calls as flows
+from guahao.rules.calls import is_over
 from guahao.rules.staff import CALL_CENTRE_ROLES
+from guahao.store.calls import Found
 from guahao.web.reading import ID_MAX, ProblemError
 from guahao.web.staff import StaffPage, StaffRoute
 
@@ -23,8 +25,7 @@ def search_routes() -> list[StaffRoute]:
 
 
 async def _show(page: StaffPage) -> ASGIApp:
-    recent = await flows.recent_calls(page.door.platform, page.staff)
-    return page.show("staff/calls.html", typed="", found=None, more=False, recent=recent)
+    return await _listed(page, "", None)
 
 
 async def _search(page: StaffPage) -> ASGIApp:
@@ -34,13 +35,19 @@ async def _search(page: StaffPage) -> ASGIApp:
     accounts = {hit.account_id for hit in found}
     if len(accounts) == 1:
         return await _take_on(page, accounts.pop())
+    return await _listed(page, typed, found)
+
+
+async def _listed(page: StaffPage, typed: str, found: list[Found] | None) -> ASGIApp:
     recent = await flows.recent_calls(page.door.platform, page.staff)
+    going_on = [one.id for one in recent if not is_over(one.opened_at, one.ended_at, page.now)]
     return page.show(
         "staff/calls.html",
         typed=typed,
-        found=found[: flows.HITS_MAX],
-        more=len(found) > flows.HITS_MAX,
+        found=None if found is None else found[: flows.HITS_MAX],
+        more=found is not None and len(found) > flows.HITS_MAX,
         recent=recent,
+        open_call_id=going_on[0] if going_on else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date, timedelta
 from itertools import groupby
@@ -17,6 +18,7 @@ from guahao.web.staff import StaffPage, StaffRoute
 
 _TODAY = "/staff/window/today"
 _ENTRIES_MAX = 500
+_TICKED = re.compile(r"a[0-9]{1,18}")
 _DAYS_AHEAD = 7  # a list is printed the evening before, or before a weekend
 
 
@@ -119,7 +121,7 @@ async def _show_session(page: StaffPage, refused: str, status: int = 200) -> ASG
 async def _enter(page: StaffPage) -> ASGIApp:
     """Numbers that were handed out on paper."""
     id = read_id(page.request, "session_id", "unknown_session")
-    ticked = [int(name[1:]) for name in page.form if name[:1] == "a" and name[1:].isdigit()]
+    ticked = [int(name[1:]) for name in page.form if _TICKED.fullmatch(name)]
     reason = page.form.get("reason", "")[:200]
     outcome = await flows.enter_from_paper(
         page.door.platform, page.staff, id, ticked[:_ENTRIES_MAX], reason

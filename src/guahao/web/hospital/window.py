@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from litestar.types import ASGIApp
 
 from guahao.flows import window as flows
 from guahao.flows.window import NotHandedOut, TooManyGuesses, WindowRefusal
-from guahao.rules.identity import masked_name
+from guahao.rules.identity import masked_name, normalised
 from guahao.rules.outcomes import PickupRefusal
 from guahao.rules.staff import Role
 from guahao.store.views import AppointmentView
@@ -29,6 +29,7 @@ class Verdict:
     advice: str
     view: AppointmentView | None = None
     name: str = ""
+    typed: str = ""
 
 
 def window_routes() -> list[StaffRoute]:
@@ -49,7 +50,12 @@ async def _hand_out(page: StaffPage) -> ASGIApp:
     code = page.form.get("code", "")[:_FIELD_MAX]
     id_no = page.form.get("id_no", "")[:_FIELD_MAX]
     answer = await flows.hand_out(page.door.platform, page.staff, code, id_no)
-    return page.show("staff/window.html", verdict=_verdict(page, answer))
+    verdict = _verdict(page, answer)
+    if not verdict.good:
+        # So that a slip of a digit is seen; the document by its ends only.
+        typed = f"{code} · {page.masked_document(normalised(id_no))}"
+        verdict = replace(verdict, typed=typed)
+    return page.show("staff/window.html", verdict=verdict)
 
 
 def _verdict(page: StaffPage, answer: AppointmentView | NotHandedOut | TooManyGuesses) -> Verdict:
@@ -115,7 +121,19 @@ def _refused(page: StaffPage, refused: NotHandedOut) -> Verdict:
 
 
 async def _ask_to_correct(page: StaffPage) -> ASGIApp:
-    return page.show("staff/window_correct.html", refused="", reason="")
+    return await _correction(page)
+
+
+async def _correction(
+    page: StaffPage, refused: str = "", reason: str = "", status: int = 200
+) -> ASGIApp:
+    id = read_id(page.request, "appointment_id", "unknown_appointment")
+    entry = await flows.one_entry(page.door.platform, page.staff, id)
+    if entry is None:
+        raise ProblemError("unknown_appointment")
+    return page.show(
+        "staff/window_correct.html", status, entry=entry, refused=refused, reason=reason
+    )
 
 
 async def _correct(page: StaffPage) -> ASGIApp:
@@ -125,8 +143,7 @@ async def _correct(page: StaffPage) -> ASGIApp:
     if outcome is WindowRefusal.UNKNOWN:
         raise ProblemError("unknown_appointment")
     if outcome is not None:
-        refused = say_refusal(page, outcome)
-        return page.show("staff/window_correct.html", 409, refused=refused, reason=reason)
+        return await _correction(page, say_refusal(page, outcome), reason, 409)
     page.flash(page.say("已更正，预约恢复为未取号。"))
     return page.redirect("/staff/window/today")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import BytesIO
+from urllib.parse import urlencode
 
 import segno
 from litestar.types import ASGIApp
@@ -31,6 +32,7 @@ def login_routes() -> list[StaffRoute]:
         StaffRoute("POST", _ENROL_PATH, _enrol, None),
         StaffRoute("GET", _CODE_PATH, _ask_code, None),
         StaffRoute("POST", _CODE_PATH, _take_code, None),
+        StaffRoute("POST", "/staff/sessions", _end_other_sessions, EVERYBODY),
         StaffRoute("POST", "/staff/logout", _log_out, None),
         StaffRoute("POST", "/staff/language", _language, None),
     ]
@@ -70,7 +72,7 @@ def _next_step(half: HalfSession) -> str:
 def _with_next(page: StaffPage, path: str) -> str:
     """Onward, without forgetting where one wanted to go."""
     wanted = page.back("")
-    return f"{path}?next={wanted}" if wanted and "?" not in wanted else path
+    return f"{path}?{urlencode({'next': wanted})}" if wanted else path
 
 
 def _refusal(page: StaffPage, refused: LogInRefused) -> str:
@@ -88,19 +90,32 @@ async def _half(page: StaffPage) -> HalfSession | None:
 async def _ask_new_password(page: StaffPage) -> ASGIApp:
     if await _half(page) is None:
         return page.log_in()
-    return page.show("staff/password.html", refused="")
+    return await _password_form(page)
+
+
+async def _password_form(page: StaffPage, refused: str = "", status: int = 200) -> ASGIApp:
+    """With one's sessions, for who has shown both factors."""
+    found = page.member is not None
+    sessions = await flows.own_sessions(page.door.platform, page.token) if found else []
+    return page.show("staff/password.html", status, refused=refused, sessions=sessions)
+
+
+async def _end_other_sessions(page: StaffPage) -> ASGIApp:
+    ended = await flows.end_other_sessions(page.door.platform, page.token)
+    page.flash(page.say("其他{count}处登录已退出。", count=ended))
+    return page.redirect(_PASSWORD_PATH)
 
 
 async def _take_new_password(page: StaffPage) -> ASGIApp:
     old, new = page.form.get("old", ""), page.form.get("new", "")
     if new != page.form.get("again", ""):
         refused = page.say("两次输入的新密码不一样。")
-        return page.show("staff/password.html", 422, refused=refused)
+        return await _password_form(page, refused, 422)
     outcome = await flows.change_password(page.door.platform, page.token, old, new)
     if outcome is StaffRefusal.NOT_LOGGED_IN:
         return page.log_in()
     if outcome is not None:
-        return page.show("staff/password.html", 422, refused=say_refusal(page, outcome))
+        return await _password_form(page, say_refusal(page, outcome), 422)
     half = await _half(page)
     if page.member is not None or half is None:
         page.flash(page.say("密码已更改。"))

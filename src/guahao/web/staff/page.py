@@ -29,6 +29,7 @@ from guahao.web.words import Names
 HOME_PATH = "/staff"
 LOG_IN_PATH = "/staff/login"
 EVERYBODY = frozenset(Role)
+_SESSION_OVER = 403
 
 Handler = Callable[["StaffPage"], Awaitable[ASGIApp]]
 
@@ -154,12 +155,22 @@ class StaffRoute:
         await page.find_member()
         if self.roles is not None:
             if page.member is None:
-                return page.log_in()
+                return await self._log_in(page)
             if page.member.role not in self.roles:
                 raise ProblemError("staff_not_your_page")
         if self.method == "POST":
             await self._read_form(page)
         return await self.handler(page)
+
+    async def _log_in(self, page: StaffPage) -> ASGIApp:
+        """To the login. What was typed into a form meanwhile is given back, to be sent again."""
+        if self.method == "GET" or self.upload_bytes_max or page.is_partial:
+            return page.log_in()
+        try:
+            await self._read_form(page)
+        except ProblemError:
+            return page.log_in()
+        return page.show("staff/again.html", _SESSION_OVER) if page.form else page.log_in()
 
     async def _read_form(self, page: StaffPage) -> None:
         if self.upload_bytes_max:

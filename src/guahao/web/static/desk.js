@@ -63,6 +63,10 @@
     if (opened) { event.preventDefault(); opened.showModal(); opened.querySelector("textarea, input:not([type=hidden])")?.focus(); }
     if (event.target.closest?.("[data-closes]")) event.target.closest("dialog").close();
   });
-  document.addEventListener("DOMContentLoaded", hintAll);
+  document.addEventListener("DOMContentLoaded", () => {
+    hintAll();
+    // What was typed before stands there to be corrected, or typed over.
+    document.querySelector("input[autofocus]")?.select();
+  });
   document.addEventListener("htmx:afterSettle", hintAll);
 })();
