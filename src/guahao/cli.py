@@ -52,6 +52,7 @@ from guahao.tools.bench import desk as bench_desk
 from guahao.tools.bench import feed as bench_feed
 from guahao.tools.bench import http as bench_http
 from guahao.tools.bench import read as bench_read
+from guahao.tools.bench import rush as bench_rush
 from guahao.tools.bench.serving import BenchError
 from guahao.web.sheet_words import say_cell, say_file
 from guahao.wechat.api import UnreachableError, WeChatError
@@ -584,6 +585,14 @@ def bench_feed_command() -> None:
     settings = read_settings(os.environ)
     with wiring.owner_url(settings) as url:
         bench_feed.run(url, _console)
+
+
+@bench.command("rush")
+def bench_rush_command() -> None:
+    """Many callers for few places over HTTP, at one web process and at two; none sold twice."""
+    settings = read_settings(os.environ)
+    with wiring.owner_url(settings) as url:
+        bench_rush.run(url, wiring.token_issuer, _console)
 
 
 @bench.command("read")

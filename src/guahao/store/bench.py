@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from guahao.store.copying import copy_rows
 from guahao.store.db import Tx
 from guahao.store.vault import Vault
@@ -96,3 +98,24 @@ async def last_session(tx: Tx) -> int:
     row = await tx.row("SELECT max(id) FROM clinic_sessions")
     assert row is not None
     return int(row[0])
+
+
+async def set_places(tx: Tx, session_ids: Sequence[int], places: int) -> None:
+    """So many places in each of these sessions."""
+    await tx.do(
+        "UPDATE clinic_sessions SET capacity = %s WHERE id = ANY(%s::bigint[])",
+        (places, list(session_ids)),
+    )
+
+
+async def places_sold(tx: Tx, session_ids: Sequence[int]) -> list[tuple[int, int, int]]:
+    """Session, its counter, and the bookings of different persons that there are."""
+    rows = await tx.rows(
+        """
+        SELECT s.id, s.booked, count(DISTINCT a.patient_id)
+        FROM clinic_sessions s LEFT JOIN appointments a ON a.clinic_session_id = s.id
+        WHERE s.id = ANY(%s::bigint[]) GROUP BY s.id ORDER BY s.id
+        """,
+        (list(session_ids),),
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
