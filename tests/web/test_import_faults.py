@@ -336,6 +336,7 @@ async def test_every_bad_cell_is_named_and_nothing_changes(site: Site, tmp_path:
     assert len({word for _, _, word in found}) >= 50
     assert await state(site) == before
     _is_told(reader, report.faults)
+    assert "相近的有：心血管内科。" in reader.text
     assert "confirm" not in reader.text
 
 
@@ -367,7 +368,7 @@ async def test_faults_can_be_downloaded_as_excel_in_the_readers_language(
 
 def test_every_fault_has_its_sentence_in_both_languages() -> None:
     words = {*CellFault, *TableFault, *PlanFault}
-    assert set(CELLS) == words
+    assert words <= set(CELLS)
     assert set(FILES) == set(FileFault)
     for said in (*CELLS.values(), *FILES.values()):
         assert has_chinese(said.zh)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
@@ -165,8 +166,10 @@ async def take(tx: Tx, import_id: int) -> Import | None:
     row = await tx.row(
         """
         UPDATE supply_imports SET taken_until = %s
-        WHERE id = %s AND state IN ('waiting', 'confirmed')
-          AND coalesce(taken_until, '-infinity') < %s
+        WHERE id = (SELECT id FROM supply_imports
+                    WHERE id = %s AND state IN ('waiting', 'confirmed')
+                      AND coalesce(taken_until, '-infinity') < %s
+                    FOR NO KEY UPDATE SKIP LOCKED)
         RETURNING id
         """,
         (tx.now + TAKEN_FOR, import_id, tx.now),
@@ -369,11 +372,24 @@ _COMPARE_TIMETABLES = f"""
 """
 
 
+@asynccontextmanager
+async def _joined_as_a_whole(tx: Tx) -> AsyncIterator[None]:
+    """Let every row be joined at once rather than one by one.
+
+    The rows have just been written, so the planner takes them for a few: with a large plan
+    it would look through one of the two tables for each row of the other.
+    """
+    await tx.do("SET LOCAL enable_nestloop = off")
+    yield
+    await tx.do("SET LOCAL enable_nestloop = on")
+
+
 async def compare(tx: Tx, import_id: int) -> None:
     """Find what each row is by now, and whether it is new, changed or the same."""
-    await tx.do(_FORGET, (import_id,))
-    await tx.do(_COMPARE_SESSIONS, (import_id, import_id))
-    await tx.do(_COMPARE_TIMETABLES, (import_id, import_id))
+    async with _joined_as_a_whole(tx):
+        await tx.do(_FORGET, (import_id,))
+        await tx.do(_COMPARE_SESSIONS, (import_id, import_id))
+        await tx.do(_COMPARE_TIMETABLES, (import_id, import_id))
 
 
 async def fingerprint(tx: Tx, import_id: int) -> str:
@@ -464,10 +480,11 @@ _TWICE = """
 async def conflicts(tx: Tx, import_id: int) -> list[Conflict]:
     """Rows that cannot be applied to the plan as it stands."""
     today = tx.now.date()
-    found = await tx.rows(_CONFLICTS, (*[today] * 5, import_id))
-    for overlaps in (_OVERLAPS, _TIMETABLE_OVERLAPS):
-        found += await tx.rows(overlaps, (import_id, import_id))
-    found += await tx.rows(_TWICE, (import_id,))
+    async with _joined_as_a_whole(tx):
+        found = await tx.rows(_CONFLICTS, (*[today] * 5, import_id))
+        for overlaps in (_OVERLAPS, _TIMETABLE_OVERLAPS):
+            found += await tx.rows(overlaps, (import_id, import_id))
+        found += await tx.rows(_TWICE, (import_id,))
     return [Conflict(*row) for row in found]
 
 

@@ -277,6 +277,7 @@ CELLS: Mapping[str, Words] = {
     ),
     HospitalFileFault.LEAST_ONE: Words("至少为1。请改正。", "At least 1."),
 }
+_SIMILAR = Words("相近的有：{similar}。", " Similar ones: {similar}.")
 _FOR_EVER = Words("长期", "further notice")
 _NONE = Words("无", "none")
 
@@ -294,4 +295,5 @@ def say_cell(fault: Fault, language: Language) -> str:
     if "until" in detail and detail["until"] is None:
         timetable = fault.word == PlanFault.OVERLAPS_TIMETABLE
         detail["until"] = (_FOR_EVER if timetable else _NONE).of(language)
-    return CELLS[fault.word].of(language).format(**detail)
+    said = CELLS[fault.word].of(language).format(**detail)
+    return said + (_SIMILAR.of(language).format(**detail) if detail.get("similar") else "")

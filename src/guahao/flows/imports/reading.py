@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, time, timedelta
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
@@ -115,6 +116,20 @@ class Directory:
     hospital_ids: Mapping[str, int]
     by_code: Mapping[tuple[int, str], BookableDepartment]
     by_name: Mapping[tuple[int, str], list[BookableDepartment]]
+    _similar: dict[tuple[int, str], str] = field(default_factory=dict)
+
+    def similar(self, hospital_id: int, name: str) -> str:
+        """Names of departments that may have been meant, looked for once a name."""
+        key = (hospital_id, _key(name))
+        if key not in self._similar:
+            names = {
+                key[1]: found[0].name
+                for key, found in self.by_name.items()
+                if key[0] == hospital_id and not all(one.is_head for one in found)
+            }
+            close = get_close_matches(key[1], names, n=3)
+            self._similar[key] = "、".join(names[one] for one in close)
+        return self._similar[key]
 
 
 @dataclass(slots=True)
@@ -272,15 +287,18 @@ class _RowReader:
             named = known.by_name.get((hospital_id, _key(name)), [])
             # The heading of a group may be called as one of its departments is.
             candidates = [one for one in named if not one.is_head] or named
-        return self._bookable(column, candidates, name)
+        similar = known.similar(hospital_id, name) if not candidates else ""
+        return self._bookable(column, candidates, name, similar)
 
     def _bookable(
-        self, column: str, candidates: Sequence[BookableDepartment], name: str
+        self, column: str, candidates: Sequence[BookableDepartment], name: str, similar: str
     ) -> BookableDepartment | None:
-        if len(candidates) != 1:
-            several = PlanFault.DEPARTMENT_AMBIGUOUS if candidates else PlanFault.UNKNOWN_DEPARTMENT
+        if not candidates:
+            self.fault(column, PlanFault.UNKNOWN_DEPARTMENT, similar=similar)
+            return None
+        if len(candidates) > 1:
             codes = ", ".join(sorted(one.code for one in candidates))
-            self.fault(column, several, codes=codes)
+            self.fault(column, PlanFault.DEPARTMENT_AMBIGUOUS, codes=codes)
             return None
         [one] = candidates
         if name and _key(name) != _key(one.name):
