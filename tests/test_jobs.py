@@ -279,7 +279,7 @@ async def test_what_has_served_is_forgotten(
         """,
         clock.now,
     )
-    clock.now += timedelta(days=36)
+    clock.now += timedelta(days=101)
     async with platform.db.transaction() as tx:
         await throttle.hit(tx, "kept", b"", 60)
     await run(app, platform, gateway, "purge")

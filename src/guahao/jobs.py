@@ -23,6 +23,7 @@ from guahao.flows import (
     calls,
     penalties,
     policies,
+    policy_trials,
     reminders,
     schedules,
     stops,
@@ -57,7 +58,8 @@ QUEUES = ["default", "imports", "notices", "periodic"]
 LOST_AFTER = timedelta(minutes=10)  # longer than a message ever waits for its next attempt
 REDELIVERED_AT_ONCE = 512
 RECEIPT_AFTER = timedelta(hours=1)  # receipts come within minutes, where they come at all
-REQUESTS_KEPT = timedelta(days=35)  # a retry under the same idempotency key finds its answer
+# A retry under the same idempotency key finds its answer, and a policy can be tried on them.
+REQUESTS_KEPT = timedelta(days=policy_trials.DAYS_MAX)
 STAFF_SESSIONS_KEPT = timedelta(days=30)  # longer than any lasts; the trail tells of them
 JOBS_KEPT_HOURS = 7 * 24
 # A worker sends a heartbeat every 10 s; without one for so long it is dead.
@@ -263,6 +265,11 @@ def _add_policies(app: App, platform: Platform) -> None:
         await policies.begin(platform)
 
     _every(app, "* * * * *", "begin_policies", begin_policies)
+
+    @app.task(name="try_policy", queue="default")
+    async def try_policy(trial_id: int) -> None:
+        """Replay what was recorded under a proposed policy."""
+        await policy_trials.carry_out(platform, trial_id)
 
 
 def _add_pushing(app: App, pusher: Pusher) -> None:

@@ -10,6 +10,7 @@ from guahao.web.administration.hospitals import hospital_routes
 from guahao.web.administration.members import member_routes
 from guahao.web.administration.no_shows import no_show_routes
 from guahao.web.administration.policy import policy_routes
+from guahao.web.administration.policy_trials import trial_routes
 from guahao.web.administration.pushing import push_routes
 from guahao.web.administration.reports import report_routes
 from guahao.web.administration.titles import title_routes
@@ -27,6 +28,7 @@ def routes() -> list[StaffRoute]:
         *client_routes(),
         *announcement_routes(),
         *policy_routes(),
+        *trial_routes(),
         *no_show_routes(),
         *push_routes(),
         *member_routes(),

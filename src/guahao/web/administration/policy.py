@@ -8,6 +8,7 @@ from datetime import date
 from litestar.types import ASGIApp
 
 from guahao.flows import policies as flows
+from guahao.flows import policy_trials as trials
 from guahao.flows.policies import AHEAD_MAX_DAYS, NotChanged, PolicyOverview
 from guahao.rules.limits import HospitalRules, Policy
 from guahao.rules.policies import (
@@ -51,6 +52,8 @@ async def _shown(
         before=None if preview is None else _before(found, preview),
         refused=refused,
         bounds=POLICY_BOUNDS,
+        trials=await trials.latest(page.door.platform),
+        days=trials.DAYS,
         usual=HospitalRules(),
         words=number_words(page),
         differences=lambda one, other: differences(page, one, other),
@@ -102,6 +105,11 @@ async def _change(page: StaffPage) -> ASGIApp:
         refused = NotChanged.REASON_NEEDED
     if refused is not None:
         return await _shown(page, say_refused(page, refused, found, policy), 422)
+    if page.form.get("step") == "try":
+        days = _number(page.form.get("days", ""))
+        days = days if 1 <= days <= trials.DAYS_MAX else trials.DAYS
+        trial_id = await trials.start(page.door.platform, page.staff, new, days)
+        return page.redirect(f"{POLICY_PATH}/trials/{trial_id}")
     if page.form.get("step") != "save":
         # What is previewed is what is decided upon: its version goes with the button.
         page.form["seen"] = found.version
