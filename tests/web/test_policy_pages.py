@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from tests.city import Clock, ask
+from tests.city import Clock, add_session, ask
 from tests.web.browsing import Reader
-from tests.web.site import Site
+from tests.web.site import Site, add_citizen
 from tests.web.staff_site import at_the_desk
 
+from guahao.flows.policy_trials import carry_out
 from guahao.rules.staff import Role
 
 POLICY = "/staff/policy"
@@ -117,3 +118,25 @@ async def test_the_page_is_said_in_english(site: Site) -> None:
     await reader.send(reader.form(POLICY), per_day="1", reason="a trial")
     assert "at most 1 place a day" in reader.text
     assert "Places a day" in reader.text
+
+
+async def test_a_policy_is_tried_and_the_result_is_shown_with_tables(site: Site) -> None:
+    session_id = await add_session(site.platform)
+    answer = await site.book(await add_citizen(site, 1), session_id)
+    assert answer.status_code == 201
+    reader = await administrator(site)
+    await reader.send(reader.form(POLICY), per_day="1", reason="试行")
+    await reader.send(reader.form(POLICY), step="try", days="30")
+    assert "正在试算" in reader.text
+    [[trial_id]] = await ask(site.platform, "SELECT id FROM policy_trials")
+    partial = await reader.client.get(reader.path, headers={"HX-Request": "true"})
+    assert "hx-refresh" not in partial.headers
+    await carry_out(site.platform, trial_id)
+    partial = await reader.client.get(reader.path, headers={"HX-Request": "true"})
+    assert partial.headers["hx-refresh"] == "true"
+    await reader.go(f"{POLICY}/trials/{trial_id}")
+    assert "100.0%的答复与当时实际的答复一致（1 / 1）" in reader.text
+    assert "示例" not in reader.text  # nobody is named
+    await reader.go(POLICY)
+    assert "查看结果" in reader.text
+    assert (await reader.go(f"{POLICY}/trials/{trial_id + 1}")).status_code == 404

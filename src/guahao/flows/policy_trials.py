@@ -42,10 +42,14 @@ class TrialView:
 
 @dataclass(frozen=True, slots=True)
 class TrialOutcome:
-    """What came of a trial. `first`: the earliest day that was replayed, None if none was."""
+    """What came of a trial. `first`: the earliest day that was replayed, None if none was.
+
+    `shortened`: there were more requests than fit, so that earlier days were left out.
+    """
 
     first: date | None
     last: date
+    shortened: bool
     comparison: Comparison
     hospitals: dict[int, tuple[str, str]]
 
@@ -105,7 +109,9 @@ async def _tried(platform: Platform, asked: TrialView) -> TrialOutcome:
     trial = asked.trial
     async with snapshot(platform.db) as tx:
         today = tx.now.date()
-        first = await store.first_day(tx, today - timedelta(days=trial.days), REQUESTS_MAX)
+        first, shortened = await store.first_day(
+            tx, today - timedelta(days=trial.days), REQUESTS_MAX
+        )
         world = await store.world(tx, first or today + timedelta(days=1))
         names = await store.hospital_names(tx)
         held = tuple(await policy_store.begun(tx, today))
@@ -119,7 +125,8 @@ async def _tried(platform: Platform, asked: TrialView) -> TrialOutcome:
         now = await _decided(world, DatedPolicies(asked.in_force), progress)
     then = await _decided(world, DatedPolicies(asked.proposed), progress)
     comparison = compare(world, reproduced, now, then)
-    return TrialOutcome(first, today, comparison, {id: names[id] for id in comparison.by_hospital})
+    names = {id: names[id] for id in comparison.by_hospital}
+    return TrialOutcome(first, today, shortened, comparison, names)
 
 
 async def _decided(world: World, policies: DatedPolicies, progress: _Progress) -> list[str]:

@@ -121,21 +121,24 @@ async def fail(tx: Tx, trial_id: int) -> None:
 # What is replayed ---------------------------------------------------------------------------
 
 
-async def first_day(tx: Tx, since: date, most: int) -> date | None:
-    """From which day on the requests since then are at most so many; None if there are none."""
+async def first_day(tx: Tx, since: date, most: int) -> tuple[date | None, bool]:
+    """From which day on the requests since then are at most so many; None if there are none.
+
+    And whether there are earlier ones.
+    """
     rows = await tx.rows(
         """
-        SELECT min(day) FROM (
+        SELECT min(day) FILTER (WHERE so_far <= %s OR so_far = requests), min(day) FROM (
             SELECT day, sum(requests) OVER (ORDER BY day DESC) AS so_far, requests
             FROM (SELECT (decided_at AT TIME ZONE 'Asia/Shanghai')::date AS day,
                          count(*) AS requests
                   FROM booking_requests WHERE decided_at >= %s GROUP BY 1) days
-        ) summed WHERE so_far <= %s OR so_far = requests
+        ) summed
         """,
-        (datetime.combine(since, datetime.min.time(), CITY_TIME), most),
+        (most, datetime.combine(since, datetime.min.time(), CITY_TIME)),
     )
-    found: date | None = rows[0][0]
-    return found
+    [[first, earliest]] = rows
+    return first, first != earliest
 
 
 async def world(tx: Tx, first: date) -> World:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from litestar.types import ASGIApp
 
 from guahao.flows import policy_trials as flows
-from guahao.flows.policy_trials import TrialOutcome, TrialView
+from guahao.flows.policy_trials import TrialOutcome
 from guahao.rules.outcomes import Refusal
 from guahao.rules.staff import Role
 from guahao.rules.trying import BOOKED, Tally
@@ -41,21 +40,19 @@ async def _show(page: StaffPage) -> ASGIApp:
         outcome=view.outcome,
         differences=differences(page, view.in_force, view.proposed),
         words=lambda word: answer_word(page, word),
-        **({} if view.outcome is None else _shown(page, view, view.outcome)),
+        **({} if view.outcome is None else _shown(page, view.outcome)),
     )
 
 
-def _shown(page: StaffPage, view: TrialView, outcome: TrialOutcome) -> dict[str, Any]:
+def _shown(page: StaffPage, outcome: TrialOutcome) -> dict[str, Any]:
     compared = outcome.comparison
     hospitals = [
         (page.names.name(*outcome.hospitals[id]), tally)
         for id, tally in compared.by_hospital.items()
     ]
     hospitals.sort(key=lambda one: (-one[1].gained - one[1].lost, -one[1].requests, one[0]))
-    asked_from = view.trial.asked_at.date() - timedelta(days=view.trial.days)
     return {
         "share": _share(compared.agreeing, compared.requests),
-        "shortened": outcome.first is not None and outcome.first > asked_from + timedelta(days=7),
         "hospitals": hospitals,
         "days_chart": _days_chart(page, outcome),
         "hospitals_chart": _hospitals_chart(page, hospitals[:_IN_PICTURE]),
