@@ -103,6 +103,7 @@ async def test_what_is_wrong_is_refused_by_name_and_the_rest_is_carried_out(
         (session_item(6, day=today - timedelta(days=1)), "item_past", None),
         (session_item(7, day=today + timedelta(days=367)), "item_too_far", None),
         (session_item(8, day=date(9999, 12, 31)), "item_too_far", None),
+        (session_item(9, title="神医"), "item_title_unknown", None),
         (session_item(3), "item_twice", None),
     ]
     right = [session_item(100), session_item(101, day=today + timedelta(days=1))]
@@ -175,6 +176,15 @@ async def test_stopped_and_past_sessions_stay(site: Site, system: System, clock:
     assert results(await system.publish([session_item(2, capacity=9)])) == [("unchanged", None)]
 
 
+async def test_a_title_that_is_offered_no_more_stays_where_it_is(
+    site: Site, system: System
+) -> None:
+    await system.publish([session_item(1)])
+    await change(site.platform, "UPDATE titles SET retired_at = now() WHERE name = '主任医师'")
+    body = await system.publish([session_item(1, capacity=9), session_item(2)])
+    assert results(body) == [("changed", None), ("refused", "item_title_unknown")]
+
+
 async def test_one_hospitals_ids_are_nothing_to_another(site: Site, system: System) -> None:
     other = await add_system(site)
     await system.publish([session_item(1)])
@@ -227,6 +237,11 @@ async def test_departments_are_made_changed_linked_and_refused(site: Site, syste
         ("unchanged", None),
         ("refused", "item_twice"),
     ]
+    listed = (await system.get("/departments")).json()["items"]
+    assert [(one["external_id"], one["name"]) for one in listed] == [
+        *(("D1", "内科"), ("D8", "外科"), ("D2", "心内科"), ("D9", "普外科")),
+    ]
+    assert listed[2]["parent_id"] == listed[0]["id"]
     found = await ask(site.platform, "SELECT search_keys FROM departments WHERE code = 'D9'")
     assert "puwaike" in found[0][0]
 

@@ -31,6 +31,7 @@ CONTRACT = {
     ("post", "/api/v1/appointments/lookup"),
     ("post", "/api/v1/hospital/token"),
     ("put", "/api/v1/hospital/departments"),
+    ("get", "/api/v1/hospital/departments"),
     ("put", "/api/v1/hospital/clinic-sessions"),
     ("get", "/api/v1/hospital/clinic-sessions"),
     ("put", "/api/v1/hospital/clinic-sessions/{external_id}/capacity"),

@@ -26,7 +26,7 @@ from guahao.rules.feeding import (
 )
 from guahao.rules.staff import OfHospital
 from guahao.store import feeding as store
-from guahao.store import trail
+from guahao.store import titles, trail
 from guahao.store.appointments import lock_sessions
 from guahao.store.db import Tx
 from guahao.store.feeding import FedSession
@@ -137,6 +137,7 @@ async def _plan(
 ) -> _Plan:
     departments = await store.bookable_departments(tx, hospital_id)
     known = await store.known_sessions(tx, hospital_id, [one.external_id for one in chunk])
+    offered = {one.name for one in await titles.listed(tx) if one.retired_at is None}
     plan = _Plan([], {}, {}, {})
     for one, again in zip(chunk, twice, strict=True):
         before = known.get(one.external_id)
@@ -148,14 +149,20 @@ async def _plan(
         elif department_id is None:
             plan.outcomes.append(Outcome(ItemRefusal.DEPARTMENT_UNKNOWN))
         else:
-            _decide(plan, one.external_id, one.of(department_id), before, tx.now.date())
+            wanted = one.of(department_id)
+            what = decide_session(wanted, before, offered, tx.now.date())
+            _note(plan, one.external_id, wanted, before, what)
     return plan
 
 
-def _decide(
-    plan: _Plan, external_id: str, wanted: Session, before: KnownSession | None, today: date
+def _note(
+    plan: _Plan,
+    external_id: str,
+    wanted: Session,
+    before: KnownSession | None,
+    what: Fed | ItemRefusal,
 ) -> None:
-    what = decide_session(wanted, before, today)
+    """Keep what was decided of an item, and what is to be written for it."""
     booked = before.booked if before and what is ItemRefusal.BELOW_BOOKED else None
     plan.outcomes.append(Outcome(what, None if before is None else before.id, booked))
     if what is Fed.CREATED:
@@ -207,6 +214,13 @@ async def own_session(platform: Platform, by: OfHospital, external_id: str) -> F
 
 
 # Departments ------------------------------------------------------------------------------
+
+
+async def list_departments(platform: Platform, by: OfHospital) -> list[KnownDepartment]:
+    """All of the hospital's, those off the platform among them, each of the first level first."""
+    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+        found = await store.departments(tx, by.own_hospital_id)
+    return sorted(found, key=lambda one: (one.department.parent_id is not None, one.code))
 
 
 async def publish_departments(

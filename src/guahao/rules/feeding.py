@@ -5,6 +5,7 @@ Items are known by the hospital's own ids, so that the same list again changes n
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from enum import StrEnum
@@ -29,6 +30,7 @@ class ItemRefusal(StrEnum):
     PARENT_UNKNOWN = "item_parent_unknown"
     LEVEL = "item_level"
     CODE_TAKEN = "item_code_taken"
+    TITLE_UNKNOWN = "item_title_unknown"
     STOPPED = "item_stopped"
     PAST = "item_past"
     TOO_FAR = "item_too_far"
@@ -62,14 +64,19 @@ class KnownSession:
     ever_booked: bool
 
 
-def decide_session(wanted: Session, known: KnownSession | None, today: date) -> Fed | ItemRefusal:
-    """What publishing this session does.
+def decide_session(
+    wanted: Session, known: KnownSession | None, titles: Collection[str], today: date
+) -> Fed | ItemRefusal:
+    """What publishing this session does. `titles`: those that the city offers.
 
-    What a patient was told stays as it was told: once anybody has booked, only the places
-    change, and never below what is booked. A stopped session stays stopped.
+    A title that is offered no more stays with what has it. What a patient was told stays as it
+    was told: once anybody has booked, only the places change, and never below what is booked.
+    A stopped session stays stopped.
     """
     if known is not None and known.session == wanted:
         return Fed.UNCHANGED
+    if wanted.title not in titles and (known is None or known.session.title != wanted.title):
+        return ItemRefusal.TITLE_UNKNOWN
     if known is not None and known.stopped:
         return ItemRefusal.STOPPED
     refused = _refused_date(wanted.visit_date, known, today)

@@ -160,6 +160,15 @@ _ITEMS: dict[str, Reply] = {
             "Another department of your hospital has this id as its code. Please use another id.",
         ),
     ),
+    ItemRefusal.TITLE_UNKNOWN: Reply(
+        409,
+        Words("没有这个职称", "No such title"),
+        Words(
+            "全市职称目录中没有这个职称，或已停用。请改用目录中的职称，或请平台管理员增加。",
+            "The city's list of titles does not offer this one. Please use one that it offers, or"
+            " ask the platform's administrator to add it.",
+        ),
+    ),
     ItemRefusal.STOPPED: Reply(
         409,
         Words("已停诊", "Clinic stopped"),

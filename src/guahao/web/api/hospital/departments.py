@@ -1,4 +1,4 @@
-"""PUT /hospital/departments: the hospital publishes its departments, by its own ids."""
+"""The hospital's departments: publishing and listing them, by its own ids."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from typing import Annotated
 
 import msgspec
 
-from guahao.flows.feeding import WantedDepartment, publish_departments
+from guahao.flows.feeding import WantedDepartment, list_departments, publish_departments
 from guahao.rules.clients import Scope
-from guahao.web.answers import Answer
+from guahao.rules.feeding import KnownDepartment
+from guahao.web.answers import Answer, json_answer
 from guahao.web.api.door import Route
 from guahao.web.api.hospital.access import TAG, Access, Visit
 from guahao.web.api.hospital.bulk import (
@@ -45,6 +46,39 @@ class HospitalDepartmentsIn(msgspec.Struct, forbid_unknown_fields=True):
     items: Annotated[list[HospitalDepartmentItemIn], ItemsMax]
 
 
+class HospitalDepartmentOut(msgspec.Struct):
+    """A department. `external_id` null: not published yet; publishing its `code` links it."""
+
+    id: int
+    external_id: str | None
+    code: str
+    name: str
+    name_en: str
+    parent_id: int | None
+    on_platform: bool
+
+
+class HospitalDepartmentList(msgspec.Struct):
+    """All departments of the hospital, not paged."""
+
+    items: list[HospitalDepartmentOut]
+    next: str | None = None
+
+
+_LIST = Call(
+    "GET",
+    "/hospital/departments",
+    TAG,
+    Words("本院科室", "The hospital's departments"),
+    HospitalDepartmentList(
+        [
+            HospitalDepartmentOut(40, "D-03", "D-03", "内科", "Internal medicine", None, True),
+            HospitalDepartmentOut(41, None, "0304", "心血管内科", "Cardiology", 40, True),
+        ]
+    ),
+    needs_token=False,
+    scope=Scope.SUPPLY,
+)
 _PUBLISH = Call(
     "PUT",
     "/hospital/departments",
@@ -65,7 +99,7 @@ _reader = BulkReader(HospitalDepartmentItemIn, "external_id")
 
 
 def department_routes(access: Access) -> list[Route]:
-    """PUT /hospital/departments."""
+    """PUT and GET /hospital/departments."""
 
     async def publish(visit: Visit) -> Answer:
         items = await _reader.read(visit)
@@ -73,4 +107,23 @@ def department_routes(access: Access) -> list[Route]:
         outcomes = await publish_departments(visit.door.platform, visit.client, readable)
         return bulk_answer(visit, items, outcomes)
 
-    return [access.route(_PUBLISH, publish)]
+    return [access.route(_PUBLISH, publish), access.route(_LIST, _listed)]
+
+
+async def _listed(visit: Visit) -> Answer:
+    found = await list_departments(visit.door.platform, visit.client)
+    visit.items_ok = len(found)
+    return json_answer(HospitalDepartmentList([_out(one) for one in found]))
+
+
+def _out(one: KnownDepartment) -> HospitalDepartmentOut:
+    department = one.department
+    return HospitalDepartmentOut(
+        one.id,
+        one.external_id,
+        one.code,
+        department.name,
+        department.name_en,
+        department.parent_id,
+        department.on_platform,
+    )
