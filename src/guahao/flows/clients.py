@@ -19,7 +19,7 @@ from guahao.rules.staff import Who
 from guahao.store import clients as store
 from guahao.store import staff as staff_store
 from guahao.store import throttle, trail
-from guahao.store.clients import CallRow, ClientListing, ClientRow
+from guahao.store.clients import CallRow, ClientListing, ClientRow, NotedCall
 from guahao.store.db import Tx
 
 OVERLAP_HOURS = 24  # the older secret lives so long after a rotation, where nothing else is said
@@ -286,19 +286,10 @@ async def admit(
 # The log of calls -------------------------------------------------------------------------
 
 
-async def note_call(
-    platform: Platform,
-    client: Client,
-    call: str,
-    status: int,
-    why: str,
-    items: tuple[int, int],
-    duration_ms: int,
-    request_id: str,
-) -> None:
-    """Keep that a client called, or tried to. `items`: carried out, refused."""
+async def note_call(platform: Platform, client: Client, one: NotedCall) -> None:
+    """Keep that a client called, or tried to."""
     async with platform.db.transaction() as tx:
-        await store.note_call(tx, client, call, status, why, items, duration_ms, request_id)
+        await store.note_call(tx, client, one)
 
 
 async def list_calls(

@@ -55,12 +55,9 @@ class ClientListing:
 
 
 @dataclass(frozen=True, slots=True)
-class CallRow:
-    """One call of a client's, or a refused try. `why`: the code of its problem."""
+class NotedCall:
+    """What is kept of a call. `why`: the code of its problem; items carried out, refused."""
 
-    id: int
-    at: datetime
-    client_id: str
     call: str
     status: int
     why: str
@@ -68,6 +65,16 @@ class CallRow:
     items_failed: int
     duration_ms: int
     request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallRow:
+    """One call of a client's, or a refused try."""
+
+    id: int
+    at: datetime
+    client_id: str
+    noted: NotedCall
 
 
 async def add(
@@ -202,17 +209,8 @@ async def replace_secret(
 # The log of calls -------------------------------------------------------------------------
 
 
-async def note_call(
-    tx: Tx,
-    client: Client,
-    call: str,
-    status: int,
-    why: str,
-    items: tuple[int, int],
-    duration_ms: int,
-    request_id: str,
-) -> None:
-    """Keep that a client called. `items`: how many were carried out, how many refused."""
+async def note_call(tx: Tx, client: Client, one: NotedCall) -> None:
+    """Keep that a client called."""
     await tx.do(
         """
         INSERT INTO hospital_calls (at, hospital_id, client_id, call, status, why, items_ok,
@@ -220,8 +218,8 @@ async def note_call(
         VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
         """,
         (
-            *(tx.now, client.own_hospital_id, client.client_id, call, status, why),
-            *(*items, duration_ms, request_id),
+            *(tx.now, client.own_hospital_id, client.client_id, one.call, one.status, one.why),
+            *(one.items_ok, one.items_failed, one.duration_ms, one.request_id),
         ),
     )
 
@@ -238,7 +236,7 @@ async def calls(tx: Tx, hospital_id: int, before: int | None, limit: int) -> lis
         """,
         (hospital_id, before, limit),
     )
-    return [CallRow(*row) for row in rows]
+    return [CallRow(*[*row[:3], NotedCall(*row[3:])]) for row in rows]
 
 
 async def purge_calls(tx: Tx, before: datetime) -> int:

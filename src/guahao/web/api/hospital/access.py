@@ -20,6 +20,7 @@ from psycopg import InterfaceError, OperationalError
 from guahao.flows.accounts import Throttled
 from guahao.flows.clients import NotLetIn, Refused, admit, note_call
 from guahao.rules.clients import Client
+from guahao.store.clients import NotedCall
 from guahao.web.answers import Answer
 from guahao.web.api.door import Door, Route
 from guahao.web.api.hospital.tokens import HospitalTokens
@@ -144,13 +145,13 @@ class Access:
         if visit.caller is None:
             _log.warning("hospital_call_refused", call=name, status=status, why=visit.why)
             return
-        await note_call(
-            self.door.platform,
-            visit.caller,
+        noted = NotedCall(
             name,
             status,
             visit.why if status >= _ERROR else "",
-            (visit.items_ok, visit.items_failed),
+            visit.items_ok,
+            visit.items_failed,
             round((time.perf_counter() - visit.started) * 1000),
             visit.request_id,
         )
+        await note_call(self.door.platform, visit.caller, noted)

@@ -23,7 +23,7 @@ from guahao.web.api.hospital.bookings import (
     booking_out,
     guesses_throttled,
 )
-from guahao.web.api.hospital.bulk import BulkReader, ItemsMax, Unreadable
+from guahao.web.api.hospital.bulk import BulkReader, ItemsMax, Unreadable, counted
 from guahao.web.language import Words
 from guahao.web.openapi import Call
 from guahao.web.reading import ID_MAX, Id, read_body
@@ -147,12 +147,7 @@ async def _attendance(visit: Visit) -> Answer:
         else _item_out(visit, one.appointment_id, next(found))
         for one in items
     ]
-    counts = dict.fromkeys(RESULTS, 0)
-    for item in shown:
-        counts[item.result] += 1
-    visit.items_failed = counts["refused"]
-    visit.items_ok = len(shown) - counts["refused"]
-    return json_answer(HospitalAttendanceOut(**counts, items=shown))
+    return json_answer(HospitalAttendanceOut(**counted(visit, RESULTS, shown), items=shown))
 
 
 def _unreadable(visit: Visit, one: Unreadable) -> HospitalAttendanceItemOut:

@@ -124,12 +124,17 @@ def bulk_answer(visit: Visit, items_in: Sequence[Any], readable: Iterable[Outcom
         else _item_out(visit, one.external_id, next(found))
         for one in items_in
     ]
-    counts = dict.fromkeys(RESULTS, 0)
+    return json_answer(BulkOut(**counted(visit, RESULTS, items), items=items))
+
+
+def counted(visit: Visit, results: Sequence[str], items: Sequence[Any]) -> dict[str, int]:
+    """How many items there are of each result; the log of calls is told of it."""
+    counts = dict.fromkeys(results, 0)
     for one in items:
         counts[one.result] += 1
     visit.items_failed = counts["refused"]
     visit.items_ok = len(items) - counts["refused"]
-    return json_answer(BulkOut(**counts, items=items))
+    return counts
 
 
 def _unreadable(visit: Visit, one: Unreadable) -> BulkItemOut:

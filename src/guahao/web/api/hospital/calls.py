@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from datetime import datetime
 from typing import Annotated
 
@@ -88,13 +89,7 @@ def call_routes(access: Access) -> list[Route]:
             HospitalCallOut(
                 one.at.astimezone(CITY_TIME).replace(microsecond=0),
                 one.client_id,
-                one.call,
-                one.status,
-                one.why,
-                one.items_ok,
-                one.items_failed,
-                one.duration_ms,
-                one.request_id,
+                *astuple(one.noted),
             )
             for one in found
         ]
