@@ -21,6 +21,8 @@ from guahao.store.views import AppointmentView, PatientView
 
 CHANNEL = "phone"
 _RECORDED_WITHIN = timedelta(minutes=2)
+# What is missing for longer, because no worker ran, is found by the audit.
+_LOOKED_BACK = timedelta(days=7)
 _A_CHUNK = 100
 
 
@@ -121,7 +123,8 @@ async def book_for_caller(
 async def record_missing(platform: Platform) -> int:
     """Record bookings by staff whose process died between booking and recording; how many."""
     async with platform.db.transaction() as tx:
-        found = await store.unrecorded(tx, tx.now - _RECORDED_WITHIN, _A_CHUNK)
+        since, until = tx.now - _LOOKED_BACK, tx.now - _RECORDED_WITHIN
+        found = await store.unrecorded(tx, since, until, _A_CHUNK)
         for one in found:
             await trail.record(
                 tx,
