@@ -60,7 +60,8 @@ async def test_a_change_is_shown_and_what_is_withdrawn_is_not(site: Site, clock:
     reader, id = await written(site, "09:05")
     clock.forward(minutes=10)
     await reader.go(f"{LIST}/{id}")
-    await reader.send(reader.form(f"{LIST}/{id}"), title="春节门诊安排（更新）", body="照常。")
+    await reader.send(reader.form(f"{LIST}/{id}"), title="春节门诊安排（更新）", shown_until="")
+    clock.forward(minutes=10)
     assert "春节门诊安排（更新）" in await first_page(site)
     await reader.go(f"{LIST}/{id}")
     await reader.send(reader.form(f"{LIST}/{id}/withdraw"))
@@ -99,6 +100,15 @@ async def test_a_bad_field_is_named_and_what_was_typed_stays(site: Site) -> None
         assert said in reader.text, typed
         assert (WRITTEN | typed)["body_en"] in reader.text
     assert await count(site.platform, "announcements") == 0
+
+
+async def test_one_without_an_end_is_shown_until_it_is_withdrawn(site: Site, clock: Clock) -> None:
+    reader = await at_the_desk(site, Role.ADMINISTRATOR)
+    await reader.go(f"{LIST}/new")
+    await reader.send(None, **WRITTEN | {"shown_from": "2026-11-30T08:00", "shown_until": ""})
+    assert "直到撤下" in reader.text
+    clock.forward(days=200)
+    assert WRITTEN["title"] in await first_page(site)
 
 
 async def test_who_saves_second_is_told_and_shown_what_is_there_now(site: Site) -> None:

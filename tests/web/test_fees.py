@@ -222,6 +222,24 @@ async def test_a_title_is_added_retired_and_put_in_order(site: Site) -> None:
     assert "现为：停用" in reader.text
 
 
+async def test_a_title_is_said_to_patients_in_the_citys_english(site: Site) -> None:
+    session_id = await add_session(site.platform)
+    [[department_id, title_id]] = await ask(
+        site.platform,
+        "SELECT s.department_id, t.id FROM clinic_sessions s JOIN titles t ON t.name = s.title"
+        " WHERE s.id = %s",
+        session_id,
+    )
+    citizen = Reader.of(site, language="en")
+    await citizen.go(f"/departments/{department_id}")
+    assert "Chief physician" in citizen.text
+    reader = await at_the_desk(site, Role.ADMINISTRATOR)
+    await reader.go(f"/staff/titles/{title_id}")
+    await reader.send(reader.form(f"/staff/titles/{title_id}"), name_en="Consultant")
+    await citizen.go(f"/departments/{department_id}")
+    assert "Consultant" in citizen.text
+
+
 async def test_a_line_of_a_retired_title_goes_on(site: Site) -> None:
     reader, _ = await planned(site)
     await change(site.platform, "UPDATE titles SET retired_at = now() WHERE name = %s", CHIEF)

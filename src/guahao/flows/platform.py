@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from guahao.rules.limits import CITY_TIME, Policy
 from guahao.settings import Settings
 from guahao.store.db import Database
 from guahao.store.policy_book import PolicyBook
+from guahao.store.title_book import TitleBook
 from guahao.store.vault import Vault
 from guahao.store.views import AppointmentView
 
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """The database, the keys, the platform's policies and the operator's settings."""
+    """The database, the keys, the platform's policies, the operator's settings, the titles."""
 
     db: Database
     vault: Vault
     policies: PolicyBook
     settings: Settings
+    titles: TitleBook = field(default_factory=TitleBook)
+
+    async def refresh(self) -> None:
+        """See to it that what sentences need of the day is known."""
+        await self.policies.refresh(self.db)
+        await self.titles.refresh(self.db)
 
     @property
     def policy_said(self) -> Policy:

@@ -51,7 +51,8 @@ async def add(platform: Platform, by: Staff, name: str, name_en: str) -> int | T
             return TitleRefusal.NAME_TAKEN
         id = await store.add(tx, name, name_en)
         await _record(tx, platform, by, "add_title", id, {"after": [name, name_en]})
-        return id
+    platform.titles.forget()
+    return id
 
 
 async def change(
@@ -71,7 +72,8 @@ async def change(
         after = replace(before, name_en=name_en, retired_at=retired_at)
         detail = {"before": asdict(before), "after": asdict(after)}
         await _record(tx, platform, by, "change_title", title_id, detail)
-        return None
+    platform.titles.forget()
+    return None
 
 
 async def move(platform: Platform, by: Staff, title_id: int, *, up: bool) -> TitleRefusal | None:

@@ -87,7 +87,7 @@ async def add(tx: Tx, written: Written) -> int:
     row = await tx.row(
         """
         INSERT INTO announcements (title, title_en, body, body_en, shown_from, shown_until)
-        VALUES (%s, %s, %s, %s, %s, coalesce(%s, 'infinity')) RETURNING id
+        VALUES (%s, %s, %s, %s, %s, coalesce(%s::timestamptz, 'infinity')) RETURNING id
         """,
         astuple(written),
     )
@@ -101,7 +101,7 @@ async def change(tx: Tx, announcement_id: int, written: Written) -> None:
         """
         UPDATE announcements
         SET (title, title_en, body, body_en, shown_from, shown_until)
-            = (%s, %s, %s, %s, %s, coalesce(%s, 'infinity'))
+            = (%s, %s, %s, %s, %s, coalesce(%s::timestamptz, 'infinity'))
         WHERE id = %s
         """,
         (*astuple(written), announcement_id),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import partial
 
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
@@ -79,8 +78,9 @@ def create_app(
         logging_config=None,
     )
     limit = RequestLimit(settings.requests_per_address_minute)
-    refresh = partial(platform.policies.refresh, platform.db)
-    app.asgi_handler = Front(app.asgi_handler, callers, limit, replies, error_page, refresh)
+    app.asgi_handler = Front(
+        app.asgi_handler, callers, limit, replies, error_page, platform.refresh
+    )
     return app
 
 

@@ -24,6 +24,7 @@ from guahao.web.reading import ApiRequest, ProblemError
 from guahao.web.replies import Problem, Replies
 from guahao.web.templating import template
 from guahao.web.uploads import Upload, attachment, read_upload_fields
+from guahao.web.words import Names
 
 _NO_STORE = b"no-store"
 # The browser may show it again on the way back, with what was typed into it.
@@ -190,6 +191,11 @@ class BasePage:
     def say(self, chinese: str, **places: object) -> str:
         """Our words in the visitor's language; {places} are filled in."""
         return translations(self.language).gettext(chinese).format(**places)
+
+    @cached_property
+    def names(self) -> Names:
+        """The data's own words in the reader's language."""
+        return Names(self.language, self._base_door.platform.titles.english)
 
     def problem(self, code: str, **more: Any) -> Problem:
         """An outcome as a title and a sentence in the visitor's language (web/replies.py)."""

@@ -26,17 +26,6 @@ GRADES = {
     "一级": Words("一级", "Grade 1"),
     "未定级": Words("未定级", "Not graded"),
 }
-TITLES = {
-    "普通门诊": Words("普通门诊", "General clinic"),
-    "专家门诊": Words("专家门诊", "Specialist clinic"),
-    "特需门诊": Words("特需门诊", "Special-needs clinic"),
-    "住院医师": Words("住院医师", "Resident physician"),
-    "医师": Words("医师", "Physician"),
-    "主治医师": Words("主治医师", "Attending physician"),
-    "副主任医师": Words("副主任医师", "Associate chief physician"),
-    "主任医师": Words("主任医师", "Chief physician"),
-    "知名专家": Words("知名专家", "Renowned specialist"),
-}
 DAY_STATES = {
     "available": Words("有号", "Open"),
     "full": Words("约满", "Full"),
@@ -67,10 +56,14 @@ def named(name: str, name_en: str, language: Language) -> str:
 
 
 class Names:
-    """The data's words in the reader's language, for templates."""
+    """The data's words in the reader's language, for templates.
 
-    def __init__(self, language: Language) -> None:
+    `titles_en`: the English of the city's titles.
+    """
+
+    def __init__(self, language: Language, titles_en: Mapping[str, str]) -> None:
         self._language = language
+        self._titles_en = titles_en
 
     def name(self, name: str, name_en: str) -> str:
         """A hospital's, department's or district's."""
@@ -78,7 +71,7 @@ class Names:
 
     def title(self, title: str) -> str:
         """主任医师 or Chief physician."""
-        return said(TITLES, title, self._language)
+        return named(title, self._titles_en.get(title, ""), self._language)
 
     def grade(self, grade: str) -> str:
         """三级甲等 or Grade 3A."""

@@ -13,7 +13,6 @@ from guahao.store.supply_imports import ExportedSession
 from guahao.web.language import Language, Words
 from guahao.web.sheet_words import say_cell
 from guahao.web.wording import PERIOD_WORDS, say_weekday
-from guahao.web.words import TITLES
 
 _SESSIONS = Words("门诊", "Sessions")
 _WEEKLY = Words("每周排班", "Weekly timetables")
@@ -35,6 +34,7 @@ _KINDS = {
     "booked": Kind.NUMBER,
 }
 _WIDTHS = {c.DEPARTMENT: 24.0, c.SPECIALTY: 20.0}
+_CHOICES_CHARACTERS_MAX = 255  # Excel's own
 _EXPORT_ONLY = (c.SESSION_ID, *c.TOLD_ONLY)
 
 # What a column is for: whether it must be filled in, and how.
@@ -111,7 +111,7 @@ _NOTE_LINES = (
 )
 
 
-def _column(heading: Heading, language: Language) -> Column:
+def _column(heading: Heading, language: Language, titles: tuple[str, ...] = ()) -> Column:
     title = heading.titles[1 if language == "en" else 0]
     if heading.name == c.FEE:
         title += " (yuan)" if language == "en" else "（元）"
@@ -119,35 +119,38 @@ def _column(heading: Heading, language: Language) -> Column:
         title,
         _KINDS.get(heading.name, Kind.TEXT),
         _WIDTHS.get(heading.name, 14),
-        _choices(heading.name, language),
+        _choices(heading.name, language, titles),
     )
 
 
-def _choices(name: str, language: Language) -> tuple[str, ...]:
+def _choices(name: str, language: Language, titles: tuple[str, ...]) -> tuple[str, ...]:
     if name == c.PERIOD:
         return tuple(words.of(language) for words in PERIOD_WORDS.values())
     if name == c.WEEKDAY:
         return tuple(say_weekday(_MONDAY + timedelta(days=n), language) for n in range(7))
-    return tuple(TITLES) if name == c.TITLE else ()
+    fits = len(",".join(titles)) <= _CHOICES_CHARACTERS_MAX
+    return titles if name == c.TITLE and fits else ()
 
 
-def template_file(department: str, tomorrow: date, language: Language) -> bytes:
+def template_file(
+    department: str, tomorrow: date, language: Language, titles: tuple[str, ...]
+) -> bytes:
     """A workbook to fill in: an example of a session and of a timetable, and every column told.
 
-    `department`: one of the hospital's own, for the examples.
+    `department`: one of the hospital's own, for the examples; `titles`: what may be chosen.
     """
     period = PERIOD_WORDS["morning"].of(language)
-    clinic = ("普通门诊", "", period, time(8, 30), time(9, 0), 5000, 10)
+    clinic = (titles[0] if titles else "普通门诊", "", period, time(8, 30), time(9, 0), 5000, 10)
     sessions = [h for h in c.SESSION_HEADINGS if h.name not in _EXPORT_ONLY]
     session = ("", "", department, *clinic[:2], tomorrow, *clinic[2:])
+    session_columns = [_column(h, language, titles) for h in sessions]
+    weekly_columns = [_column(h, language, titles) for h in c.WEEKLY_HEADINGS]
     weekday = say_weekday(_MONDAY, language)
     timetable = ("", "", department, *clinic[:2], weekday, tomorrow, None, *clinic[2:])
     return workbook(
         [
-            Table(_SESSIONS.of(language), [_column(h, language) for h in sessions], [session]),
-            Table(
-                _WEEKLY.of(language), [_column(h, language) for h in c.WEEKLY_HEADINGS], [timetable]
-            ),
+            Table(_SESSIONS.of(language), session_columns, [session]),
+            Table(_WEEKLY.of(language), weekly_columns, [timetable]),
             _notes(language),
         ]
     )

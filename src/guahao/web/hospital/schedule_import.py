@@ -68,7 +68,8 @@ async def _template(page: StaffPage) -> ASGIApp:
     found = await timetables.departments(page.door.platform, page.staff)
     department = found[0].name if found else "内科"
     tomorrow = page.today + ONE_DAY
-    data = await asyncio.to_thread(template_file, department, tomorrow, page.language)
+    titles = page.door.platform.titles.offered
+    data = await asyncio.to_thread(template_file, department, tomorrow, page.language, titles)
     return page.download(data, page.say("排班模板.xlsx"), XLSX)
 
 

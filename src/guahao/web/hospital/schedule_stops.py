@@ -15,7 +15,6 @@ from guahao.web.hospital.schedule_forms import SCHEDULER, say_stop
 from guahao.web.reading import ProblemError, read_id
 from guahao.web.staff import StaffPage, StaffRoute
 from guahao.web.staff.reading import read_date, read_number
-from guahao.web.words import TITLES
 
 _STOP = "/staff/schedule/stop"
 _ONE = "/staff/schedule/stops/{stop_id}"
@@ -78,7 +77,7 @@ async def _show_form(
         status,
         given=given,
         departments=await timetables.departments(page.door.platform, page.staff),
-        titles=list(TITLES),
+        titles=page.door.platform.titles.offered,
         periods=PERIODS,
         found=found,
         sessions=sum(one.sessions for one in found or ()),

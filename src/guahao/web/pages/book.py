@@ -24,7 +24,6 @@ from guahao.web.pages.help import help_path
 from guahao.web.pages.ids import as_id
 from guahao.web.pages.page import LoginNeededError, Page, Route
 from guahao.web.reading import ProblemError, read_id
-from guahao.web.words import Names
 
 CHANNEL = "web"
 _UNAVAILABLE = 503
@@ -87,7 +86,7 @@ def _form(
     return page.render(
         "confirm.html",
         session=session,
-        names=Names(page.language),
+        names=page.names,
         patients=patients,
         chosen=_chosen(page, patients),
         may_add=len(patients) < PATIENTS_PER_PHONE,
@@ -142,7 +141,7 @@ async def _refusal(
         "refused.html",
         said.status,
         session=session,
-        names=Names(page.language),
+        names=page.names,
         said=said,
         reason=refused.reason.value,
         offered=offered,
@@ -167,7 +166,7 @@ async def _undecided(
         "undecided.html",
         _UNAVAILABLE,
         session=session,
-        names=Names(page.language),
+        names=page.names,
         title=title,
         detail=detail,
         patient_id=patient_id,

@@ -22,7 +22,7 @@ from guahao.web.answers import Answer
 from guahao.web.pages.ids import as_id
 from guahao.web.pages.page import Page, Route
 from guahao.web.reading import ProblemError
-from guahao.web.words import Names, named
+from guahao.web.words import named
 
 _UNKNOWN = "unknown_appointment"
 _NO_STORE = (b"cache-control", b"no-store")
@@ -46,7 +46,7 @@ async def _listed(page: Page) -> ASGIApp:
     return page.render(
         "bookings.html",
         view=view,
-        names=Names(page.language),
+        names=page.names,
         bookings=await list_appointments(platform, owner, view),
         standings=await standings(platform, owner),
         policy=platform.policy_said,
@@ -78,7 +78,7 @@ def _shown(page: Page, booking: AppointmentView) -> dict[str, Any]:
     session = booking.session
     until = cancel_deadline(session.visit_date, session.rules)
     return {
-        "names": Names(page.language),
+        "names": page.names,
         "booking": booking,
         "session": session,
         "cancel_until": until,

@@ -14,7 +14,6 @@ from guahao.web.language import MONTHS_EN, Language, Words
 from guahao.web.pages.page import Page, Route
 from guahao.web.pages.partial import is_partial
 from guahao.web.reading import ProblemError, read_id
-from guahao.web.words import Names
 
 FEW_LEFT = 5  # places from which on the number is shown in orange
 _CHOICE_MAX = 80  # characters
@@ -43,7 +42,7 @@ async def _department(page: Page) -> ASGIApp:
     return page.render(
         "department_week.html" if is_partial(page) else "department.html",
         week=week,
-        names=Names(page.language),
+        names=page.names,
         asked=asked,
         periods=_by_period(week.sessions),
         few_left=FEW_LEFT,

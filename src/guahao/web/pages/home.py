@@ -10,7 +10,6 @@ from litestar.types import ASGIApp
 from guahao.flows.search import find, home
 from guahao.web.pages.page import Page, Route
 from guahao.web.pages.partial import is_partial
-from guahao.web.words import Names
 
 _TYPED_MAX = 80  # characters
 _PAGES_MAX = 500
@@ -34,7 +33,7 @@ async def _home(page: Page) -> ASGIApp:
         "asked": asked,
         "number": number,
         "address": _address,
-        "names": Names(page.language),
+        "names": page.names,
     }
     if is_partial(page):
         return page.render("home_results.html", **shown)

@@ -11,7 +11,6 @@ from guahao.rules.releasing import furthest
 from guahao.store.views import DepartmentView
 from guahao.web.pages.page import Page, Route
 from guahao.web.reading import ProblemError, read_id
-from guahao.web.words import Names
 
 
 def hospital_pages() -> list[Route]:
@@ -37,7 +36,7 @@ async def _hospital(page: Page) -> ASGIApp:
     return page.render(
         "hospital.html",
         hospital=view,
-        names=Names(page.language),
+        names=page.names,
         rules=view.rules,
         groups=grouped(found),
         furthest=furthest(page.today, view.rules, platform.policy_said),

@@ -24,7 +24,6 @@ from guahao.web.page_base import BasePage
 from guahao.web.reading import ApiRequest, ProblemError, header
 from guahao.web.replies import Replies
 from guahao.web.staff.navigation import Entry, entries_for
-from guahao.web.words import Names
 
 HOME_PATH = "/staff"
 LOG_IN_PATH = "/staff/login"
@@ -87,11 +86,6 @@ class StaffPage(BasePage):
     def is_partial(self) -> bool:
         """Whether htmx asks for a part of a page."""
         return header(self.request.scope, b"hx-request") == b"true"
-
-    @cached_property
-    def names(self) -> Names:
-        """The data's own words in the reader's language."""
-        return Names(self.language)
 
     @cached_property
     def flashed(self) -> str:
