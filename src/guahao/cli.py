@@ -756,6 +756,12 @@ def demo_hospital(
         str | None, typer.Option(help="Its code; without it, the city's first.")
     ] = None,
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8020,
+    down: Annotated[bool, typer.Option("--down", help="Breaks every connection.")] = False,
+    slow: Annotated[float, typer.Option(min=0, max=600, help="Seconds before an answer.")] = 0,
+    lose: Annotated[float, typer.Option(min=0, max=1, help="Share of lost answers.")] = 0,
+    twice: Annotated[float, typer.Option(min=0, max=1, help="Share done twice.")] = 0,
+    reorder: Annotated[bool, typer.Option("--reorder", help="Enters out of order.")] = False,
+    lie: Annotated[float, typer.Option(min=0, max=1, help="Share of lies.")] = 0,
 ) -> None:
     """Start everything, and a stand-in of one hospital's own system, told by webhook."""
     settings = read_settings(os.environ)
@@ -764,7 +770,8 @@ def demo_hospital(
     _check_port(settings)
     begun = str(time.time())
     clock = city_clock(settings.clock_start, float(begun))
-    stand_in = hospital_stand_in.StandIn(clock=lambda: clock().timestamp())
+    manners = hospital_stand_in.Manners(down, slow, lose, twice, reorder, lie)
+    stand_in = hospital_stand_in.StandIn(clock=lambda: clock().timestamp(), manners=manners)
     with hospital_stand_in.serving(stand_in, port) as address, _database(settings) as url:
         name = uvloop.run(_connect_stand_in(settings, url, hospital, stand_in, address))
         typer.echo(f"The system of {name}, its book, its manners and its calls: {address}/")

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -36,6 +37,7 @@ from guahao.store.webhooks import Delivery, Tried, Webhook
 
 ROUND = 64  # appointments told in one round at most
 ROUNDS_A_RUN = 500
+CONNECTIONS = 2
 _READ_AT_ONCE = 4 * ROUND
 
 logger = structlog.get_logger(__name__)
@@ -93,35 +95,43 @@ class Pusher:
         self._vault = vault
         self._sender = sender
         self._chance = chance
+        self._turns = asyncio.Semaphore(CONNECTIONS)
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[Tx]:
+        """In turn: runs of all hospitals at once must not take every connection of the worker."""
+        async with self._turns, self._db.transaction() as tx:
+            yield tx
 
     async def hospitals_due(self) -> list[int]:
         """Whom to push for now."""
-        async with self._db.transaction() as tx:
+        async with self._transaction() as tx:
             return await store.with_something_due(tx)
 
     async def push(self, hospital_id: int) -> None:
         """Tell one hospital all that is due, until there is nothing, or it does not answer."""
-        async with self._db.transaction() as tx:
+        async with self._transaction() as tx:
             run = await store.begin_run(tx, hospital_id)
-        if run is None:
+            webhook = None if run is None else await store.of_run(tx, hospital_id, run)
+        if run is None or webhook is None:
             return
-        for _ in range(ROUNDS_A_RUN):
-            if not await self._round(hospital_id, run):
-                return
+        line = self._sender.line_to(webhook.url)
+        try:
+            for _ in range(ROUNDS_A_RUN):
+                if not await self._round(hospital_id, run, line):
+                    return
+        finally:
+            await line.close()
 
-    async def _round(self, hospital_id: int, run: int) -> bool:
+    async def _round(self, hospital_id: int, run: int, line: Line) -> bool:
         """Whether another round may find something to do."""
-        async with self._db.transaction() as tx:
+        async with self._transaction() as tx:
             this = await self._prepare(tx, hospital_id, run)
         if this is None:
             return False
         course = _Course(this.webhook.failures_in_row)
         if this.turns:
-            line = self._sender.line_to(this.webhook.url)
-            try:
-                await self._send(this, line, course)
-            finally:
-                await line.close()
+            await self._send(this, line, course)
         moved = this.cursor != this.webhook.cursor
         return await self._record(hospital_id, run, this, course) and (
             bool(course.delivered) or course.failed > 0 or moved
@@ -203,7 +213,7 @@ class Pusher:
 
     async def _record(self, hospital_id: int, run: int, this: Round, course: _Course) -> bool:
         wait = probe_wait(course.failures_in_row, self._chance())
-        async with self._db.transaction() as tx:
+        async with self._transaction() as tx:
             result = store.RunResult(
                 this.cursor,
                 course.failures_in_row,

@@ -103,13 +103,17 @@ class Sender:
         return Line(self, url, client)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Line:
-    """To one hospital's receiver. Close it when done."""
+    """To one hospital's receiver. Close it when done.
+
+    `address`: where its name led, as long as that answers.
+    """
 
     sender: Sender
     url: str
     client: httpx.AsyncClient
+    address: str = ""
 
     async def close(self) -> None:
         """Close the connections."""
@@ -117,6 +121,12 @@ class Line:
 
     async def send(self, body: bytes, headers: Mapping[str, str]) -> NotTaken | None:
         """None where the event was taken (2xx). Never raises for what the outside does."""
+        refused = await self._try(body, headers)
+        if refused is not None:
+            self.address = ""
+        return refused
+
+    async def _try(self, body: bytes, headers: Mapping[str, str]) -> NotTaken | None:
         try:
             async with asyncio.timeout(self.sender.answer_seconds):
                 return await self._post(body, headers)
@@ -133,7 +143,8 @@ class Line:
         parts = urlsplit(self.url)
         host = parts.hostname or ""
         port = parts.port or (443 if parts.scheme == "https" else 80)
-        address = await resolve(self.sender.ways, host, port)
+        address = self.address or await resolve(self.sender.ways, host, port)
+        self.address = address
         request = self.client.build_request(
             "POST",
             httpx.URL(self.url).copy_with(host=address),

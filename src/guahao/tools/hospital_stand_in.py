@@ -249,6 +249,14 @@ _SAYS = {
 }
 
 
+_STYLE = (
+    "body{font:14px/1.5 sans-serif;margin:16px;max-width:960px}h1{font-size:20px}"
+    "form{display:flex;flex-wrap:wrap;gap:8px 16px;padding:12px;border:1px solid #d6d6d6;"
+    "margin:0 0 12px}p{margin:0}input:not([type=checkbox]){width:9em}button{padding:4px 12px}"
+    "td,th{padding:4px 12px 4px 0;text-align:left;border-bottom:1px solid #d6d6d6}"
+)
+
+
 def _page(stand_in: StandIn) -> str:
     shown, manners = stand_in.as_json(), stand_in.manners
     inputs = "".join(_input(name, words, getattr(manners, name)) for name, words in _SAYS.items())
@@ -270,6 +278,7 @@ def _page(stand_in: StandIn) -> str:
     counts = ", ".join(f"{name} {shown[name]}" for name in ("known", "received", "entered"))
     return (
         "<!doctype html><html lang=zh-CN><meta charset=utf-8><title>HIS stand-in</title>"
+        f"<style>{_STYLE}</style>"
         f"<h1>HIS stand-in 模拟医院系统</h1><p>{counts}, refused {shown['refused']}</p>"
         f"<form method=post action=/manners>{inputs}<button>保存 Save</button></form>"
         f"{_calls(stand_in)}"
