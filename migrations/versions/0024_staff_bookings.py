@@ -2,10 +2,10 @@
 
 from guahao.store.migrate import run_file
 
-revision = "0022"
-down_revision = "0021"
+revision = "0024"
+down_revision = "0023"
 
 
 def upgrade() -> None:
     """Forward only: undo with a new migration."""
-    run_file("0022_staff_bookings.sql")
+    run_file("0024_staff_bookings.sql")
