@@ -1,4 +1,4 @@
-"""Reports for whoever steers: numbers by group, never a person's (docs/decisions/0017).
+"""Reports for whoever steers: numbers by group, never a person's (docs/decisions/0018).
 
 The city's staff see every hospital; a hospital's see their own, which the database enforces.
 Suspensions and refusals follow from what a person does in all hospitals: the city's only.
