@@ -318,6 +318,16 @@ async def test_time_to_sold_out_runs_from_the_release(site: Site, rows: Rows) ->
         rush(city, hospital, visit, released, *seconds)
     rush(city, A, "2026-12-11", "2026-11-27 08:00", 5, capacity=3)  # places are left
     city.add_clinic(A, "甲内科", date(2026, 12, 20))  # not released before 6 December
+    # The places of the first of them are both for patients of one phone.
+    rows.conn.execute(
+        """
+        UPDATE patients p SET phone_slot = 2, account_id = (
+            SELECT min(account_id) FROM patients q JOIN appointments b ON b.patient_id = q.id
+            WHERE b.clinic_session_id = %s)
+        FROM appointments a WHERE a.id = %s AND a.patient_id = p.id
+        """,
+        (city.bookings[1].clinic.id, city.bookings[1].id),
+    )
     auditor = await at_the_desk(site, Role.AUDITOR)
     await auditor.go("/staff/reports/sold-out?from=2026-11-01&to=2027-03-31&by=hospital")
     spread, groups, fastest = tables(auditor)
@@ -337,10 +347,11 @@ async def test_time_to_sold_out_runs_from_the_release(site: Site, rows: Rows) ->
         C: ["3", "3", "100.0%", "120"],
     }
     expected = sorted(RUSHES, key=lambda one: one[3][-1])
-    assert [(row[0], row[4], row[7], row[9]) for row in fastest[1:]] == [
+    assert [(row[0], row[4], row[7], row[8], row[10]) for row in fastest[1:]] == [
         (
             hospital,
             say_day(date.fromisoformat(visit), "zh", TODAY),
+            "1" if hospital == A else "2",
             say_time(at(released), "zh", TODAY),
             f"{minutes:,}",
         )
@@ -380,7 +391,7 @@ async def test_a_place_given_back_is_sold_out_only_when_it_is_taken_again(
     auditor = await at_the_desk(site, Role.AUDITOR)
     await auditor.go("/staff/reports/sold-out?from=2026-12-01&to=2026-12-20")
     _, groups, fastest = tables(auditor)
-    assert [(row[2], row[9]) for row in fastest[1:]] == [("主任医师", "2.0"), ("普通门诊", "9.0")]
+    assert [(row[2], row[10]) for row in fastest[1:]] == [("主任医师", "2.0"), ("普通门诊", "9.0")]
     assert {row[0]: row[1:4] for row in groups[1:]} == {
         "主任医师": ["1", "1", "100.0%"],
         "普通门诊": ["1", "1", "100.0%"],

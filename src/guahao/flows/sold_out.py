@@ -61,10 +61,14 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class SoldOut:
-    """By group, and the sessions that were gone soonest; names of all that is in them."""
+    """By group, and the sessions that were gone soonest; names of all that is in them.
+
+    `accounts`: how many accounts have the places of each of those sessions.
+    """
 
     groups: list[Group]
     fastest: list[Taken]
+    accounts: dict[int, int]
     names: dict[Key, Name]
     hospitals: dict[Key, Name]
     departments: dict[Key, Name]
@@ -94,6 +98,7 @@ async def sold_out(platform: Platform, by: Staff, scope: Scope, grouping: Groupi
         return SoldOut(
             _groups(offered, taken, grouping),
             shown,
+            await store.accounts_of(tx, [one.session.session_id for one in shown]),
             await named(tx, scope, grouping, offered),
             await names(tx, Grouping.HOSPITAL, {one.session.hospital_id for one in shown}),
             await names(

@@ -179,3 +179,18 @@ async def gone(tx: Tx, scope: Scope) -> list[Gone]:
         (scope.first, scope.last, *bookings.params, scope.first, scope.last, *place.params),
     )
     return [Gone(*row) for row in rows]
+
+
+async def accounts_of(tx: Tx, session_ids: Sequence[int]) -> dict[int, int]:
+    """How many accounts have the places of each session; a patient without one counts alone."""
+    rows = await tx.rows(
+        """
+        SELECT a.clinic_session_id, count(DISTINCT coalesce(p.account_id, -p.id))
+        FROM appointments a JOIN patients p ON p.id = a.patient_id
+        WHERE a.clinic_session_id = ANY(%s::bigint[])
+          AND a.status IN ('booked', 'picked_up', 'no_show', 'unverified')
+        GROUP BY 1
+        """,
+        (list(session_ids),),
+    )
+    return {row[0]: row[1] for row in rows}

@@ -177,7 +177,7 @@ def _usual(page: StaffPage, asked: Asked, groups: Grouped[Lead]) -> Part:
         [Series("made", page.say("中位数"), [one.median_days for one in shown])],
     )
     return Part(
-        Table(page.say("分组"), head, table),
+        Table(dict(asked.groupings)[asked.grouping], head, table),
         picture | {"axis": page.say("提前天数")},
         page.say("各组提前天数的中位数，数字见下表。"),
     )

@@ -219,7 +219,7 @@ def _by_group(page: StaffPage, asked: Asked, found: SoldOut) -> Part:
     ]
     shown = [one for one in rows if one.sold_out][:BARS_SHOWN]
     return Part(
-        Table(page.say("分组"), head, table),
+        Table(dict(asked.groupings)[asked.grouping], head, table),
         _group_chart(page, asked, found, shown) if shown else None,
         page.say("各组多久约满的图，数字见下表。"),
     )
@@ -262,7 +262,7 @@ def _fastest(page: StaffPage, found: SoldOut) -> Part:
         (page.say("专业"), Kind.TEXT),
         (page.say("就诊日"), Kind.DATE),
         (page.say("时段"), Kind.TEXT),
-        *counts(page.say("号源数")),
+        *counts(page.say("号源数"), page.say("账户数")),
         (page.say("放号时刻"), Kind.MOMENT),
         (page.say("约满时刻"), Kind.MOMENT),
         *counts(page.say("用时（分钟）")),
@@ -279,6 +279,7 @@ def _fastest(page: StaffPage, found: SoldOut) -> Part:
                 session.visit_date,
                 page.period(session.period),
                 session.capacity,
+                found.accounts.get(session.session_id, 0),
                 one.released_at,
                 session.sold_out_at,
                 _minutes(one.took),
@@ -286,5 +287,8 @@ def _fastest(page: StaffPage, found: SoldOut) -> Part:
         )
     return Part(
         Table(page.say("最快约满"), head, table),
-        note=page.say("最快约满的门诊，最多50个。放号后几秒内约满，值得查一查是不是号贩子。"),
+        note=page.say(
+            "最快约满的门诊，最多50个。放号后几秒内约满，或号都在少数账户手里，"
+            "值得查一查是不是号贩子。账户数：现在持有这些号的手机号有多少个。"
+        ),
     )
