@@ -50,6 +50,8 @@ session = {{ values = [{session_id}] }}
 patient = {{ values = [{patient_id}] }}
 appointment = {{ values = [{appointment_id}] }}
 theirs = {{ values = ["D2"] }}
+external = {{ values = ["S1"] }}
+order = {{ values = ["{order_no}"] }}
 
 # Many items a call, each refused for itself in an answer that is a success: our own check.
 [[operations]]
@@ -64,6 +66,9 @@ checks.negative_data_rejection.enabled = false
 "path.appointment_id" = {{ dictionary = "appointment", probability = 0.5 }}
 "body.clinic_session_id" = {{ dictionary = "session", probability = 0.5 }}
 "body.patient_id" = {{ dictionary = "patient", probability = 0.5 }}
+"path.external_id" = {{ dictionary = "external", probability = 0.5 }}
+"body.items[*].appointment_id" = {{ dictionary = "appointment", probability = 0.5 }}
+"body.bookings[*].order_no" = {{ dictionary = "order", probability = 0.5 }}
 "body.items[*].department_external_id" = {{ dictionary = "theirs", probability = 0.5 }}
 """
 ROOT = Path(__file__).parents[2]
@@ -83,7 +88,7 @@ async def config(database_url: str, clock: Clock, tmp_path: Path) -> Path:
             "SELECT hospital_id, department_id FROM clinic_sessions WHERE id = %s",
             session_id,
         )
-        system = await add_system(site, place[0])
+        system = await add_system(site, booking["hospital_id"])
         await system.publish_departments()
         await system.publish([session_item()])
     path = tmp_path / "schemathesis.toml"
@@ -96,6 +101,7 @@ async def config(database_url: str, clock: Clock, tmp_path: Path) -> Path:
             session_id=session_id,
             patient_id=citizen.patient_id,
             appointment_id=booking["id"],
+            order_no=booking["order_no"],
         )
     )
     return path
