@@ -103,6 +103,24 @@ async def test_numbers_attendance_and_lies_go_through_the_calls(his: His, clock:
     assert (await his.caller.report({made[1][0]: True}))["items"][0]["result"] != "unchanged"
 
 
+async def test_its_list_agrees_until_it_lies_or_does_things_twice(his: His, clock: Clock) -> None:
+    await his.caller.publish([THURSDAY])
+    for one in await add_crowd(his.site.platform, 2):
+        await book(his, one)
+    await his.told()
+    compared = await his.caller.compare(clock.now)
+    assert (compared["listed"], compared["agreed"], compared["differences"]) == (2, 2, [])
+    before = await his.statuses()
+    for manners, kind in (
+        (Manners(lie=1), "missing_at_hospital"),
+        (Manners(twice=1), "doubled"),
+    ):
+        his.system.behave(manners)
+        told = (await his.caller.compare(clock.now))["differences"]
+        assert [one["kind"] for one in told] == [kind, kind]
+    assert await his.statuses() == before
+
+
 async def test_it_catches_up_by_cursor_and_by_webhook_without_a_second_effect(his: His) -> None:
     await switch(his.site.platform, SYSTEM, his.access.hospital_id, on=False)
     await his.caller.publish([THURSDAY])

@@ -10,7 +10,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -21,6 +21,7 @@ from guahao.tools.hospital_stand_in import Action, StandIn
 PREFIX = "/api/v1/hospital"
 _UNAUTHORIZED = 401
 _PAGE = 200
+_LISTED_DAYS = 31  # as many as one list may hold
 _CALL_SECONDS = 60.0
 
 
@@ -73,6 +74,29 @@ class Caller:
             random.shuffle(items)
         return await self._call("PUT", "/attendance", {"items": items})
 
+    async def compare(self, now: datetime) -> dict[str, Any]:
+        """Send its own list, from yesterday on, to be compared with the platform's.
+
+        Some lines are left out where the hospital lies, and doubled where it does things twice.
+        """
+        first = now.date() - timedelta(days=1)
+        last = first + timedelta(days=_LISTED_DAYS - 1)
+        lines: list[dict[str, Any]] = []
+        for booking in self.system.bookings():
+            listed = first <= date.fromisoformat(booking["visit_date"]) <= last
+            if listed and self.system.chance() >= self.system.manners.lie:
+                doubled = self.system.chance() < self.system.manners.twice
+                lines += [_line(booking)] * (2 if doubled else 1)
+        body = {
+            "made_at": now.isoformat(),
+            "date_from": first.isoformat(),
+            "date_to": last.isoformat(),
+            "bookings": lines,
+        }
+        # Once, whatever its manners: each list is a report of its own.
+        answer = await self._once("POST", "/reconciliations", body, None)
+        return _answered(answer)
+
     async def catch_up(self) -> int:
         """Read what changed since it last looked, into the book; how many changes."""
         count = 0
@@ -99,10 +123,7 @@ class Caller:
         answer = await self._once(method, path, body, query)
         if method != "GET" and self.system.chance() < self.system.manners.twice:
             await self._once(method, path, body, query)
-        found: dict[str, Any] = answer.json()
-        if answer.is_error:
-            raise CallError(f"{answer.status_code} {found.get('code')}: {found.get('detail')}")
-        return found
+        return _answered(answer)
 
     async def _once(
         self,
@@ -142,6 +163,13 @@ class Caller:
         return token
 
 
+def _answered(answer: httpx.Response) -> dict[str, Any]:
+    found: dict[str, Any] = answer.json()
+    if answer.is_error:
+        raise CallError(f"{answer.status_code} {found.get('code')}: {found.get('detail')}")
+    return found
+
+
 def actions(
     system: StandIn, base_url: str, credentials: tuple[str, str], clock: Clock
 ) -> dict[str, Action]:
@@ -171,6 +199,7 @@ def actions(
             lambda caller, given: caller.pick_up(given.get("code", ""), given.get("id_no", ""))
         ),
         "stop": action(lambda caller, given: caller.stop(day_of(given))),
+        "compare": action(lambda caller, _: caller.compare(clock())),
         "report all as seen": action(
             lambda caller, given: caller.report(system.waiting_on(day_of(given).isoformat()))
         ),
@@ -180,13 +209,27 @@ def actions(
 def _short(said: object) -> str:
     """An answer without its items, which hold persons."""
     if isinstance(said, dict):
-        return str({name: value for name, value in said.items() if name != "items"})
+        lists = ("items", "differences")
+        return str({name: value for name, value in said.items() if name not in lists})
     return str(said)
 
 
 def coming_days(today: date, count: int = 7) -> list[date]:
     """The days for which the stand-in has a doctor."""
     return [today + timedelta(days=n) for n in range(1, count + 1)]
+
+
+def _line(booking: Mapping[str, Any]) -> dict[str, Any]:
+    """A line of the list; what it does not know yet stands as booked."""
+    status = booking["status"]
+    return {
+        "order_no": booking["order_no"],
+        "status": "booked" if status == "unverified" else status,
+        "visit_date": booking["visit_date"],
+        "period": booking["period"],
+        "session_external_id": booking["session_external_id"],
+        "id_no": booking["patient"]["id_no"],
+    }
 
 
 def _external_id(day: date) -> str:

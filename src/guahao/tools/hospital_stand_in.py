@@ -134,6 +134,11 @@ class StandIn:
                 and entry.status in ("booked", "unverified")
             }
 
+    def bookings(self) -> list[Mapping[str, Any]]:
+        """The whole book, by the booking's id."""
+        with self._lock:
+            return [self.book[id].booking for id in sorted(self.book)]
+
     def as_json(self) -> dict[str, Any]:
         """The book, newest first, and the counts."""
         with self._lock:
