@@ -253,8 +253,9 @@ def _add_imports(app: App, platform: Platform) -> None:
         await importing.carry_out(platform, import_id)
 
     async def carry_on_imports() -> None:
-        """Finish what a process that died could not."""
+        """Finish what a process that died could not; forget what nobody confirmed."""
         await importing.carry_on(platform)
+        await importing.forget_old(platform)
 
     _every(app, "* * * * *", "carry_on_imports", carry_on_imports)
 

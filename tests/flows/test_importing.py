@@ -70,9 +70,16 @@ async def sessions(platform: Platform) -> int:
     return int(found)
 
 
+async def sent(platform: Platform, by: Staff, rows: str) -> int:
+    """A file that waits to be checked."""
+    import_id = await importing.receive(platform, by, "x.csv", (HEADINGS + rows).encode())
+    assert isinstance(import_id, int)
+    return import_id
+
+
 async def checked(platform: Platform, by: Staff, rows: str) -> int:
     """A file that was sent and checked."""
-    import_id = await importing.receive(platform, by, "x.csv", (HEADINGS + rows).encode())
+    import_id = await sent(platform, by, rows)
     await importing.carry_out(platform, import_id)
     assert await state(platform, import_id) == "checked"
     return import_id
@@ -142,8 +149,7 @@ async def test_a_booking_under_way_is_waited_for_and_counted(platform: Platform)
 async def test_the_worker_checks_and_applies_what_comes_in(platform: Platform) -> None:
     by = await scheduler(platform)
     before = await sessions(platform)
-    file = (HEADINGS + NEW.format(code="", what="工人")).encode()
-    id = await importing.receive(platform, by, "x.csv", file)
+    id = await sent(platform, by, NEW.format(code="", what="工人"))
     gateway = OutboxGateway(platform.db, platform.vault)
     await run_worker(platform, gateway, wait=False)
     assert await state(platform, id) == "checked"
@@ -155,7 +161,7 @@ async def test_the_worker_checks_and_applies_what_comes_in(platform: Platform) -
 
 async def test_what_a_dead_worker_held_is_carried_on(database_url: str, platform: Platform) -> None:
     by = await scheduler(platform)
-    id = await importing.receive(platform, by, "x.csv", (HEADINGS + "x").encode())
+    id = await sent(platform, by, "x")
     assert await importing.carry_on(platform) == 0  # its own job comes within seconds
     await change(platform, "UPDATE supply_imports SET taken_until = '2026-11-30 09:04+08'")
     clock = Clock()
@@ -165,6 +171,32 @@ async def test_what_a_dead_worker_held_is_carried_on(database_url: str, platform
         clock.forward(minutes=3)
         assert await importing.carry_on(later) == 1
     assert await state(platform, id) == "faulty"
+
+
+async def test_a_file_that_nobody_confirms_is_forgotten_after_a_week(
+    database_url: str, platform: Platform
+) -> None:
+    by = await scheduler(platform)
+    id = await checked(platform, by, NEW.format(code="", what="忘了"))
+    clock = Clock()
+    async with open_platform(database_url, clock) as later:
+        clock.forward(days=6)
+        assert await importing.forget_old(later) == 0
+        clock.forward(days=2)
+        assert await importing.forget_old(later) == 1
+    assert await state(platform, id) == "withdrawn"
+    assert await ask(platform, "SELECT content FROM supply_imports") == [(None,)]
+    assert await ask(platform, "SELECT 1 FROM supply_import_rows") == []
+
+
+async def test_a_hospital_has_only_so_many_files_waiting(platform: Platform) -> None:
+    by = await scheduler(platform)
+    for _ in range(importing.WAITING_MAX):
+        await sent(platform, by, "x")
+    refused = await importing.receive(platform, by, "x.csv", b"x")
+    assert refused is importing.ImportRefusal.TOO_MANY
+    [_, second] = await hospitals(platform)
+    await sent(platform, Staff(2, "scheduler.2", Role.SCHEDULER, second[0]), "x")
 
 
 # By an operator -----------------------------------------------------------------------------------

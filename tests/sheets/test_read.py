@@ -120,6 +120,49 @@ def test_what_is_no_table_has_a_name(data: bytes, fault: FileFault) -> None:
     assert read.fault == fault
 
 
+MANIFEST = """<?xml version="1.0"?><manifest:manifest
+ xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>"""
+ODS = """<?xml version="1.0"?><office:document-content
+ xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"
+ xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0"
+ xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"><office:body><office:spreadsheet>
+<table:table table:name="门诊"><table:table-row table:number-rows-repeated="{rows}">
+<table:table-cell office:value-type="string" table:number-columns-repeated="{columns}">
+<text:p>{text}</text:p></table:table-cell>
+<table:table-cell office:value-type="float" office:value="20"><text:p>20</text:p></table:table-cell>
+<table:table-cell office:value-type="date" office:date-value="2026-12-01"><text:p>x</text:p>
+</table:table-cell></table:table-row></table:table></office:spreadsheet></office:body>
+</office:document-content>"""
+
+
+def _ods(rows: int, columns: int, text: str = "科室") -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr("META-INF/manifest.xml", MANIFEST)
+        archive.writestr(
+            "content.xml", ODS.replace("\n", "").format(rows=rows, columns=columns, text=text)
+        )
+    return content.getvalue()
+
+
+def test_open_documents_are_read_too() -> None:
+    assert _values(read_book(_ods(1, 1), "x.ods")) == [["科室", 20, date(2026, 12, 1)]]
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "text", "fault"),
+    [
+        (1_048_576, 16_000, "科室", FileFault.BROKEN),  # the parser's own limit
+        (50_000, 90, "科室" * 5000, FileFault.TOO_BIG),
+    ],
+)
+def test_a_cell_that_repeats_itself_a_million_times_is_refused(
+    rows: int, columns: int, text: str, fault: FileFault
+) -> None:
+    assert read_book(_ods(rows, columns, text), "x.ods") == Unreadable(fault)
+
+
 def test_a_tiny_file_of_a_huge_sheet_ends_its_own_process_only() -> None:
     def fill(_book: xlsxwriter.Workbook, sheet: xlsxwriter.workbook.Worksheet) -> None:
         sheet.write(0, 0, 1)

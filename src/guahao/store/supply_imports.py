@@ -210,10 +210,14 @@ async def lock_waiting(tx: Tx, import_id: int) -> bool:
 
 
 async def note_checked(tx: Tx, import_id: int, state: str, found: str) -> None:
-    """What the check of a locked import has found."""
+    """What the check of a locked import has found; a faulty file has served."""
     await tx.do(
-        "UPDATE supply_imports SET state = %s, found = %s WHERE id = %s",
-        (state, found, import_id),
+        """
+        UPDATE supply_imports
+        SET state = %s, found = %s, content = CASE WHEN %s = 'faulty' THEN NULL ELSE content END
+        WHERE id = %s
+        """,
+        (state, found, state, import_id),
     )
 
 
@@ -228,6 +232,37 @@ async def decide(tx: Tx, import_id: int, state: str, *before: str) -> bool:
         (state, tx.now, state, import_id, list(before)),
     )
     return done == 1
+
+
+async def withdraw_forgotten(tx: Tx, before: datetime) -> int:
+    """Withdraw what came before then and was never confirmed; how many files went."""
+    await tx.do(
+        """
+        DELETE FROM supply_import_rows
+        WHERE import_id IN (SELECT id FROM supply_imports WHERE state = 'checked' AND at < %s)
+        """,
+        (before,),
+    )
+    return await tx.do(
+        """
+        UPDATE supply_imports SET state = 'withdrawn', decided_at = %s, content = NULL
+        WHERE state = 'checked' AND at < %s
+        """,
+        (tx.now, before),
+    )
+
+
+async def open_of(tx: Tx, hospital_id: int) -> int:
+    """How many of a hospital's files wait for a worker."""
+    row = await tx.row(
+        """
+        SELECT count(*) FROM supply_imports
+        WHERE hospital_id = %s AND state IN ('waiting', 'confirmed')
+        """,
+        (hospital_id,),
+    )
+    assert row is not None
+    return int(row[0])
 
 
 async def check_anew(tx: Tx, import_id: int) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import asdict, dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from itertools import islice
 from typing import Any
@@ -40,6 +40,8 @@ LISTED = 20
 SHOWN_CHANGES = 100
 SHOWN_NEW = 20
 TITLES_SHOWN = 20
+WAITING_MAX = 5  # files of a hospital at a time
+NOT_CONFIRMED_KEPT = timedelta(days=7)
 _ROWS_A_SLICE = 2000
 _SESSIONS_A_STATEMENT = 5000
 
@@ -47,8 +49,9 @@ Progress = Callable[[str, int, int], Awaitable[None]]  # the step, how much is d
 
 
 class ImportRefusal(StrEnum):
-    """Why an import is not confirmed or withdrawn."""
+    """Why a file is not taken, confirmed or withdrawn."""
 
+    TOO_MANY = "import_too_many"
     NOT_CHECKED = "import_not_checked"
     OVER = "import_over"
 
@@ -83,9 +86,13 @@ class ImportReport:
         return any(counted.get(name) for name in ("add", "change", "add_weekly", "change_weekly"))
 
 
-async def receive(platform: Platform, by: Staff, filename: str, content: bytes) -> int:
+async def receive(
+    platform: Platform, by: Staff, filename: str, content: bytes
+) -> int | ImportRefusal:
     """Take a file of the scheduler's own hospital; the import's id. A worker checks it."""
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+        if await store.open_of(tx, by.own_hospital_id) >= WAITING_MAX:
+            return ImportRefusal.TOO_MANY
         import_id = await store.add(tx, by.own_hospital_id, by.who, filename, content)
         await queue.defer(tx, TASK, queue=QUEUE, import_id=import_id)
         return import_id
@@ -149,6 +156,12 @@ async def withdraw(
             return ImportRefusal.OVER
         await store.drop_rows(tx, import_id)
         return None
+
+
+async def forget_old(platform: Platform) -> int:
+    """Withdraw what nobody confirmed within NOT_CONFIRMED_KEPT; how many."""
+    async with platform.db.transaction() as tx:
+        return await store.withdraw_forgotten(tx, tx.now - NOT_CONFIRMED_KEPT)
 
 
 async def carry_on(platform: Platform) -> int:

@@ -9,7 +9,7 @@ from litestar.types import ASGIApp
 
 from guahao.flows import timetables
 from guahao.flows.imports import exporting, importing
-from guahao.flows.imports.importing import ImportReport
+from guahao.flows.imports.importing import ImportRefusal, ImportReport
 from guahao.rules.limits import ONE_DAY
 from guahao.web.hospital.schedule_files import export_file, faults_file, template_file
 from guahao.web.hospital.schedule_forms import SCHEDULER
@@ -61,6 +61,9 @@ async def _receive(page: StaffPage) -> ASGIApp:
     if upload is None:
         return await _show_form(page, page.say("请选择文件。"), 422)
     id = await importing.receive(page.door.platform, page.staff, upload.filename, upload.data)
+    if isinstance(id, ImportRefusal):
+        words = page.say("本院已有{most}个文件在检查，请等它们完成。", most=importing.WAITING_MAX)
+        return await _show_form(page, words, 429)
     return page.redirect(_ONE.format(import_id=id))
 
 
