@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,8 +11,12 @@ from pathlib import Path
 import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
+from tests.web.site import Site
+from tests.web.staff_site import at_the_desk
 
+import guahao.flows
 import guahao.web
+from guahao.rules.staff import Role
 from guahao.web.catalogue import catalogues, translations
 from guahao.web.language import Language
 
@@ -82,3 +87,38 @@ def test_two_catalogues_do_not_say_one_word_differently() -> None:
 @pytest.mark.parametrize(("language", "word"), [("zh", "首页"), ("en", "Home")])
 def test_a_word_is_said_in_the_readers_language(language: Language, word: str) -> None:
     assert translations(language).gettext("首页") == word
+
+
+# The auditor reads words --------------------------------------------------------------------
+
+FLOWS = Path(guahao.flows.__file__).parent
+_ACTION = 3  # its place among the arguments of trail.record and of the flows' own _record
+
+
+def recorded() -> Iterator[str]:
+    """Every action that stands in the flows as a text."""
+    for file in sorted(FLOWS.glob("**/*.py")):
+        for call in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if not isinstance(call, ast.Call):
+                continue
+            name = getattr(call.func, "attr", None) or getattr(call.func, "id", "")
+            arguments = list(_flat(call.args))
+            if name in ("record", "_record", "_failed") and len(arguments) > _ACTION:
+                action = arguments[_ACTION]
+                if isinstance(action, ast.Constant):
+                    yield str(action.value)
+
+
+def _flat(arguments: list[ast.expr]) -> Iterator[ast.expr]:
+    """Also those of a starred tuple."""
+    for argument in arguments:
+        starred = argument.value if isinstance(argument, ast.Starred) else None
+        yield from starred.elts if isinstance(starred, ast.Tuple) else [argument]
+
+
+async def test_every_recorded_action_has_its_words(site: Site) -> None:
+    reader = await at_the_desk(site, Role.AUDITOR)
+    await reader.go("/staff/trail")
+    actions = sorted(set(recorded()))
+    assert "stop_sessions" in actions
+    assert [one for one in actions if f'value="{one}"' not in reader.text] == []

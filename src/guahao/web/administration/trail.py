@@ -12,6 +12,7 @@ from guahao.flows import trail as flows
 from guahao.rules.staff import Role
 from guahao.store.trail import Wanted
 from guahao.web.administration.directory_words import directory_words
+from guahao.web.administration.schedule_words import schedule_words
 from guahao.web.reading import ID_MAX
 from guahao.web.staff import StaffPage, StaffRoute
 
@@ -167,4 +168,5 @@ def action_words(page: StaffPage) -> dict[str, str]:
         "read_bookings": page.say("医院系统查看预约"),
         "report_attendance": page.say("医院系统上报就诊"),
         **directory_words(page),
+        **schedule_words(page),
     }

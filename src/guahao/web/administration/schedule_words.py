@@ -1,0 +1,22 @@
+"""What schedulers and hospitals' systems did, in the words of the audit trail."""
+
+from __future__ import annotations
+
+from guahao.web.staff import StaffPage
+
+
+def schedule_words(page: StaffPage) -> dict[str, str]:
+    """Each recorded action of the schedules, stops and pushes."""
+    return {
+        "add_session": page.say("增加门诊单元"),
+        "change_session": page.say("更改门诊单元"),
+        "add_timetable": page.say("增加周排班"),
+        "change_timetable": page.say("更改周排班"),
+        "end_timetable": page.say("结束周排班"),
+        "import_sessions": page.say("导入号源文件"),
+        "stop_sessions": page.say("停止门诊"),
+        "undo_stop": page.say("撤销停诊"),
+        "set_webhook": page.say("设置推送地址"),
+        "rotate_webhook_secret": page.say("更换推送密钥"),
+        "resend_events": page.say("重新推送"),
+    }
