@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 from tests.city import Clock, add_session, ask, open_platform
+from tests.conftest import SOURCES
 from tests.crowd import open_desk
 from tests.web.hospital_site import add_system, session_item
 from tests.web.site import Site, add_citizen, booked
-from tests.web.test_real_server import Server, serving
+from tests.web.test_real_server import SECRET_KEY, Server, serving
 
 from guahao.web.app import create_app
 
@@ -114,6 +115,17 @@ def test_no_call_fails_or_answers_what_its_description_does_not_tell(
         hunt = fuzz(server, config)
     assert hunt.returncode == 0, hunt.stdout
     assert "No issues found" in hunt.stdout, hunt.stdout
+    # Whatever was sent: all that the records tell still agrees.
+    environ = {"PYTHONPATH": SOURCES, "GUAHAO_DATABASE_URL": database_url}
+    environ |= {"PATH": os.environ["PATH"], "GUAHAO_SECRET_KEY": SECRET_KEY}
+    audit = subprocess.run(
+        [sys.executable, "-m", "guahao", "audit"],
+        env={**environ, "GUAHAO_DATA_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert audit.returncode == 0, audit.stdout + audit.stderr
 
 
 def fuzz(server: Server, config: Path) -> subprocess.CompletedProcess[str]:

@@ -7,7 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,12 +20,21 @@ import pytest
 from tests.city import Clock, ask, change, open_platform, resident_id
 from tests.conftest import SOURCES
 from tests.crowd import open_desk
+from tests.pushing.city import push_all, pusher
+from tests.web.hospital_site import add_system, session_item
 from tests.web.site import API, Citizen, Site, add_citizen
 from tests.web.test_real_server import SECRET_KEY, Server, serving
 
+from guahao.flows.webhooks import WebhookSet, set_webhook
+from guahao.rules.pushing import KINDS
+from guahao.rules.staff import SYSTEM
+from guahao.tools.hospital_stand_in import EVENTS_PATH, StandIn
+from guahao.tools.hospital_stand_in import serving as standing_in
+from guahao.tools.webhook_verifier import Verifier
 from guahao.web.app import create_app
 
 GUIDE = Path(__file__).parents[2] / "docs" / "VENDORS.md"
+PAGE = GUIDE.parent / "WEBHOOKS.md"
 # A command, the answer it gives, or what happens in between.
 _STEP = re.compile(
     r"^```sh\n(?P<command>.*?)^```$|^```json (?P<status>\d{3})\n(?P<answer>.*?)^```$"
@@ -215,6 +224,33 @@ def test_every_example_answers_as_the_guide_says(
     answers = [step for step in followed if "answer" in step]
     assert len(answers) == len(re.findall(r"^```json", GUIDE.read_text(), re.MULTILINE))
     assert len(answers) > 15
+
+
+class Keeping(StandIn):
+    """A hospital's system that keeps what comes, as it came."""
+
+    kept: bytes = b""
+
+    def receive(self, headers: Mapping[str, str], body: bytes) -> int | None:
+        self.kept = body
+        return super().receive(headers, body)
+
+
+async def test_a_webhook_is_what_its_page_shows(site: Site, clock: Clock) -> None:
+    system = await add_system(site)
+    await system.publish_departments()
+    item = session_item(specialty="冠心病", starts_at="08:00", ends_at="12:00")
+    published = await system.publish([item])
+    his = Keeping(clock=lambda: clock().timestamp())
+    with standing_in(his) as address:
+        url = address + EVENTS_PATH
+        made = await set_webhook(site.platform, SYSTEM, system.hospital_id, url, KINDS)
+        assert isinstance(made, WebhookSet)
+        his.verifier = Verifier([made.secret or ""])
+        await site.book(await add_citizen(site), published["items"][0]["id"])
+        await push_all(pusher(site.platform))
+    [told] = re.findall(r"^```json\n(.*?)^```$", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+    assert differs(msgspec.json.decode(told), msgspec.json.decode(his.kept)) == [], his.kept
 
 
 async def test_every_call_of_hospitals_is_in_the_guide(closed_site: Site) -> None:
