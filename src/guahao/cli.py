@@ -96,6 +96,7 @@ _SENTENCES = session_import_tool.Sentences(
     lambda word: say_file(word, "en"), lambda fault: say_cell(fault, "en")
 )
 _DRAIN_SECONDS = 60
+_STAND_IN = "HIS stand-in"  # what its client is called
 
 
 class CommandError(Exception):
@@ -796,12 +797,23 @@ async def _connect_stand_in(
         if isinstance(made, WebhookRefusal):
             raise CommandError(f"not done: {_WEBHOOK_ADVICE[made]}")
         stand_in.verifier.secrets = [made.secret or ""]
-        client = await client_flows.add_client(
-            platform, SYSTEM, id, "HIS stand-in", frozenset(Scope)
-        )
-        if isinstance(client, ClientRefusal):
-            raise CommandError(f"not done: {client.value.replace('_', ' ')}")
+        client = await _stand_in_client(platform, id)
         stand_in.actions = hospital_caller.actions(
             stand_in, settings.public_base, (client.client_id, client.secret), platform.db.clock
         )
     return everyone[id]
+
+
+async def _stand_in_client(platform: Platform, hospital_id: int) -> NewSecret:
+    """The stand-in's client: the one of an earlier start with a new secret, or a new one."""
+    for one in await client_flows.list_clients(platform):
+        if (one.hospital_id, one.name) == (hospital_id, _STAND_IN) and one.disabled_at is None:
+            made = await client_flows.rotate(platform, SYSTEM, one.id, 0)
+            break
+    else:
+        made = await client_flows.add_client(
+            platform, SYSTEM, hospital_id, _STAND_IN, frozenset(Scope)
+        )
+    if isinstance(made, ClientRefusal):
+        raise CommandError(f"not done: {made.value.replace('_', ' ')}")
+    return made
