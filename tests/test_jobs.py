@@ -21,6 +21,7 @@ from tests.city import (
 )
 
 from guahao.flows.accounts import request_otp
+from guahao.flows.clients import CALLS_KEPT
 from guahao.flows.platform import Platform
 from guahao.jobs import PUSHES, QUEUES, create_jobs, run_worker
 from guahao.notices.gateway import Failed, Outcome, Parcel
@@ -45,6 +46,12 @@ PERIODIC = {
     "retry_stalled",
     "wake_pushers",
 }
+
+
+ONE_CALL = """
+    INSERT INTO hospital_calls (at, hospital_id, client_id, call, status, duration_ms, request_id)
+    VALUES (%s, 1, 'hc_x', 'GET /hospital/calls', 200, 1, %s)
+"""
 
 
 class Unsteady(OutboxGateway):
@@ -279,13 +286,16 @@ async def test_what_has_served_is_forgotten(
         """,
         clock.now,
     )
+    await change(platform, ONE_CALL, clock.now, "old")
     clock.now += timedelta(days=101)
+    await change(platform, ONE_CALL, clock.now - CALLS_KEPT + timedelta(seconds=1), "kept")
     async with platform.db.transaction() as tx:
         await throttle.hit(tx, "kept", b"", 60)
     await run(app, platform, gateway, "purge")
     assert await ask(platform, "SELECT scope FROM throttle_counts") == [("kept",)]
     assert await ask(platform, "SELECT 1 FROM one_time_passwords") == []
     assert await ask(platform, "SELECT idempotency_key FROM booking_requests") == [("2",)]
+    assert await ask(platform, "SELECT request_id FROM hospital_calls") == [("kept",)]
 
 
 async def test_old_codes_are_retired(

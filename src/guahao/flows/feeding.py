@@ -259,9 +259,13 @@ async def _publish_level(
         detail = {"created": list(made.values()), "changed": list(plan.changed)}
         await trail.record(tx, platform.vault, by.who, "publish_departments", detail=detail)
     return [
-        Outcome(outcome.what, made[one.external_id]) if outcome.what is Fed.CREATED else outcome
+        _made(made.get(one.external_id)) if outcome.what is Fed.CREATED else outcome
         for one, outcome in zip(wanted, plan.outcomes, strict=True)
     ]
+
+
+def _made(id: int | None) -> Outcome:
+    return Outcome(ItemRefusal.CODE_TAKEN) if id is None else Outcome(Fed.CREATED, id)
 
 
 @dataclass(frozen=True, slots=True)

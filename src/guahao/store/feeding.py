@@ -60,7 +60,10 @@ async def departments(tx: Tx, hospital_id: int) -> list[KnownDepartment]:
 async def add_departments(
     tx: Tx, hospital_id: int, new: Mapping[str, Department]
 ) -> dict[str, int]:
-    """New departments by the hospital's ids, which become their codes, too; their ids."""
+    """New departments by the hospital's ids, which become their codes, too; their ids.
+
+    One whose code somebody else took meanwhile is not made.
+    """
     rows = await tx.rows(
         """
         INSERT INTO departments (hospital_id, code, external_id, name, name_en, parent_id,
@@ -69,6 +72,7 @@ async def add_departments(
         FROM json_to_recordset(%s::json)
             AS n (external_id text, name text, name_en text, parent_id bigint,
                   on_platform boolean, keys text)
+        ON CONFLICT (hospital_id, code) DO NOTHING
         RETURNING external_id, id
         """,
         (hospital_id, recordset([_department_row(*one) for one in new.items()])),
