@@ -6,6 +6,7 @@ from litestar.types import ASGIApp
 
 from guahao.flows import ledger as flows
 from guahao.flows.ledger import ExcuseRefusal
+from guahao.flows.unverified import CONFIRM_DAYS, waiting_hospitals
 from guahao.rules.penalties import suspensions_by_date
 from guahao.rules.staff import Role
 from guahao.web.reading import ID_MAX, ProblemError, read_id
@@ -21,6 +22,7 @@ def no_show_routes() -> list[StaffRoute]:
     """The list, a person, and what a supervisor decides."""
     return [
         StaffRoute("GET", _LIST, _listed, READERS),
+        StaffRoute("GET", "/staff/unverified", _unverified, READERS),
         StaffRoute("GET", _ONE, _show, READERS),
         StaffRoute("POST", f"{_ONE}/excuse", _excuse, SUPERVISOR),
         StaffRoute("POST", f"{_ONE}/withdraw", _withdraw, SUPERVISOR),
@@ -38,6 +40,12 @@ async def _listed(page: StaffPage) -> ASGIApp:
         now = [s for s in derived if s.start <= page.today < s.end]
         rows.append((one, max(now, key=lambda s: s.end, default=None)))
     return page.show("staff/no_shows.html", rows=rows, after=after)
+
+
+async def _unverified(page: StaffPage) -> ASGIApp:
+    """Where a hospital has not confirmed who came, and for how long."""
+    hospitals = await waiting_hospitals(page.door.platform)
+    return page.show("staff/unverified_hospitals.html", hospitals=hospitals, days=CONFIRM_DAYS)
 
 
 async def _show(page: StaffPage) -> ASGIApp:

@@ -166,6 +166,7 @@ def action_words(page: StaffPage) -> dict[str, str]:
         "publish_departments": page.say("医院系统发布科室"),
         "publish_sessions": page.say("医院系统发布号源"),
         "read_bookings": page.say("医院系统查看预约"),
+        "confirm_attendance": page.say("确认就诊"),
         "report_attendance": page.say("医院系统上报就诊"),
         **directory_words(page),
         **schedule_words(page),

@@ -8,6 +8,7 @@ from guahao.web.hospital.pushing import push_routes
 from guahao.web.hospital.schedule import schedule_routes
 from guahao.web.hospital.schedule_import import import_routes
 from guahao.web.hospital.schedule_stops import stop_routes
+from guahao.web.hospital.unverified import unverified_routes
 from guahao.web.hospital.window import window_routes
 from guahao.web.staff import StaffRoute
 
@@ -17,6 +18,7 @@ def routes() -> list[StaffRoute]:
     return [
         *window_routes(),
         *list_routes(),
+        *unverified_routes(),
         *schedule_routes(),
         *import_routes(),
         *stop_routes(),

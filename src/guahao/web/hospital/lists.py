@@ -115,6 +115,7 @@ async def _show_session(page: StaffPage, refused: str, status: int = 200) -> ASG
         session=session,
         entries=entries,
         refused=refused,
+        policy=page.door.platform.policy_said,
     )
 
 

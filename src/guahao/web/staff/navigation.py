@@ -30,6 +30,12 @@ ENTRIES = (
         Words("今日名单", "Today's list"),
         frozenset({Role.CLERK}),
     ),
+    Entry(
+        "unverified",
+        "/staff/window/unverified",
+        Words("待确认", "To confirm"),
+        frozenset({Role.CLERK}),
+    ),
     Entry("schedule", "/staff/schedule", Words("排班", "Schedule"), frozenset({Role.SCHEDULER})),
     Entry(
         "import",
