@@ -2,10 +2,10 @@
 
 from guahao.store.migrate import run_file
 
-revision = "0024"
-down_revision = "0023"
+revision = "0025"
+down_revision = "0024"
 
 
 def upgrade() -> None:
     """Forward only: undo with a new migration."""
-    run_file("0024_unverified.sql")
+    run_file("0025_unverified.sql")
