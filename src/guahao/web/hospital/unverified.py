@@ -58,6 +58,8 @@ async def _confirm(page: StaffPage) -> ASGIApp:
     outcome = await flows.confirm(page.door.platform, page.staff, id, came, reason)
     if outcome is NotConfirmed.REASON_NEEDED:
         return await _session(page, page.say("请写明依据。"), 422)
+    if outcome is NotConfirmed.UNKNOWN:
+        raise ProblemError("unknown_session")
     if isinstance(outcome, NotConfirmed):
         page.flash(say_not_confirmed(page, outcome))
     else:
@@ -74,10 +76,8 @@ async def _confirm(page: StaffPage) -> ASGIApp:
 def say_not_confirmed(page: StaffPage, refused: NotConfirmed) -> str:
     """Why nothing was confirmed."""
     return {
-        NotConfirmed.UNKNOWN: page.say("本院没有这个门诊。"),
         NotConfirmed.TOO_OLD: page.say(
             "就诊已过{days}天，不能再确认，不会记爽约。", days=CONFIRM_DAYS
         ),
         NotConfirmed.NOTHING_WAITS: page.say("这个门诊没有待确认的预约，可能已由他人确认。"),
-        NotConfirmed.REASON_NEEDED: page.say("请写明依据。"),
     }[refused]
