@@ -6,11 +6,13 @@ Suspensions and refusals follow from what a person does in all hospitals: the ci
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
+from itertools import accumulate
 from typing import Generic, TypeVar
 
 from guahao.flows.platform import Platform
@@ -24,7 +26,7 @@ from guahao.store.reports import messages as message_store
 from guahao.store.reports import refusals as refusal_store
 from guahao.store.reports import supply as supply_store
 from guahao.store.reports import suspensions as suspension_store
-from guahao.store.reports.bookings import Lead, Statuses
+from guahao.store.reports.bookings import Statuses
 from guahao.store.reports.messages import Delivery
 from guahao.store.reports.refusals import Answers
 from guahao.store.reports.scope import (
@@ -74,6 +76,21 @@ class Grouped(Generic[T]):
 
     rows: list[T]
     names: dict[Key, Name]
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """Days from booking to visit, of a group: the usual numbers.
+
+    Half of its bookings were made within `median_days`, nine of ten within
+    `nine_tenths_days`.
+    """
+
+    key: Key
+    made: int
+    average_days: float
+    median_days: int
+    nine_tenths_days: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +163,26 @@ async def lead_time(
 ) -> LeadTime:
     """How many days before the visit people book."""
     async with reading(platform, by) as tx:
-        by_days = await booking_store.lead_days(tx, scope, basis)
-        rows = await booking_store.lead_by_group(tx, scope, basis, grouping)
-        return LeadTime(
-            by_days, Grouped(rows, await named(tx, scope, grouping, [one.key for one in rows]))
-        )
+        counts = await booking_store.lead_counts(tx, scope, basis, grouping)
+        by_key: defaultdict[Key, dict[int, int]] = defaultdict(dict)
+        for one in counts:
+            by_key[one.key][one.days] = one.made
+        said = await named(tx, scope, grouping, by_key)
+    by_days: Counter[int] = Counter()
+    for days in by_key.values():
+        by_days.update(days)
+    return LeadTime(by_days, Grouped([_lead(*item) for item in by_key.items()], said))
+
+
+def _lead(key: Key, by_days: Mapping[int, int]) -> Lead:
+    """`by_days`: in order of the days."""
+    made = sum(by_days.values())
+    total = sum(days * count for days, count in by_days.items())
+    so_far = list(accumulate(by_days.values()))
+    days = list(by_days)
+    median = next(n for n, count in enumerate(so_far) if 2 * count >= made)
+    most = next(n for n, count in enumerate(so_far) if 10 * count >= 9 * made)
+    return Lead(key, made, total / made, days[median], days[most])
 
 
 async def fill(

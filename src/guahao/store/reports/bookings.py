@@ -43,14 +43,12 @@ class Statuses:
 
 
 @dataclass(frozen=True, slots=True)
-class Lead:
-    """Days from booking to visit, of a group: how many bookings, and the usual numbers."""
+class LeadCount:
+    """How many bookings of a group were made so many days before their visit."""
 
     key: Key
+    days: int
     made: int
-    average_days: float
-    median_days: int
-    ninth_tenth_days: int
 
 
 async def by_status(tx: Tx, scope: Scope, basis: Basis, grouping: Grouping) -> list[Statuses]:
@@ -72,29 +70,17 @@ async def by_status(tx: Tx, scope: Scope, basis: Basis, grouping: Grouping) -> l
     return [Statuses(*row) for row in rows]
 
 
-async def lead_days(tx: Tx, scope: Scope, basis: Basis) -> dict[int, int]:
-    """How many bookings were made so many days before their visit."""
-    wanted = of_bookings(scope, basis)
-    rows = await tx.rows(
-        f"SELECT {_LEAD}, count(*) FROM appointments a WHERE {wanted.sql} GROUP BY 1 ORDER BY 1",
-        wanted.params,
-    )
-    return {row[0]: row[1] for row in rows}
-
-
-async def lead_by_group(tx: Tx, scope: Scope, basis: Basis, grouping: Grouping) -> list[Lead]:
-    """The same by group: average, median, and within how many days nine of ten were made."""
+async def lead_counts(tx: Tx, scope: Scope, basis: Basis, grouping: Grouping) -> list[LeadCount]:
+    """Bookings of the scope by group and days from booking to visit, in order of both."""
     wanted = of_bookings(scope, basis)
     rows = await tx.rows(
         f"""
-        SELECT {_key(basis, grouping)} AS key, count(*), avg({_LEAD})::float,
-               percentile_disc(0.5) WITHIN GROUP (ORDER BY {_LEAD}),
-               percentile_disc(0.9) WITHIN GROUP (ORDER BY {_LEAD})
-        {_from(grouping)} WHERE {wanted.sql} GROUP BY 1 ORDER BY 1
+        SELECT {_key(basis, grouping)}, {_LEAD}, count(*)
+        {_from(grouping)} WHERE {wanted.sql} GROUP BY 1, 2 ORDER BY 1, 2
         """,
         wanted.params,
     )
-    return [Lead(*row) for row in rows]
+    return [LeadCount(*row) for row in rows]
 
 
 def _key(basis: Basis, grouping: Grouping) -> str:

@@ -14,7 +14,7 @@
   const HEAT = ["#f3f6f9", "#cfe3f3", "#8fc0e4", "#4a98d8", "#1d63a3", "#0a3560"];
   const INK = "#191919", GREY = "#595959", LINE = "#e3e5e8";
   const FONT = getComputedStyle(document.body).fontFamily;
-  const BAR_PX = 26, HEAT_PX = 26, HEIGHT_PX = 340, LABEL_PX = 230, NAME_PX = 16;
+  const BAR_PX = 26, HEAT_PX = 26, HEIGHT_PX = 340, LABEL_PX = 230, NAME_PX = 16, PRINT_PX = 680;
   const language = document.documentElement.lang;
   const number = new Intl.NumberFormat(language);
   // 2026-12-03 as 12/3; a month stays as it is.
@@ -112,8 +112,11 @@
     place.firstChild.style.height = "100%";
     const drawn = echarts.init(place.firstChild, null, { renderer: "canvas" });
     drawn.setOption(DRAW[chart.kind](chart));
-    const settle = () => { drawn.resize(); if (chart.kind === "lines") spread(drawn, chart); };
-    new ResizeObserver(settle).observe(place);
+    const settle = (width) => { drawn.resize({ width }); if (chart.kind === "lines") spread(drawn, chart); };
+    new ResizeObserver(() => settle("auto")).observe(place);
+    // Paper is narrower than the screen, and nothing tells how much.
+    addEventListener("beforeprint", () => settle(PRINT_PX));
+    addEventListener("afterprint", () => settle("auto"));
   };
 
   document.addEventListener("DOMContentLoaded", () => {

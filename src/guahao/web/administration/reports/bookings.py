@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import date
 
 from guahao.flows import reports as flows
-from guahao.flows.reports import Grouped
+from guahao.flows.reports import Grouped, Lead
 from guahao.sheets.write import Kind, Plain, Table
-from guahao.store.reports.bookings import Lead, Statuses
+from guahao.store.reports.bookings import Statuses
 from guahao.store.reports.scope import Basis, Grouping
 from guahao.web.administration.reports.asked import Asked
 from guahao.web.administration.reports.parts import (
@@ -166,7 +166,7 @@ def _usual(page: StaffPage, asked: Asked, groups: Grouped[Lead]) -> Part:
             one.made,
             round(one.average_days, 1),
             one.median_days,
-            one.ninth_tenth_days,
+            one.nine_tenths_days,
         ]
         for one in rows
     ]
