@@ -10,12 +10,14 @@ from tests.crowd import count
 from tests.web.browsing import Reader
 from tests.web.site import Site, add_citizen
 from tests.web.staff_site import add_member, at_the_desk
+from tests.web.test_import import confirm, send
 from tests.web.test_schedule import WEEKLY, book_it, hospital_of, scheduler
 
 from guahao.flows import fees as flows
 from guahao.flows import schedules, timetables
 from guahao.flows.fees import FeeChanged, FeeRefusal
 from guahao.rules.staff import Role, Staff
+from guahao.sheets.write import Column, Kind, Table, workbook
 from guahao.store.fees import DatedFee
 
 CHIEF = "主任医师"
@@ -193,6 +195,36 @@ async def test_what_no_fee_may_be_is_said_and_who_saves_second_is_told(site: Sit
     assert second.page.status_code == 409
     assert "别人更改了这家医院的费用" in second.text
     assert await count(site.platform, "hospital_fees") == 2
+
+
+WEEKLY_COLUMNS = (
+    Column("科室"),
+    Column("职称"),
+    Column("星期"),
+    Column("开始日期", Kind.DATE),
+    Column("时段"),
+    Column("医事服务费（元）", Kind.MONEY),
+    Column("号源数", Kind.NUMBER),
+)
+
+
+def weekly(title: str, weekday: str, fee_fen: int) -> tuple[str | int | date, ...]:
+    return ("心血管内科", title, weekday, date(2026, 12, 1), "上午", fee_fen, 10)
+
+
+async def test_a_files_timetables_follow_the_list_or_keep_a_price_of_their_own(site: Site) -> None:
+    reader, session_id = await scheduler(site)
+    await charge(site, await hospital_of(site, session_id), 8000)
+    strange = workbook([Table("每周", WEEKLY_COLUMNS, [weekly("城里没有的职称", "周四", 8000)])])
+    await send(reader, strange)
+    assert "全市的职称中没有这一种" in reader.text
+    rows = [weekly(CHIEF, "周四", 8000), weekly(CHIEF, "周五", 30000)]
+    await send(reader, workbook([Table("每周", WEEKLY_COLUMNS, rows)]))
+    await confirm(reader)
+    lines = await ask(
+        site.platform, "SELECT iso_weekday, fee_is_own FROM timetables ORDER BY iso_weekday"
+    )
+    assert lines == [(4, False), (5, True)]
 
 
 async def test_a_title_is_added_retired_and_put_in_order(site: Site) -> None:

@@ -139,6 +139,22 @@ async def test_an_administrator_changes_any_hospitals_rules_with_the_same_previe
     assert hospital_id == id
 
 
+async def test_of_two_who_change_rules_the_second_is_told(site: Site) -> None:
+    first, id = await added(site)
+    second = await at_the_desk(site, Role.ADMINISTRATOR)
+    path = f"/staff/hospitals/{id}/rules"
+    for reader, cancel_time in ((first, "10:00"), (second, "11:00")):
+        await reader.go(path)
+        await reader.send(reader.form(path), cancel_time=cancel_time)
+    await first.send(first.form(path), step="save")
+    await second.send(second.form(path), step="save")
+    assert second.page.status_code == 409
+    assert "别人更改了这家医院的规则" in second.text
+    assert 'value="11:00"' in second.text
+    rows = await ask(site.platform, "SELECT cancel_time::text FROM hospital_rules")
+    assert rows == [("10:00:00",)]
+
+
 async def test_an_unknown_hospital_is_not_there(site: Site) -> None:
     reader = await at_the_desk(site, Role.ADMINISTRATOR)
     for tail in ("", "/rules", "/departments", "/departments/new"):

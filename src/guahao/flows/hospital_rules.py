@@ -13,6 +13,7 @@ from enum import StrEnum
 from guahao.flows.platform import Platform
 from guahao.rules.limits import ONE_DAY, HospitalRules
 from guahao.rules.staff import Staff, Who
+from guahao.rules.versions import version_of
 from guahao.store import hospital_rules as store
 from guahao.store import trail
 from guahao.store.db import Tx
@@ -30,6 +31,7 @@ class RulesRefusal(StrEnum):
     CANCEL_DAYS = "cancel_days"
     NO_CHANGE = "no_change"
     NOT_PENDING = "not_pending"
+    CHANGED_MEANWHILE = "changed_meanwhile"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +41,23 @@ class RulesOverview:
     today: HospitalRules
     pending: list[DatedRules]
 
+    @property
+    def version(self) -> str:
+        """What a form that shows them gives back."""
+        return version_of(self)
+
 
 async def overview(platform: Platform, by: Staff) -> RulesOverview:
     """The rules of the scheduler's own hospital."""
     hospital_id = by.own_hospital_id
     async with platform.db.transaction(hospital_id=hospital_id) as tx:
-        rules = await store.in_force(tx, hospital_id, tx.now.date())
-        assert rules is not None
-        return RulesOverview(rules, await store.dated(tx, hospital_id, tx.now.date()))
+        return await _overview(tx, hospital_id)
+
+
+async def _overview(tx: Tx, hospital_id: int) -> RulesOverview:
+    rules = await store.in_force(tx, hospital_id, tx.now.date())
+    assert rules is not None
+    return RulesOverview(rules, await store.dated(tx, hospital_id, tx.now.date()))
 
 
 def refused_rules(holds_from: date, rules: HospitalRules, today: date) -> RulesRefusal | None:
@@ -67,15 +78,24 @@ def refused_numbers(rules: HospitalRules) -> RulesRefusal | None:
 
 
 async def change(
-    platform: Platform, by: Staff, holds_from: date, rules: HospitalRules
+    platform: Platform,
+    by: Staff,
+    holds_from: date,
+    rules: HospitalRules,
+    seen: str | None = None,
 ) -> DatedRules | RulesRefusal:
-    """New rules from tomorrow at the earliest; those pending for that very date are replaced."""
+    """New rules from tomorrow at the earliest; those pending for that very date are replaced.
+
+    `seen`: the version of the rules that were shown; others than these are not changed.
+    """
     hospital_id = by.own_hospital_id
     async with platform.db.transaction(hospital_id=hospital_id) as tx:
         refused = refused_rules(holds_from, rules, tx.now.date())
         if refused is not None:
             return refused
         await store.lock_hospital(tx, hospital_id)
+        if seen is not None and (await _overview(tx, hospital_id)).version != seen:
+            return RulesRefusal.CHANGED_MEANWHILE
         return await change_in(tx, platform, by.who, hospital_id, DatedRules(holds_from, rules))
 
 

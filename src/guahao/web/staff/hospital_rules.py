@@ -89,9 +89,11 @@ async def _change(page: StaffPage) -> ASGIApp:
             return await _shown(page, "", preview=(holds_from, rules))
         return await _shown(page, say_rules(page, refused), 422)
     place = await place_of(page)
-    outcome = await flows.change(page.door.platform, place.staff, holds_from, rules)
+    seen = page.form.get("version", "")
+    outcome = await flows.change(page.door.platform, place.staff, holds_from, rules, seen)
     if isinstance(outcome, RulesRefusal):
-        return await _shown(page, say_rules(page, outcome), 422)
+        status = 409 if outcome is RulesRefusal.CHANGED_MEANWHILE else 422
+        return await _shown(page, say_rules(page, outcome), status)
     page.flash(page.say("已保存，从{day}起生效。", day=page.day(holds_from)))
     return page.redirect(f"{place.address}/rules")
 
@@ -113,5 +115,8 @@ def say_rules(page: StaffPage, refused: RulesRefusal) -> str:
         RulesRefusal.CYCLE_DAYS: page.say("预约周期须在1到92天之间；不填则为平台的三个月。"),
         RulesRefusal.CANCEL_DAYS: page.say("退号截止须在就诊前1到30天：就诊当天不能退号。"),
         RulesRefusal.NO_CHANGE: page.say("与当时已有的规则相同，没有更改。"),
+        RulesRefusal.CHANGED_MEANWHILE: page.say(
+            "在您填写时，别人更改了这家医院的规则，所以没有保存。请核对下面的规则，再预览一次。"
+        ),
         RulesRefusal.NOT_PENDING: page.say("没有这条待生效的规则，或已经生效。"),
     }[refused]
