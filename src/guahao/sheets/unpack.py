@@ -12,6 +12,7 @@ import resource
 import sys
 import zipfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import astuple
 from datetime import date, datetime, time, timedelta
 from math import isfinite
@@ -38,8 +39,12 @@ _DATE, _MOMENT, _TIME, _SPAN = range(1, 5)
 
 def main() -> None:
     """Standard input to standard output."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS_MAX, SECONDS_MAX))
+    for limit, most in (
+        (resource.RLIMIT_AS, MEMORY_BYTES_MAX),
+        (resource.RLIMIT_CPU, SECONDS_MAX),
+    ):
+        with suppress(ValueError, OSError):  # macOS keeps no limit of memory
+            resource.setrlimit(limit, (most, most))
     limits = Limits(*map(int, sys.argv[1].split(",")))
     sys.stdout.buffer.write(_encode(unpack(sys.stdin.buffer.read(), limits)))
 
