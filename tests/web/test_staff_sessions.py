@@ -66,6 +66,9 @@ async def test_a_page_that_is_not_there_is_the_desks_own(site: Site) -> None:
     await reader.go("/staff/nothing")
     assert reader.page.status_code == 404
     assert "回到工作台" in reader.text
+    await reader.go("/staff/calls/99999999999999999999")
+    assert reader.page.status_code == 404
+    assert "请从工作台重新进入" in reader.text
 
 
 async def test_odd_digits_are_no_bookings_on_the_list(site: Site, clock: Clock) -> None:

@@ -11,6 +11,7 @@ from guahao.flows.calls import CallRefusal, CancelRefused, Card
 from guahao.rules.calls import WRONG_ANSWERS_MAX, Question
 from guahao.rules.cancelling import cancel_deadline
 from guahao.rules.identity import masked_document, masked_name
+from guahao.rules.outcomes import CancelRefusal
 from guahao.rules.staff import CALL_CENTRE_ROLES, Role
 from guahao.store.views import PatientView
 from guahao.web.reading import read_id
@@ -142,11 +143,19 @@ async def _cancel(page: StaffPage) -> ASGIApp:
     if isinstance(outcome, CallRefusal):
         return await _refused(page, outcome)
     if isinstance(outcome, CancelRefused):
-        session = outcome.view.session
-        deadline = cancel_deadline(session.visit_date, session.rules)
-        return await _card(page, page.problem(outcome.reason, deadline=deadline).detail, 409)
+        return await _card(page, _not_cancelled(page, outcome), 409)
     page.flash(page.say("已退号，短信已发往登记的手机。"))
     return page.redirect(f"/staff/calls/{call_id}")
+
+
+def _not_cancelled(page: StaffPage, refused: CancelRefused) -> str:
+    """The patients' own sentence, but where it sends them to their pages."""
+    if refused.reason is CancelRefusal.NOT_CANCELLABLE:
+        status = page.names.status(refused.view.status)
+        return page.say("这个预约现在是“{status}”，不能退号。", status=status)
+    session = refused.view.session
+    deadline = cancel_deadline(session.visit_date, session.rules)
+    return page.problem(refused.reason, deadline=deadline).detail
 
 
 async def _resend(page: StaffPage) -> ASGIApp:

@@ -6,6 +6,7 @@ from guahao.web.answers import Answer
 from guahao.web.reading import ApiRequest
 from guahao.web.replies import Problem
 from guahao.web.staff.page import HOME_PATH, StaffDoor, StaffPage
+from guahao.web.staff.problem_words import words_for
 
 
 def is_of_staff(request: ApiRequest) -> bool:
@@ -26,19 +27,6 @@ def staff_error_page(
         "staff/error.html",
         problem.status,
         problem=problem,
-        words=_for_people(page, problem),
+        words=words_for(page, problem),
         trace_id=trace_id,
     )
-
-
-def _for_people(page: StaffPage, problem: Problem) -> str | None:
-    """Our own sentence where that of the API speaks of its own matters."""
-    return {
-        "not_found": page.say("没有这个页面：地址有误，或者内容已经不在了。请从工作台重新进入。"),
-        "method_not_allowed": page.say("这个地址不能直接打开。请从工作台重新进入。"),
-        "bad_request": page.say("没有看懂这次请求。请返回上一页再试。"),
-        "body_too_large": page.say("提交的内容太长。请返回上一页，缩短后再提交。"),
-        "internal_error": page.say(
-            "系统出了错。请返回上一页看看是否已经办成，再重试；如仍不行，请把下面的编号告诉平台管理员。"
-        ),
-    }.get(problem.code)

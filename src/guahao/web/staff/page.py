@@ -24,6 +24,7 @@ from guahao.web.page_base import BasePage
 from guahao.web.reading import ApiRequest, ProblemError, header
 from guahao.web.replies import Replies
 from guahao.web.staff.navigation import Entry, entries_for
+from guahao.web.staff.problem_words import words_for
 
 HOME_PATH = "/staff"
 LOG_IN_PATH = "/staff/login"
@@ -139,7 +140,8 @@ class StaffRoute:
                 return await self._answer(page)
             except ProblemError as error:
                 problem = page.problem(error.code, field=error.field)
-                return page.show("staff/error.html", problem.status, problem=problem)
+                words = words_for(page, problem)
+                return page.show("staff/error.html", problem.status, problem=problem, words=words)
 
         return HTTPRouteHandler(
             self.path.replace("}", ":str}"), http_method=self.method, status_code=200
