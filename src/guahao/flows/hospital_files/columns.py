@@ -33,4 +33,4 @@ TIMES = tuple(
 NUMBERS = ("cycle_days", "cancel_days_before")
 RULES = (*NUMBERS, *TIMES)
 GRADE_CHOICES = {folded(grade): grade for grade in GRADES}
-GRADES_OFFERED = "、".join(GRADES)
+GRADES_OFFERED = " / ".join(GRADES)

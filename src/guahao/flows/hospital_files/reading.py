@@ -53,9 +53,10 @@ class HospitalRow:
 
 @dataclass(slots=True)
 class Found:
-    """Rows, and faults; filled as the file is read."""
+    """Rows without a fault of their own, all rows with a code, faults; filled as it is read."""
 
     rows: list[HospitalRow] = field(default_factory=list)
+    named: list[HospitalRow] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
 
 
@@ -83,7 +84,7 @@ def read(book: Book) -> Found:
         if len(found.rows) + len(found.faults) == before:
             place = (table.sheet.name, table.heading_row + 1, "", "")
             found.faults.append(Fault(*place, HospitalFileFault.NO_ROWS))
-    found.faults += _twice(found.rows)
+    found.faults += _twice(found.named)
     return found
 
 
@@ -100,6 +101,8 @@ def _twice(rows: Sequence[HospitalRow]) -> list[Fault]:
 def _read_row(table: Table, row: Row, found: Found) -> None:
     reader = _RowReader(table, row)
     read_row = HospitalRow(row, table, reader.code(), reader.facts(), reader.rules())
+    if read_row.code:
+        found.named.append(read_row)
     if reader.faults:
         found.faults += reader.faults
     else:
