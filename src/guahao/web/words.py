@@ -5,7 +5,7 @@ What a hospital calls by a name that is not here stays as the hospital wrote it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from guahao.flows.week import NO_CLINIC
 from guahao.web.language import Language, Words
@@ -84,3 +84,17 @@ class Names:
     def status(self, status: str) -> str:
         """待取号 or Booked."""
         return said(STATUSES, status, self._language)
+
+
+def message_kinds(say: Callable[[str], str]) -> dict[str, str]:
+    """What each kind of message tells of; `say`: a page's."""
+    return {
+        "otp": say("登录验证码"),
+        "booked": say("预约成功"),
+        "cancelled": say("退号"),
+        "stopped": say("停诊"),
+        "no_show": say("爽约"),
+        "suspended": say("暂停预约"),
+        "reminder": say("就诊提醒"),
+        "excused": say("申诉成立"),
+    }

@@ -16,6 +16,7 @@ from guahao.rules.staff import CALL_CENTRE_ROLES, Role
 from guahao.store.views import PatientView
 from guahao.web.reading import read_id
 from guahao.web.staff import StaffPage, StaffRoute
+from guahao.web.words import message_kinds
 
 _CALL = "/staff/calls/{call_id}"
 _BOOKING = _CALL + "/bookings/{appointment_id}"
@@ -87,7 +88,7 @@ async def _card(
         refused=refused,
         said=said or {},
         wrong_most=WRONG_ANSWERS_MAX,
-        kinds=_kinds(page),
+        kinds=message_kinds(page.say),
         states=_states(page),
         questions=_questions(page),
         may_excuse=page.staff.role is Role.SUPERVISOR,
@@ -200,19 +201,6 @@ def _questions(page: StaffPage) -> dict[Question, str]:
         Question.NAME: page.say("姓名（全名）"),
         Question.PHONE: page.say("登记的手机号"),
         Question.CODE: page.say("任一预约的识别码"),
-    }
-
-
-def _kinds(page: StaffPage) -> dict[str, str]:
-    return {
-        "otp": page.say("登录验证码"),
-        "booked": page.say("预约成功"),
-        "cancelled": page.say("退号"),
-        "stopped": page.say("停诊"),
-        "no_show": page.say("爽约"),
-        "suspended": page.say("暂停预约"),
-        "reminder": page.say("就诊提醒"),
-        "excused": page.say("申诉成立"),
     }
 
 

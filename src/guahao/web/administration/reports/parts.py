@@ -10,7 +10,7 @@ from typing import Any
 from guahao.sheets.write import Column, Kind, Plain, Table
 from guahao.store.reports.scope import Grouping, Key, Name, Scope
 from guahao.web.staff import StaffPage
-from guahao.web.words import named
+from guahao.web.words import message_kinds, named
 
 ROWS_SHOWN = 200  # a page's table; the workbook has all of them
 BARS_SHOWN = 15
@@ -112,7 +112,8 @@ def say_key(page: StaffPage, grouping: Grouping, key: Key, names: dict[Key, Name
         return say_name(page, names[key])
     if grouping is Grouping.TITLE:
         return page.names.title(str(key))
-    return _WORDS[grouping](page).get(str(key), str(key))
+    words = message_kinds(page.say) if grouping is Grouping.KIND else _channels(page)
+    return words.get(str(key), str(key))
 
 
 def _channels(page: StaffPage) -> dict[str, str]:
@@ -127,22 +128,6 @@ def _channels(page: StaffPage) -> dict[str, str]:
         "replay": page.say("历史导入"),
         "sms": page.say("手机短信"),
     }
-
-
-def _kinds(page: StaffPage) -> dict[str, str]:
-    return {
-        "otp": page.say("登录验证码"),
-        "booked": page.say("预约成功"),
-        "cancelled": page.say("退号"),
-        "stopped": page.say("停诊"),
-        "no_show": page.say("爽约"),
-        "suspended": page.say("暂停预约"),
-        "reminder": page.say("就诊提醒"),
-        "excused": page.say("申诉成立"),
-    }
-
-
-_WORDS = {Grouping.CHANNEL: _channels, Grouping.KIND: _kinds}
 
 
 # Charts ---------------------------------------------------------------------------------------
