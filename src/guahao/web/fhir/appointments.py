@@ -211,6 +211,8 @@ async def _read_appointment(request: ApiRequest) -> Appointment:
     except ValidationError as error:
         place = ".".join(str(part) for part in error.errors()[0]["loc"][:4])
         raise ProblemError("fhir_invalid", field=f"Appointment.{place}"[:80]) from None
+    except (KeyError, TypeError):  # so the library says that there is no such type of resource
+        raise ProblemError("fhir_invalid", field="Appointment.contained") from None
     for name in ("modifierExtension", "implicitRules"):  # never to be passed over
         if getattr(wished, name):
             raise ProblemError("fhir_invalid", field=f"Appointment.{name}")
