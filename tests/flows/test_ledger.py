@@ -98,15 +98,23 @@ async def test_the_first_excused_moves_the_suspension(
 
 
 async def test_withdrawn_it_counts_again_and_is_told(platform: Platform, supervisor: Staff) -> None:
-    _, ids = await no_shows(platform, 6)
+    patient_id, ids = await no_shows(platform, 6)
     assert await until(platform) == date(2027, 1, 13)
     await ledger.excuse(platform, supervisor, ids[1], "住院")
     assert await until(platform) == date(2026, 8, 24)
     await ledger.withdraw_excuse(platform, supervisor, ids[1], "证明不实")
     assert await until(platform) == date(2027, 1, 13)
     assert await ask(platform, "SELECT count(*) FROM messages WHERE kind = 'suspended'") == [(1,)]
+    told = "SELECT count(*) FROM messages WHERE kind = 'excuse_withdrawn'"
+    assert await ask(platform, told) == [(1,)]
     refused = await ledger.withdraw_excuse(platform, supervisor, ids[1], "证明不实")
     assert refused is ExcuseRefusal.NOT_EXCUSED
+    found = await ledger.ledger_of(platform, patient_id)
+    assert found is not None
+    assert [(one.action, one.reason) for one in found.decisions] == [
+        ("withdraw_excuse", "证明不实"),
+        ("excuse_no_show", "住院"),
+    ]
     assert await suspensions_agree(platform)
 
 

@@ -303,6 +303,8 @@ async def test_when_a_policy_begins_suspensions_are_derived_again(
     assert await until(platform) == expected
     assert await clean(platform, "suspensions")
     assert await begin(platform) == 0
+    told = await ask(platform, "SELECT count(*) FROM messages WHERE kind = 'relieved'")
+    assert told == [(int(expected != date(2027, 2, 20)),)]
     await change(platform, "UPDATE patients SET suspended_until = '2027-01-01'")
     assert not await clean(platform, "suspensions")
 

@@ -126,6 +126,14 @@ def test_a_change_is_told_with_what_follows_from_it(kind: str, said: str) -> Non
     assert "0123 4567" not in text
 
 
+def test_who_is_relieved_is_told_from_when_they_can_book() -> None:
+    later = replace(PATIENT, suspended_until=date(2027, 3, 3))
+    said = words(message("relieved", appointment=None, patient=later)) or ""
+    assert "2027年3月3日 周三起可以预约" in said
+    at_once = words(message("relieved", appointment=None)) or ""
+    assert f"{NOW.year}年{NOW.month}月{NOW.day}日" in at_once
+
+
 def test_a_suspension_is_told_with_its_reason_and_its_end() -> None:
     suspended = replace(PATIENT, suspended_until=date(2027, 3, 3))
     told = message("suspended", appointment=None, patient=suspended)

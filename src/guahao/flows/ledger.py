@@ -17,7 +17,7 @@ from guahao.store import appointments as appointment_store
 from guahao.store import ledger as store
 from guahao.store import messages, trail
 from guahao.store import patients as patient_store
-from guahao.store.ledger import LedgerEntry, Suspended
+from guahao.store.ledger import LedgerDecision, LedgerEntry, Suspended
 from guahao.store.views import PatientView
 
 PAGE_SIZE = 50
@@ -41,6 +41,7 @@ class Ledger:
     patient: PatientView
     entries: list[LedgerEntry]
     suspensions: list[Suspension]
+    decisions: list[LedgerDecision]
 
 
 async def no_show_list(
@@ -61,12 +62,12 @@ async def ledger_of(platform: Platform, patient_id: int) -> Ledger | None:
             return None
         entries = await store.entries_of(tx, patient_id)
         policies = await platform.policies.read(tx)
+        decisions = await store.decisions_of(tx, patient_id)
     counting = [
         one.visit_date for one in entries if one.status == "no_show" and one.excuse_id is None
     ]
-    return Ledger(
-        found[patient_id], entries, suspensions_by_date(counting, policies, tx.now.date())
-    )
+    running = suspensions_by_date(counting, policies, tx.now.date())
+    return Ledger(found[patient_id], entries, running, decisions)
 
 
 async def excuse(
@@ -112,6 +113,7 @@ async def withdraw_excuse(
         if not await store.withdraw_excuse(tx, appointment_id):
             return ExcuseRefusal.NOT_EXCUSED
         await derive_suspensions(tx, platform, [locked.patient_id])
+        await messages.tell(tx, "excuse_withdrawn", [appointment_id])
         await trail.record(
             tx,
             platform.vault,

@@ -61,15 +61,16 @@ def _is_overdue(tx: Tx, session: store.UnsettledSession) -> bool:
     return tx.now >= pickup_deadline(session.visit_date, session.period, session.rules)
 
 
-async def derive_suspensions(tx: Tx, platform: Platform, patient_ids: Sequence[int]) -> None:
+async def derive_suspensions(tx: Tx, platform: Platform, patient_ids: Sequence[int]) -> list[int]:
     """Derive the suspensions of locked persons anew from all their no-shows; tell them.
 
-    The persons are locked by the caller; whoever is newly or longer suspended is told.
+    The persons are locked by the caller; whoever is newly or longer suspended is told. Whose
+    suspension ended or became shorter is returned: what else tells them, the caller knows.
     """
     if not patient_ids:
-        return
+        return []
     policies, today = await platform.policies.read(tx), tx.now.date()
-    lengthened = []
+    lengthened, relieved = [], []
     for person in await store.no_shows_of(tx, patient_ids):
         until = suspended_until_by_date(person.no_shows, policies, today)
         if until == person.suspended_until:
@@ -77,7 +78,10 @@ async def derive_suspensions(tx: Tx, platform: Platform, patient_ids: Sequence[i
         await store.set_suspended_until(tx, person.patient_id, until)
         if until is not None and until > max(today, person.suspended_until or until.min):
             lengthened.append(person.patient_id)
+        elif person.suspended_until is not None and person.suspended_until > today:
+            relieved.append(person.patient_id)
     await messages.tell_patients(tx, "suspended", lengthened)
+    return relieved
 
 
 async def retire_codes(platform: Platform) -> int:

@@ -42,6 +42,8 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
     "no_show": _VISIT,
     "excused": _VISIT,
     "suspended": ("patient", "until"),
+    "excuse_withdrawn": _VISIT,
+    "relieved": ("patient", "until"),
 }
 ENGLISH = ".en"  # after a kind: its template in English
 LONGEST_VARIABLE = 35  # characters; the provider refuses more

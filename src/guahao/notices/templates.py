@@ -55,7 +55,11 @@ class _Language:
     visit: Callable[[SessionView], str]
 
 
-_TOLD_OF = {"reminder": "booked", "excused": "no_show"}  # a kind and its booking's status
+_TOLD_OF = {
+    "reminder": "booked",
+    "excused": "no_show",
+    "excuse_withdrawn": "no_show",
+}  # a kind and its booking's status
 _PARTS = {"visit": ("hospital", "department", "clinic"), "cancel": ("cancel_until",)}
 
 
@@ -78,6 +82,8 @@ def _facts(message: Outgoing, context: Context, language: _Language) -> dict[str
         return _otp(message)
     if message.kind == "suspended":
         return _suspended(message, context, language)
+    if message.kind == "relieved":
+        return _relieved(message, context, language)
     # Every other kind is the status that it tells of, or tells of a booking that stands.
     appointment = message.appointment
     status = _TOLD_OF.get(message.kind, message.kind)
@@ -105,6 +111,22 @@ def _suspended(message: Outgoing, context: Context, language: _Language) -> dict
     return {
         "patient": patient.name,
         "until": language.full_day(patient.suspended_until),
+        **_suspension_rule(context),
+    }
+
+
+def _relieved(message: Outgoing, context: Context, language: _Language) -> dict[str, str] | None:
+    """A policy that began has ended the suspension, or brought its end nearer."""
+    patient = message.patient
+    if patient is None:
+        return None
+    until = patient.suspended_until
+    today = context.now.date()
+    if until is None or until <= today:
+        until = today
+    return {
+        "patient": patient.name,
+        "until": language.full_day(until),
         **_suspension_rule(context),
     }
 
@@ -217,6 +239,14 @@ _CHINESE = _Language(
             "{first_months}个月，满{second_no_shows}次暂停{second_months}个月），"
             "{until}起方可再预约。已有的预约不受影响。有正当理由请拨{hotline}申诉。"
         ),
+        "excuse_withdrawn": (
+            "【预约挂号】{patient}预约的{visit}，{date} {time}，申诉经复核已撤回，"
+            "这次爽约重新计入。预约资格可在“我的”中查看，有异议请拨{hotline}。"
+        ),
+        "relieved": (
+            "【预约挂号】预约规则已放宽，{patient}的暂停预约已按新规则重新计算，"
+            "{until}起可以预约，咨询请拨{hotline}。"
+        ),
     },
     periods={"morning": "上午", "afternoon": "下午", "evening": "晚上"},
     pickup_window="医院挂号窗口",
@@ -292,6 +322,15 @@ _ENGLISH = _Language(
             " year ({first_no_shows} suspend for {first_months} months, {second_no_shows} for"
             " {second_months}). Bookings already made stay."
             " If you had a good reason, call {hotline}."
+        ),
+        "excuse_withdrawn": (
+            "[Guahao] {patient}'s no-show counts again, its excuse was withdrawn on review:"
+            " {visit}, {date}, {time}."
+            " See under Me whether booking is open, or call {hotline}."
+        ),
+        "relieved": (
+            "[Guahao] The rules have been eased: {patient} can book again from {until}."
+            " Questions: {hotline}."
         ),
     },
     periods={"morning": "morning", "afternoon": "afternoon", "evening": "evening"},

@@ -31,6 +31,17 @@ class LedgerEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class LedgerDecision:
+    """What was decided of the no-show of a visit date, when, by whom and why."""
+
+    at: datetime
+    action: str
+    visit_date: date
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Suspended:
     """Somebody on the no-show list, in the clear: the door masks."""
 
@@ -72,6 +83,21 @@ async def entries_of(tx: Tx, patient_id: int) -> list[LedgerEntry]:
         (patient_id,),
     )
     return [LedgerEntry(*row) for row in rows]
+
+
+async def decisions_of(tx: Tx, patient_id: int) -> list[LedgerDecision]:
+    """Every excuse of a person's no-shows and every one taken back, as the trail has them."""
+    rows = await tx.rows(
+        """
+        SELECT t.at, t.action, a.visit_date, t.who_name, t.reason
+        FROM appointments a
+        JOIN audit_trail t ON t.subject_kind = 'appointment' AND t.subject_id = a.id
+        WHERE a.patient_id = %s AND t.action IN ('excuse_no_show', 'withdraw_excuse')
+        ORDER BY t.seq DESC
+        """,
+        (patient_id,),
+    )
+    return [LedgerDecision(*row) for row in rows]
 
 
 async def add_excuse(tx: Tx, appointment_id: int, staff_id: int, reason: str) -> bool:

@@ -97,4 +97,6 @@ def message_kinds(say: Callable[[str], str]) -> dict[str, str]:
         "suspended": say("暂停预约"),
         "reminder": say("就诊提醒"),
         "excused": say("申诉成立"),
+        "excuse_withdrawn": say("撤回申诉"),
+        "relieved": say("放宽暂停"),
     }
