@@ -139,14 +139,19 @@ def read_query(request: ApiRequest, into: type[T]) -> T:
         raise invalid(error) from None
 
 
+def as_id(text: str) -> int | None:
+    """An id in what people send, or None where it can be none; however long it is."""
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(ID_MAX))):
+        return None
+    return int(text) if 1 <= int(text) <= ID_MAX else None
+
+
 def read_id(request: ApiRequest, name: str, unknown: str) -> int:
     """An id in the path; what is no id names nothing, hence the code `unknown`."""
-    text = request.path_params[name]
-    if text.isascii() and text.isdigit() and len(text) <= len(str(ID_MAX)):
-        id = int(text)
-        if 1 <= id <= ID_MAX:
-            return id
-    raise ProblemError(unknown)
+    id = as_id(request.path_params[name])
+    if id is None:
+        raise ProblemError(unknown)
+    return id
 
 
 def invalid(error: msgspec.ValidationError) -> ProblemError:

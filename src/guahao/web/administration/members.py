@@ -8,7 +8,7 @@ from guahao.flows import staff as flows
 from guahao.flows.open_supply import all_hospitals
 from guahao.flows.staff import NewStaff, StaffRefusal
 from guahao.rules.staff import Role
-from guahao.web.reading import ID_MAX, read_id
+from guahao.web.reading import as_id, read_id
 from guahao.web.staff import StaffPage, StaffRoute
 from guahao.web.staff.login import say_refusal
 
@@ -44,8 +44,6 @@ async def _listed(
 
 
 async def _add(page: StaffPage) -> ASGIApp:
-    hospital = page.form.get("hospital_id", "")
-    known = hospital.isascii() and hospital.isdigit() and int(hospital) <= ID_MAX
     try:
         role = Role(page.form.get("role", ""))
     except ValueError:
@@ -56,7 +54,7 @@ async def _add(page: StaffPage) -> ASGIApp:
         page.form.get("login", "").strip()[:80],
         page.form.get("name", "")[:200],
         role,
-        int(hospital) if known else None,
+        as_id(page.form.get("hospital_id", "")),
     )
     if isinstance(outcome, StaffRefusal):
         return await _listed(page, say_refusal(page, outcome), status=409)

@@ -9,7 +9,7 @@ from guahao.flows.ledger import ExcuseRefusal
 from guahao.flows.unverified import CONFIRM_DAYS, waiting_hospitals
 from guahao.rules.penalties import suspensions_by_date
 from guahao.rules.staff import Role
-from guahao.web.reading import ID_MAX, ProblemError, read_id
+from guahao.web.reading import ProblemError, as_id, read_id
 from guahao.web.staff import StaffPage, StaffRoute
 
 READERS = frozenset({Role.SUPERVISOR, Role.ADMINISTRATOR, Role.AUDITOR})
@@ -30,8 +30,7 @@ def no_show_routes() -> list[StaffRoute]:
 
 
 async def _listed(page: StaffPage) -> ASGIApp:
-    text = page.query("cursor")
-    cursor = int(text) if text.isascii() and text.isdigit() and int(text) <= ID_MAX else None
+    cursor = as_id(page.query("cursor"))
     found, after = await flows.no_show_list(page.door.platform, cursor)
     policies = page.door.platform.policies.known
     rows = []
@@ -82,8 +81,7 @@ async def _withdraw(page: StaffPage) -> ASGIApp:
 
 
 def _appointment(page: StaffPage) -> int:
-    text = page.form.get("appointment_id", "")
-    return int(text) if text.isascii() and text.isdigit() and int(text) <= ID_MAX else 0
+    return as_id(page.form.get("appointment_id", "")) or 0
 
 
 async def _after(page: StaffPage, outcome: int | ExcuseRefusal, said: str) -> ASGIApp:

@@ -11,11 +11,10 @@ from guahao.flows.open_supply import all_hospitals
 from guahao.flows.webhooks import WebhookSet
 from guahao.rules.pushing import KINDS, WebhookRefusal
 from guahao.rules.staff import Role
-from guahao.web.reading import read_id
+from guahao.web.reading import as_id, read_id
 from guahao.web.staff import StaffPage, StaffRoute
 from guahao.web.staff.pushing import (
     kind_words,
-    read_number,
     say_error,
     send_again,
     show_dead_letters,
@@ -60,7 +59,7 @@ async def _listed(
 
 async def _set(page: StaffPage) -> ASGIApp:
     kinds = [kind for kind in KINDS if page.form.get(f"kind_{kind}")]
-    hospital_id = read_number(page.form.get("hospital_id", ""))
+    hospital_id = as_id(page.form.get("hospital_id", "")) or 0
     outcome = await flows.set_webhook(
         *(page.door.platform, page.staff.who, hospital_id, page.form.get("url", ""), kinds)
     )

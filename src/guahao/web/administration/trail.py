@@ -13,7 +13,7 @@ from guahao.rules.staff import Role
 from guahao.store.trail import Wanted
 from guahao.web.administration.directory_words import directory_words
 from guahao.web.administration.schedule_words import schedule_words
-from guahao.web.reading import ID_MAX
+from guahao.web.reading import as_id
 from guahao.web.staff import StaffPage, StaffRoute
 
 _READERS = frozenset({Role.AUDITOR, Role.ADMINISTRATOR})
@@ -31,12 +31,12 @@ def trail_routes() -> list[StaffRoute]:
 
 async def _show(page: StaffPage) -> ASGIApp:
     wanted = Wanted(
-        _number(page.query("before")),
+        as_id(page.query("before")),
         _date(page.query("first")),
         _date(page.query("last")),
         page.query("who")[:_TEXT_MAX] or None,
         page.query("action")[:_TEXT_MAX] or None,
-        _number(page.query("subject")),
+        as_id(page.query("subject")),
     )
     entries, after = await flows.list_trail(page.door.platform, wanted)
     return page.show(
@@ -87,10 +87,6 @@ def _flat(name: str, value: object) -> Iterator[tuple[str, str]]:
         yield name, "✓" if value else "✗"
     else:
         yield name, "-" if value is None else str(value)
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and int(text) <= ID_MAX else None
 
 
 def _date(text: str) -> date | None:

@@ -21,7 +21,7 @@ from guahao.rules.pickup import pickup_deadline
 from guahao.rules.staff import CALL_CENTRE_ROLES
 from guahao.store.views import AppointmentView, PatientView, SessionView
 from guahao.web.call_centre.card import say_refusal
-from guahao.web.reading import ID_MAX, ProblemError, read_id
+from guahao.web.reading import ProblemError, as_id, read_id
 from guahao.web.staff import StaffPage, StaffRoute
 
 _NEW = "/staff/calls/new"
@@ -125,8 +125,7 @@ async def _book(page: StaffPage) -> ASGIApp:
     if isinstance(context, CallRefusal):
         return _not_in_call(page, context)
     call_id, patients, session = context
-    text, key = page.form.get("patient_id", ""), page.form.get("key", "")
-    patient_id = int(text) if text.isascii() and text.isdigit() and int(text) <= ID_MAX else 0
+    patient_id, key = as_id(page.form.get("patient_id", "")) or 0, page.form.get("key", "")
     if not _KEY.fullmatch(key):
         raise ProblemError("bad_request")
     answer = await flows.book_for_caller(

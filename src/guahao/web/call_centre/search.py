@@ -8,7 +8,7 @@ from guahao.flows import calls as flows
 from guahao.rules.calls import is_over
 from guahao.rules.staff import CALL_CENTRE_ROLES
 from guahao.store.calls import Found
-from guahao.web.reading import ID_MAX, ProblemError
+from guahao.web.reading import ProblemError, as_id
 from guahao.web.staff import StaffPage, StaffRoute
 
 CALLS_PATH = "/staff/calls"
@@ -52,10 +52,10 @@ async def _listed(page: StaffPage, typed: str, found: list[Found] | None) -> ASG
 
 
 async def _begin(page: StaffPage) -> ASGIApp:
-    text = page.form.get("account_id", "")
-    if not text.isascii() or not text.isdigit() or int(text) > ID_MAX:
+    account_id = as_id(page.form.get("account_id", ""))
+    if account_id is None:
         raise ProblemError("not_found")
-    return await _take_on(page, int(text))
+    return await _take_on(page, account_id)
 
 
 async def _take_on(page: StaffPage, account_id: int) -> ASGIApp:

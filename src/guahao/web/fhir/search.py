@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode
 
 from guahao.web.fhir.door import Door
-from guahao.web.reading import ID_MAX, QUERY_BYTES_MAX, ApiRequest, ProblemError, header
+from guahao.web.reading import ID_MAX, QUERY_BYTES_MAX, ApiRequest, ProblemError, as_id, header
 
 COUNT_DEFAULT = 50
 COUNT_MAX = 200
@@ -168,9 +168,7 @@ def reference_id(text: str, kind: str | None = None) -> int | None:
     """The id of `Kind/1` or of `1`; None for anything else."""
     if kind is not None:
         text = text.removeprefix(f"{kind}/")
-    if text.isascii() and text.isdigit() and len(text) <= len(str(ID_MAX)):
-        return int(text) if 1 <= int(text) <= ID_MAX else None
-    return None
+    return as_id(text)
 
 
 def all_of(*constraints: Iterable[int] | None) -> list[int] | None:

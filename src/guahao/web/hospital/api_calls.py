@@ -8,7 +8,7 @@ from litestar.types import ASGIApp
 
 from guahao.flows.clients import list_calls
 from guahao.web.hospital.schedule_forms import SCHEDULER
-from guahao.web.reading import ID_MAX
+from guahao.web.reading import as_id
 from guahao.web.staff import StaffPage, StaffRoute
 from guahao.web.staff.api_calls import why_words
 
@@ -21,9 +21,7 @@ def api_call_routes() -> list[StaffRoute]:
 
 
 async def _show(page: StaffPage) -> ASGIApp:
-    text = page.query("before")
-    known = text.isascii() and text.isdigit() and int(text) <= ID_MAX
-    before = int(text) if known else None
+    before = as_id(page.query("before"))
     calls, after = await list_calls(page.door.platform, page.staff.own_hospital_id, before)
     why = partial(why_words, page)
     return page.show("staff/api_calls.html", calls=calls, after=after, why=why)

@@ -21,9 +21,8 @@ from guahao.rules.releasing import date_refusal
 from guahao.store.views import AppointmentView, PatientView, SessionView
 from guahao.web.answers import Answer
 from guahao.web.pages.help import help_path
-from guahao.web.pages.ids import as_id
 from guahao.web.pages.page import LoginNeededError, Page, Route
-from guahao.web.reading import ProblemError, read_id
+from guahao.web.reading import ProblemError, as_id, read_id
 
 CHANNEL = "web"
 _UNAVAILABLE = 503

@@ -19,9 +19,8 @@ from guahao.rules.pickup import pickup_deadline
 from guahao.rules.releasing import city_time
 from guahao.store.views import AppointmentView
 from guahao.web.answers import Answer
-from guahao.web.pages.ids import as_id
 from guahao.web.pages.page import Page, Route
-from guahao.web.reading import ProblemError
+from guahao.web.reading import ProblemError, as_id
 from guahao.web.words import named
 
 _UNKNOWN = "unknown_appointment"

@@ -8,14 +8,8 @@ from litestar.types import ASGIApp
 
 from guahao.flows import webhooks as flows
 from guahao.rules.pushing import KINDS, Undelivered
+from guahao.web.reading import as_id
 from guahao.web.staff.page import StaffPage
-
-_ID_DIGITS = 18
-
-
-def read_number(text: str) -> int:
-    """An id; 0, which nothing has, where it is none."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= _ID_DIGITS else 0
 
 
 def kind_words(page: StaffPage) -> dict[str, str]:
@@ -46,7 +40,7 @@ def say_error(page: StaffPage, error: str) -> str:
 async def show_dead_letters(page: StaffPage, hospital_id: int, tab: str) -> ASGIApp:
     """How a hospital's webhook does, and its dead letters; a page of them."""
     platform = page.door.platform
-    after = read_number(page.query("after"))
+    after = as_id(page.query("after")) or 0
     letters, more = await flows.dead_letters(platform, page.staff.who, hospital_id, after)
     found = await flows.standings(platform, hospital_id)
     return page.show(
@@ -63,7 +57,7 @@ async def show_dead_letters(page: StaffPage, hospital_id: int, tab: str) -> ASGI
 async def send_again(page: StaffPage, hospital_id: int) -> ASGIApp:
     """One dead letter, or all, go out again; back to the list."""
     event = page.form.get("event", "")
-    event_id = None if event == "all" else read_number(event)
+    event_id = None if event == "all" else as_id(event) or 0
     count = await flows.send_again(page.door.platform, page.staff.who, hospital_id, event_id)
     if count:
         page.flash(page.say("{count}条已重新排入发送。", count=count))

@@ -14,7 +14,7 @@ from guahao.sheets.write import Column, Kind, Plain, Table, csv_file, workbook
 from guahao.store.reconciliations import KeptDifference
 from guahao.web.differences import CURES, DIFFERENCES
 from guahao.web.language import Language, Words
-from guahao.web.reading import ProblemError, read_id
+from guahao.web.reading import ProblemError, as_id, read_id
 from guahao.web.staff.at_hospital import Place, both_doors, place_of
 from guahao.web.staff.page import StaffPage, StaffRoute
 from guahao.web.uploads import XLSX
@@ -24,7 +24,6 @@ from guahao.web.words import STATUSES
 _CITY = "/staff/reconciliations"
 _LIST = "/reconciliations"
 _ONE = "/reconciliations/{reconciliation_id}"
-_DIGITS_MAX = 18  # within PostgreSQL's bigint
 _CSV = "text/csv; charset=utf-8"
 _SHEET = Words("对账差异", "Differences")
 _HEADINGS = (
@@ -64,7 +63,7 @@ async def _newest(page: StaffPage) -> ASGIApp:
 
 async def _listed(page: StaffPage) -> ASGIApp:
     place = await place_of(page)
-    cursor = _number(page.query("cursor"))
+    cursor = as_id(page.query("cursor"))
     found, after = await flows.listed(page.door.platform, place.staff, cursor)
     return page.show("staff/reconciliations.html", place=place, found=found, after=after)
 
@@ -117,7 +116,7 @@ def _side(one: KeptDifference, text: str, language: Language) -> str:
 async def _settle(page: StaffPage) -> ASGIApp:
     place = await place_of(page)
     id = read_id(page.request, "reconciliation_id", "not_found")
-    difference_id = _number(page.form.get("difference_id", "")) or 0
+    difference_id = as_id(page.form.get("difference_id", "")) or 0
     note = page.form.get("note", "")
     refusal = await flows.settle(page.door.platform, place.staff, id, difference_id, note)
     if refusal is not None:
@@ -130,10 +129,6 @@ async def _settle(page: StaffPage) -> ASGIApp:
         return await _report(page, place, said, 409)
     page.flash(page.say("已记为已处理。下一次对账会显示是否一致。"))
     return page.redirect(f"{place.address}{_LIST}/{id}#difference-{difference_id}")
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX else None
 
 
 # Files --------------------------------------------------------------------------------------

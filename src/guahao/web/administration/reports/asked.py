@@ -14,7 +14,7 @@ from guahao.store.reports.scope import Basis, Grouping, Place, Scope
 from guahao.store.reports.supply import Axis
 from guahao.web.administration.reports.parts import Part
 from guahao.web.language import Words
-from guahao.web.reading import ID_MAX
+from guahao.web.reading import as_id
 from guahao.web.staff import StaffPage
 
 _NOBODYS_ID = 0
@@ -131,10 +131,7 @@ def _date(text: str) -> date | None:
 
 
 def _id(text: str) -> int | None:
-    if not text:
-        return None
-    digits = text.isascii() and text.isdigit() and len(text) <= len(str(ID_MAX))
-    return int(text) if digits and int(text) <= ID_MAX else _NOBODYS_ID
+    return (as_id(text) or _NOBODYS_ID) if text else None
 
 
 def _one_of(page: StaffPage, given: str, allowed: list[str], wrong: list[str]) -> str:
