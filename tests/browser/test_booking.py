@@ -6,9 +6,9 @@ import re
 from itertools import count
 from typing import Any
 
-import httpx
 import pytest
 from playwright.async_api import Locator
+from tests.browser.caller import book_by_api
 from tests.browser.conftest import NewVisitor
 from tests.browser.visitor import DESKTOP, Visitor
 from tests.city import phone, resident_id
@@ -187,7 +187,7 @@ async def test_what_is_left_is_renewed_without_a_reload_and_focus_stays(
     [session] = re.findall(r"\d+", await link.get_attribute("href") or "")
     await came.page.evaluate("window.stayed = true")
     await link.focus()
-    await _book_by_api(city_url, int(session))
+    await book_by_api(city_url, next(_numbers), int(session))
     await came.page.clock.fast_forward(RENEWED_EVERY_MS)
     await came.page.wait_for_function(
         "([id, before]) => document.getElementById(id).closest('.slot')"
@@ -197,28 +197,6 @@ async def test_what_is_left_is_renewed_without_a_reload_and_focus_stays(
     assert await came.page.evaluate("window.stayed")
     assert await came.page.evaluate("document.activeElement.id") == f"book-{session}"
     assert came.visitor.complaints == []
-
-
-async def _book_by_api(base: str, session_id: int) -> None:
-    number = next(_numbers)
-    async with httpx.AsyncClient(base_url=f"{base}/api/v1") as client:
-        await client.post("/auth/otp", json={"phone": phone(number)})
-        otp = await _otp(base, phone(number))
-        answer = await client.post("/auth/token", json={"phone": phone(number), "otp": otp})
-        client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
-        patient = {"name": "李小红", "id_type": "01", "id_no": resident_id(number)}
-        added = await client.post("/patients", json=patient)
-        booked = await client.post(
-            "/appointments",
-            json={"clinic_session_id": session_id, "patient_id": added.json()["id"]},
-            headers={"Idempotency-Key": "once"},
-        )
-        assert booked.status_code == 201, booked.text
-
-
-async def _otp(base: str, to: str) -> str:
-    visitor = Visitor(base, None)  # type: ignore[arg-type] # reads the outbox without a browser
-    return await visitor.one_time_password(to)
 
 
 # What every page must be --------------------------------------------------------------------------
