@@ -6,7 +6,7 @@ from tests.browser.caller import book_by_api
 from tests.browser.conftest import NewVisitor
 from tests.browser.desk import Keys, at_work
 
-CALLER = 901
+CALLER = 951  # nobody of the other tests
 
 
 async def test_an_administrator_tries_a_policy_before_saving_it(

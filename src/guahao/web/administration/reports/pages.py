@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio import to_thread
+from asyncio import Semaphore, to_thread
 
 from litestar.types import ASGIApp
 
@@ -92,20 +92,24 @@ REPORTS = (
 
 
 def report_routes() -> list[StaffRoute]:
-    """A page a report."""
-    return [StaffRoute("GET", one.path, _handler(one), one.roles) for one in REPORTS]
+    """A page a report. A web process counts one at a time: a long one holds a connection for
+    seconds, and those that are left belong to whoever books.
+    """
+    turn = Semaphore(1)
+    return [StaffRoute("GET", one.path, _handler(one, turn), one.roles) for one in REPORTS]
 
 
-def _handler(report: Report) -> Handler:
+def _handler(report: Report, turn: Semaphore) -> Handler:
     async def show(page: StaffPage) -> ASGIApp:
-        return await _show(report, page)
+        return await _show(report, page, turn)
 
     return show
 
 
-async def _show(report: Report, page: StaffPage) -> ASGIApp:
+async def _show(report: Report, page: StaffPage, turn: Semaphore) -> ASGIApp:
     asked = await read_asked(page, report)
-    parts = [] if asked.wrong else await report.parts(page, asked)
+    async with turn:
+        parts = [] if asked.wrong else await report.parts(page, asked)
     if parts and page.query("format") == "xlsx":
         return await _download(report, page, asked, parts)
     tabs = [one for one in REPORTS if page.staff.role in one.roles]
