@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -23,7 +24,7 @@ from tests.city import (
 from guahao.flows.accounts import request_otp
 from guahao.flows.clients import CALLS_KEPT
 from guahao.flows.platform import Platform
-from guahao.jobs import PUSHES, QUEUES, create_jobs, run_worker
+from guahao.jobs import WORKERS, create_jobs, run_worker
 from guahao.notices.gateway import Failed, Outcome, Parcel
 from guahao.notices.outbox import OutboxGateway
 from guahao.store import throttle
@@ -62,6 +63,17 @@ class Unsteady(OutboxGateway):
     async def send(self, parcel: Parcel) -> Outcome:
         if not self.up:
             return Failed(permanent=False)
+        return await super().send(parcel)
+
+
+class Hanging(OutboxGateway):
+    """A gateway that takes a one-time password, and lets everything else hang until it is up."""
+
+    up: asyncio.Event
+
+    async def send(self, parcel: Parcel) -> Outcome:
+        if parcel.kind != "otp":
+            await self.up.wait()
         return await super().send(parcel)
 
 
@@ -112,7 +124,9 @@ def test_every_task_has_a_worker_that_takes_its_queue(
 ) -> None:
     tasks = create_jobs(platform, gateway).tasks.values()
     library = "builtin"  # the library's own, which we do not defer
-    assert {task.queue for task in tasks} - {*QUEUES, PUSHES, library} == set()
+    taken = [queue for queues, _ in WORKERS for queue in queues]
+    assert {task.queue for task in tasks} - {library} == set(taken)
+    assert len(taken) == len(set(taken))
 
 
 async def states(platform: Platform) -> list[str]:
@@ -154,6 +168,27 @@ async def test_a_one_time_password_overtakes(app: App, platform: Platform) -> No
     first = await app.job_manager.fetch_job(queues=None, worker_id=worker)
     assert first is not None
     assert first.task_kwargs == {"message_ids": [otp]}
+
+
+async def test_a_one_time_password_does_not_wait_for_what_hangs_at_the_provider(
+    platform: Platform,
+) -> None:
+    for number in range(1, 7):
+        await add_booking(platform, number)
+    gateway = Hanging(platform.db, platform.vault)
+    gateway.up = asyncio.Event()
+    worker = asyncio.create_task(run_worker(platform, gateway))
+    try:
+        async with asyncio.timeout(60):
+            while await jobs(platform, "deliver_messages") != ["doing"] * 6:  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+            await request_otp(platform, phone(9), LOOPBACK, "zh")
+            while await states(platform) != ["queued"] * 6 + ["delivered"]:  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+    finally:
+        gateway.up.set()
+        worker.cancel()
+        await asyncio.gather(worker, return_exceptions=True)
 
 
 async def test_what_the_gateway_cannot_take_now_is_tried_again_later(

@@ -49,12 +49,16 @@ from guahao.store import (
 )
 from guahao.store.hospital_events import EVENTS_KEPT_DAYS
 
-CONCURRENT_JOBS = 4
-# A run of its own for every hospital, however slow it is, and never a place of another's; what
-# they share is a few short transactions.
-CONCURRENT_PUSHES = 256
 PUSHES = "hospitals"
-QUEUES = ["default", "imports", "notices", "periodic"]
+NOTICES = "notices"
+# Each with places of its own, so that none waits for another's work: a one-time password neither
+# for four large imports nor, where the provider hangs, for the few batches that hang with it; a
+# hospital for no other, however slow. The first may give the others work.
+WORKERS = (
+    (["default", "imports", "periodic"], 4),
+    ([NOTICES], 16),
+    ([PUSHES], 256),
+)
 LOST_AFTER = timedelta(minutes=10)  # longer than a message ever waits for its next attempt
 REDELIVERED_AT_ONCE = 512
 RECEIPT_AFTER = timedelta(hours=1)  # receipts come within minutes, where they come at all
@@ -64,7 +68,7 @@ STAFF_SESSIONS_KEPT = timedelta(days=30)  # longer than any lasts; the trail tel
 JOBS_KEPT_HOURS = 7 * 24
 # A worker sends a heartbeat every 10 s; without one for so long it is dead.
 DEAD_AFTER_SECONDS = 60.0
-SHUTDOWN_SECONDS = 25  # for each of two workers, one after the other at worst
+SHUTDOWN_SECONDS = 25  # for the main worker, then for the others together at worst
 
 log = structlog.get_logger(__name__)
 
@@ -108,27 +112,35 @@ async def run_worker(
     """
     app = create_jobs(platform, gateway, wechat, sender)
     async with app.open_async():
-        workers = [
-            asyncio.create_task(_work(app, QUEUES, CONCURRENT_JOBS, wait=wait, is_main=True)),
-            asyncio.create_task(_work(app, [PUSHES], CONCURRENT_PUSHES, wait=wait)),
-        ]
-        try:
-            if wait:
-                # Together: the signal ends the first; and where one fails, the other does not go
-                # on as if nothing were missing.
-                await asyncio.wait(workers, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            if wait:
-                for worker in workers:
-                    worker.cancel()
-            ended = await asyncio.gather(*workers, return_exceptions=True)
+        if wait:
+            await _work_on(app)
+        else:
+            for queues, concurrency in WORKERS:
+                await _work(app, queues, concurrency, wait=False)
+
+
+async def _work_on(app: App) -> None:
+    """All workers together: the signal ends the first, and the others with it.
+
+    Where one fails, the others do not go on as if nothing were missing.
+    """
+    workers = [
+        asyncio.create_task(_work(app, queues, concurrency, is_main=number == 0))
+        for number, (queues, concurrency) in enumerate(WORKERS)
+    ]
+    try:
+        await asyncio.wait(workers, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for worker in workers:
+            worker.cancel()
+        ended = await asyncio.gather(*workers, return_exceptions=True)
     for one in ended:
         if isinstance(one, Exception):
             raise one
 
 
 async def _work(
-    app: App, queues: list[str], concurrency: int, *, wait: bool, is_main: bool = False
+    app: App, queues: list[str], concurrency: int, *, wait: bool = True, is_main: bool = False
 ) -> None:
     """One worker; the main one hears the signals. Cancelled, it finishes what is begun."""
     await app.run_worker_async(
@@ -148,7 +160,7 @@ def _sender(platform: Platform) -> Sender:
 
 
 def _add_delivery(app: App, courier: Courier) -> None:
-    @app.task(name="deliver_messages", queue="notices")
+    @app.task(name="deliver_messages", queue=NOTICES)
     async def deliver_messages(message_ids: list[int]) -> None:
         """Send messages; where that fails for now, a later job tries again."""
         for again in await courier.deliver(message_ids):
@@ -157,7 +169,7 @@ def _add_delivery(app: App, courier: Courier) -> None:
 
 async def _deliver_later(app: App, again: TryAgain) -> None:
     later = app.configure_task(
-        "deliver_messages", queue="notices", schedule_in={"seconds": again.wait_seconds}
+        "deliver_messages", queue=NOTICES, schedule_in={"seconds": again.wait_seconds}
     )
     await later.defer_async(message_ids=list(again.message_ids))
 
