@@ -76,10 +76,14 @@ async def test_twice_or_too_late_confirms_nothing(site: Site, clock: Clock) -> N
     reader = await at_the_desk(site, Role.CLERK, hospital_id)
     await reader.go(f"{LIST}/{session_id}")
     form = reader.form(f"{LIST}/{session_id}")
-    form.fields = {name: value for name, value in form.fields.items() if not name.startswith("a")}
-    await reader.send(form, reason="门诊日志")
+    form.fields = {"csrf": form.fields["csrf"], "reason": "门诊日志"}
+    assert (await reader.send(form)).status_code == 422
+    assert "没有勾选任何人" in reader.text
+    assert 'value="门诊日志"' in reader.text
+    assert await told(site, "no_show") == 0
+    await reader.send(form, nobody_came="on")
     assert await told(site, "no_show") == 2
-    await reader.send(form, reason="门诊日志")
+    await reader.send(form, nobody_came="on")
     assert "可能已由他人确认" in reader.text
     assert await told(site, "no_show") == 2
 

@@ -36,6 +36,7 @@ class NotConfirmed(StrEnum):
     TOO_OLD = "confirm_too_old"
     NOTHING_WAITS = "confirm_nothing_waits"
     REASON_NEEDED = "confirm_reason_needed"
+    NOBODY_CAME = "confirm_nobody_came"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +79,18 @@ async def waiting_of(
 
 
 async def confirm(
-    platform: Platform, by: Staff, session_id: int, came: Sequence[int], reason: str
+    platform: Platform,
+    by: Staff,
+    session_id: int,
+    came: Sequence[int],
+    reason: str,
+    *,
+    nobody_came: bool = False,
 ) -> Confirmed | NotConfirmed:
-    """Say who of those waiting came; whoever did not is a no-show, is told, and may appeal."""
+    """Say who of those waiting came; whoever did not is a no-show, is told, and may appeal.
+
+    That nobody came at all has to be said: a form sent too soon must not punish everybody.
+    """
     reason = reason.strip()[:REASON_MAX]
     if not reason:
         return NotConfirmed.REASON_NEEDED
@@ -98,6 +108,8 @@ async def confirm(
         waiting = [id for id in await store.waiting_of_session(tx, session_id) if id in before]
         if not waiting:
             return NotConfirmed.NOTHING_WAITS
+        if not came and not nobody_came:
+            return NotConfirmed.NOBODY_CAME
         present = await window_store.enter_pick_ups(tx, [id for id in waiting if id in set(came)])
         absent = await penalty_store.record_attendance(
             tx, [id for id in waiting if id not in set(came)], "no_show"

@@ -251,6 +251,15 @@ async def correct(
     return None
 
 
+async def closes_from(platform: Platform, by: OfHospital, session_id: int) -> datetime | None:
+    """When a session can be closed: from its pick-up deadline on. None where it is not theirs."""
+    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+        session = await window_store.session_of_day(tx, by.own_hospital_id, session_id)
+    if session is None:
+        return None
+    return pickup_deadline(session.visit_date, session.period, session.rules)
+
+
 async def close_session(
     platform: Platform, by: OfHospital, session_id: int
 ) -> ClosedSession | WindowRefusal:

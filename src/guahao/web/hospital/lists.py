@@ -105,7 +105,8 @@ async def _show_session(page: StaffPage, refused: str, status: int = 200) -> ASG
     day = _day(page)
     sessions = await flows.sessions_of_day(page.door.platform, page.staff, day)
     session = next((one for one in sessions if one.id == id), None)
-    if session is None:
+    closes_from = await flows.closes_from(page.door.platform, page.staff, id)
+    if session is None or closes_from is None:
         raise ProblemError("unknown_session")
     entries = await flows.list_of_day(page.door.platform, page.staff, day, [id])
     return page.show(
@@ -114,6 +115,7 @@ async def _show_session(page: StaffPage, refused: str, status: int = 200) -> ASG
         day=day,
         session=session,
         entries=entries,
+        closes_from=closes_from,
         refused=refused,
         policy=page.door.platform.policy_said,
     )

@@ -46,6 +46,7 @@ async def _session(page: StaffPage, refused: str = "", status: int = 200) -> ASG
         session=session,
         entries=entries,
         ticked=set(page.form),
+        reason=page.form.get("reason", ""),
         refused=refused,
         policy=page.door.platform.policy_said,
     )
@@ -55,9 +56,16 @@ async def _confirm(page: StaffPage) -> ASGIApp:
     id = read_id(page.request, "session_id", "unknown_session")
     came = [int(name[1:]) for name in page.form if _TICKED.fullmatch(name)]
     reason = page.form.get("reason", "")
-    outcome = await flows.confirm(page.door.platform, page.staff, id, came, reason)
+    nobody = "nobody_came" in page.form
+    outcome = await flows.confirm(
+        page.door.platform, page.staff, id, came, reason, nobody_came=nobody
+    )
     if outcome is NotConfirmed.REASON_NEEDED:
         return await _session(page, page.say("请写明依据。"), 422)
+    if outcome is NotConfirmed.NOBODY_CAME:
+        return await _session(
+            page, page.say("没有勾选任何人。真的没有人来过，请勾选“没有人来过”。"), 422
+        )
     if outcome is NotConfirmed.UNKNOWN:
         raise ProblemError("unknown_session")
     if isinstance(outcome, NotConfirmed):
