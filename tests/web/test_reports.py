@@ -23,6 +23,7 @@ from tests.web.staff_site import at_the_desk
 
 from guahao.rules.limits import CITY_TIME
 from guahao.rules.staff import Role
+from guahao.store.reports import scope
 from guahao.web.administration.reports import REPORTS
 from guahao.web.wording import say_day, say_time
 
@@ -623,6 +624,19 @@ async def test_what_cannot_be_reported_on_is_said(site: Site) -> None:
         assert answer.status_code == 422, query
         assert sentence in auditor.text, query
         assert not tables(auditor)
+
+
+async def test_a_report_that_runs_away_is_ended_and_says_what_to_do(
+    site: Site, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scope, "STATEMENT_SECONDS", 1)
+    reader = await at_the_desk(site, Role.AUDITOR)
+    with rows.conn.transaction():
+        rows.conn.execute("LOCK TABLE appointments IN ACCESS EXCLUSIVE MODE")
+        answer = await reader.go(f"/staff/reports?{DAYS}")
+    assert answer.status_code == 503
+    assert "请缩短日期范围或只选一家医院" in reader.text
+    assert (await reader.go(f"/staff/reports?{DAYS}")).status_code == 200
 
 
 async def test_four_hundred_days_are_not_too_many(site: Site, rows: Rows) -> None:

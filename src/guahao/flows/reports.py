@@ -36,10 +36,10 @@ from guahao.store.reports.scope import (
     Name,
     Place,
     Scope,
+    counting,
     departments,
     hospitals,
     names,
-    prepare,
 )
 from guahao.store.reports.supply import Axis, Fill
 
@@ -116,9 +116,8 @@ class Month:
 
 @asynccontextmanager
 async def reading(platform: Platform, by: Staff) -> AsyncIterator[Tx]:
-    """A transaction that shows what this reader may see."""
-    async with platform.db.transaction(hospital_id=by.hospital_id) as tx:
-        await prepare(tx)
+    """A transaction that shows what this reader may see. Raises TooSlowError."""
+    async with platform.db.transaction(hospital_id=by.hospital_id) as tx, counting(tx):
         yield tx
 
 

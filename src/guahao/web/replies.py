@@ -641,6 +641,15 @@ _STAFF: dict[str, Reply] = {
             " to change your role.",
         ),
     ),
+    "report_too_slow": Reply(
+        503,
+        Words("统计用时太久", "The report took too long"),
+        Words(
+            "这次统计用时太久，已经停止，没有影响预约。请缩短日期范围或只选一家医院，再试一次。",
+            "This report took too long and was ended; bookings were not affected. Please choose"
+            " fewer days or one hospital, and try again.",
+        ),
+    ),
 }
 
 _FHIR: dict[str, Reply] = {

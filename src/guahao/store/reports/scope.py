@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
 
+from psycopg.errors import QueryCanceled
+
 from guahao.rules.limits import CITY_TIME
 from guahao.store.db import Tx
 
 Key = date | int | str
+STATEMENT_SECONDS = 15  # a year of a large city takes two
 CITY_DAY = "({} AT TIME ZONE 'Asia/Shanghai')::date"
 
 
@@ -89,9 +93,21 @@ def of_bookings(scope: Scope, basis: Basis) -> Condition:
     return Condition(days.sql + place.sql, (*days.params, *place.params))
 
 
-async def prepare(tx: Tx) -> None:
-    """Let this transaction sort and group in memory: the default spills at a city's size."""
+class TooSlowError(Exception):
+    """The database has ended a count that took longer than any report needs."""
+
+
+@asynccontextmanager
+async def counting(tx: Tx) -> AsyncIterator[None]:
+    """Let this transaction sort and group in memory (the default spills at a city's size), and
+    let no statement of it run away. Raises TooSlowError.
+    """
     await tx.do("SET LOCAL work_mem = '32MB'")
+    await tx.do("SELECT set_config('statement_timeout', %s, true)", (f"{STATEMENT_SECONDS}s",))
+    try:
+        yield
+    except QueryCanceled as error:
+        raise TooSlowError from error
 
 
 async def names(

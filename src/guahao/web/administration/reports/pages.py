@@ -8,7 +8,7 @@ from litestar.types import ASGIApp
 
 from guahao.rules.staff import Role
 from guahao.sheets.write import workbook
-from guahao.store.reports.scope import Grouping
+from guahao.store.reports.scope import Grouping, TooSlowError
 from guahao.web.administration.reports.asked import Asked, Report, read_asked
 from guahao.web.administration.reports.bookings import booking_parts, lead_parts
 from guahao.web.administration.reports.city import answer_parts, suspension_parts
@@ -16,6 +16,7 @@ from guahao.web.administration.reports.messages import message_parts
 from guahao.web.administration.reports.parts import Part, said
 from guahao.web.administration.reports.supply import fill_parts, sold_out_parts
 from guahao.web.language import Words
+from guahao.web.reading import ProblemError
 from guahao.web.staff import StaffPage, StaffRoute
 from guahao.web.staff.page import Handler
 from guahao.web.uploads import XLSX
@@ -107,9 +108,12 @@ def _handler(report: Report, turn: Semaphore) -> Handler:
 
 
 async def _show(report: Report, page: StaffPage, turn: Semaphore) -> ASGIApp:
-    asked = await read_asked(page, report)
-    async with turn:
-        parts = [] if asked.wrong else await report.parts(page, asked)
+    try:
+        asked = await read_asked(page, report)
+        async with turn:
+            parts = [] if asked.wrong else await report.parts(page, asked)
+    except TooSlowError as error:
+        raise ProblemError("report_too_slow") from error
     if parts and page.query("format") == "xlsx":
         return await _download(report, page, asked, parts)
     tabs = [one for one in REPORTS if page.staff.role in one.roles]
