@@ -31,6 +31,7 @@ ONCE_BOOKED = replace(KNOWN, ever_booked=True)
 STOPPED = replace(KNOWN, stopped=True)
 PAST = replace(KNOWN, session=replace(SESSION, visit_date=TODAY - timedelta(days=1)))
 OF_TODAY = replace(KNOWN, session=replace(SESSION, visit_date=TODAY))
+UNLINKED = replace(KNOWN, linked=False)
 RETIRED = replace(KNOWN, session=replace(SESSION, title="旧职称"))
 
 
@@ -45,6 +46,10 @@ RETIRED = replace(KNOWN, session=replace(SESSION, title="旧职称"))
         (None, {"visit_date": TODAY + timedelta(days=FED_DAYS + 1)}, ItemRefusal.TOO_FAR),
         (None, {"title": "神医"}, ItemRefusal.TITLE_UNKNOWN),
         (KNOWN, {}, Fed.UNCHANGED),
+        (UNLINKED, {}, Fed.CHANGED),
+        (UNLINKED, {"capacity": 3}, Fed.CHANGED),
+        (replace(BOOKED, linked=False), {}, Fed.CHANGED),
+        (replace(BOOKED, linked=False), {"fee_fen": 1}, ItemRefusal.TOLD),
         (KNOWN, {"visit_date": DAY + timedelta(days=1)}, Fed.CHANGED),
         (KNOWN, {"visit_date": TODAY}, ItemRefusal.PAST),
         (KNOWN, {"title": "神医"}, ItemRefusal.TITLE_UNKNOWN),

@@ -7,7 +7,8 @@ booking waits for more than one chunk; what a crash cut off is done by sending t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, time, timedelta
 from typing import Any
@@ -21,6 +22,7 @@ from guahao.rules.feeding import (
     KnownSession,
     Session,
     are_hours,
+    clinic_key,
     decide_department,
     decide_session,
 )
@@ -98,16 +100,17 @@ async def _publish_chunk(
     platform: Platform, by: OfHospital, chunk: Sequence[WantedSession], seen: set[str]
 ) -> list[Outcome]:
     """`seen`: the ids of earlier items of this call; those of the chunk are added."""
-    ids = [one.external_id for one in chunk]
-    twice = _twice(ids, seen)
+    twice = _twice([one.external_id for one in chunk], seen)
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
         plan = await _plan(tx, by.own_hospital_id, chunk, twice)
         if not plan.writes:
             return plan.outcomes
         # What was decided without locks was only to find out whether any are needed.
         await store.lock_feed(tx, by.own_hospital_id)
-        await lock_sessions(tx, await store.session_ids(tx, by.own_hospital_id, ids))
         plan = await _plan(tx, by.own_hospital_id, chunk, twice)
+        locked = {one.id for one in plan.outcomes if one.id is not None}
+        await lock_sessions(tx, sorted(locked))
+        plan = await _plan(tx, by.own_hospital_id, chunk, twice, locked)
         made = await store.add_sessions(tx, by.own_hospital_id, plan.created)
         await store.change_sessions(tx, plan.changed)
         detail = {"created": list(made.values()), "changed": plan.differences}
@@ -124,7 +127,7 @@ class _Plan:
 
     outcomes: list[Outcome]
     created: dict[str, Session]
-    changed: dict[int, Session]
+    changed: dict[int, tuple[str, Session]]
     differences: dict[int, dict[str, list[object]]]
 
     @property
@@ -133,14 +136,21 @@ class _Plan:
 
 
 async def _plan(
-    tx: Tx, hospital_id: int, chunk: Sequence[WantedSession], twice: Sequence[bool]
+    tx: Tx,
+    hospital_id: int,
+    chunk: Sequence[WantedSession],
+    twice: Sequence[bool],
+    locked: Collection[int] | None = None,
 ) -> _Plan:
+    """`locked`: of the sessions without an id of the hospital's, those that may be taken over."""
     departments = await store.bookable_departments(tx, hospital_id)
     known = await store.known_sessions(tx, hospital_id, [one.external_id for one in chunk])
+    unlinked = await _unlinked(
+        tx, hospital_id, [one for one in chunk if one.external_id not in known], departments
+    )
     offered = {one.name for one in await titles.listed(tx) if one.retired_at is None}
     plan = _Plan([], {}, {}, {})
     for one, again in zip(chunk, twice, strict=True):
-        before = known.get(one.external_id)
         department_id = departments.get(one.department_external_id)
         if again:
             plan.outcomes.append(Outcome(ItemRefusal.TWICE))
@@ -150,9 +160,39 @@ async def _plan(
             plan.outcomes.append(Outcome(ItemRefusal.DEPARTMENT_UNKNOWN))
         else:
             wanted = one.of(department_id)
+            before = known.get(one.external_id) or _take(unlinked, wanted, locked)
             what = decide_session(wanted, before, offered, tx.now.date())
             _note(plan, one.external_id, wanted, before, what)
     return plan
+
+
+_Unlinked = dict[tuple[object, ...], list[KnownSession]]
+
+
+async def _unlinked(
+    tx: Tx, hospital_id: int, new: Sequence[WantedSession], departments: Mapping[str, int]
+) -> _Unlinked:
+    """What was planned by other means and is the same clinic as one of these."""
+    wanted = [
+        one.of(departments[one.department_external_id])
+        for one in new
+        if one.department_external_id in departments
+    ]
+    by_clinic: defaultdict[tuple[object, ...], list[KnownSession]] = defaultdict(list)
+    if wanted:
+        for found in await store.unlinked_sessions(tx, hospital_id, wanted):
+            by_clinic[clinic_key(found.session)].append(found)
+    return by_clinic
+
+
+def _take(
+    unlinked: _Unlinked, wanted: Session, locked: Collection[int] | None
+) -> KnownSession | None:
+    """The first of the same clinic, which no other item takes after this."""
+    for place, found in enumerate(unlinked.get(clinic_key(wanted), [])):
+        if locked is None or found.id in locked:
+            return unlinked[clinic_key(wanted)].pop(place)
+    return None
 
 
 def _note(
@@ -168,8 +208,11 @@ def _note(
     if what is Fed.CREATED:
         plan.created[external_id] = wanted
     elif what is Fed.CHANGED and before is not None:
-        plan.changed[before.id] = wanted
-        plan.differences[before.id] = _differences(before.session, wanted)
+        plan.changed[before.id] = (external_id, wanted)
+        linking: dict[str, list[object]] = (
+            {} if before.linked else {"external_id": [None, external_id]}
+        )
+        plan.differences[before.id] = {**linking, **_differences(before.session, wanted)}
 
 
 def _differences(before: Session, after: Session) -> dict[str, list[object]]:

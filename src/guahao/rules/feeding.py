@@ -55,13 +55,18 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class KnownSession:
-    """A session that was published before. `ever_booked`: also by what was cancelled since."""
+    """A session that is there. `ever_booked`: also by what was cancelled since.
+
+    `linked`: it has the hospital's id already; the same clinic that was planned by other means,
+    and that has none, becomes the hospital's.
+    """
 
     id: int
     session: Session
     booked: int
     stopped: bool
     ever_booked: bool
+    linked: bool = True
 
 
 def decide_session(
@@ -73,7 +78,7 @@ def decide_session(
     was told: once anybody has booked, only the places change, and never below what is booked.
     A stopped session stays stopped.
     """
-    if known is not None and known.session == wanted:
+    if known is not None and known.linked and known.session == wanted:
         return Fed.UNCHANGED
     if wanted.title not in titles and (known is None or known.session.title != wanted.title):
         return ItemRefusal.TITLE_UNKNOWN
@@ -106,6 +111,14 @@ def _told(session: Session) -> tuple[object, ...]:
     return (
         *(session.department_id, session.title, session.specialty, session.visit_date),
         *(session.period, session.starts_at, session.ends_at, session.fee_fen),
+    )
+
+
+def clinic_key(session: Session) -> tuple[object, ...]:
+    """What makes it the same clinic: at most its end, fee and places are different."""
+    return (
+        *(session.department_id, session.visit_date, session.title, session.specialty),
+        *(session.period, session.starts_at),
     )
 
 

@@ -140,6 +140,32 @@ async def known_sessions(
     return {row[0]: KnownSession(row[1], Session(*row[5:]), *row[2:5]) for row in rows}
 
 
+async def unlinked_sessions(
+    tx: Tx, hospital_id: int, wanted: Sequence[Session]
+) -> list[KnownSession]:
+    """Open sessions without an id of the hospital's that are the same clinic as one of these."""
+    rows = await tx.rows(
+        f"""
+        SELECT DISTINCT s.id, s.booked, s.stopped_at IS NOT NULL,
+               EXISTS (SELECT FROM appointments a WHERE a.clinic_session_id = s.id),
+               s.department_id, s.title, s.specialty, s.visit_date, s.period, s.starts_at,
+               s.ends_at, s.fee_fen, s.capacity
+        FROM json_to_recordset(%s::json) AS n ({_SESSION_TYPES})
+        JOIN clinic_sessions s
+          ON s.department_id = n.department_id AND s.visit_date = n.visit_date
+         AND s.title = n.title AND s.specialty = n.specialty AND s.period = n.period
+         AND s.starts_at IS NOT DISTINCT FROM n.starts_at
+        WHERE s.hospital_id = %s AND s.external_id IS NULL AND s.stopped_at IS NULL
+        ORDER BY s.id
+        """,
+        (recordset([_row(one) for one in wanted]), hospital_id),
+    )
+    return [
+        KnownSession(row[0], Session(*row[4:]), row[1], row[2], row[3], linked=False)
+        for row in rows
+    ]
+
+
 async def add_sessions(tx: Tx, hospital_id: int, new: Mapping[str, Session]) -> dict[str, int]:
     """New sessions by the hospital's ids; their ids."""
     rows = await tx.rows(
@@ -154,18 +180,20 @@ async def add_sessions(tx: Tx, hospital_id: int, new: Mapping[str, Session]) -> 
     return dict(rows)
 
 
-async def change_sessions(tx: Tx, changed: Mapping[int, Session]) -> None:
-    """Locked sessions as they are from now on, by their ids."""
+async def change_sessions(tx: Tx, changed: Mapping[int, tuple[str, Session]]) -> None:
+    """Locked sessions as they are from now on, by their ids, with the hospital's ids."""
+    rows = [{"id": id, "external_id": one[0], **_row(one[1])} for id, one in changed.items()]
     await tx.do(
         f"""
         UPDATE clinic_sessions s
-        SET department_id = n.department_id, title = n.title, specialty = n.specialty,
+        SET external_id = n.external_id, department_id = n.department_id, title = n.title,
+            specialty = n.specialty,
             visit_date = n.visit_date, period = n.period, starts_at = n.starts_at,
             ends_at = n.ends_at, fee_fen = n.fee_fen, capacity = n.capacity
-        FROM json_to_recordset(%s::json) AS n (id bigint, {_SESSION_TYPES})
+        FROM json_to_recordset(%s::json) AS n (id bigint, external_id text, {_SESSION_TYPES})
         WHERE s.id = n.id
         """,
-        (recordset([{"id": id, **_row(one)} for id, one in changed.items()]),),
+        (recordset(rows),),
     )
 
 
@@ -181,15 +209,6 @@ def _row(one: Session) -> dict[str, Any]:
         "fee_fen": one.fee_fen,
         "capacity": one.capacity,
     }
-
-
-async def session_ids(tx: Tx, hospital_id: int, external_ids: Sequence[str]) -> list[int]:
-    """Our ids of those of these sessions that are there."""
-    rows = await tx.rows(
-        "SELECT id FROM clinic_sessions WHERE hospital_id = %s AND external_id = ANY(%s::text[])",
-        (hospital_id, list(external_ids)),
-    )
-    return [row[0] for row in rows]
 
 
 async def sessions_between(

@@ -42,7 +42,8 @@ _LIST = f"""
              s.starts_at NULLS FIRST, s.title, s.specialty, s.id
 """
 _HOSPITALS_WITH_TIMETABLES = "SELECT DISTINCT hospital_id FROM timetables ORDER BY hospital_id"
-# What is there already is left out before an id is drawn for it; ON CONFLICT is for a worker
+# What is there already is left out before an id is drawn for it, be it the timetable's own or the
+# same clinic by other means: an import, a form, the hospital's system. ON CONFLICT is for a worker
 # that rolls out the same days at the same time. The fee is the hospital's list's, unless the
 # line has a price of its own.
 _ROLL_OUT = f"""
@@ -64,6 +65,11 @@ _ROLL_OUT = f"""
     WHERE t.hospital_id = %s
       AND NOT EXISTS (SELECT FROM clinic_sessions s
                       WHERE s.timetable_id = t.id AND s.visit_date = day.visit_date)
+      AND NOT EXISTS (SELECT FROM clinic_sessions s
+                      WHERE s.department_id = t.department_id AND s.visit_date = day.visit_date
+                        AND s.timetable_id IS NULL AND s.title = t.title
+                        AND s.specialty = t.specialty AND s.period = t.period
+                        AND s.starts_at IS NOT DISTINCT FROM t.starts_at)
     ORDER BY t.department_id, day.visit_date, t.id
     ON CONFLICT (timetable_id, visit_date) DO NOTHING
 """
@@ -117,8 +123,10 @@ async def hospitals_with_timetables(tx: Tx) -> list[int]:
 async def roll_out(tx: Tx, hospital_id: int, first: date, last: date) -> int:
     """Make a hospital's sessions of its timetables, `first` to `last`, both included.
 
-    Returns how many were missing and are there now.
+    Returns how many were missing and are there now. One plan of a hospital's at a time: what its
+    system publishes meanwhile is there before, or finds what was made.
     """
+    await tx.do("SELECT FROM hospitals WHERE id = %s FOR NO KEY UPDATE", (hospital_id,))
     return await tx.do(_ROLL_OUT, (first, last, hospital_id))
 
 

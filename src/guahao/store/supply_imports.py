@@ -599,7 +599,7 @@ async def lock_changed(tx: Tx, import_id: int) -> None:
             WHERE import_id = %s AND deed = 'change' AND visit_date IS NOT NULL
             UNION ALL
             SELECT s.id FROM supply_import_rows r JOIN clinic_sessions s
-              ON s.timetable_id = r.record_id AND s.visit_date > %s
+              ON s.timetable_id = r.record_id AND s.visit_date > %s AND s.external_id IS NULL
             WHERE r.import_id = %s AND r.deed = 'change' AND r.iso_weekday IS NOT NULL)
         ORDER BY id FOR NO KEY UPDATE
         """,

@@ -167,12 +167,16 @@ async def end(tx: Tx, timetable_id: int, last: date) -> None:
 
 
 async def following(tx: Tx, timetable_id: int, after: date) -> tuple[int, int]:
-    """Its open sessions after a day: how many without a booking, how many with."""
+    """Its open sessions after a day: how many without a booking, how many with.
+
+    What the hospital's own system has taken over follows that alone.
+    """
     row = await tx.row(
         """
         SELECT count(*) FILTER (WHERE booked = 0), count(*) FILTER (WHERE booked > 0)
         FROM clinic_sessions
         WHERE timetable_id = %s AND visit_date > %s AND stopped_at IS NULL
+          AND external_id IS NULL
         """,
         (timetable_id, after),
     )
@@ -186,6 +190,7 @@ async def lock_following(tx: Tx, timetable_id: int, after: date) -> list[int]:
         """
         SELECT id FROM clinic_sessions
         WHERE timetable_id = %s AND visit_date > %s AND stopped_at IS NULL
+          AND external_id IS NULL
         ORDER BY id FOR NO KEY UPDATE
         """,
         (timetable_id, after),
