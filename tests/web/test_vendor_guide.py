@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 import msgspec
+import psycopg
 import pytest
 from tests.city import Clock, ask, change, open_platform, resident_id
 from tests.conftest import SOURCES
@@ -115,6 +116,8 @@ class Vendor:
             self.compare(int(step["status"]), step["answer"])
         elif step["between"].startswith("a patient books"):
             self.book(step["between"].split()[-1])
+        elif step["between"].startswith("the scheduler's"):
+            self.plan(step["between"].split()[-1])
         elif step["between"].startswith("it is"):
             self.go_to(step["between"].split()[-1])
         else:
@@ -186,6 +189,27 @@ class Vendor:
         )
         assert made.status_code == 201, made.text
         self.names["CODE"] = made.json()["code"]
+
+    def plan(self, day: str) -> None:
+        """By a weekly timetable that was made into sessions."""
+        with psycopg.connect(self.database_url) as connection:
+            connection.execute(
+                """
+                WITH planned AS (
+                    INSERT INTO timetables (hospital_id, department_id, title, iso_weekday, period,
+                                            starts_at, fee_fen, capacity)
+                    SELECT 1, 2, '主任医师', extract(isodow FROM %(day)s::date), 'morning', '08:00',
+                           8000, 20
+                    RETURNING *
+                )
+                INSERT INTO clinic_sessions (hospital_id, department_id, timetable_id, title,
+                                             visit_date, period, starts_at, fee_fen, capacity)
+                SELECT hospital_id, department_id, id, title, %(day)s, period, starts_at, fee_fen,
+                       capacity
+                FROM planned
+                """,
+                {"day": day},
+            )
 
     def go_to(self, moment: str) -> None:
         """The same platform at a later time; the vendor gets the next token."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date, time, timedelta
 from typing import Any
 
@@ -31,6 +31,7 @@ from guahao.store import feeding as store
 from guahao.store import titles, trail
 from guahao.store.appointments import lock_sessions
 from guahao.store.db import Tx
+from guahao.store.double_supply import Beside, beside_timetables
 from guahao.store.feeding import FedSession
 
 ITEMS_MAX = 10_000
@@ -40,11 +41,15 @@ LISTED_DAYS = 31  # without an end, a list of sessions goes so far
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of an item. `id`: ours; `booked`: where fewer places were asked for."""
+    """What became of an item. `id`: ours; `booked`: where fewer places were asked for.
+
+    `beside`: the same clinic is on offer by a weekly timetable, too.
+    """
 
     what: Fed | ItemRefusal
     id: int | None = None
     booked: int | None = None
+    beside: Beside | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +109,7 @@ async def _publish_chunk(
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
         plan = await _plan(tx, by.own_hospital_id, chunk, twice)
         if not plan.writes:
-            return plan.outcomes
+            return await _warned(tx, chunk, plan)
         # What was decided without locks was only to find out whether any are needed.
         await store.lock_feed(tx, by.own_hospital_id)
         plan = await _plan(tx, by.own_hospital_id, chunk, twice)
@@ -115,8 +120,24 @@ async def _publish_chunk(
         await store.change_sessions(tx, plan.changed)
         detail = {"created": list(made.values()), "changed": plan.differences}
         await trail.record(tx, platform.vault, by.who, "publish_sessions", detail=detail)
+        return [
+            replace(outcome, id=made[one.external_id]) if outcome.what is Fed.CREATED else outcome
+            for one, outcome in zip(chunk, await _warned(tx, chunk, plan), strict=True)
+        ]
+
+
+async def _warned(tx: Tx, chunk: Sequence[WantedSession], plan: _Plan) -> list[Outcome]:
+    """The outcomes of a chunk, with what stands beside a weekly timetable's session."""
+    done = {
+        one.external_id: one.of(plan.departments[one.department_external_id])
+        for one, outcome in zip(chunk, plan.outcomes, strict=True)
+        if isinstance(outcome.what, Fed) and one.capacity and one.visit_date > tx.now.date()
+    }
+    beside = await beside_timetables(tx, done)
     return [
-        Outcome(outcome.what, made[one.external_id]) if outcome.what is Fed.CREATED else outcome
+        replace(outcome, beside=beside.get(one.external_id))
+        if isinstance(outcome.what, Fed)
+        else outcome
         for one, outcome in zip(chunk, plan.outcomes, strict=True)
     ]
 
@@ -125,6 +146,7 @@ async def _publish_chunk(
 class _Plan:
     """What a chunk would do, item by item, and what is to be written."""
 
+    departments: dict[str, int]
     outcomes: list[Outcome]
     created: dict[str, Session]
     changed: dict[int, tuple[str, Session]]
@@ -149,7 +171,7 @@ async def _plan(
         tx, hospital_id, [one for one in chunk if one.external_id not in known], departments
     )
     offered = {one.name for one in await titles.listed(tx) if one.retired_at is None}
-    plan = _Plan([], {}, {}, {})
+    plan = _Plan(departments, [], {}, {}, {})
     for one, again in zip(chunk, twice, strict=True):
         department_id = departments.get(one.department_external_id)
         if again:

@@ -408,7 +408,7 @@ _COMPARE_TIMETABLES = f"""
 
 
 @asynccontextmanager
-async def _joined_as_a_whole(tx: Tx) -> AsyncIterator[None]:
+async def joined_as_a_whole(tx: Tx) -> AsyncIterator[None]:
     """Let every row be joined at once rather than one by one.
 
     The rows have just been written, so the planner takes them for a few: with a large plan
@@ -421,7 +421,7 @@ async def _joined_as_a_whole(tx: Tx) -> AsyncIterator[None]:
 
 async def compare(tx: Tx, import_id: int) -> None:
     """Find what each row is by now, and whether it is new, changed or the same."""
-    async with _joined_as_a_whole(tx):
+    async with joined_as_a_whole(tx):
         await tx.do(_FORGET, (import_id,))
         await tx.do(_COMPARE_SESSIONS, (import_id, import_id))
         await tx.do(_COMPARE_TIMETABLES, (import_id, import_id))
@@ -515,7 +515,7 @@ _TWICE = """
 async def conflicts(tx: Tx, import_id: int) -> list[Conflict]:
     """Rows that cannot be applied to the plan as it stands."""
     today = tx.now.date()
-    async with _joined_as_a_whole(tx):
+    async with joined_as_a_whole(tx):
         found = await tx.rows(_CONFLICTS, (*[today] * 5, import_id))
         for overlaps in (_OVERLAPS, _TIMETABLE_OVERLAPS):
             found += await tx.rows(overlaps, (import_id, import_id))

@@ -103,6 +103,14 @@ def _tell_counts(report: ImportReport, console: Console) -> None:
             f"Weekly timetables: {counts['add_weekly']:,} new,"
             f" {counts['change_weekly']:,} changed, {counts['same_weekly']:,} as they are."
         )
+    if report.checked.beside:
+        first = report.checked.beside[0]
+        console.print(
+            f"{report.checked.beside_in_all:,} rows double the supply: the same clinic is on offer"
+            f" by a weekly timetable and as a single session. The first: {first.sheet} row"
+            f" {first.row}, session {first.session_id or 'still to be made'}.",
+            markup=False,
+        )
     if report.checked.new_titles:
         console.print(f"Titles not seen before: {', '.join(report.checked.new_titles)}")
 

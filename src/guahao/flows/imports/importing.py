@@ -31,6 +31,7 @@ from guahao.sheets.read import read_book
 from guahao.store import queue, sessions, timetables, trail
 from guahao.store import supply_imports as store
 from guahao.store.db import Tx
+from guahao.store.double_supply import BesideRow, beside_rows
 from guahao.store.supply_imports import ChangedTimetable, Conflict, Deed, Import
 
 LIMITS = Limits()
@@ -40,6 +41,7 @@ LISTED = 20
 SHOWN_CHANGES = 100
 SHOWN_NEW = 20
 TITLES_SHOWN = 20
+BESIDE_SHOWN = 100
 WAITING_MAX = 5  # files of a hospital at a time
 NOT_CONFIRMED_KEPT = timedelta(days=7)
 _ROWS_A_SLICE = 2000
@@ -66,6 +68,8 @@ class Checked(msgspec.Struct):
     counts: dict[str, int] = {}
     skipped: list[str] = []
     new_titles: list[str] = []
+    beside: list[BesideRow] = []
+    beside_in_all: int = 0
     fingerprint: str = ""
 
 
@@ -264,12 +268,15 @@ async def _compare(tx: Tx, it: Import, tables: Tables, found: Found) -> Checked:
     told = {(one.sheet, one.row, one.column_letter, one.word): one for one in reversed(faults)}
     order = [table.sheet.name for table in tables.tables]
     listed = sorted(told.values(), key=lambda one: _place(order, one))
+    beside = await beside_rows(tx, it.id)
     return Checked(
         faults=[asdict(fault) for fault in listed[:FAULTS_KEPT]],
         faults_in_all=len(listed),
         counts=await store.counts(tx, it.id),
         skipped=tables.skipped,
         new_titles=await store.new_titles(tx, it.id, TITLES_SHOWN),
+        beside=sorted(beside, key=lambda one: (order.index(one.sheet), one.row))[:BESIDE_SHOWN],
+        beside_in_all=len(beside),
         fingerprint=await store.fingerprint(tx, it.id),
     )
 

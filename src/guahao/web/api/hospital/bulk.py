@@ -13,11 +13,20 @@ from guahao.flows.feeding import ITEMS_MAX, Outcome
 from guahao.rules.feeding import Fed, ItemRefusal
 from guahao.web.answers import Answer, json_answer
 from guahao.web.api.hospital.access import Visit
+from guahao.web.language import Words
 from guahao.web.reading import ProblemError, invalid, read_body
 
 _NAME_MAX = 64  # characters of an external id
 BYTES_MAX = 8 * 1024 * 1024
 RESULTS = (*(fed.value for fed in Fed), "refused")
+
+_BESIDE = Words(
+    "已照办。但平台上的每周排班在同一天同一时段也开出这个门诊，开始时间不同，号源加倍。"
+    "只要一个时，请发送相同的开始时间以接管它，或请排班员结束该每周排班。",
+    "Done. But a weekly timetable on the platform offers this clinic on that date and period, too,"
+    " with another start: twice the supply. If one is meant, send the same start to take it over,"
+    " or let the scheduler end the timetable.",
+)
 
 Item = TypeVar("Item", bound=msgspec.Struct)
 ItemsMax = msgspec.Meta(min_length=1, max_length=ITEMS_MAX)
@@ -27,10 +36,23 @@ class _Items(msgspec.Struct, forbid_unknown_fields=True):
     items: Annotated[list[msgspec.Raw], ItemsMax]
 
 
+class BesideOut(msgspec.Struct):
+    """What was done all the same, but is probably not meant so.
+
+    `clinic_session_id`: the session that the item stands beside; null where the timetable has
+    still to make it.
+    """
+
+    code: Annotated[str, msgspec.Meta(extra_json_schema={"enum": ["beside_timetable"]})]
+    detail: str
+    clinic_session_id: int | None
+
+
 class BulkItemOut(msgspec.Struct):
     """What became of an item. Refused: `code` and `detail`, and the `field` where it is one.
 
     `id`: the platform's. `booked`: how many are, where fewer places were asked for.
+    `warning`: of a session that a weekly timetable offers a second time.
     """
 
     external_id: str | None
@@ -40,16 +62,21 @@ class BulkItemOut(msgspec.Struct):
     detail: str | UnsetType = UNSET
     field: str | UnsetType = UNSET
     booked: int | UnsetType = UNSET
+    warning: BesideOut | UnsetType = UNSET
 
 
 class BulkOut(msgspec.Struct):
-    """An answer for each item, in the order of the request, and how many of each."""
+    """An answer for each item, in the order of the request, and how many of each.
+
+    `warned`: how many items have a warning; only where there is one.
+    """
 
     created: int
     changed: int
     unchanged: int
     refused: int
     items: list[BulkItemOut]
+    warned: int | UnsetType = UNSET
 
 
 EXAMPLE = BulkOut(
@@ -124,7 +151,9 @@ def bulk_answer(visit: Visit, items_in: Sequence[Any], readable: Iterable[Outcom
         else _item_out(visit, one.external_id, next(found))
         for one in items_in
     ]
-    return json_answer(BulkOut(**counted(visit, RESULTS, items), items=items))
+    warned = sum(one.warning is not UNSET for one in items)
+    counts = counted(visit, RESULTS, items)
+    return json_answer(BulkOut(**counts, items=items, warned=warned or UNSET))
 
 
 def counted(visit: Visit, results: Sequence[str], items: Sequence[Any]) -> dict[str, int]:
@@ -145,7 +174,11 @@ def _unreadable(visit: Visit, one: Unreadable) -> BulkItemOut:
 def _item_out(visit: Visit, external_id: str, outcome: Outcome) -> BulkItemOut:
     if isinstance(outcome.what, ItemRefusal):
         return _refused(visit, external_id, outcome.what, None, outcome.id, outcome.booked)
-    return BulkItemOut(external_id, outcome.what, UNSET if outcome.id is None else outcome.id)
+    done = BulkItemOut(external_id, outcome.what, UNSET if outcome.id is None else outcome.id)
+    if outcome.beside is not None:
+        detail = _BESIDE.of(visit.language)
+        done.warning = BesideOut("beside_timetable", detail, outcome.beside.session_id)
+    return done
 
 
 def _refused(
