@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.city import Clock, open_platform
+from tests.city import Clock, ask, open_platform
 from tests.crowd import open_desk
 from tests.web.site import Site, closed
 
+from guahao.web.administration.trail_words import FIELDS, field_names
 from guahao.web.app import create_app
 
 
@@ -21,6 +22,9 @@ def clock() -> Clock:
 async def site(database_url: str, clock: Clock) -> AsyncIterator[Site]:
     async with open_platform(database_url, clock) as platform, open_desk(platform) as desk:
         yield Site(create_app(platform, desk), platform)
+        # Whatever a test did: the auditor's page has a name for everything it left in the trail.
+        details = await ask(platform, "SELECT DISTINCT detail::jsonb FROM audit_trail")
+    assert {name for (detail,) in details for name in field_names(detail)} <= FIELDS.keys()
 
 
 @pytest.fixture

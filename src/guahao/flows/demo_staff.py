@@ -62,7 +62,10 @@ async def add_demo_staff(platform: Platform) -> int:
                 continue
             await store.set_password(tx, id, hashed, temporary=False)
             await store.set_totp_secret(tx, platform.vault, id, _secret(platform, one.login))
-            await trail.record(tx, platform.vault, SYSTEM, "add_staff", ("staff", id))
+            detail = {"login": one.login, "role": one.role.value, "hospital_id": hospital_id}
+            await trail.record(
+                tx, platform.vault, SYSTEM, "add_staff", ("staff", id), detail=detail
+            )
             added += 1
     return added
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
+from functools import partial
 
-import msgspec
 from litestar.types import ASGIApp
 
 from guahao.flows import trail as flows
@@ -13,6 +12,7 @@ from guahao.rules.staff import Role
 from guahao.store.trail import Wanted
 from guahao.web.administration.directory_words import directory_words
 from guahao.web.administration.schedule_words import schedule_words
+from guahao.web.administration.trail_words import details
 from guahao.web.reading import as_id
 from guahao.web.staff import StaffPage, StaffRoute
 
@@ -46,7 +46,7 @@ async def _show(page: StaffPage) -> ASGIApp:
         wanted=wanted,
         actions=action_words(page),
         subjects=_subject_words(page),
-        details=_details,
+        details=partial(details, language=page.language),
     )
 
 
@@ -70,23 +70,6 @@ async def _verify(page: StaffPage) -> ASGIApp:
             )
         )
     return page.redirect(_TRAIL)
-
-
-def _details(text: str) -> list[tuple[str, str]]:
-    """What an entry holds besides, flat: ids, numbers and words under their own names."""
-    return list(_flat("", msgspec.json.decode(text)))
-
-
-def _flat(name: str, value: object) -> Iterator[tuple[str, str]]:
-    if isinstance(value, dict):
-        for inner, found in value.items():
-            yield from _flat(f"{name}.{inner}" if name else inner, found)
-    elif isinstance(value, list):
-        yield name, ", ".join(map(str, value)) or "-"
-    elif isinstance(value, bool):
-        yield name, "✓" if value else "✗"
-    else:
-        yield name, "-" if value is None else str(value)
 
 
 def _date(text: str) -> date | None:
