@@ -3,6 +3,7 @@
 import io
 import zipfile
 from datetime import date, datetime, time
+from pathlib import Path
 
 import pytest
 import xlsxwriter
@@ -64,6 +65,19 @@ def test_excel_cells_come_with_their_kinds() -> None:
     assert isinstance(book, Book)
     assert book.sheets[0].merged == (Merged(4, 0, 5, 1),)
     assert [row.cell(0).is_formula_error for row in book.sheets[0].rows()][2:] == [True, False]
+
+
+def test_a_workbook_of_old_excel_is_read_like_a_new_one() -> None:
+    # What a failed formula was is not told of this kind: its cell is empty, as it is here in E3.
+    book = read_book((Path(__file__).parent / "plan.xls").read_bytes(), "plan.xls")
+    assert _values(book) == [
+        ["科室", "职称", "就诊日期", "开始时间", "号源数", "备注"],
+        ["心血管内科", "主任医师", date(2026, 12, 3), time(8, 30), 20, True],
+        ["呼吸内科", "医师", date(2026, 12, 4), time(14, 0), None, None],
+        ["骨科", None, None, None, 5, None],
+    ]
+    assert isinstance(book, Book)
+    assert book.sheets[0].merged == (Merged(4, 0, 5, 0),)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
