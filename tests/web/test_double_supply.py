@@ -106,6 +106,25 @@ async def test_another_clinic_is_not_warned_of(site: Site, system: System) -> No
 
 
 @pytest.mark.parametrize(
+    ("starts_at", "ends_at", "beside"),
+    [
+        ("07:00", "08:00", False),
+        ("07:00", "08:01", True),
+        ("07:00", None, True),
+        ("08:29", "09:00", True),
+        ("08:30", "09:00", False),
+        ("08:30", None, False),
+    ],
+)
+async def test_time_slots_one_after_the_other_are_no_double_supply(
+    site: Site, system: System, starts_at: str, ends_at: str | None, beside: bool
+) -> None:
+    item = session_item(1, starts_at=starts_at, ends_at=ends_at)
+    session_id = await of_timetable(site, THURSDAY)
+    assert warned(await system.publish([item])) == [session_id if beside else "no warning"]
+
+
+@pytest.mark.parametrize(
     "cured",
     [
         "UPDATE timetables SET valid_until = '2026-12-02'",
@@ -170,7 +189,8 @@ async def test_the_preview_names_each_row_that_stands_beside_a_timetables_sessio
     site: Site,
 ) -> None:
     reader = await planning(site)
-    rows = [with_(day=THURSDAY), with_(ROW), with_(day=NEXT, start=time(10), end=time(11))]
+    timeless = with_(start=None, end=None)
+    rows = [with_(timeless, day=THURSDAY), with_(ROW), with_(timeless, day=NEXT)]
     await send(reader, book(*rows))
     said = words(reader)
     assert "有2行会使号源加倍" in said

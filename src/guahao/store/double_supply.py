@@ -1,8 +1,10 @@
 """Single sessions beside those of a weekly timetable: a clinic is then probably on offer twice.
 
-The same department, title, specialty, date and period, but another start: with the same start it
-is one and the same session (docs/decisions/0019). What was stopped, has no places or follows the
-hospital's own system is no timetable's offer. Nothing is refused: a hospital may mean it so.
+The same department, title, specialty, date and period, another start, and hours that overlap:
+with the same start it is one and the same session (docs/decisions/0019), and one after the other
+they are a clinic's time slots. Without a time it takes the whole period. What was stopped, has no
+places or follows the hospital's own system is no timetable's offer. Nothing is refused: a hospital
+may mean it so.
 """
 
 from __future__ import annotations
@@ -57,6 +59,10 @@ _ON_OFFER = """
     coalesce(s.title, t.title) = n.title AND coalesce(s.specialty, t.specialty) = n.specialty
     AND coalesce(s.period, t.period) = n.period AND coalesce(s.capacity, t.capacity) > 0
     AND coalesce(s.starts_at, t.starts_at) IS DISTINCT FROM n.starts_at
+    AND (n.starts_at IS NULL OR coalesce(s.starts_at, t.starts_at) IS NULL
+         OR (n.starts_at, coalesce(n.ends_at, time '24:00')) OVERLAPS
+            (coalesce(s.starts_at, t.starts_at),
+             coalesce(CASE WHEN s.id IS NULL THEN t.ends_at ELSE s.ends_at END, time '24:00')))
     AND s.stopped_at IS NULL AND s.external_id IS NULL
     AND (s.id IS NOT NULL OR NOT EXISTS (
         SELECT FROM clinic_sessions o
@@ -74,7 +80,7 @@ async def beside_timetables(tx: Tx, sessions: Mapping[str, Session]) -> dict[str
         SELECT DISTINCT ON (n.external_id) n.external_id, s.id
         FROM json_to_recordset(%s::json)
             AS n (external_id text, department_id bigint, title text, specialty text,
-                  visit_date date, period text, starts_at time)
+                  visit_date date, period text, starts_at time, ends_at time)
         {_ITS_TIMETABLE}
         WHERE {_ON_OFFER}
         ORDER BY n.external_id, {_BEST}
@@ -93,6 +99,7 @@ def _item(external_id: str, one: Session) -> dict[str, object]:
         "visit_date": one.visit_date,
         "period": one.period,
         "starts_at": one.starts_at,
+        "ends_at": one.ends_at,
     }
 
 
@@ -117,6 +124,9 @@ _WEEKLY_BESIDE = """
     WHERE n.import_id = %s AND s.visit_date > %s AND n.capacity > 0 AND s.capacity > 0
       AND s.timetable_id IS NULL AND s.stopped_at IS NULL
       AND s.starts_at IS DISTINCT FROM n.starts_at
+      AND (n.starts_at IS NULL OR s.starts_at IS NULL
+           OR (n.starts_at, coalesce(n.ends_at, time '24:00'))
+              OVERLAPS (s.starts_at, coalesce(s.ends_at, time '24:00')))
     ORDER BY n.sheet, n.row, s.visit_date, s.starts_at NULLS FIRST, s.id
 """
 
