@@ -114,6 +114,19 @@ async def test_who_cannot_be_registered(site: Site, typed: dict[str, str], said:
     assert await ask(site.platform, "SELECT count(*) FROM patients") == [(1,)]
 
 
+async def test_who_names_a_strangers_phone_is_not_verified_for_the_stranger(site: Site) -> None:
+    booking = await booked(site, await add_citizen(site, 1))
+    reader = await at_the_desk(site, Role.AGENT)
+    assert "已有就诊人登记" in await register(reader, 2, phone=phone(1))
+    assert reader.page.status_code == 409
+    assert await ask(site.platform, "SELECT count(*) FROM patients") == [(1,)]
+    assert await ask(site.platform, "SELECT count(*) FROM calls") == [(0,)]
+    reader = await on_the_line(site, booking)
+    assert "已登记" in await register(reader, 2, phone=phone(1))
+    verified = "SELECT count(*) FROM calls WHERE verified_at IS NOT NULL AND ended_at IS NULL"
+    assert await ask(site.platform, verified) == [(1,)]
+
+
 async def test_a_phone_has_two_patients_at_most(site: Site) -> None:
     reader = await at_the_desk(site, Role.AGENT)
     for number in (1, 2):

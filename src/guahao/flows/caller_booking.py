@@ -30,6 +30,7 @@ class RegisterRefusal(StrEnum):
     """Why a caller is not registered, besides what the patients' own flow refuses."""
 
     PHONE_INVALID = "phone_invalid"
+    PHONE_IN_USE = "phone_in_use"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,9 @@ async def register_caller(
     """Register a caller to the phone they name, and take the call on.
 
     The agent has heard name and document; the phone is proven by the SMS that goes there
-    with every booking. At most two patients a phone, each person once.
+    with every booking. At most two patients a phone, each person once. Where a phone has a
+    patient already, only its verified caller adds another: whoever names a stranger's phone
+    would else be verified for the stranger's bookings.
     """
     e164 = valid_phone(phone)
     if e164 is None:
@@ -62,11 +65,16 @@ async def register_caller(
         account_id = await call_store.account_of_phone(tx, vault.index("phone", e164))
         if account_id is None:
             account_id = await accounts.find_or_add(tx, vault, e164, "zh")
+        await accounts.lock_account(tx, account_id)
+        call_id = await call_store.verified_call(tx, by.id, account_id)
+        if call_id is None and await patient_store.of_account(tx, vault, account_id):
+            return RegisterRefusal.PHONE_IN_USE
         added = await register_in(tx, platform, account_id, registered_name, document)
         if isinstance(added, PatientRefusal):
             return added
-        call_id = await call_store.begin(tx, by.id, account_id)
-        await call_store.set_verified(tx, call_id)
+        if call_id is None:
+            call_id = await call_store.begin(tx, by.id, account_id)
+            await call_store.set_verified(tx, call_id)
         detail = {"call": call_id, "account": account_id}
         subject = ("patient", added.id)
         await trail.record(tx, vault, by.who, "register_caller", subject, detail=detail)

@@ -120,6 +120,20 @@ async def open_call(tx: Tx, staff_id: int, call_id: int) -> Call | None:
     return None if row is None else Call(*row)
 
 
+async def verified_call(tx: Tx, staff_id: int, account_id: int) -> int | None:
+    """This agent's call with a verified caller of the account that still goes on; its id."""
+    row = await tx.row(
+        """
+        SELECT id FROM calls
+        WHERE staff_id = %s AND account_id = %s AND verified_at IS NOT NULL
+          AND ended_at IS NULL AND opened_at > %s
+        ORDER BY id DESC LIMIT 1
+        """,
+        (staff_id, account_id, tx.now - CALL_LASTS),
+    )
+    return None if row is None else int(row[0])
+
+
 async def recent(tx: Tx, staff_id: int, limit: int) -> list[Call]:
     """The agent's latest calls, newest first."""
     rows = await tx.rows(

@@ -59,6 +59,9 @@ async def _register(page: StaffPage) -> ASGIApp:
 def _not_registered(page: StaffPage, refusal: PatientRefusal | RegisterRefusal) -> str:
     return {
         RegisterRefusal.PHONE_INVALID: page.say("请填写11位手机号。"),
+        RegisterRefusal.PHONE_IN_USE: page.say(
+            "这个手机号已有就诊人登记。请先用手机号查找来电人，核实后再登记第二位。"
+        ),
         PatientRefusal.NAME_INVALID: page.say("请填写证件上的全名，2到50个字。"),
         PatientRefusal.ID_INVALID: page.say("证件号码不对，请逐位核对后再填。"),
         PatientRefusal.PHONE_LIMIT: page.say("这个手机号已登记两位就诊人，请换一个手机号。"),
