@@ -19,6 +19,7 @@ from guahao.flows.hospital_rules import RulesRefusal, overview, withdraw
 from guahao.flows.hospital_rules import change as change_rules
 from guahao.flows.penalties import sweep
 from guahao.flows.platform import Platform
+from guahao.flows.window import ClosedSession, WindowRefusal, close_session, closes_from
 from guahao.rules.cancelling import cancel_deadline
 from guahao.rules.limits import HospitalRules
 from guahao.rules.outcomes import CancelRefusal, Refusal, Refused
@@ -149,6 +150,18 @@ async def test_nobody_is_void_before_the_pick_up_deadline_they_booked_under(
     assert await sweep(platform) == 0
     clock.now = at("2026-12-03T11:30")
     assert await sweep(platform) == 1
+
+
+async def test_nor_by_closing_the_session(platform: Platform, clock: Clock) -> None:
+    by, [session_id] = await clinic(platform)
+    await booked(platform, await person(platform), session_id)
+    await change_rules(platform, by, TUESDAY, replace(FIRST, pickup_until_morning=time(9)))
+    clock.now = at("2026-12-03T11:29")
+    assert await closes_from(platform, by, session_id) == at("2026-12-03T11:30")
+    assert await close_session(platform, by, session_id) is WindowRefusal.TOO_EARLY
+    assert await ask(platform, "SELECT status FROM appointments") == [("booked",)]
+    clock.now = at("2026-12-03T11:30")
+    assert await close_session(platform, by, session_id) == ClosedSession(session_id, 1)
 
 
 async def test_a_session_with_new_bookings_only_is_void_at_the_new_deadline(

@@ -26,7 +26,7 @@ from guahao.store import window as window_store
 from guahao.store.appointments import LockedAppointment
 from guahao.store.db import Tx
 from guahao.store.views import AppointmentView
-from guahao.store.window import DayEntry, DaySession
+from guahao.store.window import DayEntry, DaySession, SessionFacts
 
 # What a clerk may get wrong before having to wait: generous, a queue is waiting.
 GUESSES_PER_CLERK_HOUR = 120
@@ -255,9 +255,14 @@ async def closes_from(platform: Platform, by: OfHospital, session_id: int) -> da
     """When a session can be closed: from its pick-up deadline on. None where it is not theirs."""
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
         session = await window_store.session_of_day(tx, by.own_hospital_id, session_id)
-    if session is None:
-        return None
-    return pickup_deadline(session.visit_date, session.period, session.rules)
+        return None if session is None else await _deadline(tx, session_id, session)
+
+
+async def _deadline(tx: Tx, session_id: int, session: SessionFacts) -> datetime:
+    """A session's pick-up deadline; a later one that somebody who waits has booked under."""
+    promised = await penalty_store.rules_promised(tx, [session_id])
+    every = [session.rules, *(one.rules for one in promised)]
+    return max(pickup_deadline(session.visit_date, session.period, rules) for rules in every)
 
 
 async def close_session(
@@ -273,7 +278,7 @@ async def close_session(
             return WindowRefusal.UNKNOWN
         if session.stopped:
             return WindowRefusal.STOPPED
-        if tx.now < pickup_deadline(session.visit_date, session.period, session.rules):
+        if tx.now < await _deadline(tx, session_id, session):
             return WindowRefusal.TOO_EARLY
         waiting = await window_store.waiting_of_session(tx, session_id)
         await penalty_store.lock_appointments_persons_and_sessions(tx, waiting)
