@@ -15,6 +15,7 @@ from tests.web.site import Site, problem
 from tests.web.staff_site import add_member
 
 from guahao.flows import stops
+from guahao.flows.penalties import sweep
 from guahao.flows.window import GUESSES_PER_CODE_DAY
 from guahao.rules.staff import Role, Staff
 from guahao.store.stops import Scope
@@ -120,6 +121,14 @@ async def test_what_a_scheduler_stopped_with_others_is_taken_back_there(clinic: 
     problem(await clinic.system.post("/clinic-sessions/S1/unstop"), 409, "stop_wider")
     listed = await stops.latest(platform, staff)
     assert [one.by_name for one in listed] == [member.login]
+
+
+async def test_what_is_settled_is_not_said_to_be_stopped(clinic: Clinic) -> None:
+    await clinic.go_to("2026-12-03T12:00")
+    assert await sweep(clinic.site.platform) == 3
+    answer = await clinic.system.post("/clinic-sessions/S1/stop", json={"reason": "医生外出"})
+    problem(answer, 409, "stop_past")
+    assert await clinic.statuses() == ["unverified"] * 3
 
 
 async def test_sessions_that_cannot_be_stopped(clinic: Clinic) -> None:
@@ -344,6 +353,22 @@ async def test_attendance_is_reported_item_by_item_and_again_changes_nothing(
     await change(platform, "UPDATE appointments SET status = 'unverified' WHERE id = %s", second)
     await clinic.go_to("2027-01-03T09:00")
     assert await send(item(second, True)) == [("refused", "attendance_too_old")]
+
+
+async def test_the_last_report_of_a_booking_counts_however_long_the_list(clinic: Clinic) -> None:
+    first = clinic.booked[0].view.id
+    await clinic.go_to("2026-12-03T12:00")
+    others = [{"appointment_id": 10**12 + n, "seen": True} for n in range(250)]
+    items = [
+        {"appointment_id": first, "seen": False},
+        *others,
+        {"appointment_id": first, "seen": True},
+    ]
+    answer = (await clinic.system.put("/attendance", json={"items": items})).json()
+    assert [one["result"] for one in (answer["items"][0], answer["items"][-1])] == ["changed"] * 2
+    assert (await clinic.statuses())[0] == "picked_up"
+    told = "SELECT count(*) FROM messages WHERE kind = 'no_show'"
+    assert await ask(clinic.site.platform, told) == [(0,)]
 
 
 async def test_no_shows_that_are_reported_suspend_and_are_taken_back(clinic: Clinic) -> None:

@@ -39,16 +39,19 @@ async def report(
     platform: Platform, by: OfHospital, reports: Sequence[Report]
 ) -> list[Reported | AttendanceRefusal]:
     """What a report makes of each booking, in its order; the last of two of one booking counts."""
-    outcomes: list[Reported | AttendanceRefusal] = []
-    for start in range(0, len(reports), _ITEMS_A_CHUNK):
-        outcomes += await _report_chunk(platform, by, reports[start : start + _ITEMS_A_CHUNK])
-    return outcomes
+    wanted = {one.appointment_id: one.seen for one in reports}
+    ids = list(wanted)
+    outcomes: dict[int, Reported | AttendanceRefusal] = {}
+    for start in range(0, len(ids), _ITEMS_A_CHUNK):
+        chunk = {id: wanted[id] for id in ids[start : start + _ITEMS_A_CHUNK]}
+        outcomes |= await _report_chunk(platform, by, chunk)
+    return [outcomes[one.appointment_id] for one in reports]
 
 
 async def _report_chunk(
-    platform: Platform, by: OfHospital, reports: Sequence[Report]
-) -> list[Reported | AttendanceRefusal]:
-    wanted = {one.appointment_id: one.seen for one in reports}
+    platform: Platform, by: OfHospital, wanted: Mapping[int, bool]
+) -> dict[int, Reported | AttendanceRefusal]:
+    """`wanted`: whether each was seen, by appointment."""
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
         await penalty_store.lock_appointments_persons_and_sessions(tx, list(wanted))
         found = await lock_appointments(tx, list(wanted))
@@ -62,7 +65,7 @@ async def _report_chunk(
             await _write(tx, platform, changed)
             detail = {"appointments": changed}
             await trail.record(tx, platform.vault, by.who, "report_attendance", detail=detail)
-    return [outcomes[one.appointment_id] for one in reports]
+    return outcomes
 
 
 def _decided(tx: Tx, locked: LockedAppointment | None, seen: bool) -> Reported | AttendanceRefusal:

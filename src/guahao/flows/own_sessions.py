@@ -67,11 +67,12 @@ async def stop(
         day = found.session.visit_date
         scope = Scope(day, day, session_id=found.id)
         outcome = await stops.stop(platform, by, scope, reason)
-        # Somebody else may have stopped it between our look and now.
         if isinstance(outcome, StopRefusal) and outcome is not StopRefusal.NOTHING:
             return outcome
         changed = not isinstance(outcome, StopRefusal)
-    return await _halted(platform, by, found, changed=changed)
+    halted = await _halted(platform, by, found, changed=changed)
+    # Somebody else may have stopped it since our look; else its pick-up is over and settled.
+    return halted if halted.session.stopped else StopRefusal.PAST
 
 
 async def unstop(

@@ -231,8 +231,9 @@ _SESSIONS: dict[str, Reply] = {
         409,
         Words("日期已过", "Date past"),
         Words(
-            "过去的日期不能停诊。请核对编号。",
-            "A session that is past cannot be stopped. Please check the id.",
+            "已过去或取号已结束的门诊不能停诊。请核对编号。",
+            "A session that is past, or whose pick-up is over, cannot be stopped. Please check"
+            " the id.",
         ),
     ),
     StopRefusal.TOO_FAR: Reply(
