@@ -45,6 +45,17 @@ async def on_the_line(site: Site, booking: dict[str, Any], *, verified: bool = T
 PRIVATE = (resident_id(1), phone(1), "张三")
 
 
+async def test_a_search_that_finds_nobody_is_in_the_trail_too(site: Site) -> None:
+    reader = await agent(site)
+    await search(reader, "李四")
+    await search(reader, phone(7))
+    recorded = "SELECT detail::jsonb FROM audit_trail WHERE action = 'search_callers' ORDER BY seq"
+    assert [
+        (row[0]["kind"] in ("name", "phone", "document"), row[0]["hits"])
+        for row in await ask(site.platform, recorded)
+    ] == [(True, 0), (True, 0)]
+
+
 @pytest.mark.parametrize("by", ["phone", "document", "name", "code", "order_no"])
 async def test_every_way_to_find_a_caller(site: Site, by: str) -> None:
     booking = await booked(site, await add_citizen(site))

@@ -86,21 +86,25 @@ async def search(platform: Platform, by: Staff, text: str) -> list[Found]:
     """Callers by phone, document number, full name, code or order number.
 
     At most 20 and one more, which says that there are more. That somebody searched is
-    recorded, with the kind of thing that was searched for.
+    recorded, with the kind of thing that was searched for, also where nobody was found.
     """
+    kinds = kinds_of(text)
+    if not kinds:
+        return []
     async with platform.db.transaction() as tx:
-        for kind in kinds_of(text):
-            key = _key(platform.vault, kind, text)
-            found = (
-                []
-                if key is None
-                else await store.find(tx, platform.vault, kind.value, key, HITS_MAX + 1)
-            )
+        kind, found = kinds[0], []
+        for kind in kinds:
+            found = await _find(tx, platform.vault, kind, text)
             if found:
-                detail = {"kind": kind.value, "hits": len(found)}
-                await trail.record(tx, platform.vault, by.who, "search_callers", detail=detail)
-                return found
-    return []
+                break
+        detail = {"kind": kind.value, "hits": len(found)}
+        await trail.record(tx, platform.vault, by.who, "search_callers", detail=detail)
+    return found
+
+
+async def _find(tx: Tx, vault: Vault, kind: Typed, text: str) -> list[Found]:
+    key = _key(vault, kind, text)
+    return [] if key is None else await store.find(tx, vault, kind.value, key, HITS_MAX + 1)
 
 
 def _key(vault: Vault, kind: Typed, text: str) -> bytes | str | int | None:
