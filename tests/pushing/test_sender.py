@@ -70,6 +70,7 @@ def test_an_address_is_read_strictly(url: str, demo: bool, refused: WebhookRefus
         *("10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1", "169.254.169.254"),
         *("fd00::1", "fe80::1", "::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:a00:1::1"),
         *("224.0.0.1", "ff02::1", "255.255.255.255", "198.18.0.1"),
+        *("64:ff9b:1::a00:1", "::7f00:1", "192.0.0.8"),
     ],
 )
 def test_nothing_is_sent_inside(address: str) -> None:

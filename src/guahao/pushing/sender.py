@@ -23,6 +23,8 @@ IN_FLIGHT = 8  # calls to one hospital at once
 ANSWER_SECONDS = 10.0
 
 _NAT64 = ip_network("64:ff9b::/96")
+# Local use of NAT64 (RFC 8215) and addresses that hold an IPv4 one: not known as such everywhere.
+_NOT_PUBLIC = (ip_network("64:ff9b:1::/48"), ip_network("::/96"), ip_network("192.0.0.0/24"))
 _ERROR_CHARACTERS = 200
 _READ_BYTES_MAX = 16_384
 # Refusals that are not about the event: the signature, too slow, too many.
@@ -58,6 +60,8 @@ class Ways:
             return True
         if ip.is_loopback:
             return self.demo
+        if any(ip in one for one in _NOT_PUBLIC):
+            return False
         return ip.is_global and not ip.is_multicast and not _is_tunnel(ip)
 
 
