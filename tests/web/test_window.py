@@ -215,6 +215,8 @@ async def test_what_paper_says_is_entered_after_the_sweep_and_suspends_nobody(
     await reader.send(form, reason="上午断网，手工取号")
     assert "补录了1个取号" in reader.text
     assert await ask(site.platform, suspended) == [(None,)]
+    told = "SELECT count(*) FROM messages WHERE kind = 'relieved'"
+    assert await ask(site.platform, told) == [(1,)]
     clock.forward(days=3)
     reader = await clerk_of(site, booking)
     await reader.go("/staff/window")

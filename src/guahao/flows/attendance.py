@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from guahao.flows.penalties import derive_suspensions
+from guahao.flows.penalties import derive_and_relieve
 from guahao.flows.platform import Platform
 from guahao.flows.window import punish
 from guahao.rules.attendance import AttendanceRefusal, decide_attendance
@@ -84,4 +84,4 @@ async def _write(tx: Tx, platform: Platform, changed: Mapping[int, str]) -> None
     absent = [id for id, status in changed.items() if status == "no_show"]
     await punish(tx, platform, await penalty_store.record_attendance(tx, absent, "no_show"))
     async with tx.as_platform():
-        await derive_suspensions(tx, platform, [row.patient_id for row in came])
+        await derive_and_relieve(tx, platform, [row.patient_id for row in came])

@@ -84,6 +84,12 @@ async def derive_suspensions(tx: Tx, platform: Platform, patient_ids: Sequence[i
     return relieved
 
 
+async def derive_and_relieve(tx: Tx, platform: Platform, patient_ids: Sequence[int]) -> None:
+    """The same, where nothing else tells whoever may book again, or sooner."""
+    relieved = await derive_suspensions(tx, platform, patient_ids)
+    await messages.tell_patients(tx, "relieved", relieved)
+
+
 async def retire_codes(platform: Platform) -> int:
     """Free the codes of visits more than 30 days past (S8); how many."""
     async with platform.db.transaction() as tx:

@@ -11,7 +11,7 @@ from datetime import date
 from enum import StrEnum
 from hashlib import sha256
 
-from guahao.flows.penalties import derive_suspensions
+from guahao.flows.penalties import derive_and_relieve
 from guahao.flows.platform import Platform
 from guahao.rules.limits import ONE_DAY, Policy
 from guahao.rules.policies import (
@@ -22,8 +22,8 @@ from guahao.rules.policies import (
     refused_policy,
 )
 from guahao.rules.staff import Staff
-from guahao.store import messages, trail
 from guahao.store import policies as store
+from guahao.store import trail
 from guahao.store.appointments import lock_persons
 from guahao.store.db import Tx
 from guahao.store.policies import PolicyEntry
@@ -202,8 +202,7 @@ async def begin(platform: Platform) -> int:
             await platform.policies.read(tx)
             persons = await store.ever_suspended(tx, after, _PERSONS_A_CHUNK)
             await lock_persons(tx, persons)
-            relieved = await derive_suspensions(tx, platform, persons)
-            await messages.tell_patients(tx, "relieved", relieved)
+            await derive_and_relieve(tx, platform, persons)
             seen += len(persons)
             if len(persons) < _PERSONS_A_CHUNK:
                 await store.mark_derived(tx, begun)

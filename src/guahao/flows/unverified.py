@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
-from guahao.flows.penalties import derive_suspensions
+from guahao.flows.penalties import derive_and_relieve
 from guahao.flows.platform import Platform
 from guahao.flows.window import punish
 from guahao.rules.attendance import REPORTED_DAYS
@@ -117,7 +117,7 @@ async def confirm(
         await window_store.know_attendance(tx, session_id)
         await punish(tx, platform, absent)
         async with tx.as_platform():
-            await derive_suspensions(tx, platform, [row.patient_id for row in present])
+            await derive_and_relieve(tx, platform, [row.patient_id for row in present])
         detail = {
             "came": [row.appointment_id for row in present],
             "no_shows": [row.appointment_id for row in absent],

@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from hmac import compare_digest
 
-from guahao.flows.penalties import derive_suspensions
+from guahao.flows.penalties import derive_and_relieve, derive_suspensions
 from guahao.flows.platform import Platform
 from guahao.rules.identity import normalised
 from guahao.rules.outcomes import PickupRefusal
@@ -326,7 +326,7 @@ async def enter_from_paper(
         await penalty_store.lock_appointments_persons_and_sessions(tx, own)
         entered = await window_store.enter_pick_ups(tx, own)
         async with tx.as_platform():
-            await derive_suspensions(tx, platform, [row.patient_id for row in entered])
+            await derive_and_relieve(tx, platform, [row.patient_id for row in entered])
         await trail.record(
             tx,
             platform.vault,

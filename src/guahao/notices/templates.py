@@ -116,7 +116,7 @@ def _suspended(message: Outgoing, context: Context, language: _Language) -> dict
 
 
 def _relieved(message: Outgoing, context: Context, language: _Language) -> dict[str, str] | None:
-    """A policy that began has ended the suspension, or brought its end nearer."""
+    """A corrected no-show or a new policy ended the suspension, or brought its end nearer."""
     patient = message.patient
     if patient is None:
         return None
@@ -244,7 +244,7 @@ _CHINESE = _Language(
             "这次爽约重新计入。预约资格可在“我的”中查看，有异议请拨{hotline}。"
         ),
         "relieved": (
-            "【预约挂号】预约规则已放宽，{patient}的暂停预约已按新规则重新计算，"
+            "【预约挂号】爽约记录已更正或预约规则已放宽，{patient}的暂停预约已重新计算，"
             "{until}起可以预约，咨询请拨{hotline}。"
         ),
     },
@@ -329,8 +329,8 @@ _ENGLISH = _Language(
             " See under Me whether booking is open, or call {hotline}."
         ),
         "relieved": (
-            "[Guahao] The rules have been eased: {patient} can book again from {until}."
-            " Questions: {hotline}."
+            "[Guahao] A no-show was corrected or the rules were eased: {patient} can book again"
+            " from {until}. Questions: {hotline}."
         ),
     },
     periods={"morning": "morning", "afternoon": "afternoon", "evening": "evening"},
