@@ -33,6 +33,7 @@ from guahao.tools.hospital_stand_in import EVENTS_PATH, StandIn
 from guahao.tools.hospital_stand_in import serving as standing_in
 from guahao.tools.webhook_verifier import Verifier
 from guahao.web.app import create_app
+from guahao.web.replies import REPLIES
 
 GUIDE = Path(__file__).parents[2] / "docs" / "VENDORS.md"
 PAGE = GUIDE.parent / "WEBHOOKS.md"
@@ -286,3 +287,10 @@ async def test_every_call_of_hospitals_is_in_the_guide(closed_site: Site) -> Non
             last = rest.partition("}")[2]
             assert first.rstrip("/") in guide, path
             assert last in guide, path
+
+
+def test_each_code_in_the_table_of_errors_has_the_status_it_stands_by() -> None:
+    told = re.findall(r"(\d{3})((?: `\w+`,?)+)", GUIDE.read_text())
+    pairs = [(int(status), code) for status, codes in told for code in re.findall(r"\w+", codes)]
+    assert len(pairs) > 5
+    assert [(status, code) for status, code in pairs if REPLIES[code].status != status] == []

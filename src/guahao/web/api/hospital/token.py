@@ -72,8 +72,11 @@ _CODES = {
 }
 _INVALID_CLIENT = OAuthErrorOut(
     "invalid_client",
-    "Client id or secret are wrong. Please compare them with what you were given.",
-    "client_id或client_secret不对。请与平台发放的核对。",
+    "Client id or secret are wrong, expired or disabled, or the registered certificate was not"
+    " used. The hospital's log of calls says which; for a new secret please ask the platform's"
+    " administrator.",
+    "client_id或client_secret不对、已过期或已停用，或者没有使用登记的证书。"
+    "原因见本院的调用记录；如需更换，请联系平台管理员。",
 )
 _BAD_REQUEST = OAuthErrorOut(
     "unsupported_grant_type",
