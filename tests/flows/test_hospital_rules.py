@@ -19,7 +19,13 @@ from guahao.flows.hospital_rules import RulesRefusal, overview, withdraw
 from guahao.flows.hospital_rules import change as change_rules
 from guahao.flows.penalties import sweep
 from guahao.flows.platform import Platform
-from guahao.flows.window import ClosedSession, WindowRefusal, close_session, closes_from
+from guahao.flows.window import (
+    ClosedSession,
+    WindowRefusal,
+    close_session,
+    closes_from,
+    correct,
+)
 from guahao.rules.cancelling import cancel_deadline
 from guahao.rules.limits import HospitalRules
 from guahao.rules.outcomes import CancelRefusal, Refusal, Refused
@@ -162,6 +168,21 @@ async def test_nor_by_closing_the_session(platform: Platform, clock: Clock) -> N
     assert await ask(platform, "SELECT status FROM appointments") == [("booked",)]
     clock.now = at("2026-12-03T11:30")
     assert await close_session(platform, by, session_id) == ClosedSession(session_id, 1)
+
+
+async def test_a_pick_up_corrected_after_its_session_was_settled_waits_for_the_hospital(
+    platform: Platform, clock: Clock
+) -> None:
+    """Nobody would look at it again, although its own deadline is still to come."""
+    by, [session_id] = await clinic(platform)
+    mine = await booked(platform, await person(platform), session_id)
+    await change_rules(platform, by, TUESDAY, replace(FIRST, pickup_until_morning=time(9)))
+    clock.now = at("2026-12-03T08:50")
+    await change(platform, "UPDATE appointments SET status = 'picked_up'")
+    clock.now = at("2026-12-03T09:10")
+    assert await close_session(platform, by, session_id) == ClosedSession(session_id, 0)
+    assert await correct(platform, by, mine.id, "叫错了号") is None
+    assert await ask(platform, "SELECT status FROM appointments") == [("unverified",)]
 
 
 async def test_a_session_with_new_bookings_only_is_void_at_the_new_deadline(

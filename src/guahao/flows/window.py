@@ -222,8 +222,8 @@ async def correct(
 ) -> WindowRefusal | None:
     """Take back a pick-up made by mistake, on the same day, with a reason.
 
-    Before the deadline the booking waits again. After it, it is `unverified`: a correction
-    alone never makes a no-show of anybody; closing the session does.
+    Before the deadline the booking waits again. After it, or once its session is settled, it is
+    `unverified`: a correction alone never makes a no-show of anybody; closing the session does.
     """
     if not reason.strip():
         return WindowRefusal.REASON_NEEDED
@@ -237,7 +237,8 @@ async def correct(
         if facts.visit_date != tx.now.date():
             return WindowRefusal.NOT_TODAY
         in_time = tx.now < pickup_deadline(facts.visit_date, facts.period, facts.rules)
-        status = "booked" if in_time else "unverified"
+        settled = await window_store.is_settled(tx, locked.clinic_session_id)
+        status = "booked" if in_time and not settled else "unverified"
         await store.set_status(tx, locked.id, status)
         await trail.record(
             tx,

@@ -179,6 +179,15 @@ async def waiting_of_session(tx: Tx, session_id: int) -> list[int]:
     return [row[0] for row in rows]
 
 
+async def is_settled(tx: Tx, session_id: int) -> bool:
+    """Whether no sweep looks at the session any more."""
+    row = await tx.row(
+        "SELECT settled_at IS NOT NULL FROM clinic_sessions WHERE id = %s", (session_id,)
+    )
+    assert row is not None
+    return bool(row[0])
+
+
 async def know_attendance(tx: Tx, session_id: int) -> None:
     """The session's attendance is known from now on, and no sweep looks at it again."""
     await tx.do(
