@@ -15,6 +15,7 @@ from guahao.flows.accounts import Caller
 from guahao.flows.platform import Platform
 from guahao.flows.staff import HalfSession, LogInRefused, NewStaff, Session, StaffRefusal
 from guahao.rules.staff import SYSTEM, Role
+from guahao.store import staff as store
 
 NEW_PASSWORD = "correct horse battery"
 
@@ -299,6 +300,25 @@ async def test_who_cannot_be_added(
 ) -> None:
     await added(platform)
     assert await staff.add_staff(platform, SYSTEM, login, name, role, hospital_id) is refusal
+
+
+async def test_a_password_reset_meanwhile_is_not_replaced_by_the_old_session(
+    platform: Platform, clock: Clock
+) -> None:
+    _, session = await enrolled(platform, clock)
+    waiting = "SELECT 1 FROM pg_locks WHERE NOT granted"
+    async with platform.db.transaction() as tx:
+        await store.by_id(tx, session.staff.id, lock=True)
+        changing = asyncio.create_task(
+            staff.change_password(platform, session.token, NEW_PASSWORD, "another of my own 42")
+        )
+        while not changing.done() and not await ask(platform, waiting):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        await store.set_password(tx, session.staff.id, "reset", temporary=True)
+        await store.end_sessions_of(tx, session.staff.id)
+    assert await changing is StaffRefusal.NOT_LOGGED_IN
+    kept = "SELECT password_hash, password_is_temporary FROM staff"
+    assert await ask(platform, kept) == [("reset", True)]
 
 
 async def test_the_last_administrator_stays(platform: Platform) -> None:

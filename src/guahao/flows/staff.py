@@ -306,6 +306,11 @@ async def change_password(
         return StaffRefusal.PASSWORD_WEAK
     hashed = await asyncio.to_thread(_hasher.hash, new)
     async with platform.db.transaction() as tx:
+        kept = await store.by_id(tx, found.id, lock=True)
+        # Reset, shut out or logged out while it was verified: that holds.
+        ended = await _half_session(tx, platform, token) is None
+        if ended or kept is None or kept.password_hash != found.password_hash:
+            return StaffRefusal.NOT_LOGGED_IN
         await store.set_password(tx, found.id, hashed, temporary=False)
         await store.end_sessions_of(tx, found.id, spare=opened.id)
         await _record(tx, platform, found.staff.who, "change_password", found.id)
