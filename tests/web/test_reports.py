@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import re
@@ -633,7 +634,8 @@ async def test_a_report_that_runs_away_is_ended_and_says_what_to_do(
     reader = await at_the_desk(site, Role.AUDITOR)
     with rows.conn.transaction():
         rows.conn.execute("LOCK TABLE appointments IN ACCESS EXCLUSIVE MODE")
-        answer = await reader.go(f"/staff/reports?{DAYS}")
+        async with asyncio.timeout(60):  # or nothing would ever end it
+            answer = await reader.go(f"/staff/reports?{DAYS}")
     assert answer.status_code == 503
     assert "请缩短日期范围或只选一家医院" in reader.text
     assert (await reader.go(f"/staff/reports?{DAYS}")).status_code == 200
