@@ -15,6 +15,7 @@ from datetime import date
 
 from guahao.rules.feeding import Session
 from guahao.store.db import Tx, recordset
+from guahao.store.feeding import session_row
 from guahao.store.supply_imports import joined_as_a_whole
 
 
@@ -85,22 +86,9 @@ async def beside_timetables(tx: Tx, sessions: Mapping[str, Session]) -> dict[str
         WHERE {_ON_OFFER}
         ORDER BY n.external_id, {_BEST}
         """,
-        (recordset([_item(*one) for one in sessions.items()]),),
+        (recordset([{"external_id": id, **session_row(one)} for id, one in sessions.items()]),),
     )
     return {row[0]: Beside(row[1]) for row in rows}
-
-
-def _item(external_id: str, one: Session) -> dict[str, object]:
-    return {
-        "external_id": external_id,
-        "department_id": one.department_id,
-        "title": one.title,
-        "specialty": one.specialty,
-        "visit_date": one.visit_date,
-        "period": one.period,
-        "starts_at": one.starts_at,
-        "ends_at": one.ends_at,
-    }
 
 
 _ROWS_BESIDE = f"""

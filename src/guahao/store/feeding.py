@@ -158,7 +158,7 @@ async def unlinked_sessions(
         WHERE s.hospital_id = %s AND s.external_id IS NULL AND s.stopped_at IS NULL
         ORDER BY s.id
         """,
-        (recordset([_row(one) for one in wanted]), hospital_id),
+        (recordset([session_row(one) for one in wanted]), hospital_id),
     )
     return [
         KnownSession(row[0], Session(*row[4:]), row[1], row[2], row[3], linked=False)
@@ -175,14 +175,17 @@ async def add_sessions(tx: Tx, hospital_id: int, new: Mapping[str, Session]) -> 
         FROM json_to_recordset(%s::json) AS n (external_id text, {_SESSION_TYPES})
         RETURNING external_id, id
         """,
-        (hospital_id, recordset([{"external_id": id, **_row(one)} for id, one in new.items()])),
+        (
+            hospital_id,
+            recordset([{"external_id": id, **session_row(one)} for id, one in new.items()]),
+        ),
     )
     return dict(rows)
 
 
 async def change_sessions(tx: Tx, changed: Mapping[int, tuple[str, Session]]) -> None:
     """Locked sessions as they are from now on, by their ids, with the hospital's ids."""
-    rows = [{"id": id, "external_id": one[0], **_row(one[1])} for id, one in changed.items()]
+    rows = [{"id": id, "external_id": one[0], **session_row(one[1])} for id, one in changed.items()]
     await tx.do(
         f"""
         UPDATE clinic_sessions s
@@ -197,7 +200,8 @@ async def change_sessions(tx: Tx, changed: Mapping[int, tuple[str, Session]]) ->
     )
 
 
-def _row(one: Session) -> dict[str, Any]:
+def session_row(one: Session) -> dict[str, Any]:
+    """A session as a row of `recordset`."""
     return {
         "department_id": one.department_id,
         "title": one.title,
