@@ -42,6 +42,7 @@ from guahao.rules.staff import SYSTEM, Role
 from guahao.settings import Settings, SettingsError, read_settings
 from guahao.store.migrate import MigrationError, migrate
 from guahao.store.scratch import ScratchDatabaseError, analyze
+from guahao.store.vault import Vault
 from guahao.tools import audit as audit_tool
 from guahao.tools import demo as demo_tool
 from guahao.tools import hospital_caller, hospital_stand_in, wechat_stand_in
@@ -170,8 +171,9 @@ def worker() -> None:
 @app.command("migrate")
 def migrate_command() -> None:
     """Bring the database to the schema of this version."""
-    with wiring.owner_url(read_settings(os.environ)) as url:
-        migrate(url)
+    settings = read_settings(os.environ)
+    with wiring.owner_url(settings) as url:
+        migrate(url, Vault(wiring.secret_key(settings)))
     typer.echo("The database is up to date.")
 
 
@@ -184,7 +186,7 @@ def seed(
     """Make the invented demo city in an empty database."""
     settings = read_settings(os.environ)
     with wiring.owner_url(settings) as url:
-        migrate(url)
+        migrate(url, Vault(wiring.secret_key(settings)))
         uvloop.run(_seed(settings, url, hospitals, days, patients))
 
 
@@ -236,7 +238,7 @@ def audit_trail(
     """
     settings = read_settings(os.environ)
     with wiring.owner_url(settings) as url:
-        migrate(url)
+        migrate(url, Vault(wiring.secret_key(settings)))
         holds = uvloop.run(_audit_trail(settings, url, _noted(head)))
     raise typer.Exit(0 if holds else 1)
 
@@ -472,7 +474,7 @@ def _on_the_platform(work: Callable[[Platform], Awaitable[None]]) -> None:
             await work(platform)
 
     with wiring.owner_url(settings) as url:
-        migrate(url)
+        migrate(url, Vault(wiring.secret_key(settings)))
         uvloop.run(run(url))
 
 
@@ -631,7 +633,7 @@ async def _seed_if_empty(settings: Settings, url: str) -> None:
 def _database(settings: Settings) -> Iterator[str]:
     """The database's URL: migrated, and in a demo with a city in it."""
     with wiring.owner_url(settings) as url:
-        migrate(url)
+        migrate(url, Vault(wiring.secret_key(settings)))
         if settings.demo:
             uvloop.run(_seed_if_empty(settings, url))
         yield url
@@ -727,7 +729,7 @@ def wechat_menu() -> None:
     if settings.wechat_appid is None:
         raise CommandError("there is no Official Account: set GUAHAO_WECHAT_APPID and the others")
     with wiring.owner_url(settings) as url:
-        migrate(url)
+        migrate(url, Vault(wiring.secret_key(settings)))
         uvloop.run(wiring.create_wechat_menu(settings, url))
     typer.echo("The menu is made; WeChat shows it to new followers at once, to others in a day.")
 

@@ -11,6 +11,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from guahao.store.db import APP_ROLE, HOSPITAL_ROLE
+from guahao.store.vault import Vault
 
 MIGRATIONS = Path(__file__).parents[3] / "migrations"
 LOCK = 0x6775_6168_616F  # "guahao": one migration at a time in a database
@@ -24,8 +25,11 @@ class MigrationError(Exception):
     """The database cannot be migrated; the message tells an operator what to do."""
 
 
-def migrate(owner_url: str) -> None:
+def migrate(owner_url: str, vault: Vault | None = None) -> None:
     """Migrate a database to the newest revision, as its owner.
+
+    `vault`: for migrations that encrypt or index rows that exist already (`migration_vault`);
+    an empty database needs none.
 
     Any number of processes may call this at once; one migrates, the others wait. Raises
     MigrationError where the owner may not create the application's role, psycopg's or
@@ -36,7 +40,7 @@ def migrate(owner_url: str) -> None:
         for role in ROLES:
             _ensure_role(guard, role)
         guard.execute(_read("privileges.sql"))
-        _upgrade(owner_url)
+        _upgrade(owner_url, vault)
         guard.execute("SELECT hospital_events_go_on()")
         guard.execute(
             sql.SQL("REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {}").format(
@@ -56,7 +60,21 @@ def run_sql(statements: str) -> None:
     op.get_bind().exec_driver_sql(statements, execution_options={"no_parameters": True})
 
 
-def _upgrade(owner_url: str) -> None:
+def migration_vault() -> Vault:
+    """Return the vault inside a migration that has rows to encrypt or to index.
+
+    Raises MigrationError where `migrate` was given none.
+    """
+    vault: Vault | None = op.get_context().config.attributes.get("vault")  # type: ignore[union-attr]
+    if vault is None:
+        raise MigrationError(
+            "This upgrade encrypts or indexes existing rows: run `guahao migrate` with the"
+            " platform's own GUAHAO_SECRET_KEY."
+        )
+    return vault
+
+
+def _upgrade(owner_url: str, vault: Vault | None) -> None:
     """Run the migrations that are missing."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
@@ -68,6 +86,7 @@ def _upgrade(owner_url: str) -> None:
     )
     with engine.connect() as connection:
         config.attributes["connection"] = connection
+        config.attributes["vault"] = vault
         command.upgrade(config, "head")
 
 

@@ -1,0 +1,2 @@
+-- Names and search keys, normalised by one function.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- Persons move to another phone; landlines; corrections by staff.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- Staff log-ins, the keyed head of the audit trail, forms that are sent once.
+SELECT 1;

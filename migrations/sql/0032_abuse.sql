@@ -1,0 +1,2 @@
+-- Limits over all processes, and accounts to review.
+SELECT 1;

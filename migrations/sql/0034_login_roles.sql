@@ -1,0 +1,2 @@
+-- The roles that the processes log in as.
+SELECT 1;

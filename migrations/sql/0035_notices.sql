@@ -1,0 +1,2 @@
+-- Quiet hours and the real-name gateway.
+SELECT 1;

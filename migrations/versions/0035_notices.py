@@ -1,0 +1,11 @@
+"""Quiet hours and the real-name gateway."""
+
+from guahao.store.migrate import run_file
+
+revision = "0035"
+down_revision = "0034"
+
+
+def upgrade() -> None:
+    """Forward only: undo with a new migration."""
+    run_file("0035_notices.sql")
