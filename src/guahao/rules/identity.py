@@ -82,8 +82,10 @@ def valid_phone(text: str) -> str | None:
 
 
 def masked_phone(e164: str) -> str:
-    """138****1234."""
+    """138****1234; empty where there is no phone."""
     local = e164.removeprefix("+86")
+    if not local:
+        return ""
     return f"{local[:3]}****{local[-4:]}"
 
 

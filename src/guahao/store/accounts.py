@@ -82,9 +82,17 @@ async def find_or_add(tx: Tx, vault: Vault, phone: str, language: str) -> int:
 
 
 async def phone_of(tx: Tx, vault: Vault, account_id: int) -> str | None:
-    """An account's phone in the clear, or None where there is no such account."""
+    """An account's phone in the clear; empty where the phone went to another holder.
+
+    None where there is no such account.
+    """
     row = await tx.row("SELECT phone_enc FROM accounts WHERE id = %s", (account_id,))
-    return vault.open("accounts", "phone", account_id, row[0]) if row else None
+    return None if row is None else open_phone(vault, account_id, row[0])
+
+
+def open_phone(vault: Vault, account_id: int, phone_enc: bytes | None) -> str:
+    """An account's phone, unsealed; empty where it has none."""
+    return "" if phone_enc is None else vault.open("accounts", "phone", account_id, phone_enc)
 
 
 async def lock_account(tx: Tx, account_id: int) -> bool:

@@ -457,8 +457,11 @@ async def sealed_patients(
 
 
 async def sealed_accounts(tx: Tx, every: int, rest: int) -> AsyncIterator[tuple[int, bytes, bytes]]:
-    """Of every so many accounts one: id, sealed phone, its index."""
-    statement = "SELECT id, phone_enc, phone_index FROM accounts WHERE id %% %s = %s"
+    """Of every so many accounts that have a phone one: id, sealed phone, its index."""
+    statement = (
+        "SELECT id, phone_enc, phone_index FROM accounts"
+        " WHERE id %% %s = %s AND phone_enc IS NOT NULL"
+    )
     async for row in _streamed(tx, statement, (every, rest)):
         yield row[0], row[1], row[2]
 

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from guahao.rules.calls import CALL_LASTS, Question
 from guahao.rules.order_no import order_no
+from guahao.store.accounts import open_phone
 from guahao.store.db import Tx
 from guahao.store.ids import next_id
 from guahao.store.patients import open_patient
@@ -80,9 +81,7 @@ async def find(tx: Tx, vault: Vault, kind: str, key: bytes | str | int, limit: i
     """Persons by phone, document or name (an HMAC), code (text) or order number (its id)."""
     rows = await tx.rows(_BY[kind], (key, limit))
     return [
-        Found(
-            row[0], vault.open("accounts", "phone", row[0], row[1]), open_patient(vault, *row[2:])
-        )
+        Found(row[0], open_phone(vault, row[0], row[1]), open_patient(vault, *row[2:]))
         for row in rows
     ]
 

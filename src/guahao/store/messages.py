@@ -19,6 +19,7 @@ from psycopg.rows import TupleRow
 
 from guahao.rules.identity import valid_phone
 from guahao.store import patients
+from guahao.store.accounts import open_phone
 from guahao.store.appointments import appointments_by_id
 from guahao.store.db import Tx
 from guahao.store.ids import next_id
@@ -245,7 +246,7 @@ def _recipient(vault: Vault, row: TupleRow) -> str | None:
             None if user_id is None else vault.open("wechat_users", "openid", user_id, openid_enc)
         )
     if to_enc is None:
-        return vault.open("accounts", "phone", account_id, phone_enc)
+        return open_phone(vault, account_id, phone_enc) or None
     return vault.open("messages", "to", message_id, to_enc)
 
 

@@ -60,6 +60,11 @@ async def bind(tx: Tx, vault: Vault, openid: str, account_id: int) -> None:
     await tx.do("UPDATE wechat_users SET account_id = %s WHERE id = %s", (account_id, user_id))
 
 
+async def unbind(tx: Tx, account_id: int) -> None:
+    """The account is no longer any user of WeChat's."""
+    await tx.do("UPDATE wechat_users SET account_id = NULL WHERE account_id = %s", (account_id,))
+
+
 async def set_follows(tx: Tx, vault: Vault, openid: str, since: datetime, *, follows: bool) -> None:
     """Record what an event of that time said; a later one is not overruled."""
     user_id = await _find_or_add(tx, vault, openid)
