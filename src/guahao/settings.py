@@ -46,6 +46,7 @@ class Settings:
     web_workers: int = 1
     sms_gateway: str = "outbox"
     log_level: str = "info"
+    security_log: Path | None = None  # None: standard error
     cancel_channels: frozenset[str] = frozenset({"agent"})
     hotline: str = "114"
     desk_lanes: int = 2
@@ -235,6 +236,7 @@ def _moment(text: str) -> datetime:
 
 _READERS: Mapping[str, Callable[[str], object]] = {
     "data_dir": Path,
+    "security_log": Path,
     "clock_start": _moment,
     "clock_begun": partial(_seconds, "clock_begun"),
     "cancel_channels": lambda text: frozenset(_words(text)),

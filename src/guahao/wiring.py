@@ -101,7 +101,7 @@ async def open_platform(settings: Settings, url: str) -> AsyncIterator[Platform]
 def create_app() -> Litestar:
     """The web application of one process, from the environment (Granian calls this)."""
     settings = read_settings(os.environ)
-    set_up_logs(settings.log_level)
+    set_up_logs(settings.log_level, settings.security_log)
     if settings.database_url is None:
         raise SettingsError("a web process needs GUAHAO_DATABASE_URL; `guahao serve` sets it")
     connections = settings.desk_lanes + _READERS
@@ -134,7 +134,7 @@ def token_issuer(platform: Platform) -> Callable[[int], str]:
 
 async def work(settings: Settings, url: str) -> None:
     """Do background jobs until told to stop."""
-    set_up_logs(settings.log_level)
+    set_up_logs(settings.log_level, settings.security_log)
     async with open_platform(settings, url) as platform:
         api = _wechat_api(settings)
         try:

@@ -79,7 +79,7 @@ def create_app(
     )
     limit = RequestLimit(settings.requests_per_address_minute)
     app.asgi_handler = Front(
-        app.asgi_handler, callers, limit, replies, error_page, platform.refresh
+        app.asgi_handler, callers, limit, replies, error_page, platform.refresh, platform.vault
     )
     return app
 

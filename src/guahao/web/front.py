@@ -15,6 +15,8 @@ from litestar import Request
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
+from guahao import security_log
+from guahao.store.vault import Vault
 from guahao.web.limits import Callers, RequestLimit
 from guahao.web.metrics import count_request
 from guahao.web.problems import ErrorPage, asked_language, problem_answer, wants_page
@@ -54,9 +56,11 @@ class Front:
         replies: Replies,
         error_page: ErrorPage,
         refresh: Refresh,
+        vault: Vault,
     ) -> None:
         self._app = app
         self._refresh = refresh
+        self._vault = vault
         self._callers = callers
         self._limit = limit
         self._replies = replies
@@ -99,6 +103,8 @@ class Front:
     def _count(self, scope: HTTPScope, sealed: _Sealed, seconds: float) -> None:
         route = scope.get("path_template", _NO_ROUTE)
         count_request(sealed.method, route, sealed.status, seconds)
+        if security_log.is_noted(scope):
+            security_log.log_noted(scope, self._vault, self._callers.of(scope).address, route)
         if self._tells:
             _log.debug(
                 "request",

@@ -9,16 +9,23 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
+from pathlib import Path
 from types import TracebackType
 
 import structlog
 from structlog.types import EventDict, Processor, WrappedLogger
 
+from guahao import security_log
+
 _DEEPEST_FRAMES = 12
 
 
-def set_up_logs(level: str) -> None:
-    """Log from `level` on, also what libraries log through `logging` from warning on."""
+def set_up_logs(level: str, security: Path | None = None) -> None:
+    """Log from `level` on, also what libraries log through `logging` from warning on.
+
+    `security`: the file of the security log; None: standard error.
+    """
+    security_log.set_up(security)
     number = logging.getLevelNamesMapping()[level.upper()]
     shared: list[Processor] = [
         structlog.processors.add_log_level,

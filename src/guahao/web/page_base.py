@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from guahao.flows.platform import Platform
 from guahao.rules.identity import masked_document, masked_name, masked_phone
+from guahao.security_log import refused
 from guahao.store.vault import VaultError
 from guahao.web import cookies as cookie_names
 from guahao.web import csrf, wording
@@ -199,6 +200,7 @@ class BasePage:
 
     def problem(self, code: str, **more: Any) -> Problem:
         """An outcome as a title and a sentence in the visitor's language (web/replies.py)."""
+        refused(self.request.scope, code)
         return self._base_door.replies.problem(code, self.language, **more)
 
     def weekday(self, day: date) -> str:

@@ -15,6 +15,7 @@ from litestar.types import ExceptionHandlersMap, Scope
 from psycopg import InterfaceError, OperationalError
 
 from guahao.rules.limits import CITY_TIME
+from guahao.security_log import refused
 from guahao.web.answers import Answer
 from guahao.web.language import Language, chosen_language, reader_language
 from guahao.web.outcomes import FHIR_JSON, FHIR_PATH, operation_outcome
@@ -73,6 +74,7 @@ def problem_body(problem: Problem, trace_id: str | None = None) -> ProblemBody:
 
 def problem_answer(scope: Scope, problem: Problem) -> Answer:
     """A problem as a finished answer."""
+    refused(scope, problem.code)
     headers = [(name.encode(), value.encode()) for name, value in _headers(problem).items()]
     headers.append((b"content-type", _media_type(scope).encode()))
     return Answer(problem.status, _body(scope, problem), headers)
@@ -138,6 +140,7 @@ def exception_handlers(replies: Replies, error_page: ErrorPage) -> ExceptionHand
         error: Exception | None = None,
         headers: dict[str, str] | None = None,
     ) -> Response[bytes]:
+        refused(request.scope, problem.code)
         trace_id = _traced(request.scope, problem, error)
         if wants_page(request.scope):
             return _shown(error_page(request, problem, trace_id), headers)

@@ -6,6 +6,7 @@ import jwt
 from litestar.types import Scope
 
 from guahao.clock import Clock
+from guahao.security_log import about
 from guahao.web.reading import ProblemError, header
 
 LIFETIME_SECONDS = 12 * 3600
@@ -37,7 +38,9 @@ class Tokens:
         authorization = header(scope, b"authorization")
         if authorization is None:
             raise ProblemError("token_required")
-        return self._holder(authorization)
+        account_id = self._holder(authorization)
+        about(scope, account_id=account_id)
+        return account_id
 
     def holder_of(self, token: str) -> int:
         """The account of a token kept elsewhere; raises ProblemError (401)."""

@@ -19,6 +19,7 @@ from guahao.rules.facts import Actor
 from guahao.rules.limits import CITY_TIME
 from guahao.rules.outcomes import CancelRefusal, KeyMismatch, Refusal, Refused
 from guahao.rules.pickup import pickup_deadline
+from guahao.security_log import SecurityEvent, note
 from guahao.store.views import AppointmentView
 from guahao.web.answers import Answer, json_answer
 from guahao.web.api.door import Door, Route
@@ -294,6 +295,7 @@ class _Calls:
                 request, "lookup_throttled", retry_after_seconds=found.retry_after_seconds
             )
         if found is None:
+            note(request.scope, SecurityEvent.CODE_WRONG)
             raise ProblemError("unknown_appointment")
         return self._detail(request, found)
 

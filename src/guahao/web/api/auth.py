@@ -16,7 +16,8 @@ from guahao.flows.accounts import (
     open_account,
     request_otp,
 )
-from guahao.rules.identity import masked_phone
+from guahao.rules.identity import masked_phone, valid_phone
+from guahao.security_log import about
 from guahao.web.answers import json_answer
 from guahao.web.api.door import Door, Route
 from guahao.web.api.patients import EXAMPLE, TAG, PatientOut, patient_out
@@ -106,6 +107,7 @@ def auth_routes(door: Door) -> list[Route]:
         body = await read_body(request, _otp_decoder)
         language = reader_language(request.scope)
         caller = door.callers.of(request.scope)
+        about(request.scope, phone=valid_phone(body.phone))
         outcome = await request_otp(door.platform, body.phone, caller, language)
         if outcome is None:
             return json_answer(OtpOut(_SENT.of(language)), 202)
@@ -113,6 +115,7 @@ def auth_routes(door: Door) -> list[Route]:
 
     async def token(request: ApiRequest) -> ASGIApp:
         body = await read_body(request, _token_decoder)
+        about(request.scope, phone=valid_phone(body.phone))
         outcome = await open_account(
             door.platform,
             body.phone,

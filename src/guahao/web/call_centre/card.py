@@ -13,6 +13,7 @@ from guahao.rules.cancelling import cancel_deadline
 from guahao.rules.identity import masked_document, masked_name
 from guahao.rules.outcomes import CancelRefusal
 from guahao.rules.staff import CALL_CENTRE_ROLES, Role
+from guahao.security_log import SecurityEvent, note
 from guahao.store.views import PatientView
 from guahao.web.reading import read_id
 from guahao.web.staff import StaffPage, StaffRoute
@@ -102,6 +103,7 @@ async def _verify(page: StaffPage) -> ASGIApp:
     if isinstance(outcome, CallRefusal):
         return await _refused(page, outcome)
     if not outcome:
+        note(page.request.scope, SecurityEvent.CALLER_NOT_VERIFIED)
         refused = page.say("还没有核实：证件号码和另外一项都要答对，且属于同一位就诊人。")
         return await _card(page, refused, 409, said)
     page.flash(page.say("已核实来电人。"))

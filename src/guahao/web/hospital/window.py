@@ -11,6 +11,7 @@ from guahao.flows.window import NotHandedOut, TooManyGuesses, WindowRefusal
 from guahao.rules.identity import masked_name, normalised
 from guahao.rules.outcomes import PickupRefusal
 from guahao.rules.staff import Role
+from guahao.security_log import SecurityEvent, note
 from guahao.store.views import AppointmentView
 from guahao.web.reading import ProblemError, read_id
 from guahao.web.staff import StaffPage, StaffRoute
@@ -51,6 +52,10 @@ async def _hand_out(page: StaffPage) -> ASGIApp:
     id_no = page.form.get("id_no", "")[:_FIELD_MAX]
     answer = await flows.hand_out(page.door.platform, page.staff, code, id_no)
     verdict = _verdict(page, answer)
+    if isinstance(answer, TooManyGuesses) or (
+        isinstance(answer, NotHandedOut) and answer.reason is PickupRefusal.WRONG_PERSON
+    ):
+        note(page.request.scope, SecurityEvent.PICK_UP_REFUSED)
     if not verdict.good:
         # So that a slip of a digit is seen; the document by its ends only.
         typed = f"{code} · {page.masked_document(normalised(id_no))}"

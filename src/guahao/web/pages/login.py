@@ -16,6 +16,7 @@ from guahao.flows.accounts import (
     request_otp_with_proof,
 )
 from guahao.rules.identity import valid_phone
+from guahao.security_log import SecurityEvent, about, note
 from guahao.web import cookies
 from guahao.web.answers import json_answer
 from guahao.web.pages.page import LOGIN_PATH, Page, Route
@@ -71,6 +72,9 @@ async def _send(page: Page) -> ASGIApp:
     phone = page.form.get("phone", "")
     proof = verified(page.door.proof_key, page.now, page.form.get("proof", ""))
     caller = page.door.callers.of(page.request.scope)
+    about(page.request.scope, phone=valid_phone(phone))
+    if proof is None and page.form.get("proof"):
+        note(page.request.scope, SecurityEvent.PROOF_FAILED)
     outcome = await request_otp_with_proof(page.door.platform, phone, caller, page.language, proof)
     if isinstance(outcome, InvalidPhone):
         return _phone_form(page, phone, page.problem("phone_invalid"))
@@ -104,6 +108,7 @@ async def _open(page: Page) -> ASGIApp:
     phone = page.sealed(cookies.PHONE)
     if phone is None:
         return page.redirect(_login_again(page))
+    about(page.request.scope, phone=valid_phone(phone))
     outcome = await open_account(
         page.door.platform,
         phone,

@@ -17,6 +17,7 @@ from litestar.types import ASGIApp
 
 from guahao.flows import receipts
 from guahao.flows.platform import Platform
+from guahao.security_log import SecurityEvent, note
 from guahao.web.answers import json_answer
 from guahao.web.reading import ApiRequest, ProblemError, body_bytes, read_query
 
@@ -55,6 +56,7 @@ def routes(platform: Platform) -> list[HTTPRouteHandler]:
     async def take(request: ApiRequest) -> ASGIApp:
         given = read_query(request, _Query).token.encode()
         if not hmac.compare_digest(given, expected):
+            note(request.scope, SecurityEvent.SIGNATURE_WRONG)
             raise ProblemError("not_found")
         outcomes = _outcomes(await body_bytes(request, _BATCH_BYTES_MAX))
         await receipts.record(

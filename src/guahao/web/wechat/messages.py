@@ -10,6 +10,7 @@ import structlog
 from litestar.types import Scope
 
 from guahao.flows.wechat import Reply, receive
+from guahao.security_log import SecurityEvent, note
 from guahao.web.answers import Answer
 from guahao.web.reading import ApiRequest
 from guahao.web.wechat.door import Door
@@ -34,7 +35,7 @@ def answer_check(door: Door, request: ApiRequest) -> Answer:
     try:
         echo = door.line.callback.check(_query(request.scope))
     except RefusedError:
-        return _refused()
+        return _refused(request)
     return Answer(200, echo.encode(), [_TEXT, _NO_STORE])
 
 
@@ -53,7 +54,7 @@ class Messages:
             refuse_stale(query, now)
             message = self._door.line.callback.read(query, await _body(request), now)
         except RefusedError:
-            return _refused()
+            return _refused(request)
         working = asyncio.create_task(receive(self._door.platform, message))
         done, _ = await asyncio.wait({working}, timeout=ANSWER_SECONDS)
         if not done:
@@ -129,5 +130,6 @@ def _taken() -> Answer:
     return Answer(200, TAKEN.encode(), [_TEXT, _NO_STORE])
 
 
-def _refused() -> Answer:
+def _refused(request: ApiRequest) -> Answer:
+    note(request.scope, SecurityEvent.SIGNATURE_WRONG)
     return Answer(403, b"refused", [_TEXT, _NO_STORE])
