@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from itertools import combinations
 
 import pytest
 from tests.supply import at
 
-from guahao.rules.calls import CALL_LASTS, Question, Typed, is_over, is_verified, kinds_of
+from guahao.rules.calls import (
+    CALL_LASTS,
+    Question,
+    Typed,
+    is_over,
+    is_verified,
+    kinds_of,
+    questions,
+)
 from guahao.rules.order_no import order_no
 
 
@@ -35,14 +42,47 @@ def test_what_a_text_can_be(text: str, kinds: list[Typed]) -> None:
     assert kinds_of(text) == kinds
 
 
-@pytest.mark.parametrize("count", range(5))
-def test_the_document_and_one_more_prove_a_caller(count: int) -> None:
-    for right in combinations(Question, count):
-        assert is_verified(right) is (count >= 2 and Question.DOCUMENT in right)
+Q = Question
 
 
-def test_the_same_question_twice_is_one_answer() -> None:
-    assert not is_verified([Question.DOCUMENT, Question.DOCUMENT])
+@pytest.mark.parametrize(
+    ("found_by", "right", "proven"),
+    [
+        # The code from the registered phone, and the document.
+        (Typed.PHONE, {Q.SMS, Q.DOCUMENT}, True),
+        (Typed.DOCUMENT, {Q.SMS}, True),
+        (Typed.PHONE, {Q.SMS}, False),
+        (Typed.PHONE, {Q.SMS, Q.NAME, Q.CODE}, False),
+        # Without it two answers, the document among them or what they were found by.
+        (Typed.PHONE, {Q.DOCUMENT, Q.NAME}, True),
+        (Typed.NAME, {Q.DOCUMENT, Q.PHONE}, True),
+        (Typed.CODE, {Q.DOCUMENT, Q.NAME}, True),
+        (Typed.ORDER_NO, {Q.DOCUMENT, Q.CODE}, True),
+        (Typed.DOCUMENT, {Q.NAME, Q.PHONE}, True),
+        (None, {Q.DOCUMENT, Q.NAME}, True),
+        (Typed.PHONE, {Q.DOCUMENT}, False),
+        (Typed.PHONE, {Q.NAME, Q.CODE}, False),
+        (Typed.DOCUMENT, {Q.NAME}, False),
+        # What the agent typed to find the caller is no answer.
+        (Typed.PHONE, {Q.DOCUMENT, Q.PHONE}, False),
+        (Typed.NAME, {Q.DOCUMENT, Q.NAME}, False),
+        (Typed.DOCUMENT, {Q.DOCUMENT, Q.NAME}, False),
+        (Typed.CODE, {Q.DOCUMENT, Q.CODE}, False),
+        (None, set(), False),
+    ],
+)
+def test_what_proves_a_caller(found_by: Typed | None, right: set[Question], proven: bool) -> None:
+    assert is_verified(right, found_by) is proven
+
+
+@pytest.mark.parametrize("found_by", [None, *Typed])
+def test_the_code_comes_first_and_what_found_the_caller_is_not_asked(
+    found_by: Typed | None,
+) -> None:
+    asked = questions(found_by, by_sms=True)
+    assert asked[0] is Question.SMS
+    assert found_by is None or found_by.value not in [question.value for question in asked]
+    assert Question.SMS not in questions(found_by, by_sms=False)
 
 
 def test_a_call_is_over_when_ended_or_after_half_an_hour() -> None:

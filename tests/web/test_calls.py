@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -38,8 +39,15 @@ async def on_the_line(site: Site, booking: dict[str, Any], *, verified: bool = T
     assert "/staff/calls/" in reader.path
     if verified:
         assert "已核实来电人" in await verify(reader, document=resident_id(1), name="张三")
-    assert booking["order_no"] in reader.text
+    assert (booking["order_no"] in reader.text) is verified
     return reader
+
+
+def shows_nothing(said: str, booking: dict[str, Any]) -> None:
+    """Neither whose phone it is, nor anything of what they have booked."""
+    health = ("市第一医院", "心血管内科", "主任医师", "12月3日", booking["order_no"], "张*")
+    for private in (*PRIVATE, *health, booking["code"], resident_id(1)[-4:], phone(1)[-4:]):
+        assert private not in said, private
 
 
 PRIVATE = (resident_id(1), phone(1), "张三")
@@ -70,9 +78,9 @@ async def test_every_way_to_find_a_caller(site: Site, by: str) -> None:
     said = await search(reader, typed)
     assert reader.path.startswith("/staff/calls/")
     assert typed not in reader.path
-    assert booking["order_no"] in said
-    for private in (*PRIVATE, booking["code"]):
-        assert private not in said
+    shows_nothing(said, booking)
+    asked = set(re.findall(r'name="(sms|document|name|phone|code)"', said))
+    assert asked == {"document", "name", "phone", "code"} - {by}
 
 
 async def test_namesakes_are_listed_masked_and_chosen(site: Site) -> None:
@@ -81,7 +89,7 @@ async def test_namesakes_are_listed_masked_and_chosen(site: Site) -> None:
     reader = await agent(site)
     said = await search(reader, "张三")
     assert said.count("接听") == 2
-    for private in PRIVATE:
+    for private in (*PRIVATE, resident_id(1)[-4:], phone(1)[-4:]):
         assert private not in said.replace('value="张三"', "")  # what the agent typed
     await reader.send(reader.form("/staff/calls/begin"))
     assert "/staff/calls/" in reader.path
@@ -107,7 +115,8 @@ async def test_those_registered_before_there_was_a_search_are_found_by_name(site
     ("said", "proven"),
     [
         ({"document": resident_id(1), "name": "张三"}, True),
-        ({"document": resident_id(1)[-6:], "phone": phone(1)}, True),
+        ({"document": resident_id(1)[-6:], "name": "张三"}, True),
+        ({"document": resident_id(1), "phone": phone(1)}, False),  # found by it
         ({"document": resident_id(1)}, False),
         ({"name": "张三", "phone": phone(1)}, False),
         ({"document": resident_id(1)[-4:], "name": "张三"}, False),
@@ -136,6 +145,78 @@ async def test_wrong_answers_end_the_verifying(site: Site) -> None:
     for _ in range(2):
         await verify(reader, document="000000", name="李四")
     assert "答错次数过多" in await verify(reader, document=resident_id(1), name="张三")
+    recorded = "SELECT detail::jsonb FROM audit_trail WHERE action = 'verify_caller' ORDER BY seq"
+    attempts = [row[0] for row in await ask(site.platform, recorded)]
+    assert [attempt.get("refused") for attempt in attempts] == [None, None, "call_too_many_wrong"]
+
+
+async def read_code(site: Site, number: int = 1) -> str:
+    """The code that the registered phone has just got."""
+    await site.deliver()
+    sent = [item for item in await site.outbox() if item.kind == "call_code"]
+    assert {item.to for item in sent} == {f"+86{phone(number)}"}
+    found = re.search(r"\d{6}", sent[0].text)
+    assert found
+    return found[0]
+
+
+async def test_the_code_from_the_registered_phone_and_the_document_verify(site: Site) -> None:
+    booking = await booked(site, await add_citizen(site))
+    reader = await on_the_line(site, booking, verified=False)
+    await reader.send(reader.form(f"{reader.path}/sms-code"))
+    code = await read_code(site)
+    assert "还需要证件号码" in await verify_and_go_back(reader, sms=code)
+    assert "已核实来电人" in await verify(reader, document=resident_id(1)[-6:])
+
+
+async def verify_and_go_back(reader: Reader, **said: str) -> str:
+    """Answers that are right and not enough yet."""
+    await verify(reader, **said)
+    await reader.go(reader.path.removesuffix("/verify"))
+    return reader.text
+
+
+async def test_a_code_serves_its_own_call_for_five_minutes_and_five_tries(
+    site: Site, clock: Clock
+) -> None:
+    booking = await booked(site, await add_citizen(site))
+    reader = await on_the_line(site, booking, verified=False)
+    await reader.send(reader.form(f"{reader.path}/sms-code"))
+    code = await read_code(site)
+    other = await on_the_line(site, booking, verified=False)
+    assert "没有核实成功" in await verify(other, sms=code, document=resident_id(1))
+    clock.forward(minutes=5)
+    said = await verify(reader, sms=code, document=resident_id(1))
+    assert "没有核实成功" in said
+
+
+async def test_no_more_than_three_codes_a_call(site: Site) -> None:
+    booking = await booked(site, await add_citizen(site))
+    reader = await on_the_line(site, booking, verified=False)
+    for _ in range(3):
+        await reader.send(reader.form(f"{reader.path}/sms-code"))
+        assert "核实码已发往" in reader.text
+    await reader.send(reader.form(f"{reader.path}/sms-code"))
+    assert "核实码发得太多" in reader.text
+    sent = "SELECT count(*) FROM messages WHERE kind = 'call_code'"
+    assert await ask(site.platform, sent) == [(3,)]
+    recorded = "SELECT count(*) FROM audit_trail WHERE action = 'send_call_code'"
+    assert await ask(site.platform, recorded) == [(4,)]
+
+
+async def test_an_account_is_not_taken_on_by_its_number(site: Site) -> None:
+    """Only what this agent has just found, and nobody else's find."""
+    await add_citizen(site, 1)
+    await add_citizen(site, 2)
+    reader, other = await agent(site), await agent(site)
+    await search(reader, "张三")
+    reference = reader.form("/staff/calls/begin").fields["reference"]
+    await other.go("/staff/calls")
+    csrf = other.form("/staff/calls").fields["csrf"]
+    for given in ({"reference": reference}, {"reference": "x"}, {"account_id": "1"}):
+        answer = await other.client.post("/staff/calls/begin", data={"csrf": csrf, **given})
+        assert answer.status_code == 404
+    assert await ask(site.platform, "SELECT count(*) FROM calls") == [(0,)]
 
 
 async def test_unverified_nothing_is_done_whatever_is_sent(site: Site) -> None:

@@ -6,9 +6,11 @@ agent who opened it; it ends by a button, by opening another, or after half an h
 
 from __future__ import annotations
 
+import secrets
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from hmac import compare_digest
 
@@ -18,12 +20,14 @@ from guahao.flows.platform import Platform
 from guahao.flows.standing import Standing, standings_in
 from guahao.rules import order_no
 from guahao.rules.calls import (
+    CALL_LASTS,
     DOCUMENT_TAIL,
     WRONG_ANSWERS_MAX,
     Question,
     Typed,
     is_verified,
     kinds_of,
+    questions,
 )
 from guahao.rules.identity import normalised, valid_phone
 from guahao.rules.outcomes import CancelRefusal
@@ -34,14 +38,20 @@ from guahao.store import calls as store
 from guahao.store import patients as patient_store
 from guahao.store.calls import Call, Found, SentMessage
 from guahao.store.db import Tx
-from guahao.store.vault import Vault
+from guahao.store.vault import Vault, VaultError
 from guahao.store.views import AppointmentView, PatientView
 
 HITS_MAX = 20
 MESSAGES_SHOWN = 20
 CALLS_SHOWN = 10
 RESENT_AN_HOUR = 3
-_WRONG_A_DAY = 12  # for one account, whoever asks
+ATTEMPTS_A_DAY = 6  # wrong, for an account, over all its calls
+ATTEMPTS_OF_AGENT_A_DAY = 60  # wrong, over all callers: people mishear, but not all day
+CODE_DIGITS = 6
+CODE_VALID = timedelta(minutes=5)
+CODE_TRIES = 5
+CODES_A_CALL = 3
+_CODES_AN_HOUR = 6  # to a phone, over all calls
 _HOUR, _DAY = 3600, 86400
 
 
@@ -56,19 +66,43 @@ class CallRefusal(StrEnum):
     NOT_LIVE = "call_not_live"
     RESENT_TOO_OFTEN = "call_resent_too_often"
     NOTHING_ASKED = "call_nothing_asked"
+    NO_SMS = "call_no_sms"
+    CODES_TOO_OFTEN = "call_codes_too_often"
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """All an agent works with. In the clear: the door masks while `call.looked_at` is None."""
+    """All an agent works with. In the clear: the web masks while `call.looked_at` is None.
+
+    `asked`: the questions of this call; `sms_right`: the code was right, the rest is not yet.
+    """
 
     call: Call
     phone: str
+    asked: list[Question]
+    sms_right: bool
     standings: list[Standing]
     current: list[AppointmentView]
     past: list[AppointmentView]
     messages: list[SentMessage]
-    right: set[Question]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A person whom a search found; `reference` lets this agent take the call on."""
+
+    account_id: int
+    phone: str
+    patient: PatientView
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """What a search found, and what the text was taken for."""
+
+    kind: Typed | None
+    found: list[Hit]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +116,15 @@ class CancelRefused:
 # Finding ----------------------------------------------------------------------------------
 
 
-async def search(platform: Platform, by: Staff, text: str) -> list[Found]:
-    """Callers by phone, document number, full name, code or order number.
+async def search(platform: Platform, by: Staff, text: str) -> Hits:
+    """Find callers by phone, document number, full name, code or order number.
 
     At most 20 and one more, which says that there are more. That somebody searched is
     recorded, with the kind of thing that was searched for, also where nobody was found.
     """
     kinds = kinds_of(text)
     if not kinds:
-        return []
+        return Hits(None, [])
     async with platform.db.transaction() as tx:
         kind, found = kinds[0], []
         for kind in kinds:
@@ -99,7 +133,16 @@ async def search(platform: Platform, by: Staff, text: str) -> list[Found]:
                 break
         detail = {"kind": kind.value, "hits": len(found)}
         await trail.record(tx, platform.vault, by.who, "search_callers", detail=detail)
-    return found
+        hits = [
+            Hit(
+                one.account_id,
+                one.phone,
+                one.patient,
+                _reference(platform, by, one.account_id, kind, tx.now),
+            )
+            for one in found
+        ]
+    return Hits(kind, hits)
 
 
 async def _find(tx: Tx, vault: Vault, kind: Typed, text: str) -> list[Found]:
@@ -124,19 +167,31 @@ def _key(vault: Vault, kind: Typed, text: str) -> bytes | str | int | None:
             return None if name is None else vault.index("name", name)
 
 
-async def begin_call(platform: Platform, by: Staff, account_id: int) -> int | None:
-    """Take the caller of an account on; None where there is no such account."""
+def _reference(platform: Platform, by: Staff, account_id: int, kind: Typed, now: datetime) -> str:
+    """Seal whom this agent found and by what, so that no other account can be taken on."""
+    text = f"{account_id} {kind.value} {int(now.timestamp())}"
+    return urlsafe_b64encode(platform.vault.seal("calls", "found", by.id, text)).decode()
+
+
+async def begin_call(platform: Platform, by: Staff, reference: str) -> int | None:
+    """Take on a caller that this agent has just found; None for anything else."""
+    try:
+        sealed = urlsafe_b64decode(reference)
+        text = platform.vault.open("calls", "found", by.id, sealed)
+    except (VaultError, ValueError):
+        return None
+    account_id, kind, found_at = text.split()
     async with platform.db.transaction() as tx:
-        if await accounts.phone_of(tx, platform.vault, account_id) is None:
+        if tx.now.timestamp() - int(found_at) > CALL_LASTS.total_seconds():
             return None
-        call_id = await store.begin(tx, by.id, account_id)
+        call_id = await store.begin(tx, by.id, int(account_id), Typed(kind))
         await trail.record(
             tx,
             platform.vault,
             by.who,
             "begin_call",
-            ("account", account_id),
-            detail={"call": call_id},
+            ("account", int(account_id)),
+            detail={"call": call_id, "found_by": kind},
         )
     return call_id
 
@@ -148,22 +203,31 @@ async def recent_calls(platform: Platform, by: Staff) -> list[Call]:
 
 
 async def card(platform: Platform, by: Staff, call_id: int) -> Card | None:
-    """The caller's card; None where the call is over or another agent's."""
+    """Return the caller's card; None where the call is over or another agent's.
+
+    Until the caller is verified it holds the phone only: whom it belongs to, and what they
+    have booked where, is nobody else's business.
+    """
     async with platform.db.transaction() as tx:
         call = await store.open_call(tx, by.id, call_id)
         if call is None:
             return None
         vault, account_id = platform.vault, call.account_id
-        phone = await accounts.phone_of(tx, vault, account_id)
+        phone = await accounts.phone_of(tx, vault, account_id) or ""
+        asked = questions(call.found_by, by_sms=valid_phone(phone) is not None)
+        if call.verified_at is None:
+            sms_right = Question.SMS in await store.right_answers(tx, call_id)
+            return Card(call, phone, asked, sms_right, [], [], [], [])
         own = appointment_store.own_appointments
         return Card(
             call,
-            phone or "",
+            phone,
+            asked,
+            False,
             await standings_in(tx, platform, account_id),
             sorted(await own(tx, vault, account_id, current=True), key=_by_visit),
             sorted(await own(tx, vault, account_id, current=False), key=_by_visit, reverse=True),
             await store.messages_of(tx, account_id, MESSAGES_SHOWN),
-            await store.right_answers(tx, call_id),
         )
 
 
@@ -174,13 +238,56 @@ def _by_visit(view: AppointmentView) -> tuple[date, int]:
 # Verifying --------------------------------------------------------------------------------
 
 
+async def send_call_code(platform: Platform, by: Staff, call_id: int) -> datetime | CallRefusal:
+    """Send a one-time code to the registered phone, for the caller to read out; until when."""
+    async with platform.db.transaction() as tx:
+        call = await store.open_call(tx, by.id, call_id)
+        if call is None:
+            return CallRefusal.CALL_OVER
+        phone = await accounts.phone_of(tx, platform.vault, call.account_id)
+        if phone is None or valid_phone(phone) is None:
+            return CallRefusal.NO_SMS
+        subject = platform.vault.index("throttle", f"caller {call.account_id}")
+        sent = await throttle.hit(tx, "call_code", subject, _HOUR)
+        detail: dict[str, object] = {"call": call.id}
+        if call.codes_sent >= CODES_A_CALL or sent > _CODES_AN_HOUR:
+            detail["refused"] = CallRefusal.CODES_TOO_OFTEN.value
+            await _record_attempt(tx, platform, by, "send_call_code", call.account_id, detail)
+            return CallRefusal.CODES_TOO_OFTEN
+        code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"
+        until = tx.now + CODE_VALID
+        index = _code_index(platform, call.id, code)
+        await store.set_code(tx, call.id, index, CODE_TRIES, until)
+        language = await accounts.language_of(tx, call.account_id)
+        await messages.tell_phone(tx, platform.vault, "call_code", phone, language, code, until)
+        await _record_attempt(tx, platform, by, "send_call_code", call.account_id, detail)
+    return until
+
+
+def _code_index(platform: Platform, call_id: int, code: str) -> bytes:
+    return platform.vault.index("call_code", f"{call_id} {code}")
+
+
+async def _record_attempt(
+    tx: Tx,
+    platform: Platform,
+    by: Staff,
+    action: str,
+    account_id: int,
+    detail: Mapping[str, object],
+) -> None:
+    subject = ("account", account_id)
+    await trail.record(tx, platform.vault, by.who, action, subject, detail=detail)
+
+
 async def verify(
     platform: Platform, by: Staff, call_id: int, said: Mapping[Question, str]
 ) -> bool | CallRefusal:
     """Compare what the caller says with what is registered; whether they are verified now.
 
-    All answers must fit one and the same patient of the account. Kept is what was asked and
-    whether it was right, never what was said.
+    All answers must fit the same patient of the account. Every attempt is in the trail, also
+    a refused attempt: what was asked and whether it was right, never what was said. The
+    counters are read first, and what is beyond them is refused without being compared.
     """
     asked = {question: text for question, text in said.items() if text.strip()}
     if not asked:
@@ -188,16 +295,33 @@ async def verify(
     async with platform.db.transaction() as tx:
         call = await store.open_call(tx, by.id, call_id)
         if call is None:
+            detail = {"call": call_id, "refused": CallRefusal.CALL_OVER.value}
+            await trail.record(tx, platform.vault, by.who, "verify_caller", detail=detail)
             return CallRefusal.CALL_OVER
-        if call.wrong_answers >= WRONG_ANSWERS_MAX:
+        phone = await accounts.phone_of(tx, platform.vault, call.account_id) or ""
+        allowed = questions(call.found_by, by_sms=valid_phone(phone) is not None)
+        asked = {question: text for question, text in asked.items() if question in allowed}
+        over = await _counters_passed(tx, platform, by, call)
+        sms_right = Question.SMS in await store.right_answers(tx, call.id)
+        if Question.SMS in asked and not over - {_ACCOUNT}:
+            sms_right = await _is_code_right(tx, platform, call.id, asked[Question.SMS])
+        # Strangers may use up the account's counter, but not shut its phone out.
+        if over - ({_ACCOUNT} if sms_right else set()):
+            detail = {
+                "call": call.id,
+                "asked": [question.value for question in asked],
+                "refused": CallRefusal.TOO_MANY_WRONG.value,
+                "limit": sorted(over),
+            }
+            await _record_attempt(tx, platform, by, "verify_caller", call.account_id, detail)
             return CallRefusal.TOO_MANY_WRONG
-        answers = await _compare(tx, platform, call.account_id, asked)
-        if not await _may_go_on(tx, platform, call.account_id, answers):
-            return CallRefusal.TOO_MANY_WRONG
+        answers = await _compare(tx, platform, call.account_id, asked, sms_right=sms_right)
         await store.note_answers(tx, call.id, answers)
-        verified = call.verified_at is not None or is_verified(
-            question for question, correct in answers.items() if correct
-        )
+        if all(answers.values()) and answers:
+            await _forgive(tx, platform, by, call)
+        right = {question for question, correct in answers.items() if correct}
+        proven = right | ({Question.SMS} if sms_right else set())
+        verified = call.verified_at is not None or is_verified(proven, call.found_by)
         if verified:
             await store.set_verified(tx, call.id)
         detail = {
@@ -205,38 +329,74 @@ async def verify(
             "asked": {question.value: correct for question, correct in answers.items()},
             "verified": verified,
         }
-        subject = ("account", call.account_id)
-        await trail.record(tx, platform.vault, by.who, "verify_caller", subject, detail=detail)
+        await _record_attempt(tx, platform, by, "verify_caller", call.account_id, detail)
     return verified
 
 
-async def _may_go_on(
-    tx: Tx, platform: Platform, account_id: int, answers: Mapping[Question, bool]
-) -> bool:
-    """Wrong answers are counted for the account, over all calls and agents of a day."""
-    subject = platform.vault.index("throttle", f"caller {account_id}")
-    hits = 0
-    for correct in answers.values():
-        if not correct:
-            hits = await throttle.hit(tx, "caller_wrong", subject, _DAY)
-    return hits <= _WRONG_A_DAY
+_ACCOUNT = "account"
+
+
+def _counters(platform: Platform, by: Staff, call: Call) -> list[tuple[str, str, bytes, int]]:
+    index = platform.vault.index
+    account = index("throttle", f"caller {call.account_id}")
+    agent = index("throttle", f"agent {by.id}")
+    return [
+        (_ACCOUNT, "caller_attempts", account, ATTEMPTS_A_DAY),
+        ("agent", "agent_attempts", agent, ATTEMPTS_OF_AGENT_A_DAY),
+    ]
+
+
+async def _counters_passed(tx: Tx, platform: Platform, by: Staff, call: Call) -> set[str]:
+    """Count an attempt before anything is compared; the names of the limits that it passes.
+
+    Counted for the call, for the account over all calls and agents of a day, and for the agent
+    over all callers; a right attempt is taken back.
+    """
+    over = {"call"} if call.wrong_answers >= WRONG_ANSWERS_MAX else set()
+    for name, scope, subject, most in _counters(platform, by, call):
+        if await throttle.hit(tx, scope, subject, _DAY) > most:
+            over.add(name)
+    return over
+
+
+async def _forgive(tx: Tx, platform: Platform, by: Staff, call: Call) -> None:
+    for _, scope, subject, _ in _counters(platform, by, call):
+        await throttle.forgive(tx, scope, subject, _DAY)
+
+
+async def _is_code_right(tx: Tx, platform: Platform, call_id: int, said: str) -> bool:
+    """Whether this is the call's living code, which serves once and bears five tries."""
+    kept = await store.take_code_try(tx, call_id)
+    given = _code_index(platform, call_id, normalised(said))
+    if kept is None or not compare_digest(kept, given):
+        return False
+    await store.use_up_code(tx, call_id)
+    return True
 
 
 async def _compare(
-    tx: Tx, platform: Platform, account_id: int, asked: Mapping[Question, str]
+    tx: Tx,
+    platform: Platform,
+    account_id: int,
+    asked: Mapping[Question, str],
+    *,
+    sms_right: bool,
 ) -> dict[Question, bool]:
     """For the patient whom most answers fit."""
+    told = {question: text for question, text in asked.items() if question is not Question.SMS}
+    by_sms = {Question.SMS: sms_right} if Question.SMS in asked else {}
     phone = await accounts.phone_of(tx, platform.vault, account_id) or ""
     current = await appointment_store.own_appointments(tx, platform.vault, account_id, current=True)
     results = [
         {
             question: _is_right(question, text, patient, phone, current)
-            for question, text in asked.items()
+            for question, text in told.items()
         }
         for patient in await patient_store.of_account(tx, platform.vault, account_id)
     ]
-    nothing = dict.fromkeys(asked, False)
-    return max(results, key=lambda answers: sum(answers.values()), default=nothing)
+    nothing = dict.fromkeys(told, False)
+    best = max(results, key=lambda answers: sum(answers.values()), default=nothing)
+    return by_sms | best
 
 
 def _is_right(
@@ -247,6 +407,8 @@ def _is_right(
     current: list[AppointmentView],
 ) -> bool:
     match question:
+        case Question.SMS:
+            raise AssertionError("the code is compared before")
         case Question.DOCUMENT:
             typed = normalised(text)
             kept = patient.id_no if len(typed) != DOCUMENT_TAIL else patient.id_no[-DOCUMENT_TAIL:]

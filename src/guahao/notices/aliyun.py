@@ -35,6 +35,10 @@ _VISIT = ("patient", "hospital", "department", "clinic", "date", "time")
 _PICKUP = ("code", "pickup_until", "pickup_place", "cancel_until")
 VARIABLES: Mapping[str, tuple[str, ...]] = {
     "otp": ("otp",),
+    "call_code": ("otp",),
+    "move_code": ("otp",),
+    "moved_away": ("patient",),
+    "moved_here": ("patient",),
     "booked": (*_VISIT, *_PICKUP),
     "reminder": (*_VISIT, *_PICKUP),
     "cancelled": _VISIT,

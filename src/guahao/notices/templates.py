@@ -13,6 +13,7 @@ from datetime import date, datetime, time
 from string import Formatter
 
 from guahao.rules.cancelling import cancel_deadline
+from guahao.rules.identity import masked_name
 from guahao.rules.limits import CITY_TIME
 from guahao.rules.pickup import pickup_deadline
 from guahao.rules.policies import DatedPolicies
@@ -78,8 +79,10 @@ def notice(message: Outgoing, context: Context) -> Notice | None:
 
 
 def _facts(message: Outgoing, context: Context, language: _Language) -> dict[str, str] | None:
-    if message.kind == "otp":
-        return _otp(message)
+    if message.kind in ("otp", "call_code", "move_code"):
+        return _otp(message, context.hotline)
+    if message.kind in ("moved_away", "moved_here"):
+        return _moved(message, context)
     if message.kind == "suspended":
         return _suspended(message, context, language)
     if message.kind == "relieved":
@@ -96,10 +99,18 @@ def _facts(message: Outgoing, context: Context, language: _Language) -> dict[str
     return _visit(appointment, until, context, language)
 
 
-def _otp(message: Outgoing) -> dict[str, str] | None:
+def _otp(message: Outgoing, hotline: str) -> dict[str, str] | None:
     if message.body is None or message.expires_at is None:
         return None
-    return {"otp": message.body, "until": _clock(message.expires_at.time())}
+    until = _clock(message.expires_at.time())
+    return {"otp": message.body, "until": until, "hotline": hotline}
+
+
+def _moved(message: Outgoing, context: Context) -> dict[str, str] | None:
+    """By the masked name only: an old phone may be in other hands by now."""
+    if message.patient is None:
+        return None
+    return {"patient": masked_name(message.patient.name), "hotline": context.hotline}
 
 
 def _suspended(message: Outgoing, context: Context, language: _Language) -> dict[str, str] | None:
@@ -206,6 +217,22 @@ def _visit_zh(session: SessionView) -> str:
 _CHINESE = _Language(
     templates={
         "otp": "【预约挂号】验证码 {otp}，{until}前有效。请勿告诉任何人，客服也不会向您索要。",
+        "call_code": (
+            "【预约挂号】客服核实码 {otp}，{until}前有效。您正在拨打{hotline}时，请念给客服；"
+            "没有打电话的，不要告诉任何人。"
+        ),
+        "move_code": (
+            "【预约挂号】换绑验证码 {otp}，{until}前有效。就诊人将转到这个手机号，"
+            "请只告诉正在为您办理的医院窗口或{hotline}客服。"
+        ),
+        "moved_away": (
+            "【预约挂号】就诊人{patient}已转到另一个手机号，这个手机号不再能查看或办理其预约，"
+            "请重新登录。不是本人办理的，请立即拨打{hotline}。"
+        ),
+        "moved_here": (
+            "【预约挂号】就诊人{patient}已转到这个手机号，登录后可查看和办理预约。"
+            "不是本人办理的，请拨打{hotline}。"
+        ),
         "booked": (
             "【预约挂号】{patient}预约成功，识别码 {code}。{visit}，{date} {time}。"
             "就诊日{pickup_until}前持登记的有效证件原件、本短信和识别码到{pickup_place}取号，"
@@ -285,6 +312,23 @@ _ENGLISH = _Language(
         "otp": (
             "[Guahao] Your one-time password is {otp}, valid until {until}."
             " Tell nobody; our agents never ask for it."
+        ),
+        "call_code": (
+            "[Guahao] Your call code is {otp}, valid until {until}. Read it to our agent if you"
+            " are calling {hotline} now. If you are not, tell nobody."
+        ),
+        "move_code": (
+            "[Guahao] Your code for moving a patient to this phone is {otp}, valid until {until}."
+            " Give it only to the hospital window or the {hotline} agent who is helping you."
+        ),
+        "moved_away": (
+            "[Guahao] {patient} has been moved to another phone. This phone no longer shows or"
+            " handles their bookings; please log in again. If you did not ask for this, call"
+            " {hotline} at once."
+        ),
+        "moved_here": (
+            "[Guahao] {patient} has been moved to this phone. Log in to see their bookings."
+            " If you did not ask for this, call {hotline}."
         ),
         "booked": (
             "[Guahao] Booked for {patient}, code {code}: {visit}, {date}, {time}."

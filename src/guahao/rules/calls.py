@@ -30,8 +30,9 @@ class Typed(StrEnum):
 
 
 class Question(StrEnum):
-    """What a caller is asked. The document must be among what was right."""
+    """What a caller is asked, the strongest proof first."""
 
+    SMS = "sms"  # the one-time code that was just sent to the registered phone
     DOCUMENT = "document"
     NAME = "name"
     PHONE = "phone"
@@ -55,10 +56,38 @@ def kinds_of(text: str) -> list[Typed]:
     return [*kinds, Typed.DOCUMENT]
 
 
-def is_verified(right: Iterable[Question]) -> bool:
-    """Whether these right answers prove who calls: two, and the document among them (S10)."""
-    answered = set(right)
-    return Question.DOCUMENT in answered and len(answered) >= RIGHT_ANSWERS_NEEDED
+# What a caller was found by was typed by the agent: it is no secret in that call any more.
+_ASKED_BY = {
+    Typed.PHONE: Question.PHONE,
+    Typed.CODE: Question.CODE,
+    Typed.DOCUMENT: Question.DOCUMENT,
+    Typed.NAME: Question.NAME,
+}
+
+
+def questions(found_by: Typed | None, *, by_sms: bool) -> list[Question]:
+    """Return what may be asked of a caller who was found by this.
+
+    Never what the agent has typed to find them. `by_sms`: whether SMS reach the phone.
+    """
+    known = None if found_by is None else _ASKED_BY.get(found_by)
+    return [
+        question
+        for question in Question
+        if question is not known and (by_sms or question is not Question.SMS)
+    ]
+
+
+def is_verified(right: Iterable[Question], found_by: Typed | None) -> bool:
+    """Return whether these right answers prove who calls (S10).
+
+    The document always, by which the caller may also have been found; and the code from the
+    registered phone, or else so much that two answers beside what they were found by are right.
+    """
+    known = None if found_by is None else _ASKED_BY.get(found_by)
+    answered = set(right) - {known}
+    has_document = Question.DOCUMENT in answered or known is Question.DOCUMENT
+    return has_document and (Question.SMS in answered or len(answered) >= RIGHT_ANSWERS_NEEDED)
 
 
 def is_over(opened_at: datetime, ended_at: datetime | None, at: datetime) -> bool:

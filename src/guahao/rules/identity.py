@@ -89,6 +89,12 @@ def masked_phone(e164: str) -> str:
     return f"{local[:3]}****{local[-4:]}"
 
 
+def hidden_phone(e164: str) -> str:
+    """Return 138********, for those to whom the number must not be shown yet."""
+    local = e164.removeprefix("+86")
+    return local[:3] + "*" * (len(local) - 3)
+
+
 def masked_document(number: str) -> str:
     """1101****1234; a number too short to hide so much keeps its last two characters only."""
     if len(number) < _LONG_NUMBER:

@@ -95,6 +95,12 @@ def open_phone(vault: Vault, account_id: int, phone_enc: bytes | None) -> str:
     return "" if phone_enc is None else vault.open("accounts", "phone", account_id, phone_enc)
 
 
+async def language_of(tx: Tx, account_id: int) -> str:
+    """Return the language an account is told things in."""
+    row = await tx.row("SELECT language FROM accounts WHERE id = %s", (account_id,))
+    return "zh" if row is None else str(row[0])
+
+
 async def lock_account(tx: Tx, account_id: int) -> bool:
     """Lock an account; whether there is one. Messages may still refer to it meanwhile."""
     found = await tx.row("SELECT 1 FROM accounts WHERE id = %s FOR NO KEY UPDATE", (account_id,))

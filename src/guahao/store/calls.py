@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from guahao.rules.calls import CALL_LASTS, Question
+from psycopg.rows import TupleRow
+
+from guahao.rules.calls import CALL_LASTS, Question, Typed
 from guahao.rules.order_no import order_no
 from guahao.store.accounts import open_phone
 from guahao.store.db import Tx
@@ -15,7 +17,10 @@ from guahao.store.patients import open_patient
 from guahao.store.vault import Vault
 from guahao.store.views import PatientView
 
-_COLUMNS = "id, staff_id, account_id, opened_at, wrong_answers, verified_at, looked_at, ended_at"
+_COLUMNS = """
+    id, staff_id, account_id, opened_at, wrong_answers, verified_at, looked_at, ended_at,
+    found_by, codes_sent, code_expires_at
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,10 @@ class Call:
     verified_at: datetime | None
     looked_at: datetime | None
     ended_at: datetime | None
+    # What the agent typed to find the caller; None for a new caller and for a call task.
+    found_by: Typed | None
+    codes_sent: int
+    code_expires_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +101,19 @@ async def account_of_phone(tx: Tx, phone_index: bytes) -> int | None:
     return None if row is None else int(row[0])
 
 
-async def begin(tx: Tx, staff_id: int, account_id: int) -> int:
-    """A new call; the agent's earlier ones end."""
+async def begin(tx: Tx, staff_id: int, account_id: int, found_by: Typed | None = None) -> int:
+    """Open a new call; the agent's earlier ones end."""
     await tx.do(
         "UPDATE calls SET ended_at = %s WHERE staff_id = %s AND ended_at IS NULL",
         (tx.now, staff_id),
     )
     call_id = await next_id(tx, "calls")
     await tx.do(
-        "INSERT INTO calls (id, staff_id, account_id, opened_at) VALUES (%s, %s, %s, %s)",
-        (call_id, staff_id, account_id, tx.now),
+        """
+        INSERT INTO calls (id, staff_id, account_id, found_by, opened_at)
+        VALUES (%s, %s, %s, %s, %s)
+        """,
+        (call_id, staff_id, account_id, found_by, tx.now),
     )
     return call_id
 
@@ -116,7 +128,12 @@ async def open_call(tx: Tx, staff_id: int, call_id: int) -> Call | None:
         """,
         (call_id, staff_id, tx.now - CALL_LASTS),
     )
-    return None if row is None else Call(*row)
+    return None if row is None else _call(row)
+
+
+def _call(row: TupleRow) -> Call:
+    found_by = None if row[8] is None else Typed(row[8])
+    return Call(*[*row[:8], found_by, *row[9:]])
 
 
 async def verified_call(tx: Tx, staff_id: int, account_id: int) -> int | None:
@@ -139,7 +156,7 @@ async def recent(tx: Tx, staff_id: int, limit: int) -> list[Call]:
         f"SELECT {_COLUMNS} FROM calls WHERE staff_id = %s ORDER BY id DESC LIMIT %s",
         (staff_id, limit),
     )
-    return [Call(*row) for row in rows]
+    return [_call(row) for row in rows]
 
 
 async def note_answers(tx: Tx, call_id: int, answers: dict[Question, bool]) -> None:
@@ -164,6 +181,38 @@ async def right_answers(tx: Tx, call_id: int) -> set[Question]:
         "SELECT DISTINCT asked FROM call_questions WHERE call_id = %s AND correct", (call_id,)
     )
     return {Question(row[0]) for row in rows}
+
+
+async def set_code(
+    tx: Tx, call_id: int, code_index: bytes, tries: int, expires_at: datetime
+) -> None:
+    """Keep the call's new code; an earlier one is void."""
+    await tx.do(
+        """
+        UPDATE calls SET code_index = %s, code_tries_left = %s, code_expires_at = %s,
+               codes_sent = codes_sent + 1
+        WHERE id = %s
+        """,
+        (code_index, tries, expires_at, call_id),
+    )
+
+
+async def take_code_try(tx: Tx, call_id: int) -> bytes | None:
+    """Take one try from the call's living code; None where none is left."""
+    row = await tx.row(
+        """
+        UPDATE calls SET code_tries_left = code_tries_left - 1
+        WHERE id = %s AND code_expires_at > %s AND code_tries_left > 0
+        RETURNING code_index
+        """,
+        (call_id, tx.now),
+    )
+    return None if row is None else bytes(row[0])
+
+
+async def use_up_code(tx: Tx, call_id: int) -> None:
+    """Make a code that was right serve once only."""
+    await tx.do("UPDATE calls SET code_tries_left = 0 WHERE id = %s", (call_id,))
 
 
 async def set_verified(tx: Tx, call_id: int) -> None:

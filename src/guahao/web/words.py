@@ -90,6 +90,10 @@ def message_kinds(say: Callable[[str], str]) -> dict[str, str]:
     """What each kind of message tells of; `say`: a page's."""
     return {
         "otp": say("登录验证码"),
+        "call_code": say("客服核实码"),
+        "move_code": say("换手机验证码"),
+        "moved_away": say("就诊人转出"),
+        "moved_here": say("就诊人转入"),
         "booked": say("预约成功"),
         "cancelled": say("退号"),
         "stopped": say("停诊"),

@@ -117,6 +117,7 @@ def action_words(page: StaffPage) -> dict[str, str]:
         "search_callers": page.say("查找来电人"),
         "begin_call": page.say("接听来电"),
         "verify_caller": page.say("核实来电人"),
+        "send_call_code": page.say("发送核实码"),
         "look_at_personal_data": page.say("查看完整信息"),
         "end_call": page.say("结束通话"),
         "cancel_appointment": page.say("退号"),

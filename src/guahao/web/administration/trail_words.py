@@ -54,6 +54,7 @@ FIELDS = {
     "first": Words("首日", "first day"),
     "first_suspension_months": Words("首次暂停月数", "first suspension (months)"),
     "first_suspension_no_shows": Words("首次暂停的爽约次数", "no-shows for the first suspension"),
+    "found_by": Words("查找方式", "found by"),
     "free": Words("无人预约的门诊", "sessions without a booking"),
     "from": Words("从", "from"),
     "grade": Words("等级", "grade"),
@@ -67,6 +68,7 @@ FIELDS = {
     "kind": Words("种类", "kind"),
     "kinds": Words("通知种类", "kinds of events"),
     "last": Words("末日", "last day"),
+    "limit": Words("超过的上限", "limit passed"),
     "listed": Words("医院名单数", "bookings in the hospital's list"),
     "login": Words("登录名", "login"),
     "made": Words("生成门诊数", "sessions made"),
@@ -84,6 +86,7 @@ FIELDS = {
     "per_long_window": Words("长期限约数", "bookings in the long window"),
     "per_short_window": Words("短期限约数", "bookings in the short window"),
     "long_window_months": Words("长期（月）", "long window (months)"),
+    "refused": Words("拒绝", "refused"),
     "short_window_days": Words("短期（天）", "short window (days)"),
     "period": Words("时段", "period"),
     "phone": Words("电话", "phone"),
@@ -105,6 +108,7 @@ FIELDS = {
     "sessions": Words("门诊数", "sessions"),
     "shown_from": Words("公布时间", "shown from"),
     "shown_until": Words("撤下时间", "shown until"),
+    "sms": Words("短信核实码", "SMS code"),
     "specialty": Words("专业", "specialty"),
     "starts_at": Words("开始时间", "starts at"),
     "stopped": Words("已停诊", "stopped"),
@@ -124,7 +128,13 @@ VALUES = {
     **STATUSES,
     **PERIOD_WORDS,
     "administrator": Words("平台管理员", "administrator"),
+    "account": Words("账户", "account"),
     "agent": Words("114客服", "114 agent"),
+    "call": Words("本次通话", "this call"),
+    "call_codes_too_often": Words("核实码发得太多", "too many codes"),
+    "call_over": Words("通话已结束", "the call is over"),
+    "call_too_many_wrong": Words("答错次数过多", "too many wrong answers"),
+    "sms": Words("短信核实码", "SMS code"),
     "attendance": Words("取号和就诊", "attendance"),
     "auditor": Words("审计", "auditor"),
     "bookings": Words("预约", "bookings"),
@@ -145,7 +155,20 @@ VALUES = {
 }
 # Their values are words of ours; everything else is somebody's text, and stays as it is.
 _OF_OURS = frozenset(
-    {"appointments", "cancel_channels", "from", "kind", "kinds", "outcome", "period", "recorded"}
+    {
+        "appointments",
+        "asked",
+        "cancel_channels",
+        "found_by",
+        "limit",
+        "refused",
+        "from",
+        "kind",
+        "kinds",
+        "outcome",
+        "period",
+        "recorded",
+    }
     | {"role", "scopes", "to"}
 )
 _NOTHING = "–"

@@ -10,7 +10,7 @@ from guahao.flows import calls as flows
 from guahao.flows.calls import CallRefusal, CancelRefused, Card
 from guahao.rules.calls import WRONG_ANSWERS_MAX, Question
 from guahao.rules.cancelling import cancel_deadline
-from guahao.rules.identity import masked_document, masked_name
+from guahao.rules.identity import hidden_phone, masked_document, masked_name
 from guahao.rules.outcomes import CancelRefusal
 from guahao.rules.staff import CALL_CENTRE_ROLES, Role
 from guahao.security_log import SecurityEvent, note
@@ -30,6 +30,7 @@ def card_routes() -> list[StaffRoute]:
     routes = [
         ("GET", _CALL, _show),
         ("POST", f"{_CALL}/verify", _verify),
+        ("POST", f"{_CALL}/sms-code", _send_code),
         ("POST", f"{_CALL}/look", _look),
         ("POST", f"{_CALL}/end", _end),
         ("GET", f"{_BOOKING}/cancel", _ask_to_cancel),
@@ -43,10 +44,14 @@ def card_routes() -> list[StaffRoute]:
 
 
 class Shown:
-    """What of a person the agent sees: masked until the caller is verified and looked up."""
+    """What of a person the agent sees: masked until the caller is verified and looked up.
+
+    Of the phone no more than its beginning before that: it is a question.
+    """
 
     def __init__(self, page: StaffPage, card: Card) -> None:
         self._page = page
+        self._verified = card.call.verified_at is not None
         self._full = card.call.looked_at is not None
 
     def name(self, patient: PatientView) -> str:
@@ -58,7 +63,9 @@ class Shown:
         return patient.id_no if self._full else masked_document(patient.id_no)
 
     def phone(self, phone: str) -> str:
-        """138****1234 or the whole number."""
+        """138********, 138****1234 or the whole number."""
+        if not self._verified:
+            return hidden_phone(phone)
         return phone.removeprefix("+86") if self._full else self._page.masked_phone(phone)
 
     def code(self, code: str) -> str:
@@ -81,6 +88,7 @@ async def _card(
     if card is None:
         page.flash(page.say("通话已结束，请重新查找来电人。"))
         return page.redirect("/staff/calls")
+    code_until = card.call.code_expires_at
     return page.show(
         "staff/call.html",
         status,
@@ -88,6 +96,7 @@ async def _card(
         shown=Shown(page, card),
         refused=refused,
         said=said or {},
+        code_waits=code_until is not None and code_until > page.now,
         wrong_most=WRONG_ANSWERS_MAX,
         kinds=message_kinds(page.say),
         states=_states(page),
@@ -100,13 +109,24 @@ async def _verify(page: StaffPage) -> ASGIApp:
     call_id = read_id(page.request, "call_id", "not_found")
     said = {question: page.form.get(question.value, "")[:_ANSWER_MAX] for question in Question}
     outcome = await flows.verify(page.door.platform, page.staff, call_id, said)
+    if outcome is CallRefusal.TOO_MANY_WRONG:
+        note(page.request.scope, SecurityEvent.CALLER_NOT_VERIFIED)
     if isinstance(outcome, CallRefusal):
         return await _refused(page, outcome)
     if not outcome:
         note(page.request.scope, SecurityEvent.CALLER_NOT_VERIFIED)
-        refused = page.say("还没有核实：证件号码和另外一项都要答对，且属于同一位就诊人。")
+        refused = page.say("没有核实成功：各项都要答对，且属于同一位就诊人。请再问一次。")
         return await _card(page, refused, 409, said)
     page.flash(page.say("已核实来电人。"))
+    return page.redirect(f"/staff/calls/{call_id}")
+
+
+async def _send_code(page: StaffPage) -> ASGIApp:
+    call_id = read_id(page.request, "call_id", "not_found")
+    outcome = await flows.send_call_code(page.door.platform, page.staff, call_id)
+    if isinstance(outcome, CallRefusal):
+        return await _refused(page, outcome)
+    page.flash(page.say("核实码已发往登记的手机，请来电人念出。"))
     return page.redirect(f"/staff/calls/{call_id}")
 
 
@@ -183,22 +203,26 @@ def say_refusal(page: StaffPage, refusal: CallRefusal) -> str:
     """Why it was not done, and what the agent can do."""
     return {
         CallRefusal.CALL_OVER: page.say("通话已结束，请重新查找来电人。"),
-        CallRefusal.NOT_VERIFIED: page.say("请先核实来电人：证件号码和另外一项。"),
+        CallRefusal.NOT_VERIFIED: page.say("请先核实来电人。"),
         CallRefusal.TOO_MANY_WRONG: page.say(
-            "答错次数过多，这次不能再核实。请告诉来电人带证件原件到医院窗口办理，或明天再来电。"
+            "答错次数过多，今天不能再用提问核实。请来电人用登记的手机来电，念出短信核实码；"
+            "或明天再来电。"
         ),
+        CallRefusal.NO_SMS: page.say("登记的是座机，收不到短信。请用提问核实。"),
+        CallRefusal.CODES_TOO_OFTEN: page.say("核实码发得太多，请稍后再发，或用提问核实。"),
         CallRefusal.REASON_NEEDED: page.say("请写明原因。"),
         CallRefusal.UNKNOWN_APPOINTMENT: page.say("来电人没有这个预约。"),
         CallRefusal.NOT_LIVE: page.say("这个预约已不在待取号状态，不能重发识别码。"),
         CallRefusal.RESENT_TOO_OFTEN: page.say(
             "这个预约一小时内已重发3次。请核对登记的手机号，稍后再发。"
         ),
-        CallRefusal.NOTHING_ASKED: page.say("请填写来电人说的证件号码和另外一项。"),
+        CallRefusal.NOTHING_ASKED: page.say("请填写来电人说的内容。"),
     }[refusal]
 
 
 def _questions(page: StaffPage) -> dict[Question, str]:
     return {
+        Question.SMS: page.say("短信核实码（6位数字）"),
         Question.DOCUMENT: page.say("证件号码（全部，或后6位）"),
         Question.NAME: page.say("姓名（全名）"),
         Question.PHONE: page.say("登记的手机号"),

@@ -5,10 +5,11 @@ from __future__ import annotations
 from litestar.types import ASGIApp
 
 from guahao.flows import calls as flows
+from guahao.flows.calls import Hit
 from guahao.rules.calls import is_over
+from guahao.rules.identity import hidden_phone
 from guahao.rules.staff import CALL_CENTRE_ROLES
-from guahao.store.calls import Found
-from guahao.web.reading import ProblemError, as_id
+from guahao.web.reading import ProblemError
 from guahao.web.staff import StaffPage, StaffRoute
 
 CALLS_PATH = "/staff/calls"
@@ -31,14 +32,14 @@ async def _show(page: StaffPage) -> ASGIApp:
 async def _search(page: StaffPage) -> ASGIApp:
     """One hit is opened at once: Enter, and the card is there."""
     typed = page.form.get("q", "")[:_TYPED_MAX]
-    found = await flows.search(page.door.platform, page.staff, typed)
-    accounts = {hit.account_id for hit in found}
+    found = (await flows.search(page.door.platform, page.staff, typed)).found
+    accounts = {hit.account_id: hit.reference for hit in found}
     if len(accounts) == 1:
-        return await _take_on(page, accounts.pop())
+        return await _take_on(page, accounts.popitem()[1])
     return await _listed(page, typed, found)
 
 
-async def _listed(page: StaffPage, typed: str, found: list[Found] | None) -> ASGIApp:
+async def _listed(page: StaffPage, typed: str, found: list[Hit] | None) -> ASGIApp:
     recent = await flows.recent_calls(page.door.platform, page.staff)
     going_on = [one.id for one in recent if not is_over(one.opened_at, one.ended_at, page.now)]
     return page.show(
@@ -47,19 +48,17 @@ async def _listed(page: StaffPage, typed: str, found: list[Found] | None) -> ASG
         found=None if found is None else found[: flows.HITS_MAX],
         more=found is not None and len(found) > flows.HITS_MAX,
         recent=recent,
+        hidden_phone=hidden_phone,
         open_call_id=going_on[0] if going_on else None,
     )
 
 
 async def _begin(page: StaffPage) -> ASGIApp:
-    account_id = as_id(page.form.get("account_id", ""))
-    if account_id is None:
-        raise ProblemError("not_found")
-    return await _take_on(page, account_id)
+    return await _take_on(page, page.form.get("reference", ""))
 
 
-async def _take_on(page: StaffPage, account_id: int) -> ASGIApp:
-    call_id = await flows.begin_call(page.door.platform, page.staff, account_id)
+async def _take_on(page: StaffPage, reference: str) -> ASGIApp:
+    call_id = await flows.begin_call(page.door.platform, page.staff, reference)
     if call_id is None:
         raise ProblemError("not_found")
     return page.redirect(f"{CALLS_PATH}/{call_id}")
