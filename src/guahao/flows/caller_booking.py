@@ -8,10 +8,11 @@ from enum import StrEnum
 
 from guahao.flows.calls import CallRefusal
 from guahao.flows.desk import Desk, DeskAnswer
-from guahao.flows.patients import PatientRefusal, check_document, register_in, valid_name
+from guahao.flows.patients import PatientRefusal, check_document, register_in
 from guahao.flows.platform import Platform
 from guahao.rules.facts import Actor
 from guahao.rules.identity import valid_phone
+from guahao.rules.kernel.text import NameFault, person_name
 from guahao.rules.staff import Staff
 from guahao.store import accounts, trail
 from guahao.store import caller_booking as store
@@ -43,7 +44,7 @@ class Registered:
 
 async def register_caller(
     platform: Platform, by: Staff, phone: str, name: str, id_type: str, id_no: str
-) -> Registered | PatientRefusal | RegisterRefusal:
+) -> Registered | PatientRefusal | RegisterRefusal | NameFault:
     """Register a caller to the phone they name, and take the call on.
 
     The agent has heard name and document; the phone is proven by the SMS that goes there
@@ -54,9 +55,9 @@ async def register_caller(
     e164 = valid_phone(phone)
     if e164 is None:
         return RegisterRefusal.PHONE_INVALID
-    registered_name = valid_name(name)
-    if registered_name is None:
-        return PatientRefusal.NAME_INVALID
+    registered_name = person_name(name)
+    if isinstance(registered_name, NameFault):
+        return registered_name
     document = await check_document(registered_name, id_type, id_no, platform.db.clock().date())
     if document is None:
         return PatientRefusal.ID_INVALID

@@ -15,7 +15,6 @@ from enum import StrEnum
 from hmac import compare_digest
 
 from guahao.flows.cancelling import cancel_locked
-from guahao.flows.patients import valid_name
 from guahao.flows.platform import Platform
 from guahao.flows.standing import Standing, standings_in
 from guahao.rules import order_no
@@ -30,6 +29,7 @@ from guahao.rules.calls import (
     questions,
 )
 from guahao.rules.identity import normalised, valid_phone
+from guahao.rules.kernel.text import NameFault, name_key, person_name, same_name
 from guahao.rules.outcomes import CancelRefusal
 from guahao.rules.staff import Staff
 from guahao.store import accounts, messages, throttle, trail
@@ -163,8 +163,8 @@ def _key(vault: Vault, kind: Typed, text: str) -> bytes | str | int | None:
         case Typed.DOCUMENT:
             return vault.index("id_no", typed)
         case Typed.NAME:
-            name = valid_name(text)
-            return None if name is None else vault.index("name", name)
+            name = person_name(text)
+            return None if isinstance(name, NameFault) else vault.index("name", name_key(name))
 
 
 def _reference(platform: Platform, by: Staff, account_id: int, kind: Typed, now: datetime) -> str:
@@ -414,7 +414,7 @@ def _is_right(
             kept = patient.id_no if len(typed) != DOCUMENT_TAIL else patient.id_no[-DOCUMENT_TAIL:]
             return len(patient.id_no) >= len(typed) and _same(typed, kept)
         case Question.NAME:
-            return _same(valid_name(text) or "", patient.name)
+            return same_name(text, patient.name)
         case Question.PHONE:
             return _same(valid_phone(text) or "", phone)
         case Question.CODE:
@@ -538,7 +538,7 @@ async def index_names(platform: Platform) -> int:
     while True:
         async with platform.db.transaction() as tx:
             found = await store.unnamed_patients(tx, platform.vault, NAMES_A_CHUNK)
-            indexes = [(one.id, platform.vault.index("name", one.name)) for one in found]
+            indexes = [(one.id, platform.vault.index("name", name_key(one.name))) for one in found]
             await store.index_names(tx, indexes)
         done += len(found)
         if len(found) < NAMES_A_CHUNK:

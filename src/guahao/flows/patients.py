@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from datetime import date
 from enum import StrEnum
 from typing import Protocol
 
 from guahao.flows.platform import Platform
 from guahao.rules.identity import Document, valid_document
+from guahao.rules.kernel.text import NameFault, person_name
 from guahao.store import accounts
 from guahao.store import patients as store
 from guahao.store.db import Tx
 from guahao.store.views import PatientView
 
-NAME_LENGTHS = range(2, 51)  # characters
-
-_MIDDLE_DOT = "·"  # 间隔号, as in 阿卜杜拉·买买提
-_OTHER_DOTS = dict.fromkeys(map(ord, "•‧∙⋅・･"), _MIDDLE_DOT)
-_SEPARATORS = frozenset(f" -'’{_MIDDLE_DOT}")
-_SPACES = re.compile(r"[ \u00a0\u3000]+")
-
 
 class PatientRefusal(StrEnum):
-    """Why a patient is not registered, in order of precedence."""
+    """Why a patient is not registered, in order of precedence.
+
+    Of a name that cannot be one the flows return the NameFault itself.
+    """
 
     NAME_INVALID = "name_invalid"
     ID_INVALID = "id_invalid"
@@ -51,14 +46,14 @@ async def register_patient(
     id_type: str,
     id_no: str,
     verifier: Verifier = check_document,
-) -> PatientView | PatientRefusal:
+) -> PatientView | PatientRefusal | NameFault:
     """Register a person to an account's phone; at most two, and each person once.
 
     Raises LookupError where there is no such account.
     """
-    registered_name = valid_name(name)
-    if registered_name is None:
-        return PatientRefusal.NAME_INVALID
+    registered_name = person_name(name)
+    if isinstance(registered_name, NameFault):
+        return registered_name
     # Before the transaction: a verifier may ask another service, and must not hold locks.
     document = await verifier(registered_name, id_type, id_no, platform.db.clock().date())
     if document is None:
@@ -78,21 +73,3 @@ async def register_in(
         return PatientRefusal.PHONE_LIMIT
     added = await store.add(tx, platform.vault, account_id, slot, name, document)
     return added or PatientRefusal.ID_TAKEN
-
-
-def valid_name(text: str) -> str | None:
-    """A person's name as it is kept (NFC, single spaces), or None where it cannot be one.
-
-    Letters of any script, 中文 too, and between them spaces, hyphens, apostrophes and ·.
-    """
-    composed = unicodedata.normalize("NFC", text).translate(_OTHER_DOTS)
-    name = _SPACES.sub(" ", composed).strip(" ")
-    if len(name) not in NAME_LENGTHS or name[0] in _SEPARATORS or name[-1] in _SEPARATORS:
-        return None
-    return name if all(_may_be_in_a_name(character) for character in name) else None
-
-
-def _may_be_in_a_name(character: str) -> bool:
-    """Letters, the marks upon them, separators; and 〇, which Unicode takes for a number."""
-    is_letter_or_mark = unicodedata.category(character)[0] in "LM"
-    return is_letter_or_mark or character in _SEPARATORS or character == "〇"

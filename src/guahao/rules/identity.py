@@ -7,13 +7,14 @@ python-stdnum's and phonenumbers' work (docs/decisions/0002).
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from datetime import date
 
 import phonenumbers
 from stdnum.cn import ric
 from stdnum.exceptions import ValidationError
+
+from guahao.rules.kernel.text import compact
 
 RESIDENT_ID = "01"
 ID_TYPES = {
@@ -29,6 +30,8 @@ _OTHER_DOCUMENT = re.compile(r"[0-9A-Z\u4e00-\u9fff()./-]{3,30}")
 _LONG_NUMBER = 15  # characters; eight of them are shown
 _CHINA_MOBILE = re.compile(r"\+861[3-9][0-9]{9}")
 
+normalised = compact  # for callers that know it by this name
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -36,11 +39,6 @@ class Document:
 
     id_type: str
     number: str
-
-
-def normalised(text: str) -> str:
-    """Full-width to half-width, no white space, upper case."""
-    return "".join(unicodedata.normalize("NFKC", text).split()).upper()
 
 
 def valid_document(id_type: str, number: str, today: date) -> Document | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from guahao.rules.identity import normalised
+from guahao.rules.kernel.text import name_key
 from guahao.store.copying import copy_rows
 from guahao.store.db import Tx
 from guahao.store.vault import Vault
@@ -114,7 +115,7 @@ def _accounts(tx: Tx, vault: Vault, accounts: int) -> Iterator[tuple[object, ...
 def _patients(tx: Tx, vault: Vault, persons: int) -> Iterator[tuple[object, ...]]:
     for n in range(1, persons + 1):
         name, id_no = name_of(n), normalised(document_of(n))
-        sealed = vault.seal("patients", "name", n, name), vault.index("name", name)
+        sealed = vault.seal("patients", "name", n, name), vault.index("name", name_key(name))
         number = vault.seal("patients", "id_no", n, id_no), vault.index("id_no", id_no)
         yield n, account_of(n), 2 - n % 2, *sealed, "03", *number, tx.now
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from guahao.rules.identity import Document
+from guahao.rules.kernel.text import name_key
 from guahao.rules.limits import PATIENTS_PER_PHONE
 from guahao.store.db import Tx
 from guahao.store.ids import next_id
@@ -76,7 +77,7 @@ async def add(
             document.id_type,
             vault.seal("patients", "id_no", new_id, document.number),
             vault.index("id_no", document.number),
-            vault.index("name", name),
+            vault.index("name", name_key(name)),
             tx.now,
         ),
     )

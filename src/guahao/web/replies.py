@@ -8,15 +8,17 @@ these. A new outcome needs its entry in `REPLIES`; a test counts them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import lru_cache
 
 from guahao.flows.patients import PatientRefusal
+from guahao.rules.kernel.text import NameFault
 from guahao.rules.limits import Policy
 from guahao.rules.outcomes import CancelRefusal, Refusal, Refused
 from guahao.web.fields import expected
 from guahao.web.language import Language, Words, say_date, say_moment
+from guahao.web.name_words import say_name_fault
 from guahao.web.replies_hospital import HOSPITAL_REPLIES
 from guahao.web.reply import Reply
 
@@ -54,6 +56,11 @@ class Replies:
             retry_from=refused.retry_from,
             visit_from=refused.visit_from,
         )
+
+    def name_refused(self, fault: NameFault, language: Language) -> Problem:
+        """A name that cannot be one, with the character that is wrong."""
+        problem = self.problem(PatientRefusal.NAME_INVALID, language)
+        return replace(problem, detail=say_name_fault(fault, language))
 
     def problem(
         self,
@@ -397,8 +404,8 @@ _PATIENTS: dict[str, Reply] = {
         422,
         Words("姓名无效", "Name not valid"),
         Words(
-            "姓名有误。请填写证件上的真实姓名，2至50个字，不含数字和其他符号。",
-            "The name cannot be right. Please enter the real name as on the document: 2 to 50"
+            "姓名有误。请填写证件上的真实姓名，1至50个字，不含数字和其他符号。",
+            "The name cannot be right. Please enter the real name as on the document: 1 to 50"
             " letters, no digits or other signs.",
         ),
     ),

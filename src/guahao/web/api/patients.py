@@ -10,11 +10,13 @@ from litestar.types import ASGIApp
 
 from guahao.flows.patients import PatientRefusal, register_patient
 from guahao.rules.identity import masked_document
+from guahao.rules.kernel.text import NameFault
 from guahao.store.views import PatientView
 from guahao.web.answers import json_answer
 from guahao.web.api.door import Door, Route
-from guahao.web.language import Words
+from guahao.web.language import Words, reader_language
 from guahao.web.openapi import Call
+from guahao.web.problems import problem_answer
 from guahao.web.reading import NO_CONTROLS, ApiRequest, ProblemError, read_body
 
 TAG = Words("账户与就诊人", "Account and patients")
@@ -71,6 +73,9 @@ def patient_routes(door: Door) -> list[Route]:
             )
         except LookupError:
             raise ProblemError("token_invalid") from None
+        if isinstance(outcome, NameFault):
+            problem = door.replies.name_refused(outcome, reader_language(request.scope))
+            return problem_answer(request.scope, problem)
         if isinstance(outcome, PatientRefusal):
             return door.refusal(request, outcome)
         return json_answer(patient_out(outcome), 201)

@@ -16,11 +16,13 @@ from guahao.flows.patients import PatientRefusal
 from guahao.flows.schedules import one_session
 from guahao.rules.cancelling import cancel_deadline
 from guahao.rules.identity import masked_name
+from guahao.rules.kernel.text import NameFault
 from guahao.rules.outcomes import KeyMismatch, Refusal, Refused
 from guahao.rules.pickup import pickup_deadline
 from guahao.rules.staff import CALL_CENTRE_ROLES
 from guahao.store.views import AppointmentView, PatientView, SessionView
 from guahao.web.call_centre.card import say_refusal
+from guahao.web.name_words import say_name_fault
 from guahao.web.reading import ProblemError, as_id, read_id
 from guahao.web.staff import StaffPage, StaffRoute
 
@@ -49,20 +51,21 @@ async def _register(page: StaffPage) -> ASGIApp:
     names = ("phone", "name", "id_type", "id_no")
     typed = {name: page.form.get(name, "")[:_FIELD_MAX] for name in names}
     outcome = await flows.register_caller(page.door.platform, page.staff, **typed)
-    if isinstance(outcome, PatientRefusal | RegisterRefusal):
+    if isinstance(outcome, PatientRefusal | RegisterRefusal | NameFault):
         refused = _not_registered(page, outcome)
         return page.show("staff/call_new.html", _CONFLICT, typed=typed, refused=refused)
     page.flash(page.say("已登记，可以为来电人预约。"))
     return page.redirect(f"/staff/calls/{outcome.call_id}")
 
 
-def _not_registered(page: StaffPage, refusal: PatientRefusal | RegisterRefusal) -> str:
+def _not_registered(page: StaffPage, refusal: PatientRefusal | RegisterRefusal | NameFault) -> str:
+    if isinstance(refusal, NameFault):
+        return say_name_fault(refusal, page.language)
     return {
         RegisterRefusal.PHONE_INVALID: page.say("请填写11位手机号。"),
         RegisterRefusal.PHONE_IN_USE: page.say(
             "这个手机号已有就诊人登记。请先用手机号查找来电人，核实后再登记第二位。"
         ),
-        PatientRefusal.NAME_INVALID: page.say("请填写证件上的全名，2到50个字。"),
         PatientRefusal.ID_INVALID: page.say("证件号码不对，请逐位核对后再填。"),
         PatientRefusal.PHONE_LIMIT: page.say("这个手机号已登记两位就诊人，请换一个手机号。"),
         PatientRefusal.ID_TAKEN: page.say(

@@ -8,6 +8,7 @@ from guahao.flows.accounts import AccountView, account
 from guahao.flows.patients import PatientRefusal, register_patient
 from guahao.flows.standing import standings
 from guahao.rules.identity import valid_document
+from guahao.rules.kernel.text import NameFault
 from guahao.rules.limits import PATIENTS_PER_PHONE
 from guahao.web.pages.page import LoginNeededError, Page, Route
 from guahao.web.replies import Problem
@@ -79,6 +80,9 @@ async def _add_patient(page: Page) -> ASGIApp:
         )
     except LookupError:
         raise LoginNeededError from None
+    if isinstance(outcome, NameFault):
+        problem = page.door.replies.name_refused(outcome, page.language)
+        return _patient_form(page, typed, problem)
     if isinstance(outcome, PatientRefusal) and not await _is_registered_here(page, typed):
         return _patient_form(page, typed, page.problem(outcome))
     return page.redirect(page.back(PATIENTS_PATH))
