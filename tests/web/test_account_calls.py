@@ -105,7 +105,7 @@ async def test_an_address_in_the_world_is_limited_where_the_loopback_is_not(site
     ("changed", "status", "code"),
     [
         ({"id_no": "110101199003070000"}, 422, "id_invalid"),
-        ({"name": "王"}, 422, "name_invalid"),
+        ({"name": "王\ue000"}, 422, "name_invalid"),
         ({"name": "R2D2"}, 422, "name_invalid"),
         ({"id_type": "03", "id_no": "¿?"}, 422, "id_invalid"),
     ],
