@@ -15,6 +15,7 @@ PRODUCTION = {
     "GUAHAO_MODE": "production",
     "GUAHAO_SECRET_KEY": SECRET,
     "GUAHAO_SMS_GATEWAY": "carrier",
+    "GUAHAO_IDENTITY_VERIFIER": "none",
 }
 NUMBERS = [
     ("port", 1, 65535),
@@ -32,6 +33,7 @@ NUMBERS = [
     ("lookups_total_minute", 1, 1_000_000),
     ("requests_per_address_minute", 1, 10_000_000),
     ("hospital_calls_per_minute", 1, 1_000_000),
+    ("identity_checks_per_day", 1, 10_000_000),
     ("staff_idle_minutes", 1, 1440),
     ("staff_absolute_hours", 1, 168),
 ]
@@ -123,6 +125,8 @@ def test_what_is_no_whole_number_is_refused(wrong: str) -> None:
         ("GUAHAO_ALIYUN_RECEIPT_TOKEN", "x" * 31, "openssl rand -hex 32"),
         ("GUAHAO_ALIYUN_RECEIPT_TOKEN", "x" * 31 + "/", "openssl rand -hex 32"),
         ("GUAHAO_TRUSTED_PROXIES", "10.0.0.1,10.0.0.256", "10.1.0.0/16"),
+        ("GUAHAO_IDENTITY_VERIFIER", "police", "aliyun, demo or none"),
+        ("GUAHAO_IDENTITY_ALIYUN_ENDPOINT", "cloudauth.aliyuncs.com", "like https://"),
     ],
 )
 def test_a_wrong_setting_names_itself_and_says_what_to_do(
@@ -187,6 +191,8 @@ def test_production_starts_with_a_key_a_gateway_and_real_time() -> None:
         ({"GUAHAO_SMS_GATEWAY": ""}, "GUAHAO_SMS_GATEWAY", "outbox"),
         ({"GUAHAO_SMS_GATEWAY": "outbox"}, "GUAHAO_SMS_GATEWAY", "outbox"),
         ({"GUAHAO_CLOCK_START": "2026-12-01"}, "GUAHAO_CLOCK_START", "real time"),
+        ({"GUAHAO_IDENTITY_VERIFIER": ""}, "GUAHAO_IDENTITY_VERIFIER", "none to leave everybody"),
+        ({"GUAHAO_IDENTITY_VERIFIER": "demo"}, "GUAHAO_IDENTITY_VERIFIER", "aliyun or none"),
     ],
 )
 def test_production_refuses_what_is_for_the_demo(
@@ -195,6 +201,25 @@ def test_production_refuses_what_is_for_the_demo(
     text = complaint({**PRODUCTION, **change})
     assert names in text
     assert says in text
+
+
+VERIFIER = {
+    "GUAHAO_IDENTITY_VERIFIER": "aliyun",
+    "GUAHAO_IDENTITY_ALIYUN_ACCESS_KEY_ID": "id",
+    "GUAHAO_IDENTITY_ALIYUN_ACCESS_KEY_SECRET": "its secret",
+}
+
+
+def test_the_real_name_verifier_needs_its_own_access_key() -> None:
+    assert read_settings({**PRODUCTION, **VERIFIER}).verifier == "aliyun"
+    for name in sorted(set(VERIFIER) - {"GUAHAO_IDENTITY_VERIFIER"}):
+        assert complaint({**VERIFIER, name: ""}) == f"GUAHAO_IDENTITY_VERIFIER=aliyun needs {name}"
+
+
+def test_names_and_numbers_leave_production_encrypted_only() -> None:
+    plain = {"GUAHAO_IDENTITY_ALIYUN_ENDPOINT": "http://127.0.0.1:8091"}
+    assert read_settings({**VERIFIER, **plain}).identity_aliyun_endpoint.startswith("http:")
+    assert "must be of https://" in complaint({**PRODUCTION, **VERIFIER, **plain})
 
 
 ALIYUN = {

@@ -73,6 +73,11 @@ class Settings:
     aliyun_sign_name: str | None = None
     aliyun_templates: Mapping[str, str] = field(default_factory=dict)  # codes by kind
     aliyun_receipt_token: str | None = None  # None: no receipts are taken
+    identity_verifier: str | None = None  # production chooses; see `verifier`
+    identity_checks_per_day: int = 20_000
+    identity_aliyun_endpoint: str = "https://cloudauth.aliyuncs.com"
+    identity_aliyun_access_key_id: str | None = None
+    identity_aliyun_access_key_secret: str | None = None
     public_url: str | None = None  # None: where this process listens
     wechat_appid: str | None = None  # None: there is no Official Account
     wechat_secret: str | None = None
@@ -85,6 +90,11 @@ class Settings:
     def demo(self) -> bool:
         """Demo mode: invented data, an outbox instead of SMS."""
         return self.mode == "demo"
+
+    @property
+    def verifier(self) -> str:
+        """Who checks real names: aliyun, demo or none."""
+        return self.identity_verifier or ("demo" if self.demo else "none")
 
     @property
     def public_base(self) -> str:
@@ -108,6 +118,7 @@ _INTEGERS = {
     "lookups_total_minute": (1, 1_000_000),
     "requests_per_address_minute": (1, 10_000_000),
     "hospital_calls_per_minute": (1, 1_000_000),
+    "identity_checks_per_day": (1, 10_000_000),
     "staff_idle_minutes": (1, 1440),
     "staff_absolute_hours": (1, 168),
 }
@@ -120,6 +131,11 @@ _ALIYUN_TEXTS = (
     *("aliyun_access_key_id", "aliyun_access_key_secret"),
     *("aliyun_sign_name", "aliyun_receipt_token"),
 )
+_IDENTITY_TEXTS = (
+    *("identity_verifier", "identity_aliyun_access_key_id"),
+    "identity_aliyun_access_key_secret",
+)
+_VERIFIERS = ("aliyun", "demo", "none")
 _WECHAT_TEXTS = ("wechat_appid", "wechat_secret", "wechat_token", "wechat_aes_key")
 _BASE_URL = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+/?")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9-]{1,64}")
@@ -136,7 +152,9 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     }
     settings = Settings(
         **{
-            name: given[name] for name in (*_TEXTS, *_ALIYUN_TEXTS, *_WECHAT_TEXTS) if name in given
+            name: given[name]
+            for name in (*_TEXTS, *_ALIYUN_TEXTS, *_IDENTITY_TEXTS, *_WECHAT_TEXTS)
+            if name in given
         },  # type: ignore[arg-type]
         **{n: _integer(n, given[n], *b) for n, b in _INTEGERS.items() if n in given},  # type: ignore[arg-type]
         **_others(given),  # type: ignore[arg-type]
@@ -243,7 +261,10 @@ _READERS: Mapping[str, Callable[[str], object]] = {
     **{name: partial(_networks, name) for name in ("trusted_proxies", "webhook_networks")},
     **{
         name: partial(_base_url, name)
-        for name in ("public_url", "wechat_api_base", "aliyun_endpoint")
+        for name in (
+            *("public_url", "wechat_api_base"),
+            *("aliyun_endpoint", "identity_aliyun_endpoint"),
+        )
     },
     "client_certificate_header": _header_name,
     "aliyun_templates": partial(_texts, "aliyun_templates"),
@@ -260,6 +281,7 @@ def _check(settings: Settings) -> None:
         raise SettingsError("GUAHAO_LOG_LEVEL must be debug, info, warning or error")
     if settings.cancel_channels not in _CANCEL_CHANNELS:
         raise SettingsError("GUAHAO_CANCEL_CHANNELS must be agent, or agent,patient")
+    _check_verifier(settings)
     if settings.demo:
         return
     if settings.secret_key is None or len(settings.secret_key) < _SECRET_CHARACTERS:
@@ -293,6 +315,36 @@ def _check_aliyun(settings: Settings) -> None:
     missing = [name for name, value in required.items() if value is None]
     if missing:
         raise SettingsError(f"GUAHAO_SMS_GATEWAY=aliyun needs {' and '.join(missing)}")
+
+
+def _check_verifier(settings: Settings) -> None:
+    chosen = settings.identity_verifier
+    if chosen is not None and chosen not in _VERIFIERS:
+        raise SettingsError("GUAHAO_IDENTITY_VERIFIER must be aliyun, demo or none")
+    if not settings.demo and chosen is None:
+        raise SettingsError(
+            "production needs GUAHAO_IDENTITY_VERIFIER: aliyun to check names and resident IDs"
+            " with the authority, or none to leave everybody unchecked until they pick up in person"
+        )
+    if not settings.demo and chosen == "demo":
+        raise SettingsError(
+            "production cannot check real names with the demo's verifier: set"
+            " GUAHAO_IDENTITY_VERIFIER to aliyun or none"
+        )
+    if chosen != "aliyun":
+        return
+    required = {
+        "GUAHAO_IDENTITY_ALIYUN_ACCESS_KEY_ID": settings.identity_aliyun_access_key_id,
+        "GUAHAO_IDENTITY_ALIYUN_ACCESS_KEY_SECRET": settings.identity_aliyun_access_key_secret,
+    }
+    missing = [name for name, value in required.items() if value is None]
+    if missing:
+        raise SettingsError(f"GUAHAO_IDENTITY_VERIFIER=aliyun needs {' and '.join(missing)}")
+    if not settings.demo and not settings.identity_aliyun_endpoint.startswith("https://"):
+        raise SettingsError(
+            "production sends names and document numbers encrypted only:"
+            " GUAHAO_IDENTITY_ALIYUN_ENDPOINT must be of https://"
+        )
 
 
 def _check_wechat(settings: Settings) -> None:

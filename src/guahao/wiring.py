@@ -15,6 +15,9 @@ from guahao.embedded import EmbeddedServer
 from guahao.flows.desk import Desk
 from guahao.flows.platform import Platform
 from guahao.flows.wechat import HELP_KEY
+from guahao.identity_check.budget import BudgetedVerifier
+from guahao.identity_check.demo import DemoVerifier
+from guahao.identity_check.gateway import NoVerifier, RealNameVerifier
 from guahao.jobs import run_worker
 from guahao.notices.gateway import Gateway
 from guahao.notices.outbox import OutboxGateway
@@ -84,7 +87,13 @@ def build_platform(settings: Settings, url: str, *, connections: int) -> Platfor
     clock = city_clock(settings.clock_start, settings.clock_begun)
     database = Database(url, clock, max_size=connections)
     policies = PolicyBook(Policy(cancel_channels=settings.cancel_channels))
-    return Platform(database, Vault(secret_key(settings)), policies, settings)
+    return Platform(
+        database,
+        Vault(secret_key(settings)),
+        policies,
+        settings,
+        verifier=_verifier(settings, database),
+    )
 
 
 @asynccontextmanager
@@ -189,6 +198,25 @@ def _gateway(settings: Settings, platform: Platform) -> Gateway:
     if settings.sms_gateway == "aliyun":
         return _aliyun(settings)
     raise SettingsError("GUAHAO_SMS_GATEWAY must be outbox or aliyun")
+
+
+def _verifier(settings: Settings, database: Database) -> RealNameVerifier:
+    if settings.verifier == "none":
+        return NoVerifier()
+    if settings.verifier == "demo":
+        return DemoVerifier()
+    try:
+        from guahao.identity_check.aliyun import Access, AliyunVerifier  # noqa: PLC0415 - an extra's
+    except ModuleNotFoundError:
+        raise SettingsError(
+            "GUAHAO_IDENTITY_VERIFIER=aliyun needs the provider's SDK: pip install 'guahao[aliyun]'"
+        ) from None
+    access = Access(
+        settings.identity_aliyun_endpoint,
+        settings.identity_aliyun_access_key_id or "",
+        settings.identity_aliyun_access_key_secret or "",
+    )
+    return BudgetedVerifier(AliyunVerifier(access), database, settings.identity_checks_per_day)
 
 
 def _aliyun(settings: Settings) -> Gateway:

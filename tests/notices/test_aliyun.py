@@ -20,18 +20,17 @@ from guahao.notices.gateway import Failed, Outcome, Parcel, Sent, Unknown
 from guahao.notices.templates import KINDS
 from guahao.settings import SettingsError
 from guahao.store.messages import LEASE
-from guahao.tools.sms_stand_in import (
+from guahao.tools.aliyun_stand_in import (
     ANSWER_LOST,
     CALL_LOST,
     FAILING,
     KEY_ID,
     KEY_SECRET,
-    LIMITED,
     THROTTLED,
-    StandIn,
     Trouble,
     serving,
 )
+from guahao.tools.sms_stand_in import LIMITED, StandIn
 
 SMS_DOCUMENT = Path(__file__).parents[2] / "docs" / "SMS.md"
 CHINESE = {kind: f"SMS_{kind}" for kind in VARIABLES}
@@ -52,7 +51,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def stand_in(clock: Clock) -> StandIn:
-    return StandIn(clock)
+    return StandIn(clock=clock)
 
 
 @pytest.fixture

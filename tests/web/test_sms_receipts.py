@@ -53,7 +53,7 @@ async def submitted(site: Site, count: int = 1) -> list[int]:
 
 def receipt(site: Site, message_id: int | str, error: str = ARRIVED) -> dict[str, Any]:
     """As the provider words it."""
-    stand_in = StandIn(site.platform.db.clock)
+    stand_in = StandIn(clock=site.platform.db.clock)
     key = message_id if isinstance(message_id, str) else f"m{message_id}"
     now = site.platform.db.clock()
     message = Accepted(key, "1^0", "13800000001", "SMS_1", "sign", {}, now)

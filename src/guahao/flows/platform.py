@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from guahao.identity_check.gateway import NoVerifier, RealNameVerifier
 from guahao.rules.limits import CITY_TIME, Policy
 from guahao.settings import Settings
 from guahao.store.db import Database
@@ -22,6 +23,7 @@ class Platform:
     policies: PolicyBook
     settings: Settings
     titles: TitleBook = field(default_factory=TitleBook)
+    verifier: RealNameVerifier = field(default_factory=NoVerifier)
 
     async def refresh(self) -> None:
         """See to it that what sentences need of the day is known."""

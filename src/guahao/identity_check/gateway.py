@@ -20,8 +20,9 @@ class Verdict(StrEnum):
 class RealNameVerifier(Protocol):
     """Ask an authority whether this name and this document are one living person."""
 
-    # Kept on the patient with the time of the check: "demo", "aliyun"; "none" never matches.
-    name: str
+    @property
+    def name(self) -> str:
+        """Return what is kept on the patient: "demo" or "aliyun"; "none" never matches."""
 
     async def check(self, person_name: str, document: Document) -> Verdict:
         """Return the verdict; never raises for the provider's faults: those are UNKNOWN.

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from markupsafe import Markup
 
 from guahao.flows.platform import Platform
+from guahao.identity_check.demo import MISMATCHING_NUMBER
 from guahao.rules.identity import masked_document, masked_name, masked_phone
 from guahao.security_log import refused
 from guahao.store.vault import VaultError
@@ -247,6 +248,11 @@ class BasePage:
     def hotline(self) -> str:
         """The number to call."""
         return self._base_door.platform.settings.hotline
+
+    @property
+    def demo_verifier(self) -> str:
+        """Where the demo's verifier is asked: the number that it refuses. Else empty."""
+        return MISMATCHING_NUMBER if self._base_door.platform.verifier.name == "demo" else ""
 
     @property
     def is_demo(self) -> bool:
