@@ -16,6 +16,7 @@ from guahao.rules.limits import CITY_TIME, Policy
 from guahao.settings import Settings
 from guahao.store import accounts, messages
 from guahao.store.db import Database, Row
+from guahao.store.ids import next_id
 from guahao.store.policy_book import PolicyBook
 from guahao.store.vault import Vault
 from guahao.store.views import PatientView
@@ -110,18 +111,32 @@ async def add_appointment(
 ) -> int:
     """A booking whose patient is yet to be told."""
     async with platform.db.transaction() as tx:
-        row = await tx.row(
+        id = await next_id(tx, "appointments")
+        sealed = platform.vault.seal("appointments", "code", id, code)
+        index = platform.vault.index("code", code)
+        await tx.do(
             """
-            INSERT INTO appointments (patient_id, clinic_session_id, hospital_id, department_id,
-                                      visit_date, channel, code, booked_at, changed_at)
-            SELECT %s, id, hospital_id, department_id, visit_date, 'api', %s, %s, %s
+            INSERT INTO appointments (id, patient_id, clinic_session_id, hospital_id,
+                                      department_id, visit_date, channel, code_enc, code_index,
+                                      booked_at, changed_at)
+            SELECT %s, %s, id, hospital_id, department_id, visit_date, 'api', %s, %s, %s, %s
             FROM clinic_sessions WHERE id = %s
-            RETURNING id
             """,
-            (patient_id, code, tx.now, tx.now, session_id),
+            (id, patient_id, sealed, index, tx.now, tx.now, session_id),
         )
-        assert row is not None
-        return int(row[0])
+        return id
+
+
+async def draw_codes(platform: Platform) -> None:
+    """Give codes to bookings that a statement of a test has written without one."""
+    async with platform.db.transaction() as tx:
+        for (id,) in await tx.rows("SELECT id FROM appointments WHERE code_enc = ''"):
+            code = f"{id:08d}"
+            sealed = platform.vault.seal("appointments", "code", id, code)
+            await tx.do(
+                "UPDATE appointments SET code_enc = %s, code_index = %s WHERE id = %s",
+                (sealed, platform.vault.index("code", code), id),
+            )
 
 
 async def add_booking(platform: Platform, number: int = 1) -> int:

@@ -48,9 +48,10 @@ async def no_shows(platform: Platform, count: int) -> tuple[int, list[int]]:
                 WHERE id = %s
             )
             INSERT INTO appointments (patient_id, clinic_session_id, hospital_id, department_id,
-                                      visit_date, status, channel, code, booked_at, changed_at)
+                                      visit_date, status, channel, code_enc, code_index,
+                                      booked_at, changed_at)
             SELECT %s, id, hospital_id, department_id, visit_date, 'no_show', 'api',
-                   lpad(id::text, 8, '0'), visit_date - interval '5 days', now()
+                   '', sha256(int8send(id)), visit_date - interval '5 days', now()
             FROM clinic_sessions WHERE id = %s RETURNING id
             """,
             session_id,

@@ -216,9 +216,10 @@ async def test_a_city_is_reminded_in_small_jobs_that_let_others_pass(
             FROM patients p, generate_series(1, 149) n
             RETURNING id)
         INSERT INTO appointments (patient_id, clinic_session_id, hospital_id, department_id,
-                                  visit_date, channel, code, booked_at, changed_at)
+                                  visit_date, channel, code_enc, code_index, booked_at,
+                                  changed_at)
         SELECT c.id, clinic_session_id, hospital_id, department_id, visit_date, 'api',
-               to_char(c.id, 'FM10000000'), booked_at, changed_at
+               code_enc, sha256(int8send(c.id)), booked_at, changed_at
         FROM appointments, crowd c
         """,
     )

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 import psycopg
 import pytest
-from tests.city import THURSDAY, Clock, ask, change, open_platform
+from tests.city import THURSDAY, Clock, ask, change, draw_codes, open_platform
 from tests.crowd import add_clinic, add_crowd, book, count, open_desk
 from tests.supply import at
 
@@ -111,7 +111,7 @@ async def test_an_undone_stop_leaves_everything_as_it_was_and_tells_nobody(
         for one in patients:
             await book(desk, one, session_ids[0])
         await book(desk, patients[0], session_ids[1])
-        kept = "SELECT id, code, status, code_live FROM appointments ORDER BY id"
+        kept = "SELECT id, code_enc, code_index, status, code_live FROM appointments ORDER BY id"
         before = (
             await ask(platform, kept),
             await ask(platform, "SELECT booked FROM clinic_sessions"),
@@ -301,6 +301,7 @@ async def test_a_day_of_two_thousand_bookings_is_stopped_and_each_person_told_on
     by, session_ids = await clinic(platform, (THURSDAY,) * 100)
     await add_crowd(platform, 2000)
     await change(platform, _TWO_THOUSAND, clock.now, clock.now)
+    await draw_codes(platform)
     found = await preview(platform, by, WHOLE_DAY)
     assert isinstance(found, list)
     assert [(one.sessions, one.bookings) for one in found] == [(100, 2000)]
@@ -335,9 +336,10 @@ async def test_a_day_of_two_thousand_bookings_is_stopped_and_each_person_told_on
 _TWO_THOUSAND = """
     WITH taken AS (UPDATE clinic_sessions SET booked = 20)
     INSERT INTO appointments (patient_id, clinic_session_id, hospital_id, department_id,
-                              visit_date, channel, code, booked_at, changed_at)
+                              visit_date, channel, code_enc, code_index, booked_at,
+                              changed_at)
     SELECT p.id, s.id, s.hospital_id, s.department_id, s.visit_date, 'api',
-           lpad(p.id::text, 8, '0'), %s, %s
+           '', sha256(int8send(p.id)), %s, %s
     FROM (SELECT id, (row_number() OVER (ORDER BY id) - 1) / 20 AS nth FROM patients) p
     JOIN (SELECT *, row_number() OVER (ORDER BY id) - 1 AS nth FROM clinic_sessions) s USING (nth)
 """

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -12,12 +13,13 @@ from psycopg import errors, sql
 
 from guahao.store.db import APP_ROLE, HOSPITAL_ROLE, as_application
 from guahao.store.migrate import MigrationError, migrate
+from guahao.store.vault import Vault
 
 # The newest of the job queue's own migrations that migration 0002 stands for.
 NEWEST_QUEUE_MIGRATION = "03.04.00_50_post_add_retry_failed_job_procedure.sql"
 
 
-def rows(url: str, query: str) -> list[tuple[object, ...]]:
+def rows(url: str, query: str) -> list[tuple[Any, ...]]:
     with psycopg.connect(url) as conn:
         return conn.execute(query.encode()).fetchall()
 
@@ -92,6 +94,41 @@ def test_the_application_cannot_change_the_schema(database_url: str, statement: 
         pytest.raises(errors.InsufficientPrivilege),
     ):
         conn.execute(statement.encode())
+
+
+A_BOOKING = """
+    INSERT INTO hospitals (id, code, name, grade, district) VALUES (1, 'H', '一院', '三级', '东城');
+    INSERT INTO departments (id, hospital_id, code, name) VALUES (1, 1, 'D', '内科');
+    INSERT INTO clinic_sessions (id, hospital_id, department_id, title, visit_date, period,
+                                 fee_fen, capacity)
+    VALUES (1, 1, 1, '主任医师', '2026-12-03', 'morning', 0, 9);
+    INSERT INTO patients (id, name_enc, id_type, id_no_enc, id_no_index, created_at)
+    VALUES (1, '', '03', '', '', now());
+    INSERT INTO appointments (id, patient_id, clinic_session_id, hospital_id, department_id,
+                              visit_date, status, channel, code, code_live, booked_at, changed_at)
+    SELECT 7000 - n, 1, 1, 1, 1, '2026-12-03', 'cancelled', 'web', lpad(n::text, 8, '0'),
+           n <> 5, now(), now()
+    FROM generate_series(1, 6000) n;
+"""
+
+
+def test_identification_codes_that_were_there_are_encrypted_and_found(
+    empty_database_url: str,
+) -> None:
+    migrate(empty_database_url, revision="0032")
+    with psycopg.connect(empty_database_url) as conn:
+        conn.execute(A_BOOKING.encode())
+    with pytest.raises(MigrationError, match="GUAHAO_SECRET_KEY"):
+        migrate(empty_database_url)
+    vault = Vault("a secret key of the tests, long enough")
+    migrate(empty_database_url, vault)
+    found = rows(empty_database_url, "SELECT id, code_enc, code_index, code_live FROM appointments")
+    opened = {vault.open("appointments", "code", id, sealed): id for id, sealed, *_ in found}
+    assert opened == {f"{n:08d}": 7000 - n for n in range(1, 6001)}
+    assert all(index == vault.index("code", f"{7000 - id:08d}") for id, _, index, _ in found)
+    assert [id for id, *_, live in found if not live] == [6995]
+    events = "SELECT count(*) FROM hospital_events"
+    assert rows(empty_database_url, events) == [(6000,)]  # encrypting is no event
 
 
 def test_an_owner_who_may_not_grant_the_role_is_told_what_to_run(

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 
 import psycopg
 import pytest
-from tests.city import Clock, add_account, add_patient, ask, change, open_platform
+from tests.city import Clock, add_account, add_patient, ask, change, draw_codes, open_platform
 from tests.crowd import add_clinic, open_desk
 from tests.web.staff_site import add_member
 
@@ -237,8 +237,21 @@ CORRUPTIONS = [
         "codes_of_eight_digits",
         "booking_coming",
         [
-            "ALTER TABLE appointments DROP CONSTRAINT appointments_code_check",
-            "UPDATE appointments SET code = '1234567' WHERE id = %(booking_coming)s",
+            """
+            UPDATE appointments SET code_enc = (SELECT code_enc FROM appointments
+                                                WHERE id = %(booking_came)s)
+            WHERE id = %(booking_coming)s
+            """
+        ],
+    ),
+    (
+        "codes_of_eight_digits",
+        "booking_coming",
+        [
+            """
+            UPDATE appointments SET code_index = sha256(code_index)
+            WHERE id = %(booking_coming)s
+            """
         ],
     ),
     (
@@ -369,10 +382,15 @@ async def test_a_booking_at_the_edge_of_what_is_open_is_right(
 
 
 async def test_two_bookings_under_one_live_code_are_both_named(city: City) -> None:
-    city.corrupt(
-        "DROP INDEX appointments_live_code",
-        "UPDATE appointments SET code = (SELECT code FROM appointments"
-        " WHERE id = %(booking_came)s) WHERE id = %(booking_coming)s",
+    vault, copy = city.platform.vault, city.bookings["coming"].id
+    code = city.bookings["came"].code
+    city.corrupt("DROP INDEX appointments_live_code")
+    await change(
+        city.platform,
+        "UPDATE appointments SET code_enc = %s, code_index = %s WHERE id = %s",
+        vault.seal("appointments", "code", copy, code),
+        vault.index("code", code),
+        copy,
     )
     pair = sorted(city.bookings[name].id for name in ("came", "coming"))
     assert await city.disagreeing() == {"live_codes_unique": pair}
@@ -417,13 +435,15 @@ async def slip_in(city: City, who: str, places: Sequence[tuple[int, date]]) -> N
             city.platform,
             """
             INSERT INTO appointments (patient_id, clinic_session_id, hospital_id, department_id,
-                                      visit_date, channel, code, booked_at, changed_at)
+                                      visit_date, channel, code_enc, code_index, booked_at,
+                                      changed_at)
             SELECT %s, id, hospital_id, department_id, visit_date, 'phone',
-                   lpad((SELECT count(*) FROM appointments)::text, 8, '9'), %s, %s
+                   '', '', %s, %s
             FROM clinic_sessions WHERE id = %s
             """,
             *(city.patients[who], *[_in_time(day)] * 2, session_id),
         )
+        await draw_codes(city.platform)
         await change(
             city.platform,
             "UPDATE clinic_sessions SET booked = booked + 1 WHERE id = %s",

@@ -190,14 +190,14 @@ async def test_what_paper_says_is_entered_after_the_sweep_and_suspends_nobody(
             site.platform,
             """
             INSERT INTO appointments (patient_id, clinic_session_id, hospital_id, department_id,
-                                      visit_date, status, channel, code, booked_at, changed_at)
+                                      visit_date, status, channel, code_enc, code_index,
+                                      booked_at, changed_at)
             SELECT %s, id, hospital_id, department_id, make_date(2026, 5, %s), 'no_show', 'api',
-                   %s, now(), now()
+                   '', sha256(int8send(id)), now(), now()
             FROM clinic_sessions WHERE id = %s
             """,
             citizen.patient_id,
             day,
-            f"9999000{day}",
             other,
         )
     clock.now = at("2026-12-03 11:30")

@@ -60,7 +60,7 @@ async def book_batch(platform: Platform, wishes: Sequence[Wish]) -> list[Answer]
         today = min(request.at for request in requests).date()
         policy = (await platform.policies.read(tx)).on(today)
         since = counted_since(policy, today)
-        loaded = await store.load_batch(tx, requests, since, candidates)
+        loaded = await store.load_batch(tx, platform.vault, requests, since, candidates)
         facts = BookingFacts(
             {id: store.session_facts(session) for id, session in loaded.sessions.items()},
             {id: patient.facts for id, patient in loaded.patients.items()},
@@ -68,9 +68,8 @@ async def book_batch(platform: Platform, wishes: Sequence[Wish]) -> list[Answer]
             policy,
         )
         decisions = decide_batch(facts, requests)
-        free_codes = [code for code in candidates if code not in loaded.taken_codes]
-        made = _new_appointments(requests, decisions, loaded, free_codes)
-        await _store(tx, requests, decisions, made)
+        made = _new_appointments(requests, decisions, loaded)
+        await _store(tx, platform, requests, decisions, made)
         earlier = await _earlier_views(tx, platform, decisions)
     answers: list[Answer] = []
     for index, decision in enumerate(decisions):
@@ -100,7 +99,6 @@ def _new_appointments(
     requests: Sequence[BookingRequest],
     decisions: Sequence[Decision],
     loaded: store.Loaded,
-    free_codes: list[str],
 ) -> dict[int, store.NewAppointment]:
     """The accepted requests by their place in the batch, each with its id and code."""
     made: dict[int, store.NewAppointment] = {}
@@ -109,13 +107,14 @@ def _new_appointments(
             ids = loaded.reserved_ids[index]
             session = loaded.sessions[request.session_id]
             account_id = loaded.patients[request.patient_id].facts.account_id
-            code = free_codes.pop()
+            code = loaded.free_codes.pop()
             made[index] = store.NewAppointment(*ids, code, request, session, account_id)
     return made
 
 
 async def _store(
     tx: Tx,
+    platform: Platform,
     requests: Sequence[BookingRequest],
     decisions: Sequence[Decision],
     made: dict[int, store.NewAppointment],
@@ -127,7 +126,7 @@ async def _store(
         elif index in made:
             decided.append((request, made[index].id))
     if made:
-        await store.save_bookings(tx, list(made.values()))
+        await store.save_bookings(tx, platform.vault, list(made.values()))
         told = [new.message_id for new in made.values() if new.account_id is not None]
         if told:
             await defer(tx, "deliver_messages", queue="notices", message_ids=told)

@@ -150,14 +150,14 @@ async def _find(tx: Tx, vault: Vault, kind: Typed, text: str) -> list[Found]:
     return [] if key is None else await store.find(tx, vault, kind.value, key, HITS_MAX + 1)
 
 
-def _key(vault: Vault, kind: Typed, text: str) -> bytes | str | int | None:
+def _key(vault: Vault, kind: Typed, text: str) -> bytes | list[bytes] | int | None:
     typed = normalised(text)
     match kind:
         case Typed.PHONE:
             phone = valid_phone(text)
             return None if phone is None else vault.index("phone", phone)
         case Typed.CODE:
-            return typed
+            return vault.indexes("code", typed)
         case Typed.ORDER_NO:
             return order_no.appointment_id(typed)
         case Typed.DOCUMENT:

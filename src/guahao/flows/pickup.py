@@ -21,7 +21,7 @@ async def pick_up(
 ) -> AppointmentView | PickupRefusal:
     """Hand out the number for code and document; an unknown code is `wrong_person` too."""
     async with platform.db.transaction() as tx:
-        appointment_id = await store.appointment_id_by_code(tx, code)
+        appointment_id = await store.appointment_id_by_code(tx, platform.vault, code)
         if appointment_id is None:
             return PickupRefusal.WRONG_PERSON
         locked = await store.lock_appointment(tx, appointment_id, None)

@@ -25,6 +25,7 @@ from guahao.store import penalties as penalty_store
 from guahao.store import window as window_store
 from guahao.store.appointments import LockedAppointment
 from guahao.store.db import Tx
+from guahao.store.vault import Vault
 from guahao.store.views import AppointmentView
 from guahao.store.window import DayEntry, DaySession, SessionFacts
 
@@ -104,10 +105,11 @@ async def _hand_out(
     tx: Tx, platform: Platform, by: OfHospital, code: str, id_no_index: bytes
 ) -> AppointmentView | NotHandedOut:
     hospital_id = by.own_hospital_id
-    id = await store.appointment_id_by_code(tx, code) if _CODE.fullmatch(code) else None
+    vault = platform.vault
+    id = await store.appointment_id_by_code(tx, vault, code) if _CODE.fullmatch(code) else None
     locked = None if id is None else await store.lock_appointment(tx, id, None)
     if locked is None:
-        return await _of_another_hospital(tx, code, id_no_index)
+        return await _of_another_hospital(tx, vault, code, id_no_index)
     same_person = compare_digest(locked.id_no_index, id_no_index)
     refused = decide_pickup(locked.facts, same_person, hospital_id, tx.now)
     if refused is not None:
@@ -118,10 +120,10 @@ async def _hand_out(
     return view
 
 
-async def _of_another_hospital(tx: Tx, code: str, id_no_index: bytes) -> NotHandedOut:
+async def _of_another_hospital(tx: Tx, vault: Vault, code: str, id_no_index: bytes) -> NotHandedOut:
     """Says that it is another hospital's only to who shows the very document."""
     async with tx.as_platform():
-        elsewhere = await window_store.code_belongs_to(tx, code, id_no_index)
+        elsewhere = await window_store.code_belongs_to(tx, vault, code, id_no_index)
     return NotHandedOut(PickupRefusal.WRONG_HOSPITAL if elsewhere else PickupRefusal.WRONG_PERSON)
 
 

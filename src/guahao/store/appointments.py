@@ -27,7 +27,7 @@ _RULES = rules_on("least(%s::date, a.visit_date)") + rules_on(
 )
 _VIEW = f"""
     SELECT {SESSION_COLUMNS},
-           a.id, a.status, a.code, a.channel, a.booked_at, a.changed_at,
+           a.id, a.status, a.code_enc, a.channel, a.booked_at, a.changed_at,
            p.id, p.name_enc, p.id_type, p.id_no_enc, p.suspended_until,
            {rules_columns("k")}
     FROM appointments a
@@ -39,8 +39,8 @@ _VIEW = f"""
 """
 _BY_ID = _VIEW + "WHERE a.id = ANY(%s::bigint[])"
 _OWN = _VIEW + "WHERE a.id = %s AND p.account_id = %s"
-_BY_CODE = _VIEW + "WHERE a.code_live AND a.code = %s AND p.id_no_index = %s"
-_OWN_BY_CODE = _VIEW + "WHERE a.code_live AND a.code = %s AND p.account_id = %s"
+_BY_CODE = _VIEW + "WHERE a.code_live AND a.code_index = ANY(%s::bytea[]) AND p.id_no_index = %s"
+_OWN_BY_CODE = _VIEW + "WHERE a.code_live AND a.code_index = ANY(%s::bytea[]) AND p.account_id = %s"
 _OF_PATIENTS = "a.patient_id IN (SELECT id FROM patients WHERE account_id = %s)"
 _COUNTED = "a.status IN ('booked', 'picked_up', 'no_show', 'unverified')"
 _FREED = "a.status IN ('cancelled', 'stopped')"
@@ -76,7 +76,8 @@ async def own_appointment_by_code(
     tx: Tx, vault: Vault, account_id: int, code: str
 ) -> AppointmentView | None:
     """The appointment of this live code where it is one of the account's patients', else None."""
-    row = await tx.row(_OWN_BY_CODE, (tx.now.date(), code, account_id))
+    indexes = vault.indexes("code", code)
+    row = await tx.row(_OWN_BY_CODE, (tx.now.date(), indexes, account_id))
     return _view(vault, row) if row else None
 
 
@@ -96,7 +97,8 @@ async def appointment_by_code(
     tx: Tx, vault: Vault, code: str, id_no_index: bytes
 ) -> AppointmentView | None:
     """The appointment whose live code and registered document both match (S9)."""
-    row = await tx.row(_BY_CODE, (tx.now.date(), code, id_no_index))
+    indexes = vault.indexes("code", code)
+    row = await tx.row(_BY_CODE, (tx.now.date(), indexes, id_no_index))
     return _view(vault, row) if row else None
 
 
@@ -104,7 +106,10 @@ def _view(vault: Vault, row: TupleRow) -> AppointmentView:
     own, person = row[SESSION_WIDTH : SESSION_WIDTH + 6], row[SESSION_WIDTH + 6 : _WIDTH]
     session = session_view(row[:SESSION_WIDTH])
     kept = session.rules.keeping(hospital_rules(row[_WIDTH:]))
-    return AppointmentView(*[*own, replace(session, rules=kept), open_patient(vault, *person)])
+    id, status, code_enc, *rest = own
+    code = vault.open("appointments", "code", id, code_enc)
+    patient = open_patient(vault, *person)
+    return AppointmentView(*[id, status, code, *rest, replace(session, rules=kept), patient])
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +191,12 @@ def _locked(row: TupleRow) -> LockedAppointment:
     return LockedAppointment(*[*row[:6], facts])
 
 
-async def appointment_id_by_code(tx: Tx, code: str) -> int | None:
+async def appointment_id_by_code(tx: Tx, vault: Vault, code: str) -> int | None:
     """Whose live code this is; never shown to anyone before the document matches."""
-    row = await tx.row("SELECT id FROM appointments WHERE code_live AND code = %s", (code,))
+    row = await tx.row(
+        "SELECT id FROM appointments WHERE code_live AND code_index = ANY(%s::bytea[])",
+        (vault.indexes("code", code),),
+    )
     return row[0] if row else None
 
 

@@ -38,9 +38,10 @@ _PATIENTS = """
 _LIVE = """
     WITH made AS (
         INSERT INTO appointments (patient_id, clinic_session_id, hospital_id, department_id,
-                                  visit_date, channel, code, booked_at, changed_at)
+                                  visit_date, channel, code_enc, code_index, booked_at,
+                                  changed_at)
         SELECT p.id, s.id, s.hospital_id, s.department_id, s.visit_date, 'api',
-               lpad(row_number() OVER () || '', 8, '0'), %s, %s
+               '', sha256(int8send(row_number() OVER ())), %s, %s
         FROM (SELECT id FROM patients ORDER BY id DESC LIMIT %s) p
         JOIN clinic_sessions s ON s.id = 2 + p.id * 37 %% (SELECT max(id) - 2 FROM clinic_sessions)
         RETURNING clinic_session_id

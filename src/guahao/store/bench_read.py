@@ -42,22 +42,25 @@ _PATIENTS = """
     COPY patients (id, account_id, phone_slot, name_enc, name_index, id_type, id_no_enc,
                    id_no_index, created_at) FROM STDIN
 """
+_CODES = "CREATE TEMPORARY TABLE codes (id bigint, code_enc bytea, code_index bytea) ON COMMIT DROP"
+_COPY_CODES = "COPY codes FROM STDIN"
 # Everybody was there once and is expected once more; codes are spread as drawn ones are.
 _VISITS = """
     WITH wish AS (
         SELECT n AS patient_id, 1 + n * 7 %% %s AS department_id,
                %s::date + 2 * (n / 13 %% %s)::int * %s + least(%s, 0) * 2 AS visit_date,
-               lpad(((n * 2 + %s) * 61803399 %% 100000000)::text, 8, '0') AS code
+               n * 2 + %s AS id
         FROM generate_series(1::bigint, %s) n
     ), made AS (
-        INSERT INTO appointments (patient_id, clinic_session_id, hospital_id, department_id,
-                                  visit_date, status, channel, code, code_live, booked_at,
-                                  changed_at)
-        SELECT w.patient_id, s.id, s.hospital_id, s.department_id, s.visit_date,
+        INSERT INTO appointments (id, patient_id, clinic_session_id, hospital_id, department_id,
+                                  visit_date, status, channel, code_enc, code_index, code_live,
+                                  booked_at, changed_at)
+        SELECT w.id, w.patient_id, s.id, s.hospital_id, s.department_id, s.visit_date,
                CASE WHEN s.visit_date >= %s THEN 'booked'
                     WHEN w.patient_id %% 20 = 0 THEN 'no_show' ELSE 'picked_up' END,
-               'web', w.code, s.visit_date > %s::date - 30, %s, %s
+               'web', c.code_enc, c.code_index, s.visit_date > %s::date - 30, %s, %s
         FROM wish w JOIN clinic_sessions s USING (department_id, visit_date)
+        JOIN codes c ON c.id = w.id
         RETURNING id, patient_id, clinic_session_id
     ), told AS (
         INSERT INTO messages (kind, account_id, patient_id, appointment_id, state, created_at,
@@ -120,22 +123,34 @@ def _patients(tx: Tx, vault: Vault, persons: int) -> Iterator[tuple[object, ...]
         yield n, account_of(n), 2 - n % 2, *sealed, "03", *number, tx.now
 
 
-async def add_visits(tx: Tx, persons: int) -> None:
+async def add_visits(tx: Tx, vault: Vault, persons: int) -> None:
     """Two bookings for everybody, each with its message: one past, one from today on."""
     today: date = tx.now.date()
+    await tx.do(_CODES)
+    async with tx.conn.cursor() as cursor, cursor.copy(_COPY_CODES) as sink:
+        for id in range(2, persons * 2 + 2):
+            code = f"{id * 61803399 % 10**8:08d}"
+            sealed = vault.seal("appointments", "code", id, code)
+            await sink.write_row((id, sealed, vault.index("code", code)))
+    await tx.do("ANALYZE codes")
+    await tx.do(
+        "SELECT nextval('appointments_id_seq') FROM generate_series(1, %s)", (persons * 2 + 1,)
+    )
     departments, days = HOSPITALS * DEPARTMENTS_EACH, DAYS_EACH_WAY // 2
     for way in (-1, 1):
         place = (departments, today, days, way, way, (way + 1) // 2, persons)
         await tx.do(_VISITS, (*place, today, today, tx.now, tx.now, tx.now, tx.now))
 
 
-async def some_codes(tx: Tx, hospital_id: int, limit: int) -> list[tuple[str, int, int]]:
+async def some_codes(
+    tx: Tx, vault: Vault, hospital_id: int, limit: int
+) -> list[tuple[str, int, int]]:
     """Code, person and id of bookings of today at a hospital."""
     rows = await tx.rows(
         """
-        SELECT code, patient_id, id FROM appointments
+        SELECT code_enc, patient_id, id FROM appointments
         WHERE hospital_id = %s AND visit_date = %s AND status = 'booked' ORDER BY id LIMIT %s
         """,
         (hospital_id, tx.now.date(), limit),
     )
-    return [(row[0], row[1], row[2]) for row in rows]
+    return [(vault.open("appointments", "code", row[2], row[0]), row[1], row[2]) for row in rows]

@@ -24,7 +24,7 @@ from guahao.rules.facts import (
     SessionFacts,
 )
 from guahao.rules.outcomes import Refused
-from guahao.store.db import Tx, array, recordset
+from guahao.store.db import Tx, array, bytes_array, hexed, recordset
 from guahao.store.directory import RULES_ASKED
 from guahao.store.patients import open_patient
 from guahao.store.sessions import SESSION_COLUMNS, session_view
@@ -62,7 +62,9 @@ _EARLIER = """
     JOIN booking_requests r
       ON r.actor_kind = k.kind AND r.actor_id = k.actor AND r.idempotency_key = k.key
 """
-_TAKEN_CODES = "SELECT code FROM appointments WHERE code_live AND code = ANY(%s::text[])"
+_TAKEN_CODES = (
+    "SELECT code_index FROM appointments WHERE code_live AND code_index = ANY(%s::bytea[])"
+)
 _RESERVE_IDS = """
     SELECT nextval('appointments_id_seq'), nextval('messages_id_seq')
     FROM generate_series(1, %s)
@@ -74,12 +76,14 @@ _COUNT_PLACES = """
 """
 _INSERT_APPOINTMENTS = """
     INSERT INTO appointments (id, patient_id, clinic_session_id, hospital_id, department_id,
-                              visit_date, channel, code, booked_at, changed_at)
+                              visit_date, channel, code_enc, code_index, booked_at,
+                              changed_at)
     SELECT id, patient_id, session_id, hospital_id, department_id,
-           visit_date, channel, code, at, at
+           visit_date, channel, code_enc, code_index, at, at
     FROM json_to_recordset(%s::json)
         AS n (id bigint, patient_id bigint, session_id bigint, hospital_id bigint,
-              department_id bigint, visit_date date, channel text, code text, at timestamptz)
+              department_id bigint, visit_date date, channel text, code_enc bytea,
+              code_index bytea, at timestamptz)
 """
 _INSERT_MESSAGES = """
     INSERT INTO messages (id, kind, account_id, patient_id, appointment_id,
@@ -130,7 +134,7 @@ class Loaded:
     patients: dict[int, LockedPatient]
     sessions: dict[int, SessionView]
     earlier: dict[KeyScope, EarlierUse]
-    taken_codes: set[str]
+    free_codes: list[str]
     reserved_ids: list[tuple[int, int]]  # (appointment id, message id), one pair a request
 
 
@@ -147,12 +151,16 @@ class NewAppointment:
 
 
 async def load_batch(
-    tx: Tx, requests: Sequence[BookingRequest], counted_since: date, codes: list[str]
+    tx: Tx,
+    vault: Vault,
+    requests: Sequence[BookingRequest],
+    counted_since: date,
+    codes: Sequence[str],
 ) -> Loaded:
     """Lock, then read; one round trip to the server in a pipelined transaction.
 
     `counted_since`: counted appointments with a later visit date are read.
-    `codes`: candidates for identification codes; those already live come back as taken.
+    `codes`: candidates for identification codes; those that no live booking has come back.
     """
     patient_ids = sorted({request.patient_id for request in requests})
     session_ids = sorted({request.session_id for request in requests})
@@ -160,19 +168,21 @@ async def load_batch(
     # set of rules each.
     day = requests[0].at.date()
     keys = [{"kind": r.actor.kind, "actor": r.actor.id, "key": r.key} for r in requests]
+    candidates = {index: code for code in codes for index in vault.indexes("code", code)}
     execute = tx.conn.execute
     patients = await execute(_LOCK_PATIENTS, (array(patient_ids),))
     sessions = await execute(_LOCK_SESSIONS, (day, array(session_ids)))
     counted = await execute(_COUNTED, (array(patient_ids), counted_since))
     earlier = await execute(_EARLIER, (recordset(keys),))
-    taken = await execute(_TAKEN_CODES, (array(codes),))
+    taken = await execute(_TAKEN_CODES, (bytes_array(candidates),))
     reserved = await execute(_RESERVE_IDS, (len(requests),))
     by_patient = _by_patient(await counted.fetchall())
+    taken_codes = {candidates[row[0]] for row in await taken.fetchall()}
     return Loaded(
         {row[0]: _locked_patient(row, by_patient) for row in await patients.fetchall()},
         {row[0]: session_view(row) for row in await sessions.fetchall()},
         {(row[0], row[1], row[2]): EarlierUse(*row[3:]) for row in await earlier.fetchall()},
-        {row[0] for row in await taken.fetchall()},
+        [code for code in codes if code not in taken_codes],
         [(row[0], row[1]) for row in await reserved.fetchall()],
     )
 
@@ -226,17 +236,17 @@ def session_facts(session: SessionView) -> SessionFacts:
     )
 
 
-async def save_bookings(tx: Tx, made: Sequence[NewAppointment]) -> None:
+async def save_bookings(tx: Tx, vault: Vault, made: Sequence[NewAppointment]) -> None:
     """Counters, appointments and the messages that tell of them."""
     places = Counter(new.session.id for new in made)
     counts = recordset([{"session_id": id, "places": n} for id, n in places.items()])
-    rows = recordset([_appointment_row(new) for new in made])
+    rows = recordset([_appointment_row(vault, new) for new in made])
     await tx.do(_COUNT_PLACES, (counts,))
     await tx.do(_INSERT_APPOINTMENTS, (rows,))
     await tx.do(_INSERT_MESSAGES, (rows,))
 
 
-def _appointment_row(new: NewAppointment) -> dict[str, Any]:
+def _appointment_row(vault: Vault, new: NewAppointment) -> dict[str, Any]:
     session, request = new.session, new.request
     return {
         "id": new.id,
@@ -248,7 +258,8 @@ def _appointment_row(new: NewAppointment) -> dict[str, Any]:
         "department_id": session.department_id,
         "visit_date": session.visit_date,
         "channel": request.channel,
-        "code": new.code,
+        "code_enc": hexed(vault.seal("appointments", "code", new.id, new.code)),
+        "code_index": hexed(vault.index("code", new.code)),
         "at": request.at,
     }
 

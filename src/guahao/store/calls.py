@@ -77,7 +77,8 @@ _BY = {
     "document": f"{_FOUND} WHERE p.id_no_index = %s ORDER BY p.id LIMIT %s",
     "name": f"{_FOUND} WHERE p.name_index = %s ORDER BY p.id DESC LIMIT %s",
     "code": f"""
-        {_FOUND} WHERE p.id = (SELECT patient_id FROM appointments WHERE code_live AND code = %s)
+        {_FOUND} WHERE p.id = (SELECT patient_id FROM appointments
+                               WHERE code_live AND code_index = ANY(%s::bytea[]))
         LIMIT %s
     """,
     "order_no": f"""
@@ -86,8 +87,10 @@ _BY = {
 }
 
 
-async def find(tx: Tx, vault: Vault, kind: str, key: bytes | str | int, limit: int) -> list[Found]:
-    """Persons by phone, document or name (an HMAC), code (text) or order number (its id)."""
+async def find(
+    tx: Tx, vault: Vault, kind: str, key: bytes | list[bytes] | int, limit: int
+) -> list[Found]:
+    """Persons by phone, document or name (an HMAC), code (its HMACs) or order number (its id)."""
     rows = await tx.rows(_BY[kind], (key, limit))
     return [
         Found(row[0], open_phone(vault, row[0], row[1]), open_patient(vault, *row[2:]))

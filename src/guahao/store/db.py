@@ -153,6 +153,16 @@ def array(plain: Iterable[int | str]) -> str:
     return f"{{{','.join(map(str, plain))}}}"
 
 
+def hexed(data: bytes) -> str:
+    """Bytes as PostgreSQL reads them in text: for JSON, which has no bytes."""
+    return f"\\x{data.hex()}"
+
+
+def bytes_array(plain: Iterable[bytes]) -> str:
+    """Bytes as PostgreSQL's array literal."""
+    return "{" + ",".join(f'"\\\\x{data.hex()}"' for data in plain) + "}"
+
+
 def recordset(rows: Sequence[dict[str, Any]]) -> str:
     """Rows for `json_to_recordset`: one parameter a statement, however many rows."""
     return msgspec.json.encode(rows).decode()

@@ -40,8 +40,9 @@ _COPY = {
                        suspended_until, created_at) FROM STDIN
     """,
     "appointments": """
-        COPY appointments (patient_id, clinic_session_id, hospital_id, department_id,
-                           visit_date, status, channel, code, booked_at, changed_at)
+        COPY appointments (id, patient_id, clinic_session_id, hospital_id, department_id,
+                           visit_date, status, channel, code_enc, code_index, booked_at,
+                           changed_at)
         FROM STDIN
     """,
 }

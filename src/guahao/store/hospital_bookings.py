@@ -81,9 +81,9 @@ async def by_code(
 ) -> HospitalBooking | None:
     """The hospital's booking whose live code and registered document both match (S9)."""
     row = await tx.row(
-        f"{_BOOKING} WHERE a.code_live AND a.code = %s AND p.id_no_index = %s"
+        f"{_BOOKING} WHERE a.code_live AND a.code_index = ANY(%s::bytea[]) AND p.id_no_index = %s"
         " AND a.hospital_id = %s",
-        (code, id_no_index, hospital_id),
+        (vault.indexes("code", code), id_no_index, hospital_id),
     )
     return None if row is None else _booking(vault, row)
 

@@ -16,6 +16,7 @@ from guahao.store.vault import Vault
 MIGRATIONS = Path(__file__).parents[3] / "migrations"
 LOCK = 0x6775_6168_616F  # "guahao": one migration at a time in a database
 ROLES = (APP_ROLE, HOSPITAL_ROLE)
+ENCRYPTED_AT_ONCE = 5000  # rows
 SET_PRIVILEGE_SINCE = 160000  # PostgreSQL 16
 # A migration that cannot get a table's lock gives up, before bookings pile up behind it.
 TIMEOUTS = "-c lock_timeout=5s -c statement_timeout=10min"
@@ -25,11 +26,11 @@ class MigrationError(Exception):
     """The database cannot be migrated; the message tells an operator what to do."""
 
 
-def migrate(owner_url: str, vault: Vault | None = None) -> None:
+def migrate(owner_url: str, vault: Vault | None = None, *, revision: str = "head") -> None:
     """Migrate a database to the newest revision, as its owner.
 
     `vault`: for migrations that encrypt or index rows that exist already (`migration_vault`);
-    an empty database needs none.
+    an empty database needs none. `revision`: where to stop, for tests of a migration.
 
     Any number of processes may call this at once; one migrates, the others wait. Raises
     MigrationError where the owner may not create the application's role, psycopg's or
@@ -40,7 +41,7 @@ def migrate(owner_url: str, vault: Vault | None = None) -> None:
         for role in ROLES:
             _ensure_role(guard, role)
         guard.execute(_read("privileges.sql"))
-        _upgrade(owner_url, vault)
+        _upgrade(owner_url, vault, revision)
         guard.execute("SELECT hospital_events_go_on()")
         guard.execute(
             sql.SQL("REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {}").format(
@@ -74,7 +75,51 @@ def migration_vault() -> Vault:
     return vault
 
 
-def _upgrade(owner_url: str, vault: Vault | None) -> None:
+def encrypt_column(
+    table: str, name: str, *, index_purpose: str | None = None, key: str = "id"
+) -> None:
+    """Inside a migration: fill the column `<name>_enc` from the clear column `name`.
+
+    With `index_purpose` also `<name>_index`. Reads and writes in batches by the table's key;
+    the caller adds the columns before and drops the clear one after. Rows without text stay
+    without ciphertext.
+    """
+    connection: psycopg.Connection = op.get_bind().connection.driver_connection  # type: ignore[assignment]
+    names = {
+        "table": sql.Identifier(table),
+        "key": sql.Identifier(key),
+        "clear": sql.Identifier(name),
+        "sealed": sql.Identifier(f"{name}_enc"),
+        "index": sql.Identifier(f"{name}_index"),
+    }
+    select = sql.SQL(
+        "SELECT {key}, {clear} FROM {table} WHERE {key} > %s AND {clear} IS NOT NULL"
+        " ORDER BY {key} LIMIT %s"
+    ).format(**names)
+    update = sql.SQL(
+        "UPDATE {table} t SET {sealed} = n.sealed FROM unnest(%s::bigint[], %s::bytea[])"
+        " n (id, sealed) WHERE t.{key} = n.id"
+    ).format(**names)
+    if index_purpose is not None:
+        update = sql.SQL(
+            "UPDATE {table} t SET {sealed} = n.sealed, {index} = n.index"
+            " FROM unnest(%s::bigint[], %s::bytea[], %s::bytea[]) n (id, sealed, index)"
+            " WHERE t.{key} = n.id"
+        ).format(**names)
+    last = -(2**63)
+    while rows := connection.execute(select, (last, ENCRYPTED_AT_ONCE)).fetchall():
+        vault = migration_vault()
+        columns: list[list[object]] = [
+            [id for id, _ in rows],
+            [vault.seal(table, name, id, text) for id, text in rows],
+        ]
+        if index_purpose is not None:
+            columns.append([vault.index(index_purpose, text) for _, text in rows])
+        connection.execute(update, columns)
+        last = rows[-1][0]
+
+
+def _upgrade(owner_url: str, vault: Vault | None, revision: str) -> None:
     """Run the migrations that are missing."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
@@ -87,7 +132,7 @@ def _upgrade(owner_url: str, vault: Vault | None) -> None:
     with engine.connect() as connection:
         config.attributes["connection"] = connection
         config.attributes["vault"] = vault
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)
 
 
 def _options(url: str) -> str:

@@ -58,6 +58,14 @@ class Vault:
         """An HMAC by which equal texts of one purpose are found; 32 bytes."""
         return hmac.digest(self._index_key, f"{purpose}\0{text}".encode(), "sha256")
 
+    def indexes(self, purpose: str, text: str) -> list[bytes]:
+        """Return the HMACs under which a row may be stored, for `= ANY(...)`.
+
+        Look-ups use this and writers `index`: while the key is being rotated, rows are found
+        under the new key's HMAC and the old ones'.
+        """
+        return [self.index(purpose, text)]
+
 
 def _derived(secret_key: str, purpose: str) -> bytes:
     return HKDF(SHA256(), 32, salt=None, info=f"guahao {purpose}".encode()).derive(

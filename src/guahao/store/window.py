@@ -78,7 +78,7 @@ class SessionFacts:
 
 _ENTRIES_OF_HOSPITAL = f"""
     SELECT a.id, a.clinic_session_id, d.name, d.name_en, s.title, s.period, s.starts_at, a.status,
-           a.changed_at, a.code, p.id, p.name_enc, p.id_type, p.id_no_enc, p.suspended_until
+           a.changed_at, a.code_enc, p.id, p.name_enc, p.id_type, p.id_no_enc, p.suspended_until
     FROM appointments a
     JOIN clinic_sessions s ON s.id = a.clinic_session_id
     JOIN departments d ON d.id = s.department_id
@@ -142,19 +142,19 @@ async def entry(tx: Tx, vault: Vault, hospital_id: int, appointment_id: int) -> 
 
 def _entry(vault: Vault, row: Sequence[Any]) -> DayEntry:
     patient = open_patient(vault, *row[10:])
-    code = row[9]
+    code = vault.open("appointments", "code", row[0], row[9])
     name, document = masked_name(patient.name), masked_document(patient.id_no)
     return DayEntry(*[*row[:9], name, document, f"{code[:2]}…{code[-2:]}"])
 
 
-async def code_belongs_to(tx: Tx, code: str, id_no_index: bytes) -> bool:
+async def code_belongs_to(tx: Tx, vault: Vault, code: str, id_no_index: bytes) -> bool:
     """Whether this live code is of a booking of the person with this document, anywhere."""
     row = await tx.row(
         """
         SELECT FROM appointments a JOIN patients p ON p.id = a.patient_id
-        WHERE a.code_live AND a.code = %s AND p.id_no_index = %s
+        WHERE a.code_live AND a.code_index = ANY(%s::bytea[]) AND p.id_no_index = %s
         """,
-        (code, id_no_index),
+        (vault.indexes("code", code), id_no_index),
     )
     return row is not None
 

@@ -7,12 +7,12 @@ the other, and sealed data is opened.
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
-from hmac import compare_digest
 from typing import Any
 
 import msgspec
@@ -21,7 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from guahao.flows.platform import Platform
-from guahao.rules.limits import CODE_KEPT_DAYS, PATIENTS_PER_PHONE, Policy
+from guahao.rules.limits import CODE_DIGITS, CODE_KEPT_DAYS, PATIENTS_PER_PHONE, Policy
 from guahao.store import audit as store
 from guahao.store.db import Tx
 from guahao.store.hospital_events import EVENTS_KEPT_DAYS
@@ -29,8 +29,9 @@ from guahao.store.vault import Vault, VaultError
 
 Report = Callable[[str], None]  # the check that comes next
 
+_CODE = re.compile(rf"[0-9]{{{CODE_DIGITS}}}")
 SEALED_OPENED = 100_000  # of each table at most; where there are more, a sample
-_OWN_CHECKS = 6  # those not in store.audit
+_OWN_CHECKS = 7  # those not in store.audit
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,8 @@ async def _findings(tx: Tx, platform: Platform, report: Report) -> AsyncIterator
     yield await _patients_open(tx, platform.vault)
     report("accounts_open")
     yield await _accounts_open(tx, platform.vault)
+    report("codes_of_eight_digits")
+    yield await _codes_open(tx, platform.vault)
 
 
 def _numbers(tx: Tx, policy: Policy) -> dict[str, Any]:
@@ -283,7 +286,7 @@ async def _patients_open(tx: Tx, vault: Vault) -> Finding:
     async for id, name, id_no, index in store.sealed_patients(tx, sample.every, sample.rest):
         opens = _opens(vault, "patients", "name", id, name) is not None
         number = _opens(vault, "patients", "id_no", id, id_no)
-        found = number is not None and compare_digest(vault.index("id_no", number), index)
+        found = number is not None and index in vault.indexes("id_no", number)
         tally.count(id, agrees=opens and found)
     says = "a patient's name and document open with the key, and are found by the document"
     return tally.finding("patients_open", "S2", says, "patient", sample.note)
@@ -294,10 +297,21 @@ async def _accounts_open(tx: Tx, vault: Vault) -> Finding:
     tally = _Tally()
     async for id, sealed, index in store.sealed_accounts(tx, sample.every, sample.rest):
         phone = _opens(vault, "accounts", "phone", id, sealed)
-        found = phone is not None and compare_digest(vault.index("phone", phone), index)
+        found = phone is not None and index in vault.indexes("phone", phone)
         tally.count(id, agrees=found)
     says = "an account's phone opens with the key, and is found by itself"
     return tally.finding("accounts_open", "S2", says, "account", sample.note)
+
+
+async def _codes_open(tx: Tx, vault: Vault) -> Finding:
+    sample = await _sample(tx, "appointments")
+    tally = _Tally()
+    async for id, sealed, index in store.sealed_codes(tx, sample.every, sample.rest):
+        code = _opens(vault, "appointments", "code", id, sealed)
+        right = code is not None and _CODE.fullmatch(code) is not None
+        tally.count(id, agrees=right and index in vault.indexes("code", code or ""))
+    says = "an identification code opens with the key, has eight digits, and is found by itself"
+    return tally.finding("codes_of_eight_digits", "S8", says, "appointment", sample.note)
 
 
 def _opens(vault: Vault, table: str, column: str, row: int, sealed: bytes) -> str | None:

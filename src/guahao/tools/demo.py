@@ -134,7 +134,7 @@ class _Directory(NamedTuple):
 
 
 class _Appointment(NamedTuple):
-    """A row of appointments, in the order of its COPY."""
+    """An appointment before it has an id and its code is sealed."""
 
     patient_id: int
     session_id: int
@@ -347,7 +347,16 @@ async def _add_bookings(
     kept = {one.session_id for one in appointments}
     stopped, booked = fill.crowd(crowd, [one for one in openings if one.id not in kept])
     appointments += booked
-    await store.copy(tx, "appointments", appointments)
+    ids = await store.take_ids(tx, "appointments", len(appointments))
+    seal, index = platform.vault.seal, platform.vault.index
+    rows = (
+        (
+            *(id_, *one[:7], seal("appointments", "code", id_, one.code)),
+            *(index("code", one.code), one.booked_at, one.changed_at),
+        )
+        for id_, one in zip(ids, appointments, strict=True)
+    )
+    await store.copy(tx, "appointments", rows)
     await store.stop_sessions(tx, stopped)
     await store.count_places(tx)
     progress("bookings", len(appointments), len(appointments))

@@ -72,8 +72,8 @@ async def _bench(url: str, issuer: Issue, bookings: int, console: Console) -> No
             async with platform.db.transaction() as tx:
                 await store.found_city(tx, platform.vault, persons)
             async with platform.db.transaction() as tx:
-                await store.add_visits(tx, persons)
-                codes = await store.some_codes(tx, _HOSPITAL_ID, _TIMES + _FIRST)
+                await store.add_visits(tx, platform.vault, persons)
+                codes = await store.some_codes(tx, platform.vault, _HOSPITAL_ID, _TIMES + _FIRST)
             analyze(url)
         with web_server(url) as (port, _):
             took = []

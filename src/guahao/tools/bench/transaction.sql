@@ -23,12 +23,13 @@ SELECT actor_kind, actor_id, idempotency_key, patient_id, clinic_session_id, out
 FROM booking_requests
 WHERE actor_kind = 'account' AND actor_id = :person AND idempotency_key = :key::text;
 SELECT nextval('appointments_id_seq') AS appointment, nextval('messages_id_seq') AS message \gset
-SELECT code FROM appointments WHERE code_live AND code = lpad((99999999 - :appointment)::text, 8, '0');
+SELECT code_index FROM appointments
+WHERE code_live AND code_index = sha256(int8send(-:appointment));
 UPDATE clinic_sessions SET booked = booked + 1 WHERE id = :session;
 INSERT INTO appointments (id, patient_id, clinic_session_id, hospital_id, department_id,
-                          visit_date, channel, code, booked_at, changed_at)
+                          visit_date, channel, code_enc, code_index, booked_at, changed_at)
 SELECT :appointment, :person, id, hospital_id, department_id, visit_date, 'api',
-       lpad((99999999 - :appointment)::text, 8, '0'), now(), now()
+       substr(sha512(int8send(:appointment)), 1, 37), sha256(int8send(-:appointment)), now(), now()
 FROM clinic_sessions WHERE id = :session
 ON CONFLICT DO NOTHING;
 INSERT INTO messages (id, kind, account_id, patient_id, appointment_id, created_at, changed_at)
