@@ -30,6 +30,7 @@ from guahao.flows import (
 )
 from guahao.flows.clients import CALLS_KEPT
 from guahao.flows.imports import importing
+from guahao.flows.kernel.sent_forms import ANSWER_KEPT, FORM_KEPT
 from guahao.flows.platform import Platform
 from guahao.notices.deliver import Courier, TryAgain
 from guahao.notices.gateway import Gateway
@@ -48,6 +49,7 @@ from guahao.store import (
     wechat,
 )
 from guahao.store.hospital_events import EVENTS_KEPT_DAYS
+from guahao.store.kernel import sent_forms
 
 PUSHES = "hospitals"
 NOTICES = "notices"
@@ -242,6 +244,7 @@ def _add_platform_tasks(app: App, platform: Platform) -> None:
             await proofs.purge(tx)
             await appointments.purge_requests(tx, tx.now - REQUESTS_KEPT)
             await wechat.purge_seen(tx)
+            await sent_forms.purge(tx, tx.now - FORM_KEPT, tx.now - ANSWER_KEPT)
             await staff.purge_sessions(tx, tx.now - STAFF_SESSIONS_KEPT)
             await hospital_events.purge(tx, tx.now - timedelta(days=EVENTS_KEPT_DAYS))
             await clients.purge_calls(tx, tx.now - CALLS_KEPT)

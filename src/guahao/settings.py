@@ -63,6 +63,7 @@ class Settings:
     requests_per_address_minute: int = 600
     staff_idle_minutes: int = 30
     staff_absolute_hours: int = 12
+    staff_password_hours: int = 72  # how long a temporary password holds
     trusted_proxies: tuple[str, ...] = ()
     hospital_calls_per_minute: int = 600
     client_certificate_header: str = "x-client-certificate-sha256"  # set by a trusted proxy alone
@@ -121,6 +122,7 @@ _INTEGERS = {
     "identity_checks_per_day": (1, 10_000_000),
     "staff_idle_minutes": (1, 1440),
     "staff_absolute_hours": (1, 168),
+    "staff_password_hours": (1, 720),
 }
 _SECRET_CHARACTERS = 32
 # The hotline always can (S14); the patient as well where the operator says so.

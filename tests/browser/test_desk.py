@@ -128,6 +128,9 @@ async def test_an_administrator_connects_a_hospitals_system(new_visitor: NewVisi
         answer = await client.post("/api/v1/hospital/token", data=form)
     assert answer.status_code == 200
     await desk.press("停用")
+    await desk.check()
+    await desk.fill("原因", "演示结束")
+    await desk.press("停用")
     assert "POST /hospital/token" in await desk.text()
     assert "已停用" in await desk.text()
     await desk.check()

@@ -26,7 +26,9 @@ async def test_an_administrator_sets_a_webhook_and_sends_dead_letters_again(
     await desk.press("保存")
     assert "whsec_" in await desk.text()
     await desk.check()
-    await desk.page.get_by_role("button", name="停用").click()
+    await desk.press("停用")
+    await desk.fill("原因", "系统升级")
+    await desk.press("停用")
     with psycopg.connect(city_database_url) as conn:
         conn.execute(KILL)
     await desk.go("/staff/pushes")

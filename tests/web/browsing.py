@@ -103,6 +103,12 @@ class Reader:
         self.page = await self.client.post(form.action, data=form.fields | typed)
         return self.page
 
+    async def confirm(self, reason: str = "测试") -> httpx.Response:
+        """Give the reason for what the page asks to confirm."""
+        form = self.form()
+        assert form.fields.get("confirmed") == "yes", self.text
+        return await self.send(form, reason=reason)
+
     async def log_in(self, number: int = 1, *, back: str | None = None) -> None:
         await self.go("/login" if back is None else f"/login?next={back}")
         await self.send(phone=phone(number))

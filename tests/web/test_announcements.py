@@ -65,6 +65,8 @@ async def test_a_change_is_shown_and_what_is_withdrawn_is_not(site: Site, clock:
     assert "春节门诊安排（更新）" in await first_page(site)
     await reader.go(f"{LIST}/{id}")
     await reader.send(reader.form(f"{LIST}/{id}/withdraw"))
+    assert "春节门诊安排" in await first_page(site)
+    await reader.confirm()
     assert "已撤下" in reader.text
     assert "春节门诊安排" not in await first_page(site)
     actions = await ask(

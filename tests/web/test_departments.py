@@ -80,6 +80,8 @@ async def test_one_off_the_platform_is_hidden_and_its_bookings_stay(
     await reader.go(path)
     assert "<dt>其中的预约</dt><dd>1</dd>" in reader.text
     await reader.send(reader.form(f"{path}/platform"), do="hide")
+    assert "1个预约，照常就诊" in reader.text
+    await reader.confirm()
     assert "已有的预约照常就诊" in reader.text
     assert "心血管内科" not in await citizen_sees(site)
     refused = await site.book(await add_citizen(site, 2), session_id)
@@ -168,6 +170,7 @@ async def test_one_with_bookings_is_not_deleted_and_one_without_goes_with_its_pl
     assert isinstance(new, int)
     await reader.go(f"{LIST}/{new}")
     await reader.send(reader.form(f"{LIST}/{new}/delete"))
+    await reader.confirm()
     assert "已删除" in reader.text
     assert set(await ids_of(site)) == {"03", "03.04"}
 

@@ -245,6 +245,7 @@ async def test_a_title_is_added_retired_and_put_in_order(site: Site) -> None:
     await reader.go(path)
     stale = reader.form(path)
     await reader.send(reader.form(path), offered="")
+    await reader.confirm()
     await scheduling.go("/staff/schedule/new")
     assert "中医师" not in scheduling.text
     await scheduling.send(None, **WEEKLY | {"title": "中医师"})

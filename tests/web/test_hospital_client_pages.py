@@ -48,7 +48,10 @@ async def test_an_administrator_adds_rotates_changes_and_disables(site: Site) ->
     await admin.go(one)
     assert secret not in admin.text
     assert "POST /hospital/token" in admin.text
-    rotated = await send(one, do="rotate", overlap_hours="0")
+    confirmed = {"confirmed": "yes", "reason": "例行更换"}
+    assert "立即失效" in await send(one, do="rotate", overlap_hours="0")  # asks first
+    assert (await token_answer(site, client_id, secret)).status_code == 200
+    rotated = await send(one, do="rotate", overlap_hours="0", **confirmed)
     new = re.findall(r'<code class="secret">([^<]+)</code>', rotated)[1]
     assert (await token_answer(site, client_id, secret)).status_code == 401
     assert (await token_answer(site, client_id, new)).status_code == 200
@@ -65,7 +68,9 @@ async def test_an_administrator_adds_rotates_changes_and_disables(site: Site) ->
     await send(one, do="change", scope_attendance="on")
     assert (await token_answer(site, client_id, new)).json()["scope"] == "attendance"
     await admin.go(one)
-    await send(one, do="disable")
+    assert "从下一次调用起全部拒绝" in await send(one, do="disable")
+    assert (await token_answer(site, client_id, new)).status_code == 200
+    await send(one, do="disable", **confirmed)
     assert (await token_answer(site, client_id, new)).status_code == 401
     await admin.go(one)
     assert "已停用" in admin.text

@@ -74,6 +74,8 @@ async def test_a_policy_to_come_is_withdrawn_with_a_reason(site: Site) -> None:
     reader = await administrator(site)
     await saved(reader, per_day="1", reason="试行")
     await reader.send(reader.form(f"{POLICY}/withdraw"), reason="写错了")
+    assert reader.form().fields["reason"] == "写错了"
+    await reader.confirm("写错了")
     assert "已撤回" in reader.text
     assert await rows(site) == []
 

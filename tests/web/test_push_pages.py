@@ -74,8 +74,15 @@ async def test_an_administrator_sets_rotates_and_switches(site: Site) -> None:
     assert await webhook(site) == (URL, ["booked", "stopped"], True, None)
     await desk.go("/staff/pushes")
     assert "whsec_" not in desk.text  # shown once
-    assert "whsec_" in await post(desk, f"/staff/pushes/{hospital_id}", do="rotate")
-    await post(desk, f"/staff/pushes/{hospital_id}", do="off")
+    path = f"/staff/pushes/{hospital_id}"
+    confirmed = {"confirmed": "yes", "reason": "换了厂商"}
+    assert "whsec_" not in await post(desk, path, do="rotate")  # asks first
+    assert "whsec_" in await post(desk, path, do="rotate", **confirmed)
+    await post(desk, path, do="off")
+    assert (await webhook(site))[2] is True
+    await post(desk, path, do="off", **confirmed)
+    reasons = await ask(site.platform, "SELECT DISTINCT reason FROM audit_trail WHERE reason <> ''")
+    assert reasons == [("换了厂商",)]
     url, _, enabled, previous_until = await webhook(site)
     assert (url, enabled) == (URL, False)
     assert previous_until is not None

@@ -83,6 +83,7 @@ async def test_a_weekly_timetable_is_added_changed_and_ended(site: Site) -> None
     assert await count(site.platform, "clinic_sessions", "capacity = 30") == 13
     await reader.go(path)
     await reader.send(reader.form(f"{path}/end"), last="2026-12-03")
+    await reader.confirm()
     assert "撤下12个" in reader.text
     assert await count(site.platform, "clinic_sessions", "timetable_id IS NOT NULL") == 1
 
@@ -164,6 +165,8 @@ async def test_rules_to_come_can_be_withdrawn(site: Site) -> None:
     await reader.send(reader.form(path), cycle_days="14", step="save")
     assert await count(site.platform, "hospital_rules") == 1
     await reader.send(reader.form(f"{path}/withdraw"))
+    assert await count(site.platform, "hospital_rules") == 1
+    await reader.confirm()
     assert "已撤回" in reader.text
     assert await count(site.platform, "hospital_rules") == 0
 

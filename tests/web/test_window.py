@@ -169,9 +169,12 @@ async def test_closing_a_session_makes_no_shows_and_tells_them_once(
     clock.now = at("2026-12-03 11:30")
     reader = await clerk_of(site, booking)
     await reader.go(page)
-    form = reader.form(f"{page}/close")
+    await reader.send(reader.form(f"{page}/close"))
+    assert "未取号的1人记为爽约" in reader.text
+    assert await status(site) == "booked"
+    form = reader.form()
     for _ in range(2):
-        await reader.send(form)
+        await reader.send(form, reason="全部录入")
         assert reader.page.status_code == 200
     assert await status(site) == "no_show"
     told = await ask(site.platform, "SELECT count(*) FROM messages WHERE kind = 'no_show'")
@@ -205,6 +208,7 @@ async def test_what_paper_says_is_entered_after_the_sweep_and_suspends_nobody(
     page = f"/staff/window/sessions/{session_id}"
     await reader.go(page)
     await reader.send(reader.form(f"{page}/close"))
+    await reader.confirm()
     suspended = "SELECT suspended_until FROM patients"
     assert (await ask(site.platform, suspended))[0][0] is not None
     clock.forward(days=1)

@@ -114,7 +114,7 @@ async def change(
 
 
 async def withdraw(
-    platform: Platform, by: Staff, announcement_id: int, version: str
+    platform: Platform, by: Staff, announcement_id: int, version: str, reason: str = ""
 ) -> AnnouncementRefusal | None:
     """Show it no more; None where that is done."""
     async with platform.db.transaction() as tx:
@@ -124,7 +124,9 @@ async def withdraw(
             return refused
         await store.withdraw(tx, announcement_id)
         subject = ("announcement", announcement_id)
-        await trail.record(tx, platform.vault, by.who, "withdraw_announcement", subject)
+        await trail.record(
+            tx, platform.vault, by.who, "withdraw_announcement", subject, reason=reason
+        )
         return None
 
 

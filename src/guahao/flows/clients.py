@@ -139,7 +139,7 @@ async def _new_secret(
 
 
 async def rotate(
-    platform: Platform, by: Who, id: int, overlap_hours: int = OVERLAP_HOURS
+    platform: Platform, by: Who, id: int, overlap_hours: int = OVERLAP_HOURS, reason: str = ""
 ) -> NewSecret | ClientRefusal:
     """Another secret; the one before it lives for the overlap, 0 ends it at once.
 
@@ -154,7 +154,9 @@ async def rotate(
         new = await _new_secret(tx, platform, id, found.client.client_id, overlap_hours)
         detail = {"overlap_hours": overlap_hours}
         hospital_id = found.client.own_hospital_id
-        await _record(tx, platform, by, "rotate_hospital_client", id, hospital_id, detail)
+        await _record(
+            tx, platform, by, "rotate_hospital_client", id, hospital_id, detail, reason=reason
+        )
         return new
 
 
@@ -180,7 +182,7 @@ async def change(
 
 
 async def set_disabled(
-    platform: Platform, by: Who, id: int, *, disabled: bool
+    platform: Platform, by: Who, id: int, *, disabled: bool, reason: str = ""
 ) -> ClientRefusal | None:
     """Shut a client out, its tokens too, from its next call on; or let it in again."""
     async with platform.db.transaction() as tx:
@@ -189,7 +191,8 @@ async def set_disabled(
             return ClientRefusal.UNKNOWN
         await store.set_disabled(tx, id, tx.now if disabled else None)
         action = "disable_hospital_client" if disabled else "enable_hospital_client"
-        await _record(tx, platform, by, action, id, found.client.own_hospital_id, {})
+        hospital_id = found.client.own_hospital_id
+        await _record(tx, platform, by, action, id, hospital_id, {}, reason=reason)
     return None
 
 
@@ -314,8 +317,17 @@ async def _record(
     id: int,
     hospital_id: int,
     detail: Mapping[str, object],
+    *,
+    reason: str = "",
 ) -> None:
     subject = ("hospital_client", id)
     await trail.record(
-        tx, platform.vault, by, action, subject, detail=detail, hospital_id=hospital_id
+        tx,
+        platform.vault,
+        by,
+        action,
+        subject,
+        reason=reason,
+        detail=detail,
+        hospital_id=hospital_id,
     )

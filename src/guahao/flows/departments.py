@@ -110,7 +110,7 @@ async def change(
 
 
 async def set_on_platform(
-    platform: Platform, by: Staff, department_id: int, *, on_platform: bool
+    platform: Platform, by: Staff, department_id: int, *, on_platform: bool, reason: str = ""
 ) -> int | DepartmentRefusal:
     """Show it to patients or hide it from them; how many sessions were made for it.
 
@@ -133,7 +133,7 @@ async def set_on_platform(
             made = await sessions.roll_out(tx, hospital_id, today, last)
         action = "show_department" if on_platform else "hide_department"
         detail = {"sessions": reach.sessions, "bookings": reach.bookings, "made": made}
-        await _record(tx, platform, by, action, department_id, detail)
+        await _record(tx, platform, by, action, department_id, detail, reason)
         return made
 
 
@@ -156,7 +156,9 @@ async def move(
         return None
 
 
-async def delete(platform: Platform, by: Staff, department_id: int) -> DepartmentRefusal | None:
+async def delete(
+    platform: Platform, by: Staff, department_id: int, reason: str = ""
+) -> DepartmentRefusal | None:
     """Remove one that nobody ever booked, with its timetables and sessions; None when done."""
     hospital_id = by.own_hospital_id
     try:
@@ -172,7 +174,7 @@ async def delete(platform: Platform, by: Staff, department_id: int) -> Departmen
             await store.delete(tx, department_id)
             await store.follow_members(tx, hospital_id)
             detail = {"before": asdict(found), "sessions": reach.sessions}
-            await _record(tx, platform, by, "delete_department", department_id, detail)
+            await _record(tx, platform, by, "delete_department", department_id, detail, reason)
             return None
     except ForeignKeyViolation:
         # A stop names it, or somebody has booked in this very moment: it has a history.
@@ -216,7 +218,13 @@ def _refused_code(there: list[Department], code: str) -> DepartmentRefusal | Non
 
 
 async def _record(
-    tx: Tx, platform: Platform, by: Staff, action: str, department_id: int, detail: dict[str, Any]
+    tx: Tx,
+    platform: Platform,
+    by: Staff,
+    action: str,
+    department_id: int,
+    detail: dict[str, Any],
+    reason: str = "",
 ) -> None:
     subject = ("department", department_id)
-    await trail.record(tx, platform.vault, by.who, action, subject, detail=detail)
+    await trail.record(tx, platform.vault, by.who, action, subject, reason=reason, detail=detail)

@@ -120,7 +120,9 @@ async def change_in(
     return new
 
 
-async def withdraw(platform: Platform, by: Staff, holds_from: date) -> RulesRefusal | None:
+async def withdraw(
+    platform: Platform, by: Staff, holds_from: date, reason: str = ""
+) -> RulesRefusal | None:
     """Take back rules that do not hold yet; None where that is done."""
     hospital_id = by.own_hospital_id
     async with platform.db.transaction(hospital_id=hospital_id) as tx:
@@ -134,7 +136,9 @@ async def withdraw(platform: Platform, by: Staff, holds_from: date) -> RulesRefu
         assert after is not None
         detail = {"holds_from": holds_from, "before": _words(gone), "after": _words(after)}
         subject = ("hospital", hospital_id)
-        await trail.record(tx, platform.vault, by.who, "withdraw_rules", subject, detail=detail)
+        await trail.record(
+            tx, platform.vault, by.who, "withdraw_rules", subject, reason=reason, detail=detail
+        )
         return None
 
 

@@ -150,7 +150,9 @@ async def hospital_id_of(platform: Platform, code: str) -> int | None:
         return await store.hospital_id_of(tx, code)
 
 
-async def reset_password(platform: Platform, by: Who, staff_id: int) -> NewStaff | StaffRefusal:
+async def reset_password(
+    platform: Platform, by: Who, staff_id: int, reason: str = ""
+) -> NewStaff | StaffRefusal:
     """A new temporary password; every session ends."""
     password = _temporary_password()
     hashed = await asyncio.to_thread(_hasher.hash, password)
@@ -160,22 +162,26 @@ async def reset_password(platform: Platform, by: Who, staff_id: int) -> NewStaff
             return StaffRefusal.UNKNOWN
         await store.set_password(tx, staff_id, hashed, temporary=True)
         await store.end_sessions_of(tx, staff_id)
-        await _record(tx, platform, by, "reset_password", staff_id)
+        await _record(tx, platform, by, "reset_password", staff_id, reason=reason)
     return NewStaff(staff_id, found.login, password)
 
 
-async def reset_second_factor(platform: Platform, by: Who, staff_id: int) -> StaffRefusal | None:
+async def reset_second_factor(
+    platform: Platform, by: Who, staff_id: int, reason: str = ""
+) -> StaffRefusal | None:
     """Forget a lost phone: it is enrolled anew at the next log-in. Every session ends."""
     async with platform.db.transaction() as tx:
         if await store.by_id(tx, staff_id, lock=True) is None:
             return StaffRefusal.UNKNOWN
         await store.set_totp_secret(tx, platform.vault, staff_id, None)
         await store.end_sessions_of(tx, staff_id)
-        await _record(tx, platform, by, "reset_second_factor", staff_id)
+        await _record(tx, platform, by, "reset_second_factor", staff_id, reason=reason)
     return None
 
 
-async def disable_staff(platform: Platform, by: Who, staff_id: int) -> StaffRefusal | None:
+async def disable_staff(
+    platform: Platform, by: Who, staff_id: int, reason: str = ""
+) -> StaffRefusal | None:
     """Shut somebody out, at once. The last administrator stays."""
     async with platform.db.transaction() as tx:
         administrators = await store.enabled_administrators(tx)
@@ -188,7 +194,7 @@ async def disable_staff(platform: Platform, by: Who, staff_id: int) -> StaffRefu
             return StaffRefusal.LAST_ADMINISTRATOR
         await store.set_disabled(tx, staff_id, tx.now)
         await store.end_sessions_of(tx, staff_id)
-        await _record(tx, platform, by, "disable_staff", staff_id)
+        await _record(tx, platform, by, "disable_staff", staff_id, reason=reason)
     return None
 
 
@@ -477,11 +483,12 @@ async def end_other_sessions(platform: Platform, token: str) -> int:
     return ended
 
 
-async def end_sessions_of(platform: Platform, by: Who, staff_id: int) -> int:
+async def end_sessions_of(platform: Platform, by: Who, staff_id: int, reason: str = "") -> int:
     """Log somebody out everywhere; how many sessions were open."""
     async with platform.db.transaction() as tx:
         ended = await store.end_sessions_of(tx, staff_id)
-        await _record(tx, platform, by, "end_sessions", staff_id, {"sessions": ended})
+        detail = {"sessions": ended}
+        await _record(tx, platform, by, "end_sessions", staff_id, detail, reason=reason)
     return ended
 
 
@@ -531,5 +538,8 @@ async def _record(
     action: str,
     staff_id: int,
     detail: Mapping[str, object] | None = None,
+    *,
+    reason: str = "",
 ) -> None:
-    await trail.record(tx, platform.vault, by, action, ("staff", staff_id), detail=detail)
+    subject = ("staff", staff_id)
+    await trail.record(tx, platform.vault, by, action, subject, detail=detail, reason=reason)

@@ -181,7 +181,7 @@ async def _fee_is_own(tx: Tx, hospital_id: int, new: Clinic, day: date) -> bool:
 
 
 async def end(
-    platform: Platform, by: Staff, timetable_id: int, last: date
+    platform: Platform, by: Staff, timetable_id: int, last: date, reason: str = ""
 ) -> Following | PlanRefusal:
     """End a timetable after a day, today at the earliest.
 
@@ -200,7 +200,7 @@ async def end(
         await store.withdraw(tx, ids)
         detail = {"before": before.valid_until, "after": last, **asdict(reached)}
         subject = ("timetable", timetable_id)
-        await _record(tx, platform, by, "end_timetable", subject, detail)
+        await _record(tx, platform, by, "end_timetable", subject, detail, reason)
         return reached
 
 
@@ -285,8 +285,9 @@ async def _record(
     action: str,
     subject: tuple[str, int],
     detail: dict[str, Any],
+    reason: str = "",
 ) -> None:
-    await trail.record(tx, platform.vault, by.who, action, subject, detail=detail)
+    await trail.record(tx, platform.vault, by.who, action, subject, reason=reason, detail=detail)
 
 
 def _words(clinic: Clinic) -> dict[str, Any]:

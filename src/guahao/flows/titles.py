@@ -56,7 +56,14 @@ async def add(platform: Platform, by: Staff, name: str, name_en: str) -> int | T
 
 
 async def change(
-    platform: Platform, by: Staff, title_id: int, seen: str, name_en: str, *, retired: bool
+    platform: Platform,
+    by: Staff,
+    title_id: int,
+    seen: str,
+    name_en: str,
+    *,
+    retired: bool,
+    reason: str = "",
 ) -> TitleRefusal | None:
     """Its English, and whether forms offer it, where it is as it was `seen`; None when done."""
     async with platform.db.transaction() as tx:
@@ -71,7 +78,7 @@ async def change(
         await store.change(tx, title_id, name_en, retired_at)
         after = replace(before, name_en=name_en, retired_at=retired_at)
         detail = {"before": asdict(before), "after": asdict(after)}
-        await _record(tx, platform, by, "change_title", title_id, detail)
+        await _record(tx, platform, by, "change_title", title_id, detail, reason)
     platform.titles.forget()
     return None
 
@@ -103,6 +110,13 @@ def _of(there: list[Title], title_id: int) -> Title | None:
 
 
 async def _record(
-    tx: Tx, platform: Platform, by: Staff, action: str, title_id: int, detail: dict[str, Any]
+    tx: Tx,
+    platform: Platform,
+    by: Staff,
+    action: str,
+    title_id: int,
+    detail: dict[str, Any],
+    reason: str = "",
 ) -> None:
-    await trail.record(tx, platform.vault, by.who, action, ("title", title_id), detail=detail)
+    subject = ("title", title_id)
+    await trail.record(tx, platform.vault, by.who, action, subject, reason=reason, detail=detail)

@@ -50,7 +50,7 @@ async def set_webhook(
 
 
 async def rotate_secret(
-    platform: Platform, by: Who, hospital_id: int
+    platform: Platform, by: Who, hospital_id: int, reason: str = ""
 ) -> WebhookSet | WebhookRefusal:
     """A new secret, at once; for 24 hours the one before signs as well."""
     secret = _new_secret()
@@ -58,19 +58,19 @@ async def rotate_secret(
         until = tx.now + SECRET_OVERLAP
         if not await store.replace_secret(tx, platform.vault, hospital_id, secret, until):
             return WebhookRefusal.UNKNOWN
-        await _record(tx, platform, by, "rotate_webhook_secret", hospital_id)
+        await _record(tx, platform, by, "rotate_webhook_secret", hospital_id, reason=reason)
     return WebhookSet(hospital_id, secret)
 
 
 async def switch(
-    platform: Platform, by: Who, hospital_id: int, *, on: bool
+    platform: Platform, by: Who, hospital_id: int, *, on: bool, reason: str = ""
 ) -> WebhookRefusal | None:
     """Push, or keep what there is for later."""
     async with platform.db.transaction() as tx:
         if not await store.enable(tx, hospital_id, on=on):
             return WebhookRefusal.UNKNOWN
         action = "switch_webhook_on" if on else "switch_webhook_off"
-        await _record(tx, platform, by, action, hospital_id)
+        await _record(tx, platform, by, action, hospital_id, reason=reason)
     return None
 
 
@@ -118,9 +118,12 @@ async def _record(
     action: str,
     hospital_id: int,
     detail: Mapping[str, object] | None = None,
+    *,
+    reason: str = "",
 ) -> None:
     await trail.record(
         *(tx, platform.vault, by, action, ("hospital", hospital_id)),
+        reason=reason,
         detail=detail,
         hospital_id=hospital_id,
     )

@@ -269,7 +269,7 @@ async def _deadline(tx: Tx, session_id: int, session: SessionFacts) -> datetime:
 
 
 async def close_session(
-    platform: Platform, by: OfHospital, session_id: int
+    platform: Platform, by: OfHospital, session_id: int, reason: str = ""
 ) -> ClosedSession | WindowRefusal:
     """Say that a session's attendance is complete: who has not come is a no-show (S16).
 
@@ -295,6 +295,7 @@ async def close_session(
             by.who,
             "close_session",
             ("clinic_session", session_id),
+            reason=reason,
             detail={"no_shows": len(absent)},
         )
     return ClosedSession(session_id, len(absent))

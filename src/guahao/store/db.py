@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import lru_cache
@@ -54,6 +55,12 @@ class Tx:
         yield
         # Not after an error: a failed transaction takes no statement, and rolls this back.
         await self.do("SELECT set_config('role', %s, true)", (role,))
+
+
+# What a request does last in each of its transactions, before the commit.
+before_commit: ContextVar[Callable[[Tx], Awaitable[None]] | None] = ContextVar(
+    "before_commit", default=None
+)
 
 
 @lru_cache(4096)
@@ -125,7 +132,11 @@ class Database:
                     " set_config('guahao.hospital_id', %s, true)",
                     (HOSPITAL_ROLE, str(hospital_id)),
                 )
-            yield Tx(conn, self.clock())
+            tx = Tx(conn, self.clock())
+            yield tx
+            last = before_commit.get()
+            if last is not None:
+                await last(tx)
 
     @asynccontextmanager
     async def pipelined_transaction(self) -> AsyncIterator[Tx]:

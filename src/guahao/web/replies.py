@@ -648,6 +648,15 @@ _STAFF: dict[str, Reply] = {
             " to change your role.",
         ),
     ),
+    "form_sent_twice": Reply(
+        409,
+        Words("同一份表单正在处理", "The same form is being handled"),
+        Words(
+            "这份表单刚才已提交了一次。请返回上一页看看结果，如没有办成，再提交一次。",
+            "This form was sent a moment ago. Please go back, look whether it was done, and send it"
+            " again if it was not.",
+        ),
+    ),
     "report_too_slow": Reply(
         503,
         Words("统计用时太久", "The report took too long"),

@@ -11,8 +11,9 @@ from guahao.flows.announcements import BODY_MAX, TITLE_MAX, Announced, Announcem
 from guahao.rules.limits import CITY_TIME
 from guahao.rules.staff import Role
 from guahao.store.announcements import Written
+from guahao.web.answers import Answer
 from guahao.web.reading import ProblemError, read_id
-from guahao.web.staff import StaffPage, StaffRoute
+from guahao.web.staff import Act, StaffPage, StaffRoute, confirmed
 from guahao.web.staff.reading import read_moment
 
 _ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
@@ -94,8 +95,22 @@ async def _change(page: StaffPage) -> ASGIApp:
 async def _withdraw(page: StaffPage) -> ASGIApp:
     id = read_id(page.request, "announcement_id", "not_found")
     version = page.form.get("version", "")
-    refused = await flows.withdraw(page.door.platform, page.staff, id, version)
+    found = await _found(page)
+    reason = "" if found.state == "withdrawn" else confirmed(page, _withdrawing(page, found))
+    if isinstance(reason, Answer):
+        return reason
+    refused = await flows.withdraw(page.door.platform, page.staff, id, version, reason)
     return await _after(page, refused, page.say("已撤下，首页不再显示。"))
+
+
+def _withdrawing(page: StaffPage, found: Announced) -> Act:
+    return Act(
+        page.say("撤下公告“{title}”？", title=found.kept.written.title),
+        [page.say("撤下后首页立即不再显示，也不能恢复；需要时另写一条。")],
+        page.say("撤下公告"),
+        f"{_LIST}/{found.kept.id}",
+        "hospitals",
+    )
 
 
 async def _after(page: StaffPage, refused: AnnouncementRefusal | None, said: str) -> ASGIApp:

@@ -11,8 +11,10 @@ from guahao.flows.clients import ClientRefusal, NewSecret
 from guahao.flows.open_supply import all_hospitals
 from guahao.rules.clients import Scope
 from guahao.rules.staff import Role
+from guahao.store.clients import ClientListing
+from guahao.web.answers import Answer
 from guahao.web.reading import ProblemError, read_id
-from guahao.web.staff import StaffPage, StaffRoute
+from guahao.web.staff import Act, StaffPage, StaffRoute, confirmed
 from guahao.web.staff.api_calls import why_words
 from guahao.web.staff.reading import read_number
 
@@ -109,16 +111,23 @@ async def _one(
 async def _change(page: StaffPage) -> ASGIApp:
     """What one button asks for."""
     platform, by, form, id = page.door.platform, page.staff.who, page.form, _id(page)
+    client = await flows.one_client(platform, id)
+    act = None if client is None else _act(page, client)
+    reason = "" if act is None else confirmed(page, act)
+    if isinstance(reason, Answer):
+        return reason
     outcome: NewSecret | ClientRefusal | None
     match form.get("do"):
         case "rotate":
             hours = read_number(form.get("overlap_hours", ""))
-            outcome = await flows.rotate(platform, by, id, hours)
+            outcome = await flows.rotate(platform, by, id, hours, reason)
         case "change":
             certificate = form.get("certificate", "")[:_TEXT_MAX]
             outcome = await flows.change(platform, by, id, _scopes(form), certificate)
         case "disable" | "enable" as what:
-            outcome = await flows.set_disabled(platform, by, id, disabled=what == "disable")
+            outcome = await flows.set_disabled(
+                platform, by, id, disabled=what == "disable", reason=reason
+            )
         case _:
             outcome = ClientRefusal.UNKNOWN
     if isinstance(outcome, NewSecret):
@@ -128,6 +137,34 @@ async def _change(page: StaffPage) -> ASGIApp:
         return await _one(page, id, refused=say_refusal(page, outcome), given=given, status=409)
     page.flash(page.say("已保存。"))
     return page.redirect(f"{_LIST}/{id}")
+
+
+def _act(page: StaffPage, client: ClientListing) -> Act | None:
+    """What is asked before it is done."""
+    hospital = page.names.name(client.hospital_name, client.hospital_name_en)
+    back, name = f"{_LIST}/{client.id}", client.name
+    match page.form.get("do"):
+        case "rotate":
+            hours = read_number(page.form.get("overlap_hours", ""))
+            if not 0 <= hours <= flows.OVERLAP_HOURS_MAX:
+                return None
+            if hours > 0:
+                until = page.say(
+                    "旧密钥还能用{hours}小时，之后医院的系统必须用新密钥。", hours=hours
+                )
+            else:
+                until = page.say("旧密钥和它换来的令牌立即失效；医院换上新密钥之前，接口全部中断。")
+            sentences = [page.say("新密钥只显示一次，请备好安全的方式交给医院。"), until]
+            question = page.say("更换{hospital}“{name}”的密钥？", hospital=hospital, name=name)
+            return Act(question, sentences, page.say("更换密钥"), back, "hospitals")
+        case "disable":
+            question = page.say("停用{hospital}的“{name}”？", hospital=hospital, name=name)
+            sentences = [
+                page.say("从下一次调用起全部拒绝，已发出的令牌也不例外。"),
+                page.say("医院不能再从系统里发布号源、查看预约和上报就诊，直到恢复。"),
+            ]
+            return Act(question, sentences, page.say("停用"), back, "hospitals")
+    return None
 
 
 def scope_words(page: StaffPage) -> dict[str, str]:

@@ -8,8 +8,10 @@ from guahao.flows import staff as flows
 from guahao.flows.open_supply import all_hospitals
 from guahao.flows.staff import NewStaff, StaffRefusal
 from guahao.rules.staff import Role
+from guahao.store.staff import StaffListing
+from guahao.web.answers import Answer
 from guahao.web.reading import as_id, read_id
-from guahao.web.staff import StaffPage, StaffRoute
+from guahao.web.staff import Act, StaffPage, StaffRoute, confirmed
 from guahao.web.staff.login import say_refusal
 
 _ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
@@ -62,30 +64,68 @@ async def _add(page: StaffPage) -> ASGIApp:
 
 
 async def _change(page: StaffPage) -> ASGIApp:
-    """What one button of a row asks for."""
+    """Do what a button of a row asks for, once the reason is known."""
     id = read_id(page.request, "staff_id", "not_found")
-    platform, by = page.door.platform, page.staff.who
+    platform, by, what = page.door.platform, page.staff.who, page.form.get("do", "")
+    member = next((one for one in await flows.list_staff(platform) if one.id == id), None)
+    act = None if member is None else _act(page, member, what)
+    reason = "" if act is None else confirmed(page, act)
+    if isinstance(reason, Answer):
+        return reason
     outcome: object
-    match page.form.get("do"):
+    match what:
         case "password":
-            outcome = await flows.reset_password(platform, by, id)
+            outcome = await flows.reset_password(platform, by, id, reason)
             if isinstance(outcome, NewStaff):
                 return await _listed(page, new=outcome)
         case "second_factor":
-            outcome = await flows.reset_second_factor(platform, by, id)
+            outcome = await flows.reset_second_factor(platform, by, id, reason)
         case "disable":
-            outcome = await flows.disable_staff(platform, by, id)
+            outcome = await flows.disable_staff(platform, by, id, reason)
         case "enable":
             outcome = await flows.enable_staff(platform, by, id)
-        case "log_out":
+        case "log_out" if member is not None:
             outcome = None
-            await flows.end_sessions_of(platform, by, id)
+            await flows.end_sessions_of(platform, by, id, reason)
         case _:
             outcome = StaffRefusal.UNKNOWN
     if isinstance(outcome, StaffRefusal):
         return await _listed(page, say_refusal(page, outcome), status=409)
     page.flash(page.say("已保存。"))
     return page.redirect(_MEMBERS)
+
+
+def _act(page: StaffPage, member: StaffListing, what: str) -> Act | None:
+    """What is asked before it is done; None for what takes nothing away."""
+    who = f"{member.name}（{member.login}）" if page.language == "zh" else member.login
+    logged_out = page.say("现有的登录立即全部退出，正在填写的内容不会保存。")
+    match what:
+        case "password":
+            question, button = page.say("重置{who}的密码？", who=who), page.say("重置密码")
+            sentences = [
+                page.say("原密码立即失效，换成一个只显示一次的临时密码。"),
+                page.say(
+                    "临时密码{hours}小时内有效，首次登录须更改。",
+                    hours=page.door.platform.settings.staff_password_hours,
+                ),
+                logged_out,
+            ]
+        case "second_factor":
+            question, button = page.say("重置{who}的验证器？", who=who), page.say("重置验证器")
+            sentences = [
+                page.say("原来的验证器立即失效；下次登录须重新绑定。"),
+                page.say("请先当面或打电话确认是本人要求：绑定前，知道密码的人就能登录。"),
+                logged_out,
+            ]
+        case "disable":
+            question, button = page.say("停用{who}？", who=who), page.say("停用")
+            sentences = [page.say("立即不能再登录，直到管理员恢复。"), logged_out]
+        case "log_out":
+            question, button = page.say("让{who}退出全部登录？", who=who), page.say("强制退出")
+            sentences = [logged_out, page.say("可以马上再登录。如怀疑密码泄露，请改用重置密码。")]
+        case _:
+            return None
+    return Act(question, sentences, button, _MEMBERS, "staff")
 
 
 def role_words(page: StaffPage) -> dict[str, str]:

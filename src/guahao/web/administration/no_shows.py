@@ -9,8 +9,9 @@ from guahao.flows.ledger import ExcuseRefusal
 from guahao.flows.unverified import CONFIRM_DAYS, waiting_hospitals
 from guahao.rules.penalties import suspensions_by_date
 from guahao.rules.staff import Role
+from guahao.web.answers import Answer
 from guahao.web.reading import ProblemError, as_id, read_id
-from guahao.web.staff import StaffPage, StaffRoute
+from guahao.web.staff import Act, StaffPage, StaffRoute, confirmed
 
 READERS = frozenset({Role.SUPERVISOR, Role.ADMINISTRATOR, Role.AUDITOR})
 SUPERVISOR = frozenset({Role.SUPERVISOR})
@@ -74,10 +75,30 @@ async def _excuse(page: StaffPage) -> ASGIApp:
 
 
 async def _withdraw(page: StaffPage) -> ASGIApp:
+    reason = confirmed(page, await _withdrawing(page))
+    if isinstance(reason, Answer):
+        return reason
     outcome = await flows.withdraw_excuse(
-        page.door.platform, page.staff, _appointment(page), page.form.get("reason", "")
+        page.door.platform, page.staff, _appointment(page), reason
     )
     return await _after(page, outcome, page.say("已撤回申诉，爽约重新计入。"))
+
+
+async def _withdrawing(page: StaffPage) -> Act:
+    patient_id = read_id(page.request, "patient_id", "not_found")
+    found = await flows.ledger_of(page.door.platform, patient_id)
+    if found is None:
+        raise ProblemError("not_found")
+    return Act(
+        page.say("撤回{name}的申诉？", name=page.masked_name(found.patient.name)),
+        [
+            page.say("这次爽约重新计入，可能立即暂停预约。"),
+            page.say("患者会收到短信。已有的预约不受影响。"),
+        ],
+        page.say("撤回申诉"),
+        f"{_LIST}/{patient_id}",
+        "no_shows",
+    )
 
 
 def _appointment(page: StaffPage) -> int:

@@ -19,7 +19,8 @@ from guahao.rules.policies import (
     out_of_bounds,
 )
 from guahao.rules.staff import Role
-from guahao.web.staff import StaffPage, StaffRoute
+from guahao.web.answers import Answer
+from guahao.web.staff import Act, StaffPage, StaffRoute, confirmed
 
 _ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
 POLICY_PATH = "/staff/policy"
@@ -125,16 +126,32 @@ async def _change(page: StaffPage) -> ASGIApp:
 
 async def _withdraw(page: StaffPage) -> ASGIApp:
     holds_from = _date(page.form.get("holds_from", ""))
-    reason, seen = page.form.get("reason", ""), page.form.get("seen", "")
+    seen = page.form.get("seen", "")
     refused: NotChanged | None = NotChanged.NOT_PENDING
     if holds_from is not None:
-        refused = await flows.withdraw(page.door.platform, page.staff, holds_from, reason, seen)
+        asked = confirmed(page, _withdrawing(page, holds_from))
+        if isinstance(asked, Answer):
+            return asked
+        refused = await flows.withdraw(page.door.platform, page.staff, holds_from, asked, seen)
     if refused is not None:
         found = await flows.overview(page.door.platform)
         page.form = {}
         return await _shown(page, say_refused(page, refused, found, found.today), 409)
     page.flash(page.say("已撤回。"))
     return page.redirect(POLICY_PATH)
+
+
+def _withdrawing(page: StaffPage, holds_from: date) -> Act:
+    return Act(
+        page.say("撤回{day}起的政策？", day=page.day(holds_from)),
+        [
+            page.say("这一天起不再改变，全市继续用之前的政策。"),
+            page.say("撤回后不能恢复，需要时重新制定。"),
+        ],
+        page.say("撤回"),
+        POLICY_PATH,
+        "policy",
+    )
 
 
 # In words -----------------------------------------------------------------------------------

@@ -11,8 +11,10 @@ from guahao.flows.open_supply import all_hospitals
 from guahao.flows.webhooks import WebhookSet
 from guahao.rules.pushing import KINDS, WebhookRefusal
 from guahao.rules.staff import Role
+from guahao.store.hospital_events import EVENTS_KEPT_DAYS
+from guahao.web.answers import Answer
 from guahao.web.reading import as_id, read_id
-from guahao.web.staff import StaffPage, StaffRoute
+from guahao.web.staff import Act, StaffPage, StaffRoute, confirmed
 from guahao.web.staff.pushing import (
     kind_words,
     say_error,
@@ -73,18 +75,47 @@ async def _change(page: StaffPage) -> ASGIApp:
     """What one button of a row asks for."""
     hospital_id = read_id(page.request, "hospital_id", "not_found")
     platform, by = page.door.platform, page.staff.who
+    act = await _act(page, hospital_id)
+    reason = "" if act is None else confirmed(page, act)
+    if isinstance(reason, Answer):
+        return reason
     outcome: WebhookSet | WebhookRefusal | None
     match page.form.get("do"):
         case "rotate":
-            return await _told(page, await flows.rotate_secret(platform, by, hospital_id))
+            return await _told(page, await flows.rotate_secret(platform, by, hospital_id, reason))
         case "on" | "off" as wanted:
-            outcome = await flows.switch(platform, by, hospital_id, on=wanted == "on")
+            on = wanted == "on"
+            outcome = await flows.switch(platform, by, hospital_id, on=on, reason=reason)
         case _:
             outcome = WebhookRefusal.UNKNOWN
     if isinstance(outcome, WebhookRefusal):
         return await _told(page, outcome)
     page.flash(page.say("已保存。"))
     return page.redirect(_PUSHES)
+
+
+async def _act(page: StaffPage, hospital_id: int) -> Act | None:
+    """What is asked before it is done."""
+    found = await flows.standings(page.door.platform, hospital_id)
+    if not found:
+        return None
+    hospital = page.names.name(found[0].name, found[0].name_en)
+    match page.form.get("do"):
+        case "off":
+            sentences = [
+                page.say("停用期间，医院收不到任何预约变动；启用后从停下的地方补送。"),
+                page.say("变动保留{days}天，停用更久会有遗漏。", days=EVENTS_KEPT_DAYS),
+            ]
+            question = page.say("停用{hospital}的推送？", hospital=hospital)
+            return Act(question, sentences, page.say("停用"), _PUSHES, "pushes")
+        case "rotate":
+            sentences = [
+                page.say("新密钥只显示一次，请备好安全的方式交给医院。"),
+                page.say("24小时内原密钥仍同时签名，之后医院只能用新密钥核对。"),
+            ]
+            question = page.say("更换{hospital}的推送密钥？", hospital=hospital)
+            return Act(question, sentences, page.say("更换密钥"), _PUSHES, "pushes")
+    return None
 
 
 async def _told(page: StaffPage, outcome: WebhookSet | WebhookRefusal) -> ASGIApp:

@@ -8,8 +8,9 @@ from guahao.flows import titles as flows
 from guahao.flows.titles import NAME_EN_MAX, NAME_MAX, TitleRefusal
 from guahao.rules.staff import Role
 from guahao.store.titles import Title
+from guahao.web.answers import Answer
 from guahao.web.reading import ProblemError, read_id
-from guahao.web.staff import StaffPage, StaffRoute
+from guahao.web.staff import Act, StaffPage, StaffRoute, confirmed
 
 _ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
 _LIST = "/staff/titles"
@@ -87,13 +88,21 @@ def _as_form(title: Title) -> dict[str, str]:
 
 async def _change(page: StaffPage) -> ASGIApp:
     id = read_id(page.request, "title_id", "not_found")
+    title, retired = await _found(page), page.form.get("offered") != "yes"
+    reason = ""
+    if retired and title.retired_at is None:
+        asked = confirmed(page, _retiring(page, title))
+        if isinstance(asked, Answer):
+            return asked
+        reason = asked
     refused = await flows.change(
         page.door.platform,
         page.staff,
         id,
         page.form.get("version", ""),
         page.form.get("name_en", "").strip(),
-        retired=page.form.get("offered") != "yes",
+        retired=retired,
+        reason=reason,
     )
     if refused is not None:
         title = await _found(page)  # where there is none, that is the answer
@@ -101,6 +110,16 @@ async def _change(page: StaffPage) -> ASGIApp:
         return _form(page, title, page.form, _say(page, refused), status)
     page.flash(page.say("已保存。"))
     return page.redirect(_LIST)
+
+
+def _retiring(page: StaffPage, title: Title) -> Act:
+    return Act(
+        page.say("停用职称“{name}”？", name=title.name),
+        [page.say("各医院不能再为它排新的门诊；已有的门诊和预约照常。以后可以重新启用。")],
+        page.say("停用"),
+        f"{_LIST}/{title.id}",
+        "hospitals",
+    )
 
 
 async def _move(page: StaffPage) -> ASGIApp:

@@ -10,7 +10,7 @@ from guahao.rules.calls import is_over
 from guahao.rules.identity import hidden_phone
 from guahao.rules.staff import CALL_CENTRE_ROLES
 from guahao.web.reading import ProblemError
-from guahao.web.staff import StaffPage, StaffRoute
+from guahao.web.staff import Sending, StaffPage, StaffRoute
 
 CALLS_PATH = "/staff/calls"
 _TYPED_MAX = 80
@@ -20,7 +20,7 @@ def search_routes() -> list[StaffRoute]:
     """The search, and taking a caller on."""
     return [
         StaffRoute("GET", CALLS_PATH, _show, CALL_CENTRE_ROLES),
-        StaffRoute("POST", CALLS_PATH, _search, CALL_CENTRE_ROLES),
+        StaffRoute("POST", CALLS_PATH, _search, CALL_CENTRE_ROLES, sending=Sending.FREELY),
         StaffRoute("POST", "/staff/calls/begin", _begin, CALL_CENTRE_ROLES),
     ]
 

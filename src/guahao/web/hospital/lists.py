@@ -12,9 +12,10 @@ from litestar.types import ASGIApp
 from guahao.flows import window as flows
 from guahao.flows.window import PAPER_DAYS, WindowRefusal
 from guahao.store.window import DayEntry, DaySession
+from guahao.web.answers import Answer
 from guahao.web.hospital.window import CLERK, say_refusal
 from guahao.web.reading import ProblemError, read_id
-from guahao.web.staff import StaffPage, StaffRoute
+from guahao.web.staff import Act, Sending, StaffPage, StaffRoute, confirmed
 
 _TODAY = "/staff/window/today"
 _ENTRIES_MAX = 500
@@ -26,7 +27,7 @@ def list_routes() -> list[StaffRoute]:
     """The list of a day, a session of it, and the sheet for the printer."""
     return [
         StaffRoute("GET", _TODAY, _today, CLERK),
-        StaffRoute("POST", "/staff/window/find", _find, CLERK),
+        StaffRoute("POST", "/staff/window/find", _find, CLERK, sending=Sending.FREELY),
         StaffRoute("GET", "/staff/window/print", _print, CLERK),
         StaffRoute("GET", "/staff/window/sessions/{session_id}", _session, CLERK),
         StaffRoute("POST", "/staff/window/sessions/{session_id}", _enter, CLERK),
@@ -134,9 +135,43 @@ async def _enter(page: StaffPage) -> ASGIApp:
 
 async def _close(page: StaffPage) -> ASGIApp:
     id = read_id(page.request, "session_id", "unknown_session")
-    outcome = await flows.close_session(page.door.platform, page.staff, id)
+    act = await _closing(page, id)
+    reason = "" if act is None else confirmed(page, act)
+    if isinstance(reason, Answer):
+        return reason
+    outcome = await flows.close_session(page.door.platform, page.staff, id, reason)
     done = outcome if isinstance(outcome, WindowRefusal) else outcome.no_shows
     return await _after(page, done, lambda n: page.say("已关闭，记爽约{count}人。", count=n))
+
+
+async def _closing(page: StaffPage, id: int) -> Act | None:
+    """What is asked before a session is closed; None where it cannot be."""
+    day = _day(page)
+    sessions = await flows.sessions_of_day(page.door.platform, page.staff, day)
+    session = next((one for one in sessions if one.id == id), None)
+    closes_from = await flows.closes_from(page.door.platform, page.staff, id)
+    if session is None or closes_from is None or page.now < closes_from or session.stopped:
+        return None
+    department = page.names.name(session.department_name, session.department_name_en)
+    policy = page.door.platform.policy_said
+    return Act(
+        page.say("关闭{department}的出诊记录？", department=department),
+        [
+            page.say(
+                "未取号的{count}人记为爽约，会收到短信；改正要逐人申诉。",
+                count=session.booked + session.unverified,
+            ),
+            page.say(
+                "一年内第{first}次、第{second}次爽约会暂停预约。",
+                first=policy.first_suspension_no_shows,
+                second=policy.second_suspension_no_shows,
+            ),
+            page.say("请先确认取号都已录入，包括断网时在纸上取的号。"),
+        ],
+        page.say("全部录入，关闭"),
+        f"/staff/window/sessions/{id}?date={day.isoformat()}",
+        "today",
+    )
 
 
 async def _after(

@@ -13,9 +13,10 @@ from guahao.rules.facts import PERIODS
 from guahao.rules.limits import ONE_DAY
 from guahao.store.departments import Department
 from guahao.store.timetables import PlannedSession, Timetable
+from guahao.web.answers import Answer
 from guahao.web.hospital.schedule_forms import SCHEDULER, Offered, read_clinic, say_plan
 from guahao.web.reading import ProblemError, read_id
-from guahao.web.staff import StaffPage, StaffRoute
+from guahao.web.staff import Act, StaffPage, StaffRoute, confirmed
 from guahao.web.staff.reading import read_date, read_fen, read_number
 
 _WEEK = "/staff/schedule"
@@ -187,11 +188,12 @@ async def _end(page: StaffPage) -> ASGIApp:
     if found is None:
         raise ProblemError("not_found")
     last = read_date(page.form.get("last", ""))
-    outcome = (
-        PlanRefusal.DATES
-        if last is None
-        else await flows.end(page.door.platform, page.staff, id, last)
-    )
+    if last is None:
+        return await _show_timetable(page, say_plan(page, PlanRefusal.DATES), 422)
+    reason = confirmed(page, _ending(page, found[0], last))
+    if isinstance(reason, Answer):
+        return reason
+    outcome = await flows.end(page.door.platform, page.staff, id, last, reason)
     if isinstance(outcome, PlanRefusal):
         return await _show_timetable(page, say_plan(page, outcome), 422)
     page.flash(
@@ -202,6 +204,19 @@ async def _end(page: StaffPage) -> ASGIApp:
         )
     )
     return page.redirect(f"{_WEEK}?department={found[0].department_id}")
+
+
+def _ending(page: StaffPage, timetable: Timetable, last: date) -> Act:
+    return Act(
+        page.say("{day}后结束这条每周排班？", day=page.day(last)),
+        [
+            page.say("之后无人预约的门诊撤下，不能恢复，需要时另加。"),
+            page.say("已有人预约的照常出诊，不再放号。医生不来的，请停诊。"),
+        ],
+        page.say("结束排班"),
+        f"/staff/schedule/timetables/{timetable.id}",
+        "schedule",
+    )
 
 
 # A session ----------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from guahao.rules.staff import Role
 from guahao.security_log import SecurityEvent, note
 from guahao.store.views import AppointmentView
 from guahao.web.reading import ProblemError, read_id
-from guahao.web.staff import StaffPage, StaffRoute
+from guahao.web.staff import Sending, StaffPage, StaffRoute
 
 CLERK = frozenset({Role.CLERK})
 _WINDOW = "/staff/window"
@@ -37,7 +37,7 @@ def window_routes() -> list[StaffRoute]:
     """The window, and taking back a mistake."""
     return [
         StaffRoute("GET", _WINDOW, _show, CLERK),
-        StaffRoute("POST", _WINDOW, _hand_out, CLERK),
+        StaffRoute("POST", _WINDOW, _hand_out, CLERK, sending=Sending.ONCE_EACH),
         StaffRoute("GET", "/staff/window/correct/{appointment_id}", _ask_to_correct, CLERK),
         StaffRoute("POST", "/staff/window/correct/{appointment_id}", _correct, CLERK),
     ]

@@ -13,10 +13,22 @@ To add a page for the staff:
     `{% set tab = "…" %}` for the entry that is lit. An element with `data-key="F2"` is pressed by
     that key and shows it; `/` goes to the element with `data-search`; `?` lists the keys.
 4.  Where it is reached from the navigation: an entry in navigation.py.
+
+A form that changes something changes it once, however often it is sent: every form has a key in
+`page.csrf_field`, and the route sees to it (sending.py). A search says `sending=Sending.FREELY`,
+a form that stays on the screen for one person after another `Sending.ONCE_EACH`.
+
+A destructive act asks first (confirming.py):
+
+    reason = confirmed(page, Act(page.say("停用{login}？", login=…), [page.say("…")], …))
+    if not isinstance(reason, str):
+        return reason
 """
 
 from __future__ import annotations
 
+from guahao.web.staff.confirming import Act, confirmed
 from guahao.web.staff.page import StaffDoor, StaffPage, StaffRoute
+from guahao.web.staff.sending import Sending
 
-__all__ = ["StaffDoor", "StaffPage", "StaffRoute"]
+__all__ = ["Act", "Sending", "StaffDoor", "StaffPage", "StaffRoute", "confirmed"]

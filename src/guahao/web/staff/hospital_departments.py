@@ -7,8 +7,10 @@ from litestar.types import ASGIApp
 from guahao.flows import departments as flows
 from guahao.flows.departments import NAME_MAX, DepartmentRefusal, Entry
 from guahao.store.departments import Department, Reach
+from guahao.web.answers import Answer
 from guahao.web.reading import ProblemError, read_id
 from guahao.web.staff.at_hospital import Place, both_doors, place_of
+from guahao.web.staff.confirming import Act, confirmed
 from guahao.web.staff.page import StaffPage, StaffRoute
 from guahao.web.staff.reading import read_number
 
@@ -138,7 +140,16 @@ async def _set_on_platform(page: StaffPage) -> ASGIApp:
     place = await place_of(page)
     id = read_id(page.request, "department_id", "not_found")
     on = page.form.get("do") == "show"
-    outcome = await flows.set_on_platform(page.door.platform, place.staff, id, on_platform=on)
+    department, reach = await _found(page, place)
+    reason = ""
+    if not on and department.on_platform:
+        asked = confirmed(page, _hiding(page, place, department, reach))
+        if isinstance(asked, Answer):
+            return asked
+        reason = asked
+    outcome = await flows.set_on_platform(
+        page.door.platform, place.staff, id, on_platform=on, reason=reason
+    )
     if isinstance(outcome, DepartmentRefusal):
         return await _after(page, place, outcome, "")
     if on:
@@ -161,8 +172,50 @@ async def _move(page: StaffPage) -> ASGIApp:
 async def _delete(page: StaffPage) -> ASGIApp:
     place = await place_of(page)
     id = read_id(page.request, "department_id", "not_found")
-    outcome = await flows.delete(page.door.platform, place.staff, id)
+    department, reach = await _found(page, place)
+    reason = ""
+    if not reach.members and not reach.ever_booked:
+        asked = confirmed(page, _deleting(page, place, department, reach))
+        if isinstance(asked, Answer):
+            return asked
+        reason = asked
+    outcome = await flows.delete(page.door.platform, place.staff, id, reason)
     return await _after(page, place, outcome, page.say("已删除。"))
+
+
+def _hiding(page: StaffPage, place: Place, department: Department, reach: Reach) -> Act:
+    name = page.names.name(department.name, department.name_en)
+    return Act(
+        page.say("{name}下平台？", name=name),
+        [
+            page.say("患者不再看到这个科室，也不能新约；每周排班不再放出门诊。"),
+            page.say(
+                "明天起的{sessions}个门诊中已有{bookings}个预约，照常就诊。要取消门诊请用停诊。",
+                sessions=reach.sessions,
+                bookings=reach.bookings,
+            ),
+        ],
+        page.say("下平台"),
+        f"{place.address}{_LIST}/{department.id}",
+        "hospitals" if place.hospital else "departments",
+    )
+
+
+def _deleting(page: StaffPage, place: Place, department: Department, reach: Reach) -> Act:
+    name = page.names.name(department.name, department.name_en)
+    return Act(
+        page.say("删除{name}？", name=name),
+        [
+            page.say(
+                "它的{timetables}条每周排班和{sessions}个门诊一并删除，不能恢复。",
+                timetables=reach.timetables,
+                sessions=reach.sessions,
+            )
+        ],
+        page.say("删除科室"),
+        f"{place.address}{_LIST}/{department.id}",
+        "hospitals" if place.hospital else "departments",
+    )
 
 
 async def _after(

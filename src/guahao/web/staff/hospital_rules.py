@@ -10,7 +10,9 @@ from guahao.flows import hospital_rules as flows
 from guahao.flows.hospital_rules import RulesRefusal
 from guahao.rules.limits import ONE_DAY, HospitalRules
 from guahao.rules.releasing import furthest
-from guahao.web.staff.at_hospital import both_doors, place_of
+from guahao.web.answers import Answer
+from guahao.web.staff.at_hospital import Place, both_doors, place_of
+from guahao.web.staff.confirming import Act, confirmed
 from guahao.web.staff.page import StaffPage, StaffRoute
 from guahao.web.staff.reading import read_date, read_number, read_time
 
@@ -103,9 +105,22 @@ async def _withdraw(page: StaffPage) -> ASGIApp:
     holds_from = read_date(page.form.get("holds_from", ""))
     refused: RulesRefusal | None = RulesRefusal.NOT_PENDING
     if holds_from is not None:
-        refused = await flows.withdraw(page.door.platform, place.staff, holds_from)
+        reason = confirmed(page, _withdrawing(page, place, holds_from))
+        if isinstance(reason, Answer):
+            return reason
+        refused = await flows.withdraw(page.door.platform, place.staff, holds_from, reason)
     page.flash(page.say("已撤回。") if refused is None else say_rules(page, refused))
     return page.redirect(f"{place.address}/rules")
+
+
+def _withdrawing(page: StaffPage, place: Place, holds_from: date) -> Act:
+    return Act(
+        page.say("撤回{day}起的预约规则？", day=page.day(holds_from)),
+        [page.say("这一天起不再改变，继续用之前的规则。撤回后不能恢复，需要时重新填写。")],
+        page.say("撤回"),
+        f"{place.address}/rules",
+        "hospitals" if place.hospital else "rules",
+    )
 
 
 def say_rules(page: StaffPage, refused: RulesRefusal) -> str:

@@ -13,6 +13,7 @@ from guahao.flows.staff import HalfSession, LogInRefused, Session, StaffRefusal
 from guahao.web import cookies as cookie_names
 from guahao.web.forms import local_path
 from guahao.web.staff.page import EVERYBODY, HOME_PATH, LOG_IN_PATH, StaffPage, StaffRoute
+from guahao.web.staff.sending import Sending
 
 _PASSWORD_PATH = "/staff/password"  # noqa: S105 - a path
 _ENROL_PATH = "/staff/enrol"
@@ -24,17 +25,17 @@ def login_routes() -> list[StaffRoute]:
     return [
         StaffRoute("GET", HOME_PATH, _home, EVERYBODY),
         StaffRoute("GET", LOG_IN_PATH, _ask_password, None),
-        StaffRoute("POST", LOG_IN_PATH, _take_password, None),
+        StaffRoute("POST", LOG_IN_PATH, _take_password, None, sending=Sending.FREELY),
         StaffRoute("GET", _PASSWORD_PATH, _ask_new_password, None),
         StaffRoute("POST", _PASSWORD_PATH, _take_new_password, None),
         StaffRoute("GET", _ENROL_PATH, _show_secret, None),
         StaffRoute("GET", "/staff/enrol.svg", _qr, None),
-        StaffRoute("POST", _ENROL_PATH, _enrol, None),
+        StaffRoute("POST", _ENROL_PATH, _enrol, None, sending=Sending.FREELY),
         StaffRoute("GET", _CODE_PATH, _ask_code, None),
-        StaffRoute("POST", _CODE_PATH, _take_code, None),
+        StaffRoute("POST", _CODE_PATH, _take_code, None, sending=Sending.FREELY),
         StaffRoute("POST", "/staff/sessions", _end_other_sessions, EVERYBODY),
-        StaffRoute("POST", "/staff/logout", _log_out, None),
-        StaffRoute("POST", "/staff/language", _language, None),
+        StaffRoute("POST", "/staff/logout", _log_out, None, sending=Sending.FREELY),
+        StaffRoute("POST", "/staff/language", _language, None, sending=Sending.FREELY),
     ]
 
 

@@ -10,12 +10,14 @@ from urllib.parse import urlencode
 
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
+from markupsafe import Markup
 
 from guahao.flows.desk import Desk
 from guahao.flows.platform import Platform
 from guahao.flows.staff import staff_of_session
 from guahao.rules.staff import Role, Staff
 from guahao.web import cookies as cookie_names
+from guahao.web import csrf
 from guahao.web.answers import Answer
 from guahao.web.cookies import Cookies
 from guahao.web.forms import local_path
@@ -23,8 +25,10 @@ from guahao.web.limits import Callers
 from guahao.web.page_base import BasePage
 from guahao.web.reading import ApiRequest, ProblemError, header
 from guahao.web.replies import Replies
+from guahao.web.staff import sending
 from guahao.web.staff.navigation import Entry, entries_for
 from guahao.web.staff.problem_words import words_for
+from guahao.web.staff.sending import Sending, new_key, send
 
 HOME_PATH = "/staff"
 LOG_IN_PATH = "/staff/login"
@@ -61,6 +65,8 @@ class StaffPage(BasePage):
         super().__init__(door, request)
         self.door = door
         self.member: Staff | None = None
+        self.form_key = ""
+        self.csrf_given = ""
 
     @property
     def staff(self) -> Staff:
@@ -77,6 +83,22 @@ class StaffPage(BasePage):
         """Look up who is logged in."""
         if self.token:
             self.member = await staff_of_session(self.door.platform, self.token)
+
+    @property
+    def browser_name(self) -> str:
+        """The random name of this browser; empty where it has none."""
+        return self._cookie(cookie_names.BROWSER) or ""
+
+    @property
+    def csrf_field(self) -> Markup:
+        """The hidden fields of every form: that it is ours, and which rendering of it this is."""
+        key = Markup('<input type="hidden" name="{}" value="{}">').format(sending.FIELD, new_key())
+        return super().csrf_field + key
+
+    def _accept(self, fields: dict[str, str]) -> None:
+        given = fields.get(csrf.FIELD, "")
+        super()._accept(fields)
+        self.csrf_given, self.form_key = given, self.form.pop(sending.FIELD, "")
 
     @property
     def navigation(self) -> list[Entry]:
@@ -121,7 +143,7 @@ class StaffRoute:
     """A page for some roles, or what its form is sent to.
 
     `roles` None: for whoever is logging in. `upload_bytes_max`: of a form that carries files.
-    `lines`: the form's fields of several lines.
+    `lines`: the form's fields of several lines. `sending`: how often the form may be sent.
     """
 
     method: Literal["GET", "POST"]
@@ -130,6 +152,7 @@ class StaffRoute:
     roles: frozenset[Role] | None
     upload_bytes_max: int = 0
     lines: frozenset[str] = frozenset()
+    sending: Sending = Sending.ONCE
 
     def for_litestar(self, door: StaffDoor) -> HTTPRouteHandler:
         """Both factors first, then the role, then that a form of ours sent it."""
@@ -154,9 +177,10 @@ class StaffRoute:
                 return await self._log_in(page)
             if page.member.role not in self.roles:
                 raise ProblemError("staff_not_your_page")
-        if self.method == "POST":
-            await self._read_form(page)
-        return await self.handler(page)
+        if self.method == "GET":
+            return await self.handler(page)
+        await self._read_form(page)
+        return await send(page, self.handler, self.sending)
 
     async def _log_in(self, page: StaffPage) -> ASGIApp:
         """To the login. What was typed into a form meanwhile is given back, to be sent again."""
