@@ -240,6 +240,7 @@ def _add_platform_tasks(app: App, platform: Platform) -> None:
         """Forget what has served: tries, passwords, idempotency keys, what WeChat sent, events."""
         async with platform.db.transaction() as tx:
             await throttle.purge(tx)
+            await rates.purge(tx)
             await accounts.purge_otps(tx)
             await proofs.purge(tx)
             await appointments.purge_requests(tx, tx.now - REQUESTS_KEPT)

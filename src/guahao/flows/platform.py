@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from guahao.identity_check.gateway import NoVerifier, RealNameVerifier
+from guahao.rules.kernel.rates import Rates
 from guahao.rules.limits import CITY_TIME, Policy
 from guahao.settings import Settings
 from guahao.store.db import Database
@@ -24,6 +25,7 @@ class Platform:
     settings: Settings
     titles: TitleBook = field(default_factory=TitleBook)
     verifier: RealNameVerifier = field(default_factory=NoVerifier)
+    rates: Rates = field(default_factory=Rates)  # this process's counts of tries
 
     async def refresh(self) -> None:
         """See to it that what sentences need of the day is known."""

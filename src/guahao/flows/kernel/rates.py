@@ -1,0 +1,54 @@
+"""Share this process's counts of tries with all others, so that a limit holds over all."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+from psycopg import Error as DatabaseError
+from psycopg_pool import PoolTimeout
+
+from guahao.flows.platform import Platform
+from guahao.store.kernel import rates as store
+
+SHARE_SECONDS = 1.0
+_LOOK_SECONDS = 0.05  # how soon a subject in a hurry is shared
+_SHARES_MAX = 2000  # in one statement
+
+_log = structlog.get_logger("guahao.rates")
+
+
+async def share_rates(platform: Platform) -> int:
+    """Tell the other processes, and hear from them; how many subjects were shared."""
+    shares = platform.rates.shares(_SHARES_MAX)
+    if not shares:
+        return 0
+    try:
+        async with platform.db.transaction() as tx:
+            totals = await store.share(tx, platform.vault, shares)
+    except (DatabaseError, PoolTimeout):
+        for share in shares:
+            platform.rates.give_back(share)
+        raise
+    for share, total in zip(shares, totals, strict=True):
+        platform.rates.learn(share, total)
+    return len(shares)
+
+
+async def keep_sharing(platform: Platform) -> None:
+    """Share every second, and sooner where a subject spends its limit faster; until cancelled.
+
+    Without its database a process goes on with what it knows.
+    """
+    loop = asyncio.get_running_loop()
+    shared_at = loop.time()
+    while True:
+        await asyncio.sleep(_LOOK_SECONDS)
+        if not platform.rates.hurry and loop.time() - shared_at < SHARE_SECONDS:
+            continue
+        try:
+            await share_rates(platform)
+        except (DatabaseError, PoolTimeout) as error:
+            _log.warning("rates_not_shared", error=type(error).__name__)
+            await asyncio.sleep(SHARE_SECONDS)
+        shared_at = loop.time()

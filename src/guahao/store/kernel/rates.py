@@ -1,0 +1,53 @@
+"""Tries that web processes tell each other of, in windows (rules/kernel/rates.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from guahao.rules.kernel.rates import Share
+from guahao.store.db import Tx, recordset
+from guahao.store.vault import Vault
+
+
+async def share(tx: Tx, vault: Vault, shares: Sequence[Share]) -> list[int]:
+    """Add these tries to what others counted; the totals, in the same order.
+
+    Rows are written in one order by every process, so that two of them never wait for each
+    other in a circle.
+    """
+    rows = [
+        {
+            "place": place,
+            "subject": "\\x" + vault.index("rate", f"{s.limit.name}\n{s.subject}").hex(),
+            "window_number": s.window,
+            "hits": s.tries,
+            # A window is read as the one before until the next has ended.
+            "expires_at": datetime.fromtimestamp((s.window + 2) * s.limit.seconds, UTC),
+        }
+        for place, s in enumerate(shares)
+    ]
+    found = await tx.rows(
+        """
+        WITH told AS (
+            SELECT * FROM json_to_recordset(%s::json)
+                AS t (place int, subject bytea, window_number bigint, hits int,
+                      expires_at timestamptz)
+        ), counted AS (
+            INSERT INTO shared_rates AS r (subject, window_number, hits, expires_at)
+            SELECT subject, window_number, hits, expires_at FROM told
+            ORDER BY subject, window_number
+            ON CONFLICT (subject, window_number) DO UPDATE SET hits = r.hits + excluded.hits
+            RETURNING subject, window_number, hits
+        )
+        SELECT t.place, c.hits FROM told t JOIN counted c USING (subject, window_number)
+        ORDER BY t.place
+        """,
+        (recordset(rows),),
+    )
+    return [row[1] for row in found]
+
+
+async def purge(tx: Tx) -> int:
+    """Remove the windows that nothing reads any more; how many went."""
+    return await tx.do("DELETE FROM shared_rates WHERE expires_at < now()")
