@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -20,6 +21,7 @@ import typer
 import uvloop
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces, Loops
+from granian.http import HTTP1Settings
 from rich.console import Console
 
 from guahao import wiring
@@ -96,6 +98,9 @@ _console = Console()
 _SENTENCES = session_import_tool.Sentences(
     lambda word: say_file(word, "en"), lambda fault: say_cell(fault, "en")
 )
+_CONNECTIONS = 16_384  # of one web process
+_BACKLOG = 4096
+_OTHER_FILES = 512
 _DRAIN_SECONDS = 60
 _STAND_IN = "HIS stand-in"  # what its client is called
 
@@ -138,6 +143,7 @@ def serve() -> None:
     """Serve the web (migrate first)."""
     settings = read_settings(os.environ)
     _check_port(settings)
+    _raise_open_files()
     with wiring.owner_url(settings) as url, TemporaryDirectory(prefix="guahao-metrics-") as metrics:
         os.environ["GUAHAO_DATABASE_URL"] = url
         if settings.web_workers > 1:
@@ -153,11 +159,26 @@ def serve() -> None:
             workers=settings.web_workers,
             loop=Loops.uvloop,
             http=HTTPModes.http1,
+            http1_settings=HTTP1Settings(header_read_timeout=settings.header_seconds * 1000),
+            # Connections that a process holds at once. A silent one costs a few KB until its
+            # headers time out; at the default of 1,024 so many of them stop the process.
+            backlog=_BACKLOG,
+            backpressure=_CONNECTIONS,
             websockets=False,
             log_access=False,
             respawn_failed_workers=True,
             workers_kill_timeout=_DRAIN_SECONDS,
         ).serve()
+
+
+def _raise_open_files() -> None:
+    """Allow as many open files as the system lets us, for a flood of connections."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _CONNECTIONS + _OTHER_FILES
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 @app.command()

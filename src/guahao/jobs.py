@@ -49,7 +49,7 @@ from guahao.store import (
     wechat,
 )
 from guahao.store.hospital_events import EVENTS_KEPT_DAYS
-from guahao.store.kernel import sent_forms
+from guahao.store.kernel import rates, sent_forms
 
 PUSHES = "hospitals"
 NOTICES = "notices"

@@ -59,6 +59,8 @@ _BY_CODE = {
     "otp_throttled": SecurityEvent.THROTTLED,
     "lookup_throttled": SecurityEvent.THROTTLED,
     "too_many_requests": SecurityEvent.THROTTLED,
+    "too_many_bookings": SecurityEvent.THROTTLED,
+    "too_many_registrations": SecurityEvent.THROTTLED,
     "unknown_appointment": SecurityEvent.FOREIGN_ID,
     "not_your_patient": SecurityEvent.FOREIGN_ID,
     "token_invalid": SecurityEvent.TOKEN_INVALID,

@@ -61,6 +61,19 @@ class Settings:
     lookups_per_caller_hour: int = 20
     lookups_total_minute: int = 600
     requests_per_address_minute: int = 600
+    requests_per_network_minute: int = 60_000
+    shared_networks: tuple[str, ...] = ()  # many people behind each address
+    bookings_per_account_minute: int = 30
+    bookings_per_account_hour: int = 120
+    bookings_per_address_minute: int = 60
+    bookings_per_network_minute: int = 1000
+    registrations_per_account_day: int = 10
+    registrations_per_address_hour: int = 20
+    registrations_per_network_hour: int = 1000
+    header_seconds: int = 10
+    body_idle_seconds: int = 10
+    body_total_seconds: int = 60  # and more for a large body, by its length
+    bodies_per_address: int = 64  # half received at once, in one process
     staff_idle_minutes: int = 30
     staff_absolute_hours: int = 12
     staff_password_hours: int = 72  # how long a temporary password holds
@@ -118,6 +131,18 @@ _INTEGERS = {
     "lookups_per_caller_hour": (1, 1_000_000),
     "lookups_total_minute": (1, 1_000_000),
     "requests_per_address_minute": (1, 10_000_000),
+    "requests_per_network_minute": (1, 100_000_000),
+    "bookings_per_account_minute": (1, 1_000_000),
+    "bookings_per_account_hour": (1, 1_000_000),
+    "bookings_per_address_minute": (1, 1_000_000),
+    "bookings_per_network_minute": (1, 10_000_000),
+    "registrations_per_account_day": (1, 1_000_000),
+    "registrations_per_address_hour": (1, 1_000_000),
+    "registrations_per_network_hour": (1, 10_000_000),
+    "header_seconds": (1, 300),
+    "body_idle_seconds": (1, 300),
+    "body_total_seconds": (1, 3600),
+    "bodies_per_address": (1, 100_000),
     "hospital_calls_per_minute": (1, 1_000_000),
     "identity_checks_per_day": (1, 10_000_000),
     "staff_idle_minutes": (1, 1440),
@@ -260,7 +285,10 @@ _READERS: Mapping[str, Callable[[str], object]] = {
     "clock_start": _moment,
     "clock_begun": partial(_seconds, "clock_begun"),
     "cancel_channels": lambda text: frozenset(_words(text)),
-    **{name: partial(_networks, name) for name in ("trusted_proxies", "webhook_networks")},
+    **{
+        name: partial(_networks, name)
+        for name in ("trusted_proxies", "webhook_networks", "shared_networks")
+    },
     **{
         name: partial(_base_url, name)
         for name in (

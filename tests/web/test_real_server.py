@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,7 +32,12 @@ class Server:
     """`guahao serve` on a port of its own."""
 
     def __init__(
-        self, database_url: str, folder: Path, workers: int = 1, clock_start: str = CLOCK_START
+        self,
+        database_url: str,
+        folder: Path,
+        workers: int = 1,
+        clock_start: str = CLOCK_START,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         self.clock_start = clock_start
         with socket.socket() as probe:
@@ -49,6 +54,7 @@ class Server:
             "GUAHAO_CLOCK_START": clock_start,
             "GUAHAO_LOG_LEVEL": "debug",
             "GUAHAO_WEB_WORKERS": str(workers),
+            **(settings or {}),
         }
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
@@ -97,9 +103,13 @@ class Server:
 
 @contextmanager
 def serving(
-    database_url: str, folder: Path, workers: int = 1, clock_start: str = CLOCK_START
+    database_url: str,
+    folder: Path,
+    workers: int = 1,
+    clock_start: str = CLOCK_START,
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
-    server = Server(database_url, folder, workers, clock_start)
+    server = Server(database_url, folder, workers, clock_start, settings)
     try:
         server.wait()
         yield server

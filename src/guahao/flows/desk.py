@@ -13,12 +13,15 @@ from collections import Counter as Counts
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import psycopg
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
+from guahao.flows.accounts import Caller
 from guahao.flows.booking import Answer, Wish, book_batch
+from guahao.flows.kernel.velocity import Velocity
 from guahao.flows.platform import Platform
 from guahao.rules.facts import Actor
 from guahao.rules.outcomes import KeyMismatch, Refused
@@ -46,6 +49,15 @@ class Busy:
     """The queue is full, or the desk is closing: nothing was done, come again."""
 
     retry_after_seconds: int = _BUSY_RETRY_SECONDS
+    code: ClassVar[str] = "busy"
+
+
+@dataclass(frozen=True, slots=True)
+class TooFast:
+    """The account, its address or its network tries to book too often: nothing was done."""
+
+    retry_after_seconds: int
+    code: ClassVar[str] = "too_many_bookings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +65,11 @@ class OutcomeUnknown:
     """The database was lost around the commit: the same key asks what became of it."""
 
     retry_after_seconds: int = _BUSY_RETRY_SECONDS
+    code: ClassVar[str] = "outcome_unknown"
 
 
-DeskAnswer = Answer | Busy | OutcomeUnknown
+NotDecided = Busy | TooFast | OutcomeUnknown
+DeskAnswer = Answer | NotDecided
 
 
 @dataclass(slots=True)
@@ -73,6 +87,7 @@ class Desk:
 
     def __init__(self, platform: Platform, *, lanes: int, batch: int, queue: int) -> None:
         self._platform = platform
+        self.velocity = Velocity(platform.settings, platform.rates)
         self._queue = queue
         self._waiting = 0
         self._open = False
@@ -92,12 +107,25 @@ class Desk:
         await asyncio.gather(*self._tasks)
 
     async def book(
-        self, actor: Actor, key: str, patient_id: int, session_id: int, channel: str
+        self,
+        actor: Actor,
+        key: str,
+        patient_id: int,
+        session_id: int,
+        channel: str,
+        caller: Caller | None = None,
     ) -> DeskAnswer:
         """Book one place; returns when the answer is durable.
 
-        A caller that goes away does not undo a batch that is under way.
+        A caller that goes away does not undo a batch that is under way. `caller`: from where
+        an account books; its tries are counted. Staff book for everybody and are not limited.
         """
+        if caller is not None and actor.kind == "account":
+            now = self._platform.db.clock().timestamp()
+            wait_seconds = self.velocity.booking(actor.id, caller, now)
+            if wait_seconds is not None:
+                _answers.labels(TooFast.code).inc()
+                return TooFast(wait_seconds)
         return await self.submit(Wish(actor, key, patient_id, session_id, channel))
 
     def submit(self, wish: Wish) -> asyncio.Future[DeskAnswer]:

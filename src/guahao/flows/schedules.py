@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -54,6 +55,16 @@ async def one_session(platform: Platform, session_id: int) -> tuple[SessionView,
         view = await sessions.one(tx, session_id)
         policy = (await platform.policies.read(tx)).on(tx.now.date())
     return None if view is None else (view, _state(view, tx.now, policy))
+
+
+async def sessions_by_ids(
+    platform: Platform, session_ids: Sequence[int]
+) -> list[tuple[SessionView, str]]:
+    """Return these sessions, each with its state, by id; unknown ids are left out."""
+    async with platform.db.transaction() as tx:
+        found = await sessions.by_ids(tx, session_ids)
+        policy = (await platform.policies.read(tx)).on(tx.now.date())
+    return [(view, _state(view, tx.now, policy)) for view in found]
 
 
 def _state(view: SessionView, at: datetime, policy: Policy) -> str:

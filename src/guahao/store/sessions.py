@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from guahao.store.db import Tx
+from guahao.store.db import Tx, array
 from guahao.store.directory import RULES_ASKED, RULES_COLUMNS, hospital_rules
 from guahao.store.fees import listed_fee
 from guahao.store.views import SessionView
@@ -28,6 +28,15 @@ _ONE = f"""
     JOIN hospitals h ON h.id = s.hospital_id
     {RULES_ASKED}
     WHERE s.id = %s
+"""
+_BY_IDS = f"""
+    SELECT {SESSION_COLUMNS}
+    FROM clinic_sessions s
+    JOIN departments d ON d.id = s.department_id AND d.on_platform
+    JOIN hospitals h ON h.id = s.hospital_id
+    {RULES_ASKED}
+    WHERE s.id = ANY(%s::bigint[])
+    ORDER BY s.id
 """
 _LIST = f"""
     SELECT {SESSION_COLUMNS}
@@ -96,6 +105,12 @@ async def one(tx: Tx, session_id: int) -> SessionView | None:
     """A session, or None; a department kept off the platform has none (S4)."""
     row = await tx.row(_ONE, (tx.now.date(), session_id))
     return None if row is None else session_view(row)
+
+
+async def by_ids(tx: Tx, session_ids: Sequence[int]) -> list[SessionView]:
+    """Return these sessions by id, leaving out unknown ids and departments off the platform."""
+    rows = await tx.rows(_BY_IDS, (tx.now.date(), array(session_ids)))
+    return [session_view(row) for row in rows]
 
 
 async def in_department(

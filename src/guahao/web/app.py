@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -10,6 +11,7 @@ from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 
 from guahao.flows.desk import Desk
+from guahao.flows.kernel.rates import keep_sharing
 from guahao.flows.platform import Platform
 from guahao.web import administration, api, call_centre, fhir, hospital, pages, sms, wechat
 from guahao.web.answers import Answer
@@ -18,7 +20,7 @@ from guahao.web.cookies import SESSION
 from guahao.web.demo_staff import demo_staff_routes
 from guahao.web.front import Front
 from guahao.web.health import health_routes
-from guahao.web.limits import Callers, RequestLimit
+from guahao.web.limits import Callers
 from guahao.web.options import with_options
 from guahao.web.outbox import outbox_routes
 from guahao.web.problems import exception_handlers
@@ -63,23 +65,31 @@ def create_app(
     def log_in(account_id: int) -> tuple[bytes, bytes]:
         return front_door.cookies.keep(SESSION, tokens.issue(account_id))
 
+    @asynccontextmanager
+    async def sharing(_: Litestar) -> AsyncIterator[None]:
+        task = asyncio.create_task(keep_sharing(platform))
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
     handlers = [
         *_handlers(platform, api.Door(platform, desk, replies, tokens, callers)),
         *pages.page_routes(front_door),
         *[route.for_litestar(staff_door) for route in staff_routes()],
-        *fhir.fhir_routes(fhir.Door(platform, desk, replies, tokens)),
+        *fhir.fhir_routes(fhir.Door(platform, desk, replies, tokens, callers)),
         *([] if line is None else wechat.routes(wechat.Door(platform, line, log_in))),
     ]
     app = Litestar(
         with_options(handlers),
-        lifespan=[*lifespan, _rare_collections],
+        lifespan=[*lifespan, sharing, _rare_collections],
         exception_handlers=exception_handlers(replies, error_page),
         openapi_config=None,  # our own: bodies are decoded by us, and strictly
         logging_config=None,
     )
-    limit = RequestLimit(settings.requests_per_address_minute)
     app.asgi_handler = Front(
-        app.asgi_handler, callers, limit, replies, error_page, platform.refresh, platform.vault
+        app.asgi_handler, platform, callers, desk.velocity, replies, error_page
     )
     return app
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
 
 import structlog
 from litestar import Request
@@ -16,8 +16,10 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from guahao import security_log
-from guahao.store.vault import Vault
-from guahao.web.limits import Callers, RequestLimit
+from guahao.flows.kernel.velocity import Velocity
+from guahao.flows.platform import Platform
+from guahao.web.bodies import Bodies
+from guahao.web.limits import Callers
 from guahao.web.metrics import count_request
 from guahao.web.problems import ErrorPage, asked_language, problem_answer, wants_page
 from guahao.web.replies import Replies
@@ -34,35 +36,41 @@ SECURITY_HEADERS = (
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
 )
+# Only over TLS from now on, where the platform is served over TLS at all.
+_HSTS = (b"strict-transport-security", b"max-age=31536000")
 # One address speaks for a whole city here, and proves itself before anything is done for it.
 _SIGNED = frozenset({"/wechat", "/sms/receipts"})
+# Asked by what watches the machine: never limited, so that a flood does not look like a failure.
+_HEALTH = "/health/"
 # Answered whether or not a database is there.
 _OF_THE_MACHINE = ("/health/", "/metrics", "/static/")
 _NO_ROUTE = "none"
-Refresh = Callable[[], Awaitable[None]]
 _NOT_ANSWERED = 499  # the caller went away, or the answer broke off
 
 _log = structlog.get_logger("guahao.web")
 
 
 class Front:
-    """Wraps the application `app`; `refresh` sees to what every sentence needs of the day."""
+    """Wraps the application `app`, over one platform."""
 
     def __init__(
         self,
         app: ASGIApp,
+        platform: Platform,
         callers: Callers,
-        limit: RequestLimit,
+        velocity: Velocity,
         replies: Replies,
         error_page: ErrorPage,
-        refresh: Refresh,
-        vault: Vault,
     ) -> None:
         self._app = app
-        self._refresh = refresh
-        self._vault = vault
+        self._refresh = platform.refresh
+        self._clock = platform.db.clock
+        self._vault = platform.vault
         self._callers = callers
-        self._limit = limit
+        self._velocity = velocity
+        self._bodies = Bodies(platform.settings)
+        demo = platform.settings.demo
+        self._headers = SECURITY_HEADERS if demo else (*SECURITY_HEADERS, _HSTS)
         self._replies = replies
         self._error_page = error_page
         # Asked once: most processes tell of no single request, and even not to tell costs.
@@ -74,22 +82,22 @@ class Front:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        sealed = _Sealed(scope, send)
+        sealed = _Sealed(scope, send, self._headers)
         try:
             await self._answer(scope, receive, sealed)
         finally:
             self._count(scope, sealed, time.perf_counter() - started)
 
     async def _answer(self, scope: HTTPScope, receive: Receive, sealed: _Sealed) -> None:
-        wait_seconds = None
-        if scope["path"] not in _SIGNED:
-            wait_seconds = self._limit.seconds_to_wait(self._callers.of(scope))
+        wait_seconds, path, caller = None, scope["path"], self._callers.of(scope)
+        if path not in _SIGNED and not path.startswith(_HEALTH):
+            wait_seconds = self._velocity.request(caller, self._clock().timestamp())
         if wait_seconds is None:
             if sealed.is_head:
                 scope["method"] = "GET"
-            if not scope["path"].startswith(_OF_THE_MACHINE):
+            if not path.startswith(_OF_THE_MACHINE):
                 await self._refresh()
-            await self._app(scope, receive, sealed.send)
+            await self._app(scope, self._bodies.timed(scope, receive, caller), sealed.send)
             return
         problem = self._replies.problem(
             "too_many_requests", asked_language(scope), retry_after_seconds=wait_seconds
@@ -118,10 +126,13 @@ class Front:
 class _Sealed:
     """Sends an answer with the security headers on it; none of its body for a HEAD."""
 
-    __slots__ = ("_send", "is_head", "method", "status")
+    __slots__ = ("_headers", "_send", "is_head", "method", "status")
 
-    def __init__(self, scope: HTTPScope, send: Send) -> None:
+    def __init__(
+        self, scope: HTTPScope, send: Send, headers: Sequence[tuple[bytes, bytes]]
+    ) -> None:
         self._send = send
+        self._headers = headers
         self.method: str = scope["method"]
         self.is_head = self.method == "HEAD"
         self.status = _NOT_ANSWERED
@@ -129,7 +140,7 @@ class _Sealed:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message["headers"] = [*message["headers"], *SECURITY_HEADERS]
+            message["headers"] = [*message["headers"], *self._headers]
         elif self.is_head and message["type"] == "http.response.body":
             message["body"] = b""
         await self._send(message)

@@ -153,7 +153,13 @@ def exception_handlers(replies: Replies, error_page: ErrorPage) -> ExceptionHand
 
     def refuse(request: Request[Any, Any, Any], error: ProblemError) -> Response[bytes]:
         language = asked_language(request.scope)
-        return response(request, replies.problem(error.code, language, field=error.field))
+        problem = replies.problem(
+            error.code,
+            language,
+            field=error.field,
+            retry_after_seconds=error.retry_after_seconds,
+        )
+        return response(request, problem)
 
     def unrouted(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
         code = _CODES.get(error.status_code)

@@ -47,10 +47,13 @@ class ProblemError(Exception):
     `field`: the one that is at fault, where it is one.
     """
 
-    def __init__(self, code: str, *, field: str | None = None) -> None:
+    def __init__(
+        self, code: str, *, field: str | None = None, retry_after_seconds: int | None = None
+    ) -> None:
         super().__init__(code)
         self.code = code
         self.field = field
+        self.retry_after_seconds = retry_after_seconds
 
 
 def header(scope: Scope, name: bytes) -> bytes | None:

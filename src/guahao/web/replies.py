@@ -619,6 +619,32 @@ _SERVER: dict[str, Reply] = {
             " seconds.",
         ),
     ),
+    "too_many_bookings": Reply(
+        429,
+        Words("预约过于频繁", "Too many booking attempts"),
+        Words(
+            "预约过于频繁，这次没有预约。请在{seconds}秒后再试，或拨打{hotline}由客服预约。",
+            "There were too many booking attempts, and nothing was booked. Please try again in"
+            " {seconds} seconds, or call {hotline} to book.",
+        ),
+    ),
+    "too_many_registrations": Reply(
+        429,
+        Words("登记过于频繁", "Too many registrations"),
+        Words(
+            "登记过于频繁，这次没有登记。请在{seconds}秒后再试，或拨打{hotline}由客服登记。",
+            "There were too many registrations, and nobody was registered. Please try again in"
+            " {seconds} seconds, or call {hotline} to register.",
+        ),
+    ),
+    "body_too_slow": Reply(
+        408,
+        Words("请求发送超时", "The request took too long"),
+        Words(
+            "请求的内容没有及时发送完。请检查网络后重新发送。",
+            "The request did not arrive in time. Please check your connection and send it again.",
+        ),
+    ),
     "internal_error": Reply(
         500,
         Words("系统错误", "Internal error"),

@@ -113,7 +113,7 @@ class Rates:
 
     def learn(self, share: Share, total: int) -> None:
         """All processes together have counted `total` tries of the share's window."""
-        count = self._counts.get(share.limit, {}).get(share.subject)
+        count = self._known(share)
         if count is None:
             return
         if count.window == share.window:
@@ -121,9 +121,13 @@ class Rates:
         elif count.window == share.window + 1:
             count.before = max(count.before, total)
 
+    def _known(self, share: Share) -> Count | None:
+        counts = self._counts.get(share.limit)
+        return None if counts is None else counts.get(share.subject)
+
     def give_back(self, share: Share) -> None:
         """A share did not reach the others: it is due again."""
-        count = self._counts.get(share.limit, {}).get(share.subject)
+        count = self._known(share)
         if count is not None and count.window == share.window:
             count.unshared += share.tries
             self._due[share.limit, share.subject] = count

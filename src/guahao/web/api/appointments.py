@@ -13,7 +13,6 @@ from msgspec import UNSET, UnsetType
 from guahao.flows.accounts import Throttled
 from guahao.flows.appointments import list_appointments, look_up, own_appointment
 from guahao.flows.cancelling import cancel
-from guahao.flows.desk import Busy, OutcomeUnknown
 from guahao.rules.cancelling import cancel_deadline
 from guahao.rules.facts import Actor
 from guahao.rules.limits import CITY_TIME
@@ -171,6 +170,7 @@ _BOOK = Call(
         "idempotency_key_invalid",
         "idempotency_mismatch",
         "busy",
+        "too_many_bookings",
         "outcome_unknown",
     ),
 )
@@ -235,7 +235,12 @@ class _Calls:
         key = _idempotency_key(request)
         body = await read_body(request, _booking_decoder)
         answer = await door.desk.book(
-            Actor("account", account_id), key, body.patient_id, body.clinic_session_id, "api"
+            Actor("account", account_id),
+            key,
+            body.patient_id,
+            body.clinic_session_id,
+            "api",
+            door.callers.of(request.scope),
         )
         if isinstance(answer, AppointmentView):
             return json_answer(_appointment_out(answer), 201)
@@ -244,11 +249,7 @@ class _Calls:
             return problem_answer(request.scope, problem)
         if isinstance(answer, KeyMismatch):
             return door.refusal(request, "idempotency_mismatch")
-        return self._not_decided(request, answer)
-
-    def _not_decided(self, request: ApiRequest, answer: Busy | OutcomeUnknown) -> Answer:
-        code = "busy" if isinstance(answer, Busy) else "outcome_unknown"
-        return self._door.refusal(request, code, retry_after_seconds=answer.retry_after_seconds)
+        return door.refusal(request, answer.code, retry_after_seconds=answer.retry_after_seconds)
 
     async def listed(self, request: ApiRequest) -> ASGIApp:
         account_id = self._door.tokens.account_of(request.scope)

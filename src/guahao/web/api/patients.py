@@ -49,7 +49,7 @@ _REGISTER = Call(
     EXAMPLE,
     status=201,
     body=PatientIn("示例", "01", "11010519491231002X"),
-    problems=tuple(PatientRefusal),
+    problems=(*PatientRefusal, "too_many_registrations"),
 )
 _decoder = msgspec.json.Decoder(PatientIn)
 
@@ -67,6 +67,11 @@ def patient_routes(door: Door) -> list[Route]:
     async def register(request: ApiRequest) -> ASGIApp:
         account_id = door.tokens.account_of(request.scope)
         body = await read_body(request, _decoder)
+        wait_seconds = door.desk.velocity.registration(
+            account_id, door.callers.of(request.scope), door.platform.db.clock().timestamp()
+        )
+        if wait_seconds is not None:
+            return door.refusal(request, "too_many_registrations", retry_after_seconds=wait_seconds)
         try:
             outcome = await register_patient(
                 door.platform, account_id, body.name, body.id_type, body.id_no

@@ -11,7 +11,7 @@ from guahao.flows import caller_booking as flows
 from guahao.flows.alternatives import alternatives
 from guahao.flows.caller_booking import RegisterRefusal
 from guahao.flows.calls import CallRefusal, card
-from guahao.flows.desk import Busy, OutcomeUnknown
+from guahao.flows.desk import NotDecided
 from guahao.flows.patients import PatientRefusal
 from guahao.flows.schedules import one_session
 from guahao.rules.cancelling import cancel_deadline
@@ -187,7 +187,7 @@ def _undecided(
     session: SessionView,
     patient_id: int,
     key: str,
-    answer: KeyMismatch | Busy | OutcomeUnknown,
+    answer: KeyMismatch | NotDecided,
 ) -> ASGIApp:
     """The key stays: pressing again asks what became of it."""
     if isinstance(answer, KeyMismatch):

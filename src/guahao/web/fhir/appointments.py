@@ -14,8 +14,7 @@ from pydantic import ValidationError
 
 from guahao.flows.appointments import list_appointments, own_appointment
 from guahao.flows.cancelling import cancel
-from guahao.flows.desk import Busy
-from guahao.flows.schedules import one_session
+from guahao.flows.schedules import one_session, sessions_by_ids
 from guahao.rules.facts import Actor
 from guahao.rules.outcomes import CancelRefusal, KeyMismatch, Refused
 from guahao.store.views import AppointmentView
@@ -118,8 +117,8 @@ async def _included(
         included += [resources.patient(view) for view in own if view.id in shown]
     if "Appointment:slot" in wishes:
         ids = sorted({view.session.id for view in page})
-        slots = [await one_session(door.platform, id) for id in ids]
-        included += [resources.slot(*one) for one in slots if one is not None]
+        slots = await sessions_by_ids(door.platform, ids)
+        included += [resources.slot(*slot) for slot in slots]
     return included
 
 
@@ -131,7 +130,10 @@ async def _create(door: Door, request: ApiRequest) -> ASGIApp:
     slot_id, patient_id = _slot(door, wished), _patient(door, wished)
     key = _idempotency_key(request, wished)
     await _check_times(door, wished, slot_id)
-    answer = await door.desk.book(Actor("account", account_id), key, patient_id, slot_id, "fhir")
+    caller = door.callers.of(request.scope)
+    answer = await door.desk.book(
+        Actor("account", account_id), key, patient_id, slot_id, "fhir", caller
+    )
     if isinstance(answer, AppointmentView):
         place = f"{door.base}/Appointment/{answer.id}".encode()
         return resource_answer(resources.appointment(answer), 201, [(b"location", place)])
@@ -140,8 +142,7 @@ async def _create(door: Door, request: ApiRequest) -> ASGIApp:
         return problem_answer(request.scope, problem)
     if isinstance(answer, KeyMismatch):
         return door.refusal(request, "idempotency_mismatch")
-    code = "busy" if isinstance(answer, Busy) else "outcome_unknown"
-    return door.refusal(request, code, retry_after_seconds=answer.retry_after_seconds)
+    return door.refusal(request, answer.code, retry_after_seconds=answer.retry_after_seconds)
 
 
 async def _check_times(door: Door, wished: Appointment, slot_id: int) -> None:

@@ -15,6 +15,7 @@ from guahao.flows.desk import Desk
 from guahao.flows.platform import Platform
 from guahao.web.answers import Answer, Headers
 from guahao.web.language import reader_language
+from guahao.web.limits import Callers
 from guahao.web.outcomes import FHIR_JSON
 from guahao.web.problems import problem_answer
 from guahao.web.reading import ApiRequest, ProblemError, body_bytes, header
@@ -38,6 +39,7 @@ class Door:
     desk: Desk
     replies: Replies
     tokens: Tokens
+    callers: Callers
 
     @property
     def base(self) -> str:

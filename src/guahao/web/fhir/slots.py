@@ -7,7 +7,7 @@ from fhir.resources.R4B.slot import Slot
 from litestar.types import ASGIApp
 
 from guahao.flows.listings import departments_by_id
-from guahao.flows.schedules import list_sessions, one_session
+from guahao.flows.schedules import list_sessions, one_session, sessions_by_ids
 from guahao.store.listings import BookableDepartment
 from guahao.store.views import SessionView
 from guahao.web.fhir import resources
@@ -65,11 +65,10 @@ async def _listed(door: Door, asked: Search) -> tuple[list[BookableDepartment], 
     """The sessions asked for by `_id` or by `schedule`, one of which is needed."""
     ids, schedules = asked.ids("_id"), asked.ids("schedule", "Schedule")
     if ids is not None:
-        one_by_one = [await one_session(door.platform, id) for id in ids]
         listed = [
-            one
-            for one in one_by_one
-            if one is not None and (schedules is None or one[0].department_id in schedules)
+            (view, state)
+            for view, state in await sessions_by_ids(door.platform, ids)
+            if schedules is None or view.department_id in schedules
         ]
         owners = sorted({view.department_id for view, _ in listed})
         return await departments_by_id(door.platform, owners), listed

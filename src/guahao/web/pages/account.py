@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from litestar.types import ASGIApp
 
+from guahao import security_log
 from guahao.flows.accounts import AccountView, account
 from guahao.flows.patients import PatientRefusal, register_patient
 from guahao.flows.standing import standings
@@ -16,7 +17,7 @@ from guahao.web.replies import Problem
 PATIENTS_PATH = "/patients"
 _FIELDS = ("name", "id_type", "id_no")
 # Where a refusal stands: at the field that mends it, or over the form.
-_AT_FIELD = {
+_AT_FIELD: dict[str, str] = {
     PatientRefusal.NAME_INVALID: "name",
     PatientRefusal.ID_INVALID: "id_no",
     PatientRefusal.ID_TAKEN: "id_no",
@@ -60,7 +61,7 @@ async def _new_patient(page: Page) -> ASGIApp:
 
 
 def _patient_form(page: Page, typed: dict[str, str], problem: Problem | None = None) -> ASGIApp:
-    at = _AT_FIELD.get(PatientRefusal(problem.code)) if problem else None
+    at = _AT_FIELD.get(problem.code) if problem else None
     return page.render(
         "patient_new.html",
         problem.status if problem else 200,
@@ -74,6 +75,15 @@ def _patient_form(page: Page, typed: dict[str, str], problem: Problem | None = N
 async def _add_patient(page: Page) -> ASGIApp:
     """Register; a form sent twice finds its patient there and is content."""
     typed = {name: page.form.get(name, "") for name in _FIELDS}
+    wait_seconds = page.door.desk.velocity.registration(
+        page.owner, page.door.callers.of(page.request.scope), page.now.timestamp()
+    )
+    if wait_seconds is not None:
+        page.add_header("retry-after", str(wait_seconds))
+        code = "too_many_registrations"
+        security_log.refused(page.request.scope, code)
+        problem = page.door.replies.problem(code, page.language, retry_after_seconds=wait_seconds)
+        return _patient_form(page, typed, problem)
     try:
         outcome = await register_patient(
             page.door.platform, page.owner, typed["name"], typed["id_type"], typed["id_no"]

@@ -8,9 +8,10 @@ from urllib.parse import urlencode
 
 from litestar.types import ASGIApp
 
+from guahao import security_log
 from guahao.flows.accounts import account
 from guahao.flows.alternatives import alternatives
-from guahao.flows.desk import Busy, OutcomeUnknown
+from guahao.flows.desk import Busy, NotDecided, TooFast
 from guahao.flows.schedules import one_session
 from guahao.rules.cancelling import cancel_deadline
 from guahao.rules.facts import Actor
@@ -110,7 +111,10 @@ async def _book(page: Page) -> ASGIApp:
         return _form(page, session, await _patients(page), unchosen=True)
     # The form was shown for one session; for each patient it books once.
     key = f"{nonce}-{patient_id}"
-    answer = await page.door.desk.book(Actor("account", owner), key, patient_id, id, CHANNEL)
+    caller = page.door.callers.of(page.request.scope)
+    answer = await page.door.desk.book(
+        Actor("account", owner), key, patient_id, id, CHANNEL, caller
+    )
     if isinstance(answer, AppointmentView):
         return page.redirect(f"/bookings/{answer.id}?booked=1")
     if isinstance(answer, Refused):
@@ -149,13 +153,18 @@ async def _refusal(
     )
 
 
-async def _undecided(
-    page: Page, answer: Busy | OutcomeUnknown, patient_id: int, nonce: str
-) -> Answer:
-    """The desk is busy, or gave no answer: nothing is lost, the same form goes again."""
+async def _undecided(page: Page, answer: NotDecided, patient_id: int, nonce: str) -> Answer:
+    """Not decided: nothing is lost, the same form goes again."""
     session, _ = await _session(page)
     page.add_header("retry-after", str(answer.retry_after_seconds))
-    if isinstance(answer, Busy):
+    status = _UNAVAILABLE
+    if isinstance(answer, TooFast):
+        problem = page.door.replies.problem(
+            answer.code, page.language, retry_after_seconds=answer.retry_after_seconds
+        )
+        security_log.refused(page.request.scope, answer.code)
+        status, title, detail = problem.status, problem.title, problem.detail
+    elif isinstance(answer, Busy):
         title = page.say("现在预约的人太多")
         detail = page.say("这次没有预约成功，您填写的内容还在。请稍等几秒，再试一次。")
     else:
@@ -163,7 +172,7 @@ async def _undecided(
         detail = page.say("系统暂时没有收到结果。请再试一次：同一张表单只会预约一次，不会重复。")
     return page.render(
         "undecided.html",
-        _UNAVAILABLE,
+        status,
         session=session,
         names=page.names,
         title=title,
