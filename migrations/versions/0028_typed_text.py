@@ -1,11 +1,62 @@
-"""Names and search keys, normalised by one function."""
+"""Names and search keys, normalised by one function (docs/decisions/0021)."""
 
-from guahao.store.migrate import run_file
+import sqlalchemy as sa
+from alembic import op
+
+from guahao.rules.kernel.text import NameFault, name_key, person_name, typed
+from guahao.store.migrate import migration_vault
+from guahao.store.search import search_keys
 
 revision = "0028"
 down_revision = "0027"
 
+_BATCH = 1000
+_PATIENTS = sa.text(
+    "SELECT id, name_enc FROM patients WHERE id > :after ORDER BY id LIMIT :batch FOR UPDATE"
+)
+_RENAME = sa.text("UPDATE patients SET name_enc = :name_enc, name_index = :index WHERE id = :id")
+_REINDEX = sa.text("UPDATE patients SET name_index = :index WHERE id = :id")
+
 
 def upgrade() -> None:
     """Forward only: undo with a new migration."""
-    run_file("0028_typed_text.sql")
+    _respell("hospitals", "name, district")
+    _respell("departments", "name")
+    _rename_patients()
+
+
+def _respell(table: str, columns: str) -> None:
+    """Fill the search keys again: every reading of a character, districts too."""
+    connection = op.get_bind()
+    where = " AND ".join(f"{column} = :{column}" for column in columns.split(", "))
+    update = sa.text(f"UPDATE {table} SET search_keys = :search_keys WHERE {where}")
+    for row in connection.execute(sa.text(f"SELECT DISTINCT {columns} FROM {table}")).mappings():
+        connection.execute(update, {**row, "search_keys": search_keys(*row.values())})
+
+
+def _rename_patients() -> None:
+    """Store every patient's name as it would be stored today, and index its key."""
+    connection = op.get_bind()
+    after = 0
+    while True:
+        rows = connection.execute(_PATIENTS, {"after": after, "batch": _BATCH}).all()
+        if not rows:
+            return
+        vault = migration_vault()
+        renamed, reindexed = [], []
+        for patient_id, name_enc in rows:
+            written = vault.open("patients", "name", patient_id, bytes(name_enc))
+            found = person_name(written)
+            # A name that would be refused today stays as it is until staff correct it.
+            name = written if isinstance(found, NameFault) else found
+            index = vault.index("name", name_key(typed(name)))
+            if name == written:
+                reindexed.append({"id": patient_id, "index": index})
+            else:
+                sealed = vault.seal("patients", "name", patient_id, name)
+                renamed.append({"id": patient_id, "index": index, "name_enc": sealed})
+        if renamed:
+            connection.execute(_RENAME, renamed)
+        if reindexed:
+            connection.execute(_REINDEX, reindexed)
+        after = rows[-1][0]

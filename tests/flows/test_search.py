@@ -50,8 +50,9 @@ class Town:
 
 
 def test_keys_spell_a_name_from_every_syllable_on() -> None:
-    assert search_keys("眼科") == "yanke ke yk k"
-    assert search_keys("A区") == "aqu qu aq q"
+    assert search_keys("眼科") == "yanke ke yk k ,yan,,wen,;,ke,"
+    assert search_keys("A区") == "aqu qu aq q ,a,;,qu,,ou,"
+    assert search_keys("婦產科").startswith("妇产科 fuchanke ")
 
 
 @pytest.mark.parametrize(
@@ -65,7 +66,9 @@ async def test_a_hospital_is_found_by_name_pinyin_or_initials(
     assert [one.id for one in found.hospitals] == [town.children]
 
 
-@pytest.mark.parametrize("q", ["心血管", "xinxueguan", "xxgnk", "guanneike", "cardio", "心内科"])
+@pytest.mark.parametrize(
+    "q", ["心血管", "xinxueguan", "xxgnk", "guanneike", "cardio", "心血管內科"]
+)
 async def test_a_department_is_found_in_every_hospital_that_has_it(
     platform: Platform, rows: Rows, q: str
 ) -> None:
@@ -76,6 +79,69 @@ async def test_a_department_is_found_in_every_hospital_that_has_it(
         (town.heart_elsewhere, town.eyes),
     ]
     assert found.hospitals == []
+
+
+@pytest.mark.parametrize(
+    "q",
+    [
+        *("心内科", "xinneike", "xinneik", "xgnk"),  # characters left out
+        *("心内科。", "心内科？", "“心内科”", "(心内科)", "心内科,"),
+        *("心\u200b内科", "心　内科", "ｘｇｎｋ", "XINNEIKE"),
+    ],
+)
+async def test_a_department_is_found_as_people_type_it(
+    platform: Platform, rows: Rows, q: str
+) -> None:
+    town = Town(rows)
+    found = await find(platform, q, None, None)
+    assert [one.id for one in found.departments] == [town.heart, town.heart_elsewhere]
+
+
+@pytest.mark.parametrize("q", ["changdiqu", "zhangdiqu", "cdq", "长堤区", "長堤區", "Changdi"])
+async def test_a_hospital_is_found_by_its_district_in_every_reading(
+    platform: Platform, rows: Rows, q: str
+) -> None:
+    Town(rows)
+    keys = search_keys("第二医院", "长堤区")
+    there = rows.hospital(
+        name="第二医院", district="长堤区", district_en="Changdi", search_keys=keys
+    )
+    found = await find(platform, q, None, None)
+    assert [one.id for one in found.hospitals] == [there]
+
+
+@pytest.mark.parametrize(
+    ("name", "q"),
+    [
+        ("妇产科", "婦產科"),
+        ("婦產科", "妇产科"),
+        ("婦產科", "fuchanke"),
+        ("藏医科", "zangyike"),
+        ("绿色通道门诊", "lvse"),
+        ("绿色通道门诊", "lusetongdao"),
+        ("西安门诊部", "xian"),
+        ("长安门诊", "changan"),
+    ],
+)
+async def test_a_department_is_found_in_other_characters_and_readings(
+    platform: Platform, rows: Rows, name: str, q: str
+) -> None:
+    town = Town(rows)
+    there = town.department(town.children, name, "Department")
+    assert [one.id for one in (await find(platform, q, None, None)).departments] == [there]
+
+
+@pytest.mark.parametrize("q", ["。", "？！", "·", "\ue000。"])
+async def test_signs_alone_find_nothing(platform: Platform, rows: Rows, q: str) -> None:
+    Town(rows)
+    found = await find(platform, q, None, None)
+    assert (found.hospitals, found.departments) == ([], [])
+
+
+async def test_letters_without_end_are_searched_at_once(platform: Platform, rows: Rows) -> None:
+    Town(rows)
+    for q in ("an" * 40 + "vv", "a" * 80, " ".join(["xian"] * 20)):
+        assert (await find(platform, q, None, None)).departments == []
 
 
 @pytest.mark.parametrize("q", ["儿童 心血管", "xinxueguan 儿童", "etyy xxgnk"])

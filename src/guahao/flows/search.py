@@ -40,10 +40,9 @@ async def find(
 ) -> Found:
     """Hospitals and departments by name, pinyin or initials; `district`, `grade` exact."""
     skip, most = (page - 1) * PAGE, PAGE + 1
-    typed = bool(q.strip())
     async with platform.db.transaction() as tx:
         hospitals = await store.hospitals(tx, q, district, grade, skip, most)
-        departments = await store.departments(tx, q, district, grade, skip, most) if typed else []
+        departments = await store.departments(tx, q, district, grade, skip, most)
     more = max(len(hospitals), len(departments)) > PAGE
     return Found(hospitals[:PAGE], departments[:PAGE], more)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ APP_ROLE = "guahao_app"
 HOSPITAL_ROLE = "guahao_hospital"
 Clock = Callable[[], datetime]
 Row = tuple[Any, ...]
+Params = tuple[Any, ...] | Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +32,15 @@ class Tx:
     conn: AsyncConnection[TupleRow]
     now: datetime
 
-    async def rows(self, sql: str, params: tuple[Any, ...] = ()) -> list[TupleRow]:
+    async def rows(self, sql: str, params: Params = ()) -> list[TupleRow]:
         """All rows of one statement."""
         return await (await self.conn.execute(sql, params)).fetchall()
 
-    async def row(self, sql: str, params: tuple[Any, ...] = ()) -> TupleRow | None:
+    async def row(self, sql: str, params: Params = ()) -> TupleRow | None:
         """The first row, or None."""
         return await (await self.conn.execute(sql, params)).fetchone()
 
-    async def do(self, sql: str, params: tuple[Any, ...] = ()) -> int:
+    async def do(self, sql: str, params: Params = ()) -> int:
         """Run a statement for its effect; the number of rows it touched."""
         return (await self.conn.execute(sql, params)).rowcount
 

@@ -88,7 +88,7 @@ async def add(tx: Tx, code: str, facts: HospitalFacts, rules: HospitalRules) -> 
         INSERT INTO hospitals (code, search_keys, {_FACTS}, {_RULES})
         VALUES (%s, %s, {", ".join(["%s"] * 17)}) RETURNING id
         """,
-        (code, search_keys(facts.name), *astuple(facts), *astuple(rules)),
+        (code, search_keys(facts.name, facts.district), *astuple(facts), *astuple(rules)),
     )
     assert row is not None
     return int(row[0])
@@ -99,5 +99,5 @@ async def change(tx: Tx, hospital_id: int, facts: HospitalFacts) -> None:
     await tx.do(
         f"UPDATE hospitals SET (search_keys, {_FACTS}) = (%s, {', '.join(['%s'] * 9)})"
         " WHERE id = %s",
-        (search_keys(facts.name), *astuple(facts), hospital_id),
+        (search_keys(facts.name, facts.district), *astuple(facts), hospital_id),
     )

@@ -248,7 +248,7 @@ def _fees(
 
 def _hospital_row(hospital_id: int, hospital: city.Hospital) -> tuple[object, ...]:
     _, *described, rules, _, _ = (getattr(hospital, name) for name in hospital.__slots__)
-    return (hospital_id, search_keys(hospital.name), *described, *astuple(rules))
+    return (hospital_id, search_keys(hospital.name, hospital.district), *described, *astuple(rules))
 
 
 async def _add_departments(

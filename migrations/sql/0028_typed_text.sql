@@ -1,2 +1,0 @@
--- Names and search keys, normalised by one function.
-SELECT 1;
