@@ -11,6 +11,15 @@ revision = "0028"
 down_revision = "0027"
 
 _BATCH = 1000
+_NAMES = {
+    "SELECT DISTINCT name, district FROM hospitals": (
+        "UPDATE hospitals SET search_keys = :search_keys"
+        " WHERE name = :name AND district = :district"
+    ),
+    "SELECT DISTINCT name FROM departments": (
+        "UPDATE departments SET search_keys = :search_keys WHERE name = :name"
+    ),
+}
 _PATIENTS = sa.text(
     "SELECT id, name_enc FROM patients WHERE id > :after ORDER BY id LIMIT :batch FOR UPDATE"
 )
@@ -20,18 +29,17 @@ _REINDEX = sa.text("UPDATE patients SET name_index = :index WHERE id = :id")
 
 def upgrade() -> None:
     """Forward only: undo with a new migration."""
-    _respell("hospitals", "name, district")
-    _respell("departments", "name")
+    _respell()
     _rename_patients()
 
 
-def _respell(table: str, columns: str) -> None:
+def _respell() -> None:
     """Fill the search keys again: every reading of a character, districts too."""
     connection = op.get_bind()
-    where = " AND ".join(f"{column} = :{column}" for column in columns.split(", "))
-    update = sa.text(f"UPDATE {table} SET search_keys = :search_keys WHERE {where}")
-    for row in connection.execute(sa.text(f"SELECT DISTINCT {columns} FROM {table}")).mappings():
-        connection.execute(update, {**row, "search_keys": search_keys(*row.values())})
+    for select, update in _NAMES.items():
+        for row in connection.execute(sa.text(select)).mappings().all():
+            keys = search_keys(*row.values())
+            connection.execute(sa.text(update), {**row, "search_keys": keys})
 
 
 def _rename_patients() -> None:

@@ -202,10 +202,10 @@ async def test_home_knows_districts_grades_and_where_one_booked_last(
     patient = await add_patient(platform, account_id)
     for number, department_id in enumerate([town.heart, town.lung]):
         session = rows.session(town.children, department_id, NOW.date() + timedelta(days=2))
-        await add_appointment(platform, patient.id, session, f"0000000{number}")
+        booked = await add_appointment(platform, patient.id, session, f"0000000{number}")
         rows.conn.execute(
-            "UPDATE appointments SET booked_at = %s WHERE code = %s",
-            (NOW + timedelta(minutes=number), f"0000000{number}"),
+            "UPDATE appointments SET booked_at = %s WHERE id = %s",
+            (NOW + timedelta(minutes=number), booked),
         )
     seen = await home(platform, account_id)
     assert [one.department_id for one in seen.recent] == [town.lung, town.heart]
