@@ -14,7 +14,7 @@ from guahao.flows.patients import register_patient
 from guahao.flows.platform import Platform
 from guahao.rules.limits import CITY_TIME, Policy
 from guahao.settings import Settings
-from guahao.store import accounts, messages
+from guahao.store import accounts, messages, trail
 from guahao.store.db import Database, Row
 from guahao.store.ids import next_id
 from guahao.store.policy_book import PolicyBook
@@ -162,6 +162,13 @@ async def ask(platform: Platform, sql: str, *params: object) -> list[Row]:
     """Rows straight from the database."""
     async with platform.db.transaction() as tx:
         return await tx.rows(sql, params)
+
+
+async def reasons(platform: Platform, action: str | None = None) -> list[tuple[str, str]]:
+    """What the audit trail holds, the first entry first: action and reason."""
+    async with platform.db.transaction() as tx:
+        found = await trail.listed(tx, platform.vault, trail.Wanted(action=action), 1000)
+    return [(entry.action, entry.reason) for entry in reversed(found)]
 
 
 async def change(platform: Platform, sql: str, *params: object) -> None:

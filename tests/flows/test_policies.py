@@ -338,7 +338,7 @@ async def test_a_change_and_its_withdrawal_are_in_the_trail_with_the_reason(
     assert await flows.withdraw(platform, by, TUESDAY, "写错了", found.version) is None
     assert (await overview(platform)).entries == []
     async with platform.db.transaction() as tx:
-        entries = await trail_store.listed(tx, Wanted(), 2)
+        entries = await trail_store.listed(tx, platform.vault, Wanted(), 2)
     assert [(one.action, one.reason, one.who.name) for one in entries] == [
         ("withdraw_policy", "写错了", by.login),
         ("change_policy", "试行", by.login),

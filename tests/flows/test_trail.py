@@ -16,7 +16,7 @@ from guahao.rules.limits import CITY_TIME
 from guahao.rules.staff import SYSTEM, Who
 from guahao.store import trail
 from guahao.store.trail import Wanted
-from guahao.store.vault import Vault
+from guahao.store.vault import Vault, VaultError
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ async def test_the_auditor_finds_what_was_asked_for_and_no_more(
 
 
 TOUCHED = {
-    "a reason edited": ("UPDATE audit_trail SET reason = '' WHERE seq = 3", 3, "changed"),
+    "a reason edited": ("UPDATE audit_trail SET reason_enc = '' WHERE seq = 3", 3, "changed"),
     "a detail edited": ("UPDATE audit_trail SET detail = '{}' WHERE seq = 3", 3, "changed"),
     "another doer": ("UPDATE audit_trail SET who_id = 7 WHERE seq = 3", 3, "changed"),
     "another time": (
@@ -117,13 +117,14 @@ TOUCHED = {
     "one inserted": (
         (
             "INSERT INTO audit_trail SELECT 7, at, who_kind, who_id, who_name, hospital_id, action,"
-            " subject_kind, subject_id, reason, detail, hash, hash FROM audit_trail WHERE seq = 6"
+            " subject_kind, subject_id, detail, hash, hash, reason_enc FROM audit_trail"
+            " WHERE seq = 6"
         ),
         7,
         "changed",
     ),
     "a hash edited with its entry": (
-        "UPDATE audit_trail SET reason = '', hash = sha256(previous_hash) WHERE seq = 3",
+        "UPDATE audit_trail SET reason_enc = '', hash = sha256(previous_hash) WHERE seq = 3",
         3,
         "changed",
     ),
@@ -163,7 +164,11 @@ async def test_a_cut_with_its_head_written_back_is_found_by_a_noted_head(
 async def test_who_has_not_the_key_cannot_forge_it(platform: Platform) -> None:
     await append(platform, 3)
     forger = Vault("another secret key, as long as the right one")
+    with pytest.raises(VaultError):
+        async with platform.db.transaction() as tx:
+            await trail.record(tx, forger, SYSTEM, "try_something")
     async with platform.db.transaction() as tx:
+        await trail.begin_key(tx, forger)
         await trail.record(tx, forger, SYSTEM, "try_something")
     assert (await verify_trail(platform)).broken_at == 4
 
@@ -171,7 +176,7 @@ async def test_who_has_not_the_key_cannot_forge_it(platform: Platform) -> None:
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE audit_trail SET reason = ''",
+        "UPDATE audit_trail SET reason_enc = ''",
         "DELETE FROM audit_trail",
         "TRUNCATE audit_trail",
     ],

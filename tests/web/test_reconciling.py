@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.city import Clock, ask, resident_id
+from tests.city import Clock, ask, reasons, resident_id
 from tests.web.hospital_site import System, add_system
 from tests.web.site import ENGLISH, Site, add_citizen, booked, has_chinese, problem
 from tests.web.staff_site import at_the_desk
@@ -250,8 +250,11 @@ async def test_a_scheduler_reads_the_report_and_notes_what_was_done(
     await reader.go(OWN)
     assert "<b>1</b>" in reader.text  # of two differences one is open
     assert await everything(site) == before
-    trail = "SELECT who_kind, reason FROM audit_trail WHERE action = 'settle_difference'"
-    assert await ask(site.platform, trail) == [("staff", "已请信息科 恢复")]
+    trail = "SELECT who_kind FROM audit_trail WHERE action = 'settle_difference'"
+    assert await ask(site.platform, trail) == [("staff",)]
+    assert await reasons(site.platform, "settle_difference") == [
+        ("settle_difference", "已请信息科 恢复")
+    ]
 
 
 async def test_the_report_is_a_file_for_excel_too(

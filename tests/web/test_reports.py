@@ -527,8 +527,8 @@ async def test_suspensions_are_derived_by_month_for_the_city(site: Site, rows: R
             missed = city.book(clinic, at("2026-01-01 09:00"), status="no_show", patient=patient)
             if n < excused:
                 rows.conn.execute(
-                    "INSERT INTO no_show_excuses (appointment_id, staff_id, reason, excused_at)"
-                    " SELECT %s, id, '测试', now() FROM staff LIMIT 1",
+                    "INSERT INTO no_show_excuses (appointment_id, staff_id, reason_enc, excused_at)"
+                    " SELECT %s, id, '', now() FROM staff LIMIT 1",
                     (missed.id,),
                 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.city import add_session, ask
+from tests.city import add_session, ask, change
 from tests.web.browsing import Reader
 from tests.web.site import Site, add_citizen, booked
 from tests.web.staff_site import add_member, at_the_desk, session_of
@@ -132,8 +132,9 @@ async def _plans(site: Site, session_id: int) -> dict[str, int]:
                                     fee_fen, capacity)
             SELECT hospital_id, department_id, title, 1, period, 0, 1 FROM one RETURNING id
         ), stop AS (
-            INSERT INTO stops (hospital_id, staff_id, reason, first_date, last_date, at, tell_at)
-            SELECT hospital_id, 1, '测试', visit_date, visit_date, now(), now() FROM one
+            INSERT INTO stops (hospital_id, staff_id, reason_enc, first_date, last_date, at,
+                               tell_at)
+            SELECT hospital_id, 1, '', visit_date, visit_date, now(), now() FROM one
             RETURNING id
         ), import AS (
             INSERT INTO supply_imports (hospital_id, who_kind, who_id, who_name, filename, state,
@@ -150,6 +151,8 @@ async def _plans(site: Site, session_id: int) -> dict[str, int]:
         """,
         session_id,
     )
+    reason = site.platform.vault.seal("stops", "reason", stop_id, "测试")
+    await change(site.platform, "UPDATE stops SET reason_enc = %s", reason)
     return {
         "timetable_id": timetable_id,
         "stop_id": stop_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from tests.city import Clock, add_session, ask
+from tests.city import Clock, add_session, ask, reasons
 from tests.supply import at
 from tests.web.browsing import Reader
 from tests.web.site import Site, add_citizen
@@ -61,9 +61,7 @@ async def test_a_clerk_confirms_who_came(site: Site, clock: Clock) -> None:
     assert "1人已就诊，1人记为爽约" in reader.text
     assert await statuses(site) == ["picked_up", "no_show"]
     assert await told(site, "no_show") == 1
-    [[reason]] = await ask(
-        site.platform, "SELECT reason FROM audit_trail WHERE action = 'confirm_attendance'"
-    )
+    [(_, reason)] = await reasons(site.platform, "confirm_attendance")
     assert reason == "门诊日志"
     assert "没有待确认的门诊" in (await reader.go(LIST)).text
     names = ("no_shows_known", "suspensions", "settled_sessions_empty", "session_counters")

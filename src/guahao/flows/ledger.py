@@ -60,9 +60,9 @@ async def ledger_of(platform: Platform, patient_id: int) -> Ledger | None:
         found = await patient_store.by_id(tx, platform.vault, [patient_id])
         if patient_id not in found:
             return None
-        entries = await store.entries_of(tx, patient_id)
+        entries = await store.entries_of(tx, platform.vault, patient_id)
         policies = await platform.policies.read(tx)
-        decisions = await store.decisions_of(tx, patient_id)
+        decisions = await store.decisions_of(tx, platform.vault, patient_id)
     counting = [
         one.visit_date for one in entries if one.status == "no_show" and one.excuse_id is None
     ]
@@ -83,7 +83,7 @@ async def excuse(
             return ExcuseRefusal.UNKNOWN
         if locked.facts.status != "no_show":
             return ExcuseRefusal.NOT_A_NO_SHOW
-        if not await store.add_excuse(tx, appointment_id, by.id, reason):
+        if not await store.add_excuse(tx, platform.vault, appointment_id, by.id, reason):
             return ExcuseRefusal.ALREADY_EXCUSED
         await derive_suspensions(tx, platform, [locked.patient_id])
         await messages.tell(tx, "excused", [appointment_id])

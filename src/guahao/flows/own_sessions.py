@@ -114,7 +114,7 @@ async def _halted(
 
 async def _stop_of(platform: Platform, by: OfHospital, session_id: int) -> Stop | None:
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
-        return await stop_store.of_session(tx, session_id)
+        return await stop_store.of_session(tx, platform.vault, session_id)
 
 
 async def _again(platform: Platform, by: OfHospital, before: FedSession) -> FedSession:

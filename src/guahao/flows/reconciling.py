@@ -21,6 +21,7 @@ from guahao.store import reconciliations as store
 from guahao.store import trail
 from guahao.store.db import Tx
 from guahao.store.reconciliations import KeptDifference, Newest, Reconciliation
+from guahao.store.vault import Vault
 
 DAYS_MAX = 31  # a list
 LIST_AGE_MAX = timedelta(hours=24)
@@ -82,7 +83,7 @@ async def reconcile(
         named = [one.order_no for one in theirs]
         comparison = compare(await store.ours(tx, hospital_id, first, last, named), theirs, made_at)
         id = await store.add(tx, hospital_id, made_at, days, by.client_id, len(listed), comparison)
-        report = await _report(tx, hospital_id, id)
+        report = await _report(tx, platform.vault, hospital_id, id)
         assert report is not None
         counts = {"listed": len(listed), "differing": len(comparison.found)}
         subject = ("reconciliation", id)
@@ -110,7 +111,7 @@ async def listed(
 async def report(platform: Platform, by: OfHospital, id: int) -> Report | None:
     """A comparison of the hospital's with its differences."""
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
-        return await _report(tx, by.own_hospital_id, id)
+        return await _report(tx, platform.vault, by.own_hospital_id, id)
 
 
 async def newest(platform: Platform) -> list[Newest]:
@@ -127,13 +128,15 @@ async def settle(
     if not 1 <= len(note) <= NOTE_MAX:
         return SettleRefusal.NOTE_NEEDED
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
-        if not await store.settle(tx, by.own_hospital_id, reconciliation_id, id, by.login, note):
+        if not await store.settle(
+            tx, platform.vault, by.own_hospital_id, reconciliation_id, id, by.login, note
+        ):
             return SettleRefusal.NOT_OPEN
         subject = ("reconciliation_difference", id)
         await trail.record(tx, platform.vault, by.who, "settle_difference", subject, reason=note)
     return None
 
 
-async def _report(tx: Tx, hospital_id: int, id: int) -> Report | None:
+async def _report(tx: Tx, vault: Vault, hospital_id: int, id: int) -> Report | None:
     found = await store.one(tx, hospital_id, id)
-    return None if found is None else Report(found, await store.differences(tx, id))
+    return None if found is None else Report(found, await store.differences(tx, vault, id))

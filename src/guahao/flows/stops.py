@@ -78,7 +78,9 @@ async def stop(platform: Platform, by: OfHospital, scope: Scope, reason: str) ->
         if isinstance(found, StopRefusal):
             return found
         tell_at = tx.now + GRACE
-        stop_id = await store.add(tx, by.own_hospital_id, by.who, reason, scope, tell_at)
+        stop_id = await store.add(
+            tx, platform.vault, by.own_hospital_id, by.who, reason, scope, tell_at
+        )
         detail = {
             **{name: value for name, value in asdict(scope).items() if value is not None},
             "sessions": sum(one.sessions for one in found),
@@ -100,7 +102,7 @@ async def undo(platform: Platform, by: OfHospital, stop_id: int) -> Stop | StopR
     pick-up is over, stays stopped, and its person is told at once.
     """
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
-        found = await store.lock(tx, stop_id)
+        found = await store.lock(tx, platform.vault, stop_id)
         if found is None:
             return None
         if found.told_at is not None:
@@ -116,7 +118,7 @@ async def undo(platform: Platform, by: OfHospital, stop_id: int) -> Stop | StopR
 async def report(platform: Platform, by: OfHospital, stop_id: int) -> StopReport | None:
     """A stop of the scheduler's own hospital, or None."""
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
-        found = await store.one(tx, stop_id)
+        found = await store.one(tx, platform.vault, stop_id)
         if found is None:
             return None
         unreached = await store.unreached(tx, stop_id, UNREACHED_SHOWN)
@@ -126,7 +128,7 @@ async def report(platform: Platform, by: OfHospital, stop_id: int) -> StopReport
 async def latest(platform: Platform, by: Staff) -> list[Stop]:
     """The hospital's stops, the newest first."""
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
-        return await store.latest(tx, by.own_hospital_id, LISTED)
+        return await store.latest(tx, platform.vault, by.own_hospital_id, LISTED)
 
 
 async def carry_on(platform: Platform) -> int:
@@ -145,7 +147,7 @@ async def carry_on(platform: Platform) -> int:
 async def _carry_out(platform: Platform, stop_id: int, hospital_id: int | None) -> None:
     while True:
         async with platform.db.transaction(hospital_id=hospital_id) as tx:
-            found = await store.lock(tx, stop_id)
+            found = await store.lock(tx, platform.vault, stop_id)
             if found is None or found.done_at is not None:
                 return
             undone = found.undone_at is not None
@@ -194,7 +196,7 @@ async def _restore_some(tx: Tx, platform: Platform, found: Stop) -> bool:
 async def _tell(platform: Platform, stop_id: int) -> None:
     """Tell everybody a stop took, once; from then on it stands."""
     async with platform.db.transaction() as tx:
-        found = await store.lock(tx, stop_id)
+        found = await store.lock(tx, platform.vault, stop_id)
         if found is None or not _is_to_be_told(found, tx.now):
             return
         ids = await store.untold(tx, stop_id)

@@ -10,7 +10,8 @@ from guahao.flows.platform import Platform
 from guahao.rules.staff import Staff
 from guahao.store import trail as store
 from guahao.store.db import Tx
-from guahao.store.trail import Entry, Link, Wanted
+from guahao.store.trail import Entry, Link, TrailKeys, Wanted
+from guahao.store.vault import VaultError
 
 PAGE_SIZE = 100
 _CHUNK = 5000
@@ -52,7 +53,7 @@ class TrailVerdict:
 async def list_trail(platform: Platform, wanted: Wanted) -> tuple[list[Entry], int | None]:
     """A page of entries, newest first, and where the next begins."""
     async with platform.db.transaction() as tx:
-        found = await store.listed(tx, wanted, PAGE_SIZE + 1)
+        found = await store.listed(tx, platform.vault, wanted, PAGE_SIZE + 1)
     page = found[:PAGE_SIZE]
     return page, page[-1].seq if len(found) > PAGE_SIZE else None
 
@@ -73,13 +74,13 @@ async def verify_trail(
 async def _verify(
     tx: Tx, platform: Platform, noted: Head | None, progress: Progress
 ) -> TrailVerdict:
-    key = store.trail_key(platform.vault)
+    keys = await store.trail_keys(tx, platform.vault)
     seq, last = await store.head(tx)
     head = Head(seq, last)
     at, previous = 0, b""
     while links := await store.links_after(tx, at, _CHUNK):
         for link in links:
-            why = _broken(link, at + 1, previous, key)
+            why = _broken(link, at + 1, previous, keys)
             if why is None and noted is not None and link.entry.seq == noted.seq:
                 why = None if hmac.compare_digest(link.hash, noted.hash) else "other_past"
             if why is not None:
@@ -93,11 +94,15 @@ async def _verify(
     return TrailVerdict(head, at)
 
 
-def _broken(link: Link, expected: int, previous: bytes, key: bytes) -> str | None:
+def _broken(link: Link, expected: int, previous: bytes, keys: TrailKeys) -> str | None:
     if link.entry.seq != expected:
         return "missing"
     same_past = hmac.compare_digest(link.previous_hash, previous)
-    if same_past and hmac.compare_digest(link.entry.hash_after(previous, key), link.hash):
+    try:
+        expected_hash = link.entry.hash_after(previous, keys.chain_key(link.entry.seq))
+    except VaultError:  # its key was deleted
+        return "changed"
+    if same_past and hmac.compare_digest(expected_hash, link.hash):
         return None
     return "changed"
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from guahao.store.db import Tx
+from guahao.store.ids import next_id
 from guahao.store.patients import open_patient
+from guahao.store.trail import trail_keys
 from guahao.store.vault import Vault
 from guahao.store.views import PatientView
 
@@ -66,12 +68,12 @@ async def suspended(tx: Tx, vault: Vault, today: date, after: int, limit: int) -
     return [Suspended(open_patient(vault, *row[:5]), list(row[5])) for row in rows]
 
 
-async def entries_of(tx: Tx, patient_id: int) -> list[LedgerEntry]:
+async def entries_of(tx: Tx, vault: Vault, patient_id: int) -> list[LedgerEntry]:
     """A person's no-shows and unverified bookings, latest visit first."""
     rows = await tx.rows(
         """
         SELECT a.id, a.visit_date, h.id, h.name, h.name_en, d.name, d.name_en, a.status,
-               a.changed_at, e.id, s.login, e.excused_at, e.reason
+               a.changed_at, e.id, s.login, e.excused_at, e.reason_enc
         FROM appointments a
         JOIN hospitals h ON h.id = a.hospital_id
         JOIN departments d ON d.id = a.department_id
@@ -82,14 +84,20 @@ async def entries_of(tx: Tx, patient_id: int) -> list[LedgerEntry]:
         """,
         (patient_id,),
     )
-    return [LedgerEntry(*row) for row in rows]
+    return [LedgerEntry(*[*row[:12], _excuse(vault, row[9], row[12])]) for row in rows]
 
 
-async def decisions_of(tx: Tx, patient_id: int) -> list[LedgerDecision]:
+def _excuse(vault: Vault, excuse_id: int | None, sealed: bytes | None) -> str | None:
+    if excuse_id is None or sealed is None:
+        return None
+    return vault.open("no_show_excuses", "reason", excuse_id, sealed)
+
+
+async def decisions_of(tx: Tx, vault: Vault, patient_id: int) -> list[LedgerDecision]:
     """Every excuse of a person's no-shows and every one taken back, as the trail has them."""
     rows = await tx.rows(
         """
-        SELECT t.at, t.action, a.visit_date, t.who_name, t.reason
+        SELECT t.at, t.action, a.visit_date, t.who_name, t.seq, t.reason_enc
         FROM appointments a
         JOIN audit_trail t ON t.subject_kind = 'appointment' AND t.subject_id = a.id
         WHERE a.patient_id = %s AND t.action IN ('excuse_no_show', 'withdraw_excuse')
@@ -97,18 +105,23 @@ async def decisions_of(tx: Tx, patient_id: int) -> list[LedgerDecision]:
         """,
         (patient_id,),
     )
-    return [LedgerDecision(*row) for row in rows]
+    keys = await trail_keys(tx, vault)
+    return [LedgerDecision(*[*row[:4], keys.reason(row[4], row[5])]) for row in rows]
 
 
-async def add_excuse(tx: Tx, appointment_id: int, staff_id: int, reason: str) -> bool:
+async def add_excuse(tx: Tx, vault: Vault, appointment_id: int, staff_id: int, reason: str) -> bool:
     """Excuse a locked no-show; False where it is excused already."""
+    new_id = await next_id(tx, "no_show_excuses")
     added = await tx.do(
         """
-        INSERT INTO no_show_excuses (appointment_id, staff_id, reason, excused_at)
-        VALUES (%s, %s, %s, %s)
+        INSERT INTO no_show_excuses (id, appointment_id, staff_id, reason_enc, excused_at)
+        VALUES (%s, %s, %s, %s, %s)
         ON CONFLICT (appointment_id) WHERE withdrawn_at IS NULL DO NOTHING
         """,
-        (appointment_id, staff_id, reason, tx.now),
+        (
+            *(new_id, appointment_id, staff_id),
+            *(vault.seal("no_show_excuses", "reason", new_id, reason), tx.now),
+        ),
     )
     return added > 0
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from guahao.rules.order_no import appointment_id, order_no
 from guahao.rules.reconciling import Comparison, Cure, Difference, Ours
 from guahao.store.db import Tx, recordset
+from guahao.store.vault import Vault
 
 _COLUMNS = """
     r.id, r.hospital_id, r.at, r.made_at, r.first_date, r.last_date, r.sent_by, r.listed,
@@ -143,31 +145,43 @@ async def one(tx: Tx, hospital_id: int, id: int) -> Reconciliation | None:
     return None if row is None else Reconciliation(*row)
 
 
-async def differences(tx: Tx, reconciliation_id: int) -> list[KeptDifference]:
+async def differences(tx: Tx, vault: Vault, reconciliation_id: int) -> list[KeptDifference]:
     """All of a comparison's, in the order in which they were found."""
     rows = await tx.rows(
         """
-        SELECT id, order_no, visit_date, kind, here, there, cure, settled_at, settled_by, note
+        SELECT id, order_no, visit_date, kind, here, there, cure, settled_at, settled_by,
+               note_enc
         FROM reconciliation_differences WHERE reconciliation_id = %s ORDER BY id
         """,
         (reconciliation_id,),
     )
     return [
-        KeptDifference(*[*row[:3], Difference(row[3]), *row[4:6], Cure(row[6]), *row[7:]])
+        KeptDifference(
+            *[*row[:3], Difference(row[3]), *row[4:6], Cure(row[6]), *row[7:9], _note(vault, row)]
+        )
         for row in rows
     ]
 
 
+def _note(vault: Vault, row: Sequence[Any]) -> str | None:
+    if row[9] is None:
+        return None
+    return vault.open("reconciliation_differences", "note", row[0], row[9])
+
+
 async def settle(
-    tx: Tx, hospital_id: int, reconciliation_id: int, id: int, by: str, note: str
+    tx: Tx, vault: Vault, hospital_id: int, reconciliation_id: int, id: int, by: str, note: str
 ) -> bool:
     """Note who settled an open difference and how; False where there is none (any more)."""
     changed = await tx.do(
         """
-        UPDATE reconciliation_differences SET settled_at = %s, settled_by = %s, note = %s
+        UPDATE reconciliation_differences SET settled_at = %s, settled_by = %s, note_enc = %s
         WHERE hospital_id = %s AND reconciliation_id = %s AND id = %s AND settled_at IS NULL
         """,
-        (tx.now, by, note, hospital_id, reconciliation_id, id),
+        (
+            *(tx.now, by, vault.seal("reconciliation_differences", "note", id, note)),
+            *(hospital_id, reconciliation_id, id),
+        ),
     )
     return changed > 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from datetime import date, datetime
+from typing import Any
 
 from guahao.rules.order_no import order_no
 from guahao.rules.pickup import pickup_deadline
@@ -12,6 +13,8 @@ from guahao.rules.staff import Who
 from guahao.rules.stopping import StoppedBooking
 from guahao.store.db import Tx
 from guahao.store.directory import hospital_rules, rules_columns, rules_on
+from guahao.store.ids import next_id
+from guahao.store.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,7 @@ _IN_SCOPE = """
     AND s.stopped_at IS NULL AND s.settled_at IS NULL
 """
 _STOPS = """
-    SELECT t.id, t.hospital_id, coalesce(m.login, t.client_id, ''), t.reason,
+    SELECT t.id, t.hospital_id, coalesce(m.login, t.client_id, ''), t.reason_enc,
            t.first_date, t.last_date, t.department_id, t.title, t.period, t.clinic_session_id,
            d.name, d.name_en, t.at, t.tell_at, t.done_at, t.told_at, t.undone_at
     FROM stops t LEFT JOIN departments d ON d.id = t.department_id
@@ -110,8 +113,9 @@ _STOPS = """
 """
 
 
-def _stop(row: Sequence[object]) -> Stop:
-    return Stop(*[*row[:4], Scope(*row[4:10]), *row[10:]])  # type: ignore[arg-type]
+def _stop(vault: Vault, row: Sequence[Any]) -> Stop:
+    reason = vault.open("stops", "reason", row[0], row[3])
+    return Stop(*[*row[:3], reason, Scope(*row[4:10]), *row[10:]])
 
 
 async def affected(tx: Tx, hospital_id: int, scope: Scope) -> list[Affected]:
@@ -133,35 +137,42 @@ async def affected(tx: Tx, hospital_id: int, scope: Scope) -> list[Affected]:
 
 
 async def add(
-    tx: Tx, hospital_id: int, who: Who, reason: str, scope: Scope, tell_at: datetime
+    tx: Tx,
+    vault: Vault,
+    hospital_id: int,
+    who: Who,
+    reason: str,
+    scope: Scope,
+    tell_at: datetime,
 ) -> int:
     """A stop that has taken nothing yet; its id. `who`: of the staff, or a client."""
     staff_id, client_id = (who.id, None) if who.kind == "staff" else (None, who.name)
-    row = await tx.row(
+    new_id = await next_id(tx, "stops")
+    sealed = vault.seal("stops", "reason", new_id, reason)
+    await tx.do(
         """
-        INSERT INTO stops (hospital_id, staff_id, client_id, reason, first_date, last_date,
-                           department_id, title, period, clinic_session_id, at, tell_at)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING id
+        INSERT INTO stops (id, hospital_id, staff_id, client_id, reason_enc, first_date,
+                           last_date, department_id, title, period, clinic_session_id, at, tell_at)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
         """,
-        (hospital_id, staff_id, client_id, reason, *astuple(scope), tx.now, tell_at),
+        (new_id, hospital_id, staff_id, client_id, sealed, *astuple(scope), tx.now, tell_at),
     )
-    assert row is not None
-    return int(row[0])
+    return new_id
 
 
-async def lock(tx: Tx, stop_id: int) -> Stop | None:
+async def lock(tx: Tx, vault: Vault, stop_id: int) -> Stop | None:
     """A stop, locked before all that it touches; None if unknown or another hospital's."""
     found = await tx.row("SELECT 1 FROM stops WHERE id = %s FOR NO KEY UPDATE", (stop_id,))
-    return None if found is None else await one(tx, stop_id)
+    return None if found is None else await one(tx, vault, stop_id)
 
 
-async def one(tx: Tx, stop_id: int) -> Stop | None:
+async def one(tx: Tx, vault: Vault, stop_id: int) -> Stop | None:
     """A stop, or None."""
     row = await tx.row(_STOPS + "WHERE t.id = %s", (stop_id,))
-    return None if row is None else _stop(row)
+    return None if row is None else _stop(vault, row)
 
 
-async def of_session(tx: Tx, session_id: int) -> Stop | None:
+async def of_session(tx: Tx, vault: Vault, session_id: int) -> Stop | None:
     """The stop that holds this session, or None."""
     row = await tx.row(
         _STOPS
@@ -171,15 +182,15 @@ async def of_session(tx: Tx, session_id: int) -> Stop | None:
         """,
         (session_id,),
     )
-    return None if row is None else _stop(row)
+    return None if row is None else _stop(vault, row)
 
 
-async def latest(tx: Tx, hospital_id: int, limit: int) -> list[Stop]:
+async def latest(tx: Tx, vault: Vault, hospital_id: int, limit: int) -> list[Stop]:
     """A hospital's stops, the newest first."""
     rows = await tx.rows(
         _STOPS + "WHERE t.hospital_id = %s ORDER BY t.id DESC LIMIT %s", (hospital_id, limit)
     )
-    return [_stop(row) for row in rows]
+    return [_stop(vault, row) for row in rows]
 
 
 async def unfinished(tx: Tx) -> list[int]:

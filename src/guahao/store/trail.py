@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hmac
+import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -13,12 +15,15 @@ import msgspec
 from guahao.rules.limits import CITY_TIME
 from guahao.rules.staff import Who
 from guahao.store.db import Tx
-from guahao.store.vault import Vault
+from guahao.store.vault import Vault, VaultError
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A row of the trail. `detail` is JSON text of ids, numbers and words, before and after."""
+    """A row of the trail. `detail` is JSON text of ids, numbers and words, before and after.
+
+    `reason` is empty in what only verifies the chain, which holds `reason_enc`.
+    """
 
     seq: int
     at: datetime
@@ -27,22 +32,77 @@ class Entry:
     action: str
     subject_kind: str | None
     subject_id: int | None
-    reason: str
+    reason_enc: bytes
     detail: str
+    reason: str = ""
 
     def hash_after(self, previous: bytes, key: bytes) -> bytes:
         """The row's link in the chain: 32 bytes that hold all of it and what came before."""
         facts = (
             *(self.seq, self.at.astimezone(CITY_TIME).isoformat(timespec="microseconds")),
             *(self.who.kind, self.who.id, self.who.name, self.hospital_id),
-            *(self.action, self.subject_kind, self.subject_id, self.reason, self.detail),
+            *(self.action, self.subject_kind, self.subject_id, self.reason_enc.hex(), self.detail),
         )
         return hmac.digest(key, previous + msgspec.json.encode(facts), "sha256")
 
 
-def trail_key(vault: Vault) -> bytes:
-    """What the chain is keyed with; who has the database alone cannot forge it."""
-    return vault.key_for("audit trail")
+class TrailKeys:
+    """The trail's own keys: the chain is keyed and its reasons are encrypted with them.
+
+    They are kept encrypted with the platform's key, so that who has the database alone cannot
+    forge the chain, and a new platform key changes no entry.
+    """
+
+    def __init__(self, vaults: Sequence[tuple[int, Vault | None]]) -> None:
+        self._vaults = vaults  # by the first entry that each serves, the latest first
+
+    def vault(self, seq: int) -> Vault:
+        """Return the vault of an entry; raises VaultError where there is none."""
+        for first_seq, vault in self._vaults:
+            if first_seq <= seq and vault is not None:
+                return vault
+            if first_seq <= seq:
+                break
+        raise VaultError(f"entry {seq} of the audit trail has no key")
+
+    def chain_key(self, seq: int) -> bytes:
+        """Return what the entry's link is keyed with."""
+        return self.vault(seq).key_for("audit trail")
+
+    def reason(self, seq: int, sealed: bytes) -> str:
+        """Return an entry's reason in the clear; empty where none was given."""
+        return self.vault(seq).open("audit_trail", "reason", seq, sealed) if sealed else ""
+
+
+_vault_of = lru_cache(64)(Vault)
+
+
+async def trail_keys(tx: Tx, vault: Vault) -> TrailKeys:
+    """Open all keys of the trail."""
+    rows = await tx.rows("SELECT first_seq, key_enc FROM trail_keys ORDER BY first_seq DESC")
+    opened: list[tuple[int, Vault | None]] = []
+    for seq, sealed in rows:
+        try:
+            opened.append((seq, _vault_of(vault.open("trail_keys", "key", seq, sealed))))
+        except VaultError:  # somebody without the platform's key wrote it: its entries do not hold
+            opened.append((seq, None))
+    return TrailKeys(opened)
+
+
+async def begin_key(tx: Tx, vault: Vault) -> None:
+    """Draw a new key for the entries after the last one."""
+    seq = (await lock_head(tx))[0] + 1
+    await tx.do(
+        "INSERT INTO trail_keys (first_seq, key_enc) VALUES (%s, %s) ON CONFLICT DO NOTHING",
+        (seq, vault.seal("trail_keys", "key", seq, secrets.token_hex(32))),
+    )
+
+
+async def lock_head(tx: Tx) -> tuple[int, bytes]:
+    """Lock the end of the chain until the commit; the last entry's number and hash."""
+    row = await tx.row("SELECT seq, hash FROM audit_trail_head FOR UPDATE")
+    assert row is not None
+    return int(row[0]), bytes(row[1])
 
 
 async def record(
@@ -64,23 +124,26 @@ async def record(
     last in a transaction: it locks the end of the chain until the commit, and with that
     comes after persons, sessions and appointments in the order of locks.
     """
-    head = await tx.row("SELECT seq, hash FROM audit_trail_head FOR UPDATE")
-    assert head is not None
-    previous = bytes(head[1])
+    last, previous = await lock_head(tx)
+    seq = last + 1
+    if await tx.row("SELECT FROM trail_keys LIMIT 1") is None:
+        await begin_key(tx, vault)
+    keys = await trail_keys(tx, vault)
+    sealed = keys.vault(seq).seal("audit_trail", "reason", seq, reason) if reason else b""
     kind, id = subject or (None, None)
     text = msgspec.json.encode(detail or {}).decode()
     whose = who.hospital_id if hospital_id is None else hospital_id
-    entry = Entry(head[0] + 1, tx.now, who, whose, action, kind, id, reason, text)
-    link = entry.hash_after(previous, trail_key(vault))
+    entry = Entry(seq, tx.now, who, whose, action, kind, id, sealed, text)
+    link = entry.hash_after(previous, keys.chain_key(seq))
     await tx.do(
         """
         INSERT INTO audit_trail (seq, at, who_kind, who_id, who_name, hospital_id, action,
-                                 subject_kind, subject_id, reason, detail, previous_hash, hash)
+                                 subject_kind, subject_id, reason_enc, detail, previous_hash, hash)
         VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
         """,
         (
             *(entry.seq, entry.at, who.kind, who.id, who.name, whose, action),
-            *(kind, id, reason, text, previous, link),
+            *(kind, id, sealed, text, previous, link),
         ),
     )
     await tx.do("UPDATE audit_trail_head SET seq = %s, hash = %s", (entry.seq, link))
@@ -90,8 +153,8 @@ async def record(
 # Reading ----------------------------------------------------------------------------------
 
 _COLUMNS = """
-    seq, at, who_kind, who_id, who_name, hospital_id, action, subject_kind, subject_id, reason,
-    detail
+    seq, at, who_kind, who_id, who_name, hospital_id, action, subject_kind, subject_id,
+    reason_enc, detail
 """
 
 
@@ -143,7 +206,7 @@ async def links_after(tx: Tx, seq: int, limit: int) -> list[Link]:
     return [Link(_entry(row), bytes(row[11]), bytes(row[12])) for row in rows]
 
 
-async def listed(tx: Tx, wanted: Wanted, limit: int) -> list[Entry]:
+async def listed(tx: Tx, vault: Vault, wanted: Wanted, limit: int) -> list[Entry]:
     """The newest entries that match, newest first."""
     asked = [(text, value) for text, value in _conditions(wanted) if value is not None]
     where = " AND ".join(["true", *(text for text, _ in asked)])
@@ -151,7 +214,9 @@ async def listed(tx: Tx, wanted: Wanted, limit: int) -> list[Entry]:
         f"SELECT {_COLUMNS} FROM audit_trail WHERE {where} ORDER BY seq DESC LIMIT %s",
         (*(value for _, value in asked), limit),
     )
-    return [_entry(row) for row in rows]
+    keys = await trail_keys(tx, vault)
+    entries = [_entry(row) for row in rows]
+    return [replace(entry, reason=keys.reason(entry.seq, entry.reason_enc)) for entry in entries]
 
 
 def _conditions(wanted: Wanted) -> list[tuple[str, object]]:
