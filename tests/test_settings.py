@@ -13,6 +13,7 @@ from guahao.settings import Settings, SettingsError, read_settings
 SECRET = "0123456789abcdef0123456789abcdef"
 PRODUCTION = {
     "GUAHAO_MODE": "production",
+    "GUAHAO_DATABASE_URL": "postgresql://guahao_login@db/city",
     "GUAHAO_SECRET_KEY": SECRET,
     "GUAHAO_SMS_GATEWAY": "carrier",
     "GUAHAO_IDENTITY_VERIFIER": "none",

@@ -42,9 +42,9 @@ from guahao.rules.clients import Scope
 from guahao.rules.pushing import KINDS, WebhookRefusal
 from guahao.rules.staff import SYSTEM, Role
 from guahao.settings import Settings, SettingsError, read_settings
-from guahao.store.migrate import MigrationError, migrate
+from guahao.store.db import RolesError
+from guahao.store.migrate import MigrationError
 from guahao.store.scratch import ScratchDatabaseError, analyze
-from guahao.store.vault import Vault
 from guahao.tools import audit as audit_tool
 from guahao.tools import demo as demo_tool
 from guahao.tools import hospital_caller, hospital_stand_in, wechat_stand_in
@@ -117,6 +117,7 @@ def main() -> None:
         CommandError,
         SettingsError,
         MigrationError,
+        RolesError,
         EmbeddedServerError,
         demo_tool.DemoError,
         ScratchDatabaseError,
@@ -144,7 +145,10 @@ def serve() -> None:
     settings = read_settings(os.environ)
     _check_port(settings)
     _raise_open_files()
-    with wiring.owner_url(settings) as url, TemporaryDirectory(prefix="guahao-metrics-") as metrics:
+    with (
+        wiring.application_url(settings) as url,
+        TemporaryDirectory(prefix="guahao-metrics-") as metrics,
+    ):
         os.environ["GUAHAO_DATABASE_URL"] = url
         if settings.web_workers > 1:
             # One /metrics for all processes; it has to be there before they import anything.
@@ -185,7 +189,7 @@ def _raise_open_files() -> None:
 def worker() -> None:
     """Send messages, void what was not picked up, roll timetables forward."""
     settings = read_settings(os.environ)
-    with wiring.owner_url(settings) as url:
+    with wiring.application_url(settings) as url:
         uvloop.run(wiring.work(settings, url))
 
 
@@ -193,8 +197,14 @@ def worker() -> None:
 def migrate_command() -> None:
     """Bring the database to the schema of this version."""
     settings = read_settings(os.environ)
-    with wiring.owner_url(settings) as url:
-        migrate(url, Vault(wiring.secret_key(settings)))
+    with wiring.database_urls(settings) as urls:
+        if urls.owner is None:
+            raise CommandError(
+                "migrating needs the database's owner: set GUAHAO_DATABASE_OWNER_URL to the owner's"
+                " URL, and GUAHAO_DATABASE_URL to that of the application's login, which this"
+                " command creates (docs/OPERATING.md)"
+            )
+        wiring.migrate_database(settings, urls)
     typer.echo("The database is up to date.")
 
 
@@ -206,8 +216,7 @@ def seed(
 ) -> None:
     """Make the invented demo city in an empty database."""
     settings = read_settings(os.environ)
-    with wiring.owner_url(settings) as url:
-        migrate(url, Vault(wiring.secret_key(settings)))
+    with wiring.application_url(settings, migrated=True) as url:
         uvloop.run(_seed(settings, url, hospitals, days, patients))
 
 
@@ -236,7 +245,7 @@ def audit_records(
     if context.invoked_subcommand is not None:
         return
     settings = read_settings(os.environ)
-    with wiring.owner_url(settings) as url:
+    with wiring.application_url(settings) as url:
         clean = uvloop.run(_audit(settings, url, as_json=json))
     raise typer.Exit(0 if clean else 1)
 
@@ -258,8 +267,7 @@ def audit_trail(
     truncation by somebody who has the key is found.
     """
     settings = read_settings(os.environ)
-    with wiring.owner_url(settings) as url:
-        migrate(url, Vault(wiring.secret_key(settings)))
+    with wiring.application_url(settings, migrated=True) as url:
         holds = uvloop.run(_audit_trail(settings, url, _noted(head)))
     raise typer.Exit(0 if holds else 1)
 
@@ -494,8 +502,7 @@ def _on_the_platform(work: Callable[[Platform], Awaitable[None]]) -> None:
         async with wiring.open_platform(settings, url) as platform:
             await work(platform)
 
-    with wiring.owner_url(settings) as url:
-        migrate(url, Vault(wiring.secret_key(settings)))
+    with wiring.application_url(settings, migrated=True) as url:
         uvloop.run(run(url))
 
 
@@ -640,28 +647,31 @@ async def _seed(settings: Settings, url: str, hospitals: int, days: int, patient
         )
 
 
-async def _seed_if_empty(settings: Settings, url: str) -> None:
+async def _seed_if_empty(settings: Settings, url: str) -> bool:
+    """Make the demo city in an empty database; whether it was empty."""
     async with wiring.open_platform(settings, url) as platform:
         empty = await demo_tool.is_empty(platform)
     if empty:
         await _seed(settings, url, hospitals=146, days=90, patients=20_000)
-        analyze(url)
     async with wiring.open_platform(settings, url) as platform:
         await add_demo_staff(platform)
+    return empty
 
 
 @contextmanager
 def _database(settings: Settings) -> Iterator[str]:
-    """The database's URL: migrated, and in a demo with a city in it."""
-    with wiring.owner_url(settings) as url:
-        migrate(url, Vault(wiring.secret_key(settings)))
-        if settings.demo:
-            uvloop.run(_seed_if_empty(settings, url))
-        yield url
+    """Yield the application's URL: migrated, and in a demo with a city in it."""
+    with wiring.database_urls(settings) as urls:
+        if urls.owner is not None:
+            wiring.migrate_database(settings, urls)
+        if settings.demo and uvloop.run(_seed_if_empty(settings, urls.application)):
+            analyze(urls.owner or urls.application)
+        yield urls.application
 
 
 def _run_everything(settings: Settings, url: str, clock_begun: str) -> None:
     environ = {**os.environ, "GUAHAO_DATABASE_URL": url, "GUAHAO_CLOCK_BEGUN": clock_begun}
+    environ.pop("GUAHAO_DATABASE_OWNER_URL", None)  # web and worker need not know
     with _stopping_on_signals():
         _run_parts(environ, ("serve", "worker"), settings)
 
@@ -749,8 +759,7 @@ def wechat_menu() -> None:
     settings = read_settings(os.environ)
     if settings.wechat_appid is None:
         raise CommandError("there is no Official Account: set GUAHAO_WECHAT_APPID and the others")
-    with wiring.owner_url(settings) as url:
-        migrate(url, Vault(wiring.secret_key(settings)))
+    with wiring.application_url(settings, migrated=True) as url:
         uvloop.run(wiring.create_wechat_menu(settings, url))
     typer.echo("The menu is made; WeChat shows it to new followers at once, to others in a day.")
 

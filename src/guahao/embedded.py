@@ -128,10 +128,10 @@ class EmbeddedServer:
             return None
         return recorded if _serves(recorded, self._data) else None
 
-    def url(self, database: str) -> str:
-        """Connection URL of a database on this server, as its superuser."""
+    def url(self, database: str, user: str = SUPERUSER) -> str:
+        """Connection URL of a database on this server, by default as its superuser."""
         host = quote(str(self._socket_folder()), safe="")
-        return f"postgresql://{SUPERUSER}@/{quote(database, safe='')}?host={host}&port={PORT}"
+        return f"postgresql://{user}@/{quote(database, safe='')}?host={host}&port={PORT}"
 
     def ensure_database(self, database: str) -> str:
         """Create a database on the running server unless it is there; return its URL."""

@@ -37,6 +37,7 @@ class Settings:
 
     mode: str = "demo"
     database_url: str | None = None  # None: the embedded server in `data_dir`
+    database_owner_url: str | None = None  # who migrates; the demo may have one URL for both
     data_dir: Path = Path(".guahao")
     host: str = "127.0.0.1"
     port: int = 8000
@@ -153,7 +154,16 @@ _SECRET_CHARACTERS = 32
 # The hotline always can (S14); the patient as well where the operator says so.
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 _CANCEL_CHANNELS = (frozenset({"agent"}), frozenset({"agent", "patient"}))
-_TEXTS = ("mode", "database_url", "host", "secret_key", "sms_gateway", "hotline", "log_level")
+_TEXTS = (
+    "mode",
+    "database_url",
+    "database_owner_url",
+    "host",
+    "secret_key",
+    "sms_gateway",
+    "hotline",
+    "log_level",
+)
 _ALIYUN_TEXTS = (
     *("aliyun_access_key_id", "aliyun_access_key_secret"),
     *("aliyun_sign_name", "aliyun_receipt_token"),
@@ -318,6 +328,11 @@ def _check(settings: Settings) -> None:
         raise SettingsError(
             "production needs its own GUAHAO_SECRET_KEY of at least"
             f" {_SECRET_CHARACTERS} characters, for example from: openssl rand -hex 32"
+        )
+    if settings.database_url is None:
+        raise SettingsError(
+            "production needs a PostgreSQL server of its own: set GUAHAO_DATABASE_URL, and"
+            " GUAHAO_DATABASE_OWNER_URL for guahao migrate"
         )
     if settings.sms_gateway == "outbox":
         raise SettingsError(

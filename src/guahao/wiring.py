@@ -6,8 +6,10 @@ import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
 from litestar import Litestar
 
 from guahao.clock import city_clock
@@ -24,7 +26,8 @@ from guahao.notices.outbox import OutboxGateway
 from guahao.notices.wechat import OfficialAccount, WeChatGateway
 from guahao.rules.limits import Policy
 from guahao.settings import Settings, SettingsError, read_settings
-from guahao.store.db import Database
+from guahao.store.db import LOGIN_ROLE, Database, RolesError
+from guahao.store.migrate import migrate
 from guahao.store.policy_book import PolicyBook
 from guahao.store.vault import Vault
 from guahao.web.app import create_app as web_app
@@ -34,26 +37,82 @@ from guahao.web.wechat import Line
 from guahao.wechat.api import Api
 from guahao.wechat.callback import Callback
 
+_log = structlog.get_logger("guahao.wiring")
 _DATABASE = "guahao"
 _READERS = 6  # connections of a web process besides one a lane
 
 
-@contextmanager
-def owner_url(settings: Settings) -> Iterator[str]:
-    """The database's URL as its owner; starts the embedded server where there is no URL.
+@dataclass(frozen=True, slots=True)
+class DatabaseUrls:
+    """How the application logs in, and how the owner, where this process may know."""
 
-    Whoever started the embedded server stops it again at the end.
+    application: str
+    owner: str | None
+
+
+@contextmanager
+def database_urls(settings: Settings) -> Iterator[DatabaseUrls]:
+    """Yield the database's URLs; starts the embedded server where there are none.
+
+    The process that started the embedded server stops it again at the end.
     """
     if settings.database_url is not None:
-        yield settings.database_url
+        owner = settings.database_owner_url
+        if owner is None and settings.demo:
+            owner = settings.database_url
+        yield DatabaseUrls(settings.database_url, owner)
         return
     server = EmbeddedServer(settings.data_dir / "postgres")
     started = server.start()
     try:
-        yield server.ensure_database(_DATABASE)
+        server.ensure_database(_DATABASE)
+        yield DatabaseUrls(server.url(_DATABASE, LOGIN_ROLE), server.url(_DATABASE))
     finally:
         if started:
             server.stop()
+
+
+@contextmanager
+def owner_url(settings: Settings) -> Iterator[str]:
+    """Yield the database's URL as its owner, for what makes databases or tables.
+
+    Raises SettingsError where the owner is not known.
+    """
+    with database_urls(settings) as urls:
+        if urls.owner is None:
+            raise SettingsError(
+                "this works as the database's owner: set GUAHAO_DATABASE_OWNER_URL (for this"
+                " command only, not for the web and the worker)"
+            )
+        yield urls.owner
+
+
+@contextmanager
+def application_url(settings: Settings, *, migrated: bool = False) -> Iterator[str]:
+    """Yield the database's URL as the application; first migrate it where asked and possible."""
+    with database_urls(settings) as urls:
+        if migrated and urls.owner is not None:
+            migrate_database(settings, urls)
+        yield urls.application
+
+
+def migrate_database(settings: Settings, urls: DatabaseUrls) -> None:
+    """Bring the database to the schema of this version, with the application's login."""
+    assert urls.owner is not None
+    migrate(urls.owner, Vault(secret_key(settings)), application_url=urls.application)
+
+
+async def check_roles(platform: Platform) -> None:
+    """Refuse to work where the database login could become the owner.
+
+    A demo on a server of the operator's own may use one login for everything.
+    """
+    try:
+        await platform.db.check_roles()
+    except RolesError as error:
+        if not platform.settings.demo:
+            raise
+        _log.warning("database_login_too_powerful", error=str(error))
 
 
 def secret_key(settings: Settings) -> str:
@@ -102,6 +161,7 @@ async def open_platform(settings: Settings, url: str) -> AsyncIterator[Platform]
     platform = build_platform(settings, url, connections=4)
     await platform.db.open()
     try:
+        await check_roles(platform)
         yield platform
     finally:
         await platform.db.close()
@@ -124,6 +184,7 @@ def create_app() -> Litestar:
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         await platform.db.open()
+        await check_roles(platform)
         await desk.open()
         try:
             yield

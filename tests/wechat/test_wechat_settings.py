@@ -14,6 +14,7 @@ ACCOUNT = {
 }
 PRODUCTION = {
     "GUAHAO_MODE": "production",
+    "GUAHAO_DATABASE_URL": "postgresql://guahao_login@db/city",
     "GUAHAO_IDENTITY_VERIFIER": "none",
     "GUAHAO_SECRET_KEY": "0123456789abcdef0123456789abcdef",
     "GUAHAO_SMS_GATEWAY": "carrier",

@@ -20,6 +20,9 @@ from psycopg_pool import AsyncConnectionPool
 APP_ROLE = "guahao_app"
 # Sees one hospital's rows only, by row-level security (migration 0007).
 HOSPITAL_ROLE = "guahao_hospital"
+# What the processes log in as on the embedded server: may become the two roles above and nothing
+# else, and has no rights of its own. On a server of the operator's its name is the operator's.
+LOGIN_ROLE = "guahao_login"
 Clock = Callable[[], datetime]
 Row = tuple[Any, ...]
 Params = tuple[Any, ...] | Mapping[str, Any]
@@ -93,6 +96,22 @@ async def _configure(conn: AsyncConnection[TupleRow]) -> None:
     conn.adapters.register_loader("time", _TimeLoader)
 
 
+class RolesError(Exception):
+    """The application's database login may do too much; the message says what to do."""
+
+
+_ROLES = """
+    SELECT session_user::text, current_user::text,
+           s.rolsuper OR s.rolbypassrls OR s.rolcreaterole,
+           (SELECT string_agg(DISTINCT o.rolname, ', ') FROM pg_roles o
+            WHERE pg_has_role(session_user, o.oid, 'MEMBER')
+              AND (o.oid IN (SELECT relowner FROM pg_class
+                             WHERE relnamespace = 'public'::regnamespace)
+                   OR o.oid = (SELECT datdba FROM pg_database WHERE datname = current_database())))
+    FROM pg_roles s WHERE s.rolname = session_user
+"""
+
+
 class Database:
     """The application's connections, as the role that owns nothing.
 
@@ -114,6 +133,25 @@ class Database:
     async def open(self) -> None:
         """Connect; raises psycopg's PoolTimeout where no server answers in 10 s."""
         await self.pool.open(wait=True)
+
+    async def check_roles(self) -> None:
+        """Raise RolesError where a connection could become more than the application."""
+        async with self.pool.connection() as conn:
+            row = await (await conn.execute(_ROLES)).fetchone()
+        assert row is not None
+        login, role, above, becomes = row
+        if role != APP_ROLE:
+            raise RolesError(f"the database gives the role {role} instead of {APP_ROLE}")
+        if above:
+            raise RolesError(
+                f"the database login {login} may create roles or see past row security;"
+                " GUAHAO_DATABASE_URL needs a login of its own (docs/OPERATING.md)"
+            )
+        if becomes:
+            raise RolesError(
+                f"the database login {login} can become {becomes}, which owns tables;"
+                " GUAHAO_DATABASE_URL needs a login of its own (docs/OPERATING.md)"
+            )
 
     async def close(self) -> None:
         """Give every connection back."""

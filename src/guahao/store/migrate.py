@@ -6,6 +6,7 @@ from pathlib import Path
 import psycopg
 from alembic import command, op
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from psycopg import errors, sql
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
@@ -26,11 +27,18 @@ class MigrationError(Exception):
     """The database cannot be migrated; the message tells an operator what to do."""
 
 
-def migrate(owner_url: str, vault: Vault | None = None, *, revision: str = "head") -> None:
+def migrate(
+    owner_url: str,
+    vault: Vault | None = None,
+    *,
+    application_url: str | None = None,
+    revision: str = "head",
+) -> None:
     """Migrate a database to the newest revision, as its owner.
 
     `vault`: for migrations that encrypt or index rows that exist already (`migration_vault`);
-    an empty database needs none. `revision`: where to stop, for tests of a migration.
+    an empty database needs none. `application_url`: whose login is created where it is missing,
+    and given the application's roles. `revision`: where to stop, for tests of a migration.
 
     Any number of processes may call this at once; one migrates, the others wait. Raises
     MigrationError where the owner may not create the application's role, psycopg's or
@@ -40,14 +48,113 @@ def migrate(owner_url: str, vault: Vault | None = None, *, revision: str = "head
         guard.execute("SELECT pg_advisory_lock(%s)", [LOCK])
         for role in ROLES:
             _ensure_role(guard, role)
+        if application_url is not None:
+            _ensure_login(guard, application_url)
         guard.execute(_read("privileges.sql"))
-        _upgrade(owner_url, vault, revision)
+        _force_row_security(guard, forced=False)
+        try:
+            _upgrade(owner_url, vault, revision)
+        finally:
+            _force_row_security(guard, forced=True)
         guard.execute("SELECT hospital_events_go_on()")
         guard.execute(
             sql.SQL("REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {}").format(
                 sql.Identifier(APP_ROLE)
             )
         )
+
+
+def _force_row_security(conn: psycopg.Connection, *, forced: bool) -> None:
+    """Subject the owner to row security, except while it migrates.
+
+    The log of the hospitals' events is written by functions of the owner: for it there is a
+    policy of its own.
+    """
+    if forced:
+        conn.execute(_OWNERS_POLICIES)
+    elif not _is_behind(conn):
+        return
+    word = "FORCE" if forced else "NO FORCE"
+    for schema, table in conn.execute(_SECURED, [forced]).fetchall():
+        conn.execute(
+            sql.SQL("ALTER TABLE {} " + word + " ROW LEVEL SECURITY").format(
+                sql.Identifier(schema, table)
+            )
+        )
+
+
+_SECURED = """
+    SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND c.relrowsecurity
+      AND c.relforcerowsecurity <> %s
+"""
+_OWNERS_POLICIES = """
+    DO $$
+    DECLARE
+        log text;
+    BEGIN
+        FOREACH log IN ARRAY ARRAY['hospital_events', 'hospital_event_clock'] LOOP
+            IF EXISTS (SELECT FROM pg_class WHERE oid = to_regclass(log) AND relrowsecurity)
+               AND NOT EXISTS (SELECT FROM pg_policy
+                               WHERE polrelid = to_regclass(log) AND polname = 'owner') THEN
+                EXECUTE format('CREATE POLICY owner ON %I TO CURRENT_USER USING (true)'
+                               ' WITH CHECK (true)', log);
+            END IF;
+        END LOOP;
+    END $$
+"""
+
+
+def _is_behind(conn: psycopg.Connection) -> bool:
+    """Whether a migration is missing."""
+    if conn.execute("SELECT to_regclass('alembic_version')").fetchone() == (None,):
+        return True
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    newest = ScriptDirectory.from_config(config).get_current_head()
+    return conn.execute("SELECT version_num FROM alembic_version").fetchone() != (newest,)
+
+
+def _ensure_login(conn: psycopg.Connection, application_url: str) -> None:
+    """Create the application's login, with the password of its URL, and let it become our roles.
+
+    A login that is there keeps its password where the URL has none.
+    """
+    params = psycopg.conninfo.conninfo_to_dict(application_url)
+    name, password = str(params.get("user") or ""), params.get("password")
+    if name in ("", conn.info.user):
+        return
+    login = sql.Identifier(name)
+    for _ in range(5):
+        try:
+            if not _role_exists(conn, name):
+                conn.execute(sql.SQL("CREATE ROLE {} LOGIN NOINHERIT").format(login))
+                if password is not None:
+                    conn.execute(
+                        sql.SQL("ALTER ROLE {} PASSWORD {}").format(login, sql.Literal(password))
+                    )
+            for role in ROLES:
+                if not _has_role(conn, name, role):
+                    conn.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(role), login))
+        except errors.InsufficientPrivilege as error:
+            raise MigrationError(
+                f"The database's owner may not create the login {name}, under which guahao works."
+                f"\nLet an administrator of the server run:\n"
+                f"  CREATE ROLE {login.as_string(conn)} LOGIN NOINHERIT PASSWORD '...';\n"
+                f"  GRANT {APP_ROLE}, {HOSPITAL_ROLE} TO {login.as_string(conn)};"
+            ) from error
+        except (errors.DuplicateObject, errors.UniqueViolation, errors.InternalError_):
+            time.sleep(0.1)
+        else:
+            return
+    raise MigrationError(f"The login {name} cannot be set up; try again.")
+
+
+def _has_role(conn: psycopg.Connection, login: str, role: str) -> bool:
+    privilege = "SET" if conn.info.server_version >= SET_PRIVILEGE_SINCE else "MEMBER"
+    row = conn.execute("SELECT pg_has_role(%s, %s, %s)", [login, role, privilege]).fetchone()
+    return bool(row and row[0])
 
 
 def run_file(name: str) -> None:
