@@ -10,12 +10,14 @@ import pytest
 from guahao.rules.limits import CITY_TIME
 from guahao.settings import Settings, SettingsError, read_settings
 
-SECRET = "0123456789abcdef0123456789abcdef"
+SECRET = "7c1f0e9b52d84a63b6e07f3a95c2d81e"
+DATABASE = "postgresql://owner@db.example.cn/city"
 PRODUCTION = {
     "GUAHAO_MODE": "production",
     "GUAHAO_DATABASE_URL": "postgresql://guahao_login@db/city",
     "GUAHAO_SECRET_KEY": SECRET,
     "GUAHAO_SMS_GATEWAY": "carrier",
+    "GUAHAO_PUBLIC_URL": "https://guahao.example.cn",
     "GUAHAO_IDENTITY_VERIFIER": "none",
 }
 NUMBERS = [
@@ -190,6 +192,25 @@ def test_a_clock_starts_on_the_city_s_time(given: str, hour: int) -> None:
     assert start.clock_begun == 1764572340.5
 
 
+@pytest.mark.parametrize(
+    "database",
+    [
+        {"GUAHAO_DATABASE_URL": f"{DATABASE}?sslmode=verify-full"},
+        {"GUAHAO_DATABASE_URL": f"{DATABASE}?sslmode=require"},
+        {"GUAHAO_DATABASE_URL": DATABASE, "GUAHAO_DATABASE_NETWORK": "private"},
+    ],
+)
+def test_production_reaches_its_database_over_tls_or_a_private_network(
+    database: dict[str, str],
+) -> None:
+    assert not read_settings({**PRODUCTION, **database}).demo
+
+
+def test_metrics_have_a_socket_of_their_own_where_it_is_set() -> None:
+    assert read_settings({}).metrics_port is None
+    assert read(metrics_port="9100", metrics_host="10.0.0.1").metrics_port == 9100
+
+
 def test_production_starts_with_a_key_a_gateway_and_real_time() -> None:
     settings = read_settings(PRODUCTION)
     assert not settings.demo
@@ -204,6 +225,16 @@ def test_production_starts_with_a_key_a_gateway_and_real_time() -> None:
         ({"GUAHAO_SMS_GATEWAY": ""}, "GUAHAO_SMS_GATEWAY", "outbox"),
         ({"GUAHAO_SMS_GATEWAY": "outbox"}, "GUAHAO_SMS_GATEWAY", "outbox"),
         ({"GUAHAO_CLOCK_START": "2026-12-01"}, "GUAHAO_CLOCK_START", "real time"),
+        ({"GUAHAO_SECRET_KEY": "7c1f0e9b52d84a63" * 2}, "GUAHAO_SECRET_KEY", "can be guessed"),
+        ({"GUAHAO_SECRET_KEY": "a" * 64}, "GUAHAO_SECRET_KEY", "can be guessed"),
+        ({"GUAHAO_SECRET_KEY": "abcdefghijklmnopqrstuvwxyz0123456"}, "SECRET_KEY", "guessed"),
+        ({"GUAHAO_SECRET_KEY": "ChangeMe-7c1f0e9b52d84a63b6e07f3a"}, "SECRET_KEY", "guessed"),
+        ({"GUAHAO_PUBLIC_URL": ""}, "GUAHAO_PUBLIC_URL", "https://"),
+        ({"GUAHAO_PUBLIC_URL": "http://guahao.example.cn"}, "GUAHAO_PUBLIC_URL", "https://"),
+        ({"GUAHAO_DATABASE_URL": DATABASE}, "GUAHAO_DATABASE_URL", "sslmode=verify-full"),
+        ({"GUAHAO_DATABASE_URL": f"{DATABASE}?sslmode=prefer"}, "DATABASE_NETWORK", "private"),
+        ({"GUAHAO_DATABASE_URL": "nonsense"}, "GUAHAO_DATABASE_URL", "postgresql://"),
+        ({"GUAHAO_DATABASE_NETWORK": "lan"}, "GUAHAO_DATABASE_NETWORK", "open or private"),
         ({"GUAHAO_IDENTITY_VERIFIER": ""}, "GUAHAO_IDENTITY_VERIFIER", "none to leave everybody"),
         ({"GUAHAO_IDENTITY_VERIFIER": "demo"}, "GUAHAO_IDENTITY_VERIFIER", "aliyun or none"),
     ],

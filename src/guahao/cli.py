@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 import os
 import resource
@@ -150,6 +151,7 @@ def serve() -> None:
         TemporaryDirectory(prefix="guahao-metrics-") as metrics,
     ):
         os.environ["GUAHAO_DATABASE_URL"] = url
+        asyncio.run(wiring.check_database(settings, url))
         if settings.web_workers > 1:
             # One /metrics for all processes; it has to be there before they import anything.
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from ipaddress import ip_network
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
 
 from guahao.rules.limits import CITY_TIME
 
@@ -38,6 +42,9 @@ class Settings:
     mode: str = "demo"
     database_url: str | None = None  # None: the embedded server in `data_dir`
     database_owner_url: str | None = None  # who migrates; the demo may have one URL for both
+    database_network: str = "open"  # private: its connections need no TLS
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int | None = None  # None: with the pages in a demo, else nowhere
     data_dir: Path = Path(".guahao")
     host: str = "127.0.0.1"
     port: int = 8000
@@ -151,18 +158,15 @@ _INTEGERS = {
     "staff_password_hours": (1, 720),
 }
 _SECRET_CHARACTERS = 32
+_SECRET_BITS = 90  # by its characters' frequencies; 32 random hex digits have about 110
+_KEY_WORDS = ("changeme", "example", "guahao", "password", "secret", "default", "test")
+_ENCRYPTED = ("require", "verify-ca", "verify-full")
 # The hotline always can (S14); the patient as well where the operator says so.
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 _CANCEL_CHANNELS = (frozenset({"agent"}), frozenset({"agent", "patient"}))
 _TEXTS = (
-    "mode",
-    "database_url",
-    "database_owner_url",
-    "host",
-    "secret_key",
-    "sms_gateway",
-    "hotline",
-    "log_level",
+    *("mode", "database_url", "database_owner_url", "database_network", "host"),
+    *("metrics_host", "secret_key", "sms_gateway", "hotline", "log_level"),
 )
 _ALIYUN_TEXTS = (
     *("aliyun_access_key_id", "aliyun_access_key_secret"),
@@ -307,6 +311,7 @@ _READERS: Mapping[str, Callable[[str], object]] = {
         )
     },
     "client_certificate_header": _header_name,
+    "metrics_port": lambda text: _integer("metrics_port", text, 1, 65535),
     "aliyun_templates": partial(_texts, "aliyun_templates"),
     "wechat_templates": _wechat_templates,
 }
@@ -334,12 +339,59 @@ def _check(settings: Settings) -> None:
             "production needs a PostgreSQL server of its own: set GUAHAO_DATABASE_URL, and"
             " GUAHAO_DATABASE_OWNER_URL for guahao migrate"
         )
+    _check_key(settings.secret_key)
     if settings.sms_gateway == "outbox":
         raise SettingsError(
             "production cannot send through the demo outbox: set GUAHAO_SMS_GATEWAY"
         )
     if settings.clock_start is not None:
         raise SettingsError("GUAHAO_CLOCK_START is for the demo; production keeps real time")
+    if not settings.public_base.startswith("https://"):
+        raise SettingsError(
+            "production needs GUAHAO_PUBLIC_URL, of https://: cookies are sent over TLS only"
+        )
+    _check_database(settings)
+
+
+def _check_key(key: str) -> None:
+    """Refuse a key that was typed or repeated instead of drawn."""
+    counts = Counter(key)
+    bits = -sum(n * math.log2(n / len(key)) for n in counts.values())
+    steps = sum(abs(ord(a) - ord(b)) <= 1 for a, b in pairwise(key))
+    is_repeated = key in (key + key)[1:-1]
+    is_sequence = steps > len(key) / 2
+    is_worded = any(word in key.lower() for word in _KEY_WORDS)
+    if bits < _SECRET_BITS or is_repeated or is_sequence or is_worded:
+        raise SettingsError(
+            "GUAHAO_SECRET_KEY can be guessed: production needs a random key, for example from:"
+            " openssl rand -hex 32"
+        )
+
+
+def _check_database(settings: Settings) -> None:
+    """Refuse a connection that others could read: encrypted and verified, or said to be private."""
+    if settings.database_network not in ("open", "private"):
+        raise SettingsError("GUAHAO_DATABASE_NETWORK must be open or private")
+    if settings.database_network == "private":
+        return
+    for name in ("database_url", "database_owner_url"):
+        url = getattr(settings, name)
+        if url is not None and _ssl_mode(name, url) not in _ENCRYPTED:
+            raise SettingsError(
+                "production reaches its database over TLS: add ?sslmode=verify-full (and"
+                f" sslrootcert) to GUAHAO_{name.upper()}, or set GUAHAO_DATABASE_NETWORK=private"
+                " where the connection is a unix socket or stays within a network of your own"
+            )
+
+
+def _ssl_mode(name: str, url: str) -> str | None:
+    try:
+        mode = conninfo_to_dict(url).get("sslmode")
+    except ProgrammingError:
+        raise SettingsError(
+            f"GUAHAO_{name.upper()} must be like postgresql://login@host/database"
+        ) from None
+    return None if mode is None else str(mode)
 
 
 def _check_aliyun(settings: Settings) -> None:
@@ -406,5 +458,8 @@ def _check_wechat(settings: Settings) -> None:
         raise SettingsError(
             "GUAHAO_WECHAT_AES_KEY must be the EncodingAESKey: 43 letters, digits, + and /"
         )
-    if not missing and not settings.demo and not settings.public_base.startswith("https://"):
-        raise SettingsError("production with WeChat needs GUAHAO_PUBLIC_URL, of https://")
+    if not missing and not settings.demo and key is None:
+        raise SettingsError(
+            "production with WeChat needs safe mode (安全模式): set GUAHAO_WECHAT_AES_KEY to the"
+            " account's EncodingAESKey"
+        )

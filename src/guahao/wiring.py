@@ -14,6 +14,7 @@ from litestar import Litestar
 
 from guahao.clock import city_clock
 from guahao.embedded import EmbeddedServer
+from guahao.flows.demo_staff import demo_staff_left
 from guahao.flows.desk import Desk
 from guahao.flows.platform import Platform
 from guahao.flows.wechat import HELP_KEY
@@ -153,6 +154,19 @@ def build_platform(settings: Settings, url: str, *, connections: int) -> Platfor
         settings,
         verifier=_verifier(settings, database),
     )
+
+
+async def check_database(settings: Settings, url: str) -> None:
+    """Raise SettingsError where production would serve a demo's database."""
+    if settings.demo:
+        return
+    async with open_platform(settings, url) as platform:
+        left = await demo_staff_left(platform)
+    if left:
+        raise SettingsError(
+            f"production cannot serve a database with the demo's staff ({', '.join(left)}):"
+            " use an empty database, or disable them (guahao staff disable)"
+        )
 
 
 @asynccontextmanager

@@ -71,6 +71,8 @@ def test_an_address_is_read_strictly(url: str, demo: bool, refused: WebhookRefus
         *("fd00::1", "fe80::1", "::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:a00:1::1"),
         *("224.0.0.1", "ff02::1", "255.255.255.255", "198.18.0.1"),
         *("64:ff9b:1::a00:1", "::7f00:1", "192.0.0.8"),
+        *("fec0::1", "5f00::1", "3fff::1", "::ffff:0:7f00:1", "::ffff:0:808:808"),
+        *("192.88.99.1", "192.31.196.1", "100::1", "2001:2::1", "2001:db8::1", "4000::1"),
     ],
 )
 def test_nothing_is_sent_inside(address: str) -> None:

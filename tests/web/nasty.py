@@ -54,6 +54,11 @@ NASTY = [
     "%",
     "_",
     "%25%00",
+    "9" * 5000,  # more digits than Python reads
+    "http://[",
+    "//[::1",
 ]
+# Tried in every field of every page, not only by chance.
+WORST = ["9" * 5000, "9999-12-31", "0001-01-01", "http://[", "9223372036854775808", "-1"]
 # Bytes that no text becomes when it is encoded: half a surrogate, a lone byte, too long a form.
 NASTY_BYTES = ["%ff", "%ed%a0%80", "%c0%80", "%f4%90%80%80", "%zz", "%"]

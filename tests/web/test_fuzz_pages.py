@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode
 import pytest
 from tests.city import add_session, ask
 from tests.web.browsing import Reader
-from tests.web.nasty import NASTY, NASTY_BYTES
+from tests.web.nasty import NASTY, NASTY_BYTES, WORST
 from tests.web.site import Site, add_citizen, booked
 from tests.web.staff_site import add_member, session_of
 
@@ -82,6 +82,16 @@ async def tried(random: Random, reader: Reader, route: Route) -> tuple[str, str,
     return f"{route.method} {path}", str(fields), answer.status_code
 
 
+async def tried_worst(reader: Reader, route: Route) -> list[tuple[str, str, int]]:
+    """A page with the same value in all of its fields, for each of the worst values."""
+    path, seen = re.sub(r"\{\w+\}", "1", route.path), []
+    for value in WORST:
+        query = urlencode(dict.fromkeys(fields_of(route), value))
+        answer = await reader.client.get(f"{path}?{query}", headers={"Origin": "http://["})
+        seen.append((f"GET {path}", value[:20], answer.status_code))
+    return seen
+
+
 async def members_of(site: Site, hospital_id: int) -> dict[Role, Staff]:
     """One of each role."""
     return {
@@ -104,6 +114,8 @@ async def test_no_page_fails_whatever_is_sent(site: Site, door: str) -> None:
     for route in routes:
         reader = await reader_for(site, route, members)
         times = int(os.environ.get("GUAHAO_FUZZ_EXAMPLES", EXAMPLES))
+        if route.method == "GET":
+            seen += await tried_worst(reader, route)
         seen += [await tried(random, reader, route) for _ in range(times)]
     assert [one for one in seen if one[2] >= 500] == []
     # Most came past the login and the check of the form, and some to the end.

@@ -241,3 +241,44 @@ async def test_the_cookies_are_sealed_and_no_script_s(browser: Browser) -> None:
     assert state not in header
     back = await browser.come_back(await browser.authorize())
     assert OWNER not in str(back.headers)
+
+
+# Tabs and reloads -----------------------------------------------------------------------------
+
+
+async def test_coming_back_twice_shows_whoever_is_logged_in_their_page(browser: Browser) -> None:
+    account_id = await add_account(browser.official.platform)
+    await bind(browser.official.platform, OWNER, account_id)
+    query = await browser.authorize()
+    await browser.come_back(query)
+    for _ in range(2):
+        assert location(await browser.come_back(query)) == "/bookings"
+    assert browser.account_id == account_id
+
+
+async def test_coming_back_twice_before_a_phone_is_proven_leads_to_the_login(
+    browser: Browser,
+) -> None:
+    query = await browser.authorize()
+    await browser.come_back(query)
+    assert location(await browser.come_back(query)) == "/login?next=%2Fbookings"
+    assert browser.pending == OWNER
+
+
+async def test_two_tabs_log_in_side_by_side(browser: Browser) -> None:
+    account_id = await add_account(browser.official.platform)
+    await bind(browser.official.platform, OWNER, account_id)
+    first = await browser.authorize(next_path="/bookings")
+    second = await browser.authorize(next_path="/patients")
+    spoilt = await browser.come_back({"state": "0" * 32, "code": "unknown"})
+    assert spoilt.status_code == 403
+    assert location(await browser.come_back(first)) == "/bookings"
+    assert location(await browser.come_back(second)) == "/patients"
+    assert browser.account_id == account_id
+
+
+async def test_many_tabs_fit_into_the_cookie(browser: Browser) -> None:
+    [*_, query] = [await browser.authorize(next_path="/" + "x" * 500) for _ in range(10)]
+    kept = max(len(name) + len(value) for name, value in browser.client.cookies.items())
+    assert kept < 4096
+    assert (await browser.come_back(query)).status_code == 303

@@ -180,6 +180,7 @@ def test_messages_are_told_apart_by_id_and_events_by_sender_time_event_and_key()
 
     assert key({}) == key({"Content": "another", "CreateTime": "1713424428"})
     assert key({}) != key({"MsgId": "24530120045123457"})
+    assert key({}) != key({"FromUserName": "o-else"})
     event = {"MsgType": "event", "Event": "CLICK", "EventKey": "help"}
     assert key(event) == key({**event, "MsgId": "7"})
     changes = [

@@ -70,6 +70,12 @@ async def add_demo_staff(platform: Platform) -> int:
     return added
 
 
+async def demo_staff_left(platform: Platform) -> list[str]:
+    """Return the logins of the demo's staff that are active in this database."""
+    async with platform.db.transaction() as tx:
+        return await store.active_logins(tx, [(one.login, one.name) for one in DEMO_STAFF])
+
+
 def current_codes(platform: Platform) -> list[tuple[DemoStaff, str]]:
     """Each of them with the code of this moment."""
     now = platform.db.clock()

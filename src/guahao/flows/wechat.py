@@ -58,14 +58,25 @@ class Reply:
     outcome: Topic | Places | AppointmentView | Throttled
 
 
-async def receive(platform: Platform, message: Incoming) -> Reply | None:
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """The signature of another message was used again: nothing was done."""
+
+
+async def receive(platform: Platform, message: Incoming) -> Reply | Replayed | None:
     """Act on a message and answer it; None where there is nothing to say.
 
-    However often and wherever WeChat sends the same message, it is acted on once.
+    However often and wherever WeChat sends the same message, it is acted on once. A nonce
+    serves one message: in plain mode nothing else binds a signature to what it came with.
     """
     async with platform.db.transaction() as tx:
+        is_fresh = await store.first_time(tx, platform.vault, message.once)
         if not await store.first_time(tx, platform.vault, message.key):
             return None
+        if not is_fresh:
+            # The message itself may come again, under a signature of its own.
+            await store.forget(tx, platform.vault, message.key)
+            return Replayed()
         if message.kind == "event":
             return await _on_event(tx, platform, message)
         await _follows(tx, platform, message, follows=True)

@@ -11,6 +11,7 @@ from guahao.rules.releasing import date_refusal, furthest, session_state
 from guahao.store.week import DepartmentDays, Slot, department_days
 
 DAYS = 7
+_DAYS_AHEAD_MAX = 400
 # What a day is called when its sessions differ: the best that is to be had there.
 _BEST_FIRST = ("available", "full", "not_released", "closed", "stopped")
 NO_CLINIC = "no_clinic"
@@ -78,8 +79,11 @@ async def department_week(
 
 
 def _page_start(today: date, day: date | None) -> date:
-    """A page begins today, in seven days, in fourteen; nothing is earlier than today."""
-    if day is None or day <= today:
+    """A page begins today, in seven days, in fourteen; nothing is earlier than today.
+
+    What is further away than anything is ever open is no day either: the calendar has an end.
+    """
+    if day is None or not 0 < (day - today).days <= _DAYS_AHEAD_MAX:
         return today
     return today + (day - today).days // DAYS * timedelta(days=DAYS)
 

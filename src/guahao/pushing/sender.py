@@ -23,8 +23,33 @@ IN_FLIGHT = 8  # calls to one hospital at once
 ANSWER_SECONDS = 10.0
 
 _NAT64 = ip_network("64:ff9b::/96")
-# Local use of NAT64 (RFC 8215) and addresses that hold an IPv4 one: not known as such everywhere.
-_NOT_PUBLIC = (ip_network("64:ff9b:1::/48"), ip_network("::/96"), ip_network("192.0.0.0/24"))
+# Special-purpose addresses by IANA's registries that not every Python knows as such, and
+# addresses that hold an IPv4 one.
+_NOT_PUBLIC = tuple(
+    ip_network(network)
+    for network in (
+        "192.0.0.0/24",  # protocol assignments (RFC 6890)
+        "192.31.196.0/24",  # AS112 (RFC 7535)
+        "192.52.193.0/24",  # AMT (RFC 7450)
+        "192.88.99.0/24",  # 6to4 relays, deprecated (RFC 7526)
+        "192.175.48.0/24",  # AS112 (RFC 7534)
+        "::/96",  # IPv4-compatible, deprecated (RFC 4291)
+        "::ffff:0:0:0/96",  # IPv4-translated (RFC 2765)
+        "64:ff9b:1::/48",  # local use of NAT64 (RFC 8215)
+        "100::/63",  # discard and dummy prefixes (RFC 6666, RFC 9780)
+        "2001::/23",  # protocol assignments, Teredo, benchmarking, ORCHID (RFC 2928)
+        "2001:db8::/32",  # documentation (RFC 3849)
+        "2002::/16",  # 6to4 (RFC 3056)
+        "2620:4f:8000::/48",  # AS112 (RFC 7534)
+        "3fff::/20",  # documentation (RFC 9637)
+        "5f00::/16",  # segment routing (RFC 9602)
+        "fc00::/7",  # unique local (RFC 4193)
+        "fe80::/10",  # link-local (RFC 4291)
+        "fec0::/10",  # site-local, deprecated (RFC 3879)
+    )
+)
+# Whatever is not in here was never given out for use (IANA: global unicast).
+_GLOBAL_UNICAST = ip_network("2000::/3")
 _ERROR_CHARACTERS = 200
 _READ_BYTES_MAX = 16_384
 # Refusals that are not about the event: the signature, too slow, too many.
@@ -61,6 +86,8 @@ class Ways:
         if ip.is_loopback:
             return self.demo
         if any(ip in one for one in _NOT_PUBLIC):
+            return False
+        if isinstance(ip, IPv6Address) and ip not in _GLOBAL_UNICAST:
             return False
         return ip.is_global and not ip.is_multicast and not _is_tunnel(ip)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -176,6 +177,20 @@ async def set_totp_secret(tx: Tx, vault: Vault, staff_id: int, secret: str | Non
 async def accept_totp_step(tx: Tx, staff_id: int, step: int) -> None:
     """Use up a time step, and all before it."""
     await tx.do("UPDATE staff SET totp_last_step = %s WHERE id = %s", (step, staff_id))
+
+
+async def active_logins(tx: Tx, named: Sequence[tuple[str, str]]) -> list[str]:
+    """Return which of these (login, name) are there and not disabled."""
+    logins, names = [login for login, _ in named], [name for _, name in named]
+    rows = await tx.rows(
+        """
+        SELECT login FROM staff
+        JOIN unnest(%s::text[], %s::text[]) AS n (login, name) USING (login, name)
+        WHERE disabled_at IS NULL ORDER BY login
+        """,
+        (logins, names),
+    )
+    return [row[0] for row in rows]
 
 
 async def set_disabled(tx: Tx, staff_id: int, disabled_at: datetime | None) -> None:

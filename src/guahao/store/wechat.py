@@ -117,6 +117,11 @@ async def first_time(tx: Tx, vault: Vault, key: str) -> bool:
     return added == 1
 
 
+async def forget(tx: Tx, vault: Vault, key: str) -> None:
+    """Give back a key that this transaction took."""
+    await tx.do("DELETE FROM wechat_seen WHERE key_index = %s", (vault.index("wechat", key),))
+
+
 async def purge_seen(tx: Tx) -> int:
     """Forget what can come no more; how many keys went."""
     return await tx.do("DELETE FROM wechat_seen WHERE seen_at < %s", (tx.now - SEEN_KEPT,))

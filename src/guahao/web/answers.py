@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import re
+import zlib
 from collections.abc import Sequence
 
 import msgspec
@@ -48,6 +50,8 @@ def json_answer(content: msgspec.Struct, status: int = 200) -> Answer:
 
 _HTML = (b"content-type", b"text/html; charset=utf-8")
 _WORTH_ZIPPING_BYTES = 1000
+_PART_BYTES = 64 * 1024
+_NEVER = re.compile(rb"q=0(\.0*)?")
 _ZIP_LEVEL = 5  # most of the gain for a third of the time
 
 
@@ -72,6 +76,34 @@ def redirect_answer(path: str, headers: Headers = ()) -> Answer:
     return Answer(303, b"", [(b"location", path.encode()), _NO_STORE, *headers])
 
 
+class UnzippedAnswer:
+    """What is kept compressed, sent as it was before, part by part.
+
+    So a reader who takes no gzip costs the memory of one part, however large the whole is.
+    """
+
+    __slots__ = ("headers", "zipped")
+
+    def __init__(self, zipped: bytes, headers: Headers) -> None:
+        self.zipped = zipped
+        self.headers = headers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's
+        """Send it."""
+        await send({"type": "http.response.start", "status": 200, "headers": [*self.headers]})
+        unzip = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+        rest = self.zipped
+        while not unzip.eof:
+            part = unzip.decompress(rest, _PART_BYTES)
+            rest = unzip.unconsumed_tail
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
 def accepts_gzip(scope: Scope) -> bool:
-    """Whether the caller takes gzip; `;q=0` is nobody's."""
-    return b"gzip" in (header(scope, b"accept-encoding") or b"")
+    """Whether the caller takes gzip, and not by `;q=0`, which means never (RFC 9110)."""
+    for coding in (header(scope, b"accept-encoding") or b"").lower().split(b","):
+        name, _, weight = coding.partition(b";")
+        if name.strip() in (b"gzip", b"x-gzip", b"*"):
+            return _NEVER.fullmatch(weight.replace(b" ", b"")) is None
+    return False

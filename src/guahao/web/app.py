@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
+from litestar.types import Scope
 
 from guahao.flows.desk import Desk
 from guahao.flows.kernel.rates import keep_sharing
@@ -21,10 +22,11 @@ from guahao.web.demo_staff import demo_staff_routes
 from guahao.web.front import Front
 from guahao.web.health import health_routes
 from guahao.web.limits import Callers
+from guahao.web.machine import machine_socket
 from guahao.web.options import with_options
 from guahao.web.outbox import outbox_routes
 from guahao.web.problems import exception_handlers
-from guahao.web.reading import ApiRequest
+from guahao.web.reading import ApiRequest, ProblemError
 from guahao.web.replies import Problem, Replies
 from guahao.web.schema import schema_routes
 from guahao.web.staff.errors import is_of_staff, staff_error_page
@@ -65,6 +67,13 @@ def create_app(
     def log_in(account_id: int) -> tuple[bytes, bytes]:
         return front_door.cookies.keep(SESSION, tokens.issue(account_id))
 
+    def is_logged_in(scope: Scope) -> bool:
+        kept = front_door.cookies.read(scope, SESSION)
+        try:
+            return kept is not None and tokens.holder_of(kept) > 0
+        except ProblemError:
+            return False
+
     @asynccontextmanager
     async def sharing(_: Litestar) -> AsyncIterator[None]:
         task = asyncio.create_task(keep_sharing(platform))
@@ -79,11 +88,11 @@ def create_app(
         *pages.page_routes(front_door),
         *[route.for_litestar(staff_door) for route in staff_routes()],
         *fhir.fhir_routes(fhir.Door(platform, desk, replies, tokens, callers)),
-        *([] if line is None else wechat.routes(wechat.Door(platform, line, log_in))),
+        *([] if line is None else wechat.routes(wechat.Door(platform, line, log_in, is_logged_in))),
     ]
     app = Litestar(
         with_options(handlers),
-        lifespan=[*lifespan, sharing, _rare_collections],
+        lifespan=[*lifespan, sharing, machine_socket(platform), _rare_collections],
         exception_handlers=exception_handlers(replies, error_page),
         openapi_config=None,  # our own: bodies are decoded by us, and strictly
         logging_config=None,

@@ -61,4 +61,8 @@ def is_from_elsewhere(scope: Scope) -> bool:
     if origin is None or origin == b"null":
         return False
     host = header(scope, b"host") or b""
-    return urlsplit(origin.decode("latin-1")).netloc.lower() != host.decode("latin-1").lower()
+    try:
+        sender = urlsplit(origin.decode("latin-1")).netloc
+    except ValueError:  # such as `http://[`: no browser's
+        return True
+    return sender.lower() != host.decode("latin-1").lower()

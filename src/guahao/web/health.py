@@ -30,7 +30,7 @@ class Health(msgspec.Struct):
 
 
 def health_routes(platform: Platform, replies: Replies) -> list[HTTPRouteHandler]:
-    """/health/live, /health/ready and /metrics."""
+    """Return /health/live, /health/ready and, in a demo without a port for it, /metrics."""
 
     @get("/health/live")
     async def live() -> ASGIApp:
@@ -38,24 +38,41 @@ def health_routes(platform: Platform, replies: Replies) -> list[HTTPRouteHandler
 
     @get("/health/ready")
     async def ready(request: ApiRequest) -> ASGIApp:
-        try:
-            async with asyncio.timeout(_DATABASE_SECONDS), platform.db.transaction():
-                return json_answer(Health())
-        except (OperationalError, TimeoutError):
-            problem = replies.problem(
-                "unavailable",
-                reader_language(request.scope),
-                retry_after_seconds=RETRY_SECONDS,
-            )
-            return problem_answer(request.scope, problem)
+        if await is_ready(platform):
+            return json_answer(Health())
+        problem = replies.problem(
+            "unavailable",
+            reader_language(request.scope),
+            retry_after_seconds=RETRY_SECONDS,
+        )
+        return problem_answer(request.scope, problem)
 
     @get("/metrics")
     async def metrics() -> ASGIApp:
-        body, content_type = exposition()
-        with suppress(OperationalError, TimeoutError):
-            # Without its database a process still tells of itself.
-            async with asyncio.timeout(_DATABASE_SECONDS):
-                body += await push_exposition(platform)
+        body, content_type = await all_metrics(platform)
         return Answer(200, body, [(b"content-type", content_type.encode())])
 
-    return [live, ready, metrics]
+    settings = platform.settings
+    public = settings.demo and settings.metrics_port is None
+    return [live, ready, metrics] if public else [live, ready]
+
+
+async def is_ready(platform: Platform) -> bool:
+    """Whether the database answers in time."""
+    try:
+        async with asyncio.timeout(_DATABASE_SECONDS), platform.db.transaction():
+            return True
+    except (OperationalError, TimeoutError):
+        return False
+
+
+async def all_metrics(platform: Platform) -> tuple[bytes, str]:
+    """All metrics of all processes, and their content type.
+
+    Without its database a process still tells of itself.
+    """
+    body, content_type = exposition()
+    with suppress(OperationalError, TimeoutError):
+        async with asyncio.timeout(_DATABASE_SECONDS):
+            body += await push_exposition(platform)
+    return body, content_type

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hmac
 from typing import TypeVar
 
 import msgspec
@@ -26,6 +27,7 @@ Header = tuple[bytes, bytes]
 T = TypeVar("T", bound=msgspec.Struct)
 
 _LOGIN = "wechat-login"
+_LOGINS_MAX = 4  # with their paths well within the 4 KB of a cookie
 _OPENID = "wechat-openid"
 
 
@@ -37,6 +39,12 @@ class Login(msgspec.Struct):
     expires_at: float
 
 
+class _Logins(msgspec.Struct):
+    """The logins that this browser began, in as many tabs, the newest last."""
+
+    begun: list[Login]
+
+
 class _Pending(msgspec.Struct):
     """A WeChat user without an account; `expires_at` in Unix seconds."""
 
@@ -44,21 +52,28 @@ class _Pending(msgspec.Struct):
     expires_at: float
 
 
-def keep_login(platform: Platform, state: str, next_path: str) -> Header:
-    """The cookie that binds a state to this browser."""
+def keep_login(platform: Platform, scope: Scope, state: str, next_path: str) -> Header:
+    """The cookie that binds a state to this browser, beside those of its other tabs."""
     expires_at = platform.db.clock().timestamp() + LOGIN_SECONDS
-    return _keep(platform, _LOGIN, Login(state, next_path, expires_at), LOGIN_SECONDS)
+    begun = [*_begun(platform, scope), Login(state, next_path, expires_at)][-_LOGINS_MAX:]
+    return _keep(platform, _LOGIN, _Logins(begun), LOGIN_SECONDS)
 
 
-def login_under_way(platform: Platform, scope: Scope) -> Login | None:
-    """The login that this browser began; None where there is none, or it took too long."""
-    login = _read(platform, scope, _LOGIN, Login)
-    return None if login is None or _is_over(platform, login.expires_at) else login
+def login_under_way(platform: Platform, scope: Scope, state: str) -> Login | None:
+    """The login that this browser began with the state; None where there is none, or it took
+    too long.
+    """
+    given = state.encode()
+    for login in _begun(platform, scope):
+        if hmac.compare_digest(login.state.encode(), given):
+            return login
+    return None
 
 
-def drop_login(platform: Platform) -> Header:
-    """The browser forgets the login: it is over, well or not."""
-    return _set(platform, _LOGIN, "", 0)
+def _begun(platform: Platform, scope: Scope) -> list[Login]:
+    kept = _read(platform, scope, _LOGIN, _Logins)
+    begun = [] if kept is None else kept.begun
+    return [login for login in begun if not _is_over(platform, login.expires_at)]
 
 
 def keep_openid(platform: Platform, openid: str) -> Header:

@@ -37,7 +37,8 @@ class RefusedError(Exception):
 class Incoming:
     """A message or an event from a user. `created_at`: Unix seconds, as WeChat says.
 
-    `key` is the same whenever WeChat sends the same message again.
+    `key` is the same whenever WeChat sends the same message again; `once`, of the request's
+    signature, is good for one message.
     """
 
     key: str
@@ -48,6 +49,7 @@ class Incoming:
     content: str
     event: str
     event_key: str
+    once: str
 
 
 class Callback:
@@ -68,10 +70,10 @@ class Callback:
         try:
             if self._envelope is None:
                 self._verify(query, "signature")
-                return _incoming(read_fields(body))
+                return _incoming(query, read_fields(body))
             sealed = read_fields(body).get("Encrypt", "")
             self._verify(query, "msg_signature", sealed)
-            return _incoming(read_fields(self._envelope.open(sealed)))
+            return _incoming(query, read_fields(self._envelope.open(sealed)))
         except (MalformedError, EnvelopeError):
             raise RefusedError from None
 
@@ -105,7 +107,7 @@ def refuse_stale(query: Query, now: float) -> None:
         raise RefusedError
 
 
-def _incoming(fields: Mapping[str, str]) -> Incoming:
+def _incoming(query: Query, fields: Mapping[str, str]) -> Incoming:
     kind, sender = fields.get("MsgType", ""), fields.get("FromUserName", "")
     receiver, created = fields.get("ToUserName", ""), fields.get("CreateTime", "")
     if not (kind and _USER.fullmatch(sender) and _USER.fullmatch(receiver)):
@@ -118,8 +120,10 @@ def _incoming(fields: Mapping[str, str]) -> Incoming:
         same = (sender, created, event, event_key, fields.get("MsgID", ""))
         key = "event\n" + "\n".join(same)
     elif _MSG_ID.fullmatch(fields.get("MsgId", "")):
-        key = f"message\n{fields['MsgId']}"
+        # Ids are unique within one sender's messages.
+        key = f"message\n{sender}\n{fields['MsgId']}"
     else:
         raise RefusedError
     content = fields.get("Content", "")
-    return Incoming(key, sender, receiver, int(created), kind, content, event, event_key)
+    once = f"nonce\n{query.get('timestamp', '')}\n{query.get('nonce', '')}"
+    return Incoming(key, sender, receiver, int(created), kind, content, event, event_key, once)

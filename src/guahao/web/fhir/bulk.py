@@ -25,7 +25,7 @@ from litestar.types import ASGIApp
 from guahao.flows.listings import all_departments
 from guahao.flows.open_supply import all_hospitals, supply, supply_version
 from guahao.store.views import HospitalView
-from guahao.web.answers import Answer, accepts_gzip
+from guahao.web.answers import Answer, UnzippedAnswer, accepts_gzip
 from guahao.web.fhir import resources
 from guahao.web.fhir.door import Door
 from guahao.web.reading import ApiRequest, ProblemError, header, read_id
@@ -188,7 +188,7 @@ def _digest(content: bytes) -> str:
     return sha256(content).hexdigest()[:32]
 
 
-def _answer(request: ApiRequest, file: _File, media_type: bytes) -> Answer:
+def _answer(request: ApiRequest, file: _File, media_type: bytes) -> Answer | UnzippedAnswer:
     tag = f'W/"{file.version}"'.encode()
     headers = [
         (b"content-type", media_type),
@@ -203,7 +203,7 @@ def _answer(request: ApiRequest, file: _File, media_type: bytes) -> Answer:
         return Answer(304, b"", headers)
     if accepts_gzip(request.scope):
         return Answer(200, file.zipped, [*headers, (b"content-encoding", b"gzip")])
-    return Answer(200, gzip.decompress(file.zipped), headers)
+    return UnzippedAnswer(file.zipped, headers)
 
 
 def _is_known(request: ApiRequest, file: _File, tag: bytes) -> bool:

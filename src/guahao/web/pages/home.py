@@ -10,6 +10,7 @@ from litestar.types import ASGIApp
 from guahao.flows.search import find, home
 from guahao.web.pages.page import Page, Route
 from guahao.web.pages.partial import is_partial
+from guahao.web.reading import as_id
 
 _TYPED_MAX = 80  # characters
 _PAGES_MAX = 500
@@ -41,7 +42,8 @@ async def _home(page: Page) -> ASGIApp:
 
 
 def _page_number(text: str) -> int:
-    return min(int(text), _PAGES_MAX) if text.isascii() and text.isdigit() and int(text) else 1
+    number = as_id(text)
+    return 1 if number is None else min(number, _PAGES_MAX)
 
 
 def _address(asked: dict[str, str], **changed: object) -> str:

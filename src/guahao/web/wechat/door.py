@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from litestar.types import Scope
+
 from guahao.flows.platform import Platform
 from guahao.wechat.api import Api
 from guahao.wechat.callback import Callback
@@ -21,11 +23,15 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """The platform behind, WeChat before; `log_in` gives the header that logs an account in."""
+    """The platform behind, WeChat before.
+
+    `log_in` gives the header that logs an account in; `is_logged_in` tells whether a browser is.
+    """
 
     platform: Platform
     line: Line
     log_in: Callable[[int], tuple[bytes, bytes]]
+    is_logged_in: Callable[[Scope], bool]
 
     @property
     def base(self) -> str:

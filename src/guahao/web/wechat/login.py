@@ -7,7 +7,6 @@ binds the two.
 
 from __future__ import annotations
 
-import hmac
 import re
 import secrets
 from pathlib import Path
@@ -17,12 +16,12 @@ from jinja2 import Environment, FileSystemLoader
 from litestar.types import Scope
 
 from guahao.flows.wechat import account_of, use_return
-from guahao.web.answers import Answer, Headers, html_answer, redirect_answer
+from guahao.web.answers import Answer, html_answer, redirect_answer
 from guahao.web.assets import asset_address
 from guahao.web.language import Words, chosen_language
 from guahao.web.reading import ApiRequest
 from guahao.web.wechat.door import Door
-from guahao.web.wechat_link import drop_login, keep_login, keep_openid, login_under_way
+from guahao.web.wechat_link import keep_login, keep_openid, login_under_way, pending_openid
 from guahao.wechat.api import UnreachableError, WeChatError
 
 _HOME = "/"
@@ -51,36 +50,49 @@ def begin_login(door: Door, request: ApiRequest) -> Answer:
     url = door.line.api.authorize_url(f"{door.base}/wechat/return", state)
     wanted = _query(request.scope).get("next", _HOME)
     next_path = wanted if _LOCAL.fullmatch(wanted) else _HOME
-    return redirect_answer(url, [keep_login(door.platform, state, next_path)])
+    return redirect_answer(url, [keep_login(door.platform, request.scope, state, next_path)])
 
 
 async def end_login(door: Door, request: ApiRequest) -> Answer:
     """The browser is back, with a code that tells who it is."""
     platform, scope = door.platform, request.scope
-    query, login = _query(scope), login_under_way(platform, scope)
+    query = _query(scope)
     state, code = query.get("state", ""), query.get("code", "")
-    if login is None or not hmac.compare_digest(login.state.encode(), state.encode()):
-        return _sorry(door, scope, 403, _EXPIRED)
+    login = login_under_way(platform, scope, state)
+    if login is None:
+        return _again(door, scope) or _sorry(scope, 403, _EXPIRED)
     if _CODE.fullmatch(code) is None or not await use_return(platform, state, code):
-        return _sorry(door, scope, 403, _EXPIRED, login.next)
+        again = _again(door, scope, login.next)
+        return again or _sorry(scope, 403, _EXPIRED, login.next)
     try:
         visitor = await door.line.api.visitor(code)
     except WeChatError:
-        return _sorry(door, scope, 403, _EXPIRED, login.next)
+        return _sorry(scope, 403, _EXPIRED, login.next)
     except UnreachableError:
-        return _sorry(door, scope, 503, _UNREACHABLE, login.next)
+        return _sorry(scope, 503, _UNREACHABLE, login.next)
     if visitor.is_snapshot:
-        return _sorry(door, scope, 403, _SNAPSHOT, login.next)
+        return _sorry(scope, 403, _SNAPSHOT, login.next)
     return await _known(door, visitor.openid, login.next)
 
 
+def _again(door: Door, scope: Scope, next_path: str = _HOME) -> Answer | None:
+    """Where a browser goes that comes back a second time, by a reload or the back button.
+
+    Where the first return logged it in or left a phone to be proven; None where it did not.
+    """
+    if door.is_logged_in(scope):
+        return redirect_answer(next_path)
+    if pending_openid(door.platform, scope) is not None:
+        return redirect_answer(f"/login?{urlencode({'next': next_path})}")
+    return None
+
+
 async def _known(door: Door, openid: str, next_path: str) -> Answer:
-    over = drop_login(door.platform)
     account_id = await account_of(door.platform, openid)
     if account_id is not None:
-        return redirect_answer(next_path, [over, door.log_in(account_id)])
+        return redirect_answer(next_path, [door.log_in(account_id)])
     login_page = f"/login?{urlencode({'next': next_path})}"
-    return redirect_answer(login_page, [over, keep_openid(door.platform, openid)])
+    return redirect_answer(login_page, [keep_openid(door.platform, openid)])
 
 
 def _query(scope: Scope) -> dict[str, str]:
@@ -96,9 +108,7 @@ _page = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True).get_te
 )
 
 
-def _sorry(
-    door: Door, scope: Scope, status: int, sentence: Words, next_path: str = _HOME
-) -> Answer:
+def _sorry(scope: Scope, status: int, sentence: Words, next_path: str = _HOME) -> Answer:
     """A page that says what happened and leads on."""
     language = chosen_language(scope)
     query = urlencode({"next": next_path})
@@ -109,5 +119,4 @@ def _sorry(
         by_phone=f"/login?{query}",
         style=asset_address("vendor/weui/weui.min.css"),
     )
-    headers: Headers = [drop_login(door.platform)]
-    return html_answer(scope, html, status, headers)
+    return html_answer(scope, html, status)

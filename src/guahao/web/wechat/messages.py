@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 import structlog
 from litestar.types import Scope
 
-from guahao.flows.wechat import Reply, receive
+from guahao.flows.wechat import Replayed, Reply, receive
 from guahao.security_log import SecurityEvent, note
 from guahao.web.answers import Answer
 from guahao.web.reading import ApiRequest
@@ -61,6 +61,8 @@ class Messages:
             self._follow_up(working, message.sender)
             return _taken()
         reply = working.result()
+        if isinstance(reply, Replayed):
+            return _refused(request)
         return _taken() if reply is None else self._replied(message, reply, int(now))
 
     def _replied(self, message: Incoming, reply: Reply, now: int) -> Answer:
@@ -68,16 +70,18 @@ class Messages:
         body = self._door.line.callback.reply(xml, now, secrets.token_hex(8))
         return Answer(200, body.encode(), [_XML, _NO_STORE])
 
-    def _follow_up(self, working: asyncio.Task[Reply | None], openid: str) -> None:
+    def _follow_up(self, working: asyncio.Task[Reply | Replayed | None], openid: str) -> None:
         late = asyncio.create_task(self._answer_late(working, openid))
         self._late.add(late)
         late.add_done_callback(self._late.discard)
 
-    async def _answer_late(self, working: asyncio.Task[Reply | None], openid: str) -> None:
+    async def _answer_late(
+        self, working: asyncio.Task[Reply | Replayed | None], openid: str
+    ) -> None:
         """WeChat waits no longer: the answer goes as a customer-service message."""
         try:
             reply = await working
-            if reply is not None:
+            if isinstance(reply, Reply):
                 said = say(self._door.platform, reply)
                 text = said.as_text() if isinstance(said, Card) else said
                 await self._door.line.follow_up(openid, text)
