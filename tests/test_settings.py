@@ -14,7 +14,7 @@ SECRET = "7c1f0e9b52d84a63b6e07f3a95c2d81e"
 DATABASE = "postgresql://owner@db.example.cn/city"
 PRODUCTION = {
     "GUAHAO_MODE": "production",
-    "GUAHAO_DATABASE_URL": "postgresql://guahao_login@db/city",
+    "GUAHAO_DATABASE_URL": "postgresql://guahao_login@db/city?sslmode=verify-full",
     "GUAHAO_SECRET_KEY": SECRET,
     "GUAHAO_SMS_GATEWAY": "carrier",
     "GUAHAO_PUBLIC_URL": "https://guahao.example.cn",
@@ -51,6 +51,7 @@ NUMBERS = [
     ("identity_checks_per_day", 1, 10_000_000),
     ("staff_idle_minutes", 1, 1440),
     ("staff_absolute_hours", 1, 168),
+    ("staff_password_hours", 1, 720),
 ]
 
 

@@ -14,7 +14,7 @@ ACCOUNT = {
 }
 PRODUCTION = {
     "GUAHAO_MODE": "production",
-    "GUAHAO_DATABASE_URL": "postgresql://guahao_login@db/city",
+    "GUAHAO_DATABASE_URL": "postgresql://guahao_login@db/city?sslmode=verify-full",
     "GUAHAO_IDENTITY_VERIFIER": "none",
     "GUAHAO_SECRET_KEY": "7c1f0e9b52d84a63b6e07f3a95c2d81e",
     "GUAHAO_SMS_GATEWAY": "carrier",
