@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from guahao.rules.people.phones import Phone
 from guahao.store.db import Tx
 from guahao.store.ids import next_id
 from guahao.store.vault import Vault
@@ -58,6 +60,22 @@ async def purge_otps(tx: Tx) -> int:
     return await tx.do("DELETE FROM one_time_passwords WHERE expires_at <= %s", (tx.now,))
 
 
+async def of_phone(tx: Tx, vault: Vault, phone: Phone) -> int:
+    """Return the id of a phone's account, made where there is none; for staff to register to.
+
+    Unlike a proof by its owner this leaves the language of a known account as it is.
+    """
+    known = await tx.row(
+        "SELECT id FROM accounts WHERE phone_index = %s", (vault.index("phone", phone.number),)
+    )
+    if known:
+        return int(known[0])
+    account_id = await find_or_add(tx, vault, phone.number, "zh")
+    if phone.is_landline:
+        await tx.do("UPDATE accounts SET is_landline = true WHERE id = %s", (account_id,))
+    return account_id
+
+
 async def find_or_add(tx: Tx, vault: Vault, phone: str, language: str) -> int:
     """The id of a phone's account, made at its first proof; it speaks `language` from now."""
     phone_index = vault.index("phone", phone)
@@ -105,6 +123,14 @@ async def lock_account(tx: Tx, account_id: int) -> bool:
     """Lock an account; whether there is one. Messages may still refer to it meanwhile."""
     found = await tx.row("SELECT 1 FROM accounts WHERE id = %s FOR NO KEY UPDATE", (account_id,))
     return found is not None
+
+
+async def lock_accounts(tx: Tx, account_ids: Sequence[int]) -> None:
+    """Lock accounts by id, before any person: a registration holds its account, too."""
+    await tx.do(
+        "SELECT FROM accounts WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE",
+        (list(account_ids),),
+    )
 
 
 async def account_of_appointment(tx: Tx, appointment_id: int) -> int | None:

@@ -104,6 +104,18 @@ async def tell_patients(tx: Tx, kind: str, patient_ids: Sequence[int]) -> None:
     await _defer_delivery(tx, [row[0] for row in rows])
 
 
+async def tell_account(tx: Tx, kind: str, account_id: int, patient_id: int) -> None:
+    """Tell an account of a patient who is, or was until now, one of its own."""
+    rows = await tx.rows(
+        """
+        INSERT INTO messages (kind, account_id, patient_id, created_at, changed_at)
+        VALUES (%s, %s, %s, %s, %s) RETURNING id
+        """,
+        (kind, account_id, patient_id, tx.now, tx.now),
+    )
+    await _defer_delivery(tx, [row[0] for row in rows])
+
+
 async def tell_phone(
     tx: Tx, vault: Vault, kind: str, phone: str, language: str, body: str, expires_at: datetime
 ) -> None:

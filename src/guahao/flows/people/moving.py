@@ -1,0 +1,317 @@
+"""Move a person to another phone: by proof of the new phone, and of the person (RULES.md).
+
+The person is proven at a hospital's window by the document in hand, or by the hotline, where an
+agent asks and a supervisor decides. The person's bookings, no-shows and suspension go along,
+because they are the person's; the old account sees nothing of them from then on, its log-ins end,
+and both phones are told. A dispute is the same, but the earlier registration was a stranger's:
+it is displaced, and nothing of it counts.
+
+Locks: the request, accounts by id, the person, then as everywhere.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from hmac import compare_digest
+
+from guahao.flows.calls import CallRefusal
+from guahao.flows.people.log_ins import end_log_ins
+from guahao.flows.platform import Platform
+from guahao.rules.kernel.text import compact
+from guahao.rules.people.phones import Phone, valid_any_phone
+from guahao.rules.staff import Staff
+from guahao.store import accounts, messages, throttle, trail
+from guahao.store import calls as call_store
+from guahao.store import patients as patient_store
+from guahao.store.db import Tx
+from guahao.store.people import moves as store
+from guahao.store.people import persons
+from guahao.store.people.moves import Move, NewMove
+from guahao.store.people.persons import Person
+
+CODE_DIGITS = 6
+CODE_VALID = timedelta(minutes=10)
+CODE_TRIES = 5
+CODES_A_MOVE = 3
+LISTED = 100
+_CODES_TO_A_PHONE_AN_HOUR = 5
+_CODES_OF_STAFF_AN_HOUR = 30
+_HOUR = 3600
+
+
+class MoveRefusal(StrEnum):
+    """Why a person is not moved."""
+
+    PHONE_INVALID = "move_phone_invalid"
+    REASON_NEEDED = "move_reason_needed"
+    UNKNOWN_PERSON = "move_unknown_person"
+    SAME_PHONE = "move_same_phone"
+    PHONE_FULL = "move_phone_full"
+    CODE_WRONG = "move_code_wrong"
+    CODES_TOO_OFTEN = "move_codes_too_often"
+    CHANGED_MEANWHILE = "move_changed_meanwhile"
+    OVER = "move_over"
+    OWN_REQUEST = "move_own_request"
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The person is on the new phone now."""
+
+    move_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """The request goes on: `for_code`, or else for a supervisor."""
+
+    move_id: int
+    for_code: bool
+
+
+# Asking -----------------------------------------------------------------------------------
+
+
+async def ask_by_hotline(
+    platform: Platform, by: Staff, call_id: int, patient_id: int, phone: str, reason: str
+) -> Waits | MoveRefusal | CallRefusal:
+    """Ask to move a verified caller's patient; the new phone gets a code first."""
+    typed = _typed(phone, reason)
+    if isinstance(typed, MoveRefusal):
+        return typed
+    async with platform.db.transaction() as tx:
+        call = await call_store.open_call(tx, by.id, call_id)
+        if call is None:
+            return CallRefusal.CALL_OVER
+        if call.verified_at is None:
+            return CallRefusal.NOT_VERIFIED
+        person = await persons.lock(tx, platform.vault, patient_id)
+        if person is None or person.account_id != call.account_id:
+            return MoveRefusal.UNKNOWN_PERSON
+        return await _ask(tx, platform, by, person, typed, reason, {"call": call.id})
+
+
+async def ask_in_tx(
+    tx: Tx,
+    platform: Platform,
+    by: Staff,
+    person: Person,
+    phone: str,
+    reason: str,
+    *,
+    kind: str = "move",
+    name: str | None = None,
+) -> Waits | MoveRefusal:
+    """Ask for a person whom the caller has identified, as the platform's role."""
+    typed = _typed(phone, reason)
+    if isinstance(typed, MoveRefusal):
+        return typed
+    return await _ask(tx, platform, by, person, typed, reason, {}, kind=kind, name=name)
+
+
+def _typed(phone: str, reason: str) -> Phone | MoveRefusal:
+    valid = valid_any_phone(phone)
+    if valid is None:
+        return MoveRefusal.PHONE_INVALID
+    return valid if reason.strip() else MoveRefusal.REASON_NEEDED
+
+
+async def _ask(
+    tx: Tx,
+    platform: Platform,
+    by: Staff,
+    person: Person,
+    phone: Phone,
+    reason: str,
+    detail: dict[str, object],
+    *,
+    kind: str = "move",
+    name: str | None = None,
+) -> Waits | MoveRefusal:
+    """Record the request and send the code. A landline gets none: nobody logs in by it."""
+    if phone.number == person.phone and kind == "move":
+        return MoveRefusal.SAME_PHONE
+    if not phone.is_landline and await _too_many_codes(tx, platform, by, phone.number):
+        return MoveRefusal.CODES_TOO_OFTEN
+    new = NewMove(
+        kind,
+        person.patient.id,
+        person.account_id,
+        phone,
+        name,
+        reason.strip(),
+        by.id,
+        by.hospital_id,
+    )
+    move_id = await store.add(tx, platform.vault, new)
+    if phone.is_landline:
+        await store.set_requested(tx, move_id)
+    else:
+        await _send_code(tx, platform, move_id, phone.number)
+    await trail.record(
+        tx,
+        platform.vault,
+        by.who,
+        "ask_to_settle" if kind == "dispute" else "ask_to_move",
+        ("patient", person.patient.id),
+        reason=reason.strip(),
+        detail={"move": move_id, "landline": phone.is_landline, **detail},
+    )
+    return Waits(move_id, for_code=not phone.is_landline)
+
+
+async def _too_many_codes(tx: Tx, platform: Platform, by: Staff, number: str) -> bool:
+    index = platform.vault.index
+    own = await throttle.hit(tx, "move_staff", index("throttle", f"staff {by.id}"), _HOUR)
+    to = await throttle.hit(tx, "move_phone", index("throttle", number), _HOUR)
+    return own > _CODES_OF_STAFF_AN_HOUR or to > _CODES_TO_A_PHONE_AN_HOUR
+
+
+async def _send_code(tx: Tx, platform: Platform, move_id: int, number: str) -> None:
+    code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"
+    until = tx.now + CODE_VALID
+    await store.set_code(tx, move_id, _code_index(platform, move_id, code), CODE_TRIES, until)
+    await messages.tell_phone(tx, platform.vault, "move_code", number, "zh", code, until)
+
+
+def _code_index(platform: Platform, move_id: int, code: str) -> bytes:
+    return platform.vault.index("move_code", f"{move_id} {code}")
+
+
+# Proving the phone ------------------------------------------------------------------------
+
+
+async def move_of(platform: Platform, by: Staff, move_id: int) -> Move | None:
+    """Return a request for who made it, or for any supervisor where it is by the hotline."""
+    async with platform.db.transaction() as tx:
+        move = await store.by_id(tx, platform.vault, move_id)
+    return move if move is not None and _is_theirs(move, by) else None
+
+
+def _is_theirs(move: Move, by: Staff) -> bool:
+    return move.staff_id == by.id and move.hospital_id == by.hospital_id
+
+
+async def send_another_code(
+    platform: Platform, by: Staff, move_id: int
+) -> Waits | MoveRefusal | None:
+    """Send the new phone another code; None where it is not this member's request."""
+    async with platform.db.transaction() as tx:
+        move = await store.lock_open(tx, platform.vault, move_id)
+        if move is None or not _is_theirs(move, by):
+            return None
+        if move.state != "proving":
+            return MoveRefusal.OVER
+        too_many = await _too_many_codes(tx, platform, by, move.phone)
+        if too_many or move.codes_sent >= CODES_A_MOVE:
+            return MoveRefusal.CODES_TOO_OFTEN
+        await _send_code(tx, platform, move_id, move.phone)
+    return Waits(move_id, for_code=True)
+
+
+async def prove_phone(
+    platform: Platform, by: Staff, move_id: int, code: str
+) -> Moved | Waits | MoveRefusal | None:
+    """Take the code that the person reads from the new phone; None where it is not theirs.
+
+    At a window the document has proven the person, so the move is carried out at once. By the
+    hotline a supervisor decides.
+    """
+    async with platform.db.transaction() as tx:
+        move = await store.lock_open(tx, platform.vault, move_id)
+        if move is None or not _is_theirs(move, by):
+            return None
+        if move.state != "proving":
+            return MoveRefusal.OVER
+        kept = await store.take_code_try(tx, move_id)
+        given = _code_index(platform, move_id, compact(code))
+        if kept is None or not compare_digest(kept, given):
+            subject = ("patient", move.patient.id)
+            detail = {"move": move_id}
+            await trail.record(
+                tx, platform.vault, by.who, "move_code_wrong", subject, detail=detail
+            )
+            return MoveRefusal.CODE_WRONG
+        await store.set_requested(tx, move_id)
+        if move.hospital_id is None:
+            return Waits(move_id, for_code=False)
+        return await carry_out(tx, platform, by, move)
+
+
+# Deciding ---------------------------------------------------------------------------------
+
+
+async def waiting_moves(platform: Platform) -> list[Move]:
+    """Return what supervisors have to decide, the oldest first."""
+    async with platform.db.transaction() as tx:
+        return await store.waiting(tx, platform.vault, LISTED)
+
+
+async def decide_move(
+    platform: Platform, by: Staff, move_id: int, reason: str, *, approve: bool
+) -> Moved | MoveRefusal | None:
+    """Approve or reject a request by the hotline, as its second member of staff.
+
+    None where it was rejected.
+    """
+    if not reason.strip():
+        return MoveRefusal.REASON_NEEDED
+    async with platform.db.transaction() as tx:
+        move = await store.lock_open(tx, platform.vault, move_id)
+        if move is None or move.state != "requested" or move.hospital_id is not None:
+            return MoveRefusal.OVER
+        if move.staff_id == by.id:
+            return MoveRefusal.OWN_REQUEST
+        if approve:
+            return await carry_out(tx, platform, by, move, reason=reason.strip())
+        await store.decide(tx, move_id, "rejected", by.id)
+        await trail.record(
+            tx,
+            platform.vault,
+            by.who,
+            "reject_move",
+            ("patient", move.patient.id),
+            reason=reason.strip(),
+            detail={"move": move_id},
+        )
+    return None
+
+
+async def carry_out(
+    tx: Tx, platform: Platform, by: Staff, move: Move, *, reason: str = ""
+) -> Moved | MoveRefusal:
+    """Put the person on the new phone, in the order of locks above."""
+    vault, patient_id, old_id = platform.vault, move.patient.id, move.from_account_id
+    phone = valid_any_phone(move.phone.replace(";ext=", "转"))
+    assert phone is not None, "it was valid when it was asked for"
+    new_id = await accounts.of_phone(tx, vault, phone)
+    await accounts.lock_accounts(tx, [id for id in (old_id, new_id) if id is not None])
+    person = await persons.lock(tx, vault, patient_id)
+    if person is None or person.account_id != old_id:
+        return MoveRefusal.CHANGED_MEANWHILE
+    slot = await patient_store.free_slot(tx, new_id)
+    if new_id == old_id:
+        return MoveRefusal.SAME_PHONE
+    if slot is None:
+        return MoveRefusal.PHONE_FULL
+    await persons.put_on_account(tx, patient_id, new_id, slot)
+    if by.hospital_id is not None:
+        await persons.set_checked(tx, patient_id)
+    if old_id is not None:
+        await end_log_ins(tx, old_id, "moved")
+        await messages.tell_account(tx, "moved_away", old_id, patient_id)
+    await messages.tell_account(tx, "moved_here", new_id, patient_id)
+    await store.decide(tx, move.id, "done", by.id)
+    await trail.record(
+        tx,
+        vault,
+        by.who,
+        "move_person",
+        ("patient", patient_id),
+        reason=reason or move.reason,
+        detail={"move": move.id, "from_account": old_id, "to_account": new_id},
+    )
+    return Moved(move.id)

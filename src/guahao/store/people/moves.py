@@ -1,0 +1,179 @@
+"""Requests to move a person to another phone, or to settle whose registration it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from psycopg.rows import TupleRow
+
+from guahao.rules.people.phones import Phone
+from guahao.store.accounts import open_phone
+from guahao.store.db import Tx
+from guahao.store.ids import next_id
+from guahao.store.patients import open_patient
+from guahao.store.vault import Vault
+from guahao.store.views import PatientView
+
+OPEN_FOR = timedelta(days=3)
+
+
+@dataclass(frozen=True, slots=True)
+class NewMove:
+    """What is asked for. `name`: as on the document, where another than the registered one."""
+
+    kind: str
+    patient_id: int
+    from_account_id: int | None
+    phone: Phone
+    name: str | None
+    reason: str
+    staff_id: int
+    hospital_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A request, in the clear: the web masks. `old_phone` is empty where there is none."""
+
+    id: int
+    kind: str
+    patient: PatientView
+    from_account_id: int | None
+    old_phone: str
+    phone: str
+    name: str | None
+    reason: str
+    staff_id: int
+    staff_login: str
+    hospital_id: int | None
+    state: str
+    code_expires_at: datetime | None
+    codes_sent: int
+    created_at: datetime
+
+
+_MOVE = """
+    SELECT m.id, m.kind, m.patient_id, p.name_enc, p.id_type, p.id_no_enc, p.suspended_until,
+           m.from_account_id, c.phone_enc, m.phone_enc, m.name_enc, m.reason_enc, m.staff_id,
+           s.login, m.hospital_id, m.state, m.code_expires_at, m.codes_sent, m.created_at
+    FROM moves m
+    JOIN patients p ON p.id = m.patient_id
+    JOIN staff s ON s.id = m.staff_id
+    LEFT JOIN accounts c ON c.id = m.from_account_id
+"""
+
+
+async def add(tx: Tx, vault: Vault, new: NewMove) -> int:
+    """Record a request whose new phone is yet to be proven; one under way before is void."""
+    await tx.do(
+        """
+        UPDATE moves SET state = 'rejected', decided_at = %s
+        WHERE patient_id = %s AND state = 'proving'
+        """,
+        (tx.now, new.patient_id),
+    )
+    new_id = await next_id(tx, "moves")
+    await tx.do(
+        """
+        INSERT INTO moves (id, kind, patient_id, from_account_id, phone_enc, name_enc, reason_enc,
+                           staff_id, hospital_id, state, created_at)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, 'proving', %s)
+        """,
+        (
+            *(new_id, new.kind, new.patient_id, new.from_account_id),
+            vault.seal("moves", "phone", new_id, new.phone.number),
+            None if new.name is None else vault.seal("moves", "name", new_id, new.name),
+            vault.seal("moves", "reason", new_id, new.reason),
+            *(new.staff_id, new.hospital_id, tx.now),
+        ),
+    )
+    return new_id
+
+
+async def lock_open(tx: Tx, vault: Vault, move_id: int) -> Move | None:
+    """Lock a request that is neither decided nor too old; None for any other."""
+    locked = await tx.row(
+        """
+        SELECT FROM moves WHERE id = %s AND state IN ('proving', 'requested') AND created_at > %s
+        FOR NO KEY UPDATE
+        """,
+        (move_id, tx.now - OPEN_FOR),
+    )
+    return None if locked is None else await by_id(tx, vault, move_id)
+
+
+async def by_id(tx: Tx, vault: Vault, move_id: int) -> Move | None:
+    """Return a request, decided or not."""
+    row = await tx.row(f"{_MOVE} WHERE m.id = %s", (move_id,))
+    return None if row is None else _move(vault, row)
+
+
+async def waiting(tx: Tx, vault: Vault, limit: int) -> list[Move]:
+    """Return the requests by the hotline that a supervisor has to decide, the oldest first."""
+    rows = await tx.rows(
+        f"""
+        {_MOVE} WHERE m.state = 'requested' AND m.hospital_id IS NULL AND m.created_at > %s
+        ORDER BY m.created_at, m.id LIMIT %s
+        """,
+        (tx.now - OPEN_FOR, limit),
+    )
+    return [_move(vault, row) for row in rows]
+
+
+async def set_code(
+    tx: Tx, move_id: int, code_index: bytes, tries: int, expires_at: datetime
+) -> None:
+    """Keep the request's new code; an earlier one is void."""
+    await tx.do(
+        """
+        UPDATE moves SET code_index = %s, code_tries_left = %s, code_expires_at = %s,
+               codes_sent = codes_sent + 1
+        WHERE id = %s
+        """,
+        (code_index, tries, expires_at, move_id),
+    )
+
+
+async def take_code_try(tx: Tx, move_id: int) -> bytes | None:
+    """Take one try from the request's living code; None where none is left."""
+    row = await tx.row(
+        """
+        UPDATE moves SET code_tries_left = code_tries_left - 1
+        WHERE id = %s AND code_expires_at > %s AND code_tries_left > 0
+        RETURNING code_index
+        """,
+        (move_id, tx.now),
+    )
+    return None if row is None else bytes(row[0])
+
+
+async def set_requested(tx: Tx, move_id: int) -> None:
+    """Record that the new phone is proven, or is a landline; a supervisor decides next."""
+    await tx.do(
+        "UPDATE moves SET state = 'requested', proven_at = %s, code_tries_left = 0 WHERE id = %s",
+        (tx.now, move_id),
+    )
+
+
+async def decide(tx: Tx, move_id: int, state: str, staff_id: int) -> None:
+    """Record who carried a request out (`done`) or refused it (`rejected`)."""
+    await tx.do(
+        "UPDATE moves SET state = %s, decided_by = %s, decided_at = %s WHERE id = %s",
+        (state, staff_id, tx.now, move_id),
+    )
+
+
+def _move(vault: Vault, row: TupleRow) -> Move:
+    id, kind, patient_id, name_enc, id_type, id_no_enc, suspended_until = row[:7]
+    from_account_id, old_enc, phone_enc, new_name_enc, reason_enc = row[7:12]
+    old = "" if from_account_id is None else open_phone(vault, from_account_id, old_enc)
+    return Move(
+        *(id, kind),
+        open_patient(vault, patient_id, name_enc, id_type, id_no_enc, suspended_until),
+        *(from_account_id, old),
+        vault.open("moves", "phone", id, phone_enc),
+        None if new_name_enc is None else vault.open("moves", "name", id, new_name_enc),
+        vault.open("moves", "reason", id, reason_enc),
+        *row[12:],
+    )
