@@ -7,13 +7,15 @@ from datetime import timedelta
 from enum import StrEnum
 
 from guahao.flows.platform import Platform
+from guahao.rules.identity import valid_phone
 from guahao.rules.staff import Staff
-from guahao.store import accounts, trail
+from guahao.store import accounts, patients, trail
 from guahao.store import appointments as appointment_store
 from guahao.store import call_tasks as store
+from guahao.store import calls as call_store
 from guahao.store.call_tasks import CallTask
 from guahao.store.db import Tx
-from guahao.store.views import AppointmentView
+from guahao.store.views import AppointmentView, PatientView
 
 SHOWN = 100
 TRIES_MAX = 4
@@ -31,11 +33,16 @@ class CallOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TakenTask:
-    """A task with the number to call and the booking to speak of, for the agent who took it."""
+    """A task with the number to call and what to speak of, for the agent who took it.
+
+    `view`: the booking, where it is about one. `landline`: the caller must be verified first.
+    """
 
     task: CallTask
     phone: str
-    view: AppointmentView
+    patient: PatientView
+    view: AppointmentView | None
+    landline: bool
 
 
 async def make_call_tasks(platform: Platform) -> int:
@@ -59,18 +66,50 @@ async def take_task(platform: Platform, by: Staff) -> TakenTask | None:
             return None
         taken = await _with_phone(tx, platform, task)
         detail = {"task": task.id, "kind": task.kind}
-        subject = ("appointment", task.appointment_id)
-        await trail.record(tx, platform.vault, by.who, "take_call_task", subject, detail=detail)
+        await trail.record(
+            tx, platform.vault, by.who, "take_call_task", _subject(task), detail=detail
+        )
     return taken
 
 
+def _subject(task: CallTask) -> tuple[str, int]:
+    if task.appointment_id is not None:
+        return "appointment", task.appointment_id
+    assert task.patient_id is not None
+    return "patient", task.patient_id
+
+
 async def _with_phone(tx: Tx, platform: Platform, task: CallTask) -> TakenTask:
-    found = await appointment_store.appointments_by_id(tx, platform.vault, [task.appointment_id])
-    account_id = await accounts.account_of_appointment(tx, task.appointment_id)
-    phone = (
-        "" if account_id is None else await accounts.phone_of(tx, platform.vault, account_id) or ""
-    )
-    return TakenTask(task, phone, found[task.appointment_id])
+    vault, account_id, view = platform.vault, task.account_id, None
+    if task.appointment_id is not None:
+        ids = [task.appointment_id]
+        view = (await appointment_store.appointments_by_id(tx, vault, ids))[task.appointment_id]
+        # Who has moved since is called where they are now.
+        account_id = await accounts.account_of_appointment(tx, task.appointment_id)
+        patient = view.patient
+    else:
+        assert task.patient_id is not None
+        patient = (await patients.by_id(tx, vault, [task.patient_id]))[task.patient_id]
+    phone = "" if account_id is None else await accounts.phone_of(tx, vault, account_id) or ""
+    return TakenTask(task, phone, patient, view, landline=bool(phone) and not valid_phone(phone))
+
+
+async def call_for_task(platform: Platform, by: Staff, task_id: int) -> int | None:
+    """Open the call of a task that this agent holds, to verify who answers; None otherwise."""
+    async with platform.db.transaction() as tx:
+        task = await store.lock_taken(tx, task_id, by.id)
+        if task is None:
+            return None
+        account_id = task.account_id
+        if task.appointment_id is not None:
+            account_id = await accounts.account_of_appointment(tx, task.appointment_id)
+        if account_id is None:
+            return None
+        call_id = await call_store.begin(tx, by.id, account_id)
+        detail = {"call": call_id, "task": task.id}
+        subject = ("account", account_id)
+        await trail.record(tx, platform.vault, by.who, "begin_call", subject, detail=detail)
+    return call_id
 
 
 async def finish_task(platform: Platform, by: Staff, task_id: int, outcome: CallOutcome) -> bool:
@@ -93,7 +132,7 @@ async def finish_task(platform: Platform, by: Staff, task_id: int, outcome: Call
             platform.vault,
             by.who,
             "finish_call_task",
-            ("appointment", task.appointment_id),
+            _subject(task),
             detail={"task": task.id, "outcome": outcome.value},
         )
     return True

@@ -11,8 +11,8 @@ from guahao.flows.desk import Desk, DeskAnswer
 from guahao.flows.patients import PatientRefusal, check_document, register_in
 from guahao.flows.platform import Platform
 from guahao.rules.facts import Actor
-from guahao.rules.identity import valid_phone
 from guahao.rules.kernel.text import NameFault, person_name
+from guahao.rules.people.phones import valid_any_phone
 from guahao.rules.staff import Staff
 from guahao.store import accounts, trail
 from guahao.store import caller_booking as store
@@ -48,12 +48,13 @@ async def register_caller(
     """Register a caller to the phone they name, and take the call on.
 
     The agent has heard name and document; the phone is proven by the SMS that goes there
-    with every booking. At most two patients a phone, each person once. Where a phone has a
+    with every booking. A landline gets none: what its patients are told becomes a call task,
+    and nobody logs in by it. At most two patients a phone, each person once. Where a phone has a
     patient already, only its verified caller adds another: whoever names a stranger's phone
     would else be verified for the stranger's bookings.
     """
-    e164 = valid_phone(phone)
-    if e164 is None:
+    typed = valid_any_phone(phone)
+    if typed is None:
         return RegisterRefusal.PHONE_INVALID
     registered_name = person_name(name)
     if isinstance(registered_name, NameFault):
@@ -63,9 +64,7 @@ async def register_caller(
         return PatientRefusal.ID_INVALID
     async with platform.db.transaction() as tx:
         vault = platform.vault
-        account_id = await call_store.account_of_phone(tx, vault.index("phone", e164))
-        if account_id is None:
-            account_id = await accounts.find_or_add(tx, vault, e164, "zh")
+        account_id = await accounts.of_phone(tx, vault, typed)
         await accounts.lock_account(tx, account_id)
         call_id = await call_store.verified_call(tx, by.id, account_id)
         if call_id is None and await patient_store.of_account(tx, vault, account_id):
@@ -76,7 +75,7 @@ async def register_caller(
         if call_id is None:
             call_id = await call_store.begin(tx, by.id, account_id)
             await call_store.set_verified(tx, call_id)
-        detail = {"call": call_id, "account": account_id}
+        detail = {"call": call_id, "account": account_id, "landline": typed.is_landline}
         subject = ("patient", added.id)
         await trail.record(tx, vault, by.who, "register_caller", subject, detail=detail)
     return Registered(call_id, added)

@@ -31,6 +31,7 @@ from guahao.rules.calls import (
 from guahao.rules.identity import normalised, valid_phone
 from guahao.rules.kernel.text import NameFault, name_key, person_name, same_name
 from guahao.rules.outcomes import CancelRefusal
+from guahao.rules.people.phones import valid_any_phone
 from guahao.rules.staff import Staff
 from guahao.store import accounts, messages, throttle, trail
 from guahao.store import appointments as appointment_store
@@ -154,8 +155,8 @@ def _key(vault: Vault, kind: Typed, text: str) -> bytes | list[bytes] | int | No
     typed = normalised(text)
     match kind:
         case Typed.PHONE:
-            phone = valid_phone(text)
-            return None if phone is None else vault.index("phone", phone)
+            phone = valid_any_phone(text)
+            return None if phone is None else vault.index("phone", phone.number)
         case Typed.CODE:
             return vault.indexes("code", typed)
         case Typed.ORDER_NO:
@@ -416,7 +417,8 @@ def _is_right(
         case Question.NAME:
             return same_name(text, patient.name)
         case Question.PHONE:
-            return _same(valid_phone(text) or "", phone)
+            typed_phone = valid_any_phone(text)
+            return typed_phone is not None and _same(typed_phone.number, phone)
         case Question.CODE:
             codes = [view.code for view in current if view.patient.id == patient.id]
             return any(_same(normalised(text), code) for code in codes)

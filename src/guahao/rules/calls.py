@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from guahao.rules import order_no
-from guahao.rules.identity import normalised, valid_phone
+from guahao.rules.identity import normalised
+from guahao.rules.people.phones import valid_any_phone
 
 CALL_LASTS = timedelta(minutes=30)
 RIGHT_ANSWERS_NEEDED = 2
@@ -47,7 +48,7 @@ def kinds_of(text: str) -> list[Typed]:
     if not _HAS_DIGIT.search(typed):
         return [Typed.NAME]
     kinds = []
-    if valid_phone(text) is not None:
+    if valid_any_phone(text) is not None:
         kinds.append(Typed.PHONE)
     if _CODE.fullmatch(typed):
         kinds.append(Typed.CODE)

@@ -80,8 +80,8 @@ def valid_phone(text: str) -> str | None:
 
 
 def masked_phone(e164: str) -> str:
-    """138****1234; empty where there is no phone."""
-    local = e164.removeprefix("+86")
+    """138****1234, of a landline 106****1234; empty where there is no phone."""
+    local = e164.removeprefix("+86").partition(";")[0]
     if not local:
         return ""
     return f"{local[:3]}****{local[-4:]}"
@@ -89,7 +89,7 @@ def masked_phone(e164: str) -> str:
 
 def hidden_phone(e164: str) -> str:
     """Return 138********, for those to whom the number must not be shown yet."""
-    local = e164.removeprefix("+86")
+    local = e164.removeprefix("+86").partition(";")[0]
     return local[:3] + "*" * (len(local) - 3)
 
 

@@ -12,19 +12,32 @@ TAKEN_FOR = timedelta(minutes=15)
 
 @dataclass(frozen=True, slots=True)
 class CallTask:
-    """Whom to call of what; `tries` were made so far."""
+    """Whom to call of what; `tries` were made so far.
+
+    About a booking, or about a patient where it is about none.
+    """
 
     id: int
-    appointment_id: int
+    appointment_id: int | None
+    patient_id: int | None
+    account_id: int | None
     kind: str
-    visit_date: date
+    visit_date: date | None
     tries: int
     not_before: datetime
     taken_by: int | None
 
 
-_COLUMNS = "id, appointment_id, kind, visit_date, tries, not_before, taken_by"
-_URGENT_FIRST = "ORDER BY kind = 'stopped' DESC, visit_date, id"
+_COLUMNS = """
+    id, appointment_id, patient_id, account_id, kind, visit_date, tries, not_before, taken_by
+"""
+_URGENT_FIRST = "ORDER BY kind = 'stopped' DESC, visit_date NULLS LAST, id"
+_BY_PHONE_WITHIN = timedelta(days=7)
+# Whether what a message tells of a booking still holds, by the booking's status.
+_STILL_TRUE = """
+    CASE {kind} WHEN 'reminder' THEN 'booked' WHEN 'excused' THEN 'no_show'
+         WHEN 'excuse_withdrawn' THEN 'no_show' ELSE {kind} END = a.status
+"""
 
 
 async def make(tx: Tx) -> int:
@@ -51,6 +64,24 @@ async def make(tx: Tx) -> int:
         ON CONFLICT (appointment_id, kind) DO NOTHING
         """,
         (tx.now, tx.now, tx.now.date()),
+    ) + await _make_for_landlines(tx)
+
+
+async def _make_for_landlines(tx: Tx) -> int:
+    """Make a task of every message to a landline that still holds."""
+    return await tx.do(
+        f"""
+        INSERT INTO call_tasks (appointment_id, patient_id, account_id, kind, message_id,
+                                visit_date, created_at, not_before)
+        SELECT m.appointment_id, m.patient_id, m.account_id, m.kind, m.id, a.visit_date, %s, %s
+        FROM messages m LEFT JOIN appointments a ON a.id = m.appointment_id
+        WHERE m.state = 'by_phone' AND m.created_at > %s
+          AND (a.id IS NULL OR {_STILL_TRUE.format(kind="m.kind")})
+          AND NOT EXISTS (SELECT FROM call_tasks t WHERE t.message_id = m.id)
+        ORDER BY m.id
+        ON CONFLICT DO NOTHING
+        """,
+        (tx.now, tx.now, tx.now - _BY_PHONE_WITHIN),
     )
 
 
@@ -60,11 +91,12 @@ async def close_needless(tx: Tx) -> int:
     The visit is past, the booking has changed since, or the message arrived after all.
     """
     return await tx.do(
-        """
+        f"""
         UPDATE call_tasks t SET outcome = 'no_need', closed_at = %s
         FROM appointments a, messages m
         WHERE t.closed_at IS NULL AND a.id = t.appointment_id AND m.id = t.message_id
-          AND (t.visit_date < %s OR a.status <> t.kind OR m.state = 'delivered')
+          AND (m.state = 'delivered' OR NOT ({_STILL_TRUE.format(kind="t.kind")})
+               OR (t.visit_date < %s AND a.status <> 'no_show'))
         """,
         (tx.now, tx.now.date()),
     )

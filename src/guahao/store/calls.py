@@ -98,12 +98,6 @@ async def find(
     ]
 
 
-async def account_of_phone(tx: Tx, phone_index: bytes) -> int | None:
-    """The account of a phone."""
-    row = await tx.row("SELECT id FROM accounts WHERE phone_index = %s", (phone_index,))
-    return None if row is None else int(row[0])
-
-
 async def begin(tx: Tx, staff_id: int, account_id: int, found_by: Typed | None = None) -> int:
     """Open a new call; the agent's earlier ones end."""
     await tx.do(

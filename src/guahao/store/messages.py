@@ -189,9 +189,25 @@ async def claim(tx: Tx, message_ids: Sequence[int], *, wechat: bool = False) -> 
         """,
         (tx.now, list(message_ids), ATTEMPTS_MAX, tx.now - LEASE),
     )
+    by_phone = await _hand_to_agents(tx, [row[0] for row in rows])
     if wechat:
         await _tell_by_wechat(tx, [id for id, attempts in rows if attempts == 1])
-    return sorted(row[0] for row in rows)
+    return sorted(row[0] for row in rows if row[0] not in by_phone)
+
+
+async def _hand_to_agents(tx: Tx, message_ids: Sequence[int]) -> set[int]:
+    """Leave claimed SMS to landlines to the call centre, which makes call tasks of them."""
+    rows = await tx.rows(
+        """
+        UPDATE messages m SET state = 'by_phone', changed_at = %s
+        FROM accounts a
+        WHERE m.id = ANY(%s::bigint[]) AND m.channel = 'sms' AND m.to_enc IS NULL
+          AND a.id = m.account_id AND a.is_landline
+        RETURNING m.id
+        """,
+        (tx.now, list(message_ids)),
+    )
+    return {row[0] for row in rows}
 
 
 async def _tell_by_wechat(tx: Tx, message_ids: Sequence[int]) -> None:

@@ -384,7 +384,7 @@ async def progress(tx: Tx, stop_id: int) -> Progress:
                count(*) FILTER (WHERE b.restored_at IS NULL AND b.told_at IS NULL),
                count(*) FILTER (WHERE m.state IN ('queued', 'submitted')),
                count(*) FILTER (WHERE m.state = 'delivered'),
-               count(*) FILTER (WHERE m.state IN ('failed', 'unknown', 'expired')),
+               count(*) FILTER (WHERE m.state IN ('failed', 'unknown', 'expired', 'by_phone')),
                count(*) FILTER (WHERE b.told_at IS NOT NULL AND b.message_id IS NULL)
         {_REACHED}
         WHERE b.stop_id = %s
@@ -406,7 +406,7 @@ async def unreached(tx: Tx, stop_id: int, limit: int) -> list[Unreached]:
         JOIN clinic_sessions s ON s.id = a.clinic_session_id
         JOIN departments d ON d.id = s.department_id
         WHERE b.stop_id = %s AND b.told_at IS NOT NULL
-          AND (b.message_id IS NULL OR m.state IN ('failed', 'unknown', 'expired'))
+          AND (b.message_id IS NULL OR m.state IN ('failed', 'unknown', 'expired', 'by_phone'))
         ORDER BY s.visit_date, s.id, a.id LIMIT %s
         """,
         (stop_id, limit),

@@ -77,7 +77,7 @@ class Waits:
 
 async def ask_by_hotline(
     platform: Platform, by: Staff, call_id: int, patient_id: int, phone: str, reason: str
-) -> Waits | MoveRefusal | CallRefusal:
+) -> Moved | Waits | MoveRefusal | CallRefusal:
     """Ask to move a verified caller's patient; the new phone gets a code first."""
     typed = _typed(phone, reason)
     if isinstance(typed, MoveRefusal):
@@ -104,7 +104,7 @@ async def ask_in_tx(
     *,
     kind: str = "move",
     name: str | None = None,
-) -> Waits | MoveRefusal:
+) -> Moved | Waits | MoveRefusal:
     """Ask for a person whom the caller has identified, as the platform's role."""
     typed = _typed(phone, reason)
     if isinstance(typed, MoveRefusal):
@@ -130,7 +130,7 @@ async def _ask(
     *,
     kind: str = "move",
     name: str | None = None,
-) -> Waits | MoveRefusal:
+) -> Moved | Waits | MoveRefusal:
     """Record the request and send the code. A landline gets none: nobody logs in by it."""
     if phone.number == person.phone and kind == "move":
         return MoveRefusal.SAME_PHONE
@@ -160,7 +160,12 @@ async def _ask(
         reason=reason.strip(),
         detail={"move": move_id, "landline": phone.is_landline, **detail},
     )
-    return Waits(move_id, for_code=not phone.is_landline)
+    if not phone.is_landline:
+        return Waits(move_id, for_code=True)
+    move = await store.by_id(tx, platform.vault, move_id)
+    if by.hospital_id is None or move is None:
+        return Waits(move_id, for_code=False)
+    return await carry_out(tx, platform, by, move)
 
 
 async def _too_many_codes(tx: Tx, platform: Platform, by: Staff, number: str) -> bool:

@@ -69,7 +69,7 @@ async def add(tx: Tx, vault: Vault, new: NewMove) -> int:
     await tx.do(
         """
         UPDATE moves SET state = 'rejected', decided_at = %s
-        WHERE patient_id = %s AND state = 'proving'
+        WHERE patient_id = %s AND state IN ('proving', 'requested')
         """,
         (tx.now, new.patient_id),
     )

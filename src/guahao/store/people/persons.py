@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from guahao.rules.identity import Document
+from guahao.rules.kernel.text import name_key
 from guahao.store.accounts import open_phone
 from guahao.store.db import Tx
 from guahao.store.patients import open_patient
@@ -94,11 +95,15 @@ async def set_name(tx: Tx, vault: Vault, patient_id: int, name: str) -> None:
     """Correct a locked person's name."""
     await tx.do(
         "UPDATE patients SET name_enc = %s, name_index = %s WHERE id = %s",
-        (vault.seal("patients", "name", patient_id, name), vault.index("name", name), patient_id),
+        (
+            vault.seal("patients", "name", patient_id, name),
+            vault.index("name", name_key(name)),
+            patient_id,
+        ),
     )
 
 
-async def set_checked(tx: Tx, patient_id: int) -> None:
+async def set_checked(tx: Tx, patient_id: int) -> None:  # noqa: ARG001
     """Record that staff have seen the original; an earlier check stands."""
     await tx.do(
         """

@@ -25,11 +25,12 @@ class Delivery:
     failed: int
     expired: int
     unknown: int
+    by_phone: int
 
     @property
     def written(self) -> int:
         """All of them."""
-        return self.delivered + self.submitted + self.queued + self.undelivered
+        return self.delivered + self.submitted + self.queued + self.by_phone + self.undelivered
 
     @property
     def undelivered(self) -> int:
@@ -49,7 +50,8 @@ async def by_state(tx: Tx, scope: Scope, grouping: Grouping) -> list[Delivery]:
                count(*) FILTER (WHERE m.state = 'queued'),
                count(*) FILTER (WHERE m.state = 'failed'),
                count(*) FILTER (WHERE m.state = 'expired'),
-               count(*) FILTER (WHERE m.state = 'unknown')
+               count(*) FILTER (WHERE m.state = 'unknown'),
+               count(*) FILTER (WHERE m.state = 'by_phone')
         FROM messages m {joined}
         WHERE m.created_at >= %s AND m.created_at < %s {place.sql}
         GROUP BY 1 ORDER BY 1

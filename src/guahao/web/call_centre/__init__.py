@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from guahao.web.call_centre.book import book_routes
 from guahao.web.call_centre.card import card_routes
+from guahao.web.call_centre.moves import move_routes
 from guahao.web.call_centre.search import search_routes
 from guahao.web.call_centre.supply import supply_routes
 from guahao.web.call_centre.tasks import task_routes
@@ -12,4 +13,11 @@ from guahao.web.staff import StaffRoute
 
 def routes() -> list[StaffRoute]:
     """Every page of the agents and their supervisors."""
-    return [*search_routes(), *book_routes(), *card_routes(), *supply_routes(), *task_routes()]
+    return [
+        *search_routes(),
+        *book_routes(),
+        *card_routes(),
+        *move_routes(),
+        *supply_routes(),
+        *task_routes(),
+    ]

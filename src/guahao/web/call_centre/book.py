@@ -15,7 +15,7 @@ from guahao.flows.desk import NotDecided
 from guahao.flows.patients import PatientRefusal
 from guahao.flows.schedules import one_session
 from guahao.rules.cancelling import cancel_deadline
-from guahao.rules.identity import masked_name
+from guahao.rules.identity import masked_name, valid_phone
 from guahao.rules.kernel.text import NameFault
 from guahao.rules.outcomes import KeyMismatch, Refusal, Refused
 from guahao.rules.pickup import pickup_deadline
@@ -62,7 +62,9 @@ def _not_registered(page: StaffPage, refusal: PatientRefusal | RegisterRefusal |
     if isinstance(refusal, NameFault):
         return say_name_fault(refusal, page.language)
     return {
-        RegisterRefusal.PHONE_INVALID: page.say("请填写11位手机号。"),
+        RegisterRefusal.PHONE_INVALID: page.say(
+            "请填写11位手机号，或带区号的座机，如010-65551234转801。"
+        ),
         RegisterRefusal.PHONE_IN_USE: page.say(
             "这个手机号已有就诊人登记。请先用手机号查找来电人，核实后再登记第二位。"
         ),
@@ -139,7 +141,7 @@ async def _book(page: StaffPage) -> ASGIApp:
     )
     match answer:
         case AppointmentView():
-            return _booked(page, call_id, answer)
+            return await _booked(page, call_id, answer)
         case CallRefusal.UNKNOWN_APPOINTMENT:
             refused = page.say("请选择来电人的一位就诊人。")
             return _form(page, *context, key=key, refused=refused, status=_CONFLICT)
@@ -199,14 +201,18 @@ def _undecided(
     )
 
 
-def _booked(page: StaffPage, call_id: int, view: AppointmentView) -> ASGIApp:
+async def _booked(page: StaffPage, call_id: int, view: AppointmentView) -> ASGIApp:
+    """What is read back. A landline gets no SMS: the caller writes the code down, or prints."""
     session = view.session
+    found = await card(page.door.platform, page.staff, call_id)
+    landline = found is not None and valid_phone(found.phone) is None
     return page.show(
         "staff/call_booked.html",
         call_id=call_id,
         view=view,
         patient_name=masked_name(view.patient.name),
         code=f"{view.code[:4]} {view.code[4:]}",
+        landline=landline,
         pickup_until=pickup_deadline(session.visit_date, session.period, session.rules),
         cancel_until=cancel_deadline(session.visit_date, session.rules),
     )

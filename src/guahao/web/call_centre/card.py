@@ -10,8 +10,9 @@ from guahao.flows import calls as flows
 from guahao.flows.calls import CallRefusal, CancelRefused, Card
 from guahao.rules.calls import WRONG_ANSWERS_MAX, Question
 from guahao.rules.cancelling import cancel_deadline
-from guahao.rules.identity import hidden_phone, masked_document, masked_name
+from guahao.rules.identity import hidden_phone, masked_document, masked_name, valid_phone
 from guahao.rules.outcomes import CancelRefusal
+from guahao.rules.people.phones import spoken_phone
 from guahao.rules.staff import CALL_CENTRE_ROLES, Role
 from guahao.security_log import SecurityEvent, note
 from guahao.store.views import PatientView
@@ -66,7 +67,7 @@ class Shown:
         """138********, 138****1234 or the whole number."""
         if not self._verified:
             return hidden_phone(phone)
-        return phone.removeprefix("+86") if self._full else self._page.masked_phone(phone)
+        return spoken_phone(phone) if self._full else self._page.masked_phone(phone)
 
     def code(self, code: str) -> str:
         """The code is said to the caller only once somebody looked, with a reason."""
@@ -101,6 +102,7 @@ async def _card(
         kinds=message_kinds(page.say),
         states=_states(page),
         questions=_questions(page),
+        landline=valid_phone(card.phone) is None,
         may_excuse=page.staff.role is Role.SUPERVISOR,
     )
 
@@ -238,4 +240,5 @@ def _states(page: StaffPage) -> dict[str, str]:
         "failed": page.say("发送失败"),
         "unknown": page.say("结果不明"),
         "expired": page.say("已过期未发"),
+        "by_phone": page.say("转人工电话"),
     }

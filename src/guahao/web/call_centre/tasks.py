@@ -7,6 +7,7 @@ from litestar.types import ASGIApp
 from guahao.flows import call_tasks as flows
 from guahao.flows.call_tasks import CallOutcome
 from guahao.rules.identity import masked_name
+from guahao.rules.people.phones import spoken_phone
 from guahao.rules.staff import CALL_CENTRE_ROLES
 from guahao.web.reading import ProblemError, read_id
 from guahao.web.staff import StaffPage, StaffRoute
@@ -20,6 +21,7 @@ def task_routes() -> list[StaffRoute]:
         StaffRoute("GET", _TASKS, _listed, CALL_CENTRE_ROLES),
         StaffRoute("POST", _TASKS, _take, CALL_CENTRE_ROLES),
         StaffRoute("POST", f"{_TASKS}/{{task_id}}", _finish, CALL_CENTRE_ROLES),
+        StaffRoute("POST", f"{_TASKS}/{{task_id}}/call", _call, CALL_CENTRE_ROLES),
     ]
 
 
@@ -37,9 +39,20 @@ async def _take(page: StaffPage) -> ASGIApp:
     return page.show(
         "staff/task.html",
         taken=taken,
-        kind=_kinds(page)[taken.task.kind],
-        patient_name=masked_name(taken.view.patient.name),
+        kind=_kinds(page).get(taken.task.kind, taken.task.kind),
+        spoken_phone=spoken_phone(taken.phone),
+        patient_name=masked_name(taken.patient.name),
     )
+
+
+async def _call(page: StaffPage) -> ASGIApp:
+    """Verify who answers a landline, to read out the code or to act for them."""
+    id = read_id(page.request, "task_id", "not_found")
+    call_id = await flows.call_for_task(page.door.platform, page.staff, id)
+    if call_id is None:
+        page.flash(page.say("这个任务已不在您手上，没有改动。"))
+        return page.redirect(_TASKS)
+    return page.redirect(f"/staff/calls/{call_id}")
 
 
 async def _finish(page: StaffPage) -> ASGIApp:
@@ -60,4 +73,13 @@ def _kinds(page: StaffPage) -> dict[str, str]:
         "stopped": page.say("停诊通知未送达"),
         "cancelled": page.say("退号通知未送达"),
         "booked": page.say("预约短信未送达"),
+        "reminder": page.say("就诊提醒"),
+        "no_show": page.say("爽约通知"),
+        "excused": page.say("申诉成立通知"),
+        "excuse_withdrawn": page.say("撤回申诉通知"),
+        "suspended": page.say("暂停预约通知"),
+        "relieved": page.say("放宽暂停通知"),
+        "moved_away": page.say("就诊人转出通知"),
+        "moved_here": page.say("就诊人转入通知"),
+        "displaced": page.say("登记被取代通知"),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from guahao.web.hospital.api_calls import api_call_routes
 from guahao.web.hospital.lists import list_routes
+from guahao.web.hospital.persons import person_routes
 from guahao.web.hospital.pushing import push_routes
 from guahao.web.hospital.schedule import schedule_routes
 from guahao.web.hospital.schedule_import import import_routes
@@ -17,6 +18,7 @@ def routes() -> list[StaffRoute]:
     """Every page of the hospital's staff."""
     return [
         *window_routes(),
+        *person_routes(),
         *list_routes(),
         *unverified_routes(),
         *schedule_routes(),

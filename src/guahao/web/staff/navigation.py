@@ -22,12 +22,19 @@ _ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
 ENTRIES = (
     Entry("calls", "/staff/calls", Words("来电", "Calls"), CALL_CENTRE_ROLES),
     Entry("tasks", "/staff/tasks", Words("待回电", "To call"), CALL_CENTRE_ROLES),
+    Entry("moves", "/staff/moves", Words("待审批", "To approve"), frozenset({Role.SUPERVISOR})),
     Entry("supply", "/staff/supply", Words("号源", "Supply"), CALL_CENTRE_ROLES),
     Entry("window", "/staff/window", Words("取号", "Pick-up"), frozenset({Role.CLERK})),
     Entry(
         "today",
         "/staff/window/today",
         Words("今日名单", "Today's list"),
+        frozenset({Role.CLERK}),
+    ),
+    Entry(
+        "persons",
+        "/staff/window/persons",
+        Words("就诊人登记", "Register"),
         frozenset({Role.CLERK}),
     ),
     Entry(

@@ -23,7 +23,7 @@ from guahao.web.administration.reports.parts import (
 )
 from guahao.web.staff import StaffPage
 
-_STATES = ("delivered", "submitted", "queued", "failed", "expired", "unknown")
+_STATES = ("delivered", "submitted", "queued", "failed", "expired", "unknown", "by_phone")
 
 
 async def message_parts(page: StaffPage, asked: Asked) -> list[Part]:
@@ -41,6 +41,7 @@ async def message_parts(page: StaffPage, asked: Asked) -> list[Part]:
         *key_columns(page, asked.grouping),
         *counts(page.say("通知"), page.say("已送达"), page.say("已发出"), page.say("待发送")),
         *counts(page.say("发送失败"), page.say("已过期未发"), page.say("结果不明")),
+        *counts(page.say("转人工电话")),
         (page.say("未送达率"), Kind.SHARE),
     )
     table = [[key, *_numbers(one)] for key, one in zip(keys, rows, strict=True)]
@@ -70,6 +71,7 @@ def _numbers(one: Delivery) -> list[Plain]:
     return [
         one.written,
         *(one.delivered, one.submitted, one.queued, one.failed, one.expired, one.unknown),
+        one.by_phone,
         share(one.undelivered, one.written),
     ]
 

@@ -1,0 +1,167 @@
+"""Moving a caller's patient to another phone: an agent asks, a supervisor decides."""
+
+from __future__ import annotations
+
+from litestar.types import ASGIApp
+
+from guahao.flows.calls import CallRefusal
+from guahao.flows.calls import card as card_of
+from guahao.flows.people import moving as flows
+from guahao.flows.people.moving import Moved, MoveRefusal, Waits
+from guahao.rules.staff import CALL_CENTRE_ROLES, Role
+from guahao.web.call_centre.card import Shown, say_refusal
+from guahao.web.reading import ProblemError, read_id
+from guahao.web.staff import StaffPage, StaffRoute
+from guahao.web.staff.moves import MoveView, say_move_refusal
+
+MOVES_PATH = "/staff/moves"
+_MOVE = MOVES_PATH + "/{move_id}"
+_ASK = "/staff/calls/{call_id}/move/{patient_id}"
+_SUPERVISOR = frozenset({Role.SUPERVISOR})
+_FIELD_MAX = 60
+_REASON_MAX = 200
+_CONFLICT = 409
+
+
+def move_routes() -> list[StaffRoute]:
+    """Asking, proving the new phone, and the supervisors' list."""
+    return [
+        StaffRoute("GET", _ASK, _form, CALL_CENTRE_ROLES),
+        StaffRoute("POST", _ASK, _ask, CALL_CENTRE_ROLES),
+        StaffRoute("GET", MOVES_PATH, _listed, _SUPERVISOR),
+        StaffRoute("GET", _MOVE, _show, CALL_CENTRE_ROLES),
+        StaffRoute("POST", _MOVE, _prove, CALL_CENTRE_ROLES),
+        StaffRoute("POST", f"{_MOVE}/code", _another_code, CALL_CENTRE_ROLES),
+        StaffRoute("GET", f"{_MOVE}/decide", _ask_to_decide, _SUPERVISOR),
+        StaffRoute("POST", f"{_MOVE}/decide", _decide, _SUPERVISOR),
+    ]
+
+
+async def _form(page: StaffPage, refused: str = "", status: int = 200) -> ASGIApp:
+    call_id = read_id(page.request, "call_id", "not_found")
+    patient_id = read_id(page.request, "patient_id", "not_found")
+    card = await card_of(page.door.platform, page.staff, call_id)
+    own = [] if card is None else [one.patient for one in card.standings]
+    patient = next((one for one in own if one.id == patient_id), None)
+    if card is None or patient is None:
+        raise ProblemError("not_found")
+    return page.show(
+        "staff/move_ask.html",
+        status,
+        action=page.path,
+        back=f"/staff/calls/{call_id}",
+        person_name=Shown(page, card).name(patient),
+        document=Shown(page, card).document(patient),
+        typed=page.form,
+        refused=refused,
+    )
+
+
+async def _ask(page: StaffPage) -> ASGIApp:
+    call_id = read_id(page.request, "call_id", "not_found")
+    patient_id = read_id(page.request, "patient_id", "not_found")
+    outcome = await flows.ask_by_hotline(
+        page.door.platform,
+        page.staff,
+        call_id,
+        patient_id,
+        page.form.get("phone", "")[:_FIELD_MAX],
+        page.form.get("reason", "")[:_REASON_MAX],
+    )
+    match outcome:
+        case Waits() | Moved():
+            return page.redirect(f"{MOVES_PATH}/{outcome.move_id}")
+        case MoveRefusal.UNKNOWN_PERSON:
+            raise ProblemError("not_found")
+        case MoveRefusal():
+            return await _form(page, say_move_refusal(page, outcome), _CONFLICT)
+        case CallRefusal():
+            page.flash(say_refusal(page, outcome))
+            goes_on = outcome is CallRefusal.NOT_VERIFIED
+            return page.redirect(f"/staff/calls/{call_id}" if goes_on else "/staff/calls")
+
+
+async def _show(page: StaffPage, refused: str = "", status: int = 200) -> ASGIApp:
+    move_id = read_id(page.request, "move_id", "not_found")
+    move = await flows.move_of(page.door.platform, page.staff, move_id)
+    if move is None:
+        raise ProblemError("not_found")
+    return page.show(
+        "staff/move.html",
+        status,
+        tab="calls",
+        view=MoveView(page, move),
+        base=f"{MOVES_PATH}/{move_id}",
+        back="/staff/calls",
+        refused=refused,
+    )
+
+
+async def _prove(page: StaffPage) -> ASGIApp:
+    move_id = read_id(page.request, "move_id", "not_found")
+    code = page.form.get("code", "")[:_FIELD_MAX]
+    outcome = await flows.prove_phone(page.door.platform, page.staff, move_id, code)
+    if outcome is None:
+        raise ProblemError("not_found")
+    if isinstance(outcome, MoveRefusal):
+        return await _show(page, say_move_refusal(page, outcome), _CONFLICT)
+    page.flash(page.say("新手机已验证，已交班长审批。"))
+    return page.redirect(f"{MOVES_PATH}/{move_id}")
+
+
+async def _another_code(page: StaffPage) -> ASGIApp:
+    move_id = read_id(page.request, "move_id", "not_found")
+    outcome = await flows.send_another_code(page.door.platform, page.staff, move_id)
+    if outcome is None:
+        raise ProblemError("not_found")
+    if isinstance(outcome, MoveRefusal):
+        return await _show(page, say_move_refusal(page, outcome), _CONFLICT)
+    page.flash(page.say("验证码已重发到新手机。"))
+    return page.redirect(f"{MOVES_PATH}/{move_id}")
+
+
+# Supervisors ------------------------------------------------------------------------------
+
+
+async def _listed(page: StaffPage) -> ASGIApp:
+    waiting = await flows.waiting_moves(page.door.platform)
+    own = page.staff.id
+    return page.show("staff/moves.html", views=[MoveView(page, one) for one in waiting], own=own)
+
+
+async def _ask_to_decide(page: StaffPage, refused: str = "", status: int = 200) -> ASGIApp:
+    move_id = read_id(page.request, "move_id", "not_found")
+    waiting = await flows.waiting_moves(page.door.platform)
+    move = next((one for one in waiting if one.id == move_id), None)
+    if move is None:
+        page.flash(say_move_refusal(page, MoveRefusal.OVER))
+        return page.redirect(MOVES_PATH)
+    view = MoveView(page, move)
+    return page.show(
+        "staff/move_decide.html",
+        status,
+        view=view,
+        is_own=move.staff_id == page.staff.id,
+        refused=refused,
+        reason=page.form.get("reason", ""),
+    )
+
+
+async def _decide(page: StaffPage) -> ASGIApp:
+    move_id = read_id(page.request, "move_id", "not_found")
+    decision = page.form.get("decision", "")
+    if decision not in ("approve", "reject"):
+        raise ProblemError("bad_request")
+    reason = page.form.get("reason", "")[:_REASON_MAX]
+    outcome = await flows.decide_move(
+        page.door.platform, page.staff, move_id, reason, approve=decision == "approve"
+    )
+    if isinstance(outcome, MoveRefusal):
+        return await _ask_to_decide(page, say_move_refusal(page, outcome), _CONFLICT)
+    done = isinstance(outcome, Moved)
+    page.flash(
+        page.say("已批准，就诊人已转到新号码，两边都会收到通知。")
+        if done
+        else page.say("已拒绝，没有改动。")
+    )
+    return page.redirect(MOVES_PATH)

@@ -1,0 +1,194 @@
+"""The window's person pages: the document in hand, register, correct, check, move.
+
+What is looked up stays in the form, sealed for this clerk: no document stands in an address.
+"""
+
+from __future__ import annotations
+
+from litestar.types import ASGIApp
+
+from guahao.flows.patients import PatientRefusal
+from guahao.flows.people import counter as flows
+from guahao.flows.people import moving
+from guahao.flows.people.counter import AtCounter, CounterRefusal
+from guahao.flows.people.moving import Moved, MoveRefusal, Waits
+from guahao.rules.identity import hidden_phone
+from guahao.rules.kernel.text import NameFault
+from guahao.rules.staff import Role
+from guahao.web.name_words import say_name_fault
+from guahao.web.reading import ProblemError, read_id
+from guahao.web.staff import StaffPage, StaffRoute
+from guahao.web.staff.moves import MoveView, say_move_refusal
+
+PERSONS_PATH = "/staff/window/persons"
+_MOVE = "/staff/window/moves/{move_id}"
+_CLERK = frozenset({Role.CLERK})
+_FIELD_MAX = 60
+_REASON_MAX = 200
+_SEALED_MAX = 2000
+_CONFLICT = 409
+_FIELDS = ("name", "id_type", "id_no")
+
+
+def person_routes() -> list[StaffRoute]:
+    """Looking up, and what can be done for who stands there."""
+    return [
+        StaffRoute("GET", PERSONS_PATH, _show, _CLERK),
+        StaffRoute("POST", PERSONS_PATH, _look_up, _CLERK),
+        StaffRoute("POST", f"{PERSONS_PATH}/register", _register, _CLERK),
+        StaffRoute("POST", f"{PERSONS_PATH}/check", _check, _CLERK),
+        StaffRoute("POST", f"{PERSONS_PATH}/move", _ask_to_move, _CLERK),
+        StaffRoute("GET", _MOVE, _show_move, _CLERK),
+        StaffRoute("POST", _MOVE, _prove, _CLERK),
+        StaffRoute("POST", f"{_MOVE}/code", _another_code, _CLERK),
+    ]
+
+
+async def _show(page: StaffPage, refused: str = "", status: int = 200) -> ASGIApp:
+    typed = {name: page.form.get(name, "") for name in _FIELDS}
+    return page.show("staff/window_persons.html", status, typed=typed, refused=refused)
+
+
+async def _look_up(page: StaffPage) -> ASGIApp:
+    typed = {name: page.form.get(name, "")[:_FIELD_MAX] for name in _FIELDS}
+    found = await flows.look_up(
+        page.door.platform, page.staff, **typed, original_seen=page.form.get("seen") == "on"
+    )
+    if isinstance(found, AtCounter):
+        return _person(page, found)
+    return await _show(page, _say(page, found), _CONFLICT)
+
+
+def _person(page: StaffPage, found: AtCounter, refused: str = "", status: int = 200) -> ASGIApp:
+    person = found.person
+    phone = "" if person is None or not person.phone else hidden_phone(person.phone)
+    return page.show(
+        "staff/window_person.html",
+        status,
+        found=found,
+        person_name=found.in_hand.name,
+        document=page.masked_document(found.in_hand.number),
+        registered_name="" if person is None else page.masked_name(person.patient.name),
+        phone=phone,
+        refused=refused,
+        typed=page.form,
+    )
+
+
+async def _refused(
+    page: StaffPage, outcome: CounterRefusal | PatientRefusal | MoveRefusal
+) -> ASGIApp:
+    """Back to the person with the reason; to the look-up where half an hour has passed."""
+    found = await flows.again(page.door.platform, page.staff, _sealed(page))
+    if found is None:
+        return await _show(page, _say(page, CounterRefusal.LOOK_UP_AGAIN), _CONFLICT)
+    return _person(page, found, _say(page, outcome), _CONFLICT)
+
+
+def _sealed(page: StaffPage) -> str:
+    return page.form.get("person", "")[:_SEALED_MAX]
+
+
+async def _register(page: StaffPage) -> ASGIApp:
+    phone = page.form.get("phone", "")[:_FIELD_MAX]
+    outcome = await flows.register(page.door.platform, page.staff, _sealed(page), phone)
+    if isinstance(outcome, CounterRefusal | PatientRefusal | MoveRefusal):
+        return await _refused(page, outcome)
+    page.flash(
+        page.say(
+            "已登记。患者可用手机号登录预约，或拨打{hotline}由客服预约。", hotline=page.hotline
+        )
+    )
+    return page.redirect(PERSONS_PATH)
+
+
+async def _check(page: StaffPage) -> ASGIApp:
+    outcome = await flows.check(
+        page.door.platform,
+        page.staff,
+        _sealed(page),
+        page.form.get("phone", "")[:_FIELD_MAX],
+        page.form.get("reason", "")[:_REASON_MAX],
+    )
+    if isinstance(outcome, CounterRefusal | MoveRefusal):
+        return await _refused(page, outcome)
+    page.flash(page.say("已按证件核对，姓名与证件一致。"))
+    return page.redirect(PERSONS_PATH)
+
+
+async def _ask_to_move(page: StaffPage) -> ASGIApp:
+    outcome = await flows.ask_to_move(
+        page.door.platform,
+        page.staff,
+        _sealed(page),
+        page.form.get("phone", "")[:_FIELD_MAX],
+        page.form.get("reason", "")[:_REASON_MAX],
+    )
+    if isinstance(outcome, Waits | Moved):
+        return page.redirect(f"/staff/window/moves/{outcome.move_id}")
+    return await _refused(page, outcome)
+
+
+async def _show_move(page: StaffPage, refused: str = "", status: int = 200) -> ASGIApp:
+    move_id = read_id(page.request, "move_id", "not_found")
+    move = await moving.move_of(page.door.platform, page.staff, move_id)
+    if move is None:
+        raise ProblemError("not_found")
+    return page.show(
+        "staff/move.html",
+        status,
+        tab="persons",
+        view=MoveView(page, move),
+        base=f"/staff/window/moves/{move_id}",
+        back=PERSONS_PATH,
+        refused=refused,
+    )
+
+
+async def _prove(page: StaffPage) -> ASGIApp:
+    move_id = read_id(page.request, "move_id", "not_found")
+    code = page.form.get("code", "")[:_FIELD_MAX]
+    outcome = await moving.prove_phone(page.door.platform, page.staff, move_id, code)
+    if outcome is None:
+        raise ProblemError("not_found")
+    if isinstance(outcome, MoveRefusal):
+        return await _show_move(page, say_move_refusal(page, outcome), _CONFLICT)
+    page.flash(page.say("已转到新号码，两边都会收到通知。请患者用新手机登录。"))
+    return page.redirect(PERSONS_PATH)
+
+
+async def _another_code(page: StaffPage) -> ASGIApp:
+    move_id = read_id(page.request, "move_id", "not_found")
+    outcome = await moving.send_another_code(page.door.platform, page.staff, move_id)
+    if outcome is None:
+        raise ProblemError("not_found")
+    if isinstance(outcome, MoveRefusal):
+        return await _show_move(page, say_move_refusal(page, outcome), _CONFLICT)
+    page.flash(page.say("验证码已重发到新手机。"))
+    return page.redirect(f"/staff/window/moves/{move_id}")
+
+
+def _say(
+    page: StaffPage, refusal: CounterRefusal | PatientRefusal | MoveRefusal | NameFault
+) -> str:
+    if isinstance(refusal, NameFault):
+        return say_name_fault(refusal, page.language)
+    if isinstance(refusal, MoveRefusal):
+        return say_move_refusal(page, refusal)
+    if isinstance(refusal, PatientRefusal):
+        return {
+            PatientRefusal.ID_INVALID: page.say("证件号码不对，请逐位核对后再填。"),
+            PatientRefusal.PHONE_LIMIT: page.say("这个号码已登记两位就诊人，请换一个号码。"),
+        }.get(refusal, page.say("这个证件已经登记。请重新查找，再转到另一个号码。"))
+    return {
+        CounterRefusal.ORIGINAL_NOT_SEEN: page.say("请先核对证件原件，再勾选“已看过原件”。"),
+        CounterRefusal.TOO_MANY: page.say("查找或核对的次数过多，请稍后再办。"),
+        CounterRefusal.LOOK_UP_AGAIN: page.say("已超过半小时，请重新按证件查找。"),
+        CounterRefusal.PHONE_DIFFERS: page.say(
+            "患者说的号码不是登记的号码。不是本人登记的，请转到患者自己的号码。"
+        ),
+        CounterRefusal.PHONE_IN_USE: page.say(
+            "这个手机号已有就诊人。请患者用这个手机登录，在“我的就诊人”里添加。"
+        ),
+        CounterRefusal.REASON_NEEDED: page.say("请写明原因。"),
+    }[refusal]
