@@ -140,5 +140,7 @@ async def test_an_agent_takes_a_task_calls_and_notes_what_came_of_it(site: Site)
     assert await outcomes(site) == ["reached"]
     trail = [row[0] for row in await ask(site.platform, "SELECT action FROM audit_trail")]
     assert trail[-2:] == ["take_call_task", "finish_call_task"]
-    await reader.send(form, outcome="reached")
-    assert "已不在您手上" in reader.text
+    await reader.go("/staff/tasks")
+    await reader.send(reader.form("/staff/tasks"))
+    assert "现在没有要回的电话" in reader.text
+    assert await outcomes(site) == ["reached"]

@@ -123,8 +123,8 @@ async def test_another_hospitals_record_is_not_there(site: Site, route: StaffRou
 
 
 async def _plans(site: Site, session_id: int) -> dict[str, int]:
-    """A timetable, a stop, an import, the department and a list of the session's hospital."""
-    [[timetable_id, stop_id, import_id, department_id, list_id]] = await ask(
+    """A timetable, a stop, an import, the department, a list and a move of the hospital."""
+    [[timetable_id, stop_id, import_id, department_id, list_id, move_id]] = await ask(
         site.platform,
         """
         WITH one AS (SELECT * FROM clinic_sessions WHERE id = %s), timetable AS (
@@ -145,9 +145,17 @@ async def _plans(site: Site, session_id: int) -> dict[str, int]:
                                          listed, agreed, too_new)
             SELECT hospital_id, now(), now(), visit_date, visit_date, 'x', 0, 0, 0 FROM one
             RETURNING id
+        ), asker AS (
+            INSERT INTO staff (login, name, role, password_hash, created_at)
+            VALUES ('asker', '演示人员', 'agent', '', now()) RETURNING id
+        ), move AS (
+            INSERT INTO moves (kind, patient_id, phone_enc, reason_enc, staff_id, hospital_id,
+                               state, created_at)
+            SELECT 'move', p.id, '', '', s.id, one.hospital_id, 'proving', now()
+            FROM one, patients p, asker s RETURNING id
         )
-        SELECT timetable.id, stop.id, import.id, one.department_id, list.id
-        FROM timetable, stop, import, one, list
+        SELECT timetable.id, stop.id, import.id, one.department_id, list.id, move.id
+        FROM timetable, stop, import, one, list, move
         """,
         session_id,
     )
@@ -159,6 +167,7 @@ async def _plans(site: Site, session_id: int) -> dict[str, int]:
         "import_id": import_id,
         "department_id": department_id,
         "reconciliation_id": list_id,
+        "move_id": move_id,
     }
 
 

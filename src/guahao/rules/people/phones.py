@@ -15,7 +15,7 @@ from guahao.rules.identity import normalised, valid_phone
 
 EXTENSION_DIGITS_MAX = 6
 _EXTENSION = ";ext="  # RFC 3966, behind the number as it is stored
-_SPOKEN_EXTENSIONS = ("转分机", "轉分機", "分机号", "分机", "分機", "转", "轉", "-EXT", "#")
+_SPOKEN_EXTENSIONS = ("转分机", "轉分機", "分机号", "分机", "分機", "转", "轉", "EXT.", "EXT", "#")
 _HYPHENATED_EXTENSION = re.compile(r"(?<=[0-9-])([0-9]{7,8})-([0-9]+)$")  # 010-65551234-801
 
 

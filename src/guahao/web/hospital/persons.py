@@ -17,7 +17,7 @@ from guahao.rules.kernel.text import NameFault
 from guahao.rules.staff import Role
 from guahao.web.name_words import say_name_fault
 from guahao.web.reading import ProblemError, read_id
-from guahao.web.staff import StaffPage, StaffRoute
+from guahao.web.staff import Sending, StaffPage, StaffRoute
 from guahao.web.staff.moves import MoveView, say_move_refusal
 
 PERSONS_PATH = "/staff/window/persons"
@@ -34,7 +34,7 @@ def person_routes() -> list[StaffRoute]:
     """Looking up, and what can be done for who stands there."""
     return [
         StaffRoute("GET", PERSONS_PATH, _show, _CLERK),
-        StaffRoute("POST", PERSONS_PATH, _look_up, _CLERK),
+        StaffRoute("POST", PERSONS_PATH, _look_up, _CLERK, sending=Sending.FREELY),
         StaffRoute("POST", f"{PERSONS_PATH}/register", _register, _CLERK),
         StaffRoute("POST", f"{PERSONS_PATH}/check", _check, _CLERK),
         StaffRoute("POST", f"{PERSONS_PATH}/move", _ask_to_move, _CLERK),
