@@ -38,6 +38,7 @@ class PlanRefusal(StrEnum):
 
     UNKNOWN = "plan_unknown"
     TITLE = "plan_title"
+    TIME = "plan_time"
     HOURS = "plan_hours"
     PLACES = "plan_places"
     FEE = "plan_fee"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from guahao.rules.kernel.text import typed
 from guahao.sheets.book import Row, Sheet, column_letter
 from guahao.sheets.faults import Fault, shown
 
@@ -58,7 +58,7 @@ class Table:
 
 def folded(text: object) -> str:
     """A heading or word for comparing: half-width, without case, spaces and brackets."""
-    plain = unicodedata.normalize("NFKC", "" if text is None else str(text)).casefold()
+    plain = typed("" if text is None else str(text)).casefold()
     return _BRACKETED.sub("", plain)
 
 

@@ -7,7 +7,6 @@ that were formatted as text. Both are read; what is not surely right is not gues
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -15,6 +14,8 @@ from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
 
+from guahao.rules.kernel.text import prose, typed
+from guahao.rules.kernel.times import time_of_day
 from guahao.sheets.book import FORMULA_ERRORS, Value
 from guahao.sheets.headings import folded
 
@@ -24,7 +25,7 @@ _SERIAL_DAYS = range(20_000, 110_000)  # 1954 to 2201, as Excel counts days
 _NUMBER = re.compile(r"[+-]?(\d{1,15}(\.\d{0,15})?|\.\d{1,15})")
 _DATE = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?|(\d{4})(\d{2})(\d{2})")
 _DATE_WITH_TIME = re.compile(r"(\d{4}[-/.年]\d{1,2}[-/.月]\d{1,2}日?)[ T](\d{1,2}:\d{2}(:\d{2})?)")
-_TIME = re.compile(r"(\d{1,2}):(\d{2})(:00)?")
+_CLOCK_WITH_DIGITS = re.compile(r"\d{1,2}[:.]\d{2}|\d{3,4}")
 _RANGE = re.compile(r"\d{1,2}:\d{2}\s*[-–—~至到]\s*\d{1,2}:\d{2}")
 _WEEKDAY = re.compile(r"(星期|周|礼拜)[一二三四五六日天]|(mon|tues?|wed|thu|fri|sat|sun)[a-z]*")
 
@@ -75,9 +76,9 @@ def text(value: Value, most: int) -> str | Wrong:
     if isinstance(value, str):
         if value in FORMULA_ERRORS:
             return Wrong(CellFault.FORMULA_ERROR)
-        plain = "".join(" " if unicodedata.category(c) == "Zs" else c for c in value).strip(" ")
-        if not plain.isprintable():
+        if "\n" in value.strip() or "\t" in value.strip():
             return Wrong(CellFault.CONTROL)
+        plain = prose(value)
     else:
         plain = str(value)
     return plain if len(plain) <= most else Wrong(CellFault.TOO_LONG, {"most": most})
@@ -150,13 +151,16 @@ def clock(value: Value) -> time | Wrong | None:
     """A time of day, to the minute; None where nothing stands there."""
     if is_blank(value):
         return None
+    if isinstance(value, datetime):
+        value = value.time()  # the day beside it is Excel's, or of no matter here
     if isinstance(value, time):
         minutes = value.second == 0 and value.microsecond == 0
         return value if minutes else Wrong(CellFault.TIME_FORMAT)
     if isinstance(value, timedelta):
         return _of_minutes(value.total_seconds() / 60)
     if isinstance(value, float):
-        return _of_minutes(value * _MINUTES_A_DAY)
+        days = int(value) if int(value) in _SERIAL_DAYS else 0
+        return _of_minutes((value - days) * _MINUTES_A_DAY)
     plain = _plain(value)
     return plain if isinstance(plain, Wrong) else _clock(str(plain))
 
@@ -165,13 +169,11 @@ def clock(value: Value) -> time | Wrong | None:
 def _clock(plain: str) -> time | Wrong:
     if _RANGE.fullmatch(plain):
         return Wrong(CellFault.TIME_AS_RANGE)
-    found = _TIME.fullmatch(plain)
+    found = time_of_day(plain)
     if found is None:
-        return Wrong(CellFault.TIME_FORMAT)
-    try:
-        return time(int(found[1]), int(found[2]))
-    except ValueError:
-        return Wrong(CellFault.NO_SUCH_TIME)
+        is_written_right = _CLOCK_WITH_DIGITS.fullmatch(plain) is not None
+        return Wrong(CellFault.NO_SUCH_TIME if is_written_right else CellFault.TIME_FORMAT)
+    return found
 
 
 def _of_minutes(minutes: float) -> time | Wrong:
@@ -205,7 +207,7 @@ def _plain(value: Value) -> str | int | float | Wrong:
 
 @lru_cache(4096)
 def _half_width(value: str) -> str:
-    return unicodedata.normalize("NFKC", value).strip()
+    return typed(value)
 
 
 def _number(plain: str | float) -> Decimal | Wrong:

@@ -6,7 +6,6 @@ told, not only its first, so that a file is mended in one go.
 
 from __future__ import annotations
 
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from typing import NamedTuple, TypeVar
 
 from guahao.flows.imports import columns as c
 from guahao.flows.timetables import CAPACITY_MAX, FEE_MAX_FEN, FOR_EVER, PLANNED_DAYS, WORDS_MAX
+from guahao.rules.kernel.text import compact
 from guahao.rules.planning import PERIOD_BEGINS, begins_within, overlapping
 from guahao.sheets import values
 from guahao.sheets.book import Book, Row, Value, column_letter
@@ -152,8 +152,8 @@ def directory(
 
 
 def _key(text: str) -> str:
-    """A name or code for comparing: half-width, without case and spaces."""
-    return "".join(unicodedata.normalize("NFKC", text).casefold().split())
+    """Return a name or code for comparing: half-width, without case and spaces."""
+    return compact(text).casefold()
 
 
 # The sheets -------------------------------------------------------------------------------------

@@ -82,7 +82,7 @@ async def _add(page: StaffPage) -> ASGIApp:
     form = page.form
     facts, rules = read_facts(form), read_rules(form)
     if rules is None:
-        return await _new_form(page, form, page.say("请填写每个时间。"), status=422)
+        return await _new_form(page, form, page.say("请填写每个时间，写成8:30这样。"), status=422)
     code = form.get("code", "").strip()
     outcome = await flows.add(page.door.platform, page.staff, code, facts, rules)
     if isinstance(outcome, RulesRefusal):

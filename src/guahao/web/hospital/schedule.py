@@ -117,8 +117,10 @@ async def _add(page: StaffPage) -> ASGIApp:
     department_id = read_number(form.get("department", ""))
     platform, by = page.door.platform, page.staff
     last = read_date(form["last"]) if form.get("last") else FOR_EVER
-    if first is None or last is None:
-        outcome: int | PlanRefusal = PlanRefusal.DATES
+    if isinstance(new, PlanRefusal):
+        outcome: int | PlanRefusal = new
+    elif first is None or last is None:
+        outcome = PlanRefusal.DATES
     elif page.query("kind") == "once":
         outcome = await flows.add_session(platform, by, department_id, first, new)
     else:
@@ -169,6 +171,8 @@ async def _change(page: StaffPage) -> ASGIApp:
     if found is None:
         raise ProblemError("not_found")
     new = read_clinic(page.form, await _offered(page, _fee_day(page, found[0])))
+    if isinstance(new, PlanRefusal):
+        return await _show_timetable(page, say_plan(page, new), 422)
     outcome = await flows.change(page.door.platform, page.staff, id, new)
     if isinstance(outcome, PlanRefusal):
         return await _show_timetable(page, say_plan(page, outcome), 422)

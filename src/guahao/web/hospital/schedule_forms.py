@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from guahao.flows.stops import StopRefusal
 from guahao.flows.timetables import CAPACITY_MAX, FEE_MAX_FEN, BelowBooked, PlanRefusal
+from guahao.rules.kernel.text import prose, typed
 from guahao.rules.staff import Role
 from guahao.store.timetables import Clinic
 from guahao.store.titles import Title
 from guahao.web.staff import StaffPage
-from guahao.web.staff.reading import FEN, read_fen, read_number, read_time
+from guahao.web.staff.reading import FEN, UnreadableTimeError, read_fen, read_number, read_time
 
 SCHEDULER = frozenset({Role.SCHEDULER})
 
@@ -16,19 +17,23 @@ SCHEDULER = frozenset({Role.SCHEDULER})
 Offered = list[tuple[Title, int | None]]  # a title, and the fee that the hospital's list has
 
 
-def read_clinic(form: dict[str, str], offered: Offered) -> Clinic:
-    """What is to be held, as it was typed; the flow says what is wrong with it.
+def read_clinic(form: dict[str, str], offered: Offered) -> Clinic | PlanRefusal:
+    """What is to be held, as it was typed; the flow says what else is wrong with it.
 
     Where no fee was typed it is the one of the hospital's list.
     """
-    title, fee = form.get("title", "").strip(), form.get("fee", "").strip()
+    title, fee = prose(form.get("title", "")), typed(form.get("fee", ""))
+    try:
+        starts_at, ends_at = (read_time(form.get(name, "")) for name in ("starts_at", "ends_at"))
+    except UnreadableTimeError:
+        return PlanRefusal.TIME
     listed = {one.name: fee_fen for one, fee_fen in offered if fee_fen is not None}
     return Clinic(
         title,
-        form.get("specialty", "").strip(),
+        prose(form.get("specialty", "")),
         form.get("period", ""),
-        read_time(form.get("starts_at", "")),
-        read_time(form.get("ends_at", "")),
+        starts_at,
+        ends_at,
         listed[title] if not fee and title in listed else read_fen(fee),
         read_number(form.get("capacity", "")),
     )
@@ -44,6 +49,7 @@ def say_plan(page: StaffPage, refused: PlanRefusal | BelowBooked) -> str:
     return {
         PlanRefusal.UNKNOWN: page.say("本院没有这个科室或门诊。"),
         PlanRefusal.TITLE: page.say("请填写职称（40字以内）和时段。"),
+        PlanRefusal.TIME: page.say("时间看不明白，请写成8:30这样，或不填。"),
         PlanRefusal.HOURS: page.say("结束时间须晚于开始时间；可以都不填。"),
         PlanRefusal.PLACES: page.say("号源数须在0到{most}之间。", most=CAPACITY_MAX),
         PlanRefusal.FEE: page.say(

@@ -14,7 +14,7 @@ from guahao.web.answers import Answer
 from guahao.web.staff.at_hospital import Place, both_doors, place_of
 from guahao.web.staff.confirming import Act, confirmed
 from guahao.web.staff.page import StaffPage, StaffRoute
-from guahao.web.staff.reading import read_date, read_number, read_time
+from guahao.web.staff.reading import UnreadableTimeError, read_date, read_number, read_time
 
 _TIMES = (
     *("release_time", "next_day_stop_time", "cancel_time"),
@@ -66,8 +66,11 @@ def rules_form(rules: HospitalRules) -> dict[str, str]:
 
 
 def read_rules(form: dict[str, str]) -> HospitalRules | None:
-    """The rules typed in; None where a time is missing."""
-    times = {name: read_time(form.get(name, "")) for name in _TIMES}
+    """The rules typed in; None where a time is missing or is none."""
+    try:
+        times = {name: read_time(form.get(name, "")) for name in _TIMES}
+    except UnreadableTimeError:
+        return None
     if None in times.values():
         return None
     cycle = form.get("cycle_days", "").strip()
@@ -84,7 +87,7 @@ async def _change(page: StaffPage) -> ASGIApp:
     if holds_from is None:
         return await _shown(page, say_rules(page, RulesRefusal.NOT_BEFORE_TOMORROW), 422)
     if rules is None:
-        return await _shown(page, page.say("请填写每个时间。"), 422)
+        return await _shown(page, page.say("请填写每个时间，写成8:30这样。"), 422)
     if page.form.get("step") != "save":
         refused = flows.refused_rules(holds_from, rules, page.today)
         if refused is None:

@@ -6,6 +6,8 @@ from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
 
 from guahao.flows.timetables import FEE_MAX_FEN
+from guahao.rules.kernel.text import typed
+from guahao.rules.kernel.times import time_of_day
 from guahao.rules.limits import CITY_TIME
 
 FEN = 100
@@ -21,21 +23,28 @@ def read_date(text: str) -> date | None:
         return None
 
 
+class UnreadableTimeError(Exception):
+    """A field that holds something, and no time of day."""
+
+
 def read_time(text: str) -> time | None:
-    """A clock reading of a form, or None."""
-    try:
-        return time.fromisoformat(text)
-    except ValueError:
+    """Return a time of day as people type it: 8:30, 8：30, 830; None where the field is empty.
+
+    Raises UnreadableTimeError for anything else, so that no time is dropped.
+    """
+    if not typed(text):
         return None
+    found = time_of_day(text)
+    if found is None:
+        raise UnreadableTimeError
+    return found
 
 
 def read_moment(text: str) -> datetime | None:
-    """A date with a clock reading of the city (2026-12-03T08:30), or None."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment.replace(tzinfo=CITY_TIME) if moment.tzinfo is None else None
+    """Return a date with a time of the city (2026-12-03T08:30, 2026-12-03 8：30), or None."""
+    day_text, _, time_text = typed(text).replace("T", " ", 1).partition(" ")
+    day, at = read_date(day_text), time_of_day(time_text)
+    return None if day is None or at is None else datetime.combine(day, at, CITY_TIME)
 
 
 def read_number(text: str) -> int:
