@@ -1,10 +1,10 @@
-"""Names and search keys, normalised by one function (docs/decisions/0021)."""
+"""Names and search keys, normalised by one function (docs/decisions/0021); hidden rows."""
 
 import sqlalchemy as sa
 from alembic import op
 
 from guahao.rules.kernel.text import NameFault, name_key, person_name, typed
-from guahao.store.migrate import migration_vault
+from guahao.store.migrate import migration_vault, run_sql
 from guahao.store.search import search_keys
 
 revision = "0028"
@@ -29,6 +29,10 @@ _REINDEX = sa.text("UPDATE patients SET name_index = :index WHERE id = :id")
 
 def upgrade() -> None:
     """Forward only: undo with a new migration."""
+    run_sql(
+        "ALTER TABLE supply_imports ADD COLUMN include_hidden boolean NOT NULL DEFAULT false;"
+        "ALTER TABLE hospital_imports ADD COLUMN include_hidden boolean NOT NULL DEFAULT false;"
+    )
     _respell()
     _rename_patients()
 

@@ -323,6 +323,10 @@ def sessions_import(
         str | None, typer.Option(help="The hospital's code; without it, a column names them.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and show alone.")] = False,
+    include_hidden: Annotated[
+        bool,
+        typer.Option("--include-hidden", help="Also hidden sheets, hidden and filtered rows."),
+    ] = False,
 ) -> None:
     """Import sessions or weekly timetables, all or nothing; exit status 1 if a cell is wrong."""
     right, content = False, file.read_bytes()
@@ -331,7 +335,14 @@ def sessions_import(
         nonlocal right
         hospital_id = None if hospital is None else await _hospital(platform, hospital)
         right = await session_import_tool.run(
-            platform, file.name, content, hospital_id, _SENTENCES, _console, dry_run=dry_run
+            platform,
+            file.name,
+            content,
+            hospital_id,
+            _SENTENCES,
+            _console,
+            dry_run=dry_run,
+            include_hidden=include_hidden,
         )
 
     _on_the_platform(work)
@@ -342,6 +353,10 @@ def sessions_import(
 def hospitals_import(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="Excel or CSV.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and show alone.")] = False,
+    include_hidden: Annotated[
+        bool,
+        typer.Option("--include-hidden", help="Also hidden sheets, hidden and filtered rows."),
+    ] = False,
 ) -> None:
     """Import hospitals by their codes, all or nothing; exit status 1 if a cell is wrong."""
     right, content = False, file.read_bytes()
@@ -349,7 +364,13 @@ def hospitals_import(
     async def work(platform: Platform) -> None:
         nonlocal right
         right = await hospital_import_tool.run(
-            platform, file.name, content, _SENTENCES, _console, dry_run=dry_run
+            platform,
+            file.name,
+            content,
+            _SENTENCES,
+            _console,
+            dry_run=dry_run,
+            include_hidden=include_hidden,
         )
 
     _on_the_platform(work)

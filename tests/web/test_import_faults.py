@@ -121,7 +121,8 @@ BOOKED = {
 }
 BAD_SESSIONS = [
     Bad({"department": "心血管科"}, "department", PlanFault.UNKNOWN_DEPARTMENT),
-    Bad({"code": 3.04}, "code", PlanFault.UNKNOWN_DEPARTMENT),
+    Bad({"code": 3.04}, "code", CellFault.ZEROS_LOST),
+    Bad({"code": 77.5}, "code", PlanFault.UNKNOWN_DEPARTMENT),
     Bad({"department": "综合门诊"}, "department", PlanFault.DEPARTMENT_AMBIGUOUS),
     Bad({"code": "09.1"}, "department", PlanFault.DEPARTMENT_MISMATCH),
     Bad({"department": "内科"}, "department", PlanFault.DEPARTMENT_IS_HEAD),
@@ -131,7 +132,6 @@ BAD_SESSIONS = [
     Bad({"title": None}, "title", CellFault.BLANK),
     Bad({"title": "主" * 41}, "title", CellFault.TOO_LONG),
     Bad({"title": "主任\n医师"}, "title", CellFault.CONTROL),
-    Bad({"title": "主任\u200b医师"}, "title", CellFault.CONTROL),
     Bad({"title": date(2026, 1, 2)}, "title", CellFault.NOT_TEXT),
     Bad({"specialty": "=1/0"}, "specialty", CellFault.FORMULA_ERROR),
     Bad({"day": None}, "day", CellFault.BLANK),

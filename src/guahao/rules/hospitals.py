@@ -13,6 +13,10 @@ GRADES = (
     *("一级甲等", "一级乙等", "一级丙等", "一级", "未定级"),
 )
 CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
+# Area codes are 10, 2x and 3xx to 9xx; 400 and 800 are no area codes, 13 to 19 are mobiles.
+_LANDLINE_WITHOUT_ZERO = re.compile(
+    r"(10|2[0-9])[2-8][0-9]{7}|(?!400|800)[3-9][0-9]{2}[2-8][0-9]{6,7}", re.ASCII
+)
 _PHONE = re.compile(r"[0-9 ()+,/;、，；（）转-]*")
 
 
@@ -75,6 +79,11 @@ def faults_of(facts: HospitalFacts) -> dict[str, HospitalFault]:
 def is_phone(text: str) -> bool:
     """Whether it can be one or more telephone numbers, or nothing."""
     return _PHONE.fullmatch(text) is not None
+
+
+def lost_its_zero(digits: str) -> bool:
+    """Whether a number is a landline's with its area code, but without the leading 0."""
+    return _LANDLINE_WITHOUT_ZERO.fullmatch(digits) is not None
 
 
 def code_fault(code: str) -> HospitalFault | None:

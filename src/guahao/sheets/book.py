@@ -79,11 +79,16 @@ class Merged:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """One sheet, from row 1 on; `merged` is known of .xlsx and .xls alone."""
+    """One sheet, from row 1 on; `merged` is known of .xlsx and .xls alone.
+
+    `hidden_rows`, by hand or by a filter, are known of .xlsx and .ods.
+    """
 
     name: str
     values: list[list[Value]]
     merged: tuple[Merged, ...] = ()
+    is_hidden: bool = False
+    hidden_rows: frozenset[int] = frozenset()
 
     def __len__(self) -> int:
         return len(self.values)

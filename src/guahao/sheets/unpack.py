@@ -11,9 +11,9 @@ import re
 import resource
 import sys
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from datetime import date, datetime, time, timedelta
 from math import isfinite
 from typing import Any
@@ -24,6 +24,7 @@ from msgspec.msgpack import Ext
 
 from guahao.sheets.book import Book, Limits, Merged, Sheet, Value
 from guahao.sheets.faults import FileFault, Unreadable
+from guahao.sheets.hidden import hidden_rows
 
 MEMORY_BYTES_MAX = 1536 * 1024 * 1024
 SECONDS_MAX = 100
@@ -53,12 +54,16 @@ def unpack(data: bytes, limits: Limits) -> Book | Unreadable:
     """A workbook's sheets, or what is wrong with it."""
     if _ENCRYPTED in data:
         return Unreadable(FileFault.ENCRYPTED)
-    plain = _repacked(data) if data.startswith(b"PK") else data
-    if isinstance(plain, Unreadable):
-        return plain
+    files: dict[str, bytes] = {}
+    if data.startswith(b"PK"):
+        measured = _measured(data)
+        if isinstance(measured, Unreadable):
+            return measured
+        files, data = measured, _repacked(measured)
     try:
-        book = python_calamine.load_workbook(io.BytesIO(plain))
-        return _sheets(book, limits)
+        book = python_calamine.load_workbook(io.BytesIO(data))
+        hidden = hidden_rows(files, limits.rows) if files else {}
+        return _sheets(book, hidden, limits)
     except python_calamine.PasswordError:
         return Unreadable(FileFault.ENCRYPTED)
     except MemoryError:
@@ -67,15 +72,15 @@ def unpack(data: bytes, limits: Limits) -> Book | Unreadable:
         return Unreadable(FileFault.BROKEN)
 
 
-def _repacked(data: bytes) -> bytes | Unreadable:
-    """The same archive, not compressed, with what is needed alone: no larger than was counted.
+def _measured(data: bytes) -> dict[str, bytes] | Unreadable:
+    """An archive's files that are needed, no larger in all than is allowed.
 
-    What an archive says of its own sizes may be a lie; this one was measured.
+    What an archive says of its own sizes may be a lie; these were measured.
     """
     left = UNPACKED_BYTES_MAX
-    packed = io.BytesIO()
+    files: dict[str, bytes] = {}
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(packed, "w") as new:
+        with zipfile.ZipFile(io.BytesIO(data)) as old:
             names = old.namelist()
             if "xl/workbook.xml" not in names and "content.xml" not in names:
                 return Unreadable(FileFault.WRONG_KIND)
@@ -89,9 +94,18 @@ def _repacked(data: bytes) -> bytes | Unreadable:
                 left -= len(content)
                 if left < 0:
                     return Unreadable(FileFault.TOO_BIG)
-                new.writestr(item.filename, _with_errors_as_text(item.filename, content))
+                files[item.filename] = content
     except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, OSError):
         return Unreadable(FileFault.BROKEN)
+    return files
+
+
+def _repacked(files: dict[str, bytes]) -> bytes:
+    """The same archive, not compressed, with what is needed alone."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as new:
+        for name, content in files.items():
+            new.writestr(name, _with_errors_as_text(name, content))
     return packed.getvalue()
 
 
@@ -100,20 +114,28 @@ def _with_errors_as_text(name: str, content: bytes) -> bytes:
     return _ERROR_CELL.sub(rb"\1\2str\2", content) if is_sheet else content
 
 
-def _sheets(book: python_calamine.CalamineWorkbook, limits: Limits) -> Book | Unreadable:
+def _sheets(
+    book: python_calamine.CalamineWorkbook, hidden: Mapping[str, frozenset[int]], limits: Limits
+) -> Book | Unreadable:
     kinds = python_calamine.SheetTypeEnum
-    names = [one.name for one in book.sheets_metadata if one.typ == kinds.WorkSheet]
-    if len(names) > limits.sheets:
+    shown = {
+        one.name: one.visible == python_calamine.SheetVisibleEnum.Visible
+        for one in book.sheets_metadata
+        if one.typ == kinds.WorkSheet
+    }
+    if len(shown) > limits.sheets:
         return Unreadable(FileFault.TOO_MANY_SHEETS)
     sheets = []
-    for name in names:
+    for name, is_shown in shown.items():
         sheet = book.get_sheet_by_name(name)
         last_row, last_column = sheet.end or (-1, -1)
         if last_row >= limits.rows:
             return Unreadable(FileFault.TOO_MANY_ROWS, name)
         if last_column >= limits.columns:
             return Unreadable(FileFault.TOO_MANY_COLUMNS, name)
-        sheets.append(_sheet(sheet))
+        read = _sheet(sheet)
+        read = replace(read, is_hidden=not is_shown, hidden_rows=hidden.get(name, frozenset()))
+        sheets.append(read)
     if all(len(sheet) == 0 for sheet in sheets):
         return Unreadable(FileFault.EMPTY)
     return Book(sheets)
@@ -148,7 +170,13 @@ def _encode(book: Book | Unreadable) -> bytes:
     if isinstance(book, Unreadable):
         return msgspec.msgpack.encode([book.fault, book.sheet])
     sheets = [
-        [sheet.name, [_packed(row) for row in sheet.values], [astuple(one) for one in sheet.merged]]
+        [
+            sheet.name,
+            [_packed(row) for row in sheet.values],
+            [astuple(one) for one in sheet.merged],
+            sheet.is_hidden,
+            sorted(sheet.hidden_rows),
+        ]
         for sheet in book.sheets
     ]
     return msgspec.msgpack.encode(sheets)
@@ -161,8 +189,8 @@ def decode(answer: bytes) -> Book | Unreadable:
         return Unreadable(FileFault(found[0]), found[1])
     return Book(
         [
-            Sheet(name, values, tuple(Merged(*area) for area in merged))
-            for name, values, merged in found
+            Sheet(name, values, tuple(Merged(*area) for area in merged), is_hidden, frozenset(rows))
+            for name, values, merged, is_hidden, rows in found
         ]
     )
 

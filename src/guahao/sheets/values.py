@@ -38,6 +38,7 @@ class CellFault(StrEnum):
     CONTROL = "control_characters"
     TOO_LONG = "too_long"
     NOT_TEXT = "not_text"
+    ZEROS_LOST = "zeros_lost"
     NOT_A_NUMBER = "not_a_number"
     FRACTION = "fraction"
     NEGATIVE = "negative"

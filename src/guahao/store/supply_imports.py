@@ -34,6 +34,7 @@ class Import:
     at: datetime
     decided_at: datetime | None
     applied_at: datetime | None
+    include_hidden: bool
 
     @property
     def is_open(self) -> bool:
@@ -110,7 +111,7 @@ class BookableDepartment:
 
 _IMPORT = """
     SELECT id, hospital_id, who_kind, who_id, who_name, filename, state, step, step_done, step_of,
-           found, checked_anew, at, decided_at, applied_at
+           found, checked_anew, at, decided_at, applied_at, include_hidden
     FROM supply_imports
 """
 
@@ -120,14 +121,23 @@ def _import(row: Sequence[object]) -> Import:
     return Import(row[0], row[1], who, *row[5:])  # type: ignore[arg-type]
 
 
-async def add(tx: Tx, hospital_id: int | None, who: Who, filename: str, content: bytes) -> int:
-    """An import that waits to be checked; its id."""
+async def add(
+    tx: Tx,
+    hospital_id: int | None,
+    who: Who,
+    filename: str,
+    content: bytes,
+    *,
+    include_hidden: bool,
+) -> int:
+    """Add an import that waits to be checked; return its id."""
     row = await tx.row(
         """
-        INSERT INTO supply_imports (hospital_id, who_kind, who_id, who_name, filename, content, at)
-        VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING id
+        INSERT INTO supply_imports (hospital_id, who_kind, who_id, who_name, filename, content, at,
+                                    include_hidden)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING id
         """,
-        (hospital_id, who.kind, who.id, who.name, filename, content, tx.now),
+        (hospital_id, who.kind, who.id, who.name, filename, content, tx.now, include_hidden),
     )
     assert row is not None
     return int(row[0])

@@ -9,7 +9,7 @@ from guahao.flows.hospital_files import importing
 from guahao.flows.hospital_files.importing import ImportRefusal, Preview
 from guahao.flows.platform import Platform
 from guahao.rules.staff import SYSTEM
-from guahao.tools.session_import import Sentences
+from guahao.tools.session_import import Sentences, tell_left_out
 
 _FAULTS_SHOWN = 100
 
@@ -22,12 +22,14 @@ async def run(
     console: Console,
     *,
     dry_run: bool,
+    include_hidden: bool = False,
 ) -> bool:
     """Import a file and tell what happened; whether all of it was right.
 
     `dry_run`: check and tell alone.
     """
-    preview = await importing.preview_of(platform, filename, content)
+    preview = await importing.preview_of(platform, filename, content, include_hidden=include_hidden)
+    tell_left_out(preview.left_out, console)
     if not preview.is_right:
         _tell_faults(preview, sentences, console)
         return False
@@ -35,7 +37,9 @@ async def run(
     if dry_run:
         console.print("Nothing was changed.")
         return True
-    outcome = await importing.apply(platform, SYSTEM, filename, content)
+    outcome = await importing.apply(
+        platform, SYSTEM, filename, content, include_hidden=include_hidden
+    )
     if outcome is ImportRefusal.NOTHING:
         console.print("Nothing changed: it is so already.")
         return True

@@ -15,6 +15,7 @@ from guahao.flows.imports.importing import ImportReport
 from guahao.flows.platform import Platform
 from guahao.rules.staff import SYSTEM
 from guahao.sheets.faults import Fault
+from guahao.sheets.hidden import LeftOut
 
 _FAULTS_SHOWN = 100
 _STEPS = {
@@ -42,17 +43,19 @@ async def run(
     console: Console,
     *,
     dry_run: bool,
+    include_hidden: bool = False,
 ) -> bool:
     """Import a file and tell what happened; whether all of it was right.
 
     `hospital_id` None: of the hospitals that the file names. `dry_run`: check and tell alone.
     """
     import_id = await importing.receive_from_operator(
-        platform, SYSTEM, hospital_id, filename[-120:], content
+        platform, SYSTEM, hospital_id, filename[-120:], content, include_hidden=include_hidden
     )
     async with _shown(console) as progress:
         await importing.carry_out(platform, import_id, progress)
     report = await _report(platform, hospital_id, import_id)
+    tell_left_out(report.checked.left_out, console)
     if report.it.state == "faulty":
         _tell_faults(report, sentences, console)
         return False
@@ -90,6 +93,15 @@ async def _shown(console: Console) -> AsyncIterator[importing.Progress]:
             bars.update(tasks[step], completed=done, total=of or None)
 
         yield progress
+
+
+def tell_left_out(left_out: list[LeftOut], console: Console) -> None:
+    """Print what the file hides and the import leaves out."""
+    for one in left_out:
+        rows = f"rows {one.rows}" if one.rows else "a hidden sheet"
+        console.print(f"Left out of {one.sheet}: {rows} ({one.count:,} in all).", markup=False)
+    if left_out:
+        console.print("Hidden rows and sheets are imported with --include-hidden.")
 
 
 def _tell_counts(report: ImportReport, console: Console) -> None:

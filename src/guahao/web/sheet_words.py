@@ -78,6 +78,12 @@ CELLS: Mapping[str, Words] = {
     CellFault.TOO_LONG: Words(
         "太长，最多{most}个字。请缩短。", "Too long: {most} characters at most."
     ),
+    CellFault.ZEROS_LOST: Words(
+        "Excel把这一格存成了数字，丢掉了前面的0（可能是“{meant}”）。请把这一列的格式改为“文本”，"
+        "再补上0。",
+        "Excel stored this as a number and lost its leading zeros (perhaps “{meant}”). Format"
+        " the column as text, then write the zeros again.",
+    ),
     CellFault.NOT_TEXT: Words(
         "Excel把它当成了日期或逻辑值。请把单元格格式设为“文本”后重新输入。",
         "Excel took it for a date or a truth value. Format the cell as text and type it anew.",

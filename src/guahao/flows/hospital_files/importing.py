@@ -23,7 +23,9 @@ from guahao.rules.staff import Staff, Who
 from guahao.rules.versions import version_of
 from guahao.sheets.book import Limits
 from guahao.sheets.faults import Fault, Unreadable
+from guahao.sheets.hidden import LeftOut, without_hidden
 from guahao.sheets.read import read_book
+from guahao.sheets.values import CellFault
 from guahao.store import hospital_imports as import_store
 from guahao.store import hospital_rules as rules_store
 from guahao.store import hospitals as store
@@ -78,6 +80,7 @@ class Preview:
     additions: list[Addition] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     same: int = 0
+    left_out: list[LeftOut] = field(default_factory=list)
 
     @property
     def is_right(self) -> bool:
@@ -99,10 +102,16 @@ class KeptPreview:
     preview: Preview | None
 
 
-async def receive(platform: Platform, by: Staff, filename: str, content: bytes) -> int:
-    """Keep a file for its preview; its id."""
+async def receive(
+    platform: Platform, by: Staff, filename: str, content: bytes, *, include_hidden: bool = False
+) -> int:
+    """Store a file for its preview; return its id.
+
+    `include_hidden`: hidden sheets too, and rows that are hidden or filtered out.
+    """
+    name = filename[-_FILENAME_MAX:]
     async with platform.db.transaction() as tx:
-        return await import_store.add(tx, by.id, filename[-_FILENAME_MAX:], content)
+        return await import_store.add(tx, by.id, name, content, include_hidden=include_hidden)
 
 
 async def show(platform: Platform, by: Staff, import_id: int) -> KeptPreview | None:
@@ -113,13 +122,17 @@ async def show(platform: Platform, by: Staff, import_id: int) -> KeptPreview | N
         return None
     preview = None
     if kept.content is not None:
-        preview = await preview_of(platform, kept.filename, kept.content)
+        preview = await preview_of(
+            platform, kept.filename, kept.content, include_hidden=kept.include_hidden
+        )
     return KeptPreview(kept.id, kept.filename, preview)
 
 
-async def preview_of(platform: Platform, filename: str, content: bytes) -> Preview:
+async def preview_of(
+    platform: Platform, filename: str, content: bytes, *, include_hidden: bool = False
+) -> Preview:
     """What a file would do."""
-    found = await _read(filename, content)
+    found = await _read(filename, content, include_hidden=include_hidden)
     if isinstance(found, Unreadable):
         return Preview(found)
     async with platform.db.transaction() as tx:
@@ -134,7 +147,7 @@ async def confirm(
         kept = await import_store.one(tx, by.id, import_id, lock=True)
         if kept is None or kept.content is None:
             return ImportRefusal.UNKNOWN
-        found = await _read(kept.filename, kept.content)
+        found = await _read(kept.filename, kept.content, include_hidden=kept.include_hidden)
         outcome = await _apply(tx, platform, by.who, found, seen)
         if isinstance(outcome, Preview):
             await import_store.note_applied(tx, import_id)
@@ -142,17 +155,24 @@ async def confirm(
 
 
 async def apply(
-    platform: Platform, who: Who, filename: str, content: bytes
+    platform: Platform, who: Who, filename: str, content: bytes, *, include_hidden: bool = False
 ) -> Preview | ImportRefusal:
     """Apply a file as it is, for an operator; what was done."""
-    found = await _read(filename, content)
+    found = await _read(filename, content, include_hidden=include_hidden)
     async with platform.db.transaction() as tx:
         return await _apply(tx, platform, who, found, None)
 
 
-async def _read(filename: str, content: bytes) -> Found | Unreadable:
+async def _read(filename: str, content: bytes, *, include_hidden: bool) -> Found | Unreadable:
     book = await asyncio.to_thread(read_book, content, filename, LIMITS)
-    return book if isinstance(book, Unreadable) else await asyncio.to_thread(read, book)
+    if isinstance(book, Unreadable):
+        return book
+    left_out: list[LeftOut] = []
+    if not include_hidden:
+        book, left_out = without_hidden(book)
+    found = await asyncio.to_thread(read, book)
+    found.left_out = left_out
+    return found
 
 
 async def _apply(
@@ -194,9 +214,14 @@ async def _write(tx: Tx, platform: Platform, who: Who, preview: Preview) -> None
 async def _compare(tx: Tx, found: Found) -> Preview:
     known = {one.code: one for one in await store.every(tx)}
     rules = await rules_store.of_all(tx, tx.now.date() + ONE_DAY)
-    faults = [*found.faults, *_names_taken(found.rows, known)]
+    faults = [
+        *found.faults,
+        *_names_taken(found.rows, known),
+        *_zeros_lost(found.named, known),
+    ]
     if faults:
-        return Preview(faults=sorted(faults, key=lambda one: (one.sheet, one.row)))
+        listed = sorted(faults, key=lambda one: (one.sheet, one.row))
+        return Preview(faults=listed, left_out=found.left_out)
     additions, changes, same = [], [], 0
     for row in found.rows:
         record = known.get(row.code)
@@ -208,7 +233,7 @@ async def _compare(tx: Tx, found: Found) -> Preview:
             changes.append(change)
         else:
             same += 1
-    return Preview(None, [], additions, changes, same)
+    return Preview(None, [], additions, changes, same, found.left_out)
 
 
 def _names_taken(rows: list[HospitalRow], known: dict[str, HospitalRecord]) -> list[Fault]:
@@ -221,6 +246,16 @@ def _names_taken(rows: list[HospitalRow], known: dict[str, HospitalRecord]) -> l
         for row in rows
         if times[row.facts.get("name", "")] > 1
         and (row.code not in known or known[row.code].facts.name != row.facts["name"])
+    ]
+
+
+def _zeros_lost(rows: list[HospitalRow], known: dict[str, HospitalRecord]) -> list[Fault]:
+    """Codes stored as numbers that are a hospital's but for their leading zeros."""
+    without = {code.lstrip("0"): code for code in known if code.startswith("0")}
+    return [
+        row.fault(c.CODE, CellFault.ZEROS_LOST, meant=without[row.code])
+        for row in rows
+        if row.code not in known and row.code in without and row.is_number(c.CODE)
     ]
 
 

@@ -9,11 +9,12 @@ from enum import StrEnum
 
 from guahao.flows.hospital_files import columns as c
 from guahao.flows.hospital_rules import CANCEL_DAYS_MAX, CYCLE_DAYS_MAX
-from guahao.rules.hospitals import LENGTHS, code_fault, is_phone
+from guahao.rules.hospitals import LENGTHS, code_fault, is_phone, lost_its_zero
 from guahao.sheets import values
 from guahao.sheets.book import Book, Row, Value, column_letter
 from guahao.sheets.faults import Fault, shown
 from guahao.sheets.headings import Table, find_table, table_faults
+from guahao.sheets.hidden import LeftOut
 from guahao.sheets.values import CellFault, Wrong
 
 _CODE_MAX = 32
@@ -46,6 +47,11 @@ class HospitalRow:
     facts: dict[str, str]
     rules: dict[str, int | time | None]
 
+    def is_number(self, column: str) -> bool:
+        """Whether a cell holds a number rather than text."""
+        index = self.table.columns.get(column)
+        return index is not None and isinstance(self.row.cell(index).value, int)
+
     def fault(self, column: str, word: str, **detail: object) -> Fault:
         """A fault of one of its cells."""
         return fault_of(self.table, self.row, column, word, detail)
@@ -58,6 +64,7 @@ class Found:
     rows: list[HospitalRow] = field(default_factory=list)
     named: list[HospitalRow] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
 
 
 def fault_of(table: Table, row: Row, column: str, word: str, detail: dict[str, object]) -> Fault:
@@ -152,8 +159,11 @@ class _RowReader:
             for name, most in LENGTHS.items()
             if name in self._table.columns
         }
-        if not is_phone(facts.get("phone", "")):
+        phone = facts.get("phone", "")
+        if not is_phone(phone):
             self._fault("phone", HospitalFileFault.PHONE)
+        elif not isinstance(self._value("phone"), str) and lost_its_zero(phone):
+            self._fault("phone", CellFault.ZEROS_LOST, meant=f"0{phone}")
         grade = values.choice(self._value("grade"), c.GRADE_CHOICES, c.GRADES_OFFERED)
         if isinstance(grade, Wrong):
             if "grade" in self._table.columns:

@@ -27,6 +27,7 @@ from guahao.rules.staff import Staff, Who
 from guahao.sheets.book import Book, Limits, Row
 from guahao.sheets.faults import Fault, Unreadable
 from guahao.sheets.headings import Table
+from guahao.sheets.hidden import LeftOut, without_hidden
 from guahao.sheets.read import read_book
 from guahao.store import queue, sessions, timetables, trail
 from guahao.store import supply_imports as store
@@ -71,6 +72,7 @@ class Checked(msgspec.Struct):
     beside: list[BesideRow] = []
     beside_in_all: int = 0
     fingerprint: str = ""
+    left_out: list[LeftOut] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,23 +93,36 @@ class ImportReport:
 
 
 async def receive(
-    platform: Platform, by: Staff, filename: str, content: bytes
+    platform: Platform, by: Staff, filename: str, content: bytes, *, include_hidden: bool = False
 ) -> int | ImportRefusal:
-    """Take a file of the scheduler's own hospital; the import's id. A worker checks it."""
+    """Take a file of the scheduler's own hospital; the import's id. A worker checks it.
+
+    `include_hidden`: hidden sheets too, and rows that are hidden or filtered out.
+    """
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
         if await store.open_of(tx, by.own_hospital_id) >= WAITING_MAX:
             return ImportRefusal.TOO_MANY
-        import_id = await store.add(tx, by.own_hospital_id, by.who, filename, content)
+        import_id = await store.add(
+            tx, by.own_hospital_id, by.who, filename, content, include_hidden=include_hidden
+        )
         await queue.defer(tx, TASK, queue=QUEUE, import_id=import_id)
         return import_id
 
 
 async def receive_from_operator(
-    platform: Platform, who: Who, hospital_id: int | None, filename: str, content: bytes
+    platform: Platform,
+    who: Who,
+    hospital_id: int | None,
+    filename: str,
+    content: bytes,
+    *,
+    include_hidden: bool = False,
 ) -> int:
     """Take a file that the caller carries out itself; of all hospitals where none is named."""
     async with platform.db.transaction(hospital_id=hospital_id) as tx:
-        return await store.add(tx, hospital_id, who, filename, content)
+        return await store.add(
+            tx, hospital_id, who, filename, content, include_hidden=include_hidden
+        )
 
 
 async def report(
@@ -215,12 +230,16 @@ async def _check(platform: Platform, it: Import, tell: Progress) -> None:
             if await store.lock_waiting(tx, it.id):
                 await store.note_checked(tx, it.id, "faulty", _json(checked))
         return
+    left_out: list[LeftOut] = []
+    if not it.include_hidden:
+        book, left_out = without_hidden(book)
     tables, found = await _read(platform, book, known, tell)
     await tell("comparing", 0, 0)
     async with platform.db.transaction(hospital_id=it.hospital_id) as tx:
         if not await store.lock_waiting(tx, it.id):
             return
         checked = await _compare(tx, it, tables, found)
+        checked.left_out = left_out
         await store.note_checked(
             tx, it.id, "faulty" if checked.faults_in_all else "checked", _json(checked)
         )

@@ -6,8 +6,9 @@ told, not only its first, so that a file is mended in one go.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, time, timedelta
 from difflib import get_close_matches
@@ -26,6 +27,7 @@ from guahao.sheets.values import CellFault, Wrong
 from guahao.store.supply_imports import BookableDepartment, ImportRow
 from guahao.store.timetables import Clinic
 
+_IS_NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")
 LAST_DAY = date(2199, 12, 31)  # of the calendar that the schema asserts
 _NAME_MAX = 80
 _CODE_MAX = 40
@@ -264,9 +266,21 @@ class _RowReader:
             return known.own_id
         found = known.hospital_ids.get(_key(code))
         if found is None:
+            meant = self._with_zeros(c.HOSPITAL, known.hospital_ids)
+            if meant is not None:
+                self.fault(c.HOSPITAL, CellFault.ZEROS_LOST, meant=meant)
+                return None
             other = PlanFault.UNKNOWN_HOSPITAL if known.own_id is None else PlanFault.OTHER_HOSPITAL
             self.fault(c.HOSPITAL, other)
         return found
+
+    def _with_zeros(self, column: str, codes: Iterable[str]) -> str | None:
+        """Return the code of which a cell holds the number, its zeros lost: 3.1 of 03.10."""
+        value = self._value(column)
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            return None
+        numbers = (code for code in codes if _IS_NUMBER.fullmatch(code))
+        return next((code for code in numbers if float(code) == value), None)
 
     def department(self, known: Directory, hospital_id: int) -> BookableDepartment | None:
         code = self._text(c.DEPARTMENT_CODE, _CODE_MAX)
@@ -283,6 +297,11 @@ class _RowReader:
         if code:
             by_code = known.by_code.get((hospital_id, _key(code)))
             candidates = [by_code] if by_code else []
+            codes = (own for of, own in known.by_code if of == hospital_id)
+            meant = None if by_code else self._with_zeros(c.DEPARTMENT_CODE, codes)
+            if meant is not None:
+                self.fault(c.DEPARTMENT_CODE, CellFault.ZEROS_LOST, meant=meant)
+                return None
         else:
             named = known.by_name.get((hospital_id, _key(name)), [])
             # The heading of a group may be called as one of its departments is.

@@ -85,7 +85,13 @@ async def _receive(page: StaffPage) -> ASGIApp:
     upload = page.files.get("file")
     if upload is None:
         return _form(page, page.say("请选择文件。"), 422)
-    id = await flows.receive(page.door.platform, page.staff, upload.filename, upload.data)
+    id = await flows.receive(
+        page.door.platform,
+        page.staff,
+        upload.filename,
+        upload.data,
+        include_hidden=page.form.get("hidden") == "yes",
+    )
     return page.redirect(_ONE.format(import_id=id))
 
 

@@ -60,7 +60,13 @@ async def _receive(page: StaffPage) -> ASGIApp:
     upload = page.files.get("file")
     if upload is None:
         return await _show_form(page, page.say("请选择文件。"), 422)
-    id = await importing.receive(page.door.platform, page.staff, upload.filename, upload.data)
+    id = await importing.receive(
+        page.door.platform,
+        page.staff,
+        upload.filename,
+        upload.data,
+        include_hidden=page.form.get("hidden") == "yes",
+    )
     if isinstance(id, ImportRefusal):
         words = page.say("本院已有{most}个文件在检查，请等它们完成。", most=importing.WAITING_MAX)
         return await _show_form(page, words, 429)
