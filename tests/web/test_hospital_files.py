@@ -11,6 +11,7 @@ from datetime import date, time
 from typing import Any
 
 import python_calamine
+import xlsxwriter
 from rich.console import Console
 from tests.city import add_session, ask, change
 from tests.crowd import count
@@ -69,11 +70,11 @@ async def administrator(site: Site) -> Reader:
     return await at_the_desk(site, Role.ADMINISTRATOR)
 
 
-async def send(reader: Reader, data: bytes, name: str = "医院.xlsx") -> str:
+async def send(reader: Reader, data: bytes, name: str = "医院.xlsx", **ticked: str) -> str:
     await reader.go(IMPORT)
     form = reader.form(IMPORT)
     reader.page = await reader.client.post(
-        form.action, data={"csrf": form.fields["csrf"]}, files={"file": (name, data)}
+        form.action, data={"csrf": form.fields["csrf"], **ticked}, files={"file": (name, data)}
     )
     return reader.text
 
@@ -152,7 +153,7 @@ BAD: tuple[tuple[str, dict[str, Any], str], ...] = (
     ("D8", {"grade": ""}, "没有填写"),
     ("E9", {"district": ""}, "没有填写"),
     ("H10", {"phone": "打电话"}, "电话只能有"),
-    ("J11", {"notice": "看不见\u200b的"}, "看不见的字符"),
+    ("J11", {"notice": "看不见\t的"}, "看不见的字符"),
     ("K12", {"cycle_days": 93}, "太大，最多92"),
     ("K13", {"cycle_days": 0}, "至少为1"),
     ("K14", {"cycle_days": "两周"}, "不是数字"),
@@ -258,3 +259,46 @@ async def test_the_operators_command_tells_and_applies(site: Site) -> None:
         "演示市康复医院", "", "二级甲等", "演示区", "", "", "", "第一行\n第二行", ""
     )
     assert HospitalRules().cancel_time == time(15)
+
+
+def numbers_book(*, hidden: bool = False) -> bytes:
+    """A new hospital whose telephone number Excel took for a number."""
+    content = io.BytesIO()
+    names = ["code", "name", "grade", "district", "phone"]
+    titles = {heading.name: heading.titles[0] for heading in c.HEADINGS}
+    with xlsxwriter.Workbook(content) as excel:
+        sheet = excel.add_worksheet("医院")
+        sheet.write_row(0, 0, [titles[name] for name in names])
+        sheet.write_row(1, 0, ["AL1", "演示甲医院", "三级甲等", "演示区", "010-65550000"])
+        sheet.write_row(2, 0, ["AL2", "演示乙医院", "三级甲等", "演示区", 1065551234])
+        if hidden:
+            sheet.set_row(2, options={"hidden": True})
+    return content.getvalue()
+
+
+async def test_a_telephone_number_without_its_zero_is_named(site: Site) -> None:
+    reader = await administrator(site)
+    said = await send(reader, numbers_book())
+    assert "E3" in said
+    assert "丢掉了前面的0（可能是“01065551234”）" in html.unescape(said)
+    assert await count(site.platform, "hospitals") == 2
+
+
+async def test_a_code_without_its_zeros_is_named(site: Site) -> None:
+    reader = await administrator(site)
+    await change(site.platform, "UPDATE hospitals SET code = '0012' WHERE id = 1")
+    content = io.BytesIO()
+    with xlsxwriter.Workbook(content) as excel:
+        sheet = excel.add_worksheet("医院")
+        sheet.write_row(0, 0, ["医院编码", "医院名称", "等级", "区"])
+        sheet.write_row(1, 0, [12, "市第1医院", "三级甲等", "城东区"])
+    said = html.unescape(await send(reader, content.getvalue()))
+    assert "可能是“0012”" in said
+
+
+async def test_hidden_hospitals_are_left_out_unless_asked(site: Site) -> None:
+    reader = await administrator(site)
+    said = html.unescape(await send(reader, numbers_book(hidden=True)))
+    assert "工作表“医院”中隐藏或被筛选掉的1行：第3行" in said
+    assert "没有问题" in said
+    assert "可能是" in html.unescape(await send(reader, numbers_book(hidden=True), hidden="yes"))

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import html
+import io
 import re
 from datetime import date, time
 
+import xlsxwriter
+from rich.console import Console
 from tests.city import Clock, ask, change
 from tests.crowd import count
 from tests.web.browsing import Reader
 from tests.web.site import Site
 from tests.web.staff_site import at_the_desk
-from tests.web.test_schedule import book_it, scheduler
+from tests.web.test_schedule import book_it, hospital_of, scheduler
 
 from guahao.flows.imports import importing
 from guahao.rules.staff import Role
 from guahao.sheets.write import Column, Kind, Table, csv_file
+from guahao.tools import session_import
+from guahao.tools.session_import import Sentences
 
 HEADINGS = (
     Column("科室"),
@@ -41,11 +46,11 @@ def book(*rows: tuple[object, ...]) -> bytes:
     return csv_file(Table("十二月", HEADINGS, rows))  # type: ignore[arg-type]
 
 
-async def send(reader: Reader, data: bytes, name: str = "十二月") -> None:
+async def send(reader: Reader, data: bytes, name: str = "十二月", **ticked: str) -> None:
     """Upload a file, and let the worker check it."""
     await reader.go("/staff/schedule/import")
     form = reader.form("/staff/schedule/import")
-    fields = {"csrf": form.fields["csrf"]}
+    fields = {"csrf": form.fields["csrf"], **ticked}
     reader.page = await reader.client.post(form.action, data=fields, files={"file": (name, data)})
     await work(reader)
 
@@ -290,3 +295,62 @@ async def test_timetables_are_imported_and_their_sessions_follow(site: Site) -> 
     await confirm(reader)
     assert await count(site.platform, "timetables", "valid_until = 'infinity'") == 1
     assert await count(site.platform, "clinic_sessions", made) == 13
+
+
+def filtered_book() -> bytes:
+    """Three sessions, the second hidden by a filter, and a fourth on a hidden sheet."""
+    content = io.BytesIO()
+    with xlsxwriter.Workbook(content) as excel:
+        for name, hours in (("十二月", (9, 10, 11)), ("旧表", (8,))):
+            sheet = excel.add_worksheet(name)
+            sheet.write_row(0, 0, [column.heading for column in HEADINGS])
+            for number, hour in enumerate(hours, start=1):
+                row = (*ROW[:3], "2026-12-04", "上午", f"{hour}：00", f"{hour}.30", 80.5, 12)
+                sheet.write_row(number, 0, row)
+            if name == "十二月":
+                sheet.autofilter(0, 0, 3, 8)
+                sheet.set_row(2, options={"hidden": True})
+            else:
+                sheet.hide()
+    return content.getvalue()
+
+
+async def test_what_a_file_hides_is_named_and_left_out(site: Site) -> None:
+    reader, _ = await scheduler(site)
+    await send(reader, filtered_book(), "plan.xlsx")
+    said = words(reader)
+    assert "工作表“十二月”中隐藏或被筛选掉的1行：第3行" in said
+    assert "隐藏的工作表“旧表”，共2行" in said
+    assert "新增门诊 2 更改门诊 0 门诊不变 0" in said
+    await confirm(reader)
+    rows = await ask(
+        site.platform,
+        "SELECT starts_at, ends_at FROM clinic_sessions WHERE visit_date = %s ORDER BY starts_at",
+        FRIDAY,
+    )
+    assert rows == [(time(9), time(9, 30)), (time(11), time(11, 30))]
+
+
+async def test_what_a_file_hides_is_imported_where_that_is_asked(site: Site) -> None:
+    reader, _ = await scheduler(site)
+    await send(reader, filtered_book(), "plan.xlsx", hidden="yes")
+    said = words(reader)
+    assert "隐藏的内容" not in said
+    assert "新增门诊 4 更改门诊 0 门诊不变 0" in said
+
+
+async def test_a_command_leaves_out_what_is_hidden_unless_asked(site: Site) -> None:
+    _, session_id = await scheduler(site)
+    hospital_id = await hospital_of(site, session_id)
+    for include_hidden, counted in ((False, "2 new"), (True, "4 new")):
+        console = Console(record=True, width=200)
+        sentences = Sentences(str, lambda fault: fault.word)
+        assert await session_import.run(
+            *(site.platform, "plan.xlsx", filtered_book(), hospital_id, sentences, console),
+            dry_run=True,
+            include_hidden=include_hidden,
+        )
+        printed = console.export_text()
+        assert counted in printed
+        assert ("Left out of 十二月: rows 3 (1 in all)." in printed) is not include_hidden
+        assert ("--include-hidden" in printed) is not include_hidden
