@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Annotated
 
+import msgspec
 import typer
 import uvloop
 from granian import Granian
@@ -35,6 +36,7 @@ from guahao.flows.clients import OVERLAP_HOURS, OVERLAP_HOURS_MAX, ClientRefusal
 from guahao.flows.demo_staff import DEMO_STAFF, add_demo_staff
 from guahao.flows.demo_staff import PASSWORD as DEMO_STAFF_PASSWORD
 from guahao.flows.open_supply import all_hospitals
+from guahao.flows.people import privacy as privacy_flows
 from guahao.flows.platform import Platform
 from guahao.flows.staff import NewStaff, StaffRefusal
 from guahao.flows.trail import Head, verify_trail
@@ -92,6 +94,8 @@ sessions = typer.Typer(help="Clinic sessions and weekly timetables.", no_args_is
 app.add_typer(sessions, name="sessions")
 webhook = typer.Typer(help="Telling hospitals of their bookings.", no_args_is_help=True)
 app.add_typer(webhook, name="hospital-webhook")
+privacy = typer.Typer(help="A person's own data: a copy of it, erasing it.", no_args_is_help=True)
+app.add_typer(privacy, name="privacy")
 bench = typer.Typer(help="Speed, measured side by side in one run.", no_args_is_help=True)
 app.add_typer(bench, name="bench")
 
@@ -394,6 +398,64 @@ def staff_list() -> None:
             _console.print(one.login, one.role.value, one.hospital_name or "-", state)
 
     _on_the_platform(show)
+
+
+@privacy.command("export")
+def privacy_export(
+    phone: str,
+    out: Annotated[Path, typer.Option("--out", help="A new file, readable by you alone.")],
+) -> None:
+    """Write everything that is stored of a phone's account and its persons to a JSON file."""
+
+    async def write(platform: Platform) -> None:
+        account_id = await _account(platform, phone)
+        data = await privacy_flows.export(platform, account_id, SYSTEM)
+        if data is None:
+            raise CommandError("no account has this phone")
+        try:
+            handle = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            raise CommandError(f"cannot write {out}: {error.strerror}") from None
+        with os.fdopen(handle, "wb") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(data), indent=2))
+        typer.echo(f"Written to {out}. Hand it over to the person alone, then delete it.")
+
+    _on_the_platform(write)
+
+
+@privacy.command("erase")
+def privacy_erase(
+    phone: str,
+    reason: Annotated[str, typer.Option(help="Why: it is kept in the audit trail.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Erase a phone's account and its persons' names and documents; it cannot be undone."""
+
+    async def erase(platform: Platform) -> None:
+        account_id = await _account(platform, phone)
+        if not yes:
+            typer.confirm("Erase this account's persons for good?", abort=True)
+        outcome = await privacy_flows.erase(platform, account_id, SYSTEM, reason)
+        match outcome:
+            case privacy_flows.Erased(persons=persons):
+                typer.echo(f"Erased: the phone, and {persons} persons. Bookings stay, unnamed.")
+            case privacy_flows.ErasureRefusal.LIVE_BOOKING:
+                raise CommandError(
+                    "not erased: a booking is live; cancel it, or wait for the visit to be over"
+                )
+            case privacy_flows.ErasureRefusal.SUSPENDED:
+                raise CommandError("not erased: a person is suspended; wait until that is over")
+            case privacy_flows.ErasureRefusal.UNKNOWN:
+                raise CommandError("no account has this phone")
+
+    _on_the_platform(erase)
+
+
+async def _account(platform: Platform, phone: str) -> int:
+    account_id = await privacy_flows.account_of_phone(platform, phone)
+    if account_id is None:
+        raise CommandError("no account has this phone")
+    return account_id
 
 
 @staff.command("reset")

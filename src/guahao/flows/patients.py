@@ -12,6 +12,7 @@ from guahao.rules.kernel.text import NameFault, person_name
 from guahao.store import accounts
 from guahao.store import patients as store
 from guahao.store.db import Tx
+from guahao.store.people import privacy
 from guahao.store.views import PatientView
 
 
@@ -71,5 +72,9 @@ async def register_in(
     slot = await store.free_slot(tx, account_id)
     if slot is None:
         return PatientRefusal.PHONE_LIMIT
+    # Nobody escapes no-shows by having their data erased and registering again.
+    revived = await privacy.revive(tx, platform.vault, account_id, slot, name, document)
+    if revived is not None:
+        return revived
     added = await store.add(tx, platform.vault, account_id, slot, name, document)
     return added or PatientRefusal.ID_TAKEN

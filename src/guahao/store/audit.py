@@ -443,7 +443,11 @@ async def sealed_patients(
     tx: Tx, every: int, rest: int
 ) -> AsyncIterator[tuple[int, bytes, bytes, bytes]]:
     """Of every so many patients one: id, sealed name, sealed document, its index."""
-    statement = "SELECT id, name_enc, id_no_enc, id_no_index FROM patients WHERE id %% %s = %s"
+    # Erased persons have neither name nor document any more.
+    statement = """
+        SELECT id, name_enc, id_no_enc, id_no_index FROM patients
+        WHERE erased_at IS NULL AND id %% %s = %s
+    """
     async for row in _streamed(tx, statement, (every, rest)):
         yield row[0], row[1], row[2], row[3]
 

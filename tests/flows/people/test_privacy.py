@@ -1,0 +1,182 @@
+"""A person's own data: a copy of it, erasing it, and nothing personal in the clear anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import msgspec
+import psycopg
+import pytest
+from tests.city import (
+    Clock,
+    add_account,
+    add_patient,
+    add_session,
+    ask,
+    change,
+    open_platform,
+    phone,
+    reasons,
+    resident_id,
+)
+from tests.crowd import open_desk
+from tests.web.staff_site import add_member
+
+from guahao.flows import ledger
+from guahao.flows.patients import register_patient
+from guahao.flows.people.privacy import Erased, ErasureRefusal, erase, export, forget_erased
+from guahao.flows.platform import Platform
+from guahao.rules.facts import Actor
+from guahao.rules.staff import SYSTEM, Role
+from guahao.store.views import AppointmentView, PatientView
+from guahao.tools.audit import audit
+
+NAME = "欧阳示例"
+REASON = "欧阳示例的家属来电"
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def platform(database_url: str, clock: Clock) -> AsyncIterator[Platform]:
+    async with open_platform(database_url, clock) as opened:
+        yield opened
+
+
+async def booked(platform: Platform) -> tuple[int, AppointmentView]:
+    account_id = await add_account(platform)
+    patient = await add_patient(platform, account_id, name=NAME)
+    session_id = await add_session(platform)
+    async with open_desk(platform) as desk:
+        view = await desk.book(Actor("account", account_id), "k", patient.id, session_id, "web")
+    assert isinstance(view, AppointmentView)
+    return account_id, view
+
+
+def clear_text(url: str, *texts: str) -> list[tuple[str, str]]:
+    """Where any of the texts stands in the clear, in any row of any table."""
+    found = []
+    with psycopg.connect(url) as conn:
+        tables = conn.execute(
+            "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p')"
+            " AND relnamespace = 'public'::regnamespace"
+        ).fetchall()
+        for (table,) in tables:
+            dump = conn.execute(f'SELECT t::text FROM "{table}" t'.encode()).fetchall()
+            for (row,) in dump:
+                found += [(table, text) for text in texts if text in row]
+                # Bytes are shown in hex: text kept as bytes would be text in the clear, too.
+                found += [(table, text) for text in texts if text.encode().hex() in row]
+    return found
+
+
+async def test_nothing_personal_stands_in_the_clear(platform: Platform, database_url: str) -> None:
+    account_id, view = await booked(platform)
+    supervisor = await add_member(platform, Role.SUPERVISOR)
+    await change(platform, "UPDATE appointments SET status = 'no_show'")
+    await ledger.excuse(platform, supervisor, view.id, REASON)
+    assert account_id
+    texts = (view.code, NAME, REASON, resident_id(1), phone(1))
+    assert clear_text(database_url, *texts) == []
+    assert REASON in {reason for _, reason in await reasons(platform)}
+
+
+async def test_a_copy_holds_all_and_is_recorded(platform: Platform) -> None:
+    account_id, view = await booked(platform)
+    data = await export(platform, account_id, SYSTEM)
+    assert data is not None
+    text = msgspec.json.encode(data).decode()
+    for own in (NAME, resident_id(1), phone(1), view.code, "心血管内科"):
+        assert own in text
+    assert [action for action, _ in await reasons(platform)] == ["export_personal_data"]
+    assert await export(platform, account_id + 99, SYSTEM) is None
+
+
+async def test_every_table_that_names_an_account_or_a_patient_was_thought_of(
+    platform: Platform,
+) -> None:
+    found = await ask(
+        platform,
+        "SELECT DISTINCT table_name FROM information_schema.columns"
+        " WHERE table_schema = 'public' AND column_name IN ('account_id', 'patient_id')",
+    )
+    exported = {
+        *("patients", "appointments", "messages", "log_ins", "calls", "consents"),
+    }
+    erased_or_ids_alone = {
+        *("booking_requests", "known_devices", "wechat_users", "call_tasks", "moves"),
+        *("person_merges", "displaced_registrations", "accounts_to_review"),
+    }
+    assert {row[0] for row in found} - exported - erased_or_ids_alone == set()
+
+
+async def test_a_live_booking_and_a_suspension_stand_in_the_way(
+    platform: Platform, clock: Clock
+) -> None:
+    account_id, _ = await booked(platform)
+    refused = await erase(platform, account_id, SYSTEM, "本人申请")
+    assert refused is ErasureRefusal.LIVE_BOOKING
+    await change(platform, "UPDATE appointments SET status = 'cancelled'")
+    await change(
+        platform, "UPDATE patients SET suspended_until = %s", clock.now.date() + timedelta(days=1)
+    )
+    assert await erase(platform, account_id, SYSTEM, "本人申请") is ErasureRefusal.SUSPENDED
+    clock.forward(days=1)
+    assert await erase(platform, account_id, SYSTEM, "本人申请") == Erased(account_id, 1)
+    assert await erase(platform, account_id, SYSTEM, "本人申请") is ErasureRefusal.UNKNOWN
+
+
+async def test_who_was_erased_is_nobody_and_the_record_stays(platform: Platform) -> None:
+    account_id, view = await booked(platform)
+    await change(platform, "UPDATE appointments SET status = 'picked_up'")
+    await erase(platform, account_id, SYSTEM, "本人申请")
+    vault = platform.vault
+    [[name, number, index]] = await ask(
+        platform, "SELECT name_enc, id_no_enc, name_index FROM patients"
+    )
+    opened = [
+        vault.open("patients", column, view.patient.id, sealed)
+        for column, sealed in (("name", name), ("id_no", number))
+    ]
+    assert NAME not in opened
+    assert resident_id(1) not in opened
+    assert index is None
+    assert await ask(platform, "SELECT phone_enc, phone_index FROM accounts") == [(None, None)]
+    assert await ask(platform, "SELECT status, patient_id FROM appointments") == [
+        ("picked_up", view.patient.id)
+    ]
+    assert await export(platform, account_id, SYSTEM) is None
+    found = {one.name: one.disagreements for one in (await audit(platform)).findings}
+    assert (found["patients_open"], found["accounts_open"]) == (0, 0)
+    # The phone is free for its next holder, who sees nothing.
+    assert await add_account(platform) != account_id
+
+
+async def test_registering_again_does_not_begin_anew(platform: Platform) -> None:
+    account_id, view = await booked(platform)
+    await change(platform, "UPDATE appointments SET status = 'no_show'")
+    await erase(platform, account_id, SYSTEM, "本人申请")
+    again = await register_patient(
+        platform, await add_account(platform, 2), NAME, "01", resident_id(1)
+    )
+    assert isinstance(again, PatientView)
+    assert again.id == view.patient.id  # with its no-shows
+    assert await ask(platform, "SELECT count(*) FROM patients") == [(1,)]
+
+
+async def test_the_last_trace_goes_when_nothing_counts_any_more(
+    platform: Platform, clock: Clock
+) -> None:
+    account_id, view = await booked(platform)
+    await change(platform, "UPDATE appointments SET status = 'no_show'")
+    await erase(platform, account_id, SYSTEM, "本人申请")
+    for days, forgotten in ((1, 0), (400, 1)):
+        clock.forward(days=days)
+        async with platform.db.transaction() as tx:
+            assert await forget_erased(tx) == forgotten
+    again = await add_patient(platform, await add_account(platform, 2), name=NAME)
+    assert again.id != view.patient.id
