@@ -141,6 +141,7 @@ def test_what_is_no_whole_number_is_refused(wrong: str) -> None:
         ("GUAHAO_ALIYUN_RECEIPT_TOKEN", "x" * 31, "openssl rand -hex 32"),
         ("GUAHAO_ALIYUN_RECEIPT_TOKEN", "x" * 31 + "/", "openssl rand -hex 32"),
         ("GUAHAO_TRUSTED_PROXIES", "10.0.0.1,10.0.0.256", "10.1.0.0/16"),
+        ("GUAHAO_POSTAL_CODE", "10000", "six digits"),
         ("GUAHAO_IDENTITY_VERIFIER", "police", "aliyun, demo or none"),
         ("GUAHAO_IDENTITY_ALIYUN_ENDPOINT", "cloudauth.aliyuncs.com", "like https://"),
     ],

@@ -1,4 +1,4 @@
-"""Quiet hours and the real-name gateway."""
+"""Messages wait for the end of the quiet hours, which are of the policy."""
 
 from guahao.store.migrate import run_file
 

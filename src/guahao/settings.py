@@ -35,6 +35,9 @@ class WeChatTemplate:
     fields: dict[str, str]
 
 
+DEMO_PLACE: dict[str, str | None] = {"city": "安澜市", "state": "示例省", "postalCode": "990100"}
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What an operator decides. Limits are counts; `_seconds` and `_minutes` name units."""
@@ -100,6 +103,9 @@ class Settings:
     identity_aliyun_endpoint: str = "https://cloudauth.aliyuncs.com"
     identity_aliyun_access_key_id: str | None = None
     identity_aliyun_access_key_secret: str | None = None
+    city: str | None = None  # of all hospitals, for addresses in the open supply
+    province: str | None = None
+    postal_code: str | None = None
     public_url: str | None = None  # None: where this process listens
     wechat_appid: str | None = None  # None: there is no Official Account
     wechat_secret: str | None = None
@@ -112,6 +118,12 @@ class Settings:
     def demo(self) -> bool:
         """Demo mode: invented data, an outbox instead of SMS."""
         return self.mode == "demo"
+
+    @property
+    def place(self) -> dict[str, str | None]:
+        """What every hospital's address ends with, by FHIR's names; the demo's is invented."""
+        own = {"city": self.city, "state": self.province, "postalCode": self.postal_code}
+        return DEMO_PLACE | {k: v for k, v in own.items() if v} if self.demo else own
 
     @property
     def verifier(self) -> str:
@@ -164,6 +176,8 @@ _ENCRYPTED = ("require", "verify-ca", "verify-full")
 # The hotline always can (S14); the patient as well where the operator says so.
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 _CANCEL_CHANNELS = (frozenset({"agent"}), frozenset({"agent", "patient"}))
+_PLACE_TEXTS = ("city", "province")
+_POSTAL_CODE = re.compile(r"[0-9]{6}")
 _TEXTS = (
     *("mode", "database_url", "database_owner_url", "database_network", "host"),
     *("metrics_host", "secret_key", "sms_gateway", "hotline", "log_level"),
@@ -194,7 +208,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     settings = Settings(
         **{
             name: given[name]
-            for name in (*_TEXTS, *_ALIYUN_TEXTS, *_IDENTITY_TEXTS, *_WECHAT_TEXTS)
+            for name in (*_TEXTS, *_PLACE_TEXTS, *_ALIYUN_TEXTS, *_IDENTITY_TEXTS, *_WECHAT_TEXTS)
             if name in given
         },  # type: ignore[arg-type]
         **{n: _integer(n, given[n], *b) for n, b in _INTEGERS.items() if n in given},  # type: ignore[arg-type]
@@ -242,6 +256,12 @@ def _header_name(text: str) -> str:
             " X-Client-Certificate-SHA256"
         )
     return text.lower()
+
+
+def _postal_code(text: str) -> str:
+    if _POSTAL_CODE.fullmatch(text) is None:
+        raise SettingsError("GUAHAO_POSTAL_CODE must be six digits such as 100000")
+    return text
 
 
 def _base_url(name: str, text: str) -> str:
@@ -312,6 +332,7 @@ _READERS: Mapping[str, Callable[[str], object]] = {
     },
     "client_certificate_header": _header_name,
     "metrics_port": lambda text: _integer("metrics_port", text, 1, 65535),
+    "postal_code": _postal_code,
     "aliyun_templates": partial(_texts, "aliyun_templates"),
     "wechat_templates": _wechat_templates,
 }

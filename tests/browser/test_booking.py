@@ -141,6 +141,46 @@ async def test_a_double_tap_and_the_back_button_book_once(new_visitor: NewVisito
     assert await came.page.locator(".stub").get_attribute("href") == booked
 
 
+@pytest.mark.parametrize("how", [{}, WITHOUT_SCRIPTS], ids=["with scripts", "without scripts"])
+async def test_back_after_booking_and_confirm_again_ends_at_the_booking(
+    new_visitor: NewVisitor, how: dict[str, Any]
+) -> None:
+    came = Newcomer(await new_visitor(**how), scripts=how.get("java_script_enabled", True))
+    await came.log_in()
+    await came.find_a_session()
+    form = came.visitor.path
+    await came.register()
+    await came.confirm()
+    code = await came.page.locator("#code").inner_text()
+    # A form that is fetched anew has another key: only the patient tells that it is the same.
+    await came.visitor.go(form)
+    await came.confirm()
+    assert "您已约好" in await came.visitor.text()
+    assert await came.page.locator("#code").inner_text() == code
+    await came.page.go_back()
+    await came.confirm()
+    text = await came.visitor.text()
+    assert "没有约上" not in text
+    assert await came.page.locator("#code").inner_text() == code
+
+
+@pytest.mark.parametrize("how", [{}, ENGLISH], ids=["Chinese", "English"])
+async def test_a_booking_printed_on_a5_is_one_page(
+    new_visitor: NewVisitor, how: dict[str, Any]
+) -> None:
+    came = Newcomer(await new_visitor(**how), english="locale" in how)
+    await came.log_in()
+    await came.find_a_session()
+    await came.register()
+    await came.confirm()
+    for elder in (False, True):
+        if elder:
+            await came.page.get_by_role("button", name=came.say("长辈版", "Large view")).click()
+            await came.page.wait_for_load_state()
+        paper = await came.page.pdf(format="A5", prefer_css_page_size=False)
+        assert len(re.findall(rb"/Type\s*/Page\b", paper)) == 1, f"elder view: {elder}"
+
+
 async def test_a_visit_is_booked_by_keyboard_alone(new_visitor: NewVisitor) -> None:
     came = Newcomer(await new_visitor())
     await came.log_in()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from typing import Any
 
 import pytest
@@ -97,7 +97,8 @@ def test_the_owners_numbers_are_allowed() -> None:
 
 
 def test_every_number_has_bounds_and_the_owners_lies_within() -> None:
-    numbers = {field.name for field in fields(Policy)} - {"cancel_channels"}
+    others = {"cancel_channels", "quiet_from", "quiet_until"}
+    numbers = {field.name for field in fields(Policy)} - others
     assert set(POLICY_BOUNDS) == numbers
 
 
@@ -121,6 +122,11 @@ def test_a_number_out_of_its_bounds_is_refused(name: str) -> None:
         # The hotline always can (S14).
         ({"cancel_channels": frozenset({"patient"})}, PolicyRefusal.CHANNELS),
         ({"cancel_channels": frozenset()}, PolicyRefusal.CHANNELS),
+        # Quiet hours are at night.
+        ({"quiet_from": time(17, 59)}, PolicyRefusal.QUIET_HOURS),
+        ({"quiet_until": time(10, 1)}, PolicyRefusal.QUIET_HOURS),
+        ({"quiet_from": time(0, 0)}, PolicyRefusal.QUIET_HOURS),
+        ({"quiet_from": time(18, 0), "quiet_until": time(10, 0)}, None),
         # The unique index holds one a department and day.
         ({"per_department_and_day": 2}, PolicyRefusal.OUT_OF_BOUNDS),
     ],

@@ -24,9 +24,9 @@ async def all_departments(platform: Platform) -> list[BookableDepartment]:
 
 
 async def page_of_departments(
-    platform: Platform, asked: DepartmentsAsked, offset: int, limit: int
+    platform: Platform, asked: DepartmentsAsked, after: int, limit: int
 ) -> tuple[list[BookableDepartment], int]:
-    """One page in order of id, and how many there are on all pages."""
+    """Those with an id above `after`, in order of id, and how many there are on all pages."""
     async with platform.db.transaction() as tx:
-        found = await listings.bookable_departments(tx, asked, offset, limit)
+        found = await listings.bookable_departments(tx, asked, after, limit)
         return found, await listings.count_departments(tx, asked)

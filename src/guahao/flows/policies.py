@@ -180,7 +180,12 @@ async def _record(
 
 def _words(policy: Policy) -> dict[str, object]:
     """A policy as the trail keeps it."""
-    return {**asdict(policy), "cancel_channels": sorted(policy.cancel_channels)}
+    return {
+        **asdict(policy),
+        "cancel_channels": sorted(policy.cancel_channels),
+        "quiet_from": f"{policy.quiet_from:%H:%M}",
+        "quiet_until": f"{policy.quiet_until:%H:%M}",
+    }
 
 
 # When a policy begins -----------------------------------------------------------------------

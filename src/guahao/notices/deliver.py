@@ -3,19 +3,25 @@
 At least once: a message is claimed in one transaction and recorded in another, and between
 them it is sent outside any. Who dies in between leaves a claim whose lease ends; the message
 is then looked up, and sent again under the same key where the gateway does not know it.
+
+In the quiet hours of the policy a claimed message that can wait is held until the morning.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import timedelta
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 import structlog
 
 from guahao.notices.gateway import Failed, Gateway, Outcome, Parcel, Sent, Unknown
+from guahao.notices.steady import SteadyClock
 from guahao.notices.templates import FALLBACK_LANGUAGE, Context, notice
+from guahao.rules.limits import Policy
+from guahao.rules.messages.quiet_hours import held_until, visit_start
 from guahao.store import messages
 from guahao.store.db import Database
 from guahao.store.messages import Outgoing
@@ -53,14 +59,13 @@ class Courier:
     hotline: str
     gateway: Gateway
     wechat: Gateway | None = None
+    steady: SteadyClock = field(default_factory=SteadyClock)
 
     async def deliver(self, message_ids: Sequence[int]) -> list[TryAgain]:
         """Send those of these messages that wait and that nobody else is sending."""
         again = []
         for start in range(0, len(message_ids), CHUNK):
-            rest = await self._deliver_chunk(message_ids[start : start + CHUNK])
-            if rest is not None:
-                again.append(rest)
+            again += await self._deliver_chunk(message_ids[start : start + CHUNK])
         return again
 
     async def ask_for_receipts(self, message_ids: Sequence[int]) -> None:
@@ -89,16 +94,22 @@ class Courier:
         async with places, asyncio.timeout(SEND_TIMEOUT_SECONDS):
             return await self.gateway.look_up(_key(message), message.to or "", first_tried)
 
-    async def _deliver_chunk(self, message_ids: Sequence[int]) -> TryAgain | None:
+    async def _deliver_chunk(self, message_ids: Sequence[int]) -> list[TryAgain]:
         async with self.db.transaction() as tx:
             claimed = await messages.claim(tx, message_ids, wechat=self.wechat is not None)
         async with self.db.transaction() as tx:
             waiting = await messages.load(tx, self.vault, claimed)
             context = Context(await self.policies.read(tx), self.hotline, tx.now)
-        states = await self._send_all(waiting, context)
-        async with self.db.transaction() as tx:
-            await messages.record(tx, {id: state for id, state in states.items() if state})
-        return _try_again([message for message in waiting if states[message.id] is None])
+            held = _held(waiting, context, self.steady.moments(tx.now))
+            if held:
+                await messages.hold(tx, held)
+        ready = [message for message in waiting if message.id not in held]
+        states = await self._send_all(ready, context)
+        if states:
+            async with self.db.transaction() as tx:
+                await messages.record(tx, {id: state for id, state in states.items() if state})
+        again = _try_again([message for message in ready if states[message.id] is None])
+        return [*([again] if again else []), *_in_the_morning(held, context.now)]
 
     async def _send_all(
         self, waiting: Sequence[Outgoing], context: Context
@@ -132,6 +143,39 @@ class Courier:
             *(message.language, about),
         )
         return _Errand(message, gateway, parcel, context.now - message.created_at)
+
+
+def _held(
+    waiting: Sequence[Outgoing], context: Context, moments: Sequence[datetime]
+) -> dict[int, datetime]:
+    """Return until when each message that can wait is held."""
+    policy = context.policies.on(context.now.date())
+    holds = ((message.id, _hold(message, policy, moments)) for message in waiting)
+    return {message_id: until for message_id, until in holds if until is not None}
+
+
+def _hold(message: Outgoing, policy: Policy, moments: Sequence[datetime]) -> datetime | None:
+    if message.appointment is None:
+        return held_until(moments, policy, expires_at=message.expires_at)
+    session = message.appointment.session
+    return held_until(
+        moments,
+        policy,
+        expires_at=message.expires_at,
+        status=message.appointment.status,
+        visit=visit_start(session.visit_date, session.period, session.starts_at, moments[0]),
+    )
+
+
+def _in_the_morning(held: Mapping[int, datetime], now: datetime) -> list[TryAgain]:
+    """Deliver what is held when its quiet hours end; a second later, for clocks that differ."""
+    by_end: dict[datetime, list[int]] = {}
+    for message_id, until in held.items():
+        by_end.setdefault(until, []).append(message_id)
+    return [
+        TryAgain(ids, max(1, math.ceil((until - now).total_seconds()) + 1))
+        for until, ids in by_end.items()
+    ]
 
 
 def _key(message: Outgoing) -> str:

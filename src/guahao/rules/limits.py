@@ -33,6 +33,8 @@ class Policy:
     second_suspension_no_shows: int = 6
     second_suspension_months: int = 6
     cancel_channels: frozenset[str] = frozenset({"agent"})
+    quiet_from: time = time(21, 0)
+    quiet_until: time = time(7, 30)
 
 
 @dataclass(frozen=True, slots=True)

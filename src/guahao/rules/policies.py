@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import date
+from datetime import date, time
 from enum import StrEnum
 
 from guahao.rules.limits import Policy
@@ -23,6 +23,8 @@ POLICY_BOUNDS = {
     "second_suspension_no_shows": (1, 50),
     "second_suspension_months": (1, 12),
 }
+QUIET_FROM_EARLIEST = time(18, 0)
+QUIET_UNTIL_LATEST = time(10, 0)
 CANCEL_CHANNELS = (frozenset({"agent"}), frozenset({"agent", "patient"}))
 
 
@@ -33,6 +35,7 @@ class PolicyRefusal(StrEnum):
     LIMITS_CROSS = "policy_limits_cross"
     SUSPENSIONS_CROSS = "policy_suspensions_cross"
     CHANNELS = "policy_channels"
+    QUIET_HOURS = "policy_quiet_hours"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,9 @@ def refused_policy(policy: Policy) -> PolicyRefusal | None:
     # The hotline always can (S14); the patient as well where the policy says so.
     if policy.cancel_channels not in CANCEL_CHANNELS:
         return PolicyRefusal.CHANNELS
+    # Quiet hours are at night: no policy may hold the day's messages.
+    if not (policy.quiet_from >= QUIET_FROM_EARLIEST and policy.quiet_until <= QUIET_UNTIL_LATEST):
+        return PolicyRefusal.QUIET_HOURS
     return None
 
 

@@ -20,11 +20,13 @@ class BookableDepartment:
     hospital_id: int
     hospital_name: str
     hospital_name_en: str = ""
+    code: str = ""
 
 
 _COLUMNS = """
     SELECT d.id, d.name, d.name_en, coalesce(parent.name, '') AS parent_name,
-           h.id AS hospital_id, h.name AS hospital_name, h.name_en AS hospital_name_en
+           h.id AS hospital_id, h.name AS hospital_name, h.name_en AS hospital_name_en,
+           d.code
     FROM departments d
     LEFT JOIN departments parent ON parent.id = d.parent_id
     JOIN hospitals h ON h.id = d.hospital_id
@@ -56,11 +58,12 @@ _ASKED = """
 
 
 async def bookable_departments(
-    tx: Tx, asked: DepartmentsAsked, offset: int, limit: int
+    tx: Tx, asked: DepartmentsAsked, after: int, limit: int
 ) -> list[BookableDepartment]:
-    """A page of these departments, by id."""
+    """Those of these departments whose id is above `after`, by id."""
     rows = await tx.rows(
-        f"{_COLUMNS} {_ASKED} ORDER BY d.id OFFSET %s LIMIT %s", (*_values(asked), offset, limit)
+        f"{_COLUMNS} {_ASKED} AND d.id > %s ORDER BY d.id LIMIT %s",
+        (*_values(asked), after, limit),
     )
     return [BookableDepartment(*row) for row in rows]
 

@@ -184,10 +184,11 @@ async def claim(tx: Tx, message_ids: Sequence[int], *, wechat: bool = False) -> 
             SELECT id FROM messages
             WHERE id = ANY(%s::bigint[]) AND state = 'queued' AND attempts < %s
               AND (attempts = 0 OR changed_at <= %s)
+              AND (held_until IS NULL OR held_until <= %s)
             ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)
         RETURNING id, attempts
         """,
-        (tx.now, list(message_ids), ATTEMPTS_MAX, tx.now - LEASE),
+        (tx.now, list(message_ids), ATTEMPTS_MAX, tx.now - LEASE, tx.now),
     )
     by_phone = await _hand_to_agents(tx, [row[0] for row in rows])
     if wechat:
@@ -291,6 +292,19 @@ async def record(tx: Tx, states: Mapping[int, str]) -> None:
     )
 
 
+async def hold(tx: Tx, until: Mapping[int, datetime]) -> None:
+    """Give claimed messages back: their attempt does not count, and nobody claims them before."""
+    await _lock(tx, list(until))
+    await tx.do(
+        """
+        UPDATE messages m SET held_until = n.until, attempts = m.attempts - 1, changed_at = %s
+        FROM unnest(%s::bigint[], %s::timestamptz[]) AS n (id, until)
+        WHERE m.id = n.id AND m.state = 'queued' AND m.attempts > 0
+        """,
+        (tx.now, list(until), list(until.values())),
+    )
+
+
 async def _lock(tx: Tx, message_ids: Sequence[int]) -> None:
     """In one order, so that a batch of receipts and a worker never wait in a circle."""
     await tx.do(
@@ -329,9 +343,10 @@ async def overdue(tx: Tx, wait: timedelta, limit: int) -> list[int]:
         """
         SELECT id FROM messages
         WHERE state = 'queued' AND created_at <= %s AND changed_at <= %s AND attempts < %s
+          AND (held_until IS NULL OR held_until <= %s)
         ORDER BY created_at LIMIT %s
         """,
-        (tx.now - wait, tx.now - wait, ATTEMPTS_MAX, limit),
+        (tx.now - wait, tx.now - wait, ATTEMPTS_MAX, tx.now, limit),
     )
     return [row[0] for row in rows]
 

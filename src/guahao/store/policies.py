@@ -17,8 +17,10 @@ _NUMBERS = (
     *("first_suspension_no_shows", "first_suspension_months"),
     *("second_suspension_no_shows", "second_suspension_months"),
 )
-_COLUMNS = ", ".join((*_NUMBERS, "patient_may_cancel"))
-_PLACES = ", ".join(["%s"] * (len(_NUMBERS) + 1))
+_TIMES = ("quiet_from", "quiet_until")
+_PLAIN = (*_NUMBERS, *_TIMES)
+_COLUMNS = ", ".join((*_PLAIN, "patient_may_cancel"))
+_PLACES = ", ".join(["%s"] * (len(_PLAIN) + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ async def put(tx: Tx, dated: DatedPolicy, staff_id: int, reason: str) -> None:
         INSERT INTO policies (holds_from, {_COLUMNS}, staff_id, reason, decided_at)
         VALUES (%s, {_PLACES}, %s, %s, %s)
         ON CONFLICT (holds_from) DO UPDATE SET ({_COLUMNS}, staff_id, reason, decided_at)
-            = ROW ({", ".join(f"excluded.{name}" for name in _NUMBERS)},
+            = ROW ({", ".join(f"excluded.{name}" for name in _PLAIN)},
                    excluded.patient_may_cancel, excluded.staff_id, excluded.reason,
                    excluded.decided_at)
         """,
@@ -125,11 +127,11 @@ async def ever_suspended(tx: Tx, after: int, limit: int) -> list[int]:
 
 
 def _values(policy: Policy) -> tuple[Any, ...]:
-    numbers = (getattr(policy, name) for name in _NUMBERS)
-    return (*numbers, "patient" in policy.cancel_channels)
+    plain = (getattr(policy, name) for name in _PLAIN)
+    return (*plain, "patient" in policy.cancel_channels)
 
 
 def _dated(row: Sequence[Any]) -> DatedPolicy:
-    numbers = dict(zip(_NUMBERS, row[1 : 1 + len(_NUMBERS)], strict=True))
-    policy = Policy(**numbers, cancel_channels=CANCEL_CHANNELS[row[1 + len(_NUMBERS)]])
+    plain = dict(zip(_PLAIN, row[1 : 1 + len(_PLAIN)], strict=True))
+    policy = Policy(**plain, cancel_channels=CANCEL_CHANNELS[row[1 + len(_PLAIN)]])
     return DatedPolicy(row[0], policy)

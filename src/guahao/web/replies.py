@@ -740,6 +740,28 @@ _FHIR: dict[str, Reply] = {
             " are.",
         ),
     ),
+    "fhir_chain": Reply(
+        400,
+        Words("不支持链式检索", "Chained searches are not supported"),
+        Words(
+            "不支持链式参数{field}。请分两步：先按条件查到被引用的资源（例如Schedule?actor=…），"
+            "再用它的编号查询（例如Slot?schedule=…）。",
+            "The chained parameter {field} is not supported. Search in two steps: first for the"
+            " resource that is referred to (such as Schedule?actor=…), then by its id (such as"
+            " Slot?schedule=…).",
+        ),
+    ),
+    "fhir_include_iterate": Reply(
+        400,
+        Words("不支持逐级包含", "Nested includes are not supported"),
+        Words(
+            "不支持_include:iterate。请逐级查询：先用_include（例如_include=Slot:schedule），"
+            "再用返回的编号查下一级（例如Schedule?_id=…&_include=Schedule:actor）。",
+            "The parameter _include:iterate is not supported. Go level by level: first _include,"
+            " such as _include=Slot:schedule, then the next level by the ids that came back:"
+            " Schedule?_id=…&_include=Schedule:actor.",
+        ),
+    ),
     "fhir_parameter_invalid": Reply(
         400,
         Words("检索参数有误", "Invalid search parameter"),

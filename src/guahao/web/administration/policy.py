@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-from datetime import date
+from dataclasses import fields, replace
+from datetime import date, time
 
 from litestar.types import ASGIApp
 
@@ -13,6 +13,8 @@ from guahao.flows.policies import AHEAD_MAX_DAYS, NotChanged, PolicyOverview
 from guahao.rules.limits import HospitalRules, Policy
 from guahao.rules.policies import (
     POLICY_BOUNDS,
+    QUIET_FROM_EARLIEST,
+    QUIET_UNTIL_LATEST,
     DatedPolicy,
     PolicyRefusal,
     changed_numbers,
@@ -24,6 +26,8 @@ from guahao.web.staff import Act, StaffPage, StaffRoute, confirmed
 
 _ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
 POLICY_PATH = "/staff/policy"
+_TIMES = ("quiet_from", "quiet_until")
+_NOON = time(12, 0)
 _UNREADABLE = -1  # out of every number's bounds
 
 
@@ -64,9 +68,10 @@ async def _shown(
 
 def _as_form(found: PolicyOverview) -> dict[str, str]:
     numbers = {name: str(getattr(found.today, name)) for name in POLICY_BOUNDS}
+    times = {name: f"{getattr(found.today, name):%H:%M}" for name in _TIMES}
     by_patient = "yes" if "patient" in found.today.cancel_channels else "no"
     first_day = found.earliest.isoformat()
-    return {**numbers, "patient_may_cancel": by_patient, "holds_from": first_day}
+    return {**numbers, **times, "patient_may_cancel": by_patient, "holds_from": first_day}
 
 
 def _before(found: PolicyOverview, new: DatedPolicy) -> Policy:
@@ -79,7 +84,22 @@ def read_policy(form: dict[str, str]) -> tuple[date | None, Policy]:
     """The date and the numbers typed in; what is no number is out of its bounds."""
     numbers = {name: _number(form.get(name, "1")) for name in POLICY_BOUNDS}
     channels = {"agent", "patient"} if form.get("patient_may_cancel") == "yes" else {"agent"}
-    return _date(form.get("holds_from", "")), Policy(**numbers, cancel_channels=frozenset(channels))
+    policy = replace(
+        Policy(cancel_channels=frozenset(channels)),
+        **numbers,  # type: ignore[arg-type]
+        quiet_from=_time(form.get("quiet_from", f"{Policy().quiet_from:%H:%M}")),
+        quiet_until=_time(form.get("quiet_until", f"{Policy().quiet_until:%H:%M}")),
+    )
+    return _date(form.get("holds_from", "")), policy
+
+
+def _time(text: str) -> time:
+    """Return the city's time typed in; noon, which no quiet hours may reach, for any other."""
+    try:
+        typed = time.fromisoformat(text.strip())
+    except ValueError:
+        return _NOON
+    return _NOON if typed.tzinfo else typed.replace(second=0, microsecond=0)
 
 
 def _number(text: str) -> int:
@@ -172,6 +192,8 @@ def number_words(page: StaffPage) -> dict[str, str]:
         "second_suspension_no_shows": page.say("一年内爽约几次第二次暂停"),
         "second_suspension_months": page.say("第二次暂停几个月"),
         "cancel_channels": page.say("患者能否自己退号"),
+        "quiet_from": page.say("夜间几点起不发消息"),
+        "quiet_until": page.say("早上几点起再发消息"),
     }
 
 
@@ -188,6 +210,8 @@ def differences(page: StaffPage, before: Policy, after: Policy) -> list[tuple[st
 def _said(page: StaffPage, policy: Policy, name: str) -> str:
     if name == "cancel_channels":
         return page.say("能") if "patient" in policy.cancel_channels else page.say("只能打电话")
+    if name in _TIMES:
+        return f"{getattr(policy, name):%H:%M}"
     return str(getattr(policy, name))
 
 
@@ -205,6 +229,11 @@ def say_refused(
             "第二次暂停的爽约次数要大于第一次，月数不能少于第一次。"
         ),
         PolicyRefusal.CHANNELS: page.say("热线始终可以退号。"),
+        PolicyRefusal.QUIET_HOURS: page.say(
+            "夜间不发消息的时间最早从{earliest}开始，最晚到{latest}结束，请按24小时制填写，如21:00。",
+            earliest=f"{QUIET_FROM_EARLIEST:%H:%M}",
+            latest=f"{QUIET_UNTIL_LATEST:%H:%M}",
+        ),
         NotChanged.TOO_EARLY: page.say(
             "新政策最早从{day}起生效：当天和过去的预约不能换规则。", day=page.day(found.earliest)
         ),

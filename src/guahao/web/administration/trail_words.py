@@ -99,6 +99,8 @@ FIELDS = {
     "pickup_until_evening": Words("晚上取号截止", "evening pick-up until"),
     "pickup_until_morning": Words("上午取号截止", "morning pick-up until"),
     "pinned": Words("绑定证书", "certificate pinned"),
+    "quiet_from": Words("夜间不发消息起", "quiet from"),
+    "quiet_until": Words("夜间不发消息止", "quiet until"),
     "recorded": Words("记录", "recorded"),
     "release_time": Words("放号时间", "released at"),
     "retired_at": Words("停用时间", "retired at"),

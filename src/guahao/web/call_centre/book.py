@@ -164,6 +164,11 @@ async def _refused(
     """The patient's own sentence, and what else the agent can offer."""
     said = page.door.replies.refused(refused, page.language).detail
     found = await card(page.door.platform, page.staff, call_id)
+    for booking in found.current if found is not None else ():
+        # After going back and confirming again the agent wants the booking and its code.
+        held = (booking.session.id, booking.patient.id) == (session.id, patient_id)
+        if held and booking.status == "booked":
+            return await _booked(page, call_id, booking)
     others: list[SessionView] = []
     if found is not None and refused.reason is not Refusal.PATIENT_SUSPENDED:
         account_id = found.call.account_id

@@ -74,14 +74,23 @@ async def _search(door: Door, request: ApiRequest) -> ASGIApp:
     ]
     is_meant = _filter(asked)
     found = [view for view in views if is_meant(view)]
-    found.sort(
-        key=lambda view: (*resources.slot_times(view.session), view.id),
-        reverse=asked.backwards("date"),
+    shown = page_of(found, asked, _place, parts=2, backwards=asked.backwards("date"))
+    included = await _included(door, request, asked.includes, shown.items)
+    made = [resources.appointment(view) for view in shown.items]
+    return searchset(
+        door,
+        "Appointment",
+        asked,
+        made,
+        total=len(found),
+        following=shown.following,
+        included=included,
     )
-    page = page_of(found, asked)
-    included = await _included(door, request, asked.includes, page)
-    made = [resources.appointment(view) for view in page]
-    return searchset(door, "Appointment", asked, made, total=len(found), included=included)
+
+
+def _place(view: AppointmentView) -> tuple[int, int]:
+    """Where a booking stands in the order of a search: by its visit's start, then by its id."""
+    return int(resources.slot_times(view.session)[0].timestamp()), view.id
 
 
 def _filter(asked: Search) -> Callable[[AppointmentView], bool]:

@@ -18,16 +18,20 @@ from hashlib import sha256
 from typing import Any
 
 import msgspec
+from fhir.resources.R4B.location import Location
 from fhir.resources.R4B.resource import Resource
+from fhir.resources.R4B.schedule import Schedule
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
 from guahao.flows.listings import all_departments
 from guahao.flows.open_supply import all_hospitals, supply, supply_version
+from guahao.settings import Settings
+from guahao.store.listings import BookableDepartment
 from guahao.store.views import HospitalView
 from guahao.web.answers import Answer, UnzippedAnswer, accepts_gzip
 from guahao.web.fhir import resources
-from guahao.web.fhir.door import Door
+from guahao.web.fhir.door import Door, made
 from guahao.web.reading import ApiRequest, ProblemError, header, read_id
 
 MANIFEST_PATH = "/$bulk-publish"
@@ -78,7 +82,7 @@ class _Publication:
         """Which files there are. A reader asks each for what is new since its last visit."""
         hospitals = await all_hospitals(self._door.platform)
         base = self._door.platform.settings.public_base
-        output = [
+        output: list[dict[str, Any]] = [
             {"type": "Location", "url": f"{base}{FILES_PATH}/locations.ndjson"},
             {"type": "Schedule", "url": f"{base}{FILES_PATH}/schedules.ndjson"},
             *[
@@ -86,6 +90,8 @@ class _Publication:
                 for hospital in hospitals
             ],
         ]
+        if province := self._door.platform.settings.place["state"]:
+            output = [{**file, "extension": {"state": [province]}} for file in output]
         body = {
             "transactionTime": self._door.platform.db.clock().replace(microsecond=0),
             "request": f"{base}{MANIFEST_PATH}",
@@ -101,30 +107,31 @@ class _Publication:
     async def locations(self, request: ApiRequest) -> ASGIApp:
         """Every hospital."""
 
-        async def made() -> list[Resource]:
+        async def listed() -> list[Resource]:
             hospitals = await all_hospitals(self._door.platform)
-            return [resources.location(hospital) for hospital in hospitals]
+            settings = self._door.platform.settings
+            return [bulk_location(hospital, settings) for hospital in hospitals]
 
-        return await self._listed(request, "locations", made)
+        return await self._listed(request, "locations", listed)
 
     async def schedules(self, request: ApiRequest) -> ASGIApp:
         """Every department that can be booked."""
 
-        async def made() -> list[Resource]:
+        async def listed() -> list[Resource]:
             departments = await all_departments(self._door.platform)
             return await asyncio.to_thread(
-                lambda: [resources.schedule(department) for department in departments]
+                lambda: [bulk_schedule(department) for department in departments]
             )
 
-        return await self._listed(request, "schedules", made)
+        return await self._listed(request, "schedules", listed)
 
     async def _listed(
-        self, request: ApiRequest, name: str, made: Callable[[], Awaitable[list[Resource]]]
+        self, request: ApiRequest, name: str, make: Callable[[], Awaitable[list[Resource]]]
     ) -> ASGIApp:
         file = self._files.setdefault(name, _File())
         async with file.making:
             if time.monotonic() - file.looked_at >= FRESH_SECONDS:
-                listed = await made()
+                listed = await make()
                 content = await asyncio.to_thread(
                     lambda: b"".join(one.model_dump_json().encode() + b"\n" for one in listed)
                 )
@@ -169,6 +176,45 @@ class _Publication:
         if version != file.version:
             file.version, file.zipped = version, zipped
             file.modified = self._door.platform.db.clock().replace(microsecond=0)
+
+
+def bulk_location(view: HospitalView, settings: Settings) -> Location:
+    """Return a hospital with what the publication asks for beyond FHIR.
+
+    An identifier, at least one contact, and an address with all of its parts; where a
+    hospital gives no street, its name is the line that people are sent to.
+    """
+    page = f"{settings.public_base}/hospitals/{view.id}"
+    telecom = [{"system": "url", "value": page}]
+    if view.phone:
+        telecom.insert(0, {"system": "phone", "value": view.phone})
+    address = {
+        "line": [view.address or view.name],
+        "district": view.district,
+        **settings.place,
+        "country": "CN",
+    }
+    return made(
+        Location,
+        id=str(view.id),
+        identifier=[{"system": f"{settings.public_base}/hospitals", "value": str(view.id)}],
+        status="active",
+        name=view.name,
+        telecom=telecom,
+        address={part: value for part, value in address.items() if value},
+    )
+
+
+def bulk_schedule(department: BookableDepartment) -> Schedule:
+    """Return a department's schedule with the only actor that is published: its Location."""
+    actor = f"Location/{department.hospital_id}"
+    return made(
+        Schedule,
+        id=str(department.id),
+        active=True,
+        serviceType=[resources.service_type(department)],
+        actor=[{"reference": actor, "display": department.hospital_name}],
+    )
 
 
 def bulk_slot(fields: dict[str, Any], base: str, hotline: str, session_id: int) -> dict[str, Any]:

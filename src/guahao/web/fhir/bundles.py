@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from fhir.resources.R4B.bundle import Bundle
 from fhir.resources.R4B.resource import Resource
@@ -13,6 +14,15 @@ from guahao.web.fhir.door import Door, made, resource_answer
 from guahao.web.fhir.search import Search
 
 T = TypeVar("T")
+Key = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ResultPage(Generic[T]):
+    """A page; `following`: the key of its last item, where others come after it."""
+
+    items: Sequence[T]
+    following: Key | None
 
 
 def searchset(
@@ -22,14 +32,14 @@ def searchset(
     page: Sequence[Resource],
     *,
     total: int,
+    following: Key | None,
     included: Iterable[Resource] = (),
 ) -> Answer:
     """A page of `total` matches, what was asked to be included, and links to go on by."""
     base = f"{door.base}/{kind}"
-    links = [{"relation": "self", "url": search.link(base, search.cursor or None)}]
-    after = search.cursor + search.count
-    if search.count > 0 and after < total:
-        links.append({"relation": "next", "url": search.link(base, after)})
+    links = [{"relation": "self", "url": search.link(base)}]
+    if following is not None:
+        links.append({"relation": "next", "url": search.link(base, following)})
     entries = [_entry(door, resource, "match") for resource in page]
     # Each resource once, as FHIR asks: whichever was found and is included, too, was found.
     entries += [_entry(door, resource, "include") for resource in included]
@@ -45,9 +55,28 @@ def searchset(
     )
 
 
-def page_of(found: Sequence[T], search: Search) -> Sequence[T]:
-    """The page of a list that is known in whole."""
-    return found[search.cursor : search.cursor + search.count]
+def page_of(
+    found: Iterable[T],
+    search: Search,
+    key: Callable[[T], Key],
+    *,
+    parts: int = 1,
+    backwards: bool = False,
+) -> ResultPage[T]:
+    """Return the page of a list that is known in whole, in order of `key`: unique, `parts` long."""
+    ordered = sorted(found, key=key, reverse=backwards)
+    after = search.after(parts)
+    if after is not None:
+        ordered = [
+            item for item in ordered if (key(item) < after if backwards else key(item) > after)
+        ]
+    return first_page(ordered, search.count, key)
+
+
+def first_page(rest: Sequence[T], count: int, key: Callable[[T], Key]) -> ResultPage[T]:
+    """Return the first `count` of `rest`; a single item more shows that others follow."""
+    items = rest[:count]
+    return ResultPage(items, key(items[-1]) if items and len(rest) > count else None)
 
 
 def _entry(door: Door, resource: Resource, mode: str) -> dict[str, Any]:

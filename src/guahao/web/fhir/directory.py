@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from fhir.resources.R4B.resource import Resource
 from litestar.types import ASGIApp
@@ -12,7 +12,7 @@ from guahao.flows.listings import departments_by_id, page_of_departments
 from guahao.store.listings import BookableDepartment, DepartmentsAsked
 from guahao.store.views import HospitalView
 from guahao.web.fhir import resources
-from guahao.web.fhir.bundles import page_of, searchset
+from guahao.web.fhir.bundles import first_page, page_of, searchset
 from guahao.web.fhir.door import Door, Handler, Route, resource_answer, search_routes
 from guahao.web.fhir.search import Search, all_of, read_search
 from guahao.web.reading import ApiRequest, ProblemError, read_id
@@ -61,8 +61,9 @@ def _search_hospitals(kind: str, made: Callable[[HospitalView], Resource]) -> Ha
             door.platform, name, district, None, None, _EVERY_HOSPITAL
         )
         found = [view for view in listed if ids is None or view.id in ids]
-        page = [made(view) for view in page_of(found, asked)]
-        return searchset(door, kind, asked, page, total=len(found))
+        shown = page_of(found, asked, lambda view: (view.id,))
+        page = [made(view) for view in shown.items]
+        return searchset(door, kind, asked, page, total=len(found), following=shown.following)
 
     return search
 
@@ -88,10 +89,17 @@ def _search_departments(kind: str, asking: Asking) -> Handler:
 
     async def search(door: Door, request: ApiRequest) -> ASGIApp:
         asked, wanted = asking(door, request)
-        found, total = await page_of_departments(door.platform, wanted, asked.cursor, asked.count)
-        included = await _included(door, kind, asked, found)
-        page = [made(department) for department in found]
-        return searchset(door, kind, asked, page, total=total, included=included)
+        [after] = asked.after(parts=1) or (0,)
+        found, total = await page_of_departments(door.platform, wanted, after, asked.count + 1)
+        shown = first_page(found, asked.count, lambda department: (department.id,))
+        included = await _included(door, kind, asked, shown.items)
+        page = [made(department) for department in shown.items]
+        return searchset(
+            *(door, kind, asked, page),
+            total=total,
+            following=shown.following,
+            included=included,
+        )
 
     return search
 
@@ -119,7 +127,7 @@ def _schedules(door: Door, request: ApiRequest) -> tuple[Search, DepartmentsAske
 
 
 async def _included(
-    door: Door, kind: str, asked: Search, found: list[BookableDepartment]
+    door: Door, kind: str, asked: Search, found: Sequence[BookableDepartment]
 ) -> list[Resource]:
     hospital_ids = sorted({department.hospital_id for department in found})
     included: list[Resource] = []

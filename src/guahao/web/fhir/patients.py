@@ -42,5 +42,6 @@ async def _search(door: Door, request: ApiRequest) -> ASGIApp:
         for view in own
         if (ids is None or view.id in ids) and (name is None or view.name.startswith(name))
     ]
-    page = [resources.patient(view) for view in page_of(found, asked)]
-    return searchset(door, "Patient", asked, page, total=len(found))
+    shown = page_of(found, asked, lambda view: (view.id,))
+    page = [resources.patient(view) for view in shown.items]
+    return searchset(door, "Patient", asked, page, total=len(found), following=shown.following)

@@ -32,6 +32,7 @@ SESSION_STATE = "urn:guahao:clinic-session-state"
 PERIOD = "urn:guahao:period"
 TITLE = "urn:guahao:title"
 FEE = "urn:guahao:fee-fen"
+DEPARTMENT = "urn:guahao:department"
 _DOCUMENT = "urn:guahao:id-type:"
 # An identifier that is shown only in part (FHIR's own way to say so).
 _RENDERED = "http://hl7.org/fhir/StructureDefinition/rendered-value"
@@ -118,12 +119,18 @@ def schedule(department: BookableDepartment) -> Schedule:
         id=str(department.id),
         active=True,
         serviceCategory=_texts(department.parent_name),
-        serviceType=[{"text": department.name}],
+        serviceType=[service_type(department)],
         actor=[
             _reference("HealthcareService", department.id, department.name),
             _reference("Location", department.hospital_id, department.hospital_name),
         ],
     )
+
+
+def service_type(department: BookableDepartment) -> Json:
+    """Return the department as a coded service: its code is the hospital's or the nation's."""
+    coding = {"system": DEPARTMENT, "code": department.code, "display": department.name}
+    return {"coding": [coding], "text": department.name}
 
 
 def slot(view: SessionView, state: str) -> Slot:

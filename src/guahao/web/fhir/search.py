@@ -88,10 +88,18 @@ class Search:
         """How many resources a page, at most COUNT_MAX; 0: only how many there are."""
         return min(_whole(self.text("_count"), "_count", COUNT_DEFAULT), COUNT_MAX)
 
-    @property
-    def cursor(self) -> int:
-        """Where the page begins: what the `next` link of the page before said."""
-        return _whole(self.text("_cursor"), "_cursor", 0)
+    def after(self, parts: int) -> tuple[int, ...] | None:
+        """Return the key of `parts` numbers that the page begins after; None: the first page.
+
+        A key, not a count: what sells out or is added between two pages moves no page.
+        """
+        text = self.text("_cursor")
+        if text is None:
+            return None
+        key = tuple(_whole(part, "_cursor", 0) for part in text.split("."))
+        if len(key) != parts:
+            raise ProblemError("fhir_parameter_invalid", field="_cursor")
+        return key
 
     @property
     def includes(self) -> set[str]:
@@ -105,11 +113,12 @@ class Search:
             raise ProblemError("fhir_parameter_invalid", field="_sort")
         return wish == f"-{name}"
 
-    def link(self, base: str, cursor: int | None = None) -> str:
-        """The search as it was understood; `cursor`: its page from there on."""
-        pairs = [(n, v) for n, values in self.given.items() for v in values if n != "_cursor"]
-        if cursor is not None:
-            pairs.append(("_cursor", str(cursor)))
+    def link(self, base: str, after: tuple[int, ...] | None = None) -> str:
+        """Return the search as it was understood; `after`: its page after this key."""
+        pairs = [(n, v) for n, values in self.given.items() for v in values]
+        if after is not None:
+            pairs = [(n, v) for n, v in pairs if n != "_cursor"]
+            pairs.append(("_cursor", ".".join(map(str, after))))
         return f"{base}?{urlencode(pairs)}" if pairs else base
 
 
@@ -125,7 +134,11 @@ def read_search(door: Door, request: ApiRequest, *known: str) -> Search:
     for name, value in _pairs(request):
         if name in known_here:
             given.setdefault(name, []).append(_clean(value, name))
-        elif strict or name.partition(":")[0].partition(".")[0] in known_here:
+        elif name == "_include:iterate":
+            raise ProblemError("fhir_include_iterate")
+        elif name.partition(".")[0].partition(":")[0] in known_here and "." in name:
+            raise ProblemError("fhir_chain", field=name[:40])
+        elif strict or name.partition(":")[0] in known_here:
             raise ProblemError("fhir_parameter_unknown", field=name[:40])
     if (wanted := given.get("_format")) and wanted[0].replace(" ", "+") not in _FORMATS:
         raise ProblemError("fhir_format")

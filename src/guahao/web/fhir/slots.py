@@ -49,10 +49,24 @@ async def _search(door: Door, request: ApiRequest) -> ASGIApp:
         and is_titled((resources.TITLE, view.title))
         and (wanted is None or resources.slot_status(state) in wanted)
     ]
-    found.sort(key=lambda one: resources.slot_times(one[0]), reverse=asked.backwards("start"))
-    page = [resources.slot(*one) for one in page_of(found, asked)]
+    shown = page_of(found, asked, _place, parts=2, backwards=asked.backwards("start"))
+    page = [resources.slot(*one) for one in shown.items]
     included = _schedules(departments, page) if "Slot:schedule" in asked.includes else []
-    return searchset(door, "Slot", asked, page, total=len(found), included=included)
+    return searchset(
+        door,
+        "Slot",
+        asked,
+        page,
+        total=len(found),
+        following=shown.following,
+        included=included,
+    )
+
+
+def _place(listed: Listed) -> tuple[int, int]:
+    """Where a session stands in the order of a search: by its start, then by its id."""
+    view, _ = listed
+    return int(resources.slot_times(view)[0].timestamp()), view.id
 
 
 def _schedules(departments: list[BookableDepartment], page: list[Slot]) -> list[Resource]:

@@ -11,6 +11,7 @@ from litestar.types import ASGIApp
 from guahao import security_log
 from guahao.flows.accounts import account
 from guahao.flows.alternatives import alternatives
+from guahao.flows.appointments import list_appointments
 from guahao.flows.desk import Busy, NotDecided, TooFast
 from guahao.flows.schedules import one_session
 from guahao.rules.cancelling import cancel_deadline
@@ -45,6 +46,9 @@ async def _confirm(page: Page) -> ASGIApp:
     patients = await _patients(page)
     session, refused = await _session(page)
     if refused is not None:
+        held = await _held(page, session.id)
+        if held:
+            return _already(page, held[0])
         chosen = _chosen(page, patients)
         return await _refusal(page, session, chosen.id if chosen else None, refused)
     return _form(page, session, patients)
@@ -102,7 +106,11 @@ def _form(
 
 
 async def _book(page: Page) -> ASGIApp:
-    """The same form again, by a double tap or the back button, is the same booking."""
+    """The same form again, by a double tap or the back button, is the same booking.
+
+    So is a fresh form for a place that the patient already holds: who went back and
+    confirmed again wants to see the booking, not a refusal.
+    """
     owner = page.owner
     id = read_id(page.request, "session_id", Refusal.UNKNOWN_SESSION)
     patient_id, nonce = as_id(page.form.get("patient_id", "")), page.form.get("key", "")
@@ -120,11 +128,28 @@ async def _book(page: Page) -> ASGIApp:
     if isinstance(answer, Refused):
         if answer.reason is Refusal.UNKNOWN_SESSION:
             raise ProblemError(answer.reason)
+        for booking in await _held(page, id):
+            if booking.patient.id == patient_id:
+                return _already(page, booking)
         session, _ = await _session(page)
         return await _refusal(page, session, patient_id, answer)
     if isinstance(answer, KeyMismatch):
         return page.redirect(page.path)  # a form of another session: here is this one's
     return await _undecided(page, answer, patient_id, nonce)
+
+
+async def _held(page: Page, session_id: int) -> list[AppointmentView]:
+    """Return the account's live bookings of this session."""
+    current = await list_appointments(page.door.platform, page.owner, "current")
+    return [
+        booking
+        for booking in current
+        if booking.session.id == session_id and booking.status == "booked"
+    ]
+
+
+def _already(page: Page, booking: AppointmentView) -> Answer:
+    return page.redirect(f"/bookings/{booking.id}?booked=already")
 
 
 async def _refusal(

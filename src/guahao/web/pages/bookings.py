@@ -58,7 +58,10 @@ async def _one(page: Page) -> ASGIApp:
     booking = await _own(page, name.removesuffix(".ics"))
     if name.endswith(".ics"):
         return _calendar(page, booking)
-    return page.render("booking.html", **_shown(page, booking), new=page.query("booked") == "1")
+    came = page.query("booked")
+    return page.render(
+        "booking.html", **_shown(page, booking), new=came == "1", already=came == "already"
+    )
 
 
 async def _own(page: Page, id: str) -> AppointmentView:
