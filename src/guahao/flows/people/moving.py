@@ -190,14 +190,9 @@ def _code_index(platform: Platform, move_id: int, code: str) -> bytes:
 
 
 async def move_of(platform: Platform, by: Staff, move_id: int) -> Move | None:
-    """Return a request for who made it, or for any supervisor where it is by the hotline."""
+    """Return a request for the member of staff who made it; None for any other."""
     async with platform.db.transaction() as tx:
-        move = await store.by_id(tx, platform.vault, move_id)
-    return move if move is not None and _is_theirs(move, by) else None
-
-
-def _is_theirs(move: Move, by: Staff) -> bool:
-    return move.staff_id == by.id and move.hospital_id == by.hospital_id
+        return await store.own(tx, platform.vault, move_id, by)
 
 
 async def send_another_code(
@@ -205,8 +200,8 @@ async def send_another_code(
 ) -> Waits | MoveRefusal | None:
     """Send the new phone another code; None where it is not this member's request."""
     async with platform.db.transaction() as tx:
-        move = await store.lock_open(tx, platform.vault, move_id)
-        if move is None or not _is_theirs(move, by):
+        move = await store.lock_own(tx, platform.vault, move_id, by)
+        if move is None:
             return None
         if move.state != "proving":
             return MoveRefusal.OVER
@@ -226,8 +221,8 @@ async def prove_phone(
     hotline a supervisor decides.
     """
     async with platform.db.transaction() as tx:
-        move = await store.lock_open(tx, platform.vault, move_id)
-        if move is None or not _is_theirs(move, by):
+        move = await store.lock_own(tx, platform.vault, move_id, by)
+        if move is None:
             return None
         if move.state != "proving":
             return MoveRefusal.OVER

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from psycopg.rows import TupleRow
 
 from guahao.rules.people.phones import Phone
+from guahao.rules.staff import Staff
 from guahao.store.accounts import open_phone
 from guahao.store.db import Tx
 from guahao.store.ids import next_id
@@ -64,6 +65,10 @@ _MOVE = """
 """
 
 
+_OPEN = "state IN ('proving', 'requested') AND created_at > %s"
+_OWN = "staff_id = %s AND hospital_id IS NOT DISTINCT FROM %s"
+
+
 async def add(tx: Tx, vault: Vault, new: NewMove) -> int:
     """Record a request whose new phone is yet to be proven; one under way before is void."""
     await tx.do(
@@ -94,13 +99,30 @@ async def add(tx: Tx, vault: Vault, new: NewMove) -> int:
 async def lock_open(tx: Tx, vault: Vault, move_id: int) -> Move | None:
     """Lock a request that is neither decided nor too old; None for any other."""
     locked = await tx.row(
-        """
-        SELECT FROM moves WHERE id = %s AND state IN ('proving', 'requested') AND created_at > %s
-        FOR NO KEY UPDATE
-        """,
+        f"SELECT FROM moves WHERE id = %s AND {_OPEN} FOR NO KEY UPDATE",
         (move_id, tx.now - OPEN_FOR),
     )
     return None if locked is None else await by_id(tx, vault, move_id)
+
+
+async def lock_own(tx: Tx, vault: Vault, move_id: int, by: Staff) -> Move | None:
+    """Lock an open request that this member of staff has made; None for any other."""
+    locked = await tx.row(
+        f"SELECT FROM moves WHERE id = %s AND {_OPEN} AND {_OWN} FOR NO KEY UPDATE",
+        (move_id, tx.now - OPEN_FOR, by.id, by.hospital_id),
+    )
+    return None if locked is None else await by_id(tx, vault, move_id)
+
+
+async def own(tx: Tx, vault: Vault, move_id: int, by: Staff) -> Move | None:
+    """Return a request that this member of staff has made, decided or not."""
+    row = await tx.row(
+        f"""
+        {_MOVE} WHERE m.id = %s AND m.staff_id = %s AND m.hospital_id IS NOT DISTINCT FROM %s
+        """,
+        (move_id, by.id, by.hospital_id),
+    )
+    return None if row is None else _move(vault, row)
 
 
 async def by_id(tx: Tx, vault: Vault, move_id: int) -> Move | None:
