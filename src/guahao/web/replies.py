@@ -13,6 +13,7 @@ from datetime import date, datetime
 from functools import lru_cache
 
 from guahao.flows.patients import PatientRefusal
+from guahao.flows.people.removing import RemoveRefusal
 from guahao.rules.kernel.text import NameFault
 from guahao.rules.limits import Policy
 from guahao.rules.outcomes import CancelRefusal, Refusal, Refused
@@ -380,6 +381,24 @@ _PATIENTS: dict[str, Reply] = {
             "一个手机号最多登记两位就诊人。请用另一个手机号登记，或拨打{hotline}。",
             "A phone number can have at most two patients. Please register with another phone"
             " number, or call {hotline}.",
+        ),
+    ),
+    RemoveRefusal.LIVE_BOOKING: Reply(
+        409,
+        Words("还有预约，不能移除", "A booking stands in the way"),
+        Words(
+            "这位就诊人还有没就诊的预约，不能移除。请先退号，或就诊以后再移除。",
+            "This patient has a booking that is still to come and cannot be removed. Please cancel"
+            " it first, or remove the patient after the visit.",
+        ),
+    ),
+    RemoveRefusal.SUSPENDED: Reply(
+        409,
+        Words("暂停预约期间不能移除", "Not during a suspension"),
+        Words(
+            "这位就诊人的预约资格已暂停，暂停期间不能移除。如有异议，请拨打{hotline}申诉。",
+            "This patient cannot be removed while suspended from booking. To object to the"
+            " suspension, call {hotline}.",
         ),
     ),
     PatientRefusal.ID_INVALID: Reply(

@@ -9,6 +9,7 @@ import msgspec
 from litestar.types import ASGIApp
 
 from guahao.flows.patients import PatientRefusal, register_patient
+from guahao.flows.people.removing import RemoveRefusal, remove_patient
 from guahao.rules.identity import masked_document
 from guahao.rules.kernel.text import NameFault
 from guahao.store.views import PatientView
@@ -17,7 +18,7 @@ from guahao.web.api.door import Door, Route
 from guahao.web.language import Words, reader_language
 from guahao.web.openapi import Call
 from guahao.web.problems import problem_answer
-from guahao.web.reading import NO_CONTROLS, ApiRequest, ProblemError, read_body
+from guahao.web.reading import NO_CONTROLS, ApiRequest, ProblemError, read_body, read_id
 
 TAG = Words("账户与就诊人", "Account and patients")
 
@@ -51,6 +52,14 @@ _REGISTER = Call(
     body=PatientIn("示例", "01", "11010519491231002X"),
     problems=(*PatientRefusal, "too_many_registrations"),
 )
+_REMOVE = Call(
+    "DELETE",
+    "/patients/{patient_id}",
+    TAG,
+    Words("移除就诊人", "Remove a patient"),
+    EXAMPLE,
+    problems=tuple(RemoveRefusal),
+)
 _decoder = msgspec.json.Decoder(PatientIn)
 
 
@@ -62,7 +71,7 @@ def patient_out(view: PatientView) -> PatientOut:
 
 
 def patient_routes(door: Door) -> list[Route]:
-    """POST /patients."""
+    """POST /patients, DELETE /patients/{patient_id}."""
 
     async def register(request: ApiRequest) -> ASGIApp:
         account_id = door.tokens.account_of(request.scope)
@@ -85,4 +94,12 @@ def patient_routes(door: Door) -> list[Route]:
             return door.refusal(request, outcome)
         return json_answer(patient_out(outcome), 201)
 
-    return [Route(_REGISTER, register)]
+    async def remove(request: ApiRequest) -> ASGIApp:
+        account_id = door.tokens.account_of(request.scope)
+        patient_id = read_id(request, "patient_id", RemoveRefusal.NOT_YOURS)
+        outcome = await remove_patient(door.platform, account_id, patient_id)
+        if isinstance(outcome, RemoveRefusal):
+            return door.refusal(request, outcome)
+        return json_answer(patient_out(outcome))
+
+    return [Route(_REGISTER, register), Route(_REMOVE, remove)]

@@ -35,6 +35,7 @@ from guahao.web.pages.home import home_pages
 from guahao.web.pages.hospital import hospital_pages
 from guahao.web.pages.login import login_pages
 from guahao.web.pages.page import Route
+from guahao.web.pages.removing import removing_pages
 
 __all__ = ["Door", "Route", "error_page", "page_routes", "routes"]
 
@@ -54,6 +55,7 @@ def routes() -> list[Route]:
         *bookings_pages(),
         *login_pages(),
         *account_pages(),
+        *removing_pages(),
         *help_pages(),
         *choice_pages(),
     ]
