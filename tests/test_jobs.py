@@ -22,7 +22,6 @@ from tests.city import (
 )
 
 from guahao.flows.accounts import request_otp
-from guahao.flows.clients import CALLS_KEPT
 from guahao.flows.platform import Platform
 from guahao.jobs import WORKERS, create_jobs, run_worker
 from guahao.notices.gateway import Failed, Outcome, Parcel
@@ -43,6 +42,7 @@ PERIODIC = {
     "make_call_tasks",
     "record_staff_bookings",
     "purge",
+    "delete_old",
     "purge_jobs",
     "retry_stalled",
     "wake_pushers",
@@ -323,10 +323,10 @@ async def test_what_has_served_is_forgotten(
     )
     await change(platform, ONE_CALL, clock.now, "old")
     clock.now += timedelta(days=101)
-    await change(platform, ONE_CALL, clock.now - CALLS_KEPT + timedelta(seconds=1), "kept")
+    await change(platform, ONE_CALL, clock.now - timedelta(days=90) + timedelta(seconds=1), "kept")
     async with platform.db.transaction() as tx:
         await throttle.hit(tx, "kept", b"", 60)
-    await run(app, platform, gateway, "purge")
+    await run(app, platform, gateway, "purge", "delete_old")
     assert await ask(platform, "SELECT scope FROM throttle_counts") == [("kept",)]
     assert await ask(platform, "SELECT 1 FROM one_time_passwords") == []
     assert await ask(platform, "SELECT idempotency_key FROM booking_requests") == [("2",)]

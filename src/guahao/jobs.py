@@ -28,9 +28,9 @@ from guahao.flows import (
     schedules,
     stops,
 )
-from guahao.flows.clients import CALLS_KEPT
 from guahao.flows.imports import importing
 from guahao.flows.kernel.sent_forms import ANSWER_KEPT, FORM_KEPT
+from guahao.flows.people import retention
 from guahao.flows.platform import Platform
 from guahao.notices.deliver import Courier, TryAgain
 from guahao.notices.gateway import Gateway
@@ -39,7 +39,6 @@ from guahao.pushing.sender import Sender, Ways
 from guahao.store import (
     accounts,
     appointments,
-    clients,
     hospital_events,
     messages,
     proofs,
@@ -93,6 +92,7 @@ def create_jobs(
     _add_delivery(app, courier)
     _add_redelivery(app, platform, courier)
     _add_platform_tasks(app, platform)
+    _add_retention(app, platform)
     _add_imports(app, platform)
     _add_pushing(app, Pusher(platform.db, platform.vault, sender or _sender(platform)))
     _add_policies(app, platform)
@@ -248,7 +248,6 @@ def _add_platform_tasks(app: App, platform: Platform) -> None:
             await sent_forms.purge(tx, tx.now - FORM_KEPT, tx.now - ANSWER_KEPT)
             await staff.purge_sessions(tx, tx.now - STAFF_SESSIONS_KEPT)
             await hospital_events.purge(tx, tx.now - timedelta(days=EVENTS_KEPT_DAYS))
-            await clients.purge_calls(tx, tx.now - CALLS_KEPT)
             await webhooks.purge_dead(tx, tx.now - timedelta(days=EVENTS_KEPT_DAYS))
 
     _every(app, "*/5 * * * *", "void_sweep", void_sweep)
@@ -260,6 +259,15 @@ def _add_platform_tasks(app: App, platform: Platform) -> None:
     _every(app, "*/10 * * * *", "index_names", index_names)
     _every(app, "* * * * *", "make_call_tasks", make_call_tasks)
     _every(app, "*/5 * * * *", "record_staff_bookings", record_staff_bookings)
+
+
+def _add_retention(app: App, platform: Platform) -> None:
+    async def delete_old() -> None:
+        """Delete what is older than it is kept for, and the last trace of erased persons."""
+        await retention.delete_old(platform)
+
+    # 19:10 UTC is 03:10 in the city.
+    _every(app, "10 19 * * *", "delete_old", delete_old)
 
 
 def _add_imports(app: App, platform: Platform) -> None:

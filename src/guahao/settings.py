@@ -17,6 +17,7 @@ import msgspec
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
+from guahao.rules.kernel.retention import RETENTIONS
 from guahao.rules.limits import CITY_TIME
 
 
@@ -63,6 +64,7 @@ class Settings:
     desk_lanes: int = 2
     desk_batch: int = 128
     desk_queue: int = 4096
+    retention_days: Mapping[str, int] = field(default_factory=dict)  # by kind
     otp_per_phone_hour: int = 5
     otp_per_address_hour: int = 20
     otp_total_minute: int = 3000
@@ -237,6 +239,27 @@ def _texts(name: str, text: str) -> dict[str, str]:
         ) from None
 
 
+def _retention_days(text: str) -> dict[str, int]:
+    """A JSON object: by kind of record the days that it is kept."""
+    try:
+        given = msgspec.json.decode(text, type=dict[str, int])
+    except (msgspec.DecodeError, UnicodeError):
+        raise SettingsError(
+            'GUAHAO_RETENTION_DAYS must be JSON such as {"messages": 400}'
+        ) from None
+    for kind, days in given.items():
+        known = RETENTIONS.get(kind)
+        if known is None:
+            raise SettingsError(
+                f"GUAHAO_RETENTION_DAYS knows {', '.join(RETENTIONS)}; not {kind[:40]}"
+            )
+        if not known.least <= days <= known.most:
+            raise SettingsError(
+                f"GUAHAO_RETENTION_DAYS: {kind} may be kept {known.least} to {known.most} days"
+            )
+    return given
+
+
 def _networks(name: str, text: str) -> tuple[str, ...]:
     words = tuple(_words(text))
     try:
@@ -315,6 +338,7 @@ def _moment(text: str) -> datetime:
 
 _READERS: Mapping[str, Callable[[str], object]] = {
     "data_dir": Path,
+    "retention_days": _retention_days,
     "security_log": Path,
     "clock_start": _moment,
     "clock_begun": partial(_seconds, "clock_begun"),

@@ -25,7 +25,6 @@ from guahao.store.db import Tx
 OVERLAP_HOURS = 24  # the older secret lives so long after a rotation, where nothing else is said
 OVERLAP_HOURS_MAX = 30 * 24
 WRONG_SECRETS_PER_ADDRESS_HOUR = 60
-CALLS_KEPT = timedelta(days=90)
 CALLS_A_PAGE = 100
 
 _SECRET_BYTES = 32

@@ -239,11 +239,6 @@ async def calls(tx: Tx, hospital_id: int, before: int | None, limit: int) -> lis
     return [CallRow(*[*row[:3], NotedCall(*row[3:])]) for row in rows]
 
 
-async def purge_calls(tx: Tx, before: datetime) -> int:
-    """Forget calls of before then; how many."""
-    return await tx.do("DELETE FROM hospital_calls WHERE at < %s", (before,))
-
-
 def _row(row: Sequence[Any]) -> ClientRow:
     client = Client(row[0], row[1], row[2], frozenset(map(Scope, row[3])))
     return ClientRow(client, row[4], row[5])

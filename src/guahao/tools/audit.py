@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
@@ -21,17 +21,20 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from guahao.flows.platform import Platform
+from guahao.rules.kernel.retention import RETENTIONS, days_kept
 from guahao.rules.limits import CODE_DIGITS, CODE_KEPT_DAYS, PATIENTS_PER_PHONE, Policy
 from guahao.store import audit as store
 from guahao.store.db import Tx
 from guahao.store.hospital_events import EVENTS_KEPT_DAYS
+from guahao.store.kernel import retention as retention_store
 from guahao.store.vault import Vault, VaultError
 
 Report = Callable[[str], None]  # the check that comes next
 
 _CODE = re.compile(rf"[0-9]{{{CODE_DIGITS}}}")
 SEALED_OPENED = 100_000  # of each table at most; where there are more, a sample
-_OWN_CHECKS = 7  # those not in store.audit
+_RETENTION_SLACK_DAYS = 2
+_OWN_CHECKS = 8  # those not in store.audit
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,8 @@ async def _findings(tx: Tx, platform: Platform, report: Report) -> AsyncIterator
     yield await _accounts_open(tx, platform.vault)
     report("codes_of_eight_digits")
     yield await _codes_open(tx, platform.vault)
+    report("retention")
+    yield await _retention(tx, platform.settings.retention_days)
 
 
 def _numbers(tx: Tx, policy: Policy) -> dict[str, Any]:
@@ -312,6 +317,20 @@ async def _codes_open(tx: Tx, vault: Vault) -> Finding:
         tally.count(id, agrees=right and index in vault.indexes("code", code or ""))
     says = "an identification code opens with the key, has eight digits, and is found by itself"
     return tally.finding("codes_of_eight_digits", "S8", says, "appointment", sample.note)
+
+
+async def _retention(tx: Tx, chosen: Mapping[str, int]) -> Finding:
+    """Nothing is older than it is kept for, and the two nights that deleting it may take."""
+    tally = _Tally()
+    for kind in RETENTIONS:
+        before = tx.now - timedelta(days=days_kept(chosen, kind) + _RETENTION_SLACK_DAYS)
+        overdue = await retention_store.overdue(tx, kind, before, store.IDS_SHOWN)
+        for id in overdue:
+            tally.count(id, agrees=False)
+        if not overdue:
+            tally.count(0, agrees=True)
+    says = "nothing is older than it is kept for: the nightly job delete_old runs"
+    return tally.finding("retention", "PIPL 19", says, "row")
 
 
 def _opens(vault: Vault, table: str, column: str, row: int, sealed: bytes) -> str | None:
