@@ -13,3 +13,25 @@ CREATE TABLE sent_forms (
     answer_enc bytea
 );
 CREATE INDEX sent_forms_by_time ON sent_forms (sent_at);
+
+-- Failed log-ins by login and network, or by login and known device; also of logins that nobody
+-- has. A stranger elsewhere locks nobody out.
+CREATE TABLE staff_log_in_failures (
+    -- An HMAC of the login and of the network or the device.
+    subject bytea PRIMARY KEY,
+    -- An HMAC of the login, so that a reset by an administrator opens its locks.
+    login_index bytea NOT NULL,
+    failures smallint NOT NULL,
+    locked_until timestamptz,
+    last_at timestamptz NOT NULL
+);
+CREATE INDEX staff_log_in_failures_by_login ON staff_log_in_failures (login_index);
+CREATE INDEX staff_log_in_failures_by_time ON staff_log_in_failures (last_at);
+
+-- From here on failures and lock of a member count wrong second factors only: whoever gets
+-- there knows the password.
+UPDATE staff SET failed_log_ins = 0, locked_until = NULL;
+
+-- A temporary password holds for some days only; those that exist get three from now.
+ALTER TABLE staff ADD COLUMN password_expires_at timestamptz;
+UPDATE staff SET password_expires_at = now() + interval '72 hours' WHERE password_is_temporary;

@@ -495,7 +495,9 @@ def _tell_password(outcome: NewStaff | StaffRefusal) -> None:
     if isinstance(outcome, StaffRefusal):
         raise CommandError(f"not done: {outcome.value.replace('_', ' ')}")
     typer.echo(f"{outcome.login}: temporary password {outcome.password}")
-    typer.echo("It is shown this once. The first log-in asks for a new one and an authenticator.")
+    until = outcome.expires_at.isoformat(timespec="minutes")
+    typer.echo(f"It is shown this once and holds until {until}.")
+    typer.echo("The first log-in asks for a new one and an authenticator.")
 
 
 @hospital_client.command("add")

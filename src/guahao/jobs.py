@@ -48,7 +48,7 @@ from guahao.store import (
     wechat,
 )
 from guahao.store.hospital_events import EVENTS_KEPT_DAYS
-from guahao.store.kernel import rates, sent_forms
+from guahao.store.kernel import log_in_failures, rates, sent_forms
 
 PUSHES = "hospitals"
 NOTICES = "notices"
@@ -65,6 +65,7 @@ REDELIVERED_AT_ONCE = 512
 RECEIPT_AFTER = timedelta(hours=1)  # receipts come within minutes, where they come at all
 # A retry under the same idempotency key finds its answer, and a policy can be tried on them.
 REQUESTS_KEPT = timedelta(days=policy_trials.DAYS_MAX)
+FAILURES_KEPT = timedelta(days=2)  # longer than any lock
 STAFF_SESSIONS_KEPT = timedelta(days=30)  # longer than any lasts; the trail tells of them
 JOBS_KEPT_HOURS = 7 * 24
 # A worker sends a heartbeat every 10 s; without one for so long it is dead.
@@ -246,6 +247,7 @@ def _add_platform_tasks(app: App, platform: Platform) -> None:
             await appointments.purge_requests(tx, tx.now - REQUESTS_KEPT)
             await wechat.purge_seen(tx)
             await sent_forms.purge(tx, tx.now - FORM_KEPT, tx.now - ANSWER_KEPT)
+            await log_in_failures.purge(tx, tx.now - FAILURES_KEPT)
             await staff.purge_sessions(tx, tx.now - STAFF_SESSIONS_KEPT)
             await hospital_events.purge(tx, tx.now - timedelta(days=EVENTS_KEPT_DAYS))
             await webhooks.purge_dead(tx, tx.now - timedelta(days=EVENTS_KEPT_DAYS))

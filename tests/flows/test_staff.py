@@ -12,12 +12,26 @@ from tests.city import LOOPBACK, Clock, ask, open_platform
 
 from guahao.flows import staff
 from guahao.flows.accounts import Caller
+from guahao.flows.kernel import hashing
 from guahao.flows.platform import Platform
-from guahao.flows.staff import HalfSession, LogInRefused, NewStaff, Session, StaffRefusal
+from guahao.flows.staff import (
+    Device,
+    HalfSession,
+    LogInRefused,
+    NewStaff,
+    Origin,
+    Session,
+    StaffRefusal,
+)
 from guahao.rules.staff import SYSTEM, Role
 from guahao.store import staff as store
 
 NEW_PASSWORD = "correct horse battery"
+HERE = Origin(LOOPBACK)
+
+
+def at(address: str, device: Device | None = None) -> Origin:
+    return Origin(Caller(address, limited=True), device)
 
 
 @pytest.fixture
@@ -38,7 +52,7 @@ async def added(platform: Platform, login: str = "agent.one", role: Role = Role.
 
 
 async def first_factor(platform: Platform, login: str, password: str) -> HalfSession:
-    half = await staff.log_in(platform, login, password, LOOPBACK)
+    half = await staff.log_in(platform, login, password, HERE)
     assert isinstance(half, HalfSession), half
     return half
 
@@ -58,9 +72,12 @@ async def enrolled(
     new = await added(platform, login)
     half = await first_factor(platform, login, new.password)
     assert (half.needs_password_change, half.needs_enrolment) == (True, True)
-    assert await staff.change_password(platform, half.token, new.password, NEW_PASSWORD) is None
+    assert (
+        await staff.change_password(platform, half.token, new.password, NEW_PASSWORD, "", HERE)
+        is None
+    )
     secret = await secret_of(platform, half.token)
-    session = await staff.enrol(platform, half.token, code(secret, clock))
+    session = await staff.enrol(platform, half.token, code(secret, clock), HERE)
     assert isinstance(session, Session)
     return secret, session
 
@@ -102,7 +119,7 @@ async def test_a_temporary_password_opens_nothing_before_it_is_changed(
     new = await added(platform)
     half = await first_factor(platform, new.login, new.password)
     assert await staff.enrolment_uri(platform, half.token) is None
-    assert await staff.enrol(platform, half.token, "000000") is None
+    assert await staff.enrol(platform, half.token, "000000", HERE) is None
 
 
 async def test_a_code_serves_once_and_only_around_its_time(
@@ -111,11 +128,15 @@ async def test_a_code_serves_once_and_only_around_its_time(
     secret, _ = await enrolled(platform, clock)
     used = code(secret, clock)
     half = await first_factor(platform, "agent.one", NEW_PASSWORD)
-    assert isinstance(await staff.show_second_factor(platform, half.token, used), LogInRefused)
+    assert isinstance(
+        await staff.show_second_factor(platform, half.token, used, HERE), LogInRefused
+    )
     early = code(secret, clock, 2)
-    assert isinstance(await staff.show_second_factor(platform, half.token, early), LogInRefused)
+    assert isinstance(
+        await staff.show_second_factor(platform, half.token, early, HERE), LogInRefused
+    )
     fresh = code(secret, clock, 1)
-    assert isinstance(await staff.show_second_factor(platform, half.token, fresh), Session)
+    assert isinstance(await staff.show_second_factor(platform, half.token, fresh, HERE), Session)
 
 
 async def test_two_log_ins_with_one_code_at_once_give_one_session(
@@ -126,7 +147,7 @@ async def test_two_log_ins_with_one_code_at_once_give_one_session(
     halves = [await first_factor(platform, "agent.one", NEW_PASSWORD) for _ in range(4)]
     now = code(secret, clock)
     answers = await asyncio.gather(
-        *[staff.show_second_factor(platform, half.token, now) for half in halves]
+        *[staff.show_second_factor(platform, half.token, now, HERE) for half in halves]
     )
     assert sum(isinstance(answer, Session) for answer in answers) == 1
 
@@ -135,7 +156,7 @@ async def test_the_second_factor_replaces_the_token(platform: Platform, clock: C
     secret, _ = await enrolled(platform, clock)
     clock.forward(seconds=60)
     half = await first_factor(platform, "agent.one", NEW_PASSWORD)
-    session = await staff.show_second_factor(platform, half.token, code(secret, clock))
+    session = await staff.show_second_factor(platform, half.token, code(secret, clock), HERE)
     assert isinstance(session, Session)
     assert session.token != half.token
     assert await staff.staff_of_session(platform, half.token) is None
@@ -150,7 +171,7 @@ async def test_every_wrong_log_in_gets_the_same_answer(
     platform: Platform, clock: Clock, login: str, password: str
 ) -> None:
     await enrolled(platform, clock)
-    assert await staff.log_in(platform, login, password, LOOPBACK) == LogInRefused(None)
+    assert await staff.log_in(platform, login, password, HERE) == LogInRefused(None)
 
 
 async def test_somebody_shut_out_gets_it_too_and_their_session_is_over(
@@ -160,7 +181,7 @@ async def test_somebody_shut_out_gets_it_too_and_their_session_is_over(
     id = session.staff.id
     assert await staff.disable_staff(platform, SYSTEM, id) is None
     assert await staff.staff_of_session(platform, session.token) is None
-    assert await staff.log_in(platform, "agent.one", NEW_PASSWORD, LOOPBACK) == LogInRefused(None)
+    assert await staff.log_in(platform, "agent.one", NEW_PASSWORD, HERE) == LogInRefused(None)
     assert await staff.enable_staff(platform, SYSTEM, id) is None
     await first_factor(platform, "agent.one", NEW_PASSWORD)
 
@@ -170,14 +191,14 @@ async def test_five_failures_lock_for_a_quarter_of_an_hour_and_more_for_longer(
 ) -> None:
     await enrolled(platform, clock)
     for _ in range(4):
-        assert await staff.log_in(platform, "agent.one", "no", LOOPBACK) == LogInRefused(None)
+        assert await staff.log_in(platform, "agent.one", "no", HERE) == LogInRefused(None)
     first = clock() + staff.FIRST_LOCK
-    assert await staff.log_in(platform, "agent.one", "no", LOOPBACK) == LogInRefused(first)
+    assert await staff.log_in(platform, "agent.one", "no", HERE) == LogInRefused(first)
     # The right password does not open a lock, and tells nothing of being right.
-    assert await staff.log_in(platform, "agent.one", NEW_PASSWORD, LOOPBACK) == LogInRefused(first)
+    assert await staff.log_in(platform, "agent.one", NEW_PASSWORD, HERE) == LogInRefused(first)
     clock.forward(minutes=15)
     second = clock() + 2 * staff.FIRST_LOCK
-    assert await staff.log_in(platform, "agent.one", "no", LOOPBACK) == LogInRefused(second)
+    assert await staff.log_in(platform, "agent.one", "no", HERE) == LogInRefused(second)
     clock.forward(minutes=30)
     await first_factor(platform, "agent.one", NEW_PASSWORD)
 
@@ -186,19 +207,18 @@ async def test_wrong_codes_lock_as_wrong_passwords_do(platform: Platform, clock:
     await enrolled(platform, clock)
     half = await first_factor(platform, "agent.one", NEW_PASSWORD)
     for _ in range(4):
-        answer = await staff.show_second_factor(platform, half.token, "12345")
+        answer = await staff.show_second_factor(platform, half.token, "12345", HERE)
         assert answer == LogInRefused(None)
     locked = LogInRefused(clock() + staff.FIRST_LOCK)
-    assert await staff.show_second_factor(platform, half.token, "12345") == locked
-    assert await staff.log_in(platform, "agent.one", NEW_PASSWORD, LOOPBACK) == locked
+    assert await staff.show_second_factor(platform, half.token, "12345", HERE) == locked
+    assert await staff.log_in(platform, "agent.one", NEW_PASSWORD, HERE) == locked
 
 
 async def test_an_address_that_tries_everything_is_told_to_wait(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(staff, "LOG_INS_PER_ADDRESS_HOUR", 2)
-    caller = Caller("203.0.113.7", limited=True)
-    answers = [await staff.log_in(platform, f"guess{n}", "x", caller) for n in range(3)]
+    answers = [await staff.log_in(platform, f"guess{n}", "x", at("203.0.113.7")) for n in range(3)]
     assert answers[:2] == [LogInRefused(None)] * 2
     assert isinstance(answers[2], LogInRefused)
     assert answers[2].retry_from is not None
@@ -228,7 +248,7 @@ async def test_half_a_log_in_is_good_for_ten_minutes(platform: Platform, clock: 
     secret, _ = await enrolled(platform, clock)
     half = await first_factor(platform, "agent.one", NEW_PASSWORD)
     clock.forward(minutes=10)
-    assert await staff.show_second_factor(platform, half.token, code(secret, clock)) is None
+    assert await staff.show_second_factor(platform, half.token, code(secret, clock), HERE) is None
 
 
 async def test_sessions_are_ended_by_logging_out_and_by_every_change(
@@ -240,7 +260,7 @@ async def test_sessions_are_ended_by_logging_out_and_by_every_change(
     async def log_in_again() -> str:
         clock.forward(seconds=60)
         half = await first_factor(platform, "agent.one", NEW_PASSWORD)
-        opened = await staff.show_second_factor(platform, half.token, code(secret, clock))
+        opened = await staff.show_second_factor(platform, half.token, code(secret, clock), HERE)
         assert isinstance(opened, Session)
         return opened.token
 
@@ -264,16 +284,22 @@ async def test_a_lost_phone_is_enrolled_anew(platform: Platform, clock: Clock) -
     assert half.needs_enrolment
     new = await secret_of(platform, half.token)
     assert new != old
-    assert isinstance(await staff.enrol(platform, half.token, code(new, clock)), Session)
+    assert isinstance(await staff.enrol(platform, half.token, code(new, clock), HERE), Session)
 
 
 @pytest.mark.parametrize(
-    "weak", ["short", "agent.one 12345", "aaaaaaaaaaaaaaaa", "x" * 201], ids=len
+    "weak",
+    [
+        *("short", "agent.one 12345", "aaaaaaaaaaaaaaaa", "x" * 201, "Agent.One-rosebush"),
+        *("woaini1314520", "5201314521125", "password12345", "qwertyuiop12", "1qaz2wsx3edc"),
+        *("Guahao@20261127", "yiyuan114guahao", "zhangsan19900307", "wodemima123456"),
+        *("５２０１３１４１２３４５６", "演示坐席演示坐席2026"),
+    ],
 )
 async def test_a_weak_password_is_not_taken(platform: Platform, weak: str) -> None:
     new = await added(platform)
     half = await first_factor(platform, new.login, new.password)
-    answer = await staff.change_password(platform, half.token, new.password, weak)
+    answer = await staff.change_password(platform, half.token, new.password, weak, "", HERE)
     assert answer is StaffRefusal.PASSWORD_WEAK
 
 
@@ -305,12 +331,15 @@ async def test_who_cannot_be_added(
 async def test_a_password_reset_meanwhile_is_not_replaced_by_the_old_session(
     platform: Platform, clock: Clock
 ) -> None:
-    _, session = await enrolled(platform, clock)
+    secret, session = await enrolled(platform, clock)
     waiting = "SELECT 1 FROM pg_locks WHERE NOT granted"
     async with platform.db.transaction() as tx:
         await store.by_id(tx, session.staff.id, lock=True)
         changing = asyncio.create_task(
-            staff.change_password(platform, session.token, NEW_PASSWORD, "another of my own 42")
+            staff.change_password(
+                *(platform, session.token, NEW_PASSWORD, "another of my own 42"),
+                *(code(secret, clock, 1), HERE),
+            )
         )
         while not changing.done() and not await ask(platform, waiting):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
@@ -345,3 +374,211 @@ async def test_neither_passwords_nor_tokens_are_kept_in_the_clear(
     kept = "".join(row[0] for row in rows)
     for private in (NEW_PASSWORD, secret, session.token):
         assert private not in kept
+
+
+# Strangers ----------------------------------------------------------------------------------
+
+OFFICE, STRANGER = at("198.51.100.7"), at("203.0.113.7")
+SAME_NETWORK, SAME_SITE = at("203.0.113.99"), [at("2001:db8:1::/64"), at("2001:db8:1:9::/64")]
+
+
+async def failed(platform: Platform, login: str, origin: Origin, times: int = 1) -> LogInRefused:
+    answers = [await staff.log_in(platform, login, "wrong", origin) for _ in range(times)]
+    assert isinstance(answers[-1], LogInRefused)
+    return answers[-1]
+
+
+async def test_a_stranger_locks_only_their_own_network_out(
+    platform: Platform, clock: Clock
+) -> None:
+    await enrolled(platform, clock)
+    assert (await failed(platform, "agent.one", STRANGER, 5)).retry_from is not None
+    assert (await failed(platform, "agent.one", SAME_NETWORK)).retry_from is not None
+    assert isinstance(await staff.log_in(platform, "agent.one", NEW_PASSWORD, OFFICE), HalfSession)
+
+
+async def test_an_ipv6_site_is_one_stranger(platform: Platform, clock: Clock) -> None:
+    await enrolled(platform, clock)
+    await failed(platform, "agent.one", SAME_SITE[0], 5)
+    assert (await failed(platform, "agent.one", SAME_SITE[1])).retry_from is not None
+    assert (await failed(platform, "agent.one", at("2001:db8:2::/64"))).retry_from is None
+
+
+async def test_a_device_that_is_known_passes_where_its_network_is_locked(
+    platform: Platform, clock: Clock
+) -> None:
+    await enrolled(platform, clock)
+    await failed(platform, "agent.one", STRANGER, 6)
+    device = Device("d1", ("agent.one", "agent.two"))
+    known = at("203.0.113.7", device)
+    answer = await staff.log_in(platform, "agent.one", NEW_PASSWORD, known)
+    assert isinstance(answer, HalfSession)
+    # It has failures of its own, and helps nobody else.
+    assert (await failed(platform, "agent.one", known, 5)).retry_from is not None
+    await failed(platform, "admin.one", at("203.0.113.8", device), 5)
+    assert (await failed(platform, "admin.one", STRANGER)).retry_from is not None
+
+
+async def test_a_flood_from_the_offices_own_address_keeps_no_known_device_out(
+    platform: Platform, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await enrolled(platform, clock)
+    monkeypatch.setattr(staff, "LOG_INS_PER_ADDRESS_HOUR", 2)
+    for n in range(4):
+        await failed(platform, f"guess{n}", OFFICE)
+    known = at("198.51.100.7", Device("d1", ("agent.one",)))
+    assert isinstance(await staff.log_in(platform, "agent.one", NEW_PASSWORD, known), HalfSession)
+
+
+async def test_a_login_that_nobody_has_is_answered_and_locked_as_one_that_is(
+    platform: Platform, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, session = await enrolled(platform, clock)
+    await added(platform, "disabled.one")
+    await staff.disable_staff(platform, SYSTEM, session.staff.id + 1)
+    answers, hashings = {}, {}
+    verified: list[str] = []
+    true_verifies = hashing._verifies
+
+    def counted(kept: str, password: str) -> bool:
+        verified.append(kept)
+        return true_verifies(kept, password)
+
+    monkeypatch.setattr(hashing, "_verifies", counted)
+    for login in ("agent.one", "nobody.at.all", "disabled.one", "' OR 1=1 --", ""):
+        verified.clear()
+        answers[login] = [await staff.log_in(platform, login, "wrong", STRANGER) for _ in range(7)]
+        hashings[login] = len(verified)
+    first, *others = answers.values()
+    assert others == [first] * len(others)
+    assert first[3:5] == [LogInRefused(None), LogInRefused(clock() + staff.FIRST_LOCK)]
+    assert set(hashings.values()) == {5}  # once a try; none while it is locked
+
+
+async def test_statements_do_not_tell_a_known_login_from_an_unknown_one(
+    platform: Platform, clock: Clock
+) -> None:
+    await enrolled(platform, clock)
+    entries = "SELECT count(*) FROM audit_trail WHERE action = 'log_in_failed'"
+    for login in ("agent.one", "nobody"):
+        await failed(platform, login, STRANGER)
+    assert await ask(platform, entries) == [(2,)]
+    failures = "SELECT count(*), min(failures), max(failures) FROM staff_log_in_failures"
+    assert await ask(platform, failures) == [(2, 1, 1)]
+
+
+async def test_wrong_second_factors_are_counted_over_all_networks(
+    platform: Platform, clock: Clock
+) -> None:
+    """Who gets there knows the password, so that no stranger can."""
+    secret, _ = await enrolled(platform, clock)
+    answer: Session | LogInRefused | None = None
+    for n in range(5):
+        thief = at(f"203.0.{n}.7")
+        half = await staff.log_in(platform, "agent.one", NEW_PASSWORD, thief)
+        assert isinstance(half, HalfSession)
+        answer = await staff.show_second_factor(platform, half.token, "000000", thief)
+    assert answer == LogInRefused(clock() + staff.FIRST_LOCK)
+    clock.forward(seconds=60)
+    half = await first_factor(platform, "agent.one", NEW_PASSWORD)
+    now = code(secret, clock)
+    answer = await staff.show_second_factor(platform, half.token, now, OFFICE)
+    assert isinstance(answer, LogInRefused)
+    known = at("198.51.100.7", Device("d1", ("agent.one",)))
+    assert isinstance(await staff.show_second_factor(platform, half.token, now, known), Session)
+
+
+async def test_a_reset_by_an_administrator_opens_every_lock(
+    platform: Platform, clock: Clock
+) -> None:
+    _, session = await enrolled(platform, clock)
+    await failed(platform, "agent.one", STRANGER, 6)
+    new = await staff.reset_password(platform, SYSTEM, session.staff.id)
+    assert isinstance(new, NewStaff)
+    answer = await staff.log_in(platform, "agent.one", new.password, STRANGER)
+    assert isinstance(answer, HalfSession)
+
+
+# Changing the password ----------------------------------------------------------------------
+
+
+async def test_changing_a_password_needs_both_factors(platform: Platform, clock: Clock) -> None:
+    secret, session = await enrolled(platform, clock)
+    clock.forward(seconds=60)
+    fresh, better = code(secret, clock), "another of my own 42"
+
+    async def changed(old: str, digits: str) -> StaffRefusal | LogInRefused | None:
+        return await staff.change_password(platform, session.token, old, better, digits, HERE)
+
+    wrong = StaffRefusal.PASSWORD_WRONG
+    assert await changed(NEW_PASSWORD, "") is wrong
+    assert await changed(NEW_PASSWORD, code(secret, clock, -9)) is wrong
+    assert await changed("not the old one", fresh) is wrong
+    assert await changed(NEW_PASSWORD, fresh) is None
+    # The code is used up, here and at the log-in.
+    half = await first_factor(platform, "agent.one", better)
+    answer = await staff.show_second_factor(platform, half.token, fresh, HERE)
+    assert isinstance(answer, LogInRefused)
+
+
+async def test_changing_a_password_respects_the_lock(platform: Platform, clock: Clock) -> None:
+    secret, session = await enrolled(platform, clock)
+    clock.forward(seconds=60)
+    answers = [
+        await staff.change_password(
+            platform, session.token, f"guess {n}", "another of my own 42", "000000", HERE
+        )
+        for n in range(6)
+    ]
+    assert answers[:4] == [StaffRefusal.PASSWORD_WRONG] * 4
+    locked = LogInRefused(clock() + staff.FIRST_LOCK)
+    assert answers[4:] == [locked, locked]
+    right = await staff.change_password(
+        *(platform, session.token, NEW_PASSWORD, "another of my own 42"),
+        *(code(secret, clock), HERE),
+    )
+    assert right == locked
+
+
+async def test_a_temporary_password_holds_for_three_days(platform: Platform, clock: Clock) -> None:
+    new = await added(platform)
+    assert new.expires_at == clock() + timedelta(hours=72)
+    clock.forward(hours=71, minutes=59)
+    await first_factor(platform, new.login, new.password)
+    clock.forward(minutes=1)
+    late = await staff.log_in(platform, new.login, new.password, HERE)
+    assert late == LogInRefused(expired=True)
+    # Who does not have it learns nothing of that.
+    assert await staff.log_in(platform, new.login, "wrong", HERE) == LogInRefused(None)
+    again = await staff.reset_password(platform, SYSTEM, new.id)
+    assert isinstance(again, NewStaff)
+    half = await first_factor(platform, new.login, again.password)
+    assert (
+        await staff.change_password(platform, half.token, again.password, NEW_PASSWORD, "", HERE)
+        is None
+    )
+    clock.forward(days=9)
+    await first_factor(platform, new.login, NEW_PASSWORD)  # a password of one's own stays
+
+
+# A flood ------------------------------------------------------------------------------------
+
+
+async def test_a_flood_of_log_ins_is_refused_and_does_not_keep_known_devices_waiting(
+    platform: Platform, clock: Clock
+) -> None:
+    await enrolled(platform, clock)
+    flood = [
+        staff.log_in(platform, f"guess{n}", "x" * 200, at(f"10.{n // 250}.{n % 250}.1"))
+        for n in range(300)
+    ]
+    known = at("198.51.100.7", Device("d1", ("agent.one",)))
+    *answers, mine = await asyncio.gather(
+        *flood, staff.log_in(platform, "agent.one", NEW_PASSWORD, known)
+    )
+    assert isinstance(mine, HalfSession)
+    busy = [answer for answer in answers if answer == LogInRefused(busy=True)]
+    tried = [answer for answer in answers if answer == LogInRefused(None)]
+    assert len(busy) + len(tried) == 300
+    assert busy
+    assert hashing.STRANGERS.most <= 20

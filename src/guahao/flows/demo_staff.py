@@ -57,7 +57,7 @@ async def add_demo_staff(platform: Platform) -> int:
             if one.hospital >= len(hospital_ids):
                 continue
             hospital_id = hospital_ids[one.hospital] if one.role in HOSPITAL_ROLES else None
-            id = await store.add(tx, one.login, one.name, one.role, hospital_id, hashed)
+            id = await store.add(tx, one.login, one.name, one.role, hospital_id, hashed, tx.now)
             if id is None:
                 continue
             await store.set_password(tx, id, hashed, temporary=False)

@@ -1,12 +1,13 @@
 """The staff: adding, logging in with two factors, sessions that end, shutting out.
 
-Every log-in, failed one and change is in the audit trail. Wrong logins, wrong passwords
-and accounts that are shut out get one and the same answer, after the same work.
+Every log-in, failed one and change is in the audit trail. Wrong logins, wrong passwords and
+accounts that are shut out get one and the same answer, after the same work: failures are counted
+and locked by login and network, or by login and a device that has logged in before, whether
+anybody has the login or not. So a stranger learns nothing, and locks nobody out.
 """
 
 from __future__ import annotations
 
-import asyncio
 import re
 import secrets
 from base64 import b32encode
@@ -15,26 +16,28 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from hmac import compare_digest
+from ipaddress import IPv6Network, ip_network
 
 import pyotp
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 
 from guahao.flows.accounts import Caller
+from guahao.flows.kernel import hashing
+from guahao.flows.kernel.hashing import NOBODYS_HASH, HashingBusyError
+from guahao.flows.kernel.passwords import is_guessable
 from guahao.flows.platform import Platform
-from guahao.rules.staff import HOSPITAL_ROLES, Role, Staff, Who
+from guahao.rules.staff import HOSPITAL_ROLES, SYSTEM, Role, Staff, Who
 from guahao.store import staff as store
 from guahao.store import throttle, trail
 from guahao.store.db import Tx
+from guahao.store.kernel import log_in_failures
 from guahao.store.staff import SessionRow, StaffListing, StaffRow
 
-PASSWORD_LENGTH_MIN = 12
-PASSWORD_LENGTH_MAX = 200
 FAILURES_BEFORE_LOCK = 5
 FIRST_LOCK = timedelta(minutes=15)  # doubled by every further failure, up to a day
 LONGEST_LOCK = timedelta(days=1)
 LOG_INS_PER_ADDRESS_HOUR = 100  # a call centre stands behind one address
 HALF_SESSION = timedelta(minutes=10)  # between the password and the second factor
+FAILURES_FORGOTTEN = timedelta(days=1)
 SEEN_EVERY = timedelta(minutes=1)
 TOTP_STEP_SECONDS = 30
 
@@ -43,9 +46,9 @@ _SECRET_BYTES = 20  # 160 bits, as RFC 4226 asks
 _LOGIN = re.compile(r"[a-z0-9][a-z0-9._-]{1,39}")
 _NAME_LENGTH_MAX = 80
 _WORDS = "abcdefghijkmnpqrstuvwxyz23456789"  # nothing that is mistaken for another
-_hasher = PasswordHasher()
-# What a log-in without an account is verified against: the same work for everybody.
-_NOBODYS_HASH = _hasher.hash(secrets.token_urlsafe(16))
+_IPV4_NETWORK_BITS = 24
+_IPV6_NETWORK_BITS = 48  # what a site gets
+_PLATFORM_WORDS = ("guahao", "挂号", "114")
 
 
 class StaffRefusal(StrEnum):
@@ -60,6 +63,7 @@ class StaffRefusal(StrEnum):
     PASSWORD_WRONG = "staff_password_wrong"  # noqa: S105 - a word, not a password
     PASSWORD_WEAK = "staff_password_weak"  # noqa: S105
     NOT_LOGGED_IN = "staff_not_logged_in"
+    BUSY = "staff_busy"  # too many passwords are being hashed
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,27 @@ class NewStaff:
     id: int
     login: str
     password: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A browser on which members of the staff have logged in with both factors."""
+
+    id: str
+    logins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a log-in comes from: an address, and a device where it is known."""
+
+    caller: Caller
+    device: Device | None = None
+
+    def knows(self, login: str) -> bool:
+        """Return whether this login has been used on this device before."""
+        return self.device is not None and login in self.device.logins
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +107,14 @@ class HalfSession:
 
 @dataclass(frozen=True, slots=True)
 class LogInRefused:
-    """Not logged in: wrong, or too often wrong; then from when on it may be tried again."""
+    """Not logged in: wrong, or too often wrong; then from when on it may be tried again.
+
+    `expired`: the password was right, but temporary and too old. `busy`: nothing was tried.
+    """
 
     retry_from: datetime | None = None
+    expired: bool = False
+    busy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,22 +138,30 @@ async def add_staff(
     if not name.isprintable() or not 1 <= len(name) <= _NAME_LENGTH_MAX:
         return StaffRefusal.NAME_INVALID
     password = _temporary_password()
-    hashed = await asyncio.to_thread(_hasher.hash, password)
+    try:
+        hashed = await hashing.KNOWN.hashed(password)
+    except HashingBusyError:
+        return StaffRefusal.BUSY
     async with platform.db.transaction() as tx:
         if not await _fits(tx, role, hospital_id):
             return StaffRefusal.HOSPITAL_NEEDED
-        id = await store.add(tx, login, name, role, hospital_id, hashed)
+        expires_at = _expiry(platform, tx.now)
+        id = await store.add(tx, login, name, role, hospital_id, hashed, expires_at)
         if id is None:
             return StaffRefusal.LOGIN_TAKEN
         detail = {"login": login, "role": role.value, "hospital_id": hospital_id}
         await _record(tx, platform, by, "add_staff", id, detail)
-    return NewStaff(id, login, password)
+    return NewStaff(id, login, password, expires_at)
 
 
 async def _fits(tx: Tx, role: Role, hospital_id: int | None) -> bool:
     if role not in HOSPITAL_ROLES:
         return hospital_id is None
     return hospital_id is not None and await store.hospital_exists(tx, hospital_id)
+
+
+def _expiry(platform: Platform, now: datetime) -> datetime:
+    return now + timedelta(hours=platform.settings.staff_password_hours)
 
 
 def _temporary_password() -> str:
@@ -155,15 +193,20 @@ async def reset_password(
 ) -> NewStaff | StaffRefusal:
     """A new temporary password; every session ends."""
     password = _temporary_password()
-    hashed = await asyncio.to_thread(_hasher.hash, password)
+    try:
+        hashed = await hashing.KNOWN.hashed(password)
+    except HashingBusyError:
+        return StaffRefusal.BUSY
     async with platform.db.transaction() as tx:
         found = await store.by_id(tx, staff_id, lock=True)
         if found is None:
             return StaffRefusal.UNKNOWN
-        await store.set_password(tx, staff_id, hashed, temporary=True)
+        expires_at = _expiry(platform, tx.now)
+        await store.set_password(tx, staff_id, hashed, temporary=True, expires_at=expires_at)
+        await log_in_failures.forgive_login(tx, _login_index(platform, found.login))
         await store.end_sessions_of(tx, staff_id)
         await _record(tx, platform, by, "reset_password", staff_id, reason=reason)
-    return NewStaff(staff_id, found.login, password)
+    return NewStaff(staff_id, found.login, password, expires_at)
 
 
 async def reset_second_factor(
@@ -233,57 +276,116 @@ async def change_role(
 
 
 async def log_in(
-    platform: Platform, login: str, password: str, caller: Caller
+    platform: Platform, login: str, password: str, origin: Origin
 ) -> HalfSession | LogInRefused:
-    """The first factor. Failures are counted by account and by address, in the database."""
-    retry_from = await _too_many_from(platform, caller)
+    """The first factor. A login that nobody has takes the same path and gets the same answers."""
+    login = login.strip().lower()
+    subject = _subject(platform, login, origin)
+    async with platform.db.transaction() as tx:
+        retry_from = await _not_before(tx, platform, login, origin)
+        found = None if retry_from else await store.by_login(tx, login)
     if retry_from is not None:
         return LogInRefused(retry_from)
-    async with platform.db.transaction() as tx:
-        found = await store.by_login(tx, login.strip().lower())
-    kept = _NOBODYS_HASH if found is None else found.password_hash
+    kept = NOBODYS_HASH if found is None else found.password_hash
+    lane = hashing.KNOWN if origin.knows(login) else hashing.STRANGERS
     # Outside of the transaction and of the event loop: it takes a while, on purpose.
-    right = await asyncio.to_thread(_verifies, kept, password)
-    if found is None:
-        return LogInRefused()
+    try:
+        right = await lane.verifies(kept, password)
+        rehash = right and hashing.needs_rehash(kept)
+        newer = await lane.hashed(password) if rehash else None
+    except HashingBusyError:
+        return LogInRefused(busy=True)
     async with platform.db.transaction() as tx:
-        return await _first_factor(tx, platform, found, password, right=right)
+        # Again, for it may have been locked or changed while the password was verified.
+        locked = await log_in_failures.locked_until(tx, subject)
+        if locked is not None:
+            return LogInRefused(locked)
+        now = await store.by_id(tx, 0 if found is None else found.id, lock=True)
+        same = now is not None and now.password_hash == kept
+        if now is None or not (right and same) or now.disabled_at is not None:
+            return await _failed(tx, platform, now, login, origin, "log_in_failed")
+        if _has_expired(now, tx.now):
+            return LogInRefused(expired=True)
+        if newer is not None:
+            await store.rehash(tx, now.id, newer)
+        token = await _open(tx, platform, now.id, verified=False)
+        return HalfSession(token, now.password_is_temporary, now.totp_secret_enc is None)
 
 
-async def _too_many_from(platform: Platform, caller: Caller) -> datetime | None:
-    if not caller.limited:
+def _subject(platform: Platform, login: str, origin: Origin) -> bytes:
+    """What failures of this login are counted by: the known device, or the network."""
+    where = _network(origin.caller.address)
+    if origin.device is not None and origin.knows(login):
+        where = f"device {origin.device.id}"
+    return platform.vault.index("staff log-in", f"{login}\0{where}")
+
+
+def _login_index(platform: Platform, login: str) -> bytes:
+    return platform.vault.index("staff log-in", login)
+
+
+def _network(address: str) -> str:
+    """The network that a stranger at this address holds: all of a /24 or of a /48."""
+    try:
+        network = ip_network(address, strict=False)
+    except ValueError:
+        return address
+    bits = _IPV6_NETWORK_BITS if isinstance(network, IPv6Network) else _IPV4_NETWORK_BITS
+    return str(network if network.prefixlen <= bits else network.supernet(new_prefix=bits))
+
+
+async def _not_before(tx: Tx, platform: Platform, login: str, origin: Origin) -> datetime | None:
+    """When the password may be tried, None: now. Not asked is whether anybody has the login."""
+    locked = await log_in_failures.locked_until(tx, _subject(platform, login, origin))
+    # A flood from the office's own address does not keep out who works there.
+    if locked is not None or not origin.caller.limited or origin.knows(login):
+        return locked
+    subject = platform.vault.index("throttle", origin.caller.address)
+    hits = await throttle.hit(tx, "staff_log_in", subject, _HOUR)
+    if hits <= LOG_INS_PER_ADDRESS_HOUR:
         return None
-    async with platform.db.transaction() as tx:
-        subject = platform.vault.index("throttle", caller.address)
-        hits = await throttle.hit(tx, "staff_log_in", subject, _HOUR)
-        if hits <= LOG_INS_PER_ADDRESS_HOUR:
-            return None
-        return tx.now + timedelta(seconds=throttle.seconds_left(tx.now, _HOUR))
+    return tx.now + timedelta(seconds=throttle.seconds_left(tx.now, _HOUR))
 
 
-async def _first_factor(
-    tx: Tx, platform: Platform, before: StaffRow, password: str, *, right: bool
-) -> HalfSession | LogInRefused:
-    found = await store.by_id(tx, before.id, lock=True)
-    assert found is not None
-    if found.locked_until is not None and tx.now < found.locked_until:
-        return LogInRefused(found.locked_until)
-    # Changed while it was verified: neither password counts.
-    right = right and found.password_hash == before.password_hash
-    if not right or found.disabled_at is not None:
-        return await _failed(tx, platform, found, "log_in_failed")
-    if _hasher.check_needs_rehash(found.password_hash):
-        await store.rehash(tx, found.id, _hasher.hash(password))
-    token = await _open(tx, platform, found.id, verified=False)
-    return HalfSession(token, found.password_is_temporary, found.totp_secret_enc is None)
+def _has_expired(found: StaffRow, now: datetime) -> bool:
+    expires_at = found.password_expires_at
+    return found.password_is_temporary and expires_at is not None and now >= expires_at
 
 
-async def _failed(tx: Tx, platform: Platform, found: StaffRow, action: str) -> LogInRefused:
+async def _failed(
+    tx: Tx, platform: Platform, found: StaffRow | None, login: str, origin: Origin, action: str
+) -> LogInRefused:
+    """Count and record a failure of this login from there, also where nobody has the login."""
+    subject, index = _subject(platform, login, origin), _login_index(platform, login)
+    failures = await log_in_failures.count(tx, subject, index, tx.now - FAILURES_FORGOTTEN)
+    locked_until = _lock_until(tx.now, failures)
+    await log_in_failures.lock(tx, subject, locked_until)
+    who, id = (SYSTEM, 0) if found is None else (found.staff.who, found.id)
+    await _record(tx, platform, who, action, id, {"failures": failures})
+    return LogInRefused(locked_until)
+
+
+async def _failed_second(
+    tx: Tx, platform: Platform, found: StaffRow, origin: Origin, action: str
+) -> LogInRefused:
+    """Count a failure of somebody who knows the password: over all networks as well."""
+    refused = await _failed(tx, platform, found, found.login, origin, action)
+    if origin.knows(found.login):
+        return refused
     failures = found.failed_log_ins + 1
     locked_until = _lock_until(tx.now, failures)
     await store.count_failure(tx, found.id, failures, locked_until)
-    await _record(tx, platform, found.staff.who, action, found.id, {"failures": failures})
-    return LogInRefused(locked_until)
+    return LogInRefused(max(filter(None, (refused.retry_from, locked_until)), default=None))
+
+
+async def _locked_second(
+    tx: Tx, platform: Platform, found: StaffRow, origin: Origin
+) -> datetime | None:
+    """Until when no second factor and no change of the password is tried from there."""
+    locked = await log_in_failures.locked_until(tx, _subject(platform, found.login, origin))
+    if locked is None and not origin.knows(found.login) and _is_locked(found, tx.now):
+        return found.locked_until
+    return locked
 
 
 def _lock_until(now: datetime, failures: int) -> datetime | None:
@@ -294,38 +396,53 @@ def _lock_until(now: datetime, failures: int) -> datetime | None:
 
 
 async def change_password(
-    platform: Platform, token: str, old: str, new: str
-) -> StaffRefusal | None:
-    """One's own password, which also ends its being temporary. Other sessions end."""
+    platform: Platform, token: str, old: str, new: str, code: str, origin: Origin
+) -> StaffRefusal | LogInRefused | None:
+    """One's own password, which also ends its being temporary. Other sessions end.
+
+    Asks for both factors, once a second one is enrolled, and is locked as the log-in is.
+    """
     async with platform.db.transaction() as tx:
         opened = await _half_session(tx, platform, token)
         found = None if opened is None else await store.by_id(tx, opened.staff_id)
-    if opened is None or found is None:
-        return StaffRefusal.NOT_LOGGED_IN
-    if not await asyncio.to_thread(_verifies, found.password_hash, old):
-        async with platform.db.transaction() as tx:
-            locked = await store.by_id(tx, found.id, lock=True)
-            assert locked is not None
-            await _failed(tx, platform, locked, "change_password_failed")
-        return StaffRefusal.PASSWORD_WRONG
-    if not _is_strong(new, found.login) or new == old:
-        return StaffRefusal.PASSWORD_WEAK
-    hashed = await asyncio.to_thread(_hasher.hash, new)
+        if opened is None or found is None:
+            return StaffRefusal.NOT_LOGGED_IN
+        locked = await _locked_second(tx, platform, found, origin)
+        hospital = await store.hospital_name(tx, found.hospital_id)
+    if locked is not None:
+        return LogInRefused(locked)
+    own = (found.login, found.name, hospital, *re.split(r"[._-]", found.login), *_PLATFORM_WORDS)
+    try:
+        right = await hashing.KNOWN.verifies(found.password_hash, old)
+        weak = len(new) > hashing.PASSWORD_LENGTH_MAX or new == old
+        weak = weak or await hashing.KNOWN.run(lambda: is_guessable(new, own))
+        hashed = "" if weak or not right else await hashing.KNOWN.hashed(new)
+    except HashingBusyError:
+        return LogInRefused(busy=True)
     async with platform.db.transaction() as tx:
-        kept = await store.by_id(tx, found.id, lock=True)
+        now = await store.by_id(tx, found.id, lock=True)
         # Reset, shut out or logged out while it was verified: that holds.
         ended = await _half_session(tx, platform, token) is None
-        if ended or kept is None or kept.password_hash != found.password_hash:
+        if ended or now is None or now.password_hash != found.password_hash:
             return StaffRefusal.NOT_LOGGED_IN
-        await store.set_password(tx, found.id, hashed, temporary=False)
-        await store.end_sessions_of(tx, found.id, spare=opened.id)
-        await _record(tx, platform, found.staff.who, "change_password", found.id)
+        locked = await _locked_second(tx, platform, now, origin)
+        if locked is not None:
+            return LogInRefused(locked)
+        secret = now.totp_secret(platform.vault)
+        step = None if secret is None else _step_of(secret, code, tx.now, now.totp_last_step)
+        if not right or (secret is not None and step is None):
+            refused = await _failed_second(tx, platform, now, origin, "change_password_failed")
+            return StaffRefusal.PASSWORD_WRONG if refused.retry_from is None else refused
+        if weak:
+            # The code is not used up: the same one may come with a better password.
+            return StaffRefusal.PASSWORD_WEAK
+        if step is not None:
+            await store.accept_totp_step(tx, now.id, step)
+        await store.set_password(tx, now.id, hashed, temporary=False)
+        await log_in_failures.forgive(tx, _subject(platform, now.login, origin))
+        await store.end_sessions_of(tx, now.id, spare=opened.id)
+        await _record(tx, platform, now.staff.who, "change_password", now.id)
     return None
-
-
-def _is_strong(password: str, login: str) -> bool:
-    long = PASSWORD_LENGTH_MIN <= len(password) <= PASSWORD_LENGTH_MAX
-    return long and login not in password.lower() and len(set(password)) >= PASSWORD_LENGTH_MIN // 2
 
 
 async def enrolment_uri(platform: Platform, token: str) -> str | None:
@@ -342,19 +459,24 @@ async def enrolment_uri(platform: Platform, token: str) -> str | None:
     return pyotp.TOTP(secret).provisioning_uri(name=found.login, issuer_name="guahao")
 
 
-async def enrol(platform: Platform, token: str, code: str) -> Session | LogInRefused | None:
+async def enrol(
+    platform: Platform, token: str, code: str, origin: Origin
+) -> Session | LogInRefused | None:
     """Keep the second factor with a first code of it, which logs in; None: begin again."""
     async with platform.db.transaction() as tx:
         found = await _enrolling(tx, platform, token)
         if found is None:
             return None
+        locked = await _locked_second(tx, platform, found, origin)
+        if locked is not None:
+            return LogInRefused(locked)
         secret = _draft_secret(platform, token)
         step = _step_of(secret, code, tx.now, 0)
         if step is None:
-            return await _failed(tx, platform, found, "second_factor_failed")
+            return await _failed_second(tx, platform, found, origin, "second_factor_failed")
         await store.set_totp_secret(tx, platform.vault, found.id, secret)
         await _record(tx, platform, found.staff.who, "enrol_second_factor", found.id)
-        return await _log_in(tx, platform, token, found, step)
+        return await _log_in(tx, platform, token, found, step, origin)
 
 
 async def _enrolling(tx: Tx, platform: Platform, token: str) -> StaffRow | None:
@@ -362,7 +484,7 @@ async def _enrolling(tx: Tx, platform: Platform, token: str) -> StaffRow | None:
     found = None if opened is None else await store.by_id(tx, opened.staff_id, lock=True)
     if found is None or found.totp_secret_enc is not None or found.password_is_temporary:
         return None
-    return found if found.disabled_at is None and not _is_locked(found, tx.now) else None
+    return found if found.disabled_at is None else None
 
 
 def _draft_secret(platform: Platform, token: str) -> str:
@@ -370,7 +492,7 @@ def _draft_secret(platform: Platform, token: str) -> str:
 
 
 async def show_second_factor(
-    platform: Platform, token: str, code: str
+    platform: Platform, token: str, code: str, origin: Origin
 ) -> Session | LogInRefused | None:
     """The second factor: a code of now, or of the step before or after, never one twice.
 
@@ -381,22 +503,26 @@ async def show_second_factor(
         found = None if opened is None else await store.by_id(tx, opened.staff_id, lock=True)
         if found is None or found.password_is_temporary or found.disabled_at is not None:
             return None
-        if _is_locked(found, tx.now):
-            return LogInRefused(found.locked_until)
+        locked = await _locked_second(tx, platform, found, origin)
+        if locked is not None:
+            return LogInRefused(locked)
         secret = found.totp_secret(platform.vault)
         step = None if secret is None else _step_of(secret, code, tx.now, found.totp_last_step)
         if step is None:
-            return await _failed(tx, platform, found, "second_factor_failed")
-        return await _log_in(tx, platform, token, found, step)
+            return await _failed_second(tx, platform, found, origin, "second_factor_failed")
+        return await _log_in(tx, platform, token, found, step, origin)
 
 
-async def _log_in(tx: Tx, platform: Platform, token: str, found: StaffRow, step: int) -> Session:
+async def _log_in(
+    tx: Tx, platform: Platform, token: str, found: StaffRow, step: int, origin: Origin
+) -> Session:
     """A session under a new token: who planted the old one has nothing."""
     opened = await store.session_of(tx, _index(platform, token))
     assert opened is not None
     await store.end_session(tx, opened.id)
     await store.accept_totp_step(tx, found.id, step)
     await store.count_failure(tx, found.id, 0, None)
+    await log_in_failures.forgive(tx, _subject(platform, found.login, origin))
     new = await _open(tx, platform, found.id, verified=True)
     await _record(tx, platform, found.staff.who, "log_in", found.id)
     return Session(new, found.staff)
@@ -522,15 +648,6 @@ def _index(platform: Platform, token: str) -> bytes:
     return platform.vault.index("staff session", token)
 
 
-def _verifies(kept: str, password: str) -> bool:
-    if len(password) > PASSWORD_LENGTH_MAX:
-        return False
-    try:
-        return _hasher.verify(kept, password)
-    except (VerificationError, InvalidHashError):
-        return False
-
-
 async def _record(
     tx: Tx,
     platform: Platform,
@@ -541,5 +658,5 @@ async def _record(
     *,
     reason: str = "",
 ) -> None:
-    subject = ("staff", staff_id)
+    subject = ("staff", staff_id) if staff_id else None
     await trail.record(tx, platform.vault, by, action, subject, detail=detail, reason=reason)

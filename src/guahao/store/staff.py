@@ -13,7 +13,8 @@ from guahao.store.vault import Vault
 
 _COLUMNS = """
     s.id, s.login, s.name, s.role, s.hospital_id, s.password_hash, s.password_is_temporary,
-    s.totp_secret_enc, s.totp_last_step, s.failed_log_ins, s.locked_until, s.disabled_at
+    s.totp_secret_enc, s.totp_last_step, s.failed_log_ins, s.locked_until, s.disabled_at,
+    s.password_expires_at
 """
 
 
@@ -33,6 +34,7 @@ class StaffRow:
     failed_log_ins: int
     locked_until: datetime | None
     disabled_at: datetime | None
+    password_expires_at: datetime | None
 
     @property
     def staff(self) -> Staff:
@@ -71,18 +73,26 @@ class StaffListing:
     locked_until: datetime | None
     disabled_at: datetime | None
     open_sessions: int
+    password_expires_at: datetime | None
 
 
 async def add(
-    tx: Tx, login: str, name: str, role: Role, hospital_id: int | None, password_hash: str
+    tx: Tx,
+    login: str,
+    name: str,
+    role: Role,
+    hospital_id: int | None,
+    password_hash: str,
+    expires_at: datetime,
 ) -> int | None:
     """A new member with a temporary password; the id, or None where the login is taken."""
     row = await tx.row(
         """
-        INSERT INTO staff (login, name, role, hospital_id, password_hash, created_at)
-        VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (login) DO NOTHING RETURNING id
+        INSERT INTO staff (login, name, role, hospital_id, password_hash, password_expires_at,
+                           created_at)
+        VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (login) DO NOTHING RETURNING id
         """,
-        (login, name, role.value, hospital_id, password_hash, tx.now),
+        (login, name, role.value, hospital_id, password_hash, expires_at, tx.now),
     )
     return None if row is None else int(row[0])
 
@@ -108,7 +118,8 @@ async def listed(tx: Tx) -> list[StaffListing]:
         SELECT s.id, s.login, s.name, s.role, s.hospital_id, h.name,
                s.totp_secret_enc IS NOT NULL, s.locked_until, s.disabled_at,
                (SELECT count(*) FROM staff_sessions o
-                WHERE o.staff_id = s.id AND o.ended_at IS NULL AND o.verified_at IS NOT NULL)
+                WHERE o.staff_id = s.id AND o.ended_at IS NULL AND o.verified_at IS NOT NULL),
+               s.password_expires_at
         FROM staff s LEFT JOIN hospitals h ON h.id = s.hospital_id
         ORDER BY s.hospital_id NULLS FIRST, s.role, s.login
         """
@@ -119,6 +130,12 @@ async def listed(tx: Tx) -> list[StaffListing]:
 async def hospital_exists(tx: Tx, hospital_id: int) -> bool:
     """Whether there is such a hospital."""
     return await tx.row("SELECT FROM hospitals WHERE id = %s", (hospital_id,)) is not None
+
+
+async def hospital_name(tx: Tx, hospital_id: int | None) -> str:
+    """The name of a hospital; empty where there is none."""
+    row = await tx.row("SELECT name FROM hospitals WHERE id = %s", (hospital_id,))
+    return "" if row is None else str(row[0])
 
 
 async def hospital_id_of(tx: Tx, code: str) -> int | None:
@@ -141,22 +158,29 @@ async def enabled_administrators(tx: Tx) -> int:
 async def count_failure(
     tx: Tx, staff_id: int, failures: int, locked_until: datetime | None
 ) -> None:
-    """Note a failed log-in, and until when no other is tried."""
+    """Note a wrong second factor, and until when no other is tried."""
     await tx.do(
         "UPDATE staff SET failed_log_ins = %s, locked_until = %s WHERE id = %s",
         (failures, locked_until, staff_id),
     )
 
 
-async def set_password(tx: Tx, staff_id: int, password_hash: str, *, temporary: bool) -> None:
+async def set_password(
+    tx: Tx,
+    staff_id: int,
+    password_hash: str,
+    *,
+    temporary: bool,
+    expires_at: datetime | None = None,
+) -> None:
     """Replace the password; failures and locks end with the old one."""
     await tx.do(
         """
-        UPDATE staff SET password_hash = %s, password_is_temporary = %s, failed_log_ins = 0,
-               locked_until = NULL
+        UPDATE staff SET password_hash = %s, password_is_temporary = %s, password_expires_at = %s,
+               failed_log_ins = 0, locked_until = NULL
         WHERE id = %s
         """,
-        (password_hash, temporary, staff_id),
+        (password_hash, temporary, expires_at, staff_id),
     )
 
 

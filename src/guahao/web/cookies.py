@@ -21,6 +21,7 @@ PHONE = "phone"
 KEPT = "kept"
 STAFF = "staff"
 FLASH = "flash"
+DEVICE = "device"
 
 _PREFIXED = {
     SESSION,
@@ -29,6 +30,7 @@ _PREFIXED = {
     KEPT,
     STAFF,
     FLASH,
+    DEVICE,
 }  # the others are a matter of taste, not of trust
 _DAY = 24 * 3600
 # Longer than a login holds, so that whose login has expired is told that, and goes on.
@@ -41,6 +43,7 @@ LIFETIME_SECONDS = {
     KEPT: 1800,
     STAFF: _DAY,  # the session ends before that, in the database
     FLASH: 60,
+    DEVICE: 400 * _DAY,  # the longest that browsers keep one; each log-in renews it
 }
 
 

@@ -10,14 +10,17 @@ from litestar.types import ASGIApp
 
 from guahao.flows import staff as flows
 from guahao.flows.staff import HalfSession, LogInRefused, Session, StaffRefusal
+from guahao.security_log import SecurityEvent, about, note
 from guahao.web import cookies as cookie_names
 from guahao.web.forms import local_path
+from guahao.web.staff.devices import origin_of, remember
 from guahao.web.staff.page import EVERYBODY, HOME_PATH, LOG_IN_PATH, StaffPage, StaffRoute
 from guahao.web.staff.sending import Sending
 
 _PASSWORD_PATH = "/staff/password"  # noqa: S105 - a path
 _ENROL_PATH = "/staff/enrol"
 _CODE_PATH = "/staff/code"
+_BUSY_SECONDS = 5
 
 
 def login_routes() -> list[StaffRoute]:
@@ -51,15 +54,14 @@ async def _ask_password(page: StaffPage) -> ASGIApp:
 
 async def _take_password(page: StaffPage) -> ASGIApp:
     login = page.form.get("login", "").strip()[:80]
-    caller = page.door.callers.of(page.request.scope)
-    outcome = await flows.log_in(page.door.platform, login, page.form.get("password", ""), caller)
+    password = page.form.get("password", "")
+    outcome = await flows.log_in(page.door.platform, login, password, origin_of(page))
     if isinstance(outcome, LogInRefused):
-        return page.show(
-            "staff/login.html",
-            429 if outcome.retry_from else 403,
-            login=login,
-            refused=_refusal(page, outcome),
-        )
+        if not outcome.busy:
+            about(page.request.scope, login=login.lower())
+            note(page.request.scope, SecurityEvent.STAFF_LOG_IN_FAILED)
+        refused = _refusal(page, outcome)
+        return page.show("staff/login.html", _status(outcome), login=login, refused=refused)
     page.set_cookie(cookie_names.STAFF, outcome.token)
     return page.redirect(_with_next(page, _next_step(outcome)))
 
@@ -76,10 +78,22 @@ def _with_next(page: StaffPage, path: str) -> str:
     return f"{path}?{urlencode({'next': wanted})}" if wanted else path
 
 
+def _status(refused: LogInRefused) -> int:
+    if refused.busy:
+        return 503
+    return 403 if refused.retry_from is None else 429
+
+
 def _refusal(page: StaffPage, refused: LogInRefused) -> str:
+    if refused.busy:
+        page.add_header("retry-after", str(_BUSY_SECONDS))
+        return page.say("现在登录的人太多，请过几秒再试。")
+    if refused.expired:
+        return page.say("临时密码已过期，请联系平台管理员重置。")
     if refused.retry_from is not None:
         return page.say(
-            "尝试次数过多，请在{when}之后再试，或请管理员重置。", when=page.time(refused.retry_from)
+            "尝试次数过多，请在{when}之后再试，或请管理员重置密码。",
+            when=page.time(refused.retry_from),
         )
     return page.say("登录名、密码或验证码不对，请核对后再试。")
 
@@ -98,7 +112,11 @@ async def _password_form(page: StaffPage, refused: str = "", status: int = 200) 
     """With one's sessions, for who has shown both factors."""
     found = page.member is not None
     sessions = await flows.own_sessions(page.door.platform, page.token) if found else []
-    return page.show("staff/password.html", status, refused=refused, sessions=sessions)
+    half = await _half(page)
+    needs_code = found or (half is not None and not half.needs_enrolment)
+    return page.show(
+        "staff/password.html", status, refused=refused, sessions=sessions, needs_code=needs_code
+    )
 
 
 async def _end_other_sessions(page: StaffPage) -> ASGIApp:
@@ -112,9 +130,13 @@ async def _take_new_password(page: StaffPage) -> ASGIApp:
     if new != page.form.get("again", ""):
         refused = page.say("两次输入的新密码不一样。")
         return await _password_form(page, refused, 422)
-    outcome = await flows.change_password(page.door.platform, page.token, old, new)
+    outcome = await flows.change_password(
+        page.door.platform, page.token, old, new, page.form.get("code", ""), origin_of(page)
+    )
     if outcome is StaffRefusal.NOT_LOGGED_IN:
         return page.log_in()
+    if isinstance(outcome, LogInRefused):
+        return await _password_form(page, _refusal(page, outcome), _status(outcome))
     if outcome is not None:
         return await _password_form(page, say_refusal(page, outcome), 422)
     half = await _half(page)
@@ -147,13 +169,16 @@ def _secret_of(uri: str) -> str:
 
 
 async def _enrol(page: StaffPage) -> ASGIApp:
-    outcome = await flows.enrol(page.door.platform, page.token, page.form.get("code", ""))
+    code = page.form.get("code", "")
+    outcome = await flows.enrol(page.door.platform, page.token, code, origin_of(page))
     if isinstance(outcome, LogInRefused):
+        note(page.request.scope, SecurityEvent.STAFF_SECOND_FACTOR_FAILED)
         uri = await flows.enrolment_uri(page.door.platform, page.token)
         if uri is None:
             return page.log_in()
         refused = _refusal(page, outcome)
-        return page.show("staff/enrol.html", 403, secret=_secret_of(uri), refused=refused)
+        status = _status(outcome)
+        return page.show("staff/enrol.html", status, secret=_secret_of(uri), refused=refused)
     return _logged_in(page, outcome)
 
 
@@ -165,9 +190,11 @@ async def _ask_code(page: StaffPage) -> ASGIApp:
 
 async def _take_code(page: StaffPage) -> ASGIApp:
     code = page.form.get("code", "")
-    outcome = await flows.show_second_factor(page.door.platform, page.token, code)
+    outcome = await flows.show_second_factor(page.door.platform, page.token, code, origin_of(page))
     if isinstance(outcome, LogInRefused):
-        return page.show("staff/code.html", 403, refused=_refusal(page, outcome))
+        note(page.request.scope, SecurityEvent.STAFF_SECOND_FACTOR_FAILED)
+        refused = _refusal(page, outcome)
+        return page.show("staff/code.html", _status(outcome), refused=refused)
     return _logged_in(page, outcome)
 
 
@@ -175,6 +202,7 @@ def _logged_in(page: StaffPage, outcome: Session | None) -> ASGIApp:
     if outcome is None:
         return page.log_in()
     page.set_cookie(cookie_names.STAFF, outcome.token)
+    remember(page, outcome.staff.login)
     return page.redirect(local_path(page.back(HOME_PATH), HOME_PATH))
 
 
@@ -207,9 +235,13 @@ def say_refusal(page: StaffPage, refusal: StaffRefusal) -> str:
         StaffRefusal.LAST_ADMINISTRATOR: page.say(
             "这是最后一个可用的管理员，不能停用或改任。请先增加另一个管理员。"
         ),
-        StaffRefusal.PASSWORD_WRONG: page.say("原密码不对，请重新输入。"),
-        StaffRefusal.PASSWORD_WEAK: page.say(
-            "新密码至少12个字符，不能含登录名，不能与原密码相同，也不能只由少数几种字符组成。"
+        StaffRefusal.PASSWORD_WRONG: page.say(
+            "原密码或验证码不对。每个验证码只能用一次，请等下一个再试。"
         ),
+        StaffRefusal.PASSWORD_WEAK: page.say(
+            "新密码太容易被猜中，请换一个。至少12个字符；不要用原密码、登录名、姓名、医院名、"
+            "生日、电话、键盘顺序或常见的词。可以用几个不相干的词连起来。"
+        ),
+        StaffRefusal.BUSY: page.say("现在登录的人太多，请过几秒再试。"),
         StaffRefusal.NOT_LOGGED_IN: page.say("登录已过期，请重新登录。"),
     }[refusal]

@@ -1,0 +1,82 @@
+"""Hashing passwords without stalling a process: few threads, a short queue, a fast refusal.
+
+Argon2 takes tens of milliseconds and 64 MiB on purpose. Strangers who flood the log-in fill their
+own queue; people on a device that is known have another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Lock
+from typing import TypeVar
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+PASSWORD_LENGTH_MAX = 200
+T = TypeVar("T")
+
+_hasher = PasswordHasher()
+# What a log-in without an account is verified against: the same work for everybody.
+NOBODYS_HASH = _hasher.hash(secrets.token_urlsafe(16))
+
+
+class HashingBusyError(Exception):
+    """Too many passwords wait to be hashed."""
+
+
+class Lane:
+    """Threads that hash, and how many passwords may wait for them."""
+
+    def __init__(self, name: str, threads: int, waiting: int) -> None:
+        self.most = threads + waiting
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=f"hash-{name}")
+        self._lock = Lock()
+        self._taken = 0
+
+    async def verifies(self, kept: str, password: str) -> bool:
+        """Return whether the password is the one of this hash; does the same work for any."""
+        return await self._run(lambda: _verifies(kept, password))
+
+    async def hashed(self, password: str) -> str:
+        """Return the hash of a password."""
+        return await self._run(lambda: _hasher.hash(password))
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Do other slow work on a password; raises HashingBusyError where too many wait."""
+        return await self._run(work)
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        with self._lock:
+            if self._taken >= self.most:
+                raise HashingBusyError
+            self._taken += 1
+        job = self._pool.submit(work)
+        # Not when the request ends: who hangs up leaves the work behind.
+        job.add_done_callback(self._done)
+        return await asyncio.wrap_future(job)
+
+    def _done(self, _job: Future[T]) -> None:
+        with self._lock:
+            self._taken -= 1
+
+
+STRANGERS = Lane("strangers", threads=2, waiting=16)
+KNOWN = Lane("known", threads=1, waiting=16)
+
+
+def needs_rehash(kept: str) -> bool:
+    """Return whether a hash was made with other parameters than today's."""
+    return _hasher.check_needs_rehash(kept)
+
+
+def _verifies(kept: str, password: str) -> bool:
+    if len(password) > PASSWORD_LENGTH_MAX:
+        return False
+    try:
+        return _hasher.verify(kept, password)
+    except (VerificationError, InvalidHashError):
+        return False

@@ -1,0 +1,39 @@
+"""Which passwords are too easily guessed: long enough, and not made of what everybody uses.
+
+The estimate is zxcvbn's, over its 30,000 most common passwords, with words added that people in
+China build passwords of, and those of the person's own account.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+
+from zxcvbn import zxcvbn
+from zxcvbn.frequency_lists import FREQUENCY_LISTS
+
+PASSWORD_LENGTH_MIN = 12
+GUESSES_MIN = 10**10
+_ESTIMATED_MAX = 72  # characters; the estimate of a longer text takes long
+_DIFFERENT_MIN = 6  # characters
+_OWN_WORD_MIN = 4  # characters; of a shorter one only the estimate knows
+_COMMON = frozenset(FREQUENCY_LISTS["passwords"])
+
+# What stands in leaked lists of Chinese sites, and what belongs to this platform.
+_WORDS = Path(__file__).with_name("password_words.txt").read_text(encoding="utf-8").split()
+
+
+def is_guessable(password: str, own: Iterable[str] = ()) -> bool:
+    """Return whether a password is too short, common, or made of `own` words and patterns.
+
+    `own`: the login, the name and what else belongs to the account.
+    """
+    plain = unicodedata.normalize("NFKC", password).lower()
+    if len(password) < PASSWORD_LENGTH_MIN or len(set(plain)) < _DIFFERENT_MIN:
+        return True
+    words = [word.lower() for word in own if len(word) > 1]
+    if plain in _COMMON or any(len(word) >= _OWN_WORD_MIN and word in plain for word in words):
+        return True
+    found = zxcvbn(plain[:_ESTIMATED_MAX], [*words, *_WORDS], max_length=_ESTIMATED_MAX)
+    return bool(found["guesses"] < GUESSES_MIN)
