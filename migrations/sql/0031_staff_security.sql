@@ -35,3 +35,7 @@ UPDATE staff SET failed_log_ins = 0, locked_until = NULL;
 -- A temporary password holds for some days only; those that exist get three from now.
 ALTER TABLE staff ADD COLUMN password_expires_at timestamptz;
 UPDATE staff SET password_expires_at = now() + interval '72 hours' WHERE password_is_temporary;
+
+-- The end of the audit trail, under a key: rewriting it after a cut is found. `broken_at`: from
+-- which entry on it was found touched when the next entry was appended; the key holds it, too.
+ALTER TABLE audit_trail_head ADD COLUMN broken_at bigint, ADD COLUMN mac bytea;

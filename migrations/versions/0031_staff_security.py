@@ -8,4 +8,4 @@ down_revision = "0030"
 
 def upgrade() -> None:
     """Forward only: undo with a new migration."""
-    run_file("0031_staff_security.sql")
+    run_file("0031_staff_security.sql")  # 0033 signs the head, with the trail's own key

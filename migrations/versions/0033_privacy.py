@@ -77,7 +77,11 @@ def _encrypt_trail() -> None:
             connection.execute(_REWRITE, [sealed, previous, new_link, seq])
             at, old_link = seq, was
     held = old_link == head[1]
-    connection.execute("UPDATE audit_trail_head SET hash = %s", [new_link if held else head[1]])
+    digest = new_link if held else head[1]
+    # A head that is not the last entry's is not signed, and is reported as touched.
+    signed = msgspec.json.encode((head[0], digest.hex(), None))
+    mac = hmac.digest(own.key_for("audit trail head"), signed, "sha256") if held else None
+    connection.execute("UPDATE audit_trail_head SET hash = %s, mac = %s", [digest, mac])
 
 
 _ENTRIES = """

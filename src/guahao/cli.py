@@ -26,7 +26,7 @@ from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 from rich.console import Console
 
-from guahao import wiring
+from guahao import trail_sinks, wiring
 from guahao.clock import city_clock
 from guahao.embedded import EmbeddedServerError
 from guahao.flows import clients as client_flows
@@ -39,7 +39,7 @@ from guahao.flows.open_supply import all_hospitals
 from guahao.flows.people import privacy as privacy_flows
 from guahao.flows.platform import Platform
 from guahao.flows.staff import NewStaff, StaffRefusal
-from guahao.flows.trail import Head, verify_trail
+from guahao.flows.trail import Head, accept_trail, trail_head, verify_trail
 from guahao.flows.webhooks import WebhookSet
 from guahao.rules.clients import Scope
 from guahao.rules.pushing import KINDS, WebhookRefusal
@@ -110,6 +110,19 @@ _DRAIN_SECONDS = 60
 _STAND_IN = "HIS stand-in"  # what its client is called
 
 
+_TRAIL_ADVICE = {
+    "missing": "An entry was deleted or moved.",
+    "changed": "An entry is not what was written.",
+    "cut": "Entries at the end were deleted.",
+    "head_forged": "The end of the chain was not written by this platform.",
+    "emptied": "All entries were deleted.",
+    "rolled_back": "The chain is whole but ends before what was sent out: a backup was restored,"
+    " or its end was cut. After a restore: guahao audit trail --accept REASON.",
+    "other_past": "This is not the chain whose head was sent out or noted.",
+    "other_key": "This GUAHAO_SECRET_KEY is not the one that the trail was written with.",
+}
+
+
 class CommandError(Exception):
     """What an operator can mend; the message says how."""
 
@@ -128,6 +141,7 @@ def main() -> None:
         ScratchDatabaseError,
         replay_tool.ReplayError,
         BenchError,
+        trail_sinks.SinkError,
         UnreachableError,
         WeChatError,
     ) as error:
@@ -266,15 +280,26 @@ def audit_trail(
     head: Annotated[
         str | None, typer.Option(help="An earlier head, NUMBER:HASH, noted outside the database.")
     ] = None,
+    sink: Annotated[
+        Path | None,
+        typer.Option(help="A file with heads that were sent out; without it GUAHAO_TRAIL_FILE."),
+    ] = None,
+    accept: Annotated[
+        str | None,
+        typer.Option(help="Take the trail as it is, for this reason: a backup was restored."),
+    ] = None,
 ) -> None:
     """Verify the audit trail's chain; exit status 1 where it was touched.
 
-    Prints the head: note it down elsewhere, and later give it with --head, so that even a
-    truncation by somebody who has the key is found.
+    Compares with the last head that was sent out (--sink), or with one that was noted (--head).
+    After a backup was restored the trail is behind that head: verify it, then accept it with a
+    reason, which the trail keeps.
     """
     settings = read_settings(os.environ)
     with wiring.application_url(settings, migrated=True) as url:
-        holds = uvloop.run(_audit_trail(settings, url, _noted(head)))
+        holds = uvloop.run(
+            _audit_trail(settings, url, _noted(head), sink or settings.trail_file, accept)
+        )
     raise typer.Exit(0 if holds else 1)
 
 
@@ -288,18 +313,36 @@ def _noted(text: str | None) -> Head | None:
         raise CommandError("--head must be NUMBER:HASH, as `guahao audit trail` prints") from None
 
 
-async def _audit_trail(settings: Settings, url: str, noted: Head | None) -> bool:
+async def _audit_trail(
+    settings: Settings, url: str, noted: Head | None, sink: Path | None, accept: str | None
+) -> bool:
     async with wiring.open_platform(settings, url) as platform:
+        sent = trail_sinks.Noted() if sink is None else trail_sinks.last_noted(sink, platform.vault)
+        if sink is not None and sent.head is None:
+            typer.echo(f"{sink} holds no head that was sent with this secret key.", err=True)
+        elif sent.head is not None:
+            typer.echo(f"Last sent out: entry {sent.head.seq:,}, {sent.at:%Y-%m-%d %H:%M} UTC.")
+        if accept is not None:
+            await accept_trail(platform, SYSTEM, accept, noted or sent.head)
+            head = await trail_head(platform)
+            assert head is not None
+            trail_sinks.send(settings, platform.vault, head)
+            noted, sent = None, trail_sinks.Noted(head)
         with _console.status("Verifying the audit trail ...") as status:
             verdict = await verify_trail(
-                platform, noted, lambda done, of: status.update(f"{done:,} of {of:,} entries")
+                platform,
+                noted or sent.head,
+                lambda done, of: status.update(f"{done:,} of {of:,} entries"),
             )
-    if verdict.holds:
-        typer.echo(f"{verdict.entries:,} entries, none touched. Head, to be noted elsewhere:")
-        typer.echo(str(verdict.head))
-    else:
-        typer.echo(f"Touched from entry {verdict.broken_at} on: {verdict.why}.", err=True)
-    return verdict.holds
+    if sent.forged:
+        typer.echo(f"{sent.forged} lines at the end of {sink} were not sent by this platform.")
+    if not verdict.holds:
+        why = _TRAIL_ADVICE.get(verdict.why or "", "")
+        typer.echo(f"Touched from entry {verdict.broken_at} on: {verdict.why}. {why}", err=True)
+        return False
+    typer.echo(f"{verdict.entries:,} entries, none touched. Head, to be noted elsewhere:")
+    typer.echo(str(verdict.head))
+    return not sent.forged
 
 
 @staff.command("add")

@@ -17,6 +17,7 @@ from procrastinate import App, PsycopgConnector
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.jobs import Job, Status
 
+from guahao import trail_sinks
 from guahao.flows import (
     call_tasks,
     caller_booking,
@@ -27,6 +28,7 @@ from guahao.flows import (
     reminders,
     schedules,
     stops,
+    trail,
 )
 from guahao.flows.imports import importing
 from guahao.flows.kernel.sent_forms import ANSWER_KEPT, FORM_KEPT
@@ -94,6 +96,7 @@ def create_jobs(
     _add_redelivery(app, platform, courier)
     _add_platform_tasks(app, platform)
     _add_retention(app, platform)
+    _add_trail(app, platform)
     _add_imports(app, platform)
     _add_pushing(app, Pusher(platform.db, platform.vault, sender or _sender(platform)))
     _add_policies(app, platform)
@@ -270,6 +273,21 @@ def _add_retention(app: App, platform: Platform) -> None:
 
     # 19:10 UTC is 03:10 in the city.
     _every(app, "10 19 * * *", "delete_old", delete_old)
+
+
+def _add_trail(app: App, platform: Platform) -> None:
+    async def send_trail_head() -> None:
+        """Keep the end of the audit trail outside of the database."""
+        settings = platform.settings
+        if settings.trail_file is None and settings.trail_syslog is None:
+            return
+        head = await trail.trail_head(platform)
+        if head is None:
+            log.error("audit_trail_touched", advice="run: guahao audit trail")
+            return
+        await asyncio.to_thread(trail_sinks.send, settings, platform.vault, head)
+
+    _every(app, "* * * * *", "send_trail_head", send_trail_head)
 
 
 def _add_imports(app: App, platform: Platform) -> None:

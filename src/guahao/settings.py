@@ -59,6 +59,8 @@ class Settings:
     sms_gateway: str = "outbox"
     log_level: str = "info"
     security_log: Path | None = None  # None: standard error
+    trail_file: Path | None = None  # where the end of the audit trail is written every minute
+    trail_syslog: str | None = None
     cancel_channels: frozenset[str] = frozenset({"agent"})
     hotline: str = "114"
     desk_lanes: int = 2
@@ -195,6 +197,7 @@ _IDENTITY_TEXTS = (
 _VERIFIERS = ("aliyun", "demo", "none")
 _WECHAT_TEXTS = ("wechat_appid", "wechat_secret", "wechat_token", "wechat_aes_key")
 _BASE_URL = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+/?")
+_SYSLOG = re.compile(r"(?:udp|tcp)://[A-Za-z0-9.\[\]:-]+|/[!-~]+")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9-]{1,64}")
 _RECEIPT_TOKEN = re.compile(r"[A-Za-z0-9_-]{32,128}")
 _AES_KEY = re.compile(r"[A-Za-z0-9+/]{43}")
@@ -272,6 +275,14 @@ def _networks(name: str, text: str) -> tuple[str, ...]:
     return words
 
 
+def _syslog(text: str) -> str:
+    if _SYSLOG.fullmatch(text) is None:
+        raise SettingsError(
+            "GUAHAO_TRAIL_SYSLOG must be like udp://10.0.0.5:514, tcp://10.0.0.5:601 or /dev/log"
+        )
+    return text
+
+
 def _header_name(text: str) -> str:
     if _HEADER_NAME.fullmatch(text) is None:
         raise SettingsError(
@@ -340,6 +351,8 @@ _READERS: Mapping[str, Callable[[str], object]] = {
     "data_dir": Path,
     "retention_days": _retention_days,
     "security_log": Path,
+    "trail_file": Path,
+    "trail_syslog": _syslog,
     "clock_start": _moment,
     "clock_begun": partial(_seconds, "clock_begun"),
     "cancel_channels": lambda text: frozenset(_words(text)),

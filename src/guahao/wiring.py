@@ -17,6 +17,7 @@ from guahao.embedded import EmbeddedServer
 from guahao.flows.demo_staff import demo_staff_left
 from guahao.flows.desk import Desk
 from guahao.flows.platform import Platform
+from guahao.flows.trail import check_head
 from guahao.flows.wechat import HELP_KEY
 from guahao.identity_check.budget import BudgetedVerifier
 from guahao.identity_check.demo import DemoVerifier
@@ -31,6 +32,7 @@ from guahao.store.db import LOGIN_ROLE, Database, RolesError
 from guahao.store.migrate import migrate
 from guahao.store.policy_book import PolicyBook
 from guahao.store.vault import Vault
+from guahao.trail_sinks import Noted, last_noted
 from guahao.web.app import create_app as web_app
 from guahao.web.logs import set_up_logs
 from guahao.web.tokens import Tokens
@@ -199,6 +201,7 @@ def create_app() -> Litestar:
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         await platform.db.open()
         await check_roles(platform)
+        await report_trail(platform)
         await desk.open()
         try:
             yield
@@ -220,12 +223,30 @@ async def work(settings: Settings, url: str) -> None:
     """Do background jobs until told to stop."""
     set_up_logs(settings.log_level, settings.security_log)
     async with open_platform(settings, url) as platform:
+        await report_trail(platform)
         api = _wechat_api(settings)
         try:
             await run_worker(platform, _gateway(settings, platform), _wechat(platform, api))
         finally:
             if api is not None:
                 await api.close()
+
+
+async def report_trail(platform: Platform) -> None:
+    """Compare the end of the audit trail with the one that was kept outside; log what differs.
+
+    A platform that does not start would help whoever touched it.
+    """
+    file = platform.settings.trail_file
+    noted = Noted() if file is None else last_noted(file, platform.vault)
+    verdict = await check_head(platform, noted.head)
+    if not verdict.holds or noted.forged:
+        _log.error(
+            "audit_trail_touched",
+            why=verdict.why or "sink_forged",
+            from_entry=verdict.broken_at,
+            advice="run: guahao audit trail",
+        )
 
 
 async def create_wechat_menu(settings: Settings, url: str) -> None:

@@ -145,17 +145,18 @@ async def test_a_cut_with_its_head_written_back_is_found_by_a_noted_head(
     platform: Platform, database_url: str
 ) -> None:
     await append(platform, 4)
-    earlier = await ask(platform, "SELECT seq, hash FROM audit_trail_head")
+    earlier = await ask(platform, "SELECT seq, hash, mac FROM audit_trail_head")
     await append(platform, 2)
     noted = (await verify_trail(platform)).head
-    seq, digest = earlier[0]
+    seq, digest, mac = earlier[0]
     as_owner(
         database_url,
         f"DELETE FROM audit_trail WHERE seq > {seq}",
-        f"UPDATE audit_trail_head SET seq = {seq}, hash = '\\x{bytes(digest).hex()}'",
+        f"UPDATE audit_trail_head SET seq = {seq}, hash = '\\x{bytes(digest).hex()}',"
+        f" mac = '\\x{bytes(mac).hex()}'",
     )
     assert (await verify_trail(platform)).holds
-    assert (await verify_trail(platform, noted)).why == "cut"
+    assert (await verify_trail(platform, noted)).why == "rolled_back"
     await append(platform, 5, Who("staff", 9, "somebody.else"))
     assert (await verify_trail(platform, noted)).why == "other_past"
     assert (await verify_trail(platform, Head(seq, bytes(digest)))).holds

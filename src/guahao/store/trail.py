@@ -89,20 +89,32 @@ async def trail_keys(tx: Tx, vault: Vault) -> TrailKeys:
     return TrailKeys(opened)
 
 
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of the chain. `broken_at`: from which entry on it was found touched, if it was."""
+
+    seq: int
+    hash: bytes
+    broken_at: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.seq}:{self.hash.hex()}"
+
+
+def head_mac(keys: TrailKeys, head: Head) -> bytes:
+    """What proves that this platform wrote the head; raises VaultError without its key."""
+    facts = (head.seq, head.hash.hex(), head.broken_at)
+    key = keys.vault(max(head.seq, 1)).key_for("audit trail head")
+    return hmac.digest(key, msgspec.json.encode(facts), "sha256")
+
+
 async def begin_key(tx: Tx, vault: Vault) -> None:
     """Draw a new key for the entries after the last one."""
-    seq = (await lock_head(tx))[0] + 1
+    seq = (await lock_head(tx, vault))[0].seq + 1
     await tx.do(
         "INSERT INTO trail_keys (first_seq, key_enc) VALUES (%s, %s) ON CONFLICT DO NOTHING",
         (seq, vault.seal("trail_keys", "key", seq, secrets.token_hex(32))),
     )
-
-
-async def lock_head(tx: Tx) -> tuple[int, bytes]:
-    """Lock the end of the chain until the commit; the last entry's number and hash."""
-    row = await tx.row("SELECT seq, hash FROM audit_trail_head FOR UPDATE")
-    assert row is not None
-    return int(row[0]), bytes(row[1])
 
 
 async def record(
@@ -124,8 +136,11 @@ async def record(
     last in a transaction: it locks the end of the chain until the commit, and with that
     comes after persons, sessions and appointments in the order of locks.
     """
-    last, previous = await lock_head(tx)
-    seq = last + 1
+    last, genuine = await lock_head(tx, vault)
+    seq, previous, broken_at = last.seq + 1, last.hash, last.broken_at
+    if not genuine and broken_at is None:
+        # Somebody has touched the end. What is appended now must not hide that.
+        broken_at = seq
     if await tx.row("SELECT FROM trail_keys LIMIT 1") is None:
         await begin_key(tx, vault)
     keys = await trail_keys(tx, vault)
@@ -146,8 +161,56 @@ async def record(
             *(kind, id, sealed, text, previous, link),
         ),
     )
-    await tx.do("UPDATE audit_trail_head SET seq = %s, hash = %s", (entry.seq, link))
-    return entry.seq
+    await _put_head(tx, keys, Head(seq, link, broken_at))
+    return seq
+
+
+async def lock_head(tx: Tx, vault: Vault) -> tuple[Head, bool]:
+    """Lock the end of the chain until the commit; the end, and whether the platform wrote it."""
+    row = await tx.row("SELECT seq, hash, broken_at, mac FROM audit_trail_head FOR UPDATE")
+    assert row is not None
+    return await _judged(tx, vault, row)
+
+
+async def _judged(tx: Tx, vault: Vault, row: Sequence[Any]) -> tuple[Head, bool]:
+    """A head and whether the platform wrote it.
+
+    An empty one is the platform's only before the first entry: while the trail has no key, and
+    there is no staff but what this transaction adds.
+    """
+    head = Head(row[0], bytes(row[1]), row[2])
+    if row[3] is not None:
+        try:
+            mac = head_mac(await trail_keys(tx, vault), head)
+        except VaultError:
+            return head, False
+        return head, hmac.compare_digest(bytes(row[3]), mac)
+    if head != Head(0, b""):
+        return head, False
+    [[begun]] = await tx.rows(
+        """
+        SELECT EXISTS (SELECT FROM trail_keys)
+            OR EXISTS (SELECT FROM staff
+                       WHERE xmin <> coalesce(pg_current_xact_id_if_assigned()::xid, '0'::xid))
+        """
+    )
+    return head, not begun
+
+
+async def _put_head(tx: Tx, keys: TrailKeys, head: Head) -> None:
+    await tx.do(
+        "UPDATE audit_trail_head SET seq = %s, hash = %s, broken_at = %s, mac = %s",
+        (head.seq, head.hash, head.broken_at, head_mac(keys, head)),
+    )
+
+
+async def accept(tx: Tx, vault: Vault) -> None:
+    """Take the head as it is for ours; the caller records by whom and why."""
+    last, _ = await lock_head(tx, vault)
+    if await tx.row("SELECT FROM trail_keys LIMIT 1") is None:
+        await begin_key(tx, vault)
+    keys = await trail_keys(tx, vault)
+    await _put_head(tx, keys, Head(last.seq, last.hash))
 
 
 # Reading ----------------------------------------------------------------------------------
@@ -187,11 +250,23 @@ async def one_snapshot(tx: Tx) -> None:
     await tx.do("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
 
-async def head(tx: Tx) -> tuple[int, bytes]:
-    """The number and the hash of the last entry."""
-    row = await tx.row("SELECT seq, hash FROM audit_trail_head")
+async def head(tx: Tx, vault: Vault) -> tuple[Head, bool]:
+    """The end of the chain, and whether the platform wrote it."""
+    row = await tx.row("SELECT seq, hash, broken_at, mac FROM audit_trail_head")
     assert row is not None
-    return row[0], bytes(row[1])
+    return await _judged(tx, vault, row)
+
+
+async def last_link(tx: Tx) -> tuple[int, bytes]:
+    """The number and the hash of the last entry that is there; 0 where there is none."""
+    row = await tx.row("SELECT seq, hash FROM audit_trail ORDER BY seq DESC LIMIT 1")
+    return (0, b"") if row is None else (row[0], bytes(row[1]))
+
+
+async def hash_of(tx: Tx, seq: int) -> bytes | None:
+    """The hash of an entry."""
+    row = await tx.row("SELECT hash FROM audit_trail WHERE seq = %s", (seq,))
+    return None if row is None else bytes(row[0])
 
 
 async def links_after(tx: Tx, seq: int, limit: int) -> list[Link]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import date
 from functools import partial
 
 from litestar.types import ASGIApp
 
 from guahao.flows import trail as flows
+from guahao.flows.platform import Platform
+from guahao.flows.trail import TrailVerdict
 from guahao.rules.staff import Role
 from guahao.store.trail import Wanted
+from guahao.trail_sinks import Noted, last_noted
 from guahao.web.administration.directory_words import directory_words
 from guahao.web.administration.schedule_words import schedule_words
 from guahao.web.administration.trail_words import details
@@ -38,9 +42,15 @@ async def _show(page: StaffPage) -> ASGIApp:
         page.query("action")[:_TEXT_MAX] or None,
         as_id(page.query("subject")),
     )
-    entries, after = await flows.list_trail(page.door.platform, wanted)
+    platform = page.door.platform
+    entries, after = await flows.list_trail(platform, wanted)
+    noted = await _noted(platform)
+    verdict = await flows.check_head(platform, noted.head)
     return page.show(
         "staff/trail.html",
+        noted=noted,
+        sent_out=platform.settings.trail_file or platform.settings.trail_syslog,
+        touched="" if verdict.holds else _say_touched(page, verdict),
         entries=entries,
         after=after,
         wanted=wanted,
@@ -50,26 +60,39 @@ async def _show(page: StaffPage) -> ASGIApp:
     )
 
 
+async def _noted(platform: Platform) -> Noted:
+    """The last end of the trail that was kept outside of the database."""
+    file = platform.settings.trail_file
+    return Noted() if file is None else await asyncio.to_thread(last_noted, file, platform.vault)
+
+
 async def _verify(page: StaffPage) -> ASGIApp:
-    verdict = await flows.verify_trail(page.door.platform)
-    await flows.record_verification(page.door.platform, page.staff, verdict)
+    platform = page.door.platform
+    verdict = await flows.verify_trail(platform, (await _noted(platform)).head)
+    await flows.record_verification(platform, page.staff, verdict)
     if verdict.holds:
         page.flash(page.say("操作记录完整：共{count}条，未被改动。", count=verdict.entries))
     else:
-        why = {
-            "missing": page.say("有记录被删除或调换"),
-            "changed": page.say("有记录被改动"),
-            "cut": page.say("末尾的记录被删除"),
-            "other_past": page.say("与留存的校验值不符"),
-        }[verdict.why or ""]
-        page.flash(
-            page.say(
-                "操作记录不完整：从第{seq}条起，{why}。请立即联系平台负责人，不要重启或清理系统。",
-                seq=verdict.broken_at,
-                why=why,
-            )
-        )
+        page.flash(_say_touched(page, verdict))
     return page.redirect(_TRAIL)
+
+
+def _say_touched(page: StaffPage, verdict: TrailVerdict) -> str:
+    why = {
+        "missing": page.say("有记录被删除或调换"),
+        "changed": page.say("有记录被改动"),
+        "cut": page.say("末尾的记录被删除"),
+        "other_past": page.say("与留存的校验值不符"),
+        "head_forged": page.say("末尾的校验值不是本平台写的"),
+        "emptied": page.say("记录被清空"),
+        "rolled_back": page.say("比外送的校验值旧：恢复过备份，或末尾被删"),
+        "other_key": page.say("平台密钥与写入时的不同"),
+    }[verdict.why or ""]
+    return page.say(
+        "操作记录不完整：从第{seq}条起，{why}。请立即联系平台负责人，不要重启或清理系统。",
+        seq=verdict.broken_at,
+        why=why,
+    )
 
 
 def _date(text: str) -> date | None:
@@ -148,6 +171,7 @@ def action_words(page: StaffPage) -> dict[str, str]:
         "remove_patient": page.say("移除就诊人"),
         "book_appointment": page.say("为来电人预约"),
         "verify_trail": page.say("校验操作记录"),
+        "accept_trail": page.say("确认操作记录"),
         "change_policy": page.say("制定政策"),
         "withdraw_policy": page.say("撤回政策"),
         "add_hospital_client": page.say("增加医院系统"),

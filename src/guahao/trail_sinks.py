@@ -1,0 +1,153 @@
+"""Where the end of the audit trail is kept outside of the database: syslog, a file, or both.
+
+A line a minute, with a keyed code: a file that somebody edits is found out like the database.
+Who cuts the trail would have to cut these as well, on another machine.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import os
+import re
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from logging.handlers import SysLogHandler
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from guahao.settings import Settings
+from guahao.store.trail import Head
+from guahao.store.vault import Vault
+
+KIND = "audit_trail_head"
+_TAIL_BYTES = 256 * 1024
+_TIMEOUT_SECONDS = 5.0
+_SYSLOG_PORT = 514
+_JSON = re.compile(r"\{[^{}]*\}")
+
+
+class _Line(msgspec.Struct):
+    """A head as it is sent."""
+
+    log: str
+    at: str
+    seq: int
+    hash: str
+    mac: str
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """The last head of a file. `forged`: lines after it that this platform did not write."""
+
+    head: Head | None = None
+    at: datetime | None = None
+    forged: int = 0
+
+
+class SinkError(Exception):
+    """The head could not be sent; the message says where to."""
+
+
+def send(settings: Settings, vault: Vault, head: Head) -> None:
+    """Send a head to every sink of the settings; raises SinkError where one fails. Blocks."""
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    line = _Line(KIND, at, head.seq, head.hash.hex(), _mac(vault, at, head).hex())
+    text = msgspec.json.encode(line).decode()
+    failed = []
+    if settings.trail_file is not None:
+        try:
+            _append(settings.trail_file, text)
+        except OSError as error:
+            failed.append(f"GUAHAO_TRAIL_FILE ({type(error).__name__})")
+    if settings.trail_syslog is not None:
+        try:
+            _send_to_syslog(settings.trail_syslog, at, text)
+        except OSError as error:
+            failed.append(f"GUAHAO_TRAIL_SYSLOG ({type(error).__name__})")
+    if failed:
+        raise SinkError(f"the end of the audit trail could not be sent to {' and '.join(failed)}")
+
+
+def last_noted(path: Path, vault: Vault) -> Noted:
+    """Return the last head of a file that this platform wrote; also of what syslog collected."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
+            text = file.read().decode("utf-8", "replace")
+    except FileNotFoundError:
+        return Noted()
+    forged = 0
+    for line in _heads(text):
+        head = Head(line.seq, bytes.fromhex(line.hash))
+        if hmac.compare_digest(_mac(vault, line.at, head).hex(), line.mac):
+            return Noted(head, datetime.fromisoformat(line.at), forged)
+        forged += 1
+    return Noted(forged=forged)
+
+
+def _heads(text: str) -> Iterator[_Line]:
+    """The heads in a text, the last first; what else stands in it is passed over."""
+    for line in reversed(text.splitlines()):
+        for found in _JSON.findall(line):
+            try:
+                head = msgspec.json.decode(found, type=_Line)
+                bytes.fromhex(head.hash)
+            except (msgspec.DecodeError, ValueError):
+                continue
+            if head.log == KIND:
+                yield head
+
+
+def _mac(vault: Vault, at: str, head: Head) -> bytes:
+    facts = msgspec.json.encode((at, head.seq, head.hash.hex()))
+    return hmac.digest(vault.key_for("audit trail sink"), facts, "sha256")
+
+
+def _append(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        os.write(file, f"{text}\n".encode())
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+class _Syslog(SysLogHandler):
+    """One message of RFC 5424, or an exception."""
+
+    append_nul = False
+    socket: socket.socket
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802 - logging's
+        raise  # noqa: PLE0704 - logging calls this from its own except
+
+
+def _send_to_syslog(target: str, at: str, text: str) -> None:
+    address: str | tuple[str, int] = target
+    options: dict[str, Any] = {}
+    stream = False
+    if not target.startswith("/"):
+        parts = urlsplit(target)
+        stream = parts.scheme == "tcp"
+        address = (parts.hostname or "", parts.port or _SYSLOG_PORT)
+        options["socktype"] = socket.SOCK_STREAM if stream else socket.SOCK_DGRAM
+        socket.getaddrinfo(*address)  # an unknown host is an error here and now
+    handler = _Syslog(address, SysLogHandler.LOG_AUTHPRIV, **options)
+    try:
+        if stream:
+            handler.socket.settimeout(_TIMEOUT_SECONDS)
+        # RFC 5424: version, time, host, application, process, kind, no structured data.
+        message = f"1 {at} {socket.gethostname()} guahao {os.getpid()} {KIND} - {text}"
+        end = "\n" if stream else ""
+        record = logging.LogRecord("guahao", logging.WARNING, "", 0, message + end, None, None)
+        handler.emit(record)
+    finally:
+        handler.close()
