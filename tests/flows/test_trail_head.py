@@ -15,7 +15,14 @@ from tests.flows.test_trail import append, as_owner
 
 from guahao.flows import staff
 from guahao.flows.platform import Platform
-from guahao.flows.trail import accept_trail, check_head, trail_head, verify_trail
+from guahao.flows.trail import (
+    Wanted,
+    accept_trail,
+    check_head,
+    list_trail,
+    trail_head,
+    verify_trail,
+)
 from guahao.rules.staff import SYSTEM, Role, Who
 from guahao.settings import Settings
 from guahao.store.trail import Head
@@ -119,8 +126,8 @@ async def test_a_restored_backup_is_found_and_accepted_with_a_reason(
     await accept_trail(platform, SYSTEM, "机房断电，恢复了前一天的备份", noted)
     await _send(platform, settings)
     assert await whys(platform, last_noted(tmp_path / "heads", platform.vault).head) == {None}
-    recorded = "SELECT reason, detail FROM audit_trail WHERE action = 'accept_trail'"
-    assert await ask(platform, recorded) == [("机房断电，恢复了前一天的备份", '{"head":20}')]
+    [entry], _ = await list_trail(platform, Wanted(action="accept_trail"))
+    assert (entry.reason, entry.detail) == ("机房断电，恢复了前一天的备份", '{"head":20}')
 
 
 async def test_a_head_that_old_processes_wrote_is_accepted_too(

@@ -1,16 +1,23 @@
 """Migrations: repeatable, safe at once, and the application's role owns nothing."""
 
+import asyncio
+import hmac
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+import msgspec
 import psycopg
 import pytest
 from psycopg import errors, sql
+from tests.city import Clock, open_platform
 
+from guahao.flows.trail import check_head, verify_trail
+from guahao.rules.limits import CITY_TIME
 from guahao.store.db import APP_ROLE, HOSPITAL_ROLE, as_application
 from guahao.store.migrate import MigrationError, migrate
 from guahao.store.vault import Vault
@@ -171,3 +178,31 @@ def test_the_queues_library_brings_no_migration_that_ours_lack() -> None:
         if file.name.endswith(".sql")
     )
     assert shipped[-1] == NEWEST_QUEUE_MIGRATION
+
+
+@pytest.mark.parametrize("rewritten", [False, True], ids=["untouched", "cut before"])
+async def test_the_trails_head_of_an_older_deployment_is_signed(
+    empty_database_url: str, *, rewritten: bool
+) -> None:
+    await asyncio.to_thread(migrate, empty_database_url, revision="0030")
+    vault = Vault("a secret key of the tests, long enough")
+    at = datetime(2026, 11, 1, tzinfo=CITY_TIME)
+    time, head = at.isoformat(timespec="microseconds"), b""
+    with psycopg.connect(empty_database_url) as conn:
+        for seq in (1, 2):
+            facts = (seq, time, "system", 0, "guahao", None, "add_staff", None, None, "", "{}")
+            previous = head
+            head = hmac.digest(
+                vault.key_for("audit trail"), previous + msgspec.json.encode(facts), "sha256"
+            )
+            conn.execute(
+                "INSERT INTO audit_trail (seq, at, who_kind, who_id, who_name, action,"
+                " previous_hash, hash) VALUES (%s, %s, 'system', 0, 'guahao', 'add_staff', %s, %s)",
+                [seq, at, previous, head],
+            )
+        digest = b"\\x01" * 32 if rewritten else head
+        conn.execute("UPDATE audit_trail_head SET seq = 2, hash = %s", [digest])
+    await asyncio.to_thread(migrate, empty_database_url, vault)
+    async with open_platform(empty_database_url, Clock()) as platform:
+        found = {(await verify_trail(platform)).why, (await check_head(platform)).why}
+    assert found == ({"cut"} if rewritten else {None})
