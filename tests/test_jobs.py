@@ -36,6 +36,7 @@ PERIODIC = {
     "retire_codes",
     "begin_policies",
     "roll_forward",
+    "send_trail_head",
     "carry_on_stops",
     "carry_on_imports",
     "index_names",
