@@ -358,3 +358,38 @@ async def test_another_members_request_is_not_there(site: Site) -> None:
     stranger = await add_member(site.platform, Role.AGENT)
     assert await prove_phone(site.platform, stranger, move_id, code) is None
     assert await whose(site, citizen) == "old"
+
+
+async def ask_by_document(reader: Reader, **typed: str) -> str:
+    path = "/staff/calls/move"
+    await reader.go(path)
+    given = {"name": "张三", "id_no": resident_id(1), "phone": phone(NEW), "reason": "能说出过往"}
+    await reader.send(reader.form(path), **(given | typed))
+    return reader.text
+
+
+async def test_who_lost_the_old_phone_moves_by_document_code_and_supervisor(site: Site) -> None:
+    citizen = await add_citizen(site)
+    reader = await at_the_desk(site, Role.AGENT)
+    said = await ask_by_document(reader)
+    for hidden in (phone(1), phone(1)[-4:], resident_id(1)):
+        assert hidden not in said
+    assert "已交班长审批" in await prove(reader, await code_on(site))
+    [[move_id]] = await ask(site.platform, "SELECT id FROM moves")
+    supervisor = await add_member(site.platform, Role.SUPERVISOR)
+    outcome = await decide_move(site.platform, supervisor, move_id, "已回拨核对", approve=True)
+    assert isinstance(outcome, Moved)
+    assert await whose(site, citizen) == "new"
+
+
+async def test_nobody_asks_by_document_who_is_registered(site: Site) -> None:
+    """Unknown, another name, and too often have one answer, and leave an entry each."""
+    await add_citizen(site)
+    reader = await at_the_desk(site, Role.AGENT)
+    answers = [await ask_by_document(reader, id_no=resident_id(2))]
+    answers += [await ask_by_document(reader, name="李四") for _ in range(3)]
+    answers.append(await ask_by_document(reader))  # the right name, the fourth time
+    assert all("没有查到这位就诊人" in one for one in answers)
+    recorded = "SELECT count(*) FROM audit_trail WHERE action = 'ask_to_move'"
+    assert await ask(site.platform, recorded) == [(5,)]
+    assert await ask(site.platform, "SELECT count(*) FROM moves") == [(0,)]

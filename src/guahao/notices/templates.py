@@ -394,3 +394,4 @@ _ENGLISH = _Language(
 FALLBACK_LANGUAGE = "zh"  # every gateway speaks it
 _LANGUAGES = {"zh": _CHINESE, "en": _ENGLISH}
 KINDS = tuple(_CHINESE.templates)
+CHINESE_TEXTS = tuple(_CHINESE.templates.values())

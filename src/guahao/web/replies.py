@@ -343,14 +343,17 @@ _CANCELLING: dict[str, Reply] = {
         409,
         Words("已过退号时间", "Too late to cancel"),
         Words(
-            "已过这家医院的退号时间，不能退号。请按时就诊；如有困难，请拨打{hotline}。",
-            "The hospital's deadline for cancelling has passed. Please come to your visit; if"
-            " you cannot, call {hotline}.",
+            "已过这家医院的退号时间，不能退号。请按时就诊；有正当理由去不了的，就诊日后可拨打"
+            "{hotline}申诉。",
+            "The hospital's deadline for cancelling has passed. Please come to your visit. If you"
+            " have a good reason not to, call {hotline} after that day to have the no-show"
+            " excused.",
         ),
         Words(
-            "退号时间已于{when}截止，不能退号。请按时就诊；如有困难，请拨打{hotline}。",
-            "The deadline for cancelling was {when}. Please come to your visit; if you cannot,"
-            " call {hotline}.",
+            "退号时间已于{when}截止，不能退号。请按时就诊；有正当理由去不了的，就诊日后可拨打"
+            "{hotline}申诉。",
+            "The deadline for cancelling was {when}. Please come to your visit. If you have a good"
+            " reason not to, call {hotline} after that day to have the no-show excused.",
         ),
     ),
     "unknown_appointment": Reply(
@@ -378,9 +381,9 @@ _PATIENTS: dict[str, Reply] = {
         409,
         Words("该手机号已登记满两位就诊人", "This phone has its two patients"),
         Words(
-            "一个手机号最多登记两位就诊人。请用另一个手机号登记，或拨打{hotline}。",
-            "A phone number can have at most two patients. Please register with another phone"
-            " number, or call {hotline}.",
+            "一个手机号最多登记两位就诊人。请先在“我的就诊人”里移除一位，或用另一个手机号登记。",
+            "A phone number can have at most two patients. Remove one under My patients first, or"
+            " register with another phone number.",
         ),
     ),
     RemoveRefusal.LIVE_BOOKING: Reply(
@@ -414,9 +417,11 @@ _PATIENTS: dict[str, Reply] = {
         409,
         Words("该证件已登记", "Document already registered"),
         Words(
-            "该证件已经登记过。请用当时的手机号登录；如不是本人登记，请拨打{hotline}。",
-            "This document is registered already. Please log in with the phone it was"
-            " registered to; if that was not you, call {hotline}.",
+            "该证件已经登记过。请用当时的手机号登录；手机号换了或不是本人登记的，请拨打{hotline}，"
+            "或带证件原件到任一医院窗口，转到您的手机号。",
+            "This document is registered already. Please log in with the phone it was registered"
+            " to. If you have another phone now, or it was not you, call {hotline} or take the"
+            " original to any hospital's window: they move it to your phone.",
         ),
     ),
     PatientRefusal.NAME_INVALID: Reply(
@@ -668,9 +673,9 @@ _SERVER: dict[str, Reply] = {
         500,
         Words("系统错误", "Internal error"),
         Words(
-            "系统出了错，我们会处理。请稍后再试；如仍不行，请拨打{hotline}并告知trace_id。",
+            "系统出了错，我们会处理。请稍后再试；着急的话，请拨打{hotline}由客服办理。",
             "Something went wrong on our side, and we will look into it. Please try again later;"
-            " if it goes on, call {hotline} and give the trace_id.",
+            " if it cannot wait, call {hotline}, and an agent will do it for you.",
         ),
     ),
     "unavailable": Reply(

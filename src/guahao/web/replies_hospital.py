@@ -303,9 +303,9 @@ _WINDOW: dict[str, Reply] = {
         429,
         Words("错误次数过多", "Too many wrong tries"),
         Words(
-            "识别码或证件号码错误次数过多，请在{seconds}秒后再试，或拨打{hotline}。",
-            "Code or document were wrong too often. Please try again in {seconds} seconds, or"
-            " call {hotline}.",
+            "识别码或证件号码错误次数过多，请在{seconds}秒后再试，并核对患者的证件和短信。",
+            "Code or document were wrong too often. Please try again in {seconds} seconds, and"
+            " compare the patient's document and SMS.",
         ),
     ),
     PickupRefusal.WRONG_PERSON: Reply(

@@ -20,7 +20,8 @@ from hmac import compare_digest
 from guahao.flows.calls import CallRefusal
 from guahao.flows.people.log_ins import end_log_ins
 from guahao.flows.platform import Platform
-from guahao.rules.kernel.text import compact
+from guahao.rules.identity import valid_document
+from guahao.rules.kernel.text import compact, same_name
 from guahao.rules.people.phones import Phone, valid_any_phone
 from guahao.rules.staff import Staff
 from guahao.store import accounts, messages, throttle, trail
@@ -39,7 +40,9 @@ CODES_A_MOVE = 3
 LISTED = 100
 _CODES_TO_A_PHONE_AN_HOUR = 5
 _CODES_OF_STAFF_AN_HOUR = 30
-_HOUR = 3600
+_TRIES_OF_STAFF_AN_HOUR = 10
+_TRIES_OF_PERSON_A_DAY = 3
+_HOUR, _DAY = 3600, 86400
 
 
 class MoveRefusal(StrEnum):
@@ -92,6 +95,38 @@ async def ask_by_hotline(
         if person is None or person.account_id != call.account_id:
             return MoveRefusal.UNKNOWN_PERSON
         return await _ask(tx, platform, by, person, typed, reason, {"call": call.id})
+
+
+async def ask_by_document(
+    platform: Platform, by: Staff, name: str, id_type: str, id_no: str, phone: str, reason: str
+) -> Waits | Moved | MoveRefusal:
+    """Ask for a caller whom no question can verify: the old phone is lost or somebody else's.
+
+    The agent has heard name and document and writes down what else proves the caller; the
+    supervisor decides on that. An unknown document, another name and a limit that is reached
+    have one answer, so that nobody asks here who is registered. Every try is in the trail.
+    """
+    typed = _typed(phone, reason)
+    if isinstance(typed, MoveRefusal):
+        return typed
+    document = valid_document(id_type, id_no, platform.db.clock().date())
+    async with platform.db.transaction() as tx:
+        vault = platform.vault
+        agent = vault.index("throttle", f"staff {by.id}")
+        tried = await throttle.hit(tx, "move_by_document", agent, _HOUR)
+        person = None if document is None else await persons.of_document(tx, vault, document)
+        if person is not None:
+            subject = vault.index("throttle", f"patient {person.patient.id}")
+            of_person = await throttle.hit(tx, "move_of_person", subject, _DAY)
+            locked = await persons.lock(tx, vault, person.patient.id)
+            within = of_person <= _TRIES_OF_PERSON_A_DAY and tried <= _TRIES_OF_STAFF_AN_HOUR
+            if within and locked is not None and same_name(name, locked.patient.name):
+                detail: dict[str, object] = {"found_by": "document"}
+                return await _ask(tx, platform, by, locked, typed, reason, detail)
+        detail = {"refused": "move_unknown_person"}
+        about = None if person is None else ("patient", person.patient.id)
+        await trail.record(tx, vault, by.who, "ask_to_move", about, detail=detail)
+        return MoveRefusal.UNKNOWN_PERSON
 
 
 async def ask_in_tx(

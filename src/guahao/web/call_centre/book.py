@@ -71,7 +71,7 @@ def _not_registered(page: StaffPage, refusal: PatientRefusal | RegisterRefusal |
         PatientRefusal.ID_INVALID: page.say("证件号码不对，请逐位核对后再填。"),
         PatientRefusal.PHONE_LIMIT: page.say("这个手机号已登记两位就诊人，请换一个手机号。"),
         PatientRefusal.ID_TAKEN: page.say(
-            "这个证件已在另一个手机号登记。请用证件号码查找来电人，核实后再办理。"
+            "这个证件已在另一个手机号登记。请用证件号码查找来电人，核实后可转到新手机号。"
         ),
     }[refusal]
 

@@ -17,6 +17,7 @@ from guahao.web.staff.moves import MoveView, say_move_refusal
 MOVES_PATH = "/staff/moves"
 _MOVE = MOVES_PATH + "/{move_id}"
 _ASK = "/staff/calls/{call_id}/move/{patient_id}"
+_BY_DOCUMENT = "/staff/calls/move"
 _SUPERVISOR = frozenset({Role.SUPERVISOR})
 _FIELD_MAX = 60
 _REASON_MAX = 200
@@ -28,6 +29,8 @@ def move_routes() -> list[StaffRoute]:
     return [
         StaffRoute("GET", _ASK, _form, CALL_CENTRE_ROLES),
         StaffRoute("POST", _ASK, _ask, CALL_CENTRE_ROLES),
+        StaffRoute("GET", _BY_DOCUMENT, _document_form, CALL_CENTRE_ROLES),
+        StaffRoute("POST", _BY_DOCUMENT, _ask_by_document, CALL_CENTRE_ROLES),
         StaffRoute("GET", MOVES_PATH, _listed, _SUPERVISOR),
         StaffRoute("GET", _MOVE, _show, CALL_CENTRE_ROLES),
         StaffRoute("POST", _MOVE, _prove, CALL_CENTRE_ROLES),
@@ -79,6 +82,20 @@ async def _ask(page: StaffPage) -> ASGIApp:
             page.flash(say_refusal(page, outcome))
             goes_on = outcome is CallRefusal.NOT_VERIFIED
             return page.redirect(f"/staff/calls/{call_id}" if goes_on else "/staff/calls")
+
+
+async def _document_form(page: StaffPage, refused: str = "", status: int = 200) -> ASGIApp:
+    return page.show("staff/move_by_document.html", status, typed=page.form, refused=refused)
+
+
+async def _ask_by_document(page: StaffPage) -> ASGIApp:
+    names = ("name", "id_type", "id_no", "phone")
+    typed = {name: page.form.get(name, "")[:_FIELD_MAX] for name in names}
+    reason = page.form.get("reason", "")[:_REASON_MAX]
+    outcome = await flows.ask_by_document(page.door.platform, page.staff, **typed, reason=reason)
+    if isinstance(outcome, MoveRefusal):
+        return await _document_form(page, say_move_refusal(page, outcome), _CONFLICT)
+    return page.redirect(f"{MOVES_PATH}/{outcome.move_id}")
 
 
 async def _show(page: StaffPage, refused: str = "", status: int = 200) -> ASGIApp:

@@ -158,7 +158,7 @@ def say_refusal(page: StaffPage, refusal: WindowRefusal) -> str:
     return {
         WindowRefusal.UNKNOWN: page.say("本院没有这条记录。"),
         WindowRefusal.NOT_PICKED_UP: page.say("这个预约现在不是“已取号”，没有可更正的。"),
-        WindowRefusal.NOT_TODAY: page.say("只能更正当天的取号。之前的，请联系平台管理员。"),
+        WindowRefusal.NOT_TODAY: page.say("只能更正当天的取号，之前的不能再改。"),
         WindowRefusal.REASON_NEEDED: page.say("请写明原因。"),
         WindowRefusal.TOO_EARLY: page.say("还没到取号截止时间，不能关闭。"),
         WindowRefusal.STOPPED: page.say("这个门诊单元已停诊，没有出诊记录。"),

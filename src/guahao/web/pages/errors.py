@@ -35,7 +35,7 @@ def _for_people(page: Page, problem: Problem) -> str | None:
         "unsupported_media_type": page.say("没有看懂这次提交。请返回上一页再试。"),
         "body_too_large": page.say("提交的内容太长。请返回上一页，缩短后再提交。"),
         "internal_error": page.say(
-            "系统出了错，我们会处理。请稍后再试；如仍不行，请拨打{hotline}，并告知下面的编号。",
+            "系统出了错，我们会处理。请稍后再试；着急的话，请拨打{hotline}，由客服为您办理。",
             hotline=page.hotline,
         ),
         "unknown_session": page.say("没有这个号源，可能已经取消。请从首页重新查找。"),
