@@ -35,6 +35,7 @@ PERIODIC = {
     "remind",
     "retire_codes",
     "begin_policies",
+    "find_accounts_to_review",
     "roll_forward",
     "send_trail_head",
     "carry_on_stops",

@@ -32,7 +32,7 @@ from guahao.flows import (
 )
 from guahao.flows.imports import importing
 from guahao.flows.kernel.sent_forms import ANSWER_KEPT, FORM_KEPT
-from guahao.flows.people import retention
+from guahao.flows.people import account_reviews, retention
 from guahao.flows.platform import Platform
 from guahao.notices.deliver import Courier, TryAgain
 from guahao.notices.gateway import Gateway
@@ -98,6 +98,7 @@ def create_jobs(
     _add_retention(app, platform)
     _add_trail(app, platform)
     _add_imports(app, platform)
+    _add_reviews(app, platform)
     _add_pushing(app, Pusher(platform.db, platform.vault, sender or _sender(platform)))
     _add_policies(app, platform)
     _add_care_of_jobs(app)
@@ -288,6 +289,14 @@ def _add_trail(app: App, platform: Platform) -> None:
         await asyncio.to_thread(trail_sinks.send, settings, platform.vault, head)
 
     _every(app, "* * * * *", "send_trail_head", send_trail_head)
+
+
+def _add_reviews(app: App, platform: Platform) -> None:
+    async def find_accounts() -> None:
+        """Open a review for accounts that book or cancel more than most."""
+        await account_reviews.find_accounts_to_review(platform)
+
+    _every(app, "25 * * * *", "find_accounts_to_review", find_accounts)
 
 
 def _add_imports(app: App, platform: Platform) -> None:

@@ -18,6 +18,7 @@ ORDER = (
     "next_day_closed",
     "beyond_horizon",
     "not_released",
+    "account_restricted",
     "patient_suspended",
     "duplicate_department",
     "day_limit",
@@ -125,6 +126,9 @@ def reasons(facts: BookingFacts, request: BookingRequest) -> set[str]:
     own = person is not None and person.account_id == request.actor.id
     if person is None or (request.actor.kind == "account" and not own):
         found.add("not_your_patient")
+    restricted = person.account_restricted_until if person else None
+    if request.actor.kind == "account" and restricted and request.at.date() < restricted:
+        found.add("account_restricted")
     until = person.suspended_until if person else None
     if until is not None and request.at.date() < until:
         found.add("patient_suspended")

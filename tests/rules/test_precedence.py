@@ -45,6 +45,7 @@ class Case:
     known: bool = True
     stopped: bool = False
     capacity: int = 20
+    restricted_until: date | None = None
     suspended_until: date | None = None
     counted: list[CountedAppointment] = field(default_factory=list)
 
@@ -60,6 +61,7 @@ class Case:
             self.visit_date, capacity=self.capacity, stopped=self.stopped, rules=self.rules
         )
         person = patient(suspended_until=self.suspended_until, counted=self.counted)
+        person = replace(person, account_restricted_until=self.restricted_until)
         facts = BookingFacts({1: offered} if self.known else {}, {1: person})
         return facts, request(at=self.at, actor=self.actor)
 
@@ -86,7 +88,7 @@ def make_dates_refuse(case: Case, reasons: Iterable[str]) -> None:
             case.rules = HospitalRules(cycle_days=1, release_time=clock("16:00"))
 
 
-def against(*reasons: str) -> tuple[BookingFacts, BookingRequest]:
+def against(*reasons: str) -> tuple[BookingFacts, BookingRequest]:  # noqa: C901 - a case a reason
     """A request to which all of these reasons apply."""
     case = Case()
     make_dates_refuse(case, reasons)
@@ -96,6 +98,8 @@ def against(*reasons: str) -> tuple[BookingFacts, BookingRequest]:
         case.actor = STRANGER
     if "session_stopped" in reasons:
         case.stopped = True
+    if "account_restricted" in reasons:
+        case.restricted_until = TODAY + timedelta(days=1)
     if "patient_suspended" in reasons:
         case.suspended_until = TODAY + timedelta(days=1)
     if "duplicate_department" in reasons:
@@ -120,7 +124,7 @@ NEVER_TOGETHER = {
 }
 PAIRS = [pair for pair in combinations(oracle.ORDER, 2) if pair not in NEVER_TOGETHER]
 # Nothing can be read from a session that does not exist; the rest can be true at once.
-JUDGED_ON_THE_SESSION = set(oracle.ORDER[2:]) - {"patient_suspended"}
+JUDGED_ON_THE_SESSION = set(oracle.ORDER[2:]) - {"account_restricted", "patient_suspended"}
 
 
 def test_the_contract_names_the_refusals_in_this_order() -> None:
@@ -128,7 +132,7 @@ def test_the_contract_names_the_refusals_in_this_order() -> None:
 
 
 def test_nearly_every_pair_of_reasons_can_meet() -> None:
-    assert len(PAIRS) == 13 * 12 // 2 - 3
+    assert len(PAIRS) == 14 * 13 // 2 - 3
     adjacent = set(pairwise(oracle.ORDER))
     assert adjacent - set(PAIRS) == {
         ("same_day", "next_day_closed"),

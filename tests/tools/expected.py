@@ -17,6 +17,7 @@ ORDER = (
     "next_day_closed",
     "beyond_horizon",
     "not_released",
+    "account_restricted",
     "patient_suspended",
     "duplicate_department",
     "day_limit",

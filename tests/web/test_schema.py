@@ -124,6 +124,7 @@ async def test_the_booking_call_names_every_refusal_and_its_key(closed_site: Sit
         "next_day_closed",
         "beyond_horizon",
         "not_released",
+        "account_restricted",
         "patient_suspended",
         "duplicate_department",
         "day_limit",

@@ -82,6 +82,7 @@ class _Batch:
         return (
             _stopped(session)
             or date_refusal(session.visit_date, request.at, session.rules, policy)
+            or _restricted(request, patient)
             or _suspended(patient, request.at)
             or limit_refusal(session, self._counted_of(patient), request.at, policy)
             or self._sold_out(session)
@@ -108,6 +109,14 @@ def _same_body(request: BookingRequest, other: BookingRequest | EarlierUse) -> b
 
 def _stopped(session: SessionFacts) -> Refused | None:
     return Refused(Refusal.SESSION_STOPPED) if session.stopped else None
+
+
+def _restricted(request: BookingRequest, patient: PatientFacts) -> Refused | None:
+    """A restricted account books nothing by itself until the day it ends (S17)."""
+    until = patient.account_restricted_until
+    if request.actor.kind != "account" or until is None or request.at.date() >= until:
+        return None
+    return Refused(Refusal.ACCOUNT_RESTRICTED, retry_from=city_time(until, _MIDNIGHT))
 
 
 def _suspended(patient: PatientFacts, at: datetime) -> Refused | None:

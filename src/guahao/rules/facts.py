@@ -44,6 +44,7 @@ class PatientFacts:
     account_id: int | None
     suspended_until: date | None = None
     counted: tuple[CountedAppointment, ...] = ()
+    account_restricted_until: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

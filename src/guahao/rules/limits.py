@@ -32,6 +32,9 @@ class Policy:
     first_suspension_months: int = 3
     second_suspension_no_shows: int = 6
     second_suspension_months: int = 6
+    review_bookings: int = 15  # of one account in review_days; more are looked at (S17)
+    review_cancellations: int = 15
+    review_days: int = 30
     cancel_channels: frozenset[str] = frozenset({"agent"})
     quiet_from: time = time(21, 0)
     quiet_until: time = time(7, 30)

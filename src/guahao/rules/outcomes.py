@@ -19,6 +19,7 @@ class Refusal(StrEnum):
     NEXT_DAY_CLOSED = "next_day_closed"
     BEYOND_HORIZON = "beyond_horizon"
     NOT_RELEASED = "not_released"
+    ACCOUNT_RESTRICTED = "account_restricted"
     PATIENT_SUSPENDED = "patient_suspended"
     DUPLICATE_DEPARTMENT = "duplicate_department"
     DAY_LIMIT = "day_limit"

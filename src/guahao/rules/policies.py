@@ -22,6 +22,9 @@ POLICY_BOUNDS = {
     "first_suspension_months": (1, 12),
     "second_suspension_no_shows": (1, 50),
     "second_suspension_months": (1, 12),
+    "review_bookings": (1, 1000),
+    "review_cancellations": (1, 1000),
+    "review_days": (1, 366),
 }
 QUIET_FROM_EARLIEST = time(18, 0)
 QUIET_UNTIL_LATEST = time(10, 0)

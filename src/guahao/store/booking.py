@@ -32,7 +32,8 @@ from guahao.store.vault import Vault
 from guahao.store.views import PatientView, SessionView
 
 _LOCK_PATIENTS = """
-    SELECT id, account_id, suspended_until, name_enc, id_type, id_no_enc
+    SELECT id, account_id, suspended_until, name_enc, id_type, id_no_enc,
+           (SELECT a.restricted_until FROM accounts a WHERE a.id = account_id)
     FROM patients WHERE id = ANY(%s::bigint[])
     ORDER BY id FOR NO KEY UPDATE
 """
@@ -196,9 +197,13 @@ def _by_patient(rows: Iterable[TupleRow]) -> dict[int, list[CountedAppointment]]
 
 
 def _locked_patient(row: TupleRow, counted: dict[int, list[CountedAppointment]]) -> LockedPatient:
-    patient_id, account_id, suspended_until, name_enc, id_type, id_no_enc = row
+    patient_id, account_id, suspended_until, name_enc, id_type, id_no_enc, restricted_until = row
     facts = PatientFacts(
-        patient_id, account_id, suspended_until, tuple(counted.get(patient_id, ()))
+        patient_id,
+        account_id,
+        suspended_until,
+        tuple(counted.get(patient_id, ())),
+        restricted_until,
     )
     return LockedPatient(facts, name_enc, id_type, id_no_enc)
 

@@ -16,6 +16,7 @@ _NUMBERS = (
     *("per_long_window", "long_window_months"),
     *("first_suspension_no_shows", "first_suspension_months"),
     *("second_suspension_no_shows", "second_suspension_months"),
+    *("review_bookings", "review_cancellations", "review_days"),
 )
 _TIMES = ("quiet_from", "quiet_until")
 _PLAIN = (*_NUMBERS, *_TIMES)

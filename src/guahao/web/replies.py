@@ -198,6 +198,20 @@ _BOOKING: dict[str, Reply] = {
             " an earlier date.",
         ),
     ),
+    Refusal.ACCOUNT_RESTRICTED: Reply(
+        409,
+        Words("账户暂停自助预约", "Booking restricted"),
+        Words(
+            "该账户预约或退号过于频繁，暂不能自助预约。请拨打{hotline}由客服预约。",
+            "This account booked or cancelled unusually often and cannot book by itself for now."
+            " Please call {hotline} to book.",
+        ),
+        Words(
+            "该账户预约或退号过于频繁，{when}起可再自助预约。此前请拨打{hotline}由客服预约。",
+            "This account booked or cancelled unusually often and can book by itself again from"
+            " {when}. Until then, please call {hotline} to book.",
+        ),
+    ),
     Refusal.PATIENT_SUSPENDED: Reply(
         409,
         Words("预约资格已暂停", "Booking is suspended"),

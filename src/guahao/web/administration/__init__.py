@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from guahao.web.administration.account_reviews import account_review_routes
 from guahao.web.administration.announcements import announcement_routes
 from guahao.web.administration.fees import fee_routes
 from guahao.web.administration.hospital_clients import client_routes
@@ -30,6 +31,7 @@ def routes() -> list[StaffRoute]:
         *policy_routes(),
         *trial_routes(),
         *no_show_routes(),
+        *account_review_routes(),
         *push_routes(),
         *member_routes(),
         *report_routes(),

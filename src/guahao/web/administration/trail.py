@@ -152,6 +152,7 @@ def action_words(page: StaffPage) -> dict[str, str]:
         "settle_difference": page.say("处理对账差异"),
         "enter_from_paper": page.say("补录取号"),
         "print_day_list": page.say("打印名单"),
+        "review_account": page.say("复核账户"),
         "excuse_no_show": page.say("申诉成立"),
         "withdraw_excuse": page.say("撤回申诉"),
         "take_call_task": page.say("领取回电任务"),

@@ -30,7 +30,7 @@ CHANNEL = "web"
 _UNAVAILABLE = 503
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,40}")
 # Another session of the department would be refused for the same reason.
-_OF_THE_PATIENT = {Refusal.PATIENT_SUSPENDED, Refusal.NOT_YOUR_PATIENT}
+_OF_THE_PATIENT = {Refusal.ACCOUNT_RESTRICTED, Refusal.PATIENT_SUSPENDED, Refusal.NOT_YOUR_PATIENT}
 
 
 def book_pages() -> list[Route]:

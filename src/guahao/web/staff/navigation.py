@@ -77,6 +77,12 @@ ENTRIES = (
         frozenset({Role.SUPERVISOR, Role.ADMINISTRATOR, Role.AUDITOR}),
     ),
     Entry(
+        "account_reviews",
+        "/staff/account-reviews",
+        Words("异常账户", "Accounts to review"),
+        frozenset({Role.SUPERVISOR, Role.ADMINISTRATOR, Role.AUDITOR}),
+    ),
+    Entry(
         "reports",
         "/staff/reports",
         Words("统计", "Reports"),

@@ -45,7 +45,7 @@ _FAMILIES: dict[str, frozenset[str]] = {
             Refusal.NOT_RELEASED,
         }
     ),
-    "suspended": frozenset({Refusal.PATIENT_SUSPENDED}),
+    "suspended": frozenset({Refusal.ACCOUNT_RESTRICTED, Refusal.PATIENT_SUSPENDED}),
 }
 _OTHER = "other"
 
@@ -167,6 +167,7 @@ def _reason_words(page: StaffPage) -> dict[str, str]:
         Refusal.NEXT_DAY_CLOSED: page.say("次日号已停挂"),
         Refusal.BEYOND_HORIZON: page.say("超出预约周期"),
         Refusal.NOT_RELEASED: page.say("还没放号"),
+        Refusal.ACCOUNT_RESTRICTED: page.say("账户限制中"),
         Refusal.PATIENT_SUSPENDED: page.say("暂停预约中"),
         Refusal.DUPLICATE_DEPARTMENT: page.say("同日同科室已有预约"),
         Refusal.DAY_LIMIT: page.say("超出同日限次"),
