@@ -13,6 +13,7 @@ from guahao.flows.desk import Desk, DeskAnswer
 from guahao.flows.platform import Platform
 from guahao.rules.facts import Actor
 from guahao.store.ids import next_id
+from guahao.store.patients import person_index
 from guahao.store.views import AppointmentView
 
 
@@ -50,8 +51,8 @@ async def add_crowd(platform: Platform, count: int) -> list[Person]:
             await tx.do(
                 """
                 INSERT INTO patients (id, account_id, phone_slot, name_enc, id_type, id_no_enc,
-                                      id_no_index, created_at)
-                OVERRIDING SYSTEM VALUE VALUES (%s, %s, 1, %s, '03', %s, %s, %s)
+                                      id_no_index, person_index, created_at)
+                OVERRIDING SYSTEM VALUE VALUES (%s, %s, 1, %s, '03', %s, %s, %s, %s)
                 """,
                 (
                     number,
@@ -59,6 +60,7 @@ async def add_crowd(platform: Platform, count: int) -> list[Person]:
                     vault.seal("patients", "name", number, "测试人"),
                     vault.seal("patients", "id_no", number, id_no),
                     vault.index("id_no", id_no),
+                    person_index(vault, id_no),
                     tx.now,
                 ),
             )

@@ -77,6 +77,7 @@ class Rows:
             id_no_enc=b"",
             created_at=now,
             id_no_index=f"document {number}".encode(),
+            person_index=f"person {number}".encode(),
         )
 
     def appointment(self, patient_id: int, session_id: int, status: str = "booked") -> int:

@@ -19,6 +19,7 @@ from guahao.rules.penalties import suspended_until
 from guahao.rules.releasing import date_refusal
 from guahao.settings import Settings
 from guahao.store import directory, sessions
+from guahao.store.patients import person_index
 from guahao.store.views import SessionView
 from guahao.tools.demo import LOGINS, DemoError, is_empty, seed, shown
 from guahao.tools.demo_data import city
@@ -104,7 +105,7 @@ def test_invented_people_pass_every_check_and_are_nobody() -> None:
     assert len({one.id_no for one in crowd}) == len(crowd)
     for one in crowd:
         assert valid_document("01", one.id_no, today) is not None
-        assert one.id_no.startswith("99")  # no region of the country
+        assert one.id_no.startswith("1199")  # no prefecture of the country
         assert "示例" in one.name
 
 
@@ -198,13 +199,16 @@ async def test_some_sessions_are_full_some_half_full_some_stopped(
 async def test_sealed_people_open_and_are_found_again(platform: Platform, rows: Rows) -> None:
     await seed(platform, 1, DAYS, PATIENTS)
     vault = platform.vault
-    found = rows.all("SELECT id, id_type, name_enc, id_no_enc, id_no_index FROM patients")
+    found = rows.all(
+        "SELECT id, id_type, name_enc, id_no_enc, id_no_index, person_index FROM patients"
+    )
     assert len(found) == PATIENTS + 4
-    for id_, id_type, name_enc, id_no_enc, id_no_index in found:
+    for id_, id_type, name_enc, id_no_enc, id_no_index, person in found:
         assert "示例" in vault.open("patients", "name", id_, name_enc)
         id_no = vault.open("patients", "id_no", id_, id_no_enc)
         assert valid_document(id_type, id_no, date(2026, 11, 23)) is not None
         assert id_no_index == vault.index("id_no", id_no)
+        assert person == person_index(vault, id_no)
     for id_, phone_enc, phone_index in rows.all("SELECT id, phone_enc, phone_index FROM accounts"):
         number = vault.open("accounts", "phone", id_, phone_enc)
         assert valid_phone(number) == number

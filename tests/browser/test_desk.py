@@ -9,7 +9,7 @@ from tests.browser.visitor import Visitor
 from tests.city import phone, resident_id
 
 # Of the demo city: invented.
-CALLER = ("13800000001", "990100198505010011", "张示例")
+CALLER = ("13800000001", "11990019850501001X", "张示例")
 # Of nobody else in the city of these tests: the others count from 101 and 501.
 NEWCOMER = 901
 
@@ -75,7 +75,7 @@ async def test_a_clerk_hears_why_not_and_goes_on_with_the_next(new_visitor: NewV
     keys = Keys(desk)
     await keys.type("12345678")
     await keys.press("Enter")  # a scanner's, which leads to the document
-    await keys.type("990100198505010011")
+    await keys.type("11990019850501001X")
     await keys.go("Enter")
     assert "证件与识别码不符" in await desk.text()
     focused = await desk.page.evaluate("document.activeElement.id")

@@ -50,14 +50,25 @@ async def test_a_person_is_registered_once(platform: Platform) -> None:
     await add_patient(platform, other, 3)
 
 
-async def test_the_same_number_on_another_kind_of_document_is_another_person(
-    platform: Platform,
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        [("03", "E12345678"), ("99", "E12345678"), ("03", "e-1234 5678")],
+        [("01", resident_id(1)), ("02", resident_id(1)), ("99", resident_id(1))],
+        [("06", "H12345678"), ("06", "H1234567801"), ("03", "H12345678")],
+        [("07", "12345678"), ("07", "1234567802(B)"), ("99", "12345678")],
+    ],
+)
+async def test_no_type_or_way_of_writing_makes_another_person(
+    platform: Platform, numbers: list[tuple[str, str]]
 ) -> None:
-    account_id = await add_account(platform)
-    passport = await register_patient(platform, account_id, "Ann Lee", "03", "E12345678")
-    other = await register_patient(platform, account_id, "Bob Lee", "99", "E12345678")
-    assert isinstance(passport, PatientView)
-    assert isinstance(other, PatientView)
+    first, *others = numbers
+    registered = await register_patient(platform, await add_account(platform), "王宝", *first)
+    assert isinstance(registered, PatientView)
+    for number, other in enumerate(others, start=2):
+        account_id = await add_account(platform, number)
+        answer = await register_patient(platform, account_id, "王宝", *other)
+        assert answer == PatientRefusal.ID_TAKEN
 
 
 async def test_the_first_reason_is_the_answer(platform: Platform) -> None:

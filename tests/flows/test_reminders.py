@@ -209,9 +209,9 @@ async def test_a_city_is_reminded_in_small_jobs_that_let_others_pass(
         platform,
         """
         WITH crowd AS (
-            INSERT INTO patients (id_type, id_no_index, name_enc, id_no_enc, created_at,
-                                  account_id, phone_slot)
-            SELECT '01', int4send(n), name_enc, id_no_enc, p.created_at,
+            INSERT INTO patients (id_type, id_no_index, person_index, name_enc, id_no_enc,
+                                  created_at, account_id, phone_slot)
+            SELECT '01', int4send(n), int4send(n), name_enc, id_no_enc, p.created_at,
                    CASE WHEN n = 1 THEN account_id END, CASE WHEN n = 1 THEN 2 END
             FROM patients p, generate_series(1, 149) n
             RETURNING id)

@@ -109,8 +109,8 @@ A_CLINIC = """
     INSERT INTO clinic_sessions (id, hospital_id, department_id, title, visit_date, period,
                                  fee_fen, capacity)
     VALUES (1, 1, 1, '主任医师', '2026-12-03', 'morning', 0, 9);
-    INSERT INTO patients (id, name_enc, id_type, id_no_enc, id_no_index, created_at)
-    VALUES (1, '', '03', '', '', now())
+    INSERT INTO patients (id, name_enc, id_type, id_no_enc, id_no_index, person_index, created_at)
+    VALUES (1, '', '03', '', '', '', now())
 """
 A_BOOKING = f"""
     {A_CLINIC};

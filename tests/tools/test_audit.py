@@ -25,6 +25,7 @@ from guahao.rules.outcomes import Refused
 from guahao.rules.staff import Role
 from guahao.store import audit as store
 from guahao.store import trail
+from guahao.store.patients import person_index
 from guahao.store.views import AppointmentView
 from guahao.tools import audit as tool
 from guahao.tools.audit import audit, run
@@ -342,6 +343,11 @@ CORRUPTIONS = [
         ["UPDATE patients SET id_no_index = '\\x00' WHERE id = %(patient_a)s"],
     ),
     (
+        "patients_open",
+        "patient_a",
+        ["UPDATE patients SET person_index = '\\x00' WHERE id = %(patient_a)s"],
+    ),
+    (
         "accounts_open",
         "account_0",
         ["UPDATE accounts SET phone_enc = '\\x01' WHERE id = %(account_0)s"],
@@ -405,12 +411,13 @@ async def test_a_message_to_the_wrong_patient_is_named(city: City) -> None:
 async def test_a_person_registered_twice_is_named_twice(city: City) -> None:
     vault, copy = city.platform.vault, city.patients["d"]
     number = city.bookings["came"].patient.id_no
-    city.corrupt("ALTER TABLE patients DROP CONSTRAINT patients_person_once")
+    city.corrupt("DROP INDEX patients_person_current")
     await change(
         city.platform,
-        "UPDATE patients SET id_no_enc = %s, id_no_index = %s WHERE id = %s",
+        "UPDATE patients SET id_no_enc = %s, id_no_index = %s, person_index = %s WHERE id = %s",
         vault.seal("patients", "id_no", copy, number),
         vault.index("id_no", number),
+        person_index(vault, number),
         copy,
     )
     assert await city.disagreeing() == {"person_once": [city.patients["a"], copy]}

@@ -1,67 +1,34 @@
 """Who a person is: identity documents (S2, S12) and phones (S3), normalised first.
 
-Pure, but not standard library alone: the check digit and the numbering plan are
-python-stdnum's and phonenumbers' work (docs/decisions/0002).
+Pure, but not standard library alone: the numbering plan is phonenumbers' work
+(docs/decisions/0002).
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from datetime import date
 
 import phonenumbers
-from stdnum.cn import ric
-from stdnum.exceptions import ValidationError
 
 from guahao.rules.kernel.text import compact
+from guahao.rules.people.documents import ID_TYPES, RESIDENT_ID, Document, valid_document
 
-RESIDENT_ID = "01"
-ID_TYPES = {
-    RESIDENT_ID: "居民身份证",
-    "02": "居民户口簿",
-    "03": "护照",
-    "04": "军官证",
-    "06": "港澳居民来往内地通行证",
-    "07": "台湾居民来往大陆通行证",
-    "99": "其他法定有效证件",
-}
-_OTHER_DOCUMENT = re.compile(r"[0-9A-Z\u4e00-\u9fff()./-]{3,30}")
+__all__ = [
+    "ID_TYPES",
+    "RESIDENT_ID",
+    "Document",
+    "masked_document",
+    "masked_name",
+    "masked_phone",
+    "normalised",
+    "valid_document",
+    "valid_phone",
+]
+
 _LONG_NUMBER = 15  # characters; eight of them are shown
 _CHINA_MOBILE = re.compile(r"\+861[3-9][0-9]{9}")
 
 normalised = compact  # for callers that know it by this name
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A valid identity document; `number` is normalised."""
-
-    id_type: str
-    number: str
-
-
-def valid_document(id_type: str, number: str, today: date) -> Document | None:
-    """The document, or None where its type or number cannot be right.
-
-    01: 18 digits, the check digit and a birth date that exists and is not to come.
-    """
-    number = normalised(number)
-    if id_type == RESIDENT_ID:
-        return Document(id_type, number) if _valid_resident_id(number, today) else None
-    if id_type in ID_TYPES and _OTHER_DOCUMENT.fullmatch(number):
-        return Document(id_type, number)
-    return None
-
-
-def _valid_resident_id(number: str, today: date) -> bool:
-    if not re.fullmatch(r"[0-9]{17}[0-9X]", number):
-        return False
-    try:
-        born = ric.get_birth_date(number)
-    except ValidationError:
-        return False
-    return born <= today and ric.calc_check_digit(number) == number[-1]
 
 
 def valid_phone(text: str) -> str | None:

@@ -301,12 +301,13 @@ CHECKS = (
     Check(
         "person_once",
         "S12",
-        "a person is registered once",
+        "a person has one current registration, under whichever document",
         "patient",
         "patients",
         """
         SELECT unnest(array_agg(id)) AS id FROM patients
-        GROUP BY id_type, id_no_index HAVING count(*) > 1
+        WHERE displaced_at IS NULL AND merged_into IS NULL
+        GROUP BY person_index HAVING count(*) > 1
         """,
     ),
 )
@@ -441,15 +442,15 @@ async def days_months_later(tx: Tx, months: int) -> dict[int, int]:
 
 async def sealed_patients(
     tx: Tx, every: int, rest: int
-) -> AsyncIterator[tuple[int, bytes, bytes, bytes]]:
-    """Of every so many patients one: id, sealed name, sealed document, its index."""
+) -> AsyncIterator[tuple[int, bytes, bytes, bytes, bytes]]:
+    """Of every so many patients: id, sealed name, sealed document, its index, the person's."""
     # Erased persons have neither name nor document any more.
     statement = """
-        SELECT id, name_enc, id_no_enc, id_no_index FROM patients
+        SELECT id, name_enc, id_no_enc, id_no_index, person_index FROM patients
         WHERE erased_at IS NULL AND id %% %s = %s
     """
     async for row in _streamed(tx, statement, (every, rest)):
-        yield row[0], row[1], row[2], row[3]
+        yield row[0], row[1], row[2], row[3], row[4]
 
 
 async def sealed_accounts(tx: Tx, every: int, rest: int) -> AsyncIterator[tuple[int, bytes, bytes]]:

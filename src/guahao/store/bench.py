@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from guahao.store.copying import copy_rows
 from guahao.store.db import Tx
+from guahao.store.patients import person_index
 from guahao.store.vault import Vault
 
 HOT_SESSION = 1  # the one session that everybody wants
@@ -32,7 +33,7 @@ _ACCOUNTS = """
 """
 _PATIENTS = """
     COPY patients (id, account_id, phone_slot, name_enc, id_type, id_no_enc, id_no_index,
-                   created_at) FROM STDIN
+                   person_index, created_at) FROM STDIN
 """
 # The last persons hold what is booked already; the first ones come to book.
 _LIVE = """
@@ -79,7 +80,8 @@ def _person(tx: Tx, vault: Vault, person: int) -> tuple[object, ...]:
     id_no = f"B{person:08d}"
     name_enc = vault.seal("patients", "name", person, "压测人")
     id_no_enc = vault.seal("patients", "id_no", person, id_no)
-    return (person, person, 1, name_enc, "03", id_no_enc, vault.index("id_no", id_no), tx.now)
+    indexes = (vault.index("id_no", id_no), person_index(vault, id_no))
+    return (person, person, 1, name_enc, "03", id_no_enc, *indexes, tx.now)
 
 
 async def add_live_appointments(tx: Tx, appointments: int) -> None:

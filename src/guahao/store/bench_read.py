@@ -9,6 +9,7 @@ from guahao.rules.identity import normalised
 from guahao.rules.kernel.text import name_key
 from guahao.store.copying import copy_rows
 from guahao.store.db import Tx
+from guahao.store.patients import person_index
 from guahao.store.vault import Vault
 
 HOSPITALS = 146
@@ -40,7 +41,7 @@ _SESSIONS = """
 _ACCOUNTS = "COPY accounts (id, phone_enc, phone_index, created_at) FROM STDIN"
 _PATIENTS = """
     COPY patients (id, account_id, phone_slot, name_enc, name_index, id_type, id_no_enc,
-                   id_no_index, created_at) FROM STDIN
+                   id_no_index, person_index, created_at) FROM STDIN
 """
 _CODES = "CREATE TEMPORARY TABLE codes (id bigint, code_enc bytea, code_index bytea) ON COMMIT DROP"
 _COPY_CODES = "COPY codes FROM STDIN"
@@ -120,7 +121,8 @@ def _patients(tx: Tx, vault: Vault, persons: int) -> Iterator[tuple[object, ...]
         name, id_no = name_of(n), normalised(document_of(n))
         sealed = vault.seal("patients", "name", n, name), vault.index("name", name_key(name))
         number = vault.seal("patients", "id_no", n, id_no), vault.index("id_no", id_no)
-        yield n, account_of(n), 2 - n % 2, *sealed, "03", *number, tx.now
+        person = person_index(vault, id_no)
+        yield n, account_of(n), 2 - n % 2, *sealed, "03", *number, person, tx.now
 
 
 async def add_visits(tx: Tx, vault: Vault, persons: int) -> None:

@@ -37,7 +37,7 @@ _COPY = {
     "accounts": "COPY accounts (id, phone_enc, phone_index, created_at) FROM STDIN",
     "patients": """
         COPY patients (id, account_id, phone_slot, name_enc, id_type, id_no_enc, id_no_index,
-                       suspended_until, created_at) FROM STDIN
+                       person_index, suspended_until, checked_at, checked_by, created_at) FROM STDIN
     """,
     "appointments": """
         COPY appointments (id, patient_id, clinic_session_id, hospital_id, department_id,

@@ -8,10 +8,22 @@ from datetime import date
 from guahao.rules.identity import Document
 from guahao.rules.kernel.text import name_key
 from guahao.rules.limits import PATIENTS_PER_PHONE
+from guahao.rules.people.documents import canonical_person
 from guahao.store.db import Tx
 from guahao.store.ids import next_id
 from guahao.store.vault import Vault
 from guahao.store.views import PatientView
+
+
+def person_index(vault: Vault, number: str) -> bytes:
+    """Return the index by which the person with this document number is found, however typed."""
+    return vault.index("person", canonical_person(number))
+
+
+def person_indexes(vault: Vault, number: str) -> list[bytes]:
+    """Return the indexes under which the person may be stored, for `= ANY(...)`."""
+    return vault.indexes("person", canonical_person(number))
+
 
 _COLUMNS = "id, name_enc, id_type, id_no_enc, suspended_until"
 
@@ -67,9 +79,9 @@ async def add(
     added = await tx.do(
         """
         INSERT INTO patients (id, account_id, phone_slot, name_enc, id_type, id_no_enc,
-                              id_no_index, name_index, created_at)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
-        ON CONFLICT ON CONSTRAINT patients_person_once DO NOTHING
+                              id_no_index, person_index, name_index, created_at)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        ON CONFLICT (person_index) WHERE displaced_at IS NULL AND merged_into IS NULL DO NOTHING
         """,
         (
             *(new_id, account_id, slot),
@@ -77,6 +89,7 @@ async def add(
             document.id_type,
             vault.seal("patients", "id_no", new_id, document.number),
             vault.index("id_no", document.number),
+            person_index(vault, document.number),
             vault.index("name", name_key(name)),
             tx.now,
         ),

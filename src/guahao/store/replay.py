@@ -21,7 +21,8 @@ _COPY = {
                               fee_fen, capacity) FROM STDIN
     """,
     "patients": """
-        COPY patients (id, name_enc, id_type, id_no_enc, id_no_index, created_at) FROM STDIN
+        COPY patients (id, name_enc, id_type, id_no_enc, id_no_index, person_index, created_at)
+        FROM STDIN
     """,
 }
 

@@ -27,6 +27,7 @@ from guahao.store import audit as store
 from guahao.store.db import Tx
 from guahao.store.hospital_events import EVENTS_KEPT_DAYS
 from guahao.store.kernel import retention as retention_store
+from guahao.store.patients import person_indexes
 from guahao.store.vault import Vault, VaultError
 
 Report = Callable[[str], None]  # the check that comes next
@@ -288,12 +289,17 @@ def _end(
 async def _patients_open(tx: Tx, vault: Vault) -> Finding:
     sample = await _sample(tx, "patients")
     tally = _Tally()
-    async for id, name, id_no, index in store.sealed_patients(tx, sample.every, sample.rest):
+    sealed = store.sealed_patients(tx, sample.every, sample.rest)
+    async for id, name, id_no, index, person in sealed:
         opens = _opens(vault, "patients", "name", id, name) is not None
         number = _opens(vault, "patients", "id_no", id, id_no)
-        found = number is not None and index in vault.indexes("id_no", number)
+        found = (
+            number is not None
+            and index in vault.indexes("id_no", number)
+            and person in person_indexes(vault, number)
+        )
         tally.count(id, agrees=opens and found)
-    says = "a patient's name and document open with the key, and are found by the document"
+    says = "a patient's name and document open with the key, and lead to the person"
     return tally.finding("patients_open", "S2", says, "patient", sample.note)
 
 

@@ -32,18 +32,20 @@ from guahao.rules.penalties import suspended_until
 from guahao.rules.releasing import city_time, opens_at, session_state
 from guahao.store import demo as store
 from guahao.store.db import Tx
+from guahao.store.patients import person_index
 from guahao.store.search import search_keys
 from guahao.store.sessions import roll_out
 from guahao.store.vault import Vault
 from guahao.store.views import SessionView
 from guahao.tools.demo_data import city
-from guahao.tools.demo_data.people import Person, people, phone, resident_id
+from guahao.tools.demo_data.people import NOWHERE, Person, people, phone, resident_id
 
 Report = Callable[[str, int, int], None]  # what is being made, how many are done, of how many
 
 _BUSY_HOSPITALS = 8  # whose popular departments fill up
 _BUSY_DAYS = 8
 _BOOKED_SHARE = 0.4  # of the invented people
+_CHECKED_OF_TEN = 7  # of the invented people
 _STOPPED = 0.03  # of the popular sessions
 _BOOKED_WITHIN = timedelta(days=3)
 # How likely a popular session is full, or half full.
@@ -81,7 +83,7 @@ class DemoLogin:
 
 
 def _person(name: str, birthday: date, sequence: int) -> Person:
-    return Person(name, resident_id("990100", birthday, sequence))
+    return Person(name, resident_id(f"{NOWHERE}00", birthday, sequence))
 
 
 LOGINS = (
@@ -122,7 +124,7 @@ class DemoCity:
     appointments: int
 
 
-_Resident = tuple[Person, date | None]  # and the end of a suspension, exclusive
+_Resident = tuple[Person, date | None, bool]  # the end of a suspension, exclusive; whether checked
 
 
 class _Directory(NamedTuple):
@@ -288,7 +290,10 @@ async def _add_sessions(tx: Tx, hospital_ids: list[int], days: int, progress: Re
 
 async def _add_crowd(tx: Tx, vault: Vault, count: int, progress: Report) -> list[int]:
     """Invented people, two to a phone; their ids."""
-    crowd: list[_Resident] = [(person, None) for person in people(count)]
+    # Seven of ten were checked when they registered.
+    crowd: list[_Resident] = [
+        (person, None, number % 10 < _CHECKED_OF_TEN) for number, person in enumerate(people(count))
+    ]
     homes = [
         (phone(number), crowd[first : first + PATIENTS_PER_PHONE])
         for number, first in enumerate(range(0, count, PATIENTS_PER_PHONE))
@@ -316,9 +321,11 @@ async def _register(tx: Tx, vault: Vault, homes: list[tuple[str, list[_Resident]
         (
             *(id_, account_id, slot, vault.seal("patients", "name", id_, person.name)),
             *("01", vault.seal("patients", "id_no", id_, person.id_no)),
-            *(vault.index("id_no", person.id_no), suspended, tx.now),
+            *(vault.index("id_no", person.id_no), person_index(vault, person.id_no), suspended),
+            *((tx.now, "demo") if checked else (None, None)),
+            tx.now,
         )
-        for id_, (account_id, slot, person, suspended) in zip(ids, places, strict=True)
+        for id_, (account_id, slot, person, suspended, checked) in zip(ids, places, strict=True)
     )
     await store.copy(tx, "patients", rows)
     return ids
@@ -387,7 +394,11 @@ async def _add_logins(tx: Tx, platform: Platform) -> list[tuple[int, DemoPatient
         (
             login.phone,
             [
-                (one.person, suspended_until(_no_shows(one, today), platform.policies.known.first))
+                (
+                    one.person,
+                    suspended_until(_no_shows(one, today), platform.policies.known.first),
+                    True,
+                )
                 for one in login.patients
             ],
         )

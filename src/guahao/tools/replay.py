@@ -224,11 +224,13 @@ def _places(scenario: Scenario, wanted: int) -> int:
 
 def _sealed(
     vault: Vault, persons: dict[str, int], now: datetime
-) -> Iterator[tuple[int, bytes, str, bytes, bytes, datetime]]:
+) -> Iterator[tuple[int, bytes, str, bytes, bytes, bytes, datetime]]:
     """Persons as the platform keeps them; all that is known of one is a number."""
     for text, id in persons.items():
         name, id_no = (vault.seal("patients", column, id, text) for column in ("name", "id_no"))
-        yield (id, name, _ID_TYPE, id_no, vault.index("id_no", text), now)
+        # The records' own numbers stand for persons already: two alike in shape are still two.
+        indexes = (vault.index("id_no", text), vault.index("person", text))
+        yield (id, name, _ID_TYPE, id_no, *indexes, now)
 
 
 # Its days ------------------------------------------------------------------------------------

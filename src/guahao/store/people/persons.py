@@ -9,7 +9,7 @@ from guahao.rules.identity import Document
 from guahao.rules.kernel.text import name_key
 from guahao.store.accounts import open_phone
 from guahao.store.db import Tx
-from guahao.store.patients import open_patient
+from guahao.store.patients import open_patient, person_indexes
 from guahao.store.vault import Vault
 from guahao.store.views import PatientView
 
@@ -27,7 +27,7 @@ class Person:
 
 _PERSON = """
     SELECT p.id, p.name_enc, p.id_type, p.id_no_enc, p.suspended_until,
-           p.account_id, c.phone_enc, NULL::timestamptz,
+           p.account_id, c.phone_enc, p.checked_at,
            (SELECT count(*) FROM appointments a
             WHERE a.patient_id = p.id AND a.status = 'booked')
     FROM patients p LEFT JOIN accounts c ON c.id = p.account_id
@@ -38,9 +38,10 @@ async def of_document(tx: Tx, vault: Vault, document: Document) -> Person | None
     """Return the current registration of the document's person."""
     row = await tx.row(
         f"""
-        {_PERSON} WHERE p.id_no_index = %s ORDER BY p.id LIMIT 1
+        {_PERSON} WHERE p.person_index = ANY(%s::bytea[])
+          AND p.displaced_at IS NULL AND p.merged_into IS NULL
         """,
-        (vault.index("id_no", document.number),),
+        (person_indexes(vault, document.number),),
     )
     return None if row is None else _person(vault, row)
 

@@ -10,6 +10,7 @@ from typing import Any
 from guahao.rules.identity import Document
 from guahao.rules.kernel.text import name_key
 from guahao.store.db import Tx
+from guahao.store.patients import person_index, person_indexes
 from guahao.store.vault import Vault
 from guahao.store.views import PatientView
 
@@ -284,11 +285,11 @@ async def revive(
     row = await tx.row(
         """
         SELECT id FROM patients
-        WHERE id_type = %s AND id_no_index = ANY(%s::bytea[])
-          AND erased_at IS NOT NULL AND index_gone_at IS NULL
+        WHERE person_index = ANY(%s::bytea[])
+          AND displaced_at IS NULL AND merged_into IS NULL AND erased_at IS NOT NULL AND index_gone_at IS NULL
         FOR NO KEY UPDATE
         """,
-        (document.id_type, vault.indexes("id_no", document.number)),
+        (person_indexes(vault, document.number),),
     )
     if row is None:
         return None
@@ -297,14 +298,15 @@ async def revive(
         """
         UPDATE patients
         SET account_id = %s, phone_slot = %s, name_enc = %s, name_index = %s, id_no_enc = %s,
-            id_no_index = %s, erased_at = NULL
+            id_no_index = %s, person_index = %s, id_type = %s, erased_at = NULL
         WHERE id = %s RETURNING suspended_until
         """,
         (
             *(account_id, slot, vault.seal("patients", "name", id, name)),
             vault.index("name", name_key(name)),
             vault.seal("patients", "id_no", id, document.number),
-            *(vault.index("id_no", document.number), id),
+            vault.index("id_no", document.number),
+            *(person_index(vault, document.number), document.id_type, id),
         ),
     )
     assert until is not None
@@ -318,6 +320,7 @@ async def forget_indexes(tx: Tx, visits_before: date, erased_before: datetime) -
         """
         UPDATE patients p
         SET id_no_index = sha256(uuid_send(gen_random_uuid()) || int8send(p.id)),
+            person_index = sha256(uuid_send(gen_random_uuid()) || int8send(p.id)),
             index_gone_at = %s
         WHERE p.erased_at < %s AND p.index_gone_at IS NULL
           AND coalesce(p.suspended_until, '-infinity') <= %s

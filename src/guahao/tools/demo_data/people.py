@@ -1,7 +1,7 @@
 """Invented people: no name, document or phone of them is anybody's.
 
-The documents' check digits hold, but their region (99) does not exist; everybody's name
-says that it is an example (示例).
+The documents' check digits hold and the province exists, but its prefecture (99) does not, so
+that no number is anybody's; everybody's name says that it is an example (示例).
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ _GIVEN = "安宁和平康乐明朗清越知行思远文博雅静子涵云舒月�
 _FIRST_BIRTHDAY = date(1938, 1, 1)
 _BIRTHDAYS = (date(2024, 12, 31) - _FIRST_BIRTHDAY).days
 _SEED = "people"
+# A province, so that the number is valid, and a prefecture that it does not have.
+NOWHERE = "1199"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,9 @@ def people(count: int) -> Iterator[Person]:
     seen: set[str] = set()
     while len(seen) < count:
         birthday = _FIRST_BIRTHDAY + timedelta(days=random.randrange(_BIRTHDAYS))
-        id_no = resident_id(f"9901{random.randint(1, 16):02d}", birthday, random.randrange(1000))
+        id_no = resident_id(
+            f"{NOWHERE}{random.randint(1, 16):02d}", birthday, random.randrange(1000)
+        )
         if id_no not in seen:
             seen.add(id_no)
             yield Person(f"{random.choice(_SURNAMES)}示例{random.choice(_GIVEN)}", id_no)
