@@ -286,7 +286,8 @@ async def revive(
         """
         SELECT id FROM patients
         WHERE person_index = ANY(%s::bytea[])
-          AND displaced_at IS NULL AND merged_into IS NULL AND erased_at IS NOT NULL AND index_gone_at IS NULL
+          AND displaced_at IS NULL AND merged_into IS NULL
+          AND erased_at IS NOT NULL AND index_gone_at IS NULL
         FOR NO KEY UPDATE
         """,
         (person_indexes(vault, document.number),),
