@@ -19,7 +19,7 @@ APT    := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pt
 
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
-.PHONY: run test lint bench lock assets clean
+.PHONY: run test lint bench lock assets audit-dependencies clean
 
 run: $(BASE) assets
 	$(BIN)/guahao up
@@ -49,6 +49,13 @@ lock: $(DEV)
 	$(LOCK) --extra aliyun --group build --group dev -c requirements/base.txt -c requirements/aliyun.txt \
 		pyproject.toml -o requirements/dev.txt
 	$(NPM) install --package-lock-only --ignore-scripts
+
+# Optional, and needs the network: known vulnerabilities of what is locked.
+audit-dependencies: | $(BIN)/python
+	$(BIN)/python -m venv $(VENV)/audit
+	$(VENV)/audit/bin/python -m pip --disable-pip-version-check --quiet install pip-audit
+	for file in base aliyun dev; do \
+		$(VENV)/audit/bin/pip-audit --disable-pip --require-hashes -r requirements/$$file.txt || exit 1; done
 
 assets: $(ASSETS)
 
