@@ -325,7 +325,8 @@ async def test_a_visit_is_confirmed_booked_and_shown(
     assert (patient_id, booked, channel, status) == (
         citizen.patient_ids[1], session, "web", "booked"
     )  # fmt: skip
-    [[code]] = rows.all("SELECT code FROM appointments")
+    [[id, sealed]] = rows.all("SELECT id, code_enc FROM appointments")
+    code = site.platform.vault.open("appointments", "code", id, sealed)
     assert code[:4] in reader.text
     assert f'data-copy="{code}"' in reader.text
     told = {
@@ -358,13 +359,37 @@ async def test_the_same_form_again_is_the_same_booking(
     assert len(bookings(rows)) == 2
 
 
-async def test_a_fresh_form_for_what_is_booked_already_is_refused_by_the_law(
-    site: Site, clinic: Clinic, rows: Rows
+@pytest.mark.parametrize("sold_out", [False, True])
+async def test_a_fresh_form_for_what_is_booked_already_ends_at_the_booking(
+    site: Site, clinic: Clinic, rows: Rows, sold_out: bool
 ) -> None:
     citizen = await add_citizen(site)
     session = clinic.session()
-    await citizen.book(session)
-    await citizen.book(session)
+    form = f"/book/{session}"
+    await citizen.reader.go(form)
+    earlier = citizen.reader.form(form)
+    path = await citizen.book(session)
+    if sold_out:
+        await change(site.platform, "UPDATE clinic_sessions SET capacity = booked")
+        await citizen.reader.go(form)
+        assert citizen.reader.path.partition("?")[0] == path
+    else:
+        assert (await citizen.book(session)).partition("?")[0] == path
+    assert "您已约好" in citizen.reader.text
+    # A page from the browser's cache, whose form was never sent.
+    earlier.fields["patient_id"] = str(citizen.patient_ids[0])
+    answer = await citizen.reader.client.post(earlier.action, data=earlier.fields)
+    assert answer.url.path == path
+    assert "没有约上" not in answer.text
+    assert len(bookings(rows)) == 1
+
+
+async def test_a_second_place_in_a_department_on_one_day_is_refused_by_the_law(
+    site: Site, clinic: Clinic, rows: Rows
+) -> None:
+    citizen = await add_citizen(site)
+    await citizen.book(clinic.session())
+    await citizen.book(clinic.session(period="afternoon"))
     assert citizen.reader.page.status_code == 409
     assert "已约过该科室" in citizen.reader.text
     assert 'href="/bookings"' in citizen.reader.text
