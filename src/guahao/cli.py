@@ -99,6 +99,8 @@ app.add_typer(privacy, name="privacy")
 bench = typer.Typer(help="Speed, measured side by side in one run.", no_args_is_help=True)
 app.add_typer(bench, name="bench")
 
+Reason = Annotated[str, typer.Option(help="Why; the audit trail keeps it.")]
+
 _console = Console()
 _SENTENCES = session_import_tool.Sentences(
     lambda word: say_file(word, "en"), lambda fault: say_cell(fault, "en")
@@ -502,24 +504,24 @@ async def _account(platform: Platform, phone: str) -> int:
 
 
 @staff.command("reset")
-def staff_reset(login: str) -> None:
+def staff_reset(login: str, reason: Reason = "") -> None:
     """A new temporary password, and a second factor to be enrolled anew."""
 
     async def reset(platform: Platform) -> None:
         id = await _member(platform, login)
         await staff_flows.reset_second_factor(platform, SYSTEM, id)
-        _tell_password(await staff_flows.reset_password(platform, SYSTEM, id))
+        _tell_password(await staff_flows.reset_password(platform, SYSTEM, id, reason))
 
     _on_the_platform(reset)
 
 
 @staff.command("disable")
-def staff_disable(login: str) -> None:
+def staff_disable(login: str, reason: Reason = "") -> None:
     """Shut somebody out, at once."""
 
     async def disable(platform: Platform) -> None:
         id = await _member(platform, login)
-        refused = await staff_flows.disable_staff(platform, SYSTEM, id)
+        refused = await staff_flows.disable_staff(platform, SYSTEM, id, reason)
         if refused is not None:
             raise CommandError(f"not disabled: {refused.value.replace('_', ' ')}")
         typer.echo(f"{login} is shut out.")
@@ -585,23 +587,24 @@ def hospital_client_rotate(
     overlap_hours: Annotated[
         int, typer.Option(min=0, max=OVERLAP_HOURS_MAX, help="The older secret lives so long.")
     ] = OVERLAP_HOURS,
+    reason: Reason = "",
 ) -> None:
     """Another secret, printed once; the one before it lives for the overlap."""
 
     async def rotate(platform: Platform) -> None:
         id = await _client(platform, client_id)
-        _tell_secret(await client_flows.rotate(platform, SYSTEM, id, overlap_hours))
+        _tell_secret(await client_flows.rotate(platform, SYSTEM, id, overlap_hours, reason))
 
     _on_the_platform(rotate)
 
 
 @hospital_client.command("disable")
-def hospital_client_disable(client_id: str) -> None:
+def hospital_client_disable(client_id: str, reason: Reason = "") -> None:
     """Shut a client out, with the tokens it has, from its next call on."""
 
     async def disable(platform: Platform) -> None:
         id = await _client(platform, client_id)
-        await client_flows.set_disabled(platform, SYSTEM, id, disabled=True)
+        await client_flows.set_disabled(platform, SYSTEM, id, disabled=True, reason=reason)
         typer.echo(f"{client_id} is shut out.")
 
     _on_the_platform(disable)
@@ -655,12 +658,12 @@ def webhook_set(
 
 
 @webhook.command("rotate")
-def webhook_rotate(hospital: str) -> None:
+def webhook_rotate(hospital: str, reason: Reason = "") -> None:
     """A new secret at once; for 24 hours the one before signs as well."""
 
     async def rotate(platform: Platform) -> None:
         id = await _hospital(platform, hospital)
-        _tell_webhook(hospital, await webhooks.rotate_secret(platform, SYSTEM, id))
+        _tell_webhook(hospital, await webhooks.rotate_secret(platform, SYSTEM, id, reason))
 
     _on_the_platform(rotate)
 
@@ -672,15 +675,15 @@ def webhook_on(hospital: str) -> None:
 
 
 @webhook.command("off")
-def webhook_off(hospital: str) -> None:
+def webhook_off(hospital: str, reason: Reason = "") -> None:
     """Push nothing; what happens meanwhile is kept for a week."""
-    _switch_webhook(hospital, on=False)
+    _switch_webhook(hospital, on=False, reason=reason)
 
 
-def _switch_webhook(hospital: str, *, on: bool) -> None:
+def _switch_webhook(hospital: str, *, on: bool, reason: str = "") -> None:
     async def switch(platform: Platform) -> None:
         id = await _hospital(platform, hospital)
-        if await webhooks.switch(platform, SYSTEM, id, on=on) is not None:
+        if await webhooks.switch(platform, SYSTEM, id, on=on, reason=reason) is not None:
             raise CommandError(f"{hospital} has no webhook; set one first")
         typer.echo(f"{hospital}: {'on' if on else 'off'}")
 
