@@ -50,7 +50,7 @@ async def _registers_a_new_caller_and_books(desk: Visitor) -> None:
     keys = Keys(desk)
     await keys.go("F3")
     await desk.check()
-    await desk.fill("手机号（短信发到这里）", phone(NEWCOMER))
+    await desk.fill("手机号；没有手机的，填带区号的座机", phone(NEWCOMER))
     await desk.fill("姓名（与证件一致）", "新示例")
     await desk.fill("证件号码", resident_id(NEWCOMER))
     await keys.go("Enter")
