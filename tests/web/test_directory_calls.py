@@ -47,6 +47,13 @@ async def test_hospitals_are_found_by_name_district_and_grade(site: Site, rows: 
     }
 
 
+async def test_a_hospital_is_found_in_traditional_characters(site: Site, rows: Rows) -> None:
+    id = rows.hospital(name="安澜市妇产医院")
+    for q in ("婦產", "妇产", "妇\u200b产"):
+        found = (await site.get(f"{API}/hospitals", params={"q": q})).json()
+        assert [item["id"] for item in found["items"]] == [id], q
+
+
 async def test_an_empty_filter_is_no_filter(site: Site, rows: Rows) -> None:
     id = rows.hospital()
     found = (await site.get(f"{API}/hospitals?q=&district=&cursor=")).json()

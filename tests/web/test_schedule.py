@@ -94,6 +94,8 @@ async def test_a_weekly_timetable_is_added_changed_and_ended(site: Site) -> None
         ({"fee": "8.005"}, "费用须在"),
         ({"capacity": "1001"}, "号源数须在0到1000之间"),
         ({"ends_at": "13:00"}, "结束时间须晚于开始时间"),
+        ({"starts_at": "两点"}, "时间看不明白"),
+        ({"ends_at": "16"}, "时间看不明白"),
         ({"first": "2026-11-30"}, "最早从明天开始"),
         ({"title": ""}, "请填写职称"),
         ({"department": "999999"}, "本院没有这个科室"),
@@ -109,6 +111,15 @@ async def test_a_bad_field_is_named_and_what_was_typed_stays(
     assert said in reader.text
     assert 'value="高血压"' in reader.text
     assert await count(site.platform, "timetables") == 0
+
+
+@pytest.mark.parametrize("half_past_two", ["14：30", "1430", "14.30", "下午2:30", "14点半"])
+async def test_times_are_understood_as_they_are_typed(site: Site, half_past_two: str) -> None:
+    reader, _ = await scheduler(site)
+    await reader.go("/staff/schedule/new")
+    await reader.send(None, **WEEKLY | {"starts_at": half_past_two})
+    assert "已添加" in reader.text
+    assert await count(site.platform, "timetables", "starts_at = '14:30'") == 1
 
 
 async def test_a_single_session_is_added(site: Site) -> None:
@@ -143,7 +154,7 @@ async def test_rules_are_shown_as_patients_will_read_them_before_they_are_saved(
     reader, session_id = await scheduler(site)
     path = "/staff/schedule/rules"
     await reader.go(path)
-    await reader.send(reader.form(path), cancel_time="12:00", cycle_days="14")
+    await reader.send(reader.form(path), cancel_time="12：00", cycle_days="１４")
     assert "就诊前一天 12:00 之前。" in reader.text
     assert "本院提前 14 天放号。" in reader.text
     assert await count(site.platform, "hospital_rules") == 0
@@ -178,6 +189,7 @@ async def test_rules_to_come_can_be_withdrawn(site: Site) -> None:
         ({"cycle_days": "93"}, "1到92天"),
         ({"cancel_days_before": "0"}, "就诊当天不能退号"),
         ({"cancel_time": ""}, "请填写每个时间"),
+        ({"cancel_time": "三点"}, "写成8:30这样"),
     ],
 )
 async def test_rules_that_cannot_be_are_refused_at_the_preview(

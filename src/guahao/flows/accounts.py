@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from guahao.flows.platform import Platform
-from guahao.rules.identity import normalised, valid_phone
+from guahao.rules.identity import valid_phone
+from guahao.rules.kernel.text import compact
 from guahao.store import accounts as store
 from guahao.store import messages, patients, proofs, throttle
 from guahao.store.db import Tx
@@ -136,7 +137,7 @@ async def open_account(
         if throttled:
             return throttled
         kept = await store.take_try(tx, platform.vault.index("phone", e164))
-        given = _otp_index(platform, e164, normalised(otp))
+        given = _otp_index(platform, e164, compact(otp))
         if kept is None or not hmac.compare_digest(kept.otp_index, given):
             return OtpWrong()
         await store.use_up(tx, kept.id)

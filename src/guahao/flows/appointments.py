@@ -7,7 +7,7 @@ from datetime import date
 from guahao.flows.accounts import Caller, Throttled
 from guahao.flows.platform import Platform
 from guahao.rules.facts import PERIODS
-from guahao.rules.identity import normalised
+from guahao.rules.kernel.text import compact
 from guahao.store import appointments as store
 from guahao.store import throttle
 from guahao.store.db import Tx
@@ -52,7 +52,7 @@ async def look_up(
         throttled = await count_guess(tx, platform, code, caller)
         if throttled is not None:
             return throttled
-        index = platform.vault.index("id_no", normalised(id_no))
+        index = platform.vault.index("id_no", compact(id_no))
         found = await store.appointment_by_code(tx, platform.vault, code, index)
         if found is not None:
             await forgive_guess(tx, platform, code, caller)

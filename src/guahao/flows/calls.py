@@ -28,8 +28,16 @@ from guahao.rules.calls import (
     kinds_of,
     questions,
 )
-from guahao.rules.identity import normalised, valid_phone
-from guahao.rules.kernel.text import NameFault, name_key, person_name, same_name
+from guahao.rules.identity import valid_phone
+from guahao.rules.kernel.text import (
+    NameFault,
+    compact,
+    name_key,
+    person_name,
+    prose,
+    same_name,
+    typed,
+)
 from guahao.rules.outcomes import CancelRefusal
 from guahao.rules.people.phones import valid_any_phone
 from guahao.rules.staff import Staff
@@ -152,7 +160,7 @@ async def _find(tx: Tx, vault: Vault, kind: Typed, text: str) -> list[Found]:
 
 
 def _key(vault: Vault, kind: Typed, text: str) -> bytes | list[bytes] | int | None:
-    typed = normalised(text)
+    typed = compact(text)
     match kind:
         case Typed.PHONE:
             phone = valid_any_phone(text)
@@ -290,7 +298,7 @@ async def verify(
     a refused attempt: what was asked and whether it was right, never what was said. The
     counters are read first, and what is beyond them is refused without being compared.
     """
-    asked = {question: text for question, text in said.items() if text.strip()}
+    asked = {question: text for question, text in said.items() if typed(text)}
     if not asked:
         return CallRefusal.NOTHING_ASKED
     async with platform.db.transaction() as tx:
@@ -368,7 +376,7 @@ async def _forgive(tx: Tx, platform: Platform, by: Staff, call: Call) -> None:
 async def _is_code_right(tx: Tx, platform: Platform, call_id: int, said: str) -> bool:
     """Whether this is the call's living code, which serves once and bears five tries."""
     kept = await store.take_code_try(tx, call_id)
-    given = _code_index(platform, call_id, normalised(said))
+    given = _code_index(platform, call_id, compact(said))
     if kept is None or not compare_digest(kept, given):
         return False
     await store.use_up_code(tx, call_id)
@@ -411,7 +419,7 @@ def _is_right(
         case Question.SMS:
             raise AssertionError("the code is compared before")
         case Question.DOCUMENT:
-            typed = normalised(text)
+            typed = compact(text)
             kept = patient.id_no if len(typed) != DOCUMENT_TAIL else patient.id_no[-DOCUMENT_TAIL:]
             return len(patient.id_no) >= len(typed) and _same(typed, kept)
         case Question.NAME:
@@ -421,7 +429,7 @@ def _is_right(
             return typed_phone is not None and _same(typed_phone.number, phone)
         case Question.CODE:
             codes = [view.code for view in current if view.patient.id == patient.id]
-            return any(_same(normalised(text), code) for code in codes)
+            return any(_same(compact(text), code) for code in codes)
 
 
 def _same(said: str, kept: str) -> bool:
@@ -430,7 +438,7 @@ def _same(said: str, kept: str) -> bool:
 
 async def look(platform: Platform, by: Staff, call_id: int, reason: str) -> CallRefusal | None:
     """Show personal data in full until the call ends; the agent says why."""
-    if not reason.strip():
+    if not prose(reason):
         return CallRefusal.REASON_NEEDED
     async with platform.db.transaction() as tx:
         call = await _verified(tx, by, call_id)
@@ -443,7 +451,7 @@ async def look(platform: Platform, by: Staff, call_id: int, reason: str) -> Call
             by.who,
             "look_at_personal_data",
             ("account", call.account_id),
-            reason=reason.strip(),
+            reason=prose(reason),
             detail={"call": call.id},
         )
     return None
@@ -475,7 +483,7 @@ async def cancel_for_caller(
     platform: Platform, by: Staff, call_id: int, appointment_id: int, reason: str
 ) -> AppointmentView | CancelRefused | CallRefusal:
     """Cancel a verified caller's booking, by the same rules and deadline (S14)."""
-    if not reason.strip():
+    if not prose(reason):
         return CallRefusal.REASON_NEEDED
     async with platform.db.transaction() as tx:
         call = await _verified(tx, by, call_id)
@@ -493,7 +501,7 @@ async def cancel_for_caller(
             by.who,
             "cancel_appointment",
             ("appointment", appointment_id),
-            reason=reason.strip(),
+            reason=prose(reason),
             detail={"call": call.id},
             hospital_id=outcome.session.hospital_id,
         )

@@ -15,6 +15,7 @@ from enum import StrEnum
 from guahao.flows.accounts import Caller, Throttled
 from guahao.flows.platform import Platform
 from guahao.rules.clients import Client, Scope, thumbprint
+from guahao.rules.kernel.text import prose
 from guahao.rules.staff import Who
 from guahao.store import clients as store
 from guahao.store import staff as staff_store
@@ -102,7 +103,7 @@ async def add_client(
     certificate: str = "",
 ) -> NewSecret | ClientRefusal:
     """A client of a hospital with its first secret. `certificate`: its SHA-256, or empty."""
-    name = name.strip()
+    name = prose(name)
     if not name.isprintable() or not 1 <= len(name) <= _NAME_LENGTH_MAX:
         return ClientRefusal.NAME_INVALID
     pinned = _pinned(scopes, certificate)

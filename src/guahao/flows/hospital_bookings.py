@@ -13,7 +13,7 @@ from datetime import date
 
 from guahao.flows.platform import Platform
 from guahao.flows.window import TooManyGuesses, count_guess, forgive_guess
-from guahao.rules.identity import normalised
+from guahao.rules.kernel.text import compact
 from guahao.rules.staff import OfHospital
 from guahao.store import hospital_bookings as store
 from guahao.store import hospital_events as events
@@ -82,7 +82,7 @@ async def look_up(
         waiting = await count_guess(tx, platform, by, code)
         if waiting is not None:
             return waiting
-        index = platform.vault.index("id_no", normalised(id_no))
+        index = platform.vault.index("id_no", compact(id_no))
         found = await store.by_code(tx, platform.vault, by.own_hospital_id, code, index)
         if found is not None:
             await forgive_guess(tx, platform, by, code)

@@ -13,6 +13,7 @@ from typing import Any
 from guahao.flows.hospital_rules import RulesRefusal, refused_numbers
 from guahao.flows.platform import Platform
 from guahao.rules.hospitals import HospitalFacts, HospitalFault, code_fault, faults_of
+from guahao.rules.kernel.text import typed
 from guahao.rules.limits import HospitalRules
 from guahao.rules.staff import Staff, Who
 from guahao.rules.versions import version_of
@@ -49,7 +50,7 @@ def version(record: HospitalRecord) -> str:
 async def find(platform: Platform, q: str, page: int) -> FoundHospitals:
     """By name, pinyin, initials or the very code; pages count from 1."""
     async with platform.db.transaction() as tx:
-        exact = await store.id_of_code(tx, q.strip())
+        exact = await store.id_of_code(tx, typed(q))
         if exact is not None:
             return FoundHospitals(await store.records(tx, [exact]), more=False)
         hits = await search.hospitals(tx, q, None, None, (page - 1) * PAGE, PAGE + 1)

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from guahao.flows.penalties import derive_suspensions
 from guahao.flows.platform import Platform
+from guahao.rules.kernel.text import prose
 from guahao.rules.penalties import Suspension, suspensions_by_date
 from guahao.rules.staff import Staff
 from guahao.store import appointments as appointment_store
@@ -74,7 +75,7 @@ async def excuse(
     platform: Platform, by: Staff, appointment_id: int, reason: str
 ) -> int | ExcuseRefusal:
     """Excuse a no-show (申诉) with a reason; the patient, who is told of it."""
-    reason = reason.strip()[:REASON_MAX]
+    reason = prose(reason)[:REASON_MAX]
     if not reason:
         return ExcuseRefusal.REASON_NEEDED
     async with platform.db.transaction() as tx:
@@ -103,7 +104,7 @@ async def withdraw_excuse(
     platform: Platform, by: Staff, appointment_id: int, reason: str
 ) -> int | ExcuseRefusal:
     """Take an excuse back: the no-show counts again; whoever is suspended by it is told."""
-    reason = reason.strip()[:REASON_MAX]
+    reason = prose(reason)[:REASON_MAX]
     if not reason:
         return ExcuseRefusal.REASON_NEEDED
     async with platform.db.transaction() as tx:

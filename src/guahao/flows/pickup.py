@@ -7,7 +7,7 @@ from hmac import compare_digest
 
 from guahao.flows.penalties import derive_suspensions
 from guahao.flows.platform import Platform
-from guahao.rules.identity import normalised
+from guahao.rules.kernel.text import compact
 from guahao.rules.outcomes import PickupRefusal
 from guahao.rules.pickup import decide_pickup
 from guahao.store import appointments as store
@@ -26,7 +26,7 @@ async def pick_up(
             return PickupRefusal.WRONG_PERSON
         locked = await store.lock_appointment(tx, appointment_id, None)
         assert locked is not None
-        shown = platform.vault.index("id_no", normalised(id_no))
+        shown = platform.vault.index("id_no", compact(id_no))
         same_person = compare_digest(locked.id_no_index, shown)
         refused = decide_pickup(locked.facts, same_person, hospital_id, tx.now)
         if refused is not None:

@@ -13,6 +13,7 @@ from hashlib import sha256
 
 from guahao.flows.penalties import derive_and_relieve
 from guahao.flows.platform import Platform
+from guahao.rules.kernel.text import prose
 from guahao.rules.limits import ONE_DAY, Policy
 from guahao.rules.policies import (
     DatedPolicies,
@@ -112,7 +113,7 @@ async def change(
     `seen`: the version on which it was decided; if somebody else has decided since, nothing is
     changed.
     """
-    reason = reason.strip()[:REASON_MAX]
+    reason = prose(reason)[:REASON_MAX]
     if not reason:
         return NotChanged.REASON_NEEDED
     async with platform.db.transaction() as opened:
@@ -136,7 +137,7 @@ async def withdraw(
     platform: Platform, by: Staff, holds_from: date, reason: str, seen: str
 ) -> NotChanged | None:
     """Take back a policy that does not hold yet; None where that is done."""
-    reason = reason.strip()[:REASON_MAX]
+    reason = prose(reason)[:REASON_MAX]
     if not reason:
         return NotChanged.REASON_NEEDED
     async with platform.db.transaction() as opened:

@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from guahao.flows.platform import Platform
 from guahao.rules.clients import Client
-from guahao.rules.identity import normalised
+from guahao.rules.kernel.text import compact
 from guahao.rules.reconciling import Theirs, compare
 from guahao.rules.staff import OfHospital, Staff
 from guahao.store import reconciliations as store
@@ -95,7 +95,7 @@ def _indexed(platform: Platform, one: Listed) -> Theirs:
     """The document as the index by which persons are known here."""
     if one.id_no is None:
         return one.theirs
-    return replace(one.theirs, document=platform.vault.index("id_no", normalised(one.id_no)))
+    return replace(one.theirs, document=platform.vault.index("id_no", compact(one.id_no)))
 
 
 async def listed(

@@ -20,6 +20,7 @@ from ipaddress import IPv6Network, ip_network
 
 import pyotp
 
+from guahao.rules.kernel.text import prose, typed
 from guahao.flows.accounts import Caller
 from guahao.flows.kernel import hashing
 from guahao.flows.kernel.hashing import NOBODYS_HASH, HashingBusyError
@@ -132,7 +133,7 @@ async def add_staff(
     platform: Platform, by: Who, login: str, name: str, role: Role, hospital_id: int | None
 ) -> NewStaff | StaffRefusal:
     """A new member with a temporary password. Clerks and schedulers belong to a hospital."""
-    name = name.strip()
+    name = prose(name)
     if not _LOGIN.fullmatch(login):
         return StaffRefusal.LOGIN_INVALID
     if not name.isprintable() or not 1 <= len(name) <= _NAME_LENGTH_MAX:
@@ -279,7 +280,7 @@ async def log_in(
     platform: Platform, login: str, password: str, origin: Origin
 ) -> HalfSession | LogInRefused:
     """The first factor. A login that nobody has takes the same path and gets the same answers."""
-    login = login.strip().lower()
+    login = typed(login).lower()
     subject = _subject(platform, login, origin)
     async with platform.db.transaction() as tx:
         retry_from = await _not_before(tx, platform, login, origin)

@@ -15,6 +15,7 @@ from enum import StrEnum
 from guahao.flows.booking import counted_since
 from guahao.flows.platform import Platform
 from guahao.flows.schedules import ROLLED_DAYS
+from guahao.rules.kernel.text import prose
 from guahao.rules.staff import OfHospital, Staff
 from guahao.rules.stopping import decide_restore
 from guahao.store import booking, messages, sessions, trail
@@ -70,7 +71,7 @@ async def _affected(tx: Tx, by: OfHospital, scope: Scope) -> list[Affected] | St
 
 async def stop(platform: Platform, by: OfHospital, scope: Scope, reason: str) -> int | StopRefusal:
     """Stop what is in the scope; the stop's id. Its people are told after GRACE."""
-    reason = reason.strip()
+    reason = prose(reason)
     if not reason:
         return StopRefusal.NO_REASON
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:

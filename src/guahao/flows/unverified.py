@@ -15,6 +15,7 @@ from guahao.flows.penalties import derive_and_relieve
 from guahao.flows.platform import Platform
 from guahao.flows.window import punish
 from guahao.rules.attendance import REPORTED_DAYS
+from guahao.rules.kernel.text import prose
 from guahao.rules.staff import Staff
 from guahao.store import penalties as penalty_store
 from guahao.store import trail
@@ -91,7 +92,7 @@ async def confirm(
 
     That nobody came at all has to be said: a form sent too soon must not punish everybody.
     """
-    reason = reason.strip()[:REASON_MAX]
+    reason = prose(reason)[:REASON_MAX]
     if not reason:
         return NotConfirmed.REASON_NEEDED
     hospital_id = by.own_hospital_id

@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from guahao.flows.platform import Platform
+from guahao.rules.kernel.text import typed
 from guahao.rules.pushing import KINDS, SECRET_OVERLAP, WebhookRefusal, check_url
 from guahao.rules.staff import Who
 from guahao.store import directory, trail
@@ -32,7 +33,7 @@ async def set_webhook(
     platform: Platform, by: Who, hospital_id: int, url: str, kinds: Sequence[str]
 ) -> WebhookSet | WebhookRefusal:
     """Tell a hospital there of these kinds; a new one from now on, with a secret of its own."""
-    url = url.strip()
+    url = typed(url)
     refused = check_url(url, demo=platform.settings.demo)
     if refused is not None:
         return refused

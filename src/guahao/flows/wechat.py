@@ -9,7 +9,7 @@ from enum import StrEnum
 from guahao.flows.accounts import Caller, Throttled
 from guahao.flows.appointments import count_guess, forgive_guess
 from guahao.flows.platform import Platform
-from guahao.rules.identity import normalised
+from guahao.rules.kernel.text import compact, typed
 from guahao.rules.limits import CITY_TIME
 from guahao.store import accounts, appointments, search
 from guahao.store import wechat as store
@@ -149,14 +149,14 @@ def _language(user: WeChatUser | None, message: Incoming) -> str:
 async def _on_text(
     tx: Tx, platform: Platform, message: Incoming, user: WeChatUser | None
 ) -> Topic | Places | AppointmentView | Throttled:
-    typed = normalised(message.content)
-    if typed.isascii() and typed.isdigit() and len(typed) == _CODE_DIGITS:
-        return await _booking(tx, platform, message.sender, user, typed)
-    if any(word in typed for word in _CANCEL):
+    written = compact(message.content)
+    if written.isascii() and written.isdigit() and len(written) == _CODE_DIGITS:
+        return await _booking(tx, platform, message.sender, user, written)
+    if any(word in written for word in _CANCEL):
         return Topic.CANCEL
-    if any(word in typed for word in _HELP):
+    if any(word in written for word in _HELP):
         return Topic.HELP
-    return await _places(tx, message.content.strip())
+    return await _places(tx, typed(message.content))
 
 
 async def _booking(

@@ -15,7 +15,7 @@ from hmac import compare_digest
 
 from guahao.flows.penalties import derive_and_relieve, derive_suspensions
 from guahao.flows.platform import Platform
-from guahao.rules.identity import normalised
+from guahao.rules.kernel.text import compact, prose
 from guahao.rules.outcomes import PickupRefusal
 from guahao.rules.pickup import decide_pickup, pickup_deadline
 from guahao.rules.staff import OfHospital, Staff
@@ -88,12 +88,12 @@ async def hand_out(
     A code that nobody has, one of another person, and one of another hospital shown with
     another's document are one and the same answer.
     """
-    typed = normalised(code).replace("-", "")
+    typed = compact(code).replace("-", "")
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
         waiting = await count_guess(tx, platform, by, typed)
         if waiting is not None:
             return waiting
-        shown = platform.vault.index("id_no", normalised(id_no))
+        shown = platform.vault.index("id_no", compact(id_no))
         answer = await _hand_out(tx, platform, by, typed, shown)
         if isinstance(answer, NotHandedOut) and answer.reason is PickupRefusal.WRONG_PERSON:
             return answer
@@ -204,7 +204,7 @@ async def print_list(platform: Platform, by: Staff, day: date) -> list[DayEntry]
 async def find_in_day(platform: Platform, by: Staff, id_no: str) -> list[DayEntry]:
     """Today's bookings here of whoever shows this document."""
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
-        index = platform.vault.index("id_no", normalised(id_no))
+        index = platform.vault.index("id_no", compact(id_no))
         return await window_store.entries_of_person(
             tx, platform.vault, by.own_hospital_id, tx.now.date(), index
         )
@@ -227,7 +227,7 @@ async def correct(
     Before the deadline the booking waits again. After it, or once its session is settled, it is
     `unverified`: a correction alone never makes a no-show of anybody; closing the session does.
     """
-    if not reason.strip():
+    if not prose(reason):
         return WindowRefusal.REASON_NEEDED
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
         locked = await store.lock_appointment(tx, appointment_id, None)
@@ -248,7 +248,7 @@ async def correct(
             by.who,
             "correct_pick_up",
             ("appointment", locked.id),
-            reason=reason.strip(),
+            reason=prose(reason),
             detail={"from": "picked_up", "to": status},
         )
     return None
@@ -318,7 +318,7 @@ async def enter_from_paper(
     Today or within three days after. A number handed out in time is a pick-up, whatever the
     sweep has made of it meanwhile: nobody is punished for a lost network.
     """
-    if not reason.strip():
+    if not prose(reason):
         return WindowRefusal.REASON_NEEDED
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
         session = await window_store.session_of_day(tx, by.own_hospital_id, session_id)
@@ -337,7 +337,7 @@ async def enter_from_paper(
             by.who,
             "enter_from_paper",
             ("clinic_session", session_id),
-            reason=reason.strip(),
+            reason=prose(reason),
             detail={"appointments": [row.appointment_id for row in entered]},
         )
     return len(entered)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from guahao.rules import order_no
-from guahao.rules.identity import normalised
+from guahao.rules.kernel.text import compact
 from guahao.rules.people.phones import valid_any_phone
 
 CALL_LASTS = timedelta(minutes=30)
@@ -42,7 +42,7 @@ class Question(StrEnum):
 
 def kinds_of(text: str) -> list[Typed]:
     """What the text can be, the likeliest first; empty where it can be nothing."""
-    typed = normalised(text)
+    typed = compact(text)
     if not typed:
         return []
     if not _HAS_DIGIT.search(typed):

@@ -33,7 +33,7 @@ normalised = compact  # for callers that know it by this name
 
 def valid_phone(text: str) -> str | None:
     """A mainland mobile number as +86 and eleven digits, or None (an SMS must reach it)."""
-    text = normalised(text)
+    text = compact(text)
     if any(character.isalpha() for character in text):
         return None  # the library would dial letters, and pick a number out of a sentence
     try:

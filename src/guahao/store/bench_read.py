@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
-from guahao.rules.identity import normalised
-from guahao.rules.kernel.text import name_key
+from guahao.rules.kernel.text import compact, name_key
 from guahao.store.copying import copy_rows
 from guahao.store.db import Tx
 from guahao.store.patients import person_index
@@ -118,7 +117,7 @@ def _accounts(tx: Tx, vault: Vault, accounts: int) -> Iterator[tuple[object, ...
 
 def _patients(tx: Tx, vault: Vault, persons: int) -> Iterator[tuple[object, ...]]:
     for n in range(1, persons + 1):
-        name, id_no = name_of(n), normalised(document_of(n))
+        name, id_no = name_of(n), compact(document_of(n))
         sealed = vault.seal("patients", "name", n, name), vault.index("name", name_key(name))
         number = vault.seal("patients", "id_no", n, id_no), vault.index("id_no", id_no)
         person = person_index(vault, id_no)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from guahao.rules.kernel.text import simplified, typed
 from guahao.rules.limits import HospitalRules
 from guahao.store.db import Tx
 from guahao.store.views import DepartmentView, HospitalView
@@ -50,9 +51,9 @@ _SEARCH = f"""
     SELECT {_HOSPITAL_COLUMNS}
     FROM hospitals h
     {RULES_ASKED}
-    CROSS JOIN (SELECT %s::text AS q, %s::text AS district, %s::text AS grade) asked
+    CROSS JOIN (SELECT %s::text[] AS q, %s::text AS district, %s::text AS grade) asked
     WHERE h.id > %s
-      AND (asked.q IS NULL OR h.name ILIKE asked.q OR h.name_en ILIKE asked.q)
+      AND (asked.q IS NULL OR h.name ILIKE ANY(asked.q) OR h.name_en ILIKE ANY(asked.q))
       AND (asked.district IS NULL OR h.district = asked.district)
       AND (asked.grade IS NULL OR h.grade = asked.grade)
     ORDER BY h.id
@@ -80,9 +81,17 @@ def _hospital_rules(values: tuple[Any, ...]) -> HospitalRules:
 async def search(
     tx: Tx, q: str | None, district: str | None, grade: str | None, after: int, limit: int
 ) -> list[HospitalView]:
-    """Hospitals with an id above `after`, in order of id; `q` is part of a name."""
-    pattern = None if q is None else f"%{escaped(q)}%"
-    rows = await tx.rows(_SEARCH, (tx.now.date(), pattern, district, grade, after, limit))
+    """Return hospitals with an id above `after`, in order of id; `q` is part of a name.
+
+    In traditional characters it finds the simplified name, too.
+    """
+    written = None if q is None else typed(q)
+    patterns = (
+        None
+        if written is None
+        else [f"%{escaped(part)}%" for part in dict.fromkeys((written, simplified(written)))]
+    )
+    rows = await tx.rows(_SEARCH, (tx.now.date(), patterns, district, grade, after, limit))
     return [_hospital_view(row) for row in rows]
 
 

@@ -19,7 +19,7 @@ from guahao.flows.patients import PatientRefusal, check_document, register_in
 from guahao.flows.people.moving import Moved, MoveRefusal, Waits, ask_in_tx
 from guahao.flows.platform import Platform
 from guahao.rules.identity import Document
-from guahao.rules.kernel.text import NameFault, person_name, same_name
+from guahao.rules.kernel.text import NameFault, person_name, prose, same_name
 from guahao.rules.people.phones import valid_any_phone
 from guahao.rules.staff import Staff
 from guahao.store import accounts, throttle, trail
@@ -193,7 +193,7 @@ async def check(
     The person names the registered phone: whoever cannot does not confirm a stranger's
     registration, and moves it to their own phone instead.
     """
-    if not reason.strip():
+    if not prose(reason):
         return CounterRefusal.REASON_NEEDED
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
         in_hand = _unseal(platform, by, sealed, tx.now)
@@ -233,7 +233,7 @@ async def check(
             by.who,
             "correct_name" if renamed else "check_person",
             ("patient", patient_id),
-            reason=reason.strip(),
+            reason=prose(reason),
         )
     return person.patient
 

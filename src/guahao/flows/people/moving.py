@@ -21,7 +21,7 @@ from guahao.flows.calls import CallRefusal
 from guahao.flows.people.log_ins import end_log_ins
 from guahao.flows.platform import Platform
 from guahao.rules.identity import valid_document
-from guahao.rules.kernel.text import compact, same_name
+from guahao.rules.kernel.text import compact, prose, same_name
 from guahao.rules.people.phones import Phone, valid_any_phone
 from guahao.rules.staff import Staff
 from guahao.store import accounts, messages, throttle, trail
@@ -151,7 +151,7 @@ def _typed(phone: str, reason: str) -> Phone | MoveRefusal:
     valid = valid_any_phone(phone)
     if valid is None:
         return MoveRefusal.PHONE_INVALID
-    return valid if reason.strip() else MoveRefusal.REASON_NEEDED
+    return valid if prose(reason) else MoveRefusal.REASON_NEEDED
 
 
 async def _ask(
@@ -177,7 +177,7 @@ async def _ask(
         person.account_id,
         phone,
         name,
-        reason.strip(),
+        prose(reason),
         by.id,
         by.hospital_id,
     )
@@ -192,7 +192,7 @@ async def _ask(
         by.who,
         "ask_to_settle" if kind == "dispute" else "ask_to_move",
         ("patient", person.patient.id),
-        reason=reason.strip(),
+        reason=prose(reason),
         detail={"move": move_id, "landline": phone.is_landline, **detail},
     )
     if not phone.is_landline:
@@ -292,7 +292,7 @@ async def decide_move(
 
     None where it was rejected.
     """
-    if not reason.strip():
+    if not prose(reason):
         return MoveRefusal.REASON_NEEDED
     async with platform.db.transaction() as tx:
         move = await store.lock_open(tx, platform.vault, move_id)
@@ -301,7 +301,7 @@ async def decide_move(
         if move.staff_id == by.id:
             return MoveRefusal.OWN_REQUEST
         if approve:
-            return await carry_out(tx, platform, by, move, reason=reason.strip())
+            return await carry_out(tx, platform, by, move, reason=prose(reason))
         await store.decide(tx, move_id, "rejected", by.id)
         await trail.record(
             tx,
@@ -309,7 +309,7 @@ async def decide_move(
             by.who,
             "reject_move",
             ("patient", move.patient.id),
-            reason=reason.strip(),
+            reason=prose(reason),
             detail={"move": move_id},
         )
     return None

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import phonenumbers
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
-from guahao.rules.identity import normalised, valid_phone
+from guahao.rules.identity import valid_phone
+from guahao.rules.kernel.text import compact
 
 EXTENSION_DIGITS_MAX = 6
 _EXTENSION = ";ext="  # RFC 3966, behind the number as it is stored
@@ -35,7 +36,7 @@ def valid_any_phone(text: str) -> Phone | None:
     mobile = valid_phone(text)
     if mobile is not None:
         return Phone(mobile, is_landline=False)
-    written = normalised(text)
+    written = compact(text)
     for word in _SPOKEN_EXTENSIONS:
         written = written.replace(word, "X")
     written = _HYPHENATED_EXTENSION.sub(r"\1X\2", written)

@@ -8,6 +8,7 @@ from litestar.types import ASGIApp
 
 from guahao.flows import announcements as flows
 from guahao.flows.announcements import BODY_MAX, TITLE_MAX, Announced, AnnouncementRefusal
+from guahao.rules.kernel.text import prose
 from guahao.rules.limits import CITY_TIME
 from guahao.rules.staff import Role
 from guahao.store.announcements import Written
@@ -169,7 +170,10 @@ def _read(page: StaffPage) -> Written | None:
     shown_until = read_moment(until) if until else None
     if shown_from is None or (until and shown_until is None):
         return None
-    typed = {name: form.get(name, "").strip() for name in ("title", "title_en", "body", "body_en")}
+    typed = {
+        name: prose(form.get(name, ""), lines=name.startswith("body"))
+        for name in ("title", "title_en", "body", "body_en")
+    }
     return Written(**typed, shown_from=shown_from, shown_until=shown_until)
 
 

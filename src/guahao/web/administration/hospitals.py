@@ -10,6 +10,7 @@ from guahao.flows import hospitals as flows
 from guahao.flows.hospital_rules import RulesRefusal
 from guahao.flows.hospitals import Faults, HospitalRefusal
 from guahao.rules.hospitals import GRADES, LENGTHS, HospitalFacts, HospitalFault
+from guahao.rules.kernel.text import prose, typed
 from guahao.rules.limits import HospitalRules
 from guahao.rules.staff import Role
 from guahao.web.reading import read_id
@@ -83,7 +84,7 @@ async def _add(page: StaffPage) -> ASGIApp:
     facts, rules = read_facts(form), read_rules(form)
     if rules is None:
         return await _new_form(page, form, page.say("请填写每个时间，写成8:30这样。"), status=422)
-    code = form.get("code", "").strip()
+    code = typed(form.get("code", ""))
     outcome = await flows.add(page.door.platform, page.staff, code, facts, rules)
     if isinstance(outcome, RulesRefusal):
         return await _new_form(page, form, say_rules(page, outcome), status=422)
@@ -143,7 +144,12 @@ async def _change(page: StaffPage) -> ASGIApp:
 
 def read_facts(form: dict[str, str]) -> HospitalFacts:
     """The entry as it was typed."""
-    return HospitalFacts(*[form.get(one.name, "").strip() for one in fields(HospitalFacts)])
+    return HospitalFacts(
+        *[
+            prose(form.get(one.name, ""), lines=one.name == "notice")
+            for one in fields(HospitalFacts)
+        ]
+    )
 
 
 def _as_form(facts: HospitalFacts) -> dict[str, str]:

@@ -7,6 +7,7 @@ from litestar.types import ASGIApp
 from guahao.flows import staff as flows
 from guahao.flows.open_supply import all_hospitals
 from guahao.flows.staff import NewStaff, StaffRefusal
+from guahao.rules.kernel.text import typed
 from guahao.rules.staff import Role
 from guahao.store.staff import StaffListing
 from guahao.web.answers import Answer
@@ -53,7 +54,7 @@ async def _add(page: StaffPage) -> ASGIApp:
     outcome = await flows.add_staff(
         page.door.platform,
         page.staff.who,
-        page.form.get("login", "").strip()[:80],
+        typed(page.form.get("login", ""))[:80],
         page.form.get("name", "")[:200],
         role,
         as_id(page.form.get("hospital_id", "")),

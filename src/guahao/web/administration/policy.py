@@ -10,6 +10,7 @@ from litestar.types import ASGIApp
 from guahao.flows import policies as flows
 from guahao.flows import policy_trials as trials
 from guahao.flows.policies import AHEAD_MAX_DAYS, NotChanged, PolicyOverview
+from guahao.rules.kernel.text import prose, typed
 from guahao.rules.limits import HospitalRules, Policy
 from guahao.rules.policies import (
     POLICY_BOUNDS,
@@ -103,13 +104,13 @@ def _time(text: str) -> time:
 
 
 def _number(text: str) -> int:
-    text = text.strip()
+    text = typed(text)
     return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else _UNREADABLE  # noqa: PLR2004
 
 
 def _date(text: str) -> date | None:
     try:
-        return date.fromisoformat(text.strip())
+        return date.fromisoformat(typed(text))
     except ValueError:
         return None
 
@@ -122,7 +123,7 @@ async def _change(page: StaffPage) -> ASGIApp:
         return await _shown(page, page.say("请填写生效日期。"), 422)
     new = DatedPolicy(holds_from, policy)
     refused = flows.refused(found, new)
-    if refused is None and not page.form.get("reason", "").strip():
+    if refused is None and not prose(page.form.get("reason", "")):
         refused = NotChanged.REASON_NEEDED
     if refused is not None:
         return await _shown(page, say_refused(page, refused, found, policy), 422)

@@ -6,6 +6,7 @@ from litestar.types import ASGIApp
 
 from guahao.flows import titles as flows
 from guahao.flows.titles import NAME_EN_MAX, NAME_MAX, TitleRefusal
+from guahao.rules.kernel.text import prose
 from guahao.rules.staff import Role
 from guahao.store.titles import Title
 from guahao.web.answers import Answer
@@ -45,7 +46,7 @@ async def _listed(page: StaffPage, refused: str = "", status: int = 200) -> ASGI
 
 
 async def _add(page: StaffPage) -> ASGIApp:
-    name, name_en = (page.form.get(one, "").strip() for one in ("name", "name_en"))
+    name, name_en = (prose(page.form.get(one, "")) for one in ("name", "name_en"))
     outcome = await flows.add(page.door.platform, page.staff, name, name_en)
     if isinstance(outcome, TitleRefusal):
         return await _listed(page, _say(page, outcome), 422)
@@ -100,7 +101,7 @@ async def _change(page: StaffPage) -> ASGIApp:
         page.staff,
         id,
         page.form.get("version", ""),
-        page.form.get("name_en", "").strip(),
+        prose(page.form.get("name_en", "")),
         retired=retired,
         reason=reason,
     )

@@ -8,7 +8,8 @@ from litestar.types import ASGIApp
 
 from guahao.flows import window as flows
 from guahao.flows.window import NotHandedOut, TooManyGuesses, WindowRefusal
-from guahao.rules.identity import masked_name, normalised
+from guahao.rules.identity import masked_name
+from guahao.rules.kernel.text import compact
 from guahao.rules.outcomes import PickupRefusal
 from guahao.rules.staff import Role
 from guahao.security_log import SecurityEvent, note
@@ -58,7 +59,7 @@ async def _hand_out(page: StaffPage) -> ASGIApp:
         note(page.request.scope, SecurityEvent.PICK_UP_REFUSED)
     if not verdict.good:
         # So that a slip of a digit is seen; the document by its ends only.
-        typed = f"{code} · {page.masked_document(normalised(id_no))}"
+        typed = f"{code} · {page.masked_document(compact(id_no))}"
         verdict = replace(verdict, typed=typed)
     return page.show("staff/window.html", verdict=verdict)
 

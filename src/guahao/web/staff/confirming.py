@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from guahao.rules.kernel.text import prose
 from guahao.web.answers import Answer
 from guahao.web.staff.page import StaffPage
 
@@ -34,7 +35,7 @@ def confirmed(page: StaffPage, act: Act) -> str | Answer:
     The page sends the same fields to the same address again, with the reason. The reason belongs
     into the trail: give it to the flow.
     """
-    reason = page.form.get(REASON, "").strip()
+    reason = prose(page.form.get(REASON, ""))
     asked = page.form.get(CONFIRMED) == "yes"
     if asked and _REASON_LENGTH_MIN <= len(reason) <= REASON_LENGTH_MAX:
         return reason

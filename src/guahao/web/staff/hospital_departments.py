@@ -6,6 +6,7 @@ from litestar.types import ASGIApp
 
 from guahao.flows import departments as flows
 from guahao.flows.departments import NAME_MAX, DepartmentRefusal, Entry
+from guahao.rules.kernel.text import prose, typed
 from guahao.store.departments import Department, Reach
 from guahao.web.answers import Answer
 from guahao.web.reading import ProblemError, read_id
@@ -63,7 +64,7 @@ async def _new_form(
 
 async def _add(page: StaffPage) -> ASGIApp:
     place = await place_of(page)
-    code = page.form.get("code", "").strip()
+    code = typed(page.form.get("code", ""))
     outcome = await flows.add(page.door.platform, place.staff, code, _read(page.form))
     if isinstance(outcome, DepartmentRefusal):
         return await _new_form(page, place, page.form, _say(page, outcome), 422)
@@ -76,8 +77,8 @@ def _read(form: dict[str, str]) -> Entry:
     parent = form.get("parent", "")
     return Entry(
         read_number(parent) if parent else None,
-        form.get("name", "").strip(),
-        form.get("name_en", "").strip(),
+        prose(form.get("name", "")),
+        prose(form.get("name_en", "")),
     )
 
 

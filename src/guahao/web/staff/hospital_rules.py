@@ -8,6 +8,7 @@ from litestar.types import ASGIApp
 
 from guahao.flows import hospital_rules as flows
 from guahao.flows.hospital_rules import RulesRefusal
+from guahao.rules.kernel.text import typed
 from guahao.rules.limits import ONE_DAY, HospitalRules
 from guahao.rules.releasing import furthest
 from guahao.web.answers import Answer
@@ -73,7 +74,7 @@ def read_rules(form: dict[str, str]) -> HospitalRules | None:
         return None
     if None in times.values():
         return None
-    cycle = form.get("cycle_days", "").strip()
+    cycle = typed(form.get("cycle_days", ""))
     return HospitalRules(
         cycle_days=read_number(cycle) if cycle else None,
         cancel_days_before=read_number(form.get("cancel_days_before", "")),

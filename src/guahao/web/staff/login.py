@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import segno
 from litestar.types import ASGIApp
 
+from guahao.rules.kernel.text import typed
 from guahao.flows import staff as flows
 from guahao.flows.staff import HalfSession, LogInRefused, Session, StaffRefusal
 from guahao.security_log import SecurityEvent, about, note
@@ -53,7 +54,7 @@ async def _ask_password(page: StaffPage) -> ASGIApp:
 
 
 async def _take_password(page: StaffPage) -> ASGIApp:
-    login = page.form.get("login", "").strip()[:80]
+    login = typed(page.form.get("login", ""))[:80]
     password = page.form.get("password", "")
     outcome = await flows.log_in(page.door.platform, login, password, origin_of(page))
     if isinstance(outcome, LogInRefused):

@@ -18,7 +18,7 @@ _NUMBER_DIGITS = 9
 def read_date(text: str) -> date | None:
     """A date of a form, or None."""
     try:
-        return date.fromisoformat(text)
+        return date.fromisoformat(typed(text))
     except ValueError:
         return None
 
@@ -49,6 +49,7 @@ def read_moment(text: str) -> datetime | None:
 
 def read_number(text: str) -> int:
     """A whole number of a form; -1 where it is none."""
+    text = typed(text)
     whole = text.isascii() and text.isdigit() and len(text) <= _NUMBER_DIGITS
     return int(text) if whole else _UNREADABLE
 
@@ -56,7 +57,7 @@ def read_number(text: str) -> int:
 def read_fen(text: str) -> int:
     """Yuan with at most two decimals, in 分; -1 where it is no such sum."""
     try:
-        fen = Decimal(text.strip() or "x") * FEN
+        fen = Decimal(typed(text) or "x") * FEN
     except InvalidOperation:
         return _UNREADABLE
     whole = fen.is_finite() and fen == fen.to_integral_value() and 0 <= fen <= FEE_MAX_FEN

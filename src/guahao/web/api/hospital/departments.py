@@ -9,6 +9,7 @@ import msgspec
 from guahao.flows.feeding import WantedDepartment, list_departments, publish_departments
 from guahao.rules.clients import Scope
 from guahao.rules.feeding import KnownDepartment
+from guahao.rules.kernel.text import prose
 from guahao.web.answers import Answer, json_answer
 from guahao.web.api.door import Route
 from guahao.web.api.hospital.access import TAG, Access, Visit
@@ -35,7 +36,7 @@ class HospitalDepartmentItemIn(msgspec.Struct, forbid_unknown_fields=True):
     def wanted(self) -> WantedDepartment:
         """For the flow."""
         return WantedDepartment(
-            *(self.external_id, self.name.strip(), self.name_en.strip()),
+            *(self.external_id, prose(self.name), prose(self.name_en)),
             *(self.parent_external_id, self.on_platform),
         )
 

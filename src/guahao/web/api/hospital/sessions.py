@@ -12,6 +12,7 @@ from guahao.flows.feeding import WantedSession, list_sessions, publish_sessions
 from guahao.flows.timetables import CAPACITY_MAX, FEE_MAX_FEN, WORDS_MAX
 from guahao.rules.clients import Scope
 from guahao.rules.facts import PERIODS
+from guahao.rules.kernel.text import prose
 from guahao.store.feeding import FedSession
 from guahao.web.answers import Answer, json_answer
 from guahao.web.api.door import Route
@@ -54,8 +55,8 @@ class HospitalSessionItemIn(msgspec.Struct, forbid_unknown_fields=True):
         return WantedSession(
             self.external_id,
             self.department_external_id,
-            self.title.strip(),
-            self.specialty.strip(),
+            prose(self.title),
+            prose(self.specialty),
             self.visit_date,
             self.period,
             _time(self.starts_at),
