@@ -169,7 +169,8 @@ def _patterns(word: str) -> list[str]:
         return [f"%{'%'.join(map(escaped, word))}%"]
     patterns = [f"% {escaped(word)}%"]
     if _INITIALS_ALONE.fullmatch(word):
-        return [*patterns, "%;".join(f"%,{initial}" for initial in word) + "%"]
+        # With gaps only from the beginning of a name, or three letters would find anything.
+        return [*patterns, f"% ,{word[0]}%" + "".join(f";%,{initial}%" for initial in word[1:])]
     splits = _split(word, _SYLLABLES) or _split(word, _BEGUN_SYLLABLES)
     for syllables in splits:
         *whole, last = syllables
@@ -223,9 +224,9 @@ _BEGUN_SYLLABLES = frozenset(
 def search_keys(*names: str) -> str:
     """Return how names are spelled, for `search_keys` of a row that holds them.
 
-    眼科: "yanke ke yk k ,yan,;,ke,". Pinyin and initials from every syllable on, by the
-    readings that the phrase has; then every reading of every character, so that a name is
-    also found by another: ",zhang,,chang,;,di,;,qu,".
+    长堤区: "zhangdiqu diqu qu zdq dq q cdq … ,zhang,,chang,;,di,,ti,,shi,;,qu,,ou,". Pinyin and
+    initials from every syllable on, by the readings that the phrase has; initials with another
+    reading of one character; then the common readings of every character.
     """
     return " ".join(dict.fromkeys(key for name in names for key in _keys(name)))
 
@@ -254,7 +255,11 @@ def _keys(name: str) -> Iterator[str]:
             readings.append(list(dict.fromkeys([*common, *typed_as])))
     first = [known[0] for known in readings]
     yield from ("".join(first[n:]) for n in range(len(first)))
-    yield from ("".join(known[0] for known in first[n:]) for n in range(len(first)))
+    initials = [known[0] for known in first]
+    yield from ("".join(initials[n:]) for n in range(len(initials)))
+    for n, known in enumerate(readings):
+        for other in dict.fromkeys(reading[0] for reading in known):
+            yield "".join([*initials[:n], other, *initials[n + 1 :]])
     yield ";".join("".join(f",{reading}," for reading in known) for known in readings)
 
 
