@@ -20,12 +20,12 @@ from ipaddress import IPv6Network, ip_network
 
 import pyotp
 
-from guahao.rules.kernel.text import prose, typed
 from guahao.flows.accounts import Caller
 from guahao.flows.kernel import hashing
 from guahao.flows.kernel.hashing import NOBODYS_HASH, HashingBusyError
 from guahao.flows.kernel.passwords import is_guessable
 from guahao.flows.platform import Platform
+from guahao.rules.kernel.text import prose, typed
 from guahao.rules.staff import HOSPITAL_ROLES, SYSTEM, Role, Staff, Who
 from guahao.store import staff as store
 from guahao.store import throttle, trail

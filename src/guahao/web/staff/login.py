@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 import segno
 from litestar.types import ASGIApp
 
-from guahao.rules.kernel.text import typed
 from guahao.flows import staff as flows
 from guahao.flows.staff import HalfSession, LogInRefused, Session, StaffRefusal
+from guahao.rules.kernel.text import typed
 from guahao.security_log import SecurityEvent, about, note
 from guahao.web import cookies as cookie_names
 from guahao.web.forms import local_path
