@@ -309,7 +309,7 @@ async def test_a_weak_password_is_not_taken(platform: Platform, weak: str) -> No
         ("Agent", "演示", Role.AGENT, None, StaffRefusal.LOGIN_INVALID),
         ("a", "演示", Role.AGENT, None, StaffRefusal.LOGIN_INVALID),
         ("agent.two", " ", Role.AGENT, None, StaffRefusal.NAME_INVALID),
-        ("agent.two", "演\n示", Role.AGENT, None, StaffRefusal.NAME_INVALID),
+        ("agent.two", "演" * 81, Role.AGENT, None, StaffRefusal.NAME_INVALID),
         ("clerk", "演示", Role.CLERK, None, StaffRefusal.HOSPITAL_NEEDED),
         ("clerk", "演示", Role.CLERK, 999, StaffRefusal.HOSPITAL_NEEDED),
         ("agent.two", "演示", Role.AGENT, 999, StaffRefusal.HOSPITAL_NEEDED),
