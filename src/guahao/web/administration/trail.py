@@ -142,6 +142,8 @@ def action_words(page: StaffPage) -> dict[str, str]:
         "verify_caller": page.say("核实来电人"),
         "send_call_code": page.say("发送核实码"),
         "look_at_personal_data": page.say("查看完整信息"),
+        "export_personal_data": page.say("导出个人信息"),
+        "erase_personal_data": page.say("删除个人信息"),
         "end_call": page.say("结束通话"),
         "cancel_appointment": page.say("退号"),
         "resend_code": page.say("重发识别码"),
