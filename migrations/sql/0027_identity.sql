@@ -12,7 +12,8 @@ ALTER TABLE patients
     ADD COLUMN displaced_at timestamptz,
     -- The same person as another row, whose limits, no-shows and suspension this row's count
     -- towards. Its account still sees the bookings that it made, and makes no new ones.
-    ADD COLUMN merged_into bigint REFERENCES patients CHECK (merged_into <> id),
+    ADD COLUMN merged_into bigint REFERENCES patients DEFERRABLE INITIALLY DEFERRED
+        CHECK (merged_into <> id),
     -- A newborn's birth certificate serves until the day before: the first birthday.
     ADD COLUMN document_ends_on date,
     ADD CONSTRAINT patients_checked_how CHECK ((checked_at IS NULL) = (checked_by IS NULL)),

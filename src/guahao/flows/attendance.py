@@ -15,6 +15,7 @@ from guahao.store import trail
 from guahao.store import window as window_store
 from guahao.store.appointments import LockedAppointment, lock_appointments
 from guahao.store.db import Tx
+from guahao.store.people import registrations
 
 _ITEMS_A_CHUNK = 200
 
@@ -84,4 +85,5 @@ async def _write(tx: Tx, platform: Platform, changed: Mapping[int, str]) -> None
     absent = [id for id, status in changed.items() if status == "no_show"]
     await punish(tx, platform, await penalty_store.record_attendance(tx, absent, "no_show"))
     async with tx.as_platform():
+        await registrations.check_by_pick_up(tx, [row.appointment_id for row in came])
         await derive_and_relieve(tx, platform, [row.patient_id for row in came])

@@ -8,9 +8,10 @@ from enum import StrEnum
 
 from guahao.flows.calls import CallRefusal
 from guahao.flows.desk import Desk, DeskAnswer
-from guahao.flows.patients import PatientRefusal, check_document, register_in
+from guahao.flows.patients import PatientRefusal, register_in
 from guahao.flows.platform import Platform
 from guahao.rules.facts import Actor
+from guahao.rules.identity import valid_document
 from guahao.rules.kernel.text import NameFault, person_name
 from guahao.rules.people.phones import valid_any_phone
 from guahao.rules.staff import Staff
@@ -59,9 +60,10 @@ async def register_caller(
     registered_name = person_name(name)
     if isinstance(registered_name, NameFault):
         return registered_name
-    document = await check_document(registered_name, id_type, id_no, platform.db.clock().date())
+    document = valid_document(id_type, id_no, platform.db.clock().date())
     if document is None:
         return PatientRefusal.ID_INVALID
+    verdict = await platform.verifier.check(registered_name, document)
     async with platform.db.transaction() as tx:
         vault = platform.vault
         account_id = await accounts.of_phone(tx, vault, typed)
@@ -69,7 +71,7 @@ async def register_caller(
         call_id = await call_store.verified_call(tx, by.id, account_id)
         if call_id is None and await patient_store.of_account(tx, vault, account_id):
             return RegisterRefusal.PHONE_IN_USE
-        added = await register_in(tx, platform, account_id, registered_name, document)
+        added = await register_in(tx, platform, account_id, registered_name, document, verdict)
         if isinstance(added, PatientRefusal):
             return added
         if call_id is None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import date
 from enum import StrEnum
-from typing import Protocol
 
+from guahao.flows.people.displacing import displace
 from guahao.flows.platform import Platform
+from guahao.identity_check.gateway import Verdict
 from guahao.rules.identity import Document, valid_document
-from guahao.rules.kernel.text import NameFault, person_name
+from guahao.rules.kernel.text import NameFault, person_name, same_name
+from guahao.rules.people.documents import OTHER
+from guahao.rules.people.registering import Registering, decide_registration
 from guahao.store import accounts
 from guahao.store import patients as store
 from guahao.store.db import Tx
-from guahao.store.people import privacy
+from guahao.store.ids import next_id
+from guahao.store.people import privacy, registrations
+from guahao.store.people.registrations import Registration
+from guahao.store.vault import Vault
 from guahao.store.views import PatientView
 
 
@@ -24,57 +29,121 @@ class PatientRefusal(StrEnum):
 
     NAME_INVALID = "name_invalid"
     ID_INVALID = "id_invalid"
+    COUNTER_ONLY = "counter_only"
     PHONE_LIMIT = "phone_limit"
+    # For staff only, who may know it; patients hear NOT_REGISTERED.
     ID_TAKEN = "id_taken"
+    IDENTITY_MISMATCH = "identity_mismatch"
+    # One answer for both, so that nobody asks here who is registered.
+    NOT_REGISTERED = "not_registered"
 
 
-class Verifier(Protocol):
-    """The real-name check: whether this name and this document are one living person."""
-
-    async def __call__(self, name: str, id_type: str, id_no: str, today: date) -> Document | None:
-        """The document, normalised; None where the check fails."""
-
-
-async def check_document(name: str, id_type: str, id_no: str, today: date) -> Document | None:  # noqa: ARG001 - a verifier's
-    """The default check: the document itself can be right."""
-    return valid_document(id_type, id_no, today)
+_NEUTRAL = (PatientRefusal.ID_TAKEN, PatientRefusal.IDENTITY_MISMATCH)
 
 
 async def register_patient(
-    platform: Platform,
-    account_id: int,
-    name: str,
-    id_type: str,
-    id_no: str,
-    verifier: Verifier = check_document,
+    platform: Platform, account_id: int, name: str, id_type: str, id_no: str
 ) -> PatientView | PatientRefusal | NameFault:
-    """Register a person to an account's phone; at most two, and each person once.
+    """Register a person to an account's phone, by its owner; at most two, and each person once.
 
     Raises LookupError where there is no such account.
     """
     registered_name = person_name(name)
     if isinstance(registered_name, NameFault):
         return registered_name
-    # Before the transaction: a verifier may ask another service, and must not hold locks.
-    document = await verifier(registered_name, id_type, id_no, platform.db.clock().date())
+    document = valid_document(id_type, id_no, platform.db.clock().date())
     if document is None:
         return PatientRefusal.ID_INVALID
+    if document.id_type == OTHER:
+        return PatientRefusal.COUNTER_ONLY
+    verdict = await platform.verifier.check(registered_name, document)
     async with platform.db.transaction() as tx:
-        return await register_in(tx, platform, account_id, registered_name, document)
+        answer = await register_in(tx, platform, account_id, registered_name, document, verdict)
+    return PatientRefusal.NOT_REGISTERED if answer in _NEUTRAL else answer
 
 
 async def register_in(
-    tx: Tx, platform: Platform, account_id: int, name: str, document: Document
+    tx: Tx,
+    platform: Platform,
+    account_id: int,
+    name: str,
+    document: Document,
+    verdict: Verdict = Verdict.UNKNOWN,
+    *,
+    in_hand: bool = False,
 ) -> PatientView | PatientRefusal:
-    """Register within a transaction a person whose name and document were checked."""
+    """Register a person within a transaction that has locked nothing of persons or bookings.
+
+    `verdict`: what the platform's verifier said of name and document, asked before the
+    transaction. `in_hand`: a member of staff has the document in hand, which checks the person
+    whatever the verifier says; the caller records it in the trail. A checked registration
+    displaces an unchecked one of another account (flows.people.displacing). Where a checked one
+    stands against it the answer is ID_TAKEN: staff move the person (flows.people.moving).
+    """
     if not await accounts.lock_account(tx, account_id):
         raise LookupError(f"no account {account_id}")
+    vault = platform.vault
+    checked_by = "staff" if in_hand else None
+    if checked_by is None and verdict is Verdict.MATCH:
+        checked_by = platform.verifier.name
+    if verdict is Verdict.MISMATCH and not in_hand:
+        return PatientRefusal.IDENTITY_MISMATCH
+    # Twice: somebody else may register the person between the look and the insert.
+    for _ in range(2):
+        answer = await _place(tx, vault, account_id, name, document, checked_by)
+        if answer is not None:
+            return answer
+    return PatientRefusal.ID_TAKEN
+
+
+async def _place(
+    tx: Tx, vault: Vault, account_id: int, name: str, document: Document, checked_by: str | None
+) -> PatientView | PatientRefusal | None:
+    """Put a person on a locked account; None where somebody else was quicker."""
+    old = await registrations.lock_current(tx, vault, document)
+    decided = _decide(old, account_id, checked_by)
+    if old is not None and decided is Registering.CHECK:
+        await registrations.set_checked(tx, vault, old.id, name, document, checked_by or "")
+        return (await store.by_id(tx, vault, [old.id]))[old.id]
+    if old is not None and decided is Registering.KEEP:
+        registered = (await store.by_id(tx, vault, [old.id]))[old.id]
+        if same_name(name, registered.name):
+            return registered
     slot = await store.free_slot(tx, account_id)
     if slot is None:
         return PatientRefusal.PHONE_LIMIT
-    # Nobody escapes no-shows by having their data erased and registering again.
-    revived = await privacy.revive(tx, platform.vault, account_id, slot, name, document)
-    if revived is not None:
-        return revived
-    added = await store.add(tx, platform.vault, account_id, slot, name, document)
-    return added or PatientRefusal.ID_TAKEN
+    if decided in (Registering.REFUSE, Registering.KEEP):
+        return PatientRefusal.ID_TAKEN
+    if old is not None and old.is_erased:
+        # Nobody escapes no-shows by having their data erased and registering again.
+        return await privacy.revive(tx, vault, account_id, slot, name, document)
+    new_id, cancelled = await next_id(tx, "patients"), 0
+    if old is not None and decided is Registering.DISPLACE:
+        cancelled = await displace(tx, old)
+    if old is not None and decided is Registering.CONTINUE:
+        await registrations.merge_into(tx, old, new_id)
+    added = await store.add(tx, vault, new_id, account_id, slot, name, document, checked_by)
+    if added is None or old is None:
+        return added
+    await _record(tx, old, new_id, decided, checked_by or "", cancelled)
+    return (await store.by_id(tx, vault, [new_id]))[new_id]
+
+
+async def _record(
+    tx: Tx, old: Registration, new_id: int, decided: Registering, checked_by: str, cancelled: int
+) -> None:
+    if decided is Registering.DISPLACE:
+        await registrations.record_displaced(tx, old, new_id, checked_by, cancelled)
+    else:
+        await registrations.record_merge(tx, old, new_id)
+
+
+def _decide(old: Registration | None, account_id: int, checked_by: str | None) -> Registering:
+    if old is None or old.is_erased:
+        return Registering.ADD
+    return decide_registration(
+        own=old.account_id == account_id,
+        without_account=old.account_id is None,
+        is_checked=old.is_checked,
+        checks=checked_by is not None,
+    )

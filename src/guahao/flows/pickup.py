@@ -13,6 +13,7 @@ from guahao.rules.pickup import decide_pickup
 from guahao.store import appointments as store
 from guahao.store import messages
 from guahao.store import penalties as penalty_store
+from guahao.store.people import registrations
 from guahao.store.views import AppointmentView
 
 
@@ -32,6 +33,7 @@ async def pick_up(
         if refused is not None:
             return refused
         await store.set_status(tx, locked.id, "picked_up")
+        await registrations.check_by_pick_up(tx, [locked.id])
         return (await store.appointments_by_id(tx, platform.vault, [locked.id]))[locked.id]
 
 
@@ -46,6 +48,7 @@ async def report_attendance(
     async with platform.db.transaction() as tx:
         await penalty_store.lock_appointments_persons_and_sessions(tx, [*present, *absent])
         await penalty_store.record_attendance(tx, present, "picked_up")
+        await registrations.check_by_pick_up(tx, present)
         no_shows = await penalty_store.record_attendance(tx, absent, "no_show")
         await messages.tell(tx, "no_show", [row.appointment_id for row in no_shows])
         await derive_suspensions(tx, platform, [row.patient_id for row in no_shows])

@@ -25,6 +25,7 @@ from guahao.store import penalties as penalty_store
 from guahao.store import window as window_store
 from guahao.store.appointments import LockedAppointment
 from guahao.store.db import Tx
+from guahao.store.people import registrations
 from guahao.store.vault import Vault
 from guahao.store.views import AppointmentView
 from guahao.store.window import DayEntry, DaySession, SessionFacts
@@ -115,6 +116,8 @@ async def _hand_out(
     if refused is not None:
         return await _refused(tx, platform, locked, refused)
     await store.set_status(tx, locked.id, "picked_up")
+    async with tx.as_platform():
+        await registrations.check_by_pick_up(tx, [locked.id])
     view = (await store.appointments_by_id(tx, platform.vault, [locked.id]))[locked.id]
     await trail.record(tx, platform.vault, by.who, "hand_out_number", ("appointment", locked.id))
     return view
@@ -330,6 +333,7 @@ async def enter_from_paper(
         await penalty_store.lock_appointments_persons_and_sessions(tx, own)
         entered = await window_store.enter_pick_ups(tx, own)
         async with tx.as_platform():
+            await registrations.check_by_pick_up(tx, [row.appointment_id for row in entered])
             await derive_and_relieve(tx, platform, [row.patient_id for row in entered])
         await trail.record(
             tx,

@@ -39,6 +39,7 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
     "move_code": ("otp",),
     "moved_away": ("patient",),
     "moved_here": ("patient",),
+    "displaced": ("patient",),
     "booked": (*_VISIT, *_PICKUP),
     "reminder": (*_VISIT, *_PICKUP),
     "cancelled": _VISIT,

@@ -81,7 +81,7 @@ def notice(message: Outgoing, context: Context) -> Notice | None:
 def _facts(message: Outgoing, context: Context, language: _Language) -> dict[str, str] | None:
     if message.kind in ("otp", "call_code", "move_code"):
         return _otp(message, context.hotline)
-    if message.kind in ("moved_away", "moved_here"):
+    if message.kind in ("moved_away", "moved_here", "displaced"):
         return _moved(message, context)
     if message.kind == "suspended":
         return _suspended(message, context, language)
@@ -233,6 +233,10 @@ _CHINESE = _Language(
             "【预约挂号】就诊人{patient}已转到这个手机号，登录后可查看和办理预约。"
             "不是本人办理的，请拨打{hotline}。"
         ),
+        "displaced": (
+            "【预约挂号】就诊人{patient}已由核验过身份的本人登记到另一个手机号。这个手机号不再能"
+            "查看其预约，可退的预约已退号。如有疑问，请拨打{hotline}。"
+        ),
         "booked": (
             "【预约挂号】{patient}预约成功，识别码 {code}。{visit}，{date} {time}。"
             "就诊日{pickup_until}前持登记的有效证件原件、本短信和识别码到{pickup_place}取号，"
@@ -329,6 +333,11 @@ _ENGLISH = _Language(
         "moved_here": (
             "[Guahao] {patient} has been moved to this phone. Log in to see their bookings."
             " If you did not ask for this, call {hotline}."
+        ),
+        "displaced": (
+            "[Guahao] {patient}, verified in person, is now registered with another phone. This"
+            " phone no longer shows their bookings; those that could be were cancelled."
+            " Questions: {hotline}."
         ),
         "booked": (
             "[Guahao] Booked for {patient}, code {code}: {visit}, {date}, {time}."

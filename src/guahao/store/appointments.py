@@ -130,7 +130,13 @@ _PLACE = """
     FROM appointments a JOIN patients p ON p.id = a.patient_id
     WHERE a.id = %s AND (%s::bigint IS NULL OR p.account_id = %s)
 """
-_LOCK_PATIENTS = "SELECT 1 FROM patients WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE"
+# With a merged registration the one that it counts towards.
+_LOCK_PATIENTS = """
+    SELECT 1 FROM patients
+    WHERE id IN (SELECT unnest(%(ids)s::bigint[])
+                 UNION SELECT merged_into FROM patients WHERE id = ANY(%(ids)s::bigint[]))
+    ORDER BY id FOR NO KEY UPDATE
+"""
 _LOCK_SESSIONS = (
     "SELECT 1 FROM clinic_sessions WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE"
 )
@@ -154,7 +160,7 @@ _LOCKED_MANY = f"{_FACTS} WHERE a.id = ANY(%s::bigint[]) ORDER BY a.id FOR NO KE
 
 async def lock_persons(tx: Tx, patient_ids: Sequence[int]) -> None:
     """Lock persons in id order; the first lock of every flow that changes bookings."""
-    await tx.do(_LOCK_PATIENTS, (sorted(set(patient_ids)),))
+    await tx.do(_LOCK_PATIENTS, {"ids": sorted(set(patient_ids))})
 
 
 async def lock_sessions(tx: Tx, session_ids: Sequence[int]) -> None:

@@ -34,7 +34,8 @@ from guahao.store.views import PatientView, SessionView
 _LOCK_PATIENTS = """
     SELECT id, account_id, suspended_until, name_enc, id_type, id_no_enc,
            (SELECT a.restricted_until FROM accounts a WHERE a.id = account_id)
-    FROM patients WHERE id = ANY(%s::bigint[])
+    FROM patients
+    WHERE id = ANY(%s::bigint[]) AND displaced_at IS NULL AND merged_into IS NULL
     ORDER BY id FOR NO KEY UPDATE
 """
 _LOCK_SESSIONS = f"""
@@ -49,8 +50,16 @@ _LOCK_SESSIONS = f"""
 _COUNTED = """
     SELECT patient_id, visit_date, hospital_id, department_id
     FROM appointments
-    WHERE patient_id = ANY(%s::bigint[]) AND visit_date > %s
+    WHERE patient_id = ANY(%(patients)s::bigint[]) AND visit_date > %(since)s
       AND status IN ('booked', 'picked_up', 'no_show', 'unverified')
+    UNION ALL
+    SELECT m.survivor_id, a.visit_date, a.hospital_id, a.department_id
+    FROM person_merges m CROSS JOIN LATERAL (
+        SELECT visit_date, hospital_id, department_id FROM appointments
+        WHERE patient_id = m.patient_id AND visit_date > %(since)s
+          AND status IN ('booked', 'picked_up', 'no_show', 'unverified')
+        OFFSET 0) a  -- one index scan for each of the few merged registrations
+    WHERE m.survivor_id = ANY(%(patients)s::bigint[])
 """
 _OWN_PATIENT = (
     "SELECT id, account_id, suspended_until FROM patients WHERE id = %s AND account_id = %s"
@@ -173,7 +182,7 @@ async def load_batch(
     execute = tx.conn.execute
     patients = await execute(_LOCK_PATIENTS, (array(patient_ids),))
     sessions = await execute(_LOCK_SESSIONS, (day, array(session_ids)))
-    counted = await execute(_COUNTED, (array(patient_ids), counted_since))
+    counted = await execute(_COUNTED, _counting(patient_ids, counted_since))
     earlier = await execute(_EARLIER, (recordset(keys),))
     taken = await execute(_TAKEN_CODES, (bytes_array(candidates),))
     reserved = await execute(_RESERVE_IDS, (len(requests),))
@@ -186,6 +195,11 @@ async def load_batch(
         [code for code in codes if code not in taken_codes],
         [(row[0], row[1]) for row in await reserved.fetchall()],
     )
+
+
+def _counting(patient_ids: Sequence[int], since: date) -> dict[str, Any]:
+    """The parameters of _COUNTED: of these persons, visits after the date."""
+    return {"patients": array(patient_ids), "since": since}
 
 
 def _by_patient(rows: Iterable[TupleRow]) -> dict[int, list[CountedAppointment]]:
@@ -212,7 +226,7 @@ async def counted_of(
     tx: Tx, patient_ids: Sequence[int], since: date
 ) -> dict[int, list[CountedAppointment]]:
     """What counts against the limits of these persons (S12), of visit dates after `since`."""
-    return _by_patient(await tx.rows(_COUNTED, (array(patient_ids), since)))
+    return _by_patient(await tx.rows(_COUNTED, _counting(patient_ids, since)))
 
 
 async def own_patient(
@@ -222,7 +236,7 @@ async def own_patient(
     row = await tx.row(_OWN_PATIENT, (patient_id, account_id))
     if row is None:
         return None
-    counted = _by_patient(await tx.rows(_COUNTED, (array([patient_id]), counted_since)))
+    counted = _by_patient(await tx.rows(_COUNTED, _counting([patient_id], counted_since)))
     return PatientFacts(*[*row, tuple(counted.get(patient_id, ()))])
 
 

@@ -10,7 +10,6 @@ from guahao.rules.kernel.text import name_key
 from guahao.rules.limits import PATIENTS_PER_PHONE
 from guahao.rules.people.documents import canonical_person
 from guahao.store.db import Tx
-from guahao.store.ids import next_id
 from guahao.store.vault import Vault
 from guahao.store.views import PatientView
 
@@ -49,7 +48,8 @@ def open_patient(
 async def of_account(tx: Tx, vault: Vault, account_id: int) -> list[PatientView]:
     """An account's patients, in the order of their registration."""
     rows = await tx.rows(
-        f"SELECT {_COLUMNS} FROM patients WHERE account_id = %s ORDER BY id",
+        f"SELECT {_COLUMNS} FROM patients WHERE account_id = %s AND merged_into IS NULL"
+        " ORDER BY id",
         (account_id,),
     )
     return [open_patient(vault, *row) for row in rows]
@@ -72,15 +72,25 @@ async def free_slot(tx: Tx, account_id: int) -> int | None:
 
 
 async def add(
-    tx: Tx, vault: Vault, account_id: int, slot: int, name: str, document: Document
+    tx: Tx,
+    vault: Vault,
+    new_id: int,
+    account_id: int,
+    slot: int,
+    name: str,
+    document: Document,
+    checked_by: str | None = None,
 ) -> PatientView | None:
-    """Register a person in a free slot; None where the person is registered already."""
-    new_id = await next_id(tx, "patients")
+    """Register a person in a free slot; None where the person is registered already.
+
+    `checked_by`: which verifier has said that name and document belong together, or None.
+    """
     added = await tx.do(
         """
         INSERT INTO patients (id, account_id, phone_slot, name_enc, id_type, id_no_enc,
-                              id_no_index, person_index, name_index, created_at)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+                              id_no_index, person_index, name_index, checked_at,
+                              checked_by, created_at)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
         ON CONFLICT (person_index) WHERE displaced_at IS NULL AND merged_into IS NULL DO NOTHING
         """,
         (
@@ -91,7 +101,7 @@ async def add(
             vault.index("id_no", document.number),
             person_index(vault, document.number),
             vault.index("name", name_key(name)),
-            tx.now,
+            *(None if checked_by is None else tx.now, checked_by, tx.now),
         ),
     )
     if not added:

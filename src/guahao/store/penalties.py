@@ -156,16 +156,27 @@ async def record_attendance(
 
 
 async def no_shows_of(tx: Tx, patient_ids: Sequence[int]) -> list[NoShows]:
-    """No-shows of these persons that are not excused, and what is recorded of suspensions."""
+    """No-shows of these persons that are not excused, and what is recorded of suspensions.
+
+    Those of a registration that was merged count towards the person's current one.
+    """
     rows = await tx.rows(
         """
+        WITH persons AS (
+            SELECT DISTINCT coalesce(merged_into, id) AS id FROM patients
+            WHERE id = ANY(%s::bigint[])
+        ), registrations AS (
+            SELECT id, id AS patient_id FROM persons
+            UNION ALL
+            SELECT m.survivor_id, m.patient_id
+            FROM person_merges m JOIN persons ON persons.id = m.survivor_id
+        )
         SELECT p.id, p.suspended_until,
                coalesce(array_agg(a.visit_date) FILTER (WHERE a.id IS NOT NULL), '{}')
-        FROM patients p
-        LEFT JOIN appointments a ON a.patient_id = p.id AND a.status = 'no_show'
+        FROM registrations r JOIN patients p ON p.id = r.id
+        LEFT JOIN appointments a ON a.patient_id = r.patient_id AND a.status = 'no_show'
          AND NOT EXISTS (SELECT FROM no_show_excuses e
                          WHERE e.appointment_id = a.id AND e.withdrawn_at IS NULL)
-        WHERE p.id = ANY(%s::bigint[])
         GROUP BY p.id ORDER BY p.id
         """,
         (list(patient_ids),),

@@ -427,6 +427,37 @@ _PATIENTS: dict[str, Reply] = {
             " original and enter it again.",
         ),
     ),
+    PatientRefusal.COUNTER_ONLY: Reply(
+        422,
+        Words("请到窗口或打电话登记", "Register at a window or by phone"),
+        Words(
+            "这种证件不能在网上登记。请带证件原件到医院挂号窗口登记，或拨打{hotline}登记；新生儿凭"
+            "出生医学证明也这样登记。",
+            "This kind of document cannot be registered online. Please take the original to a"
+            " hospital's registration window, or call {hotline}; newborns are registered there"
+            " with the birth certificate, too.",
+        ),
+    ),
+    PatientRefusal.NOT_REGISTERED: Reply(
+        409,
+        Words("没有登记成功", "Not registered"),
+        Words(
+            "没有登记成功。请先核对姓名和证件号码；都没有错而且是本人的，请带证件原件到医院挂号窗口"
+            "办理，或拨打{hotline}。",
+            "The patient could not be registered. Please check the name and the document number"
+            " first; if both are right and the document is yours, take the original to a"
+            " hospital's registration window, or call {hotline}.",
+        ),
+    ),
+    PatientRefusal.IDENTITY_MISMATCH: Reply(
+        409,
+        Words("姓名和证件不一致", "Name and document do not match"),
+        Words(
+            "姓名和证件号码核验不一致。请核对证件原件，或到医院挂号窗口办理。",
+            "Name and document number do not belong together. Please compare them with the"
+            " original, or come to a hospital's registration window.",
+        ),
+    ),
     PatientRefusal.ID_TAKEN: Reply(
         409,
         Words("该证件已登记", "Document already registered"),

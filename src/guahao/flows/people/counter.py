@@ -15,10 +15,10 @@ from enum import StrEnum
 
 import msgspec
 
-from guahao.flows.patients import PatientRefusal, check_document, register_in
+from guahao.flows.patients import PatientRefusal, register_in
 from guahao.flows.people.moving import Moved, MoveRefusal, Waits, ask_in_tx
 from guahao.flows.platform import Platform
-from guahao.rules.identity import Document
+from guahao.rules.identity import Document, valid_document
 from guahao.rules.kernel.text import NameFault, person_name, prose, same_name
 from guahao.rules.people.phones import valid_any_phone
 from guahao.rules.staff import Staff
@@ -84,7 +84,7 @@ async def look_up(
     named = person_name(name)
     if isinstance(named, NameFault):
         return named
-    document = await check_document(named, id_type, id_no, platform.db.clock().date())
+    document = valid_document(id_type, id_no, platform.db.clock().date())
     if document is None:
         return PatientRefusal.ID_INVALID
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
@@ -154,11 +154,11 @@ async def register(
             await accounts.lock_account(tx, account_id)
             if not typed.is_landline and await patient_store.of_account(tx, vault, account_id):
                 return CounterRefusal.PHONE_IN_USE
-            added = await register_in(tx, platform, account_id, in_hand.name, in_hand.document)
+            added = await register_in(
+                tx, platform, account_id, in_hand.name, in_hand.document, in_hand=True
+            )
             if isinstance(added, PatientRefusal):
                 return added
-            await persons.lock(tx, vault, added.id)
-            await persons.set_checked(tx, added.id)
         await trail.record(
             tx,
             vault,

@@ -104,13 +104,14 @@ async def set_name(tx: Tx, vault: Vault, patient_id: int, name: str) -> None:
     )
 
 
-async def set_checked(tx: Tx, patient_id: int) -> None:  # noqa: ARG001
+async def set_checked(tx: Tx, patient_id: int) -> None:
     """Record that staff have seen the original; an earlier check stands."""
     await tx.do(
         """
-        SELECT %s
+        UPDATE patients SET checked_at = %s, checked_by = 'staff'
+        WHERE id = %s AND checked_at IS NULL
         """,
-        (tx.now,),
+        (tx.now, patient_id),
     )
 
 

@@ -70,6 +70,9 @@ def _not_registered(page: StaffPage, refusal: PatientRefusal | RegisterRefusal |
         ),
         PatientRefusal.ID_INVALID: page.say("证件号码不对，请逐位核对后再填。"),
         PatientRefusal.PHONE_LIMIT: page.say("这个手机号已登记两位就诊人，请换一个手机号。"),
+        PatientRefusal.IDENTITY_MISMATCH: page.say(
+            "姓名和证件号码核验不一致。请与来电人逐字核对；仍不一致的，请来电人带证件原件到医院窗口登记。"
+        ),
         PatientRefusal.ID_TAKEN: page.say(
             "这个证件已在另一个手机号登记。请用证件号码查找来电人，核实后可转到新手机号。"
         ),

@@ -20,7 +20,7 @@ _FIELDS = ("name", "id_type", "id_no")
 _AT_FIELD: dict[str, str] = {
     PatientRefusal.NAME_INVALID: "name",
     PatientRefusal.ID_INVALID: "id_no",
-    PatientRefusal.ID_TAKEN: "id_no",
+    PatientRefusal.COUNTER_ONLY: "id_no",
 }
 
 

@@ -12,7 +12,8 @@ HELP_PATH = "/help"
 ANCHORS = {
     "not_your_patient": "patients",
     "phone_limit": "patients",
-    "id_taken": "patients",
+    "not_registered": "patients",
+    "counter_only": "patients",
     "id_invalid": "patients",
     "name_invalid": "patients",
     "session_stopped": "stopped",

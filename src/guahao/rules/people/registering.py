@@ -1,0 +1,33 @@
+"""What a registration does that meets the person's current one (RULES.md "Real-name check")."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+
+class Registering(Enum):
+    """What to do with a registration."""
+
+    ADD = auto()  # nobody has registered the person
+    KEEP = auto()  # the account has the person already
+    CHECK = auto()  # the account has the person, who is checked from now on
+    CONTINUE = auto()  # a new registration that counts on where one without account stopped
+    DISPLACE = auto()  # a checked registration takes an unchecked one's place
+    REFUSE = auto()
+
+
+def decide_registration(
+    *, own: bool, without_account: bool, is_checked: bool, checks: bool
+) -> Registering:
+    """Decide what a registration does that meets the person's current one.
+
+    `own`: that one is of the account that registers; `without_account`: of no account;
+    `is_checked`: it is checked; `checks`: the new registration would be.
+    """
+    if own:
+        return Registering.CHECK if checks and not is_checked else Registering.KEEP
+    if without_account:
+        return Registering.CONTINUE
+    if checks and not is_checked:
+        return Registering.DISPLACE
+    return Registering.REFUSE

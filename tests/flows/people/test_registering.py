@@ -1,0 +1,196 @@
+"""A checked registration displaces an unchecked one; nobody learns who is registered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+from tests.city import Clock, add_account, add_patient, add_session, ask, open_platform, resident_id
+from tests.crowd import open_desk
+
+from guahao.flows.patients import PatientRefusal, register_in, register_patient
+from guahao.flows.pickup import pick_up
+from guahao.flows.platform import Platform
+from guahao.identity_check.gateway import Verdict
+from guahao.rules.facts import Actor
+from guahao.rules.identity import Document
+from guahao.rules.limits import CITY_TIME
+from guahao.rules.outcomes import Refusal, Refused
+from guahao.store.views import AppointmentView, PatientView
+
+NUMBER = resident_id(1)
+
+
+class Registry:
+    """An authority that knows one person by name and number."""
+
+    name = "registry"
+
+    async def check(self, person_name: str, document: Document) -> Verdict:
+        if document.number != NUMBER:
+            return Verdict.UNKNOWN
+        return Verdict.MATCH if person_name == "张三" else Verdict.MISMATCH
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def platform(database_url: str, clock: Clock) -> AsyncIterator[Platform]:
+    async with open_platform(database_url, clock) as platform:
+        yield platform
+
+
+def verifying(platform: Platform) -> Platform:
+    return replace(platform, verifier=Registry())
+
+
+async def book(platform: Platform, account_id: int, patient_id: int, session_id: int) -> object:
+    async with open_desk(platform) as desk:
+        key = f"{account_id}-{patient_id}-{session_id}"
+        return await desk.book(Actor("account", account_id), key, patient_id, session_id, "api")
+
+
+async def test_a_checked_registration_takes_the_identity_over(platform: Platform) -> None:
+    squatter, owner = await add_account(platform, 1), await add_account(platform, 2)
+    taken = await add_patient(platform, squatter)
+    session_id = await add_session(platform)
+    booked = await book(platform, squatter, taken.id, session_id)
+    assert isinstance(booked, AppointmentView)
+
+    mine = await register_patient(verifying(platform), owner, "张三", "01", NUMBER)
+
+    assert isinstance(mine, PatientView)
+    assert mine.id != taken.id
+    assert await ask(platform, "SELECT status FROM appointments") == [("cancelled",)]
+    assert await ask(platform, "SELECT booked FROM clinic_sessions") == [(0,)]
+    [(account_id, at)] = await ask(
+        platform, "SELECT account_id, displaced_at FROM patients WHERE id = %s", taken.id
+    )
+    assert account_id is None
+    assert at is not None
+    assert await ask(
+        platform, "SELECT account_id, displaced_by, checked_by FROM displaced_registrations"
+    ) == [(squatter, mine.id, "registry")]
+    told = "SELECT account_id FROM messages WHERE kind = 'displaced'"
+    assert await ask(platform, told) == [(squatter,)]
+    # The squatter books no more, the person does.
+    refused = await book(platform, squatter, taken.id, await add_session(platform))
+    assert refused == Refused(Refusal.NOT_YOUR_PATIENT)
+    assert isinstance(await book(platform, owner, mine.id, session_id), AppointmentView)
+
+
+async def test_after_the_deadline_the_displaced_booking_counts_for_nobody(
+    platform: Platform, clock: Clock
+) -> None:
+    squatter, owner = await add_account(platform, 1), await add_account(platform, 2)
+    taken = await add_patient(platform, squatter)
+    session_id = await add_session(platform)
+    booked = await book(platform, squatter, taken.id, session_id)
+    assert isinstance(booked, AppointmentView)
+    clock.now = datetime(2026, 12, 3, 8, 0, tzinfo=CITY_TIME)  # the visit day
+    mine = await register_patient(verifying(platform), owner, "张三", "01", NUMBER)
+    assert isinstance(mine, PatientView)
+    assert await ask(platform, "SELECT patient_id, status FROM appointments") == [
+        (taken.id, "booked")
+    ]
+
+
+async def test_a_checked_person_is_not_displaced(platform: Platform) -> None:
+    first, second = await add_account(platform, 1), await add_account(platform, 2)
+    checked = verifying(platform)
+    mine = await register_patient(checked, first, "张三", "01", NUMBER)
+    assert isinstance(mine, PatientView)
+    answer = await register_patient(checked, second, "张三", "01", NUMBER)
+    assert answer == PatientRefusal.NOT_REGISTERED
+    assert await ask(platform, "SELECT id, account_id FROM patients") == [(mine.id, first)]
+
+
+async def test_the_same_account_is_checked_in_place(platform: Platform) -> None:
+    account_id = await add_account(platform)
+    before = await add_patient(platform, account_id, name="张王三")
+    after = await register_patient(verifying(platform), account_id, "张三", "01", NUMBER)
+    assert isinstance(after, PatientView)
+    assert (after.id, after.name) == (before.id, "张三")
+    assert await ask(platform, "SELECT checked_by FROM patients") == [("registry",)]
+
+
+async def test_taken_and_mismatching_are_one_answer(platform: Platform) -> None:
+    checked = verifying(platform)
+    assert isinstance(
+        await register_patient(checked, await add_account(platform, 1), "张三", "01", NUMBER),
+        PatientView,
+    )
+    stranger = await add_account(platform, 2)
+    taken = await register_patient(checked, stranger, "张三", "01", NUMBER)
+    mismatch = await register_patient(checked, stranger, "李四", "01", NUMBER)
+    assert taken == mismatch == PatientRefusal.NOT_REGISTERED
+
+
+async def test_other_documents_are_registered_at_a_counter_only(platform: Platform) -> None:
+    account_id = await add_account(platform)
+    answer = await register_patient(platform, account_id, "张三", "99", "ABC-123/45.6")
+    assert answer == PatientRefusal.COUNTER_ONLY
+    async with platform.db.transaction() as tx:
+        document = Document("99", "ABC-123/45.6")
+        added = await register_in(tx, platform, account_id, "张三", document, in_hand=True)
+    assert isinstance(added, PatientView)
+    assert await ask(platform, "SELECT checked_by FROM patients") == [("staff",)]
+
+
+async def test_who_was_removed_from_an_account_goes_on_at_another(platform: Platform) -> None:
+    first, second = await add_account(platform, 1), await add_account(platform, 2)
+    old = await add_patient(platform, first)
+    async with platform.db.transaction() as tx:
+        await tx.do(
+            "UPDATE patients SET account_id = NULL, phone_slot = NULL,"
+            " suspended_until = '2027-02-01'"
+        )
+    new = await register_patient(platform, second, "张三", "01", NUMBER)
+    assert isinstance(new, PatientView)
+    assert new.suspended_until is not None
+    rows = await ask(platform, "SELECT patient_id, survivor_id, why FROM person_merges")
+    assert rows == [(old.id, new.id, "registered_again")]
+    session_id = await add_session(platform)
+    refused = await book(platform, second, new.id, session_id)
+    assert isinstance(refused, Refused)
+    assert refused.reason is Refusal.PATIENT_SUSPENDED
+
+
+async def test_a_pick_up_in_person_checks_the_person(platform: Platform, clock: Clock) -> None:
+    account_id = await add_account(platform)
+    patient = await add_patient(platform, account_id)
+    booked = await book(platform, account_id, patient.id, await add_session(platform))
+    assert isinstance(booked, AppointmentView)
+    clock.now = datetime(2026, 12, 3, 8, 0, tzinfo=CITY_TIME)
+    picked = await pick_up(platform, booked.session.hospital_id, booked.code, NUMBER)
+    assert isinstance(picked, AppointmentView)
+    assert await ask(platform, "SELECT checked_by FROM patients") == [("pickup",)]
+
+
+@pytest.mark.parametrize("checked", [False, True])
+async def test_registrations_of_one_person_at_once_leave_one(
+    platform: Platform, *, checked: bool
+) -> None:
+    """Checked ones among them displace the unchecked one that was there, and only it."""
+    squatter = await add_account(platform, 1)
+    if checked:
+        await add_patient(platform, squatter)
+    accounts = [await add_account(platform, number) for number in range(2, 8)]
+    at = verifying(platform) if checked else platform
+    answers = await asyncio.gather(
+        *(register_patient(at, account_id, "张三", "01", NUMBER) for account_id in accounts)
+    )
+    # The control: all of them were at work at once on connections of their own.
+    assert len(answers) == 6
+    assert sum(isinstance(answer, PatientView) for answer in answers) == 1
+    assert answers.count(PatientRefusal.NOT_REGISTERED) == 5
+    current = "SELECT count(*) FROM patients WHERE displaced_at IS NULL AND merged_into IS NULL"
+    assert await ask(platform, current) == [(1,)]
+    displaced = await ask(platform, "SELECT count(*) FROM displaced_registrations")
+    assert displaced == [(1 if checked else 0,)]
