@@ -75,7 +75,7 @@ async def test_at_the_window_the_document_and_the_new_phone_move_a_person(site: 
     await ask_at_window(reader)
     assert "已转到新号码" in await prove(reader, await code_on(site))
     assert await whose(site, citizen) == "new"
-    # CHECKED
+    assert await ask(site.platform, "SELECT checked_by FROM patients") == [("staff",)]
     # The booking went along, and both phones know, without a word of health.
     await site.deliver()
     new = Reader.of(site)
@@ -125,6 +125,7 @@ async def test_the_suspension_and_the_no_shows_go_with_the_person(site: Site) ->
     await look_up(reader)
     await ask_at_window(reader)
     await prove(reader, await code_on(site))
+    await site.deliver()
     new = Reader.of(site)
     await new.log_in(NEW)
     await new.go("/patients")

@@ -50,7 +50,8 @@ async def lock(tx: Tx, vault: Vault, patient_id: int) -> Person | None:
     """Lock a person and read them as they are now; None where there is no such registration."""
     locked = await tx.row(
         """
-        SELECT FROM patients WHERE id = %s FOR NO KEY UPDATE
+        SELECT FROM patients WHERE id = %s AND displaced_at IS NULL AND merged_into IS NULL
+        FOR NO KEY UPDATE
         """,
         (patient_id,),
     )
@@ -77,6 +78,9 @@ async def put_on_account(tx: Tx, patient_id: int, account_id: int, slot: int) ->
         (account_id, slot, patient_id),
     )
     await tx.do(
+        "UPDATE patients SET account_id = %s WHERE merged_into = %s", (account_id, patient_id)
+    )
+    await tx.do(
         """
         UPDATE messages SET account_id = %s
         WHERE state = 'queued' AND account_id = %s AND patient_id = %s
@@ -90,6 +94,7 @@ async def take_off_account(tx: Tx, patient_id: int) -> None:
     await tx.do(
         "UPDATE patients SET account_id = NULL, phone_slot = NULL WHERE id = %s", (patient_id,)
     )
+    await tx.do("UPDATE patients SET account_id = NULL WHERE merged_into = %s", (patient_id,))
 
 
 async def set_name(tx: Tx, vault: Vault, patient_id: int, name: str) -> None:
