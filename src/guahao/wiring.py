@@ -163,7 +163,12 @@ async def check_database(settings: Settings, url: str) -> None:
     if settings.demo:
         return
     async with open_platform(settings, url) as platform:
-        left = await demo_staff_left(platform)
+        await refuse_demo_staff(platform)
+
+
+async def refuse_demo_staff(platform: Platform) -> None:
+    """Raise SettingsError where the demo's staff are active in the database."""
+    left = await demo_staff_left(platform)
     if left:
         raise SettingsError(
             f"production cannot serve a database with the demo's staff ({', '.join(left)}):"
