@@ -35,6 +35,7 @@ from guahao.flows import webhooks
 from guahao.flows.clients import OVERLAP_HOURS, OVERLAP_HOURS_MAX, ClientRefusal, NewSecret
 from guahao.flows.demo_staff import DEMO_STAFF, add_demo_staff
 from guahao.flows.demo_staff import PASSWORD as DEMO_STAFF_PASSWORD
+from guahao.flows.kernel.rotation import rotate
 from guahao.flows.open_supply import all_hospitals
 from guahao.flows.people import privacy as privacy_flows
 from guahao.flows.platform import Platform
@@ -94,6 +95,8 @@ sessions = typer.Typer(help="Clinic sessions and weekly timetables.", no_args_is
 app.add_typer(sessions, name="sessions")
 webhook = typer.Typer(help="Telling hospitals of their bookings.", no_args_is_help=True)
 app.add_typer(webhook, name="hospital-webhook")
+keys = typer.Typer(help="The platform's secret key.", no_args_is_help=True)
+app.add_typer(keys, name="keys")
 privacy = typer.Typer(help="A person's own data: a copy of it, erasing it.", no_args_is_help=True)
 app.add_typer(privacy, name="privacy")
 bench = typer.Typer(help="Speed, measured side by side in one run.", no_args_is_help=True)
@@ -443,6 +446,27 @@ def staff_list() -> None:
             _console.print(one.login, one.role.value, one.hospital_name or "-", state)
 
     _on_the_platform(show)
+
+
+@keys.command("rotate")
+def keys_rotate() -> None:
+    """Replace old keys' ciphertexts and HMACs by GUAHAO_SECRET_KEY's, while the platform runs.
+
+    May be broken off and begun again. Exit status 1 where a row could not be rotated.
+    """
+    failed: dict[str, list[int]] = {}
+
+    async def work(platform: Platform) -> None:
+        done = await rotate(
+            platform, lambda name, count, total: _console.print(f"{name}: {count:,} of {total:,}")
+        )
+        failed.update(done.failed)
+        _console.print(f"Rotated: {done.values:,} values.")
+        for name, ids in done.failed.items():
+            _console.print(f"{name}: not rotated, rows {', '.join(map(str, ids[:20]))}")
+
+    _on_the_platform(work)
+    raise typer.Exit(1 if failed else 0)
 
 
 @privacy.command("export")

@@ -53,6 +53,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     secret_key: str | None = None  # demo makes and keeps its own
+    secret_keys_old: tuple[str, ...] = field(default=(), repr=False)  # until rotated away
     clock_start: datetime | None = None
     clock_begun: float | None = None  # set by `guahao up`, so that its processes agree
     web_workers: int = 1
@@ -350,6 +351,7 @@ def _moment(text: str) -> datetime:
 _READERS: Mapping[str, Callable[[str], object]] = {
     "data_dir": Path,
     "retention_days": _retention_days,
+    "secret_keys_old": lambda text: tuple(_words(text)),
     "security_log": Path,
     "trail_file": Path,
     "trail_syslog": _syslog,

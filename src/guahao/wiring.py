@@ -102,7 +102,7 @@ def application_url(settings: Settings, *, migrated: bool = False) -> Iterator[s
 def migrate_database(settings: Settings, urls: DatabaseUrls) -> None:
     """Bring the database to the schema of this version, with the application's login."""
     assert urls.owner is not None
-    migrate(urls.owner, Vault(secret_key(settings)), application_url=urls.application)
+    migrate(urls.owner, vault_of(settings), application_url=urls.application)
 
 
 async def check_roles(platform: Platform) -> None:
@@ -144,6 +144,14 @@ def _keep(path: Path, key: str) -> str:
     return key
 
 
+def vault_of(settings: Settings) -> Vault:
+    """Return the vault of the operator's keys; raises SettingsError where two clash."""
+    try:
+        return Vault(secret_key(settings), settings.secret_keys_old)
+    except ValueError as error:
+        raise SettingsError(f"GUAHAO_SECRET_KEY and GUAHAO_SECRET_KEYS_OLD: {error}") from None
+
+
 def build_platform(settings: Settings, url: str, *, connections: int) -> Platform:
     """The platform over a database that is already migrated; not yet connected."""
     clock = city_clock(settings.clock_start, settings.clock_begun)
@@ -151,7 +159,7 @@ def build_platform(settings: Settings, url: str, *, connections: int) -> Platfor
     policies = PolicyBook(Policy(cancel_channels=settings.cancel_channels))
     return Platform(
         database,
-        Vault(secret_key(settings)),
+        vault_of(settings),
         policies,
         settings,
         verifier=_verifier(settings, database),

@@ -44,8 +44,10 @@ def test_copied_to_another_place_it_does_not_open(table: str, column: str, row: 
 
 
 def test_another_secret_does_not_open_it() -> None:
-    with pytest.raises(VaultError, match="does not open"):
+    with pytest.raises(VaultError, match="unknown key id"):
         Vault(SECRET + "!").open(*PLACE, sealed())
+    with pytest.raises(VaultError, match="does not open"):
+        Vault(SECRET + "!").open(*PLACE, b"\x01" + sealed()[1:])
 
 
 def test_any_changed_bit_is_noticed() -> None:
@@ -65,14 +67,37 @@ def test_cut_or_lengthened_it_does_not_open() -> None:
         VAULT.open(*PLACE, box + b"\x00")
 
 
-@pytest.mark.parametrize("key_id", [0, 2, 255])
+@pytest.mark.parametrize("key_id", [0, VAULT.key_id - 1, VAULT.key_id % 254 + 2])
 def test_a_key_that_is_not_known_is_named(key_id: int) -> None:
     with pytest.raises(VaultError, match=f"unknown key id {key_id}"):
         VAULT.open(*PLACE, bytes([key_id]) + sealed()[1:])
 
 
 def test_the_first_byte_is_the_key_s_id() -> None:
-    assert sealed()[0] == 1
+    assert sealed()[0] == VAULT.key_id
+    assert VAULT.key_id > 1
+
+
+def test_what_was_sealed_before_keys_had_fingerprints_opens() -> None:
+    assert VAULT.open(*PLACE, b"\x01" + sealed()[1:]) == NAME
+    assert Vault(SECRET + "!", [SECRET]).open(*PLACE, b"\x01" + sealed()[1:]) == NAME
+
+
+def test_with_the_old_key_beside_the_new_one_both_open_and_are_found() -> None:
+    new = Vault(SECRET + "!", [SECRET])
+    assert new.open(*PLACE, sealed()) == NAME
+    assert new.seal(*PLACE, NAME)[0] == Vault(SECRET + "!").key_id != VAULT.key_id
+    found = [vault.index("name", NAME) for vault in (Vault(SECRET + "!"), VAULT)]
+    assert new.indexes("name", NAME) == found
+    assert new.index("name", NAME) == found[0]
+
+
+def test_two_keys_of_one_id_are_refused() -> None:
+    clash = next(
+        key for key in (f"key {n}" for n in range(10_000)) if Vault(key).key_id == VAULT.key_id
+    )
+    with pytest.raises(ValueError, match="choose another"):
+        Vault(clash, [SECRET])
 
 
 def test_no_complaint_tells_what_was_sealed() -> None:

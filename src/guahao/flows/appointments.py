@@ -52,7 +52,7 @@ async def look_up(
         throttled = await count_guess(tx, platform, code, caller)
         if throttled is not None:
             return throttled
-        index = platform.vault.index("id_no", compact(id_no))
+        index = platform.vault.indexes("id_no", compact(id_no))
         found = await store.appointment_by_code(tx, platform.vault, code, index)
         if found is not None:
             await forgive_guess(tx, platform, code, caller)

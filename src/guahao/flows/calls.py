@@ -159,21 +159,21 @@ async def _find(tx: Tx, vault: Vault, kind: Typed, text: str) -> list[Found]:
     return [] if key is None else await store.find(tx, vault, kind.value, key, HITS_MAX + 1)
 
 
-def _key(vault: Vault, kind: Typed, text: str) -> bytes | list[bytes] | int | None:
+def _key(vault: Vault, kind: Typed, text: str) -> list[bytes] | int | None:
     typed = compact(text)
     match kind:
         case Typed.PHONE:
             phone = valid_any_phone(text)
-            return None if phone is None else vault.index("phone", phone.number)
+            return None if phone is None else vault.indexes("phone", phone.number)
         case Typed.CODE:
             return vault.indexes("code", typed)
         case Typed.ORDER_NO:
             return order_no.appointment_id(typed)
         case Typed.DOCUMENT:
-            return vault.index("id_no", typed)
+            return vault.indexes("id_no", typed)
         case Typed.NAME:
             name = person_name(text)
-            return None if isinstance(name, NameFault) else vault.index("name", name_key(name))
+            return None if isinstance(name, NameFault) else vault.indexes("name", name_key(name))
 
 
 def _reference(platform: Platform, by: Staff, account_id: int, kind: Typed, now: datetime) -> str:

@@ -244,7 +244,9 @@ async def prove(
 async def _prove(
     tx: Tx, platform: Platform, found: ClientRow, secret: str, certificate: str | None
 ) -> Proven | Refused:
-    known = await store.secret(tx, found.client.id, _index(platform, secret))
+    known = await store.secret(
+        tx, found.client.id, platform.vault.indexes("hospital client secret", secret)
+    )
     if known is None:
         return Refused(NotLetIn.SECRET_WRONG, found.client)
     if not known.is_live(tx.now):

@@ -82,7 +82,7 @@ async def look_up(
         waiting = await count_guess(tx, platform, by, code)
         if waiting is not None:
             return waiting
-        index = platform.vault.index("id_no", compact(id_no))
+        index = platform.vault.indexes("id_no", compact(id_no))
         found = await store.by_code(tx, platform.vault, by.own_hospital_id, code, index)
         if found is not None:
             await forgive_guess(tx, platform, by, code)

@@ -27,8 +27,8 @@ async def pick_up(
             return PickupRefusal.WRONG_PERSON
         locked = await store.lock_appointment(tx, appointment_id, None)
         assert locked is not None
-        shown = platform.vault.index("id_no", compact(id_no))
-        same_person = compare_digest(locked.id_no_index, shown)
+        shown = platform.vault.indexes("id_no", compact(id_no))
+        same_person = any(compare_digest(locked.id_no_index, index) for index in shown)
         refused = decide_pickup(locked.facts, same_person, hospital_id, tx.now)
         if refused is not None:
             return refused

@@ -75,13 +75,15 @@ async def reconcile(
         return ListRefusal.DAYS
     if any(not first <= one.theirs.visit_date <= last for one in listed):
         return ListRefusal.DATE_OUTSIDE
-    theirs = [_indexed(platform, one) for one in listed]
     hospital_id = by.own_hospital_id
     async with platform.db.transaction(hospital_id=hospital_id) as tx:
         if not tx.now - LIST_AGE_MAX <= made_at <= tx.now + _AHEAD_MAX:
             return ListRefusal.MADE_AT
-        named = [one.order_no for one in theirs]
-        comparison = compare(await store.ours(tx, hospital_id, first, last, named), theirs, made_at)
+        named = [one.theirs.order_no for one in listed]
+        ours = await store.ours(tx, hospital_id, first, last, named)
+        documents = {one.document for one in ours}
+        theirs = [_indexed(platform, one, documents) for one in listed]
+        comparison = compare(ours, theirs, made_at)
         id = await store.add(tx, hospital_id, made_at, days, by.client_id, len(listed), comparison)
         report = await _report(tx, platform.vault, hospital_id, id)
         assert report is not None
@@ -91,11 +93,13 @@ async def reconcile(
         return report
 
 
-def _indexed(platform: Platform, one: Listed) -> Theirs:
-    """The document as the index by which persons are known here."""
+def _indexed(platform: Platform, one: Listed, documents: set[bytes]) -> Theirs:
+    """The document as the index by which persons are known here, of the new key or an old one."""
     if one.id_no is None:
         return one.theirs
-    return replace(one.theirs, document=platform.vault.index("id_no", compact(one.id_no)))
+    indexes = platform.vault.indexes("id_no", compact(one.id_no))
+    known = next((index for index in indexes if index in documents), indexes[0])
+    return replace(one.theirs, document=known)
 
 
 async def listed(

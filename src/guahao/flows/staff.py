@@ -518,7 +518,7 @@ async def _log_in(
     tx: Tx, platform: Platform, token: str, found: StaffRow, step: int, origin: Origin
 ) -> Session:
     """A session under a new token: who planted the old one has nothing."""
-    opened = await store.session_of(tx, _index(platform, token))
+    opened = await store.session_of(tx, platform.vault.indexes("staff session", token))
     assert opened is not None
     await store.end_session(tx, opened.id)
     await store.accept_totp_step(tx, found.id, step)
@@ -552,7 +552,7 @@ async def staff_of_session(platform: Platform, token: str) -> Staff | None:
     being shut out; with a change of role or password.
     """
     async with platform.db.transaction() as tx:
-        opened = await store.session_of(tx, _index(platform, token))
+        opened = await store.session_of(tx, platform.vault.indexes("staff session", token))
         if opened is None or opened.verified_at is None or _is_over(opened, tx.now, platform):
             return None
         found = await store.by_id(tx, opened.staff_id)
@@ -576,7 +576,7 @@ async def half_session(platform: Platform, token: str) -> HalfSession | None:
 async def log_out(platform: Platform, token: str) -> None:
     """This session is over, whatever it was."""
     async with platform.db.transaction() as tx:
-        opened = await store.session_of(tx, _index(platform, token))
+        opened = await store.session_of(tx, platform.vault.indexes("staff session", token))
         if opened is None:
             return
         await store.end_session(tx, opened.id)
@@ -621,7 +621,7 @@ async def end_sessions_of(platform: Platform, by: Who, staff_id: int, reason: st
 
 async def _half_session(tx: Tx, platform: Platform, token: str) -> SessionRow | None:
     """The session of a token whose password is recent, or that has both factors."""
-    opened = await store.session_of(tx, _index(platform, token))
+    opened = await store.session_of(tx, platform.vault.indexes("staff session", token))
     if opened is None or _is_over(opened, tx.now, platform):
         return None
     fresh = tx.now - opened.created_at < HALF_SESSION

@@ -94,7 +94,7 @@ async def hand_out(
         waiting = await count_guess(tx, platform, by, typed)
         if waiting is not None:
             return waiting
-        shown = platform.vault.index("id_no", compact(id_no))
+        shown = platform.vault.indexes("id_no", compact(id_no))
         answer = await _hand_out(tx, platform, by, typed, shown)
         if isinstance(answer, NotHandedOut) and answer.reason is PickupRefusal.WRONG_PERSON:
             return answer
@@ -103,15 +103,15 @@ async def hand_out(
 
 
 async def _hand_out(
-    tx: Tx, platform: Platform, by: OfHospital, code: str, id_no_index: bytes
+    tx: Tx, platform: Platform, by: OfHospital, code: str, id_no_indexes: list[bytes]
 ) -> AppointmentView | NotHandedOut:
     hospital_id = by.own_hospital_id
     vault = platform.vault
     id = await store.appointment_id_by_code(tx, vault, code) if _CODE.fullmatch(code) else None
     locked = None if id is None else await store.lock_appointment(tx, id, None)
     if locked is None:
-        return await _of_another_hospital(tx, vault, code, id_no_index)
-    same_person = compare_digest(locked.id_no_index, id_no_index)
+        return await _of_another_hospital(tx, vault, code, id_no_indexes)
+    same_person = any(compare_digest(locked.id_no_index, index) for index in id_no_indexes)
     refused = decide_pickup(locked.facts, same_person, hospital_id, tx.now)
     if refused is not None:
         return await _refused(tx, platform, locked, refused)
@@ -123,10 +123,12 @@ async def _hand_out(
     return view
 
 
-async def _of_another_hospital(tx: Tx, vault: Vault, code: str, id_no_index: bytes) -> NotHandedOut:
+async def _of_another_hospital(
+    tx: Tx, vault: Vault, code: str, id_no_indexes: list[bytes]
+) -> NotHandedOut:
     """Says that it is another hospital's only to who shows the very document."""
     async with tx.as_platform():
-        elsewhere = await window_store.code_belongs_to(tx, vault, code, id_no_index)
+        elsewhere = await window_store.code_belongs_to(tx, vault, code, id_no_indexes)
     return NotHandedOut(PickupRefusal.WRONG_HOSPITAL if elsewhere else PickupRefusal.WRONG_PERSON)
 
 
@@ -207,7 +209,7 @@ async def print_list(platform: Platform, by: Staff, day: date) -> list[DayEntry]
 async def find_in_day(platform: Platform, by: Staff, id_no: str) -> list[DayEntry]:
     """Today's bookings here of whoever shows this document."""
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
-        index = platform.vault.index("id_no", compact(id_no))
+        index = platform.vault.indexes("id_no", compact(id_no))
         return await window_store.entries_of_person(
             tx, platform.vault, by.own_hospital_id, tx.now.date(), index
         )

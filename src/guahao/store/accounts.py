@@ -66,7 +66,8 @@ async def of_phone(tx: Tx, vault: Vault, phone: Phone) -> int:
     Unlike a proof by its owner this leaves the language of a known account as it is.
     """
     known = await tx.row(
-        "SELECT id FROM accounts WHERE phone_index = %s", (vault.index("phone", phone.number),)
+        "SELECT id FROM accounts WHERE phone_index = ANY(%s::bytea[])",
+        (vault.indexes("phone", phone.number),),
     )
     if known:
         return int(known[0])
@@ -80,8 +81,8 @@ async def find_or_add(tx: Tx, vault: Vault, phone: str, language: str) -> int:
     """The id of a phone's account, made at its first proof; it speaks `language` from now."""
     phone_index = vault.index("phone", phone)
     known = await tx.row(
-        "UPDATE accounts SET language = %s WHERE phone_index = %s RETURNING id",
-        (language, phone_index),
+        "UPDATE accounts SET language = %s WHERE phone_index = ANY(%s::bytea[]) RETURNING id",
+        (language, vault.indexes("phone", phone)),
     )
     if known:
         return int(known[0])

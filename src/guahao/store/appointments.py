@@ -39,7 +39,10 @@ _VIEW = f"""
 """
 _BY_ID = _VIEW + "WHERE a.id = ANY(%s::bigint[])"
 _OWN = _VIEW + "WHERE a.id = %s AND p.account_id = %s"
-_BY_CODE = _VIEW + "WHERE a.code_live AND a.code_index = ANY(%s::bytea[]) AND p.id_no_index = %s"
+_BY_CODE = (
+    _VIEW
+    + "WHERE a.code_live AND a.code_index = ANY(%s::bytea[]) AND p.id_no_index = ANY(%s::bytea[])"
+)
 _OWN_BY_CODE = _VIEW + "WHERE a.code_live AND a.code_index = ANY(%s::bytea[]) AND p.account_id = %s"
 _OF_PATIENTS = "a.patient_id IN (SELECT id FROM patients WHERE account_id = %s)"
 _COUNTED = "a.status IN ('booked', 'picked_up', 'no_show', 'unverified')"
@@ -94,11 +97,11 @@ async def own_appointments(
 
 
 async def appointment_by_code(
-    tx: Tx, vault: Vault, code: str, id_no_index: bytes
+    tx: Tx, vault: Vault, code: str, id_no_indexes: list[bytes]
 ) -> AppointmentView | None:
     """The appointment whose live code and registered document both match (S9)."""
     indexes = vault.indexes("code", code)
-    row = await tx.row(_BY_CODE, (tx.now.date(), indexes, id_no_index))
+    row = await tx.row(_BY_CODE, (tx.now.date(), indexes, id_no_indexes))
     return _view(vault, row) if row else None
 
 

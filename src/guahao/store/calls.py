@@ -73,9 +73,9 @@ _FOUND = """
     FROM patients p JOIN accounts c ON c.id = p.account_id
 """
 _BY = {
-    "phone": f"{_FOUND} WHERE c.phone_index = %s ORDER BY p.id LIMIT %s",
-    "document": f"{_FOUND} WHERE p.id_no_index = %s ORDER BY p.id LIMIT %s",
-    "name": f"{_FOUND} WHERE p.name_index = %s ORDER BY p.id DESC LIMIT %s",
+    "phone": f"{_FOUND} WHERE c.phone_index = ANY(%s::bytea[]) ORDER BY p.id LIMIT %s",
+    "document": f"{_FOUND} WHERE p.id_no_index = ANY(%s::bytea[]) ORDER BY p.id LIMIT %s",
+    "name": f"{_FOUND} WHERE p.name_index = ANY(%s::bytea[]) ORDER BY p.id DESC LIMIT %s",
     "code": f"""
         {_FOUND} WHERE p.id = (SELECT patient_id FROM appointments
                                WHERE code_live AND code_index = ANY(%s::bytea[]))
@@ -87,9 +87,7 @@ _BY = {
 }
 
 
-async def find(
-    tx: Tx, vault: Vault, kind: str, key: bytes | list[bytes] | int, limit: int
-) -> list[Found]:
+async def find(tx: Tx, vault: Vault, kind: str, key: list[bytes] | int, limit: int) -> list[Found]:
     """Persons by phone, document or name (an HMAC), code (its HMACs) or order number (its id)."""
     rows = await tx.rows(_BY[kind], (key, limit))
     return [

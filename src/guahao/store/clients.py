@@ -163,16 +163,23 @@ async def change(tx: Tx, id: int, scopes: Collection[Scope], thumbprint: str | N
 # Secrets ----------------------------------------------------------------------------------
 
 
-async def secret(tx: Tx, id: int, secret_index: bytes) -> SecretRow | None:
+async def secret(tx: Tx, id: int, secret_indexes: list[bytes]) -> SecretRow | None:
     """The client's secret with this HMAC, ended or not; None where it has none such."""
     row = await tx.row(
         """
         SELECT id, expires_at FROM hospital_client_secrets
-        WHERE hospital_client_id = %s AND secret_index = %s
+        WHERE hospital_client_id = %s AND secret_index = ANY(%s::bytea[])
         """,
-        (id, secret_index),
+        (id, secret_indexes),
     )
-    return None if row is None else SecretRow(*row)
+    if row is None:
+        return None
+    # The secret is not stored, so a new key reaches its HMAC when the client comes next.
+    await tx.do(
+        "UPDATE hospital_client_secrets SET secret_index = %s WHERE id = %s AND secret_index <> %s",
+        (secret_indexes[0], row[0], secret_indexes[0]),
+    )
+    return SecretRow(*row)
 
 
 async def replace_secret(

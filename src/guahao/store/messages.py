@@ -386,7 +386,7 @@ async def claim_without_receipt(tx: Tx, wait: timedelta, limit: int) -> list[int
 # The demo's outbox --------------------------------------------------------------------------
 
 _OUTBOX = "SELECT id, to_enc, kind, text_enc, sent_at FROM outbox "
-_OUTBOX_TO = _OUTBOX + "WHERE to_index = %s "
+_OUTBOX_TO = _OUTBOX + "WHERE to_index = ANY(%s::bytea[]) "
 
 
 async def put_in_outbox(tx: Tx, vault: Vault, key: str, kind: str, to: str, text: str) -> None:
@@ -413,7 +413,7 @@ async def outbox(tx: Tx, vault: Vault, phone: str | None, limit: int) -> list[Ou
     if phone is None:
         rows = await tx.rows(_OUTBOX + "ORDER BY id DESC LIMIT %s", (limit,))
     else:
-        to_index = vault.index("phone", valid_phone(phone) or phone)
+        to_index = vault.indexes("phone", valid_phone(phone) or phone)
         rows = await tx.rows(_OUTBOX_TO + "ORDER BY id DESC LIMIT %s", (to_index, limit))
     return [
         OutboxItem(

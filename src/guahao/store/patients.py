@@ -85,6 +85,16 @@ async def add(
 
     `checked_by`: which verifier has said that name and document belong together, or None.
     """
+    indexes = person_indexes(vault, document.number)
+    # While the key is being rotated: a row of an old key is no conflict to the database.
+    if len(indexes) > 1 and await tx.row(
+        """
+        SELECT 1 FROM patients WHERE person_index = ANY(%s::bytea[])
+          AND displaced_at IS NULL AND merged_into IS NULL
+        """,
+        (indexes,),
+    ):
+        return None
     added = await tx.do(
         """
         INSERT INTO patients (id, account_id, phone_slot, name_enc, id_type, id_no_enc,

@@ -246,14 +246,14 @@ async def open_session(tx: Tx, staff_id: int, token_index: bytes, *, verified: b
     return session_id
 
 
-async def session_of(tx: Tx, token_index: bytes) -> SessionRow | None:
+async def session_of(tx: Tx, token_indexes: list[bytes]) -> SessionRow | None:
     """The open session of this cookie."""
     row = await tx.row(
         """
         SELECT id, staff_id, verified_at, created_at, seen_at FROM staff_sessions
-        WHERE token_index = %s AND ended_at IS NULL
+        WHERE token_index = ANY(%s::bytea[]) AND ended_at IS NULL
         """,
-        (token_index,),
+        (token_indexes,),
     )
     return None if row is None else SessionRow(*row)
 

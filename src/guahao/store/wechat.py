@@ -30,9 +30,9 @@ async def user(tx: Tx, vault: Vault, openid: str) -> WeChatUser | None:
         """
         SELECT u.id, u.account_id, a.language
         FROM wechat_users u LEFT JOIN accounts a ON a.id = u.account_id
-        WHERE u.openid_index = %s
+        WHERE u.openid_index = ANY(%s::bytea[])
         """,
-        (_index(vault, openid),),
+        (vault.indexes("openid", openid),),
     )
     return WeChatUser(*row) if row else None
 
@@ -79,13 +79,14 @@ async def set_follows(tx: Tx, vault: Vault, openid: str, since: datetime, *, fol
 
 async def _find_or_add(tx: Tx, vault: Vault, openid: str) -> int:
     """The row of an openid, locked."""
-    index = _index(vault, openid)
     known = await tx.row(
-        "SELECT id FROM wechat_users WHERE openid_index = %s FOR NO KEY UPDATE", (index,)
+        "SELECT id FROM wechat_users WHERE openid_index = ANY(%s::bytea[]) FOR NO KEY UPDATE",
+        (vault.indexes("openid", openid),),
     )
     if known:
         return int(known[0])
     new_id = await next_id(tx, "wechat_users")
+    index = vault.index("openid", openid)
     added = await tx.row(
         """
         INSERT INTO wechat_users (id, openid_enc, openid_index, created_at)
@@ -96,10 +97,6 @@ async def _find_or_add(tx: Tx, vault: Vault, openid: str) -> int:
         (new_id, vault.seal("wechat_users", "openid", new_id, openid), index, tx.now),
     )
     return int(added[0]) if added else new_id
-
-
-def _index(vault: Vault, openid: str) -> bytes:
-    return vault.index("openid", openid)
 
 
 # Once ---------------------------------------------------------------------------------------

@@ -125,11 +125,12 @@ async def entries_of_day(
 
 
 async def entries_of_person(
-    tx: Tx, vault: Vault, hospital_id: int, day: date, id_no_index: bytes
+    tx: Tx, vault: Vault, hospital_id: int, day: date, id_no_indexes: list[bytes]
 ) -> list[DayEntry]:
     """The bookings on a day of whoever has this document."""
     rows = await tx.rows(
-        f"{_ENTRIES} AND p.id_no_index = %s {_IN_ORDER}", (hospital_id, day, id_no_index)
+        f"{_ENTRIES} AND p.id_no_index = ANY(%s::bytea[]) {_IN_ORDER}",
+        (hospital_id, day, id_no_indexes),
     )
     return [_entry(vault, row) for row in rows]
 
@@ -147,14 +148,14 @@ def _entry(vault: Vault, row: Sequence[Any]) -> DayEntry:
     return DayEntry(*[*row[:9], name, document, f"{code[:2]}…{code[-2:]}"])
 
 
-async def code_belongs_to(tx: Tx, vault: Vault, code: str, id_no_index: bytes) -> bool:
+async def code_belongs_to(tx: Tx, vault: Vault, code: str, id_no_indexes: list[bytes]) -> bool:
     """Whether this live code is of a booking of the person with this document, anywhere."""
     row = await tx.row(
         """
         SELECT FROM appointments a JOIN patients p ON p.id = a.patient_id
-        WHERE a.code_live AND a.code_index = ANY(%s::bytea[]) AND p.id_no_index = %s
+        WHERE a.code_live AND a.code_index = ANY(%s::bytea[]) AND p.id_no_index = ANY(%s::bytea[])
         """,
-        (vault.indexes("code", code), id_no_index),
+        (vault.indexes("code", code), id_no_indexes),
     )
     return row is not None
 

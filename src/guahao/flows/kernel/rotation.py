@@ -1,0 +1,82 @@
+"""Rotate the platform's secret key while the platform runs; may be broken off and begun again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import psycopg
+
+from guahao.flows.platform import Platform
+from guahao.rules.staff import SYSTEM
+from guahao.store import trail
+from guahao.store.kernel import rotation as store
+
+Progress = Callable[[str, int, int], None]  # table and column, rows done, rows in all
+
+
+@dataclass(slots=True)
+class Rotated:
+    """How many values were sealed anew, and which rows could not be: no key
+    opens them, or another row was written meanwhile for the same person."""
+
+    values: int = 0
+    failed: dict[str, list[int]] = field(default_factory=dict)
+
+
+async def rotate(platform: Platform, progress: Progress = lambda *_: None) -> Rotated:
+    """Seal everything that an old key sealed with the current one, and find it by its HMAC.
+
+    Each batch is a transaction of its own and locks the rows of one table, in order. The trail
+    begins a key of its own for later entries.
+    """
+    vault, done = platform.vault, Rotated()
+    for sealed in store.SEALED:
+        name = f"{sealed.table}.{sealed.column}"
+        async with platform.db.transaction() as tx:
+            total = await store.left(tx, sealed, vault.key_id)
+        at, count = -(2**63), 0
+        while True:
+            last, failed = await _batch(platform, sealed, at)
+            if failed:
+                done.failed.setdefault(name, []).extend(failed)
+            if last is None:
+                break
+            at, count = last, count + store.AT_ONCE
+            progress(name, min(count, total), total)
+        done.values += total - len(done.failed.get(name, []))
+    if done.values:
+        async with platform.db.transaction() as tx:
+            await trail.begin_key(tx, vault)
+        detail = {"values": done.values, "failed": sum(map(len, done.failed.values()))}
+        async with platform.db.transaction() as tx:
+            await trail.record(tx, vault, SYSTEM, "rotate_keys", detail=detail)
+    return done
+
+
+async def _batch(
+    platform: Platform, sealed: store.Sealed, after: int
+) -> tuple[int | None, list[int]]:
+    """Rotate a batch; where one of its rows fails, that row alone is left out."""
+    vault = platform.vault
+    try:
+        async with platform.db.transaction() as tx:
+            return await store.rotate_batch(tx, vault, sealed, after)
+    except psycopg.errors.UniqueViolation:
+        pass  # one row of the batch: find out which
+    failed: list[int] = []
+    at = after
+    for _ in range(store.AT_ONCE):
+        try:
+            async with platform.db.transaction() as tx:
+                last, unopened = await store.rotate_batch(tx, vault, sealed, at, limit=1)
+            failed += unopened
+        except psycopg.errors.UniqueViolation:
+            async with platform.db.transaction() as tx:
+                last = await store.next_old(tx, sealed, vault.key_id, at)
+            assert last is not None
+            failed.append(last)
+        if last is None:
+            return None, failed
+        at = last
+    return at, failed

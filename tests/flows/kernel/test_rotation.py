@@ -1,0 +1,153 @@
+"""Rotating the secret key: nothing is forgotten, everything is found meanwhile and afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import psycopg
+import pytest
+from tests.city import (
+    LOOPBACK,
+    Clock,
+    add_account,
+    add_patient,
+    add_session,
+    ask,
+    open_platform,
+    reasons,
+    resident_id,
+)
+from tests.crowd import open_desk
+from tests.web.staff_site import add_member
+
+from guahao.flows import ledger
+from guahao.flows.appointments import look_up
+from guahao.flows.kernel.rotation import rotate
+from guahao.flows.patients import PatientRefusal, register_patient
+from guahao.flows.platform import Platform
+from guahao.flows.trail import verify_trail
+from guahao.rules.facts import Actor
+from guahao.rules.staff import Role
+from guahao.store.kernel.rotation import EXPIRING, NOT_ROTATED, SEALED
+from guahao.store.vault import Vault
+from guahao.store.views import AppointmentView
+from guahao.tools.audit import audit
+
+OLD = "a secret key of the tests, long enough"
+NEW = "another secret key, drawn when the first was no longer secret"
+
+
+@pytest.fixture
+async def platform(database_url: str) -> AsyncIterator[Platform]:
+    async with open_platform(database_url, Clock()) as opened:
+        yield opened
+
+
+def with_keys(platform: Platform, key: str, *old: str) -> Platform:
+    return replace(platform, vault=Vault(key, old))
+
+
+async def booked(platform: Platform, number: int = 1) -> AppointmentView:
+    account_id = await add_account(platform, number)
+    patient = await add_patient(platform, account_id, number)
+    session_id = await add_session(platform)
+    async with open_desk(platform) as desk:
+        view = await desk.book(Actor("account", account_id), "k", patient.id, session_id, "web")
+    assert isinstance(view, AppointmentView)
+    return view
+
+
+async def columns(platform: Platform, suffix: str) -> set[tuple[str, str]]:
+    rows = await ask(
+        platform,
+        """
+        SELECT c.table_name, c.column_name FROM information_schema.columns c
+        JOIN information_schema.tables t USING (table_schema, table_name)
+        WHERE c.table_schema = 'public' AND t.table_type = 'BASE TABLE'
+          AND c.data_type = 'bytea' AND c.column_name LIKE %s
+        """,
+        f"%{suffix}",
+    )
+    return {(row[0], row[1]) for row in rows}
+
+
+async def test_every_sealed_column_and_every_hmac_is_thought_of(platform: Platform) -> None:
+    sealed = {(one.table, one.column) for one in SEALED}
+    assert await columns(platform, r"\_enc") == sealed | NOT_ROTATED
+    derived = {(one.table, index.column) for one in SEALED for index in one.indexes}
+    assert await columns(platform, r"\_index") - EXPIRING == derived
+
+
+async def test_while_it_is_rotated_everything_is_found_and_nobody_is_twice(
+    platform: Platform,
+) -> None:
+    view = await booked(platform)
+    new = with_keys(platform, NEW, OLD)
+    assert await add_account(new) == await add_account(platform)
+    found = await look_up(new, view.code, resident_id(1), LOOPBACK)
+    assert isinstance(found, AppointmentView)
+    again = await register_patient(new, await add_account(new, 2), "张三", "01", resident_id(1))
+    assert again is PatientRefusal.ID_TAKEN
+    assert isinstance(await booked(new, 3), AppointmentView)
+
+
+async def test_afterwards_the_new_key_alone_opens_and_finds_everything(
+    platform: Platform, database_url: str
+) -> None:
+    view = await booked(platform)
+    supervisor = await add_member(platform, Role.SUPERVISOR)
+    async with platform.db.transaction() as tx:
+        await tx.do("UPDATE appointments SET status = 'no_show'")
+    await ledger.excuse(platform, supervisor, view.id, "住院证明")
+    async with platform.db.transaction() as tx:  # as rows were before keys had fingerprints
+        await tx.do("UPDATE accounts SET phone_enc = '\\x01'::bytea || substr(phone_enc, 2)")
+    rotated = await rotate(with_keys(platform, NEW, OLD))
+    assert rotated.failed == {}
+    assert rotated.values >= 6
+    alone = with_keys(platform, NEW)
+    found = await look_up(alone, view.code, resident_id(1), LOOPBACK)
+    assert isinstance(found, AppointmentView)
+    assert found.patient.id_no == resident_id(1)
+    assert (await verify_trail(alone)).holds
+    assert ("excuse_no_show", "住院证明") in await reasons(alone)
+    by_name = {one.name: one.disagreements for one in (await audit(alone)).findings}
+    opened = ("patients_open", "accounts_open", "codes_of_eight_digits")
+    assert [by_name[name] for name in opened] == [0, 0, 0]
+    with psycopg.connect(database_url) as conn:
+        for sealed in SEALED:
+            left = conn.execute(
+                f"SELECT count(*) FROM {sealed.table} WHERE length({sealed.column}) > 0"
+                f" AND get_byte({sealed.column}, 0) <> {Vault(NEW).key_id}".encode()
+            ).fetchone()
+            assert left == (0,), sealed
+    again = await rotate(with_keys(platform, NEW, OLD))
+    assert again.values == 0
+
+
+async def test_a_row_that_no_key_opens_is_named_and_the_rest_is_rotated(
+    platform: Platform,
+) -> None:
+    first, second = await booked(platform, 1), await booked(platform, 2)
+    async with platform.db.transaction() as tx:
+        await tx.do(
+            "UPDATE patients SET name_enc = (SELECT name_enc FROM patients WHERE id = %s)"
+            " WHERE id = %s",
+            (first.patient.id, second.patient.id),
+        )
+    rotated = await rotate(with_keys(platform, NEW, OLD))
+    assert rotated.failed == {"patients.name_enc": [second.patient.id]}
+    found = await look_up(with_keys(platform, NEW), first.code, resident_id(1), LOOPBACK)
+    assert isinstance(found, AppointmentView)
+
+
+async def test_two_rows_for_one_phone_are_named_and_the_rest_is_rotated(
+    platform: Platform,
+) -> None:
+    await booked(platform, 1)
+    await booked(platform, 2)
+    new = with_keys(platform, NEW)  # a process that was not told of the old key
+    await add_account(new, 1)
+    rotated = await rotate(with_keys(platform, NEW, OLD))
+    assert list(rotated.failed) == ["accounts.phone_enc"]
+    assert len(rotated.failed["accounts.phone_enc"]) == 1
