@@ -513,7 +513,7 @@ def privacy_erase(
                     "not erased: a booking is live; cancel it, or wait for the visit to be over"
                 )
             case privacy_flows.ErasureRefusal.SUSPENDED:
-                raise CommandError("not erased: a person is suspended; wait until that is over")
+                raise CommandError("not erased: suspended or restricted; wait until that is over")
             case privacy_flows.ErasureRefusal.UNKNOWN:
                 raise CommandError("no account has this phone")
 

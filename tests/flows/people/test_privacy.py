@@ -109,7 +109,7 @@ async def test_every_table_that_names_an_account_or_a_patient_was_thought_of(
     }
     erased_or_ids_alone = {
         *("booking_requests", "known_devices", "wechat_users", "call_tasks", "moves"),
-        *("person_merges", "displaced_registrations", "accounts_to_review"),
+        *("person_merges", "displaced_registrations", "account_reviews"),
     }
     assert {row[0] for row in found} - exported - erased_or_ids_alone == set()
 
@@ -123,6 +123,11 @@ async def test_a_live_booking_and_a_suspension_stand_in_the_way(
     await change(platform, "UPDATE appointments SET status = 'cancelled'")
     await change(
         platform, "UPDATE patients SET suspended_until = %s", clock.now.date() + timedelta(days=1)
+    )
+    assert await erase(platform, account_id, SYSTEM, "本人申请") is ErasureRefusal.SUSPENDED
+    clock.forward(days=1)
+    await change(
+        platform, "UPDATE accounts SET restricted_until = %s", clock.now.date() + timedelta(days=1)
     )
     assert await erase(platform, account_id, SYSTEM, "本人申请") is ErasureRefusal.SUSPENDED
     clock.forward(days=1)

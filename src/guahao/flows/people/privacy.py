@@ -79,13 +79,17 @@ async def erase(
 
     The bookings stay as the law on medical registration asks, without the person; so do the
     no-shows, so that whoever registers again within the year goes on where they were. Refused
-    while a booking is live, or a suspension lasts.
+    while a booking is live, a suspension lasts, or the account is restricted for abuse.
     """
     async with platform.db.transaction() as tx:
         if not await accounts.lock_account(tx, account_id):
             return ErasureRefusal.UNKNOWN
-        if await store.account_row(tx, platform.vault, account_id) is None:
+        account = await store.account_row(tx, platform.vault, account_id)
+        if account is None:
             return ErasureRefusal.UNKNOWN
+        restricted_until: date | None = account["restricted_until"]
+        if restricted_until is not None and restricted_until > tx.now.date():
+            return ErasureRefusal.SUSPENDED
         ids = await store.patients_of(tx, account_id)
         await lock_persons(tx, ids)
         standing = await store.standing_of(tx, ids)

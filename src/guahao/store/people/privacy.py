@@ -39,7 +39,7 @@ async def account_row(tx: Tx, vault: Vault, account_id: int) -> dict[str, Any] |
     """Return an account's own data in the clear; None where there is none, or it is erased."""
     row = await tx.row(
         """
-        SELECT phone_enc, language, created_at, last_used_at FROM accounts
+        SELECT phone_enc, language, created_at, last_used_at, restricted_until FROM accounts
         WHERE id = %s AND erased_at IS NULL
         """,
         (account_id,),
@@ -47,7 +47,8 @@ async def account_row(tx: Tx, vault: Vault, account_id: int) -> dict[str, Any] |
     if row is None:
         return None
     phone = "" if row[0] is None else vault.open("accounts", "phone", account_id, row[0])
-    return {"phone": phone, "language": row[1], "created_at": row[2], "last_used_at": row[3]}
+    names = ("language", "created_at", "last_used_at", "restricted_until")
+    return {"phone": phone, **dict(zip(names, row[1:], strict=True))}
 
 
 async def patient_rows(tx: Tx, vault: Vault, patient_ids: Sequence[int]) -> list[dict[str, Any]]:
