@@ -14,6 +14,7 @@ revision = "0027"
 down_revision = "0026"
 
 _FINISH = """
+    SET CONSTRAINTS ALL IMMEDIATE;  -- a table with checks to come cannot be altered
     ALTER TABLE patients ALTER COLUMN person_index SET NOT NULL;
     -- One current registration a person, under whichever document.
     CREATE UNIQUE INDEX patients_person_current ON patients (person_index)
