@@ -128,7 +128,7 @@ async def test_a_phone_has_two_patients_and_a_person_one_phone(site: Site) -> No
         assert (await site.post(f"{API}/patients", token=token, json=person)).status_code == 201
     third = PERSON | {"id_no": resident_id(3)}
     problem(await site.post(f"{API}/patients", token=token, json=third), 409, "phone_limit")
-    problem(await site.post(f"{API}/patients", token=other, json=PERSON), 409, "id_taken")
+    problem(await site.post(f"{API}/patients", token=other, json=PERSON), 409, "not_registered")
 
 
 async def test_a_token_of_an_account_that_is_gone_is_worth_nothing(site: Site) -> None:

@@ -424,7 +424,7 @@ async def test_a_phone_has_two_patients_and_a_person_one_phone(site: Site) -> No
     await add(reader, 1)
     taken = await add(other, 1)
     assert taken.status_code == 409
-    assert "该证件已经登记过" in other.text
+    assert "没有登记成功" in other.text
     await add(reader, 2)
     full = await reader.go("/patients/new")
     assert full.status_code == 409
