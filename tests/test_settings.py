@@ -31,6 +31,7 @@ NUMBERS = [
     ("otp_total_minute", 1, 1_000_000),
     ("otp_unproven_per_address_hour", 1, 1_000_000),
     ("otp_unproven_total_minute", 1, 1_000_000),
+    ("confirm_after_days", 1, 3650),
     ("lookups_per_code_day", 1, 1000),
     ("lookups_per_caller_hour", 1, 1_000_000),
     ("lookups_total_minute", 1, 1_000_000),

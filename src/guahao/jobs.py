@@ -32,7 +32,7 @@ from guahao.flows import (
 )
 from guahao.flows.imports import importing
 from guahao.flows.kernel.sent_forms import ANSWER_KEPT, FORM_KEPT
-from guahao.flows.people import account_reviews, retention
+from guahao.flows.people import account_reviews, log_ins, retention
 from guahao.flows.platform import Platform
 from guahao.notices.deliver import Courier, TryAgain
 from guahao.notices.gateway import Gateway
@@ -247,6 +247,7 @@ def _add_platform_tasks(app: App, platform: Platform) -> None:
             await throttle.purge(tx)
             await rates.purge(tx)
             await accounts.purge_otps(tx)
+            await log_ins.purge(tx)
             await proofs.purge(tx)
             await appointments.purge_requests(tx, tx.now - REQUESTS_KEPT)
             await wechat.purge_seen(tx)

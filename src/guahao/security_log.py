@@ -41,6 +41,7 @@ class SecurityEvent(StrEnum):
 
     OTP_WRONG = "otp_wrong"  # a one-time password that does not fit
     CODE_WRONG = "code_wrong"  # an identification code with a document that does not fit
+    DOCUMENT_WRONG = "document_wrong"  # not the document of a patient of the account logged in to
     FOREIGN_ID = "foreign_id"  # a record of somebody else, or of nobody
     TOKEN_INVALID = "token_invalid"  # noqa: S105 - a word; an access token that we did not issue
     THROTTLED = "throttled"
@@ -57,6 +58,9 @@ class SecurityEvent(StrEnum):
 _BY_CODE = {
     "otp_wrong": SecurityEvent.OTP_WRONG,
     "otp_throttled": SecurityEvent.THROTTLED,
+    "confirm_wrong": SecurityEvent.DOCUMENT_WRONG,
+    "confirm_throttled": SecurityEvent.THROTTLED,
+    "refresh_invalid": SecurityEvent.TOKEN_INVALID,
     "lookup_throttled": SecurityEvent.THROTTLED,
     "too_many_requests": SecurityEvent.THROTTLED,
     "too_many_bookings": SecurityEvent.THROTTLED,

@@ -73,6 +73,7 @@ class Settings:
     otp_total_minute: int = 3000
     otp_unproven_per_address_hour: int = 5
     otp_unproven_total_minute: int = 60
+    confirm_after_days: int = 90  # without use; a phone number may have a new holder
     lookups_per_code_day: int = 5
     lookups_per_caller_hour: int = 20
     lookups_total_minute: int = 600
@@ -152,6 +153,7 @@ _INTEGERS = {
     "otp_total_minute": (1, 1_000_000),
     "otp_unproven_per_address_hour": (1, 1_000_000),
     "otp_unproven_total_minute": (1, 1_000_000),
+    "confirm_after_days": (1, 3650),
     "lookups_per_code_day": (1, 1000),
     "lookups_per_caller_hour": (1, 1_000_000),
     "lookups_total_minute": (1, 1_000_000),

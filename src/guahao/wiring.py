@@ -35,7 +35,7 @@ from guahao.store.vault import Vault
 from guahao.trail_sinks import Noted, last_noted
 from guahao.web.app import create_app as web_app
 from guahao.web.logs import set_up_logs
-from guahao.web.tokens import Tokens
+from guahao.web.tokens import PAGES_SECONDS, Tokens
 from guahao.web.wechat import Line
 from guahao.wechat.api import Api
 from guahao.wechat.callback import Callback
@@ -228,8 +228,9 @@ def create_app() -> Litestar:
 
 
 def token_issuer(platform: Platform) -> Callable[[int], str]:
-    """Access tokens as a log-in gives them, for a bench's invented accounts."""
-    return Tokens(platform.vault.key_for("tokens"), platform.db.clock).issue
+    """Access tokens for a bench's invented accounts, each logged in under its own number."""
+    tokens = Tokens(platform)
+    return lambda account_id: tokens.issue(account_id, account_id, PAGES_SECONDS)
 
 
 async def work(settings: Settings, url: str) -> None:

@@ -90,6 +90,18 @@ class Visitor:
         assert self.path == "/login/code", await self.text()
         await self.fill(words[2], await self.one_time_password(phone))
         await self.press(words[3])
+        if self.path == "/login/confirm":
+            await self.fill(
+                "Document number" if english else "证件号码", await self.document(phone)
+            )
+            await self.press("Confirm" if english else "确认")
+
+    async def document(self, phone: str) -> str:
+        """The number of a document that is registered to this phone."""
+        async with httpx.AsyncClient(base_url=self.base) as client:
+            answer = await client.get("/demo/documents", params={"phone": phone})
+            number: str = answer.json()["items"][0]["id_no"]
+            return number
 
     async def one_time_password(self, phone: str) -> str:
         """The digits of the newest SMS to this phone, as soon as it is there."""

@@ -16,7 +16,7 @@ from tests.city import (
     phone,
 )
 
-from guahao.flows.accounts import request_otp
+from guahao.flows.people.one_time_passwords import request_otp
 from guahao.flows.platform import Platform
 from guahao.notices.deliver import Courier
 from guahao.notices.gateway import Failed, Gateway, Outcome, Parcel, Sent

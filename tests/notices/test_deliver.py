@@ -24,7 +24,7 @@ from tests.city import (
     tell,
 )
 
-from guahao.flows.accounts import request_otp
+from guahao.flows.people.one_time_passwords import request_otp
 from guahao.flows.platform import Platform
 from guahao.notices.deliver import CHUNK, Courier, TryAgain
 from guahao.notices.gateway import Failed, Gateway, Outcome, Parcel, Sent, Unknown

@@ -15,7 +15,7 @@ async def register(site: Site, account_id: int, number: int, address: str) -> in
     """The id of the patient, or None where the address registers too many."""
     answer = await site.post(
         f"{API}/patients",
-        token=site.token(account_id),
+        token=await site.log_in(account_id),
         json={"name": "王伟", "id_type": "01", "id_no": resident_id(number)},
         address=address,
     )
@@ -40,7 +40,7 @@ async def test_twenty_phones_of_one_address_do_not_take_two_hundred_places(site:
         for place in range(2):
             patient_id = await register(site, account_id, 2 * phone + place, ADDRESS)
             if patient_id is not None:
-                citizens.append(Citizen(account_id, patient_id, site.token(account_id)))
+                citizens.append(Citizen(account_id, patient_id, await site.log_in(account_id)))
     assert len(citizens) == site.platform.settings.registrations_per_address_hour
     answers = [
         await site.book(citizen, session, address=ADDRESS)

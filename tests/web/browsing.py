@@ -113,6 +113,13 @@ class Reader:
         await self.go("/login" if back is None else f"/login?next={back}")
         await self.send(phone=phone(number))
         await self.send(otp=await self.one_time_password(number))
+        if self.path.startswith("/login/confirm"):
+            await self.confirm_log_in(number)
+
+    async def confirm_log_in(self, number: int = 1) -> None:
+        """Name a patient's document, as the account's own people can."""
+        known = await self.site.get(f"/demo/documents?phone={phone(number)}")
+        await self.send(id_no=known.json()["items"][0]["id_no"])
 
     async def one_time_password(self, number: int = 1) -> str:
         await self.site.deliver()

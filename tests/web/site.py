@@ -12,6 +12,7 @@ from litestar import Litestar
 from tests.city import Clock, add_account, add_patient, add_session
 
 from guahao.flows.desk import Desk
+from guahao.flows.people.log_ins import Device, log_in_bound
 from guahao.flows.platform import Platform
 from guahao.notices.deliver import Courier
 from guahao.notices.outbox import OutboxGateway
@@ -22,7 +23,7 @@ from guahao.store.db import Database
 from guahao.store.policy_book import PolicyBook
 from guahao.store.vault import Vault
 from guahao.web.app import create_app
-from guahao.web.tokens import Tokens
+from guahao.web.tokens import PAGES_SECONDS, Tokens
 
 API = "/api/v1"
 LOOPBACK = "127.0.0.1"
@@ -67,10 +68,15 @@ class Site:
     async def post(self, path: str, **more: Any) -> httpx.Response:
         return await self.call("POST", path, **more)
 
-    def token(self, account_id: int) -> str:
-        """The token that proving the account's phone would give."""
-        key = self.platform.vault.key_for("tokens")
-        return Tokens(key, self.platform.db.clock).issue(account_id)
+    def token(self, account_id: int, log_in_id: int = 0) -> str:
+        """A genuine token; of a log-in that is not there unless one is given."""
+        return Tokens(self.platform).issue(account_id, log_in_id, PAGES_SECONDS)
+
+    async def log_in(self, account_id: int) -> str:
+        """The token of a new log-in of the account, confirmed."""
+        begun = await log_in_bound(self.platform, account_id, Device("test"))
+        assert begun.confirmed
+        return self.token(account_id, begun.log_in_id)
 
     async def book(
         self, citizen: Citizen, session_id: int, *, key: str | None = None, **more: Any
@@ -117,7 +123,7 @@ class Citizen:
 async def add_citizen(site: Site, number: int = 1) -> Citizen:
     account_id = await add_account(site.platform, number)
     patient = await add_patient(site.platform, account_id, number)
-    return Citizen(account_id, patient.id, site.token(account_id))
+    return Citizen(account_id, patient.id, await site.log_in(account_id))
 
 
 async def booked(site: Site, citizen: Citizen) -> dict[str, Any]:

@@ -109,7 +109,7 @@ async def test_a_restricted_account_books_by_phone_only_until_the_day(
     detail = problem(await site.book(citizen, session_id), 409, "account_restricted")
     assert "114" in detail
     clock.forward(days=1)
-    tomorrow = replace(citizen, token=site.token(citizen.account_id))
+    tomorrow = replace(citizen, token=await site.log_in(citizen.account_id))
     assert (await site.book(tomorrow, session_id)).status_code == 201
     assert await lift(site.platform, supervisor, review_id, "已核实") is not None
 

@@ -292,7 +292,7 @@ async def test_self_service_cancels_in_time_only(database_url: str, clock: Clock
         problem(again, 409, "not_cancellable")
         clock.now = datetime(2026, 12, 2, 15, 0, tzinfo=CITY_TIME)
         path = f"{API}/appointments/{late['id']}/cancel"
-        token = site.token(citizen.account_id)
+        token = await site.log_in(citizen.account_id)
         too_late = await site.post(path, token=token, headers=ENGLISH)
         assert "15:00 on Wed 2 Dec 2026" in problem(too_late, 409, "cancel_too_late")
 

@@ -64,7 +64,7 @@ async def reader_for(site: Site, route: Route, members: dict[Role, Staff]) -> Re
         reader.client.cookies.set("staff", await session_of(site.platform, member))
         await reader.go("/staff/password")
     else:
-        reader.client.cookies.set("session", site.token(1))
+        reader.client.cookies.set("session", await site.log_in(1))
         await reader.go("/patients/new")
     return reader
 

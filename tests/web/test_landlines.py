@@ -12,8 +12,9 @@ from tests.web.staff_site import add_member, at_the_desk
 from tests.web.test_caller_booking import place, register
 from tests.web.test_moving import clerk, look_up
 
-from guahao.flows.accounts import InvalidPhone, open_account, request_otp
 from guahao.flows.call_tasks import make_call_tasks, take_task
+from guahao.flows.people.log_ins import Device, log_in
+from guahao.flows.people.one_time_passwords import InvalidPhone, request_otp
 from guahao.rules.people.phones import Phone, spoken_phone, valid_any_phone
 from guahao.rules.staff import Role
 from guahao.store import messages
@@ -141,9 +142,10 @@ async def test_an_agent_calls_verifies_and_then_sees_the_code(site: Site) -> Non
 async def test_nobody_logs_in_by_a_landline_and_no_password_is_sent_there(site: Site) -> None:
     await on_a_landline(site)
     assert isinstance(await request_otp(site.platform, LANDLINE, LOOPBACK, "zh"), InvalidPhone)
-    assert isinstance(
-        await open_account(site.platform, LANDLINE, "000000", LOOPBACK, "zh"), InvalidPhone
+    outcome = await log_in(
+        site.platform, LANDLINE, "000000", None, LOOPBACK, "zh", "web", Device("test")
     )
+    assert isinstance(outcome, InvalidPhone)
     answer = await site.post(f"{API}/auth/otp", json={"phone": LANDLINE})
     assert answer.status_code == 422
     assert await ask(site.platform, "SELECT count(*) FROM messages WHERE kind = 'otp'") == [(0,)]

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 import re
 from typing import Any
 
@@ -13,6 +10,7 @@ import pytest
 from tests.city import Clock, add_account, add_appointment, add_patient, add_session, change, phone
 from tests.city import resident_id as document
 from tests.web.browsing import HTML, Reader
+from tests.web.proving import solved
 from tests.web.site import Site, closed, has_chinese
 
 from guahao.rules.limits import PATIENTS_PER_PHONE
@@ -20,8 +18,8 @@ from guahao.rules.outcomes import CancelRefusal, Refusal
 from guahao.settings import Settings
 from guahao.web.forms import local_path
 from guahao.web.pages.help import ANCHORS, help_path
-from guahao.web.pages.proof import MAX_NUMBER
-from guahao.web.tokens import LIFETIME_SECONDS
+from guahao.web.proof import MAX_NUMBER
+from guahao.web.tokens import PAGES_SECONDS
 
 ADDRESS = "198.51.100.7"
 LANGUAGES = pytest.mark.parametrize("language", ["zh", "en"])
@@ -32,19 +30,6 @@ async def logged_in(site: Site, number: int = 1, **how: Any) -> Reader:
     await reader.log_in(number, back="/me")
     assert reader.path == "/me"
     return reader
-
-
-def solved(challenge: dict[str, Any], /, **changed: Any) -> str:
-    """What a browser hands in for a challenge."""
-    salt, wanted = challenge["salt"], challenge["challenge"]
-    number = next(
-        n
-        for n in range(challenge["maxNumber"] + 1)
-        if hashlib.sha256(f"{salt}{n}".encode()).hexdigest() == wanted
-    )
-    names = ("algorithm", "challenge", "salt", "signature")
-    solution = {name: challenge[name] for name in names} | {"number": number} | changed
-    return base64.b64encode(json.dumps(solution).encode()).decode()
 
 
 async def challenge(reader: Reader) -> dict[str, Any]:
@@ -211,9 +196,8 @@ async def test_without_a_proof_an_address_may_ask_less_often(site: Site) -> None
         assert reader.path.startswith("/login/code")
     await reader.go("/login")
     refused = await reader.send(phone=phone(limit + 1))
-    assert refused.status_code == 429
-    assert 0 < int(refused.headers["retry-after"]) <= 3600
-    assert "分钟后再试" in reader.text
+    assert refused.status_code == 428
+    assert "请再按一次“获取验证码”" in reader.text
     assert f'value="{phone(limit + 1)}"' in reader.text
     proven = await reader.send(phone=phone(limit + 1), proof=solved(await challenge(reader)))
     assert proven.status_code == 200
@@ -237,7 +221,7 @@ async def test_what_is_no_solution_counts_as_no_proof(site: Site, changed: dict[
     reader = Reader.of(site, address=ADDRESS)
     await use_up_unproven(reader)
     refused = await reader.send(phone=phone(90), proof=solved(await challenge(reader), **changed))
-    assert refused.status_code == 429
+    assert refused.status_code == 428
 
 
 async def use_up_unproven(reader: Reader) -> None:
@@ -252,7 +236,7 @@ async def use_up_unproven(reader: Reader) -> None:
 async def test_nonsense_for_a_proof_counts_as_none(site: Site, proof: str) -> None:
     reader = Reader.of(site, address=ADDRESS)
     await use_up_unproven(reader)
-    assert (await reader.send(phone=phone(90), proof=proof)).status_code == 429
+    assert (await reader.send(phone=phone(90), proof=proof)).status_code == 428
 
 
 async def test_a_proof_expires_after_minutes(site: Site, clock: Clock) -> None:
@@ -260,7 +244,7 @@ async def test_a_proof_expires_after_minutes(site: Site, clock: Clock) -> None:
     await use_up_unproven(reader)
     proof = solved(await challenge(reader))
     clock.forward(minutes=5)
-    assert (await reader.send(phone=phone(90), proof=proof)).status_code == 429
+    assert (await reader.send(phone=phone(90), proof=proof)).status_code == 428
 
 
 async def test_a_challenge_is_new_each_time_and_bears_its_signature(site: Site) -> None:
@@ -501,7 +485,7 @@ async def test_what_was_typed_when_the_login_expired_is_there_afterwards(
     reader = await logged_in(site)
     await reader.go("/patients/new?next=/help")
     form = reader.form("/patients/new")
-    clock.forward(seconds=LIFETIME_SECONDS)
+    clock.forward(seconds=PAGES_SECONDS)
     await reader.send(form, name="王小明", id_type="03", id_no="E12345678")
     assert reader.path.startswith("/login?next=")
     assert "登录已过期" in reader.text
@@ -521,7 +505,7 @@ async def test_nobody_else_finds_what_was_typed(site: Site, clock: Clock) -> Non
     reader = await logged_in(site, 1)
     await reader.go("/patients/new")
     form = reader.form("/patients/new")
-    clock.forward(seconds=LIFETIME_SECONDS)
+    clock.forward(seconds=PAGES_SECONDS)
     await reader.send(form, name="王小明", id_type="03", id_no="E12345678")
     await reader.send(phone=phone(2))
     await reader.send(otp=await reader.one_time_password(2))

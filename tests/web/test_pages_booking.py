@@ -24,7 +24,7 @@ from guahao.flows.penalties import sweep
 from guahao.rules.limits import Policy
 from guahao.store.search import search_keys
 from guahao.web.app import create_app
-from guahao.web.tokens import LIFETIME_SECONDS
+from guahao.web.tokens import PAGES_SECONDS
 
 TODAY = date(2026, 11, 30)  # a Monday, 09:00
 PARTIAL = {"HX-Request": "true"}
@@ -110,12 +110,12 @@ async def add_citizen(
         for n in range(patients)
     ]
     reader = Reader.of(site, language=language)
-    log_in(reader, account_id)
+    await log_in(reader, account_id)
     return Citizen(reader, account_id, ids)
 
 
-def log_in(reader: Reader, account_id: int) -> None:
-    token = reader.site.token(account_id)
+async def log_in(reader: Reader, account_id: int) -> None:
+    token = await reader.site.log_in(account_id)
     reader.client.cookies.set("session", token, domain="guahao.test", path="/")
 
 
@@ -416,11 +416,12 @@ async def test_a_login_that_expires_in_the_middle_loses_nothing_and_books_once(
     await reader.go(f"/book/{session}")
     old = reader.form(f"/book/{session}")
     old.fields["patient_id"] = str(citizen.patient_ids[1])
-    clock.forward(seconds=LIFETIME_SECONDS + 1)
+    clock.forward(seconds=PAGES_SECONDS + 1)
     await reader.send(old)
     assert reader.path.startswith("/login?next=")
     await reader.send(phone="13800000001")
     await reader.send(otp=await reader.one_time_password())
+    await reader.confirm_log_in()
     assert reader.path == f"/book/{session}"
     checked = re.search(r'value="(\d+)" required checked', reader.text)
     assert checked
@@ -710,7 +711,7 @@ async def test_a_patient_cancels_where_that_is_switched_on_once_and_in_time(
     await citizen.reader.go(f"{late}/cancel")
     form = citizen.reader.form(f"{late}/cancel")
     clock.now = at("2026-12-03T15:00")
-    log_in(citizen.reader, citizen.account_id)
+    await log_in(citizen.reader, citizen.account_id)
     answer = await citizen.reader.send(form)
     assert answer.status_code == 409
     assert "退号时间已于2026年12月3日（周四） 15:00截止" in citizen.reader.text
@@ -727,7 +728,7 @@ async def test_what_the_hotline_cancels_and_the_sweep_voids_is_seen(
     await cancel_for_caller(site.platform, int(cancelled.rpartition("/")[2]))
     clock.now = at("2026-12-04T21:00")
     await sweep(site.platform)
-    log_in(citizen.reader, citizen.account_id)
+    await log_in(citizen.reader, citizen.account_id)
     await citizen.reader.go(cancelled)
     assert "已于 11月30日 周一 09:00 退号" in citizen.reader.text
     await citizen.reader.go(voided)

@@ -18,8 +18,13 @@ from guahao.web.replies import REPLIES
 CONTRACT = {
     ("post", "/api/v1/auth/otp"),
     ("post", "/api/v1/auth/token"),
+    ("post", "/api/v1/auth/refresh"),
+    ("post", "/api/v1/auth/confirm"),
+    ("post", "/api/v1/auth/new-holder"),
+    ("post", "/api/v1/auth/logout"),
     ("get", "/api/v1/me"),
     ("post", "/api/v1/patients"),
+    ("delete", "/api/v1/patients/{patient_id}"),
     ("get", "/api/v1/hospitals"),
     ("get", "/api/v1/hospitals/{hospital_id}"),
     ("get", "/api/v1/hospitals/{hospital_id}/departments"),

@@ -13,7 +13,7 @@ from tests.web.site import API, CHINESE, ENGLISH, Site, add_citizen, booked, pro
 
 from guahao.web import api
 from guahao.web.openapi import Call
-from guahao.web.tokens import LIFETIME_SECONDS
+from guahao.web.tokens import PAGES_SECONDS
 
 
 def calls_with_token(site: Site) -> list[Call]:
@@ -53,9 +53,9 @@ async def test_every_call_of_an_account_wants_a_token(
 ) -> None:
     site = closed_site
     calls = calls_with_token(site)
-    assert len(calls) == 6
+    assert len(calls) == 10
     for call in calls:
-        path = API + call.path.format(appointment_id=1)
+        path = API + call.path.format(appointment_id=1, patient_id=1)
         answer = await site.call(call.method, path, headers=language)
         problem(answer, 401, "token_required")
         for name, token in forged(site, clock).items():
@@ -81,9 +81,9 @@ async def test_the_schemes_case_does_not_matter(site: Site) -> None:
 async def test_a_token_expires_also_where_it_was_used_before(site: Site, clock: Clock) -> None:
     citizen = await add_citizen(site)
     assert (await site.get(f"{API}/me", token=citizen.token)).status_code == 200
-    clock.now += timedelta(seconds=LIFETIME_SECONDS)
+    clock.now += timedelta(seconds=PAGES_SECONDS)
     for call in calls_with_token(site):
-        path = API + call.path.format(appointment_id=1)
+        path = API + call.path.format(appointment_id=1, patient_id=1)
         answer = await site.call(call.method, path, token=citizen.token)
         problem(answer, 401, "token_expired")
 

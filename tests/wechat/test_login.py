@@ -48,8 +48,7 @@ class Browser:
         """Who is logged in here."""
         kept = self.client.cookies.get(SESSION)
         platform = self.official.platform
-        tokens = Tokens(platform.vault.key_for("tokens"), platform.db.clock)
-        return None if kept is None else tokens.holder_of(kept)
+        return None if kept is None else Tokens(platform).claims_in(kept).account_id
 
     @property
     def pending(self) -> str | None:

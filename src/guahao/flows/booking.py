@@ -15,11 +15,13 @@ from guahao.rules.outcomes import (
     Accepted,
     Decision,
     KeyMismatch,
+    NotLetIn,
     Refusal,
     Refused,
     Repeated,
     RepeatedInBatch,
 )
+from guahao.rules.people.log_ins import LogInRefusal
 from guahao.store import booking as store
 from guahao.store.appointments import appointments_by_id
 from guahao.store.db import Tx
@@ -39,6 +41,7 @@ class Wish:
     session_id: int
     channel: str
     at: datetime | None = None
+    log_in_id: int | None = None  # of an account's token, which may have ended
 
     def requested(self, now: datetime) -> BookingRequest:
         """The request with its time: the transaction's, or a replay's own."""
@@ -48,7 +51,7 @@ class Wish:
         )
 
 
-Answer = AppointmentView | Refused | KeyMismatch
+Answer = AppointmentView | Refused | KeyMismatch | NotLetIn
 
 
 async def book_batch(platform: Platform, wishes: Sequence[Wish]) -> list[Answer]:
@@ -60,7 +63,10 @@ async def book_batch(platform: Platform, wishes: Sequence[Wish]) -> list[Answer]
         today = min(request.at for request in requests).date()
         policy = (await platform.policies.read(tx)).on(today)
         since = counted_since(policy, today)
-        loaded = await store.load_batch(tx, platform.vault, requests, since, candidates)
+        log_in_ids = [wish.log_in_id for wish in wishes if wish.log_in_id is not None]
+        loaded = await store.load_batch(tx, platform.vault, requests, since, candidates, log_in_ids)
+        not_let_in = _not_let_in(wishes, loaded)
+        requests = [one for n, one in enumerate(requests) if n not in not_let_in]
         facts = BookingFacts(
             {id: store.session_facts(session) for id, session in loaded.sessions.items()},
             {id: patient.facts for id, patient in loaded.patients.items()},
@@ -74,7 +80,27 @@ async def book_batch(platform: Platform, wishes: Sequence[Wish]) -> list[Answer]
     answers: list[Answer] = []
     for index, decision in enumerate(decisions):
         answers.append(_answer(platform, loaded, decision, made.get(index), earlier, answers))
-    return answers
+    if not not_let_in:
+        return answers
+    decided = iter(answers)
+    return [not_let_in[n] if n in not_let_in else next(decided) for n in range(len(wishes))]
+
+
+def _not_let_in(wishes: Sequence[Wish], loaded: store.Loaded) -> dict[int, NotLetIn]:
+    """The wishes whose log-in has ended or shows nothing yet, by their place in the batch.
+
+    Nothing is kept under their keys: after a new log-in, the same request is decided.
+    """
+    found = {}
+    for index, wish in enumerate(wishes):
+        if wish.log_in_id is None:
+            continue
+        account_id, confirmed = loaded.log_ins.get(wish.log_in_id, (None, False))
+        if account_id != wish.actor.id:
+            found[index] = NotLetIn(LogInRefusal.ENDED)
+        elif not confirmed:
+            found[index] = NotLetIn(LogInRefusal.CONFIRM_REQUIRED)
+    return found
 
 
 def _codes(count: int) -> list[str]:

@@ -24,7 +24,7 @@ from guahao.flows.booking import Answer, Wish, book_batch
 from guahao.flows.kernel.velocity import Velocity
 from guahao.flows.platform import Platform
 from guahao.rules.facts import Actor
-from guahao.rules.outcomes import KeyMismatch, Refused
+from guahao.rules.outcomes import KeyMismatch, NotLetIn, Refused
 
 _log = structlog.get_logger("guahao.desk")
 _batch_size = Histogram(
@@ -114,11 +114,13 @@ class Desk:
         session_id: int,
         channel: str,
         caller: Caller | None = None,
+        log_in_id: int | None = None,
     ) -> DeskAnswer:
         """Book one place; returns when the answer is durable.
 
         A caller that goes away does not undo a batch that is under way. `caller`: from where
         an account books; its tries are counted. Staff book for everybody and are not limited.
+        `log_in_id`: of an account's token; the batch finds out whether it has ended.
         """
         if caller is not None and actor.kind == "account":
             now = self._platform.db.clock().timestamp()
@@ -126,7 +128,9 @@ class Desk:
             if wait_seconds is not None:
                 _answers.labels(TooFast.code).inc()
                 return TooFast(wait_seconds)
-        return await self.submit(Wish(actor, key, patient_id, session_id, channel))
+        return await self.submit(
+            Wish(actor, key, patient_id, session_id, channel, log_in_id=log_in_id)
+        )
 
     def submit(self, wish: Wish) -> asyncio.Future[DeskAnswer]:
         """Queue a wish; the future is its answer. Wishes for one session keep their order."""
@@ -246,6 +250,8 @@ def _outcome(answer: DeskAnswer | Exception) -> str:
             return reason.value
         case KeyMismatch():
             return "idempotency_mismatch"
+        case NotLetIn(reason):
+            return reason.value
         case OutcomeUnknown():
             return "outcome_unknown"
         case Exception():

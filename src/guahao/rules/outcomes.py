@@ -7,6 +7,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from guahao.rules.facts import EarlierUse
+from guahao.rules.people.log_ins import LogInRefusal
 
 
 class Refusal(StrEnum):
@@ -82,6 +83,13 @@ class RepeatedInBatch:
 @dataclass(frozen=True, slots=True)
 class KeyMismatch:
     """The key was used before for another body (`idempotency_mismatch`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotLetIn:
+    """The log-in of whoever asks has ended, or must be confirmed first: nothing was decided."""
+
+    reason: LogInRefusal
 
 
 Decision = Accepted | Refused | Repeated | RepeatedInBatch | KeyMismatch

@@ -20,32 +20,53 @@ class OneTimePassword:
     otp_index: bytes
 
 
-async def replace_otp(
-    tx: Tx, phone_index: bytes, otp_index: bytes, tries: int, expires_at: datetime
+async def add_otp(
+    tx: Tx,
+    phone_index: bytes,
+    request_index: bytes,
+    network_index: bytes,
+    otp_index: bytes,
+    tries: int,
+    expires_at: datetime,
 ) -> None:
-    """Keep a phone's new one-time password; the old one is no good any more.
-
-    The caller holds the phone's throttle count, so that one phone has one password.
-    """
-    await tx.do("DELETE FROM one_time_passwords WHERE phone_index = %s", (phone_index,))
+    """Keep the one-time password of a request; those of other requests stay good."""
     await tx.do(
         """
-        INSERT INTO one_time_passwords (phone_index, otp_index, tries_left, created_at, expires_at)
-        VALUES (%s, %s, %s, %s, %s)
+        INSERT INTO one_time_passwords (phone_index, request_index, network_index, otp_index,
+                                        tries_left, created_at, expires_at)
+        VALUES (%s, %s, %s, %s, %s, %s, %s)
         """,
-        (phone_index, otp_index, tries, tx.now, expires_at),
+        (phone_index, request_index, network_index, otp_index, tries, tx.now, expires_at),
     )
 
 
-async def take_try(tx: Tx, phone_index: bytes) -> OneTimePassword | None:
-    """Take one try from a phone's living password and lock it; None if there is none left."""
+async def take_try(tx: Tx, phone_index: bytes, request_index: bytes) -> OneTimePassword | None:
+    """Take one try of the request's living password and lock it; None if there is none left."""
     row = await tx.row(
         """
         UPDATE one_time_passwords SET tries_left = tries_left - 1
-        WHERE phone_index = %s AND expires_at > %s AND tries_left > 0
+        WHERE phone_index = %s AND request_index = %s AND expires_at > %s AND tries_left > 0
         RETURNING id, otp_index
         """,
-        (phone_index, tx.now),
+        (phone_index, request_index, tx.now),
+    )
+    return OneTimePassword(*row) if row else None
+
+
+async def take_try_of_newest(
+    tx: Tx, phone_index: bytes, network_index: bytes
+) -> OneTimePassword | None:
+    """The same for the newest password that was asked for the phone from this network."""
+    row = await tx.row(
+        """
+        UPDATE one_time_passwords SET tries_left = tries_left - 1
+        WHERE id = (SELECT id FROM one_time_passwords
+                    WHERE phone_index = %s AND network_index = %s AND expires_at > %s
+                    ORDER BY id DESC LIMIT 1)
+          AND tries_left > 0
+        RETURNING id, otp_index
+        """,
+        (phone_index, network_index, tx.now),
     )
     return OneTimePassword(*row) if row else None
 
@@ -98,6 +119,57 @@ async def find_or_add(tx: Tx, vault: Vault, phone: str, language: str) -> int:
         (new_id, sealed, phone_index, language, tx.now),
     )
     return int(added[0]) if added else new_id
+
+
+async def id_of_phone(tx: Tx, phone_index: bytes) -> int | None:
+    """The account of a phone, or None."""
+    row = await tx.row("SELECT id FROM accounts WHERE phone_index = %s", (phone_index,))
+    return None if row is None else int(row[0])
+
+
+async def is_registered(tx: Tx, phone_index: bytes) -> bool:
+    """Whether the phone has an account."""
+    row = await tx.row("SELECT 1 FROM accounts WHERE phone_index = %s", (phone_index,))
+    return row is not None
+
+
+async def knows_device(tx: Tx, phone_index: bytes, device_indexes: Sequence[bytes]) -> bool:
+    """Whether the phone's account was logged in and confirmed on this device before."""
+    row = await tx.row(
+        """
+        SELECT 1 FROM known_devices d JOIN accounts a ON a.id = d.account_id
+        WHERE a.phone_index = %s AND d.device_index = ANY(%s::bytea[])
+        """,
+        (phone_index, list(device_indexes)),
+    )
+    return row is not None
+
+
+async def detach_phone(tx: Tx, account_id: int) -> None:
+    """The account loses its phone; its patients stay with it, for the window and the hotline."""
+    await tx.do(
+        """
+        UPDATE accounts SET phone_enc = NULL, phone_index = NULL, detached_at = %s WHERE id = %s
+        """,
+        (tx.now, account_id),
+    )
+
+
+async def set_follows(tx: Tx, account_id: int, follows_account_id: int) -> None:
+    """Record which account had the phone before."""
+    await tx.do(
+        "UPDATE accounts SET follows_account_id = %s WHERE id = %s",
+        (follows_account_id, account_id),
+    )
+
+
+async def followed_since(tx: Tx, account_id: int) -> datetime | None:
+    """When the account took the phone over from another; None where it did not."""
+    row = await tx.row(
+        "SELECT created_at FROM accounts WHERE id = %s AND follows_account_id IS NOT NULL",
+        (account_id,),
+    )
+    return None if row is None else row[0]
 
 
 async def phone_of(tx: Tx, vault: Vault, account_id: int) -> str | None:

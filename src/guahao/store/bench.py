@@ -31,6 +31,12 @@ _ACCOUNTS = """
     INSERT INTO accounts (id, phone_enc, phone_index, created_at)
     SELECT n, '', int8send(n), %s FROM generate_series(1, %s) n
 """
+# Each logged in under the account's own number, as the bench's tokens say.
+LOG_INS = """
+    INSERT INTO log_ins (id, account_id, generation, door, created_at, last_seen_at, expires_at,
+                         confirmed_at)
+    SELECT id, id, 1, 'api', %s, %s, %s::timestamptz + interval '1 day', %s FROM accounts
+"""
 _PATIENTS = """
     COPY patients (id, account_id, phone_slot, name_enc, id_type, id_no_enc, id_no_index,
                    person_index, created_at) FROM STDIN
@@ -59,6 +65,7 @@ async def found_city(tx: Tx, sessions_a_department: int, persons: int) -> None:
     await tx.do(_DEPARTMENTS)
     await tx.do(_SESSIONS, (tx.now.date(), sessions_a_department))
     await tx.do(_ACCOUNTS, (tx.now, persons))
+    await tx.do(LOG_INS, (tx.now, tx.now, tx.now, tx.now))
 
 
 async def found_hospital(tx: Tx) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from guahao.rules.kernel.text import compact, name_key
+from guahao.store.bench import LOG_INS
 from guahao.store.copying import copy_rows
 from guahao.store.db import Tx
 from guahao.store.patients import person_index
@@ -106,6 +107,7 @@ async def found_city(tx: Tx, vault: Vault, persons: int) -> None:
     await tx.do(_DEPARTMENTS, (DEPARTMENTS_EACH,))
     await tx.do(_SESSIONS, (today, DAYS_EACH_WAY, DAYS_EACH_WAY, today, tx.now))
     await copy_rows(tx, _ACCOUNTS, _accounts(tx, vault, account_of(persons)))
+    await tx.do(LOG_INS, (tx.now, tx.now, tx.now, tx.now))
     await copy_rows(tx, _PATIENTS, _patients(tx, vault, persons))
 
 

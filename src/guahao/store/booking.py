@@ -72,6 +72,13 @@ _EARLIER = """
     JOIN booking_requests r
       ON r.actor_kind = k.kind AND r.actor_id = k.actor AND r.idempotency_key = k.key
 """
+# Read in the batch's own pipeline: an ended log-in books nothing, at no further round trip.
+_LOG_INS = """
+    SELECT l.id, l.account_id, l.confirmed_at IS NOT NULL
+    FROM log_ins l JOIN accounts a ON a.id = l.account_id
+    WHERE l.id = ANY(%s::bigint[]) AND l.ended_at IS NULL AND l.expires_at > %s
+      AND l.generation = a.login_generation
+"""
 _TAKEN_CODES = (
     "SELECT code_index FROM appointments WHERE code_live AND code_index = ANY(%s::bytea[])"
 )
@@ -146,6 +153,7 @@ class Loaded:
     earlier: dict[KeyScope, EarlierUse]
     free_codes: list[str]
     reserved_ids: list[tuple[int, int]]  # (appointment id, message id), one pair a request
+    log_ins: dict[int, tuple[int, bool]]  # those that live: account, whether confirmed
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +174,7 @@ async def load_batch(
     requests: Sequence[BookingRequest],
     counted_since: date,
     codes: Sequence[str],
+    log_in_ids: Sequence[int] = (),
 ) -> Loaded:
     """Lock, then read; one round trip to the server in a pipelined transaction.
 
@@ -186,6 +195,7 @@ async def load_batch(
     earlier = await execute(_EARLIER, (recordset(keys),))
     taken = await execute(_TAKEN_CODES, (bytes_array(candidates),))
     reserved = await execute(_RESERVE_IDS, (len(requests),))
+    log_ins = await execute(_LOG_INS, (array(log_in_ids), tx.now)) if log_in_ids else None
     by_patient = _by_patient(await counted.fetchall())
     taken_codes = {candidates[row[0]] for row in await taken.fetchall()}
     return Loaded(
@@ -194,6 +204,7 @@ async def load_batch(
         {(row[0], row[1], row[2]): EarlierUse(*row[3:]) for row in await earlier.fetchall()},
         [code for code in codes if code not in taken_codes],
         [(row[0], row[1]) for row in await reserved.fetchall()],
+        {row[0]: (row[1], row[2]) for row in (await log_ins.fetchall() if log_ins else ())},
     )
 
 

@@ -31,6 +31,15 @@ async def hit(tx: Tx, scope: str, subject: bytes, window_seconds: int) -> int:
     return int(row[0]) if row else 0
 
 
+async def hits(tx: Tx, scope: str, subject: bytes, window_seconds: int) -> int:
+    """Return the tries counted in the window that contains now, without counting or locking."""
+    row = await tx.row(
+        "SELECT hits FROM throttle_counts WHERE scope = %s AND subject = %s AND window_start = %s",
+        (scope, subject, _window_start(tx.now, window_seconds)),
+    )
+    return int(row[0]) if row else 0
+
+
 async def forgive(tx: Tx, scope: str, subject: bytes, window_seconds: int) -> None:
     """Take back one hit of the window that contains now."""
     await tx.do(

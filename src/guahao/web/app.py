@@ -13,12 +13,15 @@ from litestar.types import Scope
 
 from guahao.flows.desk import Desk
 from guahao.flows.kernel.rates import keep_sharing
+from guahao.flows.people.log_ins import Device, log_in_bound
 from guahao.flows.platform import Platform
 from guahao.web import administration, api, call_centre, fhir, hospital, pages, sms, wechat
 from guahao.web.answers import Answer
 from guahao.web.assets import asset_routes
 from guahao.web.cookies import SESSION
+from guahao.web.demo_documents import demo_document_routes
 from guahao.web.demo_staff import demo_staff_routes
+from guahao.web.devices import label_of
 from guahao.web.front import Front
 from guahao.web.health import health_routes
 from guahao.web.limits import Callers
@@ -35,7 +38,7 @@ from guahao.web.staff.hospital_rules import rules_routes
 from guahao.web.staff.login import login_routes
 from guahao.web.staff.page import StaffDoor, StaffRoute
 from guahao.web.staff.reconciliations import reconciliation_routes
-from guahao.web.tokens import Tokens
+from guahao.web.tokens import PAGES_SECONDS, Tokens
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
@@ -55,7 +58,7 @@ def create_app(
     settings = platform.settings
     replies = Replies(lambda: platform.policy_said, settings.hotline)
     callers = Callers(settings)
-    tokens = Tokens(platform.vault.key_for("tokens"), platform.db.clock)
+    tokens = Tokens(platform)
     front_door = pages.Door(platform, desk, replies, tokens, callers)
     staff_door = StaffDoor(platform, desk, replies, callers)
 
@@ -64,13 +67,15 @@ def create_app(
             return staff_error_page(staff_door, request, problem, trace_id)
         return pages.error_page(front_door, request, problem, trace_id)
 
-    def log_in(account_id: int) -> tuple[bytes, bytes]:
-        return front_door.cookies.keep(SESSION, tokens.issue(account_id))
+    async def log_in(scope: Scope, account_id: int) -> tuple[bytes, bytes]:
+        begun = await log_in_bound(platform, account_id, Device(label_of(scope)))
+        token = tokens.issue(account_id, begun.log_in_id, PAGES_SECONDS)
+        return front_door.cookies.keep(SESSION, token)
 
-    def is_logged_in(scope: Scope) -> bool:
+    async def is_logged_in(scope: Scope) -> bool:
         kept = front_door.cookies.read(scope, SESSION)
         try:
-            return kept is not None and tokens.holder_of(kept) > 0
+            return kept is not None and bool(await tokens.log_in_by(tokens.claims_in(kept)))
         except ProblemError:
             return False
 
@@ -130,6 +135,7 @@ def _handlers(platform: Platform, door: api.Door) -> list[HTTPRouteHandler]:
         *sms.routes(platform),
         *outbox_routes(platform),
         *demo_staff_routes(platform),
+        *demo_document_routes(platform),
         *asset_routes(),
     ]
 

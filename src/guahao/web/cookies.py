@@ -21,7 +21,8 @@ PHONE = "phone"
 KEPT = "kept"
 STAFF = "staff"
 FLASH = "flash"
-DEVICE = "device"
+DEVICE = "device"  # a member of staff's
+OWN_DEVICE = "own-device"  # a citizen's
 
 _PREFIXED = {
     SESSION,
@@ -31,6 +32,7 @@ _PREFIXED = {
     STAFF,
     FLASH,
     DEVICE,
+    OWN_DEVICE,
 }  # the others are a matter of taste, not of trust
 _DAY = 24 * 3600
 # Longer than a login holds, so that whose login has expired is told that, and goes on.
@@ -44,6 +46,7 @@ LIFETIME_SECONDS = {
     STAFF: _DAY,  # the session ends before that, in the database
     FLASH: 60,
     DEVICE: 400 * _DAY,  # the longest that browsers keep one; each log-in renews it
+    OWN_DEVICE: 400 * _DAY,
 }
 
 

@@ -27,6 +27,20 @@ FIELDS = {
     "view": Words("current或history", "current or history"),
     "phone": Words("中国大陆11位手机号", "a mainland China mobile number of 11 digits"),
     "otp": Words("短信中的6位数字验证码", "the 6 digits of the SMS"),
+    "request_id": Words(
+        "发送验证码时答复中的request_id", "the `request_id` that the one-time password came with"
+    ),
+    "proof": Words(
+        "challenge的答案（ALTCHA），Base64编码的JSON",
+        "the solution of `challenge` (ALTCHA): JSON in Base64",
+    ),
+    "device_id": Words(
+        "这台设备自己的长期密钥：上次登录答复中的device_id",
+        "the device's own lasting secret: the `device_id` of its last login",
+    ),
+    "refresh_token": Words(
+        "最近一次答复中的refresh_token", "the `refresh_token` of the latest answer"
+    ),
     "code": Words("8位数字的识别码", "the identification code, 8 digits"),
     "name": Words(
         "姓名：与证件一致，2到50个字；科室名称：1到80个字",

@@ -19,8 +19,9 @@ from guahao.web.replies import Replies
 
 _SCHEMAS = "#/components/schemas/{name}"
 _ALWAYS = ("too_many_requests", "internal_error", "unavailable")
-_WITH_TOKEN = ("token_required", "token_invalid", "token_expired")
-_WITH_SCOPE = (*_WITH_TOKEN, "scope_missing", "client_disabled", "certificate_wrong")
+_TOKEN = ("token_required", "token_invalid", "token_expired")
+_WITH_TOKEN = (*_TOKEN, "log_in_ended", "confirm_required")
+_WITH_SCOPE = (*_TOKEN, "scope_missing", "client_disabled", "certificate_wrong")
 _SCOPES = {
     Scope.SUPPLY: Words("发布科室和号源、停诊", "Publish departments and sessions, stop clinics"),
     Scope.BOOKINGS: Words("查看本院预约和患者", "Read the hospital's bookings and their persons"),

@@ -17,6 +17,7 @@ from psycopg import InterfaceError, OperationalError
 from guahao.rules.limits import CITY_TIME
 from guahao.security_log import refused
 from guahao.web.answers import Answer
+from guahao.web.challenge import Challenge
 from guahao.web.language import Language, chosen_language, reader_language
 from guahao.web.outcomes import FHIR_JSON, FHIR_PATH, operation_outcome
 from guahao.web.reading import ApiRequest, ProblemError, header
@@ -54,6 +55,7 @@ class ProblemBody(msgspec.Struct, omit_defaults=True):
     visit_from: date | None = None
     field: str | None = None
     trace_id: str | None = None
+    challenge: Challenge | None = None
 
 
 def problem_body(problem: Problem, trace_id: str | None = None) -> ProblemBody:
@@ -69,6 +71,7 @@ def problem_body(problem: Problem, trace_id: str | None = None) -> ProblemBody:
         visit_from=problem.visit_from,
         field=problem.field,
         trace_id=trace_id,
+        challenge=problem.challenge,
     )
 
 

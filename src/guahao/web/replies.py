@@ -17,10 +17,12 @@ from guahao.flows.people.removing import RemoveRefusal
 from guahao.rules.kernel.text import NameFault
 from guahao.rules.limits import Policy
 from guahao.rules.outcomes import CancelRefusal, Refusal, Refused
+from guahao.web.challenge import Challenge
 from guahao.web.fields import expected
 from guahao.web.language import Language, Words, say_date, say_moment
 from guahao.web.name_words import say_name_fault
 from guahao.web.replies_hospital import HOSPITAL_REPLIES
+from guahao.web.replies_log_ins import LOG_IN_REPLIES
 from guahao.web.reply import Reply
 
 
@@ -37,6 +39,7 @@ class Problem:
     visit_from: date | None = None
     retry_after_seconds: int | None = None
     field: str | None = None
+    challenge: Challenge | None = None
 
 
 class Replies:
@@ -490,24 +493,6 @@ _ACCOUNTS: dict[str, Reply] = {
             " 11 digits that can receive an SMS.",
         ),
     ),
-    "otp_throttled": Reply(
-        429,
-        Words("验证码请求过于频繁", "Too many one-time passwords"),
-        Words(
-            "验证码请求或尝试次数过多，请在{seconds}秒后再试。",
-            "There were too many requests or tries of one-time passwords. Please try again in"
-            " {seconds} seconds.",
-        ),
-    ),
-    "otp_wrong": Reply(
-        401,
-        Words("验证码错误", "Wrong one-time password"),
-        Words(
-            "验证码错误或已失效。请核对最近一条短信，或重新获取验证码。",
-            "The one-time password is wrong or no longer valid. Please check the latest SMS,"
-            " or ask for a new one.",
-        ),
-    ),
     "token_required": Reply(
         401,
         Words("请先登录", "Please log in"),
@@ -862,6 +847,7 @@ _FHIR: dict[str, Reply] = {
 
 REPLIES: dict[str, Reply] = {
     **HOSPITAL_REPLIES,
+    **LOG_IN_REPLIES,
     **_BOOKING,
     **_CANCELLING,
     **_PATIENTS,

@@ -1,16 +1,304 @@
-"""Log-ins of citizens: begun by a proof of the phone, confirmed, refreshed, ended."""
+"""Log-ins of citizens: begun by a proof of the phone, confirmed, refreshed, ended (S2).
+
+Whether a log-in has ended is asked of the database by every request, so that it stops working
+with the commit that ends it (docs/decisions/0022).
+"""
 
 from __future__ import annotations
 
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Literal
 
-from guahao.store import wechat
+from guahao.flows.people import one_time_passwords
+from guahao.flows.people.one_time_passwords import Caller, InvalidPhone, OtpWrong, Throttled
+from guahao.flows.platform import Platform
+from guahao.rules.identity import valid_phone
+from guahao.rules.people.log_ins import LogInFacts, must_confirm
+from guahao.store import accounts, patients, throttle, wechat
 from guahao.store.db import Tx
 from guahao.store.people import log_ins as store
+from guahao.store.people.log_ins import LogIn
+
+# A page's log-in holds for half a day, a program's as long as it is refreshed.
+LASTS = {
+    "web": timedelta(hours=12),
+    "wechat": timedelta(hours=12),
+    "api": timedelta(days=90),
+}
+REFRESH_WITHIN = timedelta(days=30)
+# A client whose connection broke sends its refresh token again at once.
+_REFRESHED_AGAIN_WITHIN = timedelta(seconds=30)
+DEVICES_KEPT = timedelta(days=400)  # longer than a browser keeps the cookie
+
+_WRONG_A_DAY = 5  # documents guessed at one account
+_WRONG_AN_HOUR = 20  # from one address
+_HOUR, _DAY = 3600, 86400
+
+Door = Literal["web", "wechat", "api"]
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What somebody logs in with: a label that its owner recognizes, and its own secret.
+
+    `secret`: None where it has none yet; it is given one.
+    """
+
+    label: str
+    secret: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedIn:
+    """A log-in that has begun. Not `confirmed`: it shows nothing yet.
+
+    `device` is the secret by which the device is known the next time.
+    """
+
+    account_id: int
+    log_in_id: int
+    confirmed: bool
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogInEnded:
+    """The log-in has ended or expired."""
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentWrong:
+    """Not the document of a patient of this account."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotForNewHolder:
+    """The log-in is confirmed: the patients are the holder's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class TooSoon:
+    """The phone has had a new holder already, not long ago: the hotline decides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """The log-in goes on; the refresh token of this number is the valid one."""
+
+    account_id: int
+    log_in_id: int
+    number: int
+
+
+async def log_in(
+    platform: Platform,
+    phone: str,
+    otp: str,
+    request_id: str | None,
+    caller: Caller,
+    language: str,
+    door: Door,
+    device: Device,
+) -> LoggedIn | OtpWrong | Throttled | InvalidPhone:
+    """Log in whoever proves the phone; its account is made at the first proof.
+
+    The account speaks `language` from now on.
+    """
+    e164 = valid_phone(phone)
+    if e164 is None:
+        return InvalidPhone()
+    async with platform.db.transaction() as tx:
+        proven = await one_time_passwords.proves(tx, platform, e164, otp, request_id, caller)
+        if isinstance(proven, Throttled):
+            return proven
+        if not proven:
+            return OtpWrong()
+        account_id = await accounts.find_or_add(tx, platform.vault, e164, language)
+        return await _begin(tx, platform, account_id, door, device)
+
+
+async def log_in_bound(platform: Platform, account_id: int, device: Device) -> LoggedIn:
+    """Log in a user of WeChat who is bound to the account: the binding is a known device."""
+    async with platform.db.transaction() as tx:
+        return await _begin(tx, platform, account_id, "wechat", device, knows_device=True)
+
+
+async def _begin(
+    tx: Tx,
+    platform: Platform,
+    account_id: int,
+    door: Door,
+    device: Device,
+    *,
+    knows_device: bool = False,
+) -> LoggedIn:
+    secret = device.secret or secrets.token_urlsafe(24)
+    device_index = platform.vault.index("own device", secret)
+    facts = await store.facts(tx, account_id, platform.vault.indexes("own device", secret))
+    if knows_device:
+        facts = LogInFacts(facts.has_patients, facts.last_used_at, knows_device=True)
+    after = timedelta(days=platform.settings.confirm_after_days)
+    confirmed = not must_confirm(facts, tx.now, after)
+    log_in_id = await store.begin(
+        tx,
+        account_id,
+        door,
+        device.label,
+        device_index,
+        tx.now + LASTS[door],
+        confirmed=confirmed,
+    )
+    if door == "api":
+        await store.set_refresh(tx, log_in_id, 1)
+    if confirmed:
+        await store.note_account_use(tx, account_id)
+        await store.remember_device(tx, account_id, device_index)
+    return LoggedIn(account_id, log_in_id, confirmed, secret)
+
+
+async def current(platform: Platform, account_id: int, log_in_id: int) -> LogIn | None:
+    """The log-in that a token names; None where it has ended. Its use is noted."""
+    async with platform.db.transaction() as tx:
+        found = await store.live(tx, log_in_id)
+        if found is None or found.account_id != account_id:
+            return None
+        if tx.now - found.last_seen_at >= store.SEEN_EVERY:
+            await store.note_use(tx, found)
+        return found
+
+
+# Confirming -------------------------------------------------------------------------------------
+
+
+async def confirm(
+    platform: Platform, log_in_id: int, id_no: str, caller: Caller
+) -> int | DocumentWrong | Throttled | LogInEnded:
+    """Confirm a log-in by the document number of a patient of the account; the account's id.
+
+    Guesses are counted before they are compared, and taken back when right.
+    """
+    async with platform.db.transaction() as tx:
+        found = await store.lock_live(tx, log_in_id)
+        if found is None:
+            return LogInEnded()
+        if found.confirmed:
+            return found.account_id
+        index = platform.vault.index
+        limits = [("confirm_account", f"account {found.account_id}", _DAY, _WRONG_A_DAY)]
+        if caller.limited:
+            limits.insert(0, ("confirm_address", caller.address, _HOUR, _WRONG_AN_HOUR))
+        for scope, subject, window, most in limits:
+            if await throttle.hit(tx, scope, index("throttle", subject), window) > most:
+                return Throttled(throttle.seconds_left(tx.now, window))
+        given = patients.person_indexes(platform.vault, id_no)
+        known = await store.person_indexes(tx, found.account_id)
+        pairs = [(one, own) for one in given for own in known]
+        if not any([hmac.compare_digest(*pair) for pair in pairs]):  # noqa: C419 - all, always
+            return DocumentWrong()
+        for scope, subject, window, _ in limits:
+            await throttle.forgive(tx, scope, index("throttle", subject), window)
+        await store.confirm(tx, found.id)
+        await store.note_account_use(tx, found.account_id)
+        if found.device_index is not None:
+            await store.remember_device(tx, found.account_id, found.device_index)
+        return found.account_id
+
+
+async def start_over(
+    platform: Platform, log_in_id: int, language: str, device: Device
+) -> LoggedIn | NotForNewHolder | TooSoon | LogInEnded:
+    """Give the phone's new holder an account of their own: the patients are not theirs.
+
+    The former account keeps its patients and their bookings, loses the phone, its log-ins and
+    its WeChat user; its persons are served with their documents, at the window and by the
+    hotline. Once in a while only: a phone must not be a way to ever new patients (S3).
+    """
+    async with platform.db.transaction() as tx:
+        found = await store.lock_live(tx, log_in_id)
+        if found is None:
+            return LogInEnded()
+        if found.confirmed:
+            return NotForNewHolder()
+        former = found.account_id
+        await accounts.lock_account(tx, former)
+        since = await accounts.followed_since(tx, former)
+        after = timedelta(days=platform.settings.confirm_after_days)
+        if since is not None and tx.now - since < after:
+            return TooSoon()
+        phone = await accounts.phone_of(tx, platform.vault, former)
+        if not phone:
+            return LogInEnded()
+        await end_log_ins(tx, former, "new_holder")
+        await accounts.detach_phone(tx, former)
+        account_id = await accounts.find_or_add(tx, platform.vault, phone, language)
+        await accounts.set_follows(tx, account_id, former)
+        door: Door = "api" if found.door == "api" else "web"
+        return await _begin(tx, platform, account_id, door, device)
+
+
+# Refreshing -------------------------------------------------------------------------------------
+
+
+async def refresh(platform: Platform, log_in_id: int, number: int) -> Refreshed | LogInEnded:
+    """Exchange the refresh token of this number for the next.
+
+    One that was exchanged before is in two hands: the log-in ends. Except at once, for a
+    client that never heard the answer.
+    """
+    async with platform.db.transaction() as tx:
+        found = await store.lock_live(tx, log_in_id)
+        if found is None:
+            return LogInEnded()
+        if number == found.refresh_number:
+            await store.set_refresh(tx, found.id, number + 1)
+            await store.note_use(tx, found)
+            return Refreshed(found.account_id, found.id, number + 1)
+        is_again = (
+            number == found.refresh_number - 1
+            and found.refreshed_at is not None
+            and tx.now - found.refreshed_at < _REFRESHED_AGAIN_WITHIN
+        )
+        if is_again:
+            return Refreshed(found.account_id, found.id, found.refresh_number)
+        await store.end(tx, found.account_id, found.id, "reused")
+        return LogInEnded()
+
+
+# Ending -----------------------------------------------------------------------------------------
+
+
+async def live_log_ins(platform: Platform, account_id: int) -> list[LogIn]:
+    """Where the account is logged in, the last used first."""
+    async with platform.db.transaction() as tx:
+        return await store.live_of_account(tx, account_id)
+
+
+async def log_out(platform: Platform, account_id: int, log_in_id: int) -> None:
+    """End the log-in by which its holder leaves; one that has ended stays so."""
+    async with platform.db.transaction() as tx:
+        await store.end(tx, account_id, log_in_id, "logged_out")
+
+
+async def end_one(platform: Platform, account_id: int, log_in_id: int) -> bool:
+    """End a log-in on another device; whether it was the account's and had not ended."""
+    async with platform.db.transaction() as tx:
+        return await store.end(tx, account_id, log_in_id, "ended_by_owner")
+
+
+async def log_out_everywhere(platform: Platform, account_id: int) -> None:
+    """End all log-ins of the account, and its WeChat binding.
+
+    Devices are forgotten as well: each is asked for a document at its next log-in.
+    """
+    async with platform.db.transaction() as tx:
+        await end_log_ins(tx, account_id, "everywhere")
 
 
 async def end_log_ins(
-    tx: Tx, account_id: int, reason: Literal["moved", "new_holder", "staff"]
+    tx: Tx, account_id: int, reason: Literal["moved", "new_holder", "staff", "everywhere"]
 ) -> None:
     """End every log-in of an account, its WeChat binding and what it knows of devices.
 
@@ -20,3 +308,14 @@ async def end_log_ins(
     await store.end_all(tx, account_id, reason)
     await store.forget_devices(tx, account_id)
     await wechat.unbind(tx, account_id)
+
+
+async def purge(tx: Tx) -> None:
+    """Remove log-ins that are long over, and devices that nobody uses."""
+    await store.purge(tx)
+    await store.purge_devices(tx, tx.now - DEVICES_KEPT)
+
+
+def refresh_expiry(now: datetime) -> datetime:
+    """Until when a refresh token given now can be exchanged."""
+    return now + REFRESH_WITHIN

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from guahao.rules.people.log_ins import LogInFacts
 from guahao.store.db import Tx
 
 SEEN_EVERY = timedelta(hours=1)
@@ -34,6 +36,28 @@ _LIVE = """
     FROM log_ins l JOIN accounts a ON a.id = l.account_id
     WHERE l.ended_at IS NULL AND l.expires_at > %s AND l.generation = a.login_generation
 """
+
+
+async def facts(tx: Tx, account_id: int, device_indexes: Sequence[bytes]) -> LogInFacts:
+    """What decides whether a log-in on this device must be confirmed."""
+    row = await tx.row(
+        """
+        SELECT EXISTS (SELECT FROM patients WHERE account_id = a.id),
+               coalesce(a.last_used_at, a.created_at),
+               EXISTS (SELECT FROM known_devices
+                       WHERE account_id = a.id AND device_index = ANY(%s::bytea[]))
+        FROM accounts a WHERE a.id = %s
+        """,
+        (list(device_indexes), account_id),
+    )
+    assert row is not None
+    return LogInFacts(*row)
+
+
+async def person_indexes(tx: Tx, account_id: int) -> list[bytes]:
+    """The persons of the account, as HMACs of their canonical keys."""
+    rows = await tx.rows("SELECT person_index FROM patients WHERE account_id = %s", (account_id,))
+    return [bytes(row[0]) for row in rows]
 
 
 async def begin(
@@ -142,15 +166,6 @@ async def purge(tx: Tx) -> int:
 
 
 # Devices ------------------------------------------------------------------------------------
-
-
-async def is_known_device(tx: Tx, account_id: int, device_index: bytes) -> bool:
-    """Whether the account was confirmed on this device before."""
-    row = await tx.row(
-        "SELECT 1 FROM known_devices WHERE account_id = %s AND device_index = %s",
-        (account_id, device_index),
-    )
-    return row is not None
 
 
 async def remember_device(tx: Tx, account_id: int, device_index: bytes) -> None:

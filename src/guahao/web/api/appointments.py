@@ -16,7 +16,7 @@ from guahao.flows.cancelling import cancel
 from guahao.rules.cancelling import cancel_deadline
 from guahao.rules.facts import Actor
 from guahao.rules.limits import CITY_TIME
-from guahao.rules.outcomes import CancelRefusal, KeyMismatch, Refusal, Refused
+from guahao.rules.outcomes import CancelRefusal, KeyMismatch, NotLetIn, Refusal, Refused
 from guahao.rules.pickup import pickup_deadline
 from guahao.security_log import SecurityEvent, note
 from guahao.store.views import AppointmentView
@@ -231,16 +231,17 @@ class _Calls:
     async def book(self, request: ApiRequest) -> ASGIApp:
         """The busiest call of all: nothing here but what booking needs."""
         door = self._door
-        account_id = door.tokens.account_of(request.scope)
+        claims = door.tokens.claims_of(request.scope)
         key = _idempotency_key(request)
         body = await read_body(request, _booking_decoder)
         answer = await door.desk.book(
-            Actor("account", account_id),
+            Actor("account", claims.account_id),
             key,
             body.patient_id,
             body.clinic_session_id,
             "api",
             door.callers.of(request.scope),
+            log_in_id=claims.log_in_id,
         )
         if isinstance(answer, AppointmentView):
             return json_answer(_appointment_out(answer), 201)
@@ -249,25 +250,30 @@ class _Calls:
             return problem_answer(request.scope, problem)
         if isinstance(answer, KeyMismatch):
             return door.refusal(request, "idempotency_mismatch")
+        if isinstance(answer, NotLetIn):
+            return door.refusal(request, answer.reason)
         return door.refusal(request, answer.code, retry_after_seconds=answer.retry_after_seconds)
 
     async def listed(self, request: ApiRequest) -> ASGIApp:
-        account_id = self._door.tokens.account_of(request.scope)
+        claims = self._door.tokens.claims_of(request.scope)
         query = read_query(request, AppointmentQuery)
+        account_id = await self._door.tokens.account_by(claims)
         found = await list_appointments(self._door.platform, account_id, query.view)
         return json_answer(AppointmentList([_appointment_out(a) for a in found]))
 
     async def one(self, request: ApiRequest) -> ASGIApp:
-        account_id = self._door.tokens.account_of(request.scope)
+        claims = self._door.tokens.claims_of(request.scope)
         id = read_id(request, "appointment_id", "unknown_appointment")
+        account_id = await self._door.tokens.account_by(claims)
         found = await own_appointment(self._door.platform, account_id, id)
         if found is None:
             raise ProblemError("unknown_appointment")
         return self._detail(request, found)
 
     async def cancel(self, request: ApiRequest) -> ASGIApp:
-        account_id = self._door.tokens.account_of(request.scope)
+        claims = self._door.tokens.claims_of(request.scope)
         id = read_id(request, "appointment_id", "unknown_appointment")
+        account_id = await self._door.tokens.account_by(claims)
         outcome = await cancel(self._door.platform, account_id, id)
         if outcome is None:
             raise ProblemError("unknown_appointment")

@@ -1,49 +1,78 @@
-"""Proving a phone by a one-time password, and what the account holds (S2)."""
+"""Proving a phone by a one-time password, what the account holds, and log-ins that end (S2)."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import msgspec
 from litestar.types import ASGIApp
 
-from guahao.flows.accounts import (
+from guahao.flows.accounts import account
+from guahao.flows.people.log_ins import (
+    Device,
+    DocumentWrong,
+    LoggedIn,
+    LogInEnded,
+    NotForNewHolder,
+    TooSoon,
+    confirm,
+    log_in,
+    log_out,
+    refresh,
+    start_over,
+)
+from guahao.flows.people.one_time_passwords import (
     OTP_VALID,
     InvalidPhone,
+    OtpSent,
     OtpWrong,
+    ProofRequired,
     Throttled,
-    account,
-    open_account,
     request_otp,
 )
 from guahao.rules.identity import masked_phone, valid_phone
-from guahao.security_log import about
-from guahao.web.answers import json_answer
+from guahao.security_log import SecurityEvent, about, note
+from guahao.web.answers import Answer, json_answer
 from guahao.web.api.door import Door, Route
 from guahao.web.api.patients import EXAMPLE, TAG, PatientOut, patient_out
+from guahao.web.devices import label_of
 from guahao.web.language import Words, reader_language
 from guahao.web.openapi import Call
+from guahao.web.problems import problem_answer
+from guahao.web.proof import new_challenge, verified
 from guahao.web.reading import NO_CONTROLS, ApiRequest, ProblemError, read_body
 from guahao.web.tokens import LIFETIME_SECONDS
 
 _Phone = Annotated[str, msgspec.Meta(min_length=1, max_length=32, pattern=NO_CONTROLS)]
+_DeviceId = Annotated[str, msgspec.Meta(min_length=22, max_length=64, pattern=NO_CONTROLS)]
 _MINUTES = int(OTP_VALID.total_seconds() // 60)
 _SENT = Words(
     f"验证码已用短信发送，{_MINUTES}分钟内有效。",
     f"A one-time password was sent by SMS; it holds for {_MINUTES} minutes.",
 )
+_LOGGED_OUT = Words("已退出登录。", "You are logged out.")
+_EXAMPLE_REQUEST = "5u2mGpTq0bV1c9XyZk3LwQeR"
+_EXAMPLE_DEVICE = "Hq7rJ2vN0sYb4TgWc8Kd1mPzXf6LaUoE"
+_EXAMPLE_TOKEN = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.…"  # noqa: S105 - an example
 
 
 class OtpIn(msgspec.Struct, forbid_unknown_fields=True):
-    """Where the one-time password goes."""
+    """Where the one-time password goes.
+
+    `proof` is needed where the answer before was `proof_required`.
+    """
 
     phone: _Phone
+    proof: Annotated[str, msgspec.Meta(max_length=2000, pattern=NO_CONTROLS)] | None = None
+    device_id: _DeviceId | None = None
 
 
 class OtpOut(msgspec.Struct):
-    """Said alike whether the phone is known or not."""
+    """Said alike whether the phone is known or not. The password belongs to `request_id`."""
 
     detail: str
+    request_id: str
 
 
 class TokenIn(msgspec.Struct, forbid_unknown_fields=True):
@@ -51,14 +80,43 @@ class TokenIn(msgspec.Struct, forbid_unknown_fields=True):
 
     phone: _Phone
     otp: Annotated[str, msgspec.Meta(min_length=1, max_length=16, pattern=NO_CONTROLS)]
+    request_id: Annotated[str, msgspec.Meta(max_length=64, pattern=NO_CONTROLS)] | None = None
+    device_id: _DeviceId | None = None
 
 
 class TokenOut(msgspec.Struct):
-    """A bearer token; `expires_in` in seconds."""
+    """A bearer token; `expires_in` in seconds. The refresh token gets the next one.
+
+    Not `confirmed`: every call of the account is refused until `/auth/confirm`.
+    """
 
     access_token: str
+    refresh_token: str
+    device_id: str
+    confirmed: bool
     token_type: str = "Bearer"  # noqa: S105 - a scheme's name
     expires_in: int = LIFETIME_SECONDS
+
+
+class RefreshIn(msgspec.Struct, forbid_unknown_fields=True):
+    """The refresh token of the latest answer; it serves once."""
+
+    refresh_token: Annotated[str, msgspec.Meta(min_length=1, max_length=500, pattern=NO_CONTROLS)]
+
+
+class RefreshOut(msgspec.Struct):
+    """The next pair of tokens."""
+
+    access_token: str
+    refresh_token: str
+    token_type: str = "Bearer"  # noqa: S105 - a scheme's name
+    expires_in: int = LIFETIME_SECONDS
+
+
+class ConfirmIn(msgspec.Struct, forbid_unknown_fields=True):
+    """The document number of any patient of the account."""
+
+    id_no: Annotated[str, msgspec.Meta(min_length=1, max_length=40, pattern=NO_CONTROLS)]
 
 
 class AccountOut(msgspec.Struct):
@@ -68,78 +126,220 @@ class AccountOut(msgspec.Struct):
     patients: list[PatientOut]
 
 
+class LoggedOut(msgspec.Struct):
+    """The log-in has ended, with its refresh token."""
+
+    detail: str
+
+
+_EXAMPLE_LOGGED_IN = TokenOut(_EXAMPLE_TOKEN, _EXAMPLE_TOKEN, _EXAMPLE_DEVICE, confirmed=True)
+_EXAMPLE_ACCOUNT = AccountOut("138****8000", [EXAMPLE])
 _OTP = Call(
     "POST",
     "/auth/otp",
     TAG,
     Words("发送验证码", "Send a one-time password"),
-    OtpOut(_SENT.zh),
+    OtpOut(_SENT.zh, _EXAMPLE_REQUEST),
     status=202,
     body=OtpIn("13800138000"),
     needs_token=False,
-    problems=("phone_invalid", "otp_throttled"),
+    problems=("phone_invalid", "proof_required", "otp_throttled"),
 )
 _TOKEN = Call(
     "POST",
     "/auth/token",
     TAG,
     Words("登录", "Log in"),
-    TokenOut("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.…"),
-    body=TokenIn("13800138000", "123456"),
+    _EXAMPLE_LOGGED_IN,
+    body=TokenIn("13800138000", "123456", _EXAMPLE_REQUEST),
     needs_token=False,
     problems=("otp_wrong", "phone_invalid", "otp_throttled"),
 )
-_ME = Call(
-    "GET",
-    "/me",
+_REFRESH = Call(
+    "POST",
+    "/auth/refresh",
     TAG,
-    Words("我的账户", "My account"),
-    AccountOut("138****8000", [EXAMPLE]),
+    Words("更新令牌", "Refresh the token"),
+    RefreshOut(_EXAMPLE_TOKEN, _EXAMPLE_TOKEN),
+    body=RefreshIn(_EXAMPLE_TOKEN),
+    needs_token=False,
+    problems=("refresh_invalid",),
 )
+_CONFIRM = Call(
+    "POST",
+    "/auth/confirm",
+    TAG,
+    Words("确认本人", "Confirm the login"),
+    _EXAMPLE_ACCOUNT,
+    body=ConfirmIn("11010519491231002X"),
+    problems=("confirm_wrong", "confirm_throttled"),
+)
+_NEW_HOLDER = Call(
+    "POST",
+    "/auth/new-holder",
+    TAG,
+    Words("号码已换机主，新建账户", "Start a new account for the phone's new holder"),
+    _EXAMPLE_LOGGED_IN,
+    problems=("new_holder_confirmed", "new_holder_too_soon"),
+)
+_LOG_OUT = Call(
+    "POST",
+    "/auth/logout",
+    TAG,
+    Words("退出登录", "Log out"),
+    LoggedOut(_LOGGED_OUT.zh),
+)
+_ME = Call("GET", "/me", TAG, Words("我的账户", "My account"), _EXAMPLE_ACCOUNT)
 _otp_decoder = msgspec.json.Decoder(OtpIn)
 _token_decoder = msgspec.json.Decoder(TokenIn)
+_refresh_decoder = msgspec.json.Decoder(RefreshIn)
+_confirm_decoder = msgspec.json.Decoder(ConfirmIn)
 
 
 def auth_routes(door: Door) -> list[Route]:
-    """POST /auth/otp, POST /auth/token, GET /me."""
+    """POST /auth/otp, token, refresh, confirm, new-holder, logout; GET /me."""
+    endpoints = _Endpoints(door)
+    return [
+        Route(_OTP, endpoints.otp),
+        Route(_TOKEN, endpoints.token),
+        Route(_REFRESH, endpoints.refresh),
+        Route(_CONFIRM, endpoints.confirm),
+        Route(_NEW_HOLDER, endpoints.new_holder),
+        Route(_LOG_OUT, endpoints.log_out),
+        Route(_ME, endpoints.me),
+    ]
 
-    async def otp(request: ApiRequest) -> ASGIApp:
+
+class _Endpoints:
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    async def otp(self, request: ApiRequest) -> ASGIApp:
+        door = self._door
         body = await read_body(request, _otp_decoder)
-        language = reader_language(request.scope)
-        caller = door.callers.of(request.scope)
+        language, now = reader_language(request.scope), door.platform.db.clock()
+        proof = verified(door.proof_key, now, body.proof or "")
         about(request.scope, phone=valid_phone(body.phone))
-        outcome = await request_otp(door.platform, body.phone, caller, language)
-        if outcome is None:
-            return json_answer(OtpOut(_SENT.of(language)), 202)
-        return _not_sent(door, request, outcome)
+        if proof is None and body.proof:
+            note(request.scope, SecurityEvent.PROOF_FAILED)
+        outcome = await request_otp(
+            door.platform,
+            body.phone,
+            door.callers.of(request.scope),
+            language,
+            proof=proof,
+            device=body.device_id,
+        )
+        match outcome:
+            case OtpSent(request_id):
+                return json_answer(OtpOut(_SENT.of(language), request_id), 202)
+            case ProofRequired(level):
+                problem = replace(
+                    door.replies.problem("proof_required", language),
+                    challenge=new_challenge(door.proof_key, now, level),
+                )
+                return problem_answer(request.scope, problem)
+            case _:
+                return self._not_sent(request, outcome)
 
-    async def token(request: ApiRequest) -> ASGIApp:
+    async def token(self, request: ApiRequest) -> ASGIApp:
+        door = self._door
         body = await read_body(request, _token_decoder)
         about(request.scope, phone=valid_phone(body.phone))
-        outcome = await open_account(
+        outcome = await log_in(
             door.platform,
             body.phone,
             body.otp,
+            body.request_id,
             door.callers.of(request.scope),
             reader_language(request.scope),
+            "api",
+            Device(label_of(request.scope), body.device_id),
         )
-        if isinstance(outcome, int):
-            return json_answer(TokenOut(door.tokens.issue(outcome)))
+        if isinstance(outcome, LoggedIn):
+            return self._logged_in(outcome)
         if isinstance(outcome, OtpWrong):
             return door.refusal(request, "otp_wrong")
-        return _not_sent(door, request, outcome)
+        return self._not_sent(request, outcome)
 
-    async def me(request: ApiRequest) -> ASGIApp:
-        view = await account(door.platform, door.tokens.account_of(request.scope))
+    def _logged_in(self, begun: LoggedIn) -> Answer:
+        tokens = self._door.tokens
+        return json_answer(
+            TokenOut(
+                tokens.issue(begun.account_id, begun.log_in_id),
+                tokens.issue_refresh(begun.log_in_id, 1),
+                begun.device,
+                begun.confirmed,
+            )
+        )
+
+    def _not_sent(self, request: ApiRequest, outcome: InvalidPhone | Throttled) -> Answer:
+        if isinstance(outcome, InvalidPhone):
+            return self._door.refusal(request, "phone_invalid")
+        seconds = outcome.retry_after_seconds
+        return self._door.refusal(request, "otp_throttled", retry_after_seconds=seconds)
+
+    async def refresh(self, request: ApiRequest) -> ASGIApp:
+        tokens = self._door.tokens
+        body = await read_body(request, _refresh_decoder)
+        given = tokens.read_refresh(body.refresh_token)
+        if given is None:
+            raise ProblemError("refresh_invalid")
+        outcome = await refresh(self._door.platform, *given)
+        if isinstance(outcome, LogInEnded):
+            raise ProblemError("refresh_invalid")
+        return json_answer(
+            RefreshOut(
+                tokens.issue(outcome.account_id, outcome.log_in_id),
+                tokens.issue_refresh(outcome.log_in_id, outcome.number),
+            )
+        )
+
+    async def confirm(self, request: ApiRequest) -> ASGIApp:
+        door = self._door
+        claims = door.tokens.claims_of(request.scope)
+        body = await read_body(request, _confirm_decoder)
+        found = await door.tokens.log_in_by(claims)
+        caller = door.callers.of(request.scope)
+        outcome = await confirm(door.platform, found.id, body.id_no, caller)
+        match outcome:
+            case DocumentWrong():
+                return door.refusal(request, "confirm_wrong")
+            case Throttled(seconds):
+                return door.refusal(request, "confirm_throttled", retry_after_seconds=seconds)
+            case LogInEnded():
+                raise ProblemError("log_in_ended")
+            case int():
+                return await self._account(outcome)
+
+    async def new_holder(self, request: ApiRequest) -> ASGIApp:
+        door = self._door
+        found = await door.tokens.log_in_by(door.tokens.claims_of(request.scope))
+        device = Device(label_of(request.scope))
+        language = reader_language(request.scope)
+        outcome = await start_over(door.platform, found.id, language, device)
+        match outcome:
+            case LoggedIn():
+                return self._logged_in(outcome)
+            case NotForNewHolder():
+                return door.refusal(request, "new_holder_confirmed")
+            case TooSoon():
+                return door.refusal(request, "new_holder_too_soon")
+            case LogInEnded():
+                raise ProblemError("log_in_ended")
+
+    async def log_out(self, request: ApiRequest) -> ASGIApp:
+        door = self._door
+        found = await door.tokens.log_in_by(door.tokens.claims_of(request.scope))
+        await log_out(door.platform, found.account_id, found.id)
+        return json_answer(LoggedOut(_LOGGED_OUT.of(reader_language(request.scope))))
+
+    async def me(self, request: ApiRequest) -> ASGIApp:
+        return await self._account(await self._door.tokens.account_of(request.scope))
+
+    async def _account(self, account_id: int) -> Answer:
+        view = await account(self._door.platform, account_id)
         if view is None:
-            raise ProblemError("token_invalid")
+            raise ProblemError("log_in_ended")
         patients = [patient_out(patient) for patient in view.patients]
         return json_answer(AccountOut(masked_phone(view.phone), patients))
-
-    return [Route(_OTP, otp), Route(_TOKEN, token), Route(_ME, me)]
-
-
-def _not_sent(door: Door, request: ApiRequest, outcome: InvalidPhone | Throttled) -> ASGIApp:
-    if isinstance(outcome, InvalidPhone):
-        return door.refusal(request, "phone_invalid")
-    return door.refusal(request, "otp_throttled", retry_after_seconds=outcome.retry_after_seconds)

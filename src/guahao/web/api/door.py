@@ -32,6 +32,11 @@ class Door:
     tokens: Tokens
     callers: Callers
 
+    @property
+    def proof_key(self) -> bytes:
+        """What challenges are signed with before a one-time password is sent."""
+        return self.platform.vault.key_for("altcha")
+
     def refusal(
         self, request: ApiRequest, code: str, *, retry_after_seconds: int | None = None
     ) -> Answer:

@@ -74,8 +74,9 @@ def patient_routes(door: Door) -> list[Route]:
     """POST /patients, DELETE /patients/{patient_id}."""
 
     async def register(request: ApiRequest) -> ASGIApp:
-        account_id = door.tokens.account_of(request.scope)
+        claims = door.tokens.claims_of(request.scope)
         body = await read_body(request, _decoder)
+        account_id = await door.tokens.account_by(claims)
         wait_seconds = door.desk.velocity.registration(
             account_id, door.callers.of(request.scope), door.platform.db.clock().timestamp()
         )
@@ -95,7 +96,7 @@ def patient_routes(door: Door) -> list[Route]:
         return json_answer(patient_out(outcome), 201)
 
     async def remove(request: ApiRequest) -> ASGIApp:
-        account_id = door.tokens.account_of(request.scope)
+        account_id = await door.tokens.account_of(request.scope)
         patient_id = read_id(request, "patient_id", RemoveRefusal.NOT_YOURS)
         outcome = await remove_patient(door.platform, account_id, patient_id)
         if isinstance(outcome, RemoveRefusal):

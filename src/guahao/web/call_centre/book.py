@@ -17,7 +17,7 @@ from guahao.flows.schedules import one_session
 from guahao.rules.cancelling import cancel_deadline
 from guahao.rules.identity import masked_name, valid_phone
 from guahao.rules.kernel.text import NameFault
-from guahao.rules.outcomes import KeyMismatch, Refusal, Refused
+from guahao.rules.outcomes import KeyMismatch, NotLetIn, Refusal, Refused
 from guahao.rules.pickup import pickup_deadline
 from guahao.rules.staff import CALL_CENTRE_ROLES
 from guahao.store.views import AppointmentView, PatientView, SessionView
@@ -197,7 +197,7 @@ def _undecided(
     session: SessionView,
     patient_id: int,
     key: str,
-    answer: KeyMismatch | NotDecided,
+    answer: KeyMismatch | NotLetIn | NotDecided,
 ) -> ASGIApp:
     """The key stays: pressing again asks what became of it."""
     if isinstance(answer, KeyMismatch):

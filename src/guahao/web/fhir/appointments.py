@@ -16,7 +16,7 @@ from guahao.flows.appointments import list_appointments, own_appointment
 from guahao.flows.cancelling import cancel
 from guahao.flows.schedules import one_session, sessions_by_ids
 from guahao.rules.facts import Actor
-from guahao.rules.outcomes import CancelRefusal, KeyMismatch, Refused
+from guahao.rules.outcomes import CancelRefusal, KeyMismatch, NotLetIn, Refused
 from guahao.store.views import AppointmentView
 from guahao.web.answers import Answer
 from guahao.web.fhir import resources
@@ -57,8 +57,9 @@ def appointment_routes() -> list[Route]:
 
 
 async def _read(door: Door, request: ApiRequest) -> ASGIApp:
-    account_id = door.tokens.account_of(request.scope)
+    claims = door.tokens.claims_of(request.scope)
     id = read_id(request, "id", "unknown_appointment")
+    account_id = await door.tokens.account_by(claims)
     found = await own_appointment(door.platform, account_id, id)
     if found is None:
         raise ProblemError("unknown_appointment")
@@ -66,7 +67,7 @@ async def _read(door: Door, request: ApiRequest) -> ASGIApp:
 
 
 async def _search(door: Door, request: ApiRequest) -> ASGIApp:
-    account_id = door.tokens.account_of(request.scope)
+    account_id = await door.tokens.account_of(request.scope)
     asked = read_search(door, request, *_PARAMETERS)
     views = [
         *await list_appointments(door.platform, account_id, "current"),
@@ -132,16 +133,16 @@ async def _included(
 
 
 async def _create(door: Door, request: ApiRequest) -> ASGIApp:
-    account_id = door.tokens.account_of(request.scope)
+    claims = door.tokens.claims_of(request.scope)
     wished = await _read_appointment(request)
     if wished.status not in _WISHES:
         raise ProblemError("fhir_invalid", field="Appointment.status")
     slot_id, patient_id = _slot(door, wished), _patient(door, wished)
     key = _idempotency_key(request, wished)
     await _check_times(door, wished, slot_id)
-    caller = door.callers.of(request.scope)
+    actor, caller = Actor("account", claims.account_id), door.callers.of(request.scope)
     answer = await door.desk.book(
-        Actor("account", account_id), key, patient_id, slot_id, "fhir", caller
+        actor, key, patient_id, slot_id, "fhir", caller, log_in_id=claims.log_in_id
     )
     if isinstance(answer, AppointmentView):
         place = f"{door.base}/Appointment/{answer.id}".encode()
@@ -151,6 +152,8 @@ async def _create(door: Door, request: ApiRequest) -> ASGIApp:
         return problem_answer(request.scope, problem)
     if isinstance(answer, KeyMismatch):
         return door.refusal(request, "idempotency_mismatch")
+    if isinstance(answer, NotLetIn):
+        return door.refusal(request, answer.reason)
     return door.refusal(request, answer.code, retry_after_seconds=answer.retry_after_seconds)
 
 
@@ -165,7 +168,7 @@ async def _check_times(door: Door, wished: Appointment, slot_id: int) -> None:
 
 async def _update(door: Door, request: ApiRequest) -> ASGIApp:
     """Only the status can be changed, and only to `cancelled`."""
-    account_id = door.tokens.account_of(request.scope)
+    account_id = await door.tokens.account_of(request.scope)
     wished = await _read_appointment(request)
     id = read_id(request, "id", "unknown_appointment")
     if wished.id != str(id):
@@ -174,7 +177,7 @@ async def _update(door: Door, request: ApiRequest) -> ASGIApp:
 
 
 async def _patch(door: Door, request: ApiRequest) -> ASGIApp:
-    account_id = door.tokens.account_of(request.scope)
+    account_id = await door.tokens.account_of(request.scope)
     status = _patched_status(await _read_json(request))
     id = read_id(request, "id", "unknown_appointment")
     return await _set_status(door, request, account_id, id, status)

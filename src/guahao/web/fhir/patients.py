@@ -20,7 +20,7 @@ def patient_routes() -> list[Route]:
 
 async def own_patients(door: Door, request: ApiRequest) -> list[PatientView]:
     """The patients of the account whose token the request carries."""
-    found = await account(door.platform, door.tokens.account_of(request.scope))
+    found = await account(door.platform, await door.tokens.account_of(request.scope))
     return [] if found is None else list(found.patients)
 
 

@@ -33,6 +33,7 @@ from guahao.web.pages.errors import error_page
 from guahao.web.pages.help import help_pages
 from guahao.web.pages.home import home_pages
 from guahao.web.pages.hospital import hospital_pages
+from guahao.web.pages.log_ins import log_in_pages
 from guahao.web.pages.login import login_pages
 from guahao.web.pages.page import Route
 from guahao.web.pages.removing import removing_pages
@@ -54,6 +55,7 @@ def routes() -> list[Route]:
         *book_pages(),
         *bookings_pages(),
         *login_pages(),
+        *log_in_pages(),
         *account_pages(),
         *removing_pages(),
         *help_pages(),

@@ -17,13 +17,14 @@ from guahao.flows.schedules import one_session
 from guahao.rules.cancelling import cancel_deadline
 from guahao.rules.facts import Actor
 from guahao.rules.limits import PATIENTS_PER_PHONE
-from guahao.rules.outcomes import KeyMismatch, Refusal, Refused
+from guahao.rules.outcomes import KeyMismatch, NotLetIn, Refusal, Refused
+from guahao.rules.people.log_ins import LogInRefusal
 from guahao.rules.pickup import pickup_deadline
 from guahao.rules.releasing import date_refusal
 from guahao.store.views import AppointmentView, PatientView, SessionView
 from guahao.web.answers import Answer
 from guahao.web.pages.help import help_path
-from guahao.web.pages.page import LoginNeededError, Page, Route
+from guahao.web.pages.page import ConfirmNeededError, LoginNeededError, Page, Route
 from guahao.web.reading import ProblemError, as_id, read_id
 
 CHANNEL = "web"
@@ -37,7 +38,7 @@ def book_pages() -> list[Route]:
     """GET and POST /book/{session_id}"""
     return [
         Route("GET", "/book/{session_id}", _confirm),
-        Route("POST", "/book/{session_id}", _book),
+        Route("POST", "/book/{session_id}", _book, asks_desk=True),
     ]
 
 
@@ -111,20 +112,27 @@ async def _book(page: Page) -> ASGIApp:
     So is a fresh form for a place that the patient already holds: who went back and
     confirmed again wants to see the booking, not a refusal.
     """
-    owner = page.owner
+    claims = page.claims
+    if claims is None:
+        raise LoginNeededError
     id = read_id(page.request, "session_id", Refusal.UNKNOWN_SESSION)
     patient_id, nonce = as_id(page.form.get("patient_id", "")), page.form.get("key", "")
     if patient_id is None or not _KEY.fullmatch(nonce):
+        await page.identify()
         session, _ = await _session(page)
         return _form(page, session, await _patients(page), unchosen=True)
     # The form was shown for one session; for each patient it books once.
     key = f"{nonce}-{patient_id}"
-    caller = page.door.callers.of(page.request.scope)
+    actor, caller = Actor("account", claims.account_id), page.door.callers.of(page.request.scope)
     answer = await page.door.desk.book(
-        Actor("account", owner), key, patient_id, id, CHANNEL, caller
+        actor, key, patient_id, id, CHANNEL, caller, log_in_id=claims.log_in_id
     )
     if isinstance(answer, AppointmentView):
         return page.redirect(f"/bookings/{answer.id}?booked=1")
+    if isinstance(answer, NotLetIn):
+        is_over = answer.reason is LogInRefusal.ENDED
+        raise LoginNeededError if is_over else ConfirmNeededError
+    await page.identify()
     if isinstance(answer, Refused):
         if answer.reason is Refusal.UNKNOWN_SESSION:
             raise ProblemError(answer.reason)

@@ -12,14 +12,17 @@ import msgspec
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
+from guahao.store.people.log_ins import LogIn
 from guahao.web import cookies as cookie_names
 from guahao.web.answers import Answer
 from guahao.web.page_base import BasePage
 from guahao.web.pages.door import Door
 from guahao.web.reading import ApiRequest, ProblemError
+from guahao.web.tokens import Claims
 
 ELDER = "elder"
 LOGIN_PATH = "/login"
+CONFIRM_PATH = "/login/confirm"
 
 Handler = Callable[["Page"], Awaitable[ASGIApp]]
 
@@ -28,6 +31,10 @@ _KEPT_BYTES_MAX = 2000
 
 class LoginNeededError(Exception):
     """Nobody is logged in, or no longer: the visitor logs in and comes back."""
+
+
+class ConfirmNeededError(Exception):
+    """The log-in shows nothing yet: the visitor names a patient's document and comes back."""
 
 
 class Kept(msgspec.Struct):
@@ -49,6 +56,8 @@ class Page(BasePage):
     def __init__(self, door: Door, request: ApiRequest) -> None:
         super().__init__(door, request)
         self.door = door
+        # None: nobody is logged in, or nobody has asked yet (`identify`).
+        self.log_in: LogIn | None = None
 
     # Who came ---------------------------------------------------------------------------
 
@@ -57,28 +66,51 @@ class Page(BasePage):
         """Whether the elder view (长辈版) was chosen."""
         return self._cookie(cookie_names.VIEW) == ELDER
 
+    async def identify(self) -> None:
+        """Find out who is logged in: one question to the database, where there is a cookie."""
+        claims = self.claims
+        if claims is None:
+            return
+        try:
+            self.log_in = await self.door.tokens.log_in_by(claims)
+        except ProblemError:
+            self.log_in = None
+
     @cached_property
-    def account_id(self) -> int | None:
-        """The account that is logged in; None where none is, or its login has expired."""
+    def claims(self) -> Claims | None:
+        """What the log-in's cookie says; None where there is none, or it has expired."""
         token = self._cookie(cookie_names.SESSION)
         if token is None:
             return None
         try:
-            return self.door.tokens.holder_of(token)
+            return self.door.tokens.claims_in(token)
         except ProblemError:
             return None
 
     @property
+    def account_id(self) -> int | None:
+        """The account that is logged in; None where none is, or its log-in shows nothing yet."""
+        log_in = self.log_in
+        return log_in.account_id if log_in is not None and log_in.confirmed else None
+
+    @property
     def owner(self) -> int:
-        """The account that is logged in; raises LoginNeededError, which leads to the login."""
-        if self.account_id is None:
+        """The account that is logged in; its errors lead to the login, or to confirming it."""
+        if self.log_in is None:
             raise LoginNeededError
-        return self.account_id
+        if not self.log_in.confirmed:
+            raise ConfirmNeededError
+        return self.log_in.account_id
+
+    @property
+    def device(self) -> str | None:
+        """The secret by which this browser is known to accounts; None before the first log-in."""
+        return self.sealed(cookie_names.OWN_DEVICE)
 
     @property
     def has_expired(self) -> bool:
         """Whether somebody was logged in here whose login holds no longer."""
-        return self.account_id is None and self._last_account_id is not None
+        return self.log_in is None and self._last_account_id is not None
 
     # What was sent ----------------------------------------------------------------------
 
@@ -96,12 +128,17 @@ class Page(BasePage):
 
     # How it is answered -----------------------------------------------------------------
 
-    def log_in(self) -> Answer:
+    def to_log_in(self) -> Answer:
         """To the login and back here; a form's fields are kept for their account."""
-        if self.account_id is not None:
-            self.drop_cookie(cookie_names.SESSION)  # of an account that is gone
+        if self.claims is not None:
+            self.drop_cookie(cookie_names.SESSION)  # of a log-in that has ended
         self._keep_form()
         return self.redirect(f"{LOGIN_PATH}?{urlencode({'next': self.here})}")
+
+    def to_confirm(self) -> Answer:
+        """To the question for a document, and back here; a form's fields are kept."""
+        self._keep_form()
+        return self.redirect(f"{CONFIRM_PATH}?{urlencode({'next': self.here})}")
 
     # ------------------------------------------------------------------------------------
 
@@ -134,6 +171,8 @@ class Route:
     method: Literal["GET", "POST"]
     path: str
     handler: Handler
+    # Its handler asks the booking desk, which finds out whether the log-in has ended.
+    asks_desk: bool = False
 
     def for_litestar(self, door: Door) -> HTTPRouteHandler:
         """A POST is refused before its handler sees it, unless a form of ours sent it."""
@@ -142,10 +181,14 @@ class Route:
             page = Page(door, request)
             if self.method == "POST":
                 await page.read_form()
+            if not self.asks_desk:
+                await page.identify()
             try:
                 return await self.handler(page)
             except LoginNeededError:
-                return page.log_in()
+                return page.to_log_in()
+            except ConfirmNeededError:
+                return page.to_confirm()
 
         return HTTPRouteHandler(
             self.path.replace("}", ":str}"), http_method=self.method, status_code=200

@@ -30,8 +30,8 @@ class Door:
 
     platform: Platform
     line: Line
-    log_in: Callable[[int], tuple[bytes, bytes]]
-    is_logged_in: Callable[[Scope], bool]
+    log_in: Callable[[Scope, int], Awaitable[tuple[bytes, bytes]]]
+    is_logged_in: Callable[[Scope], Awaitable[bool]]
 
     @property
     def base(self) -> str:

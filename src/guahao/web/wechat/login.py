@@ -60,9 +60,9 @@ async def end_login(door: Door, request: ApiRequest) -> Answer:
     state, code = query.get("state", ""), query.get("code", "")
     login = login_under_way(platform, scope, state)
     if login is None:
-        return _again(door, scope) or _sorry(scope, 403, _EXPIRED)
+        return await _again(door, scope) or _sorry(scope, 403, _EXPIRED)
     if _CODE.fullmatch(code) is None or not await use_return(platform, state, code):
-        again = _again(door, scope, login.next)
+        again = await _again(door, scope, login.next)
         return again or _sorry(scope, 403, _EXPIRED, login.next)
     try:
         visitor = await door.line.api.visitor(code)
@@ -72,25 +72,25 @@ async def end_login(door: Door, request: ApiRequest) -> Answer:
         return _sorry(scope, 503, _UNREACHABLE, login.next)
     if visitor.is_snapshot:
         return _sorry(scope, 403, _SNAPSHOT, login.next)
-    return await _known(door, visitor.openid, login.next)
+    return await _known(door, scope, visitor.openid, login.next)
 
 
-def _again(door: Door, scope: Scope, next_path: str = _HOME) -> Answer | None:
+async def _again(door: Door, scope: Scope, next_path: str = _HOME) -> Answer | None:
     """Where a browser goes that comes back a second time, by a reload or the back button.
 
     Where the first return logged it in or left a phone to be proven; None where it did not.
     """
-    if door.is_logged_in(scope):
+    if await door.is_logged_in(scope):
         return redirect_answer(next_path)
     if pending_openid(door.platform, scope) is not None:
         return redirect_answer(f"/login?{urlencode({'next': next_path})}")
     return None
 
 
-async def _known(door: Door, openid: str, next_path: str) -> Answer:
+async def _known(door: Door, scope: Scope, openid: str, next_path: str) -> Answer:
     account_id = await account_of(door.platform, openid)
     if account_id is not None:
-        return redirect_answer(next_path, [door.log_in(account_id)])
+        return redirect_answer(next_path, [await door.log_in(scope, account_id)])
     login_page = f"/login?{urlencode({'next': next_path})}"
     return redirect_answer(login_page, [keep_openid(door.platform, openid)])
 

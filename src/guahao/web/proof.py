@@ -2,7 +2,7 @@
 
 A person waits for less than a second and reads no picture; whoever asks for thousands of
 passwords pays for each. Signed, bound to a few minutes of the platform's clock; that each
-serves once is the flow's to see.
+serves once, and which level is hard enough, is the flow's to see.
 """
 
 from __future__ import annotations
@@ -15,25 +15,17 @@ from typing import Final
 import msgspec
 from altcha import v1 as altcha
 
-from guahao.flows.accounts import Proof
+from guahao.flows.people.one_time_passwords import Proof
 from guahao.rules.limits import CITY_TIME
+from guahao.rules.people.log_ins import LEVEL_MAX
+from guahao.web.challenge import Challenge
 
 VALID = timedelta(minutes=5)
 # Half of it is tried on average: about a fifth of a second on a plain phone.
-MAX_NUMBER = 150_000
+MAX_NUMBER = 150_000  # at level 0; each level doubles it
 
 _ALGORITHM: Final = "SHA-256"
 _LONGEST = 2000  # characters
-
-
-class Challenge(msgspec.Struct, rename="camel"):
-    """What a browser is to solve: which number, after `salt`, hashes to `challenge`."""
-
-    algorithm: str
-    challenge: str
-    max_number: int
-    salt: str
-    signature: str
 
 
 class _Solution(msgspec.Struct):
@@ -47,17 +39,17 @@ class _Solution(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Solution).decode
 
 
-def new_challenge(key: bytes, now: datetime) -> Challenge:
-    """A challenge that holds for VALID from `now`."""
+def new_challenge(key: bytes, now: datetime, level: int = 0) -> Challenge:
+    """A challenge of this level that holds for VALID from `now`."""
     made = altcha.create_challenge(
         algorithm=_ALGORITHM,
-        max_number=MAX_NUMBER,
+        max_number=MAX_NUMBER << level,
         salt_length=12,
         hmac_key=key,
         salt="",
         number=None,
         expires=now + VALID,
-        params=None,
+        params={"level": str(level)},
     )
     return Challenge(made.algorithm, made.challenge, made.max_number, made.salt, made.signature)
 
@@ -75,10 +67,10 @@ def verified(key: bytes, now: datetime, payload: str) -> Proof | None:
     )
     if given.algorithm != _ALGORITHM or not _is_ours(key, solution):
         return None
-    expires_at = _expiry(solution)
+    expires_at, level = _written(solution)
     if expires_at is None or expires_at <= now:
         return None
-    return Proof(solution.challenge, expires_at)
+    return Proof(solution.challenge, expires_at, level)
 
 
 def _is_ours(key: bytes, solution: altcha.Payload) -> bool:
@@ -89,9 +81,10 @@ def _is_ours(key: bytes, solution: altcha.Payload) -> bool:
     return altcha.verify_solution(solution, key, check_expires=False)[0]
 
 
-def _expiry(solution: altcha.Payload) -> datetime | None:
-    """When its challenge expires, as we wrote it into the salt."""
-    [seconds, *_] = altcha.extract_params(solution.to_dict()).get("expires", [""])
-    if not seconds.isdigit():
-        return None
-    return datetime.fromtimestamp(int(seconds), CITY_TIME)
+def _written(solution: altcha.Payload) -> tuple[datetime | None, int]:
+    """When its challenge expires and how hard it was, as we wrote it into the salt."""
+    params = altcha.extract_params(solution.to_dict())
+    [seconds, *_], [level, *_] = params.get("expires", [""]), params.get("level", ["0"])
+    if not (seconds.isdigit() and level.isdigit()):
+        return None, 0
+    return datetime.fromtimestamp(int(seconds), CITY_TIME), min(int(level), LEVEL_MAX)

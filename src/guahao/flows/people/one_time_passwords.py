@@ -1,0 +1,319 @@
+"""Prove a phone by a one-time password (S2): send it, and compare what was typed.
+
+A password belongs to the request that asked for it: only who holds the request's id can guess
+at it, so that a stranger's requests and guesses neither void nor exhaust it. What strangers
+do in bulk makes the proof of work harder before anything is refused (docs/decisions/0022).
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from guahao.flows.platform import Platform
+from guahao.rules.identity import valid_phone
+from guahao.rules.kernel.text import compact
+from guahao.rules.people.log_ins import proof_level, wider_networks
+from guahao.store import accounts as store
+from guahao.store import messages, proofs, throttle
+from guahao.store.db import Tx
+
+OTP_DIGITS = 6
+OTP_VALID = timedelta(minutes=5)
+OTP_TRIES = 5
+
+_HOUR = 3600  # seconds
+_MINUTE = 60  # seconds
+# From so many times the normal count on, a wide network is refused; before, it works harder.
+_WIDE_MAX = 16
+# A phone gets the normal number of SMS an hour easily, as many again for work 8 times as hard.
+_PHONE_MAX = 2
+_PHONE_LEVEL = 3
+_REQUEST_BYTES = 18
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Where a request comes from. Not limited by address: the loopback in demo mode."""
+
+    address: str
+    limited: bool
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidPhone:
+    """Not a mobile number that an SMS of ours reaches."""
+
+
+@dataclass(frozen=True, slots=True)
+class OtpWrong:
+    """Not this request's one-time password, or used, expired or guessed at too often."""
+
+
+@dataclass(frozen=True, slots=True)
+class Throttled:
+    """Too often, from here or for this phone; seconds until it may pass."""
+
+    retry_after_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Work that a visitor's program did before a one-time password is sent.
+
+    `challenge` is what it solved, verified by the caller; it serves until `expires_at`.
+    `level`: how often its work was doubled.
+    """
+
+    challenge: str
+    expires_at: datetime
+    level: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ProofRequired:
+    """Nothing is sent without a proof of work of at least this level."""
+
+    level: int
+
+
+@dataclass(frozen=True, slots=True)
+class OtpSent:
+    """A password is on its way; `request_id` belongs to whoever asked, and to nobody else."""
+
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    """At most `most` tries of a subject in a window of so many seconds."""
+
+    scope: str
+    subject: str
+    most: int
+    window_seconds: int = _HOUR
+
+
+async def request_otp(
+    platform: Platform,
+    phone: str,
+    caller: Caller,
+    language: str,
+    *,
+    proof: Proof | None = None,
+    device: str | None = None,
+) -> OtpSent | InvalidPhone | Throttled | ProofRequired:
+    """Send a phone a one-time password by SMS.
+
+    `language` (zh, en) is the message's. `device`: the secret of the caller's device, where it
+    has one; a device on which this phone was logged in before has an allowance of its own, so
+    that nobody else can use it up. The answer never says whether the phone is known.
+    """
+    e164 = valid_phone(phone)
+    if e164 is None:
+        return InvalidPhone()
+    vault = platform.vault
+    async with platform.db.transaction() as tx:
+        request_id = _request_id(platform, e164, proof)
+        if proof is not None and not await proofs.use(
+            tx, vault.index("proof", proof.challenge), proof.expires_at
+        ):
+            return OtpSent(request_id)  # the same form once more: it was sent the first time
+        refused = await _refused(tx, platform, e164, caller, proof, device)
+        if refused is not None:
+            if proof is not None:
+                await proofs.give_back(tx, vault.index("proof", proof.challenge))
+            return refused
+        await _send(tx, platform, e164, request_id, caller, language)
+    return OtpSent(request_id)
+
+
+def _request_id(platform: Platform, e164: str, proof: Proof | None) -> str:
+    """Random; of one proof always the same, so that a form sent twice knows its password."""
+    if proof is None:
+        return secrets.token_urlsafe(_REQUEST_BYTES)
+    index = platform.vault.index("otp request of proof", f"{e164} {proof.challenge}")
+    return index[:_REQUEST_BYTES].hex()
+
+
+async def _refused(
+    tx: Tx, platform: Platform, e164: str, caller: Caller, proof: Proof | None, device: str | None
+) -> Throttled | ProofRequired | None:
+    """Count the request; what it is refused for, if anything."""
+    settings, vault = platform.settings, platform.vault
+    phone_index = vault.index("phone", e164)
+    if device is not None and await store.knows_device(
+        tx, phone_index, vault.indexes("own device", device)
+    ):
+        own = _Limit("otp_device", f"{e164} {device}", settings.otp_per_phone_hour)
+        return await _counted(tx, platform, [own])
+    level = await _level(tx, platform, e164, caller)
+    if proof is None:
+        # Cheap requests must not make it harder for others: they are counted by themselves.
+        if level or await _counted(tx, platform, _unproven_limits(platform, caller)):
+            return ProofRequired(level)
+    elif proof.level < level:
+        return ProofRequired(level)
+    return await _counted(tx, platform, _sending_limits(platform, e164, caller))
+
+
+async def _level(tx: Tx, platform: Platform, e164: str, caller: Caller) -> int:
+    """How hard the proof must be, from what is going on here and in the city."""
+    settings, index = platform.settings, platform.vault.index
+    counts = [await _of_city(tx, platform)]
+    if caller.limited:
+        counts += await _of_networks(tx, platform, caller)
+    if await store.is_registered(tx, index("phone", e164)):
+        # The reserve of those who are registered: half the work of what strangers do.
+        level = max(proof_level(counts) - 1, 0)
+    else:
+        level = proof_level(counts)
+    sent = await throttle.hits(tx, "otp_phone", index("throttle", e164), _HOUR)
+    return max(level, _PHONE_LEVEL if sent >= settings.otp_per_phone_hour else 0)
+
+
+async def _of_city(tx: Tx, platform: Platform) -> tuple[int, int]:
+    """What was sent and guessed wrongly in this minute, in all."""
+    nobody, normal = platform.vault.index("throttle", ""), platform.settings.otp_total_minute
+    sent = await throttle.hits(tx, "otp_total", nobody, _MINUTE)
+    wrong = await throttle.hits(tx, "otp_wrong_total", nobody, _MINUTE)
+    return max(sent, wrong), normal
+
+
+async def _of_networks(tx: Tx, platform: Platform, caller: Caller) -> list[tuple[int, int]]:
+    """What was sent in this hour to callers around this one, and guessed wrongly from here."""
+    index, normal = platform.vault.index, platform.settings.otp_per_address_hour
+    here = index("throttle", caller.address)
+    counts = [(await throttle.hits(tx, "otp_wrong_address", here, _HOUR), normal * OTP_TRIES)]
+    for wide in wider_networks(caller.address):
+        subject = index("throttle", wide.network)
+        counts.append(
+            (await throttle.hits(tx, "otp_network", subject, _HOUR), normal * wide.callers)
+        )
+    return counts
+
+
+async def level_for(platform: Platform, caller: Caller) -> int:
+    """How hard a challenge is to be whose phone is not known yet."""
+    async with platform.db.transaction() as tx:
+        counts = [await _of_city(tx, platform)]
+        if caller.limited:
+            counts += await _of_networks(tx, platform, caller)
+        return proof_level(counts)
+
+
+async def _send(
+    tx: Tx, platform: Platform, e164: str, request_id: str, caller: Caller, language: str
+) -> None:
+    otp = f"{secrets.randbelow(10**OTP_DIGITS):0{OTP_DIGITS}d}"
+    index, expires_at = platform.vault.index, tx.now + OTP_VALID
+    await store.add_otp(
+        tx,
+        index("phone", e164),
+        index("otp request", request_id),
+        index("otp network", caller.address),
+        _otp_index(platform, e164, otp),
+        OTP_TRIES,
+        expires_at,
+    )
+    await messages.tell_phone(tx, platform.vault, "otp", e164, language, otp, expires_at)
+
+
+async def send_from_staff(
+    tx: Tx, platform: Platform, phone: str, language: str
+) -> OtpSent | InvalidPhone | Throttled:
+    """Send a phone a password that a member of staff will ask its holder for.
+
+    Staff have proven themselves; only the phone's own limit holds.
+    """
+    e164 = valid_phone(phone)
+    if e164 is None:
+        return InvalidPhone()
+    own = _Limit("otp_staff", e164, platform.settings.otp_per_phone_hour)
+    throttled = await _counted(tx, platform, [own])
+    if throttled is not None:
+        return throttled
+    request_id = secrets.token_urlsafe(_REQUEST_BYTES)
+    await _send(tx, platform, e164, request_id, Caller("staff", limited=False), language)
+    return OtpSent(request_id)
+
+
+async def proves(
+    tx: Tx, platform: Platform, e164: str, otp: str, request_id: str | None, caller: Caller
+) -> bool | Throttled:
+    """Whether this is the password of the request; it opens once, and bears five tries.
+
+    Without a request id (older clients): the newest that was asked for from the same network.
+    Commit, whatever the answer is: a wrong guess counts.
+    """
+    index, settings = platform.vault.index, platform.settings
+    phone_index, here = index("phone", e164), index("throttle", caller.address)
+    guesses = _Limit("otp_blind", caller.address, settings.otp_per_address_hour * OTP_TRIES)
+    if request_id is None and caller.limited:
+        sent = await throttle.hits(tx, guesses.scope, here, _HOUR)
+        if sent >= guesses.most:
+            return Throttled(throttle.seconds_left(tx.now, _HOUR))
+    if request_id is None:
+        network = index("otp network", caller.address)
+        kept = await store.take_try_of_newest(tx, phone_index, network)
+    else:
+        kept = await store.take_try(tx, phone_index, index("otp request", request_id))
+    if kept is not None and hmac.compare_digest(
+        kept.otp_index, _otp_index(platform, e164, compact(otp))
+    ):
+        await store.use_up(tx, kept.id)
+        return True
+    if caller.limited and (kept is None or request_id is None):
+        # Nothing was guessed at, or without a request id: here alone it is counted.
+        return await _counted(tx, platform, [guesses]) or False
+    if kept is not None:
+        await throttle.hit(tx, "otp_wrong_address", here, _HOUR)
+        await throttle.hit(tx, "otp_wrong_total", index("throttle", ""), _MINUTE)
+    return False
+
+
+def _otp_index(platform: Platform, e164: str, otp: str) -> bytes:
+    return platform.vault.index("otp", f"{e164} {otp}")
+
+
+# The narrowest subject an attacker can exhaust comes first, so that a flood from one address
+# uses up neither the phone's allowance nor everybody's. The same order everywhere: hits lock.
+
+
+def _unproven_limits(platform: Platform, caller: Caller) -> list[_Limit]:
+    most = platform.settings
+    limits = [_Limit("otp_unproven_total", "", most.otp_unproven_total_minute, _MINUTE)]
+    if caller.limited:
+        of_address = most.otp_unproven_per_address_hour
+        limits.insert(0, _Limit("otp_unproven_address", caller.address, of_address))
+    return limits
+
+
+def _sending_limits(platform: Platform, e164: str, caller: Caller) -> list[_Limit]:
+    """The city's total is counted, and never refuses: it makes the proof harder."""
+    most = platform.settings
+    limits = [
+        _Limit("otp_phone", e164, most.otp_per_phone_hour * _PHONE_MAX),
+        _Limit("otp_total", "", 2**31 - 1, _MINUTE),
+    ]
+    if caller.limited:
+        of_networks = [
+            _Limit(
+                "otp_network", wide.network, most.otp_per_address_hour * wide.callers * _WIDE_MAX
+            )
+            for wide in wider_networks(caller.address)
+        ]
+        own = _Limit("otp_address", caller.address, most.otp_per_address_hour)
+        limits = [own, *of_networks, *limits]
+    return limits
+
+
+async def _counted(tx: Tx, platform: Platform, limits: list[_Limit]) -> Throttled | None:
+    """Count a try against each limit in turn; the first that is passed refuses."""
+    for limit in limits:
+        subject = platform.vault.index("throttle", limit.subject)
+        if await throttle.hit(tx, limit.scope, subject, limit.window_seconds) > limit.most:
+            return Throttled(throttle.seconds_left(tx.now, limit.window_seconds))
+    return None
