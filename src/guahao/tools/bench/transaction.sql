@@ -24,12 +24,12 @@ FROM booking_requests
 WHERE actor_kind = 'account' AND actor_id = :person AND idempotency_key = :key::text;
 SELECT nextval('appointments_id_seq') AS appointment, nextval('messages_id_seq') AS message \gset
 SELECT code_index FROM appointments
-WHERE code_live AND code_index = sha256(int8send(-:appointment));
+WHERE code_live AND code_index = sha256(int8send(-(:appointment::bigint)));
 UPDATE clinic_sessions SET booked = booked + 1 WHERE id = :session;
 INSERT INTO appointments (id, patient_id, clinic_session_id, hospital_id, department_id,
                           visit_date, channel, code_enc, code_index, booked_at, changed_at)
 SELECT :appointment, :person, id, hospital_id, department_id, visit_date, 'api',
-       substr(sha512(int8send(:appointment)), 1, 37), sha256(int8send(-:appointment)), now(), now()
+       substr(sha512(int8send(:appointment::bigint)), 1, 37), sha256(int8send(-(:appointment::bigint))), now(), now()
 FROM clinic_sessions WHERE id = :session
 ON CONFLICT DO NOTHING;
 INSERT INTO messages (id, kind, account_id, patient_id, appointment_id, created_at, changed_at)
