@@ -138,11 +138,17 @@ class Ledger:
     """The platform's records in miniature: every decision reads its facts from them anew."""
 
     def __init__(
-        self, sessions: Iterable[SessionFacts], patients: Iterable[PatientFacts], policy: Policy
+        self,
+        sessions: Iterable[SessionFacts],
+        patients: Iterable[PatientFacts],
+        policy: Policy,
+        *,
+        checks_names: bool = False,
     ) -> None:
         self.sessions = {s.id: s for s in sessions}
         self.patients = {p.id: p for p in patients}
         self.policy = policy
+        self.checks_names = checks_names
         self.records: list[Record] = []
         self.earlier: dict[KeyScope, EarlierUse] = {}
 
@@ -153,6 +159,7 @@ class Ledger:
             {id: replace(p, counted=self.counted(id)) for id, p in self.patients.items()},
             dict(self.earlier),
             self.policy,
+            self.checks_names,
         )
 
     def _taken(self, session_id: int) -> int:
@@ -162,8 +169,11 @@ class Ledger:
         """A person's appointments that count against the limits."""
         mine = [r for r in self.records if r.patient_id == patient_id and r.status in COUNTED]
         return self.patients[patient_id].counted + tuple(
-            CountedAppointment(s.visit_date, s.hospital_id, s.department_id)
-            for s in (self.sessions[r.session_id] for r in mine)
+            CountedAppointment(
+                s.visit_date, s.hospital_id, s.department_id, is_live=r.status == "booked"
+            )
+            for r in mine
+            for s in [self.sessions[r.session_id]]
         )
 
     def book(self, requests: Sequence[BookingRequest]) -> list[Answer]:

@@ -19,6 +19,7 @@ ORDER = (
     "beyond_horizon",
     "not_released",
     "account_restricted",
+    "person_unchecked",
     "patient_suspended",
     "duplicate_department",
     "day_limit",
@@ -134,6 +135,12 @@ def reasons(facts: BookingFacts, request: BookingRequest) -> set[str]:
         found.add("patient_suspended")
     if session is None:
         return found | {"unknown_session"}
+    if person is not None and not person.is_checked:
+        live = len([c for c in person.counted if c.is_live])
+        famous = session.title == "知名专家" and not facts.policy.unchecked_may_book_experts
+        too_many = live >= facts.policy.unchecked_live_bookings
+        if session.rules.checked_only or (facts.checks_names and (famous or too_many)):
+            found.add("person_unchecked")
     if session.stopped:
         found.add("session_stopped")
     if session.booked >= session.capacity:

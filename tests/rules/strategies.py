@@ -10,7 +10,7 @@ from tests.rules.helpers import AGENT, OWNER, STRANGER, Ledger
 from tests.rules.oracle import last_open
 
 from guahao.rules.facts import BookingRequest, CountedAppointment, PatientFacts, SessionFacts
-from guahao.rules.limits import CITY_TIME, HospitalRules, Policy
+from guahao.rules.limits import CITY_TIME, RENOWNED_SPECIALIST, HospitalRules, Policy
 
 LAST_MOMENT = time(23, 59, 59, 999999)
 
@@ -44,12 +44,15 @@ policies = st.just(Policy()) | st.builds(
     first_suspension_months=number(3, 0, 7),
     second_suspension_no_shows=number(6, 0, 9),
     second_suspension_months=number(6, 0, 14),
+    unchecked_live_bookings=number(1, 0, 3),
+    unchecked_may_book_experts=st.booleans(),
 )
 hospital_rules = st.just(HospitalRules()) | st.builds(
     HospitalRules,
     cycle_days=st.none() | st.none() | st.integers(1, 92) | st.integers(0, 100),
     release_time=clocks,
     next_day_stop_time=st.just(time(15)) | clocks,
+    checked_only=st.sampled_from([False] * 4 + [True]),
 )
 
 
@@ -69,10 +72,11 @@ class World:
     patients: tuple[PatientFacts, ...]
     policy: Policy
     requests: tuple[BookingRequest, ...]
+    checks_names: bool = False
 
     def ledger(self) -> Ledger:
         """Fresh records of this world."""
-        return Ledger(self.sessions, self.patients, self.policy)
+        return Ledger(self.sessions, self.patients, self.policy, checks_names=self.checks_names)
 
 
 @st.composite
@@ -91,6 +95,7 @@ def sessions(draw: st.DrawFn, number: int, today: date, policy: Policy) -> Sessi
         booked=draw(st.integers(0, min(capacity, 2))),
         stopped=draw(st.sampled_from([False] * 14 + [True])),
         rules=rules,
+        title=draw(st.sampled_from(["主任医师"] * 3 + [RENOWNED_SPECIALIST])),
     )
 
 
@@ -99,7 +104,8 @@ def appointments(draw: st.DrawFn, today: date) -> CountedAppointment:
     """A counted appointment, of the past or to come."""
     hospital = draw(st.integers(1, 3))
     visit_date = today + timedelta(days=draw(st.integers(-100, 100) | st.integers(-6, 12)))
-    return CountedAppointment(visit_date, hospital, 10 * hospital + draw(st.integers(1, 2)))
+    department = 10 * hospital + draw(st.integers(1, 2))
+    return CountedAppointment(visit_date, hospital, department, is_live=draw(st.booleans()))
 
 
 @st.composite
@@ -111,6 +117,7 @@ def persons(draw: st.DrawFn, number: int, today: date) -> PatientFacts:
         account_id=draw(st.sampled_from([OWNER.id] * 8 + [STRANGER.id, None])),
         suspended_until=draw(st.none() | st.none() | st.none() | until),
         counted=tuple(draw(st.lists(appointments(today), max_size=6))),
+        is_checked=draw(st.sampled_from([True] * 3 + [False])),
     )
 
 
@@ -144,6 +151,7 @@ def worlds(draw: st.DrawFn) -> World:
         tuple(draw(persons(number, today)) for number in range(1, person_ids + 1)),
         policy,
         tuple(draw(st.lists(wish, min_size=1, max_size=14))),
+        draw(st.booleans()),
     )
 
 

@@ -21,7 +21,7 @@ from guahao.rules.facts import (
     PatientFacts,
     SessionFacts,
 )
-from guahao.rules.limits import HospitalRules
+from guahao.rules.limits import RENOWNED_SPECIALIST, HospitalRules
 from guahao.rules.outcomes import (
     CancelRefusal,
     KeyMismatch,
@@ -46,6 +46,7 @@ class Case:
     stopped: bool = False
     capacity: int = 20
     restricted_until: date | None = None
+    is_checked: bool = True
     suspended_until: date | None = None
     counted: list[CountedAppointment] = field(default_factory=list)
 
@@ -61,8 +62,11 @@ class Case:
             self.visit_date, capacity=self.capacity, stopped=self.stopped, rules=self.rules
         )
         person = patient(suspended_until=self.suspended_until, counted=self.counted)
-        person = replace(person, account_restricted_until=self.restricted_until)
-        facts = BookingFacts({1: offered} if self.known else {}, {1: person})
+        offered = replace(offered, title=RENOWNED_SPECIALIST)
+        person = replace(
+            person, account_restricted_until=self.restricted_until, is_checked=self.is_checked
+        )
+        facts = BookingFacts({1: offered} if self.known else {}, {1: person}, checks_names=True)
         return facts, request(at=self.at, actor=self.actor)
 
 
@@ -100,6 +104,8 @@ def against(*reasons: str) -> tuple[BookingFacts, BookingRequest]:  # noqa: C901
         case.stopped = True
     if "account_restricted" in reasons:
         case.restricted_until = TODAY + timedelta(days=1)
+    if "person_unchecked" in reasons:
+        case.is_checked = False
     if "patient_suspended" in reasons:
         case.suspended_until = TODAY + timedelta(days=1)
     if "duplicate_department" in reasons:
@@ -132,7 +138,7 @@ def test_the_contract_names_the_refusals_in_this_order() -> None:
 
 
 def test_nearly_every_pair_of_reasons_can_meet() -> None:
-    assert len(PAIRS) == 14 * 13 // 2 - 3
+    assert len(PAIRS) == 15 * 14 // 2 - 3
     adjacent = set(pairwise(oracle.ORDER))
     assert adjacent - set(PAIRS) == {
         ("same_day", "next_day_closed"),

@@ -7,13 +7,13 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from hypothesis import event, given
-from tests.rules.helpers import NOW, OWNER, request, session
+from tests.rules.helpers import NOW, OWNER, SOON, request, session
 from tests.rules.strategies import World as Drawn
 from tests.rules.strategies import worlds
 
 from guahao.rules.booking import decide_batch
 from guahao.rules.facts import BookingFacts, CountedAppointment
-from guahao.rules.limits import Policy
+from guahao.rules.limits import HospitalRules, Policy
 from guahao.rules.outcomes import Refused
 from guahao.rules.policies import DatedPolicies
 from guahao.rules.trying import BOOKED, Life, Recorded, TriedSession, World, answers, compare
@@ -50,6 +50,7 @@ def recorded(drawn: Drawn) -> tuple[World, list[str]]:
             {one.id: one.account_id for one in drawn.patients},
             lives,
             {one.hospital_id: [(date.min, one.rules)] for one in sessions.values()},
+            {one.id: long_ago for one in drawn.patients if one.is_checked},
         ),
         words,
     )
@@ -85,6 +86,35 @@ def test_what_is_compared_adds_up(drawn: Drawn, other: Drawn) -> None:
     assert sum(tally.lost for tally in compared.by_day.values()) == compared.all.lost
     assert compared.gained_persons <= compared.all.gained
     assert Counter(then) == Counter({word: counts[2] for word, counts in compared.outcomes.items()})
+
+
+def test_unchecked_persons_are_tried_by_the_proposed_policy() -> None:
+    sessions = {n: session(number=n, department=n) for n in (1, 2, 3)}
+    first, second, third = (NOW.replace(hour=hour) for hour in (9, 10, 11))
+    world = World(
+        [
+            Recorded(request(1, key="a", at=first), BOOKED, None),
+            Recorded(request(2, key="b", at=second), "person_unchecked", None),
+            Recorded(request(3, key="c", at=third), BOOKED, None),
+        ],
+        {
+            1: TriedSession(sessions[1], None),
+            2: TriedSession(replace(sessions[2], visit_date=SOON + timedelta(days=1)), None),
+            3: TriedSession(replace(sessions[3], visit_date=SOON + timedelta(days=9)), None),
+        },
+        {1: OWNER.id},
+        [],
+        {1: [(date.min, HospitalRules())]},
+        {1: third},  # checked between the second request and the third
+        checks_names=True,
+    )
+    one, two = Policy(), Policy(unchecked_live_bookings=2)
+    assert [word for group in answers(world, DatedPolicies(one)) for word in group] == [
+        BOOKED,
+        "person_unchecked",
+        BOOKED,
+    ]
+    assert [word for group in answers(world, DatedPolicies(two)) for word in group] == [BOOKED] * 3
 
 
 def test_a_cancelled_place_is_free_for_whoever_asks_later() -> None:

@@ -34,14 +34,25 @@ async def alternatives(
         others = await sessions.in_department(
             tx, wished.hospital_id, wished.department_id, tx.now.date(), None, None, None
         )
-    allowed = [one for one in others if one.id != wished.id and _allowed(policy, tx, patient, one)]
+    allowed = [
+        one
+        for one in others
+        if one.id != wished.id and _allowed(platform, policy, tx, patient, one)
+    ]
     return sorted(allowed, key=lambda one: _distance(one, wished))[:most]
 
 
-def _allowed(policy: Policy, tx: Tx, patient: PatientFacts, session: SessionView) -> bool:
+def _allowed(
+    platform: Platform, policy: Policy, tx: Tx, patient: PatientFacts, session: SessionView
+) -> bool:
     """Asked of the law itself, as the desk would."""
     assert patient.account_id is not None
-    facts = BookingFacts({session.id: session_facts(session)}, {patient.id: patient}, policy=policy)
+    facts = BookingFacts(
+        {session.id: session_facts(session)},
+        {patient.id: patient},
+        policy=policy,
+        checks_names=platform.checks_names,
+    )
     actor = Actor("account", patient.account_id)
     request = BookingRequest(actor, "", patient.id, session.id, "web", tx.now)
     return decide_batch(facts, [request]) == [Accepted()]

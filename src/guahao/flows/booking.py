@@ -72,6 +72,7 @@ async def book_batch(platform: Platform, wishes: Sequence[Wish]) -> list[Answer]
             {id: patient.facts for id, patient in loaded.patients.items()},
             loaded.earlier,
             policy,
+            platform.checks_names,
         )
         decisions = decide_batch(facts, requests)
         made = _new_appointments(requests, decisions, loaded)

@@ -33,6 +33,11 @@ class Platform:
         await self.titles.refresh(self.db)
 
     @property
+    def checks_names(self) -> bool:
+        """Whether a real-name verifier is configured, so that the policy limits the unchecked."""
+        return self.verifier.name != NoVerifier.name
+
+    @property
     def policy_said(self) -> Policy:
         """What holds today, for sentences; what decides asks `policies.read` in its transaction."""
         return self.policies.known.on(self.db.clock().date())

@@ -113,6 +113,7 @@ async def _tried(platform: Platform, asked: TrialView) -> TrialOutcome:
             tx, today - timedelta(days=trial.days), REQUESTS_MAX
         )
         world = await store.world(tx, first or today + timedelta(days=1))
+        world = replace(world, checks_names=platform.checks_names)
         names = await store.hospital_names(tx)
         held = tuple(await policy_store.begun(tx, today))
     as_it_was = DatedPolicies(platform.policies.known.first, held)

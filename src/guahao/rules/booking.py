@@ -14,7 +14,15 @@ from guahao.rules.facts import (
     PatientFacts,
     SessionFacts,
 )
-from guahao.rules.limits import ONE_DAY, Policy, add_months, most_in_days, most_in_months
+from guahao.rules.limits import (
+    ONE_DAY,
+    RENOWNED_SPECIALIST,
+    HospitalRules,
+    Policy,
+    add_months,
+    most_in_days,
+    most_in_months,
+)
 from guahao.rules.outcomes import (
     Accepted,
     Decision,
@@ -83,10 +91,23 @@ class _Batch:
             _stopped(session)
             or date_refusal(session.visit_date, request.at, session.rules, policy)
             or _restricted(request, patient)
+            or self._unchecked(session, patient)
             or _suspended(patient, request.at)
             or limit_refusal(session, self._counted_of(patient), request.at, policy)
             or self._sold_out(session)
         )
+
+    def _unchecked(self, session: SessionFacts, patient: PatientFacts) -> Refused | None:
+        """Unchecked persons book only what the policy and the hospital leave them."""
+        if patient.is_checked:
+            return None
+        policy, checks_names = self.facts.policy, self.facts.checks_names
+        live = sum(counted.is_live for counted in self._counted_of(patient))
+        if (checks_names and live >= policy.unchecked_live_bookings) or for_checked_only(
+            session.title, session.rules, policy, checks_names=checks_names
+        ):
+            return Refused(Refusal.PERSON_UNCHECKED)
+        return None
 
     def _counted_of(self, patient: PatientFacts) -> Counted:
         return self.counted.get(patient.id, patient.counted)
@@ -99,12 +120,26 @@ class _Batch:
         self.booked[session.id] = self.booked.get(session.id, session.booked) + 1
         counted = self.counted.setdefault(patient_id, list(self.facts.patients[patient_id].counted))
         counted.append(
-            CountedAppointment(session.visit_date, session.hospital_id, session.department_id)
+            CountedAppointment(
+                session.visit_date, session.hospital_id, session.department_id, is_live=True
+            )
         )
 
 
 def _same_body(request: BookingRequest, other: BookingRequest | EarlierUse) -> bool:
     return (request.patient_id, request.session_id) == (other.patient_id, other.session_id)
+
+
+def for_checked_only(
+    title: str, rules: HospitalRules, policy: Policy, *, checks_names: bool
+) -> bool:
+    """Whether no unchecked person may book a session, however few they have booked.
+
+    A hospital may ask for it whatever the platform checks; the policy's rule for experts holds
+    where a verifier is configured, for nobody could be checked at home without.
+    """
+    by_policy = title == RENOWNED_SPECIALIST and not policy.unchecked_may_book_experts
+    return rules.checked_only or (checks_names and by_policy)
 
 
 def _stopped(session: SessionFacts) -> Refused | None:

@@ -25,6 +25,7 @@ class SessionFacts:
     booked: int
     stopped: bool
     rules: HospitalRules
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class CountedAppointment:
     visit_date: date
     hospital_id: int
     department_id: int
+    # Booked, and nothing has become of it yet. No part of what a limit compares.
+    is_live: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class PatientFacts:
     suspended_until: date | None = None
     counted: tuple[CountedAppointment, ...] = ()
     account_restricted_until: date | None = None
+    is_checked: bool = True  # real name and document belong together
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,7 @@ class BookingFacts:
     patients: Mapping[int, PatientFacts]
     earlier: Mapping[KeyScope, EarlierUse] = field(default_factory=dict)
     policy: Policy = field(default_factory=Policy)
+    checks_names: bool = False  # whether a real-name verifier is configured
 
 
 @dataclass(frozen=True, slots=True)

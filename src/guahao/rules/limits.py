@@ -13,6 +13,7 @@ CITY_TIME = ZoneInfo("Asia/Shanghai")
 ONE_DAY = timedelta(days=1)
 
 PATIENTS_PER_PHONE = 2  # S3; the schema holds the same number as slots
+RENOWNED_SPECIALIST = "知名专家"  # the title, as sessions hold it; it never changes
 CODE_DIGITS = 8  # S8
 CODE_KEPT_DAYS = 30  # after the visit date a code may serve another booking
 
@@ -35,6 +36,9 @@ class Policy:
     review_bookings: int = 15  # of one account in review_days; more are looked at (S17)
     review_cancellations: int = 15
     review_days: int = 30
+    # Where a real-name verifier is configured, what persons that nobody has checked may do.
+    unchecked_live_bookings: int = 1
+    unchecked_may_book_experts: bool = False
     cancel_channels: frozenset[str] = frozenset({"agent"})
     quiet_from: time = time(21, 0)
     quiet_until: time = time(7, 30)
@@ -52,6 +56,7 @@ class HospitalRules:
     pickup_until_morning: time = time(11, 30)
     pickup_until_afternoon: time = time(16, 30)
     pickup_until_evening: time = time(20, 0)
+    checked_only: bool = False  # books persons only whose real name was checked
 
     def pickup_until(self, period: str) -> time:
         """The pick-up deadline of a period: morning, afternoon or evening (S11)."""

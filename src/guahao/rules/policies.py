@@ -22,6 +22,7 @@ POLICY_BOUNDS = {
     "first_suspension_months": (1, 12),
     "second_suspension_no_shows": (1, 50),
     "second_suspension_months": (1, 12),
+    "unchecked_live_bookings": (1, 10),
     "review_bookings": (1, 1000),
     "review_cancellations": (1, 1000),
     "review_days": (1, 366),

@@ -67,6 +67,7 @@ class TriedSession:
 class World:
     """All that the recorded requests were about. Requests in the order of their answers.
 
+    `checked_at`: since when each checked patient is.
     `rules`: by hospital, the rules by the day from which they hold, in order, from `date.min`.
     """
 
@@ -75,6 +76,8 @@ class World:
     accounts: Mapping[int, int | None]  # of each patient
     lives: Sequence[Life]
     rules: Mapping[int, Sequence[tuple[date, HospitalRules]]]
+    checked_at: Mapping[int, datetime] = field(default_factory=dict)
+    checks_names: bool = False
 
 
 def answers(world: World, policies: DatedPolicies) -> Iterator[list[str]]:
@@ -124,8 +127,9 @@ class _Trial:
         patients = {one.patient_id for one in requests} & world.accounts.keys()
         return BookingFacts(
             {id: self._session(world.sessions[id], at) for id in sessions},
-            {id: self._patient(id, today) for id in patients},
+            {id: self._patient(id, at) for id in patients},
             policy=self._policies.on(today),
+            checks_names=world.checks_names,
         )
 
     def _session(self, session: TriedSession, at: datetime) -> SessionFacts:
@@ -135,12 +139,22 @@ class _Trial:
         booked = self._booked[session.facts.id]
         return replace(session.facts, booked=booked, stopped=stopped, rules=held)
 
-    def _patient(self, id: int, today: date) -> PatientFacts:
-        person = self._persons[id]
+    def _patient(self, id: int, at: datetime) -> PatientFacts:
+        person, today = self._persons[id], at.date()
         until = None
         if person.no_shows:
             until = suspended_until_by_date(person.no_shows.values(), self._policies, today)
-        return PatientFacts(id, self._world.accounts[id], until, tuple(person.counted.values()))
+        checked_at = self._world.checked_at.get(id)
+        return PatientFacts(
+            id,
+            self._world.accounts[id],
+            until,
+            tuple(
+                replace(place, is_live=place.visit_date >= today)
+                for place in person.counted.values()
+            ),
+            is_checked=checked_at is not None and checked_at <= at,
+        )
 
     def _life(self, one: Recorded) -> Life:
         """What became of it; what was refused in truth is never cancelled and no no-show."""

@@ -195,7 +195,7 @@ async def lock_appointments(tx: Tx, ids: Sequence[int]) -> dict[int, LockedAppoi
 
 
 def _locked(row: TupleRow) -> LockedAppointment:
-    rules = hospital_rules(row[10:18]).keeping(hospital_rules(row[18:]))
+    rules = hospital_rules(row[10:19]).keeping(hospital_rules(row[19:]))
     facts = AppointmentFacts(*[*row[6:10], rules])
     return LockedAppointment(*[*row[:6], facts])
 

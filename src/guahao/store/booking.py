@@ -33,7 +33,8 @@ from guahao.store.views import PatientView, SessionView
 
 _LOCK_PATIENTS = """
     SELECT id, account_id, suspended_until, name_enc, id_type, id_no_enc,
-           (SELECT a.restricted_until FROM accounts a WHERE a.id = account_id)
+           (SELECT a.restricted_until FROM accounts a WHERE a.id = account_id),
+           checked_at IS NOT NULL
     FROM patients
     WHERE id = ANY(%s::bigint[]) AND displaced_at IS NULL AND merged_into IS NULL
     ORDER BY id FOR NO KEY UPDATE
@@ -48,22 +49,23 @@ _LOCK_SESSIONS = f"""
     ORDER BY s.id FOR NO KEY UPDATE OF s
 """
 _COUNTED = """
-    SELECT patient_id, visit_date, hospital_id, department_id
+    SELECT patient_id, visit_date, hospital_id, department_id, status = 'booked'
     FROM appointments
     WHERE patient_id = ANY(%(patients)s::bigint[]) AND visit_date > %(since)s
       AND status IN ('booked', 'picked_up', 'no_show', 'unverified')
     UNION ALL
-    SELECT m.survivor_id, a.visit_date, a.hospital_id, a.department_id
+    SELECT m.survivor_id, a.visit_date, a.hospital_id, a.department_id, a.status = 'booked'
     FROM person_merges m CROSS JOIN LATERAL (
-        SELECT visit_date, hospital_id, department_id FROM appointments
+        SELECT visit_date, hospital_id, department_id, status FROM appointments
         WHERE patient_id = m.patient_id AND visit_date > %(since)s
           AND status IN ('booked', 'picked_up', 'no_show', 'unverified')
         OFFSET 0) a  -- one index scan for each of the few merged registrations
     WHERE m.survivor_id = ANY(%(patients)s::bigint[])
 """
-_OWN_PATIENT = (
-    "SELECT id, account_id, suspended_until FROM patients WHERE id = %s AND account_id = %s"
-)
+_OWN_PATIENT = """
+    SELECT id, account_id, suspended_until, checked_at IS NOT NULL
+    FROM patients WHERE id = %s AND account_id = %s
+"""
 _EARLIER = """
     SELECT r.actor_kind, r.actor_id, r.idempotency_key,
            r.patient_id, r.clinic_session_id, r.outcome, r.appointment_id,
@@ -215,20 +217,20 @@ def _counting(patient_ids: Sequence[int], since: date) -> dict[str, Any]:
 
 def _by_patient(rows: Iterable[TupleRow]) -> dict[int, list[CountedAppointment]]:
     found: dict[int, list[CountedAppointment]] = {}
-    for patient_id, visit_date, hospital_id, department_id in rows:
-        counted = CountedAppointment(visit_date, hospital_id, department_id)
+    for patient_id, visit_date, hospital_id, department_id, is_live in rows:
+        counted = CountedAppointment(visit_date, hospital_id, department_id, is_live)
         found.setdefault(patient_id, []).append(counted)
     return found
 
 
 def _locked_patient(row: TupleRow, counted: dict[int, list[CountedAppointment]]) -> LockedPatient:
-    patient_id, account_id, suspended_until, name_enc, id_type, id_no_enc, restricted_until = row
+    patient_id, account_id, suspended_until, name_enc, id_type, id_no_enc, *standing = row
     facts = PatientFacts(
         patient_id,
         account_id,
         suspended_until,
         tuple(counted.get(patient_id, ())),
-        restricted_until,
+        *standing,  # the account's restriction, and whether the person is checked
     )
     return LockedPatient(facts, name_enc, id_type, id_no_enc)
 
@@ -248,7 +250,9 @@ async def own_patient(
     if row is None:
         return None
     counted = _by_patient(await tx.rows(_COUNTED, _counting([patient_id], counted_since)))
-    return PatientFacts(*[*row, tuple(counted.get(patient_id, ()))])
+    id, owner, suspended_until, is_checked = row
+    mine = tuple(counted.get(patient_id, ()))
+    return PatientFacts(id, owner, suspended_until, mine, is_checked=is_checked)
 
 
 def session_facts(session: SessionView) -> SessionFacts:
@@ -263,6 +267,7 @@ def session_facts(session: SessionView) -> SessionFacts:
         session.booked,
         session.stopped,
         session.rules,
+        session.title,
     )
 
 

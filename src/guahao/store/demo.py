@@ -17,7 +17,8 @@ _COPY = {
         COPY hospitals (id, search_keys, code, name, name_en, grade, district, district_en,
                         address, phone, notice, pickup_place, cycle_days, release_time,
                         next_day_stop_time, cancel_days_before, cancel_time,
-                        pickup_until_morning, pickup_until_afternoon, pickup_until_evening)
+                        pickup_until_morning, pickup_until_afternoon, pickup_until_evening,
+                        checked_only)
         FROM STDIN
     """,
     "departments": """

@@ -20,6 +20,7 @@ def rules_columns(rules: str) -> str:
     columns = (
         *("release_time", "next_day_stop_time", "cancel_days_before", "cancel_time"),
         *("pickup_until_morning", "pickup_until_afternoon", "pickup_until_evening"),
+        "checked_only",
     )
     either = ", ".join(f"coalesce({rules}.{one}, h.{one}) AS {one}" for one in columns)
     # Without a number of days the platform's three months hold: NULL is a rule, too.

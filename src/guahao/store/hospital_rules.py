@@ -12,7 +12,7 @@ from guahao.store.directory import RULES_ASKED, RULES_COLUMNS, hospital_rules
 
 _COLUMNS = """
     cycle_days, release_time, next_day_stop_time, cancel_days_before, cancel_time,
-    pickup_until_morning, pickup_until_afternoon, pickup_until_evening
+    pickup_until_morning, pickup_until_afternoon, pickup_until_evening, checked_only
 """
 
 
@@ -70,11 +70,12 @@ async def put(tx: Tx, hospital_id: int, dated_rules: DatedRules) -> None:
     await tx.do(
         f"""
         INSERT INTO hospital_rules (hospital_id, holds_from, {_COLUMNS})
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
         ON CONFLICT (hospital_id, holds_from) DO UPDATE SET ({_COLUMNS}) = ROW (
             excluded.cycle_days, excluded.release_time, excluded.next_day_stop_time,
             excluded.cancel_days_before, excluded.cancel_time, excluded.pickup_until_morning,
-            excluded.pickup_until_afternoon, excluded.pickup_until_evening)
+            excluded.pickup_until_afternoon, excluded.pickup_until_evening,
+            excluded.checked_only)
         """,
         (hospital_id, dated_rules.holds_from, *astuple(dated_rules.rules)),
     )

@@ -26,7 +26,7 @@ _FACTS = """
 """
 _RULES = """
     cycle_days, release_time, next_day_stop_time, cancel_days_before, cancel_time,
-    pickup_until_morning, pickup_until_afternoon, pickup_until_evening
+    pickup_until_morning, pickup_until_afternoon, pickup_until_evening, checked_only
 """
 _RECORD = f"""
     SELECT h.id, h.code,
@@ -86,7 +86,7 @@ async def add(tx: Tx, code: str, facts: HospitalFacts, rules: HospitalRules) -> 
     row = await tx.row(
         f"""
         INSERT INTO hospitals (code, search_keys, {_FACTS}, {_RULES})
-        VALUES (%s, %s, {", ".join(["%s"] * 17)}) RETURNING id
+        VALUES (%s, %s, {", ".join(["%s"] * 18)}) RETURNING id
         """,
         (code, search_keys(facts.name, facts.district), *astuple(facts), *astuple(rules)),
     )

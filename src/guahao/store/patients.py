@@ -24,7 +24,7 @@ def person_indexes(vault: Vault, number: str) -> list[bytes]:
     return vault.indexes("person", canonical_person(number))
 
 
-_COLUMNS = "id, name_enc, id_type, id_no_enc, suspended_until"
+_COLUMNS = "id, name_enc, id_type, id_no_enc, suspended_until, checked_at IS NOT NULL"
 
 
 def open_patient(
@@ -34,6 +34,7 @@ def open_patient(
     id_type: str,
     id_no_enc: bytes,
     suspended_until: date | None,
+    is_checked: bool | None = None,
 ) -> PatientView:
     """A patient's columns, unsealed."""
     return PatientView(
@@ -42,6 +43,7 @@ def open_patient(
         id_type,
         vault.open("patients", "id_no", patient_id, id_no_enc),
         suspended_until,
+        is_checked,
     )
 
 
@@ -116,4 +118,6 @@ async def add(
     )
     if not added:
         return None
-    return PatientView(new_id, name, document.id_type, document.number, None)
+    return PatientView(
+        new_id, name, document.id_type, document.number, None, checked_by is not None
+    )

@@ -16,10 +16,11 @@ _NUMBERS = (
     *("per_long_window", "long_window_months"),
     *("first_suspension_no_shows", "first_suspension_months"),
     *("second_suspension_no_shows", "second_suspension_months"),
+    "unchecked_live_bookings",
     *("review_bookings", "review_cancellations", "review_days"),
 )
 _TIMES = ("quiet_from", "quiet_until")
-_PLAIN = (*_NUMBERS, *_TIMES)
+_PLAIN = (*_NUMBERS, *_TIMES, "unchecked_may_book_experts")
 _COLUMNS = ", ".join((*_PLAIN, "patient_may_cancel"))
 _PLACES = ", ".join(["%s"] * (len(_PLAIN) + 1))
 

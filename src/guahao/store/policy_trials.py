@@ -18,7 +18,7 @@ from guahao.store.directory import hospital_rules
 _REACH = timedelta(days=800)
 _RULES = """
     cycle_days, release_time, next_day_stop_time, cancel_days_before, cancel_time,
-    pickup_until_morning, pickup_until_afternoon, pickup_until_evening
+    pickup_until_morning, pickup_until_afternoon, pickup_until_evening, checked_only
 """
 _LIFE = """
     SELECT a.id, a.patient_id, a.clinic_session_id, a.visit_date, a.hospital_id, a.department_id,
@@ -149,7 +149,7 @@ async def world(tx: Tx, first: date) -> World:
     since = first - _REACH
     lives = await tx.rows(_LIVES, (patients, since, patients, since, session_ids))
     accounts = await tx.rows(
-        "SELECT id, account_id FROM patients WHERE id = ANY(%s::bigint[])", (patients,)
+        "SELECT id, account_id, checked_at FROM patients WHERE id = ANY(%s::bigint[])", (patients,)
     )
     return World(
         requests,
@@ -157,6 +157,7 @@ async def world(tx: Tx, first: date) -> World:
         {row[0]: row[1] for row in accounts},
         [_life(row) for row in lives],
         await _rules(tx),
+        {row[0]: row[2] for row in accounts if row[2] is not None},
     )
 
 
@@ -185,7 +186,7 @@ async def _sessions(tx: Tx, session_ids: str) -> dict[int, TriedSession]:
     rows = await tx.rows(
         """
         SELECT s.id, s.hospital_id, s.department_id, s.visit_date, s.period, s.capacity,
-               s.stopped_at
+               s.stopped_at, s.title
         FROM clinic_sessions s JOIN departments d ON d.id = s.department_id AND d.on_platform
         WHERE s.id = ANY(%s::bigint[])
         """,
@@ -194,7 +195,7 @@ async def _sessions(tx: Tx, session_ids: str) -> dict[int, TriedSession]:
     usual = HospitalRules()
     return {
         row[0]: TriedSession(
-            SessionFacts(*[*row[:6], 0, False, usual]),
+            SessionFacts(*[*row[:6], 0, False, usual, row[7]]),
             row[6],
         )
         for row in rows

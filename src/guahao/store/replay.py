@@ -12,7 +12,8 @@ _COPY = {
     "hospitals": """
         COPY hospitals (id, code, name, grade, district, cycle_days, release_time,
                         next_day_stop_time, cancel_days_before, cancel_time,
-                        pickup_until_morning, pickup_until_afternoon, pickup_until_evening)
+                        pickup_until_morning, pickup_until_afternoon, pickup_until_evening,
+                        checked_only)
         FROM STDIN
     """,
     "departments": "COPY departments (id, hospital_id, code, name) FROM STDIN",

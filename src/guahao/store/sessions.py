@@ -18,8 +18,8 @@ SESSION_COLUMNS = f"""
     s.period, s.starts_at, s.ends_at, s.fee_fen, s.capacity, s.booked, s.stopped_at IS NOT NULL,
     h.pickup_place, {RULES_COLUMNS}, h.name_en, d.name_en
 """
-SESSION_WIDTH = 26  # how many columns of a row are SESSION_COLUMNS
-_RULES = slice(16, 24)  # of these, the hospital's rules
+SESSION_WIDTH = 27  # how many columns of a row are SESSION_COLUMNS
+_RULES = slice(16, 25)  # of these, the hospital's rules
 
 _ONE = f"""
     SELECT {SESSION_COLUMNS}

@@ -76,6 +76,7 @@ class PatientView:
     id_type: str
     id_no: str
     suspended_until: date | None
+    is_checked: bool | None = None  # None: not read
 
 
 @dataclass(frozen=True, slots=True)

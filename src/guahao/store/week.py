@@ -60,7 +60,7 @@ _DAYS = f"""
     ORDER BY s.visit_date, array_position('{{morning,afternoon,evening}}', s.period),
              s.starts_at NULLS FIRST, s.fee_fen DESC, s.title, s.specialty, s.id
 """
-_RULES = slice(6, 14)  # the columns of a row that are the hospital's rules
+_RULES = slice(6, 15)  # the columns of a row that are the hospital's rules
 
 
 async def department_days(

@@ -23,6 +23,8 @@ _TYPES: dict[str, Any] = {
     "long_window_months": Annotated[int, Meta(ge=1, le=24)],
     "first_suspension_months": Annotated[int, Meta(ge=0, le=120)],
     "second_suspension_months": Annotated[int, Meta(ge=0, le=120)],
+    "unchecked_may_book_experts": bool,
+    "checked_only": bool,
     "cancel_channels": frozenset[Literal["agent", "patient"]],
     "cycle_days": Annotated[int, Meta(ge=1, le=92)] | None,
     "cancel_days_before": Annotated[int, Meta(ge=1, le=30)],

@@ -250,6 +250,11 @@ class BasePage:
         return self._base_door.platform.settings.hotline
 
     @property
+    def checks_names(self) -> bool:
+        """Whether the policy limits persons whose real name nobody has checked."""
+        return self._base_door.platform.checks_names
+
+    @property
     def demo_verifier(self) -> str:
         """Where the demo's verifier is asked: the number that it refuses. Else empty."""
         return MISMATCHING_NUMBER if self._base_door.platform.verifier.name == "demo" else ""

@@ -215,6 +215,17 @@ _BOOKING: dict[str, Reply] = {
             " {when}. Until then, please call {hotline} to book.",
         ),
     ),
+    Refusal.PERSON_UNCHECKED: Reply(
+        409,
+        Words("须先核实身份", "Identity not checked yet"),
+        Words(
+            "该就诊人的身份还没有核实，不能约这个号。请带证件原件到任一医院窗口核实，"
+            "或先去就诊一次：凭证件原件取号后即为已核实。",
+            "This patient's identity is not checked yet, so this place cannot be booked. Bring"
+            " the original document to any hospital's window, or go to an existing booking"
+            " first: picking up with the original document counts as the check.",
+        ),
+    ),
     Refusal.PATIENT_SUSPENDED: Reply(
         409,
         Words("预约资格已暂停", "Booking is suspended"),

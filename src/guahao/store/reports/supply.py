@@ -67,7 +67,7 @@ async def fill(tx: Tx, scope: Scope, row: Axis, column: Axis) -> list[Fill]:
 
 _RULES = """
     release_time, next_day_stop_time, cancel_days_before, cancel_time,
-    pickup_until_morning, pickup_until_afternoon, pickup_until_evening
+    pickup_until_morning, pickup_until_afternoon, pickup_until_evening, checked_only
 """
 
 

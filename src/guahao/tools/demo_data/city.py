@@ -194,7 +194,7 @@ def _rules(choices: dict[str, list[Any]], random: Random) -> HospitalRules:
     return HospitalRules(
         cycle_days=drawn.pop("cycle_days") or None,
         cancel_days_before=drawn.pop("cancel_days_before"),
-        **{name: time.fromisoformat(value) for name, value in drawn.items()},
+        **{name: time.fromisoformat(value) for name, value in drawn.items()},  # type: ignore[arg-type]
     )
 
 

@@ -71,8 +71,15 @@ def _as_form(found: PolicyOverview) -> dict[str, str]:
     numbers = {name: str(getattr(found.today, name)) for name in POLICY_BOUNDS}
     times = {name: f"{getattr(found.today, name):%H:%M}" for name in _TIMES}
     by_patient = "yes" if "patient" in found.today.cancel_channels else "no"
+    experts = "yes" if found.today.unchecked_may_book_experts else "no"
     first_day = found.earliest.isoformat()
-    return {**numbers, **times, "patient_may_cancel": by_patient, "holds_from": first_day}
+    return {
+        **numbers,
+        **times,
+        "patient_may_cancel": by_patient,
+        "unchecked_may_book_experts": experts,
+        "holds_from": first_day,
+    }
 
 
 def _before(found: PolicyOverview, new: DatedPolicy) -> Policy:
@@ -87,6 +94,7 @@ def read_policy(form: dict[str, str]) -> tuple[date | None, Policy]:
     channels = {"agent", "patient"} if form.get("patient_may_cancel") == "yes" else {"agent"}
     policy = replace(
         Policy(cancel_channels=frozenset(channels)),
+        unchecked_may_book_experts=form.get("unchecked_may_book_experts") == "yes",
         **numbers,  # type: ignore[arg-type]
         quiet_from=_time(form.get("quiet_from", f"{Policy().quiet_from:%H:%M}")),
         quiet_until=_time(form.get("quiet_until", f"{Policy().quiet_until:%H:%M}")),
@@ -195,6 +203,8 @@ def number_words(page: StaffPage) -> dict[str, str]:
         "review_bookings": page.say("账户预约超过几次要复核"),
         "review_cancellations": page.say("账户退号超过几次要复核"),
         "review_days": page.say("复核按最近几天计"),
+        "unchecked_live_bookings": page.say("未核实身份的人同时最多几个预约"),
+        "unchecked_may_book_experts": page.say("未核实身份的人能否约知名专家"),
         "cancel_channels": page.say("患者能否自己退号"),
         "quiet_from": page.say("夜间几点起不发消息"),
         "quiet_until": page.say("早上几点起再发消息"),
@@ -214,6 +224,8 @@ def differences(page: StaffPage, before: Policy, after: Policy) -> list[tuple[st
 def _said(page: StaffPage, policy: Policy, name: str) -> str:
     if name == "cancel_channels":
         return page.say("能") if "patient" in policy.cancel_channels else page.say("只能打电话")
+    if name == "unchecked_may_book_experts":
+        return page.say("能") if policy.unchecked_may_book_experts else page.say("不能")
     if name in _TIMES:
         return f"{getattr(policy, name):%H:%M}"
     return str(getattr(policy, name))

@@ -14,6 +14,7 @@ from guahao.flows.alternatives import alternatives
 from guahao.flows.appointments import list_appointments
 from guahao.flows.desk import Busy, NotDecided, TooFast
 from guahao.flows.schedules import one_session
+from guahao.rules.booking import for_checked_only
 from guahao.rules.cancelling import cancel_deadline
 from guahao.rules.facts import Actor
 from guahao.rules.limits import PATIENTS_PER_PHONE
@@ -87,7 +88,7 @@ def _chosen(page: Page, patients: list[PatientView]) -> PatientView | None:
 def _form(
     page: Page, session: SessionView, patients: list[PatientView], *, unchosen: bool = False
 ) -> Answer:
-    kept = page.kept.get("key", "")
+    kept, policy = page.kept.get("key", ""), page.door.platform.policy_said
     return page.render(
         "confirm.html",
         session=session,
@@ -101,8 +102,11 @@ def _form(
         unchosen=unchosen,
         cancel_until=cancel_deadline(session.visit_date, session.rules),
         pickup_until=pickup_deadline(session.visit_date, session.period, session.rules),
-        policy=page.door.platform.policy_said,
-        self_service="patient" in page.door.platform.policy_said.cancel_channels,
+        policy=policy,
+        self_service="patient" in policy.cancel_channels,
+        checked_only=for_checked_only(
+            session.title, session.rules, policy, checks_names=page.checks_names
+        ),
     )
 
 

@@ -21,6 +21,7 @@ ANCHORS = {
     "next_day_closed": "dates",
     "beyond_horizon": "dates",
     "not_released": "dates",
+    "person_unchecked": "patients",
     "patient_suspended": "no-show",
     "duplicate_department": "limits",
     "day_limit": "limits",

@@ -63,7 +63,12 @@ def rules_form(rules: HospitalRules) -> dict[str, str]:
     """Rules as a form holds them."""
     times = {name: getattr(rules, name).isoformat("minutes") for name in _TIMES}
     cycle = "" if rules.cycle_days is None else str(rules.cycle_days)
-    return {**times, "cycle_days": cycle, "cancel_days_before": str(rules.cancel_days_before)}
+    return {
+        **times,
+        "cycle_days": cycle,
+        "cancel_days_before": str(rules.cancel_days_before),
+        "checked_only": "yes" if rules.checked_only else "no",
+    }
 
 
 def read_rules(form: dict[str, str]) -> HospitalRules | None:
@@ -78,6 +83,7 @@ def read_rules(form: dict[str, str]) -> HospitalRules | None:
     return HospitalRules(
         cycle_days=read_number(cycle) if cycle else None,
         cancel_days_before=read_number(form.get("cancel_days_before", "")),
+        checked_only=form.get("checked_only") == "yes",
         **times,  # type: ignore[arg-type]
     )
 
