@@ -71,6 +71,7 @@ async def register_in(
     verdict: Verdict = Verdict.UNKNOWN,
     *,
     in_hand: bool = False,
+    settles: bool = False,
 ) -> PatientView | PatientRefusal:
     """Register a person within a transaction that has locked nothing of persons or bookings.
 
@@ -78,7 +79,8 @@ async def register_in(
     transaction. `in_hand`: a member of staff has the document in hand, which checks the person
     whatever the verifier says; the caller records it in the trail. A checked registration
     displaces an unchecked one of another account (flows.people.displacing). Where a checked one
-    stands against it the answer is ID_TAKEN: staff move the person (flows.people.moving).
+    stands against it the answer is ID_TAKEN: staff move the person or settle whose registration
+    it is (flows.people.moving). `settles`: they have; even a checked registration gives way.
     """
     if not await accounts.lock_account(tx, account_id):
         raise LookupError(f"no account {account_id}")
@@ -90,18 +92,25 @@ async def register_in(
         return PatientRefusal.IDENTITY_MISMATCH
     # Twice: somebody else may register the person between the look and the insert.
     for _ in range(2):
-        answer = await _place(tx, vault, account_id, name, document, checked_by)
+        answer = await _place(tx, vault, account_id, name, document, checked_by, settles=settles)
         if answer is not None:
             return answer
     return PatientRefusal.ID_TAKEN
 
 
 async def _place(
-    tx: Tx, vault: Vault, account_id: int, name: str, document: Document, checked_by: str | None
+    tx: Tx,
+    vault: Vault,
+    account_id: int,
+    name: str,
+    document: Document,
+    checked_by: str | None,
+    *,
+    settles: bool,
 ) -> PatientView | PatientRefusal | None:
     """Put a person on a locked account; None where somebody else was quicker."""
     old = await registrations.lock_current(tx, vault, document)
-    decided = _decide(old, account_id, checked_by)
+    decided = _decide(old, account_id, checked_by, settles=settles)
     if old is not None and decided is Registering.CHECK:
         await registrations.set_checked(tx, vault, old.id, name, document, checked_by or "")
         return (await store.by_id(tx, vault, [old.id]))[old.id]
@@ -138,7 +147,9 @@ async def _record(
         await registrations.record_merge(tx, old, new_id)
 
 
-def _decide(old: Registration | None, account_id: int, checked_by: str | None) -> Registering:
+def _decide(
+    old: Registration | None, account_id: int, checked_by: str | None, *, settles: bool
+) -> Registering:
     if old is None or old.is_erased:
         return Registering.ADD
     return decide_registration(
@@ -146,4 +157,5 @@ def _decide(old: Registration | None, account_id: int, checked_by: str | None) -
         without_account=old.account_id is None,
         is_checked=old.is_checked,
         checks=checked_by is not None,
+        settles=settles,
     )

@@ -16,7 +16,7 @@ from enum import StrEnum
 import msgspec
 
 from guahao.flows.patients import PatientRefusal, register_in
-from guahao.flows.people.moving import Moved, MoveRefusal, Waits, ask_in_tx
+from guahao.flows.people.moving import Moved, MoveRefusal, Shown, Waits, ask_in_tx
 from guahao.flows.platform import Platform
 from guahao.rules.identity import Document, valid_document
 from guahao.rules.kernel.text import NameFault, person_name, prose, same_name
@@ -25,7 +25,7 @@ from guahao.rules.staff import Staff
 from guahao.store import accounts, throttle, trail
 from guahao.store import patients as patient_store
 from guahao.store.db import Tx
-from guahao.store.people import persons
+from guahao.store.people import moves, persons
 from guahao.store.people.persons import Person
 from guahao.store.vault import VaultError
 from guahao.store.views import PatientView
@@ -68,6 +68,11 @@ class AtCounter:
     in_hand: InHand
     sealed: str
     person: Person | None
+
+    @property
+    def is_on_account(self) -> bool:
+        """Whether an account has the person; one that was removed is registered again."""
+        return self.person is not None and self.person.account_id is not None
 
     @property
     def same_name(self) -> bool:
@@ -185,6 +190,25 @@ async def ask_to_move(
             return await ask_in_tx(tx, platform, by, person, phone, reason)
 
 
+async def ask_to_settle(
+    platform: Platform, by: Staff, sealed: str, phone: str, reason: str
+) -> Moved | Waits | CounterRefusal | MoveRefusal:
+    """Begin to take the identity over from somebody else's registration, to a phone of the person.
+
+    The name on the document counts, whatever name it was registered under.
+    """
+    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+        in_hand = _unseal(platform, by, sealed, tx.now)
+        if in_hand is None:
+            return CounterRefusal.LOOK_UP_AGAIN
+        async with tx.as_platform():
+            person = await _lock(tx, platform, in_hand)
+            if person is None or person.account_id is None:
+                return MoveRefusal.UNKNOWN_PERSON
+            shown = Shown(in_hand.name, in_hand.document)
+            return await ask_in_tx(tx, platform, by, person, phone, reason, shown)
+
+
 async def check(
     platform: Platform, by: Staff, sealed: str, phone: str, reason: str
 ) -> PatientView | CounterRefusal | MoveRefusal:
@@ -240,4 +264,7 @@ async def check(
 
 async def _lock(tx: Tx, platform: Platform, in_hand: InHand) -> Person | None:
     person = await persons.of_document(tx, platform.vault, in_hand.document)
-    return None if person is None else await persons.lock(tx, platform.vault, person.patient.id)
+    if person is None:
+        return None
+    await moves.lock_of_person(tx, person.patient.id)
+    return await persons.lock(tx, platform.vault, person.patient.id)

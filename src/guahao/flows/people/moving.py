@@ -4,7 +4,8 @@ The person is proven at a hospital's window by the document in hand, or by the h
 agent asks and a supervisor decides. The person's bookings, no-shows and suspension go along,
 because they are the person's; the old account sees nothing of them from then on, its log-ins end,
 and both phones are told. A dispute is the same, but the earlier registration was a stranger's:
-it is displaced, and nothing of it counts.
+it is displaced, checked or not, and nothing of it counts. The person is registered anew, by name
+and document as shown.
 
 Locks: the request, accounts by id, the person, then as everywhere.
 """
@@ -18,10 +19,11 @@ from enum import StrEnum
 from hmac import compare_digest
 
 from guahao.flows.calls import CallRefusal
+from guahao.flows.patients import PatientRefusal, register_in
 from guahao.flows.people.log_ins import end_log_ins
 from guahao.flows.platform import Platform
-from guahao.rules.identity import valid_document
-from guahao.rules.kernel.text import compact, prose, same_name
+from guahao.rules.identity import Document, valid_document
+from guahao.rules.kernel.text import NameFault, compact, person_name, prose, same_name
 from guahao.rules.people.phones import Phone, valid_any_phone
 from guahao.rules.staff import Staff
 from guahao.store import accounts, messages, throttle, trail
@@ -29,7 +31,7 @@ from guahao.store import calls as call_store
 from guahao.store import patients as patient_store
 from guahao.store.db import Tx
 from guahao.store.people import moves as store
-from guahao.store.people import persons
+from guahao.store.people import persons, registrations
 from guahao.store.people.moves import Move, NewMove
 from guahao.store.people.persons import Person
 
@@ -75,6 +77,14 @@ class Waits:
     for_code: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Name and document as the person has shown them, who disputes the registration."""
+
+    name: str
+    document: Document
+
+
 # Asking -----------------------------------------------------------------------------------
 
 
@@ -91,6 +101,7 @@ async def ask_by_hotline(
             return CallRefusal.CALL_OVER
         if call.verified_at is None:
             return CallRefusal.NOT_VERIFIED
+        await store.lock_of_person(tx, patient_id)
         person = await persons.lock(tx, platform.vault, patient_id)
         if person is None or person.account_id != call.account_id:
             return MoveRefusal.UNKNOWN_PERSON
@@ -98,17 +109,31 @@ async def ask_by_hotline(
 
 
 async def ask_by_document(
-    platform: Platform, by: Staff, name: str, id_type: str, id_no: str, phone: str, reason: str
-) -> Waits | Moved | MoveRefusal:
+    platform: Platform,
+    by: Staff,
+    name: str,
+    id_type: str,
+    id_no: str,
+    phone: str,
+    reason: str,
+    *,
+    disputed: bool = False,
+) -> Waits | Moved | MoveRefusal | NameFault:
     """Ask for a caller whom no question can verify: the old phone is lost or somebody else's.
 
     The agent has heard name and document and writes down what else proves the caller; the
     supervisor decides on that. An unknown document, another name and a limit that is reached
     have one answer, so that nobody asks here who is registered. Every try is in the trail.
+
+    `disputed`: somebody else registered the caller, who takes the identity over by the name on
+    the document, whatever name it was registered under.
     """
     typed = _typed(phone, reason)
     if isinstance(typed, MoveRefusal):
         return typed
+    shown_name = person_name(name)
+    if disputed and isinstance(shown_name, NameFault):
+        return shown_name
     document = valid_document(id_type, id_no, platform.db.clock().date())
     async with platform.db.transaction() as tx:
         vault = platform.vault
@@ -118,14 +143,19 @@ async def ask_by_document(
         if person is not None:
             subject = vault.index("throttle", f"patient {person.patient.id}")
             of_person = await throttle.hit(tx, "move_of_person", subject, _DAY)
+            await store.lock_of_person(tx, person.patient.id)
             locked = await persons.lock(tx, vault, person.patient.id)
             within = of_person <= _TRIES_OF_PERSON_A_DAY and tried <= _TRIES_OF_STAFF_AN_HOUR
-            if within and locked is not None and same_name(name, locked.patient.name):
+            shown = None
+            if disputed and document is not None and isinstance(shown_name, str):
+                shown = Shown(shown_name, document)
+            if within and locked is not None and _may_ask(locked, name, shown):
                 detail: dict[str, object] = {"found_by": "document"}
-                return await _ask(tx, platform, by, locked, typed, reason, detail)
+                return await _ask(tx, platform, by, locked, typed, reason, detail, shown)
         detail = {"refused": "move_unknown_person"}
         about = None if person is None else ("patient", person.patient.id)
-        await trail.record(tx, vault, by.who, "ask_to_move", about, detail=detail)
+        action = "ask_to_settle" if disputed else "ask_to_move"
+        await trail.record(tx, vault, by.who, action, about, detail=detail)
         return MoveRefusal.UNKNOWN_PERSON
 
 
@@ -136,15 +166,23 @@ async def ask_in_tx(
     person: Person,
     phone: str,
     reason: str,
-    *,
-    kind: str = "move",
-    name: str | None = None,
+    shown: Shown | None = None,
 ) -> Moved | Waits | MoveRefusal:
-    """Ask for a person whom the caller has identified, as the platform's role."""
+    """Ask for a person whom the caller has identified, as the platform's role.
+
+    `shown`: the person disputes the registration.
+    """
     typed = _typed(phone, reason)
     if isinstance(typed, MoveRefusal):
         return typed
-    return await _ask(tx, platform, by, person, typed, reason, {}, kind=kind, name=name)
+    return await _ask(tx, platform, by, person, typed, reason, {}, shown)
+
+
+def _may_ask(person: Person, name: str, shown: Shown | None) -> bool:
+    """Whether the registration is the caller's by its name, or is disputed and on an account."""
+    if shown is not None:
+        return person.account_id is not None
+    return same_name(name, person.patient.name)
 
 
 def _typed(phone: str, reason: str) -> Phone | MoveRefusal:
@@ -162,21 +200,20 @@ async def _ask(
     phone: Phone,
     reason: str,
     detail: dict[str, object],
-    *,
-    kind: str = "move",
-    name: str | None = None,
+    shown: Shown | None = None,
 ) -> Moved | Waits | MoveRefusal:
     """Record the request and send the code. A landline gets none: nobody logs in by it."""
-    if phone.number == person.phone and kind == "move":
+    if phone.number == person.phone:
         return MoveRefusal.SAME_PHONE
     if not phone.is_landline and await _too_many_codes(tx, platform, by, phone.number):
         return MoveRefusal.CODES_TOO_OFTEN
     new = NewMove(
-        kind,
+        "move" if shown is None else "dispute",
         person.patient.id,
         person.account_id,
         phone,
-        name,
+        None if shown is None else shown.name,
+        None if shown is None else shown.document,
         prose(reason),
         by.id,
         by.hospital_id,
@@ -190,7 +227,7 @@ async def _ask(
         tx,
         platform.vault,
         by.who,
-        "ask_to_settle" if kind == "dispute" else "ask_to_move",
+        "ask_to_move" if shown is None else "ask_to_settle",
         ("patient", person.patient.id),
         reason=prose(reason),
         detail={"move": move_id, "landline": phone.is_landline, **detail},
@@ -237,7 +274,8 @@ async def send_another_code(
     async with platform.db.transaction() as tx:
         move = await store.lock_own(tx, platform.vault, move_id, by)
         if move is None:
-            return None
+            is_own = await store.own(tx, platform.vault, move_id, by)
+            return None if is_own is None else MoveRefusal.OVER
         if move.state != "proving":
             return MoveRefusal.OVER
         too_many = await _too_many_codes(tx, platform, by, move.phone)
@@ -258,7 +296,8 @@ async def prove_phone(
     async with platform.db.transaction() as tx:
         move = await store.lock_own(tx, platform.vault, move_id, by)
         if move is None:
-            return None
+            is_own = await store.own(tx, platform.vault, move_id, by)
+            return None if is_own is None else MoveRefusal.OVER
         if move.state != "proving":
             return MoveRefusal.OVER
         kept = await store.take_code_try(tx, move_id)
@@ -319,6 +358,8 @@ async def carry_out(
     tx: Tx, platform: Platform, by: Staff, move: Move, *, reason: str = ""
 ) -> Moved | MoveRefusal:
     """Put the person on the new phone, in the order of locks above."""
+    if move.kind == "dispute":
+        return await _settle(tx, platform, by, move, reason)
     vault, patient_id, old_id = platform.vault, move.patient.id, move.from_account_id
     phone = valid_any_phone(move.phone.replace(";ext=", "转"))
     assert phone is not None, "it was valid when it was asked for"
@@ -348,5 +389,53 @@ async def carry_out(
         ("patient", patient_id),
         reason=reason or move.reason,
         detail={"move": move.id, "from_account": old_id, "to_account": new_id},
+    )
+    return Moved(move.id)
+
+
+async def _settle(
+    tx: Tx, platform: Platform, by: Staff, move: Move, reason: str
+) -> Moved | MoveRefusal:
+    """Register the person anew, as shown, and displace the registration that is disputed.
+
+    Its bookings, no-shows and suspension stay with it. Both phones are notified: the old one
+    that its registration is void, the new one that the person is on it.
+    """
+    vault, old_id = platform.vault, move.from_account_id
+    phone = valid_any_phone(move.phone.replace(";ext=", "转"))
+    assert phone is not None, "it was valid when it was asked for"
+    assert move.name is not None, "a dispute has what was shown"
+    assert move.document is not None, "a dispute has what was shown"
+    new_id = await accounts.of_phone(tx, vault, phone)
+    await accounts.lock_accounts(tx, [id for id in (old_id, new_id) if id is not None])
+    if new_id == old_id:
+        return MoveRefusal.SAME_PHONE
+    current = await registrations.lock_current(tx, vault, move.document)
+    if current is None or current.id != move.patient.id or current.account_id != old_id:
+        return MoveRefusal.CHANGED_MEANWHILE
+    added = await register_in(
+        tx, platform, new_id, move.name, move.document, in_hand=True, settles=True
+    )
+    if isinstance(added, PatientRefusal):
+        full = added is PatientRefusal.PHONE_LIMIT
+        return MoveRefusal.PHONE_FULL if full else MoveRefusal.CHANGED_MEANWHILE
+    await messages.tell_account(tx, "moved_here", new_id, added.id)
+    await store.decide(tx, move.id, "done", by.id)
+    until = current.suspended_until
+    await trail.record(
+        tx,
+        vault,
+        by.who,
+        "settle_dispute",
+        ("patient", move.patient.id),
+        reason=reason or move.reason,
+        detail={
+            "move": move.id,
+            "from_account": old_id,
+            "to_account": new_id,
+            "displaced_by": added.id,
+            "was_checked_by": current.checked_by,
+            "suspended_until": None if until is None else until.isoformat(),
+        },
     )
     return Moved(move.id)

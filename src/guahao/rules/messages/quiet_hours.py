@@ -46,13 +46,13 @@ def held_until(
 
     `moments`: what time it may be; a message goes only where it may go at every one of them,
     so that a clock that jumps to the morning and back sends nothing at night. `expires_at`:
-    what would be of no use in the morning goes now (one-time passwords). `status` and
-    `visit`: of the booking that it is about; what concerns a visit within SOON goes now.
+    somebody waits for what expires (one-time passwords, the codes of calls and moves), so it
+    goes now, also shortly before the quiet hours end. `status` and `visit`: of the booking that it is about; what concerns a visit within SOON goes now.
     """
     holds = []
     for now in moments:
         end = quiet_until(now, policy)
-        if end is None or (expires_at is not None and expires_at <= end):
+        if end is None or expires_at is not None:
             continue
         is_soon = visit is not None and now.date() <= visit.date() and visit - now <= SOON
         if is_soon and status in _TO_COME:

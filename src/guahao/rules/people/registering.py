@@ -17,17 +17,18 @@ class Registering(Enum):
 
 
 def decide_registration(
-    *, own: bool, without_account: bool, is_checked: bool, checks: bool
+    *, own: bool, without_account: bool, is_checked: bool, checks: bool, settles: bool = False
 ) -> Registering:
     """Decide what a registration does that meets the person's current one.
 
     `own`: that one is of the account that registers; `without_account`: of no account;
-    `is_checked`: it is checked; `checks`: the new registration would be.
+    `is_checked`: it is checked; `checks`: the new registration would be;
+    `settles`: staff have settled a dispute in favour of the new registration.
     """
     if own:
         return Registering.CHECK if checks and not is_checked else Registering.KEEP
     if without_account:
         return Registering.CONTINUE
-    if checks and not is_checked:
+    if settles or (checks and not is_checked):
         return Registering.DISPLACE
     return Registering.REFUSE

@@ -65,6 +65,7 @@ SEALED: Sequence[Sealed] = (
     Sealed("account_reviews", "reason_enc"),
     Sealed("moves", "phone_enc"),
     Sealed("moves", "name_enc"),
+    Sealed("moves", "id_no_enc"),
     Sealed("moves", "reason_enc"),
     Sealed("hospital_webhooks", "secret_enc", key="hospital_id"),
     Sealed("hospital_webhooks", "previous_secret_enc", key="hospital_id", bound_to="secret"),

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from psycopg.rows import TupleRow
 
+from guahao.rules.identity import Document
 from guahao.rules.people.phones import Phone
 from guahao.rules.staff import Staff
 from guahao.store.accounts import open_phone
@@ -21,13 +22,14 @@ OPEN_FOR = timedelta(days=3)
 
 @dataclass(frozen=True, slots=True)
 class NewMove:
-    """What is asked for. `name`: as on the document, where another than the registered one."""
+    """What is asked for. `name` and `document`: as they were shown, in a dispute."""
 
     kind: str
     patient_id: int
     from_account_id: int | None
     phone: Phone
     name: str | None
+    document: Document | None
     reason: str
     staff_id: int
     hospital_id: int | None
@@ -35,7 +37,10 @@ class NewMove:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A request, in the clear: the web masks. `old_phone` is empty where there is none."""
+    """A request, in the clear: the web masks. `old_phone` is empty where there is none.
+
+    `name` and `document`: as they were shown, in a dispute.
+    """
 
     id: int
     kind: str
@@ -44,6 +49,7 @@ class Move:
     old_phone: str
     phone: str
     name: str | None
+    document: Document | None
     reason: str
     staff_id: int
     staff_login: str
@@ -52,12 +58,14 @@ class Move:
     code_expires_at: datetime | None
     codes_sent: int
     created_at: datetime
+    checked_at: datetime | None
 
 
 _MOVE = """
     SELECT m.id, m.kind, m.patient_id, p.name_enc, p.id_type, p.id_no_enc, p.suspended_until,
            m.from_account_id, c.phone_enc, m.phone_enc, m.name_enc, m.reason_enc, m.staff_id,
-           s.login, m.hospital_id, m.state, m.code_expires_at, m.codes_sent, m.created_at
+           s.login, m.hospital_id, m.state, m.code_expires_at, m.codes_sent, m.created_at,
+           p.checked_at, m.id_type, m.id_no_enc
     FROM moves m
     JOIN patients p ON p.id = m.patient_id
     JOIN staff s ON s.id = m.staff_id
@@ -78,17 +86,19 @@ async def add(tx: Tx, vault: Vault, new: NewMove) -> int:
         """,
         (tx.now, new.patient_id),
     )
-    new_id = await next_id(tx, "moves")
+    new_id, document = await next_id(tx, "moves"), new.document
     await tx.do(
         """
-        INSERT INTO moves (id, kind, patient_id, from_account_id, phone_enc, name_enc, reason_enc,
-                           staff_id, hospital_id, state, created_at)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, 'proving', %s)
+        INSERT INTO moves (id, kind, patient_id, from_account_id, phone_enc, name_enc, id_type,
+                           id_no_enc, reason_enc, staff_id, hospital_id, state, created_at)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 'proving', %s)
         """,
         (
             *(new_id, new.kind, new.patient_id, new.from_account_id),
             vault.seal("moves", "phone", new_id, new.phone.number),
             None if new.name is None else vault.seal("moves", "name", new_id, new.name),
+            None if document is None else document.id_type,
+            None if document is None else vault.seal("moves", "id_no", new_id, document.number),
             vault.seal("moves", "reason", new_id, new.reason),
             *(new.staff_id, new.hospital_id, tx.now),
         ),
@@ -143,6 +153,17 @@ async def waiting(tx: Tx, vault: Vault, limit: int) -> list[Move]:
     return [_move(vault, row) for row in rows]
 
 
+async def lock_of_person(tx: Tx, patient_id: int) -> None:
+    """Lock a person's open requests: before the person, as carrying one out does."""
+    await tx.rows(
+        """
+        SELECT id FROM moves WHERE patient_id = %s AND state IN ('proving', 'requested')
+        ORDER BY id FOR NO KEY UPDATE
+        """,
+        (patient_id,),
+    )
+
+
 async def set_code(
     tx: Tx, move_id: int, code_index: bytes, tries: int, expires_at: datetime
 ) -> None:
@@ -189,6 +210,7 @@ async def decide(tx: Tx, move_id: int, state: str, staff_id: int) -> None:
 def _move(vault: Vault, row: TupleRow) -> Move:
     id, kind, patient_id, name_enc, id_type, id_no_enc, suspended_until = row[:7]
     from_account_id, old_enc, phone_enc, new_name_enc, reason_enc = row[7:12]
+    shown_type, shown_enc = row[-2:]
     old = "" if from_account_id is None else open_phone(vault, from_account_id, old_enc)
     return Move(
         *(id, kind),
@@ -196,6 +218,9 @@ def _move(vault: Vault, row: TupleRow) -> Move:
         *(from_account_id, old),
         vault.open("moves", "phone", id, phone_enc),
         None if new_name_enc is None else vault.open("moves", "name", id, new_name_enc),
+        None
+        if shown_enc is None
+        else Document(shown_type, vault.open("moves", "id_no", id, shown_enc)),
         vault.open("moves", "reason", id, reason_enc),
-        *row[12:],
+        *row[12:-2],
     )

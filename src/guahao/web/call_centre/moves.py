@@ -8,8 +8,10 @@ from guahao.flows.calls import CallRefusal
 from guahao.flows.calls import card as card_of
 from guahao.flows.people import moving as flows
 from guahao.flows.people.moving import Moved, MoveRefusal, Waits
+from guahao.rules.kernel.text import NameFault
 from guahao.rules.staff import CALL_CENTRE_ROLES, Role
 from guahao.web.call_centre.card import Shown, say_refusal
+from guahao.web.name_words import say_name_fault
 from guahao.web.reading import ProblemError, read_id
 from guahao.web.staff import StaffPage, StaffRoute
 from guahao.web.staff.moves import MoveView, say_move_refusal
@@ -92,7 +94,14 @@ async def _ask_by_document(page: StaffPage) -> ASGIApp:
     names = ("name", "id_type", "id_no", "phone")
     typed = {name: page.form.get(name, "")[:_FIELD_MAX] for name in names}
     reason = page.form.get("reason", "")[:_REASON_MAX]
-    outcome = await flows.ask_by_document(page.door.platform, page.staff, **typed, reason=reason)
+    kind = page.form.get("kind", "move")
+    if kind not in ("move", "dispute"):
+        raise ProblemError("bad_request")
+    outcome = await flows.ask_by_document(
+        page.door.platform, page.staff, **typed, reason=reason, disputed=kind == "dispute"
+    )
+    if isinstance(outcome, NameFault):
+        return await _document_form(page, say_name_fault(outcome, page.language), _CONFLICT)
     if isinstance(outcome, MoveRefusal):
         return await _document_form(page, say_move_refusal(page, outcome), _CONFLICT)
     return page.redirect(f"{MOVES_PATH}/{outcome.move_id}")
@@ -177,7 +186,7 @@ async def _decide(page: StaffPage) -> ASGIApp:
         return await _ask_to_decide(page, say_move_refusal(page, outcome), _CONFLICT)
     done = isinstance(outcome, Moved)
     page.flash(
-        page.say("已批准，就诊人已转到新号码，两边都会收到通知。")
+        page.say("已批准，就诊人已登记到新号码，两边都会收到通知。")
         if done
         else page.say("已拒绝，没有改动。")
     )

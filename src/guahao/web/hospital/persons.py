@@ -5,6 +5,8 @@ What is looked up stays in the form, sealed for this clerk: no document stands i
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from litestar.types import ASGIApp
 
 from guahao.flows.patients import PatientRefusal
@@ -12,13 +14,18 @@ from guahao.flows.people import counter as flows
 from guahao.flows.people import moving
 from guahao.flows.people.counter import AtCounter, CounterRefusal
 from guahao.flows.people.moving import Moved, MoveRefusal, Waits
+from guahao.flows.platform import Platform
 from guahao.rules.identity import hidden_phone
 from guahao.rules.kernel.text import NameFault
-from guahao.rules.staff import Role
+from guahao.rules.staff import Role, Staff
 from guahao.web.name_words import say_name_fault
 from guahao.web.reading import ProblemError, read_id
 from guahao.web.staff import Sending, StaffPage, StaffRoute
 from guahao.web.staff.moves import MoveView, say_move_refusal
+
+Ask = Callable[
+    [Platform, Staff, str, str, str], Awaitable[Moved | Waits | CounterRefusal | MoveRefusal]
+]
 
 PERSONS_PATH = "/staff/window/persons"
 _MOVE = "/staff/window/moves/{move_id}"
@@ -38,6 +45,7 @@ def person_routes() -> list[StaffRoute]:
         StaffRoute("POST", f"{PERSONS_PATH}/register", _register, _CLERK),
         StaffRoute("POST", f"{PERSONS_PATH}/check", _check, _CLERK),
         StaffRoute("POST", f"{PERSONS_PATH}/move", _ask_to_move, _CLERK),
+        StaffRoute("POST", f"{PERSONS_PATH}/dispute", _ask_to_settle, _CLERK),
         StaffRoute("GET", _MOVE, _show_move, _CLERK),
         StaffRoute("POST", _MOVE, _prove, _CLERK),
         StaffRoute("POST", f"{_MOVE}/code", _another_code, _CLERK),
@@ -117,7 +125,15 @@ async def _check(page: StaffPage) -> ASGIApp:
 
 
 async def _ask_to_move(page: StaffPage) -> ASGIApp:
-    outcome = await flows.ask_to_move(
+    return await _ask(page, flows.ask_to_move)
+
+
+async def _ask_to_settle(page: StaffPage) -> ASGIApp:
+    return await _ask(page, flows.ask_to_settle)
+
+
+async def _ask(page: StaffPage, flow: Ask) -> ASGIApp:
+    outcome = await flow(
         page.door.platform,
         page.staff,
         _sealed(page),
@@ -153,7 +169,7 @@ async def _prove(page: StaffPage) -> ASGIApp:
         raise ProblemError("not_found")
     if isinstance(outcome, MoveRefusal):
         return await _show_move(page, say_move_refusal(page, outcome), _CONFLICT)
-    page.flash(page.say("已转到新号码，两边都会收到通知。请患者用新手机登录。"))
+    page.flash(page.say("已登记到新号码，两边都会收到通知。请患者用新手机登录。"))
     return page.redirect(PERSONS_PATH)
 
 
@@ -185,7 +201,7 @@ def _say(
         CounterRefusal.TOO_MANY: page.say("查找或核对的次数过多，请稍后再办。"),
         CounterRefusal.LOOK_UP_AGAIN: page.say("已超过半小时，请重新按证件查找。"),
         CounterRefusal.PHONE_DIFFERS: page.say(
-            "患者说的号码不是登记的号码。不是本人登记的，请转到患者自己的号码。"
+            "患者说的号码不是登记的号码。是本人登记的，请转到现用号码；不是本人登记的，请按登记争议处理。"
         ),
         CounterRefusal.PHONE_IN_USE: page.say(
             "这个手机号已有就诊人。请患者用这个手机登录，在“我的就诊人”里添加。"

@@ -37,8 +37,10 @@ class MoveView:
 
     def __init__(self, page: StaffPage, move: Move) -> None:
         self.move = move
-        self.name = page.masked_name(move.patient.name)
-        self.document = page.masked_document(move.patient.id_no)
+        shown = move.patient.id_no if move.document is None else move.document.number
+        self.name = page.masked_name(move.name or move.patient.name)
+        self.registered_name = page.masked_name(move.patient.name)
+        self.document = page.masked_document(shown)
         self.old_phone = page.masked_phone(move.old_phone) if move.old_phone else "–"
         self.new_phone = page.masked_phone(move.phone)
         self.spoken = spoken_phone(move.phone)
