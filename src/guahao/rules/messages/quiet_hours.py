@@ -47,7 +47,8 @@ def held_until(
     `moments`: what time it may be; a message goes only where it may go at every one of them,
     so that a clock that jumps to the morning and back sends nothing at night. `expires_at`:
     somebody waits for what expires (one-time passwords, the codes of calls and moves), so it
-    goes now, also shortly before the quiet hours end. `status` and `visit`: of the booking that it is about; what concerns a visit within SOON goes now.
+    goes now, also shortly before the quiet hours end. `status` and `visit`: of the booking
+    that it is about; what concerns a visit within SOON goes now.
     """
     holds = []
     for now in moments:
