@@ -7,10 +7,10 @@ from datetime import date
 from guahao.flows.accounts import Caller, Throttled
 from guahao.flows.platform import Platform
 from guahao.rules.facts import PERIODS
-from guahao.rules.kernel.text import compact
 from guahao.store import appointments as store
 from guahao.store import throttle
 from guahao.store.db import Tx
+from guahao.store.patients import person_indexes
 from guahao.store.views import AppointmentView
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
@@ -52,8 +52,8 @@ async def look_up(
         throttled = await count_guess(tx, platform, code, caller)
         if throttled is not None:
             return throttled
-        index = platform.vault.indexes("id_no", compact(id_no))
-        found = await store.appointment_by_code(tx, platform.vault, code, index)
+        person = person_indexes(platform.vault, id_no)
+        found = await store.appointment_by_code(tx, platform.vault, code, person)
         if found is not None:
             await forgive_guess(tx, platform, code, caller)
         return found

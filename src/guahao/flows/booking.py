@@ -23,7 +23,7 @@ from guahao.rules.outcomes import (
 )
 from guahao.rules.people.log_ins import LogInRefusal
 from guahao.store import booking as store
-from guahao.store.appointments import appointments_by_id
+from guahao.store.appointments import appointments_shown
 from guahao.store.db import Tx
 from guahao.store.queue import defer
 from guahao.store.views import AppointmentView
@@ -77,7 +77,7 @@ async def book_batch(platform: Platform, wishes: Sequence[Wish]) -> list[Answer]
         decisions = decide_batch(facts, requests)
         made = _new_appointments(requests, decisions, loaded)
         await _store(tx, platform, requests, decisions, made)
-        earlier = await _earlier_views(tx, platform, decisions)
+        earlier = await _earlier_views(tx, platform, requests, decisions)
     answers: list[Answer] = []
     for index, decision in enumerate(decisions):
         answers.append(_answer(platform, loaded, decision, made.get(index), earlier, answers))
@@ -162,14 +162,15 @@ async def _store(
 
 
 async def _earlier_views(
-    tx: Tx, platform: Platform, decisions: Sequence[Decision]
+    tx: Tx, platform: Platform, requests: Sequence[BookingRequest], decisions: Sequence[Decision]
 ) -> dict[int, AppointmentView]:
-    ids = [
-        decision.earlier.appointment_id
-        for decision in decisions
+    """What was booked under the same keys, as far as it is still the account's to see."""
+    asked = [
+        (decision.earlier.appointment_id, actor.id if actor.kind == "account" else None)
+        for actor, decision in zip((one.actor for one in requests), decisions, strict=True)
         if isinstance(decision, Repeated) and decision.earlier.appointment_id is not None
     ]
-    return await appointments_by_id(tx, platform.vault, ids) if ids else {}
+    return await appointments_shown(tx, platform.vault, asked) if asked else {}
 
 
 def _answer(
@@ -202,5 +203,6 @@ def _view(platform: Platform, loaded: store.Loaded, new: store.NewAppointment) -
 
 def _repeated(use: EarlierUse, earlier: dict[int, AppointmentView]) -> Answer:
     if use.appointment_id is not None:
-        return earlier[use.appointment_id]
+        # The person may be another account's by now, or displaced.
+        return earlier.get(use.appointment_id, Refused(Refusal.NOT_YOUR_PATIENT))
     return Refused(Refusal(use.outcome), use.retry_from, use.visit_from)

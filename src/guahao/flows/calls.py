@@ -39,6 +39,7 @@ from guahao.rules.kernel.text import (
     typed,
 )
 from guahao.rules.outcomes import CancelRefusal
+from guahao.rules.people.documents import canonical_person
 from guahao.rules.people.phones import valid_any_phone
 from guahao.rules.staff import Staff
 from guahao.store import accounts, messages, throttle, trail
@@ -47,6 +48,7 @@ from guahao.store import calls as store
 from guahao.store import patients as patient_store
 from guahao.store.calls import Call, Found, SentMessage
 from guahao.store.db import Tx
+from guahao.store.patients import person_indexes
 from guahao.store.vault import Vault, VaultError
 from guahao.store.views import AppointmentView, PatientView
 
@@ -170,7 +172,7 @@ def _key(vault: Vault, kind: Typed, text: str) -> list[bytes] | int | None:
         case Typed.ORDER_NO:
             return order_no.appointment_id(typed)
         case Typed.DOCUMENT:
-            return vault.indexes("id_no", typed)
+            return person_indexes(vault, text)
         case Typed.NAME:
             name = person_name(text)
             return None if isinstance(name, NameFault) else vault.indexes("name", name_key(name))
@@ -419,9 +421,10 @@ def _is_right(
         case Question.SMS:
             raise AssertionError("the code is compared before")
         case Question.DOCUMENT:
-            typed = compact(text)
-            kept = patient.id_no if len(typed) != DOCUMENT_TAIL else patient.id_no[-DOCUMENT_TAIL:]
-            return len(patient.id_no) >= len(typed) and _same(typed, kept)
+            said = compact(text)
+            if len(said) == DOCUMENT_TAIL:
+                return _same(said, patient.id_no[-DOCUMENT_TAIL:])
+            return _same(canonical_person(said), canonical_person(patient.id_no))
         case Question.NAME:
             return same_name(text, patient.name)
         case Question.PHONE:

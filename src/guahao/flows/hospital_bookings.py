@@ -13,7 +13,6 @@ from datetime import date
 
 from guahao.flows.platform import Platform
 from guahao.flows.window import TooManyGuesses, count_guess, forgive_guess
-from guahao.rules.kernel.text import compact
 from guahao.rules.staff import OfHospital
 from guahao.store import hospital_bookings as store
 from guahao.store import hospital_events as events
@@ -21,6 +20,7 @@ from guahao.store import trail
 from guahao.store.db import Tx
 from guahao.store.hospital_bookings import HospitalBooking
 from guahao.store.hospital_events import EventCursor, EventsForgotten, HospitalEvent
+from guahao.store.patients import person_indexes
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +82,8 @@ async def look_up(
         waiting = await count_guess(tx, platform, by, code)
         if waiting is not None:
             return waiting
-        index = platform.vault.indexes("id_no", compact(id_no))
-        found = await store.by_code(tx, platform.vault, by.own_hospital_id, code, index)
+        person = person_indexes(platform.vault, id_no)
+        found = await store.by_code(tx, platform.vault, by.own_hospital_id, code, person)
         if found is not None:
             await forgive_guess(tx, platform, by, code)
             await _looked(tx, platform, by, [found], {})

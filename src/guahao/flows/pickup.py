@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hmac import compare_digest
 
 from guahao.flows.penalties import derive_suspensions
 from guahao.flows.platform import Platform
-from guahao.rules.kernel.text import compact
 from guahao.rules.outcomes import PickupRefusal
 from guahao.rules.pickup import decide_pickup
 from guahao.store import appointments as store
 from guahao.store import messages
 from guahao.store import penalties as penalty_store
+from guahao.store.patients import person_indexes
 from guahao.store.people import registrations
 from guahao.store.views import AppointmentView
 
@@ -27,8 +26,7 @@ async def pick_up(
             return PickupRefusal.WRONG_PERSON
         locked = await store.lock_appointment(tx, appointment_id, None)
         assert locked is not None
-        shown = platform.vault.indexes("id_no", compact(id_no))
-        same_person = any(compare_digest(locked.id_no_index, index) for index in shown)
+        same_person = locked.is_of(person_indexes(platform.vault, id_no))
         refused = decide_pickup(locked.facts, same_person, hospital_id, tx.now)
         if refused is not None:
             return refused

@@ -14,12 +14,12 @@ from enum import StrEnum
 
 from guahao.flows.platform import Platform
 from guahao.rules.clients import Client
-from guahao.rules.kernel.text import compact
 from guahao.rules.reconciling import Theirs, compare
 from guahao.rules.staff import OfHospital, Staff
 from guahao.store import reconciliations as store
 from guahao.store import trail
 from guahao.store.db import Tx
+from guahao.store.patients import person_indexes
 from guahao.store.reconciliations import KeptDifference, Newest, Reconciliation
 from guahao.store.vault import Vault
 
@@ -97,7 +97,7 @@ def _indexed(platform: Platform, one: Listed, documents: set[bytes]) -> Theirs:
     """The document as the index by which persons are known here, of the new key or an old one."""
     if one.id_no is None:
         return one.theirs
-    indexes = platform.vault.indexes("id_no", compact(one.id_no))
+    indexes = person_indexes(platform.vault, one.id_no)
     known = next((index for index in indexes if index in documents), indexes[0])
     return replace(one.theirs, document=known)
 

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from hmac import compare_digest
 
 from guahao.flows.penalties import derive_and_relieve, derive_suspensions
 from guahao.flows.platform import Platform
@@ -25,6 +24,7 @@ from guahao.store import penalties as penalty_store
 from guahao.store import window as window_store
 from guahao.store.appointments import LockedAppointment
 from guahao.store.db import Tx
+from guahao.store.patients import person_indexes
 from guahao.store.people import registrations
 from guahao.store.vault import Vault
 from guahao.store.views import AppointmentView
@@ -94,7 +94,7 @@ async def hand_out(
         waiting = await count_guess(tx, platform, by, typed)
         if waiting is not None:
             return waiting
-        shown = platform.vault.indexes("id_no", compact(id_no))
+        shown = person_indexes(platform.vault, id_no)
         answer = await _hand_out(tx, platform, by, typed, shown)
         if isinstance(answer, NotHandedOut) and answer.reason is PickupRefusal.WRONG_PERSON:
             return answer
@@ -103,16 +103,15 @@ async def hand_out(
 
 
 async def _hand_out(
-    tx: Tx, platform: Platform, by: OfHospital, code: str, id_no_indexes: list[bytes]
+    tx: Tx, platform: Platform, by: OfHospital, code: str, shown: list[bytes]
 ) -> AppointmentView | NotHandedOut:
     hospital_id = by.own_hospital_id
     vault = platform.vault
     id = await store.appointment_id_by_code(tx, vault, code) if _CODE.fullmatch(code) else None
     locked = None if id is None else await store.lock_appointment(tx, id, None)
     if locked is None:
-        return await _of_another_hospital(tx, vault, code, id_no_indexes)
-    same_person = any(compare_digest(locked.id_no_index, index) for index in id_no_indexes)
-    refused = decide_pickup(locked.facts, same_person, hospital_id, tx.now)
+        return await _of_another_hospital(tx, vault, code, shown)
+    refused = decide_pickup(locked.facts, locked.is_of(shown), hospital_id, tx.now)
     if refused is not None:
         return await _refused(tx, platform, locked, refused)
     await store.set_status(tx, locked.id, "picked_up")
@@ -123,12 +122,10 @@ async def _hand_out(
     return view
 
 
-async def _of_another_hospital(
-    tx: Tx, vault: Vault, code: str, id_no_indexes: list[bytes]
-) -> NotHandedOut:
+async def _of_another_hospital(tx: Tx, vault: Vault, code: str, shown: list[bytes]) -> NotHandedOut:
     """Says that it is another hospital's only to who shows the very document."""
     async with tx.as_platform():
-        elsewhere = await window_store.code_belongs_to(tx, vault, code, id_no_indexes)
+        elsewhere = await window_store.code_belongs_to(tx, vault, code, shown)
     return NotHandedOut(PickupRefusal.WRONG_HOSPITAL if elsewhere else PickupRefusal.WRONG_PERSON)
 
 
@@ -209,9 +206,9 @@ async def print_list(platform: Platform, by: Staff, day: date) -> list[DayEntry]
 async def find_in_day(platform: Platform, by: Staff, id_no: str) -> list[DayEntry]:
     """Today's bookings here of whoever shows this document."""
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
-        index = platform.vault.indexes("id_no", compact(id_no))
+        person = person_indexes(platform.vault, id_no)
         return await window_store.entries_of_person(
-            tx, platform.vault, by.own_hospital_id, tx.now.date(), index
+            tx, platform.vault, by.own_hospital_id, tx.now.date(), person
         )
 
 

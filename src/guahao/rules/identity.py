@@ -20,15 +20,12 @@ __all__ = [
     "masked_document",
     "masked_name",
     "masked_phone",
-    "normalised",
     "valid_document",
     "valid_phone",
 ]
 
 _LONG_NUMBER = 15  # characters; eight of them are shown
 _CHINA_MOBILE = re.compile(r"\+861[3-9][0-9]{9}")
-
-normalised = compact  # for callers that know it by this name
 
 
 def valid_phone(text: str) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from hmac import compare_digest
 
 from psycopg.rows import TupleRow
 
@@ -38,10 +39,16 @@ _VIEW = f"""
     JOIN patients p ON p.id = a.patient_id
 """
 _BY_ID = _VIEW + "WHERE a.id = ANY(%s::bigint[])"
+_SHOWN = f"""
+    {_VIEW}
+    JOIN unnest(%s::bigint[], %s::bigint[]) asked (id, account_id) ON asked.id = a.id
+    WHERE asked.account_id IS NULL OR asked.account_id = p.account_id
+"""
 _OWN = _VIEW + "WHERE a.id = %s AND p.account_id = %s"
 _BY_CODE = (
     _VIEW
-    + "WHERE a.code_live AND a.code_index = ANY(%s::bytea[]) AND p.id_no_index = ANY(%s::bytea[])"
+    + "WHERE a.code_live AND a.code_index = ANY(%s::bytea[]) AND p.person_index = ANY(%s::bytea[])"
+    " AND p.displaced_at IS NULL"
 )
 _OWN_BY_CODE = _VIEW + "WHERE a.code_live AND a.code_index = ANY(%s::bytea[]) AND p.account_id = %s"
 _OF_PATIENTS = "a.patient_id IN (SELECT id FROM patients WHERE account_id = %s)"
@@ -64,6 +71,18 @@ async def appointments_by_id(
 ) -> dict[int, AppointmentView]:
     """Appointments in the clear, whoever asks: the caller has checked that."""
     rows = await tx.rows(_BY_ID, (tx.now.date(), list(ids)))
+    return {view.id: view for view in (_view(vault, row) for row in rows)}
+
+
+async def appointments_shown(
+    tx: Tx, vault: Vault, asked: Sequence[tuple[int, int | None]]
+) -> dict[int, AppointmentView]:
+    """Appointments by id, each with the account that asks; None for staff.
+
+    Without those whose person is not of the account any more.
+    """
+    ids, accounts = [id for id, _ in asked], [account_id for _, account_id in asked]
+    rows = await tx.rows(_SHOWN, (tx.now.date(), ids, accounts))
     return {view.id: view for view in (_view(vault, row) for row in rows)}
 
 
@@ -97,11 +116,14 @@ async def own_appointments(
 
 
 async def appointment_by_code(
-    tx: Tx, vault: Vault, code: str, id_no_indexes: list[bytes]
+    tx: Tx, vault: Vault, code: str, person_indexes: list[bytes]
 ) -> AppointmentView | None:
-    """The appointment whose live code and registered document both match (S9)."""
+    """The appointment whose live code and person both match (S9).
+
+    Nobody's where a checked registration has displaced the one that booked it.
+    """
     indexes = vault.indexes("code", code)
-    row = await tx.row(_BY_CODE, (tx.now.date(), indexes, id_no_indexes))
+    row = await tx.row(_BY_CODE, (tx.now.date(), indexes, person_indexes))
     return _view(vault, row) if row else None
 
 
@@ -123,9 +145,14 @@ class LockedAppointment:
     patient_id: int
     account_id: int | None
     clinic_session_id: int
-    id_no_index: bytes
+    person_index: bytes | None  # None: displaced; nobody proves to be that person
     booked_on: date
     facts: AppointmentFacts
+
+    def is_of(self, person_indexes: Sequence[bytes]) -> bool:
+        """Whether it is a booking of the person with one of these indexes."""
+        known = self.person_index
+        return known is not None and any(compare_digest(known, index) for index in person_indexes)
 
 
 _PLACE = """
@@ -144,7 +171,8 @@ _LOCK_SESSIONS = (
     "SELECT 1 FROM clinic_sessions WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE"
 )
 _FACTS = f"""
-    SELECT a.id, a.patient_id, p.account_id, a.clinic_session_id, p.id_no_index,
+    SELECT a.id, a.patient_id, p.account_id, a.clinic_session_id,
+           CASE WHEN p.displaced_at IS NULL THEN p.person_index END,
            (a.booked_at AT TIME ZONE 'Asia/Shanghai')::date,
            a.status, a.hospital_id, a.visit_date, s.period, {RULES_COLUMNS},
            {rules_columns("k")}

@@ -74,7 +74,7 @@ _FOUND = """
 """
 _BY = {
     "phone": f"{_FOUND} WHERE c.phone_index = ANY(%s::bytea[]) ORDER BY p.id LIMIT %s",
-    "document": f"{_FOUND} WHERE p.id_no_index = ANY(%s::bytea[]) ORDER BY p.id LIMIT %s",
+    "document": f"{_FOUND} WHERE p.person_index = ANY(%s::bytea[]) ORDER BY p.id LIMIT %s",
     "name": f"{_FOUND} WHERE p.name_index = ANY(%s::bytea[]) ORDER BY p.id DESC LIMIT %s",
     "code": f"""
         {_FOUND} WHERE p.id = (SELECT patient_id FROM appointments

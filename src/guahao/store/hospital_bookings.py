@@ -77,13 +77,16 @@ async def by_id(
 
 
 async def by_code(
-    tx: Tx, vault: Vault, hospital_id: int, code: str, id_no_indexes: list[bytes]
+    tx: Tx, vault: Vault, hospital_id: int, code: str, person_indexes: list[bytes]
 ) -> HospitalBooking | None:
-    """The hospital's booking whose live code and registered document both match (S9)."""
+    """The hospital's booking whose live code and person both match (S9).
+
+    None where a checked registration has displaced the one that booked it.
+    """
     row = await tx.row(
         f"{_BOOKING} WHERE a.code_live AND a.code_index = ANY(%s::bytea[])"
-        " AND p.id_no_index = ANY(%s::bytea[]) AND a.hospital_id = %s",
-        (vault.indexes("code", code), id_no_indexes, hospital_id),
+        " AND p.person_index = ANY(%s::bytea[]) AND p.displaced_at IS NULL AND a.hospital_id = %s",
+        (vault.indexes("code", code), person_indexes, hospital_id),
     )
     return None if row is None else _booking(vault, row)
 

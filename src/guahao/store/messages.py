@@ -104,6 +104,17 @@ async def tell_patients(tx: Tx, kind: str, patient_ids: Sequence[int]) -> None:
     await _defer_delivery(tx, [row[0] for row in rows])
 
 
+async def withdraw(tx: Tx, patient_id: int) -> None:
+    """Send none of what still waits to be sent of a person."""
+    await tx.do(
+        """
+        UPDATE messages SET state = 'expired', changed_at = %s, body_enc = NULL
+        WHERE patient_id = %s AND state = 'queued'
+        """,
+        (tx.now, patient_id),
+    )
+
+
 async def tell_account(tx: Tx, kind: str, account_id: int, patient_id: int) -> None:
     """Tell an account of a patient who is, or was until now, one of its own."""
     rows = await tx.rows(

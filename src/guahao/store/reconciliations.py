@@ -67,7 +67,7 @@ async def ours(
     ids = [id for one in named if (id := appointment_id(one)) is not None]
     rows = await tx.rows(
         """
-        SELECT a.id, a.status, s.visit_date, s.period, s.external_id, p.id_no_index, a.changed_at
+        SELECT a.id, a.status, s.visit_date, s.period, s.external_id, p.person_index, a.changed_at
         FROM appointments a
         JOIN clinic_sessions s ON s.id = a.clinic_session_id
         JOIN patients p ON p.id = a.patient_id

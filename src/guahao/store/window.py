@@ -125,12 +125,14 @@ async def entries_of_day(
 
 
 async def entries_of_person(
-    tx: Tx, vault: Vault, hospital_id: int, day: date, id_no_indexes: list[bytes]
+    tx: Tx, vault: Vault, hospital_id: int, day: date, person_indexes: list[bytes]
 ) -> list[DayEntry]:
-    """The bookings on a day of whoever has this document."""
+    """The bookings on a day of the person; of no registration that was displaced."""
     rows = await tx.rows(
-        f"{_ENTRIES} AND p.id_no_index = ANY(%s::bytea[]) {_IN_ORDER}",
-        (hospital_id, day, id_no_indexes),
+        f"""
+        {_ENTRIES} AND p.person_index = ANY(%s::bytea[]) AND p.displaced_at IS NULL {_IN_ORDER}
+        """,
+        (hospital_id, day, person_indexes),
     )
     return [_entry(vault, row) for row in rows]
 
@@ -148,14 +150,15 @@ def _entry(vault: Vault, row: Sequence[Any]) -> DayEntry:
     return DayEntry(*[*row[:9], name, document, f"{code[:2]}…{code[-2:]}"])
 
 
-async def code_belongs_to(tx: Tx, vault: Vault, code: str, id_no_indexes: list[bytes]) -> bool:
+async def code_belongs_to(tx: Tx, vault: Vault, code: str, person_indexes: list[bytes]) -> bool:
     """Whether this live code is of a booking of the person with this document, anywhere."""
     row = await tx.row(
         """
         SELECT FROM appointments a JOIN patients p ON p.id = a.patient_id
-        WHERE a.code_live AND a.code_index = ANY(%s::bytea[]) AND p.id_no_index = ANY(%s::bytea[])
+        WHERE a.code_live AND a.code_index = ANY(%s::bytea[])
+          AND p.person_index = ANY(%s::bytea[]) AND p.displaced_at IS NULL
         """,
-        (vault.indexes("code", code), id_no_indexes),
+        (vault.indexes("code", code), person_indexes),
     )
     return row is not None
 

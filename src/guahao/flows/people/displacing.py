@@ -26,6 +26,8 @@ async def displace(tx: Tx, old: Registration) -> int:
             await appointments.set_status(tx, booking.id, "cancelled")
             await appointments.return_place(tx, booking.clinic_session_id)
             cancelled += 1
+    # A confirmation that waits would give the code to who has lost the person.
+    await messages.withdraw(tx, old.id)
     await messages.tell_patients(tx, "displaced", [old.id])
     await store.set_displaced(tx, old.id)
     return cancelled
