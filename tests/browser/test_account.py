@@ -13,7 +13,7 @@ from tests.browser.visitor import DESKTOP, Visitor
 from tests.city import phone, resident_id
 
 ENGLISH = {"locale": "en-GB"}
-OWN_PAGES = ("/me", "/patients", "/patients/new", "/help", "/nothing")
+OWN_PAGES = ("/me", "/me/log-ins", "/patients", "/patients/new", "/help", "/nothing")
 
 _numbers = count(101)
 
@@ -128,3 +128,45 @@ async def test_every_page_of_the_account_is_legible_to_all(
     new_visitor: NewVisitor, how: dict[str, Any], as_read: dict[str, bool]
 ) -> None:
     await look_at_everything(await new_visitor(**how), **as_read)
+
+
+@pytest.mark.parametrize(
+    ("how", "english"),
+    [
+        pytest.param({}, False, id="on a phone"),
+        pytest.param({**ENGLISH, "viewport": DESKTOP}, True, id="on a desk"),
+        pytest.param({"java_script_enabled": False}, False, id="without scripts"),
+    ],
+)
+async def test_a_new_device_names_a_document_before_it_shows_anything(
+    new_visitor: NewVisitor, how: dict[str, Any], english: bool
+) -> None:
+    number = next(_numbers)
+    first = await new_visitor()
+    await first.go("/login?next=/patients/new")
+    await first.log_in(phone(number))
+    await first.fill("姓名", "王小明")
+    await first.fill("证件号码", resident_id(number))
+    await first.press("保存")
+    came = await new_visitor(**how)
+    say = (lambda _, text: text) if english else (lambda text, _: text)
+    await came.go("/login?next=/patients")
+    await came.fill(say("手机号", "Mobile number"), phone(number))
+    await came.press(say("获取验证码", "Send me a one-time password"))
+    otp = await came.one_time_password(phone(number))
+    await came.fill(say("验证码", "One-time password"), otp)
+    await came.press(say("登录", "Log in"))
+    assert came.path == "/login/confirm"
+    assert "王小明" not in await came.page.content()
+    await came.fill(say("证件号码", "Document number"), resident_id(number + 1))
+    await came.press(say("确认", "Confirm"))
+    assert came.path == "/login/confirm"
+    if how.get("java_script_enabled", True):
+        await came.check()
+        await came.go("/login/new-holder?next=/patients")
+        await came.check()
+        await came.press(say("返回", "Back"))
+    await came.fill(say("证件号码", "Document number"), resident_id(number))
+    await came.press(say("确认", "Confirm"))
+    assert came.path == "/patients"
+    assert "王小明" in await came.text()
