@@ -125,7 +125,7 @@ async def _place(
         return PatientRefusal.ID_TAKEN
     if old is not None and old.is_erased:
         # Nobody escapes no-shows by having their data erased and registering again.
-        return await privacy.revive(tx, vault, account_id, slot, name, document)
+        return await privacy.revive(tx, vault, account_id, slot, name, document, checked_by)
     new_id, cancelled = await next_id(tx, "patients"), 0
     if old is not None and decided is Registering.DISPLACE:
         cancelled = await displace(tx, old)

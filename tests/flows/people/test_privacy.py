@@ -173,6 +173,22 @@ async def test_registering_again_does_not_begin_anew(platform: Platform) -> None
     assert await ask(platform, "SELECT count(*) FROM patients") == [(1,)]
 
 
+async def test_registering_again_does_not_inherit_the_check(platform: Platform) -> None:
+    account_id, view = await booked(platform)
+    await change(platform, "UPDATE appointments SET status = 'picked_up'")
+    checked = "UPDATE patients SET checked_at = now(), checked_by = 'staff'"
+    await change(platform, checked)
+    await erase(platform, account_id, SYSTEM, "本人申请")
+    # The suite's verifier says nothing: another name must not count as checked.
+    again = await register_patient(
+        platform, await add_account(platform, 2), "陌生人", "01", resident_id(1)
+    )
+    assert isinstance(again, PatientView)
+    assert again.id == view.patient.id
+    found = await ask(platform, "SELECT checked_at, checked_by FROM patients")
+    assert found == [(None, None)]
+
+
 async def test_the_last_trace_goes_when_nothing_counts_any_more(
     platform: Platform, clock: Clock
 ) -> None:

@@ -277,11 +277,18 @@ async def erase_account(tx: Tx, account_id: int) -> None:
 
 
 async def revive(
-    tx: Tx, vault: Vault, account_id: int, slot: int, name: str, document: Document
+    tx: Tx,
+    vault: Vault,
+    account_id: int,
+    slot: int,
+    name: str,
+    document: Document,
+    checked_by: str | None,
 ) -> PatientView | None:
     """Give an erased person who registers again their record back, no-shows included.
 
-    None where the person was never erased.
+    Not the check: it was of a name that is no longer stored. None where the person was never
+    erased.
     """
     row = await tx.row(
         """
@@ -300,7 +307,8 @@ async def revive(
         """
         UPDATE patients
         SET account_id = %s, phone_slot = %s, name_enc = %s, name_index = %s, id_no_enc = %s,
-            id_no_index = %s, person_index = %s, id_type = %s, erased_at = NULL
+            id_no_index = %s, person_index = %s, id_type = %s, checked_at = %s,
+            checked_by = %s, erased_at = NULL
         WHERE id = %s RETURNING suspended_until
         """,
         (
@@ -308,7 +316,8 @@ async def revive(
             vault.index("name", name_key(name)),
             vault.seal("patients", "id_no", id, document.number),
             vault.index("id_no", document.number),
-            *(person_index(vault, document.number), document.id_type, id),
+            *(person_index(vault, document.number), document.id_type),
+            *(None if checked_by is None else tx.now, checked_by, id),
         ),
     )
     assert until is not None
