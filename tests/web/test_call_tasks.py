@@ -12,6 +12,7 @@ from tests.web.staff_site import add_member, at_the_desk
 from guahao.flows.call_tasks import (
     CallOutcome,
     TakenTask,
+    confirm_answerer,
     finish_task,
     make_call_tasks,
     take_task,
@@ -133,13 +134,21 @@ async def test_an_agent_takes_a_task_calls_and_notes_what_came_of_it(site: Site)
     assert phone(1) not in reader.text
     await reader.send(reader.form("/staff/tasks"))
     assert phone(1) in reader.text
+    # What to speak of is health: not before the agent has confirmed who answers.
+    for hidden in ("市第一医院", "心血管内科", "已告知本人"):
+        assert hidden not in reader.text
     [[task]] = await ask(site.platform, "SELECT id FROM call_tasks")
+    answered = reader.form(f"/staff/tasks/{task}/answered")
+    await reader.send(answered)
+    assert "心血管内科" in reader.text
     form = reader.form(f"/staff/tasks/{task}")
     await reader.send(form, outcome="reached")
     assert "已记录" in reader.text
     assert await outcomes(site) == ["reached"]
     trail = [row[0] for row in await ask(site.platform, "SELECT action FROM audit_trail")]
-    assert trail[-2:] == ["take_call_task", "finish_call_task"]
+    assert trail[-3:] == ["take_call_task", "confirm_answerer", "finish_call_task"]
+    other = await add_member(site.platform, Role.AGENT)
+    assert await confirm_answerer(site.platform, other, task) is None
     await reader.go("/staff/tasks")
     await reader.send(reader.form("/staff/tasks"))
     assert "现在没有要回的电话" in reader.text

@@ -94,6 +94,23 @@ async def _with_phone(tx: Tx, platform: Platform, task: CallTask) -> TakenTask:
     return TakenTask(task, phone, patient, view, landline=bool(phone) and not valid_phone(phone))
 
 
+async def confirm_answerer(platform: Platform, by: Staff, task_id: int) -> TakenTask | None:
+    """Record that the patient or their family answers; only now is it shown what to speak of.
+
+    None where the task is no longer this agent's.
+    """
+    async with platform.db.transaction() as tx:
+        task = await store.lock_taken(tx, task_id, by.id)
+        if task is None:
+            return None
+        taken = await _with_phone(tx, platform, task)
+        detail = {"task": task.id}
+        await trail.record(
+            tx, platform.vault, by.who, "confirm_answerer", _subject(task), detail=detail
+        )
+    return taken
+
+
 async def call_for_task(platform: Platform, by: Staff, task_id: int) -> int | None:
     """Open the call of a task that this agent holds, to verify who answers; None otherwise."""
     async with platform.db.transaction() as tx:

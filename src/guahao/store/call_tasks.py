@@ -68,7 +68,10 @@ async def make(tx: Tx) -> int:
 
 
 async def _make_for_landlines(tx: Tx) -> int:
-    """Make a task of every message to a landline that still holds."""
+    """Make a task of every message to a landline that still holds.
+
+    Not of a booking made in a call: the agent has just read out its code.
+    """
     return await tx.do(
         f"""
         INSERT INTO call_tasks (appointment_id, patient_id, account_id, kind, message_id,
@@ -77,6 +80,7 @@ async def _make_for_landlines(tx: Tx) -> int:
         FROM messages m LEFT JOIN appointments a ON a.id = m.appointment_id
         WHERE m.state = 'by_phone' AND m.created_at > %s
           AND (a.id IS NULL OR {_STILL_TRUE.format(kind="m.kind")})
+          AND NOT (m.kind = 'booked' AND a.channel IS NOT DISTINCT FROM 'phone')
           AND NOT EXISTS (SELECT FROM call_tasks t WHERE t.message_id = m.id)
         ORDER BY m.id
         ON CONFLICT DO NOTHING

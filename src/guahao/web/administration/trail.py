@@ -140,6 +140,7 @@ def action_words(page: StaffPage) -> dict[str, str]:
         "search_callers": page.say("查找来电人"),
         "begin_call": page.say("接听来电"),
         "verify_caller": page.say("核实来电人"),
+        "confirm_answerer": page.say("确认接听人"),
         "send_call_code": page.say("发送核实码"),
         "look_at_personal_data": page.say("查看完整信息"),
         "export_personal_data": page.say("导出个人信息"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from litestar.types import ASGIApp
 
 from guahao.flows import call_tasks as flows
-from guahao.flows.call_tasks import CallOutcome
+from guahao.flows.call_tasks import CallOutcome, TakenTask
 from guahao.rules.identity import masked_name
 from guahao.rules.people.phones import spoken_phone
 from guahao.rules.staff import CALL_CENTRE_ROLES
@@ -21,6 +21,7 @@ def task_routes() -> list[StaffRoute]:
         StaffRoute("GET", _TASKS, _listed, CALL_CENTRE_ROLES),
         StaffRoute("POST", _TASKS, _take, CALL_CENTRE_ROLES),
         StaffRoute("POST", f"{_TASKS}/{{task_id}}", _finish, CALL_CENTRE_ROLES),
+        StaffRoute("POST", f"{_TASKS}/{{task_id}}/answered", _answered, CALL_CENTRE_ROLES),
         StaffRoute("POST", f"{_TASKS}/{{task_id}}/call", _call, CALL_CENTRE_ROLES),
     ]
 
@@ -36,9 +37,24 @@ async def _take(page: StaffPage) -> ASGIApp:
     if taken is None:
         page.flash(page.say("现在没有要回的电话。"))
         return page.redirect(_TASKS)
+    return _task(page, taken, confirmed=False)
+
+
+async def _answered(page: StaffPage) -> ASGIApp:
+    """The patient or their family answers: now the page shows what to speak of."""
+    id = read_id(page.request, "task_id", "not_found")
+    taken = await flows.confirm_answerer(page.door.platform, page.staff, id)
+    if taken is None:
+        page.flash(page.say("这个任务已不在您手上，没有改动。"))
+        return page.redirect(_TASKS)
+    return _task(page, taken, confirmed=True)
+
+
+def _task(page: StaffPage, taken: TakenTask, *, confirmed: bool) -> ASGIApp:
     return page.show(
         "staff/task.html",
         taken=taken,
+        confirmed=confirmed,
         kind=_kinds(page).get(taken.task.kind, taken.task.kind),
         spoken_phone=spoken_phone(taken.phone),
         patient_name=masked_name(taken.patient.name),
