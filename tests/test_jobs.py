@@ -32,6 +32,7 @@ PERIODIC = {
     "redeliver",
     "ask_for_receipts",
     "void_sweep",
+    "settle_merges",
     "remind",
     "retire_codes",
     "begin_policies",

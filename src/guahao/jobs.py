@@ -32,7 +32,7 @@ from guahao.flows import (
 )
 from guahao.flows.imports import importing
 from guahao.flows.kernel.sent_forms import ANSWER_KEPT, FORM_KEPT
-from guahao.flows.people import account_reviews, log_ins, retention
+from guahao.flows.people import account_reviews, log_ins, merging, retention
 from guahao.flows.platform import Platform
 from guahao.notices.deliver import Courier, TryAgain
 from guahao.notices.gateway import Gateway
@@ -319,7 +319,12 @@ def _add_policies(app: App, platform: Platform) -> None:
         """Derive suspensions again where a policy of the platform has begun (S16)."""
         await policies.begin(platform)
 
+    async def settle_merges() -> None:
+        """Derive the suspensions of persons whose registrations were merged (S16)."""
+        await merging.settle_merges(platform)
+
     _every(app, "* * * * *", "begin_policies", begin_policies)
+    _every(app, "*/5 * * * *", "settle_merges", settle_merges)
 
     @app.task(name="try_policy", queue="default")
     async def try_policy(trial_id: int) -> None:

@@ -244,6 +244,8 @@ async def correct(
         settled = await window_store.is_settled(tx, locked.clinic_session_id)
         status = "booked" if in_time and not settled else "unverified"
         await store.set_status(tx, locked.id, status)
+        async with tx.as_platform():
+            await registrations.uncheck_pick_up(tx, locked.id)
         await trail.record(
             tx,
             platform.vault,

@@ -117,8 +117,9 @@ CHECKS = (
         "patient",
         f"(SELECT DISTINCT patient_id FROM appointments WHERE {_COUNTED}) p",
         f"""
-        SELECT patient_id AS id FROM appointments WHERE {_COUNTED}
-        GROUP BY patient_id, visit_date, hospital_id, department_id
+        SELECT coalesce(p.merged_into, p.id) AS id
+        FROM appointments a JOIN patients p ON p.id = a.patient_id WHERE {_COUNTED}
+        GROUP BY coalesce(p.merged_into, p.id), visit_date, hospital_id, department_id
         HAVING count(*) > %(per_department_and_day)s
         """,
     ),
@@ -274,7 +275,8 @@ CHECKS = (
         "account",
         "accounts",
         """
-        SELECT account_id AS id FROM patients WHERE account_id IS NOT NULL
+        SELECT account_id AS id FROM patients
+        WHERE account_id IS NOT NULL AND merged_into IS NULL
         GROUP BY account_id HAVING count(*) > %(patients_per_phone)s
         """,
     ),
@@ -373,9 +375,9 @@ async def counted_bookings(tx: Tx) -> AsyncIterator[tuple[int, list[Counted]]]:
         SELECT patient_id,
                array_agg(ARRAY[visit_date - date '2000-01-01', {policy_of.format("booked_at")},
                                {policy_of.format("made_at")}] ORDER BY made_at, id)
-        FROM (SELECT a.id, a.patient_id, a.visit_date, a.booked_at,
+        FROM (SELECT a.id, coalesce(p.merged_into, p.id) AS patient_id, a.visit_date, a.booked_at,
                      greatest(a.booked_at, b.restored_at) AS made_at
-              FROM appointments a
+              FROM appointments a JOIN patients p ON p.id = a.patient_id
               LEFT JOIN (SELECT appointment_id, max(restored_at) AS restored_at
                          FROM stop_bookings WHERE restored_at IS NOT NULL
                          GROUP BY appointment_id) b ON b.appointment_id = a.id
@@ -386,6 +388,19 @@ async def counted_bookings(tx: Tx) -> AsyncIterator[tuple[int, list[Counted]]]:
         yield row[0], [Counted(*one) for one in row[1]]
 
 
+async def merged_and_displaced(tx: Tx) -> tuple[int, int, int]:
+    """How many registrations were merged, of these are not settled yet, and were displaced."""
+    row = await tx.row(
+        """
+        SELECT (SELECT count(*) FROM person_merges),
+               (SELECT count(*) FROM person_merges WHERE settled_at IS NULL),
+               (SELECT count(*) FROM displaced_registrations)
+        """
+    )
+    assert row is not None
+    return row[0], row[1], row[2]
+
+
 async def derived_policies(tx: Tx) -> set[int]:
     """The days since 2000 of the policies under which suspensions are derived already."""
     rows = await tx.rows("SELECT holds_from FROM policies WHERE suspensions_derived_at IS NOT NULL")
@@ -393,15 +408,20 @@ async def derived_policies(tx: Tx) -> set[int]:
 
 
 async def suspended(tx: Tx) -> AsyncIterator[tuple[int, date | None, list[date]]]:
-    """Every patient: until when suspended, and the no-shows that count, by date; streamed."""
+    """Every person: until when suspended, and the no-shows that count, by date; streamed.
+
+    Merged registrations count as their person's current one. Without those to be settled yet.
+    """
     statement = """
         SELECT p.id, p.suspended_until,
                coalesce(array_agg(a.visit_date ORDER BY a.visit_date)
                         FILTER (WHERE a.id IS NOT NULL), '{}')
-        FROM patients p
-        LEFT JOIN appointments a ON a.patient_id = p.id AND a.status = 'no_show'
+        FROM patients p JOIN patients r ON coalesce(r.merged_into, r.id) = p.id
+        LEFT JOIN appointments a ON a.patient_id = r.id AND a.status = 'no_show'
          AND NOT EXISTS (SELECT FROM no_show_excuses e
                          WHERE e.appointment_id = a.id AND e.withdrawn_at IS NULL)
+        WHERE NOT EXISTS (SELECT FROM person_merges m
+                          WHERE m.survivor_id = p.id AND m.settled_at IS NULL)
         GROUP BY p.id
     """
     async for row in _streamed(tx, statement):

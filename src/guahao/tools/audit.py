@@ -89,7 +89,8 @@ async def _findings(tx: Tx, platform: Platform, report: Report) -> AsyncIterator
         report(check.name)
         examined = await store.size(tx, check.examined)
         count, ids = await store.disagreeing(tx, check, numbers)
-        yield Finding(check.name, check.clause, check.says, check.of, examined, count, ids)
+        note = await _registrations(tx) if check.name == "person_once" else ""
+        yield Finding(check.name, check.clause, check.says, check.of, examined, count, ids, note)
     limits = await _limits(tx, first)
     for name, says in _LIMITS.items():
         report(name)
@@ -104,6 +105,15 @@ async def _findings(tx: Tx, platform: Platform, report: Report) -> AsyncIterator
     yield await _codes_open(tx, platform.vault)
     report("retention")
     yield await _retention(tx, platform.settings.retention_days)
+
+
+async def _registrations(tx: Tx) -> str:
+    """What became of registrations of one person: information, no fault."""
+    merged, unsettled, displaced = await store.merged_and_displaced(tx)
+    return (
+        f"{merged:,} registrations merged into their person's current one"
+        f" ({unsettled:,} to be settled), {displaced:,} displaced by a checked one"
+    )
 
 
 def _numbers(tx: Tx, policy: Policy) -> dict[str, Any]:

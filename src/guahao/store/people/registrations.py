@@ -78,6 +78,28 @@ async def check_by_pick_up(tx: Tx, appointment_ids: Sequence[int]) -> None:
     )
 
 
+async def uncheck_pick_up(tx: Tx, appointment_id: int) -> None:
+    """Take back that the pick-up of this booking, a mistake, has checked its person.
+
+    Another pick-up of theirs still checks them; so does a verifier, and staff.
+    """
+    await tx.do(
+        """
+        WITH person AS (
+            SELECT coalesce(b.merged_into, b.id) AS id
+            FROM appointments a JOIN patients b ON b.id = a.patient_id WHERE a.id = %s
+        )
+        UPDATE patients p SET checked_at = NULL, checked_by = NULL
+        FROM person
+        WHERE p.id = person.id AND p.checked_by = 'pickup'
+          AND NOT EXISTS (
+              SELECT FROM appointments a JOIN patients b ON b.id = a.patient_id
+              WHERE (b.id = person.id OR b.merged_into = person.id) AND a.status = 'picked_up')
+        """,
+        (appointment_id,),
+    )
+
+
 async def live_bookings(tx: Tx, patient_id: int) -> list[tuple[int, int]]:
     """Return the ids of what a person has booked, each with its clinic session's."""
     rows = await tx.rows(

@@ -1,0 +1,27 @@
+"""Settle merges: derive the suspension of a person who had several registrations (S16)."""
+
+from __future__ import annotations
+
+from guahao.flows.penalties import derive_and_relieve
+from guahao.flows.platform import Platform
+from guahao.store.appointments import lock_persons
+from guahao.store.people import merges as store
+
+_PERSONS_A_CHUNK = 200
+
+
+async def settle_merges(platform: Platform) -> int:
+    """Derive suspensions from the no-shows of all registrations of a person; notify the account.
+
+    How many merges were settled. Chunk by chunk, each in its own transaction: a crash leaves the
+    rest to the next run, and a merge that another worker settles meanwhile is left to it.
+    """
+    settled = 0
+    while True:
+        async with platform.db.transaction() as tx:
+            survivors = await store.unsettled_survivors(tx, _PERSONS_A_CHUNK)
+            if not survivors:
+                return settled
+            await lock_persons(tx, survivors)
+            settled += await store.settle(tx, survivors)
+            await derive_and_relieve(tx, platform, survivors)

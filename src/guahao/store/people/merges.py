@@ -1,0 +1,30 @@
+"""Merged registrations whose person's suspension is yet to be derived from all no-shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from guahao.store.db import Tx
+
+
+async def unsettled_survivors(tx: Tx, limit: int) -> list[int]:
+    """Return the current registrations of persons with merges to settle, by id."""
+    rows = await tx.rows(
+        """
+        SELECT DISTINCT survivor_id FROM person_merges WHERE settled_at IS NULL
+        ORDER BY survivor_id LIMIT %s
+        """,
+        (limit,),
+    )
+    return [row[0] for row in rows]
+
+
+async def settle(tx: Tx, survivor_ids: Sequence[int]) -> int:
+    """Mark the merges into locked persons as settled; how many another worker has left."""
+    return await tx.do(
+        """
+        UPDATE person_merges SET settled_at = %s
+        WHERE survivor_id = ANY(%s::bigint[]) AND settled_at IS NULL
+        """,
+        (tx.now, list(survivor_ids)),
+    )
