@@ -110,6 +110,8 @@ async def _findings(tx: Tx, platform: Platform, report: Report) -> AsyncIterator
 async def _registrations(tx: Tx) -> str:
     """What became of registrations of one person: information, no fault."""
     merged, unsettled, displaced = await store.merged_and_displaced(tx)
+    if not (merged or displaced):
+        return ""
     return (
         f"{merged:,} registrations merged into their person's current one"
         f" ({unsettled:,} to be settled), {displaced:,} displaced by a checked one"
