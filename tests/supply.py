@@ -98,7 +98,8 @@ class Rows:
             status=status,
             **dict(zip(("hospital_id", "department_id", "visit_date"), place, strict=True)),
             channel="api",
-            code=f"{next(_numbers):08d}",
+            code_enc=b"",
+            code_index=f"code {next(_numbers)}".encode(),
             booked_at=at("2026-01-01"),
             changed_at=at("2026-01-01"),
         )

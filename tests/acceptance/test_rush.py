@@ -154,9 +154,15 @@ async def until_acknowledged(acknowledged: dict[int, str], number: int) -> None:
 
 
 async def recorded(platform: Platform) -> dict[int, str]:
-    rows = await ask(platform, "SELECT patient_id, code FROM appointments WHERE status = 'booked'")
-    assert len(rows) == len(dict(rows)), "a person was booked twice"
-    return dict(rows)
+    rows = await ask(
+        platform, "SELECT patient_id, id, code_enc FROM appointments WHERE status = 'booked'"
+    )
+    codes = {
+        patient_id: platform.vault.open("appointments", "code", id, sealed)
+        for patient_id, id, sealed in rows
+    }
+    assert len(rows) == len(codes), "a person was booked twice"
+    return codes
 
 
 async def test_kill_9_of_a_server_in_a_rush_loses_and_doubles_nothing(

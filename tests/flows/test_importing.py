@@ -19,6 +19,7 @@ from guahao.flows.imports.reading import Found, find_tables, read_row
 from guahao.flows.platform import Platform
 from guahao.jobs import run_worker
 from guahao.notices.outbox import OutboxGateway
+from guahao.rules.kernel.text import prose
 from guahao.rules.planning import PERIOD_BEGINS
 from guahao.rules.staff import Role, Staff
 from guahao.sheets.book import Book, Limits
@@ -255,7 +256,7 @@ TODAY = date(2026, 11, 30)
 PRINTABLE = st.text(
     st.characters(exclude_categories=("Cs", "Cc", "Cf", "Zs", "Zl", "Zp", "Co", "Cn")),
     max_size=40,
-)
+).map(prose)
 DEPARTMENT = BookableDepartment(7, 1, "03.04", "心血管内科", is_head=False, on_platform=True)
 
 

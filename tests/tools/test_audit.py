@@ -182,7 +182,8 @@ async def test_an_empty_platform_is_clean(database_url: str) -> None:
     async with open_platform(database_url, Clock()) as platform:
         result = await audit(platform)
     assert result.clean
-    assert {one.examined for one in result.findings} == {0}
+    # Retention looks at each kind of record that it deletes.
+    assert {one.name: one.examined for one in result.findings if one.examined} == {"retention": 5}
 
 
 # One thing made wrong --------------------------------------------------------------------------

@@ -71,12 +71,16 @@ async def test_a_refusal_says_why_and_what_else_there_is(site: Site) -> None:
         """
         INSERT INTO clinic_sessions (hospital_id, department_id, title, visit_date, period,
                                      fee_fen, capacity)
-        SELECT hospital_id, department_id, '普通门诊', visit_date + 1, period, 100, 5
-        FROM clinic_sessions
+        SELECT hospital_id, department_id, '普通门诊', visit_date + days, period, 100, 5
+        FROM clinic_sessions, generate_series(0, 1) days
         """,
     )
+    [[same_day]] = await ask(
+        site.platform,
+        "SELECT id FROM clinic_sessions WHERE title = '普通门诊' ORDER BY visit_date LIMIT 1",
+    )
     reader = await on_the_line(site, booking)
-    await reader.send(reader.form(await place(reader, booking["clinic_session_id"])))
+    await reader.send(reader.form(await place(reader, same_day)))
     assert reader.page.status_code == 409
     assert "同一天" in reader.text or "同一科室" in reader.text
     assert "还可以约" in reader.text

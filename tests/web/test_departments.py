@@ -103,7 +103,8 @@ async def _is_handed_out(site: Site, session_id: int) -> None:
     [[hospital_id]] = await ask(
         site.platform, "SELECT hospital_id FROM clinic_sessions WHERE id = %s", session_id
     )
-    [[code]] = await ask(site.platform, "SELECT code FROM appointments")
+    [[id, sealed]] = await ask(site.platform, "SELECT id, code_enc FROM appointments")
+    code = site.platform.vault.open("appointments", "code", id, sealed)
     clerk = await at_the_desk(site, Role.CLERK, hospital_id)
     await clerk.go("/staff/window")
     await clerk.send(None, code=code, id_no=resident_id(1))

@@ -212,7 +212,7 @@ async def test_a_hospitals_token_opens_no_call_of_a_citizens(site: Site, system:
     door = api.Door(site.platform, None, None, None, None)  # type: ignore[arg-type]
     calls = [route.call for route in api.routes(door) if route.call.needs_token]
     for call in calls:
-        path = API + call.path.format(appointment_id=1)
+        path = API + call.path.format(appointment_id=1, patient_id=1, log_in_id=1)
         problem(await site.call(call.method, path, token=system.token), 401, "token_invalid")
 
 

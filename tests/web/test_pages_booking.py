@@ -123,6 +123,12 @@ def bookings(rows: Rows) -> list[tuple[Any, ...]]:
     return rows.all("SELECT id, patient_id, clinic_session_id, channel, status FROM appointments")
 
 
+def code_of(site: Site, rows: Rows) -> str:
+    """The identification code of the only booking."""
+    [[id, sealed]] = rows.all("SELECT id, code_enc FROM appointments")
+    return site.platform.vault.open("appointments", "code", id, sealed)
+
+
 # Finding ----------------------------------------------------------------------------------------
 
 
@@ -325,8 +331,7 @@ async def test_a_visit_is_confirmed_booked_and_shown(
     assert (patient_id, booked, channel, status) == (
         citizen.patient_ids[1], session, "web", "booked"
     )  # fmt: skip
-    [[id, sealed]] = rows.all("SELECT id, code_enc FROM appointments")
-    code = site.platform.vault.open("appointments", "code", id, sealed)
+    code = code_of(site, rows)
     assert code[:4] in reader.text
     assert f'data-copy="{code}"' in reader.text
     told = {
@@ -572,7 +577,7 @@ async def test_another_account_sees_and_touches_nothing(
 ) -> None:
     owner, stranger = await add_citizen(site, 1), await add_citizen(site, 2)
     path = await owner.book(clinic.session())
-    [[code]] = rows.all("SELECT code FROM appointments")
+    code = code_of(site, rows)
     assert f">{code[:4]}<" in (await owner.reader.go(path)).text
     reader = stranger.reader
     for own in (path, f"{path}.ics", f"{path}/code.svg", f"{path}/cancel"):
@@ -764,7 +769,7 @@ async def test_the_calendar_knows_when_and_where_but_not_who(
     assert "11:30" in event["description"]
     [alarm] = calendar.walk("VALARM")
     assert alarm["trigger"].dt == at("2026-12-02T18:00")
-    [[code]] = rows.all("SELECT code FROM appointments")
+    code = code_of(site, rows)
     assert code not in answer.text
     assert "张小一" not in answer.text
 

@@ -22,6 +22,7 @@ ANCHORS = {
     "beyond_horizon": "dates",
     "not_released": "dates",
     "person_unchecked": "patients",
+    "account_restricted": "limits",
     "patient_suspended": "no-show",
     "duplicate_department": "limits",
     "day_limit": "limits",
