@@ -19,6 +19,7 @@ ORDER = (
     "beyond_horizon",
     "not_released",
     "account_restricted",
+    "document_ended",
     "person_unchecked",
     "patient_suspended",
     "duplicate_department",
@@ -135,6 +136,9 @@ def reasons(facts: BookingFacts, request: BookingRequest) -> set[str]:
         found.add("patient_suspended")
     if session is None:
         return found | {"unknown_session"}
+    ends_on = person.document_ends_on if person else None
+    if ends_on is not None and not session.visit_date < ends_on:
+        found.add("document_ended")
     if person is not None and not person.is_checked:
         live = len([c for c in person.counted if c.is_live])
         famous = session.title == "知名专家" and not facts.policy.unchecked_may_book_experts

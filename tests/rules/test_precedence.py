@@ -47,6 +47,7 @@ class Case:
     capacity: int = 20
     restricted_until: date | None = None
     is_checked: bool = True
+    has_ended: bool = False
     suspended_until: date | None = None
     counted: list[CountedAppointment] = field(default_factory=list)
 
@@ -66,6 +67,8 @@ class Case:
         person = replace(
             person, account_restricted_until=self.restricted_until, is_checked=self.is_checked
         )
+        if self.has_ended:
+            person = replace(person, document_ends_on=self.visit_date)
         facts = BookingFacts({1: offered} if self.known else {}, {1: person}, checks_names=True)
         return facts, request(at=self.at, actor=self.actor)
 
@@ -104,6 +107,8 @@ def against(*reasons: str) -> tuple[BookingFacts, BookingRequest]:  # noqa: C901
         case.stopped = True
     if "account_restricted" in reasons:
         case.restricted_until = TODAY + timedelta(days=1)
+    if "document_ended" in reasons:
+        case.has_ended = True
     if "person_unchecked" in reasons:
         case.is_checked = False
     if "patient_suspended" in reasons:
@@ -138,7 +143,7 @@ def test_the_contract_names_the_refusals_in_this_order() -> None:
 
 
 def test_nearly_every_pair_of_reasons_can_meet() -> None:
-    assert len(PAIRS) == 15 * 14 // 2 - 3
+    assert len(PAIRS) == 16 * 15 // 2 - 3
     adjacent = set(pairwise(oracle.ORDER))
     assert adjacent - set(PAIRS) == {
         ("same_day", "next_day_closed"),

@@ -18,6 +18,7 @@ ORDER = (
     "beyond_horizon",
     "not_released",
     "account_restricted",
+    "document_ended",
     "person_unchecked",
     "patient_suspended",
     "duplicate_department",

@@ -130,6 +130,7 @@ async def test_the_booking_call_names_every_refusal_and_its_key(closed_site: Sit
         "beyond_horizon",
         "not_released",
         "account_restricted",
+        "document_ended",
         "person_unchecked",
         "patient_suspended",
         "duplicate_department",

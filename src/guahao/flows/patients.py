@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from enum import StrEnum
 
 from guahao.flows.people.displacing import displace
@@ -9,7 +10,7 @@ from guahao.flows.platform import Platform
 from guahao.identity_check.gateway import Verdict
 from guahao.rules.identity import Document, valid_document
 from guahao.rules.kernel.text import NameFault, person_name, same_name
-from guahao.rules.people.documents import OTHER
+from guahao.rules.people.documents import OTHER, birth_certificate_end, is_adult
 from guahao.rules.people.registering import Registering, decide_registration
 from guahao.store import accounts
 from guahao.store import patients as store
@@ -30,6 +31,8 @@ class PatientRefusal(StrEnum):
     NAME_INVALID = "name_invalid"
     ID_INVALID = "id_invalid"
     COUNTER_ONLY = "counter_only"
+    BIRTH_DATE_INVALID = "birth_date_invalid"
+    GUARDIAN_NEEDED = "guardian_needed"
     PHONE_LIMIT = "phone_limit"
     # For staff only, who may know it; patients hear NOT_REGISTERED.
     ID_TAKEN = "id_taken"
@@ -42,24 +45,48 @@ _NEUTRAL = (PatientRefusal.ID_TAKEN, PatientRefusal.IDENTITY_MISMATCH)
 
 
 async def register_patient(
-    platform: Platform, account_id: int, name: str, id_type: str, id_no: str
+    platform: Platform,
+    account_id: int,
+    name: str,
+    id_type: str,
+    id_no: str,
+    born: date | None = None,
 ) -> PatientView | PatientRefusal | NameFault:
     """Register a person to an account's phone, by its owner; at most two, and each person once.
 
+    `born`: asked of a newborn with a birth certificate, whom a checked adult of the account
+    registers until the first birthday. Other documents of type 99 are for a counter.
     Raises LookupError where there is no such account.
     """
     registered_name = person_name(name)
     if isinstance(registered_name, NameFault):
         return registered_name
-    document = valid_document(id_type, id_no, platform.db.clock().date())
+    today = platform.db.clock().date()
+    document, ends_on = valid_document(id_type, id_no, today), None
     if document is None:
         return PatientRefusal.ID_INVALID
-    if document.id_type == OTHER:
+    if document.id_type == OTHER and not document.is_birth_certificate:
         return PatientRefusal.COUNTER_ONLY
+    if document.is_birth_certificate:
+        ends_on = None if born is None else birth_certificate_end(born, today)
+        if ends_on is None:
+            return PatientRefusal.BIRTH_DATE_INVALID
     verdict = await platform.verifier.check(registered_name, document)
     async with platform.db.transaction() as tx:
-        answer = await register_in(tx, platform, account_id, registered_name, document, verdict)
+        if ends_on is not None and not await _has_checked_adult(tx, platform.vault, account_id):
+            return PatientRefusal.GUARDIAN_NEEDED
+        answer = await register_in(
+            tx, platform, account_id, registered_name, document, verdict, ends_on=ends_on
+        )
     return PatientRefusal.NOT_REGISTERED if answer in _NEUTRAL else answer
+
+
+async def _has_checked_adult(tx: Tx, vault: Vault, account_id: int) -> bool:
+    await accounts.lock_account(tx, account_id)
+    return any(
+        view.is_checked and is_adult(Document(view.id_type, view.id_no), tx.now.date())
+        for view in await store.of_account(tx, vault, account_id)
+    )
 
 
 async def register_in(
@@ -72,6 +99,7 @@ async def register_in(
     *,
     in_hand: bool = False,
     settles: bool = False,
+    ends_on: date | None = None,
 ) -> PatientView | PatientRefusal:
     """Register a person within a transaction that has locked nothing of persons or bookings.
 
@@ -92,7 +120,9 @@ async def register_in(
         return PatientRefusal.IDENTITY_MISMATCH
     # Twice: somebody else may register the person between the look and the insert.
     for _ in range(2):
-        answer = await _place(tx, vault, account_id, name, document, checked_by, settles=settles)
+        answer = await _place(
+            tx, vault, account_id, name, document, checked_by, ends_on, settles=settles
+        )
         if answer is not None:
             return answer
     return PatientRefusal.ID_TAKEN
@@ -105,6 +135,7 @@ async def _place(
     name: str,
     document: Document,
     checked_by: str | None,
+    ends_on: date | None,
     *,
     settles: bool,
 ) -> PatientView | PatientRefusal | None:
@@ -131,7 +162,9 @@ async def _place(
         cancelled = await displace(tx, old)
     if old is not None and decided is Registering.CONTINUE:
         await registrations.merge_into(tx, old, new_id)
-    added = await store.add(tx, vault, new_id, account_id, slot, name, document, checked_by)
+    added = await store.add(
+        tx, vault, new_id, account_id, slot, name, document, checked_by, ends_on
+    )
     if added is None or old is None:
         return added
     await _record(tx, old, new_id, decided, checked_by or "", cancelled)

@@ -91,6 +91,7 @@ class _Batch:
             _stopped(session)
             or date_refusal(session.visit_date, request.at, session.rules, policy)
             or _restricted(request, patient)
+            or _document_ended(session, patient)
             or self._unchecked(session, patient)
             or _suspended(patient, request.at)
             or limit_refusal(session, self._counted_of(patient), request.at, policy)
@@ -152,6 +153,14 @@ def _restricted(request: BookingRequest, patient: PatientFacts) -> Refused | Non
     if request.actor.kind != "account" or until is None or request.at.date() >= until:
         return None
     return Refused(Refusal.ACCOUNT_RESTRICTED, retry_from=city_time(until, _MIDNIGHT))
+
+
+def _document_ended(session: SessionFacts, patient: PatientFacts) -> Refused | None:
+    """A birth certificate serves for visits before the first birthday."""
+    ends_on = patient.document_ends_on
+    if ends_on is None or session.visit_date < ends_on:
+        return None
+    return Refused(Refusal.DOCUMENT_ENDED)
 
 
 def _suspended(patient: PatientFacts, at: datetime) -> Refused | None:

@@ -48,6 +48,7 @@ class PatientFacts:
     suspended_until: date | None = None
     counted: tuple[CountedAppointment, ...] = ()
     account_restricted_until: date | None = None
+    document_ends_on: date | None = None  # a birth certificate's: the first birthday
     is_checked: bool = True  # real name and document belong together
 
 

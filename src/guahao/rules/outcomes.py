@@ -21,6 +21,7 @@ class Refusal(StrEnum):
     BEYOND_HORIZON = "beyond_horizon"
     NOT_RELEASED = "not_released"
     ACCOUNT_RESTRICTED = "account_restricted"
+    DOCUMENT_ENDED = "document_ended"
     PERSON_UNCHECKED = "person_unchecked"
     PATIENT_SUSPENDED = "patient_suspended"
     DUPLICATE_DEPARTMENT = "duplicate_department"

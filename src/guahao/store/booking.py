@@ -34,7 +34,7 @@ from guahao.store.views import PatientView, SessionView
 _LOCK_PATIENTS = """
     SELECT id, account_id, suspended_until, name_enc, id_type, id_no_enc,
            (SELECT a.restricted_until FROM accounts a WHERE a.id = account_id),
-           checked_at IS NOT NULL
+           document_ends_on, checked_at IS NOT NULL
     FROM patients
     WHERE id = ANY(%s::bigint[]) AND displaced_at IS NULL AND merged_into IS NULL
     ORDER BY id FOR NO KEY UPDATE
@@ -63,7 +63,7 @@ _COUNTED = """
     WHERE m.survivor_id = ANY(%(patients)s::bigint[])
 """
 _OWN_PATIENT = """
-    SELECT id, account_id, suspended_until, checked_at IS NOT NULL
+    SELECT id, account_id, suspended_until, document_ends_on, checked_at IS NOT NULL
     FROM patients WHERE id = %s AND account_id = %s
 """
 _EARLIER = """
@@ -230,7 +230,7 @@ def _locked_patient(row: TupleRow, counted: dict[int, list[CountedAppointment]])
         account_id,
         suspended_until,
         tuple(counted.get(patient_id, ())),
-        *standing,  # the account's restriction, and whether the person is checked
+        *standing,  # the account's restriction, the document's end, checked or not
     )
     return LockedPatient(facts, name_enc, id_type, id_no_enc)
 
@@ -250,9 +250,11 @@ async def own_patient(
     if row is None:
         return None
     counted = _by_patient(await tx.rows(_COUNTED, _counting([patient_id], counted_since)))
-    id, owner, suspended_until, is_checked = row
+    id, owner, suspended_until, ends_on, is_checked = row
     mine = tuple(counted.get(patient_id, ()))
-    return PatientFacts(id, owner, suspended_until, mine, is_checked=is_checked)
+    return PatientFacts(
+        id, owner, suspended_until, mine, document_ends_on=ends_on, is_checked=is_checked
+    )
 
 
 def session_facts(session: SessionView) -> SessionFacts:

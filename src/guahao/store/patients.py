@@ -73,7 +73,7 @@ async def free_slot(tx: Tx, account_id: int) -> int | None:
     return next((n for n in range(1, PATIENTS_PER_PHONE + 1) if n not in taken), None)
 
 
-async def add(
+async def add(  # noqa: PLR0917 - a row's columns
     tx: Tx,
     vault: Vault,
     new_id: int,
@@ -82,6 +82,7 @@ async def add(
     name: str,
     document: Document,
     checked_by: str | None = None,
+    document_ends_on: date | None = None,
 ) -> PatientView | None:
     """Register a person in a free slot; None where the person is registered already.
 
@@ -101,8 +102,8 @@ async def add(
         """
         INSERT INTO patients (id, account_id, phone_slot, name_enc, id_type, id_no_enc,
                               id_no_index, person_index, name_index, checked_at,
-                              checked_by, created_at)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+                              checked_by, created_at, document_ends_on)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
         ON CONFLICT (person_index) WHERE displaced_at IS NULL AND merged_into IS NULL DO NOTHING
         """,
         (
@@ -114,6 +115,7 @@ async def add(
             person_index(vault, document.number),
             vault.index("name", name_key(name)),
             *(None if checked_by is None else tx.now, checked_by, tx.now),
+            document_ends_on,
         ),
     )
     if not added:

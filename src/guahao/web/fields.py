@@ -49,6 +49,7 @@ FIELDS = {
     "id_type": Words(
         "证件类型：01、02、03、04、06、07或99", "the document's type: 01, 02, 03, 04, 06, 07 or 99"
     ),
+    "birth_date": Words("出生日期，如2026-11-02", "the date of birth, such as 2026-11-02"),
     "id_no": Words("证件号码，1到40个字符", "the document's number, 1 to 40 characters"),
     "q": _SHORT,
     "district": _SHORT,

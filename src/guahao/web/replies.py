@@ -215,6 +215,17 @@ _BOOKING: dict[str, Reply] = {
             " {when}. Until then, please call {hotline} to book.",
         ),
     ),
+    Refusal.DOCUMENT_ENDED: Reply(
+        409,
+        Words("出生医学证明已到期", "Birth certificate has ended"),
+        Words(
+            "出生医学证明只能用到一周岁前。请用孩子的户口簿或居民身份证重新登记，再预约；"
+            "名额已满时先移除原来的登记。",
+            "A birth certificate serves until the day before the first birthday. Please register"
+            " the child again with the household register or resident ID, then book; where there"
+            " is no room, remove the old registration first.",
+        ),
+    ),
     Refusal.PERSON_UNCHECKED: Reply(
         409,
         Words("须先核实身份", "Identity not checked yet"),
@@ -445,11 +456,31 @@ _PATIENTS: dict[str, Reply] = {
         422,
         Words("请到窗口或打电话登记", "Register at a window or by phone"),
         Words(
-            "这种证件不能在网上登记。请带证件原件到医院挂号窗口登记，或拨打{hotline}登记；新生儿凭"
-            "出生医学证明也这样登记。",
+            "这种证件不能在网上登记。请带证件原件到医院挂号窗口登记，或拨打{hotline}登记。",
             "This kind of document cannot be registered online. Please take the original to a"
-            " hospital's registration window, or call {hotline}; newborns are registered there"
-            " with the birth certificate, too.",
+            " hospital's registration window, or call {hotline}.",
+        ),
+    ),
+    PatientRefusal.BIRTH_DATE_INVALID: Reply(
+        422,
+        Words("请填写孩子的出生日期", "Please enter the child's date of birth"),
+        Words(
+            "出生医学证明用到一周岁前。请填写证明上的出生日期；已满一周岁的，请用户口簿或"
+            "居民身份证登记。",
+            "A birth certificate serves until the day before the first birthday. Please enter the"
+            " date of birth on it; register an older child with the household register or"
+            " resident ID.",
+        ),
+    ),
+    PatientRefusal.GUARDIAN_NEEDED: Reply(
+        409,
+        Words("须先有已核实的成年就诊人", "A checked adult is needed first"),
+        Words(
+            "新生儿要由本账户里身份已核实的成年人登记。请先登记您本人并核实身份，"
+            "或带出生医学证明原件到医院窗口登记。",
+            "A newborn is registered by an adult of this account whose identity is checked. Please"
+            " register yourself first, or take the original birth certificate to a hospital's"
+            " window.",
         ),
     ),
     PatientRefusal.NOT_REGISTERED: Reply(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from tests.city import Clock, add_account, add_patient, add_session, ask, open_platform, resident_id
@@ -17,7 +17,7 @@ from guahao.flows.platform import Platform
 from guahao.identity_check.gateway import Verdict
 from guahao.rules.facts import Actor
 from guahao.rules.identity import Document
-from guahao.rules.limits import CITY_TIME
+from guahao.rules.limits import CITY_TIME, add_months
 from guahao.rules.outcomes import Refusal, Refused
 from guahao.store.views import AppointmentView, PatientView
 
@@ -132,6 +132,36 @@ async def test_taken_and_mismatching_are_one_answer(platform: Platform) -> None:
     assert taken == mismatch == PatientRefusal.NOT_REGISTERED
 
 
+async def test_a_checked_adult_registers_a_newborn_until_the_first_birthday(
+    platform: Platform,
+) -> None:
+    account_id = await add_account(platform)
+    await add_patient(platform, account_id)
+    today = platform.db.clock().date()
+    newborn = ("小宝", "99", "A123456789")
+    no_date = await register_patient(platform, account_id, *newborn)
+    assert no_date == PatientRefusal.BIRTH_DATE_INVALID
+    for wrong in (today + timedelta(days=1), add_months(today, -12)):
+        answer = await register_patient(platform, account_id, *newborn, wrong)
+        assert answer == PatientRefusal.BIRTH_DATE_INVALID
+    answer = await register_patient(platform, account_id, *newborn, today)
+    assert answer == PatientRefusal.GUARDIAN_NEEDED
+    async with platform.db.transaction() as tx:
+        await tx.do("UPDATE patients SET checked_at = now(), checked_by = 'staff'")
+    born = add_months(today, -12) + timedelta(days=10)
+    child = await register_patient(platform, account_id, *newborn, born)
+    assert isinstance(child, PatientView)
+    ends_on = add_months(born, 12)
+    assert await ask(platform, "SELECT document_ends_on FROM patients WHERE id = %s", child.id) == [
+        (ends_on,)
+    ]
+    before = await add_session(platform, ends_on - timedelta(days=1))
+    on_birthday = await add_session(platform, ends_on)
+    assert isinstance(await book(platform, account_id, child.id, before), AppointmentView)
+    refused = await book(platform, account_id, child.id, on_birthday)
+    assert refused == Refused(Refusal.DOCUMENT_ENDED)
+
+
 async def test_other_documents_are_registered_at_a_counter_only(platform: Platform) -> None:
     account_id = await add_account(platform)
     answer = await register_patient(platform, account_id, "张三", "99", "ABC-123/45.6")
@@ -183,11 +213,21 @@ async def test_registrations_of_one_person_at_once_leave_one(
         await add_patient(platform, squatter)
     accounts = [await add_account(platform, number) for number in range(2, 8)]
     at = verifying(platform) if checked else platform
-    answers = await asyncio.gather(
-        *(register_patient(at, account_id, "张三", "01", NUMBER) for account_id in accounts)
-    )
-    # The control: all of them were at work at once on connections of their own.
-    assert len(answers) == 6
+    # The control: nobody goes on before all six are in their transactions; without a squatter
+    # each of them has looked and found nobody when it waits to insert.
+    async with platform.db.transaction() as tx:
+        await tx.do(f"LOCK TABLE patients IN {'EXCLUSIVE' if checked else 'SHARE'} MODE")
+        under_way = [
+            asyncio.create_task(register_patient(at, account_id, "张三", "01", NUMBER))
+            for account_id in accounts
+        ]
+        waiting = (
+            "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'patients'::regclass"
+        )
+        async with asyncio.timeout(20):
+            while await tx.rows(waiting) != [(6,)]:  # noqa: ASYNC110 - a lock sends no event
+                await asyncio.sleep(0.01)
+    answers = await asyncio.gather(*under_way)
     assert sum(isinstance(answer, PatientView) for answer in answers) == 1
     assert answers.count(PatientRefusal.NOT_REGISTERED) == 5
     current = "SELECT count(*) FROM patients WHERE displaced_at IS NULL AND merged_into IS NULL"

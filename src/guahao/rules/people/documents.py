@@ -17,6 +17,7 @@ from datetime import date
 from stdnum.cn import ric
 
 from guahao.rules.kernel.text import compact
+from guahao.rules.limits import add_months
 
 RESIDENT_ID = "01"
 HOUSEHOLD_REGISTER = "02"
@@ -128,6 +129,15 @@ def canonical_person(number: str) -> str:
 def birth_date(resident: str) -> date:
     """Return the birth date in a resident ID, which the caller knows to be valid."""
     return date(int(resident[6:10]), int(resident[10:12]), int(resident[12:14]))
+
+
+def birth_certificate_end(born: date, today: date) -> date | None:
+    """Return the day from which a newborn's birth certificate serves no more: the first birthday.
+
+    None where nobody with such a certificate can have been born then.
+    """
+    ends_on = add_months(born, 12)
+    return ends_on if born <= today < ends_on else None
 
 
 def is_adult(document: Document, today: date) -> bool:

@@ -161,5 +161,11 @@ async def record_merge(tx: Tx, old: Registration, new_id: int) -> None:
         (old.id, new_id, old.account_id, tx.now, tx.now),
     )
     await tx.do(
-        "UPDATE patients SET suspended_until = %s WHERE id = %s", (old.suspended_until, new_id)
+        """
+        UPDATE patients n SET suspended_until = %s,
+            -- Registering a birth certificate again does not make it last longer.
+            document_ends_on = least(n.document_ends_on, o.document_ends_on)
+        FROM patients o WHERE n.id = %s AND o.id = %s
+        """,
+        (old.suspended_until, new_id, old.id),
     )

@@ -29,6 +29,7 @@ class PatientIn(msgspec.Struct, forbid_unknown_fields=True):
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=60, pattern=NO_CONTROLS)]
     id_type: Literal["01", "02", "03", "04", "06", "07", "99"]
     id_no: Annotated[str, msgspec.Meta(min_length=1, max_length=40, pattern=NO_CONTROLS)]
+    birth_date: date | None = None  # of a newborn with a birth certificate
 
 
 class PatientOut(msgspec.Struct):
@@ -84,7 +85,7 @@ def patient_routes(door: Door) -> list[Route]:
             return door.refusal(request, "too_many_registrations", retry_after_seconds=wait_seconds)
         try:
             outcome = await register_patient(
-                door.platform, account_id, body.name, body.id_type, body.id_no
+                door.platform, account_id, body.name, body.id_type, body.id_no, body.birth_date
             )
         except LookupError:
             raise ProblemError("token_invalid") from None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from litestar.types import ASGIApp
 
 from guahao import security_log
@@ -9,18 +11,19 @@ from guahao.flows.accounts import AccountView, account
 from guahao.flows.patients import PatientRefusal, register_patient
 from guahao.flows.standing import standings
 from guahao.rules.identity import valid_document
-from guahao.rules.kernel.text import NameFault
+from guahao.rules.kernel.text import NameFault, compact
 from guahao.rules.limits import PATIENTS_PER_PHONE
 from guahao.web.pages.page import LoginNeededError, Page, Route
 from guahao.web.replies import Problem
 
 PATIENTS_PATH = "/patients"
-_FIELDS = ("name", "id_type", "id_no")
+_FIELDS = ("name", "id_type", "id_no", "birth_date")
 # Where a refusal stands: at the field that mends it, or over the form.
 _AT_FIELD: dict[str, str] = {
     PatientRefusal.NAME_INVALID: "name",
     PatientRefusal.ID_INVALID: "id_no",
     PatientRefusal.COUNTER_ONLY: "id_no",
+    PatientRefusal.BIRTH_DATE_INVALID: "birth_date",
 }
 
 
@@ -86,7 +89,12 @@ async def _add_patient(page: Page) -> ASGIApp:
         return _patient_form(page, typed, problem)
     try:
         outcome = await register_patient(
-            page.door.platform, page.owner, typed["name"], typed["id_type"], typed["id_no"]
+            page.door.platform,
+            page.owner,
+            typed["name"],
+            typed["id_type"],
+            typed["id_no"],
+            _born(typed["birth_date"]),
         )
     except LookupError:
         raise LoginNeededError from None
@@ -96,6 +104,13 @@ async def _add_patient(page: Page) -> ASGIApp:
     if isinstance(outcome, PatientRefusal) and not await _is_registered_here(page, typed):
         return _patient_form(page, typed, page.problem(outcome))
     return page.redirect(page.back(PATIENTS_PATH))
+
+
+def _born(text: str) -> date | None:
+    try:
+        return date.fromisoformat(compact(text))
+    except ValueError:
+        return None
 
 
 async def _is_registered_here(page: Page, typed: dict[str, str]) -> bool:

@@ -46,7 +46,12 @@ _FAMILIES: dict[str, frozenset[str]] = {
         }
     ),
     "suspended": frozenset(
-        {Refusal.ACCOUNT_RESTRICTED, Refusal.PERSON_UNCHECKED, Refusal.PATIENT_SUSPENDED}
+        {
+            Refusal.ACCOUNT_RESTRICTED,
+            Refusal.DOCUMENT_ENDED,
+            Refusal.PERSON_UNCHECKED,
+            Refusal.PATIENT_SUSPENDED,
+        }
     ),
 }
 _OTHER = "other"
@@ -170,6 +175,7 @@ def _reason_words(page: StaffPage) -> dict[str, str]:
         Refusal.BEYOND_HORIZON: page.say("超出预约周期"),
         Refusal.NOT_RELEASED: page.say("还没放号"),
         Refusal.ACCOUNT_RESTRICTED: page.say("账户限制中"),
+        Refusal.DOCUMENT_ENDED: page.say("出生医学证明已到期"),
         Refusal.PERSON_UNCHECKED: page.say("身份未核实"),
         Refusal.PATIENT_SUSPENDED: page.say("暂停预约中"),
         Refusal.DUPLICATE_DEPARTMENT: page.say("同日同科室已有预约"),
