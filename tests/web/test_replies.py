@@ -74,6 +74,8 @@ def test_a_sentence_names_the_day_from_which_it_would_be_allowed(
             Refusal.UNKNOWN_SESSION,
             Refusal.NOT_YOUR_PATIENT,
             Refusal.SESSION_STOPPED,
+            Refusal.DOCUMENT_ENDED,  # what helps are documents, not days
+            Refusal.PERSON_UNCHECKED,
             Refusal.SOLD_OUT,
         }
         return
