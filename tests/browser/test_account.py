@@ -38,6 +38,7 @@ async def test_a_newcomer_logs_in_and_registers_a_patient(
     await came.press("添加就诊人")
     await came.fill("姓名", "王小明")
     await came.fill("证件号码", resident_id(number))
+    await came.page.locator("[name=consent]").check()
     await came.press("保存")
     assert came.path == "/patients"
     assert "王小明" in await came.text()
@@ -99,9 +100,11 @@ async def look_at_everything(came: Visitor, *, english: bool = False, elder: boo
     await came.go("/patients/new")
     await came.fill("Name" if english else "姓名", "阿卜杜拉·买买提·" * 3 + "伊敏")
     await came.fill("Document number" if english else "证件号码", "123")
+    await came.page.locator("[name=consent]").check()
     await came.press("Save" if english else "保存")
     await seen(came, elder=elder)
     await came.fill("Document number" if english else "证件号码", resident_id(number))
+    await came.page.locator("[name=consent]").check()
     await came.press("Save" if english else "保存")
     assert came.path == "/patients"
     await seen(came, elder=elder)

@@ -70,6 +70,7 @@ class Newcomer:
         await self.tap(self.say("添加就诊人", "Add a patient"))
         await self.visitor.fill(self.say("姓名", "Name"), "王小明")
         await self.visitor.fill(self.say("证件号码", "Document number"), resident_id(self.number))
+        await self.visitor.page.locator("[name=consent]").check()
         await self.tap(self.say("保存", "Save"))
 
     async def confirm(self) -> None:
@@ -196,6 +197,8 @@ async def test_a_visit_is_booked_by_keyboard_alone(new_visitor: NewVisitor) -> N
     await keys.type("王小明")
     await _tab_to(came, "#id_no")
     await keys.type(resident_id(came.number))
+    await _tab_to(came, "#consent")
+    await keys.press("Space")
     async with came.page.expect_navigation():
         await keys.press("Enter")
     await _tab_to(came, ".action")

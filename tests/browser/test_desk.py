@@ -53,6 +53,7 @@ async def _registers_a_new_caller_and_books(desk: Visitor) -> None:
     await desk.fill("手机号；没有手机的，填带区号的座机", phone(NEWCOMER))
     await desk.fill("姓名（与证件一致）", "新示例")
     await desk.fill("证件号码", resident_id(NEWCOMER))
+    await desk.page.locator("[name=consent]").check()
     await keys.go("Enter")
     assert "已登记" in await desk.text()
     await keys.go("F2")

@@ -8,11 +8,12 @@ from enum import StrEnum
 
 from guahao.flows.calls import CallRefusal
 from guahao.flows.desk import Desk, DeskAnswer
-from guahao.flows.patients import PatientRefusal, register_in
+from guahao.flows.patients import PatientRefusal, consent_refusal, record_consent, register_in
 from guahao.flows.platform import Platform
 from guahao.rules.facts import Actor
 from guahao.rules.identity import valid_document
 from guahao.rules.kernel.text import NameFault, person_name
+from guahao.rules.people.consent import Consent
 from guahao.rules.people.phones import valid_any_phone
 from guahao.rules.staff import Staff
 from guahao.store import accounts, trail
@@ -44,7 +45,14 @@ class Registered:
 
 
 async def register_caller(
-    platform: Platform, by: Staff, phone: str, name: str, id_type: str, id_no: str
+    platform: Platform,
+    by: Staff,
+    phone: str,
+    name: str,
+    id_type: str,
+    id_no: str,
+    *,
+    consent: Consent | None = None,
 ) -> Registered | PatientRefusal | RegisterRefusal | NameFault:
     """Register a caller to the phone they name, and take the call on.
 
@@ -63,6 +71,9 @@ async def register_caller(
     document = valid_document(id_type, id_no, platform.db.clock().date())
     if document is None:
         return PatientRefusal.ID_INVALID
+    refusal = consent_refusal(platform, consent, document)
+    if refusal is not None:
+        return refusal
     verdict = await platform.verifier.check(registered_name, document)
     async with platform.db.transaction() as tx:
         vault = platform.vault
@@ -74,6 +85,7 @@ async def register_caller(
         added = await register_in(tx, platform, account_id, registered_name, document, verdict)
         if isinstance(added, PatientRefusal):
             return added
+        await record_consent(tx, account_id, added.id, consent, document)
         if call_id is None:
             call_id = await call_store.begin(tx, by.id, account_id)
             await call_store.set_verified(tx, call_id)

@@ -10,6 +10,7 @@ from guahao.flows.platform import Platform
 from guahao.identity_check.gateway import Verdict
 from guahao.rules.identity import Document, valid_document
 from guahao.rules.kernel.text import NameFault, person_name, same_name
+from guahao.rules.people.consent import Consent, check_consent, given_by
 from guahao.rules.people.documents import OTHER, birth_certificate_end, is_adult
 from guahao.rules.people.registering import Registering, decide_registration
 from guahao.store import accounts
@@ -34,6 +35,8 @@ class PatientRefusal(StrEnum):
     BIRTH_DATE_INVALID = "birth_date_invalid"
     GUARDIAN_NEEDED = "guardian_needed"
     PHONE_LIMIT = "phone_limit"
+    CONSENT_REQUIRED = "consent_required"
+    GUARDIAN_REQUIRED = "guardian_consent_required"
     # For staff only, who may know it; patients hear NOT_REGISTERED.
     ID_TAKEN = "id_taken"
     IDENTITY_MISMATCH = "identity_mismatch"
@@ -51,11 +54,14 @@ async def register_patient(
     id_type: str,
     id_no: str,
     born: date | None = None,
+    *,
+    consent: Consent | None = None,
 ) -> PatientView | PatientRefusal | NameFault:
     """Register a person to an account's phone, by its owner; at most two, and each person once.
 
     `born`: asked of a newborn with a birth certificate, whom a checked adult of the account
     registers until the first birthday. Other documents of type 99 are for a counter.
+    `consent`: None only for a client that does not send it; nothing is recorded then.
     Raises LookupError where there is no such account.
     """
     registered_name = person_name(name)
@@ -71,6 +77,9 @@ async def register_patient(
         ends_on = None if born is None else birth_certificate_end(born, today)
         if ends_on is None:
             return PatientRefusal.BIRTH_DATE_INVALID
+    refusal = consent_refusal(platform, consent, document)
+    if refusal is not None:
+        return refusal
     verdict = await platform.verifier.check(registered_name, document)
     async with platform.db.transaction() as tx:
         if ends_on is not None and not await _has_checked_adult(tx, platform.vault, account_id):
@@ -78,6 +87,8 @@ async def register_patient(
         answer = await register_in(
             tx, platform, account_id, registered_name, document, verdict, ends_on=ends_on
         )
+        if isinstance(answer, PatientView):
+            await record_consent(tx, account_id, answer.id, consent, document)
     return PatientRefusal.NOT_REGISTERED if answer in _NEUTRAL else answer
 
 
@@ -87,6 +98,29 @@ async def _has_checked_adult(tx: Tx, vault: Vault, account_id: int) -> bool:
         view.is_checked and is_adult(Document(view.id_type, view.id_no), tx.now.date())
         for view in await store.of_account(tx, vault, account_id)
     )
+
+
+def consent_refusal(
+    platform: Platform, consent: Consent | None, document: Document
+) -> PatientRefusal | None:
+    """Return why consent is missing; None where it is given, or the client sends none."""
+    if consent is None:
+        return None
+    refusal = check_consent(consent, document, platform.db.clock().date())
+    return None if refusal is None else PatientRefusal(refusal.value)
+
+
+async def record_consent(
+    tx: Tx, account_id: int, patient_id: int, consent: Consent | None, document: Document
+) -> None:
+    """Record a consent that `consent_refusal` found sufficient, in the registration's transaction.
+
+    A hospital's own role does not write it: the caller is the platform's.
+    """
+    if consent is None:
+        return
+    by = given_by(consent, document, tx.now.date())
+    await privacy.add_consent(tx, account_id, patient_id, consent.version, by, consent.channel)
 
 
 async def register_in(

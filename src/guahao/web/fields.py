@@ -50,6 +50,14 @@ FIELDS = {
         "证件类型：01、02、03、04、06、07或99", "the document's type: 01, 02, 03, 04, 06, 07 or 99"
     ),
     "birth_date": Words("出生日期，如2026-11-02", "the date of birth, such as 2026-11-02"),
+    "consent": Words(
+        "就诊人已同意的个人信息保护说明的版本，见/privacy",
+        "the version of the privacy notice (/privacy) that the patient has consented to",
+    ),
+    "guardian_consent": Words(
+        "未满14周岁的，由监护人同意",
+        "whether a guardian consented, for a patient under 14",
+    ),
     "id_no": Words("证件号码，1到40个字符", "the document's number, 1 to 40 characters"),
     "q": _SHORT,
     "district": _SHORT,

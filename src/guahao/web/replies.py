@@ -483,6 +483,56 @@ _PATIENTS: dict[str, Reply] = {
             " window.",
         ),
     ),
+    "own_data_wrong": Reply(
+        422,
+        Words("证件号码不对", "Document number not right"),
+        Words(
+            "请填写这个账户里一位就诊人的证件号码。",
+            "Please enter the document number of one of this account's patients.",
+        ),
+    ),
+    "own_data_too_often": Reply(
+        429,
+        Words("次数过多", "Too many times"),
+        Words(
+            "今天的次数用完了，请明天再办，或拨打{hotline}。",
+            "You have reached today's limit. Please come back tomorrow, or call {hotline}.",
+        ),
+    ),
+    "erasure_live_booking": Reply(
+        409,
+        Words("还有没办结的预约", "A booking is still open"),
+        Words(
+            "请先取消预约或等就诊结束、医院登记后，再删除个人信息。",
+            "Please cancel the booking, or wait until the visit is over and the hospital has"
+            " recorded it. Then you can erase your information.",
+        ),
+    ),
+    "erasure_suspended": Reply(
+        409,
+        Words("暂停预约期间不能删除", "Not while suspended"),
+        Words(
+            "请在恢复预约后删除个人信息。有异议请拨打{hotline}。",
+            "You can erase your information when the suspension has ended. To object to it,"
+            " call {hotline}.",
+        ),
+    ),
+    PatientRefusal.CONSENT_REQUIRED: Reply(
+        422,
+        Words("需要您的同意", "Consent needed"),
+        Words(
+            "登记前请阅读《个人信息保护说明》的最新版本，同意后勾选。",
+            "Please read the current privacy notice, and tick the box if you consent.",
+        ),
+    ),
+    PatientRefusal.GUARDIAN_REQUIRED: Reply(
+        422,
+        Words("需要监护人同意", "A guardian's consent is needed"),
+        Words(
+            "就诊人未满14周岁，请由父母或其他监护人同意后登记。",
+            "This patient is under 14. A parent or another guardian has to consent.",
+        ),
+    ),
     PatientRefusal.NOT_REGISTERED: Reply(
         409,
         Words("没有登记成功", "Not registered"),

@@ -15,11 +15,12 @@ from enum import StrEnum
 
 import msgspec
 
-from guahao.flows.patients import PatientRefusal, register_in
+from guahao.flows.patients import PatientRefusal, consent_refusal, record_consent, register_in
 from guahao.flows.people.moving import Moved, MoveRefusal, Shown, Waits, ask_in_tx
 from guahao.flows.platform import Platform
 from guahao.rules.identity import Document, valid_document
 from guahao.rules.kernel.text import NameFault, person_name, prose, same_name
+from guahao.rules.people.consent import Consent
 from guahao.rules.people.phones import valid_any_phone
 from guahao.rules.staff import Staff
 from guahao.store import accounts, throttle, trail
@@ -139,7 +140,7 @@ async def again(platform: Platform, by: Staff, sealed: str) -> AtCounter | None:
 
 
 async def register(
-    platform: Platform, by: Staff, sealed: str, phone: str
+    platform: Platform, by: Staff, sealed: str, phone: str, *, consent: Consent | None = None
 ) -> PatientView | CounterRefusal | PatientRefusal | MoveRefusal:
     """Register a person to a mobile phone or a landline; the clerk has seen the document.
 
@@ -153,6 +154,9 @@ async def register(
         in_hand = _unseal(platform, by, sealed, tx.now)
         if in_hand is None:
             return CounterRefusal.LOOK_UP_AGAIN
+        refusal = consent_refusal(platform, consent, in_hand.document)
+        if refusal is not None:
+            return refusal
         vault = platform.vault
         async with tx.as_platform():
             account_id = await accounts.of_phone(tx, vault, typed)
@@ -164,6 +168,7 @@ async def register(
             )
             if isinstance(added, PatientRefusal):
                 return added
+            await record_consent(tx, account_id, added.id, consent, in_hand.document)
         await trail.record(
             tx,
             vault,

@@ -12,6 +12,7 @@ from guahao.flows.patients import PatientRefusal, register_patient
 from guahao.flows.people.removing import RemoveRefusal, remove_patient
 from guahao.rules.identity import masked_document
 from guahao.rules.kernel.text import NameFault
+from guahao.rules.people.consent import NOTICE_VERSION, Consent
 from guahao.store.views import PatientView
 from guahao.web.answers import json_answer
 from guahao.web.api.door import Door, Route
@@ -24,12 +25,18 @@ TAG = Words("账户与就诊人", "Account and patients")
 
 
 class PatientIn(msgspec.Struct, forbid_unknown_fields=True):
-    """Who is to be registered."""
+    """Who is to be registered.
+
+    `consent` is the version of the privacy notice that the person has consented to; a client that
+    does not send it yet registers as before, and no consent is recorded.
+    """
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=60, pattern=NO_CONTROLS)]
     id_type: Literal["01", "02", "03", "04", "06", "07", "99"]
     id_no: Annotated[str, msgspec.Meta(min_length=1, max_length=40, pattern=NO_CONTROLS)]
     birth_date: date | None = None  # of a newborn with a birth certificate
+    consent: Annotated[str, msgspec.Meta(max_length=20, pattern=NO_CONTROLS)] | None = None
+    guardian_consent: bool = False
 
 
 class PatientOut(msgspec.Struct):
@@ -50,7 +57,7 @@ _REGISTER = Call(
     Words("登记就诊人", "Register a patient"),
     EXAMPLE,
     status=201,
-    body=PatientIn("示例", "01", "11010519491231002X"),
+    body=PatientIn("示例", "01", "11010519491231002X", consent=NOTICE_VERSION),
     problems=(*PatientRefusal, "too_many_registrations"),
 )
 _REMOVE = Call(
@@ -83,9 +90,18 @@ def patient_routes(door: Door) -> list[Route]:
         )
         if wait_seconds is not None:
             return door.refusal(request, "too_many_registrations", retry_after_seconds=wait_seconds)
+        consent = None
+        if body.consent is not None:
+            consent = Consent(body.consent, "api", body.guardian_consent)
         try:
             outcome = await register_patient(
-                door.platform, account_id, body.name, body.id_type, body.id_no, body.birth_date
+                door.platform,
+                account_id,
+                body.name,
+                body.id_type,
+                body.id_no,
+                body.birth_date,
+                consent=consent,
             )
         except LookupError:
             raise ProblemError("token_invalid") from None

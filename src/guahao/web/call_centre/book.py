@@ -18,6 +18,7 @@ from guahao.rules.cancelling import cancel_deadline
 from guahao.rules.identity import masked_name, valid_phone
 from guahao.rules.kernel.text import NameFault
 from guahao.rules.outcomes import KeyMismatch, NotLetIn, Refusal, Refused
+from guahao.rules.people.consent import NOTICE_VERSION, Consent
 from guahao.rules.pickup import pickup_deadline
 from guahao.rules.staff import CALL_CENTRE_ROLES
 from guahao.store.views import AppointmentView, PatientView, SessionView
@@ -44,16 +45,23 @@ def book_routes() -> list[StaffRoute]:
 
 
 async def _ask_who(page: StaffPage) -> ASGIApp:
-    return page.show("staff/call_new.html", typed={}, refused="")
+    return page.show("staff/call_new.html", typed={}, refused="", notice_version=NOTICE_VERSION)
 
 
 async def _register(page: StaffPage) -> ASGIApp:
     names = ("phone", "name", "id_type", "id_no")
     typed = {name: page.form.get(name, "")[:_FIELD_MAX] for name in names}
-    outcome = await flows.register_caller(page.door.platform, page.staff, **typed)
+    consent = Consent(page.form.get("consent", ""), "agent", page.form.get("guardian") == "on")
+    outcome = await flows.register_caller(page.door.platform, page.staff, **typed, consent=consent)
     if isinstance(outcome, PatientRefusal | RegisterRefusal | NameFault):
         refused = _not_registered(page, outcome)
-        return page.show("staff/call_new.html", _CONFLICT, typed=typed, refused=refused)
+        return page.show(
+            "staff/call_new.html",
+            _CONFLICT,
+            typed=typed,
+            refused=refused,
+            notice_version=NOTICE_VERSION,
+        )
     page.flash(page.say("已登记，可以为来电人预约。"))
     return page.redirect(f"/staff/calls/{outcome.call_id}")
 
@@ -69,6 +77,8 @@ def _not_registered(page: StaffPage, refusal: PatientRefusal | RegisterRefusal |
             "这个手机号已有就诊人登记。请先用手机号查找来电人，核实后再登记第二位。"
         ),
         PatientRefusal.ID_INVALID: page.say("证件号码不对，请逐位核对后再填。"),
+        PatientRefusal.CONSENT_REQUIRED: page.say("请念出个人信息说明，来电人同意后勾选。"),
+        PatientRefusal.GUARDIAN_REQUIRED: page.say("患者未满14周岁，要由监护人同意。"),
         PatientRefusal.PHONE_LIMIT: page.say("这个手机号已登记两位就诊人，请换一个手机号。"),
         PatientRefusal.IDENTITY_MISMATCH: page.say(
             "姓名和证件号码核验不一致。请与来电人逐字核对；仍不一致的，请来电人带证件原件到医院窗口登记。"

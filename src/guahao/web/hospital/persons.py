@@ -17,6 +17,7 @@ from guahao.flows.people.moving import Moved, MoveRefusal, Waits
 from guahao.flows.platform import Platform
 from guahao.rules.identity import hidden_phone
 from guahao.rules.kernel.text import NameFault
+from guahao.rules.people.consent import NOTICE_VERSION, Consent
 from guahao.rules.staff import Role, Staff
 from guahao.web.name_words import say_name_fault
 from guahao.web.reading import ProblemError, read_id
@@ -80,6 +81,7 @@ def _person(page: StaffPage, found: AtCounter, refused: str = "", status: int = 
         phone=phone,
         refused=refused,
         typed=page.form,
+        notice_version=NOTICE_VERSION,
     )
 
 
@@ -99,7 +101,10 @@ def _sealed(page: StaffPage) -> str:
 
 async def _register(page: StaffPage) -> ASGIApp:
     phone = page.form.get("phone", "")[:_FIELD_MAX]
-    outcome = await flows.register(page.door.platform, page.staff, _sealed(page), phone)
+    consent = Consent(page.form.get("consent", ""), "clerk", page.form.get("guardian") == "on")
+    outcome = await flows.register(
+        page.door.platform, page.staff, _sealed(page), phone, consent=consent
+    )
     if isinstance(outcome, CounterRefusal | PatientRefusal | MoveRefusal):
         return await _refused(page, outcome)
     page.flash(
@@ -194,6 +199,8 @@ def _say(
     if isinstance(refusal, PatientRefusal):
         return {
             PatientRefusal.ID_INVALID: page.say("证件号码不对，请逐位核对后再填。"),
+            PatientRefusal.CONSENT_REQUIRED: page.say("请把个人信息说明交给患者看，同意后勾选。"),
+            PatientRefusal.GUARDIAN_REQUIRED: page.say("患者未满14周岁，要由监护人同意。"),
             PatientRefusal.PHONE_LIMIT: page.say("这个号码已登记两位就诊人，请换一个号码。"),
         }.get(refusal, page.say("这个证件已经登记。请重新查找，再转到另一个号码。"))
     return {

@@ -35,7 +35,9 @@ from guahao.web.pages.home import home_pages
 from guahao.web.pages.hospital import hospital_pages
 from guahao.web.pages.log_ins import log_in_pages
 from guahao.web.pages.login import login_pages
+from guahao.web.pages.own_data import own_data_pages
 from guahao.web.pages.page import Route
+from guahao.web.pages.privacy import privacy_pages
 from guahao.web.pages.removing import removing_pages
 
 __all__ = ["Door", "Route", "error_page", "page_routes", "routes"]
@@ -59,5 +61,7 @@ def routes() -> list[Route]:
         *account_pages(),
         *removing_pages(),
         *help_pages(),
+        *privacy_pages(),
+        *own_data_pages(),
         *choice_pages(),
     ]

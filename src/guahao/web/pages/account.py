@@ -13,6 +13,7 @@ from guahao.flows.standing import standings
 from guahao.rules.identity import valid_document
 from guahao.rules.kernel.text import NameFault, compact
 from guahao.rules.limits import PATIENTS_PER_PHONE
+from guahao.rules.people.consent import NOTICE_VERSION, Consent
 from guahao.web.pages.page import LoginNeededError, Page, Route
 from guahao.web.replies import Problem
 
@@ -24,6 +25,8 @@ _AT_FIELD: dict[str, str] = {
     PatientRefusal.ID_INVALID: "id_no",
     PatientRefusal.COUNTER_ONLY: "id_no",
     PatientRefusal.BIRTH_DATE_INVALID: "birth_date",
+    PatientRefusal.CONSENT_REQUIRED: "consent",
+    PatientRefusal.GUARDIAN_REQUIRED: "guardian",
 }
 
 
@@ -70,6 +73,7 @@ def _patient_form(page: Page, typed: dict[str, str], problem: Problem | None = N
         problem.status if problem else 200,
         keepable=problem is None,
         typed=typed,
+        notice_version=NOTICE_VERSION,
         problems={at: problem} if at else {},
         form_problem=None if at else problem,
     )
@@ -95,6 +99,7 @@ async def _add_patient(page: Page) -> ASGIApp:
             typed["id_type"],
             typed["id_no"],
             _born(typed["birth_date"]),
+            consent=Consent(page.form.get("consent", ""), "web", page.form.get("guardian") == "on"),
         )
     except LookupError:
         raise LoginNeededError from None
