@@ -99,6 +99,7 @@ FIELDS = {
     "refused": Words("拒绝", "refused"),
     "short_window_days": Words("短期（天）", "short window (days)"),
     "period": Words("时段", "period"),
+    "persons": Words("就诊人数", "patients"),
     "phone": Words("电话", "phone"),
     "pickup_place": Words("取号地点", "pick-up place"),
     "pickup_until_afternoon": Words("下午取号截止", "afternoon pick-up until"),
