@@ -25,6 +25,7 @@ from guahao.embedded import EmbeddedServer
 from guahao.flows.platform import Platform
 from guahao.rules.limits import CITY_TIME, Policy
 from guahao.settings import Settings
+from guahao.store.bench import LOG_INS
 from guahao.store.db import Database
 from guahao.store.migrate import migrate
 from guahao.store.policy_book import PolicyBook
@@ -81,6 +82,8 @@ async def callers(platform: Platform, number: int, capacity: int) -> list[Caller
     [session_id] = await add_clinic(platform, [soon], capacity)
     issue = token_issuer(platform)
     crowd = await add_crowd(platform, number)
+    async with platform.db.transaction() as tx:
+        await tx.do(LOG_INS, (tx.now, tx.now, tx.now, tx.now))
     return [Caller(person, issue(person.account_id), session_id) for person in crowd]
 
 
