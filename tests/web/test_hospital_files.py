@@ -8,6 +8,7 @@ import io
 import re
 from collections.abc import Sequence
 from datetime import date, time
+from pathlib import Path
 from typing import Any
 
 import python_calamine
@@ -302,3 +303,10 @@ async def test_hidden_hospitals_are_left_out_unless_asked(site: Site) -> None:
     assert "工作表“医院”中隐藏或被筛选掉的1行：第3行" in said
     assert "没有问题" in said
     assert "可能是" in html.unescape(await send(reader, numbers_book(hidden=True), hidden="yes"))
+
+
+async def test_of_old_excel_it_is_said_that_hidden_rows_are_not_recognised(site: Site) -> None:
+    reader = await administrator(site)
+    old_excel = (Path(__file__).parent.parent / "sheets" / "plan.xls").read_bytes()
+    assert ".xls文件中隐藏或被筛选掉的行无法识别" in await send(reader, old_excel, "医院.xls")
+    assert "无法识别" not in await send(reader, numbers_book(hidden=True))

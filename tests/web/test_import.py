@@ -6,6 +6,7 @@ import html
 import io
 import re
 from datetime import date, time
+from pathlib import Path
 
 import xlsxwriter
 from rich.console import Console
@@ -354,3 +355,29 @@ async def test_a_command_leaves_out_what_is_hidden_unless_asked(site: Site) -> N
         assert counted in printed
         assert ("Left out of 十二月: rows 3 (1 in all)." in printed) is not include_hidden
         assert ("--include-hidden" in printed) is not include_hidden
+
+
+OLD_EXCEL = (Path(__file__).parent.parent / "sheets" / "plan.xls").read_bytes()
+
+
+async def test_of_old_excel_it_is_said_that_hidden_rows_are_not_recognised(site: Site) -> None:
+    reader, _ = await scheduler(site)
+    await send(reader, OLD_EXCEL, "plan.xls")
+    assert words(reader).count("隐藏或被筛选掉的行无法识别") == 1
+    assert "请另存为.xlsx后重新上传" in words(reader)
+    # Asked to import what is hidden too, or of a kind that tells: nothing to say.
+    await send(reader, OLD_EXCEL, "plan.xls", hidden="yes")
+    assert "无法识别" not in words(reader)
+    await send(reader, filtered_book(), "plan.xlsx")
+    assert "无法识别" not in words(reader)
+
+
+async def test_a_command_says_it_of_old_excel_too(site: Site) -> None:
+    _, session_id = await scheduler(site)
+    hospital_id = await hospital_of(site, session_id)
+    console = Console(record=True, width=200)
+    sentences = Sentences(str, lambda fault: fault.word)
+    await session_import.run(
+        *(site.platform, "plan.xls", OLD_EXCEL, hospital_id, sentences, console), dry_run=True
+    )
+    assert "Hidden rows cannot be recognised in .xls files" in console.export_text()

@@ -101,9 +101,13 @@ class Sheet:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """All sheets, in the file's order; a CSV file is one, named after the file."""
+    """All sheets, in the file's order; a CSV file is one, named after the file.
+
+    `may_hide_rows`: hidden rows of it cannot be recognised (.xls).
+    """
 
     sheets: list[Sheet]
+    may_hide_rows: bool = False
 
 
 def column_letter(column: int) -> str:

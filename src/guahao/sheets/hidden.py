@@ -54,7 +54,7 @@ def without_hidden(book: Book) -> tuple[Book, list[LeftOut]]:
             ]
             sheet = replace(sheet, values=values)  # noqa: PLW2901 - as it is read from here on
         sheets.append(sheet)
-    return Book(sheets), left_out
+    return replace(book, sheets=sheets), left_out
 
 
 def _spans(numbers: list[int]) -> str:

@@ -12,6 +12,7 @@ import io
 import subprocess
 import sys
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from dataclasses import replace
 from pathlib import PurePath
 
 from guahao.sheets import unpack
@@ -37,7 +38,10 @@ def read_book(data: bytes, filename: str, limits: Limits | None = None) -> Book 
     if not data.strip(b"\x00 \t\r\n" + BOM_UTF8):
         return Unreadable(FileFault.EMPTY)
     if data.startswith((ZIP, OLE)):
-        return _unpacked(data, allowed)
+        book = _unpacked(data, allowed)
+        if isinstance(book, Book) and data.startswith(OLE):
+            return replace(book, may_hide_rows=True)
+        return book
     if data.lstrip(BOM_UTF8 + b" \t\r\n").startswith(_OTHER_FILES):
         return Unreadable(FileFault.WRONG_KIND)
     text = _decoded(data)

@@ -29,7 +29,7 @@ async def run(
     `dry_run`: check and tell alone.
     """
     preview = await importing.preview_of(platform, filename, content, include_hidden=include_hidden)
-    tell_left_out(preview.left_out, console)
+    tell_left_out(preview.left_out, console, may_hide_rows=preview.may_hide_rows)
     if not preview.is_right:
         _tell_faults(preview, sentences, console)
         return False

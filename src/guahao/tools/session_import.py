@@ -55,7 +55,7 @@ async def run(
     async with _shown(console) as progress:
         await importing.carry_out(platform, import_id, progress)
     report = await _report(platform, hospital_id, import_id)
-    tell_left_out(report.checked.left_out, console)
+    tell_left_out(report.checked.left_out, console, may_hide_rows=report.checked.may_hide_rows)
     if report.it.state == "faulty":
         _tell_faults(report, sentences, console)
         return False
@@ -95,13 +95,18 @@ async def _shown(console: Console) -> AsyncIterator[importing.Progress]:
         yield progress
 
 
-def tell_left_out(left_out: list[LeftOut], console: Console) -> None:
+def tell_left_out(left_out: list[LeftOut], console: Console, *, may_hide_rows: bool) -> None:
     """Print what the file hides and the import leaves out."""
     for one in left_out:
         rows = f"rows {one.rows}" if one.rows else "a hidden sheet"
         console.print(f"Left out of {one.sheet}: {rows} ({one.count:,} in all).", markup=False)
     if left_out:
         console.print("Hidden rows and sheets are imported with --include-hidden.")
+    if may_hide_rows:
+        console.print(
+            "Hidden rows cannot be recognised in .xls files and are imported too;"
+            " if there are any, save the file as .xlsx."
+        )
 
 
 def _tell_counts(report: ImportReport, console: Console) -> None:

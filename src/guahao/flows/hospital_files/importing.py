@@ -81,6 +81,7 @@ class Preview:
     changes: list[Change] = field(default_factory=list)
     same: int = 0
     left_out: list[LeftOut] = field(default_factory=list)
+    may_hide_rows: bool = False
 
     @property
     def is_right(self) -> bool:
@@ -172,6 +173,7 @@ async def _read(filename: str, content: bytes, *, include_hidden: bool) -> Found
         book, left_out = without_hidden(book)
     found = await asyncio.to_thread(read, book)
     found.left_out = left_out
+    found.may_hide_rows = book.may_hide_rows and not include_hidden
     return found
 
 
@@ -221,7 +223,7 @@ async def _compare(tx: Tx, found: Found) -> Preview:
     ]
     if faults:
         listed = sorted(faults, key=lambda one: (one.sheet, one.row))
-        return Preview(faults=listed, left_out=found.left_out)
+        return Preview(faults=listed, left_out=found.left_out, may_hide_rows=found.may_hide_rows)
     additions, changes, same = [], [], 0
     for row in found.rows:
         record = known.get(row.code)
@@ -233,7 +235,7 @@ async def _compare(tx: Tx, found: Found) -> Preview:
             changes.append(change)
         else:
             same += 1
-    return Preview(None, [], additions, changes, same, found.left_out)
+    return Preview(None, [], additions, changes, same, found.left_out, found.may_hide_rows)
 
 
 def _names_taken(rows: list[HospitalRow], known: dict[str, HospitalRecord]) -> list[Fault]:

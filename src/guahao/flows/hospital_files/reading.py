@@ -65,6 +65,7 @@ class Found:
     named: list[HospitalRow] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
+    may_hide_rows: bool = False
 
 
 def fault_of(table: Table, row: Row, column: str, word: str, detail: dict[str, object]) -> Fault:

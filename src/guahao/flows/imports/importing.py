@@ -73,6 +73,7 @@ class Checked(msgspec.Struct):
     beside_in_all: int = 0
     fingerprint: str = ""
     left_out: list[LeftOut] = []
+    may_hide_rows: bool = False  # hidden rows of this kind of file cannot be recognised
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +241,7 @@ async def _check(platform: Platform, it: Import, tell: Progress) -> None:
             return
         checked = await _compare(tx, it, tables, found)
         checked.left_out = left_out
+        checked.may_hide_rows = book.may_hide_rows and not it.include_hidden
         await store.note_checked(
             tx, it.id, "faulty" if checked.faults_in_all else "checked", _json(checked)
         )
