@@ -122,21 +122,7 @@ def _subject_words(page: StaffPage) -> dict[str, str]:
 
 def action_words(page: StaffPage) -> dict[str, str]:
     """What was done, in words; what is not here is shown by its own name."""
-    return {
-        "add_staff": page.say("增加人员"),
-        "reset_password": page.say("重置密码"),
-        "reset_second_factor": page.say("重置验证器"),
-        "disable_staff": page.say("停用人员"),
-        "enable_staff": page.say("恢复人员"),
-        "change_role": page.say("改任岗位"),
-        "change_password": page.say("更改密码"),
-        "change_password_failed": page.say("更改密码失败"),
-        "enrol_second_factor": page.say("绑定验证器"),
-        "log_in": page.say("登录"),
-        "log_in_failed": page.say("登录失败"),
-        "second_factor_failed": page.say("验证码错误"),
-        "log_out": page.say("退出"),
-        "end_sessions": page.say("强制退出"),
+    return _log_in_words(page) | {
         "search_callers": page.say("查找来电人"),
         "begin_call": page.say("接听来电"),
         "verify_caller": page.say("核实来电人"),
@@ -190,4 +176,25 @@ def action_words(page: StaffPage) -> dict[str, str]:
         "report_attendance": page.say("医院系统上报就诊"),
         **directory_words(page),
         **schedule_words(page),
+    }
+
+
+def _log_in_words(page: StaffPage) -> dict[str, str]:
+    """What concerns the staff's own accounts, and the platform's key."""
+    return {
+        "add_staff": page.say("增加人员"),
+        "reset_password": page.say("重置密码"),
+        "reset_second_factor": page.say("重置验证器"),
+        "disable_staff": page.say("停用人员"),
+        "enable_staff": page.say("恢复人员"),
+        "change_role": page.say("改任岗位"),
+        "change_password": page.say("更改密码"),
+        "change_password_failed": page.say("更改密码失败"),
+        "enrol_second_factor": page.say("绑定验证器"),
+        "log_in": page.say("登录"),
+        "log_in_failed": page.say("登录失败"),
+        "second_factor_failed": page.say("验证码错误"),
+        "log_out": page.say("退出"),
+        "end_sessions": page.say("强制退出"),
+        "rotate_keys": page.say("更换平台密钥"),
     }
