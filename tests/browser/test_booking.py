@@ -282,7 +282,7 @@ async def test_every_page_of_booking_is_legible_to_all(
         await _look(came, path, elder=elder)
     await came.visitor.go(confirm)
     await came.tap(came.say("确认预约", "Confirm booking"))
-    assert came.say("没有约上", "Not booked") in await came.visitor.text()
+    assert came.say("您已约好", "You are already booked") in await came.visitor.text()
     await _seen(came, elder=elder)
 
 
