@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import httpx
@@ -14,7 +15,13 @@ from tests.web.site import API, Site, add_citizen, booked, problem
 from tests.web.test_account_calls import otp
 from tests.web.test_real_server import serving
 
-from guahao.flows.people.log_ins import Device, LoggedIn, log_in
+from guahao.flows.people.log_ins import (
+    Device,
+    LoggedIn,
+    log_in,
+    log_in_bound,
+    log_out_everywhere,
+)
 
 ME = f"{API}/me"
 TOKEN = f"{API}/auth/token"
@@ -160,6 +167,27 @@ async def test_logging_out_everywhere_ends_every_device(site: Site) -> None:
     for reader in (one, other):
         await reader.go("/me")
         assert reader.path == "/login?next=%2Fme"
+
+
+async def test_no_log_in_slips_by_while_all_are_ended(site: Site) -> None:
+    """Begun before or after: whoever is second sees what the first did."""
+    account_id = await add_account(site.platform)
+    ids: list[int] = []
+
+    async def begin() -> None:
+        begun = await log_in_bound(site.platform, account_id, Device("test"))
+        ids.append(begun.log_in_id)
+
+    async def end() -> None:
+        await log_out_everywhere(site.platform, account_id)
+
+    await asyncio.gather(*(step() for _ in range(10) for step in (begin, end, begin)))
+    mixed = """
+        SELECT 1 FROM log_ins l JOIN accounts a ON a.id = l.account_id
+        WHERE (l.ended_at IS NULL) <> (l.generation = a.login_generation)
+    """
+    assert len(ids) == 20
+    assert await ask(site.platform, mixed) == []
 
 
 # Recycled numbers -------------------------------------------------------------------------------

@@ -75,11 +75,11 @@ _EARLIER = """
       ON r.actor_kind = k.kind AND r.actor_id = k.actor AND r.idempotency_key = k.key
 """
 # Read in the batch's own pipeline: an ended log-in books nothing, at no further round trip.
+# The generation is not compared: what counts it up ends every log-in, and waits for one that
+# begins (store/people/log_ins.py).
 _LOG_INS = """
-    SELECT l.id, l.account_id, l.confirmed_at IS NOT NULL
-    FROM log_ins l JOIN accounts a ON a.id = l.account_id
-    WHERE l.id = ANY(%s::bigint[]) AND l.ended_at IS NULL AND l.expires_at > %s
-      AND l.generation = a.login_generation
+    SELECT id, account_id, confirmed_at IS NOT NULL FROM log_ins
+    WHERE id = ANY(%s::bigint[]) AND ended_at IS NULL AND expires_at > %s
 """
 _TAKEN_CODES = (
     "SELECT code_index FROM appointments WHERE code_live AND code_index = ANY(%s::bytea[])"

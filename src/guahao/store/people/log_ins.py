@@ -70,13 +70,16 @@ async def begin(
     *,
     confirmed: bool,
 ) -> int:
-    """Record a log-in of the account's present generation; its id."""
+    """Record a log-in of the account's present generation; its id.
+
+    Locks the account, as `end_all` does: of the two, the second sees what the first did.
+    """
     row = await tx.row(
         """
         INSERT INTO log_ins (account_id, generation, door, device, device_index, created_at,
                              last_seen_at, expires_at, confirmed_at)
         SELECT id, login_generation, %s, %s, %s, %s, %s, %s, %s
-        FROM accounts WHERE id = %s
+        FROM accounts WHERE id = %s FOR NO KEY UPDATE
         RETURNING id
         """,
         (
