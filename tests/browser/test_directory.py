@@ -29,6 +29,9 @@ async def test_an_administrator_keeps_the_directory(new_visitor: NewVisitor) -> 
     await desk.page.wait_for_url("**/departments/*")
     await desk.check()
     await desk.press("下平台")
+    await desk.check()
+    await desk.fill("原因", "演示用的科室")
+    await desk.press("下平台")
     assert "患者看不到这个科室了" in await desk.text()
     await desk.check()
 
