@@ -61,7 +61,7 @@ async def test_a_clerk_registers_moves_and_corrects(new_visitor: NewVisitor) -> 
     await in_hand(desk, "任示列")
     await look(desk, "person-same-name")
     await desk.fill("新手机号，或带区号的座机", phone(NEW))
-    await desk.page.get_by_label("原因（写入操作记录）").first.fill("换号")
+    await desk.page.locator("#move-reason").fill("换号")
     await desk.press("发送验证码")
     await look(desk, "move-code")
     await desk.fill("新手机收到的验证码（6位数字）", await code_sent_to(desk.base, NEW))
