@@ -499,6 +499,8 @@ def privacy_erase(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Erase a phone's account and its persons' names and documents; it cannot be undone."""
+    if not reason.strip():
+        raise CommandError("--reason is empty: say why, the audit trail keeps it")
 
     async def erase(platform: Platform) -> None:
         account_id = await _account(platform, phone)

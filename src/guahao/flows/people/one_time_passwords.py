@@ -221,25 +221,6 @@ async def _send(
     await messages.tell_phone(tx, platform.vault, "otp", e164, language, otp, expires_at)
 
 
-async def send_from_staff(
-    tx: Tx, platform: Platform, phone: str, language: str
-) -> OtpSent | InvalidPhone | Throttled:
-    """Send a phone a password that a member of staff will ask its holder for.
-
-    Staff have proven themselves; only the phone's own limit holds.
-    """
-    e164 = valid_phone(phone)
-    if e164 is None:
-        return InvalidPhone()
-    own = _Limit("otp_staff", e164, platform.settings.otp_per_phone_hour)
-    throttled = await _counted(tx, platform, [own])
-    if throttled is not None:
-        return throttled
-    request_id = secrets.token_urlsafe(_REQUEST_BYTES)
-    await _send(tx, platform, e164, request_id, Caller("staff", limited=False), language)
-    return OtpSent(request_id)
-
-
 async def proves(
     tx: Tx, platform: Platform, e164: str, otp: str, request_id: str | None, caller: Caller
 ) -> bool | Throttled:
