@@ -189,7 +189,8 @@ async def test_a_lost_database_promises_that_the_same_key_is_safe(
         async with open_desk(lost) as desk:
             unsure = Site(create_app(lost, desk), site.platform)
             answer = await unsure.book(citizen, session_id, key="k", headers=ENGLISH)
-    detail = problem(answer, 503, "outcome_unknown")
+    detail = problem(answer, 503, "booking_unavailable")
+    assert "nothing was booked" in detail
     assert "same Idempotency-Key" in detail
     assert answer.headers["retry-after"] == "2"
     assert (await site.book(citizen, session_id, key="k")).status_code == 201

@@ -54,9 +54,14 @@ class Wish:
 Answer = AppointmentView | Refused | KeyMismatch | NotLetIn
 
 
-async def book_batch(platform: Platform, wishes: Sequence[Wish]) -> list[Answer]:
-    """Decide and store a batch; the answers are true once this returns (committed)."""
-    async with platform.db.pipelined_transaction() as tx:
+async def book_batch(
+    platform: Platform, wishes: Sequence[Wish], deadline: float | None = None
+) -> list[Answer]:
+    """Decide and store a batch; the answers are true once this returns (committed).
+
+    `deadline`: by the event loop's clock; then its connection is closed.
+    """
+    async with platform.db.pipelined_transaction(deadline) as tx:
         requests = [wish.requested(tx.now) for wish in wishes]
         candidates = _codes(len(requests) * 3 // 2 + _SPARE_CODES)
         # A batch is of one day: a replay's requests come day by day as well.

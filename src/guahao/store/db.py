@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -11,11 +12,12 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from psycopg import AsyncConnection, conninfo
+from psycopg import AsyncConnection, OperationalError, conninfo
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader
 from psycopg.rows import TupleRow
-from psycopg_pool import AsyncConnectionPool
+
+from guahao.store.kernel.connections import Connection, Pool, cut, has_ended, watched
 
 APP_ROLE = "guahao_app"
 # Sees one hospital's rows only, by row-level security (migration 0007).
@@ -23,6 +25,7 @@ HOSPITAL_ROLE = "guahao_hospital"
 # What the processes log in as on the embedded server: may become the two roles above and nothing
 # else, and has no rights of its own. On a server of the operator's its name is the operator's.
 LOGIN_ROLE = "guahao_login"
+TIME_ZONE = "Asia/Shanghai"
 Clock = Callable[[], datetime]
 Row = tuple[Any, ...]
 Params = tuple[Any, ...] | Mapping[str, Any]
@@ -91,17 +94,46 @@ class _TimeLoader(Loader):
         return _time(bytes(data))
 
 
-async def _configure(conn: AsyncConnection[TupleRow]) -> None:
+class RolesError(Exception):
+    """A database session is not the application's; the message says what to do."""
+
+
+class CommitUnknownError(OperationalError):
+    """The connection was lost while a transaction was committing: it is done, or it is not."""
+
+
+class DatabaseAwayError(OperationalError):
+    """No server that could be written to answers: nothing was done, and nobody waits for it."""
+
+
+_SESSION = "SELECT current_user::text, session_user::text, current_setting('TimeZone')"
+
+
+async def configure(conn: AsyncConnection[TupleRow]) -> None:
+    """Prepare a new connection; raises RolesError where it is not the application's.
+
+    A pooler between us and the server may drop the options that choose role and time zone;
+    under another role row security would show every hospital's rows.
+    """
     conn.adapters.register_loader("date", _DateLoader)
     conn.adapters.register_loader("time", _TimeLoader)
-
-
-class RolesError(Exception):
-    """The application's database login may do too much; the message says what to do."""
+    row = await (await conn.execute(_SESSION, prepare=False)).fetchone()
+    assert row is not None
+    role, login, zone = row
+    if role != APP_ROLE:
+        raise RolesError(
+            f"the database gives the role {role} to the login {login} instead of {APP_ROLE}: a"
+            " pooler drops the session's options; docs/OPERATING.md says which pooling works"
+        )
+    if zone != TIME_ZONE:
+        raise RolesError(
+            f"the database gives the time zone {zone} instead of {TIME_ZONE}: a pooler drops the"
+            " session's options; docs/OPERATING.md says which pooling works"
+        )
 
 
 _ROLES = """
-    SELECT session_user::text, current_user::text,
+    SELECT session_user::text,
            s.rolsuper OR s.rolbypassrls OR s.rolcreaterole,
            (SELECT string_agg(DISTINCT o.rolname, ', ') FROM pg_roles o
             WHERE pg_has_role(session_user, o.oid, 'MEMBER')
@@ -116,32 +148,57 @@ class Database:
     """The application's connections, as the role that owns nothing.
 
     `clock` gives the platform's time with the city's zone; a transaction asks it once.
+    `wait_seconds`: how long a transaction waits for a free connection. `prepared`: whether the
+    server keeps prepared statements for a session, which a pooler by transactions does not.
     """
 
-    def __init__(self, url: str, clock: Clock, *, min_size: int = 1, max_size: int = 10) -> None:
+    def __init__(
+        self,
+        url: str,
+        clock: Clock,
+        *,
+        min_size: int = 1,
+        max_size: int = 10,
+        wait_seconds: float = 10,
+        prepared: bool = True,
+    ) -> None:
         self.clock = clock
-        self.pool = AsyncConnectionPool(
-            as_application(url),
+        self.url = as_application(url)
+        self.away = False  # set by the pulse: no primary answers
+        self._in_use: set[Connection] = set()
+        self.pool = Pool(
+            self.url,
+            connection_class=Connection,
             min_size=min_size,
             max_size=max_size,
             open=False,
-            timeout=10,
-            configure=_configure,
-            kwargs={"autocommit": True, "prepare_threshold": 2},
+            timeout=wait_seconds,
+            reconnect_timeout=float("inf"),
+            configure=configure,
+            kwargs={"autocommit": True, "prepare_threshold": 2 if prepared else None},
         )
 
     async def open(self) -> None:
-        """Connect; raises psycopg's PoolTimeout where no server answers in 10 s."""
+        """Connect.
+
+        Raises RolesError where the session is not the application's, psycopg's PoolTimeout
+        where no server answers in 30 s.
+        """
+        try:
+            first = await Connection.connect(self.url, autocommit=True, prepare_threshold=None)
+        except OperationalError:
+            pass  # the pool tries on for a while
+        else:
+            async with first:
+                await configure(first)
         await self.pool.open(wait=True)
 
     async def check_roles(self) -> None:
         """Raise RolesError where a connection could become more than the application."""
-        async with self.pool.connection() as conn:
+        async with self._connection() as conn:
             row = await (await conn.execute(_ROLES)).fetchone()
         assert row is not None
-        login, role, above, becomes = row
-        if role != APP_ROLE:
-            raise RolesError(f"the database gives the role {role} instead of {APP_ROLE}")
+        login, above, becomes = row
         if above:
             raise RolesError(
                 f"the database login {login} may create roles or see past row security;"
@@ -164,7 +221,7 @@ class Database:
         `hospital_id`: under the role of that hospital's staff, to whom the database shows
         no other hospital's rows.
         """
-        async with self.pool.connection() as conn, conn.transaction():
+        async with self._connection() as conn, conn.transaction():
             if hospital_id is not None:
                 await conn.execute(
                     "SELECT set_config('role', %s, true),"
@@ -178,21 +235,71 @@ class Database:
                 await last(tx)
 
     @asynccontextmanager
-    async def pipelined_transaction(self) -> AsyncIterator[Tx]:
+    async def pipelined_transaction(self, deadline: float | None = None) -> AsyncIterator[Tx]:
         """The same, but a statement is sent without waiting for the one before it.
 
         Fetching a result waits for all that was sent; an error may surface only then, or
         at the commit. Each statement still sees what was committed before it began.
+
+        `deadline`: by the event loop's clock; then the connection is closed. Raises
+        CommitUnknownError where it is lost during the commit, psycopg's OperationalError where
+        it is lost before, so that nothing is done.
         """
-        async with self.pool.connection() as conn, conn.pipeline(), conn.transaction():
-            yield Tx(conn, self.clock())
+        loop = asyncio.get_running_loop()
+        wait_seconds = None if deadline is None else deadline - loop.time()
+        async with self._connection(wait_seconds) as conn:
+            timer = None if deadline is None else loop.call_at(deadline, cut, conn)
+            committing = False
+            try:
+                async with conn.pipeline(), conn.transaction():
+                    yield Tx(conn, self.clock())
+                    committing = True
+            except OperationalError as error:
+                # On a connection that stands, the server has said that it rolled back.
+                if committing and conn.closed:
+                    raise CommitUnknownError(str(error)) from error
+                raise
+            finally:
+                if timer is not None:
+                    timer.cancel()
+
+    @asynccontextmanager
+    async def _connection(self, wait_seconds: float | None = None) -> AsyncIterator[Connection]:
+        """A connection that its server has not ended."""
+        if self.away:
+            raise DatabaseAwayError("no primary answers")
+        loop = asyncio.get_running_loop()
+        until = loop.time() + (self.pool.timeout if wait_seconds is None else wait_seconds)
+        while True:
+            conn = await self.pool.getconn(until - loop.time())
+            if not has_ended(conn):
+                break
+            # A restart has ended every idle connection: the pool replaces each that comes back.
+            await conn.close()
+            await self.pool.putconn(conn)
+        self._in_use.add(conn)
+        try:
+            async with conn:
+                yield conn
+        finally:
+            self._in_use.discard(conn)
+            await self.pool.putconn(conn)
+
+    async def drop_connections(self, *, in_use: bool = False) -> None:
+        """Replace every idle connection; those `in_use` too, whose callers get an error."""
+        if in_use:
+            for conn in list(self._in_use):
+                cut(conn)
+        if not self.pool.closed:
+            await self.pool.drain()
 
 
 def as_application(url: str) -> str:
-    """The same server and database, but as the application's role."""
-    params = conninfo.conninfo_to_dict(url)
-    options = f"{params.get('options') or ''} -c role={APP_ROLE} -c timezone=Asia/Shanghai"
-    return conninfo.make_conninfo(url, options=options.strip())
+    """Return the same server and database, as the application's role, with our time-outs."""
+    url = watched(url)
+    own = conninfo.conninfo_to_dict(url).get("options")
+    options = f"{own} -c role={APP_ROLE} -c timezone={TIME_ZONE}"
+    return conninfo.make_conninfo(url, options=options)
 
 
 def array(plain: Iterable[int | str]) -> str:

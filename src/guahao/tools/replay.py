@@ -256,7 +256,7 @@ class _Days:
 
     async def live(self, records: Sequence[Record]) -> None:
         """Answer every request at its own time; settle every visit date at its end."""
-        desk = Desk(self._platform, lanes=_LANES, batch=_BATCH, queue=_AHEAD)
+        desk = Desk(self._platform, lanes=_LANES, batch=_BATCH, queue=_AHEAD, patient=True)
         await desk.open()
         try:
             for today, requests in groupby(records, lambda record: record.requested_at.date()):

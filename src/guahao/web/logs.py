@@ -46,6 +46,8 @@ def set_up_logs(level: str, security: Path | None = None) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
         )
     )
+    # A line for each failed attempt of each connection, several a second: our own says it once.
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
     logging.basicConfig(level=max(number, logging.WARNING), handlers=[handler], force=True)
 
 

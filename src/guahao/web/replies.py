@@ -343,6 +343,16 @@ _BOOKING: dict[str, Reply] = {
             " in {seconds} seconds.",
         ),
     ),
+    "booking_unavailable": Reply(
+        503,
+        Words("暂时不能预约", "Booking is not possible for the moment"),
+        Words(
+            "系统暂时不能办理预约，这次没有约上，也没有占用号源。请在{seconds}秒后用同一个"
+            "Idempotency-Key重新提交。",
+            "The service cannot take bookings for the moment, and nothing was booked. Please send"
+            " the same request with the same Idempotency-Key in {seconds} seconds.",
+        ),
+    ),
     "outcome_unknown": Reply(
         503,
         Words("结果尚不确定", "Outcome not known"),

@@ -171,6 +171,7 @@ _BOOK = Call(
         "idempotency_mismatch",
         "busy",
         "too_many_bookings",
+        "booking_unavailable",
         "outcome_unknown",
     ),
 )
