@@ -452,7 +452,7 @@ def staff_list() -> None:
 def keys_rotate() -> None:
     """Replace old keys' ciphertexts and HMACs by GUAHAO_SECRET_KEY's, while the platform runs.
 
-    May be broken off and begun again. Exit status 1 where a row could not be rotated.
+    You can interrupt it and start it again. Exit status 1 where a row could not be rotated.
     """
     failed: dict[str, list[int]] = {}
 
@@ -464,23 +464,41 @@ def keys_rotate() -> None:
         _console.print(f"Rotated: {done.values:,} values.")
         for name, ids in done.failed.items():
             _console.print(f"{name}: not rotated, rows {', '.join(map(str, ids[:20]))}")
+        if done.erased_persons:
+            _console.print(
+                f"{done.erased_persons:,} erased persons are still recognized by the old key alone:"
+                f" keep it in GUAHAO_SECRET_KEYS_OLD until {done.erased_until}, when the nightly"
+                " job has dropped the last of them. Without it, an erased person who registers"
+                " again begins anew, without their no-shows."
+            )
 
     _on_the_platform(work)
     raise typer.Exit(1 if failed else 0)
 
 
+_Phone = Annotated[str, typer.Argument(help="The phone of the account; not with --person.")]
+_Person = Annotated[
+    bool,
+    typer.Option(
+        "--person",
+        help="Ask for a document instead: a person on a shared account, or on none any more.",
+    ),
+]
+
+
 @privacy.command("export")
 def privacy_export(
-    phone: str,
     out: Annotated[Path, typer.Option("--out", help="A new file, readable by you alone.")],
+    phone: _Phone = "",
+    person: _Person = False,
 ) -> None:
-    """Write everything that is stored of a phone's account and its persons to a JSON file."""
+    """Write everything that is stored of a phone's account, or of a person, to a JSON file."""
 
     async def write(platform: Platform) -> None:
-        account_id = await _account(platform, phone)
-        data = await privacy_flows.export(platform, account_id, SYSTEM)
+        whose = await _whose(platform, phone, person)
+        data = await privacy_flows.export(platform, whose, SYSTEM)
         if data is None:
-            raise CommandError("no account has this phone")
+            raise CommandError(_NOBODY)
         try:
             handle = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         except OSError as error:
@@ -494,39 +512,61 @@ def privacy_export(
 
 @privacy.command("erase")
 def privacy_erase(
-    phone: str,
     reason: Annotated[str, typer.Option(help="Why: it is kept in the audit trail.")],
+    phone: _Phone = "",
+    person: _Person = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Erase a phone's account and its persons' names and documents; it cannot be undone."""
+    """Erase names and documents of a phone's account, or of a person; it cannot be undone."""
     if not reason.strip():
         raise CommandError("--reason is empty: say why, the audit trail keeps it")
 
     async def erase(platform: Platform) -> None:
-        account_id = await _account(platform, phone)
+        whose = await _whose(platform, phone, person)
         if not yes:
-            typer.confirm("Erase this account's persons for good?", abort=True)
-        outcome = await privacy_flows.erase(platform, account_id, SYSTEM, reason)
+            typer.confirm("Erase this for good?", abort=True)
+        outcome = await privacy_flows.erase(platform, whose, SYSTEM, reason)
         match outcome:
-            case privacy_flows.Erased(persons=persons):
-                typer.echo(f"Erased: the phone, and {persons} persons. Bookings stay, unnamed.")
+            case privacy_flows.Erased(account_id=None, persons=registrations):
+                typer.echo(f"Erased: {registrations} registrations. Bookings stay, unnamed.")
+            case privacy_flows.Erased(persons=registrations):
+                typer.echo(
+                    f"Erased: the phone, and {registrations} registrations. Bookings stay, unnamed."
+                )
             case privacy_flows.ErasureRefusal.LIVE_BOOKING:
                 raise CommandError(
                     "not erased: a booking is live; cancel it, or wait for the visit to be over"
                 )
             case privacy_flows.ErasureRefusal.SUSPENDED:
                 raise CommandError("not erased: suspended or restricted; wait until that is over")
+            case privacy_flows.ErasureRefusal.CHANGED_MEANWHILE:
+                raise CommandError("not erased: a registration changed just now; try again")
             case privacy_flows.ErasureRefusal.UNKNOWN:
-                raise CommandError("no account has this phone")
+                raise CommandError(_NOBODY)
 
     _on_the_platform(erase)
 
 
-async def _account(platform: Platform, phone: str) -> int:
-    account_id = await privacy_flows.account_of_phone(platform, phone)
-    if account_id is None:
-        raise CommandError("no account has this phone")
-    return account_id
+_NOBODY = "no account has this phone, or nobody is registered with this document"
+
+
+async def _whose(platform: Platform, phone: str, person: bool) -> privacy_flows.Whose:
+    """Return the account of the phone, or the person of a document, which is asked for: an
+    argument would stay in the shell's history.
+    """
+    if person == bool(phone):
+        raise CommandError("give either a phone or --person")
+    found: privacy_flows.Whose | None
+    if person:
+        id_type = typer.prompt("Type of the document (01 resident ID, 03 passport, …)")
+        found = await privacy_flows.person_of_document(
+            platform, id_type, typer.prompt("Number of the document")
+        )
+    else:
+        found = await privacy_flows.account_of_phone(platform, phone)
+    if found is None:
+        raise CommandError(_NOBODY)
+    return found
 
 
 @staff.command("reset")

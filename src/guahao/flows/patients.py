@@ -17,7 +17,7 @@ from guahao.store import accounts
 from guahao.store import patients as store
 from guahao.store.db import Tx
 from guahao.store.ids import next_id
-from guahao.store.people import privacy, registrations
+from guahao.store.people import erasing, privacy, registrations
 from guahao.store.people.registrations import Registration
 from guahao.store.vault import Vault
 from guahao.store.views import PatientView
@@ -190,7 +190,7 @@ async def _place(
         return PatientRefusal.ID_TAKEN
     if old is not None and old.is_erased:
         # Nobody escapes no-shows by having their data erased and registering again.
-        return await privacy.revive(tx, vault, account_id, slot, name, document, checked_by)
+        return await erasing.revive(tx, vault, account_id, slot, name, document, checked_by)
     new_id, cancelled = await next_id(tx, "patients"), 0
     if old is not None and decided is Registering.DISPLACE:
         cancelled = await displace(tx, old)

@@ -394,6 +394,17 @@ async def claim_without_receipt(tx: Tx, wait: timedelta, limit: int) -> list[int
     return [row[0] for row in rows]
 
 
+async def forget_recipients(tx: Tx, before: datetime) -> int:
+    """Forget the phones without account that codes were sent to; how many."""
+    return await tx.do(
+        """
+        UPDATE messages SET to_enc = ''
+        WHERE account_id IS NULL AND length(to_enc) > 0 AND changed_at < %s AND state <> 'queued'
+        """,
+        (before,),
+    )
+
+
 # The demo's outbox --------------------------------------------------------------------------
 
 _OUTBOX = "SELECT id, to_enc, kind, text_enc, sent_at FROM outbox "

@@ -518,6 +518,11 @@ _PATIENTS: dict[str, Reply] = {
             " recorded it. Then you can erase your information.",
         ),
     ),
+    "erasure_changed_meanwhile": Reply(
+        409,
+        Words("刚刚有变化，没有删除", "Something just changed, nothing was deleted"),
+        Words("请再试一次。", "Please try again."),
+    ),
     "erasure_suspended": Reply(
         409,
         Words("暂停预约期间不能删除", "Not while suspended"),

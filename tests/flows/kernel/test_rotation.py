@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import date
 
 import psycopg
 import pytest
@@ -25,13 +26,14 @@ from guahao.flows import ledger
 from guahao.flows.appointments import look_up
 from guahao.flows.kernel.rotation import rotate
 from guahao.flows.patients import PatientRefusal, register_patient
+from guahao.flows.people.privacy import OfPerson, erase
 from guahao.flows.platform import Platform
 from guahao.flows.trail import verify_trail
 from guahao.rules.facts import Actor
-from guahao.rules.staff import Role
+from guahao.rules.staff import SYSTEM, Role
 from guahao.store.kernel.rotation import EXPIRING, NOT_ROTATED, SEALED
 from guahao.store.vault import Vault
-from guahao.store.views import AppointmentView
+from guahao.store.views import AppointmentView, PatientView
 from guahao.tools.audit import audit
 
 OLD = "a secret key of the tests, long enough"
@@ -151,3 +153,36 @@ async def test_two_rows_for_one_phone_are_named_and_the_rest_is_rotated(
     rotated = await rotate(with_keys(platform, NEW, OLD))
     assert list(rotated.failed) == ["accounts.phone_enc"]
     assert len(rotated.failed["accounts.phone_enc"]) == 1
+
+
+async def test_erased_persons_whose_hmacs_no_new_key_can_make_are_counted(
+    platform: Platform,
+) -> None:
+    view = await booked(platform)
+    async with platform.db.transaction() as tx:
+        await tx.do("UPDATE appointments SET status = 'no_show'")
+    await erase(platform, OfPerson(view.patient.id), SYSTEM, "本人申请")
+    both = with_keys(platform, NEW, OLD)
+    for _ in range(2):  # a second run does not take them for done
+        rotated = await rotate(both)
+        assert rotated.erased_persons == 1
+        # The no-show of December 2026 counts until the year is over, the booking three months.
+        assert rotated.erased_until == date(2027, 3, 4)
+    # Recognized as long as the old key is set.
+    again = await register_patient(both, await add_account(both, 2), "张三", "01", resident_id(1))
+    assert isinstance(again, PatientView)
+    assert again.id == view.patient.id
+    assert (await rotate(both)).erased_persons == 0
+
+
+async def test_erased_under_the_new_key_needs_no_old_one(platform: Platform) -> None:
+    view = await booked(platform)
+    async with platform.db.transaction() as tx:
+        await tx.do("UPDATE appointments SET status = 'no_show'")
+    both = with_keys(platform, NEW, OLD)
+    await erase(both, OfPerson(view.patient.id), SYSTEM, "本人申请")
+    assert (await rotate(both)).erased_persons == 0
+    alone = with_keys(platform, NEW)
+    again = await register_patient(alone, await add_account(alone, 2), "张三", "01", resident_id(1))
+    assert isinstance(again, PatientView)
+    assert again.id == view.patient.id

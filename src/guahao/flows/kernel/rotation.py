@@ -1,9 +1,10 @@
-"""Rotate the platform's secret key while the platform runs; may be broken off and begun again."""
+"""Rotate the secret key while the platform runs; interrupted, it goes on where it was."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date
 
 import psycopg
 
@@ -11,17 +12,25 @@ from guahao.flows.platform import Platform
 from guahao.rules.staff import SYSTEM
 from guahao.store import trail
 from guahao.store.kernel import rotation as store
+from guahao.store.people import erasing
 
 Progress = Callable[[str, int, int], None]  # table and column, rows done, rows in all
 
 
 @dataclass(slots=True)
 class Rotated:
-    """How many values were sealed anew, and which rows could not be: no key
-    opens them, or another row was written meanwhile for the same person."""
+    """What was sealed anew, and what could not be.
+
+    `failed`: rows that no key opens, or of which another was written meanwhile for the same
+    person. `erased_persons`: whose HMACs stay under an old key, because the document that they
+    are made of is no longer stored; `erased_until`: from that day on the nightly job has dropped
+    them all.
+    """
 
     values: int = 0
     failed: dict[str, list[int]] = field(default_factory=dict)
+    erased_persons: int = 0
+    erased_until: date | None = None
 
 
 async def rotate(platform: Platform, progress: Progress = lambda *_: None) -> Rotated:
@@ -51,6 +60,9 @@ async def rotate(platform: Platform, progress: Progress = lambda *_: None) -> Ro
         detail = {"values": done.values, "failed": sum(map(len, done.failed.values()))}
         async with platform.db.transaction() as tx:
             await trail.record(tx, vault, SYSTEM, "rotate_keys", detail=detail)
+    async with platform.db.transaction() as tx:
+        left = await erasing.indexes_of_other_keys(tx, vault.key_id)
+    done.erased_persons, done.erased_until = left
     return done
 
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 from hmac import compare_digest
 from typing import Any
 
-from guahao.flows.people.privacy import Erased, ErasureRefusal, erase, export
+from guahao.flows.people.privacy import Erased, ErasureRefusal, OfAccount, erase, export
 from guahao.flows.platform import Platform
 from guahao.rules.people.documents import canonical_person
 from guahao.rules.staff import Who
@@ -37,7 +37,7 @@ async def own_export(
         subject = platform.vault.index("throttle", f"account {account_id}")
         if await throttle.hit(tx, "own_export", subject, _DAY) > EXPORTS_A_DAY:
             return ProofRefusal.TOO_OFTEN
-    return await export(platform, account_id, _OWNER)
+    return await export(platform, OfAccount(account_id), _OWNER)
 
 
 async def own_erase(
@@ -47,7 +47,8 @@ async def own_erase(
     refusal = await _refusal(platform, account_id, id_no)
     if refusal is not None:
         return refusal
-    return await erase(platform, account_id, _OWNER, "asked for by the account's owner")
+    reason = "asked for by the account's owner"
+    return await erase(platform, OfAccount(account_id), _OWNER, reason)
 
 
 async def _refusal(platform: Platform, account_id: int, id_no: str) -> ProofRefusal | None:

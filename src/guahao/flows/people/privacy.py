@@ -1,4 +1,8 @@
-"""A person's own data by the privacy law (PIPL): a copy of it, erasing it, consent to its use."""
+"""A person's own data by the privacy law (PIPL): a copy of it, and erasing it.
+
+The rule stands here once, for the owner on the pages, two members of staff (flows.privacy) and
+the operator. Locks: open moves of the persons, the account, the persons.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +13,35 @@ from typing import Any
 
 from guahao.flows.people.log_ins import end_log_ins
 from guahao.flows.platform import Platform
-from guahao.rules.identity import valid_phone
+from guahao.rules.identity import valid_document
 from guahao.rules.limits import add_months
+from guahao.rules.people.phones import valid_any_phone
 from guahao.rules.staff import Who
 from guahao.store import accounts, trail
 from guahao.store.appointments import lock_persons
 from guahao.store.db import Tx
+from guahao.store.people import erasing, moves, persons
 from guahao.store.people import privacy as store
+from guahao.store.people.privacy import DataSubject
 
-EXPORT_FORMAT = 1
+EXPORT_FORMAT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class OfAccount:
+    """An account and every person on it."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class OfPerson:
+    """A person, on an account or on none, with an account that is theirs alone."""
+
+    id: int
+
+
+Whose = OfAccount | OfPerson
 
 
 class ErasureRefusal(StrEnum):
@@ -26,90 +50,161 @@ class ErasureRefusal(StrEnum):
     UNKNOWN = "unknown"
     LIVE_BOOKING = "live_booking"
     SUSPENDED = "suspended"
+    CHANGED_MEANWHILE = "changed_meanwhile"
 
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """An account that is nobody's any more, and how many persons it had."""
+    """What is nobody's any more: the account, None where others stay on it, and how many
+    registrations.
+    """
 
-    account_id: int
+    account_id: int | None
     persons: int
 
 
-async def account_of_phone(platform: Platform, phone: str) -> int | None:
+async def account_of_phone(platform: Platform, phone: str) -> OfAccount | None:
     """Return the account of a phone as somebody typed it; None where there is none."""
-    e164 = valid_phone(phone)
-    if e164 is None:
+    typed = valid_any_phone(phone)
+    if typed is None:
         return None
     async with platform.db.transaction() as tx:
-        return await store.account_of_phone(tx, platform.vault.indexes("phone", e164))
+        found = await store.account_of_phone(tx, platform.vault.indexes("phone", typed.number))
+    return None if found is None else OfAccount(found)
 
 
-async def export(platform: Platform, account_id: int, who: Who) -> dict[str, Any] | None:
-    """Return everything that is stored of an account and its persons; None where unknown.
+async def person_of_document(platform: Platform, id_type: str, id_no: str) -> OfPerson | None:
+    """Return the person of a document, whether an account has them or none; None where unknown."""
+    document = valid_document(id_type, id_no, platform.db.clock().date())
+    if document is None:
+        return None
+    async with platform.db.transaction() as tx:
+        found = await persons.of_document(tx, platform.vault, document)
+    return None if found is None else OfPerson(found.patient.id)
+
+
+async def subject_of(tx: Tx, platform: Platform, whose: Whose) -> DataSubject | None:
+    """Return whose data it is, with every registration; None where unknown or erased."""
+    if isinstance(whose, OfAccount):
+        return await store.subject_of_account(tx, platform.vault, whose.id)
+    return await store.subject_of_person(tx, platform.vault, whose.id)
+
+
+async def export(platform: Platform, whose: Whose, who: Who) -> dict[str, Any] | None:
+    """Return everything that is stored of an account or a person; None where unknown.
 
     Recorded in the trail, which holds no personal data.
     """
-    vault = platform.vault
     async with platform.db.transaction() as tx:
-        account = await store.account_row(tx, vault, account_id)
-        if account is None:
-            return None
-        ids = await store.patients_of(tx, account_id)
-        data = {
-            "format": EXPORT_FORMAT,
-            "exported_at": tx.now,
-            "account": account,
-            "patients": await store.patient_rows(tx, vault, ids),
-            "appointments": await store.appointment_rows(tx, vault, ids),
-            "excused_no_shows": await store.excuse_rows(tx, vault, ids),
-            "messages": await store.message_rows(tx, account_id),
-            "log_ins": await store.log_in_rows(tx, account_id),
-            "calls": await store.call_rows(tx, account_id),
-            "consents": await store.consent_rows(tx, account_id),
-        }
-        await trail.record(tx, vault, who, "export_personal_data", ("account", account_id))
-        return data
+        return await export_in(tx, platform, whose, who)
 
 
-async def erase(
-    platform: Platform, account_id: int, who: Who, reason: str
-) -> Erased | ErasureRefusal:
-    """Erase an account's phone and its persons' names and documents.
+async def export_in(
+    tx: Tx, platform: Platform, whose: Whose, who: Who, detail: dict[str, object] | None = None
+) -> dict[str, Any] | None:
+    """The same within a transaction; `detail` goes into the trail."""
+    subject = await subject_of(tx, platform, whose)
+    if subject is None:
+        return None
+    vault, ids = platform.vault, subject.patient_ids
+    # A person who shares an account gets the phone that they are registered to, and no more of it.
+    account_id = subject.account_id
+    if account_id is None and isinstance(whose, OfPerson):
+        account_id = await store.account_of(tx, whose.id)
+    account = None if account_id is None else await store.account_row(tx, vault, account_id)
+    if account is not None and subject.account_id is None:
+        account = {"phone": account["phone"]}
+    own_account = subject.account_id
+    data = {
+        "format": EXPORT_FORMAT,
+        "exported_at": tx.now,
+        "account": account,
+        "patients": await store.patient_rows(tx, vault, subject),
+        "registered_by_others": await store.rows_of_others(tx, vault, subject),
+        "appointments": await store.appointment_rows(tx, vault, ids),
+        "excused_no_shows": await store.excuse_rows(tx, vault, ids),
+        "moves": await store.move_rows(tx, vault, ids),
+        "account_reviews": []
+        if own_account is None
+        else await store.review_rows(tx, vault, own_account),
+        "privacy_requests": await store.request_rows(tx, vault, ids),
+        **await store.rows_of_accounts(tx, subject, await store.account_ids_of(tx, subject)),
+    }
+    about = ("account", whose.id) if isinstance(whose, OfAccount) else ("patient", whose.id)
+    await trail.record(tx, vault, who, "export_personal_data", about, detail=detail)
+    return data
+
+
+async def erase(platform: Platform, whose: Whose, who: Who, reason: str) -> Erased | ErasureRefusal:
+    """Erase names and documents of an account or a person, and the phone that was theirs alone.
 
     The bookings stay as the law on medical registration asks, without the person; so do the
-    no-shows, so that whoever registers again within the year goes on where they were. Refused
-    while a booking is live, a suspension lasts, or the account is restricted for abuse.
+    no-shows, so that a person who registers again within the year goes on where they were.
+    Refused while a booking is live, a suspension lasts, or the account is restricted for abuse.
     """
     async with platform.db.transaction() as tx:
-        if not await accounts.lock_account(tx, account_id):
-            return ErasureRefusal.UNKNOWN
-        account = await store.account_row(tx, platform.vault, account_id)
-        if account is None:
-            return ErasureRefusal.UNKNOWN
+        return await erase_in(tx, platform, whose, who, reason)
+
+
+async def erase_in(
+    tx: Tx,
+    platform: Platform,
+    whose: Whose,
+    who: Who,
+    reason: str,
+    detail: dict[str, object] | None = None,
+) -> Erased | ErasureRefusal:
+    """The same within a transaction that has locked nothing of persons or accounts."""
+    vault = platform.vault
+    subject = await _lock(tx, platform, whose)
+    if not isinstance(subject, DataSubject):
+        return subject
+    account_id, registrations = subject.account_id, subject.registrations
+    if account_id is not None:
+        account = await store.account_row(tx, vault, account_id)
         restricted_until: date | None = account["restricted_until"]
         if restricted_until is not None and restricted_until > tx.now.date():
             return ErasureRefusal.SUSPENDED
-        ids = await store.patients_of(tx, account_id)
-        await lock_persons(tx, ids)
-        standing = await store.standing_of(tx, ids)
-        if any(person.live_bookings for person in standing):
-            return ErasureRefusal.LIVE_BOOKING
-        if any(person.suspended for person in standing):
-            return ErasureRefusal.SUSPENDED
-        await store.erase_patients(tx, platform.vault, ids)
-        await store.erase_account(tx, account_id)
+    standing = await erasing.standing_of(tx, registrations)
+    if any(person.live_bookings for person in standing):
+        return ErasureRefusal.LIVE_BOOKING
+    if any(person.suspended for person in standing):
+        return ErasureRefusal.SUSPENDED
+    await erasing.erase_patients(tx, vault, registrations)
+    if account_id is not None:
+        await erasing.erase_account(tx, vault, account_id)
         await end_log_ins(tx, account_id, "staff")
-        await trail.record(
-            tx,
-            platform.vault,
-            who,
-            "erase_personal_data",
-            ("account", account_id),
-            reason=reason,
-            detail={"persons": len(ids)},
-        )
-        return Erased(account_id, len(ids))
+    about = ("account", whose.id) if isinstance(whose, OfAccount) else ("patient", whose.id)
+    await trail.record(
+        tx,
+        vault,
+        who,
+        "erase_personal_data",
+        about,
+        reason=reason,
+        detail={"persons": len(registrations), **(detail or {})},
+    )
+    return Erased(account_id, len(registrations))
+
+
+async def _lock(tx: Tx, platform: Platform, whose: Whose) -> DataSubject | ErasureRefusal:
+    """Lock all of a subject, and look again: what was moved or registered meanwhile is not erased
+    by a request that did not see it.
+    """
+    seen = await subject_of(tx, platform, whose)
+    if seen is None:
+        return ErasureRefusal.UNKNOWN
+    for patient_id in seen.registrations:
+        await moves.lock_of_person(tx, patient_id)
+    account_id = seen.account_id
+    if account_id is None and isinstance(whose, OfPerson):
+        account_id = await store.account_of(tx, whose.id)
+    await accounts.lock_accounts(tx, [] if account_id is None else [account_id])
+    await lock_persons(tx, seen.registrations)
+    locked = await subject_of(tx, platform, whose)
+    if locked is None:
+        return ErasureRefusal.UNKNOWN
+    return locked if locked == seen else ErasureRefusal.CHANGED_MEANWHILE
 
 
 async def forget_erased(tx: Tx) -> int:
@@ -118,4 +213,4 @@ async def forget_erased(tx: Tx) -> int:
     No-shows count within a calendar year, bookings within three months.
     """
     year = date(tx.now.year, 1, 1)
-    return await store.forget_indexes(tx, min(year, add_months(tx.now.date(), -3)), tx.now)
+    return await erasing.forget_indexes(tx, min(year, add_months(tx.now.date(), -3)), tx.now)

@@ -7,7 +7,10 @@ from datetime import timedelta
 from guahao.flows.people.privacy import forget_erased
 from guahao.flows.platform import Platform
 from guahao.rules.kernel.retention import RETENTIONS, days_kept
+from guahao.store import messages
 from guahao.store.kernel import retention as store
+
+RECIPIENTS_KEPT = timedelta(days=1)  # phones without account, after a code was sent to them
 
 
 async def delete_old(platform: Platform) -> dict[str, int]:
@@ -21,6 +24,8 @@ async def delete_old(platform: Platform) -> dict[str, int]:
             deleted[kind] += count
             if count < store.AT_ONCE:
                 break
+    async with platform.db.transaction() as tx:
+        await messages.forget_recipients(tx, tx.now - RECIPIENTS_KEPT)
     async with platform.db.transaction() as tx:
         await forget_erased(tx)
     return deleted

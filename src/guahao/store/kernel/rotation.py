@@ -67,6 +67,8 @@ SEALED: Sequence[Sealed] = (
     Sealed("moves", "name_enc"),
     Sealed("moves", "id_no_enc"),
     Sealed("moves", "reason_enc"),
+    Sealed("privacy_requests", "reason_enc"),
+    Sealed("privacy_requests", "decision_reason_enc"),
     Sealed("hospital_webhooks", "secret_enc", key="hospital_id"),
     Sealed("hospital_webhooks", "previous_secret_enc", key="hospital_id", bound_to="secret"),
     Sealed("trail_keys", "key_enc", key="first_seq"),

@@ -7,6 +7,7 @@ from datetime import date, datetime
 
 from psycopg.rows import class_row
 
+from guahao.store.accounts import open_phone
 from guahao.store.db import Tx
 from guahao.store.vault import Vault
 
@@ -52,7 +53,7 @@ class AccountReview:
 
     id: int
     account_id: int
-    phone_enc: bytes
+    phone_enc: bytes | None
     found_at: datetime
     counted_since: datetime
     bookings: int
@@ -66,8 +67,8 @@ class AccountReview:
     patients: int
 
     def phone(self, vault: Vault) -> str:
-        """Return the account's phone in the clear."""
-        return vault.open("accounts", "phone", self.account_id, self.phone_enc)
+        """Return the account's phone in the clear; empty where it has none any more."""
+        return open_phone(vault, self.account_id, self.phone_enc)
 
     def reason(self, vault: Vault) -> str:
         """Return why it was decided so; empty while it is open."""

@@ -1,30 +1,114 @@
-"""What is known of one account and its persons, and making them nobody."""
+"""What is known of a person or an account: the copy that the privacy law gives a right to."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any
+from typing import Any, LiteralString
 
-from guahao.rules.identity import Document
-from guahao.rules.kernel.text import name_key
+from psycopg.rows import dict_row
+
 from guahao.store.db import Tx
-from guahao.store.patients import person_index, person_indexes
+from guahao.store.patients import person_indexes
 from guahao.store.vault import Vault
-from guahao.store.views import PatientView
 
 ERASED_NAME = "已删除"  # what lists show instead of the name
 ERASED_NUMBER = "ERASED"
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What may stand in the way of erasing a person."""
+class DataSubject:
+    """Whose data it is.
 
-    patient_id: int
-    live_bookings: int
-    suspended: bool
+    `account_id`: an account that is theirs alone. `patient_ids`: their registrations, merged ones
+    and ones that were displaced from the account included. `by_others`: displaced registrations
+    that a stranger made with their document; erased with the rest, but what the stranger did
+    under them is not handed out.
+    """
+
+    account_id: int | None
+    patient_ids: list[int]
+    by_others: list[int]
+
+    @property
+    def registrations(self) -> list[int]:
+        """All of them, in the order in which they are locked."""
+        return sorted([*self.patient_ids, *self.by_others])
+
+
+async def subject_of_account(tx: Tx, vault: Vault, account_id: int) -> DataSubject | None:
+    """Return an account with all its persons; None where there is none, or it is erased."""
+    found = await tx.row("SELECT FROM accounts WHERE id = %s AND erased_at IS NULL", (account_id,))
+    if found is None:
+        return None
+    own = await tx.rows(
+        """
+        SELECT id, id_no_enc FROM patients
+        WHERE account_id = %s AND merged_into IS NULL AND erased_at IS NULL ORDER BY id
+        """,
+        (account_id,),
+    )
+    ids, by_others = await _registrations(tx, vault, own)
+    # What a checked registration has displaced from here is the account's own, whatever person
+    # the document is of.
+    displaced = await tx.rows(
+        """
+        SELECT p.id FROM patients p JOIN displaced_registrations d
+          ON d.patient_id IN (p.id, p.merged_into)
+        WHERE d.account_id = %s AND p.erased_at IS NULL
+        """,
+        (account_id,),
+    )
+    ids |= {row[0] for row in displaced}
+    return DataSubject(account_id, sorted(ids), sorted(by_others - ids))
+
+
+async def subject_of_person(tx: Tx, vault: Vault, patient_id: int) -> DataSubject | None:
+    """Return a person with every registration of theirs; None where erased or displaced.
+
+    Their account goes along where nobody else is registered on it.
+    """
+    row = await tx.row(
+        """
+        SELECT id, id_no_enc, account_id,
+               EXISTS (SELECT FROM patients o
+                       WHERE o.account_id = p.account_id AND o.id <> p.id
+                         AND o.merged_into IS DISTINCT FROM p.id)
+        FROM patients p
+        WHERE id = (SELECT coalesce(merged_into, id) FROM patients WHERE id = %s)
+          AND displaced_at IS NULL AND erased_at IS NULL
+        """,
+        (patient_id,),
+    )
+    if row is None:
+        return None
+    id, id_no_enc, account_id, shared = row
+    ids, by_others = await _registrations(tx, vault, [(id, id_no_enc)])
+    return DataSubject(None if shared else account_id, sorted(ids), sorted(by_others))
+
+
+async def _registrations(
+    tx: Tx, vault: Vault, current: Sequence[tuple[Any, ...]]
+) -> tuple[set[int], set[int]]:
+    """Return every registration of these persons, and those that strangers made."""
+    numbers = [vault.open("patients", "id_no", row[0], row[1]) for row in current]
+    rows = await tx.rows(
+        """
+        SELECT id, displaced_at IS NOT NULL
+               OR EXISTS (SELECT FROM patients d
+                          WHERE d.id = p.merged_into AND d.displaced_at IS NOT NULL)
+        FROM patients p
+        WHERE erased_at IS NULL
+          AND (id = ANY(%s::bigint[]) OR merged_into = ANY(%s::bigint[])
+               OR person_index = ANY(%s::bytea[]))
+        """,
+        (
+            *([row[0] for row in current],) * 2,
+            [index for number in numbers for index in person_indexes(vault, number)],
+        ),
+    )
+    own = {id for id, displaced in rows if not displaced}
+    return own, {id for id, displaced in rows if displaced}
 
 
 async def account_of_phone(tx: Tx, phone_indexes: Sequence[bytes]) -> int | None:
@@ -35,41 +119,66 @@ async def account_of_phone(tx: Tx, phone_indexes: Sequence[bytes]) -> int | None
     return None if row is None else int(row[0])
 
 
-async def account_row(tx: Tx, vault: Vault, account_id: int) -> dict[str, Any] | None:
-    """Return an account's own data in the clear; None where there is none, or it is erased."""
+async def account_of(tx: Tx, patient_id: int) -> int | None:
+    """Return the account that a person is registered to."""
     row = await tx.row(
-        """
-        SELECT phone_enc, language, created_at, last_used_at, restricted_until FROM accounts
-        WHERE id = %s AND erased_at IS NULL
-        """,
-        (account_id,),
+        "SELECT account_id FROM patients WHERE id ="
+        " (SELECT coalesce(merged_into, id) FROM patients WHERE id = %s)",
+        (patient_id,),
     )
-    if row is None:
-        return None
-    phone = "" if row[0] is None else vault.open("accounts", "phone", account_id, row[0])
-    names = ("language", "created_at", "last_used_at", "restricted_until")
-    return {"phone": phone, **dict(zip(names, row[1:], strict=True))}
+    return None if row is None else row[0]
 
 
-async def patient_rows(tx: Tx, vault: Vault, patient_ids: Sequence[int]) -> list[dict[str, Any]]:
-    """Return persons in the clear."""
-    rows = await tx.rows(
+# Everything about a subject, in the clear ---------------------------------------------------
+
+
+async def account_row(tx: Tx, vault: Vault, account_id: int) -> dict[str, Any]:
+    """Return an account's own data."""
+    [found] = await _dicts(
+        tx,
         """
-        SELECT id, name_enc, id_type, id_no_enc, suspended_until, created_at FROM patients
-        WHERE id = ANY(%s::bigint[]) ORDER BY id
+        SELECT id, phone_enc, language, created_at, last_used_at, restricted_until
+        FROM accounts WHERE id = %(account_id)s
         """,
-        (list(patient_ids),),
+        {"account_id": account_id},
+    )
+    return {"phone": _opened(vault, "accounts", "phone", found), **_without(found, "id")}
+
+
+async def patient_rows(tx: Tx, vault: Vault, subject: DataSubject) -> list[dict[str, Any]]:
+    """Return the registrations: name, document, since when, and what became of them."""
+    rows = await _dicts(
+        tx,
+        """
+        SELECT id, name_enc, id_type, id_no_enc, suspended_until, created_at AS registered_at,
+               checked_at, checked_by, displaced_at, merged_into, document_ends_on
+        FROM patients WHERE id = ANY(%(ids)s) ORDER BY id
+        """,
+        {"ids": subject.patient_ids},
     )
     return [
         {
-            "id": row[0],
-            "name": vault.open("patients", "name", row[0], row[1]),
-            "id_type": row[2],
-            "id_no": vault.open("patients", "id_no", row[0], row[3]),
-            "suspended_until": row[4],
-            "registered_at": row[5],
+            "id": row["id"],
+            "name": _opened(vault, "patients", "name", row),
+            "id_no": _opened(vault, "patients", "id_no", row),
+            **_without(row, "id"),
         }
         for row in rows
+    ]
+
+
+async def rows_of_others(tx: Tx, vault: Vault, subject: DataSubject) -> list[dict[str, Any]]:
+    """Return that strangers had registered the subject's document, and until when."""
+    rows = await _dicts(
+        tx,
+        """
+        SELECT id, id_type, id_no_enc, created_at AS registered_at, displaced_at
+        FROM patients WHERE id = ANY(%(ids)s) ORDER BY id
+        """,
+        {"ids": subject.by_others},
+    )
+    return [
+        {"id_no": _opened(vault, "patients", "id_no", row), **_without(row, "id")} for row in rows
     ]
 
 
@@ -77,99 +186,204 @@ async def appointment_rows(
     tx: Tx, vault: Vault, patient_ids: Sequence[int]
 ) -> list[dict[str, Any]]:
     """Return every booking of the persons, with its code."""
-    rows = await tx.rows(
+    rows = await _dicts(
+        tx,
         """
-        SELECT a.id, a.patient_id, h.name, d.name, s.title, s.specialty, a.visit_date, s.period,
-               a.status, a.channel, a.booked_at, a.changed_at, a.code_enc
+        SELECT a.id, a.patient_id, h.name AS hospital, d.name AS department, s.title, s.specialty,
+               a.visit_date, s.period, a.status, a.channel, a.booked_at, a.changed_at, a.code_enc
         FROM appointments a
         JOIN clinic_sessions s ON s.id = a.clinic_session_id
         JOIN hospitals h ON h.id = a.hospital_id
         JOIN departments d ON d.id = a.department_id
-        WHERE a.patient_id = ANY(%s::bigint[]) ORDER BY a.id
+        WHERE a.patient_id = ANY(%(ids)s) ORDER BY a.id
         """,
-        (list(patient_ids),),
+        {"ids": list(patient_ids)},
     )
-    names = (
-        *("id", "patient_id", "hospital", "department", "title", "specialty", "visit_date"),
-        *("period", "status", "channel", "booked_at", "changed_at"),
-    )
-    return [
-        {
-            **dict(zip(names, row[:12], strict=True)),
-            "code": vault.open("appointments", "code", row[0], row[12]),
-        }
-        for row in rows
-    ]
-
-
-async def message_rows(tx: Tx, account_id: int) -> list[dict[str, Any]]:
-    """Return what the account was told, without the texts, which are not stored."""
-    rows = await tx.rows(
-        """
-        SELECT kind, channel, state, created_at, changed_at, appointment_id
-        FROM messages WHERE account_id = %s ORDER BY id
-        """,
-        (account_id,),
-    )
-    names = ("kind", "channel", "state", "created_at", "changed_at", "appointment_id")
-    return [dict(zip(names, row, strict=True)) for row in rows]
-
-
-async def log_in_rows(tx: Tx, account_id: int) -> list[dict[str, Any]]:
-    """Return the account's log-ins."""
-    rows = await tx.rows(
-        """
-        SELECT door, device, created_at, last_seen_at, ended_at FROM log_ins
-        WHERE account_id = %s ORDER BY id
-        """,
-        (account_id,),
-    )
-    names = ("door", "device", "created_at", "last_seen_at", "ended_at")
-    return [dict(zip(names, row, strict=True)) for row in rows]
-
-
-async def call_rows(tx: Tx, account_id: int) -> list[dict[str, Any]]:
-    """Return the account's calls to the hotline."""
-    rows = await tx.rows(
-        "SELECT opened_at, verified_at, ended_at FROM calls WHERE account_id = %s ORDER BY id",
-        (account_id,),
-    )
-    names = ("opened_at", "verified_at", "ended_at")
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    return [_without(row) | {"code": _opened(vault, "appointments", "code", row)} for row in rows]
 
 
 async def excuse_rows(tx: Tx, vault: Vault, patient_ids: Sequence[int]) -> list[dict[str, Any]]:
     """Return excused no-shows of the persons, with the reasons."""
-    rows = await tx.rows(
+    rows = await _dicts(
+        tx,
         """
         SELECT e.id, e.appointment_id, e.excused_at, e.withdrawn_at, e.reason_enc
         FROM no_show_excuses e JOIN appointments a ON a.id = e.appointment_id
-        WHERE a.patient_id = ANY(%s::bigint[]) ORDER BY e.id
+        WHERE a.patient_id = ANY(%(ids)s) ORDER BY e.id
         """,
-        (list(patient_ids),),
+        {"ids": list(patient_ids)},
     )
     return [
-        {
-            "appointment_id": row[1],
-            "excused_at": row[2],
-            "withdrawn_at": row[3],
-            "reason": vault.open("no_show_excuses", "reason", row[0], row[4]),
-        }
+        _without(row, "id") | {"reason": _opened(vault, "no_show_excuses", "reason", row)}
         for row in rows
     ]
 
 
-async def consent_rows(tx: Tx, account_id: int) -> list[dict[str, Any]]:
-    """Return what the account's owner consented to, and when."""
+async def move_rows(tx: Tx, vault: Vault, patient_ids: Sequence[int]) -> list[dict[str, Any]]:
+    """Return the persons' moves to another phone and disputes, as they were asked for."""
+    rows = await _dicts(
+        tx,
+        """
+        SELECT id, kind, patient_id, phone_enc, name_enc, id_type, id_no_enc, reason_enc, state,
+               created_at, decided_at
+        FROM moves WHERE patient_id = ANY(%(ids)s) ORDER BY id
+        """,
+        {"ids": list(patient_ids)},
+    )
+    columns = ("phone", "name", "id_no", "reason")
+    return [
+        _without(row, "id") | {column: _opened(vault, "moves", column, row) for column in columns}
+        for row in rows
+    ]
+
+
+async def account_ids_of(tx: Tx, subject: DataSubject) -> list[int]:
+    """Return the accounts under which the subject's messages and requests were written."""
     rows = await tx.rows(
         """
-        SELECT patient_id, notice_version, given_by, door, given_at FROM consents
-        WHERE account_id = %s ORDER BY id
+        SELECT account_id FROM patients WHERE id = ANY(%(ids)s)
+        UNION SELECT from_account_id FROM moves WHERE patient_id = ANY(%(ids)s)
+        UNION SELECT account_id FROM consents WHERE patient_id = ANY(%(ids)s)
+        UNION SELECT account_id FROM person_merges WHERE patient_id = ANY(%(ids)s)
+        UNION SELECT account_id FROM displaced_registrations WHERE patient_id = ANY(%(ids)s)
         """,
-        (account_id,),
+        {"ids": subject.patient_ids},
     )
-    names = ("patient_id", "notice_version", "given_by", "door", "given_at")
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    own = {row[0] for row in rows} | {subject.account_id}
+    return sorted(id for id in own if id is not None)
+
+
+# Of all these accounts what is about the subject's persons, and everything of the subject's own.
+_OF_SUBJECT = """
+    account_id = ANY(%(accounts)s)
+    AND (patient_id = ANY(%(ids)s) OR account_id = %(account_id)s)
+"""
+
+
+async def rows_of_accounts(
+    tx: Tx, subject: DataSubject, account_ids: Sequence[int]
+) -> dict[str, list[dict[str, Any]]]:
+    """Return messages, without the texts, which are not stored, requests and consents."""
+    params = {
+        "accounts": list(account_ids),
+        "ids": subject.patient_ids,
+        "account_id": subject.account_id,
+    }
+    return {
+        "messages": await _dicts(
+            tx,
+            f"""
+            SELECT kind, channel, state, created_at, changed_at, patient_id, appointment_id
+            FROM messages WHERE {_OF_SUBJECT} ORDER BY id
+            """,
+            params,
+        ),
+        "booking_requests": await _dicts(
+            tx,
+            """
+            SELECT patient_id, clinic_session_id, outcome, appointment_id, decided_at
+            FROM booking_requests
+            WHERE actor_kind = 'account' AND actor_id = ANY(%(accounts)s)
+              AND patient_id = ANY(%(ids)s)
+            ORDER BY decided_at
+            """,
+            params,
+        ),
+        "call_tasks": await _dicts(
+            tx,
+            """
+            SELECT kind, created_at, tries, outcome, closed_at, appointment_id FROM call_tasks
+            WHERE patient_id = ANY(%(ids)s)
+               OR appointment_id IN (SELECT id FROM appointments WHERE patient_id = ANY(%(ids)s))
+            ORDER BY id
+            """,
+            params,
+        ),
+        "consents": await _dicts(
+            tx,
+            """
+            SELECT patient_id, notice_version, given_by, door, given_at FROM consents
+            WHERE patient_id = ANY(%(ids)s)
+               OR (account_id = %(account_id)s AND patient_id IS NULL)
+            ORDER BY id
+            """,
+            params,
+        ),
+        "log_ins": await _dicts(
+            tx,
+            """
+            SELECT door, device, created_at, last_seen_at, ended_at FROM log_ins
+            WHERE account_id = %(account_id)s ORDER BY id
+            """,
+            params,
+        ),
+        "calls": await _dicts(
+            tx,
+            """
+            SELECT opened_at, verified_at, ended_at FROM calls
+            WHERE account_id = %(account_id)s ORDER BY id
+            """,
+            params,
+        ),
+    }
+
+
+async def review_rows(tx: Tx, vault: Vault, account_id: int) -> list[dict[str, Any]]:
+    """Return reviews of the account, with what was decided and why."""
+    rows = await _dicts(
+        tx,
+        """
+        SELECT id, found_at, counted_since, bookings, cancellations, decision, restricted_until,
+               decided_at, reason_enc
+        FROM account_reviews WHERE account_id = %(account_id)s ORDER BY id
+        """,
+        {"account_id": account_id},
+    )
+    return [
+        _without(row, "id") | {"reason": _opened(vault, "account_reviews", "reason", row)}
+        for row in rows
+    ]
+
+
+async def request_rows(tx: Tx, vault: Vault, patient_ids: Sequence[int]) -> list[dict[str, Any]]:
+    """Return what was asked for by the privacy law, and what became of it."""
+    rows = await _dicts(
+        tx,
+        """
+        SELECT id, kind, state, created_at, decided_at, reason_enc, decision_reason_enc
+        FROM privacy_requests WHERE patient_id = ANY(%(ids)s) ORDER BY id
+        """,
+        {"ids": list(patient_ids)},
+    )
+    columns = ("reason", "decision_reason")
+    return [
+        _without(row, "id")
+        | {column: _opened(vault, "privacy_requests", column, row) for column in columns}
+        for row in rows
+    ]
+
+
+async def _dicts(tx: Tx, query: LiteralString, params: dict[str, Any]) -> list[dict[str, Any]]:
+    async with tx.conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(query, params)
+        return await cursor.fetchall()
+
+
+def _opened(vault: Vault, table: str, column: str, row: dict[str, Any]) -> str:
+    sealed = row[f"{column}_enc"]
+    return "" if sealed is None else vault.open(table, column, row["id"], bytes(sealed))
+
+
+def _without(row: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Return the row without these columns and its ciphertexts."""
+    return {
+        name: value
+        for name, value in row.items()
+        if name not in names and not name.endswith("_enc")
+    }
+
+
+# Consent ------------------------------------------------------------------------------------
 
 
 async def add_consent(
@@ -182,161 +396,4 @@ async def add_consent(
         VALUES (%s, %s, %s, %s, %s, %s)
         """,
         (account_id, patient_id, version, given_by, door, tx.now),
-    )
-
-
-async def patients_of(tx: Tx, account_id: int) -> list[int]:
-    """Return the account's persons, by id."""
-    rows = await tx.rows("SELECT id FROM patients WHERE account_id = %s ORDER BY id", (account_id,))
-    return [row[0] for row in rows]
-
-
-async def standing_of(tx: Tx, patient_ids: Sequence[int]) -> list[Standing]:
-    """Return what stands in the way of erasing these locked persons.
-
-    Unverified bookings count as live: what the hospital says of them is still to come.
-    """
-    today = tx.now.date()
-    rows = await tx.rows(
-        """
-        SELECT p.id, count(a.id), coalesce(p.suspended_until > %s, false)
-        FROM patients p LEFT JOIN appointments a
-          ON a.patient_id = p.id AND (a.status IN ('booked', 'unverified'))
-        WHERE p.id = ANY(%s::bigint[]) GROUP BY p.id ORDER BY p.id
-        """,
-        (today, list(patient_ids)),
-    )
-    return [Standing(*row) for row in rows]
-
-
-async def erase_patients(tx: Tx, vault: Vault, patient_ids: Sequence[int]) -> None:
-    """Take name and document from locked persons; bookings stay, of nobody."""
-    for id in patient_ids:
-        await tx.do(
-            """
-            UPDATE patients
-            SET account_id = NULL, phone_slot = NULL, name_enc = %s, id_no_enc = %s,
-                name_index = NULL, erased_at = %s
-            WHERE id = %s
-            """,
-            (
-                vault.seal("patients", "name", id, ERASED_NAME),
-                vault.seal("patients", "id_no", id, ERASED_NUMBER),
-                tx.now,
-                id,
-            ),
-        )
-        excuses = await tx.rows(
-            """
-            SELECT e.id FROM no_show_excuses e JOIN appointments a ON a.id = e.appointment_id
-            WHERE a.patient_id = %s
-            """,
-            (id,),
-        )
-        for (excuse_id,) in excuses:  # the reason may name the person
-            await tx.do(
-                "UPDATE no_show_excuses SET reason_enc = %s WHERE id = %s",
-                (vault.seal("no_show_excuses", "reason", excuse_id, ERASED_NAME), excuse_id),
-            )
-
-
-async def erase_account(tx: Tx, account_id: int) -> None:
-    """Take the phone from an account, and what leads to its owner."""
-    await tx.do(
-        """
-        UPDATE messages SET to_enc = NULL, body_enc = NULL,
-               state = CASE WHEN state = 'queued' THEN 'expired' ELSE state END
-        WHERE account_id = %s AND (to_enc IS NOT NULL OR body_enc IS NOT NULL OR state = 'queued')
-        """,
-        (account_id,),
-    )
-    await tx.do(
-        "DELETE FROM outbox WHERE to_index = (SELECT phone_index FROM accounts WHERE id = %s)",
-        (account_id,),
-    )
-    await tx.do(
-        """
-        DELETE FROM one_time_passwords
-        WHERE phone_index = (SELECT phone_index FROM accounts WHERE id = %s)
-        """,
-        (account_id,),
-    )
-    await tx.do("DELETE FROM wechat_users WHERE account_id = %s", (account_id,))
-    await tx.do("DELETE FROM known_devices WHERE account_id = %s", (account_id,))
-    await tx.do(
-        "UPDATE log_ins SET device = '', device_index = NULL WHERE account_id = %s", (account_id,)
-    )
-    await tx.do(
-        """
-        UPDATE accounts SET phone_enc = NULL, phone_index = NULL, erased_at = %s,
-               detached_at = coalesce(detached_at, %s)
-        WHERE id = %s
-        """,
-        (tx.now, tx.now, account_id),
-    )
-
-
-async def revive(
-    tx: Tx,
-    vault: Vault,
-    account_id: int,
-    slot: int,
-    name: str,
-    document: Document,
-    checked_by: str | None,
-) -> PatientView | None:
-    """Give an erased person who registers again their record back, no-shows included.
-
-    Not the check: it was of a name that is no longer stored. None where the person was never
-    erased.
-    """
-    row = await tx.row(
-        """
-        SELECT id FROM patients
-        WHERE person_index = ANY(%s::bytea[])
-          AND displaced_at IS NULL AND merged_into IS NULL
-          AND erased_at IS NOT NULL AND index_gone_at IS NULL
-        FOR NO KEY UPDATE
-        """,
-        (person_indexes(vault, document.number),),
-    )
-    if row is None:
-        return None
-    id = int(row[0])
-    until = await tx.row(
-        """
-        UPDATE patients
-        SET account_id = %s, phone_slot = %s, name_enc = %s, name_index = %s, id_no_enc = %s,
-            id_no_index = %s, person_index = %s, id_type = %s, checked_at = %s,
-            checked_by = %s, erased_at = NULL
-        WHERE id = %s RETURNING suspended_until
-        """,
-        (
-            *(account_id, slot, vault.seal("patients", "name", id, name)),
-            vault.index("name", name_key(name)),
-            vault.seal("patients", "id_no", id, document.number),
-            vault.index("id_no", document.number),
-            *(person_index(vault, document.number), document.id_type),
-            *(None if checked_by is None else tx.now, checked_by, id),
-        ),
-    )
-    assert until is not None
-    suspended_until: date | None = until[0]
-    return PatientView(id, name, document.id_type, document.number, suspended_until)
-
-
-async def forget_indexes(tx: Tx, visits_before: date, erased_before: datetime) -> int:
-    """Replace the keyed index of erased persons whose record counts for nothing any more."""
-    return await tx.do(
-        """
-        UPDATE patients p
-        SET id_no_index = sha256(uuid_send(gen_random_uuid()) || int8send(p.id)),
-            person_index = sha256(uuid_send(gen_random_uuid()) || int8send(p.id)),
-            index_gone_at = %s
-        WHERE p.erased_at < %s AND p.index_gone_at IS NULL
-          AND coalesce(p.suspended_until, '-infinity') <= %s
-          AND NOT EXISTS (SELECT FROM appointments a
-                          WHERE a.patient_id = p.id AND a.visit_date >= %s)
-        """,
-        (tx.now, erased_before, tx.now.date(), visits_before),
     )
