@@ -150,6 +150,7 @@ async def test_a_new_device_names_a_document_before_it_shows_anything(
     await first.log_in(phone(number))
     await first.fill("姓名", "王小明")
     await first.fill("证件号码", resident_id(number))
+    await first.page.locator("[name=consent]").check()
     await first.press("保存")
     came = await new_visitor(**how)
     say = (lambda _, text: text) if english else (lambda text, _: text)

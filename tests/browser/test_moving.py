@@ -66,7 +66,7 @@ async def test_a_clerk_registers_moves_and_corrects(new_visitor: NewVisitor) -> 
     await look(desk, "move-code")
     await desk.fill("新手机收到的验证码（6位数字）", await code_sent_to(desk.base, NEW))
     await desk.press("验证 Enter")
-    assert "已转到新号码" in await desk.text()
+    assert "已登记到新号码" in await desk.text()
 
 
 async def in_hand(desk: Visitor, name: str) -> None:

@@ -35,6 +35,8 @@ class _Forms(HTMLParser):
         own = {name: value or "" for name, value in attrs}
         if tag == "form":
             self.found.append(Form(own.get("action", ""), own.get("method", "get")))
+        elif tag == "input" and own.get("type") == "radio" and "checked" not in own:
+            pass
         elif tag == "input" and self.found and "name" in own:
             self.found[-1].fields[own["name"]] = own.get("value", "")
         elif tag == "textarea" and self.found:
@@ -81,6 +83,11 @@ class Reader:
     @property
     def text(self) -> str:
         return self.page.text
+
+    @property
+    def shown(self) -> str:
+        """The page without the random values of hidden fields, for what must not stand there."""
+        return re.sub(r'<input type="hidden"[^>]*>', "", self.text)
 
     async def go(self, path: str) -> httpx.Response:
         self.page = await self.client.get(path)

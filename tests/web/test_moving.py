@@ -43,7 +43,7 @@ async def look_up(reader: Reader, number: int = 1, **typed: str) -> str:
     form = reader.form("/staff/window/persons")
     given = {"id_type": "01", "id_no": resident_id(number), "name": "张三", "seen": "on"}
     await reader.send(form, **(given | typed))
-    return reader.text
+    return reader.shown
 
 
 async def ask_at_window(reader: Reader, **typed: str) -> str:
@@ -73,7 +73,7 @@ async def test_at_the_window_the_document_and_the_new_phone_move_a_person(site: 
     for hidden in (phone(1), phone(1)[-4:], booking["order_no"], "心血管内科"):
         assert hidden not in said
     await ask_at_window(reader)
-    assert "已转到新号码" in await prove(reader, await code_on(site))
+    assert "已登记到新号码" in await prove(reader, await code_on(site))
     assert await whose(site, citizen) == "new"
     assert await ask(site.platform, "SELECT checked_by FROM patients") == [("staff",)]
     # The booking went along, and both phones know, without a word of health.
@@ -364,7 +364,7 @@ async def ask_by_document(reader: Reader, **typed: str) -> str:
     await reader.go(path)
     given = {"name": "张三", "id_no": resident_id(1), "phone": phone(NEW), "reason": "能说出过往"}
     await reader.send(reader.form(path), **(given | typed))
-    return reader.text
+    return reader.shown
 
 
 async def test_who_lost_the_old_phone_moves_by_document_code_and_supervisor(site: Site) -> None:

@@ -16,7 +16,14 @@ from enum import StrEnum
 import msgspec
 
 from guahao.flows.patients import PatientRefusal, consent_refusal, record_consent, register_in
-from guahao.flows.people.moving import Moved, MoveRefusal, Shown, Waits, ask_in_tx
+from guahao.flows.people.moving import (
+    Moved,
+    MoveRefusal,
+    Shown,
+    Waits,
+    ask_in_tx,
+    carry_out,
+)
 from guahao.flows.platform import Platform
 from guahao.rules.identity import Document, valid_document
 from guahao.rules.kernel.text import NameFault, person_name, prose, same_name
@@ -26,7 +33,7 @@ from guahao.rules.staff import Staff
 from guahao.store import accounts, throttle, trail
 from guahao.store import patients as patient_store
 from guahao.store.db import Tx
-from guahao.store.people import moves, persons
+from guahao.store.people import persons
 from guahao.store.people.persons import Person
 from guahao.store.vault import VaultError
 from guahao.store.views import PatientView
@@ -181,37 +188,34 @@ async def register(
 
 
 async def ask_to_move(
-    platform: Platform, by: Staff, sealed: str, phone: str, reason: str
+    platform: Platform, by: Staff, sealed: str, phone: str, reason: str, *, disputed: bool = False
 ) -> Moved | Waits | CounterRefusal | MoveRefusal:
-    """Begin to move the person to another phone, to which a code goes."""
-    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
-        in_hand = _unseal(platform, by, sealed, tx.now)
-        if in_hand is None:
-            return CounterRefusal.LOOK_UP_AGAIN
-        async with tx.as_platform():
-            person = await _lock(tx, platform, in_hand)
-            if person is None or not same_name(in_hand.name, person.patient.name):
-                return MoveRefusal.UNKNOWN_PERSON
-            return await ask_in_tx(tx, platform, by, person, phone, reason)
+    """Begin to move the person to another phone, to which a code goes; a landline gets none.
 
-
-async def ask_to_settle(
-    platform: Platform, by: Staff, sealed: str, phone: str, reason: str
-) -> Moved | Waits | CounterRefusal | MoveRefusal:
-    """Begin to take the identity over from somebody else's registration, to a phone of the person.
-
-    The name on the document counts, whatever name it was registered under.
+    `disputed`: the registration is somebody else's. The person takes the identity over, by the
+    name on the document, whatever name it was registered under.
     """
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
         in_hand = _unseal(platform, by, sealed, tx.now)
         if in_hand is None:
             return CounterRefusal.LOOK_UP_AGAIN
         async with tx.as_platform():
-            person = await _lock(tx, platform, in_hand)
-            if person is None or person.account_id is None:
+            person, shown = await _lock(tx, platform, in_hand), None
+            if person is None:
                 return MoveRefusal.UNKNOWN_PERSON
-            shown = Shown(in_hand.name, in_hand.document)
-            return await ask_in_tx(tx, platform, by, person, phone, reason, shown)
+            if disputed:
+                shown = Shown(in_hand.name, in_hand.document)
+            may_ask = (
+                person.account_id is not None
+                if disputed
+                else same_name(in_hand.name, person.patient.name)
+            )
+            if not may_ask:
+                return MoveRefusal.UNKNOWN_PERSON
+            asked = await ask_in_tx(tx, platform, by, person, phone, reason, shown)
+    if isinstance(asked, Waits) and not asked.for_code:
+        return await carry_out(platform, by, asked.move_id)
+    return asked
 
 
 async def check(
@@ -271,5 +275,4 @@ async def _lock(tx: Tx, platform: Platform, in_hand: InHand) -> Person | None:
     person = await persons.of_document(tx, platform.vault, in_hand.document)
     if person is None:
         return None
-    await moves.lock_of_person(tx, person.patient.id)
     return await persons.lock(tx, platform.vault, person.patient.id)

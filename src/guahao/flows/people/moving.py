@@ -7,7 +7,9 @@ and both phones are told. A dispute is the same, but the earlier registration wa
 it is displaced, checked or not, and nothing of it counts. The person is registered anew, by name
 and document as shown.
 
-Locks: the request, accounts by id, the person, then as everywhere.
+Locks: accounts by id, the person, then as everywhere; a request is read and written under its
+person's lock. So asking and proving lock the person alone, and carrying out is a transaction of
+its own, which begins with the accounts (docs/decisions/0023).
 """
 
 from __future__ import annotations
@@ -90,7 +92,7 @@ class Shown:
 
 async def ask_by_hotline(
     platform: Platform, by: Staff, call_id: int, patient_id: int, phone: str, reason: str
-) -> Moved | Waits | MoveRefusal | CallRefusal:
+) -> Waits | MoveRefusal | CallRefusal:
     """Ask to move a verified caller's patient; the new phone gets a code first."""
     typed = _typed(phone, reason)
     if isinstance(typed, MoveRefusal):
@@ -101,7 +103,6 @@ async def ask_by_hotline(
             return CallRefusal.CALL_OVER
         if call.verified_at is None:
             return CallRefusal.NOT_VERIFIED
-        await store.lock_of_person(tx, patient_id)
         person = await persons.lock(tx, platform.vault, patient_id)
         if person is None or person.account_id != call.account_id:
             return MoveRefusal.UNKNOWN_PERSON
@@ -118,7 +119,7 @@ async def ask_by_document(
     reason: str,
     *,
     disputed: bool = False,
-) -> Waits | Moved | MoveRefusal | NameFault:
+) -> Waits | MoveRefusal | NameFault:
     """Ask for a caller whom no question can verify: the old phone is lost or somebody else's.
 
     The agent has heard name and document and writes down what else proves the caller; the
@@ -143,7 +144,6 @@ async def ask_by_document(
         if person is not None:
             subject = vault.index("throttle", f"patient {person.patient.id}")
             of_person = await throttle.hit(tx, "move_of_person", subject, _DAY)
-            await store.lock_of_person(tx, person.patient.id)
             locked = await persons.lock(tx, vault, person.patient.id)
             within = of_person <= _TRIES_OF_PERSON_A_DAY and tried <= _TRIES_OF_STAFF_AN_HOUR
             shown = None
@@ -167,8 +167,8 @@ async def ask_in_tx(
     phone: str,
     reason: str,
     shown: Shown | None = None,
-) -> Moved | Waits | MoveRefusal:
-    """Ask for a person whom the caller has identified, as the platform's role.
+) -> Waits | MoveRefusal:
+    """Ask for a locked person whom the caller has identified, as the platform's role.
 
     `shown`: the person disputes the registration.
     """
@@ -201,7 +201,7 @@ async def _ask(
     reason: str,
     detail: dict[str, object],
     shown: Shown | None = None,
-) -> Moved | Waits | MoveRefusal:
+) -> Waits | MoveRefusal:
     """Record the request and send the code. A landline gets none: nobody logs in by it."""
     if phone.number == person.phone:
         return MoveRefusal.SAME_PHONE
@@ -232,12 +232,7 @@ async def _ask(
         reason=prose(reason),
         detail={"move": move_id, "landline": phone.is_landline, **detail},
     )
-    if not phone.is_landline:
-        return Waits(move_id, for_code=True)
-    move = await store.by_id(tx, platform.vault, move_id)
-    if by.hospital_id is None or move is None:
-        return Waits(move_id, for_code=False)
-    return await carry_out(tx, platform, by, move)
+    return Waits(move_id, for_code=not phone.is_landline)
 
 
 async def _too_many_codes(tx: Tx, platform: Platform, by: Staff, number: str) -> bool:
@@ -272,11 +267,10 @@ async def send_another_code(
 ) -> Waits | MoveRefusal | None:
     """Send the new phone another code; None where it is not this member's request."""
     async with platform.db.transaction() as tx:
-        move = await store.lock_own(tx, platform.vault, move_id, by)
-        if move is None:
-            is_own = await store.own(tx, platform.vault, move_id, by)
-            return None if is_own is None else MoveRefusal.OVER
-        if move.state != "proving":
+        if await store.own(tx, platform.vault, move_id, by) is None:
+            return None
+        move = await store.lock_open(tx, platform.vault, move_id)
+        if move is None or move.state != "proving":
             return MoveRefusal.OVER
         too_many = await _too_many_codes(tx, platform, by, move.phone)
         if too_many or move.codes_sent >= CODES_A_MOVE:
@@ -294,11 +288,10 @@ async def prove_phone(
     hotline a supervisor decides.
     """
     async with platform.db.transaction() as tx:
-        move = await store.lock_own(tx, platform.vault, move_id, by)
-        if move is None:
-            is_own = await store.own(tx, platform.vault, move_id, by)
-            return None if is_own is None else MoveRefusal.OVER
-        if move.state != "proving":
+        if await store.own(tx, platform.vault, move_id, by) is None:
+            return None
+        move = await store.lock_open(tx, platform.vault, move_id)
+        if move is None or move.state != "proving":
             return MoveRefusal.OVER
         kept = await store.take_code_try(tx, move_id)
         given = _code_index(platform, move_id, compact(code))
@@ -310,9 +303,9 @@ async def prove_phone(
             )
             return MoveRefusal.CODE_WRONG
         await store.set_requested(tx, move_id)
-        if move.hospital_id is None:
-            return Waits(move_id, for_code=False)
-        return await carry_out(tx, platform, by, move)
+    if move.hospital_id is None:
+        return Waits(move_id, for_code=False)
+    return await carry_out(platform, by, move_id)
 
 
 # Deciding ---------------------------------------------------------------------------------
@@ -333,14 +326,13 @@ async def decide_move(
     """
     if not prose(reason):
         return MoveRefusal.REASON_NEEDED
+    if approve:
+        return await carry_out(platform, by, move_id, reason=prose(reason))
     async with platform.db.transaction() as tx:
         move = await store.lock_open(tx, platform.vault, move_id)
-        if move is None or move.state != "requested" or move.hospital_id is not None:
-            return MoveRefusal.OVER
-        if move.staff_id == by.id:
-            return MoveRefusal.OWN_REQUEST
-        if approve:
-            return await carry_out(tx, platform, by, move, reason=prose(reason))
+        refusal = _cannot_decide(move, by)
+        if move is None or refusal is not None:
+            return refusal
         await store.decide(tx, move_id, "rejected", by.id)
         await trail.record(
             tx,
@@ -354,23 +346,51 @@ async def decide_move(
     return None
 
 
+def _cannot_decide(move: Move | None, by: Staff) -> MoveRefusal | None:
+    """Return why this member of staff does not decide a request; None where they do.
+
+    By the hotline that is a second member, at a window the clerk who has the document in hand.
+    """
+    if move is None or move.state != "requested" or move.hospital_id != by.hospital_id:
+        return MoveRefusal.OVER
+    is_own = move.staff_id == by.id
+    if move.hospital_id is None:
+        return MoveRefusal.OWN_REQUEST if is_own else None
+    return None if is_own else MoveRefusal.OVER
+
+
 async def carry_out(
-    tx: Tx, platform: Platform, by: Staff, move: Move, *, reason: str = ""
+    platform: Platform, by: Staff, move_id: int, *, reason: str = ""
 ) -> Moved | MoveRefusal:
-    """Put the person on the new phone, in the order of locks above."""
-    if move.kind == "dispute":
-        return await _settle(tx, platform, by, move, reason)
+    """Put the person of a proven request on the new phone, in the order of locks above."""
+    vault = platform.vault
+    async with platform.db.transaction() as tx:
+        asked = await store.by_id(tx, vault, move_id)
+        refusal = _cannot_decide(asked, by)
+        if asked is None or refusal is not None:
+            return refusal or MoveRefusal.OVER
+        phone = valid_any_phone(asked.phone.replace(";ext=", "转"))
+        assert phone is not None, "it was valid when it was asked for"
+        old_id, new_id = asked.from_account_id, await accounts.of_phone(tx, vault, phone)
+        await accounts.lock_accounts(tx, [id for id in (old_id, new_id) if id is not None])
+        move = await store.lock_open(tx, vault, move_id)
+        if move is None or move.state != "requested":
+            return MoveRefusal.OVER
+        if new_id == old_id:
+            return MoveRefusal.SAME_PHONE
+        settle = _move if move.kind == "move" else _settle
+        return await settle(tx, platform, by, move, new_id, reason or move.reason)
+
+
+async def _move(
+    tx: Tx, platform: Platform, by: Staff, move: Move, new_id: int, reason: str
+) -> Moved | MoveRefusal:
+    """Put the person on the new account; both are locked, and so is the old account."""
     vault, patient_id, old_id = platform.vault, move.patient.id, move.from_account_id
-    phone = valid_any_phone(move.phone.replace(";ext=", "转"))
-    assert phone is not None, "it was valid when it was asked for"
-    new_id = await accounts.of_phone(tx, vault, phone)
-    await accounts.lock_accounts(tx, [id for id in (old_id, new_id) if id is not None])
     person = await persons.lock(tx, vault, patient_id)
     if person is None or person.account_id != old_id:
         return MoveRefusal.CHANGED_MEANWHILE
     slot = await patient_store.free_slot(tx, new_id)
-    if new_id == old_id:
-        return MoveRefusal.SAME_PHONE
     if slot is None:
         return MoveRefusal.PHONE_FULL
     await persons.put_on_account(tx, patient_id, new_id, slot)
@@ -387,14 +407,14 @@ async def carry_out(
         by.who,
         "move_person",
         ("patient", patient_id),
-        reason=reason or move.reason,
+        reason=reason,
         detail={"move": move.id, "from_account": old_id, "to_account": new_id},
     )
     return Moved(move.id)
 
 
 async def _settle(
-    tx: Tx, platform: Platform, by: Staff, move: Move, reason: str
+    tx: Tx, platform: Platform, by: Staff, move: Move, new_id: int, reason: str
 ) -> Moved | MoveRefusal:
     """Register the person anew, as shown, and displace the registration that is disputed.
 
@@ -402,14 +422,8 @@ async def _settle(
     that its registration is void, the new one that the person is on it.
     """
     vault, old_id = platform.vault, move.from_account_id
-    phone = valid_any_phone(move.phone.replace(";ext=", "转"))
-    assert phone is not None, "it was valid when it was asked for"
     assert move.name is not None, "a dispute has what was shown"
     assert move.document is not None, "a dispute has what was shown"
-    new_id = await accounts.of_phone(tx, vault, phone)
-    await accounts.lock_accounts(tx, [id for id in (old_id, new_id) if id is not None])
-    if new_id == old_id:
-        return MoveRefusal.SAME_PHONE
     current = await registrations.lock_current(tx, vault, move.document)
     if current is None or current.id != move.patient.id or current.account_id != old_id:
         return MoveRefusal.CHANGED_MEANWHILE
@@ -428,7 +442,7 @@ async def _settle(
         by.who,
         "settle_dispute",
         ("patient", move.patient.id),
-        reason=reason or move.reason,
+        reason=reason,
         detail={
             "move": move.id,
             "from_account": old_id,

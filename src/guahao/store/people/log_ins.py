@@ -98,7 +98,14 @@ async def live(tx: Tx, log_in_id: int) -> LogIn | None:
 
 
 async def lock_live(tx: Tx, log_in_id: int) -> LogIn | None:
-    """The same, locked until the transaction ends."""
+    """The same, locked until the transaction ends, after its account."""
+    await tx.row(
+        """
+        SELECT FROM accounts WHERE id = (SELECT account_id FROM log_ins WHERE id = %s)
+        FOR NO KEY UPDATE
+        """,
+        (log_in_id,),
+    )
     row = await tx.row(f"{_LIVE} AND l.id = %s FOR NO KEY UPDATE OF l", (tx.now, log_in_id))
     return None if row is None else LogIn(*row)
 
@@ -114,9 +121,9 @@ async def live_of_account(tx: Tx, account_id: int) -> list[LogIn]:
 
 async def note_use(tx: Tx, log_in: LogIn) -> None:
     """Record that the log-in and its account are in use, at most once an hour."""
-    await tx.do("UPDATE log_ins SET last_seen_at = %s WHERE id = %s", (tx.now, log_in.id))
-    if log_in.confirmed:
+    if log_in.confirmed:  # the account first: whatever ends its log-ins locks it before them
         await note_account_use(tx, log_in.account_id)
+    await tx.do("UPDATE log_ins SET last_seen_at = %s WHERE id = %s", (tx.now, log_in.id))
 
 
 async def note_account_use(tx: Tx, account_id: int) -> None:

@@ -73,12 +73,14 @@ _MOVE = """
 """
 
 
-_OPEN = "state IN ('proving', 'requested') AND created_at > %s"
-_OWN = "staff_id = %s AND hospital_id IS NOT DISTINCT FROM %s"
+_OPEN = "m.state IN ('proving', 'requested') AND m.created_at > %s"
 
 
 async def add(tx: Tx, vault: Vault, new: NewMove) -> int:
-    """Record a request whose new phone is yet to be proven; one under way before is void."""
+    """Record a locked person's request whose new phone is yet to be proven.
+
+    One under way before is void.
+    """
     await tx.do(
         """
         UPDATE moves SET state = 'rejected', decided_at = %s
@@ -107,21 +109,20 @@ async def add(tx: Tx, vault: Vault, new: NewMove) -> int:
 
 
 async def lock_open(tx: Tx, vault: Vault, move_id: int) -> Move | None:
-    """Lock a request that is neither decided nor too old; None for any other."""
-    locked = await tx.row(
-        f"SELECT FROM moves WHERE id = %s AND {_OPEN} FOR NO KEY UPDATE",
-        (move_id, tx.now - OPEN_FOR),
-    )
-    return None if locked is None else await by_id(tx, vault, move_id)
+    """Lock the person of a request that is neither decided nor too old, and return the request.
 
-
-async def lock_own(tx: Tx, vault: Vault, move_id: int, by: Staff) -> Move | None:
-    """Lock an open request that this member of staff has made; None for any other."""
-    locked = await tx.row(
-        f"SELECT FROM moves WHERE id = %s AND {_OPEN} AND {_OWN} FOR NO KEY UPDATE",
-        (move_id, tx.now - OPEN_FOR, by.id, by.hospital_id),
+    None for any other. A person's requests are written under the person's lock only, so that
+    the requests themselves need none.
+    """
+    await tx.row(
+        """
+        SELECT FROM patients WHERE id = (SELECT patient_id FROM moves WHERE id = %s)
+        FOR NO KEY UPDATE
+        """,
+        (move_id,),
     )
-    return None if locked is None else await by_id(tx, vault, move_id)
+    row = await tx.row(f"{_MOVE} WHERE m.id = %s AND {_OPEN}", (move_id, tx.now - OPEN_FOR))
+    return None if row is None else _move(vault, row)
 
 
 async def own(tx: Tx, vault: Vault, move_id: int, by: Staff) -> Move | None:
@@ -151,17 +152,6 @@ async def waiting(tx: Tx, vault: Vault, limit: int) -> list[Move]:
         (tx.now - OPEN_FOR, limit),
     )
     return [_move(vault, row) for row in rows]
-
-
-async def lock_of_person(tx: Tx, patient_id: int) -> None:
-    """Lock a person's open requests: before the person, as carrying one out does."""
-    await tx.rows(
-        """
-        SELECT id FROM moves WHERE patient_id = %s AND state IN ('proving', 'requested')
-        ORDER BY id FOR NO KEY UPDATE
-        """,
-        (patient_id,),
-    )
 
 
 async def set_code(

@@ -74,7 +74,7 @@ async def _ask(page: StaffPage) -> ASGIApp:
         page.form.get("reason", "")[:_REASON_MAX],
     )
     match outcome:
-        case Waits() | Moved():
+        case Waits():
             return page.redirect(f"{MOVES_PATH}/{outcome.move_id}")
         case MoveRefusal.UNKNOWN_PERSON:
             raise ProblemError("not_found")

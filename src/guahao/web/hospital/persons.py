@@ -5,8 +5,6 @@ What is looked up stays in the form, sealed for this clerk: no document stands i
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 from litestar.types import ASGIApp
 
 from guahao.flows.patients import PatientRefusal
@@ -14,19 +12,14 @@ from guahao.flows.people import counter as flows
 from guahao.flows.people import moving
 from guahao.flows.people.counter import AtCounter, CounterRefusal
 from guahao.flows.people.moving import Moved, MoveRefusal, Waits
-from guahao.flows.platform import Platform
 from guahao.rules.identity import hidden_phone
 from guahao.rules.kernel.text import NameFault
 from guahao.rules.people.consent import NOTICE_VERSION, Consent
-from guahao.rules.staff import Role, Staff
+from guahao.rules.staff import Role
 from guahao.web.name_words import say_name_fault
 from guahao.web.reading import ProblemError, read_id
 from guahao.web.staff import Sending, StaffPage, StaffRoute
 from guahao.web.staff.moves import MoveView, say_move_refusal
-
-Ask = Callable[
-    [Platform, Staff, str, str, str], Awaitable[Moved | Waits | CounterRefusal | MoveRefusal]
-]
 
 PERSONS_PATH = "/staff/window/persons"
 _MOVE = "/staff/window/moves/{move_id}"
@@ -46,7 +39,7 @@ def person_routes() -> list[StaffRoute]:
         StaffRoute("POST", f"{PERSONS_PATH}/register", _register, _CLERK),
         StaffRoute("POST", f"{PERSONS_PATH}/check", _check, _CLERK),
         StaffRoute("POST", f"{PERSONS_PATH}/move", _ask_to_move, _CLERK),
-        StaffRoute("POST", f"{PERSONS_PATH}/dispute", _ask_to_settle, _CLERK),
+        StaffRoute("POST", f"{PERSONS_PATH}/dispute", _ask_to_move, _CLERK),
         StaffRoute("GET", _MOVE, _show_move, _CLERK),
         StaffRoute("POST", _MOVE, _prove, _CLERK),
         StaffRoute("POST", f"{_MOVE}/code", _another_code, _CLERK),
@@ -130,20 +123,14 @@ async def _check(page: StaffPage) -> ASGIApp:
 
 
 async def _ask_to_move(page: StaffPage) -> ASGIApp:
-    return await _ask(page, flows.ask_to_move)
-
-
-async def _ask_to_settle(page: StaffPage) -> ASGIApp:
-    return await _ask(page, flows.ask_to_settle)
-
-
-async def _ask(page: StaffPage, flow: Ask) -> ASGIApp:
-    outcome = await flow(
+    """Move the person, or take the identity over from somebody else's registration."""
+    outcome = await flows.ask_to_move(
         page.door.platform,
         page.staff,
         _sealed(page),
         page.form.get("phone", "")[:_FIELD_MAX],
         page.form.get("reason", "")[:_REASON_MAX],
+        disputed=page.path.endswith("/dispute"),
     )
     if isinstance(outcome, Waits | Moved):
         return page.redirect(f"/staff/window/moves/{outcome.move_id}")
