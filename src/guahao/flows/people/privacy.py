@@ -20,7 +20,7 @@ from guahao.rules.staff import Who
 from guahao.store import accounts, trail
 from guahao.store.appointments import lock_persons
 from guahao.store.db import Tx
-from guahao.store.people import erasing, moves, persons
+from guahao.store.people import erasing, persons
 from guahao.store.people import privacy as store
 from guahao.store.people.privacy import DataSubject
 
@@ -194,8 +194,6 @@ async def _lock(tx: Tx, platform: Platform, whose: Whose) -> DataSubject | Erasu
     seen = await subject_of(tx, platform, whose)
     if seen is None:
         return ErasureRefusal.UNKNOWN
-    for patient_id in seen.registrations:
-        await moves.lock_of_person(tx, patient_id)
     account_id = seen.account_id
     if account_id is None and isinstance(whose, OfPerson):
         account_id = await store.account_of(tx, whose.id)
