@@ -6,13 +6,17 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
+import psycopg
 import pytest
 from procrastinate import App
+from psycopg import sql
 from tests.city import (
     LOOPBACK,
     THURSDAY,
     Clock,
+    add_account,
     add_booking,
+    add_patient,
     ask,
     change,
     open_platform,
@@ -20,16 +24,21 @@ from tests.city import (
     phone,
     tell,
 )
+from tests.crowd import add_clinic, open_desk
 
 from guahao.flows.people.one_time_passwords import request_otp
 from guahao.flows.platform import Platform
-from guahao.jobs import WORKERS, create_jobs, run_worker
+from guahao.jobs import FREED_MAX, create_jobs
 from guahao.notices.gateway import Failed, Outcome, Parcel
 from guahao.notices.outbox import OutboxGateway
+from guahao.rules.facts import Actor
 from guahao.store import throttle
+from guahao.store.views import AppointmentView
+from guahao.worker import WORKERS, run_worker
 
 PERIODIC = {
     "redeliver",
+    "redeliver_urgent",
     "ask_for_receipts",
     "void_sweep",
     "settle_merges",
@@ -127,7 +136,7 @@ def test_every_task_has_a_worker_that_takes_its_queue(
 ) -> None:
     tasks = create_jobs(platform, gateway).tasks.values()
     library = "builtin"  # the library's own, which we do not defer
-    taken = [queue for queues, _ in WORKERS for queue in queues]
+    taken = [queue for queues, *_ in WORKERS for queue in queues]
     assert {task.queue for task in tasks} - {library} == set(taken)
     assert len(taken) == len(set(taken))
 
@@ -214,13 +223,13 @@ async def test_what_the_gateway_cannot_take_now_is_tried_again_later(
     assert len(await outbox(platform)) == 1
 
 
-async def test_a_message_whose_job_was_lost_is_delivered_after_ten_minutes(
+async def test_a_message_whose_job_was_lost_is_delivered_after_half_a_minute(
     app: App, platform: Platform, gateway: Unsteady, clock: Clock
 ) -> None:
     for number in (1, 2):
         await add_booking(platform, number)
     await change(platform, "DELETE FROM procrastinate_jobs")
-    clock.forward(minutes=9, seconds=59)
+    clock.forward(seconds=29)
     await run(app, platform, gateway, "redeliver")
     assert await states(platform) == ["queued", "queued"]
     clock.forward(seconds=1)
@@ -380,3 +389,66 @@ async def test_no_job_carries_personal_data(platform: Platform) -> None:
     rows = await ask(platform, "SELECT args FROM procrastinate_jobs ORDER BY id")
     ids = [row[0] for row in await ask(platform, "SELECT id FROM messages ORDER BY id")]
     assert [row[0] for row in rows] == [{"message_ids": [message_id]} for message_id in ids]
+
+
+async def test_no_transaction_of_a_booking_notifies(platform: Platform, database_url: str) -> None:
+    """NOTIFY takes a lock of the whole server that lasts until the commit has returned."""
+    triggers = """
+        SELECT t.tgname FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+        WHERE t.tgrelid = 'procrastinate_jobs'::regclass AND p.prosrc LIKE '%%notify%%'
+          AND t.tgtype & 4 > 0
+    """
+    assert await ask(platform, triggers) == []
+    [session_id] = await add_clinic(platform, [THURSDAY])
+    account_id = await add_account(platform)
+    patient = await add_patient(platform, account_id)
+    channels = ["procrastinate_any_queue_v1", "procrastinate_queue_v1#notices"]
+    with psycopg.connect(database_url, autocommit=True) as conn:
+        for channel in channels:
+            conn.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+        async with open_desk(platform) as desk:
+            booked = await desk.book(
+                Actor("account", account_id), "key", patient.id, session_id, "web"
+            )
+        assert isinstance(booked, AppointmentView)
+        assert await jobs(platform, "deliver_messages") == ["todo"]
+        # Notifications arrive in the order of the commits: there was none before ours.
+        await change(platform, "SELECT pg_notify(%s, 'ours')", channels[0])
+        [notified] = list(conn.notifies(timeout=60, stop_after=1))
+        assert notified.payload == "ours"
+
+
+async def test_a_job_that_meets_an_error_of_the_database_is_tried_again(
+    platform: Platform, gateway: Unsteady, database_url: str
+) -> None:
+    await add_booking(platform)
+    with psycopg.connect(database_url, autocommit=True) as owner:
+        owner.execute(
+            """
+            CREATE FUNCTION away() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN RAISE EXCEPTION USING ERRCODE = 'admin_shutdown'; END $$
+            """
+        )
+        owner.execute(
+            "CREATE TRIGGER away BEFORE UPDATE ON messages"
+            " FOR EACH STATEMENT EXECUTE FUNCTION away()"
+        )
+        await work(platform, gateway)
+        assert await jobs(platform, "deliver_messages") == ["todo"]
+        owner.execute("DROP TRIGGER away ON messages")
+    await change(platform, "UPDATE procrastinate_jobs SET scheduled_at = now()")
+    await work(platform, gateway)
+    assert await states(platform) == ["delivered"]
+
+
+async def test_a_job_at_which_one_worker_after_the_other_died_is_given_up(
+    app: App, platform: Platform, gateway: Unsteady
+) -> None:
+    await add_booking(platform)
+    for _ in range(FREED_MAX):
+        await die_at_work(app, platform, "deliver_messages")
+        for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=60):
+            await app.job_manager.retry_job(job)
+    await die_at_work(app, platform, "deliver_messages")
+    await run(app, platform, gateway, "retry_stalled")
+    assert await jobs(platform, "deliver_messages") == ["failed"]

@@ -12,8 +12,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 
+import psycopg
 import structlog
-from procrastinate import App, PsycopgConnector
+from procrastinate import App, BaseConnector, PsycopgConnector, RetryStrategy
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.jobs import Job, Status
 
@@ -54,15 +55,6 @@ from guahao.store.kernel import log_in_failures, rates, sent_forms
 
 PUSHES = "hospitals"
 NOTICES = "notices"
-# Each with places of its own, so that none waits for another's work: a one-time password neither
-# for four large imports nor, where the provider hangs, for the few batches that hang with it; a
-# hospital for no other, however slow. The first may give the others work.
-WORKERS = (
-    (["default", "imports", "periodic"], 4),
-    ([NOTICES], 16),
-    ([PUSHES], 256),
-)
-LOST_AFTER = timedelta(minutes=10)  # longer than a message ever waits for its next attempt
 REDELIVERED_AT_ONCE = 512
 RECEIPT_AFTER = timedelta(hours=1)  # receipts come within minutes, where they come at all
 # A retry under the same idempotency key finds its answer, and a policy can be tried on them.
@@ -70,9 +62,15 @@ REQUESTS_KEPT = timedelta(days=policy_trials.DAYS_MAX)
 FAILURES_KEPT = timedelta(days=2)  # longer than any lock
 STAFF_SESSIONS_KEPT = timedelta(days=30)  # longer than any lasts; the trail tells of them
 JOBS_KEPT_HOURS = 7 * 24
-# A worker sends a heartbeat every 10 s; without one for so long it is dead.
-DEAD_AFTER_SECONDS = 60.0
-SHUTDOWN_SECONDS = 25  # for the main worker, then for the others together at worst
+# A worker without a heartbeat for so long is dead: its jobs are free.
+DEAD_AFTER_SECONDS = 30.0
+FREED_MAX = 5  # a job at which so many workers died is what kills them
+# What a database restart cuts short is done again, after 2, 4, 8 s and so on.
+AFTER_DATABASE_ERRORS = RetryStrategy(
+    max_attempts=7,
+    exponential_wait=2,
+    retry_exceptions=[psycopg.OperationalError, psycopg.InterfaceError, ConnectorException],
+)
 
 log = structlog.get_logger(__name__)
 
@@ -82,13 +80,14 @@ def create_jobs(
     gateway: Gateway,
     wechat: Gateway | None = None,
     sender: Sender | None = None,
+    connector: BaseConnector | None = None,
 ) -> App:
     """The background tasks, on connections of the application's role; not yet open.
 
     `gateway` carries the SMS; `wechat` what goes beside them, where there is such an account;
     `sender` tells hospitals, by the operator's settings where it is not given.
     """
-    app = App(connector=PsycopgConnector(conninfo=platform.db.pool.conninfo, max_size=8))
+    app = App(connector=connector or PsycopgConnector(conninfo=platform.db.pool.conninfo))
     courier = Courier(
         platform.db, platform.vault, platform.policies, platform.settings.hotline, gateway, wechat
     )
@@ -105,69 +104,13 @@ def create_jobs(
     return app
 
 
-async def run_worker(
-    platform: Platform,
-    gateway: Gateway,
-    wechat: Gateway | None = None,
-    sender: Sender | None = None,
-    *,
-    wait: bool = True,
-) -> None:
-    """Work until SIGTERM or SIGINT, then finish what is begun.
-
-    Not `wait`: until no job waits that is due.
-    """
-    app = create_jobs(platform, gateway, wechat, sender)
-    async with app.open_async():
-        if wait:
-            await _work_on(app)
-        else:
-            for queues, concurrency in WORKERS:
-                await _work(app, queues, concurrency, wait=False)
-
-
-async def _work_on(app: App) -> None:
-    """All workers together: the signal ends the first, and the others with it.
-
-    Where one fails, the others do not go on as if nothing were missing.
-    """
-    workers = [
-        asyncio.create_task(_work(app, queues, concurrency, is_main=number == 0))
-        for number, (queues, concurrency) in enumerate(WORKERS)
-    ]
-    try:
-        await asyncio.wait(workers, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for worker in workers:
-            worker.cancel()
-        ended = await asyncio.gather(*workers, return_exceptions=True)
-    for one in ended:
-        if isinstance(one, Exception):
-            raise one
-
-
-async def _work(
-    app: App, queues: list[str], concurrency: int, *, wait: bool = True, is_main: bool = False
-) -> None:
-    """One worker; the main one hears the signals. Cancelled, it finishes what is begun."""
-    await app.run_worker_async(
-        queues=queues,
-        concurrency=concurrency,
-        wait=wait,
-        delete_jobs="successful",
-        shutdown_graceful_timeout=SHUTDOWN_SECONDS,
-        stalled_worker_timeout=DEAD_AFTER_SECONDS,
-        install_signal_handlers=is_main,
-    )
-
-
 def _sender(platform: Platform) -> Sender:
     settings = platform.settings
     return Sender(Ways(settings.demo, settings.webhook_networks))
 
 
 def _add_delivery(app: App, courier: Courier) -> None:
-    @app.task(name="deliver_messages", queue=NOTICES)
+    @app.task(name="deliver_messages", queue=NOTICES, retry=AFTER_DATABASE_ERRORS)
     async def deliver_messages(message_ids: list[int]) -> None:
         """Send messages; where that fails for now, a later job tries again."""
         for again in await courier.deliver(message_ids):
@@ -176,7 +119,10 @@ def _add_delivery(app: App, courier: Courier) -> None:
 
 async def _deliver_later(app: App, again: TryAgain) -> None:
     later = app.configure_task(
-        "deliver_messages", queue=NOTICES, schedule_in={"seconds": again.wait_seconds}
+        "deliver_messages",
+        queue=NOTICES,
+        priority=messages.URGENT if again.urgent else 0,
+        schedule_in={"seconds": again.wait_seconds},
     )
     await later.defer_async(message_ids=list(again.message_ids))
 
@@ -184,10 +130,18 @@ async def _deliver_later(app: App, again: TryAgain) -> None:
 def _add_redelivery(app: App, platform: Platform, courier: Courier) -> None:
     async def redeliver() -> None:
         """Deliver what waits although no job came for it, or although its job failed."""
+        async with platform.db.transaction() as tx:
+            await messages.give_up(tx)
+        await redeliver_all(soon_expired=False)
+
+    async def redeliver_urgent() -> None:
+        """The same for what a person waits for, and for nothing else."""
+        await redeliver_all(soon_expired=True)
+
+    async def redeliver_all(*, soon_expired: bool) -> None:
         while True:
             async with platform.db.transaction() as tx:
-                await messages.give_up(tx)
-                lost = await messages.overdue(tx, LOST_AFTER, REDELIVERED_AT_ONCE)
+                lost = await messages.overdue(tx, REDELIVERED_AT_ONCE, soon_expired=soon_expired)
             for again in await courier.deliver(lost):
                 await _deliver_later(app, again)
             if len(lost) < REDELIVERED_AT_ONCE:
@@ -204,7 +158,15 @@ def _add_redelivery(app: App, platform: Platform, courier: Courier) -> None:
             if len(silent) < REDELIVERED_AT_ONCE:
                 return
 
-    _every(app, "*/5 * * * *", "redeliver", redeliver)
+    _every(app, "* * * * * */10", "redeliver", redeliver, queue=NOTICES)
+    _every(
+        app,
+        "* * * * * */5",
+        "redeliver_urgent",
+        redeliver_urgent,
+        queue=NOTICES,
+        priority=messages.URGENT,
+    )
     _every(app, "*/10 * * * *", "ask_for_receipts", ask_for_receipts)
 
 
@@ -274,7 +236,7 @@ def _add_retention(app: App, platform: Platform) -> None:
         await retention.delete_old(platform)
 
     # 19:10 UTC is 03:10 in the city.
-    _every(app, "10 19 * * *", "delete_old", delete_old)
+    _every(app, "10 19 * * *", "delete_old", delete_old, retry=AFTER_DATABASE_ERRORS)
 
 
 def _add_trail(app: App, platform: Platform) -> None:
@@ -301,7 +263,7 @@ def _add_reviews(app: App, platform: Platform) -> None:
 
 
 def _add_imports(app: App, platform: Platform) -> None:
-    @app.task(name=importing.TASK, queue=importing.QUEUE)
+    @app.task(name=importing.TASK, queue=importing.QUEUE, retry=AFTER_DATABASE_ERRORS)
     async def carry_out_import(import_id: int) -> None:
         """Check a file that came in, or apply one that was confirmed."""
         await importing.carry_out(platform, import_id)
@@ -326,7 +288,7 @@ def _add_policies(app: App, platform: Platform) -> None:
     _every(app, "* * * * *", "begin_policies", begin_policies)
     _every(app, "*/5 * * * *", "settle_merges", settle_merges)
 
-    @app.task(name="try_policy", queue="default")
+    @app.task(name="try_policy", queue="default", retry=AFTER_DATABASE_ERRORS)
     async def try_policy(trial_id: int) -> None:
         """Replay what was recorded under a proposed policy."""
         await policy_trials.carry_out(platform, trial_id)
@@ -364,16 +326,20 @@ def _add_care_of_jobs(app: App) -> None:
 
     _every(app, "40 * * * *", "purge_jobs", purge_jobs)
     # Not alone: if its own worker died while it ran, no other could free its lock.
-    _every(app, "* * * * *", "retry_stalled", retry_stalled, alone=False)
+    _every(app, "* * * * * */10", "retry_stalled", retry_stalled, alone=False)
 
 
 async def _free(app: App, job: Job) -> None:
     """Run a dead worker's job again; a periodic one ends, as the next is due soon anyway.
 
-    The next one waits already, and of the same periodic task only one may.
+    The next one waits already, and of the same periodic task only one may. A job at which one
+    worker after the other died ends as failed.
     """
     try:
-        if job.queueing_lock is None:
+        if job.attempts >= FREED_MAX:
+            log.error("job_given_up", job_id=job.id, task=job.task_name, attempts=job.attempts)
+            await app.job_manager.finish_job(job, Status.FAILED, delete_job=False)
+        elif job.queueing_lock is None:
             await app.job_manager.retry_job(job)
         else:
             await app.job_manager.finish_job(job, Status.FAILED, delete_job=True)
@@ -390,10 +356,19 @@ def _every(
     *,
     alone: bool = True,
     queue: str = "periodic",
+    priority: int = 0,
+    retry: RetryStrategy | bool = False,
 ) -> None:
     """Run `work` by a cron line (UTC): one job waits at most; `alone`: one runs at most."""
 
     @app.periodic(cron=cron)
-    @app.task(name=name, queue=queue, queueing_lock=name, lock=name if alone else None)
+    @app.task(
+        name=name,
+        queue=queue,
+        queueing_lock=name,
+        lock=name if alone else None,
+        priority=priority,
+        retry=retry,
+    )
     async def run(timestamp: int) -> None:  # noqa: ARG001 - procrastinate's
         await work()

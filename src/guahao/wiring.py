@@ -22,7 +22,6 @@ from guahao.flows.wechat import HELP_KEY
 from guahao.identity_check.budget import BudgetedVerifier
 from guahao.identity_check.demo import DemoVerifier
 from guahao.identity_check.gateway import NoVerifier, RealNameVerifier
-from guahao.jobs import run_worker
 from guahao.notices.gateway import Gateway
 from guahao.notices.outbox import OutboxGateway
 from guahao.notices.wechat import OfficialAccount, WeChatGateway
@@ -39,6 +38,7 @@ from guahao.web.tokens import PAGES_SECONDS, Tokens
 from guahao.web.wechat import Line
 from guahao.wechat.api import Api
 from guahao.wechat.callback import Callback
+from guahao.worker import run_worker
 
 _log = structlog.get_logger("guahao.wiring")
 _DATABASE = "guahao"

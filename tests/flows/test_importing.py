@@ -17,7 +17,6 @@ from tests.city import Clock, add_session, ask, change, open_platform
 from guahao.flows.imports import importing, reading
 from guahao.flows.imports.reading import Found, find_tables, read_row
 from guahao.flows.platform import Platform
-from guahao.jobs import run_worker
 from guahao.notices.outbox import OutboxGateway
 from guahao.rules.kernel.text import prose
 from guahao.rules.planning import PERIOD_BEGINS
@@ -31,6 +30,7 @@ from guahao.tools import session_import
 from guahao.tools.session_import import Sentences
 from guahao.web.hospital.schedule_files import export_file
 from guahao.web.sheet_words import say_cell, say_file
+from guahao.worker import run_worker
 
 HEADINGS = "医院编码,科室,职称,专业,就诊日期,时段,开始时间,结束时间,费用,号源数\n"
 NEW = "{code},心血管内科,普通门诊,{what},2026-12-04,上午,,,50,20\n"

@@ -15,11 +15,10 @@ from tests.city import Clock, add_account, add_booking, ask, change, open_platfo
 from guahao.flows.platform import Platform
 from guahao.notices import aliyun
 from guahao.notices.aliyun import VARIABLES, Access, AliyunGateway
-from guahao.notices.deliver import Courier, TryAgain
+from guahao.notices.deliver import LONGEST_WAIT_SECONDS, Courier, TryAgain
 from guahao.notices.gateway import Failed, Outcome, Parcel, Sent, Unknown
 from guahao.notices.templates import KINDS
 from guahao.settings import SettingsError
-from guahao.store.messages import LEASE
 from guahao.tools.aliyun_stand_in import (
     ANSWER_LOST,
     CALL_LOST,
@@ -262,7 +261,7 @@ async def test_a_message_that_never_came_through_is_sent_again(
     await add_booking(platform)
     stand_in.trouble("SendSms", CALL_LOST)
     await deliver(platform, gateway)
-    clock.now += LEASE
+    clock.forward(seconds=LONGEST_WAIT_SECONDS)
     await deliver(platform, gateway)
     assert stand_in.calls == ["SendSms", "QuerySendDetails", "SendSms"]
     assert len(stand_in.accepted) == 1
@@ -277,7 +276,7 @@ async def test_while_it_cannot_be_looked_up_it_is_not_sent(
     stand_in.trouble("QuerySendDetails", THROTTLED, trouble("isv.AMOUNT_NOT_ENOUGH"), ANSWER_LOST)
     for _ in range(5):
         await deliver(platform, gateway)
-        clock.now += LEASE
+        clock.forward(seconds=LONGEST_WAIT_SECONDS)
     assert stand_in.calls == ["SendSms", *["QuerySendDetails"] * 4]
     assert len(stand_in.accepted) == 1
     assert await states(platform) == ["submitted"]
@@ -289,7 +288,7 @@ async def test_what_a_dead_worker_had_sent_is_looked_up_too(
     await add_booking(platform)
     await deliver(platform, gateway)
     await change(platform, "UPDATE messages SET state = 'queued'")  # it died before it recorded
-    clock.now += LEASE
+    clock.forward(seconds=LONGEST_WAIT_SECONDS)
     await deliver(platform, gateway)
     assert stand_in.calls == ["SendSms", "QuerySendDetails"]
     assert await states(platform) == ["submitted"]
@@ -308,7 +307,7 @@ async def test_a_look_up_also_tells_what_the_carrier_said(
     stand_in.trouble("SendSms", ANSWER_LOST)
     await deliver(platform, gateway)
     stand_in.receipt(stand_in.accepted[0], error)
-    clock.now += LEASE
+    clock.forward(seconds=LONGEST_WAIT_SECONDS)
     await deliver(platform, gateway)
     assert await states(platform) == [state]
 

@@ -18,10 +18,9 @@ from tests.city import (
 
 from guahao.flows.people.one_time_passwords import request_otp
 from guahao.flows.platform import Platform
-from guahao.notices.deliver import Courier
+from guahao.notices.deliver import LONGEST_WAIT_SECONDS, Courier
 from guahao.notices.gateway import Failed, Gateway, Outcome, Parcel, Sent
 from guahao.store import wechat
-from guahao.store.messages import LEASE
 
 OPENID = "oABCD-1234"
 NOT_NOW, NEVER = Failed(permanent=False), Failed(permanent=True)
@@ -141,7 +140,7 @@ async def test_a_second_attempt_makes_no_second_row(platform: Platform, clock: C
     by_wechat = Carrier()
     for _ in range(3):
         await deliver(platform, Carrier(NOT_NOW), by_wechat)
-        clock.now += LEASE
+        clock.forward(seconds=LONGEST_WAIT_SECONDS)
     assert len(await rows(platform)) == 2
     assert len(by_wechat.parcels) == 1
 

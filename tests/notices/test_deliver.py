@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import date, timedelta
 
+import psycopg
 import pytest
 from tests.city import (
     LOOPBACK,
@@ -26,11 +27,20 @@ from tests.city import (
 
 from guahao.flows.people.one_time_passwords import request_otp
 from guahao.flows.platform import Platform
-from guahao.notices.deliver import CHUNK, Courier, TryAgain
+from guahao.notices.deliver import (
+    CHUNK,
+    FIRST_WAIT_SECONDS,
+    LONGEST_WAIT_SECONDS,
+    SHORT_FIRST_WAIT_SECONDS,
+    UNREADABLE_ATTEMPTS,
+    Courier,
+    TryAgain,
+)
 from guahao.notices.gateway import Failed, Gateway, Outcome, Parcel, Sent, Unknown
 from guahao.notices.outbox import OutboxGateway
 from guahao.store import messages
-from guahao.store.messages import ATTEMPTS_MAX, LEASE, RECEIPT_WITHIN
+from guahao.store.db import Tx
+from guahao.store.messages import ATTEMPTS_MAX, JOB_WITHIN, LEASE, RECEIPT_WITHIN
 
 NOT_NOW = Failed(permanent=False)
 NEVER = Failed(permanent=True)
@@ -80,6 +90,26 @@ async def platform(database_url: str, clock: Clock) -> AsyncIterator[Platform]:
         yield platform
 
 
+class Late(OutboxGateway):
+    """A gateway that looks a message up for longer than the lease of its claim lasts."""
+
+    def __init__(self, platform: Platform) -> None:
+        super().__init__(platform.db, platform.vault)
+        self.uptime_seconds = 0.0
+        self.sends = 0
+
+    def uptime(self) -> float:
+        return self.uptime_seconds
+
+    async def look_up(self, key: str, to: str, first_tried: timedelta) -> Outcome | None:  # noqa: ARG002
+        self.uptime_seconds += LEASE.total_seconds()
+        return None
+
+    async def send(self, parcel: Parcel) -> Outcome:
+        self.sends += 1
+        return await super().send(parcel)
+
+
 def courier(platform: Platform, gateway: Gateway | None = None) -> Courier:
     return Courier(
         platform.db,
@@ -92,6 +122,10 @@ def courier(platform: Platform, gateway: Gateway | None = None) -> Courier:
 
 async def all_ids(platform: Platform) -> list[int]:
     return [row[0] for row in await ask(platform, "SELECT id FROM messages ORDER BY id")]
+
+
+async def tx_ids(tx: Tx) -> list[int]:
+    return [row[0] for row in await tx.rows("SELECT id FROM messages ORDER BY id")]
 
 
 async def states(platform: Platform) -> list[str]:
@@ -151,8 +185,9 @@ async def test_the_wait_doubles_to_eight_minutes(
     platform: Platform, clock: Clock, earlier_attempts: int, wait: int
 ) -> None:
     await add_booking(platform)
-    await change(platform, "UPDATE messages SET attempts = %s", earlier_attempts)
-    clock.now += LEASE
+    await change(
+        platform, "UPDATE messages SET attempts = %s, due_at = %s", earlier_attempts, clock.now
+    )
     [again] = await deliver(platform, Provider(NOT_NOW))
     assert again.wait_seconds == wait
 
@@ -165,8 +200,9 @@ async def test_the_last_attempt_decides(
     platform: Platform, clock: Clock, answer: Outcome | Exception, state: str
 ) -> None:
     await add_booking(platform)
-    await change(platform, "UPDATE messages SET attempts = %s", ATTEMPTS_MAX - 1)
-    clock.now += LEASE
+    await change(
+        platform, "UPDATE messages SET attempts = %s, due_at = %s", ATTEMPTS_MAX - 1, clock.now
+    )
     assert await deliver(platform, Provider(answer)) == []
     assert await states(platform) == [state]
 
@@ -301,18 +337,18 @@ async def test_a_message_overdue_is_one_that_nobody_has_touched(
     platform: Platform, clock: Clock
 ) -> None:
     await add_booking(platform)
-    ten_minutes = timedelta(minutes=10)
 
     async def overdue() -> list[int]:
         async with platform.db.transaction() as tx:
-            return await messages.overdue(tx, ten_minutes, 10)
+            return await messages.overdue(tx, 10)
 
     assert await overdue() == []
-    clock.now += ten_minutes
+    clock.now += JOB_WITHIN
     assert await overdue() == await all_ids(platform)
-    await deliver(platform, Provider(NOT_NOW))
-    assert await overdue() == []
-    clock.now += ten_minutes
+    [again] = await deliver(platform, Provider(NOT_NOW))
+    clock.forward(seconds=again.wait_seconds)
+    assert await overdue() == []  # its next job is due just now
+    clock.now += JOB_WITHIN
     assert await overdue() == await all_ids(platform)
 
 
@@ -360,3 +396,97 @@ async def test_a_last_attempt_never_recorded_is_given_up_after_its_lease(
             assert await messages.give_up(tx) == given_up
         clock.now += LEASE
     assert await states(platform) == ["unknown"]
+
+
+async def test_a_record_that_does_not_open_holds_up_its_own_message_only(
+    platform: Platform, clock: Clock
+) -> None:
+    for number in range(1, 11):
+        await add_booking(platform, number)
+    poison, *_ = await all_ids(platform)
+    await change(platform, "UPDATE patients SET name_enc = name_enc || '\\x00' WHERE id = 1")
+    [again] = await deliver(platform)
+    assert again == TryAgain([poison], FIRST_WAIT_SECONDS)
+    assert await states(platform) == ["queued"] + ["delivered"] * 9
+    for _ in range(UNREADABLE_ATTEMPTS - 1):
+        clock.forward(seconds=again.wait_seconds * 4)
+        await deliver(platform)
+    assert await states(platform) == ["failed"] + ["delivered"] * 9
+    clock.forward(hours=1)
+    assert await deliver(platform) == []
+
+
+async def test_a_message_without_words_holds_up_itself_only(
+    platform: Platform, clock: Clock, database_url: str
+) -> None:
+    for number in (1, 2, 3):
+        await add_booking(platform, number)
+    with psycopg.connect(database_url) as owner:  # a period that no text has a word for
+        owner.execute("ALTER TABLE clinic_sessions DROP CONSTRAINT clinic_sessions_period_check")
+        owner.execute("UPDATE clinic_sessions SET period = 'dawn' WHERE id = 2")
+    for _ in range(UNREADABLE_ATTEMPTS):
+        await deliver(platform)
+        clock.forward(seconds=LONGEST_WAIT_SECONDS)
+    assert await states(platform) == ["delivered", "failed", "delivered"]
+
+
+async def test_a_zombie_sends_nothing_after_its_lease(platform: Platform, clock: Clock) -> None:
+    await add_booking(platform)
+    await change(platform, "UPDATE messages SET attempts = 1, due_at = %s", clock.now)
+    late = Late(platform)
+    zombie = Courier(
+        platform.db, platform.vault, platform.policies, "114", late, uptime=late.uptime
+    )
+    await zombie.deliver(await all_ids(platform))
+    assert late.sends == 0
+    assert await states(platform) == ["queued"]
+
+
+async def test_a_zombie_does_not_undo_what_another_worker_has_done(
+    platform: Platform, clock: Clock
+) -> None:
+    """Stopped within its call, it gets an answer after the other's claim."""
+    await add_booking(platform)
+    for late, state in ((NEVER, "queued"), (NOT_NOW, "queued"), (Sent(), "submitted")):
+        [id] = await all_ids(platform)
+        async with platform.db.transaction() as tx:
+            [claimed] = await messages.claim(tx, [id])
+            [row] = await tx.rows("SELECT attempts, due_at FROM messages")
+        clock.now += LEASE
+        async with platform.db.transaction() as tx:
+            assert await messages.claim(tx, [id]) == [id]
+            others = await tx.rows("SELECT due_at FROM messages")
+        async with platform.db.transaction() as tx:
+            if late is NOT_NOW:
+                await messages.retry(tx, {claimed: (row[0], 0)})
+            else:
+                await messages.record(
+                    tx, {claimed: ("failed" if late is NEVER else "submitted", row[0])}
+                )
+        assert await states(platform) == [state]
+        assert await ask(platform, "SELECT due_at FROM messages") == others
+        clock.now += LEASE
+
+
+async def test_a_one_time_password_of_a_dead_worker_goes_within_half_a_minute(
+    platform: Platform, clock: Clock
+) -> None:
+    await request_otp(platform, phone(1), LOOPBACK, "zh")
+    async with platform.db.transaction() as tx:
+        await messages.claim(tx, await tx_ids(tx))
+    clock.forward(seconds=20)
+    async with platform.db.transaction() as tx:
+        lost = await messages.overdue(tx, 10, soon_expired=True)
+        assert lost == await tx_ids(tx)
+        assert await messages.overdue(tx, 10) == []
+    await deliver(platform)
+    assert await states(platform) == ["delivered"]
+
+
+async def test_a_one_time_password_that_is_not_taken_is_tried_again_in_seconds(
+    platform: Platform,
+) -> None:
+    await request_otp(platform, phone(1), LOOPBACK, "zh")
+    assert await deliver(platform, Provider(NOT_NOW)) == [
+        TryAgain(await all_ids(platform), SHORT_FIRST_WAIT_SECONDS, urgent=True)
+    ]

@@ -101,7 +101,7 @@ async def queued(platform: Platform) -> list[int]:
 async def swept(platform: Platform) -> list[int]:
     """What the sweep for lost jobs finds."""
     async with platform.db.transaction() as tx:
-        return await messages.overdue(tx, timedelta(minutes=10), 100)
+        return await messages.overdue(tx, 100)
 
 
 async def test_a_nights_message_goes_in_the_morning(
@@ -116,6 +116,8 @@ async def test_a_nights_message_goes_in_the_morning(
     assert await swept(platform) == []
     assert await courier.deliver(ids) == []
     passes(clock, uptime, minutes=30)
+    assert await swept(platform) == []  # its job is due just now
+    passes(clock, uptime, seconds=30)
     assert await swept(platform) == ids
     assert await courier.deliver(ids) == []
     assert provider.kinds == ["booked"]

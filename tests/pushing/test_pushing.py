@@ -18,7 +18,7 @@ from guahao.flows.cancelling import cancel_for_caller
 from guahao.flows.penalties import sweep
 from guahao.flows.pickup import pick_up, report_attendance
 from guahao.flows.platform import Platform
-from guahao.jobs import create_jobs, run_worker
+from guahao.jobs import create_jobs
 from guahao.notices.outbox import OutboxGateway
 from guahao.pushing.sender import Sender, Ways
 from guahao.rules.pushing import GIVE_UP_AFTER
@@ -28,6 +28,7 @@ from guahao.store.views import AppointmentView
 from guahao.store.webhooks import Standing
 from guahao.tools.hospital_stand_in import Manners
 from guahao.tools.webhook_verifier import Verifier
+from guahao.worker import run_worker
 
 FRIDAY = THURSDAY + timedelta(days=1)
 DOWN = Manners(down=True)

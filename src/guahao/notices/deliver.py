@@ -1,8 +1,16 @@
 """Send the messages that wait: claim, make the words, send, record.
 
 At least once: a message is claimed in one transaction and recorded in another, and between
-them it is sent outside any. Who dies in between leaves a claim whose lease ends; the message
-is then looked up, and sent again under the same key where the gateway does not know it.
+them it is sent outside any. A worker that dies in between leaves a claim whose lease ends; the
+message is then looked up, and sent again under the same key where the gateway does not know it.
+
+A worker that was stopped and goes on after its lease (a zombie) sends nothing any more: before
+each send it looks at a clock that runs while the process, or the machine, is stopped. Only where
+it was stopped within the call to the gateway can both send; then the gateway's own handling of
+the key decides.
+
+A message of which a record does not open, or that cannot be put into words, fails alone: it is
+tried a few times, as another worker may have the right keys, and then ends as failed.
 
 In the quiet hours of the policy a claimed message that can wait is held until the morning.
 """
@@ -11,7 +19,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -24,18 +33,24 @@ from guahao.rules.limits import Policy
 from guahao.rules.messages.quiet_hours import held_until, visit_start
 from guahao.store import messages
 from guahao.store.db import Database
-from guahao.store.messages import Outgoing
+from guahao.store.messages import Outgoing, Unreadable
 from guahao.store.policy_book import PolicyBook
 from guahao.store.vault import Vault
 
-# A claim's lease must outlast its sending: 64 messages, 16 at once, of at most 20 s each.
-CHUNK = 64
-SENDS_AT_ONCE = 16
-SEND_TIMEOUT_SECONDS = 20
-FIRST_WAIT_SECONDS = 120  # longer than the lease, or the next attempt would find it held
+CHUNK = 16  # all sent at once, so that none waits within its lease for another's answer
+SEND_TIMEOUT_SECONDS = 20.0
+SHORT_SEND_TIMEOUT_SECONDS = 8.0  # of what soon expires
+FIRST_WAIT_SECONDS = 120
 LONGEST_WAIT_SECONDS = 480
+SHORT_FIRST_WAIT_SECONDS = 5  # of what soon expires: a person waits for it
+UNREADABLE_ATTEMPTS = 3
 
 log = structlog.get_logger(__name__)
+
+
+def uptime() -> float:
+    """Return the seconds since the machine started, those in which it slept included."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +59,7 @@ class TryAgain:
 
     message_ids: list[int]
     wait_seconds: int
+    urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +76,7 @@ class Courier:
     gateway: Gateway
     wechat: Gateway | None = None
     steady: SteadyClock = field(default_factory=SteadyClock)
+    uptime: Callable[[], float] = uptime
 
     async def deliver(self, message_ids: Sequence[int]) -> list[TryAgain]:
         """Send those of these messages that wait and that nobody else is sending."""
@@ -71,9 +88,9 @@ class Courier:
     async def ask_for_receipts(self, message_ids: Sequence[int]) -> None:
         """Look up what became of SMS that the provider took and has said nothing of since."""
         async with self.db.transaction() as tx:
-            waiting = await messages.load(tx, self.vault, message_ids)
+            waiting = (await messages.load(tx, self.vault, message_ids)).outgoing
             now = tx.now
-        places = asyncio.Semaphore(SENDS_AT_ONCE)
+        places = asyncio.Semaphore(CHUNK)
         found = await asyncio.gather(
             *(self._look_up(places, message, now - message.created_at) for message in waiting),
             return_exceptions=True,
@@ -95,39 +112,56 @@ class Courier:
             return await self.gateway.look_up(_key(message), message.to or "", first_tried)
 
     async def _deliver_chunk(self, message_ids: Sequence[int]) -> list[TryAgain]:
+        claimed_at = self.uptime()
         async with self.db.transaction() as tx:
             claimed = await messages.claim(tx, message_ids, wechat=self.wechat is not None)
         async with self.db.transaction() as tx:
-            waiting = await messages.load(tx, self.vault, claimed)
+            loaded = await messages.load(tx, self.vault, claimed)
             context = Context(await self.policies.read(tx), self.hotline, tx.now)
-            held = _held(waiting, context, self.steady.moments(tx.now))
+            held = _held(loaded.outgoing, context, self.steady.moments(tx.now))
             if held:
                 await messages.hold(tx, held)
-        ready = [message for message in waiting if message.id not in held]
-        states = await self._send_all(ready, context)
-        if states:
-            async with self.db.transaction() as tx:
-                await messages.record(tx, {id: state for id, state in states.items() if state})
-        again = _try_again([message for message in ready if states[message.id] is None])
-        return [*([again] if again else []), *_in_the_morning(held, context.now)]
+        ready = [message for message in loaded.outgoing if message.id not in held]
+        tried: list[Outgoing | Unreadable] = [*ready, *loaded.unreadable]
+        outcomes = await self._send_all(ready, context, claimed_at)
+        outcomes |= {one.id: _unreadable(one, "VaultError") for one in loaded.unreadable}
+        states = {message.id: _state(message, outcomes[message.id]) for message in tried}
+        attempts = {message.id: message.attempts for message in tried}
+        again = _try_again([message for message in tried if states[message.id] is None])
+        waits = {id: later.wait_seconds for later in again for id in later.message_ids}
+        async with self.db.transaction() as tx:
+            over = {id: (state, attempts[id]) for id, state in states.items() if state}
+            if over:
+                await messages.record(tx, over)
+            if waits:
+                await messages.retry(tx, {id: (attempts[id], wait) for id, wait in waits.items()})
+        return [*again, *_in_the_morning(held, context.now)]
 
     async def _send_all(
-        self, waiting: Sequence[Outgoing], context: Context
-    ) -> dict[int, str | None]:
-        """The new state of each message; None where it is to be tried again."""
-        states: dict[int, str | None] = {message.id: "expired" for message in waiting}
-        ready = [errand for message in waiting if (errand := self._errand(message, context))]
-        places = asyncio.Semaphore(SENDS_AT_ONCE)
-        outcomes = await asyncio.gather(
-            *(_carry(places, errand) for errand in ready), return_exceptions=True
+        self, waiting: Sequence[Outgoing], context: Context, claimed_at: float
+    ) -> dict[int, Outcome | _Expired]:
+        """What came of each message."""
+        outcomes: dict[int, Outcome | _Expired] = {}
+        errands = []
+        for message in waiting:
+            try:
+                errand = self._errand(message, context, claimed_at)
+            except Exception as error:  # noqa: BLE001 - of this message alone
+                outcomes[message.id] = _unreadable(message, type(error).__name__)
+                continue
+            if errand is None:
+                outcomes[message.id] = _Expired()
+            else:
+                errands.append(errand)
+        found = await asyncio.gather(
+            *(self._carry(errand) for errand in errands), return_exceptions=True
         )
-        for errand, outcome in zip(ready, outcomes, strict=True):
-            message = errand.message
-            states[message.id] = _state(message, _answered(message, outcome))
-        return states
+        for errand, outcome in zip(errands, found, strict=True):
+            outcomes[errand.message.id] = _answered(errand.message, outcome)
+        return outcomes
 
-    def _errand(self, message: Outgoing, context: Context) -> _Errand | None:
-        """Who carries the message, and in which words; None where it is of no use any more."""
+    def _errand(self, message: Outgoing, context: Context, claimed_at: float) -> _Errand | None:
+        """The message in words, with its gateway; None where it is of no use any more."""
         gateway = self.wechat if message.channel == "wechat" else self.gateway
         to = message.to
         if gateway is None or to is None:
@@ -142,7 +176,29 @@ class Courier:
             *(_key(message), message.kind, to, words.text, words.params),
             *(message.language, about),
         )
-        return _Errand(message, gateway, parcel, context.now - message.created_at)
+        lease, timeout = messages.LEASE.total_seconds(), SEND_TIMEOUT_SECONDS
+        if message.expires_at is not None:
+            left = (message.expires_at - context.now).total_seconds()
+            lease = min(messages.SHORT_LEASE.total_seconds(), left)
+            timeout = min(SHORT_SEND_TIMEOUT_SECONDS, lease)
+        first_tried = context.now - message.created_at
+        return _Errand(message, gateway, parcel, first_tried, claimed_at + lease, timeout)
+
+    async def _carry(self, errand: _Errand) -> Outcome:
+        """Send a message; one that may have been sent before only if the gateway has no record.
+
+        Nothing where its lease might end meanwhile: another worker may send it then.
+        """
+        gateway, parcel = errand.gateway, errand.parcel
+        async with asyncio.timeout(errand.timeout_seconds):
+            if errand.message.attempts > 1:
+                known = await gateway.look_up(parcel.key, parcel.to, errand.first_tried)
+                if known is not None:
+                    return known
+            if self.uptime() + errand.timeout_seconds > errand.lease_ends:
+                log.warning("message_lease_over", message_id=errand.message.id)
+                return Failed(permanent=False)
+            return await gateway.send(parcel)
 
 
 def _held(
@@ -184,23 +240,22 @@ def _key(message: Outgoing) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Errand:
-    """A message, its gateway, and how long ago it was first tried, at the most."""
+    """A message, its gateway, and how long ago it was first tried, at the most.
+
+    `lease_ends`: the uptime until which nobody else claims it, or until which it is of use.
+    """
 
     message: Outgoing
     gateway: Gateway
     parcel: Parcel
     first_tried: timedelta
+    lease_ends: float
+    timeout_seconds: float
 
 
-async def _carry(places: asyncio.Semaphore, errand: _Errand) -> Outcome:
-    """Send it; what may have been sent before only where the gateway does not know of it."""
-    gateway, parcel = errand.gateway, errand.parcel
-    async with places, asyncio.timeout(SEND_TIMEOUT_SECONDS):
-        if errand.message.attempts > 1:
-            known = await gateway.look_up(parcel.key, parcel.to, errand.first_tried)
-            if known is not None:
-                return known
-        return await gateway.send(parcel)
+@dataclass(frozen=True, slots=True)
+class _Expired:
+    """The message is of no use any more, or nobody is left to receive it."""
 
 
 def _answered(message: Outgoing, outcome: Outcome | BaseException) -> Outcome:
@@ -212,7 +267,20 @@ def _answered(message: Outgoing, outcome: Outcome | BaseException) -> Outcome:
     return Unknown()
 
 
-def _state(message: Outgoing, outcome: Outcome) -> str | None:
+def _unreadable(message: Outgoing | Unreadable, error: str) -> Failed:
+    log.error(
+        "message_unreadable",
+        message_id=message.id,
+        kind=message.kind,
+        attempts=message.attempts,
+        error=error,
+        advice="run: guahao audit",
+    )
+    return Failed(permanent=message.attempts >= UNREADABLE_ATTEMPTS)
+
+
+def _state(message: Outgoing | Unreadable, outcome: Outcome | _Expired) -> str | None:
+    """The message's new state; None where it is to be tried again."""
     last = message.attempts >= messages.ATTEMPTS_MAX
     match outcome:
         case Sent(delivered):
@@ -221,12 +289,26 @@ def _state(message: Outgoing, outcome: Outcome) -> str | None:
             return "failed" if permanent or last else None
         case Unknown():
             return "unknown" if last else None
+        case _Expired():
+            return "expired"
 
 
-def _try_again(left: Sequence[Outgoing]) -> TryAgain | None:
-    """Wait 2, 4, then 8 minutes each time, by the message that was tried least."""
-    if not left:
-        return None
-    doublings = min(message.attempts for message in left) - 1
-    wait = min(FIRST_WAIT_SECONDS * 2 ** min(doublings, 8), LONGEST_WAIT_SECONDS)
-    return TryAgain([message.id for message in left], wait)
+def _try_again(left: Sequence[Outgoing | Unreadable]) -> list[TryAgain]:
+    """Wait 2, 4, then 8 minutes each time, by the message that was tried least.
+
+    What soon expires is tried again in 5, 10, 20 s and so on.
+    """
+    again = []
+    for soon_expired in (True, False):
+        some = [one for one in left if _soon_expires(one) is soon_expired]
+        if not some:
+            continue
+        first = SHORT_FIRST_WAIT_SECONDS if soon_expired else FIRST_WAIT_SECONDS
+        doublings = min(message.attempts for message in some) - 1
+        wait = min(first * 2 ** min(doublings, 8), LONGEST_WAIT_SECONDS)
+        again.append(TryAgain([message.id for message in some], wait, urgent=soon_expired))
+    return again
+
+
+def _soon_expires(message: Outgoing | Unreadable) -> bool:
+    return isinstance(message, Outgoing) and message.expires_at is not None

@@ -1,9 +1,11 @@
 """Messages to people, written in the transaction of what they tell of; and the demo's outbox.
 
 A row holds ids, not words: the text is made from the records when it is sent. A message
-waits as `queued`. Whoever claims it counts the attempt and holds it for a lease, so that no
-two workers send it at once; a claim that is never recorded (a crash) ends with its lease,
-and the message is sent again under the same key.
+waits as `queued`. A worker that claims it counts the attempt and holds it for a lease, so that
+no two workers send it at once; a claim that is never recorded (a crash) ends with its lease,
+and the message is sent again under the same key. `due_at` says when it may be claimed again;
+the number of the attempt is the claim's fencing token: a worker whose lease has ended records
+only that it did send.
 
 Every message is an SMS. Where its account is bound to a WeChat user who follows, another row
 beside it goes by that channel, with a key, a state and a job of its own.
@@ -24,13 +26,19 @@ from guahao.store.appointments import appointments_by_id
 from guahao.store.db import Tx
 from guahao.store.ids import next_id
 from guahao.store.queue import defer
-from guahao.store.vault import Vault
+from guahao.store.vault import Vault, VaultError
 from guahao.store.views import AppointmentView, PatientView
 
 ATTEMPTS_MAX = 20
 URGENT = 10  # a job's priority: somebody sits before the screen and waits for the message
 PATIENT = -10  # a job's priority: hundreds of thousands in one evening, before whom others go
-LEASE = timedelta(seconds=100)
+# A lease must outlast the sending of what is claimed together (notices.deliver). That of a message
+# which soon expires (a one-time password) is short: a person waits for it, for half a minute.
+LEASE = timedelta(seconds=45)
+SHORT_LEASE = timedelta(seconds=15)
+# How long the job of a message may take to come before the message is found without it.
+JOB_WITHIN = timedelta(seconds=30)
+SHORT_JOB_WITHIN = timedelta(seconds=5)
 RECEIPT_WITHIN = timedelta(days=3)  # a carrier that has said nothing by then says nothing more
 MESSAGES_A_JOB = 64  # a job holds a place of the worker for no longer than these take
 
@@ -54,6 +62,23 @@ class Outgoing:
     appointment: AppointmentView | None
     patient: PatientView | None
     channel: str = "sms"
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A claimed message of which a record does not open with our keys."""
+
+    id: int
+    kind: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Claimed messages in the clear, and those that cannot be read."""
+
+    outgoing: list[Outgoing]
+    unreadable: list[Unreadable]
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +207,13 @@ async def _defer_delivery(tx: Tx, message_ids: Sequence[int], priority: int = 0)
 
 # Delivering ---------------------------------------------------------------------------------
 
+# Claimed or held by a release before `due_at`, while both run: neither has written it.
+_DUE = """
+    CASE WHEN due_at IS NOT NULL THEN due_at <= %(now)s
+         ELSE (attempts = 0 OR changed_at <= %(now)s - interval '100 seconds')
+              AND coalesce(held_until <= %(now)s, true) END
+"""
+
 
 async def claim(tx: Tx, message_ids: Sequence[int], *, wechat: bool = False) -> list[int]:
     """Take those of these messages that wait and that nobody holds; count the attempt.
@@ -189,17 +221,24 @@ async def claim(tx: Tx, message_ids: Sequence[int], *, wechat: bool = False) -> 
     `wechat`: the account's WeChat user, where one follows, is told beside the SMS.
     """
     rows = await tx.rows(
-        """
-        UPDATE messages SET attempts = attempts + 1, changed_at = %s
+        f"""
+        UPDATE messages
+        SET attempts = attempts + 1, changed_at = %(now)s, held_until = NULL,
+            due_at = %(now)s + CASE WHEN expires_at IS NULL THEN %(lease)s ELSE %(short)s END
         WHERE id IN (
             SELECT id FROM messages
-            WHERE id = ANY(%s::bigint[]) AND state = 'queued' AND attempts < %s
-              AND (attempts = 0 OR changed_at <= %s)
-              AND (held_until IS NULL OR held_until <= %s)
+            WHERE id = ANY(%(ids)s::bigint[]) AND state = 'queued' AND attempts < %(most)s
+              AND {_DUE}
             ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)
         RETURNING id, attempts
         """,
-        (tx.now, list(message_ids), ATTEMPTS_MAX, tx.now - LEASE, tx.now),
+        {
+            "now": tx.now,
+            "ids": list(message_ids),
+            "most": ATTEMPTS_MAX,
+            "lease": LEASE,
+            "short": SHORT_LEASE,
+        },
     )
     by_phone = await _hand_to_agents(tx, [row[0] for row in rows])
     if wechat:
@@ -240,21 +279,38 @@ async def _tell_by_wechat(tx: Tx, message_ids: Sequence[int]) -> None:
     await _defer_delivery(tx, [row[0] for row in rows])
 
 
-async def load(tx: Tx, vault: Vault, message_ids: Sequence[int]) -> list[Outgoing]:
-    """Messages with whom they are for and what they tell of, by id."""
-    rows = await tx.rows(
-        """
-        SELECT m.id, m.kind, m.attempts, m.expires_at, m.appointment_id, m.patient_id,
-               m.to_enc, m.body_enc, a.id, a.phone_enc, coalesce(m.language, a.language),
-               m.channel, m.created_at, u.id, u.openid_enc
-        FROM messages m
-        LEFT JOIN accounts a ON a.id = m.account_id
-        LEFT JOIN wechat_users u
-            ON u.account_id = a.id AND m.channel = 'wechat' AND u.follows IS NOT FALSE
-        WHERE m.id = ANY(%s::bigint[]) ORDER BY m.id
-        """,
-        (list(message_ids),),
-    )
+async def load(tx: Tx, vault: Vault, message_ids: Sequence[int]) -> Loaded:
+    """Messages with their recipients and the records that they tell of, by id.
+
+    A record that does not open keeps back its own messages only.
+    """
+    rows = await tx.rows(_LOAD, (list(message_ids),))
+    try:
+        return Loaded(await _opened(tx, vault, rows), [])
+    except VaultError:
+        pass
+    outgoing, unreadable = [], []
+    for row in rows:
+        try:
+            outgoing += await _opened(tx, vault, [row])
+        except VaultError:
+            unreadable.append(Unreadable(row[0], row[1], row[2]))
+    return Loaded(outgoing, unreadable)
+
+
+_LOAD = """
+    SELECT m.id, m.kind, m.attempts, m.expires_at, m.appointment_id, m.patient_id,
+           m.to_enc, m.body_enc, a.id, a.phone_enc, coalesce(m.language, a.language),
+           m.channel, m.created_at, u.id, u.openid_enc
+    FROM messages m
+    LEFT JOIN accounts a ON a.id = m.account_id
+    LEFT JOIN wechat_users u
+        ON u.account_id = a.id AND m.channel = 'wechat' AND u.follows IS NOT FALSE
+    WHERE m.id = ANY(%s::bigint[]) ORDER BY m.id
+"""
+
+
+async def _opened(tx: Tx, vault: Vault, rows: Sequence[TupleRow]) -> list[Outgoing]:
     appointments = await appointments_by_id(tx, vault, [row[4] for row in rows if row[4]])
     about = await patients.by_id(tx, vault, [row[5] for row in rows if row[5] and not row[4]])
     return [_outgoing(vault, row, appointments, about) for row in rows]
@@ -290,16 +346,46 @@ def _recipient(vault: Vault, row: TupleRow) -> str | None:
     return vault.open("messages", "to", message_id, to_enc)
 
 
-async def record(tx: Tx, states: Mapping[int, str]) -> None:
-    """Record what became of claimed messages. What is over loses its body."""
+async def record(tx: Tx, states: Mapping[int, tuple[str, int]]) -> None:
+    """Record what became of claimed messages, each a state and the attempt that it came of.
+
+    A message that is over loses its body. Where another worker has claimed the message
+    meanwhile, only that it was sent counts: that worker decides the rest.
+    """
     await _lock(tx, list(states))
     await tx.do(
         """
         UPDATE messages m SET state = n.state, changed_at = %s, body_enc = NULL
-        FROM unnest(%s::bigint[], %s::text[]) AS n (id, state)
+        FROM unnest(%s::bigint[], %s::text[], %s::int[]) AS n (id, state, attempt)
         WHERE m.id = n.id AND m.state = 'queued'
+          AND (m.attempts = n.attempt OR n.state IN ('submitted', 'delivered'))
         """,
-        (tx.now, list(states), list(states.values())),
+        (
+            tx.now,
+            list(states),
+            [state for state, _ in states.values()],
+            [attempt for _, attempt in states.values()],
+        ),
+    )
+
+
+async def retry(tx: Tx, attempts: Mapping[int, tuple[int, float]]) -> None:
+    """Give claimed messages back after an attempt, each to be claimed again in so many seconds.
+
+    Not those that another worker has claimed meanwhile.
+    """
+    await _lock(tx, list(attempts))
+    await tx.do(
+        """
+        UPDATE messages m SET due_at = %s + make_interval(secs => n.wait), changed_at = %s
+        FROM unnest(%s::bigint[], %s::int[], %s::float[]) AS n (id, attempt, wait)
+        WHERE m.id = n.id AND m.state = 'queued' AND m.attempts = n.attempt
+        """,
+        (
+            *(tx.now, tx.now, list(attempts)),
+            [attempt for attempt, _ in attempts.values()],
+            [wait for _, wait in attempts.values()],
+        ),
     )
 
 
@@ -308,7 +394,8 @@ async def hold(tx: Tx, until: Mapping[int, datetime]) -> None:
     await _lock(tx, list(until))
     await tx.do(
         """
-        UPDATE messages m SET held_until = n.until, attempts = m.attempts - 1, changed_at = %s
+        UPDATE messages m
+        SET held_until = n.until, due_at = n.until, attempts = m.attempts - 1, changed_at = %s
         FROM unnest(%s::bigint[], %s::timestamptz[]) AS n (id, until)
         WHERE m.id = n.id AND m.state = 'queued' AND m.attempts > 0
         """,
@@ -348,16 +435,25 @@ async def record_receipts(tx: Tx, delivered: Sequence[int], failed: Sequence[int
     )
 
 
-async def overdue(tx: Tx, wait: timedelta, limit: int) -> list[int]:
-    """Messages that wait, untouched for `wait`: their job was lost. The oldest first."""
+async def overdue(tx: Tx, limit: int, *, soon_expired: bool = False) -> list[int]:
+    """Messages that should have been claimed: their job was lost, or died. The oldest first.
+
+    `soon_expired`: those of no use after a few minutes (one-time passwords), and no others.
+    """
     rows = await tx.rows(
-        """
+        f"""
         SELECT id FROM messages
-        WHERE state = 'queued' AND created_at <= %s AND changed_at <= %s AND attempts < %s
-          AND (held_until IS NULL OR held_until <= %s)
-        ORDER BY created_at LIMIT %s
+        WHERE state = 'queued' AND (expires_at IS NOT NULL) = %(soon_expired)s
+          AND coalesce(due_at, created_at) <= %(late)s AND attempts < %(most)s AND {_DUE}
+        ORDER BY coalesce(due_at, created_at) LIMIT %(limit)s
         """,
-        (tx.now - wait, tx.now - wait, ATTEMPTS_MAX, tx.now, limit),
+        {
+            "now": tx.now,
+            "soon_expired": soon_expired,
+            "late": tx.now - (SHORT_JOB_WITHIN if soon_expired else JOB_WITHIN),
+            "most": ATTEMPTS_MAX,
+            "limit": limit,
+        },
     )
     return [row[0] for row in rows]
 
@@ -370,11 +466,11 @@ async def give_up(tx: Tx) -> int:
         UPDATE messages SET state = 'unknown', changed_at = %s, body_enc = NULL
         WHERE id IN (
             SELECT id FROM messages
-            WHERE state = 'queued' AND attempts >= %s AND changed_at <= %s
+            WHERE state = 'queued' AND attempts >= %s AND coalesce(due_at, changed_at + %s) <= %s
                OR state = 'submitted' AND channel = 'sms' AND created_at <= %s
             ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)
         """,
-        (tx.now, ATTEMPTS_MAX, tx.now - LEASE, tx.now - RECEIPT_WITHIN),
+        (tx.now, ATTEMPTS_MAX, LEASE, tx.now, tx.now - RECEIPT_WITHIN),
     )
 
 

@@ -1,0 +1,273 @@
+"""Run the background tasks: workers that outlive their database.
+
+procrastinate's worker ends where one of its side tasks fails, goes on for ever with a job whose
+end it could not record, and once another process has taken it for dead takes no more jobs. So all
+workers of a process form a generation that shares its fate: the first error of a connection ends
+it, and the next begins under new numbers once the database answers. What the old ones had begun
+they finish meanwhile; the jobs that they leave behind belong to no living worker and are freed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, LiteralString
+
+import psycopg
+import structlog
+from procrastinate import App, PsycopgConnector
+from procrastinate.exceptions import ConnectorException
+from procrastinate.worker import Worker
+
+from guahao.flows.platform import Platform
+from guahao.jobs import DEAD_AFTER_SECONDS, NOTICES, PUSHES, create_jobs
+from guahao.notices.gateway import Gateway
+from guahao.pushing.sender import Sender
+
+# Each with places of its own, so that none waits for another's work: a one-time password neither
+# for four large imports nor, where the provider hangs, for the few batches that hang with it; a
+# hospital for no other, however slow. Then how many seconds pass between two looks for jobs.
+WORKERS = (
+    (["default", "imports", "periodic"], 4, 1.0),
+    ([NOTICES], 16, 0.5),
+    ([PUSHES], 256, 1.0),
+)
+HEARTBEAT_SECONDS = 5.0
+SHUTDOWN_SECONDS = 25.0
+RESTART_SECONDS = (0.25, 5.0)  # the first wait and the longest
+STEADY_SECONDS = 60.0  # a generation that lived so long begins again with the first wait
+_CONNECT_SECONDS = 3
+_CONNECTIONS = 8
+_CONNECTION_SECONDS = 5.0  # without one for so long, the database is away
+
+log = structlog.get_logger(__name__)
+
+
+async def run_worker(
+    platform: Platform,
+    gateway: Gateway,
+    wechat: Gateway | None = None,
+    sender: Sender | None = None,
+    *,
+    wait: bool = True,
+) -> None:
+    """Work until SIGTERM or SIGINT, then finish what is begun; cancelled, likewise.
+
+    Not `wait`: until no job waits that is due.
+    """
+
+    def create(connector: PsycopgConnector) -> App:
+        return create_jobs(platform, gateway, wechat, sender, connector)
+
+    if wait:
+        with _stop_signals() as stop:
+            await _work_on(platform, create, stop)
+        return
+    app = create(_Connector(_conninfo(platform)))
+    async with app.open_async():
+        for worker in _workers(app, wait=False):
+            await _run(worker)
+
+
+async def _work_on(
+    platform: Platform, create: Callable[[PsycopgConnector], App], stop: asyncio.Event
+) -> None:
+    """One generation after the other; an old one drains while the next works."""
+    conninfo = _conninfo(platform)
+    waits = Backoff()
+    draining: set[asyncio.Task[None]] = set()
+    try:
+        while not stop.is_set():
+            generation = _Generation(create(_Connector(conninfo)))
+            task = asyncio.create_task(generation.run(stop))
+            draining.add(task)
+            task.add_done_callback(draining.discard)
+            await _first(generation.over.wait(), stop.wait())
+            if stop.is_set():
+                return
+            wait = waits.next()
+            log.warning(
+                "worker_restarts",
+                in_seconds=round(wait, 2),
+                restarts=waits.count,
+                why=generation.why,
+            )
+            await _first(asyncio.sleep(wait), stop.wait())
+            await _until_the_database_answers(platform, waits, stop)
+    finally:
+        stop.set()
+        await asyncio.gather(*draining, return_exceptions=True)
+
+
+class _Generation:
+    """The workers of one process, until the first of them fails."""
+
+    def __init__(self, app: App) -> None:
+        self.over = asyncio.Event()
+        self.why = ""
+        self._app = app
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until something fails or `stop`, then finish what is begun; never raises."""
+        connector = self._app.connector
+        assert isinstance(connector, _Connector)
+        try:
+            async with self._app.open_async():
+                workers = _workers(self._app)
+                tasks = [asyncio.create_task(_run(worker)) for worker in workers]
+                try:
+                    await _first(*map(asyncio.shield, tasks), connector.lost.wait(), stop.wait())
+                    self.why = connector.why or _failure(tasks)
+                finally:
+                    self.over.set()
+                    for worker in workers:
+                        worker.stop()  # type: ignore[no-untyped-call]
+                    await asyncio.gather(*tasks, return_exceptions=True)
+        except (psycopg.Error, ConnectorException) as error:
+            self.why = type(error.__cause__ or error).__name__
+        finally:
+            self.over.set()
+
+
+async def _run(worker: Worker) -> None:
+    await worker.run()  # type: ignore[no-untyped-call]
+
+
+def _conninfo(platform: Platform) -> str:
+    conninfo = platform.db.pool.conninfo
+    assert isinstance(conninfo, str)
+    return conninfo
+
+
+def _failure(tasks: list[asyncio.Task[None]]) -> str:
+    """The type of the first error that ended a worker; its text may quote a row."""
+    errors = [task.exception() for task in tasks if task.done() and not task.cancelled()]
+    return next((type(error).__name__ for error in errors if error is not None), "worker ended")
+
+
+class _Connector(PsycopgConnector):
+    """The connections of a generation; the first that is lost says so."""
+
+    def __init__(self, conninfo: str) -> None:
+        super().__init__(
+            conninfo=conninfo, min_size=1, max_size=_CONNECTIONS, timeout=_CONNECTION_SECONDS
+        )
+        self.lost = asyncio.Event()
+        self.why = ""
+
+    async def execute_query_async(self, query: LiteralString, **arguments: Any) -> None:
+        with self._noting_loss():
+            await super().execute_query_async(query, **arguments)
+
+    async def execute_query_one_async(
+        self, query: LiteralString, **arguments: Any
+    ) -> dict[str, Any]:
+        with self._noting_loss():
+            row: dict[str, Any] = await super().execute_query_one_async(query, **arguments)
+            return row
+
+    async def execute_query_all_async(
+        self, query: LiteralString, **arguments: Any
+    ) -> list[dict[str, Any]]:
+        with self._noting_loss():
+            rows: list[dict[str, Any]] = await super().execute_query_all_async(query, **arguments)
+            return rows
+
+    @contextmanager
+    def _noting_loss(self) -> Iterator[None]:
+        try:
+            yield
+        except ConnectorException as error:
+            if isinstance(error.__cause__, psycopg.OperationalError):
+                self.why = self.why or type(error.__cause__).__name__
+                self.lost.set()
+            raise
+
+
+def _workers(app: App, *, wait: bool = True) -> list[Worker]:
+    return [
+        Worker(
+            app,
+            queues=queues,
+            concurrency=concurrency,
+            wait=wait,
+            delete_jobs="successful",
+            shutdown_graceful_timeout=SHUTDOWN_SECONDS,
+            update_heartbeat_interval=HEARTBEAT_SECONDS,
+            stalled_worker_timeout=DEAD_AFTER_SECONDS,
+            install_signal_handlers=False,
+            listen_notify=False,
+            fetch_job_polling_interval=poll_seconds,
+        )
+        for queues, concurrency, poll_seconds in WORKERS
+    ]
+
+
+async def _until_the_database_answers(
+    platform: Platform, waits: Backoff, stop: asyncio.Event
+) -> None:
+    """Wait with our own back-off: that of a pool reaches half a minute."""
+    while not stop.is_set():
+        try:
+            async with await psycopg.AsyncConnection.connect(
+                _conninfo(platform), connect_timeout=_CONNECT_SECONDS
+            ):
+                pass
+            await platform.db.pool.check()
+        except psycopg.OperationalError as error:
+            wait = waits.next()
+            log.warning(
+                "database_away", again_in_seconds=round(wait, 2), error=type(error).__name__
+            )
+            await _first(asyncio.sleep(wait), stop.wait())
+        else:
+            return
+
+
+class Backoff:
+    """Waits that double up to a longest one, spread so that many processes do not come at once."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._last = time.monotonic()
+
+    def next(self) -> float:
+        """Return the seconds to wait now; after a long time without a wait the first again."""
+        now = time.monotonic()
+        if now - self._last > STEADY_SECONDS:
+            self.count = 0
+        self._last = now
+        first, longest = RESTART_SECONDS
+        wait: float = min(first * 2 ** min(self.count, 16), longest)
+        self.count += 1
+        return wait * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+
+
+@contextmanager
+def _stop_signals() -> Iterator[asyncio.Event]:
+    """Yield an event that SIGTERM and SIGINT set."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGTERM, signal.SIGINT)
+    for number in signals:
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield stop
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+
+async def _first(*awaitables: Any) -> None:
+    """Wait for the first of these, and cancel the others."""
+    tasks = [asyncio.ensure_future(awaitable) for awaitable in awaitables]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
