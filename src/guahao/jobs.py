@@ -87,7 +87,7 @@ def create_jobs(
     `gateway` carries the SMS; `wechat` what goes beside them, where there is such an account;
     `sender` tells hospitals, by the operator's settings where it is not given.
     """
-    app = App(connector=connector or PsycopgConnector(conninfo=platform.db.pool.conninfo))
+    app = App(connector=connector or PsycopgConnector(conninfo=platform.db.url))
     courier = Courier(
         platform.db, platform.vault, platform.policies, platform.settings.hotline, gateway, wechat
     )

@@ -27,6 +27,7 @@ from guahao.flows.platform import Platform
 from guahao.jobs import DEAD_AFTER_SECONDS, NOTICES, PUSHES, create_jobs
 from guahao.notices.gateway import Gateway
 from guahao.pushing.sender import Sender
+from guahao.store.kernel.connections import Connection, Pool
 
 # Each with places of its own, so that none waits for another's work: a one-time password neither
 # for four large imports nor, where the provider hangs, for the few batches that hang with it; a
@@ -40,7 +41,6 @@ HEARTBEAT_SECONDS = 5.0
 SHUTDOWN_SECONDS = 25.0
 RESTART_SECONDS = (0.25, 5.0)  # the first wait and the longest
 STEADY_SECONDS = 60.0  # a generation that lived so long begins again with the first wait
-_CONNECT_SECONDS = 3
 _CONNECTIONS = 8
 _CONNECTION_SECONDS = 5.0  # without one for so long, the database is away
 
@@ -67,7 +67,7 @@ async def run_worker(
         with _stop_signals() as stop:
             await _work_on(platform, create, stop)
         return
-    app = create(_Connector(_conninfo(platform)))
+    app = create(_Connector(platform.db.url))
     async with app.open_async():
         for worker in _workers(app, wait=False):
             await _run(worker)
@@ -77,7 +77,7 @@ async def _work_on(
     platform: Platform, create: Callable[[PsycopgConnector], App], stop: asyncio.Event
 ) -> None:
     """One generation after the other; an old one drains while the next works."""
-    conninfo = _conninfo(platform)
+    conninfo = platform.db.url
     waits = Backoff()
     draining: set[asyncio.Task[None]] = set()
     try:
@@ -137,12 +137,6 @@ async def _run(worker: Worker) -> None:
     await worker.run()  # type: ignore[no-untyped-call]
 
 
-def _conninfo(platform: Platform) -> str:
-    conninfo = platform.db.pool.conninfo
-    assert isinstance(conninfo, str)
-    return conninfo
-
-
 def _failure(tasks: list[asyncio.Task[None]]) -> str:
     """The type of the first error that ended a worker; its text may quote a row."""
     errors = [task.exception() for task in tasks if task.done() and not task.cancelled()]
@@ -154,7 +148,13 @@ class _Connector(PsycopgConnector):
 
     def __init__(self, conninfo: str) -> None:
         super().__init__(
-            conninfo=conninfo, min_size=1, max_size=_CONNECTIONS, timeout=_CONNECTION_SECONDS
+            pool_factory=Pool,
+            connection_class=Connection,
+            conninfo=conninfo,
+            min_size=1,
+            max_size=_CONNECTIONS,
+            timeout=_CONNECTION_SECONDS,
+            reconnect_timeout=float("inf"),
         )
         self.lost = asyncio.Event()
         self.why = ""
@@ -213,9 +213,7 @@ async def _until_the_database_answers(
     """Wait with our own back-off: that of a pool reaches half a minute."""
     while not stop.is_set():
         try:
-            async with await psycopg.AsyncConnection.connect(
-                _conninfo(platform), connect_timeout=_CONNECT_SECONDS
-            ):
+            async with await Connection.connect(platform.db.url):
                 pass
             await platform.db.pool.check()
         except psycopg.OperationalError as error:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from psycopg.rows import TupleRow
 
@@ -36,6 +36,7 @@ PATIENT = -10  # a job's priority: hundreds of thousands in one evening, before 
 # which soon expires (a one-time password) is short: a person waits for it, for half a minute.
 LEASE = timedelta(seconds=45)
 SHORT_LEASE = timedelta(seconds=15)
+SHORT_LIVED = timedelta(days=1)  # what soon expires has done so by then, and is found by its age
 # How long the job of a message may take to come before the message is found without it.
 JOB_WITHIN = timedelta(seconds=30)
 SHORT_JOB_WITHIN = timedelta(seconds=5)
@@ -444,12 +445,15 @@ async def overdue(tx: Tx, limit: int, *, soon_expired: bool = False) -> list[int
         f"""
         SELECT id FROM messages
         WHERE state = 'queued' AND (expires_at IS NOT NULL) = %(soon_expired)s
+          AND created_at BETWEEN %(from)s AND %(late)s
           AND coalesce(due_at, created_at) <= %(late)s AND attempts < %(most)s AND {_DUE}
-        ORDER BY coalesce(due_at, created_at) LIMIT %(limit)s
+        ORDER BY created_at LIMIT %(limit)s
         """,
         {
             "now": tx.now,
             "soon_expired": soon_expired,
+            # Expired ones become so at their next claim; these are few, and are found every time.
+            "from": tx.now - SHORT_LIVED if soon_expired else datetime.min.replace(tzinfo=UTC),
             "late": tx.now - (SHORT_JOB_WITHIN if soon_expired else JOB_WITHIN),
             "most": ATTEMPTS_MAX,
             "limit": limit,
