@@ -148,7 +148,7 @@ class _Connector(PsycopgConnector):
 
     def __init__(self, conninfo: str) -> None:
         super().__init__(
-            pool_factory=Pool,
+            pool_factory=Pool,  # type: ignore[arg-type]
             connection_class=Connection,
             conninfo=conninfo,
             min_size=1,
