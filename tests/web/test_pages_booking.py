@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 from icalendar import Calendar
-from tests.city import Clock, add_account, add_patient, change, open_platform
+from tests.city import Clock, add_account, add_patient, change, draw_codes, open_platform
 from tests.crowd import open_desk
 from tests.supply import Rows, at
 from tests.web.browsing import Reader
@@ -635,6 +635,7 @@ async def test_current_and_past_bookings_stand_apart_each_with_its_word(
     for n, status in enumerate(words):
         days = 5 if status in ("booked", "stopped") else -5 - n
         ids[status] = rows.appointment(citizen.patient_ids[0], clinic.session(days), status)
+    await draw_codes(site.platform)
     for view, shown in (("current", {"booked", "stopped"}), ("history", set(words))):
         await citizen.reader.go(f"/bookings?view={view}")
         expected = shown if view == "current" else set(words) - {"booked", "stopped"}

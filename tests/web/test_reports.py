@@ -406,7 +406,7 @@ async def test_a_place_given_back_is_sold_out_only_when_it_is_taken_again(
 
 def add_messages(city: City) -> list[tuple[int, str, str, str, date]]:
     """Of every third booking some messages: booking, kind, channel, state, day."""
-    states = ("delivered", "failed", "submitted", "expired", "unknown", "queued", "delivered")
+    states = ("delivered", "failed", "submitted", "expired", "unknown", "queued", "by_phone")
     added = []
     for n, booking in enumerate(city.bookings[::3]):
         kind, state = ("booked", "reminder", "stopped")[n % 3], states[n % 7]
@@ -437,7 +437,7 @@ async def _messages_are_counted(
 
     def cells(states: list[str]) -> list[str]:
         by_state = Counter(states)
-        order = ("delivered", "submitted", "queued", "failed", "expired", "unknown")
+        order = ("delivered", "submitted", "queued", "failed", "expired", "unknown", "by_phone")
         lost = by_state["failed"] + by_state["expired"] + by_state["unknown"]
         counts = [str(by_state[state]) for state in order]
         return [str(len(states)), *counts, percent(lost, len(states))]

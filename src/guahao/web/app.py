@@ -7,7 +7,7 @@ import gc
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import Scope
 
@@ -88,15 +88,16 @@ def create_app(
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    handlers = [
-        *_handlers(platform, api.Door(platform, desk, replies, tokens, callers)),
-        *pages.page_routes(front_door),
-        *[route.for_litestar(staff_door) for route in staff_routes()],
-        *fhir.fhir_routes(fhir.Door(platform, desk, replies, tokens, callers)),
-        *([] if line is None else wechat.routes(wechat.Door(platform, line, log_in, is_logged_in))),
+    # A router each: Litestar walks through all it has at every handler registered one by one.
+    doors: list[Sequence[HTTPRouteHandler]] = [
+        _handlers(platform, api.Door(platform, desk, replies, tokens, callers)),
+        pages.page_routes(front_door),
+        [route.for_litestar(staff_door) for route in staff_routes()],
+        fhir.fhir_routes(fhir.Door(platform, desk, replies, tokens, callers)),
+        [] if line is None else wechat.routes(wechat.Door(platform, line, log_in, is_logged_in)),
     ]
     app = Litestar(
-        with_options(handlers),
+        [Router("/", route_handlers=with_options(handlers)) for handlers in doors],
         lifespan=[*lifespan, sharing, machine_socket(platform), _rare_collections],
         exception_handlers=exception_handlers(replies, error_page),
         openapi_config=None,  # our own: bodies are decoded by us, and strictly

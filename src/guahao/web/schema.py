@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
 from guahao.web.answers import Answer
-from guahao.web.language import LANGUAGES, reader_language
+from guahao.web.language import Language, reader_language
 from guahao.web.openapi import Call, describe
 from guahao.web.reading import ApiRequest
 from guahao.web.replies import Replies
@@ -34,16 +36,13 @@ _VARY = (b"vary", b"accept-language")
 
 
 def schema_routes(calls: list[Call], prefix: str, replies: Replies) -> list[HTTPRouteHandler]:
-    """The page and the document; both are made once."""
+    """The page and the document; the document is made when it is first asked for."""
     page = Answer(200, _PAGE.encode(), [_HTML])
-    documents = {
-        language: Answer(
-            200,
-            describe(calls, prefix, replies, language),
-            [(b"content-type", b"application/vnd.oai.openapi+json"), _VARY],
-        )
-        for language in LANGUAGES
-    }
+
+    @cache
+    def document(language: Language) -> Answer:
+        content_type = (b"content-type", b"application/vnd.oai.openapi+json")
+        return Answer(200, describe(calls, prefix, replies, language), [content_type, _VARY])
 
     @get("/schema")
     async def schema_page() -> ASGIApp:
@@ -51,6 +50,6 @@ def schema_routes(calls: list[Call], prefix: str, replies: Replies) -> list[HTTP
 
     @get("/schema/openapi.json")
     async def schema_document(request: ApiRequest) -> ASGIApp:
-        return documents[reader_language(request.scope)]
+        return document(reader_language(request.scope))
 
     return [schema_page, schema_document]
