@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import multiprocessing
 import os
 import resource
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -42,6 +42,7 @@ from guahao.flows.platform import Platform
 from guahao.flows.staff import NewStaff, StaffRefusal
 from guahao.flows.trail import Head, accept_trail, trail_head, verify_trail
 from guahao.flows.webhooks import WebhookSet
+from guahao.processes import ORPHAN_SECONDS, PartError, end_with, supervise
 from guahao.rules.clients import Scope
 from guahao.rules.pushing import KINDS, WebhookRefusal
 from guahao.rules.staff import SYSTEM, Role
@@ -104,6 +105,10 @@ app.add_typer(bench, name="bench")
 
 Reason = Annotated[str, typer.Option(help="Why; the audit trail keeps it.")]
 
+_Parent = Annotated[
+    int | None, typer.Option(hidden=True, help="The process whose end ends this one.")
+]
+
 _console = Console()
 _SENTENCES = session_import_tool.Sentences(
     lambda word: say_file(word, "en"), lambda fault: say_cell(fault, "en")
@@ -112,6 +117,7 @@ _CONNECTIONS = 16_384  # of one web process
 _BACKLOG = 4096
 _OTHER_FILES = 512
 _DRAIN_SECONDS = 60
+_PORT_SECONDS = ORPHAN_SECONDS + 2  # longer than an orphan lives
 _STAND_IN = "HIS stand-in"  # what its client is called
 
 
@@ -138,6 +144,7 @@ def main() -> None:
         app()
     except (
         CommandError,
+        PartError,
         SettingsError,
         MigrationError,
         RolesError,
@@ -159,14 +166,16 @@ def up() -> None:
     """Start everything: database, migrations, a demo city when empty, web and worker."""
     settings = read_settings(os.environ)
     _check_port(settings)
-    with _database(settings) as url:
-        _run_everything(settings, url, str(time.time()))
+    with _database(settings) as urls:
+        _run_everything(settings, urls, str(time.time()))
 
 
 @app.command()
-def serve() -> None:
+def serve(parent: _Parent = None) -> None:
     """Serve the web (migrate first)."""
     settings = read_settings(os.environ)
+    if parent is not None:
+        end_with(parent)
     _check_port(settings)
     _raise_open_files()
     with (
@@ -211,9 +220,11 @@ def _raise_open_files() -> None:
 
 
 @app.command()
-def worker() -> None:
+def worker(parent: _Parent = None) -> None:
     """Send messages, void what was not picked up, roll timetables forward."""
     settings = read_settings(os.environ)
+    if parent is not None:
+        end_with(parent)
     with wiring.application_url(settings) as url:
         uvloop.run(wiring.work(settings, url))
 
@@ -858,33 +869,47 @@ async def _seed_if_empty(settings: Settings, url: str) -> bool:
 
 
 @contextmanager
-def _database(settings: Settings) -> Iterator[str]:
-    """Yield the application's URL: migrated, and in a demo with a city in it."""
+def _database(settings: Settings) -> Iterator[wiring.DatabaseUrls]:
+    """Yield the database's URLs: migrated, and in a demo with a city in it."""
     with wiring.database_urls(settings) as urls:
         if urls.owner is not None:
             wiring.migrate_database(settings, urls)
         if settings.demo and uvloop.run(_seed_if_empty(settings, urls.application)):
             analyze(urls.owner or urls.application)
-        yield urls.application
+        yield urls
 
 
-def _run_everything(settings: Settings, url: str, clock_begun: str) -> None:
-    environ = {**os.environ, "GUAHAO_DATABASE_URL": url, "GUAHAO_CLOCK_BEGUN": clock_begun}
+def _run_everything(settings: Settings, urls: wiring.DatabaseUrls, clock_begun: str) -> None:
+    environ = {
+        **os.environ,
+        "GUAHAO_DATABASE_URL": urls.application,
+        "GUAHAO_CLOCK_BEGUN": clock_begun,
+    }
     environ.pop("GUAHAO_DATABASE_OWNER_URL", None)  # web and worker need not know
     with _stopping_on_signals():
-        _run_parts(environ, ("serve", "worker"), settings)
+        supervise(("serve", "worker"), environ, typer.echo, urls.server, lambda: _greet(settings))
 
 
 def _check_port(settings: Settings) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.host, settings.port))
-        except OSError as error:
-            raise CommandError(
-                f"cannot listen on {settings.host}:{settings.port} ({error.strerror});"
-                " is guahao running already? Choose another with GUAHAO_PORT"
-            ) from None
+    """Raise CommandError where the port is taken, and stays so.
+
+    The web process of a command that was killed notices it, and takes a moment to end.
+    """
+    last = time.monotonic() + _PORT_SECONDS
+    while True:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((settings.host, settings.port))
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE or time.monotonic() > last:
+                    raise CommandError(
+                        f"cannot listen on {settings.host}:{settings.port} ({error.strerror});"
+                        " is guahao running already? Choose another with GUAHAO_PORT"
+                    ) from None
+            else:
+                return
+        time.sleep(0.2)
 
 
 @contextmanager
@@ -899,35 +924,6 @@ def _stopping_on_signals() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _run_parts(environ: dict[str, str], parts: tuple[str, ...], settings: Settings) -> None:
-    """Run each part as a process of its own until one ends or a signal comes; drain all."""
-    command = (sys.executable, "-m", "guahao")
-    # In a session of their own, so that Ctrl-C reaches them once, from here.
-    processes = [
-        subprocess.Popen([*command, part], env=environ, start_new_session=True)  # noqa: S603
-        for part in parts
-    ]
-    try:
-        _greet(settings)
-        while all(process.poll() is None for process in processes):
-            time.sleep(0.2)
-        raise CommandError("a part ended by itself; its reason stands above")
-    except KeyboardInterrupt:
-        typer.echo("Stopping: what was begun is finished first.")
-    finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            _wait(process)
-
-
-def _wait(process: subprocess.Popen[bytes]) -> None:
-    try:
-        process.wait(_DRAIN_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
 
 
 def _greet(settings: Settings) -> None:
@@ -974,12 +970,12 @@ def demo_wechat(port: Annotated[int, typer.Option(min=1, max=65535)] = 8010) -> 
         clock = city_clock(settings.clock_start, settings.clock_begun)
         stand_in.clock = lambda: clock().timestamp()
         stand_in.callback_url = f"{settings.public_base}/wechat"
-        with _database(settings) as url:
-            uvloop.run(wiring.create_wechat_menu(settings, url))
+        with _database(settings) as urls:
+            uvloop.run(wiring.create_wechat_menu(settings, urls.application))
             typer.echo(
                 f"A phone with WeChat, to follow the account and write to it: {stand_in.url}"
             )
-            _run_everything(settings, url, begun)
+            _run_everything(settings, urls, begun)
 
 
 @demo.command("hospital")
@@ -1004,10 +1000,12 @@ def demo_hospital(
     clock = city_clock(settings.clock_start, float(begun))
     manners = hospital_stand_in.Manners(down, slow, lose, twice, reorder, lie)
     stand_in = hospital_stand_in.StandIn(clock=lambda: clock().timestamp(), manners=manners)
-    with hospital_stand_in.serving(stand_in, port) as address, _database(settings) as url:
-        name = uvloop.run(_connect_stand_in(settings, url, hospital, stand_in, address))
+    with hospital_stand_in.serving(stand_in, port) as address, _database(settings) as urls:
+        name = uvloop.run(
+            _connect_stand_in(settings, urls.application, hospital, stand_in, address)
+        )
         typer.echo(f"The system of {name}, its book, its manners and its calls: {address}/")
-        _run_everything(settings, url, begun)
+        _run_everything(settings, urls, begun)
 
 
 async def _connect_stand_in(

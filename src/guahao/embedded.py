@@ -70,9 +70,9 @@ class EmbeddedServerError(Exception):
 class EmbeddedServer:
     """The embedded PostgreSQL server of one folder.
 
-    The folder belongs to the server: ``data`` (PGDATA), ``server.log``, ``lock`` and, where its
-    path is short enough, the socket. Any number of processes may hold an ``EmbeddedServer`` of
-    the same folder; they share the one server.
+    The folder belongs to the server: ``data`` (PGDATA), ``server.log``, ``lock``, ``owner`` and,
+    where its path is short enough, the socket. Any number of processes may hold an
+    ``EmbeddedServer`` of the same folder; they share the one server.
 
     With ``durable=False`` nothing is flushed to disk: for tests, which can lose everything.
     """
@@ -86,19 +86,20 @@ class EmbeddedServer:
     def start(self) -> bool:
         """Start the server and return when it answers; on first use, create the database cluster.
 
-        Returns whether this call started it: False where it was running already, so that only
-        who started it stops it. Raises EmbeddedServerError.
+        Returns whether this process is to stop it: the process that started it does, or where
+        that was killed, the first that finds the server running. Raises EmbeddedServerError.
         """
         self._prepare_folder()
         with self._locked():
             if self._answers():
-                return False
+                return self._adopt()
             self._clear_remains()
             if not self._data.exists():
                 self._create_cluster()
             self._write_settings()
             self._prepare_socket_folder()
             self._run("pg_ctl", "start", "-w", "-t", str(START_TIMEOUT_S), "-l", str(self._log))
+            self._note_owner()
             return True
 
     def stop(self) -> None:
@@ -217,6 +218,25 @@ class EmbeddedServer:
             else:
                 return True
         return False
+
+    def _adopt(self) -> bool:
+        """Take over a running server whose owner has died; whether it had."""
+        try:
+            pid, started = (self._folder / "owner").read_text().split()
+            if psutil.Process(int(pid)).create_time() == float(started):
+                return False
+        except (FileNotFoundError, ValueError):
+            return False
+        except psutil.NoSuchProcess:
+            pass
+        self._note_owner()
+        return True
+
+    def _note_owner(self) -> None:
+        """Note that this process is to stop the server."""
+        process = psutil.Process()
+        text = f"{process.pid} {process.create_time()!r}\n"
+        _write_new(self._folder / "owner", text, self._user())
 
     def _create_cluster(self) -> None:
         """Create the database cluster; an interrupted attempt leaves nothing that looks whole."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -25,6 +26,7 @@ from guahao.identity_check.gateway import NoVerifier, RealNameVerifier
 from guahao.notices.gateway import Gateway
 from guahao.notices.outbox import OutboxGateway
 from guahao.notices.wechat import OfficialAccount, WeChatGateway
+from guahao.processes import Revivable, end_with
 from guahao.rules.limits import Policy
 from guahao.settings import Settings, SettingsError, read_settings
 from guahao.store.db import LOGIN_ROLE, Database, RolesError
@@ -51,6 +53,27 @@ class DatabaseUrls:
 
     application: str
     owner: str | None
+    server: OwnServer | None = None
+
+
+class OwnServer(Revivable):
+    """The embedded server; the process that started it stops it again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.embedded = EmbeddedServer(folder)
+        self._started = self.embedded.start()
+
+    def revive(self) -> bool:
+        """Start the server if it does not run; whether it did not."""
+        if self.embedded.is_running():
+            return False
+        self._started = self.embedded.start() or self._started
+        return True
+
+    def close(self) -> None:
+        """Stop the server, if this process has started it."""
+        if self._started:
+            self.embedded.stop()
 
 
 @contextmanager
@@ -65,14 +88,13 @@ def database_urls(settings: Settings) -> Iterator[DatabaseUrls]:
             owner = settings.database_url
         yield DatabaseUrls(settings.database_url, owner)
         return
-    server = EmbeddedServer(settings.data_dir / "postgres")
-    started = server.start()
+    server = OwnServer(settings.data_dir / "postgres")
     try:
-        server.ensure_database(_DATABASE)
-        yield DatabaseUrls(server.url(_DATABASE, LOGIN_ROLE), server.url(_DATABASE))
+        embedded = server.embedded
+        embedded.ensure_database(_DATABASE)
+        yield DatabaseUrls(embedded.url(_DATABASE, LOGIN_ROLE), embedded.url(_DATABASE), server)
     finally:
-        if started:
-            server.stop()
+        server.close()
 
 
 @contextmanager
@@ -202,6 +224,8 @@ def create_app() -> Litestar:
     """The web application of one process, from the environment (Granian calls this)."""
     settings = read_settings(os.environ)
     set_up_logs(settings.log_level, settings.security_log)
+    if (parent := multiprocessing.parent_process()) is not None and parent.pid is not None:
+        end_with(parent.pid)
     if settings.database_url is None:
         raise SettingsError("a web process needs GUAHAO_DATABASE_URL; `guahao serve` sets it")
     connections = settings.desk_lanes + _READERS

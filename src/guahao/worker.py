@@ -10,9 +10,7 @@ they finish meanwhile; the jobs that they leave behind belong to no living worke
 from __future__ import annotations
 
 import asyncio
-import random
 import signal
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, LiteralString
@@ -26,6 +24,7 @@ from procrastinate.worker import Worker
 from guahao.flows.platform import Platform
 from guahao.jobs import DEAD_AFTER_SECONDS, NOTICES, PUSHES, create_jobs
 from guahao.notices.gateway import Gateway
+from guahao.processes import Backoff
 from guahao.pushing.sender import Sender
 from guahao.store.kernel.connections import Connection, Pool
 
@@ -40,7 +39,6 @@ WORKERS = (
 HEARTBEAT_SECONDS = 5.0
 SHUTDOWN_SECONDS = 25.0
 RESTART_SECONDS = (0.25, 5.0)  # the first wait and the longest
-STEADY_SECONDS = 60.0  # a generation that lived so long begins again with the first wait
 _CONNECTIONS = 8
 _CONNECTION_SECONDS = 5.0  # without one for so long, the database is away
 
@@ -78,7 +76,7 @@ async def _work_on(
 ) -> None:
     """One generation after the other; an old one drains while the next works."""
     conninfo = platform.db.url
-    waits = Backoff()
+    waits = Backoff(*RESTART_SECONDS)
     draining: set[asyncio.Task[None]] = set()
     try:
         while not stop.is_set():
@@ -224,25 +222,6 @@ async def _until_the_database_answers(
             await _first(asyncio.sleep(wait), stop.wait())
         else:
             return
-
-
-class Backoff:
-    """Waits that double up to a longest one, spread so that many processes do not come at once."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._last = time.monotonic()
-
-    def next(self) -> float:
-        """Return the seconds to wait now; after a long time without a wait the first again."""
-        now = time.monotonic()
-        if now - self._last > STEADY_SECONDS:
-            self.count = 0
-        self._last = now
-        first, longest = RESTART_SECONDS
-        wait: float = min(first * 2 ** min(self.count, 16), longest)
-        self.count += 1
-        return wait * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
 
 
 @contextmanager
