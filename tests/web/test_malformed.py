@@ -8,7 +8,17 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.web.site import API, CHINESE, ENGLISH, Citizen, Site, add_citizen, problem
+from tests.city import Clock
+from tests.web.site import (
+    API,
+    CHINESE,
+    ENGLISH,
+    Citizen,
+    Site,
+    add_citizen,
+    closed,
+    problem,
+)
 
 JSON = {"Content-Type": "application/json"}
 KEY = {"Idempotency-Key": "a-key"}
@@ -17,6 +27,12 @@ BOOKING = {"clinic_session_id": 1, "patient_id": 1}
 PERSON = {"name": "张三", "id_type": "01", "id_no": "110101199003070011"}
 LOOKUP = {"code": "12345678", "id_no": "110101199003070011"}
 PROOF = {"phone": "13800000001", "otp": "123456"}
+
+
+@pytest.fixture(scope="module")
+def closed_site() -> Site:
+    """The same for every call: each is refused before anything is remembered of it."""
+    return closed(Clock())
 
 
 @pytest.fixture
