@@ -164,6 +164,13 @@ async def ask(platform: Platform, sql: str, *params: object) -> list[Row]:
         return await tx.rows(sql, params)
 
 
+async def ask_as_owner(platform: Platform, sql: str, *params: object) -> list[Row]:
+    """Rows of columns that the application may not read."""
+    async with platform.db.transaction() as tx:
+        await tx.do("SET LOCAL ROLE NONE")
+        return await tx.rows(sql, params)
+
+
 async def reasons(platform: Platform, action: str | None = None) -> list[tuple[str, str]]:
     """What the audit trail holds, the first entry first: action and reason."""
     async with platform.db.transaction() as tx:
@@ -174,4 +181,11 @@ async def reasons(platform: Platform, action: str | None = None) -> list[tuple[s
 async def change(platform: Platform, sql: str, *params: object) -> None:
     """Make the database be so."""
     async with platform.db.transaction() as tx:
+        await tx.do(sql, params)
+
+
+async def change_as_owner(platform: Platform, sql: str, *params: object) -> None:
+    """Change what the application may not write."""
+    async with platform.db.transaction() as tx:
+        await tx.do("SET LOCAL ROLE NONE")
         await tx.do(sql, params)

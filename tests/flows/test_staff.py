@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pyotp
 import pytest
-from tests.city import LOOPBACK, Clock, ask, open_platform
+from tests.city import LOOPBACK, Clock, ask, ask_as_owner, open_platform
 
 from guahao.flows import staff
 from guahao.flows.accounts import Caller
@@ -347,7 +347,7 @@ async def test_a_password_reset_meanwhile_is_not_replaced_by_the_old_session(
         await store.end_sessions_of(tx, session.staff.id)
     assert await changing is StaffRefusal.NOT_LOGGED_IN
     kept = "SELECT password_hash, password_is_temporary FROM staff"
-    assert await ask(platform, kept) == [("reset", True)]
+    assert await ask_as_owner(platform, kept) == [("reset", True)]
 
 
 async def test_the_last_administrator_stays(platform: Platform) -> None:
@@ -367,7 +367,7 @@ async def test_neither_passwords_nor_tokens_are_kept_in_the_clear(
 ) -> None:
     secret, session = await enrolled(platform, clock)
     rows = [
-        *await ask(platform, "SELECT to_jsonb(s)::text FROM staff s"),
+        *await ask_as_owner(platform, "SELECT to_jsonb(s)::text FROM staff s"),
         *await ask(platform, "SELECT to_jsonb(s)::text FROM staff_sessions s"),
         *await ask(platform, "SELECT to_jsonb(t)::text FROM audit_trail t"),
     ]
@@ -568,10 +568,7 @@ async def test_a_flood_of_log_ins_is_refused_and_does_not_keep_known_devices_wai
     platform: Platform, clock: Clock
 ) -> None:
     await enrolled(platform, clock)
-    flood = [
-        staff.log_in(platform, f"guess{n}", "x" * 200, at(f"10.{n // 250}.{n % 250}.1"))
-        for n in range(1000)
-    ]
+    flood = [staff.log_in(platform, f"guess{n}", "x" * 200, at(f"10.0.{n}.1")) for n in range(200)]
     known = at("198.51.100.7", Device("d1", ("agent.one",)))
     *answers, mine = await asyncio.gather(
         *flood, staff.log_in(platform, "agent.one", NEW_PASSWORD, known)
@@ -579,6 +576,6 @@ async def test_a_flood_of_log_ins_is_refused_and_does_not_keep_known_devices_wai
     assert isinstance(mine, HalfSession)
     busy = [answer for answer in answers if answer == LogInRefused(busy=True)]
     tried = [answer for answer in answers if answer == LogInRefused(None)]
-    assert len(busy) + len(tried) == 1000
+    assert len(busy) + len(tried) == 200
     assert busy
     assert hashing.STRANGERS.most <= 20

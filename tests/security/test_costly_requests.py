@@ -6,7 +6,7 @@ import gzip
 from typing import Any
 
 import pytest
-from tests.city import add_session
+from tests.city import add_session, ask
 from tests.crowd import add_clinic
 from tests.web.site import Site
 
@@ -39,6 +39,40 @@ async def test_two_hundred_ids_cost_no_more_transactions_than_two(site: Site) ->
     await site.get(few)
     unknown = ",".join(str(10**6 + number) for number in range(198))
     assert await transactions(site, few) == await transactions(site, f"{few},{unknown}")
+
+
+async def clinics(site: Site, hospitals: int) -> list[int]:
+    """Departments of as many hospitals, each with a session."""
+    sessions = [await add_session(site.platform) for _ in range(hospitals)]
+    rows = await ask(
+        site.platform,
+        "SELECT department_id FROM clinic_sessions WHERE id = ANY(%s) ORDER BY 1",
+        sessions,
+    )
+    return [row[0] for row in rows]
+
+
+async def test_twenty_schedules_cost_no_more_transactions_than_one(site: Site) -> None:
+    departments = await clinics(site, 20)
+    named = ",".join(map(str, departments))
+    one = f"{FHIR}/Slot?schedule={departments[0]}"
+    every = f"{FHIR}/Slot?schedule={named}&_count=100"
+    await site.get(one)
+    assert (await site.get(every)).json()["total"] == 20
+    assert await transactions(site, every) == await transactions(site, one)
+
+
+@pytest.mark.parametrize(
+    "include", ["HealthcareService:organization", "HealthcareService:location", "Schedule:actor"]
+)
+async def test_what_is_included_costs_no_transaction_a_hospital(site: Site, include: str) -> None:
+    departments = await clinics(site, 12)
+    kind = include.partition(":")[0]
+    one = f"{FHIR}/{kind}?_id={departments[0]}&_include={include}"
+    every = f"{FHIR}/{kind}?_id={','.join(map(str, departments))}&_include={include}"
+    entries = (await site.get(every)).json()["entry"]
+    assert len([e for e in entries if e["search"]["mode"] == "include"]) >= 12
+    assert await transactions(site, every) == await transactions(site, one)
 
 
 async def test_a_reader_without_gzip_costs_the_memory_of_a_part() -> None:

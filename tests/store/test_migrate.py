@@ -18,7 +18,7 @@ from tests.city import Clock, open_platform
 
 from guahao.flows.trail import check_head, verify_trail
 from guahao.rules.limits import CITY_TIME
-from guahao.store.db import APP_ROLE, HOSPITAL_ROLE, as_application
+from guahao.store.db import APP_ROLE, ROLES, as_application
 from guahao.store.migrate import MigrationError, migrate
 from guahao.store.vault import Vault
 
@@ -68,8 +68,8 @@ def test_the_application_may_use_every_table_and_sequence(database_url: str) -> 
         WHERE relnamespace = 'public'::regnamespace AND relname <> 'alembic_version'
           AND relname NOT LIKE 'hospital_event%'
           AND CASE relkind
-              WHEN 'r' THEN NOT has_table_privilege('{APP_ROLE}', oid, 'SELECT')
-                         OR NOT has_table_privilege('{APP_ROLE}', oid, 'INSERT')
+              WHEN 'r' THEN NOT has_any_column_privilege('{APP_ROLE}', oid, 'SELECT')
+                         OR NOT has_any_column_privilege('{APP_ROLE}', oid, 'INSERT')
               WHEN 'S' THEN NOT has_sequence_privilege('{APP_ROLE}', oid, 'USAGE')
           END
     """
@@ -155,7 +155,7 @@ def test_an_owner_who_was_granted_the_role_migrates(
     assert template_database
     owner = sql.Identifier(urlsplit(plain_owner_url).username or "")
     with psycopg.connect(server_url, autocommit=True) as conn:
-        for role in (APP_ROLE, HOSPITAL_ROLE):
+        for role in ROLES:
             conn.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(role), owner))
     migrate(plain_owner_url)
     with psycopg.connect(as_application(plain_owner_url)) as app:

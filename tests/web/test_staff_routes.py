@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.city import add_session, ask, change
+from tests.city import add_session, ask, ask_as_owner, change
 from tests.web.browsing import Reader
 from tests.web.site import Site, add_citizen, booked
 from tests.web.staff_site import add_member, at_the_desk, session_of
@@ -124,7 +124,7 @@ async def test_another_hospitals_record_is_not_there(site: Site, route: StaffRou
 
 async def _plans(site: Site, session_id: int) -> dict[str, int]:
     """A timetable, a stop, an import, the department, a list and a move of the hospital."""
-    [[timetable_id, stop_id, import_id, department_id, list_id, move_id]] = await ask(
+    [[timetable_id, stop_id, import_id, department_id, list_id, move_id]] = await ask_as_owner(
         site.platform,
         """
         WITH one AS (SELECT * FROM clinic_sessions WHERE id = %s), timetable AS (

@@ -9,7 +9,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from tests.city import Clock, add_account, add_booking, ask, change, outbox, phone
+from tests.city import Clock, add_account, add_booking, ask, ask_as_owner, change, outbox, phone
 from tests.wechat.official import OPENID, PUBLIC, SAFE, Official, open_official
 
 from guahao.flows.wechat import HELP_KEY, bind
@@ -60,7 +60,8 @@ async def test_the_token_is_fetched_once_for_all_processes(
 
 async def test_the_token_is_kept_sealed(official: Official) -> None:
     token = await official.outgoing.access_token()
-    [row] = await ask(official.platform, "SELECT appid, token_enc FROM wechat_access_tokens")
+    sql = "SELECT appid, token_enc FROM wechat_access_tokens"
+    [row] = await ask_as_owner(official.platform, sql)
     assert row[0] == SAFE.appid
     assert token.encode() not in row[1]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from guahao.flows.platform import Platform
 from guahao.store import directory
 from guahao.store.views import DepartmentView, HospitalView
@@ -29,6 +31,12 @@ async def hospital(platform: Platform, hospital_id: int) -> HospitalView | None:
     """A hospital with its own booking rules (S5), or None."""
     async with platform.db.transaction() as tx:
         return await directory.hospital(tx, hospital_id)
+
+
+async def hospitals_by_ids(platform: Platform, hospital_ids: Sequence[int]) -> list[HospitalView]:
+    """Return these hospitals with their own booking rules, by id; unknown ids are left out."""
+    async with platform.db.transaction() as tx:
+        return await directory.hospitals(tx, hospital_ids)
 
 
 async def departments(platform: Platform, hospital_id: int) -> list[DepartmentView] | None:

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from enum import StrEnum
 from hashlib import sha256
@@ -157,7 +157,7 @@ async def withdraw(
 async def _locked(tx: Tx, platform: Platform) -> tuple[Tx, PolicyOverview]:
     """Under the lock that closes days, and only then the time: midnight may have passed."""
     closed_until = await store.lock(tx)
-    tx = Tx(tx.conn, platform.db.clock())
+    tx = replace(tx, now=platform.db.clock())
     return tx, await _overview(tx, platform, closed_until)
 
 

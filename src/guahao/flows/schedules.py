@@ -67,6 +67,16 @@ async def sessions_by_ids(
     return [(view, _state(view, tx.now, policy)) for view in found]
 
 
+async def sessions_of_departments(
+    platform: Platform, department_ids: Sequence[int]
+) -> list[tuple[SessionView, str]]:
+    """Return the sessions of these departments from today on, each with its state, by id."""
+    async with platform.db.transaction() as tx:
+        found = await sessions.in_departments(tx, department_ids, tx.now.date())
+        policy = (await platform.policies.read(tx)).on(tx.now.date())
+    return [(view, _state(view, tx.now, policy)) for view in found]
+
+
 def _state(view: SessionView, at: datetime, policy: Policy) -> str:
     return session_state(view.visit_date, view.remaining, view.stopped, at, view.rules, policy)
 

@@ -285,14 +285,16 @@ async def log_in(
     async with platform.db.transaction() as tx:
         retry_from = await _not_before(tx, platform, login, origin)
         found = None if retry_from else await store.by_login(tx, login)
+        staff_id = 0 if found is None else found.id
+        credentials = await store.credentials_of(tx, platform.vault, staff_id)
     if retry_from is not None:
         return LogInRefused(retry_from)
-    kept = NOBODYS_HASH if found is None else found.password_hash
+    stored = NOBODYS_HASH if credentials is None else credentials.password_hash
     lane = hashing.KNOWN if origin.knows(login) else hashing.STRANGERS
     # Outside of the transaction and of the event loop: it takes a while, on purpose.
     try:
-        right = await lane.verifies(kept, password)
-        rehash = right and hashing.needs_rehash(kept)
+        right = await lane.verifies(stored, password)
+        rehash = right and hashing.needs_rehash(stored)
         newer = await lane.hashed(password) if rehash else None
     except HashingBusyError:
         return LogInRefused(busy=True)
@@ -301,8 +303,9 @@ async def log_in(
         locked = await log_in_failures.locked_until(tx, subject)
         if locked is not None:
             return LogInRefused(locked)
-        now = await store.by_id(tx, 0 if found is None else found.id, lock=True)
-        same = now is not None and now.password_hash == kept
+        now = await store.by_id(tx, staff_id, lock=True)
+        credentials = await store.credentials_of(tx, platform.vault, staff_id)
+        same = credentials is not None and credentials.password_hash == stored
         if now is None or not (right and same) or now.disabled_at is not None:
             return await _failed(tx, platform, now, login, origin, "log_in_failed")
         if _has_expired(now, tx.now):
@@ -310,7 +313,7 @@ async def log_in(
         if newer is not None:
             await store.rehash(tx, now.id, newer)
         token = await _open(tx, platform, now.id, verified=False)
-        return HalfSession(token, now.password_is_temporary, now.totp_secret_enc is None)
+        return HalfSession(token, now.password_is_temporary, not now.has_second_factor)
 
 
 def _subject(platform: Platform, login: str, origin: Origin) -> bytes:
@@ -408,13 +411,15 @@ async def change_password(
         found = None if opened is None else await store.by_id(tx, opened.staff_id)
         if opened is None or found is None:
             return StaffRefusal.NOT_LOGGED_IN
+        before = await store.credentials_of(tx, platform.vault, found.id)
+        assert before is not None
         locked = await _locked_second(tx, platform, found, origin)
         hospital = await store.hospital_name(tx, found.hospital_id)
     if locked is not None:
         return LogInRefused(locked)
     own = (found.login, found.name, hospital, *re.split(r"[._-]", found.login), *_PLATFORM_WORDS)
     try:
-        right = await hashing.KNOWN.verifies(found.password_hash, old)
+        right = await hashing.KNOWN.verifies(before.password_hash, old)
         weak = len(new) > hashing.PASSWORD_LENGTH_MAX or new == old
         weak = weak or await hashing.KNOWN.run(lambda: is_guessable(new, own))
         hashed = "" if weak or not right else await hashing.KNOWN.hashed(new)
@@ -422,14 +427,17 @@ async def change_password(
         return LogInRefused(busy=True)
     async with platform.db.transaction() as tx:
         now = await store.by_id(tx, found.id, lock=True)
-        # Reset, shut out or logged out while it was verified: that holds.
+        credentials = await store.credentials_of(tx, platform.vault, found.id)
+        # Reset, disabled or logged out while the password was verified: that holds.
         ended = await _half_session(tx, platform, token) is None
-        if ended or now is None or now.password_hash != found.password_hash:
+        if ended or now is None or credentials is None:
+            return StaffRefusal.NOT_LOGGED_IN
+        if credentials.password_hash != before.password_hash:
             return StaffRefusal.NOT_LOGGED_IN
         locked = await _locked_second(tx, platform, now, origin)
         if locked is not None:
             return LogInRefused(locked)
-        secret = now.totp_secret(platform.vault)
+        secret = credentials.totp_secret
         step = None if secret is None else _step_of(secret, code, tx.now, now.totp_last_step)
         if not right or (secret is not None and step is None):
             refused = await _failed_second(tx, platform, now, origin, "change_password_failed")
@@ -483,7 +491,7 @@ async def enrol(
 async def _enrolling(tx: Tx, platform: Platform, token: str) -> StaffRow | None:
     opened = await _half_session(tx, platform, token)
     found = None if opened is None else await store.by_id(tx, opened.staff_id, lock=True)
-    if found is None or found.totp_secret_enc is not None or found.password_is_temporary:
+    if found is None or found.has_second_factor or found.password_is_temporary:
         return None
     return found if found.disabled_at is None else None
 
@@ -507,7 +515,8 @@ async def show_second_factor(
         locked = await _locked_second(tx, platform, found, origin)
         if locked is not None:
             return LogInRefused(locked)
-        secret = found.totp_secret(platform.vault)
+        credentials = await store.credentials_of(tx, platform.vault, found.id)
+        secret = None if credentials is None else credentials.totp_secret
         step = None if secret is None else _step_of(secret, code, tx.now, found.totp_last_step)
         if step is None:
             return await _failed_second(tx, platform, found, origin, "second_factor_failed")
@@ -570,7 +579,7 @@ async def half_session(platform: Platform, token: str) -> HalfSession | None:
         found = None if opened is None else await store.by_id(tx, opened.staff_id)
     if found is None:
         return None
-    return HalfSession(token, found.password_is_temporary, found.totp_secret_enc is None)
+    return HalfSession(token, found.password_is_temporary, not found.has_second_factor)
 
 
 async def log_out(platform: Platform, token: str) -> None:

@@ -30,7 +30,7 @@ async def add_otp(
     expires_at: datetime,
 ) -> None:
     """Keep the one-time password of a request; those of other requests stay good."""
-    await tx.do(
+    await tx.do_secret(
         """
         INSERT INTO one_time_passwords (phone_index, request_index, network_index, otp_index,
                                         tries_left, created_at, expires_at)
@@ -42,7 +42,7 @@ async def add_otp(
 
 async def take_try(tx: Tx, phone_index: bytes, request_index: bytes) -> OneTimePassword | None:
     """Take one try of the request's living password and lock it; None if there is none left."""
-    row = await tx.row(
+    row = await tx.secret_row(
         """
         UPDATE one_time_passwords SET tries_left = tries_left - 1
         WHERE phone_index = %s AND request_index = %s AND expires_at > %s AND tries_left > 0
@@ -57,7 +57,7 @@ async def take_try_of_newest(
     tx: Tx, phone_index: bytes, network_index: bytes
 ) -> OneTimePassword | None:
     """The same for the newest password that was asked for the phone from this network."""
-    row = await tx.row(
+    row = await tx.secret_row(
         """
         UPDATE one_time_passwords SET tries_left = tries_left - 1
         WHERE id = (SELECT id FROM one_time_passwords

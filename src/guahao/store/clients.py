@@ -165,7 +165,7 @@ async def change(tx: Tx, id: int, scopes: Collection[Scope], thumbprint: str | N
 
 async def secret(tx: Tx, id: int, secret_indexes: list[bytes]) -> SecretRow | None:
     """The client's secret with this HMAC, ended or not; None where it has none such."""
-    row = await tx.row(
+    row = await tx.secret_row(
         """
         SELECT id, expires_at FROM hospital_client_secrets
         WHERE hospital_client_id = %s AND secret_index = ANY(%s::bytea[])
@@ -175,7 +175,7 @@ async def secret(tx: Tx, id: int, secret_indexes: list[bytes]) -> SecretRow | No
     if row is None:
         return None
     # The secret is not stored, so a new key reaches its HMAC when the client comes next.
-    await tx.do(
+    await tx.do_secret(
         "UPDATE hospital_client_secrets SET secret_index = %s WHERE id = %s AND secret_index <> %s",
         (secret_indexes[0], row[0], secret_indexes[0]),
     )
@@ -203,7 +203,7 @@ async def replace_secret(
         """,
         (older_until, id),
     )
-    await tx.do(
+    await tx.do_secret(
         """
         INSERT INTO hospital_client_secrets (hospital_client_id, secret_index, created_at)
         VALUES (%s, %s, %s)

@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from functools import lru_cache
 from typing import Any
 
 import msgspec
-from psycopg import AsyncConnection, OperationalError, conninfo
+from psycopg import AsyncConnection, AsyncCursor, OperationalError, conninfo
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader
 from psycopg.rows import TupleRow
@@ -22,9 +22,12 @@ from guahao.store.kernel.connections import Connection, Pool, cut, has_ended, wa
 APP_ROLE = "guahao_app"
 # Sees one hospital's rows only, by row-level security (migration 0007).
 HOSPITAL_ROLE = "guahao_hospital"
-# What the processes log in as on the embedded server: may become the two roles above and nothing
+# Alone reads and writes what logs somebody in or signs (SECRET_COLUMNS), for single statements.
+SECRETS_ROLE = "guahao_secrets"
+# What the processes log in as on the embedded server: may become the roles above and nothing
 # else, and has no rights of its own. On a server of the operator's its name is the operator's.
 LOGIN_ROLE = "guahao_login"
+ROLES = (APP_ROLE, HOSPITAL_ROLE, SECRETS_ROLE)
 TIME_ZONE = "Asia/Shanghai"
 Clock = Callable[[], datetime]
 Row = tuple[Any, ...]
@@ -37,6 +40,8 @@ class Tx:
 
     conn: AsyncConnection[TupleRow]
     now: datetime
+    # The role of the next statement is the last one.
+    _roles: list[str] = field(default_factory=lambda: [APP_ROLE])
 
     async def rows(self, sql: str, params: Params = ()) -> list[TupleRow]:
         """All rows of one statement."""
@@ -57,11 +62,43 @@ class Tx:
         A suspension follows from a person's no-shows wherever they were (S16); nothing
         that is read here may be shown to the hospital.
         """
-        [[role]] = await self.rows("SELECT current_setting('role')")
-        await self.do("SELECT set_config('role', %s, true)", (APP_ROLE,))
-        yield
+        async with self._as_role(APP_ROLE):
+            yield
+
+    @asynccontextmanager
+    async def as_secrets(self) -> AsyncIterator[None]:
+        """For statements that read or write secrets, and no others (migration 0041)."""
+        async with self._as_role(SECRETS_ROLE):
+            yield
+
+    async def secret_row(self, sql: str, params: Params = ()) -> TupleRow | None:
+        """Return the first row of one statement that reads secrets, in one round trip."""
+        return await (await self._secretly(sql, params)).fetchone()
+
+    async def do_secret(self, sql: str, params: Params = ()) -> int:
+        """Run one statement that writes secrets, in one round trip; how many rows it touched."""
+        return (await self._secretly(sql, params)).rowcount
+
+    async def _secretly(self, sql: str, params: Params) -> AsyncCursor[TupleRow]:
+        async with self.conn.pipeline():
+            await self.conn.execute(_SET_ROLE, (SECRETS_ROLE,))
+            cursor = await self.conn.execute(sql, params)
+            await self.conn.execute(_SET_ROLE, (self._roles[-1],))
+        return cursor
+
+    @asynccontextmanager
+    async def _as_role(self, role: str) -> AsyncIterator[None]:
+        await self.do(_SET_ROLE, (role,))
+        self._roles.append(role)
+        try:
+            yield
+        finally:
+            self._roles.pop()
         # Not after an error: a failed transaction takes no statement, and rolls this back.
-        await self.do("SELECT set_config('role', %s, true)", (role,))
+        await self.do(_SET_ROLE, (self._roles[-1],))
+
+
+_SET_ROLE = "SELECT set_config('role', %s, true)"  # until the transaction ends
 
 
 # What a request does last in each of its transactions, before the commit.
@@ -139,7 +176,9 @@ _ROLES = """
             WHERE pg_has_role(session_user, o.oid, 'MEMBER')
               AND (o.oid IN (SELECT relowner FROM pg_class
                              WHERE relnamespace = 'public'::regnamespace)
-                   OR o.oid = (SELECT datdba FROM pg_database WHERE datname = current_database())))
+                   OR o.oid = (SELECT datdba FROM pg_database WHERE datname = current_database()))),
+           (SELECT string_agg(o.rolname, ', ' ORDER BY o.rolname) FROM pg_roles o
+            WHERE o.rolname = ANY(%s::text[]) AND NOT pg_has_role(session_user, o.oid, 'MEMBER'))
     FROM pg_roles s WHERE s.rolname = session_user
 """
 
@@ -196,9 +235,9 @@ class Database:
     async def check_roles(self) -> None:
         """Raise RolesError where a connection could become more than the application."""
         async with self._connection() as conn:
-            row = await (await conn.execute(_ROLES)).fetchone()
+            row = await (await conn.execute(_ROLES, ([*ROLES],))).fetchone()
         assert row is not None
-        login, above, becomes = row
+        login, above, becomes, lacks = row
         if above:
             raise RolesError(
                 f"the database login {login} may create roles or see past row security;"
@@ -208,6 +247,11 @@ class Database:
             raise RolesError(
                 f"the database login {login} can become {becomes}, which owns tables;"
                 " GUAHAO_DATABASE_URL needs a login of its own (docs/OPERATING.md)"
+            )
+        if lacks:
+            raise RolesError(
+                f"the database login {login} is no member of {lacks}: run `guahao migrate`,"
+                f" or GRANT {lacks} TO {login} (docs/OPERATING.md)"
             )
 
     async def close(self) -> None:
@@ -222,13 +266,15 @@ class Database:
         no other hospital's rows.
         """
         async with self._connection() as conn, conn.transaction():
+            roles = [APP_ROLE]
             if hospital_id is not None:
+                roles = [HOSPITAL_ROLE]
                 await conn.execute(
                     "SELECT set_config('role', %s, true),"
                     " set_config('guahao.hospital_id', %s, true)",
                     (HOSPITAL_ROLE, str(hospital_id)),
                 )
-            tx = Tx(conn, self.clock())
+            tx = Tx(conn, self.clock(), roles)
             yield tx
             last = before_commit.get()
             if last is not None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from guahao.rules.kernel.text import simplified, typed
 from guahao.rules.limits import HospitalRules
-from guahao.store.db import Tx
+from guahao.store.db import Tx, array
 from guahao.store.views import DepartmentView, HospitalView
 
 
@@ -48,6 +48,10 @@ _HOSPITAL_COLUMNS = f"""
     {RULES_COLUMNS}
 """
 _HOSPITAL = f"SELECT {_HOSPITAL_COLUMNS} FROM hospitals h {RULES_ASKED} WHERE h.id = %s"
+_HOSPITALS = f"""
+    SELECT {_HOSPITAL_COLUMNS} FROM hospitals h {RULES_ASKED}
+    WHERE h.id = ANY(%s::bigint[]) ORDER BY h.id
+"""
 _SEARCH = f"""
     SELECT {_HOSPITAL_COLUMNS}
     FROM hospitals h
@@ -100,6 +104,12 @@ async def hospital(tx: Tx, hospital_id: int) -> HospitalView | None:
     """One hospital with the rules in force today, or None."""
     row = await tx.row(_HOSPITAL, (tx.now.date(), hospital_id))
     return None if row is None else _hospital_view(row)
+
+
+async def hospitals(tx: Tx, hospital_ids: Sequence[int]) -> list[HospitalView]:
+    """Return these hospitals with the rules in force today, by id; unknown ids are left out."""
+    rows = await tx.rows(_HOSPITALS, (tx.now.date(), array(hospital_ids)))
+    return [_hospital_view(row) for row in rows]
 
 
 async def departments(tx: Tx, hospital_id: int) -> list[DepartmentView]:

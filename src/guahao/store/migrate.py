@@ -11,12 +11,11 @@ from psycopg import errors, sql
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
-from guahao.store.db import APP_ROLE, HOSPITAL_ROLE
+from guahao.store.db import APP_ROLE, ROLES
 from guahao.store.vault import Vault
 
 MIGRATIONS = Path(__file__).parents[3] / "migrations"
 LOCK = 0x6775_6168_616F  # "guahao": one migration at a time in a database
-ROLES = (APP_ROLE, HOSPITAL_ROLE)
 ENCRYPTED_AT_ONCE = 5000  # rows
 SET_PRIVILEGE_SINCE = 160000  # PostgreSQL 16
 # A migration that cannot get a table's lock gives up, before bookings pile up behind it.
@@ -142,7 +141,7 @@ def _ensure_login(conn: psycopg.Connection, application_url: str) -> None:
                 f"The database's owner may not create the login {name}, under which guahao works."
                 f"\nLet an administrator of the server run:\n"
                 f"  CREATE ROLE {login.as_string(conn)} LOGIN NOINHERIT PASSWORD '...';\n"
-                f"  GRANT {APP_ROLE}, {HOSPITAL_ROLE} TO {login.as_string(conn)};"
+                f"  GRANT {', '.join(ROLES)} TO {login.as_string(conn)};"
             ) from error
         except (errors.DuplicateObject, errors.UniqueViolation, errors.InternalError_):
             time.sleep(0.1)
@@ -288,7 +287,7 @@ def _advice(conn: psycopg.Connection) -> str:
             wanted.append(f"  CREATE ROLE {name} NOLOGIN;\n")
         wanted.append(f"  GRANT {name} TO {owner};\n")
     return (
-        f"The database's owner may not set up the roles {' and '.join(ROLES)}, under which guahao"
+        f"The database's owner may not set up the roles {', '.join(ROLES)}, under which guahao"
         f" works.\nLet an administrator of the server run:\n{''.join(wanted)}"
     ).rstrip()
 

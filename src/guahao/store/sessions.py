@@ -50,6 +50,15 @@ _LIST = f"""
     ORDER BY s.visit_date, array_position('{{morning,afternoon,evening}}', s.period),
              s.starts_at NULLS FIRST, s.title, s.specialty, s.id
 """
+_IN_DEPARTMENTS = f"""
+    SELECT {SESSION_COLUMNS}
+    FROM clinic_sessions s
+    JOIN departments d ON d.id = s.department_id AND d.on_platform
+    JOIN hospitals h ON h.id = s.hospital_id
+    {RULES_ASKED}
+    WHERE s.department_id = ANY(%s::bigint[]) AND s.visit_date >= %s
+    ORDER BY s.id
+"""
 _HOSPITALS_WITH_TIMETABLES = "SELECT DISTINCT hospital_id FROM timetables ORDER BY hospital_id"
 # What is there already is left out before an id is drawn for it, be it the timetable's own or the
 # same clinic by other means: an import, a form, the hospital's system. ON CONFLICT is for a worker
@@ -128,6 +137,14 @@ async def in_department(
     """
     params = (tx.now.date(), department_id, hospital_id, date_from, date_to, title, specialty)
     return [session_view(row) for row in await tx.rows(_LIST, params)]
+
+
+async def in_departments(
+    tx: Tx, department_ids: Sequence[int], date_from: date
+) -> list[SessionView]:
+    """Return the sessions of several departments from `date_from` on, by id."""
+    rows = await tx.rows(_IN_DEPARTMENTS, (tx.now.date(), array(department_ids), date_from))
+    return [session_view(row) for row in rows]
 
 
 async def hospitals_with_timetables(tx: Tx) -> list[int]:

@@ -12,24 +12,22 @@ from guahao.store.ids import next_id
 from guahao.store.vault import Vault
 
 _COLUMNS = """
-    s.id, s.login, s.name, s.role, s.hospital_id, s.password_hash, s.password_is_temporary,
-    s.totp_secret_enc, s.totp_last_step, s.failed_log_ins, s.locked_until, s.disabled_at,
-    s.password_expires_at
+    s.id, s.login, s.name, s.role, s.hospital_id, s.password_is_temporary, s.has_second_factor,
+    s.totp_last_step, s.failed_log_ins, s.locked_until, s.disabled_at, s.password_expires_at
 """
 
 
 @dataclass(frozen=True, slots=True)
 class StaffRow:
-    """All that is kept of a member of the staff."""
+    """A member of the staff, without the secrets."""
 
     id: int
     login: str
     name: str
     role: Role
     hospital_id: int | None
-    password_hash: str
     password_is_temporary: bool
-    totp_secret_enc: bytes | None
+    has_second_factor: bool
     totp_last_step: int
     failed_log_ins: int
     locked_until: datetime | None
@@ -41,11 +39,13 @@ class StaffRow:
         """Themselves, for the flows."""
         return Staff(self.id, self.login, self.role, self.hospital_id)
 
-    def totp_secret(self, vault: Vault) -> str | None:
-        """The second factor's secret in base 32, once it is enrolled."""
-        if self.totp_secret_enc is None:
-            return None
-        return vault.open("staff", "totp_secret", self.id, self.totp_secret_enc)
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a member of the staff logs in with. `totp_secret`: in base 32, once it is enrolled."""
+
+    password_hash: str
+    totp_secret: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ async def add(
     expires_at: datetime,
 ) -> int | None:
     """A new member with a temporary password; the id, or None where the login is taken."""
-    row = await tx.row(
+    row = await tx.secret_row(
         """
         INSERT INTO staff (login, name, role, hospital_id, password_hash, password_expires_at,
                            created_at)
@@ -111,12 +111,24 @@ async def by_id(tx: Tx, staff_id: int, *, lock: bool = False) -> StaffRow | None
     return None if row is None else _row(row)
 
 
+async def credentials_of(tx: Tx, vault: Vault, staff_id: int) -> Credentials | None:
+    """Return what the member logs in with; for the log-in and the change of a password alone."""
+    row = await tx.secret_row(
+        "SELECT password_hash, totp_secret_enc FROM staff WHERE id = %s", (staff_id,)
+    )
+    if row is None:
+        return None
+    password_hash, sealed = row
+    secret = None if sealed is None else vault.open("staff", "totp_secret", staff_id, sealed)
+    return Credentials(password_hash, secret)
+
+
 async def listed(tx: Tx) -> list[StaffListing]:
     """Everybody, by hospital, role and login."""
     rows = await tx.rows(
         """
         SELECT s.id, s.login, s.name, s.role, s.hospital_id, h.name,
-               s.totp_secret_enc IS NOT NULL, s.locked_until, s.disabled_at,
+               s.has_second_factor, s.locked_until, s.disabled_at,
                (SELECT count(*) FROM staff_sessions o
                 WHERE o.staff_id = s.id AND o.ended_at IS NULL AND o.verified_at IS NOT NULL),
                s.password_expires_at
@@ -174,10 +186,10 @@ async def set_password(
     expires_at: datetime | None = None,
 ) -> None:
     """Replace the password; failures and locks end with the old one."""
-    await tx.do(
+    await tx.do_secret(
         """
-        UPDATE staff SET password_hash = %s, password_is_temporary = %s, password_expires_at = %s,
-               failed_log_ins = 0, locked_until = NULL
+        UPDATE staff SET password_hash = %s, password_is_temporary = %s,
+               password_expires_at = %s, failed_log_ins = 0, locked_until = NULL
         WHERE id = %s
         """,
         (password_hash, temporary, expires_at, staff_id),
@@ -186,13 +198,15 @@ async def set_password(
 
 async def rehash(tx: Tx, staff_id: int, password_hash: str) -> None:
     """The same password under newer parameters."""
-    await tx.do("UPDATE staff SET password_hash = %s WHERE id = %s", (password_hash, staff_id))
+    await tx.do_secret(
+        "UPDATE staff SET password_hash = %s WHERE id = %s", (password_hash, staff_id)
+    )
 
 
 async def set_totp_secret(tx: Tx, vault: Vault, staff_id: int, secret: str | None) -> None:
     """Enrol a second factor, or forget it (None)."""
     sealed = None if secret is None else vault.seal("staff", "totp_secret", staff_id, secret)
-    await tx.do(
+    await tx.do_secret(
         "UPDATE staff SET totp_secret_enc = %s, totp_last_step = 0 WHERE id = %s",
         (sealed, staff_id),
     )
@@ -302,5 +316,4 @@ async def purge_sessions(tx: Tx, before: datetime) -> int:
 def _row(row: tuple[object, ...]) -> StaffRow:
     values = list(row)
     values[3] = Role(str(values[3]))
-    values[7] = None if values[7] is None else bytes(values[7])  # type: ignore[call-overload]
     return StaffRow(*values)  # type: ignore[arg-type]

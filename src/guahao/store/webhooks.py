@@ -178,9 +178,9 @@ async def put(
         return False
     now = await newest(tx)
     sealed = vault.seal("hospital_webhooks", "secret", hospital_id, secret)
-    await tx.do(
-        "INSERT INTO hospital_webhooks (hospital_id, url, kinds, secret_enc, position, event_id)"
-        " VALUES (%s, %s, %s, %s, %s, %s)",
+    await tx.do_secret(
+        "INSERT INTO hospital_webhooks (hospital_id, url, kinds, secret_enc, position,"
+        " event_id) VALUES (%s, %s, %s, %s, %s, %s)",
         (hospital_id, url, list(kinds), sealed, now.position, now.id),
     )
     return True
@@ -191,7 +191,7 @@ async def replace_secret(
 ) -> bool:
     """From now on this secret signs; the one before as well, until then. False: no webhook."""
     sealed = vault.seal("hospital_webhooks", "secret", hospital_id, secret)
-    changed = await tx.do(
+    changed = await tx.do_secret(
         "UPDATE hospital_webhooks SET previous_secret_enc = secret_enc, previous_until = %s,"
         " secret_enc = %s WHERE hospital_id = %s",
         (previous_until, sealed, hospital_id),
@@ -211,13 +211,13 @@ async def enable(tx: Tx, hospital_id: int, *, on: bool) -> bool:
 
 async def secrets_of(tx: Tx, vault: Vault, hospital_id: int) -> list[str]:
     """What to sign with: the secret, and the one before while that still holds."""
-    row = await tx.row(
+    row = await tx.secret_row(
         "SELECT secret_enc, CASE WHEN previous_until > %s THEN previous_secret_enc END"
         " FROM hospital_webhooks WHERE hospital_id = %s",
         (tx.now, hospital_id),
     )
-    sealed = [one for one in row or () if one is not None]
-    return [vault.open("hospital_webhooks", "secret", hospital_id, one) for one in sealed]
+    sealed = [secret for secret in row or () if secret is not None]
+    return [vault.open("hospital_webhooks", "secret", hospital_id, secret) for secret in sealed]
 
 
 # Pushing ---------------------------------------------------------------------------------------

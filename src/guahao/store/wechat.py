@@ -129,7 +129,7 @@ async def purge_seen(tx: Tx) -> int:
 
 async def access_token(tx: Tx, vault: Vault, appid: str) -> str | None:
     """The kept token, or None where it is time for another."""
-    row = await tx.row(
+    row = await tx.secret_row(
         """
         SELECT id, token_enc FROM wechat_access_tokens
         WHERE appid = %s AND token_enc IS NOT NULL AND renew_at > %s
@@ -153,7 +153,8 @@ async def keep_access_token(
     """Keep a new token; the caller holds the lock."""
     row = await tx.row("SELECT id FROM wechat_access_tokens WHERE appid = %s", (appid,))
     assert row is not None
-    await tx.do(
+    sealed = vault.seal("wechat_access_tokens", "token", row[0], token)
+    await tx.do_secret(
         "UPDATE wechat_access_tokens SET token_enc = %s, renew_at = %s WHERE id = %s",
-        (vault.seal("wechat_access_tokens", "token", row[0], token), renew_at, row[0]),
+        (sealed, renew_at, row[0]),
     )

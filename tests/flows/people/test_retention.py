@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.city import Clock, add_booking, ask, change, open_platform
+from tests.city import Clock, add_booking, ask, change, change_as_owner, open_platform
 
 from guahao.flows.people.retention import delete_old
 from guahao.rules.kernel.retention import RETENTIONS
@@ -43,7 +43,7 @@ async def test_calls_go_with_their_questions(database_url: str) -> None:
     clock = Clock()
     async with open_platform(database_url, clock) as platform:
         await add_booking(platform)
-        await change(
+        await change_as_owner(
             platform,
             """
             WITH member AS (

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from guahao.rules.kernel.text import name_key
 from guahao.rules.people.documents import canonical_person
 from guahao.store.db import Tx
+from guahao.store.kernel.secrets import as_reader_of
 from guahao.store.people.privacy import ERASED_NAME, ERASED_NUMBER
 from guahao.store.vault import Vault, VaultError
 
@@ -95,17 +96,19 @@ EXPIRING = {
 
 async def left(tx: Tx, sealed: Sealed, key_id: int) -> int:
     """Count the rows that an old key sealed."""
-    row = await tx.row(f"SELECT count(*) FROM {sealed.table} WHERE {_old(sealed)}", (key_id,))
+    async with as_reader_of(tx, sealed.table, sealed.column):
+        row = await tx.row(f"SELECT count(*) FROM {sealed.table} WHERE {_old(sealed)}", (key_id,))
     assert row is not None
     return int(row[0])
 
 
 async def next_old(tx: Tx, sealed: Sealed, key_id: int, after: int) -> int | None:
     """Return the key of the first row above `after` that an old key sealed."""
-    row = await tx.row(
-        f"SELECT min({sealed.key}) FROM {sealed.table} WHERE {_old(sealed)} AND {sealed.key} > %s",
-        (key_id, after),
+    next_key = (
+        f"SELECT min({sealed.key}) FROM {sealed.table} WHERE {_old(sealed)} AND {sealed.key} > %s"
     )
+    async with as_reader_of(tx, sealed.table, sealed.column):
+        row = await tx.row(next_key, (key_id, after))
     return None if row is None else row[0]
 
 
@@ -116,6 +119,13 @@ async def rotate_batch(
 
     The last key of the batch, None where there is none; and the rows that no key opens.
     """
+    async with as_reader_of(tx, sealed.table, sealed.column):
+        return await _rotate_batch(tx, vault, sealed, after, limit)
+
+
+async def _rotate_batch(
+    tx: Tx, vault: Vault, sealed: Sealed, after: int, limit: int
+) -> tuple[int | None, list[int]]:
     rows = await tx.rows(
         f"""
         SELECT {sealed.key}, {sealed.column} FROM {sealed.table}

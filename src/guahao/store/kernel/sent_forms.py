@@ -41,7 +41,7 @@ async def claim(tx: Tx, form_key: bytes, body: bytes) -> bool:
 
 async def find(tx: Tx, vault: Vault, form_key: bytes, answered_since: datetime) -> SentForm | None:
     """Return the form that was sent under this key, with an answer of since then."""
-    row = await tx.row(
+    row = await tx.secret_row(
         "SELECT id, body, sent_at, answer_enc FROM sent_forms WHERE form_key = %s", (form_key,)
     )
     if row is None:
@@ -55,9 +55,10 @@ async def find(tx: Tx, vault: Vault, form_key: bytes, answered_since: datetime) 
 async def set_answer(tx: Tx, vault: Vault, form_key: bytes, answer: str) -> None:
     """Store what was answered."""
     row = await tx.row("SELECT id FROM sent_forms WHERE form_key = %s FOR UPDATE", (form_key,))
-    if row is not None:
-        sealed = vault.seal("sent_forms", "answer", row[0], answer)
-        await tx.do("UPDATE sent_forms SET answer_enc = %s WHERE id = %s", (sealed, row[0]))
+    if row is None:
+        return
+    sealed = vault.seal("sent_forms", "answer", row[0], answer)
+    await tx.do_secret("UPDATE sent_forms SET answer_enc = %s WHERE id = %s", (sealed, row[0]))
 
 
 async def release(tx: Tx, form_key: bytes) -> None:
@@ -68,7 +69,7 @@ async def release(tx: Tx, form_key: bytes) -> None:
 async def purge(tx: Tx, forms_before: datetime, answers_before: datetime) -> None:
     """Forget forms sent before the one moment and answers before the other."""
     await tx.do("DELETE FROM sent_forms WHERE sent_at < %s", (forms_before,))
-    await tx.do(
+    await tx.do_secret(
         "UPDATE sent_forms SET answer_enc = NULL WHERE sent_at < %s AND answer_enc IS NOT NULL",
         (answers_before,),
     )

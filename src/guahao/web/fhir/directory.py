@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from fhir.resources.R4B.resource import Resource
 from litestar.types import ASGIApp
 
-from guahao.flows.directory import hospital, search_hospitals
+from guahao.flows.directory import hospital, hospitals_by_ids, search_hospitals
 from guahao.flows.listings import departments_by_id, page_of_departments
 from guahao.store.listings import BookableDepartment, DepartmentsAsked
 from guahao.store.views import HospitalView
@@ -140,10 +140,6 @@ async def _included(
     }
     for wish in sorted(asked.includes & wishes.keys()):
         if wish.startswith(f"{kind}:"):
-            included += [wishes[wish](view) for view in await _hospitals(door, hospital_ids)]
+            hospitals = await hospitals_by_ids(door.platform, hospital_ids)
+            included += [wishes[wish](view) for view in hospitals]
     return included
-
-
-async def _hospitals(door: Door, ids: Iterable[int]) -> list[HospitalView]:
-    views = [await hospital(door.platform, id) for id in ids]
-    return [view for view in views if view is not None]

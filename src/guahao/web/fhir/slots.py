@@ -7,7 +7,7 @@ from fhir.resources.R4B.slot import Slot
 from litestar.types import ASGIApp
 
 from guahao.flows.listings import departments_by_id
-from guahao.flows.schedules import list_sessions, one_session, sessions_by_ids
+from guahao.flows.schedules import one_session, sessions_by_ids, sessions_of_departments
 from guahao.store.listings import BookableDepartment
 from guahao.store.views import SessionView
 from guahao.web.fhir import resources
@@ -89,11 +89,5 @@ async def _listed(door: Door, asked: Search) -> tuple[list[BookableDepartment], 
     if schedules is None or len(schedules) > _SCHEDULES_MAX:
         raise ProblemError("fhir_search_too_broad")
     departments = await departments_by_id(door.platform, schedules)
-    listed = [
-        one
-        for department in departments
-        for one in await list_sessions(
-            door.platform, department.hospital_id, department.id, None, None, None, None
-        )
-    ]
+    listed = await sessions_of_departments(door.platform, [found.id for found in departments])
     return departments, listed

@@ -1,0 +1,31 @@
+"""Which columns log somebody in or sign: `guahao_secrets` alone reads and writes them.
+
+A statement that needs one is run by `tx.secret_row` or `tx.do_secret`. An injected statement of
+the application reads none of them, because privileges are checked for the role it began under.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from guahao.store.db import Tx
+
+SECRET_COLUMNS: Mapping[str, frozenset[str]] = {
+    "staff": frozenset({"password_hash", "totp_secret_enc"}),
+    "hospital_client_secrets": frozenset({"secret_index"}),
+    "hospital_webhooks": frozenset({"secret_enc", "previous_secret_enc"}),
+    "wechat_access_tokens": frozenset({"token_enc"}),
+    "one_time_passwords": frozenset({"otp_index"}),
+    "sent_forms": frozenset({"answer_enc"}),
+}
+
+
+@asynccontextmanager
+async def as_reader_of(tx: Tx, table: str, column: str) -> AsyncIterator[None]:
+    """Work under the role that may read and write this column."""
+    if column in SECRET_COLUMNS.get(table, ()):
+        async with tx.as_secrets():
+            yield
+    else:
+        yield
