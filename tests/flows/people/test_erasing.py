@@ -40,11 +40,11 @@ PAGE = Path(__file__).parents[3] / "docs/PRIVACY.md"
 _ROW = re.compile(r"^\| `([a-z_]+)\.([a-z_]+)` \| .+ \| (erased|kept|expires) \| (.*?) ?\|$")
 # Words of the platform, names of hospitals and what staff publish: nothing of a citizen.
 _PLAIN = """
-account_reviews.decision accounts.language alembic_version.version_num announcements.body
-announcements.body_en announcements.title announcements.title_en appointments.channel
-appointments.status audit_trail.action audit_trail.detail audit_trail.subject_kind
-audit_trail.who_kind audit_trail.who_name booking_requests.actor_kind booking_requests.outcome
-call_questions.asked call_tasks.kind call_tasks.outcome calls.found_by
+account_reviews.decision accounts.language accounts.notice_version alembic_version.version_num
+announcements.body announcements.body_en announcements.title announcements.title_en
+appointments.channel appointments.status audit_trail.action audit_trail.detail
+audit_trail.subject_kind audit_trail.who_kind audit_trail.who_name booking_requests.actor_kind
+booking_requests.outcome call_questions.asked call_tasks.kind call_tasks.outcome calls.found_by
 clinic_sessions.external_id clinic_sessions.period clinic_sessions.specialty
 clinic_sessions.title consents.door consents.given_by consents.notice_version departments.code
 departments.external_id departments.name departments.name_en departments.search_keys

@@ -1,7 +1,7 @@
 """A person's own data by the privacy law (PIPL): a copy of it, and erasing it.
 
 The rule stands here once, for the owner on the pages, two members of staff (flows.privacy) and
-the operator. Locks: open moves of the persons, the account, the persons.
+the operator. Locks: the account, the persons, and then what is about them.
 """
 
 from __future__ import annotations
@@ -156,20 +156,13 @@ async def erase_in(
 ) -> Erased | ErasureRefusal:
     """The same within a transaction that has locked nothing of persons or accounts."""
     vault = platform.vault
-    subject = await _lock(tx, platform, whose)
+    subject = await lock_subject(tx, platform, whose)
     if not isinstance(subject, DataSubject):
         return subject
+    refusal = await _refusal(tx, platform, subject)
+    if refusal is not None:
+        return refusal
     account_id, registrations = subject.account_id, subject.registrations
-    if account_id is not None:
-        account = await store.account_row(tx, vault, account_id)
-        restricted_until: date | None = account["restricted_until"]
-        if restricted_until is not None and restricted_until > tx.now.date():
-            return ErasureRefusal.SUSPENDED
-    standing = await erasing.standing_of(tx, registrations)
-    if any(person.live_bookings for person in standing):
-        return ErasureRefusal.LIVE_BOOKING
-    if any(person.suspended for person in standing):
-        return ErasureRefusal.SUSPENDED
     await erasing.erase_patients(tx, vault, registrations)
     if account_id is not None:
         await erasing.erase_account(tx, vault, account_id)
@@ -187,7 +180,30 @@ async def erase_in(
     return Erased(account_id, len(registrations))
 
 
-async def _lock(tx: Tx, platform: Platform, whose: Whose) -> DataSubject | ErasureRefusal:
+async def check_erasure(platform: Platform, whose: Whose) -> ErasureRefusal | None:
+    """Return what stands in the way of erasing now; None where nothing does."""
+    async with platform.db.transaction() as tx:
+        subject = await subject_of(tx, platform, whose)
+        if subject is None:
+            return ErasureRefusal.UNKNOWN
+        return await _refusal(tx, platform, subject)
+
+
+async def _refusal(tx: Tx, platform: Platform, subject: DataSubject) -> ErasureRefusal | None:
+    if subject.account_id is not None:
+        account = await store.account_row(tx, platform.vault, subject.account_id)
+        restricted_until: date | None = account["restricted_until"]
+        if restricted_until is not None and restricted_until > tx.now.date():
+            return ErasureRefusal.SUSPENDED
+    standing = await erasing.standing_of(tx, subject.registrations)
+    if any(person.live_bookings for person in standing):
+        return ErasureRefusal.LIVE_BOOKING
+    if any(person.suspended for person in standing):
+        return ErasureRefusal.SUSPENDED
+    return None
+
+
+async def lock_subject(tx: Tx, platform: Platform, whose: Whose) -> DataSubject | ErasureRefusal:
     """Lock all of a subject, and look again: what was moved or registered meanwhile is not erased
     by a request that did not see it.
     """

@@ -12,6 +12,7 @@ from guahao.web.administration.members import member_routes
 from guahao.web.administration.no_shows import no_show_routes
 from guahao.web.administration.policy import policy_routes
 from guahao.web.administration.policy_trials import trial_routes
+from guahao.web.administration.privacy import privacy_routes
 from guahao.web.administration.pushing import push_routes
 from guahao.web.administration.reports import report_routes
 from guahao.web.administration.titles import title_routes
@@ -32,6 +33,7 @@ def routes() -> list[StaffRoute]:
         *trial_routes(),
         *no_show_routes(),
         *account_review_routes(),
+        *privacy_routes(),
         *push_routes(),
         *member_routes(),
         *report_routes(),

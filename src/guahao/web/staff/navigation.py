@@ -83,6 +83,12 @@ ENTRIES = (
         frozenset({Role.SUPERVISOR, Role.ADMINISTRATOR, Role.AUDITOR}),
     ),
     Entry(
+        "privacy",
+        "/staff/privacy",
+        Words("个人信息", "Personal data"),
+        frozenset({Role.SUPERVISOR, Role.ADMINISTRATOR}),
+    ),
+    Entry(
         "reports",
         "/staff/reports",
         Words("统计", "Reports"),

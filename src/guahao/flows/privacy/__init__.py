@@ -1,0 +1,1 @@
+"""Requests by the privacy law that two members of staff decide."""

@@ -1,0 +1,255 @@
+"""Export or erasure of a person's data by two members of staff: one files, another decides.
+
+For a person who cannot do it alone: without a mobile phone, removed from an account, or sharing
+one. The first has seen the document and says why; the second approves or declines, with a reason.
+An erasure is carried out with its approval, in one transaction. An approved export can be
+downloaded by the two for a day, a few times; it is read anew each time and stored nowhere.
+
+Locks: of an erasure account and persons first (flows.people.privacy), then the request.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Literal
+
+from guahao.flows.people.privacy import (
+    Erased,
+    ErasureRefusal,
+    OfPerson,
+    erase_in,
+    export_in,
+    lock_subject,
+)
+from guahao.flows.platform import Platform
+from guahao.rules.identity import valid_document
+from guahao.rules.kernel.text import NameFault, person_name, prose, same_name
+from guahao.rules.staff import Staff
+from guahao.store import throttle, trail
+from guahao.store.db import Tx
+from guahao.store.people import persons
+from guahao.store.people import privacy_requests as store
+from guahao.store.people.privacy import ERASED_NAME
+from guahao.store.people.privacy_requests import PrivacyRequest
+
+Kind = Literal["export", "erasure"]
+
+OFFERED_FOR = timedelta(hours=24)
+DOWNLOADS = 3
+OPEN_FOR = timedelta(days=30)
+REASON_LENGTHS = range(2, 201)
+LISTED = 100
+_LOOK_UPS_AN_HOUR = 20
+_HOUR = 3600
+
+
+class RequestRefusal(StrEnum):
+    """Why nothing was filed, decided or handed out."""
+
+    UNKNOWN_PERSON = "privacy_unknown_person"
+    REASON_NEEDED = "privacy_reason_needed"
+    TOO_MANY = "privacy_too_many"
+    ALREADY_WAITING = "privacy_already_waiting"
+    UNKNOWN_REQUEST = "privacy_unknown_request"
+    OVER = "privacy_over"
+    OWN_REQUEST = "privacy_own_request"
+    NOT_OWN_REQUEST = "privacy_not_own_request"
+    NOT_OFFERED = "privacy_not_offered"
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What a request was decided to be: `approved`, `declined` or `withdrawn`."""
+
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """What waits, the oldest first, and what was decided last."""
+
+    waiting: list[PrivacyRequest]
+    decided: list[PrivacyRequest]
+
+
+async def file_request(
+    platform: Platform, by: Staff, kind: Kind, name: str, id_type: str, id_no: str, reason: str
+) -> int | RequestRefusal | NameFault:
+    """File a request for the person of a document, whether an account has them or none; its id.
+
+    An unknown document and another name have one answer. Every try is counted and in the trail.
+    """
+    named, typed = person_name(name), prose(reason)
+    if isinstance(named, NameFault):
+        return named
+    if len(typed) not in REASON_LENGTHS:
+        return RequestRefusal.REASON_NEEDED
+    document = valid_document(id_type, id_no, platform.db.clock().date())
+    async with platform.db.transaction() as tx:
+        vault = platform.vault
+        subject = vault.index("throttle", f"staff {by.id}")
+        refusal: RequestRefusal | None = None
+        person = None if document is None else await persons.of_document(tx, vault, document)
+        if await throttle.hit(tx, "privacy_request", subject, _HOUR) > _LOOK_UPS_AN_HOUR:
+            refusal = RequestRefusal.TOO_MANY
+        elif person is None or not same_name(named, person.patient.name):
+            refusal = RequestRefusal.UNKNOWN_PERSON
+        request_id = None
+        if person is not None and refusal is None:
+            patient_id = person.patient.id
+            open_since = tx.now - OPEN_FOR
+            request_id = await store.add(tx, vault, kind, patient_id, by.id, typed, open_since)
+            refusal = None if request_id is not None else RequestRefusal.ALREADY_WAITING
+        await trail.record(
+            tx,
+            vault,
+            by.who,
+            f"request_{kind}",
+            None if person is None else ("patient", person.patient.id),
+            reason=typed,
+            detail={"refused": refusal} if request_id is None else {"request": request_id},
+        )
+    return refusal if request_id is None and refusal is not None else request_id or 0
+
+
+async def list_requests(platform: Platform) -> Requests:
+    """Return what waits and what was decided last."""
+    async with platform.db.transaction() as tx:
+        return Requests(
+            await store.listed(tx, waiting=True, most=LISTED),
+            await store.listed(tx, waiting=False, most=LISTED),
+        )
+
+
+async def request_of(platform: Platform, request_id: int) -> PrivacyRequest | None:
+    """Return a request; None where there is none."""
+    async with platform.db.transaction() as tx:
+        return await store.by_id(tx, request_id)
+
+
+def is_open(request: PrivacyRequest, now: datetime) -> bool:
+    """Whether a request may still be approved: it waits, and was filed not too long ago."""
+    return request.state == "waiting" and now < request.created_at + OPEN_FOR
+
+
+def is_offered(request: PrivacyRequest, by: Staff, now: datetime) -> bool:
+    """Whether this member of staff may download the request's export now."""
+    return (
+        request.kind == "export"
+        and request.state == "approved"
+        and by.id in (request.staff_id, request.decided_by)
+        and request.decided_at is not None
+        and now < request.decided_at + OFFERED_FOR
+        and request.downloads < DOWNLOADS
+    )
+
+
+async def approve(
+    platform: Platform, by: Staff, request_id: int, reason: str
+) -> Decided | RequestRefusal | ErasureRefusal:
+    """Approve another's request. An erasure that cannot be carried out now goes on waiting."""
+    typed = prose(reason)
+    if len(typed) not in REASON_LENGTHS:
+        return RequestRefusal.REASON_NEEDED
+    async with platform.db.transaction() as tx:
+        seen = await store.by_id(tx, request_id)
+        if seen is not None and seen.kind == "erasure":
+            await lock_subject(tx, platform, OfPerson(seen.patient_id))
+        request = await store.lock(tx, request_id)
+        refusal = _refusal_to_decide(request, by, tx.now, own=False)
+        if request is None or refusal is not None:
+            return refusal or RequestRefusal.UNKNOWN_REQUEST
+        if request.erased_at is not None or request.displaced_at is not None:
+            return ErasureRefusal.UNKNOWN
+        if request.kind == "export":
+            await store.decide(tx, platform.vault, request_id, "approved", by.id, typed)
+            await _record(platform, tx, by, "approve_export", request, typed)
+            return Decided("approved")
+        detail: dict[str, object] = {"request": request_id}
+        person = OfPerson(request.patient_id)
+        outcome = await erase_in(tx, platform, person, by.who, typed, detail)
+        if not isinstance(outcome, Erased):
+            return outcome
+        # The reason is in the trail; here it goes with the person, whom it may name.
+        await store.decide(tx, platform.vault, request_id, "approved", by.id, ERASED_NAME)
+    return Decided("approved")
+
+
+async def decline(
+    platform: Platform, by: Staff, request_id: int, reason: str
+) -> Decided | RequestRefusal:
+    """Decline another's request."""
+    return await _end(platform, by, request_id, reason, "declined")
+
+
+async def withdraw(
+    platform: Platform, by: Staff, request_id: int, reason: str
+) -> Decided | RequestRefusal:
+    """Take back a request of one's own that waits."""
+    return await _end(platform, by, request_id, reason, "withdrawn")
+
+
+async def download(
+    platform: Platform, by: Staff, request_id: int
+) -> dict[str, Any] | RequestRefusal:
+    """Return the export of an approved request to one of the two; every time is in the trail."""
+    async with platform.db.transaction() as tx:
+        request = await store.lock(tx, request_id)
+        if request is None:
+            return RequestRefusal.UNKNOWN_REQUEST
+        if not is_offered(request, by, tx.now):
+            return RequestRefusal.NOT_OFFERED
+        await store.count_download(tx, request_id)
+        detail: dict[str, object] = {"request": request_id}
+        person = OfPerson(request.patient_id)
+        data = await export_in(tx, platform, person, by.who, detail)
+        return RequestRefusal.UNKNOWN_PERSON if data is None else data
+
+
+async def _end(
+    platform: Platform, by: Staff, request_id: int, reason: str, state: str
+) -> Decided | RequestRefusal:
+    typed = prose(reason)
+    if len(typed) not in REASON_LENGTHS:
+        return RequestRefusal.REASON_NEEDED
+    withdraws = state == "withdrawn"
+    async with platform.db.transaction() as tx:
+        request = await store.lock(tx, request_id)
+        refusal = _refusal_to_decide(request, by, tx.now, own=withdraws)
+        if request is None or refusal is not None:
+            return refusal or RequestRefusal.UNKNOWN_REQUEST
+        await store.decide(tx, platform.vault, request_id, state, by.id, typed)
+        action = "withdraw_privacy_request" if withdraws else "decline_privacy_request"
+        await _record(platform, tx, by, action, request, typed)
+    return Decided(state)
+
+
+def _refusal_to_decide(
+    request: PrivacyRequest | None, by: Staff, now: datetime, *, own: bool
+) -> RequestRefusal | None:
+    """Return why this member of staff does not decide a request; `own`: they withdraw it."""
+    if request is None:
+        return RequestRefusal.UNKNOWN_REQUEST
+    if not is_open(request, now):
+        return RequestRefusal.OVER
+    if own and request.staff_id != by.id:
+        return RequestRefusal.NOT_OWN_REQUEST
+    if not own and request.staff_id == by.id:
+        return RequestRefusal.OWN_REQUEST
+    return None
+
+
+async def _record(
+    platform: Platform, tx: Tx, by: Staff, action: str, request: PrivacyRequest, reason: str
+) -> None:
+    await trail.record(
+        tx,
+        platform.vault,
+        by.who,
+        action,
+        ("patient", request.patient_id),
+        reason=reason,
+        detail={"request": request.id, "kind": request.kind},
+    )

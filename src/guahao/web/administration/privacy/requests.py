@@ -1,0 +1,214 @@
+"""Export and erasure of a person's data: one member of staff files, another decides."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import msgspec
+from litestar.types import ASGIApp
+
+from guahao.flows.people.privacy import ErasureRefusal, OfPerson, check_erasure
+from guahao.flows.privacy import requests as flows
+from guahao.flows.privacy.requests import (
+    DOWNLOADS,
+    OFFERED_FOR,
+    OPEN_FOR,
+    Decided,
+    Kind,
+    RequestRefusal,
+)
+from guahao.rules.kernel.text import NameFault
+from guahao.rules.staff import Role
+from guahao.store.people.privacy_requests import PrivacyRequest
+from guahao.web.name_words import say_name_fault
+from guahao.web.reading import ProblemError, read_id
+from guahao.web.staff import Sending, StaffPage, StaffRoute
+
+PRIVACY_PATH = "/staff/privacy"
+_NEW = f"{PRIVACY_PATH}/new"
+_REQUEST = f"{PRIVACY_PATH}/{{request_id}}"
+_ROLES = frozenset({Role.SUPERVISOR, Role.ADMINISTRATOR})
+_FIELD_MAX = 100
+_REASON_MAX = 300
+_CONFLICT = 409
+
+
+def privacy_routes() -> list[StaffRoute]:
+    """The list, filing, deciding, withdrawing, and the download of an approved export."""
+    return [
+        StaffRoute("GET", PRIVACY_PATH, _listed, _ROLES),
+        StaffRoute("GET", _NEW, _form, _ROLES),
+        StaffRoute("POST", _NEW, _file, _ROLES),
+        StaffRoute("GET", _REQUEST, _show, _ROLES),
+        StaffRoute("POST", f"{_REQUEST}/decide", _decide, _ROLES),
+        StaffRoute("POST", f"{_REQUEST}/withdraw", _withdraw, _ROLES),
+        # Freely: the answer of a form that is sent once would be stored.
+        StaffRoute("POST", f"{_REQUEST}/download", _download, _ROLES, sending=Sending.FREELY),
+    ]
+
+
+class _View:
+    """What a page shows of a request: the person masked."""
+
+    def __init__(self, page: StaffPage, request: PrivacyRequest) -> None:
+        vault = page.door.platform.vault
+        self.request = request
+        self.is_erased = request.erased_at is not None
+        name = request.name(vault)
+        self.name = page.say("已删除") if self.is_erased else page.masked_name(name)
+        self.document = "–" if self.is_erased else page.masked_document(request.id_no(vault))
+        self.phone = page.masked_phone(request.phone(vault)) or "–"
+        self.reason = request.reason(vault)
+        self.decision_reason = request.decision_reason(vault)
+        self.is_own = request.staff_id == page.staff.id
+        self.is_open = flows.is_open(request, page.now)
+        self.is_offered = flows.is_offered(request, page.staff, page.now)
+        self.kind = (
+            page.say("导出个人信息") if request.kind == "export" else page.say("删除个人信息")
+        )
+        self.state = {
+            "waiting": page.say("待审批") if self.is_open else page.say("已过期"),
+            "approved": page.say("已批准"),
+            "declined": page.say("已驳回"),
+            "withdrawn": page.say("已撤回"),
+            "expired": page.say("已过期"),
+        }[request.state]
+
+
+async def _listed(page: StaffPage) -> ASGIApp:
+    found = await flows.list_requests(page.door.platform)
+    return page.show(
+        "staff/privacy_requests.html",
+        waiting=[_View(page, request) for request in found.waiting],
+        decided=[_View(page, request) for request in found.decided],
+        open_days=OPEN_FOR.days,
+    )
+
+
+async def _form(page: StaffPage, refused: str = "", status: int = 200) -> ASGIApp:
+    return page.show("staff/privacy_request_new.html", status, typed=page.form, refused=refused)
+
+
+async def _file(page: StaffPage) -> ASGIApp:
+    kind = page.form.get("kind", "")
+    if kind not in ("export", "erasure"):
+        raise ProblemError("bad_request")
+    if page.form.get("seen") != "on":
+        refused = page.say("请先核对证件原件，或按本单位规定核实本人，再勾选。")
+        return await _form(page, refused, _CONFLICT)
+    names = ("name", "id_type", "id_no")
+    typed = {name: page.form.get(name, "")[:_FIELD_MAX] for name in names}
+    outcome = await flows.file_request(
+        page.door.platform,
+        page.staff,
+        cast("Kind", kind),
+        **typed,
+        reason=page.form.get("reason", "")[:_REASON_MAX],
+    )
+    if isinstance(outcome, NameFault):
+        return await _form(page, say_name_fault(outcome, page.language), _CONFLICT)
+    if isinstance(outcome, RequestRefusal):
+        return await _form(page, _say_refusal(page, outcome), _CONFLICT)
+    page.flash(page.say("申请已提交，请另一位班长或管理员审批。"))
+    return page.redirect(f"{PRIVACY_PATH}/{outcome}")
+
+
+async def _show(page: StaffPage, refused: str = "", status: int = 200) -> ASGIApp:
+    platform = page.door.platform
+    request = await flows.request_of(platform, _request_id(page))
+    if request is None:
+        raise ProblemError("not_found")
+    view, obstacle = _View(page, request), ""
+    if request.kind == "erasure" and view.is_open:
+        standing = await check_erasure(platform, OfPerson(request.patient_id))
+        obstacle = "" if standing is None else _say_obstacle(page, standing)
+    return page.show(
+        "staff/privacy_request.html",
+        status,
+        view=view,
+        obstacle=obstacle,
+        takes_phone=request.account_id is not None and not request.others_on_account,
+        hours=int(OFFERED_FOR.total_seconds()) // 3600,
+        offered_until=None if request.decided_at is None else request.decided_at + OFFERED_FOR,
+        downloads_left=DOWNLOADS - request.downloads,
+        reason=page.form.get("reason", ""),
+        refused=refused,
+    )
+
+
+async def _decide(page: StaffPage) -> ASGIApp:
+    decision = page.form.get("decision", "")
+    if decision not in ("approve", "decline"):
+        raise ProblemError("bad_request")
+    act = flows.approve if decision == "approve" else flows.decline
+    reason = page.form.get("reason", "")[:_REASON_MAX]
+    return await _after(page, await act(page.door.platform, page.staff, _request_id(page), reason))
+
+
+async def _withdraw(page: StaffPage) -> ASGIApp:
+    reason = page.form.get("reason", "")[:_REASON_MAX]
+    outcome = await flows.withdraw(page.door.platform, page.staff, _request_id(page), reason)
+    return await _after(page, outcome)
+
+
+async def _after(page: StaffPage, outcome: Decided | RequestRefusal | ErasureRefusal) -> ASGIApp:
+    match outcome:
+        case RequestRefusal.UNKNOWN_REQUEST:
+            raise ProblemError("not_found")
+        case RequestRefusal():
+            return await _show(page, _say_refusal(page, outcome), _CONFLICT)
+        case ErasureRefusal():
+            return await _show(page, _say_obstacle(page, outcome), _CONFLICT)
+        case Decided(state):
+            said = {
+                "approved": page.say("已批准。"),
+                "declined": page.say("已驳回，没有改动。"),
+                "withdrawn": page.say("已撤回。"),
+            }
+            page.flash(said[state])
+            return page.redirect(f"{PRIVACY_PATH}/{_request_id(page)}")
+
+
+async def _download(page: StaffPage) -> ASGIApp:
+    outcome = await flows.download(page.door.platform, page.staff, _request_id(page))
+    if outcome is RequestRefusal.UNKNOWN_REQUEST:
+        raise ProblemError("not_found")
+    if isinstance(outcome, RequestRefusal):
+        return await _show(page, _say_refusal(page, outcome), _CONFLICT)
+    text = msgspec.json.format(msgspec.json.encode(outcome), indent=2)
+    return page.download(text, "personal-information.json", "application/json")
+
+
+def _request_id(page: StaffPage) -> int:
+    return read_id(page.request, "request_id", "not_found")
+
+
+def _say_refusal(page: StaffPage, refusal: RequestRefusal) -> str:
+    return {
+        RequestRefusal.UNKNOWN_PERSON: page.say(
+            "没有查到，或姓名与登记不一致。请核对证件；姓名登记有误的，先到医院窗口更正。"
+        ),
+        RequestRefusal.REASON_NEEDED: page.say("请写明原因，2到200个字。"),
+        RequestRefusal.TOO_MANY: page.say("查找次数过多，请一小时后再试。"),
+        RequestRefusal.ALREADY_WAITING: page.say("这位就诊人已有同样的申请在等待审批。"),
+        RequestRefusal.UNKNOWN_REQUEST: page.say("没有这个申请。"),
+        RequestRefusal.OVER: page.say("这个申请已经处理或过期了。请返回列表查看。"),
+        RequestRefusal.OWN_REQUEST: page.say("不能审批自己提出的申请，请另一位班长或管理员审批。"),
+        RequestRefusal.NOT_OWN_REQUEST: page.say("只有提出申请的人可以撤回。"),
+        RequestRefusal.NOT_OFFERED: page.say(
+            "不能下载：只限申请人和审批人，批准后{hours}小时内，最多{count}次。如仍需要，请重新申请。",
+            hours=int(OFFERED_FOR.total_seconds()) // 3600,
+            count=DOWNLOADS,
+        ),
+    }[refusal]
+
+
+def _say_obstacle(page: StaffPage, refusal: ErasureRefusal) -> str:
+    return {
+        ErasureRefusal.UNKNOWN: page.say("这位就诊人已删除或已另行登记。请驳回，需要时重新申请。"),
+        ErasureRefusal.LIVE_BOOKING: page.say(
+            "现在不能删除：还有没办结的预约。退号后，或就诊结束、医院登记后再批准。"
+        ),
+        ErasureRefusal.SUSPENDED: page.say("现在不能删除：正在暂停预约或限制预约，到期后再批准。"),
+        ErasureRefusal.CHANGED_MEANWHILE: page.say("登记刚刚有变化，没有删除。请核对后再试。"),
+    }[refusal]
