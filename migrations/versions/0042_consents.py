@@ -2,10 +2,10 @@
 
 from guahao.store.migrate import run_file
 
-revision = "0041"
-down_revision = "0040"
+revision = "0042"
+down_revision = "0041"
 
 
 def upgrade() -> None:
     """Forward only: undo with a new migration."""
-    run_file("0041_consents.sql")
+    run_file("0042_consents.sql")
