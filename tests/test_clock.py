@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from guahao.clock import city_clock
+from guahao.clock import ClockWatch, city_clock
 from guahao.rules.limits import CITY_TIME
 
 START = datetime(2026, 12, 1, 14, 59, tzinfo=CITY_TIME)
@@ -68,3 +68,81 @@ def test_it_passes_midnight_into_the_next_date(machine: Machine) -> None:
 def test_a_beginning_without_a_start_changes_nothing() -> None:
     before = datetime.now(UTC)
     assert before <= city_clock(None, begun=0.0)() <= datetime.now(UTC)
+
+
+class Compared:
+    """A clock, a database and an uptime, each moved by the test; watched with 2 s of tolerance."""
+
+    def __init__(self) -> None:
+        self.ahead = self.database = self.up = 0.0
+        self.watch = ClockWatch(
+            lambda: START + timedelta(seconds=self.database + self.ahead),
+            lambda seconds: START + timedelta(seconds=seconds),
+            2.0,
+            lambda: self.up,
+        )
+
+    def passes(self, seconds: float) -> None:
+        self.database += seconds
+        self.up += seconds
+
+    def compare(self, there: float = 0.0, back: float = 0.0) -> None:
+        """Ask, with so long a way there and back."""
+        asked = self.watch.now()
+        self.passes(there)
+        told = self.database
+        self.passes(back)
+        self.watch.compare(told, asked, self.watch.now())
+
+
+@pytest.mark.parametrize(
+    ("ahead", "wrong"), [(0.0, False), (1.9, False), (2.1, True), (-1.9, False), (-7200.0, True)]
+)
+def test_a_clock_more_than_two_seconds_off_is_wrong(ahead: float, wrong: bool) -> None:
+    compared = Compared()
+    compared.ahead = ahead
+    assert not compared.watch.is_wrong  # before anything is known
+    compared.compare()
+    assert compared.watch.is_wrong is wrong
+    assert compared.watch.ahead_seconds == pytest.approx(ahead, abs=1e-5)
+
+
+@pytest.mark.parametrize(("there", "back"), [(3.0, 3.0), (6.0, 0.0), (0.0, 6.0)])
+def test_a_slow_answer_does_not_make_a_clock_wrong(there: float, back: float) -> None:
+    compared = Compared()
+    compared.compare(there, back)
+    assert not compared.watch.is_wrong
+    compared.ahead = 5.1 + abs(there - back) / 2
+    assert compared.watch.is_wrong
+
+
+def test_a_clock_that_is_set_anew_is_wrong_at_once_and_right_when_set_back() -> None:
+    compared = Compared()
+    compared.compare()
+    compared.passes(3600)
+    assert not compared.watch.is_wrong
+    compared.ahead = 5 * 24 * 3600.0
+    assert compared.watch.is_wrong  # without another comparison
+    compared.ahead = 0.0
+    assert not compared.watch.is_wrong
+
+
+def test_a_databases_clock_that_was_set_right_is_believed() -> None:
+    compared = Compared()
+    compared.ahead = 60.0
+    compared.compare()
+    assert compared.watch.is_wrong
+    compared.database += 60.0
+    compared.ahead = 0.0
+    compared.compare()
+    assert not compared.watch.is_wrong
+
+
+def test_a_demos_clock_elsewhere_is_right(machine: Machine) -> None:
+    clock = city_clock(START, begun=machine.seconds - 3600)
+    assert clock.at(machine.seconds) == clock()
+    watch = ClockWatch(clock, clock.at, 2.0, lambda: 0.0)
+    watch.compare(machine.seconds, 0.0, 0.0)
+    assert not watch.is_wrong
+    machine.seconds += 3
+    assert watch.is_wrong

@@ -47,7 +47,7 @@ from guahao.rules.clients import Scope
 from guahao.rules.pushing import KINDS, WebhookRefusal
 from guahao.rules.staff import SYSTEM, Role
 from guahao.settings import Settings, SettingsError, read_settings
-from guahao.store.db import RolesError
+from guahao.store.db import ClockError, RolesError
 from guahao.store.migrate import MigrationError
 from guahao.store.scratch import ScratchDatabaseError, analyze
 from guahao.tools import audit as audit_tool
@@ -148,6 +148,7 @@ def main() -> None:
         SettingsError,
         MigrationError,
         RolesError,
+        ClockError,
         EmbeddedServerError,
         demo_tool.DemoError,
         ScratchDatabaseError,
@@ -183,6 +184,8 @@ def serve(parent: _Parent = None) -> None:
         TemporaryDirectory(prefix="guahao-metrics-") as metrics,
     ):
         os.environ["GUAHAO_DATABASE_URL"] = url
+        # For all processes, and for one that is started again.
+        os.environ.setdefault("GUAHAO_CLOCK_BEGUN", str(time.time()))
         asyncio.run(wiring.check_database(settings, url))
         if settings.web_workers > 1:
             # One /metrics for all processes; it has to be there before they import anything.

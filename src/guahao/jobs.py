@@ -14,7 +14,7 @@ from datetime import timedelta
 
 import psycopg
 import structlog
-from procrastinate import App, BaseConnector, PsycopgConnector, RetryStrategy
+from procrastinate import App, BaseConnector, PsycopgConnector, RetryDecision, RetryStrategy
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.jobs import Job, Status
 
@@ -50,6 +50,7 @@ from guahao.store import (
     webhooks,
     wechat,
 )
+from guahao.store.db import ClockError
 from guahao.store.hospital_events import EVENTS_KEPT_DAYS
 from guahao.store.kernel import log_in_failures, rates, sent_forms
 
@@ -65,8 +66,19 @@ JOBS_KEPT_HOURS = 7 * 24
 # A worker without a heartbeat for so long is dead: its jobs are free.
 DEAD_AFTER_SECONDS = 30.0
 FREED_MAX = 5  # a job at which so many workers died is what kills them
+
+
+class _AfterDatabaseErrors(RetryStrategy):
+    """What a process with a wrong clock cannot do, another does at once; it tells no time."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        if isinstance(exception, ClockError):
+            return RetryDecision(retry_at=None)
+        return super().get_retry_decision(exception=exception, job=job)
+
+
 # What a database restart cuts short is done again, after 2, 4, 8 s and so on.
-AFTER_DATABASE_ERRORS = RetryStrategy(
+AFTER_DATABASE_ERRORS = _AfterDatabaseErrors(
     max_attempts=7,
     exponential_wait=2,
     retry_exceptions=[psycopg.OperationalError, psycopg.InterfaceError, ConnectorException],

@@ -56,6 +56,7 @@ class Settings:
     secret_keys_old: tuple[str, ...] = field(default=(), repr=False)  # until rotated away
     clock_start: datetime | None = None
     clock_begun: float | None = None  # set by `guahao up`, so that its processes agree
+    clock_tolerance_seconds: int = 2  # off the database's clock, beyond which nothing is done
     web_workers: int = 1
     sms_gateway: str = "outbox"
     log_level: str = "info"
@@ -145,6 +146,7 @@ class Settings:
 _INTEGERS = {
     "port": (1, 65535),
     "web_workers": (1, 64),
+    "clock_tolerance_seconds": (1, 60),
     "desk_lanes": (1, 32),
     "desk_batch": (1, 1000),
     "desk_queue": (1, 1_000_000),

@@ -13,10 +13,11 @@ from pathlib import Path
 import structlog
 from litestar import Litestar
 
-from guahao.clock import city_clock
+from guahao.clock import ClockWatch, city_clock
 from guahao.embedded import EmbeddedServer
 from guahao.flows.demo_staff import demo_staff_left
 from guahao.flows.desk import Desk
+from guahao.flows.kernel.clocks import comparing_clocks
 from guahao.flows.platform import Platform
 from guahao.flows.trail import check_head
 from guahao.flows.wechat import HELP_KEY
@@ -29,7 +30,7 @@ from guahao.notices.wechat import OfficialAccount, WeChatGateway
 from guahao.processes import Revivable, end_with
 from guahao.rules.limits import Policy
 from guahao.settings import Settings, SettingsError, read_settings
-from guahao.store.db import LOGIN_ROLE, Database, RolesError
+from guahao.store.db import LOGIN_ROLE, ClockError, Database, RolesError
 from guahao.store.migrate import migrate
 from guahao.store.policy_book import PolicyBook
 from guahao.store.vault import Vault
@@ -178,6 +179,7 @@ def build_platform(settings: Settings, url: str, *, connections: int) -> Platfor
     """The platform over a database that is already migrated; not yet connected."""
     clock = city_clock(settings.clock_start, settings.clock_begun)
     database = Database(url, clock, max_size=connections)
+    database.watch = ClockWatch(clock, clock.at, settings.clock_tolerance_seconds)
     policies = PolicyBook(Policy(cancel_channels=settings.cancel_channels))
     return Platform(
         database,
@@ -207,11 +209,14 @@ async def refuse_demo_staff(platform: Platform) -> None:
 
 
 @asynccontextmanager
-async def open_platform(settings: Settings, url: str) -> AsyncIterator[Platform]:
-    """A connected platform for one tool's work."""
-    platform = build_platform(settings, url, connections=4)
+async def open_platform(
+    settings: Settings, url: str, connections: int = 4
+) -> AsyncIterator[Platform]:
+    """A connected platform for one tool's work, or the worker's."""
+    platform = build_platform(settings, url, connections=connections)
     await platform.db.open()
     try:
+        await platform.db.compare_clocks()
         # In the demo a tool does not warn: its output is its answer.
         if not settings.demo:
             await check_roles(platform)
@@ -240,10 +245,12 @@ def create_app() -> Litestar:
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         await platform.db.open()
         await check_roles(platform)
+        await platform.db.compare_clocks()
         await report_trail(platform)
         await desk.open()
         try:
-            yield
+            async with comparing_clocks(platform.db):
+                yield
         finally:
             await desk.close()
             await platform.db.close()
@@ -266,7 +273,8 @@ async def work(settings: Settings, url: str) -> None:
         await report_trail(platform)
         api = _wechat_api(settings)
         try:
-            await run_worker(platform, _gateway(settings, platform), _wechat(platform, api))
+            async with comparing_clocks(platform.db):
+                await run_worker(platform, _gateway(settings, platform), _wechat(platform, api))
         finally:
             if api is not None:
                 await api.close()
@@ -279,7 +287,10 @@ async def report_trail(platform: Platform) -> None:
     """
     file = platform.settings.trail_file
     noted = Noted() if file is None else last_noted(file, platform.vault)
-    verdict = await check_head(platform, noted.head)
+    try:
+        verdict = await check_head(platform, noted.head)
+    except ClockError:  # said already, and nothing can be done before it is right
+        return
     if not verdict.holds or noted.forged:
         _log.error(
             "audit_trail_touched",

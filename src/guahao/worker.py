@@ -39,6 +39,7 @@ WORKERS = (
 HEARTBEAT_SECONDS = 5.0
 SHUTDOWN_SECONDS = 25.0
 RESTART_SECONDS = (0.25, 5.0)  # the first wait and the longest
+_CLOCK_SECONDS = 0.2
 _CONNECTIONS = 8
 _CONNECTION_SECONDS = 5.0  # without one for so long, the database is away
 
@@ -80,13 +81,21 @@ async def _work_on(
     draining: set[asyncio.Task[None]] = set()
     try:
         while not stop.is_set():
-            generation = _Generation(create(_Connector(conninfo)))
+            await _first(_until_the_clock_is(platform, wrong=False), stop.wait())
+            if stop.is_set():
+                return
+            connector = _Connector(conninfo)
+            generation = _Generation(create(connector))
             task = asyncio.create_task(generation.run(stop))
             draining.add(task)
             task.add_done_callback(draining.discard)
-            await _first(generation.over.wait(), stop.wait())
+            await _first(
+                generation.over.wait(), _until_the_clock_is(platform, wrong=True), stop.wait()
+            )
             if stop.is_set():
                 return
+            if not generation.over.is_set():
+                connector.lose("clock wrong")
             wait = waits.next()
             log.warning(
                 "worker_restarts",
@@ -181,9 +190,13 @@ class _Connector(PsycopgConnector):
             yield
         except ConnectorException as error:
             if isinstance(error.__cause__, psycopg.OperationalError):
-                self.why = self.why or type(error.__cause__).__name__
-                self.lost.set()
+                self.lose(type(error.__cause__).__name__)
             raise
+
+    def lose(self, why: str) -> None:
+        """End the generation, for this reason where it has none yet."""
+        self.why = self.why or why
+        self.lost.set()
 
 
 def _workers(app: App, *, wait: bool = True) -> list[Worker]:
@@ -203,6 +216,13 @@ def _workers(app: App, *, wait: bool = True) -> list[Worker]:
         )
         for queues, concurrency, poll_seconds in WORKERS
     ]
+
+
+async def _until_the_clock_is(platform: Platform, *, wrong: bool) -> None:
+    """Wait until the clock is certainly wrong, or is not."""
+    watch = platform.db.watch
+    while (watch is not None and watch.is_wrong) is not wrong:  # noqa: ASYNC110 - it jumps
+        await asyncio.sleep(_CLOCK_SECONDS)
 
 
 async def _until_the_database_answers(

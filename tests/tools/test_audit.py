@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 import psycopg
@@ -67,6 +67,7 @@ class City:
             **{f"session_{name}": view.session.id for name, view in self.bookings.items()},
             **{f"patient_{name}": id for name, id in self.patients.items()},
             **{f"account_{n}": id for n, id in enumerate(self.accounts)},
+            "policy_days": 1,
         }
 
     def corrupt(self, *statements: str) -> None:
@@ -303,6 +304,29 @@ CORRUPTIONS = [
         "staff_bookings_recorded",
         "booking_called",
         ["ALTER TABLE audit_trail DISABLE TRIGGER ALL", "DELETE FROM audit_trail"],
+    ),
+    (
+        "changes_in_their_time",
+        "booking_coming",
+        [
+            "UPDATE hospital_events SET at = '2026-12-06 09:02+08'"
+            " WHERE appointment_id = %(booking_coming)s"
+        ],
+    ),
+    (
+        "sessions_settled_in_their_time",
+        "session_cancelled",
+        ["UPDATE clinic_sessions SET settled_at = now() WHERE id = %(session_cancelled)s"],
+    ),
+    (
+        "voided_on_their_day",
+        "booking_coming",
+        ["UPDATE appointments SET status = 'unverified' WHERE id = %(booking_coming)s"],
+    ),
+    (
+        "policy_days_closed_in_their_time",
+        "policy_days",
+        ["UPDATE policy_days SET closed_until = '2026-12-07'"],
     ),
     ("stopped_sessions_empty", "session_coming", [SHIFT.format("stopped_at = now()")]),
     ("settled_sessions_empty", "session_coming", [SHIFT.format("settled_at = now()")]),
@@ -575,3 +599,27 @@ async def test_where_there_are_very_many_persons_a_sample_is_opened(
     assert found["patients_open"].examined == 2
     assert found["patients_open"].note.startswith("a sample: every id that is ")
     assert (found["accounts_open"].examined, found["accounts_open"].note) == (2, "")
+
+
+@pytest.mark.parametrize(
+    ("check", "statement"),
+    [
+        ("changes_in_their_time", "UPDATE hospital_events SET at = at - interval '2 hours'"),
+        (
+            "sessions_settled_in_their_time",
+            "UPDATE clinic_sessions SET settled_recorded_at = settled_at - interval '5 days'",
+        ),
+    ],
+)
+async def test_in_production_times_are_those_of_the_databases_clock(
+    city: City, check: str, statement: str
+) -> None:
+    city.corrupt(
+        "UPDATE hospital_events SET recorded_at = at",
+        "UPDATE clinic_sessions SET settled_recorded_at = settled_at",
+    )
+    production = replace(city.platform, settings=replace(city.platform.settings, mode="production"))
+    assert (await audit(production)).clean
+    city.corrupt(statement)
+    found = (await audit(production)).findings
+    assert [one.name for one in found if one.disagreements] == [check]

@@ -19,13 +19,13 @@ from __future__ import annotations
 
 import asyncio
 import math
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
 
+from guahao.clock import uptime
 from guahao.notices.gateway import Failed, Gateway, Outcome, Parcel, Sent, Unknown
 from guahao.notices.steady import SteadyClock
 from guahao.notices.templates import FALLBACK_LANGUAGE, Context, notice
@@ -46,11 +46,6 @@ SHORT_FIRST_WAIT_SECONDS = 5  # of what soon expires: a person waits for it
 UNREADABLE_ATTEMPTS = 3
 
 log = structlog.get_logger(__name__)
-
-
-def uptime() -> float:
-    """Return the seconds since the machine started, those in which it slept included."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 @dataclass(frozen=True, slots=True)

@@ -301,6 +301,56 @@ CHECKS = (
         """,
     ),
     Check(
+        "changes_in_their_time",
+        "clock",
+        "a booking was made and changed when the database's own clock says so",
+        "appointment",
+        "hospital_events",
+        # A demo's clock and its past are its own.
+        """
+        SELECT appointment_id AS id FROM hospital_events
+        WHERE %(same_time)s AND at > %(now)s + interval '1 minute'
+           OR %(real_time)s AND abs(extract(epoch FROM at - recorded_at)) > 60
+        """,
+    ),
+    Check(
+        "sessions_settled_in_their_time",
+        "clock",
+        "a session was settled when the database's own clock says so, and not before its day",
+        "clinic session",
+        "clinic_sessions WHERE settled_at IS NOT NULL",
+        # One with a booking that waits is found already.
+        """
+        SELECT s.id FROM clinic_sessions s
+        WHERE %(same_time)s AND s.settled_at IS NOT NULL AND s.visit_date > %(today)s
+              AND NOT EXISTS (SELECT FROM appointments a
+                              WHERE a.clinic_session_id = s.id AND a.status = 'booked')
+           OR %(real_time)s
+              AND abs(extract(epoch FROM s.settled_at - s.settled_recorded_at)) > 60
+        """,
+    ),
+    Check(
+        "voided_on_their_day",
+        "clock",
+        "no booking is void before the day of its visit",
+        "appointment",
+        "appointments WHERE status IN ('no_show', 'unverified')",
+        """
+        SELECT id FROM appointments
+        WHERE %(same_time)s AND status IN ('no_show', 'unverified') AND visit_date > %(today)s
+        """,
+    ),
+    Check(
+        "policy_days_closed_in_their_time",
+        "clock",
+        "no day that is still to come is closed to changes of the policy",
+        "day",
+        "policy_days WHERE closed_until > '2020-01-01'",
+        """
+        SELECT 1 AS id FROM policy_days WHERE %(same_time)s AND closed_until > %(today)s
+        """,
+    ),
+    Check(
         "person_once",
         "S12",
         "a person has one current registration, under whichever document",

@@ -17,6 +17,7 @@ from psycopg.abc import Buffer
 from psycopg.adapt import Loader
 from psycopg.rows import TupleRow
 
+from guahao.clock import ClockWatch
 from guahao.store.kernel.connections import Connection, Pool, cut, has_ended, watched
 
 APP_ROLE = "guahao_app"
@@ -143,6 +144,10 @@ class DatabaseAwayError(OperationalError):
     """No server that could be written to answers: nothing was done, and nobody waits for it."""
 
 
+class ClockError(DatabaseAwayError):
+    """This process's clock is not the database's: nothing was done, as its times would be false."""
+
+
 _SESSION = "SELECT current_user::text, session_user::text, current_setting('TimeZone')"
 
 
@@ -202,6 +207,7 @@ class Database:
         prepared: bool = True,
     ) -> None:
         self.clock = clock
+        self.watch: ClockWatch | None = None  # of the clock, where it is to be the database's
         self.url = as_application(url)
         self.away = False  # set by the pulse: no primary answers
         self._in_use: set[Connection] = set()
@@ -274,7 +280,7 @@ class Database:
                     " set_config('guahao.hospital_id', %s, true)",
                     (HOSPITAL_ROLE, str(hospital_id)),
                 )
-            tx = Tx(conn, self.clock(), roles)
+            tx = Tx(conn, self._now(), roles)
             yield tx
             last = before_commit.get()
             if last is not None:
@@ -298,7 +304,7 @@ class Database:
             committing = False
             try:
                 async with conn.pipeline(), conn.transaction():
-                    yield Tx(conn, self.clock())
+                    yield Tx(conn, self._now())
                     committing = True
             except OperationalError as error:
                 # On a connection that stands, the server has said that it rolled back.
@@ -308,6 +314,27 @@ class Database:
             finally:
                 if timer is not None:
                     timer.cancel()
+
+    def _now(self) -> datetime:
+        """Return the time of a transaction; raises ClockError where the clock is wrong."""
+        if self.watch is not None and self.watch.is_wrong:
+            raise ClockError(
+                f"this machine's clock is {self.watch.ahead_seconds:+.1f} s off the database's:"
+                " nothing is done with false times; set both by NTP"
+            )
+        return self.clock()
+
+    async def compare_clocks(self) -> None:
+        """Compare the clock with the database's, where it is watched; raises OperationalError."""
+        if self.watch is None:
+            return
+        async with self._connection() as conn:
+            asked = self.watch.now()
+            cursor = await conn.execute("SELECT extract(epoch FROM clock_timestamp())::float8")
+            row = await cursor.fetchone()
+            answered = self.watch.now()
+        assert row is not None
+        self.watch.compare(row[0], asked, answered)
 
     @asynccontextmanager
     async def _connection(self, wait_seconds: float | None = None) -> AsyncIterator[Connection]:

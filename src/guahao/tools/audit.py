@@ -23,6 +23,7 @@ from rich.table import Table
 from guahao.flows.platform import Platform
 from guahao.rules.kernel.retention import RETENTIONS, days_kept
 from guahao.rules.limits import CODE_DIGITS, CODE_KEPT_DAYS, PATIENTS_PER_PHONE, Policy
+from guahao.settings import Settings
 from guahao.store import audit as store
 from guahao.store.db import Tx
 from guahao.store.hospital_events import EVENTS_KEPT_DAYS
@@ -84,7 +85,7 @@ async def audit(platform: Platform, report: Report = lambda _: None) -> Audit:
 
 async def _findings(tx: Tx, platform: Platform, report: Report) -> AsyncIterator[Finding]:
     first = platform.policies.known.first
-    numbers = _numbers(tx, first)
+    numbers = _numbers(tx, first) | _clocks(platform.settings)
     for check in store.CHECKS:
         report(check.name)
         examined = await store.size(tx, check.examined)
@@ -128,6 +129,12 @@ def _numbers(tx: Tx, policy: Policy) -> dict[str, Any]:
         "code_kept_days": CODE_KEPT_DAYS,
         "patients_per_phone": PATIENTS_PER_PHONE,
     }
+
+
+def _clocks(settings: Settings) -> dict[str, bool]:
+    """Whether our time is that of the processes that wrote, and whether theirs is the real one."""
+    same = settings.clock_start is None
+    return {"same_time": same, "real_time": same and not settings.demo}
 
 
 class _Tally:
