@@ -23,6 +23,7 @@ PRODUCTION = {
 NUMBERS = [
     ("port", 1, 65535),
     ("web_workers", 1, 64),
+    ("clock_tolerance_seconds", 1, 60),
     ("desk_lanes", 1, 32),
     ("desk_batch", 1, 1000),
     ("desk_queue", 1, 1_000_000),

@@ -309,8 +309,10 @@ CORRUPTIONS = [
         "changes_in_their_time",
         "booking_coming",
         [
-            "UPDATE hospital_events SET at = '2026-12-06 09:02+08'"
-            " WHERE appointment_id = %(booking_coming)s"
+            """
+            UPDATE hospital_events SET at = '2026-12-06 09:02+08'
+            WHERE appointment_id = %(booking_coming)s
+            """
         ],
     ),
     (
@@ -473,7 +475,7 @@ async def slip_in(city: City, who: str, places: Sequence[tuple[int, date]]) -> N
                    '', '', %s, %s
             FROM clinic_sessions WHERE id = %s
             """,
-            *(city.patients[who], *[_in_time(day)] * 2, session_id),
+            *(city.patients[who], _in_time(day), min(_in_time(day), city.clock.now), session_id),
         )
         await draw_codes(city.platform)
         await change(
