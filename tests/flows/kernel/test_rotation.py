@@ -64,10 +64,10 @@ async def columns(platform: Platform, suffix: str) -> set[tuple[str, str]]:
     rows = await ask(
         platform,
         """
-        SELECT c.table_name, c.column_name FROM information_schema.columns c
-        JOIN information_schema.tables t USING (table_schema, table_name)
-        WHERE c.table_schema = 'public' AND t.table_type = 'BASE TABLE'
-          AND c.data_type = 'bytea' AND c.column_name LIKE %s
+        SELECT c.relname, a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
+          AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid = 'bytea'::regtype
+          AND a.attname LIKE %s
         """,
         f"%{suffix}",
     )

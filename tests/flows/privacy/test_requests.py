@@ -78,9 +78,9 @@ async def test_an_erasure_is_carried_out_with_the_second_persons_approval(
     first, second = await two(platform)
     request_id = await filed(platform, first, "erasure")
     assert await approve(platform, first, request_id, "本人") is RequestRefusal.OWN_REQUEST
-    assert await columns_with(platform, NAME) == {"patients.name_enc"}
+    assert columns_with(platform, NAME) == {"patients.name_enc"}
     assert await approve(platform, second, request_id, "证件已核对") == Decided("approved")
-    assert await columns_with(platform, NAME, resident_id(1), "本人到场") == set()
+    assert columns_with(platform, NAME, resident_id(1), "本人到场") == set()
     assert ("erase_personal_data", "证件已核对") in await reasons(platform)
     details = await ask(platform, "SELECT detail FROM audit_trail")
     assert not any(NAME in detail or resident_id(1) in detail for (detail,) in details)
@@ -136,7 +136,7 @@ async def test_declined_withdrawn_and_expired_requests_do_nothing(
     three = await filed(platform, first, "erasure")
     clock.now += OPEN_FOR
     assert await approve(platform, second, three, "证件已核对") is RequestRefusal.OVER
-    assert await columns_with(platform, NAME) == {"patients.name_enc"}
+    assert columns_with(platform, NAME) == {"patients.name_enc"}
     # An expired request does not stand in the way of a new one.
     four = await filed(platform, first, "erasure")
     assert await approve(platform, second, four, "证件已核对") == Decided("approved")
