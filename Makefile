@@ -25,8 +25,9 @@ run: $(BASE) assets
 	$(BIN)/guahao up
 
 test: $(DEV) assets
-	@command -v chromium >/dev/null || { $(APT) update && $(APT) install chromium; } >/dev/null 2>&1 \
-		|| echo "Without chromium (Debian, Ubuntu: apt-get install chromium) the browser tests are skipped." >&2
+	@{ command -v chromium && PATH=$$PATH:/usr/sbin command -v pgbouncer; } >/dev/null \
+		|| { $(APT) update && $(APT) install chromium pgbouncer; } >/dev/null 2>&1 \
+		|| echo "Without chromium and pgbouncer (Debian, Ubuntu: apt-get install chromium pgbouncer) the tests of the browser and of the pooler are skipped." >&2
 	$(BIN)/pytest -n 2
 
 lint: $(DEV)

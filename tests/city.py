@@ -41,11 +41,16 @@ class Clock:
 
 @asynccontextmanager
 async def open_platform(
-    url: str, clock: Clock, *, settings: Settings | None = None, policy: Policy | None = None
+    url: str,
+    clock: Clock,
+    *,
+    settings: Settings | None = None,
+    policy: Policy | None = None,
+    prepared: bool = True,
 ) -> AsyncIterator[Platform]:
     """A platform on a migrated database, with connections for callers in parallel."""
     # All connections from the start: callers in parallel would queue for a growing pool.
-    db = Database(url, clock, min_size=8, max_size=8)
+    db = Database(url, clock, min_size=8, max_size=8, prepared=prepared)
     vault = Vault("a secret key of the tests, long enough")
     await db.open()
     try:

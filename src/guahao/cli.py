@@ -19,6 +19,7 @@ from types import FrameType
 from typing import Annotated
 
 import msgspec
+import psycopg
 import typer
 import uvloop
 from granian import Granian
@@ -48,7 +49,7 @@ from guahao.rules.pushing import KINDS, WebhookRefusal
 from guahao.rules.staff import SYSTEM, Role
 from guahao.settings import Settings, SettingsError, read_settings
 from guahao.store.db import ClockError, RolesError
-from guahao.store.migrate import MigrationError
+from guahao.store.migrate import MigrationError, Schema, SchemaState
 from guahao.store.scratch import ScratchDatabaseError, analyze
 from guahao.tools import audit as audit_tool
 from guahao.tools import demo as demo_tool
@@ -118,6 +119,7 @@ _BACKLOG = 4096
 _OTHER_FILES = 512
 _DRAIN_SECONDS = 60
 _PORT_SECONDS = ORPHAN_SECONDS + 2  # longer than an orphan lives
+_PENDING, _NEWER = 3, 4  # exit statuses of `guahao migrate --check`; 2 is every command's error
 _STAND_IN = "HIS stand-in"  # what its client is called
 
 
@@ -159,6 +161,13 @@ def main() -> None:
         WeChatError,
     ) as error:
         typer.echo(f"guahao: {error}", err=True)
+        sys.exit(2)
+    except psycopg.OperationalError as error:
+        typer.echo(
+            f"guahao: the database does not answer: {error}\nCheck GUAHAO_DATABASE_URL and whether"
+            " the server runs.",
+            err=True,
+        )
         sys.exit(2)
 
 
@@ -233,18 +242,43 @@ def worker(parent: _Parent = None) -> None:
 
 
 @app.command("migrate")
-def migrate_command() -> None:
-    """Bring the database to the schema of this version."""
+def migrate_command(
+    check: Annotated[
+        bool,
+        typer.Option(
+            help="Only say how the database lies to this version: exit status 0 up to date,"
+            f" {_PENDING} migrations are pending, {_NEWER} the database is newer."
+        ),
+    ] = False,
+) -> None:
+    """Bring the database to the schema of this version, while bookings go on."""
     settings = read_settings(os.environ)
     with wiring.database_urls(settings) as urls:
+        if check:
+            raise typer.Exit(_say_schema(wiring.schema_state(urls)))
         if urls.owner is None:
             raise CommandError(
                 "migrating needs the database's owner: set GUAHAO_DATABASE_OWNER_URL to the owner's"
                 " URL, and GUAHAO_DATABASE_URL to that of the application's login, which this"
                 " command creates (docs/OPERATING.md)"
             )
-        wiring.migrate_database(settings, urls)
+        wiring.migrate_database(settings, urls, lambda told: typer.echo(told, err=True))
     typer.echo("The database is up to date.")
+
+
+def _say_schema(schema: Schema) -> int:
+    """Print how a database's schema lies to this program; the exit status that says it."""
+    match schema.state:
+        case SchemaState.UP_TO_DATE:
+            typer.echo(f"The database is up to date ({schema.revision}).")
+            return 0
+        case SchemaState.PENDING:
+            at = schema.revision or "nothing"
+            typer.echo(f"Pending after {at}: {', '.join(schema.pending)}. Run: guahao migrate")
+            return _PENDING
+        case SchemaState.NEWER:
+            typer.echo(f"The database is newer than this program ({schema.revision}).")
+            return _NEWER
 
 
 @demo.command()

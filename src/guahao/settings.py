@@ -47,6 +47,7 @@ class Settings:
     database_url: str | None = None  # None: the embedded server in `data_dir`
     database_owner_url: str | None = None  # who migrates; the demo may have one URL for both
     database_network: str = "open"  # private: its connections need no TLS
+    database_pooling: str = "session"  # transaction: by a pooler that changes servers in between
     metrics_host: str = "127.0.0.1"
     metrics_port: int | None = None  # None: with the pages in a demo, else nowhere
     data_dir: Path = Path(".guahao")
@@ -297,6 +298,12 @@ def _header_name(text: str) -> str:
     return text.lower()
 
 
+def _pooling(text: str) -> str:
+    if text not in ("session", "transaction"):
+        raise SettingsError("GUAHAO_DATABASE_POOLING must be session or transaction")
+    return text
+
+
 def _postal_code(text: str) -> str:
     if _POSTAL_CODE.fullmatch(text) is None:
         raise SettingsError("GUAHAO_POSTAL_CODE must be six digits such as 100000")
@@ -354,6 +361,7 @@ def _moment(text: str) -> datetime:
 
 _READERS: Mapping[str, Callable[[str], object]] = {
     "data_dir": Path,
+    "database_pooling": _pooling,
     "retention_days": _retention_days,
     "secret_keys_old": lambda text: tuple(_words(text)),
     "security_log": Path,

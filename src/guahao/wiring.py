@@ -30,8 +30,9 @@ from guahao.notices.wechat import OfficialAccount, WeChatGateway
 from guahao.processes import Revivable, end_with
 from guahao.rules.limits import Policy
 from guahao.settings import Settings, SettingsError, read_settings
-from guahao.store.db import LOGIN_ROLE, ClockError, Database, RolesError
-from guahao.store.migrate import migrate
+from guahao.store.db import LOGIN_ROLE, ClockError, Database, RolesError, as_application
+from guahao.store.kernel.pulse import Pulse
+from guahao.store.migrate import Schema, migrate, schema_of
 from guahao.store.policy_book import PolicyBook
 from guahao.store.vault import Vault
 from guahao.trail_sinks import Noted, last_noted
@@ -46,6 +47,7 @@ from guahao.worker import run_worker
 _log = structlog.get_logger("guahao.wiring")
 _DATABASE = "guahao"
 _READERS = 6  # connections of a web process besides one a lane
+_CONNECTION_SECONDS = 4.0  # a request waits for one at most: it is answered within five
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +124,17 @@ def application_url(settings: Settings, *, migrated: bool = False) -> Iterator[s
         yield urls.application
 
 
-def migrate_database(settings: Settings, urls: DatabaseUrls) -> None:
+def migrate_database(
+    settings: Settings, urls: DatabaseUrls, report: Callable[[str], None] | None = None
+) -> None:
     """Bring the database to the schema of this version, with the application's login."""
     assert urls.owner is not None
-    migrate(urls.owner, vault_of(settings), application_url=urls.application)
+    migrate(urls.owner, vault_of(settings), application_url=urls.application, report=report)
+
+
+def schema_state(urls: DatabaseUrls) -> Schema:
+    """Compare the database's schema with this program, as the owner where it is known."""
+    return schema_of(urls.owner or as_application(urls.application))
 
 
 async def check_roles(platform: Platform) -> None:
@@ -175,10 +184,18 @@ def vault_of(settings: Settings) -> Vault:
         raise SettingsError(f"GUAHAO_SECRET_KEY and GUAHAO_SECRET_KEYS_OLD: {error}") from None
 
 
-def build_platform(settings: Settings, url: str, *, connections: int) -> Platform:
+def build_platform(
+    settings: Settings, url: str, *, connections: int, wait_seconds: float = 10
+) -> Platform:
     """The platform over a database that is already migrated; not yet connected."""
     clock = city_clock(settings.clock_start, settings.clock_begun)
-    database = Database(url, clock, max_size=connections)
+    database = Database(
+        url,
+        clock,
+        max_size=connections,
+        wait_seconds=wait_seconds,
+        prepared=settings.database_pooling == "session",
+    )
     database.watch = ClockWatch(clock, clock.at, settings.clock_tolerance_seconds)
     policies = PolicyBook(Policy(cancel_channels=settings.cancel_channels))
     return Platform(
@@ -234,7 +251,12 @@ def create_app() -> Litestar:
     if settings.database_url is None:
         raise SettingsError("a web process needs GUAHAO_DATABASE_URL; `guahao serve` sets it")
     connections = settings.desk_lanes + _READERS
-    platform = build_platform(settings, settings.database_url, connections=connections)
+    platform = build_platform(
+        settings,
+        settings.database_url,
+        connections=connections,
+        wait_seconds=_CONNECTION_SECONDS,
+    )
     desk = Desk(
         platform, lanes=settings.desk_lanes, batch=settings.desk_batch, queue=settings.desk_queue
     )
@@ -249,7 +271,7 @@ def create_app() -> Litestar:
         await report_trail(platform)
         await desk.open()
         try:
-            async with comparing_clocks(platform.db):
+            async with Pulse(platform.db).kept(), comparing_clocks(platform.db):
                 yield
         finally:
             await desk.close()

@@ -23,12 +23,14 @@ async def test_a_process_lives_without_its_database_but_is_not_ready(closed_site
     assert (live.status_code, live.json()) == (200, {"status": "ok"})
     ready = await closed_site.get("/health/ready", headers=ENGLISH)
     problem(ready, 503, "unavailable")
+    assert ready.json()["reasons"] == ["database_away"]
     assert ready.headers["retry-after"]
 
 
 async def test_a_process_with_its_database_is_ready(site: Site) -> None:
     ready = await site.get("/health/ready")
-    assert (ready.status_code, ready.json()) == (200, {"status": "ok"})
+    asked = {"status": "ok", "reasons": [], "oldest_request_seconds": 0.0}
+    assert (ready.status_code, ready.json()) == (200, asked)
 
 
 async def test_without_the_database_every_call_says_to_come_again(closed_site: Site) -> None:

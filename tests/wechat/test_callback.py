@@ -268,6 +268,18 @@ async def test_a_message_whose_effect_was_lost_acts_when_it_comes_again(
     assert await guesses(official) == 1
 
 
+async def test_without_the_database_a_text_is_answered_and_an_event_comes_again(
+    official: Official,
+) -> None:
+    await official.platform.db.close()
+    said = await official.say("12345678")
+    assert "暂时不能查询" in said
+    assert "not available for the moment" in said
+    now = official.clock().timestamp()
+    query, body = official.account.request(official.event("subscribe"), now)
+    assert (await official.post("/wechat", params=query, content=body)).status_code == 503
+
+
 async def test_what_was_seen_is_forgotten_after_a_day(official: Official, clock: Clock) -> None:
     await official.send(official.event("subscribe"))
     clock.forward(hours=23)

@@ -32,7 +32,7 @@ from guahao.flows.kernel.velocity import Velocity
 from guahao.flows.platform import Platform
 from guahao.rules.facts import Actor
 from guahao.rules.outcomes import KeyMismatch, NotLetIn, Refused
-from guahao.store.db import CommitUnknownError, DatabaseAwayError
+from guahao.store.db import CommitUnknownError, DatabaseAwayError, DatabaseState
 
 _log = structlog.get_logger("guahao.desk")
 _batch_size = Histogram(
@@ -176,7 +176,7 @@ class Desk:
         """Queue a wish; the future is its answer. Wishes for one session keep their order."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[DeskAnswer] = loop.create_future()
-        if self._platform.db.away:
+        if self._platform.db.state is not DatabaseState.ALIVE:
             _answers.labels(NotBooked.code).inc()
             answer.set_result(NotBooked())
             return answer
@@ -313,7 +313,7 @@ async def _book_again_if_lost(
             return await book_batch(platform, wishes, deadline)
         except psycopg.errors.DeadlockDetected:
             raise
-        except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction) as error:
+        except psycopg.OperationalError as error:
             unknown = unknown or isinstance(error, CommitUnknownError)
             _log.warning("database_lost", requests=len(wishes), error=type(error).__name__)
             if isinstance(error, (DatabaseAwayError, PoolClosed)):

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
+from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
@@ -15,6 +16,7 @@ import msgspec
 from psycopg import AsyncConnection, AsyncCursor, OperationalError, conninfo
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader
+from psycopg.errors import ReadOnlySqlTransaction
 from psycopg.rows import TupleRow
 
 from guahao.clock import ClockWatch
@@ -136,12 +138,24 @@ class RolesError(Exception):
     """A database session is not the application's; the message says what to do."""
 
 
+class DatabaseState(StrEnum):
+    """What the server can do for us, as far as is known."""
+
+    ALIVE = "alive"
+    READ_ONLY = "read_only"  # a standby, or a primary that was demoted
+    AWAY = "away"
+
+
 class CommitUnknownError(OperationalError):
     """The connection was lost while a transaction was committing: it is done, or it is not."""
 
 
 class DatabaseAwayError(OperationalError):
-    """No server that could be written to answers: nothing was done, and nobody waits for it."""
+    """No server answers: nothing was done, and nobody waits for it."""
+
+
+class DatabaseReadOnlyError(OperationalError):
+    """The server that answers cannot be written to: nothing was done."""
 
 
 class ClockError(DatabaseAwayError):
@@ -188,6 +202,9 @@ _ROLES = """
 """
 
 
+WRITABLE = "SELECT NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off'"
+
+
 class Database:
     """The application's connections, as the role that owns nothing.
 
@@ -209,7 +226,8 @@ class Database:
         self.clock = clock
         self.watch: ClockWatch | None = None  # of the clock, where it is to be the database's
         self.url = as_application(url)
-        self.away = False  # set by the pulse: no primary answers
+        self.state = DatabaseState.ALIVE  # by the pulse (store/kernel/pulse.py), where there is one
+        self.is_watched = False
         self._in_use: set[Connection] = set()
         self.pool = Pool(
             self.url,
@@ -339,7 +357,7 @@ class Database:
     @asynccontextmanager
     async def _connection(self, wait_seconds: float | None = None) -> AsyncIterator[Connection]:
         """A connection that its server has not ended."""
-        if self.away:
+        if self.state is DatabaseState.AWAY:
             raise DatabaseAwayError("no primary answers")
         loop = asyncio.get_running_loop()
         until = loop.time() + (self.pool.timeout if wait_seconds is None else wait_seconds)
@@ -354,9 +372,26 @@ class Database:
         try:
             async with conn:
                 yield conn
+        except ReadOnlySqlTransaction as error:
+            raise DatabaseReadOnlyError(str(error)) from error
         finally:
             self._in_use.discard(conn)
             await self.pool.putconn(conn)
+
+    async def is_writable(self, seconds: float) -> bool:
+        """Whether a primary answers in time; known already where the pulse is watched."""
+        if self.is_watched:
+            return self.state is DatabaseState.ALIVE
+        try:
+            async with self._connection(seconds / 2) as conn:
+                timer = asyncio.get_running_loop().call_later(seconds / 2, cut, conn)
+                try:
+                    row = await (await conn.execute(WRITABLE)).fetchone()
+                finally:
+                    timer.cancel()
+        except OperationalError:
+            return False
+        return row == (True,)
 
     async def drop_connections(self, *, in_use: bool = False) -> None:
         """Replace every idle connection; those `in_use` too, whose callers get an error."""

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import psycopg
 from psycopg import conninfo, errors, sql
 
+from guahao.store.kernel.connections import connecting
 from guahao.store.migrate import migrate
 
 _PREFIX = "guahao_scratch_"
@@ -42,12 +43,12 @@ def scratch_database(server_url: str) -> Iterator[str]:
 
 def _execute(server_url: str, statement: str, *names: str) -> None:
     query = sql.SQL(statement).format(*map(sql.Identifier, names))
-    with psycopg.connect(server_url, autocommit=True) as conn:
+    with psycopg.connect(connecting(server_url), autocommit=True) as conn:
         conn.execute(query)
 
 
 def _advice(server_url: str) -> str:
-    with psycopg.connect(server_url) as conn:
+    with psycopg.connect(connecting(server_url)) as conn:
         owner = sql.Identifier(conn.info.user).as_string(conn)
     return (
         "this works in a database of its own, and the database's owner may create none.\n"
@@ -57,6 +58,6 @@ def _advice(server_url: str) -> str:
 
 def analyze(url: str) -> None:
     """Vacuum, gather statistics and write everything out, before anything is measured."""
-    with psycopg.connect(url, autocommit=True) as conn:
+    with psycopg.connect(connecting(url), autocommit=True) as conn:
         conn.execute("VACUUM ANALYZE")
         conn.execute("CHECKPOINT")

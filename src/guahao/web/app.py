@@ -98,7 +98,7 @@ def create_app(
     ]
     app = Litestar(
         [Router("/", route_handlers=with_options(handlers)) for handlers in doors],
-        lifespan=[*lifespan, sharing, machine_socket(platform), _rare_collections],
+        lifespan=[*lifespan, sharing, machine_socket(platform, desk), _rare_collections],
         exception_handlers=exception_handlers(replies, error_page),
         openapi_config=None,  # our own: bodies are decoded by us, and strictly
         logging_config=None,
@@ -132,7 +132,7 @@ def _handlers(platform: Platform, door: api.Door) -> list[HTTPRouteHandler]:
     return [
         *[route.for_litestar(api.PREFIX) for route in routes],
         *schema_routes([route.call for route in routes], api.PREFIX, door.replies),
-        *health_routes(platform, door.replies),
+        *health_routes(platform, door.desk, door.replies),
         *sms.routes(platform),
         *outbox_routes(platform),
         *demo_staff_routes(platform),

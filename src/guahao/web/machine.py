@@ -16,10 +16,12 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import msgspec
 from litestar import Litestar
 
+from guahao.flows.desk import Desk
 from guahao.flows.platform import Platform
-from guahao.web.health import all_metrics, is_ready
+from guahao.web.health import all_metrics, readiness
 
 _LOOP_SECONDS = 5
 _SOCKET_SECONDS = 5
@@ -31,7 +33,9 @@ _UNAVAILABLE: _Answer = (HTTPStatus.SERVICE_UNAVAILABLE, _JSON, b'{"status":"una
 _NOT_FOUND: _Answer = (HTTPStatus.NOT_FOUND, _JSON, b'{"status":"not_found"}')
 
 
-def machine_socket(platform: Platform) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+def machine_socket(
+    platform: Platform, desk: Desk
+) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     """Return a lifespan that listens on the port for metrics, where there is one."""
 
     @asynccontextmanager
@@ -43,7 +47,7 @@ def machine_socket(platform: Platform) -> Callable[[Litestar], AbstractAsyncCont
         loop = asyncio.get_running_loop()
 
         def ask(path: str) -> _Answer:
-            return asyncio.run_coroutine_threadsafe(_answer(platform, path), loop).result(
+            return asyncio.run_coroutine_threadsafe(_answer(platform, desk, path), loop).result(
                 _LOOP_SECONDS
             )
 
@@ -60,12 +64,14 @@ def machine_socket(platform: Platform) -> Callable[[Litestar], AbstractAsyncCont
     return listening
 
 
-async def _answer(platform: Platform, path: str) -> _Answer:
+async def _answer(platform: Platform, desk: Desk, path: str) -> _Answer:
     match path:
         case "/health/live":
             return _OK
         case "/health/ready":
-            return _OK if await is_ready(platform) else _UNAVAILABLE
+            found = await readiness(platform, desk)
+            status = HTTPStatus.SERVICE_UNAVAILABLE if found.reasons else HTTPStatus.OK
+            return status, _JSON, msgspec.json.encode(found)
         case "/metrics":
             body, content_type = await all_metrics(platform)
             return HTTPStatus.OK, content_type, body

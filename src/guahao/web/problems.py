@@ -56,6 +56,7 @@ class ProblemBody(msgspec.Struct, omit_defaults=True):
     field: str | None = None
     trace_id: str | None = None
     challenge: Challenge | None = None
+    reasons: list[str] | None = None  # why a process is not ready, for its operator
 
 
 def problem_body(problem: Problem, trace_id: str | None = None) -> ProblemBody:
@@ -75,12 +76,12 @@ def problem_body(problem: Problem, trace_id: str | None = None) -> ProblemBody:
     )
 
 
-def problem_answer(scope: Scope, problem: Problem) -> Answer:
+def problem_answer(scope: Scope, problem: Problem, *, reasons: list[str] | None = None) -> Answer:
     """A problem as a finished answer."""
     refused(scope, problem.code)
     headers = [(name.encode(), value.encode()) for name, value in _headers(problem).items()]
     headers.append((b"content-type", _media_type(scope).encode()))
-    return Answer(problem.status, _body(scope, problem), headers)
+    return Answer(problem.status, _body(scope, problem, reasons), headers)
 
 
 def wants_page(scope: Scope) -> bool:
@@ -94,14 +95,18 @@ def asked_language(scope: Scope) -> Language:
     return chosen_language(scope) if wants_page(scope) else reader_language(scope)
 
 
-def _body(scope: Scope, problem: Problem) -> bytes:
-    return _encoded(scope, problem, _traced(scope, problem))
+def _body(scope: Scope, problem: Problem, reasons: list[str] | None) -> bytes:
+    return _encoded(scope, problem, _traced(scope, problem), reasons)
 
 
-def _encoded(scope: Scope, problem: Problem, trace_id: str | None) -> bytes:
+def _encoded(
+    scope: Scope, problem: Problem, trace_id: str | None, reasons: list[str] | None = None
+) -> bytes:
     if scope["path"].startswith(FHIR_PATH):
         return operation_outcome(problem, trace_id)
-    return _encode(problem_body(problem, trace_id))
+    body = problem_body(problem, trace_id)
+    body.reasons = reasons
+    return _encode(body)
 
 
 def _media_type(scope: Scope) -> str:

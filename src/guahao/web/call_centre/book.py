@@ -11,7 +11,7 @@ from guahao.flows import caller_booking as flows
 from guahao.flows.alternatives import alternatives
 from guahao.flows.caller_booking import RegisterRefusal
 from guahao.flows.calls import CallRefusal, card
-from guahao.flows.desk import NotDecided
+from guahao.flows.desk import Busy, NotBooked, NotDecided
 from guahao.flows.patients import PatientRefusal
 from guahao.flows.schedules import one_session
 from guahao.rules.cancelling import cancel_deadline
@@ -212,6 +212,8 @@ def _undecided(
     """The key stays: pressing again asks what became of it."""
     if isinstance(answer, KeyMismatch):
         refused, key = page.problem("idempotency_mismatch").detail, secrets.token_urlsafe(16)
+    elif isinstance(answer, NotBooked | Busy):
+        refused = page.say("系统暂时不能办理预约，这次没有约上。请稍等几秒，再按一次。")
     else:
         refused = page.say("系统正忙，还不知道是否约上。请稍等几秒，再按一次，不会重复预约。")
     return _form(

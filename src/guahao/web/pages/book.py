@@ -7,18 +7,19 @@ import secrets
 from urllib.parse import urlencode
 
 from litestar.types import ASGIApp
+from psycopg import OperationalError
 
 from guahao import security_log
 from guahao.flows.accounts import account
 from guahao.flows.alternatives import alternatives
 from guahao.flows.appointments import list_appointments
-from guahao.flows.desk import Busy, NotDecided, TooFast
+from guahao.flows.desk import Busy, NotBooked, NotDecided, TooFast
 from guahao.flows.schedules import one_session
 from guahao.rules.booking import for_checked_only
 from guahao.rules.cancelling import cancel_deadline
 from guahao.rules.facts import Actor
 from guahao.rules.limits import PATIENTS_PER_PHONE
-from guahao.rules.outcomes import KeyMismatch, NotLetIn, Refusal, Refused
+from guahao.rules.outcomes import NotLetIn, Refusal, Refused
 from guahao.rules.people.log_ins import LogInRefusal
 from guahao.rules.pickup import pickup_deadline
 from guahao.rules.releasing import date_refusal
@@ -30,6 +31,7 @@ from guahao.web.reading import ProblemError, as_id, read_id
 
 CHANNEL = "web"
 _UNAVAILABLE = 503
+_TRIES_MAX = 30  # that a page makes by itself: for a minute or two
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,40}")
 # Another session of the department would be refused for the same reason.
 _OF_THE_PATIENT = {Refusal.ACCOUNT_RESTRICTED, Refusal.PATIENT_SUSPENDED, Refusal.NOT_YOUR_PATIENT}
@@ -136,6 +138,8 @@ async def _book(page: Page) -> ASGIApp:
     if isinstance(answer, NotLetIn):
         is_over = answer.reason is LogInRefusal.ENDED
         raise LoginNeededError if is_over else ConfirmNeededError
+    if isinstance(answer, NotDecided):
+        return await _undecided(page, answer, patient_id, nonce, id)
     await page.identify()
     if isinstance(answer, Refused):
         if answer.reason is Refusal.UNKNOWN_SESSION:
@@ -145,9 +149,7 @@ async def _book(page: Page) -> ASGIApp:
                 return _already(page, booking)
         session, _ = await _session(page)
         return await _refusal(page, session, patient_id, answer)
-    if isinstance(answer, KeyMismatch):
-        return page.redirect(page.path)  # a form of another session: here is this one's
-    return await _undecided(page, answer, patient_id, nonce)
+    return page.redirect(page.path)  # a form of another session: here is this one's
 
 
 async def _held(page: Page, session_id: int) -> list[AppointmentView]:
@@ -190,30 +192,52 @@ async def _refusal(
     )
 
 
-async def _undecided(page: Page, answer: NotDecided, patient_id: int, nonce: str) -> Answer:
-    """Not decided: nothing is lost, the same form goes again."""
-    session, _ = await _session(page)
+async def _undecided(
+    page: Page, answer: NotDecided, patient_id: int, nonce: str, session_id: int
+) -> Answer:
+    """Not decided: nothing is lost, the same form goes again; by itself, where scripts run."""
     page.add_header("retry-after", str(answer.retry_after_seconds))
     status = _UNAVAILABLE
-    if isinstance(answer, TooFast):
-        problem = page.door.replies.problem(
-            answer.code, page.language, retry_after_seconds=answer.retry_after_seconds
-        )
-        security_log.refused(page.request.scope, answer.code)
-        status, title, detail = problem.status, problem.title, problem.detail
-    elif isinstance(answer, Busy):
-        title = page.say("现在预约的人太多")
-        detail = page.say("这次没有预约成功，您填写的内容还在。请稍等几秒，再试一次。")
-    else:
-        title = page.say("还不能确定是否约上")
-        detail = page.say("系统暂时没有收到结果。请再试一次：同一张表单只会预约一次，不会重复。")
+    tries = as_id(page.form.get("tries", "")) or 0
+    match answer:
+        case TooFast():
+            problem = page.door.replies.problem(
+                answer.code, page.language, retry_after_seconds=answer.retry_after_seconds
+            )
+            security_log.refused(page.request.scope, answer.code)
+            status, title, detail = problem.status, problem.title, problem.detail
+            tries = _TRIES_MAX
+        case Busy():
+            title = page.say("现在预约的人太多")
+            detail = page.say("这次没有预约成功，您填写的内容还在。请稍等几秒，再试一次。")
+        case NotBooked():
+            title = page.say("暂时不能预约")
+            detail = page.say(
+                "系统暂时不能办理预约。这次没有约上，也没有占用号源；您填写的内容还在，可以再试。"
+            )
+        case _:
+            title = page.say("还不能确定是否约上")
+            detail = page.say(
+                "系统暂时没有收到结果。请再试一次：同一张表单只会预约一次，不会重复。"
+            )
     return page.render(
         "undecided.html",
         status,
-        session=session,
+        session=await _session_if_readable(page, session_id),
         names=page.names,
         title=title,
         detail=detail,
         patient_id=patient_id,
         key=nonce,
+        tries=tries + 1,
+        again_seconds=answer.retry_after_seconds if tries < _TRIES_MAX else None,
     )
+
+
+async def _session_if_readable(page: Page, id: int) -> SessionView | None:
+    """What was to be booked; the form goes again without it, too."""
+    try:
+        found = await one_session(page.door.platform, id)
+    except OperationalError:
+        return None
+    return None if found is None else found[0]

@@ -8,13 +8,14 @@ from urllib.parse import parse_qsl
 
 import structlog
 from litestar.types import Scope
+from psycopg import OperationalError
 
 from guahao.flows.wechat import Replayed, Reply, receive
 from guahao.security_log import SecurityEvent, note
 from guahao.web.answers import Answer
 from guahao.web.reading import ApiRequest
 from guahao.web.wechat.door import Door
-from guahao.web.wechat.words import Card, say
+from guahao.web.wechat.words import OUT_OF_SERVICE, Card, say
 from guahao.wechat.callback import TAKEN, Incoming, RefusedError, refuse_stale
 from guahao.wechat.xml import Article, news, write_fields
 
@@ -60,13 +61,22 @@ class Messages:
         if not done:
             self._follow_up(working, message.sender)
             return _taken()
-        reply = working.result()
+        try:
+            reply = working.result()
+        except OperationalError:
+            if message.event:
+                raise  # WeChat sends it again
+            _log.warning("wechat_without_database")
+            return self._written(message, OUT_OF_SERVICE, int(now))
         if isinstance(reply, Replayed):
             return _refused(request)
         return _taken() if reply is None else self._replied(message, reply, int(now))
 
     def _replied(self, message: Incoming, reply: Reply, now: int) -> Answer:
-        xml = _written(message, say(self._door.platform, reply), now)
+        return self._written(message, say(self._door.platform, reply), now)
+
+    def _written(self, message: Incoming, said: str | Card, now: int) -> Answer:
+        xml = _written(message, said, now)
         body = self._door.line.callback.reply(xml, now, secrets.token_hex(8))
         return Answer(200, body.encode(), [_XML, _NO_STORE])
 

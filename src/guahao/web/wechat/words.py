@@ -56,6 +56,11 @@ _ASK = Words(
     "{bookings} · {help}\nHotline: {hotline}",
 )
 _UNCLEAR = Words("没有找到相符的医院或科室。\n\n", "No such hospital or department was found.\n\n")
+# Without the database it is not known which language the user reads.
+OUT_OF_SERVICE = (
+    "系统暂时不能查询和办理，请过几分钟再发一次。\n"
+    "The service is not available for the moment. Please send this again in a few minutes."
+)
 _BOOKINGS = Words("我的挂号", "My registrations")
 _HELP = Words("帮助与规则", "Help and rules")
 _CANCEL = {

@@ -1,0 +1,108 @@
+"""Whether a primary answers: asked twice a second, on a connection of its own.
+
+Where none does, nobody waits for it: what waits gets its error, and who comes is sent away at
+once, until the next beat finds a primary again. What watches the process reads the state and
+waits for nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import structlog
+from psycopg import OperationalError
+from psycopg.errors import Error as DatabaseError
+
+from guahao.store.db import WRITABLE, Database, DatabaseState
+from guahao.store.kernel.connections import RECONNECT_SECONDS, Connection, cut, has_ended
+
+BEAT_SECONDS = 0.5
+ANSWER_SECONDS = 2.0
+# Since the last answer; a connection that dies is noticed at once, a silent one by this.
+AWAY_AFTER_SECONDS = 3.5
+
+_log = structlog.get_logger("guahao.database")
+
+
+class Pulse:
+    """Keeps `database.state` true."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._conn: Connection | None = None
+        self._replacing: asyncio.Task[None] | None = None
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
+        """Watch until the end of the block."""
+        self._database.is_watched = True
+        task = asyncio.create_task(self._keep())
+        try:
+            yield
+        finally:
+            self._database.is_watched = False
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            if self._replacing is not None:
+                await asyncio.gather(self._replacing, return_exceptions=True)
+            if self._conn is not None:
+                await self._conn.close()
+
+    async def _keep(self) -> None:
+        loop = asyncio.get_running_loop()
+        silence = loop.call_later(AWAY_AFTER_SECONDS, self._turn, DatabaseState.AWAY)
+        try:
+            while True:
+                try:
+                    state = await self._beat()
+                except (DatabaseError, OSError):
+                    state = DatabaseState.AWAY
+                self._turn(state)
+                if state is not DatabaseState.AWAY:
+                    silence.cancel()
+                    silence = loop.call_later(AWAY_AFTER_SECONDS, self._turn, DatabaseState.AWAY)
+                if state is DatabaseState.ALIVE:
+                    await asyncio.sleep(BEAT_SECONDS)
+                else:
+                    await asyncio.sleep(random.uniform(*RECONNECT_SECONDS))  # noqa: S311 - jitter
+        finally:
+            silence.cancel()
+
+    async def _beat(self) -> DatabaseState:
+        """Ask on the connection that is there; where that has died, once more on a new one."""
+        if self._conn is not None and not has_ended(self._conn):
+            with suppress(OperationalError):
+                return await self._ask(self._conn)
+        if self._conn is not None:
+            await self._conn.close()
+            self._conn = None
+        self._conn = await Connection.connect(
+            self._database.url, autocommit=True, prepare_threshold=None
+        )
+        return await self._ask(self._conn)
+
+    async def _ask(self, conn: Connection) -> DatabaseState:
+        timer = asyncio.get_running_loop().call_later(ANSWER_SECONDS, cut, conn)
+        try:
+            row = await (await conn.execute(WRITABLE)).fetchone()
+        finally:
+            timer.cancel()
+        if row == (True,):
+            return DatabaseState.ALIVE
+        # The next beat connects anew: the primary may be another of the URL's hosts by then.
+        await conn.close()
+        return DatabaseState.READ_ONLY
+
+    def _turn(self, state: DatabaseState) -> None:
+        database = self._database
+        if state is database.state:
+            return
+        before, database.state = database.state, state
+        _log.warning("database_state", state=state.value, before=before.value)
+        # Of a server that is away, every connection is dead; those to a former primary live.
+        if state is DatabaseState.AWAY or before is DatabaseState.READ_ONLY:
+            is_away = state is DatabaseState.AWAY
+            self._replacing = asyncio.create_task(database.drop_connections(in_use=is_away))
