@@ -27,9 +27,6 @@ REVOKE DELETE ON privacy_requests FROM guahao_app;
 -- Under which secret key an erased person's HMACs stand: rotating the key cannot write them anew,
 -- because the document is no longer stored. Of persons erased so far: the key that sealed last.
 ALTER TABLE patients ADD COLUMN index_key_id smallint;
+-- blocks: few persons are erased, and none of them books.
 UPDATE patients SET index_key_id = get_byte(id_no_enc, 0)
 WHERE erased_at IS NOT NULL AND index_gone_at IS NULL;
-
--- Phones that codes were sent to before they had an account: forgotten a day later.
-CREATE INDEX messages_with_recipient ON messages (changed_at)
-    WHERE account_id IS NULL AND length(to_enc) > 0;

@@ -2,6 +2,7 @@
 -- the other columns; the names here are those of SECRET_COLUMNS in store/kernel/secrets.py.
 
 -- Whether a second factor is enrolled, without its secret.
+-- blocks: staff is a small table, which no booking reads.
 ALTER TABLE staff ADD COLUMN has_second_factor boolean NOT NULL
     GENERATED ALWAYS AS (totp_secret_enc IS NOT NULL) STORED;
 

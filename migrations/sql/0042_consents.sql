@@ -1,4 +1,5 @@
 -- A request that nobody decided gives way to a new one.
+-- blocks: privacy_requests is a small table, which no booking reads.
 ALTER TABLE privacy_requests
     DROP CONSTRAINT privacy_requests_state_check,
     ADD CONSTRAINT privacy_requests_state_check
