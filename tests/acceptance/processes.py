@@ -17,7 +17,7 @@ import psutil
 from tests.conftest import SOURCES
 
 SECRET_KEY = "the acceptance tests' own secret key"
-START_SECONDS = 60
+START_SECONDS = 90
 
 
 def environment(database_url: str, folder: Path, **settings: str) -> dict[str, str]:
