@@ -42,6 +42,8 @@ NUMBERS = [
     ("bookings_per_account_hour", 1, 1_000_000),
     ("bookings_per_address_minute", 1, 1_000_000),
     ("bookings_per_network_minute", 1, 10_000_000),
+    ("places_per_address_10_minutes", 1, 1_000_000),
+    ("places_per_network_10_minutes", 1, 10_000_000),
     ("registrations_per_account_day", 1, 1_000_000),
     ("registrations_per_address_hour", 1, 1_000_000),
     ("registrations_per_network_hour", 1, 10_000_000),

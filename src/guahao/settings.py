@@ -79,13 +79,15 @@ class Settings:
     lookups_per_code_day: int = 5
     lookups_per_caller_hour: int = 20
     lookups_total_minute: int = 600
-    requests_per_address_minute: int = 600
+    requests_per_address_minute: int = 3000
     requests_per_network_minute: int = 60_000
     shared_networks: tuple[str, ...] = ()  # many people behind each address
     bookings_per_account_minute: int = 30
     bookings_per_account_hour: int = 120
-    bookings_per_address_minute: int = 60
-    bookings_per_network_minute: int = 1000
+    bookings_per_address_minute: int = 600
+    bookings_per_network_minute: int = 6000
+    places_per_address_10_minutes: int = 30
+    places_per_network_10_minutes: int = 1000
     registrations_per_account_day: int = 10
     registrations_per_address_hour: int = 20
     registrations_per_network_hour: int = 1000
@@ -166,6 +168,8 @@ _INTEGERS = {
     "bookings_per_account_hour": (1, 1_000_000),
     "bookings_per_address_minute": (1, 1_000_000),
     "bookings_per_network_minute": (1, 10_000_000),
+    "places_per_address_10_minutes": (1, 1_000_000),
+    "places_per_network_10_minutes": (1, 10_000_000),
     "registrations_per_account_day": (1, 1_000_000),
     "registrations_per_address_hour": (1, 1_000_000),
     "registrations_per_network_hour": (1, 10_000_000),

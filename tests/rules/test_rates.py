@@ -55,6 +55,30 @@ def test_a_refusal_by_one_limit_counts_against_none() -> None:
     assert tries(rates, 15, 600) == 8
 
 
+def test_a_try_that_came_to_nothing_is_taken_back() -> None:
+    rates = Rates()
+    assert tries(rates, 10, 600) == 10
+    for _ in range(4):
+        rates.undo(MINUTE, "a", 600)
+    assert tries(rates, 15, 601) == 4
+    rates.undo(MINUTE, "nobody", 600)
+    # The window has ended meanwhile: what it counted fades with it.
+    rates.undo(MINUTE, "a", 601)
+    for _ in range(10):
+        rates.attempt(MINUTE, "b", 659)
+    assert tries(rates, 1, 660, "b") == 0
+    rates.undo(MINUTE, "b", 659)
+    assert tries(rates, 2, 660, "b") == 1
+
+
+def test_others_hear_of_a_try_that_was_taken_back() -> None:
+    rates = Rates()
+    tries(rates, 5, 600)
+    assert [share.tries for share in rates.shares(10)] == [5]
+    rates.undo(MINUTE, "a", 600)
+    assert [share.tries for share in rates.shares(10)] == [-1]
+
+
 def test_a_flood_of_subjects_forgets_the_least_recent_only() -> None:
     rates = Rates(subjects_max=10)
     for number in range(100):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
+
 from tests.city import Clock, add_account, ask, resident_id
 from tests.crowd import add_clinic
 from tests.web.site import API, ENGLISH, Citizen, Site, add_citizen, problem
@@ -48,10 +51,48 @@ async def test_twenty_phones_of_one_address_do_not_take_two_hundred_places(site:
         for session in sessions
     ]
     booked = [answer for answer in answers if answer.status_code == 201]
-    assert len(booked) <= site.platform.settings.bookings_per_address_minute
+    assert len(booked) == site.platform.settings.places_per_address_10_minutes < len(answers) / 3
     refused = next(answer for answer in answers if answer.status_code == 429)
     detail = problem(refused, 429, "too_many_bookings")
     assert refused.headers["retry-after"] in detail
+
+
+async def test_two_hundred_requests_at_once_pass_no_limit_of_places(site: Site) -> None:
+    most = site.platform.settings.places_per_address_10_minutes
+    sessions = [
+        session
+        for _ in range(DEPARTMENTS)
+        for session in await add_clinic(site.platform, capacity=1000)
+    ]
+    citizens = [await add_citizen(site, number) for number in range(most // 2)]
+    answers = await asyncio.gather(
+        *(
+            site.book(citizen, session, address=ADDRESS)
+            for citizen in citizens
+            for session in sessions
+        )
+    )
+    statuses = Counter(answer.status_code for answer in answers)
+    assert statuses[201] <= most < len(answers)
+    assert statuses[429] > 0
+
+
+async def test_a_gateway_of_a_mobile_provider_may_try_as_often_as_its_people_do(
+    site: Site,
+) -> None:
+    [sold_out] = await add_clinic(site.platform, capacity=1)
+    [free] = await add_clinic(site.platform, capacity=100)
+    first = await add_citizen(site, 0)
+    assert (await site.book(first, sold_out)).status_code == 201
+    neighbours = [await add_citizen(site, number) for number in range(1, 21)]
+    refused = [
+        (await site.book(citizen, sold_out, address=ADDRESS)).json()["code"]
+        for citizen in neighbours
+        for _ in range(5)
+    ]
+    assert refused == ["sold_out"] * 100
+    booked = [await site.book(citizen, free, address=ADDRESS) for citizen in neighbours]
+    assert [answer.status_code for answer in booked] == [201] * 20
 
 
 async def test_nonsense_is_not_stored_without_limit(site: Site, clock: Clock) -> None:

@@ -33,6 +33,7 @@ from guahao.flows.platform import Platform
 from guahao.rules.facts import Actor
 from guahao.rules.outcomes import KeyMismatch, NotLetIn, Refused
 from guahao.store.db import CommitUnknownError, DatabaseAwayError, DatabaseState
+from guahao.store.views import AppointmentView
 
 _log = structlog.get_logger("guahao.desk")
 _batch_size = Histogram(
@@ -162,15 +163,19 @@ class Desk:
         an account books; its tries are counted. Staff book for everybody and are not limited.
         `log_in_id`: of an account's token; the batch finds out whether it has ended.
         """
-        if caller is not None and actor.kind == "account":
-            now = self._platform.db.clock().timestamp()
-            wait_seconds = self.velocity.booking(actor.id, caller, now)
-            if wait_seconds is not None:
-                _answers.labels(TooFast.code).inc()
-                return TooFast(wait_seconds)
-        return await self.submit(
-            Wish(actor, key, patient_id, session_id, channel, log_in_id=log_in_id)
-        )
+        wish = Wish(actor, key, patient_id, session_id, channel, log_in_id=log_in_id)
+        if caller is None or actor.kind != "account":
+            return await self.submit(wish)
+        now = self._platform.db.clock().timestamp()
+        wait_seconds = self.velocity.booking(actor.id, caller, now)
+        if wait_seconds is not None:
+            _answers.labels(TooFast.code).inc()
+            return TooFast(wait_seconds)
+        answer = await self.submit(wish)
+        booked_now = isinstance(answer, AppointmentView) and answer.booked_at.timestamp() >= now
+        if not booked_now and not isinstance(answer, OutcomeUnknown):
+            self.velocity.no_place(caller, now)
+        return answer
 
     def submit(self, wish: Wish) -> asyncio.Future[DeskAnswer]:
         """Queue a wish; the future is its answer. Wishes for one session keep their order."""

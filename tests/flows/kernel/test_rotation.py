@@ -14,7 +14,7 @@ from tests.city import (
     add_account,
     add_patient,
     add_session,
-    ask,
+    ask_as_owner,
     open_platform,
     reasons,
     resident_id,
@@ -61,7 +61,7 @@ async def booked(platform: Platform, number: int = 1) -> AppointmentView:
 
 
 async def columns(platform: Platform, suffix: str) -> set[tuple[str, str]]:
-    rows = await ask(
+    rows = await ask_as_owner(
         platform,
         """
         SELECT c.relname, a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid

@@ -1,8 +1,9 @@
-"""How fast a caller may act: requests, bookings and registrations (S17).
+"""How fast a caller may act: requests, bookings, places and registrations (S17).
 
 Counted in this process and shared with the others (flows/kernel/rates.py), so that asking
-costs no round trip. Families behind one address and whole districts behind a provider's
-have room by the defaults; `GUAHAO_SHARED_NETWORKS` names networks that need more.
+costs no round trip. Of an address, the places that it gets are limited closely and its tries
+loosely: a mobile provider's gateway tries as often as a scalper does, but gets few places.
+`GUAHAO_SHARED_NETWORKS` names networks that need more.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from guahao.rules.kernel.rates import Limit, Rates
 from guahao.settings import Settings
 
 SHARED_FACTOR = 20  # how much more an address of a shared network may do
-_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+_MINUTE, _10_MINUTES, _HOUR, _DAY = 60, 600, 3600, 86_400
 
 
 class Velocity:
@@ -39,6 +40,10 @@ class Velocity:
             Limit("bookings.address", s.bookings_per_address_minute, _MINUTE),
             Limit("bookings.network", s.bookings_per_network_minute, _MINUTE),
         )
+        self._places = (
+            Limit("places.address", s.places_per_address_10_minutes, _10_MINUTES),
+            Limit("places.network", s.places_per_network_10_minutes, _10_MINUTES),
+        )
         self._registrations_by_account = Limit(
             "registrations.account", s.registrations_per_account_day, _DAY
         )
@@ -56,12 +61,22 @@ class Velocity:
         return self._rates.attempt_all(self._by_place(self._requests, caller), now)
 
     def booking(self, account_id: int, caller: Caller, now: float) -> int | None:
-        """Count a try to book by an account for its own patients, whatever comes of it."""
+        """Count a try to book by an account for its own patients, and the place it may get.
+
+        Call `no_place` with the same moment where it got none: the try stays counted.
+        """
         subject = str(account_id)
         tried = [(limit, subject) for limit in self._bookings_by_account]
         if caller.limited:
             tried += self._by_place(self._bookings, caller)
+            tried += self._by_place(self._places, caller)
         return self._rates.attempt_all(tried, now)
+
+    def no_place(self, caller: Caller, now: float) -> None:
+        """Take back the place that `booking` counted at `now`."""
+        if caller.limited:
+            for limit, subject in self._by_place(self._places, caller):
+                self._rates.undo(limit, subject, now)
 
     def registration(self, account_id: int, caller: Caller, now: float) -> int | None:
         """Count a try to register a patient, whatever comes of it."""

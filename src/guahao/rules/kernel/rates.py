@@ -87,6 +87,21 @@ class Rates:
                     self.hurry = True
         return None
 
+    def undo(self, limit: Limit, subject: str, now: float) -> None:
+        """Take back a try that was counted at `now`: it came to nothing."""
+        counts = self._counts.get(limit)
+        count = None if counts is None else counts.get(subject)
+        if count is None:
+            return
+        window = int(now // limit.seconds)
+        if count.window == window and count.known:
+            count.known -= 1
+            count.unshared -= 1
+            if count.unshared < 0:  # others were told of it
+                self._due[limit, subject] = count
+        elif count.window == window + 1 and count.before:
+            count.before -= 1
+
     def _count(self, limit: Limit, subject: str, now: float) -> Count:
         window = int(now // limit.seconds)
         counts = self._counts.setdefault(limit, OrderedDict())
