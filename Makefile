@@ -56,7 +56,7 @@ audit-dependencies: | $(BIN)/python
 	$(BIN)/python -m venv $(VENV)/audit
 	$(VENV)/audit/bin/python -m pip --disable-pip-version-check --quiet install pip-audit
 	for file in base aliyun dev; do \
-		$(VENV)/audit/bin/pip-audit --disable-pip --require-hashes -r requirements/$$file.txt || exit 1; done
+		$(VENV)/audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements/$$file.txt || exit 1; done
 
 assets: $(ASSETS)
 

@@ -78,7 +78,8 @@ async def test_a_stolen_cookie_is_worthless_after_log_out(site: Site) -> None:
     reader = Reader.of(site)
     await reader.log_in(back="/me")
     stolen = dict(reader.client.cookies)
-    await reader.send(reader.form("/logout"))
+    [left] = (await reader.send(reader.form("/logout"))).history
+    assert left.headers["clear-site-data"] == '"cache", "storage"'
     async with site.client("203.0.113.66") as thief:
         thief.cookies.update(stolen)
         for path in ("/me", "/patients", "/bookings", "/me/log-ins"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.city import Clock, ask, resident_id
 from tests.supply import at
 from tests.web.site import Site, add_citizen, booked
@@ -81,3 +83,17 @@ async def test_odd_digits_are_no_bookings_on_the_list(site: Site, clock: Clock) 
     form.fields |= {"a²": "on", "a" + "9" * 40: "on", "reason": "断网"}
     await reader.send(form)
     assert "补录了1个取号" in reader.text  # the one of the form itself, and no error
+
+
+async def test_password_fields_are_masked_and_open_to_password_managers(site: Site) -> None:
+    signed_in = await at_the_desk(site, Role.AGENT)
+    async with site.client() as stranger:
+        log_in = (await stranger.get("/staff/login", headers={"accept": "text/html"})).text
+    await signed_in.go("/staff/password")
+    fields = re.findall(r'<input [^>]*name="(?:password|old|new|again)"[^>]*>', log_in)
+    fields += re.findall(r'<input [^>]*name="(?:password|old|new|again)"[^>]*>', signed_in.text)
+    assert len(fields) == 4
+    for field in fields:
+        assert 'type="password"' in field
+        assert re.search(r'autocomplete="(current|new)-password"', field)
+        assert "onpaste" not in field

@@ -157,6 +157,10 @@ class BasePage:
         ]
         return Answer(200, data, [*headers, *self._headers])
 
+    def clear_browser(self) -> None:
+        """Have the browser delete what it cached and stored of this site; cookies stay."""
+        self.add_header("clear-site-data", '"cache", "storage"')
+
     def redirect(self, path: str) -> Answer:
         """See another page of ours (303)."""
         return redirect_answer(path, self._headers)

@@ -1,7 +1,7 @@
-"""Hashing passwords without stalling a process: few threads, a short queue, a fast refusal.
+"""Hash passwords without stalling the process: few threads, a short queue, a fast refusal.
 
-Argon2 takes tens of milliseconds and 64 MiB on purpose. Strangers who flood the log-in fill their
-own queue; people on a device that is known have another.
+Argon2 takes tens of milliseconds and 64 MiB on purpose. Unknown devices and known devices have a
+queue each, so that a flood of log-ins does not delay people on a known device.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class HashingBusyError(Exception):
 
 
 class Lane:
-    """Threads that hash, and how many passwords may wait for them."""
+    """A pool of hashing threads with a bounded queue."""
 
     def __init__(self, name: str, threads: int, waiting: int) -> None:
         self.most = threads + waiting
@@ -37,9 +37,9 @@ class Lane:
         self._lock = Lock()
         self._taken = 0
 
-    async def verifies(self, kept: str, password: str) -> bool:
+    async def verifies(self, stored: str, password: str) -> bool:
         """Return whether the password is the one of this hash; does the same work for any."""
-        return await self._run(lambda: _verifies(kept, password))
+        return await self._run(lambda: _verifies(stored, password))
 
     async def hashed(self, password: str) -> str:
         """Return the hash of a password."""
@@ -55,7 +55,7 @@ class Lane:
                 raise HashingBusyError
             self._taken += 1
         job = self._pool.submit(work)
-        # Not when the request ends: who hangs up leaves the work behind.
+        # Not when the request ends: a client that disconnects does not stop the thread.
         job.add_done_callback(self._done)
         return await asyncio.wrap_future(job)
 
@@ -68,15 +68,15 @@ STRANGERS = Lane("strangers", threads=2, waiting=16)
 KNOWN = Lane("known", threads=1, waiting=16)
 
 
-def needs_rehash(kept: str) -> bool:
+def needs_rehash(stored: str) -> bool:
     """Return whether a hash was made with other parameters than today's."""
-    return _hasher.check_needs_rehash(kept)
+    return _hasher.check_needs_rehash(stored)
 
 
-def _verifies(kept: str, password: str) -> bool:
+def _verifies(stored: str, password: str) -> bool:
     if len(password) > PASSWORD_LENGTH_MAX:
         return False
     try:
-        return _hasher.verify(kept, password)
+        return _hasher.verify(stored, password)
     except (VerificationError, InvalidHashError):
         return False

@@ -281,6 +281,7 @@ async def _log_out(page: Page) -> ASGIApp:
         await log_out(page.door.platform, page.log_in.account_id, page.log_in.id)
     for name in (cookies.SESSION, cookies.PHONE, cookies.KEPT):
         page.drop_cookie(name)
+    page.clear_browser()
     return page.redirect("/")
 
 

@@ -211,6 +211,7 @@ async def _log_out(page: StaffPage) -> ASGIApp:
     if page.token:
         await flows.log_out(page.door.platform, page.token)
     page.drop_cookie(cookie_names.STAFF)
+    page.clear_browser()
     return page.redirect(LOG_IN_PATH)
 
 
