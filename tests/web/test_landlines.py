@@ -7,7 +7,7 @@ import re
 import pytest
 from tests.city import LOOPBACK, add_session, ask, change, phone, resident_id
 from tests.web.browsing import Reader
-from tests.web.site import API, Site
+from tests.web.site import API, Site, add_citizen
 from tests.web.staff_site import add_member, at_the_desk
 from tests.web.test_caller_booking import place, register
 from tests.web.test_moving import clerk, look_up
@@ -18,6 +18,8 @@ from guahao.flows.people.one_time_passwords import InvalidPhone, request_otp
 from guahao.rules.people.phones import Phone, spoken_phone, valid_any_phone
 from guahao.rules.staff import Role
 from guahao.store import messages
+from guahao.store.appointments import appointments_by_id
+from guahao.store.views import AppointmentView
 from guahao.tools.audit import audit
 
 LANDLINE = "010-65551234"
@@ -189,3 +191,43 @@ async def test_a_clerk_does_not_add_to_a_phone_that_has_patients(site: Site) -> 
     await look_up(reader, 2)
     await reader.send(reader.form("/staff/window/persons/register"), phone=phone(1))
     assert "这个手机号已有就诊人" in reader.text
+
+
+async def test_a_clerk_prints_the_codes_of_a_person_whom_no_sms_reaches(site: Site) -> None:
+    await on_a_landline(site)
+    [code] = [view.code for view in (await views(site)).values()]  # as the agent read it out
+    [[hospital_id]] = await ask(site.platform, "SELECT hospital_id FROM appointments")
+    reader = await at_the_desk(site, Role.CLERK, hospital_id)
+    assert "打印识别码" in await look_up(reader)
+    await reader.send(reader.form("/staff/window/persons/slips"))
+    assert f"{code[:4]} {code[4:]}" in reader.text
+    assert "data-print" in reader.text
+    for hidden in ("张三", resident_id(1)):
+        assert hidden not in reader.text
+    printed = "SELECT count(*) FROM audit_trail WHERE action = 'print_code'"
+    assert await ask(site.platform, printed) == [(1,)]
+    # Under another name, and at another hospital, there is nothing to print.
+    assert "打印识别码" not in await look_up(reader, name="张珊")
+    stranger = await clerk(site)
+    await look_up(stranger)
+    await stranger.send(stranger.form("/staff/window/persons/slips"))
+    assert "没有待取号的预约" in stranger.text
+
+
+async def views(site: Site) -> dict[int, AppointmentView]:
+    async with site.platform.db.transaction() as tx:
+        ids = [row[0] for row in await tx.rows("SELECT id FROM appointments")]
+        return await appointments_by_id(tx, site.platform.vault, ids)
+
+
+async def test_codes_of_a_mobile_phone_are_not_printed(site: Site) -> None:
+    await add_citizen(site)
+    reader = await clerk(site)
+    await look_up(reader)
+    form = reader.form("/staff/window/persons/move")
+    await reader.client.post(
+        "/staff/window/persons/slips",
+        data={key: form.fields[key] for key in ("csrf", "form_key", "person")},
+    )
+    printed = "SELECT count(*) FROM audit_trail WHERE action = 'print_code'"
+    assert await ask(site.platform, printed) == [(0,)]

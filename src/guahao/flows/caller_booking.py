@@ -14,6 +14,7 @@ from guahao.rules.facts import Actor
 from guahao.rules.identity import valid_document
 from guahao.rules.kernel.text import NameFault, person_name
 from guahao.rules.people.consent import Consent
+from guahao.rules.people.documents import OTHER
 from guahao.rules.people.phones import valid_any_phone
 from guahao.rules.staff import Staff
 from guahao.store import accounts, trail
@@ -71,6 +72,8 @@ async def register_caller(
     document = valid_document(id_type, id_no, platform.db.clock().date())
     if document is None:
         return PatientRefusal.ID_INVALID
+    if document.id_type == OTHER:  # a counter sees the original, the hotline does not
+        return PatientRefusal.COUNTER_ONLY
     refusal = consent_refusal(platform, consent, document)
     if refusal is not None:
         return refusal

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import date
 from enum import StrEnum
+from functools import partial
 
-from guahao.flows.people.displacing import displace
+from guahao.flows.people.displacing import put_aside
 from guahao.flows.platform import Platform
 from guahao.identity_check.gateway import Verdict
 from guahao.rules.identity import Document, valid_document
@@ -37,6 +39,7 @@ class PatientRefusal(StrEnum):
     PHONE_LIMIT = "phone_limit"
     CONSENT_REQUIRED = "consent_required"
     GUARDIAN_REQUIRED = "guardian_consent_required"
+    OTHER_NAME = "patient_other_name"  # the account has the person already, by another name
     # For staff only, who may know it; patients hear NOT_REGISTERED.
     ID_TAKEN = "id_taken"
     IDENTITY_MISMATCH = "identity_mismatch"
@@ -80,6 +83,10 @@ async def register_patient(
     refusal = consent_refusal(platform, consent, document)
     if refusal is not None:
         return refusal
+    async with platform.db.transaction() as tx:
+        # Before the verifier is asked: a full account hears the same of every name and number.
+        if not await store.has_room_or(tx, platform.vault, account_id, document):
+            return PatientRefusal.PHONE_LIMIT
     verdict = await platform.verifier.check(registered_name, document)
     async with platform.db.transaction() as tx:
         if ends_on is not None and not await _has_checked_adult(tx, platform.vault, account_id):
@@ -181,37 +188,44 @@ async def _place(
         return (await store.by_id(tx, vault, [old.id]))[old.id]
     if old is not None and decided is Registering.KEEP:
         registered = (await store.by_id(tx, vault, [old.id]))[old.id]
-        if same_name(name, registered.name):
-            return registered
+        return registered if same_name(name, registered.name) else PatientRefusal.OTHER_NAME
     slot = await store.free_slot(tx, account_id)
     if slot is None:
         return PatientRefusal.PHONE_LIMIT
-    if decided in (Registering.REFUSE, Registering.KEEP):
+    if decided is Registering.REFUSE:
         return PatientRefusal.ID_TAKEN
     if old is not None and old.is_erased:
         # Nobody escapes no-shows by having their data erased and registering again.
         return await erasing.revive(tx, vault, account_id, slot, name, document, checked_by)
-    new_id, cancelled = await next_id(tx, "patients"), 0
-    if old is not None and decided is Registering.DISPLACE:
-        cancelled = await displace(tx, old)
-    if old is not None and decided is Registering.CONTINUE:
-        await registrations.merge_into(tx, old, new_id)
+    new_id = await next_id(tx, "patients")
+    record = None if old is None else await _give_way(tx, old, decided, new_id, checked_by)
+    if ends_on is None and old is not None and document.is_birth_certificate:
+        ends_on = old.document_ends_on
     added = await store.add(
         tx, vault, new_id, account_id, slot, name, document, checked_by, ends_on
     )
-    if added is None or old is None:
+    if added is None or record is None:
         return added
-    await _record(tx, old, new_id, decided, checked_by or "", cancelled)
+    await record()
     return (await store.by_id(tx, vault, [new_id]))[new_id]
 
 
-async def _record(
-    tx: Tx, old: Registration, new_id: int, decided: Registering, checked_by: str, cancelled: int
-) -> None:
-    if decided is Registering.DISPLACE:
-        await registrations.record_displaced(tx, old, new_id, checked_by, cancelled)
-    else:
-        await registrations.record_merge(tx, old, new_id)
+async def _give_way(
+    tx: Tx, old: Registration, decided: Registering, new_id: int, checked_by: str | None
+) -> Callable[[], Awaitable[None]]:
+    """Clear the place of a person's registration; what records it once the new one is there."""
+    if decided is Registering.CONTINUE:
+        await registrations.merge_into(tx, old, new_id)
+        return partial(registrations.record_merge, tx, old, new_id, "registered_again")
+    aside = await put_aside(tx, old.id)
+    if decided is Registering.TAKE_OVER:
+        await registrations.merge_into(tx, old, new_id)
+        return partial(registrations.record_merge, tx, old, new_id, "dispute")
+    await registrations.set_displaced(tx, list(aside.accounts))
+    cancelled = aside.cancelled
+    return partial(
+        registrations.record_displaced, tx, aside.accounts, new_id, checked_by or "", cancelled
+    )
 
 
 def _decide(
@@ -225,4 +239,5 @@ def _decide(
         is_checked=old.is_checked,
         checks=checked_by is not None,
         settles=settles,
+        was_shown=old.was_shown,
     )

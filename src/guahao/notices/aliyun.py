@@ -40,6 +40,7 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
     "moved_away": ("patient",),
     "moved_here": ("patient",),
     "displaced": ("patient",),
+    "merged": ("patient",),
     "booked": (*_VISIT, *_PICKUP),
     "reminder": (*_VISIT, *_PICKUP),
     "cancelled": _VISIT,

@@ -81,7 +81,7 @@ def notice(message: Outgoing, context: Context) -> Notice | None:
 def _facts(message: Outgoing, context: Context, language: _Language) -> dict[str, str] | None:
     if message.kind in ("otp", "call_code", "move_code"):
         return _otp(message, context.hotline)
-    if message.kind in ("moved_away", "moved_here", "displaced"):
+    if message.kind in ("moved_away", "moved_here", "displaced", "merged"):
         return _moved(message, context)
     if message.kind == "suspended":
         return _suspended(message, context, language)
@@ -235,7 +235,11 @@ _CHINESE = _Language(
         ),
         "displaced": (
             "【预约挂号】就诊人{patient}已由核验过身份的本人登记到另一个手机号。这个手机号不再能"
-            "查看其预约，可退的预约已退号。如有疑问，请拨打{hotline}。"
+            "查看其预约，未就诊的预约已取消。如有疑问，请拨打{hotline}。"
+        ),
+        "merged": (
+            "【预约挂号】就诊人{patient}有多份登记，属于同一个人，现已合并：预约次数、爽约和暂停"
+            "合在一起计算，已有的预约不受影响。登记不是本人办理的，请拨打{hotline}。"
         ),
         "booked": (
             "【预约挂号】{patient}预约成功，识别码 {code}。{visit}，{date} {time}。"
@@ -336,8 +340,13 @@ _ENGLISH = _Language(
         ),
         "displaced": (
             "[Guahao] {patient}, verified in person, is now registered with another phone. This"
-            " phone no longer shows their bookings; those that could be were cancelled."
+            " phone no longer shows their bookings; upcoming visits were cancelled."
             " Questions: {hotline}."
+        ),
+        "merged": (
+            "[Guahao] {patient} was registered more than once. The registrations are now one:"
+            " booking limits, no-shows and suspensions are counted together. Existing bookings"
+            " stay as they are. If you did not register this person, call {hotline}."
         ),
         "booked": (
             "[Guahao] Booked for {patient}, code {code}: {visit}, {date}, {time}."

@@ -192,6 +192,17 @@ async def language_of(tx: Tx, account_id: int) -> str:
     return "zh" if row is None else str(row[0])
 
 
+async def language_of_phone(tx: Tx, vault: Vault, phone: str, else_of: int | None) -> str:
+    """Return the language of a phone's account; without one, of the account `else_of`."""
+    row = await tx.row(
+        "SELECT language FROM accounts WHERE phone_index = ANY(%s::bytea[])",
+        (vault.indexes("phone", phone),),
+    )
+    if row is not None:
+        return str(row[0])
+    return "zh" if else_of is None else await language_of(tx, else_of)
+
+
 async def lock_account(tx: Tx, account_id: int) -> bool:
     """Lock an account; whether there is one. Messages may still refer to it meanwhile."""
     found = await tx.row("SELECT 1 FROM accounts WHERE id = %s FOR NO KEY UPDATE", (account_id,))

@@ -103,6 +103,18 @@ async def own_appointment_by_code(
     return _view(vault, row) if row else None
 
 
+async def live_of_person(tx: Tx, patient_id: int) -> list[int]:
+    """Return the ids of what a person has booked, by all registrations of theirs."""
+    rows = await tx.rows(
+        """
+        SELECT a.id FROM appointments a JOIN patients p ON p.id = a.patient_id
+        WHERE (p.id = %s OR p.merged_into = %s) AND a.status = 'booked' ORDER BY a.id
+        """,
+        (patient_id, patient_id),
+    )
+    return [row[0] for row in rows]
+
+
 async def own_appointments(
     tx: Tx, vault: Vault, account_id: int, *, current: bool
 ) -> list[AppointmentView]:

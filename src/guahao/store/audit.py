@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from guahao.rules.limits import Policy
@@ -438,17 +438,54 @@ async def counted_bookings(tx: Tx) -> AsyncIterator[tuple[int, list[Counted]]]:
         yield row[0], [Counted(*one) for one in row[1]]
 
 
-async def merged_and_displaced(tx: Tx) -> tuple[int, int, int]:
-    """How many registrations were merged, of these are not settled yet, and were displaced."""
+@dataclass(frozen=True, slots=True)
+class GaveWay:
+    """A registration that gave way to its person's current one: ids and words, no names.
+
+    `how`: why it was merged, or how the one that displaced it was checked. `settled`: whether a
+    merge counts for the suspension already.
+    """
+
+    patient_id: int
+    person_id: int
+    since: datetime
+    how: str
+    settled: bool
+
+
+async def merged(tx: Tx) -> list[GaveWay]:
+    """Return every registration that was merged into its person's current one, by time."""
+    rows = await tx.rows(
+        """
+        SELECT patient_id, survivor_id, merged_at, why, settled_at IS NOT NULL
+        FROM person_merges ORDER BY merged_at, patient_id
+        """
+    )
+    return [GaveWay(*row) for row in rows]
+
+
+async def displaced(tx: Tx) -> list[GaveWay]:
+    """Return every registration that a checked one has displaced, by time."""
+    rows = await tx.rows(
+        """
+        SELECT patient_id, displaced_by, displaced_at, checked_by, true
+        FROM displaced_registrations ORDER BY displaced_at, patient_id
+        """
+    )
+    return [GaveWay(*row) for row in rows]
+
+
+async def unchecked(tx: Tx) -> int:
+    """Count the current registrations on an account that nobody has checked."""
     row = await tx.row(
         """
-        SELECT (SELECT count(*) FROM person_merges),
-               (SELECT count(*) FROM person_merges WHERE settled_at IS NULL),
-               (SELECT count(*) FROM displaced_registrations)
+        SELECT count(*) FROM patients
+        WHERE checked_at IS NULL AND account_id IS NOT NULL
+          AND displaced_at IS NULL AND merged_into IS NULL
         """
     )
     assert row is not None
-    return row[0], row[1], row[2]
+    return int(row[0])
 
 
 async def derived_policies(tx: Tx) -> set[int]:

@@ -130,6 +130,21 @@ async def tell_patients(tx: Tx, kind: str, patient_ids: Sequence[int]) -> None:
     await _defer_delivery(tx, [row[0] for row in rows])
 
 
+async def tell_once_an_account(tx: Tx, kind: str, patient_ids: Sequence[int]) -> None:
+    """Tell the accounts of these patients, each of the first of its own among them."""
+    rows = await tx.rows(
+        """
+        INSERT INTO messages (kind, account_id, patient_id, created_at, changed_at)
+        SELECT DISTINCT ON (account_id) %s, account_id, id, %s, %s
+        FROM patients WHERE id = ANY(%s::bigint[]) AND account_id IS NOT NULL
+        ORDER BY account_id, id
+        RETURNING id
+        """,
+        (kind, tx.now, tx.now, list(patient_ids)),
+    )
+    await _defer_delivery(tx, [row[0] for row in rows])
+
+
 async def withdraw(tx: Tx, patient_id: int) -> None:
     """Send none of what still waits to be sent of a person."""
     await tx.do(

@@ -73,6 +73,18 @@ async def free_slot(tx: Tx, account_id: int) -> int | None:
     return next((n for n in range(1, PATIENTS_PER_PHONE + 1) if n not in taken), None)
 
 
+async def has_room_or(tx: Tx, vault: Vault, account_id: int, document: Document) -> bool:
+    """Whether an account has a free slot, or has the document's person already."""
+    row = await tx.row(
+        """
+        SELECT count(phone_slot) < %s OR coalesce(bool_or(person_index = ANY(%s::bytea[])), false)
+        FROM patients WHERE account_id = %s
+        """,
+        (PATIENTS_PER_PHONE, person_indexes(vault, document.number), account_id),
+    )
+    return row is not None and bool(row[0])
+
+
 async def add(  # noqa: PLR0917 - a row's columns
     tx: Tx,
     vault: Vault,

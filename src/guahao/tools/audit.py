@@ -22,9 +22,10 @@ from rich.table import Table
 
 from guahao.flows.platform import Platform
 from guahao.rules.kernel.retention import RETENTIONS, days_kept
-from guahao.rules.limits import CODE_DIGITS, CODE_KEPT_DAYS, PATIENTS_PER_PHONE, Policy
+from guahao.rules.limits import CITY_TIME, CODE_DIGITS, CODE_KEPT_DAYS, PATIENTS_PER_PHONE, Policy
 from guahao.settings import Settings
 from guahao.store import audit as store
+from guahao.store.audit import GaveWay
 from guahao.store.db import Tx
 from guahao.store.hospital_events import EVENTS_KEPT_DAYS
 from guahao.store.kernel import retention as retention_store
@@ -36,6 +37,7 @@ Report = Callable[[str], None]  # the check that comes next
 _CODE = re.compile(rf"[0-9]{{{CODE_DIGITS}}}")
 SEALED_OPENED = 100_000  # of each table at most; where there are more, a sample
 _RETENTION_SLACK_DAYS = 2
+_REGISTRATIONS_SHOWN = 20
 _OWN_CHECKS = 8  # those not in store.audit
 
 
@@ -54,11 +56,21 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Registrations:
+    """Registrations that gave way to their person's current one; how many are unchecked."""
+
+    merged: list[GaveWay]
+    displaced: list[GaveWay]
+    unchecked: int
+
+
+@dataclass(frozen=True, slots=True)
 class Audit:
     """The findings of one snapshot, in the order of the checks."""
 
     at: datetime
     findings: list[Finding]
+    registrations: Registrations
 
     @property
     def clean(self) -> bool:
@@ -80,7 +92,11 @@ async def run(platform: Platform, *, as_json: bool = False) -> bool:
 async def audit(platform: Platform, report: Report = lambda _: None) -> Audit:
     """Check everything in one snapshot."""
     async with store.snapshot(platform.db) as tx:
-        return Audit(tx.now, [finding async for finding in _findings(tx, platform, report)])
+        findings = [finding async for finding in _findings(tx, platform, report)]
+        gave_way = Registrations(
+            await store.merged(tx), await store.displaced(tx), await store.unchecked(tx)
+        )
+        return Audit(tx.now, findings, gave_way)
 
 
 async def _findings(tx: Tx, platform: Platform, report: Report) -> AsyncIterator[Finding]:
@@ -90,8 +106,7 @@ async def _findings(tx: Tx, platform: Platform, report: Report) -> AsyncIterator
         report(check.name)
         examined = await store.size(tx, check.examined)
         count, ids = await store.disagreeing(tx, check, numbers)
-        note = await _registrations(tx) if check.name == "person_once" else ""
-        yield Finding(check.name, check.clause, check.says, check.of, examined, count, ids, note)
+        yield Finding(check.name, check.clause, check.says, check.of, examined, count, ids)
     limits = await _limits(tx, first)
     for name, says in _LIMITS.items():
         report(name)
@@ -106,17 +121,6 @@ async def _findings(tx: Tx, platform: Platform, report: Report) -> AsyncIterator
     yield await _codes_open(tx, platform.vault)
     report("retention")
     yield await _retention(tx, platform.settings.retention_days)
-
-
-async def _registrations(tx: Tx) -> str:
-    """What became of registrations of one person: information, no fault."""
-    merged, unsettled, displaced = await store.merged_and_displaced(tx)
-    if not (merged or displaced):
-        return ""
-    return (
-        f"{merged:,} registrations merged into their person's current one"
-        f" ({unsettled:,} to be settled), {displaced:,} displaced by a checked one"
-    )
 
 
 def _numbers(tx: Tx, policy: Policy) -> dict[str, Any]:
@@ -386,7 +390,12 @@ async def _sample(tx: Tx, table: str) -> _Sample:
 
 
 def _json(result: Audit) -> bytes:
-    answer = {"clean": result.clean, "at": result.at, "checks": result.findings}
+    answer = {
+        "clean": result.clean,
+        "at": result.at,
+        "checks": result.findings,
+        "registrations": result.registrations,
+    }
     return msgspec.json.format(msgspec.json.encode(answer), indent=2)
 
 
@@ -404,7 +413,36 @@ def _print_table(result: Audit) -> None:
     console.print(table)
     for one in result.findings:
         _print_remarks(console, one)
+    _print_registrations(console, result.registrations)
     console.print("Clean: nothing disagrees." if result.clean else "Not clean.")
+
+
+def _print_registrations(console: Console, found: Registrations) -> None:
+    """What became of registrations of one person: information, no fault."""
+    if found.unchecked:
+        console.print(
+            f"{found.unchecked:,} registrations are unchecked: a checked registration of the same"
+            " person displaces them (docs/OPERATING.md)",
+            highlight=False,
+        )
+    for title, listed in (("merged into", found.merged), ("displaced by", found.displaced)):
+        if not listed:
+            continue
+        waiting = sum(not one.settled for one in listed)
+        console.print(
+            f"{len(listed):,} registrations {title} their person's current one"
+            + (f", {waiting:,} to be settled" if waiting else ""),
+            highlight=False,
+        )
+        for one in listed[:_REGISTRATIONS_SHOWN]:
+            console.print(
+                f"  patient {one.patient_id} {title} patient {one.person_id}"
+                f" since {one.since.astimezone(CITY_TIME):%Y-%m-%d %H:%M} ({one.how})"
+                + ("" if one.settled else ", to be settled"),
+                highlight=False,
+            )
+        if len(listed) > _REGISTRATIONS_SHOWN:
+            console.print("  …  all of them: --json", highlight=False)
 
 
 def _print_remarks(console: Console, finding: Finding) -> None:

@@ -464,18 +464,18 @@ _PATIENTS: dict[str, Reply] = {
     ),
     PatientRefusal.COUNTER_ONLY: Reply(
         422,
-        Words("请到窗口或打电话登记", "Register at a window or by phone"),
+        Words("请到医院窗口登记", "Register at a hospital's window"),
         Words(
-            "这种证件不能在网上登记。请带证件原件到医院挂号窗口登记，或拨打{hotline}登记。",
-            "This kind of document cannot be registered online. Please take the original to a"
-            " hospital's registration window, or call {hotline}.",
+            "这种证件要看过原件才能登记。请带证件原件到医院挂号窗口登记。",
+            "This kind of document is registered with the original in hand. Please take it to a"
+            " hospital's registration window.",
         ),
     ),
     PatientRefusal.BIRTH_DATE_INVALID: Reply(
         422,
         Words("请填写孩子的出生日期", "Please enter the child's date of birth"),
         Words(
-            "出生医学证明用到一周岁前。请填写证明上的出生日期；已满一周岁的，请用户口簿或"
+            "出生医学证明用到一周岁前。请填写证明上的出生日期；已满一周岁的，请凭户口簿或"
             "居民身份证登记。",
             "A birth certificate serves until the day before the first birthday. Please enter the"
             " date of birth on it; register an older child with the household register or"
@@ -546,6 +546,16 @@ _PATIENTS: dict[str, Reply] = {
         Words(
             "就诊人未满14周岁，请由父母或其他监护人同意后登记。",
             "This patient is under 14. A parent or another guardian has to consent.",
+        ),
+    ),
+    PatientRefusal.OTHER_NAME: Reply(
+        409,
+        Words("已经登记，姓名不同", "Registered by another name"),
+        Words(
+            "这位就诊人已在您的账户里，姓名与这次填写的不同。登记时写错了的，请带证件原件到医院挂号窗口"
+            "更正。",
+            "This patient is on your account already, by another name. To correct the name, take"
+            " the original document to a hospital's registration window.",
         ),
     ),
     PatientRefusal.NOT_REGISTERED: Reply(

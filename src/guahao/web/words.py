@@ -95,6 +95,7 @@ def message_kinds(say: Callable[[str], str]) -> dict[str, str]:
         "moved_away": say("就诊人转出"),
         "moved_here": say("就诊人转入"),
         "displaced": say("登记被取代"),
+        "merged": say("登记合并"),
         "booked": say("预约成功"),
         "cancelled": say("退号"),
         "stopped": say("停诊"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import date
 
@@ -27,8 +28,9 @@ from guahao.flows.platform import Platform
 from guahao.rules.facts import Actor
 from guahao.rules.outcomes import Refusal, Refused
 from guahao.rules.staff import Role
+from guahao.store.audit import GaveWay
 from guahao.store.views import AppointmentView
-from guahao.tools.audit import audit
+from guahao.tools.audit import audit, run
 
 MISSED = [date(2026, 11, day) for day in (3, 4, 5)]
 
@@ -118,12 +120,32 @@ async def test_no_shows_of_both_suspend_once_the_merge_is_settled(platform: Plat
     assert await wrong(platform) == {"suspensions": [current]}
 
 
-async def test_the_audit_names_merges_without_a_fault(platform: Platform) -> None:
-    await merged(platform)
+async def test_the_audit_lists_merges_without_a_fault(
+    platform: Platform, capsys: pytest.CaptureFixture[str]
+) -> None:
+    current, other = await merged(platform)
     result = await audit(platform)
     assert result.clean
-    [note] = [one.note for one in result.findings if one.name == "person_once"]
-    assert note.startswith("1 registrations merged")
+    at = platform.db.clock()
+    assert result.registrations.merged == [GaveWay(other, current, at, "migration", settled=False)]
+    assert result.registrations.unchecked == 1
+    assert await run(platform)
+    said = capsys.readouterr().out
+    assert f"patient {other} merged into patient {current} since 2026-11-30 09:00" in said
+    assert "1 registrations are unchecked" in said
+    assert "张三" not in said
+    assert await run(platform, as_json=True)
+    listed = json.loads(capsys.readouterr().out)["registrations"]["merged"]
+    assert [(one["patient_id"], one["person_id"]) for one in listed] == [(other, current)]
+
+
+async def test_both_accounts_hear_once_of_a_settled_merge(platform: Platform) -> None:
+    current, other = await merged(platform)
+    await change(platform, "UPDATE accounts SET language = 'en' WHERE id = 2")
+    await settle_merges(platform)
+    await settle_merges(platform)
+    told = "SELECT patient_id FROM messages WHERE kind = 'merged' ORDER BY patient_id"
+    assert await ask(platform, told) == [(current,), (other,)]
 
 
 async def test_a_pick_up_taken_back_no_longer_checks_the_person(

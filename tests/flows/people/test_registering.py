@@ -85,20 +85,75 @@ async def test_a_checked_registration_takes_the_identity_over(platform: Platform
     assert isinstance(await book(platform, owner, mine.id, session_id), AppointmentView)
 
 
-async def test_after_the_deadline_the_displaced_booking_counts_for_nobody(
-    platform: Platform, clock: Clock
+@pytest.mark.parametrize(("hour", "status"), [(8, "cancelled"), (12, "booked")])
+async def test_a_displaced_booking_is_cancelled_until_its_pick_up_is_over(
+    platform: Platform, clock: Clock, hour: int, status: str
 ) -> None:
+    """Also after the deadline of cancelling: the hospital must not expect the person."""
     squatter, owner = await add_account(platform, 1), await add_account(platform, 2)
     taken = await add_patient(platform, squatter)
     session_id = await add_session(platform)
     booked = await book(platform, squatter, taken.id, session_id)
     assert isinstance(booked, AppointmentView)
-    clock.now = datetime(2026, 12, 3, 8, 0, tzinfo=CITY_TIME)  # the visit day
+    clock.now = datetime(2026, 12, 3, hour, 0, tzinfo=CITY_TIME)  # the visit day
     mine = await register_patient(verifying(platform), owner, "张三", "01", NUMBER)
     assert isinstance(mine, PatientView)
     assert await ask(platform, "SELECT patient_id, status FROM appointments") == [
-        (taken.id, "booked")
+        (taken.id, status)
     ]
+    events = "SELECT kind FROM hospital_events ORDER BY id DESC LIMIT 1"
+    assert await ask(platform, events) == [(status,)]
+
+
+async def test_what_was_merged_into_a_displaced_registration_goes_with_it(
+    platform: Platform,
+) -> None:
+    """The bookings of another account, made before the upgrade found them to be one person."""
+    squatter, other, owner = [await add_account(platform, number) for number in (1, 2, 3)]
+    taken = await add_patient(platform, squatter)
+    merged = await add_patient(platform, other, 2)
+    session_id = await add_session(platform)
+    assert isinstance(await book(platform, other, merged.id, session_id), AppointmentView)
+    async with platform.db.transaction() as tx:
+        await tx.do(
+            "UPDATE patients SET merged_into = %s, phone_slot = NULL, person_index ="
+            " (SELECT person_index FROM patients WHERE id = %s) WHERE id = %s",
+            (taken.id, taken.id, merged.id),
+        )
+    mine = await register_patient(verifying(platform), owner, "张三", "01", NUMBER)
+    assert isinstance(mine, PatientView)
+    assert await ask(platform, "SELECT status FROM appointments") == [("cancelled",)]
+    gone = "SELECT patient_id, account_id, cancelled_bookings FROM displaced_registrations"
+    assert await ask(platform, gone) == [(taken.id, squatter, 1), (merged.id, other, 0)]
+    told = "SELECT account_id FROM messages WHERE kind = 'displaced' ORDER BY account_id"
+    assert await ask(platform, told) == [(squatter,), (other,)]
+
+
+async def test_a_full_account_hears_the_same_of_every_name_and_number(platform: Platform) -> None:
+    """Else it would ask the verifier for the name that goes with a number."""
+    checked = verifying(platform)
+    full = await add_account(platform, 1)
+    await add_patient(platform, full, 2)
+    await add_patient(platform, full, 3)
+    await add_patient(platform, await add_account(platform, 4), 4)
+    for name, number in (("张三", NUMBER), ("李四", NUMBER), ("王五", resident_id(4))):
+        answer = await register_patient(checked, full, name, "01", number)
+        assert answer == PatientRefusal.PHONE_LIMIT
+
+
+async def test_an_own_patient_by_another_name_is_not_registered_silently(
+    platform: Platform,
+) -> None:
+    """However the number is written; nothing of strangers is in the answer."""
+    account_id = await add_account(platform)
+    own = await add_patient(platform, account_id)
+    await add_patient(platform, account_id, 2)
+    old_digits = NUMBER[:6] + NUMBER[8:17]
+    answer = await register_patient(platform, account_id, "张珊", "02", old_digits)
+    assert answer == PatientRefusal.OTHER_NAME
+    again = await register_patient(platform, account_id, own.name, "03", old_digits)
+    assert isinstance(again, PatientView)
+    assert again.id == own.id
 
 
 async def test_a_checked_person_is_not_displaced(platform: Platform) -> None:

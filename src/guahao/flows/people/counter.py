@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 import msgspec
@@ -28,15 +28,16 @@ from guahao.flows.platform import Platform
 from guahao.rules.identity import Document, valid_document
 from guahao.rules.kernel.text import NameFault, person_name, prose, same_name
 from guahao.rules.people.consent import Consent
+from guahao.rules.people.documents import birth_certificate_end
 from guahao.rules.people.phones import valid_any_phone
 from guahao.rules.staff import Staff
-from guahao.store import accounts, throttle, trail
+from guahao.store import accounts, appointments, throttle, trail
 from guahao.store import patients as patient_store
 from guahao.store.db import Tx
 from guahao.store.people import persons
 from guahao.store.people.persons import Person
 from guahao.store.vault import VaultError
-from guahao.store.views import PatientView
+from guahao.store.views import AppointmentView, PatientView
 
 LOOK_UPS_AN_HOUR = 60
 IN_HAND_FOR = timedelta(minutes=30)
@@ -53,6 +54,7 @@ class CounterRefusal(StrEnum):
     PHONE_DIFFERS = "counter_phone_differs"
     PHONE_IN_USE = "counter_phone_in_use"
     REASON_NEEDED = "counter_reason_needed"
+    SMS_GO_THERE = "counter_sms_go_there"
 
 
 class InHand(msgspec.Struct, frozen=True):
@@ -147,10 +149,17 @@ async def again(platform: Platform, by: Staff, sealed: str) -> AtCounter | None:
 
 
 async def register(
-    platform: Platform, by: Staff, sealed: str, phone: str, *, consent: Consent | None = None
+    platform: Platform,
+    by: Staff,
+    sealed: str,
+    phone: str,
+    born: date | None = None,
+    *,
+    consent: Consent | None = None,
 ) -> PatientView | CounterRefusal | PatientRefusal | MoveRefusal:
     """Register a person to a mobile phone or a landline; the clerk has seen the document.
 
+    `born`: asked of a newborn with a birth certificate, which serves until the first birthday.
     A mobile phone is proven by the SMS that go there. One that has patients already takes
     another by its own log-in only, or by moving with a code.
     """
@@ -161,9 +170,13 @@ async def register(
         in_hand = _unseal(platform, by, sealed, tx.now)
         if in_hand is None:
             return CounterRefusal.LOOK_UP_AGAIN
-        refusal = consent_refusal(platform, consent, in_hand.document)
+        refusal, ends_on = consent_refusal(platform, consent, in_hand.document), None
         if refusal is not None:
             return refusal
+        if in_hand.document.is_birth_certificate:
+            ends_on = None if born is None else birth_certificate_end(born, tx.now.date())
+            if ends_on is None:
+                return PatientRefusal.BIRTH_DATE_INVALID
         vault = platform.vault
         async with tx.as_platform():
             account_id = await accounts.of_phone(tx, vault, typed)
@@ -171,7 +184,13 @@ async def register(
             if not typed.is_landline and await patient_store.of_account(tx, vault, account_id):
                 return CounterRefusal.PHONE_IN_USE
             added = await register_in(
-                tx, platform, account_id, in_hand.name, in_hand.document, in_hand=True
+                tx,
+                platform,
+                account_id,
+                in_hand.name,
+                in_hand.document,
+                in_hand=True,
+                ends_on=ends_on,
             )
             if isinstance(added, PatientRefusal):
                 return added
@@ -216,6 +235,31 @@ async def ask_to_move(
     if isinstance(asked, Waits) and not asked.for_code:
         return await carry_out(platform, by, asked.move_id)
     return asked
+
+
+async def slips(
+    platform: Platform, by: Staff, sealed: str
+) -> list[AppointmentView] | CounterRefusal | MoveRefusal:
+    """Return what the person has booked at the clerk's hospital, with the codes, to print.
+
+    For a person on a landline, whom no SMS reaches. Who has a mobile phone finds the codes there,
+    or has them sent again by the hotline.
+    """
+    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+        in_hand = _unseal(platform, by, sealed, tx.now)
+        if in_hand is None:
+            return CounterRefusal.LOOK_UP_AGAIN
+        async with tx.as_platform():
+            person = await persons.of_document(tx, platform.vault, in_hand.document)
+        if person is None or not same_name(in_hand.name, person.patient.name):
+            return MoveRefusal.UNKNOWN_PERSON
+        if not person.is_on_landline:
+            return CounterRefusal.SMS_GO_THERE
+        ids = await appointments.live_of_person(tx, person.patient.id)
+        views = await appointments.appointments_by_id(tx, platform.vault, ids)
+        for id in ids:
+            await trail.record(tx, platform.vault, by.who, "print_code", ("appointment", id))
+    return sorted(views.values(), key=lambda view: (view.session.visit_date, view.id))
 
 
 async def check(

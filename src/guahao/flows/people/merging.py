@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from guahao.flows.penalties import derive_and_relieve
 from guahao.flows.platform import Platform
+from guahao.store import messages
 from guahao.store.appointments import lock_persons
 from guahao.store.people import merges as store
 
@@ -11,10 +12,11 @@ _PERSONS_A_CHUNK = 200
 
 
 async def settle_merges(platform: Platform) -> int:
-    """Derive suspensions from the no-shows of all registrations of a person; notify the account.
+    """Derive suspensions from the no-shows of all registrations of a person; notify the accounts.
 
-    How many merges were settled. Chunk by chunk, each in its own transaction: a crash leaves the
-    rest to the next run, and a merge that another worker settles meanwhile is left to it.
+    Return how many merges were settled. The accounts hear that the registrations count as one
+    person. Chunk by chunk, each in its own transaction: a crash leaves the rest to the next run,
+    and a merge that another worker settles meanwhile is left to it.
     """
     settled = 0
     while True:
@@ -23,5 +25,9 @@ async def settle_merges(platform: Platform) -> int:
             if not survivors:
                 return settled
             await lock_persons(tx, survivors)
-            settled += await store.settle(tx, survivors)
+            merges = await store.settle(tx, survivors)
+            settled += len(merges)
+            await messages.tell_once_an_account(
+                tx, "merged", sorted({id for merge in merges for id in merge})
+            )
             await derive_and_relieve(tx, platform, survivors)

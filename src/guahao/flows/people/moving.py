@@ -3,9 +3,10 @@
 The person is proven at a hospital's window by the document in hand, or by the hotline, where an
 agent asks and a supervisor decides. The person's bookings, no-shows and suspension go along,
 because they are the person's; the old account sees nothing of them from then on, its log-ins end,
-and both phones are told. A dispute is the same, but the earlier registration was a stranger's:
-it is displaced, checked or not, and nothing of it counts. The person is registered anew, by name
-and document as shown.
+and both phones are told. A dispute is the same, but the earlier registration was a stranger's: the
+person is registered anew, by name and document as shown, and the earlier registration gives way.
+Nothing of it counts, unless the document was shown in person for it before: then the no-shows and
+the suspension are the person's own (rules.people.registering).
 
 Locks: accounts by id, the person, then as everywhere; a request is read and written under its
 person's lock. So asking and proving lock the person alone, and carrying out is a transaction of
@@ -222,7 +223,7 @@ async def _ask(
     if phone.is_landline:
         await store.set_requested(tx, move_id)
     else:
-        await _send_code(tx, platform, move_id, phone.number)
+        await _send_code(tx, platform, move_id, phone.number, person.account_id)
     await trail.record(
         tx,
         platform.vault,
@@ -242,11 +243,15 @@ async def _too_many_codes(tx: Tx, platform: Platform, by: Staff, number: str) ->
     return own > _CODES_OF_STAFF_AN_HOUR or to > _CODES_TO_A_PHONE_AN_HOUR
 
 
-async def _send_code(tx: Tx, platform: Platform, move_id: int, number: str) -> None:
+async def _send_code(
+    tx: Tx, platform: Platform, move_id: int, number: str, from_account_id: int | None
+) -> None:
+    """Send the new phone a code, in its account's language, else the person's account's."""
     code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"
     until = tx.now + CODE_VALID
     await store.set_code(tx, move_id, _code_index(platform, move_id, code), CODE_TRIES, until)
-    await messages.tell_phone(tx, platform.vault, "move_code", number, "zh", code, until)
+    language = await accounts.language_of_phone(tx, platform.vault, number, from_account_id)
+    await messages.tell_phone(tx, platform.vault, "move_code", number, language, code, until)
 
 
 def _code_index(platform: Platform, move_id: int, code: str) -> bytes:
@@ -275,7 +280,7 @@ async def send_another_code(
         too_many = await _too_many_codes(tx, platform, by, move.phone)
         if too_many or move.codes_sent >= CODES_A_MOVE:
             return MoveRefusal.CODES_TOO_OFTEN
-        await _send_code(tx, platform, move_id, move.phone)
+        await _send_code(tx, platform, move_id, move.phone, move.from_account_id)
     return Waits(move_id, for_code=True)
 
 
@@ -416,10 +421,10 @@ async def _move(
 async def _settle(
     tx: Tx, platform: Platform, by: Staff, move: Move, new_id: int, reason: str
 ) -> Moved | MoveRefusal:
-    """Register the person anew, as shown, and displace the registration that is disputed.
+    """Register the person anew, as shown; the registration that is disputed gives way.
 
-    Its bookings, no-shows and suspension stay with it. Both phones are notified: the old one
-    that its registration is void, the new one that the person is on it.
+    Both phones are notified: the old one that its registration is void, the new one that the
+    person is on it.
     """
     vault, old_id = platform.vault, move.from_account_id
     assert move.name is not None, "a dispute has what was shown"
@@ -449,6 +454,7 @@ async def _settle(
             "to_account": new_id,
             "displaced_by": added.id,
             "was_checked_by": current.checked_by,
+            "no_shows_pass": current.was_shown,
             "suspended_until": None if until is None else until.isoformat(),
         },
     )

@@ -19,12 +19,17 @@ async def unsettled_survivors(tx: Tx, limit: int) -> list[int]:
     return [row[0] for row in rows]
 
 
-async def settle(tx: Tx, survivor_ids: Sequence[int]) -> int:
-    """Mark the merges into locked persons as settled; how many another worker has left."""
-    return await tx.do(
+async def settle(tx: Tx, survivor_ids: Sequence[int]) -> list[tuple[int, int]]:
+    """Mark the merges into locked persons as settled: the merged registrations and survivors.
+
+    Without those that another worker has settled meanwhile.
+    """
+    rows = await tx.rows(
         """
         UPDATE person_merges SET settled_at = %s
         WHERE survivor_id = ANY(%s::bigint[]) AND settled_at IS NULL
+        RETURNING patient_id, survivor_id
         """,
         (tx.now, list(survivor_ids)),
     )
+    return [(row[0], row[1]) for row in rows]

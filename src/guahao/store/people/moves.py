@@ -116,10 +116,11 @@ async def lock_open(tx: Tx, vault: Vault, move_id: int) -> Move | None:
     """
     await tx.row(
         """
-        SELECT FROM patients WHERE id = (SELECT patient_id FROM moves WHERE id = %s)
-        FOR NO KEY UPDATE
+        SELECT FROM patients WHERE id = (SELECT patient_id FROM moves WHERE id = %(id)s)
+            OR merged_into = (SELECT patient_id FROM moves WHERE id = %(id)s)
+        ORDER BY id FOR NO KEY UPDATE
         """,
-        (move_id,),
+        {"id": move_id},
     )
     row = await tx.row(f"{_MOVE} WHERE m.id = %s AND {_OPEN}", (move_id, tx.now - OPEN_FOR))
     return None if row is None else _move(vault, row)

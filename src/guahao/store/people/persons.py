@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from guahao.rules.identity import Document
+from guahao.rules.identity import Document, valid_phone
 from guahao.rules.kernel.text import name_key
 from guahao.store.accounts import open_phone
 from guahao.store.db import Tx
@@ -23,6 +23,11 @@ class Person:
     phone: str
     checked_at: datetime | None
     live_bookings: int
+
+    @property
+    def is_on_landline(self) -> bool:
+        """Whether no SMS reaches the phone."""
+        return bool(self.phone) and valid_phone(self.phone) is None
 
 
 _PERSON = """
@@ -47,17 +52,18 @@ async def of_document(tx: Tx, vault: Vault, document: Document) -> Person | None
 
 
 async def lock(tx: Tx, vault: Vault, patient_id: int) -> Person | None:
-    """Lock a person and read them as they are now; None where there is no such registration."""
-    locked = await tx.row(
-        """
-        SELECT FROM patients WHERE id = %s AND displaced_at IS NULL AND merged_into IS NULL
-        FOR NO KEY UPDATE
-        """,
+    """Lock a person and read them as they are now; None where there is no such registration.
+
+    With the registrations that are merged into it, by id.
+    """
+    await tx.row(
+        "SELECT FROM patients WHERE id = %s OR merged_into = %s ORDER BY id FOR NO KEY UPDATE",
+        (patient_id, patient_id),
+    )
+    row = await tx.row(
+        f"{_PERSON} WHERE p.id = %s AND p.displaced_at IS NULL AND p.merged_into IS NULL",
         (patient_id,),
     )
-    if locked is None:
-        return None
-    row = await tx.row(f"{_PERSON} WHERE p.id = %s", (patient_id,))
     return None if row is None else _person(vault, row)
 
 

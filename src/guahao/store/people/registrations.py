@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -22,6 +22,8 @@ class Registration:
     checked_by: str | None
     suspended_until: date | None
     is_erased: bool
+    document_ends_on: date | None
+    was_shown: bool  # the document, in person: by a pick-up or to staff
 
     @property
     def is_checked(self) -> bool:
@@ -30,14 +32,37 @@ class Registration:
 
 
 async def lock_current(tx: Tx, vault: Vault, document: Document) -> Registration | None:
-    """Lock the current registration of the document's person; None where there is none."""
+    """Lock the current registration of the document's person; None where there is none.
+
+    With the registrations that are merged into it, by id.
+    """
+    indexes = person_indexes(vault, document.number)
+    await tx.row(
+        """
+        SELECT FROM patients
+        WHERE id IN (SELECT id FROM patients
+                     WHERE person_index = ANY(%(indexes)s::bytea[])
+                       AND displaced_at IS NULL AND merged_into IS NULL)
+           OR merged_into IN (SELECT id FROM patients
+                              WHERE person_index = ANY(%(indexes)s::bytea[])
+                                AND displaced_at IS NULL AND merged_into IS NULL)
+        ORDER BY id FOR NO KEY UPDATE
+        """,
+        {"indexes": indexes},
+    )
     row = await tx.row(
         """
-        SELECT id, account_id, checked_by, suspended_until, erased_at IS NOT NULL FROM patients
-        WHERE person_index = ANY(%s::bytea[]) AND displaced_at IS NULL AND merged_into IS NULL
-        FOR NO KEY UPDATE
+        SELECT p.id, p.account_id, p.checked_by, p.suspended_until, p.erased_at IS NOT NULL,
+               p.document_ends_on,
+               p.checked_by IN ('pickup', 'staff') IS TRUE
+               OR EXISTS (SELECT FROM appointments a JOIN patients r ON r.id = a.patient_id
+                          WHERE (r.id = p.id OR r.merged_into = p.id) AND a.status = 'picked_up')
+        FROM patients p
+        WHERE p.person_index = ANY(%s::bytea[])
+          AND p.displaced_at IS NULL AND p.merged_into IS NULL
+        FOR NO KEY UPDATE OF p
         """,
-        (person_indexes(vault, document.number),),
+        (indexes,),
     )
     return None if row is None else Registration(*row)
 
@@ -100,40 +125,59 @@ async def uncheck_pick_up(tx: Tx, appointment_id: int) -> None:
     )
 
 
-async def live_bookings(tx: Tx, patient_id: int) -> list[tuple[int, int]]:
-    """Return the ids of what a person has booked, each with its clinic session's."""
+async def accounts_of_person(tx: Tx, patient_id: int) -> dict[int, int | None]:
+    """Return the accounts of a locked registration and of those that are merged into it, by id."""
+    rows = await tx.rows(
+        "SELECT id, account_id FROM patients WHERE id = %s OR merged_into = %s ORDER BY id",
+        (patient_id, patient_id),
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+async def live_bookings(tx: Tx, patient_ids: Sequence[int]) -> list[tuple[int, int]]:
+    """Return the ids of what these have booked, each with its clinic session's."""
     rows = await tx.rows(
         """
         SELECT id, clinic_session_id FROM appointments
-        WHERE patient_id = %s AND status = 'booked' ORDER BY id
+        WHERE patient_id = ANY(%s::bigint[]) AND status = 'booked' ORDER BY id
         """,
-        (patient_id,),
+        (list(patient_ids),),
     )
     return [(row[0], row[1]) for row in rows]
 
 
-async def set_displaced(tx: Tx, patient_id: int) -> None:
-    """Take a locked registration off its account: a checked one takes its place."""
+async def take_off_accounts(tx: Tx, patient_ids: Sequence[int]) -> None:
+    """Take locked registrations off their accounts."""
     await tx.do(
-        """
-        UPDATE patients SET displaced_at = %s, account_id = NULL, phone_slot = NULL
-        WHERE id = %s
-        """,
-        (tx.now, patient_id),
+        "UPDATE patients SET account_id = NULL, phone_slot = NULL WHERE id = ANY(%s::bigint[])",
+        (list(patient_ids),),
     )
 
 
 async def record_displaced(
-    tx: Tx, old: Registration, new_id: int, checked_by: str, cancelled: int
+    tx: Tx, old: Mapping[int, int | None], new_id: int, checked_by: str, cancelled: int
 ) -> None:
-    """Keep the record of what displaced what."""
+    """Keep the record of what displaced what; `old`: the account of each.
+
+    `cancelled`: how many bookings of all of them were; they are noted at the first.
+    """
+    for id, account_id in old.items():
+        await tx.do(
+            """
+            INSERT INTO displaced_registrations (patient_id, account_id, displaced_by, checked_by,
+                                                 cancelled_bookings, displaced_at)
+            VALUES (%s, %s, %s, %s, %s, %s)
+            """,
+            (id, account_id, new_id, checked_by, cancelled, tx.now),
+        )
+        cancelled = 0
+
+
+async def set_displaced(tx: Tx, patient_ids: Sequence[int]) -> None:
+    """Let nothing of locked registrations count any more: a checked one takes their place."""
     await tx.do(
-        """
-        INSERT INTO displaced_registrations (patient_id, account_id, displaced_by, checked_by,
-                                             cancelled_bookings, displaced_at)
-        VALUES (%s, %s, %s, %s, %s, %s)
-        """,
-        (old.id, old.account_id, new_id, checked_by, cancelled, tx.now),
+        "UPDATE patients SET displaced_at = %s WHERE id = ANY(%s::bigint[])",
+        (tx.now, list(patient_ids)),
     )
 
 
@@ -148,7 +192,7 @@ async def merge_into(tx: Tx, old: Registration, new_id: int) -> None:
     )
 
 
-async def record_merge(tx: Tx, old: Registration, new_id: int) -> None:
+async def record_merge(tx: Tx, old: Registration, new_id: int, why: str) -> None:
     """Keep the record of a merge, and let earlier ones lead to the new registration."""
     await tx.do(
         "UPDATE person_merges SET survivor_id = %s WHERE survivor_id = %s", (new_id, old.id)
@@ -156,9 +200,9 @@ async def record_merge(tx: Tx, old: Registration, new_id: int) -> None:
     await tx.do(
         """
         INSERT INTO person_merges (patient_id, survivor_id, account_id, why, merged_at, settled_at)
-        VALUES (%s, %s, %s, 'registered_again', %s, %s)
+        VALUES (%s, %s, %s, %s, %s, %s)
         """,
-        (old.id, new_id, old.account_id, tx.now, tx.now),
+        (old.id, new_id, old.account_id, why, tx.now, tx.now),
     )
     await tx.do(
         """

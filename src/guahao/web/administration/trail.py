@@ -154,6 +154,7 @@ def action_words(page: StaffPage) -> dict[str, str]:
         "register_caller": page.say("登记来电人"),
         "register_person": page.say("窗口登记就诊人"),
         "look_up_person": page.say("窗口查找就诊人"),
+        "print_code": page.say("打印识别码"),
         "ask_to_move": page.say("申请转手机号"),
         "ask_to_settle": page.say("申请处理登记争议"),
         "move_code_wrong": page.say("新手机验证码错误"),

@@ -94,6 +94,7 @@ FIELDS = {
     "per_short_window": Words("短期限约数", "bookings in the short window"),
     "long_window_months": Words("长期（月）", "long window (months)"),
     "suspended_until": Words("原登记暂停到", "was suspended until"),
+    "no_shows_pass": Words("爽约随人走", "no-shows pass"),
     "was_checked_by": Words("原登记核对方式", "earlier check by"),
     "registered": Words("已登记", "registered"),
     "refused": Words("拒绝", "refused"),

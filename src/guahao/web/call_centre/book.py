@@ -77,6 +77,13 @@ def _not_registered(page: StaffPage, refusal: PatientRefusal | RegisterRefusal |
             "这个手机号已有就诊人登记。请先用手机号查找来电人，核实后再登记第二位。"
         ),
         PatientRefusal.ID_INVALID: page.say("证件号码不对，请逐位核对后再填。"),
+        PatientRefusal.COUNTER_ONLY: page.say(
+            "这类证件须凭原件登记：请来电人带原件到医院窗口办理。新生儿的出生医学证明，"
+            "已核对过身份的父母也可登录后自己添加。"
+        ),
+        PatientRefusal.OTHER_NAME: page.say(
+            "这个证件已在这个手机号登记，姓名不同。请核对；要更正姓名的，请来电人带证件原件到医院窗口。"
+        ),
         PatientRefusal.CONSENT_REQUIRED: page.say("请念出个人信息说明，来电人同意后勾选。"),
         PatientRefusal.GUARDIAN_REQUIRED: page.say("患者未满14周岁，要由监护人同意。"),
         PatientRefusal.PHONE_LIMIT: page.say("这个手机号已登记两位就诊人，请换一个手机号。"),

@@ -98,4 +98,5 @@ def _kinds(page: StaffPage) -> dict[str, str]:
         "moved_away": page.say("就诊人转出通知"),
         "moved_here": page.say("就诊人转入通知"),
         "displaced": page.say("登记被取代通知"),
+        "merged": page.say("登记合并通知"),
     }

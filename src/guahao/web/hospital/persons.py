@@ -12,14 +12,18 @@ from guahao.flows.people import counter as flows
 from guahao.flows.people import moving
 from guahao.flows.people.counter import AtCounter, CounterRefusal
 from guahao.flows.people.moving import Moved, MoveRefusal, Waits
-from guahao.rules.identity import hidden_phone
+from guahao.rules.cancelling import cancel_deadline
+from guahao.rules.identity import hidden_phone, masked_name
 from guahao.rules.kernel.text import NameFault
 from guahao.rules.people.consent import NOTICE_VERSION, Consent
+from guahao.rules.pickup import pickup_deadline
 from guahao.rules.staff import Role
+from guahao.store.views import AppointmentView
 from guahao.web.name_words import say_name_fault
 from guahao.web.reading import ProblemError, read_id
 from guahao.web.staff import Sending, StaffPage, StaffRoute
 from guahao.web.staff.moves import MoveView, say_move_refusal
+from guahao.web.staff.reading import read_date
 
 PERSONS_PATH = "/staff/window/persons"
 _MOVE = "/staff/window/moves/{move_id}"
@@ -40,6 +44,7 @@ def person_routes() -> list[StaffRoute]:
         StaffRoute("POST", f"{PERSONS_PATH}/check", _check, _CLERK),
         StaffRoute("POST", f"{PERSONS_PATH}/move", _ask_to_move, _CLERK),
         StaffRoute("POST", f"{PERSONS_PATH}/dispute", _ask_to_move, _CLERK),
+        StaffRoute("POST", f"{PERSONS_PATH}/slips", _slips, _CLERK, sending=Sending.FREELY),
         StaffRoute("GET", _MOVE, _show_move, _CLERK),
         StaffRoute("POST", _MOVE, _prove, _CLERK),
         StaffRoute("POST", f"{_MOVE}/code", _another_code, _CLERK),
@@ -96,7 +101,12 @@ async def _register(page: StaffPage) -> ASGIApp:
     phone = page.form.get("phone", "")[:_FIELD_MAX]
     consent = Consent(page.form.get("consent", ""), "clerk", page.form.get("guardian") == "on")
     outcome = await flows.register(
-        page.door.platform, page.staff, _sealed(page), phone, consent=consent
+        page.door.platform,
+        page.staff,
+        _sealed(page),
+        phone,
+        read_date(page.form.get("birth_date", "")),
+        consent=consent,
     )
     if isinstance(outcome, CounterRefusal | PatientRefusal | MoveRefusal):
         return await _refused(page, outcome)
@@ -120,6 +130,26 @@ async def _check(page: StaffPage) -> ASGIApp:
         return await _refused(page, outcome)
     page.flash(page.say("已按证件核对，姓名与证件一致。"))
     return page.redirect(PERSONS_PATH)
+
+
+async def _slips(page: StaffPage) -> ASGIApp:
+    """The codes of what is booked here, to print for a person whom no SMS reaches."""
+    outcome = await flows.slips(page.door.platform, page.staff, _sealed(page))
+    if isinstance(outcome, CounterRefusal | MoveRefusal):
+        return await _refused(page, outcome)
+    return page.show("staff/window_slips.html", slips=[_Slip(view) for view in outcome])
+
+
+class _Slip:
+    """What stands on a slip: enough to find the way, and to pick up with the document."""
+
+    def __init__(self, view: AppointmentView) -> None:
+        session = view.session
+        self.view = view
+        self.person_name = masked_name(view.patient.name)
+        self.code = f"{view.code[:4]} {view.code[4:]}"
+        self.until = pickup_deadline(session.visit_date, session.period, session.rules)
+        self.cancel_until = cancel_deadline(session.visit_date, session.rules)
 
 
 async def _ask_to_move(page: StaffPage) -> ASGIApp:
@@ -188,6 +218,9 @@ def _say(
             PatientRefusal.ID_INVALID: page.say("证件号码不对，请逐位核对后再填。"),
             PatientRefusal.CONSENT_REQUIRED: page.say("请把个人信息说明交给患者看，同意后勾选。"),
             PatientRefusal.GUARDIAN_REQUIRED: page.say("患者未满14周岁，要由监护人同意。"),
+            PatientRefusal.BIRTH_DATE_INVALID: page.say(
+                "请填写出生医学证明上的出生日期；已满一周岁的，请凭户口簿或居民身份证登记。"
+            ),
             PatientRefusal.PHONE_LIMIT: page.say("这个号码已登记两位就诊人，请换一个号码。"),
         }.get(refusal, page.say("这个证件已经登记。请重新查找，再转到另一个号码。"))
     return {
@@ -201,4 +234,8 @@ def _say(
             "这个手机号已有就诊人。请患者用这个手机登录，在“我的就诊人”里添加。"
         ),
         CounterRefusal.REASON_NEEDED: page.say("请写明原因。"),
+        CounterRefusal.SMS_GO_THERE: page.say(
+            "登记的是手机号：识别码在短信和“我的挂号”里，也可请患者拨打{hotline}重发。",
+            hotline=page.hotline,
+        ),
     }[refusal]

@@ -10,7 +10,6 @@ from guahao import security_log
 from guahao.flows.accounts import AccountView, account
 from guahao.flows.patients import PatientRefusal, register_patient
 from guahao.flows.standing import standings
-from guahao.rules.identity import valid_document
 from guahao.rules.kernel.text import NameFault, compact
 from guahao.rules.limits import PATIENTS_PER_PHONE
 from guahao.rules.people.consent import NOTICE_VERSION, Consent
@@ -22,6 +21,7 @@ _FIELDS = ("name", "id_type", "id_no", "birth_date")
 # Where a refusal stands: at the field that mends it, or over the form.
 _AT_FIELD: dict[str, str] = {
     PatientRefusal.NAME_INVALID: "name",
+    PatientRefusal.OTHER_NAME: "name",
     PatientRefusal.ID_INVALID: "id_no",
     PatientRefusal.COUNTER_ONLY: "id_no",
     PatientRefusal.BIRTH_DATE_INVALID: "birth_date",
@@ -106,7 +106,7 @@ async def _add_patient(page: Page) -> ASGIApp:
     if isinstance(outcome, NameFault):
         problem = page.door.replies.name_refused(outcome, page.language)
         return _patient_form(page, typed, problem)
-    if isinstance(outcome, PatientRefusal) and not await _is_registered_here(page, typed):
+    if isinstance(outcome, PatientRefusal):
         return _patient_form(page, typed, page.problem(outcome))
     return page.redirect(page.back(PATIENTS_PATH))
 
@@ -116,13 +116,6 @@ def _born(text: str) -> date | None:
         return date.fromisoformat(compact(text))
     except ValueError:
         return None
-
-
-async def _is_registered_here(page: Page, typed: dict[str, str]) -> bool:
-    """Whether the document is one of this account's patients' already."""
-    document = valid_document(typed["id_type"], typed["id_no"], page.today)
-    own = [(one.id_type, one.id_no) for one in (await _own(page)).patients]
-    return document is not None and (document.id_type, document.number) in own
 
 
 async def _own(page: Page) -> AccountView:

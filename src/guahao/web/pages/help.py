@@ -13,6 +13,7 @@ ANCHORS = {
     "not_your_patient": "patients",
     "phone_limit": "patients",
     "not_registered": "patients",
+    "patient_other_name": "patients",
     "counter_only": "patients",
     "id_invalid": "patients",
     "name_invalid": "patients",

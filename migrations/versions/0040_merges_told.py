@@ -1,0 +1,11 @@
+"""A settled merge is told to the accounts; a dispute may merge registrations."""
+
+from guahao.store.migrate import run_file
+
+revision = "0040"
+down_revision = "0039"
+
+
+def upgrade() -> None:
+    """Forward only: undo with a new migration."""
+    run_file("0040_merges_told.sql")
