@@ -150,18 +150,27 @@ async def displace(site: Site) -> int:
     return owner
 
 
-ON_THE_DAY = datetime(2026, 12, 3, 8, 40, tzinfo=CITY_TIME)  # too late to cancel, time to pick up
+# Too late for a patient to cancel, time to pick up; and the pick-up is over.
+ON_THE_DAY = datetime(2026, 12, 3, 8, 40, tzinfo=CITY_TIME)
+AFTER_PICK_UP = datetime(2026, 12, 3, 11, 40, tzinfo=CITY_TIME)
 
 
-@pytest.mark.parametrize("late", [False, True], ids=["cancelled", "left as it is"])
+@pytest.mark.parametrize(
+    ("at", "status"),
+    [
+        pytest.param(None, "cancelled", id="in time"),
+        pytest.param(ON_THE_DAY, "cancelled", id="on the visit day"),
+        pytest.param(AFTER_PICK_UP, "booked", id="after the pick-up"),
+    ],
+)
 async def test_a_displaced_stranger_sees_and_does_nothing(
-    site: Site, clock: Clock, late: bool
+    site: Site, clock: Clock, at: datetime | None, status: str
 ) -> None:
     squatter = await add_citizen(site)
     booking = await booked(site, squatter)
     one = f"{API}/appointments/{booking['id']}"
-    if late:
-        clock.now = ON_THE_DAY
+    if at is not None:
+        clock.now = at
     token = await site.log_in(squatter.account_id)
     assert (await site.get(one, token=token)).status_code == 200
     owner = await displace(site)
@@ -172,7 +181,7 @@ async def test_a_displaced_stranger_sees_and_does_nothing(
     assert reader.path == "/me"
     new = await site.log_in(owner)
     before = await ask(site.platform, "SELECT status FROM appointments")
-    assert before == [("booked" if late else "cancelled",)]
+    assert before == [(status,)]
     for who in (token, new):  # the person has not made this booking either
         problem(await site.get(one, token=who), 404, "unknown_appointment")
         problem(await site.post(f"{one}/cancel", token=who), 404, "unknown_appointment")
@@ -193,7 +202,7 @@ async def test_a_displaced_stranger_sees_and_does_nothing(
         assert patched.status_code == 404
     await pages_show_nothing(reader, booking["id"])
     assert (await site.get(f"{API}/me", token=token)).json()["patients"] == []
-    clock.now = ON_THE_DAY
+    clock.now = max(clock.now, ON_THE_DAY)
     clerk = await at_the_desk(site, Role.CLERK, booking["hospital_id"])
     await clerk.go("/staff/window")
     await clerk.send(code=booking["code"], id_no=resident_id(1))

@@ -103,12 +103,12 @@ async def booked(platform: Platform, id_type: str, id_no: str) -> Booked:
 
 
 async def displaced(platform: Platform, clock: Clock) -> tuple[Booked, int]:
-    """A squatter's booking that outlived its registration, and the person's own account."""
+    """A squatter's booking on its visit day, and the person's own account."""
     squat = await booked(platform, "01", BORN_1990)
-    clock.now = datetime(2026, 12, 3, 8, 0, tzinfo=CITY_TIME)  # too late to be cancelled
+    clock.now = datetime(2026, 12, 3, 8, 0, tzinfo=CITY_TIME)  # too late for a patient to cancel
     owner = await add_account(platform, 2)
     await register(replace(platform, verifier=Registry()), owner, "01", BORN_1990)
-    assert await ask(platform, "SELECT status FROM appointments") == [("booked",)]
+    assert await ask(platform, "SELECT status FROM appointments") == [("cancelled",)]
     return squat, owner
 
 
