@@ -2,10 +2,10 @@
 
 from guahao.store.migrate import run_file
 
-revision = "0040"
-down_revision = "0039"
+revision = "0045"
+down_revision = "0044"
 
 
 def upgrade() -> None:
     """Forward only: undo with a new migration."""
-    run_file("0040_merges_told.sql")
+    run_file("0045_merges_told.sql")
