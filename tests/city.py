@@ -47,10 +47,11 @@ async def open_platform(
     settings: Settings | None = None,
     policy: Policy | None = None,
     prepared: bool = True,
+    read_url: str | None = None,
 ) -> AsyncIterator[Platform]:
     """A platform on a migrated database, with connections for callers in parallel."""
     # All connections from the start: callers in parallel would queue for a growing pool.
-    db = Database(url, clock, min_size=8, max_size=8, prepared=prepared)
+    db = Database(url, clock, min_size=8, max_size=8, prepared=prepared, read_url=read_url)
     vault = Vault("a secret key of the tests, long enough")
     await db.open()
     try:

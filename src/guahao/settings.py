@@ -46,6 +46,7 @@ class Settings:
     mode: str = "demo"
     database_url: str | None = None  # None: the embedded server in `data_dir`
     database_owner_url: str | None = None  # who migrates; the demo may have one URL for both
+    database_read_url: str | None = None  # replicas, read while no primary answers
     database_network: str = "open"  # private: its connections need no TLS
     database_pooling: str = "session"  # transaction: by a pooler that changes servers in between
     metrics_host: str = "127.0.0.1"
@@ -194,7 +195,7 @@ _PLACE_TEXTS = ("city", "province")
 _POSTAL_CODE = re.compile(r"[0-9]{6}")
 _TEXTS = (
     *("mode", "database_url", "database_owner_url", "database_network", "host"),
-    *("metrics_host", "secret_key", "sms_gateway", "hotline", "log_level"),
+    *("metrics_host", "secret_key", "sms_gateway", "hotline", "log_level", "database_read_url"),
 )
 _ALIYUN_TEXTS = (
     *("aliyun_access_key_id", "aliyun_access_key_secret"),
@@ -450,7 +451,7 @@ def _check_database(settings: Settings) -> None:
         raise SettingsError("GUAHAO_DATABASE_NETWORK must be open or private")
     if settings.database_network == "private":
         return
-    for name in ("database_url", "database_owner_url"):
+    for name in ("database_url", "database_owner_url", "database_read_url"):
         url = getattr(settings, name)
         if url is not None and _ssl_mode(name, url) not in _ENCRYPTED:
             raise SettingsError(

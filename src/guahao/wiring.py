@@ -195,6 +195,7 @@ def build_platform(
         max_size=connections,
         wait_seconds=wait_seconds,
         prepared=settings.database_pooling == "session",
+        read_url=settings.database_read_url,
     )
     database.watch = ClockWatch(clock, clock.at, settings.clock_tolerance_seconds)
     policies = PolicyBook(Policy(cancel_channels=settings.cancel_channels))

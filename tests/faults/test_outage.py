@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 from tests.city import Clock, add_session, ask, open_platform
 from tests.crowd import count, open_desk
 from tests.faults.network import Network, network_to, until
@@ -134,6 +135,40 @@ async def test_a_primary_that_was_demoted_books_nothing_until_it_may_write_again
     await city.turns(DatabaseState.ALIVE)
     assert (await city.site.book(city.citizen, city.session_id)).status_code == 201
     assert await ask(city.site.platform, "SELECT count(*) FROM appointments") == [(1,)]
+
+
+async def test_pages_are_read_from_a_replica_while_the_primary_is_away(database_url: str) -> None:
+    """A read-only session of the same server stands for the replica."""
+    replica = make_conninfo(database_url, options="-c default_transaction_read_only=on")
+    async with (
+        network_to(database_url) as network,
+        open_platform(network.url, Clock(), read_url=replica) as platform,
+        open_desk(platform) as desk,
+        Pulse(platform.db).kept(),
+    ):
+        site = Site(create_app(platform, desk), platform)
+        city = City(site, network, await add_citizen(site), await add_session(platform))
+        reader = await city.reader("zh")
+        assert "页面内容截至" not in reader.text
+        await network.refuse()
+        await city.turns(DatabaseState.AWAY)
+        for path in ("/", "/bookings", f"/book/{city.session_id}"):
+            page = await reader.go(path)
+            assert page.status_code == 200, page.text
+            assert "暂时不能预约" in page.text
+            assert "页面内容截至 11月30日 周一 09:00" in page.text
+        english = Reader.of(site, language="en")
+        assert "shows the state of Mon 30 Nov, 09:00" in (await english.go("/")).text
+        problem(await site.book(city.citizen, city.session_id), 503, "booking_unavailable")
+        page = await reader.send(reader.form(f"/book/{city.session_id}"))
+        assert (page.status_code, "没有约上" in page.text) == (503, True)
+        answer = await site.get("/api/v1/hospitals")
+        assert answer.status_code == 200
+        assert answer.headers["data-as-of"] == "2026-11-30T09:00:00+08:00"
+        await network.listen()
+        await city.turns(DatabaseState.ALIVE)
+        assert "页面内容截至" not in (await reader.go("/")).text
+        assert (await site.book(city.citizen, city.session_id)).status_code == 201
 
 
 async def turn_read_only(database_url: str, switch: str) -> None:

@@ -162,6 +162,8 @@ class ClockError(DatabaseAwayError):
     """This process's clock is not the database's: nothing was done, as its times would be false."""
 
 
+Configure = Callable[[AsyncConnection[TupleRow]], Awaitable[None]]
+_REPLAYED = "SELECT pg_last_xact_replay_timestamp()"
 _SESSION = "SELECT current_user::text, session_user::text, current_setting('TimeZone')"
 
 
@@ -211,6 +213,7 @@ class Database:
     `clock` gives the platform's time with the city's zone; a transaction asks it once.
     `wait_seconds`: how long a transaction waits for a free connection. `prepared`: whether the
     server keeps prepared statements for a session, which a pooler by transactions does not.
+    `read_url`: replicas that are read while no primary answers.
     """
 
     def __init__(
@@ -222,24 +225,33 @@ class Database:
         max_size: int = 10,
         wait_seconds: float = 10,
         prepared: bool = True,
+        read_url: str | None = None,
     ) -> None:
         self.clock = clock
         self.watch: ClockWatch | None = None  # of the clock, where it is to be the database's
         self.url = as_application(url)
         self.state = DatabaseState.ALIVE  # by the pulse (store/kernel/pulse.py), where there is one
         self.is_watched = False
+        self.seen_at: datetime | None = None  # when the pulse last found a primary
+        self._replayed_at: datetime | None = None
         self._in_use: set[Connection] = set()
-        self.pool = Pool(
-            self.url,
-            connection_class=Connection,
-            min_size=min_size,
-            max_size=max_size,
-            open=False,
-            timeout=wait_seconds,
-            reconnect_timeout=float("inf"),
-            configure=configure,
-            kwargs={"autocommit": True, "prepare_threshold": 2 if prepared else None},
-        )
+
+        def pool(url: str, least: int, set_up: Configure) -> Pool:
+            return Pool(
+                url,
+                connection_class=Connection,
+                min_size=least,
+                max_size=max_size,
+                open=False,
+                timeout=wait_seconds,
+                reconnect_timeout=float("inf"),
+                configure=set_up,
+                kwargs={"autocommit": True, "prepare_threshold": 2 if prepared else None},
+            )
+
+        self.pool = pool(self.url, min_size, configure)
+        # Without a connection until one is asked for.
+        self._replicas = read_url and pool(as_application(read_url), 0, self._configure_replica)
 
     async def open(self) -> None:
         """Connect.
@@ -255,6 +267,8 @@ class Database:
             async with first:
                 await configure(first)
         await self.pool.open(wait=True)
+        if self._replicas:
+            await self._replicas.open()
 
     async def check_roles(self) -> None:
         """Raise RolesError where a connection could become more than the application."""
@@ -281,6 +295,25 @@ class Database:
     async def close(self) -> None:
         """Give every connection back."""
         await self.pool.close()
+        if self._replicas:
+            await self._replicas.close()
+
+    @property
+    def as_of(self) -> datetime | None:
+        """The time that what is read is true for, while it is a replica's; else None.
+
+        A replica may lag behind the primary: the earlier of its last replayed commit and of the
+        last time that the primary was there.
+        """
+        if self.state is not DatabaseState.AWAY or not self._replicas:
+            return None
+        known = [moment for moment in (self.seen_at, self._replayed_at) if moment is not None]
+        return min(known, default=None)
+
+    async def _configure_replica(self, conn: AsyncConnection[TupleRow]) -> None:
+        await configure(conn)
+        row = await (await conn.execute(_REPLAYED, prepare=False)).fetchone()
+        self._replayed_at = row[0] if row is not None else None
 
     @asynccontextmanager
     async def transaction(self, hospital_id: int | None = None) -> AsyncIterator[Tx]:
@@ -317,7 +350,7 @@ class Database:
         """
         loop = asyncio.get_running_loop()
         wait_seconds = None if deadline is None else deadline - loop.time()
-        async with self._connection(wait_seconds) as conn:
+        async with self._connection(wait_seconds, may_read_replica=False) as conn:
             timer = None if deadline is None else loop.call_at(deadline, cut, conn)
             committing = False
             try:
@@ -355,19 +388,24 @@ class Database:
         self.watch.compare(row[0], asked, answered)
 
     @asynccontextmanager
-    async def _connection(self, wait_seconds: float | None = None) -> AsyncIterator[Connection]:
-        """A connection that its server has not ended."""
+    async def _connection(
+        self, wait_seconds: float | None = None, *, may_read_replica: bool = True
+    ) -> AsyncIterator[Connection]:
+        """A connection that its server has not ended; while no primary answers, a replica's."""
+        pool = self.pool
         if self.state is DatabaseState.AWAY:
-            raise DatabaseAwayError("no primary answers")
+            if not self._replicas or not may_read_replica:
+                raise DatabaseAwayError("no primary answers")
+            pool = self._replicas
         loop = asyncio.get_running_loop()
-        until = loop.time() + (self.pool.timeout if wait_seconds is None else wait_seconds)
+        until = loop.time() + (pool.timeout if wait_seconds is None else wait_seconds)
         while True:
-            conn = await self.pool.getconn(until - loop.time())
+            conn = await pool.getconn(until - loop.time())
             if not has_ended(conn):
                 break
             # A restart has ended every idle connection: the pool replaces each that comes back.
             await conn.close()
-            await self.pool.putconn(conn)
+            await pool.putconn(conn)
         self._in_use.add(conn)
         try:
             async with conn:
@@ -376,7 +414,7 @@ class Database:
             raise DatabaseReadOnlyError(str(error)) from error
         finally:
             self._in_use.discard(conn)
-            await self.pool.putconn(conn)
+            await pool.putconn(conn)
 
     async def is_writable(self, seconds: float) -> bool:
         """Whether a primary answers in time; known already where the pulse is watched."""

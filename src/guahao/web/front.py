@@ -64,13 +64,16 @@ class Front:
     ) -> None:
         self._app = app
         self._refresh = platform.refresh
+        self._database = platform.db
         self._clock = platform.db.clock
         self._vault = platform.vault
         self._callers = callers
         self._velocity = velocity
         self._bodies = Bodies(platform.settings)
         demo = platform.settings.demo
-        self._headers = SECURITY_HEADERS if demo else (*SECURITY_HEADERS, _HSTS)
+        self._headers: Sequence[tuple[bytes, bytes]] = (
+            SECURITY_HEADERS if demo else (*SECURITY_HEADERS, _HSTS)
+        )
         self._replies = replies
         self._error_page = error_page
         # Asked once: most processes tell of no single request, and even not to tell costs.
@@ -82,7 +85,10 @@ class Front:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        sealed = _Sealed(scope, send, self._headers)
+        headers, as_of = self._headers, self._database.as_of
+        if as_of is not None:  # read from a replica, while no primary answers
+            headers = (*headers, (b"data-as-of", as_of.isoformat(timespec="seconds").encode()))
+        sealed = _Sealed(scope, send, headers)
         try:
             await self._answer(scope, receive, sealed)
         finally:

@@ -254,6 +254,14 @@ class BasePage:
         return self._base_door.platform.settings.hotline
 
     @property
+    def as_of(self) -> str | None:
+        """While no primary answers: the time for which what is shown is true."""
+        moment = self._base_door.platform.db.as_of
+        if moment is None:
+            return None
+        return wording.say_time(moment, self.language, self.now.date())
+
+    @property
     def checks_names(self) -> bool:
         """Whether the policy limits persons whose real name nobody has checked."""
         return self._base_door.platform.checks_names

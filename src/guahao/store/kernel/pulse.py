@@ -91,6 +91,7 @@ class Pulse:
         finally:
             timer.cancel()
         if row == (True,):
+            self._database.seen_at = self._database.clock()
             return DatabaseState.ALIVE
         # The next beat connects anew: the primary may be another of the URL's hosts by then.
         await conn.close()
