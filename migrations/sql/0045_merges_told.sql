@@ -6,6 +6,7 @@ ALTER TABLE messages
         ('otp', 'booked', 'cancelled', 'stopped', 'no_show', 'suspended', 'reminder', 'excused',
          'excuse_withdrawn', 'relieved', 'displaced', 'call_code', 'move_code', 'moved_away',
          'moved_here', 'merged')) NOT VALID;
+-- blocks: merged registrations are few, and the check reads them in a moment.
 ALTER TABLE person_merges
     DROP CONSTRAINT person_merges_why_check,
     ADD CONSTRAINT person_merges_why_check
