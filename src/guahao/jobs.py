@@ -19,6 +19,7 @@ from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.jobs import Job, Status
 
 from guahao import trail_sinks
+from guahao.clock import uptime
 from guahao.flows import (
     call_tasks,
     caller_booking,
@@ -57,6 +58,7 @@ from guahao.store.kernel import log_in_failures, rates, sent_forms
 PUSHES = "hospitals"
 NOTICES = "notices"
 REDELIVERED_AT_ONCE = 512
+REDELIVERING_SECONDS = 60.0  # then the next run goes on
 RECEIPT_AFTER = timedelta(hours=1)  # receipts come within minutes, where they come at all
 # A retry under the same idempotency key finds its answer, and a policy can be tried on them.
 REQUESTS_KEPT = timedelta(days=policy_trials.DAYS_MAX)
@@ -151,7 +153,8 @@ def _add_redelivery(app: App, platform: Platform, courier: Courier) -> None:
         await redeliver_all(soon_expired=True)
 
     async def redeliver_all(*, soon_expired: bool) -> None:
-        while True:
+        last = uptime() + REDELIVERING_SECONDS
+        while uptime() < last:
             async with platform.db.transaction() as tx:
                 lost = await messages.overdue(tx, REDELIVERED_AT_ONCE, soon_expired=soon_expired)
             for again in await courier.deliver(lost):
@@ -170,7 +173,8 @@ def _add_redelivery(app: App, platform: Platform, courier: Courier) -> None:
             if len(silent) < REDELIVERED_AT_ONCE:
                 return
 
-    _every(app, "* * * * * */10", "redeliver", redeliver, queue=NOTICES)
+    # Not alone: a worker that died would hold the lock, and with it every message.
+    _every(app, "* * * * * */10", "redeliver", redeliver, queue=NOTICES, alone=False)
     _every(
         app,
         "* * * * * */5",
@@ -178,6 +182,7 @@ def _add_redelivery(app: App, platform: Platform, courier: Courier) -> None:
         redeliver_urgent,
         queue=NOTICES,
         priority=messages.URGENT,
+        alone=False,
     )
     _every(app, "*/10 * * * *", "ask_for_receipts", ask_for_receipts)
 
