@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+import structlog
+
 from guahao.flows.platform import Platform
 from guahao.rules.identity import valid_phone
 from guahao.rules.staff import Staff
@@ -15,10 +17,13 @@ from guahao.store import call_tasks as store
 from guahao.store import calls as call_store
 from guahao.store.call_tasks import CallTask
 from guahao.store.db import Tx
+from guahao.store.vault import VaultError
 from guahao.store.views import AppointmentView, PatientView
 
+_log = structlog.get_logger("guahao.call_tasks")
 SHOWN = 100
 TRIES_MAX = 4
+UNREADABLE_AGAIN_AFTER = timedelta(hours=1)
 AGAIN_AFTER = (timedelta(minutes=30), timedelta(hours=2), timedelta(hours=2))
 
 
@@ -61,15 +66,20 @@ async def open_tasks(platform: Platform) -> list[CallTask]:
 async def take_task(platform: Platform, by: Staff) -> TakenTask | None:
     """The next task, held for this agent; the number is shown, which the trail records."""
     async with platform.db.transaction() as tx:
-        task = await store.take_next(tx, by.id)
-        if task is None:
-            return None
-        taken = await _with_phone(tx, platform, task)
-        detail = {"task": task.id, "kind": task.kind}
-        await trail.record(
-            tx, platform.vault, by.who, "take_call_task", _subject(task), detail=detail
-        )
-    return taken
+        while (task := await store.take_next(tx, by.id)) is not None:
+            try:
+                taken = await _with_phone(tx, platform, task)
+            except VaultError:
+                # It stays in the list, and does not stop the agents from the tasks behind it.
+                _log.error("call_task_unreadable", task_id=task.id, advice="run: guahao audit")
+                await store.put_off(tx, task.id, tx.now + UNREADABLE_AGAIN_AFTER)
+                continue
+            detail = {"task": task.id, "kind": task.kind}
+            await trail.record(
+                tx, platform.vault, by.who, "take_call_task", _subject(task), detail=detail
+            )
+            return taken
+    return None
 
 
 def _subject(task: CallTask) -> tuple[str, int]:

@@ -134,6 +134,14 @@ async def take_next(tx: Tx, staff_id: int) -> CallTask | None:
     return None if row is None else CallTask(*row)
 
 
+async def put_off(tx: Tx, task_id: int, until: datetime) -> None:
+    """Give a task back, to be taken again at that time."""
+    await tx.do(
+        "UPDATE call_tasks SET taken_by = NULL, taken_until = NULL, not_before = %s WHERE id = %s",
+        (until, task_id),
+    )
+
+
 async def lock_taken(tx: Tx, task_id: int, staff_id: int) -> CallTask | None:
     """Lock a task that this agent still holds."""
     row = await tx.row(
