@@ -88,7 +88,7 @@ async def register_caller(
         added = await register_in(tx, platform, account_id, registered_name, document, verdict)
         if isinstance(added, PatientRefusal):
             return added
-        await record_consent(tx, account_id, added.id, consent, document)
+        await record_consent(tx, account_id, added.id, consent, document, by)
         if call_id is None:
             call_id = await call_store.begin(tx, by.id, account_id)
             await call_store.set_verified(tx, call_id)

@@ -15,6 +15,7 @@ from guahao.rules.kernel.text import NameFault, person_name, same_name
 from guahao.rules.people.consent import Consent, check_consent, given_by
 from guahao.rules.people.documents import OTHER, birth_certificate_end, is_adult
 from guahao.rules.people.registering import Registering, decide_registration
+from guahao.rules.staff import Staff
 from guahao.store import accounts
 from guahao.store import patients as store
 from guahao.store.db import Tx
@@ -64,7 +65,8 @@ async def register_patient(
 
     `born`: asked of a newborn with a birth certificate, whom a checked adult of the account
     registers until the first birthday. Other documents of type 99 are for a counter.
-    `consent`: None only for a client that does not send it; nothing is recorded then.
+    `consent`: None only for a client that does not send it; nothing is recorded then, and no
+    child registered.
     Raises LookupError where there is no such account.
     """
     registered_name = person_name(name)
@@ -110,24 +112,31 @@ async def _has_checked_adult(tx: Tx, vault: Vault, account_id: int) -> bool:
 def consent_refusal(
     platform: Platform, consent: Consent | None, document: Document
 ) -> PatientRefusal | None:
-    """Return why consent is missing; None where it is given, or the client sends none."""
-    if consent is None:
-        return None
+    """Return why consent is missing; None where it suffices."""
     refusal = check_consent(consent, document, platform.db.clock().date())
     return None if refusal is None else PatientRefusal(refusal.value)
 
 
 async def record_consent(
-    tx: Tx, account_id: int, patient_id: int, consent: Consent | None, document: Document
+    tx: Tx,
+    account_id: int,
+    patient_id: int,
+    consent: Consent | None,
+    document: Document,
+    recorded_by: Staff | None = None,
 ) -> None:
     """Record a consent that `consent_refusal` found sufficient, in the registration's transaction.
 
-    A hospital's own role does not write it: the caller is the platform's.
+    `recorded_by`: the member of staff whom the person told. A hospital's own role does not write
+    it: the caller is the platform's.
     """
     if consent is None:
         return
     by = given_by(consent, document, tx.now.date())
-    await privacy.add_consent(tx, account_id, patient_id, consent.version, by, consent.channel)
+    staff_id = None if recorded_by is None else recorded_by.id
+    await privacy.add_consent(
+        tx, account_id, patient_id, consent.version, by, consent.channel, staff_id
+    )
 
 
 async def register_in(

@@ -35,7 +35,12 @@ _COPY = {
     "announcements": """
         COPY announcements (title, title_en, body, body_en, shown_from) FROM STDIN
     """,
-    "accounts": "COPY accounts (id, phone_enc, phone_index, created_at) FROM STDIN",
+    "accounts": """
+        COPY accounts (id, phone_enc, phone_index, created_at, notice_version) FROM STDIN
+    """,
+    "consents": """
+        COPY consents (account_id, patient_id, notice_version, given_by, door, given_at) FROM STDIN
+    """,
     "patients": """
         COPY patients (id, account_id, phone_slot, name_enc, id_type, id_no_enc, id_no_index,
                        person_index, suspended_until, checked_at, checked_by, created_at) FROM STDIN

@@ -29,6 +29,7 @@ from rich.progress import (
 from guahao.flows.platform import Platform
 from guahao.rules.limits import CODE_DIGITS, ONE_DAY, PATIENTS_PER_PHONE, Policy
 from guahao.rules.penalties import suspended_until
+from guahao.rules.people.consent import NOTICE_VERSION
 from guahao.rules.releasing import city_time, opens_at, session_state
 from guahao.store import demo as store
 from guahao.store.db import Tx
@@ -313,7 +314,10 @@ async def _register(tx: Tx, vault: Vault, homes: list[tuple[str, list[_Resident]
     ]
     ids = await store.take_ids(tx, "patients", len(places))
     accounts = (
-        (id_, vault.seal("accounts", "phone", id_, number), vault.index("phone", number), tx.now)
+        (
+            *(id_, vault.seal("accounts", "phone", id_, number), vault.index("phone", number)),
+            *(tx.now, NOTICE_VERSION),
+        )
         for id_, (number, _) in zip(account_ids, homes, strict=True)
     )
     await store.copy(tx, "accounts", accounts)
@@ -328,6 +332,11 @@ async def _register(tx: Tx, vault: Vault, homes: list[tuple[str, list[_Resident]
         for id_, (account_id, slot, person, suspended, checked) in zip(ids, places, strict=True)
     )
     await store.copy(tx, "patients", rows)
+    consents = (
+        (account_id, id_, NOTICE_VERSION, "self", "web", tx.now)
+        for id_, (account_id, *_) in zip(ids, places, strict=True)
+    )
+    await store.copy(tx, "consents", consents)
     return ids
 
 

@@ -19,6 +19,7 @@ from guahao.rules.facts import Actor
 from guahao.rules.identity import Document
 from guahao.rules.limits import CITY_TIME, add_months
 from guahao.rules.outcomes import Refusal, Refused
+from guahao.rules.people.consent import NOTICE_VERSION, Consent
 from guahao.store.views import AppointmentView, PatientView
 
 NUMBER = resident_id(1)
@@ -194,17 +195,18 @@ async def test_a_checked_adult_registers_a_newborn_until_the_first_birthday(
     await add_patient(platform, account_id)
     today = platform.db.clock().date()
     newborn = ("小宝", "99", "A123456789")
+    guardian = Consent(NOTICE_VERSION, "web", by_guardian=True)
     no_date = await register_patient(platform, account_id, *newborn)
     assert no_date == PatientRefusal.BIRTH_DATE_INVALID
     for wrong in (today + timedelta(days=1), add_months(today, -12)):
         answer = await register_patient(platform, account_id, *newborn, wrong)
         assert answer == PatientRefusal.BIRTH_DATE_INVALID
-    answer = await register_patient(platform, account_id, *newborn, today)
+    answer = await register_patient(platform, account_id, *newborn, today, consent=guardian)
     assert answer == PatientRefusal.GUARDIAN_NEEDED
     async with platform.db.transaction() as tx:
         await tx.do("UPDATE patients SET checked_at = now(), checked_by = 'staff'")
     born = add_months(today, -12) + timedelta(days=10)
-    child = await register_patient(platform, account_id, *newborn, born)
+    child = await register_patient(platform, account_id, *newborn, born, consent=guardian)
     assert isinstance(child, PatientView)
     ends_on = add_months(born, 12)
     assert await ask(platform, "SELECT document_ends_on FROM patients WHERE id = %s", child.id) == [

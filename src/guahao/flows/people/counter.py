@@ -194,7 +194,7 @@ async def register(
             )
             if isinstance(added, PatientRefusal):
                 return added
-            await record_consent(tx, account_id, added.id, consent, in_hand.document)
+            await record_consent(tx, account_id, added.id, consent, in_hand.document, by)
         await trail.record(
             tx,
             vault,

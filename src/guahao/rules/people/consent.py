@@ -14,7 +14,7 @@ from guahao.rules.people.documents import (
 )
 
 # Change it with the text of the notice (web/templates/privacy.*.html); a test compares them.
-NOTICE_VERSION = "2026-12-01"
+NOTICE_VERSION = "2026-12-15"
 GUARDIAN_UNDER = 14  # years
 
 
@@ -34,8 +34,17 @@ class Consent:
     by_guardian: bool = False
 
 
-def check_consent(consent: Consent, document: Document, today: date) -> ConsentRefusal | None:
-    """Return why the consent does not suffice; None where it does."""
+def check_consent(
+    consent: Consent | None, document: Document, today: date
+) -> ConsentRefusal | None:
+    """Return why the consent does not suffice; None where it does.
+
+    `consent` None: of a client of the API that sends none. It registers adults as before; for a
+    child a guardian's consent is the law's, whatever the client knows (PIPL, article 31).
+    """
+    if consent is None:
+        needed = needs_guardian(document, today)
+        return ConsentRefusal.GUARDIAN_REQUIRED if needed else None
     if consent.version != NOTICE_VERSION:
         return ConsentRefusal.CONSENT_REQUIRED
     if needs_guardian(document, today) and not consent.by_guardian:

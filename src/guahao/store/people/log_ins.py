@@ -28,11 +28,13 @@ class LogIn:
     confirmed: bool
     refresh_number: int
     refreshed_at: datetime | None
+    notice_version: str | None  # of the privacy notice that the account's owner consented to
 
 
 _LIVE = """
     SELECT l.id, l.account_id, l.door, l.device, l.device_index, l.created_at, l.last_seen_at,
-           l.expires_at, l.confirmed_at IS NOT NULL, l.refresh_number, l.refreshed_at
+           l.expires_at, l.confirmed_at IS NOT NULL, l.refresh_number, l.refreshed_at,
+           a.notice_version
     FROM log_ins l JOIN accounts a ON a.id = l.account_id
     WHERE l.ended_at IS NULL AND l.expires_at > %s AND l.generation = a.login_generation
 """

@@ -387,13 +387,32 @@ def _without(row: dict[str, Any], *names: str) -> dict[str, Any]:
 
 
 async def add_consent(
-    tx: Tx, account_id: int, patient_id: int | None, version: str, given_by: str, door: str
+    tx: Tx,
+    account_id: int,
+    patient_id: int | None,
+    version: str,
+    given_by: str,
+    door: str,
+    staff_id: int | None = None,
 ) -> None:
-    """Record a consent to the privacy notice."""
+    """Record a consent to the privacy notice, for a person or, without one, for the account.
+
+    `staff_id`: who recorded it; without one the account's owner did, who is then not asked again
+    before the next version.
+    """
     await tx.do(
         """
-        INSERT INTO consents (account_id, patient_id, notice_version, given_by, door, given_at)
-        VALUES (%s, %s, %s, %s, %s, %s)
+        INSERT INTO consents (account_id, patient_id, notice_version, given_by, door, given_at,
+                              staff_id)
+        VALUES (%s, %s, %s, %s, %s, %s, %s)
         """,
-        (account_id, patient_id, version, given_by, door, tx.now),
+        (account_id, patient_id, version, given_by, door, tx.now, staff_id),
     )
+    if staff_id is None:
+        await tx.do("UPDATE accounts SET notice_version = %s WHERE id = %s", (version, account_id))
+
+
+async def notice_version_of(tx: Tx, account_id: int) -> str | None:
+    """Return the version of the notice that the account's owner has consented to."""
+    row = await tx.row("SELECT notice_version FROM accounts WHERE id = %s", (account_id,))
+    return None if row is None else row[0]

@@ -28,7 +28,8 @@ class PatientIn(msgspec.Struct, forbid_unknown_fields=True):
     """Who is to be registered.
 
     `consent` is the version of the privacy notice that the person has consented to; a client that
-    does not send it yet registers as before, and no consent is recorded.
+    does not send it yet registers adults as before, and no consent is recorded. A patient under
+    14 needs it, with `guardian_consent`.
     """
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=60, pattern=NO_CONTROLS)]

@@ -33,13 +33,21 @@ from guahao.flows.people.one_time_passwords import (
     level_for,
     request_otp,
 )
+from guahao.flows.privacy.consent import has_consented
 from guahao.rules.identity import valid_phone
 from guahao.rules.people.log_ins import LEVEL_MAX
 from guahao.security_log import SecurityEvent, about, note
 from guahao.web import cookies
 from guahao.web.answers import json_answer
 from guahao.web.devices import label_of
-from guahao.web.pages.page import CONFIRM_PATH, LOGIN_PATH, LoginNeededError, Page, Route
+from guahao.web.pages.page import (
+    CONFIRM_PATH,
+    CONSENT_PATH,
+    LOGIN_PATH,
+    LoginNeededError,
+    Page,
+    Route,
+)
 from guahao.web.proof import new_challenge, verified
 from guahao.web.replies import Problem
 from guahao.web.tokens import PAGES_SECONDS
@@ -193,7 +201,14 @@ async def _go_on(page: Page, begun: LoggedIn) -> ASGIApp:
 
 
 async def _at_last(page: Page, account_id: int) -> ASGIApp:
-    """Bind the browser's user of WeChat, now that account and person are sure; and go on."""
+    """Bind the browser's user of WeChat, now that account and person are sure; and go on.
+
+    Who has not consented to the notice, which says what is kept of WeChat, is asked first.
+    """
+    platform = page.door.platform
+    is_pending = pending_openid(platform, page.request.scope) is not None
+    if is_pending and not await has_consented(platform, account_id):
+        return page.redirect(_with_next(page, CONSENT_PATH))
     for name, value in await bind_pending(page.door.platform, page.request.scope, account_id):
         page.add_header(name.decode(), value.decode())
     return page.redirect(page.back())

@@ -12,6 +12,7 @@ import msgspec
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
+from guahao.rules.people.consent import NOTICE_VERSION
 from guahao.store.people.log_ins import LogIn
 from guahao.web import cookies as cookie_names
 from guahao.web.answers import Answer
@@ -23,6 +24,7 @@ from guahao.web.tokens import Claims
 ELDER = "elder"
 LOGIN_PATH = "/login"
 CONFIRM_PATH = "/login/confirm"
+CONSENT_PATH = "/me/consent"
 
 Handler = Callable[["Page"], Awaitable[ASGIApp]]
 
@@ -35,6 +37,10 @@ class LoginNeededError(Exception):
 
 class ConfirmNeededError(Exception):
     """The log-in shows nothing yet: the visitor names a patient's document and comes back."""
+
+
+class ConsentNeededError(Exception):
+    """The notice has changed since the owner consented: the visitor reads it and comes back."""
 
 
 class Kept(msgspec.Struct):
@@ -95,7 +101,22 @@ class Page(BasePage):
 
     @property
     def owner(self) -> int:
-        """The account that is logged in; its errors lead to the login, or to confirming it."""
+        """The account that is logged in.
+
+        Its errors lead to the login, to confirming it, or to a notice that has changed since the
+        owner consented.
+        """
+        account_id = self.holder
+        assert self.log_in is not None
+        if self.log_in.notice_version not in (None, NOTICE_VERSION):
+            raise ConsentNeededError
+        return account_id
+
+    @property
+    def holder(self) -> int:
+        """The same, whatever the owner has consented to: for consenting, and for taking one's
+        data away.
+        """
         if self.log_in is None:
             raise LoginNeededError
         if not self.log_in.confirmed:
@@ -139,6 +160,11 @@ class Page(BasePage):
         """To the question for a document, and back here; a form's fields are kept."""
         self._keep_form()
         return self.redirect(f"{CONFIRM_PATH}?{urlencode({'next': self.here})}")
+
+    def to_consent(self) -> Answer:
+        """To the privacy notice's new version, and back here; a form's fields are kept."""
+        self._keep_form()
+        return self.redirect(f"{CONSENT_PATH}?{urlencode({'next': self.here})}")
 
     # ------------------------------------------------------------------------------------
 
@@ -189,6 +215,8 @@ class Route:
                 return page.to_log_in()
             except ConfirmNeededError:
                 return page.to_confirm()
+            except ConsentNeededError:
+                return page.to_consent()
 
         return HTTPRouteHandler(
             self.path.replace("}", ":str}"), http_method=self.method, status_code=200
