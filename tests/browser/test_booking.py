@@ -6,6 +6,7 @@ import re
 from itertools import count
 from typing import Any
 
+import psycopg
 import pytest
 from playwright.async_api import Locator
 from tests.browser.caller import book_by_api
@@ -123,6 +124,24 @@ async def test_whoever_is_not_logged_in_loses_nothing_by_logging_in(
     await came.register()
     assert await came.page.locator(".what").inner_text() == wished
     await came.confirm()
+
+
+async def test_a_booking_that_the_database_cannot_take_is_sent_again_by_the_page(
+    new_visitor: NewVisitor, city_database_url: str
+) -> None:
+    came = Newcomer(await new_visitor())
+    await came.log_in()
+    await came.find_a_session()
+    await came.register()
+    with psycopg.connect(city_database_url) as conn:
+        conn.execute("SELECT FROM patients FOR UPDATE")  # no batch of anybody comes to its end
+        await came.tap("确认预约")
+        assert came.visitor.path.startswith("/book/")
+        text = await came.visitor.text()
+        assert "这次没有约上" in text
+        assert "系统会自动再试" in text
+    await came.page.wait_for_url(re.compile("/bookings/"))
+    assert "预约成功" in await came.visitor.text()
 
 
 async def test_a_double_tap_and_the_back_button_book_once(new_visitor: NewVisitor) -> None:
