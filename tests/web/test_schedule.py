@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from tests.city import Clock, add_session, ask, change
 from tests.crowd import count
 from tests.web.browsing import Form, Reader, _Forms
-from tests.web.site import Site, add_citizen, booked
+from tests.web.site import Site, add_citizen, booked, problem
 from tests.web.staff_site import at_the_desk
 
 from guahao.flows.stops import GRACE, carry_on
@@ -167,6 +168,33 @@ async def test_rules_are_shown_as_patients_will_read_them_before_they_are_saved(
     clock.forward(days=1)
     await citizen.go(page)
     assert "就诊前一天 12:00 之前。" in citizen.text
+
+
+async def test_a_hospital_that_takes_checked_persons_only_says_so_and_refuses_others(
+    site: Site, clock: Clock
+) -> None:
+    reader, session_id = await scheduler(site)
+    path = "/staff/schedule/rules"
+    await reader.go(path)
+    await reader.send(reader.form(path), checked_only="yes")
+    assert "只收身份已核实的就诊人" in reader.text
+    await reader.send(reader.form(path), step="save")
+    citizen = await add_citizen(site)
+    await change(site.platform, "UPDATE patients SET checked_at = NULL, checked_by = NULL")
+    clock.forward(days=1)  # the rules hold from tomorrow
+    citizen = replace(citizen, token=await site.log_in(citizen.account_id))
+    problem(await site.book(citizen, session_id), 409, "person_unchecked")
+    visitor = Reader.of(site)
+    await visitor.log_in()
+    await visitor.go(f"/book/{session_id}")
+    assert "身份未核实，不能约这个号" in visitor.text
+    reader = await at_the_desk(site, Role.SCHEDULER, await hospital_of(site, session_id))
+    await reader.go(path)
+    assert reader.form(path).fields["checked_only"] == "yes"
+    await reader.send(reader.form(path), checked_only="no", step="save")
+    clock.forward(days=1)
+    citizen = replace(citizen, token=await site.log_in(citizen.account_id))
+    assert (await site.book(citizen, session_id)).status_code == 201
 
 
 async def test_rules_to_come_can_be_withdrawn(site: Site) -> None:

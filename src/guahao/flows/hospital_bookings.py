@@ -65,12 +65,6 @@ async def changes(platform: Platform, by: OfHospital, after: EventCursor, limit:
     return Changes(found, bookings, found[-1].cursor if found else after, complete=True)
 
 
-async def newest_change(platform: Platform, by: OfHospital) -> EventCursor:
-    """The cursor of now, for whoever lists all bookings by date next."""
-    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
-        return await events.newest(tx)
-
-
 async def look_up(
     platform: Platform, by: OfHospital, code: str, id_no: str
 ) -> HospitalBooking | TooManyGuesses | None:

@@ -240,18 +240,6 @@ async def messages_of(tx: Tx, account_id: int, limit: int) -> list[SentMessage]:
     return [SentMessage(*row) for row in rows]
 
 
-async def is_accounts(tx: Tx, account_id: int, appointment_id: int) -> bool:
-    """Whether this booking is of one of the account's patients."""
-    row = await tx.row(
-        """
-        SELECT FROM appointments a JOIN patients p ON p.id = a.patient_id
-        WHERE a.id = %s AND p.account_id = %s
-        """,
-        (appointment_id, account_id),
-    )
-    return row is not None
-
-
 async def unnamed_patients(tx: Tx, vault: Vault, limit: int) -> list[PatientView]:
     """Patients that cannot be found by name yet."""
     rows = await tx.rows(
