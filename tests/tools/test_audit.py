@@ -10,12 +10,22 @@ from datetime import date, datetime, timedelta
 
 import psycopg
 import pytest
-from tests.city import Clock, add_account, add_patient, ask, change, draw_codes, open_platform
+from tests.city import (
+    Clock,
+    add_account,
+    add_booking,
+    add_patient,
+    ask,
+    change,
+    draw_codes,
+    open_platform,
+)
 from tests.crowd import add_clinic, open_desk
 from tests.web.staff_site import add_member
 
 from guahao.flows.cancelling import cancel_for_caller
 from guahao.flows.penalties import retire_codes, sweep
+from guahao.flows.people.retention import delete_old
 from guahao.flows.pickup import pick_up, report_attendance
 from guahao.flows.platform import Platform
 from guahao.flows.schedules import stop_session
@@ -184,7 +194,52 @@ async def test_an_empty_platform_is_clean(database_url: str) -> None:
         result = await audit(platform)
     assert result.clean
     # Retention looks at each kind of record that it deletes.
-    assert {one.name: one.examined for one in result.findings if one.examined} == {"retention": 5}
+    assert {one.name: one.examined for one in result.findings if one.examined} == {"retention": 6}
+
+
+# Retention -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "grow_old",
+    [
+        (
+            "UPDATE messages SET state = 'delivered', changed_at = now() - interval '2000 days'"
+            " WHERE id = (SELECT min(id) FROM messages)"
+        ),
+        (
+            "INSERT INTO outbox (key, kind, to_enc, to_index, text_enc, sent_at)"
+            " VALUES ('old', 'otp', '', '', '', now() - interval '2000 days')"
+        ),
+        (
+            "INSERT INTO calls (staff_id, account_id, opened_at)"
+            " SELECT s.id, a.id, now() - interval '2000 days' FROM staff s, accounts a LIMIT 1"
+        ),
+        (
+            "UPDATE patients SET account_id = NULL, phone_slot = NULL, name_index = NULL,"
+            " suspended_until = NULL, erased_at = now() - interval '2000 days'"
+            " WHERE id = (SELECT id FROM patients p WHERE NOT EXISTS"
+            " (SELECT FROM appointments a WHERE a.patient_id = p.id) ORDER BY id LIMIT 1)"
+        ),
+    ],
+    ids=["messages", "outbox", "calls", "erased persons"],
+)
+async def test_what_is_kept_too_long_is_found_until_the_nightly_job_has_run(
+    database_url: str, grow_old: str
+) -> None:
+    async with open_platform(database_url, Clock()) as platform:
+        await add_member(platform, Role.AGENT)
+        await add_booking(platform)
+        await add_patient(platform, await add_account(platform, 2), 2)
+        await change(platform, grow_old)
+
+        async def overdue() -> int:
+            found = {one.name: one.disagreements for one in (await audit(platform)).findings}
+            return found["retention"]
+
+        assert await overdue() == 1
+        await delete_old(platform)
+        assert await overdue() == 0
 
 
 # One thing made wrong --------------------------------------------------------------------------

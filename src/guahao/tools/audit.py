@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from guahao.flows.people.privacy import visits_that_count_from
 from guahao.flows.platform import Platform
 from guahao.rules.kernel.retention import RETENTIONS, days_kept
 from guahao.rules.limits import CITY_TIME, CODE_DIGITS, CODE_KEPT_DAYS, PATIENTS_PER_PHONE, Policy
@@ -30,6 +31,7 @@ from guahao.store.db import Tx
 from guahao.store.hospital_events import EVENTS_KEPT_DAYS
 from guahao.store.kernel import retention as retention_store
 from guahao.store.patients import person_indexes
+from guahao.store.people import erasing
 from guahao.store.vault import Vault, VaultError
 
 Report = Callable[[str], None]  # the check that comes next
@@ -358,6 +360,13 @@ async def _retention(tx: Tx, chosen: Mapping[str, int]) -> Finding:
             tally.count(id, agrees=False)
         if not overdue:
             tally.count(0, agrees=True)
+    due = tx.now - timedelta(days=_RETENTION_SLACK_DAYS)
+    visits = visits_that_count_from(due.date())
+    erased = await erasing.overdue_indexes(tx, visits, due, store.IDS_SHOWN)
+    for id in erased:
+        tally.count(id, agrees=False)
+    if not erased:
+        tally.count(0, agrees=True)
     says = "nothing is older than it is kept for: the nightly job delete_old runs"
     return tally.finding("retention", "PIPL 19", says, "row")
 

@@ -222,9 +222,13 @@ async def lock_subject(tx: Tx, platform: Platform, whose: Whose) -> DataSubject 
 
 
 async def forget_erased(tx: Tx) -> int:
-    """Drop the last trace of erased persons: the keyed index, once nothing counts by it.
+    """Drop the last trace of erased persons: the keyed index, once nothing counts by it."""
+    return await erasing.forget_indexes(tx, visits_that_count_from(tx.now.date()), tx.now)
+
+
+def visits_that_count_from(today: date) -> date:
+    """Return the first visit date that may count for a person who registers again.
 
     No-shows count within a calendar year, bookings within three months.
     """
-    year = date(tx.now.year, 1, 1)
-    return await erasing.forget_indexes(tx, min(year, add_months(tx.now.date(), -3)), tx.now)
+    return min(date(today.year, 1, 1), add_months(today, -3))

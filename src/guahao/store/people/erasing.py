@@ -258,21 +258,48 @@ async def revive(
     return PatientView(id, name, document.id_type, document.number, suspended_until)
 
 
+_COUNTS_FOR_NOTHING = """
+    p.erased_at < %(erased_before)s AND p.index_gone_at IS NULL
+    AND coalesce(p.suspended_until, '-infinity') <= %(suspended_until)s
+    AND NOT EXISTS (SELECT FROM appointments a JOIN patients r ON r.id = a.patient_id
+                    WHERE (r.id = p.id OR r.merged_into = p.id)
+                      AND a.visit_date >= %(visits_before)s)
+"""
+
+
 async def forget_indexes(tx: Tx, visits_before: date, erased_before: datetime) -> int:
     """Replace the keyed index of erased persons whose record counts for nothing any more."""
     return await tx.do(
-        """
+        f"""
         UPDATE patients p
         SET id_no_index = sha256(uuid_send(gen_random_uuid()) || int8send(p.id)),
             person_index = sha256(uuid_send(gen_random_uuid()) || int8send(p.id)),
-            index_gone_at = %s, index_key_id = NULL, document_ends_on = NULL
-        WHERE p.erased_at < %s AND p.index_gone_at IS NULL
-          AND coalesce(p.suspended_until, '-infinity') <= %s
-          AND NOT EXISTS (SELECT FROM appointments a JOIN patients r ON r.id = a.patient_id
-                          WHERE (r.id = p.id OR r.merged_into = p.id) AND a.visit_date >= %s)
+            index_gone_at = %(now)s, index_key_id = NULL, document_ends_on = NULL
+        WHERE {_COUNTS_FOR_NOTHING}
         """,
-        (tx.now, erased_before, tx.now.date(), visits_before),
+        {
+            "now": tx.now,
+            "erased_before": erased_before,
+            "suspended_until": tx.now.date(),
+            "visits_before": visits_before,
+        },
     )
+
+
+async def overdue_indexes(
+    tx: Tx, visits_before: date, erased_before: datetime, limit: int
+) -> list[int]:
+    """Return erased persons whose keyed index should have been replaced by that moment."""
+    rows = await tx.rows(
+        f"SELECT p.id FROM patients p WHERE {_COUNTS_FOR_NOTHING} ORDER BY p.id LIMIT %(limit)s",
+        {
+            "erased_before": erased_before,
+            "suspended_until": erased_before.date(),
+            "visits_before": visits_before,
+            "limit": limit,
+        },
+    )
+    return [row[0] for row in rows]
 
 
 async def indexes_of_other_keys(tx: Tx, key_id: int) -> tuple[int, date | None]:
