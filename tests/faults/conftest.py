@@ -27,7 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def mortal_server() -> Iterator[EmbeddedServer]:
     """A server that tests may stop and kill, with a migrated database named `guahao`."""
     parent = Path(tempfile.mkdtemp(prefix="guahao-faults-"))
-    server = EmbeddedServer(parent / "postgres", durable=False)
+    server = EmbeddedServer(parent / "postgres")  # durable: what it has committed, it keeps
     server.start()
     migrate(server.ensure_database("guahao"))
     yield server
