@@ -69,9 +69,49 @@ async def test_a_clerk_registers_moves_and_corrects(new_visitor: NewVisitor) -> 
     assert "已登记到新号码" in await desk.text()
 
 
-async def in_hand(desk: Visitor, name: str) -> None:
+async def test_a_clerk_registers_a_newborn_and_settles_a_dispute(new_visitor: NewVisitor) -> None:
+    desk = await at_work(new_visitor, "clerk")
     await desk.go("/staff/window/persons")
-    await desk.fill("证件号码（按原件输入或刷卡）", resident_id(301))
+    await desk.page.locator("#id_type").select_option("99")
+    await desk.fill("证件号码（按原件输入或刷卡）", "C123456789")
+    await desk.fill("姓名（与证件一致）", "任小宝")
+    await desk.page.get_by_label("已看过原件，证件是来人本人的").check()
+    await desk.press("查找 Enter")
+    await look(desk, "newborn")
+    await desk.fill("手机号；没有手机的，填带区号的座机", "010-65551234转805")
+    today = await desk.page.evaluate("new Date().toISOString().slice(0, 10)")
+    assert await desk.page.locator("#birth_date").get_attribute("type") == "date"
+    await desk.page.locator("#birth_date").fill(today.replace(today[:4], "1999"))
+    await desk.page.locator("[name=consent]").first.check()
+    await desk.page.locator("[name=guardian]").first.check()
+    await desk.press("登记 Enter")
+    assert "请填写出生医学证明上的出生日期" in await desk.text()
+    await look(desk, "newborn-refused")
+    await in_hand(desk, "任示丽", 305)
+    await desk.fill("手机号；没有手机的，填带区号的座机", "010-65551234转806")
+    await desk.page.locator("[name=consent]").first.check()
+    await desk.press("登记 Enter")
+    await in_hand(desk, "任示丽", 305)
+    await look(desk, "person-on-landline")
+    await desk.press("打印识别码")
+    await look(desk, "slips-none")
+    await desk.go("/staff/window/persons")
+    async with desk.page.expect_navigation():
+        await desk.page.get_by_role("button", name="English").click()
+    await desk.page.locator("#id_no").fill(resident_id(305))
+    await desk.page.locator("#name").fill("任示莉")
+    await desk.page.locator("[name=seen]").check()
+    await desk.press("Find Enter")
+    await look(desk, "person-english")
+    await desk.page.locator("#dispute-phone").fill("010-65551234转807")
+    await desk.page.locator("#dispute-reason").fill("not registered by the patient")
+    await desk.press("Void the earlier registration and send the code")
+    await look(desk, "dispute-done-english")
+
+
+async def in_hand(desk: Visitor, name: str, number: int = 301) -> None:
+    await desk.go("/staff/window/persons")
+    await desk.fill("证件号码（按原件输入或刷卡）", resident_id(number))
     await desk.fill("姓名（与证件一致）", name)
     await desk.page.get_by_label("已看过原件，证件是来人本人的").check()
     await desk.press("查找 Enter")

@@ -86,9 +86,10 @@ class Visitor:
             else ("手机号", "获取验证码", "验证码", "登录")
         )
         await self.fill(words[0], phone)
+        sent = len(await self.one_time_passwords(phone))
         await self.press(words[1])
         assert self.path == "/login/code", await self.text()
-        await self.fill(words[2], await self.one_time_password(phone))
+        await self.fill(words[2], await self.one_time_password(phone, after=sent))
         await self.press(words[3])
         if self.path == "/login/confirm":
             await self.fill(
@@ -103,17 +104,21 @@ class Visitor:
             number: str = answer.json()["items"][0]["id_no"]
             return number
 
-    async def one_time_password(self, phone: str) -> str:
-        """The digits of the newest SMS to this phone, as soon as it is there."""
-        async with httpx.AsyncClient(base_url=self.base) as client:
-            for _ in range(PATIENCE_SECONDS * 10):
-                answer = await client.get("/demo/outbox", params={"to": phone, "limit": 1})
-                for item in answer.json()["items"]:
-                    if item["kind"] == "otp":
-                        digits: list[str] = re.findall(r"\d{6}", item["text"])
-                        return digits[0]
-                await asyncio.sleep(0.1)
+    async def one_time_password(self, phone: str, after: int = 0) -> str:
+        """The digits of the newest SMS to this phone, as soon as there are more than `after`."""
+        for _ in range(PATIENCE_SECONDS * 10):
+            sent = await self.one_time_passwords(phone)
+            if len(sent) > after:
+                return sent[0]
+            await asyncio.sleep(0.1)
         raise AssertionError("no SMS came")
+
+    async def one_time_passwords(self, phone: str) -> list[str]:
+        """The one-time passwords that this phone has got so far, the newest first."""
+        async with httpx.AsyncClient(base_url=self.base) as client:
+            answer = await client.get("/demo/outbox", params={"to": phone, "limit": 100})
+        sent = [item["text"] for item in answer.json()["items"] if item["kind"] == "otp"]
+        return [re.findall(r"\d{6}", text)[0] for text in sent]
 
     async def text(self) -> str:
         """What the page says."""

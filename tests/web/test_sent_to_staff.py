@@ -15,13 +15,21 @@ from tests.web.test_words import said
 import guahao.web
 from guahao.notices import templates
 from guahao.web.app import staff_routes
+from guahao.web.language import Words
 from guahao.web.replies import REPLIES
+from guahao.web.replies_hospital import HOSPITAL_REPLIES
+from guahao.web.replies_reconciling import RECONCILING_REPLIES
+from guahao.web.wechat import words as wechat_words
 
 TO_STAFF = re.compile(r"热线|hotline|窗口|客服")
 
 # What is promised, and the route of the staff that does it. None: done by the hospital's own
 # system at its own window (register for the day), or no promise at all (a label, a number).
 PROMISES: dict[str, str | None] = {
+    r"窗口打印": "POST /staff/window/persons/slips",
+    r"窗口.{0,6}更正": "POST /staff/window/persons/check",
+    r"(证件|原件|证明).{0,12}窗口.{0,4}登记": "POST /staff/window/persons/register",
+    r"(证件|原件|证明).{0,12}窗口": "POST /staff/window/persons",
     r"申诉|异议|咨询": "POST /staff/no-shows/{patient_id}/excuse",
     r"退号": "POST /staff/calls/{call_id}/bookings/{appointment_id}/cancel",
     r"重发|重新发送": "POST /staff/calls/{call_id}/bookings/{appointment_id}/resend",
@@ -36,15 +44,31 @@ PROMISES: dict[str, str | None] = {
 
 
 def sentences() -> Iterator[str]:
-    for reply in REPLIES.values():
+    for reply in (REPLIES | HOSPITAL_REPLIES | RECONCILING_REPLIES).values():
         yield reply.detail.zh
         if reply.dated is not None:
             yield reply.dated.zh
     yield from said()
-    yield from (text for text in templates.CHINESE_TEXTS)
+    yield from templates.CHINESE_TEXTS
+    yield from wechat_texts()
     for page in ("help.zh.html", "help_parts.zh.html"):
         text = (Path(guahao.web.__file__).parent / "templates" / page).read_text("utf-8")
         yield from re.split(r"[。\n]", re.sub(r"<[^>]+>", "", text))
+
+
+def wechat_texts() -> Iterator[str]:
+    """What the Official Account says, one by one or chosen from a table."""
+    for value in vars(wechat_words).values():
+        for text in value.values() if isinstance(value, dict) else [value]:
+            if isinstance(text, Words):
+                yield text.zh
+
+
+def test_all_ways_of_speaking_to_people_are_read() -> None:
+    read = set(sentences())
+    assert any("微信与您的账户绑定" in text for text in read)
+    assert any("取号截止时间" in text for text in read)  # a hospital's system passes it on
+    assert any("申诉成立" in text for text in read)  # an SMS
 
 
 def promise(sentence: str) -> str | None:

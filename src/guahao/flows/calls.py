@@ -49,6 +49,7 @@ from guahao.store import patients as patient_store
 from guahao.store.calls import Call, Found, SentMessage
 from guahao.store.db import Tx
 from guahao.store.patients import person_indexes
+from guahao.store.people import spoken_codes
 from guahao.store.vault import Vault, VaultError
 from guahao.store.views import AppointmentView, PatientView
 
@@ -268,7 +269,7 @@ async def send_call_code(platform: Platform, by: Staff, call_id: int) -> datetim
         code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"
         until = tx.now + CODE_VALID
         index = _code_index(platform, call.id, code)
-        await store.set_code(tx, call.id, index, CODE_TRIES, until)
+        await spoken_codes.set_code(tx, "calls", call.id, index, CODE_TRIES, until)
         language = await accounts.language_of(tx, call.account_id)
         await messages.tell_phone(tx, platform.vault, "call_code", phone, language, code, until)
         await _record_attempt(tx, platform, by, "send_call_code", call.account_id, detail)
@@ -377,7 +378,7 @@ async def _forgive(tx: Tx, platform: Platform, by: Staff, call: Call) -> None:
 
 async def _is_code_right(tx: Tx, platform: Platform, call_id: int, said: str) -> bool:
     """Whether this is the call's living code, which serves once and bears five tries."""
-    kept = await store.take_code_try(tx, call_id)
+    kept = await spoken_codes.take_try(tx, "calls", call_id)
     given = _code_index(platform, call_id, compact(said))
     if kept is None or not compare_digest(kept, given):
         return False

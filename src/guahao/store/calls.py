@@ -178,33 +178,6 @@ async def right_answers(tx: Tx, call_id: int) -> set[Question]:
     return {Question(row[0]) for row in rows}
 
 
-async def set_code(
-    tx: Tx, call_id: int, code_index: bytes, tries: int, expires_at: datetime
-) -> None:
-    """Keep the call's new code; an earlier one is void."""
-    await tx.do(
-        """
-        UPDATE calls SET code_index = %s, code_tries_left = %s, code_expires_at = %s,
-               codes_sent = codes_sent + 1
-        WHERE id = %s
-        """,
-        (code_index, tries, expires_at, call_id),
-    )
-
-
-async def take_code_try(tx: Tx, call_id: int) -> bytes | None:
-    """Take one try from the call's living code; None where none is left."""
-    row = await tx.row(
-        """
-        UPDATE calls SET code_tries_left = code_tries_left - 1
-        WHERE id = %s AND code_expires_at > %s AND code_tries_left > 0
-        RETURNING code_index
-        """,
-        (call_id, tx.now),
-    )
-    return None if row is None else bytes(row[0])
-
-
 async def use_up_code(tx: Tx, call_id: int) -> None:
     """Make a code that was right serve once only."""
     await tx.do("UPDATE calls SET code_tries_left = 0 WHERE id = %s", (call_id,))

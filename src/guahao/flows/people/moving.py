@@ -34,7 +34,7 @@ from guahao.store import calls as call_store
 from guahao.store import patients as patient_store
 from guahao.store.db import Tx
 from guahao.store.people import moves as store
-from guahao.store.people import persons, registrations
+from guahao.store.people import persons, registrations, spoken_codes
 from guahao.store.people.moves import Move, NewMove
 from guahao.store.people.persons import Person
 
@@ -249,7 +249,8 @@ async def _send_code(
     """Send the new phone a code, in its account's language, else the person's account's."""
     code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"
     until = tx.now + CODE_VALID
-    await store.set_code(tx, move_id, _code_index(platform, move_id, code), CODE_TRIES, until)
+    index = _code_index(platform, move_id, code)
+    await spoken_codes.set_code(tx, "moves", move_id, index, CODE_TRIES, until)
     language = await accounts.language_of_phone(tx, platform.vault, number, from_account_id)
     await messages.tell_phone(tx, platform.vault, "move_code", number, language, code, until)
 
@@ -298,7 +299,7 @@ async def prove_phone(
         move = await store.lock_open(tx, platform.vault, move_id)
         if move is None or move.state != "proving":
             return MoveRefusal.OVER
-        kept = await store.take_code_try(tx, move_id)
+        kept = await spoken_codes.take_try(tx, "moves", move_id)
         given = _code_index(platform, move_id, compact(code))
         if kept is None or not compare_digest(kept, given):
             subject = ("patient", move.patient.id)

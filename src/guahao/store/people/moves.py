@@ -155,33 +155,6 @@ async def waiting(tx: Tx, vault: Vault, limit: int) -> list[Move]:
     return [_move(vault, row) for row in rows]
 
 
-async def set_code(
-    tx: Tx, move_id: int, code_index: bytes, tries: int, expires_at: datetime
-) -> None:
-    """Keep the request's new code; an earlier one is void."""
-    await tx.do(
-        """
-        UPDATE moves SET code_index = %s, code_tries_left = %s, code_expires_at = %s,
-               codes_sent = codes_sent + 1
-        WHERE id = %s
-        """,
-        (code_index, tries, expires_at, move_id),
-    )
-
-
-async def take_code_try(tx: Tx, move_id: int) -> bytes | None:
-    """Take one try from the request's living code; None where none is left."""
-    row = await tx.row(
-        """
-        UPDATE moves SET code_tries_left = code_tries_left - 1
-        WHERE id = %s AND code_expires_at > %s AND code_tries_left > 0
-        RETURNING code_index
-        """,
-        (move_id, tx.now),
-    )
-    return None if row is None else bytes(row[0])
-
-
 async def set_requested(tx: Tx, move_id: int) -> None:
     """Record that the new phone is proven, or is a landline; a supervisor decides next."""
     await tx.do(

@@ -14,10 +14,11 @@ from guahao.web.call_centre.card import Shown, say_refusal
 from guahao.web.name_words import say_name_fault
 from guahao.web.reading import ProblemError, read_id
 from guahao.web.staff import StaffPage, StaffRoute
-from guahao.web.staff.moves import MoveView, say_move_refusal
+from guahao.web.staff.moves import MovePages, MoveView, say_move_refusal
 
 MOVES_PATH = "/staff/moves"
 _MOVE = MOVES_PATH + "/{move_id}"
+_MOVES = MovePages(MOVES_PATH, tab="calls", back="/staff/calls")
 _ASK = "/staff/calls/{call_id}/move/{patient_id}"
 _BY_DOCUMENT = "/staff/calls/move"
 _SUPERVISOR = frozenset({Role.SUPERVISOR})
@@ -34,9 +35,7 @@ def move_routes() -> list[StaffRoute]:
         StaffRoute("GET", _BY_DOCUMENT, _document_form, CALL_CENTRE_ROLES),
         StaffRoute("POST", _BY_DOCUMENT, _ask_by_document, CALL_CENTRE_ROLES),
         StaffRoute("GET", MOVES_PATH, _listed, _SUPERVISOR),
-        StaffRoute("GET", _MOVE, _show, CALL_CENTRE_ROLES),
-        StaffRoute("POST", _MOVE, _prove, CALL_CENTRE_ROLES),
-        StaffRoute("POST", f"{_MOVE}/code", _another_code, CALL_CENTRE_ROLES),
+        *_MOVES.routes(CALL_CENTRE_ROLES),
         StaffRoute("GET", f"{_MOVE}/decide", _ask_to_decide, _SUPERVISOR),
         StaffRoute("POST", f"{_MOVE}/decide", _decide, _SUPERVISOR),
     ]
@@ -105,45 +104,6 @@ async def _ask_by_document(page: StaffPage) -> ASGIApp:
     if isinstance(outcome, MoveRefusal):
         return await _document_form(page, say_move_refusal(page, outcome), _CONFLICT)
     return page.redirect(f"{MOVES_PATH}/{outcome.move_id}")
-
-
-async def _show(page: StaffPage, refused: str = "", status: int = 200) -> ASGIApp:
-    move_id = read_id(page.request, "move_id", "not_found")
-    move = await flows.move_of(page.door.platform, page.staff, move_id)
-    if move is None:
-        raise ProblemError("not_found")
-    return page.show(
-        "staff/move.html",
-        status,
-        tab="calls",
-        view=MoveView(page, move),
-        base=f"{MOVES_PATH}/{move_id}",
-        back="/staff/calls",
-        refused=refused,
-    )
-
-
-async def _prove(page: StaffPage) -> ASGIApp:
-    move_id = read_id(page.request, "move_id", "not_found")
-    code = page.form.get("code", "")[:_FIELD_MAX]
-    outcome = await flows.prove_phone(page.door.platform, page.staff, move_id, code)
-    if outcome is None:
-        raise ProblemError("not_found")
-    if isinstance(outcome, MoveRefusal):
-        return await _show(page, say_move_refusal(page, outcome), _CONFLICT)
-    page.flash(page.say("新手机已验证，已交班长审批。"))
-    return page.redirect(f"{MOVES_PATH}/{move_id}")
-
-
-async def _another_code(page: StaffPage) -> ASGIApp:
-    move_id = read_id(page.request, "move_id", "not_found")
-    outcome = await flows.send_another_code(page.door.platform, page.staff, move_id)
-    if outcome is None:
-        raise ProblemError("not_found")
-    if isinstance(outcome, MoveRefusal):
-        return await _show(page, say_move_refusal(page, outcome), _CONFLICT)
-    page.flash(page.say("验证码已重发到新手机。"))
-    return page.redirect(f"{MOVES_PATH}/{move_id}")
 
 
 # Supervisors ------------------------------------------------------------------------------

@@ -9,7 +9,6 @@ from litestar.types import ASGIApp
 
 from guahao.flows.patients import PatientRefusal
 from guahao.flows.people import counter as flows
-from guahao.flows.people import moving
 from guahao.flows.people.counter import AtCounter, CounterRefusal
 from guahao.flows.people.moving import Moved, MoveRefusal, Waits
 from guahao.rules.cancelling import cancel_deadline
@@ -20,13 +19,12 @@ from guahao.rules.pickup import pickup_deadline
 from guahao.rules.staff import Role
 from guahao.store.views import AppointmentView
 from guahao.web.name_words import say_name_fault
-from guahao.web.reading import ProblemError, read_id
 from guahao.web.staff import Sending, StaffPage, StaffRoute
-from guahao.web.staff.moves import MoveView, say_move_refusal
+from guahao.web.staff.moves import MovePages, say_move_refusal
 from guahao.web.staff.reading import read_date
 
 PERSONS_PATH = "/staff/window/persons"
-_MOVE = "/staff/window/moves/{move_id}"
+_MOVES = MovePages("/staff/window/moves", tab="persons", back=PERSONS_PATH)
 _CLERK = frozenset({Role.CLERK})
 _FIELD_MAX = 60
 _REASON_MAX = 200
@@ -45,9 +43,7 @@ def person_routes() -> list[StaffRoute]:
         StaffRoute("POST", f"{PERSONS_PATH}/move", _ask_to_move, _CLERK),
         StaffRoute("POST", f"{PERSONS_PATH}/dispute", _ask_to_move, _CLERK),
         StaffRoute("POST", f"{PERSONS_PATH}/slips", _slips, _CLERK, sending=Sending.FREELY),
-        StaffRoute("GET", _MOVE, _show_move, _CLERK),
-        StaffRoute("POST", _MOVE, _prove, _CLERK),
-        StaffRoute("POST", f"{_MOVE}/code", _another_code, _CLERK),
+        *_MOVES.routes(_CLERK),
     ]
 
 
@@ -163,47 +159,8 @@ async def _ask_to_move(page: StaffPage) -> ASGIApp:
         disputed=page.path.endswith("/dispute"),
     )
     if isinstance(outcome, Waits | Moved):
-        return page.redirect(f"/staff/window/moves/{outcome.move_id}")
+        return page.redirect(f"{_MOVES.base}/{outcome.move_id}")
     return await _refused(page, outcome)
-
-
-async def _show_move(page: StaffPage, refused: str = "", status: int = 200) -> ASGIApp:
-    move_id = read_id(page.request, "move_id", "not_found")
-    move = await moving.move_of(page.door.platform, page.staff, move_id)
-    if move is None:
-        raise ProblemError("not_found")
-    return page.show(
-        "staff/move.html",
-        status,
-        tab="persons",
-        view=MoveView(page, move),
-        base=f"/staff/window/moves/{move_id}",
-        back=PERSONS_PATH,
-        refused=refused,
-    )
-
-
-async def _prove(page: StaffPage) -> ASGIApp:
-    move_id = read_id(page.request, "move_id", "not_found")
-    code = page.form.get("code", "")[:_FIELD_MAX]
-    outcome = await moving.prove_phone(page.door.platform, page.staff, move_id, code)
-    if outcome is None:
-        raise ProblemError("not_found")
-    if isinstance(outcome, MoveRefusal):
-        return await _show_move(page, say_move_refusal(page, outcome), _CONFLICT)
-    page.flash(page.say("已登记到新号码，两边都会收到通知。请患者用新手机登录。"))
-    return page.redirect(PERSONS_PATH)
-
-
-async def _another_code(page: StaffPage) -> ASGIApp:
-    move_id = read_id(page.request, "move_id", "not_found")
-    outcome = await moving.send_another_code(page.door.platform, page.staff, move_id)
-    if outcome is None:
-        raise ProblemError("not_found")
-    if isinstance(outcome, MoveRefusal):
-        return await _show_move(page, say_move_refusal(page, outcome), _CONFLICT)
-    page.flash(page.say("验证码已重发到新手机。"))
-    return page.redirect(f"/staff/window/moves/{move_id}")
 
 
 def _say(

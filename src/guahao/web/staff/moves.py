@@ -1,11 +1,22 @@
-"""Words of moving a person to another phone, which the window and the call centre share."""
+"""Moving a person to another phone: the pages and words that window and call centre share."""
 
 from __future__ import annotations
 
-from guahao.flows.people.moving import MoveRefusal
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from litestar.types import ASGIApp
+
+from guahao.flows.people import moving
+from guahao.flows.people.moving import Moved, MoveRefusal
 from guahao.rules.people.phones import spoken_phone
+from guahao.rules.staff import Role
 from guahao.store.people.moves import Move
-from guahao.web.staff.page import StaffPage
+from guahao.web.reading import ProblemError, read_id
+from guahao.web.staff.page import StaffPage, StaffRoute
+
+_CODE_MAX = 60
+_CONFLICT = 409
 
 
 def say_move_refusal(page: StaffPage, refusal: MoveRefusal) -> str:
@@ -45,3 +56,63 @@ class MoveView:
         self.new_phone = page.masked_phone(move.phone)
         self.spoken = spoken_phone(move.phone)
         self.is_dispute = move.kind == "dispute"
+
+
+@dataclass(frozen=True, slots=True)
+class MovePages:
+    """The pages of a request whose new phone is being proven.
+
+    `base`: under which they stand; `tab`, `back`: where they belong in the desk.
+    """
+
+    base: str
+    tab: str
+    back: str
+
+    def routes(self, roles: AbstractSet[Role]) -> list[StaffRoute]:
+        """Looking at a request, proving the phone, and another code."""
+        path, allowed = f"{self.base}/{{move_id}}", frozenset(roles)
+        return [
+            StaffRoute("GET", path, self._show, allowed),
+            StaffRoute("POST", path, self._prove, allowed),
+            StaffRoute("POST", f"{path}/code", self._another_code, allowed),
+        ]
+
+    async def _show(self, page: StaffPage, refused: str = "", status: int = 200) -> ASGIApp:
+        move_id = read_id(page.request, "move_id", "not_found")
+        move = await moving.move_of(page.door.platform, page.staff, move_id)
+        if move is None:
+            raise ProblemError("not_found")
+        return page.show(
+            "staff/move.html",
+            status,
+            tab=self.tab,
+            view=MoveView(page, move),
+            base=f"{self.base}/{move_id}",
+            back=self.back,
+            refused=refused,
+        )
+
+    async def _prove(self, page: StaffPage) -> ASGIApp:
+        move_id = read_id(page.request, "move_id", "not_found")
+        code = page.form.get("code", "")[:_CODE_MAX]
+        outcome = await moving.prove_phone(page.door.platform, page.staff, move_id, code)
+        if outcome is None:
+            raise ProblemError("not_found")
+        if isinstance(outcome, MoveRefusal):
+            return await self._show(page, say_move_refusal(page, outcome), _CONFLICT)
+        if isinstance(outcome, Moved):
+            page.flash(page.say("已登记到新号码，两边都会收到通知。请患者用新手机登录。"))
+            return page.redirect(self.back)
+        page.flash(page.say("新手机已验证，已交班长审批。"))
+        return page.redirect(f"{self.base}/{move_id}")
+
+    async def _another_code(self, page: StaffPage) -> ASGIApp:
+        move_id = read_id(page.request, "move_id", "not_found")
+        outcome = await moving.send_another_code(page.door.platform, page.staff, move_id)
+        if outcome is None:
+            raise ProblemError("not_found")
+        if isinstance(outcome, MoveRefusal):
+            return await self._show(page, say_move_refusal(page, outcome), _CONFLICT)
+        page.flash(page.say("验证码已重发到新手机。"))
+        return page.redirect(f"{self.base}/{move_id}")

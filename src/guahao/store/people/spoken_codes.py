@@ -1,0 +1,40 @@
+"""One-time codes that a person reads out to staff: of a call, or of a request to move.
+
+Both tables have the same columns for them; a row has one code at a time.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from guahao.store.db import Tx
+
+Table = Literal["calls", "moves"]
+
+
+async def set_code(
+    tx: Tx, table: Table, id: int, code_index: bytes, tries: int, expires_at: datetime
+) -> None:
+    """Store the row's new code; an earlier one is void."""
+    await tx.do(
+        f"""
+        UPDATE {table} SET code_index = %s, code_tries_left = %s, code_expires_at = %s,
+               codes_sent = codes_sent + 1
+        WHERE id = %s
+        """,
+        (code_index, tries, expires_at, id),
+    )
+
+
+async def take_try(tx: Tx, table: Table, id: int) -> bytes | None:
+    """Take one try from the row's living code; None where none is left."""
+    row = await tx.row(
+        f"""
+        UPDATE {table} SET code_tries_left = code_tries_left - 1
+        WHERE id = %s AND code_expires_at > %s AND code_tries_left > 0
+        RETURNING code_index
+        """,
+        (id, tx.now),
+    )
+    return None if row is None else bytes(row[0])
