@@ -10,6 +10,7 @@ from tests.rules.helpers import day
 from guahao.rules.identity import (
     ID_TYPES,
     Document,
+    hidden_phone,
     masked_document,
     masked_phone,
     valid_document,
@@ -287,3 +288,11 @@ def test_a_mask_never_shows_more_than_eight_characters_or_most_of_a_number(numbe
     shown = [c for c in masked_document(number) if c != "*"]
     assert len(shown) <= 8
     assert len(number) - len(shown) >= 7
+
+
+def test_a_phone_is_masked_as_it_is_dialled() -> None:
+    assert masked_phone("+8613812345678") == "138****5678"
+    assert masked_phone("+861065551234;ext=801") == "010****1234"
+    assert hidden_phone("+8613812345678") == "138********"
+    assert hidden_phone("+861065551234;ext=801") == "010********"
+    assert masked_phone("") == hidden_phone("") == ""

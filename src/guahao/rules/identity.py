@@ -44,17 +44,21 @@ def valid_phone(text: str) -> str | None:
 
 
 def masked_phone(e164: str) -> str:
-    """138****1234, of a landline 106****1234; empty where there is no phone."""
-    local = e164.removeprefix("+86").partition(";")[0]
-    if not local:
-        return ""
-    return f"{local[:3]}****{local[-4:]}"
+    """138****1234, of a landline 010****1234; empty where there is no phone."""
+    local = _as_dialled(e164)
+    return f"{local[:3]}****{local[-4:]}" if local else ""
 
 
 def hidden_phone(e164: str) -> str:
     """Return 138********, for those to whom the number must not be shown yet."""
-    local = e164.removeprefix("+86").partition(";")[0]
+    local = _as_dialled(e164)
     return local[:3] + "*" * (len(local) - 3)
+
+
+def _as_dialled(e164: str) -> str:
+    """Return a number without its extension as people dial it: a landline begins with 0."""
+    local = e164.removeprefix("+86").partition(";")[0]
+    return local if not local or valid_phone(e164) else f"0{local}"
 
 
 def masked_document(number: str) -> str:
