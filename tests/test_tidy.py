@@ -23,7 +23,7 @@ SQL_STATEMENT = re.compile(
 PURE_LIBRARIES = {"opencc", "phonenumbers", "stdnum"}
 UNPREDICTABLE_MODULES = {"os", "random", "secrets", "time", "uuid"}
 UNPREDICTABLE_CALLS = {"now", "today", "utcnow"}
-SETTING = re.compile(r"GUAHAO_[A-Z][A-Z_]*")
+SETTING = re.compile(r"GUAHAO_[A-Z][A-Z0-9_]*")
 
 Check = Callable[[ast.Module], Iterator[str]]
 
