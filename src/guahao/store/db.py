@@ -18,6 +18,7 @@ from psycopg.abc import Buffer
 from psycopg.adapt import Loader
 from psycopg.errors import ReadOnlySqlTransaction
 from psycopg.rows import TupleRow
+from psycopg_pool import PoolTimeout
 
 from guahao.clock import ClockWatch
 from guahao.store.kernel.connections import Connection, Pool, cut, has_ended, watched
@@ -162,6 +163,7 @@ class ClockError(DatabaseAwayError):
     """This process's clock is not the database's: nothing was done, as its times would be false."""
 
 
+_LOOK_SECONDS = 0.5  # how often who waits for a connection looks whether the primary is away
 Configure = Callable[[AsyncConnection[TupleRow]], Awaitable[None]]
 _REPLAYED = "SELECT pg_last_xact_replay_timestamp()"
 _SESSION = "SELECT current_user::text, session_user::text, current_setting('TimeZone')"
@@ -392,15 +394,21 @@ class Database:
         self, wait_seconds: float | None = None, *, may_read_replica: bool = True
     ) -> AsyncIterator[Connection]:
         """A connection that its server has not ended; while no primary answers, a replica's."""
-        pool = self.pool
-        if self.state is DatabaseState.AWAY:
-            if not self._replicas or not may_read_replica:
-                raise DatabaseAwayError("no primary answers")
-            pool = self._replicas
         loop = asyncio.get_running_loop()
-        until = loop.time() + (pool.timeout if wait_seconds is None else wait_seconds)
+        until = loop.time() + (self.pool.timeout if wait_seconds is None else wait_seconds)
         while True:
-            conn = await pool.getconn(until - loop.time())
+            pool = self.pool
+            if self.state is DatabaseState.AWAY:
+                if not self._replicas or not may_read_replica:
+                    raise DatabaseAwayError("no primary answers")
+                pool = self._replicas
+            left = until - loop.time()
+            try:
+                conn = await pool.getconn(min(left, _LOOK_SECONDS))
+            except PoolTimeout:
+                if left <= _LOOK_SECONDS:
+                    raise
+                continue  # unless the primary is away by now
             if not has_ended(conn):
                 break
             # A restart has ended every idle connection: the pool replaces each that comes back.
