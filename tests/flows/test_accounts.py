@@ -307,9 +307,10 @@ async def _crowd(platform: Platform, clock: Clock) -> None:
     assert len(levels) == 40
     assert levels == sorted(levels)
     assert (levels[5], levels[6], levels[12], levels[24]) == (0, 1, 2, 3)
-    # Registered phones have a reserve: half the work.
-    assert await send(platform, 100, level=1) == ProofRequired(2)
-    assert isinstance(await send(platform, 100, level=2), OtpSent)
+    # No answer says which phone is registered: as much work as for one that is not.
+    assert await send(platform, 100, level=2) == await send(platform, 101, level=2)
+    assert await send(platform, 100, level=2) == ProofRequired(3)
+    assert isinstance(await send(platform, 100, level=3), OtpSent)
     clock.forward(minutes=1)
     assert isinstance(await send(platform, 50, level=0), OtpSent)
 

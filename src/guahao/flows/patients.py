@@ -203,9 +203,6 @@ async def _place(
         return PatientRefusal.PHONE_LIMIT
     if decided is Registering.REFUSE:
         return PatientRefusal.ID_TAKEN
-    if old is not None and old.is_erased:
-        # Nobody escapes no-shows by having their data erased and registering again.
-        return await erasing.revive(tx, vault, account_id, slot, name, document, checked_by)
     new_id = await next_id(tx, "patients")
     record = None if old is None else await _give_way(tx, old, decided, new_id, checked_by)
     if ends_on is None and old is not None and document.is_birth_certificate:
@@ -224,6 +221,10 @@ async def _give_way(
 ) -> Callable[[], Awaitable[None]]:
     """Clear the place of a person's registration; what records it once the new one is there."""
     if decided is Registering.CONTINUE:
+        # A new row, also after an erasure: the pages and the copy of one's data follow the row,
+        # and an unchecked registration may be a stranger's.
+        if old.is_erased:
+            await erasing.forget_index(tx, old.id)
         await registrations.merge_into(tx, old, new_id)
         return partial(registrations.record_merge, tx, old, new_id, "registered_again")
     aside = await put_aside(tx, old.id)
@@ -240,7 +241,7 @@ async def _give_way(
 def _decide(
     old: Registration | None, account_id: int, checked_by: str | None, *, settles: bool
 ) -> Registering:
-    if old is None or old.is_erased:
+    if old is None:
         return Registering.ADD
     return decide_registration(
         own=old.account_id == account_id,

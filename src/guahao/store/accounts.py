@@ -127,12 +127,6 @@ async def id_of_phone(tx: Tx, phone_index: bytes) -> int | None:
     return None if row is None else int(row[0])
 
 
-async def is_registered(tx: Tx, phone_index: bytes) -> bool:
-    """Whether the phone has an account."""
-    row = await tx.row("SELECT 1 FROM accounts WHERE phone_index = %s", (phone_index,))
-    return row is not None
-
-
 async def knows_device(tx: Tx, phone_index: bytes, device_indexes: Sequence[bytes]) -> bool:
     """Whether the phone's account was logged in and confirmed on this device before."""
     row = await tx.row(
@@ -156,9 +150,12 @@ async def detach_phone(tx: Tx, account_id: int) -> None:
 
 
 async def set_follows(tx: Tx, account_id: int, follows_account_id: int) -> None:
-    """Record which account had the phone before."""
+    """Record which account had the phone before; its restriction for abuse goes on."""
     await tx.do(
-        "UPDATE accounts SET follows_account_id = %s WHERE id = %s",
+        """
+        UPDATE accounts a SET follows_account_id = f.id, restricted_until = f.restricted_until
+        FROM accounts f WHERE f.id = %s AND a.id = %s
+        """,
         (follows_account_id, account_id),
     )
 

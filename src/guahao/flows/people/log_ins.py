@@ -214,7 +214,8 @@ async def start_over(
 
     The former account keeps its patients and their bookings, loses the phone, its log-ins and
     its WeChat user; its persons are served with their documents, at the window and by the
-    hotline. Once in a while only: a phone must not be a way to ever new patients (S3).
+    hotline. Once in a while only: a phone must not be a way to ever new patients (S3). For the
+    same reason a restriction for abuse stays with the phone, until staff lift it.
     """
     async with platform.db.transaction() as tx:
         found = await store.lock_live(tx, log_in_id)

@@ -165,11 +165,9 @@ async def _level(tx: Tx, platform: Platform, e164: str, caller: Caller) -> int:
     counts = [await _of_city(tx, platform)]
     if caller.limited:
         counts += await _of_networks(tx, platform, caller)
-    if await store.is_registered(tx, index("phone", e164)):
-        # The reserve of those who are registered: half the work of what strangers do.
-        level = max(proof_level(counts) - 1, 0)
-    else:
-        level = proof_level(counts)
+    # The same for every phone: a level that depended on the account would say who has one. The
+    # reserve of registered phones is that of their known devices, which need no proof.
+    level = proof_level(counts)
     sent = await throttle.hits(tx, "otp_phone", index("throttle", e164), _HOUR)
     return max(level, _PHONE_LEVEL if sent >= settings.otp_per_phone_hour else 0)
 

@@ -136,7 +136,8 @@ async def decide(
             "reason": vault.seal("account_reviews", "reason", review.id, reason),
         },
     )
+    # The phone may have gone on to an account of its "new holder" meanwhile.
     await tx.do(
-        "UPDATE accounts SET restricted_until = %s WHERE id = %s",
-        (restricted_until, review.account_id),
+        "UPDATE accounts SET restricted_until = %s WHERE id = %s OR follows_account_id = %s",
+        (restricted_until, review.account_id, review.account_id),
     )

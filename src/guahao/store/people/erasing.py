@@ -1,4 +1,4 @@
-"""Make persons and accounts nobody; give a record back to a person who registers again."""
+"""Make persons and accounts nobody; forget them when nothing counts any more."""
 
 from __future__ import annotations
 
@@ -7,16 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from guahao.rules.identity import Document
-from guahao.rules.kernel.text import name_key
 from guahao.rules.limits import add_months
 from guahao.rules.order_no import order_no
 from guahao.store.accounts import open_phone
 from guahao.store.db import Tx
-from guahao.store.patients import person_index, person_indexes
+from guahao.store.patients import person_index
 from guahao.store.people.privacy import ERASED_NAME, ERASED_NUMBER
 from guahao.store.vault import Vault
-from guahao.store.views import PatientView
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +48,7 @@ async def erase_patients(tx: Tx, vault: Vault, patient_ids: Sequence[int]) -> No
     """Take names, documents and typed reasons from locked registrations; bookings stay, of nobody.
 
     A current registration keeps its HMACs, under the present key: who registers again meanwhile
-    gets the record back. Merged and displaced ones are found by nothing any more.
+    goes on where they were. Merged and displaced ones are found by nothing any more.
     """
     rows = await tx.rows(
         """
@@ -209,53 +206,21 @@ async def erase_account(tx: Tx, vault: Vault, account_id: int) -> None:
     )
 
 
-async def revive(
-    tx: Tx,
-    vault: Vault,
-    account_id: int,
-    slot: int,
-    name: str,
-    document: Document,
-    checked_by: str | None,
-) -> PatientView | None:
-    """Give an erased person who registers again their record back, no-shows included.
+async def forget_index(tx: Tx, patient_id: int) -> None:
+    """Replace the keyed index of a locked erased person who has just registered again.
 
-    Not the check: it was of a name that is no longer stored. None where the person was never
-    erased.
+    The new registration is found by it from now on, and the erased one counts towards that.
     """
-    row = await tx.row(
-        """
-        SELECT id FROM patients
-        WHERE person_index = ANY(%s::bytea[])
-          AND displaced_at IS NULL AND merged_into IS NULL
-          AND erased_at IS NOT NULL AND index_gone_at IS NULL
-        FOR NO KEY UPDATE
-        """,
-        (person_indexes(vault, document.number),),
-    )
-    if row is None:
-        return None
-    id = int(row[0])
-    until = await tx.row(
+    await tx.do(
         """
         UPDATE patients
-        SET account_id = %s, phone_slot = %s, name_enc = %s, name_index = %s, id_no_enc = %s,
-            id_no_index = %s, person_index = %s, id_type = %s, checked_at = %s,
-            checked_by = %s, erased_at = NULL, index_key_id = NULL
-        WHERE id = %s RETURNING suspended_until
+        SET id_no_index = sha256(uuid_send(gen_random_uuid()) || int8send(id)),
+            person_index = sha256(uuid_send(gen_random_uuid()) || int8send(id)),
+            index_gone_at = %s, index_key_id = NULL
+        WHERE id = %s AND erased_at IS NOT NULL AND index_gone_at IS NULL
         """,
-        (
-            *(account_id, slot, vault.seal("patients", "name", id, name)),
-            vault.index("name", name_key(name)),
-            vault.seal("patients", "id_no", id, document.number),
-            vault.index("id_no", document.number),
-            *(person_index(vault, document.number), document.id_type),
-            *(None if checked_by is None else tx.now, checked_by, id),
-        ),
+        (tx.now, patient_id),
     )
-    assert until is not None
-    suspended_until: date | None = until[0]
-    return PatientView(id, name, document.id_type, document.number, suspended_until)
 
 
 _COUNTS_FOR_NOTHING = """

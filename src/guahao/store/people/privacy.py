@@ -22,8 +22,8 @@ class DataSubject:
 
     `account_id`: an account that is theirs alone. `patient_ids`: their registrations, merged ones
     and ones that were displaced from the account included. `by_others`: displaced registrations
-    that a stranger made with their document; erased with the rest, but what the stranger did
-    under them is not handed out.
+    that a stranger made with their document, and earlier ones that an unchecked person may not
+    have made; erased with the rest, but what was done under them is not handed out.
     """
 
     account_id: int | None
@@ -49,6 +49,19 @@ async def subject_of_account(tx: Tx, vault: Vault, account_id: int) -> DataSubje
         (account_id,),
     )
     ids, by_others = await _registrations(tx, vault, own)
+    # Who knows a document's number registers it. Until a check, earlier registrations of that
+    # person at another account may be somebody else's: they are not handed out.
+    unproven = await tx.rows(
+        """
+        SELECT old.id FROM patients old JOIN patients p ON p.id = old.merged_into
+        WHERE p.account_id = %(account_id)s AND p.checked_at IS NULL
+          AND NOT EXISTS (SELECT FROM person_merges m
+                          WHERE m.patient_id = old.id AND m.account_id = %(account_id)s)
+        """,
+        {"account_id": account_id},
+    )
+    strangers = {row[0] for row in unproven}
+    ids, by_others = ids - strangers, by_others | (ids & strangers)
     # What a checked registration has displaced from here is the account's own, whatever person
     # the document is of.
     displaced = await tx.rows(
