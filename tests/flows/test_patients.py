@@ -81,9 +81,9 @@ async def test_the_first_reason_is_the_answer(platform: Platform) -> None:
     async def refusal(name: str, id_no: str) -> object:
         return await register_patient(platform, account_id, name, "01", id_no)
 
-    assert await refusal("李四", taken) == PatientRefusal.NOT_REGISTERED
+    assert await refusal("李四", taken) == PatientRefusal.OTHER_NAME
     await add_patient(platform, account_id, 2)
-    assert await refusal("李四", taken) == PatientRefusal.PHONE_LIMIT
+    assert await refusal("李四", resident_id(3)) == PatientRefusal.PHONE_LIMIT
     assert await refusal("李四", "110101199003070010") == PatientRefusal.ID_INVALID
     assert await refusal("4", "110101199003070010") == NameFault(NameFaultKind.DIGIT, "4")
 

@@ -118,6 +118,7 @@ def test_no_call_fails_or_answers_what_its_description_does_not_tell(
     # Whatever was sent: all that the records tell still agrees.
     environ = {"PYTHONPATH": SOURCES, "GUAHAO_DATABASE_URL": database_url}
     environ |= {"PATH": os.environ["PATH"], "GUAHAO_SECRET_KEY": SECRET_KEY}
+    environ["GUAHAO_CLOCK_START"] = "2026-11-30T10:00:00"  # an hour after the server's
     audit = subprocess.run(
         [sys.executable, "-m", "guahao", "audit"],
         env={**environ, "GUAHAO_DATA_DIR": str(tmp_path)},
