@@ -27,12 +27,8 @@ from guahao.flows.people.privacy import ErasureRefusal
 from guahao.flows.people.removing import remove_patient
 from guahao.flows.platform import Platform
 from guahao.flows.privacy.requests import (
-    DOWNLOADS,
-    OFFERED_FOR,
-    OPEN_FOR,
     Decided,
     Kind,
-    RequestRefusal,
     approve,
     decline,
     download,
@@ -40,6 +36,7 @@ from guahao.flows.privacy.requests import (
     list_requests,
     withdraw,
 )
+from guahao.rules.people.privacy_requests import DOWNLOADS, OFFERED_FOR, OPEN_FOR, RequestRefusal
 from guahao.rules.staff import Role, Staff
 
 NAME = "欧阳示例"

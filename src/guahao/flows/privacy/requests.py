@@ -11,8 +11,6 @@ Locks: of an erasure account and persons first (flows.people.privacy), then the 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any, Literal
 
 from guahao.flows.people.privacy import (
@@ -26,6 +24,12 @@ from guahao.flows.people.privacy import (
 from guahao.flows.platform import Platform
 from guahao.rules.identity import valid_document
 from guahao.rules.kernel.text import NameFault, person_name, prose, same_name
+from guahao.rules.people.privacy_requests import (
+    OPEN_FOR,
+    RequestRefusal,
+    is_offered,
+    refuse_decision,
+)
 from guahao.rules.staff import Staff
 from guahao.store import throttle, trail
 from guahao.store.db import Tx
@@ -36,27 +40,10 @@ from guahao.store.people.privacy_requests import PrivacyRequest
 
 Kind = Literal["export", "erasure"]
 
-OFFERED_FOR = timedelta(hours=24)
-DOWNLOADS = 3
-OPEN_FOR = timedelta(days=30)
 REASON_LENGTHS = range(2, 201)
 LISTED = 100
 _LOOK_UPS_AN_HOUR = 20
 _HOUR = 3600
-
-
-class RequestRefusal(StrEnum):
-    """Why nothing was filed, decided or handed out."""
-
-    UNKNOWN_PERSON = "privacy_unknown_person"
-    REASON_NEEDED = "privacy_reason_needed"
-    TOO_MANY = "privacy_too_many"
-    ALREADY_WAITING = "privacy_already_waiting"
-    UNKNOWN_REQUEST = "privacy_unknown_request"
-    OVER = "privacy_over"
-    OWN_REQUEST = "privacy_own_request"
-    NOT_OWN_REQUEST = "privacy_not_own_request"
-    NOT_OFFERED = "privacy_not_offered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +77,17 @@ async def file_request(
     async with platform.db.transaction() as tx:
         vault = platform.vault
         subject = vault.index("throttle", f"staff {by.id}")
-        refusal: RequestRefusal | None = None
+        tries = await throttle.hit(tx, "privacy_request", subject, _HOUR)
         person = None if document is None else await persons.of_document(tx, vault, document)
-        if await throttle.hit(tx, "privacy_request", subject, _HOUR) > _LOOK_UPS_AN_HOUR:
-            refusal = RequestRefusal.TOO_MANY
+        filed: int | RequestRefusal
+        if tries > _LOOK_UPS_AN_HOUR:
+            filed = RequestRefusal.TOO_MANY
         elif person is None or not same_name(named, person.patient.name):
-            refusal = RequestRefusal.UNKNOWN_PERSON
-        request_id = None
-        if person is not None and refusal is None:
-            patient_id = person.patient.id
+            filed = RequestRefusal.UNKNOWN_PERSON
+        else:
             open_since = tx.now - OPEN_FOR
-            request_id = await store.add(tx, vault, kind, patient_id, by.id, typed, open_since)
-            refusal = None if request_id is not None else RequestRefusal.ALREADY_WAITING
+            added = await store.add(tx, vault, kind, person.patient.id, by.id, typed, open_since)
+            filed = RequestRefusal.ALREADY_WAITING if added is None else added
         await trail.record(
             tx,
             vault,
@@ -109,9 +95,9 @@ async def file_request(
             f"request_{kind}",
             None if person is None else ("patient", person.patient.id),
             reason=typed,
-            detail={"refused": refusal} if request_id is None else {"request": request_id},
+            detail={"refused" if isinstance(filed, RequestRefusal) else "request": filed},
         )
-    return refusal if request_id is None and refusal is not None else request_id or 0
+    return filed
 
 
 async def list_requests(platform: Platform) -> Requests:
@@ -129,23 +115,6 @@ async def request_of(platform: Platform, request_id: int) -> PrivacyRequest | No
         return await store.by_id(tx, request_id)
 
 
-def is_open(request: PrivacyRequest, now: datetime) -> bool:
-    """Whether a request may still be approved: it waits, and was filed not too long ago."""
-    return request.state == "waiting" and now < request.created_at + OPEN_FOR
-
-
-def is_offered(request: PrivacyRequest, by: Staff, now: datetime) -> bool:
-    """Whether this member of staff may download the request's export now."""
-    return (
-        request.kind == "export"
-        and request.state == "approved"
-        and by.id in (request.staff_id, request.decided_by)
-        and request.decided_at is not None
-        and now < request.decided_at + OFFERED_FOR
-        and request.downloads < DOWNLOADS
-    )
-
-
 async def approve(
     platform: Platform, by: Staff, request_id: int, reason: str
 ) -> Decided | RequestRefusal | ErasureRefusal:
@@ -158,9 +127,11 @@ async def approve(
         if seen is not None and seen.kind == "erasure":
             await lock_subject(tx, platform, OfPerson(seen.patient_id))
         request = await store.lock(tx, request_id)
-        refusal = _refusal_to_decide(request, by, tx.now, own=False)
-        if request is None or refusal is not None:
-            return refusal or RequestRefusal.UNKNOWN_REQUEST
+        if request is None:
+            return RequestRefusal.UNKNOWN_REQUEST
+        refusal = refuse_decision(request, by.id, tx.now, withdraws=False)
+        if refusal is not None:
+            return refusal
         if request.erased_at is not None or request.displaced_at is not None:
             return ErasureRefusal.UNKNOWN
         if request.kind == "export":
@@ -199,7 +170,7 @@ async def download(
         request = await store.lock(tx, request_id)
         if request is None:
             return RequestRefusal.UNKNOWN_REQUEST
-        if not is_offered(request, by, tx.now):
+        if not is_offered(request, by.id, tx.now):
             return RequestRefusal.NOT_OFFERED
         await store.count_download(tx, request_id)
         detail: dict[str, object] = {"request": request_id}
@@ -217,28 +188,15 @@ async def _end(
     withdraws = state == "withdrawn"
     async with platform.db.transaction() as tx:
         request = await store.lock(tx, request_id)
-        refusal = _refusal_to_decide(request, by, tx.now, own=withdraws)
-        if request is None or refusal is not None:
-            return refusal or RequestRefusal.UNKNOWN_REQUEST
+        if request is None:
+            return RequestRefusal.UNKNOWN_REQUEST
+        refusal = refuse_decision(request, by.id, tx.now, withdraws=withdraws)
+        if refusal is not None:
+            return refusal
         await store.decide(tx, platform.vault, request_id, state, by.id, typed)
         action = "withdraw_privacy_request" if withdraws else "decline_privacy_request"
         await _record(platform, tx, by, action, request, typed)
     return Decided(state)
-
-
-def _refusal_to_decide(
-    request: PrivacyRequest | None, by: Staff, now: datetime, *, own: bool
-) -> RequestRefusal | None:
-    """Return why this member of staff does not decide a request; `own`: they withdraw it."""
-    if request is None:
-        return RequestRefusal.UNKNOWN_REQUEST
-    if not is_open(request, now):
-        return RequestRefusal.OVER
-    if own and request.staff_id != by.id:
-        return RequestRefusal.NOT_OWN_REQUEST
-    if not own and request.staff_id == by.id:
-        return RequestRefusal.OWN_REQUEST
-    return None
 
 
 async def _record(

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from psycopg.rows import class_row
 
+from guahao.rules.people.privacy_requests import RequestFacts
 from guahao.store.accounts import open_phone
 from guahao.store.db import Tx
 from guahao.store.ids import next_id
@@ -30,11 +31,10 @@ _REQUEST = """
 
 
 @dataclass(frozen=True, slots=True)
-class PrivacyRequest:
+class PrivacyRequest(RequestFacts):
     """A request as it is stored, with the person as registered now."""
 
     id: int
-    kind: str
     patient_id: int
     name_enc: bytes
     id_type: str
@@ -44,16 +44,10 @@ class PrivacyRequest:
     account_id: int | None
     phone_enc: bytes | None
     others_on_account: int
-    staff_id: int
     staff_login: str
     reason_enc: bytes
-    state: str
-    created_at: datetime
-    decided_by: int | None
     decider_login: str | None
-    decided_at: datetime | None
     decision_reason_enc: bytes | None
-    downloads: int
 
     def name(self, vault: Vault) -> str:
         """Return the registered name."""

@@ -9,15 +9,16 @@ from litestar.types import ASGIApp
 
 from guahao.flows.people.privacy import ErasureRefusal, OfPerson, check_erasure
 from guahao.flows.privacy import requests as flows
-from guahao.flows.privacy.requests import (
+from guahao.flows.privacy.requests import Decided, Kind
+from guahao.rules.kernel.text import NameFault
+from guahao.rules.people.privacy_requests import (
     DOWNLOADS,
     OFFERED_FOR,
     OPEN_FOR,
-    Decided,
-    Kind,
     RequestRefusal,
+    is_offered,
+    is_open,
 )
-from guahao.rules.kernel.text import NameFault
 from guahao.rules.staff import Role
 from guahao.store.people.privacy_requests import PrivacyRequest
 from guahao.web.name_words import say_name_fault
@@ -61,8 +62,8 @@ class _View:
         self.reason = request.reason(vault)
         self.decision_reason = request.decision_reason(vault)
         self.is_own = request.staff_id == page.staff.id
-        self.is_open = flows.is_open(request, page.now)
-        self.is_offered = flows.is_offered(request, page.staff, page.now)
+        self.is_open = is_open(request, page.now)
+        self.is_offered = is_offered(request, page.staff.id, page.now)
         self.kind = (
             page.say("导出个人信息") if request.kind == "export" else page.say("删除个人信息")
         )

@@ -1,0 +1,76 @@
+"""Export or erasure of a person's data by two members of staff (PIPL 45, 47).
+
+One files a request and may withdraw it, another approves or declines it. An approved export is
+offered to the two for OFFERED_FOR, at most DOWNLOADS times.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+OFFERED_FOR = timedelta(hours=24)
+DOWNLOADS = 3
+OPEN_FOR = timedelta(days=30)
+
+
+class RequestRefusal(StrEnum):
+    """Why nothing was filed, decided or handed out."""
+
+    UNKNOWN_PERSON = "privacy_unknown_person"
+    REASON_NEEDED = "privacy_reason_needed"
+    TOO_MANY = "privacy_too_many"
+    ALREADY_WAITING = "privacy_already_waiting"
+    UNKNOWN_REQUEST = "privacy_unknown_request"
+    OVER = "privacy_over"
+    OWN_REQUEST = "privacy_own_request"
+    NOT_OWN_REQUEST = "privacy_not_own_request"
+    NOT_OFFERED = "privacy_not_offered"
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFacts:
+    """What is decided by: who filed it and when, and what came of it."""
+
+    kind: str
+    state: str
+    staff_id: int
+    created_at: datetime
+    decided_by: int | None
+    decided_at: datetime | None
+    downloads: int
+
+
+def is_open(request: RequestFacts, now: datetime) -> bool:
+    """Whether a request may still be decided: it waits, and was filed less than OPEN_FOR ago."""
+    return request.state == "waiting" and now < request.created_at + OPEN_FOR
+
+
+def is_offered(request: RequestFacts, staff_id: int, now: datetime) -> bool:
+    """Whether this member of staff may download the request's export now."""
+    return (
+        request.kind == "export"
+        and request.state == "approved"
+        and staff_id in (request.staff_id, request.decided_by)
+        and request.decided_at is not None
+        and now < request.decided_at + OFFERED_FOR
+        and request.downloads < DOWNLOADS
+    )
+
+
+def refuse_decision(
+    request: RequestFacts, staff_id: int, now: datetime, *, withdraws: bool
+) -> RequestRefusal | None:
+    """Return why this member of staff may not withdraw a request, or decide it; None if they may.
+
+    Only the member who filed a request withdraws it, and only another decides it.
+    """
+    if not is_open(request, now):
+        return RequestRefusal.OVER
+    is_own = request.staff_id == staff_id
+    if withdraws and not is_own:
+        return RequestRefusal.NOT_OWN_REQUEST
+    if is_own and not withdraws:
+        return RequestRefusal.OWN_REQUEST
+    return None
