@@ -215,7 +215,7 @@ async def pages_show_nothing(reader: Reader, booking_id: int) -> None:
         await reader.go(path)
         assert (reader.page.status_code, reader.path) == (200, path)
         for known in ("张三", resident_id(1)[-4:], "心血管内科"):
-            assert known not in reader.text, path
+            assert known not in reader.shown, path
     for path in (f"/bookings/{booking_id}", f"/bookings/{booking_id}/cancel"):
         assert (await reader.go(path)).status_code == 404
 

@@ -59,6 +59,11 @@ class _Forms(HTMLParser):
             self._text = None
 
 
+def shown(page: str) -> str:
+    """A page without the random values of hidden fields, for what must not stand there."""
+    return re.sub(r'<input type="hidden"[^>]*>', "", page)
+
+
 class Reader:
     """Somebody who reads pages; `page` is the last one."""
 
@@ -86,8 +91,7 @@ class Reader:
 
     @property
     def shown(self) -> str:
-        """The page without the random values of hidden fields, for what must not stand there."""
-        return re.sub(r'<input type="hidden"[^>]*>', "", self.text)
+        return shown(self.text)
 
     async def go(self, path: str) -> httpx.Response:
         self.page = await self.client.get(path)
