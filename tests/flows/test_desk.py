@@ -9,12 +9,12 @@ from datetime import date, timedelta
 
 import psycopg
 import pytest
-from tests.city import THURSDAY, Clock, ask, change, open_platform
+from tests.city import THURSDAY, Clock, ask, change, change_as_owner, open_platform
 from tests.crowd import add_clinic, add_crowd, book, count, open_desk
 
 from guahao.flows.desk import Busy, DeskAnswer
 from guahao.flows.platform import Platform
-from guahao.rules.facts import Actor
+from guahao.rules.facts import Actor, BookingRequest
 from guahao.rules.outcomes import KeyMismatch, Refusal, Refused
 from guahao.store import booking as store
 from guahao.store.views import AppointmentView
@@ -60,6 +60,26 @@ async def test_retries_of_one_key_all_get_the_one_answer(platform: Platform) -> 
     assert len({(view.id, view.code, view.status, view.booked_at) for view in views}) == 1
     assert await count(platform, "appointments") == 1
     assert await count(platform, "messages") == 1
+
+
+async def test_earlier_requests_are_found_without_reading_them_all(platform: Platform) -> None:
+    """A plan from when there were few requests must not be used once there are many."""
+    request = BookingRequest(Actor("account", 1), "key", 1, 1, "api", platform.db.clock())
+    fill = """
+        INSERT INTO booking_requests (actor_kind, actor_id, idempotency_key, patient_id,
+                                      clinic_session_id, outcome, decided_at)
+        SELECT 'account', 2, 'k' || n, 2, 2, 'sold_out', now() FROM generate_series(1, 30000) n
+    """
+    rows_read = """
+        SELECT seq_tup_read FROM pg_stat_xact_user_tables WHERE relname = 'booking_requests'
+    """
+    await change_as_owner(platform, "ANALYZE booking_requests")
+    async with platform.db.pipelined_transaction() as tx:
+        for _ in range(10):  # more often than the server plans a prepared statement anew
+            await store.load_batch(tx, platform.vault, [request], THURSDAY, [])
+        await tx.do(fill)
+        await store.load_batch(tx, platform.vault, [request], THURSDAY, [])
+        assert await tx.row(rows_read) == (0,)
 
 
 async def test_a_refusal_stands_under_its_key_even_when_a_place_comes_back(

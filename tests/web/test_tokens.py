@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jwt
 import pytest
 from tests.city import Clock
 from tests.web.site import closed
@@ -46,10 +47,52 @@ def test_no_more_tokens_are_kept_than_the_bound(
 
 def test_what_is_no_token_is_not_kept(tokens: Tokens) -> None:
     refresh = tokens.issue_refresh(1, 1)
-    for forged in (refresh, "a.b.c", ""):
+    for forged in (refresh, "a.b.c", "..", ""):
         with pytest.raises(ProblemError):
             tokens.claims_of(scope_with(forged))
     assert tokens._kept == {}
+
+
+CLAIMS = {"sub": "1", "sid": "2", "exp": 2_000_000_000}
+
+
+@pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
+@pytest.mark.parametrize(
+    ("claims", "algorithm", "headers"),
+    [
+        (CLAIMS | {"sub": 1}, "HS256", None),
+        (CLAIMS | {"sub": "one"}, "HS256", None),
+        (CLAIMS | {"exp": "2000000000"}, "HS256", None),
+        ({"sub": "1", "exp": 2_000_000_000}, "HS256", None),
+        (CLAIMS, "HS512", None),
+        (CLAIMS, "none", None),
+        (CLAIMS, "HS256", {"kid": "other"}),
+    ],
+)
+def test_a_token_of_another_kind_is_refused(
+    tokens: Tokens, claims: dict[str, Any], algorithm: str, headers: dict[str, str] | None
+) -> None:
+    """Even signed by the right key; the control shows that only the difference counts."""
+    assert tokens.claims_in(jwt.encode(CLAIMS, tokens._key, "HS256")) == Claims(1, 2, 2e9)
+    key = None if algorithm == "none" else tokens._key
+    with pytest.raises(ProblemError):
+        tokens.claims_in(jwt.encode(claims, key, algorithm, headers))  # type: ignore[arg-type]
+
+
+def test_a_token_changed_in_any_place_is_refused(tokens: Tokens) -> None:
+    token = tokens.issue(7, 3)
+    for place in range(len(token)):
+        other = "A" if token[place] != "A" else "B"
+        with pytest.raises(ProblemError):
+            tokens.claims_in(token[:place] + other + token[place + 1 :])
+    for changed in (token[:-1], token + "A", token + "=", f".{token}", f"{token}."):
+        with pytest.raises(ProblemError):
+            tokens.claims_in(changed)
+
+
+def test_tokens_are_json_web_tokens(tokens: Tokens) -> None:
+    claims = jwt.decode(tokens.issue(7, 3), tokens._key, ["HS256"], options={"verify_exp": False})
+    assert (claims["sub"], claims["sid"]) == ("7", "3")
 
 
 def test_a_refresh_token_holds_for_thirty_days_and_is_no_access_token(

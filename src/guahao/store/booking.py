@@ -194,7 +194,8 @@ async def load_batch(
     patients = await execute(_LOCK_PATIENTS, (array(patient_ids),))
     sessions = await execute(_LOCK_SESSIONS, (day, array(session_ids)))
     counted = await execute(_COUNTED, _counting(patient_ids, counted_since))
-    earlier = await execute(_EARLIER, (recordset(keys),))
+    # Planned each time: a plan kept from when the table was small reads all of it ever after.
+    earlier = await execute(_EARLIER, (recordset(keys),), prepare=False)
     taken = await execute(_TAKEN_CODES, (bytes_array(candidates),))
     reserved = await execute(_RESERVE_IDS, (len(requests),))
     log_ins = await execute(_LOG_INS, (array(log_in_ids), tx.now)) if log_in_ids else None

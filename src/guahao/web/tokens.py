@@ -6,9 +6,13 @@ as its log-in. A refresh token serves once, for the next access token.
 
 from __future__ import annotations
 
+import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections import OrderedDict
 from dataclasses import dataclass
 
 import jwt
+import msgspec
 from litestar.types import Scope
 
 from guahao.flows.people import log_ins
@@ -24,6 +28,41 @@ PAGES_SECONDS = int(log_ins.LASTS["web"].total_seconds())  # of the cookie's
 _ALGORITHM = "HS256"
 _SCHEME = b"bearer "
 _KEPT_MAX = 20_000  # tokens; about 8 MB
+
+
+class _AccessPayload(msgspec.Struct):
+    """The account, the log-in, and when it expires (Unix seconds)."""
+
+    sub: str
+    sid: str
+    exp: float
+
+
+class _RefreshPayload(msgspec.Struct):
+    """The log-in, the number of its refresh token, and when it expires (Unix seconds)."""
+
+    sid: str
+    n: int
+    exp: float
+
+
+_access_decoder = msgspec.json.Decoder(_AccessPayload)
+_refresh_decoder = msgspec.json.Decoder(_RefreshPayload)
+# What every token of ours begins with: another header, and so another algorithm, is refused.
+_HEADER = jwt.encode({}, bytes(32), _ALGORITHM).encode().partition(b".")[0] + b"."
+
+
+def _payload(token: bytes, key: bytes) -> bytes:
+    """Return the payload of a token that this key signed; raises ValueError.
+
+    Not by PyJWT, whose general decoder costs a tenth of the busiest call (decision 0030).
+    """
+    signed, _, signature = token.rpartition(b".")
+    own_signature = urlsafe_b64encode(hmac.digest(key, signed, "sha256")).rstrip(b"=")
+    if not (hmac.compare_digest(own_signature, signature) and signed.startswith(_HEADER)):
+        raise ValueError("not signed by this key")
+    payload = signed.removeprefix(_HEADER)
+    return urlsafe_b64decode(payload + b"=" * (-len(payload) % 4))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +86,7 @@ class Tokens:
         self._key = platform.vault.key_for("tokens")
         self._refresh_key = platform.vault.key_for("refresh tokens")
         self._clock = platform.db.clock
-        self._kept: dict[bytes, Claims] = {}
+        self._kept: OrderedDict[bytes, Claims] = OrderedDict()
 
     def issue(self, account_id: int, log_in_id: int, seconds: int = LIFETIME_SECONDS) -> str:
         """A token of this account's log-in."""
@@ -109,18 +148,12 @@ class Tokens:
             raise ProblemError("token_required")
         token = authorization[len(_SCHEME) :].strip()
         try:
-            # The expiry is compared on the platform's clock, not here on the machine's.
-            claims = jwt.decode(
-                token,
-                self._key,
-                algorithms=[_ALGORITHM],
-                options={"require": ["sub", "sid", "exp"], "verify_exp": False},
-            )
-            verified = Claims(int(claims["sub"]), int(claims["sid"]), float(claims["exp"]))
-        except (jwt.InvalidTokenError, ValueError, TypeError):
+            payload = _access_decoder.decode(_payload(token, self._key))
+            verified = Claims(int(payload.sub), int(payload.sid), payload.exp)
+        except (ValueError, msgspec.DecodeError):
             raise ProblemError("token_invalid") from None
         if len(self._kept) >= _KEPT_MAX:
-            del self._kept[next(iter(self._kept))]
+            self._kept.popitem(last=False)
         self._kept[authorization] = verified
         return verified
 
@@ -135,13 +168,8 @@ class Tokens:
     def read_refresh(self, token: str) -> tuple[int, int] | None:
         """The log-in and the number of a refresh token of ours; None where it is none."""
         try:
-            claims = jwt.decode(
-                token,
-                self._refresh_key,
-                algorithms=[_ALGORITHM],
-                options={"require": ["sid", "n", "exp"], "verify_exp": False},
-            )
-            log_in_id, number, expires = int(claims["sid"]), int(claims["n"]), float(claims["exp"])
-        except (jwt.InvalidTokenError, ValueError, TypeError):
+            payload = _refresh_decoder.decode(_payload(token.encode(), self._refresh_key))
+            log_in_id = int(payload.sid)
+        except (ValueError, msgspec.DecodeError):
             return None
-        return None if self._clock().timestamp() >= expires else (log_in_id, number)
+        return None if self._clock().timestamp() >= payload.exp else (log_in_id, payload.n)

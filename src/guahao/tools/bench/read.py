@@ -113,8 +113,12 @@ def _searches(agent: Browser, persons: int, codes: list[tuple[str, int, int]]) -
         return answer
 
     def card() -> httpx.Response:
-        found = search(store.document_of(person()))
-        return agent.get(found.headers["location"])
+        caller = person()
+        document, name = store.document_of(caller), store.name_of(caller)
+        path = search(document).headers["location"]
+        agent.get(path)
+        agent.post(f"{path}/verify", name=name, phone=store.phone_of(store.account_of(caller)))
+        return agent.get(path)
 
     def by_code() -> httpx.Response:
         return search(random.choice(codes)[0])
@@ -136,7 +140,7 @@ def _searches(agent: Browser, persons: int, codes: list[tuple[str, int, int]]) -
         Read("search: code", by_code, bounded=True),
         Read("search: order number", by_order_no, bounded=True),
         Read("search: nobody's name", nobody, "empty", bounded=True),
-        Read("search and the caller's card", card, "<td>"),
+        Read("search, verification and the caller's card", card, "<td>"),
     ]
 
 
