@@ -1,0 +1,1 @@
+"""How the platform itself does: what is too old, too far, too full."""

@@ -1,0 +1,1 @@
+"""What SQL can tell of the platform's own operation."""
