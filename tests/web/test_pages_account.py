@@ -448,6 +448,12 @@ async def test_no_shows_and_a_suspension_are_shown_with_their_days(site: Site) -
     await add_no_shows(site, patient.id, 3)
     await reader.go("/patients")
     assert "暂停预约" in reader.text
+    # Who is unchecked may be a stranger, to whom the days say when the person was at a hospital.
+    assert "今年爽约3次。" in reader.text
+    assert "到2027年2月3日 周三恢复" in reader.text
+    assert "11月" not in reader.text
+    await change(site.platform, "UPDATE patients SET checked_at = now(), checked_by = 'pickup'")
+    await reader.go("/patients")
     assert "11月3日 周二起，到2027年2月3日 周三恢复" in reader.text
     assert "今年爽约3次：11月1日 周日、11月2日 周一、11月3日 周二" in reader.text
     assert 'href="/help#no-show"' in reader.text

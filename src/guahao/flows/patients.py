@@ -220,11 +220,11 @@ async def _give_way(
     tx: Tx, old: Registration, decided: Registering, new_id: int, checked_by: str | None
 ) -> Callable[[], Awaitable[None]]:
     """Clear the place of a person's registration; what records it once the new one is there."""
+    if old.is_erased:
+        await erasing.forget_index(tx, old.id)
     if decided is Registering.CONTINUE:
         # A new row, also after an erasure: the pages and the copy of one's data follow the row,
         # and an unchecked registration may be a stranger's.
-        if old.is_erased:
-            await erasing.forget_index(tx, old.id)
         await registrations.merge_into(tx, old, new_id)
         return partial(registrations.record_merge, tx, old, new_id, "registered_again")
     aside = await put_aside(tx, old.id)

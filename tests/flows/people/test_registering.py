@@ -8,12 +8,22 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from tests.city import Clock, add_account, add_patient, add_session, ask, open_platform, resident_id
+from tests.city import (
+    Clock,
+    add_account,
+    add_appointment,
+    add_patient,
+    add_session,
+    ask,
+    open_platform,
+    resident_id,
+)
 from tests.crowd import open_desk
 
 from guahao.flows.patients import PatientRefusal, register_in, register_patient
 from guahao.flows.pickup import pick_up
 from guahao.flows.platform import Platform
+from guahao.flows.standing import standings
 from guahao.identity_check.gateway import Verdict
 from guahao.rules.facts import Actor
 from guahao.rules.identity import Document
@@ -247,6 +257,27 @@ async def test_who_was_removed_from_an_account_goes_on_at_another(platform: Plat
     refused = await book(platform, second, new.id, session_id)
     assert isinstance(refused, Refused)
     assert refused.reason is Refusal.PATIENT_SUSPENDED
+
+
+@pytest.mark.parametrize("erased", [False, True])
+async def test_no_shows_of_a_stranger_who_removed_the_person_do_not_count(
+    platform: Platform, *, erased: bool
+) -> None:
+    squatter, real = await add_account(platform, 1), await add_account(platform, 2)
+    old = await add_patient(platform, squatter)
+    missed = await add_appointment(platform, old.id, await add_session(platform))
+    async with platform.db.transaction() as tx:
+        await tx.do("UPDATE appointments SET status = 'no_show' WHERE id = %s", (missed,))
+        await tx.do(
+            "UPDATE patients SET account_id = NULL, phone_slot = NULL, erased_at = %s",
+            (tx.now if erased else None,),
+        )
+    new = await register_patient(verifying(platform), real, "张三", "01", NUMBER)
+    assert isinstance(new, PatientView)
+    [standing] = await standings(platform, real)
+    assert (standing.patient.id, standing.no_shows) == (new.id, [])
+    displaced = "SELECT patient_id, account_id, displaced_by FROM displaced_registrations"
+    assert await ask(platform, displaced) == [(old.id, None, new.id)]
 
 
 async def test_a_pick_up_in_person_checks_the_person(platform: Platform, clock: Clock) -> None:

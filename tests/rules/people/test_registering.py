@@ -16,7 +16,11 @@ from guahao.rules.people.registering import Registering, decide_registration
         ("own checks", Registering.CHECK),
         ("own is_checked checks", Registering.KEEP),
         ("without_account", Registering.CONTINUE),
-        ("without_account checks", Registering.CONTINUE),
+        ("without_account is_checked", Registering.CONTINUE),
+        ("without_account is_checked checks", Registering.CONTINUE),
+        ("without_account was_shown checks", Registering.CONTINUE),
+        # Nobody has proven to be the person: a stranger may have registered and removed them.
+        ("without_account checks", Registering.DISPLACE),
         ("", Registering.REFUSE),
         ("checks", Registering.DISPLACE),
         ("is_checked", Registering.REFUSE),

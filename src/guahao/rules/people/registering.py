@@ -28,8 +28,8 @@ def decide_registration(
 ) -> Registering:
     """Decide what a registration does that meets the person's current one.
 
-    `own`: that one is of the account that registers; `without_account`: of no account;
-    `is_checked`: it is checked; `checks`: the new registration would be;
+    `own`: that one is of the account that registers; `without_account`: of no account, as after
+    a removal; `is_checked`: it is checked; `checks`: the new registration would be;
     `settles`: staff have settled a dispute in favour of the new registration. `was_shown`: the
     document was shown in person for the current one, by a pick-up or to staff. Then its holder has
     used that registration, and nobody sheds no-shows or a suspension by disputing it.
@@ -37,7 +37,9 @@ def decide_registration(
     if own:
         return Registering.CHECK if checks and not is_checked else Registering.KEEP
     if without_account:
-        return Registering.CONTINUE
+        # A stranger may have registered the person, missed visits and removed them again.
+        is_unproven = not (is_checked or was_shown)
+        return Registering.DISPLACE if checks and is_unproven else Registering.CONTINUE
     if settles and was_shown:
         return Registering.TAKE_OVER
     if settles or (checks and not is_checked):
