@@ -23,6 +23,8 @@ PRODUCTION = {
 NUMBERS = [
     ("port", 1, 65535),
     ("web_workers", 1, 64),
+    ("standbys", 0, 8),
+    ("disk_free_percent", 1, 99),
     ("clock_tolerance_seconds", 1, 60),
     ("desk_lanes", 1, 32),
     ("desk_batch", 1, 1000),

@@ -45,6 +45,7 @@ from guahao.flows.trail import Head, accept_trail, trail_head, verify_trail
 from guahao.flows.webhooks import WebhookSet
 from guahao.processes import ORPHAN_SECONDS, PartError, end_with, supervise
 from guahao.rules.clients import Scope
+from guahao.rules.operations.checks import exit_status
 from guahao.rules.pushing import KINDS, WebhookRefusal
 from guahao.rules.staff import SYSTEM, Role
 from guahao.settings import Settings, SettingsError, read_settings
@@ -53,6 +54,7 @@ from guahao.store.migrate import MigrationError, Schema, SchemaState
 from guahao.store.scratch import ScratchDatabaseError, analyze
 from guahao.tools import audit as audit_tool
 from guahao.tools import demo as demo_tool
+from guahao.tools import doctor as doctor_tool
 from guahao.tools import hospital_caller, hospital_stand_in, wechat_stand_in
 from guahao.tools import hospital_import as hospital_import_tool
 from guahao.tools import replay as replay_tool
@@ -307,6 +309,23 @@ def replay(
     """What would the rules have done with these records? In a scratch database."""
     with wiring.owner_url(read_settings(os.environ)) as url:
         replay_tool.run(file, url, capacity=capacity, policy_file=policy, as_json=json)
+
+
+@app.command()
+def doctor(
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Check this machine and its database, and say what to do.
+
+    Exit status 0: all is well, 1: warnings or checks that could not be made, 2: something failed,
+    3: the database cannot be reached. Changes nothing, and ends within seconds whatever is broken.
+    """
+    checks = wiring.examine(os.environ)
+    if json:
+        typer.echo(doctor_tool.as_json(checks))
+    else:
+        doctor_tool.show(checks, _console)
+    raise typer.Exit(exit_status(checks))
 
 
 @audit.callback(invoke_without_command=True)

@@ -34,12 +34,14 @@ from guahao.flows import (
 )
 from guahao.flows.imports import importing
 from guahao.flows.kernel.sent_forms import ANSWER_KEPT, FORM_KEPT
+from guahao.flows.operations.recording import Recording
 from guahao.flows.people import account_reviews, log_ins, merging, retention
 from guahao.flows.platform import Platform
 from guahao.notices.deliver import Courier, TryAgain
 from guahao.notices.gateway import Gateway
 from guahao.pushing.pusher import Pusher
 from guahao.pushing.sender import Sender, Ways
+from guahao.rules.operations.schedules import SCHEDULES
 from guahao.store import (
     accounts,
     appointments,
@@ -105,16 +107,17 @@ def create_jobs(
     courier = Courier(
         platform.db, platform.vault, platform.policies, platform.settings.hotline, gateway, wechat
     )
+    recording = Recording(platform)
     _add_delivery(app, courier)
-    _add_redelivery(app, platform, courier)
-    _add_platform_tasks(app, platform)
-    _add_retention(app, platform)
-    _add_trail(app, platform)
-    _add_imports(app, platform)
-    _add_reviews(app, platform)
-    _add_pushing(app, Pusher(platform.db, platform.vault, sender or _sender(platform)))
-    _add_policies(app, platform)
-    _add_care_of_jobs(app)
+    _add_redelivery(app, recording, platform, courier)
+    _add_platform_tasks(app, recording, platform)
+    _add_retention(app, recording, platform)
+    _add_trail(app, recording, platform)
+    _add_imports(app, recording, platform)
+    _add_reviews(app, recording, platform)
+    _add_pushing(app, recording, Pusher(platform.db, platform.vault, sender or _sender(platform)))
+    _add_policies(app, recording, platform)
+    _add_care_of_jobs(app, recording)
     return app
 
 
@@ -141,7 +144,7 @@ async def _deliver_later(app: App, again: TryAgain) -> None:
     await later.defer_async(message_ids=list(again.message_ids))
 
 
-def _add_redelivery(app: App, platform: Platform, courier: Courier) -> None:
+def _add_redelivery(app: App, recording: Recording, platform: Platform, courier: Courier) -> None:
     async def redeliver() -> None:
         """Deliver what waits although no job came for it, or although its job failed."""
         async with platform.db.transaction() as tx:
@@ -174,20 +177,20 @@ def _add_redelivery(app: App, platform: Platform, courier: Courier) -> None:
                 return
 
     # Not alone: a worker that died would hold the lock, and with it every message.
-    _every(app, "* * * * * */10", "redeliver", redeliver, queue=NOTICES, alone=False)
+    _every(app, recording, "redeliver", redeliver, queue=NOTICES, alone=False)
     _every(
         app,
-        "* * * * * */5",
+        recording,
         "redeliver_urgent",
         redeliver_urgent,
         queue=NOTICES,
         priority=messages.URGENT,
         alone=False,
     )
-    _every(app, "*/10 * * * *", "ask_for_receipts", ask_for_receipts)
+    _every(app, recording, "ask_for_receipts", ask_for_receipts)
 
 
-def _add_platform_tasks(app: App, platform: Platform) -> None:
+def _add_platform_tasks(app: App, recording: Recording, platform: Platform) -> None:
     async def void_sweep() -> None:
         """Void what was not picked up in time (S15), derive suspensions (S16)."""
         await penalties.sweep(platform)
@@ -236,27 +239,26 @@ def _add_platform_tasks(app: App, platform: Platform) -> None:
             await hospital_events.purge(tx, tx.now - timedelta(days=EVENTS_KEPT_DAYS))
             await webhooks.purge_dead(tx, tx.now - timedelta(days=EVENTS_KEPT_DAYS))
 
-    _every(app, "*/5 * * * *", "void_sweep", void_sweep)
-    _every(app, "*/5 * * * *", "remind", remind)
-    _every(app, "10 * * * *", "retire_codes", retire_codes)
-    _every(app, "20 * * * *", "roll_forward", roll_forward)
-    _every(app, "* * * * *", "carry_on_stops", carry_on_stops)
-    _every(app, "30 * * * *", "purge", purge)
-    _every(app, "*/10 * * * *", "index_names", index_names)
-    _every(app, "* * * * *", "make_call_tasks", make_call_tasks)
-    _every(app, "*/5 * * * *", "record_staff_bookings", record_staff_bookings)
+    _every(app, recording, "void_sweep", void_sweep)
+    _every(app, recording, "remind", remind)
+    _every(app, recording, "retire_codes", retire_codes)
+    _every(app, recording, "roll_forward", roll_forward)
+    _every(app, recording, "carry_on_stops", carry_on_stops)
+    _every(app, recording, "purge", purge)
+    _every(app, recording, "index_names", index_names)
+    _every(app, recording, "make_call_tasks", make_call_tasks)
+    _every(app, recording, "record_staff_bookings", record_staff_bookings)
 
 
-def _add_retention(app: App, platform: Platform) -> None:
+def _add_retention(app: App, recording: Recording, platform: Platform) -> None:
     async def delete_old() -> None:
         """Delete what is older than it is kept for, and the last trace of erased persons."""
         await retention.delete_old(platform)
 
-    # 19:10 UTC is 03:10 in the city.
-    _every(app, "10 19 * * *", "delete_old", delete_old, retry=AFTER_DATABASE_ERRORS)
+    _every(app, recording, "delete_old", delete_old, retry=AFTER_DATABASE_ERRORS)
 
 
-def _add_trail(app: App, platform: Platform) -> None:
+def _add_trail(app: App, recording: Recording, platform: Platform) -> None:
     async def send_trail_head() -> None:
         """Keep the end of the audit trail outside of the database."""
         settings = platform.settings
@@ -268,18 +270,18 @@ def _add_trail(app: App, platform: Platform) -> None:
             return
         await asyncio.to_thread(trail_sinks.send, settings, platform.vault, head)
 
-    _every(app, "* * * * *", "send_trail_head", send_trail_head)
+    _every(app, recording, "send_trail_head", send_trail_head)
 
 
-def _add_reviews(app: App, platform: Platform) -> None:
+def _add_reviews(app: App, recording: Recording, platform: Platform) -> None:
     async def find_accounts() -> None:
         """Open a review for accounts that book or cancel more than most."""
         await account_reviews.find_accounts_to_review(platform)
 
-    _every(app, "25 * * * *", "find_accounts_to_review", find_accounts)
+    _every(app, recording, "find_accounts_to_review", find_accounts)
 
 
-def _add_imports(app: App, platform: Platform) -> None:
+def _add_imports(app: App, recording: Recording, platform: Platform) -> None:
     @app.task(name=importing.TASK, queue=importing.QUEUE, retry=AFTER_DATABASE_ERRORS)
     async def carry_out_import(import_id: int) -> None:
         """Check a file that came in, or apply one that was confirmed."""
@@ -290,10 +292,10 @@ def _add_imports(app: App, platform: Platform) -> None:
         await importing.carry_on(platform)
         await importing.forget_old(platform)
 
-    _every(app, "* * * * *", "carry_on_imports", carry_on_imports)
+    _every(app, recording, "carry_on_imports", carry_on_imports)
 
 
-def _add_policies(app: App, platform: Platform) -> None:
+def _add_policies(app: App, recording: Recording, platform: Platform) -> None:
     async def begin_policies() -> None:
         """Derive suspensions again where a policy of the platform has begun (S16)."""
         await policies.begin(platform)
@@ -302,8 +304,8 @@ def _add_policies(app: App, platform: Platform) -> None:
         """Derive the suspensions of persons whose registrations were merged (S16)."""
         await merging.settle_merges(platform)
 
-    _every(app, "* * * * *", "begin_policies", begin_policies)
-    _every(app, "*/5 * * * *", "settle_merges", settle_merges)
+    _every(app, recording, "begin_policies", begin_policies)
+    _every(app, recording, "settle_merges", settle_merges)
 
     @app.task(name="try_policy", queue="default", retry=AFTER_DATABASE_ERRORS)
     async def try_policy(trial_id: int) -> None:
@@ -311,7 +313,7 @@ def _add_policies(app: App, platform: Platform) -> None:
         await policy_trials.carry_out(platform, trial_id)
 
 
-def _add_pushing(app: App, pusher: Pusher) -> None:
+def _add_pushing(app: App, recording: Recording, pusher: Pusher) -> None:
     async def wake_pushers() -> None:
         """One run for every hospital that is to be told something; none waits for another."""
         for hospital_id in await pusher.hospitals_due():
@@ -325,10 +327,10 @@ def _add_pushing(app: App, pusher: Pusher) -> None:
         """Tell one hospital what it is to hear of."""
         await pusher.push(hospital_id)
 
-    _every(app, "* * * * * */2", "wake_pushers", wake_pushers, queue=PUSHES)
+    _every(app, recording, "wake_pushers", wake_pushers, queue=PUSHES)
 
 
-def _add_care_of_jobs(app: App) -> None:
+def _add_care_of_jobs(app: App, recording: Recording) -> None:
     async def purge_jobs() -> None:
         """Forget finished jobs; those that failed are kept for a week."""
         await app.job_manager.delete_old_jobs(
@@ -341,9 +343,9 @@ def _add_care_of_jobs(app: App) -> None:
         for job in stalled:
             await _free(app, job)
 
-    _every(app, "40 * * * *", "purge_jobs", purge_jobs)
+    _every(app, recording, "purge_jobs", purge_jobs)
     # Not alone: if its own worker died while it ran, no other could free its lock.
-    _every(app, "* * * * * */10", "retry_stalled", retry_stalled, alone=False)
+    _every(app, recording, "retry_stalled", retry_stalled, alone=False)
 
 
 async def _free(app: App, job: Job) -> None:
@@ -367,7 +369,7 @@ async def _free(app: App, job: Job) -> None:
 
 def _every(
     app: App,
-    cron: str,
+    recording: Recording,
     name: str,
     work: Callable[[], Awaitable[None]],
     *,
@@ -376,9 +378,9 @@ def _every(
     priority: int = 0,
     retry: RetryStrategy | bool = False,
 ) -> None:
-    """Run `work` by a cron line (UTC): one job waits at most; `alone`: one runs at most."""
+    """Run `work` by its schedule: one job waits at most; `alone`: one runs at most."""
 
-    @app.periodic(cron=cron)
+    @app.periodic(cron=SCHEDULES[name].cron)
     @app.task(
         name=name,
         queue=queue,
@@ -388,4 +390,5 @@ def _every(
         retry=retry,
     )
     async def run(timestamp: int) -> None:  # noqa: ARG001 - procrastinate's
-        await work()
+        async with recording.recorded(name):
+            await work()

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from litestar.types import Scope
+from prometheus_client import Counter
 
 from guahao.store.vault import Vault
 
@@ -53,6 +54,10 @@ class SecurityEvent(StrEnum):
     STAFF_LOG_IN_FAILED = "staff_log_in_failed"
     STAFF_SECOND_FACTOR_FAILED = "staff_second_factor_failed"
 
+
+_events = Counter(
+    "guahao_security_events", "Sign-ins, codes and forms that were refused", ["event"]
+)
 
 # Refusals that are security events whichever router answers with them.
 _BY_CODE = {
@@ -104,6 +109,7 @@ def event(
     `route` is the route's template, never the path; `code` the refusal's. `ids`: numbers of our
     own records only (`account_id=7`).
     """
+    _events.labels(kind.value).inc()
     if kind is SecurityEvent.THROTTLED and _repeats.has(f"{address} {phone} {route}"):
         return
     hashed = {"phone": phone, "address": address, "login": login}

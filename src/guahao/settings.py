@@ -60,6 +60,8 @@ class Settings:
     clock_begun: float | None = None  # set by `guahao up`, so that its processes agree
     clock_tolerance_seconds: int = 2  # off the database's clock, beyond which nothing is done
     web_workers: int = 1
+    standbys: int = 0  # synchronous ones that the database is run with
+    disk_free_percent: int = 15  # below, `guahao doctor` warns
     sms_gateway: str = "outbox"
     log_level: str = "info"
     security_log: Path | None = None  # None: standard error
@@ -150,6 +152,8 @@ class Settings:
 _INTEGERS = {
     "port": (1, 65535),
     "web_workers": (1, 64),
+    "standbys": (0, 8),
+    "disk_free_percent": (1, 99),
     "clock_tolerance_seconds": (1, 60),
     "desk_lanes": (1, 32),
     "desk_batch": (1, 1000),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
+import uvloop
 from litestar import Litestar
 
 from guahao.clock import ClockWatch, city_clock
@@ -18,6 +19,8 @@ from guahao.embedded import EmbeddedServer
 from guahao.flows.demo_staff import demo_staff_left
 from guahao.flows.desk import Desk
 from guahao.flows.kernel.clocks import comparing_clocks
+from guahao.flows.operations import doctor
+from guahao.flows.operations.observing import observing
 from guahao.flows.platform import Platform
 from guahao.flows.trail import check_head
 from guahao.flows.wechat import HELP_KEY
@@ -29,6 +32,7 @@ from guahao.notices.outbox import OutboxGateway
 from guahao.notices.wechat import OfficialAccount, WeChatGateway
 from guahao.processes import Revivable, end_with
 from guahao.rules.limits import Policy
+from guahao.rules.operations.checks import Check, State, runbook
 from guahao.settings import Settings, SettingsError, read_settings
 from guahao.store.db import LOGIN_ROLE, ClockError, Database, RolesError, as_application
 from guahao.store.kernel.pulse import Pulse
@@ -216,6 +220,30 @@ async def check_database(settings: Settings, url: str) -> None:
         await refuse_demo_staff(platform)
 
 
+def examine(environ: Mapping[str, str]) -> list[Check]:
+    """Run the checks of `guahao doctor`, which start nothing and change nothing.
+
+    The settings are judged by what every start does; without them nothing else can be.
+    """
+    try:
+        settings = read_settings(environ)
+        if settings.secret_key is None and not (settings.data_dir / "secret-key").exists():
+            raise SettingsError("there is no secret key; a demo makes its own at `guahao up`")
+        vault = vault_of(settings)
+    except (SettingsError, OSError) as error:
+        says = f"The settings are refused: {error}. See {runbook('install')}"
+        return [Check("settings", State.FAILED, says)]
+    url = settings.database_url
+    if url is None:
+        embedded = EmbeddedServer(settings.data_dir / "postgres")
+        with suppress(PermissionError):  # another user's: not ours to look at
+            url = embedded.url(_DATABASE, LOGIN_ROLE) if embedded.is_running() else None
+    noted = None if settings.trail_file is None else last_noted(settings.trail_file, vault).head
+    clock = city_clock(settings.clock_start, settings.clock_begun)
+    found = uvloop.run(doctor.examine(settings, url, vault, clock, noted))
+    return [Check("settings", State.OK, "The settings are accepted."), *found]
+
+
 async def refuse_demo_staff(platform: Platform) -> None:
     """Raise SettingsError where the demo's staff are active in the database."""
     left = await demo_staff_left(platform)
@@ -272,7 +300,11 @@ def create_app() -> Litestar:
         await report_trail(platform)
         await desk.open()
         try:
-            async with Pulse(platform.db).kept(), comparing_clocks(platform.db):
+            async with (
+                Pulse(platform.db).kept(),
+                comparing_clocks(platform.db),
+                observing(platform, desk),
+            ):
                 yield
         finally:
             await desk.close()
@@ -296,7 +328,7 @@ async def work(settings: Settings, url: str) -> None:
         await report_trail(platform)
         api = _wechat_api(settings)
         try:
-            async with comparing_clocks(platform.db):
+            async with comparing_clocks(platform.db), observing(platform):
                 await run_worker(platform, _gateway(settings, platform), _wechat(platform, api))
         finally:
             if api is not None:

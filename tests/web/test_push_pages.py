@@ -7,6 +7,7 @@ from tests.web.browsing import Reader
 from tests.web.site import Site, add_citizen, booked
 from tests.web.staff_site import at_the_desk
 
+from guahao.flows.operations.observing import observe
 from guahao.flows.trail import Wanted, list_trail
 from guahao.flows.webhooks import set_webhook
 from guahao.rules.pushing import KINDS
@@ -155,6 +156,7 @@ async def test_a_hospital_that_is_not_told_says_how_it_would_be(site: Site) -> N
 async def test_metrics_tell_of_every_webhook(site: Site) -> None:
     await with_dead_letters(site)
     await change(site.platform, "UPDATE hospital_webhooks SET delivered = 7, probe_at = now()")
+    await observe(site.platform)
     metrics = (await site.get("/metrics")).text
     [[code]] = await ask(site.platform, "SELECT code FROM hospitals ORDER BY id LIMIT 1")
     for sample in ("delivered_total", "failed_total", "waiting", "dead", "open", "lag_seconds"):

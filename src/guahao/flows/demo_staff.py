@@ -18,6 +18,7 @@ from guahao.rules.staff import HOSPITAL_ROLES, SYSTEM, Role
 from guahao.store import demo as demo_store
 from guahao.store import staff as store
 from guahao.store import trail
+from guahao.store.db import Tx
 
 PASSWORD = "demo-password-114"  # noqa: S105 - the demo's, printed at its start
 _SECRET_BYTES = 20
@@ -73,7 +74,12 @@ async def add_demo_staff(platform: Platform) -> int:
 async def demo_staff_left(platform: Platform) -> list[str]:
     """Return the logins of the demo's staff that are active in this database."""
     async with platform.db.transaction() as tx:
-        return await store.active_logins(tx, [(one.login, one.name) for one in DEMO_STAFF])
+        return await demo_staff_in(tx)
+
+
+async def demo_staff_in(tx: Tx) -> list[str]:
+    """The same, in a transaction."""
+    return await store.active_logins(tx, [(one.login, one.name) for one in DEMO_STAFF])
 
 
 def current_codes(platform: Platform) -> list[tuple[DemoStaff, str]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from guahao.identity_check.gateway import NoVerifier, RealNameVerifier
 from guahao.rules.kernel.rates import Rates
 from guahao.rules.limits import CITY_TIME, Policy
+from guahao.rules.operations.facts import Observed
 from guahao.settings import Settings
 from guahao.store.db import Database
 from guahao.store.policy_book import PolicyBook
@@ -26,6 +27,7 @@ class Platform:
     titles: TitleBook = field(default_factory=TitleBook)
     verifier: RealNameVerifier = field(default_factory=NoVerifier)
     rates: Rates = field(default_factory=Rates)  # this process's counts of tries
+    observed: Observed = field(default_factory=Observed)  # how the platform itself does
 
     async def refresh(self) -> None:
         """See to it that what sentences need of the day is known."""

@@ -11,7 +11,7 @@ from guahao.rules.staff import Staff, Who
 from guahao.store import trail as store
 from guahao.store.db import Tx
 from guahao.store.trail import Entry, Head, Link, TrailKeys, Wanted
-from guahao.store.vault import VaultError
+from guahao.store.vault import Vault, VaultError
 
 __all__ = ["Entry", "Head", "TrailVerdict", "Wanted"]
 
@@ -106,9 +106,14 @@ async def check_head(platform: Platform, noted: Head | None = None) -> TrailVerd
     middle are found by `verify_trail` alone.
     """
     async with platform.db.transaction() as tx:
-        head, genuine = await store.head(tx, platform.vault)
-        seq, last = await store.last_link(tx)
-        there = None if noted is None or not noted.seq else await store.hash_of(tx, noted.seq)
+        return await head_verdict(tx, platform.vault, noted)
+
+
+async def head_verdict(tx: Tx, vault: Vault, noted: Head | None = None) -> TrailVerdict:
+    """The same, in a transaction."""
+    head, genuine = await store.head(tx, vault)
+    seq, last = await store.last_link(tx)
+    there = None if noted is None or not noted.seq else await store.hash_of(tx, noted.seq)
     if seq != head.seq or not hmac.compare_digest(last, head.hash):
         why = "emptied" if not seq else "cut"
         return TrailVerdict(head, seq, min(seq, head.seq) + 1, why)

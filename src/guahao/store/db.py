@@ -206,6 +206,28 @@ _ROLES = """
 """
 
 
+async def check_login(conn: AsyncConnection[TupleRow]) -> None:
+    """Raise RolesError where a connection's login could become more than the application."""
+    row = await (await conn.execute(_ROLES, ([*ROLES],))).fetchone()
+    assert row is not None
+    login, above, becomes, lacks = row
+    if above:
+        raise RolesError(
+            f"the database login {login} may create roles or see past row security;"
+            " GUAHAO_DATABASE_URL needs a login of its own (docs/OPERATING.md)"
+        )
+    if becomes:
+        raise RolesError(
+            f"the database login {login} can become {becomes}, which owns tables;"
+            " GUAHAO_DATABASE_URL needs a login of its own (docs/OPERATING.md)"
+        )
+    if lacks:
+        raise RolesError(
+            f"the database login {login} is no member of {lacks}: run `guahao migrate`,"
+            f" or GRANT {lacks} TO {login} (docs/OPERATING.md)"
+        )
+
+
 WRITABLE = "SELECT NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off'"
 
 
@@ -275,24 +297,7 @@ class Database:
     async def check_roles(self) -> None:
         """Raise RolesError where a connection could become more than the application."""
         async with self._connection() as conn:
-            row = await (await conn.execute(_ROLES, ([*ROLES],))).fetchone()
-        assert row is not None
-        login, above, becomes, lacks = row
-        if above:
-            raise RolesError(
-                f"the database login {login} may create roles or see past row security;"
-                " GUAHAO_DATABASE_URL needs a login of its own (docs/OPERATING.md)"
-            )
-        if becomes:
-            raise RolesError(
-                f"the database login {login} can become {becomes}, which owns tables;"
-                " GUAHAO_DATABASE_URL needs a login of its own (docs/OPERATING.md)"
-            )
-        if lacks:
-            raise RolesError(
-                f"the database login {login} is no member of {lacks}: run `guahao migrate`,"
-                f" or GRANT {lacks} TO {login} (docs/OPERATING.md)"
-            )
+            await check_login(conn)
 
     async def close(self) -> None:
         """Give every connection back."""

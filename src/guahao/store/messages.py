@@ -239,7 +239,7 @@ async def claim(tx: Tx, message_ids: Sequence[int], *, wechat: bool = False) -> 
     rows = await tx.rows(
         f"""
         UPDATE messages
-        SET attempts = attempts + 1, changed_at = %(now)s, held_until = NULL,
+        SET attempts = attempts + 1, changed_at = %(now)s,
             due_at = %(now)s + CASE WHEN expires_at IS NULL THEN %(lease)s ELSE %(short)s END
         WHERE id IN (
             SELECT id FROM messages

@@ -67,14 +67,18 @@ def schema_of(url: str) -> Schema:
 
 
 def _schema(conn: psycopg.Connection) -> Schema:
-    scripts = ScriptDirectory.from_config(_config())
-    known = [script.revision for script in scripts.walk_revisions()][::-1]
     row = None
     if conn.execute("SELECT to_regclass('alembic_version')").fetchone() != (None,):
         row = conn.execute("SELECT version_num FROM alembic_version").fetchone()
-    if row is None:
+    return schema_at(None if row is None else str(row[0]))
+
+
+def schema_at(revision: str | None) -> Schema:
+    """Compare a database's revision with the migrations of this program."""
+    scripts = ScriptDirectory.from_config(_config())
+    known = [script.revision for script in scripts.walk_revisions()][::-1]
+    if revision is None:
         return Schema(SchemaState.PENDING, None, tuple(known))
-    revision = str(row[0])
     if revision not in known:
         return Schema(SchemaState.NEWER, revision, ())
     pending = tuple(known[known.index(revision) + 1 :])

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
-
 import msgspec
 from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
-from psycopg import OperationalError
 
 from guahao.flows.desk import Desk
 from guahao.flows.platform import Platform
 from guahao.store.db import DatabaseState
 from guahao.web.answers import Answer, json_answer
+from guahao.web.facts_metrics import facts_exposition
 from guahao.web.language import reader_language
 from guahao.web.metrics import exposition
 from guahao.web.problems import RETRY_SECONDS, problem_answer
-from guahao.web.push_metrics import push_exposition
 from guahao.web.reading import ApiRequest
 from guahao.web.replies import Replies
 
@@ -82,7 +78,7 @@ def health_routes(platform: Platform, desk: Desk, replies: Replies) -> list[HTTP
 
     @get("/metrics")
     async def metrics() -> ASGIApp:
-        body, content_type = await all_metrics(platform)
+        body, content_type = all_metrics(platform)
         return Answer(200, body, [(b"content-type", content_type.encode())])
 
     settings = platform.settings
@@ -90,13 +86,7 @@ def health_routes(platform: Platform, desk: Desk, replies: Replies) -> list[HTTP
     return [live, ready, metrics] if public else [live, ready]
 
 
-async def all_metrics(platform: Platform) -> tuple[bytes, str]:
-    """All metrics of all processes, and their content type.
-
-    Without its database a process still tells of itself.
-    """
+def all_metrics(platform: Platform) -> tuple[bytes, str]:
+    """All metrics of all processes, and their content type: from memory, whatever is away."""
     body, content_type = exposition()
-    with suppress(OperationalError, TimeoutError):
-        async with asyncio.timeout(_DATABASE_SECONDS):
-            body += await push_exposition(platform)
-    return body, content_type
+    return body + facts_exposition(platform), content_type

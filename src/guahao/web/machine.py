@@ -73,7 +73,7 @@ async def _answer(platform: Platform, desk: Desk, path: str) -> _Answer:
             status = HTTPStatus.SERVICE_UNAVAILABLE if found.reasons else HTTPStatus.OK
             return status, _JSON, msgspec.json.encode(found)
         case "/metrics":
-            body, content_type = await all_metrics(platform)
+            body, content_type = all_metrics(platform)
             return HTTPStatus.OK, content_type, body
         case _:
             return _NOT_FOUND
