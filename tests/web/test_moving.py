@@ -13,7 +13,17 @@ from tests.web.staff_site import add_member, at_the_desk
 from tests.web.test_calls import on_the_line
 
 from guahao.flows.people.moving import Moved, MoveRefusal, decide_move, prove_phone
-from guahao.rules.staff import Role
+from guahao.flows.staff import (
+    NewStaff,
+    add_staff,
+    change_role,
+    disable_staff,
+    enable_staff,
+    reset_password,
+    reset_second_factor,
+)
+from guahao.rules.staff import Role, Staff, Who
+from guahao.store import staff as staff_store
 from guahao.tools.audit import audit
 
 NEW = 7  # the number of the new phone
@@ -280,6 +290,51 @@ async def test_nobody_approves_a_request_of_their_own(site: Site) -> None:
     outcome = await decide_move(site.platform, supervisor, move_id, "x", approve=True)
     assert outcome is MoveRefusal.OWN_REQUEST
     assert await whose(site, citizen) == "old"
+
+
+@pytest.mark.parametrize("way", ["added", "password", "second_factor", "enabled", "role"])
+async def test_nobody_approves_by_an_account_that_the_asker_has_let_in(
+    site: Site, clock: Clock, way: str
+) -> None:
+    """Nor anybody whom a member has let in within the last day; the control: a day later."""
+    platform = site.platform
+    citizen, _, move_id = await by_hotline(site)
+    [[asker_id]] = await ask(platform, "SELECT staff_id FROM moves")
+    asker = Who("staff", asker_id, "asker")
+    other = (await add_member(platform, Role.ADMINISTRATOR)).who
+
+    async def let_in(by: Who) -> Staff:
+        member_id = (await add_member(platform, Role.SUPERVISOR)).id
+        match way:
+            case "added":
+                new = await add_staff(platform, by, f"new.{by.id}", "新人", Role.SUPERVISOR, None)
+                assert isinstance(new, NewStaff)
+                member_id = new.id
+            case "password":
+                await reset_password(platform, by, member_id, "忘记密码")
+            case "second_factor":
+                await reset_second_factor(platform, by, member_id, "换手机")
+            case "enabled":
+                await disable_staff(platform, by, member_id, "休假")
+                await enable_staff(platform, by, member_id)
+            case "role":
+                await change_role(platform, by, member_id, Role.AGENT, None)
+                await change_role(platform, by, member_id, Role.SUPERVISOR, None)
+        async with platform.db.transaction() as tx:
+            found = await staff_store.by_id(tx, member_id)
+        assert found is not None
+        return found.staff
+
+    by_asker, by_other = await let_in(asker), await let_in(other)
+    for second in (by_asker, by_other):
+        outcome = await decide_move(platform, second, move_id, "x", approve=True)
+        assert outcome is MoveRefusal.NOT_INDEPENDENT
+    clock.forward(days=1)
+    outcome = await decide_move(platform, by_asker, move_id, "x", approve=True)
+    assert outcome is MoveRefusal.NOT_INDEPENDENT
+    assert await whose(site, citizen) == "old"
+    outcome = await decide_move(platform, by_other, move_id, "x", approve=True)
+    assert isinstance(outcome, Moved)
 
 
 async def test_a_request_is_good_for_three_days(site: Site, clock: Clock) -> None:

@@ -150,6 +150,7 @@ async def add_staff(
         id = await store.add(tx, login, name, role, hospital_id, hashed, expires_at)
         if id is None:
             return StaffRefusal.LOGIN_TAKEN
+        await store.set_access(tx, id, by)
         detail = {"login": login, "role": role.value, "hospital_id": hospital_id}
         await _record(tx, platform, by, "add_staff", id, detail)
     return NewStaff(id, login, password, expires_at)
@@ -204,6 +205,7 @@ async def reset_password(
             return StaffRefusal.UNKNOWN
         expires_at = _expiry(platform, tx.now)
         await store.set_password(tx, staff_id, hashed, temporary=True, expires_at=expires_at)
+        await store.set_access(tx, staff_id, by)
         await log_in_failures.forgive_login(tx, _login_index(platform, found.login))
         await store.end_sessions_of(tx, staff_id)
         await _record(tx, platform, by, "reset_password", staff_id, reason=reason)
@@ -218,6 +220,7 @@ async def reset_second_factor(
         if await store.by_id(tx, staff_id, lock=True) is None:
             return StaffRefusal.UNKNOWN
         await store.set_totp_secret(tx, platform.vault, staff_id, None)
+        await store.set_access(tx, staff_id, by)
         await store.end_sessions_of(tx, staff_id)
         await _record(tx, platform, by, "reset_second_factor", staff_id, reason=reason)
     return None
@@ -248,6 +251,7 @@ async def enable_staff(platform: Platform, by: Who, staff_id: int) -> StaffRefus
         if await store.by_id(tx, staff_id, lock=True) is None:
             return StaffRefusal.UNKNOWN
         await store.set_disabled(tx, staff_id, None)
+        await store.set_access(tx, staff_id, by)
         await _record(tx, platform, by, "enable_staff", staff_id)
     return None
 
@@ -267,6 +271,7 @@ async def change_role(
         if leaves and found.disabled_at is None and administrators <= 1:
             return StaffRefusal.LAST_ADMINISTRATOR
         await store.set_role(tx, staff_id, role, hospital_id)
+        await store.set_access(tx, staff_id, by)
         await store.end_sessions_of(tx, staff_id)
         detail = {"from": found.role.value, "to": role.value, "hospital_id": hospital_id}
         await _record(tx, platform, by, "change_role", staff_id, detail)

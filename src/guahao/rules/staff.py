@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -21,6 +22,10 @@ class Role(StrEnum):
 # These belong to one hospital and see that one only; the others see all of the city.
 HOSPITAL_ROLES = frozenset({Role.CLERK, Role.SCHEDULER})
 CALL_CENTRE_ROLES = frozenset({Role.AGENT, Role.SUPERVISOR})
+
+
+# Time for others to see in the audit trail who was let in.
+SECOND_AFTER = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,10 @@ class Staff:
     login: str
     role: Role
     hospital_id: int | None = None
+    # Which member last added, reset or enabled them, or gave them their role, and when; None:
+    # nobody but the operator by the command line.
+    access_by: int | None = None
+    access_at: datetime | None = None
 
     @property
     def who(self) -> Who:
@@ -81,3 +90,15 @@ class Staff:
         """
         assert self.hospital_id is not None
         return self.hospital_id
+
+
+def is_independent(second: Staff, first_id: int, now: datetime) -> bool:
+    """Whether a member may approve what another has asked for.
+
+    Not whoever the first one let in, by adding, resetting or enabling them or giving them the
+    role, and nobody whom a member let in within SECOND_AFTER: alone, an administrator would make
+    the second person.
+    """
+    if second.access_by is None or second.access_at is None:
+        return True
+    return second.access_by != first_id and now >= second.access_at + SECOND_AFTER

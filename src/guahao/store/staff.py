@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from guahao.rules.staff import Role, Staff
+from guahao.rules.staff import Role, Staff, Who
 from guahao.store.db import Tx
 from guahao.store.ids import next_id
 from guahao.store.vault import Vault
 
 _COLUMNS = """
     s.id, s.login, s.name, s.role, s.hospital_id, s.password_is_temporary, s.has_second_factor,
-    s.totp_last_step, s.failed_log_ins, s.locked_until, s.disabled_at, s.password_expires_at
+    s.totp_last_step, s.failed_log_ins, s.locked_until, s.disabled_at, s.password_expires_at,
+    s.access_by, s.access_at
 """
 
 
@@ -33,11 +34,15 @@ class StaffRow:
     locked_until: datetime | None
     disabled_at: datetime | None
     password_expires_at: datetime | None
+    access_by: int | None
+    access_at: datetime | None
 
     @property
     def staff(self) -> Staff:
         """Themselves, for the flows."""
-        return Staff(self.id, self.login, self.role, self.hospital_id)
+        return Staff(
+            self.id, self.login, self.role, self.hospital_id, self.access_by, self.access_at
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,14 @@ async def add(
         (login, name, role.value, hospital_id, password_hash, expires_at, tx.now),
     )
     return None if row is None else int(row[0])
+
+
+async def set_access(tx: Tx, staff_id: int, by: Who) -> None:
+    """Record who has just let this member in: added, reset or enabled them, or gave a role."""
+    await tx.do(
+        "UPDATE staff SET access_by = %s, access_at = %s WHERE id = %s",
+        (by.id if by.kind == "staff" else None, tx.now, staff_id),
+    )
 
 
 async def by_login(tx: Tx, login: str, *, lock: bool = False) -> StaffRow | None:

@@ -17,6 +17,7 @@ from guahao.rules.people.privacy_requests import (
     is_offered,
     refuse_decision,
 )
+from guahao.rules.staff import SECOND_AFTER, Role, Staff
 
 NOW = datetime(2026, 12, 1, 9, tzinfo=CITY_TIME)
 MOMENT = timedelta(microseconds=1)
@@ -42,7 +43,29 @@ def test_the_first_reason_decides(
     staff_id: int, later: timedelta, state: str, withdraws: bool, refusal: RequestRefusal | None
 ) -> None:
     request = replace(WAITING, state=state)
-    assert refuse_decision(request, staff_id, NOW + later, withdraws=withdraws) == refusal
+    by = Staff(staff_id, "supervisor", Role.SUPERVISOR)
+    assert refuse_decision(request, by, NOW + later, withdraws=withdraws) == refusal
+
+
+@pytest.mark.parametrize(
+    ("access_by", "age", "withdraws", "refusal"),
+    [
+        (FILER, SECOND_AFTER * 100, False, RequestRefusal.NOT_INDEPENDENT),
+        (STRANGER, SECOND_AFTER - MOMENT, False, RequestRefusal.NOT_INDEPENDENT),
+        (STRANGER, SECOND_AFTER, False, None),
+        (None, timedelta(0), False, None),  # by the operator
+    ],
+)
+def test_nobody_makes_their_own_second_person(
+    access_by: int | None, age: timedelta, withdraws: bool, refusal: RequestRefusal | None
+) -> None:
+    by = Staff(DECIDER, "supervisor", Role.SUPERVISOR, None, access_by, NOW - age)
+    assert refuse_decision(WAITING, by, NOW, withdraws=withdraws) == refusal
+
+
+def test_who_was_just_let_in_still_withdraws_what_is_theirs() -> None:
+    by = Staff(FILER, "supervisor", Role.SUPERVISOR, None, STRANGER, NOW)
+    assert refuse_decision(WAITING, by, NOW, withdraws=True) is None
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from hmac import compare_digest
 
@@ -28,7 +28,7 @@ from guahao.flows.platform import Platform
 from guahao.rules.identity import Document, valid_document
 from guahao.rules.kernel.text import NameFault, compact, person_name, prose, same_name
 from guahao.rules.people.phones import Phone, valid_any_phone
-from guahao.rules.staff import Staff
+from guahao.rules.staff import Staff, is_independent
 from guahao.store import accounts, messages, throttle, trail
 from guahao.store import calls as call_store
 from guahao.store import patients as patient_store
@@ -63,6 +63,7 @@ class MoveRefusal(StrEnum):
     CHANGED_MEANWHILE = "move_changed_meanwhile"
     OVER = "move_over"
     OWN_REQUEST = "move_own_request"
+    NOT_INDEPENDENT = "move_not_independent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,7 +337,7 @@ async def decide_move(
         return await carry_out(platform, by, move_id, reason=prose(reason))
     async with platform.db.transaction() as tx:
         move = await store.lock_open(tx, platform.vault, move_id)
-        refusal = _cannot_decide(move, by)
+        refusal = _cannot_decide(move, by, tx.now)
         if move is None or refusal is not None:
             return refusal
         await store.decide(tx, move_id, "rejected", by.id)
@@ -352,7 +353,7 @@ async def decide_move(
     return None
 
 
-def _cannot_decide(move: Move | None, by: Staff) -> MoveRefusal | None:
+def _cannot_decide(move: Move | None, by: Staff, now: datetime) -> MoveRefusal | None:
     """Return why this member of staff does not decide a request; None where they do.
 
     By the hotline that is a second member, at a window the clerk who has the document in hand.
@@ -360,9 +361,11 @@ def _cannot_decide(move: Move | None, by: Staff) -> MoveRefusal | None:
     if move is None or move.state != "requested" or move.hospital_id != by.hospital_id:
         return MoveRefusal.OVER
     is_own = move.staff_id == by.id
-    if move.hospital_id is None:
-        return MoveRefusal.OWN_REQUEST if is_own else None
-    return None if is_own else MoveRefusal.OVER
+    if move.hospital_id is not None:
+        return None if is_own else MoveRefusal.OVER
+    if is_own:
+        return MoveRefusal.OWN_REQUEST
+    return None if is_independent(by, move.staff_id, now) else MoveRefusal.NOT_INDEPENDENT
 
 
 async def carry_out(
@@ -372,7 +375,7 @@ async def carry_out(
     vault = platform.vault
     async with platform.db.transaction() as tx:
         asked = await store.by_id(tx, vault, move_id)
-        refusal = _cannot_decide(asked, by)
+        refusal = _cannot_decide(asked, by, tx.now)
         if asked is None or refusal is not None:
             return refusal or MoveRefusal.OVER
         phone = valid_any_phone(asked.phone.replace(";ext=", "转"))

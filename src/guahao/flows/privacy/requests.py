@@ -129,7 +129,7 @@ async def approve(
         request = await store.lock(tx, request_id)
         if request is None:
             return RequestRefusal.UNKNOWN_REQUEST
-        refusal = refuse_decision(request, by.id, tx.now, withdraws=False)
+        refusal = refuse_decision(request, by, tx.now, withdraws=False)
         if refusal is not None:
             return refusal
         if request.erased_at is not None or request.displaced_at is not None:
@@ -190,7 +190,7 @@ async def _end(
         request = await store.lock(tx, request_id)
         if request is None:
             return RequestRefusal.UNKNOWN_REQUEST
-        refusal = refuse_decision(request, by.id, tx.now, withdraws=withdraws)
+        refusal = refuse_decision(request, by, tx.now, withdraws=withdraws)
         if refusal is not None:
             return refusal
         await store.decide(tx, platform.vault, request_id, state, by.id, typed)

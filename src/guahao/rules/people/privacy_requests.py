@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from guahao.rules.staff import Staff, is_independent
+
 OFFERED_FOR = timedelta(hours=24)
 DOWNLOADS = 3
 OPEN_FOR = timedelta(days=30)
@@ -25,6 +27,7 @@ class RequestRefusal(StrEnum):
     UNKNOWN_REQUEST = "privacy_unknown_request"
     OVER = "privacy_over"
     OWN_REQUEST = "privacy_own_request"
+    NOT_INDEPENDENT = "privacy_not_independent"
     NOT_OWN_REQUEST = "privacy_not_own_request"
     NOT_OFFERED = "privacy_not_offered"
 
@@ -60,17 +63,19 @@ def is_offered(request: RequestFacts, staff_id: int, now: datetime) -> bool:
 
 
 def refuse_decision(
-    request: RequestFacts, staff_id: int, now: datetime, *, withdraws: bool
+    request: RequestFacts, by: Staff, now: datetime, *, withdraws: bool
 ) -> RequestRefusal | None:
     """Return why this member of staff may not withdraw a request, or decide it; None if they may.
 
-    Only the member who filed a request withdraws it, and only another decides it.
+    Only the member who filed a request withdraws it, and only another, independent one decides it.
     """
     if not is_open(request, now):
         return RequestRefusal.OVER
-    is_own = request.staff_id == staff_id
+    is_own = request.staff_id == by.id
     if withdraws and not is_own:
         return RequestRefusal.NOT_OWN_REQUEST
     if is_own and not withdraws:
         return RequestRefusal.OWN_REQUEST
+    if not withdraws and not is_independent(by, request.staff_id, now):
+        return RequestRefusal.NOT_INDEPENDENT
     return None

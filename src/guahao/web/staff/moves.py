@@ -40,6 +40,9 @@ def say_move_refusal(page: StaffPage, refusal: MoveRefusal) -> str:
         ),
         MoveRefusal.OVER: page.say("这个申请已经处理或过期了。请重新办理。"),
         MoveRefusal.OWN_REQUEST: page.say("不能审批自己提出的申请，请另一位班长审批。"),
+        MoveRefusal.NOT_INDEPENDENT: page.say(
+            "您的账号由申请人开通或重置，或开通、重置不到一天，不能审批。请另一位班长审批。"
+        ),
     }[refusal]
 
 

@@ -195,6 +195,9 @@ def _say_refusal(page: StaffPage, refusal: RequestRefusal) -> str:
         RequestRefusal.UNKNOWN_REQUEST: page.say("没有这个申请。"),
         RequestRefusal.OVER: page.say("这个申请已经处理或过期了。请返回列表查看。"),
         RequestRefusal.OWN_REQUEST: page.say("不能审批自己提出的申请，请另一位班长或管理员审批。"),
+        RequestRefusal.NOT_INDEPENDENT: page.say(
+            "您的账号由申请人开通或重置，或开通、重置不到一天，不能审批。请另一位班长或管理员审批。"
+        ),
         RequestRefusal.NOT_OWN_REQUEST: page.say("只有提出申请的人可以撤回。"),
         RequestRefusal.NOT_OFFERED: page.say(
             "不能下载：只限申请人和审批人，批准后{hours}小时内，最多{count}次。如仍需要，请重新申请。",
