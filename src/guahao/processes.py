@@ -9,8 +9,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import FrameType
 
 import structlog
 
@@ -161,3 +163,17 @@ def _wait(process: subprocess.Popen[bytes]) -> None:
         process.wait(_DRAIN_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
+
+
+@contextmanager
+def stopping_on_signals() -> Iterator[None]:
+    """SIGTERM ends the command as Ctrl-C does, also where a shell made us ignore Ctrl-C."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

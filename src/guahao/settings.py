@@ -47,6 +47,12 @@ class Settings:
     database_url: str | None = None  # None: the embedded server in `data_dir`
     database_owner_url: str | None = None  # who migrates; the demo may have one URL for both
     database_read_url: str | None = None  # replicas, read while no primary answers
+    backup_dir: Path | None = None  # base backups and the archived log
+    backup_url: str | None = None  # a login with REPLICATION; the demo's owner serves as well
+    backup_generations: int = 7
+    backup_scratch_dir: Path | None = None  # None: in `backup_dir`
+    backup_restore_command: str | None = None  # restores for `guahao backup verify`
+    postgres_bin: Path | None = None  # None: looked for
     database_network: str = "open"  # private: its connections need no TLS
     database_pooling: str = "session"  # transaction: by a pooler that changes servers in between
     metrics_host: str = "127.0.0.1"
@@ -154,6 +160,7 @@ _INTEGERS = {
     "web_workers": (1, 64),
     "standbys": (0, 8),
     "disk_free_percent": (1, 99),
+    "backup_generations": (1, 1000),
     "clock_tolerance_seconds": (1, 60),
     "desk_lanes": (1, 32),
     "desk_batch": (1, 1000),
@@ -199,6 +206,7 @@ _PLACE_TEXTS = ("city", "province")
 _POSTAL_CODE = re.compile(r"[0-9]{6}")
 _TEXTS = (
     *("mode", "database_url", "database_owner_url", "database_network", "host"),
+    *("backup_url", "backup_restore_command"),
     *("metrics_host", "secret_key", "sms_gateway", "hotline", "log_level", "database_read_url"),
 )
 _ALIYUN_TEXTS = (
@@ -370,6 +378,9 @@ def _moment(text: str) -> datetime:
 
 _READERS: Mapping[str, Callable[[str], object]] = {
     "data_dir": Path,
+    "backup_dir": Path,
+    "backup_scratch_dir": Path,
+    "postgres_bin": Path,
     "database_pooling": _pooling,
     "retention_days": _retention_days,
     "secret_keys_old": lambda text: tuple(_words(text)),
@@ -455,7 +466,7 @@ def _check_database(settings: Settings) -> None:
         raise SettingsError("GUAHAO_DATABASE_NETWORK must be open or private")
     if settings.database_network == "private":
         return
-    for name in ("database_url", "database_owner_url", "database_read_url"):
+    for name in ("database_url", "database_owner_url", "database_read_url", "backup_url"):
         url = getattr(settings, name)
         if url is not None and _ssl_mode(name, url) not in _ENCRYPTED:
             raise SettingsError(

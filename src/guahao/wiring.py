@@ -37,6 +37,7 @@ from guahao.settings import Settings, SettingsError, read_settings
 from guahao.store.db import LOGIN_ROLE, ClockError, Database, RolesError, as_application
 from guahao.store.kernel.pulse import Pulse
 from guahao.store.migrate import Schema, migrate, schema_of
+from guahao.store.operations.backups import ensure_backup_login
 from guahao.store.policy_book import PolicyBook
 from guahao.store.vault import Vault
 from guahao.trail_sinks import Noted, last_noted
@@ -134,6 +135,13 @@ def migrate_database(
     """Bring the database to the schema of this version, with the application's login."""
     assert urls.owner is not None
     migrate(urls.owner, vault_of(settings), application_url=urls.application, report=report)
+    if settings.backup_url is not None:
+        advice = ensure_backup_login(urls.owner, settings.backup_url)
+        if advice is not None and report is not None:
+            report(
+                "The owner may not create the login of GUAHAO_BACKUP_URL. Let an administrator of"
+                f" the server run:\n  {advice}"
+            )
 
 
 def schema_state(urls: DatabaseUrls) -> Schema:

@@ -1,0 +1,275 @@
+"""The folder of the backups: base backups, each whole or not there, and the write-ahead log.
+
+base/20261127T030512Z/   base.tar.gz, pg_wal.tar.gz, backup_manifest, guahao.json
+wal/                     from pg_receivewal; the last segment ends in .partial
+wal.until-…/             the log before `guahao backup stream --start-anew`
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from guahao.backup.programs import BackupError
+
+FACTS = "guahao.json"
+_SEGMENT = re.compile(r"([0-9A-F]{8})([0-9A-F]{8})([0-9A-F]{8})(\.partial)?")
+_NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z")
+_PARTIAL = ".partial-"
+
+
+class Count(msgspec.Struct, frozen=True):
+    """A table from which no row is ever deleted: how many rows, and the highest id."""
+
+    rows: int
+    last: int
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """What a base backup says of itself. `key`: a fingerprint of the secret key, not the key."""
+
+    started_at: datetime
+    finished_at: datetime
+    server: str
+    major: int
+    system: str
+    database: str
+    timeline: int
+    start_lsn: int
+    segment_bytes: int
+    size_bytes: int
+    unpacked_bytes: int
+    key: str
+    counts: Mapping[str, Count]
+    verified_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A base backup that is whole."""
+
+    name: str
+    path: Path
+    facts: Facts
+
+    @property
+    def start(self) -> int:
+        """The number of the first segment of the write-ahead log that it needs."""
+        return self.facts.start_lsn // self.facts.segment_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A file of the write-ahead log in the archive."""
+
+    timeline: int
+    number: int
+    path: Path
+    is_partial: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wal:
+    """The archived log from a base backup on. `missing`: what a restore cannot do without."""
+
+    folders: tuple[Path, ...]
+    last: str | None
+    missing: tuple[str, ...]
+    segments: int
+
+
+class Archive:
+    """The backups in one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.expanduser().absolute()
+        self.wal = self.folder / "wal"
+        self._bases = self.folder / "base"
+
+    def create(self) -> None:
+        """Create the folder, for its owner alone."""
+        try:
+            for folder in (self.folder, self._bases):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise BackupError(f"GUAHAO_BACKUP_DIR cannot be used: {error}") from error
+
+    def bases(self) -> list[Base]:
+        """Return the base backups that are whole, oldest first."""
+        found = []
+        for path in sorted(self._bases.glob("*")) if self._bases.is_dir() else []:
+            if _NAME.fullmatch(path.name) and (path / FACTS).is_file():
+                try:
+                    facts = msgspec.json.decode((path / FACTS).read_bytes(), type=Facts)
+                except (msgspec.DecodeError, OSError) as error:
+                    raise BackupError(f"{path / FACTS} cannot be read: {error}") from error
+                found.append(Base(path.name, path, facts))
+        return found
+
+    def base_for(self, moment: datetime | None, name: str | None = None) -> Base:
+        """Return the newest base backup from which a moment (or the latest) can be restored."""
+        bases = self.bases()
+        if name is not None:
+            bases = [base for base in bases if base.name == name]
+            if not bases:
+                raise BackupError(f"there is no backup {name}; see: guahao backup list")
+        if not bases:
+            raise BackupError(f"there is no backup in {self.folder}: run guahao backup take")
+        usable = [base for base in bases if moment is None or base.facts.finished_at <= moment]
+        if not usable:
+            first = bases[0].facts.finished_at
+            raise BackupError(
+                f"that time cannot be restored: the first backup ended at {first.isoformat()}"
+            )
+        return usable[-1]
+
+    def begin(self, moment: datetime) -> Path:
+        """Make the folder of an unfinished base backup, after removing earlier ones."""
+        for left in self._bases.glob(f"{_PARTIAL}*"):
+            shutil.rmtree(left)
+        folder = self._bases / f"{_PARTIAL}{moment:%Y%m%dT%H%M%SZ}"
+        folder.mkdir(mode=0o700)
+        return folder
+
+    def finish(self, partial: Path, facts: Facts) -> Base:
+        """Make an unfinished base backup count: from one moment to the next, it is whole."""
+        _write(partial / FACTS, msgspec.json.format(msgspec.json.encode(facts)))
+        _sync(partial)
+        path = partial.with_name(partial.name.removeprefix(_PARTIAL))
+        partial.rename(path)
+        _sync(self._bases)
+        return Base(path.name, path, facts)
+
+    def note_verified(self, base: Base, moment: datetime) -> None:
+        """Note that a base backup was restored and found right."""
+        facts = msgspec.structs.replace(base.facts, verified_at=moment)
+        draft = base.path / f"{FACTS}.new"
+        _write(draft, msgspec.json.format(msgspec.json.encode(facts)))
+        draft.rename(base.path / FACTS)
+
+    def prune(self, generations: int) -> list[str]:
+        """Remove base backups beyond so many, and the log that none needs; what was removed.
+
+        The last one that a verification restored stays, however old. Nothing is removed while
+        somebody restores.
+        """
+        bases = self.bases()
+        verified = [base for base in bases if base.facts.verified_at is not None]
+        kept = {base.name for base in [*bases[-generations:], *verified[-1:]]}
+        with self.locked("lock", fcntl.LOCK_EX) as is_free:
+            if not is_free or not kept:
+                return []
+            old = [base for base in bases if base.name not in kept]
+            for base in old:
+                leaving = base.path.with_name(f"{_PARTIAL}{base.name}")
+                base.path.rename(leaving)
+                shutil.rmtree(leaving)
+            first = min(base.start for base in bases if base.name in kept)
+            for segment in self._segments(bases[-1].facts.segment_bytes):
+                if segment.number < first:
+                    segment.path.unlink()
+        return [base.name for base in old]
+
+    def log_since(self, base: Base) -> Wal:
+        """Find the archived log that follows a base backup, and what is missing in it."""
+        folders = tuple(folder for folder in self._wal_folders() if folder.is_dir())
+        size = base.facts.segment_bytes
+        found = [one for one in self._segments(size) if one.number >= base.start]
+        if not found:
+            return Wal(folders, None, (), 0)
+        first = {t: min(s.number for s in found if s.timeline == t) for t in _timelines(found)}
+        newest = max(first)
+        last = max(segment.number for segment in found if segment.timeline == newest)
+        # Complete ones; an unfinished one does where its timeline ends there.
+        whole = {
+            (one.timeline, one.number)
+            for one in found
+            if one.path.stat().st_size == size
+            and (
+                not one.is_partial
+                or one.number == max(s.number for s in found if s.timeline == one.timeline)
+            )
+        }
+        missing = []
+        for number in range(base.start, last + 1):
+            timeline = max((t for t, begun in first.items() if begun <= number), default=newest)
+            if (timeline, number) not in whole:
+                missing.append(segment_name(timeline, number, size))
+        return Wal(folders, segment_name(newest, last, size), tuple(missing), len(found))
+
+    def start_anew(self, moment: datetime) -> None:
+        """Set the log so far aside: what is streamed from now on does not continue it."""
+        if self.wal.is_dir():
+            self.wal.rename(self.wal.with_name(f"wal.until-{moment:%Y%m%dT%H%M%SZ}"))
+
+    def has_log(self) -> bool:
+        """Whether anything was ever streamed here."""
+        return any(True for folder in self._wal_folders() for _ in folder.glob("0*"))
+
+    @contextmanager
+    def locked(self, name: str, how: int) -> Iterator[bool]:
+        """Hold a lock of the archive while it is free; whether it was."""
+        descriptor = os.open(self.folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+        finally:
+            os.close(descriptor)
+
+    def _wal_folders(self) -> list[Path]:
+        return [self.wal, *sorted(self.folder.glob("wal.until-*"), reverse=True)]
+
+    def _segments(self, segment_bytes: int) -> list[Segment]:
+        per_file = 0x1_0000_0000 // segment_bytes
+        found = []
+        for folder in self._wal_folders():
+            for path in folder.glob("0*"):
+                match = _SEGMENT.fullmatch(path.name)
+                if match is not None:
+                    number = int(match[2], 16) * per_file + int(match[3], 16)
+                    found.append(Segment(int(match[1], 16), number, path, bool(match[4])))
+        return found
+
+
+def segment_name(timeline: int, number: int, segment_bytes: int) -> str:
+    """The file name of a segment of the write-ahead log."""
+    high, low = divmod(number, 0x1_0000_0000 // segment_bytes)
+    return f"{timeline:08X}{high:08X}{low:08X}"
+
+
+def lsn(text: str) -> int:
+    """A position in the log, such as 16/B374D848, as a number."""
+    high, _, low = text.partition("/")
+    return int(high, 16) << 32 | int(low, 16)
+
+
+def _timelines(segments: list[Segment]) -> set[int]:
+    return {segment.timeline for segment in segments}
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

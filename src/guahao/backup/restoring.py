@@ -1,0 +1,236 @@
+"""Restoring: unpack a base backup, let PostgreSQL replay the archived log, to a moment or all."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import tarfile
+import tempfile
+import time
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from guahao.backup.archive import Base, Wal
+from guahao.backup.programs import BackupError, Programs, last_line
+from guahao.store.operations.backups import replayed
+
+Report = Callable[[str], None]  # is told what is done, from time to time
+_PORT = "5432"  # of the socket's name; nothing listens on TCP
+_STOP_SECONDS = 300
+_RESTORED = re.compile(r'restored log file "([0-9A-F]{24})')
+_HBA = "local all all trust\n"  # whoever reaches the socket; its folder is the server's alone
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """A restored server that runs, on a socket of its own. `commit_at`: its last commit."""
+
+    url: str
+    position: str | None
+    commit_at: datetime | None
+
+
+def check_files(base: Base, programs: Programs, folder: Path) -> None:
+    """Compare unpacked files with the manifest that PostgreSQL wrote when it was taken."""
+    try:
+        programs.run("pg_verifybackup", "--quiet", "--exit-on-error", str(folder), folder=folder)
+    except BackupError as error:
+        raise BackupError(_damaged(base.name, str(error))) from error
+
+
+def unpack(base: Base, programs: Programs, folder: Path, report: Report) -> None:
+    """Unpack a base backup into an empty folder, and check every file's checksum.
+
+    Raises BackupError where the backup is damaged or the disk is full.
+    """
+    needed, free = base.facts.unpacked_bytes, shutil.disk_usage(folder).free
+    if needed > free:
+        raise BackupError(
+            f"{folder} needs {needed / 1e9:.1f} GB, and its disk has {free / 1e9:.1f} GB left"
+        )
+    folder.chmod(0o700)
+    done = 0
+    try:
+        for name, into in (("base", folder), ("pg_wal", folder / "pg_wal")):
+            into.mkdir(mode=0o700, exist_ok=True)
+            with tarfile.open(base.path / f"{name}.tar.gz", "r|gz") as tar:
+                for member in tar:
+                    tar.extract(member, into, filter="data")
+                    done += member.size
+                    report(f"unpacking: {done * 100 // max(needed, 1)} %")
+        shutil.copyfile(base.path / "backup_manifest", folder / "backup_manifest")
+    except (tarfile.TarError, zlib.error, EOFError, FileNotFoundError) as error:
+        raise BackupError(_damaged(base.name, str(error))) from error
+    except OSError as error:
+        if error.errno is None:  # "Not a gzipped file", "CRC check failed"
+            raise BackupError(_damaged(base.name, str(error))) from error
+        raise BackupError(f"{folder} cannot be written: {error.strerror}") from error
+    give_all(programs, folder)
+    report("comparing checksums")
+    check_files(base, programs, folder)
+
+
+def give_all(programs: Programs, folder: Path) -> None:
+    """Give a folder and all in it to the user of the programs, closed to others."""
+    for path in (folder, *folder.rglob("*")):
+        programs.give(path)
+        if path.is_dir() and not path.is_symlink():
+            path.chmod(0o700)
+
+
+def _damaged(name: str, why: str) -> str:
+    return (
+        f"the backup {name} is damaged ({why}). Restore another (guahao backup list, then"
+        " guahao backup restore --backup NAME), and take a new one at once"
+    )
+
+
+@contextmanager
+def recovered(
+    programs: Programs,
+    folder: Path,
+    wal: Wal | None,
+    target: datetime | None,
+    report: Report,
+    *,
+    user: str,
+    database: str,
+    durable: bool = True,
+) -> Iterator[Recovery]:
+    """Run a server on a restored folder, once it has replayed the log; stop it at the end.
+
+    `wal`: None where the folder's own settings say how the log is restored. `target`: None for
+    all that is there. Nobody else reaches the server. Raises BackupError where it cannot get to
+    the target.
+    """
+    with tempfile.TemporaryDirectory(prefix="guahao-restore-") as private:
+        place = Path(private)
+        (place / "pg_hba.conf").write_text(_HBA)
+        (place / "postgresql.conf").write_text("")
+        for path in (place, *place.iterdir()):
+            programs.give(path)
+        (folder / "standby.signal").unlink(missing_ok=True)
+        (folder / "recovery.signal").touch(mode=0o600)
+        programs.give(folder / "recovery.signal")
+        settings = _settings(place, wal, target, durable=durable)
+        arguments = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        log = place / "log"
+        url = make_conninfo("", host=private, port=_PORT, user=user, dbname=database)
+        process = programs.start("postgres", "-D", str(folder), *arguments, folder=folder, log=log)
+        try:
+            yield _wait(process, url, log, report)
+            process.send_signal(signal.SIGINT)  # a fast shutdown, with a checkpoint
+            if process.wait(_STOP_SECONDS) != 0:
+                raise BackupError(f"the restored server did not stop: {last_line(_text(log))}")
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGQUIT)
+                process.wait(_STOP_SECONDS)
+
+
+def _settings(
+    place: Path, wal: Wal | None, target: datetime | None, *, durable: bool
+) -> Mapping[str, str]:
+    """The server's settings: on its command line they win over those of the folder."""
+    settings = {
+        "config_file": str(place / "postgresql.conf"),
+        "hba_file": str(place / "pg_hba.conf"),
+        "ident_file": "",
+        "listen_addresses": "",
+        "unix_socket_directories": str(place),
+        "unix_socket_permissions": "0700",
+        "port": _PORT,
+        "ssl": "off",
+        "logging_collector": "off",
+        "log_destination": "stderr",
+        "log_min_messages": "log",
+        "lc_messages": "C",
+        "shared_preload_libraries": "",
+        "shared_buffers": "256MB",
+        "max_wal_size": "8GB",
+        "autovacuum": "off",
+        # Sends nothing, waits for nobody, and overwrites nothing in the archive.
+        "archive_mode": "off",
+        "synchronous_standby_names": "",
+        "primary_conninfo": "",
+        "primary_slot_name": "",
+        # Without queries during recovery a smaller max_connections than the primary's will do.
+        "hot_standby": "off",
+        "fsync": "on" if durable else "off",
+    }
+    if wal is not None:
+        settings |= {
+            "restore_command": restore_command(wal.folders),
+            "recovery_target": "",
+            "recovery_target_lsn": "",
+            "recovery_target_name": "",
+            "recovery_target_xid": "",
+            "recovery_target_time": "" if target is None else target.isoformat(sep=" "),
+            "recovery_target_timeline": "latest",
+            "recovery_target_action": "promote",
+        }
+    return settings
+
+
+def restore_command(folders: tuple[Path, ...]) -> str:
+    """PostgreSQL's restore_command: a finished segment, or the unfinished last one.
+
+    A status above 125 ends the recovery: a folder that is away is no end of the log.
+    """
+    words = " ".join(shlex.quote(str(folder)).replace("%", "%%") for folder in folders)
+    return (
+        f"for d in {words}; do test -d $d || exit 200;"
+        ' for f in "$d/%f" "$d/%f.partial"; do'
+        ' if test -f "$f"; then cp "$f" "%p" && exit 0; exit 201; fi; done; done; exit 1'
+    )
+
+
+def _wait(process: subprocess.Popen[str], url: str, log: Path, report: Report) -> Recovery:
+    """Wait for the end of the recovery; its progress is in the server's log."""
+    read = 0
+    while process.poll() is None:
+        found = _RESTORED.findall(_text(log)[read:])
+        if found:
+            report(f"replayed the log up to {found[-1]}")
+        try:
+            position, commit_at, is_recovering = replayed(url)
+        except psycopg.OperationalError:
+            is_recovering = True
+        else:
+            if not is_recovering:
+                return Recovery(url, position, commit_at)
+        time.sleep(0.1)
+    raise BackupError(_why_it_ended(_text(log)))
+
+
+def _why_it_ended(log: str) -> str:
+    """One sentence for a recovery that ended without a server."""
+    reached = re.findall(r"last completed transaction was at log time ([^\n]+)", log)
+    if "recovery ended before configured recovery target was reached" in log:
+        end = f"; the last commit in it is of {reached[-1]}" if reached else ""
+        return (
+            f"the archived log ends before that time{end}. Restore to an earlier time, or to"
+            " `latest` for all that there is"
+        )
+    fatal = re.findall(r"(?:FATAL|PANIC|ERROR): +([^\n]+)", log)
+    if "No space left on device" in log:
+        return "the disk became full while the log was replayed; nothing was restored"
+    why = fatal[-1] if fatal else last_line(log)
+    return f"PostgreSQL could not recover the backup: {why}"
+
+
+def _text(log: Path) -> str:
+    try:
+        return log.read_text(errors="replace")
+    except FileNotFoundError:
+        return ""

@@ -1,0 +1,201 @@
+"""Verifying: the last backup is restored beside the platform, audited, compared, and removed."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+
+from guahao.backup.archive import Archive, Base, Count, Wal, lsn
+from guahao.backup.programs import BackupError, Programs, failure, last_line
+from guahao.backup.restoring import Recovery, Report, give_all, recovered, unpack
+from guahao.backup.streaming import SLOT
+from guahao.store.operations.backups import log_position, mark_log, slot_of
+
+_CATCH_UP_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """The platform's database at the moment to which a verification restores."""
+
+    moment: datetime
+    position: str
+    before: Mapping[str, Count]
+    after: Mapping[str, Count]
+    behind: str = ""  # where the archive did not get all of it in time
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What a verification found; `faults` are sentences, none where all is right."""
+
+    base: Base
+    target: datetime | None
+    restore_seconds: float = 0.0
+    total_seconds: float = 0.0
+    commit_at: datetime | None = None
+    faults: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def detail(self) -> str:
+        """Return the outcome in one line, without personal data."""
+        size = self.base.facts.unpacked_bytes / 1e9
+        told = [
+            f"backup {self.base.name}",
+            f"restored in {self.restore_seconds:.1f} s ({size:.2f} GB)",
+            f"verified in {self.total_seconds:.1f} s",
+            *self.faults,
+            *self.notes,
+        ]
+        return "; ".join(told)
+
+
+def look_at_live(url: str, count: Callable[[], Mapping[str, Count]]) -> Live:
+    """Choose the moment to restore: now. What is committed until then has to be in the archive."""
+    before = count()
+    position, moment = log_position(url)
+    end = mark_log(url)
+    after = count()
+    last = time.monotonic() + _CATCH_UP_SECONDS
+    while True:
+        slot = slot_of(url, SLOT)
+        if slot is not None and slot.flushed is not None and lsn(slot.flushed) >= lsn(end):
+            return Live(moment, position, before, after)
+        if slot is None or time.monotonic() > last:
+            streams = slot is not None and slot.active
+            why = "" if streams else " (guahao backup stream is not running)"
+            behind = f"the archive does not get the log of now{why}"
+            return Live(moment, position, before, after, behind)
+        time.sleep(0.1)
+
+
+def compare(verdict: Verdict, live: Live | None, found: Mapping[str, Count], at: Recovery) -> None:
+    """Note what the restored database lacks."""
+    for table, told in verdict.base.facts.counts.items():
+        has = found[table]
+        if has.rows < told.rows or has.last < told.last:
+            verdict.faults.append(
+                f"{table} has {has.rows:,} rows, and had {told.rows:,} when the backup was taken"
+            )
+    if live is None:
+        return
+    for table, least in live.before.items():
+        has, most = found[table], live.after[table]
+        if has.rows < least.rows or has.last < least.last:
+            verdict.faults.append(
+                f"{least.rows - has.rows:,} of {least.rows:,} rows of {table} are lost"
+            )
+        elif has.rows > most.rows:
+            verdict.faults.append(f"{has.rows - most.rows:,} rows of {table} are too many")
+    if at.position is None or lsn(at.position) < lsn(live.position):
+        verdict.faults.append(
+            f"the restore ends at {at.position} of the log, and {live.position} was committed"
+        )
+
+
+@contextmanager
+def restored(
+    archive: Archive,
+    programs: Programs,
+    verdict: Verdict,
+    login: tuple[str, str],
+    report: Report,
+    *,
+    scratch: Path | None = None,
+    command: str | None = None,
+) -> Iterator[Recovery]:
+    """Yield a scratch server with the backup restored to the verdict's target; remove it after.
+
+    `login`: user and database. `command`: restores in our stead (GUAHAO_BACKUP_RESTORE_COMMAND).
+    """
+    begun = time.monotonic()
+    user, database = login
+    parent = scratch or archive.folder
+    with _scratch_folder(parent, programs) as folder:
+        wal: Wal | None = None
+        if command is None:
+            wal = archive.log_since(verdict.base)
+            if wal.missing:
+                raise BackupError(missing_log(wal))
+            unpack(verdict.base, programs, folder, report)
+        else:
+            _restore_by(command, folder, verdict.target)
+            give_all(programs, folder)
+        with recovered(
+            programs,
+            folder,
+            wal,
+            verdict.target,
+            report,
+            user=user,
+            database=database,
+            durable=False,
+        ) as recovery:
+            verdict.restore_seconds = time.monotonic() - begun
+            verdict.commit_at = recovery.commit_at
+            yield recovery
+    verdict.total_seconds = time.monotonic() - begun
+
+
+def missing_log(wal: Wal) -> str:
+    """One sentence for a gap in the archived log."""
+    shown = ", ".join(wal.missing[:3]) + (", …" if len(wal.missing) > 3 else "")  # noqa: PLR2004
+    return (
+        f"the archived log has a gap: {len(wal.missing)} segments are missing or cut short"
+        f" ({shown}). What was booked after it can be restored from a later backup only: run"
+        " guahao backup take now"
+    )
+
+
+@contextmanager
+def _scratch_folder(parent: Path, programs: Programs) -> Iterator[Path]:
+    for left in parent.glob("guahao-scratch-*"):
+        shutil.rmtree(left, ignore_errors=True)  # of a verification that was killed
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="guahao-scratch-", dir=parent))
+    except OSError as error:
+        raise BackupError(failure("guahao", str(error), parent)) from error
+    try:
+        programs.give(folder)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _restore_by(command: str, folder: Path, target: datetime | None) -> None:
+    """Let another tool restore: {folder} and {time} stand in its command line."""
+    moment = "" if target is None else target.isoformat(sep=" ")
+    words = [
+        word.replace("{folder}", str(folder)).replace("{time}", moment)
+        for word in shlex.split(command)
+    ]
+    try:
+        ended = subprocess.run(words, capture_output=True, text=True, check=False)  # noqa: S603
+    except OSError as error:
+        raise BackupError(f"GUAHAO_BACKUP_RESTORE_COMMAND cannot be run: {error}") from error
+    if ended.returncode != 0:
+        said = last_line(ended.stderr or ended.stdout)
+        raise BackupError(f"GUAHAO_BACKUP_RESTORE_COMMAND failed ({ended.returncode}): {said}")
+
+
+def live_or_none(look: Callable[[], Live]) -> Live | None:
+    """The platform's database now; None where it is away, which is when restores are needed."""
+    try:
+        return look()
+    except psycopg.OperationalError:
+        return None
+
+
+def now() -> datetime:
+    """The time in UTC."""
+    return datetime.now(UTC)
