@@ -41,6 +41,7 @@ from guahao.processes import stopping_on_signals
 from guahao.rules.limits import CITY_TIME
 from guahao.settings import Settings, SettingsError, read_settings
 from guahao.store.db import LOGIN_ROLE
+from guahao.store.kernel.connections import connecting
 from guahao.store.operations import backup_runs, backups
 from guahao.store.operations.backup_runs import BackupRun
 from guahao.tools import audit as audit_tool
@@ -106,14 +107,20 @@ def stream_command(
             raise BackupError("another `guahao backup stream` is running")
         if anew:
             start_anew(archive, open_source())
+        is_told = False
+
+        def checked_source() -> Source:
+            nonlocal is_told
+            source = open_source()
+            if not is_told:
+                _check_disk(settings, archive, source, allowed=same_disk)
+            is_told = True
+            return source
+
         try:
-            stream(
-                archive,
-                lambda: _checked(settings, archive, open_source(), allowed=same_disk),
-                typer.echo,
-            )
+            stream(archive, checked_source, typer.echo)
         except KeyboardInterrupt:
-            typer.echo("Stopped; the server keeps the log for the archive until it streams again.")
+            typer.echo("Stopped; the server keeps the log until it is streamed again.")
 
 
 @app.command("list")
@@ -146,7 +153,7 @@ def list_command(
         return
     table = Table(box=None)
     for column in ("backup", "finished", "size", "verified", "secret key", "log after it"):
-        table.add_column(column)
+        table.add_column(column, no_wrap=True)
     for base in bases:
         log, facts = logs[base.name], base.facts
         table.add_row(
@@ -161,7 +168,7 @@ def list_command(
             if not log.missing
             else f"GAP: {len(log.missing)} segments from {log.missing[0]} on",
         )
-    Console().print(table)
+    Console(width=140).print(table)  # also where it is no terminal
 
 
 @app.command("verify")
@@ -415,11 +422,6 @@ def _check_disk(settings: Settings, archive: Archive, source: Source, *, allowed
     typer.echo(f"Careful: {sentence}.", err=True)
 
 
-def _checked(settings: Settings, archive: Archive, source: Source, *, allowed: bool) -> Source:
-    _check_disk(settings, archive, source, allowed=allowed)
-    return source
-
-
 def _counts(settings: Settings, url: str) -> Mapping[str, Count]:
     async def count() -> dict[str, Count]:
         async with (
@@ -443,6 +445,7 @@ def _record(settings: Settings, url: str, run: BackupRun) -> None:
             await backup_runs.record(tx, run)
 
     try:
+        psycopg.connect(connecting(url)).close()  # fails soon where nobody answers
         uvloop.run(record())
     except psycopg.Error as error:
         typer.echo(f"The run could not be recorded in the database: {error}", err=True)

@@ -105,7 +105,7 @@ class Programs:
             process.wait()
             raise
         if process.returncode != 0:
-            said = "its reason stands above" if shows else last_line(errors or "")
+            said = "error: its reason stands above" if shows else errors or ""
             raise BackupError(failure(name, said, folder))
 
     def give(self, path: Path) -> None:
@@ -116,7 +116,10 @@ class Programs:
 
 def failure(name: str, said: str, folder: Path) -> str:
     """One sentence for what a program said."""
-    if _FULL in said or is_full(folder):
+    is_about_space = _FULL in said or is_full(folder)
+    telling = [line for line in said.splitlines() if _FULL in line or "error:" in line]
+    said = last_line("\n".join(telling) or said).removeprefix(f"{name}: ").removeprefix("error: ")
+    if is_about_space:
         return (
             f"the disk of {folder} is full ({name}: {said}); nothing unfinished counts as a backup."
             " Make space there, then run this again"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import shlex
 import shutil
@@ -63,17 +64,19 @@ def unpack(base: Base, programs: Programs, folder: Path, report: Report) -> None
     try:
         for name, into in (("base", folder), ("pg_wal", folder / "pg_wal")):
             into.mkdir(mode=0o700, exist_ok=True)
-            with tarfile.open(base.path / f"{name}.tar.gz", "r|gz") as tar:
+            # Not "r|gz": pg_basebackup writes several gzip members, of which that reads the first.
+            with (
+                gzip.open(base.path / f"{name}.tar.gz") as file,
+                tarfile.open(fileobj=file, mode="r|") as tar,
+            ):
                 for member in tar:
                     tar.extract(member, into, filter="data")
                     done += member.size
                     report(f"unpacking: {done * 100 // max(needed, 1)} %")
         shutil.copyfile(base.path / "backup_manifest", folder / "backup_manifest")
-    except (tarfile.TarError, zlib.error, EOFError, FileNotFoundError) as error:
+    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, FileNotFoundError) as error:
         raise BackupError(_damaged(base.name, str(error))) from error
     except OSError as error:
-        if error.errno is None:  # "Not a gzipped file", "CRC check failed"
-            raise BackupError(_damaged(base.name, str(error))) from error
         raise BackupError(f"{folder} cannot be written: {error.strerror}") from error
     give_all(programs, folder)
     report("comparing checksums")

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 import psycopg
 
 from guahao.backup.archive import Archive
-from guahao.backup.programs import BackupError, failure, last_line, without_password
-from guahao.backup.taking import Source
+from guahao.backup.programs import BackupError, failure, without_password
+from guahao.backup.taking import Source, UnreachableServerError
 from guahao.processes import Backoff
 from guahao.store.operations.backups import drop_slot, slot_of
 
@@ -42,8 +42,8 @@ def stream(archive: Archive, open_source: Callable[[], Source], say: Say) -> Non
             source = open_source()
             _check_slot(archive, source)
             why = _receive(archive, source, say)
-        except psycopg.Error as error:
-            why = last_line(str(error))
+        except (psycopg.Error, UnreachableServerError) as error:
+            why = str(error).strip().split("\n", 1)[0]
         except _TransientError as error:
             why = str(error)
         wait = waits.next()
@@ -110,4 +110,4 @@ def _receive(archive: Archive, source: Source, say: Say) -> str:
             f"the server does not continue the archived log: it was restored to an earlier time,"
             f" or is another. {_ANEW}"
         )
-    return failure("pg_receivewal", last_line(errors), folder)
+    return failure("pg_receivewal", errors, folder)

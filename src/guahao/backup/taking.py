@@ -51,13 +51,17 @@ class Source:
     programs: Programs
 
 
+class UnreachableServerError(BackupError):
+    """The server does not answer, which may pass by itself."""
+
+
 def source_of(url: str, programs_folder: Path | None) -> Source:
     """Ask the server who it is and find its programs; raises BackupError where one is missing."""
     conninfo, _ = without_password(url)
     try:
         server = server_facts(url)
     except psycopg.OperationalError as error:
-        raise BackupError(
+        raise UnreachableServerError(
             f"the database server does not answer the backup's login ({conninfo}): {error}"
         ) from error
     return Source(url, server, find_programs(server.version // 10_000, programs_folder))

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import psycopg
@@ -22,6 +22,7 @@ from guahao.backup.streaming import SLOT
 from guahao.store.operations.backups import log_position, mark_log, slot_of
 
 _CATCH_UP_SECONDS = 30
+_INACTIVE_SECONDS = 5  # the stream begins again within a second, where nothing is wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +63,19 @@ class Verdict:
 
 def look_at_live(url: str, count: Callable[[], Mapping[str, Count]]) -> Live:
     """Choose the moment to restore: now. What is committed until then has to be in the archive."""
+    log_position(url)  # raises soon where nobody answers; `count` tries on for long
     before = count()
     position, moment = log_position(url)
     end = mark_log(url)
     after = count()
-    last = time.monotonic() + _CATCH_UP_SECONDS
+    begun = seen = time.monotonic()
     while True:
-        slot = slot_of(url, SLOT)
+        slot, now = slot_of(url, SLOT), time.monotonic()
         if slot is not None and slot.flushed is not None and lsn(slot.flushed) >= lsn(end):
             return Live(moment, position, before, after)
-        if slot is None or time.monotonic() > last:
-            streams = slot is not None and slot.active
-            why = "" if streams else " (guahao backup stream is not running)"
+        seen = now if slot is not None and slot.active else seen
+        if now > min(begun + _CATCH_UP_SECONDS, seen + _INACTIVE_SECONDS):
+            why = "" if slot is not None and slot.active else " (guahao backup stream does not run)"
             behind = f"the archive does not get the log of now{why}"
             return Live(moment, position, before, after, behind)
         time.sleep(0.1)
@@ -194,8 +196,3 @@ def live_or_none(look: Callable[[], Live]) -> Live | None:
         return look()
     except psycopg.OperationalError:
         return None
-
-
-def now() -> datetime:
-    """The time in UTC."""
-    return datetime.now(UTC)

@@ -1,0 +1,350 @@
+"""Backups against a real server that is killed, damaged, cut short: nothing booked is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+from tests.crowd import add_clinic, add_crowd, book, open_desk
+from tests.operators.workplace import Workplace
+
+from guahao import wiring
+from guahao.backup.archive import Archive, Count, Facts
+from guahao.settings import read_settings
+from guahao.store.db import LOGIN_ROLE
+from guahao.store.views import AppointmentView
+
+PATIENCE_SECONDS = 120
+
+
+def until(holds: Callable[[], bool], what: str) -> None:
+    last = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < last:
+        try:
+            if holds():
+                return
+        except psycopg.OperationalError:
+            pass
+        time.sleep(0.05)
+    raise AssertionError(what)
+
+
+class City:
+    """A city whose server runs, with an archive that its log may be streamed into."""
+
+    def __init__(self, workplace: Workplace) -> None:
+        self.place = workplace
+        self.archive = workplace.folder / "archive"
+        workplace.environ["GUAHAO_BACKUP_DIR"] = str(self.archive)
+        self.server = workplace.server
+        self.server.start()
+
+    @property
+    def wal(self) -> list[Path]:
+        return sorted((self.archive / "wal").glob("0*"))
+
+    def ask(self, statement: str) -> list[tuple[object, ...]]:
+        with psycopg.connect(self.server.url("guahao"), autocommit=True) as conn:
+            cursor = conn.execute(statement.encode())
+            return cursor.fetchall() if cursor.description is not None else []
+
+    def booked(self) -> set[object]:
+        return {id for (id,) in self.ask("SELECT id FROM appointments")}
+
+    def book(self, count: int) -> set[object]:
+        """The ids of so many bookings that were acknowledged."""
+
+        async def work() -> set[object]:
+            settings = read_settings(self.place.environ)
+            url = self.server.url("guahao", LOGIN_ROLE)
+            async with wiring.open_platform(settings, url) as platform:
+                days = [date.today() + timedelta(days=7)]  # noqa: DTZ011 - the city's or UTC's
+                [session] = await add_clinic(platform, days, capacity=count)
+                people = await add_crowd(platform, count)
+                async with open_desk(platform) as desk:
+                    answers = await asyncio.gather(*(book(desk, one, session) for one in people))
+                views = [answer for answer in answers if isinstance(answer, AppointmentView)]
+                assert len(views) == count
+                return {view.id for view in views}
+
+        return asyncio.run(work())
+
+    def runs(self, kind: str) -> list[tuple[object, ...]]:
+        return self.ask(
+            "SELECT outcome, detail, target_time IS NOT NULL, size_bytes FROM backup_runs"
+            f" WHERE kind = '{kind}' ORDER BY id"
+        )
+
+    @contextmanager
+    def streaming(self, *, synchronous: bool = False) -> Iterator[Path]:
+        """Stream the log; what it says stands in the file."""
+        said = self.place.folder / "stream.log"
+        with said.open("w") as file:
+            process = subprocess.Popen(
+                ["guahao", "backup", "stream"], env=self.place.environ, stdout=file, stderr=file
+            )
+        try:
+            until(
+                lambda: self.ask("SELECT active FROM pg_replication_slots") == [(True,)],
+                said.read_text(),
+            )
+            if synchronous:
+                self.ask("ALTER SYSTEM SET synchronous_standby_names = 'guahao_backup'")
+                self.ask("SELECT pg_reload_conf()")
+                until(
+                    lambda: self.ask("SELECT sync_state FROM pg_stat_replication") == [("sync",)],
+                    "not synchronous",
+                )
+            yield said
+        finally:
+            process.terminate()
+            assert process.wait(PATIENCE_SECONDS) == 0, said.read_text()
+
+    def lose(self) -> None:
+        """Kill the server, and remove its data directory."""
+        pid = self.server.pid()
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: not self.server.is_running(), "still there")
+        shutil.rmtree(self.data)
+
+    @property
+    def data(self) -> Path:
+        return Path(self.place.environ["GUAHAO_DATA_DIR"]) / "postgres" / "data"
+
+    def restore(self, to: str) -> str:
+        """Restore in place of what was lost."""
+        self.server.stop()
+        shutil.rmtree(self.data, ignore_errors=True)
+        said = self.place.guahao("backup", "restore", "--yes", "--to", to, "--into", str(self.data))
+        self.server.start()
+        return said
+
+
+@pytest.fixture
+def city(workplace: Workplace) -> City:
+    return City(workplace)
+
+
+def test_what_was_acknowledged_outlives_the_server_and_its_disk(city: City) -> None:
+    guahao = city.place.guahao
+    with city.streaming(synchronous=True):
+        said = guahao("backup", "take")
+        assert "checksums are right" in said
+        assert "keep GUAHAO_SECRET_KEY" in said
+        before = city.booked() | city.book(4)
+        [(moment,)] = city.ask("SELECT clock_timestamp()")
+        assert isinstance(moment, datetime)
+        after = before | city.book(4)
+        [(told, _, _, size)] = city.runs("backup")
+        assert (told, size is None) == ("ok", False)
+        city.lose()
+        said = guahao("backup", "verify", status=0)  # while there is no server at all
+        assert "the platform's database is away" in said
+    assert "start guahao" in city.restore("latest")
+    assert city.booked() == after
+    assert not (city.data / "recovery.signal").exists()
+    city.restore(moment.isoformat())
+    assert city.booked() == before
+    # The control: without the end of the log bookings are lost, so that the test above can tell.
+    city.wal[-1].unlink()
+    city.restore("latest")
+    assert city.booked() < after
+    early = (moment - timedelta(days=1)).isoformat()
+    nowhere = str(city.place.folder / "nowhere")
+    said = guahao("backup", "restore", "--yes", "--to", early, "--into", nowhere, status=2)
+    assert "that time cannot be restored" in said
+    late = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    said = guahao("backup", "restore", "--yes", "--to", late, "--into", nowhere, status=2)
+    assert "the archived log ends before that time" in said
+    assert not Path(nowhere).exists()
+    said = guahao("backup", "restore", "--to", "latest", "--into", str(city.data), status=2)
+    assert "is not empty" in said
+
+
+def test_a_verification_finds_what_is_missing_and_what_is_damaged(city: City) -> None:
+    guahao = city.place.guahao
+    assert "Run: guahao backup take" in guahao("backup", "list")
+    with city.streaming():
+        guahao("backup", "take")
+        city.book(2)
+        said = guahao("backup", "verify")
+        assert "Right: nothing is missing" in said
+        [listed] = json.loads(guahao("backup", "list", "--json"))["backups"]
+        assert listed["verified_at"] is not None
+        assert (listed["key_is_ours"], listed["log_missing"]) == (True, [])
+        other = {**city.place.environ, "GUAHAO_SECRET_KEY": "another key of the operator's"}
+        wrong = Workplace(city.place.folder, other).guahao("backup", "verify", status=1)
+        assert "GUAHAO_SECRET_KEY is not the one" in wrong
+        assert "audit: patients_open does not hold" in wrong
+        for _ in range(3):
+            city.book(1)
+            city.ask("SELECT pg_switch_wal()")
+        until(lambda: len(city.wal) > 3, "no segments")
+    lost = city.book(2)
+    said = guahao("backup", "verify", status=1)
+    assert "guahao backup stream does not run" in said
+    assert f"{len(lost)} of {len(city.booked())} rows of appointments are lost" in said
+    missing = city.wal[1]
+    missing.rename(city.place.folder / "gap")
+    said = guahao("backup", "verify", "--to", "latest", status=1)
+    assert "the archived log has a gap: 1 segments" in said
+    assert "GAP: 1 segments" in guahao("backup", "list")
+    (city.place.folder / "gap").rename(missing)
+    [base] = (city.archive / "base").iterdir()
+    packed = base / "base.tar.gz"
+    content = bytearray(packed.read_bytes())
+    content[len(content) // 2] ^= 1
+    packed.write_bytes(content)
+    said = guahao("backup", "verify", "--to", "latest", status=1)
+    assert f"the backup {base.name} is damaged" in said
+    outcomes = [outcome for outcome, *_ in city.runs("verify")]
+    assert outcomes == ["ok", "failed", "failed", "failed", "failed"]
+    assert city.runs("verify")[0][2] is True
+    assert list(city.archive.glob("guahao-scratch-*")) == []
+
+
+@contextmanager
+def small_disk(folder: Path, megabytes: int) -> Iterator[None]:
+    """Mount a disk of so many megabytes; skip the test where this is not permitted."""
+    folder.mkdir()
+    mounting = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)]
+    try:
+        mounted = subprocess.run(mounting, capture_output=True, text=True, check=False)
+        reason = mounted.stderr if mounted.returncode else ""
+    except FileNotFoundError as error:
+        reason = str(error)
+    if reason:
+        pytest.skip(f"a small disk cannot be mounted: {reason}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def fill(path: Path, leave: int) -> None:
+    """Fill a disk but for so many bytes."""
+    path.unlink(missing_ok=True)
+    with path.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(path.parent).free - leave)
+
+
+def test_a_full_archive_is_told_and_nothing_unfinished_counts(city: City) -> None:
+    city.place.environ["GUAHAO_BACKUP_SCRATCH_DIR"] = str(city.place.folder)
+    with small_disk(city.archive, 100), city.streaming() as said:
+        filler = city.archive / "filler"
+        fill(filler, 2 << 20)
+        told = city.place.guahao("backup", "take", status=2)
+        assert "is full" in told
+        assert "There is no backup" in city.place.guahao("backup", "list")
+        assert list((city.archive / "base").iterdir()) == []
+        [(outcome, detail, *_)] = city.runs("backup")
+        assert outcome == "failed"
+        assert "is full" in str(detail)
+        fill(filler, 0)
+        city.ask("SELECT pg_switch_wal()")
+        city.book(1)
+        until(lambda: "is full" in said.read_text(), "nothing was said")
+        filler.unlink()
+        city.place.guahao("backup", "take")
+        until(
+            lambda: city.ask("SELECT active FROM pg_replication_slots") == [(True,)],
+            said.read_text(),
+        )
+        assert "Right" in city.place.guahao("backup", "verify")
+
+
+# The folder itself ------------------------------------------------------------------------------
+
+
+def add_base(archive: Archive, day: int, *, segment: int, verified: bool = False) -> str:
+    moment = datetime(2026, 12, day, tzinfo=UTC)
+    facts = Facts(
+        started_at=moment,
+        finished_at=moment,
+        server="18.1",
+        major=18,
+        system="1",
+        database="guahao",
+        timeline=1,
+        start_lsn=segment << 24,
+        segment_bytes=1 << 24,
+        size_bytes=1,
+        unpacked_bytes=1,
+        key="k",
+        counts={"appointments": Count(1, 1)},
+        verified_at=moment if verified else None,
+    )
+    return archive.finish(archive.begin(moment), facts).name
+
+
+def add_log(archive: Archive, names: Sequence[str]) -> None:
+    archive.wal.mkdir(exist_ok=True)
+    for name in names:
+        with (archive.wal / name).open("wb") as file:
+            file.truncate(1 << 24)
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Archive:
+    made = Archive(tmp_path / "archive")
+    made.create()
+    return made
+
+
+def test_old_backups_go_but_not_the_last_one_that_was_verified(archive: Archive) -> None:
+    names = [add_base(archive, day, segment=day, verified=day in (1, 2)) for day in range(1, 7)]
+    add_log(archive, [f"0000000100000000000000{number:02X}" for number in range(1, 9)])
+    assert archive.prune(2) == [names[0], names[2], names[3]]
+    assert [base.name for base in archive.bases()] == [names[1], names[4], names[5]]
+    assert min(path.name for path in archive.wal.iterdir()) == "000000010000000000000002"
+    assert archive.prune(2) == []
+
+
+def test_an_unfinished_backup_is_none_and_goes_with_the_next(archive: Archive) -> None:
+    left = archive.begin(datetime(2026, 12, 1, tzinfo=UTC))
+    assert archive.bases() == []
+    add_base(archive, 2, segment=1)
+    assert not left.exists()
+    assert len(archive.bases()) == 1
+
+
+@pytest.mark.parametrize(
+    ("names", "missing"),
+    [
+        (["1 3", "1 4", "1 5.partial"], []),
+        (["1 3", "1 5.partial"], ["1 4"]),
+        (["1 4", "1 5"], ["1 3"]),
+        (["1 3", "1 4.partial", "1 5"], ["1 4"]),
+        (["1 3", "1 4.partial", "2 4", "2 5.partial"], []),
+        (["1 3", "1 4", "1 5.partial", "2 5", "2 7.partial"], ["2 6"]),
+        (["1 3", "2 4", "2 5"], []),
+        ([], []),
+    ],
+)
+def test_a_gap_in_the_log_is_found(archive: Archive, names: list[str], missing: list[str]) -> None:
+    def full(short: str) -> str:
+        timeline, _, rest = short.partition(" ")
+        return f"0000000{timeline}00000000000000{rest[:1].zfill(2)}{rest[1:]}"
+
+    add_base(archive, 1, segment=3)
+    add_log(archive, ["000000010000000000000001", *map(full, names)])
+    assert archive.log_since(archive.bases()[0]).missing == tuple(map(full, missing))
+
+
+def test_a_segment_that_was_cut_short_is_missing(archive: Archive) -> None:
+    add_base(archive, 1, segment=3)
+    add_log(archive, ["000000010000000000000003", "000000010000000000000004"])
+    os.truncate(archive.wal / "000000010000000000000003", 100)
+    assert archive.log_since(archive.bases()[0]).missing == ("000000010000000000000003",)
