@@ -17,17 +17,21 @@ LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo -n)
 APT    := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0
 
+# What the tests use where it is there: the programs, and Debian's packages with them.
+PROGRAMS := chromium pgbouncer nginx haproxy etcd systemd-analyze
+PACKAGES := chromium pgbouncer nginx-light haproxy etcd-server systemd
+
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
-.PHONY: run test lint bench lock assets audit-dependencies clean
+.PHONY: run test faults lint bench lock assets audit-dependencies clean
 
 run: $(BASE) assets
 	$(BIN)/guahao up
 
 test: $(DEV) assets
-	@{ command -v chromium && PATH=$$PATH:/usr/sbin command -v pgbouncer; } >/dev/null \
-		|| { $(APT) update && $(APT) install chromium pgbouncer; } >/dev/null 2>&1 \
-		|| echo "Without chromium and pgbouncer (Debian, Ubuntu: apt-get install chromium pgbouncer) the tests of the browser and of the pooler are skipped." >&2
+	@PATH=$$PATH:/usr/sbin; for program in $(PROGRAMS); do command -v $$program || exit 1; done >/dev/null \
+		|| { $(APT) update && $(APT) install $(PACKAGES); } >/dev/null 2>&1 \
+		|| echo "Without $(PACKAGES) (Debian, Ubuntu: apt-get install ...) the tests that need them are skipped: browser, pooler, proxies, cluster." >&2
 	$(BIN)/pytest -n 2
 
 lint: $(DEV)
@@ -47,7 +51,9 @@ bench: $(BASE)
 lock: $(DEV)
 	$(LOCK) --group build pyproject.toml -o requirements/base.txt
 	$(LOCK) --extra aliyun -c requirements/base.txt pyproject.toml -o requirements/aliyun.txt
-	$(LOCK) --extra aliyun --group build --group dev -c requirements/base.txt -c requirements/aliyun.txt \
+	$(LOCK) -c requirements/base.txt -c requirements/aliyun.txt --group patroni -o requirements/patroni.txt
+	$(LOCK) --extra aliyun --group build --group dev --group patroni \
+		-c requirements/base.txt -c requirements/aliyun.txt -c requirements/patroni.txt \
 		pyproject.toml -o requirements/dev.txt
 	$(NPM) install --package-lock-only --ignore-scripts
 
@@ -55,7 +61,7 @@ lock: $(DEV)
 audit-dependencies: | $(BIN)/python
 	$(BIN)/python -m venv $(VENV)/audit
 	$(VENV)/audit/bin/python -m pip --disable-pip-version-check --quiet install pip-audit
-	for file in base aliyun dev; do \
+	for file in base aliyun patroni dev; do \
 		$(VENV)/audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements/$$file.txt || exit 1; done
 
 assets: $(ASSETS)

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -28,6 +29,8 @@ from rich.console import Console
 from guahao import cli_backup, trail_sinks, wiring
 from guahao.backup.programs import BackupError
 from guahao.clock import city_clock
+from guahao.deploy import command as deploy_command
+from guahao.deploy.answers import AnswersError
 from guahao.embedded import EmbeddedServerError
 from guahao.flows import clients as client_flows
 from guahao.flows import staff as staff_flows
@@ -109,6 +112,8 @@ app.add_typer(keys, name="keys")
 privacy = typer.Typer(help="A person's own data: a copy of it, erasing it.", no_args_is_help=True)
 app.add_typer(privacy, name="privacy")
 app.add_typer(cli_backup.app, name="backup")
+deploy = typer.Typer(help="The files with which a city runs the platform.", no_args_is_help=True)
+app.add_typer(deploy, name="deploy")
 bench = typer.Typer(help="Speed, measured side by side in one run.", no_args_is_help=True)
 app.add_typer(bench, name="bench")
 
@@ -155,6 +160,7 @@ def main() -> None:
     except (
         CommandError,
         PartError,
+        AnswersError,
         SettingsError,
         MigrationError,
         RolesError,
@@ -288,6 +294,65 @@ def _say_schema(schema: Schema) -> int:
         case SchemaState.NEWER:
             typer.echo(f"The database is newer than this program ({schema.revision}).")
             return _NEWER
+
+
+@deploy.command("init")
+def deploy_init(  # noqa: PLR0917 - typer passes them by name
+    out: Annotated[Path, typer.Option(help="The folder to write, or that of an earlier run.")],
+    answers: Annotated[
+        Path | None, typer.Option(help="A TOML file of answers, instead of options.")
+    ] = None,
+    host: Annotated[str | None, typer.Option(help="The host name that people type.")] = None,
+    machines: Annotated[
+        str | None,
+        typer.Option(help="web1=10.0.0.1 or web1=10.0.0.1,web2=10.0.0.2,web3=10.0.0.3"),
+    ] = None,
+    database: Annotated[
+        str | None, typer.Option(help="Which machines hold the database; without it, all.")
+    ] = None,
+    web: Annotated[str | None, typer.Option(help="Which serve the web.")] = None,
+    worker: Annotated[str | None, typer.Option(help="Which run the worker.")] = None,
+    virtual_address: Annotated[
+        str | None, typer.Option(help="An address that keepalived moves between the web machines.")
+    ] = None,
+    postgresql: Annotated[
+        int | None, typer.Option(help="PostgreSQL's major version in the distribution.")
+    ] = None,
+    memory_gb: Annotated[
+        int | None, typer.Option(help="Memory of a machine with a database.")
+    ] = None,
+    web_processes: Annotated[
+        int | None, typer.Option(help="Web processes on each machine that serves the web.")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite what you edited in the folder.")
+    ] = False,
+) -> None:
+    """Write everything that is copied to a city's machines: one machine, or three and more.
+
+    Run it again after changing an answer: secrets stay, and what changed is shown.
+    """
+    given = {
+        "public_host": host,
+        "machines": machines,
+        "virtual_address": virtual_address,
+        "postgresql": postgresql,
+        "memory_gb": memory_gb,
+        "web_processes": web_processes,
+    }
+    found = deploy_command.gather(
+        out,
+        answers,
+        given,
+        {"database": database, "web": web, "worker": worker},
+        _ask if deploy_command.is_terminal() else None,
+    )
+    written = deploy_command.write(found, out, force=force, now=datetime.now(UTC))
+    deploy_command.report(written, out, typer.echo)
+
+
+def _ask(question: str, default: str | None) -> str:
+    return str(typer.prompt(question, default=default))
 
 
 @demo.command()

@@ -1,0 +1,127 @@
+"""`guahao deploy init`: ask what only the city knows, write what an operator copies."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+
+import jinja2
+import msgspec
+
+from guahao.deploy.answers import ROLES, Answers, AnswersError, check, machines_of, read_answers
+from guahao.deploy.credentials import credentials_of, read_folder
+from guahao.deploy.folder import SECRETS, State, Written, check_folder, write_folder
+from guahao.deploy.plan import PlannedFile, plan
+
+ANSWERS = "answers.toml"
+_ANSWERS_TEMPLATE = jinja2.Template(
+    """\
+# The answers from which this folder was made. Change one and run: guahao deploy init --out .
+public_host = "{{ a.public_host }}"
+postgresql = {{ a.postgresql }}
+web_processes = {{ a.web_processes }}
+memory_gb = {{ a.memory_gb }}
+certificate = "{{ a.certificate }}"
+certificate_key = "{{ a.certificate_key }}"
+{% if a.virtual_address %}
+virtual_address = "{{ a.virtual_address }}"
+virtual_interface = "{{ a.virtual_interface }}"
+{% endif %}
+{% for name, machine in a.machines.items() %}
+
+[machines.{{ name }}]
+address = "{{ machine.address }}"
+roles = [{% for role in machine.roles %}"{{ role }}"{{ ", " if not loop.last }}{% endfor %}]
+{% endfor %}
+""",
+    trim_blocks=True,
+    keep_trailing_newline=True,
+    autoescape=False,
+)
+
+
+def gather(
+    out: Path,
+    file: Path | None,
+    given: Mapping[str, str | int | None],
+    roles: Mapping[str, str | None],
+    ask: Callable[[str, str | None], str] | None = None,
+) -> Answers:
+    """Put the answers together: a file (or that of an earlier run), then options, then questions.
+
+    `ask` puts a question with a default to the operator; None where nobody is there to answer.
+    """
+    before = file or (out / ANSWERS if (out / ANSWERS).is_file() else None)
+    answers: dict[str, object] = {}
+    if before is not None:
+        answers = msgspec.to_builtins(read_answers(before))
+    answers |= {
+        name: value for name, value in given.items() if value is not None and name != "machines"
+    }
+    machines = given.get("machines")
+    if machines is not None:
+        answers["machines"] = machines_of(str(machines))
+    if "machines" not in answers:
+        if ask is None:
+            raise AnswersError("name the machines: --machines web1=10.0.0.1 (or --answers FILE)")
+        answers["machines"] = machines_of(
+            ask("Machines, one or three (name=address, ...)", "web1=10.0.0.1")
+        )
+    if "public_host" not in answers:
+        if ask is None:
+            raise AnswersError("name the host that people type: --host guahao.example.cn")
+        answers["public_host"] = ask("Host name that people type", None)
+    _give_roles(answers["machines"], roles)  # type: ignore[arg-type]
+    return check(answers)
+
+
+def _give_roles(machines: dict[str, dict[str, object]], roles: Mapping[str, str | None]) -> None:
+    """Apply `--database web1,web2,web3` and its like; what no option names stays as it is."""
+    chosen = {role: text for role, text in roles.items() if text is not None}
+    for role, text in chosen.items():
+        named = [word.strip() for word in text.split(",") if word.strip()]
+        unknown = [name for name in named if name not in machines]
+        if unknown:
+            raise AnswersError(f"--{role}: there is no machine {', '.join(unknown)}")
+        for name, machine in machines.items():
+            has = {*machine.get("roles", ROLES)} - {role}  # type: ignore[misc]
+            if name in named:
+                has.add(role)
+            machine["roles"] = [each for each in ROLES if each in has]
+
+
+def write(answers: Answers, out: Path, *, force: bool, now: datetime) -> list[Written]:
+    """Write the whole deployment into a folder; returns what became of each file."""
+    check_folder(out)
+    credentials, secrets = credentials_of(answers, read_folder(out / SECRETS), now)
+    planned = [
+        PlannedFile(ANSWERS, _ANSWERS_TEMPLATE.render(a=answers)),
+        PlannedFile(".gitignore", "# Secrets do not belong into a repository.\n*\n"),
+        *plan(answers, credentials),
+    ]
+    return write_folder(out, planned, secrets, force=force)
+
+
+def report(written: list[Written], out: Path, say: Callable[[str], None]) -> None:
+    """Print what became of the files, without a secret."""
+    for file in written:
+        if file.state is State.SAME:
+            continue
+        say(f"{file.state.value:>20}  {file.path}")
+        if file.difference and file.state is not State.NEW:
+            say(file.difference)
+    same = sum(file.state is State.SAME for file in written)
+    if same:
+        say(f"{same} files are unchanged.")
+    if any(file.state is State.KEPT for file in written):
+        say("What you edited stays. Take the changes over by hand, or overwrite with --force.")
+    say(
+        f"Next: read {out / 'README.md'}. Keep a copy of {out / SECRETS} where the backups are not."
+    )
+
+
+def is_terminal() -> bool:
+    """Whether somebody is there to answer."""
+    return sys.stdin.isatty() and sys.stdout.isatty()

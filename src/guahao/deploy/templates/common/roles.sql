@@ -1,0 +1,26 @@
+-- The logins and roles of guahao; run once by a superuser (docs/OPERATING.md), safe to run again.
+\set ON_ERROR_STOP on
+SELECT format('CREATE ROLE %I NOLOGIN', name)
+FROM unnest(ARRAY['guahao_app', 'guahao_hospital', 'guahao_secrets']) AS name
+WHERE to_regrole(name) IS NULL \gexec
+SELECT format('CREATE ROLE %I LOGIN', name)
+FROM unnest(ARRAY['guahao_owner', 'guahao_backup']) AS name
+WHERE to_regrole(name) IS NULL \gexec
+SELECT 'CREATE ROLE guahao_login LOGIN NOINHERIT' WHERE to_regrole('guahao_login') IS NULL \gexec
+{% if answers.is_cluster %}
+-- What PostgreSQL stores of a password, not the password.
+SET log_statement = 'none';
+ALTER ROLE guahao_owner PASSWORD '{{ verifier("owner_password") }}';
+ALTER ROLE guahao_login PASSWORD '{{ verifier("login_password") }}';
+ALTER ROLE guahao_backup PASSWORD '{{ verifier("backup_password") }}';
+{% endif %}
+GRANT guahao_app, guahao_hospital, guahao_secrets TO guahao_owner, guahao_login;
+-- A base backup and the stream of changes; reading the data needs no more than that.
+ALTER ROLE guahao_backup REPLICATION;
+GRANT pg_monitor TO guahao_backup;
+SELECT 'CREATE DATABASE guahao OWNER guahao_owner ENCODING ''UTF8'' TEMPLATE template0'
+WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'guahao') \gexec
+REVOKE ALL ON DATABASE guahao FROM PUBLIC;
+GRANT CONNECT ON DATABASE guahao TO guahao_login, guahao_backup;
+ALTER ROLE guahao_login IN DATABASE guahao SET role = 'guahao_app';
+ALTER ROLE guahao_login IN DATABASE guahao SET timezone = 'Asia/Shanghai';
