@@ -286,6 +286,18 @@ async def test_an_address_gets_so_many_passwords_an_hour(platform: Platform) -> 
     assert isinstance(await send(platform, 6, Caller(ADDRESS.address, limited=False)), OtpSent)
 
 
+async def test_an_address_that_many_share_gets_more_passwords(
+    database_url: str, clock: Clock
+) -> None:
+    """A hospital's Wi-Fi, with its neighbours as the control."""
+    settings = replace(SETTINGS, shared_networks=("198.51.100.0/24",), otp_per_phone_hour=1000)
+    async with open_platform(database_url, clock, settings=settings) as platform:
+        shared = [await send(platform, n, Caller("198.51.100.7", limited=True)) for n in range(5)]
+        alone = [await send(platform, n, Caller("203.0.113.7", limited=True)) for n in range(5)]
+    assert all(isinstance(one, OtpSent) for one in shared)
+    assert alone[4] == Throttled(3600)
+
+
 async def test_the_city_s_total_makes_the_work_harder_and_refuses_nobody(
     database_url: str, clock: Clock
 ) -> None:

@@ -10,14 +10,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
-from ipaddress import ip_network
 
 from guahao.flows.accounts import Caller
-from guahao.rules.kernel.networks import network_of
+from guahao.rules.kernel.networks import SHARED_FACTOR, is_within, network_of
 from guahao.rules.kernel.rates import Limit, Rates
 from guahao.settings import Settings
 
-SHARED_FACTOR = 20  # how much more an address of a shared network may do
 _MINUTE, _10_MINUTES, _HOUR, _DAY = 60, 600, 3600, 86_400
 
 
@@ -26,7 +24,7 @@ class Velocity:
 
     def __init__(self, settings: Settings, rates: Rates) -> None:
         self._rates = rates
-        self._shared = [ip_network(one, strict=False) for one in settings.shared_networks]
+        self._shared = settings.shared_networks
         s = settings
         self._requests = (
             Limit("requests.address", s.requests_per_address_minute, _MINUTE),
@@ -51,8 +49,6 @@ class Velocity:
             Limit("registrations.address", s.registrations_per_address_hour, _HOUR),
             Limit("registrations.network", s.registrations_per_network_hour, _HOUR),
         )
-        # Asked for every request: whether an address is in a shared network.
-        self._of_shared = lru_cache(maxsize=4096)(self._is_shared)
 
     def request(self, caller: Caller, now: float) -> int | None:
         """Count a request at `now` (Unix seconds); the seconds to wait where it is too many."""
@@ -87,19 +83,9 @@ class Velocity:
 
     def _by_place(self, limits: tuple[Limit, Limit], caller: Caller) -> list[tuple[Limit, str]]:
         of_address, of_network = limits
-        if self._shared and self._of_shared(caller.address):
+        if self._shared and is_within(caller.address, self._shared):
             return [(_more(of_address), caller.address)]
         return [(of_address, caller.address), (of_network, network_of(caller.address))]
-
-    def _is_shared(self, address: str) -> bool:
-        try:
-            inside = ip_network(address)
-        except ValueError:
-            return False
-        return any(
-            inside.version == one.version and inside.subnet_of(one)  # type: ignore[arg-type]
-            for one in self._shared
-        )
 
 
 @lru_cache(maxsize=32)

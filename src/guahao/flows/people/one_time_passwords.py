@@ -14,8 +14,9 @@ from datetime import datetime, timedelta
 
 from guahao.flows.platform import Platform
 from guahao.rules.identity import valid_phone
+from guahao.rules.kernel.networks import SHARED_FACTOR, is_within
 from guahao.rules.kernel.text import compact
-from guahao.rules.people.log_ins import proof_level, wider_networks
+from guahao.rules.people.log_ins import WiderNetwork, proof_level, wider_networks
 from guahao.store import accounts as store
 from guahao.store import messages, proofs, throttle
 from guahao.store.db import Tx
@@ -182,10 +183,10 @@ async def _of_city(tx: Tx, platform: Platform) -> tuple[int, int]:
 
 async def _of_networks(tx: Tx, platform: Platform, caller: Caller) -> list[tuple[int, int]]:
     """What was sent in this hour to callers around this one, and guessed wrongly from here."""
-    index, normal = platform.vault.index, platform.settings.otp_per_address_hour
+    index, normal = platform.vault.index, _per_address(platform, caller)
     here = index("throttle", caller.address)
     counts = [(await throttle.hits(tx, "otp_wrong_address", here, _HOUR), normal * OTP_TRIES)]
-    for wide in wider_networks(caller.address):
+    for wide in _networks_around(platform, caller):
         subject = index("throttle", wide.network)
         counts.append(
             (await throttle.hits(tx, "otp_network", subject, _HOUR), normal * wide.callers)
@@ -227,9 +228,9 @@ async def proves(
     Without a request id (older clients): the newest that was asked for from the same network.
     Commit, whatever the answer is: a wrong guess counts.
     """
-    index, settings = platform.vault.index, platform.settings
+    index, per_address = platform.vault.index, _per_address(platform, caller)
     phone_index, here = index("phone", e164), index("throttle", caller.address)
-    guesses = _Limit("otp_blind", caller.address, settings.otp_per_address_hour * OTP_TRIES)
+    guesses = _Limit("otp_blind", caller.address, per_address * OTP_TRIES)
     if request_id is None and caller.limited:
         sent = await throttle.hits(tx, guesses.scope, here, _HOUR)
         if sent >= guesses.most:
@@ -257,6 +258,21 @@ def _otp_index(platform: Platform, e164: str, otp: str) -> bytes:
     return platform.vault.index("otp", f"{e164} {otp}")
 
 
+def _is_shared(platform: Platform, caller: Caller) -> bool:
+    return is_within(caller.address, platform.settings.shared_networks)
+
+
+def _per_address(platform: Platform, caller: Caller) -> int:
+    """How many passwords an hour this address may ask for."""
+    most = platform.settings.otp_per_address_hour
+    return most * SHARED_FACTOR if _is_shared(platform, caller) else most
+
+
+def _networks_around(platform: Platform, caller: Caller) -> tuple[WiderNetwork, ...]:
+    """The networks that are counted with this address; none around a shared one."""
+    return () if _is_shared(platform, caller) else wider_networks(caller.address)
+
+
 # The narrowest subject an attacker can exhaust comes first, so that a flood from one address
 # uses up neither the phone's allowance nor everybody's. The same order everywhere: hits lock.
 
@@ -266,6 +282,8 @@ def _unproven_limits(platform: Platform, caller: Caller) -> list[_Limit]:
     limits = [_Limit("otp_unproven_total", "", most.otp_unproven_total_minute, _MINUTE)]
     if caller.limited:
         of_address = most.otp_unproven_per_address_hour
+        if _is_shared(platform, caller):
+            of_address *= SHARED_FACTOR
         limits.insert(0, _Limit("otp_unproven_address", caller.address, of_address))
     return limits
 
@@ -278,13 +296,12 @@ def _sending_limits(platform: Platform, e164: str, caller: Caller) -> list[_Limi
         _Limit("otp_total", "", 2**31 - 1, _MINUTE),
     ]
     if caller.limited:
+        per_address = _per_address(platform, caller)
         of_networks = [
-            _Limit(
-                "otp_network", wide.network, most.otp_per_address_hour * wide.callers * _WIDE_MAX
-            )
-            for wide in wider_networks(caller.address)
+            _Limit("otp_network", wide.network, per_address * wide.callers * _WIDE_MAX)
+            for wide in _networks_around(platform, caller)
         ]
-        own = _Limit("otp_address", caller.address, most.otp_per_address_hour)
+        own = _Limit("otp_address", caller.address, per_address)
         limits = [own, *of_networks, *limits]
     return limits
 

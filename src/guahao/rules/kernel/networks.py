@@ -10,6 +10,7 @@ _IPV6_HOUSEHOLD_BITS = 64
 _IPV6_NETWORK_BITS = 48
 _IPV4_NETWORK_BITS = 24
 UNKNOWN = "unknown"
+SHARED_FACTOR = 20  # how much more an address may do that many people share
 
 
 @lru_cache(maxsize=4096)
@@ -36,3 +37,17 @@ def network_of(household: str) -> str:
         return UNKNOWN
     bits = _IPV4_NETWORK_BITS if first.version == 4 else _IPV6_NETWORK_BITS  # noqa: PLR2004
     return str(first.supernet(new_prefix=bits))
+
+
+@lru_cache(maxsize=4096)
+def is_within(household: str, networks: tuple[str, ...]) -> bool:
+    """Whether what `household_of` gave lies in one of these networks."""
+    try:
+        inside = ip_network(household)
+    except ValueError:
+        return False
+    around = [ip_network(one, strict=False) for one in networks]
+    return any(
+        inside.version == one.version and inside.subnet_of(one)  # type: ignore[arg-type]
+        for one in around
+    )
