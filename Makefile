@@ -18,8 +18,8 @@ SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo -n)
 APT    := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0
 
 # What the tests use where it is there: the programs, and Debian's packages with them.
-PROGRAMS := chromium pgbouncer nginx haproxy etcd systemd-analyze
-PACKAGES := chromium pgbouncer nginx-light haproxy etcd-server systemd
+PROGRAMS := chromium pgbouncer nginx haproxy etcd systemd-analyze promtool
+PACKAGES := chromium pgbouncer nginx-light haproxy etcd-server systemd prometheus
 
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
@@ -31,7 +31,7 @@ run: $(BASE) assets
 test: $(DEV) assets
 	@PATH=$$PATH:/usr/sbin; for program in $(PROGRAMS); do command -v $$program || exit 1; done >/dev/null \
 		|| { $(APT) update && $(APT) install $(PACKAGES); } >/dev/null 2>&1 \
-		|| echo "Without $(PACKAGES) (Debian, Ubuntu: apt-get install ...) the tests that need them are skipped: browser, pooler, proxies, cluster." >&2
+		|| echo "Without $(PACKAGES) (Debian, Ubuntu: apt-get install ...) the tests that need them are skipped: browser, pooler, proxies, cluster, alerts." >&2
 	$(BIN)/pytest -n 2
 
 lint: $(DEV)

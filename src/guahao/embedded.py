@@ -31,6 +31,8 @@ START_TIMEOUT_S = 120  # crash recovery replays up to max_wal_size of log
 STOP_TIMEOUT_S = 120
 ORPHAN_TIMEOUT_S = 10
 SOCKET_PATH_MAX_BYTES = 107  # sun_path holds 108 with its closing zero
+LOGS_KEPT = 10  # files
+START_LOG_MAX_BYTES = 1_000_000  # of what the server says before its own log begins
 PORT = 5432  # of the socket's file name; nothing listens on TCP
 SUPERUSER = "postgres"
 SYSTEM_USER = "guahao_postgres"
@@ -47,6 +49,10 @@ SETTINGS = {
     "timezone": "Asia/Shanghai",
     "log_timezone": "Asia/Shanghai",
     "log_min_messages": "warning",
+    "logging_collector": "on",
+    "log_filename": "%Y-%m-%d-%H%M%S.log",
+    "log_rotation_age": "1d",
+    "log_rotation_size": "10MB",
     # No personal data in the log: neither parameters nor the DETAIL line that quotes a key.
     "log_parameter_max_length": "0",
     "log_parameter_max_length_on_error": "0",
@@ -70,9 +76,10 @@ class EmbeddedServerError(Exception):
 class EmbeddedServer:
     """The embedded PostgreSQL server of one folder.
 
-    The folder belongs to the server: ``data`` (PGDATA), ``server.log``, ``lock``, ``owner`` and,
-    where its path is short enough, the socket. Any number of processes may hold an
-    ``EmbeddedServer`` of the same folder; they share the one server.
+    The folder belongs to the server: ``data`` (PGDATA), ``log``, ``server.log`` with what the
+    server says before its log begins, ``lock``, ``owner`` and, where its path is short enough, the
+    socket. Any number of processes may hold an ``EmbeddedServer`` of the same folder; they share
+    the one server.
 
     With ``durable=False`` nothing is flushed to disk: for tests, which can lose everything.
     """
@@ -81,6 +88,7 @@ class EmbeddedServer:
         self._folder = folder.expanduser().resolve()
         self._data = self._folder / "data"
         self._log = self._folder / "server.log"
+        self._logs = self._folder / "log"
         self._durable = durable
 
     def start(self) -> bool:
@@ -98,6 +106,7 @@ class EmbeddedServer:
                 self._create_cluster()
             self._write_settings()
             self._prepare_socket_folder()
+            self.drop_old_logs()
             self._run("pg_ctl", "start", "-w", "-t", str(START_TIMEOUT_S), "-l", str(self._log))
             self._note_owner()
             return True
@@ -112,6 +121,15 @@ class EmbeddedServer:
         with self._locked():
             if self.is_running():
                 self._run("pg_ctl", "stop", "-m", "fast", "-w", "-t", str(STOP_TIMEOUT_S))
+
+    def drop_old_logs(self) -> None:
+        """Keep the newest files of the server's log, which begins a new one by day and size."""
+        files = sorted(self._logs.glob("*.log"), key=lambda file: file.name)
+        for file in files[:-LOGS_KEPT]:
+            file.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            if self._log.stat().st_size > START_LOG_MAX_BYTES:
+                self._log.unlink()
 
     def is_running(self) -> bool:
         """Whether the server of this folder runs (it may still be recovering from a crash)."""
@@ -256,11 +274,15 @@ class EmbeddedServer:
             file.write("\ninclude = 'guahao.conf'\n")
         unfinished.rename(self._data)
 
+    def _newest_log(self) -> Path:
+        return max(self._logs.glob("*.log"), key=lambda file: file.name, default=self._log)
+
     def _write_settings(self) -> None:
         settings = {
             **SETTINGS,
             **(DURABLE if self._durable else NOT_DURABLE),
             "unix_socket_directories": str(self._socket_folder()),
+            "log_directory": str(self._logs),
         }
         lines = [f"{name} = '{_quoted(value)}'\n" for name, value in settings.items()]
         path = self._data / "guahao.conf"
@@ -311,7 +333,7 @@ class EmbeddedServer:
         if result.returncode != 0:
             raise EmbeddedServerError(
                 f"{name} failed ({result.returncode}): {result.stdout.strip()}\n"
-                f"{_last_lines(self._log)}"
+                f"{_last_lines(self._log)}\n{_last_lines(self._newest_log())}"
             )
 
 

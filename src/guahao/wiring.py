@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import secrets
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
@@ -51,6 +52,7 @@ from guahao.worker import run_worker
 
 _log = structlog.get_logger("guahao.wiring")
 _DATABASE = "guahao"
+_LOGS_SECONDS = 60.0  # between two looks at the embedded server's logs
 _READERS = 6  # connections of a web process besides one a lane
 _CONNECTION_SECONDS = 4.0  # a request waits for one at most: it is answered within five
 
@@ -70,9 +72,13 @@ class OwnServer(Revivable):
     def __init__(self, folder: Path) -> None:
         self.embedded = EmbeddedServer(folder)
         self._started = self.embedded.start()
+        self._logs_due = 0.0
 
     def revive(self) -> bool:
         """Start the server if it does not run; whether it did not."""
+        if time.monotonic() >= self._logs_due:
+            self._logs_due = time.monotonic() + _LOGS_SECONDS
+            self.embedded.drop_old_logs()
         if self.embedded.is_running():
             return False
         self._started = self.embedded.start() or self._started

@@ -15,7 +15,7 @@ import psutil
 import psycopg
 import pytest
 
-from guahao.embedded import EmbeddedServer, EmbeddedServerError, program
+from guahao.embedded import LOGS_KEPT, EmbeddedServer, EmbeddedServerError, program
 
 
 @pytest.fixture
@@ -176,3 +176,19 @@ def test_an_unknown_program_is_refused() -> None:
     assert program("pgbench").is_file()
     with pytest.raises(EmbeddedServerError, match="no program"):
         program("oracle")
+
+
+def test_the_servers_log_is_bounded(folder: Path) -> None:
+    server = start(folder)
+    with psycopg.connect(server.url("postgres"), autocommit=True) as conn:
+        conn.execute("DO $$ BEGIN RAISE WARNING 'written to the log'; END $$")
+    logs = folder / "log"
+    [file] = logs.glob("*.log")
+    assert "written to the log" in file.read_text()
+    for day in range(10, 30):
+        (logs / f"2026-01-{day}-000000.log").write_text("old")
+    server.drop_old_logs()
+    left = sorted(path.name for path in logs.glob("*.log"))
+    assert len(left) == LOGS_KEPT
+    assert left[-1] == file.name
+    assert left[0] == "2026-01-21-000000.log"

@@ -24,6 +24,7 @@ from guahao.rules.operations.facts import (
 from guahao.store.migrate import SchemaState, schema_at
 
 Value = float | int | None
+STALE_SECONDS = 60.0
 
 
 class FactsCollector(Collector):
@@ -36,8 +37,10 @@ class FactsCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Every metric, without samples where its fact is unknown."""
         known = self._observed.facts
-        facts = known or Facts()
         age = None if known is None else uptime() - self._observed.taken_at
+        # What is old is not said: the machines that know better would be contradicted.
+        is_fresh = age is not None and age <= STALE_SECONDS
+        facts = known if known is not None and is_fresh else Facts()
         yield _gauge("facts_age_seconds", "Age of what is measured by SQL", age)
         yield _gauge(
             "schema_current",
@@ -55,7 +58,7 @@ class FactsCollector(Collector):
             *("kind", [(one.kind, one.count) for one in messages]),
         )
         yield _labelled(
-            *("messages_oldest_seconds", "Age of the oldest of them"),
+            *("messages_oldest_seconds", "Age of the oldest message to be sent"),
             *("kind", [(one.kind, one.oldest_seconds) for one in messages]),
         )
         yield from _of_hospitals(facts.hospitals or ())
@@ -85,11 +88,13 @@ def _of_replication(replication: Replication | None, expected: int) -> Iterator[
         lag = max((standby.lag_seconds or 0 for standby in standbys), default=0)
     name = "replication"
     yield _gauge(f"{name}_primary", "1 where the server is a primary", is_primary)
-    yield _gauge(f"{name}_expected_standbys", "GUAHAO_STANDBYS", expected)
+    yield _gauge(
+        f"{name}_expected_standbys", "How many synchronous standbys there should be", expected
+    )
     yield _gauge(f"{name}_synchronous_standbys", "Standbys that commits wait for", synchronous)
-    yield _gauge(f"{name}_attached_standbys", "Standbys that are attached", attached)
-    yield _gauge(f"{name}_behind_bytes", "How far the last of them is behind", behind)
-    yield _gauge(f"{name}_lag_seconds", "How late the last of them replays", lag)
+    yield _gauge(f"{name}_attached_standbys", "Standbys that are attached to the primary", attached)
+    yield _gauge(f"{name}_behind_bytes", "How far the slowest standby is behind", behind)
+    yield _gauge(f"{name}_lag_seconds", "How late the slowest standby replays", lag)
 
 
 def _of_server(server: ServerUse | None) -> Iterator[Metric]:
@@ -101,7 +106,7 @@ def _of_server(server: ServerUse | None) -> Iterator[Metric]:
     )
     yield _gauge(
         f"{name}_connections_limit",
-        "How many it allows",
+        "Connections that the server allows",
         None if server is None else server.max_connections,
     )
     yield _gauge(
@@ -111,7 +116,7 @@ def _of_server(server: ServerUse | None) -> Iterator[Metric]:
     )
     yield _gauge(
         f"{name}_wal_bytes",
-        "Size of its write-ahead log",
+        "Size of the server's write-ahead log",
         None if server is None else server.wal_bytes,
     )
     slots = () if server is None else server.slots
@@ -127,7 +132,7 @@ def _of_workers(workers: Workers | None) -> Iterator[Metric]:
     )
     yield _gauge(
         "workers_dead",
-        "Workers without, not yet cleared",
+        "Workers without a heartbeat, not yet cleared",
         None if workers is None else workers.dead,
     )
     yield _gauge(
@@ -145,7 +150,7 @@ def _of_tasks(tasks: tuple[TaskRun, ...] | None) -> Iterator[Metric]:
         *("task", [(run.name, run.succeeded_age) for run in runs]),
     )
     yield _labelled(
-        *("task_seconds", "How long that run took"),
+        *("task_seconds", "How long a periodic task's last successful run took"),
         *("task", [(run.name, run.seconds) for run in runs]),
     )
     yield _labelled(
@@ -157,26 +162,29 @@ def _of_tasks(tasks: tuple[TaskRun, ...] | None) -> Iterator[Metric]:
 def _of_hospitals(hospitals: Iterable[HospitalQueue]) -> Iterator[Metric]:
     found = list(hospitals)
     for name, says, values in (
-        ("delivered", "Events that were taken", [one.delivered for one in found]),
-        ("failed", "Attempts that were not", [one.failed for one in found]),
+        ("delivered", "Events that a hospital's system took", [one.delivered for one in found]),
+        ("failed", "Attempts to deliver an event that failed", [one.failed for one in found]),
     ):
         counter = CounterMetricFamily(f"guahao_webhook_{name}", says, labels=["hospital"])
         for one, value in zip(found, values, strict=True):
             counter.add_metric([one.code], value)
         yield counter
     for name, says, samples in (
-        ("waiting", "Events to be tried again", [one.waiting for one in found]),
-        ("dead", "Events that were given up", [one.dead for one in found]),
+        ("waiting", "Events for a hospital to be tried again", [one.waiting for one in found]),
+        ("dead", "Events for a hospital that were given up", [one.dead for one in found]),
         (
             *("open", "1 while the hospital does not answer and is left alone"),
             [int(not one.is_answering) for one in found],
         ),
         (
-            *("lag_seconds", "Age of the oldest event that was not tried yet"),
+            *("lag_seconds", "Age of the oldest event for a hospital that was not tried yet"),
             [one.unsent_seconds for one in found],
         ),
         (
-            *("oldest_seconds", "Age of the oldest event that waits, 0 where it is switched off"),
+            *(
+                "oldest_seconds",
+                "Age of the oldest event that waits for a hospital; 0 where its webhook is off",
+            ),
             [one.oldest_seconds if one.is_enabled else 0.0 for one in found],
         ),
     ):

@@ -53,7 +53,9 @@ _pool_idle = Gauge(
     multiprocess_mode="livesum",
 )
 _pool_waiting = Gauge(
-    "guahao_pool_waiting_requests", "Requests that wait for one", multiprocess_mode="livesum"
+    "guahao_pool_waiting_requests",
+    "Requests that wait for a connection of the pools",
+    multiprocess_mode="livesum",
 )
 _disk_free = Gauge(
     "guahao_disk_free_bytes",
