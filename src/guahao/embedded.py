@@ -7,6 +7,7 @@ The server listens on a Unix socket only. Whoever reaches the socket is trusted,
 lies in a folder that only the server's own user (and root) may enter.
 """
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -30,6 +31,7 @@ from psycopg import errors, sql
 START_TIMEOUT_S = 120  # crash recovery replays up to max_wal_size of log
 STOP_TIMEOUT_S = 120
 ORPHAN_TIMEOUT_S = 10
+FULL_BELOW_BYTES = 16 << 20  # a segment of the write-ahead log, without which none starts
 SOCKET_PATH_MAX_BYTES = 107  # sun_path holds 108 with its closing zero
 LOGS_KEPT = 10  # files
 START_LOG_MAX_BYTES = 1_000_000  # of what the server says before its own log begins
@@ -97,19 +99,24 @@ class EmbeddedServer:
         Returns whether this process is to stop it: the process that started it does, or where
         that was killed, the first that finds the server running. Raises EmbeddedServerError.
         """
-        self._prepare_folder()
-        with self._locked():
-            if self._answers():
-                return self._adopt()
-            self._clear_remains()
-            if not self._data.exists():
-                self._create_cluster()
-            self._write_settings()
-            self._prepare_socket_folder()
-            self.drop_old_logs()
-            self._run("pg_ctl", "start", "-w", "-t", str(START_TIMEOUT_S), "-l", str(self._log))
-            self._note_owner()
-            return True
+        try:
+            self._prepare_folder()
+            with self._locked():
+                if self._answers():
+                    return self._adopt()
+                self._clear_remains()
+                if not self._data.exists():
+                    self._create_cluster()
+                self._write_settings()
+                self._prepare_socket_folder()
+                self.drop_old_logs()
+                self._run("pg_ctl", "start", "-w", "-t", str(START_TIMEOUT_S), "-l", str(self._log))
+                self._note_owner()
+                return True
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise EmbeddedServerError(self._is_full()) from error
 
     def stop(self) -> None:
         """Stop the server, ending its sessions; do nothing where it is not running.
@@ -331,10 +338,18 @@ class EmbeddedServer:
             umask=0o077,
         )
         if result.returncode != 0:
+            if shutil.disk_usage(self._folder).free < FULL_BELOW_BYTES:
+                raise EmbeddedServerError(self._is_full())
             raise EmbeddedServerError(
                 f"{name} failed ({result.returncode}): {result.stdout.strip()}\n"
                 f"{_last_lines(self._log)}\n{_last_lines(self._newest_log())}"
             )
+
+    def _is_full(self) -> str:
+        return (
+            f"the disk of {self._folder} is full. Nothing that was acknowledged is lost: make space"
+            " there, never in pg_wal, and PostgreSQL starts (docs/operators/full-disk.md)"
+        )
 
 
 def program(name: str) -> Path:

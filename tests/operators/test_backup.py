@@ -17,6 +17,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from tests.crowd import add_clinic, add_crowd, book, open_desk
+from tests.faults.disks import fill, small_disk
 from tests.operators.workplace import Workplace
 
 from guahao import wiring
@@ -213,31 +214,6 @@ def test_a_verification_finds_what_is_missing_and_what_is_damaged(city: City) ->
     assert outcomes == ["ok", "failed", "failed", "failed", "failed"]
     assert city.runs("verify")[0][2] is True
     assert list(city.archive.glob("guahao-scratch-*")) == []
-
-
-@contextmanager
-def small_disk(folder: Path, megabytes: int) -> Iterator[None]:
-    """Mount a disk of so many megabytes; skip the test where this is not permitted."""
-    folder.mkdir()
-    mounting = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)]
-    try:
-        mounted = subprocess.run(mounting, capture_output=True, text=True, check=False)
-        reason = mounted.stderr if mounted.returncode else ""
-    except FileNotFoundError as error:
-        reason = str(error)
-    if reason:
-        pytest.skip(f"a small disk cannot be mounted: {reason}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-def fill(path: Path, leave: int) -> None:
-    """Fill a disk but for so many bytes."""
-    path.unlink(missing_ok=True)
-    with path.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(path.parent).free - leave)
 
 
 def test_a_full_archive_is_told_and_nothing_unfinished_counts(city: City) -> None:
