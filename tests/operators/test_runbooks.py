@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 from contextlib import AbstractContextManager, nullcontext
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -20,10 +19,11 @@ RUNBOOKS = sorted(path.stem for path in FOLDER.glob("*.md"))
 
 
 def prepared(name: str, workplace: Workplace) -> AbstractContextManager[None]:
-    module = f"tests.operators.prepared.{name.replace('-', '_').lower()}"
-    if find_spec(module) is None:
+    module = name.replace("-", "_").lower()
+    if not (Path(__file__).parent / "prepared" / f"{module}.py").is_file():
         return nullcontext()
-    context: AbstractContextManager[None] = importlib.import_module(module).prepare(workplace)
+    found = importlib.import_module(f"tests.operators.prepared.{module}")
+    context: AbstractContextManager[None] = found.prepare(workplace)
     return context
 
 
