@@ -16,6 +16,12 @@ from guahao.store.ids import next_id
 from guahao.store.patients import person_index
 from guahao.store.views import AppointmentView
 
+# How many sessions wait for a lock.
+WAITING = """
+    SELECT count(DISTINCT l.pid) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+    WHERE NOT l.granted AND a.datname = current_database()
+"""
+
 
 @dataclass(frozen=True)
 class Person:

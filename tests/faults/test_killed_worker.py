@@ -112,7 +112,11 @@ async def until_sent(platform: Platform) -> None:
 
 
 async def end_lease(platform: Platform) -> None:
-    """As a minute later."""
+    """As a minute later, when also the dead worker's heartbeat is too old."""
+    await change(
+        platform,
+        "UPDATE procrastinate_workers SET last_heartbeat = last_heartbeat - interval '1 minute'",
+    )
     await change(
         platform, "UPDATE messages SET due_at = %s - interval '1 minute'", platform.db.clock()
     )

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 import psycopg
 import pytest
 from tests.city import THURSDAY, Clock, ask, change, change_as_owner, open_platform
-from tests.crowd import add_clinic, add_crowd, book, count, open_desk
+from tests.crowd import WAITING, add_clinic, add_crowd, book, count, open_desk
 
 from guahao.flows.desk import Busy, DeskAnswer
 from guahao.flows.platform import Platform
@@ -238,7 +238,9 @@ async def test_who_goes_away_during_the_commit_finds_the_booking_under_the_key(
     async with open_desk(platform) as desk, platform.db.transaction() as holding:
         await holding.do("SELECT FROM patients FOR UPDATE")
         leaving = asyncio.ensure_future(book(desk, person, session_id))
-        await asyncio.sleep(0.1)  # the batch now waits for the patient's lock
+        async with asyncio.timeout(30):
+            while await ask(platform, WAITING) == [(0,)]:  # noqa: ASYNC110 - in PostgreSQL
+                await asyncio.sleep(0.01)
         leaving.cancel()
         await asyncio.gather(leaving, return_exceptions=True)
     assert await count(platform, "appointments") == 1

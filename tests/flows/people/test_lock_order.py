@@ -28,7 +28,7 @@ from tests.city import (
     phone,
     resident_id,
 )
-from tests.crowd import open_desk
+from tests.crowd import WAITING, open_desk
 from tests.web.staff_site import add_member
 
 from guahao.flows.patients import register_patient
@@ -46,10 +46,6 @@ from guahao.rules.staff import Role, Staff
 from guahao.store.db import Tx
 from guahao.tools.audit import audit
 
-WAITING = """
-    SELECT count(DISTINCT l.pid) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-    WHERE NOT l.granted AND a.datname = current_database()
-"""
 _ROUNDS = 5
 Act = Callable[[], Coroutine[Any, Any, object]]
 
