@@ -23,7 +23,7 @@ PACKAGES := chromium pgbouncer nginx-light haproxy etcd-server systemd prometheu
 
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
-.PHONY: run test faults lint bench lock assets audit-dependencies clean
+.PHONY: run test check faults lint bench lock assets audit-dependencies clean
 
 run: $(BASE) assets
 	$(BIN)/guahao up
@@ -33,6 +33,10 @@ test: $(DEV) assets
 		|| { $(APT) update && $(APT) install $(PACKAGES); } >/dev/null 2>&1 \
 		|| echo "Without $(PACKAGES) (Debian, Ubuntu: apt-get install ...) the tests that need them are skipped: browser, pooler, proxies, cluster, alerts." >&2
 	$(BIN)/pytest -n 2
+
+# In a minute or two, before every commit: no server, no browser, no processes that are killed.
+check: lint assets
+	$(BIN)/pytest -n 2 -m "not database and not faults and not slow"
 
 lint: $(DEV)
 	$(BIN)/ruff check .

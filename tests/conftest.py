@@ -1,4 +1,4 @@
-"""A real PostgreSQL for every test that asks for one: a migrated database, cloned per test."""
+"""A real PostgreSQL for every test that asks for one, with a migrated database."""
 
 import gc
 import os
@@ -6,19 +6,21 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote, urlsplit
 from uuid import uuid4
 
-import psycopg
 import pytest
-from psycopg import sql
+from argon2 import PasswordHasher
+from tests.databases import ReusedDatabase, execute, with_database
 
 import guahao
 from guahao.embedded import EmbeddedServer
+from guahao.flows.kernel import hashing
 from guahao.store.migrate import migrate
 
 # For `python -m guahao` in a process of its own: the very code that is tested here.
 SOURCES = str(Path(guahao.__file__).parents[1])
+SERVERS = {"server_url", "mortal_server", "server"}  # fixtures
+PRODUCTION_HASHER = hashing._hasher
 
 
 def pytest_collection_finish() -> None:
@@ -26,6 +28,32 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what asks for a server, so that `make check` can leave it out."""
+    for item in items:
+        if isinstance(item, pytest.Function) and SERVERS & {*item.fixturenames}:
+            item.add_marker(pytest.mark.database)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_hashing() -> Iterator[None]:
+    """Hash passwords with the least work that Argon2 allows: 10 µs instead of 100 ms."""
+    with pytest.MonkeyPatch.context() as patch:
+        _hash_with(patch, PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield
+
+
+@pytest.fixture
+def production_hashing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash passwords as in production, for tests of its slowness."""
+    _hash_with(monkeypatch, PRODUCTION_HASHER)
+
+
+def _hash_with(patch: pytest.MonkeyPatch, hasher: PasswordHasher) -> None:
+    patch.setattr(hashing, "_hasher", hasher)
+    patch.setattr(hashing, "NOBODYS_HASH", hasher.hash("nobody's"))
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +67,9 @@ def server_url() -> Iterator[str]:
     parent = Path(tempfile.mkdtemp(prefix="guahao-tests-"))
     server = EmbeddedServer(parent / "postgres", durable=False)
     server.start()
+    # Statistics that arrive by chance would change plans.
+    execute(server.url("postgres"), "ALTER SYSTEM SET autovacuum = off")
+    execute(server.url("postgres"), "SELECT pg_reload_conf()")
     yield server.url("postgres")
     server.stop()
     shutil.rmtree(parent)
@@ -48,56 +79,38 @@ def server_url() -> Iterator[str]:
 def template_database(server_url: str) -> Iterator[str]:
     """Name of a migrated, empty database that nobody is connected to."""
     name = f"guahao_template_{uuid4().hex}"
-    _execute(server_url, "CREATE DATABASE {}", name)
+    execute(server_url, "CREATE DATABASE {}", name)
     migrate(with_database(server_url, name))
     yield name
-    _execute(server_url, "DROP DATABASE {} WITH (FORCE)", name)
+    execute(server_url, "DROP DATABASE {} WITH (FORCE)", name)
 
 
 @pytest.fixture
 def empty_database_url(server_url: str) -> Iterator[str]:
     """URL of a database without anything in it, as its owner; dropped afterwards."""
     name = f"guahao_empty_{uuid4().hex}"
-    _execute(server_url, "CREATE DATABASE {}", name)
+    execute(server_url, "CREATE DATABASE {}", name)
     yield with_database(server_url, name)
-    _execute(server_url, "DROP DATABASE {} WITH (FORCE)", name)
+    execute(server_url, "DROP DATABASE {} WITH (FORCE)", name)
 
 
 @pytest.fixture(scope="session")
-def used_databases(server_url: str) -> Iterator[list[str]]:
-    """Names of databases whose tests have ended; dropped at the end of the session."""
-    names: list[str] = []
-    yield names
-    _drop(server_url, names)
+def reused_database(server_url: str, template_database: str) -> Iterator[ReusedDatabase]:
+    """A database for the tests of this process, after one another.
+
+    To look for a test that disturbs others, set GUAHAO_TEST_DATABASES: `fresh` clones for every
+    test, `compared` compares everything with the template after every reset.
+    """
+    how = os.environ.get("GUAHAO_TEST_DATABASES", "")
+    database = ReusedDatabase(
+        server_url, template_database, fresh=how == "fresh", compared=how == "compared"
+    )
+    yield database
+    database.drop()
 
 
 @pytest.fixture
-def database_url(
-    server_url: str, template_database: str, used_databases: list[str]
-) -> Iterator[str]:
-    """URL of a migrated, empty database of this test alone, as its owner; dropped afterwards."""
-    # Only now: at the end of its test PostgreSQL waits 100 ms for connections that are closing.
-    _drop(server_url, used_databases)
-    name = f"guahao_test_{uuid4().hex}"
-    # By way of the log: copied as files, each clone waits for a checkpoint of all that the tests
-    # before it wrote, which takes three times as long.
-    clone = "CREATE DATABASE {} TEMPLATE {} STRATEGY WAL_LOG"
-    _execute(server_url, clone, name, template_database)
-    yield with_database(server_url, name)
-    used_databases.append(name)
-
-
-def _drop(server_url: str, names: list[str]) -> None:
-    while names:
-        _execute(server_url, "DROP DATABASE {} WITH (FORCE)", names.pop())
-
-
-def with_database(url: str, database: str) -> str:
-    """The URL of another database on the same server."""
-    return urlsplit(url)._replace(path="/" + quote(database, safe="")).geturl()
-
-
-def _execute(server_url: str, statement: str, *names: str) -> None:
-    query = sql.SQL(statement).format(*map(sql.Identifier, names))
-    with psycopg.connect(server_url, autocommit=True) as conn:
-        conn.execute(query)
+def database_url(reused_database: ReusedDatabase) -> str:
+    """URL of a migrated, empty database, as its owner, which this test has to itself."""
+    # Only now: right after the test before, PostgreSQL waits 100 ms for connections that close.
+    return reused_database.clean()

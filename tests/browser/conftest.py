@@ -21,7 +21,8 @@ import pytest_asyncio
 from playwright.async_api import Browser
 from psycopg import sql
 from tests.browser.visitor import Visitor, browser, needs_chromium, visitor
-from tests.conftest import SOURCES, with_database
+from tests.conftest import SOURCES
+from tests.databases import with_database
 
 START_SECONDS = 60
 NOW = "2026-11-30T09:00:00"

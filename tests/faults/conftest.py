@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import sql
-from tests.conftest import with_database
+from tests.databases import with_database
 
 from guahao.embedded import EmbeddedServer
 from guahao.store.migrate import migrate

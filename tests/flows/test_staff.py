@@ -376,6 +376,20 @@ async def test_neither_passwords_nor_tokens_are_kept_in_the_clear(
         assert private not in kept
 
 
+async def test_passwords_are_hashed_anew_with_the_parameters_of_production(
+    platform: Platform, clock: Clock, request: pytest.FixtureRequest
+) -> None:
+    await enrolled(platform, clock)  # with the tests' parameters
+    request.getfixturevalue("production_hashing")
+    await first_factor(platform, "agent.one", NEW_PASSWORD)
+
+    ((stored,),) = await ask_as_owner(platform, "SELECT password_hash FROM staff")
+    # RFC 9106, section 4: its second recommended option.
+    assert stored.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+    assert not hashing.needs_rehash(stored)
+    await first_factor(platform, "agent.one", NEW_PASSWORD)
+
+
 # Strangers ----------------------------------------------------------------------------------
 
 OFFICE, STRANGER = at("198.51.100.7"), at("203.0.113.7")
@@ -564,6 +578,7 @@ async def test_a_temporary_password_holds_for_three_days(platform: Platform, clo
 # A flood ------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("production_hashing")
 async def test_a_flood_of_log_ins_is_refused_and_does_not_keep_known_devices_waiting(
     platform: Platform, clock: Clock
 ) -> None:

@@ -19,7 +19,7 @@ import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from tests.city import Clock, open_platform
-from tests.conftest import with_database
+from tests.databases import with_database
 from tests.faults.network import network_to
 from tests.web.test_real_server import serving
 

@@ -97,6 +97,7 @@ def _without_keys(page: str) -> str:
     return "".join(line for line in page.splitlines() if 'type="hidden"' not in line)
 
 
+@pytest.mark.usefixtures("production_hashing")
 async def test_a_flood_of_guesses_hashes_no_more_than_the_lane_holds(
     site: Site, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,8 +10,8 @@ from base64 import b32encode
 from dataclasses import dataclass
 
 import pyotp
-from argon2 import PasswordHasher
 
+from guahao.flows.kernel import hashing
 from guahao.flows.platform import Platform
 from guahao.flows.staff import TOTP_STEP_SECONDS
 from guahao.rules.staff import HOSPITAL_ROLES, SYSTEM, Role
@@ -49,7 +49,7 @@ async def add_demo_staff(platform: Platform) -> int:
     """Add those who are missing; how many were. Nothing outside of the demo."""
     if not platform.settings.demo:
         return 0
-    hashed = PasswordHasher().hash(PASSWORD)
+    hashed = await hashing.KNOWN.hashed(PASSWORD)
     added = 0
     async with platform.db.transaction() as tx:
         await demo_store.forget_codes_to_come(tx, int(tx.now.timestamp()) // TOTP_STEP_SECONDS)

@@ -22,7 +22,7 @@ import pyotp
 
 from guahao.flows.accounts import Caller
 from guahao.flows.kernel import hashing
-from guahao.flows.kernel.hashing import NOBODYS_HASH, HashingBusyError
+from guahao.flows.kernel.hashing import HashingBusyError
 from guahao.flows.kernel.passwords import is_guessable
 from guahao.flows.platform import Platform
 from guahao.rules.kernel.text import prose, typed
@@ -294,7 +294,7 @@ async def log_in(
         credentials = await store.credentials_of(tx, platform.vault, staff_id)
     if retry_from is not None:
         return LogInRefused(retry_from)
-    stored = NOBODYS_HASH if credentials is None else credentials.password_hash
+    stored = hashing.NOBODYS_HASH if credentials is None else credentials.password_hash
     lane = hashing.KNOWN if origin.knows(login) else hashing.STRANGERS
     # Outside of the transaction and of the event loop: it takes a while, on purpose.
     try:
