@@ -171,6 +171,25 @@ def list_command(
     Console(width=140).print(table)  # also where it is no terminal
 
 
+@app.command("prune")
+def prune_command(
+    keep: Annotated[
+        int | None, typer.Option(min=1, help="So many; without it GUAHAO_BACKUP_GENERATIONS.")
+    ] = None,
+) -> None:
+    """Remove the oldest backups and the log that only they need, to make space.
+
+    The newest stay, and the last one that was verified. `guahao backup take` does this as well.
+    """
+    settings = read_settings(os.environ)
+    archive = _archive(settings)
+    removed = archive.prune(keep or settings.backup_generations)
+    for name in removed:
+        typer.echo(f"Removed: {name}.")
+    left = shutil.disk_usage(archive.folder)
+    typer.echo(f"{len(archive.bases())} backups stay; {_size(left.free)} of the disk are free.")
+
+
 @app.command("verify")
 def verify_command(
     to: Annotated[str, typer.Option(help="A time such as 2026-12-01T14:59, or latest.")] = "now",
@@ -411,6 +430,12 @@ def _database(
 
 def _check_disk(settings: Settings, archive: Archive, source: Source, *, allowed: bool) -> None:
     is_same = same_disk(archive, source)
+    if is_same is None and not settings.demo and not allowed:
+        typer.echo(
+            f"Whether {archive.folder} lies on the database's own disk is not known: the login of"
+            " GUAHAO_BACKUP_URL may not read data_directory (GRANT pg_read_all_settings).",
+            err=True,
+        )
     if not is_same or allowed:
         return
     sentence = (

@@ -31,7 +31,16 @@ _OPERATORS = frozenset("|&;()<>\n")
 PROGRAMS = {
     *("apt-get", "chown", "curl", "df", "docker", "du", "etcdctl", "haproxy", "install"),
     *("journalctl", "mount", "nginx", "patronictl", "pg_ctl", "pg_lsclusters", "pgbackrest"),
-    *("podman", "psql", "promtool", "sudo", "systemctl", "systemd-analyze", "timedatectl"),
+    *(
+        "podman",
+        "psql",
+        "promtool",
+        "sudo",
+        "systemctl",
+        "systemd-analyze",
+        "systemd-run",
+        "timedatectl",
+    ),
 }
 _BUILTINS = {"cd", "test", "[", "export", "true", "false", "wait", "kill", "set", "echo", "."}
 _REPOSITORY = re.compile(r"^(?:\./)?(?:deploy|docs|migrations|requirements|src|tests)/[^*]+$")
