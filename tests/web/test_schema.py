@@ -22,6 +22,7 @@ CONTRACT = {
     ("post", "/api/v1/auth/confirm"),
     ("post", "/api/v1/auth/new-holder"),
     ("post", "/api/v1/auth/logout"),
+    ("get", "/api/v1/status"),
     ("get", "/api/v1/me"),
     ("post", "/api/v1/patients"),
     ("delete", "/api/v1/patients/{patient_id}"),

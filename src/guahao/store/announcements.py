@@ -31,6 +31,7 @@ class Written:
     body_en: str
     shown_from: datetime
     shown_until: datetime | None
+    is_maintenance: bool = False  # shown on the status page as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ async def shown(tx: Tx) -> list[Announcement]:
 # The calendar has no "for ever" of its own.
 _KEPT = """
     SELECT id, withdrawn_at, title, title_en, body, body_en, shown_from,
-           nullif(shown_until, 'infinity')
+           nullif(shown_until, 'infinity'), is_maintenance
     FROM announcements
 """
 
@@ -86,8 +87,9 @@ async def add(tx: Tx, written: Written) -> int:
     """A new announcement; its id."""
     row = await tx.row(
         """
-        INSERT INTO announcements (title, title_en, body, body_en, shown_from, shown_until)
-        VALUES (%s, %s, %s, %s, %s, coalesce(%s::timestamptz, 'infinity')) RETURNING id
+        INSERT INTO announcements
+            (title, title_en, body, body_en, shown_from, shown_until, is_maintenance)
+        VALUES (%s, %s, %s, %s, %s, coalesce(%s::timestamptz, 'infinity'), %s) RETURNING id
         """,
         astuple(written),
     )
@@ -100,8 +102,8 @@ async def change(tx: Tx, announcement_id: int, written: Written) -> None:
     await tx.do(
         """
         UPDATE announcements
-        SET (title, title_en, body, body_en, shown_from, shown_until)
-            = (%s, %s, %s, %s, %s, coalesce(%s::timestamptz, 'infinity'))
+        SET (title, title_en, body, body_en, shown_from, shown_until, is_maintenance)
+            = (%s, %s, %s, %s, %s, coalesce(%s::timestamptz, 'infinity'), %s)
         WHERE id = %s
         """,
         (*astuple(written), announcement_id),

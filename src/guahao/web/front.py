@@ -43,7 +43,7 @@ _SIGNED = frozenset({"/wechat", "/sms/receipts"})
 # Asked by what watches the machine: never limited, so that a flood does not look like a failure.
 _HEALTH = "/health/"
 # Answered whether or not a database is there.
-_OF_THE_MACHINE = ("/health/", "/metrics", "/static/")
+_OF_THE_MACHINE = ("/health/", "/metrics", "/static/", "/status", "/api/v1/status")
 _NO_ROUTE = "none"
 _NOT_ANSWERED = 499  # the caller went away, or the answer broke off
 

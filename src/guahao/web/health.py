@@ -8,6 +8,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
 from guahao.flows.desk import Desk
+from guahao.flows.operations.status import STUCK_SECONDS
 from guahao.flows.platform import Platform
 from guahao.store.db import DatabaseState
 from guahao.web.answers import Answer, json_answer
@@ -19,8 +20,6 @@ from guahao.web.reading import ApiRequest
 from guahao.web.replies import Replies
 
 _DATABASE_SECONDS = 1.5
-# No request waits for as long: a lane whose batch is older does not come to its end.
-_STUCK_SECONDS = 6.0
 
 
 class Health(msgspec.Struct):
@@ -51,7 +50,7 @@ async def readiness(platform: Platform, desk: Desk) -> Readiness:
         is_read_only = platform.db.state is DatabaseState.READ_ONLY
         reasons.append("database_read_only" if is_read_only else "database_away")
     oldest_seconds = desk.oldest_seconds
-    if oldest_seconds > _STUCK_SECONDS:
+    if oldest_seconds > STUCK_SECONDS:
         reasons.append("desk_stuck")
     status = "unavailable" if reasons else "ok"
     return Readiness(reasons, round(oldest_seconds, 3), status)

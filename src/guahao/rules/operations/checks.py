@@ -465,7 +465,7 @@ def _check_runs(
 
 def check_clock(ahead_seconds: float, expected: Expected) -> Check:
     """Whether this machine's clock is the database's."""
-    figures: dict[str, Figure] = {"ahead_seconds": round(ahead_seconds, 3)}
+    figures: dict[str, Figure] = {"ahead_seconds": round(ahead_seconds, 3) + 0.0}
     off, limit = abs(ahead_seconds), expected.clock_tolerance_seconds
     if off > limit / 2:
         return Check(

@@ -64,6 +64,8 @@ class HospitalQueue:
     failed: int
     oldest_seconds: float  # of what waits, tried or not
     unsent_seconds: float  # of what was not tried yet
+    name: str = ""
+    name_en: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -236,7 +236,8 @@ async def _hospitals(conn: Conn, now: datetime) -> tuple[HospitalQueue, ...]:
         conn,
         HospitalQueue,
         """
-        SELECT h.code, w.enabled AS is_enabled, w.probe_at IS NULL AS is_answering,
+        SELECT h.code, h.name, h.name_en, w.enabled AS is_enabled,
+               w.probe_at IS NULL AS is_answering,
                coalesce(d.waiting, 0)::int AS waiting, coalesce(d.dead, 0)::int AS dead,
                w.delivered, w.failed,
                greatest(0, extract(epoch FROM %(now)s - least(n.at, d.since)))::float8

@@ -152,6 +152,7 @@ def _as_form(written: Written) -> dict[str, str]:
         "body_en": written.body_en,
         "shown_from": _as_typed(written.shown_from),
         "shown_until": _as_typed(written.shown_until),
+        "is_maintenance": "yes" if written.is_maintenance else "",
     }
 
 
@@ -174,7 +175,10 @@ def _read(page: StaffPage) -> Written | None:
         name: prose(form.get(name, ""), lines=name.startswith("body"))
         for name in ("title", "title_en", "body", "body_en")
     }
-    return Written(**typed, shown_from=shown_from, shown_until=shown_until)
+    is_maintenance = form.get("is_maintenance") == "yes"
+    return Written(
+        **typed, shown_from=shown_from, shown_until=shown_until, is_maintenance=is_maintenance
+    )
 
 
 def _say(page: StaffPage, refused: AnnouncementRefusal) -> str:

@@ -123,6 +123,7 @@ FIELDS = {
     "sessions": Words("门诊数", "sessions"),
     "shown_from": Words("公布时间", "shown from"),
     "shown_until": Words("撤下时间", "shown until"),
+    "is_maintenance": Words("系统维护或故障", "maintenance or incident"),
     "sms": Words("短信核实码", "SMS code"),
     "specialty": Words("专业", "specialty"),
     "review_bookings": Words("复核的预约次数", "bookings to review"),

@@ -9,6 +9,7 @@ from guahao.web.api.hospital import hospital_client_routes
 from guahao.web.api.hospitals import hospital_routes
 from guahao.web.api.patients import patient_routes
 from guahao.web.api.sessions import session_routes
+from guahao.web.api.status import status_routes
 
 PREFIX = "/api/v1"
 
@@ -23,5 +24,6 @@ def routes(door: Door) -> list[Route]:
         *hospital_routes(door),
         *session_routes(door),
         *appointment_routes(door),
+        *status_routes(door),
         *hospital_client_routes(door),
     ]

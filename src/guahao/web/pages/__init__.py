@@ -39,6 +39,7 @@ from guahao.web.pages.own_data import own_data_pages
 from guahao.web.pages.page import Route
 from guahao.web.pages.privacy import privacy_pages
 from guahao.web.pages.removing import removing_pages
+from guahao.web.pages.status import status_pages
 
 __all__ = ["Door", "Route", "error_page", "page_routes", "routes"]
 
@@ -61,6 +62,7 @@ def routes() -> list[Route]:
         *account_pages(),
         *removing_pages(),
         *help_pages(),
+        *status_pages(),
         *privacy_pages(),
         *own_data_pages(),
         *choice_pages(),

@@ -199,6 +199,8 @@ class Route:
     handler: Handler
     # Its handler asks the booking desk, which finds out whether the log-in has ended.
     asks_desk: bool = False
+    # Works without the database: nobody finds out who came.
+    asks_nobody: bool = False
 
     def for_litestar(self, door: Door) -> HTTPRouteHandler:
         """A POST is refused before its handler sees it, unless a form of ours sent it."""
@@ -207,7 +209,7 @@ class Route:
             page = Page(door, request)
             if self.method == "POST":
                 await page.read_form()
-            if not self.asks_desk:
+            if not (self.asks_desk or self.asks_nobody):
                 await page.identify()
             try:
                 return await self.handler(page)

@@ -1,0 +1,79 @@
+"""Whether booking, messages and hospitals' systems work. Asks the database nothing."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Literal
+
+import msgspec
+from litestar.types import ASGIApp
+
+from guahao.flows.operations.status import status_now
+from guahao.web.answers import json_answer
+from guahao.web.api.door import Door, Route
+from guahao.web.language import Words, reader_language
+from guahao.web.openapi import Call
+from guahao.web.reading import ApiRequest
+
+_TAG = Words("服务状态", "Service status")
+Known = Literal["ok", "bad", "unknown"]
+
+
+class NoticeOut(msgspec.Struct):
+    """Planned maintenance, or an incident."""
+
+    title: str
+    body: str
+
+
+class StatusOut(msgspec.Struct):
+    """How the platform does; `checked_at`: when messages and hospitals were looked at last."""
+
+    booking: Literal["ok", "bad"]
+    messages: Known
+    message_delay_minutes: int | None
+    hospitals: Known
+    hospitals_not_answering: list[str]
+    maintenance: list[NoticeOut]
+    checked_at: datetime | None
+
+
+_STATUS = Call(
+    "GET",
+    "/status",
+    _TAG,
+    Words("服务是否正常", "Whether the service works"),
+    StatusOut(
+        *("ok", "bad", 10, "ok", []),
+        [NoticeOut("12月3日凌晨系统维护", "12月3日0:00至0:30暂停预约。")],
+        datetime.fromisoformat("2026-11-30T09:00:00+08:00"),
+    ),
+    needs_token=False,
+)
+
+
+def status_routes(door: Door) -> list[Route]:
+    """GET /status."""
+
+    async def status(request: ApiRequest) -> ASGIApp:
+        found = status_now(door.platform, door.desk)
+        is_english = reader_language(request.scope) == "en"
+        delay, age, behind = found.delay_minutes, found.age_seconds, found.hospitals
+        return json_answer(
+            StatusOut(
+                "ok" if found.is_booking else "bad",
+                "unknown" if delay is None else "bad" if delay else "ok",
+                delay or None,
+                "unknown" if behind is None else "bad" if behind else "ok",
+                [one.name_en if is_english and one.name_en else one.name for one in behind or ()],
+                [
+                    NoticeOut(one.title_en, one.body_en)
+                    if is_english and one.title_en
+                    else NoticeOut(one.title, one.body)
+                    for one in found.maintenance
+                ],
+                None if age is None else door.platform.db.clock() - timedelta(seconds=age),
+            )
+        )
+
+    return [Route(_STATUS, status)]
