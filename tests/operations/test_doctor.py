@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -214,6 +215,24 @@ async def test_a_grant_that_is_missing_leaves_its_check_unknown(
     assert found["messages"].state is State.OK
     assert found["row_security"].state is State.FAILED
     assert "appointments" in found["row_security"].says
+
+
+async def test_only_the_login_may_connect(login_url: str, database_url: str) -> None:
+    name = urlsplit(database_url).path[1:]
+    execute(
+        database_url,
+        f"REVOKE ALL ON DATABASE {name} FROM PUBLIC",
+        f"GRANT CONNECT ON DATABASE {name} TO {LOGIN_ROLE}",
+    )
+    try:
+        found = await checked(login_url)
+    finally:
+        execute(
+            database_url,
+            f"GRANT CONNECT, TEMPORARY ON DATABASE {name} TO PUBLIC",
+            f"REVOKE CONNECT ON DATABASE {name} FROM {LOGIN_ROLE}",
+        )
+    assert found["connections"].state is found["database_size"].state is State.OK
 
 
 async def test_an_old_schema_and_one_from_the_future(login_url: str, database_url: str) -> None:

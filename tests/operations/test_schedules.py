@@ -13,7 +13,9 @@ from tests.web.site import closed
 from guahao.flows.operations.recording import Recording
 from guahao.jobs import create_jobs
 from guahao.notices.outbox import OutboxGateway
+from guahao.rules.operations.checks import WORKERS_A_PROCESS
 from guahao.rules.operations.schedules import SCHEDULES
+from guahao.worker import WORKERS
 
 
 def test_every_periodic_task_has_a_schedule_and_no_other() -> None:
@@ -30,6 +32,10 @@ def test_the_longest_time_between_two_runs_is_the_cron_lines(name: str) -> None:
     runs = croniter(SCHEDULES[name].cron, datetime(2026, 11, 27, tzinfo=UTC))
     times = [runs.get_next(datetime) for _ in range(100)]
     assert max(later - one for one, later in pairwise(times)) == SCHEDULES[name].every
+
+
+def test_a_process_has_as_many_workers_as_doctor_counts_by() -> None:
+    assert len(WORKERS) == WORKERS_A_PROCESS
 
 
 async def test_a_run_is_recorded_and_its_error_goes_on(database_url: str) -> None:

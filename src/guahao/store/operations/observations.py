@@ -161,7 +161,7 @@ async def _server(conn: Conn) -> ServerUse:
         SELECT (SELECT sum(numbackends)::int FROM pg_stat_database),
                current_setting('max_connections')::int
                - current_setting('superuser_reserved_connections')::int,
-               pg_database_size(current_database()), operations_wal_bytes()
+               operations_database_bytes(), operations_wal_bytes()
         """,
     )
     assert row is not None

@@ -15,7 +15,8 @@ ALTER ROLE guahao_backup PASSWORD 'SCRAM-SHA-256$4096:EXAMPLE-eb94c11d';
 GRANT guahao_app, guahao_hospital, guahao_secrets TO guahao_owner, guahao_login;
 -- A base backup and the stream of changes; reading the data needs no more than that.
 ALTER ROLE guahao_backup REPLICATION;
-GRANT pg_monitor TO guahao_backup;
+-- The owner's functions tell `guahao doctor` of the standbys; the application sees nothing else.
+GRANT pg_monitor TO guahao_backup, guahao_owner;
 SELECT 'CREATE DATABASE guahao OWNER guahao_owner ENCODING ''UTF8'' TEMPLATE template0'
 WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'guahao') \gexec
 REVOKE ALL ON DATABASE guahao FROM PUBLIC;
