@@ -36,7 +36,7 @@ test: $(DEV) assets
 
 # In a minute or two, before every commit: no server, no browser, no processes that are killed.
 check: lint assets
-	$(BIN)/pytest -n 2 -m "not database and not faults and not slow"
+	$(BIN)/pytest -n 2 -m "not database and not faults"
 
 lint: $(DEV)
 	$(BIN)/ruff check .

@@ -17,6 +17,8 @@ import pytest
 
 from guahao.embedded import LOGS_KEPT, EmbeddedServer, EmbeddedServerError, program
 
+pytestmark = pytest.mark.database
+
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
