@@ -23,7 +23,7 @@ PACKAGES := chromium pgbouncer nginx-light haproxy etcd-server systemd prometheu
 
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
-.PHONY: run test check faults lint bench lock assets audit-dependencies clean
+.PHONY: run test check faults lint bench lock assets image audit-dependencies clean
 
 run: $(BASE) assets
 	$(BIN)/guahao up
@@ -43,6 +43,8 @@ lint: $(DEV)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint deploy/container/Containerfile
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec deploy/container/compose*.yaml
 
 bench: $(BASE)
 	@command -v wrk >/dev/null || { $(APT) update && $(APT) install wrk; } >/dev/null \
@@ -69,6 +71,10 @@ audit-dependencies: | $(BIN)/python
 		$(VENV)/audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements/$$file.txt || exit 1; done
 
 assets: $(ASSETS)
+
+# Needs podman, buildah or docker: deploy/container/README.md.
+image:
+	@deploy/container/build
 
 clean:
 	rm -rf $(VENV) $(VENDOR) node_modules dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
