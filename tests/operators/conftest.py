@@ -23,7 +23,7 @@ def commands() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def city(commands: Path) -> Iterator[Path]:
+def city_data(commands: Path) -> Iterator[Path]:
     """The data folder of a small demo city whose server is stopped."""
     with temporary_folder("guahao-city-") as folder:
         made = Workplace(folder, environment(folder, commands))
@@ -32,7 +32,7 @@ def city(commands: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def workplace(city: Path, commands: Path) -> Iterator[Workplace]:
+def workplace(city_data: Path, commands: Path) -> Iterator[Workplace]:
     """A workplace of this test alone."""
-    with workplace_with(city, commands) as made:
+    with workplace_with(city_data, commands) as made:
         yield made

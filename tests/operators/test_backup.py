@@ -22,6 +22,7 @@ from tests.operators.workplace import Workplace
 
 from guahao import wiring
 from guahao.backup.archive import Archive, Count, Facts
+from guahao.embedded import install_folder, made_user
 from guahao.settings import read_settings
 from guahao.store.db import LOGIN_ROLE
 from guahao.store.views import AppointmentView
@@ -88,12 +89,15 @@ class City:
         )
 
     @contextmanager
-    def streaming(self, *, synchronous: bool = False) -> Iterator[Path]:
+    def streaming(self, *options: str, synchronous: bool = False) -> Iterator[Path]:
         """Stream the log; what it says stands in the file."""
         said = self.place.folder / "stream.log"
         with said.open("w") as file:
             process = subprocess.Popen(
-                ["guahao", "backup", "stream"], env=self.place.environ, stdout=file, stderr=file
+                ["guahao", "backup", "stream", *options],
+                env=self.place.environ,
+                stdout=file,
+                stderr=file,
             )
         try:
             until(
@@ -216,6 +220,69 @@ def test_a_verification_finds_what_is_missing_and_what_is_damaged(city: City) ->
     assert list(city.archive.glob("guahao-scratch-*")) == []
 
 
+def test_a_lost_slot_ends_the_stream_with_a_sentence_and_it_begins_anew(city: City) -> None:
+    guahao = city.place.guahao
+    with city.streaming():
+        guahao("backup", "take")
+    city.ask("ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'")
+    city.ask("SELECT pg_reload_conf()")
+    for _ in range(4):
+        city.book(1)
+        city.ask("SELECT pg_switch_wal()")
+    city.ask("CHECKPOINT")
+    assert city.ask("SELECT wal_status FROM pg_replication_slots") == [("lost",)]
+    assert "its slot guahao_backup is lost" in guahao("backup", "stream", status=2)
+    assert "does not run" in guahao("backup", "verify", status=1)
+    city.ask("ALTER SYSTEM RESET max_slot_wal_keep_size")
+    city.ask("SELECT pg_reload_conf()")
+    with city.streaming("--start-anew"):
+        guahao("backup", "take")
+        assert "Right" in guahao("backup", "verify")
+    assert len(list(city.archive.glob("wal.until-*"))) == 1
+
+
+def test_a_backup_of_another_tool_is_verified(city: City) -> None:
+    script = city.place.folder / "restore.sh"
+    script.write_text(
+        'set -e; base=$(echo "$1"/base/*); tar -xzf "$base/base.tar.gz" -C "$2"\n'
+        'tar -xzf "$base/pg_wal.tar.gz" -C "$2/pg_wal"\n'
+        "echo \"restore_command = 'cp $1/wal/%f %p || cp $1/wal/%f.partial %p'\""
+        ' >> "$2/postgresql.auto.conf"\n'
+    )
+    with city.streaming():
+        city.place.guahao("backup", "take")
+        city.book(1)
+        environ = city.place.environ
+        name = "GUAHAO_BACKUP_RESTORE_COMMAND"
+        environ[name] = f"bash {script} {city.archive} {{folder}}"
+        assert "Right" in city.place.guahao("backup", "verify")
+        environ[name] = "false"
+        assert "RESTORE_COMMAND failed (1)" in city.place.guahao("backup", "verify", status=1)
+
+
+def test_production_keeps_no_backup_on_the_databases_own_disk(city: City) -> None:
+    city.place.environ |= {
+        "GUAHAO_MODE": "production",
+        "GUAHAO_DATABASE_URL": city.server.url("guahao", LOGIN_ROLE),
+        "GUAHAO_DATABASE_NETWORK": "private",
+        "GUAHAO_SECRET_KEY": "7c1f0e9b52d84a63b6e07f3a95c2d81e",
+        "GUAHAO_SMS_GATEWAY": "aliyun",
+        "GUAHAO_ALIYUN_ACCESS_KEY_ID": "id",
+        "GUAHAO_ALIYUN_ACCESS_KEY_SECRET": "secret",
+        "GUAHAO_ALIYUN_SIGN_NAME": "挂号",
+        "GUAHAO_ALIYUN_TEMPLATES": '{"booked": "SMS_1"}',
+        "GUAHAO_PUBLIC_URL": "https://guahao.example.cn",
+        "GUAHAO_IDENTITY_VERIFIER": "none",
+    }
+    guahao = city.place.guahao
+    assert "set GUAHAO_BACKUP_URL" in guahao("backup", "take", status=2)
+    city.place.environ["GUAHAO_BACKUP_URL"] = city.server.url("guahao")
+    assert "own disk" in guahao("backup", "take", status=2)
+    assert "There is no backup" in guahao("backup", "list")
+    guahao("backup", "take", "--same-disk")
+    assert [outcome for outcome, *_ in city.runs("backup")] == ["failed", "ok"]
+
+
 def test_a_full_archive_is_told_and_nothing_unfinished_counts(city: City) -> None:
     city.place.environ["GUAHAO_BACKUP_SCRATCH_DIR"] = str(city.place.folder)
     with small_disk(city.archive, 100), city.streaming() as said:
@@ -239,6 +306,50 @@ def test_a_full_archive_is_told_and_nothing_unfinished_counts(city: City) -> Non
             said.read_text(),
         )
         assert "Right" in city.place.guahao("backup", "verify")
+
+
+DEBIANS = sorted(Path("/usr/lib/postgresql").glob("1*/bin/initdb"))
+
+
+@pytest.mark.skipif(not DEBIANS, reason="Debian's PostgreSQL is not installed")
+def test_debians_server_is_backed_up_by_a_login_that_migrating_creates(
+    workplace: Workplace,
+) -> None:
+    folder = workplace.folder / "debian"
+    user = made_user() if os.geteuid() == 0 else None
+    folder.mkdir(mode=0o711)
+    if user is not None:
+        os.chown(folder, *user)
+
+    def run(program: str, *arguments: str) -> None:
+        subprocess.run(
+            [DEBIANS[-1].with_name(program), "-D", "data", *arguments],
+            cwd=folder,
+            user=None if user is None else user.uid,
+            group=None if user is None else user.gid,
+            check=True,
+            stdout=subprocess.DEVNULL,
+            env={"LC_ALL": "C.UTF-8", "PATH": os.environ["PATH"]},
+        )
+
+    run("initdb", "-A", "trust", "-U", "postgres", "-k", "--no-sync")
+    run("pg_ctl", "start", "-w", "-l", "log", "-o", f"-k {folder} -c listen_addresses= -F")
+    try:
+        url = f"postgresql://{{}}@/postgres?host={folder}"
+        workplace.environ |= {
+            "GUAHAO_DATABASE_OWNER_URL": url.format("postgres"),
+            "GUAHAO_DATABASE_URL": url.format("guahao_login"),
+            "GUAHAO_BACKUP_URL": url.format("guahao_backup:secret"),
+            "GUAHAO_BACKUP_DIR": str(workplace.folder / "archive"),
+        }
+        workplace.guahao("migrate")
+        assert "checksums are right" in workplace.guahao("backup", "take")
+        assert "Right" in workplace.guahao("backup", "verify")
+        workplace.environ["GUAHAO_POSTGRES_BIN"] = str(install_folder() / "bin")
+        said = workplace.guahao("backup", "take", status=2)
+        assert "backups need the programs of that very version" in said
+    finally:
+        run("pg_ctl", "stop", "-m", "immediate")
 
 
 # The folder itself ------------------------------------------------------------------------------
