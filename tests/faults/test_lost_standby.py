@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
+import pytest
 from tests.city import Clock, open_platform
+from tests.databases import with_database
 from tests.faults.network import until
 
 from guahao.clock import city_clock
@@ -101,6 +106,37 @@ async def test_where_the_owner_may_not_see_standbys_the_check_is_unknown(
             await observe(platform, every_seconds=0)
             assert "guahao_replication_synchronous_standbys 0" not in metrics(platform)
             assert "guahao_replication_primary 1.0" in metrics(platform)
+
+
+@pytest.fixture
+def replica(mortal_server: EmbeddedServer) -> Iterator[EmbeddedServer]:
+    """A standby of the mortal server."""
+    parent = Path(tempfile.mkdtemp(prefix="guahao-replica-"))
+    server = EmbeddedServer(parent / "postgres", durable=False)
+    server._prepare_folder()
+    copy = ("--dbname", mortal_server.url("postgres"), "--write-recovery-conf", "-c", "fast", "-N")
+    server._run("pg_basebackup", *copy)
+    server.start()
+    yield server
+    server.stop()
+    shutil.rmtree(parent)
+
+
+async def test_a_url_that_leads_to_a_replica(mortal_url: str, replica: EmbeddedServer) -> None:
+    settings, vault = Settings(), Vault("a secret key of the tests, long enough")
+    url = with_database(replica.url("postgres"), urlsplit(mortal_url).path[1:])
+    found = {
+        check.name: check
+        for check in await doctor.examine(settings, url, vault, city_clock(), None)
+    }
+    assert found["primary"].state is State.FAILED
+    assert "docs/operators/failover.md" in found["primary"].says
+    assert found["standby"].state is State.UNKNOWN
+    assert found["schema"].state is found["messages"].state is State.OK
+    async with open_platform(url, Clock()) as platform:
+        with psycopg.connect(mortal_url, autocommit=True) as conn:
+            conn.execute("UPDATE observations SET claimed_at = '-infinity'")
+        await observe(platform)  # cannot write down what it measures, and does not fail
 
 
 def metrics(platform: object) -> str:
