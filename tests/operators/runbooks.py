@@ -44,7 +44,7 @@ PROGRAMS = {
 }
 _BUILTINS = {"cd", "test", "[", "export", "true", "false", "wait", "kill", "set", "echo", "."}
 _REPOSITORY = re.compile(r"^(?:\./)?(?:deploy|docs|migrations|requirements|src|tests)/[^*]+$")
-_UNIT = re.compile(r"^(guahao[\w-]*)(@?)[\w-]*\.(service|timer|target|socket)$")
+_UNIT = re.compile(r"^(guahao-[\w-]+)(@?)[\w-]*(\.(?:service|timer|target|socket))?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +114,8 @@ def complaints(command: Command) -> Iterator[str]:
             yield f"there is no program {program}"
         for word in words:
             yield from _missing_files(word)
+            if program in ("systemctl", "journalctl"):
+                yield from _missing_units(word)
 
 
 def _simple_commands(text: str) -> Iterator[list[str]]:
@@ -176,9 +178,11 @@ def _unknown_options(arguments: list[str]) -> Iterator[str]:
 def _missing_files(word: str) -> Iterator[str]:
     if _REPOSITORY.match(word) and not (ROOT / word).exists():
         yield f"there is no {word}"
+
+
+def _missing_units(word: str) -> Iterator[str]:
     unit = _UNIT.match(word)
-    deploy = ROOT / "deploy"
-    if unit is not None and deploy.is_dir():
-        name = f"{unit[1]}{unit[2]}.{unit[3]}"
-        if not any(found.name == name for found in deploy.rglob(f"{unit[1]}*")):
+    if unit is not None:
+        name = f"{unit[1]}{unit[2]}{unit[3] or '.service'}"
+        if not any(True for _ in (ROOT / "deploy").rglob(name)):
             yield f"deploy/ has no unit {name}"

@@ -87,6 +87,8 @@ def test_a_fence_that_would_not_be_run_is_refused(fence: str, tmp_path: Path) ->
         ("guahao keys turn", 1),
         ("sudo -u guahao no-such-program < /dev/null", 1),
         ("install -m 600 docs/no-such-file /etc/guahao", 1),
+        ("systemctl restart guahao-web@8001 guahao-worker guahao-doctor.timer", 0),
+        ("sudo systemctl restart guahao-wob@8001 guahao-worker.timer", 2),
         ("cat docs/SETTINGS.md > /tmp/no-such-file", 0),
     ],
 )
