@@ -18,8 +18,12 @@ SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo -n)
 APT    := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0
 
 # What the tests use where it is there: the programs, and Debian's packages with them.
-PROGRAMS := chromium pgbouncer nginx haproxy etcd systemd-analyze promtool
-PACKAGES := chromium pgbouncer nginx-light haproxy etcd-server systemd prometheus
+PROGRAMS := chromium pgbouncer nginx haproxy etcd pg_ctlcluster systemd-analyze promtool
+PACKAGES := chromium pgbouncer nginx-light haproxy etcd-server postgresql systemd prometheus
+
+PREPARE = ( PATH=$$PATH:/usr/sbin; for program in $(PROGRAMS); do command -v $$program || exit 1; done ) >/dev/null \
+	|| { $(APT) update && $(APT) install $(PACKAGES); } >/dev/null 2>&1 \
+	|| echo "Tests that need what is missing are skipped (Debian, Ubuntu: apt-get install $(PACKAGES))." >&2
 
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
@@ -29,14 +33,18 @@ run: $(BASE) assets
 	$(BIN)/guahao up
 
 test: $(DEV) assets
-	@PATH=$$PATH:/usr/sbin; for program in $(PROGRAMS); do command -v $$program || exit 1; done >/dev/null \
-		|| { $(APT) update && $(APT) install $(PACKAGES); } >/dev/null 2>&1 \
-		|| echo "Without $(PACKAGES) (Debian, Ubuntu: apt-get install ...) the tests that need them are skipped: browser, pooler, proxies, cluster, alerts." >&2
+	@$(PREPARE)
 	$(BIN)/pytest -n 2
 
 # In a minute or two, before every commit: no server, no browser, no processes that are killed.
 check: lint assets
 	$(BIN)/pytest -n 2 -m "not database and not faults"
+
+# The long form of the fault tests: tens of minutes, and a table of figures at the end.
+faults: $(DEV) assets
+	@$(PREPARE)
+	GUAHAO_FAULTS_LONG=1 GUAHAO_FAULTS_FIGURES=$${GUAHAO_FAULTS_FIGURES-faults.md} \
+		$(BIN)/pytest -n 0 tests/faults
 
 lint: $(DEV)
 	$(BIN)/ruff check .

@@ -40,6 +40,7 @@ put etc/guahao/guahao.env root:guahao 0640
 # The city's own settings: what is there already stays.
 [ -e /etc/guahao/city.env ] || put etc/guahao/city.env root:guahao 0640
 put etc/guahao/migrate.env root:root 0600
+put usr/local/bin/guahao root:root 0755
 put usr/local/lib/guahao/check-schema root:root 0755
 put etc/systemd/system/guahao-migrate.service root:root 0644
 put etc/systemd/system/guahao-doctor.service root:root 0644

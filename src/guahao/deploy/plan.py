@@ -76,6 +76,7 @@ _PROGRAM = (
     _Place("common/guahao.env", "etc/guahao/guahao.env", 0o640, "root:guahao", is_secret=True),
     _Place("common/city.env", "etc/guahao/city.env", 0o640, "root:guahao", is_secret=True),
     _Place("common/migrate.env", "etc/guahao/migrate.env", 0o600, is_secret=True),
+    _Place("common/guahao", "usr/local/bin/guahao", 0o755),
     _Place("common/check-schema", "usr/local/lib/guahao/check-schema", 0o755),
     _Place("common/guahao-migrate.service", f"{_SYSTEMD}/guahao-migrate.service"),
     _Place("common/guahao-doctor.service", f"{_SYSTEMD}/guahao-doctor.service"),
