@@ -28,6 +28,7 @@ from guahao.store.db import LOGIN_ROLE
 from guahao.store.views import AppointmentView
 
 PATIENCE_SECONDS = 120
+LONG = pytest.mark.skipif("GUAHAO_FAULTS_LONG" not in os.environ, reason="for the long form")
 
 
 def until(holds: Callable[[], bool], what: str) -> None:
@@ -241,6 +242,7 @@ def test_a_lost_slot_ends_the_stream_with_a_sentence_and_it_begins_anew(city: Ci
     assert len(list(city.archive.glob("wal.until-*"))) == 1
 
 
+@LONG
 def test_a_backup_of_another_tool_is_verified(city: City) -> None:
     script = city.place.folder / "restore.sh"
     script.write_text(
@@ -311,6 +313,7 @@ def test_a_full_archive_is_told_and_nothing_unfinished_counts(city: City) -> Non
 DEBIANS = sorted(Path("/usr/lib/postgresql").glob("1*/bin/initdb"))
 
 
+@LONG
 @pytest.mark.skipif(not DEBIANS, reason="Debian's PostgreSQL is not installed")
 def test_debians_server_is_backed_up_by_a_login_that_migrating_creates(
     workplace: Workplace,
