@@ -228,12 +228,11 @@ def test_a_lost_slot_ends_the_stream_with_a_sentence_and_it_begins_anew(city: Ci
     city.ask("ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'")
     city.ask("SELECT pg_reload_conf()")
     for _ in range(4):
-        city.book(1)
+        city.ask("SELECT pg_logical_emit_message(false, '', 'x')")
         city.ask("SELECT pg_switch_wal()")
     city.ask("CHECKPOINT")
     assert city.ask("SELECT wal_status FROM pg_replication_slots") == [("lost",)]
     assert "its slot guahao_backup is lost" in guahao("backup", "stream", status=2)
-    assert "does not run" in guahao("backup", "verify", status=1)
     city.ask("ALTER SYSTEM RESET max_slot_wal_keep_size")
     city.ask("SELECT pg_reload_conf()")
     with city.streaming("--start-anew"):
