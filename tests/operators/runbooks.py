@@ -29,7 +29,8 @@ _SHELLS = {"bash", "sh", "shell", "shell-session"}  # whose commands nobody woul
 _OPERATORS = frozenset("|&;()<>\n")
 # Programs of a city's machines which a machine for tests may lack.
 PROGRAMS = {
-    *("apt-get", "chown", "curl", "df", "docker", "du", "etcdctl", "haproxy", "install"),
+    *("apt-get", "chown", "chronyc", "curl", "df", "docker", "du", "etcdctl", "haproxy"),
+    *("install", "sudoedit"),
     *("journalctl", "mount", "nginx", "patronictl", "pg_ctl", "pg_lsclusters", "pgbackrest"),
     *(
         "podman",

@@ -21,5 +21,7 @@ SELECT 'CREATE DATABASE guahao OWNER guahao_owner ENCODING ''UTF8'' TEMPLATE tem
 WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'guahao') \gexec
 REVOKE ALL ON DATABASE guahao FROM PUBLIC;
 GRANT CONNECT ON DATABASE guahao TO guahao_login, guahao_backup;
+-- Many rows at once (a hospital's timetable) travel by a temporary table.
+GRANT TEMPORARY ON DATABASE guahao TO guahao_app, guahao_hospital;
 ALTER ROLE guahao_login IN DATABASE guahao SET role = 'guahao_app';
 ALTER ROLE guahao_login IN DATABASE guahao SET timezone = 'Asia/Shanghai';

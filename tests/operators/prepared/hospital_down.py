@@ -1,0 +1,49 @@
+"""A city with a hospital that is told by webhook; $HOSPITAL, $CLIENT_ID and $PLAN."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+
+import psycopg
+from tests.operators.workplace import Workplace
+
+
+def a_hospital(workplace: Workplace) -> tuple[str, str]:
+    """The codes of a hospital, and of a department of it that has sessions."""
+    workplace.server.start()
+    try:
+        with psycopg.connect(workplace.server.url("guahao")) as conn:
+            row = conn.execute(
+                "SELECT h.code, d.code FROM hospitals h JOIN departments d ON d.hospital_id = h.id"
+                " WHERE d.parent_id IS NOT NULL ORDER BY d.id LIMIT 1"
+            ).fetchone()
+    finally:
+        workplace.server.stop()
+    assert row is not None
+    return row[0], row[1]
+
+
+@contextmanager
+def prepare(workplace: Workplace) -> Iterator[None]:
+    """Connect a hospital's system, and write a plan of its own."""
+    hospital, department = a_hospital(workplace)
+    workplace.guahao("hospital-webhook", "set", hospital, "https://his.example.cn/guahao/events")
+    said = workplace.guahao(
+        "hospital-client", "add", hospital, "--name", "HIS", "--scope", "supply"
+    )
+    day = date.today() + timedelta(days=2)  # noqa: DTZ011 - the city's or UTC's
+    plan = workplace.folder / "plan.csv"
+    plan.write_text(
+        "Department code;Title;Visit date;Period;Fee (yuan);Capacity\n"
+        f"{department};普通门诊;{day};afternoon;50.5;8\n",
+        encoding="utf-8-sig",
+    )
+    workplace.environ |= {
+        "HOSPITAL": hospital,
+        "CLIENT_ID": re.findall(r"client_id +(\S+)", said)[0],
+        "PLAN": str(plan),
+    }
+    yield
