@@ -18,7 +18,7 @@ from tests.city import Clock, open_platform
 
 from guahao.flows.trail import check_head, verify_trail
 from guahao.rules.limits import CITY_TIME
-from guahao.store.db import APP_ROLE, ROLES, as_application
+from guahao.store.db import APP_ROLE, HOSPITAL_ROLE, ROLES, as_application
 from guahao.store.migrate import MigrationError, migrate
 from guahao.store.vault import Vault
 
@@ -85,6 +85,19 @@ def test_the_application_defers_a_job_without_owning_the_queue(database_url: str
 def test_the_application_owns_nothing(database_url: str) -> None:
     owned = f"SELECT relname FROM pg_class WHERE pg_get_userbyid(relowner) = '{APP_ROLE}'"
     assert rows(database_url, owned) == []
+
+
+def test_the_application_makes_temporary_tables_where_nobody_else_may(
+    empty_database_url: str,
+) -> None:
+    name = sql.Identifier(urlsplit(empty_database_url).path.removeprefix("/"))
+    with psycopg.connect(empty_database_url, autocommit=True) as conn:
+        conn.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
+    migrate(empty_database_url)
+    for role in (APP_ROLE, HOSPITAL_ROLE):
+        with psycopg.connect(empty_database_url) as conn:
+            conn.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
+            conn.execute("CREATE TEMPORARY TABLE copied (n int)")
 
 
 @pytest.mark.parametrize(

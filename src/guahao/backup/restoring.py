@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -70,7 +70,7 @@ def unpack(base: Base, programs: Programs, folder: Path, report: Report) -> None
                 tarfile.open(fileobj=file, mode="r|") as tar,
             ):
                 for member in tar:
-                    tar.extract(member, into, filter="data")
+                    _extract(tar, member, into)
                     done += member.size
                     report(f"unpacking: {done * 100 // max(needed, 1)} %")
         shutil.copyfile(base.path / "backup_manifest", folder / "backup_manifest")
@@ -81,6 +81,17 @@ def unpack(base: Base, programs: Programs, folder: Path, report: Report) -> None
     give_all(programs, folder)
     report("comparing checksums")
     check_files(base, programs, folder)
+
+
+def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, into: Path) -> None:
+    """Write a file or folder below `into`; raises TarError for all else."""
+    path = PurePosixPath(member.name)
+    if not (member.isreg() or member.isdir()) or path.is_absolute() or ".." in path.parts:
+        raise tarfile.TarError(f"{member.name} does not belong into a backup")
+    if hasattr(tarfile, "data_filter"):
+        tar.extract(member, into, filter="data")
+    else:  # Debian 12 has Python 3.11.2, filters came with 3.11.4
+        tar.extract(member, into)
 
 
 def give_all(programs: Programs, folder: Path) -> None:

@@ -20,7 +20,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from guahao.store.db import APP_ROLE, ROLES, TIME_ZONE
+from guahao.store.db import APP_ROLE, HOSPITAL_ROLE, ROLES, TIME_ZONE
 from guahao.store.kernel.connections import connecting, with_options
 from guahao.store.vault import Vault
 
@@ -231,6 +231,7 @@ def _migrate(
         _ensure_login(guard, application_url)
     privileges = _read("privileges.sql")
     work.try_for("Privileges", lambda: _execute(guard, privileges))
+    _ensure_temporary_tables(guard)
     try:
         if found.state is SchemaState.PENDING:
             _force_row_security(guard, work, forced=False)
@@ -242,6 +243,31 @@ def _migrate(
         sql.Identifier(APP_ROLE)
     )
     work.try_for("Privileges", lambda: _execute(guard, revoke))
+
+
+def _ensure_temporary_tables(conn: psycopg.Connection) -> None:
+    """Let the application make temporary tables, by which many rows travel (store/copying.py).
+
+    Everybody may, until an administrator revokes it from PUBLIC.
+    """
+    may = "SELECT has_database_privilege(%s, current_database(), 'TEMPORARY')"
+    missing = [
+        role
+        for role in (APP_ROLE, HOSPITAL_ROLE)
+        if conn.execute(may, [role]).fetchone() != (True,)
+    ]
+    if not missing:
+        return
+    grant = sql.SQL("GRANT TEMPORARY ON DATABASE {} TO {}").format(
+        sql.Identifier(conn.info.dbname), sql.SQL(", ").join(map(sql.Identifier, missing))
+    )
+    try:
+        conn.execute(grant)
+    except errors.InsufficientPrivilege as error:
+        raise MigrationError(
+            "The database's owner may not grant the right to temporary tables, which imports need."
+            f"\nLet an administrator of the server run:\n  {grant.as_string(conn)};"
+        ) from error
 
 
 def _execute(conn: psycopg.Connection, statement: str | sql.Composed) -> None:
