@@ -240,11 +240,14 @@ class Cluster:
     def post(self, node: Node, path: str, body: dict[str, str]) -> httpx.Response:
         """Ask Patroni to do something, as patronictl does."""
         password = self.credentials.password("patroni_password")
+        tls = ssl.create_default_context(cafile=str(self._etc("one") / "guahao/tls/ca.crt"))
+        certificate = self._etc(node.name) / "guahao/tls/patroni.crt"
+        tls.load_cert_chain(certificate, certificate.with_suffix(".key"))
         return httpx.post(
             f"https://{node.address}:8008/{path}",
             json=body,
             auth=("patroni", password),
-            verify=self.tls,
+            verify=tls,
             timeout=60,
             trust_env=False,
         )

@@ -109,8 +109,8 @@ async def test_a_rolling_deploy_refuses_nobody(
             await asyncio.to_thread(web.wait_until_ready)
         with nginx(tmp_path, [web.port for web in webs]) as (base, tls):
             async with looking(database_url, SECRET_KEY) as platform:
-                people = await wishes(platform, 1000 if LONG_FORM else 300)
-                load = Load([base], people, pause_seconds=0.2, tls=tls, host="guahao.example.cn")
+                people = await wishes(platform, 2000 if LONG_FORM else 500)
+                load = Load([base], people, pause_seconds=0.5, tls=tls, host="guahao.example.cn")
 
                 def answers() -> bool:
                     headers = {"Host": "guahao.example.cn"}
