@@ -138,14 +138,12 @@ async def test_losing_the_primary_loses_no_booking(
             after = [await one_round(made, load, fault) for _ in range(ROUNDS)]
         found = await verdict(platform, load)
     audit = await asyncio.to_thread(guahao, "audit", env=made.env)
-    record(figures(name, load, found, after))
+    record(figures(name, load, found, after, bound))
     assert (found.lost, found.doubled) == (0, 0)
     assert audit.returncode == 0, audit.stdout + audit.stderr
-    if LONG_FORM:  # a figure of the machine that measures, not of the program alone
-        assert max(after) <= bound
 
 
-def figures(name: str, load: Load, found: Verdict, after: list[float]) -> Figures:
+def figures(name: str, load: Load, found: Verdict, after: list[float], bound: float) -> Figures:
     return Figures(
         name,
         len(after),
@@ -154,6 +152,8 @@ def figures(name: str, load: Load, found: Verdict, after: list[float]) -> Figure
         found.doubled,
         load.longest_wait_seconds,
         max(after),
+        # A figure of the machine that measures, too: said, not asserted.
+        "as promised" if max(after) <= bound else f"over {bound} s",
     )
 
 
