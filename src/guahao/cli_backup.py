@@ -204,7 +204,13 @@ def verify_command(
     """
     settings = read_settings(os.environ)
     archive = _archive(settings)
-    with _database(settings, may_be_away=True) as (urls, url):
+    with (
+        _database(settings, may_be_away=True) as (urls, url),
+        # Each removes the scratch folders that it finds.
+        archive.locked("verify.lock", fcntl.LOCK_EX) as is_free,
+    ):
+        if not is_free:
+            raise BackupError("another `guahao backup verify` is running")
         started, verdict = datetime.now(UTC), None
         try:
             with archive.locked("lock", fcntl.LOCK_SH), _progress() as report:
@@ -238,7 +244,9 @@ def restore_command(
     archive, target = _archive(settings), _moment(to)
     base = archive.base_for(target, name)
     log = archive.log_since(base)
-    into = into.expanduser().absolute()
+    into = into.expanduser().resolve()
+    if into.is_relative_to(archive.folder.resolve()):
+        raise BackupError(f"{into} lies among the backups; name a folder elsewhere")
     if into.exists() and (not into.is_dir() or any(into.iterdir())):
         raise BackupError(f"{into} is not empty; name a new folder, and move it afterwards")
     programs = find_programs(base.facts.major, settings.postgres_bin)
@@ -255,7 +263,10 @@ def restore_command(
     if not yes:
         typer.confirm("Restore?", abort=True)
     existed, begun = into.exists(), time.monotonic()
-    into.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        into.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise BackupError(f"{into} cannot be created: {error.strerror}") from error
     try:
         with archive.locked("lock", fcntl.LOCK_SH), _progress() as report:
             unpack(base, programs, into, report)

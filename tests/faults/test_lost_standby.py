@@ -108,6 +108,22 @@ async def test_where_the_owner_may_not_see_standbys_the_check_is_unknown(
             assert "guahao_replication_primary 1.0" in metrics(platform)
 
 
+async def test_a_receiver_of_the_log_that_keeps_up_is_not_behind(
+    mortal_url: str, mortal_server: EmbeddedServer, tmp_path: Path
+) -> None:
+    with receiving(mortal_server.url("postgres"), tmp_path):
+
+        async def keeps_up() -> bool:
+            with psycopg.connect(mortal_url) as conn:
+                row = conn.execute(
+                    "SELECT replay_lag > '3 s' AND lag_seconds < 3"
+                    " FROM pg_stat_replication, operations_standbys()"
+                ).fetchone()
+            return row == (True,)
+
+        await until(keeps_up)
+
+
 @pytest.fixture
 def replica(mortal_server: EmbeddedServer) -> Iterator[EmbeddedServer]:
     """A standby of the mortal server."""
