@@ -179,17 +179,6 @@ def test_what_was_acknowledged_outlives_the_server_and_its_disk(city: City) -> N
     assert "is not empty" in said
 
 
-def test_an_archive_that_never_replays_is_no_standby_that_is_late(city: City) -> None:
-    with city.streaming():
-        city.book(1)
-        late = (
-            "SELECT count(*) FROM operations_standbys() AS standby, pg_stat_replication AS server"
-            " WHERE server.replay_lag > interval '1 second'"
-            " AND standby.lag_seconds < extract(epoch FROM server.replay_lag) / 2"
-        )
-        until(lambda: city.ask(late) == [(1,)], "the archive counts as late")
-
-
 def test_a_verification_finds_what_is_missing_and_what_is_damaged(city: City) -> None:
     guahao = city.place.guahao
     assert "Run: guahao backup take" in guahao("backup", "list")

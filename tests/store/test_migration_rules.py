@@ -9,9 +9,12 @@ no release since ... reads it).
 from __future__ import annotations
 
 import re
+import shutil
+import warnings
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 FIRST = 39
@@ -141,3 +144,58 @@ def test_a_statement_that_holds_or_breaks_bookings_is_found(statement: str) -> N
 )
 def test_other_statements_are_not(statement: str) -> None:
     assert faults(statement) == []
+
+
+# The order of the files ---------------------------------------------------------------------------
+
+
+def in_order(folder: Path) -> list[str]:
+    """What is wrong with the numbers of migrations, which follow one another from 0001 on."""
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        scripts = ScriptDirectory(str(folder))
+        heads = scripts.get_heads()
+        walked = [*scripts.walk_revisions()][::-1]
+    found = [str(warning.message) for warning in warned]
+    if len(heads) != 1:
+        found.append(f"several heads: {', '.join(sorted(heads))}")
+    files = sorted((folder / "versions").glob("*.py"))
+    loaded = {Path(script.path).name for script in walked}
+    found += [f"{file.name} is not in the chain" for file in files if file.name not in loaded]
+    before = None
+    for script in walked:
+        name = Path(script.path).name
+        if not re.fullmatch(rf"{script.revision}_[a-z0-9_]+\.py", name):
+            found.append(f"{name} has the revision {script.revision}")
+        if script.down_revision != before:
+            found.append(f"{name} does not follow {before}")
+        before = script.revision
+    ran = {
+        sql
+        for file in files
+        for sql in re.findall(r'run_file\(\s*"([^"]+)"', file.read_text(encoding="utf-8"))
+    }
+    numbered = {file.name for file in (folder / "sql").glob("[0-9]*.sql")}
+    return found + [f"no migration runs {name}" for name in sorted(numbered - ran)]
+
+
+def test_migrations_follow_one_another() -> None:
+    assert in_order(MIGRATIONS) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "revision", "after", "fault"),
+    [
+        ("{head}_another.py", 0, 0, -1, "present more than once"),
+        ("{next}_a.py", 1, 1, -1, "several heads"),
+        ("{next}_a.py", 1, 2, 0, "has the revision"),
+    ],
+)
+def test_a_number_that_stands_twice_or_branches_is_found(  # noqa: PLR0913, PLR0917
+    tmp_path: Path, name: str, head: int, revision: int, after: int, fault: str
+) -> None:
+    folder = Path(shutil.copytree(MIGRATIONS, tmp_path / "migrations"))
+    last = max(int(file.name[:4]) for file in (folder / "versions").glob("[0-9]*.py"))
+    file = folder / "versions" / name.format(head=f"{last:04}", next=f"{last + head:04}")
+    file.write_text(f'revision = "{last + revision:04}"\ndown_revision = "{last + after:04}"\n')
+    assert any(fault in found for found in in_order(folder))
