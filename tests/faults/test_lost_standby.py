@@ -38,8 +38,10 @@ def alter(url: str, *statements: str) -> None:
 @contextmanager
 def receiving(url: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """What confirms every commit, as a synchronous standby does."""
-    command = [str(program("pg_receivewal")), "--synchronous", "--no-loop", "-D", str(folder)]
-    process = subprocess.Popen([*command, "-d", f"{url}&application_name={NAME}"])
+    command = [str(program("pg_receivewal")), "--synchronous", "--no-loop", "-s", "1"]
+    process = subprocess.Popen(
+        [*command, "-D", str(folder), "-d", f"{url}&application_name={NAME}"]
+    )
     try:
         yield process
     finally:

@@ -191,7 +191,7 @@ def test_migrations_follow_one_another() -> None:
         ("{next}_a.py", 1, 2, 0, "has the revision"),
     ],
 )
-def test_a_number_that_stands_twice_or_branches_is_found(  # noqa: PLR0913, PLR0917
+def test_a_number_that_stands_twice_or_branches_is_found(
     tmp_path: Path, name: str, head: int, revision: int, after: int, fault: str
 ) -> None:
     folder = Path(shutil.copytree(MIGRATIONS, tmp_path / "migrations"))
