@@ -256,6 +256,52 @@ def test_production_refuses_what_is_for_the_demo(
     assert says in text
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql:/u:sEcr1@h",
+        "u:sEcr1@h",
+        "mysql://u:sEcr1@h/d",
+        "postgresql://u:sE%zzcr1@h/d",
+        "postgresql://u:sEcr1 x@h/d",
+        "postgresql://u:p@sEcr1@h/d",
+        "postgresql://u:1/sEcr1@h/d",
+        "postgresql://u:sEcr1/x@h/d",
+        "postgresql://u:p@x/sEcr1@h/d",
+        "postgresql://u:sEcr1@h:port/d",
+        "postgresql://h/d?password=p&sEcr1",
+        "host=h user=u password=p sEcr1",
+        "host=h,password=sEcr1",
+        "host=h passwrd=sEcr1",
+    ],
+)
+@pytest.mark.parametrize("name", ["URL", "OWNER_URL", "READ_URL", "BACKUP_URL"])
+def test_a_database_url_that_would_put_its_password_into_errors_is_refused(
+    name: str, url: str
+) -> None:
+    setting = "GUAHAO_BACKUP_URL" if name == "BACKUP_URL" else f"GUAHAO_DATABASE_{name}"
+    text = complaint({setting: url})
+    assert text.startswith(f"{setting} must be like postgresql://")
+    assert "%40 for @" in text
+    assert "cr1" not in text
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:p%40%2Fss@h/d",
+        "postgres://u:p:#?!ss@h-1.example.cn:5432/d?sslmode=require",
+        "postgresql://u@h1:1,h2,[::1]:3/d?target_session_attrs=read-write",
+        "postgresql://u@/d?host=%2Ftmp%2Fa%20folder&port=5432",
+        "postgresql:///d?password=p@ss",
+        "host=h1,10.0.0.2 dbname=d user=u password='p@ ss/'",
+        "service=guahao",
+    ],
+)
+def test_a_database_url_is_what_libpq_reads(url: str) -> None:
+    assert read_settings({"GUAHAO_DATABASE_URL": url}).database_url == url
+
+
 VERIFIER = {
     "GUAHAO_IDENTITY_VERIFIER": "aliyun",
     "GUAHAO_IDENTITY_ALIYUN_ACCESS_KEY_ID": "id",

@@ -58,6 +58,7 @@ from guahao.rules.pushing import KINDS, WebhookRefusal
 from guahao.rules.staff import SYSTEM, Role
 from guahao.settings import Settings, SettingsError, read_settings
 from guahao.store.db import ClockError, RolesError
+from guahao.store.kernel.connections import why
 from guahao.store.migrate import MigrationError, Schema, SchemaState
 from guahao.store.scratch import ScratchDatabaseError, analyze
 from guahao.tools import audit as audit_tool
@@ -179,8 +180,8 @@ def main() -> None:
         sys.exit(2)
     except psycopg.OperationalError as error:
         typer.echo(
-            f"guahao: the database does not answer: {error}\nCheck GUAHAO_DATABASE_URL and whether"
-            " the server runs.",
+            f"guahao: the database does not answer: {why(error)}\nCheck GUAHAO_DATABASE_URL"
+            " and whether the server runs.",
             err=True,
         )
         sys.exit(2)

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from guahao import wiring
-from guahao.backup.archive import Archive, Base, Count
+from guahao.backup.archive import FACTS, Archive, ArchiveBusyError, Base, Count, local
 from guahao.backup.programs import BackupError, find_programs
 from guahao.backup.restoring import Report, recovered, unpack
 from guahao.backup.streaming import start_anew, stream
@@ -41,7 +41,7 @@ from guahao.processes import stopping_on_signals
 from guahao.rules.limits import CITY_TIME
 from guahao.settings import Settings, SettingsError, read_settings
 from guahao.store.db import LOGIN_ROLE
-from guahao.store.kernel.connections import connecting
+from guahao.store.kernel.connections import connecting, why
 from guahao.store.operations import backup_runs, backups
 from guahao.store.operations.backup_runs import BackupRun
 from guahao.tools import audit as audit_tool
@@ -60,7 +60,11 @@ def take_command(same_disk: SameDisk = False) -> None:
     """Take a base backup, check it, and remove those beyond GUAHAO_BACKUP_GENERATIONS."""
     settings = read_settings(os.environ)
     archive = _archive(settings)
-    with _database(settings) as (urls, url), archive.locked("take.lock", fcntl.LOCK_EX) as is_free:
+    with (
+        stopping_on_signals(),
+        _database(settings) as (urls, url),
+        archive.locked("take.lock", fcntl.LOCK_EX) as is_free,
+    ):
         if not is_free:
             raise BackupError("another `guahao backup take` is running")
         started = datetime.now(UTC)
@@ -71,13 +75,16 @@ def take_command(same_disk: SameDisk = False) -> None:
                 counts = _counts(settings, urls.application)
                 base = take(archive, source, _key(settings), counts, report)
         except (BackupError, psycopg.OperationalError) as error:
-            _record(settings, urls.application, _run("backup", started, str(error), failed=True))
+            _record(settings, urls.application, _run("backup", started, _said(error), failed=True))
             raise
-        removed = archive.prune(settings.backup_generations)
         size = base.facts.size_bytes
         typer.echo(f"Backup {base.name}: {_size(size)} in {_seconds(base)}; checksums are right.")
-        for name in removed:
-            typer.echo(f"Removed: {name}.")
+        try:
+            for name in archive.prune(settings.backup_generations):
+                typer.echo(f"Removed: {name}.")
+        except ArchiveBusyError as error:
+            typer.echo(f"Careful: {error}.", err=True)
+        _warn_of_damaged(archive)
         typer.echo("It holds no keys: keep GUAHAO_SECRET_KEY and the settings elsewhere.")
         detail = f"backup {base.name} in {_seconds(base)}"
         _record(settings, urls.application, _run("backup", started, detail, size=size))
@@ -130,7 +137,7 @@ def list_command(
     """List the backups, and from when to when can be restored."""
     settings = read_settings(os.environ)
     archive = _archive(settings)
-    bases = archive.bases()
+    bases, damaged = archive.bases(), archive.damaged()
     key = _key(settings)
     logs = {base.name: archive.log_since(base) for base in bases}
     if json:
@@ -146,9 +153,10 @@ def list_command(
             }
             for base in bases
         ]
-        typer.echo(msgspec.json.format(msgspec.json.encode({"backups": listed}), indent=2))
+        told = {"backups": listed, "damaged": damaged}
+        typer.echo(msgspec.json.format(msgspec.json.encode(told), indent=2))
         return
-    if not bases:
+    if not bases and not damaged:
         typer.echo(f"There is no backup in {archive.folder}. Run: guahao backup take")
         return
     table = Table(box=None)
@@ -158,9 +166,9 @@ def list_command(
         log, facts = logs[base.name], base.facts
         table.add_row(
             base.name,
-            _local(facts.finished_at),
+            local(facts.finished_at),
             _size(facts.size_bytes),
-            _local(facts.verified_at) if facts.verified_at else "never",
+            local(facts.verified_at) if facts.verified_at else "never",
             "this one" if facts.key == key else "ANOTHER",
             "none"
             if log.last is None
@@ -168,7 +176,10 @@ def list_command(
             if not log.missing
             else f"GAP: {len(log.missing)} segments from {log.missing[0]} on",
         )
+    for name in damaged:
+        table.add_row(name, "DAMAGED", "", "", "", "")
     Console(width=140).print(table)  # also where it is no terminal
+    _warn_of_damaged(archive)
 
 
 @app.command("prune")
@@ -180,6 +191,7 @@ def prune_command(
     """Remove the oldest backups and the log that only they need, to make space.
 
     The newest stay, and the last one that was verified. `guahao backup take` does this as well.
+    Exit status 2 while a backup is verified or restored: nothing is removed then.
     """
     settings = read_settings(os.environ)
     archive = _archive(settings)
@@ -187,6 +199,7 @@ def prune_command(
     for name in removed:
         typer.echo(f"Removed: {name}.")
     left = shutil.disk_usage(archive.folder)
+    _warn_of_damaged(archive)
     typer.echo(f"{len(archive.bases())} backups stay; {_size(left.free)} of the disk are free.")
 
 
@@ -205,6 +218,7 @@ def verify_command(
     settings = read_settings(os.environ)
     archive = _archive(settings)
     with (
+        stopping_on_signals(),
         _database(settings, may_be_away=True) as (urls, url),
         # Each removes the scratch folders that it finds.
         archive.locked("verify.lock", fcntl.LOCK_EX) as is_free,
@@ -213,7 +227,7 @@ def verify_command(
             raise BackupError("another `guahao backup verify` is running")
         started, verdict = datetime.now(UTC), None
         try:
-            with archive.locked("lock", fcntl.LOCK_SH), _progress() as report:
+            with archive.reading(), _progress() as report:
                 verdict = _verify(settings, archive, urls.application, url, to, name, report)
             faults = verdict.faults
             detail = verdict.detail()
@@ -244,11 +258,7 @@ def restore_command(
     archive, target = _archive(settings), _moment(to)
     base = archive.base_for(target, name)
     log = archive.log_since(base)
-    into = into.expanduser().resolve()
-    if into.is_relative_to(archive.folder.resolve()):
-        raise BackupError(f"{into} lies among the backups; name a folder elsewhere")
-    if into.exists() and (not into.is_dir() or any(into.iterdir())):
-        raise BackupError(f"{into} is not empty; name a new folder, and move it afterwards")
+    into = _checked_target(archive, into)
     programs = find_programs(base.facts.major, settings.postgres_bin)
     _say_restore(archive, base, target, into)
     if base.facts.key != _key(settings):
@@ -268,7 +278,9 @@ def restore_command(
     except OSError as error:
         raise BackupError(f"{into} cannot be created: {error.strerror}") from error
     try:
-        with archive.locked("lock", fcntl.LOCK_SH), _progress() as report:
+        with stopping_on_signals(), archive.reading(), _progress() as report:
+            if not base.path.is_dir():
+                raise BackupError(f"the backup {base.name} was removed meanwhile; choose again")
             unpack(base, programs, into, report)
             user = backups_superuser(settings)
             with recovered(
@@ -280,7 +292,7 @@ def restore_command(
         if existed:
             into.mkdir(mode=0o700)
         raise
-    when = "the end of the backup" if reached is None else f"{reached.astimezone(CITY_TIME)}"
+    when = "the end of the backup" if reached is None else local(reached)
     seconds = time.monotonic() - begun
     typer.echo(
         f"Restored in {seconds:.0f} s into {into}. The last booking or change in it: {when}."
@@ -310,8 +322,18 @@ def _next_steps(settings: Settings) -> str:
     )
 
 
+def _checked_target(archive: Archive, into: Path) -> Path:
+    """The folder itself where `into` is a link; raises BackupError where it cannot be used."""
+    into = into.expanduser().resolve()
+    if into.is_relative_to(archive.folder.resolve()):
+        raise BackupError(f"{into} lies among the backups; name a folder elsewhere")
+    if into.exists() and (not into.is_dir() or any(into.iterdir())):
+        raise BackupError(f"{into} is not empty; name a new folder, and move it afterwards")
+    return into
+
+
 def _say_restore(archive: Archive, base: Base, target: datetime | None, into: Path) -> None:
-    until = "everything that is in the archive" if target is None else _local(target)
+    until = "everything that is in the archive" if target is None else local(target)
     typer.echo(
         f"From {archive.folder}: the backup {base.name} ({_size(base.facts.size_bytes)}) and the"
         f" log after it, up to {until}.\nInto {into}"
@@ -387,7 +409,7 @@ async def _audit(settings: Settings, url: str, report: Report) -> list[str]:
 
 def _tell(verdict: Verdict) -> None:
     facts = verdict.base.facts
-    until = "all of the archive" if verdict.target is None else _local(verdict.target)
+    until = "all of the archive" if verdict.target is None else local(verdict.target)
     typer.echo(
         f"Backup {verdict.base.name}, restored to {until} in {verdict.restore_seconds:.1f} s"
         f" ({_size(facts.unpacked_bytes)}), audited and removed after"
@@ -458,6 +480,16 @@ def _check_disk(settings: Settings, archive: Archive, source: Source, *, allowed
     typer.echo(f"Careful: {sentence}.", err=True)
 
 
+def _warn_of_damaged(archive: Archive) -> None:
+    for name in archive.damaged():
+        folder = archive.folder / "base" / name
+        typer.echo(
+            f"Careful: the backup {name} is damaged: its {FACTS} cannot be read. It counts for"
+            f" nothing, and no command removes it. Look at the disk, then remove {folder}.",
+            err=True,
+        )
+
+
 def _counts(settings: Settings, url: str) -> Mapping[str, Count]:
     async def count() -> dict[str, Count]:
         async with (
@@ -484,7 +516,11 @@ def _record(settings: Settings, url: str, run: BackupRun) -> None:
         psycopg.connect(connecting(url)).close()  # fails soon where nobody answers
         uvloop.run(record())
     except psycopg.Error as error:
-        typer.echo(f"The run could not be recorded in the database: {error}", err=True)
+        typer.echo(f"The run could not be recorded in the database: {why(error)}", err=True)
+
+
+def _said(error: Exception) -> str:
+    return str(error) if isinstance(error, BackupError) else why(error)
 
 
 def _run(
@@ -531,7 +567,3 @@ def _size(count: float) -> str:
 
 def _seconds(base: Base) -> str:
     return f"{(base.facts.finished_at - base.facts.started_at).total_seconds():.1f} s"
-
-
-def _local(moment: datetime) -> str:
-    return f"{moment.astimezone(CITY_TIME):%Y-%m-%d %H:%M:%S}"

@@ -197,6 +197,8 @@ _INTEGERS = {
 }
 _SECRET_CHARACTERS = 32
 _SECRET_BITS = 90  # by its characters' frequencies; 32 random hex digits have about 110
+_DATABASE_URLS = ("database_url", "database_owner_url", "database_read_url", "backup_url")
+_HOST = re.compile(r"[A-Za-z0-9._:%-]*|/[^@]*|@[^@]+")  # a name, an address, a socket's folder
 _KEY_WORDS = ("changeme", "example", "guahao", "password", "secret", "default", "test")
 _ENCRYPTED = ("require", "verify-ca", "verify-full")
 # The hotline always can (S14); the patient as well where the operator says so.
@@ -412,6 +414,7 @@ _READERS: Mapping[str, Callable[[str], object]] = {
 def _check(settings: Settings) -> None:
     if settings.mode not in ("demo", "production"):
         raise SettingsError("GUAHAO_MODE must be demo or production")
+    _check_urls(settings)
     _check_aliyun(settings)
     _check_wechat(settings)
     if settings.log_level not in _LOG_LEVELS:
@@ -466,9 +469,9 @@ def _check_database(settings: Settings) -> None:
         raise SettingsError("GUAHAO_DATABASE_NETWORK must be open or private")
     if settings.database_network == "private":
         return
-    for name in ("database_url", "database_owner_url", "database_read_url", "backup_url"):
+    for name in _DATABASE_URLS:
         url = getattr(settings, name)
-        if url is not None and _ssl_mode(name, url) not in _ENCRYPTED:
+        if url is not None and conninfo_to_dict(url).get("sslmode") not in _ENCRYPTED:
             raise SettingsError(
                 "production reaches its database over TLS: add ?sslmode=verify-full (and"
                 f" sslrootcert) to GUAHAO_{name.upper()}, or set GUAHAO_DATABASE_NETWORK=private"
@@ -476,14 +479,37 @@ def _check_database(settings: Settings) -> None:
             )
 
 
-def _ssl_mode(name: str, url: str) -> str | None:
+def _check_urls(settings: Settings) -> None:
+    for name in _DATABASE_URLS:
+        url = getattr(settings, name)
+        if url is not None and not _is_database_url(url):
+            # Without the value: what is wrong with it may be the password.
+            raise SettingsError(
+                f"GUAHAO_{name.upper()} must be like postgresql://login:password@host:5432/database"
+                " with the special characters of the password percent-encoded: %40 for @, %2F for"
+                " /, %3A for :, %25 for %, %23 for #, %20 for a space"
+            )
+
+
+def _is_database_url(text: str) -> bool:
+    """Whether libpq reads it as it was meant: no part of a password taken for a host or database.
+
+    Such a part would stand in the message of every failed connection.
+    """
     try:
-        mode = conninfo_to_dict(url).get("sslmode")
+        found = conninfo_to_dict(text)
     except ProgrammingError:
-        raise SettingsError(
-            f"GUAHAO_{name.upper()} must be like postgresql://login@host/database"
-        ) from None
-    return None if mode is None else str(mode)
+        return False
+    if text.startswith(("postgresql://", "postgres://")):
+        rest = text.partition("://")[2].partition("?")[0]
+        authority, _, path = rest.partition("/")
+        if authority.count("@") > 1 or "@" in path:
+            return False
+    hosts = str(found.get("host") or "").split(",")
+    ports = str(found.get("port") or "").split(",")
+    return all(map(_HOST.fullmatch, hosts)) and all(
+        not port or (port.isascii() and port.isdigit()) for port in ports
+    )
 
 
 def _check_aliyun(settings: Settings) -> None:

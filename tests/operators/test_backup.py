@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -21,8 +23,10 @@ from tests.faults.disks import fill, small_disk
 from tests.operators.workplace import Workplace
 
 from guahao import wiring
-from guahao.backup.archive import Archive, Count, Facts
+from guahao.backup.archive import Archive, ArchiveBusyError, Count, Facts
+from guahao.backup.programs import BackupError
 from guahao.embedded import install_folder, made_user
+from guahao.rules.limits import CITY_TIME
 from guahao.settings import read_settings
 from guahao.store.db import LOGIN_ROLE
 from guahao.store.views import AppointmentView
@@ -163,17 +167,21 @@ def test_what_was_acknowledged_outlives_the_server_and_its_disk(city: City) -> N
     assert not (city.data / "recovery.signal").exists()
     city.restore(moment.isoformat())
     assert city.booked() == before
+    late = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    nowhere = str(city.place.folder / "nowhere")
+    said = guahao("backup", "restore", "--yes", "--to", late, "--into", nowhere, status=2)
+    assert "the archived log ends before that time" in said
+    shown = re.search(r"the last commit in it is of (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\. ", said)
+    assert shown is not None, said
+    last = datetime.fromisoformat(shown[1]).replace(tzinfo=CITY_TIME)
+    assert moment - timedelta(seconds=1) < last <= datetime.now(UTC)
     # The control: without the end of the log bookings are lost, so that the test above can tell.
     city.wal[-1].unlink()
     city.restore("latest")
     assert city.booked() < after
     early = (moment - timedelta(days=1)).isoformat()
-    nowhere = str(city.place.folder / "nowhere")
     said = guahao("backup", "restore", "--yes", "--to", early, "--into", nowhere, status=2)
     assert "that time cannot be restored" in said
-    late = (datetime.now(UTC) + timedelta(days=1)).isoformat()
-    said = guahao("backup", "restore", "--yes", "--to", late, "--into", nowhere, status=2)
-    assert "the archived log ends before that time" in said
     assert not Path(nowhere).exists()
     said = guahao("backup", "restore", "--to", "latest", "--into", str(city.data), status=2)
     assert "is not empty" in said
@@ -219,6 +227,54 @@ def test_a_verification_finds_what_is_missing_and_what_is_damaged(city: City) ->
     assert outcomes == ["ok", "failed", "failed", "failed", "failed"]
     assert city.runs("verify")[0][2] is True
     assert list(city.archive.glob("guahao-scratch-*")) == []
+
+
+def test_what_is_interrupted_leaves_nothing_and_what_is_damaged_hides_nothing(city: City) -> None:
+    guahao, bases = city.place.guahao, city.archive / "base"
+    bases.mkdir(parents=True)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        process = subprocess.Popen(
+            ["guahao", "backup", "take"], env=city.place.environ, stderr=subprocess.DEVNULL
+        )
+        until(lambda: list(bases.glob(".partial-*")) != [], "nothing begins")
+        process.send_signal(number)
+        assert process.wait(PATIENCE_SECONDS) != 0
+        assert list(bases.iterdir()) == []
+    damaged = bases / "20260101T000000Z"
+    damaged.mkdir()
+    (damaged / "guahao.json").write_text("{")
+    said = guahao("backup", "take")
+    assert "the backup 20260101T000000Z is damaged" in said
+    [whole] = [path for path in bases.iterdir() if path != damaged]
+    assert (whole / "guahao.json").stat().st_mode & 0o777 == 0o600
+    assert re.search(r"20260101T000000Z +DAMAGED", guahao("backup", "list"))
+    listed = json.loads(city.place.run("bash", "-c", "guahao backup list --json 2> /dev/null"))
+    assert listed["damaged"] == [damaged.name]
+    assert [base["name"] for base in listed["backups"]] == [whole.name]
+    archive, place = Archive(city.archive), city.place.folder
+    with archive.locked("verify.lock", fcntl.LOCK_EX):
+        assert "verify` is running" in guahao("backup", "verify", status=2)
+    with archive.reading():
+        assert "nothing was removed" in guahao("backup", "prune", status=2)
+    assert "1 backups stay" in guahao("backup", "prune")
+    assert damaged.exists()
+
+    def restore(into: Path, status: int = 2, to: str = "latest") -> str:
+        asked = ("--yes", "--to", to, "--into", str(into))
+        return guahao("backup", "restore", *asked, status=status)
+
+    assert "lies among the backups" in restore(city.archive / "new")
+    (place / "file").touch()
+    assert "cannot be created: Not a directory" in restore(place / "file" / "new")
+    (place / "target").mkdir()
+    (place / "link").symlink_to(place / "target")
+    late = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    restore(place / "link", to=late)
+    assert list((place / "target").iterdir()) == []
+    (place / "inside").symlink_to(city.archive / "base")
+    assert "lies among the backups" in restore(place / "inside")
+    assert f"into {place / 'target'}" in restore(place / "link", status=0)
+    assert (place / "target" / "PG_VERSION").exists()
 
 
 def test_a_lost_slot_ends_the_stream_with_a_sentence_and_it_begins_anew(city: City) -> None:
@@ -357,8 +413,10 @@ def test_debians_server_is_backed_up_by_a_login_that_migrating_creates(
 # The folder itself ------------------------------------------------------------------------------
 
 
-def add_base(archive: Archive, day: int, *, segment: int, verified: bool = False) -> str:
-    moment = datetime(2026, 12, day, tzinfo=UTC)
+def add_base(
+    archive: Archive, day: int, *, segment: int, verified: bool = False, microseconds: int = 0
+) -> str:
+    moment = datetime(2026, 12, day, 0, 0, 0, microseconds, tzinfo=UTC)
     facts = Facts(
         started_at=moment,
         finished_at=moment,
@@ -399,6 +457,37 @@ def test_old_backups_go_but_not_the_last_one_that_was_verified(archive: Archive)
     assert [base.name for base in archive.bases()] == [names[1], names[4], names[5]]
     assert min(path.name for path in archive.wal.iterdir()) == "000000010000000000000002"
     assert archive.prune(2) == []
+
+
+def test_a_backup_whose_description_is_damaged_hides_no_other(archive: Archive) -> None:
+    names = [add_base(archive, day, segment=day, verified=day == 1) for day in range(1, 5)]
+    facts = [archive.folder / "base" / name / "guahao.json" for name in names]
+    facts[0].write_text("{")
+    facts[1].write_bytes(facts[1].read_bytes().replace(b"16777216", b"0"))
+    facts[3].unlink()
+    assert archive.damaged() == [names[0], names[1], names[3]]
+    assert [base.name for base in archive.bases()] == [names[2]]
+    assert archive.base_for(None).name == names[2]
+    with pytest.raises(BackupError, match="is damaged"):
+        archive.base_for(None, names[0])
+    assert archive.prune(1) == []
+    assert archive.damaged() == [names[0], names[1], names[3]]
+
+
+def test_nothing_is_removed_while_a_backup_is_read(archive: Archive) -> None:
+    for day in (1, 2):
+        add_base(archive, day, segment=day)
+    with archive.reading(), pytest.raises(ArchiveBusyError, match="nothing was removed"):
+        archive.prune(1)
+    assert len(archive.prune(1)) == 1
+
+
+def test_the_first_time_that_can_be_restored_is_told_as_it_is_typed(archive: Archive) -> None:
+    add_base(archive, 1, segment=1, microseconds=1)
+    early = datetime(2026, 11, 30, tzinfo=UTC)
+    with pytest.raises(BackupError, match=r"the first backup ended at 2026-12-01 08:00:01$"):
+        archive.base_for(early)
+    archive.base_for(datetime.fromisoformat("2026-12-01 08:00:01").replace(tzinfo=CITY_TIME))
 
 
 def test_an_unfinished_backup_is_none_and_goes_with_the_next(archive: Archive) -> None:

@@ -11,20 +11,30 @@ import fcntl
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
 from guahao.backup.programs import BackupError
+from guahao.rules.limits import CITY_TIME
 
 FACTS = "guahao.json"
 _SEGMENT = re.compile(r"([0-9A-F]{8})([0-9A-F]{8})([0-9A-F]{8})(\.partial)?")
 _NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 _PARTIAL = ".partial-"
+_REMOVE_TRIES = 50
+
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class ArchiveBusyError(BackupError):
+    """Nothing may be removed now, because it is being read."""
 
 
 class Count(msgspec.Struct, frozen=True):
@@ -37,20 +47,20 @@ class Count(msgspec.Struct, frozen=True):
 class Facts(msgspec.Struct, frozen=True):
     """What a base backup says of itself. `key`: a fingerprint of the secret key, not the key."""
 
-    started_at: datetime
-    finished_at: datetime
+    started_at: Moment
+    finished_at: Moment
     server: str
     major: int
     system: str
     database: str
     timeline: int
     start_lsn: int
-    segment_bytes: int
+    segment_bytes: Annotated[int, msgspec.Meta(ge=1 << 20, le=1 << 30)]
     size_bytes: int
     unpacked_bytes: int
     key: str
     counts: Mapping[str, Count]
-    verified_at: datetime | None = None
+    verified_at: Moment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,37 +115,54 @@ class Archive:
 
     def bases(self) -> list[Base]:
         """Return the base backups that are whole, oldest first."""
-        found = []
+        return [base for base in self._look() if isinstance(base, Base)]
+
+    def damaged(self) -> list[str]:
+        """Return the names of base backups whose description cannot be read, oldest first.
+
+        They count as none: nothing is restored from them, and only an operator removes them.
+        """
+        return [name for name in self._look() if isinstance(name, str)]
+
+    def _look(self) -> Iterator[Base | str]:
         for path in sorted(self._bases.glob("*")) if self._bases.is_dir() else []:
-            if _NAME.fullmatch(path.name) and (path / FACTS).is_file():
-                try:
-                    facts = msgspec.json.decode((path / FACTS).read_bytes(), type=Facts)
-                except (msgspec.DecodeError, OSError) as error:
-                    raise BackupError(f"{path / FACTS} cannot be read: {error}") from error
-                found.append(Base(path.name, path, facts))
-        return found
+            if not _NAME.fullmatch(path.name) or not path.is_dir():
+                continue
+            try:
+                facts = msgspec.json.decode((path / FACTS).read_bytes(), type=Facts)
+            except (msgspec.DecodeError, UnicodeError, OSError):
+                yield path.name
+            else:
+                yield Base(path.name, path, facts)
 
     def base_for(self, moment: datetime | None, name: str | None = None) -> Base:
         """Return the newest base backup from which a moment (or the latest) can be restored."""
-        bases = self.bases()
+        bases, damaged = self.bases(), self.damaged()
         if name is not None:
             bases = [base for base in bases if base.name == name]
+            if name in damaged:
+                raise BackupError(
+                    f"the backup {name} is damaged: its {FACTS} cannot be read. Restore another:"
+                    " guahao backup list"
+                )
             if not bases:
                 raise BackupError(f"there is no backup {name}; see: guahao backup list")
         if not bases:
-            raise BackupError(f"there is no backup in {self.folder}: run guahao backup take")
+            told = f" that can be read (damaged: {', '.join(damaged)})" if damaged else ""
+            raise BackupError(f"there is no backup{told} in {self.folder}: run guahao backup take")
         usable = [base for base in bases if moment is None or base.facts.finished_at <= moment]
         if not usable:
-            first = bases[0].facts.finished_at
+            # The second after it: what is shown here can be typed.
+            first = bases[0].facts.finished_at + timedelta(microseconds=999_999)
             raise BackupError(
-                f"that time cannot be restored: the first backup ended at {first.isoformat()}"
+                f"that time cannot be restored: the first backup ended at {local(first)}"
             )
         return usable[-1]
 
     def begin(self, moment: datetime) -> Path:
         """Make the folder of an unfinished base backup, after removing earlier ones."""
         for left in self._bases.glob(f"{_PARTIAL}*"):
-            shutil.rmtree(left)
+            remove(left)
         folder = self._bases / f"{_PARTIAL}{moment:%Y%m%dT%H%M%SZ}"
         folder.mkdir(mode=0o700)
         return folder
@@ -159,20 +186,25 @@ class Archive:
     def prune(self, generations: int) -> list[str]:
         """Remove base backups beyond so many, and the log that none needs; what was removed.
 
-        The last one that a verification restored stays, however old. Nothing is removed while
-        somebody restores.
+        The last one that a verification restored stays, however old, and so do damaged ones, which
+        count for nothing. Raises ArchiveBusyError while a backup is restored or verified.
         """
-        bases = self.bases()
-        verified = [base for base in bases if base.facts.verified_at is not None]
-        kept = {base.name for base in [*bases[-generations:], *verified[-1:]]}
         with self.locked("lock", fcntl.LOCK_EX) as is_free:
-            if not is_free or not kept:
+            if not is_free:
+                raise ArchiveBusyError(
+                    "nothing was removed: a backup is being verified or restored. Run guahao backup"
+                    " prune once that has ended"
+                )
+            bases = self.bases()
+            verified = [base for base in bases if base.facts.verified_at is not None]
+            kept = {base.name for base in [*bases[-generations:], *verified[-1:]]}
+            if not kept:
                 return []
             old = [base for base in bases if base.name not in kept]
             for base in old:
                 leaving = base.path.with_name(f"{_PARTIAL}{base.name}")
                 base.path.rename(leaving)
-                shutil.rmtree(leaving)
+                remove(leaving)
             first = min(base.start for base in bases if base.name in kept)
             for segment in self._segments(bases[-1].facts.segment_bytes):
                 if segment.number < first:
@@ -216,12 +248,18 @@ class Archive:
         return any(True for folder in self._wal_folders() for _ in folder.glob("0*"))
 
     @contextmanager
-    def locked(self, name: str, how: int) -> Iterator[bool]:
+    def reading(self) -> Iterator[None]:
+        """Keep what is in the archive from being removed; waits for a removal to end."""
+        with self.locked("lock", fcntl.LOCK_SH, waits=True):
+            yield
+
+    @contextmanager
+    def locked(self, name: str, how: int, *, waits: bool = False) -> Iterator[bool]:
         """Hold a lock of the archive while it is free; whether it was."""
         descriptor = os.open(self.folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             try:
-                fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+                fcntl.flock(descriptor, how if waits else how | fcntl.LOCK_NB)
             except BlockingIOError:
                 yield False
             else:
@@ -256,12 +294,34 @@ def lsn(text: str) -> int:
     return int(high, 16) << 32 | int(low, 16)
 
 
+def local(moment: datetime) -> str:
+    """A time as an operator of the city reads and types it."""
+    return f"{moment.astimezone(CITY_TIME):%Y-%m-%d %H:%M:%S}"
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder with all in it, also where a program that ends just now still writes."""
+    for tries in range(_REMOVE_TRIES):
+        try:
+            shutil.rmtree(folder)
+        except FileNotFoundError:
+            pass
+        except OSError:
+            if tries == _REMOVE_TRIES - 1:
+                raise
+        if not folder.exists():
+            return
+        time.sleep(0.1)
+
+
 def _timelines(segments: list[Segment]) -> set[int]:
     return {segment.timeline for segment in segments}
 
 
 def _write(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
         file.write(content + b"\n")
         file.flush()
         os.fsync(file.fileno())

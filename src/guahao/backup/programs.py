@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -101,7 +102,8 @@ class Programs:
         try:
             _, errors = process.communicate()
         except BaseException:
-            process.terminate()
+            with suppress(ProcessLookupError):  # with its children: pg_basebackup leaves one behind
+                os.killpg(process.pid, signal.SIGTERM)
             process.wait()
             raise
         if process.returncode != 0:

@@ -21,7 +21,7 @@ from pathlib import Path, PurePosixPath
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from guahao.backup.archive import Base, Wal
+from guahao.backup.archive import Base, Wal, local
 from guahao.backup.programs import BackupError, Programs, last_line
 from guahao.store.operations.backups import replayed
 
@@ -231,7 +231,7 @@ def _why_it_ended(log: str) -> str:
     """One sentence for a recovery that ended without a server."""
     reached = re.findall(r"last completed transaction was at log time ([^\n]+)", log)
     if "recovery ended before configured recovery target was reached" in log:
-        end = f"; the last commit in it is of {reached[-1]}" if reached else ""
+        end = f"; the last commit in it is of {_in_city_time(reached[-1])}" if reached else ""
         return (
             f"the archived log ends before that time{end}. Restore to an earlier time, or to"
             " `latest` for all that there is"
@@ -241,6 +241,15 @@ def _why_it_ended(log: str) -> str:
         return "the disk became full while the log was replayed; nothing was restored"
     why = fatal[-1] if fatal else last_line(log)
     return f"PostgreSQL could not recover the backup: {why}"
+
+
+def _in_city_time(text: str) -> str:
+    """A time of PostgreSQL's log, such as 2026-12-01 06:59:00.123+00, as an operator types it."""
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return text
+    return text if moment.tzinfo is None else local(moment)
 
 
 def _text(log: Path) -> str:

@@ -14,6 +14,7 @@ from guahao.backup.archive import Archive
 from guahao.backup.programs import BackupError, failure, without_password
 from guahao.backup.taking import Source, UnreachableServerError
 from guahao.processes import Backoff
+from guahao.store.kernel.connections import why
 from guahao.store.operations.backups import drop_slot, slot_of
 
 SLOT = "guahao_backup"
@@ -41,13 +42,15 @@ def stream(archive: Archive, open_source: Callable[[], Source], say: Say) -> Non
         try:
             source = open_source()
             _check_slot(archive, source)
-            why = _receive(archive, source, say)
-        except (psycopg.Error, UnreachableServerError) as error:
-            why = str(error).strip().split("\n", 1)[0]
+            reason = _receive(archive, source, say)
+        except psycopg.Error as error:
+            reason = why(error).split("\n", 1)[0]
+        except UnreachableServerError as error:
+            reason = str(error).strip().split("\n", 1)[0]
         except _TransientError as error:
-            why = str(error)
+            reason = str(error)
         wait = waits.next()
-        say(f"The log is not streamed: {why}. Again in {wait:.1f} s.")
+        say(f"The log is not streamed: {reason}. Again in {wait:.1f} s.")
         threading.Event().wait(wait)
 
 

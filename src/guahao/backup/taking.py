@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ import msgspec
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from guahao.backup.archive import Archive, Base, Count, Facts, lsn
+from guahao.backup.archive import Archive, Base, Count, Facts, lsn, remove
 from guahao.backup.programs import (
     BackupError,
     Programs,
@@ -22,6 +23,7 @@ from guahao.backup.programs import (
     without_password,
 )
 from guahao.backup.restoring import Report, unpack
+from guahao.store.kernel.connections import why
 from guahao.store.operations.backups import ServerFacts, server_facts
 
 VERIFIES_TAR_SINCE = 18  # pg_verifybackup; an earlier one reads unpacked files only
@@ -57,12 +59,12 @@ class UnreachableServerError(BackupError):
 
 def source_of(url: str, programs_folder: Path | None) -> Source:
     """Ask the server who it is and find its programs; raises BackupError where one is missing."""
-    conninfo, _ = without_password(url)
+    without_password(url)  # raises where it is malformed
     try:
         server = server_facts(url)
     except psycopg.OperationalError as error:
         raise UnreachableServerError(
-            f"the database server does not answer the backup's login ({conninfo}): {error}"
+            f"the database server does not answer the backup's login: {why(error)}"
         ) from error
     return Source(url, server, find_programs(server.version // 10_000, programs_folder))
 
@@ -115,7 +117,8 @@ def take(
         _verify(partial, facts, source.programs)
         return archive.finish(partial, facts)
     except BaseException as error:
-        shutil.rmtree(partial, ignore_errors=True)
+        with suppress(OSError):  # the next one removes it
+            remove(partial)
         if isinstance(error, OSError):
             raise BackupError(failure("guahao", str(error), archive.folder)) from error
         raise

@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from guahao.store.db import APP_ROLE, HOSPITAL_ROLE, ROLES, TIME_ZONE
-from guahao.store.kernel.connections import connecting, with_options
+from guahao.store.kernel.connections import connecting, why, with_options
 from guahao.store.vault import Vault
 
 MIGRATIONS = Path(__file__).parents[3] / "migrations"
@@ -91,7 +91,7 @@ def _connect(url: str) -> psycopg.Connection:
         return psycopg.connect(with_options(connecting(url), **TIMEOUTS), autocommit=True)
     except psycopg.OperationalError as error:
         raise MigrationError(
-            f"The database cannot be reached: {error}\nCheck GUAHAO_DATABASE_OWNER_URL (or"
+            f"The database cannot be reached: {why(error)}\nCheck GUAHAO_DATABASE_OWNER_URL (or"
             " GUAHAO_DATABASE_URL), and whether the server runs; then run this again."
         ) from error
 

@@ -28,7 +28,7 @@ from guahao.rules.operations.checks import (
 from guahao.rules.operations.facts import Facts
 from guahao.settings import Settings
 from guahao.store.db import RolesError, Tx, as_application, check_login, configure
-from guahao.store.kernel.connections import Connection, connecting
+from guahao.store.kernel.connections import Connection, connecting, why
 from guahao.store.migrate import SchemaState, schema_at
 from guahao.store.operations import inspection, observations
 from guahao.store.trail import Head
@@ -75,9 +75,9 @@ async def examine(
         refused = await _refused_role(url)
         if refused is not None:
             return [*checks, *refused]
-        why = "no answer" if isinstance(error, TimeoutError) else str(error).splitlines()[0]
+        reason = "no answer" if isinstance(error, TimeoutError) else why(error).splitlines()[0]
         says = (
-            f"The database cannot be reached ({why}). See whether its server runs, and whether"
+            f"The database cannot be reached ({reason}). See whether its server runs, and whether"
             f" GUAHAO_DATABASE_URL leads to it: {runbook('failover')}"
         )
         return [*checks, Check("database", State.FAILED, says), *_all_unknown(_NO_CONNECTION)]

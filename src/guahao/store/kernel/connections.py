@@ -14,7 +14,7 @@ import select
 import socket
 from contextlib import suppress
 
-from psycopg import AsyncConnection, conninfo
+from psycopg import AsyncConnection, OperationalError, conninfo
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
 from psycopg_pool.pool_async import AddConnection, MaintenanceTask
@@ -46,6 +46,14 @@ _SERVERS = {
 def connecting(url: str) -> str:
     """Return the URL with our time-outs, where it has none of its own."""
     return conninfo.make_conninfo(url, **{**_OURS, **conninfo.conninfo_to_dict(url)})
+
+
+def why(error: Exception) -> str:
+    """Why a connection failed, for people: never with the URL, which may hold a password.
+
+    libpq quotes the URL that it cannot read, which psycopg raises as a ProgrammingError.
+    """
+    return str(error).strip() if isinstance(error, OperationalError) else type(error).__name__
 
 
 def with_options(url: str, **options: str) -> str:
