@@ -325,6 +325,12 @@ def deploy_init(  # noqa: PLR0917 - typer passes them by name
     web_processes: Annotated[
         int | None, typer.Option(help="Web processes on each machine that serves the web.")
     ] = None,
+    monitoring: Annotated[
+        str | None, typer.Option(help="The address of Prometheus, which alone reads the metrics.")
+    ] = None,
+    hotline: Annotated[
+        str | None, typer.Option(help="The number that people call; without it, 114.")
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite what you edited in the folder.")
     ] = False,
@@ -340,6 +346,8 @@ def deploy_init(  # noqa: PLR0917 - typer passes them by name
         "postgresql": postgresql,
         "memory_gb": memory_gb,
         "web_processes": web_processes,
+        "monitoring": monitoring,
+        "hotline": hotline,
     }
     found = deploy_command.gather(
         out,
@@ -348,8 +356,9 @@ def deploy_init(  # noqa: PLR0917 - typer passes them by name
         {"database": database, "web": web, "worker": worker},
         _ask if deploy_command.is_terminal() else None,
     )
+    changes = deploy_command.living_changes(found, out)
     written = deploy_command.write(found, out, force=force, now=datetime.now(UTC))
-    deploy_command.report(written, out, typer.echo)
+    deploy_command.report(written, out, typer.echo, changes)
 
 
 def _ask(question: str, default: str | None) -> str:

@@ -35,7 +35,14 @@ from guahao.processes import Revivable, end_with
 from guahao.rules.limits import Policy
 from guahao.rules.operations.checks import Check, State, runbook
 from guahao.settings import Settings, SettingsError, read_settings
-from guahao.store.db import LOGIN_ROLE, ClockError, Database, RolesError, as_application
+from guahao.store.db import (
+    LOGIN_ROLE,
+    ClockError,
+    Database,
+    DatabaseState,
+    RolesError,
+    as_application,
+)
 from guahao.store.kernel.pulse import Pulse
 from guahao.store.migrate import Schema, migrate, schema_of
 from guahao.store.operations.backups import ensure_backup_login
@@ -230,7 +237,7 @@ async def check_database(settings: Settings, url: str) -> None:
     """Raise SettingsError where production would serve a demo's database."""
     if settings.demo:
         return
-    async with open_platform(settings, url) as platform:
+    async with open_platform(settings, url, may_begin_away=True) as platform:
         await refuse_demo_staff(platform)
 
 
@@ -270,11 +277,11 @@ async def refuse_demo_staff(platform: Platform) -> None:
 
 @asynccontextmanager
 async def open_platform(
-    settings: Settings, url: str, connections: int = 4
+    settings: Settings, url: str, connections: int = 4, *, may_begin_away: bool = False
 ) -> AsyncIterator[Platform]:
     """A connected platform for one tool's work, or the worker's."""
     platform = build_platform(settings, url, connections=connections)
-    await platform.db.open()
+    await platform.db.open(may_begin_away=may_begin_away)
     try:
         await platform.db.compare_clocks()
         # In the demo a tool does not warn: its output is its answer.
@@ -308,10 +315,12 @@ def create_app() -> Litestar:
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        await platform.db.open()
+        await platform.db.open(may_begin_away=True)
         await check_roles(platform)
         await platform.db.compare_clocks()
-        await report_trail(platform)
+        # A replica may lag behind the entry that was noted outside.
+        if platform.db.state is DatabaseState.ALIVE:
+            await report_trail(platform)
         await desk.open()
         try:
             async with (

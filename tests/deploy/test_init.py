@@ -172,6 +172,9 @@ def test_a_certificate_is_issued_anew_in_its_last_year(tmp_path: Path) -> None:
         ({"web_proceses": 4}, "web_proceses"),
         ({"certificate": "public.crt; include /etc/shadow"}, "the path of a file"),
         ({"virtual_address": "10.0.0.9"}, "for several machines"),
+        ({"monitoring": "prometheus"}, "must be an IP address"),
+        ({"monitoring": "127.0.0.1"}, "no address of a machine"),
+        ({"hotline": "<b>114"}, "the number that people call"),
     ],
 )
 def test_an_answer_that_cannot_be_right_is_named(given: dict[str, object], said: str) -> None:
@@ -182,6 +185,32 @@ def test_an_answer_that_cannot_be_right_is_named(given: dict[str, object], said:
     }
     with pytest.raises(AnswersError, match=said):
         check(answers)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {**THREE, "machines": THREE["machines"].replace("10.0.0.2", "127.0.0.2")},
+        {**ONE, "machines": "web1=127.0.0.1", "monitoring": "10.0.0.20"},
+    ],
+)
+def test_an_address_that_the_others_cannot_reach_is_refused(
+    tmp_path: Path, given: dict[str, str]
+) -> None:
+    with pytest.raises(AnswersError, match="from itself only"):
+        gather(tmp_path, None, given, {})
+    gather(tmp_path, None, {**ONE, "machines": "web1=127.0.0.1"}, {})
+
+
+def test_a_living_cluster_is_told_of_more_memory_by_patronictl(tmp_path: Path) -> None:
+    out = tmp_path / "city"
+    given = ("--out", str(out), "--host", THREE["public_host"], "--machines", THREE["machines"])
+    assert "patronictl" not in command(*given).stdout
+    changed = command("--out", str(out), "--memory-gb", "32").stdout
+    assert (
+        "patronictl edit-config guahao --pg shared_buffers=8GB --pg effective_cache_size=24GB\n"
+    ) in changed
+    assert "patronictl" not in command("--out", str(out)).stdout
 
 
 def test_a_wrong_command_is_one_sentence_and_writes_nothing(tmp_path: Path) -> None:

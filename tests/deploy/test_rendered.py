@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import shutil
+import signal
+import socket
+import ssl
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
+import msgspec
 import psycopg
 import pytest
 import yaml
@@ -19,7 +28,7 @@ from tests.acceptance.processes import free_port
 from guahao.deploy.answers import Answers
 from guahao.deploy.credentials import credentials_of, scram_verifier
 from guahao.deploy.example import FOLDER, NAMES, answers_of, rendered
-from guahao.deploy.plan import Layout, plan
+from guahao.deploy.plan import PROMETHEUS, Layout, plan
 from guahao.embedded import program
 
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
@@ -50,7 +59,12 @@ def test_the_examples_are_what_the_templates_make(name: str) -> None:
     assert {**rendered(name), "answers.toml": kept["answers.toml"]} == kept
 
 
-def write(folder: Path, answers: Answers, http: str = "80", https: str = "443") -> None:
+def write(
+    folder: Path,
+    answers: Answers,
+    http: tuple[str, ...] = ("80", "[::]:80"),
+    https: tuple[str, ...] = ("443", "[::]:443"),
+) -> None:
     """Every file of the deployment, with paths under its own machine's folder."""
     credentials, _ = credentials_of(answers, {}, NOW)
     layouts = {
@@ -58,13 +72,14 @@ def write(folder: Path, answers: Answers, http: str = "80", https: str = "443") 
             tls=f"{folder}/{name}/etc/guahao/tls",
             pg_bin=str(program("postgres").parent),
             pg_data=f"{folder}/{name}/data",
+            share=f"{folder}/{name}/usr/local/share/guahao",
             nginx_cache=f"{folder}/{name}/cache",
             nginx_log=f"{folder}/{name}",
             certificate=f"{folder}/{name}/etc/guahao/tls/public.crt",
             certificate_key=f"{folder}/{name}/etc/guahao/tls/public.key",
             haproxy_user=haproxy_user(),
-            http_port=http,
-            https_port=https,
+            http_ports=http,
+            https_ports=https,
         )
         for name in answers.machines
     }
@@ -76,8 +91,9 @@ def write(folder: Path, answers: Answers, http: str = "80", https: str = "443") 
     for name in answers.machines:
         tls = folder / name / "etc/guahao/tls"
         tls.mkdir(parents=True, exist_ok=True)
-        _, secrets = credentials_of(answers_of("three-machines"), {}, NOW)
+        _, secrets = credentials_of(answers_of("three-machines"), {}, datetime.now(UTC))
         (tls / "public.crt").write_text(secrets["web1.crt"])
+        (tls / "public.ca").write_text(secrets["ca.crt"])
         (tls / "public.key").write_text(secrets["web1.key"])
 
 
@@ -123,8 +139,8 @@ def test_nginx_takes_its_configuration(name: str, tmp_path: Path) -> None:
     write(
         tmp_path,
         answers_of(name),
-        http=f"127.0.0.1:{free_port()}",
-        https=f"127.0.0.1:{free_port()}",
+        http=(f"127.0.0.1:{free_port()}",),
+        https=(f"127.0.0.1:{free_port()}",),
     )
     whole = tmp_path / "nginx.conf"
     whole.write_text(
@@ -140,6 +156,200 @@ def test_haproxy_takes_its_configuration(tmp_path: Path) -> None:
     write(tmp_path, answers)
     for name in answers.machines:
         check(haproxy, "-c", "-q", "-f", str(tmp_path / name / "etc/haproxy/haproxy.cfg"))
+
+
+def test_keepalived_takes_its_configuration(tmp_path: Path) -> None:
+    keepalived = installed("keepalived", "keepalived")
+    cards = [card.name for card in Path("/sys/class/net").iterdir() if card.name != "lo"]
+    if not cards:
+        pytest.skip("keepalived needs a network interface that is not the loopback one")
+    answers = msgspec.structs.replace(answers_of("three-machines"), virtual_interface=cards[0])
+    write(tmp_path, answers)
+
+    def complaints(file: Path) -> tuple[str, int]:
+        done = subprocess.run(
+            [keepalived, "--config-test", "--use-file", str(file)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        return done.stdout + done.stderr, done.returncode
+
+    for name in answers.machines:
+        file = tmp_path / name / "etc/keepalived/keepalived.conf"
+        # keepalived 2.2 may end its own test by SIGTERM once nothing was wrong.
+        said, status = complaints(file)
+        assert said == ""
+        assert status in {0, -signal.SIGTERM}
+        file.write_text(file.read_text().replace("weight -50", "wieght -50"))
+        said, _ = complaints(file)
+        assert "wieght" in said
+
+
+def test_the_address_stays_where_no_web_process_lives_on_any_machine(tmp_path: Path) -> None:
+    """A check that is no weight takes the address away: nginx's own answer alone may do that."""
+    write(tmp_path, answers_of("three-machines"))
+    text = (tmp_path / "web2/etc/keepalived/keepalived.conf").read_text()
+    scripts = dict(re.findall(r"vrrp_script (\w+) \{(.*?)\n\}", text, re.DOTALL))
+    assert set(scripts) == {"nginx", "haproxy"}
+    assert "weight" not in scripts["nginx"]
+    assert "/health/nginx " not in scripts["haproxy"]
+    assert scripts["nginx"].count("https://guahao.example.cn/health/nginx") == 1
+    assert "--fail" not in text
+    assert "--max-time 2" in scripts["nginx"]
+    assert "weight -50" in scripts["haproxy"]
+    # Without preemption a machine that became worse would keep the address.
+    assert "nopreempt" not in text
+    nginx = (tmp_path / "web2/etc/nginx/conf.d/guahao.conf").read_text()
+    assert "location = /health/nginx {\n        access_log off;\n        return 204;" in nginx
+
+
+@contextmanager
+def running(*command: str) -> Iterator[None]:
+    process = subprocess.Popen(command)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_people_read_a_page_and_programs_a_problem_where_no_process_lives(
+    name: str, tmp_path: Path
+) -> None:
+    """A bad release, by real nginx and HAProxy: nothing listens where the processes should."""
+    nginx = installed("nginx", "nginx-light")
+    answers = msgspec.structs.replace(answers_of(name), hotline="0571-114")
+    port = free_port()
+    write(tmp_path, answers, http=(f"127.0.0.1:{free_port()}",), https=(f"127.0.0.1:{port}",))
+    site = tmp_path / "web1/etc/nginx/conf.d/guahao.conf"
+    ports = {old: str(free_port()) for old in ("8001", "8002", "8080")}
+    text = site.read_text()
+    for old, new in ports.items():
+        text = text.replace(f"127.0.0.1:{old} ", f"127.0.0.1:{new} ")
+    site.write_text(text)
+    whole = tmp_path / "nginx.conf"
+    whole.write_text(
+        f"daemon off;\npid {tmp_path}/nginx.pid;\nerror_log {tmp_path}/error.log;\n"
+        f"{'user root;' if os.geteuid() == 0 else ''}\nevents {{}}\n"
+        f"http {{\n access_log off;\n include {site};\n}}\n"
+    )
+    with ExitStack() as stack:
+        if answers.is_cluster:
+            haproxy = installed("haproxy", "haproxy")
+            proxy = tmp_path / "haproxy.cfg"
+            text = (tmp_path / "web1/etc/haproxy/haproxy.cfg").read_text()
+            web = text[text.index("frontend web\n") : text.index("# From the HAProxy of another")]
+            head = re.search(r"(?s)\ndefaults\n.*?\n\n", text)
+            assert head is not None
+            web = "\n".join(
+                line for line in web.splitlines() if ":8443" not in line
+            )  # of the other machines
+            for old, new in ports.items():
+                web = re.sub(rf"127\.0\.0\.1:{old}\b", f"127.0.0.1:{new}", web)
+            proxy.write_text(head.group().replace("    log global\n", "") + web + "\n")
+            stack.enter_context(running(haproxy, "-db", "-q", "-f", str(proxy)))
+            until_open(int(ports["8080"]))
+        stack.enter_context(running(nginx, "-c", str(whole), "-e", str(tmp_path / "error.log")))
+        until_open(port)
+        # Of an authority of this test. The name leads to nginx by SNI, not by the address.
+        tls = ssl.create_default_context(cafile=str(tmp_path / "web1/etc/guahao/tls/public.ca"))
+        tls.check_hostname = False
+        client = stack.enter_context(httpx.Client(verify=tls, trust_env=False))
+
+        def get(path: str, language: str = "zh-CN") -> httpx.Response:
+            return client.get(
+                f"https://127.0.0.1:{port}{path}",
+                headers={"Host": answers.public_host, "Accept-Language": language},
+                extensions={"sni_hostname": answers.public_host},
+            )
+
+        page = get("/hospitals")
+        problem, english = get("/api/v1/hospitals"), get("/api/v1/appointments", "en-GB")
+        outcome = get("/fhir/Appointment/1", "en")
+        alive = get("/health/nginx")
+    for answer in (page, problem, english, outcome):
+        assert answer.status_code == 503
+        assert answer.headers["Retry-After"] == "5"
+    assert page.headers["Content-Type"].startswith("text/html")
+    assert page.text.count('<a href="tel:0571-114">0571-114</a>') == 2
+    assert problem.headers["Content-Type"] == "application/problem+json"
+    assert problem.json()["code"] == english.json()["code"] == "unavailable"
+    assert problem.json()["title"] == "平台暂时无法访问"
+    assert english.json()["title"] == "The platform cannot be reached at the moment"
+    assert outcome.headers["Content-Type"] == "application/fhir+json"
+    assert outcome.json()["issue"][0]["code"] == "transient"
+    assert alive.status_code == 204
+
+
+def until_open(port: int) -> None:
+    """Wait until something listens."""
+    for _ in range(600):
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.05)
+    pytest.fail(f"nothing listens on {port}")
+
+
+def test_prometheus_reaches_what_the_machines_serve_and_nobody_else_does(tmp_path: Path) -> None:
+    answers = answers_of("three-machines")
+    write(tmp_path, answers)
+    found = yaml.safe_load((tmp_path / PROMETHEUS).read_text())
+    targets = {
+        job["job_name"]: job["static_configs"][0]["targets"] for job in found["scrape_configs"]
+    }
+    for name, machine in answers.machines.items():
+        unit = (tmp_path / name / "etc/systemd/system/guahao-web@.service").read_text()
+        assert f"GUAHAO_METRICS_PORT=1%i GUAHAO_METRICS_HOST={machine.address}\n" in unit
+        for port in (18001, 18002):
+            assert f"{machine.address}:{port}" in targets["guahao"]
+        assert f"{machine.address}:8405" in targets["haproxy"]
+        assert (
+            f"bind {machine.address}:8405"
+            in (tmp_path / name / "etc/haproxy/haproxy.cfg").read_text()
+        )
+        rules = (tmp_path / name / "usr/local/share/guahao/nftables.conf").read_text()
+        assert "ip saddr 10.0.0.20 tcp dport { 18001, 18002, 8405 } accept" in rules
+        assert rules.count("8405") == 1
+    assert len(targets["guahao"]) == 6
+    assert (FOLDER / PROMETHEUS).read_text() == (tmp_path / PROMETHEUS).read_text()
+
+
+def test_without_prometheus_the_metrics_stay_on_the_machine(tmp_path: Path) -> None:
+    write(tmp_path, answers_of("one-machine"))
+    assert not (tmp_path / PROMETHEUS).exists()
+    unit = (tmp_path / "web1/etc/systemd/system/guahao-web@.service").read_text()
+    assert "GUAHAO_METRICS_HOST" not in unit
+    rules = (tmp_path / "web1/usr/local/share/guahao/nftables.conf").read_text()
+    assert "18001" not in rules
+
+
+@pytest.mark.parametrize(("name", "standbys"), [("one-machine", "0"), ("three-machines", "2")])
+def test_every_standby_of_the_quorum_is_expected(name: str, standbys: str, tmp_path: Path) -> None:
+    write(tmp_path, answers_of(name))
+    text = (tmp_path / "web1/etc/guahao/guahao.env").read_text()
+    assert f"\nGUAHAO_STANDBYS={standbys}\n" in text
+
+
+@pytest.mark.parametrize(
+    ("status", "starts"), [(0, True), (4, True), (3, False), (2, True), (1, True), (124, True)]
+)
+def test_only_an_older_schema_keeps_a_release_from_starting(
+    status: int, starts: bool, tmp_path: Path
+) -> None:
+    """A machine that comes up while the primary is away shows pages from a replica."""
+    write(tmp_path, answers_of("three-machines"))
+    program = tmp_path / "guahao"
+    program.write_text(f"#!/bin/sh\n[ \"$*\" = 'migrate --check' ] || exit 3\nexit {status}\n")
+    program.chmod(0o755)
+    script = tmp_path / "web1/usr/local/lib/guahao/check-schema"
+    script.write_text(
+        script.read_text().replace("/opt/guahao/current/.venv/bin/guahao", str(program))
+    )
+    done = subprocess.run([str(script)], check=False, timeout=60)
+    assert (done.returncode == 0) == starts
 
 
 def test_patroni_takes_its_configuration(tmp_path: Path) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
+from tests.acceptance.processes import Web, environment
 from tests.city import Clock, add_session, ask, open_platform
 from tests.crowd import count, open_desk
 from tests.faults.network import Network, network_to, until
@@ -169,6 +172,42 @@ async def test_pages_are_read_from_a_replica_while_the_primary_is_away(database_
         await city.turns(DatabaseState.ALIVE)
         assert "页面内容截至" not in (await reader.go("/")).text
         assert (await site.book(city.citizen, city.session_id)).status_code == 201
+
+
+async def test_a_process_that_starts_while_the_primary_is_away_shows_pages(
+    database_url: str, tmp_path: Path
+) -> None:
+    """A machine that comes up during an outage: pages from the replica, bookings later."""
+    replica = make_conninfo(database_url, options="-c default_transaction_read_only=on")
+    async with network_to(database_url) as network:
+        env = environment(network.url, tmp_path, GUAHAO_DATABASE_READ_URL=replica)
+        await network.refuse()
+        web = Web(env)
+        try:
+            async with httpx.AsyncClient(base_url=web.base, trust_env=False) as client:
+
+                async def status(path: str) -> int:
+                    assert web.process.poll() is None
+                    try:
+                        return (await client.get(path)).status_code
+                    except httpx.TransportError:
+                        return 0
+
+                async def becomes(path: str, wanted: int) -> None:
+                    async def has_become() -> bool:
+                        return await status(path) == wanted
+
+                    async with asyncio.timeout(2 * PATIENCE_SECONDS):
+                        await until(has_become)
+
+                await becomes("/", 200)
+                assert await status("/health/live") == 200
+                ready = await client.get("/health/ready")
+                assert (ready.status_code, ready.json()["reasons"]) == (503, ["database_away"])
+                await network.listen()
+                await becomes("/health/ready", 200)
+        finally:
+            await asyncio.to_thread(web.kill)
 
 
 async def turn_read_only(database_url: str, switch: str) -> None:

@@ -69,8 +69,8 @@ def nginx(folder: Path, ports: list[int]) -> Iterator[tuple[str, ssl.SSLContext]
     http, https = free_port(), free_port()
     layout = replace(
         Layout(),
-        http_port=f"127.0.0.1:{http}",
-        https_port=f"127.0.0.1:{https}",
+        http_ports=(f"127.0.0.1:{http}",),
+        https_ports=(f"127.0.0.1:{https}",),
         nginx_cache=f"{folder}/cache",
         nginx_log=str(folder),
         certificate=f"{folder}/public.crt",

@@ -17,6 +17,7 @@ _DATABASES = (3, 5)  # a majority of two is both: two machines survive the loss 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _HOST = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{1,62}")
 _INTERFACE = re.compile(r"[A-Za-z0-9_.-]{1,15}")
+_HOTLINE = re.compile(r"\+?[0-9][0-9 -]{1,18}[0-9]")
 _PATH = re.compile(r"/[A-Za-z0-9._/-]+")
 _BOUNDS = {
     "postgresql": (15, 30),
@@ -46,6 +47,8 @@ class Answers(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=T
     memory_gb: int = 8  # of each machine with a database
     virtual_address: str | None = None  # moved between the web machines by keepalived
     virtual_interface: str = "eth0"
+    monitoring: str | None = None  # the machine of Prometheus, which alone reads the metrics
+    hotline: str = "114"  # what people may call where no page answers
     certificate: str = "/etc/guahao/tls/public.crt"
     certificate_key: str = "/etc/guahao/tls/public.key"
 
@@ -92,8 +95,25 @@ def check(given: Mapping[str, object]) -> Answers:
             raise AnswersError(f"{name} must be the path of a file on the web machines")
     if _INTERFACE.fullmatch(answers.virtual_interface) is None:
         raise AnswersError("virtual_interface must be a network interface such as eth0")
+    if _HOTLINE.fullmatch(answers.hotline) is None:
+        raise AnswersError("hotline must be the number that people call, such as 114")
     _check_machines(answers)
     return answers
+
+
+def check_reachable(answers: Answers) -> None:
+    """Raise AnswersError where the machines, or Prometheus, cannot reach each other.
+
+    The tests' cluster is on the loopback addresses of a single machine; a city's never is.
+    """
+    if not answers.is_cluster and answers.monitoring is None:
+        return
+    for name, machine in answers.machines.items():
+        if ip_address(machine.address).is_loopback:
+            raise AnswersError(
+                f"machines: {machine.address} reaches {name} from itself only; give the address"
+                " under which the others reach it"
+            )
 
 
 def machines_of(text: str) -> dict[str, dict[str, str]]:
@@ -128,6 +148,8 @@ def _check_machines(answers: Answers) -> None:
         if not machine.roles or len(set(machine.roles)) < len(machine.roles):
             raise AnswersError(f"machines: {name} needs roles, each once: {', '.join(ROLES)}")
     _check_roles(answers)
+    if answers.monitoring is not None:
+        _address("monitoring", answers.monitoring)
     if answers.virtual_address is not None:
         if not answers.is_cluster:
             raise AnswersError("virtual_address is for several machines; one has its own address")
@@ -155,6 +177,7 @@ def _address(what: str, text: str) -> str:
         raise AnswersError(f"{what}: {text!r} must be an IP address such as 10.0.0.1") from None
     if address.version != 4:  # noqa: PLR2004 - IPv4 within the city's own network
         raise AnswersError(f"{what}: {text} must be an IPv4 address, as the machines use inside")
-    if address.is_unspecified or address.is_multicast:
+    is_other = what in ("virtual_address", "monitoring") and address.is_loopback
+    if address.is_unspecified or address.is_multicast or is_other:
         raise AnswersError(f"{what}: {text} is no address of a machine")
     return str(address)

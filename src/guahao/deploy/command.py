@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -10,10 +11,18 @@ from pathlib import Path
 import jinja2
 import msgspec
 
-from guahao.deploy.answers import ROLES, Answers, AnswersError, check, machines_of, read_answers
+from guahao.deploy.answers import (
+    ROLES,
+    Answers,
+    AnswersError,
+    check,
+    check_reachable,
+    machines_of,
+    read_answers,
+)
 from guahao.deploy.credentials import credentials_of, read_folder
 from guahao.deploy.folder import SECRETS, State, Written, check_folder, write_folder
-from guahao.deploy.plan import PlannedFile, plan
+from guahao.deploy.plan import PlannedFile, parameters, plan
 
 ANSWERS = "answers.toml"
 _ANSWERS_TEMPLATE = jinja2.Template(
@@ -25,6 +34,10 @@ web_processes = {{ a.web_processes }}
 memory_gb = {{ a.memory_gb }}
 certificate = "{{ a.certificate }}"
 certificate_key = "{{ a.certificate_key }}"
+hotline = "{{ a.hotline }}"
+{% if a.monitoring %}
+monitoring = "{{ a.monitoring }}"
+{% endif %}
 {% if a.virtual_address %}
 virtual_address = "{{ a.virtual_address }}"
 virtual_interface = "{{ a.virtual_interface }}"
@@ -74,7 +87,9 @@ def gather(
             raise AnswersError("name the host that people type: --host guahao.example.cn")
         answers["public_host"] = ask("Host name that people type", None)
     _give_roles(answers["machines"], roles)  # type: ignore[arg-type]
-    return check(answers)
+    found = check(answers)
+    check_reachable(found)
+    return found
 
 
 def _give_roles(machines: dict[str, dict[str, object]], roles: Mapping[str, str | None]) -> None:
@@ -104,8 +119,26 @@ def write(answers: Answers, out: Path, *, force: bool, now: datetime) -> list[Wr
     return write_folder(out, planned, secrets, force=force)
 
 
-def report(written: list[Written], out: Path, say: Callable[[str], None]) -> None:
-    """Print what became of the files, without a secret."""
+def living_changes(answers: Answers, out: Path) -> dict[str, str]:
+    """Return the parameters that a folder's Patroni began with otherwise; call before `write`.
+
+    Patroni reads them once, when the cluster is made: the new file alone changes nothing.
+    """
+    for name in answers.named("database") if answers.is_cluster else ():
+        file = out / name / "etc/patroni/patroni.yml"
+        if file.is_file():
+            before = file.read_text(encoding="utf-8")
+            wanted = parameters(answers, answers.postgresql)
+            return {
+                key: value for key, value in wanted.items() if f'{key}: "{value}"' not in before
+            }
+    return {}
+
+
+def report(
+    written: list[Written], out: Path, say: Callable[[str], None], changes: Mapping[str, str]
+) -> None:
+    """Print what became of the files, without a secret, and what a living cluster is to be told."""
     for file in written:
         if file.state is State.SAME:
             continue
@@ -115,6 +148,14 @@ def report(written: list[Written], out: Path, say: Callable[[str], None]) -> Non
     same = sum(file.state is State.SAME for file in written)
     if same:
         say(f"{same} files are unchanged.")
+    if changes:
+        given = " ".join(f"--pg {name}={shlex.quote(value)}" for name, value in changes.items())
+        say(
+            "A cluster that lives takes these parameters from its own configuration, not from the"
+            " file. On a machine with a database:\n"
+            f"  patronictl edit-config guahao {given}\n"
+            "  patronictl restart guahao   # where `patronictl list` shows Pending restart"
+        )
     if any(file.state is State.KEPT for file in written):
         say("What you edited stays. Take the changes over by hand, or overwrite with --force.")
     say(

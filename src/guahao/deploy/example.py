@@ -13,7 +13,7 @@ from pathlib import Path
 
 from guahao.deploy.answers import Answers, read_answers
 from guahao.deploy.credentials import KeyPair
-from guahao.deploy.plan import plan
+from guahao.deploy.plan import PROMETHEUS, plan
 
 FOLDER = Path(__file__).parents[3] / "deploy"
 NAMES = ("one-machine", "three-machines")
@@ -56,6 +56,7 @@ def main() -> None:
             target = FOLDER / name / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text)
+    (FOLDER / PROMETHEUS).write_text(rendered("three-machines")[PROMETHEUS])
 
 
 if __name__ == "__main__":

@@ -11,7 +11,10 @@ import jinja2
 from guahao.deploy.answers import Answers, Machine, Role
 from guahao.deploy.credentials import Credentials
 
+PROMETHEUS = "monitoring/prometheus.yml"
 _FIRST_WEB_PORT = 8001
+_METRICS_OFFSET = 10_000  # guahao-web@.service: GUAHAO_METRICS_PORT=1%i
+_HAPROXY_METRICS = 8405
 _SHARED_BUFFERS_GB_MAX = 16
 
 
@@ -32,8 +35,9 @@ class Layout:
     haproxy_log: str = "/dev/log"
     haproxy_socket: str = "/run/haproxy/admin.sock"
     haproxy_user: str = "haproxy"
-    http_port: str = "80"
-    https_port: str = "443"
+    http_ports: tuple[str, ...] = ("80", "[::]:80")
+    https_ports: tuple[str, ...] = ("443", "[::]:443")
+    share: str = "/usr/local/share/guahao"
     nginx_cache: str = "/var/cache/nginx/guahao"
     nginx_log: str = "/var/log/nginx"
     certificate: str | None = None
@@ -171,7 +175,11 @@ def plan(
         layout = (layouts or {}).get(name, Layout())
         files += _machine_files(answers, credentials, name, layout)
     readme = _render("README.md", _context(answers, credentials, None, Layout()))
-    return [*files, PlannedFile("README.md", readme)]
+    files.append(PlannedFile("README.md", readme))
+    if answers.monitoring is not None:
+        context = _context(answers, credentials, None, Layout())
+        files.append(PlannedFile(PROMETHEUS, _render("common/prometheus.yml", context)))
+    return files
 
 
 def places_of(answers: Answers, name: str) -> list[_Place]:
@@ -265,6 +273,9 @@ def _context(
         "workers": listed("worker"),
         "backup_machine": backup_machine(answers),
         "ports": list(ports),
+        "metrics_ports": _metrics_ports(answers, name, ports),
+        # Under Patroni's quorum each other database is one that commits may wait for.
+        "standbys": len(answers.named("database")) - 1,
         "login_url": login_url,
         "read_url": login_url.replace(":5000/", ":5001/"),
         "owner_url": url("guahao_owner", "owner_password"),
@@ -273,6 +284,15 @@ def _context(
         "password": credentials.password,
         "verifier": credentials.verifier,
     }
+
+
+def _metrics_ports(answers: Answers, name: str | None, ports: range) -> list[int]:
+    """Return what Prometheus reads on a machine: the web processes, HAProxy."""
+    if name is None:
+        return []
+    web = [port + _METRICS_OFFSET for port in ports]
+    found = web if "web" in answers.machines[name].roles else []
+    return [*found, _HAPROXY_METRICS] if answers.is_cluster else found
 
 
 def _at(answers: Answers, layout: Layout) -> dict[str, Any]:

@@ -277,8 +277,11 @@ class Database:
         # Without a connection until one is asked for.
         self._replicas = read_url and pool(as_application(read_url), 0, self._configure_replica)
 
-    async def open(self) -> None:
+    async def open(self, *, may_begin_away: bool = False) -> None:
         """Connect.
+
+        `may_begin_away`: while no primary answers, begin with the replicas, where there are any;
+        for a process with a pulse, which notices that the primary is back.
 
         Raises RolesError where the session is not the application's, psycopg's PoolTimeout
         where no server answers in 30 s.
@@ -286,7 +289,12 @@ class Database:
         try:
             first = await Connection.connect(self.url, autocommit=True, prepare_threshold=None)
         except OperationalError:
-            pass  # the pool tries on for a while
+            if may_begin_away and self._replicas:
+                await self._replicas.open()
+                self.state = DatabaseState.AWAY
+                await self.pool.open(wait=False)
+                return
+            # The pool tries on for a while.
         else:
             async with first:
                 await configure(first)

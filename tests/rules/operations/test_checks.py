@@ -22,6 +22,7 @@ from guahao.rules.operations.schedules import SCHEDULES
 
 OK, WARNING, FAILED, UNKNOWN = State.OK, State.WARNING, State.FAILED, State.UNKNOWN
 SYNC = Standby("b", "streaming", "sync", 0, None)
+QUORUM = Standby("b", "streaming", "quorum", 0, None)
 ASYNC = Standby("c", "streaming", "async", 0, 0.5)
 HIDDEN = Standby("b", None, None, None, None)
 BEHIND = Standby("b", "streaming", "quorum", 65 * checks.MIB, None)
@@ -37,6 +38,9 @@ LATE = Standby("b", "streaming", "sync", 0, 10.5)
         ((ASYNC,), False, 1, FAILED),
         ((SYNC, ASYNC), True, 1, OK),
         ((SYNC,), True, 2, WARNING),
+        ((QUORUM, QUORUM), True, 2, OK),
+        ((QUORUM,), True, 2, WARNING),  # the next loss stops bookings
+        ((), True, 2, FAILED),
         ((HIDDEN,), True, 1, UNKNOWN),
         ((BEHIND,), True, 1, WARNING),
         ((LATE,), True, 1, WARNING),
