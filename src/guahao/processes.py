@@ -166,6 +166,30 @@ def _wait(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
+def interrupted_later() -> Iterator[None]:
+    """Put off SIGINT and SIGTERM to the end, so that no process is started and then forgotten."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals reach the main thread alone
+        return
+    arrived: list[int] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        arrived.append(number)
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handled = {n: handler for n, handler in before.items() if handler != signal.SIG_IGN}
+    for number in handled:
+        signal.signal(number, note)
+    try:
+        yield
+    finally:
+        for number, handler in handled.items():
+            signal.signal(number, handler)
+    if arrived:
+        signal.raise_signal(arrived[0])
+
+
+@contextmanager
 def stopping_on_signals() -> Iterator[None]:
     """SIGTERM ends the command as Ctrl-C does, also where a shell made us ignore Ctrl-C."""
 

@@ -24,6 +24,7 @@ from guahao.embedded import (
     let_read,
     made_user,
 )
+from guahao.processes import interrupted_later
 
 OLDEST_MAJOR = 15
 _VERSION = re.compile(r"\(PostgreSQL\) (\d+)")
@@ -98,13 +99,19 @@ class Programs:
         `shows`: its standard error, a progress, goes to the terminal.
         """
         stderr = None if shows else subprocess.PIPE
-        process = self.start(name, *arguments, folder=folder, environ=environ, stderr=stderr)
+        process = None
         try:
+            with interrupted_later():
+                process = self.start(
+                    name, *arguments, folder=folder, environ=environ, stderr=stderr
+                )
             _, errors = process.communicate()
         except BaseException:
-            with suppress(ProcessLookupError):  # with its children: pg_basebackup leaves one behind
-                os.killpg(process.pid, signal.SIGTERM)
-            process.wait()
+            if process is not None:
+                # With its children: pg_basebackup leaves one behind.
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGTERM)
+                process.wait()
             raise
         if process.returncode != 0:
             said = "error: its reason stands above" if shows else errors or ""

@@ -13,7 +13,7 @@ import psycopg
 from guahao.backup.archive import Archive
 from guahao.backup.programs import BackupError, failure, without_password
 from guahao.backup.taking import Source, UnreachableServerError
-from guahao.processes import Backoff
+from guahao.processes import Backoff, interrupted_later
 from guahao.store.kernel.connections import why
 from guahao.store.operations.backups import drop_slot, slot_of
 
@@ -89,22 +89,20 @@ def _receive(archive: Archive, source: Source, say: Say) -> str:
         )
     except BackupError as error:
         raise _TransientError(str(error)) from error
-    process = programs.start(
-        *("pg_receivewal", "--directory", str(folder), "--synchronous", "--no-loop"),
-        *("--status-interval", "1", *common),
-        folder=folder,
-        environ=environ,
-    )
-    say(f"Streaming the log of PostgreSQL {source.server.version_text} into {folder}.")
+    process = None
     try:
+        with interrupted_later():
+            process = programs.start(
+                *("pg_receivewal", "--directory", str(folder), "--synchronous", "--no-loop"),
+                *("--status-interval", "1", *common),
+                folder=folder,
+                environ=environ,
+            )
+        say(f"Streaming the log of PostgreSQL {source.server.version_text} into {folder}.")
         _, errors = process.communicate()
     except BaseException:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        if process is not None:
+            _stop(process)
         raise
     if "has already been removed" in errors:
         raise BackupError(f"the server no longer has the log that comes next. {_ANEW}")
@@ -114,3 +112,12 @@ def _receive(archive: Archive, source: Source, say: Say) -> str:
             f" or is another. {_ANEW}"
         )
     return failure("pg_receivewal", errors, folder)
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -23,6 +23,7 @@ from guahao.backup.programs import (
     without_password,
 )
 from guahao.backup.restoring import Report, unpack
+from guahao.processes import interrupted_later
 from guahao.store.kernel.connections import why
 from guahao.store.operations.backups import ServerFacts, server_facts
 
@@ -91,8 +92,10 @@ def take(
     `counts`: from before it begins, so that each restore of it has at least as many.
     """
     started = datetime.now(UTC)
-    partial = archive.begin(started)
+    partial = None
     try:
+        with interrupted_later():
+            partial = archive.begin(started)
         source.programs.give(partial)
         source.programs.give(partial.parent)
         source.programs.give(archive.folder)
@@ -117,8 +120,9 @@ def take(
         _verify(partial, facts, source.programs)
         return archive.finish(partial, facts)
     except BaseException as error:
-        with suppress(OSError):  # the next one removes it
-            remove(partial)
+        if partial is not None:
+            with suppress(OSError):  # the next one removes it
+                remove(partial)
         if isinstance(error, OSError):
             raise BackupError(failure("guahao", str(error), archive.folder)) from error
         raise
