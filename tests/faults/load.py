@@ -179,9 +179,16 @@ class Load:
 
     def first_after(self, fault_at: float) -> float:
         """How long after a fault bookings went on: the end of the longest silence since then."""
+        return self._longest_silence(fault_at)[1] - fault_at
+
+    def interruption(self, fault_at: float) -> float:
+        """How long nothing was booked after a fault that is announced, and begins later."""
+        return self._longest_silence(fault_at)[0]
+
+    def _longest_silence(self, fault_at: float) -> tuple[float, float]:
+        """The seconds of the longest silence since a fault, and when it ended."""
         times = [fault_at, *(at for at in self.answered_at if at > fault_at)]
-        gaps = [(late - early, late) for early, late in pairwise(times)]
-        return max(gaps)[1] - fault_at
+        return max((late - early, late) for early, late in pairwise(times))
 
 
 @dataclass(frozen=True)
