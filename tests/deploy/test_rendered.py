@@ -215,7 +215,7 @@ def running(*command: str) -> Iterator[None]:
         process.wait(60)
 
 
-@pytest.mark.parametrize("name", NAMES[:1])
+@pytest.mark.parametrize("name", NAMES)
 def test_people_read_a_page_and_programs_a_problem_where_no_process_lives(
     name: str, tmp_path: Path
 ) -> None:
@@ -305,6 +305,11 @@ def test_prometheus_reaches_what_the_machines_serve_and_nobody_else_does(tmp_pat
         assert f"GUAHAO_METRICS_PORT=1%i GUAHAO_METRICS_HOST={machine.address}\n" in unit
         for port in (18001, 18002):
             assert f"{machine.address}:{port}" in targets["guahao"]
+        assert f"{machine.address}:8405" in targets["haproxy"]
+        assert (
+            f"bind {machine.address}:8405"
+            in (tmp_path / name / "etc/haproxy/haproxy.cfg").read_text()
+        )
         rules = (tmp_path / name / "usr/local/share/guahao/nftables.conf").read_text()
         assert "ip saddr 10.0.0.20 tcp dport { 18001, 18002, 8405 } accept" in rules
         assert rules.count("8405") == 1
