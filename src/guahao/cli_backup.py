@@ -24,7 +24,7 @@ from rich.table import Table
 from guahao import wiring
 from guahao.backup.archive import FACTS, Archive, ArchiveBusyError, Base, Count, local
 from guahao.backup.programs import BackupError, find_programs
-from guahao.backup.restoring import Report, recovered, unpack
+from guahao.backup.restoring import Report, end_orphans, recovered, unpack
 from guahao.backup.streaming import start_anew, stream
 from guahao.backup.taking import Source, same_disk, source_of, take
 from guahao.backup.verifying import (
@@ -226,6 +226,7 @@ def verify_command(
         if not is_free:
             raise BackupError("another `guahao backup verify` is running")
         started, verdict = datetime.now(UTC), None
+        end_orphans()
         try:
             with archive.reading(), _progress() as report:
                 verdict = _verify(settings, archive, urls.application, url, to, name, report)
@@ -258,6 +259,7 @@ def restore_command(
     archive, target = _archive(settings), _moment(to)
     base = archive.base_for(target, name)
     log = archive.log_since(base)
+    end_orphans()
     into = _checked_target(archive, into)
     programs = find_programs(base.facts.major, settings.postgres_bin)
     _say_restore(archive, base, target, into)

@@ -303,17 +303,7 @@ class EmbeddedServer:
         refuses to start. The files may go only after the last process has: they also guard the
         memory that a killed server's sessions still share.
         """
-        orphans = list(_servers_in(self._data))
-        for orphan in orphans:
-            with suppress(psutil.NoSuchProcess):
-                orphan.send_signal(signal.SIGQUIT)
-        _, stubborn = psutil.wait_procs(orphans, timeout=ORPHAN_TIMEOUT_S)
-        for orphan in stubborn:
-            with suppress(psutil.NoSuchProcess):
-                orphan.kill()
-        _, immortal = psutil.wait_procs(stubborn, timeout=ORPHAN_TIMEOUT_S)
-        if immortal:
-            raise EmbeddedServerError(f"cannot end the processes {[p.pid for p in immortal]}")
+        end_programs_in(self._data)
         socket = self._socket_folder() / f".s.PGSQL.{PORT}"
         for remains in (self._data / "postmaster.pid", socket, Path(f"{socket}.lock")):
             remains.unlink(missing_ok=True)
@@ -437,18 +427,33 @@ def let_read(install_folder: Path) -> None:
             path.chmod(mode | (mode & 0o500) >> 6)
 
 
-def _serves(pid: int, data: Path) -> bool:
+def _serves(pid: int, data: Path, name: str = "postgres") -> bool:
     """Whether a process is a PostgreSQL server working in this data folder."""
     try:
         process = psutil.Process(pid)
-        return process.name() == "postgres" and Path(process.cwd()) == data
+        return process.name() == name and Path(process.cwd()) == data
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return False
 
 
-def _servers_in(data: Path) -> Iterator[psutil.Process]:
-    """All server processes working in this data folder."""
-    return (process for process in psutil.process_iter() if _serves(process.pid, data))
+def end_programs_in(folder: Path, name: str = "postgres") -> None:
+    """End all processes of a program of PostgreSQL's that work in this folder.
+
+    They are what a killed process of ours has left. Raises EmbeddedServerError where they live on.
+    """
+    gently = signal.SIGQUIT if name == "postgres" else signal.SIGTERM
+    folder = folder.resolve()
+    orphans = [one for one in psutil.process_iter() if _serves(one.pid, folder, name)]
+    for orphan in orphans:
+        with suppress(psutil.NoSuchProcess):
+            orphan.send_signal(gently)
+    _, stubborn = psutil.wait_procs(orphans, timeout=ORPHAN_TIMEOUT_S)
+    for orphan in stubborn:
+        with suppress(psutil.NoSuchProcess):
+            orphan.kill()
+    _, immortal = psutil.wait_procs(stubborn, timeout=ORPHAN_TIMEOUT_S)
+    if immortal:
+        raise EmbeddedServerError(f"cannot end the processes {[p.pid for p in immortal]}")
 
 
 def clean_environment() -> dict[str, str]:

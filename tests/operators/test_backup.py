@@ -10,12 +10,15 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 from tests.crowd import add_clinic, add_crowd, book, open_desk
@@ -23,6 +26,7 @@ from tests.faults.disks import fill, small_disk
 from tests.operators.workplace import Workplace
 
 from guahao import wiring
+from guahao.backup import restoring
 from guahao.backup.archive import Archive, ArchiveBusyError, Count, Facts
 from guahao.backup.programs import BackupError
 from guahao.embedded import install_folder, made_user
@@ -275,6 +279,78 @@ def test_what_is_interrupted_leaves_nothing_and_what_is_damaged_hides_nothing(ci
     assert "lies among the backups" in restore(place / "inside")
     assert f"into {place / 'target'}" in restore(place / "link", status=0)
     assert (place / "target" / "PG_VERSION").exists()
+
+
+def test_what_is_killed_leaves_a_server_that_the_next_command_ends(city: City) -> None:
+    guahao, temporary = city.place.guahao, city.place.folder / "temporary"
+    temporary.mkdir()
+    temporary.chmod(0o1777)
+    environ = city.place.environ
+    environ["TMPDIR"] = str(temporary)
+
+    def living(name: str, below: str) -> set[int]:
+        found = set()
+        for process in psutil.process_iter():
+            with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                if process.name() == name and below in process.cwd():
+                    found.add(process.pid)
+        return found
+
+    def scratch() -> set[int]:
+        return living("postgres", f"{city.archive}/guahao-scratch-")
+
+    @contextmanager
+    def killed(*command: str) -> Iterator[subprocess.Popen[bytes]]:
+        arguments = [sys.executable, "-m", "guahao", "backup", *command]
+        process = subprocess.Popen(
+            arguments, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+    def kill_a_verification() -> None:
+        while not scratch():  # it may end before it is seen
+            with killed("verify", "--to", "latest") as process:
+                until(lambda: scratch() != set() or process.poll() is not None, "no server")
+
+    receiver = f"{city.archive}/wal"
+    with killed("stream"):
+        until(lambda: living("pg_receivewal", receiver) != set(), "nothing is streamed")
+    left = living("pg_receivewal", receiver)
+    assert left
+    with city.streaming() as said:
+        until(lambda: "Streaming the log" in said.read_text(), "not streamed")
+        until(lambda: living("pg_receivewal", receiver) != left, "the same")
+        assert not left & living("pg_receivewal", receiver)
+        guahao("backup", "take")
+        kill_a_verification()
+        assert list(temporary.iterdir()) != []
+        refused = ("--yes", "--to", "latest", "--into", str(city.data))
+        assert "is not empty" in guahao("backup", "restore", *refused, status=2)
+        assert scratch() == set()
+        assert list(temporary.iterdir()) == []
+        kill_a_verification()
+        shutil.rmtree(temporary)  # now only its data directory leads to the server
+        temporary.mkdir(mode=0o777)
+        left = scratch()
+        assert "Right" in guahao("backup", "verify")
+        assert not left & set(psutil.pids())
+        assert list(city.archive.glob("guahao-scratch-*")) == []
+
+
+def test_a_living_restore_keeps_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with restoring._private_folder() as place:
+        restoring.end_orphans()
+        assert place.exists()
+        left = tmp_path / "guahao-restore-left"
+        shutil.copytree(place, left)
+        restoring.end_orphans()
+        assert not left.exists()
+        assert place.exists()
 
 
 def test_a_lost_slot_ends_the_stream_with_a_sentence_and_it_begins_anew(city: City) -> None:

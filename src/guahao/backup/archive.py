@@ -22,6 +22,7 @@ from typing import Annotated
 import msgspec
 
 from guahao.backup.programs import BackupError
+from guahao.embedded import end_programs_in
 from guahao.rules.limits import CITY_TIME
 
 FACTS = "guahao.json"
@@ -162,6 +163,7 @@ class Archive:
     def begin(self, moment: datetime) -> Path:
         """Make the folder of an unfinished base backup, after removing earlier ones."""
         for left in self._bases.glob(f"{_PARTIAL}*"):
+            end_programs_in(left, "pg_basebackup")
             remove(left)
         folder = self._bases / f"{_PARTIAL}{moment:%Y%m%dT%H%M%SZ}"
         folder.mkdir(mode=0o700)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import gzip
+import os
 import re
 import shlex
 import shutil
@@ -13,21 +15,25 @@ import tempfile
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
+import psutil
 import psycopg
 from psycopg.conninfo import make_conninfo
 
 from guahao.backup.archive import Base, Wal, local
 from guahao.backup.programs import BackupError, Programs, last_line
+from guahao.embedded import end_programs_in
+from guahao.processes import interrupted_later
 from guahao.store.operations.backups import replayed
 
 Report = Callable[[str], None]  # is told what is done, from time to time
 _PORT = "5432"  # of the socket's name; nothing listens on TCP
 _STOP_SECONDS = 300
+_PRIVATE, _LOCK, _CONFIG = "guahao-restore-", "lock", "postgresql.conf"
 _RESTORED = re.compile(r'restored log file "([0-9A-F]{24})')
 _HBA = "local all all trust\n"  # whoever reaches the socket; its folder is the server's alone
 
@@ -127,11 +133,10 @@ def recovered(
     all that is there. Nobody else reaches the server. Raises BackupError where it cannot get to
     the target.
     """
-    with tempfile.TemporaryDirectory(prefix="guahao-restore-") as private:
-        place = Path(private)
+    with _private_folder() as place:
         (place / "pg_hba.conf").write_text(_HBA)
-        (place / "postgresql.conf").write_text("")
-        for path in (place, *place.iterdir()):
+        (place / _CONFIG).write_text("")
+        for path in (place, place / "pg_hba.conf", place / _CONFIG):
             programs.give(path)
         (folder / "standby.signal").unlink(missing_ok=True)
         (folder / "recovery.signal").touch(mode=0o600)
@@ -139,17 +144,71 @@ def recovered(
         settings = _settings(place, wal, target, durable=durable)
         arguments = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         log = place / "log"
-        url = make_conninfo("", host=private, port=_PORT, user=user, dbname=database)
-        process = programs.start("postgres", "-D", str(folder), *arguments, folder=folder, log=log)
+        url = make_conninfo("", host=str(place), port=_PORT, user=user, dbname=database)
+        process = None
         try:
+            with interrupted_later():
+                process = programs.start(
+                    "postgres", "-D", str(folder), *arguments, folder=folder, log=log
+                )
             yield _wait(process, url, log, report)
             process.send_signal(signal.SIGINT)  # a fast shutdown, with a checkpoint
             if process.wait(_STOP_SECONDS) != 0:
                 raise BackupError(f"the restored server did not stop: {last_line(_text(log))}")
         finally:
-            if process.poll() is None:
+            if process is not None and process.poll() is None:
                 process.send_signal(signal.SIGQUIT)
                 process.wait(_STOP_SECONDS)
+
+
+@contextmanager
+def _private_folder() -> Iterator[Path]:
+    """Make the folder of a restored server's socket and settings, locked for as long as we live."""
+    with tempfile.TemporaryDirectory(prefix=_PRIVATE) as private:
+        place = Path(private)
+        draft = place / "lock.new"
+        descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            draft.rename(place / _LOCK)  # from now on a sweep sees it, locked
+            yield place
+        finally:
+            os.close(descriptor)
+
+
+def end_orphans() -> None:
+    """End the servers of verifications and restores that were killed, and remove their folders."""
+    for place in Path(tempfile.gettempdir()).glob(f"{_PRIVATE}*"):
+        if place.is_symlink():
+            continue
+        try:
+            # As root: not what another user laid there, who cannot have made root's lock.
+            descriptor = os.open(place / _LOCK, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            continue
+        try:
+            if os.fstat(descriptor).st_uid != os.geteuid():
+                continue
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            continue
+        else:
+            for data in _data_folders(place):
+                end_programs_in(data)
+            shutil.rmtree(place, ignore_errors=True)
+        finally:
+            os.close(descriptor)
+
+
+def _data_folders(place: Path) -> list[Path]:
+    """Where the servers work that have their settings in this folder."""
+    setting = f"config_file={place / _CONFIG}"
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            if process.name() == "postgres" and setting in process.cmdline():
+                found.append(Path(process.cwd()))
+    return found
 
 
 def _settings(
@@ -157,7 +216,7 @@ def _settings(
 ) -> Mapping[str, str]:
     """The server's settings: on its command line they win over those of the folder."""
     settings = {
-        "config_file": str(place / "postgresql.conf"),
+        "config_file": str(place / _CONFIG),
         "hba_file": str(place / "pg_hba.conf"),
         "ident_file": "",
         "listen_addresses": "",

@@ -13,6 +13,7 @@ import psycopg
 from guahao.backup.archive import Archive
 from guahao.backup.programs import BackupError, failure, without_password
 from guahao.backup.taking import Source, UnreachableServerError
+from guahao.embedded import end_programs_in
 from guahao.processes import Backoff, interrupted_later
 from guahao.store.kernel.connections import why
 from guahao.store.operations.backups import drop_slot, slot_of
@@ -37,6 +38,7 @@ def stream(archive: Archive, open_source: Callable[[], Source], say: Say) -> Non
 
     Raises BackupError where going on would lose part of the log without a word.
     """
+    end_programs_in(archive.wal, "pg_receivewal")  # of a stream that was killed: it has the slot
     waits = Backoff(0.2, 15.0)
     while True:
         try:

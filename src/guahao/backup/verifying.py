@@ -8,17 +8,18 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 import psycopg
 
-from guahao.backup.archive import Archive, Base, Count, Wal, lsn
+from guahao.backup.archive import Archive, Base, Count, Wal, lsn, remove
 from guahao.backup.programs import BackupError, Programs, failure, last_line
 from guahao.backup.restoring import Recovery, Report, give_all, recovered, unpack
 from guahao.backup.streaming import SLOT
+from guahao.embedded import end_programs_in
 from guahao.store.operations.backups import log_position, mark_log, slot_of
 
 _CATCH_UP_SECONDS = 30
@@ -161,8 +162,10 @@ def missing_log(wal: Wal) -> str:
 
 @contextmanager
 def _scratch_folder(parent: Path, programs: Programs) -> Iterator[Path]:
-    for left in parent.glob("guahao-scratch-*"):
-        shutil.rmtree(left, ignore_errors=True)  # of a verification that was killed
+    for left in parent.glob("guahao-scratch-*"):  # of a verification that was killed
+        end_programs_in(left)
+        with suppress(OSError):
+            remove(left)
     try:
         folder = Path(tempfile.mkdtemp(prefix="guahao-scratch-", dir=parent))
     except OSError as error:
