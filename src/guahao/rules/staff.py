@@ -95,9 +95,9 @@ class Staff:
 def is_independent(second: Staff, first_id: int, now: datetime) -> bool:
     """Whether a member may approve what another has asked for.
 
-    Not whoever the first one let in, by adding, resetting or enabling them or giving them the
-    role, and nobody whom a member let in within SECOND_AFTER: alone, an administrator would make
-    the second person.
+    No member whom the first one has added, reset, enabled or given the role, and none for whom any
+    member did so within SECOND_AFTER: otherwise an administrator alone could provide both.
+    The approvals of RULES.md "Phone" and of the privacy law (PIPL 45, 47). `now`: of the approval.
     """
     if second.access_by is None or second.access_at is None:
         return True

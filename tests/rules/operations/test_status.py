@@ -35,11 +35,15 @@ def test_messages_are_late_in_steps(facts: Facts, minutes: int | None) -> None:
     assert public_status(facts, 5, is_booking=True).delay_minutes == minutes
 
 
-def test_all_is_well_only_where_all_is_known_and_well() -> None:
-    assert public_status(WELL, 60, is_booking=True).is_well
-    assert not public_status(WELL, 60, is_booking=False).is_well
-    assert not public_status(WELL, 61, is_booking=True).is_well
-    assert not public_status(None, 0, is_booking=True).is_well
+def test_what_was_measured_is_known_for_a_minute() -> None:
+    now = public_status(WELL, 60, is_booking=True)
+    assert (now.is_booking, now.delay_minutes, now.hospitals) == (True, 0, ())
+    assert not public_status(WELL, 60, is_booking=False).is_booking
+    for stale in (
+        public_status(WELL, 61, is_booking=True),
+        public_status(None, 0, is_booking=True),
+    ):
+        assert (stale.is_booking, stale.delay_minutes, stale.hospitals) == (True, None, None)
 
 
 def test_hospitals_that_do_not_answer_are_named_and_those_switched_off_are_not() -> None:

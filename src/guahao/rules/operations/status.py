@@ -33,16 +33,6 @@ class PublicStatus:
     maintenance: tuple[Maintenance, ...]
     age_seconds: float | None
 
-    @property
-    def is_well(self) -> bool:
-        """Whether there is nothing to tell."""
-        return (
-            self.is_booking
-            and self.delay_minutes == 0
-            and self.hospitals == ()
-            and not self.maintenance
-        )
-
 
 def public_status(facts: Facts | None, age_seconds: float, *, is_booking: bool) -> PublicStatus:
     """Decide what is told; planned maintenance stays known however old it is."""
