@@ -9,17 +9,19 @@ from datetime import date, datetime, timedelta
 
 from stdnum.cn import ric
 
-from guahao.flows.accounts import Caller
-from guahao.flows.patients import register_patient
-from guahao.flows.platform import Platform
-from guahao.rules.limits import CITY_TIME, Policy
+from guahao.flows.kernel.platform import Platform
+from guahao.flows.people.accounts import Caller
+from guahao.flows.people.patients import register_patient
+from guahao.rules.kernel.limits import CITY_TIME, Policy
 from guahao.settings import Settings
-from guahao.store import accounts, messages, trail
-from guahao.store.db import Database, Row
-from guahao.store.ids import next_id
-from guahao.store.policy_book import PolicyBook
-from guahao.store.vault import Vault
-from guahao.store.views import PatientView
+from guahao.store.kernel.db import Database, Row
+from guahao.store.kernel.ids import next_id
+from guahao.store.kernel.vault import Vault
+from guahao.store.kernel.views import PatientView
+from guahao.store.messages import messages
+from guahao.store.people import accounts
+from guahao.store.policy.policy_book import PolicyBook
+from guahao.store.staff import trail
 
 MONDAY_MORNING = datetime(2026, 11, 30, 9, 0, tzinfo=CITY_TIME)
 THURSDAY = date(2026, 12, 3)

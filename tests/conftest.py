@@ -15,7 +15,7 @@ from tests.databases import ReusedDatabase, execute, with_database
 import guahao
 from guahao.embedded import EmbeddedServer
 from guahao.flows.kernel import hashing
-from guahao.store.migrate import migrate
+from guahao.store.kernel.migrate import migrate
 
 # For `python -m guahao` in a process of its own: the very code that is tested here.
 SOURCES = str(Path(guahao.__file__).parents[1])

@@ -9,12 +9,12 @@ from datetime import date
 
 from tests.city import THURSDAY, ask
 
-from guahao.flows.desk import Desk, DeskAnswer
-from guahao.flows.platform import Platform
-from guahao.rules.facts import Actor
-from guahao.store.ids import next_id
-from guahao.store.patients import person_index
-from guahao.store.views import AppointmentView
+from guahao.flows.booking.desk import Desk, DeskAnswer
+from guahao.flows.kernel.platform import Platform
+from guahao.rules.kernel.facts import Actor
+from guahao.store.kernel.ids import next_id
+from guahao.store.kernel.views import AppointmentView
+from guahao.store.people.patients import person_index
 
 # How many sessions wait for a lock.
 WAITING = """

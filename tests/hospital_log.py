@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from tests.city import ask
 
-from guahao.flows.platform import Platform
-from guahao.store.hospital_events import BEGINNING, EventCursor, HospitalEvent, changes
+from guahao.flows.kernel.platform import Platform
+from guahao.store.integration.hospital_events import BEGINNING, EventCursor, HospitalEvent, changes
 
 
 async def hospital_of(platform: Platform, session_id: int) -> int:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from guahao.clock import ClockWatch, city_clock
-from guahao.rules.limits import CITY_TIME
+from guahao.rules.kernel.limits import CITY_TIME
 
 START = datetime(2026, 12, 1, 14, 59, tzinfo=CITY_TIME)
 

@@ -12,18 +12,19 @@ from rich.console import Console
 from tests.city import Clock, open_platform
 from tests.supply import Rows, at
 
-from guahao.flows.platform import Platform
-from guahao.rules.identity import valid_document, valid_phone
-from guahao.rules.limits import add_months
-from guahao.rules.penalties import suspended_until
-from guahao.rules.releasing import date_refusal
+from guahao.flows.kernel.platform import Platform
+from guahao.rules.attendance.penalties import suspended_until
+from guahao.rules.kernel.limits import add_months
+from guahao.rules.people.identity import valid_document, valid_phone
+from guahao.rules.supply.releasing import date_refusal
 from guahao.settings import Settings
-from guahao.store import directory, sessions
-from guahao.store.patients import person_index
-from guahao.store.views import SessionView
-from guahao.tools.demo import LOGINS, DemoError, is_empty, seed, shown
-from guahao.tools.demo_data import city
-from guahao.tools.demo_data.people import people
+from guahao.store.hospitals import directory
+from guahao.store.kernel.views import SessionView
+from guahao.store.people.patients import person_index
+from guahao.store.supply import sessions
+from guahao.tools.demo import city
+from guahao.tools.demo.people import people
+from guahao.tools.demo.seed import LOGINS, DemoError, is_empty, seed, shown
 
 HOSPITALS, DAYS, PATIENTS = 3, 12, 400
 COUNTED = "status IN ('booked', 'picked_up', 'no_show', 'unverified')"

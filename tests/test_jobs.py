@@ -26,14 +26,14 @@ from tests.city import (
 )
 from tests.crowd import add_clinic, open_desk
 
+from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.one_time_passwords import request_otp
-from guahao.flows.platform import Platform
 from guahao.jobs import FREED_MAX, create_jobs
 from guahao.notices.gateway import Failed, Outcome, Parcel
 from guahao.notices.outbox import OutboxGateway
-from guahao.rules.facts import Actor
-from guahao.store import throttle
-from guahao.store.views import AppointmentView
+from guahao.rules.kernel.facts import Actor
+from guahao.store.kernel import throttle
+from guahao.store.kernel.views import AppointmentView
 from guahao.worker import WORKERS, run_worker
 
 PERIODIC = {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from guahao.rules.limits import CITY_TIME
+from guahao.rules.kernel.limits import CITY_TIME
 from guahao.settings import Settings, SettingsError, read_settings
 
 SECRET = "7c1f0e9b52d84a63b6e07f3a95c2d81e"

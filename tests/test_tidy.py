@@ -13,7 +13,7 @@ SOURCE = ROOT / "src" / "guahao"
 FUNCTION_LINES_MAX = 70
 
 # Where SQL may stand: the store, and what creates or measures whole databases.
-SQL_HOMES = (SOURCE / "store", SOURCE / "embedded.py", SOURCE / "tools" / "bench.py")
+SQL_HOMES = (SOURCE / "store", SOURCE / "embedded.py", SOURCE / "migrations")
 SQL_STATEMENT = re.compile(
     r"\s*(SELECT|WITH|INSERT INTO|UPDATE|DELETE FROM|CREATE|ALTER|DROP|TRUNCATE|GRANT|REVOKE)\s"
     r"|(?i:\s*(insert\s+into|delete\s+from|update\s+\w+\s+set|select\s.*\sfrom)\s)",
@@ -132,14 +132,16 @@ def _python_files(*folders: Path) -> list[Path]:
 
 
 def _is_home_of_sql(file: Path) -> bool:
-    return any(home in (file, *file.parents) for home in SQL_HOMES)
+    # The tools (demo, bench, audit, replay) have statements of their own, in modules so named.
+    is_of_tool = SOURCE / "tools" in file.parents and file.stem.endswith(("queries", "scratch"))
+    return is_of_tool or any(home in (file, *file.parents) for home in SQL_HOMES)
 
 
 # The house -------------------------------------------------------------------------------------
 
 
 def test_functions_are_short() -> None:
-    files = _python_files(ROOT / "src", ROOT / "tests", ROOT / "migrations")
+    files = _python_files(ROOT / "src", ROOT / "tests")
     assert _complaints(long_functions, files) == []
 
 

@@ -32,19 +32,24 @@ from guahao.clock import city_clock
 from guahao.deploy import command as deploy_command
 from guahao.deploy.answers import AnswersError
 from guahao.embedded import EmbeddedServerError
-from guahao.flows import clients as client_flows
-from guahao.flows import staff as staff_flows
-from guahao.flows import webhooks
-from guahao.flows.clients import OVERLAP_HOURS, OVERLAP_HOURS_MAX, ClientRefusal, NewSecret
-from guahao.flows.demo_staff import DEMO_STAFF, add_demo_staff
-from guahao.flows.demo_staff import PASSWORD as DEMO_STAFF_PASSWORD
+from guahao.flows.integration import clients as client_flows
+from guahao.flows.integration import webhooks
+from guahao.flows.integration.clients import (
+    OVERLAP_HOURS,
+    OVERLAP_HOURS_MAX,
+    ClientRefusal,
+    NewSecret,
+)
+from guahao.flows.integration.webhooks import WebhookSet
+from guahao.flows.kernel.platform import Platform
 from guahao.flows.kernel.rotation import rotate
-from guahao.flows.open_supply import all_hospitals
-from guahao.flows.people import privacy as privacy_flows
-from guahao.flows.platform import Platform
-from guahao.flows.staff import NewStaff, StaffRefusal
-from guahao.flows.trail import Head, accept_trail, trail_head, verify_trail
-from guahao.flows.webhooks import WebhookSet
+from guahao.flows.people.privacy import records as privacy_flows
+from guahao.flows.staff import staff as staff_flows
+from guahao.flows.staff.demo_staff import DEMO_STAFF, add_demo_staff
+from guahao.flows.staff.demo_staff import PASSWORD as DEMO_STAFF_PASSWORD
+from guahao.flows.staff.staff import NewStaff, StaffRefusal
+from guahao.flows.staff.trail import Head, accept_trail, trail_head, verify_trail
+from guahao.flows.supply.open_supply import all_hospitals
 from guahao.processes import (
     ORPHAN_SECONDS,
     PartError,
@@ -52,29 +57,31 @@ from guahao.processes import (
     stopping_on_signals,
     supervise,
 )
-from guahao.rules.clients import Scope
+from guahao.rules.integration.clients import Scope
+from guahao.rules.integration.pushing import KINDS, WebhookRefusal
 from guahao.rules.operations.checks import exit_status
-from guahao.rules.pushing import KINDS, WebhookRefusal
-from guahao.rules.staff import SYSTEM, Role
+from guahao.rules.staff.staff import SYSTEM, Role
 from guahao.settings import Settings, SettingsError, read_settings
-from guahao.store.db import ClockError, RolesError
 from guahao.store.kernel.connections import why
-from guahao.store.migrate import MigrationError, Schema, SchemaState
-from guahao.store.scratch import ScratchDatabaseError, analyze
-from guahao.tools import audit as audit_tool
-from guahao.tools import demo as demo_tool
+from guahao.store.kernel.db import ClockError, RolesError
+from guahao.store.kernel.migrate import MigrationError, Schema, SchemaState
 from guahao.tools import doctor as doctor_tool
-from guahao.tools import hospital_caller, hospital_stand_in, wechat_stand_in
+from guahao.tools import hospital_caller
 from guahao.tools import hospital_import as hospital_import_tool
-from guahao.tools import replay as replay_tool
 from guahao.tools import session_import as session_import_tool
+from guahao.tools.audit import audit as audit_tool
 from guahao.tools.bench import desk as bench_desk
 from guahao.tools.bench import feed as bench_feed
 from guahao.tools.bench import http as bench_http
 from guahao.tools.bench import read as bench_read
 from guahao.tools.bench import rush as bench_rush
 from guahao.tools.bench.serving import BenchError
-from guahao.web.sheet_words import say_cell, say_file
+from guahao.tools.demo import seed as demo_tool
+from guahao.tools.replay import replay as replay_tool
+from guahao.tools.scratch import ScratchDatabaseError, analyze
+from guahao.tools.stand_ins import hospital as hospital_stand_in
+from guahao.tools.stand_ins import wechat as wechat_stand_in
+from guahao.web.words.sheet_words import say_cell, say_file
 from guahao.wechat.api import UnreachableError, WeChatError
 
 _WEBHOOK_ADVICE = {

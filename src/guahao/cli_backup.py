@@ -38,13 +38,13 @@ from guahao.backup.verifying import (
 )
 from guahao.embedded import EmbeddedServer
 from guahao.processes import stopping_on_signals
-from guahao.rules.limits import CITY_TIME
+from guahao.rules.kernel.limits import CITY_TIME
 from guahao.settings import Settings, SettingsError, read_settings
-from guahao.store.db import LOGIN_ROLE
 from guahao.store.kernel.connections import connecting, why
+from guahao.store.kernel.db import LOGIN_ROLE
 from guahao.store.operations import backup_runs, backups
 from guahao.store.operations.backup_runs import BackupRun
-from guahao.tools import audit as audit_tool
+from guahao.tools.audit import audit as audit_tool
 
 app = typer.Typer(help="Backups: take, stream, list, verify, restore.", no_args_is_help=True)
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from guahao.rules.limits import CITY_TIME
+from guahao.rules.kernel.limits import CITY_TIME
 
 Clock = Callable[[], datetime]
 

@@ -20,42 +20,31 @@ from procrastinate.jobs import Job, Status
 
 from guahao import trail_sinks
 from guahao.clock import uptime
-from guahao.flows import (
-    call_tasks,
-    caller_booking,
-    calls,
-    penalties,
-    policies,
-    policy_trials,
-    reminders,
-    schedules,
-    stops,
-    trail,
-)
-from guahao.flows.imports import importing
+from guahao.flows.attendance import penalties
+from guahao.flows.call_centre import call_tasks, caller_booking, calls
+from guahao.flows.kernel.platform import Platform
 from guahao.flows.kernel.sent_forms import ANSWER_KEPT, FORM_KEPT
+from guahao.flows.messages import reminders
 from guahao.flows.operations.recording import Recording
-from guahao.flows.people import account_reviews, log_ins, merging, retention
-from guahao.flows.platform import Platform
+from guahao.flows.people import account_reviews, log_ins, merging
+from guahao.flows.people.privacy import retention
+from guahao.flows.policy import policies, policy_trials
+from guahao.flows.staff import trail
+from guahao.flows.supply import schedules, stops
+from guahao.flows.supply.imports import importing
 from guahao.notices.deliver import Courier, TryAgain
 from guahao.notices.gateway import Gateway
 from guahao.pushing.pusher import Pusher
 from guahao.pushing.sender import Sender, Ways
 from guahao.rules.operations.schedules import SCHEDULES
-from guahao.store import (
-    accounts,
-    appointments,
-    hospital_events,
-    messages,
-    proofs,
-    staff,
-    throttle,
-    webhooks,
-    wechat,
-)
-from guahao.store.db import ClockError
-from guahao.store.hospital_events import EVENTS_KEPT_DAYS
-from guahao.store.kernel import log_in_failures, rates, sent_forms
+from guahao.store.booking import appointments
+from guahao.store.integration import hospital_events, webhooks
+from guahao.store.integration.hospital_events import EVENTS_KEPT_DAYS
+from guahao.store.kernel import rates, sent_forms, throttle
+from guahao.store.kernel.db import ClockError
+from guahao.store.messages import messages, wechat
+from guahao.store.people import accounts, log_in_failures, proofs
+from guahao.store.staff import staff
 
 PUSHES = "hospitals"
 NOTICES = "notices"

@@ -23,7 +23,7 @@ from typing import Any, cast
 from litestar.types import Scope
 from prometheus_client import Counter
 
-from guahao.store.vault import Vault
+from guahao.store.kernel.vault import Vault
 
 _HASH_BYTES = 16
 _SUBJECTS_MAX = 10_000

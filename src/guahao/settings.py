@@ -17,8 +17,8 @@ import msgspec
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
+from guahao.rules.kernel.limits import CITY_TIME
 from guahao.rules.kernel.retention import RETENTIONS
-from guahao.rules.limits import CITY_TIME
 
 
 class SettingsError(Exception):

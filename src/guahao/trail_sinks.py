@@ -22,8 +22,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from guahao.settings import Settings
-from guahao.store.trail import Head
-from guahao.store.vault import Vault
+from guahao.store.kernel.vault import Vault
+from guahao.store.staff.trail import Head
 
 KIND = "audit_trail_head"
 _TAIL_BYTES = 256 * 1024

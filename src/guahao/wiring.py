@@ -17,14 +17,14 @@ from litestar import Litestar
 
 from guahao.clock import ClockWatch, city_clock
 from guahao.embedded import EmbeddedServer
-from guahao.flows.demo_staff import demo_staff_left
-from guahao.flows.desk import Desk
+from guahao.flows.booking.desk import Desk
 from guahao.flows.kernel.clocks import comparing_clocks
+from guahao.flows.kernel.platform import Platform
+from guahao.flows.messages.wechat import HELP_KEY
 from guahao.flows.operations import doctor
 from guahao.flows.operations.observing import observing
-from guahao.flows.platform import Platform
-from guahao.flows.trail import check_head
-from guahao.flows.wechat import HELP_KEY
+from guahao.flows.staff.demo_staff import demo_staff_left
+from guahao.flows.staff.trail import check_head
 from guahao.identity_check.budget import BudgetedVerifier
 from guahao.identity_check.demo import DemoVerifier
 from guahao.identity_check.gateway import NoVerifier, RealNameVerifier
@@ -32,10 +32,10 @@ from guahao.notices.gateway import Gateway
 from guahao.notices.outbox import OutboxGateway
 from guahao.notices.wechat import OfficialAccount, WeChatGateway
 from guahao.processes import Revivable, end_with
-from guahao.rules.limits import Policy
+from guahao.rules.kernel.limits import Policy
 from guahao.rules.operations.checks import Check, State, runbook
 from guahao.settings import Settings, SettingsError, read_settings
-from guahao.store.db import (
+from guahao.store.kernel.db import (
     LOGIN_ROLE,
     ClockError,
     Database,
@@ -43,15 +43,15 @@ from guahao.store.db import (
     RolesError,
     as_application,
 )
+from guahao.store.kernel.migrate import Schema, migrate, schema_of
 from guahao.store.kernel.pulse import Pulse
-from guahao.store.migrate import Schema, migrate, schema_of
+from guahao.store.kernel.vault import Vault
 from guahao.store.operations.backups import ensure_backup_login
-from guahao.store.policy_book import PolicyBook
-from guahao.store.vault import Vault
+from guahao.store.policy.policy_book import PolicyBook
 from guahao.trail_sinks import Noted, last_noted
 from guahao.web.app import create_app as web_app
-from guahao.web.logs import set_up_logs
-from guahao.web.tokens import PAGES_SECONDS, Tokens
+from guahao.web.http.tokens import PAGES_SECONDS, Tokens
+from guahao.web.monitoring.logs import set_up_logs
 from guahao.web.wechat import Line
 from guahao.wechat.api import Api
 from guahao.wechat.callback import Callback

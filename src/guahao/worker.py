@@ -21,7 +21,7 @@ from procrastinate import App, PsycopgConnector
 from procrastinate.exceptions import ConnectorException
 from procrastinate.worker import Worker
 
-from guahao.flows.platform import Platform
+from guahao.flows.kernel.platform import Platform
 from guahao.jobs import DEAD_AFTER_SECONDS, NOTICES, PUSHES, create_jobs
 from guahao.notices.gateway import Gateway
 from guahao.processes import Backoff

@@ -22,14 +22,14 @@ from tests.crowd import Person, add_clinic, add_crowd, count
 
 from guahao.clock import city_clock
 from guahao.embedded import EmbeddedServer
-from guahao.flows.platform import Platform
-from guahao.rules.limits import CITY_TIME, Policy
+from guahao.flows.kernel.platform import Platform
+from guahao.rules.kernel.limits import CITY_TIME, Policy
 from guahao.settings import Settings
-from guahao.store.bench import LOG_INS
-from guahao.store.db import Database
-from guahao.store.migrate import migrate
-from guahao.store.policy_book import PolicyBook
-from guahao.store.vault import Vault
+from guahao.store.kernel.db import Database
+from guahao.store.kernel.migrate import migrate
+from guahao.store.kernel.vault import Vault
+from guahao.store.policy.policy_book import PolicyBook
+from guahao.tools.bench.queries import LOG_INS
 from guahao.wiring import token_issuer
 
 

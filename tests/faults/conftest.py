@@ -18,7 +18,7 @@ from psycopg import sql
 from tests.databases import with_database
 
 from guahao.embedded import EmbeddedServer
-from guahao.store.migrate import migrate
+from guahao.store.kernel.migrate import migrate
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

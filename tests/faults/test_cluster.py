@@ -18,7 +18,7 @@ from tests.faults.cluster import Cluster, Node, cluster, until
 from tests.faults.conftest import LONG_FORM, ROUNDS, Figures, Record
 from tests.faults.load import Load, Verdict, looking, verdict, wishes
 
-from guahao.flows.platform import Platform
+from guahao.flows.kernel.platform import Platform
 
 PERSONS = 600 if LONG_FORM else 200
 RECOVERY_SECONDS = 30

@@ -23,7 +23,7 @@ from tests.faults.conftest import LONG_FORM, Figures, Record
 from tests.faults.load import UNLIMITED, Load, looking, verdict, wishes
 
 from guahao.embedded import EmbeddedServer
-from guahao.store.migrate import migrate
+from guahao.store.kernel.migrate import migrate
 
 pytestmark = pytest.mark.skipif(not LONG_FORM, reason="for the long form")
 ROUNDS = int(os.environ.get("GUAHAO_FAULTS_CRASHES", "30"))

@@ -16,8 +16,8 @@ from structlog.testing import capture_logs
 from tests.city import LOOPBACK, Clock, add_booking, ask, open_platform, phone
 
 from guahao.embedded import EmbeddedServer
+from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.one_time_passwords import request_otp
-from guahao.flows.platform import Platform
 from guahao.notices.outbox import OutboxGateway
 from guahao.worker import run_worker
 

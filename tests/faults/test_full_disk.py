@@ -23,11 +23,11 @@ from tests.faults.test_killed_parts import Everything
 from tests.web.site import ENGLISH, Citizen, Site, add_citizen, problem
 
 from guahao import wiring
-from guahao.rules.limits import CITY_TIME
+from guahao.rules.kernel.limits import CITY_TIME
 from guahao.settings import read_settings
-from guahao.store.db import LOGIN_ROLE, DatabaseState
+from guahao.store.kernel.db import LOGIN_ROLE, DatabaseState
 from guahao.store.kernel.pulse import Pulse
-from guahao.tools.audit import audit
+from guahao.tools.audit.audit import audit
 from guahao.web.app import create_app
 
 pytestmark = pytest.mark.faults

@@ -20,11 +20,11 @@ from tests.city import open_platform as open_city
 from tests.conftest import SOURCES
 
 from guahao.clock import city_clock
+from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.one_time_passwords import request_otp
-from guahao.flows.platform import Platform
 from guahao.notices.aliyun import VARIABLES
-from guahao.tools.aliyun_stand_in import CALL_LOST, KEY_ID, KEY_SECRET, Trouble, serving
-from guahao.tools.sms_stand_in import StandIn
+from guahao.tools.stand_ins.aliyun import CALL_LOST, KEY_ID, KEY_SECRET, Trouble, serving
+from guahao.tools.stand_ins.sms import StandIn
 
 PATIENCE_SECONDS = 90
 BEGUN = time.time()

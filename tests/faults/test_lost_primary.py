@@ -13,10 +13,10 @@ from tests.city import Clock, ask, open_platform
 from tests.crowd import add_clinic, add_crowd, book, count, open_desk
 from tests.faults.network import Network, network_to, until
 
-from guahao.flows.desk import NotBooked, OutcomeUnknown
-from guahao.flows.platform import Platform
+from guahao.flows.booking.desk import NotBooked, OutcomeUnknown
+from guahao.flows.kernel.platform import Platform
 from guahao.store.kernel.connections import RECONNECT_SECONDS
-from guahao.store.views import AppointmentView
+from guahao.store.kernel.views import AppointmentView
 
 pytestmark = pytest.mark.faults
 

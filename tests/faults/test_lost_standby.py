@@ -23,8 +23,8 @@ from guahao.flows.operations import doctor
 from guahao.flows.operations.observing import observe
 from guahao.rules.operations.checks import Check, State
 from guahao.settings import Settings
-from guahao.store.vault import Vault
-from guahao.web.health import all_metrics
+from guahao.store.kernel.vault import Vault
+from guahao.web.monitoring.health import all_metrics
 
 NAME = "standby_of_the_tests"
 

@@ -15,9 +15,9 @@ from tests.conftest import SOURCES
 from tests.crowd import add_clinic, add_crowd, book, open_desk
 from tests.faults.network import until
 
-from guahao.store.db import as_application
-from guahao.store.migrate import MigrationError, SchemaState, migrate, schema_of
-from guahao.store.views import AppointmentView
+from guahao.store.kernel.db import as_application
+from guahao.store.kernel.migrate import MigrationError, SchemaState, migrate, schema_of
+from guahao.store.kernel.views import AppointmentView
 
 pytestmark = pytest.mark.faults
 BEFORE = "0035"  # the release before

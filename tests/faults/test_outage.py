@@ -18,7 +18,7 @@ from tests.faults.network import Network, network_to, until
 from tests.web.browsing import Reader
 from tests.web.site import ENGLISH, Citizen, Site, add_citizen, has_chinese, problem
 
-from guahao.store.db import DatabaseState
+from guahao.store.kernel.db import DatabaseState
 from guahao.store.kernel.pulse import Pulse
 from guahao.web.app import create_app
 

@@ -8,12 +8,12 @@ import pytest
 from tests.city import Clock, add_booking, ask, change, open_platform
 from tests.web.staff_site import add_member
 
-from guahao.flows import call_tasks
-from guahao.flows.platform import Platform
+from guahao.flows.call_centre import call_tasks
+from guahao.flows.kernel.platform import Platform
 from guahao.notices.deliver import LONGEST_WAIT_SECONDS, UNREADABLE_ATTEMPTS
 from guahao.notices.gateway import Failed, Outcome, Parcel
 from guahao.notices.outbox import OutboxGateway
-from guahao.rules.staff import Role
+from guahao.rules.staff.staff import Role
 from guahao.worker import run_worker
 
 

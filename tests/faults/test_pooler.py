@@ -18,11 +18,11 @@ import pytest
 from psycopg import conninfo
 from tests.city import Clock, add_session, ask, open_platform
 from tests.crowd import add_clinic, add_crowd, book, open_desk
-from tests.store.test_roles import with_login
+from tests.store.kernel.test_roles import with_login
 
-from guahao.store.db import Database, RolesError
-from guahao.store.migrate import migrate
-from guahao.store.views import AppointmentView
+from guahao.store.kernel.db import Database, RolesError
+from guahao.store.kernel.migrate import migrate
+from guahao.store.kernel.views import AppointmentView
 
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 pytestmark = [

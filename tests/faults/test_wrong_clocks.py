@@ -28,14 +28,15 @@ from tests.conftest import SOURCES
 from tests.crowd import add_clinic, open_desk
 
 from guahao.clock import ClockWatch, city_clock
-from guahao.flows import penalties, policies
-from guahao.flows.desk import NotBooked
+from guahao.flows.attendance import penalties
+from guahao.flows.booking.desk import NotBooked
 from guahao.flows.kernel.clocks import comparing_clocks
+from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.one_time_passwords import request_otp
-from guahao.flows.platform import Platform
+from guahao.flows.policy import policies
 from guahao.notices.outbox import OutboxGateway
-from guahao.rules.facts import Actor
-from guahao.store.db import ClockError, Row
+from guahao.rules.kernel.facts import Actor
+from guahao.store.kernel.db import ClockError, Row
 from guahao.web.app import create_app
 from guahao.worker import run_worker
 

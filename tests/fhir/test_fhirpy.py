@@ -9,8 +9,8 @@ from fhirpy import AsyncFHIRClient
 from fhirpy.base.exceptions import ForbiddenError, ResourceNotFound
 from tests.city import Clock, add_session, open_platform
 from tests.crowd import open_desk
+from tests.web.http.test_real_server import serving
 from tests.web.site import Site, add_citizen
-from tests.web.test_real_server import serving
 
 from guahao.web.app import create_app
 

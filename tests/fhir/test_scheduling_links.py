@@ -10,7 +10,7 @@ from tests.fhir.scheduling_links import manifest_faults, publication_faults
 from tests.fhir.test_bulk import lines
 from tests.web.site import Site
 
-from guahao.flows.open_supply import all_hospitals
+from guahao.flows.supply.open_supply import all_hospitals
 from guahao.settings import Settings
 from guahao.web.fhir.bulk import bulk_location
 

@@ -14,8 +14,8 @@ from guahao.identity_check import aliyun
 from guahao.identity_check.aliyun import Access, AliyunVerifier
 from guahao.identity_check.circuit import FAULTS_TO_OPEN, OPEN_SECONDS, Circuit
 from guahao.identity_check.gateway import Verdict
-from guahao.rules.identity import ID_TYPES, RESIDENT_ID, Document
-from guahao.tools.aliyun_stand_in import (
+from guahao.rules.people.identity import ID_TYPES, RESIDENT_ID, Document
+from guahao.tools.stand_ins.aliyun import (
     ANSWER_LOST,
     CALL_LOST,
     FAILING,
@@ -25,7 +25,7 @@ from guahao.tools.aliyun_stand_in import (
     Trouble,
     serving,
 )
-from guahao.tools.identity_stand_in import ACTION, IdentityStandIn
+from guahao.tools.stand_ins.identity import ACTION, IdentityStandIn
 
 ZHANG = Document(RESIDENT_ID, resident_id(1))
 STRANGER = Document(RESIDENT_ID, resident_id(2))

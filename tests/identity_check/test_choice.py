@@ -7,14 +7,14 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from tests.city import Clock, open_platform, resident_id
 
-from guahao.flows.platform import Platform
+from guahao.flows.kernel.platform import Platform
 from guahao.identity_check.budget import BudgetedVerifier
 from guahao.identity_check.demo import MISMATCHING_NUMBER, UNANSWERED_NUMBER, DemoVerifier
 from guahao.identity_check.gateway import NoVerifier, Verdict
-from guahao.rules.identity import RESIDENT_ID, Document, valid_document
+from guahao.rules.people.identity import RESIDENT_ID, Document, valid_document
 from guahao.settings import Settings
-from guahao.tools.aliyun_stand_in import KEY_ID, KEY_SECRET, serving
-from guahao.tools.identity_stand_in import IdentityStandIn
+from guahao.tools.stand_ins.aliyun import KEY_ID, KEY_SECRET, serving
+from guahao.tools.stand_ins.identity import IdentityStandIn
 from guahao.wiring import build_platform
 
 ZHANG = Document(RESIDENT_ID, resident_id(1))

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from tests.city import Clock, add_account, add_booking, ask, change, open_platform, phone
 
-from guahao.flows.platform import Platform
+from guahao.flows.kernel.platform import Platform
 from guahao.notices import aliyun
 from guahao.notices.aliyun import VARIABLES, Access, AliyunGateway
 from guahao.notices.deliver import LONGEST_WAIT_SECONDS, Courier, TryAgain
 from guahao.notices.gateway import Failed, Outcome, Parcel, Sent, Unknown
 from guahao.notices.templates import KINDS
 from guahao.settings import SettingsError
-from guahao.tools.aliyun_stand_in import (
+from guahao.tools.stand_ins.aliyun import (
     ANSWER_LOST,
     CALL_LOST,
     FAILING,
@@ -29,7 +29,7 @@ from guahao.tools.aliyun_stand_in import (
     Trouble,
     serving,
 )
-from guahao.tools.sms_stand_in import LIMITED, StandIn
+from guahao.tools.stand_ins.sms import LIMITED, StandIn
 
 SMS_DOCUMENT = Path(__file__).parents[2] / "docs" / "SMS.md"
 CHINESE = {kind: f"SMS_{kind}" for kind in VARIABLES}

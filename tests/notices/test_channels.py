@@ -16,11 +16,11 @@ from tests.city import (
     phone,
 )
 
+from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.one_time_passwords import request_otp
-from guahao.flows.platform import Platform
 from guahao.notices.deliver import LONGEST_WAIT_SECONDS, Courier
 from guahao.notices.gateway import Failed, Gateway, Outcome, Parcel, Sent
-from guahao.store import wechat
+from guahao.store.messages import wechat
 
 OPENID = "oABCD-1234"
 NOT_NOW, NEVER = Failed(permanent=False), Failed(permanent=True)

@@ -25,8 +25,8 @@ from tests.city import (
     tell,
 )
 
+from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.one_time_passwords import request_otp
-from guahao.flows.platform import Platform
 from guahao.notices.deliver import (
     CHUNK,
     FIRST_WAIT_SECONDS,
@@ -38,9 +38,9 @@ from guahao.notices.deliver import (
 )
 from guahao.notices.gateway import Failed, Gateway, Outcome, Parcel, Sent, Unknown
 from guahao.notices.outbox import OutboxGateway
-from guahao.store import messages
-from guahao.store.db import Tx
-from guahao.store.messages import ATTEMPTS_MAX, JOB_WITHIN, LEASE, RECEIPT_WITHIN
+from guahao.store.kernel.db import Tx
+from guahao.store.messages import messages
+from guahao.store.messages.messages import ATTEMPTS_MAX, JOB_WITHIN, LEASE, RECEIPT_WITHIN
 
 NOT_NOW = Failed(permanent=False)
 NEVER = Failed(permanent=True)

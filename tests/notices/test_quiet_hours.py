@@ -21,13 +21,13 @@ from tests.city import (
     tell,
 )
 
+from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.one_time_passwords import request_otp
-from guahao.flows.platform import Platform
 from guahao.notices.deliver import Courier, TryAgain
 from guahao.notices.gateway import Failed, Gateway, Outcome, Parcel, Sent
 from guahao.notices.steady import BELIEVED_AFTER, SteadyClock
-from guahao.rules.limits import CITY_TIME
-from guahao.store import messages
+from guahao.rules.kernel.limits import CITY_TIME
+from guahao.store.messages import messages
 
 NIGHT = datetime(2026, 11, 30, 22, 0, tzinfo=CITY_TIME)
 NIGHT_SECONDS = 9.5 * 3600  # until 07:30

@@ -8,10 +8,10 @@ from datetime import date, datetime, time, timedelta
 import pytest
 
 from guahao.notices.templates import Context, notice
-from guahao.rules.limits import CITY_TIME, HospitalRules, Policy
-from guahao.rules.policies import DatedPolicies
-from guahao.store.messages import Outgoing
-from guahao.store.views import AppointmentView, PatientView, SessionView
+from guahao.rules.kernel.limits import CITY_TIME, HospitalRules, Policy
+from guahao.rules.kernel.policies import DatedPolicies
+from guahao.store.kernel.views import AppointmentView, PatientView, SessionView
+from guahao.store.messages.messages import Outgoing
 
 NOW = datetime(2026, 11, 30, 9, 0, tzinfo=CITY_TIME)
 SESSION = SessionView(

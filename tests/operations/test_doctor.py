@@ -27,23 +27,23 @@ from tests.city import (
     phone,
 )
 from tests.faults.network import network_to
-from tests.store.test_roles import with_login
+from tests.store.kernel.test_roles import with_login
 
 from guahao.clock import CityClock, city_clock
-from guahao.flows.demo_staff import add_demo_staff
+from guahao.flows.integration.webhooks import set_webhook
 from guahao.flows.operations import doctor
 from guahao.flows.people.one_time_passwords import request_otp
-from guahao.flows.webhooks import set_webhook
+from guahao.flows.staff.demo_staff import add_demo_staff
+from guahao.rules.integration.pushing import KINDS
 from guahao.rules.operations.checks import Check, State, exit_status
-from guahao.rules.pushing import KINDS
-from guahao.rules.staff import SYSTEM
+from guahao.rules.staff.staff import SYSTEM
 from guahao.settings import Settings
-from guahao.store.db import LOGIN_ROLE
-from guahao.store.migrate import migrate
+from guahao.store.kernel.db import LOGIN_ROLE
+from guahao.store.kernel.migrate import migrate
+from guahao.store.kernel.vault import Vault
 from guahao.store.operations import backup_runs
 from guahao.store.operations.backup_runs import BackupRun
-from guahao.store.trail import Head
-from guahao.store.vault import Vault
+from guahao.store.staff.trail import Head
 from guahao.wiring import examine
 
 KEY = "a secret key of the tests, long enough"  # tests.city's own

@@ -21,11 +21,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.city import Clock, open_platform
 from tests.databases import with_database
 from tests.faults.network import network_to
-from tests.web.test_real_server import serving
+from tests.web.http.test_real_server import serving
 
+from guahao.flows.kernel.platform import Platform
 from guahao.flows.operations.observing import observe
-from guahao.flows.platform import Platform
-from guahao.web.health import all_metrics
+from guahao.web.monitoring.health import all_metrics
 
 ROOT = Path(__file__).parents[2]
 MONITORING = ROOT / "deploy" / "monitoring"
@@ -216,7 +216,7 @@ async def test_a_scrape_waits_for_no_database(database_url: str) -> None:
 def test_the_gauges_of_dead_processes_are_forgotten(tmp_path: Path) -> None:
     program = (
         "from prometheus_client import Gauge\n"
-        "from guahao.web.metrics import exposition\n"
+        "from guahao.web.framework.metrics import exposition\n"
         "Gauge('guahao_x', 'x', multiprocess_mode='livemin').set({value})\n"
         "print(exposition()[0].decode())"
     )

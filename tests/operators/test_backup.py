@@ -30,10 +30,10 @@ from guahao.backup import restoring
 from guahao.backup.archive import Archive, ArchiveBusyError, Count, Facts
 from guahao.backup.programs import BackupError
 from guahao.embedded import install_folder, made_user
-from guahao.rules.limits import CITY_TIME
+from guahao.rules.kernel.limits import CITY_TIME
 from guahao.settings import read_settings
-from guahao.store.db import LOGIN_ROLE
-from guahao.store.views import AppointmentView
+from guahao.store.kernel.db import LOGIN_ROLE
+from guahao.store.kernel.views import AppointmentView
 
 PATIENCE_SECONDS = 120
 LONG = pytest.mark.skipif("GUAHAO_FAULTS_LONG" not in os.environ, reason="for the long form")

@@ -11,14 +11,14 @@ from tests.city import THURSDAY, Clock, ask
 from tests.crowd import Person, add_clinic, add_crowd, booked
 from tests.hospital_log import hospital_of
 
-from guahao.flows.platform import Platform
-from guahao.flows.webhooks import WebhookSet, set_webhook
+from guahao.flows.integration.webhooks import WebhookSet, set_webhook
+from guahao.flows.kernel.platform import Platform
 from guahao.pushing.pusher import Pusher
 from guahao.pushing.sender import Sender, Ways
-from guahao.rules.pushing import KINDS
-from guahao.rules.staff import SYSTEM
-from guahao.store.views import AppointmentView
-from guahao.tools.hospital_stand_in import EVENTS_PATH, StandIn, serving
+from guahao.rules.integration.pushing import KINDS
+from guahao.rules.staff.staff import SYSTEM
+from guahao.store.kernel.views import AppointmentView
+from guahao.tools.stand_ins.hospital import EVENTS_PATH, StandIn, serving
 from guahao.tools.webhook_verifier import Verifier
 
 SENDER = Sender(Ways(demo=True), answer_seconds=600)

@@ -16,9 +16,9 @@ from tests.hospital_log import hospital_of
 from tests.pushing.city import Hospital, crowd, push_all, pusher, stand_in
 
 from guahao import cli
-from guahao.flows.platform import Platform
-from guahao.rules.pushing import GIVE_UP_AFTER
-from guahao.tools.hospital_stand_in import Manners
+from guahao.flows.kernel.platform import Platform
+from guahao.rules.integration.pushing import GIVE_UP_AFTER
+from guahao.tools.stand_ins.hospital import Manners
 from guahao.tools.webhook_verifier import Verifier
 
 Operate = Callable[..., "asyncio.Future[tuple[int, str]]"]

@@ -15,7 +15,7 @@ from tests.city import Clock, ask, change, open_platform
 from tests.conftest import SOURCES
 from tests.pushing.city import Hospital, connect, crowd, stand_in
 
-from guahao.flows.platform import Platform
+from guahao.flows.kernel.platform import Platform
 from guahao.jobs import create_jobs
 from guahao.notices.outbox import OutboxGateway
 

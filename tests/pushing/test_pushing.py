@@ -13,20 +13,21 @@ from tests.crowd import Person
 from tests.pushing.city import Hospital, connect, crowd, push_all, pusher, stand_in
 from tests.supply import at
 
-from guahao.flows import stops, webhooks
-from guahao.flows.cancelling import cancel_for_caller
-from guahao.flows.penalties import sweep
-from guahao.flows.pickup import pick_up, report_attendance
-from guahao.flows.platform import Platform
+from guahao.flows.attendance.penalties import sweep
+from guahao.flows.attendance.pickup import pick_up, report_attendance
+from guahao.flows.booking.cancelling import cancel_for_caller
+from guahao.flows.integration import webhooks
+from guahao.flows.kernel.platform import Platform
+from guahao.flows.supply import stops
 from guahao.jobs import create_jobs
 from guahao.notices.outbox import OutboxGateway
 from guahao.pushing.sender import Sender, Ways
-from guahao.rules.pushing import GIVE_UP_AFTER
-from guahao.rules.staff import SYSTEM, Role, Staff
-from guahao.store.stops import Scope
-from guahao.store.views import AppointmentView
-from guahao.store.webhooks import Standing
-from guahao.tools.hospital_stand_in import Manners
+from guahao.rules.integration.pushing import GIVE_UP_AFTER
+from guahao.rules.staff.staff import SYSTEM, Role, Staff
+from guahao.store.integration.webhooks import Standing
+from guahao.store.kernel.views import AppointmentView
+from guahao.store.supply.stops import Scope
+from guahao.tools.stand_ins.hospital import Manners
 from guahao.tools.webhook_verifier import Verifier
 from guahao.worker import run_worker
 

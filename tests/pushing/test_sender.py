@@ -21,7 +21,7 @@ from cryptography.x509.oid import NameOID
 from tests.city import MONDAY_MORNING
 
 from guahao.pushing.sender import NotTaken, Sender, Ways, resolve
-from guahao.rules.pushing import (
+from guahao.rules.integration.pushing import (
     GIVE_UP_AFTER,
     Undelivered,
     WebhookRefusal,

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 
-from guahao.rules.booking import decide_batch
-from guahao.rules.facts import (
+from guahao.rules.booking.booking import decide_batch
+from guahao.rules.kernel.facts import (
     Actor,
     BookingFacts,
     BookingRequest,
@@ -17,8 +17,8 @@ from guahao.rules.facts import (
     PatientFacts,
     SessionFacts,
 )
-from guahao.rules.limits import CITY_TIME, HospitalRules, Policy
-from guahao.rules.outcomes import (
+from guahao.rules.kernel.limits import CITY_TIME, HospitalRules, Policy
+from guahao.rules.kernel.outcomes import (
     Accepted,
     Decision,
     KeyMismatch,

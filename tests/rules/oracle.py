@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from functools import cache
 
-from guahao.rules.facts import BookingFacts, BookingRequest, CountedAppointment
-from guahao.rules.limits import HospitalRules, Policy
+from guahao.rules.kernel.facts import BookingFacts, BookingRequest, CountedAppointment
+from guahao.rules.kernel.limits import HospitalRules, Policy
 
 # The contract: the first that applies is the answer.
 ORDER = (

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from tests.rules.helpers import AGENT, OWNER, STRANGER, Ledger
 from tests.rules.oracle import last_open
 
-from guahao.rules.facts import BookingRequest, CountedAppointment, PatientFacts, SessionFacts
-from guahao.rules.limits import CITY_TIME, RENOWNED_SPECIALIST, HospitalRules, Policy
+from guahao.rules.kernel.facts import BookingRequest, CountedAppointment, PatientFacts, SessionFacts
+from guahao.rules.kernel.limits import CITY_TIME, RENOWNED_SPECIALIST, HospitalRules, Policy
 
 LAST_MOMENT = time(23, 59, 59, 999999)
 

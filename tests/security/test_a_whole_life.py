@@ -14,17 +14,17 @@ from tests.flows.people.test_erasing import columns_with, named_columns
 from tests.flows.people.test_privacy import clear_text
 from tests.supply import at
 from tests.web.browsing import Reader
+from tests.web.call_centre.test_calls import search, verify
 from tests.web.site import Citizen, Site
 from tests.web.staff_site import add_member, at_the_desk
-from tests.web.test_calls import search, verify
 
-from guahao.flows import ledger
+from guahao.flows.attendance import ledger
+from guahao.flows.messages.wechat import bind
 from guahao.flows.people.moving import decide_move
-from guahao.flows.people.retention import delete_old
-from guahao.flows.wechat import bind
+from guahao.flows.people.privacy.retention import delete_old
 from guahao.rules.kernel.text import name_key
-from guahao.rules.staff import Role
-from guahao.store.patients import person_index
+from guahao.rules.staff.staff import Role
+from guahao.store.people.patients import person_index
 
 NAME = "欧阳慈恩"
 OPENID = "oCanaryOfOnePerson0123456789"

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 from tests.city import ask
-from tests.flows.test_trail import as_owner
+from tests.flows.staff.test_trail import as_owner
 from tests.web.site import Site
 from tests.web.staff_site import add_member, at_the_desk
 
 from guahao import trail_sinks, wiring
-from guahao.flows import staff
-from guahao.flows.platform import Platform
-from guahao.flows.trail import trail_head
+from guahao.flows.kernel.platform import Platform
+from guahao.flows.staff import staff
+from guahao.flows.staff.trail import trail_head
 from guahao.jobs import create_jobs
 from guahao.notices.outbox import OutboxGateway
-from guahao.rules.staff import SYSTEM, Role
+from guahao.rules.staff.staff import SYSTEM, Role
 
 
 def outside(platform: Platform, path: Path) -> Platform:

@@ -10,7 +10,7 @@ from tests.city import add_session, ask
 from tests.crowd import add_clinic
 from tests.web.site import Site
 
-from guahao.web.answers import UnzippedAnswer, accepts_gzip
+from guahao.web.http.answers import UnzippedAnswer, accepts_gzip
 
 FHIR = "/fhir/r4"
 

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx
-from tests.web.test_real_server import Server, serving
+from tests.web.http.test_real_server import Server, serving
 
 ATTACKER = "198.51.100.7"
 SOCKETS = 1100  # more than a process took at once before

@@ -8,16 +8,15 @@ from tests.city import ask, phone, resident_id
 from tests.web.site import Site, add_citizen
 from tests.web.staff_site import add_member
 
-from guahao.flows.calls import (
+from guahao.flows.call_centre.calls import (
     ATTEMPTS_A_DAY,
     ATTEMPTS_OF_AGENT_A_DAY,
-    CallRefusal,
     begin_call,
     search,
     verify,
 )
-from guahao.rules.calls import WRONG_ANSWERS_MAX, Question
-from guahao.rules.staff import Role, Staff
+from guahao.rules.call_centre.calls import WRONG_ANSWERS_MAX, CallRefusal, Question
+from guahao.rules.staff.staff import Role, Staff
 
 GUESSES = 345
 RIGHT = {Question.DOCUMENT: resident_id(1), Question.NAME: "张三"}

@@ -9,11 +9,11 @@ import httpx
 import pytest
 from tests.city import LOOPBACK, Clock, add_account, add_patient, add_session, ask, phone
 from tests.city import resident_id as document
+from tests.web.api.test_account_calls import otp
 from tests.web.browsing import HTML, Reader
+from tests.web.http.test_real_server import serving
 from tests.web.proving import made_proof
 from tests.web.site import API, Site, add_citizen, booked, problem
-from tests.web.test_account_calls import otp
-from tests.web.test_real_server import serving
 
 from guahao.flows.people.log_ins import (
     Device,

@@ -15,14 +15,14 @@ from tests.web.site import API, Citizen, Site, add_citizen, booked, problem
 from tests.web.staff_site import at_the_desk
 from tests.wechat.official import OPENID, Official
 
-from guahao.flows.patients import register_patient
-from guahao.flows.wechat import bind
+from guahao.flows.messages.wechat import bind
+from guahao.flows.people.patients import register_patient
 from guahao.identity_check.demo import DemoVerifier
 from guahao.identity_check.gateway import NoVerifier
-from guahao.rules.limits import CITY_TIME
-from guahao.rules.staff import Role
+from guahao.rules.kernel.limits import CITY_TIME
+from guahao.rules.staff.staff import Role
 from guahao.settings import Settings
-from guahao.store.views import PatientView
+from guahao.store.kernel.views import PatientView
 from guahao.web.app import create_app
 
 NAME = "王小明"

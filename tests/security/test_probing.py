@@ -13,10 +13,10 @@ from tests.crowd import open_desk
 from tests.web.browsing import Reader
 from tests.web.site import API, Site, problem
 
-from guahao.flows.patients import register_patient
+from guahao.flows.people.patients import register_patient
 from guahao.identity_check.gateway import Verdict
-from guahao.rules.identity import Document
-from guahao.store.views import PatientView
+from guahao.rules.people.identity import Document
+from guahao.store.kernel.views import PatientView
 from guahao.web.app import create_app
 
 QUESTIONS = 300

@@ -8,12 +8,12 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.city import Clock, change
+from tests.web.http.test_real_server import serving
 from tests.web.site import Site, closed
 from tests.web.staff_site import add_member
-from tests.web.test_real_server import serving
 
-from guahao.flows.demo_staff import DEMO_STAFF, demo_staff_left
-from guahao.rules.staff import Role
+from guahao.flows.staff.demo_staff import DEMO_STAFF, demo_staff_left
+from guahao.rules.staff.staff import Role
 from guahao.settings import Settings, SettingsError
 from guahao.wiring import refuse_demo_staff
 

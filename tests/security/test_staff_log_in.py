@@ -12,10 +12,10 @@ from tests.city import Clock, ask
 from tests.web.browsing import Reader
 from tests.web.site import Site
 
-from guahao.flows import staff
 from guahao.flows.kernel import hashing
-from guahao.flows.staff import NewStaff
-from guahao.rules.staff import SYSTEM, Role
+from guahao.flows.staff import staff
+from guahao.flows.staff.staff import NewStaff
+from guahao.rules.staff.staff import SYSTEM, Role
 
 LOGIN = "/staff/login"
 HOME = "/staff/no-shows"  # where an administrator begins

@@ -12,15 +12,15 @@ from tests.city import Clock, add_account, add_session, ask, open_platform, resi
 from tests.crowd import open_desk
 from tests.web.site import API, Citizen, Site, problem
 
-from guahao.flows.appointments import list_appointments
-from guahao.flows.patients import register_patient
-from guahao.flows.people.own_data import own_erase, own_export
-from guahao.flows.people.privacy import Erased
+from guahao.flows.attendance.standing import standings
+from guahao.flows.booking.appointments import list_appointments
+from guahao.flows.people.patients import register_patient
+from guahao.flows.people.privacy.own_data import own_erase, own_export
+from guahao.flows.people.privacy.records import Erased
 from guahao.flows.people.removing import remove_patient
-from guahao.flows.standing import standings
 from guahao.identity_check.gateway import Verdict
-from guahao.rules.identity import Document
-from guahao.store.views import PatientView
+from guahao.rules.people.identity import Document
+from guahao.store.kernel.views import PatientView
 from guahao.web.app import create_app
 
 NUMBER = resident_id(1)

@@ -23,23 +23,23 @@ from tests.city import (
 from tests.crowd import add_clinic, open_desk
 from tests.web.staff_site import add_member
 
-from guahao.flows.cancelling import cancel_for_caller
-from guahao.flows.penalties import retire_codes, sweep
-from guahao.flows.people.retention import delete_old
-from guahao.flows.pickup import pick_up, report_attendance
-from guahao.flows.platform import Platform
-from guahao.flows.schedules import stop_session
-from guahao.rules.facts import Actor
-from guahao.rules.limits import CITY_TIME
-from guahao.rules.outcomes import Refused
-from guahao.rules.staff import Role
-from guahao.store import audit as store
-from guahao.store import trail
-from guahao.store.db import DatabaseReadOnlyError
-from guahao.store.patients import person_index
-from guahao.store.views import AppointmentView
-from guahao.tools import audit as tool
-from guahao.tools.audit import audit, run
+from guahao.flows.attendance.penalties import retire_codes, sweep
+from guahao.flows.attendance.pickup import pick_up, report_attendance
+from guahao.flows.booking.cancelling import cancel_for_caller
+from guahao.flows.kernel.platform import Platform
+from guahao.flows.people.privacy.retention import delete_old
+from guahao.flows.supply.schedules import stop_session
+from guahao.rules.kernel.facts import Actor
+from guahao.rules.kernel.limits import CITY_TIME
+from guahao.rules.kernel.outcomes import Refused
+from guahao.rules.staff.staff import Role
+from guahao.store.kernel.db import DatabaseReadOnlyError
+from guahao.store.kernel.views import AppointmentView
+from guahao.store.people.patients import person_index
+from guahao.store.staff import trail
+from guahao.tools.audit import audit as tool
+from guahao.tools.audit import queries as store
+from guahao.tools.audit.audit import audit, run
 
 DECEMBER = [date(2026, 12, 1) + timedelta(days=n) for n in range(31)]
 LATER = [date(2027, 1, 5), date(2027, 1, 25), date(2027, 2, 15), date(2027, 3, 6), date(2027, 3, 7)]
@@ -598,7 +598,7 @@ async def test_what_was_cancelled_or_stopped_is_not_counted(city: City, status: 
 
 
 async def test_an_audit_sees_one_moment_while_people_book(city: City) -> None:
-    async with store.snapshot(city.platform.db) as tx:
+    async with city.platform.db.snapshot() as tx:
         before = await store.size(tx, "appointments")
         await city.book("meanwhile", "d", 2, 20)
         assert await store.size(tx, "appointments") == before
@@ -607,7 +607,7 @@ async def test_an_audit_sees_one_moment_while_people_book(city: City) -> None:
 
 async def test_an_audit_can_write_nothing(city: City) -> None:
     with pytest.raises(DatabaseReadOnlyError):
-        async with store.snapshot(city.platform.db) as tx:
+        async with city.platform.db.snapshot() as tx:
             await tx.do("UPDATE patients SET suspended_until = NULL")
 
 

@@ -17,8 +17,8 @@ import psycopg
 import pytest
 from tests.tools.expected import ORDER, Row, expected
 
-from guahao.tools.records import read_records
-from guahao.tools.replay import ReplayError, Scenario, replay, run
+from guahao.tools.replay.records import read_records
+from guahao.tools.replay.replay import ReplayError, Scenario, replay, run
 
 HEADER = "PatientId,AppointmentID,Gender,ScheduledDay,AppointmentDay,Neighbourhood,No-show"
 LINE = "p1,1,F,2016-05-02T08:00:00Z,2016-05-10T00:00:00Z,CENTRO,No"

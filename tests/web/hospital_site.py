@@ -12,9 +12,9 @@ import httpx
 from tests.city import THURSDAY, ask
 from tests.web.site import API, Site
 
-from guahao.flows.clients import NewSecret, add_client
-from guahao.rules.clients import Scope
-from guahao.rules.staff import SYSTEM
+from guahao.flows.integration.clients import NewSecret, add_client
+from guahao.rules.integration.clients import Scope
+from guahao.rules.staff.staff import SYSTEM
 
 CALLS = f"{API}/hospital"
 

@@ -10,7 +10,7 @@ from typing import Any
 from altcha import v1 as altcha
 from tests.web.site import Site
 
-from guahao.web.proof import VALID
+from guahao.web.http.proof import VALID
 
 
 def solved(challenge: dict[str, Any], /, **changed: Any) -> str:

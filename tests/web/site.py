@@ -11,19 +11,19 @@ import httpx
 from litestar import Litestar
 from tests.city import Clock, add_account, add_patient, add_session
 
-from guahao.flows.desk import Desk
+from guahao.flows.booking.desk import Desk
+from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.log_ins import Device, log_in_bound
-from guahao.flows.platform import Platform
 from guahao.notices.deliver import Courier
 from guahao.notices.outbox import OutboxGateway
-from guahao.rules.limits import Policy
+from guahao.rules.kernel.limits import Policy
 from guahao.settings import Settings
-from guahao.store import messages
-from guahao.store.db import Database
-from guahao.store.policy_book import PolicyBook
-from guahao.store.vault import Vault
+from guahao.store.kernel.db import Database
+from guahao.store.kernel.vault import Vault
+from guahao.store.messages import messages
+from guahao.store.policy.policy_book import PolicyBook
 from guahao.web.app import create_app
-from guahao.web.tokens import PAGES_SECONDS, Tokens
+from guahao.web.http.tokens import PAGES_SECONDS, Tokens
 
 API = "/api/v1"
 LOOPBACK = "127.0.0.1"

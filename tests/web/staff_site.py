@@ -8,10 +8,10 @@ from itertools import count
 from tests.web.browsing import Reader
 from tests.web.site import Site
 
-from guahao.flows.platform import Platform
-from guahao.flows.staff import NewStaff, add_staff
-from guahao.rules.staff import SYSTEM, Role, Staff
-from guahao.store import staff as store
+from guahao.flows.kernel.platform import Platform
+from guahao.flows.staff.staff import NewStaff, add_staff
+from guahao.rules.staff.staff import SYSTEM, Role, Staff
+from guahao.store.staff import staff as store
 
 _numbers = count(1)
 

@@ -9,7 +9,7 @@ from tests.city import Clock
 from tests.web.site import Site, closed
 from tests.wechat.official import PLAIN, SAFE, TEMPLATES, Official, open_official
 
-from guahao.tools.wechat_stand_in import StandIn, serving
+from guahao.tools.stand_ins.wechat import StandIn, serving
 
 
 @pytest.fixture

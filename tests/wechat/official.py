@@ -13,9 +13,9 @@ from tests.crowd import open_desk
 from tests.web.site import Site
 
 from guahao.notices.wechat import OfficialAccount, WeChatGateway
-from guahao.rules.limits import Policy
+from guahao.rules.kernel.limits import Policy
 from guahao.settings import Settings, WeChatTemplate
-from guahao.tools.wechat_stand_in import Account, Shown, StandIn
+from guahao.tools.stand_ins.wechat import Account, Shown, StandIn
 from guahao.web.app import create_app
 from guahao.web.wechat import Line
 from guahao.wechat.api import Api

@@ -16,9 +16,9 @@ from tests.city import (
 )
 from tests.wechat.official import OPENID, PUBLIC, Official, open_official
 
-from guahao.flows.wechat import HELP_KEY, bind
-from guahao.rules.limits import Policy
-from guahao.tools.wechat_stand_in import Shown, StandIn
+from guahao.flows.messages.wechat import HELP_KEY, bind
+from guahao.rules.kernel.limits import Policy
+from guahao.tools.stand_ins.wechat import Shown, StandIn
 
 STRANGER = "o-stranger"
 

@@ -13,9 +13,9 @@ from tests.web.site import Site
 from tests.wechat.official import OPENID, SAFE, Official, open_official
 from tests.wechat.test_protocol import CHECK, CHECKED, HOSTILE
 
-from guahao.flows.wechat import bind
-from guahao.store import wechat as store
-from guahao.tools.wechat_stand_in import StandIn
+from guahao.flows.messages.wechat import bind
+from guahao.store.messages import wechat as store
+from guahao.tools.stand_ins.wechat import StandIn
 from guahao.web.wechat import messages
 from guahao.wechat.crypto import Envelope
 from guahao.wechat.signature import signature

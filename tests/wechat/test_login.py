@@ -11,11 +11,11 @@ import pytest
 from tests.city import Clock, add_account, ask
 from tests.wechat.official import OPENID, PUBLIC, SAFE, Official, location
 
-from guahao.flows.wechat import account_of, bind
-from guahao.tools.wechat_stand_in import OWNER
-from guahao.web.cookies import SESSION
-from guahao.web.tokens import Tokens
-from guahao.web.wechat_link import LOGIN_SECONDS, bind_pending, pending_openid
+from guahao.flows.messages.wechat import account_of, bind
+from guahao.tools.stand_ins.wechat import OWNER
+from guahao.web.framework.cookies import SESSION
+from guahao.web.http.tokens import Tokens
+from guahao.web.http.wechat_link import LOGIN_SECONDS, bind_pending, pending_openid
 
 
 class Browser:

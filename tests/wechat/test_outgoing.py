@@ -12,13 +12,13 @@ import pytest
 from tests.city import Clock, add_account, add_booking, ask, ask_as_owner, change, outbox, phone
 from tests.wechat.official import OPENID, PUBLIC, SAFE, Official, open_official
 
-from guahao.flows.wechat import HELP_KEY, bind
+from guahao.flows.messages.wechat import HELP_KEY, bind
 from guahao.notices.deliver import Courier
 from guahao.notices.gateway import Failed, Outcome, Parcel, Sent, Unknown
 from guahao.notices.outbox import OutboxGateway
 from guahao.notices.wechat import OfficialAccount, WeChatGateway
-from guahao.store import wechat as store
-from guahao.tools.wechat_stand_in import StandIn
+from guahao.store.messages import wechat as store
+from guahao.tools.stand_ins.wechat import StandIn
 from guahao.wechat.api import Api, UnreachableError, WeChatError
 
 TOKEN, SEND, MENU = (

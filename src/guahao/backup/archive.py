@@ -23,7 +23,7 @@ import msgspec
 
 from guahao.backup.programs import BackupError
 from guahao.embedded import end_programs_in
-from guahao.rules.limits import CITY_TIME
+from guahao.rules.kernel.limits import CITY_TIME
 
 FACTS = "guahao.json"
 _SEGMENT = re.compile(r"([0-9A-F]{8})([0-9A-F]{8})([0-9A-F]{8})(\.partial)?")

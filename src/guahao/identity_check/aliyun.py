@@ -26,7 +26,7 @@ from alibabacloud_tea_openapi.utils_models import Config
 
 from guahao.identity_check.circuit import Circuit
 from guahao.identity_check.gateway import Verdict
-from guahao.rules.identity import RESIDENT_ID, Document
+from guahao.rules.people.identity import RESIDENT_ID, Document
 
 # A person waits for the answer before the registration form.
 PATIENCE_SECONDS = 6.0

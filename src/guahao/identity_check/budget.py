@@ -9,9 +9,9 @@ from __future__ import annotations
 import structlog
 
 from guahao.identity_check.gateway import RealNameVerifier, Verdict
-from guahao.rules.identity import RESIDENT_ID, Document
-from guahao.store import throttle
-from guahao.store.db import Database
+from guahao.rules.people.identity import RESIDENT_ID, Document
+from guahao.store.kernel import throttle
+from guahao.store.kernel.db import Database
 
 _SCOPE = "identity_checks"
 _DAY_SECONDS = 86400

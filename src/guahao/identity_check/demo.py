@@ -7,7 +7,7 @@ so that both the refusal and a silent authority can be tried.
 from __future__ import annotations
 
 from guahao.identity_check.gateway import Verdict
-from guahao.rules.identity import RESIDENT_ID, Document
+from guahao.rules.people.identity import RESIDENT_ID, Document
 
 # The sequence numbers of no real resident ID: registries count from 001.
 MISMATCHING_NUMBER = "110101190001010006"

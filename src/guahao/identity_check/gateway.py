@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Protocol
 
-from guahao.rules.identity import Document
+from guahao.rules.people.identity import Document
 
 
 class Verdict(StrEnum):

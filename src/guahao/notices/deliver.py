@@ -29,13 +29,13 @@ from guahao.clock import uptime
 from guahao.notices.gateway import Failed, Gateway, Outcome, Parcel, Sent, Unknown
 from guahao.notices.steady import SteadyClock
 from guahao.notices.templates import FALLBACK_LANGUAGE, Context, notice
-from guahao.rules.limits import Policy
+from guahao.rules.kernel.limits import Policy
 from guahao.rules.messages.quiet_hours import held_until, visit_start
-from guahao.store import messages
-from guahao.store.db import Database
-from guahao.store.messages import Outgoing, Unreadable
-from guahao.store.policy_book import PolicyBook
-from guahao.store.vault import Vault
+from guahao.store.kernel.db import Database
+from guahao.store.kernel.vault import Vault
+from guahao.store.messages import messages
+from guahao.store.messages.messages import Outgoing, Unreadable
+from guahao.store.policy.policy_book import PolicyBook
 
 CHUNK = 16  # all sent at once, so that none waits within its lease for another's answer
 SEND_TIMEOUT_SECONDS = 20.0

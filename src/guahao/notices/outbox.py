@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from guahao.notices.gateway import Gateway, Outcome, Parcel, Sent
-from guahao.store import messages
-from guahao.store.db import Database
-from guahao.store.vault import Vault
+from guahao.store.kernel.db import Database
+from guahao.store.kernel.vault import Vault
+from guahao.store.messages import messages
 
 
 class OutboxGateway(Gateway):

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from string import Formatter
 
-from guahao.rules.cancelling import cancel_deadline
-from guahao.rules.identity import masked_name
-from guahao.rules.limits import CITY_TIME
-from guahao.rules.pickup import pickup_deadline
-from guahao.rules.policies import DatedPolicies
-from guahao.store.messages import Outgoing
-from guahao.store.views import AppointmentView, SessionView
+from guahao.rules.attendance.pickup import pickup_deadline
+from guahao.rules.booking.cancelling import cancel_deadline
+from guahao.rules.kernel.limits import CITY_TIME
+from guahao.rules.kernel.policies import DatedPolicies
+from guahao.rules.people.identity import masked_name
+from guahao.store.kernel.views import AppointmentView, SessionView
+from guahao.store.messages.messages import Outgoing
 
 
 @dataclass(frozen=True, slots=True)

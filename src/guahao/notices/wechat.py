@@ -14,9 +14,9 @@ import structlog
 
 from guahao.notices.gateway import Failed, Gateway, Outcome, Parcel, Sent, Unknown
 from guahao.settings import WeChatTemplate
-from guahao.store import wechat as store
-from guahao.store.db import Database
-from guahao.store.vault import Vault
+from guahao.store.kernel.db import Database
+from guahao.store.kernel.vault import Vault
+from guahao.store.messages import wechat as store
 from guahao.wechat.api import (
     TOKEN_EXPIRED,
     AccessToken,

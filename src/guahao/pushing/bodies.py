@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from guahao.rules.limits import CITY_TIME
-from guahao.store.hospital_bookings import HospitalBooking
-from guahao.store.webhooks import Delivery
+from guahao.rules.kernel.limits import CITY_TIME
+from guahao.store.integration.hospital_bookings import HospitalBooking
+from guahao.store.integration.webhooks import Delivery
 
 
 def body_of(event: Delivery, booking: HospitalBooking) -> bytes:

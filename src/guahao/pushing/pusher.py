@@ -19,7 +19,7 @@ import structlog
 from guahao.pushing.bodies import body_of
 from guahao.pushing.sender import IN_FLIGHT, Line, NotTaken, Sender
 from guahao.pushing.signing import signed_headers
-from guahao.rules.pushing import (
+from guahao.rules.integration.pushing import (
     FAILURES_UNTIL_OPEN,
     GIVE_UP_AFTER,
     Undelivered,
@@ -27,13 +27,13 @@ from guahao.rules.pushing import (
     probe_wait,
     retry_wait,
 )
-from guahao.store import hospital_events as log
-from guahao.store import webhooks as store
-from guahao.store.db import Database, Tx
-from guahao.store.hospital_bookings import HospitalBooking, by_id
-from guahao.store.hospital_events import EventCursor, EventsForgotten, HospitalEvent
-from guahao.store.vault import Vault
-from guahao.store.webhooks import Delivery, Tried, Webhook
+from guahao.store.integration import hospital_events as log
+from guahao.store.integration import webhooks as store
+from guahao.store.integration.hospital_bookings import HospitalBooking, by_id
+from guahao.store.integration.hospital_events import EventCursor, EventsForgotten, HospitalEvent
+from guahao.store.integration.webhooks import Delivery, Tried, Webhook
+from guahao.store.kernel.db import Database, Tx
+from guahao.store.kernel.vault import Vault
 
 ROUND = 64  # appointments told in one round at most
 ROUNDS_A_RUN = 500

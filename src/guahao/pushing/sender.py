@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from guahao.rules.pushing import Undelivered
+from guahao.rules.integration.pushing import Undelivered
 
 IN_FLIGHT = 8  # calls to one hospital at once
 ANSWER_SECONDS = 10.0

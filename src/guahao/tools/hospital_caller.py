@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 
 from guahao.clock import Clock
-from guahao.tools.hospital_stand_in import Action, StandIn
+from guahao.tools.stand_ins.hospital import Action, StandIn
 
 PREFIX = "/api/v1/hospital"
 _UNAUTHORIZED = 401

@@ -5,10 +5,10 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from guahao.flows.hospital_files import importing
-from guahao.flows.hospital_files.importing import ImportRefusal, Preview
-from guahao.flows.platform import Platform
-from guahao.rules.staff import SYSTEM
+from guahao.flows.hospitals.files import importing
+from guahao.flows.hospitals.files.importing import ImportRefusal, Preview
+from guahao.flows.kernel.platform import Platform
+from guahao.rules.staff.staff import SYSTEM
 from guahao.tools.session_import import Sentences, tell_left_out
 
 _FAULTS_SHOWN = 100

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 import msgspec
 from msgspec import Meta
 
-from guahao.rules.limits import HospitalRules, Policy
+from guahao.rules.kernel.limits import HospitalRules, Policy
 
 _Numbers = TypeVar("_Numbers", Policy, HospitalRules)
 

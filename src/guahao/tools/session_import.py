@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from guahao.flows.imports import importing
-from guahao.flows.imports.importing import ImportReport
-from guahao.flows.platform import Platform
-from guahao.rules.staff import SYSTEM
+from guahao.flows.kernel.platform import Platform
+from guahao.flows.supply.imports import importing
+from guahao.flows.supply.imports.importing import ImportReport
+from guahao.rules.staff.staff import SYSTEM
 from guahao.sheets.faults import Fault
 from guahao.sheets.hidden import LeftOut
 

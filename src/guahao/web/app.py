@@ -11,34 +11,45 @@ from litestar import Litestar, Router
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import Scope
 
-from guahao.flows.desk import Desk
+from guahao.flows.booking.desk import Desk
+from guahao.flows.kernel.platform import Platform
 from guahao.flows.kernel.rates import keep_sharing
 from guahao.flows.people.log_ins import Device, log_in_bound
-from guahao.flows.platform import Platform
-from guahao.web import administration, api, call_centre, fhir, hospital, pages, sms, wechat
-from guahao.web.answers import Answer
-from guahao.web.assets import asset_routes
-from guahao.web.cookies import SESSION
-from guahao.web.demo_documents import demo_document_routes
-from guahao.web.demo_staff import demo_staff_routes
-from guahao.web.devices import label_of
-from guahao.web.front import Front
-from guahao.web.health import health_routes
-from guahao.web.limits import Callers
-from guahao.web.machine import machine_socket
-from guahao.web.options import with_options
-from guahao.web.outbox import outbox_routes
-from guahao.web.problems import exception_handlers
-from guahao.web.reading import ApiRequest, ProblemError
-from guahao.web.replies import Problem, Replies
-from guahao.web.schema import schema_routes
+from guahao.web import (
+    administration,
+    api,
+    call_centre,
+    citizens,
+    fhir,
+    hospital_api,
+    scheduling,
+    sms,
+    wechat,
+    window,
+)
+from guahao.web.demo.demo_documents import demo_document_routes
+from guahao.web.demo.demo_staff import demo_staff_routes
+from guahao.web.demo.outbox import outbox_routes
+from guahao.web.framework.cookies import SESSION
+from guahao.web.framework.front import Front
+from guahao.web.framework.problems import exception_handlers
+from guahao.web.framework.schema import schema_routes
+from guahao.web.http.answers import Answer
+from guahao.web.http.assets import asset_routes
+from guahao.web.http.devices import label_of
+from guahao.web.http.limits import Callers
+from guahao.web.http.options import with_options
+from guahao.web.http.reading import ApiRequest, ProblemError
+from guahao.web.http.tokens import PAGES_SECONDS, Tokens
+from guahao.web.monitoring.health import health_routes
+from guahao.web.monitoring.machine import machine_socket
 from guahao.web.staff.errors import is_of_staff, staff_error_page
-from guahao.web.staff.hospital_departments import department_routes
-from guahao.web.staff.hospital_rules import rules_routes
+from guahao.web.staff.hospital.hospital_departments import department_routes
+from guahao.web.staff.hospital.hospital_rules import rules_routes
+from guahao.web.staff.hospital.reconciliations import reconciliation_routes
 from guahao.web.staff.login import login_routes
 from guahao.web.staff.page import StaffDoor, StaffRoute
-from guahao.web.staff.reconciliations import reconciliation_routes
-from guahao.web.tokens import PAGES_SECONDS, Tokens
+from guahao.web.words.replies import Problem, Replies
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
@@ -59,13 +70,13 @@ def create_app(
     replies = Replies(lambda: platform.policy_said, settings.hotline)
     callers = Callers(settings)
     tokens = Tokens(platform)
-    front_door = pages.Door(platform, desk, replies, tokens, callers)
+    front_door = citizens.Door(platform, desk, replies, tokens, callers)
     staff_door = StaffDoor(platform, desk, replies, callers)
 
     def error_page(request: ApiRequest, problem: Problem, trace_id: str | None) -> Answer:
         if is_of_staff(request):
             return staff_error_page(staff_door, request, problem, trace_id)
-        return pages.error_page(front_door, request, problem, trace_id)
+        return citizens.error_page(front_door, request, problem, trace_id)
 
     async def log_in(scope: Scope, account_id: int) -> tuple[bytes, bytes]:
         begun = await log_in_bound(platform, account_id, Device(label_of(scope)))
@@ -91,7 +102,7 @@ def create_app(
     # A router each: Litestar walks through all it has at every handler registered one by one.
     doors: list[Sequence[HTTPRouteHandler]] = [
         _handlers(platform, api.Door(platform, desk, replies, tokens, callers)),
-        pages.page_routes(front_door),
+        citizens.page_routes(front_door),
         [route.for_litestar(staff_door) for route in staff_routes()],
         fhir.fhir_routes(fhir.Door(platform, desk, replies, tokens, callers)),
         [] if line is None else wechat.routes(wechat.Door(platform, line, log_in, is_logged_in)),
@@ -139,7 +150,7 @@ async def _rare_collections(_: Litestar) -> AsyncIterator[None]:
 
 
 def _handlers(platform: Platform, door: api.Door) -> list[HTTPRouteHandler]:
-    routes = api.routes(door)
+    routes = [*api.routes(door), *hospital_api.hospital_client_routes(door)]
     return [
         *[route.for_litestar(api.PREFIX) for route in routes],
         *schema_routes([route.call for route in routes], api.PREFIX, door.replies),
@@ -157,7 +168,8 @@ def staff_routes() -> list[StaffRoute]:
     return [
         *login_routes(),
         *call_centre.routes(),
-        *hospital.routes(),
+        *window.routes(),
+        *scheduling.routes(),
         *rules_routes(),
         *department_routes(),
         *reconciliation_routes(),

@@ -22,19 +22,19 @@ from tests.city import (
 from tests.crowd import open_desk
 from tests.web.staff_site import add_member
 
-from guahao.flows import ledger
-from guahao.flows.appointments import look_up
+from guahao.flows.attendance import ledger
+from guahao.flows.booking.appointments import look_up
+from guahao.flows.kernel.platform import Platform
 from guahao.flows.kernel.rotation import rotate
-from guahao.flows.patients import PatientRefusal, register_patient
-from guahao.flows.people.privacy import OfPerson, erase
-from guahao.flows.platform import Platform
-from guahao.flows.trail import verify_trail
-from guahao.rules.facts import Actor
-from guahao.rules.staff import SYSTEM, Role
+from guahao.flows.people.patients import PatientRefusal, register_patient
+from guahao.flows.people.privacy.records import OfPerson, erase
+from guahao.flows.staff.trail import verify_trail
+from guahao.rules.kernel.facts import Actor
+from guahao.rules.staff.staff import SYSTEM, Role
 from guahao.store.kernel.rotation import EXPIRING, NOT_ROTATED, SEALED
-from guahao.store.vault import Vault
-from guahao.store.views import AppointmentView, PatientView
-from guahao.tools.audit import audit
+from guahao.store.kernel.vault import Vault
+from guahao.store.kernel.views import AppointmentView, PatientView
+from guahao.tools.audit.audit import audit
 
 OLD = "a secret key of the tests, long enough"
 NEW = "another secret key, drawn when the first was no longer secret"

@@ -23,18 +23,26 @@ from tests.city import (
 )
 from tests.web.staff_site import add_member
 
-from guahao.flows import ledger
-from guahao.flows.patients import register_in, register_patient
-from guahao.flows.people import account_reviews, privacy
+from guahao.flows.attendance import ledger
+from guahao.flows.kernel.platform import Platform
+from guahao.flows.people import account_reviews
 from guahao.flows.people.moving import ask_by_document
-from guahao.flows.people.privacy import Erased, ErasureRefusal, OfAccount, OfPerson, erase, export
+from guahao.flows.people.patients import register_in, register_patient
+from guahao.flows.people.privacy import records as privacy
+from guahao.flows.people.privacy.records import (
+    Erased,
+    ErasureRefusal,
+    OfAccount,
+    OfPerson,
+    erase,
+    export,
+)
+from guahao.flows.people.privacy.retention import delete_old
 from guahao.flows.people.removing import remove_patient
-from guahao.flows.people.retention import delete_old
-from guahao.flows.platform import Platform
-from guahao.rules.identity import Document
-from guahao.rules.staff import SYSTEM, Role
+from guahao.rules.people.identity import Document
+from guahao.rules.staff.staff import SYSTEM, Role
 from guahao.store.kernel.rotation import SEALED
-from guahao.store.views import PatientView
+from guahao.store.kernel.views import PatientView
 
 PAGE = Path(__file__).parents[3] / "docs/PRIVACY.md"
 _ROW = re.compile(r"^\| `([a-z_]+)\.([a-z_]+)` \| .+ \| (erased|kept|expires) \| (.*?) ?\|$")

@@ -31,20 +31,20 @@ from tests.city import (
 from tests.crowd import WAITING, open_desk
 from tests.web.staff_site import add_member
 
-from guahao.flows.patients import register_patient
+from guahao.flows.kernel.platform import Platform
 from guahao.flows.people import counter, moving
 from guahao.flows.people import log_ins as log_in_flows
 from guahao.flows.people.counter import AtCounter
 from guahao.flows.people.log_ins import Device, log_in_bound, log_out_everywhere
 from guahao.flows.people.moving import Waits
+from guahao.flows.people.patients import register_patient
 from guahao.flows.people.removing import remove_patient
-from guahao.flows.platform import Platform
 from guahao.identity_check.gateway import Verdict
-from guahao.rules.facts import Actor
-from guahao.rules.identity import Document
-from guahao.rules.staff import Role, Staff
-from guahao.store.db import Tx
-from guahao.tools.audit import audit
+from guahao.rules.kernel.facts import Actor
+from guahao.rules.people.identity import Document
+from guahao.rules.staff.staff import Role, Staff
+from guahao.store.kernel.db import Tx
+from guahao.tools.audit.audit import audit
 
 _ROUNDS = 5
 Act = Callable[[], Coroutine[Any, Any, object]]

@@ -20,19 +20,22 @@ from tests.city import (
 from tests.crowd import open_desk
 from tests.web.staff_site import add_member
 
-from guahao.flows import appointments, calls, hospital_bookings, window
-from guahao.flows.patients import register_patient
-from guahao.flows.pickup import pick_up
-from guahao.flows.platform import Platform
-from guahao.flows.window import NotHandedOut
+from guahao.flows.attendance import window
+from guahao.flows.attendance.pickup import pick_up
+from guahao.flows.attendance.window import NotHandedOut
+from guahao.flows.booking import appointments
+from guahao.flows.call_centre import calls
+from guahao.flows.integration import hospital_bookings
+from guahao.flows.kernel.platform import Platform
+from guahao.flows.people.patients import register_patient
 from guahao.identity_check.gateway import Verdict
-from guahao.rules.calls import Question
-from guahao.rules.facts import Actor
-from guahao.rules.identity import Document
-from guahao.rules.limits import CITY_TIME
-from guahao.rules.outcomes import PickupRefusal, Refusal, Refused
-from guahao.rules.staff import Role, Staff
-from guahao.store.views import AppointmentView, PatientView
+from guahao.rules.call_centre.calls import Question
+from guahao.rules.kernel.facts import Actor
+from guahao.rules.kernel.limits import CITY_TIME
+from guahao.rules.kernel.outcomes import PickupRefusal, Refusal, Refused
+from guahao.rules.people.identity import Document
+from guahao.rules.staff.staff import Role, Staff
+from guahao.store.kernel.views import AppointmentView, PatientView
 
 BORN_1990 = resident_id(1)
 OLD_DIGITS = BORN_1990[:6] + BORN_1990[8:17]

@@ -22,15 +22,15 @@ from tests.city import (
 from tests.crowd import open_desk
 from tests.web.staff_site import add_member
 
-from guahao.flows import window
+from guahao.flows.attendance import window
+from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.merging import settle_merges
-from guahao.flows.platform import Platform
-from guahao.rules.facts import Actor
-from guahao.rules.outcomes import Refusal, Refused
-from guahao.rules.staff import Role
-from guahao.store.audit import GaveWay
-from guahao.store.views import AppointmentView
-from guahao.tools.audit import audit, run
+from guahao.rules.kernel.facts import Actor
+from guahao.rules.kernel.outcomes import Refusal, Refused
+from guahao.rules.staff.staff import Role
+from guahao.store.kernel.views import AppointmentView
+from guahao.tools.audit.audit import audit, run
+from guahao.tools.audit.queries import GaveWay
 
 MISSED = [date(2026, 11, day) for day in (3, 4, 5)]
 

@@ -23,9 +23,11 @@ from tests.city import (
 from tests.crowd import open_desk
 from tests.web.staff_site import add_member
 
-from guahao.flows import ledger
-from guahao.flows.patients import register_patient
-from guahao.flows.people.privacy import (
+from guahao.flows.attendance import ledger
+from guahao.flows.attendance.standing import standings
+from guahao.flows.kernel.platform import Platform
+from guahao.flows.people.patients import register_patient
+from guahao.flows.people.privacy.records import (
     Erased,
     ErasureRefusal,
     OfAccount,
@@ -33,12 +35,10 @@ from guahao.flows.people.privacy import (
     export,
     forget_erased,
 )
-from guahao.flows.platform import Platform
-from guahao.flows.standing import standings
-from guahao.rules.facts import Actor
-from guahao.rules.staff import SYSTEM, Role
-from guahao.store.views import AppointmentView, PatientView
-from guahao.tools.audit import audit
+from guahao.rules.kernel.facts import Actor
+from guahao.rules.staff.staff import SYSTEM, Role
+from guahao.store.kernel.views import AppointmentView, PatientView
+from guahao.tools.audit.audit import audit
 
 NAME = "欧阳示例"
 REASON = "欧阳示例的家属来电"

@@ -20,17 +20,17 @@ from tests.city import (
 )
 from tests.crowd import open_desk
 
-from guahao.flows.patients import PatientRefusal, register_in, register_patient
-from guahao.flows.pickup import pick_up
-from guahao.flows.platform import Platform
-from guahao.flows.standing import standings
+from guahao.flows.attendance.pickup import pick_up
+from guahao.flows.attendance.standing import standings
+from guahao.flows.kernel.platform import Platform
+from guahao.flows.people.patients import PatientRefusal, register_in, register_patient
 from guahao.identity_check.gateway import Verdict
-from guahao.rules.facts import Actor
-from guahao.rules.identity import Document
-from guahao.rules.limits import CITY_TIME, add_months
-from guahao.rules.outcomes import Refusal, Refused
+from guahao.rules.kernel.facts import Actor
+from guahao.rules.kernel.limits import CITY_TIME, add_months
+from guahao.rules.kernel.outcomes import Refusal, Refused
 from guahao.rules.people.consent import NOTICE_VERSION, Consent
-from guahao.store.views import AppointmentView, PatientView
+from guahao.rules.people.identity import Document
+from guahao.store.kernel.views import AppointmentView, PatientView
 
 NUMBER = resident_id(1)
 

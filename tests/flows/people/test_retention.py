@@ -6,11 +6,11 @@ from pathlib import Path
 
 from tests.city import Clock, add_booking, ask, change, change_as_owner, open_platform
 
-from guahao.flows.people.retention import delete_old
+from guahao.flows.people.privacy.retention import delete_old
 from guahao.rules.kernel.retention import RETENTIONS
 from guahao.settings import Settings
 from guahao.store.kernel.retention import OLD_ROWS
-from guahao.tools.audit import audit
+from guahao.tools.audit.audit import audit
 
 
 def test_every_kind_is_deleted_and_documented() -> None:

@@ -11,15 +11,15 @@ import pytest
 from tests.city import Clock, add_account, add_patient, add_session, ask, open_platform, resident_id
 from tests.crowd import open_desk
 
-from guahao.flows.alternatives import alternatives
-from guahao.flows.pickup import pick_up
-from guahao.flows.platform import Platform
+from guahao.flows.attendance.pickup import pick_up
+from guahao.flows.booking.alternatives import alternatives
+from guahao.flows.kernel.platform import Platform
 from guahao.identity_check.gateway import NoVerifier, Verdict
-from guahao.rules.facts import Actor
-from guahao.rules.identity import Document
-from guahao.rules.limits import CITY_TIME
-from guahao.rules.outcomes import Refusal, Refused
-from guahao.store.views import AppointmentView
+from guahao.rules.kernel.facts import Actor
+from guahao.rules.kernel.limits import CITY_TIME
+from guahao.rules.kernel.outcomes import Refusal, Refused
+from guahao.rules.people.identity import Document
+from guahao.store.kernel.views import AppointmentView
 
 
 class SilentAuthority:

@@ -23,10 +23,9 @@ from tests.city import (
 from tests.flows.people.test_erasing import columns_with
 from tests.web.staff_site import add_member
 
-from guahao.flows.people.privacy import ErasureRefusal
-from guahao.flows.people.removing import remove_patient
-from guahao.flows.platform import Platform
-from guahao.flows.privacy.requests import (
+from guahao.flows.kernel.platform import Platform
+from guahao.flows.people.privacy.records import ErasureRefusal
+from guahao.flows.people.privacy.requests import (
     Decided,
     Kind,
     approve,
@@ -36,8 +35,9 @@ from guahao.flows.privacy.requests import (
     list_requests,
     withdraw,
 )
+from guahao.flows.people.removing import remove_patient
 from guahao.rules.people.privacy_requests import DOWNLOADS, OFFERED_FOR, OPEN_FOR, RequestRefusal
-from guahao.rules.staff import Role, Staff
+from guahao.rules.staff.staff import Role, Staff
 
 NAME = "欧阳示例"
 

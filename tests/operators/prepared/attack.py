@@ -15,7 +15,7 @@ from tests.operators.workplace import Workplace
 
 from guahao import security_log
 from guahao.security_log import SecurityEvent
-from guahao.store.vault import Vault
+from guahao.store.kernel.vault import Vault
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 
 import pytest
 
-from guahao.rules.limits import CITY_TIME, Policy
+from guahao.rules.kernel.limits import CITY_TIME, Policy
 from guahao.rules.messages.quiet_hours import SOON, held_until, quiet_until, visit_start
 
 LAW = Policy()

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from guahao.rules.limits import CITY_TIME
+from guahao.rules.kernel.limits import CITY_TIME
 from guahao.rules.people.privacy_requests import (
     DOWNLOADS,
     OFFERED_FOR,
@@ -17,7 +17,7 @@ from guahao.rules.people.privacy_requests import (
     is_offered,
     refuse_decision,
 )
-from guahao.rules.staff import SECOND_AFTER, Role, Staff
+from guahao.rules.staff.staff import SECOND_AFTER, Role, Staff
 
 NOW = datetime(2026, 12, 1, 9, tzinfo=CITY_TIME)
 MOMENT = timedelta(microseconds=1)

@@ -9,7 +9,7 @@ import pytest
 from psycopg import errors
 from tests.city import Clock, open_platform
 
-from guahao.rules.limits import CITY_TIME
+from guahao.rules.kernel.limits import CITY_TIME
 from guahao.store.operations import backup_runs
 from guahao.store.operations.backup_runs import BackupRun
 

@@ -9,9 +9,9 @@ from datetime import UTC, date, datetime
 import psycopg
 import pytest
 
-from guahao.store.migrate import MigrationError, migrate
-from guahao.store.patients import person_index
-from guahao.store.vault import Vault
+from guahao.store.kernel.migrate import MigrationError, migrate
+from guahao.store.kernel.vault import Vault
+from guahao.store.people.patients import person_index
 
 VAULT = Vault("a secret key of the tests, long enough")
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
@@ -136,7 +136,7 @@ def test_every_registration_leads_to_its_person(
     numbers = {old.patient(account_id, 1, "01", RESIDENT): RESIDENT}
     for n in range(12):  # more than a batch
         numbers[old.patient(old.account(), 1, "03", f"E{n:08d}")] = f"E{n:08d}"
-    monkeypatch.setattr("guahao.store.migrate.ENCRYPTED_AT_ONCE", 5)
+    monkeypatch.setattr("guahao.store.kernel.migrate.ENCRYPTED_AT_ONCE", 5)
     migrate(old.url, VAULT)
     found = old.all("SELECT id, person_index FROM patients")
     right = {(id, person_index(VAULT, number)) for id, number in numbers.items()}

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 
 import psycopg
 
-from guahao.store.db import Database
+from guahao.store.kernel.db import Database
 
 _EVERY_SECONDS = 2.0
 

@@ -8,7 +8,7 @@ import structlog
 from psycopg import Error as DatabaseError
 from psycopg_pool import PoolTimeout
 
-from guahao.flows.platform import Platform
+from guahao.flows.kernel.platform import Platform
 from guahao.store.kernel import rates as store
 
 SHARE_SECONDS = 1.0

@@ -8,11 +8,11 @@ from datetime import date
 
 import psycopg
 
-from guahao.flows.platform import Platform
-from guahao.rules.staff import SYSTEM
-from guahao.store import trail
+from guahao.flows.kernel.platform import Platform
+from guahao.rules.staff.staff import SYSTEM
 from guahao.store.kernel import rotation as store
 from guahao.store.people import erasing
+from guahao.store.staff import trail
 
 Progress = Callable[[str, int, int], None]  # table and column, rows done, rows in all
 

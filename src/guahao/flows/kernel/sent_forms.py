@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from guahao.flows.platform import Platform
-from guahao.store.db import Tx, before_commit
+from guahao.flows.kernel.platform import Platform
 from guahao.store.kernel import sent_forms as store
+from guahao.store.kernel.db import Tx, before_commit
 from guahao.store.kernel.sent_forms import SentForm
 
 ANSWER_KEPT = timedelta(hours=1)  # it may show a password that is shown once

@@ -13,8 +13,8 @@ from psycopg import Error as DatabaseError
 from psycopg import conninfo
 
 from guahao.clock import CityClock
-from guahao.flows.demo_staff import demo_staff_in
-from guahao.flows.trail import head_verdict
+from guahao.flows.staff.demo_staff import demo_staff_in
+from guahao.flows.staff.trail import head_verdict
 from guahao.rules.operations.checks import (
     Check,
     Expected,
@@ -27,12 +27,12 @@ from guahao.rules.operations.checks import (
 )
 from guahao.rules.operations.facts import Facts
 from guahao.settings import Settings
-from guahao.store.db import RolesError, Tx, as_application, check_login, configure
 from guahao.store.kernel.connections import Connection, connecting, why
-from guahao.store.migrate import SchemaState, schema_at
+from guahao.store.kernel.db import RolesError, Tx, as_application, check_login, configure
+from guahao.store.kernel.migrate import SchemaState, schema_at
+from guahao.store.kernel.vault import Vault
 from guahao.store.operations import inspection, observations
-from guahao.store.trail import Head
-from guahao.store.vault import Vault
+from guahao.store.staff.trail import Head
 
 CHECK_SECONDS = 2.0
 _MEASURING_SECONDS = 4.0  # all of the facts, a dozen statements

@@ -19,11 +19,11 @@ from psycopg import Error as DatabaseError
 from psycopg.errors import ReadOnlySqlTransaction
 
 from guahao.clock import uptime
-from guahao.flows.desk import Desk
+from guahao.flows.booking.desk import Desk
+from guahao.flows.kernel.platform import Platform
 from guahao.flows.operations.doctor import existing_parent
-from guahao.flows.platform import Platform
-from guahao.store.db import DatabaseState
 from guahao.store.kernel.connections import Connection
+from guahao.store.kernel.db import DatabaseState
 from guahao.store.operations import observations
 
 MEASURED_EVERY_SECONDS = 15.0

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 import psycopg
 
 from guahao.clock import uptime
-from guahao.flows.platform import Platform
+from guahao.flows.kernel.platform import Platform
 from guahao.store.operations import task_runs
 
 _AGAIN_SECONDS = 15.0  # a task that runs every two seconds is not written down every time

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from guahao.clock import uptime
-from guahao.flows.desk import Desk
-from guahao.flows.platform import Platform
+from guahao.flows.booking.desk import Desk
+from guahao.flows.kernel.platform import Platform
 from guahao.rules.operations.status import PublicStatus, public_status
-from guahao.store.db import DatabaseState
+from guahao.store.kernel.db import DatabaseState
 
 # No request waits for as long: a lane whose batch is older does not come to its end.
 STUCK_SECONDS = 6.0

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
-from guahao.flows.platform import Platform
-from guahao.rules.staff import Staff
-from guahao.store import trail
+from guahao.flows.kernel.platform import Platform
+from guahao.rules.staff.staff import Staff
 from guahao.store.people import account_reviews as store
 from guahao.store.people.account_reviews import AccountReview
+from guahao.store.staff import trail
 
 LISTED_MAX = 200
 RESTRICTED_DAYS_MAX = 180

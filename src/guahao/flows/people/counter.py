@@ -15,7 +15,7 @@ from enum import StrEnum
 
 import msgspec
 
-from guahao.flows.patients import PatientRefusal, consent_refusal, record_consent, register_in
+from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.moving import (
     Moved,
     MoveRefusal,
@@ -24,20 +24,27 @@ from guahao.flows.people.moving import (
     ask_in_tx,
     carry_out,
 )
-from guahao.flows.platform import Platform
-from guahao.rules.identity import Document, valid_document
+from guahao.flows.people.patients import (
+    PatientRefusal,
+    consent_refusal,
+    record_consent,
+    register_in,
+)
 from guahao.rules.kernel.text import NameFault, person_name, prose, same_name
 from guahao.rules.people.consent import Consent
 from guahao.rules.people.documents import birth_certificate_end
+from guahao.rules.people.identity import Document, valid_document
 from guahao.rules.people.phones import valid_any_phone
-from guahao.rules.staff import Staff
-from guahao.store import accounts, appointments, throttle, trail
-from guahao.store import patients as patient_store
-from guahao.store.db import Tx
-from guahao.store.people import persons
+from guahao.rules.staff.staff import Staff
+from guahao.store.booking import appointments
+from guahao.store.kernel import throttle
+from guahao.store.kernel.db import Tx
+from guahao.store.kernel.vault import VaultError
+from guahao.store.kernel.views import AppointmentView, PatientView
+from guahao.store.people import accounts, persons
+from guahao.store.people import patients as patient_store
 from guahao.store.people.persons import Person
-from guahao.store.vault import VaultError
-from guahao.store.views import AppointmentView, PatientView
+from guahao.store.staff import trail
 
 LOOK_UPS_AN_HOUR = 60
 IN_HAND_FOR = timedelta(minutes=30)

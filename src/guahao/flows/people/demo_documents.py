@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from guahao.flows.platform import Platform
-from guahao.rules.identity import valid_phone
-from guahao.store import accounts, patients
+from guahao.flows.kernel.platform import Platform
+from guahao.rules.people.identity import valid_phone
+from guahao.store.people import accounts, patients
 
-# The first phones of the demo city (tools/demo.py).
+# The first phones of the demo city (tools/demo/seed.py).
 LOGIN_PHONES = ("13800000001", "13800000002", "13800000003")
 
 

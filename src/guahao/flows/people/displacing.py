@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from guahao.rules.pickup import pickup_deadline
-from guahao.store import appointments, messages
-from guahao.store.db import Tx
+from guahao.rules.attendance.pickup import pickup_deadline
+from guahao.store.booking import appointments
+from guahao.store.kernel.db import Tx
+from guahao.store.messages import messages
 from guahao.store.people import registrations as store
 
 

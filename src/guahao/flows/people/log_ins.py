@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from guahao.flows.kernel.platform import Platform
 from guahao.flows.people import one_time_passwords
 from guahao.flows.people.one_time_passwords import Caller, InvalidPhone, OtpWrong, Throttled
-from guahao.flows.platform import Platform
-from guahao.rules.identity import valid_phone
+from guahao.rules.people.identity import valid_phone
 from guahao.rules.people.log_ins import LogInFacts, must_confirm
-from guahao.store import accounts, patients, throttle, wechat
-from guahao.store.db import Tx
+from guahao.store.kernel import throttle
+from guahao.store.kernel.db import Tx
+from guahao.store.messages import wechat
+from guahao.store.people import accounts, patients
 from guahao.store.people import log_ins as store
 from guahao.store.people.log_ins import LogIn
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from guahao.flows.penalties import derive_and_relieve
-from guahao.flows.platform import Platform
-from guahao.store import messages
-from guahao.store.appointments import lock_persons
+from guahao.flows.attendance.penalties import derive_and_relieve
+from guahao.flows.kernel.platform import Platform
+from guahao.store.booking.appointments import lock_persons
+from guahao.store.messages import messages
 from guahao.store.people import merges as store
 
 _PERSONS_A_CHUNK = 200

@@ -21,22 +21,24 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from hmac import compare_digest
 
-from guahao.flows.calls import CallRefusal
-from guahao.flows.patients import PatientRefusal, register_in
+from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.log_ins import end_log_ins
-from guahao.flows.platform import Platform
-from guahao.rules.identity import Document, valid_document
+from guahao.flows.people.patients import PatientRefusal, register_in
+from guahao.rules.call_centre.calls import CallRefusal
 from guahao.rules.kernel.text import NameFault, compact, person_name, prose, same_name
+from guahao.rules.people.identity import Document, valid_document
 from guahao.rules.people.phones import Phone, valid_any_phone
-from guahao.rules.staff import Staff, is_independent
-from guahao.store import accounts, messages, throttle, trail
-from guahao.store import calls as call_store
-from guahao.store import patients as patient_store
-from guahao.store.db import Tx
+from guahao.rules.staff.staff import Staff, is_independent
+from guahao.store.call_centre import calls as call_store
+from guahao.store.kernel import throttle
+from guahao.store.kernel.db import Tx
+from guahao.store.messages import messages
+from guahao.store.people import accounts, persons, registrations, spoken_codes
 from guahao.store.people import moves as store
-from guahao.store.people import persons, registrations, spoken_codes
+from guahao.store.people import patients as patient_store
 from guahao.store.people.moves import Move, NewMove
 from guahao.store.people.persons import Person
+from guahao.store.staff import trail
 
 CODE_DIGITS = 6
 CODE_VALID = timedelta(minutes=10)

@@ -12,14 +12,16 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from guahao.flows.platform import Platform
-from guahao.rules.identity import valid_phone
+from guahao.flows.kernel.platform import Platform
 from guahao.rules.kernel.networks import SHARED_FACTOR, is_within
 from guahao.rules.kernel.text import compact
+from guahao.rules.people.identity import valid_phone
 from guahao.rules.people.log_ins import WiderNetwork, proof_level, wider_networks
-from guahao.store import accounts as store
-from guahao.store import messages, proofs, throttle
-from guahao.store.db import Tx
+from guahao.store.kernel import throttle
+from guahao.store.kernel.db import Tx
+from guahao.store.messages import messages
+from guahao.store.people import accounts as store
+from guahao.store.people import proofs
 
 OTP_DIGITS = 6
 OTP_VALID = timedelta(minutes=5)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from guahao.flows.platform import Platform
-from guahao.rules.staff import SYSTEM
-from guahao.store import accounts, trail
-from guahao.store.people import persons
-from guahao.store.views import PatientView
+from guahao.flows.kernel.platform import Platform
+from guahao.rules.staff.staff import SYSTEM
+from guahao.store.kernel.views import PatientView
+from guahao.store.people import accounts, persons
+from guahao.store.staff import trail
 
 
 class RemoveRefusal(StrEnum):

@@ -8,6 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+# What stands in the place of erased personal data.
+ERASED_NAME = "已删除"  # what lists show instead of the name
+ERASED_NUMBER = "ERASED"
+
 
 @dataclass(frozen=True, slots=True)
 class Retention:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 
-from guahao.rules.limits import ONE_DAY, Policy
+from guahao.rules.kernel.limits import ONE_DAY, Policy
 
 SOON = timedelta(hours=12)
 # Where a hospital gives a session no start of its own.

@@ -16,8 +16,8 @@ from datetime import date
 
 from stdnum.cn import ric
 
+from guahao.rules.kernel.limits import add_months
 from guahao.rules.kernel.text import compact
-from guahao.rules.limits import add_months
 
 RESIDENT_ID = "01"
 HOUSEHOLD_REGISTER = "02"

@@ -19,6 +19,13 @@ class LogInRefusal(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class NotLetIn:
+    """The log-in of whoever asks has ended, or must be confirmed first: nothing was decided."""
+
+    reason: LogInRefusal
+
+
+@dataclass(frozen=True, slots=True)
 class LogInFacts:
     """What is known of an account when its phone has just been proven on a device."""
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import phonenumbers
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
-from guahao.rules.identity import valid_phone
 from guahao.rules.kernel.text import compact
+from guahao.rules.people.identity import valid_phone
 
 EXTENSION_DIGITS_MAX = 6
 _EXTENSION = ";ext="  # RFC 3966, behind the number as it is stored

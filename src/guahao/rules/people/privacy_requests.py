@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from guahao.rules.staff import Staff, is_independent
+from guahao.rules.staff.staff import Staff, is_independent
 
 OFFERED_FOR = timedelta(hours=24)
 DOWNLOADS = 3

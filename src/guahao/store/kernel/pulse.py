@@ -16,8 +16,8 @@ import structlog
 from psycopg import OperationalError
 from psycopg.errors import Error as DatabaseError
 
-from guahao.store.db import WRITABLE, Database, DatabaseState
 from guahao.store.kernel.connections import RECONNECT_SECONDS, Connection, cut, has_ended
+from guahao.store.kernel.db import WRITABLE, Database, DatabaseState
 
 BEAT_SECONDS = 0.5
 ANSWER_SECONDS = 2.0

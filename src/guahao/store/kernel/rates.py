@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from guahao.rules.kernel.rates import Share
-from guahao.store.db import Tx, recordset
-from guahao.store.vault import Vault
+from guahao.store.kernel.db import Tx, recordset
+from guahao.store.kernel.vault import Vault
 
 
 async def share(tx: Tx, vault: Vault, shares: Sequence[Share]) -> list[int]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from guahao.store.db import Tx
+from guahao.store.kernel.db import Tx
 
 
 @dataclass(frozen=True, slots=True)

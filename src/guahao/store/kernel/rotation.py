@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from guahao.rules.kernel.retention import ERASED_NAME, ERASED_NUMBER
 from guahao.rules.kernel.text import name_key
 from guahao.rules.people.documents import canonical_person
-from guahao.store.db import Tx
+from guahao.store.kernel.db import Tx
 from guahao.store.kernel.secrets import as_reader_of
-from guahao.store.people.privacy import ERASED_NAME, ERASED_NUMBER
-from guahao.store.vault import Vault, VaultError
+from guahao.store.kernel.vault import Vault, VaultError
 
 AT_ONCE = 500
 ERASED = (ERASED_NAME, ERASED_NUMBER)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-from guahao.store.db import Tx
+from guahao.store.kernel.db import Tx
 
 SECRET_COLUMNS: Mapping[str, frozenset[str]] = {
     "staff": frozenset({"password_hash", "totp_secret_enc"}),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from guahao.store.db import Tx
-from guahao.store.vault import Vault
+from guahao.store.kernel.db import Tx
+from guahao.store.kernel.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)

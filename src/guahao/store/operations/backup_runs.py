@@ -8,7 +8,7 @@ from typing import Literal
 
 from psycopg.rows import class_row
 
-from guahao.store.db import Tx
+from guahao.store.kernel.db import Tx
 
 Kind = Literal["backup", "verify"]
 Outcome = Literal["ok", "failed"]

@@ -10,8 +10,8 @@ from psycopg import errors, sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import class_row
 
-from guahao.store.db import Tx
 from guahao.store.kernel.connections import connecting
+from guahao.store.kernel.db import Tx
 
 # Tables from which no row is ever deleted: what was acknowledged stays countable.
 GROWING = {"appointments": "id", "audit_trail": "seq"}

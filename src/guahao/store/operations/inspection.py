@@ -5,7 +5,7 @@ from __future__ import annotations
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 
-from guahao.store.vault import Vault, VaultError
+from guahao.store.kernel.vault import Vault, VaultError
 
 Conn = AsyncConnection[TupleRow]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from guahao.store.db import Tx
+from guahao.store.kernel.db import Tx
 
 
 async def record_success(tx: Tx, name: str, seconds: float) -> None:

@@ -7,9 +7,9 @@ from datetime import date, datetime
 
 from psycopg.rows import class_row
 
-from guahao.store.accounts import open_phone
-from guahao.store.db import Tx
-from guahao.store.vault import Vault
+from guahao.store.kernel.db import Tx
+from guahao.store.kernel.vault import Vault
+from guahao.store.people.accounts import open_phone
 
 _FIND = """
     WITH acts AS (

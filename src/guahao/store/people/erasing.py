@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from guahao.rules.limits import add_months
-from guahao.rules.order_no import order_no
-from guahao.store.accounts import open_phone
-from guahao.store.db import Tx
-from guahao.store.patients import person_index
-from guahao.store.people.privacy import ERASED_NAME, ERASED_NUMBER
-from guahao.store.vault import Vault
+from guahao.rules.booking.order_no import order_no
+from guahao.rules.kernel.limits import add_months
+from guahao.rules.kernel.retention import ERASED_NAME, ERASED_NUMBER
+from guahao.store.kernel.db import Tx
+from guahao.store.kernel.vault import Vault
+from guahao.store.people.accounts import open_phone
+from guahao.store.people.patients import person_index
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from guahao.rules.people.log_ins import LogInFacts
-from guahao.store.db import Tx
+from guahao.store.kernel.db import Tx
 
 SEEN_EVERY = timedelta(hours=1)
 KEPT = timedelta(days=30)  # after the end, for questions about who was logged in

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from guahao.store.db import Tx
+from guahao.store.kernel.db import Tx
 
 
 async def unsettled_survivors(tx: Tx, limit: int) -> list[int]:

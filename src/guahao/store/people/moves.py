@@ -7,15 +7,15 @@ from datetime import datetime, timedelta
 
 from psycopg.rows import TupleRow
 
-from guahao.rules.identity import Document
+from guahao.rules.people.identity import Document
 from guahao.rules.people.phones import Phone
-from guahao.rules.staff import Staff
-from guahao.store.accounts import open_phone
-from guahao.store.db import Tx
-from guahao.store.ids import next_id
-from guahao.store.patients import open_patient
-from guahao.store.vault import Vault
-from guahao.store.views import PatientView
+from guahao.rules.staff.staff import Staff
+from guahao.store.kernel.db import Tx
+from guahao.store.kernel.ids import next_id
+from guahao.store.kernel.vault import Vault
+from guahao.store.kernel.views import PatientView
+from guahao.store.people.accounts import open_phone
+from guahao.store.people.patients import open_patient
 
 OPEN_FOR = timedelta(days=3)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from guahao.rules.identity import Document, valid_phone
 from guahao.rules.kernel.text import name_key
-from guahao.store.accounts import open_phone
-from guahao.store.db import Tx
-from guahao.store.patients import open_patient, person_indexes
-from guahao.store.vault import Vault
-from guahao.store.views import PatientView
+from guahao.rules.people.identity import Document, valid_phone
+from guahao.store.kernel.db import Tx
+from guahao.store.kernel.vault import Vault
+from guahao.store.kernel.views import PatientView
+from guahao.store.people.accounts import open_phone
+from guahao.store.people.patients import open_patient, person_indexes
 
 
 @dataclass(frozen=True, slots=True)

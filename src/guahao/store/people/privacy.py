@@ -8,12 +8,9 @@ from typing import Any, LiteralString
 
 from psycopg.rows import dict_row
 
-from guahao.store.db import Tx
-from guahao.store.patients import person_indexes
-from guahao.store.vault import Vault
-
-ERASED_NAME = "已删除"  # what lists show instead of the name
-ERASED_NUMBER = "ERASED"
+from guahao.store.kernel.db import Tx
+from guahao.store.kernel.vault import Vault
+from guahao.store.people.patients import person_indexes
 
 
 @dataclass(frozen=True, slots=True)

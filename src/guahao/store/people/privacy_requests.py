@@ -8,10 +8,10 @@ from datetime import datetime
 from psycopg.rows import class_row
 
 from guahao.rules.people.privacy_requests import RequestFacts
-from guahao.store.accounts import open_phone
-from guahao.store.db import Tx
-from guahao.store.ids import next_id
-from guahao.store.vault import Vault
+from guahao.store.kernel.db import Tx
+from guahao.store.kernel.ids import next_id
+from guahao.store.kernel.vault import Vault
+from guahao.store.people.accounts import open_phone
 
 _REQUEST = """
     SELECT r.id, r.kind, p.id AS patient_id, p.name_enc, p.id_type, p.id_no_enc, p.erased_at,

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from guahao.rules.identity import Document
 from guahao.rules.kernel.text import name_key
-from guahao.store.db import Tx
-from guahao.store.patients import person_indexes
-from guahao.store.vault import Vault
+from guahao.rules.people.identity import Document
+from guahao.store.kernel.db import Tx
+from guahao.store.kernel.vault import Vault
+from guahao.store.people.patients import person_indexes
 
 
 @dataclass(frozen=True, slots=True)

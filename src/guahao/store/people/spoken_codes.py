@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from guahao.store.db import Tx
+from guahao.store.kernel.db import Tx
 
 Table = Literal["calls", "moves"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from guahao.store.db import Tx
+from guahao.store.kernel.db import Tx
 from guahao.store.reports.scope import CITY_DAY, Basis, Grouping, Key, Scope, of_bookings
 
 _DAYS = {Basis.VISIT: "a.visit_date", Basis.MADE: CITY_DAY.format("a.booked_at")}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from guahao.store.db import Tx
+from guahao.store.kernel.db import Tx
 from guahao.store.reports.scope import CITY_DAY, Grouping, Key, Scope, of_place
 
 BOOKED = "booked"

@@ -11,8 +11,8 @@ from typing import Any
 
 from psycopg.errors import QueryCanceled
 
-from guahao.rules.limits import CITY_TIME
-from guahao.store.db import Tx
+from guahao.rules.kernel.limits import CITY_TIME
+from guahao.store.kernel.db import Tx
 
 Key = date | int | str
 STATEMENT_SECONDS = 15  # a year of a large city takes two

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from guahao.rules.limits import HospitalRules
-from guahao.store.db import Tx, recordset
-from guahao.store.directory import hospital_rules
+from guahao.rules.kernel.limits import HospitalRules
+from guahao.store.hospitals.directory import hospital_rules
+from guahao.store.kernel.db import Tx, recordset
 from guahao.store.reports.scope import Grouping, Key, Scope, of_place
 
 # What the platform offers: not stopped, with places, in a department that is on it.

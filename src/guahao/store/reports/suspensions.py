@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from guahao.store.db import Tx
+from guahao.store.kernel.db import Tx
 
 
 async def counting_no_shows(tx: Tx, at_least: int) -> list[list[date]]:

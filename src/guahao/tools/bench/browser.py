@@ -9,9 +9,9 @@ import secrets
 import httpx
 import pyotp
 
-from guahao.flows.platform import Platform
-from guahao.flows.staff import NewStaff, add_staff
-from guahao.rules.staff import SYSTEM, Role
+from guahao.flows.kernel.platform import Platform
+from guahao.flows.staff.staff import NewStaff, add_staff
+from guahao.rules.staff.staff import SYSTEM, Role
 
 _CSRF = re.compile(r'name="csrf" value="([^"]+)"')
 _SECRET = re.compile(r'<code class="secret">([^<]+)</code>')

@@ -7,13 +7,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from guahao.clock import city_clock
-from guahao.flows.platform import Platform
-from guahao.rules.limits import Policy
+from guahao.flows.kernel.platform import Platform
+from guahao.rules.kernel.limits import Policy
 from guahao.settings import Settings
-from guahao.store import bench as store
-from guahao.store.db import Database
-from guahao.store.policy_book import PolicyBook
-from guahao.store.vault import Vault
+from guahao.store.kernel.db import Database
+from guahao.store.kernel.vault import Vault
+from guahao.store.policy.policy_book import PolicyBook
+from guahao.tools.bench import queries as store
 
 SECRET_KEY = "a key of the bench, for invented people only"  # noqa: S105
 LIVE_APPOINTMENTS = 100_000

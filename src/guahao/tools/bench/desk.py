@@ -11,16 +11,16 @@ from itertools import islice
 import uvloop
 from rich.console import Console
 
-from guahao.flows.desk import Desk
-from guahao.flows.platform import Platform
-from guahao.rules.facts import Actor
+from guahao.flows.booking.desk import Desk
+from guahao.flows.kernel.platform import Platform
+from guahao.rules.kernel.facts import Actor
 from guahao.settings import Settings
-from guahao.store.bench import HOT_SESSION
-from guahao.store.scratch import analyze, scratch_database
-from guahao.store.views import AppointmentView
+from guahao.store.kernel.views import AppointmentView
 from guahao.tools.bench import pgbench
 from guahao.tools.bench.city import City, count_appointments, found, open_bench
 from guahao.tools.bench.measured import ROUNDS, Round, median, percentile, show
+from guahao.tools.bench.queries import HOT_SESSION
+from guahao.tools.scratch import analyze, scratch_database
 
 _REQUESTS = 20_000  # a round of the desk
 _PERSONS = 2 * ROUNDS * _REQUESTS

@@ -17,14 +17,14 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from guahao.flows.clients import NewSecret, add_client
-from guahao.rules.clients import Scope
-from guahao.rules.staff import SYSTEM
-from guahao.store.bench import found_hospital
-from guahao.store.scratch import scratch_database
+from guahao.flows.integration.clients import NewSecret, add_client
+from guahao.rules.integration.clients import Scope
+from guahao.rules.staff.staff import SYSTEM
 from guahao.tools.bench.city import open_bench
 from guahao.tools.bench.measured import percentile
+from guahao.tools.bench.queries import found_hospital
 from guahao.tools.bench.serving import web_server
+from guahao.tools.scratch import scratch_database
 
 _SESSIONS = 10_000
 _DEPARTMENTS = 20

@@ -18,13 +18,13 @@ import psutil
 import uvloop
 from rich.console import Console
 
-from guahao.flows.platform import Platform
-from guahao.store.bench import HOT_SESSION
-from guahao.store.scratch import analyze, scratch_database
+from guahao.flows.kernel.platform import Platform
 from guahao.tools.bench import pgbench
 from guahao.tools.bench.city import City, count_appointments, found, open_bench
 from guahao.tools.bench.measured import ROUNDS, Round, median, show
+from guahao.tools.bench.queries import HOT_SESSION
 from guahao.tools.bench.serving import BenchError, web_server
+from guahao.tools.scratch import analyze, scratch_database
 
 Issue = Callable[[Platform], Callable[[int], str]]  # makes the issuer of access tokens
 

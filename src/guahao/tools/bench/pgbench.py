@@ -8,10 +8,10 @@ import subprocess
 from pathlib import Path
 
 from guahao.embedded import program
-from guahao.flows.platform import Platform
-from guahao.store.bench import HOT_SESSION
+from guahao.flows.kernel.platform import Platform
 from guahao.tools.bench.city import City, count_appointments
 from guahao.tools.bench.measured import Round
+from guahao.tools.bench.queries import HOT_SESSION
 
 _CLIENTS = (8, 32)  # few wait less for each other, many share the flush of a commit
 _TRANSACTIONS = 8_000

@@ -17,16 +17,16 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from guahao.flows.platform import Platform
-from guahao.rules.order_no import order_no
-from guahao.rules.staff import Role
-from guahao.store import bench_read as store
-from guahao.store.scratch import analyze, scratch_database
+from guahao.flows.kernel.platform import Platform
+from guahao.rules.booking.order_no import order_no
+from guahao.rules.staff.staff import Role
+from guahao.tools.bench import read_queries as store
 from guahao.tools.bench.browser import Browser, member_at_work
 from guahao.tools.bench.city import open_bench
 from guahao.tools.bench.http import Issue
 from guahao.tools.bench.measured import percentile
 from guahao.tools.bench.serving import web_server
+from guahao.tools.scratch import analyze, scratch_database
 
 _TIMES = 100
 _FIRST = 5  # not counted: connections and plans are made

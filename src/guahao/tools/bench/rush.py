@@ -21,13 +21,13 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from guahao.flows.platform import Platform
-from guahao.store import bench as store
-from guahao.store.scratch import analyze, scratch_database
+from guahao.flows.kernel.platform import Platform
+from guahao.tools.bench import queries as store
 from guahao.tools.bench.city import open_bench
 from guahao.tools.bench.http import Issue
 from guahao.tools.bench.measured import ROUNDS, percentile
 from guahao.tools.bench.serving import web_server
+from guahao.tools.scratch import analyze, scratch_database
 
 _PROCESSES = 2
 _SESSIONS, _PLACES_EACH = 10, 20

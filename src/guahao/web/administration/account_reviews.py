@@ -8,11 +8,11 @@ from litestar.types import ASGIApp
 
 from guahao.flows.people import account_reviews as flows
 from guahao.flows.people.account_reviews import RESTRICTED_DAYS_MAX, ReviewRefusal
-from guahao.rules.identity import masked_phone
-from guahao.rules.staff import Role
+from guahao.rules.people.identity import masked_phone
+from guahao.rules.staff.staff import Role
 from guahao.store.people.account_reviews import AccountReview
-from guahao.web.answers import Answer
-from guahao.web.reading import as_id
+from guahao.web.http.answers import Answer
+from guahao.web.http.reading import as_id
 from guahao.web.staff import Act, StaffPage, StaffRoute, confirmed
 from guahao.web.staff.reading import read_date
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from litestar.types import ASGIApp
 
-from guahao.flows import staff as flows
-from guahao.flows.open_supply import all_hospitals
-from guahao.flows.staff import NewStaff, StaffRefusal
+from guahao.flows.staff import staff as flows
+from guahao.flows.staff.staff import NewStaff, StaffRefusal
+from guahao.flows.supply.open_supply import all_hospitals
 from guahao.rules.kernel.text import typed
-from guahao.rules.staff import Role
-from guahao.store.staff import StaffListing
-from guahao.web.answers import Answer
-from guahao.web.reading import as_id, read_id
+from guahao.rules.staff.staff import Role
+from guahao.store.staff.staff import StaffListing
+from guahao.web.http.answers import Answer
+from guahao.web.http.reading import as_id, read_id
 from guahao.web.staff import Act, StaffPage, StaffRoute, confirmed
 from guahao.web.staff.login import say_refusal
 

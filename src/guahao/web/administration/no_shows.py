@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from litestar.types import ASGIApp
 
-from guahao.flows import ledger as flows
-from guahao.flows.ledger import ExcuseRefusal
-from guahao.flows.unverified import CONFIRM_DAYS, waiting_hospitals
-from guahao.rules.penalties import suspensions_by_date
-from guahao.rules.staff import Role
-from guahao.web.answers import Answer
-from guahao.web.reading import ProblemError, as_id, read_id
+from guahao.flows.attendance import ledger as flows
+from guahao.flows.attendance.ledger import ExcuseRefusal
+from guahao.flows.attendance.unverified import CONFIRM_DAYS, waiting_hospitals
+from guahao.rules.attendance.penalties import suspensions_by_date
+from guahao.rules.staff.staff import Role
+from guahao.web.http.answers import Answer
+from guahao.web.http.reading import ProblemError, as_id, read_id
 from guahao.web.staff import Act, StaffPage, StaffRoute, confirmed
 
 READERS = frozenset({Role.SUPERVISOR, Role.ADMINISTRATOR, Role.AUDITOR})

@@ -8,16 +8,16 @@ from functools import partial
 
 from litestar.types import ASGIApp
 
-from guahao.flows import trail as flows
-from guahao.flows.platform import Platform
-from guahao.flows.trail import TrailVerdict
-from guahao.rules.staff import Role
-from guahao.store.trail import Wanted
+from guahao.flows.kernel.platform import Platform
+from guahao.flows.staff import trail as flows
+from guahao.flows.staff.trail import TrailVerdict
+from guahao.rules.staff.staff import Role
+from guahao.store.staff.trail import Wanted
 from guahao.trail_sinks import Noted, last_noted
-from guahao.web.administration.directory_words import directory_words
-from guahao.web.administration.schedule_words import schedule_words
+from guahao.web.administration.directory.directory_words import directory_words
+from guahao.web.administration.policies.schedule_words import schedule_words
 from guahao.web.administration.trail_words import details
-from guahao.web.reading import as_id
+from guahao.web.http.reading import as_id
 from guahao.web.staff import StaffPage, StaffRoute
 
 _READERS = frozenset({Role.AUDITOR, Role.ADMINISTRATOR})

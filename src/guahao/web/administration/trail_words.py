@@ -8,9 +8,9 @@ from decimal import Decimal
 
 import msgspec
 
-from guahao.web.language import Language, Words
-from guahao.web.wording import PERIOD_WORDS
-from guahao.web.words import STATUSES
+from guahao.web.words.language import Language, Words
+from guahao.web.words.wording import PERIOD_WORDS
+from guahao.web.words.words import STATUSES
 
 FIELDS = {
     "account": Words("账户", "account"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from guahao.web.api.appointments import appointment_routes
 from guahao.web.api.auth import auth_routes
 from guahao.web.api.door import Door, Route
-from guahao.web.api.hospital import hospital_client_routes
 from guahao.web.api.hospitals import hospital_routes
 from guahao.web.api.patients import patient_routes
 from guahao.web.api.sessions import session_routes
@@ -17,7 +16,7 @@ __all__ = ["PREFIX", "Door", "Route", "routes"]
 
 
 def routes(door: Door) -> list[Route]:
-    """Every call of the API."""
+    """Return every call of the API but those of hospitals' systems (web/hospital_api)."""
     return [
         *auth_routes(door),
         *patient_routes(door),
@@ -25,5 +24,4 @@ def routes(door: Door) -> list[Route]:
         *session_routes(door),
         *appointment_routes(door),
         *status_routes(door),
-        *hospital_client_routes(door),
     ]

@@ -10,25 +10,25 @@ import msgspec
 from litestar.types import ASGIApp
 from msgspec import UNSET, UnsetType
 
-from guahao.flows.accounts import Throttled
-from guahao.flows.appointments import list_appointments, look_up, own_appointment
-from guahao.flows.cancelling import cancel
-from guahao.rules.cancelling import cancel_deadline
-from guahao.rules.facts import Actor
-from guahao.rules.limits import CITY_TIME
-from guahao.rules.outcomes import CancelRefusal, KeyMismatch, NotLetIn, Refusal, Refused
-from guahao.rules.pickup import pickup_deadline
+from guahao.flows.booking.appointments import list_appointments, look_up, own_appointment
+from guahao.flows.booking.cancelling import cancel
+from guahao.flows.people.accounts import Throttled
+from guahao.rules.attendance.pickup import pickup_deadline
+from guahao.rules.booking.cancelling import cancel_deadline
+from guahao.rules.kernel.facts import Actor
+from guahao.rules.kernel.limits import CITY_TIME
+from guahao.rules.kernel.outcomes import CancelRefusal, KeyMismatch, Refusal, Refused
+from guahao.rules.people.log_ins import NotLetIn
 from guahao.security_log import SecurityEvent, note
-from guahao.store.views import AppointmentView
-from guahao.web.answers import Answer, json_answer
+from guahao.store.kernel.views import AppointmentView
 from guahao.web.api.door import Door, Route
 from guahao.web.api.patients import EXAMPLE as EXAMPLE_PATIENT
 from guahao.web.api.patients import PatientOut, patient_out
 from guahao.web.api.sessions import Period, clock
-from guahao.web.language import Words, reader_language
-from guahao.web.openapi import Call
-from guahao.web.problems import problem_answer
-from guahao.web.reading import (
+from guahao.web.framework.openapi import Call
+from guahao.web.framework.problems import problem_answer
+from guahao.web.http.answers import Answer, json_answer
+from guahao.web.http.reading import (
     NO_CONTROLS,
     ApiRequest,
     Id,
@@ -38,6 +38,7 @@ from guahao.web.reading import (
     read_id,
     read_query,
 )
+from guahao.web.words.language import Words, reader_language
 
 _TAG = Words("预约", "Appointments")
 _KEY = re.compile(rb"[\x21-\x7e]{1,64}")

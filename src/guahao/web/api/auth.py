@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from litestar.types import ASGIApp
 
-from guahao.flows.accounts import account
+from guahao.flows.people.accounts import account
 from guahao.flows.people.log_ins import (
     Device,
     DocumentWrong,
@@ -31,18 +31,18 @@ from guahao.flows.people.one_time_passwords import (
     Throttled,
     request_otp,
 )
-from guahao.rules.identity import masked_phone, valid_phone
+from guahao.rules.people.identity import masked_phone, valid_phone
 from guahao.security_log import SecurityEvent, about, note
-from guahao.web.answers import Answer, json_answer
 from guahao.web.api.door import Door, Route
 from guahao.web.api.patients import EXAMPLE, TAG, PatientOut, patient_out
-from guahao.web.devices import label_of
-from guahao.web.language import Words, reader_language
-from guahao.web.openapi import Call
-from guahao.web.problems import problem_answer
-from guahao.web.proof import new_challenge, verified
-from guahao.web.reading import NO_CONTROLS, ApiRequest, ProblemError, read_body
-from guahao.web.tokens import LIFETIME_SECONDS
+from guahao.web.framework.openapi import Call
+from guahao.web.framework.problems import problem_answer
+from guahao.web.http.answers import Answer, json_answer
+from guahao.web.http.devices import label_of
+from guahao.web.http.proof import new_challenge, verified
+from guahao.web.http.reading import NO_CONTROLS, ApiRequest, ProblemError, read_body
+from guahao.web.http.tokens import LIFETIME_SECONDS
+from guahao.web.words.language import Words, reader_language
 
 _Phone = Annotated[str, msgspec.Meta(min_length=1, max_length=32, pattern=NO_CONTROLS)]
 _DeviceId = Annotated[str, msgspec.Meta(min_length=22, max_length=64, pattern=NO_CONTROLS)]

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
-from guahao.flows.desk import Desk
-from guahao.flows.platform import Platform
-from guahao.web.answers import Answer
-from guahao.web.language import reader_language
-from guahao.web.limits import Callers
-from guahao.web.openapi import Call
-from guahao.web.problems import problem_answer
-from guahao.web.reading import ApiRequest
-from guahao.web.replies import Replies
-from guahao.web.tokens import Tokens
+from guahao.flows.booking.desk import Desk
+from guahao.flows.kernel.platform import Platform
+from guahao.web.framework.openapi import Call
+from guahao.web.framework.problems import problem_answer
+from guahao.web.http.answers import Answer
+from guahao.web.http.limits import Callers
+from guahao.web.http.reading import ApiRequest
+from guahao.web.http.tokens import Tokens
+from guahao.web.words.language import reader_language
+from guahao.web.words.replies import Replies
 
 Handler = Callable[[ApiRequest], Awaitable[ASGIApp]]
 

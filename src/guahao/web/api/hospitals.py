@@ -6,13 +6,13 @@ import msgspec
 from litestar.types import ASGIApp
 from msgspec import UNSET, UnsetType
 
-from guahao.flows.directory import departments, hospital, search_hospitals
-from guahao.store.views import DepartmentView, HospitalView
-from guahao.web.answers import json_answer
+from guahao.flows.hospitals.directory import departments, hospital, search_hospitals
+from guahao.store.kernel.views import DepartmentView, HospitalView
 from guahao.web.api.door import Door, Route
-from guahao.web.language import Language, Words, reader_language
-from guahao.web.openapi import Call
-from guahao.web.reading import ApiRequest, Id, ProblemError, ShortText, read_id, read_query
+from guahao.web.framework.openapi import Call
+from guahao.web.http.answers import json_answer
+from guahao.web.http.reading import ApiRequest, Id, ProblemError, ShortText, read_id, read_query
+from guahao.web.words.language import Language, Words, reader_language
 
 _TAG = Words("医院与科室", "Hospitals and departments")
 

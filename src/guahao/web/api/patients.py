@@ -8,18 +8,18 @@ from typing import Annotated, Literal
 import msgspec
 from litestar.types import ASGIApp
 
-from guahao.flows.patients import PatientRefusal, register_patient
+from guahao.flows.people.patients import PatientRefusal, register_patient
 from guahao.flows.people.removing import RemoveRefusal, remove_patient
-from guahao.rules.identity import masked_document
 from guahao.rules.kernel.text import NameFault
 from guahao.rules.people.consent import NOTICE_VERSION, Consent
-from guahao.store.views import PatientView
-from guahao.web.answers import json_answer
+from guahao.rules.people.identity import masked_document
+from guahao.store.kernel.views import PatientView
 from guahao.web.api.door import Door, Route
-from guahao.web.language import Words, reader_language
-from guahao.web.openapi import Call
-from guahao.web.problems import problem_answer
-from guahao.web.reading import NO_CONTROLS, ApiRequest, ProblemError, read_body, read_id
+from guahao.web.framework.openapi import Call
+from guahao.web.framework.problems import problem_answer
+from guahao.web.http.answers import json_answer
+from guahao.web.http.reading import NO_CONTROLS, ApiRequest, ProblemError, read_body, read_id
+from guahao.web.words.language import Words, reader_language
 
 TAG = Words("账户与就诊人", "Account and patients")
 

@@ -9,14 +9,14 @@ import msgspec
 from litestar.types import ASGIApp
 from msgspec import UNSET, UnsetType
 
-from guahao.flows.schedules import list_sessions
-from guahao.rules.facts import PERIODS
-from guahao.store.views import SessionView
-from guahao.web.answers import json_answer
+from guahao.flows.supply.schedules import list_sessions
+from guahao.rules.kernel.facts import PERIODS
+from guahao.store.kernel.views import SessionView
 from guahao.web.api.door import Door, Route
-from guahao.web.language import Words
-from guahao.web.openapi import Call
-from guahao.web.reading import ApiRequest, Id, ProblemError, ShortText, read_query
+from guahao.web.framework.openapi import Call
+from guahao.web.http.answers import json_answer
+from guahao.web.http.reading import ApiRequest, Id, ProblemError, ShortText, read_query
+from guahao.web.words.language import Words
 
 Period = Annotated[str, msgspec.Meta(extra_json_schema={"enum": PERIODS})]
 _STATES = ("available", "full", "not_released", "closed", "stopped")

@@ -9,11 +9,11 @@ import msgspec
 from litestar.types import ASGIApp
 
 from guahao.flows.operations.status import status_now
-from guahao.web.answers import json_answer
 from guahao.web.api.door import Door, Route
-from guahao.web.language import Words, reader_language
-from guahao.web.openapi import Call
-from guahao.web.reading import ApiRequest
+from guahao.web.framework.openapi import Call
+from guahao.web.http.answers import json_answer
+from guahao.web.http.reading import ApiRequest
+from guahao.web.words.language import Words, reader_language
 
 _TAG = Words("服务状态", "Service status")
 Known = Literal["ok", "bad", "unknown"]

@@ -7,25 +7,27 @@ import secrets
 
 from litestar.types import ASGIApp
 
-from guahao.flows import caller_booking as flows
-from guahao.flows.alternatives import alternatives
-from guahao.flows.caller_booking import RegisterRefusal
-from guahao.flows.calls import CallRefusal, card
-from guahao.flows.desk import Busy, NotBooked, NotDecided
-from guahao.flows.patients import PatientRefusal
-from guahao.flows.schedules import one_session
-from guahao.rules.cancelling import cancel_deadline
-from guahao.rules.identity import masked_name, valid_phone
+from guahao.flows.booking.alternatives import alternatives
+from guahao.flows.booking.desk import Busy, NotBooked, NotDecided
+from guahao.flows.call_centre import caller_booking as flows
+from guahao.flows.call_centre.caller_booking import RegisterRefusal
+from guahao.flows.call_centre.calls import card
+from guahao.flows.people.patients import PatientRefusal
+from guahao.flows.supply.schedules import one_session
+from guahao.rules.attendance.pickup import pickup_deadline
+from guahao.rules.booking.cancelling import cancel_deadline
+from guahao.rules.call_centre.calls import CallRefusal
+from guahao.rules.kernel.outcomes import KeyMismatch, Refusal, Refused
 from guahao.rules.kernel.text import NameFault
-from guahao.rules.outcomes import KeyMismatch, NotLetIn, Refusal, Refused
 from guahao.rules.people.consent import NOTICE_VERSION, Consent
-from guahao.rules.pickup import pickup_deadline
-from guahao.rules.staff import CALL_CENTRE_ROLES
-from guahao.store.views import AppointmentView, PatientView, SessionView
+from guahao.rules.people.identity import masked_name, valid_phone
+from guahao.rules.people.log_ins import NotLetIn
+from guahao.rules.staff.staff import CALL_CENTRE_ROLES
+from guahao.store.kernel.views import AppointmentView, PatientView, SessionView
 from guahao.web.call_centre.card import say_refusal
-from guahao.web.name_words import say_name_fault
-from guahao.web.reading import ProblemError, as_id, read_id
+from guahao.web.http.reading import ProblemError, as_id, read_id
 from guahao.web.staff import StaffPage, StaffRoute
+from guahao.web.words.name_words import say_name_fault
 
 _NEW = "/staff/calls/new"
 _BOOK = "/staff/calls/{call_id}/book/{session_id}"

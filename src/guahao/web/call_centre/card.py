@@ -6,19 +6,19 @@ from collections.abc import Mapping
 
 from litestar.types import ASGIApp
 
-from guahao.flows import calls as flows
-from guahao.flows.calls import CallRefusal, CancelRefused, Card
-from guahao.rules.calls import WRONG_ANSWERS_MAX, Question
-from guahao.rules.cancelling import cancel_deadline
-from guahao.rules.identity import hidden_phone, masked_document, masked_name, valid_phone
-from guahao.rules.outcomes import CancelRefusal
+from guahao.flows.call_centre import calls as flows
+from guahao.flows.call_centre.calls import CancelRefused, Card
+from guahao.rules.booking.cancelling import cancel_deadline
+from guahao.rules.call_centre.calls import WRONG_ANSWERS_MAX, CallRefusal, Question
+from guahao.rules.kernel.outcomes import CancelRefusal
+from guahao.rules.people.identity import hidden_phone, masked_document, masked_name, valid_phone
 from guahao.rules.people.phones import spoken_phone
-from guahao.rules.staff import CALL_CENTRE_ROLES, Role
+from guahao.rules.staff.staff import CALL_CENTRE_ROLES, Role
 from guahao.security_log import SecurityEvent, note
-from guahao.store.views import PatientView
-from guahao.web.reading import read_id
+from guahao.store.kernel.views import PatientView
+from guahao.web.http.reading import read_id
 from guahao.web.staff import StaffPage, StaffRoute
-from guahao.web.words import message_kinds
+from guahao.web.words.words import message_kinds
 
 _CALL = "/staff/calls/{call_id}"
 _BOOKING = _CALL + "/bookings/{appointment_id}"

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from litestar.types import ASGIApp
 
-from guahao.flows.calls import CallRefusal
-from guahao.flows.calls import card as card_of
+from guahao.flows.call_centre.calls import card as card_of
 from guahao.flows.people import moving as flows
 from guahao.flows.people.moving import Moved, MoveRefusal, Waits
+from guahao.rules.call_centre.calls import CallRefusal
 from guahao.rules.kernel.text import NameFault
-from guahao.rules.staff import CALL_CENTRE_ROLES, Role
+from guahao.rules.staff.staff import CALL_CENTRE_ROLES, Role
 from guahao.web.call_centre.card import Shown, say_refusal
-from guahao.web.name_words import say_name_fault
-from guahao.web.reading import ProblemError, read_id
+from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.staff import StaffPage, StaffRoute
-from guahao.web.staff.moves import MovePages, MoveView, say_move_refusal
+from guahao.web.staff.hospital.moves import MovePages, MoveView, say_move_refusal
+from guahao.web.words.name_words import say_name_fault
 
 MOVES_PATH = "/staff/moves"
 _MOVE = MOVES_PATH + "/{move_id}"

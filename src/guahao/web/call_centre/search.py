@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from litestar.types import ASGIApp
 
-from guahao.flows import calls as flows
-from guahao.flows.calls import Hit
-from guahao.rules.calls import is_over
-from guahao.rules.identity import hidden_phone
-from guahao.rules.staff import CALL_CENTRE_ROLES
-from guahao.web.reading import ProblemError
+from guahao.flows.call_centre import calls as flows
+from guahao.flows.call_centre.calls import Hit
+from guahao.rules.call_centre.calls import is_over
+from guahao.rules.people.identity import hidden_phone
+from guahao.rules.staff.staff import CALL_CENTRE_ROLES
+from guahao.web.http.reading import ProblemError
 from guahao.web.staff import Sending, StaffPage, StaffRoute
 
 CALLS_PATH = "/staff/calls"

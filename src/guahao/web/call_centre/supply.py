@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from litestar.types import ASGIApp
 
-from guahao.flows import search as search_flows
-from guahao.flows.directory import departments, hospital
-from guahao.flows.listings import departments_by_id
-from guahao.flows.schedules import list_sessions
-from guahao.rules.releasing import furthest
-from guahao.rules.staff import CALL_CENTRE_ROLES
-from guahao.web.reading import ProblemError, read_id
+from guahao.flows.hospitals import search as search_flows
+from guahao.flows.hospitals.directory import departments, hospital
+from guahao.flows.supply.listings import departments_by_id
+from guahao.flows.supply.schedules import list_sessions
+from guahao.rules.staff.staff import CALL_CENTRE_ROLES
+from guahao.rules.supply.releasing import furthest
+from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.staff import StaffPage, StaffRoute
 
 _SUPPLY = "/staff/supply"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from litestar.types import ASGIApp
 
-from guahao.flows import call_tasks as flows
-from guahao.flows.call_tasks import CallOutcome, TakenTask
-from guahao.rules.identity import masked_name
+from guahao.flows.call_centre import call_tasks as flows
+from guahao.flows.call_centre.call_tasks import CallOutcome, TakenTask
+from guahao.rules.people.identity import masked_name
 from guahao.rules.people.phones import spoken_phone
-from guahao.rules.staff import CALL_CENTRE_ROLES
-from guahao.web.reading import ProblemError, read_id
+from guahao.rules.staff.staff import CALL_CENTRE_ROLES
+from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.staff import StaffPage, StaffRoute
 
 _TASKS = "/staff/tasks"

@@ -12,22 +12,23 @@ from fhir.resources.R4B.resource import Resource
 from litestar.types import ASGIApp
 from pydantic import ValidationError
 
-from guahao.flows.appointments import list_appointments, own_appointment
-from guahao.flows.cancelling import cancel
-from guahao.flows.schedules import one_session, sessions_by_ids
-from guahao.rules.facts import Actor
-from guahao.rules.outcomes import CancelRefusal, KeyMismatch, NotLetIn, Refused
-from guahao.store.views import AppointmentView
-from guahao.web.answers import Answer
+from guahao.flows.booking.appointments import list_appointments, own_appointment
+from guahao.flows.booking.cancelling import cancel
+from guahao.flows.supply.schedules import one_session, sessions_by_ids
+from guahao.rules.kernel.facts import Actor
+from guahao.rules.kernel.outcomes import CancelRefusal, KeyMismatch, Refused
+from guahao.rules.people.log_ins import NotLetIn
+from guahao.store.kernel.views import AppointmentView
 from guahao.web.fhir import resources
 from guahao.web.fhir.bundles import page_of, searchset
 from guahao.web.fhir.dates import in_range
 from guahao.web.fhir.door import Door, Route, resource_answer, search_routes
 from guahao.web.fhir.patients import own_patients
 from guahao.web.fhir.search import Search, read_search, reference_id
-from guahao.web.language import reader_language
-from guahao.web.problems import problem_answer
-from guahao.web.reading import ApiRequest, ProblemError, body_bytes, header, read_id
+from guahao.web.framework.problems import problem_answer
+from guahao.web.http.answers import Answer
+from guahao.web.http.reading import ApiRequest, ProblemError, body_bytes, header, read_id
+from guahao.web.words.language import reader_language
 
 _JSON_TYPES = frozenset(
     {

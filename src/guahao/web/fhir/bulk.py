@@ -24,15 +24,15 @@ from fhir.resources.R4B.schedule import Schedule
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
-from guahao.flows.listings import all_departments
-from guahao.flows.open_supply import all_hospitals, supply, supply_version
+from guahao.flows.supply.listings import all_departments
+from guahao.flows.supply.open_supply import all_hospitals, supply, supply_version
 from guahao.settings import Settings
-from guahao.store.listings import BookableDepartment
-from guahao.store.views import HospitalView
-from guahao.web.answers import Answer, UnzippedAnswer, accepts_gzip
+from guahao.store.kernel.views import HospitalView
+from guahao.store.supply.listings import BookableDepartment
 from guahao.web.fhir import resources
 from guahao.web.fhir.door import Door, made
-from guahao.web.reading import ApiRequest, ProblemError, header, read_id
+from guahao.web.http.answers import Answer, UnzippedAnswer, accepts_gzip
+from guahao.web.http.reading import ApiRequest, ProblemError, header, read_id
 
 MANIFEST_PATH = "/$bulk-publish"
 FILES_PATH = "/open-supply"

@@ -9,9 +9,9 @@ from typing import Any, Generic, TypeVar
 from fhir.resources.R4B.bundle import Bundle
 from fhir.resources.R4B.resource import Resource
 
-from guahao.web.answers import Answer
 from guahao.web.fhir.door import Door, made, resource_answer
 from guahao.web.fhir.search import Search
+from guahao.web.http.answers import Answer
 
 T = TypeVar("T")
 Key = tuple[int, ...]

@@ -9,9 +9,9 @@ from typing import Any
 from fhir.resources.R4B.capabilitystatement import CapabilityStatement
 from litestar.types import ASGIApp
 
-from guahao.rules.limits import CITY_TIME
+from guahao.rules.kernel.limits import CITY_TIME
 from guahao.web.fhir.door import Door, Route, made, resource_answer
-from guahao.web.reading import ApiRequest
+from guahao.web.http.reading import ApiRequest
 
 _SINCE = datetime(2026, 11, 24, tzinfo=CITY_TIME)
 _READ = ("read", "search-type")

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 
-from guahao.rules.limits import CITY_TIME, add_months
-from guahao.web.reading import ProblemError
+from guahao.rules.kernel.limits import CITY_TIME, add_months
+from guahao.web.http.reading import ProblemError
 
 _PREFIXES = ("eq", "ne", "ge", "gt", "sa", "le", "lt", "eb")
 _DATE = re.compile(

@@ -7,15 +7,15 @@ from collections.abc import Callable, Sequence
 from fhir.resources.R4B.resource import Resource
 from litestar.types import ASGIApp
 
-from guahao.flows.directory import hospital, hospitals_by_ids, search_hospitals
-from guahao.flows.listings import departments_by_id, page_of_departments
-from guahao.store.listings import BookableDepartment, DepartmentsAsked
-from guahao.store.views import HospitalView
+from guahao.flows.hospitals.directory import hospital, hospitals_by_ids, search_hospitals
+from guahao.flows.supply.listings import departments_by_id, page_of_departments
+from guahao.store.kernel.views import HospitalView
+from guahao.store.supply.listings import BookableDepartment, DepartmentsAsked
 from guahao.web.fhir import resources
 from guahao.web.fhir.bundles import first_page, page_of, searchset
 from guahao.web.fhir.door import Door, Handler, Route, resource_answer, search_routes
 from guahao.web.fhir.search import Search, all_of, read_search
-from guahao.web.reading import ApiRequest, ProblemError, read_id
+from guahao.web.http.reading import ApiRequest, ProblemError, read_id
 
 _EVERY_HOSPITAL = 100_000
 

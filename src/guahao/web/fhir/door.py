@@ -11,16 +11,16 @@ from fhir.resources.R4B.resource import Resource
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
-from guahao.flows.desk import Desk
-from guahao.flows.platform import Platform
-from guahao.web.answers import Answer, Headers
-from guahao.web.language import reader_language
-from guahao.web.limits import Callers
-from guahao.web.outcomes import FHIR_JSON
-from guahao.web.problems import problem_answer
-from guahao.web.reading import ApiRequest, ProblemError, body_bytes, header
-from guahao.web.replies import Replies
-from guahao.web.tokens import Tokens
+from guahao.flows.booking.desk import Desk
+from guahao.flows.kernel.platform import Platform
+from guahao.web.framework.outcomes import FHIR_JSON
+from guahao.web.framework.problems import problem_answer
+from guahao.web.http.answers import Answer, Headers
+from guahao.web.http.limits import Callers
+from guahao.web.http.reading import ApiRequest, ProblemError, body_bytes, header
+from guahao.web.http.tokens import Tokens
+from guahao.web.words.language import reader_language
+from guahao.web.words.replies import Replies
 
 PREFIX = "/fhir/r4"
 _FORM = b"application/x-www-form-urlencoded"

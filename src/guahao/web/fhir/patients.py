@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from litestar.types import ASGIApp
 
-from guahao.flows.accounts import account
-from guahao.store.views import PatientView
+from guahao.flows.people.accounts import account
+from guahao.store.kernel.views import PatientView
 from guahao.web.fhir import resources
 from guahao.web.fhir.bundles import page_of, searchset
 from guahao.web.fhir.door import Door, Route, resource_answer, search_routes
 from guahao.web.fhir.search import read_search
-from guahao.web.reading import ApiRequest, ProblemError, read_id
+from guahao.web.http.reading import ApiRequest, ProblemError, read_id
 
 
 def patient_routes() -> list[Route]:

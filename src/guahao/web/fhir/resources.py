@@ -17,10 +17,10 @@ from fhir.resources.R4B.patient import Patient
 from fhir.resources.R4B.schedule import Schedule
 from fhir.resources.R4B.slot import Slot
 
-from guahao.rules.identity import masked_document
-from guahao.rules.releasing import city_time
-from guahao.store.listings import BookableDepartment
-from guahao.store.views import AppointmentView, HospitalView, PatientView, SessionView
+from guahao.rules.people.identity import masked_document
+from guahao.rules.supply.releasing import city_time
+from guahao.store.kernel.views import AppointmentView, HospitalView, PatientView, SessionView
+from guahao.store.supply.listings import BookableDepartment
 from guahao.web.fhir.door import made
 
 Json = dict[str, Any]
@@ -134,7 +134,7 @@ def service_type(department: BookableDepartment) -> Json:
 
 
 def slot(view: SessionView, state: str) -> Slot:
-    """A clinic session in its state (`rules.releasing.session_state`)."""
+    """A clinic session in its state (`rules.supply.releasing.session_state`)."""
     return made(Slot, **slot_fields(view, state))
 
 

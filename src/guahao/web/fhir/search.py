@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode
 
 from guahao.web.fhir.door import Door
-from guahao.web.reading import ID_MAX, QUERY_BYTES_MAX, ApiRequest, ProblemError, as_id, header
+from guahao.web.http.reading import ID_MAX, QUERY_BYTES_MAX, ApiRequest, ProblemError, as_id, header
 
 COUNT_DEFAULT = 50
 COUNT_MAX = 200

@@ -6,16 +6,16 @@ from fhir.resources.R4B.resource import Resource
 from fhir.resources.R4B.slot import Slot
 from litestar.types import ASGIApp
 
-from guahao.flows.listings import departments_by_id
-from guahao.flows.schedules import one_session, sessions_by_ids, sessions_of_departments
-from guahao.store.listings import BookableDepartment
-from guahao.store.views import SessionView
+from guahao.flows.supply.listings import departments_by_id
+from guahao.flows.supply.schedules import one_session, sessions_by_ids, sessions_of_departments
+from guahao.store.kernel.views import SessionView
+from guahao.store.supply.listings import BookableDepartment
 from guahao.web.fhir import resources
 from guahao.web.fhir.bundles import page_of, searchset
 from guahao.web.fhir.dates import in_range
 from guahao.web.fhir.door import Door, Route, resource_answer, search_routes
 from guahao.web.fhir.search import Search, read_search
-from guahao.web.reading import ApiRequest, ProblemError, read_id
+from guahao.web.http.reading import ApiRequest, ProblemError, read_id
 
 _SCHEDULES_MAX = 20
 _PARAMETERS = ("schedule", "start", "status", "appointment-type", "_sort")

@@ -15,11 +15,11 @@ from litestar import post
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
-from guahao.flows import receipts
-from guahao.flows.platform import Platform
+from guahao.flows.kernel.platform import Platform
+from guahao.flows.messages import receipts
 from guahao.security_log import SecurityEvent, note
-from guahao.web.answers import json_answer
-from guahao.web.reading import ApiRequest, ProblemError, body_bytes, read_query
+from guahao.web.http.answers import json_answer
+from guahao.web.http.reading import ApiRequest, ProblemError, body_bytes, read_query
 
 RECEIPTS_PATH = "/sms/receipts"
 

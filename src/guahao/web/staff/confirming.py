@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from guahao.rules.kernel.text import prose
-from guahao.web.answers import Answer
+from guahao.web.http.answers import Answer
 from guahao.web.staff.page import StaffPage
 
 CONFIRMED = "confirmed"

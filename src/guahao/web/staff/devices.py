@@ -10,8 +10,8 @@ import secrets
 
 import msgspec
 
-from guahao.flows.staff import Device, Origin
-from guahao.web import cookies as cookie_names
+from guahao.flows.staff.staff import Device, Origin
+from guahao.web.framework import cookies as cookie_names
 from guahao.web.staff.page import StaffPage
 
 _LOGINS_MAX = 20  # of a desk that several people share

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from guahao.web.answers import Answer
-from guahao.web.reading import ApiRequest
-from guahao.web.replies import Problem
+from guahao.web.http.answers import Answer
+from guahao.web.http.reading import ApiRequest
 from guahao.web.staff.page import HOME_PATH, StaffDoor, StaffPage
 from guahao.web.staff.problem_words import words_for
+from guahao.web.words.replies import Problem
 
 
 def is_of_staff(request: ApiRequest) -> bool:

@@ -8,12 +8,12 @@ from urllib.parse import urlencode
 import segno
 from litestar.types import ASGIApp
 
-from guahao.flows import staff as flows
-from guahao.flows.staff import HalfSession, LogInRefused, Session, StaffRefusal
+from guahao.flows.staff import staff as flows
+from guahao.flows.staff.staff import HalfSession, LogInRefused, Session, StaffRefusal
 from guahao.rules.kernel.text import typed
 from guahao.security_log import SecurityEvent, about, note
-from guahao.web import cookies as cookie_names
-from guahao.web.forms import local_path
+from guahao.web.framework import cookies as cookie_names
+from guahao.web.http.forms import local_path
 from guahao.web.staff.devices import origin_of, remember
 from guahao.web.staff.page import EVERYBODY, HOME_PATH, LOG_IN_PATH, StaffPage, StaffRoute
 from guahao.web.staff.sending import Sending

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from guahao.rules.staff import CALL_CENTRE_ROLES, Role
-from guahao.web.language import Words
+from guahao.rules.staff.staff import CALL_CENTRE_ROLES, Role
+from guahao.web.words.language import Words
 
 
 @dataclass(frozen=True, slots=True)

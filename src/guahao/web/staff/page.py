@@ -12,23 +12,23 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 from markupsafe import Markup
 
-from guahao.flows.desk import Desk
-from guahao.flows.platform import Platform
-from guahao.flows.staff import staff_of_session
-from guahao.rules.staff import Role, Staff
-from guahao.web import cookies as cookie_names
-from guahao.web import csrf
-from guahao.web.answers import Answer
-from guahao.web.cookies import Cookies
-from guahao.web.forms import local_path
-from guahao.web.limits import Callers
-from guahao.web.page_base import BasePage
-from guahao.web.reading import ApiRequest, ProblemError, header
-from guahao.web.replies import Replies
+from guahao.flows.booking.desk import Desk
+from guahao.flows.kernel.platform import Platform
+from guahao.flows.staff.staff import staff_of_session
+from guahao.rules.staff.staff import Role, Staff
+from guahao.web.framework import cookies as cookie_names
+from guahao.web.framework.cookies import Cookies
+from guahao.web.framework.page_base import BasePage
+from guahao.web.http import csrf
+from guahao.web.http.answers import Answer
+from guahao.web.http.forms import local_path
+from guahao.web.http.limits import Callers
+from guahao.web.http.reading import ApiRequest, ProblemError, header
 from guahao.web.staff import sending
 from guahao.web.staff.navigation import Entry, entries_for
 from guahao.web.staff.problem_words import words_for
 from guahao.web.staff.sending import Sending, new_key, send
+from guahao.web.words.replies import Replies
 
 HOME_PATH = "/staff"
 LOG_IN_PATH = "/staff/login"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from guahao.web.page_base import BasePage
-from guahao.web.replies import Problem
+from guahao.web.framework.page_base import BasePage
+from guahao.web.words.replies import Problem
 
 
 def words_for(page: BasePage, problem: Problem) -> str | None:

@@ -18,8 +18,8 @@ from litestar.types import ASGIApp
 from guahao.flows.kernel import sent_forms as flows
 from guahao.flows.kernel.sent_forms import FormAlreadySentError, FormInHand
 from guahao.store.kernel.sent_forms import SentForm
-from guahao.web.answers import Answer
-from guahao.web.reading import ProblemError
+from guahao.web.http.answers import Answer
+from guahao.web.http.reading import ProblemError
 
 if TYPE_CHECKING:
     from guahao.web.staff.page import Handler, StaffPage

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from litestar.types import Scope
 
-from guahao.flows.platform import Platform
+from guahao.flows.kernel.platform import Platform
 from guahao.wechat.api import Api
 from guahao.wechat.callback import Callback
 

@@ -15,13 +15,13 @@ from urllib.parse import parse_qsl, urlencode
 from jinja2 import Environment, FileSystemLoader
 from litestar.types import Scope
 
-from guahao.flows.wechat import account_of, use_return
-from guahao.web.answers import Answer, html_answer, redirect_answer
-from guahao.web.assets import asset_address
-from guahao.web.language import Words, chosen_language
-from guahao.web.reading import ApiRequest
+from guahao.flows.messages.wechat import account_of, use_return
+from guahao.web.http.answers import Answer, html_answer, redirect_answer
+from guahao.web.http.assets import asset_address
+from guahao.web.http.reading import ApiRequest
+from guahao.web.http.wechat_link import keep_login, keep_openid, login_under_way, pending_openid
 from guahao.web.wechat.door import Door
-from guahao.web.wechat_link import keep_login, keep_openid, login_under_way, pending_openid
+from guahao.web.words.language import Words, chosen_language
 from guahao.wechat.api import UnreachableError, WeChatError
 
 _HOME = "/"

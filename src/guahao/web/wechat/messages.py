@@ -10,10 +10,10 @@ import structlog
 from litestar.types import Scope
 from psycopg import OperationalError
 
-from guahao.flows.wechat import Replayed, Reply, receive
+from guahao.flows.messages.wechat import Replayed, Reply, receive
 from guahao.security_log import SecurityEvent, note
-from guahao.web.answers import Answer
-from guahao.web.reading import ApiRequest
+from guahao.web.http.answers import Answer
+from guahao.web.http.reading import ApiRequest
 from guahao.web.wechat.door import Door
 from guahao.web.wechat.words import OUT_OF_SERVICE, Card, say
 from guahao.wechat.callback import TAKEN, Incoming, RefusedError, refuse_stale

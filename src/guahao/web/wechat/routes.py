@@ -6,7 +6,7 @@ from litestar import get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
-from guahao.web.reading import ApiRequest
+from guahao.web.http.reading import ApiRequest
 from guahao.web.wechat.door import Door
 from guahao.web.wechat.login import begin_login, end_login
 from guahao.web.wechat.messages import Messages, answer_check

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from guahao.flows.accounts import Throttled
-from guahao.flows.platform import Platform
-from guahao.flows.wechat import Places, Reply, Topic
-from guahao.rules.cancelling import cancel_deadline
-from guahao.rules.pickup import pickup_deadline
-from guahao.store.search import DepartmentHit, HospitalHit
-from guahao.store.views import AppointmentView
-from guahao.web.language import Language, Words
-from guahao.web.wording import say_time, say_visit
+from guahao.flows.kernel.platform import Platform
+from guahao.flows.messages.wechat import Places, Reply, Topic
+from guahao.flows.people.accounts import Throttled
+from guahao.rules.attendance.pickup import pickup_deadline
+from guahao.rules.booking.cancelling import cancel_deadline
+from guahao.store.hospitals.search import DepartmentHit, HospitalHit
+from guahao.store.kernel.views import AppointmentView
+from guahao.web.words.language import Language, Words
+from guahao.web.words.wording import say_time, say_visit
 
 _TEXT_BYTES_MAX = 2000  # WeChat takes 2048 in one text
 

@@ -7,9 +7,9 @@ from typing import cast
 import msgspec
 from litestar.types import ASGIApp
 
-from guahao.flows.people.privacy import ErasureRefusal, OfPerson, check_erasure
-from guahao.flows.privacy import requests as flows
-from guahao.flows.privacy.requests import Decided, Kind
+from guahao.flows.people.privacy import requests as flows
+from guahao.flows.people.privacy.records import ErasureRefusal, OfPerson, check_erasure
+from guahao.flows.people.privacy.requests import Decided, Kind
 from guahao.rules.kernel.text import NameFault
 from guahao.rules.people.privacy_requests import (
     DOWNLOADS,
@@ -19,11 +19,11 @@ from guahao.rules.people.privacy_requests import (
     is_offered,
     is_open,
 )
-from guahao.rules.staff import Role
+from guahao.rules.staff.staff import Role
 from guahao.store.people.privacy_requests import PrivacyRequest
-from guahao.web.name_words import say_name_fault
-from guahao.web.reading import ProblemError, read_id
+from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.staff import Sending, StaffPage, StaffRoute
+from guahao.web.words.name_words import say_name_fault
 
 PRIVACY_PATH = "/staff/privacy"
 _NEW = f"{PRIVACY_PATH}/new"

@@ -6,16 +6,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from guahao.flows import reports as flows
-from guahao.flows.reports import ScopeRefusal
-from guahao.rules.limits import ONE_DAY
-from guahao.rules.staff import Role
+from guahao.flows.reports import reports as flows
+from guahao.flows.reports.reports import ScopeRefusal
+from guahao.rules.kernel.limits import ONE_DAY
+from guahao.rules.staff.staff import Role
 from guahao.store.reports.scope import Basis, Grouping, Place, Scope
 from guahao.store.reports.supply import Axis
 from guahao.web.administration.reports.parts import Part
-from guahao.web.language import Words
-from guahao.web.reading import as_id
+from guahao.web.http.reading import as_id
 from guahao.web.staff import StaffPage
+from guahao.web.words.language import Words
 
 _NOBODYS_ID = 0
 _YEARS = (2000, 2199)  # what the schema takes for a visit date

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
-from guahao.flows import reports as flows
-from guahao.flows.reports import Grouped, Lead
+from guahao.flows.reports import reports as flows
+from guahao.flows.reports.reports import Grouped, Lead
 from guahao.sheets.write import Kind, Plain, Table
 from guahao.store.reports.bookings import Statuses
 from guahao.store.reports.scope import Basis, Grouping

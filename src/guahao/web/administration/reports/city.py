@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from datetime import date
 
-from guahao.flows import reports as flows
-from guahao.flows.reports import Grouped
-from guahao.rules.outcomes import Refusal
+from guahao.flows.reports import reports as flows
+from guahao.flows.reports.reports import Grouped
+from guahao.rules.kernel.outcomes import Refusal
 from guahao.sheets.write import Kind, Plain, Table
 from guahao.store.reports.refusals import BOOKED, Answers
 from guahao.store.reports.scope import Grouping, Key

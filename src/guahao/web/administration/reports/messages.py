@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
-from guahao.flows import reports as flows
+from guahao.flows.reports import reports as flows
 from guahao.sheets.write import Kind, Plain, Table
 from guahao.store.reports.messages import Delivery
 from guahao.store.reports.scope import Grouping

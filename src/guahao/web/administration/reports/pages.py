@@ -6,7 +6,7 @@ from asyncio import Semaphore, to_thread
 
 from litestar.types import ASGIApp
 
-from guahao.rules.staff import Role
+from guahao.rules.staff.staff import Role
 from guahao.sheets.write import workbook
 from guahao.store.reports.scope import Grouping, TooSlowError
 from guahao.web.administration.reports.asked import Asked, Report, read_asked
@@ -15,11 +15,11 @@ from guahao.web.administration.reports.city import answer_parts, suspension_part
 from guahao.web.administration.reports.messages import message_parts
 from guahao.web.administration.reports.parts import Part, said
 from guahao.web.administration.reports.supply import fill_parts, sold_out_parts
-from guahao.web.language import Words
-from guahao.web.reading import ProblemError
+from guahao.web.http.reading import ProblemError
+from guahao.web.http.uploads import XLSX
 from guahao.web.staff import StaffPage, StaffRoute
 from guahao.web.staff.page import Handler
-from guahao.web.uploads import XLSX
+from guahao.web.words.language import Words
 
 _CITY = frozenset({Role.ADMINISTRATOR, Role.AUDITOR, Role.SUPERVISOR})
 _READERS = _CITY | {Role.SCHEDULER}

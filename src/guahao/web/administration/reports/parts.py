@@ -10,7 +10,7 @@ from typing import Any
 from guahao.sheets.write import Column, Kind, Plain, Table
 from guahao.store.reports.scope import Grouping, Key, Name, Scope
 from guahao.web.staff import StaffPage
-from guahao.web.words import message_kinds, named
+from guahao.web.words.words import message_kinds, named
 
 ROWS_SHOWN = 200  # a page's table; the workbook has all of them
 BARS_SHOWN = 15

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import date, timedelta
 
-from guahao.flows import reports as flows
-from guahao.flows.sold_out import Group, SoldOut, sold_out
+from guahao.flows.reports import reports as flows
+from guahao.flows.supply.sold_out import Group, SoldOut, sold_out
 from guahao.sheets.write import Kind, Plain, Table
 from guahao.store.reports.scope import Key, Name
 from guahao.store.reports.supply import Axis, Fill
@@ -23,8 +23,8 @@ from guahao.web.administration.reports.parts import (
     say_name,
     share,
 )
-from guahao.web.language import WEEKDAYS_EN, WEEKDAYS_ZH
 from guahao.web.staff import StaffPage
+from guahao.web.words.language import WEEKDAYS_EN, WEEKDAYS_ZH
 
 ROWS_DRAWN = 40
 _PERIODS = ("morning", "afternoon", "evening")

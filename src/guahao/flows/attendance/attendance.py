@@ -1,0 +1,89 @@
+"""A hospital's own system reports who came and who did not (S16)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from guahao.flows.attendance.penalties import derive_and_relieve
+from guahao.flows.attendance.window import punish
+from guahao.flows.kernel.platform import Platform
+from guahao.rules.attendance.attendance import AttendanceRefusal, decide_attendance
+from guahao.rules.staff.staff import OfHospital
+from guahao.store.attendance import penalties as penalty_store
+from guahao.store.attendance import window as window_store
+from guahao.store.booking.appointments import LockedAppointment, lock_appointments
+from guahao.store.kernel.db import Tx
+from guahao.store.people import registrations
+from guahao.store.staff import trail
+
+_ITEMS_A_CHUNK = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Whether somebody came to be seen."""
+
+    appointment_id: int
+    seen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """The status a booking has by now; `changed`: by this very report."""
+
+    status: str
+    changed: bool
+
+
+async def report(
+    platform: Platform, by: OfHospital, reports: Sequence[Report]
+) -> list[Reported | AttendanceRefusal]:
+    """What a report makes of each booking, in its order; the last of two of one booking counts."""
+    wanted = {one.appointment_id: one.seen for one in reports}
+    ids = list(wanted)
+    outcomes: dict[int, Reported | AttendanceRefusal] = {}
+    for start in range(0, len(ids), _ITEMS_A_CHUNK):
+        chunk = {id: wanted[id] for id in ids[start : start + _ITEMS_A_CHUNK]}
+        outcomes |= await _report_chunk(platform, by, chunk)
+    return [outcomes[one.appointment_id] for one in reports]
+
+
+async def _report_chunk(
+    platform: Platform, by: OfHospital, wanted: Mapping[int, bool]
+) -> dict[int, Reported | AttendanceRefusal]:
+    """`wanted`: whether each was seen, by appointment."""
+    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+        await penalty_store.lock_appointments_persons_and_sessions(tx, list(wanted))
+        found = await lock_appointments(tx, list(wanted))
+        outcomes = {id: _decided(tx, found.get(id), seen) for id, seen in wanted.items()}
+        changed = {
+            id: outcome.status
+            for id, outcome in outcomes.items()
+            if isinstance(outcome, Reported) and outcome.changed
+        }
+        if changed:
+            await _write(tx, platform, changed)
+            detail = {"appointments": changed}
+            await trail.record(tx, platform.vault, by.who, "report_attendance", detail=detail)
+    return outcomes
+
+
+def _decided(tx: Tx, locked: LockedAppointment | None, seen: bool) -> Reported | AttendanceRefusal:
+    if locked is None:
+        return AttendanceRefusal.UNKNOWN
+    outcome = decide_attendance(locked.facts, seen, tx.now)
+    if isinstance(outcome, AttendanceRefusal):
+        return outcome
+    return Reported(outcome or locked.facts.status, changed=outcome is not None)
+
+
+async def _write(tx: Tx, platform: Platform, changed: Mapping[int, str]) -> None:
+    """`changed`: statuses by appointment."""
+    present = [id for id, status in changed.items() if status == "picked_up"]
+    came = await window_store.enter_pick_ups(tx, present)
+    absent = [id for id, status in changed.items() if status == "no_show"]
+    await punish(tx, platform, await penalty_store.record_attendance(tx, absent, "no_show"))
+    async with tx.as_platform():
+        await registrations.check_by_pick_up(tx, [row.appointment_id for row in came])
+        await derive_and_relieve(tx, platform, [row.patient_id for row in came])

@@ -1,0 +1,128 @@
+"""The no-show ledger (S16): the no-show list, a person's history, excuses.
+
+A suspension stays a pure function of the no-shows that are not excused: whatever changes
+them, it is derived anew under the person's lock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from guahao.flows.attendance.penalties import derive_suspensions
+from guahao.flows.kernel.platform import Platform
+from guahao.rules.attendance.penalties import Suspension, suspensions_by_date
+from guahao.rules.kernel.text import prose
+from guahao.rules.staff.staff import Staff
+from guahao.store.attendance import ledger as store
+from guahao.store.attendance.ledger import LedgerDecision, LedgerEntry, Suspended
+from guahao.store.booking import appointments as appointment_store
+from guahao.store.kernel.views import PatientView
+from guahao.store.messages import messages
+from guahao.store.people import patients as patient_store
+from guahao.store.staff import trail
+
+PAGE_SIZE = 50
+REASON_MAX = 200  # characters
+
+
+class ExcuseRefusal(StrEnum):
+    """Why an excuse is not made or not taken back."""
+
+    UNKNOWN = "excuse_unknown"
+    REASON_NEEDED = "excuse_reason_needed"
+    NOT_A_NO_SHOW = "excuse_not_a_no_show"
+    ALREADY_EXCUSED = "excuse_already"
+    NOT_EXCUSED = "excuse_not_there"
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """A person's no-shows, and every suspension that follows from those that count."""
+
+    patient: PatientView
+    entries: list[LedgerEntry]
+    suspensions: list[Suspension]
+    decisions: list[LedgerDecision]
+
+
+async def no_show_list(
+    platform: Platform, cursor: int | None
+) -> tuple[list[Suspended], int | None]:
+    """The no-show list (爽约名单) of today, page by page."""
+    async with platform.db.transaction() as tx:
+        found = await store.suspended(tx, platform.vault, tx.now.date(), cursor or 0, PAGE_SIZE + 1)
+    page = found[:PAGE_SIZE]
+    return page, page[-1].patient.id if len(found) > PAGE_SIZE else None
+
+
+async def ledger_of(platform: Platform, patient_id: int) -> Ledger | None:
+    """A person's history with why, or None where there is no such person."""
+    async with platform.db.transaction() as tx:
+        found = await patient_store.by_id(tx, platform.vault, [patient_id])
+        if patient_id not in found:
+            return None
+        entries = await store.entries_of(tx, platform.vault, patient_id)
+        policies = await platform.policies.read(tx)
+        decisions = await store.decisions_of(tx, platform.vault, patient_id)
+    counting = [
+        one.visit_date for one in entries if one.status == "no_show" and one.excuse_id is None
+    ]
+    running = suspensions_by_date(counting, policies, tx.now.date())
+    return Ledger(found[patient_id], entries, running, decisions)
+
+
+async def excuse(
+    platform: Platform, by: Staff, appointment_id: int, reason: str
+) -> int | ExcuseRefusal:
+    """Excuse a no-show (申诉) with a reason; the patient, who is told of it."""
+    reason = prose(reason)[:REASON_MAX]
+    if not reason:
+        return ExcuseRefusal.REASON_NEEDED
+    async with platform.db.transaction() as tx:
+        locked = await appointment_store.lock_appointment(tx, appointment_id, None)
+        if locked is None:
+            return ExcuseRefusal.UNKNOWN
+        if locked.facts.status != "no_show":
+            return ExcuseRefusal.NOT_A_NO_SHOW
+        if not await store.add_excuse(tx, platform.vault, appointment_id, by.id, reason):
+            return ExcuseRefusal.ALREADY_EXCUSED
+        await derive_suspensions(tx, platform, [locked.patient_id])
+        await messages.tell(tx, "excused", [appointment_id])
+        await trail.record(
+            tx,
+            platform.vault,
+            by.who,
+            "excuse_no_show",
+            ("appointment", appointment_id),
+            reason=reason,
+            hospital_id=locked.facts.hospital_id,
+        )
+    return locked.patient_id
+
+
+async def withdraw_excuse(
+    platform: Platform, by: Staff, appointment_id: int, reason: str
+) -> int | ExcuseRefusal:
+    """Take an excuse back: the no-show counts again; whoever is suspended by it is told."""
+    reason = prose(reason)[:REASON_MAX]
+    if not reason:
+        return ExcuseRefusal.REASON_NEEDED
+    async with platform.db.transaction() as tx:
+        locked = await appointment_store.lock_appointment(tx, appointment_id, None)
+        if locked is None:
+            return ExcuseRefusal.UNKNOWN
+        if not await store.withdraw_excuse(tx, appointment_id):
+            return ExcuseRefusal.NOT_EXCUSED
+        await derive_suspensions(tx, platform, [locked.patient_id])
+        await messages.tell(tx, "excuse_withdrawn", [appointment_id])
+        await trail.record(
+            tx,
+            platform.vault,
+            by.who,
+            "withdraw_excuse",
+            ("appointment", appointment_id),
+            reason=reason,
+            hospital_id=locked.facts.hospital_id,
+        )
+    return locked.patient_id

@@ -1,0 +1,350 @@
+"""The hospital's window: handing out numbers, the day's list, correcting, closing a session.
+
+Everything here runs under the hospital's own role: the database shows its staff no other
+hospital's rows. What follows from no-shows everywhere is derived as the platform.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from guahao.flows.attendance.penalties import derive_and_relieve, derive_suspensions
+from guahao.flows.kernel.platform import Platform
+from guahao.rules.attendance.pickup import decide_pickup, pickup_deadline
+from guahao.rules.kernel.outcomes import PickupRefusal
+from guahao.rules.kernel.text import compact, prose
+from guahao.rules.staff.staff import OfHospital, Staff
+from guahao.store.attendance import penalties as penalty_store
+from guahao.store.attendance import window as window_store
+from guahao.store.attendance.window import DayEntry, DaySession, SessionFacts
+from guahao.store.booking import appointments as store
+from guahao.store.booking.appointments import LockedAppointment
+from guahao.store.kernel import throttle
+from guahao.store.kernel.db import Tx
+from guahao.store.kernel.vault import Vault
+from guahao.store.kernel.views import AppointmentView
+from guahao.store.messages import messages
+from guahao.store.people import registrations
+from guahao.store.people.patients import person_indexes
+from guahao.store.staff import trail
+
+# What a clerk may get wrong before having to wait: generous, a queue is waiting.
+GUESSES_PER_CLERK_HOUR = 120
+GUESSES_PER_SYSTEM_HOUR = 1200  # all windows of a hospital stand behind its own system
+GUESSES_PER_CODE_DAY = 10
+# So long after a visit date a list kept on paper may be entered.
+PAPER_DAYS = 3
+
+_HOUR, _DAY = 3600, 86400
+_CODE = re.compile(r"[0-9]{8}")
+
+
+@dataclass(frozen=True, slots=True)
+class NotHandedOut:
+    """Why no number is handed out, and what the clerk may say of it.
+
+    `at`: since when (already picked up) or until when (too late); `visit_date`: the right day.
+    Both only where document and code belong to one booking of this hospital.
+    """
+
+    reason: PickupRefusal
+    at: datetime | None = None
+    visit_date: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TooManyGuesses:
+    """Wrong codes or documents too often; from when on it goes on."""
+
+    retry_from: datetime
+
+
+class WindowRefusal(StrEnum):
+    """Why a correction or a closing is not made."""
+
+    UNKNOWN = "window_unknown"
+    NOT_PICKED_UP = "window_not_picked_up"
+    NOT_TODAY = "window_not_today"
+    REASON_NEEDED = "window_reason_needed"
+    TOO_EARLY = "window_too_early"
+    STOPPED = "window_stopped"
+    TOO_OLD = "window_too_old"
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedSession:
+    """A session whose attendance is now known; how many no-shows followed from it."""
+
+    session_id: int
+    no_shows: int
+
+
+async def hand_out(
+    platform: Platform, by: OfHospital, code: str, id_no: str
+) -> AppointmentView | NotHandedOut | TooManyGuesses:
+    """The number for code and document (S11); the exact reason where there is none.
+
+    A code that nobody has, one of another person, and one of another hospital shown with
+    another's document are one and the same answer.
+    """
+    typed = compact(code).replace("-", "")
+    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+        waiting = await count_guess(tx, platform, by, typed)
+        if waiting is not None:
+            return waiting
+        shown = person_indexes(platform.vault, id_no)
+        answer = await _hand_out(tx, platform, by, typed, shown)
+        if isinstance(answer, NotHandedOut) and answer.reason is PickupRefusal.WRONG_PERSON:
+            return answer
+        await forgive_guess(tx, platform, by, typed)
+        return answer
+
+
+async def _hand_out(
+    tx: Tx, platform: Platform, by: OfHospital, code: str, shown: list[bytes]
+) -> AppointmentView | NotHandedOut:
+    hospital_id = by.own_hospital_id
+    vault = platform.vault
+    id = await store.appointment_id_by_code(tx, vault, code) if _CODE.fullmatch(code) else None
+    locked = None if id is None else await store.lock_appointment(tx, id, None)
+    if locked is None:
+        return await _of_another_hospital(tx, vault, code, shown)
+    refused = decide_pickup(locked.facts, locked.is_of(shown), hospital_id, tx.now)
+    if refused is not None:
+        return await _refused(tx, platform, locked, refused)
+    await store.set_status(tx, locked.id, "picked_up")
+    async with tx.as_platform():
+        await registrations.check_by_pick_up(tx, [locked.id])
+    view = (await store.appointments_by_id(tx, platform.vault, [locked.id]))[locked.id]
+    await trail.record(tx, platform.vault, by.who, "hand_out_number", ("appointment", locked.id))
+    return view
+
+
+async def _of_another_hospital(tx: Tx, vault: Vault, code: str, shown: list[bytes]) -> NotHandedOut:
+    """Says that it is another hospital's only to who shows the very document."""
+    async with tx.as_platform():
+        elsewhere = await window_store.code_belongs_to(tx, vault, code, shown)
+    return NotHandedOut(PickupRefusal.WRONG_HOSPITAL if elsewhere else PickupRefusal.WRONG_PERSON)
+
+
+async def _refused(
+    tx: Tx, platform: Platform, locked: LockedAppointment, reason: PickupRefusal
+) -> NotHandedOut:
+    if reason is PickupRefusal.WRONG_PERSON:
+        return NotHandedOut(reason)
+    facts = locked.facts
+    at = None
+    if reason is PickupRefusal.TOO_LATE:
+        at = pickup_deadline(facts.visit_date, facts.period, facts.rules)
+    if reason in (PickupRefusal.ALREADY_PICKED_UP, PickupRefusal.NOT_BOOKED):
+        view = (await store.appointments_by_id(tx, platform.vault, [locked.id]))[locked.id]
+        at = view.changed_at
+    return NotHandedOut(reason, at, facts.visit_date)
+
+
+def _counters(platform: Platform, by: OfHospital, code: str) -> list[tuple[str, bytes, int, int]]:
+    index, who = platform.vault.index, by.who
+    most = GUESSES_PER_CLERK_HOUR if who.kind == "staff" else GUESSES_PER_SYSTEM_HOUR
+    return [
+        ("window_clerk", index("throttle", f"{who.kind} {who.id}"), _HOUR, most),
+        ("window_code", index("throttle", code), _DAY, GUESSES_PER_CODE_DAY),
+    ]
+
+
+async def count_guess(
+    tx: Tx, platform: Platform, by: OfHospital, code: str
+) -> TooManyGuesses | None:
+    """Counted before the search and taken back if it was no wrong guess."""
+    for scope, subject, seconds, limit in _counters(platform, by, code):
+        if await throttle.hit(tx, scope, subject, seconds) > limit:
+            left = timedelta(seconds=throttle.seconds_left(tx.now, seconds))
+            return TooManyGuesses(tx.now + left)
+    return None
+
+
+async def forgive_guess(tx: Tx, platform: Platform, by: OfHospital, code: str) -> None:
+    """Take the count back: the guess was right."""
+    for scope, subject, seconds, _ in _counters(platform, by, code):
+        await throttle.forgive(tx, scope, subject, seconds)
+
+
+# The day's list ---------------------------------------------------------------------------
+
+
+async def sessions_of_day(platform: Platform, by: Staff, day: date) -> list[DaySession]:
+    """The hospital's clinic sessions of a date with what became of their bookings."""
+    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+        return await window_store.sessions_of_day(tx, by.own_hospital_id, day)
+
+
+async def list_of_day(
+    platform: Platform, by: Staff, day: date, session_ids: Sequence[int] | None = None
+) -> list[DayEntry]:
+    """Who is expected on a date, by department, period and order number; names masked.
+
+    `session_ids`: only of these sessions. Cancelled and stopped bookings are left out.
+    """
+    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+        return await window_store.entries_of_day(
+            tx, platform.vault, by.own_hospital_id, day, session_ids
+        )
+
+
+async def print_list(platform: Platform, by: Staff, day: date) -> list[DayEntry]:
+    """The list for a day on paper, for when the network is down; that it was made is recorded."""
+    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+        entries = await window_store.entries_of_day(
+            tx, platform.vault, by.own_hospital_id, day, None
+        )
+        detail = {"visit_date": day.isoformat(), "entries": len(entries)}
+        await trail.record(tx, platform.vault, by.who, "print_day_list", detail=detail)
+        return entries
+
+
+async def find_in_day(platform: Platform, by: Staff, id_no: str) -> list[DayEntry]:
+    """Today's bookings here of whoever shows this document."""
+    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+        person = person_indexes(platform.vault, id_no)
+        return await window_store.entries_of_person(
+            tx, platform.vault, by.own_hospital_id, tx.now.date(), person
+        )
+
+
+async def one_entry(platform: Platform, by: Staff, appointment_id: int) -> DayEntry | None:
+    """A booking here, of whatever day."""
+    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+        return await window_store.entry(tx, platform.vault, by.own_hospital_id, appointment_id)
+
+
+# Putting right ----------------------------------------------------------------------------
+
+
+async def correct(
+    platform: Platform, by: Staff, appointment_id: int, reason: str
+) -> WindowRefusal | None:
+    """Take back a pick-up made by mistake, on the same day, with a reason.
+
+    Before the deadline the booking waits again. After it, or once its session is settled, it is
+    `unverified`: a correction alone never makes a no-show of anybody; closing the session does.
+    """
+    if not prose(reason):
+        return WindowRefusal.REASON_NEEDED
+    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+        locked = await store.lock_appointment(tx, appointment_id, None)
+        if locked is None or locked.facts.hospital_id != by.own_hospital_id:
+            return WindowRefusal.UNKNOWN
+        facts = locked.facts
+        if facts.status != "picked_up":
+            return WindowRefusal.NOT_PICKED_UP
+        if facts.visit_date != tx.now.date():
+            return WindowRefusal.NOT_TODAY
+        in_time = tx.now < pickup_deadline(facts.visit_date, facts.period, facts.rules)
+        settled = await window_store.is_settled(tx, locked.clinic_session_id)
+        status = "booked" if in_time and not settled else "unverified"
+        await store.set_status(tx, locked.id, status)
+        async with tx.as_platform():
+            await registrations.uncheck_pick_up(tx, locked.id)
+        await trail.record(
+            tx,
+            platform.vault,
+            by.who,
+            "correct_pick_up",
+            ("appointment", locked.id),
+            reason=prose(reason),
+            detail={"from": "picked_up", "to": status},
+        )
+    return None
+
+
+async def closes_from(platform: Platform, by: OfHospital, session_id: int) -> datetime | None:
+    """When a session can be closed: from its pick-up deadline on. None where it is not theirs."""
+    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+        session = await window_store.session_of_day(tx, by.own_hospital_id, session_id)
+        return None if session is None else await _deadline(tx, session_id, session)
+
+
+async def _deadline(tx: Tx, session_id: int, session: SessionFacts) -> datetime:
+    """A session's pick-up deadline; a later one that somebody who waits has booked under."""
+    promised = await penalty_store.rules_promised(tx, [session_id])
+    every = [session.rules, *(one.rules for one in promised)]
+    return max(pickup_deadline(session.visit_date, session.period, rules) for rules in every)
+
+
+async def close_session(
+    platform: Platform, by: OfHospital, session_id: int, reason: str = ""
+) -> ClosedSession | WindowRefusal:
+    """Say that a session's attendance is complete: who has not come is a no-show (S16).
+
+    Not before the pick-up deadline; again, it changes nothing.
+    """
+    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+        session = await window_store.session_of_day(tx, by.own_hospital_id, session_id)
+        if session is None:
+            return WindowRefusal.UNKNOWN
+        if session.stopped:
+            return WindowRefusal.STOPPED
+        if tx.now < await _deadline(tx, session_id, session):
+            return WindowRefusal.TOO_EARLY
+        waiting = await window_store.waiting_of_session(tx, session_id)
+        await penalty_store.lock_appointments_persons_and_sessions(tx, waiting)
+        await store.lock_sessions(tx, [session_id])
+        await window_store.know_attendance(tx, session_id)
+        absent = await penalty_store.record_attendance(tx, waiting, "no_show")
+        await punish(tx, platform, absent)
+        await trail.record(
+            tx,
+            platform.vault,
+            by.who,
+            "close_session",
+            ("clinic_session", session_id),
+            reason=reason,
+            detail={"no_shows": len(absent)},
+        )
+    return ClosedSession(session_id, len(absent))
+
+
+async def punish(
+    tx: Tx, platform: Platform, absent: Sequence[penalty_store.ChangedAppointment]
+) -> None:
+    """Suspensions follow from no-shows at every hospital, so the platform derives them."""
+    async with tx.as_platform():
+        await messages.tell(tx, "no_show", [row.appointment_id for row in absent])
+        await derive_suspensions(tx, platform, [row.patient_id for row in absent])
+
+
+async def enter_from_paper(
+    platform: Platform, by: Staff, session_id: int, appointment_ids: Sequence[int], reason: str
+) -> int | WindowRefusal:
+    """Numbers that were handed out on paper while the network was down; how many are new.
+
+    Today or within three days after. A number handed out in time is a pick-up, whatever the
+    sweep has made of it meanwhile: nobody is punished for a lost network.
+    """
+    if not prose(reason):
+        return WindowRefusal.REASON_NEEDED
+    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+        session = await window_store.session_of_day(tx, by.own_hospital_id, session_id)
+        if session is None:
+            return WindowRefusal.UNKNOWN
+        if not 0 <= (tx.now.date() - session.visit_date).days <= PAPER_DAYS:
+            return WindowRefusal.TOO_OLD
+        own = await window_store.of_session(tx, session_id, appointment_ids)
+        await penalty_store.lock_appointments_persons_and_sessions(tx, own)
+        entered = await window_store.enter_pick_ups(tx, own)
+        async with tx.as_platform():
+            await registrations.check_by_pick_up(tx, [row.appointment_id for row in entered])
+            await derive_and_relieve(tx, platform, [row.patient_id for row in entered])
+        await trail.record(
+            tx,
+            platform.vault,
+            by.who,
+            "enter_from_paper",
+            ("clinic_session", session_id),
+            reason=prose(reason),
+            detail={"appointments": [row.appointment_id for row in entered]},
+        )
+    return len(entered)

@@ -1,0 +1,212 @@
+"""Book a batch: load facts, decide, store, notify; one transaction (S7, S8, S12)."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from guahao.flows.kernel.platform import Platform
+from guahao.rules.booking.booking import decide_batch
+from guahao.rules.kernel.facts import Actor, BookingFacts, BookingRequest, EarlierUse
+from guahao.rules.kernel.limits import CODE_DIGITS, Policy, add_months
+from guahao.rules.kernel.outcomes import (
+    Accepted,
+    Decision,
+    KeyMismatch,
+    Refusal,
+    Refused,
+    Repeated,
+    RepeatedInBatch,
+)
+from guahao.rules.people.log_ins import LogInRefusal, NotLetIn
+from guahao.store.booking import booking as store
+from guahao.store.booking.appointments import appointments_shown
+from guahao.store.kernel.db import Tx
+from guahao.store.kernel.queue import defer
+from guahao.store.kernel.views import AppointmentView
+
+_SPARE_CODES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a caller asks of the desk. `at` is set by a replay only."""
+
+    actor: Actor
+    key: str
+    patient_id: int
+    session_id: int
+    channel: str
+    at: datetime | None = None
+    log_in_id: int | None = None  # of an account's token, which may have ended
+
+    def requested(self, now: datetime) -> BookingRequest:
+        """The request with its time: the transaction's, or a replay's own."""
+        at = self.at or now
+        return BookingRequest(
+            self.actor, self.key, self.patient_id, self.session_id, self.channel, at
+        )
+
+
+Answer = AppointmentView | Refused | KeyMismatch | NotLetIn
+
+
+async def book_batch(
+    platform: Platform, wishes: Sequence[Wish], deadline: float | None = None
+) -> list[Answer]:
+    """Decide and store a batch; the answers are true once this returns (committed).
+
+    `deadline`: by the event loop's clock; then its connection is closed.
+    """
+    async with platform.db.pipelined_transaction(deadline) as tx:
+        requests = [wish.requested(tx.now) for wish in wishes]
+        candidates = _codes(len(requests) * 3 // 2 + _SPARE_CODES)
+        # A batch is of one day: a replay's requests come day by day as well.
+        today = min(request.at for request in requests).date()
+        policy = (await platform.policies.read(tx)).on(today)
+        since = counted_since(policy, today)
+        log_in_ids = [wish.log_in_id for wish in wishes if wish.log_in_id is not None]
+        loaded = await store.load_batch(tx, platform.vault, requests, since, candidates, log_in_ids)
+        not_let_in = _not_let_in(wishes, loaded)
+        requests = [one for n, one in enumerate(requests) if n not in not_let_in]
+        facts = BookingFacts(
+            {id: store.session_facts(session) for id, session in loaded.sessions.items()},
+            {id: patient.facts for id, patient in loaded.patients.items()},
+            loaded.earlier,
+            policy,
+            platform.checks_names,
+        )
+        decisions = decide_batch(facts, requests)
+        made = _new_appointments(requests, decisions, loaded)
+        await _store(tx, platform, requests, decisions, made)
+        earlier = await _earlier_views(tx, platform, requests, decisions)
+    answers: list[Answer] = []
+    for index, decision in enumerate(decisions):
+        answers.append(_answer(platform, loaded, decision, made.get(index), earlier, answers))
+    if not not_let_in:
+        return answers
+    decided = iter(answers)
+    return [not_let_in[n] if n in not_let_in else next(decided) for n in range(len(wishes))]
+
+
+def _not_let_in(wishes: Sequence[Wish], loaded: store.Loaded) -> dict[int, NotLetIn]:
+    """The wishes whose log-in has ended or shows nothing yet, by their place in the batch.
+
+    Nothing is kept under their keys: after a new log-in, the same request is decided.
+    """
+    found = {}
+    for index, wish in enumerate(wishes):
+        if wish.log_in_id is None:
+            continue
+        account_id, confirmed = loaded.log_ins.get(wish.log_in_id, (None, False))
+        if account_id != wish.actor.id:
+            found[index] = NotLetIn(LogInRefusal.ENDED)
+        elif not confirmed:
+            found[index] = NotLetIn(LogInRefusal.CONFIRM_REQUIRED)
+    return found
+
+
+def _codes(count: int) -> list[str]:
+    """Distinct candidates for identification codes, from a cryptographic source (S8).
+
+    More than requests: with millions of codes live, some will be taken.
+    """
+    codes: dict[str, None] = {}
+    while len(codes) < count:
+        codes[f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"] = None
+    return list(codes)
+
+
+def counted_since(policy: Policy, earliest: date) -> date:
+    """No window that a request of that day or later can touch reaches back to this date."""
+    months_back = add_months(earliest, -policy.long_window_months)
+    days_back = earliest - timedelta(days=policy.short_window_days)
+    return min(months_back, days_back) - timedelta(days=1)
+
+
+def _new_appointments(
+    requests: Sequence[BookingRequest],
+    decisions: Sequence[Decision],
+    loaded: store.Loaded,
+) -> dict[int, store.NewAppointment]:
+    """The accepted requests by their place in the batch, each with its id and code."""
+    made: dict[int, store.NewAppointment] = {}
+    for index, (request, decision) in enumerate(zip(requests, decisions, strict=True)):
+        if isinstance(decision, Accepted):
+            ids = loaded.reserved_ids[index]
+            session = loaded.sessions[request.session_id]
+            account_id = loaded.patients[request.patient_id].facts.account_id
+            code = loaded.free_codes.pop()
+            made[index] = store.NewAppointment(*ids, code, request, session, account_id)
+    return made
+
+
+async def _store(
+    tx: Tx,
+    platform: Platform,
+    requests: Sequence[BookingRequest],
+    decisions: Sequence[Decision],
+    made: dict[int, store.NewAppointment],
+) -> None:
+    decided: list[tuple[BookingRequest, int | Refused]] = []
+    for index, (request, decision) in enumerate(zip(requests, decisions, strict=True)):
+        if isinstance(decision, Refused):
+            decided.append((request, decision))
+        elif index in made:
+            decided.append((request, made[index].id))
+    if made:
+        await store.save_bookings(tx, platform.vault, list(made.values()))
+        told = [new.message_id for new in made.values() if new.account_id is not None]
+        if told:
+            await defer(tx, "deliver_messages", queue="notices", message_ids=told)
+    if decided:
+        await store.save_requests(tx, decided)
+
+
+async def _earlier_views(
+    tx: Tx, platform: Platform, requests: Sequence[BookingRequest], decisions: Sequence[Decision]
+) -> dict[int, AppointmentView]:
+    """What was booked under the same keys, as far as it is still the account's to see."""
+    asked = [
+        (decision.earlier.appointment_id, actor.id if actor.kind == "account" else None)
+        for actor, decision in zip((one.actor for one in requests), decisions, strict=True)
+        if isinstance(decision, Repeated) and decision.earlier.appointment_id is not None
+    ]
+    return await appointments_shown(tx, platform.vault, asked) if asked else {}
+
+
+def _answer(
+    platform: Platform,
+    loaded: store.Loaded,
+    decision: Decision,
+    new: store.NewAppointment | None,
+    earlier: dict[int, AppointmentView],
+    answers: Sequence[Answer],
+) -> Answer:
+    match decision:
+        case Accepted():
+            assert new is not None
+            return _view(platform, loaded, new)
+        case Repeated(use):
+            return _repeated(use, earlier)
+        case RepeatedInBatch(index):
+            return answers[index]
+        case _:
+            return decision
+
+
+def _view(platform: Platform, loaded: store.Loaded, new: store.NewAppointment) -> AppointmentView:
+    request = new.request
+    patient = loaded.patients[request.patient_id].view(platform.vault)
+    return AppointmentView(
+        new.id, "booked", new.code, request.channel, request.at, request.at, new.session, patient
+    )
+
+
+def _repeated(use: EarlierUse, earlier: dict[int, AppointmentView]) -> Answer:
+    if use.appointment_id is not None:
+        # The person may be another account's by now, or displaced.
+        return earlier.get(use.appointment_id, Refused(Refusal.NOT_YOUR_PATIENT))
+    return Refused(Refusal(use.outcome), use.retry_from, use.visit_from)

@@ -1,0 +1,365 @@
+"""The booking desk: what waits while a commit is under way becomes the next batch.
+
+A lane has one batch in flight and no timer: an idle desk books one by one at once, a
+busy one in batches. Requests for one session share a lane, so that a hot session never
+makes two lanes wait for each other. Nothing here is needed for being right: a batch of
+one takes the same path, other processes may book at the same time, PostgreSQL decides.
+
+Every caller has an answer within five seconds. A batch has a deadline, at which its
+connection is closed; a lost batch is tried again until then, and the idempotency keys
+find what was committed. Who waited too long in the queue is sent away before anything
+was done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter as Counts
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import psycopg
+import structlog
+from prometheus_client import Counter, Gauge, Histogram
+from psycopg_pool import PoolClosed, PoolTimeout
+
+from guahao.flows.booking.booking import Answer, Wish, book_batch
+from guahao.flows.booking.velocity import Velocity
+from guahao.flows.kernel.platform import Platform
+from guahao.flows.people.accounts import Caller
+from guahao.rules.kernel.facts import Actor
+from guahao.rules.kernel.outcomes import KeyMismatch, Refused
+from guahao.rules.people.log_ins import NotLetIn
+from guahao.store.kernel.db import CommitUnknownError, DatabaseAwayError, DatabaseState
+from guahao.store.kernel.views import AppointmentView
+
+_log = structlog.get_logger("guahao.desk")
+_batch_size = Histogram(
+    "guahao_desk_batch_requests", "Requests a batch", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256)
+)
+_batch_seconds = Histogram(
+    "guahao_desk_batch_seconds",
+    "Time from taking a batch to its commit",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
+)
+_answers = Counter("guahao_desk_answers", "Answers by outcome", ["outcome"])
+_waiting = Gauge(
+    "guahao_desk_waiting_requests", "Requests in the queue", multiprocess_mode="livesum"
+)
+
+_oldest = Gauge(
+    "guahao_desk_oldest_seconds",
+    "How long the oldest request waits for its answer",
+    multiprocess_mode="livemax",
+)
+
+_TRIES = 3
+_BUSY_RETRY_SECONDS = 2
+# From the request to its answer, at most; who has waited in the queue for longer than
+# _QUEUE_SECONDS is not taken any more, so that every batch has a second and a half.
+_ANSWER_SECONDS = 4.5
+_QUEUE_SECONDS = 3.0
+_BATCH_SECONDS = 3.5
+_PAUSE_SECONDS = (0.02, 0.1)  # before a lost batch is tried again
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """The queue is full, or the desk is closing: nothing was done, come again."""
+
+    retry_after_seconds: int = _BUSY_RETRY_SECONDS
+    code: ClassVar[str] = "busy"
+
+
+@dataclass(frozen=True, slots=True)
+class TooFast:
+    """The account, its address or its network tries to book too often: nothing was done."""
+
+    retry_after_seconds: int
+    code: ClassVar[str] = "too_many_bookings"
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeUnknown:
+    """The database was lost around the commit: the same key asks what became of it."""
+
+    retry_after_seconds: int = _BUSY_RETRY_SECONDS
+    code: ClassVar[str] = "outcome_unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class NotBooked:
+    """The database was lost before the commit, or is away: nothing was done, come again."""
+
+    retry_after_seconds: int = _BUSY_RETRY_SECONDS
+    code: ClassVar[str] = "booking_unavailable"
+
+
+NotDecided = Busy | TooFast | OutcomeUnknown | NotBooked
+DeskAnswer = Answer | NotDecided
+
+
+@dataclass(slots=True)
+class _Waiting:
+    wish: Wish
+    answer: asyncio.Future[DeskAnswer]
+    since: float  # by the event loop's clock
+
+
+class Desk:
+    """Lanes of one batch in flight each, over one platform.
+
+    `lanes`: batches in flight at once. `batch`: most requests in one transaction.
+    `queue`: most requests waiting, over all lanes; beyond it the answer is Busy.
+    `patient`: without deadlines, for a tool whose callers wait for as long as it takes.
+    """
+
+    def __init__(
+        self, platform: Platform, *, lanes: int, batch: int, queue: int, patient: bool = False
+    ) -> None:
+        self._platform = platform
+        self.velocity = Velocity(platform.settings, platform.rates)
+        self._queue = queue
+        self._waiting = 0
+        self._open = False
+        self._lanes = [_Lane(platform, batch, self._taken, patient) for _ in range(lanes)]
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def open(self) -> None:
+        """Start the lanes."""
+        self._open = True
+        self._tasks = [asyncio.create_task(lane.work()) for lane in self._lanes]
+
+    async def close(self) -> None:
+        """Drain: take no more, answer all that waits, then stop."""
+        self._open = False
+        for lane in self._lanes:
+            lane.close()
+        await asyncio.gather(*self._tasks)
+
+    @property
+    def oldest_seconds(self) -> float:
+        """How long the request that waits longest has waited; 0 where none waits."""
+        now = asyncio.get_running_loop().time()
+        oldest = max((now - since for lane in self._lanes if (since := lane.oldest)), default=0.0)
+        _oldest.set(oldest)
+        return oldest
+
+    async def book(
+        self,
+        actor: Actor,
+        key: str,
+        patient_id: int,
+        session_id: int,
+        channel: str,
+        caller: Caller | None = None,
+        log_in_id: int | None = None,
+    ) -> DeskAnswer:
+        """Book one place; returns when the answer is durable.
+
+        A caller that goes away does not undo a batch that is under way. `caller`: from where
+        an account books; its tries are counted. Staff book for everybody and are not limited.
+        `log_in_id`: of an account's token; the batch finds out whether it has ended.
+        """
+        wish = Wish(actor, key, patient_id, session_id, channel, log_in_id=log_in_id)
+        if caller is None or actor.kind != "account":
+            return await self.submit(wish)
+        now = self._platform.db.clock().timestamp()
+        wait_seconds = self.velocity.booking(actor.id, caller, now)
+        if wait_seconds is not None:
+            _answers.labels(TooFast.code).inc()
+            return TooFast(wait_seconds)
+        answer = await self.submit(wish)
+        booked_now = isinstance(answer, AppointmentView) and answer.booked_at.timestamp() >= now
+        if not booked_now and not isinstance(answer, OutcomeUnknown):
+            self.velocity.no_place(caller, now)
+        return answer
+
+    def submit(self, wish: Wish) -> asyncio.Future[DeskAnswer]:
+        """Queue a wish; the future is its answer. Wishes for one session keep their order."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[DeskAnswer] = loop.create_future()
+        if self._platform.db.state is not DatabaseState.ALIVE:
+            _answers.labels(NotBooked.code).inc()
+            answer.set_result(NotBooked())
+            return answer
+        if not self._open or self._waiting >= self._queue:
+            _answers.labels("busy").inc()
+            answer.set_result(Busy())
+            return answer
+        self._waiting += 1
+        _waiting.set(self._waiting)
+        self._lanes[wish.session_id % len(self._lanes)].add(_Waiting(wish, answer, loop.time()))
+        return answer
+
+    def _taken(self, count: int) -> None:
+        self._waiting -= count
+        _waiting.set(self._waiting)
+
+
+class _Lane:
+    def __init__(
+        self, platform: Platform, batch: int, taken: Callable[[int], None], patient: bool
+    ) -> None:
+        self._platform = platform
+        self._batch = batch
+        self._taken = taken
+        self._patient = patient
+        self._queue: deque[_Waiting] = deque()
+        self._batch_since: float | None = None  # of the oldest request in the batch under way
+        self._wake = asyncio.Event()
+        self._closing = False
+
+    @property
+    def oldest(self) -> float | None:
+        """Since when the oldest request of this lane waits."""
+        if self._batch_since is not None:
+            return self._batch_since
+        return self._queue[0].since if self._queue else None
+
+    def add(self, waiting: _Waiting) -> None:
+        self._queue.append(waiting)
+        self._wake.set()
+
+    def close(self) -> None:
+        self._closing = True
+        self._wake.set()
+
+    async def work(self) -> None:
+        """Serve batches until closed and empty."""
+        while self._queue or not self._closing:
+            if not self._queue:
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            batch = self._next_batch()
+            if batch:
+                await self._serve(batch)
+
+    def _next_batch(self) -> list[_Waiting]:
+        count = min(self._batch, len(self._queue))
+        batch = [self._queue.popleft() for _ in range(count)]
+        self._taken(count)
+        # Whoever went away while waiting gets no booking that nobody would hear of.
+        return [waiting for waiting in batch if not waiting.answer.done()]
+
+    async def _serve(self, batch: list[_Waiting]) -> None:
+        deadline = None
+        if not self._patient:
+            now = asyncio.get_running_loop().time()
+            batch = _still_in_time(batch, now)
+            if not batch:
+                return
+            deadline = min(now + _BATCH_SECONDS, batch[0].since + _ANSWER_SECONDS)
+        _batch_size.observe(len(batch))
+        self._batch_since = batch[0].since
+        try:
+            with _batch_seconds.time():
+                wishes = [waiting.wish for waiting in batch]
+                answers = await serve(self._platform, wishes, deadline)
+        finally:
+            self._batch_since = None
+        for outcome, count in Counts(map(_outcome, answers)).items():
+            _answers.labels(outcome).inc(count)
+        for waiting, answer in zip(batch, answers, strict=True):
+            if waiting.answer.done():
+                continue
+            if isinstance(answer, Exception):
+                waiting.answer.set_exception(answer)
+            else:
+                waiting.answer.set_result(answer)
+
+
+def _still_in_time(batch: list[_Waiting], now: float) -> list[_Waiting]:
+    """Send away who has waited too long for a batch of theirs to be answered in time."""
+    late = [waiting for waiting in batch if now - waiting.since > _QUEUE_SECONDS]
+    for waiting in late:
+        waiting.answer.set_result(Busy())
+    if late:
+        _answers.labels(Busy.code).inc(len(late))
+        _log.warning("requests_waited_too_long", requests=len(late))
+    return [waiting for waiting in batch if now - waiting.since <= _QUEUE_SECONDS]
+
+
+async def serve(
+    platform: Platform, wishes: Sequence[Wish], deadline: float | None = None
+) -> Sequence[DeskAnswer | Exception]:
+    """Book a batch; where it fails as a whole, find out which requests it fails for.
+
+    A lost connection is tried again until the deadline: the idempotency keys tell what was
+    committed. A violated constraint splits the batch, so that one request cannot fail the others.
+    """
+    try:
+        return await _book_again_if_lost(platform, wishes, deadline)
+    except (psycopg.IntegrityError, psycopg.errors.DeadlockDetected) as error:
+        _log.warning("batch_split", requests=len(wishes), error=type(error).__name__)
+    except Exception as error:  # noqa: BLE001 - raised again to the one it belongs to
+        if len(wishes) == 1:
+            return [error]
+        _log.exception("batch_failed", requests=len(wishes))
+    return [await _serve_one(platform, wish, deadline) for wish in wishes]
+
+
+async def _book_again_if_lost(
+    platform: Platform, wishes: Sequence[Wish], deadline: float | None
+) -> Sequence[DeskAnswer | Exception]:
+    """Book, again where the connection was lost, until the deadline (or once, without one).
+
+    Tried once where the deadline has passed; a request is unknown as soon as any try may have
+    committed it.
+    """
+    now = asyncio.get_running_loop().time
+    unknown, tried = False, 0
+    while tried == 0 or (tried == 1 if deadline is None else now() < deadline):
+        tried += 1
+        try:
+            return await book_batch(platform, wishes, deadline)
+        except psycopg.errors.DeadlockDetected:
+            raise
+        except psycopg.OperationalError as error:
+            unknown = unknown or isinstance(error, CommitUnknownError)
+            _log.warning("database_lost", requests=len(wishes), error=type(error).__name__)
+            if isinstance(error, (DatabaseAwayError, PoolClosed)):
+                break
+            if tried == 1 and not isinstance(error, PoolTimeout):
+                # The others go to the same server: it fell silent, or is not the primary any more.
+                await platform.db.drop_connections()
+        if deadline is not None:
+            await asyncio.sleep(random.uniform(*_PAUSE_SECONDS))  # noqa: S311 - jitter
+    return [OutcomeUnknown() if unknown else NotBooked() for _ in wishes]
+
+
+async def _serve_one(
+    platform: Platform, wish: Wish, deadline: float | None
+) -> DeskAnswer | Exception:
+    """One request alone. A constraint may be met again by racing another process."""
+    failure: Exception = RuntimeError("not tried")
+    for _ in range(_TRIES):
+        try:
+            [answer] = await _book_again_if_lost(platform, [wish], deadline)
+        except (psycopg.IntegrityError, psycopg.errors.DeadlockDetected) as error:
+            failure = error
+        except Exception as error:  # noqa: BLE001 - raised again to its caller
+            return error
+        else:
+            return answer
+    return failure
+
+
+def _outcome(answer: DeskAnswer | Exception) -> str:
+    match answer:
+        case Refused(reason):
+            return reason.value
+        case KeyMismatch():
+            return "idempotency_mismatch"
+        case NotLetIn(reason):
+            return reason.value
+        case OutcomeUnknown() | NotBooked():
+            return answer.code
+        case Exception():
+            return "failed"
+        case _:
+            return "booked"

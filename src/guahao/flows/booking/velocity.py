@@ -1,0 +1,93 @@
+"""How fast a caller may act: requests, bookings, places and registrations (S17).
+
+Counted in this process and shared with the others (flows/kernel/rates.py), so that asking
+costs no round trip. Of an address, the places that it gets are limited closely and its tries
+loosely: a mobile provider's gateway tries as often as a scalper does, but gets few places.
+`GUAHAO_SHARED_NETWORKS` names networks that need more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+
+from guahao.flows.people.accounts import Caller
+from guahao.rules.kernel.networks import SHARED_FACTOR, is_within, network_of
+from guahao.rules.kernel.rates import Limit, Rates
+from guahao.settings import Settings
+
+_MINUTE, _10_MINUTES, _HOUR, _DAY = 60, 600, 3600, 86_400
+
+
+class Velocity:
+    """One process's limits by account, by address and by network."""
+
+    def __init__(self, settings: Settings, rates: Rates) -> None:
+        self._rates = rates
+        self._shared = settings.shared_networks
+        s = settings
+        self._requests = (
+            Limit("requests.address", s.requests_per_address_minute, _MINUTE),
+            Limit("requests.network", s.requests_per_network_minute, _MINUTE),
+        )
+        self._bookings_by_account = (
+            Limit("bookings.account.minute", s.bookings_per_account_minute, _MINUTE),
+            Limit("bookings.account.hour", s.bookings_per_account_hour, _HOUR),
+        )
+        self._bookings = (
+            Limit("bookings.address", s.bookings_per_address_minute, _MINUTE),
+            Limit("bookings.network", s.bookings_per_network_minute, _MINUTE),
+        )
+        self._places = (
+            Limit("places.address", s.places_per_address_10_minutes, _10_MINUTES),
+            Limit("places.network", s.places_per_network_10_minutes, _10_MINUTES),
+        )
+        self._registrations_by_account = Limit(
+            "registrations.account", s.registrations_per_account_day, _DAY
+        )
+        self._registrations = (
+            Limit("registrations.address", s.registrations_per_address_hour, _HOUR),
+            Limit("registrations.network", s.registrations_per_network_hour, _HOUR),
+        )
+
+    def request(self, caller: Caller, now: float) -> int | None:
+        """Count a request at `now` (Unix seconds); the seconds to wait where it is too many."""
+        if not caller.limited:
+            return None
+        return self._rates.attempt_all(self._by_place(self._requests, caller), now)
+
+    def booking(self, account_id: int, caller: Caller, now: float) -> int | None:
+        """Count a try to book by an account for its own patients, and the place it may get.
+
+        Call `no_place` with the same moment where it got none: the try stays counted.
+        """
+        subject = str(account_id)
+        tried = [(limit, subject) for limit in self._bookings_by_account]
+        if caller.limited:
+            tried += self._by_place(self._bookings, caller)
+            tried += self._by_place(self._places, caller)
+        return self._rates.attempt_all(tried, now)
+
+    def no_place(self, caller: Caller, now: float) -> None:
+        """Take back the place that `booking` counted at `now`."""
+        if caller.limited:
+            for limit, subject in self._by_place(self._places, caller):
+                self._rates.undo(limit, subject, now)
+
+    def registration(self, account_id: int, caller: Caller, now: float) -> int | None:
+        """Count a try to register a patient, whatever comes of it."""
+        tried = [(self._registrations_by_account, str(account_id))]
+        if caller.limited:
+            tried += self._by_place(self._registrations, caller)
+        return self._rates.attempt_all(tried, now)
+
+    def _by_place(self, limits: tuple[Limit, Limit], caller: Caller) -> list[tuple[Limit, str]]:
+        of_address, of_network = limits
+        if self._shared and is_within(caller.address, self._shared):
+            return [(_more(of_address), caller.address)]
+        return [(of_address, caller.address), (of_network, network_of(caller.address))]
+
+
+@lru_cache(maxsize=32)
+def _more(limit: Limit) -> Limit:
+    return replace(limit, most=limit.most * SHARED_FACTOR)

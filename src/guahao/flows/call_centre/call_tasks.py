@@ -1,0 +1,166 @@
+"""Calling the patients whom no message reached, first of all those whose clinic is stopped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+import structlog
+
+from guahao.flows.kernel.platform import Platform
+from guahao.rules.people.identity import valid_phone
+from guahao.rules.staff.staff import Staff
+from guahao.store.booking import appointments as appointment_store
+from guahao.store.call_centre import call_tasks as store
+from guahao.store.call_centre import calls as call_store
+from guahao.store.call_centre.call_tasks import CallTask
+from guahao.store.kernel.db import Tx
+from guahao.store.kernel.vault import VaultError
+from guahao.store.kernel.views import AppointmentView, PatientView
+from guahao.store.people import accounts, patients
+from guahao.store.staff import trail
+
+_log = structlog.get_logger("guahao.call_tasks")
+SHOWN = 100
+TRIES_MAX = 4
+UNREADABLE_AGAIN_AFTER = timedelta(hours=1)
+AGAIN_AFTER = (timedelta(minutes=30), timedelta(hours=2), timedelta(hours=2))
+
+
+class CallOutcome(StrEnum):
+    """What came of a call."""
+
+    REACHED = "reached"
+    NOT_REACHED = "not_reached"
+    WRONG_NUMBER = "wrong_number"
+    NO_NEED = "no_need"
+
+
+@dataclass(frozen=True, slots=True)
+class TakenTask:
+    """A task with the number to call and what to speak of, for the agent who took it.
+
+    `view`: the booking, where it is about one. `landline`: the caller must be verified first.
+    """
+
+    task: CallTask
+    phone: str
+    patient: PatientView
+    view: AppointmentView | None
+    landline: bool
+
+
+async def make_call_tasks(platform: Platform) -> int:
+    """Make the tasks that are missing and close those that nobody needs; how many were made."""
+    async with platform.db.transaction() as tx:
+        await store.close_needless(tx)
+        return await store.make(tx)
+
+
+async def open_tasks(platform: Platform) -> list[CallTask]:
+    """What waits, the most urgent first."""
+    async with platform.db.transaction() as tx:
+        return await store.waiting(tx, SHOWN)
+
+
+async def take_task(platform: Platform, by: Staff) -> TakenTask | None:
+    """The next task, held for this agent; the number is shown, which the trail records."""
+    async with platform.db.transaction() as tx:
+        while (task := await store.take_next(tx, by.id)) is not None:
+            try:
+                taken = await _with_phone(tx, platform, task)
+            except VaultError:
+                # It stays in the list, and does not stop the agents from the tasks behind it.
+                _log.error("call_task_unreadable", task_id=task.id, advice="run: guahao audit")
+                await store.put_off(tx, task.id, tx.now + UNREADABLE_AGAIN_AFTER)
+                continue
+            detail = {"task": task.id, "kind": task.kind}
+            await trail.record(
+                tx, platform.vault, by.who, "take_call_task", _subject(task), detail=detail
+            )
+            return taken
+    return None
+
+
+def _subject(task: CallTask) -> tuple[str, int]:
+    if task.appointment_id is not None:
+        return "appointment", task.appointment_id
+    assert task.patient_id is not None
+    return "patient", task.patient_id
+
+
+async def _with_phone(tx: Tx, platform: Platform, task: CallTask) -> TakenTask:
+    vault, account_id, view = platform.vault, task.account_id, None
+    if task.appointment_id is not None:
+        ids = [task.appointment_id]
+        view = (await appointment_store.appointments_by_id(tx, vault, ids))[task.appointment_id]
+        # Who has moved since is called where they are now.
+        account_id = await accounts.account_of_appointment(tx, task.appointment_id)
+        patient = view.patient
+    else:
+        assert task.patient_id is not None
+        patient = (await patients.by_id(tx, vault, [task.patient_id]))[task.patient_id]
+    phone = "" if account_id is None else await accounts.phone_of(tx, vault, account_id) or ""
+    return TakenTask(task, phone, patient, view, landline=bool(phone) and not valid_phone(phone))
+
+
+async def confirm_answerer(platform: Platform, by: Staff, task_id: int) -> TakenTask | None:
+    """Record that the patient or their family answers; only now is it shown what to speak of.
+
+    None where the task is no longer this agent's.
+    """
+    async with platform.db.transaction() as tx:
+        task = await store.lock_taken(tx, task_id, by.id)
+        if task is None:
+            return None
+        taken = await _with_phone(tx, platform, task)
+        detail = {"task": task.id}
+        await trail.record(
+            tx, platform.vault, by.who, "confirm_answerer", _subject(task), detail=detail
+        )
+    return taken
+
+
+async def call_for_task(platform: Platform, by: Staff, task_id: int) -> int | None:
+    """Open the call of a task that this agent holds, to verify who answers; None otherwise."""
+    async with platform.db.transaction() as tx:
+        task = await store.lock_taken(tx, task_id, by.id)
+        if task is None:
+            return None
+        account_id = task.account_id
+        if task.appointment_id is not None:
+            account_id = await accounts.account_of_appointment(tx, task.appointment_id)
+        if account_id is None:
+            return None
+        call_id = await call_store.begin(tx, by.id, account_id)
+        detail = {"call": call_id, "task": task.id}
+        subject = ("account", account_id)
+        await trail.record(tx, platform.vault, by.who, "begin_call", subject, detail=detail)
+    return call_id
+
+
+async def finish_task(platform: Platform, by: Staff, task_id: int, outcome: CallOutcome) -> bool:
+    """Note what came of it; False where the task is no longer this agent's.
+
+    Not reached: again after half an hour, then two hours, at most four times.
+    """
+    async with platform.db.transaction() as tx:
+        task = await store.lock_taken(tx, task_id, by.id)
+        if task is None:
+            return False
+        if outcome is not CallOutcome.NOT_REACHED:
+            await store.close(tx, task.id, outcome.value)
+        elif task.tries + 1 >= TRIES_MAX:
+            await store.close(tx, task.id, "given_up")
+        else:
+            await store.try_later(tx, task.id, tx.now + AGAIN_AFTER[task.tries])
+        await trail.record(
+            tx,
+            platform.vault,
+            by.who,
+            "finish_call_task",
+            _subject(task),
+            detail={"task": task.id, "outcome": outcome.value},
+        )
+    return True

@@ -1,0 +1,286 @@
+"""A file of hospitals: what it would change, and doing so, all or nothing.
+
+A row is the hospital of its code: new, changed or as it is. What the file leaves out stays; no
+hospital is ever removed. Rules of a hospital that exists change from tomorrow on (decision
+0008), so a file is compared with the rules of tomorrow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import asdict, dataclass, field, fields, replace
+from enum import StrEnum
+from typing import Any
+
+from guahao.flows.hospitals import hospital_rules, hospitals
+from guahao.flows.hospitals.files import columns as c
+from guahao.flows.hospitals.files.reading import Found, HospitalFileFault, HospitalRow, read
+from guahao.flows.kernel.platform import Platform
+from guahao.rules.hospitals.hospitals import HospitalFacts
+from guahao.rules.kernel.limits import ONE_DAY, HospitalRules
+from guahao.rules.kernel.versions import version_of
+from guahao.rules.staff.staff import Staff, Who
+from guahao.sheets.book import Limits
+from guahao.sheets.faults import Fault, Unreadable
+from guahao.sheets.hidden import LeftOut, without_hidden
+from guahao.sheets.read import read_book
+from guahao.sheets.values import CellFault
+from guahao.store.hospitals import hospital_imports as import_store
+from guahao.store.hospitals import hospital_rules as rules_store
+from guahao.store.hospitals import hospitals as store
+from guahao.store.hospitals.hospital_rules import DatedRules
+from guahao.store.hospitals.hospitals import HospitalRecord
+from guahao.store.kernel.db import Tx
+from guahao.store.staff import trail
+
+LIMITS = Limits(bytes=4 * 1024 * 1024, rows=5000)
+_FILENAME_MAX = 120
+
+
+class ImportRefusal(StrEnum):
+    """Why a file is not applied."""
+
+    UNKNOWN = "import_unknown"
+    FAULTY = "import_faulty"
+    CHANGED_MEANWHILE = "import_changed_meanwhile"
+    NOTHING = "import_nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """A hospital that the file adds."""
+
+    sheet: str
+    row: int
+    code: str
+    facts: HospitalFacts
+    rules: HospitalRules
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A hospital that the file changes; each of `fields`: its name, as it was, as it will be."""
+
+    sheet: str
+    row: int
+    before: HospitalRecord
+    facts: HospitalFacts
+    rules: HospitalRules
+    rules_change: bool
+    fields: list[tuple[str, Any, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a file would do; with any fault, nothing."""
+
+    unreadable: Unreadable | None = None
+    faults: list[Fault] = field(default_factory=list)
+    additions: list[Addition] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    same: int = 0
+    left_out: list[LeftOut] = field(default_factory=list)
+    may_hide_rows: bool = False
+
+    @property
+    def is_right(self) -> bool:
+        """Whether it could be applied."""
+        return self.unreadable is None and not self.faults
+
+    @property
+    def version(self) -> str:
+        """Another one whenever the file would do something else than was shown."""
+        return version_of((self.additions, self.changes))
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPreview:
+    """A file that waits for its confirmation, or has had it (`preview` None)."""
+
+    id: int
+    filename: str
+    preview: Preview | None
+
+
+async def receive(
+    platform: Platform, by: Staff, filename: str, content: bytes, *, include_hidden: bool = False
+) -> int:
+    """Store a file for its preview; return its id.
+
+    `include_hidden`: hidden sheets too, and rows that are hidden or filtered out.
+    """
+    name = filename[-_FILENAME_MAX:]
+    async with platform.db.transaction() as tx:
+        return await import_store.add(tx, by.id, name, content, include_hidden=include_hidden)
+
+
+async def show(platform: Platform, by: Staff, import_id: int) -> KeptPreview | None:
+    """The person's own file as it would be applied now; None where there is none."""
+    async with platform.db.transaction() as tx:
+        kept = await import_store.one(tx, by.id, import_id)
+    if kept is None:
+        return None
+    preview = None
+    if kept.content is not None:
+        preview = await preview_of(
+            platform, kept.filename, kept.content, include_hidden=kept.include_hidden
+        )
+    return KeptPreview(kept.id, kept.filename, preview)
+
+
+async def preview_of(
+    platform: Platform, filename: str, content: bytes, *, include_hidden: bool = False
+) -> Preview:
+    """What a file would do."""
+    found = await _read(filename, content, include_hidden=include_hidden)
+    if isinstance(found, Unreadable):
+        return Preview(found)
+    async with platform.db.transaction() as tx:
+        return await _compare(tx, found)
+
+
+async def confirm(
+    platform: Platform, by: Staff, import_id: int, seen: str
+) -> Preview | ImportRefusal:
+    """Apply the person's own file, where it does what was `seen`; what was done."""
+    async with platform.db.transaction() as tx:
+        kept = await import_store.one(tx, by.id, import_id, lock=True)
+        if kept is None or kept.content is None:
+            return ImportRefusal.UNKNOWN
+        found = await _read(kept.filename, kept.content, include_hidden=kept.include_hidden)
+        outcome = await _apply(tx, platform, by.who, found, seen)
+        if isinstance(outcome, Preview):
+            await import_store.note_applied(tx, import_id)
+        return outcome
+
+
+async def apply(
+    platform: Platform, who: Who, filename: str, content: bytes, *, include_hidden: bool = False
+) -> Preview | ImportRefusal:
+    """Apply a file as it is, for an operator; what was done."""
+    found = await _read(filename, content, include_hidden=include_hidden)
+    async with platform.db.transaction() as tx:
+        return await _apply(tx, platform, who, found, None)
+
+
+async def _read(filename: str, content: bytes, *, include_hidden: bool) -> Found | Unreadable:
+    book = await asyncio.to_thread(read_book, content, filename, LIMITS)
+    if isinstance(book, Unreadable):
+        return book
+    left_out: list[LeftOut] = []
+    if not include_hidden:
+        book, left_out = without_hidden(book)
+    found = await asyncio.to_thread(read, book)
+    found.left_out = left_out
+    found.may_hide_rows = book.may_hide_rows and not include_hidden
+    return found
+
+
+async def _apply(
+    tx: Tx, platform: Platform, who: Who, found: Found | Unreadable, seen: str | None
+) -> Preview | ImportRefusal:
+    """Under the locks of the directory and of every hospital that changes, by id."""
+    if isinstance(found, Unreadable):
+        return ImportRefusal.FAULTY
+    await store.lock_directory(tx)
+    await rules_store.lock_hospitals(tx, [row.code for row in found.rows])
+    preview = await _compare(tx, found)
+    if not preview.is_right:
+        return ImportRefusal.FAULTY
+    if seen is not None and preview.version != seen:
+        return ImportRefusal.CHANGED_MEANWHILE
+    if not preview.additions and not preview.changes:
+        return ImportRefusal.NOTHING
+    await _write(tx, platform, who, preview)
+    return preview
+
+
+async def _write(tx: Tx, platform: Platform, who: Who, preview: Preview) -> None:
+    for new in preview.additions:
+        await hospitals.add_in(tx, platform, who, new.code, new.facts, new.rules)
+    tomorrow = tx.now.date() + ONE_DAY
+    for one in preview.changes:
+        if one.facts != one.before.facts:
+            await hospitals.change_in(tx, platform, who, one.before, one.facts)
+        if one.rules_change:
+            new_rules = DatedRules(tomorrow, one.rules)
+            await hospital_rules.change_in(tx, platform, who, one.before.id, new_rules)
+    detail = {"added": len(preview.additions), "changed": len(preview.changes)}
+    await trail.record(tx, platform.vault, who, "import_hospitals", detail=detail)
+
+
+# Comparing ----------------------------------------------------------------------------------
+
+
+async def _compare(tx: Tx, found: Found) -> Preview:
+    known = {one.code: one for one in await store.every(tx)}
+    rules = await rules_store.of_all(tx, tx.now.date() + ONE_DAY)
+    faults = [
+        *found.faults,
+        *_names_taken(found.rows, known),
+        *_zeros_lost(found.named, known),
+    ]
+    if faults:
+        listed = sorted(faults, key=lambda one: (one.sheet, one.row))
+        return Preview(faults=listed, left_out=found.left_out, may_hide_rows=found.may_hide_rows)
+    additions, changes, same = [], [], 0
+    for row in found.rows:
+        record = known.get(row.code)
+        if record is None:
+            additions.append(_addition(row))
+            continue
+        change = _change(row, record, rules[record.id])
+        if change.fields:
+            changes.append(change)
+        else:
+            same += 1
+    return Preview(None, [], additions, changes, same, found.left_out, found.may_hide_rows)
+
+
+def _names_taken(rows: list[HospitalRow], known: dict[str, HospitalRecord]) -> list[Fault]:
+    """New names that another hospital has, once the file is applied."""
+    names = {code: record.facts.name for code, record in known.items()}
+    names |= {row.code: row.facts["name"] for row in rows if "name" in row.facts}
+    times = Counter(names.values())
+    return [
+        row.fault("name", HospitalFileFault.NAME_TAKEN)
+        for row in rows
+        if times[row.facts.get("name", "")] > 1
+        and (row.code not in known or known[row.code].facts.name != row.facts["name"])
+    ]
+
+
+def _zeros_lost(rows: list[HospitalRow], known: dict[str, HospitalRecord]) -> list[Fault]:
+    """Codes stored as numbers that are a hospital's but for their leading zeros."""
+    without = {code.lstrip("0"): code for code in known if code.startswith("0")}
+    return [
+        row.fault(c.CODE, CellFault.ZEROS_LOST, meant=without[row.code])
+        for row in rows
+        if row.code not in known and row.code in without and row.is_number(c.CODE)
+    ]
+
+
+def _addition(row: HospitalRow) -> Addition:
+    empty = {one.name: "" for one in fields(HospitalFacts)}
+    facts = HospitalFacts(**{**empty, **row.facts})
+    rules = replace(HospitalRules(), **row.rules)  # type: ignore[arg-type]
+    return Addition(row.row.sheet, row.row.number, row.code, facts, rules)
+
+
+def _change(row: HospitalRow, record: HospitalRecord, before: HospitalRules) -> Change:
+    facts = replace(record.facts, **row.facts)
+    rules = replace(before, **row.rules)  # type: ignore[arg-type]
+    was = {**asdict(record.facts), **asdict(before)}
+    will = {**asdict(facts), **asdict(rules)}
+    names = [one.name for one in c.HEADINGS if one.name in was]
+    changed = [(name, was[name], will[name]) for name in names if was[name] != will[name]]
+    place = (row.row.sheet, row.row.number)
+    return Change(*place, record, facts, rules, rules != before, changed)
+
+
+async def every(platform: Platform) -> list[tuple[HospitalRecord, HospitalRules]]:
+    """All hospitals with the rules of tomorrow, by code: what a file holds."""
+    async with platform.db.transaction() as tx:
+        rules = await rules_store.of_all(tx, tx.now.date() + ONE_DAY)
+        return [(one, rules[one.id]) for one in await store.every(tx)]

@@ -1,0 +1,192 @@
+"""What a user of WeChat says to the Official Account, and what the platform answers (S2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from guahao.flows.booking.appointments import count_guess, forgive_guess
+from guahao.flows.kernel.platform import Platform
+from guahao.flows.people.accounts import Caller, Throttled
+from guahao.rules.kernel.limits import CITY_TIME
+from guahao.rules.kernel.text import compact, typed
+from guahao.store.booking import appointments
+from guahao.store.hospitals import search
+from guahao.store.hospitals.search import DepartmentHit, HospitalHit
+from guahao.store.kernel.db import Tx
+from guahao.store.kernel.views import AppointmentView
+from guahao.store.messages import wechat as store
+from guahao.store.messages.wechat import WeChatUser
+from guahao.store.people import accounts
+from guahao.wechat.callback import Incoming
+
+HELP_KEY = "help"  # of the menu's button
+
+_PLACES = 5  # of each kind in one answer
+_SOUGHT = 50  # among which a hospital of exactly that name is found
+_LONGEST_NAME = 40  # characters
+_CODE_DIGITS = 8
+_HELP = ("帮助", "HELP", "?")
+_CANCEL = ("取消", "退号", "CANCEL")
+
+
+class Topic(StrEnum):
+    """What the answer is about, where it needs no records."""
+
+    WELCOME = "welcome"
+    HELP = "help"
+    CANCEL = "cancel"
+    BIND_FIRST = "bind_first"
+    NO_SUCH_BOOKING = "no_such_booking"
+    UNCLEAR = "unclear"
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Hospitals and departments by what was typed; `more`: there are others."""
+
+    typed: str
+    hospitals: list[HospitalHit]
+    departments: list[DepartmentHit]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What is answered, and in which language (zh, en)."""
+
+    language: str
+    outcome: Topic | Places | AppointmentView | Throttled
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """The signature of another message was used again: nothing was done."""
+
+
+async def receive(platform: Platform, message: Incoming) -> Reply | Replayed | None:
+    """Act on a message and answer it; None where there is nothing to say.
+
+    However often and wherever WeChat sends the same message, it is acted on once. A nonce
+    serves one message: in plain mode nothing else binds a signature to what it came with.
+    """
+    async with platform.db.transaction() as tx:
+        is_fresh = await store.first_time(tx, platform.vault, message.once)
+        if not await store.first_time(tx, platform.vault, message.key):
+            return None
+        if not is_fresh:
+            # The message itself may come again, under a signature of its own.
+            await store.forget(tx, platform.vault, message.key)
+            return Replayed()
+        if message.kind == "event":
+            return await _on_event(tx, platform, message)
+        await _follows(tx, platform, message, follows=True)
+        if message.kind != "text":
+            return await _reply(tx, platform, message, Topic.UNCLEAR)
+        user = await store.user(tx, platform.vault, message.sender)
+        return Reply(_language(user, message), await _on_text(tx, platform, message, user))
+
+
+async def account_of(platform: Platform, openid: str) -> int | None:
+    """The account whose phone was once proven by this user of WeChat, or None."""
+    async with platform.db.transaction() as tx:
+        user = await store.user(tx, platform.vault, openid)
+        return None if user is None else user.account_id
+
+
+async def bind(platform: Platform, openid: str, account_id: int) -> None:
+    """From now on this user of WeChat is the account, without a one-time password.
+
+    For a browser that has proven both. Raises LookupError where there is no such account.
+    """
+    async with platform.db.transaction() as tx:
+        if not await accounts.lock_account(tx, account_id):
+            raise LookupError(f"no account {account_id}")
+        await store.bind(tx, platform.vault, openid, account_id)
+
+
+async def use_return(platform: Platform, state: str, code: str) -> bool:
+    """Whether a return from the authorize page is the first with its state and its code."""
+    async with platform.db.transaction() as tx:
+        vault = platform.vault
+        new_state = await store.first_time(tx, vault, f"state\n{state}")
+        new_code = await store.first_time(tx, vault, f"code\n{code}")
+        return new_state and new_code
+
+
+async def _on_event(tx: Tx, platform: Platform, message: Incoming) -> Reply | None:
+    match message.event:
+        case "subscribe":
+            await _follows(tx, platform, message, follows=True)
+            return await _reply(tx, platform, message, Topic.WELCOME)
+        case "unsubscribe":
+            await _follows(tx, platform, message, follows=False)
+        case "CLICK" if message.event_key == HELP_KEY:
+            return await _reply(tx, platform, message, Topic.HELP)
+        case "SCAN":
+            return await _reply(tx, platform, message, Topic.HELP)
+    return None
+
+
+async def _follows(tx: Tx, platform: Platform, message: Incoming, *, follows: bool) -> None:
+    # Never later than now, lest a time to come overrule all that is yet to happen.
+    said_at = min(datetime.fromtimestamp(message.created_at, CITY_TIME), tx.now)
+    await store.set_follows(tx, platform.vault, message.sender, said_at, follows=follows)
+
+
+async def _reply(tx: Tx, platform: Platform, message: Incoming, topic: Topic) -> Reply:
+    user = await store.user(tx, platform.vault, message.sender)
+    return Reply(_language(user, message), topic)
+
+
+def _language(user: WeChatUser | None, message: Incoming) -> str:
+    """The account's; where there is none, English for whoever writes Latin letters."""
+    if user is not None and user.language is not None:
+        return user.language
+    typed = message.content
+    return "en" if typed.isascii() and any(map(str.isalpha, typed)) else "zh"
+
+
+async def _on_text(
+    tx: Tx, platform: Platform, message: Incoming, user: WeChatUser | None
+) -> Topic | Places | AppointmentView | Throttled:
+    written = compact(message.content)
+    if written.isascii() and written.isdigit() and len(written) == _CODE_DIGITS:
+        return await _booking(tx, platform, message.sender, user, written)
+    if any(word in written for word in _CANCEL):
+        return Topic.CANCEL
+    if any(word in written for word in _HELP):
+        return Topic.HELP
+    return await _places(tx, typed(message.content))
+
+
+async def _booking(
+    tx: Tx, platform: Platform, openid: str, user: WeChatUser | None, code: str
+) -> Topic | AppointmentView | Throttled:
+    """The sender's own booking (S9). Wrong guesses are counted as in every look-up."""
+    if user is None or user.account_id is None:
+        return Topic.BIND_FIRST
+    caller = Caller(f"wechat {openid}", limited=True)
+    throttled = await count_guess(tx, platform, code, caller)
+    if throttled is not None:
+        return throttled
+    found = await appointments.own_appointment_by_code(tx, platform.vault, user.account_id, code)
+    if found is None:
+        return Topic.NO_SUCH_BOOKING
+    await forgive_guess(tx, platform, code, caller)
+    return found
+
+
+async def _places(tx: Tx, typed: str) -> Topic | Places:
+    if not typed or len(typed) > _LONGEST_NAME:
+        return Topic.UNCLEAR
+    hospitals = await search.hospitals(tx, typed, None, None, 0, _SOUGHT)
+    departments = await search.departments(tx, typed, None, None, 0, _PLACES + 1)
+    named = [hospital for hospital in hospitals if typed in (hospital.name, hospital.name_en)]
+    if named:
+        return Places(typed, named, [], more=False)
+    if not hospitals and not departments:
+        return Topic.UNCLEAR
+    more = max(len(hospitals), len(departments)) > _PLACES
+    return Places(typed, hospitals[:_PLACES], departments[:_PLACES], more)

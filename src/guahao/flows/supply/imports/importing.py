@@ -1,0 +1,387 @@
+"""Importing sessions and timetables: receive a file, check it, confirm, apply it as a whole.
+
+A check and an application are a worker's (`carry_out`), as a large file takes a while; whoever
+sent it watches. What is applied is what was shown: under the hospital's lock and those of the
+sessions everything is compared once more, and where that comes out otherwise nothing is
+applied, and the file is checked anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import date, timedelta
+from enum import StrEnum
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+from guahao.flows.kernel.platform import Platform
+from guahao.flows.supply.imports import columns, reading
+from guahao.flows.supply.imports.reading import Directory, Found, Tables
+from guahao.flows.supply.schedules import ROLLED_DAYS
+from guahao.rules.kernel.limits import ONE_DAY
+from guahao.rules.staff.staff import Staff, Who
+from guahao.sheets.book import Book, Limits, Row
+from guahao.sheets.faults import Fault, Unreadable
+from guahao.sheets.headings import Table
+from guahao.sheets.hidden import LeftOut, without_hidden
+from guahao.sheets.read import read_book
+from guahao.store.kernel import queue
+from guahao.store.kernel.db import Tx
+from guahao.store.staff import trail
+from guahao.store.supply import sessions, timetables
+from guahao.store.supply import supply_imports as store
+from guahao.store.supply.double_supply import BesideRow, beside_rows
+from guahao.store.supply.supply_imports import ChangedTimetable, Conflict, Deed, Import
+
+LIMITS = Limits()
+TASK, QUEUE = "carry_out_import", "imports"
+FAULTS_KEPT = 1000
+LISTED = 20
+SHOWN_CHANGES = 100
+SHOWN_NEW = 20
+TITLES_SHOWN = 20
+BESIDE_SHOWN = 100
+WAITING_MAX = 5  # files of a hospital at a time
+NOT_CONFIRMED_KEPT = timedelta(days=7)
+_ROWS_A_SLICE = 2000
+_SESSIONS_A_STATEMENT = 5000
+
+Progress = Callable[[str, int, int], Awaitable[None]]  # the step, how much is done, of how much
+
+
+class ImportRefusal(StrEnum):
+    """Why a file is not taken, confirmed or withdrawn."""
+
+    TOO_MANY = "import_too_many"
+    NOT_CHECKED = "import_not_checked"
+    OVER = "import_over"
+
+
+class Checked(msgspec.Struct):
+    """What a check has found, as it is kept. `unreadable`: why the file is no tables."""
+
+    unreadable: str = ""
+    unreadable_sheet: str = ""
+    faults: list[dict[str, Any]] = []
+    faults_in_all: int = 0
+    counts: dict[str, int] = {}
+    skipped: list[str] = []
+    new_titles: list[str] = []
+    beside: list[BesideRow] = []
+    beside_in_all: int = 0
+    fingerprint: str = ""
+    left_out: list[LeftOut] = []
+    may_hide_rows: bool = False  # hidden rows of this kind of file cannot be recognised
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """An import with what its check has found, and the first rows that would change something."""
+
+    it: Import
+    checked: Checked
+    faults: list[Fault] = field(default_factory=list)
+    changes: list[Deed] = field(default_factory=list)
+    additions: list[Deed] = field(default_factory=list)
+
+    @property
+    def changes_something(self) -> bool:
+        """Whether confirming it would do anything."""
+        counted = self.checked.counts
+        return any(counted.get(name) for name in ("add", "change", "add_weekly", "change_weekly"))
+
+
+async def receive(
+    platform: Platform, by: Staff, filename: str, content: bytes, *, include_hidden: bool = False
+) -> int | ImportRefusal:
+    """Take a file of the scheduler's own hospital; the import's id. A worker checks it.
+
+    `include_hidden`: hidden sheets too, and rows that are hidden or filtered out.
+    """
+    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+        if await store.open_of(tx, by.own_hospital_id) >= WAITING_MAX:
+            return ImportRefusal.TOO_MANY
+        import_id = await store.add(
+            tx, by.own_hospital_id, by.who, filename, content, include_hidden=include_hidden
+        )
+        await queue.defer(tx, TASK, queue=QUEUE, import_id=import_id)
+        return import_id
+
+
+async def receive_from_operator(
+    platform: Platform,
+    who: Who,
+    hospital_id: int | None,
+    filename: str,
+    content: bytes,
+    *,
+    include_hidden: bool = False,
+) -> int:
+    """Take a file that the caller carries out itself; of all hospitals where none is named."""
+    async with platform.db.transaction(hospital_id=hospital_id) as tx:
+        return await store.add(
+            tx, hospital_id, who, filename, content, include_hidden=include_hidden
+        )
+
+
+async def report(
+    platform: Platform, hospital_id: int | None, import_id: int
+) -> ImportReport | None:
+    """An import of the hospital's; None where there is no such one."""
+    async with platform.db.transaction(hospital_id=hospital_id) as tx:
+        it = await store.one(tx, import_id)
+        if it is None:
+            return None
+        checked = msgspec.json.decode(it.found, type=Checked)
+        faults = [Fault(**fault) for fault in checked.faults]
+        changes = await store.deeds(tx, import_id, "change", SHOWN_CHANGES)
+        return ImportReport(
+            it, checked, faults, changes, await store.deeds(tx, import_id, "add", SHOWN_NEW)
+        )
+
+
+async def latest(platform: Platform, by: Staff) -> list[Import]:
+    """The hospital's imports, the newest first."""
+    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+        return await store.latest(tx, by.own_hospital_id, LISTED)
+
+
+async def confirm(platform: Platform, by: Staff, import_id: int) -> ImportRefusal | None:
+    """Let a checked import of the scheduler's own be applied; a worker does it."""
+    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+        if not await store.decide(tx, import_id, "confirmed", "checked"):
+            return ImportRefusal.NOT_CHECKED
+        await queue.defer(tx, TASK, queue=QUEUE, import_id=import_id)
+        return None
+
+
+async def confirm_and_apply(
+    platform: Platform, hospital_id: int | None, import_id: int, progress: Progress
+) -> None:
+    """Apply an operator's checked import here and now."""
+    async with platform.db.transaction(hospital_id=hospital_id) as tx:
+        await store.decide(tx, import_id, "confirmed", "checked")
+    await carry_out(platform, import_id, progress)
+
+
+async def withdraw(
+    platform: Platform, hospital_id: int | None, import_id: int
+) -> ImportRefusal | None:
+    """Forget a file that was not confirmed."""
+    async with platform.db.transaction(hospital_id=hospital_id) as tx:
+        before = ("waiting", "faulty", "checked")
+        if not await store.decide(tx, import_id, "withdrawn", *before):
+            return ImportRefusal.OVER
+        await store.drop_rows(tx, import_id)
+        return None
+
+
+async def forget_old(platform: Platform) -> int:
+    """Withdraw what nobody confirmed within NOT_CONFIRMED_KEPT; how many."""
+    async with platform.db.transaction() as tx:
+        return await store.withdraw_forgotten(tx, tx.now - NOT_CONFIRMED_KEPT)
+
+
+async def carry_on(platform: Platform) -> int:
+    """Carry out what waits and no worker has; how many. For what a crash left."""
+    async with platform.db.transaction() as tx:
+        import_ids = await store.unfinished(tx)
+    for import_id in import_ids:
+        await carry_out(platform, import_id)
+    return len(import_ids)
+
+
+async def carry_out(platform: Platform, import_id: int, progress: Progress | None = None) -> None:
+    """Check or apply an import, whichever it waits for; nothing where another worker has it.
+
+    May be run twice: what is checked or applied is decided again where it is written.
+    """
+    async with platform.db.transaction() as tx:
+        it = await store.take(tx, import_id)
+    if it is None:
+        return
+
+    async def tell(step: str, done: int, of: int) -> None:
+        async with platform.db.transaction() as tx:
+            await store.note_step(tx, import_id, step, done, of)
+        if progress is not None:
+            await progress(step, done, of)
+
+    try:
+        await (_check if it.state == "waiting" else _apply)(platform, it, tell)
+    finally:
+        async with platform.db.transaction() as tx:
+            await store.give_back(tx, import_id)
+
+
+# Checking ---------------------------------------------------------------------------------------
+
+
+async def _check(platform: Platform, it: Import, tell: Progress) -> None:
+    async with platform.db.transaction(hospital_id=it.hospital_id) as tx:
+        content = await store.content(tx, it.id)
+        known = await _directory(tx, it.hospital_id)
+    await tell("reading", 0, 0)
+    book = await asyncio.to_thread(read_book, content, it.filename, LIMITS)
+    if isinstance(book, Unreadable):
+        checked = Checked(unreadable=book.fault, unreadable_sheet=book.sheet)
+        async with platform.db.transaction(hospital_id=it.hospital_id) as tx:
+            if await store.lock_waiting(tx, it.id):
+                await store.note_checked(tx, it.id, "faulty", _json(checked))
+        return
+    left_out: list[LeftOut] = []
+    if not it.include_hidden:
+        book, left_out = without_hidden(book)
+    tables, found = await _read(platform, book, known, tell)
+    await tell("comparing", 0, 0)
+    async with platform.db.transaction(hospital_id=it.hospital_id) as tx:
+        if not await store.lock_waiting(tx, it.id):
+            return
+        checked = await _compare(tx, it, tables, found)
+        checked.left_out = left_out
+        checked.may_hide_rows = book.may_hide_rows and not it.include_hidden
+        await store.note_checked(
+            tx, it.id, "faulty" if checked.faults_in_all else "checked", _json(checked)
+        )
+        if checked.faults_in_all:
+            await store.drop_rows(tx, it.id)
+
+
+async def _directory(tx: Tx, hospital_id: int | None) -> Directory:
+    codes = await store.hospital_codes(tx, hospital_id)
+    return reading.directory(hospital_id, codes, await store.departments(tx, hospital_id))
+
+
+async def _read(
+    platform: Platform, book: Book, known: Directory, tell: Progress
+) -> tuple[Tables, Found]:
+    """All rows, in slices, so that whoever watches sees how far it has come."""
+    tables = await asyncio.to_thread(reading.find_tables, book)
+    found = Found(faults=list(tables.faults))
+    today = platform.db.clock().date()
+    of = sum(len(table.sheet) - table.heading_row for table in tables.tables)
+    done = 0
+    for table in tables.tables:
+        rows = table.rows()
+        while taken := await asyncio.to_thread(_slice, table, rows, known, today, found):
+            done += taken
+            await tell("checking", done, of)
+    found.faults += await asyncio.to_thread(reading.rows_against_rows, tables, found.rows)
+    return tables, found
+
+
+def _slice(table: Table, rows: Iterator[Row], known: Directory, today: date, found: Found) -> int:
+    """Read the next rows; how many there were."""
+    taken = 0
+    for taken, row in enumerate(islice(rows, _ROWS_A_SLICE), start=1):  # noqa: B007 - counted
+        reading.read_row(table, row, known, today, found)
+    return taken
+
+
+async def _compare(tx: Tx, it: Import, tables: Tables, found: Found) -> Checked:
+    """Compare with the plan what could be read, and put all faults together."""
+    await store.replace_rows(tx, it.id, found.rows)
+    await store.compare(tx, it.id)
+    faults = found.faults + [_as_fault(tables, one) for one in await store.conflicts(tx, it.id)]
+    # Once a place and word: a duplicate may be found on two ways.
+    told = {(one.sheet, one.row, one.column_letter, one.word): one for one in reversed(faults)}
+    order = [table.sheet.name for table in tables.tables]
+    listed = sorted(told.values(), key=lambda one: _place(order, one))
+    beside = await beside_rows(tx, it.id)
+    return Checked(
+        faults=[asdict(fault) for fault in listed[:FAULTS_KEPT]],
+        faults_in_all=len(listed),
+        counts=await store.counts(tx, it.id),
+        skipped=tables.skipped,
+        new_titles=await store.new_titles(tx, it.id, TITLES_SHOWN),
+        beside=sorted(beside, key=lambda one: (order.index(one.sheet), one.row))[:BESIDE_SHOWN],
+        beside_in_all=len(beside),
+        fingerprint=await store.fingerprint(tx, it.id),
+    )
+
+
+def _place(order: list[str], fault: Fault) -> tuple[int, int, int, str]:
+    sheet = order.index(fault.sheet) if fault.sheet in order else -1
+    return sheet, fault.row, len(fault.column_letter), fault.column_letter
+
+
+def _as_fault(tables: Tables, found: Conflict) -> Fault:
+    column = reading.COLUMN_OF.get(reading.PlanFault(found.word), "")
+    table = next(one for one in tables.tables if one.sheet.name == found.sheet)
+    if reading.is_weekly(table) and column == columns.VISIT_DATE:
+        column = columns.VALID_FROM
+    detail = {"number": found.number, "since": found.since, "until": found.until}
+    if found.word == reading.PlanFault.DUPLICATE:
+        detail = {"other": found.number, "other_sheet": found.since}
+    return tables.fault(found.sheet, found.row, column, found.word, **detail)
+
+
+def _json(checked: Checked) -> str:
+    return msgspec.json.encode(checked).decode()
+
+
+# Applying ---------------------------------------------------------------------------------------
+
+
+async def _apply(platform: Platform, it: Import, tell: Progress) -> None:
+    """In one transaction: lock, compare once more, write; or back to the check."""
+    checked = msgspec.json.decode(it.found, type=Checked)
+    await tell("comparing", 0, 0)
+    async with platform.db.transaction(hospital_id=it.hospital_id) as tx:
+        await store.lock_hospitals(tx, it.id)
+        now = await store.one(tx, it.id)
+        if now is None or now.state != "confirmed":
+            return
+        await store.lock_changed(tx, it.id)
+        await store.compare(tx, it.id)
+        same = await store.fingerprint(tx, it.id) == checked.fingerprint
+        if not same or await store.conflicts(tx, it.id):
+            await store.check_anew(tx, it.id)
+            await queue.defer(tx, TASK, queue=QUEUE, import_id=it.id)
+            return
+        await _write(tx, it, checked, tell)
+        checked.faults, checked.new_titles = [], []
+        await store.note_applied(tx, it.id, _json(checked))
+        await _record(tx, platform, it, checked)
+
+
+async def _write(tx: Tx, it: Import, checked: Checked, tell: Progress) -> None:
+    of = await store.number_new(tx, it.id)
+    done, last_id = 0, 0
+    while done < of:
+        made, last_id = await store.add_sessions(tx, it.id, last_id, _SESSIONS_A_STATEMENT)
+        done += made
+        await tell("writing", done, of)
+    await store.change_sessions(tx, it.id)
+    for one in await store.changed_timetables(tx, it.id):
+        await _change_timetable(tx, one)
+    reached = set(await store.add_timetables(tx, it.id))
+    if checked.counts.get("change_weekly"):
+        reached |= {one.hospital_id for one in await store.changed_timetables(tx, it.id)}
+    last = tx.now.date() + ROLLED_DAYS * ONE_DAY
+    for hospital_id in sorted(reached):
+        await sessions.roll_out(tx, hospital_id, tx.now.date(), last)
+
+
+async def _change_timetable(tx: Tx, one: ChangedTimetable) -> None:
+    """As a scheduler changes and ends it by the form: its sessions follow, from tomorrow on."""
+    today = tx.now.date()
+    if one.valid_until < one.before_valid_until:
+        ids = await timetables.lock_following(tx, one.id, one.valid_until)
+        await timetables.withdraw(tx, ids)
+    await timetables.end(tx, one.id, one.valid_until)
+    ids = await timetables.lock_following(tx, one.id, today)
+    await timetables.change(tx, one.id, one.clinic, fee_is_own=one.fee_is_own)
+    await timetables.follow(tx, ids, one.clinic, fee_is_own=one.fee_is_own)
+
+
+async def _record(tx: Tx, platform: Platform, it: Import, checked: Checked) -> None:
+    """With the counts alone: the rows are kept with the import."""
+    subject = ("supply_import", it.id)
+    await trail.record(
+        tx, platform.vault, it.who, "import_sessions", subject, detail=checked.counts
+    )

@@ -1,0 +1,123 @@
+"""What a hospital's own system does to one session, by the hospital's own id."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from guahao.flows.attendance import window
+from guahao.flows.attendance.window import ClosedSession, WindowRefusal
+from guahao.flows.kernel.platform import Platform
+from guahao.flows.supply import stops, timetables
+from guahao.flows.supply.feeding import own_session
+from guahao.flows.supply.stops import StopRefusal, StopReport
+from guahao.flows.supply.timetables import BelowBooked, PlanRefusal
+from guahao.rules.staff.staff import OfHospital
+from guahao.store.supply import stops as stop_store
+from guahao.store.supply.feeding import FedSession
+from guahao.store.supply.stops import Scope, Stop
+
+
+class UnstopRefusal(StrEnum):
+    """Why a stop is not taken back session by session."""
+
+    WIDER = "stop_wider"
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A session as it is now; `changed`: by this very call."""
+
+    session: FedSession
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Halted:
+    """A session after stopping it or taking that back, and the stop where there is one."""
+
+    session: FedSession
+    changed: bool
+    report: StopReport | None
+
+
+async def change_places(
+    platform: Platform, by: OfHospital, external_id: str, capacity: int
+) -> Placed | PlanRefusal | BelowBooked | None:
+    """Another number of places; None where the hospital has no such session."""
+    found = await own_session(platform, by, external_id)
+    if found is None:
+        return None
+    if found.session.capacity == capacity:
+        return Placed(found, changed=False)
+    outcome = await timetables.change_session(platform, by, found.id, capacity, None)
+    if isinstance(outcome, PlanRefusal | BelowBooked):
+        return outcome
+    return Placed(await _again(platform, by, found), changed=True)
+
+
+async def stop(
+    platform: Platform, by: OfHospital, external_id: str, reason: str
+) -> Halted | StopRefusal | None:
+    """Stop a session; its people are told after a time of grace. Again, it changes nothing."""
+    found = await own_session(platform, by, external_id)
+    if found is None:
+        return None
+    changed = False
+    if not found.stopped:
+        day = found.session.visit_date
+        scope = Scope(day, day, session_id=found.id)
+        outcome = await stops.stop(platform, by, scope, reason)
+        if isinstance(outcome, StopRefusal) and outcome is not StopRefusal.NOTHING:
+            return outcome
+        changed = not isinstance(outcome, StopRefusal)
+    halted = await _halted(platform, by, found, changed=changed)
+    # Somebody else may have stopped it since our look; else its pick-up is over and settled.
+    return halted if halted.session.stopped else StopRefusal.PAST
+
+
+async def unstop(
+    platform: Platform, by: OfHospital, external_id: str
+) -> Halted | StopRefusal | UnstopRefusal | None:
+    """Take a stop of this session back while nobody was told; again, it changes nothing."""
+    found = await own_session(platform, by, external_id)
+    if found is None:
+        return None
+    if not found.stopped:
+        return await _halted(platform, by, found, changed=False)
+    held = await _stop_of(platform, by, found.id)
+    if held is None:
+        return StopRefusal.TOLD
+    if held.scope.session_id is None:
+        return UnstopRefusal.WIDER
+    outcome = await stops.undo(platform, by, held.id)
+    if isinstance(outcome, StopRefusal):
+        return outcome
+    return await _halted(platform, by, found, changed=True)
+
+
+async def close(
+    platform: Platform, by: OfHospital, external_id: str
+) -> ClosedSession | WindowRefusal | None:
+    """Say that a session's attendance is complete; who has not come is a no-show (S16)."""
+    found = await own_session(platform, by, external_id)
+    return None if found is None else await window.close_session(platform, by, found.id)
+
+
+async def _halted(
+    platform: Platform, by: OfHospital, before: FedSession, *, changed: bool
+) -> Halted:
+    session = await _again(platform, by, before)
+    held = await _stop_of(platform, by, session.id) if session.stopped else None
+    report = None if held is None else await stops.report(platform, by, held.id)
+    return Halted(session, changed, report)
+
+
+async def _stop_of(platform: Platform, by: OfHospital, session_id: int) -> Stop | None:
+    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+        return await stop_store.of_session(tx, platform.vault, session_id)
+
+
+async def _again(platform: Platform, by: OfHospital, before: FedSession) -> FedSession:
+    """As it is now; as it was where its department was removed this very moment."""
+    return await own_session(platform, by, before.external_id or "") or before

@@ -1,0 +1,118 @@
+"""The supply: what can be booked when, rolled out each night, stopped by a hospital."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from guahao.flows.kernel.platform import Platform
+from guahao.rules.kernel.limits import Policy
+from guahao.rules.supply.releasing import session_state
+from guahao.store.kernel.views import SessionView
+from guahao.store.messages import messages
+from guahao.store.supply import sessions
+
+# Three months are at most 92 days; one more shows what the next day will release.
+ROLLED_DAYS = 93
+
+
+@dataclass(frozen=True, slots=True)
+class StopResult:
+    """A stopped session; `appointments` is how many bookings this very call stopped."""
+
+    session_id: int
+    appointments: int
+    already_stopped: bool
+
+
+async def list_sessions(
+    platform: Platform,
+    hospital_id: int,
+    department_id: int,
+    date_from: date | None,
+    date_to: date | None,
+    title: str | None,
+    specialty: str | None,
+) -> list[tuple[SessionView, str]]:
+    """A department's sessions, each with its state, by date, period, start and title.
+
+    From today on, whatever is asked, up to the last one made where no end is given: also
+    what is closed or not yet released is shown, with its word.
+    """
+    async with platform.db.transaction() as tx:
+        today = tx.now.date()
+        start = max(date_from or today, today)
+        found = await sessions.in_department(
+            tx, hospital_id, department_id, start, date_to, title, specialty
+        )
+        policy = (await platform.policies.read(tx)).on(today)
+    return [(view, _state(view, tx.now, policy)) for view in found]
+
+
+async def one_session(platform: Platform, session_id: int) -> tuple[SessionView, str] | None:
+    """A session with its state, or None."""
+    async with platform.db.transaction() as tx:
+        view = await sessions.one(tx, session_id)
+        policy = (await platform.policies.read(tx)).on(tx.now.date())
+    return None if view is None else (view, _state(view, tx.now, policy))
+
+
+async def sessions_by_ids(
+    platform: Platform, session_ids: Sequence[int]
+) -> list[tuple[SessionView, str]]:
+    """Return these sessions, each with its state, by id; unknown ids are left out."""
+    async with platform.db.transaction() as tx:
+        found = await sessions.by_ids(tx, session_ids)
+        policy = (await platform.policies.read(tx)).on(tx.now.date())
+    return [(view, _state(view, tx.now, policy)) for view in found]
+
+
+async def sessions_of_departments(
+    platform: Platform, department_ids: Sequence[int]
+) -> list[tuple[SessionView, str]]:
+    """Return the sessions of these departments from today on, each with its state, by id."""
+    async with platform.db.transaction() as tx:
+        found = await sessions.in_departments(tx, department_ids, tx.now.date())
+        policy = (await platform.policies.read(tx)).on(tx.now.date())
+    return [(view, _state(view, tx.now, policy)) for view in found]
+
+
+def _state(view: SessionView, at: datetime, policy: Policy) -> str:
+    return session_state(view.visit_date, view.remaining, view.stopped, at, view.rules, policy)
+
+
+async def roll_forward(platform: Platform, days: int = ROLLED_DAYS) -> int:
+    """Make the sessions of all timetables from today to today + `days`; how many were made.
+
+    Safe to run twice, late or in two workers. A transaction is one hospital's, so that none
+    is long and a failure keeps what was done.
+    """
+    async with platform.db.transaction() as tx:
+        hospital_ids = await sessions.hospitals_with_timetables(tx)
+    return sum([await _roll_forward_one(platform, one, days) for one in hospital_ids])
+
+
+async def _roll_forward_one(platform: Platform, hospital_id: int, days: int) -> int:
+    async with platform.db.transaction() as tx:
+        today = tx.now.date()
+        return await sessions.roll_out(tx, hospital_id, today, today + timedelta(days=days))
+
+
+async def stop_session(platform: Platform, session_id: int) -> StopResult | None:
+    """Stop a clinic session (停诊): every live booking of it is stopped and told of it.
+
+    None where there is no such session; a second time changes and tells nothing. At once, for
+    a feed that reports it; a scheduler's own stop (`flows.supply.stops`) leaves time to undo.
+    Holds the session's lock before it touches appointments, as booking and cancelling do: whoever
+    books waits for it and finds the session stopped.
+    """
+    async with platform.db.transaction() as tx:
+        stopped = await sessions.lock_stopped(tx, session_id)
+        if stopped is None:
+            return None
+        if stopped:
+            return StopResult(session_id, 0, already_stopped=True)
+        appointment_ids = await sessions.stop(tx, [session_id])
+        await messages.tell(tx, "stopped", appointment_ids)
+        return StopResult(session_id, len(appointment_ids), already_stopped=False)

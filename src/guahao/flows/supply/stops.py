@@ -1,0 +1,212 @@
+"""A hospital stops sessions (停诊), and takes it back while nobody was told.
+
+A stop is written first, with its reason, and then carried out in chunks, each in a
+transaction of its own that begins with the stop's lock: the desk never waits for more than
+one chunk, and what a crash left is carried on by a task. Bookings are stopped and their
+limits freed at once; their people are told after a time of grace.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from guahao.flows.booking.booking import counted_since
+from guahao.flows.kernel.platform import Platform
+from guahao.flows.supply.schedules import ROLLED_DAYS
+from guahao.rules.booking.stopping import decide_restore
+from guahao.rules.kernel.text import prose
+from guahao.rules.staff.staff import OfHospital, Staff
+from guahao.store.booking import booking
+from guahao.store.booking.appointments import lock_persons, lock_sessions
+from guahao.store.kernel.db import Tx
+from guahao.store.messages import messages
+from guahao.store.staff import trail
+from guahao.store.supply import sessions
+from guahao.store.supply import stops as store
+from guahao.store.supply.stops import Affected, Progress, Scope, Stop, Unreached
+
+GRACE = timedelta(minutes=5)
+SESSIONS_A_CHUNK = 25
+UNREACHED_SHOWN = 200
+LISTED = 50
+
+
+class StopRefusal(StrEnum):
+    """Why nothing is stopped, or a stop not undone."""
+
+    NO_REASON = "stop_no_reason"
+    DATES = "stop_dates"
+    PAST = "stop_past"
+    TOO_FAR = "stop_too_far"
+    NOTHING = "stop_nothing"
+    TOLD = "stop_told"
+    UNDONE = "stop_undone"
+
+
+@dataclass(frozen=True, slots=True)
+class StopReport:
+    """A stop, how far it has come, and who could not be reached."""
+
+    stop: Stop
+    progress: Progress
+    unreached: list[Unreached]
+
+
+async def preview(platform: Platform, by: Staff, scope: Scope) -> list[Affected] | StopRefusal:
+    """What a stop would take, by department; nothing is changed."""
+    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+        return await _affected(tx, by, scope)
+
+
+async def _affected(tx: Tx, by: OfHospital, scope: Scope) -> list[Affected] | StopRefusal:
+    today = tx.now.date()
+    if scope.last < scope.first:
+        return StopRefusal.DATES
+    if scope.first < today:
+        return StopRefusal.PAST
+    # Later days have no sessions yet: there a timetable is ended.
+    if scope.last > today + timedelta(days=ROLLED_DAYS):
+        return StopRefusal.TOO_FAR
+    return await store.affected(tx, by.own_hospital_id, scope) or StopRefusal.NOTHING
+
+
+async def stop(platform: Platform, by: OfHospital, scope: Scope, reason: str) -> int | StopRefusal:
+    """Stop what is in the scope; the stop's id. Its people are told after GRACE."""
+    reason = prose(reason)
+    if not reason:
+        return StopRefusal.NO_REASON
+    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+        found = await _affected(tx, by, scope)
+        if isinstance(found, StopRefusal):
+            return found
+        tell_at = tx.now + GRACE
+        stop_id = await store.add(
+            tx, platform.vault, by.own_hospital_id, by.who, reason, scope, tell_at
+        )
+        detail = {
+            **{name: value for name, value in asdict(scope).items() if value is not None},
+            "sessions": sum(one.sessions for one in found),
+            "bookings": sum(one.bookings for one in found),
+        }
+        subject = ("stop", stop_id)
+        await trail.record(
+            *(tx, platform.vault, by.who, "stop_sessions", subject), reason=reason, detail=detail
+        )
+    await _carry_out(platform, stop_id, by.own_hospital_id)
+    return stop_id
+
+
+async def undo(platform: Platform, by: OfHospital, stop_id: int) -> Stop | StopRefusal | None:
+    """Take a stop back while nobody was told; None where there is no such stop.
+
+    Its sessions can be booked again. Its bookings live again with their codes, in the order
+    in which they were made; one whose limit or place has been used meanwhile, or whose
+    pick-up is over, stays stopped, and its person is told at once.
+    """
+    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+        found = await store.lock(tx, platform.vault, stop_id)
+        if found is None:
+            return None
+        if found.told_at is not None:
+            return StopRefusal.TOLD
+        if found.undone_at is not None:
+            return StopRefusal.UNDONE
+        await store.mark_undone(tx, stop_id)
+        await trail.record(tx, platform.vault, by.who, "undo_stop", ("stop", stop_id))
+    await _carry_out(platform, stop_id, by.own_hospital_id)
+    return found
+
+
+async def report(platform: Platform, by: OfHospital, stop_id: int) -> StopReport | None:
+    """A stop of the scheduler's own hospital, or None."""
+    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+        found = await store.one(tx, platform.vault, stop_id)
+        if found is None:
+            return None
+        unreached = await store.unreached(tx, stop_id, UNREACHED_SHOWN)
+        return StopReport(found, await store.progress(tx, stop_id), unreached)
+
+
+async def latest(platform: Platform, by: Staff) -> list[Stop]:
+    """The hospital's stops, the newest first."""
+    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+        return await store.latest(tx, platform.vault, by.own_hospital_id, LISTED)
+
+
+async def carry_on(platform: Platform) -> int:
+    """Finish what a crash left half done, and tell of stops whose grace is over; how many.
+
+    Safe to run twice, late or in two workers: everything happens under the stop's lock.
+    """
+    async with platform.db.transaction() as tx:
+        stop_ids = await store.unfinished(tx)
+    for stop_id in stop_ids:
+        await _carry_out(platform, stop_id, None)
+        await _tell(platform, stop_id)
+    return len(stop_ids)
+
+
+async def _carry_out(platform: Platform, stop_id: int, hospital_id: int | None) -> None:
+    while True:
+        async with platform.db.transaction(hospital_id=hospital_id) as tx:
+            found = await store.lock(tx, platform.vault, stop_id)
+            if found is None or found.done_at is not None:
+                return
+            undone = found.undone_at is not None
+            more = await (_restore_some(tx, platform, found) if undone else _stop_some(tx, found))
+            if not more:
+                await store.mark_done(tx, stop_id)
+                return
+
+
+async def _stop_some(tx: Tx, found: Stop) -> bool:
+    """Stop one chunk of the scope; whether there may be more.
+
+    Under the sessions' locks, as booking and cancelling work: whoever books waits, and finds
+    the session stopped. No person is locked: who gains only freed limits cannot be wronged.
+    """
+    ids = await store.lock_next_sessions(tx, found, SESSIONS_A_CHUNK)
+    appointment_ids = await sessions.stop(tx, ids)
+    await store.note_stopped(tx, found.id, ids, appointment_ids)
+    return len(ids) == SESSIONS_A_CHUNK
+
+
+async def _restore_some(tx: Tx, platform: Platform, found: Stop) -> bool:
+    """Bring one chunk back; whether there may be more."""
+    ids = await store.next_to_restore(tx, found.id, SESSIONS_A_CHUNK)
+    if not ids:
+        return False
+    patient_ids = {one.patient_id for one in await store.stopped_bookings(tx, found.id, ids)}
+    await lock_persons(tx, sorted(patient_ids))
+    await lock_sessions(tx, ids)
+    bookings = await store.stopped_bookings(tx, found.id, ids)
+    policies = await platform.policies.read(tx)
+    earliest = min(found.scope.first, tx.now.date())
+    ever = (policies.first, *(row.policy for row in policies.rows))
+    since = min(counted_since(policy, earliest) for policy in ever)
+    # The limits are the city's (S12): what counts is looked up in all hospitals.
+    async with tx.as_platform():
+        counted = await booking.counted_of(tx, sorted(patient_ids), since)
+    places = await store.places_left(tx, ids)
+    restored = set(decide_restore(bookings, places, counted, tx.now, policies))
+    await store.restore(tx, found.id, ids, sorted(restored))
+    left = [one.id for one in bookings if one.id not in restored]
+    await store.note_told(tx, found.id, left, await messages.tell(tx, "stopped", left))
+    return True
+
+
+async def _tell(platform: Platform, stop_id: int) -> None:
+    """Tell everybody a stop took, once; from then on it stands."""
+    async with platform.db.transaction() as tx:
+        found = await store.lock(tx, platform.vault, stop_id)
+        if found is None or not _is_to_be_told(found, tx.now):
+            return
+        ids = await store.untold(tx, stop_id)
+        await store.note_told(tx, stop_id, ids, await messages.tell(tx, "stopped", ids))
+        await store.mark_told(tx, stop_id)
+
+
+def _is_to_be_told(found: Stop, now: datetime) -> bool:
+    return found.can_be_undone and found.done_at is not None and found.tell_at <= now

@@ -1,0 +1,146 @@
+"""A department's page: seven days, a word for each, and the sessions of one of them (S1, S4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from guahao.flows.kernel.platform import Platform
+from guahao.rules.kernel.limits import ONE_DAY, HospitalRules, Policy
+from guahao.rules.supply.releasing import date_refusal, furthest, session_state
+from guahao.store.supply.week import DepartmentDays, Slot, department_days
+
+DAYS = 7
+_DAYS_AHEAD_MAX = 400
+# What a day is called when its sessions differ: the best that is to be had there.
+_BEST_FIRST = ("available", "full", "not_released", "closed", "stopped")
+NO_CLINIC = "no_clinic"
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A date of the strip. `state`: a session's word, or `no_clinic` where there is none.
+
+    `opens_at` is the moment of release of a day that is not released yet.
+    """
+
+    day: date
+    state: str
+    opens_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SlotState:
+    """A session and its word: available, full, not_released, closed or stopped."""
+
+    slot: Slot
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """Seven days of a department, and the sessions of the chosen one.
+
+    `titles` and `specialties` are what there is to choose from in these days; `earlier`
+    and `later` the first days of the pages beside this one, None at the ends.
+    """
+
+    department: DepartmentDays
+    today: date
+    furthest: date
+    days: list[Day]
+    chosen: Day
+    sessions: list[SlotState]
+    titles: list[str]
+    specialties: list[str]
+    earlier: date | None
+    later: date | None
+
+
+async def department_week(
+    platform: Platform,
+    department_id: int,
+    day: date | None = None,
+    title: str | None = None,
+    specialty: str | None = None,
+) -> Week | None:
+    """The seven days that hold `day`, pages counted from today; None if unknown.
+
+    Where no day is chosen: the first of them that can be booked.
+    """
+    async with platform.db.transaction() as tx:
+        first = _page_start(tx.now.date(), day)
+        last = first + (DAYS - 1) * ONE_DAY
+        department = await department_days(tx, department_id, first, last)
+        policy = (await platform.policies.read(tx)).on(tx.now.date())
+    if department is None:
+        return None
+    return _week(department, first, day, tx.now, policy, title, specialty)
+
+
+def _page_start(today: date, day: date | None) -> date:
+    """A page begins today, in seven days, in fourteen; nothing is earlier than today.
+
+    What is further away than anything is ever open is no day either: the calendar has an end.
+    """
+    if day is None or not 0 < (day - today).days <= _DAYS_AHEAD_MAX:
+        return today
+    return today + (day - today).days // DAYS * timedelta(days=DAYS)
+
+
+def _week(
+    department: DepartmentDays,
+    first: date,
+    day: date | None,
+    at: datetime,
+    policy: Policy,
+    title: str | None,
+    specialty: str | None,
+) -> Week:
+    slots = [
+        SlotState(slot, _state(slot, at, department.rules, policy))
+        for slot in department.slots
+        if title in (None, slot.title) and specialty in (None, slot.specialty)
+    ]
+    dates = [first + n * ONE_DAY for n in range(DAYS)]
+    days = [_day(one, slots, at, department.rules, policy) for one in dates]
+    chosen = _chosen(days, day)
+    last_open = furthest(at.date(), department.rules, policy)
+    later = first + DAYS * ONE_DAY
+    return Week(
+        department,
+        at.date(),
+        last_open,
+        days,
+        chosen,
+        [one for one in slots if one.slot.visit_date == chosen.day],
+        list(dict.fromkeys(slot.title for slot in department.slots)),
+        sorted({slot.specialty for slot in department.slots if slot.specialty}),
+        first - DAYS * ONE_DAY if first > at.date() else None,
+        # One day past the furthest is shown: what the next release will bring.
+        later if later <= last_open + ONE_DAY else None,
+    )
+
+
+def _state(slot: Slot, at: datetime, rules: HospitalRules, policy: Policy) -> str:
+    return session_state(slot.visit_date, slot.remaining, slot.stopped, at, rules, policy)
+
+
+def _day(
+    day: date, slots: list[SlotState], at: datetime, rules: HospitalRules, policy: Policy
+) -> Day:
+    states = {one.state for one in slots if one.slot.visit_date == day}
+    state = next((one for one in _BEST_FIRST if one in states), NO_CLINIC)
+    if day <= at.date():
+        return Day(day, "closed")
+    if state != "not_released":
+        return Day(day, state)
+    refused = date_refusal(day, at, rules, policy)
+    return Day(day, state, refused.retry_from if refused else None)
+
+
+def _chosen(days: list[Day], day: date | None) -> Day:
+    asked = next((one for one in days if one.day == day), None)
+    bookable = (one for one in days if one.state == "available")
+    shown = (one for one in days if one.state not in (NO_CLINIC, "closed"))
+    return asked or next(bookable, None) or next(shown, days[0])

@@ -1,0 +1,1 @@
+"""Pick-up, no-shows, suspensions."""

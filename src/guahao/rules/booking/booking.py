@@ -1,0 +1,231 @@
+"""Who gets which place: a batch decided in order, each request alone (S4-S7, S12, S16)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+
+from guahao.rules.kernel.facts import (
+    BookingFacts,
+    BookingRequest,
+    CountedAppointment,
+    EarlierUse,
+    KeyScope,
+    PatientFacts,
+    SessionFacts,
+)
+from guahao.rules.kernel.limits import (
+    ONE_DAY,
+    RENOWNED_SPECIALIST,
+    HospitalRules,
+    Policy,
+    add_months,
+    most_in_days,
+    most_in_months,
+)
+from guahao.rules.kernel.outcomes import (
+    Accepted,
+    Decision,
+    KeyMismatch,
+    Refusal,
+    Refused,
+    Repeated,
+    RepeatedInBatch,
+)
+from guahao.rules.supply.releasing import city_time, date_refusal, furthest
+
+_MIDNIGHT = datetime.min.time()
+Counted = Sequence[CountedAppointment]
+
+
+def decide_batch(facts: BookingFacts, requests: Sequence[BookingRequest]) -> list[Decision]:
+    """Decide requests in order; what one is given, the next no longer finds.
+
+    Equal to deciding them one by one with the facts read anew each time.
+    """
+    batch = _Batch(facts)
+    return [batch.decide(index, request) for index, request in enumerate(requests)]
+
+
+class _Batch:
+    """What earlier requests of the batch have already taken."""
+
+    def __init__(self, facts: BookingFacts) -> None:
+        self.facts = facts
+        self.booked: dict[int, int] = {}
+        self.counted: dict[int, list[CountedAppointment]] = {}
+        self.keys: dict[KeyScope, int] = {}
+        self.requests: list[BookingRequest] = []
+
+    def decide(self, index: int, request: BookingRequest) -> Decision:
+        self.requests.append(request)
+        repeated = self._repeated(request)
+        if repeated is not None:
+            return repeated
+        self.keys[request.scope] = index
+        refused = self._refused(request)
+        if refused is not None:
+            return refused
+        self._take(self.facts.sessions[request.session_id], request.patient_id)
+        return Accepted()
+
+    def _repeated(self, request: BookingRequest) -> Decision | None:
+        earlier = self.facts.earlier.get(request.scope)
+        if earlier is not None:
+            return Repeated(earlier) if _same_body(request, earlier) else KeyMismatch()
+        index = self.keys.get(request.scope)
+        if index is None:
+            return None
+        same = _same_body(request, self.requests[index])
+        return RepeatedInBatch(index) if same else KeyMismatch()
+
+    def _refused(self, request: BookingRequest) -> Refused | None:
+        session = self.facts.sessions.get(request.session_id)
+        if session is None:
+            return Refused(Refusal.UNKNOWN_SESSION)
+        patient = self.facts.patients.get(request.patient_id)
+        if patient is None or not request.actor.may_book_for(patient):
+            return Refused(Refusal.NOT_YOUR_PATIENT)
+        policy = self.facts.policy
+        return (
+            _stopped(session)
+            or date_refusal(session.visit_date, request.at, session.rules, policy)
+            or _restricted(request, patient)
+            or _document_ended(session, patient)
+            or self._unchecked(session, patient)
+            or _suspended(patient, request.at)
+            or limit_refusal(session, self._counted_of(patient), request.at, policy)
+            or self._sold_out(session)
+        )
+
+    def _unchecked(self, session: SessionFacts, patient: PatientFacts) -> Refused | None:
+        """Unchecked persons book only what the policy and the hospital leave them."""
+        if patient.is_checked:
+            return None
+        policy, checks_names = self.facts.policy, self.facts.checks_names
+        live = sum(counted.is_live for counted in self._counted_of(patient))
+        if (checks_names and live >= policy.unchecked_live_bookings) or for_checked_only(
+            session.title, session.rules, policy, checks_names=checks_names
+        ):
+            return Refused(Refusal.PERSON_UNCHECKED)
+        return None
+
+    def _counted_of(self, patient: PatientFacts) -> Counted:
+        return self.counted.get(patient.id, patient.counted)
+
+    def _sold_out(self, session: SessionFacts) -> Refused | None:
+        booked = self.booked.get(session.id, session.booked)
+        return Refused(Refusal.SOLD_OUT) if booked >= session.capacity else None
+
+    def _take(self, session: SessionFacts, patient_id: int) -> None:
+        self.booked[session.id] = self.booked.get(session.id, session.booked) + 1
+        counted = self.counted.setdefault(patient_id, list(self.facts.patients[patient_id].counted))
+        counted.append(
+            CountedAppointment(
+                session.visit_date, session.hospital_id, session.department_id, is_live=True
+            )
+        )
+
+
+def _same_body(request: BookingRequest, other: BookingRequest | EarlierUse) -> bool:
+    return (request.patient_id, request.session_id) == (other.patient_id, other.session_id)
+
+
+def for_checked_only(
+    title: str, rules: HospitalRules, policy: Policy, *, checks_names: bool
+) -> bool:
+    """Whether no unchecked person may book a session, however few they have booked.
+
+    A hospital may ask for it whatever the platform checks; the policy's rule for experts holds
+    where a verifier is configured, for nobody could be checked at home without.
+    """
+    by_policy = title == RENOWNED_SPECIALIST and not policy.unchecked_may_book_experts
+    return rules.checked_only or (checks_names and by_policy)
+
+
+def _stopped(session: SessionFacts) -> Refused | None:
+    return Refused(Refusal.SESSION_STOPPED) if session.stopped else None
+
+
+def _restricted(request: BookingRequest, patient: PatientFacts) -> Refused | None:
+    """A restricted account books nothing by itself until the day it ends (S17)."""
+    until = patient.account_restricted_until
+    if request.actor.kind != "account" or until is None or request.at.date() >= until:
+        return None
+    return Refused(Refusal.ACCOUNT_RESTRICTED, retry_from=city_time(until, _MIDNIGHT))
+
+
+def _document_ended(session: SessionFacts, patient: PatientFacts) -> Refused | None:
+    """A birth certificate serves for visits before the first birthday."""
+    ends_on = patient.document_ends_on
+    if ends_on is None or session.visit_date < ends_on:
+        return None
+    return Refused(Refusal.DOCUMENT_ENDED)
+
+
+def _suspended(patient: PatientFacts, at: datetime) -> Refused | None:
+    """Suspension blocks new bookings until the day it ends (S16)."""
+    until = patient.suspended_until
+    if until is None or at.date() >= until:
+        return None
+    return Refused(Refusal.PATIENT_SUSPENDED, retry_from=city_time(until, _MIDNIGHT))
+
+
+def limit_refusal(
+    session: SessionFacts, counted: Counted, at: datetime, policy: Policy
+) -> Refused | None:
+    """Which limit per real person one more booking would break (S12), or None.
+
+    Names the next visit date that the same limit would allow, within what is open.
+    """
+    place = (session.hospital_id, session.department_id)
+    reason = _broken_limit(place, session.visit_date, counted, policy)
+    if reason is None:
+        return None
+    last = furthest(at.date(), session.rules, policy)
+    later = (
+        day
+        for day in sorted(_days_that_may_free(session.visit_date, counted, policy))
+        if session.visit_date < day <= last
+    )
+    free = (day for day in later if _broken_limit(place, day, counted, policy) is None)
+    return Refused(reason, visit_from=next(free, None))
+
+
+def keeps_limits(place: CountedAppointment, counted: Counted, policy: Policy) -> bool:
+    """Whether one more booking there and then stays within every limit per real person (S12)."""
+    where = (place.hospital_id, place.department_id)
+    return _broken_limit(where, place.visit_date, counted, policy) is None
+
+
+def _days_that_may_free(visit_date: date, counted: Counted, policy: Policy) -> set[date]:
+    """The only dates on which a limit can stop refusing what it refused the day before.
+
+    The next date; the one after a counted date; the end of a window that starts at one.
+    """
+    dates = {c.visit_date for c in counted} | {visit_date}
+    return (
+        {day + ONE_DAY for day in dates}
+        | {day + timedelta(days=policy.short_window_days) for day in dates}
+        | {add_months(day, policy.long_window_months) for day in dates}
+    )
+
+
+def _broken_limit(
+    place: tuple[int, int], day: date, counted: Counted, policy: Policy
+) -> Refusal | None:
+    same_day = [c for c in counted if c.visit_date == day]
+    same_place = sum((c.hospital_id, c.department_id) == place for c in same_day)
+    if same_place >= policy.per_department_and_day:
+        return Refusal.DUPLICATE_DEPARTMENT
+    if len(same_day) >= policy.per_day:
+        return Refusal.DAY_LIMIT
+    # No window holds more than there is: most patients need no counting.
+    dates = [c.visit_date for c in counted]
+    limit = policy.per_short_window
+    if len(dates) >= limit and most_in_days(dates, day, policy.short_window_days) >= limit:
+        return Refusal.SEVEN_DAY_LIMIT
+    limit = policy.per_long_window
+    if len(dates) >= limit and most_in_months(dates, day, policy.long_window_months) >= limit:
+        return Refusal.THREE_MONTH_LIMIT
+    return None

@@ -1,0 +1,29 @@
+"""Who may cancel, and until when (S14)."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+
+from guahao.rules.kernel.facts import AppointmentFacts
+from guahao.rules.kernel.limits import HospitalRules, Policy
+from guahao.rules.kernel.outcomes import CancelRefusal
+from guahao.rules.supply.releasing import city_time
+
+
+def cancel_deadline(visit_date: date, rules: HospitalRules) -> datetime:
+    """The moment from which it is too late: at the latest when the visit day begins."""
+    last_day = visit_date - timedelta(days=rules.cancel_days_before)
+    return min(city_time(last_day, rules.cancel_time), city_time(visit_date, time.min))
+
+
+def decide_cancel(
+    appointment: AppointmentFacts, by: str, at: datetime, policy: Policy
+) -> CancelRefusal | None:
+    """None if `by` (`agent`, `patient`, …) may cancel at `at`, else the first reason not."""
+    if by not in policy.cancel_channels:
+        return CancelRefusal.CANCEL_BY_PHONE
+    if appointment.status != "booked":
+        return CancelRefusal.NOT_CANCELLABLE
+    if at >= cancel_deadline(appointment.visit_date, appointment.rules):
+        return CancelRefusal.CANCEL_TOO_LATE
+    return None

@@ -1,0 +1,1 @@
+"""Hospitals, departments, titles, rules, announcements."""

@@ -1,0 +1,89 @@
+"""What the rules answer. A refusal is a value; its order is a contract (RULES part 3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from guahao.rules.kernel.facts import EarlierUse
+
+
+class Refusal(StrEnum):
+    """Why a booking is refused, in order of precedence: the first that applies answers."""
+
+    UNKNOWN_SESSION = "unknown_session"
+    NOT_YOUR_PATIENT = "not_your_patient"
+    SESSION_STOPPED = "session_stopped"
+    SAME_DAY = "same_day"
+    NEXT_DAY_CLOSED = "next_day_closed"
+    BEYOND_HORIZON = "beyond_horizon"
+    NOT_RELEASED = "not_released"
+    ACCOUNT_RESTRICTED = "account_restricted"
+    DOCUMENT_ENDED = "document_ended"
+    PERSON_UNCHECKED = "person_unchecked"
+    PATIENT_SUSPENDED = "patient_suspended"
+    DUPLICATE_DEPARTMENT = "duplicate_department"
+    DAY_LIMIT = "day_limit"
+    SEVEN_DAY_LIMIT = "seven_day_limit"
+    THREE_MONTH_LIMIT = "three_month_limit"
+    SOLD_OUT = "sold_out"
+
+
+class CancelRefusal(StrEnum):
+    """Why a cancellation is refused, in order of precedence (S14)."""
+
+    CANCEL_BY_PHONE = "cancel_by_phone"
+    NOT_CANCELLABLE = "not_cancellable"
+    CANCEL_TOO_LATE = "cancel_too_late"
+
+
+class PickupRefusal(StrEnum):
+    """Why a number is not handed out, in order of precedence (S11)."""
+
+    WRONG_PERSON = "wrong_person"
+    WRONG_HOSPITAL = "wrong_hospital"
+    ALREADY_PICKED_UP = "already_picked_up"
+    NOT_BOOKED = "not_booked"
+    WRONG_DAY = "wrong_day"
+    TOO_LATE = "pickup_too_late"
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The request may be booked; whoever decided has already counted it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Refused, and when it would be allowed, where there is such a time.
+
+    `retry_from`: from this moment on the same request is not refused for this reason.
+    `visit_from`: the first later visit date, within what is open, that these rules allow.
+    """
+
+    reason: Refusal
+    retry_from: datetime | None = None
+    visit_from: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """The same key and body as before: the earlier answer stands."""
+
+    earlier: EarlierUse
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatedInBatch:
+    """The same key and body as request number `index` of this very batch."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeyMismatch:
+    """The key was used before for another body (`idempotency_mismatch`)."""
+
+
+Decision = Accepted | Refused | Repeated | RepeatedInBatch | KeyMismatch

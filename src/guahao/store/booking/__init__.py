@@ -1,0 +1,1 @@
+"""Booking and cancelling."""

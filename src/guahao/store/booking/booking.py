@@ -1,0 +1,323 @@
+"""What the booking desk reads and writes, a batch at a time.
+
+Locks first, in one order everywhere (patients, then clinic sessions, each by id);
+everything that is decided upon is read in separate statements after them, so that
+READ COMMITTED shows what the previous holder of the locks committed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from psycopg.rows import TupleRow
+
+from guahao.rules.kernel.facts import (
+    BookingRequest,
+    CountedAppointment,
+    EarlierUse,
+    KeyScope,
+    PatientFacts,
+    SessionFacts,
+)
+from guahao.rules.kernel.outcomes import Refused
+from guahao.store.hospitals.directory import RULES_ASKED
+from guahao.store.kernel.db import Tx, array, bytes_array, hexed, recordset
+from guahao.store.kernel.vault import Vault
+from guahao.store.kernel.views import PatientView, SessionView
+from guahao.store.people.patients import open_patient
+from guahao.store.supply.sessions import SESSION_COLUMNS, session_view
+
+_LOCK_PATIENTS = """
+    SELECT id, account_id, suspended_until, name_enc, id_type, id_no_enc,
+           (SELECT a.restricted_until FROM accounts a WHERE a.id = account_id),
+           document_ends_on, checked_at IS NOT NULL
+    FROM patients
+    WHERE id = ANY(%s::bigint[]) AND displaced_at IS NULL AND merged_into IS NULL
+    ORDER BY id FOR NO KEY UPDATE
+"""
+_LOCK_SESSIONS = f"""
+    SELECT {SESSION_COLUMNS}
+    FROM clinic_sessions s
+    JOIN hospitals h ON h.id = s.hospital_id
+    {RULES_ASKED}
+    JOIN departments d ON d.id = s.department_id
+    WHERE s.id = ANY(%s::bigint[]) AND d.on_platform
+    ORDER BY s.id FOR NO KEY UPDATE OF s
+"""
+_COUNTED = """
+    SELECT patient_id, visit_date, hospital_id, department_id, status = 'booked'
+    FROM appointments
+    WHERE patient_id = ANY(%(patients)s::bigint[]) AND visit_date > %(since)s
+      AND status IN ('booked', 'picked_up', 'no_show', 'unverified')
+    UNION ALL
+    SELECT m.survivor_id, a.visit_date, a.hospital_id, a.department_id, a.status = 'booked'
+    FROM person_merges m CROSS JOIN LATERAL (
+        SELECT visit_date, hospital_id, department_id, status FROM appointments
+        WHERE patient_id = m.patient_id AND visit_date > %(since)s
+          AND status IN ('booked', 'picked_up', 'no_show', 'unverified')
+        OFFSET 0) a  -- one index scan for each of the few merged registrations
+    WHERE m.survivor_id = ANY(%(patients)s::bigint[])
+"""
+_OWN_PATIENT = """
+    SELECT id, account_id, suspended_until, document_ends_on, checked_at IS NOT NULL
+    FROM patients WHERE id = %s AND account_id = %s
+"""
+_EARLIER = """
+    SELECT r.actor_kind, r.actor_id, r.idempotency_key,
+           r.patient_id, r.clinic_session_id, r.outcome, r.appointment_id,
+           r.retry_from, r.visit_from
+    FROM json_to_recordset(%s::json) AS k (kind text, actor bigint, key text)
+    JOIN booking_requests r
+      ON r.actor_kind = k.kind AND r.actor_id = k.actor AND r.idempotency_key = k.key
+"""
+# Read in the batch's own pipeline: an ended log-in books nothing, at no further round trip.
+# The generation is not compared: what counts it up ends every log-in, and waits for one that
+# begins (store/people/log_ins.py).
+_LOG_INS = """
+    SELECT id, account_id, confirmed_at IS NOT NULL FROM log_ins
+    WHERE id = ANY(%s::bigint[]) AND ended_at IS NULL AND expires_at > %s
+"""
+_TAKEN_CODES = (
+    "SELECT code_index FROM appointments WHERE code_live AND code_index = ANY(%s::bytea[])"
+)
+_RESERVE_IDS = """
+    SELECT nextval('appointments_id_seq'), nextval('messages_id_seq')
+    FROM generate_series(1, %s)
+"""
+_COUNT_PLACES = """
+    UPDATE clinic_sessions s SET booked = s.booked + n.places
+    FROM json_to_recordset(%s::json) AS n (session_id bigint, places int)
+    WHERE s.id = n.session_id
+"""
+_INSERT_APPOINTMENTS = """
+    INSERT INTO appointments (id, patient_id, clinic_session_id, hospital_id, department_id,
+                              visit_date, channel, code_enc, code_index, booked_at,
+                              changed_at)
+    SELECT id, patient_id, session_id, hospital_id, department_id,
+           visit_date, channel, code_enc, code_index, at, at
+    FROM json_to_recordset(%s::json)
+        AS n (id bigint, patient_id bigint, session_id bigint, hospital_id bigint,
+              department_id bigint, visit_date date, channel text, code_enc bytea,
+              code_index bytea, at timestamptz)
+"""
+_INSERT_MESSAGES = """
+    INSERT INTO messages (id, kind, account_id, patient_id, appointment_id,
+                          created_at, changed_at)
+    SELECT message_id, 'booked', account_id, patient_id, id, at, at
+    FROM json_to_recordset(%s::json)
+        AS n (id bigint, message_id bigint, account_id bigint, patient_id bigint, at timestamptz)
+    WHERE account_id IS NOT NULL
+"""
+_INSERT_REQUESTS = """
+    INSERT INTO booking_requests (actor_kind, actor_id, idempotency_key, patient_id,
+                                  clinic_session_id, outcome, appointment_id,
+                                  retry_from, visit_from, decided_at)
+    SELECT kind, actor, key, patient_id, session_id, outcome, appointment_id,
+           retry_from, visit_from, at
+    FROM json_to_recordset(%s::json)
+        AS n (kind text, actor bigint, key text, patient_id bigint, session_id bigint,
+              outcome text, appointment_id bigint, retry_from timestamptz, visit_from date,
+              at timestamptz)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class LockedPatient:
+    """A patient under lock; the person's data stays sealed until somebody needs it."""
+
+    facts: PatientFacts
+    name_enc: bytes
+    id_type: str
+    id_no_enc: bytes
+
+    def view(self, vault: Vault) -> PatientView:
+        """The patient in the clear."""
+        return open_patient(
+            vault,
+            self.facts.id,
+            self.name_enc,
+            self.id_type,
+            self.id_no_enc,
+            self.facts.suspended_until,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """All that a batch needs, read under its locks."""
+
+    patients: dict[int, LockedPatient]
+    sessions: dict[int, SessionView]
+    earlier: dict[KeyScope, EarlierUse]
+    free_codes: list[str]
+    reserved_ids: list[tuple[int, int]]  # (appointment id, message id), one pair a request
+    log_ins: dict[int, tuple[int, bool]]  # those that live: account, whether confirmed
+
+
+@dataclass(frozen=True, slots=True)
+class NewAppointment:
+    """A decided booking, ready to be written, with the message that tells of it."""
+
+    id: int
+    message_id: int
+    code: str
+    request: BookingRequest
+    session: SessionView
+    account_id: int | None
+
+
+async def load_batch(
+    tx: Tx,
+    vault: Vault,
+    requests: Sequence[BookingRequest],
+    counted_since: date,
+    codes: Sequence[str],
+    log_in_ids: Sequence[int] = (),
+) -> Loaded:
+    """Lock, then read; one round trip to the server in a pipelined transaction.
+
+    `counted_since`: counted appointments with a later visit date are read.
+    `codes`: candidates for identification codes; those that no live booking has come back.
+    """
+    patient_ids = sorted({request.patient_id for request in requests})
+    session_ids = sorted({request.session_id for request in requests})
+    # A batch is of one moment; a replay's requests may lie apart, but its hospitals have one
+    # set of rules each.
+    day = requests[0].at.date()
+    keys = [{"kind": r.actor.kind, "actor": r.actor.id, "key": r.key} for r in requests]
+    candidates = {index: code for code in codes for index in vault.indexes("code", code)}
+    execute = tx.conn.execute
+    patients = await execute(_LOCK_PATIENTS, (array(patient_ids),))
+    sessions = await execute(_LOCK_SESSIONS, (day, array(session_ids)))
+    counted = await execute(_COUNTED, _counting(patient_ids, counted_since))
+    # Planned each time: a plan kept from when the table was small reads all of it ever after.
+    earlier = await execute(_EARLIER, (recordset(keys),), prepare=False)
+    taken = await execute(_TAKEN_CODES, (bytes_array(candidates),))
+    reserved = await execute(_RESERVE_IDS, (len(requests),))
+    log_ins = await execute(_LOG_INS, (array(log_in_ids), tx.now)) if log_in_ids else None
+    by_patient = _by_patient(await counted.fetchall())
+    taken_codes = {candidates[row[0]] for row in await taken.fetchall()}
+    return Loaded(
+        {row[0]: _locked_patient(row, by_patient) for row in await patients.fetchall()},
+        {row[0]: session_view(row) for row in await sessions.fetchall()},
+        {(row[0], row[1], row[2]): EarlierUse(*row[3:]) for row in await earlier.fetchall()},
+        [code for code in codes if code not in taken_codes],
+        [(row[0], row[1]) for row in await reserved.fetchall()],
+        {row[0]: (row[1], row[2]) for row in (await log_ins.fetchall() if log_ins else ())},
+    )
+
+
+def _counting(patient_ids: Sequence[int], since: date) -> dict[str, Any]:
+    """The parameters of _COUNTED: of these persons, visits after the date."""
+    return {"patients": array(patient_ids), "since": since}
+
+
+def _by_patient(rows: Iterable[TupleRow]) -> dict[int, list[CountedAppointment]]:
+    found: dict[int, list[CountedAppointment]] = {}
+    for patient_id, visit_date, hospital_id, department_id, is_live in rows:
+        counted = CountedAppointment(visit_date, hospital_id, department_id, is_live)
+        found.setdefault(patient_id, []).append(counted)
+    return found
+
+
+def _locked_patient(row: TupleRow, counted: dict[int, list[CountedAppointment]]) -> LockedPatient:
+    patient_id, account_id, suspended_until, name_enc, id_type, id_no_enc, *standing = row
+    facts = PatientFacts(
+        patient_id,
+        account_id,
+        suspended_until,
+        tuple(counted.get(patient_id, ())),
+        *standing,  # the account's restriction, the document's end, checked or not
+    )
+    return LockedPatient(facts, name_enc, id_type, id_no_enc)
+
+
+async def counted_of(
+    tx: Tx, patient_ids: Sequence[int], since: date
+) -> dict[int, list[CountedAppointment]]:
+    """What counts against the limits of these persons (S12), of visit dates after `since`."""
+    return _by_patient(await tx.rows(_COUNTED, _counting(patient_ids, since)))
+
+
+async def own_patient(
+    tx: Tx, account_id: int, patient_id: int, counted_since: date
+) -> PatientFacts | None:
+    """A patient of the account as the law sees it, without a lock; None if another's."""
+    row = await tx.row(_OWN_PATIENT, (patient_id, account_id))
+    if row is None:
+        return None
+    counted = _by_patient(await tx.rows(_COUNTED, _counting([patient_id], counted_since)))
+    id, owner, suspended_until, ends_on, is_checked = row
+    mine = tuple(counted.get(patient_id, ()))
+    return PatientFacts(
+        id, owner, suspended_until, mine, document_ends_on=ends_on, is_checked=is_checked
+    )
+
+
+def session_facts(session: SessionView) -> SessionFacts:
+    """What the law reads of a session."""
+    return SessionFacts(
+        session.id,
+        session.hospital_id,
+        session.department_id,
+        session.visit_date,
+        session.period,
+        session.capacity,
+        session.booked,
+        session.stopped,
+        session.rules,
+        session.title,
+    )
+
+
+async def save_bookings(tx: Tx, vault: Vault, made: Sequence[NewAppointment]) -> None:
+    """Counters, appointments and the messages that tell of them."""
+    places = Counter(new.session.id for new in made)
+    counts = recordset([{"session_id": id, "places": n} for id, n in places.items()])
+    rows = recordset([_appointment_row(vault, new) for new in made])
+    await tx.do(_COUNT_PLACES, (counts,))
+    await tx.do(_INSERT_APPOINTMENTS, (rows,))
+    await tx.do(_INSERT_MESSAGES, (rows,))
+
+
+def _appointment_row(vault: Vault, new: NewAppointment) -> dict[str, Any]:
+    session, request = new.session, new.request
+    return {
+        "id": new.id,
+        "message_id": new.message_id,
+        "account_id": new.account_id,
+        "patient_id": request.patient_id,
+        "session_id": session.id,
+        "hospital_id": session.hospital_id,
+        "department_id": session.department_id,
+        "visit_date": session.visit_date,
+        "channel": request.channel,
+        "code_enc": hexed(vault.seal("appointments", "code", new.id, new.code)),
+        "code_index": hexed(vault.index("code", new.code)),
+        "at": request.at,
+    }
+
+
+async def save_requests(tx: Tx, decided: Sequence[tuple[BookingRequest, int | Refused]]) -> None:
+    """Keep each new answer under its idempotency key: an appointment's id or a refusal."""
+    rows = [_request_row(request, answer) for request, answer in decided]
+    await tx.do(_INSERT_REQUESTS, (recordset(rows),))
+
+
+def _request_row(request: BookingRequest, answer: int | Refused) -> dict[str, Any]:
+    row = {
+        "kind": request.actor.kind,
+        "actor": request.actor.id,
+        "key": request.key,
+        "patient_id": request.patient_id,
+        "session_id": request.session_id,
+        "at": request.at,
+    }
+    if isinstance(answer, Refused):
+        refused = {"retry_from": answer.retry_from, "visit_from": answer.visit_from}
+        return {**row, "outcome": answer.reason, **refused}
+    return {**row, "outcome": "booked", "appointment_id": answer}

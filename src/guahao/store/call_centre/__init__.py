@@ -1,0 +1,1 @@
+"""Calls, verification, call tasks."""

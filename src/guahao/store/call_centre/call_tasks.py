@@ -1,0 +1,178 @@
+"""Call tasks: patients whom no message reached, for the agents to call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from guahao.store.kernel.db import Tx
+
+TAKEN_FOR = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class CallTask:
+    """Whom to call of what; `tries` were made so far.
+
+    About a booking, or about a patient where it is about none.
+    """
+
+    id: int
+    appointment_id: int | None
+    patient_id: int | None
+    account_id: int | None
+    kind: str
+    visit_date: date | None
+    tries: int
+    not_before: datetime
+    taken_by: int | None
+
+
+_COLUMNS = """
+    id, appointment_id, patient_id, account_id, kind, visit_date, tries, not_before, taken_by
+"""
+_URGENT_FIRST = "ORDER BY kind = 'stopped' DESC, visit_date NULLS LAST, id"
+_BY_PHONE_WITHIN = timedelta(days=7)
+# Whether what a message tells of a booking still holds, by the booking's status.
+_STILL_TRUE = """
+    CASE {kind} WHEN 'reminder' THEN 'booked' WHEN 'excused' THEN 'no_show'
+         WHEN 'excuse_withdrawn' THEN 'no_show' ELSE {kind} END = a.status
+"""
+
+
+async def make(tx: Tx) -> int:
+    """A task for everybody whose SMS did not arrive, and no WeChat message either.
+
+    Only where what was to be told still holds, and the visit is not past. How many are new.
+    """
+    return await tx.do(
+        """
+        INSERT INTO call_tasks (appointment_id, kind, message_id, visit_date, created_at,
+                                not_before)
+        SELECT DISTINCT ON (a.id, m.kind) a.id, m.kind, m.id, a.visit_date, %s, %s
+        FROM (SELECT id FROM messages
+              WHERE state = 'failed' AND channel = 'sms' AND appointment_id IS NOT NULL
+              UNION ALL
+              SELECT b.message_id FROM stop_bookings b JOIN messages s ON s.id = b.message_id
+              WHERE s.state = 'unknown') lost
+        JOIN messages m ON m.id = lost.id
+        JOIN appointments a ON a.id = m.appointment_id AND a.status = m.kind
+        WHERE m.kind IN ('booked', 'cancelled', 'stopped') AND a.visit_date >= %s
+          AND NOT EXISTS (SELECT FROM messages w WHERE w.beside_id = m.id
+                          AND w.state IN ('submitted', 'delivered'))
+        ORDER BY a.id, m.kind, m.id DESC
+        ON CONFLICT (appointment_id, kind) DO NOTHING
+        """,
+        (tx.now, tx.now, tx.now.date()),
+    ) + await _make_for_landlines(tx)
+
+
+async def _make_for_landlines(tx: Tx) -> int:
+    """Make a task of every message to a landline that still holds.
+
+    Not of a booking made in a call: the agent has just read out its code.
+    """
+    return await tx.do(
+        f"""
+        INSERT INTO call_tasks (appointment_id, patient_id, account_id, kind, message_id,
+                                visit_date, created_at, not_before)
+        SELECT m.appointment_id, m.patient_id, m.account_id, m.kind, m.id, a.visit_date, %s, %s
+        FROM messages m LEFT JOIN appointments a ON a.id = m.appointment_id
+        WHERE m.state = 'by_phone' AND m.created_at > %s
+          AND (a.id IS NULL OR {_STILL_TRUE.format(kind="m.kind")})
+          AND NOT (m.kind = 'booked' AND a.channel IS NOT DISTINCT FROM 'phone')
+          AND NOT EXISTS (SELECT FROM call_tasks t WHERE t.message_id = m.id)
+        ORDER BY m.id
+        ON CONFLICT DO NOTHING
+        """,
+        (tx.now, tx.now, tx.now - _BY_PHONE_WITHIN),
+    )
+
+
+async def close_needless(tx: Tx) -> int:
+    """Close what nobody needs to be called about any more; how many.
+
+    The visit is past, the booking has changed since, or the message arrived after all.
+    """
+    return await tx.do(
+        f"""
+        UPDATE call_tasks t SET outcome = 'no_need', closed_at = %s
+        FROM appointments a, messages m
+        WHERE t.closed_at IS NULL AND a.id = t.appointment_id AND m.id = t.message_id
+          AND (m.state = 'delivered' OR NOT ({_STILL_TRUE.format(kind="t.kind")})
+               OR (t.visit_date < %s AND a.status <> 'no_show'))
+        """,
+        (tx.now, tx.now.date()),
+    )
+
+
+async def waiting(tx: Tx, limit: int) -> list[CallTask]:
+    """Open tasks, the most urgent first: stopped clinics, then by visit date."""
+    rows = await tx.rows(
+        f"SELECT {_COLUMNS} FROM call_tasks WHERE closed_at IS NULL {_URGENT_FIRST} LIMIT %s",
+        (limit,),
+    )
+    return [CallTask(*row) for row in rows]
+
+
+async def take_next(tx: Tx, staff_id: int) -> CallTask | None:
+    """The most urgent task that is due and nobody else's, for a quarter of an hour.
+
+    Two agents at once get two tasks.
+    """
+    row = await tx.row(
+        f"""
+        UPDATE call_tasks SET taken_by = %s, taken_until = %s
+        WHERE id = (SELECT id FROM call_tasks
+                    WHERE closed_at IS NULL AND not_before <= %s
+                      AND (taken_until IS NULL OR taken_until <= %s OR taken_by = %s)
+                    {_URGENT_FIRST} LIMIT 1 FOR UPDATE SKIP LOCKED)
+        RETURNING {_COLUMNS}
+        """,
+        (staff_id, tx.now + TAKEN_FOR, tx.now, tx.now, staff_id),
+    )
+    return None if row is None else CallTask(*row)
+
+
+async def put_off(tx: Tx, task_id: int, until: datetime) -> None:
+    """Give a task back, to be taken again at that time."""
+    await tx.do(
+        "UPDATE call_tasks SET taken_by = NULL, taken_until = NULL, not_before = %s WHERE id = %s",
+        (until, task_id),
+    )
+
+
+async def lock_taken(tx: Tx, task_id: int, staff_id: int) -> CallTask | None:
+    """Lock a task that this agent still holds."""
+    row = await tx.row(
+        f"""
+        SELECT {_COLUMNS} FROM call_tasks
+        WHERE id = %s AND taken_by = %s AND taken_until > %s AND closed_at IS NULL
+        FOR NO KEY UPDATE
+        """,
+        (task_id, staff_id, tx.now),
+    )
+    return None if row is None else CallTask(*row)
+
+
+async def close(tx: Tx, task_id: int, outcome: str) -> None:
+    """The task is done."""
+    await tx.do(
+        """
+        UPDATE call_tasks SET outcome = %s, closed_at = %s, tries = tries + 1, taken_until = NULL
+        WHERE id = %s
+        """,
+        (outcome, tx.now, task_id),
+    )
+
+
+async def try_later(tx: Tx, task_id: int, not_before: datetime) -> None:
+    """Nobody answered: again, by whoever is free then."""
+    await tx.do(
+        """
+        UPDATE call_tasks SET tries = tries + 1, not_before = %s, taken_by = NULL,
+               taken_until = NULL
+        WHERE id = %s
+        """,
+        (not_before, task_id),
+    )

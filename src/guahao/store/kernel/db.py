@@ -1,0 +1,500 @@
+"""The pool and the transaction. Everything else in `store` takes a `Tx`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from psycopg import AsyncConnection, AsyncCursor, OperationalError, conninfo
+from psycopg.abc import Buffer
+from psycopg.adapt import Loader
+from psycopg.errors import ReadOnlySqlTransaction
+from psycopg.rows import TupleRow
+from psycopg_pool import PoolTimeout
+
+from guahao.clock import ClockWatch
+from guahao.store.kernel.connections import Connection, Pool, cut, has_ended, watched
+
+APP_ROLE = "guahao_app"
+# Sees one hospital's rows only, by row-level security (migration 0007).
+HOSPITAL_ROLE = "guahao_hospital"
+# Alone reads and writes what logs somebody in or signs (SECRET_COLUMNS), for single statements.
+SECRETS_ROLE = "guahao_secrets"
+# What the processes log in as on the embedded server: may become the roles above and nothing
+# else, and has no rights of its own. On a server of the operator's its name is the operator's.
+LOGIN_ROLE = "guahao_login"
+ROLES = (APP_ROLE, HOSPITAL_ROLE, SECRETS_ROLE)
+TIME_ZONE = "Asia/Shanghai"
+Clock = Callable[[], datetime]
+Row = tuple[Any, ...]
+Params = tuple[Any, ...] | Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Tx:
+    """One open transaction and its time: fixed once, on the city's clock."""
+
+    conn: AsyncConnection[TupleRow]
+    now: datetime
+    # The role of the next statement is the last one.
+    _roles: list[str] = field(default_factory=lambda: [APP_ROLE])
+
+    async def rows(self, sql: str, params: Params = ()) -> list[TupleRow]:
+        """All rows of one statement."""
+        return await (await self.conn.execute(sql, params)).fetchall()
+
+    async def row(self, sql: str, params: Params = ()) -> TupleRow | None:
+        """The first row, or None."""
+        return await (await self.conn.execute(sql, params)).fetchone()
+
+    async def do(self, sql: str, params: Params = ()) -> int:
+        """Run a statement for its effect; the number of rows it touched."""
+        return (await self.conn.execute(sql, params)).rowcount
+
+    @asynccontextmanager
+    async def as_platform(self) -> AsyncIterator[None]:
+        """Within a hospital's transaction: what the platform derives from all hospitals.
+
+        A suspension follows from a person's no-shows wherever they were (S16); nothing
+        that is read here may be shown to the hospital.
+        """
+        async with self._as_role(APP_ROLE):
+            yield
+
+    @asynccontextmanager
+    async def as_secrets(self) -> AsyncIterator[None]:
+        """For statements that read or write secrets, and no others (migration 0041)."""
+        async with self._as_role(SECRETS_ROLE):
+            yield
+
+    async def secret_row(self, sql: str, params: Params = ()) -> TupleRow | None:
+        """Return the first row of one statement that reads secrets, in one round trip."""
+        return await (await self._secretly(sql, params)).fetchone()
+
+    async def do_secret(self, sql: str, params: Params = ()) -> int:
+        """Run one statement that writes secrets, in one round trip; how many rows it touched."""
+        return (await self._secretly(sql, params)).rowcount
+
+    async def _secretly(self, sql: str, params: Params) -> AsyncCursor[TupleRow]:
+        async with self.conn.pipeline():
+            await self.conn.execute(_SET_ROLE, (SECRETS_ROLE,))
+            cursor = await self.conn.execute(sql, params)
+            await self.conn.execute(_SET_ROLE, (self._roles[-1],))
+        return cursor
+
+    @asynccontextmanager
+    async def _as_role(self, role: str) -> AsyncIterator[None]:
+        await self.do(_SET_ROLE, (role,))
+        self._roles.append(role)
+        try:
+            yield
+        finally:
+            self._roles.pop()
+        # Not after an error: a failed transaction takes no statement, and rolls this back.
+        await self.do(_SET_ROLE, (self._roles[-1],))
+
+
+_SET_ROLE = "SELECT set_config('role', %s, true)"  # until the transaction ends
+
+
+# What a request does last in each of its transactions, before the commit.
+before_commit: ContextVar[Callable[[Tx], Awaitable[None]] | None] = ContextVar(
+    "before_commit", default=None
+)
+
+
+@lru_cache(4096)
+def _date(data: bytes) -> date:
+    return date.fromisoformat(data.decode())
+
+
+@lru_cache(4096)
+def _time(data: bytes) -> time:
+    return time.fromisoformat(data.decode())
+
+
+class _DateLoader(Loader):
+    """Dates repeat within a batch hundreds of times; each is parsed once."""
+
+    def load(self, data: Buffer) -> date:
+        return _date(bytes(data))
+
+
+class _TimeLoader(Loader):
+    """Clock readings likewise: eight of a hospital's rules come with every session."""
+
+    def load(self, data: Buffer) -> time:
+        return _time(bytes(data))
+
+
+class RolesError(Exception):
+    """A database session is not the application's; the message says what to do."""
+
+
+class DatabaseState(StrEnum):
+    """What the server can do for us, as far as is known."""
+
+    ALIVE = "alive"
+    READ_ONLY = "read_only"  # a standby, or a primary that was demoted
+    AWAY = "away"
+
+
+class CommitUnknownError(OperationalError):
+    """The connection was lost while a transaction was committing: it is done, or it is not."""
+
+
+class DatabaseAwayError(OperationalError):
+    """No server answers: nothing was done, and nobody waits for it."""
+
+
+class DatabaseReadOnlyError(OperationalError):
+    """The server that answers cannot be written to: nothing was done."""
+
+
+class ClockError(DatabaseAwayError):
+    """This process's clock is not the database's: nothing was done, as its times would be false."""
+
+
+_LOOK_SECONDS = 0.5  # how often who waits for a connection looks whether the primary is away
+Configure = Callable[[AsyncConnection[TupleRow]], Awaitable[None]]
+_REPLAYED = "SELECT pg_last_xact_replay_timestamp()"
+_SESSION = "SELECT current_user::text, session_user::text, current_setting('TimeZone')"
+
+
+async def configure(conn: AsyncConnection[TupleRow]) -> None:
+    """Prepare a new connection; raises RolesError where it is not the application's.
+
+    A pooler between us and the server may drop the options that choose role and time zone;
+    under another role row security would show every hospital's rows.
+    """
+    conn.adapters.register_loader("date", _DateLoader)
+    conn.adapters.register_loader("time", _TimeLoader)
+    row = await (await conn.execute(_SESSION, prepare=False)).fetchone()
+    assert row is not None
+    role, login, zone = row
+    if role != APP_ROLE:
+        raise RolesError(
+            f"the database gives the role {role} to the login {login} instead of {APP_ROLE}: a"
+            " pooler drops the session's options; docs/OPERATING.md says which pooling works"
+        )
+    if zone != TIME_ZONE:
+        raise RolesError(
+            f"the database gives the time zone {zone} instead of {TIME_ZONE}: a pooler drops the"
+            " session's options; docs/OPERATING.md says which pooling works"
+        )
+
+
+_ROLES = """
+    SELECT session_user::text,
+           s.rolsuper OR s.rolbypassrls OR s.rolcreaterole,
+           (SELECT string_agg(DISTINCT o.rolname, ', ') FROM pg_roles o
+            WHERE pg_has_role(session_user, o.oid, 'MEMBER')
+              AND (o.oid IN (SELECT relowner FROM pg_class
+                             WHERE relnamespace = 'public'::regnamespace)
+                   OR o.oid = (SELECT datdba FROM pg_database WHERE datname = current_database()))),
+           (SELECT string_agg(o.rolname, ', ' ORDER BY o.rolname) FROM pg_roles o
+            WHERE o.rolname = ANY(%s::text[]) AND NOT pg_has_role(session_user, o.oid, 'MEMBER'))
+    FROM pg_roles s WHERE s.rolname = session_user
+"""
+
+
+async def check_login(conn: AsyncConnection[TupleRow]) -> None:
+    """Raise RolesError where a connection's login could become more than the application."""
+    row = await (await conn.execute(_ROLES, ([*ROLES],))).fetchone()
+    assert row is not None
+    login, above, becomes, lacks = row
+    if above:
+        raise RolesError(
+            f"the database login {login} may create roles or see past row security;"
+            " GUAHAO_DATABASE_URL needs a login of its own (docs/OPERATING.md)"
+        )
+    if becomes:
+        raise RolesError(
+            f"the database login {login} can become {becomes}, which owns tables;"
+            " GUAHAO_DATABASE_URL needs a login of its own (docs/OPERATING.md)"
+        )
+    if lacks:
+        raise RolesError(
+            f"the database login {login} is no member of {lacks}: run `guahao migrate`,"
+            f" or GRANT {lacks} TO {login} (docs/OPERATING.md)"
+        )
+
+
+WRITABLE = "SELECT NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off'"
+
+
+class Database:
+    """The application's connections, as the role that owns nothing.
+
+    `clock` gives the platform's time with the city's zone; a transaction asks it once.
+    `wait_seconds`: how long a transaction waits for a free connection. `prepared`: whether the
+    server keeps prepared statements for a session, which a pooler by transactions does not.
+    `read_url`: replicas that are read while no primary answers.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        clock: Clock,
+        *,
+        min_size: int = 1,
+        max_size: int = 10,
+        wait_seconds: float = 10,
+        prepared: bool = True,
+        read_url: str | None = None,
+    ) -> None:
+        self.clock = clock
+        self.watch: ClockWatch | None = None  # of the clock, where it is to be the database's
+        self.url = as_application(url)
+        self.state = DatabaseState.ALIVE  # by the pulse (store/kernel/pulse.py), where there is one
+        self.is_watched = False
+        self.seen_at: datetime | None = None  # when the pulse last found a primary
+        self._replayed_at: datetime | None = None
+        self._in_use: set[Connection] = set()
+
+        def pool(url: str, least: int, set_up: Configure) -> Pool:
+            return Pool(
+                url,
+                connection_class=Connection,
+                min_size=least,
+                max_size=max_size,
+                open=False,
+                timeout=wait_seconds,
+                reconnect_timeout=float("inf"),
+                configure=set_up,
+                kwargs={"autocommit": True, "prepare_threshold": 2 if prepared else None},
+            )
+
+        self.pool = pool(self.url, min_size, configure)
+        # Without a connection until one is asked for.
+        self._replicas = read_url and pool(as_application(read_url), 0, self._configure_replica)
+
+    async def open(self, *, may_begin_away: bool = False) -> None:
+        """Connect.
+
+        `may_begin_away`: while no primary answers, begin with the replicas, where there are any;
+        for a process with a pulse, which notices that the primary is back.
+
+        Raises RolesError where the session is not the application's, psycopg's PoolTimeout
+        where no server answers in 30 s.
+        """
+        try:
+            first = await Connection.connect(self.url, autocommit=True, prepare_threshold=None)
+        except OperationalError:
+            if may_begin_away and self._replicas:
+                await self._replicas.open()
+                self.state = DatabaseState.AWAY
+                await self.pool.open(wait=False)
+                return
+            # The pool tries on for a while.
+        else:
+            async with first:
+                await configure(first)
+        await self.pool.open(wait=True)
+        if self._replicas:
+            await self._replicas.open()
+
+    async def check_roles(self) -> None:
+        """Raise RolesError where a connection could become more than the application."""
+        async with self._connection() as conn:
+            await check_login(conn)
+
+    async def close(self) -> None:
+        """Give every connection back."""
+        await self.pool.close()
+        if self._replicas:
+            await self._replicas.close()
+
+    @property
+    def as_of(self) -> datetime | None:
+        """The time that what is read is true for, while it is a replica's; else None.
+
+        A replica may lag behind the primary: the earlier of its last replayed commit and of the
+        last time that the primary was there.
+        """
+        if self.state is not DatabaseState.AWAY or not self._replicas:
+            return None
+        known = [moment for moment in (self.seen_at, self._replayed_at) if moment is not None]
+        return min(known, default=None)
+
+    async def _configure_replica(self, conn: AsyncConnection[TupleRow]) -> None:
+        await configure(conn)
+        row = await (await conn.execute(_REPLAYED, prepare=False)).fetchone()
+        self._replayed_at = row[0] if row is not None else None
+
+    @asynccontextmanager
+    async def transaction(self, hospital_id: int | None = None) -> AsyncIterator[Tx]:
+        """One READ COMMITTED transaction; commits at the end, rolls back on an exception.
+
+        `hospital_id`: under the role of that hospital's staff, to whom the database shows
+        no other hospital's rows.
+        """
+        async with self._connection() as conn, conn.transaction():
+            roles = [APP_ROLE]
+            if hospital_id is not None:
+                roles = [HOSPITAL_ROLE]
+                await conn.execute(
+                    "SELECT set_config('role', %s, true),"
+                    " set_config('guahao.hospital_id', %s, true)",
+                    (HOSPITAL_ROLE, str(hospital_id)),
+                )
+            tx = Tx(conn, self._now(), roles)
+            yield tx
+            last = before_commit.get()
+            if last is not None:
+                await last(tx)
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Tx]:
+        """Open a transaction that sees one moment throughout, and can write nothing."""
+        async with self.transaction() as tx:
+            await tx.do("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            await tx.do("SET LOCAL work_mem = '64MB'")  # counting fits, and is not spilt to disk
+            yield tx
+
+    @asynccontextmanager
+    async def pipelined_transaction(self, deadline: float | None = None) -> AsyncIterator[Tx]:
+        """The same, but a statement is sent without waiting for the one before it.
+
+        Fetching a result waits for all that was sent; an error may surface only then, or
+        at the commit. Each statement still sees what was committed before it began.
+
+        `deadline`: by the event loop's clock; then the connection is closed. Raises
+        CommitUnknownError where it is lost during the commit, psycopg's OperationalError where
+        it is lost before, so that nothing is done.
+        """
+        loop = asyncio.get_running_loop()
+        wait_seconds = None if deadline is None else deadline - loop.time()
+        async with self._connection(wait_seconds, may_read_replica=False) as conn:
+            timer = None if deadline is None else loop.call_at(deadline, cut, conn)
+            committing = False
+            try:
+                async with conn.pipeline(), conn.transaction():
+                    yield Tx(conn, self._now())
+                    committing = True
+            except OperationalError as error:
+                # On a connection that stands, the server has said that it rolled back.
+                if committing and conn.closed:
+                    raise CommitUnknownError(str(error)) from error
+                raise
+            finally:
+                if timer is not None:
+                    timer.cancel()
+
+    def _now(self) -> datetime:
+        """Return the time of a transaction; raises ClockError where the clock is wrong."""
+        if self.watch is not None and self.watch.is_wrong:
+            raise ClockError(
+                f"this machine's clock is {self.watch.ahead_seconds:+.1f} s off the database's:"
+                " nothing is done with false times; set both by NTP"
+            )
+        return self.clock()
+
+    async def compare_clocks(self) -> None:
+        """Compare the clock with the database's, where it is watched; raises OperationalError."""
+        if self.watch is None:
+            return
+        async with self._connection() as conn:
+            asked = self.watch.now()
+            cursor = await conn.execute("SELECT extract(epoch FROM clock_timestamp())::float8")
+            row = await cursor.fetchone()
+            answered = self.watch.now()
+        assert row is not None
+        self.watch.compare(row[0], asked, answered)
+
+    @asynccontextmanager
+    async def _connection(
+        self, wait_seconds: float | None = None, *, may_read_replica: bool = True
+    ) -> AsyncIterator[Connection]:
+        """A connection that its server has not ended; while no primary answers, a replica's."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + (self.pool.timeout if wait_seconds is None else wait_seconds)
+        while True:
+            pool = self.pool
+            if self.state is DatabaseState.AWAY:
+                if not self._replicas or not may_read_replica:
+                    raise DatabaseAwayError("no primary answers")
+                pool = self._replicas
+            left = until - loop.time()
+            try:
+                conn = await pool.getconn(min(left, _LOOK_SECONDS))
+            except PoolTimeout:
+                if left <= _LOOK_SECONDS:
+                    raise
+                continue  # unless the primary is away by now
+            if not has_ended(conn):
+                break
+            # A restart has ended every idle connection: the pool replaces each that comes back.
+            await conn.close()
+            await pool.putconn(conn)
+        self._in_use.add(conn)
+        try:
+            async with conn:
+                yield conn
+        except ReadOnlySqlTransaction as error:
+            raise DatabaseReadOnlyError(str(error)) from error
+        finally:
+            self._in_use.discard(conn)
+            await pool.putconn(conn)
+
+    async def is_writable(self, seconds: float) -> bool:
+        """Whether a primary answers in time; known already where the pulse is watched."""
+        if self.is_watched:
+            return self.state is DatabaseState.ALIVE
+        try:
+            async with self._connection(seconds / 2) as conn:
+                timer = asyncio.get_running_loop().call_later(seconds / 2, cut, conn)
+                try:
+                    row = await (await conn.execute(WRITABLE)).fetchone()
+                finally:
+                    timer.cancel()
+        except OperationalError:
+            return False
+        return row == (True,)
+
+    async def drop_connections(self, *, in_use: bool = False) -> None:
+        """Replace every idle connection; those `in_use` too, whose callers get an error."""
+        if in_use:
+            for conn in list(self._in_use):
+                cut(conn)
+        if not self.pool.closed:
+            await self.pool.drain()
+
+
+def as_application(url: str) -> str:
+    """Return the same server and database, as the application's role, with our time-outs."""
+    url = watched(url)
+    own = conninfo.conninfo_to_dict(url).get("options")
+    options = f"{own} -c role={APP_ROLE} -c timezone={TIME_ZONE}"
+    return conninfo.make_conninfo(url, options=options)
+
+
+def array(plain: Iterable[int | str]) -> str:
+    """Ids or codes (digits only) as PostgreSQL's array literal.
+
+    A tenth of the time of adapting a list; the booking desk does this often.
+    """
+    return f"{{{','.join(map(str, plain))}}}"
+
+
+def hexed(data: bytes) -> str:
+    """Bytes as PostgreSQL reads them in text: for JSON, which has no bytes."""
+    return f"\\x{data.hex()}"
+
+
+def bytes_array(plain: Iterable[bytes]) -> str:
+    """Bytes as PostgreSQL's array literal."""
+    return "{" + ",".join(f'"\\\\x{data.hex()}"' for data in plain) + "}"
+
+
+def recordset(rows: Sequence[dict[str, Any]]) -> str:
+    """Rows for `json_to_recordset`: one parameter a statement, however many rows."""
+    return msgspec.json.encode(rows).decode()

@@ -1,0 +1,98 @@
+"""Records as people read them, made from rows. Personal data is in the clear here:
+a view is for its owner's eyes, or for staff whose look is recorded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time
+
+from guahao.rules.booking.order_no import order_no
+from guahao.rules.kernel.limits import HospitalRules
+
+
+@dataclass(frozen=True, slots=True)
+class HospitalView:
+    """A hospital as the directory shows it (S5)."""
+
+    id: int
+    name: str
+    name_en: str
+    grade: str
+    district: str
+    address: str
+    phone: str
+    notice: str
+    pickup_place: str
+    rules: HospitalRules
+
+
+@dataclass(frozen=True, slots=True)
+class DepartmentView:
+    """A department; `parent_id` is its first-level department's."""
+
+    id: int
+    name: str
+    name_en: str
+    parent_id: int | None
+    parent_name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionView:
+    """A clinic session with the names and rules its reader needs. Money in 分."""
+
+    id: int
+    hospital_id: int
+    hospital_name: str
+    department_id: int
+    department_name: str
+    title: str
+    specialty: str
+    visit_date: date
+    period: str
+    starts_at: time | None
+    ends_at: time | None
+    fee_fen: int
+    capacity: int
+    booked: int
+    stopped: bool
+    pickup_place: str
+    rules: HospitalRules
+    hospital_name_en: str = ""
+    department_name_en: str = ""
+
+    @property
+    def remaining(self) -> int:
+        """Places left."""
+        return self.capacity - self.booked
+
+
+@dataclass(frozen=True, slots=True)
+class PatientView:
+    """A patient with name and document number in the clear; doors mask them."""
+
+    id: int
+    name: str
+    id_type: str
+    id_no: str
+    suspended_until: date | None
+    is_checked: bool | None = None  # None: not read
+
+
+@dataclass(frozen=True, slots=True)
+class AppointmentView:
+    """A booking with its identification code: for its owner only."""
+
+    id: int
+    status: str
+    code: str
+    channel: str
+    booked_at: datetime
+    changed_at: datetime
+    session: SessionView
+    patient: PatientView
+
+    @property
+    def order_no(self) -> str:
+        """The number under which people speak of the booking."""
+        return order_no(self.id)

@@ -1,0 +1,1 @@
+"""SMS, WeChat, reminders, receipts."""

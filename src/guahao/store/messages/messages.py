@@ -1,0 +1,563 @@
+"""Messages to people, written in the transaction of what they tell of; and the demo's outbox.
+
+A row holds ids, not words: the text is made from the records when it is sent. A message
+waits as `queued`. A worker that claims it counts the attempt and holds it for a lease, so that
+no two workers send it at once; a claim that is never recorded (a crash) ends with its lease,
+and the message is sent again under the same key. `due_at` says when it may be claimed again;
+the number of the attempt is the claim's fencing token: a worker whose lease has ended records
+only that it did send.
+
+Every message is an SMS. Where its account is bound to a WeChat user who follows, another row
+beside it goes by that channel, with a key, a state and a job of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from psycopg.rows import TupleRow
+
+from guahao.rules.people.identity import valid_phone
+from guahao.store.booking.appointments import appointments_by_id
+from guahao.store.kernel.db import Tx
+from guahao.store.kernel.ids import next_id
+from guahao.store.kernel.queue import defer
+from guahao.store.kernel.vault import Vault, VaultError
+from guahao.store.kernel.views import AppointmentView, PatientView
+from guahao.store.people import patients
+from guahao.store.people.accounts import open_phone
+
+ATTEMPTS_MAX = 20
+URGENT = 10  # a job's priority: somebody sits before the screen and waits for the message
+PATIENT = -10  # a job's priority: hundreds of thousands in one evening, before whom others go
+# A lease must outlast the sending of what is claimed together (notices.deliver). That of a message
+# which soon expires (a one-time password) is short: a person waits for it, for half a minute.
+LEASE = timedelta(seconds=45)
+SHORT_LEASE = timedelta(seconds=15)
+SHORT_LIVED = timedelta(days=1)  # what soon expires has done so by then, and is found by its age
+# How long the job of a message may take to come before the message is found without it.
+JOB_WITHIN = timedelta(seconds=30)
+SHORT_JOB_WITHIN = timedelta(seconds=5)
+RECEIPT_WITHIN = timedelta(days=3)  # a carrier that has said nothing by then says nothing more
+MESSAGES_A_JOB = 64  # a job holds a place of the worker for no longer than these take
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A claimed message with the records it tells of, as they are now, in the clear.
+
+    `to` is a phone, or an openid; None where the person is no longer reached by the channel.
+    `body` is a one-time password; `attempts` includes the one just claimed.
+    """
+
+    id: int
+    kind: str
+    to: str | None
+    language: str
+    attempts: int
+    created_at: datetime
+    expires_at: datetime | None
+    body: str | None
+    appointment: AppointmentView | None
+    patient: PatientView | None
+    channel: str = "sms"
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A claimed message of which a record does not open with our keys."""
+
+    id: int
+    kind: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Claimed messages in the clear, and those that cannot be read."""
+
+    outgoing: list[Outgoing]
+    unreadable: list[Unreadable]
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxItem:
+    """What the demo's gateway "sent"."""
+
+    to: str
+    kind: str
+    text: str
+    sent_at: datetime
+
+
+# Telling ------------------------------------------------------------------------------------
+
+
+async def tell(tx: Tx, kind: str, appointment_ids: Sequence[int]) -> dict[int, int]:
+    """Tell the accounts of these appointments; one job for all. Nobody is told without one.
+
+    The message of each appointment that has one.
+    """
+    rows = await tx.rows(
+        """
+        INSERT INTO messages (kind, account_id, patient_id, appointment_id, created_at, changed_at)
+        SELECT %s, p.account_id, p.id, a.id, %s, %s
+        FROM appointments a JOIN patients p ON p.id = a.patient_id
+        WHERE a.id = ANY(%s::bigint[]) AND p.account_id IS NOT NULL
+        ORDER BY a.id
+        RETURNING id, appointment_id
+        """,
+        (kind, tx.now, tx.now, list(appointment_ids)),
+    )
+    await _defer_delivery(tx, [row[0] for row in rows])
+    return {row[1]: row[0] for row in rows}
+
+
+async def tell_patients(tx: Tx, kind: str, patient_ids: Sequence[int]) -> None:
+    """Tell the accounts of these patients; one job for all. Nobody is told without one."""
+    rows = await tx.rows(
+        """
+        INSERT INTO messages (kind, account_id, patient_id, created_at, changed_at)
+        SELECT %s, account_id, id, %s, %s
+        FROM patients WHERE id = ANY(%s::bigint[]) AND account_id IS NOT NULL
+        ORDER BY id
+        RETURNING id
+        """,
+        (kind, tx.now, tx.now, list(patient_ids)),
+    )
+    await _defer_delivery(tx, [row[0] for row in rows])
+
+
+async def tell_once_an_account(tx: Tx, kind: str, patient_ids: Sequence[int]) -> None:
+    """Tell the accounts of these patients, each of the first of its own among them."""
+    rows = await tx.rows(
+        """
+        INSERT INTO messages (kind, account_id, patient_id, created_at, changed_at)
+        SELECT DISTINCT ON (account_id) %s, account_id, id, %s, %s
+        FROM patients WHERE id = ANY(%s::bigint[]) AND account_id IS NOT NULL
+        ORDER BY account_id, id
+        RETURNING id
+        """,
+        (kind, tx.now, tx.now, list(patient_ids)),
+    )
+    await _defer_delivery(tx, [row[0] for row in rows])
+
+
+async def withdraw(tx: Tx, patient_id: int) -> None:
+    """Send none of what still waits to be sent of a person."""
+    await tx.do(
+        """
+        UPDATE messages SET state = 'expired', changed_at = %s, body_enc = NULL
+        WHERE patient_id = %s AND state = 'queued'
+        """,
+        (tx.now, patient_id),
+    )
+
+
+async def tell_account(tx: Tx, kind: str, account_id: int, patient_id: int) -> None:
+    """Tell an account of a patient who is, or was until now, one of its own."""
+    rows = await tx.rows(
+        """
+        INSERT INTO messages (kind, account_id, patient_id, created_at, changed_at)
+        VALUES (%s, %s, %s, %s, %s) RETURNING id
+        """,
+        (kind, account_id, patient_id, tx.now, tx.now),
+    )
+    await _defer_delivery(tx, [row[0] for row in rows])
+
+
+async def tell_phone(
+    tx: Tx, vault: Vault, kind: str, phone: str, language: str, body: str, expires_at: datetime
+) -> None:
+    """Tell a phone that may have no account yet; not after `expires_at`."""
+    new_id = await next_id(tx, "messages")
+    await tx.do(
+        """
+        INSERT INTO messages (id, kind, to_enc, body_enc, language, expires_at,
+                              created_at, changed_at)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+        """,
+        (
+            *(new_id, kind),
+            vault.seal("messages", "to", new_id, phone),
+            vault.seal("messages", "body", new_id, body),
+            *(language, expires_at, tx.now, tx.now),
+        ),
+    )
+    await _defer_delivery(tx, [new_id], priority=URGENT)
+
+
+async def remind(tx: Tx, visit_date: date, booked_before: datetime, limit: int) -> int:
+    """Remind of at most `limit` visits of the date that wait and are not reminded of; how many.
+
+    Of those booked earlier than `booked_before`. Once an appointment: a unique index decides.
+    """
+    rows = await tx.rows(
+        """
+        INSERT INTO messages (kind, account_id, patient_id, appointment_id, created_at, changed_at)
+        SELECT 'reminder', p.account_id, p.id, a.id, %s, %s
+        FROM clinic_sessions s
+        JOIN appointments a ON a.clinic_session_id = s.id
+        JOIN patients p ON p.id = a.patient_id
+        WHERE s.visit_date = %s AND s.settled_at IS NULL
+          AND a.status = 'booked' AND a.booked_at < %s AND p.account_id IS NOT NULL
+          AND NOT EXISTS (SELECT FROM messages m WHERE m.appointment_id = a.id
+                          AND m.kind = 'reminder' AND m.channel = 'sms')
+        LIMIT %s
+        ON CONFLICT (appointment_id) WHERE kind = 'reminder' AND channel = 'sms' DO NOTHING
+        RETURNING id
+        """,
+        (tx.now, tx.now, visit_date, booked_before, limit),
+    )
+    await _defer_delivery(tx, [row[0] for row in rows], priority=PATIENT)
+    return len(rows)
+
+
+async def _defer_delivery(tx: Tx, message_ids: Sequence[int], priority: int = 0) -> None:
+    for start in range(0, len(message_ids), MESSAGES_A_JOB):
+        arguments = {"message_ids": list(message_ids[start : start + MESSAGES_A_JOB])}
+        await defer(tx, "deliver_messages", queue="notices", priority=priority, **arguments)
+
+
+# Delivering ---------------------------------------------------------------------------------
+
+# Claimed or held by a release before `due_at`, while both run: neither has written it.
+_DUE = """
+    CASE WHEN due_at IS NOT NULL THEN due_at <= %(now)s
+         ELSE (attempts = 0 OR changed_at <= %(now)s - interval '100 seconds')
+              AND coalesce(held_until <= %(now)s, true) END
+"""
+
+
+async def claim(tx: Tx, message_ids: Sequence[int], *, wechat: bool = False) -> list[int]:
+    """Take those of these messages that wait and that nobody holds; count the attempt.
+
+    `wechat`: the account's WeChat user, where one follows, is told beside the SMS.
+    """
+    rows = await tx.rows(
+        f"""
+        UPDATE messages
+        SET attempts = attempts + 1, changed_at = %(now)s,
+            due_at = %(now)s + CASE WHEN expires_at IS NULL THEN %(lease)s ELSE %(short)s END
+        WHERE id IN (
+            SELECT id FROM messages
+            WHERE id = ANY(%(ids)s::bigint[]) AND state = 'queued' AND attempts < %(most)s
+              AND {_DUE}
+            ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)
+        RETURNING id, attempts
+        """,
+        {
+            "now": tx.now,
+            "ids": list(message_ids),
+            "most": ATTEMPTS_MAX,
+            "lease": LEASE,
+            "short": SHORT_LEASE,
+        },
+    )
+    by_phone = await _hand_to_agents(tx, [row[0] for row in rows])
+    if wechat:
+        await _tell_by_wechat(tx, [id for id, attempts in rows if attempts == 1])
+    return sorted(row[0] for row in rows if row[0] not in by_phone)
+
+
+async def _hand_to_agents(tx: Tx, message_ids: Sequence[int]) -> set[int]:
+    """Leave claimed SMS to landlines to the call centre, which makes call tasks of them."""
+    rows = await tx.rows(
+        """
+        UPDATE messages m SET state = 'by_phone', changed_at = %s
+        FROM accounts a
+        WHERE m.id = ANY(%s::bigint[]) AND m.channel = 'sms' AND m.to_enc IS NULL
+          AND a.id = m.account_id AND a.is_landline
+        RETURNING m.id
+        """,
+        (tx.now, list(message_ids)),
+    )
+    return {row[0] for row in rows}
+
+
+async def _tell_by_wechat(tx: Tx, message_ids: Sequence[int]) -> None:
+    """A row beside each SMS whose account is bound to a follower; one job for all."""
+    rows = await tx.rows(
+        """
+        INSERT INTO messages (channel, beside_id, kind, account_id, patient_id, appointment_id,
+                              created_at, changed_at)
+        SELECT 'wechat', m.id, m.kind, m.account_id, m.patient_id, m.appointment_id, %s, %s
+        FROM messages m JOIN wechat_users u ON u.account_id = m.account_id
+        WHERE m.id = ANY(%s::bigint[]) AND m.channel = 'sms' AND u.follows IS NOT FALSE
+        ORDER BY m.id
+        ON CONFLICT (beside_id, channel) WHERE beside_id IS NOT NULL DO NOTHING
+        RETURNING id
+        """,
+        (tx.now, tx.now, list(message_ids)),
+    )
+    await _defer_delivery(tx, [row[0] for row in rows])
+
+
+async def load(tx: Tx, vault: Vault, message_ids: Sequence[int]) -> Loaded:
+    """Messages with their recipients and the records that they tell of, by id.
+
+    A record that does not open keeps back its own messages only.
+    """
+    rows = await tx.rows(_LOAD, (list(message_ids),))
+    try:
+        return Loaded(await _opened(tx, vault, rows), [])
+    except VaultError:
+        pass
+    outgoing, unreadable = [], []
+    for row in rows:
+        try:
+            outgoing += await _opened(tx, vault, [row])
+        except VaultError:
+            unreadable.append(Unreadable(row[0], row[1], row[2]))
+    return Loaded(outgoing, unreadable)
+
+
+_LOAD = """
+    SELECT m.id, m.kind, m.attempts, m.expires_at, m.appointment_id, m.patient_id,
+           m.to_enc, m.body_enc, a.id, a.phone_enc, coalesce(m.language, a.language),
+           m.channel, m.created_at, u.id, u.openid_enc
+    FROM messages m
+    LEFT JOIN accounts a ON a.id = m.account_id
+    LEFT JOIN wechat_users u
+        ON u.account_id = a.id AND m.channel = 'wechat' AND u.follows IS NOT FALSE
+    WHERE m.id = ANY(%s::bigint[]) ORDER BY m.id
+"""
+
+
+async def _opened(tx: Tx, vault: Vault, rows: Sequence[TupleRow]) -> list[Outgoing]:
+    appointments = await appointments_by_id(tx, vault, [row[4] for row in rows if row[4]])
+    about = await patients.by_id(tx, vault, [row[5] for row in rows if row[5] and not row[4]])
+    return [_outgoing(vault, row, appointments, about) for row in rows]
+
+
+def _outgoing(
+    vault: Vault,
+    row: TupleRow,
+    appointments: Mapping[int, AppointmentView],
+    about: Mapping[int, PatientView],
+) -> Outgoing:
+    message_id, kind, attempts, expires_at, appointment_id, patient_id = row[:6]
+    _, body_enc, _, _, language, channel, created_at = row[6:13]
+    body = None if body_enc is None else vault.open("messages", "body", message_id, body_enc)
+    appointment = appointments.get(appointment_id)
+    patient = appointment.patient if appointment else about.get(patient_id)
+    return Outgoing(
+        *(message_id, kind, _recipient(vault, row), language, attempts, created_at, expires_at),
+        *(body, appointment, patient, channel),
+    )
+
+
+def _recipient(vault: Vault, row: TupleRow) -> str | None:
+    """Whom a loaded message goes to by its channel."""
+    message_id, to_enc, account_id, phone_enc, channel = row[0], row[6], row[8], row[9], row[11]
+    user_id, openid_enc = row[13:]
+    if channel == "wechat":
+        return (
+            None if user_id is None else vault.open("wechat_users", "openid", user_id, openid_enc)
+        )
+    if to_enc is None:
+        return open_phone(vault, account_id, phone_enc) or None
+    return vault.open("messages", "to", message_id, to_enc)
+
+
+async def record(tx: Tx, states: Mapping[int, tuple[str, int]]) -> None:
+    """Record what became of claimed messages, each a state and the attempt that it came of.
+
+    A message that is over loses its body. Where another worker has claimed the message
+    meanwhile, only that it was sent counts: that worker decides the rest.
+    """
+    await _lock(tx, list(states))
+    await tx.do(
+        """
+        UPDATE messages m SET state = n.state, changed_at = %s, body_enc = NULL
+        FROM unnest(%s::bigint[], %s::text[], %s::int[]) AS n (id, state, attempt)
+        WHERE m.id = n.id AND m.state = 'queued'
+          AND (m.attempts = n.attempt OR n.state IN ('submitted', 'delivered'))
+        """,
+        (
+            tx.now,
+            list(states),
+            [state for state, _ in states.values()],
+            [attempt for _, attempt in states.values()],
+        ),
+    )
+
+
+async def retry(tx: Tx, attempts: Mapping[int, tuple[int, float]]) -> None:
+    """Give claimed messages back after an attempt, each to be claimed again in so many seconds.
+
+    Not those that another worker has claimed meanwhile.
+    """
+    await _lock(tx, list(attempts))
+    await tx.do(
+        """
+        UPDATE messages m SET due_at = %s + make_interval(secs => n.wait), changed_at = %s
+        FROM unnest(%s::bigint[], %s::int[], %s::float[]) AS n (id, attempt, wait)
+        WHERE m.id = n.id AND m.state = 'queued' AND m.attempts = n.attempt
+        """,
+        (
+            *(tx.now, tx.now, list(attempts)),
+            [attempt for attempt, _ in attempts.values()],
+            [wait for _, wait in attempts.values()],
+        ),
+    )
+
+
+async def hold(tx: Tx, until: Mapping[int, datetime]) -> None:
+    """Give claimed messages back: their attempt does not count, and nobody claims them before."""
+    await _lock(tx, list(until))
+    await tx.do(
+        """
+        UPDATE messages m
+        SET held_until = n.until, due_at = n.until, attempts = m.attempts - 1, changed_at = %s
+        FROM unnest(%s::bigint[], %s::timestamptz[]) AS n (id, until)
+        WHERE m.id = n.id AND m.state = 'queued' AND m.attempts > 0
+        """,
+        (tx.now, list(until), list(until.values())),
+    )
+
+
+async def _lock(tx: Tx, message_ids: Sequence[int]) -> None:
+    """In one order, so that a batch of receipts and a worker never wait in a circle."""
+    await tx.do(
+        "SELECT FROM messages WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE",
+        (list(message_ids),),
+    )
+
+
+async def record_receipts(tx: Tx, delivered: Sequence[int], failed: Sequence[int]) -> None:
+    """Record what became of SMS that the provider had taken; ids of nothing are ignored.
+
+    Receipts come late, twice and out of order, even before the answer to the sending. What
+    has arrived once has arrived, whatever else is said of it.
+    """
+    await _lock(tx, [*delivered, *failed])
+    await tx.do(
+        """
+        UPDATE messages SET state = 'delivered', changed_at = %s, body_enc = NULL
+        WHERE id = ANY(%s::bigint[]) AND channel = 'sms' AND attempts > 0 AND state <> 'delivered'
+        """,
+        (tx.now, list(delivered)),
+    )
+    await tx.do(
+        """
+        UPDATE messages SET state = 'failed', changed_at = %s, body_enc = NULL
+        WHERE id = ANY(%s::bigint[]) AND channel = 'sms' AND attempts > 0
+          AND state IN ('queued', 'submitted', 'unknown')
+        """,
+        (tx.now, list(failed)),
+    )
+
+
+async def overdue(tx: Tx, limit: int, *, soon_expired: bool = False) -> list[int]:
+    """Messages that should have been claimed: their job was lost, or died. The oldest first.
+
+    `soon_expired`: those of no use after a few minutes (one-time passwords), and no others.
+    """
+    rows = await tx.rows(
+        f"""
+        SELECT id FROM messages
+        WHERE state = 'queued' AND (expires_at IS NOT NULL) = %(soon_expired)s
+          AND created_at BETWEEN %(from)s AND %(late)s
+          AND coalesce(due_at, created_at) <= %(late)s AND attempts < %(most)s AND {_DUE}
+        ORDER BY created_at LIMIT %(limit)s
+        """,
+        {
+            "now": tx.now,
+            "soon_expired": soon_expired,
+            # Expired ones become so at their next claim; these are few, and are found every time.
+            "from": tx.now - SHORT_LIVED if soon_expired else datetime.min.replace(tzinfo=UTC),
+            "late": tx.now - (SHORT_JOB_WITHIN if soon_expired else JOB_WITHIN),
+            "most": ATTEMPTS_MAX,
+            "limit": limit,
+        },
+    )
+    return [row[0] for row in rows]
+
+
+async def give_up(tx: Tx) -> int:
+    """Messages whose last attempt was never recorded, and SMS without a receipt for days:
+    what became of them is unknown. How many."""
+    return await tx.do(
+        """
+        UPDATE messages SET state = 'unknown', changed_at = %s, body_enc = NULL
+        WHERE id IN (
+            SELECT id FROM messages
+            WHERE state = 'queued' AND attempts >= %s AND coalesce(due_at, changed_at + %s) <= %s
+               OR state = 'submitted' AND channel = 'sms' AND created_at <= %s
+            ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)
+        """,
+        (tx.now, ATTEMPTS_MAX, LEASE, tx.now, tx.now - RECEIPT_WITHIN),
+    )
+
+
+async def claim_without_receipt(tx: Tx, wait: timedelta, limit: int) -> list[int]:
+    """SMS that the provider took, of which nothing was heard for `wait`; the oldest first."""
+    rows = await tx.rows(
+        """
+        UPDATE messages SET changed_at = %s
+        WHERE id IN (
+            SELECT id FROM messages
+            WHERE state = 'submitted' AND channel = 'sms' AND created_at <= %s AND changed_at <= %s
+            ORDER BY created_at LIMIT %s FOR NO KEY UPDATE SKIP LOCKED)
+        RETURNING id
+        """,
+        (tx.now, tx.now - wait, tx.now - wait, limit),
+    )
+    return [row[0] for row in rows]
+
+
+async def forget_recipients(tx: Tx, before: datetime) -> int:
+    """Forget the phones without account that codes were sent to; how many."""
+    return await tx.do(
+        """
+        UPDATE messages SET to_enc = ''
+        WHERE account_id IS NULL AND length(to_enc) > 0 AND changed_at < %s AND state <> 'queued'
+        """,
+        (before,),
+    )
+
+
+# The demo's outbox --------------------------------------------------------------------------
+
+_OUTBOX = "SELECT id, to_enc, kind, text_enc, sent_at FROM outbox "
+_OUTBOX_TO = _OUTBOX + "WHERE to_index = ANY(%s::bytea[]) "
+
+
+async def put_in_outbox(tx: Tx, vault: Vault, key: str, kind: str, to: str, text: str) -> None:
+    """Keep a message as sent; a key that is there already changes nothing."""
+    new_id = await next_id(tx, "outbox")
+    await tx.do(
+        """
+        INSERT INTO outbox (id, key, kind, to_enc, to_index, text_enc, sent_at)
+        VALUES (%s, %s, %s, %s, %s, %s, %s)
+        ON CONFLICT (key) DO NOTHING
+        """,
+        (
+            *(new_id, key, kind),
+            vault.seal("outbox", "to", new_id, to),
+            vault.index("phone", to),
+            vault.seal("outbox", "text", new_id, text),
+            tx.now,
+        ),
+    )
+
+
+async def outbox(tx: Tx, vault: Vault, phone: str | None, limit: int) -> list[OutboxItem]:
+    """What was sent, newest first; to one phone, however it is written, or to all."""
+    if phone is None:
+        rows = await tx.rows(_OUTBOX + "ORDER BY id DESC LIMIT %s", (limit,))
+    else:
+        to_index = vault.indexes("phone", valid_phone(phone) or phone)
+        rows = await tx.rows(_OUTBOX_TO + "ORDER BY id DESC LIMIT %s", (to_index, limit))
+    return [
+        OutboxItem(
+            vault.open("outbox", "to", row_id, to_enc),
+            kind,
+            vault.open("outbox", "text", row_id, text_enc),
+            sent_at,
+        )
+        for row_id, to_enc, kind, text_enc, sent_at in rows
+    ]

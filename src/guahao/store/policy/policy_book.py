@@ -1,0 +1,79 @@
+"""What one process knows of the platform's policies.
+
+A change holds from tomorrow at the earliest, so what holds on a day can be kept for the day.
+That all processes keep the same is seen to by `policy_days`: the first that asks on a new day
+closes it, under the lock that every change of a policy takes first. A change made just before
+midnight is either committed before the day is closed, and seen, or finds it closed, and is
+refused; whose clock goes ahead closes the day early.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import date
+
+import psycopg
+import structlog
+
+from guahao.rules.kernel.limits import Policy
+from guahao.rules.kernel.policies import DatedPolicies
+from guahao.store.kernel.db import Database, Tx
+from guahao.store.policy import policies as store
+
+_log = structlog.get_logger("guahao.policies")
+
+
+class PolicyBook:
+    """The policies as last read; `first` are the owner's numbers, until the first row."""
+
+    def __init__(self, first: Policy) -> None:
+        self.known = DatedPolicies(first)
+        self._read_until = date.min
+        self._reading = asyncio.Lock()
+
+    async def read(self, tx: Tx) -> DatedPolicies:
+        """What holds up to today, for a decision; costs nothing but on a day's first times."""
+        today = tx.now.date()
+        if today <= self._read_until:
+            return self.known
+        async with tx.as_platform():
+            closed = await store.closed_until(tx) >= today
+            if not closed:
+                await store.close(tx, today)
+            rows = tuple(await store.begun(tx, today))
+        self.known = DatedPolicies(self.known.first, rows)
+        if closed:  # by a transaction that is committed; ours may still be rolled back
+            self._read_until = today
+        return self.known
+
+    async def refresh(self, db: Database) -> None:
+        """See to it that `known` is today's, for a sentence; an outage leaves it as it was."""
+        if db.clock().date() <= self._read_until:
+            return
+        somebody_reads = self._reading.locked()
+        async with self._reading:
+            if not somebody_reads:  # who waited for another's attempt makes none of their own
+                await self._read(db)
+
+    async def _read(self, db: Database) -> None:
+        try:
+            while db.clock().date() > self._read_until:
+                async with db.transaction() as tx:
+                    await self.read(tx)
+        except psycopg.OperationalError as error:
+            _log.warning("policies_not_read", error=type(error).__name__)
+
+
+class FixedPolicies(PolicyBook):
+    """Policies that are not the database's: a replay's."""
+
+    def __init__(self, policies: DatedPolicies) -> None:
+        super().__init__(policies.first)
+        self.known = policies
+
+    async def read(self, tx: Tx) -> DatedPolicies:  # noqa: ARG002 - nothing is read
+        """Those given."""
+        return self.known
+
+    async def refresh(self, db: Database) -> None:
+        """They stay."""

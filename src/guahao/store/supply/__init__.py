@@ -1,0 +1,1 @@
+"""Clinic sessions: timetables, stops, releases, imports."""

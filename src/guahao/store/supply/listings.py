@@ -1,0 +1,82 @@
+"""The directory by id, for those who hold only a reference to a department."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from guahao.store.hospitals.directory import escaped
+from guahao.store.kernel.db import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class BookableDepartment:
+    """A department on the platform that has none below it; `parent_name` may be empty."""
+
+    id: int
+    name: str
+    name_en: str
+    parent_name: str
+    hospital_id: int
+    hospital_name: str
+    hospital_name_en: str = ""
+    code: str = ""
+
+
+_COLUMNS = """
+    SELECT d.id, d.name, d.name_en, coalesce(parent.name, '') AS parent_name,
+           h.id AS hospital_id, h.name AS hospital_name, h.name_en AS hospital_name_en,
+           d.code
+    FROM departments d
+    LEFT JOIN departments parent ON parent.id = d.parent_id
+    JOIN hospitals h ON h.id = d.hospital_id
+    WHERE d.on_platform AND NOT EXISTS (SELECT FROM departments c WHERE c.parent_id = d.id)
+"""
+
+
+async def departments_by_id(tx: Tx, ids: Sequence[int]) -> list[BookableDepartment]:
+    """Those of these ids that can be booked, by id."""
+    rows = await tx.rows(f"{_COLUMNS} AND d.id = ANY(%s::bigint[]) ORDER BY d.id", (list(ids),))
+    return [BookableDepartment(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class DepartmentsAsked:
+    """Which departments: each field narrows, None does not; `names` are parts of the name."""
+
+    ids: Sequence[int] | None = None
+    hospital_ids: Sequence[int] | None = None
+    names: Sequence[str] = ()
+
+
+_ASKED = """
+    AND (%s::bigint[] IS NULL OR d.id = ANY(%s))
+    AND (%s::bigint[] IS NULL OR d.hospital_id = ANY(%s))
+    AND NOT EXISTS (SELECT FROM unnest(%s::text[]) part
+                    WHERE d.name NOT ILIKE part AND d.name_en NOT ILIKE part)
+"""
+
+
+async def bookable_departments(
+    tx: Tx, asked: DepartmentsAsked, after: int, limit: int
+) -> list[BookableDepartment]:
+    """Those of these departments whose id is above `after`, by id."""
+    rows = await tx.rows(
+        f"{_COLUMNS} {_ASKED} AND d.id > %s ORDER BY d.id LIMIT %s",
+        (*_values(asked), after, limit),
+    )
+    return [BookableDepartment(*row) for row in rows]
+
+
+async def count_departments(tx: Tx, asked: DepartmentsAsked) -> int:
+    """How many there are on all pages."""
+    row = await tx.row(f"SELECT count(*) FROM ({_COLUMNS} {_ASKED}) found", _values(asked))
+    assert row is not None
+    return int(row[0])
+
+
+def _values(asked: DepartmentsAsked) -> tuple[object, ...]:
+    ids = None if asked.ids is None else list(asked.ids)
+    hospital_ids = None if asked.hospital_ids is None else list(asked.hospital_ids)
+    parts = [f"%{escaped(name)}%" for name in asked.names]
+    return ids, ids, hospital_ids, hospital_ids, parts

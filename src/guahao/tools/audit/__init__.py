@@ -1,0 +1,1 @@
+"""`guahao audit`."""

@@ -1,0 +1,515 @@
+"""A demo city in an empty database: everything in it is invented, nothing in it is faked.
+
+Its bookings are real records, with codes, counters and sealed persons, within every limit
+of the law: an audit of the city is clean.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass
+from datetime import date, datetime, time, timedelta
+from functools import cache, partial
+from itertools import islice
+from random import Random
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from guahao.flows.kernel.platform import Platform
+from guahao.rules.attendance.penalties import suspended_until
+from guahao.rules.kernel.limits import CODE_DIGITS, ONE_DAY, PATIENTS_PER_PHONE, Policy
+from guahao.rules.people.consent import NOTICE_VERSION
+from guahao.rules.supply.releasing import city_time, opens_at, session_state
+from guahao.store.hospitals.search import search_keys
+from guahao.store.kernel.db import Tx
+from guahao.store.kernel.vault import Vault
+from guahao.store.kernel.views import SessionView
+from guahao.store.people.patients import person_index
+from guahao.store.supply.sessions import roll_out
+from guahao.tools.demo import city
+from guahao.tools.demo import queries as store
+from guahao.tools.demo.people import NOWHERE, Person, people, phone, resident_id
+
+Report = Callable[[str, int, int], None]  # what is being made, how many are done, of how many
+
+_BUSY_HOSPITALS = 8  # whose popular departments fill up
+_BUSY_DAYS = 8
+_BOOKED_SHARE = 0.4  # of the invented people
+_CHECKED_OF_TEN = 7  # of the invented people
+_STOPPED = 0.03  # of the popular sessions
+_BOOKED_WITHIN = timedelta(days=3)
+# How likely a popular session is full, or half full.
+_FULLNESS = {
+    "知名专家": (0.9, 0.1),
+    "主任医师": (0.5, 0.3),
+    "副主任医师": (0.25, 0.3),
+    "主治医师": (0.05, 0.15),
+    "普通门诊": (0.02, 0.05),
+}
+_CHANNELS = ("wechat", "wechat", "web", "phone")
+
+
+class DemoError(Exception):
+    """The demo city cannot be made here; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoPatient:
+    """A patient of a demo login, with what became of earlier visits: (days ago, status)."""
+
+    person: Person
+    visits: tuple[tuple[int, str], ...] = ()
+    upcoming: int = 0
+    suspended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DemoLogin:
+    """A phone to log in with, and what is to be seen there."""
+
+    phone: str
+    shows: str
+    patients: tuple[DemoPatient, ...]
+
+
+def _person(name: str, birthday: date, sequence: int) -> Person:
+    return Person(name, resident_id(f"{NOWHERE}00", birthday, sequence))
+
+
+LOGINS = (
+    DemoLogin(
+        "+8613800000001",
+        "two patients; a current booking, an earlier visit and a no-show",
+        (
+            DemoPatient(
+                _person("张示例", date(1985, 5, 1), 1),
+                visits=((20, "picked_up"), (12, "no_show")),
+                upcoming=1,
+            ),
+            DemoPatient(_person("李示例", date(2016, 6, 1), 2)),
+        ),
+    ),
+    DemoLogin(
+        "+8613800000002",
+        "three bookings within seven days: a fourth is refused",
+        (DemoPatient(_person("王示例", date(1958, 8, 8), 3), upcoming=3),),
+    ),
+    DemoLogin(
+        "+8613800000003",
+        "three no-shows in a year: suspended for three months",
+        (DemoPatient(_person("赵示例", date(1999, 9, 9), 4), suspended=True),),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DemoCity:
+    """How much was made."""
+
+    hospitals: int
+    departments: int
+    timetables: int
+    clinic_sessions: int
+    patients: int
+    appointments: int
+
+
+_Resident = tuple[Person, date | None, bool]  # the end of a suspension, exclusive; whether checked
+
+
+class _Directory(NamedTuple):
+    """Ids of what was made: hospitals in their order, departments by (hospital, code)."""
+
+    hospital_ids: list[int]
+    departments: dict[tuple[int, str], int]
+    timetables: int
+
+
+class _Appointment(NamedTuple):
+    """An appointment before it has an id and its code is sealed."""
+
+    patient_id: int
+    session_id: int
+    hospital_id: int
+    department_id: int
+    visit_date: date
+    status: str
+    channel: str
+    code: str
+    booked_at: datetime
+    changed_at: datetime
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """Report nothing."""
+
+
+@contextmanager
+def shown(console: Console) -> Iterator[Report]:
+    """A Report on the console: bars on a terminal, plain lines elsewhere."""
+    if not console.is_terminal:
+        yield partial(_line, console)
+        return
+    columns = (
+        TextColumn("{task.description:<12}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def report(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(stage, total=total)
+            bar.update(tasks[stage], completed=done, total=total)
+
+        yield report
+
+
+def _line(console: Console, stage: str, done: int, total: int) -> None:
+    """A line a tenth."""
+    if done == total or done * 10 // total != (done - 1) * 10 // total:
+        console.print(f"{stage}: {done:,} of {total:,}")
+
+
+async def is_empty(platform: Platform) -> bool:
+    """Whether there is neither a hospital nor a patient yet."""
+    async with platform.db.transaction() as tx:
+        return await store.is_empty(tx)
+
+
+async def seed(
+    platform: Platform,
+    hospitals: int = 146,
+    days: int = 90,
+    patients: int = 20_000,
+    progress: Report = silent,
+) -> DemoCity:
+    """Make the city: all of it or nothing, in one transaction.
+
+    `days`: how far from today its timetables are rolled out. `patients`: invented people
+    besides the demo logins. Raises DemoError in production, and where anything is already.
+    """
+    if not platform.settings.demo:
+        raise DemoError("the demo city is not for production (GUAHAO_MODE)")
+    async with platform.db.transaction() as tx:
+        if not await store.is_empty(tx):
+            raise DemoError("there are hospitals or patients already; the demo city wants none")
+        directory = await _add_directory(tx, city.hospitals(hospitals), progress)
+        sessions = await _add_sessions(tx, directory.hospital_ids, days, progress)
+        crowd = await _add_crowd(tx, platform.vault, patients, progress)
+        appointments = await _add_bookings(tx, platform, directory, crowd, progress)
+        await store.copy(tx, "announcements", [(*city.announcement(), tx.now)])
+    return DemoCity(
+        hospitals,
+        len(directory.departments),
+        directory.timetables,
+        sessions,
+        len(crowd) + sum(len(login.patients) for login in LOGINS),
+        appointments,
+    )
+
+
+async def _add_directory(tx: Tx, hospitals: list[city.Hospital], progress: Report) -> _Directory:
+    ids = await store.take_ids(tx, "hospitals", len(hospitals))
+    placed = list(zip(ids, hospitals, strict=True))
+    await store.copy(tx, "hospitals", (_hospital_row(id_, one) for id_, one in placed))
+    progress("hospitals", len(placed), len(placed))
+    departments = await _add_departments(tx, placed)
+    lines = [
+        (hospital_id, departments[hospital_id, department.code], *astuple(clinic))
+        for hospital_id, hospital in placed
+        for department in city.departments(hospital)
+        for clinic in city.timetable(hospital, department)
+    ]
+    await store.copy(tx, "hospital_fees", _fees(placed, tx.now.date()))
+    await store.copy(tx, "timetables", lines)
+    progress("timetables", len(lines), len(lines))
+    return _Directory(ids, departments, len(lines))
+
+
+def _fees(
+    placed: list[tuple[int, city.Hospital]], today: date
+) -> Iterator[tuple[int, str, date, int]]:
+    """Every hospital's list of fees, which holds from today on."""
+    for hospital_id, hospital in placed:
+        for title, fee_fen in city.fees(hospital).items():
+            yield hospital_id, title, today, fee_fen
+
+
+def _hospital_row(hospital_id: int, hospital: city.Hospital) -> tuple[object, ...]:
+    _, *described, rules, _, _ = (getattr(hospital, name) for name in hospital.__slots__)
+    return (hospital_id, search_keys(hospital.name, hospital.district), *described, *astuple(rules))
+
+
+async def _add_departments(
+    tx: Tx, hospitals: list[tuple[int, city.Hospital]]
+) -> dict[tuple[int, str], int]:
+    """Both levels of every hospital's departments; their ids by hospital and code."""
+    names = city.parents()
+    offered = [(id_, one) for id_, hospital in hospitals for one in city.departments(hospital)]
+    upper = {(id_, one.parent_code): False for id_, one in offered}
+    for id_, one in offered:
+        upper[id_, one.parent_code] |= one.on_platform
+    places = [*upper, *((id_, one.code) for id_, one in offered)]
+    ids = dict(zip(places, await store.take_ids(tx, "departments", len(places)), strict=True))
+    keys = cache(search_keys)
+    first_level = [
+        (ids[id_, code], keys(names[code][0]), id_, None, code, *names[code], on_platform)
+        for (id_, code), on_platform in upper.items()
+    ]
+    second_level = [
+        (
+            *(ids[id_, d.code], keys(d.name), id_, ids[id_, d.parent_code]),
+            *(d.code, d.name, d.name_en, d.on_platform),
+        )
+        for id_, d in offered
+    ]
+    await store.copy(tx, "departments", [*first_level, *second_level])
+    return ids
+
+
+async def _add_sessions(tx: Tx, hospital_ids: list[int], days: int, progress: Report) -> int:
+    today, made = tx.now.date(), 0
+    for done, hospital_id in enumerate(hospital_ids, start=1):
+        made += await roll_out(tx, hospital_id, today, today + timedelta(days=days))
+        progress("rolled out", done, len(hospital_ids))
+    return made
+
+
+async def _add_crowd(tx: Tx, vault: Vault, count: int, progress: Report) -> list[int]:
+    """Invented people, two to a phone; their ids."""
+    # Seven of ten were checked when they registered.
+    crowd: list[_Resident] = [
+        (person, None, number % 10 < _CHECKED_OF_TEN) for number, person in enumerate(people(count))
+    ]
+    homes = [
+        (phone(number), crowd[first : first + PATIENTS_PER_PHONE])
+        for number, first in enumerate(range(0, count, PATIENTS_PER_PHONE))
+    ]
+    ids = await _register(tx, vault, homes)
+    progress("people", count, count)
+    return ids
+
+
+async def _register(tx: Tx, vault: Vault, homes: list[tuple[str, list[_Resident]]]) -> list[int]:
+    """Register persons under phones; the persons' ids, in the same order."""
+    account_ids = await store.take_ids(tx, "accounts", len(homes))
+    places = [
+        (account_id, slot, *resident)
+        for account_id, (_, residents) in zip(account_ids, homes, strict=True)
+        for slot, resident in enumerate(residents, start=1)
+    ]
+    ids = await store.take_ids(tx, "patients", len(places))
+    accounts = (
+        (
+            *(id_, vault.seal("accounts", "phone", id_, number), vault.index("phone", number)),
+            *(tx.now, NOTICE_VERSION),
+        )
+        for id_, (number, _) in zip(account_ids, homes, strict=True)
+    )
+    await store.copy(tx, "accounts", accounts)
+    rows = (
+        (
+            *(id_, account_id, slot, vault.seal("patients", "name", id_, person.name)),
+            *("01", vault.seal("patients", "id_no", id_, person.id_no)),
+            *(vault.index("id_no", person.id_no), person_index(vault, person.id_no), suspended),
+            *((tx.now, "demo") if checked else (None, None)),
+            tx.now,
+        )
+        for id_, (account_id, slot, person, suspended, checked) in zip(ids, places, strict=True)
+    )
+    await store.copy(tx, "patients", rows)
+    consents = (
+        (account_id, id_, NOTICE_VERSION, "self", "web", tx.now)
+        for id_, (account_id, *_) in zip(ids, places, strict=True)
+    )
+    await store.copy(tx, "consents", consents)
+    return ids
+
+
+async def _add_bookings(
+    tx: Tx, platform: Platform, directory: _Directory, crowd: list[int], progress: Report
+) -> int:
+    """What is booked, by the crowd and by the demo logins; how many appointments."""
+    today = tx.now.date()
+    sessions = await store.sessions_to_fill(
+        tx,
+        directory.hospital_ids[:_BUSY_HOSPITALS],
+        city.popular_codes(),
+        today + ONE_DAY,
+        today + timedelta(days=_BUSY_DAYS),
+    )
+    openings = [
+        one for one in sessions if _is_available(one, tx.now, platform.policies.known.first)
+    ]
+    codes = _codes()
+    fill = _Filling(tx.now, platform.policies.known.first, codes)
+    login_ids = await _add_logins(tx, platform)
+    appointments = await _history(tx, directory, login_ids, codes)
+    appointments += fill.upcoming(login_ids, openings)
+    kept = {one.session_id for one in appointments}
+    stopped, booked = fill.crowd(crowd, [one for one in openings if one.id not in kept])
+    appointments += booked
+    ids = await store.take_ids(tx, "appointments", len(appointments))
+    seal, index = platform.vault.seal, platform.vault.index
+    rows = (
+        (
+            *(id_, *one[:7], seal("appointments", "code", id_, one.code)),
+            *(index("code", one.code), one.booked_at, one.changed_at),
+        )
+        for id_, one in zip(ids, appointments, strict=True)
+    )
+    await store.copy(tx, "appointments", rows)
+    await store.stop_sessions(tx, stopped)
+    await store.count_places(tx)
+    progress("bookings", len(appointments), len(appointments))
+    return len(appointments)
+
+
+def _is_available(session: SessionView, at: datetime, policy: Policy) -> bool:
+    state = session_state(
+        session.visit_date, session.remaining, session.stopped, at, session.rules, policy
+    )
+    return state == "available"
+
+
+def _codes() -> Iterator[str]:
+    """Identification codes, each once, from a cryptographic source (S8)."""
+    seen: set[str] = set()
+    while True:
+        code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"
+        if code not in seen:
+            seen.add(code)
+            yield code
+
+
+async def _add_logins(tx: Tx, platform: Platform) -> list[tuple[int, DemoPatient]]:
+    """Register the demo logins' patients; each with its id."""
+    today = tx.now.date()
+    homes = [
+        (
+            login.phone,
+            [
+                (
+                    one.person,
+                    suspended_until(_no_shows(one, today), platform.policies.known.first),
+                    True,
+                )
+                for one in login.patients
+            ],
+        )
+        for login in LOGINS
+    ]
+    ids = await _register(tx, platform.vault, homes)
+    return list(zip(ids, (one for login in LOGINS for one in login.patients), strict=True))
+
+
+def _no_shows(patient: DemoPatient, today: date) -> list[date]:
+    return [day for day, status in _visits(patient, today) if status == "no_show"]
+
+
+def _visits(patient: DemoPatient, today: date) -> list[tuple[date, str]]:
+    """Earlier visits by date. A suspension's three no-shows lie in one calendar year (S16)."""
+    if not patient.suspended:
+        return [(today - timedelta(days=ago), status) for ago, status in patient.visits]
+    last = today - ONE_DAY
+    if (last - 2 * ONE_DAY).year != last.year:
+        last = date(last.year - 1, 12, 31)
+    return [(last - timedelta(days=ago), "no_show") for ago in range(3)]
+
+
+async def _history(
+    tx: Tx, directory: _Directory, logins: list[tuple[int, DemoPatient]], codes: Iterator[str]
+) -> list[_Appointment]:
+    """The demo logins' earlier visits, in sessions of their own that are long settled."""
+    (hospital_id, _), department_id = next(
+        (key, id_) for key, id_ in directory.departments.items() if "." in key[1]
+    )
+    rows = []
+    for patient_id, patient in logins:
+        for day, status in _visits(patient, tx.now.date()):
+            session_id = await store.add_past_session(tx, hospital_id, department_id, day)
+            booked_at = city_time(day - _BOOKED_WITHIN, time(9, 30))
+            decided_at = city_time(day, time(8, 40) if status == "picked_up" else time(11, 30))
+            place = (session_id, hospital_id, department_id, day)
+            rows.append(
+                _Appointment(
+                    *(patient_id, *place, status, "web", next(codes), booked_at, decided_at)
+                )
+            )
+    return rows
+
+
+class _Filling:
+    """Draws who has booked what. Every person of the crowd is drawn at most once, so that no
+    limit can be passed; the same draws for the same city and day, but for the codes."""
+
+    def __init__(self, now: datetime, policy: Policy, codes: Iterator[str]) -> None:
+        self._now = now
+        self._policy = policy
+        self._codes = codes
+        self._random = Random("bookings")
+
+    def upcoming(
+        self, logins: list[tuple[int, DemoPatient]], openings: list[SessionView]
+    ) -> list[_Appointment]:
+        """The demo logins' bookings: one a date, from the day after tomorrow on."""
+        tomorrow = self._now.date() + ONE_DAY
+        by_date = {
+            one.visit_date: one
+            for one in openings
+            if one.visit_date > tomorrow and one.capacity > len(logins)
+        }
+        return [
+            self._booked(patient_id, session)
+            for patient_id, patient in logins
+            for session in islice(by_date.values(), patient.upcoming)
+        ]
+
+    def crowd(
+        self, patient_ids: list[int], openings: list[SessionView]
+    ) -> tuple[list[int], list[_Appointment]]:
+        """The stopped sessions, and everybody's bookings, the earliest dates first."""
+        waiting = self._random.sample(patient_ids, int(len(patient_ids) * _BOOKED_SHARE))
+        stopped, made = [], []
+        for session in openings:
+            places = min(self._places(session), len(waiting))
+            status = "stopped" if self._random.random() < _STOPPED else "booked"
+            if status == "stopped":
+                stopped.append(session.id)
+            made += [self._booked(waiting.pop(), session, status) for _ in range(places)]
+        return stopped, made
+
+    def _places(self, session: SessionView) -> int:
+        full, half = _FULLNESS[session.title]
+        drawn = self._random.random()
+        if drawn < full:
+            return session.capacity
+        return session.capacity // 2 if drawn < full + half else 0
+
+    def _booked(
+        self, patient_id: int, session: SessionView, status: str = "booked"
+    ) -> _Appointment:
+        """Booked at a moment at which it could be, within the last days."""
+        opened = opens_at(session.visit_date, session.rules, self._policy)
+        since = max(opened, self._now - _BOOKED_WITHIN)
+        booked_at = since + (self._now - since) * self._random.random()
+        place = (session.id, session.hospital_id, session.department_id, session.visit_date)
+        changed_at = booked_at if status == "booked" else self._now
+        channel = self._random.choice(_CHANNELS)
+        return _Appointment(
+            patient_id, *place, status, channel, next(self._codes), booked_at, changed_at
+        )

@@ -1,0 +1,197 @@
+"""Reading a city's appointment records for a replay: a .csv, or a .zip with one."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from guahao.rules.kernel.limits import CITY_TIME
+
+COLUMNS = (
+    "PatientId",
+    "AppointmentID",
+    "ScheduledDay",
+    "AppointmentDay",
+    "Neighbourhood",
+    "No-show",
+)
+_FIRST_YEAR, _LAST_YEAR = 2000, 2199  # what the platform keeps sessions for
+_NAME_CHARACTERS = 80  # of a hospital
+_PERSON_CHARACTERS = 64
+_NUMBER_DIGITS = 18
+_SHOWN_CHARACTERS = 40
+
+
+class RecordsError(Exception):
+    """A file that cannot be replayed; the message names the line and what is expected."""
+
+
+class Record(NamedTuple):
+    """One appointment of the records: who asked when for which hospital and date.
+
+    `person` is the text as it is written: two ways of writing a number are two persons.
+    `requested_at` is the clock reading of the record, taken as the city's.
+    """
+
+    requested_at: datetime
+    appointment_id: int
+    person: str
+    hospital: str
+    visit_date: date
+    no_show: bool
+
+
+def read_records(path: Path) -> list[Record]:
+    """The records of a file, in the order of their requests: (time, appointment id).
+
+    Raises RecordsError for whatever is not such a file, whole and in UTF-8.
+    """
+    records = _parsed(_text(path))
+    if not records:
+        raise RecordsError("the file holds a header and no record")
+    return sorted(records)  # the ids differ, so that nothing after them is compared
+
+
+# The file ---------------------------------------------------------------------------------
+
+
+def _text(path: Path) -> str:
+    data = _bytes(path)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise RecordsError(f"line {line}: not UTF-8 text; save the file as UTF-8") from None
+    if not text.strip():
+        raise RecordsError("the file is empty")
+    return text
+
+
+def _bytes(path: Path) -> bytes:
+    suffix = path.suffix.lower()
+    if suffix not in (".csv", ".zip"):
+        raise RecordsError("expected a .csv file, or a .zip with one")
+    try:
+        return _unzipped(path) if suffix == ".zip" else path.read_bytes()
+    except OSError as error:
+        raise RecordsError(f"cannot be read: {error.strerror}") from None
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
+        raise RecordsError(f"not a .zip file that can be opened: {error}") from None
+
+
+def _unzipped(path: Path) -> bytes:
+    with zipfile.ZipFile(path) as archive:
+        names = [
+            name
+            for name in archive.namelist()
+            if name.lower().endswith(".csv") and not name.startswith("__MACOSX/")
+        ]
+        if len(names) != 1:
+            raise RecordsError(f"expected one .csv in the .zip, found {len(names)}")
+        return archive.read(names[0])
+
+
+# Its lines --------------------------------------------------------------------------------
+
+
+def _parsed(text: str) -> list[Record]:
+    # strict: a quote that never ends is an error, not a field of half the file.
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    records: list[Record] = []
+    lines: dict[int, int] = {}  # where each appointment id was first seen
+    try:
+        places = _places(next(reader))
+        for row, line in _rows(reader):
+            record = _record(row, places, line)
+            first = lines.setdefault(record.appointment_id, line)
+            if first != line:
+                raise _expected(
+                    line, "AppointmentID", f"an id of its own, not that of line {first}"
+                )
+            records.append(record)
+    except csv.Error as error:
+        raise RecordsError(f"line {reader.line_num}: not CSV: {error}") from None
+    return records
+
+
+def _places(header: Sequence[str]) -> Mapping[str, int]:
+    """Where each needed column stands; `""` is the number of columns."""
+    missing = [name for name in COLUMNS if header.count(name) == 0]
+    if missing:
+        raise RecordsError(
+            f"line 1: missing columns: {', '.join(missing)};"
+            f" expected a header with {', '.join(COLUMNS)}, separated by commas"
+        )
+    twice = [name for name in COLUMNS if header.count(name) > 1]
+    if twice:
+        raise RecordsError(f"line 1: columns named twice: {', '.join(twice)}")
+    return {name: header.index(name) for name in COLUMNS} | {"": len(header)}
+
+
+def _rows(reader: Iterator[list[str]]) -> Iterator[tuple[list[str], int]]:
+    """The rows that hold anything, each with the number of the line it ends on."""
+    for row in reader:
+        if row:
+            yield row, reader.line_num  # type: ignore[attr-defined]
+
+
+def _record(row: Sequence[str], places: Mapping[str, int], line: int) -> Record:
+    if len(row) != places[""]:
+        raise RecordsError(f"line {line}: expected {places['']} fields, found {len(row)}")
+    person, number, scheduled, visited, hospital, no_show = (row[places[c]] for c in COLUMNS)
+    if not (number.isascii() and number.isdigit() and len(number) <= _NUMBER_DIGITS):
+        raise _expected(line, "AppointmentID", f"a whole number of 1 to {_NUMBER_DIGITS} digits")
+    if no_show not in ("Yes", "No"):
+        raise _expected(line, "No-show", "Yes or No", no_show)
+    return Record(
+        _requested_at(scheduled, line),
+        int(number),
+        _name(person, "PatientId", _PERSON_CHARACTERS, line),
+        _name(hospital, "Neighbourhood", _NAME_CHARACTERS, line),
+        _visit_date(visited, line),
+        no_show == "Yes",
+    )
+
+
+def _requested_at(text: str, line: int) -> datetime:
+    """The clock reading, whatever offset is written behind it."""
+    moment = _moment(text)
+    if moment is None or not {"T", " "} & set(text):
+        raise _expected(line, "ScheduledDay", "a time such as 2016-04-29T18:38:08Z", text)
+    return moment
+
+
+def _visit_date(text: str, line: int) -> date:
+    moment = _moment(text)
+    if moment is None:
+        raise _expected(line, "AppointmentDay", "a date such as 2016-04-29", text)
+    return moment.date()
+
+
+@lru_cache(4096)
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    in_time = _FIRST_YEAR <= moment.year <= _LAST_YEAR
+    return moment.replace(tzinfo=CITY_TIME) if in_time else None
+
+
+def _name(text: str, column: str, characters: int, line: int) -> str:
+    if not 1 <= len(text) <= characters or not text.isprintable():
+        raise _expected(line, column, f"1 to {characters} printable characters")
+    return text
+
+
+def _expected(line: int, column: str, what: str, found: str | None = None) -> RecordsError:
+    """Only dates and answers are quoted: an error may be logged."""
+    tail = "" if found is None else f", found {found[:_SHOWN_CHARACTERS]!r}"
+    return RecordsError(f"line {line}: {column}: expected {what}{tail}")

@@ -1,0 +1,381 @@
+"""What would these rules have done last year? Real records, through the platform's own desk.
+
+Everything happens in a scratch database on the platform's server, dropped at the end;
+nothing of a replay touches the platform's own data.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import signal
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass, field
+from datetime import date, datetime, time
+from itertools import groupby
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import uvloop
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from guahao.flows.attendance.pickup import report_attendance
+from guahao.flows.booking.booking import Wish
+from guahao.flows.booking.desk import Desk
+from guahao.flows.kernel.platform import Platform
+from guahao.rules.kernel.facts import Actor
+from guahao.rules.kernel.limits import HospitalRules, Policy
+from guahao.rules.kernel.outcomes import Refusal, Refused
+from guahao.rules.kernel.policies import DatedPolicies
+from guahao.rules.supply.releasing import city_time
+from guahao.settings import Settings
+from guahao.store.kernel.db import Database, Tx
+from guahao.store.kernel.vault import Vault
+from guahao.store.kernel.views import AppointmentView
+from guahao.store.policy.policy_book import FixedPolicies
+from guahao.tools.policy_file import PolicyFileError, read_policy
+from guahao.tools.replay import queries as store
+from guahao.tools.replay.records import Record, RecordsError, read_records
+from guahao.tools.scratch import ScratchDatabaseError, scratch_database
+
+Report = Callable[[int], None]  # how many more requests are answered
+
+# Staff of the records' own hospitals: they book for the person before them, and a person
+# of whom the records know no phone has no account to be told anything.
+_CLERK = Actor("staff", 1)
+_LANES = 1  # the order of the records is the order of the answers
+_BATCH = 256
+_AHEAD = 8 * _BATCH  # requests that wait at the desk at once
+_LAST_MOMENT = time(23, 59, 59)
+_CAPACITY_MAX = 1_000_000
+_ID_TYPE = "99"  # another document: the records' own number of a person
+
+
+class ReplayError(Exception):
+    """A replay that cannot be done; the message says what an operator can do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """The rules to replay under. `capacity` of a session; None: places for everybody."""
+
+    policy: Policy = field(default_factory=Policy)
+    hospital: HospitalRules = field(default_factory=HospitalRules)
+    capacity: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the rules did. `refused` names every reason, in the order of precedence."""
+
+    requests: int
+    hospitals: int
+    clinic_sessions: int
+    persons: int
+    booked: int
+    refused: dict[str, int]
+    no_shows: int
+    picked_up: int
+    persons_suspended: int
+
+
+def run(
+    file: Path,
+    server_url: str,
+    *,
+    capacity: int | None = None,
+    policy_file: Path | None = None,
+    as_json: bool = False,
+) -> None:
+    """Replay a file and print the answer: a table, or JSON on standard output alone.
+
+    `server_url`: the platform's database as its owner; the scratch database is made
+    beside it. Raises ReplayError.
+    """
+    scenario = _scenario(policy_file, capacity)
+    try:
+        records = read_records(file)
+    except RecordsError as error:
+        raise ReplayError(f"{file}: {error}") from None
+    with _shown(len(records)) as report:
+        outcome = replay(records, server_url, scenario, report)
+    if as_json:
+        print(_json(outcome, scenario).decode())
+    else:
+        _print_table(file, outcome, scenario)
+
+
+def _scenario(policy_file: Path | None, capacity: int | None) -> Scenario:
+    if capacity is not None and not 0 <= capacity <= _CAPACITY_MAX:
+        raise ReplayError(f"--capacity: expected 0 to {_CAPACITY_MAX}")
+    if policy_file is None:
+        return Scenario(capacity=capacity)
+    try:
+        return Scenario(*read_policy(policy_file), capacity)
+    except PolicyFileError as error:
+        raise ReplayError(f"{policy_file}: {error}") from None
+
+
+def replay(
+    records: Sequence[Record], server_url: str, scenario: Scenario, report: Report
+) -> Outcome:
+    """Replay records, in the order of their requests, in a scratch database."""
+    try:
+        with _ending_on_sigterm(), scratch_database(server_url) as url:
+            return uvloop.run(_replay(records, url, scenario, report))
+    except ScratchDatabaseError as error:
+        raise ReplayError(str(error)) from error
+
+
+@contextmanager
+def _ending_on_sigterm() -> Iterator[None]:
+    """SIGTERM drops the scratch database as Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class _Clock:
+    """The replay's clock: it stands where the records are."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+async def _replay(
+    records: Sequence[Record], url: str, scenario: Scenario, report: Report
+) -> Outcome:
+    clock = _Clock(records[0].requested_at)
+    database = Database(url, clock, max_size=_LANES + 1)
+    vault = Vault(secrets.token_hex(32))
+    policies = FixedPolicies(DatedPolicies(scenario.policy))
+    platform = Platform(database, vault, policies, Settings())
+    await database.open()
+    try:
+        async with database.transaction() as tx:
+            city = await _found(tx, vault, records, scenario)
+        await _Days(platform, clock, city, report).live(records)
+        async with database.transaction() as tx:
+            return await _outcome(tx, city)
+    finally:
+        await database.close()
+
+
+# The city of the records ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _City:
+    """Ids of what the records name."""
+
+    hospitals: dict[str, int]
+    sessions: dict[tuple[str, date], int]
+    persons: dict[str, int]
+
+
+_Name = TypeVar("_Name", bound=Hashable)
+
+
+def _numbered(names: Iterable[_Name]) -> dict[_Name, int]:
+    """Each name once, numbered from 1 as they come."""
+    return {name: number for number, name in enumerate(dict.fromkeys(names), start=1)}
+
+
+async def _found(tx: Tx, vault: Vault, records: Sequence[Record], scenario: Scenario) -> _City:
+    """Found everything that the records name, in bulk; a hospital has one department."""
+    wanted = Counter((record.hospital, record.visit_date) for record in records)
+    city = _City(
+        _numbered(record.hospital for record in records),
+        _numbered(wanted),
+        _numbered(record.person for record in records),
+    )
+    rules = astuple(scenario.hospital)
+    hospitals = ((id, f"R{id:04d}", name, "-", "-", *rules) for name, id in city.hospitals.items())
+    departments = ((id, id, "01", name) for name, id in city.hospitals.items())
+    sessions = (
+        (id, *_place(city, name), "-", day, "morning", 0, _places(scenario, wanted[name, day]))
+        for (name, day), id in city.sessions.items()
+    )
+    await store.fill(tx, "hospitals", hospitals)
+    await store.fill(tx, "departments", departments)
+    await store.fill(tx, "clinic_sessions", sessions)
+    await store.fill(tx, "patients", _sealed(vault, city.persons, tx.now))
+    return city
+
+
+def _place(city: _City, hospital: str) -> tuple[int, int]:
+    """A hospital's id, and that of its department: the same number."""
+    return (city.hospitals[hospital], city.hospitals[hospital])
+
+
+def _places(scenario: Scenario, wanted: int) -> int:
+    return wanted if scenario.capacity is None else scenario.capacity
+
+
+def _sealed(
+    vault: Vault, persons: dict[str, int], now: datetime
+) -> Iterator[tuple[int, bytes, str, bytes, bytes, bytes, datetime]]:
+    """Persons as the platform keeps them; all that is known of one is a number."""
+    for text, id in persons.items():
+        name, id_no = (vault.seal("patients", column, id, text) for column in ("name", "id_no"))
+        # The records' own numbers stand for persons already: two alike in shape are still two.
+        indexes = (vault.index("id_no", text), vault.index("person", text))
+        yield (id, name, _ID_TYPE, id_no, *indexes, now)
+
+
+# Its days ------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Attendance:
+    """Appointment ids of one visit date, by what the records say of them."""
+
+    present: list[int] = field(default_factory=list)
+    absent: list[int] = field(default_factory=list)
+
+
+class _Days:
+    """Lives through the records: each date's requests, and each visit date's end."""
+
+    def __init__(self, platform: Platform, clock: _Clock, city: _City, report: Report) -> None:
+        self._platform = platform
+        self._clock = clock
+        self._city = city
+        self._report = report
+        self._expected: defaultdict[date, _Attendance] = defaultdict(_Attendance)
+
+    async def live(self, records: Sequence[Record]) -> None:
+        """Answer every request at its own time; settle every visit date at its end."""
+        desk = Desk(self._platform, lanes=_LANES, batch=_BATCH, queue=_AHEAD, patient=True)
+        await desk.open()
+        try:
+            for today, requests in groupby(records, lambda record: record.requested_at.date()):
+                await self._settle_before(today)
+                await self._book(desk, list(requests))
+            await self._settle_before(date.max)
+        finally:
+            await desk.close()
+
+    async def _book(self, desk: Desk, records: Sequence[Record]) -> None:
+        for start in range(0, len(records), _AHEAD):
+            asked = records[start : start + _AHEAD]
+            self._clock.now = asked[-1].requested_at
+            answers = await asyncio.gather(*[desk.submit(self._wish(record)) for record in asked])
+            for record, answer in zip(asked, answers, strict=True):
+                if isinstance(answer, AppointmentView):
+                    self._expect(record, answer.id)
+                elif not isinstance(answer, Refused):
+                    raise ReplayError(f"the booking desk failed: {type(answer).__name__}")
+            self._report(len(asked))
+
+    def _wish(self, record: Record) -> Wish:
+        return Wish(
+            _CLERK,
+            str(record.appointment_id),
+            self._city.persons[record.person],
+            self._city.sessions[record.hospital, record.visit_date],
+            "replay",
+            record.requested_at,
+        )
+
+    def _expect(self, record: Record, appointment_id: int) -> None:
+        attendance = self._expected[record.visit_date]
+        (attendance.absent if record.no_show else attendance.present).append(appointment_id)
+
+    async def _settle_before(self, today: date) -> None:
+        """At the end of each visit date the hospitals report who came, and who did not."""
+        for day in sorted(day for day in self._expected if day < today):
+            attendance = self._expected.pop(day)
+            self._clock.now = city_time(day, _LAST_MOMENT)
+            await report_attendance(self._platform, attendance.present, attendance.absent)
+
+
+# The answer ----------------------------------------------------------------------------------
+
+
+async def _outcome(tx: Tx, city: _City) -> Outcome:
+    """Counted in the records that the platform kept, not on the way."""
+    answered = await store.requests_by_outcome(tx)
+    became = await store.appointments_by_status(tx)
+    return Outcome(
+        requests=sum(answered.values()),
+        hospitals=len(city.hospitals),
+        clinic_sessions=len(city.sessions),
+        persons=len(city.persons),
+        booked=answered.get("booked", 0),
+        refused={reason.value: answered.get(reason, 0) for reason in Refusal},
+        no_shows=became.get("no_show", 0),
+        picked_up=became.get("picked_up", 0),
+        persons_suspended=await store.persons_suspended(tx),
+    )
+
+
+def _json(outcome: Outcome, scenario: Scenario) -> bytes:
+    """The counts and the rules they came from, in an order that never changes."""
+    answer = msgspec.to_builtins(outcome)
+    rules = msgspec.to_builtins(scenario, order="deterministic")
+    return msgspec.json.format(msgspec.json.encode({**answer, "rules": rules}), indent=2)
+
+
+def _print_table(file: Path, outcome: Outcome, scenario: Scenario) -> None:
+    table = Table(title=f"{file.name}: what the rules would have done", title_justify="left")
+    table.add_column("")
+    table.add_column("count", justify="right")
+    table.add_column("of all requests", justify="right")
+
+    def line(name: str, count: int, *, share: bool = True, section: bool = False) -> None:
+        part = f"{count / outcome.requests:.2%}" if share else ""
+        table.add_row(name, f"{count:,}", part, end_section=section)
+
+    line("requests", outcome.requests)
+    line("booked", outcome.booked, section=True)
+    for reason, count in outcome.refused.items():
+        line(f"refused: {reason}", count)
+    line("refused in all", sum(outcome.refused.values()), section=True)
+    line("booked and picked up", outcome.picked_up)
+    line("booked and no-show", outcome.no_shows, section=True)
+    line("persons", outcome.persons, share=False)
+    line("persons suspended", outcome.persons_suspended, share=False)
+    line("hospitals", outcome.hospitals, share=False)
+    line("clinic sessions", outcome.clinic_sessions, share=False)
+    console = Console()
+    console.print(table)
+    for changed in _changes(scenario):
+        console.print(f"Not the default: {changed}", highlight=False)
+
+
+def _changes(scenario: Scenario) -> list[str]:
+    """The numbers in which a scenario differs from the default one."""
+    given = msgspec.to_builtins(scenario)
+    usual = msgspec.to_builtins(Scenario())
+    changed = [
+        f"{part}.{name} = {value}"
+        for part in ("policy", "hospital")
+        for name, value in given[part].items()
+        if value != usual[part][name]
+    ]
+    return changed + ([] if scenario.capacity is None else [f"capacity = {scenario.capacity}"])
+
+
+@contextmanager
+def _shown(total: int) -> Iterator[Report]:
+    """A progress bar on a terminal's standard error; the answer has standard output."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("requests", total=total)
+        yield lambda answered: bar.advance(task, answered)

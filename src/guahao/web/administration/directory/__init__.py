@@ -1,0 +1,1 @@
+"""Hospitals, titles, fees, announcements."""

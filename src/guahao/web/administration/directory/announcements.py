@@ -1,0 +1,198 @@
+"""Announcements: what is shown on the citizens' first page, written, changed, withdrawn."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from litestar.types import ASGIApp
+
+from guahao.flows.hospitals import announcements as flows
+from guahao.flows.hospitals.announcements import BODY_MAX, TITLE_MAX, Announced, AnnouncementRefusal
+from guahao.rules.kernel.limits import CITY_TIME
+from guahao.rules.kernel.text import prose
+from guahao.rules.staff.staff import Role
+from guahao.store.hospitals.announcements import Written
+from guahao.web.http.answers import Answer
+from guahao.web.http.reading import ProblemError, read_id
+from guahao.web.staff import Act, StaffPage, StaffRoute, confirmed
+from guahao.web.staff.reading import read_moment
+
+_ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
+_LIST = "/staff/announcements"
+_NEW = "/staff/announcements/new"
+_ONE = "/staff/announcements/{announcement_id}"
+_LINES = frozenset({"body", "body_en"})
+
+
+def announcement_routes() -> list[StaffRoute]:
+    """The list, writing one, and what is done to one."""
+    return [
+        StaffRoute("GET", _LIST, _show, _ADMINISTRATOR),
+        StaffRoute("GET", _NEW, _ask_new, _ADMINISTRATOR),
+        StaffRoute("POST", _NEW, _add, _ADMINISTRATOR, lines=_LINES),
+        StaffRoute("GET", _ONE, _one, _ADMINISTRATOR),
+        StaffRoute("POST", _ONE, _change, _ADMINISTRATOR, lines=_LINES),
+        StaffRoute("POST", f"{_ONE}/withdraw", _withdraw, _ADMINISTRATOR),
+    ]
+
+
+async def _show(page: StaffPage) -> ASGIApp:
+    found = await flows.listed(page.door.platform)
+    return page.show("staff/announcements.html", found=found, states=_state_words(page))
+
+
+def _state_words(page: StaffPage) -> dict[str, str]:
+    return {
+        "coming": page.say("未开始"),
+        "shown": page.say("显示中"),
+        "over": page.say("已结束"),
+        "withdrawn": page.say("已撤下"),
+    }
+
+
+# Writing ------------------------------------------------------------------------------------
+
+
+async def _ask_new(page: StaffPage) -> ASGIApp:
+    return _form(page, None, {"shown_from": _as_typed(page.now)})
+
+
+async def _add(page: StaffPage) -> ASGIApp:
+    written = _read(page)
+    outcome = (
+        AnnouncementRefusal.SPAN
+        if written is None
+        else await flows.add(page.door.platform, page.staff, written)
+    )
+    if isinstance(outcome, AnnouncementRefusal):
+        return _form(page, None, page.form, _say(page, outcome), 422)
+    page.flash(page.say("已保存。到时间后会显示在首页。"))
+    return page.redirect(_LIST)
+
+
+async def _one(page: StaffPage) -> ASGIApp:
+    found = await _found(page)
+    return _form(page, found, _as_form(found.kept.written))
+
+
+async def _found(page: StaffPage) -> Announced:
+    id = read_id(page.request, "announcement_id", "not_found")
+    found = await flows.one(page.door.platform, id)
+    if found is None:
+        raise ProblemError("not_found")
+    return found
+
+
+async def _change(page: StaffPage) -> ASGIApp:
+    id = read_id(page.request, "announcement_id", "not_found")
+    written = _read(page)
+    refused: AnnouncementRefusal | None = AnnouncementRefusal.SPAN
+    if written is not None:
+        version = page.form.get("version", "")
+        refused = await flows.change(page.door.platform, page.staff, id, version, written)
+    return await _after(page, refused, page.say("已保存。"))
+
+
+async def _withdraw(page: StaffPage) -> ASGIApp:
+    id = read_id(page.request, "announcement_id", "not_found")
+    version = page.form.get("version", "")
+    found = await _found(page)
+    reason = "" if found.state == "withdrawn" else confirmed(page, _withdrawing(page, found))
+    if isinstance(reason, Answer):
+        return reason
+    refused = await flows.withdraw(page.door.platform, page.staff, id, version, reason)
+    return await _after(page, refused, page.say("已撤下，首页不再显示。"))
+
+
+def _withdrawing(page: StaffPage, found: Announced) -> Act:
+    return Act(
+        page.say("撤下公告“{title}”？", title=found.kept.written.title),
+        [page.say("撤下后首页立即不再显示，也不能恢复；需要时另写一条。")],
+        page.say("撤下公告"),
+        f"{_LIST}/{found.kept.id}",
+        "hospitals",
+    )
+
+
+async def _after(page: StaffPage, refused: AnnouncementRefusal | None, said: str) -> ASGIApp:
+    if refused is None:
+        page.flash(said)
+        return page.redirect(_LIST)
+    found = await _found(page)
+    given = page.form if "title" in page.form else _as_form(found.kept.written)
+    status = 409 if refused is AnnouncementRefusal.CHANGED_MEANWHILE else 422
+    return _form(page, found, given, _say(page, refused), status)
+
+
+def _form(
+    page: StaffPage,
+    found: Announced | None,
+    given: dict[str, str],
+    refused: str = "",
+    status: int = 200,
+) -> ASGIApp:
+    return page.show(
+        "staff/announcement.html",
+        status,
+        found=found,
+        given=given,
+        kept=given if found is None else _as_form(found.kept.written),
+        states=_state_words(page),
+        refused=refused,
+        title_max=TITLE_MAX,
+        body_max=BODY_MAX,
+    )
+
+
+def _as_form(written: Written) -> dict[str, str]:
+    return {
+        "title": written.title,
+        "title_en": written.title_en,
+        "body": written.body,
+        "body_en": written.body_en,
+        "shown_from": _as_typed(written.shown_from),
+        "shown_until": _as_typed(written.shown_until),
+        "is_maintenance": "yes" if written.is_maintenance else "",
+    }
+
+
+def _as_typed(moment: datetime | None) -> str:
+    """A moment as a form's field of date and time holds it."""
+    if moment is None:
+        return ""
+    return moment.astimezone(CITY_TIME).replace(tzinfo=None).isoformat(timespec="minutes")
+
+
+def _read(page: StaffPage) -> Written | None:
+    """What was typed; None where a time is none."""
+    form = page.form
+    shown_from = read_moment(form.get("shown_from", ""))
+    until = form.get("shown_until", "")
+    shown_until = read_moment(until) if until else None
+    if shown_from is None or (until and shown_until is None):
+        return None
+    typed = {
+        name: prose(form.get(name, ""), lines=name.startswith("body"))
+        for name in ("title", "title_en", "body", "body_en")
+    }
+    is_maintenance = form.get("is_maintenance") == "yes"
+    return Written(
+        **typed, shown_from=shown_from, shown_until=shown_until, is_maintenance=is_maintenance
+    )
+
+
+def _say(page: StaffPage, refused: AnnouncementRefusal) -> str:
+    """Why nothing is written, and what helps."""
+    return {
+        AnnouncementRefusal.UNKNOWN: page.say("没有这条公告。"),
+        AnnouncementRefusal.TITLE: page.say("请填写标题，不超过{most}个字。", most=TITLE_MAX),
+        AnnouncementRefusal.BODY: page.say("正文不能超过{most}个字。", most=BODY_MAX),
+        AnnouncementRefusal.ENGLISH: page.say(
+            "英文的标题和正文请一起填写，或都不填（英文读者会看到中文）。"
+        ),
+        AnnouncementRefusal.SPAN: page.say("时间不对：结束须晚于开始和现在，都不能晚于一年以后。"),
+        AnnouncementRefusal.WITHDRAWN: page.say("这条公告已经撤下，不能再更改。"),
+        AnnouncementRefusal.CHANGED_MEANWHILE: page.say(
+            "在您填写时，别人更改了这条公告，所以没有保存。不同之处标在各栏下面，请核对后再保存。"
+        ),
+    }[refused]

@@ -1,0 +1,108 @@
+"""A hospital's fees (医事服务费) for each title, from a date on, with a preview in numbers."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from litestar.types import ASGIApp
+
+from guahao.flows.supply import fees as flows
+from guahao.flows.supply.fees import FeeList, FeeRefusal
+from guahao.flows.supply.timetables import FEE_MAX_FEN
+from guahao.rules.kernel.limits import ONE_DAY
+from guahao.rules.staff.staff import Role
+from guahao.store.supply.fees import DatedFee, FeeReach
+from guahao.web.staff import StaffPage, StaffRoute
+from guahao.web.staff.at_hospital import ANY, place_of
+from guahao.web.staff.reading import FEN, read_date, read_fen
+
+_ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
+
+
+def fee_routes() -> list[StaffRoute]:
+    """The list, and changing it."""
+    return [
+        StaffRoute("GET", f"{ANY}/fees", _show, _ADMINISTRATOR),
+        StaffRoute("POST", f"{ANY}/fees", _change, _ADMINISTRATOR),
+    ]
+
+
+async def _show(page: StaffPage) -> ASGIApp:
+    return await _listed(page)
+
+
+async def _listed(
+    page: StaffPage,
+    refused: str = "",
+    status: int = 200,
+    preview: tuple[DatedFee, FeeReach] | None = None,
+) -> ASGIApp:
+    place = await place_of(page)
+    found = await flows.fee_list(page.door.platform, place.staff)
+    return page.show(
+        "staff/fees.html",
+        status,
+        place=place,
+        titles=[one for one in found.titles if one.retired_at is None or _fees_of(found, one.name)],
+        now={one.name: _on_day(found, one.name, page.today) for one in found.titles},
+        pending={
+            one.name: [fee for fee in _fees_of(found, one.name) if fee.holds_from > page.today]
+            for one in found.titles
+        },
+        version=found.version,
+        given=page.form,
+        tomorrow=page.today + ONE_DAY,
+        preview=preview,
+        refused=refused,
+    )
+
+
+def _fees_of(found: FeeList, title: str) -> list[DatedFee]:
+    return [fee for fee in found.fees if fee.title == title]
+
+
+def _on_day(found: FeeList, title: str, day: date) -> DatedFee | None:
+    """What is charged on a day."""
+    begun = [fee for fee in _fees_of(found, title) if fee.holds_from <= day]
+    return begun[-1] if begun else None
+
+
+async def _change(page: StaffPage) -> ASGIApp:
+    """First what it would do; saved when it is sent again."""
+    place, form = await place_of(page), page.form
+    holds_from = read_date(form.get("holds_from", ""))
+    if holds_from is None:
+        return await _listed(page, _say(page, FeeRefusal.DATE), 422)
+    fee = DatedFee(form.get("title", ""), holds_from, read_fen(form.get("fee", "")))
+    platform = page.door.platform
+    if form.get("step") not in ("save", "save_all"):
+        found = await flows.preview(platform, place.staff, fee)
+        if isinstance(found, FeeRefusal):
+            return await _listed(page, _say(page, found), 422)
+        return await _listed(page, preview=(fee, found))
+    to_sessions = form["step"] == "save_all"
+    seen = form.get("version", "")
+    outcome = await flows.change(platform, place.staff, seen, fee, to_sessions=to_sessions)
+    if isinstance(outcome, FeeRefusal):
+        status = 409 if outcome is FeeRefusal.CHANGED_MEANWHILE else 422
+        return await _listed(page, _say(page, outcome), status)
+    page.flash(
+        page.say("已保存，{day}起的门诊按新费用；更改了{applied}个无人预约的门诊。",
+                 day=page.day(holds_from), applied=outcome.applied)
+    )  # fmt: skip
+    return page.redirect(f"{place.address}/fees")
+
+
+def _say(page: StaffPage, refused: FeeRefusal) -> str:
+    """Why nothing is changed, and what helps."""
+    return {
+        FeeRefusal.TITLE: page.say("请从列表中选择职称。新的职称先在“职称”中添加。"),
+        FeeRefusal.FEE: page.say(
+            "费用须在0到{most}元之间，最多两位小数。", most=FEE_MAX_FEN // FEN
+        ),
+        FeeRefusal.DATE: page.say("新费用最早从明天、最晚从一年以后的就诊日起。"),
+        FeeRefusal.NO_CHANGE: page.say("从那天起已经是这个费用，没有更改。"),
+        FeeRefusal.CHANGED_MEANWHILE: page.say(
+            "在您填写时，别人更改了这家医院的费用，所以没有保存。请核对下面的费用表，再预览一次。"
+        ),
+    }[refused]

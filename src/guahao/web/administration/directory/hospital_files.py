@@ -1,0 +1,154 @@
+"""All hospitals as a file, and a file of hospitals: shown first, then applied as a whole."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import time
+from typing import Any
+
+from litestar.types import ASGIApp
+
+from guahao.flows.hospitals.files import columns as c
+from guahao.flows.hospitals.files import importing as flows
+from guahao.flows.hospitals.files.importing import ImportRefusal, KeptPreview
+from guahao.rules.kernel.limits import HospitalRules
+from guahao.rules.staff.staff import Role
+from guahao.sheets.write import Column, Kind, Plain, Table, workbook
+from guahao.store.hospitals.hospitals import HospitalRecord
+from guahao.web.http.reading import ProblemError, read_id
+from guahao.web.http.uploads import XLSX
+from guahao.web.staff import StaffPage, StaffRoute
+from guahao.web.words.language import Language
+from guahao.web.words.sheet_words import say_cell, say_file
+
+_ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
+_IMPORT = "/staff/hospitals/import"
+_ONE = "/staff/hospitals/imports/{import_id}"
+_FAULTS_SHOWN = 500
+_WIDTHS = {"name": 28.0, "name_en": 32.0, "address": 36.0, "notice": 48.0, "pickup_place": 24.0}
+
+
+def hospital_file_routes() -> list[StaffRoute]:
+    """Export, upload, preview, confirmation."""
+    limit = flows.LIMITS.bytes
+    return [
+        StaffRoute("GET", "/staff/hospitals/export", _export, _ADMINISTRATOR),
+        StaffRoute("GET", _IMPORT, _ask, _ADMINISTRATOR),
+        StaffRoute("POST", _IMPORT, _receive, _ADMINISTRATOR, upload_bytes_max=limit),
+        StaffRoute("GET", _ONE, _show, _ADMINISTRATOR),
+        StaffRoute("POST", f"{_ONE}/confirm", _confirm, _ADMINISTRATOR),
+    ]
+
+
+async def _export(page: StaffPage) -> ASGIApp:
+    found = await flows.every(page.door.platform)
+    data = await asyncio.to_thread(hospitals_file, found, page.language)
+    return page.download(data, page.say("医院.xlsx"), XLSX)
+
+
+def hospitals_file(
+    found: Iterable[tuple[HospitalRecord, HospitalRules]], language: Language
+) -> bytes:
+    """Every hospital in the form in which it can be imported again."""
+    english = language == "en"
+    columns = [
+        Column(one.titles[1 if english else 0], _kind(one.name), _WIDTHS.get(one.name, 14))
+        for one in c.HEADINGS
+    ]
+    rows = (_row(record, rules) for record, rules in found)
+    return workbook([Table("Hospitals" if english else "医院", columns, rows)])
+
+
+def _kind(name: str) -> Kind:
+    if name in c.TIMES:
+        return Kind.TIME
+    return Kind.NUMBER if name in c.NUMBERS else Kind.TEXT
+
+
+def _row(record: HospitalRecord, rules: HospitalRules) -> list[Plain]:
+    told = {c.CODE: record.code, **asdict(record.facts), **asdict(rules)}
+    return [told[one.name] for one in c.HEADINGS]
+
+
+async def _ask(page: StaffPage) -> ASGIApp:
+    return _form(page, "")
+
+
+def _form(page: StaffPage, refused: str, status: int = 200) -> ASGIApp:
+    megabytes = flows.LIMITS.bytes // 1024 // 1024
+    return page.show("staff/hospital_import.html", status, refused=refused, megabytes=megabytes)
+
+
+async def _receive(page: StaffPage) -> ASGIApp:
+    upload = page.files.get("file")
+    if upload is None:
+        return _form(page, page.say("请选择文件。"), 422)
+    id = await flows.receive(
+        page.door.platform,
+        page.staff,
+        upload.filename,
+        upload.data,
+        include_hidden=page.form.get("hidden") == "yes",
+    )
+    return page.redirect(_ONE.format(import_id=id))
+
+
+async def _show(page: StaffPage) -> ASGIApp:
+    return await _preview(page)
+
+
+async def _preview(page: StaffPage, refused: str = "", status: int = 200) -> ASGIApp:
+    kept = await _kept(page)
+    preview = kept.preview
+    if preview is None:
+        return page.redirect("/staff/hospitals")
+    unreadable = preview.unreadable
+    return page.show(
+        "staff/hospital_imported.html",
+        status,
+        kept=kept,
+        preview=preview,
+        unreadable=say_file(unreadable.fault, page.language) if unreadable else "",
+        faults=[(one, say_cell(one, page.language)) for one in preview.faults[:_FAULTS_SHOWN]],
+        headings={one.name: one.titles[page.language == "en"] for one in c.HEADINGS},
+        told=_told,
+        refused=refused,
+    )
+
+
+async def _kept(page: StaffPage) -> KeptPreview:
+    id = read_id(page.request, "import_id", "not_found")
+    kept = await flows.show(page.door.platform, page.staff, id)
+    if kept is None:
+        raise ProblemError("not_found")
+    return kept
+
+
+def _told(value: Any) -> str:
+    """A field's value as the preview shows it."""
+    if isinstance(value, time):
+        return value.isoformat("minutes")
+    return "" if value is None else str(value)
+
+
+async def _confirm(page: StaffPage) -> ASGIApp:
+    id = read_id(page.request, "import_id", "not_found")
+    seen = page.form.get("version", "")
+    outcome = await flows.confirm(page.door.platform, page.staff, id, seen)
+    if isinstance(outcome, ImportRefusal):
+        if outcome is ImportRefusal.UNKNOWN:
+            raise ProblemError("not_found")
+        said = page.say(
+            "您确认的时候医院资料已有变化，所以没有导入。下面是现在的预览，请再看一遍。"
+        )
+        return await _preview(page, said, 409)
+    page.flash(
+        page.say(
+            "已导入：新增{added}家医院，更改{changed}家；预约规则的更改从明天起生效。",
+            added=len(outcome.additions),
+            changed=len(outcome.changes),
+        )
+    )
+    return page.redirect("/staff/hospitals")

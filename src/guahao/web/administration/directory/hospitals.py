@@ -1,0 +1,169 @@
+"""The directory of hospitals: finding, adding, and changing an entry."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+
+from litestar.types import ASGIApp
+
+from guahao.flows.hospitals import hospitals as flows
+from guahao.flows.hospitals.hospital_rules import RulesRefusal
+from guahao.flows.hospitals.hospitals import Faults, HospitalRefusal
+from guahao.rules.hospitals.hospitals import GRADES, LENGTHS, HospitalFacts, HospitalFault
+from guahao.rules.kernel.limits import HospitalRules
+from guahao.rules.kernel.text import prose, typed
+from guahao.rules.staff.staff import Role
+from guahao.web.http.reading import read_id
+from guahao.web.staff import StaffPage, StaffRoute
+from guahao.web.staff.at_hospital import Place, place_of
+from guahao.web.staff.hospital.hospital_rules import read_rules, rules_form, say_rules
+from guahao.web.staff.reading import read_number
+
+_ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
+_LIST = "/staff/hospitals"
+_NEW = "/staff/hospitals/new"
+_ONE = "/staff/hospitals/{hospital_id}"
+_LINES = frozenset({"notice"})
+_TYPED_MAX = 80
+_PAGES_MAX = 1000
+
+
+def hospital_routes() -> list[StaffRoute]:
+    """The list, adding, and one hospital's entry."""
+    return [
+        StaffRoute("GET", _LIST, _listed, _ADMINISTRATOR),
+        StaffRoute("GET", _NEW, _ask_new, _ADMINISTRATOR),
+        StaffRoute("POST", _NEW, _add, _ADMINISTRATOR, lines=_LINES),
+        StaffRoute("GET", _ONE, _show, _ADMINISTRATOR),
+        StaffRoute("POST", _ONE, _change, _ADMINISTRATOR, lines=_LINES),
+    ]
+
+
+async def _listed(page: StaffPage) -> ASGIApp:
+    typed = page.query("q").strip()[:_TYPED_MAX]
+    number = min(max(read_number(page.query("page")), 1), _PAGES_MAX)
+    found = await flows.find(page.door.platform, typed, number)
+    return page.show("staff/hospitals.html", found=found, typed=typed, number=number)
+
+
+# Adding -------------------------------------------------------------------------------------
+
+
+async def _ask_new(page: StaffPage) -> ASGIApp:
+    return await _new_form(page, {"grade": GRADES[-1], **rules_form(HospitalRules())})
+
+
+async def _new_form(
+    page: StaffPage,
+    given: dict[str, str],
+    refused: str = "",
+    faults: Faults | None = None,
+    status: int = 200,
+) -> ASGIApp:
+    return page.show(
+        "staff/hospital_new.html",
+        status,
+        given=given,
+        refused=refused,
+        **await _words(page, faults),
+    )
+
+
+async def _words(page: StaffPage, faults: Faults | None) -> dict[str, object]:
+    """What the form of an entry needs besides what was typed."""
+    return {
+        "faults": {name: say_fault(page, name, one) for name, one in (faults or {}).items()},
+        "grades": GRADES,
+        "lengths": LENGTHS,
+        "districts": await flows.districts(page.door.platform),
+    }
+
+
+async def _add(page: StaffPage) -> ASGIApp:
+    form = page.form
+    facts, rules = read_facts(form), read_rules(form)
+    if rules is None:
+        return await _new_form(page, form, page.say("请填写每个时间，写成8:30这样。"), status=422)
+    code = typed(form.get("code", ""))
+    outcome = await flows.add(page.door.platform, page.staff, code, facts, rules)
+    if isinstance(outcome, RulesRefusal):
+        return await _new_form(page, form, say_rules(page, outcome), status=422)
+    if not isinstance(outcome, int):
+        said = page.say("没有保存：请改正标出的各栏。")
+        return await _new_form(page, form, said, outcome, 422)
+    page.flash(page.say("已添加。接着添加科室，再由医院排班。"))
+    return page.redirect(f"{_LIST}/{outcome}/departments")
+
+
+# One hospital's entry -----------------------------------------------------------------------
+
+
+async def _show(page: StaffPage) -> ASGIApp:
+    place = await place_of(page)
+    assert place.hospital is not None
+    return await _form(page, place, _as_form(place.hospital.facts))
+
+
+async def _form(
+    page: StaffPage,
+    place: Place,
+    given: dict[str, str],
+    refused: str = "",
+    faults: Faults | None = None,
+    status: int = 200,
+) -> ASGIApp:
+    assert place.hospital is not None
+    return page.show(
+        "staff/hospital_facts.html",
+        status,
+        place=place,
+        given=given,
+        kept=_as_form(place.hospital.facts),
+        version=flows.version(place.hospital),
+        refused=refused,
+        **await _words(page, faults),
+    )
+
+
+async def _change(page: StaffPage) -> ASGIApp:
+    id = read_id(page.request, "hospital_id", "not_found")
+    seen, facts = page.form.get("version", ""), read_facts(page.form)
+    outcome = await flows.change(page.door.platform, page.staff, id, seen, facts)
+    if outcome is None:
+        page.flash(page.say("已保存。"))
+        return page.redirect(f"{_LIST}/{id}")
+    place = await place_of(page)  # where there is none, that is the answer
+    if isinstance(outcome, HospitalRefusal):
+        said = page.say(
+            "在您填写时，别人更改了这家医院，所以没有保存。不同之处标在各栏下面，请核对后再保存。"
+        )
+        return await _form(page, place, page.form, said, status=409)
+    said = page.say("没有保存：请改正标出的各栏。")
+    return await _form(page, place, page.form, said, outcome, 422)
+
+
+def read_facts(form: dict[str, str]) -> HospitalFacts:
+    """The entry as it was typed."""
+    return HospitalFacts(
+        *[
+            prose(form.get(one.name, ""), lines=one.name == "notice")
+            for one in fields(HospitalFacts)
+        ]
+    )
+
+
+def _as_form(facts: HospitalFacts) -> dict[str, str]:
+    return asdict(facts)
+
+
+def say_fault(page: StaffPage, name: str, fault: HospitalFault) -> str:
+    """What is the matter with a field, and what helps."""
+    return {
+        HospitalFault.MISSING: page.say("请填写。"),
+        HospitalFault.TOO_LONG: page.say("不能超过{most}个字。", most=LENGTHS.get(name, 0)),
+        HospitalFault.GRADE: page.say("请从列表中选择等级。"),
+        HospitalFault.PHONE: page.say("电话只能有数字、空格、横线、括号、顿号和“转”。"),
+        HospitalFault.CODE: page.say("代码须为1到32个字母、数字或 . _ -。"),
+        HospitalFault.CODE_TAKEN: page.say("已有医院使用这个代码。"),
+        HospitalFault.NAME_TAKEN: page.say("已有同名的医院。院区请在名称中写明。"),
+    }[fault]

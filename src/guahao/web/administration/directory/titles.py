@@ -1,0 +1,144 @@
+"""The city's list of professional titles, from which forms choose."""
+
+from __future__ import annotations
+
+from litestar.types import ASGIApp
+
+from guahao.flows.hospitals import titles as flows
+from guahao.flows.hospitals.titles import NAME_EN_MAX, NAME_MAX, TitleRefusal
+from guahao.rules.kernel.text import prose
+from guahao.rules.staff.staff import Role
+from guahao.store.hospitals.titles import Title
+from guahao.web.http.answers import Answer
+from guahao.web.http.reading import ProblemError, read_id
+from guahao.web.staff import Act, StaffPage, StaffRoute, confirmed
+
+_ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
+_LIST = "/staff/titles"
+_ONE = "/staff/titles/{title_id}"
+
+
+def title_routes() -> list[StaffRoute]:
+    """The list with adding, and what is done to one."""
+    return [
+        StaffRoute("GET", _LIST, _show, _ADMINISTRATOR),
+        StaffRoute("POST", _LIST, _add, _ADMINISTRATOR),
+        StaffRoute("GET", _ONE, _one, _ADMINISTRATOR),
+        StaffRoute("POST", _ONE, _change, _ADMINISTRATOR),
+        StaffRoute("POST", f"{_ONE}/move", _move, _ADMINISTRATOR),
+    ]
+
+
+async def _show(page: StaffPage) -> ASGIApp:
+    return await _listed(page)
+
+
+async def _listed(page: StaffPage, refused: str = "", status: int = 200) -> ASGIApp:
+    return page.show(
+        "staff/titles.html",
+        status,
+        titles=await flows.listed(page.door.platform),
+        given=page.form,
+        refused=refused,
+        name_max=NAME_MAX,
+        name_en_max=NAME_EN_MAX,
+    )
+
+
+async def _add(page: StaffPage) -> ASGIApp:
+    name, name_en = (prose(page.form.get(one, "")) for one in ("name", "name_en"))
+    outcome = await flows.add(page.door.platform, page.staff, name, name_en)
+    if isinstance(outcome, TitleRefusal):
+        return await _listed(page, _say(page, outcome), 422)
+    page.flash(page.say("已添加。"))
+    return page.redirect(_LIST)
+
+
+async def _one(page: StaffPage) -> ASGIApp:
+    title = await _found(page)
+    return _form(page, title, _as_form(title))
+
+
+async def _found(page: StaffPage) -> Title:
+    id = read_id(page.request, "title_id", "not_found")
+    there = await flows.listed(page.door.platform)
+    found = next((one for one in there if one.id == id), None)
+    if found is None:
+        raise ProblemError("not_found")
+    return found
+
+
+def _form(
+    page: StaffPage, title: Title, given: dict[str, str], refused: str = "", status: int = 200
+) -> ASGIApp:
+    return page.show(
+        "staff/title.html",
+        status,
+        title=title,
+        version=flows.version(title),
+        given=given,
+        kept=_as_form(title),
+        refused=refused,
+        name_en_max=NAME_EN_MAX,
+    )
+
+
+def _as_form(title: Title) -> dict[str, str]:
+    return {"name_en": title.name_en, "offered": "" if title.retired_at else "yes"}
+
+
+async def _change(page: StaffPage) -> ASGIApp:
+    id = read_id(page.request, "title_id", "not_found")
+    title, retired = await _found(page), page.form.get("offered") != "yes"
+    reason = ""
+    if retired and title.retired_at is None:
+        asked = confirmed(page, _retiring(page, title))
+        if isinstance(asked, Answer):
+            return asked
+        reason = asked
+    refused = await flows.change(
+        page.door.platform,
+        page.staff,
+        id,
+        page.form.get("version", ""),
+        prose(page.form.get("name_en", "")),
+        retired=retired,
+        reason=reason,
+    )
+    if refused is not None:
+        title = await _found(page)  # where there is none, that is the answer
+        status = 409 if refused is TitleRefusal.CHANGED_MEANWHILE else 422
+        return _form(page, title, page.form, _say(page, refused), status)
+    page.flash(page.say("已保存。"))
+    return page.redirect(_LIST)
+
+
+def _retiring(page: StaffPage, title: Title) -> Act:
+    return Act(
+        page.say("停用职称“{name}”？", name=title.name),
+        [page.say("各医院不能再为它排新的门诊；已有的门诊和预约照常。以后可以重新启用。")],
+        page.say("停用"),
+        f"{_LIST}/{title.id}",
+        "hospitals",
+    )
+
+
+async def _move(page: StaffPage) -> ASGIApp:
+    id = read_id(page.request, "title_id", "not_found")
+    up = page.form.get("do") == "up"
+    if await flows.move(page.door.platform, page.staff, id, up=up) is not None:
+        raise ProblemError("not_found")
+    return page.redirect(f"{_LIST}#title-{id}")
+
+
+def _say(page: StaffPage, refused: TitleRefusal) -> str:
+    """Why nothing is written, and what helps."""
+    return {
+        TitleRefusal.UNKNOWN: page.say("没有这个职称。"),
+        TitleRefusal.NAME: page.say("请填写职称，不超过{most}个字。", most=NAME_MAX),
+        TitleRefusal.NAME_EN: page.say("英文名称不能超过{most}个字符。", most=NAME_EN_MAX),
+        TitleRefusal.NAME_TAKEN: page.say("已有这个职称。停用的可以重新启用。"),
+        TitleRefusal.CHANGED_MEANWHILE: page.say(
+            "在您填写时，别人更改了这个职称，所以没有保存。不同之处标在各栏下面，请核对后再保存。"
+        ),
+    }[refused]

@@ -1,0 +1,141 @@
+"""The administrator's pages of webhooks: where hospitals are told, and how each of them does."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from litestar.types import ASGIApp
+
+from guahao.flows.integration import webhooks as flows
+from guahao.flows.integration.webhooks import WebhookSet
+from guahao.flows.supply.open_supply import all_hospitals
+from guahao.rules.integration.pushing import KINDS, WebhookRefusal
+from guahao.rules.staff.staff import Role
+from guahao.store.integration.hospital_events import EVENTS_KEPT_DAYS
+from guahao.web.http.answers import Answer
+from guahao.web.http.reading import as_id, read_id
+from guahao.web.staff import Act, StaffPage, StaffRoute, confirmed
+from guahao.web.staff.hospital.pushing import kind_words, say_error, send_again, show_dead_letters
+
+_ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
+_PUSHES = "/staff/pushes"
+_ONE = f"{_PUSHES}/{{hospital_id}}"
+
+
+def push_routes() -> list[StaffRoute]:
+    """All hospitals' webhooks, and the dead letters of each."""
+    return [
+        StaffRoute("GET", _PUSHES, _show, _ADMINISTRATOR),
+        StaffRoute("POST", _PUSHES, _set, _ADMINISTRATOR),
+        StaffRoute("POST", _ONE, _change, _ADMINISTRATOR),
+        StaffRoute("GET", _ONE, _show_one, _ADMINISTRATOR),
+        StaffRoute("POST", f"{_ONE}/again", _again, _ADMINISTRATOR),
+    ]
+
+
+async def _show(page: StaffPage) -> ASGIApp:
+    return await _listed(page)
+
+
+async def _listed(
+    page: StaffPage, refused: str = "", secret: str | None = None, status: int = 200
+) -> ASGIApp:
+    platform = page.door.platform
+    return page.show(
+        "staff/pushes.html",
+        status,
+        standings=await flows.standings(platform),
+        hospitals=await all_hospitals(platform),
+        kinds=kind_words(page),
+        say_error=partial(say_error, page),
+        given=page.form or {f"kind_{kind}": "on" for kind in KINDS},
+        refused=refused,
+        secret=secret,
+    )
+
+
+async def _set(page: StaffPage) -> ASGIApp:
+    kinds = [kind for kind in KINDS if page.form.get(f"kind_{kind}")]
+    hospital_id = as_id(page.form.get("hospital_id", "")) or 0
+    outcome = await flows.set_webhook(
+        *(page.door.platform, page.staff.who, hospital_id, page.form.get("url", ""), kinds)
+    )
+    if isinstance(outcome, WebhookSet) and outcome.secret is None:
+        page.flash(page.say("已保存，密钥不变。"))
+        return page.redirect(_PUSHES)
+    return await _told(page, outcome)
+
+
+async def _change(page: StaffPage) -> ASGIApp:
+    """What one button of a row asks for."""
+    hospital_id = read_id(page.request, "hospital_id", "not_found")
+    platform, by = page.door.platform, page.staff.who
+    act = await _act(page, hospital_id)
+    reason = "" if act is None else confirmed(page, act)
+    if isinstance(reason, Answer):
+        return reason
+    outcome: WebhookSet | WebhookRefusal | None
+    match page.form.get("do"):
+        case "rotate":
+            return await _told(page, await flows.rotate_secret(platform, by, hospital_id, reason))
+        case "on" | "off" as wanted:
+            on = wanted == "on"
+            outcome = await flows.switch(platform, by, hospital_id, on=on, reason=reason)
+        case _:
+            outcome = WebhookRefusal.UNKNOWN
+    if isinstance(outcome, WebhookRefusal):
+        return await _told(page, outcome)
+    page.flash(page.say("已保存。"))
+    return page.redirect(_PUSHES)
+
+
+async def _act(page: StaffPage, hospital_id: int) -> Act | None:
+    """What is asked before it is done."""
+    found = await flows.standings(page.door.platform, hospital_id)
+    if not found:
+        return None
+    hospital = page.names.name(found[0].name, found[0].name_en)
+    match page.form.get("do"):
+        case "off":
+            sentences = [
+                page.say("停用期间，医院收不到任何预约变动；启用后从停下的地方补送。"),
+                page.say("变动保留{days}天，停用更久会有遗漏。", days=EVENTS_KEPT_DAYS),
+            ]
+            question = page.say("停用{hospital}的推送？", hospital=hospital)
+            return Act(question, sentences, page.say("停用"), _PUSHES, "pushes")
+        case "rotate":
+            sentences = [
+                page.say("新密钥只显示一次，请备好安全的方式交给医院。"),
+                page.say("24小时内原密钥仍同时签名，之后医院只能用新密钥核对。"),
+            ]
+            question = page.say("更换{hospital}的推送密钥？", hospital=hospital)
+            return Act(question, sentences, page.say("更换密钥"), _PUSHES, "pushes")
+    return None
+
+
+async def _told(page: StaffPage, outcome: WebhookSet | WebhookRefusal) -> ASGIApp:
+    """Why not, or the secret, this once."""
+    if isinstance(outcome, WebhookRefusal):
+        return await _listed(page, _say_refusal(page, outcome), status=409)
+    page.form.clear()
+    return await _listed(page, secret=outcome.secret)
+
+
+async def _show_one(page: StaffPage) -> ASGIApp:
+    hospital_id = read_id(page.request, "hospital_id", "not_found")
+    return await show_dead_letters(page, hospital_id, "pushes")
+
+
+async def _again(page: StaffPage) -> ASGIApp:
+    return await send_again(page, read_id(page.request, "hospital_id", "not_found"))
+
+
+def _say_refusal(page: StaffPage, refused: WebhookRefusal) -> str:
+    return {
+        WebhookRefusal.UNKNOWN: page.say("请先选择医院；更改密钥和开关前，须已设置推送地址。"),
+        WebhookRefusal.BAD_URL: page.say(
+            "推送地址不对，应如 https://his.example.cn/guahao/events，不含空格、中文、用户名和#。"
+        ),
+        WebhookRefusal.NOT_HTTPS: page.say("推送地址须以 https:// 开头。"),
+        WebhookRefusal.NO_KINDS: page.say("请至少选择一种事件。"),
+    }[refused]

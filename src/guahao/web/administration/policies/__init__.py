@@ -1,0 +1,1 @@
+"""The platform policy and what-if trials."""

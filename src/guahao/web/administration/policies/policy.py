@@ -1,0 +1,286 @@
+"""The platform's policy: what holds, what comes when, and a new one with what patients read."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from datetime import date, time
+
+from litestar.types import ASGIApp
+
+from guahao.flows.policy import policies as flows
+from guahao.flows.policy import policy_trials as trials
+from guahao.flows.policy.policies import AHEAD_MAX_DAYS, NotChanged, PolicyOverview
+from guahao.rules.kernel.limits import HospitalRules, Policy
+from guahao.rules.kernel.policies import (
+    POLICY_BOUNDS,
+    QUIET_FROM_EARLIEST,
+    QUIET_UNTIL_LATEST,
+    DatedPolicy,
+    PolicyRefusal,
+    changed_numbers,
+    out_of_bounds,
+)
+from guahao.rules.kernel.text import prose, typed
+from guahao.rules.staff.staff import Role
+from guahao.web.http.answers import Answer
+from guahao.web.staff import Act, StaffPage, StaffRoute, confirmed
+
+_ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
+POLICY_PATH = "/staff/policy"
+_TIMES = ("quiet_from", "quiet_until")
+_NOON = time(12, 0)
+_UNREADABLE = -1  # out of every number's bounds
+
+
+def policy_routes() -> list[StaffRoute]:
+    """What holds and what comes; preview, save, withdraw."""
+    return [
+        StaffRoute("GET", POLICY_PATH, _show, _ADMINISTRATOR),
+        StaffRoute("POST", POLICY_PATH, _change, _ADMINISTRATOR),
+        StaffRoute("POST", f"{POLICY_PATH}/withdraw", _withdraw, _ADMINISTRATOR),
+    ]
+
+
+async def _show(page: StaffPage) -> ASGIApp:
+    return await _shown(page)
+
+
+async def _shown(
+    page: StaffPage, refused: str = "", status: int = 200, preview: DatedPolicy | None = None
+) -> ASGIApp:
+    found = await flows.overview(page.door.platform)
+    return page.show(
+        "staff/policy.html",
+        status,
+        found=found,
+        given=page.form or _as_form(found),
+        preview=preview,
+        before=None if preview is None else _before(found, preview),
+        refused=refused,
+        bounds=POLICY_BOUNDS,
+        trials=await trials.latest(page.door.platform),
+        days=trials.DAYS,
+        usual=HospitalRules(),
+        words=number_words(page),
+        differences=lambda one, other: differences(page, one, other),
+        parts="help_parts.en.html" if page.language == "en" else "help_parts.zh.html",
+    )
+
+
+def _as_form(found: PolicyOverview) -> dict[str, str]:
+    numbers = {name: str(getattr(found.today, name)) for name in POLICY_BOUNDS}
+    times = {name: f"{getattr(found.today, name):%H:%M}" for name in _TIMES}
+    by_patient = "yes" if "patient" in found.today.cancel_channels else "no"
+    experts = "yes" if found.today.unchecked_may_book_experts else "no"
+    first_day = found.earliest.isoformat()
+    return {
+        **numbers,
+        **times,
+        "patient_may_cancel": by_patient,
+        "unchecked_may_book_experts": experts,
+        "holds_from": first_day,
+    }
+
+
+def _before(found: PolicyOverview, new: DatedPolicy) -> Policy:
+    """What would hold on the new one's first day without it."""
+    replaced = [one for one in found.entries if one.dated.holds_from == new.holds_from]
+    return replaced[0].dated.policy if replaced else found.before(new.holds_from)
+
+
+def read_policy(form: dict[str, str]) -> tuple[date | None, Policy]:
+    """The date and the numbers typed in; what is no number is out of its bounds."""
+    numbers = {name: _number(form.get(name, "1")) for name in POLICY_BOUNDS}
+    channels = {"agent", "patient"} if form.get("patient_may_cancel") == "yes" else {"agent"}
+    policy = replace(
+        Policy(cancel_channels=frozenset(channels)),
+        unchecked_may_book_experts=form.get("unchecked_may_book_experts") == "yes",
+        **numbers,  # type: ignore[arg-type]
+        quiet_from=_time(form.get("quiet_from", f"{Policy().quiet_from:%H:%M}")),
+        quiet_until=_time(form.get("quiet_until", f"{Policy().quiet_until:%H:%M}")),
+    )
+    return _date(form.get("holds_from", "")), policy
+
+
+def _time(text: str) -> time:
+    """Return the city's time typed in; noon, which no quiet hours may reach, for any other."""
+    try:
+        typed = time.fromisoformat(text.strip())
+    except ValueError:
+        return _NOON
+    return _NOON if typed.tzinfo else typed.replace(second=0, microsecond=0)
+
+
+def _number(text: str) -> int:
+    text = typed(text)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else _UNREADABLE  # noqa: PLR2004
+
+
+def _date(text: str) -> date | None:
+    try:
+        return date.fromisoformat(typed(text))
+    except ValueError:
+        return None
+
+
+async def _change(page: StaffPage) -> ASGIApp:
+    """First what patients will read; saved when it is sent again."""
+    holds_from, policy = read_policy(page.form)
+    found = await flows.overview(page.door.platform)
+    if holds_from is None:
+        return await _shown(page, page.say("请填写生效日期。"), 422)
+    new = DatedPolicy(holds_from, policy)
+    refused = flows.refused(found, new)
+    if refused is None and not prose(page.form.get("reason", "")):
+        refused = NotChanged.REASON_NEEDED
+    if refused is not None:
+        return await _shown(page, say_refused(page, refused, found, policy), 422)
+    if page.form.get("step") == "try":
+        days = _number(page.form.get("days", ""))
+        days = days if 1 <= days <= trials.DAYS_MAX else trials.DAYS
+        trial_id = await trials.start(page.door.platform, page.staff, new, days)
+        return page.redirect(f"{POLICY_PATH}/trials/{trial_id}")
+    if page.form.get("step") != "save":
+        # What is previewed is what is decided upon: its version goes with the button.
+        page.form["seen"] = found.version
+        return await _shown(page, preview=new)
+    outcome = await flows.change(
+        page.door.platform, page.staff, new, page.form["reason"], page.form.get("seen", "")
+    )
+    if not isinstance(outcome, DatedPolicy):
+        return await _shown(page, say_refused(page, outcome, found, policy), 409)
+    page.flash(page.say("已保存，从{day}起生效。", day=page.day(holds_from)))
+    return page.redirect(POLICY_PATH)
+
+
+async def _withdraw(page: StaffPage) -> ASGIApp:
+    holds_from = _date(page.form.get("holds_from", ""))
+    seen = page.form.get("seen", "")
+    refused: NotChanged | None = NotChanged.NOT_PENDING
+    if holds_from is not None:
+        asked = confirmed(page, _withdrawing(page, holds_from))
+        if isinstance(asked, Answer):
+            return asked
+        refused = await flows.withdraw(page.door.platform, page.staff, holds_from, asked, seen)
+    if refused is not None:
+        found = await flows.overview(page.door.platform)
+        page.form = {}
+        return await _shown(page, say_refused(page, refused, found, found.today), 409)
+    page.flash(page.say("已撤回。"))
+    return page.redirect(POLICY_PATH)
+
+
+def _withdrawing(page: StaffPage, holds_from: date) -> Act:
+    return Act(
+        page.say("撤回{day}起的政策？", day=page.day(holds_from)),
+        [
+            page.say("这一天起不再改变，全市继续用之前的政策。"),
+            page.say("撤回后不能恢复，需要时重新制定。"),
+        ],
+        page.say("撤回"),
+        POLICY_PATH,
+        "policy",
+    )
+
+
+# In words -----------------------------------------------------------------------------------
+
+
+def number_words(page: StaffPage) -> dict[str, str]:
+    """The names of a policy's numbers."""
+    return {
+        "horizon_months": page.say("最多提前几个月预约"),
+        "per_department_and_day": page.say("同一天同一医院同一科室最多几个号"),
+        "per_day": page.say("同一天最多几个号"),
+        "per_short_window": page.say("短期内最多几个号"),
+        "short_window_days": page.say("短期是任意连续几天"),
+        "per_long_window": page.say("长期内最多几个号"),
+        "long_window_months": page.say("长期是任意连续几个月"),
+        "first_suspension_no_shows": page.say("一年内爽约几次第一次暂停"),
+        "first_suspension_months": page.say("第一次暂停几个月"),
+        "second_suspension_no_shows": page.say("一年内爽约几次第二次暂停"),
+        "second_suspension_months": page.say("第二次暂停几个月"),
+        "review_bookings": page.say("账户预约超过几次要复核"),
+        "review_cancellations": page.say("账户退号超过几次要复核"),
+        "review_days": page.say("复核按最近几天计"),
+        "unchecked_live_bookings": page.say("未核实身份的人同时最多几个预约"),
+        "unchecked_may_book_experts": page.say("未核实身份的人能否约知名专家"),
+        "cancel_channels": page.say("患者能否自己退号"),
+        "quiet_from": page.say("夜间几点起不发消息"),
+        "quiet_until": page.say("早上几点起再发消息"),
+    }
+
+
+def differences(page: StaffPage, before: Policy, after: Policy) -> list[tuple[str, str, str]]:
+    """What changes: the number's name, before, after."""
+    words = number_words(page)
+    assert set(words) == {field.name for field in fields(Policy)}
+    return [
+        (words[name], _said(page, before, name), _said(page, after, name))
+        for name in changed_numbers(before, after)
+    ]
+
+
+def _said(page: StaffPage, policy: Policy, name: str) -> str:
+    if name == "cancel_channels":
+        return page.say("能") if "patient" in policy.cancel_channels else page.say("只能打电话")
+    if name == "unchecked_may_book_experts":
+        return page.say("能") if policy.unchecked_may_book_experts else page.say("不能")
+    if name in _TIMES:
+        return f"{getattr(policy, name):%H:%M}"
+    return str(getattr(policy, name))
+
+
+def say_refused(
+    page: StaffPage, refused: PolicyRefusal | NotChanged, found: PolicyOverview, policy: Policy
+) -> str:
+    """Why nothing is changed, and what helps."""
+    if refused is PolicyRefusal.OUT_OF_BOUNDS:
+        return _say_bounds(page, policy)
+    return {
+        PolicyRefusal.LIMITS_CROSS: page.say(
+            "同一天的上限不能大于短期上限，短期上限不能大于长期上限。"
+        ),
+        PolicyRefusal.SUSPENSIONS_CROSS: page.say(
+            "第二次暂停的爽约次数要大于第一次，月数不能少于第一次。"
+        ),
+        PolicyRefusal.CHANNELS: page.say("热线始终可以退号。"),
+        PolicyRefusal.QUIET_HOURS: page.say(
+            "夜间不发消息的时间最早从{earliest}开始，最晚到{latest}结束，请按24小时制填写，如21:00。",
+            earliest=f"{QUIET_FROM_EARLIEST:%H:%M}",
+            latest=f"{QUIET_UNTIL_LATEST:%H:%M}",
+        ),
+        NotChanged.TOO_EARLY: page.say(
+            "新政策最早从{day}起生效：当天和过去的预约不能换规则。", day=page.day(found.earliest)
+        ),
+        NotChanged.TOO_LATE: page.say("生效日期最多提前{days}天决定。", days=AHEAD_MAX_DAYS),
+        NotChanged.NO_CHANGE: page.say("与那一天本来的政策相同，没有更改。"),
+        NotChanged.REASON_NEEDED: page.say("请写明原因，它会写入操作记录。"),
+        NotChanged.CHANGED_MEANWHILE: _say_changed(page, found),
+        NotChanged.NOT_PENDING: page.say("没有这条待生效的政策，或已经生效。"),
+    }[refused]
+
+
+def _say_bounds(page: StaffPage, policy: Policy) -> str:
+    words = number_words(page)
+    return page.say("请更正：") + ("; " if page.language == "en" else "；").join(
+        page.say(
+            "“{name}”须在{low}到{high}之间",
+            name=words[name],
+            low=POLICY_BOUNDS[name][0],
+            high=POLICY_BOUNDS[name][1],
+        )
+        for name in out_of_bounds(policy)
+    )
+
+
+def _say_changed(page: StaffPage, found: PolicyOverview) -> str:
+    """Somebody else was first: who, where the rows still tell it."""
+    latest = max(found.entries, key=lambda one: one.decided_at, default=None)
+    if latest is None:
+        return page.say("您查看以后，政策已被其他管理员更改，没有保存。请看过下面的现状再决定。")
+    return page.say(
+        "您查看以后，政策已被更改（最近一次：{who}，{when}），没有保存。请看过下面的现状再决定。",
+        who=latest.by,
+        when=page.time(latest.decided_at),
+    )

@@ -1,0 +1,69 @@
+"""The citizens' pages: one module a set of pages; `page_routes` is all of them.
+
+To add a page:
+
+1.  A function in the module of its noun, given a `Page` and answering with
+    `page.render("name.html", …)` or `page.redirect("/path")`. `page.owner` is the account
+    (whoever is not logged in logs in and comes back), `page.form` holds a POST's fields, which
+    are proven to come from a form of ours; `page.kept` what was typed when a login expired
+    in the middle. A form is sent to the address of the page it stands on (`page.here`): GET and
+    POST share it. After a POST that changed something, redirect.
+2.  A template in web/templates that extends base.html: blocks `title` and `main`, and
+    `{% set tab = "home" %}` (home, registrations, me) for the tab that is lit. Parts that pages
+    share are macros in parts.html. Every POST form holds `{{ page.csrf_field }}`. Words are
+    Chinese in `{{ _("…") }}` (in Python `page.say("…")`), their English in
+    web/locales/en/LC_MESSAGES, in the .po file of the set of pages; a test fails until it is
+    there. Days, times and money: `page.day`, `page.visit`, `page.time`, `page.money`.
+    No style or script stands in a page: the security policy forbids it.
+3.  Its `Route("GET", "/path/{id}", function)` in the list of the module, and the module's list in
+    `page_routes` below.
+"""
+
+from __future__ import annotations
+
+from litestar.handlers import HTTPRouteHandler
+
+from guahao.web.citizens.account.account import account_pages
+from guahao.web.citizens.account.log_ins import log_in_pages
+from guahao.web.citizens.account.login import login_pages
+from guahao.web.citizens.account.own_data import own_data_pages
+from guahao.web.citizens.account.privacy import privacy_pages
+from guahao.web.citizens.account.removing import removing_pages
+from guahao.web.citizens.booking.book import book_pages
+from guahao.web.citizens.booking.bookings import bookings_pages
+from guahao.web.citizens.booking.department import department_pages
+from guahao.web.citizens.booking.home import home_pages
+from guahao.web.citizens.booking.hospital import hospital_pages
+from guahao.web.citizens.choices import choice_pages
+from guahao.web.citizens.door import Door
+from guahao.web.citizens.errors import error_page
+from guahao.web.citizens.help import help_pages
+from guahao.web.citizens.page import Route
+from guahao.web.citizens.status import status_pages
+
+__all__ = ["Door", "Route", "error_page", "page_routes", "routes"]
+
+
+def page_routes(door: Door) -> list[HTTPRouteHandler]:
+    """Every page, over its door."""
+    return [route.for_litestar(door) for route in routes()]
+
+
+def routes() -> list[Route]:
+    """Every page."""
+    return [
+        *home_pages(),
+        *hospital_pages(),
+        *department_pages(),
+        *book_pages(),
+        *bookings_pages(),
+        *login_pages(),
+        *log_in_pages(),
+        *account_pages(),
+        *removing_pages(),
+        *help_pages(),
+        *status_pages(),
+        *privacy_pages(),
+        *own_data_pages(),
+        *choice_pages(),
+    ]

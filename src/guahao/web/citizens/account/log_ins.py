@@ -1,0 +1,49 @@
+"""登录设备: where the account is logged in; ending one log-in, or all of them."""
+
+from __future__ import annotations
+
+from litestar.types import ASGIApp
+
+from guahao.flows.people.log_ins import end_one, live_log_ins, log_out_everywhere
+from guahao.web.citizens.page import LOGIN_PATH, Page, Route
+from guahao.web.framework import cookies
+from guahao.web.http.reading import as_id
+
+LOG_INS_PATH = "/me/log-ins"
+_ALL = "all"
+
+
+def log_in_pages() -> list[Route]:
+    """GET and POST /me/log-ins."""
+    return [Route("GET", LOG_INS_PATH, _listed), Route("POST", LOG_INS_PATH, _end)]
+
+
+async def _listed(page: Page) -> ASGIApp:
+    """Every log-in that lives, this one marked."""
+    owner, own = page.owner, page.log_in
+    return page.render(
+        "log_ins.html",
+        log_ins=await live_log_ins(page.door.platform, owner),
+        own_id=None if own is None else own.id,
+        ended=page.query("ended") == "1",
+    )
+
+
+async def _end(page: Page) -> ASGIApp:
+    """End one, or all; whoever ended their own logs in again."""
+    owner, own, wanted = page.owner, page.log_in, page.form.get("end", "")
+    if wanted == _ALL:
+        await log_out_everywhere(page.door.platform, owner)
+        return _logged_out(page)
+    log_in_id = as_id(wanted)
+    if log_in_id is not None:
+        await end_one(page.door.platform, owner, log_in_id)
+    if own is not None and log_in_id == own.id:
+        return _logged_out(page)
+    return page.redirect(f"{LOG_INS_PATH}?ended=1")
+
+
+def _logged_out(page: Page) -> ASGIApp:
+    for name in (cookies.SESSION, cookies.PHONE, cookies.KEPT):
+        page.drop_cookie(name)
+    return page.redirect(LOGIN_PATH)

@@ -1,0 +1,337 @@
+"""Logging in: a phone, a little work by the browser, a one-time password; logging out (S2).
+
+On a new device, or after a long time, a patient's document number as well: a phone number may
+have got a new holder.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from urllib.parse import urlencode
+
+from litestar.types import ASGIApp
+
+from guahao.flows.people.log_ins import (
+    Device,
+    DocumentWrong,
+    LoggedIn,
+    LogInEnded,
+    NotForNewHolder,
+    TooSoon,
+    confirm,
+    log_in,
+    log_out,
+    start_over,
+)
+from guahao.flows.people.one_time_passwords import (
+    InvalidPhone,
+    OtpSent,
+    OtpWrong,
+    ProofRequired,
+    Throttled,
+    level_for,
+    request_otp,
+)
+from guahao.flows.people.privacy.consent import has_consented
+from guahao.rules.people.identity import valid_phone
+from guahao.rules.people.log_ins import LEVEL_MAX
+from guahao.security_log import SecurityEvent, about, note
+from guahao.web.citizens.page import (
+    CONFIRM_PATH,
+    CONSENT_PATH,
+    LOGIN_PATH,
+    LoginNeededError,
+    Page,
+    Route,
+)
+from guahao.web.framework import cookies
+from guahao.web.http.answers import json_answer
+from guahao.web.http.devices import label_of
+from guahao.web.http.proof import new_challenge, verified
+from guahao.web.http.tokens import PAGES_SECONDS
+from guahao.web.http.wechat_link import bind_pending, pending_openid
+from guahao.web.words.replies import Problem
+
+CODE_PATH = f"{LOGIN_PATH}/code"
+CHALLENGE_PATH = f"{LOGIN_PATH}/challenge"
+NEW_HOLDER_PATH = f"{LOGIN_PATH}/new-holder"
+
+
+def login_pages() -> list[Route]:
+    """/login, its challenge, its code, its confirmation; POST /logout."""
+    return [
+        Route("GET", LOGIN_PATH, _login),
+        Route("POST", LOGIN_PATH, _send),
+        Route("GET", CHALLENGE_PATH, _challenge),
+        Route("GET", CODE_PATH, _code),
+        Route("POST", CODE_PATH, _open),
+        Route("GET", CONFIRM_PATH, _ask_to_confirm),
+        Route("POST", CONFIRM_PATH, _confirm),
+        Route("GET", NEW_HOLDER_PATH, _ask_new_holder),
+        Route("POST", NEW_HOLDER_PATH, _new_holder),
+        Route("POST", "/logout", _log_out),
+    ]
+
+
+async def _login(page: Page) -> ASGIApp:
+    """Which phone? Whoever was logged in and is no longer is told so."""
+    if page.account_id is not None:
+        return page.redirect(page.back())
+    if page.log_in is not None:
+        return page.redirect(_with_next(page, CONFIRM_PATH))
+    return _phone_form(page, _asked(page)[0])
+
+
+def _phone_form(page: Page, phone: str, problem: Problem | None = None, level: int = 0) -> ASGIApp:
+    at_field = problem is not None and problem.code == "phone_invalid"
+    return page.render(
+        "login.html",
+        problem.status if problem else 200,
+        keepable=True,
+        phone=phone,
+        expired=page.has_expired,
+        field_problem=problem if at_field else None,
+        form_problem=None if at_field else problem,
+        challenge_path=f"{CHALLENGE_PATH}?{urlencode({'level': level})}",
+        binds_wechat=pending_openid(page.door.platform, page.request.scope) is not None,
+    )
+
+
+async def _challenge(page: Page) -> ASGIApp:
+    """What the browser is to solve: as hard as it is now, or harder where it was told so."""
+    caller = page.door.callers.of(page.request.scope)
+    wanted = page.query("level")
+    level = int(wanted) if wanted in map(str, range(LEVEL_MAX + 1)) else 0
+    level = max(level, await level_for(page.door.platform, caller))
+    return json_answer(new_challenge(page.door.proof_key, page.now, level))
+
+
+async def _send(page: Page) -> ASGIApp:
+    """Send a one-time password; the same form once more sends none again."""
+    phone = page.form.get("phone", "")
+    proof = verified(page.door.proof_key, page.now, page.form.get("proof", ""))
+    about(page.request.scope, phone=valid_phone(phone))
+    if proof is None and page.form.get("proof"):
+        note(page.request.scope, SecurityEvent.PROOF_FAILED)
+    outcome = await request_otp(
+        page.door.platform,
+        phone,
+        page.door.callers.of(page.request.scope),
+        page.language,
+        proof=proof,
+        device=page.device,
+    )
+    match outcome:
+        case InvalidPhone():
+            return _phone_form(page, phone, page.problem("phone_invalid"))
+        case Throttled(seconds):
+            return _phone_form(page, phone, _throttled(page, seconds))
+        case ProofRequired(level):
+            return _phone_form(page, phone, _proof_required(page), level)
+        case OtpSent(request_id):
+            # Kept sealed in the browser: a phone has no place in an address, and the request's
+            # id is what strangers must not have.
+            number = (valid_phone(phone) or "").removeprefix("+86")
+            page.seal(cookies.PHONE, f"{number} {request_id}")
+    return page.redirect(_with_next(page, CODE_PATH))
+
+
+async def _code(page: Page) -> ASGIApp:
+    """Which one-time password?"""
+    phone, request_id = _asked(page)
+    if not request_id:
+        return page.redirect(_with_next(page, LOGIN_PATH))
+    return _code_form(page, phone)
+
+
+def _asked(page: Page) -> tuple[str, str]:
+    """For which phone a password was asked here, and the request's id; empty where it was not."""
+    phone, _, request_id = (page.sealed(cookies.PHONE) or "").partition(" ")
+    return phone, request_id
+
+
+def _code_form(page: Page, phone: str, problem: Problem | None = None) -> ASGIApp:
+    return page.render(
+        "login_code.html",
+        problem.status if problem else 200,
+        phone=page.masked_phone(phone),
+        problem=problem,
+        login_again=_with_next(page, LOGIN_PATH),
+    )
+
+
+async def _open(page: Page) -> ASGIApp:
+    """The password proves the phone: the token goes into a cookie, the visitor goes on."""
+    phone, request_id = _asked(page)
+    if not request_id:
+        return page.redirect(_with_next(page, LOGIN_PATH))
+    about(page.request.scope, phone=valid_phone(phone))
+    outcome = await log_in(
+        page.door.platform,
+        phone,
+        page.form.get("otp", ""),
+        request_id,
+        page.door.callers.of(page.request.scope),
+        page.language,
+        "web",
+        _device(page),
+    )
+    match outcome:
+        case OtpWrong():
+            return _code_form(page, phone, page.problem("otp_wrong"))
+        case Throttled(seconds):
+            return _code_form(page, phone, _throttled(page, seconds))
+        case InvalidPhone():
+            return page.redirect(_with_next(page, LOGIN_PATH))
+    if page.log_in is not None:  # whoever was logged in here is no longer
+        await log_out(page.door.platform, page.log_in.account_id, page.log_in.id)
+    return await _go_on(page, outcome)
+
+
+async def _go_on(page: Page, begun: LoggedIn) -> ASGIApp:
+    """Keep the log-in in the browser and lead on; first to the question for a document."""
+    token = page.door.tokens.issue(begun.account_id, begun.log_in_id, PAGES_SECONDS)
+    page.set_cookie(cookies.SESSION, token)
+    page.seal(cookies.OWN_DEVICE, begun.device)
+    page.drop_cookie(cookies.PHONE)
+    if not begun.confirmed:
+        return page.redirect(_with_next(page, CONFIRM_PATH))
+    return await _at_last(page, begun.account_id)
+
+
+async def _at_last(page: Page, account_id: int) -> ASGIApp:
+    """Bind the browser's user of WeChat, now that account and person are sure; and go on.
+
+    Who has not consented to the notice, which says what is kept of WeChat, is asked first.
+    """
+    platform = page.door.platform
+    is_pending = pending_openid(platform, page.request.scope) is not None
+    if is_pending and not await has_consented(platform, account_id):
+        return page.redirect(_with_next(page, CONSENT_PATH))
+    for name, value in await bind_pending(page.door.platform, page.request.scope, account_id):
+        page.add_header(name.decode(), value.decode())
+    return page.redirect(page.back())
+
+
+async def _ask_to_confirm(page: Page) -> ASGIApp:
+    """Whose patients are these?"""
+    if page.account_id is not None:
+        return page.redirect(page.back())
+    if page.log_in is None:
+        return page.redirect(_with_next(page, LOGIN_PATH))
+    return _confirm_form(page)
+
+
+def _confirm_form(page: Page, problem: Problem | None = None) -> ASGIApp:
+    at_field = problem is not None and problem.code == "confirm_wrong"
+    return page.render(
+        "login_confirm.html",
+        problem.status if problem else 200,
+        field_problem=problem if at_field else None,
+        form_problem=None if at_field else problem,
+        new_holder_path=_with_next(page, NEW_HOLDER_PATH),
+    )
+
+
+async def _confirm(page: Page) -> ASGIApp:
+    """The document number of one of the account's patients."""
+    if page.log_in is None:
+        return page.redirect(_with_next(page, LOGIN_PATH))
+    about(page.request.scope, account_id=page.log_in.account_id)
+    outcome = await confirm(
+        page.door.platform,
+        page.log_in.id,
+        page.form.get("id_no", ""),
+        page.door.callers.of(page.request.scope),
+    )
+    match outcome:
+        case DocumentWrong():
+            return _confirm_form(page, page.problem("confirm_wrong"))
+        case Throttled(seconds):
+            return _confirm_form(page, _confirm_throttled(page, seconds))
+        case LogInEnded():
+            return page.redirect(_with_next(page, LOGIN_PATH))
+        case int():
+            return await _at_last(page, outcome)
+
+
+async def _ask_new_holder(page: Page) -> ASGIApp:
+    """What happens to the former holder's patients, before anything does."""
+    if page.account_id is not None:
+        return page.redirect(page.back())
+    if page.log_in is None:
+        return page.redirect(_with_next(page, LOGIN_PATH))
+    return _new_holder_form(page)
+
+
+def _new_holder_form(page: Page, problem: Problem | None = None) -> ASGIApp:
+    return page.render(
+        "login_new_holder.html",
+        problem.status if problem else 200,
+        problem=problem,
+        confirm_path=_with_next(page, CONFIRM_PATH),
+    )
+
+
+async def _new_holder(page: Page) -> ASGIApp:
+    """An empty account for the phone's new holder."""
+    if page.log_in is None:
+        raise LoginNeededError
+    outcome = await start_over(page.door.platform, page.log_in.id, page.language, _device(page))
+    match outcome:
+        case TooSoon():
+            return _new_holder_form(page, page.problem("new_holder_too_soon"))
+        case NotForNewHolder():
+            return page.redirect(page.back())
+        case LogInEnded():
+            return page.redirect(_with_next(page, LOGIN_PATH))
+        case LoggedIn():
+            return await _go_on(page, outcome)
+
+
+async def _log_out(page: Page) -> ASGIApp:
+    """End the log-in, and forget whatever of the visitor's is kept in the browser."""
+    if page.log_in is not None:
+        await log_out(page.door.platform, page.log_in.account_id, page.log_in.id)
+    for name in (cookies.SESSION, cookies.PHONE, cookies.KEPT):
+        page.drop_cookie(name)
+    page.clear_browser()
+    return page.redirect("/")
+
+
+def _device(page: Page) -> Device:
+    return Device(label_of(page.request.scope), page.device)
+
+
+def _proof_required(page: Page) -> Problem:
+    """For people: a browser with scripts does the work by itself."""
+    words = page.say(
+        "现在请求较多。请再按一次“获取验证码”，等几秒自动完成验证。浏览器不能运行脚本的，请稍后再试，或拨打{hotline}。",
+        hotline=page.hotline,
+    )
+    return replace(page.problem("proof_required"), detail=words)
+
+
+def _throttled(page: Page, seconds: int) -> Problem:
+    """In minutes, as people count them."""
+    page.add_header("retry-after", str(seconds))
+    words = page.say(
+        "获取或尝试验证码的次数过多，请在{minutes}分钟后再试，或拨打{hotline}，由客服帮您办。",
+        minutes=math.ceil(seconds / 60),
+        hotline=page.hotline,
+    )
+    return replace(page.problem("otp_throttled", retry_after_seconds=seconds), detail=words)
+
+
+def _confirm_throttled(page: Page, seconds: int) -> Problem:
+    page.add_header("retry-after", str(seconds))
+    words = page.say(
+        "证件号码填错次数过多，请在{hours}小时后再试，或带证件到医院窗口办理。",
+        hours=math.ceil(seconds / 3600),
+    )
+    return replace(page.problem("confirm_throttled", retry_after_seconds=seconds), detail=words)
+
+
+def _with_next(page: Page, path: str) -> str:
+    return f"{path}?{urlencode({'next': page.back()})}"

@@ -1,0 +1,70 @@
+"""个人信息: a copy of what is stored of the account, and erasing it, by its owner."""
+
+from __future__ import annotations
+
+import msgspec
+from litestar.types import ASGIApp
+
+from guahao.flows.people.accounts import AccountView, account
+from guahao.flows.people.privacy.own_data import ProofRefusal, own_erase, own_export
+from guahao.flows.people.privacy.records import ErasureRefusal
+from guahao.web.citizens.page import LoginNeededError, Page, Route
+from guahao.web.framework import cookies
+from guahao.web.words.replies import Problem
+
+DATA_PATH = "/me/data"
+ERASE_PATH = f"{DATA_PATH}/erase"
+
+
+def own_data_pages() -> list[Route]:
+    """/me/data and /me/data/erase."""
+    return [
+        Route("GET", DATA_PATH, _data),
+        Route("POST", DATA_PATH, _export),
+        Route("GET", ERASE_PATH, _ask),
+        Route("POST", ERASE_PATH, _erase),
+    ]
+
+
+async def _own(page: Page) -> AccountView:
+    view = await account(page.door.platform, page.holder)
+    if view is None:
+        raise LoginNeededError
+    return view
+
+
+async def _data(page: Page, problem: Problem | None = None) -> ASGIApp:
+    status = problem.status if problem else 200
+    return page.render("own_data.html", status, account=await _own(page), problem=problem)
+
+
+async def _export(page: Page) -> ASGIApp:
+    """The copy as a file that nobody caches."""
+    data = await own_export(page.door.platform, page.holder, page.form.get("id_no", ""))
+    if data is None:
+        raise LoginNeededError
+    if isinstance(data, ProofRefusal):
+        return await _data(page, page.problem(data))
+    text = msgspec.json.format(msgspec.json.encode(data), indent=2)
+    return page.download(text, "personal-information.json", "application/json")
+
+
+async def _ask(page: Page, problem: Problem | None = None) -> ASGIApp:
+    status = problem.status if problem else 200
+    return page.render("own_data_erase.html", status, account=await _own(page), problem=problem)
+
+
+async def _erase(page: Page) -> ASGIApp:
+    """Erase what the owner has confirmed twice: by the box and by a document."""
+    if page.form.get("understood") != "on":
+        return await _ask(page)
+    outcome = await own_erase(page.door.platform, page.holder, page.form.get("id_no", ""))
+    if outcome is ErasureRefusal.UNKNOWN:
+        raise LoginNeededError
+    if isinstance(outcome, ErasureRefusal):
+        return await _ask(page, page.problem(f"erasure_{outcome}"))
+    if isinstance(outcome, ProofRefusal):
+        return await _ask(page, page.problem(outcome))
+    for name in (cookies.SESSION, cookies.PHONE, cookies.KEPT):
+        page.drop_cookie(name)
+    return page.render("own_data_erased.html")

@@ -1,0 +1,66 @@
+"""/privacy: the notice, in the version that people consent to; /me/consent: consenting to it."""
+
+from __future__ import annotations
+
+from litestar.types import ASGIApp
+
+from guahao.flows.people.patients import PatientRefusal
+from guahao.flows.people.privacy.consent import consent_of_owner, has_consented
+from guahao.rules.kernel.retention import RETENTIONS, days_kept
+from guahao.rules.people.consent import NOTICE_VERSION
+from guahao.web.citizens.page import CONSENT_PATH, LoginNeededError, Page, Route
+from guahao.web.http.wechat_link import bind_pending, pending_openid
+from guahao.web.words.replies import Problem
+
+
+def privacy_pages() -> list[Route]:
+    """/privacy and /me/consent."""
+    return [
+        Route("GET", "/privacy", _notice),
+        Route("GET", CONSENT_PATH, _ask),
+        Route("POST", CONSENT_PATH, _consent),
+    ]
+
+
+async def _notice(page: Page) -> ASGIApp:
+    settings = page.door.platform.settings
+    return page.render(
+        "privacy.en.html" if page.language == "en" else "privacy.zh.html",
+        version=NOTICE_VERSION,
+        city=settings.place["city"],
+        days={kind: days_kept(settings.retention_days, kind) for kind in RETENTIONS},
+    )
+
+
+async def _ask(page: Page, problem: Problem | None = None) -> ASGIApp:
+    """What the notice is asked for: a new version, or what WeChat says who somebody is."""
+    binds = pending_openid(page.door.platform, page.request.scope) is not None
+    if problem is None and not binds and await has_consented(page.door.platform, page.holder):
+        return page.redirect(page.back())
+    assert page.holder
+    return page.render(
+        "consent.html",
+        problem.status if problem else 200,
+        problem=problem,
+        version=NOTICE_VERSION,
+        binds_wechat=binds,
+        skip_path=page.back() if binds and _was_asked_before(page) else "",
+    )
+
+
+def _was_asked_before(page: Page) -> bool:
+    """Whether only the link to WeChat waits for consent, so that the visitor may go on without."""
+    return page.log_in is not None and page.log_in.notice_version in (None, NOTICE_VERSION)
+
+
+async def _consent(page: Page) -> ASGIApp:
+    """Record the consent, bind the browser's user of WeChat, and go on."""
+    account_id, platform = page.holder, page.door.platform
+    version = page.form.get("consent", "")
+    if version != NOTICE_VERSION:
+        return await _ask(page, page.problem(PatientRefusal.CONSENT_REQUIRED))
+    if not await consent_of_owner(platform, account_id, version, "web"):
+        raise LoginNeededError
+    for name, value in await bind_pending(platform, page.request.scope, account_id):
+        page.add_header(name.decode(), value.decode())
+    return page.redirect(page.back())

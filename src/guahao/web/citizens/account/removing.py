@@ -1,0 +1,45 @@
+"""Removing a patient from the account, by its owner: asks first."""
+
+from __future__ import annotations
+
+from litestar.types import ASGIApp
+
+from guahao.flows.people.accounts import account
+from guahao.flows.people.removing import RemoveRefusal, remove_patient
+from guahao.web.citizens.page import LoginNeededError, Page, Route
+from guahao.web.http.reading import ProblemError, read_id
+from guahao.web.words.replies import Problem
+
+_REMOVE = "/patients/{patient_id}/remove"
+
+
+def removing_pages() -> list[Route]:
+    """/patients/…/remove."""
+    return [Route("GET", _REMOVE, _ask), Route("POST", _REMOVE, _remove)]
+
+
+async def _ask(page: Page, problem: Problem | None = None) -> ASGIApp:
+    patient_id = read_id(page.request, "patient_id", RemoveRefusal.NOT_YOURS)
+    view = await account(page.door.platform, page.owner)
+    if view is None:
+        raise LoginNeededError
+    patient = next((one for one in view.patients if one.id == patient_id), None)
+    if patient is None:
+        raise ProblemError(RemoveRefusal.NOT_YOURS)
+    return page.render(
+        "patient_remove.html",
+        problem.status if problem else 200,
+        patient=patient,
+        problem=problem,
+    )
+
+
+async def _remove(page: Page) -> ASGIApp:
+    patient_id = read_id(page.request, "patient_id", RemoveRefusal.NOT_YOURS)
+    outcome = await remove_patient(page.door.platform, page.owner, patient_id)
+    if outcome is RemoveRefusal.NOT_YOURS:
+        # The same form once more: the patient is gone already.
+        return page.redirect("/patients")
+    if isinstance(outcome, RemoveRefusal):
+        return await _ask(page, page.problem(outcome))
+    return page.redirect("/patients")

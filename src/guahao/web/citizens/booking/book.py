@@ -1,0 +1,243 @@
+"""Booking a place: is this right? Then the booking, or why not and what instead (S7, S12)."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from urllib.parse import urlencode
+
+from litestar.types import ASGIApp
+from psycopg import OperationalError
+
+from guahao import security_log
+from guahao.flows.booking.alternatives import alternatives
+from guahao.flows.booking.appointments import list_appointments
+from guahao.flows.booking.desk import Busy, NotBooked, NotDecided, TooFast
+from guahao.flows.people.accounts import account
+from guahao.flows.supply.schedules import one_session
+from guahao.rules.attendance.pickup import pickup_deadline
+from guahao.rules.booking.booking import for_checked_only
+from guahao.rules.booking.cancelling import cancel_deadline
+from guahao.rules.kernel.facts import Actor
+from guahao.rules.kernel.limits import PATIENTS_PER_PHONE
+from guahao.rules.kernel.outcomes import Refusal, Refused
+from guahao.rules.people.log_ins import LogInRefusal, NotLetIn
+from guahao.rules.supply.releasing import date_refusal
+from guahao.store.kernel.views import AppointmentView, PatientView, SessionView
+from guahao.web.citizens.help import help_path
+from guahao.web.citizens.page import ConfirmNeededError, LoginNeededError, Page, Route
+from guahao.web.http.answers import Answer
+from guahao.web.http.reading import ProblemError, as_id, read_id
+
+CHANNEL = "web"
+_UNAVAILABLE = 503
+_TRIES_MAX = 30  # that a page makes by itself: for a minute or two
+_KEY = re.compile(r"[A-Za-z0-9_-]{16,40}")
+# Another session of the department would be refused for the same reason.
+_OF_THE_PATIENT = {Refusal.ACCOUNT_RESTRICTED, Refusal.PATIENT_SUSPENDED, Refusal.NOT_YOUR_PATIENT}
+
+
+def book_pages() -> list[Route]:
+    """GET and POST /book/{session_id}"""
+    return [
+        Route("GET", "/book/{session_id}", _confirm),
+        Route("POST", "/book/{session_id}", _book, asks_desk=True),
+    ]
+
+
+async def _confirm(page: Page) -> ASGIApp:
+    """Who, what, and the rules that apply; or why it cannot be booked any more."""
+    patients = await _patients(page)
+    session, refused = await _session(page)
+    if refused is not None:
+        held = await _held(page, session.id)
+        if held:
+            return _already(page, held[0])
+        chosen = _chosen(page, patients)
+        return await _refusal(page, session, chosen.id if chosen else None, refused)
+    return _form(page, session, patients)
+
+
+async def _patients(page: Page) -> list[PatientView]:
+    found = await account(page.door.platform, page.owner)
+    if found is None:
+        raise LoginNeededError
+    return found.patients
+
+
+async def _session(page: Page) -> tuple[SessionView, Refused | None]:
+    """The session, and what everybody would be refused it for."""
+    id = read_id(page.request, "session_id", Refusal.UNKNOWN_SESSION)
+    found = await one_session(page.door.platform, id)
+    if found is None:
+        raise ProblemError(Refusal.UNKNOWN_SESSION)
+    view, state = found
+    if state == "stopped":
+        return view, Refused(Refusal.SESSION_STOPPED)
+    if state == "full":
+        return view, Refused(Refusal.SOLD_OUT)
+    return view, date_refusal(view.visit_date, page.now, view.rules, page.door.platform.policy_said)
+
+
+def _chosen(page: Page, patients: list[PatientView]) -> PatientView | None:
+    """Who was chosen before the login or on a page before this one, else the first."""
+    wanted = page.kept.get("patient_id") or page.query("patient")
+    return next(
+        (one for one in patients if str(one.id) == wanted), patients[0] if patients else None
+    )
+
+
+def _form(
+    page: Page, session: SessionView, patients: list[PatientView], *, unchosen: bool = False
+) -> Answer:
+    kept, policy = page.kept.get("key", ""), page.door.platform.policy_said
+    return page.render(
+        "confirm.html",
+        session=session,
+        names=page.names,
+        patients=patients,
+        chosen=_chosen(page, patients),
+        may_add=len(patients) < PATIENTS_PER_PHONE,
+        add_path=f"/patients/new?{urlencode({'next': page.path})}",
+        # What was sent when the login had expired keeps its key: it books once.
+        key=kept if _KEY.fullmatch(kept) else secrets.token_urlsafe(16),
+        unchosen=unchosen,
+        cancel_until=cancel_deadline(session.visit_date, session.rules),
+        pickup_until=pickup_deadline(session.visit_date, session.period, session.rules),
+        policy=policy,
+        self_service="patient" in policy.cancel_channels,
+        checked_only=for_checked_only(
+            session.title, session.rules, policy, checks_names=page.checks_names
+        ),
+    )
+
+
+async def _book(page: Page) -> ASGIApp:
+    """The same form again, by a double tap or the back button, is the same booking.
+
+    So is a fresh form for a place that the patient already holds: who went back and
+    confirmed again wants to see the booking, not a refusal.
+    """
+    claims = page.claims
+    if claims is None:
+        raise LoginNeededError
+    id = read_id(page.request, "session_id", Refusal.UNKNOWN_SESSION)
+    patient_id, nonce = as_id(page.form.get("patient_id", "")), page.form.get("key", "")
+    if patient_id is None or not _KEY.fullmatch(nonce):
+        await page.identify()
+        session, _ = await _session(page)
+        return _form(page, session, await _patients(page), unchosen=True)
+    # The form was shown for one session; for each patient it books once.
+    key = f"{nonce}-{patient_id}"
+    actor, caller = Actor("account", claims.account_id), page.door.callers.of(page.request.scope)
+    answer = await page.door.desk.book(
+        actor, key, patient_id, id, CHANNEL, caller, log_in_id=claims.log_in_id
+    )
+    if isinstance(answer, AppointmentView):
+        return page.redirect(f"/bookings/{answer.id}?booked=1")
+    if isinstance(answer, NotLetIn):
+        is_over = answer.reason is LogInRefusal.ENDED
+        raise LoginNeededError if is_over else ConfirmNeededError
+    if isinstance(answer, NotDecided):
+        return await _undecided(page, answer, patient_id, nonce, id)
+    await page.identify()
+    if isinstance(answer, Refused):
+        if answer.reason is Refusal.UNKNOWN_SESSION:
+            raise ProblemError(answer.reason)
+        for booking in await _held(page, id):
+            if booking.patient.id == patient_id:
+                return _already(page, booking)
+        session, _ = await _session(page)
+        return await _refusal(page, session, patient_id, answer)
+    return page.redirect(page.path)  # a form of another session: here is this one's
+
+
+async def _held(page: Page, session_id: int) -> list[AppointmentView]:
+    """Return the account's live bookings of this session."""
+    current = await list_appointments(page.door.platform, page.owner, "current")
+    return [
+        booking
+        for booking in current
+        if booking.session.id == session_id and booking.status == "booked"
+    ]
+
+
+def _already(page: Page, booking: AppointmentView) -> Answer:
+    return page.redirect(f"/bookings/{booking.id}?booked=already")
+
+
+async def _refusal(
+    page: Page,
+    session: SessionView,
+    patient_id: int | None,
+    refused: Refused,
+) -> Answer:
+    """What happened, why, and what can be done now, with links that do it."""
+    offered = (
+        []
+        if patient_id is None or refused.reason in _OF_THE_PATIENT
+        else await alternatives(page.door.platform, page.owner, patient_id, session.id)
+    )
+    said = page.door.replies.refused(refused, page.language)
+    return page.render(
+        "refused.html",
+        said.status,
+        session=session,
+        names=page.names,
+        said=said,
+        reason=refused.reason.value,
+        offered=offered,
+        patient_id=patient_id,
+        rule_path=help_path(refused.reason.value),
+    )
+
+
+async def _undecided(
+    page: Page, answer: NotDecided, patient_id: int, nonce: str, session_id: int
+) -> Answer:
+    """Not decided: nothing is lost, the same form goes again; by itself, where scripts run."""
+    page.add_header("retry-after", str(answer.retry_after_seconds))
+    status = _UNAVAILABLE
+    tries = as_id(page.form.get("tries", "")) or 0
+    match answer:
+        case TooFast():
+            problem = page.door.replies.problem(
+                answer.code, page.language, retry_after_seconds=answer.retry_after_seconds
+            )
+            security_log.refused(page.request.scope, answer.code)
+            status, title, detail = problem.status, problem.title, problem.detail
+            tries = _TRIES_MAX
+        case Busy():
+            title = page.say("现在预约的人太多")
+            detail = page.say("这次没有预约成功，您填写的内容还在。请稍等几秒，再试一次。")
+        case NotBooked():
+            title = page.say("暂时不能预约")
+            detail = page.say(
+                "系统暂时不能办理预约。这次没有约上，也没有占用号源；您填写的内容还在，可以再试。"
+            )
+        case _:
+            title = page.say("还不能确定是否约上")
+            detail = page.say(
+                "系统暂时没有收到结果。请再试一次：同一张表单只会预约一次，不会重复。"
+            )
+    return page.render(
+        "undecided.html",
+        status,
+        session=await _session_if_readable(page, session_id),
+        names=page.names,
+        title=title,
+        detail=detail,
+        patient_id=patient_id,
+        key=nonce,
+        tries=tries + 1,
+        again_seconds=answer.retry_after_seconds if tries < _TRIES_MAX else None,
+    )
+
+
+async def _session_if_readable(page: Page, id: int) -> SessionView | None:
+    """What was to be booked; the form goes again without it, too."""
+    try:
+        found = await one_session(page.door.platform, id)
+    except OperationalError:
+        return None
+    return None if found is None else found[0]

@@ -1,0 +1,170 @@
+"""My registrations: what is booked, what was, one of them with its code (S9-S14, S16)."""
+
+from __future__ import annotations
+
+from datetime import UTC, time, timedelta
+from io import BytesIO
+from typing import Any
+
+import segno
+from icalendar import Alarm, Calendar, Event
+from litestar.types import ASGIApp
+
+from guahao.flows.attendance.standing import standings
+from guahao.flows.booking.appointments import list_appointments, own_appointment
+from guahao.flows.booking.cancelling import cancel
+from guahao.rules.attendance.pickup import pickup_deadline
+from guahao.rules.booking.cancelling import cancel_deadline
+from guahao.rules.kernel.outcomes import CancelRefusal
+from guahao.rules.supply.releasing import city_time
+from guahao.store.kernel.views import AppointmentView
+from guahao.web.citizens.page import Page, Route
+from guahao.web.http.answers import Answer
+from guahao.web.http.reading import ProblemError, as_id
+from guahao.web.words.words import named
+
+_UNKNOWN = "unknown_appointment"
+_NO_STORE = (b"cache-control", b"no-store")
+_REMIND_BEFORE = timedelta(hours=6)  # the evening before: 18:00
+
+
+def bookings_pages() -> list[Route]:
+    """GET /bookings, one of them, its .ics, its code's QR; GET and POST its cancel."""
+    return [
+        Route("GET", "/bookings", _listed),
+        Route("GET", "/bookings/{appointment_id}", _one),
+        Route("GET", "/bookings/{appointment_id}/code.svg", _qr),
+        Route("GET", "/bookings/{appointment_id}/cancel", _ask_to_cancel),
+        Route("POST", "/bookings/{appointment_id}/cancel", _cancel),
+    ]
+
+
+async def _listed(page: Page) -> ASGIApp:
+    platform, owner = page.door.platform, page.owner
+    view = "history" if page.query("view") == "history" else "current"
+    return page.render(
+        "bookings.html",
+        view=view,
+        names=page.names,
+        bookings=await list_appointments(platform, owner, view),
+        standings=await standings(platform, owner),
+        policy=platform.policy_said,
+    )
+
+
+async def _one(page: Page) -> ASGIApp:
+    """With a name that ends in .ics, for the calendar."""
+    name: str = page.request.path_params["appointment_id"]
+    booking = await _own(page, name.removesuffix(".ics"))
+    if name.endswith(".ics"):
+        return _calendar(page, booking)
+    came = page.query("booked")
+    return page.render(
+        "booking.html", **_shown(page, booking), new=came == "1", already=came == "already"
+    )
+
+
+async def _own(page: Page, id: str) -> AppointmentView:
+    """A booking of whoever is logged in; everybody else's is unknown."""
+    owner = page.owner
+    appointment_id = as_id(id)
+    if appointment_id is None:
+        raise ProblemError(_UNKNOWN)
+    found = await own_appointment(page.door.platform, owner, appointment_id)
+    if found is None:
+        raise ProblemError(_UNKNOWN)
+    return found
+
+
+def _shown(page: Page, booking: AppointmentView) -> dict[str, Any]:
+    session = booking.session
+    until = cancel_deadline(session.visit_date, session.rules)
+    return {
+        "names": page.names,
+        "booking": booking,
+        "session": session,
+        "cancel_until": until,
+        "may_cancel": booking.status == "booked" and page.now < until,
+        "self_service": "patient" in page.door.platform.cancelling_said(booking).cancel_channels,
+        "pickup_until": pickup_deadline(session.visit_date, session.period, session.rules),
+    }
+
+
+async def _qr(page: Page) -> ASGIApp:
+    """The code as a picture, for the window's reader."""
+    booking = await _own(page, page.request.path_params["appointment_id"])
+    picture = BytesIO()
+    segno.make(booking.code, error="m", micro=False).save(picture, kind="svg", border=4, scale=8)
+    return Answer(200, picture.getvalue(), [(b"content-type", b"image/svg+xml"), _NO_STORE])
+
+
+async def _ask_to_cancel(page: Page) -> ASGIApp:
+    booking = await _own(page, page.request.path_params["appointment_id"])
+    return page.render("cancel.html", **_shown(page, booking), problem=None)
+
+
+async def _cancel(page: Page) -> ASGIApp:
+    booking = await _own(page, page.request.path_params["appointment_id"])
+    outcome = await cancel(page.door.platform, page.owner, booking.id)
+    if outcome is None:
+        raise ProblemError(_UNKNOWN)
+    if isinstance(outcome, CancelRefusal):
+        shown = _shown(page, booking)
+        problem = page.problem(outcome, deadline=shown["cancel_until"])
+        return page.render("cancel.html", problem.status, **shown, problem=problem)
+    return page.redirect(f"/bookings/{booking.id}")
+
+
+def _calendar(page: Page, booking: AppointmentView) -> Answer:
+    """The visit for a calendar. Calendars are shared: neither the code nor a person's name."""
+    session, language = booking.session, page.language
+    hospital = named(session.hospital_name, session.hospital_name_en, language)
+    department = named(session.department_name, session.department_name_en, language)
+    event = Event()
+    event.add("uid", f"{booking.order_no}@guahao")
+    event.add("dtstamp", booking.changed_at)
+    event.add(
+        "summary",
+        page.say("就诊：{hospital} {department}", hospital=hospital, department=department),
+    )
+    event.add("location", f"{hospital} {session.pickup_place}".strip())
+    event.add("description", _description(page, booking))
+    event.add("status", "CONFIRMED" if booking.status in ("booked", "picked_up") else "CANCELLED")
+    if session.starts_at is None or session.ends_at is None:
+        event.add("dtstart", session.visit_date)
+    else:
+        event.add("dtstart", city_time(session.visit_date, session.starts_at))
+        event.add("dtend", city_time(session.visit_date, session.ends_at))
+    event.add_component(_alarm(booking, str(event["summary"])))
+    calendar = Calendar()
+    calendar.add("prodid", "-//guahao//bookings//")
+    calendar.add("version", "2.0")
+    calendar.add_component(event)
+    calendar.add_missing_timezones()
+    headers = [
+        (b"content-type", b"text/calendar; charset=utf-8"),
+        (b"content-disposition", f'attachment; filename="guahao-{booking.id}.ics"'.encode()),
+        _NO_STORE,
+    ]
+    return Answer(200, calendar.to_ical(), headers)
+
+
+def _description(page: Page, booking: AppointmentView) -> str:
+    session = booking.session
+    until = pickup_deadline(session.visit_date, session.period, session.rules)
+    return page.say(
+        "{visit}。请在 {until} 前到{place}取号，带上登记的证件原件、预约短信和识别码。",
+        visit=page.visit(session.visit_date, session.period, session.starts_at, session.ends_at),
+        until=page.time(until),
+        place=session.pickup_place or page.say("医院窗口"),
+    )
+
+
+def _alarm(booking: AppointmentView, text: str) -> Alarm:
+    """On the evening before; calendars want this moment in UTC."""
+    midnight = city_time(booking.session.visit_date, time.min)
+    alarm = Alarm()
+    alarm.add("action", "DISPLAY")
+    alarm.add("description", text)
+    alarm.add("trigger", (midnight - _REMIND_BEFORE).astimezone(UTC))
+    return alarm

@@ -1,0 +1,102 @@
+"""A department: which day, and which session of it? (S1, S4, S6)"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from itertools import groupby
+from urllib.parse import urlencode
+
+from litestar.types import ASGIApp
+
+from guahao.flows.supply.week import SlotState, Week, department_week
+from guahao.rules.kernel.limits import CITY_TIME
+from guahao.web.citizens.page import Page, Route
+from guahao.web.citizens.partial import is_partial
+from guahao.web.http.reading import ProblemError, read_id
+from guahao.web.words.language import MONTHS_EN, Language, Words
+
+FEW_LEFT = 5  # places from which on the number is shown in orange
+_CHOICE_MAX = 80  # characters
+
+_TODAY = Words("今天", "today")
+_TOMORROW = Words("明天", "tomorrow")
+
+
+def department_pages() -> list[Route]:
+    """GET /departments/{department_id}"""
+    return [Route("GET", "/departments/{department_id}", _department)]
+
+
+async def _department(page: Page) -> ASGIApp:
+    id = read_id(page.request, "department_id", "not_found")
+    asked = {name: page.query(name)[:_CHOICE_MAX] for name in ("title", "specialty")}
+    week = await department_week(
+        page.door.platform,
+        id,
+        _day(page.query("day")),
+        asked["title"] or None,
+        asked["specialty"] or None,
+    )
+    if week is None:
+        raise ProblemError("not_found")
+    return page.render(
+        "department_week.html" if is_partial(page) else "department.html",
+        week=week,
+        names=page.names,
+        asked=asked,
+        periods=_by_period(week.sessions),
+        few_left=FEW_LEFT,
+        release=_Releases(page),
+        address=_Addresses(week, asked),
+    )
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _by_period(sessions: list[SlotState]) -> list[tuple[str, list[SlotState]]]:
+    return [(period, list(ones)) for period, ones in groupby(sessions, lambda one: one.slot.period)]
+
+
+class _Releases:
+    """When a day is released: 明天 08:30, or its date where that is further away."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+
+    def __call__(self, week: Week, *, short: bool = False) -> dict[date, str]:
+        """By day; `short` for the narrow cells of the strip."""
+        return {
+            one.day: self._said(one.opens_at.astimezone(CITY_TIME).date(), short)
+            + f" {one.opens_at.astimezone(CITY_TIME):%H:%M}"
+            for one in week.days
+            if one.opens_at is not None
+        }
+
+    def _said(self, day: date, short: bool) -> str:
+        page = self._page
+        near = {page.today: _TODAY, page.today + timedelta(days=1): _TOMORROW}
+        if day in near and not (short and page.language == "en"):
+            return near[day].of(page.language)
+        return _short(day, page.language) if short else page.day(day)
+
+
+def _short(day: date, language: Language) -> str:
+    """12/4 or 4 Dec: for a cell no wider than that."""
+    return f"{day.day} {MONTHS_EN[day.month - 1]}" if language == "en" else f"{day.month}/{day.day}"
+
+
+class _Addresses:
+    """Addresses of this department with another day, keeping the choice of title and specialty."""
+
+    def __init__(self, week: Week, asked: dict[str, str]) -> None:
+        self._path = f"/departments/{week.department.department_id}"
+        self._asked = asked
+
+    def __call__(self, day: date, **changed: str) -> str:
+        fields = {"day": day.isoformat(), **self._asked, **changed}
+        return f"{self._path}?{urlencode({name: value for name, value in fields.items() if value})}"

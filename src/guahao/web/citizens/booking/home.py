@@ -1,0 +1,52 @@
+"""The first page: where to? (S1)"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from litestar.types import ASGIApp
+
+from guahao.flows.hospitals.search import find, home
+from guahao.web.citizens.page import Page, Route
+from guahao.web.citizens.partial import is_partial
+from guahao.web.http.reading import as_id
+
+_TYPED_MAX = 80  # characters
+_PAGES_MAX = 500
+
+
+def home_pages() -> list[Route]:
+    """GET /"""
+    return [Route("GET", "/", _home)]
+
+
+async def _home(page: Page) -> ASGIApp:
+    """The search box and its results; as long as nothing is asked, what is new and was before."""
+    asked = {name: page.query(name).strip()[:_TYPED_MAX] for name in ("q", "district", "grade")}
+    number = _page_number(page.query("page"))
+    platform = page.door.platform
+    found = await find(
+        platform, asked["q"], asked["district"] or None, asked["grade"] or None, number
+    )
+    shown: dict[str, Any] = {
+        "found": found,
+        "asked": asked,
+        "number": number,
+        "address": _address,
+        "names": page.names,
+    }
+    if is_partial(page):
+        return page.render("home_results.html", **shown)
+    return page.render("home.html", home=await home(platform, page.account_id), **shown)
+
+
+def _page_number(text: str) -> int:
+    number = as_id(text)
+    return 1 if number is None else min(number, _PAGES_MAX)
+
+
+def _address(asked: dict[str, str], **changed: object) -> str:
+    """This search's address with some fields changed; empty ones are left out."""
+    fields = {name: value for name, value in {**asked, **changed}.items() if value}
+    return f"/?{urlencode(fields)}" if fields else "/"

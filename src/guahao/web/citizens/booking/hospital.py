@@ -1,0 +1,53 @@
+"""A hospital: where it is, its booking rules in plain words, its departments (S1, S5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from litestar.types import ASGIApp
+
+from guahao.flows.hospitals.directory import departments, hospital
+from guahao.rules.supply.releasing import furthest
+from guahao.store.kernel.views import DepartmentView
+from guahao.web.citizens.page import Page, Route
+from guahao.web.http.reading import ProblemError, read_id
+
+
+def hospital_pages() -> list[Route]:
+    """GET /hospitals/{hospital_id}"""
+    return [Route("GET", "/hospitals/{hospital_id}", _hospital)]
+
+
+@dataclass(slots=True)
+class Group:
+    """A first-level department and what can be booked under it."""
+
+    head: DepartmentView
+    members: list[DepartmentView] = field(default_factory=list)
+
+
+async def _hospital(page: Page) -> ASGIApp:
+    platform = page.door.platform
+    id = read_id(page.request, "hospital_id", "unknown_hospital")
+    view = await hospital(platform, id)
+    found = await departments(platform, id)
+    if view is None or found is None:
+        raise ProblemError("unknown_hospital")
+    return page.render(
+        "hospital.html",
+        hospital=view,
+        names=page.names,
+        rules=view.rules,
+        groups=grouped(found),
+        furthest=furthest(page.today, view.rules, platform.policy_said),
+        months=platform.policy_said.horizon_months,
+    )
+
+
+def grouped(found: list[DepartmentView]) -> list[Group]:
+    """Two levels; a first-level department with nothing under it is left out."""
+    groups = {one.id: Group(one) for one in found if one.parent_id is None}
+    for one in found:
+        if one.parent_id in groups:
+            groups[one.parent_id].members.append(one)
+    return [group for group in groups.values() if group.members]

@@ -1,0 +1,29 @@
+"""The switches in every page's head: the language, and the elder view (长辈版)."""
+
+from __future__ import annotations
+
+from litestar.types import ASGIApp
+
+from guahao.web.citizens.page import ELDER, Page, Route
+from guahao.web.framework import cookies
+from guahao.web.words.language import LANGUAGES
+
+STANDARD = "standard"
+
+
+def choice_pages() -> list[Route]:
+    """POST /language, POST /view."""
+
+    async def language(page: Page) -> ASGIApp:
+        chosen = page.form.get("language")
+        if chosen in LANGUAGES:
+            page.set_cookie(cookies.LANGUAGE, chosen)
+        return page.redirect(page.back())
+
+    async def view(page: Page) -> ASGIApp:
+        chosen = page.form.get("view")
+        if chosen in (ELDER, STANDARD):
+            page.set_cookie(cookies.VIEW, chosen)
+        return page.redirect(page.back())
+
+    return [Route("POST", "/language", language), Route("POST", "/view", view)]

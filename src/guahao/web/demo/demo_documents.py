@@ -1,0 +1,56 @@
+"""The documents of the demo's invented persons, which its log-ins ask for; demo mode only."""
+
+from __future__ import annotations
+
+import msgspec
+from litestar import get
+from litestar.handlers import HTTPRouteHandler
+from litestar.types import ASGIApp
+
+from guahao.flows.kernel.platform import Platform
+from guahao.flows.people.demo_documents import documents
+from guahao.web.framework.problems import wants_page
+from guahao.web.framework.templating import template
+from guahao.web.http.answers import html_answer, json_answer
+from guahao.web.http.reading import ApiRequest
+from guahao.web.words import wording
+from guahao.web.words.language import chosen_language
+
+
+class DocumentOut(msgspec.Struct):
+    """A person of the demo."""
+
+    phone: str
+    name: str
+    id_type: str
+    id_no: str
+
+
+class Documents(msgspec.Struct):
+    """Those of one phone, or of the demo's log-ins."""
+
+    items: list[DocumentOut]
+
+
+def demo_document_routes(platform: Platform) -> list[HTTPRouteHandler]:
+    """GET /demo/documents; nothing in production."""
+    if not platform.settings.demo:
+        return []
+
+    @get("/demo/documents")
+    async def demo_documents(request: ApiRequest) -> ASGIApp:
+        phone = request.query_params.get("phone")
+        items = [
+            DocumentOut(one.phone, one.name, one.id_type, one.id_no)
+            for one in await documents(platform, phone)
+        ]
+        if not wants_page(request.scope):
+            return json_answer(Documents(items))
+        language = chosen_language(request.scope)
+        types = {code: words.of(language) for code, words in wording.ID_TYPE_WORDS.items()}
+        html = template("demo_documents.html", language).render(
+            language=language, items=items, types=types
+        )
+        return html_answer(request.scope, html)
+
+    return [demo_documents]

@@ -1,0 +1,116 @@
+"""/demo/outbox: what the demo would have sent, as JSON or as a phone shows it. Demo mode only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import msgspec
+from litestar import get
+from litestar.handlers import HTTPRouteHandler
+from litestar.types import ASGIApp
+from msgspec import UNSET, UnsetType
+
+from guahao.flows.kernel.platform import Platform
+from guahao.flows.messages.outbox import read_outbox
+from guahao.rules.kernel.limits import CITY_TIME
+from guahao.store.messages.messages import OutboxItem
+from guahao.web.framework.templating import template
+from guahao.web.http.answers import html_answer, json_answer
+from guahao.web.http.reading import ApiRequest, ShortText, header, read_query
+from guahao.web.words.language import Language, chosen_language
+from guahao.web.words.wording import say_time
+
+# What people look for in a message: an identification code or a one-time password.
+_CODE = re.compile(r"(?<!\d)(\d{4} \d{4}|\d{6})(?!\d)")
+
+
+class OutboxQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """Whose messages, and how many."""
+
+    to: ShortText | UnsetType = UNSET
+    limit: Annotated[int, msgspec.Meta(ge=1, le=200)] = 50
+
+
+class MessageOut(msgspec.Struct):
+    """One message."""
+
+    to: str
+    kind: str
+    text: str
+    sent_at: str
+
+
+class MessageList(msgspec.Struct):
+    """Newest first."""
+
+    items: list[MessageOut]
+    next: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Bubble:
+    """One message on the phone. Of its `parts`, every second one is a code."""
+
+    to: str
+    parts: list[str]
+    time: str
+    moment: str
+
+
+def outbox_routes(platform: Platform) -> list[HTTPRouteHandler]:
+    """GET /demo/outbox; nothing in production."""
+    if not platform.settings.demo:
+        return []
+
+    @get("/demo/outbox")
+    async def outbox(request: ApiRequest) -> ASGIApp:
+        query = read_query(request, OutboxQuery)
+        found = await read_outbox(platform, query.to or None, query.limit)
+        if b"text/html" not in (header(request.scope, b"accept") or b""):
+            return json_answer(MessageList([_message(item) for item in found]))
+        language = chosen_language(request.scope)
+        html = template("outbox.html", language).render(
+            language=language,
+            to=query.to or "",
+            phones=_phones(_bubbles(platform, found, language)),
+        )
+        return html_answer(request.scope, html)
+
+    return [outbox]
+
+
+def _message(item: OutboxItem) -> MessageOut:
+    return MessageOut(_as_written(item.to), item.kind, item.text, _iso(item))
+
+
+def _bubbles(platform: Platform, items: Sequence[OutboxItem], language: Language) -> list[_Bubble]:
+    today = platform.db.clock().date()
+    return [
+        _Bubble(
+            _as_written(item.to),
+            _CODE.split(item.text),
+            say_time(item.sent_at, language, today),
+            _iso(item),
+        )
+        for item in items
+    ]
+
+
+def _phones(bubbles: Sequence[_Bubble]) -> dict[str, list[_Bubble]]:
+    """By phone, the one that got the newest first; each with its messages, newest first."""
+    phones: dict[str, list[_Bubble]] = {}
+    for bubble in bubbles:
+        phones.setdefault(bubble.to, []).append(bubble)
+    return phones
+
+
+def _as_written(phone: str) -> str:
+    """As people write it."""
+    return phone.removeprefix("+86")
+
+
+def _iso(item: OutboxItem) -> str:
+    return item.sent_at.astimezone(CITY_TIME).isoformat(timespec="seconds")

@@ -1,0 +1,1 @@
+"""What turns handlers into endpoints and pages."""

@@ -1,0 +1,76 @@
+"""The cookies of the pages: none that a script could read, none that leaves this site.
+
+In production their names carry the prefix `__Host-`: browsers then take them over TLS
+only, from this very host, for every path.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from litestar.types import Scope
+
+from guahao.web.http.reading import cookie
+from guahao.web.words.language import LANGUAGE_COOKIE
+
+SESSION = "session"
+BROWSER = "browser"
+LANGUAGE = LANGUAGE_COOKIE
+VIEW = "view"
+PHONE = "phone"
+KEPT = "kept"
+STAFF = "staff"
+FLASH = "flash"
+DEVICE = "device"  # a member of staff's
+OWN_DEVICE = "own-device"  # a citizen's
+
+_PREFIXED = {
+    SESSION,
+    BROWSER,
+    PHONE,
+    KEPT,
+    STAFF,
+    FLASH,
+    DEVICE,
+    OWN_DEVICE,
+}  # the others are a matter of taste, not of trust
+_DAY = 24 * 3600
+# Longer than a login holds, so that whose login has expired is told that, and goes on.
+LIFETIME_SECONDS = {
+    SESSION: 30 * _DAY,
+    BROWSER: 365 * _DAY,
+    LANGUAGE: 365 * _DAY,
+    VIEW: 365 * _DAY,
+    PHONE: 600,
+    KEPT: 1800,
+    STAFF: _DAY,  # the session ends before that, in the database
+    FLASH: 60,
+    DEVICE: 400 * _DAY,  # the longest that browsers keep one; each log-in renews it
+    OWN_DEVICE: 400 * _DAY,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cookies:
+    """Reads and writes them; `secure` in production."""
+
+    secure: bool
+
+    def read(self, scope: Scope, name: str) -> str | None:
+        """The value a browser sent."""
+        return cookie(scope, self._name(name))
+
+    def keep(self, name: str, value: str) -> tuple[bytes, bytes]:
+        """The header that keeps a value for the lifetime of its kind."""
+        return self._set(name, value, LIFETIME_SECONDS[name])
+
+    def drop(self, name: str) -> tuple[bytes, bytes]:
+        """The header that makes a browser forget it."""
+        return self._set(name, "", 0)
+
+    def _set(self, name: str, value: str, seconds: int) -> tuple[bytes, bytes]:
+        line = f"{self._name(name)}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax"
+        return b"set-cookie", (line + "; Secure" if self.secure else line).encode()
+
+    def _name(self, name: str) -> str:
+        return f"__Host-{name}" if self.secure and name in _PREFIXED else name

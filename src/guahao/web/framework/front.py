@@ -1,0 +1,152 @@
+"""The front of every request: counts it, limits its caller, seals its answer.
+
+One plain ASGI layer around the whole application, so that it also sees what no route
+answers, and costs a call of the booking desk little.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+
+import structlog
+from litestar import Request
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+
+from guahao import security_log
+from guahao.flows.booking.velocity import Velocity
+from guahao.flows.kernel.platform import Platform
+from guahao.web.framework.metrics import count_request
+from guahao.web.framework.problems import ErrorPage, asked_language, problem_answer, wants_page
+from guahao.web.http.bodies import Bodies
+from guahao.web.http.limits import Callers
+from guahao.web.words.replies import Replies
+
+# One policy for all pages: nothing from elsewhere, nothing inline, no frames.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
+    " font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none';"
+    " frame-ancestors 'none'"
+)
+SECURITY_HEADERS = (
+    (b"content-security-policy", _POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+)
+# Only over TLS from now on, where the platform is served over TLS at all.
+_HSTS = (b"strict-transport-security", b"max-age=31536000")
+# One address speaks for a whole city here, and proves itself before anything is done for it.
+_SIGNED = frozenset({"/wechat", "/sms/receipts"})
+# Asked by what watches the machine: never limited, so that a flood does not look like a failure.
+_HEALTH = "/health/"
+# Answered whether or not a database is there.
+_OF_THE_MACHINE = ("/health/", "/metrics", "/static/", "/status", "/api/v1/status")
+_NO_ROUTE = "none"
+_NOT_ANSWERED = 499  # the caller went away, or the answer broke off
+
+_log = structlog.get_logger("guahao.web")
+
+
+class Front:
+    """Wraps the application `app`, over one platform."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        platform: Platform,
+        callers: Callers,
+        velocity: Velocity,
+        replies: Replies,
+        error_page: ErrorPage,
+    ) -> None:
+        self._app = app
+        self._refresh = platform.refresh
+        self._database = platform.db
+        self._clock = platform.db.clock
+        self._vault = platform.vault
+        self._callers = callers
+        self._velocity = velocity
+        self._bodies = Bodies(platform.settings)
+        demo = platform.settings.demo
+        self._headers: Sequence[tuple[bytes, bytes]] = (
+            SECURITY_HEADERS if demo else (*SECURITY_HEADERS, _HSTS)
+        )
+        self._replies = replies
+        self._error_page = error_page
+        # Asked once: most processes tell of no single request, and even not to tell costs.
+        self._tells = _log.bind().is_enabled_for(logging.DEBUG)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] == ScopeType.WEBSOCKET:
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        headers, as_of = self._headers, self._database.as_of
+        if as_of is not None:  # read from a replica, while no primary answers
+            headers = (*headers, (b"data-as-of", as_of.isoformat(timespec="seconds").encode()))
+        sealed = _Sealed(scope, send, headers)
+        try:
+            await self._answer(scope, receive, sealed)
+        finally:
+            self._count(scope, sealed, time.perf_counter() - started)
+
+    async def _answer(self, scope: HTTPScope, receive: Receive, sealed: _Sealed) -> None:
+        wait_seconds, path, caller = None, scope["path"], self._callers.of(scope)
+        if path not in _SIGNED and not path.startswith(_HEALTH):
+            wait_seconds = self._velocity.request(caller, self._clock().timestamp())
+        if wait_seconds is None:
+            if sealed.is_head:
+                scope["method"] = "GET"
+            if not path.startswith(_OF_THE_MACHINE):
+                await self._refresh()
+            await self._app(scope, self._bodies.timed(scope, receive, caller), sealed.send)
+            return
+        problem = self._replies.problem(
+            "too_many_requests", asked_language(scope), retry_after_seconds=wait_seconds
+        )
+        if wants_page(scope):
+            answer = self._error_page(Request(scope), problem, None)
+        else:
+            answer = problem_answer(scope, problem)
+        await answer(scope, receive, sealed.send)
+
+    def _count(self, scope: HTTPScope, sealed: _Sealed, seconds: float) -> None:
+        route = scope.get("path_template", _NO_ROUTE)
+        count_request(sealed.method, route, sealed.status, seconds)
+        if security_log.is_noted(scope):
+            security_log.log_noted(scope, self._vault, self._callers.of(scope).address, route)
+        if self._tells:
+            _log.debug(
+                "request",
+                method=sealed.method,
+                route=route,
+                status=sealed.status,
+                milliseconds=round(seconds * 1000, 2),
+            )
+
+
+class _Sealed:
+    """Sends an answer with the security headers on it; none of its body for a HEAD."""
+
+    __slots__ = ("_headers", "_send", "is_head", "method", "status")
+
+    def __init__(
+        self, scope: HTTPScope, send: Send, headers: Sequence[tuple[bytes, bytes]]
+    ) -> None:
+        self._send = send
+        self._headers = headers
+        self.method: str = scope["method"]
+        self.is_head = self.method == "HEAD"
+        self.status = _NOT_ANSWERED
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message["headers"], *self._headers]
+        elif self.is_head and message["type"] == "http.response.body":
+            message["body"] = b""
+        await self._send(message)

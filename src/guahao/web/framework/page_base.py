@@ -1,0 +1,298 @@
+"""What every visit to a page has in common, whoever comes: language, time, words, forms."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterable
+from datetime import date, datetime, time
+from functools import cached_property
+from typing import Any, Protocol
+
+from markupsafe import Markup
+
+from guahao.flows.kernel.platform import Platform
+from guahao.identity_check.demo import MISMATCHING_NUMBER
+from guahao.rules.people.identity import masked_document, masked_name, masked_phone
+from guahao.security_log import refused
+from guahao.store.kernel.vault import VaultError
+from guahao.web.framework import cookies as cookie_names
+from guahao.web.framework.cookies import Cookies
+from guahao.web.framework.templating import template
+from guahao.web.http import csrf
+from guahao.web.http.answers import Answer, html_answer, redirect_answer
+from guahao.web.http.forms import local_path, read_fields
+from guahao.web.http.reading import ApiRequest, ProblemError
+from guahao.web.http.uploads import Upload, attachment, read_upload_fields
+from guahao.web.words import wording
+from guahao.web.words.catalogue import translations
+from guahao.web.words.language import Language, chosen_language
+from guahao.web.words.replies import Problem, Replies
+from guahao.web.words.words import Names
+
+_NO_STORE = b"no-store"
+# The browser may show it again on the way back, with what was typed into it.
+_REVALIDATED = b"private, no-cache"
+
+
+class PageDoor(Protocol):
+    """What a page needs of its door."""
+
+    @property
+    def platform(self) -> Platform:
+        """The platform behind."""
+
+    @property
+    def replies(self) -> Replies:
+        """The words for outcomes."""
+
+    @property
+    def cookies(self) -> Cookies:
+        """How cookies are kept."""
+
+    @property
+    def csrf_key(self) -> bytes:
+        """What forms are signed with."""
+
+
+class BasePage:
+    """Made for each request. Templates see it as `page`."""
+
+    def __init__(self, door: PageDoor, request: ApiRequest) -> None:
+        self._base_door = door
+        self.request = request
+        self.form: dict[str, str] = {}
+        self.files: dict[str, Upload] = {}
+        self._headers: list[tuple[bytes, bytes]] = []
+
+    # Who came ---------------------------------------------------------------------------
+
+    @cached_property
+    def language(self) -> Language:
+        """zh or en: what the switch was set to, else what the browser asks for."""
+        return chosen_language(self.request.scope)
+
+    @cached_property
+    def now(self) -> datetime:
+        """The platform's time, on the city's clock."""
+        return self._base_door.platform.db.clock()
+
+    @property
+    def today(self) -> date:
+        """Today in the city."""
+        return self.now.date()
+
+    @property
+    def path(self) -> str:
+        """This page's path, without its query."""
+        raw = self.request.scope.get("raw_path") or self.request.scope["path"].encode()
+        return raw.decode("latin-1").partition("?")[0]
+
+    @cached_property
+    def here(self) -> str:
+        """This page's path with its query: where its form is sent, and where to come back to."""
+        query = self.request.scope["query_string"].decode("latin-1")
+        path = local_path(self.path)
+        return local_path(f"{path}?{query}", path) if query else path
+
+    def query(self, name: str) -> str:
+        """A field of the address, without control characters; empty where there is none."""
+        found = self.request.query_params.get(name)
+        return "".join(c for c in found if c.isprintable()) if isinstance(found, str) else ""
+
+    # What was sent ----------------------------------------------------------------------
+
+    async def read_form(self, lines: frozenset[str] = frozenset()) -> None:
+        """Read a POST into `form`; raises ProblemError (403) unless a page of ours sent it.
+
+        `lines`: the fields that may be of several lines.
+        """
+        self._accept(await read_fields(self.request, lines))
+
+    async def read_upload(self, bytes_max: int) -> None:
+        """The same of a form with files; these into `files`, `bytes_max` in all."""
+        fields, files = await read_upload_fields(self.request, bytes_max)
+        self._accept(fields)
+        self.files = files
+
+    def _accept(self, fields: dict[str, str]) -> None:
+        browser = self._cookie(cookie_names.BROWSER)
+        given = fields.pop(csrf.FIELD, "")
+        if (
+            browser is None
+            or csrf.is_from_elsewhere(self.request.scope)
+            or not csrf.is_token(self._base_door.csrf_key, browser, given)
+        ):
+            raise ProblemError("form_not_ours")
+        self.form = fields
+
+    def back(self, otherwise: str = "/") -> str:
+        """Where the visitor came from or wanted to go (`next`), if it is a place of ours."""
+        return local_path(self.form.get("next") or self.query("next") or None, otherwise)
+
+    # How it is answered -----------------------------------------------------------------
+
+    def render(
+        self, name: str, status: int = 200, *, keepable: bool = False, **context: Any
+    ) -> Answer:
+        """A template as the answer. `keepable`: a form that holds nobody's data yet."""
+        html = template(name, self.language).render(page=self, **context)
+        return html_answer(
+            self.request.scope,
+            html,
+            status,
+            self._headers,
+            cache_control=_REVALIDATED if keepable else _NO_STORE,
+        )
+
+    def image(self, data: bytes, media_type: bytes) -> Answer:
+        """A picture of this very moment, which nobody keeps."""
+        headers = [(b"content-type", media_type), (b"cache-control", _NO_STORE), *self._headers]
+        return Answer(200, data, headers)
+
+    def download(self, data: bytes, filename: str, media_type: str) -> Answer:
+        """A file that the browser saves under this name."""
+        headers = [
+            (b"content-type", media_type.encode()),
+            (b"content-disposition", attachment(filename).encode()),
+            (b"cache-control", _NO_STORE),
+        ]
+        return Answer(200, data, [*headers, *self._headers])
+
+    def clear_browser(self) -> None:
+        """Have the browser delete what it cached and stored of this site; cookies stay."""
+        self.add_header("clear-site-data", '"cache", "storage"')
+
+    def redirect(self, path: str) -> Answer:
+        """See another page of ours (303)."""
+        return redirect_answer(path, self._headers)
+
+    def add_header(self, name: str, value: str) -> None:
+        """A header of the answer to come."""
+        self._headers.append((name.encode(), value.encode()))
+
+    def set_cookie(self, name: str, value: str) -> None:
+        """Keep a value in the browser (see `cookies`)."""
+        self._headers.append(self._base_door.cookies.keep(name, value))
+
+    def drop_cookie(self, name: str) -> None:
+        """Make the browser forget a value."""
+        self._headers.append(self._base_door.cookies.drop(name))
+
+    def seal(self, name: str, text: str) -> None:
+        """Keep a text in the browser that it can neither read nor change."""
+        sealed = self._base_door.platform.vault.seal("cookies", name, 0, text)
+        self.set_cookie(name, urlsafe_b64encode(sealed).decode())
+
+    def sealed(self, name: str) -> str | None:
+        """What `seal` kept; None where it is gone or was tampered with."""
+        value = self._cookie(name)
+        if value is None:
+            return None
+        try:
+            return self._base_door.platform.vault.open("cookies", name, 0, urlsafe_b64decode(value))
+        except (VaultError, ValueError):
+            return None
+
+    # In whose words ---------------------------------------------------------------------
+
+    def say(self, chinese: str, **places: object) -> str:
+        """Our words in the visitor's language; {places} are filled in."""
+        return translations(self.language).gettext(chinese).format(**places)
+
+    @cached_property
+    def names(self) -> Names:
+        """The data's own words in the reader's language."""
+        return Names(self.language, self._base_door.platform.titles.english)
+
+    def problem(self, code: str, **more: Any) -> Problem:
+        """An outcome as a title and a sentence in the visitor's language (web/words/replies.py)."""
+        refused(self.request.scope, code)
+        return self._base_door.replies.problem(code, self.language, **more)
+
+    def weekday(self, day: date) -> str:
+        """周四 or Thu."""
+        return wording.say_weekday(day, self.language)
+
+    def day(self, day: date) -> str:
+        """12月3日 周四 or Thu 3 Dec."""
+        return wording.say_day(day, self.language, self.today)
+
+    def days(self, days: Iterable[date]) -> str:
+        """Days in a row."""
+        return ("; " if self.language == "en" else "、").join(self.day(day) for day in days)
+
+    def visit(
+        self, day: date, period: str, starts_at: time | None = None, ends_at: time | None = None
+    ) -> str:
+        """12月3日 周四 上午 08:30–09:00 or Thu 3 Dec, morning 08:30–09:00."""
+        return wording.say_visit(day, period, self.language, self.today, starts_at, ends_at)
+
+    def time(self, moment: datetime) -> str:
+        """12月2日 周三 15:00 or Wed 2 Dec, 15:00."""
+        return wording.say_time(moment, self.language, self.today)
+
+    def period(self, period: str) -> str:
+        """上午 or morning."""
+        return wording.PERIOD_WORDS[period].of(self.language)
+
+    def id_type(self, id_type: str) -> str:
+        """居民身份证 or Resident ID card."""
+        return wording.ID_TYPE_WORDS[id_type].of(self.language)
+
+    @property
+    def id_types(self) -> dict[str, str]:
+        """Every type of document and its name."""
+        return {code: words.of(self.language) for code, words in wording.ID_TYPE_WORDS.items()}
+
+    money = staticmethod(wording.say_money)
+    masked_phone = staticmethod(masked_phone)
+    masked_document = staticmethod(masked_document)
+    masked_name = staticmethod(masked_name)
+
+    @property
+    def hotline(self) -> str:
+        """The number to call."""
+        return self._base_door.platform.settings.hotline
+
+    @property
+    def as_of(self) -> str | None:
+        """While no primary answers: the time for which what is shown is true."""
+        moment = self._base_door.platform.db.as_of
+        if moment is None:
+            return None
+        return wording.say_time(moment, self.language, self.now.date())
+
+    @property
+    def checks_names(self) -> bool:
+        """Whether the policy limits persons whose real name nobody has checked."""
+        return self._base_door.platform.checks_names
+
+    @property
+    def demo_verifier(self) -> str:
+        """Where the demo's verifier is asked: the number that it refuses. Else empty."""
+        return MISMATCHING_NUMBER if self._base_door.platform.verifier.name == "demo" else ""
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether messages can be read in the demo's outbox."""
+        return self._base_door.platform.settings.demo
+
+    @property
+    def csrf_field(self) -> Markup:
+        """The hidden field that every form of ours holds."""
+        value = csrf.token(self._base_door.csrf_key, self._browser)
+        return Markup('<input type="hidden" name="{}" value="{}">').format(csrf.FIELD, value)
+
+    # ------------------------------------------------------------------------------------
+
+    @cached_property
+    def _browser(self) -> str:
+        known = self._cookie(cookie_names.BROWSER)
+        if known is not None and csrf.is_browser(known):
+            return known
+        named = csrf.new_browser()
+        self.set_cookie(cookie_names.BROWSER, named)
+        return named
+
+    def _cookie(self, name: str) -> str | None:
+        return self._base_door.cookies.read(self.request.scope, name)

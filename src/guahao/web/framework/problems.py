@@ -1,0 +1,208 @@
+"""Errors as RFC 9457 problems (application/problem+json), in the reader's language."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+from litestar.types import ExceptionHandlersMap, Scope
+from psycopg import InterfaceError, OperationalError
+
+from guahao.rules.kernel.limits import CITY_TIME
+from guahao.security_log import refused
+from guahao.web.framework.outcomes import FHIR_JSON, FHIR_PATH, operation_outcome
+from guahao.web.http.answers import Answer
+from guahao.web.http.challenge import Challenge
+from guahao.web.http.reading import ApiRequest, ProblemError, header
+from guahao.web.words.language import Language, chosen_language, reader_language
+from guahao.web.words.replies import Problem, Replies
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_SECONDS = 5  # after an outage of the database
+
+_log = structlog.get_logger("guahao.web")
+_encode = msgspec.json.Encoder().encode
+_CODES = {
+    400: "bad_request",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "body_too_large",
+    415: "unsupported_media_type",
+}
+_SERVER_ERROR = 500
+_PROGRAMS = ("/api/", FHIR_PATH)
+
+# A problem as a page, with the id by which the log tells its cause, if it is in the log.
+ErrorPage = Callable[[ApiRequest, Problem, str | None], Answer]
+_UNAUTHORIZED = 401
+
+
+class ProblemBody(msgspec.Struct, omit_defaults=True):
+    """What a problem looks like on the wire."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    retry_from: datetime | None = None
+    visit_from: date | None = None
+    field: str | None = None
+    trace_id: str | None = None
+    challenge: Challenge | None = None
+    reasons: list[str] | None = None  # why a process is not ready, for its operator
+
+
+def problem_body(problem: Problem, trace_id: str | None = None) -> ProblemBody:
+    """The members of RFC 9457, and what the reader can act upon."""
+    moment = problem.retry_from
+    return ProblemBody(
+        type=f"urn:problem-type:guahao:{problem.code}",
+        title=problem.title,
+        status=problem.status,
+        detail=problem.detail,
+        code=problem.code,
+        retry_from=None if moment is None else moment.astimezone(CITY_TIME),
+        visit_from=problem.visit_from,
+        field=problem.field,
+        trace_id=trace_id,
+        challenge=problem.challenge,
+    )
+
+
+def problem_answer(scope: Scope, problem: Problem, *, reasons: list[str] | None = None) -> Answer:
+    """A problem as a finished answer."""
+    refused(scope, problem.code)
+    headers = [(name.encode(), value.encode()) for name, value in _headers(problem).items()]
+    headers.append((b"content-type", _media_type(scope).encode()))
+    return Answer(problem.status, _body(scope, problem, reasons), headers)
+
+
+def wants_page(scope: Scope) -> bool:
+    """Whether a browser asks for something to show; programs' own paths never are."""
+    accepted = header(scope, b"accept") or b""
+    return b"text/html" in accepted and not scope["path"].startswith(_PROGRAMS)
+
+
+def asked_language(scope: Scope) -> Language:
+    """The language of a problem's reader; only pages have a switch for it."""
+    return chosen_language(scope) if wants_page(scope) else reader_language(scope)
+
+
+def _body(scope: Scope, problem: Problem, reasons: list[str] | None) -> bytes:
+    return _encoded(scope, problem, _traced(scope, problem), reasons)
+
+
+def _encoded(
+    scope: Scope, problem: Problem, trace_id: str | None, reasons: list[str] | None = None
+) -> bytes:
+    if scope["path"].startswith(FHIR_PATH):
+        return operation_outcome(problem, trace_id)
+    body = problem_body(problem, trace_id)
+    body.reasons = reasons
+    return _encode(body)
+
+
+def _media_type(scope: Scope) -> str:
+    return FHIR_JSON if scope["path"].startswith(FHIR_PATH) else MEDIA_TYPE
+
+
+def _traced(scope: Scope, problem: Problem, error: Exception | None = None) -> str | None:
+    """One line in the log for every 5xx, by which an agent's question finds its cause."""
+    if problem.status < _SERVER_ERROR:
+        return None
+    trace_id = secrets.token_hex(8)
+    _log.error(
+        "request_failed",
+        trace_id=trace_id,
+        status=problem.status,
+        code=problem.code,
+        method=scope.get("method"),
+        route=scope.get("path_template", "unknown"),
+        exc_info=error,
+    )
+    return trace_id
+
+
+def _headers(problem: Problem) -> dict[str, str]:
+    headers = {"cache-control": "no-store", "content-language": problem.language}
+    if problem.retry_after_seconds is not None:
+        headers["retry-after"] = str(problem.retry_after_seconds)
+    if problem.status == _UNAUTHORIZED:
+        headers["www-authenticate"] = "Bearer"
+    return headers
+
+
+def exception_handlers(replies: Replies, error_page: ErrorPage) -> ExceptionHandlersMap:
+    """What Litestar does with an exception: every one becomes a problem, or its page."""
+
+    def response(
+        request: Request[Any, Any, Any],
+        problem: Problem,
+        error: Exception | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Response[bytes]:
+        refused(request.scope, problem.code)
+        trace_id = _traced(request.scope, problem, error)
+        if wants_page(request.scope):
+            return _shown(error_page(request, problem, trace_id), headers)
+        return Response(
+            _encoded(request.scope, problem, trace_id),
+            status_code=problem.status,
+            media_type=_media_type(request.scope),
+            headers={**_headers(problem), **(headers or {})},
+        )
+
+    def refuse(request: Request[Any, Any, Any], error: ProblemError) -> Response[bytes]:
+        language = asked_language(request.scope)
+        problem = replies.problem(
+            error.code,
+            language,
+            field=error.field,
+            retry_after_seconds=error.retry_after_seconds,
+        )
+        return response(request, problem)
+
+    def unrouted(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+        code = _CODES.get(error.status_code)
+        if code is None:
+            return fail(request, error)
+        problem = replies.problem(code, asked_language(request.scope))
+        allow = {k: v for k, v in (error.headers or {}).items() if k.lower() == "allow"}
+        return response(request, problem, headers=allow)
+
+    def unavailable(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+        problem = replies.problem(
+            "unavailable", asked_language(request.scope), retry_after_seconds=RETRY_SECONDS
+        )
+        return response(request, problem, error)
+
+    def fail(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+        return response(
+            request, replies.problem("internal_error", asked_language(request.scope)), error
+        )
+
+    return {
+        ProblemError: refuse,
+        HTTPException: unrouted,
+        OperationalError: unavailable,
+        InterfaceError: unavailable,
+        Exception: fail,
+    }
+
+
+def _shown(page: Answer, headers: dict[str, str] | None) -> Response[bytes]:
+    """A page's answer as Litestar takes it from a handler of exceptions."""
+    own = {name.decode(): value.decode() for name, value in page.headers}
+    return Response(
+        page.body,
+        status_code=page.status,
+        media_type=own.pop("content-type").partition(";")[0],  # Litestar adds the charset
+        headers={**own, **(headers or {})},
+    )

@@ -1,0 +1,178 @@
+"""At the hospital's own window: handing out numbers, and saying who came."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from guahao.flows.attendance.attendance import Report, Reported, report
+from guahao.flows.attendance.window import NotHandedOut, TooManyGuesses, hand_out
+from guahao.flows.integration import hospital_bookings
+from guahao.rules.attendance.attendance import AttendanceRefusal
+from guahao.rules.integration.clients import Scope
+from guahao.rules.kernel.outcomes import PickupRefusal
+from guahao.web.api.appointments import LookupIn
+from guahao.web.api.door import Route
+from guahao.web.framework.openapi import Call
+from guahao.web.hospital_api.access import TAG, Access, Visit
+from guahao.web.hospital_api.bookings import (
+    EXAMPLE_BOOKING,
+    HospitalPatientOut,
+    booking_out,
+    guesses_throttled,
+)
+from guahao.web.hospital_api.bulk import BulkReader, ItemsMax, Unreadable, counted
+from guahao.web.http.answers import Answer, json_answer
+from guahao.web.http.reading import ID_MAX, Id, read_body
+from guahao.web.words.language import Words
+
+RESULTS = ("changed", "unchanged", "refused")
+
+
+class HospitalAttendanceItemIn(msgspec.Struct, forbid_unknown_fields=True):
+    """Whether the person of a booking came to be seen."""
+
+    appointment_id: Id
+    seen: bool
+
+
+class HospitalAttendanceIn(msgspec.Struct, forbid_unknown_fields=True):
+    """Of one session, of one day, or all that was not reported yet."""
+
+    items: Annotated[list[HospitalAttendanceItemIn], ItemsMax]
+
+
+class HospitalAttendanceItemOut(msgspec.Struct):
+    """What became of an item: the booking's status by now, or why it was refused."""
+
+    appointment_id: int | None
+    result: Annotated[str, msgspec.Meta(extra_json_schema={"enum": RESULTS})]
+    status: str | UnsetType = UNSET
+    code: str | UnsetType = UNSET
+    detail: str | UnsetType = UNSET
+    field: str | UnsetType = UNSET
+
+
+class HospitalAttendanceOut(msgspec.Struct):
+    """An answer for each item, in the order of the request, and how many of each."""
+
+    changed: int
+    unchanged: int
+    refused: int
+    items: list[HospitalAttendanceItemOut]
+
+
+_PICK_UP = Call(
+    "POST",
+    "/hospital/pickups",
+    TAG,
+    Words("取号", "Hand out a number"),
+    msgspec.structs.replace(
+        EXAMPLE_BOOKING,
+        status="picked_up",
+        patient=HospitalPatientOut("示*", "01", "1101**********002X"),
+    ),
+    body=LookupIn("04821957", "11010519491231002X"),
+    needs_token=False,
+    scope=Scope.ATTENDANCE,
+    problems=(*PickupRefusal, "guesses_throttled"),
+)
+_ATTENDANCE = Call(
+    "PUT",
+    "/hospital/attendance",
+    TAG,
+    Words("上报就诊", "Report attendance"),
+    HospitalAttendanceOut(
+        1,
+        0,
+        1,
+        [
+            HospitalAttendanceItemOut(501, "changed", "picked_up"),
+            HospitalAttendanceItemOut(
+                502,
+                "refused",
+                code="attendance_unknown",
+                detail="本院没有这个预约。请核对编号。",
+            ),
+        ],
+    ),
+    body=HospitalAttendanceIn(
+        [HospitalAttendanceItemIn(501, True), HospitalAttendanceItemIn(502, False)]
+    ),
+    needs_token=False,
+    scope=Scope.ATTENDANCE,
+    problems=("list_too_large",),
+)
+_lookup = msgspec.json.Decoder(LookupIn)
+_reader = BulkReader(HospitalAttendanceItemIn, "appointment_id")
+
+
+def attendance_routes(access: Access) -> list[Route]:
+    """POST /hospital/pickups, PUT /hospital/attendance."""
+    return [access.route(_PICK_UP, _pick_up), access.route(_ATTENDANCE, _attendance)]
+
+
+async def _pick_up(visit: Visit) -> Answer:
+    body = await read_body(visit.request, _lookup)
+    platform, client = visit.door.platform, visit.client
+    outcome = await hand_out(platform, client, body.code, body.id_no)
+    if isinstance(outcome, TooManyGuesses):
+        return guesses_throttled(visit, outcome)
+    if isinstance(outcome, NotHandedOut):
+        wrong_day = outcome.reason is PickupRefusal.WRONG_DAY
+        return visit.refuse(
+            outcome.reason,
+            visit_from=outcome.visit_date if wrong_day else None,
+            deadline=outcome.at,
+        )
+    booking = await hospital_bookings.own_booking(platform, client, outcome.id)
+    assert booking is not None
+    visit.items_ok = 1
+    return json_answer(booking_out(booking, masked=True))
+
+
+async def _attendance(visit: Visit) -> Answer:
+    items = await _reader.read(visit)
+    reports = [
+        Report(one.appointment_id, one.seen)
+        for one in items
+        if isinstance(one, HospitalAttendanceItemIn)
+    ]
+    found = iter(await report(visit.door.platform, visit.client, reports))
+    shown = [
+        _unreadable(visit, one)
+        if isinstance(one, Unreadable)
+        else _item_out(visit, one.appointment_id, next(found))
+        for one in items
+    ]
+    return json_answer(HospitalAttendanceOut(**counted(visit, RESULTS, shown), items=shown))
+
+
+def _unreadable(visit: Visit, one: Unreadable) -> HospitalAttendanceItemOut:
+    name = one.name
+    known = isinstance(name, int) and not isinstance(name, bool) and 0 < name <= ID_MAX
+    return _refused(visit, name if known else None, one.code, one.field)
+
+
+def _item_out(
+    visit: Visit, id: int, outcome: Reported | AttendanceRefusal
+) -> HospitalAttendanceItemOut:
+    if isinstance(outcome, AttendanceRefusal):
+        return _refused(visit, id, outcome, None)
+    result = "changed" if outcome.changed else "unchanged"
+    return HospitalAttendanceItemOut(id, result, outcome.status)
+
+
+def _refused(
+    visit: Visit, id: int | None, code: str, field: str | None
+) -> HospitalAttendanceItemOut:
+    problem = visit.door.replies.problem(code, visit.language, field=field)
+    return HospitalAttendanceItemOut(
+        id,
+        "refused",
+        code=code,
+        detail=problem.detail,
+        field=UNSET if field is None else field,
+    )

@@ -1,0 +1,194 @@
+"""One session by the hospital's own id: its places, stopping it, taking that back, closing it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+
+from guahao.flows.attendance.window import WindowRefusal
+from guahao.flows.supply import own_sessions as flows
+from guahao.flows.supply.own_sessions import Halted, UnstopRefusal
+from guahao.flows.supply.stops import StopRefusal
+from guahao.flows.supply.timetables import BelowBooked, PlanRefusal
+from guahao.rules.integration.clients import Scope
+from guahao.rules.kernel.limits import CITY_TIME
+from guahao.web.api.door import Route
+from guahao.web.framework.openapi import Call
+from guahao.web.hospital_api.access import TAG, Access, Visit
+from guahao.web.hospital_api.sessions import (
+    EXAMPLE_SESSION,
+    HospitalSessionOut,
+    Places,
+    session_out,
+)
+from guahao.web.http.answers import Answer, json_answer
+from guahao.web.http.reading import NAMED, ProblemError, read_body
+from guahao.web.words.language import Words
+
+_ONE = "/hospital/clinic-sessions/{external_id}"
+_UNKNOWN = "own_session_unknown"
+# A session's own refusals are those of publishing it: one sentence for one thing.
+_PLAN = {
+    PlanRefusal.UNKNOWN: _UNKNOWN,
+    PlanRefusal.STOPPED: "item_stopped",
+    PlanRefusal.DATES: "item_past",
+}
+
+
+class HospitalPlacesIn(msgspec.Struct, forbid_unknown_fields=True):
+    """How many places the session has from now on."""
+
+    capacity: Places
+
+
+class HospitalPlacesOut(msgspec.Struct):
+    """The session as it is now; `changed` false: it had so many places already."""
+
+    changed: bool
+    session: HospitalSessionOut
+
+
+class HospitalStopIn(msgspec.Struct, forbid_unknown_fields=True):
+    """Why; for the hospital's own records. Without names."""
+
+    reason: Annotated[str, msgspec.Meta(max_length=200, pattern=NAMED)]
+
+
+class HospitalStopOut(msgspec.Struct):
+    """The session as it is now; `changed` false: it was so already.
+
+    `bookings` were stopped with it; their people are told at `told_from`, and until then the
+    stop can be taken back.
+    """
+
+    changed: bool
+    session: HospitalSessionOut
+    bookings: int
+    told_from: datetime | None
+    can_be_undone: bool
+
+
+class HospitalCloseOut(msgspec.Struct):
+    """The session's attendance is known; so many had not come and are no-shows now."""
+
+    id: int
+    no_shows: int
+
+
+_STOPPED = msgspec.structs.replace(EXAMPLE_SESSION, stopped=True, booked=0)
+_CAPACITY = Call(
+    "PUT",
+    f"{_ONE}/capacity",
+    TAG,
+    Words("加号、减号", "Change a session's places"),
+    HospitalPlacesOut(True, EXAMPLE_SESSION),
+    body=HospitalPlacesIn(20),
+    needs_token=False,
+    scope=Scope.SUPPLY,
+    problems=(_UNKNOWN, "item_stopped", "item_past", "item_below_booked"),
+)
+_STOP = Call(
+    "POST",
+    f"{_ONE}/stop",
+    TAG,
+    Words("停诊", "Stop a session"),
+    HospitalStopOut(True, _STOPPED, 14, datetime(2026, 12, 1, 9, 35, tzinfo=CITY_TIME), True),
+    body=HospitalStopIn("医生外出"),
+    needs_token=False,
+    scope=Scope.SUPPLY,
+    problems=(_UNKNOWN, StopRefusal.PAST, StopRefusal.TOO_FAR),
+)
+_UNSTOP = Call(
+    "POST",
+    f"{_ONE}/unstop",
+    TAG,
+    Words("撤销停诊", "Take a stop back"),
+    HospitalStopOut(True, EXAMPLE_SESSION, 0, None, False),
+    needs_token=False,
+    scope=Scope.SUPPLY,
+    problems=(_UNKNOWN, StopRefusal.TOLD, StopRefusal.UNDONE, UnstopRefusal.WIDER),
+)
+_CLOSE = Call(
+    "POST",
+    f"{_ONE}/close",
+    TAG,
+    Words("关闭出诊记录", "Close a session"),
+    HospitalCloseOut(9001, 2),
+    needs_token=False,
+    scope=Scope.ATTENDANCE,
+    problems=(_UNKNOWN, WindowRefusal.STOPPED, WindowRefusal.TOO_EARLY),
+)
+_places = msgspec.json.Decoder(HospitalPlacesIn)
+_reason = msgspec.json.Decoder(HospitalStopIn)
+
+
+def one_session_routes(access: Access) -> list[Route]:
+    """PUT capacity, POST stop, unstop and close."""
+    return [
+        access.route(_CAPACITY, _capacity),
+        access.route(_STOP, _stop),
+        access.route(_UNSTOP, _unstop),
+        access.route(_CLOSE, _close),
+    ]
+
+
+def _external_id(visit: Visit) -> str:
+    external_id: str = visit.request.path_params["external_id"]
+    if "\0" in external_id:
+        raise ProblemError(_UNKNOWN)
+    return external_id
+
+
+async def _capacity(visit: Visit) -> Answer:
+    body = await read_body(visit.request, _places)
+    platform, client = visit.door.platform, visit.client
+    outcome = await flows.change_places(platform, client, _external_id(visit), body.capacity)
+    if outcome is None:
+        raise ProblemError(_UNKNOWN)
+    if isinstance(outcome, PlanRefusal):
+        return visit.refuse(_PLAN[outcome])
+    if isinstance(outcome, BelowBooked):
+        return visit.refuse("item_below_booked")
+    return json_answer(HospitalPlacesOut(outcome.changed, session_out(outcome.session)))
+
+
+async def _stop(visit: Visit) -> Answer:
+    body = await read_body(visit.request, _reason)
+    return _halted(
+        visit,
+        await flows.stop(visit.door.platform, visit.client, _external_id(visit), body.reason),
+    )
+
+
+async def _unstop(visit: Visit) -> Answer:
+    return _halted(
+        visit, await flows.unstop(visit.door.platform, visit.client, _external_id(visit))
+    )
+
+
+def _halted(visit: Visit, outcome: Halted | StopRefusal | UnstopRefusal | None) -> Answer:
+    if outcome is None:
+        raise ProblemError(_UNKNOWN)
+    if not isinstance(outcome, Halted):
+        return visit.refuse(outcome)
+    report = outcome.report
+    return json_answer(
+        HospitalStopOut(
+            outcome.changed,
+            session_out(outcome.session),
+            0 if report is None else report.progress.bookings,
+            None if report is None else report.stop.tell_at.astimezone(CITY_TIME),
+            report is not None and report.stop.can_be_undone,
+        )
+    )
+
+
+async def _close(visit: Visit) -> Answer:
+    outcome = await flows.close(visit.door.platform, visit.client, _external_id(visit))
+    if outcome is None or outcome is WindowRefusal.UNKNOWN:
+        raise ProblemError(_UNKNOWN)
+    if isinstance(outcome, WindowRefusal):
+        return visit.refuse(outcome)
+    return json_answer(HospitalCloseOut(outcome.session_id, outcome.no_shows))

@@ -1,0 +1,247 @@
+"""The hospital's own list of bookings, compared with ours; nothing else is changed."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from guahao.flows.integration import reconciling as flows
+from guahao.flows.integration.reconciling import Listed, ListRefusal, Report
+from guahao.flows.supply.feeding import ITEMS_MAX
+from guahao.rules.integration.clients import Scope
+from guahao.rules.integration.reconciling import STATUSES, Cure, Difference, Theirs
+from guahao.rules.kernel.facts import PERIODS
+from guahao.rules.kernel.limits import CITY_TIME
+from guahao.store.integration.reconciliations import KeptDifference, Reconciliation
+from guahao.web.api.door import Route
+from guahao.web.framework.openapi import Call
+from guahao.web.hospital_api.access import TAG, Access, Visit
+from guahao.web.hospital_api.bulk import BYTES_MAX
+from guahao.web.http.answers import Answer, json_answer
+from guahao.web.http.reading import (
+    NO_CONTROLS,
+    ExternalId,
+    Id,
+    ProblemError,
+    invalid,
+    read_body,
+    read_id,
+    read_query,
+)
+from guahao.web.words.differences import CURES
+from guahao.web.words.language import Language, Words
+
+_Status = Annotated[str, msgspec.Meta(pattern=rf"^({'|'.join(STATUSES)})(?![\s\S])")]
+_Period = Annotated[str, msgspec.Meta(pattern=rf"^({'|'.join(PERIODS)})(?![\s\S])")]
+_OrderNo = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,19}(?![\s\S])")]
+_IdNo = Annotated[str, msgspec.Meta(min_length=1, max_length=40, pattern=NO_CONTROLS)]
+_Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+_ListedMax = msgspec.Meta(max_length=ITEMS_MAX)
+
+
+class HospitalListItemIn(msgspec.Struct, forbid_unknown_fields=True):
+    """A booking as the hospital has it; what is left out is not compared."""
+
+    order_no: _OrderNo
+    status: _Status
+    visit_date: date
+    period: _Period | None = None
+    session_external_id: ExternalId | None = None
+    id_no: _IdNo | None = None
+
+    def listed(self) -> Listed:
+        """For the flow."""
+        theirs = Theirs(
+            *(self.order_no, self.status, self.visit_date),
+            *(self.period, self.session_external_id),
+        )
+        return Listed(theirs, self.id_no)
+
+
+class HospitalListIn(msgspec.Struct, forbid_unknown_fields=True):
+    """Every booking of these visit dates, both included; `made_at`: when the list was made."""
+
+    made_at: _Moment
+    date_from: date
+    date_to: date
+    bookings: Annotated[list[HospitalListItemIn], _ListedMax]
+
+
+class _RawList(msgspec.Struct, forbid_unknown_fields=True):
+    made_at: _Moment
+    date_from: date
+    date_to: date
+    bookings: Annotated[list[msgspec.Raw], _ListedMax]
+
+
+class ReconciliationOut(msgspec.Struct):
+    """A comparison in numbers. `too_new`: changed here since the list was made, left out."""
+
+    id: int
+    at: datetime
+    made_at: datetime
+    date_from: date
+    date_to: date
+    listed: int
+    agreed: int
+    too_new: int
+    differing: int
+
+
+class DifferenceOut(msgspec.Struct):
+    """A difference: what each side says, and what would cure it; `proposal` in words."""
+
+    order_no: str
+    visit_date: date
+    kind: Annotated[str, msgspec.Meta(extra_json_schema={"enum": tuple(Difference)})]
+    here: str
+    there: str
+    cure: Annotated[str, msgspec.Meta(extra_json_schema={"enum": tuple(Cure)})]
+    proposal: str
+    settled_at: datetime | None
+
+
+class ReconciliationReport(ReconciliationOut):
+    """A comparison with its differences."""
+
+    differences: list[DifferenceOut]
+
+
+class ReconciliationList(msgspec.Struct):
+    """A page, newest first."""
+
+    items: list[ReconciliationOut]
+    next: str | None
+
+
+class ReconciliationQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """Which page."""
+
+    cursor: Id | UnsetType = UNSET
+
+
+_NIGHT = datetime(2026, 12, 2, 2, 0, tzinfo=CITY_TIME)
+_NUMBERS: tuple[Any, ...] = (31, _NIGHT, _NIGHT, date(2026, 12, 1), date(2026, 12, 9), 412, 410)
+_EXAMPLE_DIFFERENCE = DifferenceOut(
+    *("0000005017", date(2026, 12, 3), "status_differs", "cancelled", "booked"),
+    *("cancel_at_hospital", CURES[Cure.CANCEL_THERE].zh, None),
+)
+_EXAMPLE = ReconciliationReport(*[*_NUMBERS, 1, 1, [_EXAMPLE_DIFFERENCE]])
+_SEND = Call(
+    "POST",
+    "/hospital/reconciliations",
+    TAG,
+    Words("对账", "Compare the hospital's own list"),
+    _EXAMPLE,
+    status=201,
+    body=HospitalListIn(
+        *(_NIGHT, date(2026, 12, 1), date(2026, 12, 9)),
+        [HospitalListItemIn("0000005017", "booked", date(2026, 12, 3), "morning")],
+    ),
+    needs_token=False,
+    scope=Scope.BOOKINGS,
+    problems=("list_too_large", *ListRefusal),
+)
+_LIST = Call(
+    "GET",
+    "/hospital/reconciliations",
+    TAG,
+    Words("历次对账", "Comparisons so far"),
+    ReconciliationList([ReconciliationOut(*[*_NUMBERS, 1, 1])], None),
+    query=ReconciliationQuery,
+    needs_token=False,
+    scope=Scope.BOOKINGS,
+)
+_ONE = Call(
+    "GET",
+    "/hospital/reconciliations/{reconciliation_id}",
+    TAG,
+    Words("一次对账的差异", "The differences of a comparison"),
+    _EXAMPLE,
+    needs_token=False,
+    scope=Scope.BOOKINGS,
+    problems=("unknown_reconciliation",),
+)
+_list_decoder = msgspec.json.Decoder(_RawList)
+_item_decoder = msgspec.json.Decoder(HospitalListItemIn)
+
+
+def reconciliation_routes(access: Access) -> list[Route]:
+    """POST and GET /hospital/reconciliations, GET one."""
+    return [access.route(_SEND, _send), access.route(_LIST, _listed), access.route(_ONE, _one)]
+
+
+async def _send(visit: Visit) -> Answer:
+    body, listed = await _read(visit)
+    days = (body.date_from, body.date_to)
+    outcome = await flows.reconcile(visit.door.platform, visit.client, body.made_at, days, listed)
+    if isinstance(outcome, ListRefusal):
+        return visit.refuse(outcome)
+    visit.items_ok = outcome.reconciliation.agreed
+    visit.items_failed = outcome.reconciliation.differing
+    return json_answer(_report_out(outcome, visit.language), 201)
+
+
+async def _read(visit: Visit) -> tuple[_RawList, list[Listed]]:
+    """All or nothing: of half a list, the other half would be reported as missing."""
+    try:
+        body = await read_body(visit.request, _list_decoder, BYTES_MAX)
+    except ProblemError as error:
+        if error.code == "body_too_large":
+            raise ProblemError("list_too_large") from None
+        raise
+    return body, [_item(number, raw) for number, raw in enumerate(body.bookings)]
+
+
+def _item(number: int, raw: msgspec.Raw) -> Listed:
+    try:
+        return _item_decoder.decode(raw).listed()
+    except msgspec.ValidationError as error:
+        problem = invalid(error)
+        place = f"bookings[{number}]" + (f".{problem.field}" if problem.field else "")
+        code = "invalid_field" if problem.field is None else problem.code
+        raise ProblemError(code, field=place) from None
+    except UnicodeDecodeError:
+        raise ProblemError("invalid_encoding") from None
+
+
+async def _listed(visit: Visit) -> Answer:
+    query = read_query(visit.request, ReconciliationQuery)
+    found, after = await flows.listed(visit.door.platform, visit.client, query.cursor or None)
+    items = [ReconciliationOut(*_numbers(one)) for one in found]
+    return json_answer(ReconciliationList(items, None if after is None else str(after)))
+
+
+async def _one(visit: Visit) -> Answer:
+    id = read_id(visit.request, "reconciliation_id", "unknown_reconciliation")
+    found = await flows.report(visit.door.platform, visit.client, id)
+    if found is None:
+        return visit.refuse("unknown_reconciliation")
+    return json_answer(_report_out(found, visit.language))
+
+
+def _report_out(report: Report, language: Language) -> ReconciliationReport:
+    differences = [_difference_out(one, language) for one in report.differences]
+    return ReconciliationReport(*[*_numbers(report.reconciliation), differences])
+
+
+def _numbers(one: Reconciliation) -> tuple[Any, ...]:
+    return (
+        *(one.id, _moment(one.at), _moment(one.made_at), one.first_date, one.last_date),
+        *(one.listed, one.agreed, one.too_new, one.differing),
+    )
+
+
+def _difference_out(one: KeptDifference, language: Language) -> DifferenceOut:
+    return DifferenceOut(
+        *(one.order_no, one.visit_date, one.kind, one.here, one.there, one.cure),
+        CURES[one.cure].of(language),
+        None if one.settled_at is None else _moment(one.settled_at),
+    )
+
+
+def _moment(at: datetime) -> datetime:
+    return at.astimezone(CITY_TIME).replace(microsecond=0)

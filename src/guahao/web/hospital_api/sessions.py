@@ -1,0 +1,191 @@
+"""The hospital's clinic sessions: publishing and listing them, by its own ids."""
+
+from __future__ import annotations
+
+from datetime import date, time
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from guahao.flows.supply.feeding import WantedSession, list_sessions, publish_sessions
+from guahao.flows.supply.timetables import CAPACITY_MAX, FEE_MAX_FEN, WORDS_MAX
+from guahao.rules.integration.clients import Scope
+from guahao.rules.kernel.facts import PERIODS
+from guahao.rules.kernel.text import prose
+from guahao.store.supply.feeding import FedSession
+from guahao.web.api.door import Route
+from guahao.web.api.sessions import Period, clock
+from guahao.web.framework.openapi import Call
+from guahao.web.hospital_api.access import TAG, Access, Visit
+from guahao.web.hospital_api.bulk import EXAMPLE, BulkReader, ItemsMax, bulk_answer
+from guahao.web.hospital_api.calls import Limit
+from guahao.web.http.answers import Answer, json_answer
+from guahao.web.http.reading import NAMED, NO_CONTROLS, ExternalId, Id, ProblemError, read_query
+from guahao.web.words.language import Words
+
+_Clock = Annotated[str, msgspec.Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9](?![\s\S])")]
+_Period = Annotated[str, msgspec.Meta(pattern=rf"^({'|'.join(PERIODS)})(?![\s\S])")]
+_Title = Annotated[str, msgspec.Meta(max_length=WORDS_MAX, pattern=NAMED)]
+_Words = Annotated[str, msgspec.Meta(max_length=WORDS_MAX, pattern=NO_CONTROLS)]
+Places = Annotated[int, msgspec.Meta(ge=0, le=CAPACITY_MAX)]
+
+
+class HospitalSessionItemIn(msgspec.Struct, forbid_unknown_fields=True):
+    """A clinic session. `fee_fen` in 分; times HH:MM, both, the start alone, or neither."""
+
+    external_id: ExternalId
+    department_external_id: ExternalId
+    title: _Title
+    visit_date: date
+    period: _Period
+    fee_fen: Annotated[int, msgspec.Meta(ge=0, le=FEE_MAX_FEN)]
+    capacity: Places
+    specialty: _Words = ""
+    starts_at: _Clock | None = None
+    ends_at: _Clock | None = None
+
+    def wanted(self) -> WantedSession:
+        """For the flow."""
+        return WantedSession(
+            self.external_id,
+            self.department_external_id,
+            prose(self.title),
+            prose(self.specialty),
+            self.visit_date,
+            self.period,
+            _time(self.starts_at),
+            _time(self.ends_at),
+            self.fee_fen,
+            self.capacity,
+        )
+
+
+class HospitalSessionsIn(msgspec.Struct, forbid_unknown_fields=True):
+    """All sessions, or those that changed."""
+
+    items: Annotated[list[HospitalSessionItemIn], ItemsMax]
+
+
+class HospitalSessionQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """Which days: from today on, and 31 days, where nothing is said."""
+
+    date_from: date | UnsetType = UNSET
+    date_to: date | UnsetType = UNSET
+    cursor: Id | UnsetType = UNSET
+    limit: Limit = 200
+
+
+class HospitalSessionOut(msgspec.Struct):
+    """A session. `external_id` null: planned on the platform's own pages."""
+
+    id: int
+    external_id: str | None
+    department_external_id: str | None
+    department_name: str
+    title: str
+    specialty: str
+    visit_date: date
+    period: Period
+    starts_at: str | None
+    ends_at: str | None
+    fee_fen: int
+    capacity: int
+    booked: int
+    stopped: bool
+    attendance_known: bool
+
+
+class HospitalSessionList(msgspec.Struct):
+    """A page, in the order in which they were made."""
+
+    items: list[HospitalSessionOut]
+    next: str | None
+
+
+EXAMPLE_SESSION = HospitalSessionOut(
+    id=9001,
+    external_id="S-20261203-0412-AM",
+    department_external_id="D-0304",
+    department_name="心血管内科",
+    title="主任医师",
+    specialty="冠心病",
+    visit_date=date(2026, 12, 3),
+    period="morning",
+    starts_at="08:00",
+    ends_at="12:00",
+    fee_fen=8000,
+    capacity=20,
+    booked=14,
+    stopped=False,
+    attendance_known=False,
+)
+_PUBLISH = Call(
+    "PUT",
+    "/hospital/clinic-sessions",
+    TAG,
+    Words("发布号源", "Publish sessions"),
+    EXAMPLE,
+    body=HospitalSessionsIn(
+        [
+            HospitalSessionItemIn(
+                *("S-20261203-0412-AM", "D-0304", "主任医师", date(2026, 12, 3), "morning"),
+                *(8000, 20, "冠心病", "08:00", "12:00"),
+            )
+        ]
+    ),
+    needs_token=False,
+    scope=Scope.SUPPLY,
+    problems=("list_too_large",),
+)
+_LIST = Call(
+    "GET",
+    "/hospital/clinic-sessions",
+    TAG,
+    Words("本院号源", "The hospital's sessions"),
+    HospitalSessionList([EXAMPLE_SESSION], "9001"),
+    query=HospitalSessionQuery,
+    needs_token=False,
+    scope=Scope.SUPPLY,
+    problems=("invalid_period",),
+)
+_reader = BulkReader(HospitalSessionItemIn, "external_id")
+
+
+def session_routes(access: Access) -> list[Route]:
+    """PUT and GET /hospital/clinic-sessions."""
+    return [access.route(_PUBLISH, _publish), access.route(_LIST, _listed)]
+
+
+async def _publish(visit: Visit) -> Answer:
+    items = await _reader.read(visit)
+    readable = [one.wanted() for one in items if isinstance(one, HospitalSessionItemIn)]
+    outcomes = await publish_sessions(visit.door.platform, visit.client, readable)
+    return bulk_answer(visit, items, outcomes)
+
+
+async def _listed(visit: Visit) -> Answer:
+    query = read_query(visit.request, HospitalSessionQuery)
+    first, last = query.date_from or None, query.date_to or None
+    if first and last and first > last:
+        raise ProblemError("invalid_period")
+    found, after = await list_sessions(
+        visit.door.platform, visit.client, first, last, query.cursor or None, query.limit
+    )
+    items = [session_out(one) for one in found]
+    return json_answer(HospitalSessionList(items, None if after is None else str(after)))
+
+
+def session_out(one: FedSession) -> HospitalSessionOut:
+    """A session for its hospital."""
+    session = one.session
+    return HospitalSessionOut(
+        *(one.id, one.external_id, one.department_external_id, one.department_name),
+        *(session.title, session.specialty, session.visit_date, session.period),
+        *(clock(session.starts_at), clock(session.ends_at), session.fee_fen, session.capacity),
+        *(one.booked, one.stopped, one.attendance_known),
+    )
+
+
+def _time(reading: str | None) -> time | None:
+    return None if reading is None else time.fromisoformat(reading)

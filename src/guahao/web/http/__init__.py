@@ -1,0 +1,1 @@
+"""Requests, responses, forms, files, tokens: what every router builds on."""

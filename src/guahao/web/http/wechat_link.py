@@ -1,0 +1,131 @@
+"""What a browser keeps between WeChat's word for who it is and our own knowing it.
+
+Two cookies, sealed, short-lived and read by no script: the state of a login under way, and
+the openid of a WeChat user whose phone is yet to be proven. Whichever door proves the phone
+calls `bind_pending`; from then on that user needs no one-time password.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+from typing import TypeVar
+
+import msgspec
+from litestar.types import Scope
+
+from guahao.flows.kernel.platform import Platform
+from guahao.flows.messages import wechat
+from guahao.store.kernel.vault import VaultError
+from guahao.web.http.reading import cookie
+
+LOGIN_SECONDS = 600
+PROOF_SECONDS = 900  # for the one-time password to come, and to be typed
+
+Header = tuple[bytes, bytes]
+T = TypeVar("T", bound=msgspec.Struct)
+
+_LOGIN = "wechat-login"
+_LOGINS_MAX = 4  # with their paths well within the 4 KB of a cookie
+_OPENID = "wechat-openid"
+
+
+class Login(msgspec.Struct):
+    """A login under way; `expires_at` in Unix seconds."""
+
+    state: str
+    next: str
+    expires_at: float
+
+
+class _Logins(msgspec.Struct):
+    """The logins that this browser began, in as many tabs, the newest last."""
+
+    begun: list[Login]
+
+
+class _Pending(msgspec.Struct):
+    """A WeChat user without an account; `expires_at` in Unix seconds."""
+
+    openid: str
+    expires_at: float
+
+
+def keep_login(platform: Platform, scope: Scope, state: str, next_path: str) -> Header:
+    """The cookie that binds a state to this browser, beside those of its other tabs."""
+    expires_at = platform.db.clock().timestamp() + LOGIN_SECONDS
+    begun = [*_begun(platform, scope), Login(state, next_path, expires_at)][-_LOGINS_MAX:]
+    return _keep(platform, _LOGIN, _Logins(begun), LOGIN_SECONDS)
+
+
+def login_under_way(platform: Platform, scope: Scope, state: str) -> Login | None:
+    """The login that this browser began with the state; None where there is none, or it took
+    too long.
+    """
+    given = state.encode()
+    for login in _begun(platform, scope):
+        if hmac.compare_digest(login.state.encode(), given):
+            return login
+    return None
+
+
+def _begun(platform: Platform, scope: Scope) -> list[Login]:
+    kept = _read(platform, scope, _LOGIN, _Logins)
+    begun = [] if kept is None else kept.begun
+    return [login for login in begun if not _is_over(platform, login.expires_at)]
+
+
+def keep_openid(platform: Platform, openid: str) -> Header:
+    """The cookie that waits for the proof of a phone."""
+    expires_at = platform.db.clock().timestamp() + PROOF_SECONDS
+    return _keep(platform, _OPENID, _Pending(openid, expires_at), PROOF_SECONDS)
+
+
+def pending_openid(platform: Platform, scope: Scope) -> str | None:
+    """The WeChat user in this browser whose phone is yet to be proven, or None."""
+    pending = _read(platform, scope, _OPENID, _Pending)
+    return None if pending is None or _is_over(platform, pending.expires_at) else pending.openid
+
+
+async def bind_pending(platform: Platform, scope: Scope, account_id: int) -> list[Header]:
+    """This browser has just proven the account's phone: bind its WeChat user, if there is one.
+
+    The headers to answer with; none where there was nothing to bind.
+    """
+    openid = pending_openid(platform, scope)
+    if openid is None:
+        return []
+    await wechat.bind(platform, openid, account_id)
+    return [_set(platform, _OPENID, "", 0)]
+
+
+def _is_over(platform: Platform, expires_at: float) -> bool:
+    return platform.db.clock().timestamp() >= expires_at
+
+
+def _keep(platform: Platform, name: str, value: msgspec.Struct, seconds: int) -> Header:
+    sealed = platform.vault.seal("cookies", name, 0, msgspec.json.encode(value).decode())
+    return _set(platform, name, base64.urlsafe_b64encode(sealed).decode().rstrip("="), seconds)
+
+
+def _read(platform: Platform, scope: Scope, name: str, into: type[T]) -> T | None:
+    kept = cookie(scope, _full_name(platform, name))
+    if not kept:
+        return None
+    try:
+        sealed = base64.urlsafe_b64decode(kept + "=" * (-len(kept) % 4))
+        opened = platform.vault.open("cookies", name, 0, sealed)
+        return msgspec.json.decode(opened, type=into)
+    except (binascii.Error, ValueError, VaultError):
+        return None
+
+
+def _set(platform: Platform, name: str, value: str, seconds: int) -> Header:
+    line = f"{_full_name(platform, name)}={value}; Path=/; Max-Age={seconds}; HttpOnly"
+    line += "; SameSite=Lax"  # it must come along when WeChat sends the browser back
+    return b"set-cookie", (line if platform.settings.demo else line + "; Secure").encode()
+
+
+def _full_name(platform: Platform, name: str) -> str:
+    return name if platform.settings.demo else f"__Host-{name}"

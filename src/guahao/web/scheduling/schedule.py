@@ -1,0 +1,261 @@
+"""The hospital's plan: a department's week, its timetables, single sessions and their places."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from litestar.types import ASGIApp
+
+from guahao.flows.supply import timetables as flows
+from guahao.flows.supply.fees import offered
+from guahao.flows.supply.timetables import FOR_EVER, WEEKDAYS, BelowBooked, PlanRefusal
+from guahao.rules.kernel.facts import PERIODS
+from guahao.rules.kernel.limits import ONE_DAY
+from guahao.store.hospitals.departments import Department
+from guahao.store.supply.timetables import PlannedSession, Timetable
+from guahao.web.http.answers import Answer
+from guahao.web.http.reading import ProblemError, read_id
+from guahao.web.scheduling.schedule_forms import SCHEDULER, Offered, read_clinic, say_plan
+from guahao.web.staff import Act, StaffPage, StaffRoute, confirmed
+from guahao.web.staff.reading import read_date, read_fen, read_number
+
+_WEEK = "/staff/schedule"
+_NEW = "/staff/schedule/new"
+_TIMETABLE = "/staff/schedule/timetables/{timetable_id}"
+_SESSION = "/staff/schedule/sessions/{session_id}"
+
+
+def schedule_routes() -> list[StaffRoute]:
+    """The week, and what can be added and changed in it."""
+    return [
+        StaffRoute("GET", _WEEK, _week, SCHEDULER),
+        StaffRoute("GET", _NEW, _ask_new, SCHEDULER),
+        StaffRoute("POST", _NEW, _add, SCHEDULER),
+        StaffRoute("GET", _TIMETABLE, _timetable, SCHEDULER),
+        StaffRoute("POST", _TIMETABLE, _change, SCHEDULER),
+        StaffRoute("POST", _TIMETABLE + "/end", _end, SCHEDULER),
+        StaffRoute("GET", _SESSION, _session, SCHEDULER),
+        StaffRoute("POST", _SESSION, _change_session, SCHEDULER),
+    ]
+
+
+def _monday(page: StaffPage) -> date:
+    day = read_date(page.query("week")) or page.today
+    # The calendar has an end, too.
+    near = day if abs((day - page.today).days) <= 400 else page.today  # noqa: PLR2004
+    return near - timedelta(days=near.weekday())
+
+
+async def _week(page: StaffPage) -> ASGIApp:
+    found = await flows.departments(page.door.platform, page.staff)
+    if not found:
+        return page.show("staff/schedule_week.html", departments=found, department=None)
+    department = _chosen(page, found)
+    monday = _monday(page)
+    week = await flows.week(page.door.platform, page.staff, department.id, monday)
+    if week is None:
+        raise ProblemError("not_found")
+    days = [monday + timedelta(days=n) for n in range(len(WEEKDAYS))]
+    cells: dict[tuple[str, date], list[PlannedSession]] = {}
+    for session in week.sessions:
+        cells.setdefault((session.clinic.period, session.visit_date), []).append(session)
+    return page.show(
+        "staff/schedule_week.html",
+        departments=found,
+        department=department,
+        days=days,
+        periods=PERIODS,
+        cells=cells,
+        timetables=sorted(week.timetables, key=lambda one: one.iso_weekday),
+        for_ever=FOR_EVER,
+        week_of=lambda weeks: (monday + timedelta(weeks=weeks)).isoformat(),
+    )
+
+
+def _chosen(page: StaffPage, found: list[Department]) -> Department:
+    """The department asked for; the first where none is, or where it is not this hospital's."""
+    asked = read_number(page.query("department") or page.form.get("department", ""))
+    return next((one for one in found if one.id == asked), found[0])
+
+
+# Adding -------------------------------------------------------------------------------------
+
+
+async def _ask_new(page: StaffPage) -> ASGIApp:
+    return await _show_new(page, {}, "")
+
+
+async def _show_new(
+    page: StaffPage, given: dict[str, str], refused: str, status: int = 200
+) -> ASGIApp:
+    found = await flows.departments(page.door.platform, page.staff)
+    if not found:
+        raise ProblemError("not_found")
+    return page.show(
+        "staff/schedule_new.html",
+        status,
+        departments=found,
+        department=_chosen(page, found),
+        weekly=page.query("kind") != "once",
+        given=given,
+        refused=refused,
+        titles=await _offered(page, read_date(given.get("first", ""))),
+        tomorrow=page.today + ONE_DAY,
+        weekdays=[date(2024, 1, n) for n in WEEKDAYS],  # the first of January 2024 is a Monday
+    )
+
+
+async def _offered(page: StaffPage, day: date | None) -> Offered:
+    """The titles to choose from, with the fees of a day; of tomorrow where none is given."""
+    return await offered(page.door.platform, page.staff, day or page.today + ONE_DAY)
+
+
+async def _add(page: StaffPage) -> ASGIApp:
+    form = page.form
+    first = read_date(form.get("first", ""))
+    new = read_clinic(form, await _offered(page, first))
+    department_id = read_number(form.get("department", ""))
+    platform, by = page.door.platform, page.staff
+    last = read_date(form["last"]) if form.get("last") else FOR_EVER
+    if isinstance(new, PlanRefusal):
+        outcome: int | PlanRefusal = new
+    elif first is None or last is None:
+        outcome = PlanRefusal.DATES
+    elif page.query("kind") == "once":
+        outcome = await flows.add_session(platform, by, department_id, first, new)
+    else:
+        weekday = read_number(form.get("weekday", ""))
+        outcome = await flows.add(platform, by, department_id, weekday, (first, last), new)
+    if isinstance(outcome, PlanRefusal):
+        return await _show_new(page, form, say_plan(page, outcome), 422)
+    page.flash(page.say("已添加。"))
+    assert first is not None
+    if form.get("weekday"):  # to the week in which it is held first
+        first += timedelta(days=(read_number(form["weekday"]) - first.isoweekday()) % len(WEEKDAYS))
+    return page.redirect(f"{_WEEK}?department={department_id}&week={first.isoformat()}")
+
+
+# A timetable --------------------------------------------------------------------------------
+
+
+async def _timetable(page: StaffPage) -> ASGIApp:
+    return await _show_timetable(page, "")
+
+
+async def _show_timetable(page: StaffPage, refused: str, status: int = 200) -> ASGIApp:
+    id = read_id(page.request, "timetable_id", "not_found")
+    found = await flows.timetable(page.door.platform, page.staff, id)
+    if found is None:
+        raise ProblemError("not_found")
+    return page.show(
+        "staff/schedule_timetable.html",
+        status,
+        timetable=found[0],
+        following=found[1],
+        weekday=date(2024, 1, found[0].iso_weekday),
+        for_ever=FOR_EVER,
+        titles=await _offered(page, _fee_day(page, found[0])),
+        given=page.form,
+        refused=refused,
+    )
+
+
+def _fee_day(page: StaffPage, timetable: Timetable) -> date:
+    """The day by which a line's fee is told: its first, or today."""
+    return max(timetable.valid_from, page.today)
+
+
+async def _change(page: StaffPage) -> ASGIApp:
+    id = read_id(page.request, "timetable_id", "not_found")
+    found = await flows.timetable(page.door.platform, page.staff, id)
+    if found is None:
+        raise ProblemError("not_found")
+    new = read_clinic(page.form, await _offered(page, _fee_day(page, found[0])))
+    if isinstance(new, PlanRefusal):
+        return await _show_timetable(page, say_plan(page, new), 422)
+    outcome = await flows.change(page.door.platform, page.staff, id, new)
+    if isinstance(outcome, PlanRefusal):
+        return await _show_timetable(page, say_plan(page, outcome), 422)
+    page.flash(
+        page.say(
+            "已更改：{free}个无人预约的门诊已随之更改，{taken}个有预约的只改了号源数。",
+            free=outcome.free,
+            taken=outcome.taken,
+        )
+    )
+    return page.redirect(f"{_WEEK}?department={found[0].department_id}")
+
+
+async def _end(page: StaffPage) -> ASGIApp:
+    id = read_id(page.request, "timetable_id", "not_found")
+    found = await flows.timetable(page.door.platform, page.staff, id)
+    if found is None:
+        raise ProblemError("not_found")
+    last = read_date(page.form.get("last", ""))
+    if last is None:
+        return await _show_timetable(page, say_plan(page, PlanRefusal.DATES), 422)
+    reason = confirmed(page, _ending(page, found[0], last))
+    if isinstance(reason, Answer):
+        return reason
+    outcome = await flows.end(page.door.platform, page.staff, id, last, reason)
+    if isinstance(outcome, PlanRefusal):
+        return await _show_timetable(page, say_plan(page, outcome), 422)
+    page.flash(
+        page.say(
+            "排班已结束：撤下{free}个无人预约的门诊；{taken}个有预约的照常出诊，不再放号。",
+            free=outcome.free,
+            taken=outcome.taken,
+        )
+    )
+    return page.redirect(f"{_WEEK}?department={found[0].department_id}")
+
+
+def _ending(page: StaffPage, timetable: Timetable, last: date) -> Act:
+    return Act(
+        page.say("{day}后结束这条每周排班？", day=page.day(last)),
+        [
+            page.say("之后无人预约的门诊撤下，不能恢复，需要时另加。"),
+            page.say("已有人预约的照常出诊，不再放号。医生不来的，请停诊。"),
+        ],
+        page.say("结束排班"),
+        f"/staff/schedule/timetables/{timetable.id}",
+        "schedule",
+    )
+
+
+# A session ----------------------------------------------------------------------------------
+
+
+async def _session(page: StaffPage) -> ASGIApp:
+    return await _show_session(page, "")
+
+
+async def _show_session(page: StaffPage, refused: str, status: int = 200) -> ASGIApp:
+    id = read_id(page.request, "session_id", "unknown_session")
+    session = await flows.session(page.door.platform, page.staff, id)
+    if session is None:
+        raise ProblemError("unknown_session")
+    return page.show(
+        "staff/schedule_session.html",
+        status,
+        session=session,
+        refused=refused,
+        given=page.form,
+    )
+
+
+async def _change_session(page: StaffPage) -> ASGIApp:
+    id = read_id(page.request, "session_id", "unknown_session")
+    outcome = await flows.change_session(
+        page.door.platform,
+        page.staff,
+        id,
+        read_number(page.form.get("capacity", "")),
+        read_fen(page.form.get("fee", "")),
+    )
+    if isinstance(outcome, PlanRefusal | BelowBooked):
+        # Of another hospital's session the page itself says that there is none.
+        return await _show_session(page, say_plan(page, outcome), 409)
+    page.flash(page.say("已更改。"))
+    week = outcome.visit_date.isoformat()
+    return page.redirect(f"{_WEEK}?department={outcome.department_id}&week={week}")

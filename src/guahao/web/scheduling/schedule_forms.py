@@ -1,0 +1,77 @@
+"""What a scheduler's forms hold, read and said."""
+
+from __future__ import annotations
+
+from guahao.flows.supply.stops import StopRefusal
+from guahao.flows.supply.timetables import CAPACITY_MAX, FEE_MAX_FEN, BelowBooked, PlanRefusal
+from guahao.rules.kernel.text import prose, typed
+from guahao.rules.staff.staff import Role
+from guahao.store.hospitals.titles import Title
+from guahao.store.supply.timetables import Clinic
+from guahao.web.staff import StaffPage
+from guahao.web.staff.reading import FEN, UnreadableTimeError, read_fen, read_number, read_time
+
+SCHEDULER = frozenset({Role.SCHEDULER})
+
+
+Offered = list[tuple[Title, int | None]]  # a title, and the fee that the hospital's list has
+
+
+def read_clinic(form: dict[str, str], offered: Offered) -> Clinic | PlanRefusal:
+    """What is to be held, as it was typed; the flow says what else is wrong with it.
+
+    Where no fee was typed it is the one of the hospital's list.
+    """
+    title, fee = prose(form.get("title", "")), typed(form.get("fee", ""))
+    try:
+        starts_at, ends_at = (read_time(form.get(name, "")) for name in ("starts_at", "ends_at"))
+    except UnreadableTimeError:
+        return PlanRefusal.TIME
+    listed = {one.name: fee_fen for one, fee_fen in offered if fee_fen is not None}
+    return Clinic(
+        title,
+        prose(form.get("specialty", "")),
+        form.get("period", ""),
+        starts_at,
+        ends_at,
+        listed[title] if not fee and title in listed else read_fen(fee),
+        read_number(form.get("capacity", "")),
+    )
+
+
+def say_plan(page: StaffPage, refused: PlanRefusal | BelowBooked) -> str:
+    """Why a plan is not changed, and what helps."""
+    if isinstance(refused, BelowBooked):
+        return page.say(
+            "已有{booked}人预约，号源数不能少于{booked}。要取消门诊请用停诊。",
+            booked=refused.booked,
+        )
+    return {
+        PlanRefusal.UNKNOWN: page.say("本院没有这个科室或门诊。"),
+        PlanRefusal.TITLE: page.say("请填写职称（40字以内）和时段。"),
+        PlanRefusal.TIME: page.say("时间看不明白，请写成8:30这样，或不填。"),
+        PlanRefusal.HOURS: page.say("结束时间须晚于开始时间；可以都不填。"),
+        PlanRefusal.PLACES: page.say("号源数须在0到{most}之间。", most=CAPACITY_MAX),
+        PlanRefusal.FEE: page.say(
+            "费用须在0到{most}元之间，最多两位小数。", most=FEE_MAX_FEN // FEN
+        ),
+        PlanRefusal.DATES: page.say("日期不对：最早从明天开始，结束不能早于开始。"),
+        PlanRefusal.TITLE_NOT_OFFERED: page.say(
+            "请从列表中选择职称。需要新的职称，请联系平台管理员。"
+        ),
+        PlanRefusal.STOPPED: page.say("已停诊，不能更改。"),
+        PlanRefusal.FEE_IS_TOLD: page.say("已有人按原费用预约，费用不能更改。"),
+    }[refused]
+
+
+def say_stop(page: StaffPage, refused: StopRefusal) -> str:
+    """Why nothing is stopped or undone, and what helps."""
+    return {
+        StopRefusal.NO_REASON: page.say("请写明停诊原因。"),
+        StopRefusal.DATES: page.say("请选择日期，结束不能早于开始。"),
+        StopRefusal.PAST: page.say("过去的日期不能停诊。"),
+        StopRefusal.TOO_FAR: page.say("三个月以后还没有放出门诊，请改为结束排班。"),
+        StopRefusal.NOTHING: page.say("这个范围内没有可以停诊的门诊。"),
+        StopRefusal.TOLD: page.say("已经开始通知患者，不能撤销。需要时请另加门诊。"),
+        StopRefusal.UNDONE: page.say("这次停诊已经撤销。"),
+    }[refused]

@@ -1,0 +1,129 @@
+"""Stopping (停诊): first who is affected, then the reason, then how the telling goes."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from litestar.types import ASGIApp
+
+from guahao.flows.supply import stops as flows
+from guahao.flows.supply import timetables
+from guahao.flows.supply.stops import GRACE, StopRefusal
+from guahao.rules.kernel.facts import PERIODS
+from guahao.store.supply.stops import Affected, Scope
+from guahao.web.http.reading import ProblemError, read_id
+from guahao.web.scheduling.schedule_forms import SCHEDULER, say_stop
+from guahao.web.staff import StaffPage, StaffRoute
+from guahao.web.staff.reading import read_date, read_number
+
+_STOP = "/staff/schedule/stop"
+_ONE = "/staff/schedule/stops/{stop_id}"
+_REASON_MAX = 200
+
+
+def stop_routes() -> list[StaffRoute]:
+    """What to stop, and what became of it."""
+    return [
+        StaffRoute("GET", _STOP, _ask, SCHEDULER),
+        StaffRoute("POST", _STOP, _stop, SCHEDULER),
+        StaffRoute("GET", _ONE, _show, SCHEDULER),
+        StaffRoute("POST", _ONE + "/undo", _undo, SCHEDULER),
+    ]
+
+
+def _scope(given: dict[str, str]) -> Scope | None:
+    """What was asked for; None where the dates are missing."""
+    first = read_date(given.get("first", ""))
+    last = read_date(given.get("last", "")) or first
+    if first is None or last is None:
+        return None
+    return Scope(
+        first,
+        last,
+        read_number(given["department"]) if given.get("department") else None,
+        given.get("title") or None,
+        given.get("period") if given.get("period") in PERIODS else None,
+        read_number(given["session"]) if given.get("session") else None,
+    )
+
+
+_FIELDS = ("first", "last", "department", "title", "period", "session")
+
+
+async def _ask(page: StaffPage) -> ASGIApp:
+    given = {name: page.query(name) for name in _FIELDS}
+    if not any(given.values()):
+        return await _show_form(page, given, None, "")
+    scope = _scope(given)
+    found = (
+        StopRefusal.DATES
+        if scope is None
+        else await flows.preview(page.door.platform, page.staff, scope)
+    )
+    if isinstance(found, StopRefusal):
+        return await _show_form(page, given, None, say_stop(page, found), 422)
+    return await _show_form(page, given, found, "")
+
+
+async def _show_form(
+    page: StaffPage,
+    given: dict[str, str],
+    found: list[Affected] | None,
+    refused: str,
+    status: int = 200,
+) -> ASGIApp:
+    return page.show(
+        "staff/schedule_stop.html",
+        status,
+        given=given,
+        departments=await timetables.departments(page.door.platform, page.staff),
+        titles=page.door.platform.titles.offered,
+        periods=PERIODS,
+        found=found,
+        sessions=sum(one.sessions for one in found or ()),
+        bookings=sum(one.bookings for one in found or ()),
+        without_phone=sum(one.without_phone for one in found or ()),
+        minutes=int(GRACE.total_seconds() // 60),
+        refused=refused,
+        stops=await flows.latest(page.door.platform, page.staff),
+    )
+
+
+async def _stop(page: StaffPage) -> ASGIApp:
+    given = {name: page.form.get(name, "") for name in _FIELDS}
+    scope = _scope(given)
+    if scope is None:
+        return await _show_form(page, given, None, say_stop(page, StopRefusal.DATES), 422)
+    reason = page.form.get("reason", "")[:_REASON_MAX]
+    outcome = await flows.stop(page.door.platform, page.staff, scope, reason)
+    if isinstance(outcome, StopRefusal):
+        again = await flows.preview(page.door.platform, page.staff, scope)
+        found = None if isinstance(again, StopRefusal) else again
+        return await _show_form(page, given, found, say_stop(page, outcome), 422)
+    return page.redirect(f"/staff/schedule/stops/{outcome}")
+
+
+async def _show(page: StaffPage) -> ASGIApp:
+    id = read_id(page.request, "stop_id", "not_found")
+    report = await flows.report(page.door.platform, page.staff, id)
+    if report is None:
+        raise ProblemError("not_found")
+    name = "staff/schedule_stop_progress.html" if page.is_partial else "staff/schedule_stopped.html"
+    return page.show(name, report=report, is_open=_is_open(report, page.today))
+
+
+def _is_open(report: flows.StopReport, today: date) -> bool:
+    """Whether looking again will show something new."""
+    told = report.stop.told_at is not None or report.stop.undone_at is not None
+    recent = report.stop.at.date() == today
+    return recent and (not told or report.progress.on_the_way > 0)
+
+
+async def _undo(page: StaffPage) -> ASGIApp:
+    id = read_id(page.request, "stop_id", "not_found")
+    outcome = await flows.undo(page.door.platform, page.staff, id)
+    if outcome is None:
+        raise ProblemError("not_found")
+    refused = isinstance(outcome, StopRefusal)
+    page.flash(say_stop(page, outcome) if refused else page.say("停诊已撤销。"))  # type: ignore[arg-type]
+    return page.redirect(f"/staff/schedule/stops/{id}")

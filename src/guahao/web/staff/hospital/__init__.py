@@ -1,0 +1,1 @@
+"""Pages of one hospital that several roles share."""

@@ -1,0 +1,252 @@
+"""A hospital's departments: for its scheduler, and for administrators of any hospital (S4)."""
+
+from __future__ import annotations
+
+from litestar.types import ASGIApp
+
+from guahao.flows.hospitals import departments as flows
+from guahao.flows.hospitals.departments import NAME_MAX, DepartmentRefusal, Entry
+from guahao.rules.kernel.text import prose, typed
+from guahao.store.hospitals.departments import Department, Reach
+from guahao.web.http.answers import Answer
+from guahao.web.http.reading import ProblemError, read_id
+from guahao.web.staff.at_hospital import Place, both_doors, place_of
+from guahao.web.staff.confirming import Act, confirmed
+from guahao.web.staff.page import StaffPage, StaffRoute
+from guahao.web.staff.reading import read_number
+
+_LIST = "/departments"
+_NEW = "/departments/new"
+_ONE = "/departments/{department_id}"
+
+
+def department_routes() -> list[StaffRoute]:
+    """The list, adding, and what is done to one."""
+    return [
+        *both_doors("GET", _LIST, _listed),
+        *both_doors("GET", _NEW, _ask_new),
+        *both_doors("POST", _NEW, _add),
+        *both_doors("GET", _ONE, _show),
+        *both_doors("POST", _ONE, _change),
+        *both_doors("POST", f"{_ONE}/platform", _set_on_platform),
+        *both_doors("POST", f"{_ONE}/move", _move),
+        *both_doors("POST", f"{_ONE}/delete", _delete),
+    ]
+
+
+async def _listed(page: StaffPage) -> ASGIApp:
+    place = await place_of(page)
+    found = await flows.listed(page.door.platform, place.staff)
+    return page.show("staff/departments.html", place=place, departments=found)
+
+
+# Adding -------------------------------------------------------------------------------------
+
+
+async def _ask_new(page: StaffPage) -> ASGIApp:
+    return await _new_form(page, await place_of(page), {"parent": page.query("parent")})
+
+
+async def _new_form(
+    page: StaffPage, place: Place, given: dict[str, str], refused: str = "", status: int = 200
+) -> ASGIApp:
+    found = await flows.listed(page.door.platform, place.staff)
+    return page.show(
+        "staff/department_new.html",
+        status,
+        place=place,
+        heads=[one for one in found if one.parent_id is None],
+        given=given,
+        refused=refused,
+        name_max=NAME_MAX,
+    )
+
+
+async def _add(page: StaffPage) -> ASGIApp:
+    place = await place_of(page)
+    code = typed(page.form.get("code", ""))
+    outcome = await flows.add(page.door.platform, place.staff, code, _read(page.form))
+    if isinstance(outcome, DepartmentRefusal):
+        return await _new_form(page, place, page.form, _say(page, outcome), 422)
+    page.flash(page.say("已添加。"))
+    return page.redirect(f"{place.address}{_LIST}#department-{outcome}")
+
+
+def _read(form: dict[str, str]) -> Entry:
+    """What was typed; without a department of the first level it is one itself."""
+    parent = form.get("parent", "")
+    return Entry(
+        read_number(parent) if parent else None,
+        prose(form.get("name", "")),
+        prose(form.get("name_en", "")),
+    )
+
+
+# One department -----------------------------------------------------------------------------
+
+
+async def _show(page: StaffPage) -> ASGIApp:
+    place = await place_of(page)
+    department, reach = await _found(page, place)
+    return await _form(page, place, department, reach, _as_form(department))
+
+
+async def _found(page: StaffPage, place: Place) -> tuple[Department, Reach]:
+    id = read_id(page.request, "department_id", "not_found")
+    found = await flows.one(page.door.platform, place.staff, id)
+    if found is None:
+        raise ProblemError("not_found")
+    return found
+
+
+async def _form(
+    page: StaffPage,
+    place: Place,
+    department: Department,
+    reach: Reach,
+    given: dict[str, str],
+    refused: str = "",
+    status: int = 200,
+) -> ASGIApp:
+    there = await flows.listed(page.door.platform, place.staff)
+    return page.show(
+        "staff/department.html",
+        status,
+        place=place,
+        department=department,
+        reach=reach,
+        heads=[one for one in there if one.parent_id is None],
+        given=given,
+        kept=_as_form(department),
+        version=flows.version(department),
+        refused=refused,
+        name_max=NAME_MAX,
+    )
+
+
+def _as_form(department: Department) -> dict[str, str]:
+    parent = "" if department.parent_id is None else str(department.parent_id)
+    return {"name": department.name, "name_en": department.name_en, "parent": parent}
+
+
+async def _change(page: StaffPage) -> ASGIApp:
+    place = await place_of(page)
+    id = read_id(page.request, "department_id", "not_found")
+    seen = page.form.get("version", "")
+    outcome = await flows.change(page.door.platform, place.staff, id, seen, _read(page.form))
+    return await _after(page, place, outcome, page.say("已保存。"))
+
+
+async def _set_on_platform(page: StaffPage) -> ASGIApp:
+    place = await place_of(page)
+    id = read_id(page.request, "department_id", "not_found")
+    on = page.form.get("do") == "show"
+    department, reach = await _found(page, place)
+    reason = ""
+    if not on and department.on_platform:
+        asked = confirmed(page, _hiding(page, place, department, reach))
+        if isinstance(asked, Answer):
+            return asked
+        reason = asked
+    outcome = await flows.set_on_platform(
+        page.door.platform, place.staff, id, on_platform=on, reason=reason
+    )
+    if isinstance(outcome, DepartmentRefusal):
+        return await _after(page, place, outcome, "")
+    if on:
+        said = page.say("患者现在能看到这个科室；按排班补放了{made}个门诊。", made=outcome)
+    else:
+        said = page.say("患者看不到这个科室了。已有的预约照常就诊。")
+    return await _after(page, place, None, said)
+
+
+async def _move(page: StaffPage) -> ASGIApp:
+    place = await place_of(page)
+    id = read_id(page.request, "department_id", "not_found")
+    up = page.form.get("do") == "up"
+    outcome = await flows.move(page.door.platform, place.staff, id, up=up)
+    if outcome is not None:
+        raise ProblemError("not_found")
+    return page.redirect(f"{place.address}{_LIST}#department-{id}")
+
+
+async def _delete(page: StaffPage) -> ASGIApp:
+    place = await place_of(page)
+    id = read_id(page.request, "department_id", "not_found")
+    department, reach = await _found(page, place)
+    reason = ""
+    if not reach.members and not reach.ever_booked:
+        asked = confirmed(page, _deleting(page, place, department, reach))
+        if isinstance(asked, Answer):
+            return asked
+        reason = asked
+    outcome = await flows.delete(page.door.platform, place.staff, id, reason)
+    return await _after(page, place, outcome, page.say("已删除。"))
+
+
+def _hiding(page: StaffPage, place: Place, department: Department, reach: Reach) -> Act:
+    name = page.names.name(department.name, department.name_en)
+    return Act(
+        page.say("{name}下平台？", name=name),
+        [
+            page.say("患者不再看到这个科室，也不能新约；每周排班不再放出门诊。"),
+            page.say(
+                "明天起的{sessions}个门诊中已有{bookings}个预约，照常就诊。要取消门诊请用停诊。",
+                sessions=reach.sessions,
+                bookings=reach.bookings,
+            ),
+        ],
+        page.say("下平台"),
+        f"{place.address}{_LIST}/{department.id}",
+        "hospitals" if place.hospital else "departments",
+    )
+
+
+def _deleting(page: StaffPage, place: Place, department: Department, reach: Reach) -> Act:
+    name = page.names.name(department.name, department.name_en)
+    return Act(
+        page.say("删除{name}？", name=name),
+        [
+            page.say(
+                "它的{timetables}条每周排班和{sessions}个门诊一并删除，不能恢复。",
+                timetables=reach.timetables,
+                sessions=reach.sessions,
+            )
+        ],
+        page.say("删除科室"),
+        f"{place.address}{_LIST}/{department.id}",
+        "hospitals" if place.hospital else "departments",
+    )
+
+
+async def _after(
+    page: StaffPage, place: Place, refused: DepartmentRefusal | None, said: str
+) -> ASGIApp:
+    if refused is None:
+        page.flash(said)
+        return page.redirect(place.address + _LIST)
+    department, reach = await _found(page, place)  # where there is none, that is the answer
+    given = page.form if "name" in page.form else _as_form(department)
+    status = 422 if "name" in page.form else 409
+    if refused is DepartmentRefusal.CHANGED_MEANWHILE:
+        status = 409
+    return await _form(page, place, department, reach, given, _say(page, refused), status)
+
+
+def _say(page: StaffPage, refused: DepartmentRefusal) -> str:
+    """Why it stays as it is, and what helps."""
+    return {
+        DepartmentRefusal.UNKNOWN: page.say("本院没有这个科室。"),
+        DepartmentRefusal.NAME: page.say("请填写名称，不超过{most}个字。", most=NAME_MAX),
+        DepartmentRefusal.NAME_TAKEN: page.say("本院已有同名的科室。"),
+        DepartmentRefusal.CODE: page.say("代码须为1到32个字母、数字或 . _ -。"),
+        DepartmentRefusal.CODE_TAKEN: page.say("本院已有科室使用这个代码。"),
+        DepartmentRefusal.PARENT: page.say("请从列表中选择一级科室；一级和二级不能互换。"),
+        DepartmentRefusal.CHANGED_MEANWHILE: page.say(
+            "在您填写时，别人更改了这个科室，所以没有保存。不同之处标在各栏下面，请核对后再保存。"
+        ),
+        DepartmentRefusal.HAS_MEMBERS: page.say("这个一级科室下面还有科室，不能删除。"),
+        DepartmentRefusal.HAS_BOOKINGS: page.say(
+            "这个科室有过预约或停诊，记录要保留，不能删除。可以让它下平台，患者就看不到了。"
+        ),
+    }[refused]

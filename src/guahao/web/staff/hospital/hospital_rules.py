@@ -1,0 +1,147 @@
+"""A hospital's booking rules from a date on, with what patients will read (S4-S6, S11, S14)."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from litestar.types import ASGIApp
+
+from guahao.flows.hospitals import hospital_rules as flows
+from guahao.flows.hospitals.hospital_rules import RulesRefusal
+from guahao.rules.kernel.limits import ONE_DAY, HospitalRules
+from guahao.rules.kernel.text import typed
+from guahao.rules.supply.releasing import furthest
+from guahao.web.http.answers import Answer
+from guahao.web.staff.at_hospital import Place, both_doors, place_of
+from guahao.web.staff.confirming import Act, confirmed
+from guahao.web.staff.page import StaffPage, StaffRoute
+from guahao.web.staff.reading import UnreadableTimeError, read_date, read_number, read_time
+
+_TIMES = (
+    *("release_time", "next_day_stop_time", "cancel_time"),
+    *("pickup_until_morning", "pickup_until_afternoon", "pickup_until_evening"),
+)
+
+
+def rules_routes() -> list[StaffRoute]:
+    """The rules in force and those to come, for schedulers and for administrators."""
+    return [
+        *both_doors("GET", "/rules", _show),
+        *both_doors("POST", "/rules", _change),
+        *both_doors("POST", "/rules/withdraw", _withdraw),
+    ]
+
+
+async def _show(page: StaffPage) -> ASGIApp:
+    return await _shown(page, "")
+
+
+async def _shown(
+    page: StaffPage,
+    refused: str,
+    status: int = 200,
+    preview: tuple[date, HospitalRules] | None = None,
+) -> ASGIApp:
+    place = await place_of(page)
+    overview = await flows.overview(page.door.platform, place.staff)
+    policy = page.door.platform.policy_said
+    return page.show(
+        "staff/schedule_rules.html",
+        status,
+        place=place,
+        overview=overview,
+        given=page.form or rules_form(overview.today),
+        preview=preview,
+        tomorrow=page.today + ONE_DAY,
+        months=policy.horizon_months,
+        furthest_of=lambda day, rules: furthest(day, rules, policy),
+        refused=refused,
+    )
+
+
+def rules_form(rules: HospitalRules) -> dict[str, str]:
+    """Rules as a form holds them."""
+    times = {name: getattr(rules, name).isoformat("minutes") for name in _TIMES}
+    cycle = "" if rules.cycle_days is None else str(rules.cycle_days)
+    return {
+        **times,
+        "cycle_days": cycle,
+        "cancel_days_before": str(rules.cancel_days_before),
+        "checked_only": "yes" if rules.checked_only else "no",
+    }
+
+
+def read_rules(form: dict[str, str]) -> HospitalRules | None:
+    """The rules typed in; None where a time is missing or is none."""
+    try:
+        times = {name: read_time(form.get(name, "")) for name in _TIMES}
+    except UnreadableTimeError:
+        return None
+    if None in times.values():
+        return None
+    cycle = typed(form.get("cycle_days", ""))
+    return HospitalRules(
+        cycle_days=read_number(cycle) if cycle else None,
+        cancel_days_before=read_number(form.get("cancel_days_before", "")),
+        checked_only=form.get("checked_only") == "yes",
+        **times,  # type: ignore[arg-type]
+    )
+
+
+async def _change(page: StaffPage) -> ASGIApp:
+    """First what patients will read; saved when it is sent again."""
+    holds_from, rules = read_date(page.form.get("holds_from", "")), read_rules(page.form)
+    if holds_from is None:
+        return await _shown(page, say_rules(page, RulesRefusal.NOT_BEFORE_TOMORROW), 422)
+    if rules is None:
+        return await _shown(page, page.say("请填写每个时间，写成8:30这样。"), 422)
+    if page.form.get("step") != "save":
+        refused = flows.refused_rules(holds_from, rules, page.today)
+        if refused is None:
+            return await _shown(page, "", preview=(holds_from, rules))
+        return await _shown(page, say_rules(page, refused), 422)
+    place = await place_of(page)
+    seen = page.form.get("version", "")
+    outcome = await flows.change(page.door.platform, place.staff, holds_from, rules, seen)
+    if isinstance(outcome, RulesRefusal):
+        status = 409 if outcome is RulesRefusal.CHANGED_MEANWHILE else 422
+        return await _shown(page, say_rules(page, outcome), status)
+    page.flash(page.say("已保存，从{day}起生效。", day=page.day(holds_from)))
+    return page.redirect(f"{place.address}/rules")
+
+
+async def _withdraw(page: StaffPage) -> ASGIApp:
+    place = await place_of(page)
+    holds_from = read_date(page.form.get("holds_from", ""))
+    refused: RulesRefusal | None = RulesRefusal.NOT_PENDING
+    if holds_from is not None:
+        reason = confirmed(page, _withdrawing(page, place, holds_from))
+        if isinstance(reason, Answer):
+            return reason
+        refused = await flows.withdraw(page.door.platform, place.staff, holds_from, reason)
+    page.flash(page.say("已撤回。") if refused is None else say_rules(page, refused))
+    return page.redirect(f"{place.address}/rules")
+
+
+def _withdrawing(page: StaffPage, place: Place, holds_from: date) -> Act:
+    return Act(
+        page.say("撤回{day}起的预约规则？", day=page.day(holds_from)),
+        [page.say("这一天起不再改变，继续用之前的规则。撤回后不能恢复，需要时重新填写。")],
+        page.say("撤回"),
+        f"{place.address}/rules",
+        "hospitals" if place.hospital else "rules",
+    )
+
+
+def say_rules(page: StaffPage, refused: RulesRefusal) -> str:
+    """Why rules are not changed, and what helps."""
+    return {
+        RulesRefusal.NOT_BEFORE_TOMORROW: page.say("新规则最早从明天起生效。"),
+        RulesRefusal.CYCLE_DAYS: page.say("预约周期须在1到92天之间；不填则为平台的三个月。"),
+        RulesRefusal.CANCEL_DAYS: page.say("退号截止须在就诊前1到30天：就诊当天不能退号。"),
+        RulesRefusal.NO_CHANGE: page.say("与当时已有的规则相同，没有更改。"),
+        RulesRefusal.CHANGED_MEANWHILE: page.say(
+            "在您填写时，别人更改了这家医院的规则，所以没有保存。请核对下面的规则，再预览一次。"
+        ),
+        RulesRefusal.NOT_PENDING: page.say("没有这条待生效的规则，或已经生效。"),
+    }[refused]

@@ -1,0 +1,121 @@
+"""Moving a person to another phone: the pages and words that window and call centre share."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from litestar.types import ASGIApp
+
+from guahao.flows.people import moving
+from guahao.flows.people.moving import Moved, MoveRefusal
+from guahao.rules.people.phones import spoken_phone
+from guahao.rules.staff.staff import Role
+from guahao.store.people.moves import Move
+from guahao.web.http.reading import ProblemError, read_id
+from guahao.web.staff.page import StaffPage, StaffRoute
+
+_CODE_MAX = 60
+_CONFLICT = 409
+
+
+def say_move_refusal(page: StaffPage, refusal: MoveRefusal) -> str:
+    """Why a person is not moved, and what helps."""
+    return {
+        MoveRefusal.PHONE_INVALID: page.say("请填写11位手机号，或带区号的座机，如010-65551234。"),
+        MoveRefusal.REASON_NEEDED: page.say("请写明原因。"),
+        MoveRefusal.UNKNOWN_PERSON: page.say(
+            "没有查到这位就诊人，或姓名与登记不一致。请核对证件。"
+        ),
+        MoveRefusal.SAME_PHONE: page.say("就诊人已经登记在这个号码上，不用转。"),
+        MoveRefusal.PHONE_FULL: page.say(
+            "新号码已登记两位就诊人，不能再加。请换一个号码，或先在“我的就诊人”里移除一位。"
+        ),
+        MoveRefusal.CODE_WRONG: page.say(
+            "验证码不对或已过期。请核对新手机上的短信，或重发验证码。"
+        ),
+        MoveRefusal.CODES_TOO_OFTEN: page.say("验证码发得太多。请一小时后再办，或换一个号码。"),
+        MoveRefusal.CHANGED_MEANWHILE: page.say(
+            "这位就诊人的登记刚刚变了，没有转。请重新查找后再办。"
+        ),
+        MoveRefusal.OVER: page.say("这个申请已经处理或过期了。请重新办理。"),
+        MoveRefusal.OWN_REQUEST: page.say("不能审批自己提出的申请，请另一位班长审批。"),
+        MoveRefusal.NOT_INDEPENDENT: page.say(
+            "您的账号由申请人开通或重置，或开通、重置不到一天，不能审批。请另一位班长审批。"
+        ),
+    }[refusal]
+
+
+class MoveView:
+    """What a page shows of a request: masked, but for the new phone while it is being proven."""
+
+    def __init__(self, page: StaffPage, move: Move) -> None:
+        self.move = move
+        shown = move.patient.id_no if move.document is None else move.document.number
+        self.name = page.masked_name(move.name or move.patient.name)
+        self.registered_name = page.masked_name(move.patient.name)
+        self.document = page.masked_document(shown)
+        self.old_phone = page.masked_phone(move.old_phone) if move.old_phone else "–"
+        self.new_phone = page.masked_phone(move.phone)
+        self.spoken = spoken_phone(move.phone)
+        self.is_dispute = move.kind == "dispute"
+
+
+@dataclass(frozen=True, slots=True)
+class MovePages:
+    """The pages of a request whose new phone is being proven.
+
+    `base`: under which they stand; `tab`, `back`: where they belong in the desk.
+    """
+
+    base: str
+    tab: str
+    back: str
+
+    def routes(self, roles: AbstractSet[Role]) -> list[StaffRoute]:
+        """Looking at a request, proving the phone, and another code."""
+        path, allowed = f"{self.base}/{{move_id}}", frozenset(roles)
+        return [
+            StaffRoute("GET", path, self._show, allowed),
+            StaffRoute("POST", path, self._prove, allowed),
+            StaffRoute("POST", f"{path}/code", self._another_code, allowed),
+        ]
+
+    async def _show(self, page: StaffPage, refused: str = "", status: int = 200) -> ASGIApp:
+        move_id = read_id(page.request, "move_id", "not_found")
+        move = await moving.move_of(page.door.platform, page.staff, move_id)
+        if move is None:
+            raise ProblemError("not_found")
+        return page.show(
+            "staff/move.html",
+            status,
+            tab=self.tab,
+            view=MoveView(page, move),
+            base=f"{self.base}/{move_id}",
+            back=self.back,
+            refused=refused,
+        )
+
+    async def _prove(self, page: StaffPage) -> ASGIApp:
+        move_id = read_id(page.request, "move_id", "not_found")
+        code = page.form.get("code", "")[:_CODE_MAX]
+        outcome = await moving.prove_phone(page.door.platform, page.staff, move_id, code)
+        if outcome is None:
+            raise ProblemError("not_found")
+        if isinstance(outcome, MoveRefusal):
+            return await self._show(page, say_move_refusal(page, outcome), _CONFLICT)
+        if isinstance(outcome, Moved):
+            page.flash(page.say("已登记到新号码，两边都会收到通知。请患者用新手机登录。"))
+            return page.redirect(self.back)
+        page.flash(page.say("新手机已验证，已交班长审批。"))
+        return page.redirect(f"{self.base}/{move_id}")
+
+    async def _another_code(self, page: StaffPage) -> ASGIApp:
+        move_id = read_id(page.request, "move_id", "not_found")
+        outcome = await moving.send_another_code(page.door.platform, page.staff, move_id)
+        if outcome is None:
+            raise ProblemError("not_found")
+        if isinstance(outcome, MoveRefusal):
+            return await self._show(page, say_move_refusal(page, outcome), _CONFLICT)
+        page.flash(page.say("验证码已重发到新手机。"))
+        return page.redirect(f"{self.base}/{move_id}")

@@ -1,0 +1,165 @@
+"""In what a hospital's own lists differ from ours: for its scheduler, and for administrators."""
+
+from __future__ import annotations
+
+import asyncio
+
+from litestar.types import ASGIApp
+
+from guahao.flows.integration import reconciling as flows
+from guahao.flows.integration.reconciling import NOTE_MAX, Report, SettleRefusal
+from guahao.rules.integration.reconciling import Difference
+from guahao.rules.staff.staff import Role
+from guahao.sheets.write import Column, Kind, Plain, Table, csv_file, workbook
+from guahao.store.integration.reconciliations import KeptDifference
+from guahao.web.http.reading import ProblemError, as_id, read_id
+from guahao.web.http.uploads import XLSX
+from guahao.web.staff.at_hospital import Place, both_doors, place_of
+from guahao.web.staff.page import StaffPage, StaffRoute
+from guahao.web.words.differences import CURES, DIFFERENCES
+from guahao.web.words.language import Language, Words
+from guahao.web.words.wording import PERIOD_WORDS
+from guahao.web.words.words import STATUSES
+
+_CITY = "/staff/reconciliations"
+_LIST = "/reconciliations"
+_ONE = "/reconciliations/{reconciliation_id}"
+_CSV = "text/csv; charset=utf-8"
+_SHEET = Words("对账差异", "Differences")
+_HEADINGS = (
+    (Words("订单号", "Order no."), Kind.TEXT, 16.0),
+    (Words("就诊日期", "Visit date"), Kind.DATE, 12.0),
+    (Words("差异", "Difference"), Kind.TEXT, 20.0),
+    (Words("平台", "Here"), Kind.TEXT, 24.0),
+    (Words("医院", "Hospital"), Kind.TEXT, 24.0),
+    (Words("建议处理", "Proposed cure"), Kind.TEXT, 70.0),
+    (Words("已处理", "Settled"), Kind.MOMENT, 20.0),
+    (Words("处理人", "By"), Kind.TEXT, 16.0),
+    (Words("处理说明", "How"), Kind.TEXT, 40.0),
+)
+
+
+def reconciliation_routes() -> list[StaffRoute]:
+    """The city's newest, a hospital's list, one report, its files, settling."""
+    return [
+        StaffRoute("GET", _CITY, _newest, frozenset({Role.ADMINISTRATOR, Role.AUDITOR})),
+        *both_doors("GET", _LIST, _listed),
+        *both_doors("GET", _ONE, _show),
+        *both_doors("GET", f"{_ONE}/excel", _excel),
+        *both_doors("GET", f"{_ONE}/csv", _csv),
+        *both_doors("POST", f"{_ONE}/settle", _settle),
+    ]
+
+
+async def _newest(page: StaffPage) -> ASGIApp:
+    found = await flows.newest(page.door.platform)
+    return page.show(
+        "staff/reconciliations_city.html",
+        hospitals=found,
+        late_before=page.now - flows.LATE_AFTER,
+        may_open=page.staff.role is Role.ADMINISTRATOR,
+    )
+
+
+async def _listed(page: StaffPage) -> ASGIApp:
+    place = await place_of(page)
+    cursor = as_id(page.query("cursor"))
+    found, after = await flows.listed(page.door.platform, place.staff, cursor)
+    return page.show("staff/reconciliations.html", place=place, found=found, after=after)
+
+
+async def _found(page: StaffPage, place: Place) -> Report:
+    id = read_id(page.request, "reconciliation_id", "not_found")
+    found = await flows.report(page.door.platform, place.staff, id)
+    if found is None:
+        raise ProblemError("not_found")
+    return found
+
+
+async def _show(page: StaffPage) -> ASGIApp:
+    return await _report(page, await place_of(page))
+
+
+async def _report(page: StaffPage, place: Place, refused: str = "", status: int = 200) -> ASGIApp:
+    report = await _found(page, place)
+    rows = [(one, _said(one, page.language)) for one in report.differences]
+    return page.show(
+        "staff/reconciliation.html",
+        status,
+        place=place,
+        report=report,
+        rows=rows,
+        refused=refused,
+        note_max=NOTE_MAX,
+    )
+
+
+def _said(one: KeptDifference, language: Language) -> tuple[str, str, str, str]:
+    """The difference, what each side says, and the cure, in words."""
+    return (
+        DIFFERENCES[one.kind].of(language),
+        _side(one, one.here, language),
+        _side(one, one.there, language),
+        CURES[one.cure].of(language),
+    )
+
+
+def _side(one: KeptDifference, text: str, language: Language) -> str:
+    if one.kind is Difference.TIME:
+        words = [PERIOD_WORDS[w].of(language) if w in PERIOD_WORDS else w for w in text.split(" ")]
+        return " ".join(words)
+    if one.kind is Difference.DOUBLED:
+        return f"×{text}"
+    return STATUSES[text].of(language) if text in STATUSES else text
+
+
+async def _settle(page: StaffPage) -> ASGIApp:
+    place = await place_of(page)
+    id = read_id(page.request, "reconciliation_id", "not_found")
+    difference_id = as_id(page.form.get("difference_id", "")) or 0
+    note = page.form.get("note", "")
+    refusal = await flows.settle(page.door.platform, place.staff, id, difference_id, note)
+    if refusal is not None:
+        said = {
+            SettleRefusal.NOTE_NEEDED: page.say(
+                "请写明是怎样处理的，最多{most}个字。", most=NOTE_MAX
+            ),
+            SettleRefusal.NOT_OPEN: page.say("这条差异已处理过，或不在这次对账中。"),
+        }[refusal]
+        return await _report(page, place, said, 409)
+    page.flash(page.say("已记为已处理。下一次对账会显示是否一致。"))
+    return page.redirect(f"{place.address}{_LIST}/{id}#difference-{difference_id}")
+
+
+# Files --------------------------------------------------------------------------------------
+
+
+async def _excel(page: StaffPage) -> ASGIApp:
+    report = await _found(page, await place_of(page))
+    data = await asyncio.to_thread(workbook, [_table(report, page.language)])
+    return page.download(data, f"{_name(report)}.xlsx", XLSX)
+
+
+async def _csv(page: StaffPage) -> ASGIApp:
+    report = await _found(page, await place_of(page))
+    data = await asyncio.to_thread(csv_file, _table(report, page.language))
+    return page.download(data, f"{_name(report)}.csv", _CSV)
+
+
+def _name(report: Report) -> str:
+    one = report.reconciliation
+    return f"reconciliation-{one.id}-{one.first_date}-{one.last_date}"
+
+
+def _table(report: Report, language: Language) -> Table:
+    columns = [Column(words.of(language), kind, width) for words, kind, width in _HEADINGS]
+    rows = [_row(one, language) for one in report.differences]
+    return Table(_SHEET.of(language), columns, rows)
+
+
+def _row(one: KeptDifference, language: Language) -> tuple[Plain, ...]:
+    kind, here, there, cure = _said(one, language)
+    return (
+        *(one.order_no, one.visit_date, kind, here, there, cure),
+        *(one.settled_at, one.settled_by, one.note),
+    )

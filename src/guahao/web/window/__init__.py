@@ -1,0 +1,14 @@
+"""The hospital's window: pick-up, lists, registering persons. One module a set of pages."""
+
+from __future__ import annotations
+
+from guahao.web.staff import StaffRoute
+from guahao.web.window.lists import list_routes
+from guahao.web.window.persons import person_routes
+from guahao.web.window.unverified import unverified_routes
+from guahao.web.window.window import window_routes
+
+
+def routes() -> list[StaffRoute]:
+    """Return every page of the window."""
+    return [*window_routes(), *person_routes(), *list_routes(), *unverified_routes()]

@@ -1,0 +1,198 @@
+"""The window's person pages: the document in hand, register, correct, check, move.
+
+What is looked up stays in the form, sealed for this clerk: no document stands in an address.
+"""
+
+from __future__ import annotations
+
+from litestar.types import ASGIApp
+
+from guahao.flows.people import counter as flows
+from guahao.flows.people.counter import AtCounter, CounterRefusal
+from guahao.flows.people.moving import Moved, MoveRefusal, Waits
+from guahao.flows.people.patients import PatientRefusal
+from guahao.rules.attendance.pickup import pickup_deadline
+from guahao.rules.booking.cancelling import cancel_deadline
+from guahao.rules.kernel.text import NameFault
+from guahao.rules.people.consent import NOTICE_VERSION, Consent
+from guahao.rules.people.identity import hidden_phone, masked_name
+from guahao.rules.staff.staff import Role
+from guahao.store.kernel.views import AppointmentView
+from guahao.web.staff import Sending, StaffPage, StaffRoute
+from guahao.web.staff.hospital.moves import MovePages, say_move_refusal
+from guahao.web.staff.reading import read_date
+from guahao.web.words.name_words import say_name_fault
+
+PERSONS_PATH = "/staff/window/persons"
+_MOVES = MovePages("/staff/window/moves", tab="persons", back=PERSONS_PATH)
+_CLERK = frozenset({Role.CLERK})
+_FIELD_MAX = 60
+_REASON_MAX = 200
+_SEALED_MAX = 2000
+_CONFLICT = 409
+_FIELDS = ("name", "id_type", "id_no")
+
+
+def person_routes() -> list[StaffRoute]:
+    """Looking up, and what can be done for who stands there."""
+    return [
+        StaffRoute("GET", PERSONS_PATH, _show, _CLERK),
+        StaffRoute("POST", PERSONS_PATH, _look_up, _CLERK, sending=Sending.FREELY),
+        StaffRoute("POST", f"{PERSONS_PATH}/register", _register, _CLERK),
+        StaffRoute("POST", f"{PERSONS_PATH}/check", _check, _CLERK),
+        StaffRoute("POST", f"{PERSONS_PATH}/move", _ask_to_move, _CLERK),
+        StaffRoute("POST", f"{PERSONS_PATH}/dispute", _ask_to_move, _CLERK),
+        StaffRoute("POST", f"{PERSONS_PATH}/slips", _slips, _CLERK, sending=Sending.FREELY),
+        *_MOVES.routes(_CLERK),
+    ]
+
+
+async def _show(page: StaffPage, refused: str = "", status: int = 200) -> ASGIApp:
+    typed = {name: page.form.get(name, "") for name in _FIELDS}
+    return page.show("staff/window_persons.html", status, typed=typed, refused=refused)
+
+
+async def _look_up(page: StaffPage) -> ASGIApp:
+    typed = {name: page.form.get(name, "")[:_FIELD_MAX] for name in _FIELDS}
+    found = await flows.look_up(
+        page.door.platform, page.staff, **typed, original_seen=page.form.get("seen") == "on"
+    )
+    if isinstance(found, AtCounter):
+        return _person(page, found)
+    return await _show(page, _say(page, found), _CONFLICT)
+
+
+def _person(page: StaffPage, found: AtCounter, refused: str = "", status: int = 200) -> ASGIApp:
+    person = found.person
+    phone = "" if person is None or not person.phone else hidden_phone(person.phone)
+    return page.show(
+        "staff/window_person.html",
+        status,
+        found=found,
+        person_name=found.in_hand.name,
+        document=page.masked_document(found.in_hand.number),
+        registered_name="" if person is None else page.masked_name(person.patient.name),
+        phone=phone,
+        refused=refused,
+        typed=page.form,
+        notice_version=NOTICE_VERSION,
+    )
+
+
+async def _refused(
+    page: StaffPage, outcome: CounterRefusal | PatientRefusal | MoveRefusal
+) -> ASGIApp:
+    """Back to the person with the reason; to the look-up where half an hour has passed."""
+    found = await flows.again(page.door.platform, page.staff, _sealed(page))
+    if found is None:
+        return await _show(page, _say(page, CounterRefusal.LOOK_UP_AGAIN), _CONFLICT)
+    return _person(page, found, _say(page, outcome), _CONFLICT)
+
+
+def _sealed(page: StaffPage) -> str:
+    return page.form.get("person", "")[:_SEALED_MAX]
+
+
+async def _register(page: StaffPage) -> ASGIApp:
+    phone = page.form.get("phone", "")[:_FIELD_MAX]
+    consent = Consent(page.form.get("consent", ""), "clerk", page.form.get("guardian") == "on")
+    outcome = await flows.register(
+        page.door.platform,
+        page.staff,
+        _sealed(page),
+        phone,
+        read_date(page.form.get("birth_date", "")),
+        consent=consent,
+    )
+    if isinstance(outcome, CounterRefusal | PatientRefusal | MoveRefusal):
+        return await _refused(page, outcome)
+    page.flash(
+        page.say(
+            "已登记。患者可用手机号登录预约，或拨打{hotline}由客服预约。", hotline=page.hotline
+        )
+    )
+    return page.redirect(PERSONS_PATH)
+
+
+async def _check(page: StaffPage) -> ASGIApp:
+    outcome = await flows.check(
+        page.door.platform,
+        page.staff,
+        _sealed(page),
+        page.form.get("phone", "")[:_FIELD_MAX],
+        page.form.get("reason", "")[:_REASON_MAX],
+    )
+    if isinstance(outcome, CounterRefusal | MoveRefusal):
+        return await _refused(page, outcome)
+    page.flash(page.say("已按证件核对，姓名与证件一致。"))
+    return page.redirect(PERSONS_PATH)
+
+
+async def _slips(page: StaffPage) -> ASGIApp:
+    """The codes of what is booked here, to print for a person whom no SMS reaches."""
+    outcome = await flows.slips(page.door.platform, page.staff, _sealed(page))
+    if isinstance(outcome, CounterRefusal | MoveRefusal):
+        return await _refused(page, outcome)
+    return page.show("staff/window_slips.html", slips=[_Slip(view) for view in outcome])
+
+
+class _Slip:
+    """What stands on a slip: enough to find the way, and to pick up with the document."""
+
+    def __init__(self, view: AppointmentView) -> None:
+        session = view.session
+        self.view = view
+        self.person_name = masked_name(view.patient.name)
+        self.code = f"{view.code[:4]} {view.code[4:]}"
+        self.until = pickup_deadline(session.visit_date, session.period, session.rules)
+        self.cancel_until = cancel_deadline(session.visit_date, session.rules)
+
+
+async def _ask_to_move(page: StaffPage) -> ASGIApp:
+    """Move the person, or take the identity over from somebody else's registration."""
+    outcome = await flows.ask_to_move(
+        page.door.platform,
+        page.staff,
+        _sealed(page),
+        page.form.get("phone", "")[:_FIELD_MAX],
+        page.form.get("reason", "")[:_REASON_MAX],
+        disputed=page.path.endswith("/dispute"),
+    )
+    if isinstance(outcome, Waits | Moved):
+        return page.redirect(f"{_MOVES.base}/{outcome.move_id}")
+    return await _refused(page, outcome)
+
+
+def _say(
+    page: StaffPage, refusal: CounterRefusal | PatientRefusal | MoveRefusal | NameFault
+) -> str:
+    if isinstance(refusal, NameFault):
+        return say_name_fault(refusal, page.language)
+    if isinstance(refusal, MoveRefusal):
+        return say_move_refusal(page, refusal)
+    if isinstance(refusal, PatientRefusal):
+        return {
+            PatientRefusal.ID_INVALID: page.say("证件号码不对，请逐位核对后再填。"),
+            PatientRefusal.CONSENT_REQUIRED: page.say("请把个人信息说明交给患者看，同意后勾选。"),
+            PatientRefusal.GUARDIAN_REQUIRED: page.say("患者未满14周岁，要由监护人同意。"),
+            PatientRefusal.BIRTH_DATE_INVALID: page.say(
+                "请填写出生医学证明上的出生日期；已满一周岁的，请凭户口簿或居民身份证登记。"
+            ),
+            PatientRefusal.PHONE_LIMIT: page.say("这个号码已登记两位就诊人，请换一个号码。"),
+        }.get(refusal, page.say("这个证件已经登记。请重新查找，再转到另一个号码。"))
+    return {
+        CounterRefusal.ORIGINAL_NOT_SEEN: page.say("请先核对证件原件，再勾选“已看过原件”。"),
+        CounterRefusal.TOO_MANY: page.say("查找或核对的次数过多，请稍后再办。"),
+        CounterRefusal.LOOK_UP_AGAIN: page.say("已超过半小时，请重新按证件查找。"),
+        CounterRefusal.PHONE_DIFFERS: page.say(
+            "患者说的号码不是登记的号码。是本人登记的，请转到现用号码；不是本人登记的，请按登记争议处理。"
+        ),
+        CounterRefusal.PHONE_IN_USE: page.say(
+            "这个手机号已有就诊人。请患者用这个手机登录，在“我的就诊人”里添加。"
+        ),
+        CounterRefusal.REASON_NEEDED: page.say("请写明原因。"),
+        CounterRefusal.SMS_GO_THERE: page.say(
+            "登记的是手机号：识别码在短信和“我的挂号”里，也可请患者拨打{hotline}重发。",
+            hotline=page.hotline,
+        ),
+    }[refusal]

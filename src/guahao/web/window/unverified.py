@@ -1,0 +1,91 @@
+"""What the hospital has not confirmed: who came to sessions whose attendance nobody knows."""
+
+from __future__ import annotations
+
+import re
+
+from litestar.types import ASGIApp
+
+from guahao.flows.attendance import unverified as flows
+from guahao.flows.attendance.unverified import CONFIRM_DAYS, NotConfirmed
+from guahao.web.http.reading import ProblemError, read_id
+from guahao.web.staff import StaffPage, StaffRoute
+from guahao.web.window.window import CLERK
+
+_LIST = "/staff/window/unverified"
+_TICKED = re.compile(r"a[0-9]{1,18}")
+
+
+def unverified_routes() -> list[StaffRoute]:
+    """The hospital's list, and one session of it."""
+    return [
+        StaffRoute("GET", _LIST, _listed, CLERK),
+        StaffRoute("GET", f"{_LIST}/{{session_id}}", _show, CLERK),
+        StaffRoute("POST", f"{_LIST}/{{session_id}}", _confirm, CLERK),
+    ]
+
+
+async def _listed(page: StaffPage) -> ASGIApp:
+    sessions = await flows.waiting_sessions(page.door.platform, page.staff)
+    return page.show("staff/unverified.html", sessions=sessions, days=CONFIRM_DAYS)
+
+
+async def _show(page: StaffPage) -> ASGIApp:
+    return await _session(page)
+
+
+async def _session(page: StaffPage, refused: str = "", status: int = 200) -> ASGIApp:
+    id = read_id(page.request, "session_id", "unknown_session")
+    found = await flows.waiting_of(page.door.platform, page.staff, id)
+    if found is None:
+        raise ProblemError("unknown_session")
+    session, entries = found
+    return page.show(
+        "staff/unverified_session.html",
+        status,
+        session=session,
+        entries=entries,
+        ticked=set(page.form),
+        reason=page.form.get("reason", ""),
+        refused=refused,
+        policy=page.door.platform.policy_said,
+    )
+
+
+async def _confirm(page: StaffPage) -> ASGIApp:
+    id = read_id(page.request, "session_id", "unknown_session")
+    came = [int(name[1:]) for name in page.form if _TICKED.fullmatch(name)]
+    reason = page.form.get("reason", "")
+    nobody = "nobody_came" in page.form
+    outcome = await flows.confirm(
+        page.door.platform, page.staff, id, came, reason, nobody_came=nobody
+    )
+    if outcome is NotConfirmed.REASON_NEEDED:
+        return await _session(page, page.say("请写明依据。"), 422)
+    if outcome is NotConfirmed.NOBODY_CAME:
+        return await _session(
+            page, page.say("没有勾选任何人。真的没有人来过，请勾选“没有人来过”。"), 422
+        )
+    if outcome is NotConfirmed.UNKNOWN:
+        raise ProblemError("unknown_session")
+    if isinstance(outcome, NotConfirmed):
+        page.flash(say_not_confirmed(page, outcome))
+    else:
+        page.flash(
+            page.say(
+                "已确认：{came}人已就诊，{no_shows}人记为爽约并收到短信。",
+                came=outcome.came,
+                no_shows=outcome.no_shows,
+            )
+        )
+    return page.redirect(_LIST)
+
+
+def say_not_confirmed(page: StaffPage, refused: NotConfirmed) -> str:
+    """Why nothing was confirmed."""
+    return {
+        NotConfirmed.TOO_OLD: page.say(
+            "就诊已过{days}天，不能再确认，不会记爽约。", days=CONFIRM_DAYS
+        ),
+        NotConfirmed.NOTHING_WAITS: page.say("这个门诊没有待确认的预约，可能已由他人确认。"),
+    }[refused]

@@ -1,0 +1,1 @@
+"""Both languages: catalogues, and the sentence of each outcome."""

@@ -1,0 +1,108 @@
+"""The words of the hospitals' own data, and of states, in both languages.
+
+What a hospital calls by a name that is not here stays as the hospital wrote it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from guahao.flows.supply.week import NO_CLINIC
+from guahao.web.words.language import Language, Words
+
+GRADES = {
+    "三级特等": Words("三级特等", "Grade 3 special"),
+    "三级甲等": Words("三级甲等", "Grade 3A"),
+    "三级乙等": Words("三级乙等", "Grade 3B"),
+    "三级丙等": Words("三级丙等", "Grade 3C"),
+    "三级": Words("三级", "Grade 3"),
+    "二级甲等": Words("二级甲等", "Grade 2A"),
+    "二级乙等": Words("二级乙等", "Grade 2B"),
+    "二级丙等": Words("二级丙等", "Grade 2C"),
+    "二级": Words("二级", "Grade 2"),
+    "一级甲等": Words("一级甲等", "Grade 1A"),
+    "一级乙等": Words("一级乙等", "Grade 1B"),
+    "一级丙等": Words("一级丙等", "Grade 1C"),
+    "一级": Words("一级", "Grade 1"),
+    "未定级": Words("未定级", "Not graded"),
+}
+DAY_STATES = {
+    "available": Words("有号", "Open"),
+    "full": Words("约满", "Full"),
+    "not_released": Words("未放号", "Not yet"),
+    "closed": Words("已截止", "Closed"),
+    "stopped": Words("停诊", "Stopped"),
+    NO_CLINIC: Words("无门诊", "None"),
+}
+STATUSES = {
+    "booked": Words("待取号", "Booked"),
+    "picked_up": Words("已取号", "Picked up"),
+    "cancelled": Words("已退号", "Cancelled"),
+    "stopped": Words("医院停诊", "Clinic stopped"),
+    "no_show": Words("爽约", "No-show"),
+    "unverified": Words("已过期", "Lapsed"),
+}
+
+
+def said(words: Mapping[str, Words], text: str, language: Language) -> str:
+    """A word of the data in a language, or as it was written."""
+    known = words.get(text)
+    return text if known is None else known.of(language)
+
+
+def named(name: str, name_en: str, language: Language) -> str:
+    """A name in the reader's language, where it has one."""
+    return name_en if language == "en" and name_en else name
+
+
+class Names:
+    """The data's words in the reader's language, for templates.
+
+    `titles_en`: the English of the city's titles.
+    """
+
+    def __init__(self, language: Language, titles_en: Mapping[str, str]) -> None:
+        self._language = language
+        self._titles_en = titles_en
+
+    def name(self, name: str, name_en: str) -> str:
+        """A hospital's, department's or district's."""
+        return named(name, name_en, self._language)
+
+    def title(self, title: str) -> str:
+        """主任医师 or Chief physician."""
+        return named(title, self._titles_en.get(title, ""), self._language)
+
+    def grade(self, grade: str) -> str:
+        """三级甲等 or Grade 3A."""
+        return said(GRADES, grade, self._language)
+
+    def day_state(self, state: str) -> str:
+        """有号 or Open."""
+        return said(DAY_STATES, state, self._language)
+
+    def status(self, status: str) -> str:
+        """待取号 or Booked."""
+        return said(STATUSES, status, self._language)
+
+
+def message_kinds(say: Callable[[str], str]) -> dict[str, str]:
+    """What each kind of message tells of; `say`: a page's."""
+    return {
+        "otp": say("登录验证码"),
+        "call_code": say("客服核实码"),
+        "move_code": say("换手机验证码"),
+        "moved_away": say("就诊人转出"),
+        "moved_here": say("就诊人转入"),
+        "displaced": say("登记被取代"),
+        "merged": say("登记合并"),
+        "booked": say("预约成功"),
+        "cancelled": say("退号"),
+        "stopped": say("停诊"),
+        "no_show": say("爽约"),
+        "suspended": say("暂停预约"),
+        "reminder": say("就诊提醒"),
+        "excused": say("申诉成立"),
+        "excuse_withdrawn": say("撤回申诉"),
+        "relieved": say("放宽暂停"),
+    }

@@ -1,0 +1,277 @@
+"""The booking desk when everybody comes at once: real connections, real locks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from datetime import date, timedelta
+
+import psycopg
+import pytest
+from tests.city import THURSDAY, Clock, ask, change, change_as_owner, open_platform
+from tests.crowd import WAITING, add_clinic, add_crowd, book, count, open_desk
+
+from guahao.flows.booking.desk import Busy, DeskAnswer
+from guahao.flows.kernel.platform import Platform
+from guahao.rules.kernel.facts import Actor, BookingRequest
+from guahao.rules.kernel.outcomes import KeyMismatch, Refusal, Refused
+from guahao.store.booking import booking as store
+from guahao.store.kernel.views import AppointmentView
+
+
+@pytest.fixture
+async def platform(database_url: str) -> AsyncIterator[Platform]:
+    async with open_platform(database_url, Clock()) as platform:
+        yield platform
+
+
+def outcomes(answers: list[DeskAnswer]) -> Counter[str]:
+    return Counter(
+        str(answer.reason) if isinstance(answer, Refused) else type(answer).__name__
+        for answer in answers
+    )
+
+
+async def test_two_hundred_callers_share_a_session_of_twenty(platform: Platform) -> None:
+    [session_id] = await add_clinic(platform, capacity=20)
+    crowd = await add_crowd(platform, 200)
+    async with open_desk(platform) as one, open_desk(platform) as other:
+        desks = (one, other)
+        answers = await asyncio.gather(
+            *(book(desks[i % 2], person, session_id) for i, person in enumerate(crowd))
+        )
+    assert outcomes(answers) == {"AppointmentView": 20, "sold_out": 180}
+    assert await count(platform, "appointments", "status = 'booked'") == 20
+    assert await ask(platform, "SELECT booked FROM clinic_sessions") == [(20,)]
+    codes = {answer.code for answer in answers if isinstance(answer, AppointmentView)}
+    assert len(codes) == 20
+
+
+async def test_retries_of_one_key_all_get_the_one_answer(platform: Platform) -> None:
+    [session_id] = await add_clinic(platform)
+    [person] = await add_crowd(platform, 1)
+    async with open_desk(platform) as one, open_desk(platform) as other:
+        answers = await asyncio.gather(
+            *(book(desk, person, session_id, "again") for desk in (one, other) * 5)
+        )
+    views = [answer for answer in answers if isinstance(answer, AppointmentView)]
+    assert len(views) == 10
+    assert len({(view.id, view.code, view.status, view.booked_at) for view in views}) == 1
+    assert await count(platform, "appointments") == 1
+    assert await count(platform, "messages") == 1
+
+
+async def test_earlier_requests_are_found_without_reading_them_all(platform: Platform) -> None:
+    """A plan from when there were few requests must not be used once there are many."""
+    request = BookingRequest(Actor("account", 1), "key", 1, 1, "api", platform.db.clock())
+    fill = """
+        INSERT INTO booking_requests (actor_kind, actor_id, idempotency_key, patient_id,
+                                      clinic_session_id, outcome, decided_at)
+        SELECT 'account', 2, 'k' || n, 2, 2, 'sold_out', now() FROM generate_series(1, 30000) n
+    """
+    rows_read = """
+        SELECT seq_tup_read FROM pg_stat_xact_user_tables WHERE relname = 'booking_requests'
+    """
+    await change_as_owner(platform, "ANALYZE booking_requests")
+    async with platform.db.pipelined_transaction() as tx:
+        for _ in range(10):  # more often than the server plans a prepared statement anew
+            await store.load_batch(tx, platform.vault, [request], THURSDAY, [])
+        await tx.do(fill)
+        await store.load_batch(tx, platform.vault, [request], THURSDAY, [])
+        assert await tx.row(rows_read) == (0,)
+
+
+async def test_a_refusal_stands_under_its_key_even_when_a_place_comes_back(
+    platform: Platform,
+) -> None:
+    [session_id] = await add_clinic(platform, capacity=0)
+    [person] = await add_crowd(platform, 1)
+    async with open_desk(platform) as desk:
+        first = await book(desk, person, session_id, "key")
+        await change(platform, "UPDATE clinic_sessions SET capacity = 1")
+        assert await book(desk, person, session_id, "key") == first == Refused(Refusal.SOLD_OUT)
+        assert isinstance(await book(desk, person, session_id, "new"), AppointmentView)
+
+
+async def test_the_same_key_for_another_body_is_refused(platform: Platform) -> None:
+    first, second = await add_clinic(platform, [THURSDAY, THURSDAY + timedelta(days=30)])
+    [person] = await add_crowd(platform, 1)
+    async with open_desk(platform) as desk:
+        assert isinstance(await book(desk, person, first, "key"), AppointmentView)
+        assert isinstance(await book(desk, person, second, "key"), KeyMismatch)
+    assert await count(platform, "appointments") == 1
+
+
+async def book_everywhere(platform: Platform) -> list[date]:
+    """One patient books at 30 hospitals over ten days at once, through many connections."""
+    dates = [THURSDAY + timedelta(days=n % 10) for n in range(30)]
+    sessions = [session for day in dates for session in await add_clinic(platform, [day])]
+    [person] = await add_crowd(platform, 1)
+    async with (
+        open_desk(platform, lanes=4, batch=1) as one,
+        open_desk(platform, lanes=4, batch=2) as other,
+    ):
+        desks = (one, other)
+        await asyncio.gather(
+            *(book(desks[i % 2], person, session) for i, session in enumerate(sessions))
+        )
+    rows = await ask(platform, "SELECT visit_date FROM appointments")
+    return [day for (day,) in rows]
+
+
+def most_in_seven_days(dates: list[date]) -> int:
+    return max(sum(0 <= (day - start).days < 7 for day in dates) for start in dates)
+
+
+async def test_one_patient_everywhere_at_once_passes_no_limit(platform: Platform) -> None:
+    dates = await book_everywhere(platform)
+    assert max(Counter(dates).values()) <= 2
+    assert most_in_seven_days(dates) <= 3
+    assert 3 <= len(dates) <= 5
+
+
+async def test_without_the_patients_lock_the_limits_would_be_passed(
+    platform: Platform, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The positive control of the test above: it must be able to fail."""
+    unlocked = store._LOCK_PATIENTS.replace("FOR NO KEY UPDATE", "")
+    monkeypatch.setattr(store, "_LOCK_PATIENTS", unlocked)
+    for _ in range(5):
+        if most_in_seven_days(await book_everywhere(platform)) > 3:
+            return
+        with psycopg.connect(database_url) as owner:
+            owner.execute("TRUNCATE hospitals, patients, accounts CASCADE")
+    pytest.fail("thirty bookings at once without a lock, five times, passed no limit")
+
+
+async def test_one_request_that_fails_does_not_fail_its_neighbours(
+    platform: Platform, database_url: str
+) -> None:
+    [session_id] = await add_clinic(platform)
+    crowd = await add_crowd(platform, 5)
+    refuse_in_the_database(database_url, crowd[2].patient_id)
+    async with open_desk(platform) as desk:
+        answers = await asyncio.gather(
+            *(book(desk, person, session_id) for person in crowd), return_exceptions=True
+        )
+    assert [type(answer).__name__ for answer in answers] == [
+        *("AppointmentView", "AppointmentView"),
+        *("CheckViolation", "AppointmentView", "AppointmentView"),
+    ]
+    assert await ask(platform, "SELECT booked FROM clinic_sessions") == [(4,)]
+
+
+def refuse_in_the_database(database_url: str, patient_id: int) -> None:
+    """A constraint that the rules know nothing of."""
+    with psycopg.connect(database_url) as owner:
+        owner.execute(f"ALTER TABLE appointments ADD CHECK (patient_id <> {patient_id})")
+
+
+def end_all_connections(database_url: str) -> None:
+    """What a restart of the server does to everybody."""
+    with psycopg.connect(database_url) as owner:
+        owner.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
+async def test_a_lost_connection_loses_no_booking_and_doubles_none(
+    platform: Platform, database_url: str
+) -> None:
+    [session_id] = await add_clinic(platform, capacity=500)
+    crowd = await add_crowd(platform, 300)
+    async with open_desk(platform, batch=16) as desk:
+        waiting = [asyncio.ensure_future(book(desk, person, session_id)) for person in crowd]
+        for _ in range(3):
+            await asyncio.sleep(0.02)
+            end_all_connections(database_url)
+        answers = await asyncio.gather(*waiting)
+        unsure = [
+            person
+            for person, answer in zip(crowd, answers, strict=True)
+            if not isinstance(answer, AppointmentView)
+        ]
+        for person in unsure:
+            assert isinstance(await book(desk, person, session_id), AppointmentView)
+    assert await count(platform, "appointments") == 300
+    assert await ask(platform, "SELECT booked FROM clinic_sessions") == [(300,)]
+
+
+async def test_a_full_queue_answers_busy_at_once(platform: Platform) -> None:
+    [session_id] = await add_clinic(platform, capacity=500)
+    crowd = await add_crowd(platform, 60)
+    async with open_desk(platform, lanes=1, queue=10) as desk:
+        answers = await asyncio.gather(*(book(desk, person, session_id) for person in crowd))
+    assert outcomes(answers) == {"AppointmentView": 10, "Busy": 50}
+    assert await count(platform, "booking_requests") == 10
+
+
+async def test_closing_answers_all_that_wait_and_takes_no_more(platform: Platform) -> None:
+    [session_id] = await add_clinic(platform, capacity=500)
+    crowd = await add_crowd(platform, 100)
+    async with open_desk(platform, batch=8) as desk:
+        waiting = [asyncio.ensure_future(book(desk, person, session_id)) for person in crowd[1:]]
+        await asyncio.sleep(0)
+    assert outcomes(await asyncio.gather(*waiting)) == {"AppointmentView": 99}
+    assert isinstance(await book(desk, crowd[0], session_id), Busy)
+
+
+async def test_who_goes_away_while_waiting_gets_no_booking(platform: Platform) -> None:
+    [session_id] = await add_clinic(platform)
+    crowd = await add_crowd(platform, 3)
+    async with open_desk(platform, lanes=1, batch=1) as desk:
+        waiting = [asyncio.ensure_future(book(desk, person, session_id)) for person in crowd]
+        await asyncio.sleep(0)  # the first is in the lane's hands, the others wait
+        waiting[2].cancel()
+        answers = await asyncio.gather(*waiting, return_exceptions=True)
+    assert isinstance(answers[2], asyncio.CancelledError)
+    assert await count(platform, "appointments") == 2
+
+
+async def test_who_goes_away_during_the_commit_finds_the_booking_under_the_key(
+    platform: Platform,
+) -> None:
+    [session_id] = await add_clinic(platform)
+    [person] = await add_crowd(platform, 1)
+    async with open_desk(platform) as desk, platform.db.transaction() as holding:
+        await holding.do("SELECT FROM patients FOR UPDATE")
+        leaving = asyncio.ensure_future(book(desk, person, session_id))
+        async with asyncio.timeout(30):
+            while await ask(platform, WAITING) == [(0,)]:  # noqa: ASYNC110 - in PostgreSQL
+                await asyncio.sleep(0.01)
+        leaving.cancel()
+        await asyncio.gather(leaving, return_exceptions=True)
+    assert await count(platform, "appointments") == 1
+    async with open_desk(platform) as desk:
+        assert isinstance(await book(desk, person, session_id), AppointmentView)
+    assert await count(platform, "appointments") == 1
+
+
+async def test_a_booking_has_one_message_and_one_job_and_a_refusal_none(
+    platform: Platform,
+) -> None:
+    [session_id] = await add_clinic(platform, capacity=2)
+    crowd = await add_crowd(platform, 4)
+    async with open_desk(platform, lanes=1) as desk:
+        await asyncio.gather(*(book(desk, person, session_id) for person in crowd))
+    told = await ask(platform, "SELECT kind, id FROM messages ORDER BY id")
+    assert [kind for kind, _ in told] == ["booked", "booked"]
+    jobs = await ask(platform, "SELECT task_name, queue_name, args FROM procrastinate_jobs")
+    assert all(job[:2] == ("deliver_messages", "notices") for job in jobs)
+    assert sorted(id for job in jobs for id in job[2]["message_ids"]) == [id for _, id in told]
+
+
+async def test_staff_may_book_for_the_person_before_them_an_account_for_its_own_only(
+    platform: Platform,
+) -> None:
+    [session_id] = await add_clinic(platform)
+    mine, other = await add_crowd(platform, 2)
+    async with open_desk(platform) as desk:
+        stolen = await desk.book(mine.actor, "k", other.patient_id, session_id, "api")
+        staff = await desk.book(Actor("staff", 1), "k", other.patient_id, session_id, "phone")
+        nobody = await desk.book(mine.actor, "n", 10**12, session_id, "api")
+    assert stolen == nobody == Refused(Refusal.NOT_YOUR_PATIENT)
+    assert isinstance(staff, AppointmentView)
+    assert staff.channel == "phone"

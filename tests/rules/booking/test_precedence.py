@@ -1,0 +1,236 @@
+"""The order of refusals is a contract: where several apply, the first answers (part 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from itertools import combinations, pairwise
+
+import pytest
+from tests.rules import oracle
+from tests.rules.helpers import NOW, OWNER, STRANGER, clock, moment, patient, request, session
+
+from guahao.rules.booking.booking import decide_batch
+from guahao.rules.kernel.facts import (
+    Actor,
+    BookingFacts,
+    BookingRequest,
+    CountedAppointment,
+    EarlierUse,
+    PatientFacts,
+    SessionFacts,
+)
+from guahao.rules.kernel.limits import RENOWNED_SPECIALIST, HospitalRules
+from guahao.rules.kernel.outcomes import (
+    CancelRefusal,
+    KeyMismatch,
+    PickupRefusal,
+    Refusal,
+    Refused,
+    Repeated,
+)
+
+TODAY = NOW.date()
+
+
+@dataclass
+class Case:
+    """A request that would be booked, until something is said against it."""
+
+    visit_date: date = TODAY + timedelta(days=30)
+    at: datetime = NOW
+    actor: Actor = OWNER
+    rules: HospitalRules = field(default_factory=HospitalRules)
+    known: bool = True
+    stopped: bool = False
+    capacity: int = 20
+    restricted_until: date | None = None
+    is_checked: bool = True
+    has_ended: bool = False
+    suspended_until: date | None = None
+    counted: list[CountedAppointment] = field(default_factory=list)
+
+    def count(self, *days_away: int, hospital: int = 2, department: int = 2) -> None:
+        """Counted appointments so many days from the visit date."""
+        for days in days_away:
+            visit = self.visit_date + timedelta(days=days)
+            self.counted.append(CountedAppointment(visit, hospital, department))
+
+    def parts(self) -> tuple[BookingFacts, BookingRequest]:
+        """What the rules are given."""
+        offered = session(
+            self.visit_date, capacity=self.capacity, stopped=self.stopped, rules=self.rules
+        )
+        person = patient(suspended_until=self.suspended_until, counted=self.counted)
+        offered = replace(offered, title=RENOWNED_SPECIALIST)
+        person = replace(
+            person, account_restricted_until=self.restricted_until, is_checked=self.is_checked
+        )
+        if self.has_ended:
+            person = replace(person, document_ends_on=self.visit_date)
+        facts = BookingFacts({1: offered} if self.known else {}, {1: person}, checks_names=True)
+        return facts, request(at=self.at, actor=self.actor)
+
+
+def make_dates_refuse(case: Case, reasons: Iterable[str]) -> None:
+    """Choose visit date, time and hospital's rules so that these reasons apply."""
+    match tuple(reason for reason in oracle.ORDER[3:7] if reason in reasons):
+        case ("same_day",):
+            case.visit_date = TODAY
+        case ("next_day_closed",):
+            case.visit_date, case.at = TODAY + timedelta(days=1), moment("2026-03-02 15:00")
+        case ("beyond_horizon",):
+            case.rules = HospitalRules(cycle_days=29)
+        case ("not_released",):
+            case.rules = HospitalRules(cycle_days=30, release_time=clock("10:00:00.000001"))
+        case ("same_day", "not_released"):
+            case.visit_date = TODAY
+            case.rules = HospitalRules(cycle_days=0, release_time=clock("11:00"))
+        case ("next_day_closed", "beyond_horizon"):
+            case.visit_date, case.at = TODAY + timedelta(days=1), moment("2026-03-02 15:00")
+            case.rules = HospitalRules(cycle_days=0)
+        case ("next_day_closed", "not_released"):
+            case.visit_date, case.at = TODAY + timedelta(days=1), moment("2026-03-02 15:00")
+            case.rules = HospitalRules(cycle_days=1, release_time=clock("16:00"))
+
+
+def against(*reasons: str) -> tuple[BookingFacts, BookingRequest]:  # noqa: C901 - a case a reason
+    """A request to which all of these reasons apply."""
+    case = Case()
+    make_dates_refuse(case, reasons)
+    if "unknown_session" in reasons:
+        case.known = False
+    if "not_your_patient" in reasons:
+        case.actor = STRANGER
+    if "session_stopped" in reasons:
+        case.stopped = True
+    if "account_restricted" in reasons:
+        case.restricted_until = TODAY + timedelta(days=1)
+    if "document_ended" in reasons:
+        case.has_ended = True
+    if "person_unchecked" in reasons:
+        case.is_checked = False
+    if "patient_suspended" in reasons:
+        case.suspended_until = TODAY + timedelta(days=1)
+    if "duplicate_department" in reasons:
+        case.count(0, hospital=1, department=1)
+    if "day_limit" in reasons:
+        case.count(*(0, 0)[len(case.counted) :])
+    if "seven_day_limit" in reasons:
+        case.count(*(3, 4, 6)[len(case.counted) :])
+    if "three_month_limit" in reasons:
+        case.count(*(7, 17, 27, 37, 47)[len(case.counted) :])
+    if "sold_out" in reasons:
+        case.capacity = 0
+    return case.parts()
+
+
+# A visit date cannot be today and tomorrow; what lies beyond the furthest date is neither
+# today nor released later today.
+NEVER_TOGETHER = {
+    ("same_day", "next_day_closed"),
+    ("same_day", "beyond_horizon"),
+    ("beyond_horizon", "not_released"),
+}
+PAIRS = [pair for pair in combinations(oracle.ORDER, 2) if pair not in NEVER_TOGETHER]
+# Nothing can be read from a session that does not exist; the rest can be true at once.
+JUDGED_ON_THE_SESSION = set(oracle.ORDER[2:]) - {"account_restricted", "patient_suspended"}
+
+
+def test_the_contract_names_the_refusals_in_this_order() -> None:
+    assert tuple(Refusal) == oracle.ORDER
+
+
+def test_nearly_every_pair_of_reasons_can_meet() -> None:
+    assert len(PAIRS) == 16 * 15 // 2 - 3
+    adjacent = set(pairwise(oracle.ORDER))
+    assert adjacent - set(PAIRS) == {
+        ("same_day", "next_day_closed"),
+        ("beyond_horizon", "not_released"),
+    }
+
+
+def test_a_request_with_nothing_against_it_is_booked() -> None:
+    assert oracle.reasons(*against()) == set()
+    facts, wish = against()
+    assert not isinstance(decide_batch(facts, [wish])[0], Refused)
+
+
+@pytest.mark.parametrize("reason", oracle.ORDER)
+def test_a_reason_alone_is_the_answer(reason: str) -> None:
+    facts, wish = against(reason)
+    assert oracle.reasons(facts, wish) == {reason}
+    [decision] = decide_batch(facts, [wish])
+    assert isinstance(decision, Refused)
+    assert decision.reason == reason
+
+
+@pytest.mark.parametrize(("earlier", "later"), PAIRS)
+def test_of_two_reasons_the_earlier_answers(earlier: str, later: str) -> None:
+    facts, wish = against(earlier, later)
+    both = {earlier, later}
+    if earlier == "unknown_session":
+        both -= JUDGED_ON_THE_SESSION
+    assert oracle.reasons(facts, wish) == both
+    [decision] = decide_batch(facts, [wish])
+    assert isinstance(decision, Refused)
+    assert decision.reason == earlier
+
+
+def test_a_session_that_was_never_known_is_told_before_anything_else() -> None:
+    facts, wish = against(*set(oracle.ORDER) - {"next_day_closed", "beyond_horizon"})
+    [decision] = decide_batch(facts, [wish])
+    assert decision == Refused(Refusal.UNKNOWN_SESSION)
+
+
+@pytest.mark.parametrize("reason", oracle.ORDER)
+def test_another_body_under_a_used_key_is_told_before_any_rule(reason: str) -> None:
+    facts, wish = against(reason)
+    facts = replace(facts, earlier={wish.scope: EarlierUse(wish.patient_id, 99, "sold_out")})
+    assert decide_batch(facts, [wish]) == [KeyMismatch()]
+
+
+@pytest.mark.parametrize("reason", oracle.ORDER)
+def test_an_answer_once_given_stands_whatever_has_happened_since(reason: str) -> None:
+    facts, wish = against(reason)
+    use = EarlierUse(wish.patient_id, wish.session_id, "booked", appointment_id=7)
+    facts = replace(facts, earlier={wish.scope: use})
+    assert decide_batch(facts, [wish]) == [Repeated(use)]
+
+
+@pytest.mark.parametrize(
+    ("people", "sessions"),
+    [({}, {1: session()}), ({1: patient(account=None)}, {1: session()})],
+    ids=["unknown patient", "patient of no account"],
+)
+def test_an_account_books_for_its_own_patients_only(
+    people: dict[int, PatientFacts], sessions: dict[int, SessionFacts]
+) -> None:
+    [decision] = decide_batch(BookingFacts(sessions, people), [request()])
+    assert decision == Refused(Refusal.NOT_YOUR_PATIENT)
+
+
+@pytest.mark.parametrize("kind", ["staff", "hospital"])
+@pytest.mark.parametrize("account", [None, 1, 2])
+def test_staff_book_for_whoever_is_before_them(kind: str, account: int | None) -> None:
+    facts = BookingFacts({1: session()}, {1: patient(account=account)})
+    [decision] = decide_batch(facts, [request(actor=Actor(kind, 1))])
+    assert not isinstance(decision, Refused)
+
+
+def test_even_staff_cannot_book_for_a_patient_who_does_not_exist() -> None:
+    [decision] = decide_batch(BookingFacts({1: session()}, {}), [request(actor=Actor("staff", 1))])
+    assert decision == Refused(Refusal.NOT_YOUR_PATIENT)
+
+
+def test_cancelling_and_picking_up_keep_their_order() -> None:
+    assert tuple(CancelRefusal) == ("cancel_by_phone", "not_cancellable", "cancel_too_late")
+    assert tuple(PickupRefusal) == (
+        "wrong_person",
+        "wrong_hospital",
+        "already_picked_up",
+        "not_booked",
+        "wrong_day",
+        "pickup_too_late",
+    )

@@ -1,0 +1,60 @@
+"""The first moment at which a date can be booked, when rules change on the way."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.rules.strategies import clocks
+
+from guahao.rules.attendance.penalties import Suspension, merged
+from guahao.rules.kernel.limits import CITY_TIME, HospitalRules, Policy
+from guahao.rules.kernel.policies import DatedPolicies, DatedPolicy
+from guahao.rules.supply.releasing import date_refusal, held_together, released_at
+
+VISIT = date(2027, 5, 31)  # a clamped month end: three months before is a 28th of February
+LATEST = 130  # days before the visit that are looked at
+
+cycles = st.none() | st.integers(1, 92)
+rules = st.builds(HospitalRules, cycle_days=cycles, release_time=clocks, next_day_stop_time=clocks)
+policies = st.builds(Policy, horizon_months=st.integers(1, 3))
+changes = st.lists(st.integers(0, LATEST), max_size=3, unique=True).flatmap(
+    lambda days: st.tuples(
+        *(st.tuples(st.just(VISIT - timedelta(days=n)), rules) for n in sorted(days, reverse=True))
+    )
+)
+
+
+def first_open(held: list[tuple[date, HospitalRules]], policies: DatedPolicies) -> datetime | None:
+    """Asking at every moment at which the answer may change, day by day."""
+    for before in range(LATEST, -1, -1):
+        day = VISIT - timedelta(days=before)
+        of_day = [one for begins, one in held if begins <= day][-1]
+        for clock in sorted({time(), of_day.release_time}):
+            at = datetime.combine(day, clock, CITY_TIME)
+            if date_refusal(VISIT, at, of_day, policies.on(day)) is None:
+                return at
+    return None
+
+
+@given(rules, changes, policies, st.lists(st.tuples(st.integers(0, LATEST), policies), max_size=2))
+def test_a_date_is_released_when_a_request_would_first_not_be_too_early(
+    first: HospitalRules,
+    later: tuple[tuple[date, HospitalRules], ...],
+    policy: Policy,
+    others: list[tuple[int, Policy]],
+) -> None:
+    held = [(date.min, first), *later]
+    rows = {VISIT - timedelta(days=before): other for before, other in others}
+    dated = DatedPolicies(policy, tuple(DatedPolicy(day, one) for day, one in rows.items()))
+    assert released_at(VISIT, held_together(held, dated)) == first_open(held, dated)
+
+
+def test_suspensions_that_overlap_are_one() -> None:
+    def one(start: int, end: int) -> Suspension:
+        return Suspension(date(2026, start, 1), date(2026, end, 1))
+
+    assert merged([one(1, 4), one(3, 9), one(4, 6), one(10, 12)]) == [one(1, 9), one(10, 12)]
+    assert merged([one(1, 4), one(4, 6)]) == [one(1, 6)]
+    assert merged([]) == []

@@ -1,0 +1,124 @@
+"""Every word of the pages is said in English, too, with the same places to fill in."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po
+from tests.web.site import Site
+from tests.web.staff_site import at_the_desk
+
+import guahao.flows
+import guahao.web
+from guahao.rules.staff.staff import Role
+from guahao.web.words.catalogue import catalogues, translations
+from guahao.web.words.language import Language
+
+WEB = Path(guahao.web.__file__).parent
+METHODS = [("templates/**.html", "jinja2.ext.babel_extract"), ("**.py", "python")]
+KEYWORDS = {"say": None, "_": None, "ngettext": (1, 2)}
+PLACES = re.compile(r"%\((\w+)\)s|\{(\w+)\}")
+CHINESE = re.compile(r"[\u4e00-\u9fff，。：；？！]")
+
+
+@dataclass(frozen=True)
+class Word:
+    """What a page says, and how a catalogue says it in English: one, many."""
+
+    chinese: str
+    english: tuple[str, ...]
+
+
+def said() -> set[str]:
+    """What templates and pages say."""
+    found = extract_from_dir(WEB, METHODS, {}, KEYWORDS)
+    return {_first(message) for _, _, message, _, _ in found}
+
+
+def words() -> Iterator[Word]:
+    """All catalogues' words."""
+    for file in catalogues("en"):
+        with file.open("rb") as source:
+            catalogue = read_po(source, locale="en")
+        for message in catalogue:
+            if message.id:
+                yield Word(_first(message.id), _all(message.string or ""))
+
+
+def _first(text: str | list[str] | tuple[str, ...]) -> str:
+    return _all(text)[0]
+
+
+def _all(text: str | list[str] | tuple[str, ...]) -> tuple[str, ...]:
+    return (text,) if isinstance(text, str) else tuple(text)
+
+
+def test_every_word_of_a_page_has_its_english_and_none_is_left_over() -> None:
+    known = {word.chinese for word in words()}
+    assert sorted(said() - known) == []
+    assert sorted(known - said()) == []
+
+
+def test_english_is_said_in_english() -> None:
+    for word in words():
+        for text in word.english:
+            assert text, word
+            assert not CHINESE.search(text), word
+
+
+def test_both_languages_fill_in_the_same_places() -> None:
+    for word in words():
+        for text in word.english:
+            assert set(PLACES.findall(text)) == set(PLACES.findall(word.chinese)), word
+
+
+def test_two_catalogues_do_not_say_one_word_differently() -> None:
+    first: dict[str, tuple[str, ...]] = {}
+    for word in words():
+        assert first.setdefault(word.chinese, word.english) == word.english
+
+
+@pytest.mark.parametrize(("language", "word"), [("zh", "首页"), ("en", "Home")])
+def test_a_word_is_said_in_the_readers_language(language: Language, word: str) -> None:
+    assert translations(language).gettext("首页") == word
+
+
+# The auditor reads words --------------------------------------------------------------------
+
+FLOWS = Path(guahao.flows.__file__).parent
+_ACTION = 3  # its place among the arguments of trail.record and of the flows' own _record
+
+
+def recorded() -> Iterator[str]:
+    """Every action that stands in the flows as a text."""
+    for file in sorted(FLOWS.glob("**/*.py")):
+        for call in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if not isinstance(call, ast.Call):
+                continue
+            name = getattr(call.func, "attr", None) or getattr(call.func, "id", "")
+            arguments = list(_flat(call.args))
+            if name in ("record", "_record", "_failed") and len(arguments) > _ACTION:
+                action = arguments[_ACTION]
+                if isinstance(action, ast.Constant):
+                    yield str(action.value)
+
+
+def _flat(arguments: list[ast.expr]) -> Iterator[ast.expr]:
+    """Also those of a starred tuple."""
+    for argument in arguments:
+        starred = argument.value if isinstance(argument, ast.Starred) else None
+        yield from starred.elts if isinstance(starred, ast.Tuple) else [argument]
+
+
+async def test_every_recorded_action_has_its_words(site: Site) -> None:
+    reader = await at_the_desk(site, Role.AUDITOR)
+    await reader.go("/staff/trail")
+    actions = sorted(set(recorded()))
+    assert "stop_sessions" in actions
+    assert [one for one in actions if f'value="{one}"' not in reader.text] == []
