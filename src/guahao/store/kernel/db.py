@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from psycopg import AsyncConnection, AsyncCursor, OperationalError, conninfo
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader
 from psycopg.errors import ReadOnlySqlTransaction
-from psycopg.rows import TupleRow
+from psycopg.rows import TupleRow, class_row
 from psycopg_pool import PoolTimeout
 
 from guahao.clock import ClockWatch
@@ -36,6 +36,7 @@ TIME_ZONE = "Asia/Shanghai"
 Clock = Callable[[], datetime]
 Row = tuple[Any, ...]
 Params = tuple[Any, ...] | Mapping[str, Any]
+Record = TypeVar("Record")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,16 @@ class Tx:
     async def row(self, sql: str, params: Params = ()) -> TupleRow | None:
         """The first row, or None."""
         return await (await self.conn.execute(sql, params)).fetchone()
+
+    async def records(self, cls: type[Record], sql: str, params: Params = ()) -> list[Record]:
+        """Return all rows of one statement as `cls`, whose fields the columns are named after."""
+        cursor = self.conn.cursor(row_factory=class_row(cls))
+        return await (await cursor.execute(sql, params)).fetchall()
+
+    async def record(self, cls: type[Record], sql: str, params: Params = ()) -> Record | None:
+        """Return the first row as `cls`, whose fields the columns are named after, or None."""
+        cursor = self.conn.cursor(row_factory=class_row(cls))
+        return await (await cursor.execute(sql, params)).fetchone()
 
     async def do(self, sql: str, params: Params = ()) -> int:
         """Run a statement for its effect; the number of rows it touched."""
