@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 
@@ -102,7 +103,8 @@ def test_texts_and_folders_are_taken_as_they_are() -> None:
 
 
 def test_every_number_is_covered_by_the_tests_below() -> None:
-    numbers = {n for n, f in Settings.__dataclass_fields__.items() if f.type == "int"}
+    hints = get_type_hints(Settings)
+    numbers = {name for name, kind in hints.items() if kind is int}
     assert numbers == {name for name, _, _ in NUMBERS}
 
 

@@ -12,8 +12,10 @@ from functools import partial
 from ipaddress import ip_network
 from itertools import pairwise
 from pathlib import Path
+from typing import Annotated, Any, get_origin, get_type_hints
 
 import msgspec
+from msgspec import Meta
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
@@ -49,25 +51,29 @@ class Settings:
     database_read_url: str | None = None  # replicas, read while no primary answers
     backup_dir: Path | None = None  # base backups and the archived log
     backup_url: str | None = None  # a login with REPLICATION; the demo's owner serves as well
-    backup_generations: int = 7
+    backup_generations: Annotated[int, Meta(ge=1, le=1000)] = 7
     backup_scratch_dir: Path | None = None  # None: in `backup_dir`
     backup_restore_command: str | None = None  # restores for `guahao backup verify`
     postgres_bin: Path | None = None  # None: looked for
     database_network: str = "open"  # private: its connections need no TLS
     database_pooling: str = "session"  # transaction: by a pooler that changes servers in between
     metrics_host: str = "127.0.0.1"
-    metrics_port: int | None = None  # None: with the pages in a demo, else nowhere
+    metrics_port: Annotated[int | None, Meta(ge=1, le=65535)] = (
+        None  # None: with the pages in a demo, else nowhere
+    )
     data_dir: Path = Path(".guahao")
     host: str = "127.0.0.1"
-    port: int = 8000
+    port: Annotated[int, Meta(ge=1, le=65535)] = 8000
     secret_key: str | None = None  # demo makes and keeps its own
     secret_keys_old: tuple[str, ...] = field(default=(), repr=False)  # until rotated away
     clock_start: datetime | None = None
     clock_begun: float | None = None  # set by `guahao up`, so that its processes agree
-    clock_tolerance_seconds: int = 2  # off the database's clock, beyond which nothing is done
-    web_workers: int = 1
-    standbys: int = 0  # synchronous ones that the database is run with
-    disk_free_percent: int = 15  # below, `guahao doctor` warns
+    clock_tolerance_seconds: Annotated[int, Meta(ge=1, le=60)] = (
+        2  # off the database's clock, beyond which nothing is done
+    )
+    web_workers: Annotated[int, Meta(ge=1, le=64)] = 1
+    standbys: Annotated[int, Meta(ge=0, le=8)] = 0  # synchronous ones that the database is run with
+    disk_free_percent: Annotated[int, Meta(ge=1, le=99)] = 15  # below, `guahao doctor` warns
     sms_gateway: str = "outbox"
     log_level: str = "info"
     security_log: Path | None = None  # None: standard error
@@ -75,40 +81,48 @@ class Settings:
     trail_syslog: str | None = None
     cancel_channels: frozenset[str] = frozenset({"agent"})
     hotline: str = "114"
-    desk_lanes: int = 2
-    desk_batch: int = 128
-    desk_queue: int = 4096
+    desk_lanes: Annotated[int, Meta(ge=1, le=32)] = 2
+    desk_batch: Annotated[int, Meta(ge=1, le=1000)] = 128
+    desk_queue: Annotated[int, Meta(ge=1, le=1_000_000)] = 4096
     retention_days: Mapping[str, int] = field(default_factory=dict)  # by kind
-    otp_per_phone_hour: int = 5
-    otp_per_address_hour: int = 20
-    otp_total_minute: int = 3000
-    otp_unproven_per_address_hour: int = 5
-    otp_unproven_total_minute: int = 60
-    confirm_after_days: int = 90  # without use; a phone number may have a new holder
-    lookups_per_code_day: int = 5
-    lookups_per_caller_hour: int = 20
-    lookups_total_minute: int = 600
-    requests_per_address_minute: int = 3000
-    requests_per_network_minute: int = 60_000
+    otp_per_phone_hour: Annotated[int, Meta(ge=1, le=1000)] = 5
+    otp_per_address_hour: Annotated[int, Meta(ge=1, le=1_000_000)] = 20
+    otp_total_minute: Annotated[int, Meta(ge=1, le=1_000_000)] = 3000
+    otp_unproven_per_address_hour: Annotated[int, Meta(ge=1, le=1_000_000)] = 5
+    otp_unproven_total_minute: Annotated[int, Meta(ge=1, le=1_000_000)] = 60
+    confirm_after_days: Annotated[int, Meta(ge=1, le=3650)] = (
+        90  # without use; a phone number may have a new holder
+    )
+    lookups_per_code_day: Annotated[int, Meta(ge=1, le=1000)] = 5
+    lookups_per_caller_hour: Annotated[int, Meta(ge=1, le=1_000_000)] = 20
+    lookups_total_minute: Annotated[int, Meta(ge=1, le=1_000_000)] = 600
+    requests_per_address_minute: Annotated[int, Meta(ge=1, le=10_000_000)] = 3000
+    requests_per_network_minute: Annotated[int, Meta(ge=1, le=100_000_000)] = 60_000
     shared_networks: tuple[str, ...] = ()  # many people behind each address
-    bookings_per_account_minute: int = 30
-    bookings_per_account_hour: int = 120
-    bookings_per_address_minute: int = 600
-    bookings_per_network_minute: int = 6000
-    places_per_address_10_minutes: int = 30
-    places_per_network_10_minutes: int = 1000
-    registrations_per_account_day: int = 10
-    registrations_per_address_hour: int = 20
-    registrations_per_network_hour: int = 1000
-    header_seconds: int = 10
-    body_idle_seconds: int = 10
-    body_total_seconds: int = 60  # and more for a large body, by its length
-    bodies_per_address: int = 64  # half received at once, in one process
-    staff_idle_minutes: int = 30
-    staff_absolute_hours: int = 12
-    staff_password_hours: int = 72  # how long a temporary password holds
+    bookings_per_account_minute: Annotated[int, Meta(ge=1, le=1_000_000)] = 30
+    bookings_per_account_hour: Annotated[int, Meta(ge=1, le=1_000_000)] = 120
+    bookings_per_address_minute: Annotated[int, Meta(ge=1, le=1_000_000)] = 600
+    bookings_per_network_minute: Annotated[int, Meta(ge=1, le=10_000_000)] = 6000
+    places_per_address_10_minutes: Annotated[int, Meta(ge=1, le=1_000_000)] = 30
+    places_per_network_10_minutes: Annotated[int, Meta(ge=1, le=10_000_000)] = 1000
+    registrations_per_account_day: Annotated[int, Meta(ge=1, le=1_000_000)] = 10
+    registrations_per_address_hour: Annotated[int, Meta(ge=1, le=1_000_000)] = 20
+    registrations_per_network_hour: Annotated[int, Meta(ge=1, le=10_000_000)] = 1000
+    header_seconds: Annotated[int, Meta(ge=1, le=300)] = 10
+    body_idle_seconds: Annotated[int, Meta(ge=1, le=300)] = 10
+    body_total_seconds: Annotated[int, Meta(ge=1, le=3600)] = (
+        60  # and more for a large body, by its length
+    )
+    bodies_per_address: Annotated[int, Meta(ge=1, le=100_000)] = (
+        64  # half received at once, in one process
+    )
+    staff_idle_minutes: Annotated[int, Meta(ge=1, le=1440)] = 30
+    staff_absolute_hours: Annotated[int, Meta(ge=1, le=168)] = 12
+    staff_password_hours: Annotated[int, Meta(ge=1, le=720)] = (
+        72  # how long a temporary password holds
+    )
     trusted_proxies: tuple[str, ...] = ()
-    hospital_calls_per_minute: int = 600
+    hospital_calls_per_minute: Annotated[int, Meta(ge=1, le=1_000_000)] = 600
     client_certificate_header: str = "x-client-certificate-sha256"  # set by a trusted proxy alone
     webhook_networks: tuple[str, ...] = ()  # beside public addresses
     aliyun_endpoint: str = "https://dysmsapi.aliyuncs.com"
@@ -118,7 +132,7 @@ class Settings:
     aliyun_templates: Mapping[str, str] = field(default_factory=dict)  # codes by kind
     aliyun_receipt_token: str | None = None  # None: no receipts are taken
     identity_verifier: str | None = None  # production chooses; see `verifier`
-    identity_checks_per_day: int = 20_000
+    identity_checks_per_day: Annotated[int, Meta(ge=1, le=10_000_000)] = 20_000
     identity_aliyun_endpoint: str = "https://cloudauth.aliyuncs.com"
     identity_aliyun_access_key_id: str | None = None
     identity_aliyun_access_key_secret: str | None = None
@@ -155,46 +169,6 @@ class Settings:
         return self.public_url or f"http://{self.host}:{self.port}"
 
 
-_INTEGERS = {
-    "port": (1, 65535),
-    "web_workers": (1, 64),
-    "standbys": (0, 8),
-    "disk_free_percent": (1, 99),
-    "backup_generations": (1, 1000),
-    "clock_tolerance_seconds": (1, 60),
-    "desk_lanes": (1, 32),
-    "desk_batch": (1, 1000),
-    "desk_queue": (1, 1_000_000),
-    "otp_per_phone_hour": (1, 1000),
-    "otp_per_address_hour": (1, 1_000_000),
-    "otp_total_minute": (1, 1_000_000),
-    "otp_unproven_per_address_hour": (1, 1_000_000),
-    "otp_unproven_total_minute": (1, 1_000_000),
-    "confirm_after_days": (1, 3650),
-    "lookups_per_code_day": (1, 1000),
-    "lookups_per_caller_hour": (1, 1_000_000),
-    "lookups_total_minute": (1, 1_000_000),
-    "requests_per_address_minute": (1, 10_000_000),
-    "requests_per_network_minute": (1, 100_000_000),
-    "bookings_per_account_minute": (1, 1_000_000),
-    "bookings_per_account_hour": (1, 1_000_000),
-    "bookings_per_address_minute": (1, 1_000_000),
-    "bookings_per_network_minute": (1, 10_000_000),
-    "places_per_address_10_minutes": (1, 1_000_000),
-    "places_per_network_10_minutes": (1, 10_000_000),
-    "registrations_per_account_day": (1, 1_000_000),
-    "registrations_per_address_hour": (1, 1_000_000),
-    "registrations_per_network_hour": (1, 10_000_000),
-    "header_seconds": (1, 300),
-    "body_idle_seconds": (1, 300),
-    "body_total_seconds": (1, 3600),
-    "bodies_per_address": (1, 100_000),
-    "hospital_calls_per_minute": (1, 1_000_000),
-    "identity_checks_per_day": (1, 10_000_000),
-    "staff_idle_minutes": (1, 1440),
-    "staff_absolute_hours": (1, 168),
-    "staff_password_hours": (1, 720),
-}
 _SECRET_CHARACTERS = 32
 _SECRET_BITS = 90  # by its characters' frequencies; 32 random hex digits have about 110
 _DATABASE_URLS = ("database_url", "database_owner_url", "database_read_url", "backup_url")
@@ -204,23 +178,8 @@ _ENCRYPTED = ("require", "verify-ca", "verify-full")
 # The hotline always can (S14); the patient as well where the operator says so.
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 _CANCEL_CHANNELS = (frozenset({"agent"}), frozenset({"agent", "patient"}))
-_PLACE_TEXTS = ("city", "province")
 _POSTAL_CODE = re.compile(r"[0-9]{6}")
-_TEXTS = (
-    *("mode", "database_url", "database_owner_url", "database_network", "host"),
-    *("backup_url", "backup_restore_command"),
-    *("metrics_host", "secret_key", "sms_gateway", "hotline", "log_level", "database_read_url"),
-)
-_ALIYUN_TEXTS = (
-    *("aliyun_access_key_id", "aliyun_access_key_secret"),
-    *("aliyun_sign_name", "aliyun_receipt_token"),
-)
-_IDENTITY_TEXTS = (
-    *("identity_verifier", "identity_aliyun_access_key_id"),
-    "identity_aliyun_access_key_secret",
-)
 _VERIFIERS = ("aliyun", "demo", "none")
-_WECHAT_TEXTS = ("wechat_appid", "wechat_secret", "wechat_token", "wechat_aes_key")
 _BASE_URL = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+/?")
 _SYSLOG = re.compile(r"(?:udp|tcp)://[A-Za-z0-9.\[\]:-]+|/[!-~]+")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9-]{1,64}")
@@ -229,28 +188,28 @@ _AES_KEY = re.compile(r"[A-Za-z0-9+/]{43}")
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
-    """The settings of `GUAHAO_*`; raises SettingsError on the first that is wrong."""
+    """Return the settings of `GUAHAO_*`; an empty one counts as not set.
+
+    Raises SettingsError on the first that is wrong.
+    """
     given = {
         name.removeprefix("GUAHAO_").lower(): value
         for name, value in environ.items()
         if name.startswith("GUAHAO_") and value != ""
     }
-    settings = Settings(
-        **{
-            name: given[name]
-            for name in (*_TEXTS, *_PLACE_TEXTS, *_ALIYUN_TEXTS, *_IDENTITY_TEXTS, *_WECHAT_TEXTS)
-            if name in given
-        },  # type: ignore[arg-type]
-        **{n: _integer(n, given[n], *b) for n, b in _INTEGERS.items() if n in given},  # type: ignore[arg-type]
-        **_others(given),  # type: ignore[arg-type]
-    )
+    values: dict[str, Any] = {}
+    for name, kind in get_type_hints(Settings, include_extras=True).items():
+        if name not in given:
+            continue
+        if name in _READERS:
+            values[name] = _READERS[name](given[name])
+        elif get_origin(kind) is Annotated:
+            values[name] = _integer(name, given[name], kind.__metadata__[0])
+        else:
+            values[name] = given[name]
+    settings = Settings(**values)
     _check(settings)
     return settings
-
-
-def _others(given: Mapping[str, str]) -> dict[str, object]:
-    """The settings that are read from their text each in a way of its own."""
-    return {name: read(given[name]) for name, read in _READERS.items() if name in given}
 
 
 def _words(text: str) -> list[str]:
@@ -350,10 +309,14 @@ def _wechat_templates(text: str) -> dict[str, WeChatTemplate]:
     }
 
 
-def _integer(name: str, text: str, low: int, high: int) -> int:
-    if text.isascii() and text.isdigit() and low <= int(text) <= high:
+def _integer(name: str, text: str, bounds: Meta) -> int:
+    assert bounds.ge is not None
+    assert bounds.le is not None
+    if text.isascii() and text.isdigit() and bounds.ge <= int(text) <= bounds.le:
         return int(text)
-    raise SettingsError(f"GUAHAO_{name.upper()} must be a whole number from {low} to {high}")
+    raise SettingsError(
+        f"GUAHAO_{name.upper()} must be a whole number from {bounds.ge} to {bounds.le}"
+    )
 
 
 def _seconds(name: str, text: str) -> float:
@@ -404,7 +367,6 @@ _READERS: Mapping[str, Callable[[str], object]] = {
         )
     },
     "client_certificate_header": _header_name,
-    "metrics_port": lambda text: _integer("metrics_port", text, 1, 65535),
     "postal_code": _postal_code,
     "aliyun_templates": partial(_texts, "aliyun_templates"),
     "wechat_templates": _wechat_templates,
