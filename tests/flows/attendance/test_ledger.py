@@ -11,8 +11,8 @@ from tests.city import Clock, add_account, add_patient, add_session, ask, change
 from tests.web.staff_site import add_member
 
 from guahao.flows.attendance import ledger
-from guahao.flows.attendance.ledger import ExcuseRefusal
 from guahao.flows.kernel.platform import Platform
+from guahao.rules.attendance.ledger import ExcuseRefusal
 from guahao.rules.attendance.penalties import suspended_until
 from guahao.rules.kernel.limits import Policy
 from guahao.rules.staff.staff import Role, Staff

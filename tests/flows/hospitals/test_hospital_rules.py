@@ -15,7 +15,6 @@ from tests.supply import at
 from guahao.flows.attendance.penalties import sweep
 from guahao.flows.attendance.window import (
     ClosedSession,
-    WindowRefusal,
     close_session,
     closes_from,
     correct,
@@ -26,6 +25,7 @@ from guahao.flows.hospitals.directory import hospital
 from guahao.flows.hospitals.hospital_rules import RulesRefusal, overview, withdraw
 from guahao.flows.hospitals.hospital_rules import change as change_rules
 from guahao.flows.kernel.platform import Platform
+from guahao.rules.attendance.window import WindowRefusal
 from guahao.rules.booking.cancelling import cancel_deadline
 from guahao.rules.kernel.limits import HospitalRules
 from guahao.rules.kernel.outcomes import CancelRefusal, Refusal, Refused

@@ -7,16 +7,23 @@ them, it is derived anew under the person's lock.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from guahao.flows.attendance.penalties import derive_suspensions
 from guahao.flows.kernel.platform import Platform
+from guahao.rules.attendance.ledger import (
+    ExcuseFacts,
+    ExcuseRefusal,
+    decide_excuse,
+    decide_withdrawal,
+)
 from guahao.rules.attendance.penalties import Suspension, suspensions_by_date
 from guahao.rules.kernel.text import prose
 from guahao.rules.staff.staff import Staff
 from guahao.store.attendance import ledger as store
 from guahao.store.attendance.ledger import LedgerDecision, LedgerEntry, Suspended
 from guahao.store.booking import appointments as appointment_store
+from guahao.store.booking.appointments import LockedAppointment
+from guahao.store.kernel.db import Tx
 from guahao.store.kernel.views import PatientView
 from guahao.store.messages import messages
 from guahao.store.people import patients as patient_store
@@ -24,16 +31,6 @@ from guahao.store.staff import trail
 
 PAGE_SIZE = 50
 REASON_MAX = 200  # characters
-
-
-class ExcuseRefusal(StrEnum):
-    """Why an excuse is not made or not taken back."""
-
-    UNKNOWN = "excuse_unknown"
-    REASON_NEEDED = "excuse_reason_needed"
-    NOT_A_NO_SHOW = "excuse_not_a_no_show"
-    ALREADY_EXCUSED = "excuse_already"
-    NOT_EXCUSED = "excuse_not_there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +74,13 @@ async def excuse(
 ) -> int | ExcuseRefusal:
     """Excuse a no-show (申诉) with a reason; the patient, who is told of it."""
     reason = prose(reason)[:REASON_MAX]
-    if not reason:
-        return ExcuseRefusal.REASON_NEEDED
     async with platform.db.transaction() as tx:
-        locked = await appointment_store.lock_appointment(tx, appointment_id, None)
-        if locked is None:
-            return ExcuseRefusal.UNKNOWN
-        if locked.facts.status != "no_show":
-            return ExcuseRefusal.NOT_A_NO_SHOW
-        if not await store.add_excuse(tx, platform.vault, appointment_id, by.id, reason):
-            return ExcuseRefusal.ALREADY_EXCUSED
+        locked, facts = await _facts(tx, appointment_id, reason)
+        refusal = decide_excuse(facts)
+        if refusal is not None:
+            return refusal
+        assert locked is not None
+        await store.add_excuse(tx, platform.vault, appointment_id, by.id, reason)
         await derive_suspensions(tx, platform, [locked.patient_id])
         await messages.tell(tx, "excused", [appointment_id])
         await trail.record(
@@ -106,14 +100,13 @@ async def withdraw_excuse(
 ) -> int | ExcuseRefusal:
     """Take an excuse back: the no-show counts again; whoever is suspended by it is told."""
     reason = prose(reason)[:REASON_MAX]
-    if not reason:
-        return ExcuseRefusal.REASON_NEEDED
     async with platform.db.transaction() as tx:
-        locked = await appointment_store.lock_appointment(tx, appointment_id, None)
-        if locked is None:
-            return ExcuseRefusal.UNKNOWN
-        if not await store.withdraw_excuse(tx, appointment_id):
-            return ExcuseRefusal.NOT_EXCUSED
+        locked, facts = await _facts(tx, appointment_id, reason)
+        refusal = decide_withdrawal(facts)
+        if refusal is not None:
+            return refusal
+        assert locked is not None
+        await store.withdraw_excuse(tx, appointment_id)
         await derive_suspensions(tx, platform, [locked.patient_id])
         await messages.tell(tx, "excuse_withdrawn", [appointment_id])
         await trail.record(
@@ -126,3 +119,13 @@ async def withdraw_excuse(
             hospital_id=locked.facts.hospital_id,
         )
     return locked.patient_id
+
+
+async def _facts(
+    tx: Tx, appointment_id: int, reason: str
+) -> tuple[LockedAppointment | None, ExcuseFacts]:
+    locked = await appointment_store.lock_appointment(tx, appointment_id, None)
+    if locked is None:
+        return None, ExcuseFacts(reason, None, excused=False)
+    excused = await store.is_excused(tx, appointment_id)
+    return locked, ExcuseFacts(reason, locked.facts.status, excused)

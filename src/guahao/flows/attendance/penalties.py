@@ -6,7 +6,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from guahao.flows.kernel.platform import Platform
-from guahao.rules.attendance.penalties import suspended_until_by_date, void_status
+from guahao.rules.attendance.penalties import (
+    is_attendance_known,
+    suspended_until_by_date,
+    void_status,
+)
 from guahao.rules.attendance.pickup import pickup_deadline
 from guahao.rules.kernel.limits import CODE_KEPT_DAYS
 from guahao.store.attendance import penalties as store
@@ -44,7 +48,11 @@ async def _settle(tx: Tx, platform: Platform, sessions: Sequence[store.Unsettled
         return 0
     await appointment_store.lock_persons(tx, await store.waiting_patients(tx, overdue))
     await appointment_store.lock_sessions(tx, overdue)
-    known = await store.attendance_known(tx, overdue)
+    known = {
+        record.session_id
+        for record in await store.attendance(tx, overdue)
+        if is_attendance_known(reported=record.reported, any_pick_up=record.any_pick_up)
+    }
     voided = 0
     for attendance_known in (True, False):
         ids = [id for id in overdue if (id in known) is attendance_known]

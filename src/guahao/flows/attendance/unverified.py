@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
-from enum import StrEnum
 
 from guahao.flows.attendance.penalties import derive_and_relieve
 from guahao.flows.attendance.window import punish
 from guahao.flows.kernel.platform import Platform
-from guahao.rules.attendance.attendance import REPORTED_DAYS
+from guahao.rules.attendance.unverified import (
+    ConfirmFacts,
+    ConfirmRefusal,
+    confirmable_since,
+    decide_confirmation,
+)
 from guahao.rules.kernel.text import prose
 from guahao.rules.staff.staff import Staff
 from guahao.store.attendance import penalties as penalty_store
@@ -25,19 +28,7 @@ from guahao.store.attendance.window import DayEntry
 from guahao.store.booking.appointments import lock_sessions
 from guahao.store.staff import trail
 
-# As long as a hospital's system may report: what is not confirmed by then punishes nobody ever.
-CONFIRM_DAYS = REPORTED_DAYS
 REASON_MAX = 200  # characters
-
-
-class NotConfirmed(StrEnum):
-    """Why nothing is confirmed."""
-
-    UNKNOWN = "confirm_unknown"
-    TOO_OLD = "confirm_too_old"
-    NOTHING_WAITS = "confirm_nothing_waits"
-    REASON_NEEDED = "confirm_reason_needed"
-    NOBODY_CAME = "confirm_nobody_came"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +42,13 @@ class Confirmed:
 async def waiting_sessions(platform: Platform, by: Staff) -> list[UnverifiedSession]:
     """The sessions of the clerk's own hospital that can still be confirmed."""
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
-        return await store.sessions(tx, by.own_hospital_id, _since(tx.now.date()))
+        return await store.sessions(tx, by.own_hospital_id, confirmable_since(tx.now.date()))
 
 
 async def waiting_hospitals(platform: Platform) -> list[UnverifiedHospital]:
     """What waits in all the city, for those who see to it that hospitals answer."""
     async with platform.db.transaction() as tx:
-        return await store.hospitals(tx, _since(tx.now.date()))
-
-
-def _since(today: date) -> date:
-    return today - timedelta(days=CONFIRM_DAYS)
+        return await store.hospitals(tx, confirmable_since(tx.now.date()))
 
 
 async def waiting_of(
@@ -69,7 +56,7 @@ async def waiting_of(
 ) -> tuple[UnverifiedSession, list[DayEntry]] | None:
     """A session and who waits to be confirmed; None where it is not the hospital's, or too old."""
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
-        found = await store.sessions(tx, by.own_hospital_id, _since(tx.now.date()))
+        found = await store.sessions(tx, by.own_hospital_id, confirmable_since(tx.now.date()))
         session = next((one for one in found if one.id == session_id), None)
         if session is None:
             return None
@@ -87,30 +74,25 @@ async def confirm(
     reason: str,
     *,
     nobody_came: bool = False,
-) -> Confirmed | NotConfirmed:
+) -> Confirmed | ConfirmRefusal:
     """Say who of those waiting came; whoever did not is a no-show, is told, and may appeal.
 
     That nobody came at all has to be said: a form sent too soon must not punish everybody.
     """
     reason = prose(reason)[:REASON_MAX]
-    if not reason:
-        return NotConfirmed.REASON_NEEDED
     hospital_id = by.own_hospital_id
     async with platform.db.transaction(hospital_id=hospital_id) as tx:
         session = await window_store.session_of_day(tx, hospital_id, session_id)
-        if session is None:
-            return NotConfirmed.UNKNOWN
-        if session.visit_date < _since(tx.now.date()):
-            return NotConfirmed.TOO_OLD
-        before = await store.waiting_of_session(tx, session_id)
+        before = [] if session is None else await store.waiting_of_session(tx, session_id)
         await penalty_store.lock_appointments_persons_and_sessions(tx, before)
         await lock_sessions(tx, [session_id])
-        # Of those whose persons are locked, what still waits.
+        # Only those whose persons are locked, and who still wait now.
         waiting = [id for id in await store.waiting_of_session(tx, session_id) if id in before]
-        if not waiting:
-            return NotConfirmed.NOTHING_WAITS
-        if not came and not nobody_came:
-            return NotConfirmed.NOBODY_CAME
+        visit_date = None if session is None else session.visit_date
+        facts = ConfirmFacts(reason, visit_date, len(waiting), bool(came), nobody_came)
+        refusal = decide_confirmation(facts, tx.now.date())
+        if refusal is not None:
+            return refusal
         present = await window_store.enter_pick_ups(tx, [id for id in waiting if id in set(came)])
         absent = await penalty_store.record_attendance(
             tx, [id for id in waiting if id not in set(came)], "no_show"

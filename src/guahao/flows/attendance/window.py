@@ -10,17 +10,18 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from enum import StrEnum
 
 from guahao.flows.attendance.penalties import derive_and_relieve, derive_suspensions
 from guahao.flows.kernel.platform import Platform
+from guahao.rules.attendance import window as rules
 from guahao.rules.attendance.pickup import decide_pickup, pickup_deadline
+from guahao.rules.attendance.window import WindowRefusal
 from guahao.rules.kernel.outcomes import PickupRefusal
 from guahao.rules.kernel.text import compact, prose
 from guahao.rules.staff.staff import OfHospital, Staff
 from guahao.store.attendance import penalties as penalty_store
 from guahao.store.attendance import window as window_store
-from guahao.store.attendance.window import DayEntry, DaySession, SessionFacts
+from guahao.store.attendance.window import DayEntry, DaySession
 from guahao.store.booking import appointments as store
 from guahao.store.booking.appointments import LockedAppointment
 from guahao.store.kernel import throttle
@@ -36,8 +37,6 @@ from guahao.store.staff import trail
 GUESSES_PER_CLERK_HOUR = 120
 GUESSES_PER_SYSTEM_HOUR = 1200  # all windows of a hospital stand behind its own system
 GUESSES_PER_CODE_DAY = 10
-# So long after a visit date a list kept on paper may be entered.
-PAPER_DAYS = 3
 
 _HOUR, _DAY = 3600, 86400
 _CODE = re.compile(r"[0-9]{8}")
@@ -61,18 +60,6 @@ class TooManyGuesses:
     """Wrong codes or documents too often; from when on it goes on."""
 
     retry_from: datetime
-
-
-class WindowRefusal(StrEnum):
-    """Why a correction or a closing is not made."""
-
-    UNKNOWN = "window_unknown"
-    NOT_PICKED_UP = "window_not_picked_up"
-    NOT_TODAY = "window_not_today"
-    REASON_NEEDED = "window_reason_needed"
-    TOO_EARLY = "window_too_early"
-    STOPPED = "window_stopped"
-    TOO_OLD = "window_too_old"
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,20 +218,18 @@ async def correct(
     Before the deadline the booking waits again. After it, or once its session is settled, it is
     `unverified`: a correction alone never makes a no-show of anybody; closing the session does.
     """
-    if not prose(reason):
-        return WindowRefusal.REASON_NEEDED
-    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+    reason = prose(reason)
+    hospital_id = by.own_hospital_id
+    async with platform.db.transaction(hospital_id=hospital_id) as tx:
         locked = await store.lock_appointment(tx, appointment_id, None)
-        if locked is None or locked.facts.hospital_id != by.own_hospital_id:
-            return WindowRefusal.UNKNOWN
-        facts = locked.facts
-        if facts.status != "picked_up":
-            return WindowRefusal.NOT_PICKED_UP
-        if facts.visit_date != tx.now.date():
-            return WindowRefusal.NOT_TODAY
-        in_time = tx.now < pickup_deadline(facts.visit_date, facts.period, facts.rules)
-        settled = await window_store.is_settled(tx, locked.clinic_session_id)
-        status = "booked" if in_time and not settled else "unverified"
+        facts = rules.CorrectionFacts(reason, None, settled=False)
+        if locked is not None:
+            settled = await window_store.is_settled(tx, locked.clinic_session_id)
+            facts = rules.CorrectionFacts(reason, locked.facts, settled)
+        status = rules.decide_correction(facts, hospital_id, tx.now)
+        if isinstance(status, WindowRefusal):
+            return status
+        assert locked is not None
         await store.set_status(tx, locked.id, status)
         async with tx.as_platform():
             await registrations.uncheck_pick_up(tx, locked.id)
@@ -254,41 +239,31 @@ async def correct(
             by.who,
             "correct_pick_up",
             ("appointment", locked.id),
-            reason=prose(reason),
+            reason=reason,
             detail={"from": "picked_up", "to": status},
         )
     return None
 
 
 async def closes_from(platform: Platform, by: OfHospital, session_id: int) -> datetime | None:
-    """When a session can be closed: from its pick-up deadline on. None where it is not theirs."""
+    """Return when a session can be closed, None where it is not the hospital's."""
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
         session = await window_store.session_of_day(tx, by.own_hospital_id, session_id)
-        return None if session is None else await _deadline(tx, session_id, session)
-
-
-async def _deadline(tx: Tx, session_id: int, session: SessionFacts) -> datetime:
-    """A session's pick-up deadline; a later one that somebody who waits has booked under."""
-    promised = await penalty_store.rules_promised(tx, [session_id])
-    every = [session.rules, *(one.rules for one in promised)]
-    return max(pickup_deadline(session.visit_date, session.period, rules) for rules in every)
+        return None if session is None else rules.closes_from(session)
 
 
 async def close_session(
     platform: Platform, by: OfHospital, session_id: int, reason: str = ""
 ) -> ClosedSession | WindowRefusal:
-    """Say that a session's attendance is complete: who has not come is a no-show (S16).
+    """Record that a session's attendance is complete: everybody who has not come is a no-show.
 
-    Not before the pick-up deadline; again, it changes nothing.
+    Not before the pick-up deadline; again, it changes nothing (S16).
     """
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
         session = await window_store.session_of_day(tx, by.own_hospital_id, session_id)
-        if session is None:
-            return WindowRefusal.UNKNOWN
-        if session.stopped:
-            return WindowRefusal.STOPPED
-        if tx.now < await _deadline(tx, session_id, session):
-            return WindowRefusal.TOO_EARLY
+        refusal = rules.decide_closing(session, tx.now)
+        if refusal is not None:
+            return refusal
         waiting = await window_store.waiting_of_session(tx, session_id)
         await penalty_store.lock_appointments_persons_and_sessions(tx, waiting)
         await store.lock_sessions(tx, [session_id])
@@ -324,14 +299,12 @@ async def enter_from_paper(
     Today or within three days after. A number handed out in time is a pick-up, whatever the
     sweep has made of it meanwhile: nobody is punished for a lost network.
     """
-    if not prose(reason):
-        return WindowRefusal.REASON_NEEDED
+    reason = prose(reason)
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
         session = await window_store.session_of_day(tx, by.own_hospital_id, session_id)
-        if session is None:
-            return WindowRefusal.UNKNOWN
-        if not 0 <= (tx.now.date() - session.visit_date).days <= PAPER_DAYS:
-            return WindowRefusal.TOO_OLD
+        refusal = rules.decide_paper_entry(reason, session, tx.now.date())
+        if refusal is not None:
+            return refusal
         own = await window_store.of_session(tx, session_id, appointment_ids)
         await penalty_store.lock_appointments_persons_and_sessions(tx, own)
         entered = await window_store.enter_pick_ups(tx, own)
@@ -344,7 +317,7 @@ async def enter_from_paper(
             by.who,
             "enter_from_paper",
             ("clinic_session", session_id),
-            reason=prose(reason),
+            reason=reason,
             detail={"appointments": [row.appointment_id for row in entered]},
         )
     return len(entered)

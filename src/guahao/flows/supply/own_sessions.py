@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from guahao.flows.attendance import window
-from guahao.flows.attendance.window import ClosedSession, WindowRefusal
+from guahao.flows.attendance.window import ClosedSession
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.supply import stops, timetables
 from guahao.flows.supply.feeding import own_session
 from guahao.flows.supply.stops import StopRefusal, StopReport
 from guahao.flows.supply.timetables import BelowBooked, PlanRefusal
+from guahao.rules.attendance.window import WindowRefusal
 from guahao.rules.staff.staff import OfHospital
 from guahao.store.supply import stops as stop_store
 from guahao.store.supply.feeding import FedSession

@@ -19,6 +19,15 @@ class Suspension:
     end: date
 
 
+def is_attendance_known(*, reported: bool, any_pick_up: bool) -> bool:
+    """Return whether a session's no-shows can be told from a lost connection (S16).
+
+    `reported`: the hospital closed the session or reported its attendance. `any_pick_up`:
+    whether the hospital handed out a number on the visit date, in any of its sessions.
+    """
+    return reported or any_pick_up
+
+
 def void_status(attendance_known: bool) -> str:
     """What a booking not picked up becomes: a no-show only where attendance is known.
 

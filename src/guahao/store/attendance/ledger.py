@@ -109,30 +109,36 @@ async def decisions_of(tx: Tx, vault: Vault, patient_id: int) -> list[LedgerDeci
     return [LedgerDecision(*[*row[:4], keys.reason(row[4], row[5])]) for row in rows]
 
 
-async def add_excuse(tx: Tx, vault: Vault, appointment_id: int, staff_id: int, reason: str) -> bool:
-    """Excuse a locked no-show; False where it is excused already."""
+async def is_excused(tx: Tx, appointment_id: int) -> bool:
+    """Return whether an excuse of the locked appointment holds."""
+    row = await tx.row(
+        "SELECT FROM no_show_excuses WHERE appointment_id = %s AND withdrawn_at IS NULL",
+        (appointment_id,),
+    )
+    return row is not None
+
+
+async def add_excuse(tx: Tx, vault: Vault, appointment_id: int, staff_id: int, reason: str) -> None:
+    """Excuse a locked no-show that is not excused."""
     new_id = await next_id(tx, "no_show_excuses")
-    added = await tx.do(
+    await tx.do(
         """
         INSERT INTO no_show_excuses (id, appointment_id, staff_id, reason_enc, excused_at)
         VALUES (%s, %s, %s, %s, %s)
-        ON CONFLICT (appointment_id) WHERE withdrawn_at IS NULL DO NOTHING
         """,
         (
             *(new_id, appointment_id, staff_id),
             *(vault.seal("no_show_excuses", "reason", new_id, reason), tx.now),
         ),
     )
-    return added > 0
 
 
-async def withdraw_excuse(tx: Tx, appointment_id: int) -> bool:
-    """Take the excuse of a locked appointment back; False where there is none."""
-    withdrawn = await tx.do(
+async def withdraw_excuse(tx: Tx, appointment_id: int) -> None:
+    """Withdraw the excuse of a locked appointment."""
+    await tx.do(
         """
         UPDATE no_show_excuses SET withdrawn_at = %s
         WHERE appointment_id = %s AND withdrawn_at IS NULL
         """,
         (tx.now, appointment_id),
     )
-    return withdrawn > 0

@@ -31,6 +31,18 @@ class ChangedAppointment:
 
 
 @dataclass(frozen=True, slots=True)
+class AttendanceRecord:
+    """What is recorded of a session: whether its hospital reported it, whether any came that day.
+
+    `any_pick_up`: in any session of the hospital on that visit date.
+    """
+
+    session_id: int
+    reported: bool
+    any_pick_up: bool
+
+
+@dataclass(frozen=True, slots=True)
 class NoShows:
     """A person's no-shows by visit date, and the suspension recorded so far."""
 
@@ -86,21 +98,20 @@ async def waiting_patients(tx: Tx, session_ids: Sequence[int]) -> list[int]:
     return [row[0] for row in rows]
 
 
-async def attendance_known(tx: Tx, session_ids: Sequence[int]) -> set[int]:
-    """Sessions whose attendance is known: closed or reported by the hospital, or at
-    least one pick-up recorded for their hospital and date (S16)."""
+async def attendance(tx: Tx, session_ids: Sequence[int]) -> list[AttendanceRecord]:
+    """Return what these sessions' hospitals have recorded of who came (S16)."""
     rows = await tx.rows(
         """
-        SELECT s.id FROM clinic_sessions s
+        SELECT s.id, s.attendance_known_at IS NOT NULL,
+               EXISTS (SELECT FROM appointments a
+                       WHERE a.hospital_id = s.hospital_id AND a.visit_date = s.visit_date
+                         AND a.status = 'picked_up')
+        FROM clinic_sessions s
         WHERE s.id = ANY(%s::bigint[])
-          AND (s.attendance_known_at IS NOT NULL OR EXISTS (
-              SELECT 1 FROM appointments a
-              WHERE a.hospital_id = s.hospital_id AND a.visit_date = s.visit_date
-                AND a.status = 'picked_up'))
         """,
         (list(session_ids),),
     )
-    return {row[0] for row in rows}
+    return [AttendanceRecord(*row) for row in rows]
 
 
 async def void_waiting(tx: Tx, session_ids: Sequence[int], status: str) -> list[ChangedAppointment]:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
 
+from guahao.rules.attendance.window import DaySessionFacts
 from guahao.rules.booking.order_no import order_no
-from guahao.rules.kernel.limits import HospitalRules
 from guahao.rules.people.identity import masked_document, masked_name
-from guahao.store.attendance.penalties import ChangedAppointment
+from guahao.store.attendance.penalties import ChangedAppointment, rules_promised
 from guahao.store.kernel.db import Tx
 from guahao.store.kernel.vault import Vault
 from guahao.store.people.patients import open_patient
@@ -64,16 +64,6 @@ class DayEntry:
     def order_no(self) -> str:
         """The number under which people speak of the booking."""
         return order_no(self.appointment_id)
-
-
-@dataclass(frozen=True, slots=True)
-class SessionFacts:
-    """A session as closing and entering need it."""
-
-    visit_date: date
-    period: str
-    stopped: bool
-    rules: HospitalRules
 
 
 _ENTRIES_OF_HOSPITAL = f"""
@@ -163,12 +153,13 @@ async def code_belongs_to(tx: Tx, vault: Vault, code: str, person_indexes: list[
     return row is not None
 
 
-async def session_of_day(tx: Tx, hospital_id: int, session_id: int) -> SessionFacts | None:
-    """A session of this hospital, or None."""
+async def session_of_day(tx: Tx, hospital_id: int, session_id: int) -> DaySessionFacts | None:
+    """Return a session of this hospital, with the rules promised to those who wait, or None."""
     view = await one_session(tx, session_id)
     if view is None or view.hospital_id != hospital_id:
         return None
-    return SessionFacts(view.visit_date, view.period, view.stopped, view.rules)
+    promised = tuple(session.rules for session in await rules_promised(tx, [session_id]))
+    return DaySessionFacts(view.visit_date, view.period, view.stopped, view.rules, promised)
 
 
 async def waiting_of_session(tx: Tx, session_id: int) -> list[int]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from litestar.types import ASGIApp
 
 from guahao.flows.attendance import ledger as flows
-from guahao.flows.attendance.ledger import ExcuseRefusal
-from guahao.flows.attendance.unverified import CONFIRM_DAYS, waiting_hospitals
+from guahao.flows.attendance.unverified import waiting_hospitals
+from guahao.rules.attendance.ledger import ExcuseRefusal
 from guahao.rules.attendance.penalties import suspensions_by_date
+from guahao.rules.attendance.unverified import CONFIRM_DAYS
 from guahao.rules.staff.staff import Role
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ProblemError, as_id, read_id

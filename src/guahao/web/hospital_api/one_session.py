@@ -7,11 +7,11 @@ from typing import Annotated
 
 import msgspec
 
-from guahao.flows.attendance.window import WindowRefusal
 from guahao.flows.supply import own_sessions as flows
 from guahao.flows.supply.own_sessions import Halted, UnstopRefusal
 from guahao.flows.supply.stops import StopRefusal
 from guahao.flows.supply.timetables import BelowBooked, PlanRefusal
+from guahao.rules.attendance.window import WindowRefusal
 from guahao.rules.integration.clients import Scope
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.web.api.door import Route

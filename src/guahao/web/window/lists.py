@@ -10,7 +10,7 @@ from itertools import groupby
 from litestar.types import ASGIApp
 
 from guahao.flows.attendance import window as flows
-from guahao.flows.attendance.window import PAPER_DAYS, WindowRefusal
+from guahao.rules.attendance.window import PAPER_DAYS, WindowRefusal
 from guahao.store.attendance.window import DayEntry, DaySession
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ProblemError, read_id

@@ -7,7 +7,7 @@ import re
 from litestar.types import ASGIApp
 
 from guahao.flows.attendance import unverified as flows
-from guahao.flows.attendance.unverified import CONFIRM_DAYS, NotConfirmed
+from guahao.rules.attendance.unverified import CONFIRM_DAYS, ConfirmRefusal
 from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.staff import StaffPage, StaffRoute
 from guahao.web.window.window import CLERK
@@ -60,16 +60,16 @@ async def _confirm(page: StaffPage) -> ASGIApp:
     outcome = await flows.confirm(
         page.door.platform, page.staff, id, came, reason, nobody_came=nobody
     )
-    if outcome is NotConfirmed.REASON_NEEDED:
+    if outcome is ConfirmRefusal.REASON_NEEDED:
         return await _session(page, page.say("请写明依据。"), 422)
-    if outcome is NotConfirmed.NOBODY_CAME:
+    if outcome is ConfirmRefusal.NOBODY_CAME:
         return await _session(
             page, page.say("没有勾选任何人。真的没有人来过，请勾选“没有人来过”。"), 422
         )
-    if outcome is NotConfirmed.UNKNOWN:
+    if outcome is ConfirmRefusal.UNKNOWN:
         raise ProblemError("unknown_session")
-    if isinstance(outcome, NotConfirmed):
-        page.flash(say_not_confirmed(page, outcome))
+    if isinstance(outcome, ConfirmRefusal):
+        page.flash(say_confirm_refusal(page, outcome))
     else:
         page.flash(
             page.say(
@@ -81,11 +81,11 @@ async def _confirm(page: StaffPage) -> ASGIApp:
     return page.redirect(_LIST)
 
 
-def say_not_confirmed(page: StaffPage, refused: NotConfirmed) -> str:
+def say_confirm_refusal(page: StaffPage, refused: ConfirmRefusal) -> str:
     """Why nothing was confirmed."""
     return {
-        NotConfirmed.TOO_OLD: page.say(
+        ConfirmRefusal.TOO_OLD: page.say(
             "就诊已过{days}天，不能再确认，不会记爽约。", days=CONFIRM_DAYS
         ),
-        NotConfirmed.NOTHING_WAITS: page.say("这个门诊没有待确认的预约，可能已由他人确认。"),
+        ConfirmRefusal.NOTHING_WAITS: page.say("这个门诊没有待确认的预约，可能已由他人确认。"),
     }[refused]

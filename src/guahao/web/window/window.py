@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from litestar.types import ASGIApp
 
 from guahao.flows.attendance import window as flows
-from guahao.flows.attendance.window import NotHandedOut, TooManyGuesses, WindowRefusal
+from guahao.flows.attendance.window import NotHandedOut, TooManyGuesses
+from guahao.rules.attendance.window import WindowRefusal
 from guahao.rules.kernel.outcomes import PickupRefusal
 from guahao.rules.kernel.text import compact
 from guahao.rules.people.identity import masked_name

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from guahao.flows.attendance.window import WindowRefusal
 from guahao.flows.supply.own_sessions import UnstopRefusal
 from guahao.flows.supply.stops import StopRefusal
 from guahao.rules.attendance.attendance import AttendanceRefusal
+from guahao.rules.attendance.window import WindowRefusal
 from guahao.rules.kernel.outcomes import PickupRefusal
 from guahao.rules.supply.feeding import ItemRefusal
 from guahao.web.words.language import Words
