@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from guahao.flows.attendance.penalties import derive_and_relieve
 from guahao.flows.attendance.window import punish
+from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.attendance.attendance import AttendanceRefusal, decide_attendance
 from guahao.rules.staff.staff import OfHospital
@@ -15,7 +16,6 @@ from guahao.store.attendance import window as window_store
 from guahao.store.booking.appointments import LockedAppointment, lock_appointments
 from guahao.store.kernel.db import Tx
 from guahao.store.people import registrations
-from guahao.store.staff import trail
 
 _ITEMS_A_CHUNK = 200
 
@@ -53,19 +53,19 @@ async def _report_chunk(
     platform: Platform, by: OfHospital, wanted: Mapping[int, bool]
 ) -> dict[int, Reported | AttendanceRefusal]:
     """`wanted`: whether each was seen, by appointment."""
-    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
-        await penalty_store.lock_appointments_persons_and_sessions(tx, list(wanted))
-        found = await lock_appointments(tx, list(wanted))
-        outcomes = {id: _decided(tx, found.get(id), seen) for id, seen in wanted.items()}
+    async with acting(platform, by.who, hospital_id=by.own_hospital_id) as act:
+        await penalty_store.lock_appointments_persons_and_sessions(act.tx, list(wanted))
+        found = await lock_appointments(act.tx, list(wanted))
+        outcomes = {id: _decided(act.tx, found.get(id), seen) for id, seen in wanted.items()}
         changed = {
             id: outcome.status
             for id, outcome in outcomes.items()
             if isinstance(outcome, Reported) and outcome.changed
         }
         if changed:
-            await _write(tx, platform, changed)
+            await _write(act.tx, platform, changed)
             detail = {"appointments": changed}
-            await trail.record(tx, platform.vault, by.who, "report_attendance", detail=detail)
+            await act.record("report_attendance", detail=detail)
     return outcomes
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from guahao.flows.attendance.penalties import derive_suspensions
+from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.attendance.ledger import (
     ExcuseFacts,
@@ -27,7 +28,6 @@ from guahao.store.kernel.db import Tx
 from guahao.store.kernel.views import PatientView
 from guahao.store.messages import messages
 from guahao.store.people import patients as patient_store
-from guahao.store.staff import trail
 
 PAGE_SIZE = 50
 REASON_MAX = 200  # characters
@@ -74,19 +74,16 @@ async def excuse(
 ) -> int | ExcuseRefusal:
     """Excuse a no-show (申诉) with a reason; the patient, who is told of it."""
     reason = prose(reason)[:REASON_MAX]
-    async with platform.db.transaction() as tx:
-        locked, facts = await _facts(tx, appointment_id, reason)
+    async with acting(platform, by.who) as act:
+        locked, facts = await _facts(act.tx, appointment_id, reason)
         refusal = decide_excuse(facts)
         if refusal is not None:
             return refusal
         assert locked is not None
-        await store.add_excuse(tx, platform.vault, appointment_id, by.id, reason)
-        await derive_suspensions(tx, platform, [locked.patient_id])
-        await messages.tell(tx, "excused", [appointment_id])
-        await trail.record(
-            tx,
-            platform.vault,
-            by.who,
+        await store.add_excuse(act.tx, platform.vault, appointment_id, by.id, reason)
+        await derive_suspensions(act.tx, platform, [locked.patient_id])
+        await messages.tell(act.tx, "excused", [appointment_id])
+        await act.record(
             "excuse_no_show",
             ("appointment", appointment_id),
             reason=reason,
@@ -100,19 +97,16 @@ async def withdraw_excuse(
 ) -> int | ExcuseRefusal:
     """Take an excuse back: the no-show counts again; whoever is suspended by it is told."""
     reason = prose(reason)[:REASON_MAX]
-    async with platform.db.transaction() as tx:
-        locked, facts = await _facts(tx, appointment_id, reason)
+    async with acting(platform, by.who) as act:
+        locked, facts = await _facts(act.tx, appointment_id, reason)
         refusal = decide_withdrawal(facts)
         if refusal is not None:
             return refusal
         assert locked is not None
-        await store.withdraw_excuse(tx, appointment_id)
-        await derive_suspensions(tx, platform, [locked.patient_id])
-        await messages.tell(tx, "excuse_withdrawn", [appointment_id])
-        await trail.record(
-            tx,
-            platform.vault,
-            by.who,
+        await store.withdraw_excuse(act.tx, appointment_id)
+        await derive_suspensions(act.tx, platform, [locked.patient_id])
+        await messages.tell(act.tx, "excuse_withdrawn", [appointment_id])
+        await act.record(
             "withdraw_excuse",
             ("appointment", appointment_id),
             reason=reason,

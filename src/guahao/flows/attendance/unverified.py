@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from guahao.flows.attendance.penalties import derive_and_relieve
 from guahao.flows.attendance.window import punish
+from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.attendance.unverified import (
     ConfirmFacts,
@@ -26,7 +27,6 @@ from guahao.store.attendance import window as window_store
 from guahao.store.attendance.unverified import UnverifiedHospital, UnverifiedSession
 from guahao.store.attendance.window import DayEntry
 from guahao.store.booking.appointments import lock_sessions
-from guahao.store.staff import trail
 
 REASON_MAX = 200  # characters
 
@@ -81,33 +81,36 @@ async def confirm(
     """
     reason = prose(reason)[:REASON_MAX]
     hospital_id = by.own_hospital_id
-    async with platform.db.transaction(hospital_id=hospital_id) as tx:
-        session = await window_store.session_of_day(tx, hospital_id, session_id)
-        before = [] if session is None else await store.waiting_of_session(tx, session_id)
-        await penalty_store.lock_appointments_persons_and_sessions(tx, before)
-        await lock_sessions(tx, [session_id])
+    async with acting(platform, by.who, hospital_id=hospital_id) as act:
+        session = await window_store.session_of_day(act.tx, hospital_id, session_id)
+        before = [] if session is None else await store.waiting_of_session(act.tx, session_id)
+        await penalty_store.lock_appointments_persons_and_sessions(act.tx, before)
+        await lock_sessions(act.tx, [session_id])
         # Only those whose persons are locked, and who still wait now.
-        waiting = [id for id in await store.waiting_of_session(tx, session_id) if id in before]
+        waiting = [id for id in await store.waiting_of_session(act.tx, session_id) if id in before]
         visit_date = None if session is None else session.visit_date
         facts = ConfirmFacts(reason, visit_date, len(waiting), bool(came), nobody_came)
-        refusal = decide_confirmation(facts, tx.now.date())
+        refusal = decide_confirmation(facts, act.now.date())
         if refusal is not None:
             return refusal
-        present = await window_store.enter_pick_ups(tx, [id for id in waiting if id in set(came)])
-        absent = await penalty_store.record_attendance(
-            tx, [id for id in waiting if id not in set(came)], "no_show"
+        present = await window_store.enter_pick_ups(
+            act.tx, [id for id in waiting if id in set(came)]
         )
-        await window_store.know_attendance(tx, session_id)
-        await punish(tx, platform, absent)
-        async with tx.as_platform():
-            await derive_and_relieve(tx, platform, [row.patient_id for row in present])
+        absent = await penalty_store.record_attendance(
+            act.tx, [id for id in waiting if id not in set(came)], "no_show"
+        )
+        await window_store.know_attendance(act.tx, session_id)
+        await punish(act.tx, platform, absent)
+        async with act.tx.as_platform():
+            await derive_and_relieve(act.tx, platform, [row.patient_id for row in present])
         detail = {
             "came": [row.appointment_id for row in present],
             "no_shows": [row.appointment_id for row in absent],
         }
         subject = ("clinic_session", session_id)
-        await trail.record(
-            *(tx, platform.vault, by.who, "confirm_attendance", subject),
+        await act.record(
+            "confirm_attendance",
+            subject,
             reason=reason,
             detail=detail,
         )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from guahao.flows.attendance.penalties import derive_and_relieve, derive_suspensions
+from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.attendance import window as rules
 from guahao.rules.attendance.pickup import decide_pickup, pickup_deadline
@@ -183,12 +184,12 @@ async def list_of_day(
 
 async def print_list(platform: Platform, by: Staff, day: date) -> list[DayEntry]:
     """The list for a day on paper, for when the network is down; that it was made is recorded."""
-    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+    async with acting(platform, by.who, hospital_id=by.own_hospital_id) as act:
         entries = await window_store.entries_of_day(
-            tx, platform.vault, by.own_hospital_id, day, None
+            act.tx, platform.vault, by.own_hospital_id, day, None
         )
         detail = {"visit_date": day.isoformat(), "entries": len(entries)}
-        await trail.record(tx, platform.vault, by.who, "print_day_list", detail=detail)
+        await act.record("print_day_list", detail=detail)
         return entries
 
 
@@ -220,23 +221,20 @@ async def correct(
     """
     reason = prose(reason)
     hospital_id = by.own_hospital_id
-    async with platform.db.transaction(hospital_id=hospital_id) as tx:
-        locked = await store.lock_appointment(tx, appointment_id, None)
+    async with acting(platform, by.who, hospital_id=hospital_id) as act:
+        locked = await store.lock_appointment(act.tx, appointment_id, None)
         facts = rules.CorrectionFacts(reason, None, settled=False)
         if locked is not None:
-            settled = await window_store.is_settled(tx, locked.clinic_session_id)
+            settled = await window_store.is_settled(act.tx, locked.clinic_session_id)
             facts = rules.CorrectionFacts(reason, locked.facts, settled)
-        status = rules.decide_correction(facts, hospital_id, tx.now)
+        status = rules.decide_correction(facts, hospital_id, act.now)
         if isinstance(status, WindowRefusal):
             return status
         assert locked is not None
-        await store.set_status(tx, locked.id, status)
-        async with tx.as_platform():
-            await registrations.uncheck_pick_up(tx, locked.id)
-        await trail.record(
-            tx,
-            platform.vault,
-            by.who,
+        await store.set_status(act.tx, locked.id, status)
+        async with act.tx.as_platform():
+            await registrations.uncheck_pick_up(act.tx, locked.id)
+        await act.record(
             "correct_pick_up",
             ("appointment", locked.id),
             reason=reason,
@@ -259,21 +257,18 @@ async def close_session(
 
     Not before the pick-up deadline; again, it changes nothing (S16).
     """
-    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
-        session = await window_store.session_of_day(tx, by.own_hospital_id, session_id)
-        refusal = rules.decide_closing(session, tx.now)
+    async with acting(platform, by.who, hospital_id=by.own_hospital_id) as act:
+        session = await window_store.session_of_day(act.tx, by.own_hospital_id, session_id)
+        refusal = rules.decide_closing(session, act.now)
         if refusal is not None:
             return refusal
-        waiting = await window_store.waiting_of_session(tx, session_id)
-        await penalty_store.lock_appointments_persons_and_sessions(tx, waiting)
-        await store.lock_sessions(tx, [session_id])
-        await window_store.know_attendance(tx, session_id)
-        absent = await penalty_store.record_attendance(tx, waiting, "no_show")
-        await punish(tx, platform, absent)
-        await trail.record(
-            tx,
-            platform.vault,
-            by.who,
+        waiting = await window_store.waiting_of_session(act.tx, session_id)
+        await penalty_store.lock_appointments_persons_and_sessions(act.tx, waiting)
+        await store.lock_sessions(act.tx, [session_id])
+        await window_store.know_attendance(act.tx, session_id)
+        absent = await penalty_store.record_attendance(act.tx, waiting, "no_show")
+        await punish(act.tx, platform, absent)
+        await act.record(
             "close_session",
             ("clinic_session", session_id),
             reason=reason,
@@ -300,21 +295,18 @@ async def enter_from_paper(
     sweep has made of it meanwhile: nobody is punished for a lost network.
     """
     reason = prose(reason)
-    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
-        session = await window_store.session_of_day(tx, by.own_hospital_id, session_id)
-        refusal = rules.decide_paper_entry(reason, session, tx.now.date())
+    async with acting(platform, by.who, hospital_id=by.own_hospital_id) as act:
+        session = await window_store.session_of_day(act.tx, by.own_hospital_id, session_id)
+        refusal = rules.decide_paper_entry(reason, session, act.now.date())
         if refusal is not None:
             return refusal
-        own = await window_store.of_session(tx, session_id, appointment_ids)
-        await penalty_store.lock_appointments_persons_and_sessions(tx, own)
-        entered = await window_store.enter_pick_ups(tx, own)
-        async with tx.as_platform():
-            await registrations.check_by_pick_up(tx, [row.appointment_id for row in entered])
-            await derive_and_relieve(tx, platform, [row.patient_id for row in entered])
-        await trail.record(
-            tx,
-            platform.vault,
-            by.who,
+        own = await window_store.of_session(act.tx, session_id, appointment_ids)
+        await penalty_store.lock_appointments_persons_and_sessions(act.tx, own)
+        entered = await window_store.enter_pick_ups(act.tx, own)
+        async with act.tx.as_platform():
+            await registrations.check_by_pick_up(act.tx, [row.appointment_id for row in entered])
+            await derive_and_relieve(act.tx, platform, [row.patient_id for row in entered])
+        await act.record(
             "enter_from_paper",
             ("clinic_session", session_id),
             reason=reason,

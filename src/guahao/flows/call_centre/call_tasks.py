@@ -8,6 +8,7 @@ from enum import StrEnum
 
 import structlog
 
+from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.people.identity import valid_phone
 from guahao.rules.staff.staff import Staff
@@ -19,7 +20,6 @@ from guahao.store.kernel.db import Tx
 from guahao.store.kernel.vault import VaultError
 from guahao.store.kernel.views import AppointmentView, PatientView
 from guahao.store.people import accounts, patients
-from guahao.store.staff import trail
 
 _log = structlog.get_logger("guahao.call_tasks")
 SHOWN = 100
@@ -66,19 +66,17 @@ async def open_tasks(platform: Platform) -> list[CallTask]:
 
 async def take_task(platform: Platform, by: Staff) -> TakenTask | None:
     """The next task, held for this agent; the number is shown, which the trail records."""
-    async with platform.db.transaction() as tx:
-        while (task := await store.take_next(tx, by.id)) is not None:
+    async with acting(platform, by.who) as act:
+        while (task := await store.take_next(act.tx, by.id)) is not None:
             try:
-                taken = await _with_phone(tx, platform, task)
+                taken = await _with_phone(act.tx, platform, task)
             except VaultError:
                 # It stays in the list, and does not stop the agents from the tasks behind it.
                 _log.error("call_task_unreadable", task_id=task.id, advice="run: guahao audit")
-                await store.put_off(tx, task.id, tx.now + UNREADABLE_AGAIN_AFTER)
+                await store.put_off(act.tx, task.id, act.now + UNREADABLE_AGAIN_AFTER)
                 continue
             detail = {"task": task.id, "kind": task.kind}
-            await trail.record(
-                tx, platform.vault, by.who, "take_call_task", _subject(task), detail=detail
-            )
+            await act.record("take_call_task", _subject(task), detail=detail)
             return taken
     return None
 
@@ -110,33 +108,31 @@ async def confirm_answerer(platform: Platform, by: Staff, task_id: int) -> Taken
 
     None where the task is no longer this agent's.
     """
-    async with platform.db.transaction() as tx:
-        task = await store.lock_taken(tx, task_id, by.id)
+    async with acting(platform, by.who) as act:
+        task = await store.lock_taken(act.tx, task_id, by.id)
         if task is None:
             return None
-        taken = await _with_phone(tx, platform, task)
+        taken = await _with_phone(act.tx, platform, task)
         detail = {"task": task.id}
-        await trail.record(
-            tx, platform.vault, by.who, "confirm_answerer", _subject(task), detail=detail
-        )
+        await act.record("confirm_answerer", _subject(task), detail=detail)
     return taken
 
 
 async def call_for_task(platform: Platform, by: Staff, task_id: int) -> int | None:
     """Open the call of a task that this agent holds, to verify who answers; None otherwise."""
-    async with platform.db.transaction() as tx:
-        task = await store.lock_taken(tx, task_id, by.id)
+    async with acting(platform, by.who) as act:
+        task = await store.lock_taken(act.tx, task_id, by.id)
         if task is None:
             return None
         account_id = task.account_id
         if task.appointment_id is not None:
-            account_id = await accounts.account_of_appointment(tx, task.appointment_id)
+            account_id = await accounts.account_of_appointment(act.tx, task.appointment_id)
         if account_id is None:
             return None
-        call_id = await call_store.begin(tx, by.id, account_id)
+        call_id = await call_store.begin(act.tx, by.id, account_id)
         detail = {"call": call_id, "task": task.id}
         subject = ("account", account_id)
-        await trail.record(tx, platform.vault, by.who, "begin_call", subject, detail=detail)
+        await act.record("begin_call", subject, detail=detail)
     return call_id
 
 
@@ -145,20 +141,17 @@ async def finish_task(platform: Platform, by: Staff, task_id: int, outcome: Call
 
     Not reached: again after half an hour, then two hours, at most four times.
     """
-    async with platform.db.transaction() as tx:
-        task = await store.lock_taken(tx, task_id, by.id)
+    async with acting(platform, by.who) as act:
+        task = await store.lock_taken(act.tx, task_id, by.id)
         if task is None:
             return False
         if outcome is not CallOutcome.NOT_REACHED:
-            await store.close(tx, task.id, outcome.value)
+            await store.close(act.tx, task.id, outcome.value)
         elif task.tries + 1 >= TRIES_MAX:
-            await store.close(tx, task.id, "given_up")
+            await store.close(act.tx, task.id, "given_up")
         else:
-            await store.try_later(tx, task.id, tx.now + AGAIN_AFTER[task.tries])
-        await trail.record(
-            tx,
-            platform.vault,
-            by.who,
+            await store.try_later(act.tx, task.id, act.now + AGAIN_AFTER[task.tries])
+        await act.record(
             "finish_call_task",
             _subject(task),
             detail={"task": task.id, "outcome": outcome.value},

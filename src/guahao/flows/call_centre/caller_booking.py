@@ -7,6 +7,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from guahao.flows.booking.desk import Desk, DeskAnswer
+from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.patients import (
     PatientRefusal,
@@ -84,23 +85,23 @@ async def register_caller(
     if refusal is not None:
         return refusal
     verdict = await platform.verifier.check(registered_name, document)
-    async with platform.db.transaction() as tx:
+    async with acting(platform, by.who) as act:
         vault = platform.vault
-        account_id = await accounts.of_phone(tx, vault, typed)
-        await accounts.lock_account(tx, account_id)
-        call_id = await call_store.verified_call(tx, by.id, account_id)
-        if call_id is None and await patient_store.of_account(tx, vault, account_id):
+        account_id = await accounts.of_phone(act.tx, vault, typed)
+        await accounts.lock_account(act.tx, account_id)
+        call_id = await call_store.verified_call(act.tx, by.id, account_id)
+        if call_id is None and await patient_store.of_account(act.tx, vault, account_id):
             return RegisterRefusal.PHONE_IN_USE
-        added = await register_in(tx, platform, account_id, registered_name, document, verdict)
+        added = await register_in(act.tx, platform, account_id, registered_name, document, verdict)
         if isinstance(added, PatientRefusal):
             return added
-        await record_consent(tx, account_id, added.id, consent, document, by)
+        await record_consent(act.tx, account_id, added.id, consent, document, by)
         if call_id is None:
-            call_id = await call_store.begin(tx, by.id, account_id)
-            await call_store.set_verified(tx, call_id)
+            call_id = await call_store.begin(act.tx, by.id, account_id)
+            await call_store.set_verified(act.tx, call_id)
         detail = {"call": call_id, "account": account_id, "landline": typed.is_landline}
         subject = ("patient", added.id)
-        await trail.record(tx, vault, by.who, "register_caller", subject, detail=detail)
+        await act.record("register_caller", subject, detail=detail)
     return Registered(call_id, added)
 
 
@@ -138,11 +139,8 @@ async def book_for_caller(
         return CallRefusal.UNKNOWN_APPOINTMENT
     answer = await desk.book(Actor("staff", by.id), key, patient_id, session_id, CHANNEL)
     if isinstance(answer, AppointmentView):
-        async with platform.db.transaction() as tx:
-            await trail.record(
-                tx,
-                platform.vault,
-                by.who,
+        async with acting(platform, by.who) as act:
+            await act.record(
                 "book_appointment",
                 ("appointment", answer.id),
                 detail={"call": call_id},

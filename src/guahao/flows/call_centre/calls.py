@@ -15,6 +15,7 @@ from hmac import compare_digest
 
 from guahao.flows.attendance.standing import Standing, standings_in
 from guahao.flows.booking.cancelling import cancel_locked
+from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.booking import order_no
 from guahao.rules.call_centre.calls import (
@@ -124,20 +125,20 @@ async def search(platform: Platform, by: Staff, text: str) -> Hits:
     kinds = kinds_of(text)
     if not kinds:
         return Hits(None, [])
-    async with platform.db.transaction() as tx:
+    async with acting(platform, by.who) as act:
         kind, found = kinds[0], []
         for kind in kinds:
-            found = await _find(tx, platform.vault, kind, text)
+            found = await _find(act.tx, platform.vault, kind, text)
             if found:
                 break
         detail = {"kind": kind.value, "hits": len(found)}
-        await trail.record(tx, platform.vault, by.who, "search_callers", detail=detail)
+        await act.record("search_callers", detail=detail)
         hits = [
             Hit(
                 one.account_id,
                 one.phone,
                 one.patient,
-                _reference(platform, by, one.account_id, kind, tx.now),
+                _reference(platform, by, one.account_id, kind, act.now),
             )
             for one in found
         ]
@@ -180,14 +181,11 @@ async def begin_call(platform: Platform, by: Staff, reference: str) -> int | Non
     except (VaultError, ValueError):
         return None
     account_id, kind, found_at = text.split()
-    async with platform.db.transaction() as tx:
-        if tx.now.timestamp() - int(found_at) > CALL_LASTS.total_seconds():
+    async with acting(platform, by.who) as act:
+        if act.now.timestamp() - int(found_at) > CALL_LASTS.total_seconds():
             return None
-        call_id = await store.begin(tx, by.id, int(account_id), Typed(kind))
-        await trail.record(
-            tx,
-            platform.vault,
-            by.who,
+        call_id = await store.begin(act.tx, by.id, int(account_id), Typed(kind))
+        await act.record(
             "begin_call",
             ("account", int(account_id)),
             detail={"call": call_id, "found_by": kind},
@@ -291,19 +289,19 @@ async def verify(
     asked = {question: text for question, text in said.items() if typed(text)}
     if not asked:
         return CallRefusal.NOTHING_ASKED
-    async with platform.db.transaction() as tx:
-        call = await store.open_call(tx, by.id, call_id)
+    async with acting(platform, by.who) as act:
+        call = await store.open_call(act.tx, by.id, call_id)
         if call is None:
             detail = {"call": call_id, "refused": CallRefusal.CALL_OVER.value}
-            await trail.record(tx, platform.vault, by.who, "verify_caller", detail=detail)
+            await act.record("verify_caller", detail=detail)
             return CallRefusal.CALL_OVER
-        phone = await accounts.phone_of(tx, platform.vault, call.account_id) or ""
+        phone = await accounts.phone_of(act.tx, platform.vault, call.account_id) or ""
         allowed = questions(call.found_by, by_sms=valid_phone(phone) is not None)
         asked = {question: text for question, text in asked.items() if question in allowed}
-        over = await _counters_passed(tx, platform, by, call)
-        sms_right = Question.SMS in await store.right_answers(tx, call.id)
+        over = await _counters_passed(act.tx, platform, by, call)
+        sms_right = Question.SMS in await store.right_answers(act.tx, call.id)
         if Question.SMS in asked and not over - {_ACCOUNT}:
-            sms_right = await _is_code_right(tx, platform, call.id, asked[Question.SMS])
+            sms_right = await _is_code_right(act.tx, platform, call.id, asked[Question.SMS])
         # Strangers may use up the account's counter, but not shut its phone out.
         if over - ({_ACCOUNT} if sms_right else set()):
             detail = {
@@ -312,23 +310,23 @@ async def verify(
                 "refused": CallRefusal.TOO_MANY_WRONG.value,
                 "limit": sorted(over),
             }
-            await _record_attempt(tx, platform, by, "verify_caller", call.account_id, detail)
+            await _record_attempt(act.tx, platform, by, "verify_caller", call.account_id, detail)
             return CallRefusal.TOO_MANY_WRONG
-        answers = await _compare(tx, platform, call.account_id, asked, sms_right=sms_right)
-        await store.note_answers(tx, call.id, answers)
+        answers = await _compare(act.tx, platform, call.account_id, asked, sms_right=sms_right)
+        await store.note_answers(act.tx, call.id, answers)
         if all(answers.values()) and answers:
-            await _forgive(tx, platform, by, call)
+            await _forgive(act.tx, platform, by, call)
         right = {question for question, correct in answers.items() if correct}
         proven = right | ({Question.SMS} if sms_right else set())
         verified = call.verified_at is not None or is_verified(proven, call.found_by)
         if verified:
-            await store.set_verified(tx, call.id)
+            await store.set_verified(act.tx, call.id)
         detail = {
             "call": call.id,
             "asked": {question.value: correct for question, correct in answers.items()},
             "verified": verified,
         }
-        await _record_attempt(tx, platform, by, "verify_caller", call.account_id, detail)
+        await _record_attempt(act.tx, platform, by, "verify_caller", call.account_id, detail)
     return verified
 
 
@@ -431,15 +429,12 @@ async def look(platform: Platform, by: Staff, call_id: int, reason: str) -> Call
     """Show personal data in full until the call ends; the agent says why."""
     if not prose(reason):
         return CallRefusal.REASON_NEEDED
-    async with platform.db.transaction() as tx:
-        call = await _verified(tx, by, call_id)
+    async with acting(platform, by.who) as act:
+        call = await _verified(act.tx, by, call_id)
         if isinstance(call, CallRefusal):
             return call
-        await store.set_looked(tx, call.id)
-        await trail.record(
-            tx,
-            platform.vault,
-            by.who,
+        await store.set_looked(act.tx, call.id)
+        await act.record(
             "look_at_personal_data",
             ("account", call.account_id),
             reason=prose(reason),
@@ -457,14 +452,14 @@ async def _verified(tx: Tx, by: Staff, call_id: int) -> Call | CallRefusal:
 
 async def end_call(platform: Platform, by: Staff, call_id: int) -> None:
     """The caller has hung up: nothing is shown any more."""
-    async with platform.db.transaction() as tx:
-        call = await store.open_call(tx, by.id, call_id)
+    async with acting(platform, by.who) as act:
+        call = await store.open_call(act.tx, by.id, call_id)
         if call is None:
             return
-        await store.end(tx, call.id)
+        await store.end(act.tx, call.id)
         subject = ("account", call.account_id)
         detail = {"call": call.id}
-        await trail.record(tx, platform.vault, by.who, "end_call", subject, detail=detail)
+        await act.record("end_call", subject, detail=detail)
 
 
 # Doing ------------------------------------------------------------------------------------
@@ -476,20 +471,19 @@ async def cancel_for_caller(
     """Cancel a verified caller's booking, by the same rules and deadline (S14)."""
     if not prose(reason):
         return CallRefusal.REASON_NEEDED
-    async with platform.db.transaction() as tx:
-        call = await _verified(tx, by, call_id)
+    async with acting(platform, by.who) as act:
+        call = await _verified(act.tx, by, call_id)
         if isinstance(call, CallRefusal):
             return call
-        outcome = await cancel_locked(tx, platform, appointment_id, call.account_id, "agent")
+        outcome = await cancel_locked(act.tx, platform, appointment_id, call.account_id, "agent")
         if outcome is None:
             return CallRefusal.UNKNOWN_APPOINTMENT
         if isinstance(outcome, CancelRefusal):
-            found = await appointment_store.appointments_by_id(tx, platform.vault, [appointment_id])
+            found = await appointment_store.appointments_by_id(
+                act.tx, platform.vault, [appointment_id]
+            )
             return CancelRefused(outcome, found[appointment_id])
-        await trail.record(
-            tx,
-            platform.vault,
-            by.who,
+        await act.record(
             "cancel_appointment",
             ("appointment", appointment_id),
             reason=prose(reason),
@@ -503,29 +497,26 @@ async def resend(
     platform: Platform, by: Staff, call_id: int, appointment_id: int
 ) -> datetime | CallRefusal:
     """Send the SMS with the code again, to the registered phone and no other (S10); when."""
-    async with platform.db.transaction() as tx:
-        call = await _verified(tx, by, call_id)
+    async with acting(platform, by.who) as act:
+        call = await _verified(act.tx, by, call_id)
         if isinstance(call, CallRefusal):
             return call
-        locked = await appointment_store.lock_appointment(tx, appointment_id, call.account_id)
+        locked = await appointment_store.lock_appointment(act.tx, appointment_id, call.account_id)
         if locked is None:
             return CallRefusal.UNKNOWN_APPOINTMENT
         if locked.facts.status != "booked":
             return CallRefusal.NOT_LIVE
         subject = platform.vault.index("throttle", f"resend {appointment_id}")
-        if await throttle.hit(tx, "resend", subject, _HOUR) > RESENT_AN_HOUR:
+        if await throttle.hit(act.tx, "resend", subject, _HOUR) > RESENT_AN_HOUR:
             return CallRefusal.RESENT_TOO_OFTEN
-        await messages.tell(tx, "booked", [appointment_id])
-        await trail.record(
-            tx,
-            platform.vault,
-            by.who,
+        await messages.tell(act.tx, "booked", [appointment_id])
+        await act.record(
             "resend_code",
             ("appointment", appointment_id),
             detail={"call": call.id},
             hospital_id=locked.facts.hospital_id,
         )
-        return tx.now
+        return act.now
 
 
 # Names ------------------------------------------------------------------------------------

@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.kernel.versions import version_of
 from guahao.rules.staff.staff import Staff
 from guahao.store.hospitals import announcements as store
 from guahao.store.hospitals.announcements import Kept, Written
-from guahao.store.staff import trail
 
 TITLE_MAX = 80  # characters
 BODY_MAX = 1000
@@ -84,13 +84,13 @@ async def one(platform: Platform, announcement_id: int) -> Announced | None:
 
 async def add(platform: Platform, by: Staff, new: Written) -> int | AnnouncementRefusal:
     """Write one; its id."""
-    async with platform.db.transaction() as tx:
-        refused = refused_words(new, tx.now)
+    async with acting(platform, by.who) as act:
+        refused = refused_words(new, act.now)
         if refused is not None:
             return refused
-        id = await store.add(tx, new)
+        id = await store.add(act.tx, new)
         subject, detail = ("announcement", id), {"after": asdict(new)}
-        await trail.record(tx, platform.vault, by.who, "add_announcement", subject, detail=detail)
+        await act.record("add_announcement", subject, detail=detail)
         return id
 
 
@@ -98,18 +98,16 @@ async def change(
     platform: Platform, by: Staff, announcement_id: int, version: str, new: Written
 ) -> AnnouncementRefusal | None:
     """Change one that is as it was shown (`version`); None where that is done."""
-    async with platform.db.transaction() as tx:
-        kept = await store.one(tx, announcement_id, lock=True)
-        refused = _not_to_be_changed(kept, version) or refused_words(new, tx.now)
+    async with acting(platform, by.who) as act:
+        kept = await store.one(act.tx, announcement_id, lock=True)
+        refused = _not_to_be_changed(kept, version) or refused_words(new, act.now)
         if refused is not None:
             return refused
         assert kept is not None
-        await store.change(tx, announcement_id, new)
+        await store.change(act.tx, announcement_id, new)
         detail = {"before": asdict(kept.written), "after": asdict(new)}
         subject = ("announcement", announcement_id)
-        await trail.record(
-            tx, platform.vault, by.who, "change_announcement", subject, detail=detail
-        )
+        await act.record("change_announcement", subject, detail=detail)
         return None
 
 
@@ -117,16 +115,14 @@ async def withdraw(
     platform: Platform, by: Staff, announcement_id: int, version: str, reason: str = ""
 ) -> AnnouncementRefusal | None:
     """Show it no more; None where that is done."""
-    async with platform.db.transaction() as tx:
-        kept = await store.one(tx, announcement_id, lock=True)
+    async with acting(platform, by.who) as act:
+        kept = await store.one(act.tx, announcement_id, lock=True)
         refused = _not_to_be_changed(kept, version)
         if refused is not None:
             return refused
-        await store.withdraw(tx, announcement_id)
+        await store.withdraw(act.tx, announcement_id)
         subject = ("announcement", announcement_id)
-        await trail.record(
-            tx, platform.vault, by.who, "withdraw_announcement", subject, reason=reason
-        )
+        await act.record("withdraw_announcement", subject, reason=reason)
         return None
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from datetime import date, time
 from enum import StrEnum
 
+from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.kernel.limits import ONE_DAY, HospitalRules
 from guahao.rules.kernel.versions import version_of
@@ -125,20 +126,18 @@ async def withdraw(
 ) -> RulesRefusal | None:
     """Take back rules that do not hold yet; None where that is done."""
     hospital_id = by.own_hospital_id
-    async with platform.db.transaction(hospital_id=hospital_id) as tx:
-        if holds_from <= tx.now.date():
+    async with acting(platform, by.who, hospital_id=hospital_id) as act:
+        if holds_from <= act.now.date():
             return RulesRefusal.NOT_PENDING
-        await store.lock_hospital(tx, hospital_id)
-        gone = await store.withdraw(tx, hospital_id, holds_from)
+        await store.lock_hospital(act.tx, hospital_id)
+        gone = await store.withdraw(act.tx, hospital_id, holds_from)
         if gone is None:
             return RulesRefusal.NOT_PENDING
-        after = await store.in_force(tx, hospital_id, holds_from - ONE_DAY)
+        after = await store.in_force(act.tx, hospital_id, holds_from - ONE_DAY)
         assert after is not None
         detail = {"holds_from": holds_from, "before": _words(gone), "after": _words(after)}
         subject = ("hospital", hospital_id)
-        await trail.record(
-            tx, platform.vault, by.who, "withdraw_rules", subject, reason=reason, detail=detail
-        )
+        await act.record("withdraw_rules", subject, reason=reason, detail=detail)
         return None
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
+from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.integration.clients import Client
 from guahao.rules.integration.reconciling import Theirs, compare
@@ -21,7 +22,6 @@ from guahao.store.integration.reconciliations import KeptDifference, Newest, Rec
 from guahao.store.kernel.db import Tx
 from guahao.store.kernel.vault import Vault
 from guahao.store.people.patients import person_indexes
-from guahao.store.staff import trail
 
 DAYS_MAX = 31  # a list
 LIST_AGE_MAX = timedelta(hours=24)
@@ -76,20 +76,22 @@ async def reconcile(
     if any(not first <= one.theirs.visit_date <= last for one in listed):
         return ListRefusal.DATE_OUTSIDE
     hospital_id = by.own_hospital_id
-    async with platform.db.transaction(hospital_id=hospital_id) as tx:
-        if not tx.now - LIST_AGE_MAX <= made_at <= tx.now + _AHEAD_MAX:
+    async with acting(platform, by.who, hospital_id=hospital_id) as act:
+        if not act.now - LIST_AGE_MAX <= made_at <= act.now + _AHEAD_MAX:
             return ListRefusal.MADE_AT
         named = [one.theirs.order_no for one in listed]
-        ours = await store.ours(tx, hospital_id, first, last, named)
+        ours = await store.ours(act.tx, hospital_id, first, last, named)
         documents = {one.document for one in ours}
         theirs = [_indexed(platform, one, documents) for one in listed]
         comparison = compare(ours, theirs, made_at)
-        id = await store.add(tx, hospital_id, made_at, days, by.client_id, len(listed), comparison)
-        report = await _report(tx, platform.vault, hospital_id, id)
+        id = await store.add(
+            act.tx, hospital_id, made_at, days, by.client_id, len(listed), comparison
+        )
+        report = await _report(act.tx, platform.vault, hospital_id, id)
         assert report is not None
         counts = {"listed": len(listed), "differing": len(comparison.found)}
         subject = ("reconciliation", id)
-        await trail.record(tx, platform.vault, by.who, "reconcile", subject, detail=counts)
+        await act.record("reconcile", subject, detail=counts)
         return report
 
 
@@ -131,13 +133,13 @@ async def settle(
     note = " ".join(note.split())
     if not 1 <= len(note) <= NOTE_MAX:
         return SettleRefusal.NOTE_NEEDED
-    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+    async with acting(platform, by.who, hospital_id=by.own_hospital_id) as act:
         if not await store.settle(
-            tx, platform.vault, by.own_hospital_id, reconciliation_id, id, by.login, note
+            act.tx, platform.vault, by.own_hospital_id, reconciliation_id, id, by.login, note
         ):
             return SettleRefusal.NOT_OPEN
         subject = ("reconciliation_difference", id)
-        await trail.record(tx, platform.vault, by.who, "settle_difference", subject, reason=note)
+        await act.record("settle_difference", subject, reason=note)
     return None
 
 

@@ -8,6 +8,7 @@ from datetime import date
 
 import psycopg
 
+from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.staff.staff import SYSTEM
 from guahao.store.kernel import rotation as store
@@ -58,8 +59,8 @@ async def rotate(platform: Platform, progress: Progress = lambda *_: None) -> Ro
         async with platform.db.transaction() as tx:
             await trail.begin_key(tx, vault)
         detail = {"values": done.values, "failed": sum(map(len, done.failed.values()))}
-        async with platform.db.transaction() as tx:
-            await trail.record(tx, vault, SYSTEM, "rotate_keys", detail=detail)
+        async with acting(platform, SYSTEM) as act:
+            await act.record("rotate_keys", detail=detail)
     async with platform.db.transaction() as tx:
         left = await erasing.indexes_of_other_keys(tx, vault.key_id)
     done.erased_persons, done.erased_until = left

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
+from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.staff.staff import Staff
 from guahao.store.people import account_reviews as store
 from guahao.store.people.account_reviews import AccountReview
-from guahao.store.staff import trail
 
 LISTED_MAX = 200
 RESTRICTED_DAYS_MAX = 180
@@ -88,8 +88,8 @@ async def _decide(
     reason = reason.strip()
     if len(reason) not in REASON_LENGTHS:
         return ReviewRefusal.REASON_NEEDED
-    async with platform.db.transaction() as tx:
-        review = await store.lock(tx, review_id)
+    async with acting(platform, by.who) as act:
+        review = await store.lock(act.tx, review_id)
         if review is None:
             return ReviewRefusal.UNKNOWN
         if decision == "lifted":
@@ -97,7 +97,7 @@ async def _decide(
                 return ReviewRefusal.NOT_RESTRICTED
         elif review.decision is not None:
             return ReviewRefusal.NOT_OPEN
-        await store.decide(tx, platform.vault, review, decision, until, by.id, reason)
+        await store.decide(act.tx, platform.vault, review, decision, until, by.id, reason)
         detail = {
             "decision": decision,
             "restricted_until": until,
@@ -105,7 +105,5 @@ async def _decide(
             "cancellations": review.cancellations,
         }
         subject = ("account", review.account_id)
-        await trail.record(
-            tx, platform.vault, by.who, "review_account", subject, reason=reason, detail=detail
-        )
+        await act.record("review_account", subject, reason=reason, detail=detail)
     return review

@@ -15,6 +15,7 @@ from enum import StrEnum
 
 import msgspec
 
+from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.moving import (
     Moved,
@@ -44,7 +45,6 @@ from guahao.store.kernel.views import AppointmentView, PatientView
 from guahao.store.people import accounts, persons
 from guahao.store.people import patients as patient_store
 from guahao.store.people.persons import Person
-from guahao.store.staff import trail
 
 LOOK_UPS_AN_HOUR = 60
 IN_HAND_FOR = timedelta(minutes=30)
@@ -109,19 +109,16 @@ async def look_up(
     document = valid_document(id_type, id_no, platform.db.clock().date())
     if document is None:
         return PatientRefusal.ID_INVALID
-    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+    async with acting(platform, by.who, hospital_id=by.own_hospital_id) as act:
         subject = platform.vault.index("throttle", f"staff {by.id}")
-        too_many = await throttle.hit(tx, "counter_look_up", subject, _HOUR) > LOOK_UPS_AN_HOUR
-        in_hand = InHand(document.id_type, document.number, named, tx.now)
+        too_many = await throttle.hit(act.tx, "counter_look_up", subject, _HOUR) > LOOK_UPS_AN_HOUR
+        in_hand = InHand(document.id_type, document.number, named, act.now)
         person = None
         if not too_many:
-            async with tx.as_platform():
-                person = await persons.of_document(tx, platform.vault, document)
+            async with act.tx.as_platform():
+                person = await persons.of_document(act.tx, platform.vault, document)
         found = AtCounter(in_hand, _seal(platform, by, in_hand), person)
-        await trail.record(
-            tx,
-            platform.vault,
-            by.who,
+        await act.record(
             "look_up_person",
             None if person is None else ("patient", person.patient.id),
             detail={"registered": person is not None, "refused": too_many},
@@ -173,25 +170,25 @@ async def register(
     typed = valid_any_phone(phone)
     if typed is None:
         return MoveRefusal.PHONE_INVALID
-    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
-        in_hand = _unseal(platform, by, sealed, tx.now)
+    async with acting(platform, by.who, hospital_id=by.own_hospital_id) as act:
+        in_hand = _unseal(platform, by, sealed, act.now)
         if in_hand is None:
             return CounterRefusal.LOOK_UP_AGAIN
         refusal, ends_on = consent_refusal(platform, consent, in_hand.document), None
         if refusal is not None:
             return refusal
         if in_hand.document.is_birth_certificate:
-            ends_on = None if born is None else birth_certificate_end(born, tx.now.date())
+            ends_on = None if born is None else birth_certificate_end(born, act.now.date())
             if ends_on is None:
                 return PatientRefusal.BIRTH_DATE_INVALID
         vault = platform.vault
-        async with tx.as_platform():
-            account_id = await accounts.of_phone(tx, vault, typed)
-            await accounts.lock_account(tx, account_id)
-            if not typed.is_landline and await patient_store.of_account(tx, vault, account_id):
+        async with act.tx.as_platform():
+            account_id = await accounts.of_phone(act.tx, vault, typed)
+            await accounts.lock_account(act.tx, account_id)
+            if not typed.is_landline and await patient_store.of_account(act.tx, vault, account_id):
                 return CounterRefusal.PHONE_IN_USE
             added = await register_in(
-                tx,
+                act.tx,
                 platform,
                 account_id,
                 in_hand.name,
@@ -201,11 +198,8 @@ async def register(
             )
             if isinstance(added, PatientRefusal):
                 return added
-            await record_consent(tx, account_id, added.id, consent, in_hand.document, by)
-        await trail.record(
-            tx,
-            vault,
-            by.who,
+            await record_consent(act.tx, account_id, added.id, consent, in_hand.document, by)
+        await act.record(
             "register_person",
             ("patient", added.id),
             detail={"account": account_id, "landline": typed.is_landline},
@@ -252,20 +246,20 @@ async def slips(
     For a person on a landline, whom no SMS reaches. Who has a mobile phone finds the codes there,
     or has them sent again by the hotline.
     """
-    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
-        in_hand = _unseal(platform, by, sealed, tx.now)
+    async with acting(platform, by.who, hospital_id=by.own_hospital_id) as act:
+        in_hand = _unseal(platform, by, sealed, act.now)
         if in_hand is None:
             return CounterRefusal.LOOK_UP_AGAIN
-        async with tx.as_platform():
-            person = await persons.of_document(tx, platform.vault, in_hand.document)
+        async with act.tx.as_platform():
+            person = await persons.of_document(act.tx, platform.vault, in_hand.document)
         if person is None or not same_name(in_hand.name, person.patient.name):
             return MoveRefusal.UNKNOWN_PERSON
         if not person.is_on_landline:
             return CounterRefusal.SMS_GO_THERE
-        ids = await appointments.live_of_person(tx, person.patient.id)
-        views = await appointments.appointments_by_id(tx, platform.vault, ids)
+        ids = await appointments.live_of_person(act.tx, person.patient.id)
+        views = await appointments.appointments_by_id(act.tx, platform.vault, ids)
         for id in ids:
-            await trail.record(tx, platform.vault, by.who, "print_code", ("appointment", id))
+            await act.record("print_code", ("appointment", id))
     return sorted(views.values(), key=lambda view: (view.session.visit_date, view.id))
 
 
@@ -279,42 +273,36 @@ async def check(
     """
     if not prose(reason):
         return CounterRefusal.REASON_NEEDED
-    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
-        in_hand = _unseal(platform, by, sealed, tx.now)
+    async with acting(platform, by.who, hospital_id=by.own_hospital_id) as act:
+        in_hand = _unseal(platform, by, sealed, act.now)
         if in_hand is None:
             return CounterRefusal.LOOK_UP_AGAIN
         vault = platform.vault
-        async with tx.as_platform():
-            person = await _lock(tx, platform, in_hand)
+        async with act.tx.as_platform():
+            person = await _lock(act.tx, platform, in_hand)
             if person is None:
                 return MoveRefusal.UNKNOWN_PERSON
             patient_id = person.patient.id
             subject = vault.index("throttle", f"counter phone {patient_id}")
-            tried = await throttle.hit(tx, "counter_phone", subject, _DAY)
+            tried = await throttle.hit(act.tx, "counter_phone", subject, _DAY)
             typed = valid_any_phone(phone)
             right = typed is not None and typed.number == person.phone
             renamed = person.patient.name != in_hand.name
             if tried <= _WRONG_PHONES_A_DAY and right:
-                await throttle.forgive(tx, "counter_phone", subject, _DAY)
+                await throttle.forgive(act.tx, "counter_phone", subject, _DAY)
                 if renamed:
-                    await persons.set_name(tx, vault, patient_id, in_hand.name)
-                await persons.set_checked(tx, patient_id)
+                    await persons.set_name(act.tx, vault, patient_id, in_hand.name)
+                await persons.set_checked(act.tx, patient_id)
         if tried > _WRONG_PHONES_A_DAY or not right:
             refused = "phone" if tried <= _WRONG_PHONES_A_DAY else "limit"
-            await trail.record(
-                tx,
-                vault,
-                by.who,
+            await act.record(
                 "check_person_failed",
                 ("patient", patient_id),
                 detail={"refused": refused},
             )
             limit = tried > _WRONG_PHONES_A_DAY
             return CounterRefusal.TOO_MANY if limit else CounterRefusal.PHONE_DIFFERS
-        await trail.record(
-            tx,
-            vault,
-            by.who,
+        await act.record(
             "correct_name" if renamed else "check_person",
             ("patient", patient_id),
             reason=prose(reason),

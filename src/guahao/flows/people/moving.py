@@ -21,6 +21,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from hmac import compare_digest
 
+from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.log_ins import end_log_ins
 from guahao.flows.people.patients import PatientRefusal, register_in
@@ -140,26 +141,26 @@ async def ask_by_document(
     if disputed and isinstance(shown_name, NameFault):
         return shown_name
     document = valid_document(id_type, id_no, platform.db.clock().date())
-    async with platform.db.transaction() as tx:
+    async with acting(platform, by.who) as act:
         vault = platform.vault
         agent = vault.index("throttle", f"staff {by.id}")
-        tried = await throttle.hit(tx, "move_by_document", agent, _HOUR)
-        person = None if document is None else await persons.of_document(tx, vault, document)
+        tried = await throttle.hit(act.tx, "move_by_document", agent, _HOUR)
+        person = None if document is None else await persons.of_document(act.tx, vault, document)
         if person is not None:
             subject = vault.index("throttle", f"patient {person.patient.id}")
-            of_person = await throttle.hit(tx, "move_of_person", subject, _DAY)
-            locked = await persons.lock(tx, vault, person.patient.id)
+            of_person = await throttle.hit(act.tx, "move_of_person", subject, _DAY)
+            locked = await persons.lock(act.tx, vault, person.patient.id)
             within = of_person <= _TRIES_OF_PERSON_A_DAY and tried <= _TRIES_OF_STAFF_AN_HOUR
             shown = None
             if disputed and document is not None and isinstance(shown_name, str):
                 shown = Shown(shown_name, document)
             if within and locked is not None and _may_ask(locked, name, shown):
                 detail: dict[str, object] = {"found_by": "document"}
-                return await _ask(tx, platform, by, locked, typed, reason, detail, shown)
+                return await _ask(act.tx, platform, by, locked, typed, reason, detail, shown)
         detail = {"refused": "move_unknown_person"}
         about = None if person is None else ("patient", person.patient.id)
         action = "ask_to_settle" if disputed else "ask_to_move"
-        await trail.record(tx, vault, by.who, action, about, detail=detail)
+        await act.record(action, about, detail=detail)
         return MoveRefusal.UNKNOWN_PERSON
 
 
@@ -296,22 +297,20 @@ async def prove_phone(
     At a window the document has proven the person, so the move is carried out at once. By the
     hotline a supervisor decides.
     """
-    async with platform.db.transaction() as tx:
-        if await store.own(tx, platform.vault, move_id, by) is None:
+    async with acting(platform, by.who) as act:
+        if await store.own(act.tx, platform.vault, move_id, by) is None:
             return None
-        move = await store.lock_open(tx, platform.vault, move_id)
+        move = await store.lock_open(act.tx, platform.vault, move_id)
         if move is None or move.state != "proving":
             return MoveRefusal.OVER
-        kept = await spoken_codes.take_try(tx, "moves", move_id)
+        kept = await spoken_codes.take_try(act.tx, "moves", move_id)
         given = _code_index(platform, move_id, compact(code))
         if kept is None or not compare_digest(kept, given):
             subject = ("patient", move.patient.id)
             detail = {"move": move_id}
-            await trail.record(
-                tx, platform.vault, by.who, "move_code_wrong", subject, detail=detail
-            )
+            await act.record("move_code_wrong", subject, detail=detail)
             return MoveRefusal.CODE_WRONG
-        await store.set_requested(tx, move_id)
+        await store.set_requested(act.tx, move_id)
     if move.hospital_id is None:
         return Waits(move_id, for_code=False)
     return await carry_out(platform, by, move_id)
@@ -337,16 +336,13 @@ async def decide_move(
         return MoveRefusal.REASON_NEEDED
     if approve:
         return await carry_out(platform, by, move_id, reason=prose(reason))
-    async with platform.db.transaction() as tx:
-        move = await store.lock_open(tx, platform.vault, move_id)
-        refusal = _cannot_decide(move, by, tx.now)
+    async with acting(platform, by.who) as act:
+        move = await store.lock_open(act.tx, platform.vault, move_id)
+        refusal = _cannot_decide(move, by, act.now)
         if move is None or refusal is not None:
             return refusal
-        await store.decide(tx, move_id, "rejected", by.id)
-        await trail.record(
-            tx,
-            platform.vault,
-            by.who,
+        await store.decide(act.tx, move_id, "rejected", by.id)
+        await act.record(
             "reject_move",
             ("patient", move.patient.id),
             reason=prose(reason),

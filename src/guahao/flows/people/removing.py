@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.staff.staff import SYSTEM
 from guahao.store.kernel.views import PatientView
 from guahao.store.people import accounts, persons
-from guahao.store.staff import trail
 
 
 class RemoveRefusal(StrEnum):
@@ -23,20 +23,17 @@ async def remove_patient(
     platform: Platform, account_id: int, patient_id: int
 ) -> PatientView | RemoveRefusal:
     """Take a person off an account that has no live booking and no suspension of theirs."""
-    async with platform.db.transaction() as tx:
-        await accounts.lock_accounts(tx, [account_id])
-        person = await persons.lock(tx, platform.vault, patient_id)
+    async with acting(platform, SYSTEM) as act:
+        await accounts.lock_accounts(act.tx, [account_id])
+        person = await persons.lock(act.tx, platform.vault, patient_id)
         if person is None or person.account_id != account_id:
             return RemoveRefusal.NOT_YOURS
         if person.live_bookings:
             return RemoveRefusal.LIVE_BOOKING
-        if await persons.is_suspended(tx, patient_id, tx.now.date()):
+        if await persons.is_suspended(act.tx, patient_id, act.now.date()):
             return RemoveRefusal.SUSPENDED
-        await persons.take_off_account(tx, patient_id)
-        await trail.record(
-            tx,
-            platform.vault,
-            SYSTEM,
+        await persons.take_off_account(act.tx, patient_id)
+        await act.record(
             "remove_patient",
             ("patient", patient_id),
             detail={"account": account_id},

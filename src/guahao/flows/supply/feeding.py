@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import date, time, timedelta
 from typing import Any
 
+from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.staff.staff import OfHospital
 from guahao.rules.supply.feeding import (
@@ -30,7 +31,6 @@ from guahao.rules.supply.feeding import (
 from guahao.store.booking.appointments import lock_sessions
 from guahao.store.hospitals import titles
 from guahao.store.kernel.db import Tx
-from guahao.store.staff import trail
 from guahao.store.supply import feeding as store
 from guahao.store.supply.double_supply import Beside, beside_timetables
 from guahao.store.supply.feeding import FedSession
@@ -107,23 +107,23 @@ async def _publish_chunk(
 ) -> list[Outcome]:
     """`seen`: the ids of earlier items of this call; those of the chunk are added."""
     twice = _twice([one.external_id for one in chunk], seen)
-    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
-        plan = await _plan(tx, by.own_hospital_id, chunk, twice)
+    async with acting(platform, by.who, hospital_id=by.own_hospital_id) as act:
+        plan = await _plan(act.tx, by.own_hospital_id, chunk, twice)
         if not plan.writes:
-            return await _warned(tx, chunk, plan)
+            return await _warned(act.tx, chunk, plan)
         # What was decided without locks was only to find out whether any are needed.
-        await store.lock_feed(tx, by.own_hospital_id)
-        plan = await _plan(tx, by.own_hospital_id, chunk, twice)
+        await store.lock_feed(act.tx, by.own_hospital_id)
+        plan = await _plan(act.tx, by.own_hospital_id, chunk, twice)
         locked = {one.id for one in plan.outcomes if one.id is not None}
-        await lock_sessions(tx, sorted(locked))
-        plan = await _plan(tx, by.own_hospital_id, chunk, twice, locked)
-        made = await store.add_sessions(tx, by.own_hospital_id, plan.created)
-        await store.change_sessions(tx, plan.changed)
+        await lock_sessions(act.tx, sorted(locked))
+        plan = await _plan(act.tx, by.own_hospital_id, chunk, twice, locked)
+        made = await store.add_sessions(act.tx, by.own_hospital_id, plan.created)
+        await store.change_sessions(act.tx, plan.changed)
         detail = {"created": list(made.values()), "changed": plan.differences}
-        await trail.record(tx, platform.vault, by.who, "publish_sessions", detail=detail)
+        await act.record("publish_sessions", detail=detail)
         return [
             replace(outcome, id=made[one.external_id]) if outcome.what is Fed.CREATED else outcome
-            for one, outcome in zip(chunk, await _warned(tx, chunk, plan), strict=True)
+            for one, outcome in zip(chunk, await _warned(act.tx, chunk, plan), strict=True)
         ]
 
 
@@ -314,16 +314,16 @@ async def _publish_level(
     platform: Platform, by: OfHospital, wanted: Sequence[WantedDepartment]
 ) -> list[Outcome]:
     hospital_id = by.own_hospital_id
-    async with platform.db.transaction(hospital_id=hospital_id) as tx:
-        plan = _planned(await store.departments(tx, hospital_id), wanted)
+    async with acting(platform, by.who, hospital_id=hospital_id) as act:
+        plan = _planned(await store.departments(act.tx, hospital_id), wanted)
         if not plan.writes:
             return plan.outcomes
-        await store.lock_feed(tx, hospital_id)
-        plan = _planned(await store.departments(tx, hospital_id), wanted)
-        made = await store.add_departments(tx, hospital_id, plan.created)
-        await store.change_departments(tx, plan.changed)
+        await store.lock_feed(act.tx, hospital_id)
+        plan = _planned(await store.departments(act.tx, hospital_id), wanted)
+        made = await store.add_departments(act.tx, hospital_id, plan.created)
+        await store.change_departments(act.tx, plan.changed)
         detail = {"created": list(made.values()), "changed": list(plan.changed)}
-        await trail.record(tx, platform.vault, by.who, "publish_departments", detail=detail)
+        await act.record("publish_departments", detail=detail)
     return [
         _made(made.get(one.external_id)) if outcome.what is Fed.CREATED else outcome
         for one, outcome in zip(wanted, plan.outcomes, strict=True)

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
+from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.supply.timetables import FEE_MAX_FEN
 from guahao.rules.kernel.limits import ONE_DAY
@@ -19,7 +20,6 @@ from guahao.rules.staff.staff import Staff
 from guahao.store.hospitals import titles
 from guahao.store.hospitals.hospital_rules import lock_hospital
 from guahao.store.hospitals.titles import Title
-from guahao.store.staff import trail
 from guahao.store.supply import fees as store
 from guahao.store.supply.fees import DatedFee, FeeReach
 
@@ -104,21 +104,21 @@ async def change(
     `to_sessions`: also to the sessions of those days that are there and nobody has booked.
     """
     hospital_id = by.own_hospital_id
-    async with platform.db.transaction(hospital_id=hospital_id) as tx:
-        await lock_hospital(tx, hospital_id)
-        there = FeeList(await titles.listed(tx), await store.dated(tx, hospital_id))
-        refused = _refused(fee, tx.now.date(), {one.name for one in there.titles})
+    async with acting(platform, by.who, hospital_id=hospital_id) as act:
+        await lock_hospital(act.tx, hospital_id)
+        there = FeeList(await titles.listed(act.tx), await store.dated(act.tx, hospital_id))
+        refused = _refused(fee, act.now.date(), {one.name for one in there.titles})
         if refused is not None:
             return refused
         if there.version != seen:
             return FeeRefusal.CHANGED_MEANWHILE
-        before = (await store.on_day(tx, hospital_id, fee.holds_from)).get(fee.title)
-        applied = await store.apply(tx, hospital_id, fee) if to_sessions else 0
+        before = (await store.on_day(act.tx, hospital_id, fee.holds_from)).get(fee.title)
+        applied = await store.apply(act.tx, hospital_id, fee) if to_sessions else 0
         if before == fee.fee_fen and not applied:
             return FeeRefusal.NO_CHANGE
         if before != fee.fee_fen:
-            await store.put(tx, hospital_id, fee)
+            await store.put(act.tx, hospital_id, fee)
         detail = {"before": before, "after": asdict(fee), "sessions": applied}
         subject = ("hospital", hospital_id)
-        await trail.record(tx, platform.vault, by.who, "change_fee", subject, detail=detail)
+        await act.record("change_fee", subject, detail=detail)
         return FeeChanged(applied)

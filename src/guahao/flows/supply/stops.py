@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from guahao.flows.booking.booking import counted_since
+from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.supply.schedules import ROLLED_DAYS
 from guahao.rules.booking.stopping import decide_restore
@@ -22,7 +23,6 @@ from guahao.store.booking import booking
 from guahao.store.booking.appointments import lock_persons, lock_sessions
 from guahao.store.kernel.db import Tx
 from guahao.store.messages import messages
-from guahao.store.staff import trail
 from guahao.store.supply import sessions
 from guahao.store.supply import stops as store
 from guahao.store.supply.stops import Affected, Progress, Scope, Stop, Unreached
@@ -77,13 +77,13 @@ async def stop(platform: Platform, by: OfHospital, scope: Scope, reason: str) ->
     reason = prose(reason)
     if not reason:
         return StopRefusal.NO_REASON
-    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
-        found = await _affected(tx, by, scope)
+    async with acting(platform, by.who, hospital_id=by.own_hospital_id) as act:
+        found = await _affected(act.tx, by, scope)
         if isinstance(found, StopRefusal):
             return found
-        tell_at = tx.now + GRACE
+        tell_at = act.now + GRACE
         stop_id = await store.add(
-            tx, platform.vault, by.own_hospital_id, by.who, reason, scope, tell_at
+            act.tx, platform.vault, by.own_hospital_id, by.who, reason, scope, tell_at
         )
         detail = {
             **{name: value for name, value in asdict(scope).items() if value is not None},
@@ -91,9 +91,7 @@ async def stop(platform: Platform, by: OfHospital, scope: Scope, reason: str) ->
             "bookings": sum(one.bookings for one in found),
         }
         subject = ("stop", stop_id)
-        await trail.record(
-            *(tx, platform.vault, by.who, "stop_sessions", subject), reason=reason, detail=detail
-        )
+        await act.record("stop_sessions", subject, reason=reason, detail=detail)
     await _carry_out(platform, stop_id, by.own_hospital_id)
     return stop_id
 
@@ -105,16 +103,16 @@ async def undo(platform: Platform, by: OfHospital, stop_id: int) -> Stop | StopR
     in which they were made; one whose limit or place has been used meanwhile, or whose
     pick-up is over, stays stopped, and its person is told at once.
     """
-    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
-        found = await store.lock(tx, platform.vault, stop_id)
+    async with acting(platform, by.who, hospital_id=by.own_hospital_id) as act:
+        found = await store.lock(act.tx, platform.vault, stop_id)
         if found is None:
             return None
         if found.told_at is not None:
             return StopRefusal.TOLD
         if found.undone_at is not None:
             return StopRefusal.UNDONE
-        await store.mark_undone(tx, stop_id)
-        await trail.record(tx, platform.vault, by.who, "undo_stop", ("stop", stop_id))
+        await store.mark_undone(act.tx, stop_id)
+        await act.record("undo_stop", ("stop", stop_id))
     await _carry_out(platform, stop_id, by.own_hospital_id)
     return found
 

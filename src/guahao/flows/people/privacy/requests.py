@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.privacy.records import (
     Erased,
@@ -75,24 +76,23 @@ async def file_request(
     if len(typed) not in REASON_LENGTHS:
         return RequestRefusal.REASON_NEEDED
     document = valid_document(id_type, id_no, platform.db.clock().date())
-    async with platform.db.transaction() as tx:
+    async with acting(platform, by.who) as act:
         vault = platform.vault
         subject = vault.index("throttle", f"staff {by.id}")
-        tries = await throttle.hit(tx, "privacy_request", subject, _HOUR)
-        person = None if document is None else await persons.of_document(tx, vault, document)
+        tries = await throttle.hit(act.tx, "privacy_request", subject, _HOUR)
+        person = None if document is None else await persons.of_document(act.tx, vault, document)
         filed: int | RequestRefusal
         if tries > _LOOK_UPS_AN_HOUR:
             filed = RequestRefusal.TOO_MANY
         elif person is None or not same_name(named, person.patient.name):
             filed = RequestRefusal.UNKNOWN_PERSON
         else:
-            open_since = tx.now - OPEN_FOR
-            added = await store.add(tx, vault, kind, person.patient.id, by.id, typed, open_since)
+            open_since = act.now - OPEN_FOR
+            added = await store.add(
+                act.tx, vault, kind, person.patient.id, by.id, typed, open_since
+            )
             filed = RequestRefusal.ALREADY_WAITING if added is None else added
-        await trail.record(
-            tx,
-            vault,
-            by.who,
+        await act.record(
             f"request_{kind}",
             None if person is None else ("patient", person.patient.id),
             reason=typed,

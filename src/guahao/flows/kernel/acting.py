@@ -1,0 +1,70 @@
+"""A transaction together with the person, client or system that acts in it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from guahao.flows.kernel.platform import Platform
+from guahao.rules.staff.staff import Who
+from guahao.store.kernel.db import Tx
+from guahao.store.kernel.vault import Vault
+from guahao.store.staff import trail
+
+
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """An open transaction and its actor, in whose name `record` writes to the audit trail."""
+
+    platform: Platform
+    tx: Tx
+    who: Who
+
+    @property
+    def now(self) -> datetime:
+        """The time of the transaction."""
+        return self.tx.now
+
+    @property
+    def vault(self) -> Vault:
+        """The vault of the platform's keys."""
+        return self.platform.vault
+
+    async def record(
+        self,
+        action: str,
+        subject: tuple[str, int] | None = None,
+        *,
+        reason: str = "",
+        detail: Mapping[str, Any] | None = None,
+        hospital_id: int | None = None,
+    ) -> int:
+        """Append an entry to the audit trail and return its number; see `store.staff.trail`.
+
+        Call it last: it locks the end of the trail until the commit.
+        """
+        return await trail.record(
+            self.tx,
+            self.vault,
+            self.who,
+            action,
+            subject,
+            reason=reason,
+            detail=detail,
+            hospital_id=hospital_id,
+        )
+
+
+@asynccontextmanager
+async def acting(
+    platform: Platform, who: Who, *, hospital_id: int | None = None
+) -> AsyncIterator[Acting]:
+    """Open a transaction for an actor.
+
+    `hospital_id`: the hospital whose rows alone the database shows, as `Database.transaction`.
+    """
+    async with platform.db.transaction(hospital_id) as tx:
+        yield Acting(platform, tx, who)
