@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from guahao.flows.attendance.penalties import derive_and_relieve, derive_suspensions
-from guahao.flows.kernel.acting import acting
+from guahao.flows.kernel.acting import Acting, acting
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.attendance import window as rules
 from guahao.rules.attendance.pickup import decide_pickup, pickup_deadline
@@ -32,7 +32,6 @@ from guahao.store.kernel.views import AppointmentView
 from guahao.store.messages import messages
 from guahao.store.people import registrations
 from guahao.store.people.patients import person_indexes
-from guahao.store.staff import trail
 
 # What a clerk may get wrong before having to wait: generous, a queue is waiting.
 GUESSES_PER_CLERK_HOUR = 120
@@ -80,35 +79,35 @@ async def hand_out(
     another's document are one and the same answer.
     """
     typed = compact(code).replace("-", "")
-    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
-        waiting = await count_guess(tx, platform, by, typed)
+    async with acting(platform, by.who, hospital_id=by.own_hospital_id) as act:
+        waiting = await count_guess(act.tx, platform, by, typed)
         if waiting is not None:
             return waiting
         shown = person_indexes(platform.vault, id_no)
-        answer = await _hand_out(tx, platform, by, typed, shown)
+        answer = await _hand_out(act, by, typed, shown)
         if isinstance(answer, NotHandedOut) and answer.reason is PickupRefusal.WRONG_PERSON:
             return answer
-        await forgive_guess(tx, platform, by, typed)
+        await forgive_guess(act.tx, platform, by, typed)
         return answer
 
 
 async def _hand_out(
-    tx: Tx, platform: Platform, by: OfHospital, code: str, shown: list[bytes]
+    act: Acting, by: OfHospital, code: str, shown: list[bytes]
 ) -> AppointmentView | NotHandedOut:
     hospital_id = by.own_hospital_id
-    vault = platform.vault
+    tx, vault = act.tx, act.vault
     id = await store.appointment_id_by_code(tx, vault, code) if _CODE.fullmatch(code) else None
     locked = None if id is None else await store.lock_appointment(tx, id, None)
     if locked is None:
         return await _of_another_hospital(tx, vault, code, shown)
     refused = decide_pickup(locked.facts, locked.is_of(shown), hospital_id, tx.now)
     if refused is not None:
-        return await _refused(tx, platform, locked, refused)
+        return await _refused(tx, act.platform, locked, refused)
     await store.set_status(tx, locked.id, "picked_up")
     async with tx.as_platform():
         await registrations.check_by_pick_up(tx, [locked.id])
-    view = (await store.appointments_by_id(tx, platform.vault, [locked.id]))[locked.id]
-    await trail.record(tx, platform.vault, by.who, "hand_out_number", ("appointment", locked.id))
+    view = (await store.appointments_by_id(tx, vault, [locked.id]))[locked.id]
+    await act.record("hand_out_number", ("appointment", locked.id))
     return view
 
 

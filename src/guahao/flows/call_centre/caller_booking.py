@@ -7,7 +7,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from guahao.flows.booking.desk import Desk, DeskAnswer
-from guahao.flows.kernel.acting import acting
+from guahao.flows.kernel.acting import Acting, acting
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.patients import (
     PatientRefusal,
@@ -28,7 +28,6 @@ from guahao.store.call_centre import calls as call_store
 from guahao.store.kernel.views import AppointmentView, PatientView
 from guahao.store.people import accounts
 from guahao.store.people import patients as patient_store
-from guahao.store.staff import trail
 
 CHANNEL = "phone"
 _RECORDED_WITHIN = timedelta(minutes=2)
@@ -155,10 +154,7 @@ async def record_missing(platform: Platform) -> int:
         since, until = tx.now - _LOOKED_BACK, tx.now - _RECORDED_WITHIN
         found = await store.unrecorded(tx, since, until, _A_CHUNK)
         for one in found:
-            await trail.record(
-                tx,
-                platform.vault,
-                one.who,
+            await Acting(platform, tx, one.who).record(
                 "book_appointment",
                 ("appointment", one.appointment_id),
                 detail={"recorded": "late"},

@@ -54,7 +54,6 @@ from guahao.store.messages import messages
 from guahao.store.people import accounts, spoken_codes
 from guahao.store.people import patients as patient_store
 from guahao.store.people.patients import person_indexes
-from guahao.store.staff import trail
 
 HITS_MAX = 20
 MESSAGES_SHOWN = 20
@@ -237,44 +236,32 @@ def _by_visit(view: AppointmentView) -> tuple[date, int]:
 
 async def send_call_code(platform: Platform, by: Staff, call_id: int) -> datetime | CallRefusal:
     """Send a one-time code to the registered phone, for the caller to read out; until when."""
-    async with platform.db.transaction() as tx:
-        call = await store.open_call(tx, by.id, call_id)
+    async with acting(platform, by.who) as act:
+        call = await store.open_call(act.tx, by.id, call_id)
         if call is None:
             return CallRefusal.CALL_OVER
-        phone = await accounts.phone_of(tx, platform.vault, call.account_id)
+        phone = await accounts.phone_of(act.tx, platform.vault, call.account_id)
         if phone is None or valid_phone(phone) is None:
             return CallRefusal.NO_SMS
         subject = platform.vault.index("throttle", f"caller {call.account_id}")
-        sent = await throttle.hit(tx, "call_code", subject, _HOUR)
+        sent = await throttle.hit(act.tx, "call_code", subject, _HOUR)
         detail: dict[str, object] = {"call": call.id}
         if call.codes_sent >= CODES_A_CALL or sent > _CODES_AN_HOUR:
             detail["refused"] = CallRefusal.CODES_TOO_OFTEN.value
-            await _record_attempt(tx, platform, by, "send_call_code", call.account_id, detail)
+            await act.record("send_call_code", ("account", call.account_id), detail=detail)
             return CallRefusal.CODES_TOO_OFTEN
         code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"
-        until = tx.now + CODE_VALID
+        until = act.now + CODE_VALID
         index = _code_index(platform, call.id, code)
-        await spoken_codes.set_code(tx, "calls", call.id, index, CODE_TRIES, until)
-        language = await accounts.language_of(tx, call.account_id)
-        await messages.tell_phone(tx, platform.vault, "call_code", phone, language, code, until)
-        await _record_attempt(tx, platform, by, "send_call_code", call.account_id, detail)
+        await spoken_codes.set_code(act.tx, "calls", call.id, index, CODE_TRIES, until)
+        language = await accounts.language_of(act.tx, call.account_id)
+        await messages.tell_phone(act.tx, platform.vault, "call_code", phone, language, code, until)
+        await act.record("send_call_code", ("account", call.account_id), detail=detail)
     return until
 
 
 def _code_index(platform: Platform, call_id: int, code: str) -> bytes:
     return platform.vault.index("call_code", f"{call_id} {code}")
-
-
-async def _record_attempt(
-    tx: Tx,
-    platform: Platform,
-    by: Staff,
-    action: str,
-    account_id: int,
-    detail: Mapping[str, object],
-) -> None:
-    subject = ("account", account_id)
-    await trail.record(tx, platform.vault, by.who, action, subject, detail=detail)
 
 
 async def verify(
@@ -310,7 +297,7 @@ async def verify(
                 "refused": CallRefusal.TOO_MANY_WRONG.value,
                 "limit": sorted(over),
             }
-            await _record_attempt(act.tx, platform, by, "verify_caller", call.account_id, detail)
+            await act.record("verify_caller", ("account", call.account_id), detail=detail)
             return CallRefusal.TOO_MANY_WRONG
         answers = await _compare(act.tx, platform, call.account_id, asked, sms_right=sms_right)
         await store.note_answers(act.tx, call.id, answers)
@@ -326,7 +313,7 @@ async def verify(
             "asked": {question.value: correct for question, correct in answers.items()},
             "verified": verified,
         }
-        await _record_attempt(act.tx, platform, by, "verify_caller", call.account_id, detail)
+        await act.record("verify_caller", ("account", call.account_id), detail=detail)
     return verified
 
 

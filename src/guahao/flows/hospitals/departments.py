@@ -11,11 +11,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any
 
 from psycopg.errors import ForeignKeyViolation
 
 from guahao.flows.hospitals.titles import moved
+from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.supply.schedules import ROLLED_DAYS
 from guahao.rules.hospitals.hospitals import CODE
@@ -25,7 +25,6 @@ from guahao.store.hospitals import departments as store
 from guahao.store.hospitals.departments import Department, Reach
 from guahao.store.hospitals.hospital_rules import lock_hospital
 from guahao.store.kernel.db import Tx
-from guahao.store.staff import trail
 from guahao.store.supply import sessions
 
 NAME_MAX = 80  # characters
@@ -75,15 +74,15 @@ async def one(platform: Platform, by: Staff, department_id: int) -> tuple[Depart
 async def add(platform: Platform, by: Staff, code: str, new: Entry) -> int | DepartmentRefusal:
     """A department; one that can be booked is on the platform from the start. Its id."""
     hospital_id = by.own_hospital_id
-    async with platform.db.transaction(hospital_id=hospital_id) as tx:
-        there = await _locked(tx, hospital_id)
+    async with acting(platform, by.who, hospital_id=hospital_id) as act:
+        there = await _locked(act.tx, hospital_id)
         refused = _refused(there, new, None) or _refused_code(there, code)
         if refused is not None:
             return refused
-        id = await store.add(tx, hospital_id, new.parent_id, code, new.name, new.name_en)
-        await store.follow_members(tx, hospital_id)
+        id = await store.add(act.tx, hospital_id, new.parent_id, code, new.name, new.name_en)
+        await store.follow_members(act.tx, hospital_id)
         detail = {"code": code, "after": asdict(new)}
-        await _record(tx, platform, by, "add_department", id, detail)
+        await act.record("add_department", ("department", id), detail=detail)
         return id
 
 
@@ -92,8 +91,8 @@ async def change(
 ) -> DepartmentRefusal | None:
     """Rename it or put it under another, where it is as it was `seen`; None when done."""
     hospital_id = by.own_hospital_id
-    async with platform.db.transaction(hospital_id=hospital_id) as tx:
-        there = await _locked(tx, hospital_id)
+    async with acting(platform, by.who, hospital_id=hospital_id) as act:
+        there = await _locked(act.tx, hospital_id)
         before = _of(there, department_id)
         if before is None:
             return DepartmentRefusal.UNKNOWN
@@ -102,11 +101,11 @@ async def change(
         refused = _refused(there, new, before)
         if refused is not None:
             return refused
-        await store.change(tx, department_id, new.parent_id, new.name, new.name_en)
-        await store.follow_members(tx, hospital_id)
+        await store.change(act.tx, department_id, new.parent_id, new.name, new.name_en)
+        await store.follow_members(act.tx, hospital_id)
         was = Entry(before.parent_id, before.name, before.name_en)
         detail = {"before": asdict(was), "after": asdict(new)}
-        await _record(tx, platform, by, "change_department", department_id, detail)
+        await act.record("change_department", ("department", department_id), detail=detail)
         return None
 
 
@@ -118,23 +117,23 @@ async def set_on_platform(
     Its timetables made none while it was hidden. To ask for what is so already is no error.
     """
     hospital_id = by.own_hospital_id
-    async with platform.db.transaction(hospital_id=hospital_id) as tx:
-        before = _of(await _locked(tx, hospital_id), department_id)
+    async with acting(platform, by.who, hospital_id=hospital_id) as act:
+        before = _of(await _locked(act.tx, hospital_id), department_id)
         if before is None or before.parent_id is None:
             return DepartmentRefusal.UNKNOWN
         if before.on_platform == on_platform:
             return 0
-        reach = await store.reach(tx, department_id)
-        await store.set_on_platform(tx, department_id, on_platform=on_platform)
-        await store.follow_members(tx, hospital_id)
+        reach = await store.reach(act.tx, department_id)
+        await store.set_on_platform(act.tx, department_id, on_platform=on_platform)
+        await store.follow_members(act.tx, hospital_id)
         made = 0
         if on_platform:
-            today = tx.now.date()
+            today = act.now.date()
             last = today + timedelta(days=ROLLED_DAYS)
-            made = await sessions.roll_out(tx, hospital_id, today, last)
+            made = await sessions.roll_out(act.tx, hospital_id, today, last)
         action = "show_department" if on_platform else "hide_department"
         detail = {"sessions": reach.sessions, "bookings": reach.bookings, "made": made}
-        await _record(tx, platform, by, action, department_id, detail, reason)
+        await act.record(action, ("department", department_id), reason=reason, detail=detail)
         return made
 
 
@@ -143,17 +142,17 @@ async def move(
 ) -> DepartmentRefusal | None:
     """One place up or down among its own; at the end it stays."""
     hospital_id = by.own_hospital_id
-    async with platform.db.transaction(hospital_id=hospital_id) as tx:
-        there = await _locked(tx, hospital_id)
+    async with acting(platform, by.who, hospital_id=hospital_id) as act:
+        there = await _locked(act.tx, hospital_id)
         found = _of(there, department_id)
         if found is None:
             return DepartmentRefusal.UNKNOWN
         before = [one.id for one in there if one.parent_id == found.parent_id]
         after = moved(before, department_id, up=up)
         if after != before:
-            await store.put_in_order(tx, after)
+            await store.put_in_order(act.tx, after)
             detail = {"before": before, "after": after}
-            await _record(tx, platform, by, "move_department", department_id, detail)
+            await act.record("move_department", ("department", department_id), detail=detail)
         return None
 
 
@@ -163,19 +162,21 @@ async def delete(
     """Remove one that nobody ever booked, with its timetables and sessions; None when done."""
     hospital_id = by.own_hospital_id
     try:
-        async with platform.db.transaction(hospital_id=hospital_id) as tx:
-            found = _of(await _locked(tx, hospital_id), department_id)
+        async with acting(platform, by.who, hospital_id=hospital_id) as act:
+            found = _of(await _locked(act.tx, hospital_id), department_id)
             if found is None:
                 return DepartmentRefusal.UNKNOWN
-            reach = await store.reach(tx, department_id)
+            reach = await store.reach(act.tx, department_id)
             if reach.members:
                 return DepartmentRefusal.HAS_MEMBERS
             if reach.ever_booked:
                 return DepartmentRefusal.HAS_BOOKINGS
-            await store.delete(tx, department_id)
-            await store.follow_members(tx, hospital_id)
+            await store.delete(act.tx, department_id)
+            await store.follow_members(act.tx, hospital_id)
             detail = {"before": asdict(found), "sessions": reach.sessions}
-            await _record(tx, platform, by, "delete_department", department_id, detail, reason)
+            await act.record(
+                "delete_department", ("department", department_id), reason=reason, detail=detail
+            )
             return None
     except ForeignKeyViolation:
         # A stop names it, or somebody has booked in this very moment: it has a history.
@@ -216,16 +217,3 @@ def _refused_code(there: list[Department], code: str) -> DepartmentRefusal | Non
         return DepartmentRefusal.CODE
     taken = any(one.code == code for one in there)
     return DepartmentRefusal.CODE_TAKEN if taken else None
-
-
-async def _record(
-    tx: Tx,
-    platform: Platform,
-    by: Staff,
-    action: str,
-    department_id: int,
-    detail: dict[str, Any],
-    reason: str = "",
-) -> None:
-    subject = ("department", department_id)
-    await trail.record(tx, platform.vault, by.who, action, subject, reason=reason, detail=detail)

@@ -10,15 +10,14 @@ from dataclasses import dataclass, fields
 from datetime import date, time
 from enum import StrEnum
 
-from guahao.flows.kernel.acting import acting
+from guahao.flows.kernel.acting import Acting, acting
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.kernel.limits import ONE_DAY, HospitalRules
 from guahao.rules.kernel.versions import version_of
-from guahao.rules.staff.staff import Staff, Who
+from guahao.rules.staff.staff import Staff
 from guahao.store.hospitals import hospital_rules as store
 from guahao.store.hospitals.hospital_rules import DatedRules
 from guahao.store.kernel.db import Tx
-from guahao.store.staff import trail
 
 CYCLE_DAYS_MAX = 92
 CANCEL_DAYS_MAX = 30
@@ -90,34 +89,31 @@ async def change(
     `seen`: the version of the rules that were shown; others than these are not changed.
     """
     hospital_id = by.own_hospital_id
-    async with platform.db.transaction(hospital_id=hospital_id) as tx:
+    async with acting(platform, by.who, hospital_id=hospital_id) as act:
+        tx = act.tx
         refused = refused_rules(holds_from, rules, tx.now.date())
         if refused is not None:
             return refused
         await store.lock_hospital(tx, hospital_id)
         if seen is not None and (await _overview(tx, hospital_id)).version != seen:
             return RulesRefusal.CHANGED_MEANWHILE
-        return await change_in(tx, platform, by.who, hospital_id, DatedRules(holds_from, rules))
+        return await change_in(act, hospital_id, DatedRules(holds_from, rules))
 
 
-async def change_in(
-    tx: Tx, platform: Platform, who: Who, hospital_id: int, new: DatedRules
-) -> DatedRules | RulesRefusal:
+async def change_in(act: Acting, hospital_id: int, new: DatedRules) -> DatedRules | RulesRefusal:
     """Within a transaction that has the hospital's lock; what is given is not refused."""
-    before = await store.in_force(tx, hospital_id, new.holds_from)
+    before = await store.in_force(act.tx, hospital_id, new.holds_from)
     assert before is not None
     if before == new.rules:
         return RulesRefusal.NO_CHANGE
-    await store.put(tx, hospital_id, new)
+    await store.put(act.tx, hospital_id, new)
     detail = {
         "holds_from": new.holds_from,
         "before": _words(before),
         "after": _words(new.rules),
     }
     subject = ("hospital", hospital_id)
-    await trail.record(
-        tx, platform.vault, who, "change_rules", subject, detail=detail, hospital_id=hospital_id
-    )
+    await act.record("change_rules", subject, detail=detail, hospital_id=hospital_id)
     return new
 
 

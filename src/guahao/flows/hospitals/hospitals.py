@@ -11,18 +11,18 @@ from enum import StrEnum
 from typing import Any
 
 from guahao.flows.hospitals.hospital_rules import RulesRefusal, refused_numbers
+from guahao.flows.kernel.acting import Acting, acting
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.hospitals.hospitals import HospitalFacts, HospitalFault, code_fault, faults_of
 from guahao.rules.kernel.limits import HospitalRules
 from guahao.rules.kernel.text import typed
 from guahao.rules.kernel.versions import version_of
-from guahao.rules.staff.staff import Staff, Who
+from guahao.rules.staff.staff import Staff
 from guahao.store.hospitals import hospital_rules as rules_store
 from guahao.store.hospitals import hospitals as store
 from guahao.store.hospitals import search
 from guahao.store.hospitals.hospitals import HospitalRecord
 from guahao.store.kernel.db import Tx
-from guahao.store.staff import trail
 
 PAGE = 50
 Faults = dict[str, HospitalFault]
@@ -75,7 +75,8 @@ async def add(
     platform: Platform, by: Staff, code: str, facts: HospitalFacts, rules: HospitalRules
 ) -> int | Faults | RulesRefusal:
     """A new hospital with the rules it begins with; its id."""
-    async with platform.db.transaction() as tx:
+    async with acting(platform, by.who) as act:
+        tx = act.tx
         refused = refused_numbers(rules)
         if refused is not None:
             return refused
@@ -85,14 +86,15 @@ async def add(
             faults["code"] = code_fault(code) or HospitalFault.CODE_TAKEN
         if faults:
             return faults
-        return await add_in(tx, platform, by.who, code, facts, rules)
+        return await add_in(act, code, facts, rules)
 
 
 async def change(
     platform: Platform, by: Staff, hospital_id: int, seen: str, facts: HospitalFacts
 ) -> HospitalRefusal | Faults | None:
     """Another entry, where it still is as it was `seen` (its version); None when done."""
-    async with platform.db.transaction() as tx:
+    async with acting(platform, by.who) as act:
+        tx = act.tx
         await store.lock_directory(tx)
         await rules_store.lock_hospital(tx, hospital_id)
         before = await store.one(tx, hospital_id)
@@ -104,7 +106,7 @@ async def change(
         if faults:
             return faults
         if before.facts != facts:
-            await change_in(tx, platform, by.who, before, facts)
+            await change_in(act, before, facts)
         return None
 
 
@@ -115,29 +117,20 @@ async def _faults(tx: Tx, facts: HospitalFacts, hospital_id: int) -> Faults:
     return faults
 
 
-async def add_in(
-    tx: Tx, platform: Platform, who: Who, code: str, facts: HospitalFacts, rules: HospitalRules
-) -> int:
+async def add_in(act: Acting, code: str, facts: HospitalFacts, rules: HospitalRules) -> int:
     """Within a transaction that has the directory's lock; what is given is without fault."""
-    id = await store.add(tx, code, facts, rules)
+    id = await store.add(act.tx, code, facts, rules)
     detail = {"code": code, "after": {**asdict(facts), **asdict(rules)}}
-    await trail.record(
-        tx, platform.vault, who, "add_hospital", ("hospital", id), detail=detail, hospital_id=id
-    )
+    await act.record("add_hospital", ("hospital", id), detail=detail, hospital_id=id)
     return id
 
 
-async def change_in(
-    tx: Tx, platform: Platform, who: Who, before: HospitalRecord, facts: HospitalFacts
-) -> None:
+async def change_in(act: Acting, before: HospitalRecord, facts: HospitalFacts) -> None:
     """The same for a change; the trail keeps the fields that differ."""
-    await store.change(tx, before.id, facts)
+    await store.change(act.tx, before.id, facts)
     detail = differences(asdict(before.facts), asdict(facts))
     subject = ("hospital", before.id)
-    await trail.record(
-        tx,
-        platform.vault,
-        who,
+    await act.record(
         "change_hospital",
         subject,
         detail=detail,

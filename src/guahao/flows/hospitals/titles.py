@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from enum import StrEnum
-from typing import Any
 
+from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.kernel.versions import version_of
 from guahao.rules.staff.staff import Staff
 from guahao.store.hospitals import titles as store
 from guahao.store.hospitals.titles import Title
-from guahao.store.kernel.db import Tx
-from guahao.store.staff import trail
 
 NAME_MAX = 40  # characters, as many as a timetable holds
 NAME_EN_MAX = 80
@@ -41,16 +39,16 @@ async def listed(platform: Platform) -> list[Title]:
 
 async def add(platform: Platform, by: Staff, name: str, name_en: str) -> int | TitleRefusal:
     """A title, the last of the list; its id."""
-    async with platform.db.transaction() as tx:
-        there = await store.lock_all(tx)
+    async with acting(platform, by.who) as act:
+        there = await store.lock_all(act.tx)
         if not 1 <= len(name) <= NAME_MAX:
             return TitleRefusal.NAME
         if len(name_en) > NAME_EN_MAX:
             return TitleRefusal.NAME_EN
         if any(one.name == name for one in there):
             return TitleRefusal.NAME_TAKEN
-        id = await store.add(tx, name, name_en)
-        await _record(tx, platform, by, "add_title", id, {"after": [name, name_en]})
+        id = await store.add(act.tx, name, name_en)
+        await act.record("add_title", ("title", id), detail={"after": [name, name_en]})
     platform.titles.forget()
     return id
 
@@ -66,34 +64,34 @@ async def change(
     reason: str = "",
 ) -> TitleRefusal | None:
     """Its English, and whether forms offer it, where it is as it was `seen`; None when done."""
-    async with platform.db.transaction() as tx:
-        before = _of(await store.lock_all(tx), title_id)
+    async with acting(platform, by.who) as act:
+        before = _of(await store.lock_all(act.tx), title_id)
         if before is None:
             return TitleRefusal.UNKNOWN
         if version(before) != seen:
             return TitleRefusal.CHANGED_MEANWHILE
         if len(name_en) > NAME_EN_MAX:
             return TitleRefusal.NAME_EN
-        retired_at = (before.retired_at or tx.now) if retired else None
-        await store.change(tx, title_id, name_en, retired_at)
+        retired_at = (before.retired_at or act.now) if retired else None
+        await store.change(act.tx, title_id, name_en, retired_at)
         after = replace(before, name_en=name_en, retired_at=retired_at)
         detail = {"before": asdict(before), "after": asdict(after)}
-        await _record(tx, platform, by, "change_title", title_id, detail, reason)
+        await act.record("change_title", ("title", title_id), reason=reason, detail=detail)
     platform.titles.forget()
     return None
 
 
 async def move(platform: Platform, by: Staff, title_id: int, *, up: bool) -> TitleRefusal | None:
     """One place up or down in the list; at its end it stays."""
-    async with platform.db.transaction() as tx:
-        before = [one.id for one in await store.lock_all(tx)]
+    async with acting(platform, by.who) as act:
+        before = [one.id for one in await store.lock_all(act.tx)]
         if title_id not in before:
             return TitleRefusal.UNKNOWN
         after = moved(before, title_id, up=up)
         if after != before:
-            await store.put_in_order(tx, after)
+            await store.put_in_order(act.tx, after)
             detail = {"before": before, "after": after}
-            await _record(tx, platform, by, "move_title", title_id, detail)
+            await act.record("move_title", ("title", title_id), detail=detail)
         return None
 
 
@@ -107,16 +105,3 @@ def moved(ids: list[int], id: int, *, up: bool) -> list[int]:
 
 def _of(there: list[Title], title_id: int) -> Title | None:
     return next((one for one in there if one.id == title_id), None)
-
-
-async def _record(
-    tx: Tx,
-    platform: Platform,
-    by: Staff,
-    action: str,
-    title_id: int,
-    detail: dict[str, Any],
-    reason: str = "",
-) -> None:
-    subject = ("title", title_id)
-    await trail.record(tx, platform.vault, by.who, action, subject, reason=reason, detail=detail)

@@ -7,11 +7,12 @@ a slow hash would only cost time; who reads the database gains nothing without t
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.accounts import Caller, Throttled
 from guahao.rules.integration.clients import Client, Scope, thumbprint
@@ -22,7 +23,6 @@ from guahao.store.integration.clients import CallRow, ClientListing, ClientRow, 
 from guahao.store.kernel import throttle
 from guahao.store.kernel.db import Tx
 from guahao.store.staff import staff as staff_store
-from guahao.store.staff import trail
 
 OVERLAP_HOURS = 24  # the older secret lives so long after a rotation, where nothing else is said
 OVERLAP_HOURS_MAX = 30 * 24
@@ -110,14 +110,16 @@ async def add_client(
     pinned = _pinned(scopes, certificate)
     if isinstance(pinned, ClientRefusal):
         return pinned
-    async with platform.db.transaction() as tx:
-        if not await staff_store.hospital_exists(tx, hospital_id):
+    async with acting(platform, by) as act:
+        if not await staff_store.hospital_exists(act.tx, hospital_id):
             return ClientRefusal.HOSPITAL_UNKNOWN
         client_id = f"hc_{secrets.token_hex(8)}"
-        id = await store.add(tx, client_id, hospital_id, name, scopes, pinned or None)
-        secret = await _new_secret(tx, platform, id, client_id, 0)
+        id = await store.add(act.tx, client_id, hospital_id, name, scopes, pinned or None)
+        secret = await _new_secret(act.tx, platform, id, client_id, 0)
         detail = {"client_id": client_id, "scopes": sorted(scopes), "pinned": bool(pinned)}
-        await _record(tx, platform, by, "add_hospital_client", id, hospital_id, detail)
+        await act.record(
+            "add_hospital_client", ("hospital_client", id), detail=detail, hospital_id=hospital_id
+        )
         return secret
 
 
@@ -148,15 +150,19 @@ async def rotate(
     """
     if not 0 <= overlap_hours <= OVERLAP_HOURS_MAX:
         return ClientRefusal.OVERLAP_INVALID
-    async with platform.db.transaction() as tx:
-        found = await store.by_id(tx, id, lock=True)
+    async with acting(platform, by) as act:
+        found = await store.by_id(act.tx, id, lock=True)
         if found is None:
             return ClientRefusal.UNKNOWN
-        new = await _new_secret(tx, platform, id, found.client.client_id, overlap_hours)
+        new = await _new_secret(act.tx, platform, id, found.client.client_id, overlap_hours)
         detail = {"overlap_hours": overlap_hours}
         hospital_id = found.client.own_hospital_id
-        await _record(
-            tx, platform, by, "rotate_hospital_client", id, hospital_id, detail, reason=reason
+        await act.record(
+            "rotate_hospital_client",
+            ("hospital_client", id),
+            reason=reason,
+            detail=detail,
+            hospital_id=hospital_id,
         )
         return new
 
@@ -168,17 +174,22 @@ async def change(
     pinned = _pinned(scopes, certificate)
     if isinstance(pinned, ClientRefusal):
         return pinned
-    async with platform.db.transaction() as tx:
-        found = await store.by_id(tx, id, lock=True)
+    async with acting(platform, by) as act:
+        found = await store.by_id(act.tx, id, lock=True)
         if found is None:
             return ClientRefusal.UNKNOWN
-        await store.change(tx, id, scopes, pinned or None)
+        await store.change(act.tx, id, scopes, pinned or None)
         detail = {
             "before": {"scopes": sorted(found.client.scopes), "pinned": bool(found.thumbprint)},
             "after": {"scopes": sorted(scopes), "pinned": bool(pinned)},
         }
         hospital_id = found.client.own_hospital_id
-        await _record(tx, platform, by, "change_hospital_client", id, hospital_id, detail)
+        await act.record(
+            "change_hospital_client",
+            ("hospital_client", id),
+            detail=detail,
+            hospital_id=hospital_id,
+        )
     return None
 
 
@@ -186,14 +197,14 @@ async def set_disabled(
     platform: Platform, by: Who, id: int, *, disabled: bool, reason: str = ""
 ) -> ClientRefusal | None:
     """Shut a client out, its tokens too, from its next call on; or let it in again."""
-    async with platform.db.transaction() as tx:
-        found = await store.by_id(tx, id, lock=True)
+    async with acting(platform, by) as act:
+        found = await store.by_id(act.tx, id, lock=True)
         if found is None:
             return ClientRefusal.UNKNOWN
-        await store.set_disabled(tx, id, tx.now if disabled else None)
+        await store.set_disabled(act.tx, id, act.now if disabled else None)
         action = "disable_hospital_client" if disabled else "enable_hospital_client"
         hospital_id = found.client.own_hospital_id
-        await _record(tx, platform, by, action, id, hospital_id, {}, reason=reason)
+        await act.record(action, ("hospital_client", id), reason=reason, hospital_id=hospital_id)
     return None
 
 
@@ -310,27 +321,3 @@ async def list_calls(
 
 def _index(platform: Platform, secret: str) -> bytes:
     return platform.vault.index("hospital client secret", secret)
-
-
-async def _record(
-    tx: Tx,
-    platform: Platform,
-    by: Who,
-    action: str,
-    id: int,
-    hospital_id: int,
-    detail: Mapping[str, object],
-    *,
-    reason: str = "",
-) -> None:
-    subject = ("hospital_client", id)
-    await trail.record(
-        tx,
-        platform.vault,
-        by,
-        action,
-        subject,
-        reason=reason,
-        detail=detail,
-        hospital_id=hospital_id,
-    )

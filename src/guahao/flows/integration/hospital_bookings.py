@@ -12,15 +12,14 @@ from dataclasses import dataclass
 from datetime import date
 
 from guahao.flows.attendance.window import TooManyGuesses, count_guess, forgive_guess
+from guahao.flows.kernel.acting import Acting, acting
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.staff.staff import OfHospital
 from guahao.store.integration import hospital_bookings as store
 from guahao.store.integration import hospital_events as events
 from guahao.store.integration.hospital_bookings import HospitalBooking
 from guahao.store.integration.hospital_events import EventCursor, EventsForgotten, HospitalEvent
-from guahao.store.kernel.db import Tx
 from guahao.store.people.patients import person_indexes
-from guahao.store.staff import trail
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +40,12 @@ async def bookings_of_day(
     platform: Platform, by: OfHospital, day: date, after: int | None, limit: int
 ) -> tuple[list[HospitalBooking], int | None]:
     """A page of a visit date's bookings, whatever became of them, and where the next begins."""
-    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+    async with acting(platform, by.who, hospital_id=by.own_hospital_id) as act:
         found = await store.of_day(
-            tx, platform.vault, by.own_hospital_id, day, after or 0, limit + 1
+            act.tx, platform.vault, by.own_hospital_id, day, after or 0, limit + 1
         )
         page = found[:limit]
-        await _looked(tx, platform, by, page, {"visit_date": day})
+        await _looked(act, page, {"visit_date": day})
     return page, page[-1].id if len(found) > limit else None
 
 
@@ -55,13 +54,13 @@ async def changes(platform: Platform, by: OfHospital, after: EventCursor, limit:
 
     However long the hospital was away, up to the days for which the log is kept.
     """
-    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
-        found = await events.changes(tx, by.own_hospital_id, after, limit)
+    async with acting(platform, by.who, hospital_id=by.own_hospital_id) as act:
+        found = await events.changes(act.tx, by.own_hospital_id, after, limit)
         if isinstance(found, EventsForgotten):
             return Changes([], {}, found.go_on_from, complete=False)
         ids = {event.appointment_id for event in found}
-        bookings = await store.by_id(tx, platform.vault, by.own_hospital_id, sorted(ids))
-        await _looked(tx, platform, by, list(bookings.values()), {"after": str(after)})
+        bookings = await store.by_id(act.tx, platform.vault, by.own_hospital_id, sorted(ids))
+        await _looked(act, list(bookings.values()), {"after": str(after)})
     return Changes(found, bookings, found[-1].cursor if found else after, complete=True)
 
 
@@ -72,15 +71,15 @@ async def look_up(
 
     Wrong guesses are counted as at the window, with them.
     """
-    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
-        waiting = await count_guess(tx, platform, by, code)
+    async with acting(platform, by.who, hospital_id=by.own_hospital_id) as act:
+        waiting = await count_guess(act.tx, platform, by, code)
         if waiting is not None:
             return waiting
         person = person_indexes(platform.vault, id_no)
-        found = await store.by_code(tx, platform.vault, by.own_hospital_id, code, person)
+        found = await store.by_code(act.tx, platform.vault, by.own_hospital_id, code, person)
         if found is not None:
-            await forgive_guess(tx, platform, by, code)
-            await _looked(tx, platform, by, [found], {})
+            await forgive_guess(act.tx, platform, by, code)
+            await _looked(act, [found], {})
         return found
 
 
@@ -95,13 +94,11 @@ async def own_booking(
 
 
 async def _looked(
-    tx: Tx,
-    platform: Platform,
-    by: OfHospital,
+    act: Acting,
     seen: Sequence[HospitalBooking],
     detail: dict[str, object],
 ) -> None:
     """A look at persons in full is recorded; one that showed nobody is not."""
     if seen:
         told = {**detail, "appointments": [one.id for one in seen]}
-        await trail.record(tx, platform.vault, by.who, "read_bookings", detail=told)
+        await act.record("read_bookings", detail=told)

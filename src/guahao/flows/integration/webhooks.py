@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.integration.pushing import KINDS, SECRET_OVERLAP, WebhookRefusal, check_url
 from guahao.rules.kernel.text import typed
@@ -14,8 +14,6 @@ from guahao.rules.staff.staff import Who
 from guahao.store.hospitals import directory
 from guahao.store.integration import webhooks as store
 from guahao.store.integration.webhooks import DeadLetter, Standing
-from guahao.store.kernel.db import Tx
-from guahao.store.staff import trail
 
 DEAD_LETTERS_A_PAGE = 50
 _SECRET_PREFIX = "whsec_"  # noqa: S105 - what a secret begins with
@@ -42,12 +40,14 @@ async def set_webhook(
     if not wanted or len(wanted) < len(set(kinds)):
         return WebhookRefusal.NO_KINDS
     secret = _new_secret()
-    async with platform.db.transaction() as tx:
-        if await directory.hospital(tx, hospital_id) is None:
+    async with acting(platform, by) as act:
+        if await directory.hospital(act.tx, hospital_id) is None:
             return WebhookRefusal.UNKNOWN
-        new = await store.put(tx, platform.vault, hospital_id, url, wanted, secret)
+        new = await store.put(act.tx, platform.vault, hospital_id, url, wanted, secret)
         detail = {"url": url, "kinds": wanted}
-        await _record(tx, platform, by, "set_webhook", hospital_id, detail)
+        await act.record(
+            "set_webhook", ("hospital", hospital_id), detail=detail, hospital_id=hospital_id
+        )
     return WebhookSet(hospital_id, secret if new else None)
 
 
@@ -56,11 +56,16 @@ async def rotate_secret(
 ) -> WebhookSet | WebhookRefusal:
     """A new secret, at once; for 24 hours the one before signs as well."""
     secret = _new_secret()
-    async with platform.db.transaction() as tx:
-        until = tx.now + SECRET_OVERLAP
-        if not await store.replace_secret(tx, platform.vault, hospital_id, secret, until):
+    async with acting(platform, by) as act:
+        until = act.now + SECRET_OVERLAP
+        if not await store.replace_secret(act.tx, platform.vault, hospital_id, secret, until):
             return WebhookRefusal.UNKNOWN
-        await _record(tx, platform, by, "rotate_webhook_secret", hospital_id, reason=reason)
+        await act.record(
+            "rotate_webhook_secret",
+            ("hospital", hospital_id),
+            reason=reason,
+            hospital_id=hospital_id,
+        )
     return WebhookSet(hospital_id, secret)
 
 
@@ -68,11 +73,11 @@ async def switch(
     platform: Platform, by: Who, hospital_id: int, *, on: bool, reason: str = ""
 ) -> WebhookRefusal | None:
     """Push, or keep what there is for later."""
-    async with platform.db.transaction() as tx:
-        if not await store.enable(tx, hospital_id, on=on):
+    async with acting(platform, by) as act:
+        if not await store.enable(act.tx, hospital_id, on=on):
             return WebhookRefusal.UNKNOWN
         action = "switch_webhook_on" if on else "switch_webhook_off"
-        await _record(tx, platform, by, action, hospital_id, reason=reason)
+        await act.record(action, ("hospital", hospital_id), reason=reason, hospital_id=hospital_id)
     return None
 
 
@@ -86,7 +91,7 @@ async def dead_letters(
     platform: Platform, by: Who, hospital_id: int, after: int = 0
 ) -> tuple[list[DeadLetter], int | None]:
     """A page of a hospital's dead letters by event, and after which the next begins."""
-    async with _as(platform, by) as tx:
+    async with platform.db.transaction(hospital_id=by.hospital_id) as tx:
         found = await store.dead_letters(tx, hospital_id, after, DEAD_LETTERS_A_PAGE + 1)
     page = found[:DEAD_LETTERS_A_PAGE]
     return page, page[-1].event_id if len(found) > DEAD_LETTERS_A_PAGE else None
@@ -96,36 +101,15 @@ async def send_again(
     platform: Platform, by: Who, hospital_id: int, event_id: int | None = None
 ) -> int:
     """Have one dead letter sent again, or all of them; how many there were."""
-    async with _as(platform, by) as tx:
-        count = await store.send_again(tx, hospital_id, event_id)
+    async with acting(platform, by, hospital_id=by.hospital_id) as act:
+        count = await store.send_again(act.tx, hospital_id, event_id)
         if count:
             detail = {"event": event_id, "count": count}
-            await _record(tx, platform, by, "resend_events", hospital_id, detail)
+            await act.record(
+                "resend_events", ("hospital", hospital_id), detail=detail, hospital_id=hospital_id
+            )
     return count
 
 
 def _new_secret() -> str:
     return _SECRET_PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
-
-
-def _as(platform: Platform, by: Who) -> AbstractAsyncContextManager[Tx]:
-    """A hospital's own staff are shown no other's rows, by the database itself."""
-    return platform.db.transaction(hospital_id=by.hospital_id)
-
-
-async def _record(
-    tx: Tx,
-    platform: Platform,
-    by: Who,
-    action: str,
-    hospital_id: int,
-    detail: Mapping[str, object] | None = None,
-    *,
-    reason: str = "",
-) -> None:
-    await trail.record(
-        *(tx, platform.vault, by, action, ("hospital", hospital_id)),
-        reason=reason,
-        detail=detail,
-        hospital_id=hospital_id,
-    )

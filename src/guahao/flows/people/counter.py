@@ -22,7 +22,7 @@ from guahao.flows.people.moving import (
     MoveRefusal,
     Shown,
     Waits,
-    ask_in_tx,
+    ask_in,
     carry_out,
 )
 from guahao.flows.people.patients import (
@@ -215,12 +215,12 @@ async def ask_to_move(
     `disputed`: the registration is somebody else's. The person takes the identity over, by the
     name on the document, whatever name it was registered under.
     """
-    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
-        in_hand = _unseal(platform, by, sealed, tx.now)
+    async with acting(platform, by.who, hospital_id=by.own_hospital_id) as act:
+        in_hand = _unseal(platform, by, sealed, act.now)
         if in_hand is None:
             return CounterRefusal.LOOK_UP_AGAIN
-        async with tx.as_platform():
-            person, shown = await _lock(tx, platform, in_hand), None
+        async with act.tx.as_platform():
+            person, shown = await _lock(act.tx, platform, in_hand), None
             if person is None:
                 return MoveRefusal.UNKNOWN_PERSON
             if disputed:
@@ -232,7 +232,7 @@ async def ask_to_move(
             )
             if not may_ask:
                 return MoveRefusal.UNKNOWN_PERSON
-            asked = await ask_in_tx(tx, platform, by, person, phone, reason, shown)
+            asked = await ask_in(act, by, person, phone, reason, shown)
     if isinstance(asked, Waits) and not asked.for_code:
         return await carry_out(platform, by, asked.move_id)
     return asked

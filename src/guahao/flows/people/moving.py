@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from hmac import compare_digest
 
-from guahao.flows.kernel.acting import acting
+from guahao.flows.kernel.acting import Acting, acting
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.log_ins import end_log_ins
 from guahao.flows.people.patients import PatientRefusal, register_in
@@ -39,7 +39,6 @@ from guahao.store.people import moves as store
 from guahao.store.people import patients as patient_store
 from guahao.store.people.moves import Move, NewMove
 from guahao.store.people.persons import Person
-from guahao.store.staff import trail
 
 CODE_DIGITS = 6
 CODE_VALID = timedelta(minutes=10)
@@ -102,16 +101,16 @@ async def ask_by_hotline(
     typed = _typed(phone, reason)
     if isinstance(typed, MoveRefusal):
         return typed
-    async with platform.db.transaction() as tx:
-        call = await call_store.open_call(tx, by.id, call_id)
+    async with acting(platform, by.who) as act:
+        call = await call_store.open_call(act.tx, by.id, call_id)
         if call is None:
             return CallRefusal.CALL_OVER
         if call.verified_at is None:
             return CallRefusal.NOT_VERIFIED
-        person = await persons.lock(tx, platform.vault, patient_id)
+        person = await persons.lock(act.tx, platform.vault, patient_id)
         if person is None or person.account_id != call.account_id:
             return MoveRefusal.UNKNOWN_PERSON
-        return await _ask(tx, platform, by, person, typed, reason, {"call": call.id})
+        return await _ask(act, by, person, typed, reason, {"call": call.id})
 
 
 async def ask_by_document(
@@ -156,7 +155,7 @@ async def ask_by_document(
                 shown = Shown(shown_name, document)
             if within and locked is not None and _may_ask(locked, name, shown):
                 detail: dict[str, object] = {"found_by": "document"}
-                return await _ask(act.tx, platform, by, locked, typed, reason, detail, shown)
+                return await _ask(act, by, locked, typed, reason, detail, shown)
         detail = {"refused": "move_unknown_person"}
         about = None if person is None else ("patient", person.patient.id)
         action = "ask_to_settle" if disputed else "ask_to_move"
@@ -164,9 +163,8 @@ async def ask_by_document(
         return MoveRefusal.UNKNOWN_PERSON
 
 
-async def ask_in_tx(
-    tx: Tx,
-    platform: Platform,
+async def ask_in(
+    act: Acting,
     by: Staff,
     person: Person,
     phone: str,
@@ -180,7 +178,7 @@ async def ask_in_tx(
     typed = _typed(phone, reason)
     if isinstance(typed, MoveRefusal):
         return typed
-    return await _ask(tx, platform, by, person, typed, reason, {}, shown)
+    return await _ask(act, by, person, typed, reason, {}, shown)
 
 
 def _may_ask(person: Person, name: str, shown: Shown | None) -> bool:
@@ -198,8 +196,7 @@ def _typed(phone: str, reason: str) -> Phone | MoveRefusal:
 
 
 async def _ask(
-    tx: Tx,
-    platform: Platform,
+    act: Acting,
     by: Staff,
     person: Person,
     phone: Phone,
@@ -208,6 +205,7 @@ async def _ask(
     shown: Shown | None = None,
 ) -> Waits | MoveRefusal:
     """Record the request and send the code. A landline gets none: nobody logs in by it."""
+    tx, platform = act.tx, act.platform
     if phone.number == person.phone:
         return MoveRefusal.SAME_PHONE
     if not phone.is_landline and await _too_many_codes(tx, platform, by, phone.number):
@@ -228,10 +226,7 @@ async def _ask(
         await store.set_requested(tx, move_id)
     else:
         await _send_code(tx, platform, move_id, phone.number, person.account_id)
-    await trail.record(
-        tx,
-        platform.vault,
-        by.who,
+    await act.record(
         "ask_to_move" if shown is None else "ask_to_settle",
         ("patient", person.patient.id),
         reason=prose(reason),
@@ -371,9 +366,10 @@ async def carry_out(
 ) -> Moved | MoveRefusal:
     """Put the person of a proven request on the new phone, in the order of locks above."""
     vault = platform.vault
-    async with platform.db.transaction() as tx:
+    async with acting(platform, by.who) as act:
+        tx = act.tx
         asked = await store.by_id(tx, vault, move_id)
-        refusal = _cannot_decide(asked, by, tx.now)
+        refusal = _cannot_decide(asked, by, act.now)
         if asked is None or refusal is not None:
             return refusal or MoveRefusal.OVER
         phone = valid_any_phone(asked.phone.replace(";ext=", "转"))
@@ -386,14 +382,15 @@ async def carry_out(
         if new_id == old_id:
             return MoveRefusal.SAME_PHONE
         settle = _move if move.kind == "move" else _settle
-        return await settle(tx, platform, by, move, new_id, reason or move.reason)
+        return await settle(act, by, move, new_id, reason or move.reason)
 
 
 async def _move(
-    tx: Tx, platform: Platform, by: Staff, move: Move, new_id: int, reason: str
+    act: Acting, by: Staff, move: Move, new_id: int, reason: str
 ) -> Moved | MoveRefusal:
     """Put the person on the new account; both are locked, and so is the old account."""
-    vault, patient_id, old_id = platform.vault, move.patient.id, move.from_account_id
+    tx, vault = act.tx, act.vault
+    patient_id, old_id = move.patient.id, move.from_account_id
     person = await persons.lock(tx, vault, patient_id)
     if person is None or person.account_id != old_id:
         return MoveRefusal.CHANGED_MEANWHILE
@@ -408,10 +405,7 @@ async def _move(
         await messages.tell_account(tx, "moved_away", old_id, patient_id)
     await messages.tell_account(tx, "moved_here", new_id, patient_id)
     await store.decide(tx, move.id, "done", by.id)
-    await trail.record(
-        tx,
-        vault,
-        by.who,
+    await act.record(
         "move_person",
         ("patient", patient_id),
         reason=reason,
@@ -421,21 +415,21 @@ async def _move(
 
 
 async def _settle(
-    tx: Tx, platform: Platform, by: Staff, move: Move, new_id: int, reason: str
+    act: Acting, by: Staff, move: Move, new_id: int, reason: str
 ) -> Moved | MoveRefusal:
     """Register the person anew, as shown; the registration that is disputed gives way.
 
     Both phones are notified: the old one that its registration is void, the new one that the
     person is on it.
     """
-    vault, old_id = platform.vault, move.from_account_id
+    tx, vault, old_id = act.tx, act.vault, move.from_account_id
     assert move.name is not None, "a dispute has what was shown"
     assert move.document is not None, "a dispute has what was shown"
     current = await registrations.lock_current(tx, vault, move.document)
     if current is None or current.id != move.patient.id or current.account_id != old_id:
         return MoveRefusal.CHANGED_MEANWHILE
     added = await register_in(
-        tx, platform, new_id, move.name, move.document, in_hand=True, settles=True
+        tx, act.platform, new_id, move.name, move.document, in_hand=True, settles=True
     )
     if isinstance(added, PatientRefusal):
         full = added is PatientRefusal.PHONE_LIMIT
@@ -443,10 +437,7 @@ async def _settle(
     await messages.tell_account(tx, "moved_here", new_id, added.id)
     await store.decide(tx, move.id, "done", by.id)
     until = current.suspended_until
-    await trail.record(
-        tx,
-        vault,
-        by.who,
+    await act.record(
         "settle_dispute",
         ("patient", move.patient.id),
         reason=reason,

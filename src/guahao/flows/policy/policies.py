@@ -12,6 +12,7 @@ from enum import StrEnum
 from hashlib import sha256
 
 from guahao.flows.attendance.penalties import derive_and_relieve
+from guahao.flows.kernel.acting import Acting, acting
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.kernel.limits import ONE_DAY, Policy
 from guahao.rules.kernel.policies import (
@@ -27,7 +28,6 @@ from guahao.store.booking.appointments import lock_persons
 from guahao.store.kernel.db import Tx
 from guahao.store.policy import policies as store
 from guahao.store.policy.policies import PolicyEntry
-from guahao.store.staff import trail
 
 REASON_MAX = 200  # characters
 AHEAD_MAX_DAYS = 366
@@ -116,8 +116,8 @@ async def change(
     reason = prose(reason)[:REASON_MAX]
     if not reason:
         return NotChanged.REASON_NEEDED
-    async with platform.db.transaction() as opened:
-        tx, found = await _locked(opened, platform)
+    async with acting(platform, by.who) as opened:
+        act, found = await _locked(opened)
         if found.version != seen:
             return NotChanged.CHANGED_MEANWHILE
         wrong = refused(found, new)
@@ -126,10 +126,8 @@ async def change(
         before = DatedPolicies(found.first, tuple(one.dated for one in found.entries)).on(
             new.holds_from
         )
-        await store.put(tx, new, by.id, reason)
-        await _record(
-            tx, platform, by, "change_policy", (new.holds_from, before, new.policy), reason
-        )
+        await store.put(act.tx, new, by.id, reason)
+        await _record(act, "change_policy", (new.holds_from, before, new.policy), reason)
         return new
 
 
@@ -140,31 +138,29 @@ async def withdraw(
     reason = prose(reason)[:REASON_MAX]
     if not reason:
         return NotChanged.REASON_NEEDED
-    async with platform.db.transaction() as opened:
-        tx, found = await _locked(opened, platform)
+    async with acting(platform, by.who) as opened:
+        act, found = await _locked(opened)
         if found.version != seen:
             return NotChanged.CHANGED_MEANWHILE
         gone = None
         if holds_from >= found.earliest:
-            gone = await store.withdraw(tx, holds_from)
+            gone = await store.withdraw(act.tx, holds_from)
         if gone is None:
             return NotChanged.NOT_PENDING
         after = found.before(holds_from)
-        await _record(tx, platform, by, "withdraw_policy", (holds_from, gone, after), reason)
+        await _record(act, "withdraw_policy", (holds_from, gone, after), reason)
         return None
 
 
-async def _locked(tx: Tx, platform: Platform) -> tuple[Tx, PolicyOverview]:
+async def _locked(act: Acting) -> tuple[Acting, PolicyOverview]:
     """Under the lock that closes days, and only then the time: midnight may have passed."""
-    closed_until = await store.lock(tx)
-    tx = replace(tx, now=platform.db.clock())
-    return tx, await _overview(tx, platform, closed_until)
+    closed_until = await store.lock(act.tx)
+    act = replace(act, tx=replace(act.tx, now=act.platform.db.clock()))
+    return act, await _overview(act.tx, act.platform, closed_until)
 
 
 async def _record(
-    tx: Tx,
-    platform: Platform,
-    by: Staff,
+    act: Acting,
     action: str,
     what: tuple[date, Policy, Policy],
     reason: str,
@@ -176,7 +172,7 @@ async def _record(
         "before": {name: _words(before)[name] for name in names},
         "after": {name: _words(after)[name] for name in names},
     }
-    await trail.record(tx, platform.vault, by.who, action, reason=reason, detail=detail)
+    await act.record(action, reason=reason, detail=detail)
 
 
 def _words(policy: Policy) -> dict[str, object]:

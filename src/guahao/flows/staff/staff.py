@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 import secrets
 from base64 import b32encode
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -21,6 +20,7 @@ from ipaddress import IPv6Network, ip_network
 import pyotp
 
 from guahao.flows.kernel import hashing
+from guahao.flows.kernel.acting import Acting, acting
 from guahao.flows.kernel.hashing import HashingBusyError
 from guahao.flows.kernel.passwords import is_guessable
 from guahao.flows.kernel.platform import Platform
@@ -31,7 +31,6 @@ from guahao.store.kernel import throttle
 from guahao.store.kernel.db import Tx
 from guahao.store.people import log_in_failures
 from guahao.store.staff import staff as store
-from guahao.store.staff import trail
 from guahao.store.staff.staff import SessionRow, StaffListing, StaffRow
 
 FAILURES_BEFORE_LOCK = 5
@@ -144,16 +143,16 @@ async def add_staff(
         hashed = await hashing.KNOWN.hashed(password)
     except HashingBusyError:
         return StaffRefusal.BUSY
-    async with platform.db.transaction() as tx:
-        if not await _fits(tx, role, hospital_id):
+    async with acting(platform, by) as act:
+        if not await _fits(act.tx, role, hospital_id):
             return StaffRefusal.HOSPITAL_NEEDED
-        expires_at = _expiry(platform, tx.now)
-        id = await store.add(tx, login, name, role, hospital_id, hashed, expires_at)
+        expires_at = _expiry(platform, act.now)
+        id = await store.add(act.tx, login, name, role, hospital_id, hashed, expires_at)
         if id is None:
             return StaffRefusal.LOGIN_TAKEN
-        await store.set_access(tx, id, by)
+        await store.set_access(act.tx, id, by)
         detail = {"login": login, "role": role.value, "hospital_id": hospital_id}
-        await _record(tx, platform, by, "add_staff", id, detail)
+        await act.record("add_staff", ("staff", id), detail=detail)
     return NewStaff(id, login, password, expires_at)
 
 
@@ -200,16 +199,16 @@ async def reset_password(
         hashed = await hashing.KNOWN.hashed(password)
     except HashingBusyError:
         return StaffRefusal.BUSY
-    async with platform.db.transaction() as tx:
-        found = await store.by_id(tx, staff_id, lock=True)
+    async with acting(platform, by) as act:
+        found = await store.by_id(act.tx, staff_id, lock=True)
         if found is None:
             return StaffRefusal.UNKNOWN
-        expires_at = _expiry(platform, tx.now)
-        await store.set_password(tx, staff_id, hashed, temporary=True, expires_at=expires_at)
-        await store.set_access(tx, staff_id, by)
-        await log_in_failures.forgive_login(tx, _login_index(platform, found.login))
-        await store.end_sessions_of(tx, staff_id)
-        await _record(tx, platform, by, "reset_password", staff_id, reason=reason)
+        expires_at = _expiry(platform, act.now)
+        await store.set_password(act.tx, staff_id, hashed, temporary=True, expires_at=expires_at)
+        await store.set_access(act.tx, staff_id, by)
+        await log_in_failures.forgive_login(act.tx, _login_index(platform, found.login))
+        await store.end_sessions_of(act.tx, staff_id)
+        await act.record("reset_password", ("staff", staff_id), reason=reason)
     return NewStaff(staff_id, found.login, password, expires_at)
 
 
@@ -217,13 +216,13 @@ async def reset_second_factor(
     platform: Platform, by: Who, staff_id: int, reason: str = ""
 ) -> StaffRefusal | None:
     """Forget a lost phone: it is enrolled anew at the next log-in. Every session ends."""
-    async with platform.db.transaction() as tx:
-        if await store.by_id(tx, staff_id, lock=True) is None:
+    async with acting(platform, by) as act:
+        if await store.by_id(act.tx, staff_id, lock=True) is None:
             return StaffRefusal.UNKNOWN
-        await store.set_totp_secret(tx, platform.vault, staff_id, None)
-        await store.set_access(tx, staff_id, by)
-        await store.end_sessions_of(tx, staff_id)
-        await _record(tx, platform, by, "reset_second_factor", staff_id, reason=reason)
+        await store.set_totp_secret(act.tx, platform.vault, staff_id, None)
+        await store.set_access(act.tx, staff_id, by)
+        await store.end_sessions_of(act.tx, staff_id)
+        await act.record("reset_second_factor", ("staff", staff_id), reason=reason)
     return None
 
 
@@ -231,29 +230,29 @@ async def disable_staff(
     platform: Platform, by: Who, staff_id: int, reason: str = ""
 ) -> StaffRefusal | None:
     """Shut somebody out, at once. The last administrator stays."""
-    async with platform.db.transaction() as tx:
-        administrators = await store.enabled_administrators(tx)
-        found = await store.by_id(tx, staff_id, lock=True)
+    async with acting(platform, by) as act:
+        administrators = await store.enabled_administrators(act.tx)
+        found = await store.by_id(act.tx, staff_id, lock=True)
         if found is None:
             return StaffRefusal.UNKNOWN
         if found.disabled_at is not None:
             return None
         if found.role is Role.ADMINISTRATOR and administrators <= 1:
             return StaffRefusal.LAST_ADMINISTRATOR
-        await store.set_disabled(tx, staff_id, tx.now)
-        await store.end_sessions_of(tx, staff_id)
-        await _record(tx, platform, by, "disable_staff", staff_id, reason=reason)
+        await store.set_disabled(act.tx, staff_id, act.now)
+        await store.end_sessions_of(act.tx, staff_id)
+        await act.record("disable_staff", ("staff", staff_id), reason=reason)
     return None
 
 
 async def enable_staff(platform: Platform, by: Who, staff_id: int) -> StaffRefusal | None:
     """Let somebody in again, with the password and the second factor they had."""
-    async with platform.db.transaction() as tx:
-        if await store.by_id(tx, staff_id, lock=True) is None:
+    async with acting(platform, by) as act:
+        if await store.by_id(act.tx, staff_id, lock=True) is None:
             return StaffRefusal.UNKNOWN
-        await store.set_disabled(tx, staff_id, None)
-        await store.set_access(tx, staff_id, by)
-        await _record(tx, platform, by, "enable_staff", staff_id)
+        await store.set_disabled(act.tx, staff_id, None)
+        await store.set_access(act.tx, staff_id, by)
+        await act.record("enable_staff", ("staff", staff_id))
     return None
 
 
@@ -261,21 +260,21 @@ async def change_role(
     platform: Platform, by: Who, staff_id: int, role: Role, hospital_id: int | None
 ) -> StaffRefusal | None:
     """Another role; whoever is logged in under the old one is logged out."""
-    async with platform.db.transaction() as tx:
-        administrators = await store.enabled_administrators(tx)
-        found = await store.by_id(tx, staff_id, lock=True)
+    async with acting(platform, by) as act:
+        administrators = await store.enabled_administrators(act.tx)
+        found = await store.by_id(act.tx, staff_id, lock=True)
         if found is None:
             return StaffRefusal.UNKNOWN
-        if not await _fits(tx, role, hospital_id):
+        if not await _fits(act.tx, role, hospital_id):
             return StaffRefusal.HOSPITAL_NEEDED
         leaves = found.role is Role.ADMINISTRATOR and role is not Role.ADMINISTRATOR
         if leaves and found.disabled_at is None and administrators <= 1:
             return StaffRefusal.LAST_ADMINISTRATOR
-        await store.set_role(tx, staff_id, role, hospital_id)
-        await store.set_access(tx, staff_id, by)
-        await store.end_sessions_of(tx, staff_id)
+        await store.set_role(act.tx, staff_id, role, hospital_id)
+        await store.set_access(act.tx, staff_id, by)
+        await store.end_sessions_of(act.tx, staff_id)
         detail = {"from": found.role.value, "to": role.value, "hospital_id": hospital_id}
-        await _record(tx, platform, by, "change_role", staff_id, detail)
+        await act.record("change_role", ("staff", staff_id), detail=detail)
     return None
 
 
@@ -371,7 +370,7 @@ async def _failed(
     locked_until = _lock_until(tx.now, failures)
     await log_in_failures.lock(tx, subject, locked_until)
     who, id = (SYSTEM, 0) if found is None else (found.staff.who, found.id)
-    await _record(tx, platform, who, action, id, {"failures": failures})
+    await Acting(platform, tx, who).record(action, ("staff", id), detail={"failures": failures})
     return LogInRefused(locked_until)
 
 
@@ -456,7 +455,7 @@ async def change_password(
         await store.set_password(tx, now.id, hashed, temporary=False)
         await log_in_failures.forgive(tx, _subject(platform, now.login, origin))
         await store.end_sessions_of(tx, now.id, spare=opened.id)
-        await _record(tx, platform, now.staff.who, "change_password", now.id)
+        await Acting(platform, tx, now.staff.who).record("change_password", ("staff", now.id))
     return None
 
 
@@ -490,7 +489,9 @@ async def enrol(
         if step is None:
             return await _failed_second(tx, platform, found, origin, "second_factor_failed")
         await store.set_totp_secret(tx, platform.vault, found.id, secret)
-        await _record(tx, platform, found.staff.who, "enrol_second_factor", found.id)
+        await Acting(platform, tx, found.staff.who).record(
+            "enrol_second_factor", ("staff", found.id)
+        )
         return await _log_in(tx, platform, token, found, step, origin)
 
 
@@ -540,7 +541,7 @@ async def _log_in(
     await store.count_failure(tx, found.id, 0, None)
     await log_in_failures.forgive(tx, _subject(platform, found.login, origin))
     new = await _open(tx, platform, found.id, verified=True)
-    await _record(tx, platform, found.staff.who, "log_in", found.id)
+    await Acting(platform, tx, found.staff.who).record("log_in", ("staff", found.id))
     return Session(new, found.staff)
 
 
@@ -597,7 +598,7 @@ async def log_out(platform: Platform, token: str) -> None:
         await store.end_session(tx, opened.id)
         found = await store.by_id(tx, opened.staff_id)
         assert found is not None
-        await _record(tx, platform, found.staff.who, "log_out", found.id)
+        await Acting(platform, tx, found.staff.who).record("log_out", ("staff", found.id))
 
 
 async def own_sessions(platform: Platform, token: str) -> list[tuple[SessionRow, bool]]:
@@ -621,16 +622,18 @@ async def end_other_sessions(platform: Platform, token: str) -> int:
         assert found is not None
         ended = await store.end_sessions_of(tx, found.id, spare=opened.id)
         detail = {"sessions": ended}
-        await _record(tx, platform, found.staff.who, "end_sessions", found.id, detail)
+        await Acting(platform, tx, found.staff.who).record(
+            "end_sessions", ("staff", found.id), detail=detail
+        )
     return ended
 
 
 async def end_sessions_of(platform: Platform, by: Who, staff_id: int, reason: str = "") -> int:
     """Log somebody out everywhere; how many sessions were open."""
-    async with platform.db.transaction() as tx:
-        ended = await store.end_sessions_of(tx, staff_id)
+    async with acting(platform, by) as act:
+        ended = await store.end_sessions_of(act.tx, staff_id)
         detail = {"sessions": ended}
-        await _record(tx, platform, by, "end_sessions", staff_id, detail, reason=reason)
+        await act.record("end_sessions", ("staff", staff_id), reason=reason, detail=detail)
     return ended
 
 
@@ -662,17 +665,3 @@ async def _open(tx: Tx, platform: Platform, staff_id: int, *, verified: bool) ->
 
 def _index(platform: Platform, token: str) -> bytes:
     return platform.vault.index("staff session", token)
-
-
-async def _record(
-    tx: Tx,
-    platform: Platform,
-    by: Who,
-    action: str,
-    staff_id: int,
-    detail: Mapping[str, object] | None = None,
-    *,
-    reason: str = "",
-) -> None:
-    subject = ("staff", staff_id) if staff_id else None
-    await trail.record(tx, platform.vault, by, action, subject, detail=detail, reason=reason)

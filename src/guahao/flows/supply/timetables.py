@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any
 
+from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.supply.schedules import ROLLED_DAYS
 from guahao.rules.kernel.facts import PERIODS
@@ -22,7 +23,6 @@ from guahao.store.hospitals import departments as department_store
 from guahao.store.hospitals import titles
 from guahao.store.hospitals.departments import Department
 from guahao.store.kernel.db import Tx
-from guahao.store.staff import trail
 from guahao.store.supply import fees, sessions
 from guahao.store.supply import timetables as store
 from guahao.store.supply.timetables import Clinic, PlannedSession, Timetable
@@ -118,25 +118,25 @@ async def add(
 ) -> int | PlanRefusal:
     """A timetable from a date (tomorrow at the earliest) until a date; its sessions are made."""
     hospital_id = by.own_hospital_id
-    async with platform.db.transaction(hospital_id=hospital_id) as tx:
+    async with acting(platform, by.who, hospital_id=hospital_id) as act:
         refused = refused_clinic(new)
         if refused is not None:
             return refused
-        if not _is_near(span[0], tx.now.date()) or span[1] < span[0] or weekday not in WEEKDAYS:
+        if not _is_near(span[0], act.now.date()) or span[1] < span[0] or weekday not in WEEKDAYS:
             return PlanRefusal.DATES
-        if not await store.has_department(tx, hospital_id, department_id):
+        if not await store.has_department(act.tx, hospital_id, department_id):
             return PlanRefusal.UNKNOWN
-        if not await titles.is_offered(tx, new.title):
+        if not await titles.is_offered(act.tx, new.title):
             return PlanRefusal.TITLE_NOT_OFFERED
-        own = await _fee_is_own(tx, hospital_id, new, span[0])
+        own = await _fee_is_own(act.tx, hospital_id, new, span[0])
         timetable_id = await store.add(
-            tx, hospital_id, department_id, weekday, span, new, fee_is_own=own
+            act.tx, hospital_id, department_id, weekday, span, new, fee_is_own=own
         )
-        last = tx.now.date() + timedelta(days=ROLLED_DAYS)
-        made = await sessions.roll_out(tx, hospital_id, tx.now.date(), last)
+        last = act.now.date() + timedelta(days=ROLLED_DAYS)
+        made = await sessions.roll_out(act.tx, hospital_id, act.now.date(), last)
         detail = {"weekday": weekday, "from": span[0], "until": span[1], "after": _words(new)}
         subject = ("timetable", timetable_id)
-        await _record(tx, platform, by, "add_timetable", subject, {**detail, "sessions": made})
+        await act.record("add_timetable", subject, detail={**detail, "sessions": made})
         return timetable_id
 
 
@@ -157,23 +157,23 @@ async def change(
 ) -> Following | PlanRefusal:
     """Change a timetable and the sessions that follow it, from tomorrow on."""
     hospital_id = by.own_hospital_id
-    async with platform.db.transaction(hospital_id=hospital_id) as tx:
+    async with acting(platform, by.who, hospital_id=hospital_id) as act:
         refused = refused_clinic(new)
         if refused is not None:
             return refused
-        before = await store.lock(tx, hospital_id, timetable_id)
+        before = await store.lock(act.tx, hospital_id, timetable_id)
         if before is None:
             return PlanRefusal.UNKNOWN
-        if new.title != before.clinic.title and not await titles.is_offered(tx, new.title):
+        if new.title != before.clinic.title and not await titles.is_offered(act.tx, new.title):
             return PlanRefusal.TITLE_NOT_OFFERED
-        own = await _fee_is_own(tx, hospital_id, new, max(before.valid_from, tx.now.date()))
-        ids = await store.lock_following(tx, timetable_id, tx.now.date())
-        reached = Following(*await store.following(tx, timetable_id, tx.now.date()))
-        await store.change(tx, timetable_id, new, fee_is_own=own)
-        await store.follow(tx, ids, new, fee_is_own=own)
+        own = await _fee_is_own(act.tx, hospital_id, new, max(before.valid_from, act.now.date()))
+        ids = await store.lock_following(act.tx, timetable_id, act.now.date())
+        reached = Following(*await store.following(act.tx, timetable_id, act.now.date()))
+        await store.change(act.tx, timetable_id, new, fee_is_own=own)
+        await store.follow(act.tx, ids, new, fee_is_own=own)
         detail = {"before": _words(before.clinic), "after": _words(new), **asdict(reached)}
         subject = ("timetable", timetable_id)
-        await _record(tx, platform, by, "change_timetable", subject, detail)
+        await act.record("change_timetable", subject, detail=detail)
         return reached
 
 
@@ -191,19 +191,19 @@ async def end(
     Later sessions that nobody ever booked go; those with bookings are held, with no new ones.
     """
     hospital_id = by.own_hospital_id
-    async with platform.db.transaction(hospital_id=hospital_id) as tx:
-        before = await store.lock(tx, hospital_id, timetable_id)
+    async with acting(platform, by.who, hospital_id=hospital_id) as act:
+        before = await store.lock(act.tx, hospital_id, timetable_id)
         if before is None:
             return PlanRefusal.UNKNOWN
-        if not tx.now.date() <= last < before.valid_until:
+        if not act.now.date() <= last < before.valid_until:
             return PlanRefusal.DATES
-        ids = await store.lock_following(tx, timetable_id, last)
-        reached = Following(*await store.following(tx, timetable_id, last))
-        await store.end(tx, timetable_id, last)
-        await store.withdraw(tx, ids)
+        ids = await store.lock_following(act.tx, timetable_id, last)
+        reached = Following(*await store.following(act.tx, timetable_id, last))
+        await store.end(act.tx, timetable_id, last)
+        await store.withdraw(act.tx, ids)
         detail = {"before": before.valid_until, "after": last, **asdict(reached)}
         subject = ("timetable", timetable_id)
-        await _record(tx, platform, by, "end_timetable", subject, detail, reason)
+        await act.record("end_timetable", subject, reason=reason, detail=detail)
         return reached
 
 
@@ -212,20 +212,20 @@ async def add_session(
 ) -> int | PlanRefusal:
     """A single session, tomorrow at the earliest (S4); its id."""
     hospital_id = by.own_hospital_id
-    async with platform.db.transaction(hospital_id=hospital_id) as tx:
+    async with acting(platform, by.who, hospital_id=hospital_id) as act:
         refused = refused_clinic(new)
         if refused is not None:
             return refused
-        if not _is_near(visit_date, tx.now.date()):
+        if not _is_near(visit_date, act.now.date()):
             return PlanRefusal.DATES
-        if not await store.has_department(tx, hospital_id, department_id):
+        if not await store.has_department(act.tx, hospital_id, department_id):
             return PlanRefusal.UNKNOWN
-        if not await titles.is_offered(tx, new.title):
+        if not await titles.is_offered(act.tx, new.title):
             return PlanRefusal.TITLE_NOT_OFFERED
-        session_id = await store.add_session(tx, hospital_id, department_id, visit_date, new)
+        session_id = await store.add_session(act.tx, hospital_id, department_id, visit_date, new)
         detail = {"visit_date": visit_date, "after": _words(new)}
         subject = ("clinic_session", session_id)
-        await _record(tx, platform, by, "add_session", subject, detail)
+        await act.record("add_session", subject, detail=detail)
         return session_id
 
 
@@ -245,25 +245,25 @@ async def change_session(
     Under the session's lock: whoever books meanwhile is counted, or finds the new number.
     """
     hospital_id = by.own_hospital_id
-    async with platform.db.transaction(hospital_id=hospital_id) as tx:
+    async with acting(platform, by.who, hospital_id=hospital_id) as act:
         if not 0 <= capacity <= CAPACITY_MAX:
             return PlanRefusal.PLACES
         if fee_fen is not None and not 0 <= fee_fen <= FEE_MAX_FEN:
             return PlanRefusal.FEE
-        await lock_sessions(tx, [session_id])
-        before = await store.session(tx, hospital_id, session_id)
+        await lock_sessions(act.tx, [session_id])
+        before = await store.session(act.tx, hospital_id, session_id)
         if before is None:
             return PlanRefusal.UNKNOWN
         fee_fen = before.clinic.fee_fen if fee_fen is None else fee_fen
-        refused = _refused_change(before, tx.now.date(), capacity, fee_fen)
+        refused = _refused_change(before, act.now.date(), capacity, fee_fen)
         if refused is not None:
             return refused
-        await store.set_session(tx, session_id, capacity, fee_fen)
-        after = await store.session(tx, hospital_id, session_id)
+        await store.set_session(act.tx, session_id, capacity, fee_fen)
+        after = await store.session(act.tx, hospital_id, session_id)
         assert after is not None
         detail = {"before": _words(before.clinic), "after": _words(after.clinic)}
         subject = ("clinic_session", session_id)
-        await _record(tx, platform, by, "change_session", subject, detail)
+        await act.record("change_session", subject, detail=detail)
         return after
 
 
@@ -279,18 +279,6 @@ def _refused_change(
     if fee_fen != before.clinic.fee_fen and before.booked:
         return PlanRefusal.FEE_IS_TOLD
     return None
-
-
-async def _record(
-    tx: Tx,
-    platform: Platform,
-    by: OfHospital,
-    action: str,
-    subject: tuple[str, int],
-    detail: dict[str, Any],
-    reason: str = "",
-) -> None:
-    await trail.record(tx, platform.vault, by.who, action, subject, reason=reason, detail=detail)
 
 
 def _words(clinic: Clinic) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from typing import Any
 from guahao.flows.hospitals import hospital_rules, hospitals
 from guahao.flows.hospitals.files import columns as c
 from guahao.flows.hospitals.files.reading import Found, HospitalFileFault, HospitalRow, read
+from guahao.flows.kernel.acting import Acting, acting
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.hospitals.hospitals import HospitalFacts
 from guahao.rules.kernel.limits import ONE_DAY, HospitalRules
@@ -32,7 +33,6 @@ from guahao.store.hospitals import hospitals as store
 from guahao.store.hospitals.hospital_rules import DatedRules
 from guahao.store.hospitals.hospitals import HospitalRecord
 from guahao.store.kernel.db import Tx
-from guahao.store.staff import trail
 
 LIMITS = Limits(bytes=4 * 1024 * 1024, rows=5000)
 _FILENAME_MAX = 120
@@ -144,14 +144,14 @@ async def confirm(
     platform: Platform, by: Staff, import_id: int, seen: str
 ) -> Preview | ImportRefusal:
     """Apply the person's own file, where it does what was `seen`; what was done."""
-    async with platform.db.transaction() as tx:
-        kept = await import_store.one(tx, by.id, import_id, lock=True)
+    async with acting(platform, by.who) as act:
+        kept = await import_store.one(act.tx, by.id, import_id, lock=True)
         if kept is None or kept.content is None:
             return ImportRefusal.UNKNOWN
         found = await _read(kept.filename, kept.content, include_hidden=kept.include_hidden)
-        outcome = await _apply(tx, platform, by.who, found, seen)
+        outcome = await _apply(act, found, seen)
         if isinstance(outcome, Preview):
-            await import_store.note_applied(tx, import_id)
+            await import_store.note_applied(act.tx, import_id)
         return outcome
 
 
@@ -160,8 +160,8 @@ async def apply(
 ) -> Preview | ImportRefusal:
     """Apply a file as it is, for an operator; what was done."""
     found = await _read(filename, content, include_hidden=include_hidden)
-    async with platform.db.transaction() as tx:
-        return await _apply(tx, platform, who, found, None)
+    async with acting(platform, who) as act:
+        return await _apply(act, found, None)
 
 
 async def _read(filename: str, content: bytes, *, include_hidden: bool) -> Found | Unreadable:
@@ -178,36 +178,36 @@ async def _read(filename: str, content: bytes, *, include_hidden: bool) -> Found
 
 
 async def _apply(
-    tx: Tx, platform: Platform, who: Who, found: Found | Unreadable, seen: str | None
+    act: Acting, found: Found | Unreadable, seen: str | None
 ) -> Preview | ImportRefusal:
     """Under the locks of the directory and of every hospital that changes, by id."""
     if isinstance(found, Unreadable):
         return ImportRefusal.FAULTY
-    await store.lock_directory(tx)
-    await rules_store.lock_hospitals(tx, [row.code for row in found.rows])
-    preview = await _compare(tx, found)
+    await store.lock_directory(act.tx)
+    await rules_store.lock_hospitals(act.tx, [row.code for row in found.rows])
+    preview = await _compare(act.tx, found)
     if not preview.is_right:
         return ImportRefusal.FAULTY
     if seen is not None and preview.version != seen:
         return ImportRefusal.CHANGED_MEANWHILE
     if not preview.additions and not preview.changes:
         return ImportRefusal.NOTHING
-    await _write(tx, platform, who, preview)
+    await _write(act, preview)
     return preview
 
 
-async def _write(tx: Tx, platform: Platform, who: Who, preview: Preview) -> None:
+async def _write(act: Acting, preview: Preview) -> None:
     for new in preview.additions:
-        await hospitals.add_in(tx, platform, who, new.code, new.facts, new.rules)
-    tomorrow = tx.now.date() + ONE_DAY
+        await hospitals.add_in(act, new.code, new.facts, new.rules)
+    tomorrow = act.now.date() + ONE_DAY
     for one in preview.changes:
         if one.facts != one.before.facts:
-            await hospitals.change_in(tx, platform, who, one.before, one.facts)
+            await hospitals.change_in(act, one.before, one.facts)
         if one.rules_change:
             new_rules = DatedRules(tomorrow, one.rules)
-            await hospital_rules.change_in(tx, platform, who, one.before.id, new_rules)
+            await hospital_rules.change_in(act, one.before.id, new_rules)
     detail = {"added": len(preview.additions), "changed": len(preview.changes)}
-    await trail.record(tx, platform.vault, who, "import_hospitals", detail=detail)
+    await act.record("import_hospitals", detail=detail)
 
 
 # Comparing ----------------------------------------------------------------------------------

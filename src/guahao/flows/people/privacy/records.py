@@ -12,6 +12,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
+from guahao.flows.kernel.acting import Acting, acting
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.log_ins import end_log_ins
 from guahao.rules.kernel.limits import add_months
@@ -23,7 +24,6 @@ from guahao.store.kernel.db import Tx
 from guahao.store.people import accounts, erasing, persons
 from guahao.store.people import privacy as store
 from guahao.store.people.privacy import DataSubject
-from guahao.store.staff import trail
 
 EXPORT_FORMAT = 2
 
@@ -96,18 +96,19 @@ async def export(platform: Platform, whose: Whose, who: Who) -> dict[str, Any] |
 
     Recorded in the trail, which holds no personal data.
     """
-    async with platform.db.transaction() as tx:
-        return await export_in(tx, platform, whose, who)
+    async with acting(platform, who) as act:
+        return await export_in(act, whose)
 
 
 async def export_in(
-    tx: Tx, platform: Platform, whose: Whose, who: Who, detail: dict[str, object] | None = None
+    act: Acting, whose: Whose, detail: dict[str, object] | None = None
 ) -> dict[str, Any] | None:
     """The same within a transaction; `detail` goes into the trail."""
-    subject = await subject_of(tx, platform, whose)
+    tx, vault = act.tx, act.vault
+    subject = await subject_of(tx, act.platform, whose)
     if subject is None:
         return None
-    vault, ids = platform.vault, subject.patient_ids
+    ids = subject.patient_ids
     # A person who shares an account gets the phone that they are registered to, and no more of it.
     account_id = subject.account_id
     if account_id is None and isinstance(whose, OfPerson):
@@ -132,7 +133,7 @@ async def export_in(
         **await store.rows_of_accounts(tx, subject, await store.account_ids_of(tx, subject)),
     }
     about = ("account", whose.id) if isinstance(whose, OfAccount) else ("patient", whose.id)
-    await trail.record(tx, vault, who, "export_personal_data", about, detail=detail)
+    await act.record("export_personal_data", about, detail=detail)
     return data
 
 
@@ -143,20 +144,18 @@ async def erase(platform: Platform, whose: Whose, who: Who, reason: str) -> Eras
     no-shows, so that a person who registers again within the year goes on where they were.
     Refused while a booking is live, a suspension lasts, or the account is restricted for abuse.
     """
-    async with platform.db.transaction() as tx:
-        return await erase_in(tx, platform, whose, who, reason)
+    async with acting(platform, who) as act:
+        return await erase_in(act, whose, reason)
 
 
 async def erase_in(
-    tx: Tx,
-    platform: Platform,
+    act: Acting,
     whose: Whose,
-    who: Who,
     reason: str,
     detail: dict[str, object] | None = None,
 ) -> Erased | ErasureRefusal:
     """The same within a transaction that has locked nothing of persons or accounts."""
-    vault = platform.vault
+    tx, platform, vault = act.tx, act.platform, act.vault
     subject = await lock_subject(tx, platform, whose)
     if not isinstance(subject, DataSubject):
         return subject
@@ -169,10 +168,7 @@ async def erase_in(
         await erasing.erase_account(tx, vault, account_id)
         await end_log_ins(tx, account_id, "staff")
     about = ("account", whose.id) if isinstance(whose, OfAccount) else ("patient", whose.id)
-    await trail.record(
-        tx,
-        vault,
-        who,
+    await act.record(
         "erase_personal_data",
         about,
         reason=reason,

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from guahao.flows.kernel.acting import acting
+from guahao.flows.kernel.acting import Acting, acting
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.privacy.records import (
     Erased,
@@ -34,11 +34,9 @@ from guahao.rules.people.privacy_requests import (
 )
 from guahao.rules.staff.staff import Staff
 from guahao.store.kernel import throttle
-from guahao.store.kernel.db import Tx
 from guahao.store.people import persons
 from guahao.store.people import privacy_requests as store
 from guahao.store.people.privacy_requests import PrivacyRequest
-from guahao.store.staff import trail
 
 Kind = Literal["export", "erasure"]
 
@@ -123,29 +121,29 @@ async def approve(
     typed = prose(reason)
     if len(typed) not in REASON_LENGTHS:
         return RequestRefusal.REASON_NEEDED
-    async with platform.db.transaction() as tx:
-        seen = await store.by_id(tx, request_id)
+    async with acting(platform, by.who) as act:
+        seen = await store.by_id(act.tx, request_id)
         if seen is not None and seen.kind == "erasure":
-            await lock_subject(tx, platform, OfPerson(seen.patient_id))
-        request = await store.lock(tx, request_id)
+            await lock_subject(act.tx, platform, OfPerson(seen.patient_id))
+        request = await store.lock(act.tx, request_id)
         if request is None:
             return RequestRefusal.UNKNOWN_REQUEST
-        refusal = refuse_decision(request, by, tx.now, withdraws=False)
+        refusal = refuse_decision(request, by, act.now, withdraws=False)
         if refusal is not None:
             return refusal
         if request.erased_at is not None or request.displaced_at is not None:
             return ErasureRefusal.UNKNOWN
         if request.kind == "export":
-            await store.decide(tx, platform.vault, request_id, "approved", by.id, typed)
-            await _record(platform, tx, by, "approve_export", request, typed)
+            await store.decide(act.tx, platform.vault, request_id, "approved", by.id, typed)
+            await _record(act, "approve_export", request, typed)
             return Decided("approved")
         detail: dict[str, object] = {"request": request_id}
         person = OfPerson(request.patient_id)
-        outcome = await erase_in(tx, platform, person, by.who, typed, detail)
+        outcome = await erase_in(act, person, typed, detail)
         if not isinstance(outcome, Erased):
             return outcome
         # The reason is in the trail; here it goes with the person, whom it may name.
-        await store.decide(tx, platform.vault, request_id, "approved", by.id, ERASED_NAME)
+        await store.decide(act.tx, platform.vault, request_id, "approved", by.id, ERASED_NAME)
     return Decided("approved")
 
 
@@ -167,16 +165,16 @@ async def download(
     platform: Platform, by: Staff, request_id: int
 ) -> dict[str, Any] | RequestRefusal:
     """Return the export of an approved request to one of the two; every time is in the trail."""
-    async with platform.db.transaction() as tx:
-        request = await store.lock(tx, request_id)
+    async with acting(platform, by.who) as act:
+        request = await store.lock(act.tx, request_id)
         if request is None:
             return RequestRefusal.UNKNOWN_REQUEST
-        if not is_offered(request, by.id, tx.now):
+        if not is_offered(request, by.id, act.now):
             return RequestRefusal.NOT_OFFERED
-        await store.count_download(tx, request_id)
+        await store.count_download(act.tx, request_id)
         detail: dict[str, object] = {"request": request_id}
         person = OfPerson(request.patient_id)
-        data = await export_in(tx, platform, person, by.who, detail)
+        data = await export_in(act, person, detail)
         return RequestRefusal.UNKNOWN_PERSON if data is None else data
 
 
@@ -187,26 +185,21 @@ async def _end(
     if len(typed) not in REASON_LENGTHS:
         return RequestRefusal.REASON_NEEDED
     withdraws = state == "withdrawn"
-    async with platform.db.transaction() as tx:
-        request = await store.lock(tx, request_id)
+    async with acting(platform, by.who) as act:
+        request = await store.lock(act.tx, request_id)
         if request is None:
             return RequestRefusal.UNKNOWN_REQUEST
-        refusal = refuse_decision(request, by, tx.now, withdraws=withdraws)
+        refusal = refuse_decision(request, by, act.now, withdraws=withdraws)
         if refusal is not None:
             return refusal
-        await store.decide(tx, platform.vault, request_id, state, by.id, typed)
+        await store.decide(act.tx, platform.vault, request_id, state, by.id, typed)
         action = "withdraw_privacy_request" if withdraws else "decline_privacy_request"
-        await _record(platform, tx, by, action, request, typed)
+        await _record(act, action, request, typed)
     return Decided(state)
 
 
-async def _record(
-    platform: Platform, tx: Tx, by: Staff, action: str, request: PrivacyRequest, reason: str
-) -> None:
-    await trail.record(
-        tx,
-        platform.vault,
-        by.who,
+async def _record(act: Acting, action: str, request: PrivacyRequest, reason: str) -> None:
+    await act.record(
         action,
         ("patient", request.patient_id),
         reason=reason,

@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.supply.imports import columns, reading
 from guahao.flows.supply.imports.reading import Directory, Found, Tables
@@ -31,7 +32,6 @@ from guahao.sheets.hidden import LeftOut, without_hidden
 from guahao.sheets.read import read_book
 from guahao.store.kernel import queue
 from guahao.store.kernel.db import Tx
-from guahao.store.staff import trail
 from guahao.store.supply import sessions, timetables
 from guahao.store.supply import supply_imports as store
 from guahao.store.supply.double_supply import BesideRow, beside_rows
@@ -331,7 +331,8 @@ async def _apply(platform: Platform, it: Import, tell: Progress) -> None:
     """In one transaction: lock, compare once more, write; or back to the check."""
     checked = msgspec.json.decode(it.found, type=Checked)
     await tell("comparing", 0, 0)
-    async with platform.db.transaction(hospital_id=it.hospital_id) as tx:
+    async with acting(platform, it.who, hospital_id=it.hospital_id) as act:
+        tx = act.tx
         await store.lock_hospitals(tx, it.id)
         now = await store.one(tx, it.id)
         if now is None or now.state != "confirmed":
@@ -346,7 +347,7 @@ async def _apply(platform: Platform, it: Import, tell: Progress) -> None:
         await _write(tx, it, checked, tell)
         checked.faults, checked.new_titles = [], []
         await store.note_applied(tx, it.id, _json(checked))
-        await _record(tx, platform, it, checked)
+        await act.record("import_sessions", ("supply_import", it.id), detail=checked.counts)
 
 
 async def _write(tx: Tx, it: Import, checked: Checked, tell: Progress) -> None:
@@ -377,11 +378,3 @@ async def _change_timetable(tx: Tx, one: ChangedTimetable) -> None:
     ids = await timetables.lock_following(tx, one.id, today)
     await timetables.change(tx, one.id, one.clinic, fee_is_own=one.fee_is_own)
     await timetables.follow(tx, ids, one.clinic, fee_is_own=one.fee_is_own)
-
-
-async def _record(tx: Tx, platform: Platform, it: Import, checked: Checked) -> None:
-    """With the counts alone: the rows are kept with the import."""
-    subject = ("supply_import", it.id)
-    await trail.record(
-        tx, platform.vault, it.who, "import_sessions", subject, detail=checked.counts
-    )
