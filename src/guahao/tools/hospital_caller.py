@@ -16,13 +16,21 @@ from typing import Any
 import httpx
 
 from guahao.clock import Clock
-from guahao.tools.stand_ins.hospital import Action, StandIn
+from guahao.flows.integration import clients, webhooks
+from guahao.flows.integration.clients import ClientRefusal, NewSecret
+from guahao.flows.integration.webhooks import WebhookSet
+from guahao.flows.kernel.platform import Platform
+from guahao.rules.integration.clients import Scope
+from guahao.rules.integration.pushing import KINDS, WebhookRefusal
+from guahao.rules.staff.staff import SYSTEM
+from guahao.tools.stand_ins.hospital import EVENTS_PATH, Action, StandIn
 
 PREFIX = "/api/v1/hospital"
 _UNAUTHORIZED = 401
 _PAGE = 200
 _LISTED_DAYS = 31  # as many as one list may hold
 _CALL_SECONDS = 60.0
+_CLIENT_NAME = "HIS stand-in"
 
 
 class CallError(Exception):
@@ -204,6 +212,36 @@ def actions(
             lambda caller, given: caller.report(system.waiting_on(day_of(given).isoformat()))
         ),
     }
+
+
+async def connect(
+    platform: Platform, system: StandIn, hospital_id: int, address: str
+) -> WebhookRefusal | ClientRefusal | None:
+    """Point the hospital's webhook at the stand-in and give it a client; return a refusal."""
+    webhook = await webhooks.set_webhook(
+        platform, SYSTEM, hospital_id, address + EVENTS_PATH, KINDS
+    )
+    if isinstance(webhook, WebhookSet) and webhook.secret is None:
+        # Set at an earlier start: the stand-in does not know that secret.
+        webhook = await webhooks.rotate_secret(platform, SYSTEM, hospital_id)
+    if isinstance(webhook, WebhookRefusal):
+        return webhook
+    client = await _client_of(platform, hospital_id)
+    if isinstance(client, ClientRefusal):
+        return client
+    system.verifier.secrets = [webhook.secret or ""]
+    credentials = client.client_id, client.secret
+    system.actions = actions(system, platform.settings.public_base, credentials, platform.db.clock)
+    return None
+
+
+async def _client_of(platform: Platform, hospital_id: int) -> NewSecret | ClientRefusal:
+    """Return the client of an earlier start with a new secret, or a new client."""
+    for client in await clients.list_clients(platform):
+        is_ours = (client.hospital_id, client.name) == (hospital_id, _CLIENT_NAME)
+        if is_ours and client.disabled_at is None:
+            return await clients.rotate(platform, SYSTEM, client.id, 0)
+    return await clients.add_client(platform, SYSTEM, hospital_id, _CLIENT_NAME, frozenset(Scope))
 
 
 def _short(said: object) -> str:

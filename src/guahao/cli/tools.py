@@ -1,0 +1,168 @@
+"""The tools: replay, doctor, audit, bench."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvloop
+
+from guahao import wiring
+from guahao.cli.common import CommandError, console
+from guahao.flows.staff.trail import Head
+from guahao.rules.operations.checks import exit_status
+from guahao.settings import Settings, read_settings
+from guahao.tools import doctor as doctor_tool
+from guahao.tools.audit import audit as audit_tool
+from guahao.tools.audit import trail as trail_tool
+from guahao.tools.bench import desk as bench_desk
+from guahao.tools.bench import feed as bench_feed
+from guahao.tools.bench import http as bench_http
+from guahao.tools.bench import read as bench_read
+from guahao.tools.bench import rush as bench_rush
+from guahao.tools.replay import replay as replay_tool
+
+app = typer.Typer()
+audit_app = typer.Typer(help="Recompute everything from the records, or verify the audit trail.")
+bench_app = typer.Typer(help="Speed, measured side by side in one run.", no_args_is_help=True)
+
+
+@app.command()
+def replay(
+    file: Annotated[Path, typer.Argument(help="A .csv of records, or a .zip with one.")],
+    capacity: Annotated[
+        int | None, typer.Option(min=0, help="Places a session; without it, for everybody.")
+    ] = None,
+    policy: Annotated[
+        Path | None, typer.Option(help="TOML or JSON with other numbers of the law.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """What would the rules have done with these records? In a scratch database."""
+    with wiring.owner_url(read_settings(os.environ)) as url:
+        replay_tool.run(file, url, capacity=capacity, policy_file=policy, as_json=json)
+
+
+@app.command()
+def doctor(
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Check this machine and its database, and say what to do.
+
+    Exit status 0: all is well, 1: warnings or checks that could not be made, 2: something failed,
+    3: the database cannot be reached. Changes nothing, and ends within seconds whatever is broken.
+    """
+    checks = wiring.examine(os.environ)
+    if json:
+        typer.echo(doctor_tool.as_json(checks))
+    else:
+        doctor_tool.show(checks, console)
+    raise typer.Exit(exit_status(checks))
+
+
+@audit_app.callback(invoke_without_command=True)
+def audit_records(
+    context: typer.Context,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Recompute everything from the records; exit status 1 if anything disagrees."""
+    if context.invoked_subcommand is not None:
+        return
+    settings = read_settings(os.environ)
+    with wiring.application_url(settings) as url:
+        clean = uvloop.run(_audit(settings, url, as_json=json))
+    raise typer.Exit(0 if clean else 1)
+
+
+async def _audit(settings: Settings, url: str, *, as_json: bool) -> bool:
+    async with wiring.open_platform(settings, url) as platform:
+        return await audit_tool.run(platform, as_json=as_json)
+
+
+@audit_app.command("trail")
+def audit_trail(
+    head: Annotated[
+        str | None, typer.Option(help="An earlier head, NUMBER:HASH, noted outside the database.")
+    ] = None,
+    sink: Annotated[
+        Path | None,
+        typer.Option(help="A file with heads that were sent out; without it GUAHAO_TRAIL_FILE."),
+    ] = None,
+    accept: Annotated[
+        str | None,
+        typer.Option(help="Take the trail as it is, for this reason: a backup was restored."),
+    ] = None,
+) -> None:
+    """Verify the audit trail's chain; exit status 1 where it was touched.
+
+    Compares with the last head that was sent out (--sink), or with one that was noted (--head).
+    After a backup was restored the trail is behind that head: verify it, then accept it with a
+    reason, which the trail keeps.
+    """
+    settings = read_settings(os.environ)
+    with wiring.application_url(settings, migrated=True) as url:
+        holds = uvloop.run(
+            _audit_trail(settings, url, _noted(head), sink or settings.trail_file, accept)
+        )
+    raise typer.Exit(0 if holds else 1)
+
+
+def _noted(text: str | None) -> Head | None:
+    if text is None:
+        return None
+    number, _, digest = text.partition(":")
+    try:
+        return Head(int(number), bytes.fromhex(digest))
+    except ValueError:
+        raise CommandError("--head must be NUMBER:HASH, as `guahao audit trail` prints") from None
+
+
+async def _audit_trail(
+    settings: Settings, url: str, noted: Head | None, sink: Path | None, accept: str | None
+) -> bool:
+    async with wiring.open_platform(settings, url) as platform:
+        return await trail_tool.run(platform, noted, sink, accept, console)
+
+
+@bench_app.command("desk")
+def bench_desk_command() -> None:
+    """The booking desk in this process, beside pgbench."""
+    settings = read_settings(os.environ)
+    with wiring.owner_url(settings) as url:
+        bench_desk.run(url, settings, console)
+
+
+@bench_app.command("http")
+def bench_http_command() -> None:
+    """The whole HTTP stack under wrk, beside pgbench."""
+    settings = read_settings(os.environ)
+    with wiring.owner_url(settings) as url:
+        bench_http.run(url, wiring.token_issuer, console)
+
+
+@bench_app.command("feed")
+def bench_feed_command() -> None:
+    """A hospital publishes 10,000 sessions in one call, again, and changed."""
+    settings = read_settings(os.environ)
+    with wiring.owner_url(settings) as url:
+        bench_feed.run(url, console)
+
+
+@bench_app.command("rush")
+def bench_rush_command() -> None:
+    """Many callers for few places over HTTP, at one web process and at two; none sold twice."""
+    settings = read_settings(os.environ)
+    with wiring.owner_url(settings) as url:
+        bench_rush.run(url, wiring.token_issuer, console)
+
+
+@bench_app.command("read")
+def bench_read_command(
+    bookings: Annotated[int, typer.Option(min=1_000_000, help="How many there are.")] = 1_000_000,
+) -> None:
+    """Searches and pages in a city with a million bookings, each from request to answer."""
+    settings = read_settings(os.environ)
+    with wiring.owner_url(settings) as url:
+        bench_read.run(url, wiring.token_issuer, bookings, console)
