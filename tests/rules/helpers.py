@@ -131,7 +131,7 @@ class Record:
     status: str = "booked"
 
 
-Answer = int | Refused | KeyMismatch  # an appointment's number, or why not
+Answer = int | Refused[Refusal] | KeyMismatch  # an appointment's number, or why not
 
 
 class Ledger:

@@ -8,7 +8,7 @@ import pytest
 from tests.rules.helpers import clock, day, moment
 
 from guahao.rules.kernel.limits import HospitalRules, Policy
-from guahao.rules.kernel.outcomes import Refused
+from guahao.rules.kernel.outcomes import Refusal, Refused
 from guahao.rules.supply.releasing import date_refusal, furthest, opens_at, session_state
 
 AT_EIGHT = HospitalRules(release_time=clock("08:00"))
@@ -175,7 +175,7 @@ def test_without_a_release_time_a_date_opens_at_midnight() -> None:
     assert told("2026-06-02", "2026-03-02 00:00") == "open"
 
 
-def refusal(visit_date: str, at: str, rules: HospitalRules, policy: Policy) -> Refused:
+def refusal(visit_date: str, at: str, rules: HospitalRules, policy: Policy) -> Refused[Refusal]:
     refused = date_refusal(day(visit_date), moment(at), rules, policy)
     assert refused is not None
     return refused

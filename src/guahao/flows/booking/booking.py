@@ -50,7 +50,7 @@ class Wish:
         )
 
 
-Answer = AppointmentView | Refused | KeyMismatch | NotLetIn
+Answer = AppointmentView | Refused[Refusal] | KeyMismatch | NotLetIn
 
 
 async def book_batch(
@@ -150,7 +150,7 @@ async def _store(
     decisions: Sequence[Decision],
     made: dict[int, store.NewAppointment],
 ) -> None:
-    decided: list[tuple[BookingRequest, int | Refused]] = []
+    decided: list[tuple[BookingRequest, int | Refused[Refusal]]] = []
     for index, (request, decision) in enumerate(zip(requests, decisions, strict=True)):
         if isinstance(decision, Refused):
             decided.append((request, decision))

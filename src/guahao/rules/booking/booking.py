@@ -79,7 +79,7 @@ class _Batch:
         same = _same_body(request, self.requests[index])
         return RepeatedInBatch(index) if same else KeyMismatch()
 
-    def _refused(self, request: BookingRequest) -> Refused | None:
+    def _refused(self, request: BookingRequest) -> Refused[Refusal] | None:
         session = self.facts.sessions.get(request.session_id)
         if session is None:
             return Refused(Refusal.UNKNOWN_SESSION)
@@ -98,7 +98,7 @@ class _Batch:
             or self._sold_out(session)
         )
 
-    def _unchecked(self, session: SessionFacts, patient: PatientFacts) -> Refused | None:
+    def _unchecked(self, session: SessionFacts, patient: PatientFacts) -> Refused[Refusal] | None:
         """Unchecked persons book only what the policy and the hospital leave them."""
         if patient.is_checked:
             return None
@@ -113,7 +113,7 @@ class _Batch:
     def _counted_of(self, patient: PatientFacts) -> Counted:
         return self.counted.get(patient.id, patient.counted)
 
-    def _sold_out(self, session: SessionFacts) -> Refused | None:
+    def _sold_out(self, session: SessionFacts) -> Refused[Refusal] | None:
         booked = self.booked.get(session.id, session.booked)
         return Refused(Refusal.SOLD_OUT) if booked >= session.capacity else None
 
@@ -143,11 +143,11 @@ def for_checked_only(
     return rules.checked_only or (checks_names and by_policy)
 
 
-def _stopped(session: SessionFacts) -> Refused | None:
+def _stopped(session: SessionFacts) -> Refused[Refusal] | None:
     return Refused(Refusal.SESSION_STOPPED) if session.stopped else None
 
 
-def _restricted(request: BookingRequest, patient: PatientFacts) -> Refused | None:
+def _restricted(request: BookingRequest, patient: PatientFacts) -> Refused[Refusal] | None:
     """A restricted account books nothing by itself until the day it ends (S17)."""
     until = patient.account_restricted_until
     if request.actor.kind != "account" or until is None or request.at.date() >= until:
@@ -155,7 +155,7 @@ def _restricted(request: BookingRequest, patient: PatientFacts) -> Refused | Non
     return Refused(Refusal.ACCOUNT_RESTRICTED, retry_from=city_time(until, _MIDNIGHT))
 
 
-def _document_ended(session: SessionFacts, patient: PatientFacts) -> Refused | None:
+def _document_ended(session: SessionFacts, patient: PatientFacts) -> Refused[Refusal] | None:
     """A birth certificate serves for visits before the first birthday."""
     ends_on = patient.document_ends_on
     if ends_on is None or session.visit_date < ends_on:
@@ -163,7 +163,7 @@ def _document_ended(session: SessionFacts, patient: PatientFacts) -> Refused | N
     return Refused(Refusal.DOCUMENT_ENDED)
 
 
-def _suspended(patient: PatientFacts, at: datetime) -> Refused | None:
+def _suspended(patient: PatientFacts, at: datetime) -> Refused[Refusal] | None:
     """Suspension blocks new bookings until the day it ends (S16)."""
     until = patient.suspended_until
     if until is None or at.date() >= until:
@@ -173,7 +173,7 @@ def _suspended(patient: PatientFacts, at: datetime) -> Refused | None:
 
 def limit_refusal(
     session: SessionFacts, counted: Counted, at: datetime, policy: Policy
-) -> Refused | None:
+) -> Refused[Refusal] | None:
     """Which limit per real person one more booking would break (S12), or None.
 
     Names the next visit date that the same limit would allow, within what is open.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Generic, TypeVar
 
 from guahao.rules.kernel.facts import EarlierUse
 
@@ -54,17 +55,29 @@ class Accepted:
     """The request may be booked; whoever decided has already counted it."""
 
 
+Reason_co = TypeVar("Reason_co", bound=StrEnum, covariant=True)
+
+
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """Refused, and when it would be allowed, where there is such a time.
+class Refused(Generic[Reason_co]):
+    """What every flow returns instead of its result, and when it would be allowed.
 
     `retry_from`: from this moment on the same request is not refused for this reason.
-    `visit_from`: the first later visit date, within what is open, that these rules allow.
+    `visit_from`: the first later visit date, within what is open, that the rules allow.
+    A refusal that has other facts inherits from this.
     """
 
-    reason: Refusal
+    reason: Reason_co
     retry_from: datetime | None = None
     visit_from: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What was asked for is done, and there is nothing more to say about it."""
+
+
+DONE = Done()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,4 +99,4 @@ class KeyMismatch:
     """The key was used before for another body (`idempotency_mismatch`)."""
 
 
-Decision = Accepted | Refused | Repeated | RepeatedInBatch | KeyMismatch
+Decision = Accepted | Refused[Refusal] | Repeated | RepeatedInBatch | KeyMismatch

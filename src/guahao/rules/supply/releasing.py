@@ -73,7 +73,7 @@ def released_at(visit_date: date, held: Sequence[Held]) -> datetime | None:
 
 def date_refusal(
     visit_date: date, at: datetime, rules: HospitalRules, policy: Policy
-) -> Refused | None:
+) -> Refused[Refusal] | None:
     """Why `visit_date` cannot be booked at `at`, or None: same_day … not_released.
 
     Too late: names the first visit date that can be booked. Too early: when it opens.

@@ -23,7 +23,7 @@ from guahao.rules.kernel.facts import (
     PatientFacts,
     SessionFacts,
 )
-from guahao.rules.kernel.outcomes import Refused
+from guahao.rules.kernel.outcomes import Refusal, Refused
 from guahao.store.hospitals.directory import RULES_ASKED
 from guahao.store.kernel.db import Tx, array, bytes_array, hexed, recordset
 from guahao.store.kernel.vault import Vault
@@ -302,13 +302,15 @@ def _appointment_row(vault: Vault, new: NewAppointment) -> dict[str, Any]:
     }
 
 
-async def save_requests(tx: Tx, decided: Sequence[tuple[BookingRequest, int | Refused]]) -> None:
+async def save_requests(
+    tx: Tx, decided: Sequence[tuple[BookingRequest, int | Refused[Refusal]]]
+) -> None:
     """Keep each new answer under its idempotency key: an appointment's id or a refusal."""
     rows = [_request_row(request, answer) for request, answer in decided]
     await tx.do(_INSERT_REQUESTS, (recordset(rows),))
 
 
-def _request_row(request: BookingRequest, answer: int | Refused) -> dict[str, Any]:
+def _request_row(request: BookingRequest, answer: int | Refused[Refusal]) -> dict[str, Any]:
     row = {
         "kind": request.actor.kind,
         "actor": request.actor.id,

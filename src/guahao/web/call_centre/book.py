@@ -181,7 +181,7 @@ async def _refused(
     patients: list[PatientView],
     session: SessionView,
     patient_id: int,
-    refused: Refused,
+    refused: Refused[Refusal],
 ) -> ASGIApp:
     """The patient's own sentence, and what else the agent can offer."""
     said = page.door.replies.refused(refused, page.language).detail

@@ -52,7 +52,7 @@ class Replies:
         self._policy = policy
         self._hotline = hotline
 
-    def refused(self, refused: Refused, language: Language) -> Problem:
+    def refused(self, refused: Refused[Refusal], language: Language) -> Problem:
         """A refused booking, with the date or time from which it would be allowed."""
         return self.problem(
             refused.reason.value,

@@ -65,7 +65,7 @@ async def _patients(page: Page) -> list[PatientView]:
     return found.patients
 
 
-async def _session(page: Page) -> tuple[SessionView, Refused | None]:
+async def _session(page: Page) -> tuple[SessionView, Refused[Refusal] | None]:
     """The session, and what everybody would be refused it for."""
     id = read_id(page.request, "session_id", Refusal.UNKNOWN_SESSION)
     found = await one_session(page.door.platform, id)
@@ -170,7 +170,7 @@ async def _refusal(
     page: Page,
     session: SessionView,
     patient_id: int | None,
-    refused: Refused,
+    refused: Refused[Refusal],
 ) -> Answer:
     """What happened, why, and what can be done now, with links that do it."""
     offered = (
