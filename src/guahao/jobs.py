@@ -7,10 +7,8 @@ what belongs to the night runs every hour, and does nothing where nothing is due
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import timedelta
 
 import psycopg
 import structlog
@@ -23,13 +21,12 @@ from guahao.clock import uptime
 from guahao.flows.attendance import penalties
 from guahao.flows.call_centre import call_tasks, caller_booking, calls
 from guahao.flows.kernel.platform import Platform
-from guahao.flows.kernel.sent_forms import ANSWER_KEPT, FORM_KEPT
-from guahao.flows.messages import reminders
+from guahao.flows.messages import overdue, reminders
+from guahao.flows.operations import housekeeping
 from guahao.flows.operations.recording import Recording
-from guahao.flows.people import account_reviews, log_ins, merging
+from guahao.flows.people import account_reviews, merging
 from guahao.flows.people.privacy import retention
 from guahao.flows.policy import policies, policy_trials
-from guahao.flows.staff import trail
 from guahao.flows.supply import schedules, stops
 from guahao.flows.supply.imports import importing
 from guahao.notices.deliver import Courier, TryAgain
@@ -37,24 +34,12 @@ from guahao.notices.gateway import Gateway
 from guahao.pushing.pusher import Pusher
 from guahao.pushing.sender import Sender, Ways
 from guahao.rules.operations.schedules import SCHEDULES
-from guahao.store.booking import appointments
-from guahao.store.integration import hospital_events, webhooks
-from guahao.store.integration.hospital_events import EVENTS_KEPT_DAYS
-from guahao.store.kernel import rates, sent_forms, throttle
 from guahao.store.kernel.db import ClockError
-from guahao.store.messages import messages, wechat
-from guahao.store.people import accounts, log_in_failures, proofs
-from guahao.store.staff import staff
+from guahao.store.messages.messages import URGENT
 
 PUSHES = "hospitals"
 NOTICES = "notices"
-REDELIVERED_AT_ONCE = 512
 REDELIVERING_SECONDS = 60.0  # then the next run goes on
-RECEIPT_AFTER = timedelta(hours=1)  # receipts come within minutes, where they come at all
-# A retry under the same idempotency key finds its answer, and a policy can be tried on them.
-REQUESTS_KEPT = timedelta(days=policy_trials.DAYS_MAX)
-FAILURES_KEPT = timedelta(days=2)  # longer than any lock
-STAFF_SESSIONS_KEPT = timedelta(days=30)  # longer than any lasts; the trail tells of them
 JOBS_KEPT_HOURS = 7 * 24
 # A worker without a heartbeat for so long is dead: its jobs are free.
 DEAD_AFTER_SECONDS = 30.0
@@ -127,7 +112,7 @@ async def _deliver_later(app: App, again: TryAgain) -> None:
     later = app.configure_task(
         "deliver_messages",
         queue=NOTICES,
-        priority=messages.URGENT if again.urgent else 0,
+        priority=URGENT if again.urgent else 0,
         schedule_in={"seconds": again.wait_seconds},
     )
     await later.defer_async(message_ids=list(again.message_ids))
@@ -136,8 +121,7 @@ async def _deliver_later(app: App, again: TryAgain) -> None:
 def _add_redelivery(app: App, recording: Recording, platform: Platform, courier: Courier) -> None:
     async def redeliver() -> None:
         """Deliver what waits although no job came for it, or although its job failed."""
-        async with platform.db.transaction() as tx:
-            await messages.give_up(tx)
+        await overdue.give_up(platform)
         await redeliver_all(soon_expired=False)
 
     async def redeliver_urgent() -> None:
@@ -147,22 +131,18 @@ def _add_redelivery(app: App, recording: Recording, platform: Platform, courier:
     async def redeliver_all(*, soon_expired: bool) -> None:
         last = uptime() + REDELIVERING_SECONDS
         while uptime() < last:
-            async with platform.db.transaction() as tx:
-                lost = await messages.overdue(tx, REDELIVERED_AT_ONCE, soon_expired=soon_expired)
+            lost = await overdue.find_undelivered(platform, soon_expired=soon_expired)
             for again in await courier.deliver(lost):
                 await _deliver_later(app, again)
-            if len(lost) < REDELIVERED_AT_ONCE:
+            if len(lost) < overdue.BATCH:
                 return
 
     async def ask_for_receipts() -> None:
         """Look up what the provider took long ago, and has sent no receipt for."""
         while True:
-            async with platform.db.transaction() as tx:
-                silent = await messages.claim_without_receipt(
-                    tx, RECEIPT_AFTER, REDELIVERED_AT_ONCE
-                )
+            silent = await overdue.claim_without_receipt(platform)
             await courier.ask_for_receipts(silent)
-            if len(silent) < REDELIVERED_AT_ONCE:
+            if len(silent) < overdue.BATCH:
                 return
 
     # Not alone: a worker that died would hold the lock, and with it every message.
@@ -173,7 +153,7 @@ def _add_redelivery(app: App, recording: Recording, platform: Platform, courier:
         "redeliver_urgent",
         redeliver_urgent,
         queue=NOTICES,
-        priority=messages.URGENT,
+        priority=URGENT,
         alone=False,
     )
     _every(app, recording, "ask_for_receipts", ask_for_receipts)
@@ -213,20 +193,8 @@ def _add_platform_tasks(app: App, recording: Recording, platform: Platform) -> N
         await caller_booking.record_missing(platform)
 
     async def purge() -> None:
-        """Forget what has served: tries, passwords, idempotency keys, what WeChat sent, events."""
-        async with platform.db.transaction() as tx:
-            await throttle.purge(tx)
-            await rates.purge(tx)
-            await accounts.purge_otps(tx)
-            await log_ins.purge(tx)
-            await proofs.purge(tx)
-            await appointments.purge_requests(tx, tx.now - REQUESTS_KEPT)
-            await wechat.purge_seen(tx)
-            await sent_forms.purge(tx, tx.now - FORM_KEPT, tx.now - ANSWER_KEPT)
-            await log_in_failures.purge(tx, tx.now - FAILURES_KEPT)
-            await staff.purge_sessions(tx, tx.now - STAFF_SESSIONS_KEPT)
-            await hospital_events.purge(tx, tx.now - timedelta(days=EVENTS_KEPT_DAYS))
-            await webhooks.purge_dead(tx, tx.now - timedelta(days=EVENTS_KEPT_DAYS))
+        """Delete what has expired: counters, passwords, log-ins, keys, forms, events."""
+        await housekeeping.delete_expired(platform)
 
     _every(app, recording, "void_sweep", void_sweep)
     _every(app, recording, "remind", remind)
@@ -249,15 +217,8 @@ def _add_retention(app: App, recording: Recording, platform: Platform) -> None:
 
 def _add_trail(app: App, recording: Recording, platform: Platform) -> None:
     async def send_trail_head() -> None:
-        """Keep the end of the audit trail outside of the database."""
-        settings = platform.settings
-        if settings.trail_file is None and settings.trail_syslog is None:
-            return
-        head = await trail.trail_head(platform)
-        if head is None:
-            log.error("audit_trail_touched", advice="run: guahao audit trail")
-            return
-        await asyncio.to_thread(trail_sinks.send, settings, platform.vault, head)
+        """Send the end of the audit trail to where nobody with the database can change it."""
+        await trail_sinks.send_head(platform)
 
     _every(app, recording, "send_trail_head", send_trail_head)
 

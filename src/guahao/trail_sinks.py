@@ -6,6 +6,7 @@ Who cuts the trail would have to cut these as well, on another machine.
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import logging
 import os
@@ -20,7 +21,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
+import structlog
 
+from guahao.flows.kernel.platform import Platform
+from guahao.flows.staff.trail import trail_head
 from guahao.settings import Settings
 from guahao.store.kernel.vault import Vault
 from guahao.store.staff.trail import Head
@@ -30,6 +34,7 @@ _TAIL_BYTES = 256 * 1024
 _TIMEOUT_SECONDS = 5.0
 _SYSLOG_PORT = 514
 _JSON = re.compile(r"\{[^{}]*\}")
+_log = structlog.get_logger(__name__)
 
 
 class _Line(msgspec.Struct):
@@ -53,6 +58,18 @@ class Noted:
 
 class SinkError(Exception):
     """The head could not be sent; the message says where to."""
+
+
+async def send_head(platform: Platform) -> None:
+    """Send the end of the trail to every sink; log an error if somebody has touched the trail."""
+    settings = platform.settings
+    if settings.trail_file is None and settings.trail_syslog is None:
+        return
+    head = await trail_head(platform)
+    if head is None:
+        _log.error("audit_trail_touched", advice="run: guahao audit trail")
+        return
+    await asyncio.to_thread(send, settings, platform.vault, head)
 
 
 def send(settings: Settings, vault: Vault, head: Head) -> None:
