@@ -26,7 +26,7 @@ from guahao.rules.kernel.limits import CITY_TIME
 from guahao.rules.staff.staff import Role
 from guahao.store.reports import scope
 from guahao.web.administration.reports import REPORTS
-from guahao.web.words.wording import say_day, say_time
+from guahao.words.dates import say_day, say_time
 
 FIRST, LAST = date(2026, 11, 15), date(2026, 12, 15)
 DAYS = f"from={FIRST}&to={LAST}"

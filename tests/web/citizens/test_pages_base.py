@@ -14,8 +14,8 @@ from guahao.rules.people.identity import ID_TYPES
 from guahao.web.framework.cookies import Cookies
 from guahao.web.http import csrf
 from guahao.web.http.assets import asset_address, assets
-from guahao.web.words.language import Language
-from guahao.web.words.wording import ID_TYPE_WORDS, say_day, say_money, say_time, say_visit
+from guahao.words.catalogue import Language
+from guahao.words.dates import ID_TYPE_WORDS, say_day, say_money, say_time, say_visit
 
 STYLE = "guahao.css"
 TODAY = date(2026, 11, 30)

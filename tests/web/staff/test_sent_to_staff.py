@@ -16,10 +16,10 @@ import guahao.web
 from guahao.notices import templates
 from guahao.web.app import staff_routes
 from guahao.web.wechat import words as wechat_words
-from guahao.web.words.language import Words
 from guahao.web.words.replies import REPLIES
 from guahao.web.words.replies_hospital import HOSPITAL_REPLIES
 from guahao.web.words.replies_reconciling import RECONCILING_REPLIES
+from guahao.words.text import Words
 
 TO_STAFF = re.compile(r"热线|hotline|窗口|客服")
 
@@ -48,7 +48,7 @@ def sentences() -> Iterator[str]:
         yield reply.detail.zh
         if reply.dated is not None:
             yield reply.dated.zh
-    yield from said()
+    yield from (text for text, _ in said())
     yield from templates.CHINESE_TEXTS
     yield from wechat_texts()
     for page in ("help.zh.html", "help_parts.zh.html"):

@@ -11,8 +11,9 @@ from tests.web.site import has_chinese
 from guahao.flows.people.patients import PatientRefusal
 from guahao.rules.kernel.limits import CITY_TIME, Policy
 from guahao.rules.kernel.outcomes import CancelRefusal, Refusal, Refused
-from guahao.web.words.language import LANGUAGES, Language, Words
 from guahao.web.words.replies import REPLIES, Replies
+from guahao.words.catalogue import LANGUAGES, Language
+from guahao.words.text import Words
 
 OUTCOMES = [*Refusal, *CancelRefusal, *PatientRefusal]
 TEXTS = [

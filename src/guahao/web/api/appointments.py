@@ -38,15 +38,13 @@ from guahao.web.http.reading import (
     read_id,
     read_query,
 )
-from guahao.web.words.language import Words, reader_language
+from guahao.web.words.language import reader_language
+from guahao.words.text import Words
 
-_TAG = Words("预约", "Appointments")
+_TAG = Words("预约", "api")
 _KEY = re.compile(rb"[\x21-\x7e]{1,64}")
 _STATUSES = ("booked", "picked_up", "cancelled", "stopped", "no_show", "unverified")
-_BRING = Words(
-    "就诊人登记的证件原件、预约短信和识别码",
-    "The original of the patient's registered document, the booking SMS and the code",
-)
+_BRING = Words("就诊人登记的证件原件、预约短信和识别码")
 
 
 class BookingIn(msgspec.Struct, forbid_unknown_fields=True):
@@ -155,16 +153,11 @@ _BOOK = Call(
     "POST",
     "/appointments",
     _TAG,
-    Words("预约", "Book a place"),
+    Words("预约", "api: book a place"),
     _EXAMPLE,
     status=201,
     body=BookingIn(9001, 17),
-    headers={
-        "Idempotency-Key": Words(
-            "每次预约一个新的编号，重试时沿用：1到64个可见ASCII字符",
-            "A new key for each booking, the same when retried: 1 to 64 visible ASCII characters",
-        )
-    },
+    headers={"Idempotency-Key": Words("每次预约一个新的编号，重试时沿用：1到64个可见ASCII字符")},
     problems=(
         *Refusal,
         "idempotency_key_required",
@@ -180,7 +173,7 @@ _LIST = Call(
     "GET",
     "/appointments",
     _TAG,
-    Words("我的挂号", "My registrations"),
+    Words("我的挂号"),
     AppointmentList([_EXAMPLE]),
     query=AppointmentQuery,
 )
@@ -188,7 +181,7 @@ _ONE = Call(
     "GET",
     "/appointments/{appointment_id}",
     _TAG,
-    Words("预约详情", "A booking with its code"),
+    Words("预约详情", "api"),
     _EXAMPLE_DETAIL,
     problems=("unknown_appointment",),
 )
@@ -196,7 +189,7 @@ _CANCEL = Call(
     "POST",
     "/appointments/{appointment_id}/cancel",
     _TAG,
-    Words("退号", "Cancel a booking"),
+    Words("退号", "api"),
     _EXAMPLE,
     problems=("unknown_appointment", *CancelRefusal),
 )
@@ -204,7 +197,7 @@ _LOOK_UP = Call(
     "POST",
     "/appointments/lookup",
     _TAG,
-    Words("凭识别码和证件号码查询", "Look up by code and document number"),
+    Words("凭识别码和证件号码查询"),
     _EXAMPLE_DETAIL,
     body=LookupIn("04821957", "11010519491231002X"),
     needs_token=False,

@@ -42,16 +42,14 @@ from guahao.web.http.devices import label_of
 from guahao.web.http.proof import new_challenge, verified
 from guahao.web.http.reading import NO_CONTROLS, ApiRequest, ProblemError, read_body
 from guahao.web.http.tokens import LIFETIME_SECONDS
-from guahao.web.words.language import Words, reader_language
+from guahao.web.words.language import reader_language
+from guahao.words.text import Words
 
 _Phone = Annotated[str, msgspec.Meta(min_length=1, max_length=32, pattern=NO_CONTROLS)]
 _DeviceId = Annotated[str, msgspec.Meta(min_length=22, max_length=64, pattern=NO_CONTROLS)]
 _MINUTES = int(OTP_VALID.total_seconds() // 60)
-_SENT = Words(
-    f"验证码已用短信发送，{_MINUTES}分钟内有效。",
-    f"A one-time password was sent by SMS; it holds for {_MINUTES} minutes.",
-)
-_LOGGED_OUT = Words("已退出登录。", "You are logged out.")
+_SENT = Words("验证码已用短信发送，{minutes}分钟内有效。")
+_LOGGED_OUT = Words("已退出登录。")
 _EXAMPLE_REQUEST = "5u2mGpTq0bV1c9XyZk3LwQeR"
 _EXAMPLE_DEVICE = "Hq7rJ2vN0sYb4TgWc8Kd1mPzXf6LaUoE"
 _EXAMPLE_TOKEN = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.…"  # noqa: S105 - an example
@@ -138,8 +136,8 @@ _OTP = Call(
     "POST",
     "/auth/otp",
     TAG,
-    Words("发送验证码", "Send a one-time password"),
-    OtpOut(_SENT.zh, _EXAMPLE_REQUEST),
+    Words("发送验证码", "api"),
+    OtpOut(_SENT.zh.format(minutes=_MINUTES), _EXAMPLE_REQUEST),
     status=202,
     body=OtpIn("13800138000"),
     needs_token=False,
@@ -149,7 +147,7 @@ _TOKEN = Call(
     "POST",
     "/auth/token",
     TAG,
-    Words("登录", "Log in"),
+    Words("登录"),
     _EXAMPLE_LOGGED_IN,
     body=TokenIn("13800138000", "123456", _EXAMPLE_REQUEST),
     needs_token=False,
@@ -159,7 +157,7 @@ _REFRESH = Call(
     "POST",
     "/auth/refresh",
     TAG,
-    Words("更新令牌", "Refresh the token"),
+    Words("更新令牌"),
     RefreshOut(_EXAMPLE_TOKEN, _EXAMPLE_TOKEN),
     body=RefreshIn(_EXAMPLE_TOKEN),
     needs_token=False,
@@ -169,7 +167,7 @@ _CONFIRM = Call(
     "POST",
     "/auth/confirm",
     TAG,
-    Words("确认本人", "Confirm the login"),
+    Words("确认本人"),
     _EXAMPLE_ACCOUNT,
     body=ConfirmIn("11010519491231002X"),
     problems=("confirm_wrong", "confirm_throttled"),
@@ -178,7 +176,7 @@ _NEW_HOLDER = Call(
     "POST",
     "/auth/new-holder",
     TAG,
-    Words("号码已换机主，新建账户", "Start a new account for the phone's new holder"),
+    Words("号码已换机主，新建账户"),
     _EXAMPLE_LOGGED_IN,
     problems=("new_holder_confirmed", "new_holder_too_soon"),
 )
@@ -186,10 +184,10 @@ _LOG_OUT = Call(
     "POST",
     "/auth/logout",
     TAG,
-    Words("退出登录", "Log out"),
+    Words("退出登录"),
     LoggedOut(_LOGGED_OUT.zh),
 )
-_ME = Call("GET", "/me", TAG, Words("我的账户", "My account"), _EXAMPLE_ACCOUNT)
+_ME = Call("GET", "/me", TAG, Words("我的账户"), _EXAMPLE_ACCOUNT)
 _otp_decoder = msgspec.json.Decoder(OtpIn)
 _token_decoder = msgspec.json.Decoder(TokenIn)
 _refresh_decoder = msgspec.json.Decoder(RefreshIn)
@@ -232,7 +230,9 @@ class _Endpoints:
         )
         match outcome:
             case OtpSent(request_id):
-                return json_answer(OtpOut(_SENT.of(language), request_id), 202)
+                return json_answer(
+                    OtpOut(_SENT.of(language).format(minutes=_MINUTES), request_id), 202
+                )
             case ProofRequired(level):
                 problem = replace(
                     door.replies.problem("proof_required", language),

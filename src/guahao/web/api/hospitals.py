@@ -12,9 +12,11 @@ from guahao.web.api.door import Door, Route
 from guahao.web.framework.openapi import Call
 from guahao.web.http.answers import json_answer
 from guahao.web.http.reading import ApiRequest, Id, ProblemError, ShortText, read_id, read_query
-from guahao.web.words.language import Language, Words, reader_language
+from guahao.web.words.language import reader_language
+from guahao.words.catalogue import Language
+from guahao.words.text import Words
 
-_TAG = Words("医院与科室", "Hospitals and departments")
+_TAG = Words("医院与科室", "api")
 
 
 class HospitalQuery(msgspec.Struct, forbid_unknown_fields=True):
@@ -92,7 +94,7 @@ _LIST = Call(
     "GET",
     "/hospitals",
     _TAG,
-    Words("查找医院", "Find hospitals"),
+    Words("查找医院"),
     HospitalList([HospitalOut(*_HOSPITAL)], "3"),
     query=HospitalQuery,
     needs_token=False,
@@ -101,7 +103,7 @@ _ONE = Call(
     "GET",
     "/hospitals/{hospital_id}",
     _TAG,
-    Words("医院及其预约规则", "A hospital and its rules"),
+    Words("医院及其预约规则"),
     HospitalDetail(
         *_HOSPITAL,
         cycle_days=28,
@@ -120,7 +122,7 @@ _DEPARTMENTS = Call(
     "GET",
     "/hospitals/{hospital_id}/departments",
     _TAG,
-    Words("医院的科室", "A hospital's departments"),
+    Words("医院的科室"),
     DepartmentList(
         [
             DepartmentOut(40, "内科", None),

@@ -19,9 +19,10 @@ from guahao.web.framework.openapi import Call
 from guahao.web.framework.problems import problem_answer
 from guahao.web.http.answers import json_answer
 from guahao.web.http.reading import NO_CONTROLS, ApiRequest, ProblemError, read_body, read_id
-from guahao.web.words.language import Words, reader_language
+from guahao.web.words.language import reader_language
+from guahao.words.text import Words
 
-TAG = Words("账户与就诊人", "Account and patients")
+TAG = Words("账户与就诊人")
 
 
 class PatientIn(msgspec.Struct, forbid_unknown_fields=True):
@@ -55,7 +56,7 @@ _REGISTER = Call(
     "POST",
     "/patients",
     TAG,
-    Words("登记就诊人", "Register a patient"),
+    Words("登记就诊人"),
     EXAMPLE,
     status=201,
     body=PatientIn("示例", "01", "11010519491231002X", consent=NOTICE_VERSION),
@@ -65,7 +66,7 @@ _REMOVE = Call(
     "DELETE",
     "/patients/{patient_id}",
     TAG,
-    Words("移除就诊人", "Remove a patient"),
+    Words("移除就诊人"),
     EXAMPLE,
     problems=tuple(RemoveRefusal),
 )

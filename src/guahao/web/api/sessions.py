@@ -16,7 +16,7 @@ from guahao.web.api.door import Door, Route
 from guahao.web.framework.openapi import Call
 from guahao.web.http.answers import json_answer
 from guahao.web.http.reading import ApiRequest, Id, ProblemError, ShortText, read_query
-from guahao.web.words.language import Words
+from guahao.words.text import Words
 
 Period = Annotated[str, msgspec.Meta(extra_json_schema={"enum": PERIODS})]
 _STATES = ("available", "full", "not_released", "closed", "stopped")
@@ -61,8 +61,8 @@ class SessionList(msgspec.Struct):
 _LIST = Call(
     "GET",
     "/clinic-sessions",
-    Words("号源", "Supply"),
-    Words("一个科室的号源", "A department's sessions"),
+    Words("号源"),
+    Words("一个科室的号源"),
     SessionList(
         [
             SessionOut(

@@ -13,9 +13,10 @@ from guahao.web.api.door import Door, Route
 from guahao.web.framework.openapi import Call
 from guahao.web.http.answers import json_answer
 from guahao.web.http.reading import ApiRequest
-from guahao.web.words.language import Words, reader_language
+from guahao.web.words.language import reader_language
+from guahao.words.text import Words
 
-_TAG = Words("服务状态", "Service status")
+_TAG = Words("服务状态")
 Known = Literal["ok", "bad", "unknown"]
 
 
@@ -42,7 +43,7 @@ _STATUS = Call(
     "GET",
     "/status",
     _TAG,
-    Words("服务是否正常", "Whether the service works"),
+    Words("服务是否正常"),
     StatusOut(
         *("ok", "bad", 10, "ok", []),
         [NoticeOut("12月3日凌晨系统维护", "12月3日0:00至0:30暂停预约。")],

@@ -12,7 +12,7 @@ To add a page:
     `{% set tab = "home" %}` (home, registrations, me) for the tab that is lit. Parts that pages
     share are macros in parts.html. Every POST form holds `{{ page.csrf_field }}`. Words are
     Chinese in `{{ _("…") }}` (in Python `page.say("…")`), their English in
-    web/locales/en/LC_MESSAGES, in the .po file of the set of pages; a test fails until it is
+    words/locales/en/LC_MESSAGES, in the .po file of the set of pages; a test fails until it is
     there. Days, times and money: `page.day`, `page.visit`, `page.time`, `page.money`.
     No style or script stands in a page: the security policy forbids it.
 3.  Its `Route("GET", "/path/{id}", function)` in the list of the module, and the module's list in

@@ -6,7 +6,7 @@ from litestar.types import ASGIApp
 
 from guahao.web.citizens.page import ELDER, Page, Route
 from guahao.web.framework import cookies
-from guahao.web.words.language import LANGUAGES
+from guahao.words.catalogue import LANGUAGES
 
 STANDARD = "standard"
 

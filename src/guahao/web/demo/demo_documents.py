@@ -13,8 +13,8 @@ from guahao.web.framework.problems import wants_page
 from guahao.web.framework.templating import template
 from guahao.web.http.answers import html_answer, json_answer
 from guahao.web.http.reading import ApiRequest
-from guahao.web.words import wording
 from guahao.web.words.language import chosen_language
+from guahao.words import dates
 
 
 class DocumentOut(msgspec.Struct):
@@ -47,7 +47,7 @@ def demo_document_routes(platform: Platform) -> list[HTTPRouteHandler]:
         if not wants_page(request.scope):
             return json_answer(Documents(items))
         language = chosen_language(request.scope)
-        types = {code: words.of(language) for code, words in wording.ID_TYPE_WORDS.items()}
+        types = {code: words.of(language) for code, words in dates.ID_TYPE_WORDS.items()}
         html = template("demo_documents.html", language).render(
             language=language, items=items, types=types
         )

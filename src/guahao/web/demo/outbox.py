@@ -20,8 +20,9 @@ from guahao.store.messages.messages import OutboxItem
 from guahao.web.framework.templating import template
 from guahao.web.http.answers import html_answer, json_answer
 from guahao.web.http.reading import ApiRequest, ShortText, header, read_query
-from guahao.web.words.language import Language, chosen_language
-from guahao.web.words.wording import say_time
+from guahao.web.words.language import chosen_language
+from guahao.words.catalogue import Language
+from guahao.words.dates import say_time
 
 # What people look for in a message: an identification code or a one-time password.
 _CODE = re.compile(r"(?<!\d)(\d{4} \d{4}|\d{6})(?!\d)")

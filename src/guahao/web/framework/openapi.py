@@ -14,8 +14,9 @@ from guahao.rules.integration.clients import Scope
 from guahao.web.framework.problems import MEDIA_TYPE, ProblemBody, problem_body
 from guahao.web.http.reading import EXTERNAL_ID
 from guahao.web.words.fields import FIELDS
-from guahao.web.words.language import Language, Words
 from guahao.web.words.replies import Replies
+from guahao.words.catalogue import Language
+from guahao.words.text import Words
 
 _SCHEMAS = "#/components/schemas/{name}"
 _ALWAYS = ("too_many_requests", "internal_error", "unavailable")
@@ -23,9 +24,9 @@ _TOKEN = ("token_required", "token_invalid", "token_expired")
 _WITH_TOKEN = (*_TOKEN, "log_in_ended", "confirm_required")
 _WITH_SCOPE = (*_TOKEN, "scope_missing", "client_disabled", "certificate_wrong")
 _SCOPES = {
-    Scope.SUPPLY: Words("发布科室和号源、停诊", "Publish departments and sessions, stop clinics"),
-    Scope.BOOKINGS: Words("查看本院预约和患者", "Read the hospital's bookings and their persons"),
-    Scope.ATTENDANCE: Words("取号、上报就诊", "Hand out numbers, report attendance"),
+    Scope.SUPPLY: Words("发布科室和号源、停诊"),
+    Scope.BOOKINGS: Words("查看本院预约和患者"),
+    Scope.ATTENDANCE: Words("取号、上报就诊"),
 }
 _WITH_QUERY = ("invalid_field", "unknown_field", "invalid_encoding", "query_too_long")
 _WITH_BODY = (
@@ -43,12 +44,10 @@ _FORM = "application/x-www-form-urlencoded"
 _EXAMPLE_FIELD = "patient_id"
 _EXAMPLE_SECONDS = 30
 _VISIBLE_ASCII = {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[!-~]+$"}
-_TITLE = Words("挂号平台接口", "guahao JSON API")
+_TITLE = Words("挂号平台接口")
 _ABOUT = Words(
     "时间为带时区的ISO 8601，日期为YYYY-MM-DD，金额以分为单位。"
-    "错误一律为application/problem+json；用Accept-Language选择中文（默认）或英文。",
-    "Times are ISO 8601 with offset, dates YYYY-MM-DD, money is in 分 (1/100 yuan). Every error"
-    " is application/problem+json; Accept-Language chooses Chinese (default) or English.",
+    "错误一律为application/problem+json；用Accept-Language选择中文（默认）或英文。"
 )
 
 

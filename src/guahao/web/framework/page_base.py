@@ -23,11 +23,11 @@ from guahao.web.http.answers import Answer, html_answer, redirect_answer
 from guahao.web.http.forms import local_path, read_fields
 from guahao.web.http.reading import ApiRequest, ProblemError
 from guahao.web.http.uploads import Upload, attachment, read_upload_fields
-from guahao.web.words import wording
-from guahao.web.words.catalogue import translations
-from guahao.web.words.language import Language, chosen_language
+from guahao.web.words.language import chosen_language
 from guahao.web.words.replies import Problem, Replies
 from guahao.web.words.words import Names
+from guahao.words import dates
+from guahao.words.catalogue import Language, translations
 
 _NO_STORE = b"no-store"
 # The browser may show it again on the way back, with what was typed into it.
@@ -211,11 +211,11 @@ class BasePage:
 
     def weekday(self, day: date) -> str:
         """周四 or Thu."""
-        return wording.say_weekday(day, self.language)
+        return dates.say_weekday(day, self.language)
 
     def day(self, day: date) -> str:
         """12月3日 周四 or Thu 3 Dec."""
-        return wording.say_day(day, self.language, self.today)
+        return dates.say_day(day, self.language, self.today)
 
     def days(self, days: Iterable[date]) -> str:
         """Days in a row."""
@@ -225,26 +225,26 @@ class BasePage:
         self, day: date, period: str, starts_at: time | None = None, ends_at: time | None = None
     ) -> str:
         """12月3日 周四 上午 08:30–09:00 or Thu 3 Dec, morning 08:30–09:00."""
-        return wording.say_visit(day, period, self.language, self.today, starts_at, ends_at)
+        return dates.say_visit(day, period, self.language, self.today, starts_at, ends_at)
 
     def time(self, moment: datetime) -> str:
         """12月2日 周三 15:00 or Wed 2 Dec, 15:00."""
-        return wording.say_time(moment, self.language, self.today)
+        return dates.say_time(moment, self.language, self.today)
 
     def period(self, period: str) -> str:
         """上午 or morning."""
-        return wording.PERIOD_WORDS[period].of(self.language)
+        return dates.PERIOD_WORDS[period].of(self.language)
 
     def id_type(self, id_type: str) -> str:
         """居民身份证 or Resident ID card."""
-        return wording.ID_TYPE_WORDS[id_type].of(self.language)
+        return dates.ID_TYPE_WORDS[id_type].of(self.language)
 
     @property
     def id_types(self) -> dict[str, str]:
         """Every type of document and its name."""
-        return {code: words.of(self.language) for code, words in wording.ID_TYPE_WORDS.items()}
+        return {code: words.of(self.language) for code, words in dates.ID_TYPE_WORDS.items()}
 
-    money = staticmethod(wording.say_money)
+    money = staticmethod(dates.say_money)
     masked_phone = staticmethod(masked_phone)
     masked_document = staticmethod(masked_document)
     masked_name = staticmethod(masked_name)
@@ -260,7 +260,7 @@ class BasePage:
         moment = self._base_door.platform.db.as_of
         if moment is None:
             return None
-        return wording.say_time(moment, self.language, self.now.date())
+        return dates.say_time(moment, self.language, self.now.date())
 
     @property
     def checks_names(self) -> bool:

@@ -20,8 +20,9 @@ from guahao.web.framework.outcomes import FHIR_JSON, FHIR_PATH, operation_outcom
 from guahao.web.http.answers import Answer
 from guahao.web.http.challenge import Challenge
 from guahao.web.http.reading import ApiRequest, ProblemError, header
-from guahao.web.words.language import Language, chosen_language, reader_language
+from guahao.web.words.language import chosen_language, reader_language
 from guahao.web.words.replies import Problem, Replies
+from guahao.words.catalogue import Language
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 5  # after an outage of the database

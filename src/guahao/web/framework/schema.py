@@ -11,8 +11,9 @@ from litestar.types import ASGIApp
 from guahao.web.framework.openapi import Call, describe
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ApiRequest
-from guahao.web.words.language import Language, reader_language
+from guahao.web.words.language import reader_language
 from guahao.web.words.replies import Replies
+from guahao.words.catalogue import Language
 
 _PAGE = """\
 <!doctype html>

@@ -8,8 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from guahao.web.http.assets import asset_address
-from guahao.web.words.catalogue import translations
-from guahao.web.words.language import Language
+from guahao.words.catalogue import Language, translations
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 

@@ -27,9 +27,11 @@ from guahao.web.framework.problems import problem_answer
 from guahao.web.hospital_api.tokens import HospitalTokens
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ApiRequest, ProblemError
-from guahao.web.words.language import Language, Words, reader_language
+from guahao.web.words.language import reader_language
+from guahao.words.catalogue import Language
+from guahao.words.text import Words
 
-TAG = Words("医院接口", "Hospital integration")
+TAG = Words("医院接口")
 
 _ERROR = 400
 _SERVER_ERROR = 500

@@ -26,7 +26,7 @@ from guahao.web.hospital_api.bookings import (
 from guahao.web.hospital_api.bulk import BulkReader, ItemsMax, Unreadable, counted
 from guahao.web.http.answers import Answer, json_answer
 from guahao.web.http.reading import ID_MAX, Id, read_body
-from guahao.web.words.language import Words
+from guahao.words.text import Words
 
 RESULTS = ("changed", "unchanged", "refused")
 
@@ -68,7 +68,7 @@ _PICK_UP = Call(
     "POST",
     "/hospital/pickups",
     TAG,
-    Words("取号", "Hand out a number"),
+    Words("取号", "api"),
     msgspec.structs.replace(
         EXAMPLE_BOOKING,
         status="picked_up",
@@ -83,7 +83,7 @@ _ATTENDANCE = Call(
     "PUT",
     "/hospital/attendance",
     TAG,
-    Words("上报就诊", "Report attendance"),
+    Words("上报就诊"),
     HospitalAttendanceOut(
         1,
         0,

@@ -23,7 +23,7 @@ from guahao.web.hospital_api.access import TAG, Access, Visit
 from guahao.web.hospital_api.calls import Limit
 from guahao.web.http.answers import Answer, json_answer
 from guahao.web.http.reading import Id, ProblemError, read_body, read_query
-from guahao.web.words.language import Words
+from guahao.words.text import Words
 
 _STATUSES = ("booked", "picked_up", "cancelled", "stopped", "no_show", "unverified")
 _KINDS = ("booked", "cancelled", "stopped", "restored", "picked_up", "no_show", "unverified")
@@ -134,7 +134,7 @@ _LIST = Call(
     "GET",
     "/hospital/bookings",
     TAG,
-    Words("某日预约", "Bookings of a visit date"),
+    Words("某日预约"),
     HospitalBookingList([EXAMPLE_BOOKING], None),
     query=HospitalBookingQuery,
     needs_token=False,
@@ -145,7 +145,7 @@ _CHANGES = Call(
     "GET",
     "/hospital/changes",
     TAG,
-    Words("预约变动", "Changes of bookings since a cursor"),
+    Words("预约变动"),
     HospitalChangeList(
         [HospitalChangeOut("2f1-3", 3, "booked", EXAMPLE_BOOKING.booked_at, EXAMPLE_BOOKING)],
         "2f1-3",
@@ -159,7 +159,7 @@ _LOOK_UP = Call(
     "POST",
     "/hospital/bookings/lookup",
     TAG,
-    Words("凭识别码和证件号码查询", "Look up by code and document"),
+    Words("凭识别码和证件号码查询", "api"),
     EXAMPLE_BOOKING,
     body=LookupIn("04821957", "11010519491231002X"),
     needs_token=False,

@@ -14,7 +14,7 @@ from guahao.rules.supply.feeding import Fed, ItemRefusal
 from guahao.web.hospital_api.access import Visit
 from guahao.web.http.answers import Answer, json_answer
 from guahao.web.http.reading import ProblemError, invalid, read_body
-from guahao.web.words.language import Words
+from guahao.words.text import Words
 
 _NAME_MAX = 64  # characters of an external id
 BYTES_MAX = 8 * 1024 * 1024
@@ -22,10 +22,7 @@ RESULTS = (*(fed.value for fed in Fed), "refused")
 
 _BESIDE = Words(
     "已照办。但平台上的每周排班在同一天同一时段也开出这个门诊，开始时间不同，号源加倍。"
-    "只要一个时，请发送相同的开始时间以接管它，或请排班员结束该每周排班。",
-    "Done. But a weekly timetable on the platform offers this clinic on that date and period, too,"
-    " with another start: twice the supply. If one is meant, send the same start to take it over,"
-    " or let the scheduler end the timetable.",
+    "只要一个时，请发送相同的开始时间以接管它，或请排班员结束该每周排班。"
 )
 
 Item = TypeVar("Item", bound=msgspec.Struct)

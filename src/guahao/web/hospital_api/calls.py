@@ -16,7 +16,7 @@ from guahao.web.framework.openapi import Call
 from guahao.web.hospital_api.access import TAG, Access, Visit
 from guahao.web.http.answers import Answer, json_answer
 from guahao.web.http.reading import Id, read_query
-from guahao.web.words.language import Words
+from guahao.words.text import Words
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=200)]
 _LIMIT = 100
@@ -54,7 +54,7 @@ _CALLS = Call(
     "GET",
     "/hospital/calls",
     TAG,
-    Words("接口调用记录", "The log of calls"),
+    Words("接口调用记录"),
     HospitalCallList(
         [
             HospitalCallOut(

@@ -16,7 +16,7 @@ from guahao.web.hospital_api.access import TAG, Access, Visit
 from guahao.web.hospital_api.bulk import EXAMPLE, BulkReader, ItemsMax, bulk_answer
 from guahao.web.http.answers import Answer, json_answer
 from guahao.web.http.reading import NAMED, NO_CONTROLS, ExternalId
-from guahao.web.words.language import Words
+from guahao.words.text import Words
 
 
 class HospitalDepartmentItemIn(msgspec.Struct, forbid_unknown_fields=True):
@@ -65,7 +65,7 @@ _LIST = Call(
     "GET",
     "/hospital/departments",
     TAG,
-    Words("本院科室", "The hospital's departments"),
+    Words("本院科室"),
     HospitalDepartmentList(
         [
             HospitalDepartmentOut(40, "D-03", "D-03", "内科", "Internal medicine", None, True),
@@ -79,7 +79,7 @@ _PUBLISH = Call(
     "PUT",
     "/hospital/departments",
     TAG,
-    Words("发布科室", "Publish departments"),
+    Words("发布科室"),
     EXAMPLE,
     body=HospitalDepartmentsIn(
         [

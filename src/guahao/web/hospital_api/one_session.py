@@ -25,7 +25,7 @@ from guahao.web.hospital_api.sessions import (
 )
 from guahao.web.http.answers import Answer, json_answer
 from guahao.web.http.reading import NAMED, ProblemError, read_body
-from guahao.web.words.language import Words
+from guahao.words.text import Words
 
 _ONE = "/hospital/clinic-sessions/{external_id}"
 _UNKNOWN = "own_session_unknown"
@@ -82,7 +82,7 @@ _CAPACITY = Call(
     "PUT",
     f"{_ONE}/capacity",
     TAG,
-    Words("加号、减号", "Change a session's places"),
+    Words("加号、减号"),
     HospitalPlacesOut(True, EXAMPLE_SESSION),
     body=HospitalPlacesIn(20),
     needs_token=False,
@@ -93,7 +93,7 @@ _STOP = Call(
     "POST",
     f"{_ONE}/stop",
     TAG,
-    Words("停诊", "Stop a session"),
+    Words("停诊", "api"),
     HospitalStopOut(True, _STOPPED, 14, datetime(2026, 12, 1, 9, 35, tzinfo=CITY_TIME), True),
     body=HospitalStopIn("医生外出"),
     needs_token=False,
@@ -104,7 +104,7 @@ _UNSTOP = Call(
     "POST",
     f"{_ONE}/unstop",
     TAG,
-    Words("撤销停诊", "Take a stop back"),
+    Words("撤销停诊", "api"),
     HospitalStopOut(True, EXAMPLE_SESSION, 0, None, False),
     needs_token=False,
     scope=Scope.SUPPLY,
@@ -114,7 +114,7 @@ _CLOSE = Call(
     "POST",
     f"{_ONE}/close",
     TAG,
-    Words("关闭出诊记录", "Close a session"),
+    Words("关闭出诊记录", "api"),
     HospitalCloseOut(9001, 2),
     needs_token=False,
     scope=Scope.ATTENDANCE,

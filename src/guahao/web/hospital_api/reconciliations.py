@@ -32,7 +32,8 @@ from guahao.web.http.reading import (
     read_query,
 )
 from guahao.web.words.differences import CURES
-from guahao.web.words.language import Language, Words
+from guahao.words.catalogue import Language
+from guahao.words.text import Words
 
 _Status = Annotated[str, msgspec.Meta(pattern=rf"^({'|'.join(STATUSES)})(?![\s\S])")]
 _Period = Annotated[str, msgspec.Meta(pattern=rf"^({'|'.join(PERIODS)})(?![\s\S])")]
@@ -134,7 +135,7 @@ _SEND = Call(
     "POST",
     "/hospital/reconciliations",
     TAG,
-    Words("对账", "Compare the hospital's own list"),
+    Words("对账", "api"),
     _EXAMPLE,
     status=201,
     body=HospitalListIn(
@@ -149,7 +150,7 @@ _LIST = Call(
     "GET",
     "/hospital/reconciliations",
     TAG,
-    Words("历次对账", "Comparisons so far"),
+    Words("历次对账"),
     ReconciliationList([ReconciliationOut(*[*_NUMBERS, 1, 1])], None),
     query=ReconciliationQuery,
     needs_token=False,
@@ -159,7 +160,7 @@ _ONE = Call(
     "GET",
     "/hospital/reconciliations/{reconciliation_id}",
     TAG,
-    Words("一次对账的差异", "The differences of a comparison"),
+    Words("一次对账的差异"),
     _EXAMPLE,
     needs_token=False,
     scope=Scope.BOOKINGS,

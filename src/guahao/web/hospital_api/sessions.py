@@ -22,7 +22,7 @@ from guahao.web.hospital_api.bulk import EXAMPLE, BulkReader, ItemsMax, bulk_ans
 from guahao.web.hospital_api.calls import Limit
 from guahao.web.http.answers import Answer, json_answer
 from guahao.web.http.reading import NAMED, NO_CONTROLS, ExternalId, Id, ProblemError, read_query
-from guahao.web.words.language import Words
+from guahao.words.text import Words
 
 _Clock = Annotated[str, msgspec.Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9](?![\s\S])")]
 _Period = Annotated[str, msgspec.Meta(pattern=rf"^({'|'.join(PERIODS)})(?![\s\S])")]
@@ -124,7 +124,7 @@ _PUBLISH = Call(
     "PUT",
     "/hospital/clinic-sessions",
     TAG,
-    Words("发布号源", "Publish sessions"),
+    Words("发布号源"),
     EXAMPLE,
     body=HospitalSessionsIn(
         [
@@ -142,7 +142,7 @@ _LIST = Call(
     "GET",
     "/hospital/clinic-sessions",
     TAG,
-    Words("本院号源", "The hospital's sessions"),
+    Words("本院号源"),
     HospitalSessionList([EXAMPLE_SESSION], "9001"),
     query=HospitalSessionQuery,
     needs_token=False,

@@ -20,7 +20,7 @@ from guahao.web.hospital_api.access import TAG, Access, Visit
 from guahao.web.hospital_api.tokens import LIFETIME_SECONDS
 from guahao.web.http.answers import Answer, Headers
 from guahao.web.http.reading import ApiRequest, body_bytes, header
-from guahao.web.words.language import Words
+from guahao.words.text import Words
 
 _FORM = b"application/x-www-form-urlencoded"
 _FIELDS = ("grant_type", "scope", "client_id", "client_secret")
@@ -92,7 +92,7 @@ _TOKEN = Call(
     "POST",
     "/hospital/token",
     TAG,
-    Words("获取医院令牌", "Get a hospital's token"),
+    Words("获取医院令牌"),
     HospitalTokenOut("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.…", "bookings supply"),
     body=HospitalTokenIn("client_credentials", "supply bookings"),
     is_form=True,

@@ -10,17 +10,18 @@ from guahao.sheets.faults import Fault
 from guahao.sheets.headings import Heading
 from guahao.sheets.write import Column, Kind, Plain, Table, workbook
 from guahao.store.supply.supply_imports import ExportedSession
-from guahao.web.words.language import Language, Words
 from guahao.web.words.sheet_words import say_cell
-from guahao.web.words.wording import PERIOD_WORDS, say_weekday
+from guahao.words.catalogue import Language
+from guahao.words.dates import PERIOD_WORDS, say_weekday
+from guahao.words.text import Words
 
-_SESSIONS = Words("门诊", "Sessions")
-_WEEKLY = Words("每周排班", "Weekly timetables")
-_NOTES = Words("填写说明", "How to fill it in")
-_FAULTS = Words("问题", "Problems")
+_SESSIONS = Words("门诊")
+_WEEKLY = Words("每周排班")
+_NOTES = Words("填写说明")
+_FAULTS = Words("问题")
 _MONDAY = date(2024, 1, 1)
-_OPEN_STATE = Words("开放", "open")
-_STOPPED_STATE = Words("停诊", "stopped")
+_OPEN_STATE = Words("开放")
+_STOPPED_STATE = Words("停诊", "sheets")
 
 _KINDS = {
     c.VISIT_DATE: Kind.DATE,
@@ -41,73 +42,51 @@ _EXPORT_ONLY = (c.SESSION_ID, *c.TOLD_ONLY)
 _MEANINGS: dict[str, tuple[bool, Words]] = {
     c.HOSPITAL: (
         False,
-        Words("可不填；填写时须为本院编码。", "May stay empty; if given, your hospital's code."),
+        Words("可不填；填写时须为本院编码。"),
     ),
     c.DEPARTMENT_CODE: (
         False,
-        Words(
-            "科室编码或科室名称，写一个即可；同名科室请写编码。以文本格式填写，保留前面的0。",
-            "Code or name, one is enough; the code where two are called the same. As text, with"
-            " leading zeros.",
-        ),
+        Words("科室编码或科室名称，写一个即可；同名科室请写编码。以文本格式填写，保留前面的0。"),
     ),
     c.DEPARTMENT: (
         False,
-        Words("可挂号的（二级）科室名称。", "The name of a department that can be booked."),
+        Words("可挂号的（二级）科室名称。"),
     ),
     c.TITLE: (
         True,
-        Words(
-            "不点名：写职称或门诊类型，最多40个字。", "Not a doctor's name; 40 characters at most."
-        ),
+        Words("不点名：写职称或门诊类型，最多40个字。"),
     ),
-    c.SPECIALTY: (False, Words("可不填，最多40个字。", "May stay empty; 40 characters at most.")),
+    c.SPECIALTY: (False, Words("可不填，最多40个字。")),
     c.VISIT_DATE: (
         True,
-        Words("明天或以后，一年以内，例如2026-12-01。", "Tomorrow or later, within a year."),
+        Words("明天或以后，一年以内，例如2026-12-01。"),
     ),
-    c.WEEKDAY: (True, Words("周一到周日，或1到7。", "Mon to Sun, or 1 to 7.")),
+    c.WEEKDAY: (True, Words("周一到周日，或1到7。")),
     c.VALID_FROM: (
         True,
-        Words("从哪天起每周出诊，明天或以后。", "Held each week from this date on."),
+        Words("从哪天起每周出诊，明天或以后。"),
     ),
-    c.VALID_UNTIL: (False, Words("到哪天为止；不填为长期。", "Until this date; empty: for good.")),
-    c.PERIOD: (True, Words("上午、下午或晚上。", "morning, afternoon or evening.")),
+    c.VALID_UNTIL: (False, Words("到哪天为止；不填为长期。")),
+    c.PERIOD: (True, Words("上午、下午或晚上。")),
     c.STARTS_AT: (
         False,
-        Words(
-            "分时段时填写，例如08:30；与结束时间同填同空。", "Like 08:30; with the end, or neither."
-        ),
+        Words("分时段时填写，例如08:30；与结束时间同填同空。"),
     ),
-    c.ENDS_AT: (False, Words("晚于开始时间。", "After the start.")),
-    c.FEE: (True, Words("单位：元，0到10000，最多两位小数。", "Yuan, 0 to 10,000, two decimals.")),
+    c.ENDS_AT: (False, Words("晚于开始时间。")),
+    c.FEE: (True, Words("单位：元，0到10000，最多两位小数。")),
     c.CAPACITY: (
         True,
-        Words(
-            "0到1000的整数；不能少于已预约人数。",
-            "A whole number to 1000; not below what is booked.",
-        ),
+        Words("0到1000的整数；不能少于已预约人数。"),
     ),
 }
 _NOTE_LINES = (
     Words(
         "同一医院、科室、职称、专业、日期（星期）、时段、开始时间的一行就是同一个门诊：再导入一次不会重复，"
-        "只更改结束时间、费用和号源数。",
-        "A row of the same hospital, department, title, specialty, date (weekday), period, start"
-        " is the same clinic: importing it again doubles nothing and changes its end, fee and"
-        " places alone.",
+        "只更改结束时间、费用和号源数。"
     ),
-    Words(
-        "文件里没有的门诊保持不变；要取消门诊请用停诊。",
-        "Sessions that the file leaves out stay as they are; to cancel one, stop it.",
-    ),
-    Words(
-        "有一处问题就全部不导入；预览会逐格说明。",
-        "One problem, and nothing is imported; the preview names each cell.",
-    ),
-    Words(
-        "例子是编的，导入前请删去。", "The examples are invented; delete them before you import."
-    ),
+    Words("文件里没有的门诊保持不变；要取消门诊请用停诊。"),
+    Words("有一处问题就全部不导入；预览会逐格说明。"),
+    Words("例子是编的，导入前请删去。"),
 )
 
 
@@ -157,7 +136,7 @@ def template_file(
 
 
 def _notes(language: Language) -> Table:
-    must = {True: Words("必填", "yes"), False: Words("可不填", "no")}
+    must = {True: Words("必填"), False: Words("可不填")}
     rows: list[Sequence[Plain]] = []
     for headings in (c.SESSION_HEADINGS, c.WEEKLY_HEADINGS):
         for heading in headings:
@@ -167,9 +146,9 @@ def _notes(language: Language) -> Table:
                 rows.append((told, must[required].of(language), meaning.of(language)))
     rows += [("", "", words.of(language)) for words in _NOTE_LINES]
     headings_of = (
-        Words("列", "Column of the sheet"),
-        Words("必填？", "Needed?"),
-        Words("说明", "Meaning"),
+        Words("列"),
+        Words("必填？"),
+        Words("说明"),
     )
     widths = (20.0, 10.0, 90.0)
     return Table(
@@ -206,11 +185,11 @@ def _exported(one: ExportedSession, language: Language) -> Sequence[Plain]:
 def faults_file(faults: Sequence[Fault], language: Language) -> bytes:
     """Every fault with its place, to work through beside the file."""
     headings = (
-        (Words("工作表", "Sheet"), 16.0),
-        (Words("单元格", "Cell"), 10.0),
-        (Words("列名", "Heading"), 16.0),
-        (Words("内容", "What stands there"), 24.0),
-        (Words("问题与改法", "What is wrong, and what to write"), 90.0),
+        (Words("工作表"), 16.0),
+        (Words("单元格"), 10.0),
+        (Words("列名"), 16.0),
+        (Words("内容", "sheets"), 24.0),
+        (Words("问题与改法"), 90.0),
     )
     rows = [
         (one.sheet, one.place, one.heading, one.value, say_cell(one, language)) for one in faults

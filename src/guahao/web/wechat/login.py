@@ -21,27 +21,20 @@ from guahao.web.http.assets import asset_address
 from guahao.web.http.reading import ApiRequest
 from guahao.web.http.wechat_link import keep_login, keep_openid, login_under_way, pending_openid
 from guahao.web.wechat.door import Door
-from guahao.web.words.language import Words, chosen_language
+from guahao.web.words.language import chosen_language
 from guahao.wechat.api import UnreachableError, WeChatError
+from guahao.words.text import Words
 
 _HOME = "/"
 _LOCAL = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]{0,500}")
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,512}")
 _TEMPLATES = Path(__file__).parents[1] / "templates"
 
-_EXPIRED = Words(
-    "登录没有完成：时间过长，或这个链接已经用过。请重新开始。",
-    "You are not logged in: it took too long, or this link was used before. Please start again.",
-)
+_EXPIRED = Words("登录没有完成：时间过长，或这个链接已经用过。请重新开始。")
 _SNAPSHOT = Words(
-    "您正在使用微信的快照页模式，无法登录。请点击页面下方的“使用完整服务”，再重新开始。",
-    "This is WeChat's snapshot mode, in which nobody can log in."
-    " Tap “Use full service” (使用完整服务) below, then start again.",
+    "您正在使用微信的快照页模式，无法登录。请点击页面下方的“使用完整服务”，再重新开始。"
 )
-_UNREACHABLE = Words(
-    "微信暂时没有回应。请稍后重新开始，或用手机号和验证码登录。",
-    "WeChat does not answer just now. Start again later, or log in with your phone.",
-)
+_UNREACHABLE = Words("微信暂时没有回应。请稍后重新开始，或用手机号和验证码登录。")
 
 
 def begin_login(door: Door, request: ApiRequest) -> Answer:

@@ -12,8 +12,9 @@ from guahao.rules.attendance.pickup import pickup_deadline
 from guahao.rules.booking.cancelling import cancel_deadline
 from guahao.store.hospitals.search import DepartmentHit, HospitalHit
 from guahao.store.kernel.views import AppointmentView
-from guahao.web.words.language import Language, Words
-from guahao.web.words.wording import say_time, say_visit
+from guahao.words.catalogue import Language
+from guahao.words.dates import say_time, say_visit
+from guahao.words.text import Words
 
 _TEXT_BYTES_MAX = 2000  # WeChat takes 2048 in one text
 
@@ -34,89 +35,60 @@ class Card:
 _WELCOME = Words(
     "欢迎使用预约挂号统一平台。\n\n"
     "第一次使用，请先登记就诊人的真实姓名、有效证件和手机号：{register}\n\n"
-    "回复医院或科室的名称，例如“眼科”，即可查询和预约；回复“帮助”了解更多。",
-    "Welcome to the city's appointment registration.\n\n"
-    "First register with the patient's real name, identity document and phone: {register}\n\n"
-    "Then send the name of a hospital or department, such as “Ophthalmology”, to book;"
-    " send “help” for more.",
+    "回复医院或科室的名称，例如“眼科”，即可查询和预约；回复“帮助”了解更多。"
 )
-_REGISTER = Words("登记注册", "register")
+_REGISTER = Words("登记注册")
 _ASK = Words(
     "您可以回复：\n"
     "· 医院或科室的名称，例如“眼科”\n"
     "· 8位识别码，查询您的预约\n"
     "· “取消”，了解怎样退号\n"
     "· “帮助”\n\n"
-    "{bookings} · {help}\n客服电话：{hotline}",
-    "You can send:\n"
-    "· the name of a hospital or department\n"
-    "· an 8-digit identification code, to see your booking\n"
-    "· “cancel”, for how to cancel\n"
-    "· “help”\n\n"
-    "{bookings} · {help}\nHotline: {hotline}",
+    "{bookings} · {help}\n客服电话：{hotline}"
 )
-_UNCLEAR = Words("没有找到相符的医院或科室。\n\n", "No such hospital or department was found.\n\n")
+_UNCLEAR = Words("没有找到相符的医院或科室。\n\n")
 # Without the database it is not known which language the user reads.
 OUT_OF_SERVICE = (
     "系统暂时不能查询和办理，请过几分钟再发一次。\n"
     "The service is not available for the moment. Please send this again in a few minutes."
 )
-_BOOKINGS = Words("我的挂号", "My registrations")
-_HELP = Words("帮助与规则", "Help and rules")
+_BOOKINGS = Words("我的挂号")
+_HELP = Words("帮助与规则")
 _CANCEL = {
     False: Words(
         "退号请在截止时间前拨打{hotline}（一般为就诊日前一日15:00，以医院规定为准）。"
-        "就诊当日不能退号。每个预约的截止时间见{bookings}。",
-        "To cancel, call {hotline} before the deadline: in general 15:00 on the day before the"
-        " visit, as the hospital rules. Never on the visit day. See each booking's deadline in"
-        " {bookings}.",
+        "就诊当日不能退号。每个预约的截止时间见{bookings}。"
     ),
     True: Words(
         "退号请在截止时间前到{bookings}办理，或拨打{hotline}（一般为就诊日前一日15:00，"
-        "以医院规定为准）。就诊当日不能退号。",
-        "To cancel, go to {bookings} or call {hotline} before the deadline: in general 15:00 on"
-        " the day before the visit, as the hospital rules. Never on the visit day.",
+        "以医院规定为准）。就诊当日不能退号。"
     ),
 }
 _BIND_FIRST = Words(
     "要在这里查询预约，请先验证手机号，把微信与您的账户绑定（只需一次）：{register}\n"
-    "也可拨打{hotline}查询。",
-    "To see bookings here, first prove your phone once, so that WeChat knows your account:"
-    " {register}\nOr call {hotline}.",
+    "也可拨打{hotline}查询。"
 )
-_PROVE = Words("验证手机号", "prove your phone")
+_PROVE = Words("验证手机号")
 _NO_SUCH_BOOKING = Words(
-    "您的账户下没有这个识别码的预约。请核对8位数字，或查看{bookings}。\n客服电话：{hotline}",
-    "Your account has no booking with this code. Check the 8 digits, or see {bookings}."
-    "\nHotline: {hotline}",
+    "您的账户下没有这个识别码的预约。请核对8位数字，或查看{bookings}。\n客服电话：{hotline}"
 )
-_THROTTLED = Words(
-    "查询次数过多，请{minutes}分钟后再试，或查看{bookings}。",
-    "Too many tries. Try again in {minutes} minutes, or see {bookings}.",
-)
-_FOUND = Words("您要找的是：", "Did you mean:")
-_MORE = Words("查看更多", "See more")
-_BOOKABLE = Words("点击查看科室和号源", "Tap for departments and free places")
+_THROTTLED = Words("查询次数过多，请{minutes}分钟后再试，或查看{bookings}。")
+_FOUND = Words("您要找的是：")
+_MORE = Words("查看更多")
+_BOOKABLE = Words("点击查看科室和号源")
 _STATUS = {
-    "booked": Words("已预约，待取号", "Booked"),
-    "picked_up": Words("已取号", "Number taken"),
-    "cancelled": Words("已退号", "Cancelled"),
-    "stopped": Words("停诊", "Clinic stopped"),
-    "no_show": Words("爽约", "No-show"),
-    "unverified": Words("已作废", "Void"),
+    "booked": Words("已预约，待取号"),
+    "picked_up": Words("已取号", "chat"),
+    "cancelled": Words("已退号"),
+    "stopped": Words("停诊", "chat"),
+    "no_show": Words("爽约", "chat"),
+    "unverified": Words("已作废"),
 }
-_BOOKING = Words(
-    "{status} · 识别码 {code}\n{patient}\n{visit}\n{when}",
-    "{status} · code {code}\n{patient}\n{visit}\n{when}",
-)
-_PICKUP = Words(
-    "取号：就诊日{until}前，持登记的有效证件原件和识别码到{place}",
-    "On that day before {until}, take your number at {place} with the original of the"
-    " registered document and the code",
-)
-_WINDOW = Words("医院挂号窗口", "the hospital's registration window")
-_CANCEL_UNTIL = Words("退号截止：{until}", "Can be cancelled until {until}")
-_DETAILS = Words("查看详情", "Details")
+_BOOKING = Words("{status} · 识别码 {code}\n{patient}\n{visit}\n{when}")
+_PICKUP = Words("取号：就诊日{until}前，持登记的有效证件原件和识别码到{place}")
+_WINDOW = Words("医院挂号窗口")
+_CANCEL_UNTIL = Words("退号截止：{until}")
+_DETAILS = Words("查看详情")
 
 
 def say(platform: Platform, reply: Reply) -> str | Card:

@@ -1,37 +1,17 @@
-"""Chinese or English, as the reader asks; and how both say a date."""
+"""Chinese or English, as the reader asks."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date, datetime, time
 from functools import lru_cache
-from typing import Literal
 
 from litestar.types import Scope
 
-from guahao.rules.kernel.limits import CITY_TIME
 from guahao.web.http.reading import cookie, header
+from guahao.words.catalogue import Language
 
-Language = Literal["zh", "en"]
-LANGUAGES: tuple[Language, ...] = ("zh", "en")
 LANGUAGE_COOKIE = "language"
 
 _LONGEST_HEADER = 200  # characters; nobody's browser sends more
-WEEKDAYS_ZH = "一二三四五六日"
-WEEKDAYS_EN = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-MONTHS_EN = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """The same said in both languages; may hold {places} for `str.format`."""
-
-    zh: str
-    en: str
-
-    def of(self, language: Language) -> str:
-        """The text in one language."""
-        return self.en if language == "en" else self.zh
 
 
 def chosen_language(scope: Scope) -> Language:
@@ -71,21 +51,3 @@ def _weight(parameters: list[str]) -> float:
             except ValueError:
                 return 0.0
     return 1.0
-
-
-def say_date(day: date, language: Language) -> str:
-    """2026年12月3日（周四） or Thu 3 Dec 2026."""
-    weekday = day.weekday()
-    if language == "en":
-        return f"{WEEKDAYS_EN[weekday]} {day.day} {MONTHS_EN[day.month - 1]} {day.year}"
-    return f"{day.year}年{day.month}月{day.day}日（周{WEEKDAYS_ZH[weekday]}）"
-
-
-def say_moment(moment: datetime, language: Language) -> str:
-    """The date and the city's clock; midnight is the date alone."""
-    local = moment.astimezone(CITY_TIME)
-    day = say_date(local.date(), language)
-    if local.time() == time.min:
-        return day
-    clock = local.time().isoformat("minutes")
-    return f"{clock} on {day}" if language == "en" else f"{day} {clock}"

@@ -3,43 +3,28 @@
 from __future__ import annotations
 
 from guahao.flows.integration.reconciling import ListRefusal
-from guahao.web.words.language import Words
 from guahao.web.words.reply import Reply
+from guahao.words.text import Words
 
 RECONCILING_REPLIES: dict[str, Reply] = {
     ListRefusal.DAYS: Reply(
         422,
-        Words("日期范围有误", "Invalid days"),
-        Words(
-            "date_from不能晚于date_to，一次最多31天。请分次发送。",
-            "date_from cannot be after date_to, and a list is of 31 days at most. Please send"
-            " several.",
-        ),
+        Words("日期范围有误", "replies"),
+        Words("date_from不能晚于date_to，一次最多31天。请分次发送。"),
     ),
     ListRefusal.MADE_AT: Reply(
         422,
-        Words("名单时间有误", "Invalid time of the list"),
-        Words(
-            "made_at应为生成名单的时间，24小时以内，不能在将来。请核对时钟后重新生成名单。",
-            "The time made_at must be when the list was made: within 24 hours, and not to come."
-            " Please check the clock and make the list again.",
-        ),
+        Words("名单时间有误"),
+        Words("made_at应为生成名单的时间，24小时以内，不能在将来。请核对时钟后重新生成名单。"),
     ),
     ListRefusal.DATE_OUTSIDE: Reply(
         422,
-        Words("日期不在范围内", "A date outside"),
-        Words(
-            "名单中有预约的visit_date不在date_from和date_to之间。请改正后重新发送整个名单。",
-            "The list has a booking whose visit_date is not between date_from and date_to. Please"
-            " correct it and send the whole list again.",
-        ),
+        Words("日期不在范围内"),
+        Words("名单中有预约的visit_date不在date_from和date_to之间。请改正后重新发送整个名单。"),
     ),
     "unknown_reconciliation": Reply(
         404,
-        Words("没有这次对账", "No such comparison"),
-        Words(
-            "本院没有这个编号的对账。请从对账列表中选择。",
-            "The hospital has no comparison of that id. Please choose one of the list.",
-        ),
+        Words("没有这次对账"),
+        Words("本院没有这个编号的对账。请从对账列表中选择。"),
     ),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from guahao.web.words.language import Words
+from guahao.words.text import Words
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,39 +8,40 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from guahao.flows.supply.week import NO_CLINIC
-from guahao.web.words.language import Language, Words
+from guahao.words.catalogue import Language
+from guahao.words.text import Words
 
 GRADES = {
-    "三级特等": Words("三级特等", "Grade 3 special"),
-    "三级甲等": Words("三级甲等", "Grade 3A"),
-    "三级乙等": Words("三级乙等", "Grade 3B"),
-    "三级丙等": Words("三级丙等", "Grade 3C"),
-    "三级": Words("三级", "Grade 3"),
-    "二级甲等": Words("二级甲等", "Grade 2A"),
-    "二级乙等": Words("二级乙等", "Grade 2B"),
-    "二级丙等": Words("二级丙等", "Grade 2C"),
-    "二级": Words("二级", "Grade 2"),
-    "一级甲等": Words("一级甲等", "Grade 1A"),
-    "一级乙等": Words("一级乙等", "Grade 1B"),
-    "一级丙等": Words("一级丙等", "Grade 1C"),
-    "一级": Words("一级", "Grade 1"),
-    "未定级": Words("未定级", "Not graded"),
+    "三级特等": Words("三级特等"),
+    "三级甲等": Words("三级甲等"),
+    "三级乙等": Words("三级乙等"),
+    "三级丙等": Words("三级丙等"),
+    "三级": Words("三级"),
+    "二级甲等": Words("二级甲等"),
+    "二级乙等": Words("二级乙等"),
+    "二级丙等": Words("二级丙等"),
+    "二级": Words("二级"),
+    "一级甲等": Words("一级甲等"),
+    "一级乙等": Words("一级乙等"),
+    "一级丙等": Words("一级丙等"),
+    "一级": Words("一级", "states"),
+    "未定级": Words("未定级"),
 }
 DAY_STATES = {
-    "available": Words("有号", "Open"),
-    "full": Words("约满", "Full"),
-    "not_released": Words("未放号", "Not yet"),
-    "closed": Words("已截止", "Closed"),
-    "stopped": Words("停诊", "Stopped"),
-    NO_CLINIC: Words("无门诊", "None"),
+    "available": Words("有号"),
+    "full": Words("约满"),
+    "not_released": Words("未放号"),
+    "closed": Words("已截止"),
+    "stopped": Words("停诊"),
+    NO_CLINIC: Words("无门诊"),
 }
 STATUSES = {
-    "booked": Words("待取号", "Booked"),
-    "picked_up": Words("已取号", "Picked up"),
-    "cancelled": Words("已退号", "Cancelled"),
-    "stopped": Words("医院停诊", "Clinic stopped"),
-    "no_show": Words("爽约", "No-show"),
-    "unverified": Words("已过期", "Lapsed"),
+    "booked": Words("待取号"),
+    "picked_up": Words("已取号"),
+    "cancelled": Words("已退号"),
+    "stopped": Words("医院停诊"),
+    "no_show": Words("爽约", "chat"),
+    "unverified": Words("已过期", "states"),
 }
 
 

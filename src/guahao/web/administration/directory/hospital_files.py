@@ -20,8 +20,8 @@ from guahao.store.hospitals.hospitals import HospitalRecord
 from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.http.uploads import XLSX
 from guahao.web.staff import StaffPage, StaffRoute
-from guahao.web.words.language import Language
 from guahao.web.words.sheet_words import say_cell, say_file
+from guahao.words.catalogue import Language
 
 _ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
 _IMPORT = "/staff/hospitals/import"

@@ -15,7 +15,7 @@ from guahao.store.reports.supply import Axis
 from guahao.web.administration.reports.parts import Part
 from guahao.web.http.reading import as_id
 from guahao.web.staff import StaffPage
-from guahao.web.words.language import Words
+from guahao.words.text import Words
 
 _NOBODYS_ID = 0
 _YEARS = (2000, 2199)  # what the schema takes for a visit date

@@ -19,7 +19,7 @@ from guahao.web.http.reading import ProblemError
 from guahao.web.http.uploads import XLSX
 from guahao.web.staff import StaffPage, StaffRoute
 from guahao.web.staff.page import Handler
-from guahao.web.words.language import Words
+from guahao.words.text import Words
 
 _CITY = frozenset({Role.ADMINISTRATOR, Role.AUDITOR, Role.SUPERVISOR})
 _READERS = _CITY | {Role.SCHEDULER}
@@ -30,7 +30,7 @@ _PLACES = (Grouping.HOSPITAL, Grouping.DEPARTMENT, Grouping.TITLE)
 REPORTS = (
     Report(
         "/staff/reports",
-        Words("预约", "Bookings"),
+        Words("预约", "reports"),
         _READERS,
         booking_parts,
         presets=_ALL,
@@ -39,7 +39,7 @@ REPORTS = (
     ),
     Report(
         "/staff/reports/fill",
-        Words("号源使用率", "Fill rate"),
+        Words("号源使用率"),
         _READERS,
         fill_parts,
         presets=_ALL,
@@ -48,7 +48,7 @@ REPORTS = (
     ),
     Report(
         "/staff/reports/sold-out",
-        Words("约满用时", "Time to sold out"),
+        Words("约满用时"),
         _READERS,
         sold_out_parts,
         presets=_ALL,
@@ -57,7 +57,7 @@ REPORTS = (
     ),
     Report(
         "/staff/reports/lead",
-        Words("提前天数", "Lead time"),
+        Words("提前天数", "reports"),
         _READERS,
         lead_parts,
         presets=_ALL,
@@ -66,7 +66,7 @@ REPORTS = (
     ),
     Report(
         "/staff/reports/messages",
-        Words("通知送达", "Messages"),
+        Words("通知送达"),
         _READERS,
         message_parts,
         presets=_PAST,
@@ -74,7 +74,7 @@ REPORTS = (
     ),
     Report(
         "/staff/reports/refusals",
-        Words("未约成原因", "Refusals"),
+        Words("未约成原因"),
         _CITY,
         answer_parts,
         presets=_PAST,
@@ -82,7 +82,7 @@ REPORTS = (
     ),
     Report(
         "/staff/reports/suspensions",
-        Words("暂停预约", "Suspensions"),
+        Words("暂停预约", "reports"),
         _CITY,
         suspension_parts,
         presets=("last90", "year"),

@@ -24,7 +24,6 @@ from guahao.web.administration.reports.parts import (
     share,
 )
 from guahao.web.staff import StaffPage
-from guahao.web.words.language import WEEKDAYS_EN, WEEKDAYS_ZH
 
 ROWS_DRAWN = 40
 _PERIODS = ("morning", "afternoon", "evening")
@@ -124,8 +123,7 @@ def _axis_name(page: StaffPage, row: Axis, key: Key, names: dict[Key, Name]) -> 
 def _column_name(page: StaffPage, column: Axis, key: Key) -> str:
     if column is Axis.PERIOD:
         return page.period(str(key))
-    index = int(str(key)) - 1
-    return WEEKDAYS_EN[index] if page.language == "en" else f"周{WEEKDAYS_ZH[index]}"
+    return page.weekday(date(2024, 1, int(str(key))))  # which began on a Monday
 
 
 def _short(page: StaffPage, name: date | str) -> str:

@@ -13,13 +13,15 @@ from guahao.rules.kernel.limits import CITY_TIME
 from guahao.web.citizens.page import Page, Route
 from guahao.web.citizens.partial import is_partial
 from guahao.web.http.reading import ProblemError, read_id
-from guahao.web.words.language import MONTHS_EN, Language, Words
+from guahao.words.catalogue import Language
+from guahao.words.dates import say_short_day
+from guahao.words.text import Words
 
 FEW_LEFT = 5  # places from which on the number is shown in orange
 _CHOICE_MAX = 80  # characters
 
-_TODAY = Words("今天", "today")
-_TOMORROW = Words("明天", "tomorrow")
+_TODAY = Words("今天", "states")
+_TOMORROW = Words("明天")
 
 
 def department_pages() -> list[Route]:
@@ -87,7 +89,7 @@ class _Releases:
 
 def _short(day: date, language: Language) -> str:
     """12/4 or 4 Dec: for a cell no wider than that."""
-    return f"{day.day} {MONTHS_EN[day.month - 1]}" if language == "en" else f"{day.month}/{day.day}"
+    return say_short_day(day, language) if language == "en" else f"{day.month}/{day.day}"
 
 
 class _Addresses:

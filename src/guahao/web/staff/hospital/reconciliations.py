@@ -17,25 +17,26 @@ from guahao.web.http.uploads import XLSX
 from guahao.web.staff.at_hospital import Place, both_doors, place_of
 from guahao.web.staff.page import StaffPage, StaffRoute
 from guahao.web.words.differences import CURES, DIFFERENCES
-from guahao.web.words.language import Language, Words
-from guahao.web.words.wording import PERIOD_WORDS
 from guahao.web.words.words import STATUSES
+from guahao.words.catalogue import Language
+from guahao.words.dates import PERIOD_WORDS
+from guahao.words.text import Words
 
 _CITY = "/staff/reconciliations"
 _LIST = "/reconciliations"
 _ONE = "/reconciliations/{reconciliation_id}"
 _CSV = "text/csv; charset=utf-8"
-_SHEET = Words("对账差异", "Differences")
+_SHEET = Words("对账差异")
 _HEADINGS = (
-    (Words("订单号", "Order no."), Kind.TEXT, 16.0),
-    (Words("就诊日期", "Visit date"), Kind.DATE, 12.0),
-    (Words("差异", "Difference"), Kind.TEXT, 20.0),
-    (Words("平台", "Here"), Kind.TEXT, 24.0),
-    (Words("医院", "Hospital"), Kind.TEXT, 24.0),
-    (Words("建议处理", "Proposed cure"), Kind.TEXT, 70.0),
-    (Words("已处理", "Settled"), Kind.MOMENT, 20.0),
-    (Words("处理人", "By"), Kind.TEXT, 16.0),
-    (Words("处理说明", "How"), Kind.TEXT, 40.0),
+    (Words("订单号"), Kind.TEXT, 16.0),
+    (Words("就诊日期"), Kind.DATE, 12.0),
+    (Words("差异"), Kind.TEXT, 20.0),
+    (Words("平台"), Kind.TEXT, 24.0),
+    (Words("医院", "reconciling"), Kind.TEXT, 24.0),
+    (Words("建议处理"), Kind.TEXT, 70.0),
+    (Words("已处理"), Kind.MOMENT, 20.0),
+    (Words("处理人", "reconciling"), Kind.TEXT, 16.0),
+    (Words("处理说明"), Kind.TEXT, 40.0),
 )
 
 

@@ -1,0 +1,107 @@
+"""Days, times and sums of money, as both languages write them.
+
+12月3日 周四 上午, or Thu 3 Dec, morning; ¥80. Every date comes with its weekday.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time
+from functools import lru_cache
+
+from babel.dates import format_date
+
+from guahao.rules.kernel.limits import CITY_TIME
+from guahao.words.catalogue import Language
+from guahao.words.text import Words
+
+PERIOD_WORDS = {
+    "morning": Words("上午"),
+    "afternoon": Words("下午"),
+    "evening": Words("晚上"),
+}
+ID_TYPE_WORDS = {
+    "01": Words("居民身份证"),
+    "02": Words("居民户口簿"),
+    "03": Words("护照"),
+    "04": Words("军官证"),
+    "06": Words("港澳居民来往内地通行证"),
+    "07": Words("台湾居民来往大陆通行证"),
+    "99": Words("其他法定有效证件"),
+}
+_FEN = 100  # a yuan's
+
+
+_LOCALES = {"zh": "zh_CN", "en": "en"}
+# Babel's patterns (CLDR): EEE is 周四 or Thu.
+_WEEKDAY = {"zh": "EEE", "en": "EEE"}
+_SHORT = {"zh": "M月d日", "en": "d MMM"}
+_DAY = {"zh": "M月d日 EEE", "en": "EEE d MMM"}
+_DAY_OF_YEAR = {"zh": "y年M月d日 EEE", "en": "EEE d MMM y"}
+_DATE = {"zh": "y年M月d日（EEE）", "en": "EEE d MMM y"}
+
+
+@lru_cache(maxsize=4096)
+def _written(day: date, pattern: str, language: Language) -> str:
+    return format_date(day, pattern, _LOCALES[language])
+
+
+def say_weekday(day: date, language: Language) -> str:
+    """Write 周四 or Thu."""
+    return _written(day, _WEEKDAY[language], language)
+
+
+def say_short_day(day: date, language: Language) -> str:
+    """Write 12月3日 or 3 Dec."""
+    return _written(day, _SHORT[language], language)
+
+
+def say_day(
+    day: date, language: Language, today: date | None = None, *, with_year: bool = False
+) -> str:
+    """Write 12月3日 周四 or Thu 3 Dec; with its year where that is not today's, or where asked."""
+    with_year = with_year or (today is not None and day.year != today.year)
+    return _written(day, (_DAY_OF_YEAR if with_year else _DAY)[language], language)
+
+
+def say_date(day: date, language: Language) -> str:
+    """Write 2026年12月3日（周四） or Thu 3 Dec 2026."""
+    return _written(day, _DATE[language], language)
+
+
+def say_moment(moment: datetime, language: Language) -> str:
+    """Write the date and the city's clock; midnight is the date alone."""
+    local = moment.astimezone(CITY_TIME)
+    day = say_date(local.date(), language)
+    if local.time() == time.min:
+        return day
+    clock = local.time().isoformat("minutes")
+    return f"{clock} on {day}" if language == "en" else f"{day} {clock}"
+
+
+def say_visit(
+    day: date,
+    period: str,
+    language: Language,
+    today: date,
+    starts_at: time | None = None,
+    ends_at: time | None = None,
+) -> str:
+    """12月3日 周四 上午 08:30–09:00 or Thu 3 Dec, morning 08:30–09:00."""
+    parted = ", " if language == "en" else " "
+    text = f"{say_day(day, language, today)}{parted}{PERIOD_WORDS[period].of(language)}"
+    clock = "–".join(t.isoformat("minutes") for t in (starts_at, ends_at) if t is not None)
+    return f"{text} {clock}" if clock else text
+
+
+def say_time(moment: datetime, language: Language, today: date) -> str:
+    """12月2日 周三 15:00 or Wed 2 Dec, 15:00, by the city's clock."""
+    local = moment.astimezone(CITY_TIME)
+    parted = ", " if language == "en" else " "
+    clock = local.time().isoformat("minutes")
+    return f"{say_day(local.date(), language, today)}{parted}{clock}"
+
+
+def say_money(fen: int) -> str:
+    """¥80, or ¥80.50 where there are fen."""
+    yuan, rest = divmod(fen, _FEN)
+    return f"¥{yuan}.{rest:02d}" if rest else f"¥{yuan}"

@@ -1,0 +1,32 @@
+"""A text that is said to a person, in the language of the reader."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from guahao.words.catalogue import Language, translations
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A Chinese text, which is the key of its English; may hold {places} for `str.format`.
+
+    `context`: where the same Chinese means something else than elsewhere (gettext's msgctxt).
+    """
+
+    zh: str
+    context: str | None = None
+
+    @property
+    def en(self) -> str:
+        """The text in English."""
+        return self.of("en")
+
+    def of(self, language: Language) -> str:
+        """Return the text in one language."""
+        if language == "zh":
+            return self.zh
+        known = translations(language)
+        if self.context is None:
+            return known.gettext(self.zh)
+        return known.pgettext(self.context, self.zh)
