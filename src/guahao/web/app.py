@@ -149,8 +149,13 @@ async def _rare_collections(_: Litestar) -> AsyncIterator[None]:
         gc.unfreeze()
 
 
+def api_routes(door: api.Door) -> list[api.Route]:
+    """Return every call of the JSON API: citizens', and those of hospitals' systems."""
+    return [*api.routes(door), *hospital_api.hospital_client_routes(door)]
+
+
 def _handlers(platform: Platform, door: api.Door) -> list[HTTPRouteHandler]:
-    routes = [*api.routes(door), *hospital_api.hospital_client_routes(door)]
+    routes = api_routes(door)
     return [
         *[route.for_litestar(api.PREFIX) for route in routes],
         *schema_routes([route.call for route in routes], api.PREFIX, door.replies),

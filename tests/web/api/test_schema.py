@@ -11,6 +11,7 @@ from tests.web.site import CHINESE, ENGLISH, Site, has_chinese
 
 from guahao.rules.integration.clients import Scope
 from guahao.web import api
+from guahao.web.app import api_routes
 from guahao.web.framework.openapi import Call
 from guahao.web.words.fields import FIELDS
 from guahao.web.words.replies import REPLIES
@@ -59,7 +60,7 @@ CONTRACT = {
 @pytest.fixture
 def calls(closed_site: Site) -> list[Call]:
     door = api.Door(closed_site.platform, None, None, None, None)  # type: ignore[arg-type]
-    return [route.call for route in api.routes(door)]
+    return [route.call for route in api_routes(door)]
 
 
 async def document(site: Site, language: dict[str, str]) -> dict[str, Any]:

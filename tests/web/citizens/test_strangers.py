@@ -12,13 +12,14 @@ from tests.city import Clock
 from tests.web.site import API, CHINESE, ENGLISH, Site, add_citizen, booked, problem
 
 from guahao.web import api
+from guahao.web.app import api_routes
 from guahao.web.framework.openapi import Call
 from guahao.web.http.tokens import PAGES_SECONDS
 
 
 def calls_with_token(site: Site) -> list[Call]:
     door = api.Door(site.platform, None, None, None, None)  # type: ignore[arg-type]
-    return [route.call for route in api.routes(door) if route.call.needs_token]
+    return [route.call for route in api_routes(door) if route.call.needs_token]
 
 
 def forged(site: Site, clock: Clock) -> dict[str, str]:

@@ -27,7 +27,7 @@ from guahao.rules.integration.clients import Scope
 from guahao.rules.staff.staff import SYSTEM
 from guahao.settings import Settings
 from guahao.web import api
-from guahao.web.app import create_app
+from guahao.web.app import api_routes, create_app
 from guahao.web.framework.openapi import Call
 from guahao.web.hospital_api.tokens import LIFETIME_SECONDS
 
@@ -54,7 +54,7 @@ async def system(site: Site) -> System:
 def hospital_calls(site: Site) -> list[Call]:
     """Every call that wants a hospital's token. New ones are covered as they come."""
     door = api.Door(site.platform, None, None, None, None)  # type: ignore[arg-type]
-    return [route.call for route in api.routes(door) if route.call.scope is not None]
+    return [route.call for route in api_routes(door) if route.call.scope is not None]
 
 
 class AnyId(dict[str, str]):
@@ -210,7 +210,7 @@ async def test_every_call_refuses_who_is_nobody_and_citizens(site: Site, clock: 
 
 async def test_a_hospitals_token_opens_no_call_of_a_citizens(site: Site, system: System) -> None:
     door = api.Door(site.platform, None, None, None, None)  # type: ignore[arg-type]
-    calls = [route.call for route in api.routes(door) if route.call.needs_token]
+    calls = [route.call for route in api_routes(door) if route.call.needs_token]
     for call in calls:
         path = API + call.path.format(appointment_id=1, patient_id=1, log_in_id=1)
         problem(await site.call(call.method, path, token=system.token), 401, "token_invalid")
