@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from guahao.rules.kernel.versions import version_of
+
 # 医院等级: three levels, each with its classes, and what is not graded (yet).
 GRADES = (
     *("三级特等", "三级甲等", "三级乙等", "三级丙等", "三级"),
@@ -49,8 +51,15 @@ LENGTHS = {
 _NEEDED = ("name", "district")
 
 
+class HospitalRefusal(StrEnum):
+    """Why a hospital is not changed, whatever its fields hold, in order of precedence."""
+
+    UNKNOWN = "hospital_unknown"
+    CHANGED_MEANWHILE = "hospital_changed_meanwhile"
+
+
 class HospitalFault(StrEnum):
-    """What is the matter with one field."""
+    """What is wrong with one field."""
 
     MISSING = "missing"
     TOO_LONG = "too_long"
@@ -61,8 +70,44 @@ class HospitalFault(StrEnum):
     NAME_TAKEN = "name_taken"
 
 
-def faults_of(facts: HospitalFacts) -> dict[str, HospitalFault]:
-    """Each field that cannot stay as it is."""
+Faults = dict[str, HospitalFault]  # by the name of the field
+
+
+@dataclass(frozen=True, slots=True)
+class HospitalRecord:
+    """A hospital's entry; `departments`: how many that patients can book."""
+
+    id: int
+    code: str
+    departments: int
+    facts: HospitalFacts
+
+
+def decide_addition(
+    code: str, facts: HospitalFacts, *, code_taken: bool, name_taken: bool
+) -> Faults:
+    """Return what is wrong with a new hospital's entry, nothing where it is added."""
+    faults = faults_of(facts, name_taken=name_taken)
+    fault = code_fault(code) or (HospitalFault.CODE_TAKEN if code_taken else None)
+    return faults if fault is None else {**faults, "code": fault}
+
+
+def decide_change(
+    before: HospitalRecord | None, seen: str, facts: HospitalFacts, *, name_taken: bool
+) -> HospitalRefusal | Faults:
+    """Return why an entry is not changed, or what is wrong with it, nothing where it is.
+
+    `seen`: the version that was shown; `name_taken`: whether another hospital has the name.
+    """
+    if before is None:
+        return HospitalRefusal.UNKNOWN
+    if version_of(before.facts) != seen:
+        return HospitalRefusal.CHANGED_MEANWHILE
+    return faults_of(facts, name_taken=name_taken)
+
+
+def faults_of(facts: HospitalFacts, *, name_taken: bool) -> Faults:
+    """Return each field that cannot stay as it is."""
     found = {
         name: HospitalFault.TOO_LONG
         for name, most in LENGTHS.items()
@@ -73,19 +118,21 @@ def faults_of(facts: HospitalFacts) -> dict[str, HospitalFault]:
         found["grade"] = HospitalFault.GRADE
     if not is_phone(facts.phone):
         found["phone"] = HospitalFault.PHONE
+    if name_taken:
+        found.setdefault("name", HospitalFault.NAME_TAKEN)
     return found
 
 
 def is_phone(text: str) -> bool:
-    """Whether it can be one or more telephone numbers, or nothing."""
+    """Return whether it can be one or more telephone numbers, or nothing."""
     return _PHONE.fullmatch(text) is not None
 
 
 def lost_its_zero(digits: str) -> bool:
-    """Whether a number is a landline's with its area code, but without the leading 0."""
+    """Return whether a number is a landline's with its area code, but without the leading 0."""
     return _LANDLINE_WITHOUT_ZERO.fullmatch(digits) is not None
 
 
 def code_fault(code: str) -> HospitalFault | None:
-    """What is the matter with a code: letters, digits and . _ -, at most 32."""
+    """Return what is wrong with a code: letters, digits and . _ -, at most 32."""
     return None if CODE.fullmatch(code) else HospitalFault.CODE

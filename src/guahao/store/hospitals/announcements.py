@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
+from guahao.rules.hospitals.announcements import AnnouncementText, SavedAnnouncement
 from guahao.store.kernel.db import Tx
 
 
@@ -21,97 +21,72 @@ class Announcement:
     shown_from: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What an administrator writes; `shown_until` None: until it is withdrawn."""
-
-    title: str
-    title_en: str
-    body: str
-    body_en: str
-    shown_from: datetime
-    shown_until: datetime | None
-    is_maintenance: bool = False  # shown on the status page as well
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """An announcement with what became of it."""
-
-    id: int
-    withdrawn_at: datetime | None
-    written: Written
-
-
 _SHOWN = """
     SELECT id, title, title_en, body, body_en, shown_from FROM announcements
-    WHERE shown_from <= %s AND %s < shown_until AND withdrawn_at IS NULL
+    WHERE shown_from <= %(now)s AND %(now)s < shown_until AND withdrawn_at IS NULL
     ORDER BY shown_from DESC, id DESC
+"""
+# The calendar has no "for ever" of its own.
+_SAVED = """
+    SELECT id, withdrawn_at, title, title_en, body, body_en, shown_from,
+           nullif(shown_until, 'infinity') AS shown_until, is_maintenance
+    FROM announcements
+"""
+_ADD = """
+    INSERT INTO announcements
+        (title, title_en, body, body_en, shown_from, shown_until, is_maintenance)
+    VALUES (%(title)s, %(title_en)s, %(body)s, %(body_en)s, %(shown_from)s,
+            coalesce(%(shown_until)s::timestamptz, 'infinity'), %(is_maintenance)s)
+    RETURNING id
+"""
+_CHANGE = """
+    UPDATE announcements
+    SET title = %(title)s, title_en = %(title_en)s, body = %(body)s, body_en = %(body_en)s,
+        shown_from = %(shown_from)s,
+        shown_until = coalesce(%(shown_until)s::timestamptz, 'infinity'),
+        is_maintenance = %(is_maintenance)s
+    WHERE id = %(id)s
 """
 
 
 async def shown(tx: Tx) -> list[Announcement]:
-    """Those of now, the latest first."""
-    return [Announcement(*row) for row in await tx.rows(_SHOWN, (tx.now, tx.now))]
+    """Return the announcements that are shown now, the latest first."""
+    return await tx.records(Announcement, _SHOWN, {"now": tx.now})
 
 
-# Writing ------------------------------------------------------------------------------------
-
-# The calendar has no "for ever" of its own.
-_KEPT = """
-    SELECT id, withdrawn_at, title, title_en, body, body_en, shown_from,
-           nullif(shown_until, 'infinity'), is_maintenance
-    FROM announcements
-"""
-
-
-def _kept(row: Sequence[object]) -> Kept:
-    return Kept(*[*row[:2], Written(*row[2:])])  # type: ignore[arg-type]
-
-
-async def latest(tx: Tx, limit: int) -> list[Kept]:
-    """Those of now, before and later, the latest first."""
-    rows = await tx.rows(f"{_KEPT} ORDER BY shown_from DESC, id DESC LIMIT %s", (limit,))
-    return [_kept(row) for row in rows]
-
-
-async def one(tx: Tx, announcement_id: int, *, lock: bool = False) -> Kept | None:
-    """An announcement, or None."""
-    row = await tx.row(
-        f"{_KEPT} WHERE id = %s {'FOR NO KEY UPDATE' if lock else ''}", (announcement_id,)
+async def latest(tx: Tx, limit: int) -> list[SavedAnnouncement]:
+    """Return the latest announcements, past and future ones too, the latest first."""
+    return await tx.records(
+        SavedAnnouncement,
+        f"{_SAVED} ORDER BY shown_from DESC, id DESC LIMIT %(limit)s",
+        {"limit": limit},
     )
-    return None if row is None else _kept(row)
 
 
-async def add(tx: Tx, written: Written) -> int:
-    """A new announcement; its id."""
-    row = await tx.row(
-        """
-        INSERT INTO announcements
-            (title, title_en, body, body_en, shown_from, shown_until, is_maintenance)
-        VALUES (%s, %s, %s, %s, %s, coalesce(%s::timestamptz, 'infinity'), %s) RETURNING id
-        """,
-        astuple(written),
+async def one(tx: Tx, announcement_id: int, *, lock: bool = False) -> SavedAnnouncement | None:
+    """Return an announcement, or None."""
+    return await tx.record(
+        SavedAnnouncement,
+        f"{_SAVED} WHERE id = %(id)s {'FOR NO KEY UPDATE' if lock else ''}",
+        {"id": announcement_id},
     )
+
+
+async def add(tx: Tx, text: AnnouncementText) -> int:
+    """Add an announcement; return its id."""
+    row = await tx.row(_ADD, asdict(text))
     assert row is not None
     return int(row[0])
 
 
-async def change(tx: Tx, announcement_id: int, written: Written) -> None:
-    """Other words or another time."""
-    await tx.do(
-        """
-        UPDATE announcements
-        SET (title, title_en, body, body_en, shown_from, shown_until, is_maintenance)
-            = (%s, %s, %s, %s, %s, coalesce(%s::timestamptz, 'infinity'), %s)
-        WHERE id = %s
-        """,
-        (*astuple(written), announcement_id),
-    )
+async def change(tx: Tx, announcement_id: int, text: AnnouncementText) -> None:
+    """Replace the text and the time of an announcement."""
+    await tx.do(_CHANGE, {"id": announcement_id, **asdict(text)})
 
 
 async def withdraw(tx: Tx, announcement_id: int) -> None:
-    """It is shown no more, from now on."""
+    """Stop showing an announcement from now on."""
     await tx.do(
-        "UPDATE announcements SET withdrawn_at = %s WHERE id = %s", (tx.now, announcement_id)
+        "UPDATE announcements SET withdrawn_at = %(now)s WHERE id = %(id)s",
+        {"now": tx.now, "id": announcement_id},
     )

@@ -9,27 +9,24 @@ from typing import Any
 from guahao.rules.kernel.limits import HospitalRules
 from guahao.rules.kernel.text import simplified, typed
 from guahao.store.kernel.db import Tx, array
+from guahao.store.kernel.records import names
 from guahao.store.kernel.views import DepartmentView, HospitalView
 
 
 def rules_columns(rules: str) -> str:
-    """A hospital's rules, over h = hospitals and the alias of a `rules_on` join.
+    """Return a hospital's rules, over h = hospitals and the alias of a `rules_on` join.
 
-    `hospital_rules` reads them back; the order is HospitalRules' own.
+    `take_rules` reads them back by name, `hospital_rules` by position.
     """
-    columns = (
-        *("release_time", "next_day_stop_time", "cancel_days_before", "cancel_time"),
-        *("pickup_until_morning", "pickup_until_afternoon", "pickup_until_evening"),
-        "checked_only",
+    # Where rules are dated, all of them hold: a NULL (the platform's three months) is one, too.
+    return ", ".join(
+        f"CASE WHEN {rules}.hospital_id IS NULL THEN h.{name} ELSE {rules}.{name} END AS {name}"
+        for name in names(HospitalRules)
     )
-    either = ", ".join(f"coalesce({rules}.{one}, h.{one}) AS {one}" for one in columns)
-    # Without a number of days the platform's three months hold: NULL is a rule, too.
-    cycle_days = f"CASE WHEN {rules}.hospital_id IS NULL THEN h.cycle_days ELSE {rules}.cycle_days"
-    return f"{cycle_days} END AS cycle_days, {either}"
 
 
 def rules_on(day: str, rules: str = "r") -> str:
-    """The join, after h = hospitals, that finds the rules in force on a day.
+    """Return the join, after h = hospitals, that finds the rules in force on a day.
 
     `day`: SQL for a date. The row with the greatest `holds_from` that is not later; before
     the first row the columns of `hospitals` hold. One look into the primary key.
@@ -43,44 +40,42 @@ def rules_on(day: str, rules: str = "r") -> str:
 
 RULES_COLUMNS = rules_columns("r")
 RULES_ASKED = rules_on("%s::date")  # the first parameter of its statement
-_HOSPITAL_COLUMNS = f"""
-    h.id, h.name, h.name_en, h.grade, h.district, h.address, h.phone, h.notice, h.pickup_place,
-    {RULES_COLUMNS}
-"""
-_HOSPITAL = f"SELECT {_HOSPITAL_COLUMNS} FROM hospitals h {RULES_ASKED} WHERE h.id = %s"
-_HOSPITALS = f"""
-    SELECT {_HOSPITAL_COLUMNS} FROM hospitals h {RULES_ASKED}
-    WHERE h.id = ANY(%s::bigint[]) ORDER BY h.id
+_HOSPITAL = f"""
+    SELECT h.id, h.name, h.name_en, h.grade, h.district, h.address, h.phone, h.notice,
+           h.pickup_place, {RULES_COLUMNS}
+    FROM hospitals h {rules_on("%(today)s::date")}
 """
 _SEARCH = f"""
-    SELECT {_HOSPITAL_COLUMNS}
-    FROM hospitals h
-    {RULES_ASKED}
-    CROSS JOIN (SELECT %s::text[] AS q, %s::text AS district, %s::text AS grade) asked
-    WHERE h.id > %s
-      AND (asked.q IS NULL OR h.name ILIKE ANY(asked.q) OR h.name_en ILIKE ANY(asked.q))
-      AND (asked.district IS NULL OR h.district = asked.district)
-      AND (asked.grade IS NULL OR h.grade = asked.grade)
+    {_HOSPITAL}
+    WHERE h.id > %(after)s
+      AND (%(q)s::text[] IS NULL OR h.name ILIKE ANY(%(q)s) OR h.name_en ILIKE ANY(%(q)s))
+      AND (%(district)s::text IS NULL OR h.district = %(district)s)
+      AND (%(grade)s::text IS NULL OR h.grade = %(grade)s)
     ORDER BY h.id
-    LIMIT %s
+    LIMIT %(limit)s
 """
 _DEPARTMENTS = """
-    SELECT d.id, d.name, d.name_en, d.parent_id, parent.name
+    SELECT d.id, d.name, d.name_en, d.parent_id, parent.name AS parent_name
     FROM departments d LEFT JOIN departments parent ON parent.id = d.parent_id
-    WHERE d.hospital_id = %s AND d.on_platform
+    WHERE d.hospital_id = %(hospital_id)s AND d.on_platform
     ORDER BY coalesce(parent.position, d.position), coalesce(parent.code, d.code),
              d.parent_id NULLS FIRST, d.position, d.code
 """
 
 
+def take_rules(row: dict[str, Any]) -> HospitalRules:
+    """Make a hospital's rules of RULES_COLUMNS, which are removed from the row."""
+    return _hospital_rules(tuple(row.pop(name) for name in names(HospitalRules)))
+
+
 def hospital_rules(row_part: Sequence[Any]) -> HospitalRules:
-    """A hospital's own rules from its RULES_COLUMNS."""
+    """Return a hospital's own rules from its RULES_COLUMNS, by their positions."""
     return _hospital_rules(tuple(row_part))
 
 
 @lru_cache(1024)
 def _hospital_rules(values: tuple[Any, ...]) -> HospitalRules:
-    return HospitalRules(*values)
+    return HospitalRules(**dict(zip(names(HospitalRules), values, strict=True)))
 
 
 async def search(
@@ -90,37 +85,48 @@ async def search(
 
     In traditional characters it finds the simplified name, too.
     """
-    written = None if q is None else typed(q)
-    patterns = (
-        None
-        if written is None
-        else [f"%{escaped(part)}%" for part in dict.fromkeys((written, simplified(written)))]
+    patterns = None
+    if q is not None:
+        spellings = dict.fromkeys((typed(q), simplified(typed(q))))
+        patterns = [f"%{escaped(spelling)}%" for spelling in spellings]
+    return await tx.records(
+        _view,
+        _SEARCH,
+        {
+            "today": tx.now.date(),
+            "q": patterns,
+            "district": district,
+            "grade": grade,
+            "after": after,
+            "limit": limit,
+        },
     )
-    rows = await tx.rows(_SEARCH, (tx.now.date(), patterns, district, grade, after, limit))
-    return [_hospital_view(row) for row in rows]
 
 
 async def hospital(tx: Tx, hospital_id: int) -> HospitalView | None:
-    """One hospital with the rules in force today, or None."""
-    row = await tx.row(_HOSPITAL, (tx.now.date(), hospital_id))
-    return None if row is None else _hospital_view(row)
+    """Return a hospital with the rules in force today, or None."""
+    found = await hospitals(tx, [hospital_id])
+    return found[0] if found else None
 
 
 async def hospitals(tx: Tx, hospital_ids: Sequence[int]) -> list[HospitalView]:
     """Return these hospitals with the rules in force today, by id; unknown ids are left out."""
-    rows = await tx.rows(_HOSPITALS, (tx.now.date(), array(hospital_ids)))
-    return [_hospital_view(row) for row in rows]
+    return await tx.records(
+        _view,
+        f"{_HOSPITAL} WHERE h.id = ANY(%(ids)s::bigint[]) ORDER BY h.id",
+        {"today": tx.now.date(), "ids": array(hospital_ids)},
+    )
+
+
+def _view(**row: Any) -> HospitalView:
+    return HospitalView(rules=take_rules(row), **row)
 
 
 async def departments(tx: Tx, hospital_id: int) -> list[DepartmentView]:
-    """A hospital's departments on the platform, each first-level one before its own."""
-    return [DepartmentView(*row) for row in await tx.rows(_DEPARTMENTS, (hospital_id,))]
-
-
-def _hospital_view(row: Sequence[Any]) -> HospitalView:
-    return HospitalView(*[*row[:9], hospital_rules(row[9:])])
+    """Return a hospital's departments on the platform, each first-level one before its own."""
+    return await tx.records(DepartmentView, _DEPARTMENTS, {"hospital_id": hospital_id})
 
 
 def escaped(text: str) -> str:
-    """Text that LIKE takes literally."""
+    """Return the text so that LIKE takes it literally."""
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

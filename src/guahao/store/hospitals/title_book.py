@@ -1,6 +1,6 @@
-"""What one process knows of the city's titles, for sentences and forms.
+"""A process's cache of the city's titles, for sentences and forms.
 
-Nothing is decided by it: another process's change is seen a minute later, one's own at once.
+No decision depends on it: changes by other processes are seen within a minute, own ones at once.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 import psycopg
 import structlog
 
-from guahao.store.hospitals import titles as store
+from guahao.store.hospitals import titles as title_store
 from guahao.store.kernel.db import Database
 
-_KEPT = timedelta(minutes=1)
+_CACHED_FOR = timedelta(minutes=1)
 _log = structlog.get_logger("guahao.titles")
 
 
@@ -27,20 +27,20 @@ class TitleBook:
         self._read_at: datetime | None = None
 
     def forget(self) -> None:
-        """The list was changed here: the next to ask reads it."""
+        """Drop what is cached, because the list was changed by this process."""
         self._read_at = None
 
     async def refresh(self, db: Database) -> None:
         """Read the list once a minute; an outage leaves what is known as it was."""
         now = db.clock()
-        if self._read_at is not None and abs(now - self._read_at) < _KEPT:
+        if self._read_at is not None and abs(now - self._read_at) < _CACHED_FOR:
             return
-        self._read_at = now  # whoever comes meanwhile does with what is known
+        self._read_at = now  # concurrent callers use what is known
         try:
             async with db.transaction() as tx:
-                there = await store.listed(tx)
+                titles = await title_store.listed(tx)
         except psycopg.OperationalError as error:
             _log.warning("titles_not_read", error=type(error).__name__)
             return
-        self.english = {one.name: one.name_en for one in there if one.name_en}
-        self.offered = tuple(one.name for one in there if one.retired_at is None)
+        self.english = {title.name: title.name_en for title in titles if title.name_en}
+        self.offered = tuple(title.name for title in titles if title.retired_at is None)

@@ -17,7 +17,7 @@ from psycopg import AsyncConnection, AsyncCursor, OperationalError, conninfo
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader
 from psycopg.errors import ReadOnlySqlTransaction
-from psycopg.rows import TupleRow, class_row
+from psycopg.rows import TupleRow, kwargs_row
 from psycopg_pool import PoolTimeout
 
 from guahao.clock import ClockWatch
@@ -56,14 +56,21 @@ class Tx:
         """The first row, or None."""
         return await (await self.conn.execute(sql, params)).fetchone()
 
-    async def records(self, cls: type[Record], sql: str, params: Params = ()) -> list[Record]:
-        """Return all rows of one statement as `cls`, whose fields the columns are named after."""
-        cursor = self.conn.cursor(row_factory=class_row(cls))
+    async def records(
+        self, make: Callable[..., Record], sql: str, params: Params = ()
+    ) -> list[Record]:
+        """Return all rows of one statement, each as `make` makes it of its columns by name.
+
+        `make` is a dataclass with a field for each column, or a function with keyword arguments.
+        """
+        cursor = self.conn.cursor(row_factory=kwargs_row(make))
         return await (await cursor.execute(sql, params)).fetchall()
 
-    async def record(self, cls: type[Record], sql: str, params: Params = ()) -> Record | None:
-        """Return the first row as `cls`, whose fields the columns are named after, or None."""
-        cursor = self.conn.cursor(row_factory=class_row(cls))
+    async def record(
+        self, make: Callable[..., Record], sql: str, params: Params = ()
+    ) -> Record | None:
+        """Return the first row as `make` makes it of its columns by name, or None."""
+        cursor = self.conn.cursor(row_factory=kwargs_row(make))
         return await (await cursor.execute(sql, params)).fetchone()
 
     async def do(self, sql: str, params: Params = ()) -> int:
