@@ -22,15 +22,15 @@ from guahao.flows.attendance.window import (
 from guahao.flows.booking.appointments import own_appointment
 from guahao.flows.booking.cancelling import cancel_for_caller
 from guahao.flows.hospitals.directory import hospital
-from guahao.flows.hospitals.hospital_rules import RulesRefusal, overview, withdraw
 from guahao.flows.hospitals.hospital_rules import change as change_rules
+from guahao.flows.hospitals.hospital_rules import overview, withdraw
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.attendance.window import WindowRefusal
 from guahao.rules.booking.cancelling import cancel_deadline
+from guahao.rules.hospitals.hospital_rules import DatedRules, RulesRefusal
 from guahao.rules.kernel.limits import HospitalRules
 from guahao.rules.kernel.outcomes import CancelRefusal, Refusal, Refused
 from guahao.rules.staff.staff import Role, Staff
-from guahao.store.hospitals.hospital_rules import DatedRules
 from guahao.store.kernel.views import AppointmentView
 from guahao.tools.audit.audit import audit
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from tests.city import Clock, ask
 from tests.crowd import count
@@ -11,9 +12,9 @@ from tests.web.site import Site
 from tests.web.staff_site import add_member, at_the_desk
 
 from guahao.flows.hospitals import announcements as flows
-from guahao.flows.hospitals.announcements import Announced, AnnouncementRefusal
+from guahao.flows.hospitals.announcements import AnnouncementView
+from guahao.rules.hospitals.announcements import AnnouncementRefusal
 from guahao.rules.staff.staff import Role
-from guahao.store.hospitals.announcements import Written
 
 LIST = "/staff/announcements"
 WRITTEN = {
@@ -136,13 +137,10 @@ async def test_of_many_who_save_at_once_one_does(site: Site) -> None:
     _, id = await written(site)
     by = await add_member(site.platform, Role.ADMINISTRATOR)
     seen = await flows.one(site.platform, id)
-    assert isinstance(seen, Announced)
+    assert isinstance(seen, AnnouncementView)
 
     async def save(number: int) -> AnnouncementRefusal | None:
-        was = seen.kept.written
-        new = Written(
-            f"标题{number}", was.title_en, was.body, was.body_en, was.shown_from, was.shown_until
-        )
+        new = replace(seen.saved.text, title=f"标题{number}")
         return await flows.change(site.platform, by, id, seen.version, new)
 
     outcomes = await asyncio.gather(*map(save, range(6)))

@@ -12,7 +12,7 @@ from tests.web.site import Site, add_citizen
 from tests.web.staff_site import add_member, at_the_desk
 
 from guahao.flows.hospitals import departments as flows
-from guahao.flows.hospitals.departments import DepartmentRefusal, Entry
+from guahao.rules.hospitals.departments import DepartmentEntry, DepartmentRefusal
 from guahao.rules.staff.staff import Role, Staff
 
 LIST = "/staff/schedule/departments"
@@ -136,7 +136,7 @@ async def test_the_first_level_is_seen_as_long_as_one_of_its_own_is(site: Site) 
     shown = "SELECT on_platform FROM departments WHERE code = '03'"
     await flows.set_on_platform(site.platform, by, ids["03.04"], on_platform=False)
     assert await ask(site.platform, shown) == [(False,)]
-    await flows.add(site.platform, by, "03.05", Entry(ids["03"], "血液科", ""))
+    await flows.add(site.platform, by, "03.05", DepartmentEntry(ids["03"], "血液科", ""))
     assert await ask(site.platform, shown) == [(True,)]
 
 
@@ -144,7 +144,7 @@ async def test_the_order_is_the_patients_order(site: Site) -> None:
     reader, _ = await scheduler(site)
     ids, by = await ids_of(site), await _by(site)
     for code, name in (("03.05", "血液科"), ("03.06", "肾病科")):
-        await flows.add(site.platform, by, code, Entry(ids["03"], name, ""))
+        await flows.add(site.platform, by, code, DepartmentEntry(ids["03"], name, ""))
     await reader.go(LIST)
     last = (await ids_of(site))["03.06"]
     for _ in range(3):  # at the top it stays
@@ -167,7 +167,7 @@ async def test_one_with_bookings_is_not_deleted_and_one_without_goes_with_its_pl
     refused = await flows.delete(site.platform, by, ids["03.04"])
     assert refused is DepartmentRefusal.HAS_BOOKINGS
     assert await flows.delete(site.platform, by, ids["03"]) is DepartmentRefusal.HAS_MEMBERS
-    new = await flows.add(site.platform, by, "03.05", Entry(ids["03"], "血液科", ""))
+    new = await flows.add(site.platform, by, "03.05", DepartmentEntry(ids["03"], "血液科", ""))
     assert isinstance(new, int)
     await reader.go(f"{LIST}/{new}")
     await reader.send(reader.form(f"{LIST}/{new}/delete"))

@@ -14,12 +14,12 @@ from enum import StrEnum
 from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.supply.timetables import FEE_MAX_FEN
+from guahao.rules.hospitals.titles import Title
 from guahao.rules.kernel.limits import ONE_DAY
 from guahao.rules.kernel.versions import version_of
 from guahao.rules.staff.staff import Staff
 from guahao.store.hospitals import titles
 from guahao.store.hospitals.hospital_rules import lock_hospital
-from guahao.store.hospitals.titles import Title
 from guahao.store.supply import fees as store
 from guahao.store.supply.fees import DatedFee, FeeReach
 

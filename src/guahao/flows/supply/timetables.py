@@ -15,13 +15,13 @@ from typing import Any
 from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.supply.schedules import ROLLED_DAYS
+from guahao.rules.hospitals.departments import Department
 from guahao.rules.kernel.facts import PERIODS
 from guahao.rules.kernel.limits import ONE_DAY
 from guahao.rules.staff.staff import OfHospital, Staff
 from guahao.store.booking.appointments import lock_sessions
 from guahao.store.hospitals import departments as department_store
 from guahao.store.hospitals import titles
-from guahao.store.hospitals.departments import Department
 from guahao.store.kernel.db import Tx
 from guahao.store.supply import fees, sessions
 from guahao.store.supply import timetables as store

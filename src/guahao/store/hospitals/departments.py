@@ -9,7 +9,6 @@ from guahao.rules.hospitals.departments import Department, DepartmentEntry, Depa
 from guahao.store.hospitals.search import search_keys
 from guahao.store.kernel.db import Tx
 
-
 # Each of the first level before its members, by the hospital's `position`, else by the code.
 _LISTED = """
     SELECT d.id, d.parent_id, d.code, d.name, d.name_en, d.on_platform

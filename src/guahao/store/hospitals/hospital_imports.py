@@ -20,14 +20,24 @@ class HospitalImport:
 
 
 async def add(tx: Tx, staff_id: int, filename: str, content: bytes, *, include_hidden: bool) -> int:
-    """Keep a file in the place of the same person's earlier one that was left; its id."""
+    """Save a file in place of the same person's earlier unapplied one; return its id."""
     await tx.do(
-        "DELETE FROM hospital_imports WHERE staff_id = %s AND applied_at IS NULL", (staff_id,)
+        "DELETE FROM hospital_imports WHERE staff_id = %(staff_id)s AND applied_at IS NULL",
+        {"staff_id": staff_id},
     )
     row = await tx.row(
-        "INSERT INTO hospital_imports (staff_id, filename, at, content, include_hidden)"
-        " VALUES (%s, %s, %s, %s, %s) RETURNING id",
-        (staff_id, filename, tx.now, content, include_hidden),
+        """
+        INSERT INTO hospital_imports (staff_id, filename, at, content, include_hidden)
+        VALUES (%(staff_id)s, %(filename)s, %(at)s, %(content)s, %(include_hidden)s)
+        RETURNING id
+        """,
+        {
+            "staff_id": staff_id,
+            "filename": filename,
+            "at": tx.now,
+            "content": content,
+            "include_hidden": include_hidden,
+        },
     )
     assert row is not None
     return int(row[0])
@@ -36,21 +46,20 @@ async def add(tx: Tx, staff_id: int, filename: str, content: bytes, *, include_h
 async def one(
     tx: Tx, staff_id: int, import_id: int, *, lock: bool = False
 ) -> HospitalImport | None:
-    """The person's own file, or None."""
-    row = await tx.row(
-        "SELECT id, filename, at, content, include_hidden FROM hospital_imports"
-        " WHERE id = %s AND staff_id = %s" + (" FOR UPDATE" if lock else ""),
-        (import_id, staff_id),
+    """Return the person's own file, or None."""
+    return await tx.record(
+        HospitalImport,
+        f"""
+        SELECT id, filename, at, content, include_hidden FROM hospital_imports
+        WHERE id = %(id)s AND staff_id = %(staff_id)s {"FOR UPDATE" if lock else ""}
+        """,
+        {"id": import_id, "staff_id": staff_id},
     )
-    if row is None:
-        return None
-    content = None if row[3] is None else bytes(row[3])
-    return HospitalImport(row[0], row[1], row[2], content, row[4])
 
 
 async def note_applied(tx: Tx, import_id: int) -> None:
-    """The file goes."""
+    """Record that a file was applied, and delete its content."""
     await tx.do(
-        "UPDATE hospital_imports SET content = NULL, applied_at = %s WHERE id = %s",
-        (tx.now, import_id),
+        "UPDATE hospital_imports SET content = NULL, applied_at = %(at)s WHERE id = %(id)s",
+        {"id": import_id, "at": tx.now},
     )

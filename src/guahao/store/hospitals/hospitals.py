@@ -1,80 +1,80 @@
-"""Hospitals as the administrator keeps them: their entries, and the rules they begin with."""
+"""Hospitals as the administrator edits them: their entries, and the rules they begin with."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import asdict
+from typing import Any
 
-from guahao.rules.hospitals.hospitals import HospitalFacts
+from guahao.rules.hospitals.hospitals import HospitalFacts, HospitalRecord
 from guahao.rules.kernel.limits import HospitalRules
 from guahao.store.hospitals.search import search_keys
 from guahao.store.kernel.db import Tx
+from guahao.store.kernel.records import columns, parameters, take
 
-
-@dataclass(frozen=True, slots=True)
-class HospitalRecord:
-    """A hospital's entry; `departments`: how many that patients can book."""
-
-    id: int
-    code: str
-    departments: int
-    facts: HospitalFacts
-
-
-_FACTS = """
-    name, name_en, grade, district, district_en, address, phone, notice, pickup_place
-"""
-_RULES = """
-    cycle_days, release_time, next_day_stop_time, cancel_days_before, cancel_time,
-    pickup_until_morning, pickup_until_afternoon, pickup_until_evening, checked_only
-"""
+_FACTS = columns(HospitalFacts)
 _RECORD = f"""
     SELECT h.id, h.code,
            (SELECT count(*) FROM departments d
-            WHERE d.hospital_id = h.id AND d.parent_id IS NOT NULL AND d.on_platform),
-           {_FACTS}
+            WHERE d.hospital_id = h.id AND d.parent_id IS NOT NULL AND d.on_platform)
+               AS departments,
+           {columns(HospitalFacts, "h")}
     FROM hospitals h
+"""
+_ADD = f"""
+    INSERT INTO hospitals (code, search_keys, {_FACTS}, {columns(HospitalRules)})
+    VALUES (%(code)s, %(search_keys)s, {parameters(HospitalFacts)}, {parameters(HospitalRules)})
+    RETURNING id
+"""
+_CHANGE = f"""
+    UPDATE hospitals SET (search_keys, {_FACTS}) = (%(search_keys)s, {parameters(HospitalFacts)})
+    WHERE id = %(id)s
 """
 
 
-def _record(row: Sequence[object]) -> HospitalRecord:
-    return HospitalRecord(*[*row[:3], HospitalFacts(*row[3:])])  # type: ignore[arg-type]
+def _record(**row: Any) -> HospitalRecord:
+    return HospitalRecord(facts=take(HospitalFacts, row), **row)
 
 
 async def one(tx: Tx, hospital_id: int) -> HospitalRecord | None:
-    """A hospital, or None."""
-    row = await tx.row(f"{_RECORD} WHERE h.id = %s", (hospital_id,))
-    return None if row is None else _record(row)
+    """Return a hospital, or None."""
+    return await tx.record(_record, f"{_RECORD} WHERE h.id = %(id)s", {"id": hospital_id})
 
 
 async def every(tx: Tx) -> list[HospitalRecord]:
-    """All hospitals, by code."""
-    return [_record(row) for row in await tx.rows(f"{_RECORD} ORDER BY h.code")]
+    """Return all hospitals, by code."""
+    return await tx.records(_record, f"{_RECORD} ORDER BY h.code")
 
 
 async def records(tx: Tx, ids: Sequence[int]) -> list[HospitalRecord]:
-    """These hospitals, in this order."""
-    rows = await tx.rows(
-        f"{_RECORD} WHERE h.id = ANY(%s::bigint[]) ORDER BY array_position(%s::bigint[], h.id)",
-        (list(ids), list(ids)),
+    """Return these hospitals, in this order."""
+    return await tx.records(
+        _record,
+        f"""
+        {_RECORD} WHERE h.id = ANY(%(ids)s::bigint[])
+        ORDER BY array_position(%(ids)s::bigint[], h.id)
+        """,
+        {"ids": list(ids)},
     )
-    return [_record(row) for row in rows]
 
 
 async def id_of_code(tx: Tx, code: str) -> int | None:
-    """The hospital of that very code, or None."""
-    row = await tx.row("SELECT id FROM hospitals WHERE code = %s", (code,))
+    """Return the id of the hospital with that very code, or None."""
+    row = await tx.row("SELECT id FROM hospitals WHERE code = %(code)s", {"code": code})
     return None if row is None else int(row[0])
 
 
 async def is_named(tx: Tx, name: str, besides: int) -> bool:
-    """Whether another hospital has the name."""
-    row = await tx.row("SELECT 1 FROM hospitals WHERE name = %s AND id <> %s", (name, besides))
+    """Return whether a hospital besides this one has the name."""
+    row = await tx.row(
+        "SELECT FROM hospitals WHERE name = %(name)s AND id <> %(besides)s",
+        {"name": name, "besides": besides},
+    )
     return row is not None
 
 
 async def lock_directory(tx: Tx) -> None:
-    """Whoever adds or renames hospitals waits for whoever does; until the commit.
+    """Lock out others who add or rename hospitals, until the commit.
 
     Readers, bookings and changes of rules do not wait.
     """
@@ -82,22 +82,16 @@ async def lock_directory(tx: Tx) -> None:
 
 
 async def add(tx: Tx, code: str, facts: HospitalFacts, rules: HospitalRules) -> int:
-    """A hospital with the rules it begins with; its id."""
-    row = await tx.row(
-        f"""
-        INSERT INTO hospitals (code, search_keys, {_FACTS}, {_RULES})
-        VALUES (%s, %s, {", ".join(["%s"] * 18)}) RETURNING id
-        """,
-        (code, search_keys(facts.name, facts.district), *astuple(facts), *astuple(rules)),
-    )
+    """Add a hospital with the rules it begins with; return its id."""
+    row = await tx.row(_ADD, {"code": code, **_written(facts), **asdict(rules)})
     assert row is not None
     return int(row[0])
 
 
 async def change(tx: Tx, hospital_id: int, facts: HospitalFacts) -> None:
-    """Another entry under the same code."""
-    await tx.do(
-        f"UPDATE hospitals SET (search_keys, {_FACTS}) = (%s, {', '.join(['%s'] * 9)})"
-        " WHERE id = %s",
-        (search_keys(facts.name, facts.district), *astuple(facts), hospital_id),
-    )
+    """Replace the entry under the same code."""
+    await tx.do(_CHANGE, {"id": hospital_id, **_written(facts)})
+
+
+def _written(facts: HospitalFacts) -> dict[str, object]:
+    return {**asdict(facts), "search_keys": search_keys(facts.name, facts.district)}

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice, product
+from typing import Any
 
 from guahao.rules.kernel.text import search_text, typed
 from guahao.store.hospitals.directory import escaped
 from guahao.store.kernel.db import Tx
+from guahao.store.kernel.records import columns, take
 
 WORDS_MAX = 5
 
@@ -63,7 +65,6 @@ _HOSPITAL_TEXT = (
     "lower(concat_ws(' ', '', h.name, h.name_en, h.district, h.district_en, h.search_keys))"
 )
 _DEPARTMENT_TEXT = "lower(' ' || d.name || ' ' || d.name_en || ' ' || d.search_keys)"
-_HIT = "h.id, h.name, h.name_en, h.grade, h.district, h.district_en, h.address"
 _NARROWED = """
     (%(district)s::text IS NULL OR h.district = %(district)s)
     AND (%(grade)s::text IS NULL OR h.grade = %(grade)s)
@@ -73,15 +74,16 @@ _DISTRICTS = """
 """
 _GRADES = "SELECT grade FROM hospitals GROUP BY grade ORDER BY count(*) DESC, grade"
 _RECENT = """
-    SELECT h.id, h.name, h.name_en, d.id, d.name, d.name_en
+    SELECT h.id AS hospital_id, h.name AS hospital_name, h.name_en AS hospital_name_en,
+           d.id AS department_id, d.name AS department_name, d.name_en AS department_name_en
     FROM (SELECT a.department_id, max(a.booked_at) AS last
           FROM appointments a JOIN patients p ON p.id = a.patient_id
-          WHERE p.account_id = %s
+          WHERE p.account_id = %(account_id)s
           GROUP BY a.department_id) booked
     JOIN departments d ON d.id = booked.department_id AND d.on_platform
     JOIN hospitals h ON h.id = d.hospital_id
     ORDER BY booked.last DESC
-    LIMIT %s
+    LIMIT %(limit)s
 """
 
 
@@ -93,8 +95,8 @@ async def hospitals(
 ) -> list[HospitalHit]:
     """Return hospitals that hold every word of `q` in their name or district, or its pinyin."""
     words = _words(q)
-    asked = _asked(words, district, grade, skip, limit)
-    return [HospitalHit(*row) for row in await tx.rows(_hospitals_sql(len(words)), asked)]
+    params = _params(words, district, grade, skip, limit)
+    return await tx.records(HospitalHit, _hospitals_sql(len(words)), params)
 
 
 async def departments(
@@ -104,9 +106,12 @@ async def departments(
     words = _words(q)
     if not words:
         return []
-    asked = _asked(words, district, grade, skip, limit)
-    rows = await tx.rows(_departments_sql(len(words)), asked)
-    return [DepartmentHit(*[*row[:3], HospitalHit(*row[3:])]) for row in rows]
+    params = _params(words, district, grade, skip, limit)
+    return await tx.records(_department_hit, _departments_sql(len(words)), params)
+
+
+def _department_hit(**row: Any) -> DepartmentHit:
+    return DepartmentHit(hospital=take(HospitalHit, row, "hospital_"), **row)
 
 
 @cache
@@ -114,7 +119,7 @@ def _hospitals_sql(words: int) -> str:
     # Names that hold what was typed as it is come before those that hold its letters in turn.
     found = "".join(f" AND text LIKE ANY(%(word{n})s::text[])" for n in range(words))
     return f"""
-        SELECT {_HIT}
+        SELECT {columns(HospitalHit, "h")}
         FROM (SELECT h.*, {_HOSPITAL_TEXT} AS text FROM hospitals h
               WHERE {_NARROWED} OFFSET 0) h
         WHERE true {found}
@@ -129,7 +134,7 @@ def _departments_sql(words: int) -> str:
     own = [f"d.text LIKE ANY(%(word{n})s::text[])" for n in range(words)]
     either = [f"({own[n]} OR h.text LIKE ANY(%(word{n})s::text[]))" for n in range(words)]
     return f"""
-        SELECT d.id, d.name, d.name_en, {_HIT}
+        SELECT d.id, d.name, d.name_en, {columns(HospitalHit, "h", "hospital_")}
         FROM (SELECT d.id, d.hospital_id, d.name, d.name_en, {_DEPARTMENT_TEXT} AS text
               FROM departments d
               WHERE d.parent_id IS NOT NULL AND d.on_platform OFFSET 0) d
@@ -146,7 +151,7 @@ def _words(q: str) -> list[str]:
     return (search_text(q).split() or typed(q).lower().split())[:WORDS_MAX]
 
 
-def _asked(
+def _params(
     words: list[str], district: str | None, grade: str | None, skip: int, limit: int
 ) -> dict[str, object]:
     return {
@@ -203,7 +208,7 @@ def _split(letters: str, last: frozenset[str]) -> list[list[str]]:
 # Spelling ---------------------------------------------------------------------------------
 
 _SPLITS_MAX = 6  # of the same letters: xi an, xian
-_READINGS_KEPT = 3  # of a character
+_READINGS_MAX = 3  # of a character
 _INITIALS_ALONE = re.compile("[bpmfdtnlgkhjqxrzcsyw]{3,}")
 # Every initial with every final: more than there are, which finds nothing and does no harm.
 _INITIALS = "b p m f d t n l g k h j q x r zh ch sh z c s y w"
@@ -250,7 +255,7 @@ def _keys(name: str) -> Iterator[str]:
         known = [reading.replace(" ", "") for reading in spelled]
         if known[0]:
             # The further a reading is down the list, the rarer it is.
-            common = list(dict.fromkeys(known))[:_READINGS_KEPT]
+            common = list(dict.fromkeys(known))[:_READINGS_MAX]
             typed_as = [reading.replace("v", "u") for reading in common]  # lü: lv or lu
             readings.append(list(dict.fromkeys([*common, *typed_as])))
     first = [known[0] for known in readings]
@@ -264,11 +269,11 @@ def _keys(name: str) -> Iterator[str]:
 
 
 async def filters(tx: Tx) -> Filters:
-    """Every district and grade that there is a hospital of."""
-    districts = [(row[0], row[1]) for row in await tx.rows(_DISTRICTS)]
-    return Filters(districts, [row[0] for row in await tx.rows(_GRADES)])
+    """Return every district and grade that there is a hospital of."""
+    districts = [(district, english) for district, english in await tx.rows(_DISTRICTS)]
+    return Filters(districts, [grade for (grade,) in await tx.rows(_GRADES)])
 
 
 async def recent_places(tx: Tx, account_id: int, limit: int) -> list[Place]:
-    """Where the account booked last, the latest first."""
-    return [Place(*row) for row in await tx.rows(_RECENT, (account_id, limit))]
+    """Return where the account booked last, the latest first."""
+    return await tx.records(Place, _RECENT, {"account_id": account_id, "limit": limit})

@@ -8,7 +8,6 @@ from datetime import datetime
 from guahao.rules.hospitals.titles import Title
 from guahao.store.kernel.db import Tx
 
-
 _TITLE = "SELECT id, name, name_en, retired_at FROM titles"
 
 

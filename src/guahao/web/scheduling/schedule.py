@@ -9,9 +9,9 @@ from litestar.types import ASGIApp
 from guahao.flows.supply import timetables as flows
 from guahao.flows.supply.fees import offered
 from guahao.flows.supply.timetables import FOR_EVER, WEEKDAYS, BelowBooked, PlanRefusal
+from guahao.rules.hospitals.departments import Department
 from guahao.rules.kernel.facts import PERIODS
 from guahao.rules.kernel.limits import ONE_DAY
-from guahao.store.hospitals.departments import Department
 from guahao.store.supply.timetables import PlannedSession, Timetable
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ProblemError, read_id

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from guahao.flows.supply.stops import StopRefusal
 from guahao.flows.supply.timetables import CAPACITY_MAX, FEE_MAX_FEN, BelowBooked, PlanRefusal
+from guahao.rules.hospitals.titles import Title
 from guahao.rules.kernel.text import prose, typed
 from guahao.rules.staff.staff import Role
-from guahao.store.hospitals.titles import Title
 from guahao.store.supply.timetables import Clinic
 from guahao.web.staff import StaffPage
 from guahao.web.staff.reading import FEN, UnreadableTimeError, read_fen, read_number, read_time

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from guahao.flows.hospitals import hospitals
+from guahao.rules.hospitals.hospitals import HospitalRecord
 from guahao.rules.staff.staff import HOSPITAL_ROLES, Role, Staff
-from guahao.store.hospitals.hospitals import HospitalRecord
 from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.staff.page import Handler, StaffPage, StaffRoute
 

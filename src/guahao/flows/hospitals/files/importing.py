@@ -18,7 +18,8 @@ from guahao.flows.hospitals.files import columns as c
 from guahao.flows.hospitals.files.reading import Found, HospitalFileFault, HospitalRow, read
 from guahao.flows.kernel.acting import Acting, acting
 from guahao.flows.kernel.platform import Platform
-from guahao.rules.hospitals.hospitals import HospitalFacts
+from guahao.rules.hospitals.hospital_rules import DatedRules
+from guahao.rules.hospitals.hospitals import HospitalFacts, HospitalRecord
 from guahao.rules.kernel.limits import ONE_DAY, HospitalRules
 from guahao.rules.kernel.versions import version_of
 from guahao.rules.staff.staff import Staff, Who
@@ -30,8 +31,6 @@ from guahao.sheets.values import CellFault
 from guahao.store.hospitals import hospital_imports as import_store
 from guahao.store.hospitals import hospital_rules as rules_store
 from guahao.store.hospitals import hospitals as store
-from guahao.store.hospitals.hospital_rules import DatedRules
-from guahao.store.hospitals.hospitals import HospitalRecord
 from guahao.store.kernel.db import Tx
 
 LIMITS = Limits(bytes=4 * 1024 * 1024, rows=5000)
@@ -67,7 +66,7 @@ class Change:
     before: HospitalRecord
     facts: HospitalFacts
     rules: HospitalRules
-    rules_change: bool
+    rules_before: HospitalRules
     fields: list[tuple[str, Any, Any]]
 
 
@@ -95,7 +94,7 @@ class Preview:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptPreview:
+class SavedPreview:
     """A file that waits for its confirmation, or has had it (`preview` None)."""
 
     id: int
@@ -115,18 +114,18 @@ async def receive(
         return await import_store.add(tx, by.id, name, content, include_hidden=include_hidden)
 
 
-async def show(platform: Platform, by: Staff, import_id: int) -> KeptPreview | None:
+async def show(platform: Platform, by: Staff, import_id: int) -> SavedPreview | None:
     """The person's own file as it would be applied now; None where there is none."""
     async with platform.db.transaction() as tx:
-        kept = await import_store.one(tx, by.id, import_id)
-    if kept is None:
+        saved = await import_store.one(tx, by.id, import_id)
+    if saved is None:
         return None
     preview = None
-    if kept.content is not None:
+    if saved.content is not None:
         preview = await preview_of(
-            platform, kept.filename, kept.content, include_hidden=kept.include_hidden
+            platform, saved.filename, saved.content, include_hidden=saved.include_hidden
         )
-    return KeptPreview(kept.id, kept.filename, preview)
+    return SavedPreview(saved.id, saved.filename, preview)
 
 
 async def preview_of(
@@ -145,10 +144,10 @@ async def confirm(
 ) -> Preview | ImportRefusal:
     """Apply the person's own file, where it does what was `seen`; what was done."""
     async with acting(platform, by.who) as act:
-        kept = await import_store.one(act.tx, by.id, import_id, lock=True)
-        if kept is None or kept.content is None:
+        saved = await import_store.one(act.tx, by.id, import_id, lock=True)
+        if saved is None or saved.content is None:
             return ImportRefusal.UNKNOWN
-        found = await _read(kept.filename, kept.content, include_hidden=kept.include_hidden)
+        found = await _read(saved.filename, saved.content, include_hidden=saved.include_hidden)
         outcome = await _apply(act, found, seen)
         if isinstance(outcome, Preview):
             await import_store.note_applied(act.tx, import_id)
@@ -203,9 +202,9 @@ async def _write(act: Acting, preview: Preview) -> None:
     for one in preview.changes:
         if one.facts != one.before.facts:
             await hospitals.change_in(act, one.before, one.facts)
-        if one.rules_change:
+        if one.rules != one.rules_before:
             new_rules = DatedRules(tomorrow, one.rules)
-            await hospital_rules.change_in(act, one.before.id, new_rules)
+            await hospital_rules.change_in(act, one.before.id, one.rules_before, new_rules)
     detail = {"added": len(preview.additions), "changed": len(preview.changes)}
     await act.record("import_hospitals", detail=detail)
 
@@ -276,7 +275,7 @@ def _change(row: HospitalRow, record: HospitalRecord, before: HospitalRules) -> 
     names = [one.name for one in c.HEADINGS if one.name in was]
     changed = [(name, was[name], will[name]) for name in names if was[name] != will[name]]
     place = (row.row.sheet, row.row.number)
-    return Change(*place, record, facts, rules, rules != before, changed)
+    return Change(*place, record, facts, rules, before, changed)
 
 
 async def every(platform: Platform) -> list[tuple[HospitalRecord, HospitalRules]]:

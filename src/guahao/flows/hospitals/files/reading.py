@@ -8,7 +8,7 @@ from datetime import time
 from enum import StrEnum
 
 from guahao.flows.hospitals.files import columns as c
-from guahao.flows.hospitals.hospital_rules import CANCEL_DAYS_MAX, CYCLE_DAYS_MAX
+from guahao.rules.hospitals.hospital_rules import CANCEL_DAYS_MAX, CYCLE_DAYS_MAX
 from guahao.rules.hospitals.hospitals import LENGTHS, code_fault, is_phone, lost_its_zero
 from guahao.sheets import values
 from guahao.sheets.book import Book, Row, Value, column_letter

@@ -7,11 +7,16 @@ from datetime import datetime
 from litestar.types import ASGIApp
 
 from guahao.flows.hospitals import announcements as flows
-from guahao.flows.hospitals.announcements import BODY_MAX, TITLE_MAX, Announced, AnnouncementRefusal
+from guahao.flows.hospitals.announcements import AnnouncementView
+from guahao.rules.hospitals.announcements import (
+    BODY_MAX,
+    TITLE_MAX,
+    AnnouncementRefusal,
+    AnnouncementText,
+)
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.rules.kernel.text import prose
 from guahao.rules.staff.staff import Role
-from guahao.store.hospitals.announcements import Written
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.staff import Act, StaffPage, StaffRoute, confirmed
@@ -72,10 +77,10 @@ async def _add(page: StaffPage) -> ASGIApp:
 
 async def _one(page: StaffPage) -> ASGIApp:
     found = await _found(page)
-    return _form(page, found, _as_form(found.kept.written))
+    return _form(page, found, _as_form(found.saved))
 
 
-async def _found(page: StaffPage) -> Announced:
+async def _found(page: StaffPage) -> AnnouncementView:
     id = read_id(page.request, "announcement_id", "not_found")
     found = await flows.one(page.door.platform, id)
     if found is None:
@@ -104,12 +109,12 @@ async def _withdraw(page: StaffPage) -> ASGIApp:
     return await _after(page, refused, page.say("已撤下，首页不再显示。"))
 
 
-def _withdrawing(page: StaffPage, found: Announced) -> Act:
+def _withdrawing(page: StaffPage, found: AnnouncementView) -> Act:
     return Act(
-        page.say("撤下公告“{title}”？", title=found.kept.written.title),
+        page.say("撤下公告“{title}”？", title=found.saved.title),
         [page.say("撤下后首页立即不再显示，也不能恢复；需要时另写一条。")],
         page.say("撤下公告"),
-        f"{_LIST}/{found.kept.id}",
+        f"{_LIST}/{found.saved.id}",
         "hospitals",
     )
 
@@ -119,14 +124,14 @@ async def _after(page: StaffPage, refused: AnnouncementRefusal | None, said: str
         page.flash(said)
         return page.redirect(_LIST)
     found = await _found(page)
-    given = page.form if "title" in page.form else _as_form(found.kept.written)
+    given = page.form if "title" in page.form else _as_form(found.saved)
     status = 409 if refused is AnnouncementRefusal.CHANGED_MEANWHILE else 422
     return _form(page, found, given, _say(page, refused), status)
 
 
 def _form(
     page: StaffPage,
-    found: Announced | None,
+    found: AnnouncementView | None,
     given: dict[str, str],
     refused: str = "",
     status: int = 200,
@@ -136,7 +141,7 @@ def _form(
         status,
         found=found,
         given=given,
-        kept=given if found is None else _as_form(found.kept.written),
+        saved=given if found is None else _as_form(found.saved),
         states=_state_words(page),
         refused=refused,
         title_max=TITLE_MAX,
@@ -144,7 +149,7 @@ def _form(
     )
 
 
-def _as_form(written: Written) -> dict[str, str]:
+def _as_form(written: AnnouncementText) -> dict[str, str]:
     return {
         "title": written.title,
         "title_en": written.title_en,
@@ -163,7 +168,7 @@ def _as_typed(moment: datetime | None) -> str:
     return moment.astimezone(CITY_TIME).replace(tzinfo=None).isoformat(timespec="minutes")
 
 
-def _read(page: StaffPage) -> Written | None:
+def _read(page: StaffPage) -> AnnouncementText | None:
     """What was typed; None where a time is none."""
     form = page.form
     shown_from = read_moment(form.get("shown_from", ""))
@@ -176,7 +181,7 @@ def _read(page: StaffPage) -> Written | None:
         for name in ("title", "title_en", "body", "body_en")
     }
     is_maintenance = form.get("is_maintenance") == "yes"
-    return Written(
+    return AnnouncementText(
         **typed, shown_from=shown_from, shown_until=shown_until, is_maintenance=is_maintenance
     )
 

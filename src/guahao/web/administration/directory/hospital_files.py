@@ -12,11 +12,11 @@ from litestar.types import ASGIApp
 
 from guahao.flows.hospitals.files import columns as c
 from guahao.flows.hospitals.files import importing as flows
-from guahao.flows.hospitals.files.importing import ImportRefusal, KeptPreview
+from guahao.flows.hospitals.files.importing import ImportRefusal, SavedPreview
+from guahao.rules.hospitals.hospitals import HospitalRecord
 from guahao.rules.kernel.limits import HospitalRules
 from guahao.rules.staff.staff import Role
 from guahao.sheets.write import Column, Kind, Plain, Table, workbook
-from guahao.store.hospitals.hospitals import HospitalRecord
 from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.http.uploads import XLSX
 from guahao.web.staff import StaffPage, StaffRoute
@@ -100,15 +100,15 @@ async def _show(page: StaffPage) -> ASGIApp:
 
 
 async def _preview(page: StaffPage, refused: str = "", status: int = 200) -> ASGIApp:
-    kept = await _kept(page)
-    preview = kept.preview
+    saved = await _kept(page)
+    preview = saved.preview
     if preview is None:
         return page.redirect("/staff/hospitals")
     unreadable = preview.unreadable
     return page.show(
         "staff/hospital_imported.html",
         status,
-        kept=kept,
+        saved=saved,
         preview=preview,
         unreadable=say_file(unreadable.fault, page.language) if unreadable else "",
         faults=[(one, say_cell(one, page.language)) for one in preview.faults[:_FAULTS_SHOWN]],
@@ -118,12 +118,12 @@ async def _preview(page: StaffPage, refused: str = "", status: int = 200) -> ASG
     )
 
 
-async def _kept(page: StaffPage) -> KeptPreview:
+async def _kept(page: StaffPage) -> SavedPreview:
     id = read_id(page.request, "import_id", "not_found")
-    kept = await flows.show(page.door.platform, page.staff, id)
-    if kept is None:
+    saved = await flows.show(page.door.platform, page.staff, id)
+    if saved is None:
         raise ProblemError("not_found")
-    return kept
+    return saved
 
 
 def _told(value: Any) -> str:

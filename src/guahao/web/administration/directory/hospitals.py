@@ -7,9 +7,15 @@ from dataclasses import asdict, fields
 from litestar.types import ASGIApp
 
 from guahao.flows.hospitals import hospitals as flows
-from guahao.flows.hospitals.hospital_rules import RulesRefusal
-from guahao.flows.hospitals.hospitals import Faults, HospitalRefusal
-from guahao.rules.hospitals.hospitals import GRADES, LENGTHS, HospitalFacts, HospitalFault
+from guahao.rules.hospitals.hospital_rules import RulesRefusal
+from guahao.rules.hospitals.hospitals import (
+    GRADES,
+    LENGTHS,
+    Faults,
+    HospitalFacts,
+    HospitalFault,
+    HospitalRefusal,
+)
 from guahao.rules.kernel.limits import HospitalRules
 from guahao.rules.kernel.text import prose, typed
 from guahao.rules.staff.staff import Role
@@ -72,7 +78,7 @@ async def _new_form(
 async def _words(page: StaffPage, faults: Faults | None) -> dict[str, object]:
     """What the form of an entry needs besides what was typed."""
     return {
-        "faults": {name: say_fault(page, name, one) for name, one in (faults or {}).items()},
+        "faults": {name: say_fault(page, name, fault) for name, fault in (faults or {}).items()},
         "grades": GRADES,
         "lengths": LENGTHS,
         "districts": await flows.districts(page.door.platform),
@@ -118,7 +124,7 @@ async def _form(
         status,
         place=place,
         given=given,
-        kept=_as_form(place.hospital.facts),
+        saved=_as_form(place.hospital.facts),
         version=flows.version(place.hospital),
         refused=refused,
         **await _words(page, faults),
@@ -145,10 +151,10 @@ async def _change(page: StaffPage) -> ASGIApp:
 def read_facts(form: dict[str, str]) -> HospitalFacts:
     """The entry as it was typed."""
     return HospitalFacts(
-        *[
-            prose(form.get(one.name, ""), lines=one.name == "notice")
-            for one in fields(HospitalFacts)
-        ]
+        **{
+            field.name: prose(form.get(field.name, ""), lines=field.name == "notice")
+            for field in fields(HospitalFacts)
+        }
     )
 
 

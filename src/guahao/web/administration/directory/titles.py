@@ -5,10 +5,9 @@ from __future__ import annotations
 from litestar.types import ASGIApp
 
 from guahao.flows.hospitals import titles as flows
-from guahao.flows.hospitals.titles import NAME_EN_MAX, NAME_MAX, TitleRefusal
+from guahao.rules.hospitals.titles import NAME_EN_MAX, NAME_MAX, Title, TitleRefusal
 from guahao.rules.kernel.text import prose
 from guahao.rules.staff.staff import Role
-from guahao.store.hospitals.titles import Title
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.staff import Act, StaffPage, StaffRoute, confirmed
@@ -46,7 +45,7 @@ async def _listed(page: StaffPage, refused: str = "", status: int = 200) -> ASGI
 
 
 async def _add(page: StaffPage) -> ASGIApp:
-    name, name_en = (prose(page.form.get(one, "")) for one in ("name", "name_en"))
+    name, name_en = (prose(page.form.get(field, "")) for field in ("name", "name_en"))
     outcome = await flows.add(page.door.platform, page.staff, name, name_en)
     if isinstance(outcome, TitleRefusal):
         return await _listed(page, _say(page, outcome), 422)
@@ -61,8 +60,8 @@ async def _one(page: StaffPage) -> ASGIApp:
 
 async def _found(page: StaffPage) -> Title:
     id = read_id(page.request, "title_id", "not_found")
-    there = await flows.listed(page.door.platform)
-    found = next((one for one in there if one.id == id), None)
+    titles = await flows.listed(page.door.platform)
+    found = next((title for title in titles if title.id == id), None)
     if found is None:
         raise ProblemError("not_found")
     return found
@@ -77,7 +76,7 @@ def _form(
         title=title,
         version=flows.version(title),
         given=given,
-        kept=_as_form(title),
+        saved=_as_form(title),
         refused=refused,
         name_en_max=NAME_EN_MAX,
     )

@@ -5,9 +5,14 @@ from __future__ import annotations
 from litestar.types import ASGIApp
 
 from guahao.flows.hospitals import departments as flows
-from guahao.flows.hospitals.departments import NAME_MAX, DepartmentRefusal, Entry
+from guahao.rules.hospitals.departments import (
+    NAME_MAX,
+    Department,
+    DepartmentEntry,
+    DepartmentReach,
+    DepartmentRefusal,
+)
 from guahao.rules.kernel.text import prose, typed
-from guahao.store.hospitals.departments import Department, Reach
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.staff.at_hospital import Place, both_doors, place_of
@@ -72,10 +77,10 @@ async def _add(page: StaffPage) -> ASGIApp:
     return page.redirect(f"{place.address}{_LIST}#department-{outcome}")
 
 
-def _read(form: dict[str, str]) -> Entry:
+def _read(form: dict[str, str]) -> DepartmentEntry:
     """What was typed; without a department of the first level it is one itself."""
     parent = form.get("parent", "")
-    return Entry(
+    return DepartmentEntry(
         read_number(parent) if parent else None,
         prose(form.get("name", "")),
         prose(form.get("name_en", "")),
@@ -91,7 +96,7 @@ async def _show(page: StaffPage) -> ASGIApp:
     return await _form(page, place, department, reach, _as_form(department))
 
 
-async def _found(page: StaffPage, place: Place) -> tuple[Department, Reach]:
+async def _found(page: StaffPage, place: Place) -> tuple[Department, DepartmentReach]:
     id = read_id(page.request, "department_id", "not_found")
     found = await flows.one(page.door.platform, place.staff, id)
     if found is None:
@@ -103,7 +108,7 @@ async def _form(
     page: StaffPage,
     place: Place,
     department: Department,
-    reach: Reach,
+    reach: DepartmentReach,
     given: dict[str, str],
     refused: str = "",
     status: int = 200,
@@ -117,7 +122,7 @@ async def _form(
         reach=reach,
         heads=[one for one in there if one.parent_id is None],
         given=given,
-        kept=_as_form(department),
+        saved=_as_form(department),
         version=flows.version(department),
         refused=refused,
         name_max=NAME_MAX,
@@ -184,7 +189,7 @@ async def _delete(page: StaffPage) -> ASGIApp:
     return await _after(page, place, outcome, page.say("已删除。"))
 
 
-def _hiding(page: StaffPage, place: Place, department: Department, reach: Reach) -> Act:
+def _hiding(page: StaffPage, place: Place, department: Department, reach: DepartmentReach) -> Act:
     name = page.names.name(department.name, department.name_en)
     return Act(
         page.say("{name}下平台？", name=name),
@@ -202,7 +207,7 @@ def _hiding(page: StaffPage, place: Place, department: Department, reach: Reach)
     )
 
 
-def _deleting(page: StaffPage, place: Place, department: Department, reach: Reach) -> Act:
+def _deleting(page: StaffPage, place: Place, department: Department, reach: DepartmentReach) -> Act:
     name = page.names.name(department.name, department.name_en)
     return Act(
         page.say("删除{name}？", name=name),

@@ -7,7 +7,7 @@ from datetime import date
 from litestar.types import ASGIApp
 
 from guahao.flows.hospitals import hospital_rules as flows
-from guahao.flows.hospitals.hospital_rules import RulesRefusal
+from guahao.rules.hospitals.hospital_rules import DatedRules, RulesRefusal, check_rules
 from guahao.rules.kernel.limits import ONE_DAY, HospitalRules
 from guahao.rules.kernel.text import typed
 from guahao.rules.supply.releasing import furthest
@@ -96,7 +96,7 @@ async def _change(page: StaffPage) -> ASGIApp:
     if rules is None:
         return await _shown(page, page.say("请填写每个时间，写成8:30这样。"), 422)
     if page.form.get("step") != "save":
-        refused = flows.refused_rules(holds_from, rules, page.today)
+        refused = check_rules(DatedRules(holds_from, rules), page.today)
         if refused is None:
             return await _shown(page, "", preview=(holds_from, rules))
         return await _shown(page, say_rules(page, refused), 422)
