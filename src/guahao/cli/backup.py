@@ -37,13 +37,13 @@ from guahao.backup.verifying import (
     restored,
 )
 from guahao.embedded import EmbeddedServer
+from guahao.flows.operations import backups
+from guahao.flows.operations.backups import BackupRun
 from guahao.processes import stopping_on_signals
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.settings import Settings, SettingsError, read_settings
 from guahao.store.kernel.connections import connecting, why
 from guahao.store.kernel.db import LOGIN_ROLE
-from guahao.store.operations import backup_runs, backups
-from guahao.store.operations.backup_runs import BackupRun
 from guahao.tools.audit import audit as audit_tool
 
 app = typer.Typer(help="Backups: take, stream, list, verify, restore.", no_args_is_help=True)
@@ -51,7 +51,7 @@ app = typer.Typer(help="Backups: take, stream, list, verify, restore.", no_args_
 SameDisk = Annotated[
     bool, typer.Option("--same-disk", help="Also where the backups share the database's disk.")
 ]
-_KEY = "guahao backup"  # what the fingerprint of the secret key is made of
+_KEY = "guahao backup"  # hashed into the fingerprint of the secret key
 _console = Console(stderr=True)
 
 
@@ -75,7 +75,7 @@ def take_command(same_disk: SameDisk = False) -> None:
                 counts = _counts(settings, urls.application)
                 base = take(archive, source, _key(settings), counts, report)
         except (BackupError, psycopg.OperationalError) as error:
-            _record(settings, urls.application, _run("backup", started, _said(error), failed=True))
+            _record(settings, urls.application, _run("backup", started, _message_of(error), failed=True))
             raise
         size = base.facts.size_bytes
         typer.echo(f"Backup {base.name}: {_size(size)} in {_seconds(base)}; checksums are right.")
@@ -114,14 +114,14 @@ def stream_command(
             raise BackupError("another `guahao backup stream` is running")
         if anew:
             start_anew(archive, open_source())
-        is_told = False
+        is_checked = False
 
         def checked_source() -> Source:
-            nonlocal is_told
+            nonlocal is_checked
             source = open_source()
-            if not is_told:
+            if not is_checked:
                 _check_disk(settings, archive, source, allowed=same_disk)
-            is_told = True
+            is_checked = True
             return source
 
         try:
@@ -153,8 +153,8 @@ def list_command(
             }
             for base in bases
         ]
-        told = {"backups": listed, "damaged": damaged}
-        typer.echo(msgspec.json.format(msgspec.json.encode(told), indent=2))
+        answer = {"backups": listed, "damaged": damaged}
+        typer.echo(msgspec.json.format(msgspec.json.encode(answer), indent=2))
         return
     if not bases and not damaged:
         typer.echo(f"There is no backup in {archive.folder}. Run: guahao backup take")
@@ -240,7 +240,7 @@ def verify_command(
     for fault in faults:
         typer.echo(f"WRONG: {fault}.", err=True)
     if verdict is not None:
-        _tell(verdict)
+        _print_verdict(verdict)
     if faults:
         raise typer.Exit(1)
 
@@ -262,7 +262,7 @@ def restore_command(
     end_orphans()
     into = _checked_target(archive, into)
     programs = find_programs(base.facts.major, settings.postgres_bin)
-    _say_restore(archive, base, target, into)
+    _print_plan(archive, base, target, into)
     if base.facts.key != _key(settings):
         typer.echo(
             "CAREFUL: this GUAHAO_SECRET_KEY is not the one that the backup was written with;"
@@ -303,7 +303,7 @@ def restore_command(
 
 
 def backups_superuser(settings: Settings) -> str:
-    """A login that is in every restored cluster: the embedded server's, or the backup's own."""
+    """Return a login that every restored cluster has: the embedded server's, or the backup's."""
     user = conninfo_to_dict(_backup_url(settings)).get("user")
     return str(user or "postgres")
 
@@ -325,7 +325,7 @@ def _next_steps(settings: Settings) -> str:
 
 
 def _checked_target(archive: Archive, into: Path) -> Path:
-    """The folder itself where `into` is a link; raises BackupError where it cannot be used."""
+    """Return the folder that `into` names or links to; raise BackupError if it is unusable."""
     into = into.expanduser().resolve()
     if into.is_relative_to(archive.folder.resolve()):
         raise BackupError(f"{into} lies among the backups; name a folder elsewhere")
@@ -334,7 +334,7 @@ def _checked_target(archive: Archive, into: Path) -> Path:
     return into
 
 
-def _say_restore(archive: Archive, base: Base, target: datetime | None, into: Path) -> None:
+def _print_plan(archive: Archive, base: Base, target: datetime | None, into: Path) -> None:
     until = "everything that is in the archive" if target is None else local(target)
     typer.echo(
         f"From {archive.folder}: the backup {base.name} ({_size(base.facts.size_bytes)}) and the"
@@ -409,7 +409,7 @@ async def _audit(settings: Settings, url: str, report: Report) -> list[str]:
     ]
 
 
-def _tell(verdict: Verdict) -> None:
+def _print_verdict(verdict: Verdict) -> None:
     facts = verdict.base.facts
     until = "all of the archive" if verdict.target is None else local(verdict.target)
     typer.echo(
@@ -494,25 +494,19 @@ def _warn_of_damaged(archive: Archive) -> None:
 
 def _counts(settings: Settings, url: str) -> Mapping[str, Count]:
     async def count() -> dict[str, Count]:
-        async with (
-            wiring.open_platform(settings, url) as platform,
-            platform.db.transaction() as tx,
-        ):
-            found = await backups.counts(tx)
+        async with wiring.open_platform(settings, url) as platform:
+            found = await backups.count_rows(platform)
         return {table: Count(*numbers) for table, numbers in found.items()}
 
     return uvloop.run(count())
 
 
 def _record(settings: Settings, url: str, run: BackupRun) -> None:
-    """Record a run in the platform's database, or say that it is away."""
+    """Record a run in the platform's database, or print that it does not answer."""
 
     async def record() -> None:
-        async with (
-            wiring.open_platform(settings, url) as platform,
-            platform.db.transaction() as tx,
-        ):
-            await backup_runs.record(tx, run)
+        async with wiring.open_platform(settings, url) as platform:
+            await backups.record_run(platform, run)
 
     try:
         psycopg.connect(connecting(url)).close()  # fails soon where nobody answers
@@ -521,12 +515,12 @@ def _record(settings: Settings, url: str, run: BackupRun) -> None:
         typer.echo(f"The run could not be recorded in the database: {why(error)}", err=True)
 
 
-def _said(error: Exception) -> str:
+def _message_of(error: Exception) -> str:
     return str(error) if isinstance(error, BackupError) else why(error)
 
 
 def _run(
-    kind: backup_runs.Kind,
+    kind: backups.Kind,
     started: datetime,
     detail: str,
     *,
@@ -534,12 +528,12 @@ def _run(
     target: datetime | None = None,
     size: int | None = None,
 ) -> BackupRun:
-    outcome: backup_runs.Outcome = "failed" if failed else "ok"
+    outcome: backups.Outcome = "failed" if failed else "ok"
     return BackupRun(kind, started, datetime.now(UTC), outcome, detail[:2000], target, size)
 
 
 def _key(settings: Settings) -> str:
-    """A fingerprint of the secret key, from which nobody can tell the key."""
+    """Return a fingerprint of the secret key, which does not reveal the key."""
     return wiring.vault_of(settings).index("backup", _KEY).hex()[:16]
 
 
@@ -555,7 +549,7 @@ def _moment(text: str) -> datetime | None:
 
 @contextmanager
 def _progress() -> Iterator[Callable[[str], None]]:
-    """What is done just now, on a terminal."""
+    """Yield a function that shows the current step, if there is a terminal."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return
