@@ -30,7 +30,7 @@ PREPARE = ( PATH=$$PATH:/usr/sbin; for program in $(PROGRAMS); do command -v $$p
 
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
-.PHONY: run test check faults lint bench lock assets image audit-dependencies clean
+.PHONY: run test check faults lint bench dist lock assets image audit-dependencies clean
 
 run: $(BASE) assets
 	$(BIN)/guahao up
@@ -41,7 +41,7 @@ test: $(DEV) assets
 
 # In a minute or two, before every commit: no server, no browser, no processes that are killed.
 check: lint assets
-	$(BIN)/pytest -n 2 -m "not database and not faults"
+	$(BIN)/pytest -n 2 -m "not database and not faults and not wheel"
 
 # The long form of the fault tests: tens of minutes, and a table of figures at the end.
 faults: $(DEV) assets
@@ -65,20 +65,29 @@ bench: $(BASE)
 	$(BIN)/guahao bench http
 	$(BIN)/guahao bench read
 
+# A wheel and an sdist that need no Node, the release notes and a list of all parts (SBOM), in dist/.
+dist: $(DEV) assets
+	$(BIN)/python release/dist.py check
+	rm -rf dist
+	$(BIN)/python -m hatchling build
+	$(BIN)/python release/dist.py describe
+	@ls dist
+
 lock: $(DEV)
-	$(LOCK) --group build pyproject.toml -o requirements/base.txt
+	$(LOCK) pyproject.toml -o requirements/base.txt
+	$(LOCK) -c requirements/base.txt --group build -o requirements/build.txt
 	$(LOCK) --extra aliyun -c requirements/base.txt pyproject.toml -o requirements/aliyun.txt
 	$(LOCK) -c requirements/base.txt -c requirements/aliyun.txt --group patroni -o requirements/patroni.txt
 	$(LOCK) --extra aliyun --group build --group dev --group patroni \
-		-c requirements/base.txt -c requirements/aliyun.txt -c requirements/patroni.txt \
-		pyproject.toml -o requirements/dev.txt
+		-c requirements/base.txt -c requirements/build.txt -c requirements/aliyun.txt \
+		-c requirements/patroni.txt pyproject.toml -o requirements/dev.txt
 	$(NPM) install --package-lock-only --ignore-scripts
 
 # Optional, and needs the network: known vulnerabilities of what is locked.
 audit-dependencies: | $(BIN)/python
 	$(BIN)/python -m venv $(VENV)/audit
 	$(VENV)/audit/bin/python -m pip --disable-pip-version-check --quiet install pip-audit
-	for file in base aliyun patroni dev; do \
+	for file in base build aliyun patroni dev; do \
 		$(VENV)/audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements/$$file.txt || exit 1; done
 
 assets: $(ASSETS)
@@ -101,9 +110,9 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 # Without build isolation the build backend, too, is the locked one.
-$(BASE): requirements/base.txt pyproject.toml | $(BIN)/python
+$(BASE): requirements/base.txt requirements/build.txt pyproject.toml | $(BIN)/python
 	@echo 'Installing what guahao needs (once; a minute or two) ...'
-	$(PIP) install --require-hashes -r requirements/base.txt
+	$(PIP) install --require-hashes -r requirements/base.txt -r requirements/build.txt
 	$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 

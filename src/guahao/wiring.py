@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import structlog
@@ -233,6 +234,20 @@ def build_platform(
     )
 
 
+def check_extras(settings: Settings) -> None:
+    """Raise SettingsError if a setting chooses a provider whose SDK is not installed."""
+    chosen = (
+        ("GUAHAO_SMS_GATEWAY", settings.sms_gateway, "alibabacloud_dysmsapi20170525"),
+        ("GUAHAO_IDENTITY_VERIFIER", settings.verifier, "alibabacloud_cloudauth20190307"),
+    )
+    for name, provider, module in chosen:
+        if provider == "aliyun" and find_spec(module) is None:
+            raise SettingsError(
+                f"{name}=aliyun needs the SDK of Alibaba Cloud, which is not installed."
+                ' Run: pip install "guahao[aliyun]"'
+            )
+
+
 async def check_database(settings: Settings, url: str) -> None:
     """Raise SettingsError where production would serve a demo's database."""
     if settings.demo:
@@ -251,6 +266,7 @@ def examine(environ: Mapping[str, str]) -> list[Check]:
         if settings.secret_key is None and not (settings.data_dir / "secret-key").exists():
             raise SettingsError("there is no secret key; a demo makes its own at `guahao up`")
         vault = vault_of(settings)
+        check_extras(settings)
     except (SettingsError, OSError) as error:
         says = f"The settings are refused: {error}. See {runbook('install')}"
         return [Check("settings", State.FAILED, says)]
@@ -430,12 +446,9 @@ def _verifier(settings: Settings, database: Database) -> RealNameVerifier:
         return NoVerifier()
     if settings.verifier == "demo":
         return DemoVerifier()
-    try:
-        from guahao.identity_check.aliyun import Access, AliyunVerifier  # noqa: PLC0415 - an extra's
-    except ModuleNotFoundError:
-        raise SettingsError(
-            "GUAHAO_IDENTITY_VERIFIER=aliyun needs the provider's SDK: pip install 'guahao[aliyun]'"
-        ) from None
+    check_extras(settings)
+    from guahao.identity_check.aliyun import Access, AliyunVerifier  # noqa: PLC0415 - an extra's
+
     access = Access(
         settings.identity_aliyun_endpoint,
         settings.identity_aliyun_access_key_id or "",
@@ -445,12 +458,9 @@ def _verifier(settings: Settings, database: Database) -> RealNameVerifier:
 
 
 def _aliyun(settings: Settings) -> Gateway:
-    try:
-        from guahao.notices.aliyun import Access, AliyunGateway  # noqa: PLC0415 - an extra's
-    except ModuleNotFoundError:
-        raise SettingsError(
-            "GUAHAO_SMS_GATEWAY=aliyun needs the provider's SDK: pip install 'guahao[aliyun]'"
-        ) from None
+    check_extras(settings)
+    from guahao.notices.aliyun import Access, AliyunGateway  # noqa: PLC0415 - an extra's
+
     access = Access(
         settings.aliyun_endpoint,
         settings.aliyun_access_key_id or "",

@@ -75,7 +75,9 @@ def take_command(same_disk: SameDisk = False) -> None:
                 counts = _counts(settings, urls.application)
                 base = take(archive, source, _key(settings), counts, report)
         except (BackupError, psycopg.OperationalError) as error:
-            _record(settings, urls.application, _run("backup", started, _message_of(error), failed=True))
+            _record(
+                settings, urls.application, _run("backup", started, _message_of(error), failed=True)
+            )
             raise
         size = base.facts.size_bytes
         typer.echo(f"Backup {base.name}: {_size(size)} in {_seconds(base)}; checksums are right.")

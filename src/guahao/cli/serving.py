@@ -40,6 +40,7 @@ app = typer.Typer()
 def up() -> None:
     """Start everything: database, migrations, a demo city when empty, web and worker."""
     settings = read_settings(os.environ)
+    wiring.check_extras(settings)
     check_port(settings)
     with prepared_database(settings) as urls:
         run_everything(settings, urls, str(time.time()))
@@ -51,6 +52,7 @@ def serve(parent: _Parent = None) -> None:
     settings = read_settings(os.environ)
     if parent is not None:
         end_with(parent)
+    wiring.check_extras(settings)
     check_port(settings)
     _raise_open_files()
     with (
@@ -102,6 +104,7 @@ def worker(parent: _Parent = None) -> None:
     settings = read_settings(os.environ)
     if parent is not None:
         end_with(parent)
+    wiring.check_extras(settings)
     with wiring.application_url(settings) as url:
         uvloop.run(wiring.work(settings, url))
 
