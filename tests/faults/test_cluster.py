@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import httpx
 import pytest
 from tests.acceptance.processes import guahao
-from tests.faults.cluster import Cluster, Node, cluster, until
 from tests.faults.conftest import LONG_FORM, ROUNDS, Figures, Record
-from tests.faults.load import Load, Verdict, looking, verdict, wishes
+from tests.faults.harness.cluster import Cluster, Node, cluster, until
+from tests.faults.harness.load import Load, Verdict, looking, verdict, wishes
 
 from guahao.flows.kernel.platform import Platform
 

@@ -20,7 +20,7 @@ import psycopg
 import pytest
 from tests.acceptance.processes import SECRET_KEY, Web, environment, guahao
 from tests.faults.conftest import LONG_FORM, Figures, Record
-from tests.faults.load import UNLIMITED, Load, looking, verdict, wishes
+from tests.faults.harness.load import UNLIMITED, Load, looking, verdict, wishes
 
 from guahao.embedded import EmbeddedServer
 from guahao.store.kernel.migrate import migrate

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from tests.city import Clock, ask, open_platform
 from tests.crowd import add_clinic, add_crowd, book, count, open_desk
-from tests.faults.network import Network, network_to, until
+from tests.faults.harness.network import Network, network_to, until
 
 from guahao.flows.booking.desk import NotBooked, OutcomeUnknown
 from guahao.flows.kernel.platform import Platform

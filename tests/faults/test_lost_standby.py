@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from tests.city import Clock, open_platform
 from tests.databases import with_database
-from tests.faults.network import until
+from tests.faults.harness.network import until
 
 from guahao.clock import city_clock
 from guahao.embedded import EmbeddedServer, program

@@ -13,7 +13,7 @@ import pytest
 from tests.city import Clock, open_platform
 from tests.conftest import SOURCES
 from tests.crowd import add_clinic, add_crowd, book, open_desk
-from tests.faults.network import until
+from tests.faults.harness.network import until
 
 from guahao.store.kernel.db import as_application
 from guahao.store.kernel.migrate import MigrationError, SchemaState, migrate, schema_of

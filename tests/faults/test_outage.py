@@ -14,7 +14,7 @@ from psycopg.conninfo import make_conninfo
 from tests.acceptance.processes import Web, environment
 from tests.city import Clock, add_session, ask, open_platform
 from tests.crowd import count, open_desk
-from tests.faults.network import Network, network_to, until
+from tests.faults.harness.network import Network, network_to, until
 from tests.web.browsing import Reader
 from tests.web.site import ENGLISH, Citizen, Site, add_citizen, has_chinese, problem
 

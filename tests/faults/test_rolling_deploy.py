@@ -16,9 +16,9 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.acceptance.processes import SECRET_KEY, Web, environment, free_port, guahao
-from tests.faults.cluster import PATH, until
 from tests.faults.conftest import LONG_FORM, ROUNDS, Figures, Record
-from tests.faults.load import UNLIMITED, Load, looking, verdict, wishes
+from tests.faults.harness.cluster import PATH, until
+from tests.faults.harness.load import UNLIMITED, Load, looking, verdict, wishes
 
 from guahao.deploy.answers import Answers, check
 from guahao.deploy.credentials import credentials_of

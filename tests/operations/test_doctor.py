@@ -26,7 +26,7 @@ from tests.city import (
     open_platform,
     phone,
 )
-from tests.faults.network import network_to
+from tests.faults.harness.network import network_to
 from tests.store.kernel.test_roles import with_login
 
 from guahao.clock import CityClock, city_clock

@@ -20,7 +20,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from tests.city import Clock, open_platform
 from tests.databases import with_database
-from tests.faults.network import network_to
+from tests.faults.harness.network import network_to
 from tests.web.http.test_real_server import serving
 
 from guahao.flows.kernel.platform import Platform

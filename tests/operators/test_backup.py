@@ -22,7 +22,7 @@ import psutil
 import psycopg
 import pytest
 from tests.crowd import add_clinic, add_crowd, book, open_desk
-from tests.faults.disks import fill, small_disk
+from tests.faults.harness.disks import fill, small_disk
 from tests.operators.workplace import Workplace
 
 from guahao import wiring

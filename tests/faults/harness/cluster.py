@@ -28,7 +28,7 @@ import httpx
 import psutil
 import pytest
 from tests.conftest import SOURCES
-from tests.faults.load import UNLIMITED
+from tests.faults.harness.load import UNLIMITED
 
 from guahao.deploy.answers import check
 from guahao.deploy.credentials import StoredCredentials, credentials_of
