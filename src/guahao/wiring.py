@@ -53,7 +53,7 @@ from guahao.trail_sinks import Noted, last_noted
 from guahao.web.app import create_app as web_app
 from guahao.web.http.tokens import PAGES_SECONDS, Tokens
 from guahao.web.monitoring.logs import set_up_logs
-from guahao.web.wechat import Line
+from guahao.web.wechat import Connection
 from guahao.wechat.api import Api
 from guahao.wechat.callback import Callback
 from guahao.worker import run_worker
@@ -327,7 +327,7 @@ def create_app() -> Litestar:
         platform, lanes=settings.desk_lanes, batch=settings.desk_batch, queue=settings.desk_queue
     )
 
-    line = _line(platform)
+    connection = _wechat_connection(platform)
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
@@ -348,10 +348,10 @@ def create_app() -> Litestar:
         finally:
             await desk.close()
             await platform.db.close()
-            if line is not None:
-                await line.api.close()
+            if connection is not None:
+                await connection.api.close()
 
-    return web_app(platform, desk, [lifespan], line)
+    return web_app(platform, desk, [lifespan], connection)
 
 
 def token_issuer(platform: Platform) -> Callable[[int], str]:
@@ -406,13 +406,13 @@ async def create_wechat_menu(settings: Settings, url: str) -> None:
             await api.close()
 
 
-def _line(platform: Platform) -> Line | None:
+def _wechat_connection(platform: Platform) -> Connection | None:
     """The web's line to WeChat, where there is an Official Account."""
     settings, api = platform.settings, _wechat_api(platform.settings)
     if api is None or settings.wechat_token is None or settings.wechat_appid is None:
         return None
     callback = Callback(settings.wechat_token, settings.wechat_appid, settings.wechat_aes_key)
-    return Line(callback, api, _account(platform, api).send_text)
+    return Connection(callback, api, _account(platform, api).send_text)
 
 
 def _wechat_api(settings: Settings) -> Api | None:

@@ -17,7 +17,7 @@ from guahao.rules.kernel.limits import Policy
 from guahao.settings import Settings, WeChatTemplate
 from guahao.tools.stand_ins.wechat import Account, Shown, StandIn
 from guahao.web.app import create_app
-from guahao.web.wechat import Line
+from guahao.web.wechat import Connection
 from guahao.wechat.api import Api
 from guahao.wechat.callback import Callback
 from guahao.wechat.xml import Fields
@@ -122,7 +122,9 @@ async def open_official(
         api = Api(account.appid, account.secret, stand_in.url)
         outgoing = OfficialAccount(platform.db, platform.vault, api)
         callback = Callback(account.token, account.appid, account.aes_key)
-        app = create_app(platform, desk, line=Line(callback, api, outgoing.send_text))
+        app = create_app(
+            platform, desk, wechat_connection=Connection(callback, api, outgoing.send_text)
+        )
         try:
             yield Official(app, platform, account, stand_in, clock, outgoing)
         finally:

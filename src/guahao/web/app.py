@@ -48,7 +48,7 @@ from guahao.web.staff.hospital.hospital_departments import department_routes
 from guahao.web.staff.hospital.hospital_rules import rules_routes
 from guahao.web.staff.hospital.reconciliations import reconciliation_routes
 from guahao.web.staff.login import login_routes
-from guahao.web.staff.page import StaffDoor, StaffRoute
+from guahao.web.staff.page import StaffRoute, StaffServices
 from guahao.web.words.replies import Problem, Replies
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
@@ -60,7 +60,7 @@ def create_app(
     platform: Platform,
     desk: Desk,
     lifespan: Sequence[Lifespan] = (),
-    line: wechat.Line | None = None,
+    wechat_connection: wechat.Connection | None = None,
 ) -> Litestar:
     """All doors over one platform and its desk; WeChat's where there is a `line` to it.
 
@@ -70,21 +70,21 @@ def create_app(
     replies = Replies(lambda: platform.policy_said, settings.hotline)
     callers = Callers(settings)
     tokens = Tokens(platform)
-    front_door = citizens.Door(platform, desk, replies, tokens, callers)
-    staff_door = StaffDoor(platform, desk, replies, callers)
+    services = citizens.Services(platform, desk, replies, tokens, callers)
+    staff_services = StaffServices(platform, desk, replies, callers)
 
     def error_page(request: ApiRequest, problem: Problem, trace_id: str | None) -> Answer:
         if is_of_staff(request):
-            return staff_error_page(staff_door, request, problem, trace_id)
-        return citizens.error_page(front_door, request, problem, trace_id)
+            return staff_error_page(staff_services, request, problem, trace_id)
+        return citizens.error_page(services, request, problem, trace_id)
 
     async def log_in(scope: Scope, account_id: int) -> tuple[bytes, bytes]:
         begun = await log_in_bound(platform, account_id, Device(label_of(scope)))
         token = tokens.issue(account_id, begun.log_in_id, PAGES_SECONDS)
-        return front_door.cookies.keep(SESSION, token)
+        return services.cookies.keep(SESSION, token)
 
     async def is_logged_in(scope: Scope) -> bool:
-        kept = front_door.cookies.read(scope, SESSION)
+        kept = services.cookies.read(scope, SESSION)
         try:
             return kept is not None and bool(await tokens.log_in_by(tokens.claims_in(kept)))
         except ProblemError:
@@ -100,15 +100,17 @@ def create_app(
             await asyncio.gather(task, return_exceptions=True)
 
     # A router each: Litestar walks through all it has at every handler registered one by one.
-    doors: list[Sequence[HTTPRouteHandler]] = [
-        _handlers(platform, api.Door(platform, desk, replies, tokens, callers)),
-        citizens.page_routes(front_door),
-        [route.for_litestar(staff_door) for route in staff_routes()],
-        fhir.fhir_routes(fhir.Door(platform, desk, replies, tokens, callers)),
-        [] if line is None else wechat.routes(wechat.Door(platform, line, log_in, is_logged_in)),
+    routers: list[Sequence[HTTPRouteHandler]] = [
+        _handlers(platform, api.Services(platform, desk, replies, tokens, callers)),
+        citizens.page_routes(services),
+        [route.for_litestar(staff_services) for route in staff_routes()],
+        fhir.fhir_routes(fhir.Services(platform, desk, replies, tokens, callers)),
+        []
+        if wechat_connection is None
+        else wechat.routes(wechat.Services(platform, wechat_connection, log_in, is_logged_in)),
     ]
     app = Litestar(
-        [_RouterOfOneApp("/", route_handlers=with_options(handlers)) for handlers in doors],
+        [_RouterOfOneApp("/", route_handlers=with_options(handlers)) for handlers in routers],
         lifespan=[*lifespan, sharing, machine_socket(platform, desk), _rare_collections],
         exception_handlers=exception_handlers(replies, error_page),
         openapi_config=None,  # our own: bodies are decoded by us, and strictly
@@ -149,17 +151,17 @@ async def _rare_collections(_: Litestar) -> AsyncIterator[None]:
         gc.unfreeze()
 
 
-def api_routes(door: api.Door) -> list[api.Route]:
+def api_routes(services: api.Services) -> list[api.Route]:
     """Return every call of the JSON API: citizens', and those of hospitals' systems."""
-    return [*api.routes(door), *hospital_api.hospital_client_routes(door)]
+    return [*api.routes(services), *hospital_api.hospital_client_routes(services)]
 
 
-def _handlers(platform: Platform, door: api.Door) -> list[HTTPRouteHandler]:
-    routes = api_routes(door)
+def _handlers(platform: Platform, services: api.Services) -> list[HTTPRouteHandler]:
+    routes = api_routes(services)
     return [
         *[route.for_litestar(api.PREFIX) for route in routes],
-        *schema_routes([route.call for route in routes], api.PREFIX, door.replies),
-        *health_routes(platform, door.desk, door.replies),
+        *schema_routes([route.endpoint for route in routes], api.PREFIX, services.replies),
+        *health_routes(platform, services.desk, services.replies),
         *sms.routes(platform),
         *outbox_routes(platform),
         *demo_staff_routes(platform),

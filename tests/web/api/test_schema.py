@@ -12,7 +12,7 @@ from tests.web.site import CHINESE, ENGLISH, Site, has_chinese
 from guahao.rules.integration.clients import Scope
 from guahao.web import api
 from guahao.web.app import api_routes
-from guahao.web.framework.openapi import Call
+from guahao.web.framework.openapi import Endpoint
 from guahao.web.words.fields import FIELDS
 from guahao.web.words.replies import REPLIES
 
@@ -58,9 +58,9 @@ CONTRACT = {
 
 
 @pytest.fixture
-def calls(closed_site: Site) -> list[Call]:
-    door = api.Door(closed_site.platform, None, None, None, None)  # type: ignore[arg-type]
-    return [route.call for route in api_routes(door)]
+def calls(closed_site: Site) -> list[Endpoint]:
+    services = api.Services(closed_site.platform, None, None, None, None)  # type: ignore[arg-type]
+    return [route.endpoint for route in api_routes(services)]
 
 
 async def document(site: Site, language: dict[str, str]) -> dict[str, Any]:
@@ -84,18 +84,20 @@ async def test_every_call_of_the_contract_is_described(closed_site: Site) -> Non
     assert operations(described).keys() == CONTRACT
 
 
-async def test_calls_with_a_token_say_so(closed_site: Site, calls: list[Call]) -> None:
+async def test_calls_with_a_token_say_so(closed_site: Site, calls: list[Endpoint]) -> None:
     described = await document(closed_site, ENGLISH)
     scheme = described["components"]["securitySchemes"]["token"]
     assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
     scopes = described["components"]["securitySchemes"]["hospital"]["flows"]["clientCredentials"]
     assert scopes["scopes"].keys() == set(Scope)
     found = operations(described)
-    for call in calls:
-        operation = found[call.method.lower(), api.PREFIX + call.path]
-        assert ({"token": []} in operation["security"]) == call.needs_token
+    for endpoint in calls:
+        operation = found[endpoint.method.lower(), api.PREFIX + endpoint.path]
+        assert ({"token": []} in operation["security"]) == endpoint.needs_token
         wanted = [one["hospital"] for one in operation["security"] if "hospital" in one]
-        assert wanted == ([] if call.scope is None else [[call.scope] if call.scope else []])
+        assert wanted == (
+            [] if endpoint.scope is None else [[endpoint.scope] if endpoint.scope else []]
+        )
         assert ("401" in operation["responses"]) >= bool(operation["security"])
 
 
@@ -143,20 +145,20 @@ async def test_the_booking_call_names_every_refusal_and_its_key(closed_site: Sit
     }
 
 
-def test_every_example_is_what_its_type_allows(calls: list[Call]) -> None:
-    for call in calls:
-        for example in filter(None, (call.body, call.answer)):
+def test_every_example_is_what_its_type_allows(calls: list[Endpoint]) -> None:
+    for endpoint in calls:
+        for example in filter(None, (endpoint.body, endpoint.answer)):
             encoded = msgspec.json.encode(example)
             assert msgspec.json.decode(encoded, type=type(example)) == example
 
 
-def test_every_field_and_problem_has_its_words(calls: list[Call]) -> None:
-    for call in calls:
-        taken = [type(call.body)] if call.body else []
-        taken += [call.query] if call.query else []
+def test_every_field_and_problem_has_its_words(calls: list[Endpoint]) -> None:
+    for endpoint in calls:
+        taken = [type(endpoint.body)] if endpoint.body else []
+        taken += [endpoint.query] if endpoint.query else []
         for struct in taken:
             assert set(struct.__struct_fields__) <= FIELDS.keys(), struct
-        assert set(call.codes()) <= REPLIES.keys()
+        assert set(endpoint.codes()) <= REPLIES.keys()
 
 
 async def test_the_page_loads_nothing_from_elsewhere_and_runs_nothing_inline(

@@ -13,13 +13,13 @@ from tests.web.site import API, CHINESE, ENGLISH, Site, add_citizen, booked, pro
 
 from guahao.web import api
 from guahao.web.app import api_routes
-from guahao.web.framework.openapi import Call
+from guahao.web.framework.openapi import Endpoint
 from guahao.web.http.tokens import PAGES_SECONDS
 
 
-def calls_with_token(site: Site) -> list[Call]:
-    door = api.Door(site.platform, None, None, None, None)  # type: ignore[arg-type]
-    return [route.call for route in api_routes(door) if route.call.needs_token]
+def calls_with_token(site: Site) -> list[Endpoint]:
+    services = api.Services(site.platform, None, None, None, None)  # type: ignore[arg-type]
+    return [route.endpoint for route in api_routes(services) if route.endpoint.needs_token]
 
 
 def forged(site: Site, clock: Clock) -> dict[str, str]:
@@ -55,12 +55,12 @@ async def test_every_call_of_an_account_wants_a_token(
     site = closed_site
     calls = calls_with_token(site)
     assert len(calls) == 10
-    for call in calls:
-        path = API + call.path.format(appointment_id=1, patient_id=1)
-        answer = await site.call(call.method, path, headers=language)
+    for endpoint in calls:
+        path = API + endpoint.path.format(appointment_id=1, patient_id=1)
+        answer = await site.call(endpoint.method, path, headers=language)
         problem(answer, 401, "token_required")
         for name, token in forged(site, clock).items():
-            answer = await site.call(call.method, path, token=token, headers=language)
+            answer = await site.call(endpoint.method, path, token=token, headers=language)
             code = answer.json()["code"]
             assert code in ("token_invalid", "token_required"), name
             problem(answer, 401, code)
@@ -83,9 +83,9 @@ async def test_a_token_expires_also_where_it_was_used_before(site: Site, clock: 
     citizen = await add_citizen(site)
     assert (await site.get(f"{API}/me", token=citizen.token)).status_code == 200
     clock.now += timedelta(seconds=PAGES_SECONDS)
-    for call in calls_with_token(site):
-        path = API + call.path.format(appointment_id=1, patient_id=1)
-        answer = await site.call(call.method, path, token=citizen.token)
+    for endpoint in calls_with_token(site):
+        path = API + endpoint.path.format(appointment_id=1, patient_id=1)
+        answer = await site.call(endpoint.method, path, token=citizen.token)
         problem(answer, 401, "token_expired")
 
 

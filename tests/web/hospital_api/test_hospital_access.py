@@ -28,7 +28,7 @@ from guahao.rules.staff.staff import SYSTEM
 from guahao.settings import Settings
 from guahao.web import api
 from guahao.web.app import api_routes, create_app
-from guahao.web.framework.openapi import Call
+from guahao.web.framework.openapi import Endpoint
 from guahao.web.hospital_api.tokens import LIFETIME_SECONDS
 
 THUMBPRINT = "ab" * 32
@@ -51,10 +51,10 @@ async def system(site: Site) -> System:
     return await add_system(site)
 
 
-def hospital_calls(site: Site) -> list[Call]:
+def hospital_calls(site: Site) -> list[Endpoint]:
     """Every call that wants a hospital's token. New ones are covered as they come."""
-    door = api.Door(site.platform, None, None, None, None)  # type: ignore[arg-type]
-    return [route.call for route in api_routes(door) if route.call.scope is not None]
+    services = api.Services(site.platform, None, None, None, None)  # type: ignore[arg-type]
+    return [route.endpoint for route in api_routes(services) if route.endpoint.scope is not None]
 
 
 class AnyId(dict[str, str]):
@@ -64,8 +64,8 @@ class AnyId(dict[str, str]):
         return "1"
 
 
-def path_of(call: Call) -> str:
-    return API + call.path.format_map(AnyId(external_id="S1"))
+def path_of(endpoint: Endpoint) -> str:
+    return API + endpoint.path.format_map(AnyId(external_id="S1"))
 
 
 async def state(site: Site) -> list[tuple[Any, ...]]:
@@ -197,11 +197,11 @@ async def test_every_call_refuses_who_is_nobody_and_citizens(site: Site, clock: 
     before = await state(site)
     calls = hospital_calls(site)
     assert len(calls) >= 4
-    for call in calls:
-        answer = await site.call(call.method, path_of(call))
+    for endpoint in calls:
+        answer = await site.call(endpoint.method, path_of(endpoint))
         problem(answer, 401, "token_required")
         for name, token in forged.items():
-            answer = await site.call(call.method, path_of(call), token=token)
+            answer = await site.call(endpoint.method, path_of(endpoint), token=token)
             assert answer.status_code == 401, name
             problem(answer, 401, "token_invalid")
     assert await state(site) == before
@@ -209,11 +209,11 @@ async def test_every_call_refuses_who_is_nobody_and_citizens(site: Site, clock: 
 
 
 async def test_a_hospitals_token_opens_no_call_of_a_citizens(site: Site, system: System) -> None:
-    door = api.Door(site.platform, None, None, None, None)  # type: ignore[arg-type]
-    calls = [route.call for route in api_routes(door) if route.call.needs_token]
-    for call in calls:
-        path = API + call.path.format(appointment_id=1, patient_id=1, log_in_id=1)
-        problem(await site.call(call.method, path, token=system.token), 401, "token_invalid")
+    services = api.Services(site.platform, None, None, None, None)  # type: ignore[arg-type]
+    calls = [route.endpoint for route in api_routes(services) if route.endpoint.needs_token]
+    for endpoint in calls:
+        path = API + endpoint.path.format(appointment_id=1, patient_id=1, log_in_id=1)
+        problem(await site.call(endpoint.method, path, token=system.token), 401, "token_invalid")
 
 
 async def refused_everywhere(site: Site, system: System, code: str, why: str) -> None:
@@ -221,13 +221,13 @@ async def refused_everywhere(site: Site, system: System, code: str, why: str) ->
     before = await state(site)
     rows = len(await logged(site, system.hospital_id))
     calls = hospital_calls(site)
-    for call in calls:
-        body = {"items": [session_item()]} if call.body else None
-        answer = await site.call(call.method, path_of(call), token=system.token, json=body)
+    for endpoint in calls:
+        body = {"items": [session_item()]} if endpoint.body else None
+        answer = await site.call(endpoint.method, path_of(endpoint), token=system.token, json=body)
         problem(answer, 401, code)
     assert await state(site) == before
     new = (await logged(site, system.hospital_id))[rows:]
-    assert new == [(f"{call.method} {call.path}", 401, why) for call in calls]
+    assert new == [(f"{endpoint.method} {endpoint.path}", 401, why) for endpoint in calls]
 
 
 async def test_an_expired_token(site: Site, system: System, clock: Clock) -> None:

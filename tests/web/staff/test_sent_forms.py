@@ -21,7 +21,7 @@ from guahao.rules.staff.staff import HOSPITAL_ROLES, Role
 from guahao.store.staff import trail
 from guahao.web.app import staff_routes
 from guahao.web.http.limits import Callers
-from guahao.web.staff import Sending, StaffDoor, StaffPage, StaffRoute
+from guahao.web.staff import Sending, StaffPage, StaffRoute, StaffServices
 from guahao.web.words.replies import Replies
 
 POSTS = [route for route in staff_routes() if route.method == "POST"]
@@ -49,7 +49,7 @@ async def _probes(site: Site, *roles: Role) -> dict[Role, Reader]:
     async with open_desk(site.platform) as desk:
         settings = site.platform.settings
         replies = Replies(lambda: site.platform.policy_said, settings.hotline)
-        door = StaffDoor(site.platform, desk, replies, Callers(settings))
+        door = StaffServices(site.platform, desk, replies, Callers(settings))
     form = StaffRoute("GET", "/staff/form", _form, None)
     routes = [replace(route, handler=_write) for route in POSTS]
     app = Litestar(

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from guahao.web.api.appointments import appointment_routes
 from guahao.web.api.auth import auth_routes
-from guahao.web.api.door import Door, Route
 from guahao.web.api.hospitals import hospital_routes
 from guahao.web.api.patients import patient_routes
+from guahao.web.api.services import Route, Services
 from guahao.web.api.sessions import session_routes
 from guahao.web.api.status import status_routes
 
 PREFIX = "/api/v1"
 
-__all__ = ["PREFIX", "Door", "Route", "routes"]
+__all__ = ["PREFIX", "Route", "Services", "routes"]
 
 
-def routes(door: Door) -> list[Route]:
+def routes(services: Services) -> list[Route]:
     """Return every call of the API but those of hospitals' systems (web/hospital_api)."""
     return [
-        *auth_routes(door),
-        *patient_routes(door),
-        *hospital_routes(door),
-        *session_routes(door),
-        *appointment_routes(door),
-        *status_routes(door),
+        *auth_routes(services),
+        *patient_routes(services),
+        *hospital_routes(services),
+        *session_routes(services),
+        *appointment_routes(services),
+        *status_routes(services),
     ]

@@ -21,11 +21,11 @@ from guahao.rules.kernel.outcomes import CancelRefusal, KeyMismatch, Refusal, Re
 from guahao.rules.people.log_ins import NotLetIn
 from guahao.security_log import SecurityEvent, note
 from guahao.store.kernel.views import AppointmentView
-from guahao.web.api.door import Door, Route
 from guahao.web.api.patients import EXAMPLE as EXAMPLE_PATIENT
 from guahao.web.api.patients import PatientOut, patient_out
+from guahao.web.api.services import Route, Services
 from guahao.web.api.sessions import Period, clock
-from guahao.web.framework.openapi import Call
+from guahao.web.framework.openapi import Endpoint
 from guahao.web.framework.problems import problem_answer
 from guahao.web.http.answers import Answer, json_answer
 from guahao.web.http.reading import (
@@ -149,7 +149,7 @@ _EXAMPLE_DETAIL = msgspec.structs.replace(
     pickup=Pickup("门诊楼一层挂号窗口", datetime(2026, 12, 3, 11, 30, tzinfo=CITY_TIME), _BRING.zh),
     cancel=Cancelling(datetime(2026, 12, 2, 15, 0, tzinfo=CITY_TIME), "agent", "114"),
 )
-_BOOK = Call(
+_BOOK = Endpoint(
     "POST",
     "/appointments",
     _TAG,
@@ -169,7 +169,7 @@ _BOOK = Call(
         "outcome_unknown",
     ),
 )
-_LIST = Call(
+_LIST = Endpoint(
     "GET",
     "/appointments",
     _TAG,
@@ -177,7 +177,7 @@ _LIST = Call(
     AppointmentList([_EXAMPLE]),
     query=AppointmentQuery,
 )
-_ONE = Call(
+_ONE = Endpoint(
     "GET",
     "/appointments/{appointment_id}",
     _TAG,
@@ -185,7 +185,7 @@ _ONE = Call(
     _EXAMPLE_DETAIL,
     problems=("unknown_appointment",),
 )
-_CANCEL = Call(
+_CANCEL = Endpoint(
     "POST",
     "/appointments/{appointment_id}/cancel",
     _TAG,
@@ -193,7 +193,7 @@ _CANCEL = Call(
     _EXAMPLE,
     problems=("unknown_appointment", *CancelRefusal),
 )
-_LOOK_UP = Call(
+_LOOK_UP = Endpoint(
     "POST",
     "/appointments/lookup",
     _TAG,
@@ -207,9 +207,9 @@ _booking_decoder = msgspec.json.Decoder(BookingIn)
 _lookup_decoder = msgspec.json.Decoder(LookupIn)
 
 
-def appointment_routes(door: Door) -> list[Route]:
+def appointment_routes(services: Services) -> list[Route]:
     """POST and GET /appointments, GET one, POST its cancel, POST lookup."""
-    calls = _Calls(door)
+    calls = _Calls(services)
     return [
         Route(_BOOK, calls.book),
         Route(_LIST, calls.listed),
@@ -220,56 +220,58 @@ def appointment_routes(door: Door) -> list[Route]:
 
 
 class _Calls:
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
     async def book(self, request: ApiRequest) -> ASGIApp:
         """The busiest call of all: nothing here but what booking needs."""
-        door = self._door
-        claims = door.tokens.claims_of(request.scope)
+        services = self._services
+        claims = services.tokens.claims_of(request.scope)
         key = _idempotency_key(request)
         body = await read_body(request, _booking_decoder)
-        answer = await door.desk.book(
+        answer = await services.desk.book(
             Actor("account", claims.account_id),
             key,
             body.patient_id,
             body.clinic_session_id,
             "api",
-            door.callers.of(request.scope),
+            services.callers.of(request.scope),
             log_in_id=claims.log_in_id,
         )
         if isinstance(answer, AppointmentView):
             return json_answer(_appointment_out(answer), 201)
         if isinstance(answer, Refused):
-            problem = door.replies.refused(answer, reader_language(request.scope))
+            problem = services.replies.refused(answer, reader_language(request.scope))
             return problem_answer(request.scope, problem)
         if isinstance(answer, KeyMismatch):
-            return door.refusal(request, "idempotency_mismatch")
+            return services.refusal(request, "idempotency_mismatch")
         if isinstance(answer, NotLetIn):
-            return door.refusal(request, answer.reason)
-        return door.refusal(request, answer.code, retry_after_seconds=answer.retry_after_seconds)
+            return services.refusal(request, answer.reason)
+        return services.refusal(
+            request, answer.code, retry_after_seconds=answer.retry_after_seconds
+        )
 
     async def listed(self, request: ApiRequest) -> ASGIApp:
-        claims = self._door.tokens.claims_of(request.scope)
+        claims = self._services.tokens.claims_of(request.scope)
         query = read_query(request, AppointmentQuery)
-        account_id = await self._door.tokens.account_by(claims)
-        found = await list_appointments(self._door.platform, account_id, query.view)
+        account_id = await self._services.tokens.account_by(claims)
+        found = await list_appointments(self._services.platform, account_id, query.view)
         return json_answer(AppointmentList([_appointment_out(a) for a in found]))
 
     async def one(self, request: ApiRequest) -> ASGIApp:
-        claims = self._door.tokens.claims_of(request.scope)
+        claims = self._services.tokens.claims_of(request.scope)
         id = read_id(request, "appointment_id", "unknown_appointment")
-        account_id = await self._door.tokens.account_by(claims)
-        found = await own_appointment(self._door.platform, account_id, id)
+        account_id = await self._services.tokens.account_by(claims)
+        found = await own_appointment(self._services.platform, account_id, id)
         if found is None:
             raise ProblemError("unknown_appointment")
         return self._detail(request, found)
 
     async def cancel(self, request: ApiRequest) -> ASGIApp:
-        claims = self._door.tokens.claims_of(request.scope)
+        claims = self._services.tokens.claims_of(request.scope)
         id = read_id(request, "appointment_id", "unknown_appointment")
-        account_id = await self._door.tokens.account_by(claims)
-        outcome = await cancel(self._door.platform, account_id, id)
+        account_id = await self._services.tokens.account_by(claims)
+        outcome = await cancel(self._services.platform, account_id, id)
         if outcome is None:
             raise ProblemError("unknown_appointment")
         if isinstance(outcome, CancelRefusal):
@@ -280,8 +282,8 @@ class _Calls:
         self, request: ApiRequest, account_id: int, id: int, refusal: CancelRefusal
     ) -> Answer:
         """Refusals are few, so the deadline that the sentence names is worth another look."""
-        found = await own_appointment(self._door.platform, account_id, id)
-        problem = self._door.replies.problem(
+        found = await own_appointment(self._services.platform, account_id, id)
+        problem = self._services.replies.problem(
             refusal,
             reader_language(request.scope),
             deadline=None if found is None else _cancel_deadline(found),
@@ -290,10 +292,10 @@ class _Calls:
 
     async def look_up(self, request: ApiRequest) -> ASGIApp:
         body = await read_body(request, _lookup_decoder)
-        caller = self._door.callers.of(request.scope)
-        found = await look_up(self._door.platform, body.code, body.id_no, caller)
+        caller = self._services.callers.of(request.scope)
+        found = await look_up(self._services.platform, body.code, body.id_no, caller)
         if isinstance(found, Throttled):
-            return self._door.refusal(
+            return self._services.refusal(
                 request, "lookup_throttled", retry_after_seconds=found.retry_after_seconds
             )
         if found is None:
@@ -302,7 +304,7 @@ class _Calls:
         return self._detail(request, found)
 
     def _detail(self, request: ApiRequest, view: AppointmentView) -> Answer:
-        session, platform = view.session, self._door.platform
+        session, platform = view.session, self._services.platform
         by = "patient" if "patient" in platform.cancelling_said(view).cancel_channels else "agent"
         shown = _appointment_out(view)
         shown.pickup = Pickup(

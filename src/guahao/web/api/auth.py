@@ -33,9 +33,9 @@ from guahao.flows.people.one_time_passwords import (
 )
 from guahao.rules.people.identity import masked_phone, valid_phone
 from guahao.security_log import SecurityEvent, about, note
-from guahao.web.api.door import Door, Route
 from guahao.web.api.patients import EXAMPLE, TAG, PatientOut, patient_out
-from guahao.web.framework.openapi import Call
+from guahao.web.api.services import Route, Services
+from guahao.web.framework.openapi import Endpoint
 from guahao.web.framework.problems import problem_answer
 from guahao.web.http.answers import Answer, json_answer
 from guahao.web.http.devices import label_of
@@ -132,7 +132,7 @@ class LoggedOut(msgspec.Struct):
 
 _EXAMPLE_LOGGED_IN = TokenOut(_EXAMPLE_TOKEN, _EXAMPLE_TOKEN, _EXAMPLE_DEVICE, confirmed=True)
 _EXAMPLE_ACCOUNT = AccountOut("138****8000", [EXAMPLE])
-_OTP = Call(
+_OTP = Endpoint(
     "POST",
     "/auth/otp",
     TAG,
@@ -143,7 +143,7 @@ _OTP = Call(
     needs_token=False,
     problems=("phone_invalid", "proof_required", "otp_throttled"),
 )
-_TOKEN = Call(
+_TOKEN = Endpoint(
     "POST",
     "/auth/token",
     TAG,
@@ -153,7 +153,7 @@ _TOKEN = Call(
     needs_token=False,
     problems=("otp_wrong", "phone_invalid", "otp_throttled"),
 )
-_REFRESH = Call(
+_REFRESH = Endpoint(
     "POST",
     "/auth/refresh",
     TAG,
@@ -163,7 +163,7 @@ _REFRESH = Call(
     needs_token=False,
     problems=("refresh_invalid",),
 )
-_CONFIRM = Call(
+_CONFIRM = Endpoint(
     "POST",
     "/auth/confirm",
     TAG,
@@ -172,7 +172,7 @@ _CONFIRM = Call(
     body=ConfirmIn("11010519491231002X"),
     problems=("confirm_wrong", "confirm_throttled"),
 )
-_NEW_HOLDER = Call(
+_NEW_HOLDER = Endpoint(
     "POST",
     "/auth/new-holder",
     TAG,
@@ -180,23 +180,23 @@ _NEW_HOLDER = Call(
     _EXAMPLE_LOGGED_IN,
     problems=("new_holder_confirmed", "new_holder_too_soon"),
 )
-_LOG_OUT = Call(
+_LOG_OUT = Endpoint(
     "POST",
     "/auth/logout",
     TAG,
     Words("退出登录"),
     LoggedOut(_LOGGED_OUT.zh),
 )
-_ME = Call("GET", "/me", TAG, Words("我的账户"), _EXAMPLE_ACCOUNT)
+_ME = Endpoint("GET", "/me", TAG, Words("我的账户"), _EXAMPLE_ACCOUNT)
 _otp_decoder = msgspec.json.Decoder(OtpIn)
 _token_decoder = msgspec.json.Decoder(TokenIn)
 _refresh_decoder = msgspec.json.Decoder(RefreshIn)
 _confirm_decoder = msgspec.json.Decoder(ConfirmIn)
 
 
-def auth_routes(door: Door) -> list[Route]:
+def auth_routes(services: Services) -> list[Route]:
     """POST /auth/otp, token, refresh, confirm, new-holder, logout; GET /me."""
-    endpoints = _Endpoints(door)
+    endpoints = _Endpoints(services)
     return [
         Route(_OTP, endpoints.otp),
         Route(_TOKEN, endpoints.token),
@@ -209,21 +209,21 @@ def auth_routes(door: Door) -> list[Route]:
 
 
 class _Endpoints:
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
     async def otp(self, request: ApiRequest) -> ASGIApp:
-        door = self._door
+        services = self._services
         body = await read_body(request, _otp_decoder)
-        language, now = reader_language(request.scope), door.platform.db.clock()
-        proof = verified(door.proof_key, now, body.proof or "")
+        language, now = reader_language(request.scope), services.platform.db.clock()
+        proof = verified(services.proof_key, now, body.proof or "")
         about(request.scope, phone=valid_phone(body.phone))
         if proof is None and body.proof:
             note(request.scope, SecurityEvent.PROOF_FAILED)
         outcome = await request_otp(
-            door.platform,
+            services.platform,
             body.phone,
-            door.callers.of(request.scope),
+            services.callers.of(request.scope),
             language,
             proof=proof,
             device=body.device_id,
@@ -235,23 +235,23 @@ class _Endpoints:
                 )
             case ProofRequired(level):
                 problem = replace(
-                    door.replies.problem("proof_required", language),
-                    challenge=new_challenge(door.proof_key, now, level),
+                    services.replies.problem("proof_required", language),
+                    challenge=new_challenge(services.proof_key, now, level),
                 )
                 return problem_answer(request.scope, problem)
             case _:
                 return self._not_sent(request, outcome)
 
     async def token(self, request: ApiRequest) -> ASGIApp:
-        door = self._door
+        services = self._services
         body = await read_body(request, _token_decoder)
         about(request.scope, phone=valid_phone(body.phone))
         outcome = await log_in(
-            door.platform,
+            services.platform,
             body.phone,
             body.otp,
             body.request_id,
-            door.callers.of(request.scope),
+            services.callers.of(request.scope),
             reader_language(request.scope),
             "api",
             Device(label_of(request.scope), body.device_id),
@@ -259,11 +259,11 @@ class _Endpoints:
         if isinstance(outcome, LoggedIn):
             return self._logged_in(outcome)
         if isinstance(outcome, OtpWrong):
-            return door.refusal(request, "otp_wrong")
+            return services.refusal(request, "otp_wrong")
         return self._not_sent(request, outcome)
 
     def _logged_in(self, begun: LoggedIn) -> Answer:
-        tokens = self._door.tokens
+        tokens = self._services.tokens
         return json_answer(
             TokenOut(
                 tokens.issue(begun.account_id, begun.log_in_id),
@@ -275,17 +275,17 @@ class _Endpoints:
 
     def _not_sent(self, request: ApiRequest, outcome: InvalidPhone | Throttled) -> Answer:
         if isinstance(outcome, InvalidPhone):
-            return self._door.refusal(request, "phone_invalid")
+            return self._services.refusal(request, "phone_invalid")
         seconds = outcome.retry_after_seconds
-        return self._door.refusal(request, "otp_throttled", retry_after_seconds=seconds)
+        return self._services.refusal(request, "otp_throttled", retry_after_seconds=seconds)
 
     async def refresh(self, request: ApiRequest) -> ASGIApp:
-        tokens = self._door.tokens
+        tokens = self._services.tokens
         body = await read_body(request, _refresh_decoder)
         given = tokens.read_refresh(body.refresh_token)
         if given is None:
             raise ProblemError("refresh_invalid")
-        outcome = await refresh(self._door.platform, *given)
+        outcome = await refresh(self._services.platform, *given)
         if isinstance(outcome, LogInEnded):
             raise ProblemError("refresh_invalid")
         return json_answer(
@@ -296,49 +296,49 @@ class _Endpoints:
         )
 
     async def confirm(self, request: ApiRequest) -> ASGIApp:
-        door = self._door
-        claims = door.tokens.claims_of(request.scope)
+        services = self._services
+        claims = services.tokens.claims_of(request.scope)
         body = await read_body(request, _confirm_decoder)
-        found = await door.tokens.log_in_by(claims)
-        caller = door.callers.of(request.scope)
-        outcome = await confirm(door.platform, found.id, body.id_no, caller)
+        found = await services.tokens.log_in_by(claims)
+        caller = services.callers.of(request.scope)
+        outcome = await confirm(services.platform, found.id, body.id_no, caller)
         match outcome:
             case DocumentWrong():
-                return door.refusal(request, "confirm_wrong")
+                return services.refusal(request, "confirm_wrong")
             case Throttled(seconds):
-                return door.refusal(request, "confirm_throttled", retry_after_seconds=seconds)
+                return services.refusal(request, "confirm_throttled", retry_after_seconds=seconds)
             case LogInEnded():
                 raise ProblemError("log_in_ended")
             case int():
                 return await self._account(outcome)
 
     async def new_holder(self, request: ApiRequest) -> ASGIApp:
-        door = self._door
-        found = await door.tokens.log_in_by(door.tokens.claims_of(request.scope))
+        services = self._services
+        found = await services.tokens.log_in_by(services.tokens.claims_of(request.scope))
         device = Device(label_of(request.scope))
         language = reader_language(request.scope)
-        outcome = await start_over(door.platform, found.id, language, device)
+        outcome = await start_over(services.platform, found.id, language, device)
         match outcome:
             case LoggedIn():
                 return self._logged_in(outcome)
             case NotForNewHolder():
-                return door.refusal(request, "new_holder_confirmed")
+                return services.refusal(request, "new_holder_confirmed")
             case TooSoon():
-                return door.refusal(request, "new_holder_too_soon")
+                return services.refusal(request, "new_holder_too_soon")
             case LogInEnded():
                 raise ProblemError("log_in_ended")
 
     async def log_out(self, request: ApiRequest) -> ASGIApp:
-        door = self._door
-        found = await door.tokens.log_in_by(door.tokens.claims_of(request.scope))
-        await log_out(door.platform, found.account_id, found.id)
+        services = self._services
+        found = await services.tokens.log_in_by(services.tokens.claims_of(request.scope))
+        await log_out(services.platform, found.account_id, found.id)
         return json_answer(LoggedOut(_LOGGED_OUT.of(reader_language(request.scope))))
 
     async def me(self, request: ApiRequest) -> ASGIApp:
-        return await self._account(await self._door.tokens.account_of(request.scope))
+        return await self._account(await self._services.tokens.account_of(request.scope))
 
     async def _account(self, account_id: int) -> Answer:
-        view = await account(self._door.platform, account_id)
+        view = await account(self._services.platform, account_id)
         if view is None:
             raise ProblemError("log_in_ended")
         patients = [patient_out(patient) for patient in view.patients]

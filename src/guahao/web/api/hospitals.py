@@ -8,8 +8,8 @@ from msgspec import UNSET, UnsetType
 
 from guahao.flows.hospitals.directory import departments, hospital, search_hospitals
 from guahao.store.kernel.views import DepartmentView, HospitalView
-from guahao.web.api.door import Door, Route
-from guahao.web.framework.openapi import Call
+from guahao.web.api.services import Route, Services
+from guahao.web.framework.openapi import Endpoint
 from guahao.web.http.answers import json_answer
 from guahao.web.http.reading import ApiRequest, Id, ProblemError, ShortText, read_id, read_query
 from guahao.web.words.language import reader_language
@@ -90,7 +90,7 @@ class DepartmentList(msgspec.Struct):
 
 
 _HOSPITAL = (3, "城东人民医院", "三级甲等", "城东区", "城东区春风路1号", "010-55550101")
-_LIST = Call(
+_LIST = Endpoint(
     "GET",
     "/hospitals",
     _TAG,
@@ -99,7 +99,7 @@ _LIST = Call(
     query=HospitalQuery,
     needs_token=False,
 )
-_ONE = Call(
+_ONE = Endpoint(
     "GET",
     "/hospitals/{hospital_id}",
     _TAG,
@@ -118,7 +118,7 @@ _ONE = Call(
     needs_token=False,
     problems=("unknown_hospital",),
 )
-_DEPARTMENTS = Call(
+_DEPARTMENTS = Endpoint(
     "GET",
     "/hospitals/{hospital_id}/departments",
     _TAG,
@@ -134,13 +134,13 @@ _DEPARTMENTS = Call(
 )
 
 
-def hospital_routes(door: Door) -> list[Route]:
+def hospital_routes(services: Services) -> list[Route]:
     """GET /hospitals, /hospitals/{id}, /hospitals/{id}/departments."""
 
     async def listed(request: ApiRequest) -> ASGIApp:
         query = read_query(request, HospitalQuery)
         found, following = await search_hospitals(
-            door.platform,
+            services.platform,
             query.q or None,
             query.district or None,
             query.grade or None,
@@ -152,14 +152,14 @@ def hospital_routes(door: Door) -> list[Route]:
 
     async def one(request: ApiRequest) -> ASGIApp:
         id = read_id(request, "hospital_id", "unknown_hospital")
-        view = await hospital(door.platform, id)
+        view = await hospital(services.platform, id)
         if view is None:
             raise ProblemError("unknown_hospital")
         return json_answer(_detail(view, reader_language(request.scope)))
 
     async def of_hospital(request: ApiRequest) -> ASGIApp:
         id = read_id(request, "hospital_id", "unknown_hospital")
-        found = await departments(door.platform, id)
+        found = await departments(services.platform, id)
         if found is None:
             raise ProblemError("unknown_hospital")
         return json_answer(DepartmentList(_departments(found, reader_language(request.scope))))

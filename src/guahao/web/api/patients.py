@@ -14,8 +14,8 @@ from guahao.rules.kernel.text import NameFault
 from guahao.rules.people.consent import NOTICE_VERSION, Consent
 from guahao.rules.people.identity import masked_document
 from guahao.store.kernel.views import PatientView
-from guahao.web.api.door import Door, Route
-from guahao.web.framework.openapi import Call
+from guahao.web.api.services import Route, Services
+from guahao.web.framework.openapi import Endpoint
 from guahao.web.framework.problems import problem_answer
 from guahao.web.http.answers import json_answer
 from guahao.web.http.reading import NO_CONTROLS, ApiRequest, ProblemError, read_body, read_id
@@ -52,7 +52,7 @@ class PatientOut(msgspec.Struct):
 
 
 EXAMPLE = PatientOut(17, "示例", "01", "1101****002X", None)
-_REGISTER = Call(
+_REGISTER = Endpoint(
     "POST",
     "/patients",
     TAG,
@@ -62,7 +62,7 @@ _REGISTER = Call(
     body=PatientIn("示例", "01", "11010519491231002X", consent=NOTICE_VERSION),
     problems=(*PatientRefusal, "too_many_registrations"),
 )
-_REMOVE = Call(
+_REMOVE = Endpoint(
     "DELETE",
     "/patients/{patient_id}",
     TAG,
@@ -80,24 +80,26 @@ def patient_out(view: PatientView) -> PatientOut:
     )
 
 
-def patient_routes(door: Door) -> list[Route]:
+def patient_routes(services: Services) -> list[Route]:
     """POST /patients, DELETE /patients/{patient_id}."""
 
     async def register(request: ApiRequest) -> ASGIApp:
-        claims = door.tokens.claims_of(request.scope)
+        claims = services.tokens.claims_of(request.scope)
         body = await read_body(request, _decoder)
-        account_id = await door.tokens.account_by(claims)
-        wait_seconds = door.desk.velocity.registration(
-            account_id, door.callers.of(request.scope), door.platform.db.clock().timestamp()
+        account_id = await services.tokens.account_by(claims)
+        wait_seconds = services.desk.velocity.registration(
+            account_id, services.callers.of(request.scope), services.platform.db.clock().timestamp()
         )
         if wait_seconds is not None:
-            return door.refusal(request, "too_many_registrations", retry_after_seconds=wait_seconds)
+            return services.refusal(
+                request, "too_many_registrations", retry_after_seconds=wait_seconds
+            )
         consent = None
         if body.consent is not None:
             consent = Consent(body.consent, "api", body.guardian_consent)
         try:
             outcome = await register_patient(
-                door.platform,
+                services.platform,
                 account_id,
                 body.name,
                 body.id_type,
@@ -108,18 +110,18 @@ def patient_routes(door: Door) -> list[Route]:
         except LookupError:
             raise ProblemError("token_invalid") from None
         if isinstance(outcome, NameFault):
-            problem = door.replies.name_refused(outcome, reader_language(request.scope))
+            problem = services.replies.name_refused(outcome, reader_language(request.scope))
             return problem_answer(request.scope, problem)
         if isinstance(outcome, PatientRefusal):
-            return door.refusal(request, outcome)
+            return services.refusal(request, outcome)
         return json_answer(patient_out(outcome), 201)
 
     async def remove(request: ApiRequest) -> ASGIApp:
-        account_id = await door.tokens.account_of(request.scope)
+        account_id = await services.tokens.account_of(request.scope)
         patient_id = read_id(request, "patient_id", RemoveRefusal.NOT_YOURS)
-        outcome = await remove_patient(door.platform, account_id, patient_id)
+        outcome = await remove_patient(services.platform, account_id, patient_id)
         if isinstance(outcome, RemoveRefusal):
-            return door.refusal(request, outcome)
+            return services.refusal(request, outcome)
         return json_answer(patient_out(outcome))
 
     return [Route(_REGISTER, register), Route(_REMOVE, remove)]

@@ -12,8 +12,8 @@ from msgspec import UNSET, UnsetType
 from guahao.flows.supply.schedules import list_sessions
 from guahao.rules.kernel.facts import PERIODS
 from guahao.store.kernel.views import SessionView
-from guahao.web.api.door import Door, Route
-from guahao.web.framework.openapi import Call
+from guahao.web.api.services import Route, Services
+from guahao.web.framework.openapi import Endpoint
 from guahao.web.http.answers import json_answer
 from guahao.web.http.reading import ApiRequest, Id, ProblemError, ShortText, read_query
 from guahao.words.text import Words
@@ -58,7 +58,7 @@ class SessionList(msgspec.Struct):
     next: str | None = None
 
 
-_LIST = Call(
+_LIST = Endpoint(
     "GET",
     "/clinic-sessions",
     Words("号源"),
@@ -93,7 +93,7 @@ def clock(reading: time | None) -> str | None:
     return None if reading is None else reading.isoformat("minutes")
 
 
-def session_routes(door: Door) -> list[Route]:
+def session_routes(services: Services) -> list[Route]:
     """GET /clinic-sessions."""
 
     async def listed(request: ApiRequest) -> ASGIApp:
@@ -102,7 +102,7 @@ def session_routes(door: Door) -> list[Route]:
         if date_from and date_to and date_from > date_to:
             raise ProblemError("invalid_period")
         found = await list_sessions(
-            door.platform,
+            services.platform,
             query.hospital_id,
             query.department_id,
             date_from,

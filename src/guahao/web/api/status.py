@@ -9,8 +9,8 @@ import msgspec
 from litestar.types import ASGIApp
 
 from guahao.flows.operations.status import status_now
-from guahao.web.api.door import Door, Route
-from guahao.web.framework.openapi import Call
+from guahao.web.api.services import Route, Services
+from guahao.web.framework.openapi import Endpoint
 from guahao.web.http.answers import json_answer
 from guahao.web.http.reading import ApiRequest
 from guahao.web.words.language import reader_language
@@ -39,7 +39,7 @@ class StatusOut(msgspec.Struct):
     checked_at: datetime | None
 
 
-_STATUS = Call(
+_STATUS = Endpoint(
     "GET",
     "/status",
     _TAG,
@@ -53,11 +53,11 @@ _STATUS = Call(
 )
 
 
-def status_routes(door: Door) -> list[Route]:
+def status_routes(services: Services) -> list[Route]:
     """GET /status."""
 
     async def status(request: ApiRequest) -> ASGIApp:
-        found = status_now(door.platform, door.desk)
+        found = status_now(services.platform, services.desk)
         is_english = reader_language(request.scope) == "en"
         delay, age, behind = found.delay_minutes, found.age_seconds, found.hospitals
         return json_answer(
@@ -73,7 +73,7 @@ def status_routes(door: Door) -> list[Route]:
                     else NoticeOut(one.title, one.body)
                     for one in found.maintenance
                 ],
-                None if age is None else door.platform.db.clock() - timedelta(seconds=age),
+                None if age is None else services.platform.db.clock() - timedelta(seconds=age),
             )
         )
 

@@ -35,18 +35,18 @@ from guahao.web.citizens.booking.department import department_pages
 from guahao.web.citizens.booking.home import home_pages
 from guahao.web.citizens.booking.hospital import hospital_pages
 from guahao.web.citizens.choices import choice_pages
-from guahao.web.citizens.door import Door
 from guahao.web.citizens.errors import error_page
 from guahao.web.citizens.help import help_pages
 from guahao.web.citizens.page import Route
+from guahao.web.citizens.services import Services
 from guahao.web.citizens.status import status_pages
 
-__all__ = ["Door", "Route", "error_page", "page_routes", "routes"]
+__all__ = ["Route", "Services", "error_page", "page_routes", "routes"]
 
 
-def page_routes(door: Door) -> list[HTTPRouteHandler]:
+def page_routes(services: Services) -> list[HTTPRouteHandler]:
     """Every page, over its door."""
-    return [route.for_litestar(door) for route in routes()]
+    return [route.for_litestar(services) for route in routes()]
 
 
 def routes() -> list[Route]:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from guahao.web.citizens.door import Door
 from guahao.web.citizens.page import Page
+from guahao.web.citizens.services import Services
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ApiRequest
 from guahao.web.words.replies import Problem
 
 
 def error_page(
-    door: Door, request: ApiRequest, problem: Problem, trace_id: str | None = None
+    services: Services, request: ApiRequest, problem: Problem, trace_id: str | None = None
 ) -> Answer:
     """A problem as a page, with a way on."""
-    page = Page(door, request)
+    page = Page(services, request)
     page.here = "/"  # what failed here is no place to come back to
     if problem.retry_after_seconds is not None:
         page.add_header("retry-after", str(problem.retry_after_seconds))

@@ -14,7 +14,7 @@ from litestar.types import ASGIApp
 
 from guahao.rules.people.consent import NOTICE_VERSION
 from guahao.store.people.log_ins import LogIn
-from guahao.web.citizens.door import Door
+from guahao.web.citizens.services import Services
 from guahao.web.framework import cookies as cookie_names
 from guahao.web.framework.page_base import BasePage
 from guahao.web.http.answers import Answer
@@ -43,7 +43,7 @@ class ConsentNeededError(Exception):
     """The notice has changed since the owner consented: the visitor reads it and comes back."""
 
 
-class Kept(msgspec.Struct):
+class SavedForm(msgspec.Struct):
     """What was typed into a form when the login had expired."""
 
     account_id: int
@@ -59,9 +59,9 @@ class Page(BasePage):
     ends with `render` or `redirect`.
     """
 
-    def __init__(self, door: Door, request: ApiRequest) -> None:
-        super().__init__(door, request)
-        self.door = door
+    def __init__(self, services: Services, request: ApiRequest) -> None:
+        super().__init__(services, request)
+        self.services = services
         # None: nobody is logged in, or nobody has asked yet (`identify`).
         self.log_in: LogIn | None = None
 
@@ -78,7 +78,7 @@ class Page(BasePage):
         if claims is None:
             return
         try:
-            self.log_in = await self.door.tokens.log_in_by(claims)
+            self.log_in = await self.services.tokens.log_in_by(claims)
         except ProblemError:
             self.log_in = None
 
@@ -89,7 +89,7 @@ class Page(BasePage):
         if token is None:
             return None
         try:
-            return self.door.tokens.claims_in(token)
+            return self.services.tokens.claims_in(token)
         except ProblemError:
             return None
 
@@ -144,7 +144,7 @@ class Page(BasePage):
         kept = self._opened()
         if kept is None or kept.account_id != self.account_id or kept.path != self.here:
             return {}
-        self._headers.append(self.door.cookies.drop(cookie_names.KEPT))
+        self._headers.append(self.services.cookies.drop(cookie_names.KEPT))
         return kept.fields
 
     # How it is answered -----------------------------------------------------------------
@@ -171,19 +171,19 @@ class Page(BasePage):
     @property
     def _last_account_id(self) -> int | None:
         token = self._cookie(cookie_names.SESSION)
-        return None if token is None else self.door.tokens.last_holder_of(token)
+        return None if token is None else self.services.tokens.last_holder_of(token)
 
     def _keep_form(self) -> None:
         account_id = self._last_account_id
         if account_id is None or not self.form:
             return
-        kept = msgspec.json.encode(Kept(account_id, self.here, self.form))
+        kept = msgspec.json.encode(SavedForm(account_id, self.here, self.form))
         if len(kept) <= _KEPT_BYTES_MAX:
             self.seal(cookie_names.KEPT, kept.decode())
 
-    def _opened(self) -> Kept | None:
+    def _opened(self) -> SavedForm | None:
         text = self.sealed(cookie_names.KEPT)
-        return None if text is None else msgspec.json.decode(text, type=Kept)
+        return None if text is None else msgspec.json.decode(text, type=SavedForm)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,11 +202,11 @@ class Route:
     # Works without the database: nobody finds out who came.
     asks_nobody: bool = False
 
-    def for_litestar(self, door: Door) -> HTTPRouteHandler:
+    def for_litestar(self, services: Services) -> HTTPRouteHandler:
         """A POST is refused before its handler sees it, unless a form of ours sent it."""
 
         async def answer(request: ApiRequest) -> ASGIApp:
-            page = Page(door, request)
+            page = Page(services, request)
             if self.method == "POST":
                 await page.read_form()
             if not (self.asks_desk or self.asks_nobody):

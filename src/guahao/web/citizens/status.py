@@ -17,7 +17,7 @@ def status_pages() -> list[Route]:
 
 
 async def _status(page: Page) -> ASGIApp:
-    found = status_now(page.door.platform, page.door.desk)
+    found = status_now(page.services.platform, page.services.desk)
     age = found.age_seconds
     page.add_header("refresh", "60")
     return page.render(

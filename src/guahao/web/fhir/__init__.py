@@ -12,14 +12,14 @@ from guahao.web.fhir.appointments import appointment_routes
 from guahao.web.fhir.bulk import bulk_routes
 from guahao.web.fhir.capability import capability_routes
 from guahao.web.fhir.directory import directory_routes
-from guahao.web.fhir.door import PREFIX, Door
 from guahao.web.fhir.patients import patient_routes
+from guahao.web.fhir.services import PREFIX, Services
 from guahao.web.fhir.slots import slot_routes
 
-__all__ = ["PREFIX", "Door", "fhir_routes"]
+__all__ = ["PREFIX", "Services", "fhir_routes"]
 
 
-def fhir_routes(door: Door) -> list[HTTPRouteHandler]:
+def fhir_routes(services: Services) -> list[HTTPRouteHandler]:
     """Every interaction."""
     routes = [
         *capability_routes(),
@@ -28,4 +28,4 @@ def fhir_routes(door: Door) -> list[HTTPRouteHandler]:
         *patient_routes(),
         *appointment_routes(),
     ]
-    return [*[route.for_litestar(door) for route in routes], *bulk_routes(door)]
+    return [*[route.for_litestar(services) for route in routes], *bulk_routes(services)]

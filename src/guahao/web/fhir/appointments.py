@@ -22,9 +22,9 @@ from guahao.store.kernel.views import AppointmentView
 from guahao.web.fhir import resources
 from guahao.web.fhir.bundles import page_of, searchset
 from guahao.web.fhir.dates import in_range
-from guahao.web.fhir.door import Door, Route, resource_answer, search_routes
 from guahao.web.fhir.patients import own_patients
 from guahao.web.fhir.search import Search, read_search, reference_id
+from guahao.web.fhir.services import Route, Services, resource_answer, search_routes
 from guahao.web.framework.problems import problem_answer
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ApiRequest, ProblemError, body_bytes, header, read_id
@@ -57,30 +57,30 @@ def appointment_routes() -> list[Route]:
     ]
 
 
-async def _read(door: Door, request: ApiRequest) -> ASGIApp:
-    claims = door.tokens.claims_of(request.scope)
+async def _read(services: Services, request: ApiRequest) -> ASGIApp:
+    claims = services.tokens.claims_of(request.scope)
     id = read_id(request, "id", "unknown_appointment")
-    account_id = await door.tokens.account_by(claims)
-    found = await own_appointment(door.platform, account_id, id)
+    account_id = await services.tokens.account_by(claims)
+    found = await own_appointment(services.platform, account_id, id)
     if found is None:
         raise ProblemError("unknown_appointment")
     return resource_answer(resources.appointment(found))
 
 
-async def _search(door: Door, request: ApiRequest) -> ASGIApp:
-    account_id = await door.tokens.account_of(request.scope)
-    asked = read_search(door, request, *_PARAMETERS)
+async def _search(services: Services, request: ApiRequest) -> ASGIApp:
+    account_id = await services.tokens.account_of(request.scope)
+    asked = read_search(services, request, *_PARAMETERS)
     views = [
-        *await list_appointments(door.platform, account_id, "current"),
-        *await list_appointments(door.platform, account_id, "history"),
+        *await list_appointments(services.platform, account_id, "current"),
+        *await list_appointments(services.platform, account_id, "history"),
     ]
     is_meant = _filter(asked)
     found = [view for view in views if is_meant(view)]
     shown = page_of(found, asked, _place, parts=2, backwards=asked.backwards("date"))
-    included = await _included(door, request, asked.includes, shown.items)
+    included = await _included(services, request, asked.includes, shown.items)
     made = [resources.appointment(view) for view in shown.items]
     return searchset(
-        door,
+        services,
         "Appointment",
         asked,
         made,
@@ -119,69 +119,69 @@ def _filter(asked: Search) -> Callable[[AppointmentView], bool]:
 
 
 async def _included(
-    door: Door, request: ApiRequest, wishes: set[str], page: Sequence[AppointmentView]
+    services: Services, request: ApiRequest, wishes: set[str], page: Sequence[AppointmentView]
 ) -> list[Resource]:
     included: list[Resource] = []
     if wishes & {"Appointment:patient", "Appointment:actor"}:
         shown = {view.patient.id for view in page}
-        own = await own_patients(door, request)
+        own = await own_patients(services, request)
         included += [resources.patient(view) for view in own if view.id in shown]
     if "Appointment:slot" in wishes:
         ids = sorted({view.session.id for view in page})
-        slots = await sessions_by_ids(door.platform, ids)
+        slots = await sessions_by_ids(services.platform, ids)
         included += [resources.slot(*slot) for slot in slots]
     return included
 
 
-async def _create(door: Door, request: ApiRequest) -> ASGIApp:
-    claims = door.tokens.claims_of(request.scope)
+async def _create(services: Services, request: ApiRequest) -> ASGIApp:
+    claims = services.tokens.claims_of(request.scope)
     wished = await _read_appointment(request)
     if wished.status not in _WISHES:
         raise ProblemError("fhir_invalid", field="Appointment.status")
-    slot_id, patient_id = _slot(door, wished), _patient(door, wished)
+    slot_id, patient_id = _slot(services, wished), _patient(services, wished)
     key = _idempotency_key(request, wished)
-    await _check_times(door, wished, slot_id)
-    actor, caller = Actor("account", claims.account_id), door.callers.of(request.scope)
-    answer = await door.desk.book(
+    await _check_times(services, wished, slot_id)
+    actor, caller = Actor("account", claims.account_id), services.callers.of(request.scope)
+    answer = await services.desk.book(
         actor, key, patient_id, slot_id, "fhir", caller, log_in_id=claims.log_in_id
     )
     if isinstance(answer, AppointmentView):
-        place = f"{door.base}/Appointment/{answer.id}".encode()
+        place = f"{services.base}/Appointment/{answer.id}".encode()
         return resource_answer(resources.appointment(answer), 201, [(b"location", place)])
     if isinstance(answer, Refused):
-        problem = door.replies.refused(answer, reader_language(request.scope))
+        problem = services.replies.refused(answer, reader_language(request.scope))
         return problem_answer(request.scope, problem)
     if isinstance(answer, KeyMismatch):
-        return door.refusal(request, "idempotency_mismatch")
+        return services.refusal(request, "idempotency_mismatch")
     if isinstance(answer, NotLetIn):
-        return door.refusal(request, answer.reason)
-    return door.refusal(request, answer.code, retry_after_seconds=answer.retry_after_seconds)
+        return services.refusal(request, answer.reason)
+    return services.refusal(request, answer.code, retry_after_seconds=answer.retry_after_seconds)
 
 
-async def _check_times(door: Door, wished: Appointment, slot_id: int) -> None:
+async def _check_times(services: Services, wished: Appointment, slot_id: int) -> None:
     """Whoever names another time than the slot's means another slot."""
     if wished.start is None and wished.end is None:
         return
-    found = await one_session(door.platform, slot_id)
+    found = await one_session(services.platform, slot_id)
     if found is not None and (wished.start, wished.end) != resources.slot_times(found[0]):
         raise ProblemError("fhir_invalid", field="Appointment.start")
 
 
-async def _update(door: Door, request: ApiRequest) -> ASGIApp:
+async def _update(services: Services, request: ApiRequest) -> ASGIApp:
     """Only the status can be changed, and only to `cancelled`."""
-    account_id = await door.tokens.account_of(request.scope)
+    account_id = await services.tokens.account_of(request.scope)
     wished = await _read_appointment(request)
     id = read_id(request, "id", "unknown_appointment")
     if wished.id != str(id):
         raise ProblemError("fhir_other_id")
-    return await _set_status(door, request, account_id, id, wished.status or "")
+    return await _set_status(services, request, account_id, id, wished.status or "")
 
 
-async def _patch(door: Door, request: ApiRequest) -> ASGIApp:
-    account_id = await door.tokens.account_of(request.scope)
+async def _patch(services: Services, request: ApiRequest) -> ASGIApp:
+    account_id = await services.tokens.account_of(request.scope)
     status = _patched_status(await _read_json(request))
     id = read_id(request, "id", "unknown_appointment")
-    return await _set_status(door, request, account_id, id, status)
+    return await _set_status(services, request, account_id, id, status)
 
 
 def _patched_status(patch: Any) -> str:
@@ -196,26 +196,26 @@ def _patched_status(patch: Any) -> str:
 
 
 async def _set_status(
-    door: Door, request: ApiRequest, account_id: int, id: int, status: str
+    services: Services, request: ApiRequest, account_id: int, id: int, status: str
 ) -> ASGIApp:
     if status != "cancelled":
         raise ProblemError("fhir_only_cancel")
-    outcome = await cancel(door.platform, account_id, id)
+    outcome = await cancel(services.platform, account_id, id)
     if outcome is None:
         raise ProblemError("unknown_appointment")
     if isinstance(outcome, CancelRefusal):
-        return await _not_cancelled(door, request, account_id, id, outcome)
+        return await _not_cancelled(services, request, account_id, id, outcome)
     return resource_answer(resources.appointment(outcome))
 
 
 async def _not_cancelled(
-    door: Door, request: ApiRequest, account_id: int, id: int, refusal: CancelRefusal
+    services: Services, request: ApiRequest, account_id: int, id: int, refusal: CancelRefusal
 ) -> Answer:
     """Cancelling twice is what was wished for: the resource as it is."""
-    found = await own_appointment(door.platform, account_id, id)
+    found = await own_appointment(services.platform, account_id, id)
     if found is not None and found.status == "cancelled":
         return resource_answer(resources.appointment(found))
-    return door.refusal(request, refusal)
+    return services.refusal(request, refusal)
 
 
 async def _read_appointment(request: ApiRequest) -> Appointment:
@@ -245,26 +245,26 @@ async def _read_json(request: ApiRequest) -> Any:
         raise ProblemError("malformed_json") from None
 
 
-def _slot(door: Door, wished: Appointment) -> int:
+def _slot(services: Services, wished: Appointment) -> int:
     """The one slot that is asked for."""
-    slots = [_id_of(door, slot.reference, "Slot") for slot in wished.slot or ()]
+    slots = [_id_of(services, slot.reference, "Slot") for slot in wished.slot or ()]
     if len(slots) != 1 or slots[0] is None:
         raise ProblemError("fhir_invalid", field="Appointment.slot")
     return slots[0]
 
 
-def _patient(door: Door, wished: Appointment) -> int:
+def _patient(services: Services, wished: Appointment) -> int:
     """The one patient among the participants."""
     actors = [part.actor.reference or "" for part in wished.participant if part.actor]
-    patients = [_id_of(door, actor, "Patient") for actor in actors if "Patient/" in actor]
+    patients = [_id_of(services, actor, "Patient") for actor in actors if "Patient/" in actor]
     if len(patients) != 1 or patients[0] is None:
         raise ProblemError("fhir_invalid", field="Appointment.participant")
     return patients[0]
 
 
-def _id_of(door: Door, reference: str | None, kind: str) -> int | None:
+def _id_of(services: Services, reference: str | None, kind: str) -> int | None:
     """The id of `Kind/1`, alone or under our own base."""
-    local = (reference or "").removeprefix(f"{door.base}/")
+    local = (reference or "").removeprefix(f"{services.base}/")
     return reference_id(local, kind) if local.startswith(f"{kind}/") else None
 
 

@@ -30,7 +30,7 @@ from guahao.settings import Settings
 from guahao.store.kernel.views import HospitalView
 from guahao.store.supply.listings import BookableDepartment
 from guahao.web.fhir import resources
-from guahao.web.fhir.door import Door, made
+from guahao.web.fhir.services import Services, made
 from guahao.web.http.answers import Answer, UnzippedAnswer, accepts_gzip
 from guahao.web.http.reading import ApiRequest, ProblemError, header, read_id
 
@@ -53,9 +53,9 @@ class _File:
     making: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
-def bulk_routes(door: Door) -> list[HTTPRouteHandler]:
+def bulk_routes(services: Services) -> list[HTTPRouteHandler]:
     """The manifest and its files."""
-    publication = _Publication(door)
+    publication = _Publication(services)
     routes: dict[str, Callable[[ApiRequest], Awaitable[ASGIApp]]] = {
         MANIFEST_PATH: publication.manifest,
         f"{FILES_PATH}/locations.ndjson": publication.locations,
@@ -74,14 +74,14 @@ def _route(path: str, handler: Callable[[ApiRequest], Awaitable[ASGIApp]]) -> HT
 
 
 class _Publication:
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, services: Services) -> None:
+        self._services = services
         self._files: dict[str, _File] = {}
 
     async def manifest(self, request: ApiRequest) -> ASGIApp:
         """Which files there are. A reader asks each for what is new since its last visit."""
-        hospitals = await all_hospitals(self._door.platform)
-        base = self._door.platform.settings.public_base
+        hospitals = await all_hospitals(self._services.platform)
+        base = self._services.platform.settings.public_base
         output: list[dict[str, Any]] = [
             {"type": "Location", "url": f"{base}{FILES_PATH}/locations.ndjson"},
             {"type": "Schedule", "url": f"{base}{FILES_PATH}/schedules.ndjson"},
@@ -90,10 +90,10 @@ class _Publication:
                 for hospital in hospitals
             ],
         ]
-        if province := self._door.platform.settings.place["state"]:
+        if province := self._services.platform.settings.place["state"]:
             output = [{**file, "extension": {"state": [province]}} for file in output]
         body = {
-            "transactionTime": self._door.platform.db.clock().replace(microsecond=0),
+            "transactionTime": self._services.platform.db.clock().replace(microsecond=0),
             "request": f"{base}{MANIFEST_PATH}",
             "output": output,
             "error": [],
@@ -108,8 +108,8 @@ class _Publication:
         """Every hospital."""
 
         async def listed() -> list[Resource]:
-            hospitals = await all_hospitals(self._door.platform)
-            settings = self._door.platform.settings
+            hospitals = await all_hospitals(self._services.platform)
+            settings = self._services.platform.settings
             return [bulk_location(hospital, settings) for hospital in hospitals]
 
         return await self._listed(request, "locations", listed)
@@ -118,7 +118,7 @@ class _Publication:
         """Every department that can be booked."""
 
         async def listed() -> list[Resource]:
-            departments = await all_departments(self._door.platform)
+            departments = await all_departments(self._services.platform)
             return await asyncio.to_thread(
                 lambda: [bulk_schedule(department) for department in departments]
             )
@@ -145,7 +145,7 @@ class _Publication:
             ".ndjson"
         )
         hospital_id = read_id(request, "hospital_id", "not_found")
-        found = [h for h in await all_hospitals(self._door.platform) if h.id == hospital_id]
+        found = [h for h in await all_hospitals(self._services.platform) if h.id == hospital_id]
         if not found:
             raise ProblemError("not_found")
         file = self._files.setdefault(f"slots/{hospital_id}", _File())
@@ -155,11 +155,11 @@ class _Publication:
         return _answer(request, file, _NDJSON)
 
     async def _renew(self, file: _File, hospital: HospitalView) -> None:
-        version = await supply_version(self._door.platform, hospital)
+        version = await supply_version(self._services.platform, hospital)
         if version != file.version:
-            listed = (await supply(self._door.platform, hospital)).sessions
-            base = self._door.platform.settings.public_base
-            hotline = self._door.platform.settings.hotline
+            listed = (await supply(self._services.platform, hospital)).sessions
+            base = self._services.platform.settings.public_base
+            hotline = self._services.platform.settings.hotline
             lines = (
                 _encode(bulk_slot(resources.slot_fields(*one), base, hotline, one[0].id))
                 for one in listed
@@ -175,7 +175,7 @@ class _Publication:
         """Another version is of this moment; in whole seconds, as HTTP tells them."""
         if version != file.version:
             file.version, file.zipped = version, zipped
-            file.modified = self._door.platform.db.clock().replace(microsecond=0)
+            file.modified = self._services.platform.db.clock().replace(microsecond=0)
 
 
 def bulk_location(view: HospitalView, settings: Settings) -> Location:

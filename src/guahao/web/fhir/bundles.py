@@ -9,8 +9,8 @@ from typing import Any, Generic, TypeVar
 from fhir.resources.R4B.bundle import Bundle
 from fhir.resources.R4B.resource import Resource
 
-from guahao.web.fhir.door import Door, made, resource_answer
 from guahao.web.fhir.search import Search
+from guahao.web.fhir.services import Services, made, resource_answer
 from guahao.web.http.answers import Answer
 
 T = TypeVar("T")
@@ -26,7 +26,7 @@ class ResultPage(Generic[T]):
 
 
 def searchset(
-    door: Door,
+    services: Services,
     kind: str,
     search: Search,
     page: Sequence[Resource],
@@ -36,13 +36,13 @@ def searchset(
     included: Iterable[Resource] = (),
 ) -> Answer:
     """A page of `total` matches, what was asked to be included, and links to go on by."""
-    base = f"{door.base}/{kind}"
+    base = f"{services.base}/{kind}"
     links = [{"relation": "self", "url": search.link(base)}]
     if following is not None:
         links.append({"relation": "next", "url": search.link(base, following)})
-    entries = [_entry(door, resource, "match") for resource in page]
+    entries = [_entry(services, resource, "match") for resource in page]
     # Each resource once, as FHIR asks: whichever was found and is included, too, was found.
-    entries += [_entry(door, resource, "include") for resource in included]
+    entries += [_entry(services, resource, "include") for resource in included]
     unique = {entry["fullUrl"]: entry for entry in reversed(entries)}
     return resource_answer(
         made(
@@ -79,10 +79,10 @@ def first_page(rest: Sequence[T], count: int, key: Callable[[T], Key]) -> Result
     return ResultPage(items, key(items[-1]) if items and len(rest) > count else None)
 
 
-def _entry(door: Door, resource: Resource, mode: str) -> dict[str, Any]:
+def _entry(services: Services, resource: Resource, mode: str) -> dict[str, Any]:
     kind = resource.get_resource_type()
     return {
-        "fullUrl": f"{door.base}/{kind}/{resource.id}",
+        "fullUrl": f"{services.base}/{kind}/{resource.id}",
         "resource": resource,
         "search": {"mode": mode},
     }

@@ -10,7 +10,7 @@ from fhir.resources.R4B.capabilitystatement import CapabilityStatement
 from litestar.types import ASGIApp
 
 from guahao.rules.kernel.limits import CITY_TIME
-from guahao.web.fhir.door import Door, Route, made, resource_answer
+from guahao.web.fhir.services import Route, Services, made, resource_answer
 from guahao.web.http.reading import ApiRequest
 
 _SINCE = datetime(2026, 11, 24, tzinfo=CITY_TIME)
@@ -89,7 +89,7 @@ def capability_routes() -> list[Route]:
     return [Route("GET", "/metadata", _metadata)]
 
 
-async def _metadata(door: Door, _: ApiRequest) -> ASGIApp:
+async def _metadata(services: Services, _: ApiRequest) -> ASGIApp:
     return resource_answer(
         made(
             CapabilityStatement,
@@ -97,7 +97,7 @@ async def _metadata(door: Door, _: ApiRequest) -> ASGIApp:
             date=_SINCE,
             kind="instance",
             software={"name": "guahao", "version": version("guahao")},
-            implementation={"description": "guahao 预约挂号统一平台", "url": door.base},
+            implementation={"description": "guahao 预约挂号统一平台", "url": services.base},
             fhirVersion="4.0.1",
             format=["application/fhir+json"],
             patchFormat=["application/json-patch+json", "application/merge-patch+json"],

@@ -13,8 +13,8 @@ from guahao.store.kernel.views import HospitalView
 from guahao.store.supply.listings import BookableDepartment, DepartmentsAsked
 from guahao.web.fhir import resources
 from guahao.web.fhir.bundles import first_page, page_of, searchset
-from guahao.web.fhir.door import Door, Handler, Route, resource_answer, search_routes
 from guahao.web.fhir.search import Search, all_of, read_search
+from guahao.web.fhir.services import Handler, Route, Services, resource_answer, search_routes
 from guahao.web.http.reading import ApiRequest, ProblemError, read_id
 
 _EVERY_HOSPITAL = 100_000
@@ -41,8 +41,8 @@ def directory_routes() -> list[Route]:
 
 
 def _read_hospital(made: Callable[[HospitalView], Resource]) -> Handler:
-    async def read(door: Door, request: ApiRequest) -> ASGIApp:
-        found = await hospital(door.platform, read_id(request, "id", "not_found"))
+    async def read(services: Services, request: ApiRequest) -> ASGIApp:
+        found = await hospital(services.platform, read_id(request, "id", "not_found"))
         if found is None:
             raise ProblemError("not_found")
         return resource_answer(made(found))
@@ -53,24 +53,24 @@ def _read_hospital(made: Callable[[HospitalView], Resource]) -> Handler:
 def _search_hospitals(kind: str, made: Callable[[HospitalView], Resource]) -> Handler:
     known = ("name", "address", *(("organization",) if kind == "Location" else ()))
 
-    async def search(door: Door, request: ApiRequest) -> ASGIApp:
-        asked = read_search(door, request, *known)
+    async def search(services: Services, request: ApiRequest) -> ASGIApp:
+        asked = read_search(services, request, *known)
         ids = all_of(asked.ids("_id"), asked.ids("organization", "Organization"))
         name, district = asked.text("name"), asked.text("address")
         listed, _ = await search_hospitals(
-            door.platform, name, district, None, None, _EVERY_HOSPITAL
+            services.platform, name, district, None, None, _EVERY_HOSPITAL
         )
         found = [view for view in listed if ids is None or view.id in ids]
         shown = page_of(found, asked, lambda view: (view.id,))
         page = [made(view) for view in shown.items]
-        return searchset(door, kind, asked, page, total=len(found), following=shown.following)
+        return searchset(services, kind, asked, page, total=len(found), following=shown.following)
 
     return search
 
 
 def _read_department(made: Callable[[BookableDepartment], Resource]) -> Handler:
-    async def read(door: Door, request: ApiRequest) -> ASGIApp:
-        found = await departments_by_id(door.platform, [read_id(request, "id", "not_found")])
+    async def read(services: Services, request: ApiRequest) -> ASGIApp:
+        found = await departments_by_id(services.platform, [read_id(request, "id", "not_found")])
         if not found:
             raise ProblemError("not_found")
         return resource_answer(made(found[0]))
@@ -78,7 +78,7 @@ def _read_department(made: Callable[[BookableDepartment], Resource]) -> Handler:
     return read
 
 
-Asking = Callable[[Door, ApiRequest], tuple[Search, DepartmentsAsked]]
+Asking = Callable[[Services, ApiRequest], tuple[Search, DepartmentsAsked]]
 
 
 def _search_departments(kind: str, asking: Asking) -> Handler:
@@ -87,15 +87,15 @@ def _search_departments(kind: str, asking: Asking) -> Handler:
         "Schedule": resources.schedule,
     }[kind]
 
-    async def search(door: Door, request: ApiRequest) -> ASGIApp:
-        asked, wanted = asking(door, request)
+    async def search(services: Services, request: ApiRequest) -> ASGIApp:
+        asked, wanted = asking(services, request)
         [after] = asked.after(parts=1) or (0,)
-        found, total = await page_of_departments(door.platform, wanted, after, asked.count + 1)
+        found, total = await page_of_departments(services.platform, wanted, after, asked.count + 1)
         shown = first_page(found, asked.count, lambda department: (department.id,))
-        included = await _included(door, kind, asked, shown.items)
+        included = await _included(services, kind, asked, shown.items)
         page = [made(department) for department in shown.items]
         return searchset(
-            *(door, kind, asked, page),
+            *(services, kind, asked, page),
             total=total,
             following=shown.following,
             included=included,
@@ -104,8 +104,8 @@ def _search_departments(kind: str, asking: Asking) -> Handler:
     return search
 
 
-def _services(door: Door, request: ApiRequest) -> tuple[Search, DepartmentsAsked]:
-    asked = read_search(door, request, "name", "service-type", "organization", "location")
+def _services(services: Services, request: ApiRequest) -> tuple[Search, DepartmentsAsked]:
+    asked = read_search(services, request, "name", "service-type", "organization", "location")
     hospital_ids = all_of(
         asked.ids("organization", "Organization"), asked.ids("location", "Location")
     )
@@ -113,9 +113,9 @@ def _services(door: Door, request: ApiRequest) -> tuple[Search, DepartmentsAsked
     return asked, DepartmentsAsked(asked.ids("_id"), hospital_ids, names)
 
 
-def _schedules(door: Door, request: ApiRequest) -> tuple[Search, DepartmentsAsked]:
+def _schedules(services: Services, request: ApiRequest) -> tuple[Search, DepartmentsAsked]:
     """`actor` is a service or a location, of one kind alone."""
-    asked = read_search(door, request, "actor", "service-type")
+    asked = read_search(services, request, "actor", "service-type")
     ids, hospital_ids = asked.ids("_id"), None
     if actor := asked.text("actor"):
         if "HealthcareService/" in actor:
@@ -127,7 +127,7 @@ def _schedules(door: Door, request: ApiRequest) -> tuple[Search, DepartmentsAske
 
 
 async def _included(
-    door: Door, kind: str, asked: Search, found: Sequence[BookableDepartment]
+    services: Services, kind: str, asked: Search, found: Sequence[BookableDepartment]
 ) -> list[Resource]:
     hospital_ids = sorted({department.hospital_id for department in found})
     included: list[Resource] = []
@@ -140,6 +140,6 @@ async def _included(
     }
     for wish in sorted(asked.includes & wishes.keys()):
         if wish.startswith(f"{kind}:"):
-            hospitals = await hospitals_by_ids(door.platform, hospital_ids)
+            hospitals = await hospitals_by_ids(services.platform, hospital_ids)
             included += [wishes[wish](view) for view in hospitals]
     return included

@@ -8,8 +8,8 @@ from guahao.flows.people.accounts import account
 from guahao.store.kernel.views import PatientView
 from guahao.web.fhir import resources
 from guahao.web.fhir.bundles import page_of, searchset
-from guahao.web.fhir.door import Door, Route, resource_answer, search_routes
 from guahao.web.fhir.search import read_search
+from guahao.web.fhir.services import Route, Services, resource_answer, search_routes
 from guahao.web.http.reading import ApiRequest, ProblemError, read_id
 
 
@@ -18,14 +18,14 @@ def patient_routes() -> list[Route]:
     return [Route("GET", "/Patient/{id}", _read), *search_routes("Patient", _search)]
 
 
-async def own_patients(door: Door, request: ApiRequest) -> list[PatientView]:
+async def own_patients(services: Services, request: ApiRequest) -> list[PatientView]:
     """The patients of the account whose token the request carries."""
-    found = await account(door.platform, await door.tokens.account_of(request.scope))
+    found = await account(services.platform, await services.tokens.account_of(request.scope))
     return [] if found is None else list(found.patients)
 
 
-async def _read(door: Door, request: ApiRequest) -> ASGIApp:
-    own = await own_patients(door, request)
+async def _read(services: Services, request: ApiRequest) -> ASGIApp:
+    own = await own_patients(services, request)
     id = read_id(request, "id", "not_found")
     found = [view for view in own if view.id == id]
     if not found:
@@ -33,9 +33,9 @@ async def _read(door: Door, request: ApiRequest) -> ASGIApp:
     return resource_answer(resources.patient(found[0]))
 
 
-async def _search(door: Door, request: ApiRequest) -> ASGIApp:
-    asked = read_search(door, request, "name")
-    own = await own_patients(door, request)
+async def _search(services: Services, request: ApiRequest) -> ASGIApp:
+    asked = read_search(services, request, "name")
+    own = await own_patients(services, request)
     ids, name = asked.ids("_id"), asked.text("name")
     found = [
         view
@@ -44,4 +44,4 @@ async def _search(door: Door, request: ApiRequest) -> ASGIApp:
     ]
     shown = page_of(found, asked, lambda view: (view.id,))
     page = [resources.patient(view) for view in shown.items]
-    return searchset(door, "Patient", asked, page, total=len(found), following=shown.following)
+    return searchset(services, "Patient", asked, page, total=len(found), following=shown.following)

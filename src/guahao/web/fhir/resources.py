@@ -21,7 +21,7 @@ from guahao.rules.people.identity import masked_document
 from guahao.rules.supply.releasing import city_time
 from guahao.store.kernel.views import AppointmentView, HospitalView, PatientView, SessionView
 from guahao.store.supply.listings import BookableDepartment
-from guahao.web.fhir.door import made
+from guahao.web.fhir.services import made
 
 Json = dict[str, Any]
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode
 
-from guahao.web.fhir.door import Door
+from guahao.web.fhir.services import Services
 from guahao.web.http.reading import ID_MAX, QUERY_BYTES_MAX, ApiRequest, ProblemError, as_id, header
 
 COUNT_DEFAULT = 50
@@ -122,7 +122,7 @@ class Search:
         return f"{base}?{urlencode(pairs)}" if pairs else base
 
 
-def read_search(door: Door, request: ApiRequest, *known: str) -> Search:
+def read_search(services: Services, request: ApiRequest, *known: str) -> Search:
     """The query string; a parameter that is not `known` is left out, as FHIR asks.
 
     With `Prefer: handling=strict` it is refused instead. A modifier (`name:exact`) and a
@@ -142,7 +142,7 @@ def read_search(door: Door, request: ApiRequest, *known: str) -> Search:
             raise ProblemError("fhir_parameter_unknown", field=name[:40])
     if (wanted := given.get("_format")) and wanted[0].replace(" ", "+") not in _FORMATS:
         raise ProblemError("fhir_format")
-    return Search(door.base, given)
+    return Search(services.base, given)
 
 
 def _pairs(request: ApiRequest) -> list[tuple[str, str]]:

@@ -13,8 +13,8 @@ from guahao.store.supply.listings import BookableDepartment
 from guahao.web.fhir import resources
 from guahao.web.fhir.bundles import page_of, searchset
 from guahao.web.fhir.dates import in_range
-from guahao.web.fhir.door import Door, Route, resource_answer, search_routes
 from guahao.web.fhir.search import Search, read_search
+from guahao.web.fhir.services import Route, Services, resource_answer, search_routes
 from guahao.web.http.reading import ApiRequest, ProblemError, read_id
 
 _SCHEDULES_MAX = 20
@@ -27,16 +27,16 @@ def slot_routes() -> list[Route]:
     return [Route("GET", "/Slot/{id}", _read), *search_routes("Slot", _search)]
 
 
-async def _read(door: Door, request: ApiRequest) -> ASGIApp:
-    found = await one_session(door.platform, read_id(request, "id", "not_found"))
+async def _read(services: Services, request: ApiRequest) -> ASGIApp:
+    found = await one_session(services.platform, read_id(request, "id", "not_found"))
     if found is None:
         raise ProblemError("not_found")
     return resource_answer(resources.slot(*found))
 
 
-async def _search(door: Door, request: ApiRequest) -> ASGIApp:
-    asked = read_search(door, request, *_PARAMETERS)
-    departments, listed = await _listed(door, asked)
+async def _search(services: Services, request: ApiRequest) -> ASGIApp:
+    asked = read_search(services, request, *_PARAMETERS)
+    departments, listed = await _listed(services, asked)
     started, is_titled = (
         in_range(asked.given.get("start"), "start"),
         asked.tokens("appointment-type"),
@@ -53,7 +53,7 @@ async def _search(door: Door, request: ApiRequest) -> ASGIApp:
     page = [resources.slot(*one) for one in shown.items]
     included = _schedules(departments, page) if "Slot:schedule" in asked.includes else []
     return searchset(
-        door,
+        services,
         "Slot",
         asked,
         page,
@@ -75,19 +75,21 @@ def _schedules(departments: list[BookableDepartment], page: list[Slot]) -> list[
     return [one for one in made if f"Schedule/{one.id}" in shown]
 
 
-async def _listed(door: Door, asked: Search) -> tuple[list[BookableDepartment], list[Listed]]:
+async def _listed(
+    services: Services, asked: Search
+) -> tuple[list[BookableDepartment], list[Listed]]:
     """The sessions asked for by `_id` or by `schedule`, one of which is needed."""
     ids, schedules = asked.ids("_id"), asked.ids("schedule", "Schedule")
     if ids is not None:
         listed = [
             (view, state)
-            for view, state in await sessions_by_ids(door.platform, ids)
+            for view, state in await sessions_by_ids(services.platform, ids)
             if schedules is None or view.department_id in schedules
         ]
         owners = sorted({view.department_id for view, _ in listed})
-        return await departments_by_id(door.platform, owners), listed
+        return await departments_by_id(services.platform, owners), listed
     if schedules is None or len(schedules) > _SCHEDULES_MAX:
         raise ProblemError("fhir_search_too_broad")
-    departments = await departments_by_id(door.platform, schedules)
-    listed = await sessions_of_departments(door.platform, [found.id for found in departments])
+    departments = await departments_by_id(services.platform, schedules)
+    listed = await sessions_of_departments(services.platform, [found.id for found in departments])
     return departments, listed

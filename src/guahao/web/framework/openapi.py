@@ -52,7 +52,7 @@ _ABOUT = Words(
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class Endpoint:
     """One call of an API: where, what it takes, what it answers, how it may fail.
 
     `needs_token`: a citizen's. `scope`: what a hospital's token must hold; empty: any of its
@@ -86,13 +86,15 @@ class Call:
         ]
 
 
-def describe(calls: Iterable[Call], prefix: str, replies: Replies, language: Language) -> bytes:
+def describe(
+    endpoints: Iterable[Endpoint], prefix: str, replies: Replies, language: Language
+) -> bytes:
     """The OpenAPI document, in one language."""
-    calls = list(calls)
+    endpoints = list(endpoints)
     paths: dict[str, dict[str, Any]] = {}
-    for call in calls:
-        operations = paths.setdefault(prefix + call.path, {})
-        operations[call.method.lower()] = _operation(call, replies, language)
+    for endpoint in endpoints:
+        operations = paths.setdefault(prefix + endpoint.path, {})
+        operations[endpoint.method.lower()] = _operation(endpoint, replies, language)
     document = {
         "openapi": "3.1.0",
         "info": {
@@ -103,7 +105,7 @@ def describe(calls: Iterable[Call], prefix: str, replies: Replies, language: Lan
         "servers": [{"url": "/"}],
         "paths": paths,
         "components": {
-            "schemas": _schemas(calls, language),
+            "schemas": _schemas(endpoints, language),
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
                 "hospital": _hospital_security(prefix, language),
@@ -120,37 +122,39 @@ def _hospital_security(prefix: str, language: Language) -> dict[str, Any]:
     return {"type": "oauth2", "flows": {"clientCredentials": flow}}
 
 
-def _security(call: Call) -> list[dict[str, list[str]]]:
-    if call.scope is not None:
-        return [{"hospital": [call.scope] if call.scope else []}]
-    return [{"token": []}] if call.needs_token else []
+def _security(endpoint: Endpoint) -> list[dict[str, list[str]]]:
+    if endpoint.scope is not None:
+        return [{"hospital": [endpoint.scope] if endpoint.scope else []}]
+    return [{"token": []}] if endpoint.needs_token else []
 
 
-def _schemas(calls: list[Call], language: Language) -> dict[str, Any]:
-    types = {type(call.answer) for call in calls} | {type(c.body) for c in calls if c.body}
-    types |= {type(other) for call in calls for other in (call.others or {}).values()}
+def _schemas(endpoints: list[Endpoint], language: Language) -> dict[str, Any]:
+    types = {type(endpoint.answer) for endpoint in endpoints} | {
+        type(c.body) for c in endpoints if c.body
+    }
+    types |= {type(other) for endpoint in endpoints for other in (endpoint.others or {}).values()}
     ordered = sorted(types | {ProblemBody}, key=lambda struct: struct.__name__)
     _, schemas = msgspec.json.schema_components(ordered, ref_template=_SCHEMAS)
-    bodies = {type(call.body).__name__ for call in calls if call.body}
+    bodies = {type(endpoint.body).__name__ for endpoint in endpoints if endpoint.body}
     for body in bodies | {name for name in schemas if name.endswith("ItemIn")}:
         for name, schema in schemas[body]["properties"].items():
             schema["description"] = FIELDS[name].of(language)
     return schemas
 
 
-def _operation(call: Call, replies: Replies, language: Language) -> dict[str, Any]:
+def _operation(endpoint: Endpoint, replies: Replies, language: Language) -> dict[str, Any]:
     operation: dict[str, Any] = {
-        "operationId": f"{call.method.lower()}{_identifier(call.path)}",
-        "tags": [call.tag.of(language)],
-        "summary": call.summary.of(language),
-        "parameters": _parameters(call, language),
-        "responses": _responses(call, replies, language),
-        "security": _security(call),
+        "operationId": f"{endpoint.method.lower()}{_identifier(endpoint.path)}",
+        "tags": [endpoint.tag.of(language)],
+        "summary": endpoint.summary.of(language),
+        "parameters": _parameters(endpoint, language),
+        "responses": _responses(endpoint, replies, language),
+        "security": _security(endpoint),
     }
-    if call.body is not None:
+    if endpoint.body is not None:
         operation["requestBody"] = {
             "required": True,
-            "content": {_FORM if call.is_form else _JSON: _content(call.body)},
+            "content": {_FORM if endpoint.is_form else _JSON: _content(endpoint.body)},
         }
     return operation
 
@@ -166,12 +170,12 @@ def _content(example: msgspec.Struct) -> dict[str, Any]:
     }
 
 
-def _parameters(call: Call, language: Language) -> list[dict[str, Any]]:
+def _parameters(endpoint: Endpoint, language: Language) -> list[dict[str, Any]]:
     parameters = [
         {"name": name, "in": "path", "required": True, "schema": _path_schema(name)}
-        for name in _placeholders(call.path)
+        for name in _placeholders(endpoint.path)
     ]
-    for name, words in (call.headers or {}).items():
+    for name, words in (endpoint.headers or {}).items():
         parameters.append(
             {
                 "name": name,
@@ -181,7 +185,7 @@ def _parameters(call: Call, language: Language) -> list[dict[str, Any]]:
                 "schema": _VISIBLE_ASCII,
             }
         )
-    return parameters + _query_parameters(call, language)
+    return parameters + _query_parameters(endpoint, language)
 
 
 def _path_schema(name: str) -> dict[str, Any]:
@@ -194,11 +198,11 @@ def _placeholders(path: str) -> list[str]:
     return [part[1:-1] for part in path.split("/") if part.startswith("{")]
 
 
-def _query_parameters(call: Call, language: Language) -> list[dict[str, Any]]:
-    if call.query is None:
+def _query_parameters(endpoint: Endpoint, language: Language) -> list[dict[str, Any]]:
+    if endpoint.query is None:
         return []
-    schema = msgspec.json.schema_components([call.query], ref_template=_SCHEMAS)[1]
-    described = schema[call.query.__name__]
+    schema = msgspec.json.schema_components([endpoint.query], ref_template=_SCHEMAS)[1]
+    described = schema[endpoint.query.__name__]
     required = described.get("required", ())
     return [
         {
@@ -214,19 +218,19 @@ def _query_parameters(call: Call, language: Language) -> list[dict[str, Any]]:
     ]
 
 
-def _responses(call: Call, replies: Replies, language: Language) -> dict[str, Any]:
+def _responses(endpoint: Endpoint, replies: Replies, language: Language) -> dict[str, Any]:
     responses: dict[str, Any] = {
-        str(call.status): {
-            "description": call.summary.of(language),
-            "content": {_JSON: _content(call.answer)},
+        str(endpoint.status): {
+            "description": endpoint.summary.of(language),
+            "content": {_JSON: _content(endpoint.answer)},
         }
     }
-    for status, other in (call.others or {}).items():
+    for status, other in (endpoint.others or {}).items():
         responses[str(status)] = {
-            "description": call.summary.of(language),
+            "description": endpoint.summary.of(language),
             "content": {_JSON: _content(other)},
         }
-    for code in call.codes():
+    for code in endpoint.codes():
         problem = replies.problem(
             code, language, field=_EXAMPLE_FIELD, retry_after_seconds=_EXAMPLE_SECONDS
         )

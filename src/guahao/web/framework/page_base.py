@@ -34,7 +34,7 @@ _NO_STORE = b"no-store"
 _REVALIDATED = b"private, no-cache"
 
 
-class PageDoor(Protocol):
+class PageServices(Protocol):
     """What a page needs of its door."""
 
     @property
@@ -57,8 +57,8 @@ class PageDoor(Protocol):
 class BasePage:
     """Made for each request. Templates see it as `page`."""
 
-    def __init__(self, door: PageDoor, request: ApiRequest) -> None:
-        self._base_door = door
+    def __init__(self, services: PageServices, request: ApiRequest) -> None:
+        self._base_services = services
         self.request = request
         self.form: dict[str, str] = {}
         self.files: dict[str, Upload] = {}
@@ -74,7 +74,7 @@ class BasePage:
     @cached_property
     def now(self) -> datetime:
         """The platform's time, on the city's clock."""
-        return self._base_door.platform.db.clock()
+        return self._base_services.platform.db.clock()
 
     @property
     def today(self) -> date:
@@ -120,7 +120,7 @@ class BasePage:
         if (
             browser is None
             or csrf.is_from_elsewhere(self.request.scope)
-            or not csrf.is_token(self._base_door.csrf_key, browser, given)
+            or not csrf.is_token(self._base_services.csrf_key, browser, given)
         ):
             raise ProblemError("form_not_ours")
         self.form = fields
@@ -172,15 +172,15 @@ class BasePage:
 
     def set_cookie(self, name: str, value: str) -> None:
         """Keep a value in the browser (see `cookies`)."""
-        self._headers.append(self._base_door.cookies.keep(name, value))
+        self._headers.append(self._base_services.cookies.keep(name, value))
 
     def drop_cookie(self, name: str) -> None:
         """Make the browser forget a value."""
-        self._headers.append(self._base_door.cookies.drop(name))
+        self._headers.append(self._base_services.cookies.drop(name))
 
     def seal(self, name: str, text: str) -> None:
         """Keep a text in the browser that it can neither read nor change."""
-        sealed = self._base_door.platform.vault.seal("cookies", name, 0, text)
+        sealed = self._base_services.platform.vault.seal("cookies", name, 0, text)
         self.set_cookie(name, urlsafe_b64encode(sealed).decode())
 
     def sealed(self, name: str) -> str | None:
@@ -189,7 +189,9 @@ class BasePage:
         if value is None:
             return None
         try:
-            return self._base_door.platform.vault.open("cookies", name, 0, urlsafe_b64decode(value))
+            return self._base_services.platform.vault.open(
+                "cookies", name, 0, urlsafe_b64decode(value)
+            )
         except (VaultError, ValueError):
             return None
 
@@ -202,12 +204,12 @@ class BasePage:
     @cached_property
     def names(self) -> Names:
         """The data's own words in the reader's language."""
-        return Names(self.language, self._base_door.platform.titles.english)
+        return Names(self.language, self._base_services.platform.titles.english)
 
     def problem(self, code: str, **more: Any) -> Problem:
         """An outcome as a title and a sentence in the visitor's language (web/words/replies.py)."""
         refused(self.request.scope, code)
-        return self._base_door.replies.problem(code, self.language, **more)
+        return self._base_services.replies.problem(code, self.language, **more)
 
     def weekday(self, day: date) -> str:
         """周四 or Thu."""
@@ -252,12 +254,12 @@ class BasePage:
     @property
     def hotline(self) -> str:
         """The number to call."""
-        return self._base_door.platform.settings.hotline
+        return self._base_services.platform.settings.hotline
 
     @property
     def as_of(self) -> str | None:
         """While no primary answers: the time for which what is shown is true."""
-        moment = self._base_door.platform.db.as_of
+        moment = self._base_services.platform.db.as_of
         if moment is None:
             return None
         return dates.say_time(moment, self.language, self.now.date())
@@ -265,22 +267,22 @@ class BasePage:
     @property
     def checks_names(self) -> bool:
         """Whether the policy limits persons whose real name nobody has checked."""
-        return self._base_door.platform.checks_names
+        return self._base_services.platform.checks_names
 
     @property
     def demo_verifier(self) -> str:
         """Where the demo's verifier is asked: the number that it refuses. Else empty."""
-        return MISMATCHING_NUMBER if self._base_door.platform.verifier.name == "demo" else ""
+        return MISMATCHING_NUMBER if self._base_services.platform.verifier.name == "demo" else ""
 
     @property
     def is_demo(self) -> bool:
         """Whether messages can be read in the demo's outbox."""
-        return self._base_door.platform.settings.demo
+        return self._base_services.platform.settings.demo
 
     @property
     def csrf_field(self) -> Markup:
         """The hidden field that every form of ours holds."""
-        value = csrf.token(self._base_door.csrf_key, self._browser)
+        value = csrf.token(self._base_services.csrf_key, self._browser)
         return Markup('<input type="hidden" name="{}" value="{}">').format(csrf.FIELD, value)
 
     # ------------------------------------------------------------------------------------
@@ -295,4 +297,4 @@ class BasePage:
         return named
 
     def _cookie(self, name: str) -> str | None:
-        return self._base_door.cookies.read(self.request.scope, name)
+        return self._base_services.cookies.read(self.request.scope, name)

@@ -8,7 +8,7 @@ from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
-from guahao.web.framework.openapi import Call, describe
+from guahao.web.framework.openapi import Endpoint, describe
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ApiRequest
 from guahao.web.words.language import reader_language
@@ -36,14 +36,16 @@ _HTML = (b"content-type", b"text/html; charset=utf-8")
 _VARY = (b"vary", b"accept-language")
 
 
-def schema_routes(calls: list[Call], prefix: str, replies: Replies) -> list[HTTPRouteHandler]:
+def schema_routes(
+    endpoints: list[Endpoint], prefix: str, replies: Replies
+) -> list[HTTPRouteHandler]:
     """The page and the document; the document is made when it is first asked for."""
     page = Answer(200, _PAGE.encode(), [_HTML])
 
     @cache
     def document(language: Language) -> Answer:
         content_type = (b"content-type", b"application/vnd.oai.openapi+json")
-        return Answer(200, describe(calls, prefix, replies, language), [content_type, _VARY])
+        return Answer(200, describe(endpoints, prefix, replies, language), [content_type, _VARY])
 
     @get("/schema")
     async def schema_page() -> ASGIApp:

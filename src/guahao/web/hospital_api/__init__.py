@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from guahao.web.api.door import Door, Route
+from guahao.web.api.services import Route, Services
 from guahao.web.hospital_api.access import Access
 from guahao.web.hospital_api.attendance import attendance_routes
 from guahao.web.hospital_api.bookings import booking_routes
@@ -14,9 +14,9 @@ from guahao.web.hospital_api.sessions import session_routes
 from guahao.web.hospital_api.token import token_routes
 
 
-def hospital_client_routes(door: Door) -> list[Route]:
+def hospital_client_routes(services: Services) -> list[Route]:
     """Every call of a hospital's information system."""
-    access = Access(door)
+    access = Access(services)
     return [
         *token_routes(access),
         *department_routes(access),

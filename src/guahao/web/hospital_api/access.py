@@ -1,7 +1,7 @@
 """Letting a hospital's information system in, and keeping the log of what it called.
 
-To add a call: a `Call` with its `scope`, a function given a `Visit` that returns an answer, and
-`access.route(call, function)` in the list of its module. Whoever is not let in never reaches
+To add a call: an `Endpoint` with its `scope`, a function given a `Visit` that returns an answer, and
+`access.route(endpoint, function)` in the list of its module. Whoever is not let in never reaches
 the function; every call of a known client is in the log, refused or not.
 """
 
@@ -21,8 +21,8 @@ from guahao.flows.integration.clients import NotLetIn, Refused, admit, note_call
 from guahao.flows.people.accounts import Throttled
 from guahao.rules.integration.clients import Client
 from guahao.store.integration.clients import NotedCall
-from guahao.web.api.door import Door, Route
-from guahao.web.framework.openapi import Call
+from guahao.web.api.services import Route, Services
+from guahao.web.framework.openapi import Endpoint
 from guahao.web.framework.problems import problem_answer
 from guahao.web.hospital_api.tokens import HospitalTokens
 from guahao.web.http.answers import Answer
@@ -51,7 +51,7 @@ _TOLD = {
 class Visit:
     """One call. `items_ok` and `items_failed` are for the log; `why` is set by a refusal."""
 
-    door: Door
+    services: Services
     request: ApiRequest
     request_id: str
     started: float
@@ -74,7 +74,7 @@ class Visit:
     def refuse(self, code: str, **more: Any) -> Answer:
         """An outcome that is not what the caller wished for; `more` as `Replies.problem` takes."""
         self.why = code
-        problem = self.door.replies.problem(code, self.language, **more)
+        problem = self.services.replies.problem(code, self.language, **more)
         return problem_answer(self.request.scope, problem)
 
 
@@ -84,29 +84,29 @@ Work = Callable[[Visit], Awaitable[Answer]]
 class Access:
     """What lets in and keeps the log, for every call of hospitals."""
 
-    def __init__(self, door: Door) -> None:
-        self.door = door
-        key = door.platform.vault.key_for("hospital tokens")
-        self.tokens = HospitalTokens(key, door.platform.db.clock)
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        key = services.platform.vault.key_for("hospital tokens")
+        self.tokens = HospitalTokens(key, services.platform.db.clock)
 
-    def route(self, call: Call, work: Work) -> Route:
+    def route(self, endpoint: Endpoint, work: Work) -> Route:
         """A call for whom `call.scope` lets in."""
 
         async def admitted(visit: Visit) -> Answer:
-            return await self._admit(call, visit) or await work(visit)
+            return await self._admit(endpoint, visit) or await work(visit)
 
-        return self.open_route(call, admitted)
+        return self.open_route(endpoint, admitted)
 
-    def open_route(self, call: Call, work: Work) -> Route:
+    def open_route(self, endpoint: Endpoint, work: Work) -> Route:
         """A call that finds out by itself who its caller is."""
 
         async def answer(request: ApiRequest) -> ASGIApp:
-            return await self._answer(call, request, work)
+            return await self._answer(endpoint, request, work)
 
-        return Route(call, answer)
+        return Route(endpoint, answer)
 
-    async def _answer(self, call: Call, request: ApiRequest, work: Work) -> Answer:
-        visit = Visit(self.door, request, secrets.token_hex(8), time.perf_counter())
+    async def _answer(self, endpoint: Endpoint, request: ApiRequest, work: Work) -> Answer:
+        visit = Visit(self.services, request, secrets.token_hex(8), time.perf_counter())
         try:
             answer = await work(visit)
         except ProblemError as error:
@@ -115,17 +115,17 @@ class Access:
             raise  # where the database is away, so is the log
         except Exception:
             visit.why = "internal_error"
-            await self._note(call, visit, _SERVER_ERROR)
+            await self._note(endpoint, visit, _SERVER_ERROR)
             raise
-        await self._note(call, visit, answer.status)
+        await self._note(endpoint, visit, answer.status)
         answer.headers = [*answer.headers, (b"x-request-id", visit.request_id.encode())]
         return answer
 
-    async def _admit(self, call: Call, visit: Visit) -> Answer | None:
+    async def _admit(self, endpoint: Endpoint, visit: Visit) -> Answer | None:
         """None once the visit has its client."""
         claims = self.tokens.claims_of(visit.request.scope)
-        certificate = self.door.callers.certificate(visit.request.scope)
-        outcome = await admit(self.door.platform, claims, call.scope or None, certificate)
+        certificate = self.services.callers.certificate(visit.request.scope)
+        outcome = await admit(self.services.platform, claims, endpoint.scope or None, certificate)
         if isinstance(outcome, Client):
             visit.caller = outcome
             return None
@@ -141,9 +141,9 @@ class Access:
         """Too many calls of this hospital's."""
         return visit.refuse("hospital_calls", retry_after_seconds=throttled.retry_after_seconds)
 
-    async def _note(self, call: Call, visit: Visit, status: int) -> None:
+    async def _note(self, endpoint: Endpoint, visit: Visit, status: int) -> None:
         """Strangers are in the process's log alone: they must not fill the hospitals'."""
-        name = f"{call.method} {call.path}"
+        name = f"{endpoint.method} {endpoint.path}"
         if visit.caller is None:
             _log.warning("hospital_call_refused", call=name, status=status, why=visit.why)
             return
@@ -156,4 +156,4 @@ class Access:
             round((time.perf_counter() - visit.started) * 1000),
             visit.request_id,
         )
-        await note_call(self.door.platform, visit.caller, noted)
+        await note_call(self.services.platform, visit.caller, noted)

@@ -14,8 +14,8 @@ from guahao.rules.attendance.attendance import AttendanceRefusal
 from guahao.rules.integration.clients import Scope
 from guahao.rules.kernel.outcomes import PickupRefusal
 from guahao.web.api.appointments import LookupIn
-from guahao.web.api.door import Route
-from guahao.web.framework.openapi import Call
+from guahao.web.api.services import Route
+from guahao.web.framework.openapi import Endpoint
 from guahao.web.hospital_api.access import TAG, Access, Visit
 from guahao.web.hospital_api.bookings import (
     EXAMPLE_BOOKING,
@@ -64,7 +64,7 @@ class HospitalAttendanceOut(msgspec.Struct):
     items: list[HospitalAttendanceItemOut]
 
 
-_PICK_UP = Call(
+_PICK_UP = Endpoint(
     "POST",
     "/hospital/pickups",
     TAG,
@@ -79,7 +79,7 @@ _PICK_UP = Call(
     scope=Scope.ATTENDANCE,
     problems=(*PickupRefusal, "guesses_throttled"),
 )
-_ATTENDANCE = Call(
+_ATTENDANCE = Endpoint(
     "PUT",
     "/hospital/attendance",
     TAG,
@@ -116,7 +116,7 @@ def attendance_routes(access: Access) -> list[Route]:
 
 async def _pick_up(visit: Visit) -> Answer:
     body = await read_body(visit.request, _lookup)
-    platform, client = visit.door.platform, visit.client
+    platform, client = visit.services.platform, visit.client
     outcome = await hand_out(platform, client, body.code, body.id_no)
     if isinstance(outcome, TooManyGuesses):
         return guesses_throttled(visit, outcome)
@@ -140,7 +140,7 @@ async def _attendance(visit: Visit) -> Answer:
         for one in items
         if isinstance(one, HospitalAttendanceItemIn)
     ]
-    found = iter(await report(visit.door.platform, visit.client, reports))
+    found = iter(await report(visit.services.platform, visit.client, reports))
     shown = [
         _unreadable(visit, one)
         if isinstance(one, Unreadable)
@@ -168,7 +168,7 @@ def _item_out(
 def _refused(
     visit: Visit, id: int | None, code: str, field: str | None
 ) -> HospitalAttendanceItemOut:
-    problem = visit.door.replies.problem(code, visit.language, field=field)
+    problem = visit.services.replies.problem(code, visit.language, field=field)
     return HospitalAttendanceItemOut(
         id,
         "refused",

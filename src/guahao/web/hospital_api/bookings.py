@@ -16,9 +16,9 @@ from guahao.rules.people.identity import masked_document, masked_name
 from guahao.store.integration.hospital_bookings import HospitalBooking
 from guahao.store.integration.hospital_events import BEGINNING, EventCursor
 from guahao.web.api.appointments import LookupIn
-from guahao.web.api.door import Route
+from guahao.web.api.services import Route
 from guahao.web.api.sessions import Period, clock
-from guahao.web.framework.openapi import Call
+from guahao.web.framework.openapi import Endpoint
 from guahao.web.hospital_api.access import TAG, Access, Visit
 from guahao.web.hospital_api.calls import Limit
 from guahao.web.http.answers import Answer, json_answer
@@ -130,7 +130,7 @@ EXAMPLE_BOOKING = HospitalBookingOut(
     fee_fen=8000,
     patient=HospitalPatientOut("示例", "01", "11010519491231002X"),
 )
-_LIST = Call(
+_LIST = Endpoint(
     "GET",
     "/hospital/bookings",
     TAG,
@@ -141,7 +141,7 @@ _LIST = Call(
     scope=Scope.BOOKINGS,
     problems=("missing_field",),
 )
-_CHANGES = Call(
+_CHANGES = Endpoint(
     "GET",
     "/hospital/changes",
     TAG,
@@ -155,7 +155,7 @@ _CHANGES = Call(
     needs_token=False,
     scope=Scope.BOOKINGS,
 )
-_LOOK_UP = Call(
+_LOOK_UP = Endpoint(
     "POST",
     "/hospital/bookings/lookup",
     TAG,
@@ -181,7 +181,7 @@ def booking_routes(access: Access) -> list[Route]:
 async def _listed(visit: Visit) -> Answer:
     query = read_query(visit.request, HospitalBookingQuery)
     found, after = await flows.bookings_of_day(
-        visit.door.platform, visit.client, query.visit_date, query.cursor or None, query.limit
+        visit.services.platform, visit.client, query.visit_date, query.cursor or None, query.limit
     )
     visit.items_ok = len(found)
     items = [booking_out(one) for one in found]
@@ -193,7 +193,7 @@ async def _changes(visit: Visit) -> Answer:
     after = EventCursor.read(query.after) if query.after else BEGINNING
     if after is None:
         raise ProblemError("invalid_field", field="after")
-    found = await flows.changes(visit.door.platform, visit.client, after, query.limit)
+    found = await flows.changes(visit.services.platform, visit.client, after, query.limit)
     visit.items_ok = len(found.events)
     shown = {id: booking_out(one) for id, one in found.bookings.items()}
     items = [
@@ -211,7 +211,7 @@ async def _changes(visit: Visit) -> Answer:
 
 async def _look_up(visit: Visit) -> Answer:
     body = await read_body(visit.request, _lookup)
-    found = await flows.look_up(visit.door.platform, visit.client, body.code, body.id_no)
+    found = await flows.look_up(visit.services.platform, visit.client, body.code, body.id_no)
     if isinstance(found, TooManyGuesses):
         return guesses_throttled(visit, found)
     if found is None:
@@ -222,7 +222,7 @@ async def _look_up(visit: Visit) -> Answer:
 
 def guesses_throttled(visit: Visit, found: TooManyGuesses) -> Answer:
     """Wrong codes or documents too often."""
-    left = found.retry_from - visit.door.platform.db.clock()
+    left = found.retry_from - visit.services.platform.db.clock()
     seconds = max(1, round(left.total_seconds()))
     return visit.refuse("guesses_throttled", retry_after_seconds=seconds)
 

@@ -186,7 +186,7 @@ def _refused(
     id: int | None = None,
     booked: int | None = None,
 ) -> BulkItemOut:
-    problem = visit.door.replies.problem(code, visit.language, field=field)
+    problem = visit.services.replies.problem(code, visit.language, field=field)
     return BulkItemOut(
         external_id,
         "refused",

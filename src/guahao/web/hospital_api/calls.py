@@ -11,8 +11,8 @@ from msgspec import UNSET, UnsetType
 
 from guahao.flows.integration.clients import list_calls
 from guahao.rules.kernel.limits import CITY_TIME
-from guahao.web.api.door import Route
-from guahao.web.framework.openapi import Call
+from guahao.web.api.services import Route
+from guahao.web.framework.openapi import Endpoint
 from guahao.web.hospital_api.access import TAG, Access, Visit
 from guahao.web.http.answers import Answer, json_answer
 from guahao.web.http.reading import Id, read_query
@@ -50,7 +50,7 @@ class HospitalCallList(msgspec.Struct):
     next: str | None
 
 
-_CALLS = Call(
+_CALLS = Endpoint(
     "GET",
     "/hospital/calls",
     TAG,
@@ -83,7 +83,7 @@ def call_routes(access: Access) -> list[Route]:
     async def calls(visit: Visit) -> Answer:
         query = read_query(visit.request, HospitalCallQuery)
         found, after = await list_calls(
-            visit.door.platform, visit.client.own_hospital_id, query.cursor or None, query.limit
+            visit.services.platform, visit.client.own_hospital_id, query.cursor or None, query.limit
         )
         items = [
             HospitalCallOut(

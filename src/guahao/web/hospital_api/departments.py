@@ -10,8 +10,8 @@ from guahao.flows.supply.feeding import WantedDepartment, list_departments, publ
 from guahao.rules.integration.clients import Scope
 from guahao.rules.kernel.text import prose
 from guahao.rules.supply.feeding import KnownDepartment
-from guahao.web.api.door import Route
-from guahao.web.framework.openapi import Call
+from guahao.web.api.services import Route
+from guahao.web.framework.openapi import Endpoint
 from guahao.web.hospital_api.access import TAG, Access, Visit
 from guahao.web.hospital_api.bulk import EXAMPLE, BulkReader, ItemsMax, bulk_answer
 from guahao.web.http.answers import Answer, json_answer
@@ -61,7 +61,7 @@ class HospitalDepartmentList(msgspec.Struct):
     next: str | None = None
 
 
-_LIST = Call(
+_LIST = Endpoint(
     "GET",
     "/hospital/departments",
     TAG,
@@ -75,7 +75,7 @@ _LIST = Call(
     needs_token=False,
     scope=Scope.SUPPLY,
 )
-_PUBLISH = Call(
+_PUBLISH = Endpoint(
     "PUT",
     "/hospital/departments",
     TAG,
@@ -100,14 +100,14 @@ def department_routes(access: Access) -> list[Route]:
     async def publish(visit: Visit) -> Answer:
         items = await _reader.read(visit)
         readable = [one.wanted() for one in items if isinstance(one, HospitalDepartmentItemIn)]
-        outcomes = await publish_departments(visit.door.platform, visit.client, readable)
+        outcomes = await publish_departments(visit.services.platform, visit.client, readable)
         return bulk_answer(visit, items, outcomes)
 
     return [access.route(_PUBLISH, publish), access.route(_LIST, _listed)]
 
 
 async def _listed(visit: Visit) -> Answer:
-    found = await list_departments(visit.door.platform, visit.client)
+    found = await list_departments(visit.services.platform, visit.client)
     visit.items_ok = len(found)
     return json_answer(HospitalDepartmentList([_out(one) for one in found]))
 

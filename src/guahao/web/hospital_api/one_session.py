@@ -14,8 +14,8 @@ from guahao.flows.supply.timetables import BelowBooked, PlanRefusal
 from guahao.rules.attendance.window import WindowRefusal
 from guahao.rules.integration.clients import Scope
 from guahao.rules.kernel.limits import CITY_TIME
-from guahao.web.api.door import Route
-from guahao.web.framework.openapi import Call
+from guahao.web.api.services import Route
+from guahao.web.framework.openapi import Endpoint
 from guahao.web.hospital_api.access import TAG, Access, Visit
 from guahao.web.hospital_api.sessions import (
     EXAMPLE_SESSION,
@@ -78,7 +78,7 @@ class HospitalCloseOut(msgspec.Struct):
 
 
 _STOPPED = msgspec.structs.replace(EXAMPLE_SESSION, stopped=True, booked=0)
-_CAPACITY = Call(
+_CAPACITY = Endpoint(
     "PUT",
     f"{_ONE}/capacity",
     TAG,
@@ -89,7 +89,7 @@ _CAPACITY = Call(
     scope=Scope.SUPPLY,
     problems=(_UNKNOWN, "item_stopped", "item_past", "item_below_booked"),
 )
-_STOP = Call(
+_STOP = Endpoint(
     "POST",
     f"{_ONE}/stop",
     TAG,
@@ -100,7 +100,7 @@ _STOP = Call(
     scope=Scope.SUPPLY,
     problems=(_UNKNOWN, StopRefusal.PAST, StopRefusal.TOO_FAR),
 )
-_UNSTOP = Call(
+_UNSTOP = Endpoint(
     "POST",
     f"{_ONE}/unstop",
     TAG,
@@ -110,7 +110,7 @@ _UNSTOP = Call(
     scope=Scope.SUPPLY,
     problems=(_UNKNOWN, StopRefusal.TOLD, StopRefusal.UNDONE, UnstopRefusal.WIDER),
 )
-_CLOSE = Call(
+_CLOSE = Endpoint(
     "POST",
     f"{_ONE}/close",
     TAG,
@@ -143,7 +143,7 @@ def _external_id(visit: Visit) -> str:
 
 async def _capacity(visit: Visit) -> Answer:
     body = await read_body(visit.request, _places)
-    platform, client = visit.door.platform, visit.client
+    platform, client = visit.services.platform, visit.client
     outcome = await flows.change_places(platform, client, _external_id(visit), body.capacity)
     if outcome is None:
         raise ProblemError(_UNKNOWN)
@@ -158,13 +158,13 @@ async def _stop(visit: Visit) -> Answer:
     body = await read_body(visit.request, _reason)
     return _halted(
         visit,
-        await flows.stop(visit.door.platform, visit.client, _external_id(visit), body.reason),
+        await flows.stop(visit.services.platform, visit.client, _external_id(visit), body.reason),
     )
 
 
 async def _unstop(visit: Visit) -> Answer:
     return _halted(
-        visit, await flows.unstop(visit.door.platform, visit.client, _external_id(visit))
+        visit, await flows.unstop(visit.services.platform, visit.client, _external_id(visit))
     )
 
 
@@ -186,7 +186,7 @@ def _halted(visit: Visit, outcome: Halted | StopRefusal | UnstopRefusal | None) 
 
 
 async def _close(visit: Visit) -> Answer:
-    outcome = await flows.close(visit.door.platform, visit.client, _external_id(visit))
+    outcome = await flows.close(visit.services.platform, visit.client, _external_id(visit))
     if outcome is None or outcome is WindowRefusal.UNKNOWN:
         raise ProblemError(_UNKNOWN)
     if isinstance(outcome, WindowRefusal):

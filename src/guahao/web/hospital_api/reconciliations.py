@@ -16,8 +16,8 @@ from guahao.rules.integration.reconciling import STATUSES, Cure, Difference, The
 from guahao.rules.kernel.facts import PERIODS
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.store.integration.reconciliations import KeptDifference, Reconciliation
-from guahao.web.api.door import Route
-from guahao.web.framework.openapi import Call
+from guahao.web.api.services import Route
+from guahao.web.framework.openapi import Endpoint
 from guahao.web.hospital_api.access import TAG, Access, Visit
 from guahao.web.hospital_api.bulk import BYTES_MAX
 from guahao.web.http.answers import Answer, json_answer
@@ -131,7 +131,7 @@ _EXAMPLE_DIFFERENCE = DifferenceOut(
     *("cancel_at_hospital", CURES[Cure.CANCEL_THERE].zh, None),
 )
 _EXAMPLE = ReconciliationReport(*[*_NUMBERS, 1, 1, [_EXAMPLE_DIFFERENCE]])
-_SEND = Call(
+_SEND = Endpoint(
     "POST",
     "/hospital/reconciliations",
     TAG,
@@ -146,7 +146,7 @@ _SEND = Call(
     scope=Scope.BOOKINGS,
     problems=("list_too_large", *ListRefusal),
 )
-_LIST = Call(
+_LIST = Endpoint(
     "GET",
     "/hospital/reconciliations",
     TAG,
@@ -156,7 +156,7 @@ _LIST = Call(
     needs_token=False,
     scope=Scope.BOOKINGS,
 )
-_ONE = Call(
+_ONE = Endpoint(
     "GET",
     "/hospital/reconciliations/{reconciliation_id}",
     TAG,
@@ -178,7 +178,9 @@ def reconciliation_routes(access: Access) -> list[Route]:
 async def _send(visit: Visit) -> Answer:
     body, listed = await _read(visit)
     days = (body.date_from, body.date_to)
-    outcome = await flows.reconcile(visit.door.platform, visit.client, body.made_at, days, listed)
+    outcome = await flows.reconcile(
+        visit.services.platform, visit.client, body.made_at, days, listed
+    )
     if isinstance(outcome, ListRefusal):
         return visit.refuse(outcome)
     visit.items_ok = outcome.reconciliation.agreed
@@ -211,14 +213,14 @@ def _item(number: int, raw: msgspec.Raw) -> Listed:
 
 async def _listed(visit: Visit) -> Answer:
     query = read_query(visit.request, ReconciliationQuery)
-    found, after = await flows.listed(visit.door.platform, visit.client, query.cursor or None)
+    found, after = await flows.listed(visit.services.platform, visit.client, query.cursor or None)
     items = [ReconciliationOut(*_numbers(one)) for one in found]
     return json_answer(ReconciliationList(items, None if after is None else str(after)))
 
 
 async def _one(visit: Visit) -> Answer:
     id = read_id(visit.request, "reconciliation_id", "unknown_reconciliation")
-    found = await flows.report(visit.door.platform, visit.client, id)
+    found = await flows.report(visit.services.platform, visit.client, id)
     if found is None:
         return visit.refuse("unknown_reconciliation")
     return json_answer(_report_out(found, visit.language))

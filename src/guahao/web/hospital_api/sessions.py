@@ -14,9 +14,9 @@ from guahao.rules.integration.clients import Scope
 from guahao.rules.kernel.facts import PERIODS
 from guahao.rules.kernel.text import prose
 from guahao.store.supply.feeding import FedSession
-from guahao.web.api.door import Route
+from guahao.web.api.services import Route
 from guahao.web.api.sessions import Period, clock
-from guahao.web.framework.openapi import Call
+from guahao.web.framework.openapi import Endpoint
 from guahao.web.hospital_api.access import TAG, Access, Visit
 from guahao.web.hospital_api.bulk import EXAMPLE, BulkReader, ItemsMax, bulk_answer
 from guahao.web.hospital_api.calls import Limit
@@ -120,7 +120,7 @@ EXAMPLE_SESSION = HospitalSessionOut(
     stopped=False,
     attendance_known=False,
 )
-_PUBLISH = Call(
+_PUBLISH = Endpoint(
     "PUT",
     "/hospital/clinic-sessions",
     TAG,
@@ -138,7 +138,7 @@ _PUBLISH = Call(
     scope=Scope.SUPPLY,
     problems=("list_too_large",),
 )
-_LIST = Call(
+_LIST = Endpoint(
     "GET",
     "/hospital/clinic-sessions",
     TAG,
@@ -160,7 +160,7 @@ def session_routes(access: Access) -> list[Route]:
 async def _publish(visit: Visit) -> Answer:
     items = await _reader.read(visit)
     readable = [one.wanted() for one in items if isinstance(one, HospitalSessionItemIn)]
-    outcomes = await publish_sessions(visit.door.platform, visit.client, readable)
+    outcomes = await publish_sessions(visit.services.platform, visit.client, readable)
     return bulk_answer(visit, items, outcomes)
 
 
@@ -170,7 +170,7 @@ async def _listed(visit: Visit) -> Answer:
     if first and last and first > last:
         raise ProblemError("invalid_period")
     found, after = await list_sessions(
-        visit.door.platform, visit.client, first, last, query.cursor or None, query.limit
+        visit.services.platform, visit.client, first, last, query.cursor or None, query.limit
     )
     items = [session_out(one) for one in found]
     return json_answer(HospitalSessionList(items, None if after is None else str(after)))

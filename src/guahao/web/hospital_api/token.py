@@ -14,8 +14,8 @@ from msgspec import UNSET, UnsetType
 from guahao.flows.integration.clients import Proven, prove
 from guahao.flows.people.accounts import Throttled
 from guahao.rules.integration.clients import Scope
-from guahao.web.api.door import Route
-from guahao.web.framework.openapi import Call
+from guahao.web.api.services import Route
+from guahao.web.framework.openapi import Endpoint
 from guahao.web.hospital_api.access import TAG, Access, Visit
 from guahao.web.hospital_api.tokens import LIFETIME_SECONDS
 from guahao.web.http.answers import Answer, Headers
@@ -88,7 +88,7 @@ _THROTTLED = OAuthErrorOut(
     "There were too many wrong tries. Please try again in 30 seconds.",
     "错误次数过多，请在30秒后再试。",
 )
-_TOKEN = Call(
+_TOKEN = Endpoint(
     "POST",
     "/hospital/token",
     TAG,
@@ -141,9 +141,9 @@ async def _token(access: Access, visit: Visit) -> Answer:
         raise _OAuthError("unsupported_grant_type")
     shown = _shown(visit.request, form)
     scope = visit.request.scope
-    callers = access.door.callers
+    callers = access.services.callers
     proven = await prove(
-        access.door.platform,
+        access.services.platform,
         shown.client_id,
         shown.secret,
         callers.certificate(scope),
@@ -222,7 +222,7 @@ def _scopes(asked: str | None, allowed: frozenset[Scope]) -> frozenset[Scope]:
 
 def _refusal(visit: Visit, error: _OAuthError, retry_after_seconds: int | None = None) -> Answer:
     visit.why = error.error
-    replies, code = visit.door.replies, _CODES[error.error]
+    replies, code = visit.services.replies, _CODES[error.error]
 
     def detail(language: str) -> str:
         said = replies.problem(

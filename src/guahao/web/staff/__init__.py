@@ -28,7 +28,7 @@ A destructive act asks first (confirming.py):
 from __future__ import annotations
 
 from guahao.web.staff.confirming import Act, confirmed
-from guahao.web.staff.page import StaffDoor, StaffPage, StaffRoute
+from guahao.web.staff.page import StaffPage, StaffRoute, StaffServices
 from guahao.web.staff.sending import Sending
 
-__all__ = ["Act", "Sending", "StaffDoor", "StaffPage", "StaffRoute", "confirmed"]
+__all__ = ["Act", "Sending", "StaffPage", "StaffRoute", "StaffServices", "confirmed"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ApiRequest
-from guahao.web.staff.page import HOME_PATH, StaffDoor, StaffPage
+from guahao.web.staff.page import HOME_PATH, StaffPage, StaffServices
 from guahao.web.staff.problem_words import words_for
 from guahao.web.words.replies import Problem
 
@@ -16,7 +16,7 @@ def is_of_staff(request: ApiRequest) -> bool:
 
 
 def staff_error_page(
-    door: StaffDoor, request: ApiRequest, problem: Problem, trace_id: str | None = None
+    door: StaffServices, request: ApiRequest, problem: Problem, trace_id: str | None = None
 ) -> Answer:
     """A problem as a page of the desk; nobody is looked up for it."""
     page = StaffPage(door, request)

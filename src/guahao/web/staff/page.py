@@ -39,7 +39,7 @@ Handler = Callable[["StaffPage"], Awaitable[ASGIApp]]
 
 
 @dataclass(frozen=True)
-class StaffDoor:
+class StaffServices:
     """The platform and the desk behind, the words before."""
 
     platform: Platform
@@ -61,7 +61,7 @@ class StaffDoor:
 class StaffPage(BasePage):
     """Made for each request; `staff` is set before a handler sees it."""
 
-    def __init__(self, door: StaffDoor, request: ApiRequest) -> None:
+    def __init__(self, door: StaffServices, request: ApiRequest) -> None:
         super().__init__(door, request)
         self.door = door
         self.member: Staff | None = None
@@ -154,7 +154,7 @@ class StaffRoute:
     lines: frozenset[str] = frozenset()
     sending: Sending = Sending.ONCE
 
-    def for_litestar(self, door: StaffDoor) -> HTTPRouteHandler:
+    def for_litestar(self, door: StaffServices) -> HTTPRouteHandler:
         """Both factors first, then the role, then that a form of ours sent it."""
 
         async def answer(request: ApiRequest) -> ASGIApp:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from guahao.web.wechat.door import Door, Line
 from guahao.web.wechat.routes import routes
+from guahao.web.wechat.services import Connection, Services
 
-__all__ = ["Door", "Line", "routes"]
+__all__ = ["Connection", "Services", "routes"]

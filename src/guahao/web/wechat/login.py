@@ -20,7 +20,7 @@ from guahao.web.http.answers import Answer, html_answer, redirect_answer
 from guahao.web.http.assets import asset_address
 from guahao.web.http.reading import ApiRequest
 from guahao.web.http.wechat_link import keep_login, keep_openid, login_under_way, pending_openid
-from guahao.web.wechat.door import Door
+from guahao.web.wechat.services import Services
 from guahao.web.words.language import chosen_language
 from guahao.wechat.api import UnreachableError, WeChatError
 from guahao.words.text import Words
@@ -37,55 +37,55 @@ _SNAPSHOT = Words(
 _UNREACHABLE = Words("微信暂时没有回应。请稍后重新开始，或用手机号和验证码登录。")
 
 
-def begin_login(door: Door, request: ApiRequest) -> Answer:
+def begin_login(services: Services, request: ApiRequest) -> Answer:
     """Send the browser to WeChat; `next` is where it wants to be afterwards."""
     state = secrets.token_hex(16)
-    url = door.line.api.authorize_url(f"{door.base}/wechat/return", state)
+    url = services.connection.api.authorize_url(f"{services.base}/wechat/return", state)
     wanted = _query(request.scope).get("next", _HOME)
     next_path = wanted if _LOCAL.fullmatch(wanted) else _HOME
-    return redirect_answer(url, [keep_login(door.platform, request.scope, state, next_path)])
+    return redirect_answer(url, [keep_login(services.platform, request.scope, state, next_path)])
 
 
-async def end_login(door: Door, request: ApiRequest) -> Answer:
+async def end_login(services: Services, request: ApiRequest) -> Answer:
     """The browser is back, with a code that tells who it is."""
-    platform, scope = door.platform, request.scope
+    platform, scope = services.platform, request.scope
     query = _query(scope)
     state, code = query.get("state", ""), query.get("code", "")
     login = login_under_way(platform, scope, state)
     if login is None:
-        return await _again(door, scope) or _sorry(scope, 403, _EXPIRED)
+        return await _again(services, scope) or _sorry(scope, 403, _EXPIRED)
     if _CODE.fullmatch(code) is None or not await use_return(platform, state, code):
-        again = await _again(door, scope, login.next)
+        again = await _again(services, scope, login.next)
         return again or _sorry(scope, 403, _EXPIRED, login.next)
     try:
-        visitor = await door.line.api.visitor(code)
+        visitor = await services.connection.api.visitor(code)
     except WeChatError:
         return _sorry(scope, 403, _EXPIRED, login.next)
     except UnreachableError:
         return _sorry(scope, 503, _UNREACHABLE, login.next)
     if visitor.is_snapshot:
         return _sorry(scope, 403, _SNAPSHOT, login.next)
-    return await _known(door, scope, visitor.openid, login.next)
+    return await _known(services, scope, visitor.openid, login.next)
 
 
-async def _again(door: Door, scope: Scope, next_path: str = _HOME) -> Answer | None:
+async def _again(services: Services, scope: Scope, next_path: str = _HOME) -> Answer | None:
     """Where a browser goes that comes back a second time, by a reload or the back button.
 
     Where the first return logged it in or left a phone to be proven; None where it did not.
     """
-    if await door.is_logged_in(scope):
+    if await services.is_logged_in(scope):
         return redirect_answer(next_path)
-    if pending_openid(door.platform, scope) is not None:
+    if pending_openid(services.platform, scope) is not None:
         return redirect_answer(f"/login?{urlencode({'next': next_path})}")
     return None
 
 
-async def _known(door: Door, scope: Scope, openid: str, next_path: str) -> Answer:
-    account_id = await account_of(door.platform, openid)
+async def _known(services: Services, scope: Scope, openid: str, next_path: str) -> Answer:
+    account_id = await account_of(services.platform, openid)
     if account_id is not None:
-        return redirect_answer(next_path, [await door.log_in(scope, account_id)])
+        return redirect_answer(next_path, [await services.log_in(scope, account_id)])
     login_page = f"/login?{urlencode({'next': next_path})}"
-    return redirect_answer(login_page, [keep_openid(door.platform, openid)])
+    return redirect_answer(login_page, [keep_openid(services.platform, openid)])
 
 
 def _query(scope: Scope) -> dict[str, str]:

@@ -14,7 +14,7 @@ from guahao.flows.messages.wechat import Replayed, Reply, receive
 from guahao.security_log import SecurityEvent, note
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ApiRequest
-from guahao.web.wechat.door import Door
+from guahao.web.wechat.services import Services
 from guahao.web.wechat.words import OUT_OF_SERVICE, Card, say
 from guahao.wechat.callback import TAKEN, Incoming, RefusedError, refuse_stale
 from guahao.wechat.xml import Article, news, write_fields
@@ -31,10 +31,10 @@ _NO_STORE = (b"cache-control", b"no-store")
 _log = structlog.get_logger("guahao.web")
 
 
-def answer_check(door: Door, request: ApiRequest) -> Answer:
+def answer_check(services: Services, request: ApiRequest) -> Answer:
     """The server check, with which WeChat makes sure that the callback is ours."""
     try:
-        echo = door.line.callback.check(_query(request.scope))
+        echo = services.connection.callback.check(_query(request.scope))
     except RefusedError:
         return _refused(request)
     return Answer(200, echo.encode(), [_TEXT, _NO_STORE])
@@ -43,20 +43,20 @@ def answer_check(door: Door, request: ApiRequest) -> Answer:
 class Messages:
     """Answers messages, in time or, where that takes too long, afterwards."""
 
-    def __init__(self, door: Door) -> None:
-        self._door = door
+    def __init__(self, services: Services) -> None:
+        self._services = services
         self._late: set[asyncio.Task[None]] = set()  # held, or they could vanish unfinished
 
     async def answer(self, request: ApiRequest) -> Answer:
         """One request of WeChat's."""
-        now = self._door.platform.db.clock().timestamp()
+        now = self._services.platform.db.clock().timestamp()
         try:
             query = _query(request.scope)
             refuse_stale(query, now)
-            message = self._door.line.callback.read(query, await _body(request), now)
+            message = self._services.connection.callback.read(query, await _body(request), now)
         except RefusedError:
             return _refused(request)
-        working = asyncio.create_task(receive(self._door.platform, message))
+        working = asyncio.create_task(receive(self._services.platform, message))
         done, _ = await asyncio.wait({working}, timeout=ANSWER_SECONDS)
         if not done:
             self._follow_up(working, message.sender)
@@ -73,11 +73,11 @@ class Messages:
         return _taken() if reply is None else self._replied(message, reply, int(now))
 
     def _replied(self, message: Incoming, reply: Reply, now: int) -> Answer:
-        return self._written(message, say(self._door.platform, reply), now)
+        return self._written(message, say(self._services.platform, reply), now)
 
     def _written(self, message: Incoming, said: str | Card, now: int) -> Answer:
         xml = _written(message, said, now)
-        body = self._door.line.callback.reply(xml, now, secrets.token_hex(8))
+        body = self._services.connection.callback.reply(xml, now, secrets.token_hex(8))
         return Answer(200, body.encode(), [_XML, _NO_STORE])
 
     def _follow_up(self, working: asyncio.Task[Reply | Replayed | None], openid: str) -> None:
@@ -92,9 +92,9 @@ class Messages:
         try:
             reply = await working
             if isinstance(reply, Reply):
-                said = say(self._door.platform, reply)
+                said = say(self._services.platform, reply)
                 text = said.as_text() if isinstance(said, Card) else said
-                await self._door.line.follow_up(openid, text)
+                await self._services.connection.follow_up(openid, text)
         except Exception as error:  # noqa: BLE001 - nobody waits for it who could be told
             _log.error("wechat_answer_lost", exc_info=error)
 

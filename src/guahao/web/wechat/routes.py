@@ -7,18 +7,18 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
 from guahao.web.http.reading import ApiRequest
-from guahao.web.wechat.door import Door
 from guahao.web.wechat.login import begin_login, end_login
 from guahao.web.wechat.messages import Messages, answer_check
+from guahao.web.wechat.services import Services
 
 
-def routes(door: Door) -> list[HTTPRouteHandler]:
+def routes(services: Services) -> list[HTTPRouteHandler]:
     """Everything that WeChat, or a browser that it sends, asks for."""
-    messages = Messages(door)
+    messages = Messages(services)
 
     @get("/wechat")
     async def check(request: ApiRequest) -> ASGIApp:
-        return answer_check(door, request)
+        return answer_check(services, request)
 
     @post("/wechat", status_code=200)
     async def message(request: ApiRequest) -> ASGIApp:
@@ -26,10 +26,10 @@ def routes(door: Door) -> list[HTTPRouteHandler]:
 
     @get("/wechat/login")
     async def login(request: ApiRequest) -> ASGIApp:
-        return begin_login(door, request)
+        return begin_login(services, request)
 
     @get("/wechat/return")
     async def returned(request: ApiRequest) -> ASGIApp:
-        return await end_login(door, request)
+        return await end_login(services, request)
 
     return [check, message, login, returned]

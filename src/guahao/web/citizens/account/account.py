@@ -47,11 +47,11 @@ async def _me(page: Page) -> ASGIApp:
 
 async def _patients(page: Page) -> ASGIApp:
     """The account's patients, with no-shows and any suspension."""
-    found = await standings(page.door.platform, page.owner)
+    found = await standings(page.services.platform, page.owner)
     return page.render(
         "patients.html",
         standings=found,
-        policy=page.door.platform.policy_said,
+        policy=page.services.platform.policy_said,
         has_room=len(found) < PATIENTS_PER_PHONE,
         most=PATIENTS_PER_PHONE,
     )
@@ -82,18 +82,20 @@ def _patient_form(page: Page, typed: dict[str, str], problem: Problem | None = N
 async def _add_patient(page: Page) -> ASGIApp:
     """Register; a form sent twice finds its patient there and is content."""
     typed = {name: page.form.get(name, "") for name in _FIELDS}
-    wait_seconds = page.door.desk.velocity.registration(
-        page.owner, page.door.callers.of(page.request.scope), page.now.timestamp()
+    wait_seconds = page.services.desk.velocity.registration(
+        page.owner, page.services.callers.of(page.request.scope), page.now.timestamp()
     )
     if wait_seconds is not None:
         page.add_header("retry-after", str(wait_seconds))
         code = "too_many_registrations"
         security_log.refused(page.request.scope, code)
-        problem = page.door.replies.problem(code, page.language, retry_after_seconds=wait_seconds)
+        problem = page.services.replies.problem(
+            code, page.language, retry_after_seconds=wait_seconds
+        )
         return _patient_form(page, typed, problem)
     try:
         outcome = await register_patient(
-            page.door.platform,
+            page.services.platform,
             page.owner,
             typed["name"],
             typed["id_type"],
@@ -104,7 +106,7 @@ async def _add_patient(page: Page) -> ASGIApp:
     except LookupError:
         raise LoginNeededError from None
     if isinstance(outcome, NameFault):
-        problem = page.door.replies.name_refused(outcome, page.language)
+        problem = page.services.replies.name_refused(outcome, page.language)
         return _patient_form(page, typed, problem)
     if isinstance(outcome, PatientRefusal):
         return _patient_form(page, typed, page.problem(outcome))
@@ -119,7 +121,7 @@ def _born(text: str) -> date | None:
 
 
 async def _own(page: Page) -> AccountView:
-    view = await account(page.door.platform, page.owner)
+    view = await account(page.services.platform, page.owner)
     if view is None:
         raise LoginNeededError
     return view

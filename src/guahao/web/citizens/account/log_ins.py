@@ -23,7 +23,7 @@ async def _listed(page: Page) -> ASGIApp:
     owner, own = page.owner, page.log_in
     return page.render(
         "log_ins.html",
-        log_ins=await live_log_ins(page.door.platform, owner),
+        log_ins=await live_log_ins(page.services.platform, owner),
         own_id=None if own is None else own.id,
         ended=page.query("ended") == "1",
     )
@@ -33,11 +33,11 @@ async def _end(page: Page) -> ASGIApp:
     """End one, or all; whoever ended their own logs in again."""
     owner, own, wanted = page.owner, page.log_in, page.form.get("end", "")
     if wanted == _ALL:
-        await log_out_everywhere(page.door.platform, owner)
+        await log_out_everywhere(page.services.platform, owner)
         return _logged_out(page)
     log_in_id = as_id(wanted)
     if log_in_id is not None:
-        await end_one(page.door.platform, owner, log_in_id)
+        await end_one(page.services.platform, owner, log_in_id)
     if own is not None and log_in_id == own.id:
         return _logged_out(page)
     return page.redirect(f"{LOG_INS_PATH}?ended=1")

@@ -94,30 +94,30 @@ def _phone_form(page: Page, phone: str, problem: Problem | None = None, level: i
         field_problem=problem if at_field else None,
         form_problem=None if at_field else problem,
         challenge_path=f"{CHALLENGE_PATH}?{urlencode({'level': level})}",
-        binds_wechat=pending_openid(page.door.platform, page.request.scope) is not None,
+        binds_wechat=pending_openid(page.services.platform, page.request.scope) is not None,
     )
 
 
 async def _challenge(page: Page) -> ASGIApp:
     """What the browser is to solve: as hard as it is now, or harder where it was told so."""
-    caller = page.door.callers.of(page.request.scope)
+    caller = page.services.callers.of(page.request.scope)
     wanted = page.query("level")
     level = int(wanted) if wanted in map(str, range(LEVEL_MAX + 1)) else 0
-    level = max(level, await level_for(page.door.platform, caller))
-    return json_answer(new_challenge(page.door.proof_key, page.now, level))
+    level = max(level, await level_for(page.services.platform, caller))
+    return json_answer(new_challenge(page.services.proof_key, page.now, level))
 
 
 async def _send(page: Page) -> ASGIApp:
     """Send a one-time password; the same form once more sends none again."""
     phone = page.form.get("phone", "")
-    proof = verified(page.door.proof_key, page.now, page.form.get("proof", ""))
+    proof = verified(page.services.proof_key, page.now, page.form.get("proof", ""))
     about(page.request.scope, phone=valid_phone(phone))
     if proof is None and page.form.get("proof"):
         note(page.request.scope, SecurityEvent.PROOF_FAILED)
     outcome = await request_otp(
-        page.door.platform,
+        page.services.platform,
         phone,
-        page.door.callers.of(page.request.scope),
+        page.services.callers.of(page.request.scope),
         page.language,
         proof=proof,
         device=page.device,
@@ -168,11 +168,11 @@ async def _open(page: Page) -> ASGIApp:
         return page.redirect(_with_next(page, LOGIN_PATH))
     about(page.request.scope, phone=valid_phone(phone))
     outcome = await log_in(
-        page.door.platform,
+        page.services.platform,
         phone,
         page.form.get("otp", ""),
         request_id,
-        page.door.callers.of(page.request.scope),
+        page.services.callers.of(page.request.scope),
         page.language,
         "web",
         _device(page),
@@ -185,13 +185,13 @@ async def _open(page: Page) -> ASGIApp:
         case InvalidPhone():
             return page.redirect(_with_next(page, LOGIN_PATH))
     if page.log_in is not None:  # whoever was logged in here is no longer
-        await log_out(page.door.platform, page.log_in.account_id, page.log_in.id)
+        await log_out(page.services.platform, page.log_in.account_id, page.log_in.id)
     return await _go_on(page, outcome)
 
 
 async def _go_on(page: Page, begun: LoggedIn) -> ASGIApp:
     """Keep the log-in in the browser and lead on; first to the question for a document."""
-    token = page.door.tokens.issue(begun.account_id, begun.log_in_id, PAGES_SECONDS)
+    token = page.services.tokens.issue(begun.account_id, begun.log_in_id, PAGES_SECONDS)
     page.set_cookie(cookies.SESSION, token)
     page.seal(cookies.OWN_DEVICE, begun.device)
     page.drop_cookie(cookies.PHONE)
@@ -205,11 +205,11 @@ async def _at_last(page: Page, account_id: int) -> ASGIApp:
 
     Who has not consented to the notice, which says what is kept of WeChat, is asked first.
     """
-    platform = page.door.platform
+    platform = page.services.platform
     is_pending = pending_openid(platform, page.request.scope) is not None
     if is_pending and not await has_consented(platform, account_id):
         return page.redirect(_with_next(page, CONSENT_PATH))
-    for name, value in await bind_pending(page.door.platform, page.request.scope, account_id):
+    for name, value in await bind_pending(page.services.platform, page.request.scope, account_id):
         page.add_header(name.decode(), value.decode())
     return page.redirect(page.back())
 
@@ -240,10 +240,10 @@ async def _confirm(page: Page) -> ASGIApp:
         return page.redirect(_with_next(page, LOGIN_PATH))
     about(page.request.scope, account_id=page.log_in.account_id)
     outcome = await confirm(
-        page.door.platform,
+        page.services.platform,
         page.log_in.id,
         page.form.get("id_no", ""),
-        page.door.callers.of(page.request.scope),
+        page.services.callers.of(page.request.scope),
     )
     match outcome:
         case DocumentWrong():
@@ -278,7 +278,7 @@ async def _new_holder(page: Page) -> ASGIApp:
     """An empty account for the phone's new holder."""
     if page.log_in is None:
         raise LoginNeededError
-    outcome = await start_over(page.door.platform, page.log_in.id, page.language, _device(page))
+    outcome = await start_over(page.services.platform, page.log_in.id, page.language, _device(page))
     match outcome:
         case TooSoon():
             return _new_holder_form(page, page.problem("new_holder_too_soon"))
@@ -293,7 +293,7 @@ async def _new_holder(page: Page) -> ASGIApp:
 async def _log_out(page: Page) -> ASGIApp:
     """End the log-in, and forget whatever of the visitor's is kept in the browser."""
     if page.log_in is not None:
-        await log_out(page.door.platform, page.log_in.account_id, page.log_in.id)
+        await log_out(page.services.platform, page.log_in.account_id, page.log_in.id)
     for name in (cookies.SESSION, cookies.PHONE, cookies.KEPT):
         page.drop_cookie(name)
     page.clear_browser()

@@ -27,7 +27,7 @@ def own_data_pages() -> list[Route]:
 
 
 async def _own(page: Page) -> AccountView:
-    view = await account(page.door.platform, page.holder)
+    view = await account(page.services.platform, page.holder)
     if view is None:
         raise LoginNeededError
     return view
@@ -40,7 +40,7 @@ async def _data(page: Page, problem: Problem | None = None) -> ASGIApp:
 
 async def _export(page: Page) -> ASGIApp:
     """The copy as a file that nobody caches."""
-    data = await own_export(page.door.platform, page.holder, page.form.get("id_no", ""))
+    data = await own_export(page.services.platform, page.holder, page.form.get("id_no", ""))
     if data is None:
         raise LoginNeededError
     if isinstance(data, ProofRefusal):
@@ -58,7 +58,7 @@ async def _erase(page: Page) -> ASGIApp:
     """Erase what the owner has confirmed twice: by the box and by a document."""
     if page.form.get("understood") != "on":
         return await _ask(page)
-    outcome = await own_erase(page.door.platform, page.holder, page.form.get("id_no", ""))
+    outcome = await own_erase(page.services.platform, page.holder, page.form.get("id_no", ""))
     if outcome is ErasureRefusal.UNKNOWN:
         raise LoginNeededError
     if isinstance(outcome, ErasureRefusal):

@@ -23,7 +23,7 @@ def privacy_pages() -> list[Route]:
 
 
 async def _notice(page: Page) -> ASGIApp:
-    settings = page.door.platform.settings
+    settings = page.services.platform.settings
     return page.render(
         "privacy.en.html" if page.language == "en" else "privacy.zh.html",
         version=NOTICE_VERSION,
@@ -34,8 +34,8 @@ async def _notice(page: Page) -> ASGIApp:
 
 async def _ask(page: Page, problem: Problem | None = None) -> ASGIApp:
     """What the notice is asked for: a new version, or what WeChat says who somebody is."""
-    binds = pending_openid(page.door.platform, page.request.scope) is not None
-    if problem is None and not binds and await has_consented(page.door.platform, page.holder):
+    binds = pending_openid(page.services.platform, page.request.scope) is not None
+    if problem is None and not binds and await has_consented(page.services.platform, page.holder):
         return page.redirect(page.back())
     assert page.holder
     return page.render(
@@ -55,7 +55,7 @@ def _was_asked_before(page: Page) -> bool:
 
 async def _consent(page: Page) -> ASGIApp:
     """Record the consent, bind the browser's user of WeChat, and go on."""
-    account_id, platform = page.holder, page.door.platform
+    account_id, platform = page.holder, page.services.platform
     version = page.form.get("consent", "")
     if version != NOTICE_VERSION:
         return await _ask(page, page.problem(PatientRefusal.CONSENT_REQUIRED))

@@ -20,7 +20,7 @@ def removing_pages() -> list[Route]:
 
 async def _ask(page: Page, problem: Problem | None = None) -> ASGIApp:
     patient_id = read_id(page.request, "patient_id", RemoveRefusal.NOT_YOURS)
-    view = await account(page.door.platform, page.owner)
+    view = await account(page.services.platform, page.owner)
     if view is None:
         raise LoginNeededError
     patient = next((one for one in view.patients if one.id == patient_id), None)
@@ -36,7 +36,7 @@ async def _ask(page: Page, problem: Problem | None = None) -> ASGIApp:
 
 async def _remove(page: Page) -> ASGIApp:
     patient_id = read_id(page.request, "patient_id", RemoveRefusal.NOT_YOURS)
-    outcome = await remove_patient(page.door.platform, page.owner, patient_id)
+    outcome = await remove_patient(page.services.platform, page.owner, patient_id)
     if outcome is RemoveRefusal.NOT_YOURS:
         # The same form once more: the patient is gone already.
         return page.redirect("/patients")

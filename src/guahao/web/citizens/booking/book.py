@@ -59,7 +59,7 @@ async def _confirm(page: Page) -> ASGIApp:
 
 
 async def _patients(page: Page) -> list[PatientView]:
-    found = await account(page.door.platform, page.owner)
+    found = await account(page.services.platform, page.owner)
     if found is None:
         raise LoginNeededError
     return found.patients
@@ -68,7 +68,7 @@ async def _patients(page: Page) -> list[PatientView]:
 async def _session(page: Page) -> tuple[SessionView, Refused[Refusal] | None]:
     """The session, and what everybody would be refused it for."""
     id = read_id(page.request, "session_id", Refusal.UNKNOWN_SESSION)
-    found = await one_session(page.door.platform, id)
+    found = await one_session(page.services.platform, id)
     if found is None:
         raise ProblemError(Refusal.UNKNOWN_SESSION)
     view, state = found
@@ -76,7 +76,9 @@ async def _session(page: Page) -> tuple[SessionView, Refused[Refusal] | None]:
         return view, Refused(Refusal.SESSION_STOPPED)
     if state == "full":
         return view, Refused(Refusal.SOLD_OUT)
-    return view, date_refusal(view.visit_date, page.now, view.rules, page.door.platform.policy_said)
+    return view, date_refusal(
+        view.visit_date, page.now, view.rules, page.services.platform.policy_said
+    )
 
 
 def _chosen(page: Page, patients: list[PatientView]) -> PatientView | None:
@@ -90,7 +92,7 @@ def _chosen(page: Page, patients: list[PatientView]) -> PatientView | None:
 def _form(
     page: Page, session: SessionView, patients: list[PatientView], *, unchosen: bool = False
 ) -> Answer:
-    kept, policy = page.kept.get("key", ""), page.door.platform.policy_said
+    kept, policy = page.kept.get("key", ""), page.services.platform.policy_said
     return page.render(
         "confirm.html",
         session=session,
@@ -129,8 +131,11 @@ async def _book(page: Page) -> ASGIApp:
         return _form(page, session, await _patients(page), unchosen=True)
     # The form was shown for one session; for each patient it books once.
     key = f"{nonce}-{patient_id}"
-    actor, caller = Actor("account", claims.account_id), page.door.callers.of(page.request.scope)
-    answer = await page.door.desk.book(
+    actor, caller = (
+        Actor("account", claims.account_id),
+        page.services.callers.of(page.request.scope),
+    )
+    answer = await page.services.desk.book(
         actor, key, patient_id, id, CHANNEL, caller, log_in_id=claims.log_in_id
     )
     if isinstance(answer, AppointmentView):
@@ -154,7 +159,7 @@ async def _book(page: Page) -> ASGIApp:
 
 async def _held(page: Page, session_id: int) -> list[AppointmentView]:
     """Return the account's live bookings of this session."""
-    current = await list_appointments(page.door.platform, page.owner, "current")
+    current = await list_appointments(page.services.platform, page.owner, "current")
     return [
         booking
         for booking in current
@@ -176,9 +181,9 @@ async def _refusal(
     offered = (
         []
         if patient_id is None or refused.reason in _OF_THE_PATIENT
-        else await alternatives(page.door.platform, page.owner, patient_id, session.id)
+        else await alternatives(page.services.platform, page.owner, patient_id, session.id)
     )
-    said = page.door.replies.refused(refused, page.language)
+    said = page.services.replies.refused(refused, page.language)
     return page.render(
         "refused.html",
         said.status,
@@ -201,7 +206,7 @@ async def _undecided(
     tries = as_id(page.form.get("tries", "")) or 0
     match answer:
         case TooFast():
-            problem = page.door.replies.problem(
+            problem = page.services.replies.problem(
                 answer.code, page.language, retry_after_seconds=answer.retry_after_seconds
             )
             security_log.refused(page.request.scope, answer.code)
@@ -237,7 +242,7 @@ async def _undecided(
 async def _session_if_readable(page: Page, id: int) -> SessionView | None:
     """What was to be booked; the form goes again without it, too."""
     try:
-        found = await one_session(page.door.platform, id)
+        found = await one_session(page.services.platform, id)
     except OperationalError:
         return None
     return None if found is None else found[0]

@@ -40,7 +40,7 @@ def bookings_pages() -> list[Route]:
 
 
 async def _listed(page: Page) -> ASGIApp:
-    platform, owner = page.door.platform, page.owner
+    platform, owner = page.services.platform, page.owner
     view = "history" if page.query("view") == "history" else "current"
     return page.render(
         "bookings.html",
@@ -70,7 +70,7 @@ async def _own(page: Page, id: str) -> AppointmentView:
     appointment_id = as_id(id)
     if appointment_id is None:
         raise ProblemError(_UNKNOWN)
-    found = await own_appointment(page.door.platform, owner, appointment_id)
+    found = await own_appointment(page.services.platform, owner, appointment_id)
     if found is None:
         raise ProblemError(_UNKNOWN)
     return found
@@ -85,7 +85,8 @@ def _shown(page: Page, booking: AppointmentView) -> dict[str, Any]:
         "session": session,
         "cancel_until": until,
         "may_cancel": booking.status == "booked" and page.now < until,
-        "self_service": "patient" in page.door.platform.cancelling_said(booking).cancel_channels,
+        "self_service": "patient"
+        in page.services.platform.cancelling_said(booking).cancel_channels,
         "pickup_until": pickup_deadline(session.visit_date, session.period, session.rules),
     }
 
@@ -105,7 +106,7 @@ async def _ask_to_cancel(page: Page) -> ASGIApp:
 
 async def _cancel(page: Page) -> ASGIApp:
     booking = await _own(page, page.request.path_params["appointment_id"])
-    outcome = await cancel(page.door.platform, page.owner, booking.id)
+    outcome = await cancel(page.services.platform, page.owner, booking.id)
     if outcome is None:
         raise ProblemError(_UNKNOWN)
     if isinstance(outcome, CancelRefusal):

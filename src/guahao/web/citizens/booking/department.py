@@ -33,7 +33,7 @@ async def _department(page: Page) -> ASGIApp:
     id = read_id(page.request, "department_id", "not_found")
     asked = {name: page.query(name)[:_CHOICE_MAX] for name in ("title", "specialty")}
     week = await department_week(
-        page.door.platform,
+        page.services.platform,
         id,
         _day(page.query("day")),
         asked["title"] or None,

@@ -25,7 +25,7 @@ async def _home(page: Page) -> ASGIApp:
     """The search box and its results; as long as nothing is asked, what is new and was before."""
     asked = {name: page.query(name).strip()[:_TYPED_MAX] for name in ("q", "district", "grade")}
     number = _page_number(page.query("page"))
-    platform = page.door.platform
+    platform = page.services.platform
     found = await find(
         platform, asked["q"], asked["district"] or None, asked["grade"] or None, number
     )

@@ -27,7 +27,7 @@ class Group:
 
 
 async def _hospital(page: Page) -> ASGIApp:
-    platform = page.door.platform
+    platform = page.services.platform
     id = read_id(page.request, "hospital_id", "unknown_hospital")
     view = await hospital(platform, id)
     found = await departments(platform, id)

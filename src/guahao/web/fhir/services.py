@@ -28,11 +28,11 @@ _SERVED = (b"application/fhir+json", b"application/json", b"text/json", b"applic
 _NEVER = re.compile(rb"0(\.0*)?")
 
 R = TypeVar("R", bound=Resource)
-Handler = Callable[["Door", ApiRequest], Awaitable[ASGIApp]]
+Handler = Callable[["Services", ApiRequest], Awaitable[ASGIApp]]
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class Services:
     """The platform and the desk behind, the words and the tokens before."""
 
     platform: Platform
@@ -64,12 +64,12 @@ class Route:
     path: str
     handler: Handler
 
-    def for_litestar(self, door: Door) -> HTTPRouteHandler:
+    def for_litestar(self, services: Services) -> HTTPRouteHandler:
         """Ids in the path stay text: what is no id is a 404 in our own words."""
 
         async def answer(request: ApiRequest) -> ASGIApp:
             check_format(request)
-            return await self.handler(door, request)
+            return await self.handler(services, request)
 
         return HTTPRouteHandler(
             f"{PREFIX}{self.path}".replace("}", ":str}"), http_method=self.method, status_code=200
@@ -79,14 +79,14 @@ class Route:
 def search_routes(kind: str, search: Handler) -> list[Route]:
     """A search by GET, and by POST of the same parameters as a form, off the log's lines."""
 
-    async def by_post(door: Door, request: ApiRequest) -> ASGIApp:
+    async def by_post(services: Services, request: ApiRequest) -> ASGIApp:
         content_type = header(request.scope, b"content-type") or b""
         if content_type.partition(b";")[0].strip().lower() != _FORM:
             raise ProblemError("unsupported_media_type")
         form = await body_bytes(request)
         query: bytes = request.scope["query_string"]
         request.scope["query_string"] = b"&".join(filter(None, (query, form)))
-        return await search(door, request)
+        return await search(services, request)
 
     return [Route("GET", f"/{kind}", search), Route("POST", f"/{kind}/_search", by_post)]
 

@@ -13,7 +13,7 @@ from guahao.wechat.callback import Callback
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Connection:
     """The line to WeChat. `follow_up` sends a text to an openid, after a late answer."""
 
     callback: Callback
@@ -22,14 +22,14 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class Services:
     """The platform behind, WeChat before.
 
     `log_in` gives the header that logs an account in; `is_logged_in` tells whether a browser is.
     """
 
     platform: Platform
-    line: Line
+    connection: Connection
     log_in: Callable[[Scope, int], Awaitable[tuple[bytes, bytes]]]
     is_logged_in: Callable[[Scope], Awaitable[bool]]
 

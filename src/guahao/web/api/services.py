@@ -10,7 +10,7 @@ from litestar.types import ASGIApp
 
 from guahao.flows.booking.desk import Desk
 from guahao.flows.kernel.platform import Platform
-from guahao.web.framework.openapi import Call
+from guahao.web.framework.openapi import Endpoint
 from guahao.web.framework.problems import problem_answer
 from guahao.web.http.answers import Answer
 from guahao.web.http.limits import Callers
@@ -23,7 +23,7 @@ Handler = Callable[[ApiRequest], Awaitable[ASGIApp]]
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class Services:
     """The platform and the desk behind, the words and the tokens before."""
 
     platform: Platform
@@ -51,7 +51,7 @@ class Door:
 class Route:
     """A call and what answers it."""
 
-    call: Call
+    endpoint: Endpoint
     handler: Handler
 
     def for_litestar(self, prefix: str) -> HTTPRouteHandler:
@@ -63,7 +63,7 @@ class Route:
             return await handler(request)
 
         return HTTPRouteHandler(
-            prefix + self.call.path.replace("}", ":str}"),
-            http_method=self.call.method,
-            status_code=self.call.status,
+            prefix + self.endpoint.path.replace("}", ":str}"),
+            http_method=self.endpoint.method,
+            status_code=self.endpoint.status,
         )(answer)

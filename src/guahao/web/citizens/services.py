@@ -14,7 +14,7 @@ from guahao.web.words.replies import Replies
 
 
 @dataclass(frozen=True)
-class Door:
+class Services:
     """The platform and the desk behind, the words and the tokens before."""
 
     platform: Platform
