@@ -1,8 +1,8 @@
 """Letting a hospital's information system in, and keeping the log of what it called.
 
-To add a call: an `Endpoint` with its `scope`, a function given a `Visit` that returns an answer, and
-`access.route(endpoint, function)` in the list of its module. Whoever is not let in never reaches
-the function; every call of a known client is in the log, refused or not.
+To add a call: an `Endpoint` with its `scope`, a function given a `Visit` that returns an answer,
+and `access.route(endpoint, function)` in the list of its module. A caller that is not let in never
+reaches the function; every call of a known client is in the log, refused or not.
 """
 
 from __future__ import annotations
