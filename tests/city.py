@@ -9,15 +9,19 @@ from datetime import date, datetime, timedelta
 
 from stdnum.cn import ric
 
+from guahao.flows.booking.cancelling import save_cancelled
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.accounts import Caller
 from guahao.flows.people.patients import register_patient
+from guahao.rules.booking.cancelling import decide_cancel
 from guahao.rules.kernel.limits import CITY_TIME, Policy
+from guahao.rules.kernel.outcomes import CancelRefusal
 from guahao.settings import Settings
+from guahao.store.booking.appointments import lock_appointment
 from guahao.store.kernel.db import Database, Row
 from guahao.store.kernel.ids import next_id
 from guahao.store.kernel.vault import Vault
-from guahao.store.kernel.views import PatientView
+from guahao.store.kernel.views import AppointmentView, PatientView
 from guahao.store.messages import messages
 from guahao.store.people import accounts
 from guahao.store.policy.policy_book import PolicyBook
@@ -197,3 +201,16 @@ async def change_as_owner(platform: Platform, sql: str, *params: object) -> None
     async with platform.db.transaction() as tx:
         await tx.do("SET LOCAL ROLE NONE")
         await tx.do(sql, params)
+
+
+async def cancel_for_caller(
+    platform: Platform, appointment_id: int
+) -> AppointmentView | CancelRefusal:
+    """Cancel as the hotline does for a verified caller, without the call."""
+    async with platform.db.transaction() as tx:
+        locked = await lock_appointment(tx, appointment_id, None)
+        assert locked is not None
+        policies = await platform.policies.read(tx)
+        policy = policies.for_cancelling(locked.booked_on, tx.now.date())
+        refusal = decide_cancel(locked.facts, "agent", tx.now, policy)
+        return refusal or await save_cancelled(tx, platform.vault, locked)

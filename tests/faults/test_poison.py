@@ -55,7 +55,7 @@ async def test_a_poison_message_becomes_a_task_that_stops_no_agent(
     assert await ask(platform, "SELECT DISTINCT state FROM messages") == [("failed",)]
     await call_tasks.make_call_tasks(platform)
     agent = await add_member(platform, Role.AGENT)
-    taken = await call_tasks.take_task(platform, agent)
+    taken = await call_tasks.claim_task(platform, agent)
     assert taken is not None
     assert taken.task.appointment_id == readable
     listed = {task.appointment_id for task in await call_tasks.open_tasks(platform)}

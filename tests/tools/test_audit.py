@@ -16,6 +16,7 @@ from tests.city import (
     add_booking,
     add_patient,
     ask,
+    cancel_for_caller,
     change,
     draw_codes,
     open_platform,
@@ -25,7 +26,6 @@ from tests.web.staff_site import add_member
 
 from guahao.flows.attendance.penalties import retire_codes, sweep
 from guahao.flows.attendance.pickup import pick_up, report_attendance
-from guahao.flows.booking.cancelling import cancel_for_caller
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.privacy.retention import delete_old
 from guahao.flows.supply.schedules import stop_session

@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator
 from datetime import date, timedelta
 
 import pytest
-from tests.city import LOOPBACK, THURSDAY, Clock, ask, change, open_platform
+from tests.city import LOOPBACK, THURSDAY, Clock, ask, cancel_for_caller, change, open_platform
 from tests.crowd import Person, add_clinic, add_crowd, book, booked, count, open_desk
 
 from guahao.flows.attendance.penalties import retire_codes, sweep
 from guahao.flows.attendance.pickup import pick_up, report_attendance
 from guahao.flows.booking.appointments import list_appointments, look_up, own_appointment
-from guahao.flows.booking.cancelling import cancel, cancel_for_caller
+from guahao.flows.booking.cancelling import cancel
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.accounts import Caller, Throttled
 from guahao.rules.kernel.limits import Policy

@@ -8,7 +8,7 @@ from datetime import date, time, timedelta
 
 import psycopg
 import pytest
-from tests.city import THURSDAY, Clock, ask, change, open_platform
+from tests.city import THURSDAY, Clock, ask, cancel_for_caller, change, open_platform
 from tests.crowd import Person, add_clinic, add_crowd, book, booked, open_desk
 from tests.supply import at
 
@@ -20,7 +20,6 @@ from guahao.flows.attendance.window import (
     correct,
 )
 from guahao.flows.booking.appointments import own_appointment
-from guahao.flows.booking.cancelling import cancel_for_caller
 from guahao.flows.hospitals.directory import hospital
 from guahao.flows.hospitals.hospital_rules import change as change_rules
 from guahao.flows.hospitals.hospital_rules import overview, withdraw

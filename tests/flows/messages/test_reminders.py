@@ -15,11 +15,11 @@ from tests.city import (
     add_patient,
     add_session,
     ask,
+    cancel_for_caller,
     change,
     open_platform,
 )
 
-from guahao.flows.booking.cancelling import cancel_for_caller
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.messages import reminders
 from guahao.flows.messages.reminders import remind

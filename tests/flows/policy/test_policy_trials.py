@@ -6,12 +6,11 @@ from collections.abc import AsyncIterator
 from datetime import date, timedelta
 
 import pytest
-from tests.city import Clock, ask, change, open_platform
+from tests.city import Clock, ask, cancel_for_caller, change, open_platform
 from tests.crowd import Person, add_clinic, add_crowd, book, open_desk
 from tests.web.staff_site import add_member
 
 from guahao.flows.attendance.pickup import report_attendance
-from guahao.flows.booking.cancelling import cancel_for_caller
 from guahao.flows.booking.desk import Desk
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.policy import policies as policy_flows

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
-from tests.supply import at
 
 from guahao.rules.booking.order_no import order_no
 from guahao.rules.call_centre.calls import (
-    CALL_LASTS,
     Question,
     Typed,
-    is_over,
     is_verified,
     kinds_of,
     questions,
@@ -83,10 +78,3 @@ def test_the_code_comes_first_and_what_found_the_caller_is_not_asked(
     assert asked[0] is Question.SMS
     assert found_by is None or found_by.value not in [question.value for question in asked]
     assert Question.SMS not in questions(found_by, by_sms=False)
-
-
-def test_a_call_is_over_when_ended_or_after_half_an_hour() -> None:
-    opened = at("2026-11-30 09:00")
-    assert not is_over(opened, None, opened + CALL_LASTS - timedelta(seconds=1))
-    assert is_over(opened, None, opened + CALL_LASTS)
-    assert is_over(opened, opened, opened)

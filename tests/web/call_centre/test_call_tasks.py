@@ -10,13 +10,13 @@ from tests.web.site import Site, add_citizen, booked
 from tests.web.staff_site import add_member, at_the_desk
 
 from guahao.flows.call_centre.call_tasks import (
-    CallOutcome,
-    TakenTask,
+    ClaimedTask,
+    claim_task,
     confirm_answerer,
     finish_task,
     make_call_tasks,
-    take_task,
 )
+from guahao.rules.call_centre.call_tasks import CallOutcome
 from guahao.rules.staff.staff import Role
 
 LOSE = "UPDATE messages SET state = 'failed' WHERE kind = 'booked'"
@@ -83,7 +83,7 @@ async def test_stopped_clinics_come_first(site: Site) -> None:
     )
     await make_call_tasks(site.platform)
     agent = await add_member(site.platform, Role.AGENT)
-    taken = await take_task(site.platform, agent)
+    taken = await claim_task(site.platform, agent)
     assert taken is not None
     assert (taken.task.kind, taken.phone) == ("stopped", f"+86{phone(2)}")
 
@@ -92,7 +92,7 @@ async def test_two_agents_at_once_get_two_tasks(site: Site) -> None:
     await lost(site, 3)
     await make_call_tasks(site.platform)
     agents = [await add_member(site.platform, Role.AGENT) for _ in range(4)]
-    taken = await asyncio.gather(*[take_task(site.platform, agent) for agent in agents])
+    taken = await asyncio.gather(*[claim_task(site.platform, agent) for agent in agents])
     ids = [one.task.id for one in taken if one is not None]
     assert len(ids) == len(set(ids)) == 3
 
@@ -102,13 +102,13 @@ async def test_who_does_not_answer_is_called_four_times_at_most(site: Site, cloc
     await make_call_tasks(site.platform)
     agent = await add_member(site.platform, Role.AGENT)
     for minutes in (30, 120, 120, 0):
-        taken = await take_task(site.platform, agent)
-        assert isinstance(taken, TakenTask)
+        taken = await claim_task(site.platform, agent)
+        assert isinstance(taken, ClaimedTask)
         done = await finish_task(site.platform, agent, taken.task.id, CallOutcome.NOT_REACHED)
         assert done
         if minutes:
             clock.forward(minutes=minutes - 1)
-            assert await take_task(site.platform, agent) is None
+            assert await claim_task(site.platform, agent) is None
             clock.forward(minutes=1)
     assert await outcomes(site) == ["given_up"]
 
@@ -117,11 +117,11 @@ async def test_a_task_left_lying_goes_to_somebody_else(site: Site, clock: Clock)
     await lost(site)
     await make_call_tasks(site.platform)
     first, second = [await add_member(site.platform, Role.AGENT) for _ in range(2)]
-    mine = await take_task(site.platform, first)
+    mine = await claim_task(site.platform, first)
     assert mine is not None
-    assert await take_task(site.platform, second) is None
+    assert await claim_task(site.platform, second) is None
     clock.forward(minutes=15)
-    assert await take_task(site.platform, second) is not None
+    assert await claim_task(site.platform, second) is not None
     assert not await finish_task(site.platform, first, mine.task.id, CallOutcome.REACHED)
     assert await outcomes(site) == [None]
 

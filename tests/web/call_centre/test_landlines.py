@@ -12,7 +12,7 @@ from tests.web.call_centre.test_moving import clerk, look_up
 from tests.web.site import API, Site, add_citizen
 from tests.web.staff_site import add_member, at_the_desk
 
-from guahao.flows.call_centre.call_tasks import make_call_tasks, take_task
+from guahao.flows.call_centre.call_tasks import claim_task, make_call_tasks
 from guahao.flows.people.log_ins import Device, log_in
 from guahao.flows.people.one_time_passwords import InvalidPhone, request_otp
 from guahao.rules.people.phones import Phone, spoken_phone, valid_any_phone
@@ -110,7 +110,7 @@ async def test_every_message_to_a_landline_becomes_a_call_task(site: Site) -> No
     agent = await add_member(site.platform, Role.AGENT)
     seen = []
     for _ in range(2):
-        taken = await take_task(site.platform, agent)
+        taken = await claim_task(site.platform, agent)
         assert taken is not None
         assert (taken.phone, taken.landline) == (STORED, True)
         seen.append(taken.task.kind)

@@ -12,14 +12,21 @@ from typing import Any
 import psycopg
 import pytest
 from icalendar import Calendar
-from tests.city import Clock, add_account, add_patient, change, draw_codes, open_platform
+from tests.city import (
+    Clock,
+    add_account,
+    add_patient,
+    cancel_for_caller,
+    change,
+    draw_codes,
+    open_platform,
+)
 from tests.crowd import open_desk
 from tests.supply import Rows, at
 from tests.web.browsing import Reader
 from tests.web.site import Site, has_chinese
 
 from guahao.flows.attendance.penalties import sweep
-from guahao.flows.booking.cancelling import cancel_for_caller
 from guahao.flows.booking.desk import Desk
 from guahao.rules.kernel.limits import Policy
 from guahao.store.hospitals.search import search_keys

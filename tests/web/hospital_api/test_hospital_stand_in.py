@@ -8,14 +8,13 @@ from datetime import date
 
 import httpx
 import pytest
-from tests.city import MONDAY_MORNING, Clock, ask
+from tests.city import MONDAY_MORNING, Clock, ask, cancel_for_caller
 from tests.crowd import Person, add_crowd, booked
 from tests.pushing.city import push_all, pusher, stand_in
 from tests.supply import at
 from tests.web.hospital_site import System, add_system
 from tests.web.site import Site
 
-from guahao.flows.booking.cancelling import cancel_for_caller
 from guahao.flows.integration.webhooks import WebhookSet, set_webhook, switch
 from guahao.rules.integration.pushing import KINDS
 from guahao.rules.staff.staff import SYSTEM

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 
 import structlog
 
 from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
+from guahao.rules.call_centre.call_tasks import CallOutcome, decide_after_call
+from guahao.rules.kernel.outcomes import DONE, Done
 from guahao.rules.people.identity import valid_phone
 from guahao.rules.staff.staff import Staff
 from guahao.store.booking import appointments as appointment_store
@@ -23,23 +24,12 @@ from guahao.store.people import accounts, patients
 
 _log = structlog.get_logger("guahao.call_tasks")
 SHOWN = 100
-TRIES_MAX = 4
 UNREADABLE_AGAIN_AFTER = timedelta(hours=1)
-AGAIN_AFTER = (timedelta(minutes=30), timedelta(hours=2), timedelta(hours=2))
-
-
-class CallOutcome(StrEnum):
-    """What came of a call."""
-
-    REACHED = "reached"
-    NOT_REACHED = "not_reached"
-    WRONG_NUMBER = "wrong_number"
-    NO_NEED = "no_need"
 
 
 @dataclass(frozen=True, slots=True)
-class TakenTask:
-    """A task with the number to call and what to speak of, for the agent who took it.
+class ClaimedTask:
+    """A task with the number to call and what to speak of, for the agent who claimed it.
 
     `view`: the booking, where it is about one. `landline`: the caller must be verified first.
     """
@@ -52,32 +42,32 @@ class TakenTask:
 
 
 async def make_call_tasks(platform: Platform) -> int:
-    """Make the tasks that are missing and close those that nobody needs; how many were made."""
+    """Make the tasks that are missing and close the needless; return how many were made."""
     async with platform.db.transaction() as tx:
         await store.close_needless(tx)
         return await store.make(tx)
 
 
 async def open_tasks(platform: Platform) -> list[CallTask]:
-    """What waits, the most urgent first."""
+    """Return what waits, the most urgent first."""
     async with platform.db.transaction() as tx:
         return await store.waiting(tx, SHOWN)
 
 
-async def take_task(platform: Platform, by: Staff) -> TakenTask | None:
-    """The next task, held for this agent; the number is shown, which the trail records."""
+async def claim_task(platform: Platform, by: Staff) -> ClaimedTask | None:
+    """Claim the next task for this agent; that its number is shown is in the audit trail."""
     async with acting(platform, by.who) as act:
-        while (task := await store.take_next(act.tx, by.id)) is not None:
+        while (task := await store.claim_next(act.tx, by.id)) is not None:
             try:
-                taken = await _with_phone(act.tx, platform, task)
+                claimed = await _with_phone(act.tx, platform, task)
             except VaultError:
-                # It stays in the list, and does not stop the agents from the tasks behind it.
+                # It stays in the list, and does not keep the agents from the tasks behind it.
                 _log.error("call_task_unreadable", task_id=task.id, advice="run: guahao audit")
                 await store.put_off(act.tx, task.id, act.now + UNREADABLE_AGAIN_AFTER)
                 continue
             detail = {"task": task.id, "kind": task.kind}
             await act.record("take_call_task", _subject(task), detail=detail)
-            return taken
+            return claimed
     return None
 
 
@@ -88,40 +78,43 @@ def _subject(task: CallTask) -> tuple[str, int]:
     return "patient", task.patient_id
 
 
-async def _with_phone(tx: Tx, platform: Platform, task: CallTask) -> TakenTask:
+async def _with_phone(tx: Tx, platform: Platform, task: CallTask) -> ClaimedTask:
     vault, account_id, view = platform.vault, task.account_id, None
     if task.appointment_id is not None:
         ids = [task.appointment_id]
         view = (await appointment_store.appointments_by_id(tx, vault, ids))[task.appointment_id]
-        # Who has moved since is called where they are now.
+        # A patient who has moved since is called at their new phone.
         account_id = await accounts.account_of_appointment(tx, task.appointment_id)
         patient = view.patient
     else:
         assert task.patient_id is not None
         patient = (await patients.by_id(tx, vault, [task.patient_id]))[task.patient_id]
     phone = "" if account_id is None else await accounts.phone_of(tx, vault, account_id) or ""
-    return TakenTask(task, phone, patient, view, landline=bool(phone) and not valid_phone(phone))
+    return ClaimedTask(task, phone, patient, view, landline=bool(phone) and not valid_phone(phone))
 
 
-async def confirm_answerer(platform: Platform, by: Staff, task_id: int) -> TakenTask | None:
+async def confirm_answerer(platform: Platform, by: Staff, task_id: int) -> ClaimedTask | None:
     """Record that the patient or their family answers; only now is it shown what to speak of.
 
     None where the task is no longer this agent's.
     """
     async with acting(platform, by.who) as act:
-        task = await store.lock_taken(act.tx, task_id, by.id)
+        task = await store.lock_claimed(act.tx, task_id, by.id)
         if task is None:
             return None
-        taken = await _with_phone(act.tx, platform, task)
+        claimed = await _with_phone(act.tx, platform, task)
         detail = {"task": task.id}
         await act.record("confirm_answerer", _subject(task), detail=detail)
-    return taken
+    return claimed
 
 
 async def call_for_task(platform: Platform, by: Staff, task_id: int) -> int | None:
-    """Open the call of a task that this agent holds, to verify who answers; None otherwise."""
+    """Open a call for a task that this agent holds, to verify the person who answers.
+
+    None where the task is no longer this agent's, or has no account.
+    """
     async with acting(platform, by.who) as act:
-        task = await store.lock_taken(act.tx, task_id, by.id)
+        task = await store.lock_claimed(act.tx, task_id, by.id)
         if task is None:
             return None
         account_id = task.account_id
@@ -136,24 +129,22 @@ async def call_for_task(platform: Platform, by: Staff, task_id: int) -> int | No
     return call_id
 
 
-async def finish_task(platform: Platform, by: Staff, task_id: int, outcome: CallOutcome) -> bool:
-    """Note what came of it; False where the task is no longer this agent's.
-
-    Not reached: again after half an hour, then two hours, at most four times.
-    """
+async def finish_task(
+    platform: Platform, by: Staff, task_id: int, outcome: CallOutcome
+) -> Done | None:
+    """Record what came of a call; None where the task is no longer this agent's."""
     async with acting(platform, by.who) as act:
-        task = await store.lock_taken(act.tx, task_id, by.id)
+        task = await store.lock_claimed(act.tx, task_id, by.id)
         if task is None:
-            return False
-        if outcome is not CallOutcome.NOT_REACHED:
-            await store.close(act.tx, task.id, outcome.value)
-        elif task.tries + 1 >= TRIES_MAX:
-            await store.close(act.tx, task.id, "given_up")
-        else:
-            await store.try_later(act.tx, task.id, act.now + AGAIN_AFTER[task.tries])
+            return None
+        match decide_after_call(outcome, task.tries):
+            case timedelta() as pause:
+                await store.try_later(act.tx, task.id, act.now + pause)
+            case word:
+                await store.close(act.tx, task.id, word)
         await act.record(
             "finish_call_task",
             _subject(task),
             detail={"task": task.id, "outcome": outcome.value},
         )
-    return True
+    return DONE

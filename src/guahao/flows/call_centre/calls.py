@@ -1,6 +1,6 @@
 """The call centre (114): find the caller, verify them, cancel, send the SMS again (S10, S14).
 
-Whatever is shown, asked, looked at and done is in the audit trail. A call belongs to the
+All that is shown, asked, looked at and done is in the audit trail. A call belongs to the
 agent who opened it; it ends by a button, by opening another, or after half an hour.
 """
 
@@ -14,22 +14,31 @@ from datetime import date, datetime, timedelta
 from hmac import compare_digest
 
 from guahao.flows.attendance.standing import Standing, standings_in
-from guahao.flows.booking.cancelling import cancel_locked
+from guahao.flows.booking.cancelling import save_cancelled
 from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.booking import order_no
 from guahao.rules.call_centre.calls import (
     CALL_LASTS,
     DOCUMENT_TAIL,
-    WRONG_ANSWERS_MAX,
+    CallerCancelFacts,
     CallRefusal,
     Question,
     Typed,
+    decide_attempt,
+    decide_caller_cancel,
+    decide_code,
+    decide_look,
+    decide_resend,
+    decide_use,
+    decide_verification,
     is_verified,
     kinds_of,
+    limits_passed,
     questions,
 )
-from guahao.rules.kernel.outcomes import CancelRefusal
+from guahao.rules.kernel.facts import AppointmentFacts
+from guahao.rules.kernel.outcomes import DONE, CancelRefusal, Done, Refused
 from guahao.rules.kernel.text import (
     NameFault,
     compact,
@@ -58,14 +67,9 @@ from guahao.store.people.patients import person_indexes
 HITS_MAX = 20
 MESSAGES_SHOWN = 20
 CALLS_SHOWN = 10
-RESENT_AN_HOUR = 3
-ATTEMPTS_A_DAY = 6  # wrong, for an account, over all its calls
-ATTEMPTS_OF_AGENT_A_DAY = 60  # wrong, over all callers: people mishear, but not all day
 CODE_DIGITS = 6
 CODE_VALID = timedelta(minutes=5)
 CODE_TRIES = 5
-CODES_A_CALL = 3
-_CODES_AN_HOUR = 6  # to a phone, over all calls
 _HOUR, _DAY = 3600, 86400
 
 
@@ -104,12 +108,11 @@ class Hits:
     found: list[Hit]
 
 
-@dataclass(frozen=True, slots=True)
-class CancelRefused:
-    """Why the rules refuse to cancel, with the booking whose deadline the sentence names."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotCancelled(Refused[CancelRefusal]):
+    """Why the law refuses to cancel, with the booking whose deadline the sentence names."""
 
-    reason: CancelRefusal
-    view: AppointmentView
+    appointment: AppointmentFacts
 
 
 # Finding ----------------------------------------------------------------------------------
@@ -125,28 +128,25 @@ async def search(platform: Platform, by: Staff, text: str) -> Hits:
     if not kinds:
         return Hits(None, [])
     async with acting(platform, by.who) as act:
-        kind, found = kinds[0], []
+        kind, found = kinds[0], list[Found]()
         for kind in kinds:
-            found = await _find(act.tx, platform.vault, kind, text)
+            key = _key(platform.vault, kind, text)
+            if key is not None:
+                found = await store.find(act.tx, platform.vault, kind, key, HITS_MAX + 1)
             if found:
                 break
         detail = {"kind": kind.value, "hits": len(found)}
         await act.record("search_callers", detail=detail)
         hits = [
             Hit(
-                one.account_id,
-                one.phone,
-                one.patient,
-                _reference(platform, by, one.account_id, kind, act.now),
+                person.account_id,
+                person.phone,
+                person.patient,
+                _reference(platform, by, person.account_id, kind, act.now),
             )
-            for one in found
+            for person in found
         ]
     return Hits(kind, hits)
-
-
-async def _find(tx: Tx, vault: Vault, kind: Typed, text: str) -> list[Found]:
-    key = _key(vault, kind, text)
-    return [] if key is None else await store.find(tx, vault, kind.value, key, HITS_MAX + 1)
 
 
 def _key(vault: Vault, kind: Typed, text: str) -> list[bytes] | int | None:
@@ -167,7 +167,7 @@ def _key(vault: Vault, kind: Typed, text: str) -> list[bytes] | int | None:
 
 
 def _reference(platform: Platform, by: Staff, account_id: int, kind: Typed, now: datetime) -> str:
-    """Seal whom this agent found and by what, so that no other account can be taken on."""
+    """Seal the account that this agent found, and by what, so that no other can be taken on."""
     text = f"{account_id} {kind.value} {int(now.timestamp())}"
     return urlsafe_b64encode(platform.vault.seal("calls", "found", by.id, text)).decode()
 
@@ -193,7 +193,7 @@ async def begin_call(platform: Platform, by: Staff, reference: str) -> int | Non
 
 
 async def recent_calls(platform: Platform, by: Staff) -> list[Call]:
-    """The agent's own latest calls."""
+    """Return the agent's own latest calls."""
     async with platform.db.transaction() as tx:
         return await store.recent(tx, by.id, CALLS_SHOWN)
 
@@ -201,12 +201,12 @@ async def recent_calls(platform: Platform, by: Staff) -> list[Call]:
 async def card(platform: Platform, by: Staff, call_id: int) -> Card | None:
     """Return the caller's card; None where the call is over or another agent's.
 
-    Until the caller is verified it holds the phone only: whom it belongs to, and what they
-    have booked where, is nobody else's business.
+    Until the caller is verified it holds the phone only: its holder, and what they have booked,
+    are nobody else's business.
     """
     async with platform.db.transaction() as tx:
-        call = await store.open_call(tx, by.id, call_id)
-        if call is None:
+        call = await store.lock_own(tx, by.id, call_id)
+        if call is None or decide_use(call, tx.now) is not None:
             return None
         vault, account_id = platform.vault, call.account_id
         phone = await accounts.phone_of(tx, vault, account_id) or ""
@@ -234,29 +234,35 @@ def _by_visit(view: AppointmentView) -> tuple[date, int]:
 # Verifying --------------------------------------------------------------------------------
 
 
-async def send_call_code(platform: Platform, by: Staff, call_id: int) -> datetime | CallRefusal:
+async def send_call_code(
+    platform: Platform, by: Staff, call_id: int
+) -> datetime | Refused[CallRefusal]:
     """Send a one-time code to the registered phone, for the caller to read out; until when."""
     async with acting(platform, by.who) as act:
-        call = await store.open_call(act.tx, by.id, call_id)
-        if call is None:
-            return CallRefusal.CALL_OVER
-        phone = await accounts.phone_of(act.tx, platform.vault, call.account_id)
-        if phone is None or valid_phone(phone) is None:
-            return CallRefusal.NO_SMS
-        subject = platform.vault.index("throttle", f"caller {call.account_id}")
-        sent = await throttle.hit(act.tx, "call_code", subject, _HOUR)
-        detail: dict[str, object] = {"call": call.id}
-        if call.codes_sent >= CODES_A_CALL or sent > _CODES_AN_HOUR:
-            detail["refused"] = CallRefusal.CODES_TOO_OFTEN.value
-            await act.record("send_call_code", ("account", call.account_id), detail=detail)
-            return CallRefusal.CODES_TOO_OFTEN
+        call = await store.lock_own(act.tx, by.id, call_id)
+        refusal = decide_use(call, act.now)
+        if call is None or refusal is not None:
+            return Refused(refusal or CallRefusal.CALL_OVER)
+        phone = await accounts.phone_of(act.tx, platform.vault, call.account_id) or ""
+        sent = None
+        if valid_phone(phone) is not None:
+            subject = platform.vault.index("throttle", f"caller {call.account_id}")
+            sent = await throttle.hit(act.tx, "call_code", subject, _HOUR)
+        refusal = decide_code(call.codes_sent, sent)
+        if refusal is CallRefusal.NO_SMS:
+            return Refused(refusal)
+        account, detail = ("account", call.account_id), {"call": call.id}
+        if refusal is not None:
+            refused = {**detail, "refused": refusal.value}
+            await act.record("send_call_code", account, detail=refused)
+            return Refused(refusal)
         code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"
         until = act.now + CODE_VALID
         index = _code_index(platform, call.id, code)
         await spoken_codes.set_code(act.tx, "calls", call.id, index, CODE_TRIES, until)
         language = await accounts.language_of(act.tx, call.account_id)
         await messages.tell_phone(act.tx, platform.vault, "call_code", phone, language, code, until)
-        await act.record("send_call_code", ("account", call.account_id), detail=detail)
+        await act.record("send_call_code", account, detail=detail)
     return until
 
 
@@ -266,43 +272,52 @@ def _code_index(platform: Platform, call_id: int, code: str) -> bytes:
 
 async def verify(
     platform: Platform, by: Staff, call_id: int, said: Mapping[Question, str]
-) -> bool | CallRefusal:
+) -> bool | Refused[CallRefusal]:
     """Compare what the caller says with what is registered; whether they are verified now.
 
     All answers must fit the same patient of the account. Every attempt is in the trail, also
-    a refused attempt: what was asked and whether it was right, never what was said. The
-    counters are read first, and what is beyond them is refused without being compared.
+    a refused attempt: what was asked and whether it was right, never what was said. Attempts
+    are counted before anything is compared, and a right attempt is taken back.
     """
     asked = {question: text for question, text in said.items() if typed(text)}
-    if not asked:
-        return CallRefusal.NOTHING_ASKED
     async with acting(platform, by.who) as act:
-        call = await store.open_call(act.tx, by.id, call_id)
-        if call is None:
-            detail = {"call": call_id, "refused": CallRefusal.CALL_OVER.value}
-            await act.record("verify_caller", detail=detail)
-            return CallRefusal.CALL_OVER
+        call = await store.lock_own(act.tx, by.id, call_id)
+        refusal = decide_verification(call, act.now, asks=bool(asked))
+        if call is None or refusal is not None:
+            refusal = refusal or CallRefusal.CALL_OVER
+            if refusal is CallRefusal.CALL_OVER:
+                detail = {"call": call_id, "refused": refusal.value}
+                await act.record("verify_caller", detail=detail)
+            return Refused(refusal)
+        account = ("account", call.account_id)
         phone = await accounts.phone_of(act.tx, platform.vault, call.account_id) or ""
         allowed = questions(call.found_by, by_sms=valid_phone(phone) is not None)
         asked = {question: text for question, text in asked.items() if question in allowed}
-        over = await _counters_passed(act.tx, platform, by, call)
+        index = platform.vault.index
+        counters = [
+            ("caller_attempts", index("throttle", f"caller {call.account_id}"), _DAY),
+            ("agent_attempts", index("throttle", f"agent {by.id}"), _DAY),
+        ]
+        of_account, of_agent = [await throttle.hit(act.tx, *counter) for counter in counters]
+        passed = limits_passed(call, of_account, of_agent)
         sms_right = Question.SMS in await store.right_answers(act.tx, call.id)
-        if Question.SMS in asked and not over - {_ACCOUNT}:
+        if Question.SMS in asked and decide_attempt(passed, sms_right=True) is None:
             sms_right = await _is_code_right(act.tx, platform, call.id, asked[Question.SMS])
-        # Strangers may use up the account's counter, but not shut its phone out.
-        if over - ({_ACCOUNT} if sms_right else set()):
+        refusal = decide_attempt(passed, sms_right=sms_right)
+        if refusal is not None:
             detail = {
                 "call": call.id,
                 "asked": [question.value for question in asked],
-                "refused": CallRefusal.TOO_MANY_WRONG.value,
-                "limit": sorted(over),
+                "refused": refusal.value,
+                "limit": sorted(passed),
             }
-            await act.record("verify_caller", ("account", call.account_id), detail=detail)
-            return CallRefusal.TOO_MANY_WRONG
+            await act.record("verify_caller", account, detail=detail)
+            return Refused(refusal)
         answers = await _compare(act.tx, platform, call.account_id, asked, sms_right=sms_right)
         await store.note_answers(act.tx, call.id, answers)
         if all(answers.values()) and answers:
-            await _forgive(act.tx, platform, by, call)
+            for counter in counters:
+                await throttle.forgive(act.tx, *counter)
         right = {question for question, correct in answers.items() if correct}
         proven = right | ({Question.SMS} if sms_right else set())
         verified = call.verified_at is not None or is_verified(proven, call.found_by)
@@ -313,46 +328,15 @@ async def verify(
             "asked": {question.value: correct for question, correct in answers.items()},
             "verified": verified,
         }
-        await act.record("verify_caller", ("account", call.account_id), detail=detail)
+        await act.record("verify_caller", account, detail=detail)
     return verified
 
 
-_ACCOUNT = "account"
-
-
-def _counters(platform: Platform, by: Staff, call: Call) -> list[tuple[str, str, bytes, int]]:
-    index = platform.vault.index
-    account = index("throttle", f"caller {call.account_id}")
-    agent = index("throttle", f"agent {by.id}")
-    return [
-        (_ACCOUNT, "caller_attempts", account, ATTEMPTS_A_DAY),
-        ("agent", "agent_attempts", agent, ATTEMPTS_OF_AGENT_A_DAY),
-    ]
-
-
-async def _counters_passed(tx: Tx, platform: Platform, by: Staff, call: Call) -> set[str]:
-    """Count an attempt before anything is compared; the names of the limits that it passes.
-
-    Counted for the call, for the account over all calls and agents of a day, and for the agent
-    over all callers; a right attempt is taken back.
-    """
-    over = {"call"} if call.wrong_answers >= WRONG_ANSWERS_MAX else set()
-    for name, scope, subject, most in _counters(platform, by, call):
-        if await throttle.hit(tx, scope, subject, _DAY) > most:
-            over.add(name)
-    return over
-
-
-async def _forgive(tx: Tx, platform: Platform, by: Staff, call: Call) -> None:
-    for _, scope, subject, _ in _counters(platform, by, call):
-        await throttle.forgive(tx, scope, subject, _DAY)
-
-
 async def _is_code_right(tx: Tx, platform: Platform, call_id: int, said: str) -> bool:
-    """Whether this is the call's living code, which serves once and bears five tries."""
-    kept = await spoken_codes.take_try(tx, "calls", call_id)
+    """Return whether this is the call's live code, which serves once and allows five tries."""
+    saved = await spoken_codes.take_try(tx, "calls", call_id)
     given = _code_index(platform, call_id, compact(said))
-    if kept is None or not compare_digest(kept, given):
+    if saved is None or not compare_digest(saved, given):
         return False
     await store.use_up_code(tx, call_id)
     return True
@@ -366,19 +350,19 @@ async def _compare(
     *,
     sms_right: bool,
 ) -> dict[Question, bool]:
-    """For the patient whom most answers fit."""
-    told = {question: text for question, text in asked.items() if question is not Question.SMS}
+    """Return which answers are right, of the patient whom most answers fit."""
+    spoken = {question: text for question, text in asked.items() if question is not Question.SMS}
     by_sms = {Question.SMS: sms_right} if Question.SMS in asked else {}
     phone = await accounts.phone_of(tx, platform.vault, account_id) or ""
     current = await appointment_store.own_appointments(tx, platform.vault, account_id, current=True)
     results = [
         {
             question: _is_right(question, text, patient, phone, current)
-            for question, text in told.items()
+            for question, text in spoken.items()
         }
         for patient in await patient_store.of_account(tx, platform.vault, account_id)
     ]
-    nothing = dict.fromkeys(told, False)
+    nothing = dict.fromkeys(spoken, False)
     best = max(results, key=lambda answers: sum(answers.values()), default=nothing)
     return by_sms | best
 
@@ -408,18 +392,19 @@ def _is_right(
             return any(_same(compact(text), code) for code in codes)
 
 
-def _same(said: str, kept: str) -> bool:
-    return compare_digest(said.encode(), kept.encode())
+def _same(said: str, saved: str) -> bool:
+    return compare_digest(said.encode(), saved.encode())
 
 
-async def look(platform: Platform, by: Staff, call_id: int, reason: str) -> CallRefusal | None:
+async def look(
+    platform: Platform, by: Staff, call_id: int, reason: str
+) -> Done | Refused[CallRefusal]:
     """Show personal data in full until the call ends; the agent says why."""
-    if not prose(reason):
-        return CallRefusal.REASON_NEEDED
     async with acting(platform, by.who) as act:
-        call = await _verified(act.tx, by, call_id)
-        if isinstance(call, CallRefusal):
-            return call
+        call = await store.lock_own(act.tx, by.id, call_id)
+        refusal = decide_look(call, reason, act.now)
+        if call is None or refusal is not None:
+            return Refused(refusal or CallRefusal.CALL_OVER)
         await store.set_looked(act.tx, call.id)
         await act.record(
             "look_at_personal_data",
@@ -427,26 +412,17 @@ async def look(platform: Platform, by: Staff, call_id: int, reason: str) -> Call
             reason=prose(reason),
             detail={"call": call.id},
         )
-    return None
-
-
-async def _verified(tx: Tx, by: Staff, call_id: int) -> Call | CallRefusal:
-    call = await store.open_call(tx, by.id, call_id)
-    if call is None:
-        return CallRefusal.CALL_OVER
-    return CallRefusal.NOT_VERIFIED if call.verified_at is None else call
+    return DONE
 
 
 async def end_call(platform: Platform, by: Staff, call_id: int) -> None:
-    """The caller has hung up: nothing is shown any more."""
+    """Record that the caller has hung up: nothing is shown any more."""
     async with acting(platform, by.who) as act:
-        call = await store.open_call(act.tx, by.id, call_id)
-        if call is None:
+        call = await store.lock_own(act.tx, by.id, call_id)
+        if call is None or decide_use(call, act.now) is not None:
             return
         await store.end(act.tx, call.id)
-        subject = ("account", call.account_id)
-        detail = {"call": call.id}
-        await act.record("end_call", subject, detail=detail)
+        await act.record("end_call", ("account", call.account_id), detail={"call": call.id})
 
 
 # Doing ------------------------------------------------------------------------------------
@@ -454,48 +430,59 @@ async def end_call(platform: Platform, by: Staff, call_id: int) -> None:
 
 async def cancel_for_caller(
     platform: Platform, by: Staff, call_id: int, appointment_id: int, reason: str
-) -> AppointmentView | CancelRefused | CallRefusal:
-    """Cancel a verified caller's booking, by the same rules and deadline (S14)."""
-    if not prose(reason):
-        return CallRefusal.REASON_NEEDED
+) -> AppointmentView | NotCancelled | Refused[CallRefusal]:
+    """Cancel a verified caller's booking, by the same law and deadline as the patient (S14)."""
     async with acting(platform, by.who) as act:
-        call = await _verified(act.tx, by, call_id)
-        if isinstance(call, CallRefusal):
-            return call
-        outcome = await cancel_locked(act.tx, platform, appointment_id, call.account_id, "agent")
-        if outcome is None:
-            return CallRefusal.UNKNOWN_APPOINTMENT
-        if isinstance(outcome, CancelRefusal):
-            found = await appointment_store.appointments_by_id(
-                act.tx, platform.vault, [appointment_id]
+        call = await store.lock_own(act.tx, by.id, call_id)
+        locked = None
+        if call is not None:
+            locked = await appointment_store.lock_appointment(
+                act.tx, appointment_id, call.account_id
             )
-            return CancelRefused(outcome, found[appointment_id])
+        today = act.now.date()
+        policy = (await platform.policies.read(act.tx)).for_cancelling(
+            locked.booked_on if locked else today, today
+        )
+        facts = CallerCancelFacts(reason, call, locked.facts if locked else None)
+        match decide_caller_cancel(facts, act.now, policy):
+            case CallRefusal() as refusal:
+                return Refused(refusal)
+            case CancelRefusal() as refusal:
+                assert locked is not None
+                return NotCancelled(refusal, appointment=locked.facts)
+        assert call is not None
+        assert locked is not None
+        cancelled = await save_cancelled(act.tx, platform.vault, locked)
         await act.record(
             "cancel_appointment",
             ("appointment", appointment_id),
             reason=prose(reason),
             detail={"call": call.id},
-            hospital_id=outcome.session.hospital_id,
+            hospital_id=locked.facts.hospital_id,
         )
-    return outcome
+    return cancelled
 
 
 async def resend(
     platform: Platform, by: Staff, call_id: int, appointment_id: int
-) -> datetime | CallRefusal:
+) -> datetime | Refused[CallRefusal]:
     """Send the SMS with the code again, to the registered phone and no other (S10); when."""
     async with acting(platform, by.who) as act:
-        call = await _verified(act.tx, by, call_id)
-        if isinstance(call, CallRefusal):
-            return call
-        locked = await appointment_store.lock_appointment(act.tx, appointment_id, call.account_id)
-        if locked is None:
-            return CallRefusal.UNKNOWN_APPOINTMENT
-        if locked.facts.status != "booked":
-            return CallRefusal.NOT_LIVE
-        subject = platform.vault.index("throttle", f"resend {appointment_id}")
-        if await throttle.hit(act.tx, "resend", subject, _HOUR) > RESENT_AN_HOUR:
-            return CallRefusal.RESENT_TOO_OFTEN
+        call = await store.lock_own(act.tx, by.id, call_id)
+        locked = None
+        if call is not None and decide_use(call, act.now) is None:
+            locked = await appointment_store.lock_appointment(
+                act.tx, appointment_id, call.account_id
+            )
+        status, resent = locked.facts.status if locked else None, 0
+        if decide_resend(call, status, resent, act.now) is None:
+            subject = platform.vault.index("throttle", f"resend {appointment_id}")
+            resent = await throttle.hit(act.tx, "resend", subject, _HOUR)
+        refusal = decide_resend(call, status, resent, act.now)
+        if refusal is not None:
+            return Refused(refusal)
+        assert call is not None
+        assert locked is not None
         await messages.tell(act.tx, "booked", [appointment_id])
         await act.record(
             "resend_code",
@@ -512,12 +499,15 @@ NAMES_A_CHUNK = 1000
 
 
 async def index_names(platform: Platform) -> int:
-    """Make patients registered before there was a search findable by name; how many."""
+    """Index the names of patients registered before there was a search; return how many."""
     done = 0
     while True:
         async with platform.db.transaction() as tx:
             found = await store.unnamed_patients(tx, platform.vault, NAMES_A_CHUNK)
-            indexes = [(one.id, platform.vault.index("name", name_key(one.name))) for one in found]
+            indexes = [
+                (patient.id, platform.vault.index("name", name_key(patient.name)))
+                for patient in found
+            ]
             await store.index_names(tx, indexes)
         done += len(found)
         if len(found) < NAMES_A_CHUNK:

@@ -25,7 +25,8 @@ from guahao.flows.kernel.acting import Acting, acting
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.log_ins import end_log_ins
 from guahao.flows.people.patients import PatientRefusal, register_in
-from guahao.rules.call_centre.calls import CallRefusal
+from guahao.rules.call_centre.calls import CallRefusal, decide_service
+from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.kernel.text import NameFault, compact, person_name, prose, same_name
 from guahao.rules.people.identity import Document, valid_document
 from guahao.rules.people.phones import Phone, valid_any_phone
@@ -96,17 +97,16 @@ class Shown:
 
 async def ask_by_hotline(
     platform: Platform, by: Staff, call_id: int, patient_id: int, phone: str, reason: str
-) -> Waits | MoveRefusal | CallRefusal:
+) -> Waits | MoveRefusal | Refused[CallRefusal]:
     """Ask to move a verified caller's patient; the new phone gets a code first."""
     typed = _typed(phone, reason)
     if isinstance(typed, MoveRefusal):
         return typed
     async with acting(platform, by.who) as act:
-        call = await call_store.open_call(act.tx, by.id, call_id)
-        if call is None:
-            return CallRefusal.CALL_OVER
-        if call.verified_at is None:
-            return CallRefusal.NOT_VERIFIED
+        call = await call_store.lock_own(act.tx, by.id, call_id)
+        refusal = decide_service(call, act.now)
+        if call is None or refusal is not None:
+            return Refused(refusal or CallRefusal.CALL_OVER)
         person = await persons.lock(act.tx, platform.vault, patient_id)
         if person is None or person.account_id != call.account_id:
             return MoveRefusal.UNKNOWN_PERSON

@@ -12,9 +12,9 @@ TAKEN_FOR = timedelta(minutes=15)
 
 @dataclass(frozen=True, slots=True)
 class CallTask:
-    """Whom to call of what; `tries` were made so far.
+    """A patient to call, about a booking or, without one, about the patient's registration.
 
-    About a booking, or about a patient where it is about none.
+    `tries`: the calls made so far.
     """
 
     id: int
@@ -33,7 +33,7 @@ _COLUMNS = """
 """
 _URGENT_FIRST = "ORDER BY kind = 'stopped' DESC, visit_date NULLS LAST, id"
 _BY_PHONE_WITHIN = timedelta(days=7)
-# Whether what a message tells of a booking still holds, by the booking's status.
+# Whether a message about a booking is still true, by the booking's status.
 _STILL_TRUE = """
     CASE {kind} WHEN 'reminder' THEN 'booked' WHEN 'excused' THEN 'no_show'
          WHEN 'excuse_withdrawn' THEN 'no_show' ELSE {kind} END = a.status
@@ -41,15 +41,15 @@ _STILL_TRUE = """
 
 
 async def make(tx: Tx) -> int:
-    """A task for everybody whose SMS did not arrive, and no WeChat message either.
+    """Make a task for each patient whose SMS did not arrive, and no WeChat message either.
 
-    Only where what was to be told still holds, and the visit is not past. How many are new.
+    Only where the message is still true and the visit is not past. Return how many are new.
     """
     return await tx.do(
         """
         INSERT INTO call_tasks (appointment_id, kind, message_id, visit_date, created_at,
                                 not_before)
-        SELECT DISTINCT ON (a.id, m.kind) a.id, m.kind, m.id, a.visit_date, %s, %s
+        SELECT DISTINCT ON (a.id, m.kind) a.id, m.kind, m.id, a.visit_date, %(now)s, %(now)s
         FROM (SELECT id FROM messages
               WHERE state = 'failed' AND channel = 'sms' AND appointment_id IS NOT NULL
               UNION ALL
@@ -57,13 +57,13 @@ async def make(tx: Tx) -> int:
               WHERE s.state = 'unknown') lost
         JOIN messages m ON m.id = lost.id
         JOIN appointments a ON a.id = m.appointment_id AND a.status = m.kind
-        WHERE m.kind IN ('booked', 'cancelled', 'stopped') AND a.visit_date >= %s
+        WHERE m.kind IN ('booked', 'cancelled', 'stopped') AND a.visit_date >= %(today)s
           AND NOT EXISTS (SELECT FROM messages w WHERE w.beside_id = m.id
                           AND w.state IN ('submitted', 'delivered'))
         ORDER BY a.id, m.kind, m.id DESC
         ON CONFLICT (appointment_id, kind) DO NOTHING
         """,
-        (tx.now, tx.now, tx.now.date()),
+        {"now": tx.now, "today": tx.now.date()},
     ) + await _make_for_landlines(tx)
 
 
@@ -76,103 +76,113 @@ async def _make_for_landlines(tx: Tx) -> int:
         f"""
         INSERT INTO call_tasks (appointment_id, patient_id, account_id, kind, message_id,
                                 visit_date, created_at, not_before)
-        SELECT m.appointment_id, m.patient_id, m.account_id, m.kind, m.id, a.visit_date, %s, %s
+        SELECT m.appointment_id, m.patient_id, m.account_id, m.kind, m.id, a.visit_date,
+               %(now)s, %(now)s
         FROM messages m LEFT JOIN appointments a ON a.id = m.appointment_id
-        WHERE m.state = 'by_phone' AND m.created_at > %s
+        WHERE m.state = 'by_phone' AND m.created_at > %(since)s
           AND (a.id IS NULL OR {_STILL_TRUE.format(kind="m.kind")})
           AND NOT (m.kind = 'booked' AND a.channel IS NOT DISTINCT FROM 'phone')
           AND NOT EXISTS (SELECT FROM call_tasks t WHERE t.message_id = m.id)
         ORDER BY m.id
         ON CONFLICT DO NOTHING
         """,
-        (tx.now, tx.now, tx.now - _BY_PHONE_WITHIN),
+        {"now": tx.now, "since": tx.now - _BY_PHONE_WITHIN},
     )
 
 
 async def close_needless(tx: Tx) -> int:
-    """Close what nobody needs to be called about any more; how many.
+    """Close tasks that no call is needed for any more; return how many.
 
     The visit is past, the booking has changed since, or the message arrived after all.
     """
     return await tx.do(
         f"""
-        UPDATE call_tasks t SET outcome = 'no_need', closed_at = %s
+        UPDATE call_tasks t SET outcome = 'no_need', closed_at = %(now)s
         FROM appointments a, messages m
         WHERE t.closed_at IS NULL AND a.id = t.appointment_id AND m.id = t.message_id
           AND (m.state = 'delivered' OR NOT ({_STILL_TRUE.format(kind="t.kind")})
-               OR (t.visit_date < %s AND a.status <> 'no_show'))
+               OR (t.visit_date < %(today)s AND a.status <> 'no_show'))
         """,
-        (tx.now, tx.now.date()),
+        {"now": tx.now, "today": tx.now.date()},
     )
 
 
 async def waiting(tx: Tx, limit: int) -> list[CallTask]:
-    """Open tasks, the most urgent first: stopped clinics, then by visit date."""
-    rows = await tx.rows(
-        f"SELECT {_COLUMNS} FROM call_tasks WHERE closed_at IS NULL {_URGENT_FIRST} LIMIT %s",
-        (limit,),
+    """Return open tasks, the most urgent first: stopped clinics, then by visit date."""
+    return await tx.records(
+        CallTask,
+        f"""
+        SELECT {_COLUMNS} FROM call_tasks
+        WHERE closed_at IS NULL {_URGENT_FIRST} LIMIT %(limit)s
+        """,
+        {"limit": limit},
     )
-    return [CallTask(*row) for row in rows]
 
 
-async def take_next(tx: Tx, staff_id: int) -> CallTask | None:
-    """The most urgent task that is due and nobody else's, for a quarter of an hour.
+async def claim_next(tx: Tx, staff_id: int) -> CallTask | None:
+    """Lease the most urgent task that is due to this agent, for a quarter of an hour.
 
     Two agents at once get two tasks.
     """
-    row = await tx.row(
+    return await tx.record(
+        CallTask,
         f"""
-        UPDATE call_tasks SET taken_by = %s, taken_until = %s
+        UPDATE call_tasks SET taken_by = %(staff_id)s, taken_until = %(until)s
         WHERE id = (SELECT id FROM call_tasks
-                    WHERE closed_at IS NULL AND not_before <= %s
-                      AND (taken_until IS NULL OR taken_until <= %s OR taken_by = %s)
+                    WHERE closed_at IS NULL AND not_before <= %(now)s
+                      AND (taken_until IS NULL OR taken_until <= %(now)s
+                           OR taken_by = %(staff_id)s)
                     {_URGENT_FIRST} LIMIT 1 FOR UPDATE SKIP LOCKED)
         RETURNING {_COLUMNS}
         """,
-        (staff_id, tx.now + TAKEN_FOR, tx.now, tx.now, staff_id),
+        {"staff_id": staff_id, "now": tx.now, "until": tx.now + TAKEN_FOR},
     )
-    return None if row is None else CallTask(*row)
 
 
 async def put_off(tx: Tx, task_id: int, until: datetime) -> None:
-    """Give a task back, to be taken again at that time."""
+    """Release a task, to be claimed again at that time."""
     await tx.do(
-        "UPDATE call_tasks SET taken_by = NULL, taken_until = NULL, not_before = %s WHERE id = %s",
-        (until, task_id),
+        """
+        UPDATE call_tasks SET taken_by = NULL, taken_until = NULL, not_before = %(until)s
+        WHERE id = %(id)s
+        """,
+        {"until": until, "id": task_id},
     )
 
 
-async def lock_taken(tx: Tx, task_id: int, staff_id: int) -> CallTask | None:
-    """Lock a task that this agent still holds."""
-    row = await tx.row(
+async def lock_claimed(tx: Tx, task_id: int, staff_id: int) -> CallTask | None:
+    """Lock an open task whose lease this agent still holds; None for any other."""
+    return await tx.record(
+        CallTask,
         f"""
         SELECT {_COLUMNS} FROM call_tasks
-        WHERE id = %s AND taken_by = %s AND taken_until > %s AND closed_at IS NULL
+        WHERE id = %(id)s AND taken_by = %(staff_id)s AND taken_until > %(now)s
+          AND closed_at IS NULL
         FOR NO KEY UPDATE
         """,
-        (task_id, staff_id, tx.now),
+        {"id": task_id, "staff_id": staff_id, "now": tx.now},
     )
-    return None if row is None else CallTask(*row)
 
 
 async def close(tx: Tx, task_id: int, outcome: str) -> None:
-    """The task is done."""
+    """Close a task with what came of it."""
     await tx.do(
         """
-        UPDATE call_tasks SET outcome = %s, closed_at = %s, tries = tries + 1, taken_until = NULL
-        WHERE id = %s
+        UPDATE call_tasks SET outcome = %(outcome)s, closed_at = %(now)s, tries = tries + 1,
+               taken_until = NULL
+        WHERE id = %(id)s
         """,
-        (outcome, tx.now, task_id),
+        {"outcome": outcome, "now": tx.now, "id": task_id},
     )
 
 
 async def try_later(tx: Tx, task_id: int, not_before: datetime) -> None:
-    """Nobody answered: again, by whoever is free then."""
+    """Release a task after a call that nobody answered; any agent may claim it from then on."""
     await tx.do(
         """
-        UPDATE call_tasks SET tries = tries + 1, not_before = %s, taken_by = NULL,
+        UPDATE call_tasks SET tries = tries + 1, not_before = %(not_before)s, taken_by = NULL,
                taken_until = NULL
-        WHERE id = %s
+        WHERE id = %(id)s
         """,
-        (not_before, task_id),
+        {"not_before": not_before, "id": task_id},
     )

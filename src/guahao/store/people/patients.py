@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 
 from guahao.rules.kernel.limits import PATIENTS_PER_PHONE
@@ -25,6 +26,37 @@ def person_indexes(vault: Vault, number: str) -> list[bytes]:
 
 
 _COLUMNS = "id, name_enc, id_type, id_no_enc, suspended_until, checked_at IS NOT NULL"
+# Of a `patients p`, for a PatientRow.
+PATIENT_COLUMNS = """
+    p.id AS patient_id, p.name_enc, p.id_type, p.id_no_enc, p.suspended_until
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatientRow:
+    """A patient as it is stored; name and document number are encrypted.
+
+    `is_checked` None: not read.
+    """
+
+    patient_id: int
+    name_enc: bytes
+    id_type: str
+    id_no_enc: bytes
+    suspended_until: date | None
+    is_checked: bool | None = None
+
+    def open(self, vault: Vault) -> PatientView:
+        """Return the patient in the clear."""
+        return open_patient(
+            vault,
+            self.patient_id,
+            self.name_enc,
+            self.id_type,
+            self.id_no_enc,
+            self.suspended_until,
+            self.is_checked,
+        )
 
 
 def open_patient(

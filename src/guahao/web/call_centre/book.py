@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 import secrets
+from typing import assert_never
 
 from litestar.types import ASGIApp
 
 from guahao.flows.booking.alternatives import alternatives
-from guahao.flows.booking.desk import Busy, NotBooked, NotDecided
+from guahao.flows.booking.desk import Busy, NotBooked, NotDecided, OutcomeUnknown, TooFast
 from guahao.flows.call_centre import caller_booking as flows
-from guahao.flows.call_centre.caller_booking import RegisterRefusal
+from guahao.flows.call_centre.caller_booking import Registered
 from guahao.flows.call_centre.calls import card
 from guahao.flows.people.patients import PatientRefusal
 from guahao.flows.supply.schedules import one_session
 from guahao.rules.attendance.pickup import pickup_deadline
 from guahao.rules.booking.cancelling import cancel_deadline
+from guahao.rules.call_centre.callers import RegisterRefusal
 from guahao.rules.call_centre.calls import CallRefusal
 from guahao.rules.kernel.outcomes import KeyMismatch, Refusal, Refused
 from guahao.rules.kernel.text import NameFault
@@ -54,23 +56,26 @@ async def _register(page: StaffPage) -> ASGIApp:
     names = ("phone", "name", "id_type", "id_no")
     typed = {name: page.form.get(name, "")[:_FIELD_MAX] for name in names}
     consent = Consent(page.form.get("consent", ""), "agent", page.form.get("guardian") == "on")
-    outcome = await flows.register_caller(page.door.platform, page.staff, **typed, consent=consent)
-    if isinstance(outcome, PatientRefusal | RegisterRefusal | NameFault):
-        refused = _not_registered(page, outcome)
-        return page.show(
-            "staff/call_new.html",
-            _CONFLICT,
-            typed=typed,
-            refused=refused,
-            notice_version=NOTICE_VERSION,
-        )
-    page.flash(page.say("已登记，可以为来电人预约。"))
-    return page.redirect(f"/staff/calls/{outcome.call_id}")
+    match await flows.register_caller(page.door.platform, page.staff, **typed, consent=consent):
+        case Registered(call_id):
+            page.flash(page.say("已登记，可以为来电人预约。"))
+            return page.redirect(f"/staff/calls/{call_id}")
+        case NameFault() as fault:
+            refused = say_name_fault(fault, page.language)
+        case Refused(reason):
+            refused = _not_registered(page, reason)
+        case never:
+            assert_never(never)
+    return page.show(
+        "staff/call_new.html",
+        _CONFLICT,
+        typed=typed,
+        refused=refused,
+        notice_version=NOTICE_VERSION,
+    )
 
 
-def _not_registered(page: StaffPage, refusal: PatientRefusal | RegisterRefusal | NameFault) -> str:
-    if isinstance(refusal, NameFault):
-        return say_name_fault(refusal, page.language)
+def _not_registered(page: StaffPage, refusal: PatientRefusal | RegisterRefusal) -> str:
     return {
         RegisterRefusal.PHONE_INVALID: page.say(
             "请填写11位手机号，或带区号的座机，如010-65551234转801。"
@@ -98,20 +103,22 @@ def _not_registered(page: StaffPage, refusal: PatientRefusal | RegisterRefusal |
     }[refusal]
 
 
-async def _context(page: StaffPage) -> tuple[int, list[PatientView], SessionView] | CallRefusal:
+async def _context(
+    page: StaffPage,
+) -> tuple[int, list[PatientView], SessionView] | Refused[CallRefusal]:
     call_id = read_id(page.request, "call_id", "not_found")
     session_id = read_id(page.request, "session_id", Refusal.UNKNOWN_SESSION)
     found = await one_session(page.door.platform, session_id)
     if found is None:
         raise ProblemError(Refusal.UNKNOWN_SESSION)
     patients = await flows.patients_of_call(page.door.platform, page.staff, call_id)
-    return patients if isinstance(patients, CallRefusal) else (call_id, patients, found[0])
+    return patients if isinstance(patients, Refused) else (call_id, patients, found[0])
 
 
 async def _confirm(page: StaffPage) -> ASGIApp:
     context = await _context(page)
-    if isinstance(context, CallRefusal):
-        return _not_in_call(page, context)
+    if isinstance(context, Refused):
+        return _not_in_call(page, context.reason)
     return _form(page, *context, key=secrets.token_urlsafe(16))
 
 
@@ -140,7 +147,7 @@ def _form(
         "staff/call_book.html",
         status,
         call_id=call_id,
-        patients=[(one.id, masked_name(one.name)) for one in patients],
+        patients=[(patient.id, masked_name(patient.name)) for patient in patients],
         session=session,
         key=key,
         chosen=chosen,
@@ -152,8 +159,8 @@ def _form(
 async def _book(page: StaffPage) -> ASGIApp:
     """The same form again, by a double Enter, is the same booking."""
     context = await _context(page)
-    if isinstance(context, CallRefusal):
-        return _not_in_call(page, context)
+    if isinstance(context, Refused):
+        return _not_in_call(page, context.reason)
     call_id, patients, session = context
     patient_id, key = as_id(page.form.get("patient_id", "")) or 0, page.form.get("key", "")
     if not _KEY.fullmatch(key):
@@ -164,15 +171,20 @@ async def _book(page: StaffPage) -> ASGIApp:
     match answer:
         case AppointmentView():
             return await _booked(page, call_id, answer)
-        case CallRefusal.UNKNOWN_APPOINTMENT:
-            refused = page.say("请选择来电人的一位就诊人。")
-            return _form(page, *context, key=key, refused=refused, status=_CONFLICT)
-        case CallRefusal():
-            return _not_in_call(page, answer)
-        case Refused():
-            return await _refused(page, call_id, patients, session, patient_id, answer)
-        case _:
+        case Refused(reason, retry_from, visit_from):
+            match reason:
+                case Refusal():
+                    refused = Refused(reason, retry_from, visit_from)
+                    return await _refused(page, call_id, patients, session, patient_id, refused)
+                case CallRefusal.UNKNOWN_PATIENT:
+                    sentence = say_refusal(page, reason)
+                    return _form(page, *context, key=key, refused=sentence, status=_CONFLICT)
+                case CallRefusal():
+                    return _not_in_call(page, reason)
+        case KeyMismatch() | NotLetIn() | NotBooked() | Busy() | TooFast() | OutcomeUnknown():
             return _undecided(page, call_id, patients, session, patient_id, key, answer)
+        case never:
+            assert_never(never)
 
 
 async def _refused(

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
+from typing import assert_never
 
 from litestar.types import ASGIApp
 
 from guahao.flows.call_centre import calls as flows
-from guahao.flows.call_centre.calls import CancelRefused, Card
+from guahao.flows.call_centre.calls import Card, NotCancelled
 from guahao.rules.booking.cancelling import cancel_deadline
 from guahao.rules.call_centre.calls import WRONG_ANSWERS_MAX, CallRefusal, Question
-from guahao.rules.kernel.outcomes import CancelRefusal
+from guahao.rules.kernel.outcomes import CancelRefusal, Done, Refused
 from guahao.rules.people.identity import hidden_phone, masked_document, masked_name, valid_phone
 from guahao.rules.people.phones import spoken_phone
 from guahao.rules.staff.staff import CALL_CENTRE_ROLES, Role
 from guahao.security_log import SecurityEvent, note
-from guahao.store.kernel.views import PatientView
+from guahao.store.kernel.views import AppointmentView, PatientView
 from guahao.web.http.reading import read_id
 from guahao.web.staff import StaffPage, StaffRoute
 from guahao.web.words.words import message_kinds
@@ -110,35 +112,44 @@ async def _card(
 async def _verify(page: StaffPage) -> ASGIApp:
     call_id = read_id(page.request, "call_id", "not_found")
     said = {question: page.form.get(question.value, "")[:_ANSWER_MAX] for question in Question}
-    outcome = await flows.verify(page.door.platform, page.staff, call_id, said)
-    if outcome is CallRefusal.TOO_MANY_WRONG:
-        note(page.request.scope, SecurityEvent.CALLER_NOT_VERIFIED)
-    if isinstance(outcome, CallRefusal):
-        return await _refused(page, outcome)
-    if not outcome:
-        note(page.request.scope, SecurityEvent.CALLER_NOT_VERIFIED)
-        refused = page.say("没有核实成功：各项都要答对，且属于同一位就诊人。请再问一次。")
-        return await _card(page, refused, 409, said)
-    page.flash(page.say("已核实来电人。"))
-    return page.redirect(f"/staff/calls/{call_id}")
+    match await flows.verify(page.door.platform, page.staff, call_id, said):
+        case True:
+            page.flash(page.say("已核实来电人。"))
+            return page.redirect(f"/staff/calls/{call_id}")
+        case False:
+            note(page.request.scope, SecurityEvent.CALLER_NOT_VERIFIED)
+            refused = page.say("没有核实成功：各项都要答对，且属于同一位就诊人。请再问一次。")
+            return await _card(page, refused, 409, said)
+        case Refused(reason):
+            if reason is CallRefusal.TOO_MANY_WRONG:
+                note(page.request.scope, SecurityEvent.CALLER_NOT_VERIFIED)
+            return await _refused(page, reason)
+        case never:
+            assert_never(never)
 
 
 async def _send_code(page: StaffPage) -> ASGIApp:
     call_id = read_id(page.request, "call_id", "not_found")
-    outcome = await flows.send_call_code(page.door.platform, page.staff, call_id)
-    if isinstance(outcome, CallRefusal):
-        return await _refused(page, outcome)
-    page.flash(page.say("核实码已发往登记的手机，请来电人念出。"))
-    return page.redirect(f"/staff/calls/{call_id}")
+    match await flows.send_call_code(page.door.platform, page.staff, call_id):
+        case datetime():
+            page.flash(page.say("核实码已发往登记的手机，请来电人念出。"))
+            return page.redirect(f"/staff/calls/{call_id}")
+        case Refused(reason):
+            return await _refused(page, reason)
+        case never:
+            assert_never(never)
 
 
 async def _look(page: StaffPage) -> ASGIApp:
     call_id = read_id(page.request, "call_id", "not_found")
-    reason = page.form.get("reason", "")[:_REASON_MAX]
-    outcome = await flows.look(page.door.platform, page.staff, call_id, reason)
-    if outcome is not None:
-        return await _refused(page, outcome)
-    return page.redirect(f"/staff/calls/{call_id}")
+    why = page.form.get("reason", "")[:_REASON_MAX]
+    match await flows.look(page.door.platform, page.staff, call_id, why):
+        case Done():
+            return page.redirect(f"/staff/calls/{call_id}")
+        case Refused(reason):
+            return await _refused(page, reason)
+        case never:
+            assert_never(never)
 
 
 async def _end(page: StaffPage) -> ASGIApp:
@@ -151,7 +162,7 @@ async def _ask_to_cancel(page: StaffPage) -> ASGIApp:
     call_id = read_id(page.request, "call_id", "not_found")
     id = read_id(page.request, "appointment_id", "unknown_appointment")
     card = await flows.card(page.door.platform, page.staff, call_id)
-    view = None if card is None else next((one for one in card.current if one.id == id), None)
+    view = None if card is None else next((view for view in card.current if view.id == id), None)
     if card is None or view is None:
         return await _card(page, say_refusal(page, CallRefusal.UNKNOWN_APPOINTMENT), 404)
     deadline = cancel_deadline(view.session.visit_date, view.session.rules)
@@ -163,34 +174,36 @@ async def _ask_to_cancel(page: StaffPage) -> ASGIApp:
 async def _cancel(page: StaffPage) -> ASGIApp:
     call_id = read_id(page.request, "call_id", "not_found")
     id = read_id(page.request, "appointment_id", "unknown_appointment")
-    reason = page.form.get("reason", "")[:_REASON_MAX]
-    outcome = await flows.cancel_for_caller(page.door.platform, page.staff, call_id, id, reason)
-    if isinstance(outcome, CallRefusal):
-        return await _refused(page, outcome)
-    if isinstance(outcome, CancelRefused):
-        return await _card(page, _not_cancelled(page, outcome), 409)
-    page.flash(page.say("已退号，短信已发往登记的手机。"))
-    return page.redirect(f"/staff/calls/{call_id}")
-
-
-def _not_cancelled(page: StaffPage, refused: CancelRefused) -> str:
-    """The patients' own sentence, but where it sends them to their pages."""
-    if refused.reason is CancelRefusal.NOT_CANCELLABLE:
-        status = page.names.status(refused.view.status)
-        return page.say("这个预约现在是“{status}”，不能退号。", status=status)
-    session = refused.view.session
-    deadline = cancel_deadline(session.visit_date, session.rules)
-    return page.problem(refused.reason, deadline=deadline).detail
+    why = page.form.get("reason", "")[:_REASON_MAX]
+    match await flows.cancel_for_caller(page.door.platform, page.staff, call_id, id, why):
+        case AppointmentView():
+            page.flash(page.say("已退号，短信已发往登记的手机。"))
+            return page.redirect(f"/staff/calls/{call_id}")
+        case NotCancelled(CancelRefusal.NOT_CANCELLABLE, appointment=appointment):
+            # Not the patients' own sentence, which sends them to their pages.
+            status = page.names.status(appointment.status)
+            refused = page.say("这个预约现在是“{status}”，不能退号。", status=status)
+            return await _card(page, refused, 409)
+        case NotCancelled(reason, appointment=appointment):
+            deadline = cancel_deadline(appointment.visit_date, appointment.rules)
+            return await _card(page, page.problem(reason, deadline=deadline).detail, 409)
+        case Refused(reason):
+            return await _refused(page, reason)
+        case never:
+            assert_never(never)
 
 
 async def _resend(page: StaffPage) -> ASGIApp:
     call_id = read_id(page.request, "call_id", "not_found")
     id = read_id(page.request, "appointment_id", "unknown_appointment")
-    outcome = await flows.resend(page.door.platform, page.staff, call_id, id)
-    if isinstance(outcome, CallRefusal):
-        return await _refused(page, outcome)
-    page.flash(page.say("短信和识别码已重新发往登记的手机。"))
-    return page.redirect(f"/staff/calls/{call_id}")
+    match await flows.resend(page.door.platform, page.staff, call_id, id):
+        case datetime():
+            page.flash(page.say("短信和识别码已重新发往登记的手机。"))
+            return page.redirect(f"/staff/calls/{call_id}")
+        case Refused(reason):
+            return await _refused(page, reason)
+        case never:
+            assert_never(never)
 
 
 async def _refused(page: StaffPage, refusal: CallRefusal) -> ASGIApp:
@@ -213,6 +226,7 @@ def say_refusal(page: StaffPage, refusal: CallRefusal) -> str:
         CallRefusal.NO_SMS: page.say("登记的是座机，收不到短信。请用提问核实。"),
         CallRefusal.CODES_TOO_OFTEN: page.say("核实码发得太多，请稍后再发，或用提问核实。"),
         CallRefusal.REASON_NEEDED: page.say("请写明原因。"),
+        CallRefusal.UNKNOWN_PATIENT: page.say("请选择来电人的一位就诊人。"),
         CallRefusal.UNKNOWN_APPOINTMENT: page.say("来电人没有这个预约。"),
         CallRefusal.NOT_LIVE: page.say("这个预约已不在待取号状态，不能重发识别码。"),
         CallRefusal.RESENT_TOO_OFTEN: page.say(

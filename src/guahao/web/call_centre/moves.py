@@ -8,6 +8,7 @@ from guahao.flows.call_centre.calls import card as card_of
 from guahao.flows.people import moving as flows
 from guahao.flows.people.moving import Moved, MoveRefusal, Waits
 from guahao.rules.call_centre.calls import CallRefusal
+from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.kernel.text import NameFault
 from guahao.rules.staff.staff import CALL_CENTRE_ROLES, Role
 from guahao.web.call_centre.card import Shown, say_refusal
@@ -79,9 +80,9 @@ async def _ask(page: StaffPage) -> ASGIApp:
             raise ProblemError("not_found")
         case MoveRefusal():
             return await _form(page, say_move_refusal(page, outcome), _CONFLICT)
-        case CallRefusal():
-            page.flash(say_refusal(page, outcome))
-            goes_on = outcome is CallRefusal.NOT_VERIFIED
+        case Refused(reason):
+            page.flash(say_refusal(page, reason))
+            goes_on = reason is CallRefusal.NOT_VERIFIED
             return page.redirect(f"/staff/calls/{call_id}" if goes_on else "/staff/calls")
 
 

@@ -41,7 +41,7 @@ async def _search(page: StaffPage) -> ASGIApp:
 
 async def _listed(page: StaffPage, typed: str, found: list[Hit] | None) -> ASGIApp:
     recent = await flows.recent_calls(page.door.platform, page.staff)
-    going_on = [one.id for one in recent if not is_over(one.opened_at, one.ended_at, page.now)]
+    going_on = [call.id for call in recent if not is_over(call, page.now)]
     return page.show(
         "staff/calls.html",
         typed=typed,

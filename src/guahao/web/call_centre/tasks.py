@@ -1,11 +1,12 @@
-"""Call tasks: take the next, call, note what came of it."""
+"""Call tasks: claim the next, call, record what came of it."""
 
 from __future__ import annotations
 
 from litestar.types import ASGIApp
 
 from guahao.flows.call_centre import call_tasks as flows
-from guahao.flows.call_centre.call_tasks import CallOutcome, TakenTask
+from guahao.flows.call_centre.call_tasks import ClaimedTask
+from guahao.rules.call_centre.call_tasks import CallOutcome
 from guahao.rules.people.identity import masked_name
 from guahao.rules.people.phones import spoken_phone
 from guahao.rules.staff.staff import CALL_CENTRE_ROLES
@@ -16,7 +17,7 @@ _TASKS = "/staff/tasks"
 
 
 def task_routes() -> list[StaffRoute]:
-    """The list, taking one, and its outcome."""
+    """The list, claiming a task, and its outcome."""
     return [
         StaffRoute("GET", _TASKS, _listed, CALL_CENTRE_ROLES),
         StaffRoute("POST", _TASKS, _take, CALL_CENTRE_ROLES),
@@ -33,31 +34,31 @@ async def _listed(page: StaffPage) -> ASGIApp:
 
 async def _take(page: StaffPage) -> ASGIApp:
     """The number stands on this page only, and in no address."""
-    taken = await flows.take_task(page.door.platform, page.staff)
-    if taken is None:
+    claimed = await flows.claim_task(page.door.platform, page.staff)
+    if claimed is None:
         page.flash(page.say("现在没有要回的电话。"))
         return page.redirect(_TASKS)
-    return _task(page, taken, confirmed=False)
+    return _task(page, claimed, confirmed=False)
 
 
 async def _answered(page: StaffPage) -> ASGIApp:
     """The patient or their family answers: now the page shows what to speak of."""
     id = read_id(page.request, "task_id", "not_found")
-    taken = await flows.confirm_answerer(page.door.platform, page.staff, id)
-    if taken is None:
+    claimed = await flows.confirm_answerer(page.door.platform, page.staff, id)
+    if claimed is None:
         page.flash(page.say("这个任务已不在您手上，没有改动。"))
         return page.redirect(_TASKS)
-    return _task(page, taken, confirmed=True)
+    return _task(page, claimed, confirmed=True)
 
 
-def _task(page: StaffPage, taken: TakenTask, *, confirmed: bool) -> ASGIApp:
+def _task(page: StaffPage, claimed: ClaimedTask, *, confirmed: bool) -> ASGIApp:
     return page.show(
         "staff/task.html",
-        taken=taken,
+        taken=claimed,
         confirmed=confirmed,
-        kind=_kinds(page).get(taken.task.kind, taken.task.kind),
-        spoken_phone=spoken_phone(taken.phone),
-        patient_name=masked_name(taken.patient.name),
+        kind=_kinds(page).get(claimed.task.kind, claimed.task.kind),
+        spoken_phone=spoken_phone(claimed.phone),
+        patient_name=masked_name(claimed.patient.name),
     )
 
 
@@ -77,10 +78,10 @@ async def _finish(page: StaffPage) -> ASGIApp:
         outcome = CallOutcome(page.form.get("outcome", ""))
     except ValueError:
         raise ProblemError("bad_request") from None
-    if await flows.finish_task(page.door.platform, page.staff, id, outcome):
-        page.flash(page.say("已记录。"))
-    else:
-        page.flash(page.say("这个任务已不在您手上，没有改动。"))
+    finished = await flows.finish_task(page.door.platform, page.staff, id, outcome)
+    page.flash(
+        page.say("这个任务已不在您手上，没有改动。") if finished is None else page.say("已记录。")
+    )
     return page.redirect(_TASKS)
 
 
