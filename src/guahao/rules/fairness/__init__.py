@@ -1,0 +1,1 @@
+"""Fair release: draws, returned places, the personal release moment, and their proof."""

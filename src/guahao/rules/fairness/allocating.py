@@ -1,0 +1,116 @@
+"""Who gets which place: random serial dictatorship under the rules of booking.
+
+Each entry in the order of the draw gets its best choice that still has places and that every rule
+allows to each of its patients; otherwise it is skipped, with a reason for each choice. Nobody can
+gain by ranking other than as they wish, or by entering more than once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+FULL: Final = "full"
+LONG_WAIT_LOSSES = 5  # lost draws in a department, after which an entry comes before the others
+LONG_WAIT_PERCENT = 20  # of all places, at most
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One application in a draw: one position, however many patients.
+
+    `choices`: the numbers of sessions, the best first. `size`: its patients, 1 or 2.
+    `may_split`: of two patients one may be booked alone. `lost`: draws lost before.
+    """
+
+    ticket: bytes
+    size: int
+    choices: tuple[int, ...]
+    may_split: bool = False
+    lost: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Won:
+    """The session, and which patients (by their position in the entry) got a place in it.
+
+    `reasons`: why each better choice was passed over.
+    """
+
+    position: int
+    session: int
+    patients: tuple[int, ...]
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Nothing was left that the rules allow: the reason for each choice, in their order."""
+
+    position: int
+    reasons: tuple[str, ...]
+
+
+Result = Won | Skipped
+
+# Why a patient of an entry cannot have a place in a session, or None. Asked before each place is
+# given out, so that it sees what the draw has given before.
+Check = Callable[[int, int, int], str | None]  # (index of the entry, its patient, session)
+
+
+def with_long_waits_first(
+    entries: Sequence[Entry], order: Sequence[int], places: int, percent: int = LONG_WAIT_PERCENT
+) -> list[int]:
+    """Return the order with the entries first that have lost five draws, for their share of places.
+
+    Of the places that are drawn at most `percent` go by this; further long waits keep their
+    position. 0 switches it off.
+    """
+    share = places * percent // 100
+    first = []
+    for index in order:
+        if entries[index].lost >= LONG_WAIT_LOSSES and entries[index].size <= share:
+            first.append(index)
+            share -= entries[index].size
+    before = set(first)
+    return [*first, *(index for index in order if index not in before)]
+
+
+def allocate(
+    entries: Sequence[Entry], order: Sequence[int], places: Mapping[int, int], check: Check
+) -> dict[int, Result]:
+    """Return the result of each entry by its index.
+
+    `order`: the indexes of all entries, each once. `places`: by session. A position counts
+    from 1.
+    """
+    left = dict(places)
+    results: dict[int, Result] = {}
+    for position, index in enumerate(order, 1):
+        entry = entries[index]
+        reasons: list[str] = []
+        for session in entry.choices:
+            patients, reason = _allowed(entry, index, session, left.get(session, 0), check)
+            if patients:
+                left[session] -= len(patients)
+                results[index] = Won(position, session, patients, tuple(reasons))
+                break
+            reasons.append(reason)
+        else:
+            results[index] = Skipped(position, tuple(reasons))
+    return results
+
+
+def _allowed(
+    entry: Entry, index: int, session: int, left: int, check: Check
+) -> tuple[tuple[int, ...], str]:
+    """The patients who get a place in this session, or none and why."""
+    needed = 1 if entry.may_split else entry.size
+    if left < needed:
+        return (), FULL
+    reasons = [check(index, patient, session) for patient in range(entry.size)]
+    allowed = tuple(patient for patient, reason in enumerate(reasons) if reason is None)
+    if len(allowed) < needed:
+        return (), next(reason for reason in reasons if reason is not None)
+    return allowed[:left], ""

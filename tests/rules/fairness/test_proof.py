@@ -1,0 +1,202 @@
+"""A proof says how a draw went; whatever is changed in it is found, at its line."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from hashlib import sha256
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from guahao.rules.fairness.allocating import LONG_WAIT_LOSSES, Entry, Skipped, Won, allocate
+from guahao.rules.fairness.proof import (
+    Draw,
+    ProofError,
+    Session,
+    Source,
+    drawn_order,
+    verify,
+    write,
+)
+
+TICKETS = st.binary(min_size=16, max_size=16)
+REASONS = st.sampled_from([None, None, None, "day_limit", "patient_suspended"])
+
+
+def hashed(value: bytes, times: int) -> bytes:
+    for _ in range(times):
+        value = sha256(value).digest()
+    return value
+
+
+@st.composite
+def entries(draw: st.DrawFn, sessions: int) -> tuple[Entry, ...]:
+    tickets = sorted(draw(st.sets(TICKETS, max_size=12)))
+    numbers = st.permutations(range(1, sessions + 1))
+    made = []
+    for ticket in tickets:
+        size = draw(st.sampled_from([1, 1, 2]))
+        choices = tuple(draw(numbers)[: draw(st.integers(1, sessions))])
+        may_split = size > 1 and draw(st.booleans())
+        lost = draw(st.sampled_from([0, 0, LONG_WAIT_LOSSES]))
+        made.append(Entry(ticket, size, choices, may_split, lost))
+    return tuple(made)
+
+
+@st.composite
+def draws(draw: st.DrawFn) -> Draw:
+    """A draw as it is held: entries closed, places amended, values fetched, places given out."""
+    sessions = tuple(
+        Session(id, places, draw(st.integers(0, places)))
+        for id, places in enumerate(draw(st.lists(st.integers(0, 5), min_size=1, max_size=4)), 90)
+    )
+    values = tuple(draw(st.lists(st.binary(min_size=32, max_size=32), max_size=2)))
+    sources = tuple(Source(hashed(value, n * 3), n * 3) for n, value in enumerate(values))
+    base = Draw(
+        draw(st.integers(0, 10**11)),
+        "2026-12-01T08:00:00+08:00",
+        "2026-12-02T20:00:00+08:00",
+        sources,
+        draw(st.sampled_from([0, 20, 100])),
+        sessions,
+        draw(st.binary(min_size=32, max_size=32)),
+        values,
+        draw(entries(len(sessions))),
+        {},
+    )
+    refusals: dict[tuple[int, int, int], str | None] = {}
+
+    def check(index: int, patient: int, session: int) -> str | None:
+        return refusals.setdefault((index, patient, session), draw(REASONS))
+
+    places = {number: session.places_left for number, session in enumerate(sessions, 1)}
+    return replace(base, results=allocate(base.entries, drawn_order(base), places, check))
+
+
+def example() -> Draw:
+    """Two sessions with one place each, four entries, a stop after closing, one witness."""
+    value = b"v" * 32
+    base = Draw(
+        17,
+        "2026-12-01T08:00:00+08:00",
+        "2026-12-02T20:00:00+08:00",
+        (Source(hashed(value, 41), 41),),
+        40,
+        (Session(90217, 2, 1), Session(90218, 2, 2)),
+        b"s" * 32,
+        (value,),
+        (
+            Entry(b"a" * 16, 1, (1, 2)),
+            Entry(b"b" * 16, 2, (2, 1), may_split=True),
+            Entry(b"c" * 16, 1, (1,), lost=LONG_WAIT_LOSSES),
+            Entry(b"d" * 16, 2, (1, 2)),
+        ),
+        {},
+    )
+    places = {1: 1, 2: 2}
+    return replace(base, results=allocate(base.entries, drawn_order(base), places, lambda *_: None))
+
+
+@given(draws())
+def test_a_draw_is_proven_and_read_again(held: Draw) -> None:
+    data = write(held).encode()
+    read = verify(data)
+    assert write(read).encode() == data
+    assert read.results == held.results
+
+
+def test_every_byte_that_is_flipped_is_found() -> None:
+    data = write(example()).encode()
+    verify(data)
+    for place in range(len(data)):
+        for bit in range(8):
+            changed = bytearray(data)
+            changed[place] ^= 1 << bit
+            with pytest.raises(ProofError):
+                verify(bytes(changed))
+
+
+@pytest.mark.parametrize("cut", [0, 1, 100, -1, -2])
+def test_what_is_cut_or_doubled_is_found(cut: int) -> None:
+    data = write(example()).encode()
+    for changed in (data[:cut], data + data[cut:], data + b"\n", b"\n" + data, data * 2):
+        with pytest.raises(ProofError):
+            verify(changed)
+
+
+def forged(pattern: str, by: str) -> bytes:
+    """The example with one line changed, and a digest that is right again."""
+    text, changes = re.subn(pattern, by, write(example()), count=1, flags=re.MULTILINE)
+    assert changes
+    head = text[: text.rindex("end ")]
+    return f"{head}end {sha256(head.encode()).hexdigest()}\n".encode()
+
+
+def test_a_forger_who_changes_nothing_is_believed() -> None:
+    assert verify(forged("^draw 17$", "draw 17")).id == 17
+
+
+@pytest.mark.parametrize(
+    ("pattern", "by", "line", "reason"),
+    [
+        ("^draw 17$", "draw 18", "seed", "the seed does not follow"),
+        ("^commitment .", "commitment 0", "commitment", "not the hash of the secret"),
+        ("^secret 7", "secret 8", "commitment", "not the hash of the secret"),
+        ("^value 7", "value 8", "value", "not in the chain"),
+        ("^value .*\n", "", "secret", "each source needs its value"),
+        ("^(source .* )41$", r"\g<1>42", "value", "not in the chain"),
+        ("^(source .* )41$", r"\g<1>1000001", "value", "not in the chain"),
+        ("^long-waits 40$", "long-waits 0", "result", "another ticket"),
+        ("^entries 4$", "entries 5", "entries", "not the number"),
+        ("^root .", "root 0", "root", "not the root"),
+        ("^session 2 90218 2$", "session 3 90218 2", "session", "numbered from 1"),
+        ("^less 1 1$", "less 3 1", "less", "names a session"),
+        ("^less 1 1$", "less 1 2", "less", "only become fewer"),
+        ("^less 1 1\n", "", "result", "places left"),
+        ("^(entry (?:61)+ 1) 1,2$", r"\1 2,1", "root", "not the root"),
+        ("^(entry (?:61)+ 1) 1,2$", r"\1 1,1", "entry", "each once"),
+        ("^(entry (?:61)+ 1) 1,2$", r"\1 1,3", "entry", "sessions of this draw"),
+        ("^(entry 61.*)\n", "", "result", "has no entry"),
+        ("^(entry 62.*\n)(entry 63.*\n)", r"\2\1", "entry", "ascending"),
+        ("^(entry 64.*\n)", r"\1\1", "entry", "once each"),
+        ("^result 1 .*\n", "", "end", "each entry needs its result"),
+        (r"^(result 1 \w{32}) won \d", r"\1 won 3", "result", "not chosen"),
+        (r"^(result \d \w{32}) skipped full.*$", r"\1 won 1 1", "result", "no such place"),
+        (
+            r"^(result \d \w{32}) skipped .*$",
+            r"\1 skipped day_limit day_limit",
+            "result",
+            "places left",
+        ),
+    ],
+)
+def test_a_lie_with_a_digest_that_fits_is_found_at_its_line(
+    pattern: str, by: str, line: str, reason: str
+) -> None:
+    data = forged(pattern, by)
+    with pytest.raises(ProofError) as caught:
+        verify(data)
+    assert reason in caught.value.reason
+    assert data.decode().split("\n")[caught.value.line - 1].startswith(line)
+
+
+def test_a_place_cannot_go_to_a_friend() -> None:
+    """The control of all: results that are right by themselves, but not in the drawn order."""
+    held = example()
+    order = drawn_order(held)
+    turned = [order[-1], *order[:-1]]
+    results = allocate(held.entries, turned, {1: 1, 2: 2}, lambda *_: None)
+    with pytest.raises(ProofError, match="another ticket"):
+        verify(write(replace(held, results=results)).encode())
+
+
+def test_the_file_tells_of_no_person() -> None:
+    assert re.fullmatch(r"[a-z0-9,:+T \n-]*", write(example()))
+
+
+def test_each_kind_of_result_is_in_the_example() -> None:
+    results = example().results.values()
+    assert any(isinstance(result, Won) for result in results)
+    assert any(isinstance(result, Skipped) for result in results)
