@@ -27,20 +27,7 @@ ROOT = Path(__file__).parents[1]
 DIST = ROOT / "dist"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 VERSION: str = PROJECT["version"]
-# Without these a wheel would install and then fail: files that git ignores, and data files.
-NEEDED = (
-    "web/static/vendor/htmx/htmx.min.js",
-    "web/static/vendor/weui/weui.min.css",
-    "web/static/vendor/echarts/echarts.min.js",
-    "web/static/vendor/swagger-ui/swagger-ui-bundle.js",
-    "web/templates/",
-    "web/locales/en/",
-    "migrations/env.py",
-    "migrations/versions/",
-    "migrations/sql/",
-    "deploy/templates/",
-    "tools/demo/city.toml",
-)
+VENDOR = "guahao/web/static/vendor/"
 
 
 def section(changelog: str, version: str) -> str:
@@ -75,17 +62,28 @@ def check() -> None:
         )
 
 
+def package_files() -> set[str]:
+    """Return the files of the package, also those that git ignores; raise ValueError without them.
+
+    Pages load the copied assets, so that a wheel without them would install and then fail.
+    """
+    source = ROOT / "src"
+    files = {
+        path.relative_to(source).as_posix()
+        for path in (source / "guahao").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    if not any(name.startswith(VENDOR) for name in files):
+        raise ValueError(f"{VENDOR} is empty. Run: make assets")
+    return files
+
+
 def describe() -> None:
     """Write the release notes and the SBOM beside the wheel; raise ValueError if it lacks files."""
     with zipfile.ZipFile(DIST / f"guahao-{VERSION}-py3-none-any.whl") as wheel:
-        names = wheel.namelist()
-    missing = [
-        needed
-        for needed in NEEDED
-        if not any(name.startswith(f"guahao/{needed}") for name in names)
-    ]
+        missing = package_files() - set(wheel.namelist())
     if missing:
-        raise ValueError(f"The wheel lacks {', '.join(missing)}.")
+        raise ValueError(f"The wheel lacks {', '.join(sorted(missing))}.")
     notes = section((ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), VERSION)
     (DIST / f"guahao-{VERSION}.changes.md").write_text(notes, encoding="utf-8")
     write_sbom(DIST / f"guahao-{VERSION}.cdx.json")

@@ -1,0 +1,254 @@
+"""The wheel in an empty environment without Node: `guahao up` serves, books and migrates."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+from release.dist import ROOT, VERSION, package_files
+from tests.acceptance.processes import free_port
+
+from guahao.embedded import EmbeddedServer
+from guahao.store.kernel.migrate import schema_at
+from guahao.tools.demo.people import NOWHERE, resident_id
+
+pytestmark = pytest.mark.wheel
+
+PATIENCE_SECONDS = 120
+PHONE = "13800138000"
+NEWEST = schema_at(None).pending[-1]
+BEFORE = schema_at(None).pending[-2]
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A virtual environment that holds the wheel and what it depends on, and nothing else."""
+
+    folder: Path
+    environ: dict[str, str]
+
+    @property
+    def port(self) -> str:
+        return self.environ["GUAHAO_PORT"]
+
+    def run(
+        self, program: str, *arguments: str, **settings: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program of the environment to its end."""
+        return subprocess.run(
+            [self.folder / "venv" / "bin" / program, *arguments],
+            env={**self.environ, **settings},
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+
+    def succeed(self, program: str, *arguments: str, **settings: str) -> str:
+        """Run a program of the environment, which must succeed; return what it printed."""
+        ended = self.run(program, *arguments, **settings)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        return ended.stdout
+
+
+def without_node(path: str) -> str:
+    """Return the folders of a PATH in which there is no node."""
+    folders = path.split(os.pathsep)
+    return os.pathsep.join(
+        folder for folder in folders if shutil.which("node", path=folder) is None
+    )
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """Build the wheel and install it with the locked versions of what it depends on."""
+    folder = tmp_path_factory.mktemp("wheel")
+    environ = {
+        "PATH": without_node(os.environ["PATH"]),
+        "HOME": str(folder),
+        "GUAHAO_DATA_DIR": str(folder / "data"),
+        "GUAHAO_PORT": str(free_port()),
+    }
+    python, venv = sys.executable, str(folder / "venv")
+    build = [python, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    subprocess.run([python, "-m", "venv", "--without-pip", venv], check=True)
+    # Compiling the bytecode of everything takes longer than of what the test imports.
+    install = [python, "-m", "pip", "--python", venv, "install", "--quiet", "--no-compile"]
+    locked = ["--require-hashes", "-r", str(ROOT / "requirements" / "base.txt")]
+    subprocess.run([*install, *locked], check=True, capture_output=True)
+    wheel = str(folder / f"guahao-{VERSION}-py3-none-any.whl")
+    subprocess.run([*install, "--no-index", "--no-deps", wheel], check=True, capture_output=True)
+    return Installation(folder, environ)
+
+
+@pytest.fixture(scope="module")
+def city(installation: Installation) -> Iterator[httpx.Client]:
+    """A small demo city, served by `guahao up`; yield a client of it."""
+    installation.succeed(
+        "guahao", "demo", "seed", "--hospitals", "3", "--days", "20", "--patients", "200"
+    )
+    log = installation.folder / "log"
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [installation.folder / "venv" / "bin" / "guahao", "up"],
+            env=installation.environ,
+            cwd=installation.folder,
+            stdout=file,
+            stderr=file,
+        )
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{installation.port}") as client:
+            wait_for(client, process, log)
+            yield client
+    finally:
+        process.terminate()
+        assert process.wait(PATIENCE_SECONDS) == 0, log.read_text()
+
+
+def wait_for(client: httpx.Client, process: subprocess.Popen[bytes], log: Path) -> None:
+    last = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < last and process.poll() is None:
+        try:
+            if client.get("/health/ready").status_code == httpx.codes.OK:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.1)
+    raise AssertionError(log.read_text())
+
+
+def test_there_is_no_node_and_nothing_of_the_source_tree(installation: Installation) -> None:
+    assert shutil.which("node", path=installation.environ["PATH"]) is None
+    found = installation.succeed("python", "-c", "import guahao; print(guahao.__file__)").strip()
+    package = Path(found).parent
+    assert package.is_relative_to(installation.folder)
+    assert [name for name in package_files() if not (package.parent / name).is_file()] == []
+
+
+@pytest.mark.parametrize(
+    ("command", "setting"),
+    [
+        ("up", "GUAHAO_SMS_GATEWAY"),
+        ("worker", "GUAHAO_SMS_GATEWAY"),
+        ("serve", "GUAHAO_IDENTITY_VERIFIER"),
+    ],
+)
+def test_a_provider_without_its_sdk_is_refused_with_what_to_install(
+    installation: Installation, command: str, setting: str
+) -> None:
+    refused = installation.run("guahao", command, **{setting: "aliyun"}, **PROVIDER)
+    assert refused.stderr == (
+        f"guahao: {setting}=aliyun needs the SDK of Alibaba Cloud, which is not installed."
+        ' Run: pip install "guahao[aliyun]"\n'
+    )
+    assert refused.returncode == 2
+
+
+# What the settings ask for where the provider is chosen.
+PROVIDER = {
+    "GUAHAO_ALIYUN_ACCESS_KEY_ID": "a",
+    "GUAHAO_ALIYUN_ACCESS_KEY_SECRET": "b",
+    "GUAHAO_ALIYUN_SIGN_NAME": "c",
+    "GUAHAO_ALIYUN_TEMPLATES": '{"otp": "SMS_1"}',
+    "GUAHAO_ALIYUN_RECEIPT_TOKEN": "a token of receipts, long enough to guess",
+    "GUAHAO_IDENTITY_ALIYUN_ACCESS_KEY_ID": "d",
+    "GUAHAO_IDENTITY_ALIYUN_ACCESS_KEY_SECRET": "e",
+}
+
+
+def test_pages_have_their_scripts_and_styles(city: httpx.Client) -> None:
+    page = city.get("/", headers={"Accept": "text/html"})
+    assert page.status_code == httpx.codes.OK
+    linked = re.findall(r'"(/static/[^"]+)"', page.text)
+    assert any("/vendor/" in address for address in linked)
+    assert {city.get(address).status_code for address in linked} == {httpx.codes.OK}
+
+
+def test_a_citizen_books(city: httpx.Client) -> None:
+    client = httpx.Client(base_url=f"{city.base_url}api/v1")
+    sent = client.post("/auth/otp", json={"phone": PHONE}).json()
+    login = {"phone": PHONE, "otp": one_time_password(city), "request_id": sent["request_id"]}
+    token = client.post("/auth/token", json=login).json()["access_token"]
+    client.headers["Authorization"] = f"Bearer {token}"
+    id_no = resident_id(f"{NOWHERE}00", date(1985, 5, 1), 77)
+    person = {"name": "周示例", "id_type": "01", "id_no": id_no}
+    patient = client.post("/patients", json=person)
+    assert patient.status_code == httpx.codes.CREATED, patient.text
+    wish = {"patient_id": patient.json()["id"], "clinic_session_id": open_session(client)}
+    booked = client.post("/appointments", json=wish, headers={"Idempotency-Key": "first"})
+    assert booked.status_code == httpx.codes.CREATED, booked.text
+    listed = client.get("/appointments").json()["items"]
+    assert [item["order_no"] for item in listed] == [booked.json()["order_no"]]
+
+
+def one_time_password(city: httpx.Client) -> str:
+    """Wait until the worker has sent it."""
+    last = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < last:
+        sent = city.get("/demo/outbox", params={"to": PHONE}).json()["items"]
+        if sent:
+            [otp] = re.findall(r"\d{6}", sent[0]["text"])
+            return str(otp)
+        time.sleep(0.1)
+    raise AssertionError("no one-time password came")
+
+
+def open_session(client: httpx.Client) -> int:
+    for hospital in client.get("/hospitals").json()["items"]:
+        departments = client.get(f"/hospitals/{hospital['id']}/departments").json()["items"]
+        for department in departments:
+            query = {"hospital_id": hospital["id"], "department_id": department["id"]}
+            found = client.get("/clinic-sessions", params=query)
+            for session in found.json().get("items", []):
+                if session["state"] == "available":
+                    return int(session["id"])
+    raise AssertionError("no session can be booked")
+
+
+def test_a_database_of_the_schema_before_is_migrated_with_its_data(
+    installation: Installation, city: httpx.Client
+) -> None:
+    assert city.get("/health/ready").status_code == httpx.codes.OK  # its server runs
+    url = EmbeddedServer(installation.folder / "data" / "postgres").ensure_database("before")
+    code = "import sys; from guahao.store.kernel.migrate import migrate;"
+    installation.succeed("python", "-c", f"{code} migrate(sys.argv[1], revision='{BEFORE}')", url)
+    with psycopg.connect(url) as conn:
+        conn.execute(DATA)
+    settings = {"GUAHAO_DATABASE_URL": url}
+    pending = installation.run("guahao", "migrate", "--check", **settings)
+    assert (pending.returncode, pending.stdout) == (
+        3,
+        f"Pending after {BEFORE}: {NEWEST}. Run: guahao migrate\n",
+    )
+    assert "up to date" in installation.succeed("guahao", "migrate", **settings)
+    checked = installation.succeed("guahao", "migrate", "--check", **settings)
+    assert checked == f"The database is up to date ({NEWEST}).\n"
+    with psycopg.connect(url) as conn:
+        assert conn.execute("SELECT capacity, booked FROM clinic_sessions").fetchall() == [(9, 0)]
+
+
+DATA = """
+    WITH hospital AS (
+        INSERT INTO hospitals (code, name, grade, district)
+        VALUES ('H1', '安澜市第一医院', '三级甲等', '东城') RETURNING id
+    ), department AS (
+        INSERT INTO departments (hospital_id, code, name)
+        SELECT id, '03', '内科' FROM hospital RETURNING id, hospital_id
+    )
+    INSERT INTO clinic_sessions (hospital_id, department_id, title, visit_date, period, fee_fen,
+                                 capacity)
+    SELECT hospital_id, id, '主任医师', '2026-12-19', 'morning', 5000, 9 FROM department
+"""
