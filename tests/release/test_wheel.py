@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -27,6 +28,7 @@ pytestmark = pytest.mark.wheel
 
 PATIENCE_SECONDS = 120
 PHONE = "13800138000"
+API = "/api/v1"
 NEWEST = schema_at(None).pending[-1]
 BEFORE = schema_at(None).pending[-2]
 
@@ -37,10 +39,6 @@ class Installation:
 
     folder: Path
     environ: dict[str, str]
-
-    @property
-    def port(self) -> str:
-        return self.environ["GUAHAO_PORT"]
 
     def run(
         self, program: str, *arguments: str, **settings: str
@@ -71,10 +69,8 @@ def without_node(path: str) -> str:
     )
 
 
-@pytest.fixture(scope="module")
-def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+def install(folder: Path) -> Installation:
     """Build the wheel and install it with the locked versions of what it depends on."""
-    folder = tmp_path_factory.mktemp("wheel")
     environ = {
         "PATH": without_node(os.environ["PATH"]),
         "HOME": str(folder),
@@ -86,20 +82,17 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
     subprocess.run([python, "-m", "venv", "--without-pip", venv], check=True)
     # Compiling the bytecode of everything takes longer than of what the test imports.
-    install = [python, "-m", "pip", "--python", venv, "install", "--quiet", "--no-compile"]
+    pip = [python, "-m", "pip", "--python", venv, "install", "--quiet", "--no-compile"]
     locked = ["--require-hashes", "-r", str(ROOT / "requirements" / "base.txt")]
-    subprocess.run([*install, *locked], check=True, capture_output=True)
+    subprocess.run([*pip, *locked], check=True, capture_output=True)
     wheel = str(folder / f"guahao-{VERSION}-py3-none-any.whl")
-    subprocess.run([*install, "--no-index", "--no-deps", wheel], check=True, capture_output=True)
+    subprocess.run([*pip, "--no-index", "--no-deps", wheel], check=True, capture_output=True)
     return Installation(folder, environ)
 
 
-@pytest.fixture(scope="module")
-def city(installation: Installation) -> Iterator[httpx.Client]:
-    """A small demo city, served by `guahao up`; yield a client of it."""
-    installation.succeed(
-        "guahao", "demo", "seed", "--hospitals", "3", "--days", "20", "--patients", "200"
-    )
+@contextmanager
+def serving(installation: Installation) -> Iterator[httpx.Client]:
+    """Run `guahao up`; yield a client of it, and end it as Ctrl-C does."""
     log = installation.folder / "log"
     with log.open("wb") as file:
         process = subprocess.Popen(
@@ -110,7 +103,8 @@ def city(installation: Installation) -> Iterator[httpx.Client]:
             stderr=file,
         )
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{installation.port}") as client:
+        base = f"http://127.0.0.1:{installation.environ['GUAHAO_PORT']}"
+        with httpx.Client(base_url=base) as client:
             wait_for(client, process, log)
             yield client
     finally:
@@ -130,98 +124,102 @@ def wait_for(client: httpx.Client, process: subprocess.Popen[bytes], log: Path) 
     raise AssertionError(log.read_text())
 
 
-def test_there_is_no_node_and_nothing_of_the_source_tree(installation: Installation) -> None:
+# In one test: with several, each process of the test run would install the wheel for itself.
+def test_the_wheel_serves_books_and_migrates_without_node(tmp_path: Path) -> None:
+    installation = install(tmp_path)
+    check_that_nothing_else_is_there(installation)
+    check_that_a_missing_extra_is_named(installation)
+    installation.succeed(
+        "guahao", "demo", "seed", "--hospitals", "3", "--days", "20", "--patients", "200"
+    )
+    with serving(installation) as client:
+        check_that_pages_have_their_scripts_and_styles(client)
+        check_that_a_citizen_books(client)
+        check_that_the_schema_before_is_migrated(installation)
+
+
+def check_that_nothing_else_is_there(installation: Installation) -> None:
     assert shutil.which("node", path=installation.environ["PATH"]) is None
     found = installation.succeed("python", "-c", "import guahao; print(guahao.__file__)").strip()
-    package = Path(found).parent
-    assert package.is_relative_to(installation.folder)
-    assert [name for name in package_files() if not (package.parent / name).is_file()] == []
+    source = Path(found).parents[1]
+    assert source.is_relative_to(installation.folder)
+    assert [name for name in package_files() if not (source / name).is_file()] == []
 
 
-@pytest.mark.parametrize(
-    ("command", "setting"),
-    [
+def check_that_a_missing_extra_is_named(installation: Installation) -> None:
+    provider = {
+        "GUAHAO_ALIYUN_ACCESS_KEY_ID": "a",
+        "GUAHAO_ALIYUN_ACCESS_KEY_SECRET": "b",
+        "GUAHAO_ALIYUN_SIGN_NAME": "c",
+        "GUAHAO_ALIYUN_TEMPLATES": '{"otp": "SMS_1"}',
+        "GUAHAO_IDENTITY_ALIYUN_ACCESS_KEY_ID": "d",
+        "GUAHAO_IDENTITY_ALIYUN_ACCESS_KEY_SECRET": "e",
+    }
+    for command, setting in (
         ("up", "GUAHAO_SMS_GATEWAY"),
         ("worker", "GUAHAO_SMS_GATEWAY"),
         ("serve", "GUAHAO_IDENTITY_VERIFIER"),
-    ],
-)
-def test_a_provider_without_its_sdk_is_refused_with_what_to_install(
-    installation: Installation, command: str, setting: str
-) -> None:
-    refused = installation.run("guahao", command, **{setting: "aliyun"}, **PROVIDER)
-    assert refused.stderr == (
-        f"guahao: {setting}=aliyun needs the SDK of Alibaba Cloud, which is not installed."
-        ' Run: pip install "guahao[aliyun]"\n'
-    )
-    assert refused.returncode == 2
+    ):
+        refused = installation.run("guahao", command, **{setting: "aliyun"}, **provider)
+        assert refused.stderr == (
+            f"guahao: {setting}=aliyun needs the SDK of Alibaba Cloud, which is not installed."
+            ' Run: pip install "guahao[aliyun]"\n'
+        )
+        assert refused.returncode == 2
 
 
-# What the settings ask for where the provider is chosen.
-PROVIDER = {
-    "GUAHAO_ALIYUN_ACCESS_KEY_ID": "a",
-    "GUAHAO_ALIYUN_ACCESS_KEY_SECRET": "b",
-    "GUAHAO_ALIYUN_SIGN_NAME": "c",
-    "GUAHAO_ALIYUN_TEMPLATES": '{"otp": "SMS_1"}',
-    "GUAHAO_ALIYUN_RECEIPT_TOKEN": "a token of receipts, long enough to guess",
-    "GUAHAO_IDENTITY_ALIYUN_ACCESS_KEY_ID": "d",
-    "GUAHAO_IDENTITY_ALIYUN_ACCESS_KEY_SECRET": "e",
-}
-
-
-def test_pages_have_their_scripts_and_styles(city: httpx.Client) -> None:
-    page = city.get("/", headers={"Accept": "text/html"})
+def check_that_pages_have_their_scripts_and_styles(client: httpx.Client) -> None:
+    page = client.get("/", headers={"Accept": "text/html"})
     assert page.status_code == httpx.codes.OK
     linked = re.findall(r'"(/static/[^"]+)"', page.text)
     assert any("/vendor/" in address for address in linked)
-    assert {city.get(address).status_code for address in linked} == {httpx.codes.OK}
+    assert {client.get(address).status_code for address in linked} == {httpx.codes.OK}
 
 
-def test_a_citizen_books(city: httpx.Client) -> None:
-    client = httpx.Client(base_url=f"{city.base_url}api/v1")
-    sent = client.post("/auth/otp", json={"phone": PHONE}).json()
-    login = {"phone": PHONE, "otp": one_time_password(city), "request_id": sent["request_id"]}
-    token = client.post("/auth/token", json=login).json()["access_token"]
+def check_that_a_citizen_books(client: httpx.Client) -> None:
+    sent = client.post(f"{API}/auth/otp", json={"phone": PHONE}).json()
+    login = {"phone": PHONE, "otp": one_time_password(client), "request_id": sent["request_id"]}
+    token = client.post(f"{API}/auth/token", json=login).json()["access_token"]
     client.headers["Authorization"] = f"Bearer {token}"
     id_no = resident_id(f"{NOWHERE}00", date(1985, 5, 1), 77)
     person = {"name": "周示例", "id_type": "01", "id_no": id_no}
-    patient = client.post("/patients", json=person)
+    patient = client.post(f"{API}/patients", json=person)
     assert patient.status_code == httpx.codes.CREATED, patient.text
-    wish = {"patient_id": patient.json()["id"], "clinic_session_id": open_session(client)}
-    booked = client.post("/appointments", json=wish, headers={"Idempotency-Key": "first"})
+    request = {"patient_id": patient.json()["id"], "clinic_session_id": open_session(client)}
+    key = {"Idempotency-Key": "first"}
+    booked = client.post(f"{API}/appointments", json=request, headers=key)
     assert booked.status_code == httpx.codes.CREATED, booked.text
-    listed = client.get("/appointments").json()["items"]
+    listed = client.get(f"{API}/appointments").json()["items"]
     assert [item["order_no"] for item in listed] == [booked.json()["order_no"]]
 
 
-def one_time_password(city: httpx.Client) -> str:
-    """Wait until the worker has sent it."""
+def one_time_password(client: httpx.Client) -> str:
+    """Return the password once the worker has sent it."""
     last = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < last:
-        sent = city.get("/demo/outbox", params={"to": PHONE}).json()["items"]
+        sent = client.get("/demo/outbox", params={"to": PHONE}).json()["items"]
         if sent:
-            [otp] = re.findall(r"\d{6}", sent[0]["text"])
-            return str(otp)
+            [password] = re.findall(r"\d{6}", sent[0]["text"])
+            return str(password)
         time.sleep(0.1)
     raise AssertionError("no one-time password came")
 
 
 def open_session(client: httpx.Client) -> int:
-    for hospital in client.get("/hospitals").json()["items"]:
-        departments = client.get(f"/hospitals/{hospital['id']}/departments").json()["items"]
+    """Return a session of the city that can be booked."""
+    for hospital in client.get(f"{API}/hospitals").json()["items"]:
+        departments = client.get(f"{API}/hospitals/{hospital['id']}/departments").json()["items"]
         for department in departments:
             query = {"hospital_id": hospital["id"], "department_id": department["id"]}
-            found = client.get("/clinic-sessions", params=query)
+            found = client.get(f"{API}/clinic-sessions", params=query)
             for session in found.json().get("items", []):
                 if session["state"] == "available":
                     return int(session["id"])
     raise AssertionError("no session can be booked")
 
 
-def test_a_database_of_the_schema_before_is_migrated_with_its_data(
-    installation: Installation, city: httpx.Client
-) -> None:
-    assert city.get("/health/ready").status_code == httpx.codes.OK  # its server runs
+def check_that_the_schema_before_is_migrated(installation: Installation) -> None:
+    """Migrate a database of the revision before this one, with data, on the running server."""
     url = EmbeddedServer(installation.folder / "data" / "postgres").ensure_database("before")
     code = "import sys; from guahao.store.kernel.migrate import migrate;"
     installation.succeed("python", "-c", f"{code} migrate(sys.argv[1], revision='{BEFORE}')", url)
@@ -229,10 +227,8 @@ def test_a_database_of_the_schema_before_is_migrated_with_its_data(
         conn.execute(DATA)
     settings = {"GUAHAO_DATABASE_URL": url}
     pending = installation.run("guahao", "migrate", "--check", **settings)
-    assert (pending.returncode, pending.stdout) == (
-        3,
-        f"Pending after {BEFORE}: {NEWEST}. Run: guahao migrate\n",
-    )
+    assert pending.stdout == f"Pending after {BEFORE}: {NEWEST}. Run: guahao migrate\n"
+    assert pending.returncode == 3
     assert "up to date" in installation.succeed("guahao", "migrate", **settings)
     checked = installation.succeed("guahao", "migrate", "--check", **settings)
     assert checked == f"The database is up to date ({NEWEST}).\n"
