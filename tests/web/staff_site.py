@@ -32,7 +32,7 @@ async def session_of(platform: Platform, member: Staff, *, verified: bool = True
     token = secrets.token_urlsafe(32)
     async with platform.db.transaction() as tx:
         index = platform.vault.index("staff session", token)
-        await store.open_session(tx, member.id, index, verified=verified)
+        await store.begin_login(tx, member.id, index, verified=verified)
     return token
 
 

@@ -9,7 +9,9 @@ import typer
 from guahao.cli.common import CommandError, Reason, console, hospital_id_of, on_the_platform
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.staff import staff as staff_flows
-from guahao.flows.staff.staff import NewStaff, StaffRefusal
+from guahao.flows.staff.staff import NewStaff
+from guahao.rules.kernel.outcomes import Refused
+from guahao.rules.staff.members import StaffRefusal
 from guahao.rules.staff.staff import SYSTEM, Role
 
 app = typer.Typer(help="The members of the staff.", no_args_is_help=True)
@@ -63,12 +65,32 @@ def staff_disable(login: str, reason: Reason = "") -> None:
 
     async def disable(platform: Platform) -> None:
         id = await _staff_id(platform, login)
-        refused = await staff_flows.disable_staff(platform, SYSTEM, id, reason)
-        if refused is not None:
-            raise CommandError(f"not disabled: {refused.value.replace('_', ' ')}")
+        outcome = await staff_flows.disable_staff(platform, SYSTEM, id, reason)
+        if isinstance(outcome, Refused):
+            raise CommandError(f"not disabled: {outcome.reason.value.replace('_', ' ')}")
         typer.echo(f"{login} is shut out.")
 
     on_the_platform(disable)
+
+
+@app.command("role")
+def staff_role(
+    login: str,
+    role: Role,
+    hospital: Annotated[str | None, typer.Option(help="The code of a clerk's hospital.")] = None,
+    reason: Reason = "",
+) -> None:
+    """Give a member another role; they are logged out everywhere."""
+
+    async def change(platform: Platform) -> None:
+        id = await _staff_id(platform, login)
+        hospital_id = None if hospital is None else await hospital_id_of(platform, hospital)
+        outcome = await staff_flows.change_role(platform, SYSTEM, id, role, hospital_id, reason)
+        if isinstance(outcome, Refused):
+            raise CommandError(f"not changed: {outcome.reason.value.replace('_', ' ')}")
+        typer.echo(f"{login} is {role.value} now.")
+
+    on_the_platform(change)
 
 
 async def _staff_id(platform: Platform, login: str) -> int:
@@ -78,9 +100,9 @@ async def _staff_id(platform: Platform, login: str) -> int:
     return id
 
 
-def _print_password(outcome: NewStaff | StaffRefusal) -> None:
-    if isinstance(outcome, StaffRefusal):
-        raise CommandError(f"not done: {outcome.value.replace('_', ' ')}")
+def _print_password(outcome: NewStaff | Refused[StaffRefusal]) -> None:
+    if isinstance(outcome, Refused):
+        raise CommandError(f"not done: {outcome.reason.value.replace('_', ' ')}")
     typer.echo(f"{outcome.login}: temporary password {outcome.password}")
     until = outcome.expires_at.isoformat(timespec="minutes")
     typer.echo(f"It is shown this once and holds until {until}.")

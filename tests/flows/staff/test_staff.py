@@ -13,19 +13,16 @@ from tests.city import LOOPBACK, Clock, ask, ask_as_owner, open_platform
 from guahao.flows.kernel import hashing
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.accounts import Caller
-from guahao.flows.staff import staff
-from guahao.flows.staff.staff import (
-    Device,
-    HalfSession,
-    LogInRefused,
-    NewStaff,
-    Origin,
-    Session,
-    StaffRefusal,
-)
+from guahao.flows.staff import log_ins, staff
+from guahao.flows.staff.log_ins import Device, HalfLogin, Login, Origin
+from guahao.flows.staff.staff import NewStaff
+from guahao.rules.kernel.outcomes import DONE, Done, Refused
+from guahao.rules.staff.log_ins import FIRST_LOCK, LoginRefusal
+from guahao.rules.staff.members import StaffRefusal
 from guahao.rules.staff.staff import SYSTEM, Role
 from guahao.store.staff import staff as store
 
+WRONG = Refused(LoginRefusal.WRONG)
 NEW_PASSWORD = "correct horse battery"
 HERE = Origin(LOOPBACK)
 
@@ -51,34 +48,32 @@ async def added(platform: Platform, login: str = "agent.one", role: Role = Role.
     return new
 
 
-async def first_factor(platform: Platform, login: str, password: str) -> HalfSession:
-    half = await staff.log_in(platform, login, password, HERE)
-    assert isinstance(half, HalfSession), half
+async def first_factor(platform: Platform, login: str, password: str) -> HalfLogin:
+    half = await log_ins.log_in(platform, login, password, HERE)
+    assert isinstance(half, HalfLogin), half
     return half
 
 
 async def secret_of(platform: Platform, token: str) -> str:
-    uri = await staff.enrolment_uri(platform, token)
+    uri = await log_ins.enrolment_uri(platform, token)
     assert uri is not None
     parsed = pyotp.parse_uri(uri)
     assert isinstance(parsed, pyotp.TOTP)
     return parsed.secret
 
 
-async def enrolled(
-    platform: Platform, clock: Clock, login: str = "agent.one"
-) -> tuple[str, Session]:
+async def enrolled(platform: Platform, clock: Clock, login: str = "agent.one") -> tuple[str, Login]:
     """Somebody who went through a first log-in: their second factor's secret, their session."""
     new = await added(platform, login)
     half = await first_factor(platform, login, new.password)
     assert (half.needs_password_change, half.needs_enrolment) == (True, True)
     assert (
-        await staff.change_password(platform, half.token, new.password, NEW_PASSWORD, "", HERE)
-        is None
+        await log_ins.change_password(platform, half.token, new.password, NEW_PASSWORD, "", HERE)
+        == DONE
     )
     secret = await secret_of(platform, half.token)
-    session = await staff.enrol(platform, half.token, code(secret, clock), HERE)
-    assert isinstance(session, Session)
+    session = await log_ins.enrol(platform, half.token, code(secret, clock), HERE)
+    assert isinstance(session, Login)
     return secret, session
 
 
@@ -94,7 +89,7 @@ async def test_a_first_log_in_changes_the_password_and_enrols_a_second_factor(
     platform: Platform, clock: Clock
 ) -> None:
     _, session = await enrolled(platform, clock)
-    who = await staff.staff_of_session(platform, session.token)
+    who = await log_ins.staff_of_login(platform, session.token)
     assert who is not None
     assert (who.login, who.role) == ("agent.one", Role.AGENT)
     assert await actions(platform) == [
@@ -109,8 +104,8 @@ async def test_the_password_alone_opens_nothing(platform: Platform, clock: Clock
     await enrolled(platform, clock)
     half = await first_factor(platform, "agent.one", NEW_PASSWORD)
     assert (half.needs_password_change, half.needs_enrolment) == (False, False)
-    assert await staff.staff_of_session(platform, half.token) is None
-    assert await staff.enrolment_uri(platform, half.token) is None
+    assert await log_ins.staff_of_login(platform, half.token) is None
+    assert await log_ins.enrolment_uri(platform, half.token) is None
 
 
 async def test_a_temporary_password_opens_nothing_before_it_is_changed(
@@ -118,8 +113,8 @@ async def test_a_temporary_password_opens_nothing_before_it_is_changed(
 ) -> None:
     new = await added(platform)
     half = await first_factor(platform, new.login, new.password)
-    assert await staff.enrolment_uri(platform, half.token) is None
-    assert await staff.enrol(platform, half.token, "000000", HERE) is None
+    assert await log_ins.enrolment_uri(platform, half.token) is None
+    assert await log_ins.enrol(platform, half.token, "000000", HERE) is None
 
 
 async def test_a_code_serves_once_and_only_around_its_time(
@@ -128,15 +123,11 @@ async def test_a_code_serves_once_and_only_around_its_time(
     secret, _ = await enrolled(platform, clock)
     used = code(secret, clock)
     half = await first_factor(platform, "agent.one", NEW_PASSWORD)
-    assert isinstance(
-        await staff.show_second_factor(platform, half.token, used, HERE), LogInRefused
-    )
+    assert isinstance(await log_ins.show_second_factor(platform, half.token, used, HERE), Refused)
     early = code(secret, clock, 2)
-    assert isinstance(
-        await staff.show_second_factor(platform, half.token, early, HERE), LogInRefused
-    )
+    assert isinstance(await log_ins.show_second_factor(platform, half.token, early, HERE), Refused)
     fresh = code(secret, clock, 1)
-    assert isinstance(await staff.show_second_factor(platform, half.token, fresh, HERE), Session)
+    assert isinstance(await log_ins.show_second_factor(platform, half.token, fresh, HERE), Login)
 
 
 async def test_two_log_ins_with_one_code_at_once_give_one_session(
@@ -147,19 +138,19 @@ async def test_two_log_ins_with_one_code_at_once_give_one_session(
     halves = [await first_factor(platform, "agent.one", NEW_PASSWORD) for _ in range(4)]
     now = code(secret, clock)
     answers = await asyncio.gather(
-        *[staff.show_second_factor(platform, half.token, now, HERE) for half in halves]
+        *[log_ins.show_second_factor(platform, half.token, now, HERE) for half in halves]
     )
-    assert sum(isinstance(answer, Session) for answer in answers) == 1
+    assert sum(isinstance(answer, Login) for answer in answers) == 1
 
 
 async def test_the_second_factor_replaces_the_token(platform: Platform, clock: Clock) -> None:
     secret, _ = await enrolled(platform, clock)
     clock.forward(seconds=60)
     half = await first_factor(platform, "agent.one", NEW_PASSWORD)
-    session = await staff.show_second_factor(platform, half.token, code(secret, clock), HERE)
-    assert isinstance(session, Session)
+    session = await log_ins.show_second_factor(platform, half.token, code(secret, clock), HERE)
+    assert isinstance(session, Login)
     assert session.token != half.token
-    assert await staff.staff_of_session(platform, half.token) is None
+    assert await log_ins.staff_of_login(platform, half.token) is None
 
 
 @pytest.mark.parametrize(
@@ -171,7 +162,7 @@ async def test_every_wrong_log_in_gets_the_same_answer(
     platform: Platform, clock: Clock, login: str, password: str
 ) -> None:
     await enrolled(platform, clock)
-    assert await staff.log_in(platform, login, password, HERE) == LogInRefused(None)
+    assert await log_ins.log_in(platform, login, password, HERE) == WRONG
 
 
 async def test_somebody_shut_out_gets_it_too_and_their_session_is_over(
@@ -179,10 +170,10 @@ async def test_somebody_shut_out_gets_it_too_and_their_session_is_over(
 ) -> None:
     _, session = await enrolled(platform, clock)
     id = session.staff.id
-    assert await staff.disable_staff(platform, SYSTEM, id) is None
-    assert await staff.staff_of_session(platform, session.token) is None
-    assert await staff.log_in(platform, "agent.one", NEW_PASSWORD, HERE) == LogInRefused(None)
-    assert await staff.enable_staff(platform, SYSTEM, id) is None
+    assert await staff.disable_staff(platform, SYSTEM, id) == DONE
+    assert await log_ins.staff_of_login(platform, session.token) is None
+    assert await log_ins.log_in(platform, "agent.one", NEW_PASSWORD, HERE) == WRONG
+    assert await staff.enable_staff(platform, SYSTEM, id) == DONE
     await first_factor(platform, "agent.one", NEW_PASSWORD)
 
 
@@ -191,14 +182,14 @@ async def test_five_failures_lock_for_a_quarter_of_an_hour_and_more_for_longer(
 ) -> None:
     await enrolled(platform, clock)
     for _ in range(4):
-        assert await staff.log_in(platform, "agent.one", "no", HERE) == LogInRefused(None)
-    first = clock() + staff.FIRST_LOCK
-    assert await staff.log_in(platform, "agent.one", "no", HERE) == LogInRefused(first)
+        assert await log_ins.log_in(platform, "agent.one", "no", HERE) == WRONG
+    first = Refused(LoginRefusal.LOCKED, clock() + FIRST_LOCK)
+    assert await log_ins.log_in(platform, "agent.one", "no", HERE) == first
     # The right password does not open a lock, and tells nothing of being right.
-    assert await staff.log_in(platform, "agent.one", NEW_PASSWORD, HERE) == LogInRefused(first)
+    assert await log_ins.log_in(platform, "agent.one", NEW_PASSWORD, HERE) == first
     clock.forward(minutes=15)
-    second = clock() + 2 * staff.FIRST_LOCK
-    assert await staff.log_in(platform, "agent.one", "no", HERE) == LogInRefused(second)
+    second = Refused(LoginRefusal.LOCKED, clock() + 2 * FIRST_LOCK)
+    assert await log_ins.log_in(platform, "agent.one", "no", HERE) == second
     clock.forward(minutes=30)
     await first_factor(platform, "agent.one", NEW_PASSWORD)
 
@@ -207,31 +198,33 @@ async def test_wrong_codes_lock_as_wrong_passwords_do(platform: Platform, clock:
     await enrolled(platform, clock)
     half = await first_factor(platform, "agent.one", NEW_PASSWORD)
     for _ in range(4):
-        answer = await staff.show_second_factor(platform, half.token, "12345", HERE)
-        assert answer == LogInRefused(None)
-    locked = LogInRefused(clock() + staff.FIRST_LOCK)
-    assert await staff.show_second_factor(platform, half.token, "12345", HERE) == locked
-    assert await staff.log_in(platform, "agent.one", NEW_PASSWORD, HERE) == locked
+        answer = await log_ins.show_second_factor(platform, half.token, "12345", HERE)
+        assert answer == WRONG
+    locked = Refused(LoginRefusal.LOCKED, clock() + FIRST_LOCK)
+    assert await log_ins.show_second_factor(platform, half.token, "12345", HERE) == locked
+    assert await log_ins.log_in(platform, "agent.one", NEW_PASSWORD, HERE) == locked
 
 
 async def test_an_address_that_tries_everything_is_told_to_wait(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(staff, "LOG_INS_PER_ADDRESS_HOUR", 2)
-    answers = [await staff.log_in(platform, f"guess{n}", "x", at("203.0.113.7")) for n in range(3)]
-    assert answers[:2] == [LogInRefused(None)] * 2
-    assert isinstance(answers[2], LogInRefused)
+    monkeypatch.setattr(log_ins, "LOG_INS_PER_ADDRESS_HOUR", 2)
+    answers = [
+        await log_ins.log_in(platform, f"guess{n}", "x", at("203.0.113.7")) for n in range(3)
+    ]
+    assert answers[:2] == [WRONG] * 2
+    assert isinstance(answers[2], Refused)
     assert answers[2].retry_from is not None
 
 
 async def test_a_session_ends_when_idle_and_after_a_shift(platform: Platform, clock: Clock) -> None:
     _, session = await enrolled(platform, clock)
     clock.forward(minutes=29)
-    assert await staff.staff_of_session(platform, session.token) is not None
+    assert await log_ins.staff_of_login(platform, session.token) is not None
     clock.forward(minutes=29)
-    assert await staff.staff_of_session(platform, session.token) is not None
+    assert await log_ins.staff_of_login(platform, session.token) is not None
     clock.forward(minutes=30)
-    assert await staff.staff_of_session(platform, session.token) is None
+    assert await log_ins.staff_of_login(platform, session.token) is None
 
 
 async def test_a_session_in_use_ends_after_twelve_hours(platform: Platform, clock: Clock) -> None:
@@ -239,16 +232,16 @@ async def test_a_session_in_use_ends_after_twelve_hours(platform: Platform, cloc
     began = clock()
     while clock() - began < timedelta(hours=11, minutes=40):
         clock.forward(minutes=20)
-        assert await staff.staff_of_session(platform, session.token) is not None
+        assert await log_ins.staff_of_login(platform, session.token) is not None
     clock.forward(minutes=20)
-    assert await staff.staff_of_session(platform, session.token) is None
+    assert await log_ins.staff_of_login(platform, session.token) is None
 
 
 async def test_half_a_log_in_is_good_for_ten_minutes(platform: Platform, clock: Clock) -> None:
     secret, _ = await enrolled(platform, clock)
     half = await first_factor(platform, "agent.one", NEW_PASSWORD)
     clock.forward(minutes=10)
-    assert await staff.show_second_factor(platform, half.token, code(secret, clock), HERE) is None
+    assert await log_ins.show_second_factor(platform, half.token, code(secret, clock), HERE) is None
 
 
 async def test_sessions_are_ended_by_logging_out_and_by_every_change(
@@ -260,31 +253,31 @@ async def test_sessions_are_ended_by_logging_out_and_by_every_change(
     async def log_in_again() -> str:
         clock.forward(seconds=60)
         half = await first_factor(platform, "agent.one", NEW_PASSWORD)
-        opened = await staff.show_second_factor(platform, half.token, code(secret, clock), HERE)
-        assert isinstance(opened, Session)
+        opened = await log_ins.show_second_factor(platform, half.token, code(secret, clock), HERE)
+        assert isinstance(opened, Login)
         return opened.token
 
-    await staff.log_out(platform, session.token)
-    assert await staff.staff_of_session(platform, session.token) is None
+    await log_ins.log_out(platform, session.token)
+    assert await log_ins.staff_of_login(platform, session.token) is None
     token = await log_in_again()
-    assert await staff.end_sessions_of(platform, SYSTEM, id) == 1
-    assert await staff.staff_of_session(platform, token) is None
+    assert await staff.end_logins_of(platform, SYSTEM, id) == 1
+    assert await log_ins.staff_of_login(platform, token) is None
     token = await log_in_again()
-    assert await staff.change_role(platform, SYSTEM, id, Role.SUPERVISOR, None) is None
-    assert await staff.staff_of_session(platform, token) is None
+    assert await staff.change_role(platform, SYSTEM, id, Role.SUPERVISOR, None) == DONE
+    assert await log_ins.staff_of_login(platform, token) is None
     token = await log_in_again()
     assert isinstance(await staff.reset_password(platform, SYSTEM, id), NewStaff)
-    assert await staff.staff_of_session(platform, token) is None
+    assert await log_ins.staff_of_login(platform, token) is None
 
 
 async def test_a_lost_phone_is_enrolled_anew(platform: Platform, clock: Clock) -> None:
     old, session = await enrolled(platform, clock)
-    assert await staff.reset_second_factor(platform, SYSTEM, session.staff.id) is None
+    assert await staff.reset_second_factor(platform, SYSTEM, session.staff.id) == DONE
     half = await first_factor(platform, "agent.one", NEW_PASSWORD)
     assert half.needs_enrolment
     new = await secret_of(platform, half.token)
     assert new != old
-    assert isinstance(await staff.enrol(platform, half.token, code(new, clock), HERE), Session)
+    assert isinstance(await log_ins.enrol(platform, half.token, code(new, clock), HERE), Login)
 
 
 @pytest.mark.parametrize(
@@ -299,8 +292,8 @@ async def test_a_lost_phone_is_enrolled_anew(platform: Platform, clock: Clock) -
 async def test_a_weak_password_is_not_taken(platform: Platform, weak: str) -> None:
     new = await added(platform)
     half = await first_factor(platform, new.login, new.password)
-    answer = await staff.change_password(platform, half.token, new.password, weak, "", HERE)
-    assert answer is StaffRefusal.PASSWORD_WEAK
+    answer = await log_ins.change_password(platform, half.token, new.password, weak, "", HERE)
+    assert answer == Refused(StaffRefusal.PASSWORD_WEAK)
 
 
 @pytest.mark.parametrize(
@@ -325,7 +318,9 @@ async def test_who_cannot_be_added(
     refusal: StaffRefusal,
 ) -> None:
     await added(platform)
-    assert await staff.add_staff(platform, SYSTEM, login, name, role, hospital_id) is refusal
+    assert await staff.add_staff(platform, SYSTEM, login, name, role, hospital_id) == Refused(
+        refusal
+    )
 
 
 async def test_a_password_reset_meanwhile_is_not_replaced_by_the_old_session(
@@ -336,7 +331,7 @@ async def test_a_password_reset_meanwhile_is_not_replaced_by_the_old_session(
     async with platform.db.transaction() as tx:
         await store.by_id(tx, session.staff.id, lock=True)
         changing = asyncio.create_task(
-            staff.change_password(
+            log_ins.change_password(
                 *(platform, session.token, NEW_PASSWORD, "another of my own 42"),
                 *(code(secret, clock, 1), HERE),
             )
@@ -344,22 +339,22 @@ async def test_a_password_reset_meanwhile_is_not_replaced_by_the_old_session(
         while not changing.done() and not await ask(platform, waiting):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         await store.set_password(tx, session.staff.id, "reset", temporary=True)
-        await store.end_sessions_of(tx, session.staff.id)
-    assert await changing is StaffRefusal.NOT_LOGGED_IN
+        await store.end_logins_of(tx, session.staff.id)
+    assert await changing == Refused(StaffRefusal.NOT_LOGGED_IN)
     kept = "SELECT password_hash, password_is_temporary FROM staff"
     assert await ask_as_owner(platform, kept) == [("reset", True)]
 
 
 async def test_the_last_administrator_stays(platform: Platform) -> None:
     first = await added(platform, "admin.one", Role.ADMINISTRATOR)
-    last = StaffRefusal.LAST_ADMINISTRATOR
-    assert await staff.disable_staff(platform, SYSTEM, first.id) is last
-    assert await staff.change_role(platform, SYSTEM, first.id, Role.AGENT, None) is last
+    last = Refused(StaffRefusal.LAST_ADMINISTRATOR)
+    assert await staff.disable_staff(platform, SYSTEM, first.id) == last
+    assert await staff.change_role(platform, SYSTEM, first.id, Role.AGENT, None) == last
     second = await added(platform, "admin.two", Role.ADMINISTRATOR)
     answers = await asyncio.gather(
         *[staff.disable_staff(platform, SYSTEM, one.id) for one in (first, second)]
     )
-    assert sorted(answers, key=str) == sorted([None, last], key=str)
+    assert sorted(answers, key=str) == sorted([DONE, last], key=str)
 
 
 async def test_neither_passwords_nor_tokens_are_kept_in_the_clear(
@@ -396,9 +391,11 @@ OFFICE, STRANGER = at("198.51.100.7"), at("203.0.113.7")
 SAME_NETWORK, SAME_SITE = at("203.0.113.99"), [at("2001:db8:1::/64"), at("2001:db8:1:9::/64")]
 
 
-async def failed(platform: Platform, login: str, origin: Origin, times: int = 1) -> LogInRefused:
-    answers = [await staff.log_in(platform, login, "wrong", origin) for _ in range(times)]
-    assert isinstance(answers[-1], LogInRefused)
+async def failed(
+    platform: Platform, login: str, origin: Origin, times: int = 1
+) -> Refused[LoginRefusal]:
+    answers = [await log_ins.log_in(platform, login, "wrong", origin) for _ in range(times)]
+    assert isinstance(answers[-1], Refused)
     return answers[-1]
 
 
@@ -408,7 +405,7 @@ async def test_a_stranger_locks_only_their_own_network_out(
     await enrolled(platform, clock)
     assert (await failed(platform, "agent.one", STRANGER, 5)).retry_from is not None
     assert (await failed(platform, "agent.one", SAME_NETWORK)).retry_from is not None
-    assert isinstance(await staff.log_in(platform, "agent.one", NEW_PASSWORD, OFFICE), HalfSession)
+    assert isinstance(await log_ins.log_in(platform, "agent.one", NEW_PASSWORD, OFFICE), HalfLogin)
 
 
 async def test_an_ipv6_site_is_one_stranger(platform: Platform, clock: Clock) -> None:
@@ -425,8 +422,8 @@ async def test_a_device_that_is_known_passes_where_its_network_is_locked(
     await failed(platform, "agent.one", STRANGER, 6)
     device = Device("d1", ("agent.one", "agent.two"))
     known = at("203.0.113.7", device)
-    answer = await staff.log_in(platform, "agent.one", NEW_PASSWORD, known)
-    assert isinstance(answer, HalfSession)
+    answer = await log_ins.log_in(platform, "agent.one", NEW_PASSWORD, known)
+    assert isinstance(answer, HalfLogin)
     # It has failures of its own, and helps nobody else.
     assert (await failed(platform, "agent.one", known, 5)).retry_from is not None
     await failed(platform, "admin.one", at("203.0.113.8", device), 5)
@@ -437,11 +434,11 @@ async def test_a_flood_from_the_offices_own_address_keeps_no_known_device_out(
     platform: Platform, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await enrolled(platform, clock)
-    monkeypatch.setattr(staff, "LOG_INS_PER_ADDRESS_HOUR", 2)
+    monkeypatch.setattr(log_ins, "LOG_INS_PER_ADDRESS_HOUR", 2)
     for n in range(4):
         await failed(platform, f"guess{n}", OFFICE)
     known = at("198.51.100.7", Device("d1", ("agent.one",)))
-    assert isinstance(await staff.log_in(platform, "agent.one", NEW_PASSWORD, known), HalfSession)
+    assert isinstance(await log_ins.log_in(platform, "agent.one", NEW_PASSWORD, known), HalfLogin)
 
 
 async def test_a_login_that_nobody_has_is_answered_and_locked_as_one_that_is(
@@ -461,11 +458,13 @@ async def test_a_login_that_nobody_has_is_answered_and_locked_as_one_that_is(
     monkeypatch.setattr(hashing, "_verifies", counted)
     for login in ("agent.one", "nobody.at.all", "disabled.one", "' OR 1=1 --", ""):
         verified.clear()
-        answers[login] = [await staff.log_in(platform, login, "wrong", STRANGER) for _ in range(7)]
+        answers[login] = [
+            await log_ins.log_in(platform, login, "wrong", STRANGER) for _ in range(7)
+        ]
         hashings[login] = len(verified)
     first, *others = answers.values()
     assert others == [first] * len(others)
-    assert first[3:5] == [LogInRefused(None), LogInRefused(clock() + staff.FIRST_LOCK)]
+    assert first[3:5] == [WRONG, Refused(LoginRefusal.LOCKED, clock() + FIRST_LOCK)]
     assert set(hashings.values()) == {5}  # once a try; none while it is locked
 
 
@@ -486,20 +485,20 @@ async def test_wrong_second_factors_are_counted_over_all_networks(
 ) -> None:
     """Who gets there knows the password, so that no stranger can."""
     secret, _ = await enrolled(platform, clock)
-    answer: Session | LogInRefused | None = None
+    answer: Login | Refused[LoginRefusal] | None = None
     for n in range(5):
         thief = at(f"203.0.{n}.7")
-        half = await staff.log_in(platform, "agent.one", NEW_PASSWORD, thief)
-        assert isinstance(half, HalfSession)
-        answer = await staff.show_second_factor(platform, half.token, "000000", thief)
-    assert answer == LogInRefused(clock() + staff.FIRST_LOCK)
+        half = await log_ins.log_in(platform, "agent.one", NEW_PASSWORD, thief)
+        assert isinstance(half, HalfLogin)
+        answer = await log_ins.show_second_factor(platform, half.token, "000000", thief)
+    assert answer == Refused(LoginRefusal.LOCKED, clock() + FIRST_LOCK)
     clock.forward(seconds=60)
     half = await first_factor(platform, "agent.one", NEW_PASSWORD)
     now = code(secret, clock)
-    answer = await staff.show_second_factor(platform, half.token, now, OFFICE)
-    assert isinstance(answer, LogInRefused)
+    answer = await log_ins.show_second_factor(platform, half.token, now, OFFICE)
+    assert isinstance(answer, Refused)
     known = at("198.51.100.7", Device("d1", ("agent.one",)))
-    assert isinstance(await staff.show_second_factor(platform, half.token, now, known), Session)
+    assert isinstance(await log_ins.show_second_factor(platform, half.token, now, known), Login)
 
 
 async def test_a_reset_by_an_administrator_opens_every_lock(
@@ -509,8 +508,8 @@ async def test_a_reset_by_an_administrator_opens_every_lock(
     await failed(platform, "agent.one", STRANGER, 6)
     new = await staff.reset_password(platform, SYSTEM, session.staff.id)
     assert isinstance(new, NewStaff)
-    answer = await staff.log_in(platform, "agent.one", new.password, STRANGER)
-    assert isinstance(answer, HalfSession)
+    answer = await log_ins.log_in(platform, "agent.one", new.password, STRANGER)
+    assert isinstance(answer, HalfLogin)
 
 
 # Changing the password ----------------------------------------------------------------------
@@ -521,33 +520,33 @@ async def test_changing_a_password_needs_both_factors(platform: Platform, clock:
     clock.forward(seconds=60)
     fresh, better = code(secret, clock), "another of my own 42"
 
-    async def changed(old: str, digits: str) -> StaffRefusal | LogInRefused | None:
-        return await staff.change_password(platform, session.token, old, better, digits, HERE)
+    async def changed(old: str, digits: str) -> Done | Refused[StaffRefusal | LoginRefusal]:
+        return await log_ins.change_password(platform, session.token, old, better, digits, HERE)
 
-    wrong = StaffRefusal.PASSWORD_WRONG
-    assert await changed(NEW_PASSWORD, "") is wrong
-    assert await changed(NEW_PASSWORD, code(secret, clock, -9)) is wrong
-    assert await changed("not the old one", fresh) is wrong
-    assert await changed(NEW_PASSWORD, fresh) is None
+    wrong = Refused(StaffRefusal.PASSWORD_WRONG)
+    assert await changed(NEW_PASSWORD, "") == wrong
+    assert await changed(NEW_PASSWORD, code(secret, clock, -9)) == wrong
+    assert await changed("not the old one", fresh) == wrong
+    assert await changed(NEW_PASSWORD, fresh) == DONE
     # The code is used up, here and at the log-in.
     half = await first_factor(platform, "agent.one", better)
-    answer = await staff.show_second_factor(platform, half.token, fresh, HERE)
-    assert isinstance(answer, LogInRefused)
+    answer = await log_ins.show_second_factor(platform, half.token, fresh, HERE)
+    assert isinstance(answer, Refused)
 
 
 async def test_changing_a_password_respects_the_lock(platform: Platform, clock: Clock) -> None:
     secret, session = await enrolled(platform, clock)
     clock.forward(seconds=60)
     answers = [
-        await staff.change_password(
+        await log_ins.change_password(
             platform, session.token, f"guess {n}", "another of my own 42", "000000", HERE
         )
         for n in range(6)
     ]
-    assert answers[:4] == [StaffRefusal.PASSWORD_WRONG] * 4
-    locked = LogInRefused(clock() + staff.FIRST_LOCK)
+    assert answers[:4] == [Refused(StaffRefusal.PASSWORD_WRONG)] * 4
+    locked = Refused(LoginRefusal.LOCKED, clock() + FIRST_LOCK)
     assert answers[4:] == [locked, locked]
-    right = await staff.change_password(
+    right = await log_ins.change_password(
         *(platform, session.token, NEW_PASSWORD, "another of my own 42"),
         *(code(secret, clock), HERE),
     )
@@ -560,16 +559,16 @@ async def test_a_temporary_password_holds_for_three_days(platform: Platform, clo
     clock.forward(hours=71, minutes=59)
     await first_factor(platform, new.login, new.password)
     clock.forward(minutes=1)
-    late = await staff.log_in(platform, new.login, new.password, HERE)
-    assert late == LogInRefused(expired=True)
+    late = await log_ins.log_in(platform, new.login, new.password, HERE)
+    assert late == Refused(LoginRefusal.EXPIRED)
     # Who does not have it learns nothing of that.
-    assert await staff.log_in(platform, new.login, "wrong", HERE) == LogInRefused(None)
+    assert await log_ins.log_in(platform, new.login, "wrong", HERE) == WRONG
     again = await staff.reset_password(platform, SYSTEM, new.id)
     assert isinstance(again, NewStaff)
     half = await first_factor(platform, new.login, again.password)
     assert (
-        await staff.change_password(platform, half.token, again.password, NEW_PASSWORD, "", HERE)
-        is None
+        await log_ins.change_password(platform, half.token, again.password, NEW_PASSWORD, "", HERE)
+        == DONE
     )
     clock.forward(days=9)
     await first_factor(platform, new.login, NEW_PASSWORD)  # a password of one's own stays
@@ -583,14 +582,14 @@ async def test_a_flood_of_log_ins_is_refused_and_does_not_keep_known_devices_wai
     platform: Platform, clock: Clock
 ) -> None:
     await enrolled(platform, clock)
-    flood = [staff.log_in(platform, f"guess{n}", "x" * 200, at(f"10.0.{n}.1")) for n in range(80)]
+    flood = [log_ins.log_in(platform, f"guess{n}", "x" * 200, at(f"10.0.{n}.1")) for n in range(80)]
     known = at("198.51.100.7", Device("d1", ("agent.one",)))
     *answers, mine = await asyncio.gather(
-        *flood, staff.log_in(platform, "agent.one", NEW_PASSWORD, known)
+        *flood, log_ins.log_in(platform, "agent.one", NEW_PASSWORD, known)
     )
-    assert isinstance(mine, HalfSession)
-    busy = [answer for answer in answers if answer == LogInRefused(busy=True)]
-    tried = [answer for answer in answers if answer == LogInRefused(None)]
+    assert isinstance(mine, HalfLogin)
+    busy = [answer for answer in answers if answer == Refused(LoginRefusal.BUSY)]
+    tried = [answer for answer in answers if answer == WRONG]
     assert len(busy) + len(tried) == 80
     assert busy
     assert hashing.STRANGERS.most <= 20

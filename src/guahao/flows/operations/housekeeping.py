@@ -35,6 +35,6 @@ async def delete_expired(platform: Platform) -> None:
         await wechat.purge_seen(tx)
         await sent_forms.purge(tx, tx.now - FORM_KEPT, tx.now - ANSWER_KEPT)
         await log_in_failures.purge(tx, tx.now - _FAILURES_KEPT)
-        await staff.purge_sessions(tx, tx.now - _STAFF_LOG_INS_KEPT)
+        await staff.purge_logins(tx, tx.now - _STAFF_LOG_INS_KEPT)
         await hospital_events.purge(tx, tx.now - _EVENTS_KEPT)
         await webhooks.purge_dead(tx, tx.now - _EVENTS_KEPT)

@@ -1,4 +1,4 @@
-"""Members of the staff, their passwords, second factors and sessions."""
+"""Members of the staff, their passwords, second factors and log-ins."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from guahao.rules.staff.log_ins import LoginFacts
+from guahao.rules.staff.members import MemberFacts
 from guahao.rules.staff.staff import Role, Staff, Who
 from guahao.store.kernel.db import Tx
 from guahao.store.kernel.ids import next_id
@@ -37,9 +39,18 @@ class StaffRow:
     access_by: int | None
     access_at: datetime | None
 
+    def __post_init__(self) -> None:
+        """Make the column's text a member of its enumeration."""
+        object.__setattr__(self, "role", Role(self.role))
+
+    @property
+    def facts(self) -> MemberFacts:
+        """What decides about a change."""
+        return MemberFacts(self.role, self.disabled_at is not None)
+
     @property
     def staff(self) -> Staff:
-        """Themselves, for the flows."""
+        """The member, as the flows name them."""
         return Staff(
             self.id, self.login, self.role, self.hospital_id, self.access_by, self.access_at
         )
@@ -53,15 +64,12 @@ class Credentials:
     totp_secret: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class SessionRow:
-    """A staff session; `verified_at` is None until the second factor was shown."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoginRow(LoginFacts):
+    """A log-in of a member of the staff."""
 
     id: int
     staff_id: int
-    verified_at: datetime | None
-    created_at: datetime
-    seen_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +85,12 @@ class StaffListing:
     has_second_factor: bool
     locked_until: datetime | None
     disabled_at: datetime | None
-    open_sessions: int
+    open_logins: int
     password_expires_at: datetime | None
+
+    def __post_init__(self) -> None:
+        """Make the column's text a member of its enumeration."""
+        object.__setattr__(self, "role", Role(self.role))
 
 
 async def add(
@@ -90,14 +102,24 @@ async def add(
     password_hash: str,
     expires_at: datetime,
 ) -> int | None:
-    """A new member with a temporary password; the id, or None where the login is taken."""
+    """Add a member with a temporary password; return the id, None where the login is taken."""
     row = await tx.secret_row(
         """
         INSERT INTO staff (login, name, role, hospital_id, password_hash, password_expires_at,
                            created_at)
-        VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (login) DO NOTHING RETURNING id
+        VALUES (%(login)s, %(name)s, %(role)s, %(hospital_id)s, %(password_hash)s,
+                %(expires_at)s, %(now)s)
+        ON CONFLICT (login) DO NOTHING RETURNING id
         """,
-        (login, name, role.value, hospital_id, password_hash, expires_at, tx.now),
+        {
+            "login": login,
+            "name": name,
+            "role": role.value,
+            "hospital_id": hospital_id,
+            "password_hash": password_hash,
+            "expires_at": expires_at,
+            "now": tx.now,
+        },
     )
     return None if row is None else int(row[0])
 
@@ -105,29 +127,30 @@ async def add(
 async def set_access(tx: Tx, staff_id: int, by: Who) -> None:
     """Record who has just let this member in: added, reset or enabled them, or gave a role."""
     await tx.do(
-        "UPDATE staff SET access_by = %s, access_at = %s WHERE id = %s",
-        (by.id if by.kind == "staff" else None, tx.now, staff_id),
+        "UPDATE staff SET access_by = %(by)s, access_at = %(now)s WHERE id = %(id)s",
+        {"by": by.id if by.kind == "staff" else None, "now": tx.now, "id": staff_id},
     )
 
 
-async def by_login(tx: Tx, login: str, *, lock: bool = False) -> StaffRow | None:
-    """The member with this login."""
-    tail = "FOR NO KEY UPDATE" if lock else ""
-    row = await tx.row(f"SELECT {_COLUMNS} FROM staff s WHERE s.login = %s {tail}", (login,))
-    return None if row is None else _row(row)
+async def by_login(tx: Tx, login: str) -> StaffRow | None:
+    """Return the member with this login."""
+    return await tx.record(
+        StaffRow, f"SELECT {_COLUMNS} FROM staff s WHERE s.login = %(login)s", {"login": login}
+    )
 
 
 async def by_id(tx: Tx, staff_id: int, *, lock: bool = False) -> StaffRow | None:
-    """The member with this id."""
+    """Return the member with this id."""
     tail = "FOR NO KEY UPDATE" if lock else ""
-    row = await tx.row(f"SELECT {_COLUMNS} FROM staff s WHERE s.id = %s {tail}", (staff_id,))
-    return None if row is None else _row(row)
+    return await tx.record(
+        StaffRow, f"SELECT {_COLUMNS} FROM staff s WHERE s.id = %(id)s {tail}", {"id": staff_id}
+    )
 
 
 async def credentials_of(tx: Tx, vault: Vault, staff_id: int) -> Credentials | None:
     """Return what the member logs in with; for the log-in and the change of a password alone."""
     row = await tx.secret_row(
-        "SELECT password_hash, totp_secret_enc FROM staff WHERE id = %s", (staff_id,)
+        "SELECT password_hash, totp_secret_enc FROM staff WHERE id = %(id)s", {"id": staff_id}
     )
     if row is None:
         return None
@@ -137,40 +160,42 @@ async def credentials_of(tx: Tx, vault: Vault, staff_id: int) -> Credentials | N
 
 
 async def listed(tx: Tx) -> list[StaffListing]:
-    """Everybody, by hospital, role and login."""
-    rows = await tx.rows(
+    """Return all members, by hospital, role and login."""
+    return await tx.records(
+        StaffListing,
         """
-        SELECT s.id, s.login, s.name, s.role, s.hospital_id, h.name,
+        SELECT s.id, s.login, s.name, s.role, s.hospital_id, h.name AS hospital_name,
                s.has_second_factor, s.locked_until, s.disabled_at,
                (SELECT count(*) FROM staff_sessions o
-                WHERE o.staff_id = s.id AND o.ended_at IS NULL AND o.verified_at IS NOT NULL),
+                WHERE o.staff_id = s.id AND o.ended_at IS NULL
+                  AND o.verified_at IS NOT NULL) AS open_logins,
                s.password_expires_at
         FROM staff s LEFT JOIN hospitals h ON h.id = s.hospital_id
         ORDER BY s.hospital_id NULLS FIRST, s.role, s.login
-        """
+        """,
     )
-    return [StaffListing(*[*row[:3], Role(row[3]), *row[4:]]) for row in rows]
 
 
 async def hospital_exists(tx: Tx, hospital_id: int) -> bool:
-    """Whether there is such a hospital."""
-    return await tx.row("SELECT FROM hospitals WHERE id = %s", (hospital_id,)) is not None
+    """Return whether there is such a hospital."""
+    found = await tx.row("SELECT FROM hospitals WHERE id = %(id)s", {"id": hospital_id})
+    return found is not None
 
 
 async def hospital_name(tx: Tx, hospital_id: int | None) -> str:
-    """The name of a hospital; empty where there is none."""
-    row = await tx.row("SELECT name FROM hospitals WHERE id = %s", (hospital_id,))
+    """Return the name of a hospital; empty where there is none."""
+    row = await tx.row("SELECT name FROM hospitals WHERE id = %(id)s", {"id": hospital_id})
     return "" if row is None else str(row[0])
 
 
 async def hospital_id_of(tx: Tx, code: str) -> int | None:
-    """The hospital of a code."""
-    row = await tx.row("SELECT id FROM hospitals WHERE code = %s", (code,))
+    """Return the id of the hospital with this code."""
+    row = await tx.row("SELECT id FROM hospitals WHERE code = %(code)s", {"code": code})
     return None if row is None else int(row[0])
 
 
 async def enabled_administrators(tx: Tx) -> int:
-    """How many administrators can log in; locks them all, so that the last one stays."""
+    """Count the administrators who can log in; locks them all, so that the last one stays."""
     rows = await tx.rows(
         """
         SELECT id FROM staff WHERE role = 'administrator' AND disabled_at IS NULL
@@ -183,10 +208,11 @@ async def enabled_administrators(tx: Tx) -> int:
 async def count_failure(
     tx: Tx, staff_id: int, failures: int, locked_until: datetime | None
 ) -> None:
-    """Note a wrong second factor, and until when no other is tried."""
+    """Record a wrong second factor, and until when no other is tried."""
     await tx.do(
-        "UPDATE staff SET failed_log_ins = %s, locked_until = %s WHERE id = %s",
-        (failures, locked_until, staff_id),
+        "UPDATE staff SET failed_log_ins = %(failures)s, locked_until = %(until)s"
+        " WHERE id = %(id)s",
+        {"failures": failures, "until": locked_until, "id": staff_id},
     )
 
 
@@ -201,18 +227,24 @@ async def set_password(
     """Replace the password; failures and locks end with the old one."""
     await tx.do_secret(
         """
-        UPDATE staff SET password_hash = %s, password_is_temporary = %s,
-               password_expires_at = %s, failed_log_ins = 0, locked_until = NULL
-        WHERE id = %s
+        UPDATE staff SET password_hash = %(hash)s, password_is_temporary = %(temporary)s,
+               password_expires_at = %(expires_at)s, failed_log_ins = 0, locked_until = NULL
+        WHERE id = %(id)s
         """,
-        (password_hash, temporary, expires_at, staff_id),
+        {
+            "hash": password_hash,
+            "temporary": temporary,
+            "expires_at": expires_at,
+            "id": staff_id,
+        },
     )
 
 
 async def rehash(tx: Tx, staff_id: int, password_hash: str) -> None:
-    """The same password under newer parameters."""
+    """Store the same password hashed with newer parameters."""
     await tx.do_secret(
-        "UPDATE staff SET password_hash = %s WHERE id = %s", (password_hash, staff_id)
+        "UPDATE staff SET password_hash = %(hash)s WHERE id = %(id)s",
+        {"hash": password_hash, "id": staff_id},
     )
 
 
@@ -220,113 +252,122 @@ async def set_totp_secret(tx: Tx, vault: Vault, staff_id: int, secret: str | Non
     """Enrol a second factor, or forget it (None)."""
     sealed = None if secret is None else vault.seal("staff", "totp_secret", staff_id, secret)
     await tx.do_secret(
-        "UPDATE staff SET totp_secret_enc = %s, totp_last_step = 0 WHERE id = %s",
-        (sealed, staff_id),
+        "UPDATE staff SET totp_secret_enc = %(sealed)s, totp_last_step = 0 WHERE id = %(id)s",
+        {"sealed": sealed, "id": staff_id},
     )
 
 
 async def accept_totp_step(tx: Tx, staff_id: int, step: int) -> None:
     """Use up a time step, and all before it."""
-    await tx.do("UPDATE staff SET totp_last_step = %s WHERE id = %s", (step, staff_id))
+    await tx.do(
+        "UPDATE staff SET totp_last_step = %(step)s WHERE id = %(id)s",
+        {"step": step, "id": staff_id},
+    )
 
 
 async def active_logins(tx: Tx, named: Sequence[tuple[str, str]]) -> list[str]:
     """Return which of these (login, name) are there and not disabled."""
-    logins, names = [login for login, _ in named], [name for _, name in named]
     rows = await tx.rows(
         """
         SELECT login FROM staff
-        JOIN unnest(%s::text[], %s::text[]) AS n (login, name) USING (login, name)
+        JOIN unnest(%(logins)s::text[], %(names)s::text[]) AS n (login, name) USING (login, name)
         WHERE disabled_at IS NULL ORDER BY login
         """,
-        (logins, names),
+        {"logins": [login for login, _ in named], "names": [name for _, name in named]},
     )
-    return [row[0] for row in rows]
+    return [login for (login,) in rows]
 
 
 async def set_disabled(tx: Tx, staff_id: int, disabled_at: datetime | None) -> None:
-    """Shut somebody out, or let them in again."""
-    await tx.do("UPDATE staff SET disabled_at = %s WHERE id = %s", (disabled_at, staff_id))
+    """Disable a member, or enable them again (None)."""
+    await tx.do(
+        "UPDATE staff SET disabled_at = %(at)s WHERE id = %(id)s",
+        {"at": disabled_at, "id": staff_id},
+    )
 
 
 async def set_role(tx: Tx, staff_id: int, role: Role, hospital_id: int | None) -> None:
-    """Another role, and the hospital that goes with it."""
+    """Give a member a role, and the hospital that goes with it."""
     await tx.do(
-        "UPDATE staff SET role = %s, hospital_id = %s WHERE id = %s",
-        (role.value, hospital_id, staff_id),
+        "UPDATE staff SET role = %(role)s, hospital_id = %(hospital_id)s WHERE id = %(id)s",
+        {"role": role.value, "hospital_id": hospital_id, "id": staff_id},
     )
 
 
-# Sessions ---------------------------------------------------------------------------------
+# Log-ins ----------------------------------------------------------------------------------
+
+_LOGIN = "SELECT id, staff_id, verified_at, created_at, seen_at FROM staff_sessions"
 
 
-async def open_session(tx: Tx, staff_id: int, token_index: bytes, *, verified: bool) -> int:
-    """A session under the HMAC of its cookie's value."""
-    session_id = await next_id(tx, "staff_sessions")
+async def begin_login(tx: Tx, staff_id: int, token_index: bytes, *, verified: bool) -> int:
+    """Begin a log-in under the HMAC of its cookie's value; return its id."""
+    login_id = await next_id(tx, "staff_sessions")
     await tx.do(
         """
         INSERT INTO staff_sessions (id, staff_id, token_index, verified_at, created_at, seen_at)
-        VALUES (%s, %s, %s, %s, %s, %s)
+        VALUES (%(id)s, %(staff_id)s, %(token_index)s, %(verified_at)s, %(now)s, %(now)s)
         """,
-        (session_id, staff_id, token_index, tx.now if verified else None, tx.now, tx.now),
+        {
+            "id": login_id,
+            "staff_id": staff_id,
+            "token_index": token_index,
+            "verified_at": tx.now if verified else None,
+            "now": tx.now,
+        },
     )
-    return session_id
+    return login_id
 
 
-async def session_of(tx: Tx, token_indexes: list[bytes]) -> SessionRow | None:
-    """The open session of this cookie."""
-    row = await tx.row(
-        """
-        SELECT id, staff_id, verified_at, created_at, seen_at FROM staff_sessions
-        WHERE token_index = ANY(%s::bytea[]) AND ended_at IS NULL
+async def login_of(tx: Tx, token_indexes: list[bytes]) -> LoginRow | None:
+    """Return the log-in of a cookie, where nobody has ended it."""
+    return await tx.record(
+        LoginRow,
+        f"{_LOGIN} WHERE token_index = ANY(%(indexes)s::bytea[]) AND ended_at IS NULL",
+        {"indexes": token_indexes},
+    )
+
+
+async def logins_of(tx: Tx, staff_id: int) -> list[LoginRow]:
+    """Return a member's log-ins with both factors that nobody has ended, newest first."""
+    return await tx.records(
+        LoginRow,
+        f"""
+        {_LOGIN} WHERE staff_id = %(staff_id)s AND ended_at IS NULL AND verified_at IS NOT NULL
+        ORDER BY id DESC
         """,
-        (token_indexes,),
+        {"staff_id": staff_id},
     )
-    return None if row is None else SessionRow(*row)
 
 
-async def sessions_of(tx: Tx, staff_id: int) -> list[SessionRow]:
-    """The open sessions of a member, newest first."""
-    rows = await tx.rows(
-        """
-        SELECT id, staff_id, verified_at, created_at, seen_at FROM staff_sessions
-        WHERE staff_id = %s AND ended_at IS NULL AND verified_at IS NOT NULL ORDER BY id DESC
-        """,
-        (staff_id,),
-    )
-    return [SessionRow(*row) for row in rows]
-
-
-async def see_session(tx: Tx, session_id: int) -> None:
-    """It was used just now."""
-    await tx.do("UPDATE staff_sessions SET seen_at = %s WHERE id = %s", (tx.now, session_id))
-
-
-async def end_session(tx: Tx, session_id: int) -> None:
-    """This session is over."""
+async def note_use(tx: Tx, login_id: int) -> None:
+    """Record that a log-in was used just now."""
     await tx.do(
-        "UPDATE staff_sessions SET ended_at = %s WHERE id = %s AND ended_at IS NULL",
-        (tx.now, session_id),
+        "UPDATE staff_sessions SET seen_at = %(now)s WHERE id = %(id)s",
+        {"now": tx.now, "id": login_id},
     )
 
 
-async def end_sessions_of(tx: Tx, staff_id: int, *, spare: int = 0) -> int:
-    """All sessions of a member but `spare` are over; how many were open."""
+async def end_login(tx: Tx, login_id: int) -> None:
+    """End a log-in."""
+    await tx.do(
+        "UPDATE staff_sessions SET ended_at = %(now)s WHERE id = %(id)s AND ended_at IS NULL",
+        {"now": tx.now, "id": login_id},
+    )
+
+
+async def end_logins_of(tx: Tx, staff_id: int, *, spare: int = 0) -> int:
+    """End all log-ins of a member but `spare`; return how many were open."""
     return await tx.do(
         """
-        UPDATE staff_sessions SET ended_at = %s
-        WHERE staff_id = %s AND id <> %s AND ended_at IS NULL
+        UPDATE staff_sessions SET ended_at = %(now)s
+        WHERE staff_id = %(staff_id)s AND id <> %(spare)s AND ended_at IS NULL
         """,
-        (tx.now, staff_id, spare),
+        {"now": tx.now, "staff_id": staff_id, "spare": spare},
     )
 
 
-async def purge_sessions(tx: Tx, before: datetime) -> int:
-    """Forget sessions that began before then; the trail tells of them."""
-    return await tx.do("DELETE FROM staff_sessions WHERE created_at < %s", (before,))
-
-
-def _row(row: tuple[object, ...]) -> StaffRow:
-    values = list(row)
-    values[3] = Role(str(values[3]))
-    return StaffRow(*values)  # type: ignore[arg-type]
+async def purge_logins(tx: Tx, before: datetime) -> int:
+    """Delete log-ins that began before then; the audit trail keeps their record."""
+    return await tx.do(
+        "DELETE FROM staff_sessions WHERE created_at < %(before)s", {"before": before}
+    )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from litestar.types import ASGIApp
 
 from guahao.flows.staff import staff as flows
-from guahao.flows.staff.staff import NewStaff, StaffRefusal
+from guahao.flows.staff.staff import NewStaff
 from guahao.flows.supply.open_supply import all_hospitals
+from guahao.rules.kernel.outcomes import DONE, Done, Refused
 from guahao.rules.kernel.text import typed
+from guahao.rules.staff.members import StaffRefusal
 from guahao.rules.staff.staff import Role
 from guahao.store.staff.staff import StaffListing
 from guahao.web.http.answers import Answer
@@ -20,7 +24,7 @@ _MEMBERS = "/staff/members"
 
 
 def member_routes() -> list[StaffRoute]:
-    """The list, adding, and what is done to one."""
+    """The list, adding a member, and what is changed of a member."""
     return [
         StaffRoute("GET", _MEMBERS, _show, _ADMINISTRATOR),
         StaffRoute("POST", _MEMBERS, _add, _ADMINISTRATOR),
@@ -51,34 +55,35 @@ async def _add(page: StaffPage) -> ASGIApp:
         role = Role(page.form.get("role", ""))
     except ValueError:
         role = Role.AGENT
-    outcome = await flows.add_staff(
+    match await flows.add_staff(
         page.door.platform,
         page.staff.who,
         typed(page.form.get("login", ""))[:80],
         page.form.get("name", "")[:200],
         role,
         as_id(page.form.get("hospital_id", "")),
-    )
-    if isinstance(outcome, StaffRefusal):
-        return await _listed(page, say_refusal(page, outcome), status=409)
-    return await _listed(page, new=outcome)
+    ):
+        case NewStaff() as new:
+            return await _listed(page, new=new)
+        case Refused(reason):
+            return await _listed(page, say_refusal(page, reason), status=409)
+        case never:
+            assert_never(never)
 
 
 async def _change(page: StaffPage) -> ASGIApp:
     """Do what a button of a row asks for, once the reason is known."""
     id = read_id(page.request, "staff_id", "not_found")
     platform, by, what = page.door.platform, page.staff.who, page.form.get("do", "")
-    member = next((one for one in await flows.list_staff(platform) if one.id == id), None)
+    member = next((row for row in await flows.list_staff(platform) if row.id == id), None)
     act = None if member is None else _act(page, member, what)
     reason = "" if act is None else confirmed(page, act)
     if isinstance(reason, Answer):
         return reason
-    outcome: object
+    outcome: NewStaff | Done | Refused[StaffRefusal]
     match what:
         case "password":
             outcome = await flows.reset_password(platform, by, id, reason)
-            if isinstance(outcome, NewStaff):
-                return await _listed(page, new=outcome)
         case "second_factor":
             outcome = await flows.reset_second_factor(platform, by, id, reason)
         case "disable":
@@ -86,14 +91,20 @@ async def _change(page: StaffPage) -> ASGIApp:
         case "enable":
             outcome = await flows.enable_staff(platform, by, id)
         case "log_out" if member is not None:
-            outcome = None
-            await flows.end_sessions_of(platform, by, id, reason)
+            await flows.end_logins_of(platform, by, id, reason)
+            outcome = DONE
         case _:
-            outcome = StaffRefusal.UNKNOWN
-    if isinstance(outcome, StaffRefusal):
-        return await _listed(page, say_refusal(page, outcome), status=409)
-    page.flash(page.say("已保存。"))
-    return page.redirect(_MEMBERS)
+            outcome = Refused(StaffRefusal.UNKNOWN)
+    match outcome:
+        case NewStaff():
+            return await _listed(page, new=outcome)
+        case Done():
+            page.flash(page.say("已保存。"))
+            return page.redirect(_MEMBERS)
+        case Refused(refusal):
+            return await _listed(page, say_refusal(page, refusal), status=409)
+        case never:
+            assert_never(never)
 
 
 def _act(page: StaffPage, member: StaffListing, what: str) -> Act | None:

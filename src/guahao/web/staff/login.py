@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from io import BytesIO
+from typing import assert_never
 from urllib.parse import urlencode
 
 import segno
 from litestar.types import ASGIApp
 
-from guahao.flows.staff import staff as flows
-from guahao.flows.staff.staff import HalfSession, LogInRefused, Session, StaffRefusal
+from guahao.flows.staff import log_ins as flows
+from guahao.flows.staff.log_ins import HalfLogin, Login
+from guahao.rules.kernel.outcomes import Done, Refused
 from guahao.rules.kernel.text import typed
+from guahao.rules.staff.log_ins import LoginRefusal
+from guahao.rules.staff.members import StaffRefusal
 from guahao.security_log import SecurityEvent, about, note
 from guahao.web.framework import cookies as cookie_names
 from guahao.web.http.forms import local_path
@@ -37,7 +42,7 @@ def login_routes() -> list[StaffRoute]:
         StaffRoute("POST", _ENROL_PATH, _enrol, None, sending=Sending.FREELY),
         StaffRoute("GET", _CODE_PATH, _ask_code, None),
         StaffRoute("POST", _CODE_PATH, _take_code, None, sending=Sending.FREELY),
-        StaffRoute("POST", "/staff/sessions", _end_other_sessions, EVERYBODY),
+        StaffRoute("POST", "/staff/sessions", _end_other_logins, EVERYBODY),
         StaffRoute("POST", "/staff/logout", _log_out, None, sending=Sending.FREELY),
         StaffRoute("POST", "/staff/language", _language, None, sending=Sending.FREELY),
     ]
@@ -56,51 +61,61 @@ async def _ask_password(page: StaffPage) -> ASGIApp:
 async def _take_password(page: StaffPage) -> ASGIApp:
     login = typed(page.form.get("login", ""))[:80]
     password = page.form.get("password", "")
-    outcome = await flows.log_in(page.door.platform, login, password, origin_of(page))
-    if isinstance(outcome, LogInRefused):
-        if not outcome.busy:
-            about(page.request.scope, login=login.lower())
-            note(page.request.scope, SecurityEvent.STAFF_LOG_IN_FAILED)
-        refused = _refusal(page, outcome)
-        return page.show("staff/login.html", _status(outcome), login=login, refused=refused)
-    page.set_cookie(cookie_names.STAFF, outcome.token)
-    return page.redirect(_with_next(page, _next_step(outcome)))
+    match await flows.log_in(page.door.platform, login, password, origin_of(page)):
+        case HalfLogin() as half:
+            page.set_cookie(cookie_names.STAFF, half.token)
+            return page.redirect(_with_next(page, _next_step(half)))
+        case Refused(reason, retry_from):
+            if reason is not LoginRefusal.BUSY:
+                about(page.request.scope, login=login.lower())
+                note(page.request.scope, SecurityEvent.STAFF_LOG_IN_FAILED)
+            refused = _refusal(page, reason, retry_from)
+            return page.show("staff/login.html", _STATUS[reason], login=login, refused=refused)
+        case never:
+            assert_never(never)
 
 
-def _next_step(half: HalfSession) -> str:
+def _next_step(half: HalfLogin) -> str:
     if half.needs_password_change:
         return _PASSWORD_PATH
     return _ENROL_PATH if half.needs_enrolment else _CODE_PATH
 
 
 def _with_next(page: StaffPage, path: str) -> str:
-    """Onward, without forgetting where one wanted to go."""
+    """Return the next step's address, with the page that the member wanted in the first place."""
     wanted = page.back("")
     return f"{path}?{urlencode({'next': wanted})}" if wanted else path
 
 
-def _status(refused: LogInRefused) -> int:
-    if refused.busy:
-        return 503
-    return 403 if refused.retry_from is None else 429
+_STATUS = {
+    LoginRefusal.LOCKED: 429,
+    LoginRefusal.BUSY: 503,
+    LoginRefusal.WRONG: 403,
+    LoginRefusal.EXPIRED: 403,
+}
 
 
-def _refusal(page: StaffPage, refused: LogInRefused) -> str:
-    if refused.busy:
-        page.add_header("retry-after", str(_BUSY_SECONDS))
-        return page.say("现在登录的人太多，请过几秒再试。")
-    if refused.expired:
-        return page.say("临时密码已过期，请联系平台管理员重置。")
-    if refused.retry_from is not None:
-        return page.say(
-            "尝试次数过多，请在{when}之后再试，或请管理员重置密码。",
-            when=page.time(refused.retry_from),
-        )
-    return page.say("登录名、密码或验证码不对，请核对后再试。")
+def _refusal(page: StaffPage, reason: LoginRefusal, retry_from: datetime | None) -> str:
+    match reason:
+        case LoginRefusal.BUSY:
+            page.add_header("retry-after", str(_BUSY_SECONDS))
+            return page.say("现在登录的人太多，请过几秒再试。")
+        case LoginRefusal.EXPIRED:
+            return page.say("临时密码已过期，请联系平台管理员重置。")
+        case LoginRefusal.LOCKED:
+            assert retry_from is not None
+            return page.say(
+                "尝试次数过多，请在{when}之后再试，或请管理员重置密码。",
+                when=page.time(retry_from),
+            )
+        case LoginRefusal.WRONG:
+            return page.say("登录名、密码或验证码不对，请核对后再试。")
+        case never:
+            assert_never(never)
 
 
-async def _half(page: StaffPage) -> HalfSession | None:
-    return await flows.half_session(page.door.platform, page.token) if page.token else None
+async def _half(page: StaffPage) -> HalfLogin | None:
+    return await flows.half_login(page.door.platform, page.token) if page.token else None
 
 
 async def _ask_new_password(page: StaffPage) -> ASGIApp:
@@ -110,18 +125,18 @@ async def _ask_new_password(page: StaffPage) -> ASGIApp:
 
 
 async def _password_form(page: StaffPage, refused: str = "", status: int = 200) -> ASGIApp:
-    """With one's sessions, for who has shown both factors."""
+    """Show the form, with the member's log-ins once they have shown both factors."""
     found = page.member is not None
-    sessions = await flows.own_sessions(page.door.platform, page.token) if found else []
+    logins = await flows.own_logins(page.door.platform, page.token) if found else []
     half = await _half(page)
     needs_code = found or (half is not None and not half.needs_enrolment)
     return page.show(
-        "staff/password.html", status, refused=refused, sessions=sessions, needs_code=needs_code
+        "staff/password.html", status, refused=refused, logins=logins, needs_code=needs_code
     )
 
 
-async def _end_other_sessions(page: StaffPage) -> ASGIApp:
-    ended = await flows.end_other_sessions(page.door.platform, page.token)
+async def _end_other_logins(page: StaffPage) -> ASGIApp:
+    ended = await flows.end_other_logins(page.door.platform, page.token)
     page.flash(page.say("其他{count}处登录已退出。", count=ended))
     return page.redirect(_PASSWORD_PATH)
 
@@ -131,20 +146,23 @@ async def _take_new_password(page: StaffPage) -> ASGIApp:
     if new != page.form.get("again", ""):
         refused = page.say("两次输入的新密码不一样。")
         return await _password_form(page, refused, 422)
-    outcome = await flows.change_password(
+    match await flows.change_password(
         page.door.platform, page.token, old, new, page.form.get("code", ""), origin_of(page)
-    )
-    if outcome is StaffRefusal.NOT_LOGGED_IN:
-        return page.log_in()
-    if isinstance(outcome, LogInRefused):
-        return await _password_form(page, _refusal(page, outcome), _status(outcome))
-    if outcome is not None:
-        return await _password_form(page, say_refusal(page, outcome), 422)
-    half = await _half(page)
-    if page.member is not None or half is None:
-        page.flash(page.say("密码已更改。"))
-        return page.redirect(HOME_PATH)
-    return page.redirect(_with_next(page, _next_step(half)))
+    ):
+        case Done():
+            half = await _half(page)
+            if page.member is not None or half is None:
+                page.flash(page.say("密码已更改。"))
+                return page.redirect(HOME_PATH)
+            return page.redirect(_with_next(page, _next_step(half)))
+        case Refused(StaffRefusal.NOT_LOGGED_IN):
+            return page.log_in()
+        case Refused(reason, retry_from):
+            if isinstance(reason, StaffRefusal):
+                return await _password_form(page, say_refusal(page, reason), 422)
+            return await _password_form(page, _refusal(page, reason, retry_from), _STATUS[reason])
+        case never:
+            assert_never(never)
 
 
 async def _show_secret(page: StaffPage) -> ASGIApp:
@@ -164,23 +182,31 @@ async def _qr(page: StaffPage) -> ASGIApp:
 
 
 def _secret_of(uri: str) -> str:
-    """In groups of four, for whoever types it."""
+    """Return the secret in groups of four, to be typed."""
     secret = uri.partition("secret=")[2].partition("&")[0]
     return " ".join(secret[start : start + 4] for start in range(0, len(secret), 4))
 
 
 async def _enrol(page: StaffPage) -> ASGIApp:
     code = page.form.get("code", "")
-    outcome = await flows.enrol(page.door.platform, page.token, code, origin_of(page))
-    if isinstance(outcome, LogInRefused):
-        note(page.request.scope, SecurityEvent.STAFF_SECOND_FACTOR_FAILED)
-        uri = await flows.enrolment_uri(page.door.platform, page.token)
-        if uri is None:
+    match await flows.enrol(page.door.platform, page.token, code, origin_of(page)):
+        case Login() as login:
+            return _logged_in(page, login)
+        case Refused(reason, retry_from):
+            note(page.request.scope, SecurityEvent.STAFF_SECOND_FACTOR_FAILED)
+            uri = await flows.enrolment_uri(page.door.platform, page.token)
+            if uri is None:
+                return page.log_in()
+            return page.show(
+                "staff/enrol.html",
+                _STATUS[reason],
+                secret=_secret_of(uri),
+                refused=_refusal(page, reason, retry_from),
+            )
+        case None:
             return page.log_in()
-        refused = _refusal(page, outcome)
-        status = _status(outcome)
-        return page.show("staff/enrol.html", status, secret=_secret_of(uri), refused=refused)
-    return _logged_in(page, outcome)
+        case never:
+            assert_never(never)
 
 
 async def _ask_code(page: StaffPage) -> ASGIApp:
@@ -191,19 +217,22 @@ async def _ask_code(page: StaffPage) -> ASGIApp:
 
 async def _take_code(page: StaffPage) -> ASGIApp:
     code = page.form.get("code", "")
-    outcome = await flows.show_second_factor(page.door.platform, page.token, code, origin_of(page))
-    if isinstance(outcome, LogInRefused):
-        note(page.request.scope, SecurityEvent.STAFF_SECOND_FACTOR_FAILED)
-        refused = _refusal(page, outcome)
-        return page.show("staff/code.html", _status(outcome), refused=refused)
-    return _logged_in(page, outcome)
+    match await flows.show_second_factor(page.door.platform, page.token, code, origin_of(page)):
+        case Login() as login:
+            return _logged_in(page, login)
+        case Refused(reason, retry_from):
+            note(page.request.scope, SecurityEvent.STAFF_SECOND_FACTOR_FAILED)
+            refused = _refusal(page, reason, retry_from)
+            return page.show("staff/code.html", _STATUS[reason], refused=refused)
+        case None:
+            return page.log_in()
+        case never:
+            assert_never(never)
 
 
-def _logged_in(page: StaffPage, outcome: Session | None) -> ASGIApp:
-    if outcome is None:
-        return page.log_in()
-    page.set_cookie(cookie_names.STAFF, outcome.token)
-    remember(page, outcome.staff.login)
+def _logged_in(page: StaffPage, login: Login) -> ASGIApp:
+    page.set_cookie(cookie_names.STAFF, login.token)
+    remember(page, login.staff.login)
     return page.redirect(local_path(page.back(HOME_PATH), HOME_PATH))
 
 

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from guahao.flows.booking.desk import Desk
 from guahao.flows.kernel.platform import Platform
-from guahao.flows.staff.staff import staff_of_session
+from guahao.flows.staff.log_ins import staff_of_login
 from guahao.rules.staff.staff import Role, Staff
 from guahao.web.framework import cookies as cookie_names
 from guahao.web.framework.cookies import Cookies
@@ -76,13 +76,13 @@ class StaffPage(BasePage):
 
     @property
     def token(self) -> str:
-        """What the session's cookie holds; empty where there is none."""
+        """The token in the log-in's cookie; empty where there is none."""
         return self._cookie(cookie_names.STAFF) or ""
 
     async def find_member(self) -> None:
         """Look up who is logged in."""
         if self.token:
-            self.member = await staff_of_session(self.door.platform, self.token)
+            self.member = await staff_of_login(self.door.platform, self.token)
 
     @property
     def browser_name(self) -> str:
