@@ -25,6 +25,40 @@ TICKETS = st.binary(min_size=16, max_size=16)
 REASONS = st.sampled_from([None, None, None, "day_limit", "patient_suspended"])
 
 
+# What a forger changes, and the line at which it is found, with its reason.
+LIES = [
+    ("^draw 17$", "draw 18", "seed", "the seed does not follow"),
+    ("^commitment .", "commitment 0", "commitment", "not the hash of the secret"),
+    ("^secret 7", "secret 8", "commitment", "not the hash of the secret"),
+    ("^value 7", "value 8", "value", "not in the chain"),
+    ("^value .*\n", "", "secret", "each source needs its value"),
+    ("^(source .* )41$", r"\g<1>42", "value", "not in the chain"),
+    ("^(source .* )41$", r"\g<1>1000001", "value", "not in the chain"),
+    ("^long-waits 40$", "long-waits 0", "result", "another ticket"),
+    ("^entries 4$", "entries 5", "entries", "not the number"),
+    ("^root .", "root 0", "root", "not the root"),
+    ("^session 2 90218 2$", "session 3 90218 2", "session", "numbered from 1"),
+    ("^less 1 1$", "less 3 1", "less", "names a session"),
+    ("^less 1 1$", "less 1 2", "less", "only become fewer"),
+    ("^less 1 1\n", "", "result", "places left"),
+    ("^(entry (?:61)+ 1) 1,2$", r"\1 2,1", "root", "not the root"),
+    ("^(entry (?:61)+ 1) 1,2$", r"\1 1,1", "entry", "each once"),
+    ("^(entry (?:61)+ 1) 1,2$", r"\1 1,3", "entry", "sessions of this draw"),
+    ("^(entry 61.*)\n", "", "result", "has no entry"),
+    ("^(entry 62.*\n)(entry 63.*\n)", r"\2\1", "entry", "ascending"),
+    ("^(entry 64.*\n)", r"\1\1", "entry", "once each"),
+    ("^result 1 .*\n", "", "end", "each entry needs its result"),
+    (r"^(result 1 \w{32}) won \d", r"\1 won 3", "result", "not chosen"),
+    (r"^(result \d \w{32}) skipped full.*$", r"\1 won 1 1", "result", "no such place"),
+    (
+        r"^(result \d \w{32}) skipped .*$",
+        r"\1 skipped day_limit day_limit",
+        "result",
+        "places left",
+    ),
+]
+
+
 def hashed(value: bytes, times: int) -> bytes:
     for _ in range(times):
         value = sha256(value).digest()
@@ -138,40 +172,7 @@ def test_a_forger_who_changes_nothing_is_believed() -> None:
     assert verify(forged("^draw 17$", "draw 17")).id == 17
 
 
-@pytest.mark.parametrize(
-    ("pattern", "by", "line", "reason"),
-    [
-        ("^draw 17$", "draw 18", "seed", "the seed does not follow"),
-        ("^commitment .", "commitment 0", "commitment", "not the hash of the secret"),
-        ("^secret 7", "secret 8", "commitment", "not the hash of the secret"),
-        ("^value 7", "value 8", "value", "not in the chain"),
-        ("^value .*\n", "", "secret", "each source needs its value"),
-        ("^(source .* )41$", r"\g<1>42", "value", "not in the chain"),
-        ("^(source .* )41$", r"\g<1>1000001", "value", "not in the chain"),
-        ("^long-waits 40$", "long-waits 0", "result", "another ticket"),
-        ("^entries 4$", "entries 5", "entries", "not the number"),
-        ("^root .", "root 0", "root", "not the root"),
-        ("^session 2 90218 2$", "session 3 90218 2", "session", "numbered from 1"),
-        ("^less 1 1$", "less 3 1", "less", "names a session"),
-        ("^less 1 1$", "less 1 2", "less", "only become fewer"),
-        ("^less 1 1\n", "", "result", "places left"),
-        ("^(entry (?:61)+ 1) 1,2$", r"\1 2,1", "root", "not the root"),
-        ("^(entry (?:61)+ 1) 1,2$", r"\1 1,1", "entry", "each once"),
-        ("^(entry (?:61)+ 1) 1,2$", r"\1 1,3", "entry", "sessions of this draw"),
-        ("^(entry 61.*)\n", "", "result", "has no entry"),
-        ("^(entry 62.*\n)(entry 63.*\n)", r"\2\1", "entry", "ascending"),
-        ("^(entry 64.*\n)", r"\1\1", "entry", "once each"),
-        ("^result 1 .*\n", "", "end", "each entry needs its result"),
-        (r"^(result 1 \w{32}) won \d", r"\1 won 3", "result", "not chosen"),
-        (r"^(result \d \w{32}) skipped full.*$", r"\1 won 1 1", "result", "no such place"),
-        (
-            r"^(result \d \w{32}) skipped .*$",
-            r"\1 skipped day_limit day_limit",
-            "result",
-            "places left",
-        ),
-    ],
-)
+@pytest.mark.parametrize(("pattern", "by", "line", "reason"), LIES)
 def test_a_lie_with_a_digest_that_fits_is_found_at_its_line(
     pattern: str, by: str, line: str, reason: str
 ) -> None:
