@@ -13,6 +13,7 @@ from guahao.cli import (
     backup,
     demo,
     deploy,
+    fairness,
     imports,
     integration,
     keys,
@@ -56,6 +57,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(privacy.app, name="privacy")
 app.add_typer(backup.app, name="backup")
 app.add_typer(deploy.app, name="deploy")
+app.add_typer(fairness.app, name="fairness")
 app.add_typer(tools.bench_app, name="bench")
 
 

@@ -1,0 +1,106 @@
+"""`guahao fairness`: check the file of a draw, and be a witness of draws."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from guahao.cli.common import CommandError, console
+from guahao.rules.fairness.allocating import Won
+from guahao.rules.fairness.proof import Draw, ProofError, verify
+from guahao.rules.kernel.limits import CITY_TIME
+from guahao.tools import witness
+from guahao.tools.witness import WitnessError
+
+app = typer.Typer(help="Draws: check their files, be their witness.", no_args_is_help=True)
+witness_app = typer.Typer(
+    help="Values that nobody knows beforehand, from a machine outside the platform.",
+    no_args_is_help=True,
+)
+app.add_typer(witness_app, name="witness")
+
+
+@app.command("verify")
+def fairness_verify(
+    file: Annotated[Path, typer.Argument(help="The published file of a draw.")],
+    ticket: Annotated[str | None, typer.Option(help="Say how this ticket fared.")] = None,
+) -> None:
+    """Compute again everything that the file of a draw says. Exit status 1 where it is not true."""
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise CommandError(f"{file} cannot be read: {error.strerror}") from None
+    try:
+        draw = verify(data)
+    except ProofError as error:
+        console.print(f"NOT TRUE, {error}")
+        raise typer.Exit(1) from None
+    won = sum(isinstance(result, Won) for result in draw.results.values())
+    console.print(f"True: draw {draw.id}, {len(draw.entries)} entries, {won} won.")
+    console.print(_level(draw))
+    if ticket is not None and not _fared(draw, ticket):
+        console.print(f"There is no ticket {ticket} in this draw.")
+        raise typer.Exit(1)
+
+
+def _level(draw: Draw) -> str:
+    if not draw.sources:
+        return (
+            "Level: operator. Who held the platform's secret could have known the result before"
+            " the entries were closed."
+        )
+    return (
+        f"Level: witnessed, by {len(draw.sources)}. Only the platform and all witnesses together"
+        " could have known the result before the entries were closed."
+    )
+
+
+def _fared(draw: Draw, ticket: str) -> bool:
+    """Print how a ticket fared; whether the draw has it."""
+    for index, entry in enumerate(draw.entries):
+        if entry.ticket.hex() != ticket.strip().lower():
+            continue
+        result = draw.results[index]
+        outcome = f"{len(result.patients)} won" if isinstance(result, Won) else "did not win"
+        reasons = f"; passed over: {', '.join(result.reasons)}" if result.reasons else ""
+        console.print(f"Ticket {ticket}: position {result.position}, {outcome}{reasons}.")
+        return True
+    return False
+
+
+@witness_app.command("new")
+def witness_new(
+    file: Annotated[Path, typer.Argument(help="Where the chain is kept, and by you alone.")],
+    begins: Annotated[
+        datetime, typer.Option(help="When value 1 may be shown, in the city's time.")
+    ],
+    minutes: Annotated[int, typer.Option(min=1, help="Between a value and the next.")] = 60,
+    values: Annotated[
+        int, typer.Option(min=1, max=witness.LENGTH_MAX, help="How many values.")
+    ] = 20_000,
+) -> None:
+    """Make a chain of values and print the first, which the platform publishes.
+
+    Keep a copy of the file on another medium: without it the draws that wait for you cannot use
+    your values.
+    """
+    start = begins.replace(tzinfo=CITY_TIME) if begins.tzinfo is None else begins
+    try:
+        chain = witness.create(file, secrets.token_bytes(32), start, minutes, values)
+    except WitnessError as error:
+        raise CommandError(str(error)) from None
+    console.print(f"0 {witness.value_at(chain, 0).hex()}", soft_wrap=True)
+
+
+@witness_app.command("show")
+def witness_show(file: Annotated[Path, typer.Argument(help="The file of your chain.")]) -> None:
+    """Print the newest value whose time has come, with its number."""
+    try:
+        shown = witness.latest(witness.read(file), datetime.now(CITY_TIME))
+    except WitnessError as error:
+        raise CommandError(str(error)) from None
+    console.print(f"{shown.index} {shown.value.hex()}", soft_wrap=True)

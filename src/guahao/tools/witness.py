@@ -1,0 +1,98 @@
+"""The witness of draws: somebody outside who holds values that nobody can know beforehand.
+
+A chain of SHA-256: v[i] = SHA-256(v[i+1]). v[0] is published once; each later value proves that it
+belongs to it, and tells nothing of those to come. The commission, a notary or a newspaper keeps the
+chain's end in a file on a machine of its own and shows a value only after its time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+_SECRET_BYTES = 32
+LENGTH_MAX = 1_000_000  # what a verifier computes for one value
+
+
+class WitnessError(Exception):
+    """What the keeper can correct; the message says how."""
+
+
+class Chain(msgspec.Struct, frozen=True):
+    """A witness's file. `secret`: the last value, in hexadecimal digits, shown at the very end.
+
+    Value 1 may be shown at `begins`, each next one `minutes` later.
+    """
+
+    secret: str
+    length: Annotated[int, Meta(ge=1, le=LENGTH_MAX)]
+    begins: Annotated[datetime, Meta(tz=True)]
+    minutes: Annotated[int, Meta(ge=1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A value that may be known by now. `index` 0 is the one that is published beforehand."""
+
+    index: int
+    value: bytes
+
+
+def value_at(chain: Chain, index: int) -> bytes:
+    """Return a value of the chain; raises WitnessError where it has none of this number."""
+    if not 0 <= index <= chain.length:
+        raise WitnessError(f"the chain has the values 0 to {chain.length}, and no {index}")
+    value = bytes.fromhex(chain.secret)
+    for _ in range(chain.length - index):
+        value = sha256(value).digest()
+    return value
+
+
+def latest(chain: Chain, now: datetime) -> Shown:
+    """Return the newest value that may be shown at `now`."""
+    index = 0
+    if now >= chain.begins:
+        index = 1 + (now - chain.begins) // timedelta(minutes=chain.minutes)
+    index = min(index, chain.length)
+    return Shown(index, value_at(chain, index))
+
+
+def create(path: Path, secret: bytes, begins: datetime, minutes: int, length: int) -> Chain:
+    """Write a new chain to a file that only its owner can read; raises WitnessError.
+
+    An existing file is never overwritten: its values would be lost, and with them the draws that
+    wait for them.
+    """
+    if not 1 <= length <= LENGTH_MAX:
+        raise WitnessError(f"a chain has 1 to {LENGTH_MAX} values")
+    if len(secret) != _SECRET_BYTES:
+        raise WitnessError(f"a chain ends with {_SECRET_BYTES} random bytes")
+    chain = Chain(secret.hex(), length, begins, minutes)
+    try:
+        path.touch(mode=0o600, exist_ok=False)
+        path.write_bytes(msgspec.json.encode(chain))
+    except FileExistsError:
+        raise WitnessError(f"{path} exists already: choose another file") from None
+    except OSError as error:
+        raise WitnessError(f"{path} cannot be written: {error.strerror}") from None
+    return chain
+
+
+def read(path: Path) -> Chain:
+    """Read a witness's file; raises WitnessError."""
+    try:
+        chain = msgspec.json.decode(path.read_bytes(), type=Chain)
+        secret_bytes = len(bytes.fromhex(chain.secret))
+    except OSError as error:
+        raise WitnessError(f"{path} cannot be read: {error.strerror}") from None
+    except (msgspec.DecodeError, ValueError):
+        raise WitnessError(f"{path} is no witness's file: restore it from its copy") from None
+    if secret_bytes != _SECRET_BYTES:
+        raise WitnessError(f"{path} is no witness's file: restore it from its copy")
+    return chain

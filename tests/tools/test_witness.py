@@ -1,0 +1,105 @@
+"""A witness shows each value after its time, and never one before it."""
+
+from __future__ import annotations
+
+import stat
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.rules.fairness.test_proof import example
+from typer.testing import CliRunner
+
+from guahao.cli import app
+from guahao.rules.fairness.drawing import is_in_chain
+from guahao.rules.fairness.proof import write
+from guahao.rules.kernel.limits import CITY_TIME
+from guahao.tools.witness import Chain, WitnessError, create, latest, read, value_at
+
+BEGINS = datetime(2026, 12, 1, 8, tzinfo=CITY_TIME)
+CHAIN = Chain("ab" * 32, 100, BEGINS, 60)
+
+
+@given(st.integers(0, 100))
+def test_every_value_proves_itself_by_the_first(index: int) -> None:
+    assert is_in_chain(value_at(CHAIN, index), index, value_at(CHAIN, 0))
+
+
+@pytest.mark.parametrize(
+    ("minutes", "index"),
+    [(-(10**6), 0), (-1, 0), (0, 1), (59, 1), (60, 2), (98 * 60, 99), (99 * 60, 100), (10**6, 100)],
+)
+def test_a_value_is_shown_from_its_time_on(minutes: int, index: int) -> None:
+    shown = latest(CHAIN, BEGINS + timedelta(minutes=minutes))
+    assert (shown.index, shown.value) == (index, value_at(CHAIN, index))
+
+
+@pytest.mark.parametrize("index", [-1, 101])
+def test_there_are_no_values_beyond_the_chain(index: int) -> None:
+    with pytest.raises(WitnessError, match="0 to 100"):
+        value_at(CHAIN, index)
+
+
+def test_the_file_is_its_keepers_alone_and_never_overwritten(tmp_path: Path) -> None:
+    file = tmp_path / "chain"
+    made = create(file, b"s" * 32, BEGINS, 60, 100)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert read(file) == made
+    with pytest.raises(WitnessError, match="exists already"):
+        create(file, b"t" * 32, BEGINS, 60, 100)
+    assert read(file) == made
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{}",
+        '{"secret": "ab", "length": 1, "begins": "2026-12-01T08:00:00+08:00", "minutes": 1}',
+        '{"secret": "%s", "length": 1, "begins": "2026-12-01T08:00:00", "minutes": 1}' % ("a" * 64),
+        '{"secret": "%s", "length": 0, "begins": "2026-12-01T08:00:00Z", "minutes": 1}'
+        % ("a" * 64),
+        '{"secret": "%s", "length": 1, "begins": "2026-12-01T08:00:00Z", "minutes": 0}'
+        % ("a" * 64),
+        '{"secret": "%s", "length": 1, "begins": "2026-12-01T08:00:00Z", "minutes": 1}'
+        % ("x" * 64),
+    ],
+)
+def test_a_file_that_is_no_chain_is_refused(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "chain"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(WitnessError, match="no witness's file"):
+        read(file)
+
+
+# The commands ----------------------------------------------------------------------------------
+
+
+def test_a_witness_is_made_and_shows_its_first_value_only(tmp_path: Path) -> None:
+    file = str(tmp_path / "chain")
+    made = CliRunner().invoke(
+        app, ["fairness", "witness", "new", file, "--begins", "2099-01-01T08:00:00"]
+    )
+    assert made.exit_code == 0, made.output
+    shown = CliRunner().invoke(app, ["fairness", "witness", "show", file])
+    assert shown.output == made.output
+    assert shown.output.startswith("0 ")
+
+
+def test_a_draw_is_verified_and_a_ticket_looked_up(tmp_path: Path) -> None:
+    file = tmp_path / "draw.txt"
+    file.write_text(write(example()), encoding="ascii")
+    ticket = example().entries[0].ticket.hex()
+    found = CliRunner().invoke(app, ["fairness", "verify", str(file), "--ticket", ticket])
+    assert found.exit_code == 0, found.output
+    assert "True: draw 17, 4 entries" in found.output
+    assert "Level: witnessed, by 1." in found.output
+    assert f"Ticket {ticket}: position" in found.output
+    missing = CliRunner().invoke(app, ["fairness", "verify", str(file), "--ticket", "0" * 32])
+    assert missing.exit_code == 1
+    file.write_text(file.read_text("ascii").replace("won 1 1", "won 2 1"), encoding="ascii")
+    found = CliRunner().invoke(app, ["fairness", "verify", str(file)])
+    assert found.exit_code == 1
+    assert "NOT TRUE, line" in found.output
