@@ -1,4 +1,4 @@
-"""Hospitals' webhooks: where they are told, with what secret; their dead letters."""
+"""Hospitals' webhooks: address, kinds of events, secret, dead letters."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
-from guahao.rules.integration.pushing import KINDS, SECRET_OVERLAP, WebhookRefusal, check_url
+from guahao.rules.integration.pushing import KINDS, SECRET_OVERLAP, WebhookRefusal, decide_webhook
+from guahao.rules.kernel.outcomes import DONE, Done, Refused
 from guahao.rules.kernel.text import typed
 from guahao.rules.staff.staff import Who
 from guahao.store.hospitals import directory
 from guahao.store.integration import webhooks as store
-from guahao.store.integration.webhooks import DeadLetter, Standing
+from guahao.store.integration.webhooks import DeadLetter, WebhookState
 
 DEAD_LETTERS_A_PAGE = 50
 _SECRET_PREFIX = "whsec_"  # noqa: S105 - what a secret begins with
@@ -30,19 +31,20 @@ class WebhookSet:
 
 async def set_webhook(
     platform: Platform, by: Who, hospital_id: int, url: str, kinds: Sequence[str]
-) -> WebhookSet | WebhookRefusal:
-    """Tell a hospital there of these kinds; a new one from now on, with a secret of its own."""
+) -> WebhookSet | Refused[WebhookRefusal]:
+    """Send a hospital's events of these kinds there; a new webhook gets a secret of its own.
+
+    A new one begins with the events from now on.
+    """
     url = typed(url)
-    refused = check_url(url, demo=platform.settings.demo)
-    if refused is not None:
-        return refused
-    wanted = [kind for kind in KINDS if kind in kinds]
-    if not wanted or len(wanted) < len(set(kinds)):
-        return WebhookRefusal.NO_KINDS
     secret = _new_secret()
     async with acting(platform, by) as act:
-        if await directory.hospital(act.tx, hospital_id) is None:
-            return WebhookRefusal.UNKNOWN
+        exists = await directory.hospital(act.tx, hospital_id) is not None
+        demo = platform.settings.demo
+        refusal = decide_webhook(url, kinds, hospital_exists=exists, demo=demo)
+        if refusal is not None:
+            return Refused(refusal)
+        wanted = [kind for kind in KINDS if kind in kinds]
         new = await store.put(act.tx, platform.vault, hospital_id, url, wanted, secret)
         detail = {"url": url, "kinds": wanted}
         await act.record(
@@ -53,13 +55,13 @@ async def set_webhook(
 
 async def rotate_secret(
     platform: Platform, by: Who, hospital_id: int, reason: str = ""
-) -> WebhookSet | WebhookRefusal:
-    """A new secret, at once; for 24 hours the one before signs as well."""
+) -> WebhookSet | Refused[WebhookRefusal]:
+    """Set a new secret at once; for 24 hours the one before signs as well."""
     secret = _new_secret()
     async with acting(platform, by) as act:
         until = act.now + SECRET_OVERLAP
         if not await store.replace_secret(act.tx, platform.vault, hospital_id, secret, until):
-            return WebhookRefusal.UNKNOWN
+            return Refused(WebhookRefusal.UNKNOWN)
         await act.record(
             "rotate_webhook_secret",
             ("hospital", hospital_id),
@@ -71,18 +73,18 @@ async def rotate_secret(
 
 async def switch(
     platform: Platform, by: Who, hospital_id: int, *, on: bool, reason: str = ""
-) -> WebhookRefusal | None:
-    """Push, or keep what there is for later."""
+) -> Done | Refused[WebhookRefusal]:
+    """Send events, or hold them until it is switched on again."""
     async with acting(platform, by) as act:
         if not await store.enable(act.tx, hospital_id, on=on):
-            return WebhookRefusal.UNKNOWN
+            return Refused(WebhookRefusal.UNKNOWN)
         action = "switch_webhook_on" if on else "switch_webhook_off"
         await act.record(action, ("hospital", hospital_id), reason=reason, hospital_id=hospital_id)
-    return None
+    return DONE
 
 
-async def standings(platform: Platform, hospital_id: int | None = None) -> list[Standing]:
-    """How every webhook does, or that of one hospital."""
+async def standings(platform: Platform, hospital_id: int | None = None) -> list[WebhookState]:
+    """Return the state of every webhook, or of one hospital's."""
     async with platform.db.transaction() as tx:
         return await store.standings(tx, hospital_id)
 
@@ -90,7 +92,7 @@ async def standings(platform: Platform, hospital_id: int | None = None) -> list[
 async def dead_letters(
     platform: Platform, by: Who, hospital_id: int, after: int = 0
 ) -> tuple[list[DeadLetter], int | None]:
-    """A page of a hospital's dead letters by event, and after which the next begins."""
+    """Return a page of a hospital's dead letters by event, and after which the next begins."""
     async with platform.db.transaction(hospital_id=by.hospital_id) as tx:
         found = await store.dead_letters(tx, hospital_id, after, DEAD_LETTERS_A_PAGE + 1)
     page = found[:DEAD_LETTERS_A_PAGE]
@@ -100,7 +102,7 @@ async def dead_letters(
 async def send_again(
     platform: Platform, by: Who, hospital_id: int, event_id: int | None = None
 ) -> int:
-    """Have one dead letter sent again, or all of them; how many there were."""
+    """Have one dead letter or all of them sent again; return how many there were."""
     async with acting(platform, by, hospital_id=by.hospital_id) as act:
         count = await store.send_again(act.tx, hospital_id, event_id)
         if count:

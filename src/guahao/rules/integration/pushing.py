@@ -1,12 +1,13 @@
-"""When an event is sent again, when a hospital is left alone for a while, when to give up."""
+"""When an event is sent again, when the circuit to a hospital opens, and when to give up."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from enum import StrEnum
 from urllib.parse import urlsplit
 
-# What a hospital may ask to be told of: an appointment's new status, or that it lives again.
+# The kinds of events: an appointment's new status, or that it is booked again.
 KINDS = ("booked", "cancelled", "stopped", "restored", "picked_up", "no_show", "unverified")
 GIVE_UP_AFTER = timedelta(days=7)
 FAILURES_UNTIL_OPEN = 5
@@ -23,7 +24,7 @@ _LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
 class Undelivered(StrEnum):
-    """Why an event was not taken, where it is not the hospital's answer or the network's word."""
+    """Why an event was not delivered, where neither the hospital nor the network says so."""
 
     NO_ANSWER = "no_answer"
     FORBIDDEN_ADDRESS = "forbidden_address"
@@ -32,18 +33,30 @@ class Undelivered(StrEnum):
 
 
 class WebhookRefusal(StrEnum):
-    """Why a hospital's webhook is not set, or not changed."""
+    """Why a hospital's webhook is not set, or not changed, in order of precedence."""
 
-    UNKNOWN = "webhook_unknown"
     BAD_URL = "webhook_bad_url"
     NOT_HTTPS = "webhook_not_https"
     NO_KINDS = "webhook_no_kinds"
+    UNKNOWN = "webhook_unknown"
+
+
+def decide_webhook(
+    url: str, kinds: Collection[str], *, hospital_exists: bool, demo: bool
+) -> WebhookRefusal | None:
+    """Return why a hospital is not sent events of these kinds there."""
+    refusal = check_url(url, demo=demo)
+    if refusal is not None:
+        return refusal
+    if not kinds or not set(kinds) <= set(KINDS):
+        return WebhookRefusal.NO_KINDS
+    return None if hospital_exists else WebhookRefusal.UNKNOWN
 
 
 def check_url(url: str, *, demo: bool) -> WebhookRefusal | None:
-    """Whether events may be sent there: https, and in a demo http on this machine.
+    """Return why events are not sent there: only https, in a demo http on this machine, too.
 
-    Where its host leads is looked at when something is sent.
+    Where its host leads is checked when something is sent.
     """
     try:
         parts = urlsplit(url)
@@ -59,12 +72,12 @@ def check_url(url: str, *, demo: bool) -> WebhookRefusal | None:
 
 
 def retry_wait(attempts: int, chance: float) -> timedelta:
-    """How long an event waits after so many attempts; `chance`, 0 to 1, spreads it by a fifth."""
+    """Return how long to wait after so many attempts; `chance`, 0 to 1, spreads it by a fifth."""
     return _spread(_doubled(_FIRST_WAIT, _LONGEST_WAIT, attempts - 1), chance)
 
 
 def probe_wait(failures_in_row: int, chance: float) -> timedelta | None:
-    """How long a hospital is left alone after so many failures in a row; None: not at all."""
+    """Return how long to send a hospital nothing after so many failures in a row; None: go on."""
     if failures_in_row < FAILURES_UNTIL_OPEN:
         return None
     doublings = failures_in_row - FAILURES_UNTIL_OPEN
@@ -72,7 +85,7 @@ def probe_wait(failures_in_row: int, chance: float) -> timedelta | None:
 
 
 def is_hopeless(due_since: datetime, now: datetime) -> bool:
-    """Whether an event has been tried for long enough."""
+    """Return whether an event has been tried for long enough to give up."""
     return now - due_since >= GIVE_UP_AFTER
 
 

@@ -1,7 +1,7 @@
 """A hospital's own list of bookings beside ours: where they differ, and what would cure it.
 
-Nothing is changed here or by whoever calls this: a difference is a finding, and a cure is a
-proposal to a person or to the hospital's own system.
+No caller changes a booking by it: a difference is a finding, and a cure is a proposal to a person
+or to the hospital's own system.
 """
 
 from __future__ import annotations
@@ -9,12 +9,33 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 # What a hospital can say of a booking; `unverified` is a word of ours alone.
 STATUSES = ("booked", "picked_up", "cancelled", "stopped", "no_show")
 _OVER = frozenset({"cancelled", "stopped"})  # the place is free again, the list need not name it
+
+
+DAYS_MAX = 31  # a list
+LIST_AGE_MAX = timedelta(hours=24)
+_AHEAD_MAX = timedelta(minutes=5)  # by which the hospital's clock may be before ours
+NOTE_MAX = 200  # characters
+
+
+class ListRefusal(StrEnum):
+    """Why a hospital's list is not compared, in order of precedence."""
+
+    DAYS = "list_days"
+    DATE_OUTSIDE = "list_date_outside"
+    MADE_AT = "list_made_at"
+
+
+class SettleRefusal(StrEnum):
+    """Why a difference is not recorded as settled, in order of precedence."""
+
+    NOTE_NEEDED = "note_needed"
+    NOT_OPEN = "not_open"
 
 
 class Difference(StrEnum):
@@ -87,6 +108,26 @@ class Comparison:
     too_new: int
 
 
+def decide_list(
+    days: tuple[date, date], visit_dates: Iterable[date], made_at: datetime, now: datetime
+) -> ListRefusal | None:
+    """Return why a list of these days, both included, is not compared."""
+    first, last = days
+    if last < first or last - first >= timedelta(days=DAYS_MAX):
+        return ListRefusal.DAYS
+    if any(not first <= visit_date <= last for visit_date in visit_dates):
+        return ListRefusal.DATE_OUTSIDE
+    is_recent = now - LIST_AGE_MAX <= made_at <= now + _AHEAD_MAX
+    return None if is_recent else ListRefusal.MADE_AT
+
+
+def decide_settling(note: str, *, is_open: bool) -> SettleRefusal | None:
+    """Return why a difference is not recorded as settled with this note."""
+    if not 1 <= len(note) <= NOTE_MAX:
+        return SettleRefusal.NOTE_NEEDED
+    return None if is_open else SettleRefusal.NOT_OPEN
+
+
 # Our status, theirs: the cure. What is not named here agrees.
 _STATUS_CURES = {
     ("booked", "picked_up"): Cure.REPORT_ATTENDANCE,
@@ -116,29 +157,27 @@ _STATUS_CURES = {
 
 
 def compare(ours: Iterable[Ours], theirs: Sequence[Theirs], made_at: datetime) -> Comparison:
-    """Both lists, of the same days; `made_at`: when the hospital made its own.
+    """Compare both lists, of the same days; `made_at`: when the hospital made its own.
 
     Ours must hold every booking of these days, and every other that theirs names. What changed
     here since `made_at` is left out: the list could not know.
     """
-    known = {one.order_no: one for one in ours}
-    listed = {one.order_no: one for one in theirs}  # of a doubled one the last counts
-    new = {no for no, one in known.items() if one.changed_at > made_at}
+    known = {booking.order_no: booking for booking in ours}
+    listed = {booking.order_no: booking for booking in theirs}  # of a doubled one the last counts
+    new = {no for no, booking in known.items() if booking.changed_at > made_at}
     found = list(_doubled(theirs, new))
     for order_no in sorted((known.keys() | listed.keys()) - new):
         found += _differences(known.get(order_no), listed.get(order_no))
-    differing = {one.order_no for one in found}
+    differing = {difference.order_no for difference in found}
     return Comparison(found, len((known.keys() | listed.keys()) - new - differing), len(new))
 
 
 def _doubled(theirs: Sequence[Theirs], new: set[str]) -> Iterator[Found]:
-    times = Counter(one.order_no for one in theirs)
-    for one in {one.order_no: one for one in theirs}.values():
-        if times[one.order_no] > 1 and one.order_no not in new:
-            count = str(times[one.order_no])
-            yield Found(
-                one.order_no, one.visit_date, Difference.DOUBLED, "1", count, Cure.REMOVE_THERE
-            )
+    times = Counter(booking.order_no for booking in theirs)
+    for order_no, booking in {booking.order_no: booking for booking in theirs}.items():
+        if times[order_no] > 1 and order_no not in new:
+            count = str(times[order_no])
+            yield _found(booking, Difference.DOUBLED, "1", count, Cure.REMOVE_THERE)
 
 
 def _differences(ours: Ours | None, theirs: Theirs | None) -> Iterator[Found]:
@@ -176,5 +215,5 @@ def _times(ours: Ours, theirs: Theirs) -> tuple[list[str], list[str]]:
     return here, there
 
 
-def _found(one: Ours | Theirs, kind: Difference, here: str, there: str, cure: Cure) -> Found:
-    return Found(one.order_no, one.visit_date, kind, here, there, cure)
+def _found(booking: Ours | Theirs, kind: Difference, here: str, there: str, cure: Cure) -> Found:
+    return Found(booking.order_no, booking.visit_date, kind, here, there, cure)

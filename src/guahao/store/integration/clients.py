@@ -3,35 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from guahao.rules.integration.clients import Client, Scope
+from guahao.rules.integration.clients import Client, SavedClient, SavedSecret, Scope
 from guahao.store.kernel.db import Tx
+from guahao.store.kernel.records import columns, parameters, take
 
-_COLUMNS = "c.id, c.client_id, c.hospital_id, c.scopes, c.certificate_thumbprint, c.disabled_at"
-
-
-@dataclass(frozen=True, slots=True)
-class ClientRow:
-    """A client; `thumbprint` is None where no certificate is asked for."""
-
-    client: Client
-    thumbprint: str | None
-    disabled_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class SecretRow:
-    """A secret of a client's; `expires_at` is None for the newest."""
-
-    id: int
-    expires_at: datetime | None
-
-    def is_live(self, at: datetime) -> bool:
-        """Whether it still opens."""
-        return self.expires_at is None or at < self.expires_at
+_CLIENT = """
+    SELECT c.id, c.client_id, c.hospital_id, c.scopes, c.certificate_thumbprint, c.disabled_at
+    FROM hospital_clients c
+"""
+_LISTING = """
+    SELECT c.id, c.client_id, h.id AS hospital_id, h.code AS hospital_code,
+           h.name AS hospital_name, h.name_en AS hospital_name_en, c.name, c.scopes,
+           c.certificate_thumbprint AS thumbprint, c.created_at, c.disabled_at,
+           (SELECT max(k.created_at) FROM hospital_client_secrets k
+            WHERE k.hospital_client_id = c.id AND k.expires_at IS NULL) AS secret_since,
+           (SELECT max(k.expires_at) FROM hospital_client_secrets k
+            WHERE k.hospital_client_id = c.id AND k.expires_at > %(now)s) AS older_until,
+           (SELECT l.at FROM hospital_calls l
+            WHERE l.hospital_id = c.hospital_id AND l.client_id = c.client_id
+            ORDER BY l.id DESC LIMIT 1) AS called_at
+    FROM hospital_clients c JOIN hospitals h ON h.id = c.hospital_id
+    WHERE c.id = coalesce(%(id)s, c.id) ORDER BY h.code, c.id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +52,8 @@ class ClientListing:
 
 
 @dataclass(frozen=True, slots=True)
-class NotedCall:
-    """What is kept of a call. `why`: the code of its problem; items carried out, refused."""
+class CallOutcome:
+    """What is saved of a call. `why`: the code of its problem; items carried out, refused."""
 
     call: str
     status: int
@@ -68,13 +65,13 @@ class NotedCall:
 
 
 @dataclass(frozen=True, slots=True)
-class CallRow:
-    """One call of a client's, or a refused try."""
+class LoggedCall:
+    """A call of a client's, or a refused attempt."""
 
     id: int
     at: datetime
     client_id: str
-    noted: NotedCall
+    outcome: CallOutcome
 
 
 async def add(
@@ -85,130 +82,153 @@ async def add(
     scopes: Collection[Scope],
     thumbprint: str | None,
 ) -> int:
-    """A client without a secret yet; its id."""
+    """Add a client without a secret; return its id."""
     row = await tx.row(
         """
         INSERT INTO hospital_clients (client_id, hospital_id, name, scopes,
                                       certificate_thumbprint, created_at)
-        VALUES (%s, %s, %s, %s, %s, %s) RETURNING id
+        VALUES (%(client_id)s, %(hospital_id)s, %(name)s, %(scopes)s, %(thumbprint)s, %(now)s)
+        RETURNING id
         """,
-        (client_id, hospital_id, name, sorted(scopes), thumbprint, tx.now),
+        {
+            "client_id": client_id,
+            "hospital_id": hospital_id,
+            "name": name,
+            "scopes": sorted(scopes),
+            "thumbprint": thumbprint,
+            "now": tx.now,
+        },
     )
     assert row is not None
     return int(row[0])
 
 
-async def by_id(tx: Tx, id: int, *, lock: bool = False) -> ClientRow | None:
-    """The client, or None."""
+async def by_id(tx: Tx, id: int, *, lock: bool = False) -> SavedClient | None:
+    """Return the client, or None."""
     tail = "FOR NO KEY UPDATE" if lock else ""
-    row = await tx.row(f"SELECT {_COLUMNS} FROM hospital_clients c WHERE c.id = %s {tail}", (id,))
-    return None if row is None else _row(row)
+    return await tx.record(_client, f"{_CLIENT} WHERE c.id = %(id)s {tail}", {"id": id})
 
 
-async def by_client_id(tx: Tx, client_id: str) -> ClientRow | None:
-    """The client of this public name, or None."""
-    row = await tx.row(
-        f"SELECT {_COLUMNS} FROM hospital_clients c WHERE c.client_id = %s", (client_id,)
+async def by_client_id(tx: Tx, client_id: str) -> SavedClient | None:
+    """Return the client of this public name, or None."""
+    return await tx.record(
+        _client, f"{_CLIENT} WHERE c.client_id = %(client_id)s", {"client_id": client_id}
     )
-    return None if row is None else _row(row)
 
 
-async def by_live_secret(tx: Tx, id: int, secret_id: int) -> ClientRow | None:
-    """The client while this secret of its has not ended, or None."""
-    row = await tx.row(
-        f"""
-        SELECT {_COLUMNS} FROM hospital_clients c
-        JOIN hospital_client_secrets k ON k.hospital_client_id = c.id
-        WHERE c.id = %s AND k.id = %s AND (k.expires_at IS NULL OR k.expires_at > %s)
-        """,
-        (id, secret_id, tx.now),
-    )
-    return None if row is None else _row(row)
+def _client(
+    *,
+    id: int,
+    client_id: str,
+    hospital_id: int,
+    scopes: Sequence[str],
+    certificate_thumbprint: str | None,
+    disabled_at: datetime | None,
+) -> SavedClient:
+    client = Client(id, client_id, hospital_id, frozenset(map(Scope, scopes)))
+    return SavedClient(client, certificate_thumbprint, disabled_at)
 
 
 async def listed(tx: Tx, id: int | None = None) -> list[ClientListing]:
-    """All clients, by hospital; or the one with this id."""
-    rows = await tx.rows(
-        """
-        SELECT c.id, c.client_id, h.id, h.code, h.name, h.name_en, c.name, c.scopes,
-               c.certificate_thumbprint, c.created_at, c.disabled_at,
-               (SELECT max(k.created_at) FROM hospital_client_secrets k
-                WHERE k.hospital_client_id = c.id AND k.expires_at IS NULL),
-               (SELECT max(k.expires_at) FROM hospital_client_secrets k
-                WHERE k.hospital_client_id = c.id AND k.expires_at > %s),
-               (SELECT l.at FROM hospital_calls l
-                WHERE l.hospital_id = c.hospital_id AND l.client_id = c.client_id
-                ORDER BY l.id DESC LIMIT 1)
-        FROM hospital_clients c JOIN hospitals h ON h.id = c.hospital_id
-        WHERE c.id = coalesce(%s, c.id) ORDER BY h.code, c.id
-        """,
-        (tx.now, id),
-    )
-    return [ClientListing(*row) for row in rows]
+    """Return all clients by hospital, or the one with this id."""
+    return await tx.records(ClientListing, _LISTING, {"now": tx.now, "id": id})
 
 
 async def set_disabled(tx: Tx, id: int, disabled_at: datetime | None) -> None:
-    """Shut a client out, or let it in again."""
-    await tx.do("UPDATE hospital_clients SET disabled_at = %s WHERE id = %s", (disabled_at, id))
+    """Disable a client, or enable it again."""
+    await tx.do(
+        "UPDATE hospital_clients SET disabled_at = %(disabled_at)s WHERE id = %(id)s",
+        {"disabled_at": disabled_at, "id": id},
+    )
 
 
 async def change(tx: Tx, id: int, scopes: Collection[Scope], thumbprint: str | None) -> None:
-    """What it may do, and with which certificate."""
+    """Set what a client may do, and with which certificate."""
     await tx.do(
-        "UPDATE hospital_clients SET scopes = %s, certificate_thumbprint = %s WHERE id = %s",
-        (sorted(scopes), thumbprint, id),
+        """
+        UPDATE hospital_clients SET scopes = %(scopes)s, certificate_thumbprint = %(thumbprint)s
+        WHERE id = %(id)s
+        """,
+        {"scopes": sorted(scopes), "thumbprint": thumbprint, "id": id},
     )
 
 
 # Secrets ----------------------------------------------------------------------------------
 
 
-async def secret(tx: Tx, id: int, secret_indexes: list[bytes]) -> SecretRow | None:
-    """The client's secret with this HMAC, ended or not; None where it has none such."""
+async def secret(tx: Tx, id: int, secret_indexes: list[bytes]) -> SavedSecret | None:
+    """Return the client's secret with this HMAC, expired or not, or None."""
     row = await tx.secret_row(
         """
         SELECT id, expires_at FROM hospital_client_secrets
-        WHERE hospital_client_id = %s AND secret_index = ANY(%s::bytea[])
+        WHERE hospital_client_id = %(id)s AND secret_index = ANY(%(indexes)s::bytea[])
         """,
-        (id, secret_indexes),
+        {"id": id, "indexes": secret_indexes},
     )
     if row is None:
         return None
+    secret_id, expires_at = row
     # The secret is not stored, so a new key reaches its HMAC when the client comes next.
     await tx.do_secret(
-        "UPDATE hospital_client_secrets SET secret_index = %s WHERE id = %s AND secret_index <> %s",
-        (secret_indexes[0], row[0], secret_indexes[0]),
+        """
+        UPDATE hospital_client_secrets SET secret_index = %(index)s
+        WHERE id = %(id)s AND secret_index <> %(index)s
+        """,
+        {"index": secret_indexes[0], "id": secret_id},
     )
-    return SecretRow(*row)
+    return SavedSecret(secret_id, expires_at)
+
+
+async def with_secret(
+    tx: Tx, id: int, secret_id: int
+) -> tuple[SavedClient | None, SavedSecret | None]:
+    """Return the client and this secret of its, expired or not, each or None."""
+    found = await tx.record(
+        _client_with_secret,
+        f"""
+        SELECT client.*, k.id AS secret_id, k.expires_at FROM ({_CLIENT} WHERE c.id = %(id)s) client
+        LEFT JOIN hospital_client_secrets k
+               ON k.hospital_client_id = client.id AND k.id = %(secret_id)s
+        """,
+        {"id": id, "secret_id": secret_id},
+    )
+    return found or (None, None)
+
+
+def _client_with_secret(
+    *, secret_id: int | None, expires_at: datetime | None, **row: Any
+) -> tuple[SavedClient, SavedSecret | None]:
+    secret = None if secret_id is None else SavedSecret(secret_id, expires_at)
+    return _client(**row), secret
 
 
 async def replace_secret(
     tx: Tx, id: int, secret_index: bytes, older_until: datetime
 ) -> datetime | None:
-    """Add a secret. The one before it lives until then, all older ones end at once.
+    """Add a secret. The one before it lives until then, all older ones expire at once.
 
-    When the older one ends, or None where there was none.
+    Return when the one before expires, or None where there was none.
     """
     await tx.do(
         """
-        UPDATE hospital_client_secrets SET expires_at = %s
-        WHERE hospital_client_id = %s AND expires_at > %s
+        UPDATE hospital_client_secrets SET expires_at = %(now)s
+        WHERE hospital_client_id = %(id)s AND expires_at > %(now)s
         """,
-        (tx.now, id, tx.now),
+        {"now": tx.now, "id": id},
     )
     older = await tx.do(
         """
-        UPDATE hospital_client_secrets SET expires_at = %s
-        WHERE hospital_client_id = %s AND expires_at IS NULL
+        UPDATE hospital_client_secrets SET expires_at = %(until)s
+        WHERE hospital_client_id = %(id)s AND expires_at IS NULL
         """,
-        (older_until, id),
+        {"until": older_until, "id": id},
     )
     await tx.do_secret(
         """
         INSERT INTO hospital_client_secrets (hospital_client_id, secret_index, created_at)
-        VALUES (%s, %s, %s)
+        VALUES (%(id)s, %(index)s, %(now)s)
         """,
-        (id, secret_index, tx.now),
+        {"id": id, "index": secret_index, "now": tx.now},
     )
     return older_until if older else None
 
@@ -216,36 +236,36 @@ async def replace_secret(
 # The log of calls -------------------------------------------------------------------------
 
 
-async def note_call(tx: Tx, client: Client, one: NotedCall) -> None:
-    """Keep that a client called."""
+async def save_call(tx: Tx, client: Client, outcome: CallOutcome) -> None:
+    """Save that a client called."""
     await tx.do(
-        """
-        INSERT INTO hospital_calls (at, hospital_id, client_id, call, status, why, items_ok,
-                                    items_failed, duration_ms, request_id)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        f"""
+        INSERT INTO hospital_calls (at, hospital_id, client_id, {columns(CallOutcome)})
+        VALUES (%(at)s, %(hospital_id)s, %(client_id)s, {parameters(CallOutcome)})
         """,
-        (
-            *(tx.now, client.own_hospital_id, client.client_id, one.call, one.status, one.why),
-            *(one.items_ok, one.items_failed, one.duration_ms, one.request_id),
-        ),
+        {
+            "at": tx.now,
+            "hospital_id": client.own_hospital_id,
+            "client_id": client.client_id,
+            **asdict(outcome),
+        },
     )
 
 
-async def calls(tx: Tx, hospital_id: int, before: int | None, limit: int) -> list[CallRow]:
-    """A hospital's calls, newest first; those with a number below `before`."""
-    rows = await tx.rows(
-        """
-        SELECT id, at, client_id, call, status, why, items_ok, items_failed, duration_ms,
-               request_id
+async def calls(tx: Tx, hospital_id: int, before: int | None, limit: int) -> list[LoggedCall]:
+    """Return a hospital's calls with a number below `before`, newest first."""
+    return await tx.records(
+        _logged_call,
+        f"""
+        SELECT id, at, client_id, {columns(CallOutcome)}
         FROM hospital_calls
-        WHERE hospital_id = %s AND id < coalesce(%s, 9223372036854775807)
-        ORDER BY id DESC LIMIT %s
+        WHERE hospital_id = %(hospital_id)s
+          AND id < coalesce(%(before)s, 9223372036854775807)
+        ORDER BY id DESC LIMIT %(limit)s
         """,
-        (hospital_id, before, limit),
+        {"hospital_id": hospital_id, "before": before, "limit": limit},
     )
-    return [CallRow(*[*row[:3], NotedCall(*row[3:])]) for row in rows]
 
 
-def _row(row: Sequence[Any]) -> ClientRow:
-    client = Client(row[0], row[1], row[2], frozenset(map(Scope, row[3])))
-    return ClientRow(client, row[4], row[5])
+def _logged_call(**row: Any) -> LoggedCall:
+    return LoggedCall(outcome=take(CallOutcome, row), **row)

@@ -1,4 +1,4 @@
-"""The log of what hospitals must hear of: one row for every change of an appointment's status.
+"""The log of events for hospitals: one row for every change of an appointment's status.
 
 Triggers write it (migration 0011), in the transaction of the change. Transactions end in another
 order than they began in; so a reader is shown only what lies below every transaction that still
@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from guahao.store.kernel.db import Tx
 
@@ -20,9 +21,9 @@ _LAST_ID = 16**15 - 1
 
 _CHANGES = """
     SELECT id, position, appointment_id, kind, at FROM hospital_events
-    WHERE hospital_id = %s AND (position, id) > (%s, %s)
+    WHERE hospital_id = %(hospital_id)s AND (position, id) > (%(position)s, %(id)s)
       AND position < hospital_events_settled()
-    ORDER BY position, id LIMIT %s
+    ORDER BY position, id LIMIT %(limit)s
 """
 
 
@@ -38,7 +39,7 @@ class EventCursor:
 
     @classmethod
     def read(cls, text: str) -> EventCursor | None:
-        """The cursor that was given out as this text, or None where it is none."""
+        """Return the cursor that was given out as this text, or None where it is none."""
         found = _CURSOR.fullmatch(text)
         return found and cls(int(found[1], 16), int(found[2], 16))
 
@@ -62,7 +63,7 @@ class HospitalEvent:
 
 @dataclass(frozen=True, slots=True)
 class EventsForgotten:
-    """Some of what came after this cursor is purged: list the bookings, then go on from here."""
+    """Some of what came after a cursor is purged: list the bookings, then go on from here."""
 
     go_on_from: EventCursor
 
@@ -70,45 +71,56 @@ class EventsForgotten:
 async def changes(
     tx: Tx, hospital_id: int, after: EventCursor, limit: int
 ) -> Sequence[HospitalEvent] | EventsForgotten:
-    """A hospital's next events, at most `limit`; per appointment in the order of its changes.
+    """Return a hospital's next events, at most `limit`; per appointment in order of its changes.
 
     The last one's cursor leads on. Empty: nothing more for now.
     """
     settled, purged_through = await _clock(tx)
     if after.position < purged_through:
         return EventsForgotten(_all_before(settled))
-    rows = await tx.rows(_CHANGES, (hospital_id, after.position, after.id, limit))
-    return [HospitalEvent(id, EventCursor(place, id), *rest) for id, place, *rest in rows]
+    return await tx.records(
+        _event,
+        _CHANGES,
+        {"hospital_id": hospital_id, "position": after.position, "id": after.id, "limit": limit},
+    )
+
+
+def _event(*, id: int, position: int, **row: Any) -> HospitalEvent:
+    return HospitalEvent(id=id, cursor=EventCursor(position, id), **row)
 
 
 async def newest(tx: Tx) -> EventCursor:
-    """The cursor of now. A list of bookings read after it misses nothing that it leads to."""
+    """Return the cursor of now. A list of bookings read after it misses nothing before it."""
     settled, _ = await _clock(tx)
     return _all_before(settled)
 
 
 async def purge(tx: Tx, before: datetime) -> int:
-    """Forget the events of changes before the moment; how many."""
+    """Delete the events of changes before the moment; return how many."""
     row = await tx.row(
         """
-        WITH gone AS (DELETE FROM hospital_events WHERE at < %s RETURNING position)
+        WITH gone AS (DELETE FROM hospital_events WHERE at < %(before)s RETURNING position)
         SELECT count(*), max(position) FROM gone
         """,
-        (before,),
+        {"before": before},
     )
     assert row is not None
-    if row[0]:
+    count, last = row
+    if count:
         await tx.do(
-            "UPDATE hospital_event_clock SET purged_through = greatest(purged_through, %s)",
-            (row[1],),
+            """
+            UPDATE hospital_event_clock SET purged_through = greatest(purged_through, %(last)s)
+            """,
+            {"last": last},
         )
-    return int(row[0])
+    return int(count)
 
 
 async def _clock(tx: Tx) -> tuple[int, int]:
     row = await tx.row("SELECT hospital_events_settled(), purged_through FROM hospital_event_clock")
     assert row is not None
-    return row[0], row[1]
+    settled, purged_through = row
+    return settled, purged_through
 
 
 def _all_before(settled: int) -> EventCursor:

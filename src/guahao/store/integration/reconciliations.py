@@ -3,27 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 
 from guahao.rules.booking.order_no import appointment_id, order_no
-from guahao.rules.integration.reconciling import Comparison, Cure, Difference, Ours
+from guahao.rules.integration.reconciling import Comparison, Cure, Difference, Found, Ours
 from guahao.store.kernel.db import Tx, recordset
+from guahao.store.kernel.records import columns
 from guahao.store.kernel.vault import Vault
 
 _COLUMNS = """
     r.id, r.hospital_id, r.at, r.made_at, r.first_date, r.last_date, r.sent_by, r.listed,
-    r.agreed, r.too_new, count(d.id), count(d.id) FILTER (WHERE d.settled_at IS NULL)
+    r.agreed, r.too_new, count(d.id) AS differing,
+    count(d.id) FILTER (WHERE d.settled_at IS NULL) AS open
 """
 _FROM = (
     "FROM reconciliations r LEFT JOIN reconciliation_differences d ON d.reconciliation_id = r.id"
 )
+_ADD = """
+    INSERT INTO reconciliations
+        (hospital_id, at, made_at, first_date, last_date, sent_by, listed, agreed, too_new)
+    VALUES (%(hospital_id)s, %(at)s, %(made_at)s, %(first)s, %(last)s, %(sent_by)s, %(listed)s,
+            %(agreed)s, %(too_new)s)
+    RETURNING id
+"""
+_ADD_DIFFERENCES = f"""
+    INSERT INTO reconciliation_differences
+        (reconciliation_id, hospital_id, {columns(Found)})
+    SELECT %(id)s, %(hospital_id)s, {columns(Found)}
+    FROM json_to_recordset(%(found)s::json)
+        AS n (order_no text, visit_date date, kind text, here text, there text, cure text)
+"""
+_NEWEST = f"""
+    SELECT h.id AS of_hospital, h.name, h.name_en, found.*
+    FROM hospitals h
+    LEFT JOIN LATERAL (
+        SELECT {_COLUMNS} {_FROM}
+        WHERE r.id = (SELECT max(id) FROM reconciliations WHERE hospital_id = h.id)
+        GROUP BY r.id
+    ) found ON true
+    WHERE EXISTS (SELECT FROM hospital_clients c
+                  WHERE c.hospital_id = h.id AND c.disabled_at IS NULL)
+       OR EXISTS (SELECT FROM reconciliations r WHERE r.hospital_id = h.id)
+    ORDER BY coalesce(found.open, 0) DESC, h.id
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """One comparison. `listed`: how many the hospital sent; `open`: differences not yet settled."""
+    """A comparison. `listed`: how many the hospital sent; `open`: differences not yet settled."""
 
     id: int
     hospital_id: int
@@ -40,7 +69,7 @@ class Reconciliation:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptDifference:
+class SavedDifference:
     """A difference as it was found, and who settled it with which note."""
 
     id: int
@@ -60,22 +89,43 @@ class KeptDifference:
         return None if self.kind is Difference.UNKNOWN_HERE else appointment_id(self.order_no)
 
 
+@dataclass(frozen=True, slots=True)
+class NewestReconciliation:
+    """A hospital and its newest comparison; None where it has never sent a list."""
+
+    hospital_id: int
+    name: str
+    name_en: str
+    reconciliation: Reconciliation | None
+
+
 async def ours(
-    tx: Tx, hospital_id: int, first: date, last: date, named: Sequence[str]
+    tx: Tx, hospital_id: int, days: tuple[date, date], named: Sequence[str]
 ) -> list[Ours]:
-    """The hospital's bookings of these days, both included, and others that are named."""
-    ids = [id for one in named if (id := appointment_id(one)) is not None]
-    rows = await tx.rows(
+    """Return the hospital's bookings of these days, both included, and others that are named."""
+    first, last = days
+    return await tx.records(
+        _ours,
         """
-        SELECT a.id, a.status, s.visit_date, s.period, s.external_id, p.person_index, a.changed_at
+        SELECT a.id, a.status, s.visit_date, s.period, s.external_id AS session_external_id,
+               p.person_index AS document, a.changed_at
         FROM appointments a
         JOIN clinic_sessions s ON s.id = a.clinic_session_id
         JOIN patients p ON p.id = a.patient_id
-        WHERE a.hospital_id = %s AND (a.visit_date BETWEEN %s AND %s OR a.id = ANY(%s::bigint[]))
+        WHERE a.hospital_id = %(hospital_id)s
+          AND (a.visit_date BETWEEN %(first)s AND %(last)s OR a.id = ANY(%(ids)s::bigint[]))
         """,
-        (hospital_id, first, last, ids),
+        {
+            "hospital_id": hospital_id,
+            "first": first,
+            "last": last,
+            "ids": [id for no in named if (id := appointment_id(no)) is not None],
+        },
     )
-    return [Ours(*[order_no(row[0]), *row[1:5], bytes(row[5]), row[6]]) for row in rows]
+
+
+def _ours(*, id: int, **row: Any) -> Ours:
+    return Ours(order_no(id), **row)
 
 
 async def add(
@@ -87,133 +137,113 @@ async def add(
     listed: int,
     comparison: Comparison,
 ) -> int:
-    """Keep a comparison; its id."""
+    """Save a comparison; return its id."""
+    first, last = days
     row = await tx.row(
-        """
-        INSERT INTO reconciliations
-            (hospital_id, at, made_at, first_date, last_date, sent_by, listed, agreed, too_new)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING id
-        """,
-        (
-            *(hospital_id, tx.now, made_at, *days),
-            *(sent_by, listed, comparison.agreed, comparison.too_new),
-        ),
+        _ADD,
+        {
+            "hospital_id": hospital_id,
+            "at": tx.now,
+            "made_at": made_at,
+            "first": first,
+            "last": last,
+            "sent_by": sent_by,
+            "listed": listed,
+            "agreed": comparison.agreed,
+            "too_new": comparison.too_new,
+        },
     )
     assert row is not None
-    rows = [
-        {
-            "order_no": found.order_no,
-            "visit_date": found.visit_date,
-            "kind": found.kind,
-            "here": found.here,
-            "there": found.there,
-            "cure": found.cure,
-        }
-        for found in comparison.found
-    ]
-    await tx.do(
-        """
-        INSERT INTO reconciliation_differences
-            (reconciliation_id, hospital_id, order_no, visit_date, kind, here, there, cure)
-        SELECT %s, %s, * FROM json_to_recordset(%s::json)
-            AS n (order_no text, visit_date date, kind text, here text, there text, cure text)
-        """,
-        (row[0], hospital_id, recordset(rows)),
-    )
-    return int(row[0])
+    id = int(row[0])
+    found = recordset([asdict(difference) for difference in comparison.found])
+    await tx.do(_ADD_DIFFERENCES, {"id": id, "hospital_id": hospital_id, "found": found})
+    return id
 
 
 async def listed(tx: Tx, hospital_id: int, before: int | None, limit: int) -> list[Reconciliation]:
-    """A hospital's comparisons with an id below `before`, newest first."""
-    rows = await tx.rows(
+    """Return a hospital's comparisons with an id below `before`, newest first."""
+    return await tx.records(
+        Reconciliation,
         f"""
         SELECT {_COLUMNS} {_FROM}
-        WHERE r.hospital_id = %s AND r.id < coalesce(%s, 9223372036854775807)
-        GROUP BY r.id ORDER BY r.id DESC LIMIT %s
+        WHERE r.hospital_id = %(hospital_id)s
+          AND r.id < coalesce(%(before)s, 9223372036854775807)
+        GROUP BY r.id ORDER BY r.id DESC LIMIT %(limit)s
         """,
-        (hospital_id, before, limit),
+        {"hospital_id": hospital_id, "before": before, "limit": limit},
     )
-    return [Reconciliation(*row) for row in rows]
 
 
 async def one(tx: Tx, hospital_id: int, id: int) -> Reconciliation | None:
-    """A comparison of the hospital's."""
-    row = await tx.row(
-        f"SELECT {_COLUMNS} {_FROM} WHERE r.hospital_id = %s AND r.id = %s GROUP BY r.id",
-        (hospital_id, id),
+    """Return a comparison of the hospital's, or None."""
+    return await tx.record(
+        Reconciliation,
+        f"""
+        SELECT {_COLUMNS} {_FROM}
+        WHERE r.hospital_id = %(hospital_id)s AND r.id = %(id)s GROUP BY r.id
+        """,
+        {"hospital_id": hospital_id, "id": id},
     )
-    return None if row is None else Reconciliation(*row)
 
 
-async def differences(tx: Tx, vault: Vault, reconciliation_id: int) -> list[KeptDifference]:
-    """All of a comparison's, in the order in which they were found."""
-    rows = await tx.rows(
+async def differences(tx: Tx, vault: Vault, reconciliation_id: int) -> list[SavedDifference]:
+    """Return all differences of a comparison, in the order in which they were found."""
+
+    def opened(
+        *, id: int, kind: str, cure: str, note_enc: bytes | None, **row: Any
+    ) -> SavedDifference:
+        note = None
+        if note_enc is not None:
+            note = vault.open("reconciliation_differences", "note", id, note_enc)
+        return SavedDifference(id=id, kind=Difference(kind), cure=Cure(cure), note=note, **row)
+
+    return await tx.records(
+        opened,
         """
         SELECT id, order_no, visit_date, kind, here, there, cure, settled_at, settled_by,
                note_enc
-        FROM reconciliation_differences WHERE reconciliation_id = %s ORDER BY id
+        FROM reconciliation_differences WHERE reconciliation_id = %(id)s ORDER BY id
         """,
-        (reconciliation_id,),
+        {"id": reconciliation_id},
     )
-    return [
-        KeptDifference(
-            *[*row[:3], Difference(row[3]), *row[4:6], Cure(row[6]), *row[7:9], _note(vault, row)]
-        )
-        for row in rows
-    ]
 
 
-def _note(vault: Vault, row: Sequence[Any]) -> str | None:
-    if row[9] is None:
-        return None
-    return vault.open("reconciliation_differences", "note", row[0], row[9])
-
-
-async def settle(
-    tx: Tx, vault: Vault, hospital_id: int, reconciliation_id: int, id: int, by: str, note: str
-) -> bool:
-    """Note who settled an open difference and how; False where there is none (any more)."""
-    changed = await tx.do(
+async def lock_open(tx: Tx, hospital_id: int, reconciliation_id: int, id: int) -> bool:
+    """Lock a difference of the hospital's; return whether it is there and not yet settled."""
+    row = await tx.row(
         """
-        UPDATE reconciliation_differences SET settled_at = %s, settled_by = %s, note_enc = %s
-        WHERE hospital_id = %s AND reconciliation_id = %s AND id = %s AND settled_at IS NULL
+        SELECT FROM reconciliation_differences
+        WHERE hospital_id = %(hospital_id)s AND reconciliation_id = %(reconciliation_id)s
+          AND id = %(id)s AND settled_at IS NULL
+        FOR NO KEY UPDATE
         """,
-        (
-            *(tx.now, by, vault.seal("reconciliation_differences", "note", id, note)),
-            *(hospital_id, reconciliation_id, id),
-        ),
+        {"hospital_id": hospital_id, "reconciliation_id": reconciliation_id, "id": id},
     )
-    return changed > 0
+    return row is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Newest:
-    """A hospital and its newest comparison; None where it has never sent a list."""
-
-    hospital_id: int
-    name: str
-    name_en: str
-    reconciliation: Reconciliation | None
-
-
-async def newest(tx: Tx) -> list[Newest]:
-    """Every hospital that has a system connected, those with open differences first."""
-    rows = await tx.rows(
-        f"""
-        SELECT h.id, h.name, h.name_en, found.*
-        FROM hospitals h
-        LEFT JOIN LATERAL (
-            SELECT {_COLUMNS} {_FROM}
-            WHERE r.id = (SELECT max(id) FROM reconciliations WHERE hospital_id = h.id)
-            GROUP BY r.id
-        ) found ON true
-        WHERE EXISTS (SELECT FROM hospital_clients c
-                      WHERE c.hospital_id = h.id AND c.disabled_at IS NULL)
-           OR EXISTS (SELECT FROM reconciliations r WHERE r.hospital_id = h.id)
-        ORDER BY h.id
+async def settle(tx: Tx, vault: Vault, id: int, by: str, note: str) -> None:
+    """Record who settled a locked difference, and how."""
+    await tx.do(
         """
+        UPDATE reconciliation_differences
+        SET settled_at = %(now)s, settled_by = %(by)s, note_enc = %(note)s
+        WHERE id = %(id)s
+        """,
+        {
+            "now": tx.now,
+            "by": by,
+            "note": vault.seal("reconciliation_differences", "note", id, note),
+            "id": id,
+        },
     )
-    found = [
-        Newest(*[*row[:3], None if row[3] is None else Reconciliation(*row[3:])]) for row in rows
-    ]
-    return sorted(found, key=lambda one: -(one.reconciliation.open if one.reconciliation else 0))
+
+
+async def newest(tx: Tx) -> list[NewestReconciliation]:
+    """Return every hospital with a connected system, those with most open differences first."""
+    return await tx.records(_newest, _NEWEST)
+
+
+def _newest(*, of_hospital: int, name: str, name_en: str, **row: Any) -> NewestReconciliation:
+    found = None if row["id"] is None else Reconciliation(**row)
+    return NewestReconciliation(of_hospital, name, name_en, found)
