@@ -32,7 +32,7 @@ from guahao.flows.supply.imports import importing
 from guahao.notices.deliver import Courier, TryAgain
 from guahao.notices.gateway import Gateway
 from guahao.pushing.pusher import Pusher
-from guahao.pushing.sender import Sender, Ways
+from guahao.pushing.sender import AllowedAddresses, WebhookSender
 from guahao.rules.operations.schedules import SCHEDULES
 from guahao.store.kernel.db import ClockError
 from guahao.store.messages.messages import URGENT
@@ -69,7 +69,7 @@ def create_jobs(
     platform: Platform,
     gateway: Gateway,
     wechat: Gateway | None = None,
-    sender: Sender | None = None,
+    sender: WebhookSender | None = None,
     connector: BaseConnector | None = None,
 ) -> App:
     """The background tasks, on connections of the application's role; not yet open.
@@ -95,9 +95,9 @@ def create_jobs(
     return app
 
 
-def _sender(platform: Platform) -> Sender:
+def _sender(platform: Platform) -> WebhookSender:
     settings = platform.settings
-    return Sender(Ways(settings.demo, settings.webhook_networks))
+    return WebhookSender(AllowedAddresses(settings.demo, settings.webhook_networks))
 
 
 def _add_delivery(app: App, courier: Courier) -> None:

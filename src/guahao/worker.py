@@ -25,7 +25,7 @@ from guahao.flows.kernel.platform import Platform
 from guahao.jobs import DEAD_AFTER_SECONDS, NOTICES, PUSHES, create_jobs
 from guahao.notices.gateway import Gateway
 from guahao.processes import Backoff
-from guahao.pushing.sender import Sender
+from guahao.pushing.sender import WebhookSender
 from guahao.store.kernel.connections import Connection, Pool
 
 # Each with places of its own, so that none waits for another's work: a one-time password neither
@@ -50,7 +50,7 @@ async def run_worker(
     platform: Platform,
     gateway: Gateway,
     wechat: Gateway | None = None,
-    sender: Sender | None = None,
+    sender: WebhookSender | None = None,
     *,
     wait: bool = True,
 ) -> None:

@@ -14,14 +14,14 @@ from tests.hospital_log import hospital_of
 from guahao.flows.integration.webhooks import WebhookSet, set_webhook
 from guahao.flows.kernel.platform import Platform
 from guahao.pushing.pusher import Pusher
-from guahao.pushing.sender import Sender, Ways
+from guahao.pushing.sender import AllowedAddresses, WebhookSender
 from guahao.rules.integration.pushing import KINDS
 from guahao.rules.staff.staff import SYSTEM
 from guahao.store.kernel.views import AppointmentView
 from guahao.tools.stand_ins.hospital import EVENTS_PATH, StandIn, serving
 from guahao.tools.webhook_verifier import Verifier
 
-SENDER = Sender(Ways(demo=True), answer_seconds=600)
+SENDER = WebhookSender(AllowedAddresses(demo=True), answer_seconds=600)
 
 
 @dataclass
@@ -85,7 +85,7 @@ async def connect(
     return Hospital(platform, hospital_id, sessions, system)
 
 
-def pusher(platform: Platform, sender: Sender = SENDER) -> Pusher:
+def pusher(platform: Platform, sender: WebhookSender = SENDER) -> Pusher:
     """Without chance in its waits."""
     return Pusher(platform.db, platform.vault, sender, chance=lambda: 0.5)
 

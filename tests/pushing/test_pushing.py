@@ -20,10 +20,10 @@ from guahao.flows.kernel.platform import Platform
 from guahao.flows.supply import stops
 from guahao.jobs import create_jobs
 from guahao.notices.outbox import OutboxGateway
-from guahao.pushing.sender import Sender, Ways
+from guahao.pushing.sender import AllowedAddresses, WebhookSender
 from guahao.rules.integration.pushing import GIVE_UP_AFTER
 from guahao.rules.staff.staff import SYSTEM, Role, Staff
-from guahao.store.integration.webhooks import Standing
+from guahao.store.integration.webhooks import WebhookState
 from guahao.store.kernel.views import AppointmentView
 from guahao.store.supply.stops import Scope
 from guahao.tools.stand_ins.hospital import Manners
@@ -229,8 +229,8 @@ async def test_a_hospital_that_is_down_is_asked_less_and_less(
     assert hospital.system.statuses() == await hospital.statuses()
 
 
-async def _standing(hospital: Hospital) -> Standing:
-    [found] = await webhooks.standings(hospital.platform, hospital.id)
+async def _standing(hospital: Hospital) -> WebhookState:
+    [found] = await webhooks.states(hospital.platform, hospital.id)
     return found
 
 
@@ -314,7 +314,7 @@ async def test_a_hospital_that_never_answers_delays_no_other(
     patients = await crowd(platform, 3)
     stuck = await slow.booked(patients[0])
     gateway = OutboxGateway(platform.db, platform.vault)
-    sender = Sender(Ways(demo=True), answer_seconds=600)
+    sender = WebhookSender(AllowedAddresses(demo=True), answer_seconds=600)
     working = asyncio.create_task(run_worker(platform, gateway, sender=sender))
     async with create_jobs(platform, gateway, sender=sender).open_async() as app:
         run = app.configure_task("push_to_hospital")

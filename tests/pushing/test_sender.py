@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from tests.city import MONDAY_MORNING
 
-from guahao.pushing.sender import NotTaken, Sender, Ways, resolve
+from guahao.pushing.sender import AllowedAddresses, SendFailure, WebhookSender, resolve
 from guahao.rules.integration.pushing import (
     GIVE_UP_AFTER,
     Undelivered,
@@ -31,8 +31,8 @@ from guahao.rules.integration.pushing import (
     retry_wait,
 )
 
-PRODUCTION = Ways(demo=False)
-DEMO = Ways(demo=True)
+PRODUCTION = AllowedAddresses(demo=False)
+DEMO = AllowedAddresses(demo=True)
 
 
 @pytest.mark.parametrize(
@@ -76,19 +76,19 @@ def test_an_address_is_read_strictly(url: str, demo: bool, refused: WebhookRefus
     ],
 )
 def test_nothing_is_sent_inside(address: str) -> None:
-    assert not PRODUCTION.leads(address)
+    assert not PRODUCTION.allows(address)
 
 
 def test_something_is_sent_outside_and_where_the_operator_says() -> None:
-    assert PRODUCTION.leads("8.8.8.8")
-    assert PRODUCTION.leads("2400:3200::1")
-    assert PRODUCTION.leads("64:ff9b::808:808")
-    assert DEMO.leads("127.0.0.1")
-    assert not DEMO.leads("10.20.0.1")
-    ours = Ways(demo=False, networks=("10.20.0.0/16",))
-    assert ours.leads("10.20.3.4")
-    assert ours.leads("::ffff:10.20.3.4")
-    assert not ours.leads("10.21.0.1")
+    assert PRODUCTION.allows("8.8.8.8")
+    assert PRODUCTION.allows("2400:3200::1")
+    assert PRODUCTION.allows("64:ff9b::808:808")
+    assert DEMO.allows("127.0.0.1")
+    assert not DEMO.allows("10.20.0.1")
+    ours = AllowedAddresses(demo=False, networks=("10.20.0.0/16",))
+    assert ours.allows("10.20.3.4")
+    assert ours.allows("::ffff:10.20.3.4")
+    assert not ours.allows("10.21.0.1")
 
 
 async def test_a_name_with_one_forbidden_address_leads_nowhere(
@@ -101,9 +101,9 @@ async def test_a_name_with_one_forbidden_address_leads_nowhere(
         return [(*kind, ("8.8.8.8", 443)), (*kind, ("169.254.169.254", 443))]
 
     monkeypatch.setattr(socket, "getaddrinfo", answers)
-    line = Sender(PRODUCTION).line_to("https://his.example.cn/")
-    assert await line.send(b"{}", {}) == NotTaken(Undelivered.FORBIDDEN_ADDRESS)
-    await line.close()
+    connection = WebhookSender(PRODUCTION).connect("https://his.example.cn/")
+    assert await connection.send(b"{}", {}) == SendFailure(Undelivered.FORBIDDEN_ADDRESS)
+    await connection.close()
 
 
 async def test_an_address_that_is_allowed_is_the_one_that_is_used() -> None:
@@ -149,12 +149,12 @@ def answering(
         thread.join()
 
 
-async def sent(url: str, sender: Sender | None = None) -> NotTaken | None:
-    line = (sender or Sender(DEMO)).line_to(url)
+async def sent(url: str, sender: WebhookSender | None = None) -> SendFailure | None:
+    connection = (sender or WebhookSender(DEMO)).connect(url)
     try:
-        return await line.send(b"{}", {"Guahao-Event": "1"})
+        return await connection.send(b"{}", {"Guahao-Event": "1"})
     finally:
-        await line.close()
+        await connection.close()
 
 
 @pytest.mark.parametrize(
@@ -162,15 +162,15 @@ async def sent(url: str, sender: Sender | None = None) -> NotTaken | None:
     [
         (200, None),
         (204, None),
-        (302, NotTaken("HTTP 302")),
-        (401, NotTaken("HTTP 401")),
-        (422, NotTaken("HTTP 422", of_event_alone=True)),
-        (429, NotTaken("HTTP 429")),
-        (503, NotTaken("HTTP 503")),
+        (302, SendFailure("HTTP 302")),
+        (401, SendFailure("HTTP 401")),
+        (422, SendFailure("HTTP 422", of_event_alone=True)),
+        (429, SendFailure("HTTP 429")),
+        (503, SendFailure("HTTP 503")),
     ],
 )
 async def test_only_2xx_is_taken_and_no_redirect_is_followed(
-    status: int, refused: NotTaken | None
+    status: int, refused: SendFailure | None
 ) -> None:
     with answering(200) as (elsewhere, elsewhere_seen):
         with answering(status, ("location", elsewhere)) as (url, seen):
@@ -183,8 +183,8 @@ async def test_only_2xx_is_taken_and_no_redirect_is_followed(
 async def test_what_does_not_answer_is_not_waited_for_without_end() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
-        answer = await sent(url, Sender(DEMO, answer_seconds=0.2))
-    assert answer == NotTaken(Undelivered.NO_ANSWER)
+        answer = await sent(url, WebhookSender(DEMO, answer_seconds=0.2))
+    assert answer == SendFailure(Undelivered.NO_ANSWER)
 
 
 async def test_a_connection_that_nobody_takes_is_a_failure() -> None:
@@ -199,14 +199,14 @@ async def test_a_connection_that_nobody_takes_is_a_failure() -> None:
 async def test_the_certificate_must_be_of_the_hospitals_name(tmp_path: Path) -> None:
     """Although the connection goes to the address that was looked at."""
     server_side, our_side = certificate_for("localhost", tmp_path)
-    sender = Sender(DEMO, tls=our_side)
+    sender = WebhookSender(DEMO, tls=our_side)
     with answering(200, tls=server_side) as (url, seen):
         named = url.replace("http://", "https://")
         assert await sent(named, sender) is None
         assert len(seen) == 1
         for trusted, asked in (
             (sender, named.replace("localhost", "127.0.0.1")),
-            (Sender(DEMO), named),
+            (WebhookSender(DEMO), named),
         ):
             refused = await sent(asked, trusted)
             assert refused is not None

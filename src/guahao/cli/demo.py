@@ -15,7 +15,9 @@ from guahao.cli.integration import refused_client, refused_webhook
 from guahao.cli.starting import check_port, prepared_database, run_everything, seed_demo_city
 from guahao.clock import city_clock
 from guahao.flows.supply.open_supply import all_hospitals
+from guahao.rules.integration.clients import ClientRefusal
 from guahao.rules.integration.pushing import WebhookRefusal
+from guahao.rules.kernel.outcomes import Refused
 from guahao.settings import Settings, read_settings
 from guahao.tools import hospital_caller
 from guahao.tools.stand_ins import hospital as hospital_stand_in
@@ -96,9 +98,10 @@ async def _connect_stand_in(
     async with wiring.open_platform(settings, url) as platform:
         names = {hospital.id: hospital.name for hospital in await all_hospitals(platform)}
         id = next(iter(names)) if code is None else await hospital_id_of(platform, code)
-        refused = await hospital_caller.connect(platform, stand_in, id, address)
-    if isinstance(refused, WebhookRefusal):
-        raise refused_webhook(refused)
-    if refused is not None:
-        raise refused_client(refused)
+        outcome = await hospital_caller.connect(platform, stand_in, id, address)
+    match outcome:
+        case Refused(WebhookRefusal() as reason):
+            raise refused_webhook(reason)
+        case Refused(ClientRefusal() as reason):
+            raise refused_client(reason)
     return names[id]

@@ -11,14 +11,13 @@ from guahao.flows.integration import clients as client_flows
 from guahao.flows.integration import webhooks
 from guahao.flows.integration.clients import (
     OVERLAP_HOURS,
-    OVERLAP_HOURS_MAX,
-    ClientRefusal,
     NewSecret,
 )
 from guahao.flows.integration.webhooks import WebhookSet
 from guahao.flows.kernel.platform import Platform
-from guahao.rules.integration.clients import Scope
+from guahao.rules.integration.clients import OVERLAP_HOURS_MAX, ClientRefusal, Scope
 from guahao.rules.integration.pushing import KINDS, WebhookRefusal
+from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.staff.staff import SYSTEM
 
 clients_app = typer.Typer(
@@ -116,9 +115,9 @@ async def _client_row_id(platform: Platform, client_id: str) -> int:
     return id
 
 
-def _print_secret(outcome: NewSecret | ClientRefusal) -> None:
-    if isinstance(outcome, ClientRefusal):
-        raise refused_client(outcome)
+def _print_secret(outcome: NewSecret | Refused[ClientRefusal]) -> None:
+    if isinstance(outcome, Refused):
+        raise refused_client(outcome.reason)
     typer.echo(f"client_id      {outcome.client_id}")
     typer.echo(f"client_secret  {outcome.secret}")
     typer.echo("The secret is shown this once; give it to the hospital by a way that is safe.")
@@ -170,7 +169,8 @@ def webhook_off(hospital: str, reason: Reason = "") -> None:
 def _switch_webhook(hospital: str, *, on: bool, reason: str = "") -> None:
     async def switch(platform: Platform) -> None:
         id = await hospital_id_of(platform, hospital)
-        if await webhooks.switch(platform, SYSTEM, id, on=on, reason=reason) is not None:
+        outcome = await webhooks.switch(platform, SYSTEM, id, on=on, reason=reason)
+        if isinstance(outcome, Refused):
             raise CommandError(f"{hospital} has no webhook; set one first")
         typer.echo(f"{hospital}: {'on' if on else 'off'}")
 
@@ -182,7 +182,7 @@ def webhook_list() -> None:
     """Every webhook: where, on or off, what waits, what is dead, and what went wrong last."""
 
     async def show(platform: Platform) -> None:
-        for hook in await webhooks.standings(platform):
+        for hook in await webhooks.states(platform):
             state = "on" if hook.enabled else "off"
             if hook.probe_at is not None:
                 state = f"not answering, asked again at {hook.probe_at:%H:%M:%S}"
@@ -204,9 +204,9 @@ def webhook_resend(hospital: str) -> None:
     on_the_platform(resend)
 
 
-def _print_webhook(hospital: str, made: WebhookSet | WebhookRefusal) -> None:
-    if isinstance(made, WebhookRefusal):
-        raise refused_webhook(made)
+def _print_webhook(hospital: str, made: WebhookSet | Refused[WebhookRefusal]) -> None:
+    if isinstance(made, Refused):
+        raise refused_webhook(made.reason)
     if made.secret is None:
         typer.echo(f"{hospital}: set; its secret stays.")
         return

@@ -1,4 +1,4 @@
-"""What a hospital is told of an event: the booking as its own calls show it."""
+"""The body of an event: the booking as the hospital's API shows it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from guahao.store.integration.webhooks import Delivery
 
 
 def body_of(event: Delivery, booking: HospitalBooking) -> bytes:
-    """JSON: the event, and the booking with its status after it, whatever happened since."""
+    """Return the event as JSON, and the booking with the status that the event gave it."""
     return msgspec.json.encode(
         {
             "event_id": event.event_id,
@@ -24,19 +24,19 @@ def body_of(event: Delivery, booking: HospitalBooking) -> bytes:
     )
 
 
-def _booking(event: Delivery, one: HospitalBooking) -> dict[str, Any]:
-    session, patient = one.session, one.patient
+def _booking(event: Delivery, booking: HospitalBooking) -> dict[str, Any]:
+    session, patient = booking.session, booking.patient
     return {
-        "id": one.id,
-        "order_no": one.order_no,
+        "id": booking.id,
+        "order_no": booking.order_no,
         "status": "booked" if event.kind == "restored" else event.kind,
-        "channel": one.channel,
-        "booked_at": _moment(one.booked_at),
+        "channel": booking.channel,
+        "booked_at": _moment(booking.booked_at),
         "changed_at": _moment(event.at),
-        "clinic_session_id": one.session_id,
-        "session_external_id": one.session_external_id,
-        "department_external_id": one.department_external_id,
-        "department_name": one.department_name,
+        "clinic_session_id": booking.session_id,
+        "session_external_id": booking.session_external_id,
+        "department_external_id": booking.department_external_id,
+        "department_name": booking.department_name,
         "title": session.title,
         "specialty": session.specialty,
         "visit_date": session.visit_date,

@@ -1,8 +1,7 @@
-"""Push a hospital's events: in order per appointment, again until they are taken, for days.
+"""Push a hospital's events: in order per appointment, retried until they are taken, for days.
 
-A round reads what is due, sends it, and writes down what became of it. What is killed in between
-is sent again: the receiver knows an event by its id. Nothing is held in the database while
-something is sent.
+A round reads what is due, sends it, and saves the outcome. What is killed in between is sent
+again: the receiver recognises an event by its id. No transaction is open while events are sent.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from datetime import datetime
 import structlog
 
 from guahao.pushing.bodies import body_of
-from guahao.pushing.sender import IN_FLIGHT, Line, NotTaken, Sender
+from guahao.pushing.sender import IN_FLIGHT, Connection, SendFailure, WebhookSender
 from guahao.pushing.signing import signed_headers
 from guahao.rules.integration.pushing import (
     FAILURES_UNTIL_OPEN,
@@ -31,11 +30,11 @@ from guahao.store.integration import hospital_events as log
 from guahao.store.integration import webhooks as store
 from guahao.store.integration.hospital_bookings import HospitalBooking, by_id
 from guahao.store.integration.hospital_events import EventCursor, EventsForgotten, HospitalEvent
-from guahao.store.integration.webhooks import Delivery, Tried, Webhook
+from guahao.store.integration.webhooks import Attempt, Delivery, Webhook
 from guahao.store.kernel.db import Database, Tx
 from guahao.store.kernel.vault import Vault
 
-ROUND = 64  # appointments told in one round at most
+ROUND = 64  # appointments in a round at most
 ROUNDS_A_RUN = 500
 CONNECTIONS = 2
 _READ_AT_ONCE = 4 * ROUND
@@ -45,36 +44,36 @@ logger = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Round:
-    """What one round sends: one list an appointment, each in order."""
+    """What a round sends: a list for each appointment, each in order."""
 
     webhook: Webhook
     keys: list[str]
     cursor: EventCursor
     turns: dict[int, list[Delivery]] = field(default_factory=dict)
-    left: list[Tried] = field(default_factory=list)  # what waits, or is dead, without a try
+    left: list[Attempt] = field(default_factory=list)  # what waits, or is dead, without a try
     bookings: Mapping[int, HospitalBooking] = field(default_factory=dict)
     retried: set[int] = field(default_factory=set)
 
     @property
     def room(self) -> int:
-        """How many appointments more; a hospital that was down is asked once."""
+        """How many appointments more; to a hospital that was down, one event is sent as a probe."""
         return (1 if self.is_probe else ROUND) - len(self.turns)
 
     @property
     def is_probe(self) -> bool:
-        """Whether it is only to see if the hospital is back."""
+        """Whether the round only tests if the hospital answers again."""
         return self.webhook.failures_in_row >= FAILURES_UNTIL_OPEN
 
 
 @dataclass(slots=True)
 class _Course:
-    """How the sending of a round goes. `failures_in_row` counts on from the rounds before."""
+    """The progress of a round. `failures_in_row` counts on from the rounds before."""
 
     failures_in_row: int
     delivered: list[int] = field(default_factory=list)
     failed: int = 0
     error: str = ""
-    tried: list[Tried] = field(default_factory=list)
+    tried: list[Attempt] = field(default_factory=list)
 
     @property
     def is_hopeless(self) -> bool:
@@ -88,7 +87,7 @@ class Pusher:
         self,
         db: Database,
         vault: Vault,
-        sender: Sender,
+        sender: WebhookSender,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._db = db
@@ -99,45 +98,45 @@ class Pusher:
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[Tx]:
-        """In turn: runs of all hospitals at once must not take every connection of the worker."""
+        """Limit the connections: runs of all hospitals at once must not take every one."""
         async with self._turns, self._db.transaction() as tx:
             yield tx
 
     async def hospitals_due(self) -> list[int]:
-        """Whom to push for now."""
+        """Return the hospitals to push for now."""
         async with self._transaction() as tx:
             return await store.with_something_due(tx)
 
     async def push(self, hospital_id: int) -> None:
-        """Tell one hospital all that is due, until there is nothing, or it does not answer."""
+        """Send a hospital all that is due, until there is nothing, or it does not answer."""
         async with self._transaction() as tx:
             run = await store.begin_run(tx, hospital_id)
             webhook = None if run is None else await store.of_run(tx, hospital_id, run)
         if run is None or webhook is None:
             return
-        line = self._sender.line_to(webhook.url)
+        connection = self._sender.connect(webhook.url)
         try:
             for _ in range(ROUNDS_A_RUN):
-                if not await self._round(hospital_id, run, line):
+                if not await self._round(hospital_id, run, connection):
                     return
         finally:
-            await line.close()
+            await connection.close()
 
-    async def _round(self, hospital_id: int, run: int, line: Line) -> bool:
-        """Whether another round may find something to do."""
+    async def _round(self, hospital_id: int, run: int, connection: Connection) -> bool:
+        """Run a round; return whether another may find something to do."""
         async with self._transaction() as tx:
             this = await self._prepare(tx, hospital_id, run)
         if this is None:
             return False
         course = _Course(this.webhook.failures_in_row)
         if this.turns:
-            await self._send(this, line, course)
+            await self._send(this, connection, course)
         moved = this.cursor != this.webhook.cursor
         return await self._record(hospital_id, run, this, course) and (
             bool(course.delivered) or course.failed > 0 or moved
         )
 
-    # What goes now ------------------------------------------------------------------------
+    # What is sent now --------------------------------------------------------------------
 
     async def _prepare(self, tx: Tx, hospital_id: int, run: int) -> Round | None:
         webhook = await store.of_run(tx, hospital_id, run)
@@ -162,26 +161,26 @@ class Pusher:
 
     async def _take_due(self, tx: Tx, this: Round) -> None:
         hospital_id = this.webhook.hospital_id
-        for one in await store.due(tx, hospital_id, this.room, any_time=this.is_probe):
-            this.turns[one.appointment_id] = [one]
-            this.retried.add(one.event_id)
+        for delivery in await store.due(tx, hospital_id, this.room, any_time=this.is_probe):
+            this.turns[delivery.appointment_id] = [delivery]
+            this.retried.add(delivery.event_id)
 
     # Sending it ---------------------------------------------------------------------------
 
-    async def _send(self, this: Round, line: Line, course: _Course) -> None:
+    async def _send(self, this: Round, connection: Connection, course: _Course) -> None:
         turns = iter(list(this.turns.values()))
 
         async def caller() -> None:
             for turn in turns:
-                await self._send_turn(this, line, turn, course)
+                await self._send_turn(this, connection, turn, course)
 
         await asyncio.gather(*(caller() for _ in range(IN_FLIGHT)))
 
     async def _send_turn(
-        self, this: Round, line: Line, turn: Sequence[Delivery], course: _Course
+        self, this: Round, connection: Connection, turn: Sequence[Delivery], course: _Course
     ) -> None:
-        """One appointment's events, one after the other, until one is not taken."""
-        for place, one in enumerate(turn):
+        """Send an appointment's events in order, until one is not taken."""
+        for place, delivery in enumerate(turn):
             now = self._db.clock()
             if course.is_hopeless:
                 course.tried += [
@@ -190,26 +189,26 @@ class Pusher:
                     if rest.event_id not in this.retried  # waits already, and says why
                 ]
                 return
-            body = body_of(one, this.bookings[one.appointment_id])
-            headers = signed_headers(this.keys, one.event_id, body, now)
-            refused = await line.send(body, headers)
-            if refused is not None:
-                course.tried.append(self._failed(one, refused, course))
+            body = body_of(delivery, this.bookings[delivery.appointment_id])
+            headers = signed_headers(this.keys, delivery.event_id, body, now)
+            failure = await connection.send(body, headers)
+            if failure is not None:
+                course.tried.append(self._failed(delivery, failure, course))
                 course.tried += [_waiting(rest, now) for rest in turn[place + 1 :]]
                 return
             course.failures_in_row = 0
-            course.delivered.append(one.event_id)
+            course.delivered.append(delivery.event_id)
 
-    def _failed(self, one: Delivery, refused: NotTaken, course: _Course) -> Tried:
-        now, attempts = self._db.clock(), one.attempts + 1
+    def _failed(self, delivery: Delivery, failure: SendFailure, course: _Course) -> Attempt:
+        now, attempts = self._db.clock(), delivery.attempts + 1
         course.failed += 1
-        course.failures_in_row = 0 if refused.of_event_alone else course.failures_in_row + 1
-        course.error = refused.error
-        dead_at = now if is_hopeless(one.due_since, now) else None
+        course.failures_in_row = 0 if failure.of_event_alone else course.failures_in_row + 1
+        course.error = failure.error
+        dead_at = now if is_hopeless(delivery.due_since, now) else None
         wait = retry_wait(attempts, self._chance())
-        return Tried(one, attempts, now + wait, dead_at, refused.error)
+        return Attempt(delivery, attempts, now + wait, dead_at, failure.error)
 
-    # What became of it --------------------------------------------------------------------
+    # The outcome -------------------------------------------------------------------------
 
     async def _record(self, hospital_id: int, run: int, this: Round, course: _Course) -> bool:
         wait = probe_wait(course.failures_in_row, self._chance())
@@ -228,7 +227,7 @@ class Pusher:
             if this.retried:
                 await store.drop_delivered(tx, course.delivered)
             if this.is_probe and course.failures_in_row == 0:
-                await store.hurry(tx, hospital_id)
+                await store.retry_now(tx, hospital_id)
         if course.failed:
             logger.warning(
                 "webhook_failed", hospital=hospital_id, failed=course.failed, error=course.error
@@ -237,22 +236,22 @@ class Pusher:
 
 
 def _take(this: Round, events: Sequence[HospitalEvent], waiting: set[int], now: datetime) -> None:
-    """Put the next events of the log in their places, as long as there is room."""
+    """Assign the next events of the log to their appointments, as long as there is room."""
     for event in events:
-        one = Delivery(event.id, event.appointment_id, event.kind, event.at, 0, event.at)
+        delivery = Delivery(event.id, event.appointment_id, event.kind, event.at, 0, event.at)
         if event.kind in this.webhook.kinds:
             if is_hopeless(event.at, now):
-                this.left.append(Tried(one, 0, now, now, Undelivered.TOO_OLD))
+                this.left.append(Attempt(delivery, 0, now, now, Undelivered.TOO_OLD))
             elif event.appointment_id in waiting:
-                this.left.append(_waiting(one, now))
+                this.left.append(_waiting(delivery, now))
             elif event.appointment_id in this.turns and not this.is_probe:
-                this.turns[event.appointment_id].append(one)
+                this.turns[event.appointment_id].append(delivery)
             elif this.room > 0:
-                this.turns[event.appointment_id] = [one]
+                this.turns[event.appointment_id] = [delivery]
             else:
                 return
         this.cursor = event.cursor
 
 
-def _waiting(one: Delivery, now: datetime) -> Tried:
-    return Tried(one, one.attempts, now, None, Undelivered.WAITS)
+def _waiting(delivery: Delivery, now: datetime) -> Attempt:
+    return Attempt(delivery, delivery.attempts, now, None, Undelivered.WAITS)

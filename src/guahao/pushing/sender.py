@@ -1,7 +1,7 @@
-"""One attempt to tell a hospital, over HTTP. It may lead nowhere but to the hospital.
+"""Send an event to a hospital over HTTP, and to nothing but the hospital.
 
-A hospital's address is typed in by people and resolved by somebody else's name server. So every
-address that its name leads to is looked at, and the connection is made to the one looked at.
+A hospital's URL is typed in by people and resolved by a name server of others. So every address
+of its name is checked, and the connection is made to the very address that was checked.
 """
 
 from __future__ import annotations
@@ -48,44 +48,44 @@ _NOT_PUBLIC = tuple(
         "fec0::/10",  # site-local, deprecated (RFC 3879)
     )
 )
-# Whatever is not in here was never given out for use (IANA: global unicast).
+# Nothing outside was ever assigned for use (IANA: global unicast).
 _GLOBAL_UNICAST = ip_network("2000::/3")
 _ERROR_CHARACTERS = 200
 _READ_BYTES_MAX = 16_384
 # Refusals that are not about the event: the signature, too slow, too many.
 _OF_THE_HOSPITAL = frozenset({401, 403, 407, 408, 425, 429})
 
-# Addresses may hold what a vendor put into them.
+# URLs may hold a vendor's credentials.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 class ForbiddenAddressError(Exception):
-    """The hospital's name leads to an address that nothing is sent to."""
+    """The hospital's name resolves to an address that nothing may be sent to."""
 
 
 @dataclass(frozen=True, slots=True)
-class NotTaken:
-    """Why an event was not taken. `of_event_alone`: the hospital answers, and refuses this one."""
+class SendFailure:
+    """Why an event was not taken. `of_event_alone`: the hospital works, and refuses this one."""
 
     error: str
     of_event_alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Ways:
-    """Where events may go: any public address, this machine in a demo, and named networks."""
+class AllowedAddresses:
+    """Where events may be sent: public addresses, this machine in a demo, and named networks."""
 
     demo: bool
     networks: Sequence[str] = ()
 
-    def leads(self, address: str) -> bool:
-        """Whether something may be sent to this address."""
+    def allows(self, address: str) -> bool:
+        """Return whether events may be sent to this address."""
         ip = _plain(ip_address(address))
-        if any(ip in ip_network(one, strict=False) for one in self.networks):
+        if any(ip in ip_network(network, strict=False) for network in self.networks):
             return True
         if ip.is_loopback:
             return self.demo
-        if any(ip in one for one in _NOT_PUBLIC):
+        if any(ip in network for network in _NOT_PUBLIC):
             return False
         if isinstance(ip, IPv6Address) and ip not in _GLOBAL_UNICAST:
             return False
@@ -93,7 +93,7 @@ class Ways:
 
 
 def _plain(ip: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """An IPv4 address in IPv6's clothes is judged as what it is."""
+    """Return the IPv4 address that an IPv6 one stands for, or the address itself."""
     if isinstance(ip, IPv6Address):
         if ip.ipv4_mapped is not None:
             return ip.ipv4_mapped
@@ -106,42 +106,42 @@ def _is_tunnel(ip: IPv4Address | IPv6Address) -> bool:
     return isinstance(ip, IPv6Address) and (ip.sixtofour is not None or ip.teredo is not None)
 
 
-async def resolve(ways: Ways, host: str, port: int) -> str:
-    """The address to connect to; raises ForbiddenAddressError or OSError."""
+async def resolve(allowed: AllowedAddresses, host: str, port: int) -> str:
+    """Return the address to connect to; raises ForbiddenAddressError or OSError."""
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    addresses = [str(one[4][0]) for one in found]
-    if not all(ways.leads(address) for address in addresses):
+    addresses = [str(address[0]) for *_, address in found]
+    if not all(allowed.allows(address) for address in addresses):
         raise ForbiddenAddressError
     return addresses[0]
 
 
 @dataclass(frozen=True, slots=True)
-class Sender:
-    """Sends to any hospital; `line_to` is one hospital's."""
+class WebhookSender:
+    """Sends to any hospital; `connect` opens one hospital's."""
 
-    ways: Ways
+    allowed: AllowedAddresses
     answer_seconds: float = ANSWER_SECONDS
     tls: ssl.SSLContext = field(default_factory=ssl.create_default_context)
 
-    def line_to(self, url: str) -> Line:
-        """Connections of one hospital's own: no certificate of another serves for it."""
+    def connect(self, url: str) -> Connection:
+        """Open a pool of the hospital's own: no other's TLS certificate is accepted for it."""
         limits = httpx.Limits(max_connections=IN_FLIGHT)
         # No proxy and no redirect: either could lead elsewhere.
         client = httpx.AsyncClient(
             verify=self.tls, limits=limits, trust_env=False, timeout=self.answer_seconds
         )
-        return Line(self, url, client)
+        return Connection(self, url, client)
 
 
 @dataclass(slots=True)
-class Line:
-    """To one hospital's receiver. Close it when done.
+class Connection:
+    """A connection pool to one hospital's receiver. Close it when done.
 
-    `address`: where its name led, as long as that answers.
+    `address`: the checked address of its name, as long as that answers.
     """
 
-    sender: Sender
+    sender: WebhookSender
     url: str
     client: httpx.AsyncClient
     address: str = ""
@@ -150,31 +150,31 @@ class Line:
         """Close the connections."""
         await self.client.aclose()
 
-    async def send(self, body: bytes, headers: Mapping[str, str]) -> NotTaken | None:
-        """None where the event was taken (2xx). Never raises for what the outside does."""
+    async def send(self, body: bytes, headers: Mapping[str, str]) -> SendFailure | None:
+        """Send an event; return None where it was taken (2xx). Never raises for remote failures."""
         refused = await self._try(body, headers)
         if refused is not None:
             self.address = ""
         return refused
 
-    async def _try(self, body: bytes, headers: Mapping[str, str]) -> NotTaken | None:
+    async def _try(self, body: bytes, headers: Mapping[str, str]) -> SendFailure | None:
         try:
             async with asyncio.timeout(self.sender.answer_seconds):
                 return await self._post(body, headers)
         except ForbiddenAddressError:
-            return NotTaken(Undelivered.FORBIDDEN_ADDRESS)
+            return SendFailure(Undelivered.FORBIDDEN_ADDRESS)
         except (TimeoutError, httpx.TimeoutException):
-            return NotTaken(Undelivered.NO_ANSWER)
+            return SendFailure(Undelivered.NO_ANSWER)
         except ssl.SSLError as error:
             return _short("TLS", error)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             return _short(type(error).__name__, error)
 
-    async def _post(self, body: bytes, headers: Mapping[str, str]) -> NotTaken | None:
+    async def _post(self, body: bytes, headers: Mapping[str, str]) -> SendFailure | None:
         parts = urlsplit(self.url)
         host = parts.hostname or ""
         port = parts.port or (443 if parts.scheme == "https" else 80)
-        address = self.address or await resolve(self.sender.ways, host, port)
+        address = self.address or await resolve(self.sender.allowed, host, port)
         self.address = address
         request = self.client.build_request(
             "POST",
@@ -184,22 +184,22 @@ class Line:
             extensions={"sni_hostname": host},
         )
         answer = await self.client.send(request, stream=True)
-        await _read_away(answer)
+        await _drain(answer)
         if answer.is_success:
             return None
         alone = answer.is_client_error and answer.status_code not in _OF_THE_HOSPITAL
-        return NotTaken(f"HTTP {answer.status_code}", of_event_alone=alone)
+        return SendFailure(f"HTTP {answer.status_code}", of_event_alone=alone)
 
 
-async def _read_away(answer: httpx.Response) -> None:
-    """What else it says is of no use; read to the end, the connection serves again."""
-    seen = 0
+async def _drain(answer: httpx.Response) -> None:
+    """Read the rest of the response so that the connection can be reused."""
+    read = 0
     async for chunk in answer.aiter_raw():
-        seen += len(chunk)
-        if seen > _READ_BYTES_MAX:
+        read += len(chunk)
+        if read > _READ_BYTES_MAX:
             break
     await answer.aclose()
 
 
-def _short(kind: str, error: Exception) -> NotTaken:
-    return NotTaken(f"{kind}: {error}"[:_ERROR_CHARACTERS])
+def _short(kind: str, error: Exception) -> SendFailure:
+    return SendFailure(f"{kind}: {error}"[:_ERROR_CHARACTERS])

@@ -17,11 +17,12 @@ import httpx
 
 from guahao.clock import Clock
 from guahao.flows.integration import clients, webhooks
-from guahao.flows.integration.clients import ClientRefusal, NewSecret
+from guahao.flows.integration.clients import NewSecret
 from guahao.flows.integration.webhooks import WebhookSet
 from guahao.flows.kernel.platform import Platform
-from guahao.rules.integration.clients import Scope
+from guahao.rules.integration.clients import ClientRefusal, Scope
 from guahao.rules.integration.pushing import KINDS, WebhookRefusal
+from guahao.rules.kernel.outcomes import DONE, Done, Refused
 from guahao.rules.staff.staff import SYSTEM
 from guahao.tools.stand_ins.hospital import EVENTS_PATH, Action, StandIn
 
@@ -216,7 +217,7 @@ def actions(
 
 async def connect(
     platform: Platform, system: StandIn, hospital_id: int, address: str
-) -> WebhookRefusal | ClientRefusal | None:
+) -> Done | Refused[WebhookRefusal] | Refused[ClientRefusal]:
     """Point the hospital's webhook at the stand-in and give it a client; return a refusal."""
     webhook = await webhooks.set_webhook(
         platform, SYSTEM, hospital_id, address + EVENTS_PATH, KINDS
@@ -224,18 +225,18 @@ async def connect(
     if isinstance(webhook, WebhookSet) and webhook.secret is None:
         # Set at an earlier start: the stand-in does not know that secret.
         webhook = await webhooks.rotate_secret(platform, SYSTEM, hospital_id)
-    if isinstance(webhook, WebhookRefusal):
+    if isinstance(webhook, Refused):
         return webhook
     client = await _client_of(platform, hospital_id)
-    if isinstance(client, ClientRefusal):
+    if isinstance(client, Refused):
         return client
     system.verifier.secrets = [webhook.secret or ""]
     credentials = client.client_id, client.secret
     system.actions = actions(system, platform.settings.public_base, credentials, platform.db.clock)
-    return None
+    return DONE
 
 
-async def _client_of(platform: Platform, hospital_id: int) -> NewSecret | ClientRefusal:
+async def _client_of(platform: Platform, hospital_id: int) -> NewSecret | Refused[ClientRefusal]:
     """Return the client of an earlier start with a new secret, or a new client."""
     for client in await clients.list_clients(platform):
         is_ours = (client.hospital_id, client.name) == (hospital_id, _CLIENT_NAME)

@@ -23,7 +23,8 @@ from tests.web.site import API, CHINESE, ENGLISH, Site, add_citizen, has_chinese
 
 from guahao.flows.integration import clients
 from guahao.flows.integration.clients import WRONG_SECRETS_PER_ADDRESS_HOUR, NewSecret
-from guahao.rules.integration.clients import Scope
+from guahao.rules.integration.clients import ClientRefusal, Scope
+from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.staff.staff import SYSTEM
 from guahao.settings import Settings
 from guahao.web import api
@@ -382,15 +383,18 @@ async def test_a_client_that_cannot_be_right_is_not_added(site: Site) -> None:
     ]
     for name, scopes, certificate, refusal in wrong:
         added = await clients.add_client(site.platform, SYSTEM, id, name, scopes, certificate)
-        assert added == refusal
+        assert isinstance(added, Refused)
+        assert added.reason == refusal
     assert await ask(site.platform, "SELECT 1 FROM hospital_clients") == []
 
 
 async def test_what_is_not_there_is_not_changed(site: Site) -> None:
-    unknown = clients.ClientRefusal.UNKNOWN
+    unknown = Refused(ClientRefusal.UNKNOWN)
     assert await clients.rotate(site.platform, SYSTEM, 999) == unknown
-    assert await clients.rotate(site.platform, SYSTEM, 999, 9999) == "client_overlap_invalid"
+    assert await clients.rotate(site.platform, SYSTEM, 999, 9999) == Refused(
+        ClientRefusal.OVERLAP_INVALID
+    )
     assert await clients.set_disabled(site.platform, SYSTEM, 999, disabled=True) == unknown
     assert await clients.change(site.platform, SYSTEM, 999, {Scope.SUPPLY}, "") == unknown
     added = await clients.add_client(site.platform, SYSTEM, 999, "x", {Scope.SUPPLY})
-    assert added == "client_hospital_unknown"
+    assert added == Refused(ClientRefusal.HOSPITAL_UNKNOWN)

@@ -83,10 +83,10 @@ async def switch(
     return DONE
 
 
-async def standings(platform: Platform, hospital_id: int | None = None) -> list[WebhookState]:
+async def states(platform: Platform, hospital_id: int | None = None) -> list[WebhookState]:
     """Return the state of every webhook, or of one hospital's."""
     async with platform.db.transaction() as tx:
-        return await store.standings(tx, hospital_id)
+        return await store.states(tx, hospital_id)
 
 
 async def dead_letters(

@@ -39,7 +39,8 @@ _WITH_SOMETHING_DUE = f"""
 _SAVE_DELIVERIES = """
     INSERT INTO hospital_deliveries (event_id, hospital_id, appointment_id, kind, at, attempts,
                                      due_since, next_at, dead_at, error)
-    SELECT event_id, %(hospital_id)s, appointment_id, kind, at, attempts, due_since, next_at, dead_at, error
+    SELECT event_id, %(hospital_id)s, appointment_id, kind, at, attempts, due_since, next_at,
+           dead_at, error
     FROM json_to_recordset(%(rows)s::json)
         AS n (event_id bigint, appointment_id bigint, kind text, at timestamptz, attempts int,
               due_since timestamptz, next_at timestamptz, dead_at timestamptz, error text)

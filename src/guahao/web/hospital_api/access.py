@@ -1,4 +1,4 @@
-"""Letting a hospital's information system in, and keeping the log of what it called.
+"""Let a hospital's information system in, and log what it called.
 
 To add a call: an `Endpoint` with its `scope`, a function given a `Visit` that returns an answer,
 and `access.route(endpoint, function)` in the list of its module. A caller that is not let in never
@@ -11,16 +11,15 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, assert_never
 
 import structlog
 from litestar.types import ASGIApp
 from psycopg import InterfaceError, OperationalError
 
-from guahao.flows.integration.clients import NotLetIn, Refused, admit, note_call
-from guahao.flows.people.accounts import Throttled
-from guahao.rules.integration.clients import Client
-from guahao.store.integration.clients import NotedCall
+from guahao.flows.integration.clients import NotAdmitted, TooManyCalls, admit, save_call
+from guahao.rules.integration.clients import AccessRefusal, Client
+from guahao.store.integration.clients import CallOutcome
 from guahao.web.api.services import Route, Services
 from guahao.web.framework.openapi import Endpoint
 from guahao.web.framework.problems import problem_answer
@@ -36,14 +35,14 @@ TAG = Words("医院接口")
 _ERROR = 400
 _SERVER_ERROR = 500
 _log = structlog.get_logger("guahao.web")
-# What the caller is told; the hospital's log says the rest.
-_TOLD = {
-    NotLetIn.SECRET_WRONG: "token_invalid",
-    NotLetIn.SECRET_EXPIRED: "token_invalid",
-    NotLetIn.DISABLED: "client_disabled",
-    NotLetIn.CERTIFICATE_WRONG: "certificate_wrong",
-    NotLetIn.TOKEN_EXPIRED: "token_expired",
-    NotLetIn.SCOPE_MISSING: "scope_missing",
+# What the caller is answered; the hospital's log of calls has the exact reason.
+_CODES = {
+    AccessRefusal.SECRET_WRONG: "token_invalid",
+    AccessRefusal.SECRET_EXPIRED: "token_invalid",
+    AccessRefusal.DISABLED: "client_disabled",
+    AccessRefusal.CERTIFICATE_WRONG: "certificate_wrong",
+    AccessRefusal.TOKEN_EXPIRED: "token_expired",
+    AccessRefusal.SCOPE_MISSING: "scope_missing",
 }
 
 
@@ -82,7 +81,7 @@ Work = Callable[[Visit], Awaitable[Answer]]
 
 
 class Access:
-    """What lets in and keeps the log, for every call of hospitals."""
+    """Lets hospitals' systems in and logs their calls."""
 
     def __init__(self, services: Services) -> None:
         self.services = services
@@ -126,20 +125,20 @@ class Access:
         claims = self.tokens.claims_of(visit.request.scope)
         certificate = self.services.callers.certificate(visit.request.scope)
         outcome = await admit(self.services.platform, claims, endpoint.scope or None, certificate)
-        if isinstance(outcome, Client):
-            visit.caller = outcome
-            return None
-        if isinstance(outcome, Refused):
-            visit.caller = outcome.client
-            answer = visit.refuse(_TOLD[outcome.why])
-            visit.why = outcome.why
-            return answer
-        visit.caller, throttled = outcome
-        return self.throttled(visit, throttled)
-
-    def throttled(self, visit: Visit, throttled: Throttled) -> Answer:
-        """Too many calls of this hospital's."""
-        return visit.refuse("hospital_calls", retry_after_seconds=throttled.retry_after_seconds)
+        match outcome:
+            case Client():
+                visit.caller = outcome
+                return None
+            case NotAdmitted(reason):
+                visit.caller = outcome.client
+                answer = visit.refuse(_CODES[reason])
+                visit.why = reason
+                return answer
+            case TooManyCalls(seconds):
+                visit.caller = outcome.client
+                return visit.refuse("hospital_calls", retry_after_seconds=seconds)
+            case never:
+                assert_never(never)
 
     async def _note(self, endpoint: Endpoint, visit: Visit, status: int) -> None:
         """Strangers are in the process's log alone: they must not fill the hospitals'."""
@@ -147,7 +146,7 @@ class Access:
         if visit.caller is None:
             _log.warning("hospital_call_refused", call=name, status=status, why=visit.why)
             return
-        noted = NotedCall(
+        call = CallOutcome(
             name,
             status,
             visit.why if status >= _ERROR else "",
@@ -156,4 +155,4 @@ class Access:
             round((time.perf_counter() - visit.started) * 1000),
             visit.request_id,
         )
-        await note_call(self.services.platform, visit.caller, noted)
+        await save_call(self.services.platform, visit.caller, call)

@@ -87,11 +87,11 @@ def call_routes(access: Access) -> list[Route]:
         )
         items = [
             HospitalCallOut(
-                one.at.astimezone(CITY_TIME).replace(microsecond=0),
-                one.client_id,
-                *astuple(one.noted),
+                call.at.astimezone(CITY_TIME).replace(microsecond=0),
+                call.client_id,
+                *astuple(call.outcome),
             )
-            for one in found
+            for call in found
         ]
         return json_answer(HospitalCallList(items, None if after is None else str(after)))
 

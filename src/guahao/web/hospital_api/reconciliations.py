@@ -9,13 +9,14 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from guahao.flows.integration import reconciling as flows
-from guahao.flows.integration.reconciling import Listed, ListRefusal, Report
+from guahao.flows.integration.reconciling import Listed, Report
 from guahao.flows.supply.feeding import ITEMS_MAX
 from guahao.rules.integration.clients import Scope
-from guahao.rules.integration.reconciling import STATUSES, Cure, Difference, Theirs
+from guahao.rules.integration.reconciling import STATUSES, Cure, Difference, ListRefusal, Theirs
 from guahao.rules.kernel.facts import PERIODS
 from guahao.rules.kernel.limits import CITY_TIME
-from guahao.store.integration.reconciliations import KeptDifference, Reconciliation
+from guahao.rules.kernel.outcomes import Refused
+from guahao.store.integration.reconciliations import Reconciliation, SavedDifference
 from guahao.web.api.services import Route
 from guahao.web.framework.openapi import Endpoint
 from guahao.web.hospital_api.access import TAG, Access, Visit
@@ -181,8 +182,8 @@ async def _send(visit: Visit) -> Answer:
     outcome = await flows.reconcile(
         visit.services.platform, visit.client, body.made_at, days, listed
     )
-    if isinstance(outcome, ListRefusal):
-        return visit.refuse(outcome)
+    if isinstance(outcome, Refused):
+        return visit.refuse(outcome.reason)
     visit.items_ok = outcome.reconciliation.agreed
     visit.items_failed = outcome.reconciliation.differing
     return json_answer(_report_out(outcome, visit.language), 201)
@@ -238,7 +239,7 @@ def _numbers(one: Reconciliation) -> tuple[Any, ...]:
     )
 
 
-def _difference_out(one: KeptDifference, language: Language) -> DifferenceOut:
+def _difference_out(one: SavedDifference, language: Language) -> DifferenceOut:
     return DifferenceOut(
         *(one.order_no, one.visit_date, one.kind, one.here, one.there, one.cure),
         CURES[one.cure].of(language),

@@ -156,7 +156,7 @@ async def _token(access: Access, visit: Visit) -> Answer:
     visit.caller = proven.client
     if not isinstance(proven, Proven):
         answer = _refusal(visit, _OAuthError("invalid_client", 401, basic=shown.basic))
-        visit.why = proven.why
+        visit.why = proven.reason
         return answer
     scopes = _scopes(form.get("scope"), proven.client.scopes)
     issued = HospitalTokenOut(access.tokens.issue(proven, scopes), " ".join(sorted(scopes)))

@@ -12,8 +12,9 @@ import jwt
 from litestar.types import Scope
 
 from guahao.clock import Clock
-from guahao.flows.integration.clients import Claims, Proven
+from guahao.flows.integration.clients import Proven
 from guahao.rules.integration import clients
+from guahao.rules.integration.clients import Claims
 from guahao.web.http.reading import ProblemError, header
 
 LIFETIME_SECONDS = 900

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from guahao.flows.integration.reconciling import ListRefusal
+from guahao.rules.integration.reconciling import ListRefusal
 from guahao.web.words.reply import Reply
 from guahao.words.text import Words
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import assert_never
 
 from litestar.types import ASGIApp
 
 from guahao.flows.integration import clients as flows
-from guahao.flows.integration.clients import ClientRefusal, NewSecret
+from guahao.flows.integration.clients import NewSecret
 from guahao.flows.supply.open_supply import all_hospitals
-from guahao.rules.integration.clients import Scope
+from guahao.rules.integration.clients import OVERLAP_HOURS_MAX, ClientRefusal, Scope
+from guahao.rules.kernel.outcomes import Done, Refused
 from guahao.rules.staff.staff import Role
 from guahao.store.integration.clients import ClientListing
 from guahao.web.http.answers import Answer
@@ -63,9 +65,13 @@ async def _add(page: StaffPage) -> ASGIApp:
         _scopes(form),
         form.get("certificate", "")[:_TEXT_MAX],
     )
-    if isinstance(outcome, ClientRefusal):
-        return await _listed(page, form, say_refusal(page, outcome), 409)
-    return await _one(page, outcome.id, new=outcome)
+    match outcome:
+        case Refused(reason):
+            return await _listed(page, form, say_refusal(page, reason), 409)
+        case NewSecret(id):
+            return await _one(page, id, new=outcome)
+        case never:
+            assert_never(never)
 
 
 def _scopes(form: dict[str, str]) -> frozenset[Scope]:
@@ -93,12 +99,12 @@ async def _one(
     if client is None:
         raise ProblemError("not_found")
     calls, _ = await flows.list_calls(page.door.platform, client.hospital_id, None, _CALLS_SHOWN)
-    kept = {"certificate": client.thumbprint or "", **{f"scope_{s}": "on" for s in client.scopes}}
+    saved = {"certificate": client.thumbprint or "", **{f"scope_{s}": "on" for s in client.scopes}}
     return page.show(
         "staff/hospital_client.html",
         status,
         client=client,
-        given=kept if given is None else given,
+        given=saved if given is None else given,
         new=new,
         calls=calls,
         why=partial(why_words, page),
@@ -116,7 +122,7 @@ async def _change(page: StaffPage) -> ASGIApp:
     reason = "" if act is None else confirmed(page, act)
     if isinstance(reason, Answer):
         return reason
-    outcome: NewSecret | ClientRefusal | None
+    outcome: NewSecret | Done | Refused[ClientRefusal]
     match form.get("do"):
         case "rotate":
             hours = read_number(form.get("overlap_hours", ""))
@@ -129,14 +135,18 @@ async def _change(page: StaffPage) -> ASGIApp:
                 platform, by, id, disabled=what == "disable", reason=reason
             )
         case _:
-            outcome = ClientRefusal.UNKNOWN
-    if isinstance(outcome, NewSecret):
-        return await _one(page, id, new=outcome)
-    if isinstance(outcome, ClientRefusal):
-        given = form if form.get("do") == "change" else None
-        return await _one(page, id, refused=say_refusal(page, outcome), given=given, status=409)
-    page.flash(page.say("已保存。"))
-    return page.redirect(f"{_LIST}/{id}")
+            outcome = Refused(ClientRefusal.UNKNOWN)
+    match outcome:
+        case NewSecret():
+            return await _one(page, id, new=outcome)
+        case Refused(why):
+            given = form if form.get("do") == "change" else None
+            return await _one(page, id, refused=say_refusal(page, why), given=given, status=409)
+        case Done():
+            page.flash(page.say("已保存。"))
+            return page.redirect(f"{_LIST}/{id}")
+        case never:
+            assert_never(never)
 
 
 def _act(page: StaffPage, client: ClientListing) -> Act | None:
@@ -146,7 +156,7 @@ def _act(page: StaffPage, client: ClientListing) -> Act | None:
     match page.form.get("do"):
         case "rotate":
             hours = read_number(page.form.get("overlap_hours", ""))
-            if not 0 <= hours <= flows.OVERLAP_HOURS_MAX:
+            if not 0 <= hours <= OVERLAP_HOURS_MAX:
                 return None
             if hours > 0:
                 until = page.say(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import assert_never
 
 from litestar.types import ASGIApp
 
@@ -10,6 +11,7 @@ from guahao.flows.integration import webhooks as flows
 from guahao.flows.integration.webhooks import WebhookSet
 from guahao.flows.supply.open_supply import all_hospitals
 from guahao.rules.integration.pushing import KINDS, WebhookRefusal
+from guahao.rules.kernel.outcomes import Done, Refused
 from guahao.rules.staff.staff import Role
 from guahao.store.integration.hospital_events import EVENTS_KEPT_DAYS
 from guahao.web.http.answers import Answer
@@ -44,7 +46,7 @@ async def _listed(
     return page.show(
         "staff/pushes.html",
         status,
-        standings=await flows.standings(platform),
+        webhooks=await flows.states(platform),
         hospitals=await all_hospitals(platform),
         kinds=kind_words(page),
         say_error=partial(say_error, page),
@@ -63,7 +65,7 @@ async def _set(page: StaffPage) -> ASGIApp:
     if isinstance(outcome, WebhookSet) and outcome.secret is None:
         page.flash(page.say("已保存，密钥不变。"))
         return page.redirect(_PUSHES)
-    return await _told(page, outcome)
+    return await _after(page, outcome)
 
 
 async def _change(page: StaffPage) -> ASGIApp:
@@ -74,24 +76,24 @@ async def _change(page: StaffPage) -> ASGIApp:
     reason = "" if act is None else confirmed(page, act)
     if isinstance(reason, Answer):
         return reason
-    outcome: WebhookSet | WebhookRefusal | None
+    outcome: Done | Refused[WebhookRefusal]
     match page.form.get("do"):
         case "rotate":
-            return await _told(page, await flows.rotate_secret(platform, by, hospital_id, reason))
+            return await _after(page, await flows.rotate_secret(platform, by, hospital_id, reason))
         case "on" | "off" as wanted:
             on = wanted == "on"
             outcome = await flows.switch(platform, by, hospital_id, on=on, reason=reason)
         case _:
-            outcome = WebhookRefusal.UNKNOWN
-    if isinstance(outcome, WebhookRefusal):
-        return await _told(page, outcome)
+            outcome = Refused(WebhookRefusal.UNKNOWN)
+    if isinstance(outcome, Refused):
+        return await _after(page, outcome)
     page.flash(page.say("已保存。"))
     return page.redirect(_PUSHES)
 
 
 async def _act(page: StaffPage, hospital_id: int) -> Act | None:
     """What is asked before it is done."""
-    found = await flows.standings(page.door.platform, hospital_id)
+    found = await flows.states(page.door.platform, hospital_id)
     if not found:
         return None
     hospital = page.names.name(found[0].name, found[0].name_en)
@@ -113,12 +115,16 @@ async def _act(page: StaffPage, hospital_id: int) -> Act | None:
     return None
 
 
-async def _told(page: StaffPage, outcome: WebhookSet | WebhookRefusal) -> ASGIApp:
-    """Why not, or the secret, this once."""
-    if isinstance(outcome, WebhookRefusal):
-        return await _listed(page, _say_refusal(page, outcome), status=409)
-    page.form.clear()
-    return await _listed(page, secret=outcome.secret)
+async def _after(page: StaffPage, outcome: WebhookSet | Refused[WebhookRefusal]) -> ASGIApp:
+    """Show why not, or the secret, this once."""
+    match outcome:
+        case Refused(reason):
+            return await _listed(page, _say_refusal(page, reason), status=409)
+        case WebhookSet():
+            page.form.clear()
+            return await _listed(page, secret=outcome.secret)
+        case never:
+            assert_never(never)
 
 
 async def _show_one(page: StaffPage) -> ASGIApp:
@@ -130,7 +136,7 @@ async def _again(page: StaffPage) -> ASGIApp:
     return await send_again(page, read_id(page.request, "hospital_id", "not_found"))
 
 
-def _say_refusal(page: StaffPage, refused: WebhookRefusal) -> str:
+def _say_refusal(page: StaffPage, reason: WebhookRefusal) -> str:
     return {
         WebhookRefusal.UNKNOWN: page.say("请先选择医院；更改密钥和开关前，须已设置推送地址。"),
         WebhookRefusal.BAD_URL: page.say(
@@ -138,4 +144,4 @@ def _say_refusal(page: StaffPage, refused: WebhookRefusal) -> str:
         ),
         WebhookRefusal.NOT_HTTPS: page.say("推送地址须以 https:// 开头。"),
         WebhookRefusal.NO_KINDS: page.say("请至少选择一种事件。"),
-    }[refused]
+    }[reason]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from guahao.flows.integration.clients import NotLetIn
+from guahao.rules.integration.clients import AccessRefusal
 from guahao.web.staff.page import StaffPage
 from guahao.web.words.replies import REPLIES
 
@@ -10,8 +10,8 @@ from guahao.web.words.replies import REPLIES
 def why_words(page: StaffPage, why: str) -> str:
     """A code of the log in words; what has none stays as it is."""
     own = {
-        NotLetIn.SECRET_WRONG: page.say("密钥不对"),
-        NotLetIn.SECRET_EXPIRED: page.say("密钥已过期"),
+        AccessRefusal.SECRET_WRONG: page.say("密钥不对"),
+        AccessRefusal.SECRET_EXPIRED: page.say("密钥已过期"),
         "invalid_request": page.say("令牌请求有误"),
         "invalid_scope": page.say("申请了没有的权限"),
         "unsupported_grant_type": page.say("授权方式不支持"),

@@ -42,7 +42,7 @@ async def show_dead_letters(page: StaffPage, hospital_id: int, tab: str) -> ASGI
     platform = page.door.platform
     after = as_id(page.query("after")) or 0
     letters, more = await flows.dead_letters(platform, page.staff.who, hospital_id, after)
-    found = await flows.standings(platform, hospital_id)
+    found = await flows.states(platform, hospital_id)
     return page.show(
         "staff/dead_letters.html",
         tab=tab,

@@ -7,11 +7,12 @@ import asyncio
 from litestar.types import ASGIApp
 
 from guahao.flows.integration import reconciling as flows
-from guahao.flows.integration.reconciling import NOTE_MAX, Report, SettleRefusal
-from guahao.rules.integration.reconciling import Difference
+from guahao.flows.integration.reconciling import Report
+from guahao.rules.integration.reconciling import NOTE_MAX, Difference, SettleRefusal
+from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.staff.staff import Role
 from guahao.sheets.write import Column, Kind, Plain, Table, csv_file, workbook
-from guahao.store.integration.reconciliations import KeptDifference
+from guahao.store.integration.reconciliations import SavedDifference
 from guahao.web.http.reading import ProblemError, as_id, read_id
 from guahao.web.http.uploads import XLSX
 from guahao.web.staff.at_hospital import Place, both_doors, place_of
@@ -95,7 +96,7 @@ async def _report(page: StaffPage, place: Place, refused: str = "", status: int 
     )
 
 
-def _said(one: KeptDifference, language: Language) -> tuple[str, str, str, str]:
+def _said(one: SavedDifference, language: Language) -> tuple[str, str, str, str]:
     """The difference, what each side says, and the cure, in words."""
     return (
         DIFFERENCES[one.kind].of(language),
@@ -105,7 +106,7 @@ def _said(one: KeptDifference, language: Language) -> tuple[str, str, str, str]:
     )
 
 
-def _side(one: KeptDifference, text: str, language: Language) -> str:
+def _side(one: SavedDifference, text: str, language: Language) -> str:
     if one.kind is Difference.TIME:
         words = [PERIOD_WORDS[w].of(language) if w in PERIOD_WORDS else w for w in text.split(" ")]
         return " ".join(words)
@@ -119,14 +120,14 @@ async def _settle(page: StaffPage) -> ASGIApp:
     id = read_id(page.request, "reconciliation_id", "not_found")
     difference_id = as_id(page.form.get("difference_id", "")) or 0
     note = page.form.get("note", "")
-    refusal = await flows.settle(page.door.platform, place.staff, id, difference_id, note)
-    if refusal is not None:
+    outcome = await flows.settle(page.door.platform, place.staff, id, difference_id, note)
+    if isinstance(outcome, Refused):
         said = {
             SettleRefusal.NOTE_NEEDED: page.say(
                 "请写明是怎样处理的，最多{most}个字。", most=NOTE_MAX
             ),
             SettleRefusal.NOT_OPEN: page.say("这条差异已处理过，或不在这次对账中。"),
-        }[refusal]
+        }[outcome.reason]
         return await _report(page, place, said, 409)
     page.flash(page.say("已记为已处理。下一次对账会显示是否一致。"))
     return page.redirect(f"{place.address}{_LIST}/{id}#difference-{difference_id}")
@@ -158,7 +159,7 @@ def _table(report: Report, language: Language) -> Table:
     return Table(_SHEET.of(language), columns, rows)
 
 
-def _row(one: KeptDifference, language: Language) -> tuple[Plain, ...]:
+def _row(one: SavedDifference, language: Language) -> tuple[Plain, ...]:
     kind, here, there, cure = _said(one, language)
     return (
         *(one.order_no, one.visit_date, kind, here, there, cure),
