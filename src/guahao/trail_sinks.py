@@ -37,7 +37,7 @@ _JSON = re.compile(r"\{[^{}]*\}")
 _log = structlog.get_logger(__name__)
 
 
-class _Line(msgspec.Struct):
+class _SentHead(msgspec.Struct):
     """A head as it is sent."""
 
     log: str
@@ -75,7 +75,7 @@ async def send_head(platform: Platform) -> None:
 def send(settings: Settings, vault: Vault, head: Head) -> None:
     """Send a head to every sink of the settings; raises SinkError where one fails. Blocks."""
     at = datetime.now(UTC).isoformat(timespec="seconds")
-    line = _Line(KIND, at, head.seq, head.hash.hex(), _mac(vault, at, head).hex())
+    line = _SentHead(KIND, at, head.seq, head.hash.hex(), _mac(vault, at, head).hex())
     text = msgspec.json.encode(line).decode()
     failed = []
     if settings.trail_file is not None:
@@ -109,12 +109,12 @@ def last_noted(path: Path, vault: Vault) -> Noted:
     return Noted(forged=forged)
 
 
-def _heads(text: str) -> Iterator[_Line]:
+def _heads(text: str) -> Iterator[_SentHead]:
     """The heads in a text, the last first; what else stands in it is passed over."""
     for line in reversed(text.splitlines()):
         for found in _JSON.findall(line):
             try:
-                head = msgspec.json.decode(found, type=_Line)
+                head = msgspec.json.decode(found, type=_SentHead)
                 bytes.fromhex(head.hash)
             except (msgspec.DecodeError, ValueError):
                 continue

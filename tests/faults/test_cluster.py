@@ -16,7 +16,7 @@ import pytest
 from tests.acceptance.processes import guahao
 from tests.faults.conftest import LONG_FORM, ROUNDS, Figures, Record
 from tests.faults.harness.cluster import Cluster, Node, cluster, until
-from tests.faults.harness.load import Load, Verdict, looking, verdict, wishes
+from tests.faults.harness.load import Load, Verdict, booking_requests, looking, verdict
 
 from guahao.flows.kernel.platform import Platform
 
@@ -141,7 +141,7 @@ async def test_losing_the_primary_loses_no_booking(
 ) -> None:
     made = three_machines
     async with made.looking() as platform:
-        load = Load([made.base], await wishes(platform, PERSONS))
+        load = Load([made.base], await booking_requests(platform, PERSONS))
         async with load.running():
             after = [await one_round(made, load, fault) for _ in range(ROUNDS)]
         found = await verdict(platform, load)
@@ -170,7 +170,7 @@ async def test_the_same_loss_under_asynchronous_replication_is_caught(record: Re
     """The control: what is promised before a standby has it is lost, and seen to be lost."""
     with city("false") as made:
         async with made.looking() as platform:
-            load = Load([made.base], await wishes(platform, PERSONS))
+            load = Load([made.base], await booking_requests(platform, PERSONS))
             async with load.running():
                 primary = await asyncio.to_thread(made.cluster.leader)
                 await load.more(40)

@@ -20,7 +20,7 @@ import psycopg
 import pytest
 from tests.acceptance.processes import SECRET_KEY, Web, environment, guahao
 from tests.faults.conftest import LONG_FORM, Figures, Record
-from tests.faults.harness.load import UNLIMITED, Load, looking, verdict, wishes
+from tests.faults.harness.load import UNLIMITED, Load, booking_requests, looking, verdict
 
 from guahao.embedded import EmbeddedServer
 from guahao.store.kernel.migrate import migrate
@@ -116,7 +116,7 @@ async def test_kills_at_random_lose_and_double_nothing(
         return chosen == "database"
 
     async with looking(server.url("guahao"), SECRET_KEY) as platform:
-        people = await wishes(platform, 200 * ROUNDS)
+        people = await booking_requests(platform, 200 * ROUNDS)
         load = Load([web.base for web in processes.webs], people)
         async with load.running():
             for _ in range(ROUNDS):
@@ -153,7 +153,7 @@ async def test_the_same_without_durable_commits_is_caught(
         conn.execute("SELECT pg_reload_conf()")
     rounds = 0
     async with looking(server.url("guahao"), SECRET_KEY) as platform:
-        load = Load([web.base for web in processes.webs], await wishes(platform, 1000))
+        load = Load([web.base for web in processes.webs], await booking_requests(platform, 1000))
         found = await verdict(platform, load)
         with psycopg.connect(server.url("postgres"), autocommit=True) as conn:
             conn.execute("CHECKPOINT")  # who books, and their log-ins, are there for good

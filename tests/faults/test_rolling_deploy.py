@@ -18,7 +18,7 @@ import pytest
 from tests.acceptance.processes import SECRET_KEY, Web, environment, free_port, guahao
 from tests.faults.conftest import LONG_FORM, ROUNDS, Figures, Record
 from tests.faults.harness.cluster import PATH, until
-from tests.faults.harness.load import UNLIMITED, Load, looking, verdict, wishes
+from tests.faults.harness.load import UNLIMITED, Load, booking_requests, looking, verdict
 
 from guahao.deploy.answers import Answers, check
 from guahao.deploy.credentials import credentials_of
@@ -109,7 +109,7 @@ async def test_a_rolling_deploy_refuses_nobody(
             await asyncio.to_thread(web.wait_until_ready)
         with nginx(tmp_path, [web.port for web in webs]) as (base, tls):
             async with looking(database_url, SECRET_KEY) as platform:
-                people = await wishes(platform, 2000 if LONG_FORM else 500)
+                people = await booking_requests(platform, 2000 if LONG_FORM else 500)
                 load = Load([base], people, pause_seconds=0.5, tls=tls, host="guahao.example.cn")
 
                 def answers() -> bool:

@@ -18,7 +18,7 @@ from tests.pushing.city import Hospital, crowd, push_all, pusher, stand_in
 from guahao import cli
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.integration.pushing import GIVE_UP_AFTER
-from guahao.tools.stand_ins.hospital import Manners
+from guahao.tools.stand_ins.hospital import Behaviour
 from guahao.tools.webhook_verifier import Verifier
 
 Operate = Callable[..., "asyncio.Future[tuple[int, str]]"]
@@ -136,7 +136,7 @@ async def test_an_operator_sees_dead_letters_and_sends_them_again(
     with stand_in(clock) as (system, url):
         system.verifier = Verifier([secret_of((await operate("set", "C0", url))[1])])
         hospital = Hospital(platform, hospital_id, [], system)
-        system.behave(Manners(down=True))
+        system.behave(Behaviour(down=True))
         lost = await book_one(platform)
         await push_all(pusher(platform))
         clock.now += GIVE_UP_AFTER + timedelta(minutes=1)
@@ -145,7 +145,7 @@ async def test_an_operator_sees_dead_letters_and_sends_them_again(
         listed = (await operate("list"))[1]
         assert f"C0 {url} on; 0 delivered, 0 waiting, 1 dead" in listed
 
-        system.behave(Manners())
+        system.behave(Behaviour())
         assert await operate("resend", "C0") == (0, "1 events are on their way again.")
         clock.forward(minutes=1)  # the command's own clock goes on while it runs
         await push_all(pusher(platform))

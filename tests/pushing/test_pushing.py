@@ -26,13 +26,13 @@ from guahao.rules.staff.staff import SYSTEM, Role, Staff
 from guahao.store.integration.webhooks import WebhookState
 from guahao.store.kernel.views import AppointmentView
 from guahao.store.supply.stops import Scope
-from guahao.tools.stand_ins.hospital import Manners
+from guahao.tools.stand_ins.hospital import Behaviour
 from guahao.tools.webhook_verifier import Verifier
 from guahao.worker import run_worker
 
 FRIDAY = THURSDAY + timedelta(days=1)
-DOWN = Manners(down=True)
-WELL = Manners()
+DOWN = Behaviour(down=True)
+WELL = Behaviour()
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ async def test_after_three_days_of_outage_everything_arrives_once_and_in_order(
     await _live_three_days(hospital, made, patients[6:], clock)
     assert len(hospital.system.effects) == 6  # none since it went down
     # Back, but losing answers; and the first worker is killed while it sends.
-    hospital.system.behave(Manners(lose=0.6))
+    hospital.system.behave(Behaviour(lose=0.6))
     hospital.system.gate.clear()
     hospital.system.arrived.clear()
     clock.forward(minutes=20)
@@ -290,7 +290,7 @@ async def test_one_event_that_is_refused_holds_back_its_own_appointment_alone(
 async def test_a_hospital_that_enters_twice_and_out_of_order_has_the_right_book(
     hospital: Hospital, platform: Platform, clock: Clock
 ) -> None:
-    hospital.system.behave(Manners(twice=1, reorder=True, lose=0.4))
+    hospital.system.behave(Behaviour(twice=1, reorder=True, lose=0.4))
     for person in await crowd(platform, 5):
         made = await hospital.booked(person)
         await cancel_for_caller(platform, made.id)

@@ -95,7 +95,7 @@ def request(
     actor: Actor = OWNER,
     at: datetime = NOW,
 ) -> BookingRequest:
-    """A wish to book."""
+    """A request to book."""
     return BookingRequest(actor, key, patient_id, session_id, "api", at)
 
 
@@ -180,26 +180,26 @@ class Ledger:
         """Decide a batch, keep what follows from it, and tell each caller the answer."""
         decisions = decide_batch(self.facts(), requests)
         answers: list[Answer] = []
-        for wish, decision in zip(requests, decisions, strict=True):
-            answers.append(self._answer(wish, decision, answers))
+        for wanted, decision in zip(requests, decisions, strict=True):
+            answers.append(self._answer(wanted, decision, answers))
         return answers
 
     def book_one_by_one(self, requests: Sequence[BookingRequest]) -> list[Answer]:
         """Each request alone, on facts that know of those before it."""
-        return [answer for wish in requests for answer in self.book([wish])]
+        return [answer for wanted in requests for answer in self.book([wanted])]
 
     def _answer(
-        self, wish: BookingRequest, decision: Decision, answers: Sequence[Answer]
+        self, wanted: BookingRequest, decision: Decision, answers: Sequence[Answer]
     ) -> Answer:
-        body = (wish.patient_id, wish.session_id)
+        body = (wanted.patient_id, wanted.session_id)
         match decision:
             case Accepted():
                 self.records.append(Record(*body))
-                self.earlier[wish.scope] = EarlierUse(*body, "booked", len(self.records))
+                self.earlier[wanted.scope] = EarlierUse(*body, "booked", len(self.records))
                 return len(self.records)
             case Refused(reason, retry_from, visit_from):
                 use = EarlierUse(*body, reason.value, None, retry_from, visit_from)
-                self.earlier[wish.scope] = use
+                self.earlier[wanted.scope] = use
                 return decision
             case Repeated(use):
                 return use.appointment_id or Refused(

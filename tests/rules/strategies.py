@@ -127,7 +127,9 @@ def known_or_not(ids: int) -> st.SearchStrategy[int]:
 
 
 @st.composite
-def wishes(draw: st.DrawFn, today: date, session_ids: int, person_ids: int) -> BookingRequest:
+def booking_requests(
+    draw: st.DrawFn, today: date, session_ids: int, person_ids: int
+) -> BookingRequest:
     """A request of today or the next two days; keys meet, and some ids name nothing."""
     at = datetime.combine(today + timedelta(days=draw(st.integers(0, 2))), draw(clocks), CITY_TIME)
     return BookingRequest(
@@ -145,12 +147,12 @@ def worlds(draw: st.DrawFn) -> World:
     """Anything at all, under any policy."""
     today, policy = draw(dates), draw(policies)
     session_ids, person_ids = draw(st.integers(1, 8)), draw(st.integers(1, 3))
-    wish = wishes(today, session_ids, person_ids)
+    request = booking_requests(today, session_ids, person_ids)
     return World(
         tuple(draw(sessions(number, today, policy)) for number in range(1, session_ids + 1)),
         tuple(draw(persons(number, today)) for number in range(1, person_ids + 1)),
         policy,
-        tuple(draw(st.lists(wish, min_size=1, max_size=14))),
+        tuple(draw(st.lists(request, min_size=1, max_size=14))),
         draw(st.booleans()),
     )
 

@@ -15,7 +15,7 @@ from tests.web.site import Site
 from guahao.notices.wechat import OfficialAccount, WeChatGateway
 from guahao.rules.kernel.limits import Policy
 from guahao.settings import Settings, WeChatTemplate
-from guahao.tools.stand_ins.wechat import Account, Shown, StandIn
+from guahao.tools.stand_ins.wechat import Account, Bubble, StandIn
 from guahao.web.app import create_app
 from guahao.web.wechat import Connection
 from guahao.wechat.api import Api
@@ -47,7 +47,7 @@ class Official(Site):
             self.outgoing, platform.db, platform.vault, settings.wechat_templates, PUBLIC
         )
 
-    async def send(self, fields: Fields, **more: str | int) -> Shown | None:
+    async def send(self, fields: Fields, **more: str | int) -> Bubble | None:
         """A message as WeChat sends it; what its sender then sees."""
         query, body = self.account.request({**fields, **more}, self.clock().timestamp())
         answer = await self.post("/wechat", params=query, content=body)

@@ -18,7 +18,7 @@ from tests.wechat.official import OPENID, PUBLIC, Official, open_official
 
 from guahao.flows.messages.wechat import HELP_KEY, bind
 from guahao.rules.kernel.limits import Policy
-from guahao.tools.stand_ins.wechat import Shown, StandIn
+from guahao.tools.stand_ins.wechat import Bubble, StandIn
 
 STRANGER = "o-stranger"
 
@@ -75,7 +75,7 @@ def links(text: str) -> list[str]:
 async def card(official: Official, words: str) -> tuple[str, str, str]:
     """Title, description and address of the one card that the words are answered with."""
     shown = await official.send(official.text(words))
-    assert isinstance(shown, Shown)
+    assert isinstance(shown, Bubble)
     [only] = shown.cards
     return only
 

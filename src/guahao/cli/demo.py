@@ -77,13 +77,13 @@ def demo_hospital(
     check_port(settings)
     begun = str(time.time())
     clock = city_clock(settings.clock_start, float(begun))
-    manners = hospital_stand_in.Manners(down, slow, lose, twice, reorder, lie)
-    stand_in = hospital_stand_in.StandIn(clock=lambda: clock().timestamp(), manners=manners)
+    behaviour = hospital_stand_in.Behaviour(down, slow, lose, twice, reorder, lie)
+    stand_in = hospital_stand_in.StandIn(clock=lambda: clock().timestamp(), behaviour=behaviour)
     with hospital_stand_in.serving(stand_in, port) as address, prepared_database(settings) as urls:
         name = uvloop.run(
             _connect_stand_in(settings, urls.application, hospital, stand_in, address)
         )
-        typer.echo(f"The system of {name}, its book, its manners and its calls: {address}/")
+        typer.echo(f"The system of {name}, its book, its behaviour and its calls: {address}/")
         run_everything(settings, urls, begun)
 
 

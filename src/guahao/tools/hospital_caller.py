@@ -57,7 +57,7 @@ class Caller:
         ]
         await self._call("PUT", "/departments", {"items": departments})
         items = [_session(day, capacity) for day in days]
-        if self.system.manners.reorder:
+        if self.system.behaviour.reorder:
             random.shuffle(items)
         return await self._call("PUT", "/clinic-sessions", {"items": items})
 
@@ -77,9 +77,9 @@ class Caller:
 
     async def report(self, seen: Mapping[int, bool]) -> dict[str, Any]:
         """Who came, by the booking's id; a lying hospital says the contrary."""
-        lies = self.system.chance() < self.system.manners.lie
+        lies = self.system.chance() < self.system.behaviour.lie
         items = [{"appointment_id": id, "seen": came is not lies} for id, came in seen.items()]
-        if self.system.manners.reorder:
+        if self.system.behaviour.reorder:
             random.shuffle(items)
         return await self._call("PUT", "/attendance", {"items": items})
 
@@ -93,8 +93,8 @@ class Caller:
         lines: list[dict[str, Any]] = []
         for booking in self.system.bookings():
             listed = first <= date.fromisoformat(booking["visit_date"]) <= last
-            if listed and self.system.chance() >= self.system.manners.lie:
-                doubled = self.system.chance() < self.system.manners.twice
+            if listed and self.system.chance() >= self.system.behaviour.lie:
+                doubled = self.system.chance() < self.system.behaviour.twice
                 lines += [_line(booking)] * (2 if doubled else 1)
         body = {
             "made_at": now.isoformat(),
@@ -102,7 +102,7 @@ class Caller:
             "date_to": last.isoformat(),
             "bookings": lines,
         }
-        # Once, whatever its manners: each list is a report of its own.
+        # Once, whatever its behaviour: each list is a report of its own.
         answer = await self._once("POST", "/reconciliations", body, None)
         return _answered(answer)
 
@@ -130,7 +130,7 @@ class Caller:
     ) -> dict[str, Any]:
         """One call, and once more where the hospital calls twice."""
         answer = await self._once(method, path, body, query)
-        if method != "GET" and self.system.chance() < self.system.manners.twice:
+        if method != "GET" and self.system.chance() < self.system.behaviour.twice:
             await self._once(method, path, body, query)
         return _answered(answer)
 

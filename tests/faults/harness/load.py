@@ -56,7 +56,7 @@ async def looking(url: str, secret_key: str) -> AsyncIterator[Platform]:
 
 
 @dataclass(frozen=True)
-class Wish:
+class BookingRequest:
     """A booking that somebody wants, under its key."""
 
     person: Person
@@ -68,7 +68,7 @@ class Wish:
         return f"{self.person.patient_id}-{self.session_id}"
 
 
-async def wishes(platform: Platform, persons: int) -> list[Wish]:
+async def booking_requests(platform: Platform, persons: int) -> list[BookingRequest]:
     """Five bookings a person, on days apart, in a department large enough for all."""
     today = datetime.now(CITY_TIME).date()
     dates = [today + timedelta(days=3 + _DAYS_APART * number) for number in range(_VISITS)]
@@ -81,7 +81,9 @@ async def wishes(platform: Platform, persons: int) -> list[Wish]:
         # A person whom nobody has checked may have a single live booking.
         await tx.do("UPDATE patients SET checked_at = %s, checked_by = 'pickup'", (tx.now,))
     tokens = {person: issue(person.account_id) for person in crowd}
-    return [Wish(person, tokens[person], session) for session in sessions for person in crowd]
+    return [
+        BookingRequest(person, tokens[person], session) for session in sessions for person in crowd
+    ]
 
 
 @dataclass
@@ -89,7 +91,7 @@ class Load:
     """Clients that book, each again under its key until it is answered for good."""
 
     bases: Sequence[str]
-    wishes: list[Wish]
+    requests: list[BookingRequest]
     clients: int = 4
     pause_seconds: float = 0.05
     tls: ssl.SSLContext | bool = True
@@ -104,7 +106,7 @@ class Load:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Load]:
         """Book until the end of the block; then whoever began is answered for good."""
-        left = iter(self.wishes)
+        left = iter(self.requests)
         async with httpx.AsyncClient(timeout=15, verify=self.tls, trust_env=False) as client:
             tasks = self._tasks = [
                 asyncio.create_task(self._book_on(client, left, number))
@@ -120,15 +122,17 @@ class Load:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _book_on(self, client: httpx.AsyncClient, left: Iterator[Wish], number: int) -> None:
-        for wish in left:
+    async def _book_on(
+        self, client: httpx.AsyncClient, left: Iterator[BookingRequest], number: int
+    ) -> None:
+        for request in left:
             if self._stop.is_set():
                 return
-            await self._book(client, wish, number)
+            await self._book(client, request, number)
             await asyncio.sleep(self.pause_seconds)
         raise AssertionError("there are not enough persons for so long a load")
 
-    async def _book(self, client: httpx.AsyncClient, wish: Wish, number: int) -> None:
+    async def _book(self, client: httpx.AsyncClient, request: BookingRequest, number: int) -> None:
         tries = number
         while True:
             begun = time.monotonic()
@@ -137,21 +141,21 @@ class Load:
                 answer = await client.post(
                     f"{self.bases[tries % len(self.bases)]}/api/v1/appointments",
                     headers={
-                        "Authorization": f"Bearer {wish.token}",
-                        "Idempotency-Key": wish.key,
+                        "Authorization": f"Bearer {request.token}",
+                        "Idempotency-Key": request.key,
                         **({} if self.host is None else {"Host": self.host}),
                     },
                     extensions={} if self.host is None else {"sni_hostname": self.host},
                     json={
-                        "clinic_session_id": wish.session_id,
-                        "patient_id": wish.person.patient_id,
+                        "clinic_session_id": request.session_id,
+                        "patient_id": request.person.patient_id,
                     },
                 )
             except httpx.TransportError as error:
                 said = type(error).__name__
             else:
                 if answer.status_code == 201:
-                    self.acknowledged[wish.key] = answer.json()["id"]
+                    self.acknowledged[request.key] = answer.json()["id"]
                     self.answered_at.append(time.monotonic())
                     self._waited(begun)
                     return

@@ -105,8 +105,8 @@ def test_cancelling_gives_back_exactly(world: World, data: st.DataObject) -> Non
     for record in cancelled.records[held:]:
         record.status = data.draw(st.sampled_from(["cancelled", "stopped"]))
     event("cancelled" if len(cancelled.records) > held else "was refused anyway")
-    for wish in after:
-        [one], [other] = cancelled.book([wish]), never.book([wish])
+    for wanted in after:
+        [one], [other] = cancelled.book([wanted]), never.book([wanted])
         assert one == other or (isinstance(one, int) and isinstance(other, int))
     assert cancelled.facts().sessions == never.facts().sessions
     assert cancelled.facts().patients == never.facts().patients
@@ -130,10 +130,10 @@ def test_the_same_key_gives_the_same_answer(world: World, later: int, in_one_bat
 @given(worlds())
 def test_the_answer_is_the_first_reason_that_applies(world: World) -> None:
     facts = world.ledger().facts()
-    for wish in world.requests:
-        expected = oracle.first(oracle.reasons(facts, wish))
+    for wanted in world.requests:
+        expected = oracle.first(oracle.reasons(facts, wanted))
         event(expected)
-        [decision] = decide_batch(facts, [wish])
+        [decision] = decide_batch(facts, [wanted])
         given_answer = decision.reason if isinstance(decision, Refused) else "booked"
         assert given_answer == expected
 
@@ -142,21 +142,21 @@ def test_the_answer_is_the_first_reason_that_applies(world: World) -> None:
 def test_who_is_told_to_come_again_can_rely_on_it(world: World) -> None:
     facts = world.ledger().facts()
     moment = timedelta(microseconds=1)
-    for wish in world.requests:
-        [decision] = decide_batch(facts, [wish])
+    for wanted in world.requests:
+        [decision] = decide_batch(facts, [wanted])
         if not isinstance(decision, Refused) or decision.retry_from is None:
             continue
         event(decision.reason)
         causes = {decision.reason.value}
         if decision.reason in oracle.TOO_EARLY:
             causes |= set(oracle.TOO_EARLY)
-        assert decision.retry_from > wish.at
-        then = replace(wish, at=decision.retry_from)
+        assert decision.retry_from > wanted.at
+        then = replace(wanted, at=decision.retry_from)
         assert not causes & oracle.reasons(facts, then)
-        assert causes & oracle.reasons(facts, replace(wish, at=decision.retry_from - moment))
+        assert causes & oracle.reasons(facts, replace(wanted, at=decision.retry_from - moment))
         [retried] = decide_batch(facts, [then])
         assert not isinstance(retried, Refused) or retried.reason not in causes
-        [too_soon] = decide_batch(facts, [replace(wish, at=decision.retry_from - moment)])
+        [too_soon] = decide_batch(facts, [replace(wanted, at=decision.retry_from - moment)])
         assert isinstance(too_soon, Refused)
         earlier = oracle.ORDER[: oracle.ORDER.index(decision.reason)]
         assert too_soon.reason in causes.union(earlier)
@@ -165,16 +165,16 @@ def test_who_is_told_to_come_again_can_rely_on_it(world: World) -> None:
 @given(worlds())
 def test_a_time_to_come_again_is_named_wherever_there_is_one(world: World) -> None:
     facts = world.ledger().facts()
-    for wish in world.requests:
-        [decision] = decide_batch(facts, [wish])
+    for wanted in world.requests:
+        [decision] = decide_batch(facts, [wanted])
         if not isinstance(decision, Refused) or decision.retry_from is not None:
             continue
         assert decision.reason != Refusal.PATIENT_SUSPENDED
         if decision.reason in oracle.TOO_EARLY:
-            session = facts.sessions[wish.session_id]
+            session = facts.sessions[wanted.session_id]
             visit_date, rules = session.visit_date, session.rules
-            ahead = (visit_date - wish.at.date()).days
-            for day in oracle.dates_from(wish.at.date(), ahead + 1):
+            ahead = (visit_date - wanted.at.date()).days
+            for day in oracle.dates_from(wanted.at.date(), ahead + 1):
                 # The only hours at which a refusal may come to an end.
                 for clock in (time.min, rules.release_time):
                     at = city_time(day, clock)
@@ -187,16 +187,16 @@ def test_the_date_named_to_one_over_a_limit_is_the_first_that_no_limit_refuses(
 ) -> None:
     ledger = world.ledger()
     answers = zip(world.requests, ledger.book(world.requests), strict=True)
-    over = [wish for wish, a in answers if isinstance(a, Refused) and a.reason in LIMITS]
+    over = [wanted for wanted, a in answers if isinstance(a, Refused) and a.reason in LIMITS]
     assume(over)
     facts = ledger.facts()
-    wish = replace(data.draw(st.sampled_from(over)), key="another")
-    [decision] = decide_batch(facts, [wish])
+    wanted = replace(data.draw(st.sampled_from(over)), key="another")
+    [decision] = decide_batch(facts, [wanted])
     assert isinstance(decision, Refused)
     assert decision.reason in LIMITS
-    session = facts.sessions[wish.session_id]
-    counted = facts.patients[wish.patient_id].counted
-    last = oracle.last_open(wish.at.date(), session.rules, facts.policy)
+    session = facts.sessions[wanted.session_id]
+    counted = facts.patients[wanted.patient_id].counted
+    last = oracle.last_open(wanted.at.date(), session.rules, facts.policy)
     later = oracle.dates_from(session.visit_date, (last - session.visit_date).days + 1)[1:]
     place = (session.hospital_id, session.department_id)
     free = (d for d in later if not oracle.limit_reasons(place, d, counted, facts.policy))

@@ -153,50 +153,50 @@ def test_nearly_every_pair_of_reasons_can_meet() -> None:
 
 def test_a_request_with_nothing_against_it_is_booked() -> None:
     assert oracle.reasons(*against()) == set()
-    facts, wish = against()
-    assert not isinstance(decide_batch(facts, [wish])[0], Refused)
+    facts, wanted = against()
+    assert not isinstance(decide_batch(facts, [wanted])[0], Refused)
 
 
 @pytest.mark.parametrize("reason", oracle.ORDER)
 def test_a_reason_alone_is_the_answer(reason: str) -> None:
-    facts, wish = against(reason)
-    assert oracle.reasons(facts, wish) == {reason}
-    [decision] = decide_batch(facts, [wish])
+    facts, wanted = against(reason)
+    assert oracle.reasons(facts, wanted) == {reason}
+    [decision] = decide_batch(facts, [wanted])
     assert isinstance(decision, Refused)
     assert decision.reason == reason
 
 
 @pytest.mark.parametrize(("earlier", "later"), PAIRS)
 def test_of_two_reasons_the_earlier_answers(earlier: str, later: str) -> None:
-    facts, wish = against(earlier, later)
+    facts, wanted = against(earlier, later)
     both = {earlier, later}
     if earlier == "unknown_session":
         both -= JUDGED_ON_THE_SESSION
-    assert oracle.reasons(facts, wish) == both
-    [decision] = decide_batch(facts, [wish])
+    assert oracle.reasons(facts, wanted) == both
+    [decision] = decide_batch(facts, [wanted])
     assert isinstance(decision, Refused)
     assert decision.reason == earlier
 
 
 def test_a_session_that_was_never_known_is_told_before_anything_else() -> None:
-    facts, wish = against(*set(oracle.ORDER) - {"next_day_closed", "beyond_horizon"})
-    [decision] = decide_batch(facts, [wish])
+    facts, wanted = against(*set(oracle.ORDER) - {"next_day_closed", "beyond_horizon"})
+    [decision] = decide_batch(facts, [wanted])
     assert decision == Refused(Refusal.UNKNOWN_SESSION)
 
 
 @pytest.mark.parametrize("reason", oracle.ORDER)
 def test_another_body_under_a_used_key_is_told_before_any_rule(reason: str) -> None:
-    facts, wish = against(reason)
-    facts = replace(facts, earlier={wish.scope: EarlierUse(wish.patient_id, 99, "sold_out")})
-    assert decide_batch(facts, [wish]) == [KeyMismatch()]
+    facts, wanted = against(reason)
+    facts = replace(facts, earlier={wanted.scope: EarlierUse(wanted.patient_id, 99, "sold_out")})
+    assert decide_batch(facts, [wanted]) == [KeyMismatch()]
 
 
 @pytest.mark.parametrize("reason", oracle.ORDER)
 def test_an_answer_once_given_stands_whatever_has_happened_since(reason: str) -> None:
-    facts, wish = against(reason)
-    use = EarlierUse(wish.patient_id, wish.session_id, "booked", appointment_id=7)
-    facts = replace(facts, earlier={wish.scope: use})
-    assert decide_batch(facts, [wish]) == [Repeated(use)]
+    facts, wanted = against(reason)
+    use = EarlierUse(wanted.patient_id, wanted.session_id, "booked", appointment_id=7)
+    facts = replace(facts, earlier={wanted.scope: use})
+    assert decide_batch(facts, [wanted]) == [Repeated(use)]
 
 
 @pytest.mark.parametrize(

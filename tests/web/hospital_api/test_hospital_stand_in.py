@@ -19,7 +19,7 @@ from guahao.flows.integration.webhooks import WebhookSet, set_webhook, switch
 from guahao.rules.integration.pushing import KINDS
 from guahao.rules.staff.staff import SYSTEM
 from guahao.tools.hospital_caller import Caller, CallError, coming_days
-from guahao.tools.stand_ins.hospital import Manners, StandIn, read_manners
+from guahao.tools.stand_ins.hospital import Behaviour, StandIn, read_behaviour
 from guahao.tools.webhook_verifier import Verifier
 
 TUESDAY = date(2026, 12, 1)
@@ -74,7 +74,7 @@ async def his(site: Site, wired: tuple[StandIn, str]) -> AsyncIterator[His]:
 
 async def test_it_publishes_and_a_repeat_changes_nothing(his: His) -> None:
     days = coming_days(MONDAY_MORNING.date())
-    his.system.behave(Manners(reorder=True, twice=1))
+    his.system.behave(Behaviour(reorder=True, twice=1))
     assert (await his.caller.publish(days))["created"] == len(days)
     again = await his.caller.publish(days)
     assert (again["created"], again["unchanged"]) == (0, len(days))
@@ -98,7 +98,7 @@ async def test_numbers_attendance_and_lies_go_through_the_calls(his: His, clock:
     assert (await his.caller.report(waiting))["changed"] == 2
     await his.told()
     assert set((await his.statuses()).values()) == {"picked_up"}
-    his.system.behave(Manners(lie=1))  # the platform has to take its word
+    his.system.behave(Behaviour(lie=1))  # the platform has to take its word
     assert (await his.caller.report({made[1][0]: True}))["items"][0]["result"] != "unchanged"
 
 
@@ -110,11 +110,11 @@ async def test_its_list_agrees_until_it_lies_or_does_things_twice(his: His, cloc
     compared = await his.caller.compare(clock.now)
     assert (compared["listed"], compared["agreed"], compared["differences"]) == (2, 2, [])
     before = await his.statuses()
-    for manners, kind in (
-        (Manners(lie=1), "missing_at_hospital"),
-        (Manners(twice=1), "doubled"),
+    for behaviour, kind in (
+        (Behaviour(lie=1), "missing_at_hospital"),
+        (Behaviour(twice=1), "doubled"),
     ):
-        his.system.behave(manners)
+        his.system.behave(behaviour)
         told = (await his.caller.compare(clock.now))["differences"]
         assert [one["kind"] for one in told] == [kind, kind]
     assert await his.statuses() == before
@@ -180,10 +180,10 @@ async def test_its_page_shows_the_book_changes_manners_and_calls(
     async with httpx.AsyncClient(base_url=url.removesuffix("/events")) as browser:
         assert "测试人" in (await browser.get("/")).text
         assert (await browser.get("/book")).json()["known"] == 1
-        answer = await browser.post("/manners", data={"lose": "0.5", "reorder": "on"})
+        answer = await browser.post("/behaviour", data={"lose": "0.5", "reorder": "on"})
         assert answer.status_code == 303
-        assert system.manners == Manners(lose=0.5, reorder=True)
-        assert (await browser.post("/manners", data={"lose": "2"})).status_code == 400
+        assert system.behaviour == Behaviour(lose=0.5, reorder=True)
+        assert (await browser.post("/behaviour", data={"lose": "2"})).status_code == 400
         await browser.post("/call", data={"do": "say", "day": "2026-12-03"})
         assert "&lt;2026-12-03&gt;" in (await browser.get("/")).text
         assert (await browser.post("/call", data={"do": "other"})).status_code == 400
@@ -193,13 +193,13 @@ async def test_its_page_shows_the_book_changes_manners_and_calls(
 @pytest.mark.parametrize(
     ("given", "read"),
     [
-        ({}, Manners()),
-        ({"down": "on", "slow_seconds": "2.5"}, Manners(down=True, slow_seconds=2.5)),
+        ({}, Behaviour()),
+        ({"down": "on", "slow_seconds": "2.5"}, Behaviour(down=True, slow_seconds=2.5)),
         ({"slow_seconds": "601"}, None),
         ({"lie": "-0.1"}, None),
         ({"lose": "nan"}, None),
         ({"twice": "many"}, None),
     ],
 )
-def test_manners_are_read_strictly(given: dict[str, str], read: Manners | None) -> None:
-    assert read_manners(given) == read
+def test_manners_are_read_strictly(given: dict[str, str], read: Behaviour | None) -> None:
+    assert read_behaviour(given) == read

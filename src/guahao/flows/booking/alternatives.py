@@ -1,4 +1,4 @@
-"""What could be booked instead: after a refusal, the nearest that the law would allow."""
+"""Alternatives to a refused booking: the nearest sessions that the rules allow."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ MOST = 3
 async def alternatives(
     platform: Platform, account_id: int, patient_id: int, session_id: int, most: int = MOST
 ) -> list[SessionView]:
-    """Sessions of the same department that this patient could book now, the nearest first.
+    """Return sessions of the same department that this patient could book now, nearest first.
 
-    Nearest: by date, then the same title, then the same period. None where the session is
-    unknown or the patient is not the account's. Nothing is locked: the desk decides again.
+    Distance is by date, then title, then period. The list is empty if the session is unknown
+    or the patient is not the account's. Nothing is locked: the desk decides again.
     """
     async with platform.db.transaction() as tx:
-        wished = await sessions.one(tx, session_id)
+        wanted = await sessions.one(tx, session_id)
         policy = (await platform.policies.read(tx)).on(tx.now.date())
         since = counted_since(policy, tx.now.date())
         patient = await own_patient(tx, account_id, patient_id, since)
-        if wished is None or patient is None:
+        if wanted is None or patient is None:
             return []
         others = await sessions.in_department(
-            tx, wished.hospital_id, wished.department_id, tx.now.date(), None, None, None
+            tx, wanted.hospital_id, wanted.department_id, tx.now.date(), None, None, None
         )
     allowed = [
-        one
-        for one in others
-        if one.id != wished.id and _allowed(platform, policy, tx, patient, one)
+        session
+        for session in others
+        if session.id != wanted.id and _allowed(platform, policy, tx, patient, session)
     ]
-    return sorted(allowed, key=lambda one: _distance(one, wished))[:most]
+    return sorted(allowed, key=lambda session: _distance(session, wanted))[:most]
 
 
 def _allowed(
     platform: Platform, policy: Policy, tx: Tx, patient: PatientFacts, session: SessionView
 ) -> bool:
-    """Asked of the law itself, as the desk would."""
+    """Return whether the rules would accept this booking, decided as the desk does."""
     assert patient.account_id is not None
     facts = BookingFacts(
         {session.id: session_facts(session)},
@@ -58,10 +58,10 @@ def _allowed(
     return decide_batch(facts, [request]) == [Accepted()]
 
 
-def _distance(session: SessionView, wished: SessionView) -> tuple[int, bool, bool, int]:
+def _distance(session: SessionView, wanted: SessionView) -> tuple[int, bool, bool, int]:
     return (
-        abs((session.visit_date - wished.visit_date).days),
-        session.title != wished.title,
-        session.period != wished.period,
+        abs((session.visit_date - wanted.visit_date).days),
+        session.title != wanted.title,
+        session.period != wanted.period,
         session.id,
     )

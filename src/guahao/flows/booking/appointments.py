@@ -1,4 +1,4 @@
-"""Looking bookings up: the owner's own (S13), or by code and document (S9, S10)."""
+"""Look up bookings: an account's own (S13), or by code and document (S9, S10)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 async def list_appointments(
     platform: Platform, account_id: int, view: str
 ) -> list[AppointmentView]:
-    """`current`: the nearest visit first. `history`: the latest first."""
+    """Return an account's bookings: `current`, nearest visit first, or `history`, latest first."""
     current = view == "current"
     async with platform.db.transaction() as tx:
         found = await store.own_appointments(tx, platform.vault, account_id, current=current)
@@ -34,7 +34,7 @@ def _by_visit(appointment: AppointmentView) -> tuple[date, int, int]:
 async def own_appointment(
     platform: Platform, account_id: int, appointment_id: int
 ) -> AppointmentView | None:
-    """One booking of the account's, with its code; None if unknown or another's."""
+    """Return a booking of the account, with its code; None if unknown or another account's."""
     async with platform.db.transaction() as tx:
         return await store.own_appointment(tx, platform.vault, account_id, appointment_id)
 
@@ -42,11 +42,11 @@ async def own_appointment(
 async def look_up(
     platform: Platform, code: str, id_no: str, caller: Caller
 ) -> AppointmentView | Throttled | None:
-    """By code and document number together; None for every kind of miss alike (S9).
+    """Find a booking by code and document number; return None for every kind of miss (S9).
 
-    Wrong guesses are counted per code typed (so that a locked one tells nothing of
-    whether it exists), per caller and in total; all are counted before the search and
-    taken back when it succeeds, so that parallel guesses cannot slip past the count.
+    Wrong guesses are counted per typed code (so that a locked code does not reveal whether it
+    exists), per caller and in total. Each guess is counted before the search and uncounted
+    when it succeeds, so that parallel guesses cannot slip past the limit.
     """
     async with platform.db.transaction() as tx:
         throttled = await count_guess(tx, platform, code, caller)
@@ -62,7 +62,7 @@ async def look_up(
 def _guess_counters(
     platform: Platform, code: str, caller: Caller
 ) -> list[tuple[str, bytes, int, int]]:
-    """Scope, subject, window in seconds and limit, in the order in which they are locked."""
+    """Return scope, subject, window in seconds and limit of each counter, in lock order."""
     limits, index = platform.settings, platform.vault.index
     by_caller = (
         "lookup_caller",
@@ -78,7 +78,7 @@ def _guess_counters(
 
 
 async def count_guess(tx: Tx, platform: Platform, code: str, caller: Caller) -> Throttled | None:
-    """Count a guess before it is looked at; refused where there were too many."""
+    """Count a guess before the search; refuse it if there were too many."""
     for scope, subject, window, limit in _guess_counters(platform, code, caller):
         if await throttle.hit(tx, scope, subject, window) > limit:
             return Throttled(throttle.seconds_left(tx.now, window))
@@ -86,6 +86,6 @@ async def count_guess(tx: Tx, platform: Platform, code: str, caller: Caller) -> 
 
 
 async def forgive_guess(tx: Tx, platform: Platform, code: str, caller: Caller) -> None:
-    """Take the count back: the guess was right."""
+    """Uncount a guess that was right."""
     for scope, subject, window, _ in _guess_counters(platform, code, caller):
         await throttle.forgive(tx, scope, subject, window)

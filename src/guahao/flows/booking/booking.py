@@ -31,8 +31,8 @@ _SPARE_CODES = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What a caller asks of the desk. `at` is set by a replay only."""
+class DeskRequest:
+    """A request to the booking desk, before it has a time. Only a replay sets `at`."""
 
     actor: Actor
     key: str
@@ -40,10 +40,10 @@ class Wish:
     session_id: int
     channel: str
     at: datetime | None = None
-    log_in_id: int | None = None  # of an account's token, which may have ended
+    log_in_id: int | None = None  # the log-in of an account's token, which may have ended
 
-    def requested(self, now: datetime) -> BookingRequest:
-        """The request with its time: the transaction's, or a replay's own."""
+    def at_time(self, now: datetime) -> BookingRequest:
+        """Return the request with its time: the transaction's, or a replay's own."""
         at = self.at or now
         return BookingRequest(
             self.actor, self.key, self.patient_id, self.session_id, self.channel, at
@@ -54,23 +54,23 @@ Answer = AppointmentView | Refused[Refusal] | KeyMismatch | NotLetIn
 
 
 async def book_batch(
-    platform: Platform, wishes: Sequence[Wish], deadline: float | None = None
+    platform: Platform, asked: Sequence[DeskRequest], deadline: float | None = None
 ) -> list[Answer]:
-    """Decide and store a batch; the answers are true once this returns (committed).
+    """Decide, store and commit a batch, and return its answers.
 
-    `deadline`: by the event loop's clock; then its connection is closed.
+    `deadline`: by the event loop's clock; the connection is closed then.
     """
     async with platform.db.pipelined_transaction(deadline) as tx:
-        requests = [wish.requested(tx.now) for wish in wishes]
+        requests = [request.at_time(tx.now) for request in asked]
         candidates = _codes(len(requests) * 3 // 2 + _SPARE_CODES)
-        # A batch is of one day: a replay's requests come day by day as well.
+        # All requests of a batch are of the same day, in a replay as well.
         today = min(request.at for request in requests).date()
         policy = (await platform.policies.read(tx)).on(today)
         since = counted_since(policy, today)
-        log_in_ids = [wish.log_in_id for wish in wishes if wish.log_in_id is not None]
+        log_in_ids = [request.log_in_id for request in asked if request.log_in_id is not None]
         loaded = await store.load_batch(tx, platform.vault, requests, since, candidates, log_in_ids)
-        not_let_in = _not_let_in(wishes, loaded)
-        requests = [one for n, one in enumerate(requests) if n not in not_let_in]
+        not_let_in = _not_let_in(asked, loaded)
+        requests = [request for n, request in enumerate(requests) if n not in not_let_in]
         facts = BookingFacts(
             {id: store.session_facts(session) for id, session in loaded.sessions.items()},
             {id: patient.facts for id, patient in loaded.patients.items()},
@@ -88,20 +88,20 @@ async def book_batch(
     if not not_let_in:
         return answers
     decided = iter(answers)
-    return [not_let_in[n] if n in not_let_in else next(decided) for n in range(len(wishes))]
+    return [not_let_in[n] if n in not_let_in else next(decided) for n in range(len(asked))]
 
 
-def _not_let_in(wishes: Sequence[Wish], loaded: store.Loaded) -> dict[int, NotLetIn]:
-    """The wishes whose log-in has ended or shows nothing yet, by their place in the batch.
+def _not_let_in(asked: Sequence[DeskRequest], loaded: store.Loaded) -> dict[int, NotLetIn]:
+    """Return the refusals of ended or unconfirmed log-ins, by their index in the batch.
 
-    Nothing is kept under their keys: after a new log-in, the same request is decided.
+    Nothing is stored under their keys, so that the same request is decided after a new log-in.
     """
     found = {}
-    for index, wish in enumerate(wishes):
-        if wish.log_in_id is None:
+    for index, request in enumerate(asked):
+        if request.log_in_id is None:
             continue
-        account_id, confirmed = loaded.log_ins.get(wish.log_in_id, (None, False))
-        if account_id != wish.actor.id:
+        account_id, confirmed = loaded.log_ins.get(request.log_in_id, (None, False))
+        if account_id != request.actor.id:
             found[index] = NotLetIn(LogInRefusal.ENDED)
         elif not confirmed:
             found[index] = NotLetIn(LogInRefusal.CONFIRM_REQUIRED)
@@ -109,9 +109,9 @@ def _not_let_in(wishes: Sequence[Wish], loaded: store.Loaded) -> dict[int, NotLe
 
 
 def _codes(count: int) -> list[str]:
-    """Distinct candidates for identification codes, from a cryptographic source (S8).
+    """Draw distinct candidates for identification codes from a cryptographic source (S8).
 
-    More than requests: with millions of codes live, some will be taken.
+    Ask for more than there are requests: with millions of live codes some are in use.
     """
     codes: dict[str, None] = {}
     while len(codes) < count:
@@ -120,7 +120,7 @@ def _codes(count: int) -> list[str]:
 
 
 def counted_since(policy: Policy, earliest: date) -> date:
-    """No window that a request of that day or later can touch reaches back to this date."""
+    """Return a date before every window that a request of that day or later can touch."""
     months_back = add_months(earliest, -policy.long_window_months)
     days_back = earliest - timedelta(days=policy.short_window_days)
     return min(months_back, days_back) - timedelta(days=1)
@@ -131,7 +131,7 @@ def _new_appointments(
     decisions: Sequence[Decision],
     loaded: store.Loaded,
 ) -> dict[int, store.NewAppointment]:
-    """The accepted requests by their place in the batch, each with its id and code."""
+    """Return the accepted requests, each with its id and code, by their index in the batch."""
     made: dict[int, store.NewAppointment] = {}
     for index, (request, decision) in enumerate(zip(requests, decisions, strict=True)):
         if isinstance(decision, Accepted):
@@ -158,9 +158,9 @@ async def _store(
             decided.append((request, made[index].id))
     if made:
         await store.save_bookings(tx, platform.vault, list(made.values()))
-        told = [new.message_id for new in made.values() if new.account_id is not None]
-        if told:
-            await defer(tx, "deliver_messages", queue="notices", message_ids=told)
+        message_ids = [new.message_id for new in made.values() if new.account_id is not None]
+        if message_ids:
+            await defer(tx, "deliver_messages", queue="notices", message_ids=message_ids)
     if decided:
         await store.save_requests(tx, decided)
 
@@ -168,10 +168,10 @@ async def _store(
 async def _earlier_views(
     tx: Tx, platform: Platform, requests: Sequence[BookingRequest], decisions: Sequence[Decision]
 ) -> dict[int, AppointmentView]:
-    """What was booked under the same keys, as far as it is still the account's to see."""
+    """Return what was booked under the same keys, if the account may still see it."""
     asked = [
         (decision.earlier.appointment_id, actor.id if actor.kind == "account" else None)
-        for actor, decision in zip((one.actor for one in requests), decisions, strict=True)
+        for actor, decision in zip((r.actor for r in requests), decisions, strict=True)
         if isinstance(decision, Repeated) and decision.earlier.appointment_id is not None
     ]
     return await appointments_shown(tx, platform.vault, asked) if asked else {}
@@ -207,6 +207,6 @@ def _view(platform: Platform, loaded: store.Loaded, new: store.NewAppointment) -
 
 def _repeated(use: EarlierUse, earlier: dict[int, AppointmentView]) -> Answer:
     if use.appointment_id is not None:
-        # The person may be another account's by now, or displaced.
+        # The patient may have moved to another account, or been displaced, since then.
         return earlier.get(use.appointment_id, Refused(Refusal.NOT_YOUR_PATIENT))
     return Refused(Refusal(use.outcome), use.retry_from, use.visit_from)

@@ -1,14 +1,13 @@
-"""The booking desk: what waits while a commit is under way becomes the next batch.
+"""The booking desk: the requests that wait during a commit become the next batch.
 
-A lane has one batch in flight and no timer: an idle desk books one by one at once, a
-busy one in batches. Requests for one session share a lane, so that a hot session never
-makes two lanes wait for each other. Nothing here is needed for being right: a batch of
-one takes the same path, other processes may book at the same time, PostgreSQL decides.
+A lane has one batch in flight and no timer: an idle desk books each request at once, a busy
+desk books in batches. Requests for the same session share a lane, so that a hot session never
+makes two lanes wait for each other. Correctness does not depend on any of this: a batch of a
+single request takes the same path, several processes may book at once, and PostgreSQL decides.
 
-Every caller has an answer within five seconds. A batch has a deadline, at which its
-connection is closed; a lost batch is tried again until then, and the idempotency keys
-find what was committed. Who waited too long in the queue is sent away before anything
-was done.
+Every caller gets an answer within five seconds. A batch has a deadline, at which its
+connection is closed; a lost batch is retried until then, and the idempotency keys show what
+was committed. Requests that waited too long in the queue are refused before anything is done.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ import structlog
 from prometheus_client import Counter, Gauge, Histogram
 from psycopg_pool import PoolClosed, PoolTimeout
 
-from guahao.flows.booking.booking import Answer, Wish, book_batch
+from guahao.flows.booking.booking import Answer, DeskRequest, book_batch
 from guahao.flows.booking.velocity import Velocity
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.accounts import Caller
@@ -58,17 +57,17 @@ _oldest = Gauge(
 
 _TRIES = 3
 _BUSY_RETRY_SECONDS = 2
-# From the request to its answer, at most; who has waited in the queue for longer than
-# _QUEUE_SECONDS is not taken any more, so that every batch has a second and a half.
+# At most from a request to its answer. A request that waited longer than _QUEUE_SECONDS is
+# refused, so that every batch has a second and a half left.
 _ANSWER_SECONDS = 4.5
 _QUEUE_SECONDS = 3.0
 _BATCH_SECONDS = 3.5
-_PAUSE_SECONDS = (0.02, 0.1)  # before a lost batch is tried again
+_PAUSE_SECONDS = (0.02, 0.1)  # before a lost batch is retried
 
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """The queue is full, or the desk is closing: nothing was done, come again."""
+    """The queue is full or the desk is closing; nothing was done, and the caller may retry."""
 
     retry_after_seconds: int = _BUSY_RETRY_SECONDS
     code: ClassVar[str] = "busy"
@@ -76,7 +75,7 @@ class Busy:
 
 @dataclass(frozen=True, slots=True)
 class TooFast:
-    """The account, its address or its network tries to book too often: nothing was done."""
+    """The account, its address or its network tries to book too often; nothing was done."""
 
     retry_after_seconds: int
     code: ClassVar[str] = "too_many_bookings"
@@ -84,7 +83,7 @@ class TooFast:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeUnknown:
-    """The database was lost around the commit: the same key asks what became of it."""
+    """The connection was lost around the commit; the same key finds the outcome."""
 
     retry_after_seconds: int = _BUSY_RETRY_SECONDS
     code: ClassVar[str] = "outcome_unknown"
@@ -92,7 +91,7 @@ class OutcomeUnknown:
 
 @dataclass(frozen=True, slots=True)
 class NotBooked:
-    """The database was lost before the commit, or is away: nothing was done, come again."""
+    """The database is away or was lost before the commit; nothing was done."""
 
     retry_after_seconds: int = _BUSY_RETRY_SECONDS
     code: ClassVar[str] = "booking_unavailable"
@@ -104,17 +103,17 @@ DeskAnswer = Answer | NotDecided
 
 @dataclass(slots=True)
 class _Waiting:
-    wish: Wish
+    request: DeskRequest
     answer: asyncio.Future[DeskAnswer]
     since: float  # by the event loop's clock
 
 
 class Desk:
-    """Lanes of one batch in flight each, over one platform.
+    """Book in lanes, each with one batch in flight.
 
-    `lanes`: batches in flight at once. `batch`: most requests in one transaction.
-    `queue`: most requests waiting, over all lanes; beyond it the answer is Busy.
-    `patient`: without deadlines, for a tool whose callers wait for as long as it takes.
+    `lanes`: batches in flight at once. `batch`: most requests in a transaction.
+    `queue`: most requests waiting in all lanes; beyond it the answer is Busy.
+    `patient`: without deadlines, for a tool whose callers wait as long as it takes.
     """
 
     def __init__(
@@ -134,7 +133,7 @@ class Desk:
         self._tasks = [asyncio.create_task(lane.work()) for lane in self._lanes]
 
     async def close(self) -> None:
-        """Drain: take no more, answer all that waits, then stop."""
+        """Accept no more requests, answer those that wait, then stop."""
         self._open = False
         for lane in self._lanes:
             lane.close()
@@ -142,7 +141,7 @@ class Desk:
 
     @property
     def oldest_seconds(self) -> float:
-        """How long the request that waits longest has waited; 0 where none waits."""
+        """Return how long the oldest request has waited; 0 if none waits."""
         now = asyncio.get_running_loop().time()
         oldest = max((now - since for lane in self._lanes if (since := lane.oldest)), default=0.0)
         _oldest.set(oldest)
@@ -158,28 +157,28 @@ class Desk:
         caller: Caller | None = None,
         log_in_id: int | None = None,
     ) -> DeskAnswer:
-        """Book one place; returns when the answer is durable.
+        """Book a place and return when the answer is durable.
 
-        A caller that goes away does not undo a batch that is under way. `caller`: from where
-        an account books; its tries are counted. Staff book for everybody and are not limited.
-        `log_in_id`: of an account's token; the batch finds out whether it has ended.
+        A caller that disconnects does not undo a batch under way. `caller`: where an account
+        books from; its attempts are counted. Staff are not limited. `log_in_id`: the log-in of
+        an account's token; the batch checks that it has not ended.
         """
-        wish = Wish(actor, key, patient_id, session_id, channel, log_in_id=log_in_id)
+        request = DeskRequest(actor, key, patient_id, session_id, channel, log_in_id=log_in_id)
         if caller is None or actor.kind != "account":
-            return await self.submit(wish)
+            return await self.submit(request)
         now = self._platform.db.clock().timestamp()
         wait_seconds = self.velocity.booking(actor.id, caller, now)
         if wait_seconds is not None:
             _answers.labels(TooFast.code).inc()
             return TooFast(wait_seconds)
-        answer = await self.submit(wish)
+        answer = await self.submit(request)
         booked_now = isinstance(answer, AppointmentView) and answer.booked_at.timestamp() >= now
         if not booked_now and not isinstance(answer, OutcomeUnknown):
             self.velocity.no_place(caller, now)
         return answer
 
-    def submit(self, wish: Wish) -> asyncio.Future[DeskAnswer]:
-        """Queue a wish; the future is its answer. Wishes for one session keep their order."""
+    def submit(self, request: DeskRequest) -> asyncio.Future[DeskAnswer]:
+        """Queue a request and return its future answer; requests for a session keep their order."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[DeskAnswer] = loop.create_future()
         if self._platform.db.state is not DatabaseState.ALIVE:
@@ -192,7 +191,8 @@ class Desk:
             return answer
         self._waiting += 1
         _waiting.set(self._waiting)
-        self._lanes[wish.session_id % len(self._lanes)].add(_Waiting(wish, answer, loop.time()))
+        lane = self._lanes[request.session_id % len(self._lanes)]
+        lane.add(_Waiting(request, answer, loop.time()))
         return answer
 
     def _taken(self, count: int) -> None:
@@ -215,7 +215,7 @@ class _Lane:
 
     @property
     def oldest(self) -> float | None:
-        """Since when the oldest request of this lane waits."""
+        """Return the arrival of this lane's oldest request; None if there is none."""
         if self._batch_since is not None:
             return self._batch_since
         return self._queue[0].since if self._queue else None
@@ -229,22 +229,19 @@ class _Lane:
         self._wake.set()
 
     async def work(self) -> None:
-        """Serve batches until closed and empty."""
+        """Serve batches until the lane is closed and empty."""
         while self._queue or not self._closing:
             if not self._queue:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
-            batch = self._next_batch()
+            count = min(self._batch, len(self._queue))
+            taken = [self._queue.popleft() for _ in range(count)]
+            self._taken(count)
+            # Callers that disconnected while waiting get no booking: they would not learn of it.
+            batch = [waiting for waiting in taken if not waiting.answer.done()]
             if batch:
                 await self._serve(batch)
-
-    def _next_batch(self) -> list[_Waiting]:
-        count = min(self._batch, len(self._queue))
-        batch = [self._queue.popleft() for _ in range(count)]
-        self._taken(count)
-        # Whoever went away while waiting gets no booking that nobody would hear of.
-        return [waiting for waiting in batch if not waiting.answer.done()]
 
     async def _serve(self, batch: list[_Waiting]) -> None:
         deadline = None
@@ -258,8 +255,8 @@ class _Lane:
         self._batch_since = batch[0].since
         try:
             with _batch_seconds.time():
-                wishes = [waiting.wish for waiting in batch]
-                answers = await serve(self._platform, wishes, deadline)
+                requests = [waiting.request for waiting in batch]
+                answers = await serve(self._platform, requests, deadline)
         finally:
             self._batch_since = None
         for outcome, count in Counts(map(_outcome, answers)).items():
@@ -274,7 +271,7 @@ class _Lane:
 
 
 def _still_in_time(batch: list[_Waiting], now: float) -> list[_Waiting]:
-    """Send away who has waited too long for a batch of theirs to be answered in time."""
+    """Refuse requests that waited too long to be answered in time, and return the others."""
     late = [waiting for waiting in batch if now - waiting.since > _QUEUE_SECONDS]
     for waiting in late:
         waiting.answer.set_result(Busy())
@@ -285,61 +282,62 @@ def _still_in_time(batch: list[_Waiting], now: float) -> list[_Waiting]:
 
 
 async def serve(
-    platform: Platform, wishes: Sequence[Wish], deadline: float | None = None
+    platform: Platform, requests: Sequence[DeskRequest], deadline: float | None = None
 ) -> Sequence[DeskAnswer | Exception]:
-    """Book a batch; where it fails as a whole, find out which requests it fails for.
+    """Book a batch; if it fails as a whole, book each of its requests alone.
 
-    A lost connection is tried again until the deadline: the idempotency keys tell what was
-    committed. A violated constraint splits the batch, so that one request cannot fail the others.
+    A batch whose connection is lost is retried until the deadline: the idempotency keys show
+    what was committed. A violated constraint splits the batch, so that a single request cannot
+    fail the others.
     """
     try:
-        return await _book_again_if_lost(platform, wishes, deadline)
+        return await _book_again_if_lost(platform, requests, deadline)
     except (psycopg.IntegrityError, psycopg.errors.DeadlockDetected) as error:
-        _log.warning("batch_split", requests=len(wishes), error=type(error).__name__)
-    except Exception as error:  # noqa: BLE001 - raised again to the one it belongs to
-        if len(wishes) == 1:
+        _log.warning("batch_split", requests=len(requests), error=type(error).__name__)
+    except Exception as error:  # noqa: BLE001 - raised again to its caller
+        if len(requests) == 1:
             return [error]
-        _log.exception("batch_failed", requests=len(wishes))
-    return [await _serve_one(platform, wish, deadline) for wish in wishes]
+        _log.exception("batch_failed", requests=len(requests))
+    return [await _serve_one(platform, request, deadline) for request in requests]
 
 
 async def _book_again_if_lost(
-    platform: Platform, wishes: Sequence[Wish], deadline: float | None
+    platform: Platform, requests: Sequence[DeskRequest], deadline: float | None
 ) -> Sequence[DeskAnswer | Exception]:
-    """Book, again where the connection was lost, until the deadline (or once, without one).
+    """Book a batch, and retry until the deadline while the connection is lost.
 
-    Tried once where the deadline has passed; a request is unknown as soon as any try may have
-    committed it.
+    Without a deadline there is a single retry; with a deadline that has passed, a single
+    attempt. The outcome is unknown as soon as any attempt may have committed.
     """
     now = asyncio.get_running_loop().time
     unknown, tried = False, 0
     while tried == 0 or (tried == 1 if deadline is None else now() < deadline):
         tried += 1
         try:
-            return await book_batch(platform, wishes, deadline)
+            return await book_batch(platform, requests, deadline)
         except psycopg.errors.DeadlockDetected:
             raise
         except psycopg.OperationalError as error:
             unknown = unknown or isinstance(error, CommitUnknownError)
-            _log.warning("database_lost", requests=len(wishes), error=type(error).__name__)
+            _log.warning("database_lost", requests=len(requests), error=type(error).__name__)
             if isinstance(error, (DatabaseAwayError, PoolClosed)):
                 break
             if tried == 1 and not isinstance(error, PoolTimeout):
-                # The others go to the same server: it fell silent, or is not the primary any more.
+                # Other connections go to the same server, which is silent or no longer the primary.
                 await platform.db.drop_connections()
         if deadline is not None:
             await asyncio.sleep(random.uniform(*_PAUSE_SECONDS))  # noqa: S311 - jitter
-    return [OutcomeUnknown() if unknown else NotBooked() for _ in wishes]
+    return [OutcomeUnknown() if unknown else NotBooked() for _ in requests]
 
 
 async def _serve_one(
-    platform: Platform, wish: Wish, deadline: float | None
+    platform: Platform, request: DeskRequest, deadline: float | None
 ) -> DeskAnswer | Exception:
-    """One request alone. A constraint may be met again by racing another process."""
+    """Book a single request, and retry where it races another process for a constraint."""
     failure: Exception = RuntimeError("not tried")
     for _ in range(_TRIES):
         try:
-            [answer] = await _book_again_if_lost(platform, [wish], deadline)
+            [answer] = await _book_again_if_lost(platform, [request], deadline)
         except (psycopg.IntegrityError, psycopg.errors.DeadlockDetected) as error:
             failure = error
         except Exception as error:  # noqa: BLE001 - raised again to its caller

@@ -1,4 +1,4 @@
-"""How fast a caller may act: requests, bookings, places and registrations (S17).
+"""Limit how fast a caller may act: requests, bookings, places and registrations (S17).
 
 Counted in this process and shared with the others (flows/kernel/rates.py), so that asking
 costs no round trip. Of an address, the places that it gets are limited closely and its tries
@@ -20,7 +20,7 @@ _MINUTE, _10_MINUTES, _HOUR, _DAY = 60, 600, 3600, 86_400
 
 
 class Velocity:
-    """One process's limits by account, by address and by network."""
+    """Limits by account, address and network, as this process counts them."""
 
     def __init__(self, settings: Settings, rates: Rates) -> None:
         self._rates = rates
@@ -51,15 +51,15 @@ class Velocity:
         )
 
     def request(self, caller: Caller, now: float) -> int | None:
-        """Count a request at `now` (Unix seconds); the seconds to wait where it is too many."""
+        """Count a request at `now` (Unix seconds); return the seconds to wait if over the limit."""
         if not caller.limited:
             return None
         return self._rates.attempt_all(self._by_place(self._requests, caller), now)
 
     def booking(self, account_id: int, caller: Caller, now: float) -> int | None:
-        """Count a try to book by an account for its own patients, and the place it may get.
+        """Count an account's attempt to book, and the place that it may get.
 
-        Call `no_place` with the same moment where it got none: the try stays counted.
+        Call `no_place` with the same `now` if it got none; the attempt stays counted.
         """
         subject = str(account_id)
         tried = [(limit, subject) for limit in self._bookings_by_account]
@@ -69,13 +69,13 @@ class Velocity:
         return self._rates.attempt_all(tried, now)
 
     def no_place(self, caller: Caller, now: float) -> None:
-        """Take back the place that `booking` counted at `now`."""
+        """Uncount the place that `booking` counted at `now`."""
         if caller.limited:
             for limit, subject in self._by_place(self._places, caller):
                 self._rates.undo(limit, subject, now)
 
     def registration(self, account_id: int, caller: Caller, now: float) -> int | None:
-        """Count a try to register a patient, whatever comes of it."""
+        """Count an attempt to register a patient, whether it succeeds or not."""
         tried = [(self._registrations_by_account, str(account_id))]
         if caller.limited:
             tried += self._by_place(self._registrations, caller)

@@ -1,4 +1,4 @@
-"""Who gets which place: a batch decided in order, each request alone (S4-S7, S12, S16)."""
+"""Decide bookings: a batch in order, each request alone (S4-S7, S12, S16)."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ Counted = Sequence[CountedAppointment]
 
 
 def decide_batch(facts: BookingFacts, requests: Sequence[BookingRequest]) -> list[Decision]:
-    """Decide requests in order; what one is given, the next no longer finds.
+    """Decide requests in order; a place taken by a request is gone for the next.
 
-    Equal to deciding them one by one with the facts read anew each time.
+    The decisions equal those of deciding each request alone, with facts read anew each time.
     """
     batch = _Batch(facts)
     return [batch.decide(index, request) for index, request in enumerate(requests)]
 
 
 class _Batch:
-    """What earlier requests of the batch have already taken."""
+    """The facts of a batch, and what its earlier requests have taken."""
 
     def __init__(self, facts: BookingFacts) -> None:
         self.facts = facts
@@ -99,7 +99,7 @@ class _Batch:
         )
 
     def _unchecked(self, session: SessionFacts, patient: PatientFacts) -> Refused[Refusal] | None:
-        """Unchecked persons book only what the policy and the hospital leave them."""
+        """Refuse an unchecked person beyond what the policy and the hospital allow."""
         if patient.is_checked:
             return None
         policy, checks_names = self.facts.policy, self.facts.checks_names
@@ -134,10 +134,10 @@ def _same_body(request: BookingRequest, other: BookingRequest | EarlierUse) -> b
 def for_checked_only(
     title: str, rules: HospitalRules, policy: Policy, *, checks_names: bool
 ) -> bool:
-    """Whether no unchecked person may book a session, however few they have booked.
+    """Return whether only checked persons may book a session.
 
-    A hospital may ask for it whatever the platform checks; the policy's rule for experts holds
-    where a verifier is configured, for nobody could be checked at home without.
+    A hospital may require this on any platform. The policy's rule for experts holds only where
+    a verifier is configured, because otherwise people cannot be checked at home.
     """
     by_policy = title == RENOWNED_SPECIALIST and not policy.unchecked_may_book_experts
     return rules.checked_only or (checks_names and by_policy)
@@ -148,7 +148,7 @@ def _stopped(session: SessionFacts) -> Refused[Refusal] | None:
 
 
 def _restricted(request: BookingRequest, patient: PatientFacts) -> Refused[Refusal] | None:
-    """A restricted account books nothing by itself until the day it ends (S17)."""
+    """Refuse a restricted account until the day its restriction ends (S17)."""
     until = patient.account_restricted_until
     if request.actor.kind != "account" or until is None or request.at.date() >= until:
         return None
@@ -156,7 +156,7 @@ def _restricted(request: BookingRequest, patient: PatientFacts) -> Refused[Refus
 
 
 def _document_ended(session: SessionFacts, patient: PatientFacts) -> Refused[Refusal] | None:
-    """A birth certificate serves for visits before the first birthday."""
+    """Refuse a birth certificate for visits from the first birthday on."""
     ends_on = patient.document_ends_on
     if ends_on is None or session.visit_date < ends_on:
         return None
@@ -164,7 +164,7 @@ def _document_ended(session: SessionFacts, patient: PatientFacts) -> Refused[Ref
 
 
 def _suspended(patient: PatientFacts, at: datetime) -> Refused[Refusal] | None:
-    """Suspension blocks new bookings until the day it ends (S16)."""
+    """Refuse a suspended patient until the day the suspension ends (S16)."""
     until = patient.suspended_until
     if until is None or at.date() >= until:
         return None
@@ -174,9 +174,9 @@ def _suspended(patient: PatientFacts, at: datetime) -> Refused[Refusal] | None:
 def limit_refusal(
     session: SessionFacts, counted: Counted, at: datetime, policy: Policy
 ) -> Refused[Refusal] | None:
-    """Which limit per real person one more booking would break (S12), or None.
+    """Return the refusal of the limit per person that this booking would break (S12), or None.
 
-    Names the next visit date that the same limit would allow, within what is open.
+    It names the next visit date, within the open dates, that the limits would allow.
     """
     place = (session.hospital_id, session.department_id)
     reason = _broken_limit(place, session.visit_date, counted, policy)
@@ -193,15 +193,15 @@ def limit_refusal(
 
 
 def keeps_limits(place: CountedAppointment, counted: Counted, policy: Policy) -> bool:
-    """Whether one more booking there and then stays within every limit per real person (S12)."""
+    """Return whether another booking at this place stays within every limit per person (S12)."""
     where = (place.hospital_id, place.department_id)
     return _broken_limit(where, place.visit_date, counted, policy) is None
 
 
 def _days_that_may_free(visit_date: date, counted: Counted, policy: Policy) -> set[date]:
-    """The only dates on which a limit can stop refusing what it refused the day before.
+    """Return the only dates on which a limit can stop refusing.
 
-    The next date; the one after a counted date; the end of a window that starts at one.
+    They are the days after the visit and counted dates, and the ends of windows that start there.
     """
     dates = {c.visit_date for c in counted} | {visit_date}
     return (
@@ -220,7 +220,7 @@ def _broken_limit(
         return Refusal.DUPLICATE_DEPARTMENT
     if len(same_day) >= policy.per_day:
         return Refusal.DAY_LIMIT
-    # No window holds more than there is: most patients need no counting.
+    # Skip counting windows for the many patients with few bookings.
     dates = [c.visit_date for c in counted]
     limit = policy.per_short_window
     if len(dates) >= limit and most_in_days(dates, day, policy.short_window_days) >= limit:

@@ -11,7 +11,7 @@ from guahao.rules.supply.releasing import city_time
 
 
 def cancel_deadline(visit_date: date, rules: HospitalRules) -> datetime:
-    """The moment from which it is too late: at the latest when the visit day begins."""
+    """Return the moment from which it is too late, no later than the start of the visit day."""
     last_day = visit_date - timedelta(days=rules.cancel_days_before)
     return min(city_time(last_day, rules.cancel_time), city_time(visit_date, time.min))
 
@@ -19,7 +19,7 @@ def cancel_deadline(visit_date: date, rules: HospitalRules) -> datetime:
 def decide_cancel(
     appointment: AppointmentFacts, by: str, at: datetime, policy: Policy
 ) -> CancelRefusal | None:
-    """None if `by` (`agent`, `patient`, …) may cancel at `at`, else the first reason not."""
+    """Return the first reason why `by` (`agent`, `patient`, …) may not cancel at `at`, or None."""
     if by not in policy.cancel_channels:
         return CancelRefusal.CANCEL_BY_PHONE
     if appointment.status != "booked":

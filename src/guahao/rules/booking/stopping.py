@@ -1,4 +1,4 @@
-"""Which bookings come back when a stop (停诊) is undone before anybody was told of it."""
+"""Decide which bookings are restored when a stop (停诊) is undone before it is announced."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from guahao.rules.kernel.policies import DatedPolicies
 
 @dataclass(frozen=True, slots=True)
 class StoppedBooking:
-    """A booking that a stop took, and the place it had. `over_at`: its pick-up deadline.
+    """A stopped booking and its former place.
 
-    `booked_on`: the day on which it was booked, whose policy it keeps.
+    `over_at`: its pick-up deadline. `booked_on`: the day of booking, whose policy it keeps.
     """
 
     id: int
@@ -35,25 +35,25 @@ def decide_restore(
     at: datetime,
     policies: DatedPolicies,
 ) -> list[int]:
-    """The ids that live again, in the order given: whoever booked first comes first.
+    """Return the ids of the bookings to restore, in the given order, which is that of booking.
 
-    `places`: what each session has left; `counted`: what each patient has booked by now. One
-    stays stopped whose patient has meanwhile used the freed limit (S12), whose session has no
-    place left, or that could no longer be picked up (S15): nobody becomes a no-show by it.
+    `places`: the places left in each session. `counted`: each patient's bookings by now. A
+    booking stays stopped if its patient has used the freed limit since (S12), if its session
+    has no place left, or if its pick-up deadline is over (S15), which would make a no-show.
     """
     left = dict(places)
     taken = {patient_id: list(found) for patient_id, found in counted.items()}
     restored = []
-    for one in bookings:
-        own = taken.setdefault(one.patient_id, [])
-        place = CountedAppointment(one.visit_date, one.hospital_id, one.department_id)
-        if at >= one.over_at or left[one.session_id] < 1:
+    for booking in bookings:
+        own = taken.setdefault(booking.patient_id, [])
+        place = CountedAppointment(booking.visit_date, booking.hospital_id, booking.department_id)
+        if at >= booking.over_at or left[booking.session_id] < 1:
             continue
-        # What was allowed when it was booked, or is by now: the kinder.
-        allowing = (policies.on(one.booked_on), policies.on(at.date()))
+        # The more lenient of the policies of the day of booking and of today counts.
+        allowing = (policies.on(booking.booked_on), policies.on(at.date()))
         if not any(keeps_limits(place, own, policy) for policy in allowing):
             continue
-        left[one.session_id] -= 1
+        left[booking.session_id] -= 1
         own.append(place)
-        restored.append(one.id)
+        restored.append(booking.id)
     return restored

@@ -1,4 +1,4 @@
-"""What the rules read. Whoever calls a rule has loaded these under the right locks."""
+"""The facts that rules decide on, loaded by the caller under the right locks."""
 
 from __future__ import annotations
 
@@ -8,13 +8,18 @@ from datetime import date, datetime
 
 from guahao.rules.kernel.limits import HospitalRules, Policy
 
-COUNTED_STATUSES = ("booked", "picked_up", "no_show", "unverified")  # S12; the rest frees
+COUNTED_STATUSES = (
+    "booked",
+    "picked_up",
+    "no_show",
+    "unverified",
+)  # against the limits (S12); the other statuses free them
 PERIODS = ("morning", "afternoon", "evening")
 
 
 @dataclass(frozen=True, slots=True)
 class SessionFacts:
-    """A clinic session as the law sees it, with its hospital's rules."""
+    """A clinic session and its hospital's rules."""
 
     id: int
     hospital_id: int
@@ -35,13 +40,13 @@ class CountedAppointment:
     visit_date: date
     hospital_id: int
     department_id: int
-    # Booked, and nothing has become of it yet. No part of what a limit compares.
+    # Still booked. Not compared: limits count live and past appointments alike.
     is_live: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class PatientFacts:
-    """A real person: whose account it is, until when suspended, what is counted."""
+    """A person: their account, suspension and counted appointments."""
 
     id: int
     account_id: int | None
@@ -49,12 +54,12 @@ class PatientFacts:
     counted: tuple[CountedAppointment, ...] = ()
     account_restricted_until: date | None = None
     document_ends_on: date | None = None  # a birth certificate's: the first birthday
-    is_checked: bool = True  # real name and document belong together
+    is_checked: bool = True  # the name was found to belong to the document
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who asks: an account for its own patients, or staff for anybody before them.
+    """The requester: an account for its own patients, or staff for the person in front of them.
 
     `kind` is `account`, `staff` or `hospital`; the idempotency key belongs to the actor.
     """
@@ -63,13 +68,13 @@ class Actor:
     id: int
 
     def may_book_for(self, patient: PatientFacts) -> bool:
-        """An account books for its own patients only; staff for the person before them."""
+        """Return whether this actor may book for the patient: staff may book for everybody."""
         return self.kind != "account" or patient.account_id == self.id
 
 
 @dataclass(frozen=True, slots=True)
 class BookingRequest:
-    """One wish to book. `at` is the request's own time, on the city's clock."""
+    """A request to book. `at` is the request's own time, on the city's clock."""
 
     actor: Actor
     key: str
@@ -80,7 +85,7 @@ class BookingRequest:
 
     @property
     def scope(self) -> KeyScope:
-        """Where its idempotency key is unique."""
+        """Return the scope in which the idempotency key is unique, with the key."""
         return (self.actor.kind, self.actor.id, self.key)
 
 
@@ -89,9 +94,9 @@ KeyScope = tuple[str, int, str]
 
 @dataclass(frozen=True, slots=True)
 class EarlierUse:
-    """A key that was used before: for which body, and with what outcome.
+    """An earlier use of an idempotency key: its body and outcome.
 
-    `outcome` is `booked` or the refusal's word; `appointment_id` belongs to `booked`.
+    `outcome` is `booked`, with an `appointment_id`, or the refusal's value.
     """
 
     patient_id: int
@@ -104,7 +109,7 @@ class EarlierUse:
 
 @dataclass(frozen=True, slots=True)
 class BookingFacts:
-    """Everything a batch needs, read after its locks were taken."""
+    """The facts of a batch, read after its locks were acquired."""
 
     sessions: Mapping[int, SessionFacts]
     patients: Mapping[int, PatientFacts]
@@ -115,7 +120,7 @@ class BookingFacts:
 
 @dataclass(frozen=True, slots=True)
 class AppointmentFacts:
-    """An appointment as cancelling and picking up see it."""
+    """The facts of an appointment for cancelling and pick-up."""
 
     status: str
     hospital_id: int

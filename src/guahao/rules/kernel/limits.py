@@ -1,4 +1,4 @@
-"""Every number of the law, named with its unit, and the calendar arithmetic it needs."""
+"""The numbers of the rules, named with their units, and the calendar arithmetic they need."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from zoneinfo import ZoneInfo
 CITY_TIME = ZoneInfo("Asia/Shanghai")
 ONE_DAY = timedelta(days=1)
 
-PATIENTS_PER_PHONE = 2  # S3; the schema holds the same number as slots
-RENOWNED_SPECIALIST = "知名专家"  # the title, as sessions hold it; it never changes
+PATIENTS_PER_PHONE = 2  # S3; the schema has the same number of slots
+RENOWNED_SPECIALIST = "知名专家"  # the title as stored in sessions; it never changes
 CODE_DIGITS = 8  # S8
-CODE_KEPT_DAYS = 30  # after the visit date a code may serve another booking
+CODE_KEPT_DAYS = 30  # after the visit date, until its code may serve another booking
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The platform's own numbers; the defaults are the owner's (S4, S12, S14, S16)."""
+    """The city's own numbers, with their defaults (S4, S12, S14, S16)."""
 
     horizon_months: int = 3
     per_department_and_day: int = 1
@@ -33,10 +33,10 @@ class Policy:
     first_suspension_months: int = 3
     second_suspension_no_shows: int = 6
     second_suspension_months: int = 6
-    review_bookings: int = 15  # of one account in review_days; more are looked at (S17)
+    review_bookings: int = 15  # of an account in review_days; accounts with more are reviewed (S17)
     review_cancellations: int = 15
     review_days: int = 30
-    # Where a real-name verifier is configured, what persons that nobody has checked may do.
+    # What unchecked persons may do where a real-name verifier is configured.
     unchecked_live_bookings: int = 1
     unchecked_may_book_experts: bool = False
     cancel_channels: frozenset[str] = frozenset({"agent"})
@@ -46,7 +46,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class HospitalRules:
-    """What a hospital decides for itself (S4-S6, S11, S14). Times are the city's clock."""
+    """The rules that a hospital sets for itself (S4-S6, S11, S14). Times are the city's clock."""
 
     cycle_days: int | None = None
     release_time: time = time(0, 0)
@@ -56,10 +56,10 @@ class HospitalRules:
     pickup_until_morning: time = time(11, 30)
     pickup_until_afternoon: time = time(16, 30)
     pickup_until_evening: time = time(20, 0)
-    checked_only: bool = False  # books persons only whose real name was checked
+    checked_only: bool = False  # only persons whose real name was checked may book
 
     def pickup_until(self, period: str) -> time:
-        """The pick-up deadline of a period: morning, afternoon or evening (S11)."""
+        """Return the pick-up deadline of a period: morning, afternoon or evening (S11)."""
         deadlines = {
             "morning": self.pickup_until_morning,
             "afternoon": self.pickup_until_afternoon,
@@ -68,17 +68,17 @@ class HospitalRules:
         return deadlines[period]
 
     def keeping(self, promised: HospitalRules) -> HospitalRules:
-        """These rules for a booking made under others: no deadline earlier than promised.
+        """Return these rules for a booking made under others, with no deadline earlier than then.
 
-        To cancel (S14) and to pick up (S11), each the later of both.
+        The deadlines to cancel (S14) and to pick up (S11) are each the later of both.
         """
         if promised == self:
             return self
-        kinder = min((self, promised), key=HospitalRules._cancel_strictness)
+        lenient = min((self, promised), key=HospitalRules._cancel_strictness)
         return replace(
             self,
-            cancel_days_before=kinder.cancel_days_before,
-            cancel_time=kinder.cancel_time,
+            cancel_days_before=lenient.cancel_days_before,
+            cancel_time=lenient.cancel_time,
             pickup_until_morning=max(self.pickup_until_morning, promised.pickup_until_morning),
             pickup_until_afternoon=max(
                 self.pickup_until_afternoon, promised.pickup_until_afternoon
@@ -87,24 +87,24 @@ class HospitalRules:
         )
 
     def _cancel_strictness(self) -> timedelta:
-        """How long before the visit day ends it is too late to cancel."""
+        """Return how long before the end of the visit day cancelling ends."""
         clock = timedelta(hours=self.cancel_time.hour, minutes=self.cancel_time.minute)
         return self.cancel_days_before * ONE_DAY - clock
 
 
 @lru_cache(4096)
 def add_months(day: date, months: int) -> date:
-    """The same day of the month, `months` later, clamped to that month's last day."""
+    """Return the same day of the month, `months` later, clamped to that month's last day."""
     years, month0 = divmod(day.month - 1 + months, 12)
     year, month = day.year + years, month0 + 1
     return date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
 
 
 def most_in_days(dates: Iterable[date], day: date, days: int) -> int:
-    """The most of `dates` in any `days` consecutive dates that contain `day`.
+    """Return the most of `dates` in any `days` consecutive days that contain `day` (S12).
 
-    Sliding windows (S12). Only windows that start at one of the dates, or at `day`,
-    need counting: any other window holds no more than the one moved up to its first date.
+    Only windows that start at `day` or at one of the dates are counted: any other window holds
+    no more than the window that starts at its first date.
     """
     near = [d for d in dates if abs((d - day).days) < days]
     starts = {d for d in near if d <= day} | {day}
@@ -112,15 +112,11 @@ def most_in_days(dates: Iterable[date], day: date, days: int) -> int:
 
 
 def most_in_months(dates: Iterable[date], day: date, months: int) -> int:
-    """The most of `dates` in any window [s, add_months(s, months)) that contains `day`.
+    """Return the most of `dates` in any window [s, add_months(s, months)) that contains `day`.
 
-    The same argument as for days: `add_months` never goes back when its date goes on.
+    The same starts suffice as for days, because `add_months` is monotonic.
     """
     near = list(dates)
     starts = {d for d in near if d <= day < add_months(d, months)} | {day}
-    return max(_in_months_from(start, near, months) for start in starts)
-
-
-def _in_months_from(start: date, dates: list[date], months: int) -> int:
-    end = add_months(start, months)
-    return sum(start <= d < end for d in dates)
+    windows = [(start, add_months(start, months)) for start in starts]
+    return max(sum(start <= d < end for d in near) for start, end in windows)

@@ -1,21 +1,21 @@
-"""Which addresses belong together: a household's, and the network around it."""
+"""Group IP addresses: by household, and by the network around it."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 
-# One household holds that many addresses at least, one customer of a host or provider a /48.
+# The smallest network that a household is given; a customer of a hosting provider gets a /48.
 _IPV6_HOUSEHOLD_BITS = 64
 _IPV6_NETWORK_BITS = 48
 _IPV4_NETWORK_BITS = 24
 UNKNOWN = "unknown"
-SHARED_FACTOR = 20  # how much more an address may do that many people share
+SHARED_FACTOR = 20  # how much more an address that many people share may do
 
 
 @lru_cache(maxsize=4096)
 def household_of(address: str) -> tuple[str, bool]:
-    """The address to count by, and whether it is the loopback. IPv6: its /64."""
+    """Return the address to count by (of IPv6 its /64), and whether it is the loopback."""
     try:
         parsed = ip_address(address)
     except ValueError:
@@ -30,7 +30,7 @@ def household_of(address: str) -> tuple[str, bool]:
 
 @lru_cache(maxsize=4096)
 def network_of(household: str) -> str:
-    """The network around what `household_of` gave: IPv4 its /24, IPv6 its /48."""
+    """Return the network around a result of `household_of`: of IPv4 its /24, of IPv6 its /48."""
     try:
         first = ip_network(household)
     except ValueError:
@@ -41,13 +41,13 @@ def network_of(household: str) -> str:
 
 @lru_cache(maxsize=4096)
 def is_within(household: str, networks: tuple[str, ...]) -> bool:
-    """Whether what `household_of` gave lies in one of these networks."""
+    """Return whether a result of `household_of` lies in any of these networks."""
     try:
         inside = ip_network(household)
     except ValueError:
         return False
-    around = [ip_network(one, strict=False) for one in networks]
+    around = [ip_network(network, strict=False) for network in networks]
     return any(
-        inside.version == one.version and inside.subnet_of(one)  # type: ignore[arg-type]
-        for one in around
+        inside.version == outer.version and inside.subnet_of(outer)  # type: ignore[arg-type]
+        for outer in around
     )

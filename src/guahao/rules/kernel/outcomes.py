@@ -1,4 +1,4 @@
-"""What the rules answer. A refusal is a value; its order is a contract (RULES part 3)."""
+"""The answers of rules. A refusal is a value; the order of refusals is a contract (RULES.md)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from guahao.rules.kernel.facts import EarlierUse
 
 
 class Refusal(StrEnum):
-    """Why a booking is refused, in order of precedence: the first that applies answers."""
+    """Why a booking is refused, in order of precedence."""
 
     UNKNOWN_SESSION = "unknown_session"
     NOT_YOUR_PATIENT = "not_your_patient"
@@ -40,7 +40,7 @@ class CancelRefusal(StrEnum):
 
 
 class PickupRefusal(StrEnum):
-    """Why a number is not handed out, in order of precedence (S11)."""
+    """Why a pick-up is refused, in order of precedence (S11)."""
 
     WRONG_PERSON = "wrong_person"
     WRONG_HOSPITAL = "wrong_hospital"
@@ -52,7 +52,7 @@ class PickupRefusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The request may be booked; whoever decided has already counted it."""
+    """The request may be booked, and has been counted by the decider."""
 
 
 Reason_co = TypeVar("Reason_co", bound=StrEnum, covariant=True)
@@ -60,11 +60,11 @@ Reason_co = TypeVar("Reason_co", bound=StrEnum, covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Refused(Generic[Reason_co]):
-    """What every flow returns instead of its result, and when it would be allowed.
+    """A refusal, which a flow returns in place of its result, and when it would be allowed.
 
-    `retry_from`: from this moment on the same request is not refused for this reason.
-    `visit_from`: the first later visit date, within what is open, that the rules allow.
-    A refusal that has other facts inherits from this.
+    `retry_from`: the moment from which the same request is not refused for this reason.
+    `visit_from`: the first later visit date, within the open dates, that the rules allow.
+    A refusal with facts of its own inherits from this.
     """
 
     reason: Reason_co
@@ -74,7 +74,7 @@ class Refused(Generic[Reason_co]):
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What was asked for is done, and there is nothing more to say about it."""
+    """Success without a result."""
 
 
 DONE = Done()
@@ -82,21 +82,21 @@ DONE = Done()
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """The same key and body as before: the earlier answer stands."""
+    """A repeated key and body, for which the earlier answer stands."""
 
     earlier: EarlierUse
 
 
 @dataclass(frozen=True, slots=True)
 class RepeatedInBatch:
-    """The same key and body as request number `index` of this very batch."""
+    """The same key and body as request number `index` of this batch."""
 
     index: int
 
 
 @dataclass(frozen=True, slots=True)
 class KeyMismatch:
-    """The key was used before for another body (`idempotency_mismatch`)."""
+    """A key that was used before for another body (`idempotency_mismatch`)."""
 
 
 Decision = Accepted | Refused[Refusal] | Repeated | RepeatedInBatch | KeyMismatch

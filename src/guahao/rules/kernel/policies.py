@@ -1,4 +1,4 @@
-"""The platform's policy from a date on: which numbers hold on a day (S4, S12, S14, S16)."""
+"""Dated policies: which numbers hold on a day (S4, S12, S14, S16)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from enum import StrEnum
 
 from guahao.rules.kernel.limits import Policy
 
-# From and to, both included. Where two numbers hang together, `refused_policy` says how.
+# Bounds, both included. `refused_policy` checks numbers that depend on each other.
 POLICY_BOUNDS = {
-    "horizon_months": (1, 3),  # S4: up to three; so far are timetables rolled out
-    "per_department_and_day": (1, 1),  # the schema's unique index holds the same number
+    "horizon_months": (1, 3),  # S4: at most three, as timetables are rolled out no further
+    "per_department_and_day": (1, 1),  # the schema's unique index allows the same number
     "per_day": (1, 10),
     "per_short_window": (1, 20),
     "short_window_days": (1, 31),
@@ -33,7 +33,7 @@ CANCEL_CHANNELS = (frozenset({"agent"}), frozenset({"agent", "patient"}))
 
 
 class PolicyRefusal(StrEnum):
-    """What no policy may be."""
+    """Why a policy is refused."""
 
     OUT_OF_BOUNDS = "policy_out_of_bounds"
     LIMITS_CROSS = "policy_limits_cross"
@@ -51,9 +51,9 @@ class DatedPolicy:
 
 
 def policy_on(day: date, rows: Sequence[DatedPolicy], default: Policy) -> Policy:
-    """The policy of the row with the greatest `holds_from` that is not later than the day.
+    """Return the policy of the row with the latest `holds_from` up to the day.
 
-    Before the first row, `default`. The rows may come in any order.
+    Before the first row `default` holds. The rows may be in any order.
     """
     begun = [row for row in rows if row.holds_from <= day]
     return max(begun, key=lambda row: row.holds_from).policy if begun else default
@@ -61,24 +61,24 @@ def policy_on(day: date, rows: Sequence[DatedPolicy], default: Policy) -> Policy
 
 @dataclass(frozen=True, slots=True)
 class DatedPolicies:
-    """Every policy that has held: `first` until the first of `rows`."""
+    """All policies: `first` holds until the first of `rows`."""
 
     first: Policy
     rows: tuple[DatedPolicy, ...] = ()
 
     def on(self, day: date) -> Policy:
-        """What holds on the day."""
+        """Return the policy of a day."""
         return policy_on(day, self.rows, self.first) if self.rows else self.first
 
     def for_cancelling(self, booked_on: date, today: date) -> Policy:
-        """Today's policy for a booking made under another: who could cancel it still can (S14)."""
+        """Return today's policy, plus the cancel channels of the day of booking (S14)."""
         now, promised = self.on(today), self.on(booked_on)
         channels = now.cancel_channels | promised.cancel_channels
         return now if channels == now.cancel_channels else replace(now, cancel_channels=channels)
 
 
 def out_of_bounds(policy: Policy) -> list[str]:
-    """The names of the numbers that are too small or too large."""
+    """Return the names of the numbers that are out of bounds."""
     return [
         name
         for name, (low, high) in POLICY_BOUNDS.items()
@@ -87,10 +87,10 @@ def out_of_bounds(policy: Policy) -> list[str]:
 
 
 def refused_policy(policy: Policy) -> PolicyRefusal | None:
-    """What no policy may be: a number out of its bounds, or limits that contradict each other."""
+    """Return why a policy is refused: numbers out of bounds or in contradiction; else None."""
     if out_of_bounds(policy):
         return PolicyRefusal.OUT_OF_BOUNDS
-    # A wider window that allows less would make the narrower one's number a lie.
+    # A wider window that allowed less would make the narrower window's limit unreachable.
     if not policy.per_day <= policy.per_short_window <= policy.per_long_window:
         return PolicyRefusal.LIMITS_CROSS
     if (
@@ -98,16 +98,16 @@ def refused_policy(policy: Policy) -> PolicyRefusal | None:
         or policy.second_suspension_months < policy.first_suspension_months
     ):
         return PolicyRefusal.SUSPENSIONS_CROSS
-    # The hotline always can (S14); the patient as well where the policy says so.
+    # The hotline can always cancel (S14); the patient only where the policy allows it.
     if policy.cancel_channels not in CANCEL_CHANNELS:
         return PolicyRefusal.CHANNELS
-    # Quiet hours are at night: no policy may hold the day's messages.
+    # Quiet hours are at night: no policy may hold back messages all day.
     if not (policy.quiet_from >= QUIET_FROM_EARLIEST and policy.quiet_until <= QUIET_UNTIL_LATEST):
         return PolicyRefusal.QUIET_HOURS
     return None
 
 
 def changed_numbers(before: Policy, after: Policy) -> list[str]:
-    """The names of what differs, in the order of Policy."""
+    """Return the names of the numbers that differ, in the order of Policy."""
     names = [field.name for field in fields(Policy)]
     return [name for name in names if getattr(before, name) != getattr(after, name)]

@@ -1,8 +1,9 @@
-"""How often something may be tried: sliding windows, counted in bounded memory.
+"""Rate limits: sliding windows, counted in bounded memory.
 
-A window's estimate is what was counted in it, plus the part of the window before that a
-window ending now still covers. A try that is refused is not counted, so that a caller who
-slows down is served again, and a caller who does not is served at the limit's rate.
+The estimate of a sliding window is the count of the current window, plus the count of the
+previous window times the share of it that still overlaps. A refused attempt is not counted, so
+that a caller who slows down is served again, and a caller who does not is served at the rate of
+the limit.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 SUBJECTS_MAX = 100_000  # a limit; about 20 MB
-_SHARE = 20  # a subject is shared with other processes from a twentieth of its limit on
-_AT_ONCE = 4  # and at once when it used a quarter of its limit since it was last shared
+_SHARE = 20  # a subject is shared with other processes from a twentieth of its limit
+_AT_ONCE = 4  # and at once when it used a quarter of its limit since the last sharing
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """At most `most` tries of one subject in any `seconds`."""
+    """At most `most` attempts of a subject in any `seconds`."""
 
     name: str
     most: int
@@ -27,18 +28,18 @@ class Limit:
 
 
 class Count:
-    """What is known of one subject: tries of all processes as far as they were shared."""
+    """The known attempts of a subject: this process's, and those that others have shared."""
 
     __slots__ = ("before", "known", "unshared", "window")
 
     def __init__(self, window: int) -> None:
         self.window = window
-        self.before = 0  # tries in the window before
-        self.known = 0  # tries in this window
-        self.unshared = 0  # those of them that only this process knows
+        self.before = 0  # attempts in the previous window
+        self.known = 0  # attempts in this window
+        self.unshared = 0  # those of them not shared yet
 
     def roll(self, window: int) -> None:
-        """Move on to the window that contains now."""
+        """Move to the window that contains now."""
         if window != self.window:
             self.before = self.known if window == self.window + 1 else 0
             self.window, self.known, self.unshared = window, 0, 0
@@ -46,7 +47,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Tries of this process that others must hear of."""
+    """Attempts to be shared with other processes."""
 
     limit: Limit
     subject: str
@@ -55,25 +56,23 @@ class Share:
 
 
 class Rates:
-    """The counts of one process; the least recently seen subjects are forgotten first.
+    """The counts of this process; the least recently seen subjects are evicted first.
 
-    Each limit has a memory of its own: a flood of addresses forgets no account.
+    Each limit has its own memory, so that a flood of addresses evicts no account.
     """
 
     def __init__(self, subjects_max: int = SUBJECTS_MAX) -> None:
         self._subjects_max = subjects_max
         self._counts: dict[Limit, OrderedDict[str, Count]] = {}
         self._due: dict[tuple[Limit, str], Count] = {}
-        self.hurry = False  # a subject spends its limit faster than the counts are shared
+        self.hurry = False  # set when a subject spends its limit faster than counts are shared
 
     def attempt(self, limit: Limit, subject: str, now: float) -> int | None:
-        """Count one try at `now` (Unix seconds); None, or the seconds to wait where it is
-        one too many.
-        """
+        """Count an attempt at `now` (Unix seconds); return the seconds to wait if it is refused."""
         return self.attempt_all(((limit, subject),), now)
 
     def attempt_all(self, tried: Iterable[tuple[Limit, str]], now: float) -> int | None:
-        """Count one try against each limit, or against none where one of them refuses."""
+        """Count an attempt against each limit; if any refuses, count it against none."""
         counts = [(limit, subject, self._count(limit, subject, now)) for limit, subject in tried]
         waits = [_wait(limit, count, now) for limit, _, count in counts]
         if any(waits):
@@ -88,7 +87,7 @@ class Rates:
         return None
 
     def undo(self, limit: Limit, subject: str, now: float) -> None:
-        """Take back a try that was counted at `now`: it came to nothing."""
+        """Uncount an attempt that was counted at `now` and had no effect."""
         counts = self._counts.get(limit)
         count = None if counts is None else counts.get(subject)
         if count is None:
@@ -97,7 +96,7 @@ class Rates:
         if count.window == window and count.known:
             count.known -= 1
             count.unshared -= 1
-            if count.unshared < 0:  # others were told of it
+            if count.unshared < 0:  # it was shared already
                 self._due[limit, subject] = count
         elif count.window == window + 1 and count.before:
             count.before -= 1
@@ -116,7 +115,7 @@ class Rates:
         return count
 
     def shares(self, most: int) -> list[Share]:
-        """What is to be shared now, at most so many, the longest due first."""
+        """Return at most `most` counts to share now, those due longest first."""
         shares = []
         for limit, subject in list(self._due)[:most]:
             count = self._due.pop((limit, subject))
@@ -127,7 +126,7 @@ class Rates:
         return shares
 
     def learn(self, share: Share, total: int) -> None:
-        """All processes together have counted `total` tries of the share's window."""
+        """Record that all processes together counted `total` attempts in the share's window."""
         count = self._known(share)
         if count is None:
             return
@@ -141,7 +140,7 @@ class Rates:
         return None if counts is None else counts.get(share.subject)
 
     def give_back(self, share: Share) -> None:
-        """A share did not reach the others: it is due again."""
+        """Mark a share as due again because it did not reach the other processes."""
         count = self._known(share)
         if count is not None and count.window == share.window:
             count.unshared += share.tries
@@ -149,14 +148,14 @@ class Rates:
 
 
 def _wait(limit: Limit, count: Count, now: float) -> int:
-    """Whole seconds until one more try stays within the limit; 0: it does now."""
+    """Return the whole seconds until another attempt is within the limit; 0 if it is now."""
     elapsed = now % limit.seconds
     left = limit.seconds - elapsed
     if count.known + count.before * left / limit.seconds + 1 <= limit.most:
         return 0
     if count.known < limit.most:
-        # The window before fades until there is room beside this one's tries.
+        # Room is made as the weight of the previous window falls.
         room = limit.most - count.known - 1
         return max(1, math.ceil(left - limit.seconds * room / count.before))
-    # This window must first end, and then fade as well.
+    # There is no room before this window has ended and its weight falls.
     return max(1, math.ceil(left + limit.seconds * (1 - (limit.most - 1) / count.known)))

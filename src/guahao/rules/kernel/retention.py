@@ -1,6 +1,6 @@
-"""How long each kind of record is kept: by law and need a least, by the operator's setting a most.
+"""How long each kind of record is kept: bounds by law and need, the choice by settings.
 
-Bookings, no-shows and the audit trail are not among them: they are kept.
+Bookings, no-shows and the audit trail are kept for good and not listed here.
 """
 
 from __future__ import annotations
@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-# What stands in the place of erased personal data.
-ERASED_NAME = "已删除"  # what lists show instead of the name
+# Replaces erased personal data.
+ERASED_NAME = "已删除"  # shown instead of the name
 ERASED_NUMBER = "ERASED"
 
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """Days that a kind is kept by default, and between which the operator may choose."""
+    """The days that a kind is kept by default, and the bounds of the operator's choice."""
 
     days: int
     least: int
@@ -23,7 +23,7 @@ class Retention:
 
 
 RETENTIONS: Mapping[str, Retention] = {
-    # Longer than requests are kept: each booked request has its message.
+    # Longer than requests, because each booked request refers to its message.
     "messages": Retention(400, 100),
     "outbox": Retention(30, 1),
     "calls": Retention(400, 30),

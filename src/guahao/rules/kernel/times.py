@@ -24,7 +24,7 @@ _NOON = 12
 
 @lru_cache(4096)
 def time_of_day(text: str) -> time | None:
-    """Return the time that a text says, to the minute; None where it surely says none."""
+    """Return the time of day in a text, to the minute; None if it is not certainly a time."""
     found = _TIME.fullmatch(typed(text).casefold())
     if found is None:
         return None

@@ -1,4 +1,4 @@
-"""What somebody was shown, told in a few characters: two who edit one record find out."""
+"""Versions of shown records, so that concurrent edits of a record are noticed."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ _CHARACTERS = 16
 
 
 def version_of(record: object) -> str:
-    """Another one for another record; a frozen dataclass of plain values, or a tuple of them.
+    """Return a short digest of a frozen dataclass of plain values, or of a tuple of them.
 
-    A form carries it and gives it back: where the record's is no longer the same, somebody
-    else has changed it in the meantime.
+    A form carries it: if it differs from the record's current version on submission, somebody
+    else has changed the record in the meantime.
     """
     return sha256(repr(record).encode()).hexdigest()[:_CHARACTERS]

@@ -1,7 +1,7 @@
-"""Bookings already made: reading them for their owner, and changing their status.
+"""Read appointments for their owner, and change their status.
 
-Changes lock in the desk's order: patients, then clinic sessions, each by id, then the
-appointments; so no two flows can wait for each other in a circle.
+Changes lock in the desk's order, so that no two flows deadlock: patients, then clinic
+sessions, each by id, then the appointments.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from guahao.store.kernel.views import AppointmentView
 from guahao.store.people.patients import open_patient
 from guahao.store.supply.sessions import SESSION_COLUMNS, SESSION_WIDTH, session_view
 
-# Over a, h and s: the rules in force today, or were on the visit date where that is past; and
-# beside them those under which the appointment was booked, which it keeps where they are kinder.
+# Of a, h and s: the rules in force today (of a past visit, on its date), and the rules of the day
+# of booking, which the appointment keeps where they are more lenient.
 _RULES = rules_on("least(%s::date, a.visit_date)") + rules_on(
     "(a.booked_at AT TIME ZONE 'Asia/Shanghai')::date", "k"
 )
@@ -60,16 +60,16 @@ _LISTED = f"""
     {_VIEW} WHERE {_OF_PATIENTS} AND {_COUNTED} AND {_IS_CURRENT} = %s
     UNION ALL
     {_VIEW} WHERE {_OF_PATIENTS} AND {_FREED} AND {_IS_CURRENT} = %s
-"""  # in two parts, one for each of the indexes that begin with the patient
+"""  # in two parts, because each uses an index of its own that begins with the patient
 
 
-_WIDTH = SESSION_WIDTH + 11  # what comes before the rules that a booking keeps
+_WIDTH = SESSION_WIDTH + 11  # the columns before the rules of the day of booking
 
 
 async def appointments_by_id(
     tx: Tx, vault: Vault, ids: Sequence[int]
 ) -> dict[int, AppointmentView]:
-    """Appointments in the clear, whoever asks: the caller has checked that."""
+    """Return decrypted appointments by id; the caller has checked that they may be shown."""
     rows = await tx.rows(_BY_ID, (tx.now.date(), list(ids)))
     return {view.id: view for view in (_view(vault, row) for row in rows)}
 
@@ -77,9 +77,9 @@ async def appointments_by_id(
 async def appointments_shown(
     tx: Tx, vault: Vault, asked: Sequence[tuple[int, int | None]]
 ) -> dict[int, AppointmentView]:
-    """Appointments by id, each with the account that asks; None for staff.
+    """Return appointments by id, of pairs with the account that asks, or None for staff.
 
-    Without those whose person is not of the account any more.
+    Appointments whose patient is no longer the account's are left out.
     """
     ids, accounts = [id for id, _ in asked], [account_id for _, account_id in asked]
     rows = await tx.rows(_SHOWN, (tx.now.date(), ids, accounts))
@@ -89,7 +89,7 @@ async def appointments_shown(
 async def own_appointment(
     tx: Tx, vault: Vault, account_id: int, appointment_id: int
 ) -> AppointmentView | None:
-    """An appointment of one of the account's patients, else None."""
+    """Return an appointment of the account's patients; None if unknown or not theirs."""
     row = await tx.row(_OWN, (tx.now.date(), appointment_id, account_id))
     return _view(vault, row) if row else None
 
@@ -97,14 +97,14 @@ async def own_appointment(
 async def own_appointment_by_code(
     tx: Tx, vault: Vault, account_id: int, code: str
 ) -> AppointmentView | None:
-    """The appointment of this live code where it is one of the account's patients', else None."""
+    """Return the appointment with this live code if it is the account's, else None."""
     indexes = vault.indexes("code", code)
     row = await tx.row(_OWN_BY_CODE, (tx.now.date(), indexes, account_id))
     return _view(vault, row) if row else None
 
 
 async def live_of_person(tx: Tx, patient_id: int) -> list[int]:
-    """Return the ids of what a person has booked, by all registrations of theirs."""
+    """Return the ids of a person's live bookings, over all their registrations."""
     rows = await tx.rows(
         """
         SELECT a.id FROM appointments a JOIN patients p ON p.id = a.patient_id
@@ -118,9 +118,9 @@ async def live_of_person(tx: Tx, patient_id: int) -> list[int]:
 async def own_appointments(
     tx: Tx, vault: Vault, account_id: int, *, current: bool
 ) -> list[AppointmentView]:
-    """The account's appointments, current or past (S13).
+    """Return the account's appointments, current or past (S13).
 
-    Current: waiting to be picked up, or of today or later and picked up or stopped.
+    Current are booked appointments, and those of today or later that were picked up or stopped.
     """
     part = (tx.now.date(), account_id, tx.now.date(), current)
     rows = await tx.rows(_LISTED, part + part)
@@ -130,9 +130,9 @@ async def own_appointments(
 async def appointment_by_code(
     tx: Tx, vault: Vault, code: str, person_indexes: list[bytes]
 ) -> AppointmentView | None:
-    """The appointment whose live code and person both match (S9).
+    """Return the appointment whose live code and person both match (S9).
 
-    Nobody's where a checked registration has displaced the one that booked it.
+    None matches if a checked registration has displaced the one that booked.
     """
     indexes = vault.indexes("code", code)
     row = await tx.row(_BY_CODE, (tx.now.date(), indexes, person_indexes))
@@ -157,12 +157,12 @@ class LockedAppointment:
     patient_id: int
     account_id: int | None
     clinic_session_id: int
-    person_index: bytes | None  # None: displaced; nobody proves to be that person
+    person_index: bytes | None  # None if the registration was displaced
     booked_on: date
     facts: AppointmentFacts
 
     def is_of(self, person_indexes: Sequence[bytes]) -> bool:
-        """Whether it is a booking of the person with one of these indexes."""
+        """Return whether the booked person has any of these indexes."""
         known = self.person_index
         return known is not None and any(compare_digest(known, index) for index in person_indexes)
 
@@ -172,7 +172,7 @@ _PLACE = """
     FROM appointments a JOIN patients p ON p.id = a.patient_id
     WHERE a.id = %s AND (%s::bigint IS NULL OR p.account_id = %s)
 """
-# With a merged registration the one that it counts towards.
+# Lock a merged registration together with the registration that it counts towards.
 _LOCK_PATIENTS = """
     SELECT 1 FROM patients
     WHERE id IN (SELECT unnest(%(ids)s::bigint[])
@@ -202,21 +202,21 @@ _LOCKED_MANY = f"{_FACTS} WHERE a.id = ANY(%s::bigint[]) ORDER BY a.id FOR NO KE
 
 
 async def lock_persons(tx: Tx, patient_ids: Sequence[int]) -> None:
-    """Lock persons in id order; the first lock of every flow that changes bookings."""
+    """Lock persons in id order: the first lock of every flow that changes bookings."""
     await tx.do(_LOCK_PATIENTS, {"ids": sorted(set(patient_ids))})
 
 
 async def lock_sessions(tx: Tx, session_ids: Sequence[int]) -> None:
-    """Lock clinic sessions in id order; after the persons."""
+    """Lock clinic sessions in id order, after the persons."""
     await tx.do(_LOCK_SESSIONS, (sorted(set(session_ids)),))
 
 
 async def lock_appointment(
     tx: Tx, appointment_id: int, account_id: int | None
 ) -> LockedAppointment | None:
-    """Lock an appointment and what it counts in; None if unknown or another account's.
+    """Lock an appointment, its person and session; None if unknown or another account's.
 
-    `account_id` None: for staff, who act for the person before them.
+    `account_id` is None for staff, who act for the person in front of them.
     """
     owner = (appointment_id, account_id, account_id)
     place = await tx.row(_PLACE, owner)
@@ -229,7 +229,7 @@ async def lock_appointment(
 
 
 async def lock_appointments(tx: Tx, ids: Sequence[int]) -> dict[int, LockedAppointment]:
-    """Lock appointments whose persons and sessions are locked; those that are not there are not."""
+    """Lock appointments whose persons and sessions are locked, skipping unknown ids."""
     rows = await tx.rows(_LOCKED_MANY, (tx.now.date(), sorted(set(ids))))
     return {row[0]: _locked(row) for row in rows}
 
@@ -241,7 +241,7 @@ def _locked(row: TupleRow) -> LockedAppointment:
 
 
 async def appointment_id_by_code(tx: Tx, vault: Vault, code: str) -> int | None:
-    """Whose live code this is; never shown to anyone before the document matches."""
+    """Return the appointment with this live code; show it only once the document matches too."""
     row = await tx.row(
         "SELECT id FROM appointments WHERE code_live AND code_index = ANY(%s::bytea[])",
         (vault.indexes("code", code),),
@@ -250,7 +250,7 @@ async def appointment_id_by_code(tx: Tx, vault: Vault, code: str) -> int | None:
 
 
 async def set_status(tx: Tx, appointment_id: int, status: str) -> None:
-    """Record a new status and when."""
+    """Store a new status and its time."""
     await tx.do(
         "UPDATE appointments SET status = %s, changed_at = %s WHERE id = %s",
         (status, tx.now, appointment_id),
@@ -258,14 +258,14 @@ async def set_status(tx: Tx, appointment_id: int, status: str) -> None:
 
 
 async def return_place(tx: Tx, clinic_session_id: int) -> None:
-    """Give one place of a session back to the supply (S14)."""
+    """Return a place of a session to the supply (S14)."""
     await tx.do(
         "UPDATE clinic_sessions SET booked = booked - 1 WHERE id = %s", (clinic_session_id,)
     )
 
 
 async def retire_codes(tx: Tx, visits_before: date) -> int:
-    """Codes of visits before the date may serve other bookings; how many."""
+    """Free the codes of visits before the date for other bookings; return how many."""
     return await tx.do(
         "UPDATE appointments SET code_live = false WHERE code_live AND visit_date < %s",
         (visits_before,),
@@ -273,5 +273,5 @@ async def retire_codes(tx: Tx, visits_before: date) -> int:
 
 
 async def purge_requests(tx: Tx, decided_before: datetime) -> int:
-    """Forget idempotency keys decided before the moment; how many."""
+    """Delete idempotency keys decided before the moment; return how many."""
     return await tx.do("DELETE FROM booking_requests WHERE decided_at < %s", (decided_before,))

@@ -1,8 +1,8 @@
-"""What the booking desk reads and writes, a batch at a time.
+"""Read and write batches of the booking desk.
 
-Locks first, in one order everywhere (patients, then clinic sessions, each by id);
-everything that is decided upon is read in separate statements after them, so that
-READ COMMITTED shows what the previous holder of the locks committed.
+Locks come first, in the same order everywhere (patients, then clinic sessions, each by id).
+All facts are read in separate statements after the locks, so that READ COMMITTED shows what
+the previous holder of the locks committed.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _COUNTED = """
         SELECT visit_date, hospital_id, department_id, status FROM appointments
         WHERE patient_id = m.patient_id AND visit_date > %(since)s
           AND status IN ('booked', 'picked_up', 'no_show', 'unverified')
-        OFFSET 0) a  -- one index scan for each of the few merged registrations
+        OFFSET 0) a  -- an index scan for each of the few merged registrations
     WHERE m.survivor_id = ANY(%(patients)s::bigint[])
 """
 _OWN_PATIENT = """
@@ -74,9 +74,9 @@ _EARLIER = """
     JOIN booking_requests r
       ON r.actor_kind = k.kind AND r.actor_id = k.actor AND r.idempotency_key = k.key
 """
-# Read in the batch's own pipeline: an ended log-in books nothing, at no further round trip.
-# The generation is not compared: what counts it up ends every log-in, and waits for one that
-# begins (store/people/log_ins.py).
+# Read in the batch's own pipeline, so that checking log-ins costs no round trip. The generation
+# is not compared: raising it ends every log-in, and waits for those that are being created
+# (store/people/log_ins.py).
 _LOG_INS = """
     SELECT id, account_id, confirmed_at IS NOT NULL FROM log_ins
     WHERE id = ANY(%s::bigint[]) AND ended_at IS NULL AND expires_at > %s
@@ -127,7 +127,7 @@ _INSERT_REQUESTS = """
 
 @dataclass(frozen=True, slots=True)
 class LockedPatient:
-    """A patient under lock; the person's data stays sealed until somebody needs it."""
+    """A locked patient, whose personal data stays encrypted until it is needed."""
 
     facts: PatientFacts
     name_enc: bytes
@@ -135,7 +135,7 @@ class LockedPatient:
     id_no_enc: bytes
 
     def view(self, vault: Vault) -> PatientView:
-        """The patient in the clear."""
+        """Return the patient with decrypted personal data."""
         return open_patient(
             vault,
             self.facts.id,
@@ -148,19 +148,19 @@ class LockedPatient:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """All that a batch needs, read under its locks."""
+    """The facts of a batch, read under its locks."""
 
     patients: dict[int, LockedPatient]
     sessions: dict[int, SessionView]
     earlier: dict[KeyScope, EarlierUse]
     free_codes: list[str]
-    reserved_ids: list[tuple[int, int]]  # (appointment id, message id), one pair a request
-    log_ins: dict[int, tuple[int, bool]]  # those that live: account, whether confirmed
+    reserved_ids: list[tuple[int, int]]  # (appointment id, message id) for each request
+    log_ins: dict[int, tuple[int, bool]]  # live log-ins: account, whether confirmed
 
 
 @dataclass(frozen=True, slots=True)
 class NewAppointment:
-    """A decided booking, ready to be written, with the message that tells of it."""
+    """An accepted booking and its message, ready to be written."""
 
     id: int
     message_id: int
@@ -178,15 +178,15 @@ async def load_batch(
     codes: Sequence[str],
     log_in_ids: Sequence[int] = (),
 ) -> Loaded:
-    """Lock, then read; one round trip to the server in a pipelined transaction.
+    """Lock, then read, in a single round trip of a pipelined transaction.
 
-    `counted_since`: counted appointments with a later visit date are read.
-    `codes`: candidates for identification codes; those that no live booking has come back.
+    `counted_since`: only appointments with a later visit date are counted.
+    `codes`: candidates for identification codes; those not in use are returned.
     """
     patient_ids = sorted({request.patient_id for request in requests})
     session_ids = sorted({request.session_id for request in requests})
-    # A batch is of one moment; a replay's requests may lie apart, but its hospitals have one
-    # set of rules each.
+    # All requests of a batch have the same time, except in a replay, where each hospital has a
+    # single set of rules.
     day = requests[0].at.date()
     keys = [{"kind": r.actor.kind, "actor": r.actor.id, "key": r.key} for r in requests]
     candidates = {index: code for code in codes for index in vault.indexes("code", code)}
@@ -194,7 +194,7 @@ async def load_batch(
     patients = await execute(_LOCK_PATIENTS, (array(patient_ids),))
     sessions = await execute(_LOCK_SESSIONS, (day, array(session_ids)))
     counted = await execute(_COUNTED, _counting(patient_ids, counted_since))
-    # Planned each time: a plan kept from when the table was small reads all of it ever after.
+    # Planned each time: a plan cached while the table was small would always scan all of it.
     earlier = await execute(_EARLIER, (recordset(keys),), prepare=False)
     taken = await execute(_TAKEN_CODES, (bytes_array(candidates),))
     reserved = await execute(_RESERVE_IDS, (len(requests),))
@@ -212,7 +212,7 @@ async def load_batch(
 
 
 def _counting(patient_ids: Sequence[int], since: date) -> dict[str, Any]:
-    """The parameters of _COUNTED: of these persons, visits after the date."""
+    """Return the parameters of _COUNTED."""
     return {"patients": array(patient_ids), "since": since}
 
 
@@ -231,7 +231,7 @@ def _locked_patient(row: TupleRow, counted: dict[int, list[CountedAppointment]])
         account_id,
         suspended_until,
         tuple(counted.get(patient_id, ())),
-        *standing,  # the account's restriction, the document's end, checked or not
+        *standing,  # the account's restriction, the document's end, whether checked
     )
     return LockedPatient(facts, name_enc, id_type, id_no_enc)
 
@@ -239,14 +239,14 @@ def _locked_patient(row: TupleRow, counted: dict[int, list[CountedAppointment]])
 async def counted_of(
     tx: Tx, patient_ids: Sequence[int], since: date
 ) -> dict[int, list[CountedAppointment]]:
-    """What counts against the limits of these persons (S12), of visit dates after `since`."""
+    """Return what counts against the limits of these persons (S12) after `since`."""
     return _by_patient(await tx.rows(_COUNTED, _counting(patient_ids, since)))
 
 
 async def own_patient(
     tx: Tx, account_id: int, patient_id: int, counted_since: date
 ) -> PatientFacts | None:
-    """A patient of the account as the law sees it, without a lock; None if another's."""
+    """Return the facts of an account's patient without a lock; None if not the account's."""
     row = await tx.row(_OWN_PATIENT, (patient_id, account_id))
     if row is None:
         return None
@@ -259,7 +259,7 @@ async def own_patient(
 
 
 def session_facts(session: SessionView) -> SessionFacts:
-    """What the law reads of a session."""
+    """Return the facts that the rules need of a session."""
     return SessionFacts(
         session.id,
         session.hospital_id,
@@ -275,7 +275,7 @@ def session_facts(session: SessionView) -> SessionFacts:
 
 
 async def save_bookings(tx: Tx, vault: Vault, made: Sequence[NewAppointment]) -> None:
-    """Counters, appointments and the messages that tell of them."""
+    """Write the counters, appointments and messages of accepted bookings."""
     places = Counter(new.session.id for new in made)
     counts = recordset([{"session_id": id, "places": n} for id, n in places.items()])
     rows = recordset([_appointment_row(vault, new) for new in made])
@@ -305,7 +305,7 @@ def _appointment_row(vault: Vault, new: NewAppointment) -> dict[str, Any]:
 async def save_requests(
     tx: Tx, decided: Sequence[tuple[BookingRequest, int | Refused[Refusal]]]
 ) -> None:
-    """Keep each new answer under its idempotency key: an appointment's id or a refusal."""
+    """Store each answer, an appointment's id or a refusal, under its idempotency key."""
     rows = [_request_row(request, answer) for request, answer in decided]
     await tx.do(_INSERT_REQUESTS, (recordset(rows),))
 

@@ -25,7 +25,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from guahao.flows.attendance.pickup import report_attendance
-from guahao.flows.booking.booking import Wish
+from guahao.flows.booking.booking import DeskRequest
 from guahao.flows.booking.desk import Desk
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.kernel.facts import Actor
@@ -270,7 +270,9 @@ class _Days:
         for start in range(0, len(records), _AHEAD):
             asked = records[start : start + _AHEAD]
             self._clock.now = asked[-1].requested_at
-            answers = await asyncio.gather(*[desk.submit(self._wish(record)) for record in asked])
+            answers = await asyncio.gather(
+                *[desk.submit(self._desk_request(record)) for record in asked]
+            )
             for record, answer in zip(asked, answers, strict=True):
                 if isinstance(answer, AppointmentView):
                     self._expect(record, answer.id)
@@ -278,8 +280,8 @@ class _Days:
                     raise ReplayError(f"the booking desk failed: {type(answer).__name__}")
             self._report(len(asked))
 
-    def _wish(self, record: Record) -> Wish:
-        return Wish(
+    def _desk_request(self, record: Record) -> DeskRequest:
+        return DeskRequest(
             _CLERK,
             str(record.appointment_id),
             self._city.persons[record.person],

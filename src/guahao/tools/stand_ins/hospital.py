@@ -2,7 +2,7 @@
 
 For vendors and tests: it takes webhooks as a HIS should (signature, timestamp and nonce, each
 event once, never an older one over a newer one), keeps a book of its own, and on demand is slow,
-down, forgetful, hasty or lying. `/` shows the book and changes its manners.
+down, forgetful, hasty or lying. `/` shows the book and changes its behaviour.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _TAKEN = 204
 
 
 @dataclass(frozen=True, slots=True)
-class Manners:
+class Behaviour:
     """How it behaves; shares are from 0 to 1."""
 
     down: bool = False  # breaks every connection
@@ -55,7 +55,7 @@ class StandIn:
 
     verifier: Verifier = field(default_factory=lambda: Verifier([]))
     clock: Callable[[], float] = time.time
-    manners: Manners = field(default_factory=Manners)
+    behaviour: Behaviour = field(default_factory=Behaviour)
     chance: Callable[[], float] = random.random
     book: dict[int, Entry] = field(default_factory=dict)  # by the booking's id
     actions: Mapping[str, Action] = field(default_factory=dict)  # what the page can have it call
@@ -75,9 +75,9 @@ class StandIn:
         """Take an event: the status to answer with, or None to break the connection."""
         self.arrived.set()
         self.gate.wait()
-        manners = self.manners
-        time.sleep(manners.slow_seconds)
-        if manners.down:
+        behaviour = self.behaviour
+        time.sleep(behaviour.slow_seconds)
+        if behaviour.down:
             return None
         with self._lock:
             refused = self.verifier.refusal(headers, body, self.clock())
@@ -86,16 +86,16 @@ class StandIn:
                 return 401
             event = json.loads(body)
             self.received.append((event["booking"]["id"], event["event_id"]))
-            if self.chance() >= manners.lie:
-                self._take(event, manners)
-        return None if self.chance() < manners.lose else _TAKEN
+            if self.chance() >= behaviour.lie:
+                self._take(event, behaviour)
+        return None if self.chance() < behaviour.lose else _TAKEN
 
-    def _take(self, event: Mapping[str, Any], manners: Manners) -> None:
-        held, self._held = self._held, event if manners.reorder else None
-        for one in (None if manners.reorder else event, held):
+    def _take(self, event: Mapping[str, Any], behaviour: Behaviour) -> None:
+        held, self._held = self._held, event if behaviour.reorder else None
+        for one in (None if behaviour.reorder else event, held):
             if one is not None:
                 self._enter(one)
-                if self.chance() < manners.twice:
+                if self.chance() < behaviour.twice:
                     self._enter(one)
 
     def _enter(self, event: Mapping[str, Any]) -> None:
@@ -111,11 +111,11 @@ class StandIn:
         with self._lock:
             self._enter(event)
 
-    def behave(self, manners: Manners) -> None:
+    def behave(self, behaviour: Behaviour) -> None:
         """From now on; what was held back is entered."""
         with self._lock:
-            self.manners = manners
-            if self._held is not None and not manners.reorder:
+            self.behaviour = behaviour
+            if self._held is not None and not behaviour.reorder:
                 held, self._held = self._held, None
                 self._enter(held)
 
@@ -181,7 +181,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
             else:
                 self._answer(status)
-        elif self.path == "/manners":
+        elif self.path == "/behaviour":
             self._change(_form(body))
         elif self.path == "/call":
             self._call(_form(body))
@@ -189,11 +189,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(404)
 
     def _change(self, given: Mapping[str, str]) -> None:
-        manners = read_manners(given)
-        if manners is None:
+        behaviour = read_behaviour(given)
+        if behaviour is None:
             self._answer(400, b"shares are numbers from 0 to 1, seconds from 0 to 600\n")
             return
-        self.stand_in.behave(manners)
+        self.stand_in.behave(behaviour)
         self._to_the_page()
 
     def _call(self, given: Mapping[str, str]) -> None:
@@ -227,10 +227,10 @@ def _form(body: bytes) -> dict[str, str]:
     return dict(parse_qsl(body.decode(errors="replace")))
 
 
-def read_manners(given: Mapping[str, str]) -> Manners | None:
-    """The manners of a form; what is not named is as it should be. None: not a number."""
+def read_behaviour(given: Mapping[str, str]) -> Behaviour | None:
+    """The behaviour of a form; what is not named is as it should be. None: not a number."""
     read: dict[str, Any] = {}
-    for one in fields(Manners):
+    for one in fields(Behaviour):
         text = given.get(one.name, "")
         if isinstance(one.default, bool):
             read[one.name] = text in ("1", "on", "true")
@@ -241,7 +241,7 @@ def read_manners(given: Mapping[str, str]) -> Manners | None:
             return None
         if not 0 <= read[one.name] <= (600 if one.name == "slow_seconds" else 1):
             return None
-    return Manners(**read)
+    return Behaviour(**read)
 
 
 _SAYS = {
@@ -263,8 +263,8 @@ _STYLE = (
 
 
 def _page(stand_in: StandIn) -> str:
-    shown, manners = stand_in.as_json(), stand_in.manners
-    inputs = "".join(_input(name, words, getattr(manners, name)) for name, words in _SAYS.items())
+    shown, behaviour = stand_in.as_json(), stand_in.behaviour
+    inputs = "".join(_input(name, words, getattr(behaviour, name)) for name, words in _SAYS.items())
     rows = "".join(
         "<tr>"
         + "".join(
@@ -285,7 +285,7 @@ def _page(stand_in: StandIn) -> str:
         "<!doctype html><html lang=zh-CN><meta charset=utf-8><title>HIS stand-in</title>"
         f"<style>{_STYLE}</style>"
         f"<h1>HIS stand-in 模拟医院系统</h1><p>{counts}, refused {shown['refused']}</p>"
-        f"<form method=post action=/manners>{inputs}<button>保存 Save</button></form>"
+        f"<form method=post action=/behaviour>{inputs}<button>保存 Save</button></form>"
         f"{_calls(stand_in)}"
         "<table><tr><th>order 预约单号<th>status 状态<th>visit 就诊日<th>department 科室"
         f"<th>patient 就诊人</tr>{rows}</table></html>"

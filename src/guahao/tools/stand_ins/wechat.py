@@ -90,7 +90,7 @@ class Account:
         body = write_fields({"ToUserName": _ACCOUNT_ID, "Encrypt": sealed})
         return query, body.encode()
 
-    def reply(self, body: str) -> Shown | None:
+    def reply(self, body: str) -> Bubble | None:
         """What the user sees of an answer; raises ValueError where WeChat shows an error."""
         if body in (TAKEN, ""):
             return None
@@ -104,7 +104,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class Bubble:
     """One bubble of the chat. `cards`: title, description and address of each article."""
 
     text: str = ""
@@ -112,13 +112,13 @@ class Shown:
     mine: bool = False
 
 
-def _shown(xml: str) -> Shown:
+def _shown(xml: str) -> Bubble:
     document = fromstring(xml, forbid_dtd=True)
     if document.findtext("MsgType") == "text":
-        return Shown(text=document.findtext("Content") or "")
+        return Bubble(text=document.findtext("Content") or "")
     names = ("Title", "Description", "Url")
     cards = (tuple(item.findtext(name) or "" for name in names) for item in document.iter("item"))
-    return Shown(cards=tuple((title, about, url) for title, about, url in cards))
+    return Bubble(cards=tuple((title, about, url) for title, about, url in cards))
 
 
 @dataclass
@@ -132,7 +132,7 @@ class StandIn:
     url: str = ""
     snapshot: bool = False
     menu: list[dict[str, Any]] = field(default_factory=list)
-    chat: list[Shown] = field(default_factory=list)
+    chat: list[Bubble] = field(default_factory=list)
     followers: set[str] = field(default_factory=set)
     template_messages: list[dict[str, Any]] = field(default_factory=list)
     texts: list[tuple[str, str]] = field(default_factory=list)
@@ -217,7 +217,7 @@ class StandIn:
 
     def _show_template(self, given: dict[str, Any]) -> None:
         about = "\n".join(value["value"] for value in given["data"].values())
-        self.chat.append(Shown(cards=((given["template_id"], about, given.get("url", "")),)))
+        self.chat.append(Bubble(cards=((given["template_id"], about, given.get("url", "")),)))
 
     def _send_text(self, given: dict[str, Any]) -> dict[str, Any]:
         content = (given.get("text") or {}).get("content")
@@ -226,7 +226,7 @@ class StandIn:
         if given.get("touser") not in self.followers:
             raise StandInError(43004, "require subscribe")
         self.texts.append((given["touser"], content))
-        self.chat.append(Shown(text=content))
+        self.chat.append(Bubble(text=content))
         return _OK
 
     def _check_account(self, appid: object, secret: object) -> None:
@@ -266,31 +266,31 @@ class StandIn:
 
     # The phone --------------------------------------------------------------------------
 
-    def say(self, text: str) -> Shown | None:
+    def say(self, text: str) -> Bubble | None:
         """The phone's owner writes to the account."""
-        self.chat.append(Shown(text=text, mine=True))
+        self.chat.append(Bubble(text=text, mine=True))
         msg_id = str(secrets.randbelow(10**17))
         return self._deliver({"MsgType": "text", "Content": text, "MsgId": msg_id})
 
-    def follow(self) -> Shown | None:
+    def follow(self) -> Bubble | None:
         """The phone's owner follows the account."""
         self.followers.add(OWNER)
         return self._event("subscribe")
 
-    def unfollow(self) -> Shown | None:
+    def unfollow(self) -> Bubble | None:
         """The phone's owner follows it no longer."""
         self.followers.discard(OWNER)
         self.chat.clear()
         return self._event("unsubscribe")
 
-    def press(self, key: str) -> Shown | None:
+    def press(self, key: str) -> Bubble | None:
         """The phone's owner presses a menu's button."""
         return self._event("CLICK", key)
 
-    def _event(self, event: str, key: str = "") -> Shown | None:
+    def _event(self, event: str, key: str = "") -> Bubble | None:
         return self._deliver({"MsgType": "event", "Event": event, "EventKey": key})
 
-    def _deliver(self, fields: dict[str, str]) -> Shown | None:
+    def _deliver(self, fields: dict[str, str]) -> Bubble | None:
         now = self.clock()
         whole: dict[str, str | int] = {
             "ToUserName": _ACCOUNT_ID,
@@ -305,7 +305,7 @@ class StandIn:
             )
             shown = self.account.reply(answer.raise_for_status().text)
         except (httpx.HTTPError, ValueError, KeyError):
-            shown = Shown(text="该公众号暂时无法提供服务，请稍后再试")
+            shown = Bubble(text="该公众号暂时无法提供服务，请稍后再试")
         if shown is not None:
             self.chat.append(shown)
         return shown
