@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ import httpx
 import psycopg
 import pytest
 from release.dist import ROOT, VERSION, package_files
-from tests.acceptance.processes import free_port
+from tests.acceptance.processes import SECRET_KEY, free_port
 
 from guahao.embedded import EmbeddedServer
 from guahao.store.kernel.migrate import schema_at
@@ -124,9 +125,17 @@ def wait_for(client: httpx.Client, process: subprocess.Popen[bytes], log: Path) 
     raise AssertionError(log.read_text())
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that the embedded server's user may enter, which pytest's are not."""
+    made = Path(tempfile.mkdtemp(prefix="guahao-wheel-"))
+    yield made
+    shutil.rmtree(made)
+
+
 # In one test: with several, each process of the test run would install the wheel for itself.
-def test_the_wheel_serves_books_and_migrates_without_node(tmp_path: Path) -> None:
-    installation = install(tmp_path)
+def test_the_wheel_serves_books_and_migrates_without_node(folder: Path) -> None:
+    installation = install(folder)
     check_that_nothing_else_is_there(installation)
     check_that_a_missing_extra_is_named(installation)
     installation.succeed(
@@ -166,6 +175,10 @@ def check_that_a_missing_extra_is_named(installation: Installation) -> None:
             ' Run: pip install "guahao[aliyun]"\n'
         )
         assert refused.returncode == 2
+    settings = {"GUAHAO_SMS_GATEWAY": "aliyun", "GUAHAO_SECRET_KEY": SECRET_KEY, **provider}
+    examined = installation.run("guahao", "doctor", "--json", **settings)
+    assert "needs the SDK of Alibaba Cloud" in examined.stdout
+    assert examined.returncode == 2
 
 
 def check_that_pages_have_their_scripts_and_styles(client: httpx.Client) -> None:
