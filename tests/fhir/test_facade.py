@@ -195,7 +195,7 @@ async def test_an_appointment_is_made_and_cancelled_by_the_same_rules(site: Site
 def self_service(site: Site) -> Iterator[None]:
     """An operator who lets patients cancel for themselves."""
     allowed = frozenset({"agent", "patient"})
-    policy = site.platform.policy_said
+    policy = site.platform.policy_today
     object.__setattr__(policy, "cancel_channels", allowed)
     yield
     object.__setattr__(policy, "cancel_channels", frozenset({"agent"}))

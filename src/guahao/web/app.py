@@ -67,7 +67,7 @@ def create_app(
     `lifespan` opens and closes what they work with; the application does neither itself.
     """
     settings = platform.settings
-    replies = Replies(lambda: platform.policy_said, settings.hotline)
+    replies = Replies(lambda: platform.policy_today, settings.hotline)
     callers = Callers(settings)
     tokens = Tokens(platform)
     services = citizens.Services(platform, desk, replies, tokens, callers)

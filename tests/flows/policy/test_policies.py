@@ -225,9 +225,9 @@ async def test_sentences_are_those_of_the_day_once_a_request_has_come(
 ) -> None:
     await decide(platform, by, ONE_A_DAY)
     clock.now = MIDNIGHT
-    assert platform.policy_said == FIRST
+    assert platform.policy_today == FIRST
     await platform.policies.refresh(platform.db)
-    assert platform.policy_said == ONE_A_DAY
+    assert platform.policy_today == ONE_A_DAY
 
 
 # Cancelling and suspensions -------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""A transaction together with the person, client or system that acts in it."""
+"""Transactions with an actor: the person, client or system that acts in them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from guahao.store.staff import trail
 
 @dataclass(frozen=True, slots=True)
 class Acting:
-    """An open transaction and its actor, in whose name `record` writes to the audit trail."""
+    """An open transaction and its actor, for whom `record` writes to the audit trail."""
 
     platform: Platform
     tx: Tx
@@ -25,12 +25,12 @@ class Acting:
 
     @property
     def now(self) -> datetime:
-        """The time of the transaction."""
+        """Return the time of the transaction."""
         return self.tx.now
 
     @property
     def vault(self) -> Vault:
-        """The vault of the platform's keys."""
+        """Return the platform's vault."""
         return self.platform.vault
 
     async def record(
@@ -64,7 +64,7 @@ async def acting(
 ) -> AsyncIterator[Acting]:
     """Open a transaction for an actor.
 
-    `hospital_id`: the hospital whose rows alone the database shows, as `Database.transaction`.
+    `hospital_id`: show only the rows of this hospital, as `Database.transaction` does.
     """
     async with platform.db.transaction(hospital_id) as tx:
         yield Acting(platform, tx, who)

@@ -1,4 +1,4 @@
-"""Compare this process's clock with the database's, for as long as it works."""
+"""Compare this process's clock with the database's while the process runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _EVERY_SECONDS = 2.0
 
 @asynccontextmanager
 async def comparing_clocks(db: Database) -> AsyncIterator[None]:
-    """Compare at once and every few seconds; an outage leaves what was known."""
+    """Compare at once and every few seconds; an outage leaves the last result."""
 
     async def compare_on() -> None:
         while True:

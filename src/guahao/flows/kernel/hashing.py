@@ -1,7 +1,7 @@
 """Hash passwords without stalling the process: few threads, a short queue, a fast refusal.
 
-Argon2 takes tens of milliseconds and 64 MiB on purpose. Unknown devices and known devices have a
-queue each, so that a flood of log-ins does not delay people on a known device.
+Argon2 takes tens of milliseconds and 64 MiB on purpose. Known and unknown devices have separate
+queues, so that a flood of log-ins does not delay people on a known device.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PASSWORD_LENGTH_MAX = 200
 T = TypeVar("T")
 
 _hasher = PasswordHasher()
-# What a log-in without an account is verified against: the same work for everybody.
+# A log-in without an account is verified against this, so that it takes the same time.
 NOBODYS_HASH = _hasher.hash(secrets.token_urlsafe(16))
 
 
@@ -38,7 +38,7 @@ class Lane:
         self._taken = 0
 
     async def verifies(self, stored: str, password: str) -> bool:
-        """Return whether the password is the one of this hash; does the same work for any."""
+        """Return whether the password matches this hash, in the same time for any password."""
         return await self._run(lambda: _verifies(stored, password))
 
     async def hashed(self, password: str) -> str:
@@ -46,7 +46,7 @@ class Lane:
         return await self._run(lambda: _hasher.hash(password))
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Do other slow work on a password; raises HashingBusyError where too many wait."""
+        """Run other slow work on a password; raise HashingBusyError if too many wait."""
         return await self._run(work)
 
     async def _run(self, work: Callable[[], T]) -> T:
@@ -55,7 +55,7 @@ class Lane:
                 raise HashingBusyError
             self._taken += 1
         job = self._pool.submit(work)
-        # Not when the request ends: a client that disconnects does not stop the thread.
+        # Not at the end of the request: a client that disconnects does not stop the thread.
         job.add_done_callback(self._done)
         return await asyncio.wrap_future(job)
 
@@ -69,7 +69,7 @@ KNOWN = Lane("known", threads=1, waiting=16)
 
 
 def needs_rehash(stored: str) -> bool:
-    """Return whether a hash was made with other parameters than today's."""
+    """Return whether a hash has other parameters than today's."""
     return _hasher.check_needs_rehash(stored)
 
 

@@ -1,7 +1,7 @@
-"""Which passwords are too easily guessed: long enough, and not made of what everybody uses.
+"""Refuse passwords that are easily guessed.
 
-The estimate is zxcvbn's, over its 30,000 most common passwords, with words added that people in
-China build passwords of, and those of the person's own account.
+The estimate is zxcvbn's with its 30,000 most common passwords, and with the words that people
+in China build passwords of and those of the person's own account.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ PASSWORD_LENGTH_MIN = 12
 GUESSES_MIN = 10**10
 _ESTIMATED_MAX = 72  # characters; the estimate of a longer text takes long
 _DIFFERENT_MIN = 6  # characters
-_OWN_WORD_MIN = 4  # characters; of a shorter one only the estimate knows
+_OWN_WORD_MIN = 4  # characters; shorter words are left to the estimate
 _COMMON = frozenset(FREQUENCY_LISTS["passwords"])
 
-# What stands in leaked lists of Chinese sites, and what belongs to this platform.
+# Words of leaked lists of Chinese sites, and of this platform.
 _WORDS = Path(__file__).with_name("password_words.txt").read_text(encoding="utf-8").split()
 
 
 def is_guessable(password: str, own: Iterable[str] = ()) -> bool:
-    """Return whether a password is too short, common, or made of `own` words and patterns.
+    """Return whether a password is short, common, or made of `own` words and patterns.
 
-    `own`: the login, the name and what else belongs to the account.
+    `own`: the login, the name and other words of the account.
     """
     plain = unicodedata.normalize("NFKC", password).lower()
     if len(password) < PASSWORD_LENGTH_MIN or len(set(plain)) < _DIFFERENT_MIN:

@@ -1,4 +1,4 @@
-"""What every flow works with: wired once, passed as the first argument."""
+"""The parts that every flow works with, wired once and passed as the first argument."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from guahao.store.policy.policy_book import PolicyBook
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """The database, the keys, the platform's policies, the operator's settings, the titles."""
+    """The database, vault, policies, settings and titles of the platform."""
 
     db: Database
     vault: Vault
@@ -26,25 +26,25 @@ class Platform:
     settings: Settings
     titles: TitleBook = field(default_factory=TitleBook)
     verifier: RealNameVerifier = field(default_factory=NoVerifier)
-    rates: Rates = field(default_factory=Rates)  # this process's counts of tries
-    observed: Observed = field(default_factory=Observed)  # how the platform itself does
+    rates: Rates = field(default_factory=Rates)  # the rate limits of this process
+    observed: Observed = field(default_factory=Observed)  # the platform's own condition
 
     async def refresh(self) -> None:
-        """See to it that what sentences need of the day is known."""
+        """Refresh the policies and titles known to this process."""
         await self.policies.refresh(self.db)
         await self.titles.refresh(self.db)
 
     @property
     def checks_names(self) -> bool:
-        """Whether a real-name verifier is configured, so that the policy limits the unchecked."""
+        """Return whether a real-name verifier is configured, which limits the unchecked."""
         return self.verifier.name != NoVerifier.name
 
     @property
-    def policy_said(self) -> Policy:
-        """What holds today, for sentences; what decides asks `policies.read` in its transaction."""
+    def policy_today(self) -> Policy:
+        """Return today's policy for display; decisions call `policies.read` instead."""
         return self.policies.known.on(self.db.clock().date())
 
-    def cancelling_said(self, booking: AppointmentView) -> Policy:
-        """The same for cancelling this booking, which keeps what was promised when it was made."""
+    def cancelling_policy(self, booking: AppointmentView) -> Policy:
+        """Return the policy for cancelling this booking for display, with its promises kept."""
         booked_on = booking.booked_at.astimezone(CITY_TIME).date()
         return self.policies.known.for_cancelling(booked_on, self.db.clock().date())

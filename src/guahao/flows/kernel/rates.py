@@ -1,4 +1,4 @@
-"""Share this process's counts of tries with all others, so that a limit holds over all."""
+"""Share this process's rate counts with all others, so that limits hold over all."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _log = structlog.get_logger("guahao.rates")
 
 
 async def share_rates(platform: Platform) -> int:
-    """Tell the other processes, and hear from them; how many subjects were shared."""
+    """Exchange counts with the other processes; return how many subjects were shared."""
     shares = platform.rates.shares(_SHARES_MAX)
     if not shares:
         return 0
@@ -36,9 +36,9 @@ async def share_rates(platform: Platform) -> int:
 
 
 async def keep_sharing(platform: Platform) -> None:
-    """Share every second, and sooner where a subject spends its limit faster; until cancelled.
+    """Share every second, and sooner if a subject spends its limit faster, until cancelled.
 
-    Without its database a process goes on with what it knows.
+    During an outage a process continues with the counts that it knows.
     """
     loop = asyncio.get_running_loop()
     shared_at = loop.time()

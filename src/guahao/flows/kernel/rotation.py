@@ -1,4 +1,4 @@
-"""Rotate the secret key while the platform runs; interrupted, it goes on where it was."""
+"""Rotate the secret key while the platform runs; a restart continues where it stopped."""
 
 from __future__ import annotations
 
@@ -15,17 +15,16 @@ from guahao.store.kernel import rotation as store
 from guahao.store.people import erasing
 from guahao.store.staff import trail
 
-Progress = Callable[[str, int, int], None]  # table and column, rows done, rows in all
+Progress = Callable[[str, int, int], None]  # table and column, rows done, rows in total
 
 
 @dataclass(slots=True)
 class Rotated:
-    """What was sealed anew, and what could not be.
+    """The result of a rotation.
 
-    `failed`: rows that no key opens, or of which another was written meanwhile for the same
-    person. `erased_persons`: whose HMACs stay under an old key, because the document that they
-    are made of is no longer stored; `erased_until`: from that day on the nightly job has dropped
-    them all.
+    `failed`: rows that no key decrypts, or that conflict with a newer row of the same person.
+    `erased_persons`: persons with HMACs under an old key, because their document is no longer
+    stored; `erased_until`: the day by which the nightly job will have deleted them all.
     """
 
     values: int = 0
@@ -35,10 +34,10 @@ class Rotated:
 
 
 async def rotate(platform: Platform, progress: Progress = lambda *_: None) -> Rotated:
-    """Seal everything that an old key sealed with the current one, and find it by its HMAC.
+    """Encrypt with the current key, and index, what an earlier key encrypted.
 
-    Each batch is a transaction of its own and locks the rows of one table, in order. The trail
-    begins a key of its own for later entries.
+    Each batch is a transaction of its own and locks rows of a single table, in order. Later
+    entries of the audit trail get a new key.
     """
     vault, done = platform.vault, Rotated()
     for sealed in store.SEALED:
@@ -70,13 +69,13 @@ async def rotate(platform: Platform, progress: Progress = lambda *_: None) -> Ro
 async def _batch(
     platform: Platform, sealed: store.Sealed, after: int
 ) -> tuple[int | None, list[int]]:
-    """Rotate a batch; where one of its rows fails, that row alone is left out."""
+    """Rotate a batch; if a row fails, leave out that row only."""
     vault = platform.vault
     try:
         async with platform.db.transaction() as tx:
             return await store.rotate_batch(tx, vault, sealed, after)
     except psycopg.errors.UniqueViolation:
-        pass  # one row of the batch: find out which
+        pass  # a row of the batch fails; find it
     failed: list[int] = []
     at = after
     for _ in range(store.AT_ONCE):

@@ -1,8 +1,8 @@
-"""A form that changes something changes it once, however often it is sent.
+"""Carry out each form once, however often it is sent.
 
-The key of a form is entered in the very transaction that makes the change: at the end of the
-first transaction that writes anything while the form is handled. A second sending that runs at
-the same time waits there for the first one's commit, and is rolled back.
+The key of a form is stored in the transaction that makes the change: at the end of the first
+transaction that writes anything while the form is handled. A repetition that runs at the same
+time waits there for the first commit, and is rolled back.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from guahao.store.kernel import sent_forms as store
 from guahao.store.kernel.db import Tx, before_commit
 from guahao.store.kernel.sent_forms import SentForm
 
-ANSWER_KEPT = timedelta(hours=1)  # it may show a password that is shown once
-FORM_KEPT = timedelta(days=30)  # far longer than a log-in of the staff lasts
+ANSWER_KEPT = timedelta(hours=1)  # an answer may contain a password that is shown once
+FORM_KEPT = timedelta(days=30)  # far longer than a staff log-in lasts
 _ANSWER_WAITED_SECONDS = 10
 _POLL_SECONDS = 0.05
 
 
 class FormAlreadySentError(Exception):
-    """This form has changed something before; what it did now is rolled back."""
+    """This form was carried out before; the repetition is rolled back."""
 
 
 @dataclass
@@ -38,7 +38,7 @@ class FormInHand:
 
     @contextmanager
     def handled(self) -> Iterator[None]:
-        """Enter the form as sent with the first transaction that writes something."""
+        """Record the form as sent in the first transaction that writes something."""
         token = before_commit.set(self._claim)
         try:
             yield
@@ -51,14 +51,14 @@ class FormInHand:
         async with tx.as_platform():
             if not await store.claim(tx, self.key, self.body):
                 raise FormAlreadySentError
-        # Should the commit fail nothing is known of the form, and nothing is answered for it.
+        # If the commit fails, the form is not recorded, and no answer is stored for it.
         self.claimed = True
 
 
 async def find_sent(platform: Platform, form: FormInHand) -> SentForm | None:
-    """Return the form as it was sent before, once its answer is there.
+    """Return the earlier submission of a form, once it has an answer.
 
-    A form whose answer does not come (the process died) is returned without one.
+    If no answer arrives, because the process died, the form is returned without it.
     """
     for _ in range(int(_ANSWER_WAITED_SECONDS / _POLL_SECONDS)):
         found = await _sent(platform, form)
@@ -75,12 +75,12 @@ async def _sent(platform: Platform, form: FormInHand) -> SentForm | None:
 
 
 async def answered(platform: Platform, form: FormInHand, answer: str) -> None:
-    """Store the answer, for the same form sent again."""
+    """Store the answer for a repetition of the form."""
     async with platform.db.transaction() as tx:
         await store.set_answer(tx, platform.vault, form.key, answer)
 
 
 async def refused(platform: Platform, form: FormInHand) -> None:
-    """Let a form be corrected and sent again: what it wrote was not what it was for."""
+    """Release a refused form, so that it can be corrected and sent again."""
     async with platform.db.transaction() as tx:
         await store.release(tx, form.key)

@@ -1,5 +1,7 @@
-"""Many rows at once. PostgreSQL takes no COPY into a table with row-level security, so they
-travel into a temporary one first."""
+"""Copy many rows at once, by way of a temporary table.
+
+PostgreSQL refuses COPY into a table with row-level security.
+"""
 
 from __future__ import annotations
 

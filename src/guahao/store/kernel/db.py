@@ -24,12 +24,12 @@ from guahao.clock import ClockWatch
 from guahao.store.kernel.connections import Connection, Pool, cut, has_ended, watched
 
 APP_ROLE = "guahao_app"
-# Sees one hospital's rows only, by row-level security (migration 0007).
+# Sees the rows of a single hospital, by row-level security (migration 0007).
 HOSPITAL_ROLE = "guahao_hospital"
-# Alone reads and writes what logs somebody in or signs (SECRET_COLUMNS), for single statements.
+# Reads and writes SECRET_COLUMNS, for single statements.
 SECRETS_ROLE = "guahao_secrets"
-# What the processes log in as on the embedded server: may become the roles above and nothing
-# else, and has no rights of its own. On a server of the operator's its name is the operator's.
+# The login of the processes on the embedded server: it may become the roles above and has no
+# rights of its own. On other servers the operator chooses the login.
 LOGIN_ROLE = "guahao_login"
 ROLES = (APP_ROLE, HOSPITAL_ROLE, SECRETS_ROLE)
 TIME_ZONE = "Asia/Shanghai"
@@ -41,25 +41,25 @@ Record = TypeVar("Record")
 
 @dataclass(frozen=True, slots=True)
 class Tx:
-    """One open transaction and its time: fixed once, on the city's clock."""
+    """An open transaction and its fixed time, on the city's clock."""
 
     conn: AsyncConnection[TupleRow]
     now: datetime
-    # The role of the next statement is the last one.
+    # The role that the last statement ran under, and the next will.
     _roles: list[str] = field(default_factory=lambda: [APP_ROLE])
 
     async def rows(self, sql: str, params: Params = ()) -> list[TupleRow]:
-        """All rows of one statement."""
+        """Return all rows of a statement."""
         return await (await self.conn.execute(sql, params)).fetchall()
 
     async def row(self, sql: str, params: Params = ()) -> TupleRow | None:
-        """The first row, or None."""
+        """Return the first row of a statement, or None."""
         return await (await self.conn.execute(sql, params)).fetchone()
 
     async def records(
         self, make: Callable[..., Record], sql: str, params: Params = ()
     ) -> list[Record]:
-        """Return all rows of one statement, each as `make` makes it of its columns by name.
+        """Return all rows of a statement, each made by `make` from its columns by name.
 
         `make` is a dataclass with a field for each column, or a function with keyword arguments.
         """
@@ -69,36 +69,36 @@ class Tx:
     async def record(
         self, make: Callable[..., Record], sql: str, params: Params = ()
     ) -> Record | None:
-        """Return the first row as `make` makes it of its columns by name, or None."""
+        """Return the first row, made by `make` from its columns by name, or None."""
         cursor = self.conn.cursor(row_factory=kwargs_row(make))
         return await (await cursor.execute(sql, params)).fetchone()
 
     async def do(self, sql: str, params: Params = ()) -> int:
-        """Run a statement for its effect; the number of rows it touched."""
+        """Run a statement for its effect and return the number of affected rows."""
         return (await self.conn.execute(sql, params)).rowcount
 
     @asynccontextmanager
     async def as_platform(self) -> AsyncIterator[None]:
-        """Within a hospital's transaction: what the platform derives from all hospitals.
+        """Act for the whole platform within a hospital's transaction.
 
-        A suspension follows from a person's no-shows wherever they were (S16); nothing
-        that is read here may be shown to the hospital.
+        A suspension follows from a person's no-shows at all hospitals (S16). Nothing that is
+        read here may be shown to the hospital.
         """
         async with self._as_role(APP_ROLE):
             yield
 
     @asynccontextmanager
     async def as_secrets(self) -> AsyncIterator[None]:
-        """For statements that read or write secrets, and no others (migration 0041)."""
+        """Run statements that read or write secrets, and no others (migration 0041)."""
         async with self._as_role(SECRETS_ROLE):
             yield
 
     async def secret_row(self, sql: str, params: Params = ()) -> TupleRow | None:
-        """Return the first row of one statement that reads secrets, in one round trip."""
+        """Return the first row of a statement that reads secrets, in a single round trip."""
         return await (await self._secretly(sql, params)).fetchone()
 
     async def do_secret(self, sql: str, params: Params = ()) -> int:
-        """Run one statement that writes secrets, in one round trip; how many rows it touched."""
+        """Run a statement that writes secrets, in a single round trip; return the affected rows."""
         return (await self._secretly(sql, params)).rowcount
 
     async def _secretly(self, sql: str, params: Params) -> AsyncCursor[TupleRow]:
@@ -116,14 +116,14 @@ class Tx:
             yield
         finally:
             self._roles.pop()
-        # Not after an error: a failed transaction takes no statement, and rolls this back.
+        # After an error the transaction refuses statements, and its rollback resets the role.
         await self.do(_SET_ROLE, (self._roles[-1],))
 
 
 _SET_ROLE = "SELECT set_config('role', %s, true)"  # until the transaction ends
 
 
-# What a request does last in each of its transactions, before the commit.
+# Called last in each transaction of a request, before the commit.
 before_commit: ContextVar[Callable[[Tx], Awaitable[None]] | None] = ContextVar(
     "before_commit", default=None
 )
@@ -140,58 +140,58 @@ def _time(data: bytes) -> time:
 
 
 class _DateLoader(Loader):
-    """Dates repeat within a batch hundreds of times; each is parsed once."""
+    """Cached: the same dates repeat hundreds of times within a batch."""
 
     def load(self, data: Buffer) -> date:
         return _date(bytes(data))
 
 
 class _TimeLoader(Loader):
-    """Clock readings likewise: eight of a hospital's rules come with every session."""
+    """Cached: eight times of a hospital's rules come with every session."""
 
     def load(self, data: Buffer) -> time:
         return _time(bytes(data))
 
 
 class RolesError(Exception):
-    """A database session is not the application's; the message says what to do."""
+    """A database connection has the wrong role; the message says what to do."""
 
 
 class DatabaseState(StrEnum):
-    """What the server can do for us, as far as is known."""
+    """The last known state of the database."""
 
     ALIVE = "alive"
-    READ_ONLY = "read_only"  # a standby, or a primary that was demoted
+    READ_ONLY = "read_only"  # a standby, or a demoted primary
     AWAY = "away"
 
 
 class CommitUnknownError(OperationalError):
-    """The connection was lost while a transaction was committing: it is done, or it is not."""
+    """The connection was lost during a commit, whose outcome is unknown."""
 
 
 class DatabaseAwayError(OperationalError):
-    """No server answers: nothing was done, and nobody waits for it."""
+    """No server answers; nothing was done."""
 
 
 class DatabaseReadOnlyError(OperationalError):
-    """The server that answers cannot be written to: nothing was done."""
+    """The server that answers is read-only; nothing was done."""
 
 
 class ClockError(DatabaseAwayError):
-    """This process's clock is not the database's: nothing was done, as its times would be false."""
+    """This process's clock differs from the database's; nothing was done."""
 
 
-_LOOK_SECONDS = 0.5  # how often who waits for a connection looks whether the primary is away
+_LOOK_SECONDS = 0.5  # between checks of the primary's state while waiting
 Configure = Callable[[AsyncConnection[TupleRow]], Awaitable[None]]
 _REPLAYED = "SELECT pg_last_xact_replay_timestamp()"
 _SESSION = "SELECT current_user::text, session_user::text, current_setting('TimeZone')"
 
 
 async def configure(conn: AsyncConnection[TupleRow]) -> None:
-    """Prepare a new connection; raises RolesError where it is not the application's.
+    """Prepare a new connection; raise RolesError if its role is not the application's.
 
-    A pooler between us and the server may drop the options that choose role and time zone;
-    under another role row security would show every hospital's rows.
+    A pooler may drop the options that set role and time zone; under another role row-level
+    security would show the rows of every hospital.
     """
     conn.adapters.register_loader("date", _DateLoader)
     conn.adapters.register_loader("time", _TimeLoader)
@@ -225,7 +225,7 @@ _ROLES = """
 
 
 async def check_login(conn: AsyncConnection[TupleRow]) -> None:
-    """Raise RolesError where a connection's login could become more than the application."""
+    """Raise RolesError if a connection's login could assume more roles than the application."""
     row = await (await conn.execute(_ROLES, ([*ROLES],))).fetchone()
     assert row is not None
     login, above, becomes, lacks = row
@@ -250,12 +250,12 @@ WRITABLE = "SELECT NOT pg_is_in_recovery() AND current_setting('transaction_read
 
 
 class Database:
-    """The application's connections, as the role that owns nothing.
+    """The application's connections, under a role that owns nothing.
 
-    `clock` gives the platform's time with the city's zone; a transaction asks it once.
-    `wait_seconds`: how long a transaction waits for a free connection. `prepared`: whether the
-    server keeps prepared statements for a session, which a pooler by transactions does not.
-    `read_url`: replicas that are read while no primary answers.
+    `clock` returns the platform's time in the city's zone; each transaction reads it once.
+    `wait_seconds`: how long a transaction waits for a free connection. `prepared`: whether
+    prepared statements work, which they do not behind a transaction pooler. `read_url`:
+    replicas to read from while no primary answers.
     """
 
     def __init__(
@@ -270,9 +270,9 @@ class Database:
         read_url: str | None = None,
     ) -> None:
         self.clock = clock
-        self.watch: ClockWatch | None = None  # of the clock, where it is to be the database's
+        self.watch: ClockWatch | None = None  # the watch on the clock, where there is one
         self.url = as_application(url)
-        self.state = DatabaseState.ALIVE  # by the pulse (store/kernel/pulse.py), where there is one
+        self.state = DatabaseState.ALIVE  # set by store/kernel/pulse.py
         self.is_watched = False
         self.seen_at: datetime | None = None  # when the pulse last found a primary
         self._replayed_at: datetime | None = None
@@ -292,17 +292,17 @@ class Database:
             )
 
         self.pool = pool(self.url, min_size, configure)
-        # Without a connection until one is asked for.
+        # Opens no connection before the first request for one.
         self._replicas = read_url and pool(as_application(read_url), 0, self._configure_replica)
 
     async def open(self, *, may_begin_away: bool = False) -> None:
-        """Connect.
+        """Connect to the database.
 
-        `may_begin_away`: while no primary answers, begin with the replicas, where there are any;
-        for a process with a pulse, which notices that the primary is back.
+        `may_begin_away`: if no primary answers, begin with the replicas; for a process with a
+        pulse, which notices when the primary is back.
 
-        Raises RolesError where the session is not the application's, psycopg's PoolTimeout
-        where no server answers in 30 s.
+        Raises RolesError if a connection has the wrong role, and psycopg's PoolTimeout if no
+        server answers in 30 s.
         """
         try:
             first = await Connection.connect(self.url, autocommit=True, prepare_threshold=None)
@@ -312,7 +312,7 @@ class Database:
                 self.state = DatabaseState.AWAY
                 await self.pool.open(wait=False)
                 return
-            # The pool tries on for a while.
+            # The pool keeps trying for a while.
         else:
             async with first:
                 await configure(first)
@@ -321,22 +321,22 @@ class Database:
             await self._replicas.open()
 
     async def check_roles(self) -> None:
-        """Raise RolesError where a connection could become more than the application."""
+        """Raise RolesError if a connection could assume more roles than the application."""
         async with self._connection() as conn:
             await check_login(conn)
 
     async def close(self) -> None:
-        """Give every connection back."""
+        """Close every connection."""
         await self.pool.close()
         if self._replicas:
             await self._replicas.close()
 
     @property
     def as_of(self) -> datetime | None:
-        """The time that what is read is true for, while it is a replica's; else None.
+        """Return the time of the data that a replica serves; None while a primary answers.
 
-        A replica may lag behind the primary: the earlier of its last replayed commit and of the
-        last time that the primary was there.
+        As a replica may lag, this is the earlier of its last replayed commit and of the last
+        answer of the primary.
         """
         if self.state is not DatabaseState.AWAY or not self._replicas:
             return None
@@ -350,9 +350,9 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self, hospital_id: int | None = None) -> AsyncIterator[Tx]:
-        """One READ COMMITTED transaction; commits at the end, rolls back on an exception.
+        """Open a READ COMMITTED transaction; commit at the end, roll back on an exception.
 
-        `hospital_id`: under the role of that hospital's staff, to whom the database shows
+        `hospital_id`: run under the role of that hospital's staff, to which the database shows
         no other hospital's rows.
         """
         async with self._connection() as conn, conn.transaction():
@@ -372,22 +372,23 @@ class Database:
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Tx]:
-        """Open a transaction that sees one moment throughout, and can write nothing."""
+        """Open a read-only transaction on a single snapshot."""
         async with self.transaction() as tx:
             await tx.do("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            await tx.do("SET LOCAL work_mem = '64MB'")  # counting fits, and is not spilt to disk
+            # Enough for counting without temporary files.
+            await tx.do("SET LOCAL work_mem = '64MB'")
             yield tx
 
     @asynccontextmanager
     async def pipelined_transaction(self, deadline: float | None = None) -> AsyncIterator[Tx]:
-        """The same, but a statement is sent without waiting for the one before it.
+        """Open a transaction whose statements are sent without waiting for earlier results.
 
-        Fetching a result waits for all that was sent; an error may surface only then, or
-        at the commit. Each statement still sees what was committed before it began.
+        Fetching a result waits for all sent statements; an error may surface only then, or at
+        the commit. Each statement still sees what was committed before it began.
 
-        `deadline`: by the event loop's clock; then the connection is closed. Raises
-        CommitUnknownError where it is lost during the commit, psycopg's OperationalError where
-        it is lost before, so that nothing is done.
+        `deadline`: by the event loop's clock; the connection is closed then. Raises
+        CommitUnknownError if the connection is lost during the commit, and psycopg's
+        OperationalError if it is lost before, so that nothing was done.
         """
         loop = asyncio.get_running_loop()
         wait_seconds = None if deadline is None else deadline - loop.time()
@@ -399,7 +400,7 @@ class Database:
                     yield Tx(conn, self._now())
                     committing = True
             except OperationalError as error:
-                # On a connection that stands, the server has said that it rolled back.
+                # On a live connection the server has confirmed the rollback.
                 if committing and conn.closed:
                     raise CommitUnknownError(str(error)) from error
                 raise
@@ -408,7 +409,7 @@ class Database:
                     timer.cancel()
 
     def _now(self) -> datetime:
-        """Return the time of a transaction; raises ClockError where the clock is wrong."""
+        """Return the time of a transaction; raise ClockError if the clock is wrong."""
         if self.watch is not None and self.watch.is_wrong:
             raise ClockError(
                 f"this machine's clock is {self.watch.ahead_seconds:+.1f} s off the database's:"
@@ -417,7 +418,7 @@ class Database:
         return self.clock()
 
     async def compare_clocks(self) -> None:
-        """Compare the clock with the database's, where it is watched; raises OperationalError."""
+        """Compare the clock with the database's, if it is watched; raises OperationalError."""
         if self.watch is None:
             return
         async with self._connection() as conn:
@@ -432,7 +433,7 @@ class Database:
     async def _connection(
         self, wait_seconds: float | None = None, *, may_read_replica: bool = True
     ) -> AsyncIterator[Connection]:
-        """A connection that its server has not ended; while no primary answers, a replica's."""
+        """Lease a live connection to the primary, or to a replica while no primary answers."""
         loop = asyncio.get_running_loop()
         until = loop.time() + (self.pool.timeout if wait_seconds is None else wait_seconds)
         while True:
@@ -450,7 +451,7 @@ class Database:
                 continue  # unless the primary is away by now
             if not has_ended(conn):
                 break
-            # A restart has ended every idle connection: the pool replaces each that comes back.
+            # A restart ends every idle connection; the pool replaces each that is returned.
             await conn.close()
             await pool.putconn(conn)
         self._in_use.add(conn)
@@ -464,7 +465,7 @@ class Database:
             await pool.putconn(conn)
 
     async def is_writable(self, seconds: float) -> bool:
-        """Whether a primary answers in time; known already where the pulse is watched."""
+        """Return whether a primary answers in time; a watched pulse knows it already."""
         if self.is_watched:
             return self.state is DatabaseState.ALIVE
         try:
@@ -479,7 +480,7 @@ class Database:
         return row == (True,)
 
     async def drop_connections(self, *, in_use: bool = False) -> None:
-        """Replace every idle connection; those `in_use` too, whose callers get an error."""
+        """Replace idle connections; `in_use`: also those in use, whose callers get an error."""
         if in_use:
             for conn in list(self._in_use):
                 cut(conn)
@@ -488,7 +489,7 @@ class Database:
 
 
 def as_application(url: str) -> str:
-    """Return the same server and database, as the application's role, with our time-outs."""
+    """Return the URL with the application's role and our time-outs."""
     url = watched(url)
     own = conninfo.conninfo_to_dict(url).get("options")
     options = f"{own} -c role={APP_ROLE} -c timezone={TIME_ZONE}"
@@ -496,23 +497,23 @@ def as_application(url: str) -> str:
 
 
 def array(plain: Iterable[int | str]) -> str:
-    """Ids or codes (digits only) as PostgreSQL's array literal.
+    """Return ids or codes (digits only) as PostgreSQL's array literal.
 
-    A tenth of the time of adapting a list; the booking desk does this often.
+    It takes a tenth of the time of adapting a list, and the booking desk does it often.
     """
     return f"{{{','.join(map(str, plain))}}}"
 
 
 def hexed(data: bytes) -> str:
-    """Bytes as PostgreSQL reads them in text: for JSON, which has no bytes."""
+    """Return bytes in PostgreSQL's text form, for JSON."""
     return f"\\x{data.hex()}"
 
 
 def bytes_array(plain: Iterable[bytes]) -> str:
-    """Bytes as PostgreSQL's array literal."""
+    """Return byte strings as PostgreSQL's array literal."""
     return "{" + ",".join(f'"\\\\x{data.hex()}"' for data in plain) + "}"
 
 
 def recordset(rows: Sequence[dict[str, Any]]) -> str:
-    """Rows for `json_to_recordset`: one parameter a statement, however many rows."""
+    """Return rows for `json_to_recordset`: a single parameter for any number of rows."""
     return msgspec.json.encode(rows).decode()

@@ -1,4 +1,4 @@
-"""Ids taken before the row is written: a sealed value is bound to its row."""
+"""Reserve ids before rows are written, because encrypted values are bound to their row."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from guahao.store.kernel.db import Tx
 
 
 async def next_id(tx: Tx, table: str) -> int:
-    """The next id of a table's identity column `id`."""
+    """Return the next id of a table's identity column `id`."""
     row = await tx.row("SELECT nextval(pg_get_serial_sequence(%s, 'id'))", (table,))
     if row is None:
         raise LookupError(table)

@@ -1,7 +1,7 @@
 """Bring a database to the schema of this version: roles, privileges, migrations.
 
-Bookings go on meanwhile: whatever waits for a lock makes all who come after it wait, so that it
-waits for a second only, and tries again later (docs/OPERATING.md).
+Bookings continue meanwhile: a statement that waits for a lock blocks those queued behind it, so
+each waits for a second at most and is retried later (docs/OPERATING.md).
 """
 
 import random
@@ -25,10 +25,10 @@ from guahao.store.kernel.db import APP_ROLE, HOSPITAL_ROLE, ROLES, TIME_ZONE
 from guahao.store.kernel.vault import Vault
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
-LOCK = 0x6775_6168_616F  # "guahao": one migration at a time in a database
+LOCK = 0x6775_6168_616F  # "guahao": a single migration at a time in a database
 ENCRYPTED_AT_ONCE = 5000  # rows
 SET_PRIVILEGE_SINCE = 160000  # PostgreSQL 16
-# A statement that cannot get a table's lock gives up, before bookings pile up behind it.
+# A statement gives up its wait for a table's lock before bookings queue up behind it.
 TIMEOUTS = {"lock_timeout": "1s", "statement_timeout": "10min"}
 PAUSE_SECONDS = (1.0, 15.0)  # between attempts at a lock: the first, and at most
 PATIENCE_SECONDS = 600.0
@@ -41,7 +41,7 @@ class MigrationError(Exception):
 
 
 class SchemaState(StrEnum):
-    """How a database's schema and this program's migrations lie to each other."""
+    """How a database's schema compares with this program's migrations."""
 
     UP_TO_DATE = "up to date"
     PENDING = "pending"
@@ -50,7 +50,7 @@ class SchemaState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """The revision of a database, and the migrations of this program that it lacks."""
+    """The revision of a database, and the migrations that it lacks."""
 
     state: SchemaState
     revision: str | None
@@ -58,9 +58,9 @@ class Schema:
 
 
 def schema_of(url: str) -> Schema:
-    """Compare a database's schema with this program; any login that may read will do.
+    """Compare a database's schema with this program; any login that may read suffices.
 
-    Raises MigrationError where the database cannot be reached.
+    Raises MigrationError if the database cannot be reached.
     """
     with _connect(url) as conn:
         return _schema(conn)
@@ -114,16 +114,15 @@ def migrate(
 ) -> None:
     """Migrate a database to the newest revision, as its owner.
 
-    `vault`: for migrations that encrypt or index rows that exist already (`migration_vault`);
-    an empty database needs none. `application_url`: whose login is created where it is missing,
-    and given the application's roles. `revision`: where to stop, for tests of a migration.
+    `vault`: for migrations that encrypt or index existing rows (`migration_vault`); an empty
+    database needs none. `application_url`: its login is created if it is missing, and granted
+    the application's roles. `revision`: where to stop, for tests of a migration. `report`: is
+    called with what takes time. `patience_seconds`: how long to retry for a lock.
 
-    `report`: is told of what takes time. `patience_seconds`: how long a lock is tried for.
-
-    Any number of processes may call this at once; one migrates, the others wait. Raises
-    MigrationError where the database cannot be reached, is newer than this program, is not the
-    login's own, or where a table's lock cannot be had; psycopg's or SQLAlchemy's errors where a
-    migration fails.
+    Any number of processes may call this at once: the first migrates and the others wait.
+    Raises MigrationError if the database cannot be reached, is newer than this program or is
+    not the login's own, or if a table's lock cannot be acquired; psycopg's or SQLAlchemy's
+    errors if a migration fails.
     """
     work = _Work(owner_url, report, patience_seconds, time.monotonic() + patience_seconds)
     with _connect(owner_url) as guard:
@@ -146,7 +145,7 @@ def migrate(
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """One run: as whom, who is told, and until when a lock is tried for (time.monotonic)."""
+    """A run: its login, its reporter, and the deadline for locks (time.monotonic)."""
 
     url: str
     report: Report | None
@@ -154,7 +153,7 @@ class _Work:
     until: float
 
     def renewed(self) -> "_Work":
-        """The same with all its patience again."""
+        """Return the same work with a new deadline."""
         return replace(self, until=time.monotonic() + self.patience_seconds)
 
     def say(self, sentence: str) -> None:
@@ -162,9 +161,9 @@ class _Work:
             self.report(sentence)
 
     def try_for(self, what: str, act: Callable[[], None]) -> None:
-        """Do what needs a table's lock; again after a while where it cannot be had in a second.
+        """Run a step that needs a table's lock; retry if the lock is not acquired in a second.
 
-        Raises MigrationError, which names who holds it, after the patience of this run.
+        Raises MigrationError, which names the lock's holders, at the deadline.
         """
         pause, longest = PAUSE_SECONDS
         while True:
@@ -186,7 +185,7 @@ class _Work:
 
 
 def _long_transactions(url: str) -> str:
-    """Whom a lock may wait for, in a sentence; without what they ask, which may name persons."""
+    """Return the holders of locks in a sentence, without queries, which may name persons."""
     with _connect(url) as conn:
         found = conn.execute(_OPEN_TRANSACTIONS).fetchall()
     if not found:
@@ -206,7 +205,7 @@ _OPEN_TRANSACTIONS = """
 
 
 def _wait_for_others(guard: psycopg.Connection, work: _Work) -> None:
-    """Take the lock of migrations, which the end of the session releases."""
+    """Acquire the lock of migrations, which the end of the connection releases."""
     is_told = False
     while guard.execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone() != (True,):
         if not is_told:
@@ -246,10 +245,9 @@ def _migrate(
 
 
 def _ensure_temporary_tables(conn: psycopg.Connection) -> None:
-    """Let the application make temporary tables, by which many rows travel
-    (store/kernel/copying.py).
+    """Let the application create temporary tables (for store/kernel/copying.py).
 
-    Everybody may, until an administrator revokes it from PUBLIC.
+    Every role may, unless an administrator revoked it from PUBLIC.
     """
     may = "SELECT has_database_privilege(%s, current_database(), 'TEMPORARY')"
     missing = [
@@ -283,10 +281,9 @@ _OTHER_OWNERS = """
 
 
 def _force_row_security(conn: psycopg.Connection, work: _Work, *, forced: bool) -> None:
-    """Subject the owner to row security, except while it migrates.
+    """Subject the owner to row-level security, except while it migrates.
 
-    The log of the hospitals' events is written by functions of the owner: for it there is a
-    policy of its own.
+    Functions of the owner write the log of the hospitals' events, which has its own policy.
     """
     if forced:
         work.try_for("Row security", lambda: _execute(conn, _OWNERS_POLICIES))
@@ -321,9 +318,9 @@ _OWNERS_POLICIES = """
 
 
 def _ensure_login(conn: psycopg.Connection, application_url: str) -> None:
-    """Create the application's login, with the password of its URL, and let it become our roles.
+    """Create the application's login with the password of its URL, and grant it our roles.
 
-    A login that is there keeps its password where the URL has none.
+    An existing login keeps its password if the URL has none.
     """
     params = psycopg.conninfo.conninfo_to_dict(application_url)
     name, password = str(params.get("user") or ""), params.get("password")
@@ -360,7 +357,7 @@ def _ensure_login(conn: psycopg.Connection, application_url: str) -> None:
 
 
 def _defaults(conn: psycopg.Connection, login: str) -> list[sql.Composed]:
-    """What makes every session of the login the application's, behind a pooler too.
+    """Return the login's defaults, by which every connection has the application's role.
 
     A pooler drops the options of a connection, and with them the role and the time zone.
     """
@@ -400,14 +397,14 @@ def run_file(name: str) -> None:
 
 def run_sql(statements: str) -> None:
     """Run SQL statements, separated by semicolons, inside a migration."""
-    # Without parameters, so that a percent sign stays one and many statements may be sent at once.
+    # Without parameters, so that percent signs are literal and statements are sent together.
     op.get_bind().exec_driver_sql(statements, execution_options={"no_parameters": True})
 
 
 def migration_vault() -> Vault:
-    """Return the vault inside a migration that has rows to encrypt or to index.
+    """Return the vault inside a migration that encrypts or indexes rows.
 
-    Raises MigrationError where `migrate` was given none.
+    Raises MigrationError if `migrate` was called without a vault.
     """
     vault: Vault | None = op.get_context().config.attributes.get("vault")  # type: ignore[union-attr]
     if vault is None:
@@ -421,11 +418,10 @@ def migration_vault() -> Vault:
 def encrypt_column(
     table: str, name: str, *, index_purpose: str | None = None, key: str = "id"
 ) -> None:
-    """Inside a migration: fill the column `<name>_enc` from the clear column `name`.
+    """Fill the column `<name>_enc` from the clear column `name`, inside a migration.
 
-    With `index_purpose` also `<name>_index`. Reads and writes in batches by the table's key;
-    the caller adds the columns before and drops the clear one after. Rows without text stay
-    without ciphertext.
+    With `index_purpose`, fill `<name>_index` too. Work in batches by the table's key. The caller
+    adds the columns before and drops the clear column after. Empty values stay empty.
     """
     connection: psycopg.Connection = op.get_bind().connection.driver_connection  # type: ignore[assignment]
     names = {
@@ -463,11 +459,11 @@ def encrypt_column(
 
 
 def create_index(name: str, definition: str) -> None:
-    """Inside a migration: create an index while the table is written to.
+    """Create an index concurrently, inside a migration that does nothing else.
 
-    `definition`: what stands behind the name, such as "ON messages (created_at)". It is built in
-    no transaction and waits for those that are open, which holds nobody up; what an interrupted
-    attempt left is dropped first. The migration holds nothing else.
+    `definition`: what follows the name, such as "ON messages (created_at)". The index is built
+    outside a transaction and waits for open transactions without blocking others. The remains
+    of an interrupted attempt are dropped first.
     """
     with op.get_context().autocommit_block():
         op.execute("SET lock_timeout = 0")
@@ -479,7 +475,7 @@ def create_index(name: str, definition: str) -> None:
 
 
 def _upgrade(work: _Work, vault: Vault | None, revision: str) -> None:
-    """Run the migrations that are missing; each commits by itself."""
+    """Run the missing migrations, each in a transaction of its own."""
     config = _config()
     url = with_options(connecting(work.url), **TIMEOUTS)
     engine = create_engine(
@@ -491,16 +487,16 @@ def _upgrade(work: _Work, vault: Vault | None, revision: str) -> None:
         try:
             command.upgrade(config, revision)
         except DBAPIError as error:
-            # What the driver said; the statement, which SQLAlchemy quotes, may hold values.
+            # The driver's message only: SQLAlchemy quotes the statement, which may hold values.
             if isinstance(error.orig, psycopg.Error):
                 raise error.orig from None
             raise
 
 
 def _ensure_role(conn: psycopg.Connection, name: str) -> None:
-    """Create a role of ours where it is missing, and let the owner act as it."""
+    """Create a missing role, and let the owner assume it."""
     role = sql.Identifier(name)
-    # Roles belong to all databases of a server, which may be migrated at the same time.
+    # Roles are shared by all databases of a server, which may be migrated at the same time.
     for _ in range(5):
         try:
             if not _role_exists(conn, name):
@@ -522,14 +518,14 @@ def _role_exists(conn: psycopg.Connection, name: str) -> bool:
 
 
 def _may_act_as_role(conn: psycopg.Connection, name: str) -> bool:
-    """Whether SET ROLE works: where there is a privilege for it, membership is not enough."""
+    """Return whether SET ROLE works: since PostgreSQL 16 membership does not suffice."""
     privilege = "SET" if conn.info.server_version >= SET_PRIVILEGE_SINCE else "MEMBER"
     row = conn.execute("SELECT pg_has_role(%s, %s)", [name, privilege]).fetchone()
     return bool(row and row[0])
 
 
 def _advice(conn: psycopg.Connection) -> str:
-    """What an administrator runs, once for all our roles, where the owner may not."""
+    """Return the statements for an administrator to run if the owner may not."""
     owner = sql.Identifier(conn.info.user).as_string(conn)
     wanted = []
     for name in ROLES:

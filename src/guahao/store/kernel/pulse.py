@@ -1,8 +1,7 @@
-"""Whether a primary answers: asked twice a second, on a connection of its own.
+"""Check twice a second, on a separate connection, whether a primary answers.
 
-Where none does, nobody waits for it: what waits gets its error, and who comes is sent away at
-once, until the next beat finds a primary again. What watches the process reads the state and
-waits for nothing.
+If none does, waiting callers get an error and new callers are refused at once, until a later
+beat finds a primary. Health checks read the state without waiting.
 """
 
 from __future__ import annotations
@@ -21,14 +20,14 @@ from guahao.store.kernel.db import WRITABLE, Database, DatabaseState
 
 BEAT_SECONDS = 0.5
 ANSWER_SECONDS = 2.0
-# Since the last answer; a connection that dies is noticed at once, a silent one by this.
+# Since the last answer: a closed connection is noticed at once, a silent server by this.
 AWAY_AFTER_SECONDS = 3.5
 
 _log = structlog.get_logger("guahao.database")
 
 
 class Pulse:
-    """Keeps `database.state` true."""
+    """Keep `database.state` up to date."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -37,7 +36,7 @@ class Pulse:
 
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:
-        """Watch until the end of the block."""
+        """Watch the database until the end of the block."""
         self._database.is_watched = True
         task = asyncio.create_task(self._keep())
         try:
@@ -72,7 +71,7 @@ class Pulse:
             silence.cancel()
 
     async def _beat(self) -> DatabaseState:
-        """Ask on the connection that is there; where that has died, once more on a new one."""
+        """Query the current connection; if it is closed, query a new connection once."""
         if self._conn is not None and not has_ended(self._conn):
             with suppress(OperationalError):
                 return await self._ask(self._conn)
@@ -93,7 +92,7 @@ class Pulse:
         if row == (True,):
             self._database.seen_at = self._database.clock()
             return DatabaseState.ALIVE
-        # The next beat connects anew: the primary may be another of the URL's hosts by then.
+        # The next beat reconnects, because another of the URL's hosts may be primary by then.
         await conn.close()
         return DatabaseState.READ_ONLY
 
@@ -103,7 +102,7 @@ class Pulse:
             return
         before, database.state = database.state, state
         _log.warning("database_state", state=state.value, before=before.value)
-        # Of a server that is away, every connection is dead; those to a former primary live.
+        # Connections to a dead server are closed; those to a former primary are still open.
         if state is DatabaseState.AWAY or before is DatabaseState.READ_ONLY:
             is_away = state is DatabaseState.AWAY
             self._replacing = asyncio.create_task(database.drop_connections(in_use=is_away))

@@ -1,8 +1,8 @@
-"""Defer a background job on the transaction's own connection: both happen, or neither.
+"""Defer a background job in a transaction: both commit, or neither.
 
-The job goes in through procrastinate's own SQL function, as its documentation shows for
-programs in other languages: one statement, which may travel in a pipeline with others
-(its Python API waits for each answer, a tenth of the booking desk's time).
+The job is inserted by procrastinate's SQL function, as its documentation shows for programs in
+other languages, because a statement can be pipelined with others. The Python API waits for each
+answer, which took a tenth of the booking desk's time.
 """
 
 from __future__ import annotations

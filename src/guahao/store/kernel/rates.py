@@ -1,4 +1,4 @@
-"""Tries that web processes tell each other of, in windows (rules/kernel/rates.py)."""
+"""Attempts that web processes share, in windows (rules/kernel/rates.py)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from guahao.store.kernel.vault import Vault
 
 
 async def share(tx: Tx, vault: Vault, shares: Sequence[Share]) -> list[int]:
-    """Add these tries to what others counted; the totals, in the same order.
+    """Add these attempts to the shared counts and return the totals, in the same order.
 
-    Rows are written in one order by every process, so that two of them never wait for each
-    other in a circle.
+    Every process writes rows in the same order, so that they never deadlock.
     """
     rows = [
         {
@@ -22,7 +21,7 @@ async def share(tx: Tx, vault: Vault, shares: Sequence[Share]) -> list[int]:
             "subject": "\\x" + vault.index("rate", f"{s.limit.name}\n{s.subject}").hex(),
             "window_number": s.window,
             "hits": s.tries,
-            # A window is read as the one before until the next has ended.
+            # A window still counts as the previous window until the next has ended.
             "expires_at": datetime.fromtimestamp((s.window + 2) * s.limit.seconds, UTC),
         }
         for place, s in enumerate(shares)
@@ -49,5 +48,5 @@ async def share(tx: Tx, vault: Vault, shares: Sequence[Share]) -> list[int]:
 
 
 async def purge(tx: Tx) -> int:
-    """Remove the windows that nothing reads any more; how many went."""
+    """Delete the windows that are no longer read; return how many."""
     return await tx.do("DELETE FROM shared_rates WHERE expires_at < now()")

@@ -1,4 +1,4 @@
-"""Dataclasses as columns of a statement, and out of the columns of a row, by their names."""
+"""Map dataclasses to the columns of statements and rows, by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deleting what is older than it is kept for; each kind in batches, each batch by itself."""
+"""Delete rows past their retention, in batches."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from guahao.store.kernel.db import Tx
 
 @dataclass(frozen=True, slots=True)
 class OldRows:
-    """Where a kind's rows are, and which are old: a condition that takes the moment."""
+    """The table of a kind of rows, and the condition for old rows, which takes the moment."""
 
     table: str
     key: str
@@ -19,7 +19,7 @@ class OldRows:
 
 
 OLD_ROWS: Mapping[str, OldRows] = {
-    # What still waits to be sent is given up long before.
+    # Messages that wait to be sent are given up long before.
     "messages": OldRows("messages", "id", "changed_at < %s AND state <> 'queued'"),
     "outbox": OldRows("outbox", "id", "sent_at < %s"),
     "calls": OldRows("calls", "id", "opened_at < %s"),
@@ -30,7 +30,7 @@ AT_ONCE = 5000
 
 
 async def delete_old(tx: Tx, kind: str, before: datetime) -> int:
-    """Delete a batch of a kind's old rows, skipping those in use; how many."""
+    """Delete a batch of old rows of a kind, skipping locked rows; return how many."""
     rows = OLD_ROWS[kind]
     batch = f"SELECT {rows.key} FROM {rows.table} WHERE {rows.old} LIMIT {AT_ONCE}"
     if kind == "calls":
@@ -41,7 +41,7 @@ async def delete_old(tx: Tx, kind: str, before: datetime) -> int:
 
 
 async def overdue(tx: Tx, kind: str, before: datetime, limit: int) -> list[int]:
-    """Return ids of a kind's rows that should be gone."""
+    """Return the ids of rows of a kind that should have been deleted."""
     rows = OLD_ROWS[kind]
     found = await tx.rows(
         f"SELECT {rows.key} FROM {rows.table} WHERE {rows.old} ORDER BY 1 LIMIT %s",

@@ -1,6 +1,6 @@
-"""Replacing the platform's secret key: every ciphertext and every HMAC, batch by batch.
+"""Rotate the platform's secret key: replace every ciphertext and HMAC, batch by batch.
 
-A test compares what stands here with the catalogue, so that no column is forgotten.
+A test compares these lists with the catalogue, so that no column is forgotten.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ERASED = (ERASED_NAME, ERASED_NUMBER)
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """An HMAC of what a sealed column holds."""
+    """An HMAC of an encrypted column's content."""
 
     column: str
     purpose: str
@@ -30,7 +30,7 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A sealed column: its table and key, the name it is bound to, and its HMACs."""
+    """An encrypted column: its table and key, the name it is bound to, and its HMACs."""
 
     table: str
     column: str
@@ -40,7 +40,7 @@ class Sealed:
 
     @property
     def name(self) -> str:
-        """The column's name in the ciphertext's associated data."""
+        """Return the column's name in the associated data of the ciphertext."""
         return self.bound_to or self.column.removesuffix("_enc")
 
 
@@ -74,9 +74,9 @@ SEALED: Sequence[Sealed] = (
     Sealed("hospital_webhooks", "previous_secret_enc", key="hospital_id", bound_to="secret"),
     Sealed("trail_keys", "key_enc", key="first_seq"),
 )
-# Sealed with the trail's own keys, or gone within the hour.
+# Encrypted with the trail's own keys, or deleted within the hour.
 NOT_ROTATED = {("audit_trail", "reason_enc"), ("sent_forms", "answer_enc")}
-# HMACs of what is not stored: they expire, or are written anew when their owner comes next.
+# HMACs of content that is not stored: they expire, or are replaced on their owner's next visit.
 EXPIRING = {
     ("one_time_passwords", "phone_index"),
     ("one_time_passwords", "otp_index"),
@@ -95,7 +95,7 @@ EXPIRING = {
 
 
 async def left(tx: Tx, sealed: Sealed, key_id: int) -> int:
-    """Count the rows that an old key sealed."""
+    """Count the rows that an old key encrypted."""
     async with as_reader_of(tx, sealed.table, sealed.column):
         row = await tx.row(f"SELECT count(*) FROM {sealed.table} WHERE {_old(sealed)}", (key_id,))
     assert row is not None
@@ -103,7 +103,7 @@ async def left(tx: Tx, sealed: Sealed, key_id: int) -> int:
 
 
 async def next_old(tx: Tx, sealed: Sealed, key_id: int, after: int) -> int | None:
-    """Return the key of the first row above `after` that an old key sealed."""
+    """Return the key of the first row above `after` that an old key encrypted."""
     next_key = (
         f"SELECT min({sealed.key}) FROM {sealed.table} WHERE {_old(sealed)} AND {sealed.key} > %s"
     )
@@ -115,9 +115,9 @@ async def next_old(tx: Tx, sealed: Sealed, key_id: int, after: int) -> int | Non
 async def rotate_batch(
     tx: Tx, vault: Vault, sealed: Sealed, after: int, limit: int = AT_ONCE
 ) -> tuple[int | None, list[int]]:
-    """Seal the next rows above `after` with the current key, locked in the order of their keys.
+    """Encrypt the next rows above `after` with the current key, locked in the order of their keys.
 
-    The last key of the batch, None where there is none; and the rows that no key opens.
+    Return the last key of the batch, or None if it is empty, and the rows that no key decrypts.
     """
     async with as_reader_of(tx, sealed.table, sealed.column):
         return await _rotate_batch(tx, vault, sealed, after, limit)
@@ -151,7 +151,7 @@ async def _rotate_batch(
     for number, index in enumerate(sealed.indexes):
         columns.append(
             [
-                # An erased person's HMAC is of the document that is no longer stored.
+                # The HMAC of an erased person is of a document that is no longer stored.
                 None if text in ERASED else vault.index(index.purpose, index.text(text))
                 for text in texts.values()
             ]

@@ -1,7 +1,7 @@
-"""Which columns log somebody in or sign: `guahao_secrets` alone reads and writes them.
+"""The columns with log-in secrets and signing keys, which only `guahao_secrets` may access.
 
-A statement that needs one is run by `tx.secret_row` or `tx.do_secret`. An injected statement of
-the application reads none of them, because privileges are checked for the role it began under.
+Statements that need them run by `tx.secret_row` or `tx.do_secret`. An injected statement cannot
+read them, because privileges are checked for the role under which the statement began.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SECRET_COLUMNS: Mapping[str, frozenset[str]] = {
 
 @asynccontextmanager
 async def as_reader_of(tx: Tx, table: str, column: str) -> AsyncIterator[None]:
-    """Work under the role that may read and write this column."""
+    """Assume the role that may read and write this column."""
     if column in SECRET_COLUMNS.get(table, ()):
         async with tx.as_secrets():
             yield

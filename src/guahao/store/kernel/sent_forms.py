@@ -1,4 +1,4 @@
-"""Forms that were sent and changed something, and what was answered."""
+"""Submitted forms that changed something, and their answers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from guahao.store.kernel.vault import Vault
 
 @dataclass(frozen=True, slots=True)
 class SentForm:
-    """A form that changed something. `answer`: JSON text, None where it is not known."""
+    """A form that changed something. `answer`: JSON text, or None if it is unknown."""
 
     body: bytes
     sent_at: datetime
@@ -25,9 +25,9 @@ async def has_written(tx: Tx) -> bool:
 
 
 async def claim(tx: Tx, form_key: bytes, body: bytes) -> bool:
-    """Enter a form as sent; False where it was already.
+    """Record a form as sent; return False if it was recorded before.
 
-    Waits for a transaction that is entering the same form.
+    Waits for a transaction that is recording the same form.
     """
     row = await tx.row(
         """
@@ -40,7 +40,7 @@ async def claim(tx: Tx, form_key: bytes, body: bytes) -> bool:
 
 
 async def find(tx: Tx, vault: Vault, form_key: bytes, answered_since: datetime) -> SentForm | None:
-    """Return the form that was sent under this key, with an answer of since then."""
+    """Return the form sent under this key, with an answer no older than the moment."""
     row = await tx.secret_row(
         "SELECT id, body, sent_at, answer_enc FROM sent_forms WHERE form_key = %s", (form_key,)
     )
@@ -53,7 +53,7 @@ async def find(tx: Tx, vault: Vault, form_key: bytes, answered_since: datetime) 
 
 
 async def set_answer(tx: Tx, vault: Vault, form_key: bytes, answer: str) -> None:
-    """Store what was answered."""
+    """Store the answer of a form."""
     row = await tx.row("SELECT id FROM sent_forms WHERE form_key = %s FOR UPDATE", (form_key,))
     if row is None:
         return
@@ -62,12 +62,12 @@ async def set_answer(tx: Tx, vault: Vault, form_key: bytes, answer: str) -> None
 
 
 async def release(tx: Tx, form_key: bytes) -> None:
-    """Forget a form that was refused: it may be corrected and sent again."""
+    """Delete a form that was refused, so that it can be corrected and sent again."""
     await tx.do("DELETE FROM sent_forms WHERE form_key = %s", (form_key,))
 
 
 async def purge(tx: Tx, forms_before: datetime, answers_before: datetime) -> None:
-    """Forget forms sent before the one moment and answers before the other."""
+    """Delete forms and answers, each older than its moment."""
     await tx.do("DELETE FROM sent_forms WHERE sent_at < %s", (forms_before,))
     await tx.do_secret(
         "UPDATE sent_forms SET answer_enc = NULL WHERE sent_at < %s AND answer_enc IS NOT NULL",

@@ -1,7 +1,7 @@
-"""How often something was tried, counted in PostgreSQL in fixed windows.
+"""Count attempts in PostgreSQL, in fixed windows.
 
-A scope has one window length. Windows begin on the city's clock: a day's at midnight.
-Whoever refuses after a hit must still commit, or the refused try goes uncounted.
+A scope has a single window length. Windows follow the city's clock: a day's window begins at
+midnight. A flow that refuses after a hit must still commit, or the attempt is not counted.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ _KEPT = timedelta(days=2)
 
 
 async def hit(tx: Tx, scope: str, subject: bytes, window_seconds: int) -> int:
-    """Count one try in the window that contains now; the tries in it so far, this one too.
+    """Count an attempt in the current window and return the window's total.
 
-    `subject` is an HMAC. The row stays locked until the transaction ends, so that
-    transactions of one subject come one after another.
+    `subject` is an HMAC. The row stays locked until the transaction ends, which serialises the
+    transactions of a subject.
     """
     row = await tx.row(
         """
@@ -32,7 +32,7 @@ async def hit(tx: Tx, scope: str, subject: bytes, window_seconds: int) -> int:
 
 
 async def hits(tx: Tx, scope: str, subject: bytes, window_seconds: int) -> int:
-    """Return the tries counted in the window that contains now, without counting or locking."""
+    """Return the attempts in the current window, without counting or locking."""
     row = await tx.row(
         "SELECT hits FROM throttle_counts WHERE scope = %s AND subject = %s AND window_start = %s",
         (scope, subject, _window_start(tx.now, window_seconds)),
@@ -41,7 +41,7 @@ async def hits(tx: Tx, scope: str, subject: bytes, window_seconds: int) -> int:
 
 
 async def forgive(tx: Tx, scope: str, subject: bytes, window_seconds: int) -> None:
-    """Take back one hit of the window that contains now."""
+    """Uncount a hit of the current window."""
     await tx.do(
         """
         UPDATE throttle_counts SET hits = hits - 1
@@ -52,12 +52,12 @@ async def forgive(tx: Tx, scope: str, subject: bytes, window_seconds: int) -> No
 
 
 async def purge(tx: Tx) -> int:
-    """Remove windows that began more than two days ago; how many counts went."""
+    """Delete windows that began more than two days ago; return how many."""
     return await tx.do("DELETE FROM throttle_counts WHERE window_start < %s", (tx.now - _KEPT,))
 
 
 def seconds_left(now: datetime, window_seconds: int) -> int:
-    """Whole seconds until the next window begins; at least 1."""
+    """Return the whole seconds until the next window begins, at least 1."""
     return window_seconds - _city_seconds(now) % window_seconds
 
 
@@ -67,6 +67,6 @@ def _window_start(now: datetime, window_seconds: int) -> datetime:
 
 
 def _city_seconds(now: datetime) -> int:
-    """Seconds by the city's clock since a midnight long ago."""
+    """Return the seconds by the city's clock since a midnight long ago."""
     offset = now.utcoffset() or timedelta(0)
     return int((now.timestamp() + offset.total_seconds()) // 1)

@@ -1,4 +1,4 @@
-"""Personal data at rest: AES-256-GCM for keeping, HMAC-SHA256 for finding again."""
+"""Encrypt personal data at rest (AES-256-GCM), and index it for look-ups (HMAC-SHA256)."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-_FIRST_KEY_ID = 1  # of ciphertexts from before keys could be rotated: any key's
+_FIRST_KEY_ID = 1  # the id in ciphertexts from before keys could be rotated, by any key
 _NONCE_BYTES = 12
 _TAG_BYTES = 16
 
 
 class VaultError(Exception):
-    """A ciphertext that this key, table, column or row does not open."""
+    """A ciphertext does not belong to this key, table, column or row."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Key:
-    """What is derived from one secret key."""
+    """The keys derived from a secret key."""
 
     id: int
     cipher: AESGCM
@@ -32,14 +32,14 @@ class _Key:
 
 
 class Vault:
-    """Keys derived by HKDF from the platform's secret key, and from those it had before.
+    """Keys derived by HKDF from the platform's secret key and its earlier secret keys.
 
-    A ciphertext is key id (1 byte), nonce (12), AES-GCM output; its associated data is
-    table, column and row, so that a value copied to another row does not open there. The id
-    is a fingerprint of the key. Everything is written with the current key; what an old key
-    sealed opens, and is found, until `guahao keys rotate` has replaced it.
+    A ciphertext is key id (1 byte), nonce (12), AES-GCM output. Its associated data is table,
+    column and row, so that a value copied to another row does not decrypt there. The id is a
+    fingerprint of the key. Writes use the current key; values of an earlier key can be
+    decrypted and found until `guahao keys rotate` has replaced them.
 
-    Raises ValueError where two of the keys have the same id: one of them has to be another.
+    Raises ValueError if two of the keys have the same id: choose another secret key then.
     """
 
     def __init__(self, secret_key: str, old_keys: Sequence[str] = ()) -> None:
@@ -51,15 +51,15 @@ class Vault:
 
     @property
     def key_id(self) -> int:
-        """The first byte of what is sealed now."""
+        """Return the first byte of ciphertexts by the current key."""
         return self._current.id
 
     def key_for(self, purpose: str) -> bytes:
-        """32 bytes for another purpose (tokens, …), independent of the vault's own keys."""
+        """Return a 32-byte key for another purpose, such as tokens."""
         return _derived(self._secret_key, f"for {purpose}")
 
     def seal(self, table: str, column: str, row: int, text: str) -> bytes:
-        """Encrypt `text` for exactly this place."""
+        """Encrypt `text` for this table, column and row."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
         place = f"{table}.{column}.{row}".encode()
         return (
@@ -67,7 +67,7 @@ class Vault:
         )
 
     def open(self, table: str, column: str, row: int, sealed: bytes) -> str:
-        """Decrypt what `seal` made for this place; raises VaultError for anything else."""
+        """Decrypt the result of `seal` for this place; raise VaultError for anything else."""
         if len(sealed) < 1 + _NONCE_BYTES + _TAG_BYTES:
             raise VaultError(f"{table}.{column} of row {row} holds no ciphertext")
         keys = [key for key in self._keys if sealed[0] in (key.id, _FIRST_KEY_ID)]
@@ -81,20 +81,20 @@ class Vault:
         raise VaultError(f"{table}.{column} of row {row} does not open")
 
     def index(self, purpose: str, text: str) -> bytes:
-        """An HMAC by which equal texts of one purpose are found; 32 bytes."""
+        """Return the 32-byte HMAC by which equal texts of a purpose are found."""
         return _index(self._current, purpose, text)
 
     def indexes(self, purpose: str, text: str) -> list[bytes]:
         """Return the HMACs under which a row may be stored, for `= ANY(...)`.
 
-        Look-ups use this and writers `index`: while the key is being rotated, rows are found
-        under the new key's HMAC and the old ones'.
+        Look-ups use this and writers `index`: during a key rotation rows are stored under
+        the HMAC of the current key or of an earlier key.
         """
         return [_index(key, purpose, text) for key in self._keys]
 
 
 def _key(secret_key: str) -> _Key:
-    # 0 and 1 are no fingerprints: 1 is the id from before there were any.
+    # 0 and 1 are not used: 1 is the id from before there were fingerprints.
     fingerprint = 2 + int.from_bytes(_derived(secret_key, "key id")) % 254
     return _Key(fingerprint, AESGCM(_derived(secret_key, "seal")), _derived(secret_key, "index"))
 

@@ -1,5 +1,6 @@
-"""Records as people read them, made from rows. Personal data is in the clear here:
-a view is for its owner's eyes, or for staff whose look is recorded."""
+"""Records as shown to people, with decrypted personal data.
+
+Show a view to its owner only, or to staff whose access is recorded in the audit trail."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from guahao.rules.kernel.limits import HospitalRules
 
 @dataclass(frozen=True, slots=True)
 class HospitalView:
-    """A hospital as the directory shows it (S5)."""
+    """A hospital in the directory (S5)."""
 
     id: int
     name: str
@@ -28,7 +29,7 @@ class HospitalView:
 
 @dataclass(frozen=True, slots=True)
 class DepartmentView:
-    """A department; `parent_id` is its first-level department's."""
+    """A department; `parent_id` is the id of its first-level department."""
 
     id: int
     name: str
@@ -39,7 +40,7 @@ class DepartmentView:
 
 @dataclass(frozen=True, slots=True)
 class SessionView:
-    """A clinic session with the names and rules its reader needs. Money in 分."""
+    """A clinic session with the names and rules that readers need. Money is in 分."""
 
     id: int
     hospital_id: int
@@ -63,25 +64,25 @@ class SessionView:
 
     @property
     def remaining(self) -> int:
-        """Places left."""
+        """Return the places left."""
         return self.capacity - self.booked
 
 
 @dataclass(frozen=True, slots=True)
 class PatientView:
-    """A patient with name and document number in the clear; doors mask them."""
+    """A patient with decrypted name and document number, which routers mask."""
 
     id: int
     name: str
     id_type: str
     id_no: str
     suspended_until: date | None
-    is_checked: bool | None = None  # None: not read
+    is_checked: bool | None = None  # None if not read
 
 
 @dataclass(frozen=True, slots=True)
 class AppointmentView:
-    """A booking with its identification code: for its owner only."""
+    """An appointment with its identification code, for its owner only."""
 
     id: int
     status: str
@@ -94,5 +95,5 @@ class AppointmentView:
 
     @property
     def order_no(self) -> str:
-        """The number under which people speak of the booking."""
+        """Return the order number, by which people refer to the booking."""
         return order_no(self.id)

@@ -46,7 +46,7 @@ async def _show(page: StaffPage, refused: str = "", status: int = 200) -> Answer
         phone=lambda review: masked_phone(review.phone(platform.vault)),
         reason_of=lambda review: review.reason(platform.vault),
         may_decide=page.staff.role in DECIDERS,
-        policy=platform.policy_said,
+        policy=platform.policy_today,
         offered=(page.today + timedelta(days=_DAYS_OFFERED)).isoformat(),
         earliest=(page.today + timedelta(days=1)).isoformat(),
         latest=(page.today + timedelta(days=RESTRICTED_DAYS_MAX)).isoformat(),

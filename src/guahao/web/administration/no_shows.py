@@ -64,7 +64,7 @@ async def _ledger(page: StaffPage, refused: str = "", status: int = 200) -> ASGI
         ledger=found,
         refused=refused,
         may_excuse=page.staff.role is Role.SUPERVISOR,
-        policy=page.door.platform.policy_said,
+        policy=page.door.platform.policy_today,
     )
 
 

@@ -305,7 +305,7 @@ class _Calls:
 
     def _detail(self, request: ApiRequest, view: AppointmentView) -> Answer:
         session, platform = view.session, self._services.platform
-        by = "patient" if "patient" in platform.cancelling_said(view).cancel_channels else "agent"
+        by = "patient" if "patient" in platform.cancelling_policy(view).cancel_channels else "agent"
         shown = _appointment_out(view)
         shown.pickup = Pickup(
             session.pickup_place,

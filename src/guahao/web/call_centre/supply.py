@@ -45,7 +45,7 @@ async def _hospital(page: StaffPage) -> ASGIApp:
     found = await hospital(page.door.platform, id)
     if found is None:
         raise ProblemError("unknown_hospital")
-    policy = page.door.platform.policy_said
+    policy = page.door.platform.policy_today
     return page.show(
         "staff/supply_hospital.html",
         hospital=found,

@@ -55,7 +55,7 @@ def help_pages() -> list[Route]:
 
 async def _help(page: Page) -> ASGIApp:
     """Prose is written in each language by itself; only the numbers are filled in."""
-    policy = page.services.platform.policy_said
+    policy = page.services.platform.policy_today
     return page.render(
         "help.en.html" if page.language == "en" else "help.zh.html",
         policy=policy,

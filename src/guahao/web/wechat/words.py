@@ -117,7 +117,7 @@ def _topic(platform: Platform, topic: Topic, language: Language) -> str:
         case Topic.UNCLEAR:
             return _UNCLEAR.of(language) + _filled(platform, _ASK, language)
         case Topic.CANCEL:
-            by_patient = "patient" in platform.policy_said.cancel_channels
+            by_patient = "patient" in platform.policy_today.cancel_channels
             return _filled(platform, _CANCEL[by_patient], language)
         case Topic.BIND_FIRST:
             link = _link(_login(platform, "/bookings"), _PROVE.of(language))

@@ -118,7 +118,7 @@ async def _show_session(page: StaffPage, refused: str, status: int = 200) -> ASG
         entries=entries,
         closes_from=closes_from,
         refused=refused,
-        policy=page.door.platform.policy_said,
+        policy=page.door.platform.policy_today,
     )
 
 
@@ -153,7 +153,7 @@ async def _closing(page: StaffPage, id: int) -> Act | None:
     if session is None or closes_from is None or page.now < closes_from or session.stopped:
         return None
     department = page.names.name(session.department_name, session.department_name_en)
-    policy = page.door.platform.policy_said
+    policy = page.door.platform.policy_today
     return Act(
         page.say("关闭{department}的出诊记录？", department=department),
         [

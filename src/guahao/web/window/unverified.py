@@ -48,7 +48,7 @@ async def _session(page: StaffPage, refused: str = "", status: int = 200) -> ASG
         ticked=set(page.form),
         reason=page.form.get("reason", ""),
         refused=refused,
-        policy=page.door.platform.policy_said,
+        policy=page.door.platform.policy_today,
     )
 
 

@@ -51,7 +51,7 @@ async def _patients(page: Page) -> ASGIApp:
     return page.render(
         "patients.html",
         standings=found,
-        policy=page.services.platform.policy_said,
+        policy=page.services.platform.policy_today,
         has_room=len(found) < PATIENTS_PER_PHONE,
         most=PATIENTS_PER_PHONE,
     )

@@ -77,7 +77,7 @@ async def _session(page: Page) -> tuple[SessionView, Refused[Refusal] | None]:
     if state == "full":
         return view, Refused(Refusal.SOLD_OUT)
     return view, date_refusal(
-        view.visit_date, page.now, view.rules, page.services.platform.policy_said
+        view.visit_date, page.now, view.rules, page.services.platform.policy_today
     )
 
 
@@ -92,7 +92,7 @@ def _chosen(page: Page, patients: list[PatientView]) -> PatientView | None:
 def _form(
     page: Page, session: SessionView, patients: list[PatientView], *, unchosen: bool = False
 ) -> Answer:
-    kept, policy = page.kept.get("key", ""), page.services.platform.policy_said
+    kept, policy = page.kept.get("key", ""), page.services.platform.policy_today
     return page.render(
         "confirm.html",
         session=session,

@@ -48,7 +48,7 @@ async def _listed(page: Page) -> ASGIApp:
         names=page.names,
         bookings=await list_appointments(platform, owner, view),
         standings=await standings(platform, owner),
-        policy=platform.policy_said,
+        policy=platform.policy_today,
     )
 
 
@@ -86,7 +86,7 @@ def _shown(page: Page, booking: AppointmentView) -> dict[str, Any]:
         "cancel_until": until,
         "may_cancel": booking.status == "booked" and page.now < until,
         "self_service": "patient"
-        in page.services.platform.cancelling_said(booking).cancel_channels,
+        in page.services.platform.cancelling_policy(booking).cancel_channels,
         "pickup_until": pickup_deadline(session.visit_date, session.period, session.rules),
     }
 

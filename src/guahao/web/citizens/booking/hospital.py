@@ -39,8 +39,8 @@ async def _hospital(page: Page) -> ASGIApp:
         names=page.names,
         rules=view.rules,
         groups=grouped(found),
-        furthest=furthest(page.today, view.rules, platform.policy_said),
-        months=platform.policy_said.horizon_months,
+        furthest=furthest(page.today, view.rules, platform.policy_today),
+        months=platform.policy_today.horizon_months,
     )
 
 

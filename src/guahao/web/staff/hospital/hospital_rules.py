@@ -44,7 +44,7 @@ async def _shown(
 ) -> ASGIApp:
     place = await place_of(page)
     overview = await flows.overview(page.door.platform, place.staff)
-    policy = page.door.platform.policy_said
+    policy = page.door.platform.policy_today
     return page.show(
         "staff/schedule_rules.html",
         status,
