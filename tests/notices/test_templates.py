@@ -72,8 +72,8 @@ def test_the_success_notice_in_english() -> None:
     assert words(message("booked", language="en")) == (
         "[Guahao] Booked for 张三, code 0123 4567: 市第一医院, 心血管内科, 高血压, 主任医师,"
         " Thu 3 Dec, morning 08:30-09:00."
-        " On that day before 11:00, take your number at 门诊楼一层 with the original of the"
-        " registered document, this SMS and the code; later it is void."
+        " Pick up your number at 门诊楼一层 before 11:00 that day, or the booking is void."
+        " Bring the original ID you registered with, this SMS and the code."
         " To cancel, call 114 before 15:00 on Tue 1 Dec."
     )
 

@@ -504,7 +504,7 @@ async def test_a_post_that_is_not_ours_books_nothing(
         ({"days": 3, "booked": 20}, {"zh": "已约满", "en": "Fully booked"}),
         ({"days": 3, "stopped_at": "2026-11-30"}, {"zh": "已停诊", "en": "Clinic stopped"}),
         ({"days": 0}, {"zh": "不能预约当日", "en": "No same-day booking"}),
-        ({"days": 1}, {"zh": "次日号源已截止", "en": "Booking for the next day has closed"}),
+        ({"days": 1}, {"zh": "次日号源已截止", "en": "Booking for tomorrow has closed"}),
         ({"days": 120}, {"zh": "未到预约周期", "en": "Not open for booking yet"}),
     ],
 )

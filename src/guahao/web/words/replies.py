@@ -126,7 +126,7 @@ _BOOKING: dict[str, Reply] = {
     Refusal.UNKNOWN_SESSION: Reply(
         404,
         Words("没有这个号源"),
-        Words("没有这个门诊单元。请重新查询号源，再选择一个预约。"),
+        Words("没有找到这个号源。请重新查询，另选一个预约。"),
     ),
     Refusal.NOT_YOUR_PATIENT: Reply(
         403,
@@ -201,42 +201,42 @@ _BOOKING: dict[str, Reply] = {
         409,
         Words("已约过该科室"),
         Words(
-            "同一就诊人同一天在同一医院同一科室只能预约{per_department_and_day}个号，已经约过。"
-            "请选择其他日期或其他科室。"
+            "这位就诊人这天在该科室已有预约，同一科室每天最多{per_department_and_day}个。"
+            "请换个日期或换个科室。"
         ),
         Words(
-            "同一就诊人同一天在同一医院同一科室只能预约{per_department_and_day}个号，已经约过。"
-            "可改约{when}起的日期，或选择其他科室。"
+            "这位就诊人这天在该科室已有预约，同一科室每天最多{per_department_and_day}个。"
+            "最早可约{when}，也可换个科室。"
         ),
     ),
     Refusal.DAY_LIMIT: Reply(
         409,
         Words("当天预约已满额"),
-        Words("同一就诊人同一天最多预约{per_day}个号，已经约满。请选择其他日期。"),
-        Words("同一就诊人同一天最多预约{per_day}个号，已经约满。可改约{when}起的日期。"),
+        Words("这位就诊人这天已约满{per_day}个号。请换个日期。"),
+        Words("这位就诊人这天已约满{per_day}个号。最早可约{when}。"),
     ),
     Refusal.SEVEN_DAY_LIMIT: Reply(
         409,
         Words("七日内预约已满额"),
         Words(
-            "同一就诊人{short_window_days}天内最多预约{per_short_window}个号，已经约满。"
-            "请选择间隔更久的日期。"
+            "这位就诊人在连续{short_window_days}天内已约{per_short_window}个号，"
+            "达到上限。请换个相隔更久的日期。"
         ),
         Words(
-            "同一就诊人{short_window_days}天内最多预约{per_short_window}个号，已经约满。"
-            "可改约{when}起的日期。"
+            "这位就诊人在连续{short_window_days}天内已约{per_short_window}个号，"
+            "达到上限。最早可约{when}。"
         ),
     ),
     Refusal.THREE_MONTH_LIMIT: Reply(
         409,
         Words("三个月内预约已满额"),
         Words(
-            "同一就诊人{long_window_months}个月内最多预约{per_long_window}个号，已经约满。"
-            "请选择间隔更久的日期，或到医院窗口挂号。"
+            "这位就诊人在连续{long_window_months}个月内已约{per_long_window}个号，"
+            "达到上限。请换个相隔更久的日期，或到医院窗口挂号。"
         ),
         Words(
-            "同一就诊人{long_window_months}个月内最多预约{per_long_window}个号，已经约满。"
-            "可改约{when}起的日期，或到医院窗口挂号。"
+            "这位就诊人在连续{long_window_months}个月内已约{per_long_window}个号，"
+            "达到上限。最早可约{when}，也可到医院窗口挂号。"
         ),
     ),
     Refusal.SOLD_OUT: Reply(

@@ -192,7 +192,7 @@ _WINDOW: dict[str, Reply] = {
     "guesses_throttled": Reply(
         429,
         Words("错误次数过多"),
-        Words("识别码或证件号码错误次数过多，请在{seconds}秒后再试，并核对患者的证件和短信。"),
+        Words("识别码或证件号码错误次数过多。请核对患者的证件和短信，{seconds}秒后再试。"),
     ),
     PickupRefusal.WRONG_PERSON: Reply(
         404,
