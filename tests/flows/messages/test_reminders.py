@@ -99,6 +99,7 @@ async def test_a_reminder_in_english(platform: Platform, clock: Clock) -> None:
     text = (await sent(platform))[0].text
     assert text.startswith("[Guahao] Reminder for 张三: 市第一医院")
     assert "Code 0000 0001. Pick up your number at" in text
+    assert " before 11:30 that day " in text
     assert text.endswith("It is too late to cancel.")
 
 
