@@ -26,12 +26,13 @@ from tests.web.staff_site import add_member
 from guahao.flows.booking.cancelling import cancel
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.policy import policies as flows
-from guahao.flows.policy.policies import NotChanged, begin, overview
+from guahao.flows.policy.policies import begin, overview
 from guahao.rules.booking.stopping import StoppedBooking, decide_restore
 from guahao.rules.kernel.facts import CountedAppointment
 from guahao.rules.kernel.limits import Policy
-from guahao.rules.kernel.outcomes import CancelRefusal, Refusal, Refused
+from guahao.rules.kernel.outcomes import DONE, CancelRefusal, Refusal, Refused
 from guahao.rules.kernel.policies import DatedPolicies, DatedPolicy, PolicyRefusal
+from guahao.rules.policy.changing import PolicyChangeRefusal
 from guahao.rules.staff.staff import Role, Staff
 from guahao.store.kernel.views import AppointmentView
 from guahao.store.policy import policies as store
@@ -71,7 +72,7 @@ async def by(platform: Platform) -> Staff:
 
 async def decide(
     platform: Platform, by: Staff, policy: Policy, holds_from: date = TUESDAY
-) -> DatedPolicy | PolicyRefusal | NotChanged:
+) -> DatedPolicy | Refused[PolicyRefusal | PolicyChangeRefusal]:
     seen = (await overview(platform)).version
     return await flows.change(platform, by, DatedPolicy(holds_from, policy), "试行", seen)
 
@@ -178,7 +179,7 @@ async def test_who_changes_too_late_is_told_from_when_it_can_hold(
         late = asyncio.create_task(wanted)
         await _until_waiting(other)
         clock.now = MIDNIGHT
-    assert await late is NotChanged.TOO_EARLY
+    assert await late == Refused(PolicyChangeRefusal.TOO_EARLY)
     assert await holds(platform) == FIRST
     assert (await overview(platform)).earliest == TUESDAY + timedelta(days=1)
 
@@ -188,7 +189,7 @@ async def test_a_process_whose_clock_goes_ahead_closes_the_day_for_all(
 ) -> None:
     async with open_platform(database_url, Clock(at("2026-12-01T00:00:01"))) as ahead:
         assert await holds(ahead) == FIRST
-    assert await decide(platform, by, ONE_A_DAY) is NotChanged.TOO_EARLY
+    assert await decide(platform, by, ONE_A_DAY) == Refused(PolicyChangeRefusal.TOO_EARLY)
     wednesday = TUESDAY + timedelta(days=1)
     assert await decide(platform, by, ONE_A_DAY, wednesday) == DatedPolicy(wednesday, ONE_A_DAY)
 
@@ -322,7 +323,7 @@ async def test_of_two_administrators_the_second_is_told(platform: Platform, by: 
         )
     )
     assert sorted(isinstance(one, DatedPolicy) for one in answers) == [False, True]
-    assert NotChanged.CHANGED_MEANWHILE in answers
+    assert Refused(PolicyChangeRefusal.CHANGED_MEANWHILE) in answers
     [kept] = [one for one in answers if isinstance(one, DatedPolicy)]
     assert [one.dated for one in (await overview(platform)).pending] == [kept]
 
@@ -332,10 +333,10 @@ async def test_a_change_and_its_withdrawal_are_in_the_trail_with_the_reason(
 ) -> None:
     await decide(platform, by, replace(SELF, per_day=1))
     found = await overview(platform)
-    assert await flows.withdraw(platform, by, TUESDAY, "", found.version) is (
-        NotChanged.REASON_NEEDED
+    assert await flows.withdraw(platform, by, TUESDAY, "", found.version) == Refused(
+        PolicyChangeRefusal.REASON_NEEDED
     )
-    assert await flows.withdraw(platform, by, TUESDAY, "写错了", found.version) is None
+    assert await flows.withdraw(platform, by, TUESDAY, "写错了", found.version) == DONE
     assert (await overview(platform)).entries == []
     async with platform.db.transaction() as tx:
         entries = await trail_store.listed(tx, platform.vault, Wanted(), 2)
@@ -356,15 +357,15 @@ async def test_what_does_not_hold_yet_can_be_replaced_or_withdrawn_and_nothing_e
     found = await overview(platform)
     assert (found.today.per_day, found.pending, len(found.begun)) == (3, [], 1)
     refused = await flows.withdraw(platform, by, TUESDAY, "晚了", found.version)
-    assert refused is NotChanged.NOT_PENDING
+    assert refused == Refused(PolicyChangeRefusal.NOT_PENDING)
 
 
 @pytest.mark.parametrize(
     ("policy", "holds_from", "refused"),
     [
-        (ONE_A_DAY, MONDAY, NotChanged.TOO_EARLY),
-        (ONE_A_DAY, date(2028, 1, 1), NotChanged.TOO_LATE),
-        (FIRST, TUESDAY, NotChanged.NO_CHANGE),
+        (ONE_A_DAY, MONDAY, PolicyChangeRefusal.TOO_EARLY),
+        (ONE_A_DAY, date(2028, 1, 1), PolicyChangeRefusal.TOO_LATE),
+        (FIRST, TUESDAY, PolicyChangeRefusal.NO_CHANGE),
         (Policy(per_day=0), TUESDAY, PolicyRefusal.OUT_OF_BOUNDS),
         (Policy(horizon_months=4), TUESDAY, PolicyRefusal.OUT_OF_BOUNDS),
         (Policy(per_day=4), TUESDAY, PolicyRefusal.LIMITS_CROSS),
@@ -375,9 +376,9 @@ async def test_what_cannot_be_is_refused(
     by: Staff,
     policy: Policy,
     holds_from: date,
-    refused: NotChanged | PolicyRefusal,
+    refused: PolicyChangeRefusal | PolicyRefusal,
 ) -> None:
-    assert await decide(platform, by, policy, holds_from) is refused
+    assert await decide(platform, by, policy, holds_from) == Refused(refused)
     assert (await overview(platform)).entries == []
 
 

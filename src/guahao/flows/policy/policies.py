@@ -1,28 +1,33 @@
 """The platform's policy from a date on: seen, changed, withdrawn, and what follows when it begins.
 
-`wiring` gives the numbers the platform begins with; whoever changes them afterwards calls
-`change`. From tomorrow at the earliest, and what holds is history (docs/decisions/0016).
+`wiring` gives the numbers the platform begins with; `change` makes every later one: from tomorrow
+at the earliest, and what holds is history (docs/decisions/0016).
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from datetime import date
-from enum import StrEnum
-from hashlib import sha256
 
 from guahao.flows.attendance.penalties import derive_and_relieve
 from guahao.flows.kernel.acting import Acting, acting
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.kernel.limits import ONE_DAY, Policy
+from guahao.rules.kernel.outcomes import DONE, Done, Refused
 from guahao.rules.kernel.policies import (
     DatedPolicies,
     DatedPolicy,
     PolicyRefusal,
     changed_numbers,
-    refused_policy,
 )
 from guahao.rules.kernel.text import prose
+from guahao.rules.kernel.versions import version_of
+from guahao.rules.policy.changing import (
+    PolicyChangeRefusal,
+    PolicyHistory,
+    decide_change,
+    decide_withdrawal,
+)
 from guahao.rules.staff.staff import Staff
 from guahao.store.booking.appointments import lock_persons
 from guahao.store.kernel.db import Tx
@@ -30,102 +35,77 @@ from guahao.store.policy import policies as store
 from guahao.store.policy.policies import PolicyEntry
 
 REASON_MAX = 200  # characters
-AHEAD_MAX_DAYS = 366
 _PERSONS_A_CHUNK = 200
-
-
-class NotChanged(StrEnum):
-    """Why a policy is not changed or not withdrawn."""
-
-    TOO_EARLY = "policy_too_early"
-    TOO_LATE = "policy_too_late"
-    NO_CHANGE = "policy_no_change"
-    REASON_NEEDED = "policy_reason_needed"
-    CHANGED_MEANWHILE = "policy_changed_meanwhile"
-    NOT_PENDING = "policy_not_pending"
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyOverview:
     """What holds today, what will, what held before; `version` is what a reader has seen."""
 
-    today: Policy
-    first: Policy
     entries: list[PolicyEntry]
-    earliest: date
-    version: str
-    on_day: date
+    history: PolicyHistory
+
+    @property
+    def version(self) -> str:
+        """What a form that shows it sends back."""
+        return version_of(tuple(self.entries))
+
+    @property
+    def today(self) -> Policy:
+        """What holds today."""
+        return self.history.policies.on(self.history.today)
+
+    @property
+    def earliest(self) -> date:
+        """The first day on which another policy may begin."""
+        return self.history.earliest
 
     @property
     def pending(self) -> list[PolicyEntry]:
         """Those that do not hold yet, the next first."""
-        return [one for one in self.entries if one.dated.holds_from > self.on_day]
+        today = self.history.today
+        return [entry for entry in self.entries if entry.dated.holds_from > today]
 
     @property
     def begun(self) -> list[PolicyEntry]:
         """Those that hold or held, the latest first."""
-        return [one for one in self.entries[::-1] if one.dated.holds_from <= self.on_day]
+        today = self.history.today
+        return [entry for entry in self.entries[::-1] if entry.dated.holds_from <= today]
 
     def before(self, day: date) -> Policy:
-        """What would hold on the day if nothing began on that very day."""
-        rows = tuple(one.dated for one in self.entries)
-        return DatedPolicies(self.first, rows).on(day - ONE_DAY)
+        """Return what would hold on the day if nothing began on that very day."""
+        return self.history.policies.on(day - ONE_DAY)
 
 
 async def overview(platform: Platform) -> PolicyOverview:
-    """Every policy, as it is now."""
+    """Return every policy, as it is now."""
     async with platform.db.transaction() as tx:
         return await _overview(tx, platform, await store.closed_until(tx))
 
 
 async def _overview(tx: Tx, platform: Platform, closed_until: date) -> PolicyOverview:
-    first, today = platform.policies.known.first, tx.now.date()
-    entries = await store.entries(tx)
-    rows = tuple(one.dated for one in entries)
+    today, entries = tx.now.date(), await store.entries(tx)
+    rows = tuple(entry.dated for entry in entries)
+    policies = DatedPolicies(platform.policies.known.first, rows)
     earliest = max(today, closed_until) + ONE_DAY
-    return PolicyOverview(
-        DatedPolicies(first, rows).on(today), first, entries, earliest, _version(entries), today
-    )
-
-
-def _version(entries: list[PolicyEntry]) -> str:
-    return sha256(repr(entries).encode()).hexdigest()[:16]
-
-
-def refused(overview: PolicyOverview, new: DatedPolicy) -> PolicyRefusal | NotChanged | None:
-    """What cannot be decided, whoever wants it."""
-    if new.holds_from < overview.earliest:
-        return NotChanged.TOO_EARLY
-    if (new.holds_from - overview.on_day).days > AHEAD_MAX_DAYS:
-        return NotChanged.TOO_LATE
-    wrong = refused_policy(new.policy)
-    if wrong is not None:
-        return wrong
-    same = DatedPolicies(overview.first, tuple(one.dated for one in overview.entries))
-    return NotChanged.NO_CHANGE if same.on(new.holds_from) == new.policy else None
+    return PolicyOverview(entries, PolicyHistory(policies, today, earliest))
 
 
 async def change(
     platform: Platform, by: Staff, new: DatedPolicy, reason: str, seen: str
-) -> DatedPolicy | PolicyRefusal | NotChanged:
-    """A policy from a date on; one pending for that very date is replaced.
+) -> DatedPolicy | Refused[PolicyRefusal | PolicyChangeRefusal]:
+    """Set a policy from a date on; one pending for that very date is replaced.
 
-    `seen`: the version on which it was decided; if somebody else has decided since, nothing is
-    changed.
+    `seen`: the version on which it was decided; if another has been set since, nothing changes.
     """
     reason = prose(reason)[:REASON_MAX]
-    if not reason:
-        return NotChanged.REASON_NEEDED
     async with acting(platform, by.who) as opened:
         act, found = await _locked(opened)
-        if found.version != seen:
-            return NotChanged.CHANGED_MEANWHILE
-        wrong = refused(found, new)
-        if wrong is not None:
-            return wrong
-        before = DatedPolicies(found.first, tuple(one.dated for one in found.entries)).on(
-            new.holds_from
-        )
+        seen_current = found.version == seen
+        refusal = decide_change(found.history, new, reason, seen_current=seen_current)
+        if refusal is not None:
+            return Refused(refusal)
+        before = found.history.policies.on(new.holds_from)
         await store.put(act.tx, new, by.id, reason)
         await _record(act, "change_policy", (new.holds_from, before, new.policy), reason)
         return new
@@ -133,27 +113,24 @@ async def change(
 
 async def withdraw(
     platform: Platform, by: Staff, holds_from: date, reason: str, seen: str
-) -> NotChanged | None:
-    """Take back a policy that does not hold yet; None where that is done."""
+) -> Done | Refused[PolicyChangeRefusal]:
+    """Withdraw a policy that does not hold yet."""
     reason = prose(reason)[:REASON_MAX]
-    if not reason:
-        return NotChanged.REASON_NEEDED
     async with acting(platform, by.who) as opened:
         act, found = await _locked(opened)
-        if found.version != seen:
-            return NotChanged.CHANGED_MEANWHILE
-        gone = None
-        if holds_from >= found.earliest:
-            gone = await store.withdraw(act.tx, holds_from)
-        if gone is None:
-            return NotChanged.NOT_PENDING
+        seen_current = found.version == seen
+        refusal = decide_withdrawal(found.history, holds_from, reason, seen_current=seen_current)
+        if refusal is not None:
+            return Refused(refusal)
+        await store.withdraw(act.tx, holds_from)
+        was = found.history.policies.on(holds_from)
         after = found.before(holds_from)
-        await _record(act, "withdraw_policy", (holds_from, gone, after), reason)
-        return None
+        await _record(act, "withdraw_policy", (holds_from, was, after), reason)
+        return DONE
 
 
 async def _locked(act: Acting) -> tuple[Acting, PolicyOverview]:
-    """Under the lock that closes days, and only then the time: midnight may have passed."""
+    """Lock the closing of days, and only then ask the time: midnight may have passed."""
     closed_until = await store.lock(act.tx)
     act = replace(act, tx=replace(act.tx, now=act.platform.db.clock()))
     return act, await _overview(act.tx, act.platform, closed_until)
@@ -176,7 +153,7 @@ async def _record(
 
 
 def _words(policy: Policy) -> dict[str, object]:
-    """A policy as the trail keeps it."""
+    """Return a policy as the audit trail saves it."""
     return {
         **asdict(policy),
         "cancel_channels": sorted(policy.cancel_channels),
@@ -189,7 +166,7 @@ def _words(policy: Policy) -> dict[str, object]:
 
 
 async def begin(platform: Platform) -> int:
-    """Derive suspensions again where a policy has begun; how many persons were looked at.
+    """Derive suspensions again where a policy has begun; return for how many persons.
 
     It can only end or shorten one (S16). Chunk by chunk, each in its own transaction, twice or
     in two workers alike; marked at the end, so that a crash leaves it to the next run.

@@ -1,4 +1,4 @@
-"""Reports for whoever steers: numbers by group, never a person's (docs/decisions/0018).
+"""Reports for those who steer: numbers by group, never a person's (docs/decisions/0018).
 
 The city's staff see every hospital; a hospital's see their own, which the database enforces.
 Suspensions and refusals follow from what a person does in all hospitals: the city's only.
@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import date
-from enum import StrEnum
 from itertools import accumulate
 from typing import Generic, TypeVar
 
@@ -19,6 +18,7 @@ from guahao.flows.kernel.platform import Platform
 from guahao.rules.attendance.penalties import Suspension, merged, suspensions_by_date
 from guahao.rules.kernel.limits import add_months
 from guahao.rules.kernel.policies import DatedPolicies
+from guahao.rules.reports.scope import Scope, ScopeRefusal, check_scope
 from guahao.rules.staff.staff import Staff
 from guahao.store.kernel.db import Tx
 from guahao.store.reports import bookings as booking_store
@@ -35,7 +35,6 @@ from guahao.store.reports.scope import (
     Key,
     Name,
     Place,
-    Scope,
     counting,
     departments,
     hospitals,
@@ -43,18 +42,7 @@ from guahao.store.reports.scope import (
 )
 from guahao.store.reports.supply import Axis, Fill
 
-DAYS_MAX = 400
-
 T = TypeVar("T")
-
-
-class ScopeRefusal(StrEnum):
-    """Why there is no report."""
-
-    ORDER = "report_order"
-    TOO_LONG = "report_too_long"
-    UNKNOWN_HOSPITAL = "report_unknown_hospital"
-    UNKNOWN_DEPARTMENT = "report_unknown_department"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,42 +104,31 @@ class Month:
 
 @asynccontextmanager
 async def reading(platform: Platform, by: Staff) -> AsyncIterator[Tx]:
-    """A transaction that shows what this reader may see. Raises TooSlowError."""
+    """Open a transaction that shows what this reader may see. Raises TooSlowError."""
     async with platform.db.transaction(hospital_id=by.hospital_id) as tx, counting(tx):
         yield tx
 
 
 async def named(tx: Tx, scope: Scope, grouping: Grouping, keys: Collection[Key]) -> dict[Key, Name]:
-    """What keys are called: departments with their hospital, unless the report is of one."""
+    """Return the names of keys: departments with their hospital, unless the report is of one."""
     return await names(tx, grouping, keys, of_one_hospital=scope.hospital_id is not None)
 
 
 async def choices(platform: Platform, by: Staff, scope: Scope) -> Choices:
-    """Look at what was asked for before anything is counted."""
+    """Check the scope before anything is counted."""
     if by.hospital_id is not None and scope.hospital_id is None:
         scope = replace(scope, hospital_id=by.hospital_id)
     async with reading(platform, by) as tx:
         known = await hospitals(tx)
         found = [] if scope.hospital_id is None else await departments(tx, scope.hospital_id)
-    return Choices(scope, known, found, _refusal(scope, known, found))
-
-
-def _refusal(scope: Scope, known: list[Place], found: list[Place]) -> ScopeRefusal | None:
-    if scope.first > scope.last:
-        return ScopeRefusal.ORDER
-    if (scope.last - scope.first).days >= DAYS_MAX:
-        return ScopeRefusal.TOO_LONG
-    if scope.hospital_id is not None and scope.hospital_id not in {one.id for one in known}:
-        return ScopeRefusal.UNKNOWN_HOSPITAL
-    if scope.department_id is not None and scope.department_id not in {one.id for one in found}:
-        return ScopeRefusal.UNKNOWN_DEPARTMENT
-    return None
+    refusal = check_scope(scope, {place.id for place in known}, {place.id for place in found})
+    return Choices(scope, known, found, refusal)
 
 
 async def bookings(
     platform: Platform, by: Staff, scope: Scope, basis: Basis, grouping: Grouping
 ) -> Grouped[Statuses]:
-    """Bookings and what became of them."""
+    """Count bookings by status."""
     async with reading(platform, by) as tx:
         rows = await booking_store.by_status(tx, scope, basis, grouping)
         return Grouped(rows, await named(tx, scope, grouping, [row.key for row in rows]))
@@ -160,17 +137,17 @@ async def bookings(
 async def lead_time(
     platform: Platform, by: Staff, scope: Scope, basis: Basis, grouping: Grouping
 ) -> LeadTime:
-    """How many days before the visit people book."""
+    """Count how many days before the visit people book."""
     async with reading(platform, by) as tx:
         counts = await booking_store.lead_counts(tx, scope, basis, grouping)
         by_key: defaultdict[Key, dict[int, int]] = defaultdict(dict)
-        for one in counts:
-            by_key[one.key][one.days] = one.made
-        said = await named(tx, scope, grouping, by_key)
+        for count in counts:
+            by_key[count.key][count.days] = count.made
+        key_names = await named(tx, scope, grouping, by_key)
     by_days: Counter[int] = Counter()
     for days in by_key.values():
         by_days.update(days)
-    return LeadTime(by_days, Grouped([_lead(*item) for item in by_key.items()], said))
+    return LeadTime(by_days, Grouped([_lead(*item) for item in by_key.items()], key_names))
 
 
 def _lead(key: Key, by_days: Mapping[int, int]) -> Lead:
@@ -187,10 +164,10 @@ def _lead(key: Key, by_days: Mapping[int, int]) -> Lead:
 async def fill(
     platform: Platform, by: Staff, scope: Scope, row: Axis, column: Axis
 ) -> Grouped[Fill]:
-    """How full the supply is where rows and columns meet; names are the rows'."""
+    """Return how full the supply is where rows and columns meet; names are the rows'."""
     async with reading(platform, by) as tx:
         rows = await supply_store.fill(tx, scope, row, column)
-        keys = list(dict.fromkeys(one.row for one in rows))
+        keys = list(dict.fromkeys(cell.row for cell in rows))
         grouping = Grouping.TITLE
         if row in (Axis.HOSPITAL, Axis.DEPARTMENT):
             grouping = Grouping(row.value)
@@ -200,7 +177,7 @@ async def fill(
 async def deliveries(
     platform: Platform, by: Staff, scope: Scope, grouping: Grouping
 ) -> Grouped[Delivery]:
-    """Messages and whether they arrived."""
+    """Count messages by whether they arrived."""
     async with reading(platform, by) as tx:
         rows = await message_store.by_state(tx, scope, grouping)
         return Grouped(rows, await named(tx, scope, grouping, [row.key for row in rows]))
@@ -209,7 +186,7 @@ async def deliveries(
 async def answers(
     platform: Platform, by: Staff, scope: Scope, grouping: Grouping
 ) -> Grouped[Answers]:
-    """What booking requests were answered. For the city's staff: requests are the city's."""
+    """Count booking requests by answer. For the city's staff: requests are the city's."""
     assert by.hospital_id is None
     async with reading(platform, by) as tx:
         rows = await refusal_store.by_outcome(tx, scope, grouping)
@@ -217,7 +194,7 @@ async def answers(
 
 
 async def suspended(platform: Platform, by: Staff, scope: Scope) -> list[Month]:
-    """Suspensions by month (S16), derived anew from the no-shows. For the city's staff.
+    """Return suspensions by month (S16), derived anew from the no-shows. For the city's staff.
 
     Months that have not begun are left out.
     """
@@ -236,7 +213,7 @@ async def suspended(platform: Platform, by: Staff, scope: Scope) -> list[Month]:
 
 
 def _fewest(policies: DatedPolicies) -> int:
-    """How many no-shows there must be for any suspension, under any policy that has held."""
+    """Return how many no-shows any suspension takes, under any policy that has held."""
     ever = [policies.first, *(row.policy for row in policies.rows)]
     return min(min(p.first_suspension_no_shows, p.second_suspension_no_shows) for p in ever)
 
@@ -247,7 +224,7 @@ def _month(first: date, spans: Sequence[Suspension], today: date) -> Month:
     last = date.fromordinal(end.toordinal() - 1)
     return Month(
         first,
-        begun=sum(first <= one.start < end for one in spans),
-        ended=sum(first <= one.end < end for one in spans),
-        running=sum(one.start <= last < one.end for one in spans),
+        begun=sum(first <= span.start < end for span in spans),
+        ended=sum(first <= span.end < end for span in spans),
+        running=sum(span.start <= last < span.end for span in spans),
     )

@@ -17,11 +17,12 @@ from statistics import median_low
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.reports.reports import named, reading
 from guahao.rules.kernel.limits import ONE_DAY
+from guahao.rules.reports.scope import Scope
 from guahao.rules.staff.staff import Staff
 from guahao.rules.supply.releasing import Held, held_together, released_at
 from guahao.store.reports import supply as store
-from guahao.store.reports.scope import Grouping, Key, Name, Scope, names
-from guahao.store.reports.supply import Gone, Released
+from guahao.store.reports.scope import Grouping, Key, Name, names
+from guahao.store.reports.supply import Released, SoldOutSession
 
 FASTEST = 50
 # From short to long; what took longer than all of them is the rest.
@@ -39,7 +40,7 @@ WITHIN = (
 class Taken:
     """A session that sold out: its release, and how long after it the last place went."""
 
-    session: Gone
+    session: SoldOutSession
     released_at: datetime
     took: timedelta
 
@@ -88,7 +89,7 @@ async def sold_out(platform: Platform, by: Staff, scope: Scope, grouping: Groupi
             for span in _released(hospital_id, rules, scope, tx.now)
         ]
         offered = await store.offered(tx, scope, released, grouping)
-        gone = await store.gone(tx, scope)
+        gone = await store.sold_out(tx, scope)
         taken = [
             Taken(one, opened, max(one.sold_out_at - opened, timedelta()))
             for one in gone
@@ -146,7 +147,7 @@ def _by_key(item: tuple[Key, int]) -> Key:
     return item[0]
 
 
-def _key(session: Gone, grouping: Grouping) -> Key:
+def _key(session: SoldOutSession, grouping: Grouping) -> Key:
     if grouping is Grouping.HOSPITAL:
         return session.hospital_id
     return session.department_id if grouping is Grouping.DEPARTMENT else session.title

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from guahao.rules.reports.scope import Scope
 from guahao.store.kernel.db import Tx
-from guahao.store.reports.scope import CITY_DAY, Basis, Grouping, Key, Scope, of_bookings
+from guahao.store.reports.scope import CITY_DAY, Basis, Grouping, Key, of_bookings
 
 _DAYS = {Basis.VISIT: "a.visit_date", Basis.MADE: CITY_DAY.format("a.booked_at")}
 _KEYS = {
@@ -19,7 +20,7 @@ _LEAD = f"a.visit_date - {CITY_DAY.format('a.booked_at')}"
 
 @dataclass(frozen=True, slots=True)
 class Statuses:
-    """How many bookings of a group stand how."""
+    """How many bookings of a group have which status."""
 
     key: Key
     booked: int
@@ -31,7 +32,7 @@ class Statuses:
 
     @property
     def made(self) -> int:
-        """All that were made, whatever became of them."""
+        """All that were made, of any status now."""
         return (
             self.booked
             + self.picked_up
@@ -52,35 +53,35 @@ class LeadCount:
 
 
 async def by_status(tx: Tx, scope: Scope, basis: Basis, grouping: Grouping) -> list[Statuses]:
-    """Bookings of the scope by group and status; groups without any are left out."""
+    """Count the scope's bookings by group and status; groups without any are left out."""
     wanted = of_bookings(scope, basis)
-    rows = await tx.rows(
+    return await tx.records(
+        Statuses,
         f"""
         SELECT {_key(basis, grouping)} AS key,
-               count(*) FILTER (WHERE a.status = 'booked'),
-               count(*) FILTER (WHERE a.status = 'picked_up'),
-               count(*) FILTER (WHERE a.status = 'cancelled'),
-               count(*) FILTER (WHERE a.status = 'no_show'),
-               count(*) FILTER (WHERE a.status = 'unverified'),
-               count(*) FILTER (WHERE a.status = 'stopped')
+               count(*) FILTER (WHERE a.status = 'booked') AS booked,
+               count(*) FILTER (WHERE a.status = 'picked_up') AS picked_up,
+               count(*) FILTER (WHERE a.status = 'cancelled') AS cancelled,
+               count(*) FILTER (WHERE a.status = 'no_show') AS no_show,
+               count(*) FILTER (WHERE a.status = 'unverified') AS unverified,
+               count(*) FILTER (WHERE a.status = 'stopped') AS stopped
         {_from(grouping)} WHERE {wanted.sql} GROUP BY 1 ORDER BY 1
         """,
         wanted.params,
     )
-    return [Statuses(*row) for row in rows]
 
 
 async def lead_counts(tx: Tx, scope: Scope, basis: Basis, grouping: Grouping) -> list[LeadCount]:
-    """Bookings of the scope by group and days from booking to visit, in order of both."""
+    """Count the scope's bookings by group and days from booking to visit, in order of both."""
     wanted = of_bookings(scope, basis)
-    rows = await tx.rows(
+    return await tx.records(
+        LeadCount,
         f"""
-        SELECT {_key(basis, grouping)}, {_LEAD}, count(*)
+        SELECT {_key(basis, grouping)} AS key, {_LEAD} AS days, count(*) AS made
         {_from(grouping)} WHERE {wanted.sql} GROUP BY 1, 2 ORDER BY 1, 2
         """,
         wanted.params,
     )
-    return [LeadCount(*row) for row in rows]
 
 
 def _key(basis: Basis, grouping: Grouping) -> str:

@@ -1,11 +1,12 @@
-"""Messages by what became of them."""
+"""Messages by delivery."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from guahao.rules.reports.scope import Scope
 from guahao.store.kernel.db import Tx
-from guahao.store.reports.scope import CITY_DAY, Grouping, Key, Scope, of_place
+from guahao.store.reports.scope import CITY_DAY, Grouping, Key, days_of, of_place
 
 _KEYS = {
     Grouping.DAY: CITY_DAY.format("m.created_at"),
@@ -16,7 +17,7 @@ _KEYS = {
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """How many messages of a group stand how."""
+    """How many messages of a group are in which state."""
 
     key: Key
     delivered: int
@@ -34,28 +35,28 @@ class Delivery:
 
     @property
     def undelivered(self) -> int:
-        """Those that reached nobody, or of which nobody knows."""
+        """Those that were not delivered, or whose delivery is unknown."""
         return self.failed + self.expired + self.unknown
 
 
 async def by_state(tx: Tx, scope: Scope, grouping: Grouping) -> list[Delivery]:
-    """Messages written on the scope's days; of a hospital, those about its bookings."""
+    """Count messages written on the scope's days; of a hospital, those about its bookings."""
     place = of_place(scope, "a")
     joined = "JOIN appointments a ON a.id = m.appointment_id" if place.params else ""
-    rows = await tx.rows(
+    return await tx.records(
+        Delivery,
         f"""
-        SELECT {_KEYS[grouping]},
-               count(*) FILTER (WHERE m.state = 'delivered'),
-               count(*) FILTER (WHERE m.state = 'submitted'),
-               count(*) FILTER (WHERE m.state = 'queued'),
-               count(*) FILTER (WHERE m.state = 'failed'),
-               count(*) FILTER (WHERE m.state = 'expired'),
-               count(*) FILTER (WHERE m.state = 'unknown'),
-               count(*) FILTER (WHERE m.state = 'by_phone')
+        SELECT {_KEYS[grouping]} AS key,
+               count(*) FILTER (WHERE m.state = 'delivered') AS delivered,
+               count(*) FILTER (WHERE m.state = 'submitted') AS submitted,
+               count(*) FILTER (WHERE m.state = 'queued') AS queued,
+               count(*) FILTER (WHERE m.state = 'failed') AS failed,
+               count(*) FILTER (WHERE m.state = 'expired') AS expired,
+               count(*) FILTER (WHERE m.state = 'unknown') AS unknown,
+               count(*) FILTER (WHERE m.state = 'by_phone') AS by_phone
         FROM messages m {joined}
-        WHERE m.created_at >= %s AND m.created_at < %s {place.sql}
+        WHERE m.created_at >= %(from)s AND m.created_at < %(until)s {place.sql}
         GROUP BY 1 ORDER BY 1
         """,
-        (*scope.moments, *place.params),
+        {**days_of(scope), **place.params},
     )
-    return [Delivery(*row) for row in rows]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from guahao.rules.reports.scope import Scope
 from guahao.store.kernel.db import Tx
-from guahao.store.reports.scope import CITY_DAY, Grouping, Key, Scope, of_place
+from guahao.store.reports.scope import CITY_DAY, Grouping, Key, days_of, of_place
 
 BOOKED = "booked"
 _KEYS = {
@@ -27,18 +28,18 @@ class Answers:
 
 
 async def by_outcome(tx: Tx, scope: Scope, grouping: Grouping) -> list[Answers]:
-    """Requests decided on the scope's days; of hospitals, those whose session is known."""
+    """Count requests decided on the scope's days; of hospitals, those whose session is known."""
     place = of_place(scope, "s")
     grouped = grouping not in (Grouping.REASON, Grouping.DAY)
     joined = grouped or bool(place.params)
-    rows = await tx.rows(
+    return await tx.records(
+        Answers,
         f"""
-        SELECT {_KEYS[grouping]}, r.outcome, count(*)
+        SELECT {_KEYS[grouping]} AS key, r.outcome, count(*) AS requests
         FROM booking_requests r
         {"JOIN clinic_sessions s ON s.id = r.clinic_session_id" if joined else ""}
-        WHERE r.decided_at >= %s AND r.decided_at < %s {place.sql}
+        WHERE r.decided_at >= %(from)s AND r.decided_at < %(until)s {place.sql}
         GROUP BY 1, 2 ORDER BY 1, 2
         """,
-        (*scope.moments, *place.params),
+        {**days_of(scope), **place.params},
     )
-    return [Answers(*row) for row in rows]

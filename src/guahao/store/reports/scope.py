@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date
 from enum import StrEnum
 from typing import Any
 
 from psycopg.errors import QueryCanceled
 
-from guahao.rules.kernel.limits import CITY_TIME
+from guahao.rules.reports.scope import Scope
 from guahao.store.kernel.db import Tx
 
 Key = date | int | str
@@ -39,27 +39,8 @@ class Grouping(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
-    """Both days included; None narrows nothing."""
-
-    first: date
-    last: date
-    hospital_id: int | None = None
-    department_id: int | None = None
-
-    @property
-    def moments(self) -> tuple[datetime, datetime]:
-        """The first midnight, and the one after the last day."""
-        after = self.last + timedelta(days=1)
-        return (
-            datetime.combine(self.first, time(), CITY_TIME),
-            datetime.combine(after, time(), CITY_TIME),
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class Name:
-    """What a key is called; `within`: of which hospital, for a department of one of several."""
+    """The name of a key; `within`: of which hospital, for a department of one of several."""
 
     name: str
     name_en: str
@@ -69,41 +50,50 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A condition and its parameters, to stand after WHERE."""
+    """A condition and its parameters by name, to stand after WHERE."""
 
     sql: str
-    params: tuple[Any, ...]
+    params: dict[str, Any]
 
 
 def of_place(scope: Scope, alias: str) -> Condition:
-    """The scope's hospital and department, over a table that has both."""
-    asked = {"hospital_id": scope.hospital_id, "department_id": scope.department_id}
-    given = {column: id for column, id in asked.items() if id is not None}
-    sql = "".join(f" AND {alias}.{column} = %s" for column in given)
-    return Condition(sql, tuple(given.values()))
+    """Return the scope's hospital and department, over a table that has both."""
+    ids = {"hospital_id": scope.hospital_id, "department_id": scope.department_id}
+    params = {column: id for column, id in ids.items() if id is not None}
+    sql = "".join(f" AND {alias}.{column} = %({column})s" for column in params)
+    return Condition(sql, params)
 
 
 def of_bookings(scope: Scope, basis: Basis) -> Condition:
-    """The scope's appointments, as `a`."""
+    """Return the scope's appointments, as `a`."""
     place = of_place(scope, "a")
     if basis is Basis.VISIT:
-        days = Condition("a.visit_date BETWEEN %s AND %s", (scope.first, scope.last))
+        days = "a.visit_date BETWEEN %(first)s AND %(last)s"
     else:
-        days = Condition("a.booked_at >= %s AND a.booked_at < %s", scope.moments)
-    return Condition(days.sql + place.sql, (*days.params, *place.params))
+        days = "a.booked_at >= %(from)s AND a.booked_at < %(until)s"
+    return Condition(days + place.sql, {**days_of(scope), **place.params})
+
+
+def days_of(scope: Scope) -> dict[str, Any]:
+    """Return the scope's days and moments as parameters: first and last, from and until."""
+    begins, ends = scope.moments
+    return {"first": scope.first, "last": scope.last, "from": begins, "until": ends}
 
 
 class TooSlowError(Exception):
-    """The database has ended a count that took longer than any report needs."""
+    """The database has cancelled a count that took longer than any report needs."""
 
 
 @asynccontextmanager
 async def counting(tx: Tx) -> AsyncIterator[None]:
-    """Let this transaction sort and group in memory (the default spills at a city's size), and
-    let no statement of it run away. Raises TooSlowError.
+    """Let this transaction sort in memory, and limit the time of its statements.
+
+    The default memory spills to disk at a city's size. Raises TooSlowError.
     """
     await tx.do("SET LOCAL work_mem = '32MB'")
-    await tx.do("SELECT set_config('statement_timeout', %s, true)", (f"{STATEMENT_SECONDS}s",))
+    await tx.do(
+        "SELECT set_config('statement_timeout', %(most)s, true)", {"most": f"{STATEMENT_SECONDS}s"}
+    )
     try:
         yield
     except QueryCanceled as error:
@@ -113,23 +103,23 @@ async def counting(tx: Tx) -> AsyncIterator[None]:
 async def names(
     tx: Tx, grouping: Grouping, keys: Collection[Key], *, of_one_hospital: bool = False
 ) -> dict[Key, Name]:
-    """What hospitals or departments of these ids are called; others are their own names."""
+    """Return the names of hospitals or departments by id; other keys are their own names."""
     if grouping is Grouping.HOSPITAL:
-        rows = await tx.rows(
-            "SELECT id, name, name_en FROM hospitals WHERE id = ANY(%s::bigint[])", (list(keys),)
-        )
-        return {row[0]: Name(*row[1:]) for row in rows}
-    if grouping is Grouping.DEPARTMENT:
-        rows = await tx.rows(
-            """
-            SELECT d.id, d.name, d.name_en, h.name, h.name_en
+        sql = "SELECT id, name, name_en FROM hospitals WHERE id = ANY(%(ids)s::bigint[])"
+    elif grouping is Grouping.DEPARTMENT:
+        within = "" if of_one_hospital else ", h.name AS within, h.name_en AS within_en"
+        sql = f"""
+            SELECT d.id, d.name, d.name_en {within}
             FROM departments d JOIN hospitals h ON h.id = d.hospital_id
-            WHERE d.id = ANY(%s::bigint[])
-            """,
-            (list(keys),),
-        )
-        return {row[0]: Name(*row[1:3]) if of_one_hospital else Name(*row[1:]) for row in rows}
-    return {key: Name(str(key), "") for key in keys}
+            WHERE d.id = ANY(%(ids)s::bigint[])
+        """
+    else:
+        return {key: Name(str(key), "") for key in keys}
+    return dict(await tx.records(_named, sql, {"ids": list(keys)}))
+
+
+def _named(*, id: int, **row: str) -> tuple[Key, Name]:
+    return id, Name(**row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,24 +132,19 @@ class Place:
 
 
 async def hospitals(tx: Tx) -> list[Place]:
-    """Every hospital that the reader may see, by id."""
-    return _places(await tx.rows("SELECT id, name, name_en FROM hospitals ORDER BY id"))
+    """Return every hospital that the reader may see, by id."""
+    return await tx.records(Place, "SELECT id, name, name_en FROM hospitals ORDER BY id")
 
 
 async def departments(tx: Tx, hospital_id: int) -> list[Place]:
-    """A hospital's departments that have sessions of their own, also those taken off."""
-    return _places(
-        await tx.rows(
-            """
-            SELECT id, name, name_en FROM departments d
-            WHERE hospital_id = %s AND NOT EXISTS (SELECT FROM departments c
-                                                   WHERE c.parent_id = d.id)
-            ORDER BY code, id
-            """,
-            (hospital_id,),
-        )
+    """Return a hospital's departments that have sessions of their own, hidden ones too."""
+    return await tx.records(
+        Place,
+        """
+        SELECT id, name, name_en FROM departments d
+        WHERE hospital_id = %(hospital_id)s
+          AND NOT EXISTS (SELECT FROM departments c WHERE c.parent_id = d.id)
+        ORDER BY code, id
+        """,
+        {"hospital_id": hospital_id},
     )
-
-
-def _places(rows: Sequence[tuple[Any, ...]]) -> list[Place]:
-    return [Place(*row) for row in rows]

@@ -6,16 +6,19 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 
 from guahao.rules.kernel.limits import HospitalRules
-from guahao.store.hospitals.directory import hospital_rules
+from guahao.rules.reports.scope import Scope
+from guahao.store.hospitals.directory import take_rules
 from guahao.store.kernel.db import Tx, recordset
-from guahao.store.reports.scope import Grouping, Key, Scope, of_place
+from guahao.store.kernel.records import columns
+from guahao.store.reports.scope import Grouping, Key, days_of, of_place
 
 # What the platform offers: not stopped, with places, in a department that is on it.
 _OFFERED = """
     FROM clinic_sessions s JOIN departments d ON d.id = s.department_id AND d.on_platform
-    WHERE s.visit_date BETWEEN %s AND %s AND s.stopped_at IS NULL AND s.capacity > 0
+    WHERE s.visit_date BETWEEN %(first)s AND %(last)s AND s.stopped_at IS NULL AND s.capacity > 0
 """
 
 
@@ -51,45 +54,48 @@ class Fill:
 
 
 async def fill(tx: Tx, scope: Scope, row: Axis, column: Axis) -> list[Fill]:
-    """Where the two meet; what is not offered there is left out."""
+    """Count places where the two meet; what is not offered there is left out."""
     place = of_place(scope, "s")
-    rows = await tx.rows(
+    return await tx.records(
+        Fill,
         f"""
-        SELECT {_AXES[row]}, {_AXES[column]}, sum(s.booked), sum(s.capacity)
+        SELECT {_AXES[row]} AS row, {_AXES[column]} AS column, sum(s.booked) AS booked,
+               sum(s.capacity) AS capacity
         {_OFFERED} {place.sql} GROUP BY 1, 2 ORDER BY 1, 2
         """,
-        (scope.first, scope.last, *place.params),
+        {**days_of(scope), **place.params},
     )
-    return [Fill(*row) for row in rows]
 
 
 # Release ------------------------------------------------------------------------------------
 
-_RULES = """
-    release_time, next_day_stop_time, cancel_days_before, cancel_time,
-    pickup_until_morning, pickup_until_afternoon, pickup_until_evening, checked_only
-"""
+_RULES = columns(HospitalRules)
 
 
 async def rules_held(
     tx: Tx, hospital_id: int | None
 ) -> dict[int, list[tuple[date, HospitalRules]]]:
-    """Each hospital's rules with the first day on which they hold, in order (decision 0008)."""
-    rows = await tx.rows(
+    """Return each hospital's rules with the first day on which they hold (decision 0008)."""
+    rows = await tx.records(
+        _held,
         f"""
-        SELECT hospital_id, holds_from, cycle_days, {_RULES} FROM hospital_rules
-        WHERE hospital_id = coalesce(%s, hospital_id)
+        SELECT hospital_id, holds_from, {_RULES} FROM hospital_rules
+        WHERE hospital_id = coalesce(%(hospital_id)s, hospital_id)
         UNION ALL
-        SELECT id, date '0001-01-01', cycle_days, {_RULES} FROM hospitals
-        WHERE id = coalesce(%s, id)
-        ORDER BY 1, 2
+        SELECT id, date '0001-01-01', {_RULES} FROM hospitals
+        WHERE id = coalesce(%(hospital_id)s, id)
+        ORDER BY hospital_id, holds_from
         """,
-        (hospital_id, hospital_id),
+        {"hospital_id": hospital_id},
     )
     held: dict[int, list[tuple[date, HospitalRules]]] = {}
-    for row in rows:
-        held.setdefault(row[0], []).append((row[1], hospital_rules(row[2:])))
+    for hospital, holds_from, rules in rows:
+        held.setdefault(hospital, []).append((holds_from, rules))
     return held
+
+
+def _held(*, hospital_id: int, holds_from: date, **row: Any) -> tuple[int, date, HospitalRules]:
+    return hospital_id, holds_from, take_rules(row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +108,7 @@ class Released:
 
 
 @dataclass(frozen=True, slots=True)
-class Gone:
+class SoldOutSession:
     """A session that sold out, and when its last place went."""
 
     session_id: int
@@ -126,37 +132,42 @@ _GROUPS = {
 async def offered(
     tx: Tx, scope: Scope, released: Sequence[Released], grouping: Grouping
 ) -> dict[Key, int]:
-    """How many sessions of these dates each group has."""
+    """Count the sessions of these dates by group."""
     place = of_place(scope, "s")
     rows = await tx.rows(
         f"""
         SELECT {_GROUPS[grouping]}, count(*)
         FROM (SELECT s.* {_OFFERED} {place.sql}) s
-        JOIN json_to_recordset(%s::json) AS r (hospital_id bigint, first date, last date)
+        JOIN json_to_recordset(%(released)s::json) AS r (hospital_id bigint, first date, last date)
           ON r.hospital_id = s.hospital_id AND s.visit_date BETWEEN r.first AND r.last
         GROUP BY 1
         """,
-        (scope.first, scope.last, *place.params, recordset([asdict(one) for one in released])),
+        {
+            **days_of(scope),
+            **place.params,
+            "released": recordset([asdict(dates) for dates in released]),
+        },
     )
-    return {row[0]: row[1] for row in rows}
+    return dict(rows)
 
 
-async def gone(tx: Tx, scope: Scope) -> list[Gone]:
-    """Every session of the scope that sold out, by id.
+async def sold_out(tx: Tx, scope: Scope) -> list[SoldOutSession]:
+    """Return every session of the scope that sold out, by id.
 
-    A place is taken from its booking on, and given back by whoever cancels; a session is sold
+    A place is taken from its booking on, and given back by cancelling; a session is sold
     out at the first moment at which as many are taken as it has. Where nothing was given back,
     that is its last booking; else the steps are added up, those that give back before those of
     the same moment that take.
     """
     bookings, place = of_place(scope, "a"), of_place(scope, "s")
-    rows = await tx.rows(
+    return await tx.records(
+        SoldOutSession,
         f"""
         WITH ever AS MATERIALIZED (
             SELECT a.clinic_session_id AS id, count(*) AS made, max(a.booked_at) AS latest,
                    bool_or(a.status IN ('cancelled', 'stopped')) AS given_back
             FROM appointments a
-            WHERE a.visit_date BETWEEN %s AND %s {bookings.sql} GROUP BY 1
+            WHERE a.visit_date BETWEEN %(first)s AND %(last)s {bookings.sql} GROUP BY 1
         ), once_full AS MATERIALIZED (
             SELECT s.*, e.latest, e.given_back
             FROM (SELECT s.* {_OFFERED} {place.sql}) s
@@ -170,27 +181,26 @@ async def gone(tx: Tx, scope: Scope) -> list[Gone]:
         ), reached AS (
             SELECT id, min(at) AS at FROM steps WHERE taken >= capacity GROUP BY id
         )
-        SELECT f.id, f.hospital_id, f.department_id, f.title, f.specialty, f.visit_date,
-               f.period, f.capacity, coalesce(r.at, f.latest)
+        SELECT f.id AS session_id, f.hospital_id, f.department_id, f.title, f.specialty,
+               f.visit_date, f.period, f.capacity, coalesce(r.at, f.latest) AS sold_out_at
         FROM once_full f LEFT JOIN reached r ON r.id = f.id
         WHERE r.id IS NOT NULL OR NOT f.given_back
         ORDER BY f.id
         """,
-        (scope.first, scope.last, *bookings.params, scope.first, scope.last, *place.params),
+        {**days_of(scope), **place.params},
     )
-    return [Gone(*row) for row in rows]
 
 
 async def accounts_of(tx: Tx, session_ids: Sequence[int]) -> dict[int, int]:
-    """How many accounts have the places of each session; a patient without one counts alone."""
+    """Count the accounts that hold each session's places; a patient without one counts alone."""
     rows = await tx.rows(
         """
         SELECT a.clinic_session_id, count(DISTINCT coalesce(p.account_id, -p.id))
         FROM appointments a JOIN patients p ON p.id = a.patient_id
-        WHERE a.clinic_session_id = ANY(%s::bigint[])
+        WHERE a.clinic_session_id = ANY(%(ids)s::bigint[])
           AND a.status IN ('booked', 'picked_up', 'no_show', 'unverified')
         GROUP BY 1
         """,
-        (list(session_ids),),
+        {"ids": list(session_ids)},
     )
-    return {row[0]: row[1] for row in rows}
+    return dict(rows)

@@ -8,7 +8,7 @@ from guahao.store.kernel.db import Tx
 
 
 async def counting_no_shows(tx: Tx, at_least: int) -> list[list[date]]:
-    """Each person's no-shows that are not excused, of those who have so many."""
+    """Return the no-shows that are not excused of each person who has so many."""
     rows = await tx.rows(
         """
         SELECT array_agg(a.visit_date ORDER BY a.visit_date)
@@ -16,8 +16,8 @@ async def counting_no_shows(tx: Tx, at_least: int) -> list[list[date]]:
         WHERE a.status = 'no_show'
           AND NOT EXISTS (SELECT FROM no_show_excuses e
                           WHERE e.appointment_id = a.id AND e.withdrawn_at IS NULL)
-        GROUP BY a.patient_id HAVING count(*) >= %s
+        GROUP BY a.patient_id HAVING count(*) >= %(at_least)s
         """,
-        (at_least,),
+        {"at_least": at_least},
     )
     return [list(row[0]) for row in rows]

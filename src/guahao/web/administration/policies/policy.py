@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from datetime import date, time
+from typing import assert_never
 
 from litestar.types import ASGIApp
 
 from guahao.flows.policy import policies as flows
 from guahao.flows.policy import policy_trials as trials
-from guahao.flows.policy.policies import AHEAD_MAX_DAYS, NotChanged, PolicyOverview
+from guahao.flows.policy.policies import PolicyOverview
 from guahao.rules.kernel.limits import HospitalRules, Policy
+from guahao.rules.kernel.outcomes import Done, Refused
 from guahao.rules.kernel.policies import (
     POLICY_BOUNDS,
     QUIET_FROM_EARLIEST,
@@ -21,6 +23,7 @@ from guahao.rules.kernel.policies import (
     out_of_bounds,
 )
 from guahao.rules.kernel.text import prose, typed
+from guahao.rules.policy.changing import AHEAD_MAX_DAYS, PolicyChangeRefusal, check_change
 from guahao.rules.staff.staff import Role
 from guahao.web.http.answers import Answer
 from guahao.web.staff import Act, StaffPage, StaffRoute, confirmed
@@ -83,9 +86,8 @@ def _as_form(found: PolicyOverview) -> dict[str, str]:
 
 
 def _before(found: PolicyOverview, new: DatedPolicy) -> Policy:
-    """What would hold on the new one's first day without it."""
-    replaced = [one for one in found.entries if one.dated.holds_from == new.holds_from]
-    return replaced[0].dated.policy if replaced else found.before(new.holds_from)
+    """Return what would hold on the new policy's first day without it."""
+    return found.history.policies.on(new.holds_from)
 
 
 def read_policy(form: dict[str, str]) -> tuple[date | None, Policy]:
@@ -130,9 +132,9 @@ async def _change(page: StaffPage) -> ASGIApp:
     if holds_from is None:
         return await _shown(page, page.say("请填写生效日期。"), 422)
     new = DatedPolicy(holds_from, policy)
-    refused = flows.refused(found, new)
+    refused = check_change(found.history, new)
     if refused is None and not prose(page.form.get("reason", "")):
-        refused = NotChanged.REASON_NEEDED
+        refused = PolicyChangeRefusal.REASON_NEEDED
     if refused is not None:
         return await _shown(page, say_refused(page, refused, found, policy), 422)
     if page.form.get("step") == "try":
@@ -147,27 +149,35 @@ async def _change(page: StaffPage) -> ASGIApp:
     outcome = await flows.change(
         page.door.platform, page.staff, new, page.form["reason"], page.form.get("seen", "")
     )
-    if not isinstance(outcome, DatedPolicy):
-        return await _shown(page, say_refused(page, outcome, found, policy), 409)
-    page.flash(page.say("已保存，从{day}起生效。", day=page.day(holds_from)))
-    return page.redirect(POLICY_PATH)
+    match outcome:
+        case Refused(reason):
+            return await _shown(page, say_refused(page, reason, found, policy), 409)
+        case DatedPolicy():
+            page.flash(page.say("已保存，从{day}起生效。", day=page.day(holds_from)))
+            return page.redirect(POLICY_PATH)
+        case never:
+            assert_never(never)
 
 
 async def _withdraw(page: StaffPage) -> ASGIApp:
     holds_from = _date(page.form.get("holds_from", ""))
     seen = page.form.get("seen", "")
-    refused: NotChanged | None = NotChanged.NOT_PENDING
+    outcome: Done | Refused[PolicyChangeRefusal] = Refused(PolicyChangeRefusal.NOT_PENDING)
     if holds_from is not None:
         asked = confirmed(page, _withdrawing(page, holds_from))
         if isinstance(asked, Answer):
             return asked
-        refused = await flows.withdraw(page.door.platform, page.staff, holds_from, asked, seen)
-    if refused is not None:
-        found = await flows.overview(page.door.platform)
-        page.form = {}
-        return await _shown(page, say_refused(page, refused, found, found.today), 409)
-    page.flash(page.say("已撤回。"))
-    return page.redirect(POLICY_PATH)
+        outcome = await flows.withdraw(page.door.platform, page.staff, holds_from, asked, seen)
+    match outcome:
+        case Refused(reason):
+            found = await flows.overview(page.door.platform)
+            page.form = {}
+            return await _shown(page, say_refused(page, reason, found, found.today), 409)
+        case Done():
+            page.flash(page.say("已撤回。"))
+            return page.redirect(POLICY_PATH)
+        case never:
+            assert_never(never)
 
 
 def _withdrawing(page: StaffPage, holds_from: date) -> Act:
@@ -232,10 +242,13 @@ def _said(page: StaffPage, policy: Policy, name: str) -> str:
 
 
 def say_refused(
-    page: StaffPage, refused: PolicyRefusal | NotChanged, found: PolicyOverview, policy: Policy
+    page: StaffPage,
+    reason: PolicyRefusal | PolicyChangeRefusal,
+    found: PolicyOverview,
+    policy: Policy,
 ) -> str:
     """Why nothing is changed, and what helps."""
-    if refused is PolicyRefusal.OUT_OF_BOUNDS:
+    if reason is PolicyRefusal.OUT_OF_BOUNDS:
         return _say_bounds(page, policy)
     return {
         PolicyRefusal.LIMITS_CROSS: page.say(
@@ -250,15 +263,17 @@ def say_refused(
             earliest=f"{QUIET_FROM_EARLIEST:%H:%M}",
             latest=f"{QUIET_UNTIL_LATEST:%H:%M}",
         ),
-        NotChanged.TOO_EARLY: page.say(
+        PolicyChangeRefusal.TOO_EARLY: page.say(
             "新政策最早从{day}起生效：当天和过去的预约不能换规则。", day=page.day(found.earliest)
         ),
-        NotChanged.TOO_LATE: page.say("生效日期最多提前{days}天决定。", days=AHEAD_MAX_DAYS),
-        NotChanged.NO_CHANGE: page.say("与那一天本来的政策相同，没有更改。"),
-        NotChanged.REASON_NEEDED: page.say("请写明原因，它会写入操作记录。"),
-        NotChanged.CHANGED_MEANWHILE: _say_changed(page, found),
-        NotChanged.NOT_PENDING: page.say("没有这条待生效的政策，或已经生效。"),
-    }[refused]
+        PolicyChangeRefusal.TOO_LATE: page.say(
+            "生效日期最多提前{days}天决定。", days=AHEAD_MAX_DAYS
+        ),
+        PolicyChangeRefusal.NO_CHANGE: page.say("与那一天本来的政策相同，没有更改。"),
+        PolicyChangeRefusal.REASON_NEEDED: page.say("请写明原因，它会写入操作记录。"),
+        PolicyChangeRefusal.CHANGED_MEANWHILE: _say_changed(page, found),
+        PolicyChangeRefusal.NOT_PENDING: page.say("没有这条待生效的政策，或已经生效。"),
+    }[reason]
 
 
 def _say_bounds(page: StaffPage, policy: Policy) -> str:
@@ -276,7 +291,7 @@ def _say_bounds(page: StaffPage, policy: Policy) -> str:
 
 def _say_changed(page: StaffPage, found: PolicyOverview) -> str:
     """Somebody else was first: who, where the rows still tell it."""
-    latest = max(found.entries, key=lambda one: one.decided_at, default=None)
+    latest = max(found.entries, key=lambda entry: entry.decided_at, default=None)
     if latest is None:
         return page.say("您查看以后，政策已被其他管理员更改，没有保存。请看过下面的现状再决定。")
     return page.say(

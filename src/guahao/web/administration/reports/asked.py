@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from guahao.flows.reports import reports as flows
-from guahao.flows.reports.reports import ScopeRefusal
 from guahao.rules.kernel.limits import ONE_DAY
+from guahao.rules.reports.scope import DAYS_MAX, Scope, ScopeRefusal
 from guahao.rules.staff.staff import Role
-from guahao.store.reports.scope import Basis, Grouping, Place, Scope
+from guahao.store.reports.scope import Basis, Grouping, Place
 from guahao.store.reports.supply import Axis
 from guahao.web.administration.reports.parts import Part
 from guahao.web.http.reading import as_id
@@ -146,9 +146,7 @@ def _one_of(page: StaffPage, given: str, allowed: list[str], wrong: list[str]) -
 def _say_refusal(page: StaffPage, refusal: ScopeRefusal) -> str:
     return {
         ScopeRefusal.ORDER: page.say("开始日期晚于结束日期，请调换。"),
-        ScopeRefusal.TOO_LONG: page.say(
-            "一次最多统计{days}天，请缩短时间范围。", days=flows.DAYS_MAX
-        ),
+        ScopeRefusal.TOO_LONG: page.say("一次最多统计{days}天，请缩短时间范围。", days=DAYS_MAX),
         ScopeRefusal.UNKNOWN_HOSPITAL: page.say("没有这家医院，请重新选择。"),
         ScopeRefusal.UNKNOWN_DEPARTMENT: page.say("这家医院没有这个科室，请重新选择。"),
     }[refusal]

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from guahao.rules.reports.scope import Scope
 from guahao.sheets.write import Column, Kind, Plain, Table
-from guahao.store.reports.scope import Grouping, Key, Name, Scope
+from guahao.store.reports.scope import Grouping, Key, Name
 from guahao.web.staff import StaffPage
 from guahao.web.words.words import message_kinds, named
 
