@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from guahao.rules.fairness.allocating import LONG_WAIT_LOSSES, Entry, Skipped, Won, allocate
 from guahao.rules.fairness.proof import (
     Draw,
+    DrawSession,
     ProofError,
-    Session,
     Source,
     drawn_order,
     verify,
@@ -83,7 +83,7 @@ def entries(draw: st.DrawFn, sessions: int) -> tuple[Entry, ...]:
 def draws(draw: st.DrawFn) -> Draw:
     """A draw as it is held: entries closed, places amended, values fetched, places given out."""
     sessions = tuple(
-        Session(id, places, draw(st.integers(0, places)))
+        DrawSession(id, places, draw(st.integers(0, places)))
         for id, places in enumerate(draw(st.lists(st.integers(0, 5), min_size=1, max_size=4)), 90)
     )
     values = tuple(draw(st.lists(st.binary(min_size=32, max_size=32), max_size=2)))
@@ -118,7 +118,7 @@ def example() -> Draw:
         "2026-12-02T20:00:00+08:00",
         (Source(hashed(value, 41), 41),),
         40,
-        (Session(90217, 2, 1), Session(90218, 2, 2)),
+        (DrawSession(90217, 2, 1), DrawSession(90218, 2, 2)),
         b"s" * 32,
         (value,),
         (

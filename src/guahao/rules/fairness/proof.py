@@ -92,7 +92,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class DrawSession:
     """A session in a draw: its id, its places at closing and at the draw."""
 
     id: int
@@ -109,7 +109,7 @@ class Draw:
     closed: str
     sources: tuple[Source, ...]
     long_waits_percent: int
-    sessions: tuple[Session, ...]
+    sessions: tuple[DrawSession, ...]
     secret: bytes
     values: tuple[bytes, ...]
     entries: tuple[Entry, ...]  # ascending by ticket
@@ -233,7 +233,7 @@ def _draw_of(lines: dict[str, list[_Found]]) -> Draw:
 
     left = {int(found[1]): int(found[2]) for _, found in lines["less"]}
     sessions = tuple(
-        Session(int(found[2]), int(found[3]), left.get(int(found[1]), int(found[3])))
+        DrawSession(int(found[2]), int(found[3]), left.get(int(found[1]), int(found[3])))
         for _, found in lines["session"]
     )
     entries = tuple(

@@ -245,7 +245,7 @@ def _migrate(
 
 
 def _ensure_temporary_tables(conn: psycopg.Connection) -> None:
-    """Let the application create temporary tables (for store/kernel/copying.py).
+    """Let the application create temporary tables (for store/kernel/records.py).
 
     Every role may, unless an administrator revoked it from PUBLIC.
     """

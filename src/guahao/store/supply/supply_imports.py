@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from guahao.rules.staff.staff import Who
-from guahao.store.kernel.copying import copy_rows
 from guahao.store.kernel.db import Tx
+from guahao.store.kernel.records import copy_rows
 from guahao.store.supply.fees import listed_fee
 from guahao.store.supply.timetables import Clinic
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from guahao.store.kernel.copying import copy_rows
 from guahao.store.kernel.db import Tx
+from guahao.store.kernel.records import copy_rows
 from guahao.store.kernel.vault import Vault
 from guahao.store.people.patients import person_index
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import date
 
 from guahao.rules.kernel.text import compact, name_key
-from guahao.store.kernel.copying import copy_rows
 from guahao.store.kernel.db import Tx
+from guahao.store.kernel.records import copy_rows
 from guahao.store.kernel.vault import Vault
 from guahao.store.people.patients import person_index
 from guahao.tools.bench.queries import LOG_INS

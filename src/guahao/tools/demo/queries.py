@@ -7,8 +7,8 @@ from datetime import date
 from typing import Any
 
 from guahao.store.hospitals.directory import RULES_ASKED
-from guahao.store.kernel.copying import copy_rows
 from guahao.store.kernel.db import Tx
+from guahao.store.kernel.records import copy_rows
 from guahao.store.kernel.views import SessionView
 from guahao.store.supply.sessions import SESSION_COLUMNS, session_view
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from guahao.store.kernel.copying import copy_rows
 from guahao.store.kernel.db import Tx
+from guahao.store.kernel.records import copy_rows
 
 _COPY = {
     "hospitals": """
