@@ -31,11 +31,14 @@ def seed(
     hospitals: Annotated[int, typer.Option(min=1, max=1000)] = 146,
     days: Annotated[int, typer.Option(min=1, max=92)] = 90,
     patients: Annotated[int, typer.Option(min=0, max=1_000_000)] = 20_000,
+    past_days: Annotated[
+        int, typer.Option(min=0, max=365, help="How long people have booked; 0: no past.")
+    ] = 365,
 ) -> None:
     """Make the invented demo city in an empty database."""
     settings = read_settings(os.environ)
     with wiring.application_url(settings, migrated=True) as url:
-        uvloop.run(seed_demo_city(settings, url, hospitals, days, patients))
+        uvloop.run(seed_demo_city(settings, url, hospitals, days, patients, past_days))
 
 
 @app.command("wechat")

@@ -25,12 +25,12 @@ _PORT_SECONDS = ORPHAN_SECONDS + 2  # longer than an orphan lives
 
 
 async def seed_demo_city(
-    settings: Settings, url: str, hospitals: int, days: int, patients: int
+    settings: Settings, url: str, hospitals: int, days: int, patients: int, past_days: int
 ) -> None:
     """Make the demo city, with its staff, in an empty database."""
     async with wiring.open_platform(settings, url) as platform:
         with demo_tool.shown(console) as progress:
-            city = await demo_tool.seed(platform, hospitals, days, patients, progress)
+            city = await demo_tool.seed(platform, hospitals, days, patients, progress, past_days)
         await add_demo_staff(platform)
         console.print(
             f"Demo city: {city.hospitals} hospitals, {city.clinic_sessions:,} clinic sessions,"
@@ -43,7 +43,7 @@ async def _seed_if_empty(settings: Settings, url: str) -> bool:
     async with wiring.open_platform(settings, url) as platform:
         empty = await demo_tool.is_empty(platform)
     if empty:
-        await seed_demo_city(settings, url, hospitals=146, days=90, patients=20_000)
+        await seed_demo_city(settings, url, hospitals=146, days=90, patients=20_000, past_days=365)
     async with wiring.open_platform(settings, url) as platform:
         await add_demo_staff(platform)
     return empty

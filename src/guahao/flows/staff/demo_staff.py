@@ -49,25 +49,35 @@ async def add_demo_staff(platform: Platform) -> int:
     """Add those who are missing; how many were. Nothing outside of the demo."""
     if not platform.settings.demo:
         return 0
-    hashed = await hashing.KNOWN.hashed(PASSWORD)
-    added = 0
+    hashed = await hashed_password()
     async with platform.db.transaction() as tx:
         await demo_store.forget_codes_to_come(tx, int(tx.now.timestamp()) // TOTP_STEP_SECONDS)
-        hospital_ids = await demo_store.first_hospitals(tx, 2)
-        for one in DEMO_STAFF:
-            if one.hospital >= len(hospital_ids):
-                continue
-            hospital_id = hospital_ids[one.hospital] if one.role in HOSPITAL_ROLES else None
-            id = await store.add(tx, one.login, one.name, one.role, hospital_id, hashed, tx.now)
-            if id is None:
-                continue
-            await store.set_password(tx, id, hashed, temporary=False)
-            await store.set_totp_secret(tx, platform.vault, id, _secret(platform, one.login))
-            detail = {"login": one.login, "role": one.role.value, "hospital_id": hospital_id}
-            await trail.record(
-                tx, platform.vault, SYSTEM, "add_staff", ("staff", id), detail=detail
-            )
-            added += 1
+        return len(await add_demo_staff_in(tx, platform, hashed))
+
+
+async def hashed_password() -> str:
+    """Return the hash of the demo's password; it takes a while, so before the transaction."""
+    return await hashing.KNOWN.hashed(PASSWORD)
+
+
+async def add_demo_staff_in(tx: Tx, platform: Platform, hashed: str) -> dict[str, int]:
+    """Add those who are missing, as of the transaction's time; their ids by login."""
+    hospital_ids = await demo_store.first_hospitals(tx, 2)
+    added: dict[str, int] = {}
+    for member in DEMO_STAFF:
+        if member.hospital >= len(hospital_ids):
+            continue
+        hospital_id = hospital_ids[member.hospital] if member.role in HOSPITAL_ROLES else None
+        id = await store.add(
+            tx, member.login, member.name, member.role, hospital_id, hashed, tx.now
+        )
+        if id is None:
+            continue
+        await store.set_password(tx, id, hashed, temporary=False)
+        await store.set_totp_secret(tx, platform.vault, id, _secret(platform, member.login))
+        detail = {"login": member.login, "role": member.role.value, "hospital_id": hospital_id}
+        await trail.record(tx, platform.vault, SYSTEM, "add_staff", ("staff", id), detail=detail)
+        added[member.login] = id
     return added
 
 

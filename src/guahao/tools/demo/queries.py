@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -47,9 +47,43 @@ _COPY = {
     """,
     "appointments": """
         COPY appointments (id, patient_id, clinic_session_id, hospital_id, department_id,
-                           visit_date, status, channel, code_enc, code_index, booked_at,
-                           changed_at)
+                           visit_date, status, channel, code_enc, code_index, code_live,
+                           booked_at, changed_at)
         FROM STDIN
+    """,
+    "clinic_sessions": """
+        COPY clinic_sessions (id, hospital_id, department_id, title, specialty, visit_date, period,
+                              starts_at, ends_at, fee_fen, capacity, booked, stopped_at,
+                              attendance_known_at, settled_at) FROM STDIN
+    """,
+    "no_show_excuses": """
+        COPY no_show_excuses (id, appointment_id, staff_id, reason_enc, excused_at) FROM STDIN
+    """,
+    "stops": """
+        COPY stops (id, hospital_id, staff_id, reason_enc, first_date, last_date,
+                    clinic_session_id, at, tell_at, done_at, told_at) FROM STDIN
+    """,
+    "calls": """
+        COPY calls (id, staff_id, account_id, opened_at, verified_at, ended_at, found_by)
+        FROM STDIN
+    """,
+    "call_questions": """
+        COPY call_questions (call_id, asked, correct, asked_at) FROM STDIN
+    """,
+    "supply_imports": """
+        COPY supply_imports (id, hospital_id, who_kind, who_id, who_name, filename, state, step,
+                             found, at, decided_at, applied_at) FROM STDIN
+    """,
+    "hospital_imports": """
+        COPY hospital_imports (staff_id, filename, at, applied_at) FROM STDIN
+    """,
+    "reconciliations": """
+        COPY reconciliations (hospital_id, at, made_at, first_date, last_date, sent_by, listed,
+                              agreed, too_new) FROM STDIN
+    """,
+    "audit_trail": """
+        COPY audit_trail (seq, at, who_kind, who_id, who_name, hospital_id, action, subject_kind,
+                          subject_id, reason_enc, detail, previous_hash, hash) FROM STDIN
     """,
 }
 _TAKE_IDS = "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)"
@@ -75,7 +109,11 @@ _COUNT_PLACES = """
     FROM (SELECT clinic_session_id, count(*) AS booked FROM appointments
           WHERE status IN ('booked', 'picked_up', 'no_show', 'unverified')
           GROUP BY clinic_session_id) n
-    WHERE s.id = n.clinic_session_id
+    WHERE s.id = n.clinic_session_id AND s.booked <> n.booked
+"""
+_SUSPEND = """
+    UPDATE patients p SET suspended_until = n.until
+    FROM unnest(%s::bigint[], %s::date[]) n (id, until) WHERE p.id = n.id
 """
 _STOP = "UPDATE clinic_sessions SET stopped_at = %s WHERE id = ANY(%s::bigint[])"
 
@@ -121,3 +159,8 @@ async def stop_sessions(tx: Tx, session_ids: list[int]) -> None:
 async def count_places(tx: Tx) -> None:
     """Set the counter of every session that has appointments."""
     await tx.do(_COUNT_PLACES)
+
+
+async def suspend(tx: Tx, until: Mapping[int, date]) -> None:
+    """Set until when patients are suspended."""
+    await tx.do(_SUSPEND, (list(until), list(until.values())))

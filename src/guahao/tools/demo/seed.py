@@ -14,7 +14,7 @@ from datetime import date, datetime, time, timedelta
 from functools import cache, partial
 from itertools import islice
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.progress import (
@@ -27,8 +27,15 @@ from rich.progress import (
 )
 
 from guahao.flows.kernel.platform import Platform
+from guahao.flows.staff.demo_staff import hashed_password
 from guahao.rules.attendance.penalties import suspended_until
-from guahao.rules.kernel.limits import CODE_DIGITS, ONE_DAY, PATIENTS_PER_PHONE, Policy
+from guahao.rules.kernel.limits import (
+    CODE_DIGITS,
+    CODE_KEPT_DAYS,
+    ONE_DAY,
+    PATIENTS_PER_PHONE,
+    Policy,
+)
 from guahao.rules.people.consent import NOTICE_VERSION
 from guahao.rules.supply.releasing import city_time, opens_at, session_state
 from guahao.store.hospitals.search import search_keys
@@ -37,8 +44,9 @@ from guahao.store.kernel.vault import Vault
 from guahao.store.kernel.views import SessionView
 from guahao.store.people.patients import person_index
 from guahao.store.supply.sessions import roll_out
-from guahao.tools.demo import city
+from guahao.tools.demo import city, past_records
 from guahao.tools.demo import queries as store
+from guahao.tools.demo.past import Booking, Line, Past, Place, Session, draw, registered_on
 from guahao.tools.demo.people import NOWHERE, Person, people, phone, resident_id
 
 Report = Callable[[str, int, int], None]  # what is being made, how many are done, of how many
@@ -134,6 +142,7 @@ class _Directory(NamedTuple):
     hospital_ids: list[int]
     departments: dict[tuple[int, str], int]
     timetables: int
+    places: list[Place]
 
 
 class _Appointment(NamedTuple):
@@ -196,21 +205,31 @@ async def seed(
     days: int = 90,
     patients: int = 20_000,
     progress: Report = silent,
+    past_days: int = 365,
 ) -> DemoCity:
     """Make the city: all of it or nothing, in one transaction.
 
     `days`: how far from today its timetables are rolled out. `patients`: invented people
-    besides the demo logins. Raises DemoError in production, and where anything is already.
+    besides the demo logins. `past_days`: for how long people have booked already; 0: there is
+    no past, and no staff. Raises DemoError in production, and where anything is already.
     """
     if not platform.settings.demo:
         raise DemoError("the demo city is not for production (GUAHAO_MODE)")
+    hashed = await hashed_password()
     async with platform.db.transaction() as tx:
         if not await store.is_empty(tx):
             raise DemoError("there are hospitals or patients already; the demo city wants none")
         directory = await _add_directory(tx, city.hospitals(hospitals), progress)
         sessions = await _add_sessions(tx, directory.hospital_ids, days, progress)
-        crowd = await _add_crowd(tx, platform.vault, patients, progress)
-        appointments = await _add_bookings(tx, platform, directory, crowd, progress)
+        since = tx.now.date() - timedelta(days=past_days)
+        crowd = await _add_crowd(tx, platform.vault, patients, since, progress)
+        past, staff = Past(), None
+        if past_days and crowd:
+            first = city_time(since, time(8))
+            staff = await past_records.add_staff(tx, platform, hashed, first)
+            past = await _add_past(tx, platform, directory, len(crowd), since)
+            progress("past", len(past.bookings), len(past.bookings))
+        appointments = await _add_bookings(tx, platform, directory, crowd, past, staff, progress)
         await store.copy(tx, "announcements", [(*city.announcement(), tx.now)])
     return DemoCity(
         hospitals,
@@ -228,16 +247,37 @@ async def _add_directory(tx: Tx, hospitals: list[city.Hospital], progress: Repor
     await store.copy(tx, "hospitals", (_hospital_row(id_, one) for id_, one in placed))
     progress("hospitals", len(placed), len(placed))
     departments = await _add_departments(tx, placed)
-    lines = [
-        (hospital_id, departments[hospital_id, department.code], *astuple(clinic))
+    places = [
+        Place(
+            hospital_id,
+            hospital.rules,
+            [
+                Line(
+                    departments[hospital_id, department.code], department.popular, *_clinic(clinic)
+                )
+                for department in city.departments(hospital)
+                for clinic in city.timetable(hospital, department)
+            ],
+        )
         for hospital_id, hospital in placed
-        for department in city.departments(hospital)
-        for clinic in city.timetable(hospital, department)
+    ]
+    lines = [
+        (place.hospital_id, line.department_id, *_clinic(line))
+        for place in places
+        for line in place.lines
     ]
     await store.copy(tx, "hospital_fees", _fees(placed, tx.now.date()))
     await store.copy(tx, "timetables", lines)
     progress("timetables", len(lines), len(lines))
-    return _Directory(ids, departments, len(lines))
+    return _Directory(ids, departments, len(lines), places)
+
+
+def _clinic(of: city.Clinic | Line) -> tuple[Any, ...]:
+    """What a line of a timetable says of its clinic, in the order of the columns."""
+    return (
+        *(of.title, of.specialty, of.iso_weekday, of.period, of.starts_at, of.ends_at),
+        *(of.fee_fen, of.capacity),
+    )
 
 
 def _fees(
@@ -289,8 +329,8 @@ async def _add_sessions(tx: Tx, hospital_ids: list[int], days: int, progress: Re
     return made
 
 
-async def _add_crowd(tx: Tx, vault: Vault, count: int, progress: Report) -> list[int]:
-    """Invented people, two to a phone; their ids."""
+async def _add_crowd(tx: Tx, vault: Vault, count: int, since: date, progress: Report) -> list[int]:
+    """Invented people, two to a phone, who registered since then; their ids."""
     # Seven of ten were checked when they registered.
     crowd: list[_Resident] = [
         (person, None, number % 10 < _CHECKED_OF_TEN) for number, person in enumerate(people(count))
@@ -299,26 +339,35 @@ async def _add_crowd(tx: Tx, vault: Vault, count: int, progress: Report) -> list
         (phone(number), crowd[first : first + PATIENTS_PER_PHONE])
         for number, first in enumerate(range(0, count, PATIENTS_PER_PHONE))
     ]
-    ids = await _register(tx, vault, homes)
+    today = tx.now.date()
+    moments = [tx.now] * len(homes)
+    if since < today:
+        moments = [
+            city_time(registered_on(first, count, since, today), time(8, first % 60))
+            for first in range(0, count, PATIENTS_PER_PHONE)
+        ]
+    ids = await _register(tx, vault, homes, [min(moment, tx.now) for moment in moments])
     progress("people", count, count)
     return ids
 
 
-async def _register(tx: Tx, vault: Vault, homes: list[tuple[str, list[_Resident]]]) -> list[int]:
-    """Register persons under phones; the persons' ids, in the same order."""
+async def _register(
+    tx: Tx, vault: Vault, homes: list[tuple[str, list[_Resident]]], moments: list[datetime]
+) -> list[int]:
+    """Register persons under phones at these moments; the persons' ids, in the same order."""
     account_ids = await store.take_ids(tx, "accounts", len(homes))
     places = [
-        (account_id, slot, *resident)
-        for account_id, (_, residents) in zip(account_ids, homes, strict=True)
+        (account_id, at, slot, *resident)
+        for account_id, at, (_, residents) in zip(account_ids, moments, homes, strict=True)
         for slot, resident in enumerate(residents, start=1)
     ]
     ids = await store.take_ids(tx, "patients", len(places))
     accounts = (
         (
             *(id_, vault.seal("accounts", "phone", id_, number), vault.index("phone", number)),
-            *(tx.now, NOTICE_VERSION),
+            *(at, NOTICE_VERSION),
         )
-        for id_, (number, _) in zip(account_ids, homes, strict=True)
+        for id_, at, (number, _) in zip(account_ids, moments, homes, strict=True)
     )
     await store.copy(tx, "accounts", accounts)
     rows = (
@@ -326,22 +375,55 @@ async def _register(tx: Tx, vault: Vault, homes: list[tuple[str, list[_Resident]
             *(id_, account_id, slot, vault.seal("patients", "name", id_, person.name)),
             *("01", vault.seal("patients", "id_no", id_, person.id_no)),
             *(vault.index("id_no", person.id_no), person_index(vault, person.id_no), suspended),
-            *((tx.now, "demo") if checked else (None, None)),
-            tx.now,
+            *((at, "demo") if checked else (None, None)),
+            at,
         )
-        for id_, (account_id, slot, person, suspended, checked) in zip(ids, places, strict=True)
+        for id_, (account_id, at, slot, person, suspended, checked) in zip(ids, places, strict=True)
     )
     await store.copy(tx, "patients", rows)
     consents = (
-        (account_id, id_, NOTICE_VERSION, "self", "web", tx.now)
-        for id_, (account_id, *_) in zip(ids, places, strict=True)
+        (account_id, id_, NOTICE_VERSION, "self", "web", at)
+        for id_, (account_id, at, *_) in zip(ids, places, strict=True)
     )
     await store.copy(tx, "consents", consents)
     return ids
 
 
+async def _add_past(
+    tx: Tx, platform: Platform, directory: _Directory, people: int, since: date
+) -> Past:
+    """Draw what was booked until now; its sessions are written."""
+    today, policy = tx.now.date(), platform.policies.known.first
+    hospital_ids = directory.hospital_ids[:_BUSY_HOSPITALS]
+    places = {place.hospital_id: place for place in directory.places}
+    todays = [
+        Session(
+            places[view.hospital_id],
+            Line(
+                *(view.department_id, True, view.title, view.specialty, today.isoweekday()),
+                *(view.period, view.starts_at, view.ends_at, view.fee_fen, view.capacity),
+            ),
+            today,
+            view.capacity,
+            id=view.id,
+        )
+        for view in await store.sessions_to_fill(
+            tx, hospital_ids, city.popular_codes(), today, today
+        )
+    ]
+    past = draw(directory.places, people, since, tx.now, policy, todays)
+    await past_records.add_sessions(tx, past)
+    return past
+
+
 async def _add_bookings(
-    tx: Tx, platform: Platform, directory: _Directory, crowd: list[int], progress: Report
+    tx: Tx,
+    platform: Platform,
+    directory: _Directory,
+    crowd: list[int],
+    past: Past,
+    staff: past_records.Staff | None,
+    progress: Report,
 ) -> int:
     """What is booked, by the crowd and by the demo logins; how many appointments."""
     today = tx.now.date()
@@ -358,25 +440,45 @@ async def _add_bookings(
     codes = _codes()
     fill = _Filling(tx.now, platform.policies.known.first, codes)
     login_ids = await _add_logins(tx, platform)
-    appointments = await _history(tx, directory, login_ids, codes)
+    appointments = [_past_appointment(crowd[b.person], b, next(codes)) for b in past.bookings]
+    appointments += await _history(tx, directory, login_ids, codes)
     appointments += fill.upcoming(login_ids, openings)
-    kept = {one.session_id for one in appointments}
-    stopped, booked = fill.crowd(crowd, [one for one in openings if one.id not in kept])
+    taken = {one.session_id for one in appointments}
+    suspended = {crowd[person]: until for person, until in past.suspended.items()}
+    may_book = [id_ for id_ in crowd if suspended.get(id_, today) <= today]
+    stopped, booked = fill.crowd(may_book, [one for one in openings if one.id not in taken])
     appointments += booked
     ids = await store.take_ids(tx, "appointments", len(appointments))
     seal, index = platform.vault.seal, platform.vault.index
+    live_from = today - timedelta(days=CODE_KEPT_DAYS)
     rows = (
         (
             *(id_, *one[:7], seal("appointments", "code", id_, one.code)),
-            *(index("code", one.code), one.booked_at, one.changed_at),
+            *(index("code", one.code), one.visit_date >= live_from, one.booked_at, one.changed_at),
         )
         for id_, one in zip(ids, appointments, strict=True)
     )
     await store.copy(tx, "appointments", rows)
     await store.stop_sessions(tx, stopped)
     await store.count_places(tx)
+    await store.suspend(tx, suspended)
     progress("bookings", len(appointments), len(appointments))
+    if staff is not None:
+        told = list(zip(ids[: len(past.bookings)], past.bookings, strict=True))
+        written = past_records.Written(told, crowd, staff)
+        await past_records.add_what_followed(tx, platform, past, written)
+        progress("messages", 1, 1)
     return len(appointments)
+
+
+def _past_appointment(patient_id: int, booking: Booking, code: str) -> _Appointment:
+    session = booking.session
+    assert session.id is not None
+    return _Appointment(
+        *(patient_id, session.id, session.place.hospital_id, session.line.department_id),
+        *(session.visit_date, booking.status, booking.channel, code),
+        *(booking.booked_at, booking.changed_at),
+    )
 
 
 def _is_available(session: SessionView, at: datetime, policy: Policy) -> bool:
@@ -413,7 +515,7 @@ async def _add_logins(tx: Tx, platform: Platform) -> list[tuple[int, DemoPatient
         )
         for login in LOGINS
     ]
-    ids = await _register(tx, platform.vault, homes)
+    ids = await _register(tx, platform.vault, homes, [tx.now] * len(homes))
     return list(zip(ids, (one for login in LOGINS for one in login.patients), strict=True))
 
 
