@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator
 from datetime import date, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import psycopg
 import pytest
@@ -13,8 +14,9 @@ from tests.city import Clock, open_platform
 from tests.supply import Rows, at
 
 from guahao.flows.kernel.platform import Platform
-from guahao.rules.attendance.penalties import suspended_until
-from guahao.rules.kernel.limits import add_months
+from guahao.flows.staff.trail import verify_trail
+from guahao.rules.attendance.penalties import suspended_until, suspensions
+from guahao.rules.kernel.limits import Policy, add_months
 from guahao.rules.people.identity import valid_document, valid_phone
 from guahao.rules.supply.releasing import date_refusal
 from guahao.settings import Settings
@@ -22,7 +24,9 @@ from guahao.store.hospitals import directory
 from guahao.store.kernel.views import SessionView
 from guahao.store.people.patients import person_index
 from guahao.store.supply import sessions
+from guahao.tools.audit.audit import audit
 from guahao.tools.demo import city
+from guahao.tools.demo.past import Line, Place, draw
 from guahao.tools.demo.people import people
 from guahao.tools.demo.seed import LOGINS, DemoError, is_empty, seed, shown
 
@@ -269,6 +273,114 @@ def _check_suspensions(platform: Platform, rows: Rows, today: date) -> None:
         " AND (s.settled_at IS NULL OR s.attendance_known_at IS NULL)"
     )
     assert unsettled == []
+
+
+# The city's past ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("now", ["2026-11-23T10:00", "2027-01-02T00:00"])
+async def test_a_year_of_past_is_clean_and_its_trail_holds(
+    platform: Platform, clock: Clock, now: str
+) -> None:
+    clock.now = at(now)
+    await seed(platform, HOSPITALS, DAYS, PATIENTS)
+    findings = (await audit(platform)).findings
+    assert [one.name for one in findings if one.disagreements] == []
+    verdict = await verify_trail(platform)
+    assert verdict.holds
+    assert verdict.entries > PATIENTS
+
+
+async def test_every_list_and_report_has_something_to_show(
+    platform: Platform, rows: Rows, clock: Clock
+) -> None:
+    await seed(platform, HOSPITALS, DAYS, PATIENTS)
+    months, statuses, channels = rows.one(
+        "SELECT count(DISTINCT date_trunc('month', visit_date)), count(DISTINCT status),"
+        " count(DISTINCT channel) FROM appointments"
+    )
+    assert months >= 12
+    assert statuses == 6
+    assert channels >= 4
+    for table in (
+        *("calls", "call_questions", "call_tasks", "stops", "stop_sessions", "stop_bookings"),
+        *("no_show_excuses", "supply_imports", "hospital_imports", "reconciliations"),
+        *("hospital_webhooks", "hospital_deliveries"),
+    ):
+        assert rows.one(f"SELECT count(*) FROM {table}") > (0,), table
+    states = rows.all("SELECT DISTINCT state FROM messages ORDER BY 1")
+    assert states == [("delivered",), ("expired",), ("failed",), ("unknown",)]
+    kinds = {row[0] for row in rows.all("SELECT DISTINCT kind FROM messages")}
+    assert kinds >= {"otp", "booked", "cancelled", "stopped", "no_show", "suspended", "reminder"}
+    refusals = rows.one("SELECT count(DISTINCT outcome) FROM booking_requests")
+    assert refusals > (5,)
+    actions = {row[0] for row in rows.all("SELECT DISTINCT action FROM audit_trail")}
+    assert actions >= {"book_appointment", "cancel_appointment", "hand_out_number", "stop_sessions"}
+    [latest] = rows.one("SELECT max(greatest(booked_at, changed_at)) FROM appointments")
+    assert latest <= clock.now
+
+
+async def test_nobody_in_the_past_booked_while_suspended(platform: Platform, rows: Rows) -> None:
+    await seed(platform, HOSPITALS, DAYS, 2000)
+    found = rows.all(
+        "SELECT patient_id, visit_date, (booked_at AT TIME ZONE 'Asia/Shanghai')::date,"
+        " status = 'no_show' AND NOT EXISTS (SELECT FROM no_show_excuses e"
+        "                                    WHERE e.appointment_id = a.id)"
+        " FROM appointments a"
+    )
+    missed: defaultdict[int, list[date]] = defaultdict(list)
+    for patient_id, visit_date, _, no_show in found:
+        if no_show:
+            missed[patient_id].append(visit_date)
+    spans = {
+        patient_id: suspensions(days, platform.policies.known.first)
+        for patient_id, days in missed.items()
+    }
+    assert sum(map(len, spans.values())) > 5
+    # Those of the demo login were booked before its visits.
+    broken = [
+        (patient_id, booked_on)
+        for patient_id, _, booked_on, _ in found
+        for span in spans.get(patient_id, ())
+        if span.start <= booked_on < span.end and booked_on > span.start
+    ]
+    assert broken == []
+
+
+async def test_the_same_day_and_size_give_the_same_past() -> None:
+    now, policy = at("2026-11-23T10:00"), Policy()
+    (hospital,) = city.hospitals(1)
+    lines = [
+        Line(number, department.popular, *_columns(clinic))
+        for number, department in enumerate(city.departments(hospital))
+        for clinic in city.timetable(hospital, department)
+    ]
+    place = Place(1, hospital.rules, lines)
+    first, second = (
+        draw([place], 300, now.date() - timedelta(days=200), now, policy, []) for _ in range(2)
+    )
+    assert [booking[1:] for booking in first.bookings] == [
+        booking[1:] for booking in second.bookings
+    ]
+    assert len(first.bookings) > 300
+
+
+def _columns(clinic: city.Clinic) -> tuple[Any, ...]:
+    return (
+        *(clinic.title, clinic.specialty, clinic.iso_weekday, clinic.period, clinic.starts_at),
+        *(clinic.ends_at, clinic.fee_fen, clinic.capacity),
+    )
+
+
+async def test_a_city_without_a_past_has_neither_staff_nor_trail(
+    platform: Platform, rows: Rows
+) -> None:
+    await seed(platform, 1, 7, 100, past_days=0)
+    assert rows.one("SELECT count(*) FROM staff") == (0,)
+    assert rows.one("SELECT count(*) FROM audit_trail") == (0,)
+    assert rows.one("SELECT count(*) FROM messages") == (0,)
+    earlier = "SELECT count(*) FROM clinic_sessions WHERE visit_date < '2026-11-23'"
+    assert rows.one(earlier) == (5,)  # of the demo logins
 
 
 async def test_a_departments_whole_horizon_is_there(platform: Platform, clock: Clock) -> None:

@@ -48,9 +48,9 @@ _BEGINS = {"morning": time(7, 40), "afternoon": time(13), "evening": time(17)}
 _STOPPED = 0.012  # of the sessions
 _CANCELLED = 0.08  # of the bookings
 _NO_SHOW = 0.035  # of the bookings of most persons
-_UNRELIABLE = 97  # every so many persons; they miss half of their visits, and come often
+_UNRELIABLE = 97  # every so many persons; they miss many of their visits, and come often
 _UNRELIABLE_DRAWN = 0.06
-_UNRELIABLE_NO_SHOW = 0.55
+_UNRELIABLE_NO_SHOW = 0.4
 _UNREPORTED = 0.015  # of a hospital's days
 _EXCUSED = 0.1  # of the no-shows
 _STOP_REASONS = ("医生外出会诊", "医生病休", "科室学术会议", "设备检修", "门诊调整")
@@ -324,5 +324,5 @@ def draw(
     """Draw the past of a crowd of `people`, from `first` until now; `todays` are filled too."""
     drawing = Drawing(places, people, first, now, policy)
     drawing.days_before(now.date())
-    drawing.today(todays, people // 30)
+    drawing.today(todays, people // 50)
     return drawing.past

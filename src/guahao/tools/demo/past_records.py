@@ -292,12 +292,12 @@ async def _add_integration(tx: Tx, platform: Platform, past: Past) -> None:
         await past_queries.add_webhook(tx, hospital_id, url, list(KINDS), sealed, error)
     rows = []
     for hospital_id in others[:6]:
-        for weeks in range(12, 0, -1):
+        for weeks in range(12, -1, -1):
             day: date = tx.now.date() - timedelta(weeks=weeks)
-            made_at = city_time(day, time(2, random.randrange(60)))
+            made_at = min(tx.now, city_time(day, time(0, random.randrange(60))))
             listed = random.randint(20, 60)
             days = (day, day + 6 * ONE_DAY)
-            at = made_at + _GRACE
+            at = min(tx.now, made_at + _GRACE)
             rows.append(
                 (hospital_id, at, made_at, *days, f"hospital {hospital_id}", listed, listed, 0)
             )

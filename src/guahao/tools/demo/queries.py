@@ -111,6 +111,11 @@ _COUNT_PLACES = """
           GROUP BY clinic_session_id) n
     WHERE s.id = n.clinic_session_id AND s.booked <> n.booked
 """
+# Today cannot be booked any more: only what people come to is on the platform, as before.
+_CLOSE_DAY = """
+    UPDATE clinic_sessions SET capacity = booked
+    WHERE visit_date = %s AND capacity > booked
+"""
 _SUSPEND = """
     UPDATE patients p SET suspended_until = n.until
     FROM unnest(%s::bigint[], %s::date[]) n (id, until) WHERE p.id = n.id
@@ -164,3 +169,8 @@ async def count_places(tx: Tx) -> None:
 async def suspend(tx: Tx, until: Mapping[int, date]) -> None:
     """Set until when patients are suspended."""
     await tx.do(_SUSPEND, (list(until), list(until.values())))
+
+
+async def close_day(tx: Tx, day: date) -> None:
+    """Take the places of a day off the platform that nobody has booked."""
+    await tx.do(_CLOSE_DAY, (day,))

@@ -56,7 +56,8 @@ _BUSY_DAYS = 8
 _BOOKED_SHARE = 0.4  # of the invented people
 _CHECKED_OF_TEN = 7  # of the invented people
 _STOPPED = 0.03  # of the popular sessions
-_BOOKED_WITHIN = timedelta(days=3)
+_BOOKED_WITHIN = timedelta(days=12)
+_BOOKED_BEFORE = timedelta(days=3)  # an earlier visit of a demo login
 # How likely a popular session is full, or half full.
 _FULLNESS = {
     "知名专家": (0.9, 0.1),
@@ -464,6 +465,7 @@ async def _add_bookings(
     await store.suspend(tx, suspended)
     progress("bookings", len(appointments), len(appointments))
     if staff is not None:
+        await store.close_day(tx, today)
         told = list(zip(ids[: len(past.bookings)], past.bookings, strict=True))
         written = past_records.Written(told, crowd, staff)
         await past_records.add_what_followed(tx, platform, past, written)
@@ -544,7 +546,7 @@ async def _history(
     for patient_id, patient in logins:
         for day, status in _visits(patient, tx.now.date()):
             session_id = await store.add_past_session(tx, hospital_id, department_id, day)
-            booked_at = city_time(day - _BOOKED_WITHIN, time(9, 30))
+            booked_at = city_time(day - _BOOKED_BEFORE, time(9, 30))
             decided_at = city_time(day, time(8, 40) if status == "picked_up" else time(11, 30))
             place = (session_id, hospital_id, department_id, day)
             rows.append(
