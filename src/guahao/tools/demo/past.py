@@ -52,6 +52,7 @@ _UNRELIABLE = 97  # every so many persons; they miss many of their visits, and c
 _UNRELIABLE_DRAWN = 0.06
 _UNRELIABLE_NO_SHOW = 0.4
 _UNREPORTED = 0.015  # of a hospital's days
+_FIRST_UNREPORTED_AGO = (3, 11)  # days of the first hospital, whose clerk the demo has
 _EXCUSED = 0.1  # of the no-shows
 _STOP_REASONS = ("医生外出会诊", "医生病休", "科室学术会议", "设备检修", "门诊调整")
 
@@ -190,7 +191,10 @@ class Drawing:
                 continue
             used.add(id(line))
             if place.hospital_id not in unreported:
-                unreported[place.hospital_id] = random.random() < _UNREPORTED
+                ago = (self._now.date() - day).days
+                unreported[place.hospital_id] = random.random() < _UNREPORTED or (
+                    place is self._by_weekday[0][0] and ago in _FIRST_UNREPORTED_AGO
+                )
             capacity = min(line.capacity, _MOST_A_SESSION)
             session = Session(place, line, day, capacity)
             session.attendance_known = not unreported[place.hospital_id]

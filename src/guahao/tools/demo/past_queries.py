@@ -156,13 +156,13 @@ _HEAD = "UPDATE audit_trail_head SET seq = %s, hash = %s, mac = %s"
 
 
 async def add_messages(
-    tx: Tx, suspended: dict[int, datetime], first: datetime
+    tx: Tx, suspended: dict[int, datetime]
 ) -> list[tuple[int, int, str, str, datetime]]:
     """Write every message, with what became of it, and the calls to those it did not reach.
 
     Return the call tasks: id, appointment, kind, outcome and when it was closed.
     """
-    span = {"since": max(first, tx.now - MESSAGES_KEPT), "until": tx.now}
+    span = {"since": tx.now - MESSAGES_KEPT, "until": tx.now}
     await tx.do(_OF_ACCOUNTS, span)
     await tx.do(_MESSAGES, span)
     patients = {"patients": list(suspended), "at": list(suspended.values())}

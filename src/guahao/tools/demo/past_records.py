@@ -94,7 +94,7 @@ async def add_what_followed(tx: Tx, platform: Platform, past: Past, written: Wri
     acts: list[Act] = []
     acts += await _add_stops(tx, platform, past, written.staff)
     suspended = _suspended_at(past, written)
-    tasks = await past_queries.add_messages(tx, suspended, _first_moment(written, tx.now))
+    tasks = await past_queries.add_messages(tx, suspended)
     agent = written.staff["agent"]
     for id, appointment, kind, outcome, closed_at in tasks:
         subject = ("appointment", appointment)
@@ -112,10 +112,6 @@ async def add_what_followed(tx: Tx, platform: Platform, past: Past, written: Wri
     await _add_integration(tx, platform, past)
     await _add_announcements(tx)
     await past_trail.append(tx, platform.vault, acts)
-
-
-def _first_moment(written: Written, now: datetime) -> datetime:
-    return min((booking.booked_at for _, booking in written.bookings), default=now)
 
 
 def _suspended_at(past: Past, written: Written) -> dict[int, datetime]:
