@@ -16,6 +16,7 @@ from guahao.rules.kernel.limits import ONE_DAY, add_months
 from guahao.rules.staff.staff import Who
 from guahao.rules.supply.releasing import city_time
 from guahao.store.kernel.db import Tx
+from guahao.store.staff.demo_staff import first_hospitals
 from guahao.tools.demo import past_queries, past_trail
 from guahao.tools.demo import queries as store
 from guahao.tools.demo.past import Booking, Past, Session
@@ -49,7 +50,7 @@ class Staff:
 async def add_staff(tx: Tx, platform: Platform, hashed: str, since: datetime) -> Staff:
     """Add the demo's members as of the first day of the past."""
     ids = await add_demo_staff_in(replace(tx, now=since), platform, hashed)
-    hospital_ids = [row[0] for row in await tx.rows("SELECT id FROM hospitals ORDER BY id LIMIT 2")]
+    hospital_ids = await first_hospitals(tx, 2)
     of_hospital = {
         m.login: hospital_ids[m.hospital]
         for m in DEMO_STAFF
@@ -301,10 +302,8 @@ async def _add_integration(tx: Tx, platform: Platform, past: Past) -> None:
 
 
 async def _add_announcements(tx: Tx) -> None:
-    for ago, days, title, title_en in _ANNOUNCEMENTS:
-        shown = tx.now - timedelta(days=ago)
-        await tx.do(
-            "INSERT INTO announcements (title, title_en, shown_from, shown_until)"
-            " VALUES (%s, %s, %s, %s)",
-            (title, title_en, shown, shown + timedelta(days=days)),
-        )
+    rows = [
+        (title, title_en, tx.now - timedelta(days=ago), tx.now - timedelta(days=ago - days))
+        for ago, days, title, title_en in _ANNOUNCEMENTS
+    ]
+    await store.copy(tx, "past_announcements", rows)

@@ -35,6 +35,9 @@ _COPY = {
     "announcements": """
         COPY announcements (title, title_en, body, body_en, shown_from) FROM STDIN
     """,
+    "past_announcements": """
+        COPY announcements (title, title_en, shown_from, shown_until) FROM STDIN
+    """,
     "accounts": """
         COPY accounts (id, phone_enc, phone_index, created_at, notice_version) FROM STDIN
     """,
