@@ -15,7 +15,7 @@ from tests.web.staff_site import at_the_desk
 
 from guahao.rules.people.consent import NOTICE_VERSION
 from guahao.rules.staff.staff import Role
-from guahao.web.http.wechat_link import keep_openid
+from guahao.web.http.wechat_link import save_openid
 
 TEMPLATES = Path(__file__).parents[3] / "src/guahao/web/templates"
 # A change of the notice's text needs a new version, and then a new digest here.
@@ -222,7 +222,7 @@ async def bound(site: Site) -> int:
 async def from_wechat(site: Site) -> Reader:
     """A browser whose user of WeChat waits for the proof of a phone; the phone is proven."""
     reader = Reader.of(site)
-    _, cookie = keep_openid(site.platform, "o-openid-of-nobody")
+    _, cookie = save_openid(site.platform, "o-openid-of-nobody")
     name, _, value = cookie.decode().partition(";")[0].partition("=")
     reader.client.cookies.set(name, value)
     await reader.log_in(back="/patients")

@@ -42,15 +42,15 @@ def test_no_more_tokens_are_kept_than_the_bound(
     monkeypatch.setattr(module, "_KEPT_MAX", 3)
     for number in range(1, 10):
         tokens.claims_of(scope_with(tokens.issue(number, number)))
-    assert len(tokens._kept) == 3
+    assert len(tokens._cache) == 3
 
 
-def test_what_is_no_token_is_not_kept(tokens: Tokens) -> None:
+def test_an_invalid_token_is_not_cached(tokens: Tokens) -> None:
     refresh = tokens.issue_refresh(1, 1)
     for forged in (refresh, "a.b.c", "..", ""):
         with pytest.raises(ProblemError):
             tokens.claims_of(scope_with(forged))
-    assert tokens._kept == {}
+    assert tokens._cache == {}
 
 
 CLAIMS = {"sub": "1", "sid": "2", "exp": 2_000_000_000}

@@ -104,7 +104,6 @@ def test_a_word_is_said_in_the_readers_language(language: Language, word: str) -
 # The auditor reads words --------------------------------------------------------------------
 
 FLOWS = Path(guahao.flows.__file__).parent
-_ACTION = 3  # its place among the arguments of trail.record and of the flows' own _record
 
 
 def recorded() -> Iterator[str]:
@@ -115,10 +114,9 @@ def recorded() -> Iterator[str]:
                 continue
             name = getattr(call.func, "attr", None) or getattr(call.func, "id", "")
             arguments = list(_flat(call.args))
-            if name in ("record", "_record", "_failed") and len(arguments) > _ACTION:
-                action = arguments[_ACTION]
-                if isinstance(action, ast.Constant):
-                    yield str(action.value)
+            if name in ("record", "_record", "_failed"):
+                constants = (a.value for a in arguments if isinstance(a, ast.Constant))
+                yield from [value for value in constants if isinstance(value, str)][:1]
 
 
 def _flat(arguments: list[ast.expr]) -> Iterator[ast.expr]:

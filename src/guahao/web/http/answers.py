@@ -1,4 +1,4 @@
-"""Finished answers. Litestar calls them as they are: nothing is left to convert."""
+"""Finished responses, which Litestar sends as they are, without converting anything."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from guahao.web.http.reading import header
 Headers = Sequence[tuple[bytes, bytes]]
 
 _JSON = (b"content-type", b"application/json")
-# Personal data, or supply that changes every second: nobody keeps a copy.
+# No caching: the responses hold personal data, or supply that changes every second.
 _NO_STORE = (b"cache-control", b"no-store")
 _encode = msgspec.json.Encoder().encode
 
 
 class Answer:
-    """A status, headers and a body; an ASGI application of one message."""
+    """A response with status, headers and body, as an ASGI application."""
 
     __slots__ = ("body", "headers", "status")
 
@@ -31,7 +31,7 @@ class Answer:
         self.headers = headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's
-        """Send it."""
+        """Send the response."""
         length = (b"content-length", b"%d" % len(self.body))
         await send(
             {
@@ -44,13 +44,13 @@ class Answer:
 
 
 def json_answer(content: msgspec.Struct, status: int = 200) -> Answer:
-    """A struct as JSON."""
+    """Return a struct as a JSON response."""
     return Answer(status, _encode(content), (_JSON, _NO_STORE))
 
 
 _HTML = (b"content-type", b"text/html; charset=utf-8")
 _WORTH_ZIPPING_BYTES = 1000
-_PART_BYTES = 64 * 1024
+_CHUNK_BYTES = 64 * 1024
 _NEVER = re.compile(rb"q=0(\.0*)?")
 _ZIP_LEVEL = 5  # most of the gain for a third of the time
 
@@ -62,7 +62,7 @@ def html_answer(
     headers: Headers = (),
     cache_control: bytes = _NO_STORE[1],
 ) -> Answer:
-    """A page, compressed where the browser takes that; nobody keeps a copy unless told so."""
+    """Return a page, compressed where the browser accepts gzip; by default not cacheable."""
     body = html.encode()
     sent = [_HTML, (b"cache-control", cache_control), *headers]
     if len(body) >= _WORTH_ZIPPING_BYTES and accepts_gzip(scope):
@@ -72,14 +72,14 @@ def html_answer(
 
 
 def redirect_answer(path: str, headers: Headers = ()) -> Answer:
-    """See another page of ours (303): the browser gets it, whatever it sent here."""
+    """Redirect to another page of this site with 303, so that the browser fetches it by GET."""
     return Answer(303, b"", [(b"location", path.encode()), _NO_STORE, *headers])
 
 
 class UnzippedAnswer:
-    """What is kept compressed, sent as it was before, part by part.
+    """A response that is stored compressed and sent uncompressed, chunk by chunk.
 
-    So a reader who takes no gzip costs the memory of one part, however large the whole is.
+    A client without gzip therefore costs the memory of one chunk, however large the body is.
     """
 
     __slots__ = ("headers", "zipped")
@@ -89,19 +89,19 @@ class UnzippedAnswer:
         self.headers = headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's
-        """Send it."""
+        """Send the response."""
         await send({"type": "http.response.start", "status": 200, "headers": [*self.headers]})
         unzip = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
         rest = self.zipped
         while not unzip.eof:
-            part = unzip.decompress(rest, _PART_BYTES)
+            chunk = unzip.decompress(rest, _CHUNK_BYTES)
             rest = unzip.unconsumed_tail
-            await send({"type": "http.response.body", "body": part, "more_body": True})
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def accepts_gzip(scope: Scope) -> bool:
-    """Whether the caller takes gzip, and not by `;q=0`, which means never (RFC 9110)."""
+    """Return whether the client accepts gzip; `;q=0` means that it does not (RFC 9110)."""
     for coding in (header(scope, b"accept-encoding") or b"").lower().split(b","):
         name, _, weight = coding.partition(b";")
         if name.strip() in (b"gzip", b"x-gzip", b"*"):

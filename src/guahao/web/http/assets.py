@@ -1,7 +1,7 @@
-"""/static: what pages load, read once at start and sent from memory.
+"""/static: the files that pages load, read once at start and served from memory.
 
-An address carries a digest of what it names, so that browsers may keep it for a year and
-still never show an old style on a new page.
+Each URL carries a digest of its file, so that browsers can cache it for a year and still never
+show an old style on a new page.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ _TEXTS = ("text/", "application/javascript", "application/json", "image/svg+xml"
 
 @dataclass(frozen=True)
 class Asset:
-    """One file, as it is and as browsers prefer it."""
+    """A static file, with its compressed form."""
 
     body: bytes
     media_type: str
 
     @cached_property
     def digest(self) -> str:
-        """Changes with the content."""
+        """Return a digest that changes with the content."""
         return hashlib.sha256(self.body).hexdigest()[:_DIGEST_CHARACTERS]
 
     @cached_property
     def zipped(self) -> bytes | None:
-        """Compressed once, where that makes it smaller."""
+        """Return the gzipped body of a text file; None for other files."""
         if not self.media_type.startswith(_TEXTS):
             return None
         return gzip.compress(self.body, mtime=0)
@@ -50,7 +50,7 @@ class Asset:
 
 @cache
 def assets() -> dict[str, Asset]:
-    """Every file under static/ by its path there."""
+    """Return every file under static/, by its path there."""
     return {
         file.relative_to(_STATIC).as_posix(): Asset(file.read_bytes(), _media_type(file))
         for file in _files()
@@ -59,7 +59,7 @@ def assets() -> dict[str, Asset]:
 
 
 def _files() -> list[Path]:
-    """Also where a folder, such as vendor/, is a link to another place."""
+    """List all files, following links: vendor/ can be a link to another folder."""
     walked = os.walk(_STATIC, followlinks=True)
     return sorted(Path(folder) / name for folder, _, names in walked for name in names)
 
@@ -70,12 +70,12 @@ def _media_type(file: Path) -> str:
 
 
 def asset_address(path: str) -> str:
-    """Where a page finds a file of static/; raises KeyError where there is none."""
+    """Return the URL of a file of static/; raise KeyError where there is no such file."""
     return f"/static/{path}?v={assets()[path].digest}"
 
 
 def asset_routes() -> list[HTTPRouteHandler]:
-    """GET /static/…"""
+    """Return the route GET /static/…."""
 
     @get("/static/{path:path}")
     async def static(request: ApiRequest) -> ASGIApp:

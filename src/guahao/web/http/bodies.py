@@ -1,6 +1,6 @@
-"""Bodies that come slowly, or never: none is waited for without end, at any reader.
+"""Timeouts for request bodies that arrive slowly or never.
 
-Wraps the `receive` of a request, so that it holds for whatever reads the body.
+Wraps the `receive` of a request, so that the timeouts hold for every reader of the body.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from guahao.settings import Settings
 from guahao.web.http.reading import ProblemError, header
 
 _BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
-_BYTES_A_SECOND = 10_000  # what a large body must come at, at least
+_BYTES_A_SECOND = 10_000  # minimum rate of a large body
 _LENGTH_DIGITS_MAX = 12
-BUSY_SECONDS = 10  # after which a caller may come again who sends too many at once
+BUSY_SECONDS = 10  # Retry-After for a caller that sends too many bodies at once
 
 
 class Bodies:
-    """The bodies that this process waits for, by address."""
+    """The number of bodies that this process is waiting for, by address."""
 
     def __init__(self, settings: Settings) -> None:
         self._idle = settings.body_idle_seconds
@@ -31,15 +31,15 @@ class Bodies:
         self._waiting: Counter[str] = Counter()
 
     def timed(self, scope: HTTPScope, receive: Receive, caller: Caller) -> Receive:
-        """`receive`, but it raises ProblemError where the body comes too slowly, or where
-        its caller has too many others under way.
+        """Wrap `receive` so that it raises ProblemError where the body arrives too slowly, or
+        where its caller already has too many bodies in progress.
         """
         if scope["method"] in _BODILESS:
             return receive
         return _Body(self, scope, receive, caller).receive
 
     def seconds_for(self, scope: HTTPScope) -> float:
-        """How long the whole body may take."""
+        """Return how long the whole body may take."""
         length = header(scope, b"content-length") or b""
         if not length.isdigit() or len(length) > _LENGTH_DIGITS_MAX:
             return self._total
@@ -47,24 +47,24 @@ class Bodies:
 
     @property
     def idle_seconds(self) -> int:
-        """How long nothing may come."""
+        """Return how long the sender may pause."""
         return self._idle
 
     def begin(self, caller: Caller) -> None:
-        """One more body is waited for; raises ProblemError where that is one too many."""
+        """Count another body in progress; raise ProblemError above the limit for an address."""
         if caller.limited and self._waiting[caller.address] >= self._most:
             raise ProblemError("too_many_requests", retry_after_seconds=BUSY_SECONDS)
         self._waiting[caller.address] += 1
 
     def end(self, caller: Caller) -> None:
-        """It is waited for no longer. Addresses without one are forgotten."""
+        """Stop counting a body; forget the address with its last body."""
         self._waiting[caller.address] -= 1
         if self._waiting[caller.address] <= 0:
             del self._waiting[caller.address]
 
 
 class _Body:
-    """One request's body, as it comes."""
+    """The body of a request while it arrives."""
 
     __slots__ = ("_bodies", "_caller", "_deadline", "_is_complete", "_receive", "_scope")
 
@@ -77,7 +77,7 @@ class _Body:
         self._is_complete = False
 
     async def receive(self) -> ReceiveMessage:
-        """The next part; after the last, whatever the server says, for as long as it takes."""
+        """Return the next message; after the body is complete, wait without a timeout."""
         if self._is_complete:
             return await self._receive()
         now = asyncio.get_running_loop().time()

@@ -1,4 +1,4 @@
-"""What a program is to solve before a one-time password is sent, on the wire."""
+"""The proof-of-work challenge that a client solves before it gets a one-time password."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class Challenge(msgspec.Struct, rename="camel"):
-    """Which number, after `salt`, hashes to `challenge`? As ALTCHA's clients know it."""
+    """A challenge in ALTCHA's format: find the number that, after `salt`, hashes to `challenge`."""
 
     algorithm: str
     challenge: str

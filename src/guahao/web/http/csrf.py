@@ -1,8 +1,8 @@
-"""That a form was sent from a page of ours, in the browser the page was shown in.
+"""Protection against cross-site request forgery (CSRF).
 
-A random name in a cookie tells the browser; each form holds an HMAC of it, masked anew on
-every page, so that neither compression nor an old page gives it away. Besides, what the
-browser itself says of the request's origin is believed where it says it.
+A cookie holds a random id of the browser, and each form an HMAC of that id with a fresh nonce, so
+that compression does not leak it. In addition, requests that the browser itself marks as coming
+from another site are rejected.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ _NONCE_CHARACTERS = 16
 
 
 def new_browser() -> str:
-    """A name for a browser that has none yet."""
+    """Create the random id of a browser."""
     return secrets.token_hex(16)
 
 
 def is_browser(name: str | None) -> bool:
-    """Whether a cookie holds what `new_browser` gave."""
+    """Return whether a cookie's value is an id as `new_browser` creates it."""
     return name is not None and _BROWSER.fullmatch(name) is not None
 
 
 def token(key: bytes, browser: str) -> str:
-    """What a form of this browser carries; another one each time."""
+    """Create a token for a form of this browser; every call gives a different token."""
     nonce = secrets.token_hex(_NONCE_CHARACTERS // 2)
     return nonce + _mac(key, nonce, browser)
 
 
 def is_token(key: bytes, browser: str, given: str) -> bool:
-    """Whether a form's token is this browser's; compared in constant time."""
+    """Return whether a form's token belongs to this browser, in constant time."""
     nonce, mac = given[:_NONCE_CHARACTERS], given[_NONCE_CHARACTERS:]
     return hmac.compare_digest(_mac(key, nonce, browser).encode(), mac.encode())
 
@@ -49,10 +49,10 @@ def _mac(key: bytes, nonce: str, browser: str) -> str:
 
 
 def is_from_elsewhere(scope: Scope) -> bool:
-    """Whether the browser says that another site's page sent this.
+    """Return whether the browser says that another site's page sent this request.
 
-    `Sec-Fetch-Site` where there is one, else the host of `Origin`; a browser too old for
-    both, or one that keeps the origin to itself, is left to the token.
+    Uses `Sec-Fetch-Site` where it is sent, else the host of `Origin`. Requests with neither, or
+    with a null origin, are left to the token.
     """
     site = header(scope, b"sec-fetch-site")
     if site is not None:
@@ -63,6 +63,6 @@ def is_from_elsewhere(scope: Scope) -> bool:
     host = header(scope, b"host") or b""
     try:
         sender = urlsplit(origin.decode("latin-1")).netloc
-    except ValueError:  # such as `http://[`: no browser's
+    except ValueError:  # such as `http://[`, which no browser sends
         return True
     return sender.lower() != host.decode("latin-1").lower()

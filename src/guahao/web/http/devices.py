@@ -1,4 +1,4 @@
-"""What a log-in's device is called, so that its owner recognizes it in a list."""
+"""The label of a log-in's device, by which its owner recognizes it in a list."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from litestar.types import Scope
 
 from guahao.web.http.reading import header
 
-# In this order: an app's browser names the browser and the system it is made of as well.
+# The order matters: an app's browser also names the browser that it is based on.
 _APPS = (
     ("MicroMessenger", "WeChat"),
     ("DingTalk", "DingTalk"),
@@ -36,7 +36,7 @@ _PRODUCT = re.compile(r"[\w.+-]{1,30}(/[\w.+-]{1,20})?", re.ASCII)
 
 
 def label_of(scope: Scope) -> str:
-    """Browser and system, as "Chrome · Android"; a program's own name; empty where nothing says."""
+    """Return browser and system, such as "Chrome · Android", or a program's own name, or ""."""
     agent = (header(scope, b"user-agent") or b"").decode("latin-1")
     app = next((name for word, name in _APPS if word in agent), None)
     system = next((name for word, name in _SYSTEMS if word in agent), None)

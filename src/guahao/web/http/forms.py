@@ -1,4 +1,4 @@
-"""Reading what a form sent, and where it may lead."""
+"""Parsing of submitted forms and checking of redirect targets."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from urllib.parse import parse_qsl, urlsplit
 from guahao.web.http.reading import ApiRequest, ProblemError, body_bytes, header
 
 FIELDS_MAX = 50
-_PATH_MAX = 4000  # characters: a search for eighty Chinese ones, quoted twice, fits
+_PATH_MAX = 4000  # fits a search for eighty Chinese characters, quoted twice
 _FORM = b"application/x-www-form-urlencoded"
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _LOCAL_PATH = re.compile(r"/(?![/\\])[!-\[\]-~]*")  # visible ASCII without a backslash
 
 
 async def read_fields(request: ApiRequest, lines: frozenset[str] = frozenset()) -> dict[str, str]:
-    """A form's fields without control characters; given twice, the last one counts.
+    """Return a form's fields without control characters; the last value of a field counts.
 
-    `lines`: fields of several lines, which keep their line feeds. Raises ProblemError where
-    this is no form, or is too large a one.
+    `lines`: multi-line fields, whose line feeds are preserved. Raises ProblemError where the body
+    is not a form or is too large.
     """
     content_type = header(request.scope, b"content-type") or b""
     if content_type.partition(b";")[0].strip().lower() != _FORM:
@@ -39,14 +39,14 @@ async def read_fields(request: ApiRequest, lines: frozenset[str] = frozenset()) 
 
 
 def cleaned(text: str, *, in_lines: bool = False) -> str:
-    """Without control characters; `in_lines`: but for line feeds."""
+    """Remove control characters; `in_lines` preserves line feeds."""
     if not in_lines:
         return _CONTROLS.sub("", text)
     return "\n".join(_CONTROLS.sub("", line) for line in text.splitlines())
 
 
 def local_path(text: str | None, otherwise: str = "/") -> str:
-    """A path of this very site, with its query; `otherwise` where it is not surely one."""
+    """Return `text` where it is certainly a path of this site, else `otherwise`."""
     if text is None or len(text) > _PATH_MAX or not _LOCAL_PATH.fullmatch(text):
         return otherwise
     parts = urlsplit(text)

@@ -1,4 +1,4 @@
-"""Who calls: the address that every limit counts by, and the client's certificate."""
+"""The caller of a request: the address that limits count by, and the client certificate."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from guahao.settings import Settings
 
 
 class Callers:
-    """Tells a request's caller. Behind a trusted proxy, the address the proxy saw."""
+    """Identifies the caller of a request; behind a trusted proxy, by the address that it saw."""
 
     def __init__(self, settings: Settings) -> None:
         self._trusted = [ip_network(proxy, strict=False) for proxy in settings.trusted_proxies]
@@ -21,7 +21,7 @@ class Callers:
         self._certificate_header = settings.client_certificate_header.encode()
 
     def of(self, scope: Scope) -> Caller:
-        """The caller; the loopback is not limited in demo mode."""
+        """Return the caller; in demo mode the loopback address is not limited."""
         peer = _peer(scope)
         if self._is_proxy(peer):
             peer = self._forwarded(scope) or peer
@@ -29,21 +29,24 @@ class Callers:
         return Caller(address, limited=not (is_loopback and self._spare_loopback))
 
     def certificate(self, scope: Scope) -> str | None:
-        """SHA-256 in hex of the certificate that a proxy of ours has seen and verified.
+        """Return the SHA-256 (hex) of the certificate that a trusted proxy has verified.
 
-        None where nobody says so whom we trust, and where it is said twice: one of both is
-        not the proxy's.
+        None where no trusted proxy sent the header, and where it occurs twice: then one of them
+        is forged.
         """
         if not self._is_proxy(_peer(scope)):
             return None
-        told = [value for name, value in scope["headers"] if name == self._certificate_header]
-        return thumbprint(told[0].decode("latin-1")) if len(told) == 1 else None
+        values = [value for name, value in scope["headers"] if name == self._certificate_header]
+        return thumbprint(values[0].decode("latin-1")) if len(values) == 1 else None
 
     def _is_proxy(self, peer: str) -> bool:
         return bool(self._trusted) and _within(peer, self._trusted)
 
     def _forwarded(self, scope: Scope) -> str | None:
-        """The last address in X-Forwarded-For that is no proxy of ours: it was seen, not told."""
+        """Return the last address in X-Forwarded-For that is not a trusted proxy.
+
+        A trusted proxy appended it, so that the client cannot forge it.
+        """
         lines = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
         for address in reversed(b",".join(lines).decode("latin-1").split(",")):
             if not _within(address.strip(), self._trusted):
@@ -52,7 +55,7 @@ class Callers:
 
 
 def _peer(scope: Scope) -> str:
-    """Who holds the other end of the connection."""
+    """Return the address at the other end of the connection."""
     client = scope.get("client")
     return client[0] if client else ""
 

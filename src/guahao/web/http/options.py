@@ -1,6 +1,6 @@
-"""OPTIONS: which methods a path takes.
+"""OPTIONS responses that list every method of a path.
 
-Litestar's own answer names the methods of the handler it met first, and no others.
+Litestar's own response lists only the methods of the first handler of a path.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from guahao.web.http.answers import Answer
 
 
 def with_options(handlers: Sequence[HTTPRouteHandler]) -> list[HTTPRouteHandler]:
-    """The handlers, and those that answer OPTIONS at each of their paths with all its methods."""
+    """Add handlers that answer OPTIONS on each path with all of its methods."""
     methods: dict[str, set[str]] = {}
     for handler in handlers:
         for path in handler.paths:
@@ -26,7 +26,7 @@ def with_options(handlers: Sequence[HTTPRouteHandler]) -> list[HTTPRouteHandler]
 
 
 def _options(paths: list[str], allowed: str) -> HTTPRouteHandler:
-    """A handler for all paths with these methods: Litestar examines each handler at the start."""
+    """Create a single handler for many paths, because Litestar examines each handler at start."""
 
     async def options() -> ASGIApp:
         return Answer(204, b"", [(b"allow", allowed.encode())])

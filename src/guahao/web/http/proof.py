@@ -1,8 +1,8 @@
-"""The proof of work before a one-time password: ALTCHA's, solved by the browser unasked.
+"""The proof of work before a one-time password (ALTCHA), solved by the browser itself.
 
-A person waits for less than a second and reads no picture; whoever asks for thousands of
-passwords pays for each. Signed, bound to a few minutes of the platform's clock; that each
-serves once, and which level is hard enough, is the flow's to see.
+A person waits for less than a second and sees no puzzle; a caller that asks for thousands of
+passwords pays for each. Challenges are signed and expire after a few minutes. The flow checks
+that each is used once and that its level is high enough.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from guahao.rules.people.log_ins import LEVEL_MAX
 from guahao.web.http.challenge import Challenge
 
 VALID = timedelta(minutes=5)
-# Half of it is tried on average: about a fifth of a second on a plain phone.
+# On average half of it is tried, about 0.2 s on a simple phone.
 MAX_NUMBER = 150_000  # at level 0; each level doubles it
 
 _ALGORITHM: Final = "SHA-256"
-_LONGEST = 2000  # characters
+_PAYLOAD_CHARACTERS_MAX = 2000
 
 
 class _Solution(msgspec.Struct):
@@ -40,7 +40,7 @@ _decode = msgspec.json.Decoder(_Solution).decode
 
 
 def new_challenge(key: bytes, now: datetime, level: int = 0) -> Challenge:
-    """A challenge of this level that holds for VALID from `now`."""
+    """Create a challenge of this level that is valid for VALID from `now`."""
     made = altcha.create_challenge(
         algorithm=_ALGORITHM,
         max_number=MAX_NUMBER << level,
@@ -55,8 +55,8 @@ def new_challenge(key: bytes, now: datetime, level: int = 0) -> Challenge:
 
 
 def verified(key: bytes, now: datetime, payload: str) -> Proof | None:
-    """What a browser solved (base64 of JSON); None where it is no solution of our own."""
-    if not payload or len(payload) > _LONGEST:
+    """Verify a solution (base64 of JSON); None where it solves no valid challenge of ours."""
+    if not payload or len(payload) > _PAYLOAD_CHARACTERS_MAX:
         return None
     try:
         given = _decode(b64decode(payload, validate=True))
@@ -74,7 +74,7 @@ def verified(key: bytes, now: datetime, payload: str) -> Proof | None:
 
 
 def _is_ours(key: bytes, solution: altcha.Payload) -> bool:
-    """The signature is compared here, in constant time, before the library looks at it."""
+    """Check signature and solution; the signature first, in constant time, unlike the library."""
     signature = altcha.hmac_hex(_ALGORITHM, solution.challenge.encode(), key)
     if not hmac.compare_digest(signature.encode(), solution.signature.encode()):
         return False
@@ -82,7 +82,7 @@ def _is_ours(key: bytes, solution: altcha.Payload) -> bool:
 
 
 def _written(solution: altcha.Payload) -> tuple[datetime | None, int]:
-    """When its challenge expires and how hard it was, as we wrote it into the salt."""
+    """Return the expiry and the level that we wrote into the challenge's salt."""
     params = altcha.extract_params(solution.to_dict())
     [seconds, *_], [level, *_] = params.get("expires", [""]), params.get("level", ["0"])
     if not (seconds.isdigit() and level.isdigit()):

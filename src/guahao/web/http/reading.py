@@ -1,4 +1,4 @@
-"""Reading a request: headers, body, query, ids. What cannot be right raises ProblemError."""
+"""Parsing of requests: headers, body, query and ids. Invalid input raises ProblemError."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ QUERY_BYTES_MAX = 2048
 QUERY_FIELDS_MAX = 20
 ID_MAX = 2**63 - 1  # PostgreSQL's bigint
 
-# Control characters have no place in any text of ours; NUL is refused by PostgreSQL, too.
-# The end is asserted so that a trailing newline does not slip by, in Python as in JavaScript.
+# No text may contain control characters; PostgreSQL rejects NUL as well.
+# The lookahead, unlike `$`, also rejects a trailing newline, in Python and in JavaScript.
 NO_CONTROLS = r"^[^\x00-\x1f\x7f-\x9f]*(?![\s\S])"
 
-# The same, and it says something.
+# The same, but not blank.
 NAMED = r"^[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*(?![\s\S])"
 
-# A hospital's own ids travel in paths, too.
+# Hospitals' own ids also occur in paths.
 EXTERNAL_ID = r"^[A-Za-z0-9._:~-]{1,64}(?![\s\S])"
 
 ExternalId = Annotated[str, msgspec.Meta(pattern=EXTERNAL_ID)]
@@ -34,7 +34,7 @@ ApiRequest = Request[Any, Any, Any]
 T = TypeVar("T", bound=msgspec.Struct)
 
 _FIELD_SHOWN_MAX = 40  # characters of an unknown field's name in the answer
-_COMPLAINTS = (
+_MESSAGES = (
     (re.compile(r"unknown field `(?P<field>.*)`", re.DOTALL), "unknown_field"),
     (re.compile(r"missing required field `(?P<field>[^`]*)`"), "missing_field"),
     (re.compile(r"at `\$\.(?P<field>[a-z_]+)"), "invalid_field"),
@@ -42,9 +42,9 @@ _COMPLAINTS = (
 
 
 class ProblemError(Exception):
-    """The request ends here, with the problem of this code.
+    """Ends the request with the problem of this code.
 
-    `field`: the one that is at fault, where it is one.
+    `field`: the field that caused it, where there is one.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class ProblemError(Exception):
 
 
 def header(scope: Scope, name: bytes) -> bytes | None:
-    """The first header of that lower-case name."""
+    """Return the first header of that lower-case name."""
     for key, value in scope["headers"]:
         if key == name:
             return value
@@ -65,7 +65,7 @@ def header(scope: Scope, name: bytes) -> bytes | None:
 
 
 def cookie(scope: Scope, name: str) -> str | None:
-    """The first cookie of that name, as it was sent."""
+    """Return the first cookie of that name, as it was sent."""
     wanted = f"{name}="
     for key, value in scope["headers"]:
         if key != b"cookie":
@@ -79,7 +79,7 @@ def cookie(scope: Scope, name: str) -> str | None:
 async def read_body(
     request: ApiRequest, decoder: msgspec.json.Decoder[T], bytes_max: int = BODY_BYTES_MAX
 ) -> T:
-    """The JSON body, strictly: no unknown field, no text where a number belongs."""
+    """Decode the JSON body strictly: without unknown fields and type conversions."""
     content_type = header(request.scope, b"content-type")
     if content_type != b"application/json" and not _is_json(content_type):
         raise ProblemError("unsupported_media_type")
@@ -99,9 +99,9 @@ def _is_json(content_type: bytes | None) -> bool:
 
 
 async def body_bytes(request: ApiRequest, bytes_max: int = BODY_BYTES_MAX) -> bytes:
-    """The body; raises ProblemError for one of more than `bytes_max`.
+    """Read the body; raise ProblemError where it is larger than `bytes_max`.
 
-    Not Litestar's own reader: for a small body it costs as much as the rest of a call.
+    Litestar's own reader is not used: for a small body it costs as much as the rest of a call.
     """
     parts: list[bytes] = []
     size = 0
@@ -109,9 +109,9 @@ async def body_bytes(request: ApiRequest, bytes_max: int = BODY_BYTES_MAX) -> by
     while more and size <= max(bytes_max, _BODY_BYTES_DRAINED):
         message = await request.receive()
         if message["type"] != "http.request":
-            raise ProblemError("malformed_json")  # the caller has gone; nobody reads this
+            raise ProblemError("malformed_json")  # the client has disconnected
         size += len(message["body"])
-        # What is too much is still taken in: who is cut off while sending hears no answer.
+        # Drain oversized bodies so that the client can read our 413.
         if size <= bytes_max:
             parts.append(message["body"])
         more = message.get("more_body", False)
@@ -121,7 +121,7 @@ async def body_bytes(request: ApiRequest, bytes_max: int = BODY_BYTES_MAX) -> by
 
 
 def read_query(request: ApiRequest, into: type[T]) -> T:
-    """The query string as a struct; a field given twice counts as its last value."""
+    """Convert the query string into a struct; the last value of a field counts."""
     raw = request.scope["query_string"]
     if len(raw) > QUERY_BYTES_MAX:
         raise ProblemError("query_too_long")
@@ -143,14 +143,14 @@ def read_query(request: ApiRequest, into: type[T]) -> T:
 
 
 def as_id(text: str) -> int | None:
-    """An id in what people send, or None where it can be none; however long it is."""
+    """Parse an id; None where the text is not a valid id, however long it is."""
     if not (text.isascii() and text.isdigit() and len(text) <= len(str(ID_MAX))):
         return None
     return int(text) if 1 <= int(text) <= ID_MAX else None
 
 
 def read_id(request: ApiRequest, name: str, unknown: str) -> int:
-    """An id in the path; what is no id names nothing, hence the code `unknown`."""
+    """Return an id in the path; raise ProblemError with the code `unknown` where it is invalid."""
     id = as_id(request.path_params[name])
     if id is None:
         raise ProblemError(unknown)
@@ -158,9 +158,9 @@ def read_id(request: ApiRequest, name: str, unknown: str) -> int:
 
 
 def invalid(error: msgspec.ValidationError) -> ProblemError:
-    """Which field, and what is the matter with it, from msgspec's message."""
+    """Derive the problem and its field from msgspec's message."""
     message = str(error)
-    for pattern, code in _COMPLAINTS:
+    for pattern, code in _MESSAGES:
         found = pattern.search(message)
         if found:
             return ProblemError(code, field=found["field"][:_FIELD_SHOWN_MAX])

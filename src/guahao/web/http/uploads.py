@@ -1,4 +1,4 @@
-"""Forms with files (multipart/form-data), and files that are handed out."""
+"""Forms with files (multipart/form-data), and headers for downloads."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 CSV = "text/csv; charset=utf-8"
 
 _FORM = "multipart/form-data"
-_FIELDS_BYTES_MAX = 64 * 1024  # of what stands around the files, and of the fields besides
+_FIELDS_BYTES_MAX = 64 * 1024  # for the other fields and the multipart overhead
 _FILENAME_MAX = 120
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file as it was sent; its name without folders and control characters."""
+    """An uploaded file; its name is without folders and control characters."""
 
     filename: str
     data: bytes
@@ -31,9 +31,9 @@ class Upload:
 async def read_upload_fields(
     request: ApiRequest, bytes_max: int
 ) -> tuple[dict[str, str], dict[str, Upload]]:
-    """A form's fields, and its files by their fields; where no file was chosen there is none.
+    """Return a form's fields, and its files by field; fields without a chosen file are left out.
 
-    A form without files is taken, too. Raises ProblemError where this is no form, or holds
+    Also accepts a form without files. Raises ProblemError where the body is not a form, or has
     more than `bytes_max` of files.
     """
     content_type = (header(request.scope, b"content-type") or b"").decode("latin-1")
@@ -74,5 +74,5 @@ def _plain_name(filename: str) -> str:
 
 
 def attachment(filename: str) -> str:
-    """The Content-Disposition under which a browser saves a file by this name."""
+    """Return the Content-Disposition with which a browser saves a file under this name."""
     return f"attachment; filename*=UTF-8''{quote(filename)}"

@@ -1,8 +1,8 @@
-"""What a browser keeps between WeChat's word for who it is and our own knowing it.
+"""The cookies of a log-in through WeChat, until the WeChat user is bound to an account.
 
-Two cookies, sealed, short-lived and read by no script: the state of a login under way, and
-the openid of a WeChat user whose phone is yet to be proven. Whichever door proves the phone
-calls `bind_pending`; from then on that user needs no one-time password.
+Two sealed, short-lived cookies that no script can read: the states of logins in progress, and the
+openid of a WeChat user without a verified phone. Pages that verify a phone call `bind_pending`;
+from then on that user needs no one-time password.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from guahao.store.kernel.vault import VaultError
 from guahao.web.http.reading import cookie
 
 LOGIN_SECONDS = 600
-PROOF_SECONDS = 900  # for the one-time password to come, and to be typed
+PROOF_SECONDS = 900  # to receive and type the one-time password
 
 Header = tuple[bytes, bytes]
 T = TypeVar("T", bound=msgspec.Struct)
@@ -32,7 +32,7 @@ _OPENID = "wechat-openid"
 
 
 class Login(msgspec.Struct):
-    """A login under way; `expires_at` in Unix seconds."""
+    """A login in progress; `expires_at` in Unix seconds."""
 
     state: str
     next: str
@@ -40,7 +40,7 @@ class Login(msgspec.Struct):
 
 
 class _Logins(msgspec.Struct):
-    """The logins that this browser began, in as many tabs, the newest last."""
+    """The logins in progress in this browser's tabs, the newest last."""
 
     begun: list[Login]
 
@@ -52,16 +52,16 @@ class _Pending(msgspec.Struct):
     expires_at: float
 
 
-def keep_login(platform: Platform, scope: Scope, state: str, next_path: str) -> Header:
-    """The cookie that binds a state to this browser, beside those of its other tabs."""
+def save_login(platform: Platform, scope: Scope, state: str, next_path: str) -> Header:
+    """Return the cookie that binds a state to this browser, beside those of its other tabs."""
     expires_at = platform.db.clock().timestamp() + LOGIN_SECONDS
     begun = [*_begun(platform, scope), Login(state, next_path, expires_at)][-_LOGINS_MAX:]
-    return _keep(platform, _LOGIN, _Logins(begun), LOGIN_SECONDS)
+    return _sealed_cookie(platform, _LOGIN, _Logins(begun), LOGIN_SECONDS)
 
 
 def login_under_way(platform: Platform, scope: Scope, state: str) -> Login | None:
-    """The login that this browser began with the state; None where there is none, or it took
-    too long.
+    """Return the login that this browser began with the state; None where there is none or it
+    has expired.
     """
     given = state.encode()
     for login in _begun(platform, scope):
@@ -76,22 +76,22 @@ def _begun(platform: Platform, scope: Scope) -> list[Login]:
     return [login for login in begun if not _is_over(platform, login.expires_at)]
 
 
-def keep_openid(platform: Platform, openid: str) -> Header:
-    """The cookie that waits for the proof of a phone."""
+def save_openid(platform: Platform, openid: str) -> Header:
+    """Return the cookie that holds the openid until a phone is verified."""
     expires_at = platform.db.clock().timestamp() + PROOF_SECONDS
-    return _keep(platform, _OPENID, _Pending(openid, expires_at), PROOF_SECONDS)
+    return _sealed_cookie(platform, _OPENID, _Pending(openid, expires_at), PROOF_SECONDS)
 
 
 def pending_openid(platform: Platform, scope: Scope) -> str | None:
-    """The WeChat user in this browser whose phone is yet to be proven, or None."""
+    """Return the WeChat user in this browser who has no verified phone yet, or None."""
     pending = _read(platform, scope, _OPENID, _Pending)
     return None if pending is None or _is_over(platform, pending.expires_at) else pending.openid
 
 
 async def bind_pending(platform: Platform, scope: Scope, account_id: int) -> list[Header]:
-    """This browser has just proven the account's phone: bind its WeChat user, if there is one.
+    """Bind this browser's pending WeChat user, if any, to the account whose phone was verified.
 
-    The headers to answer with; none where there was nothing to bind.
+    Returns the headers to send; none where there was nothing to bind.
     """
     openid = pending_openid(platform, scope)
     if openid is None:
@@ -104,7 +104,7 @@ def _is_over(platform: Platform, expires_at: float) -> bool:
     return platform.db.clock().timestamp() >= expires_at
 
 
-def _keep(platform: Platform, name: str, value: msgspec.Struct, seconds: int) -> Header:
+def _sealed_cookie(platform: Platform, name: str, value: msgspec.Struct, seconds: int) -> Header:
     sealed = platform.vault.seal("cookies", name, 0, msgspec.json.encode(value).decode())
     return _set(platform, name, base64.urlsafe_b64encode(sealed).decode().rstrip("="), seconds)
 
@@ -123,7 +123,7 @@ def _read(platform: Platform, scope: Scope, name: str, into: type[T]) -> T | Non
 
 def _set(platform: Platform, name: str, value: str, seconds: int) -> Header:
     line = f"{_full_name(platform, name)}={value}; Path=/; Max-Age={seconds}; HttpOnly"
-    line += "; SameSite=Lax"  # it must come along when WeChat sends the browser back
+    line += "; SameSite=Lax"  # must be sent when WeChat redirects the browser back
     return b"set-cookie", (line if platform.settings.demo else line + "; Secure").encode()
 
 

@@ -19,7 +19,7 @@ from guahao.flows.messages.wechat import account_of, use_return
 from guahao.web.http.answers import Answer, html_answer, redirect_answer
 from guahao.web.http.assets import asset_address
 from guahao.web.http.reading import ApiRequest
-from guahao.web.http.wechat_link import keep_login, keep_openid, login_under_way, pending_openid
+from guahao.web.http.wechat_link import login_under_way, pending_openid, save_login, save_openid
 from guahao.web.wechat.services import Services
 from guahao.web.words.language import chosen_language
 from guahao.wechat.api import UnreachableError, WeChatError
@@ -43,7 +43,7 @@ def begin_login(services: Services, request: ApiRequest) -> Answer:
     url = services.connection.api.authorize_url(f"{services.base}/wechat/return", state)
     wanted = _query(request.scope).get("next", _HOME)
     next_path = wanted if _LOCAL.fullmatch(wanted) else _HOME
-    return redirect_answer(url, [keep_login(services.platform, request.scope, state, next_path)])
+    return redirect_answer(url, [save_login(services.platform, request.scope, state, next_path)])
 
 
 async def end_login(services: Services, request: ApiRequest) -> Answer:
@@ -85,7 +85,7 @@ async def _known(services: Services, scope: Scope, openid: str, next_path: str) 
     if account_id is not None:
         return redirect_answer(next_path, [await services.log_in(scope, account_id)])
     login_page = f"/login?{urlencode({'next': next_path})}"
-    return redirect_answer(login_page, [keep_openid(services.platform, openid)])
+    return redirect_answer(login_page, [save_openid(services.platform, openid)])
 
 
 def _query(scope: Scope) -> dict[str, str]:
