@@ -21,7 +21,6 @@ from guahao.cli import (
     serving,
     staff,
     tools,
-    wechat,
 )
 from guahao.cli.common import CommandError
 from guahao.deploy.answers import AnswersError
@@ -46,7 +45,7 @@ app = typer.Typer(
 app.add_typer(serving.app)
 app.add_typer(tools.app)
 app.add_typer(demo.app, name="demo")
-app.add_typer(wechat.app, name="wechat")
+app.add_typer(integration.wechat_app, name="wechat")
 app.add_typer(tools.audit_app, name="audit")
 app.add_typer(staff.app, name="staff")
 app.add_typer(integration.clients_app, name="hospital-client")

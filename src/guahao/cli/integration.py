@@ -1,11 +1,14 @@
-"""`guahao hospital-client` and `guahao hospital-webhook`: the systems of hospitals."""
+"""The systems of others: `guahao hospital-client`, `hospital-webhook` and `wechat`."""
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
+import uvloop
 
+from guahao import wiring
 from guahao.cli.common import CommandError, Reason, console, hospital_id_of, on_the_platform
 from guahao.flows.integration import clients as client_flows
 from guahao.flows.integration import webhooks
@@ -19,10 +22,12 @@ from guahao.rules.integration.clients import OVERLAP_HOURS_MAX, ClientRefusal, S
 from guahao.rules.integration.pushing import KINDS, WebhookRefusal
 from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.staff.staff import SYSTEM
+from guahao.settings import read_settings
 
 clients_app = typer.Typer(
     help="The information systems of hospitals (HIS) that call the platform.", no_args_is_help=True
 )
+wechat_app = typer.Typer(help="The Official Account on WeChat.", no_args_is_help=True)
 webhooks_app = typer.Typer(help="Telling hospitals of their bookings.", no_args_is_help=True)
 
 _WEBHOOK_ADVICE = {
@@ -212,3 +217,14 @@ def _print_webhook(hospital: str, made: WebhookSet | Refused[WebhookRefusal]) ->
         return
     typer.echo(f"{hospital}: secret {made.secret}")
     typer.echo("It is shown this once. docs/WEBHOOKS.md says how a receiver checks with it.")
+
+
+@wechat_app.command("menu")
+def wechat_menu() -> None:
+    """Make the account's menu, or make it anew: book, my registrations, help."""
+    settings = read_settings(os.environ)
+    if settings.wechat_appid is None:
+        raise CommandError("there is no Official Account: set GUAHAO_WECHAT_APPID and the others")
+    with wiring.application_url(settings, migrated=True) as url:
+        uvloop.run(wiring.create_wechat_menu(settings, url))
+    typer.echo("The menu is made; WeChat shows it to new followers at once, to others in a day.")
