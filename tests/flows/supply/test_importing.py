@@ -20,12 +20,12 @@ from guahao.flows.supply.imports.reading import Found, find_tables, read_row
 from guahao.notices.outbox import OutboxGateway
 from guahao.rules.kernel.text import prose
 from guahao.rules.staff.staff import Role, Staff
+from guahao.rules.supply.changes import Clinic
 from guahao.rules.supply.planning import PERIOD_BEGINS
 from guahao.sheets.book import Book, Limits
 from guahao.sheets.unpack import unpack
 from guahao.store.kernel.db import Row
 from guahao.store.supply.supply_imports import BookableDepartment, ExportedSession
-from guahao.store.supply.timetables import Clinic
 from guahao.tools import session_import
 from guahao.tools.session_import import Sentences
 from guahao.web.scheduling.schedule_files import export_file

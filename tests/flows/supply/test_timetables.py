@@ -13,10 +13,13 @@ from tests.crowd import add_clinic, add_crowd, book, count, open_desk
 
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.supply import timetables as plans
-from guahao.flows.supply.timetables import FOR_EVER, BelowBooked, Following, PlanRefusal
+from guahao.flows.supply.following import Following
+from guahao.flows.supply.timetables import SessionChange
 from guahao.rules.staff.staff import Role, Staff
+from guahao.rules.supply.changes import Clinic, SessionRefusal, SessionRefused
+from guahao.rules.supply.planning import FOR_EVER, PlanRefusal
 from guahao.store.kernel.views import AppointmentView
-from guahao.store.supply.timetables import Clinic, PlannedSession
+from guahao.store.supply.timetables import PlannedSession
 
 TUESDAY = date(2026, 12, 1)
 CLINIC = Clinic("主任医师", "高血压", "morning", time(8), time(10), 8000, 20)
@@ -125,12 +128,14 @@ async def test_an_ended_timetable_takes_free_sessions_with_it_and_keeps_booked_o
 async def test_places_are_never_fewer_than_are_booked(platform: Platform) -> None:
     by, _, session_id = await hospital(platform)
     await taken(platform, session_id, 3)
-    assert await plans.change_session(platform, by, session_id, 2, 8000) == BelowBooked(3)
+    assert await plans.change_session(platform, by, session_id, 2, 8000) == SessionRefused(
+        SessionRefusal.BELOW_BOOKED, booked=3
+    )
     after = await plans.change_session(platform, by, session_id, 3, 8000)
-    assert isinstance(after, PlannedSession)
-    assert (after.booked, after.clinic.capacity) == (3, 3)
+    assert isinstance(after, SessionChange)
+    assert (after.session.booked, after.session.clinic.capacity) == (3, 3)
     refused = await plans.change_session(platform, by, session_id, 3, 9000)
-    assert refused is PlanRefusal.FEE_IS_TOLD
+    assert refused == SessionRefused(SessionRefusal.TOLD, fields=("fee_fen",))
     [[detail]] = await ask(platform, "SELECT detail FROM audit_trail")
     assert '"capacity":20' in detail
     assert '"capacity":3' in detail
@@ -157,7 +162,8 @@ async def test_a_single_session_is_added_for_tomorrow_or_later(platform: Platfor
         session_id, department_id, None, TUESDAY, 0, False, CLINIC
     )
     today = TUESDAY - timedelta(days=1)
-    assert await plans.add_session(platform, by, department_id, today, CLINIC) is PlanRefusal.DATES
+    refused = await plans.add_session(platform, by, department_id, today, CLINIC)
+    assert refused == SessionRefused(SessionRefusal.PAST)
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,12 @@ from tests.web.site import Site, add_citizen
 from tests.web.staff_site import add_member, at_the_desk
 
 from guahao.flows.supply import fees as flows
-from guahao.flows.supply import schedules, timetables
-from guahao.flows.supply.fees import FeeChanged, FeeRefusal
+from guahao.flows.supply import schedules
+from guahao.flows.supply.fees import FeeChanged
 from guahao.rules.staff.staff import Role, Staff
+from guahao.rules.supply.fees import DatedFee, FeeRefusal
+from guahao.rules.supply.planning import PlanRefusal
 from guahao.sheets.write import Column, Kind, Table, workbook
-from guahao.store.supply.fees import DatedFee
 
 CHIEF = "主任医师"
 JANUARY = date(2027, 1, 1)
@@ -281,4 +282,4 @@ async def test_a_line_of_a_retired_title_goes_on(site: Site) -> None:
     await reader.go(path)
     await reader.send(reader.form(path), capacity="5")
     assert "已随之更改" in reader.text
-    assert timetables.PlanRefusal.TITLE_NOT_OFFERED not in reader.text
+    assert PlanRefusal.TITLE_NOT_OFFERED not in reader.text

@@ -15,11 +15,11 @@ from tests.web.staff_site import add_member
 
 from guahao.flows.supply import timetables
 from guahao.flows.supply.schedules import roll_forward
-from guahao.flows.supply.timetables import FOR_EVER
 from guahao.rules.staff.staff import Role, Staff
+from guahao.rules.supply.changes import Clinic
+from guahao.rules.supply.planning import FOR_EVER, PlanRefusal
 from guahao.store.kernel.views import AppointmentView
 from guahao.store.supply import sessions
-from guahao.store.supply.timetables import Clinic
 
 CLINIC = Clinic("主任医师", "", "morning", time(8), time(12), 8000, 20)
 ITEM = {"starts_at": "08:00", "ends_at": "12:00"}
@@ -140,7 +140,7 @@ async def test_the_timetable_neither_changes_nor_ends_nor_makes_it_again(
     await system.publish([session_item(1, starts_at="09:00", ends_at="12:00")])
     by, platform = await scheduler_of(system), site.platform
     reached = await timetables.change(platform, by, timetable_id, CLINIC)
-    assert not isinstance(reached, timetables.PlanRefusal)
+    assert not isinstance(reached, PlanRefusal)
     assert await roll_forward(platform) == 0
     await timetables.end(platform, by, timetable_id, date(2026, 11, 30))
     assert await on(site) == [("S1", True, 20)]

@@ -2,38 +2,35 @@
 
 A fee holds for visits from its date on. Sessions that are made from then on have it; those
 that are there already keep theirs, unless the administrator, having seen how many, gives it to
-those without a booking. Whoever has booked pays what they were told.
+those that nobody holds a booking of. Who has booked pays what they were told.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from datetime import date, timedelta
-from enum import StrEnum
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import date
 
 from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
-from guahao.flows.supply.timetables import FEE_MAX_FEN
 from guahao.rules.hospitals.titles import Title
 from guahao.rules.kernel.limits import ONE_DAY
 from guahao.rules.kernel.versions import version_of
 from guahao.rules.staff.staff import Staff
+from guahao.rules.supply.fees import (
+    DatedFee,
+    FeeEffect,
+    FeeRefusal,
+    PricedSession,
+    decide_fee,
+    listed_fee,
+    refused_fee,
+)
 from guahao.store.hospitals import titles
 from guahao.store.hospitals.hospital_rules import lock_hospital
+from guahao.store.kernel.db import Tx
+from guahao.store.supply import changes
 from guahao.store.supply import fees as store
-from guahao.store.supply.fees import DatedFee, FeeReach
-
-AHEAD_DAYS = 366  # later is a slip of the keyboard
-
-
-class FeeRefusal(StrEnum):
-    """Why a fee is not changed."""
-
-    TITLE = "fee_title"
-    FEE = "fee_fee"
-    DATE = "fee_date"
-    NO_CHANGE = "fee_no_change"
-    CHANGED_MEANWHILE = "fee_changed_meanwhile"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +47,19 @@ class FeeList:
 
 
 @dataclass(frozen=True, slots=True)
+class FeeReach:
+    """Sessions of a fee's days and title that have another fee.
+
+    `free`: nobody holds a booking, they can follow; `taken`: somebody has booked for what was
+    told; `own`: they have a price of their own.
+    """
+
+    free: int
+    taken: int
+    own: int
+
+
+@dataclass(frozen=True, slots=True)
 class FeeChanged:
     """What became of a change: `applied` sessions without a booking have it now."""
 
@@ -57,68 +67,92 @@ class FeeChanged:
 
 
 async def fee_list(platform: Platform, by: Staff) -> FeeList:
-    """The list of the hospital that they act for."""
+    """Return the list of the hospital that they act for."""
     hospital_id = by.own_hospital_id
     async with platform.db.transaction(hospital_id=hospital_id) as tx:
         return FeeList(await titles.listed(tx), await store.dated(tx, hospital_id))
 
 
 async def offered(platform: Platform, by: Staff, day: date) -> list[tuple[Title, int | None]]:
-    """The titles that a form offers, each with the hospital's fee for visits on that day."""
+    """Return the titles that a form offers, each with the hospital's fee for visits on that day."""
     hospital_id = by.own_hospital_id
     async with platform.db.transaction(hospital_id=hospital_id) as tx:
         fees = await store.on_day(tx, hospital_id, day)
-        there = await titles.listed(tx)
-    return [(one, fees.get(one.name)) for one in there if one.retired_at is None]
-
-
-def _refused(fee: DatedFee, today: date, known: set[str]) -> FeeRefusal | None:
-    if fee.title not in known:
-        return FeeRefusal.TITLE
-    if not 0 <= fee.fee_fen <= FEE_MAX_FEN:
-        return FeeRefusal.FEE
-    # Nobody books for today (S4); whoever came yesterday has paid.
-    near = today + ONE_DAY <= fee.holds_from <= today + timedelta(days=AHEAD_DAYS)
-    return None if near else FeeRefusal.DATE
+        found = await titles.listed(tx)
+    return [(title, fees.get(title.name)) for title in found if title.retired_at is None]
 
 
 async def preview(platform: Platform, by: Staff, fee: DatedFee) -> FeeReach | FeeRefusal:
-    """How many sessions a new fee would meet."""
+    """Return how many sessions a new fee would meet."""
     hospital_id = by.own_hospital_id
     async with platform.db.transaction(hospital_id=hospital_id) as tx:
-        known = {one.name for one in await titles.listed(tx)}
-        refused = _refused(fee, tx.now.date(), known)
+        refused = refused_fee(fee, tx.now.date(), {title.name for title in await titles.listed(tx)})
         if refused is not None:
             return refused
-        reach = await store.reach(tx, hospital_id, fee)
-        listed = await store.on_day(tx, hospital_id, fee.holds_from)
-        same = listed.get(fee.title) == fee.fee_fen
-        return FeeRefusal.NO_CHANGE if same and not reach.free else reach
+        dated = await store.dated(tx, hospital_id)
+        effects = [effect for _, effect in await _effects(tx, hospital_id, fee, dated, lock=False)]
+    reach = FeeReach(
+        effects.count(FeeEffect.FREE), effects.count(FeeEffect.TAKEN), effects.count(FeeEffect.OWN)
+    )
+    is_same = listed_fee(dated, fee.title, fee.holds_from) == fee.fee_fen
+    return FeeRefusal.NO_CHANGE if is_same and not reach.free else reach
 
 
 async def change(
     platform: Platform, by: Staff, seen: str, fee: DatedFee, *, to_sessions: bool
 ) -> FeeChanged | FeeRefusal:
-    """A fee from a date on, where the list is as it was `seen`.
+    """Change a fee from a date on, where the list is as it was `seen`.
 
-    `to_sessions`: also to the sessions of those days that are there and nobody has booked.
+    `to_sessions`: also of the sessions of those days that nobody holds a booking of. Who books
+    meanwhile is waited for, and keeps what they were told.
     """
     hospital_id = by.own_hospital_id
     async with acting(platform, by.who, hospital_id=hospital_id) as act:
         await lock_hospital(act.tx, hospital_id)
-        there = FeeList(await titles.listed(act.tx), await store.dated(act.tx, hospital_id))
-        refused = _refused(fee, act.now.date(), {one.name for one in there.titles})
+        stored = FeeList(await titles.listed(act.tx), await store.dated(act.tx, hospital_id))
+        refused = refused_fee(fee, act.now.date(), {title.name for title in stored.titles})
         if refused is not None:
             return refused
-        if there.version != seen:
+        if stored.version != seen:
             return FeeRefusal.CHANGED_MEANWHILE
-        before = (await store.on_day(act.tx, hospital_id, fee.holds_from)).get(fee.title)
-        applied = await store.apply(act.tx, hospital_id, fee) if to_sessions else 0
-        if before == fee.fee_fen and not applied:
+        following: dict[int, PricedSession] = {}
+        if to_sessions:
+            found = await _effects(act.tx, hospital_id, fee, stored.fees, lock=True)
+            following = {
+                session.id: session for session, effect in found if effect is FeeEffect.FREE
+            }
+        before = listed_fee(stored.fees, fee.title, fee.holds_from)
+        if before == fee.fee_fen and not following:
             return FeeRefusal.NO_CHANGE
+        await changes.change_sessions(
+            act.tx,
+            {
+                id: replace(session.facts.terms, fee_fen=fee.fee_fen)
+                for id, session in following.items()
+            },
+        )
         if before != fee.fee_fen:
             await store.put(act.tx, hospital_id, fee)
-        detail = {"before": before, "after": asdict(fee), "sessions": applied}
-        subject = ("hospital", hospital_id)
-        await act.record("change_fee", subject, detail=detail)
-        return FeeChanged(applied)
+        detail = {"before": before, "after": asdict(fee), "sessions": len(following)}
+        await act.record("change_fee", ("hospital", hospital_id), detail=detail)
+        return FeeChanged(len(following))
+
+
+async def _effects(
+    tx: Tx, hospital_id: int, fee: DatedFee, dated: Sequence[DatedFee], *, lock: bool
+) -> list[tuple[PricedSession, FeeEffect | None]]:
+    """Decide what a fee does to each session of its days, until its title's next fee begins."""
+    later = [
+        known.holds_from
+        for known in dated
+        if known.title == fee.title and known.holds_from > fee.holds_from
+    ]
+    days = (fee.holds_from - ONE_DAY, fee.holds_from)
+    listed = [listed_fee(dated, fee.title, day) for day in days]
+    list_fees = {fee_fen for fee_fen in listed if fee_fen is not None}
+    found = await store.sessions_with_another_fee(
+        tx, hospital_id, fee, min(later, default=None), lock=lock
+    )
+    return [
+        (session, decide_fee(session, fee.fee_fen, list_fees, tx.now.date())) for session in found
+    ]

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from guahao.flows.attendance import window
 from guahao.flows.attendance.window import ClosedSession
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.supply import stops, timetables
-from guahao.flows.supply.feeding import own_session
 from guahao.flows.supply.stops import StopRefusal, StopReport
-from guahao.flows.supply.timetables import BelowBooked, PlanRefusal
 from guahao.rules.attendance.window import WindowRefusal
 from guahao.rules.staff.staff import OfHospital
+from guahao.rules.supply.changes import SessionRefused
+from guahao.rules.supply.planning import PlanRefusal
+from guahao.store.supply import feeding
 from guahao.store.supply import stops as stop_store
-from guahao.store.supply.feeding import FedSession
+from guahao.store.supply.feeding import HospitalSession
 from guahao.store.supply.stops import Scope, Stop
 
 
@@ -29,7 +30,7 @@ class UnstopRefusal(StrEnum):
 class Placed:
     """A session as it is now; `changed`: by this very call."""
 
-    session: FedSession
+    session: HospitalSession
     changed: bool
 
 
@@ -37,24 +38,33 @@ class Placed:
 class Halted:
     """A session after stopping it or taking that back, and the stop where there is one."""
 
-    session: FedSession
+    session: HospitalSession
     changed: bool
     report: StopReport | None
 
 
+async def own_session(
+    platform: Platform, by: OfHospital, external_id: str
+) -> HospitalSession | None:
+    """Return a session by the hospital's own id, or None."""
+    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+        return (await feeding.published(tx, by.own_hospital_id, [external_id])).get(external_id)
+
+
 async def change_places(
     platform: Platform, by: OfHospital, external_id: str, capacity: int
-) -> Placed | PlanRefusal | BelowBooked | None:
-    """Another number of places; None where the hospital has no such session."""
+) -> Placed | PlanRefusal | SessionRefused | None:
+    """Change the number of places; None where the hospital has no such session."""
     found = await own_session(platform, by, external_id)
     if found is None:
         return None
-    if found.session.capacity == capacity:
-        return Placed(found, changed=False)
     outcome = await timetables.change_session(platform, by, found.id, capacity, None)
-    if isinstance(outcome, PlanRefusal | BelowBooked):
+    if isinstance(outcome, PlanRefusal | SessionRefused):
         return outcome
-    return Placed(await _again(platform, by, found), changed=True)
+    now = outcome.session
+    return Placed(
+        replace(found, session=now.terms, booked=now.booked, stopped=now.stopped), outcome.changed
+    )
 
 
 async def stop(
@@ -106,7 +116,7 @@ async def close(
 
 
 async def _halted(
-    platform: Platform, by: OfHospital, before: FedSession, *, changed: bool
+    platform: Platform, by: OfHospital, before: HospitalSession, *, changed: bool
 ) -> Halted:
     session = await _again(platform, by, before)
     held = await _stop_of(platform, by, session.id) if session.stopped else None
@@ -119,6 +129,6 @@ async def _stop_of(platform: Platform, by: OfHospital, session_id: int) -> Stop 
         return await stop_store.of_session(tx, platform.vault, session_id)
 
 
-async def _again(platform: Platform, by: OfHospital, before: FedSession) -> FedSession:
+async def _again(platform: Platform, by: OfHospital, before: HospitalSession) -> HospitalSession:
     """As it is now; as it was where its department was removed this very moment."""
     return await own_session(platform, by, before.external_id or "") or before

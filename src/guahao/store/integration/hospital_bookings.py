@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from guahao.rules.booking.order_no import order_no
-from guahao.rules.supply.feeding import Session
+from guahao.rules.supply.changes import SessionTerms
 from guahao.store.kernel.db import Tx
 from guahao.store.kernel.records import columns, take
 from guahao.store.kernel.vault import Vault
@@ -30,7 +30,7 @@ class HospitalBooking:
     session_external_id: str | None
     department_external_id: str | None
     department_name: str
-    session: Session
+    session: SessionTerms
     patient: PatientView
 
     @property
@@ -42,7 +42,7 @@ class HospitalBooking:
 _BOOKING = f"""
     SELECT a.id, a.status, a.channel, a.booked_at, a.changed_at, s.id AS session_id,
            s.external_id AS session_external_id, d.external_id AS department_external_id,
-           d.name AS department_name, {columns(Session, "s", "session_of_")},
+           d.name AS department_name, {columns(SessionTerms, "s", "session_of_")},
            p.id AS patient_id, p.name_enc, p.id_type, p.id_no_enc, p.suspended_until
     FROM appointments a
     JOIN clinic_sessions s ON s.id = a.clinic_session_id
@@ -113,4 +113,4 @@ def _booking(
     **row: Any,
 ) -> HospitalBooking:
     patient = open_patient(vault, patient_id, name_enc, id_type, id_no_enc, suspended_until)
-    return HospitalBooking(session=take(Session, row, "session_of_"), patient=patient, **row)
+    return HospitalBooking(session=take(SessionTerms, row, "session_of_"), patient=patient, **row)

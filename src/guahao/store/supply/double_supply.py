@@ -10,13 +10,12 @@ may mean it so.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 
-from guahao.rules.supply.feeding import Session
+from guahao.rules.supply.changes import SessionTerms
 from guahao.store.kernel.db import Tx, recordset
-from guahao.store.supply.feeding import session_row
-from guahao.store.supply.supply_imports import joined_as_a_whole
+from guahao.store.supply.import_rows import joined_as_a_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,42 +73,50 @@ _ON_OFFER = """
 _BEST = "coalesce(s.starts_at, t.starts_at) NULLS FIRST, t.id"
 
 
-async def beside_timetables(tx: Tx, sessions: Mapping[str, Session]) -> dict[str, Beside]:
-    """Which of these published sessions stand beside a timetable's, by the hospital's ids."""
+async def beside_timetables(tx: Tx, sessions: Mapping[str, SessionTerms]) -> dict[str, Beside]:
+    """Return what these published sessions stand beside, by the hospital's ids."""
     rows = await tx.rows(
         f"""
         SELECT DISTINCT ON (n.external_id) n.external_id, s.id
-        FROM json_to_recordset(%s::json)
+        FROM json_to_recordset(%(sessions)s::json)
             AS n (external_id text, department_id bigint, title text, specialty text,
                   visit_date date, period text, starts_at time, ends_at time)
         {_ITS_TIMETABLE}
         WHERE {_ON_OFFER}
         ORDER BY n.external_id, {_BEST}
         """,
-        (recordset([{"external_id": id, **session_row(one)} for id, one in sessions.items()]),),
+        {
+            "sessions": recordset(
+                [{"external_id": id, **asdict(terms)} for id, terms in sessions.items()]
+            )
+        },
     )
-    return {row[0]: Beside(row[1]) for row in rows}
+    return {external_id: Beside(session_id) for external_id, session_id in rows}
 
 
 _ROWS_BESIDE = f"""
-    SELECT DISTINCT ON (n.sheet, n.row) n.sheet, n.row, false, d.name, d.name_en,
-           n.title, n.specialty, n.visit_date, n.period, s.id, coalesce(s.capacity, t.capacity)
+    SELECT DISTINCT ON (n.sheet, n.row) n.sheet, n.row, false AS is_weekly,
+           d.name AS department_name, d.name_en AS department_name_en, n.title, n.specialty,
+           n.visit_date, n.period, s.id AS session_id,
+           coalesce(s.capacity, t.capacity) AS capacity
     FROM supply_import_rows n JOIN departments d ON d.id = n.department_id
     {_ITS_TIMETABLE}
     LEFT JOIN clinic_sessions own ON own.id = n.record_id
-    WHERE n.import_id = %s AND n.visit_date > %s AND n.capacity > 0
+    WHERE n.import_id = %(import_id)s AND n.visit_date > %(today)s AND n.capacity > 0
       AND own.timetable_id IS NULL AND own.stopped_at IS NULL AND {_ON_OFFER}
     ORDER BY n.sheet, n.row, {_BEST}
 """
 _WEEKLY_BESIDE = """
-    SELECT DISTINCT ON (n.sheet, n.row) n.sheet, n.row, true, d.name, d.name_en,
-           n.title, n.specialty, s.visit_date, n.period, s.id, s.capacity
+    SELECT DISTINCT ON (n.sheet, n.row) n.sheet, n.row, true AS is_weekly,
+           d.name AS department_name, d.name_en AS department_name_en, n.title, n.specialty,
+           s.visit_date, n.period, s.id AS session_id, s.capacity
     FROM supply_import_rows n JOIN departments d ON d.id = n.department_id
     JOIN clinic_sessions s ON s.department_id = n.department_id AND s.title = n.title
      AND s.specialty = n.specialty AND s.period = n.period
      AND extract(isodow FROM s.visit_date)::int = n.iso_weekday
      AND s.visit_date BETWEEN n.valid_from AND n.valid_until
-    WHERE n.import_id = %s AND s.visit_date > %s AND n.capacity > 0 AND s.capacity > 0
+    WHERE n.import_id = %(import_id)s AND s.visit_date > %(today)s AND n.capacity > 0
+      AND s.capacity > 0
       AND s.timetable_id IS NULL AND s.stopped_at IS NULL
       AND s.starts_at IS DISTINCT FROM n.starts_at
       AND (n.starts_at IS NULL OR s.starts_at IS NULL
@@ -120,8 +127,8 @@ _WEEKLY_BESIDE = """
 
 
 async def beside_rows(tx: Tx, import_id: int) -> list[BesideRow]:
-    """Which rows of a compared import would put the same clinic on offer twice."""
-    at = (import_id, tx.now.date())
+    """Return the rows of a compared import that would put the same clinic on offer twice."""
+    params = {"import_id": import_id, "today": tx.now.date()}
     async with joined_as_a_whole(tx):
-        rows = await tx.rows(_ROWS_BESIDE, at) + await tx.rows(_WEEKLY_BESIDE, at)
-    return [BesideRow(*row) for row in rows]
+        found = await tx.records(BesideRow, _ROWS_BESIDE, params)
+        return found + await tx.records(BesideRow, _WEEKLY_BESIDE, params)

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import astuple, dataclass
-from datetime import date, time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
 
-from guahao.store.kernel.db import Tx
+from guahao.rules.supply.changes import Clinic, SessionTerms, terms_of
+from guahao.store.kernel.db import Tx, recordset
+from guahao.store.supply.changes import TERMS
 from guahao.store.supply.fees import listed_fee
-
-
-@dataclass(frozen=True, slots=True)
-class Clinic:
-    """What is held: who, when in the day, for how much and how many. Money in 分."""
-
-    title: str
-    specialty: str
-    period: str
-    starts_at: time | None
-    ends_at: time | None
-    fee_fen: int
-    capacity: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +30,16 @@ class Timetable:
 
 
 @dataclass(frozen=True, slots=True)
+class TimetableChange:
+    """What a timetable holds from now on, and its last day."""
+
+    hospital_id: int
+    clinic: Clinic
+    fee_is_own: bool
+    valid_until: date
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedSession:
     """A session as its scheduler sees it."""
 
@@ -51,62 +51,102 @@ class PlannedSession:
     stopped: bool
     clinic: Clinic
 
+    @property
+    def terms(self) -> SessionTerms:
+        """What the session offers."""
+        return terms_of(self.clinic, self.department_id, self.visit_date)
+
 
 _CLINIC = "title, specialty, period, starts_at, ends_at, fee_fen, capacity"
 # The calendar has no "for ever" of its own.
 _TIMETABLE = f"""
     SELECT t.id, department_id, iso_weekday, valid_from,
-           least(valid_until, date '9999-12-31'), fee_is_own,
+           least(valid_until, date '9999-12-31') AS valid_until, fee_is_own,
            title, specialty, period, starts_at, ends_at,
            CASE WHEN fee_is_own THEN fee_fen
-                ELSE coalesce({listed_fee("t.hospital_id", "t.title", "greatest(valid_from, %s)")},
-                              fee_fen) END,
+                ELSE coalesce({
+    listed_fee("t.hospital_id", "t.title", "greatest(valid_from, %(today)s)")
+},
+                              fee_fen) END AS fee_fen,
            capacity
     FROM timetables t
 """
 _SESSION = f"""
-    SELECT id, department_id, timetable_id, visit_date, booked, stopped_at IS NOT NULL, {_CLINIC}
+    SELECT id, department_id, timetable_id, visit_date, booked, stopped_at IS NOT NULL AS stopped,
+           {_CLINIC}
     FROM clinic_sessions
 """
 _BY_TIME = "array_position('{morning,afternoon,evening}', period), starts_at NULLS FIRST, title, id"
+_UNTIL = "CASE WHEN {0} = date '9999-12-31' THEN 'infinity' ELSE {0} END"
 
 
-def _timetable(row: Sequence[object]) -> Timetable:
-    return Timetable(*[*row[:6], Clinic(*row[6:])])  # type: ignore[arg-type]
+def _timetable(
+    *,
+    id: int,
+    department_id: int,
+    iso_weekday: int,
+    valid_from: date,
+    valid_until: date,
+    fee_is_own: bool,
+    **clinic: Any,
+) -> Timetable:
+    return Timetable(
+        *(id, department_id, iso_weekday, valid_from, valid_until, fee_is_own), Clinic(**clinic)
+    )
 
 
-def _session(row: Sequence[object]) -> PlannedSession:
-    return PlannedSession(*[*row[:6], Clinic(*row[6:])])  # type: ignore[arg-type]
+def _session(
+    *,
+    id: int,
+    department_id: int,
+    timetable_id: int | None,
+    visit_date: date,
+    booked: int,
+    stopped: bool,
+    **clinic: Any,
+) -> PlannedSession:
+    return PlannedSession(
+        *(id, department_id, timetable_id, visit_date, booked, stopped), Clinic(**clinic)
+    )
 
 
 async def has_department(tx: Tx, hospital_id: int, department_id: int) -> bool:
     """Whether the department is this hospital's and has sessions of its own."""
     row = await tx.row(
-        "SELECT 1 FROM departments WHERE id = %s AND hospital_id = %s AND parent_id IS NOT NULL",
-        (department_id, hospital_id),
+        """
+        SELECT 1 FROM departments
+        WHERE id = %(id)s AND hospital_id = %(hospital_id)s AND parent_id IS NOT NULL
+        """,
+        {"id": department_id, "hospital_id": hospital_id},
     )
     return row is not None
 
 
 async def of_department(tx: Tx, department_id: int, today: date) -> list[Timetable]:
-    """The timetables that hold today or later, in the order of a day."""
-    rows = await tx.rows(
-        f"{_TIMETABLE} WHERE department_id = %s AND valid_until >= %s ORDER BY {_BY_TIME}",
-        (today, department_id, today),
+    """Return the timetables that hold today or later, in the order of a day."""
+    return await tx.records(
+        _timetable,
+        f"""
+        {_TIMETABLE} WHERE department_id = %(department_id)s AND valid_until >= %(today)s
+        ORDER BY {_BY_TIME}
+        """,
+        {"department_id": department_id, "today": today},
     )
-    return [_timetable(row) for row in rows]
 
 
 async def sessions_between(
     tx: Tx, department_id: int, first: date, last: date
 ) -> list[PlannedSession]:
-    """A department's sessions, both days included."""
-    rows = await tx.rows(
-        f"{_SESSION} WHERE department_id = %s AND visit_date BETWEEN %s AND %s"
-        f" ORDER BY visit_date, {_BY_TIME}",
-        (department_id, first, last),
+    """Return a department's sessions, both days included."""
+    return await tx.records(
+        _session,
+        f"""
+        {_SESSION} WHERE department_id = %(department_id)s
+          AND visit_date BETWEEN %(first)s AND %(last)s
+        ORDER BY visit_date, {_BY_TIME}
+        """,
+        {"department_id": department_id, "first": first, "last": last},
     )
-    return [_session(row) for row in rows]
 
 
 async def add(
@@ -115,148 +155,133 @@ async def add(
     department_id: int,
     weekday: int,
     span: tuple[date, date],
-    new: Clinic,
+    clinic: Clinic,
     *,
     fee_is_own: bool,
 ) -> int:
-    """A timetable; its id."""
+    """Add a timetable; return its id."""
     row = await tx.row(
         f"""
         INSERT INTO timetables (hospital_id, department_id, iso_weekday, fee_is_own, valid_from,
                                 valid_until, {_CLINIC})
-        VALUES (%s, %s, %s, %s, %s, CASE WHEN %s = date '9999-12-31' THEN 'infinity' ELSE %s END,
-                %s, %s, %s, %s, %s, %s, %s) RETURNING id
+        VALUES (%(hospital_id)s, %(department_id)s, %(weekday)s, %(fee_is_own)s, %(first)s,
+                {_UNTIL.format("%(last)s")}, %(title)s, %(specialty)s, %(period)s,
+                %(starts_at)s, %(ends_at)s, %(fee_fen)s, %(capacity)s)
+        RETURNING id
         """,
-        (
-            *(hospital_id, department_id, weekday, fee_is_own, span[0], span[1], span[1]),
-            *astuple(new),
-        ),
+        {
+            "hospital_id": hospital_id,
+            "department_id": department_id,
+            "weekday": weekday,
+            "fee_is_own": fee_is_own,
+            "first": span[0],
+            "last": span[1],
+            **asdict(clinic),
+        },
     )
     assert row is not None
     return int(row[0])
 
 
 async def lock(tx: Tx, hospital_id: int, timetable_id: int) -> Timetable | None:
-    """A timetable of the hospital's, locked; None if unknown or another's."""
-    row = await tx.row(
-        f"{_TIMETABLE} WHERE t.hospital_id = %s AND t.id = %s FOR NO KEY UPDATE OF t",
-        (tx.now.date(), hospital_id, timetable_id),
+    """Lock a timetable of the hospital's; None if unknown or another's."""
+    return await tx.record(
+        _timetable,
+        f"""
+        {_TIMETABLE} WHERE t.hospital_id = %(hospital_id)s AND t.id = %(id)s
+        FOR NO KEY UPDATE OF t
+        """,
+        {"today": tx.now.date(), "hospital_id": hospital_id, "id": timetable_id},
     )
-    return None if row is None else _timetable(row)
 
 
-async def change(tx: Tx, timetable_id: int, new: Clinic, *, fee_is_own: bool) -> None:
-    """Other times, fee or capacity from now on."""
+async def change(tx: Tx, changed: Mapping[int, TimetableChange]) -> None:
+    """Give locked timetables what they hold from now on, by id."""
     await tx.do(
-        f"UPDATE timetables SET (fee_is_own, {_CLINIC}) = (%s, %s, %s, %s, %s, %s, %s, %s)"
-        " WHERE id = %s",
-        (fee_is_own, *astuple(new), timetable_id),
+        f"""
+        UPDATE timetables t
+        SET fee_is_own = n.fee_is_own, valid_until = {_UNTIL.format("n.valid_until")},
+            title = n.title, specialty = n.specialty, period = n.period,
+            starts_at = n.starts_at, ends_at = n.ends_at, fee_fen = n.fee_fen,
+            capacity = n.capacity
+        FROM json_to_recordset(%(timetables)s::json)
+            AS n (id bigint, fee_is_own boolean, valid_until date, title text, specialty text,
+                  period text, starts_at time, ends_at time, fee_fen integer, capacity integer)
+        WHERE t.id = n.id
+        """,
+        {
+            "timetables": recordset(
+                [
+                    {
+                        "id": id,
+                        "fee_is_own": new.fee_is_own,
+                        "valid_until": new.valid_until,
+                        **asdict(new.clinic),
+                    }
+                    for id, new in changed.items()
+                ]
+            )
+        },
     )
 
 
 async def end(tx: Tx, timetable_id: int, last: date) -> None:
-    """`last` is the last day on which it holds; 9999-12-31: for ever."""
+    """Let a timetable hold until `last`; 9999-12-31: for ever."""
     await tx.do(
-        """
-        UPDATE timetables
-        SET valid_until = CASE WHEN %s = date '9999-12-31' THEN 'infinity' ELSE %s END
-        WHERE id = %s
-        """,
-        (last, last, timetable_id),
+        f"UPDATE timetables SET valid_until = {_UNTIL.format('%(last)s')} WHERE id = %(id)s",
+        {"last": last, "id": timetable_id},
     )
 
 
-async def following(tx: Tx, timetable_id: int, after: date) -> tuple[int, int]:
-    """Its open sessions after a day: how many without a booking, how many with.
+async def sessions_of(
+    tx: Tx, spans: Mapping[int, tuple[date, date]], *, lock: bool
+) -> dict[int, int]:
+    """Return the timetables' sessions within their spans, both days included.
 
-    What the hospital's own system has taken over follows that alone.
+    By id, each with its timetable's id. What the hospital's own system has taken over follows
+    that alone. `lock`: in order of id.
     """
-    row = await tx.row(
-        """
-        SELECT count(*) FILTER (WHERE booked = 0), count(*) FILTER (WHERE booked > 0)
-        FROM clinic_sessions
-        WHERE timetable_id = %s AND visit_date > %s AND stopped_at IS NULL
-          AND external_id IS NULL
-        """,
-        (timetable_id, after),
-    )
-    assert row is not None
-    return row[0], row[1]
-
-
-async def lock_following(tx: Tx, timetable_id: int, after: date) -> list[int]:
-    """Its open sessions after a day, locked in order of id."""
     rows = await tx.rows(
-        """
-        SELECT id FROM clinic_sessions
-        WHERE timetable_id = %s AND visit_date > %s AND stopped_at IS NULL
-          AND external_id IS NULL
-        ORDER BY id FOR NO KEY UPDATE
+        f"""
+        SELECT s.id, s.timetable_id
+        FROM unnest(%(ids)s::bigint[], %(first)s::date[], %(last)s::date[]) AS n (id, first, last)
+        JOIN clinic_sessions s ON s.timetable_id = n.id
+         AND s.visit_date BETWEEN n.first AND n.last AND s.external_id IS NULL
+        ORDER BY s.id {"FOR NO KEY UPDATE OF s" if lock else ""}
         """,
-        (timetable_id, after),
+        {
+            "ids": list(spans),
+            "first": [first for first, _ in spans.values()],
+            "last": [last for _, last in spans.values()],
+        },
     )
-    return [row[0] for row in rows]
-
-
-async def follow(tx: Tx, session_ids: Sequence[int], new: Clinic, *, fee_is_own: bool) -> None:
-    """Locked sessions take over a change: all of it where nobody has booked, the places alone
-    where somebody has, and never fewer than are booked. The fee is its day's on the list,
-    unless the line has a price of its own."""
-    ids = list(session_ids)
-    await tx.do(
-        f"UPDATE clinic_sessions SET ({_CLINIC}) = (%s, %s, %s, %s, %s, %s, %s)"
-        " WHERE id = ANY(%s::bigint[]) AND booked = 0",
-        (*astuple(new), ids),
-    )
-    if not fee_is_own:
-        listed = listed_fee("s.hospital_id", "s.title", "s.visit_date")
-        await tx.do(
-            f"UPDATE clinic_sessions s SET fee_fen = coalesce({listed}, fee_fen)"
-            " WHERE id = ANY(%s::bigint[]) AND booked = 0",
-            (ids,),
-        )
-    await tx.do(
-        "UPDATE clinic_sessions SET capacity = greatest(booked, %s)"
-        " WHERE id = ANY(%s::bigint[]) AND booked > 0",
-        (new.capacity, ids),
-    )
-
-
-async def withdraw(tx: Tx, session_ids: Sequence[int]) -> None:
-    """Locked sessions of an ended timetable: gone where nobody ever booked, full elsewhere."""
-    ids = list(session_ids)
-    await tx.do(
-        "DELETE FROM clinic_sessions s WHERE id = ANY(%s::bigint[])"
-        " AND NOT EXISTS (SELECT FROM appointments a WHERE a.clinic_session_id = s.id)",
-        (ids,),
-    )
-    await tx.do("UPDATE clinic_sessions SET capacity = booked WHERE id = ANY(%s::bigint[])", (ids,))
+    return dict(rows)
 
 
 async def add_session(
-    tx: Tx, hospital_id: int, department_id: int, visit_date: date, new: Clinic
+    tx: Tx, hospital_id: int, department_id: int, visit_date: date, clinic: Clinic
 ) -> int:
-    """A session that follows no timetable; its id."""
+    """Add a session that follows no timetable; return its id."""
     row = await tx.row(
         f"""
-        INSERT INTO clinic_sessions (hospital_id, department_id, visit_date, {_CLINIC})
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING id
+        INSERT INTO clinic_sessions (hospital_id, department_id, {TERMS})
+        VALUES (%(hospital_id)s, %(department_id)s, %(title)s, %(specialty)s, %(visit_date)s,
+                %(period)s, %(starts_at)s, %(ends_at)s, %(fee_fen)s, %(capacity)s)
+        RETURNING id
         """,
-        (hospital_id, department_id, visit_date, *astuple(new)),
+        {
+            "hospital_id": hospital_id,
+            **asdict(terms_of(clinic, department_id, visit_date)),
+        },
     )
     assert row is not None
     return int(row[0])
 
 
 async def session(tx: Tx, hospital_id: int, session_id: int) -> PlannedSession | None:
-    """A session of the hospital's, or None."""
-    row = await tx.row(f"{_SESSION} WHERE hospital_id = %s AND id = %s", (hospital_id, session_id))
-    return None if row is None else _session(row)
-
-
-async def set_session(tx: Tx, session_id: int, capacity: int, fee_fen: int) -> None:
-    """Places and fee of a locked session."""
-    await tx.do(
-        "UPDATE clinic_sessions SET capacity = %s, fee_fen = %s WHERE id = %s",
-        (capacity, fee_fen, session_id),
+    """Return a session of the hospital's, or None."""
+    return await tx.record(
+        _session,
+        f"{_SESSION} WHERE hospital_id = %(hospital_id)s AND id = %(id)s",
+        {"hospital_id": hospital_id, "id": session_id},
     )

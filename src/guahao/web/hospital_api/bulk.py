@@ -10,7 +10,8 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from guahao.flows.supply.feeding import ITEMS_MAX, Outcome
-from guahao.rules.supply.feeding import Fed, ItemRefusal
+from guahao.rules.supply.changes import SessionRefused, UpsertResult
+from guahao.rules.supply.feeding import ItemRefusal
 from guahao.web.hospital_api.access import Visit
 from guahao.web.http.answers import Answer, json_answer
 from guahao.web.http.reading import ProblemError, invalid, read_body
@@ -18,7 +19,7 @@ from guahao.words.text import Words
 
 _NAME_MAX = 64  # characters of an external id
 BYTES_MAX = 8 * 1024 * 1024
-RESULTS = (*(fed.value for fed in Fed), "refused")
+RESULTS = (*(result.value for result in UpsertResult), "refused")
 
 _BESIDE = Words(
     "已照办。但平台上的每周排班在同一天同一时段也开出这个门诊，开始时间不同，号源加倍。"
@@ -169,8 +170,11 @@ def _unreadable(visit: Visit, one: Unreadable) -> BulkItemOut:
 
 
 def _item_out(visit: Visit, external_id: str, outcome: Outcome) -> BulkItemOut:
+    if isinstance(outcome.what, SessionRefused):
+        refused = outcome.what
+        return _refused(visit, external_id, refused.reason, None, outcome.id, refused.booked)
     if isinstance(outcome.what, ItemRefusal):
-        return _refused(visit, external_id, outcome.what, None, outcome.id, outcome.booked)
+        return _refused(visit, external_id, outcome.what, None, outcome.id)
     done = BulkItemOut(external_id, outcome.what, UNSET if outcome.id is None else outcome.id)
     if outcome.beside is not None:
         detail = _BESIDE.of(visit.language)

@@ -10,10 +10,11 @@ import msgspec
 from guahao.flows.supply import own_sessions as flows
 from guahao.flows.supply.own_sessions import Halted, UnstopRefusal
 from guahao.flows.supply.stops import StopRefusal
-from guahao.flows.supply.timetables import BelowBooked, PlanRefusal
 from guahao.rules.attendance.window import WindowRefusal
 from guahao.rules.integration.clients import Scope
 from guahao.rules.kernel.limits import CITY_TIME
+from guahao.rules.supply.changes import SessionRefused
+from guahao.rules.supply.planning import PlanRefusal
 from guahao.web.api.services import Route
 from guahao.web.framework.openapi import Endpoint
 from guahao.web.hospital_api.access import TAG, Access, Visit
@@ -29,12 +30,6 @@ from guahao.words.text import Words
 
 _ONE = "/hospital/clinic-sessions/{external_id}"
 _UNKNOWN = "own_session_unknown"
-# A session's own refusals are those of publishing it: one sentence for one thing.
-_PLAN = {
-    PlanRefusal.UNKNOWN: _UNKNOWN,
-    PlanRefusal.STOPPED: "item_stopped",
-    PlanRefusal.DATES: "item_past",
-}
 
 
 class HospitalPlacesIn(msgspec.Struct, forbid_unknown_fields=True):
@@ -145,12 +140,10 @@ async def _capacity(visit: Visit) -> Answer:
     body = await read_body(visit.request, _places)
     platform, client = visit.services.platform, visit.client
     outcome = await flows.change_places(platform, client, _external_id(visit), body.capacity)
-    if outcome is None:
-        raise ProblemError(_UNKNOWN)
-    if isinstance(outcome, PlanRefusal):
-        return visit.refuse(_PLAN[outcome])
-    if isinstance(outcome, BelowBooked):
-        return visit.refuse("item_below_booked")
+    if outcome is None or isinstance(outcome, PlanRefusal):
+        raise ProblemError(_UNKNOWN)  # the body allows no number that a plan refuses
+    if isinstance(outcome, SessionRefused):
+        return visit.refuse(outcome.reason)
     return json_answer(HospitalPlacesOut(outcome.changed, session_out(outcome.session)))
 
 

@@ -9,11 +9,11 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from guahao.flows.supply.feeding import WantedSession, list_sessions, publish_sessions
-from guahao.flows.supply.timetables import CAPACITY_MAX, FEE_MAX_FEN, WORDS_MAX
 from guahao.rules.integration.clients import Scope
 from guahao.rules.kernel.facts import PERIODS
 from guahao.rules.kernel.text import prose
-from guahao.store.supply.feeding import FedSession
+from guahao.rules.supply.planning import CAPACITY_MAX, FEE_MAX_FEN, WORDS_MAX
+from guahao.store.supply.feeding import HospitalSession
 from guahao.web.api.services import Route
 from guahao.web.api.sessions import Period, clock
 from guahao.web.framework.openapi import Endpoint
@@ -176,14 +176,14 @@ async def _listed(visit: Visit) -> Answer:
     return json_answer(HospitalSessionList(items, None if after is None else str(after)))
 
 
-def session_out(one: FedSession) -> HospitalSessionOut:
-    """A session for its hospital."""
-    session = one.session
+def session_out(found: HospitalSession) -> HospitalSessionOut:
+    """Return a session for its hospital."""
+    session = found.session
     return HospitalSessionOut(
-        *(one.id, one.external_id, one.department_external_id, one.department_name),
+        *(found.id, found.external_id, found.department_external_id, found.department_name),
         *(session.title, session.specialty, session.visit_date, session.period),
         *(clock(session.starts_at), clock(session.ends_at), session.fee_fen, session.capacity),
-        *(one.booked, one.stopped, one.attendance_known),
+        *(found.booked, found.stopped, found.attendance_known),
     )
 
 

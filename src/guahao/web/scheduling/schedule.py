@@ -8,10 +8,11 @@ from litestar.types import ASGIApp
 
 from guahao.flows.supply import timetables as flows
 from guahao.flows.supply.fees import offered
-from guahao.flows.supply.timetables import FOR_EVER, WEEKDAYS, BelowBooked, PlanRefusal
 from guahao.rules.hospitals.departments import Department
 from guahao.rules.kernel.facts import PERIODS
 from guahao.rules.kernel.limits import ONE_DAY
+from guahao.rules.supply.changes import SessionRefused
+from guahao.rules.supply.planning import FOR_EVER, WEEKDAYS, PlanRefusal
 from guahao.store.supply.timetables import PlannedSession, Timetable
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ProblemError, read_id
@@ -118,7 +119,7 @@ async def _add(page: StaffPage) -> ASGIApp:
     platform, by = page.door.platform, page.staff
     last = read_date(form["last"]) if form.get("last") else FOR_EVER
     if isinstance(new, PlanRefusal):
-        outcome: int | PlanRefusal = new
+        outcome: int | PlanRefusal | SessionRefused = new
     elif first is None or last is None:
         outcome = PlanRefusal.DATES
     elif page.query("kind") == "once":
@@ -126,7 +127,7 @@ async def _add(page: StaffPage) -> ASGIApp:
     else:
         weekday = read_number(form.get("weekday", ""))
         outcome = await flows.add(platform, by, department_id, weekday, (first, last), new)
-    if isinstance(outcome, PlanRefusal):
+    if isinstance(outcome, PlanRefusal | SessionRefused):
         return await _show_new(page, form, say_plan(page, outcome), 422)
     page.flash(page.say("已添加。"))
     assert first is not None
@@ -253,9 +254,10 @@ async def _change_session(page: StaffPage) -> ASGIApp:
         read_number(page.form.get("capacity", "")),
         read_fen(page.form.get("fee", "")),
     )
-    if isinstance(outcome, PlanRefusal | BelowBooked):
+    if isinstance(outcome, PlanRefusal | SessionRefused):
         # Of another hospital's session the page itself says that there is none.
         return await _show_session(page, say_plan(page, outcome), 409)
     page.flash(page.say("已更改。"))
-    week = outcome.visit_date.isoformat()
-    return page.redirect(f"{_WEEK}?department={outcome.department_id}&week={week}")
+    session = outcome.session
+    week = session.visit_date.isoformat()
+    return page.redirect(f"{_WEEK}?department={session.department_id}&week={week}")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from guahao.flows.supply.stops import StopRefusal
-from guahao.flows.supply.timetables import CAPACITY_MAX, FEE_MAX_FEN, BelowBooked, PlanRefusal
 from guahao.rules.hospitals.titles import Title
 from guahao.rules.kernel.text import prose, typed
 from guahao.rules.staff.staff import Role
-from guahao.store.supply.timetables import Clinic
+from guahao.rules.supply.changes import Clinic, SessionRefusal, SessionRefused
+from guahao.rules.supply.planning import CAPACITY_MAX, FEE_MAX_FEN, PlanRefusal
 from guahao.web.staff import StaffPage
 from guahao.web.staff.reading import FEN, UnreadableTimeError, read_fen, read_number, read_time
 
@@ -39,13 +39,22 @@ def read_clinic(form: dict[str, str], offered: Offered) -> Clinic | PlanRefusal:
     )
 
 
-def say_plan(page: StaffPage, refused: PlanRefusal | BelowBooked) -> str:
-    """Why a plan is not changed, and what helps."""
-    if isinstance(refused, BelowBooked):
-        return page.say(
-            "已有{booked}人预约，号源数不能少于{booked}。要取消门诊请用停诊。",
-            booked=refused.booked,
-        )
+def say_plan(page: StaffPage, refused: PlanRefusal | SessionRefused) -> str:
+    """Say why a plan is not changed, and what helps."""
+    if isinstance(refused, SessionRefused):
+        return {
+            SessionRefusal.TITLE_NOT_OFFERED: page.say(
+                "请从列表中选择职称。需要新的职称，请联系平台管理员。"
+            ),
+            SessionRefusal.STOPPED: page.say("已停诊，不能更改。"),
+            SessionRefusal.PAST: page.say("新门诊最早从明天开始；已过的门诊不能更改。"),
+            SessionRefusal.TOO_FAR: page.say("就诊日期不能超过一年以后。请核对日期。"),
+            SessionRefusal.TOLD: page.say("已有人按原费用预约，费用不能更改。"),
+            SessionRefusal.BELOW_BOOKED: page.say(
+                "已有{booked}人预约，号源数不能少于{booked}。要取消门诊请用停诊。",
+                booked=refused.booked,
+            ),
+        }[refused.reason]
     return {
         PlanRefusal.UNKNOWN: page.say("本院没有这个科室或门诊。"),
         PlanRefusal.TITLE: page.say("请填写职称（40字以内）和时段。"),
@@ -56,11 +65,10 @@ def say_plan(page: StaffPage, refused: PlanRefusal | BelowBooked) -> str:
             "费用须在0到{most}元之间，最多两位小数。", most=FEE_MAX_FEN // FEN
         ),
         PlanRefusal.DATES: page.say("日期不对：最早从明天开始，结束不能早于开始。"),
+        PlanRefusal.ENDED: page.say("这条每周排班已经结束，不能更改。请另加一条。"),
         PlanRefusal.TITLE_NOT_OFFERED: page.say(
             "请从列表中选择职称。需要新的职称，请联系平台管理员。"
         ),
-        PlanRefusal.STOPPED: page.say("已停诊，不能更改。"),
-        PlanRefusal.FEE_IS_TOLD: page.say("已有人按原费用预约，费用不能更改。"),
     }[refused]
 
 

@@ -11,6 +11,7 @@ from guahao.flows.supply import timetables
 from guahao.flows.supply.imports import exporting, importing
 from guahao.flows.supply.imports.importing import ImportRefusal, ImportReport
 from guahao.rules.kernel.limits import ONE_DAY
+from guahao.rules.supply.planning import FOR_EVER
 from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.http.uploads import XLSX
 from guahao.web.scheduling.schedule_files import export_file, faults_file, template_file
@@ -102,7 +103,7 @@ async def _show(page: StaffPage) -> ASGIApp:
         unreadable=say_file(unreadable, page.language) if unreadable else "",
         faults=[(one, say_cell(one, page.language)) for one in report.faults[:_FAULTS_SHOWN]],
         weekday=lambda number: date(2024, 1, number),  # the first of January 2024 is a Monday
-        for_ever=timetables.FOR_EVER,
+        for_ever=FOR_EVER,
     )
 
 

@@ -7,6 +7,7 @@ from guahao.flows.supply.stops import StopRefusal
 from guahao.rules.attendance.attendance import AttendanceRefusal
 from guahao.rules.attendance.window import WindowRefusal
 from guahao.rules.kernel.outcomes import PickupRefusal
+from guahao.rules.supply.changes import SessionRefusal
 from guahao.rules.supply.feeding import ItemRefusal
 from guahao.web.words.replies_reconciling import RECONCILING_REPLIES
 from guahao.web.words.reply import Reply
@@ -105,35 +106,36 @@ _ITEMS: dict[str, Reply] = {
         Words("科室代码已被占用"),
         Words("本院另一个科室的代码与这个编号相同。请换一个编号。"),
     ),
-    ItemRefusal.TITLE_UNKNOWN: Reply(
+    SessionRefusal.TITLE_NOT_OFFERED: Reply(
         409,
         Words("没有这个职称"),
         Words("全市职称目录中没有这个职称，或已停用。请改用目录中的职称，或请平台管理员增加。"),
     ),
-    ItemRefusal.STOPPED: Reply(
+    SessionRefusal.STOPPED: Reply(
         409,
         Words("已停诊"),
         Words("该门诊已停诊，不能更改。如需恢复，请在通知患者之前撤销停诊，或用新的编号发布。"),
     ),
-    ItemRefusal.PAST: Reply(
+    SessionRefusal.PAST: Reply(
         409,
         Words("日期已过"),
         Words("不能发布当天或已过日期的号源，已过的号源也不能更改。请从清单中去掉。"),
     ),
-    ItemRefusal.TOO_FAR: Reply(
+    SessionRefusal.TOO_FAR: Reply(
         409,
         Words("日期太远"),
         Words("就诊日期不能超过一年以后。请核对日期。"),
     ),
-    ItemRefusal.TOLD: Reply(
+    SessionRefusal.TOLD: Reply(
         409,
         Words("已有人预约", "replies"),
         Words(
-            "已有人预约过，只能改变号数，不能改变科室、职称、专业、日期、时间和费用。"
+            "有有效预约时，只能改变号数，不能改变职称、专业、时段、时间和费用；"
+            "有人预约过的（包括已取消的），科室和日期不能改变。"
             "如必须改变，请停诊后用新的编号发布。"
         ),
     ),
-    ItemRefusal.BELOW_BOOKED: Reply(
+    SessionRefusal.BELOW_BOOKED: Reply(
         409,
         Words("少于已约人数"),
         Words("号数不能少于已约人数（见booked）。请改为不少于该数，或停诊。"),

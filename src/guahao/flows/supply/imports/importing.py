@@ -20,22 +20,26 @@ import msgspec
 
 from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
+from guahao.flows.supply import following
 from guahao.flows.supply.imports import columns, reading
 from guahao.flows.supply.imports.reading import Directory, Found, Tables
 from guahao.flows.supply.schedules import ROLLED_DAYS
 from guahao.rules.kernel.limits import ONE_DAY
 from guahao.rules.staff.staff import Staff, Who
+from guahao.rules.supply.importing import Conflict, decide_row
 from guahao.sheets.book import Book, Limits, Row
 from guahao.sheets.faults import Fault, Unreadable
 from guahao.sheets.headings import Table
 from guahao.sheets.hidden import LeftOut, without_hidden
 from guahao.sheets.read import read_book
+from guahao.store.hospitals import titles
 from guahao.store.kernel import queue
 from guahao.store.kernel.db import Tx
-from guahao.store.supply import sessions, timetables
+from guahao.store.supply import import_rows, sessions, timetables
 from guahao.store.supply import supply_imports as store
 from guahao.store.supply.double_supply import BesideRow, beside_rows
-from guahao.store.supply.supply_imports import ChangedTimetable, Conflict, Deed, Import
+from guahao.store.supply.import_rows import Action
+from guahao.store.supply.supply_imports import Import
 
 LIMITS = Limits()
 TASK, QUEUE = "carry_out_import", "imports"
@@ -85,8 +89,8 @@ class ImportReport:
     it: Import
     checked: Checked
     faults: list[Fault] = field(default_factory=list)
-    changes: list[Deed] = field(default_factory=list)
-    additions: list[Deed] = field(default_factory=list)
+    changes: list[Action] = field(default_factory=list)
+    additions: list[Action] = field(default_factory=list)
 
     @property
     def changes_something(self) -> bool:
@@ -103,7 +107,7 @@ async def receive(
     `include_hidden`: hidden sheets too, and rows that are hidden or filtered out.
     """
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
-        if await store.open_of(tx, by.own_hospital_id) >= WAITING_MAX:
+        if await store.count_open(tx, by.own_hospital_id) >= WAITING_MAX:
             return ImportRefusal.TOO_MANY
         import_id = await store.add(
             tx, by.own_hospital_id, by.who, filename, content, include_hidden=include_hidden
@@ -133,14 +137,14 @@ async def report(
 ) -> ImportReport | None:
     """An import of the hospital's; None where there is no such one."""
     async with platform.db.transaction(hospital_id=hospital_id) as tx:
-        it = await store.one(tx, import_id)
+        it = await store.by_id(tx, import_id)
         if it is None:
             return None
         checked = msgspec.json.decode(it.found, type=Checked)
         faults = [Fault(**fault) for fault in checked.faults]
-        changes = await store.deeds(tx, import_id, "change", SHOWN_CHANGES)
+        changes = await import_rows.actions(tx, import_id, "change", SHOWN_CHANGES)
         return ImportReport(
-            it, checked, faults, changes, await store.deeds(tx, import_id, "add", SHOWN_NEW)
+            it, checked, faults, changes, await import_rows.actions(tx, import_id, "add", SHOWN_NEW)
         )
 
 
@@ -176,7 +180,7 @@ async def withdraw(
         before = ("waiting", "faulty", "checked")
         if not await store.decide(tx, import_id, "withdrawn", *before):
             return ImportRefusal.OVER
-        await store.drop_rows(tx, import_id)
+        await import_rows.drop_rows(tx, import_id)
         return None
 
 
@@ -201,7 +205,7 @@ async def carry_out(platform: Platform, import_id: int, progress: Progress | Non
     May be run twice: what is checked or applied is decided again where it is written.
     """
     async with platform.db.transaction() as tx:
-        it = await store.take(tx, import_id)
+        it = await store.claim(tx, import_id)
     if it is None:
         return
 
@@ -215,7 +219,7 @@ async def carry_out(platform: Platform, import_id: int, progress: Progress | Non
         await (_check if it.state == "waiting" else _apply)(platform, it, tell)
     finally:
         async with platform.db.transaction() as tx:
-            await store.give_back(tx, import_id)
+            await store.release(tx, import_id)
 
 
 # Checking ---------------------------------------------------------------------------------------
@@ -248,7 +252,7 @@ async def _check(platform: Platform, it: Import, tell: Progress) -> None:
             tx, it.id, "faulty" if checked.faults_in_all else "checked", _json(checked)
         )
         if checked.faults_in_all:
-            await store.drop_rows(tx, it.id)
+            await import_rows.drop_rows(tx, it.id)
 
 
 async def _directory(tx: Tx, hospital_id: int | None) -> Directory:
@@ -284,9 +288,11 @@ def _slice(table: Table, rows: Iterator[Row], known: Directory, today: date, fou
 
 async def _compare(tx: Tx, it: Import, tables: Tables, found: Found) -> Checked:
     """Compare with the plan what could be read, and put all faults together."""
-    await store.replace_rows(tx, it.id, found.rows)
-    await store.compare(tx, it.id)
-    faults = found.faults + [_as_fault(tables, one) for one in await store.conflicts(tx, it.id)]
+    await import_rows.replace_rows(tx, it.id, found.rows)
+    await import_rows.compare(tx, it.id)
+    faults = found.faults + [
+        _as_fault(tables, conflict) for conflict in await _conflicts(tx, it.id)
+    ]
     # Once a place and word: a duplicate may be found on two ways.
     told = {(one.sheet, one.row, one.column_letter, one.word): one for one in reversed(faults)}
     order = [table.sheet.name for table in tables.tables]
@@ -295,13 +301,24 @@ async def _compare(tx: Tx, it: Import, tables: Tables, found: Found) -> Checked:
     return Checked(
         faults=[asdict(fault) for fault in listed[:FAULTS_KEPT]],
         faults_in_all=len(listed),
-        counts=await store.counts(tx, it.id),
+        counts=await import_rows.counts(tx, it.id),
         skipped=tables.skipped,
-        new_titles=await store.new_titles(tx, it.id, TITLES_SHOWN),
+        new_titles=await import_rows.new_titles(tx, it.id, TITLES_SHOWN),
         beside=sorted(beside, key=lambda one: (order.index(one.sheet), one.row))[:BESIDE_SHOWN],
         beside_in_all=len(beside),
-        fingerprint=await store.fingerprint(tx, it.id),
+        fingerprint=await import_rows.fingerprint(tx, it.id),
     )
+
+
+async def _conflicts(tx: Tx, import_id: int) -> list[Conflict]:
+    """Decide on every row that is not as the plan is, and return what cannot be applied."""
+    offered = {title.name for title in await titles.listed(tx) if title.retired_at is None}
+    found = [
+        conflict
+        for row in await import_rows.differing_rows(tx, import_id)
+        for conflict in decide_row(row, offered, tx.now.date())
+    ]
+    return found + await import_rows.overlaps(tx, import_id)
 
 
 def _place(order: list[str], fault: Fault) -> tuple[int, int, int, str]:
@@ -333,48 +350,43 @@ async def _apply(platform: Platform, it: Import, tell: Progress) -> None:
     await tell("comparing", 0, 0)
     async with acting(platform, it.who, hospital_id=it.hospital_id) as act:
         tx = act.tx
-        await store.lock_hospitals(tx, it.id)
-        now = await store.one(tx, it.id)
+        await import_rows.lock_hospitals(tx, it.id)
+        now = await store.by_id(tx, it.id)
         if now is None or now.state != "confirmed":
             return
-        await store.lock_changed(tx, it.id)
-        await store.compare(tx, it.id)
-        same = await store.fingerprint(tx, it.id) == checked.fingerprint
-        if not same or await store.conflicts(tx, it.id):
+        await import_rows.lock_changed(tx, it.id)
+        await import_rows.compare(tx, it.id)
+        same = await import_rows.fingerprint(tx, it.id) == checked.fingerprint
+        if not same or await _conflicts(tx, it.id):
             await store.check_anew(tx, it.id)
             await queue.defer(tx, TASK, queue=QUEUE, import_id=it.id)
             return
-        await _write(tx, it, checked, tell)
+        await _write(tx, it, tell)
         checked.faults, checked.new_titles = [], []
         await store.note_applied(tx, it.id, _json(checked))
         await act.record("import_sessions", ("supply_import", it.id), detail=checked.counts)
 
 
-async def _write(tx: Tx, it: Import, checked: Checked, tell: Progress) -> None:
-    of = await store.number_new(tx, it.id)
+async def _write(tx: Tx, it: Import, tell: Progress) -> None:
+    of = await import_rows.number_new(tx, it.id)
     done, last_id = 0, 0
     while done < of:
-        made, last_id = await store.add_sessions(tx, it.id, last_id, _SESSIONS_A_STATEMENT)
+        made, last_id = await import_rows.add_sessions(tx, it.id, last_id, _SESSIONS_A_STATEMENT)
         done += made
         await tell("writing", done, of)
-    await store.change_sessions(tx, it.id)
-    for one in await store.changed_timetables(tx, it.id):
-        await _change_timetable(tx, one)
-    reached = set(await store.add_timetables(tx, it.id))
-    if checked.counts.get("change_weekly"):
-        reached |= {one.hospital_id for one in await store.changed_timetables(tx, it.id)}
+    await import_rows.change_sessions(tx, it.id)
+    found = await import_rows.changed_timetables(tx, it.id)
+    ended = {
+        row.id: row.change.valid_until
+        for row in found
+        if row.change.valid_until < row.before_valid_until
+    }
+    changed = {row.id: row.change for row in found}
+    await following.withdraw(tx, ended)
+    await timetables.change(tx, changed)
+    await following.follow(tx, changed)
+    reached = {change.hospital_id for change in changed.values()}
+    reached.update(await import_rows.add_timetables(tx, it.id))
     last = tx.now.date() + ROLLED_DAYS * ONE_DAY
     for hospital_id in sorted(reached):
         await sessions.roll_out(tx, hospital_id, tx.now.date(), last)
-
-
-async def _change_timetable(tx: Tx, one: ChangedTimetable) -> None:
-    """As a scheduler changes and ends it by the form: its sessions follow, from tomorrow on."""
-    today = tx.now.date()
-    if one.valid_until < one.before_valid_until:
-        ids = await timetables.lock_following(tx, one.id, one.valid_until)
-        await timetables.withdraw(tx, ids)
-    await timetables.end(tx, one.id, one.valid_until)
-    ids = await timetables.lock_following(tx, one.id, today)
-    await timetables.change(tx, one.id, one.clinic, fee_is_own=one.fee_is_own)
-    await timetables.follow(tx, ids, one.clinic, fee_is_own=one.fee_is_own)

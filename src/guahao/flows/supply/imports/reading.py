@@ -16,22 +16,24 @@ from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
 from guahao.flows.supply.imports import columns as c
-from guahao.flows.supply.timetables import (
+from guahao.rules.kernel.text import compact
+from guahao.rules.supply.changes import PLANNED_DAYS, Clinic
+from guahao.rules.supply.planning import (
     CAPACITY_MAX,
     FEE_MAX_FEN,
     FOR_EVER,
-    PLANNED_DAYS,
+    PERIOD_BEGINS,
     WORDS_MAX,
+    begins_within,
+    overlapping,
 )
-from guahao.rules.kernel.text import compact
-from guahao.rules.supply.planning import PERIOD_BEGINS, begins_within, overlapping
 from guahao.sheets import values
 from guahao.sheets.book import Book, Row, Value, column_letter
 from guahao.sheets.faults import Fault, shown
 from guahao.sheets.headings import Heading, Table, find_table, table_faults
 from guahao.sheets.values import CellFault, Wrong
-from guahao.store.supply.supply_imports import BookableDepartment, ImportRow
-from guahao.store.supply.timetables import Clinic
+from guahao.store.supply.import_rows import ImportRow
+from guahao.store.supply.supply_imports import BookableDepartment
 
 _IS_NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")
 LAST_DAY = date(2199, 12, 31)  # of the calendar that the schema asserts

@@ -7,11 +7,11 @@ from datetime import date
 from litestar.types import ASGIApp
 
 from guahao.flows.supply import fees as flows
-from guahao.flows.supply.fees import FeeList, FeeRefusal
-from guahao.flows.supply.timetables import FEE_MAX_FEN
+from guahao.flows.supply.fees import FeeList, FeeReach
 from guahao.rules.kernel.limits import ONE_DAY
 from guahao.rules.staff.staff import Role
-from guahao.store.supply.fees import DatedFee, FeeReach
+from guahao.rules.supply.fees import DatedFee, FeeRefusal
+from guahao.rules.supply.planning import FEE_MAX_FEN
 from guahao.web.staff import StaffPage, StaffRoute
 from guahao.web.staff.at_hospital import ANY, place_of
 from guahao.web.staff.reading import FEN, read_date, read_fen

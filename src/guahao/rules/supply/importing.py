@@ -1,0 +1,195 @@
+"""What may become of a row of an imported file, as the plan stands."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from datetime import date, time
+from enum import StrEnum
+from typing import assert_never
+
+from guahao.rules.supply.changes import (
+    Clinic,
+    SessionFacts,
+    SessionRefusal,
+    SessionRefused,
+    refusals,
+    terms_of,
+)
+from guahao.rules.supply.planning import (
+    PlanRefusal,
+    timetable_change_refusals,
+    timetable_refusals,
+)
+
+
+class RowRefusal(StrEnum):
+    """Why a row cannot be applied, as the plan stands."""
+
+    UNKNOWN_SESSION = "unknown_session"
+    UNKNOWN_DEPARTMENT = "unknown_department"
+    AMBIGUOUS = "ambiguous"
+    TITLE_NOT_OFFERED = "title_not_offered"
+    SESSION_STOPPED = "session_stopped"
+    DATE_PAST = "date_past"
+    DATE_TODAY = "date_today"
+    DATE_TOO_FAR = "date_too_far"
+    ENDED = "ended"
+    FEE_IS_TOLD = "fee_is_told"
+    HOURS_ARE_TOLD = "hours_are_told"
+    BELOW_BOOKED = "below_booked"
+    OVERLAPS_PLAN = "overlaps_plan"
+    OVERLAPS_TIMETABLE = "overlaps_timetable"
+    DUPLICATE = "duplicate"
+
+
+@dataclass(frozen=True, slots=True)
+class RowFacts:
+    """A row that is not as the plan is: a session with its date, or a timetable with its weekday.
+
+    `matches`: how many sessions or timetables it might mean; none, and it is a new one. What
+    follows is how the first of them stands.
+    """
+
+    sheet: str
+    row: int
+    department_id: int
+    is_bookable: bool
+    title: str
+    specialty: str
+    period: str
+    starts_at: time | None
+    ends_at: time | None
+    fee_fen: int
+    capacity: int
+    visit_date: date | None
+    iso_weekday: int | None
+    valid_from: date | None
+    valid_until: date | None
+    is_named: bool
+    matches: int
+    booked: int | None
+    stopped: bool | None
+    before_ends_at: time | None
+    before_fee_fen: int | None
+    before_capacity: int | None
+    before_valid_until: date | None
+
+    @property
+    def clinic(self) -> Clinic:
+        """What the row holds."""
+        return Clinic(
+            *(self.title, self.specialty, self.period, self.starts_at, self.ends_at),
+            *(self.fee_fen, self.capacity),
+        )
+
+    @property
+    def clinic_before(self) -> Clinic | None:
+        """What its session or timetable holds: the same clinic, as it was matched by that."""
+        if not self.matches or self.before_fee_fen is None or self.before_capacity is None:
+            return None
+        return replace(
+            self.clinic,
+            ends_at=self.before_ends_at,
+            fee_fen=self.before_fee_fen,
+            capacity=self.before_capacity,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A row that cannot be applied, as the plan stands.
+
+    `number`: how many are booked, how many sessions it might mean, the fee that was told, or
+    the other row (`since`: its sheet); else `since` and `until`: what it overlaps, what was told.
+    """
+
+    sheet: str
+    row: int
+    word: str
+    number: int | None = None
+    since: str | None = None
+    until: str | None = None
+
+
+def decide_row(row: RowFacts, offered: Collection[str], today: date) -> list[Conflict]:
+    """Return everything against a row, so that a file is mended in one go; nothing: it may be."""
+
+    def conflict(word: RowRefusal, number: int | None = None, until: str | None = None) -> Conflict:
+        return Conflict(row.sheet, row.row, word, number, None, until)
+
+    found: list[Conflict] = []
+    if row.is_named and not row.matches:
+        found.append(conflict(RowRefusal.UNKNOWN_SESSION))
+    if not row.is_bookable:
+        found.append(conflict(RowRefusal.UNKNOWN_DEPARTMENT))
+    if row.matches > 1:
+        found.append(conflict(RowRefusal.AMBIGUOUS, row.matches))
+    against = _session(row, offered, today) if row.visit_date else _timetable(row, offered, today)
+    return found + [conflict(*reason) for reason in against]
+
+
+def _session(
+    row: RowFacts, offered: Collection[str], today: date
+) -> Iterator[tuple[RowRefusal, int | None, str | None]]:
+    assert row.visit_date is not None
+    before = row.clinic_before
+    known = None
+    if before is not None:
+        terms = terms_of(before, row.department_id, row.visit_date)
+        known = SessionFacts(terms, row.booked or 0, bool(row.stopped))
+    wanted = terms_of(row.clinic, row.department_id, row.visit_date)
+    for refused in refusals(wanted, known, offered, today):
+        yield from _of_session(row, refused, today)
+
+
+def _of_session(
+    row: RowFacts, refused: SessionRefused, today: date
+) -> Iterator[tuple[RowRefusal, int | None, str | None]]:
+    match refused.reason:
+        case SessionRefusal.TITLE_NOT_OFFERED:
+            yield RowRefusal.TITLE_NOT_OFFERED, None, None
+        case SessionRefusal.STOPPED:
+            yield RowRefusal.SESSION_STOPPED, None, None
+        case SessionRefusal.PAST:
+            is_today = row.visit_date == today
+            yield RowRefusal.DATE_TODAY if is_today else RowRefusal.DATE_PAST, None, None
+        case SessionRefusal.TOO_FAR:
+            yield RowRefusal.DATE_TOO_FAR, None, None
+        case SessionRefusal.TOLD:
+            if "fee_fen" in refused.fields:
+                yield RowRefusal.FEE_IS_TOLD, row.before_fee_fen, None
+            if "ends_at" in refused.fields:
+                told = row.before_ends_at
+                until = None if told is None else told.isoformat("minutes")
+                yield RowRefusal.HOURS_ARE_TOLD, None, until
+        case SessionRefusal.BELOW_BOOKED:
+            yield RowRefusal.BELOW_BOOKED, refused.booked, None
+        case _:
+            assert_never(refused.reason)
+
+
+def _timetable(
+    row: RowFacts, offered: Collection[str], today: date
+) -> Iterator[tuple[RowRefusal, int | None, str | None]]:
+    assert row.iso_weekday is not None
+    assert row.valid_from is not None
+    assert row.valid_until is not None
+    is_offered = row.title in offered
+    before = row.clinic_before
+    if before is None or row.before_valid_until is None:
+        span = (row.valid_from, row.valid_until)
+        against = timetable_refusals(
+            *(row.clinic, row.iso_weekday, span, today), has_department=True, is_offered=is_offered
+        )
+    else:
+        spans = (row.before_valid_until, row.valid_until)
+        against = timetable_change_refusals(before, row.clinic, spans, today, is_offered=is_offered)
+    for refused in against:
+        if refused is PlanRefusal.TITLE_NOT_OFFERED:
+            yield RowRefusal.TITLE_NOT_OFFERED, None, None
+        elif refused is PlanRefusal.ENDED and row.before_valid_until is not None:
+            yield RowRefusal.ENDED, None, row.before_valid_until.isoformat()
+        elif refused is PlanRefusal.DATES:
+            is_today = row.valid_from == today
+            yield RowRefusal.DATE_TODAY if is_today else RowRefusal.DATE_PAST, None, None

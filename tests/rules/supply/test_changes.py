@@ -1,0 +1,150 @@
+"""May a clinic session be made or changed: the one law for every way in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, time, timedelta
+
+import pytest
+
+from guahao.rules.supply.changes import (
+    PLANNED_DAYS,
+    Clinic,
+    SessionFacts,
+    SessionRefusal,
+    SessionRefused,
+    SessionTerms,
+    UpsertResult,
+    decide_following,
+    decide_session,
+    decide_withdrawal,
+    refusals,
+)
+
+TODAY = date(2026, 11, 30)
+TOMORROW = TODAY + timedelta(days=1)
+DAY = date(2026, 12, 3)
+TITLES = {"主任医师", "医师"}
+TERMS = SessionTerms(1, "主任医师", "", DAY, "morning", time(8), time(12), 8000, 20)
+FREE = SessionFacts(TERMS, booked=0, stopped=False, ever_booked=False)
+BOOKED = replace(FREE, booked=5, ever_booked=True)
+ONCE_BOOKED = replace(FREE, ever_booked=True)
+STOPPED = replace(FREE, stopped=True)
+PAST = replace(FREE, terms=replace(TERMS, visit_date=TODAY - timedelta(days=1)))
+OF_TODAY = replace(FREE, terms=replace(TERMS, visit_date=TODAY))
+UNLINKED = replace(FREE, linked=False)
+RETIRED = replace(FREE, terms=replace(TERMS, title="旧职称"))
+CREATED, CHANGED, UNCHANGED = UpsertResult.CREATED, UpsertResult.CHANGED, UpsertResult.UNCHANGED
+
+
+@pytest.mark.parametrize(
+    ("known", "changes", "outcome"),
+    [
+        (None, {}, CREATED),
+        (None, {"visit_date": TOMORROW}, CREATED),
+        (None, {"visit_date": TODAY}, SessionRefusal.PAST),
+        (None, {"visit_date": TODAY - timedelta(days=1)}, SessionRefusal.PAST),
+        (None, {"visit_date": TODAY + timedelta(days=PLANNED_DAYS)}, CREATED),
+        (None, {"visit_date": TODAY + timedelta(days=PLANNED_DAYS + 1)}, SessionRefusal.TOO_FAR),
+        (None, {"title": "神医"}, SessionRefusal.TITLE_NOT_OFFERED),
+        (FREE, {}, UNCHANGED),
+        (UNLINKED, {}, CHANGED),
+        (UNLINKED, {"capacity": 3}, CHANGED),
+        (replace(BOOKED, linked=False), {}, CHANGED),
+        (replace(BOOKED, linked=False), {"fee_fen": 1}, SessionRefusal.TOLD),
+        (FREE, {"visit_date": DAY + timedelta(days=1)}, CHANGED),
+        (FREE, {"visit_date": TOMORROW}, CHANGED),
+        (FREE, {"visit_date": TODAY}, SessionRefusal.PAST),
+        (FREE, {"title": "神医"}, SessionRefusal.TITLE_NOT_OFFERED),
+        (FREE, {"capacity": 0}, CHANGED),
+        (RETIRED, {"title": "旧职称", "capacity": 3}, CHANGED),
+        (RETIRED, {"title": "医师"}, CHANGED),
+        (BOOKED, {"capacity": 5}, CHANGED),
+        (BOOKED, {"capacity": 4}, SessionRefusal.BELOW_BOOKED),
+        (BOOKED, {"capacity": 4, "fee_fen": 1}, SessionRefusal.TOLD),
+        (BOOKED, {"department_id": 2}, SessionRefusal.TOLD),
+        (BOOKED, {"visit_date": TOMORROW}, SessionRefusal.TOLD),
+        (BOOKED, {"title": "医师"}, SessionRefusal.TOLD),
+        (BOOKED, {"specialty": "x"}, SessionRefusal.TOLD),
+        (BOOKED, {"period": "afternoon"}, SessionRefusal.TOLD),
+        (BOOKED, {"starts_at": time(9)}, SessionRefusal.TOLD),
+        (BOOKED, {"ends_at": None}, SessionRefusal.TOLD),
+        # A cancelled booking binds the place and the day of its record, and nothing else.
+        (ONCE_BOOKED, {"capacity": 0}, CHANGED),
+        (ONCE_BOOKED, {"fee_fen": 1, "ends_at": None, "specialty": "x"}, CHANGED),
+        (ONCE_BOOKED, {"department_id": 2}, SessionRefusal.TOLD),
+        (ONCE_BOOKED, {"visit_date": TOMORROW}, SessionRefusal.TOLD),
+        (STOPPED, {}, UNCHANGED),
+        (STOPPED, {"capacity": 21}, SessionRefusal.STOPPED),
+        (replace(BOOKED, stopped=True), {"capacity": 1}, SessionRefusal.STOPPED),
+        (PAST, {}, SessionRefusal.PAST),
+        (PAST, {"visit_date": TODAY - timedelta(days=1), "capacity": 3}, SessionRefusal.PAST),
+        (OF_TODAY, {"visit_date": TODAY, "capacity": 3}, CHANGED),
+        (OF_TODAY, {"visit_date": TOMORROW}, CHANGED),
+    ],
+)
+def test_what_becomes_of_a_session(
+    known: SessionFacts | None,
+    changes: dict[str, object],
+    outcome: UpsertResult | SessionRefusal,
+) -> None:
+    wanted = replace(TERMS, **changes)  # type: ignore[arg-type]
+    found = decide_session(wanted, known, TITLES, TODAY)
+    assert (found.reason if isinstance(found, SessionRefused) else found) == outcome
+
+
+def test_every_reason_is_given_in_order_of_precedence() -> None:
+    wanted = replace(TERMS, title="神医", visit_date=TODAY, fee_fen=1, capacity=4)
+    found = refusals(wanted, BOOKED, TITLES, TODAY)
+    assert found == [
+        SessionRefused(SessionRefusal.TITLE_NOT_OFFERED),
+        SessionRefused(SessionRefusal.PAST),
+        SessionRefused(SessionRefusal.TOLD, fields=("title", "visit_date", "fee_fen")),
+        SessionRefused(SessionRefusal.BELOW_BOOKED, booked=5),
+    ]
+    order = [*SessionRefusal]
+    assert sorted(found, key=lambda refused: order.index(refused.reason)) == found
+
+
+def test_of_a_stopped_session_nothing_else_is_asked() -> None:
+    wanted = replace(TERMS, fee_fen=1, capacity=4)
+    stopped = replace(BOOKED, stopped=True)
+    assert refusals(wanted, stopped, TITLES, TODAY) == [SessionRefused(SessionRefusal.STOPPED)]
+
+
+LATER = Clinic("医师", "冠心病", "afternoon", time(14), time(16), 9000, 3)
+
+
+@pytest.mark.parametrize(
+    ("session", "taken_over"),
+    [
+        (FREE, SessionTerms(1, "医师", "冠心病", DAY, "afternoon", time(14), time(16), 9000, 3)),
+        (
+            ONCE_BOOKED,
+            SessionTerms(1, "医师", "冠心病", DAY, "afternoon", time(14), time(16), 9000, 3),
+        ),
+        (BOOKED, replace(TERMS, capacity=5)),
+        (replace(BOOKED, booked=2), replace(TERMS, capacity=3)),
+        (STOPPED, SessionRefused(SessionRefusal.STOPPED)),
+        (PAST, SessionRefused(SessionRefusal.PAST)),
+    ],
+)
+def test_what_a_session_takes_over_of_its_timetables_change(
+    session: SessionFacts, taken_over: SessionTerms | SessionRefused
+) -> None:
+    assert decide_following(session, LATER, TODAY) == taken_over
+
+
+@pytest.mark.parametrize(
+    ("session", "left"),
+    [
+        (FREE, None),
+        (ONCE_BOOKED, replace(TERMS, capacity=0)),
+        (BOOKED, replace(TERMS, capacity=5)),
+        (STOPPED, SessionRefused(SessionRefusal.STOPPED)),
+    ],
+)
+def test_what_an_ended_timetable_leaves(
+    session: SessionFacts, left: SessionTerms | SessionRefused | None
+) -> None:
+    assert decide_withdrawal(session, TODAY) == left
