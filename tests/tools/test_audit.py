@@ -4,6 +4,7 @@ thing made wrong behind the platform's back, which that check finds, and no othe
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -634,13 +635,31 @@ async def test_an_audit_that_found_something_names_ids_and_nothing_personal(
     assert not any(text in printed for text in (came.patient.id_no, came.patient.name, came.code))
 
 
+async def test_the_swap_index_of_the_last_days_is_printed(
+    city: City, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # A session that was full; the other booking of it came three seconds later.
+    id = city.bookings["came"].id
+    city.corrupt(
+        "UPDATE appointments SET status = 'cancelled', changed_at = '2026-12-05 09:00+08'"
+        f" WHERE id = {id}"
+    )
+    city.corrupt(
+        "UPDATE clinic_sessions SET booked = 0, capacity = 1 WHERE id ="
+        f" (SELECT clinic_session_id FROM appointments WHERE id = {id})"
+    )
+    await run(city.platform)
+    printed = capsys.readouterr().out
+    assert re.search(r"Swap index: 0 of 1 returned places", printed), printed
+
+
 async def test_the_answer_as_json_counts_all_and_names_the_first_twenty(
     city: City, capsys: pytest.CaptureFixture[str]
 ) -> None:
     city.corrupt("UPDATE clinic_sessions SET booked = booked + 1")
     assert not await run(city.platform, as_json=True)
     answer = json.loads(capsys.readouterr().out)
-    assert list(answer) == ["clean", "at", "checks", "registrations"]
+    assert list(answer) == ["clean", "at", "checks", "registrations", "swaps"]
     assert answer["registrations"]["displaced"] == answer["registrations"]["merged"] == []
     assert answer["clean"] is False
     assert answer["at"] == "2026-12-06T09:00:00+08:00"

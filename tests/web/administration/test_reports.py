@@ -672,6 +672,8 @@ async def test_the_workbook_holds_what_the_page_shows(site: Site, city: City) ->
     for n in range(3):
         clinic = city.add_clinic(A, "甲内科", TODAY - timedelta(days=n + 1))
         city.book(clinic, at("2026-11-20"), status="no_show", patient=patient)
+    full = city.add_clinic(A, "甲内科", TODAY, capacity=1)
+    city.book(full, at("2026-11-20"), status="cancelled", changed_at=at("2026-11-21"))
     auditor = await at_the_desk(site, Role.AUDITOR)
     for report in REPORTS:
         await _workbook_is_as_shown(auditor, f"{report.path}?{DAYS}")

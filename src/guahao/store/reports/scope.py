@@ -36,6 +36,7 @@ class Grouping(StrEnum):
     CHANNEL = "channel"
     KIND = "kind"
     REASON = "reason"
+    STAFF = "staff"
 
 
 @dataclass(frozen=True, slots=True)

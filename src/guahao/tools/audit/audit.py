@@ -31,12 +31,15 @@ from guahao.rules.kernel.limits import (
 )
 from guahao.rules.kernel.retention import RETENTIONS, days_kept
 from guahao.settings import Settings
+from guahao.store.fairness import swaps
+from guahao.store.fairness.swaps import Swaps
 from guahao.store.integration.hospital_events import EVENTS_KEPT_DAYS
 from guahao.store.kernel import retention as retention_store
 from guahao.store.kernel.db import Tx
 from guahao.store.kernel.vault import Vault, VaultError
 from guahao.store.people import erasing
 from guahao.store.people.patients import person_indexes
+from guahao.store.reports.scope import Grouping, Scope
 from guahao.tools.audit import queries as store
 from guahao.tools.audit.queries import GaveWay
 
@@ -47,6 +50,7 @@ SEALED_OPENED = 100_000  # of each table at most; where there are more, a sample
 _RETENTION_SLACK_DAYS = 2
 _REGISTRATIONS_SHOWN = 20
 _OWN_CHECKS = 8  # those not in tools.audit.queries
+_SWAP_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,7 @@ class Audit:
     at: datetime
     findings: list[Finding]
     registrations: Registrations
+    swaps: Swaps  # of the last thirty days
 
     @property
     def clean(self) -> bool:
@@ -104,7 +109,11 @@ async def audit(platform: Platform, report: Report = lambda _: None) -> Audit:
         gave_way = Registrations(
             await store.merged(tx), await store.displaced(tx), await store.unchecked(tx)
         )
-        return Audit(tx.now, findings, gave_way)
+        today = tx.now.date()
+        last_days = Scope(today - timedelta(days=_SWAP_DAYS - 1), today)
+        by_day = await swaps.count(tx, last_days, Grouping.DAY)
+        total = Swaps("", sum(r.returned for r in by_day), sum(r.rebooked for r in by_day))
+        return Audit(tx.now, findings, gave_way, total)
 
 
 async def _findings(tx: Tx, platform: Platform, report: Report) -> AsyncIterator[Finding]:
@@ -410,6 +419,7 @@ def _json(result: Audit) -> bytes:
         "at": result.at,
         "checks": result.findings,
         "registrations": result.registrations,
+        "swaps": {"returned": result.swaps.returned, "rebooked": result.swaps.rebooked},
     }
     return msgspec.json.format(msgspec.json.encode(answer), indent=2)
 
@@ -429,6 +439,13 @@ def _print_table(result: Audit) -> None:
     for one in result.findings:
         _print_remarks(console, one)
     _print_registrations(console, result.registrations)
+    if result.swaps.returned:
+        console.print(
+            f"Swap index: {result.swaps.rebooked:,} of {result.swaps.returned:,} returned places of"
+            f" full sessions were rebooked within {swaps.SECONDS} s in the last {_SWAP_DAYS} days"
+            " (by hospital, channel and member of staff: /staff/reports/swaps)",
+            highlight=False,
+        )
     console.print("Clean: nothing disagrees." if result.clean else "Not clean.")
 
 

@@ -172,6 +172,7 @@ def _grouping_words(page: StaffPage) -> dict[Grouping, str]:
         Grouping.CHANNEL: page.say("按渠道"),
         Grouping.KIND: page.say("按种类"),
         Grouping.REASON: page.say("按原因"),
+        Grouping.STAFF: page.say("按工作人员"),
     }
 
 

@@ -15,6 +15,7 @@ from guahao.web.administration.reports.city import answer_parts, suspension_part
 from guahao.web.administration.reports.messages import message_parts
 from guahao.web.administration.reports.parts import Part, said
 from guahao.web.administration.reports.supply import fill_parts, sold_out_parts
+from guahao.web.administration.reports.swaps import swap_parts
 from guahao.web.http.reading import ProblemError
 from guahao.web.http.uploads import XLSX
 from guahao.web.staff import StaffPage, StaffRoute
@@ -79,6 +80,17 @@ REPORTS = (
         answer_parts,
         presets=_PAST,
         groupings=(Grouping.REASON, Grouping.DAY, *_PLACES),
+    ),
+    Report(
+        "/staff/reports/swaps",
+        Words("退号秒约"),
+        _CITY,
+        swap_parts,
+        presets=_PAST,
+        groupings=(
+            *(Grouping.DAY, Grouping.HOSPITAL, Grouping.DEPARTMENT),
+            *(Grouping.CHANNEL, Grouping.STAFF),
+        ),
     ),
     Report(
         "/staff/reports/suspensions",

@@ -101,6 +101,7 @@ def key_columns(page: StaffPage, grouping: Grouping) -> list[tuple[str, Kind]]:
         Grouping.TITLE: page.say("职称"),
         Grouping.CHANNEL: page.say("渠道"),
         Grouping.KIND: page.say("种类"),
+        Grouping.STAFF: page.say("退号的工作人员"),
     }
     return [(words[grouping], Kind.TEXT)]
 

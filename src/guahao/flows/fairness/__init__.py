@@ -1,0 +1,1 @@
+"""Fair release: what shows whether places reach people alike."""
