@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from guahao.rules.reports.scope import Scope
 from guahao.store.kernel.db import Tx
-from guahao.store.reports.scope import CITY_DAY, Grouping, Key, Scope, of_place
+from guahao.store.reports.scope import CITY_DAY, Grouping, Key, of_place
 
 SECONDS = 10  # within which a place was rebooked too soon to have been found
 
