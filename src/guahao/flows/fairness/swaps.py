@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.reports.reports import Grouped, named, reading
+from guahao.rules.reports.scope import Scope
 from guahao.rules.staff.staff import Staff
 from guahao.store.fairness import swaps as store
 from guahao.store.fairness.swaps import Swaps
-from guahao.store.reports.scope import Grouping, Scope
+from guahao.store.reports.scope import Grouping
 
 
 async def swaps(platform: Platform, by: Staff, scope: Scope, grouping: Grouping) -> Grouped[Swaps]:

@@ -30,6 +30,7 @@ from guahao.rules.kernel.limits import (
     Policy,
 )
 from guahao.rules.kernel.retention import RETENTIONS, days_kept
+from guahao.rules.reports.scope import Scope
 from guahao.settings import Settings
 from guahao.store.fairness import swaps
 from guahao.store.fairness.swaps import Swaps
@@ -39,7 +40,7 @@ from guahao.store.kernel.db import Tx
 from guahao.store.kernel.vault import Vault, VaultError
 from guahao.store.people import erasing
 from guahao.store.people.patients import person_indexes
-from guahao.store.reports.scope import Grouping, Scope
+from guahao.store.reports.scope import Grouping
 from guahao.tools.audit import queries as store
 from guahao.tools.audit.queries import GaveWay
 
