@@ -15,6 +15,7 @@ from guahao.flows.kernel.platform import Platform
 from guahao.rules.attendance.ledger import ExcuseRefusal
 from guahao.rules.attendance.penalties import suspended_until
 from guahao.rules.kernel.limits import Policy
+from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.staff.staff import Role, Staff
 from guahao.tools.audit.audit import audit
 
@@ -83,7 +84,7 @@ async def test_the_third_excused_ends_the_suspension_and_tells_once(
     assert await ledger.excuse(platform, supervisor, ids[2], "住院") == patient_id
     assert await until(platform) is None
     answers = await ledger.excuse(platform, supervisor, ids[2], "住院")
-    assert answers is ExcuseRefusal.ALREADY_EXCUSED
+    assert answers == Refused(ExcuseRefusal.ALREADY_EXCUSED)
     told = await ask(platform, "SELECT count(*) FROM messages WHERE kind = 'excused'")
     assert told == [(1,)]
     assert await suspensions_agree(platform)
@@ -109,7 +110,7 @@ async def test_withdrawn_it_counts_again_and_is_told(platform: Platform, supervi
     told = "SELECT count(*) FROM messages WHERE kind = 'excuse_withdrawn'"
     assert await ask(platform, told) == [(1,)]
     refused = await ledger.withdraw_excuse(platform, supervisor, ids[1], "证明不实")
-    assert refused is ExcuseRefusal.NOT_EXCUSED
+    assert refused == Refused(ExcuseRefusal.NOT_EXCUSED)
     found = await ledger.ledger_of(platform, patient_id)
     assert found is not None
     assert [(one.action, one.reason) for one in found.decisions] == [
@@ -134,15 +135,19 @@ async def test_only_a_no_show_is_excused(
 ) -> None:
     _, [id] = await no_shows(platform, 1)
     await change(platform, "UPDATE appointments SET status = %s", status)
-    assert await ledger.excuse(platform, supervisor, id, "x") is ExcuseRefusal.NOT_A_NO_SHOW
+    assert await ledger.excuse(platform, supervisor, id, "x") == Refused(
+        ExcuseRefusal.NOT_A_NO_SHOW
+    )
 
 
 async def test_neither_without_a_reason_nor_for_a_record_that_is_not_there(
     platform: Platform, supervisor: Staff
 ) -> None:
     _, [id] = await no_shows(platform, 1)
-    assert await ledger.excuse(platform, supervisor, id, "  ") is ExcuseRefusal.REASON_NEEDED
-    assert await ledger.excuse(platform, supervisor, id + 99, "x") is ExcuseRefusal.UNKNOWN
+    assert await ledger.excuse(platform, supervisor, id, "  ") == Refused(
+        ExcuseRefusal.REASON_NEEDED
+    )
+    assert await ledger.excuse(platform, supervisor, id + 99, "x") == Refused(ExcuseRefusal.UNKNOWN)
 
 
 async def test_the_ledger_says_why(platform: Platform, supervisor: Staff) -> None:

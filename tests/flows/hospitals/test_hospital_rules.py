@@ -28,7 +28,7 @@ from guahao.rules.attendance.window import WindowRefusal
 from guahao.rules.booking.cancelling import cancel_deadline
 from guahao.rules.hospitals.hospital_rules import DatedRules, RulesRefusal
 from guahao.rules.kernel.limits import HospitalRules
-from guahao.rules.kernel.outcomes import CancelRefusal, Refusal, Refused
+from guahao.rules.kernel.outcomes import DONE, CancelRefusal, Refusal, Refused
 from guahao.rules.staff.staff import Role, Staff
 from guahao.store.kernel.views import AppointmentView
 from guahao.tools.audit.audit import audit
@@ -163,7 +163,7 @@ async def test_nor_by_closing_the_session(platform: Platform, clock: Clock) -> N
     await change_rules(platform, by, TUESDAY, replace(FIRST, pickup_until_morning=time(9)))
     clock.now = at("2026-12-03T11:29")
     assert await closes_from(platform, by, session_id) == at("2026-12-03T11:30")
-    assert await close_session(platform, by, session_id) is WindowRefusal.TOO_EARLY
+    assert await close_session(platform, by, session_id) == Refused(WindowRefusal.TOO_EARLY)
     assert await ask(platform, "SELECT status FROM appointments") == [("booked",)]
     clock.now = at("2026-12-03T11:30")
     assert await close_session(platform, by, session_id) == ClosedSession(session_id, 1)
@@ -180,7 +180,7 @@ async def test_a_pick_up_corrected_after_its_session_was_settled_waits_for_the_h
     await change(platform, "UPDATE appointments SET status = 'picked_up'")
     clock.now = at("2026-12-03T09:10")
     assert await close_session(platform, by, session_id) == ClosedSession(session_id, 0)
-    assert await correct(platform, by, mine.id, "叫错了号") is None
+    assert await correct(platform, by, mine.id, "叫错了号") == DONE
     assert await ask(platform, "SELECT status FROM appointments") == [("unverified",)]
 
 

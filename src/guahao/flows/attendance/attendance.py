@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from guahao.flows.attendance.penalties import derive_and_relieve
-from guahao.flows.attendance.window import punish
+from guahao.flows.attendance.window import record_no_shows
 from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.attendance.attendance import AttendanceRefusal, decide_attendance
+from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.staff.staff import OfHospital
 from guahao.store.attendance import penalties as penalty_store
 from guahao.store.attendance import window as window_store
@@ -22,7 +23,7 @@ _ITEMS_A_CHUNK = 200
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Whether somebody came to be seen."""
+    """Whether the person of a booking came to be seen."""
 
     appointment_id: int
     seen: bool
@@ -30,7 +31,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """The status a booking has by now; `changed`: by this very report."""
+    """The status of a booking now; `changed`: by this very report."""
 
     status: str
     changed: bool
@@ -38,20 +39,23 @@ class Reported:
 
 async def report(
     platform: Platform, by: OfHospital, reports: Sequence[Report]
-) -> list[Reported | AttendanceRefusal]:
-    """What a report makes of each booking, in its order; the last of two of one booking counts."""
-    wanted = {one.appointment_id: one.seen for one in reports}
+) -> list[Reported | Refused[AttendanceRefusal]]:
+    """Record who came; return an outcome for each report, in order.
+
+    Of two reports of one booking the last counts.
+    """
+    wanted = {report.appointment_id: report.seen for report in reports}
     ids = list(wanted)
-    outcomes: dict[int, Reported | AttendanceRefusal] = {}
+    outcomes: dict[int, Reported | Refused[AttendanceRefusal]] = {}
     for start in range(0, len(ids), _ITEMS_A_CHUNK):
         chunk = {id: wanted[id] for id in ids[start : start + _ITEMS_A_CHUNK]}
         outcomes |= await _report_chunk(platform, by, chunk)
-    return [outcomes[one.appointment_id] for one in reports]
+    return [outcomes[report.appointment_id] for report in reports]
 
 
 async def _report_chunk(
     platform: Platform, by: OfHospital, wanted: Mapping[int, bool]
-) -> dict[int, Reported | AttendanceRefusal]:
+) -> dict[int, Reported | Refused[AttendanceRefusal]]:
     """`wanted`: whether each was seen, by appointment."""
     async with acting(platform, by.who, hospital_id=by.own_hospital_id) as act:
         await penalty_store.lock_appointments_persons_and_sessions(act.tx, list(wanted))
@@ -69,12 +73,14 @@ async def _report_chunk(
     return outcomes
 
 
-def _decided(tx: Tx, locked: LockedAppointment | None, seen: bool) -> Reported | AttendanceRefusal:
+def _decided(
+    tx: Tx, locked: LockedAppointment | None, seen: bool
+) -> Reported | Refused[AttendanceRefusal]:
     if locked is None:
-        return AttendanceRefusal.UNKNOWN
+        return Refused(AttendanceRefusal.UNKNOWN)
     outcome = decide_attendance(locked.facts, seen, tx.now)
     if isinstance(outcome, AttendanceRefusal):
-        return outcome
+        return Refused(outcome)
     return Reported(outcome or locked.facts.status, changed=outcome is not None)
 
 
@@ -83,7 +89,9 @@ async def _write(tx: Tx, platform: Platform, changed: Mapping[int, str]) -> None
     present = [id for id, status in changed.items() if status == "picked_up"]
     came = await window_store.enter_pick_ups(tx, present)
     absent = [id for id, status in changed.items() if status == "no_show"]
-    await punish(tx, platform, await penalty_store.record_attendance(tx, absent, "no_show"))
+    await record_no_shows(
+        tx, platform, await penalty_store.record_attendance(tx, absent, "no_show")
+    )
     async with tx.as_platform():
         await registrations.check_by_pick_up(tx, [row.appointment_id for row in came])
         await derive_and_relieve(tx, platform, [row.patient_id for row in came])

@@ -1,7 +1,7 @@
 """The no-show ledger (S16): the no-show list, a person's history, excuses.
 
-A suspension stays a pure function of the no-shows that are not excused: whatever changes
-them, it is derived anew under the person's lock.
+A suspension is a pure function of the no-shows that are not excused: on every change of them
+it is derived anew under the person's lock.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from guahao.rules.attendance.ledger import (
     decide_withdrawal,
 )
 from guahao.rules.attendance.penalties import Suspension, suspensions_by_date
+from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.kernel.text import prose
 from guahao.rules.staff.staff import Staff
 from guahao.store.attendance import ledger as store
@@ -46,7 +47,7 @@ class Ledger:
 async def no_show_list(
     platform: Platform, cursor: int | None
 ) -> tuple[list[Suspended], int | None]:
-    """The no-show list (爽约名单) of today, page by page."""
+    """Return a page of today's no-show list (爽约名单), and where the next begins."""
     async with platform.db.transaction() as tx:
         found = await store.suspended(tx, platform.vault, tx.now.date(), cursor or 0, PAGE_SIZE + 1)
     page = found[:PAGE_SIZE]
@@ -54,7 +55,7 @@ async def no_show_list(
 
 
 async def ledger_of(platform: Platform, patient_id: int) -> Ledger | None:
-    """A person's history with why, or None where there is no such person."""
+    """Return a person's history with the reasons, or None where there is no such person."""
     async with platform.db.transaction() as tx:
         found = await patient_store.by_id(tx, platform.vault, [patient_id])
         if patient_id not in found:
@@ -63,7 +64,9 @@ async def ledger_of(platform: Platform, patient_id: int) -> Ledger | None:
         policies = await platform.policies.read(tx)
         decisions = await store.decisions_of(tx, platform.vault, patient_id)
     counting = [
-        one.visit_date for one in entries if one.status == "no_show" and one.excuse_id is None
+        entry.visit_date
+        for entry in entries
+        if entry.status == "no_show" and entry.excuse_id is None
     ]
     running = suspensions_by_date(counting, policies, tx.now.date())
     return Ledger(found[patient_id], entries, running, decisions)
@@ -71,14 +74,14 @@ async def ledger_of(platform: Platform, patient_id: int) -> Ledger | None:
 
 async def excuse(
     platform: Platform, by: Staff, appointment_id: int, reason: str
-) -> int | ExcuseRefusal:
-    """Excuse a no-show (申诉) with a reason; the patient, who is told of it."""
+) -> int | Refused[ExcuseRefusal]:
+    """Excuse a no-show (申诉) with a reason; return the patient's id, who is notified."""
     reason = prose(reason)[:REASON_MAX]
     async with acting(platform, by.who) as act:
         locked, facts = await _facts(act.tx, appointment_id, reason)
         refusal = decide_excuse(facts)
         if refusal is not None:
-            return refusal
+            return Refused(refusal)
         assert locked is not None
         await store.add_excuse(act.tx, platform.vault, appointment_id, by.id, reason)
         await derive_suspensions(act.tx, platform, [locked.patient_id])
@@ -94,14 +97,14 @@ async def excuse(
 
 async def withdraw_excuse(
     platform: Platform, by: Staff, appointment_id: int, reason: str
-) -> int | ExcuseRefusal:
-    """Take an excuse back: the no-show counts again; whoever is suspended by it is told."""
+) -> int | Refused[ExcuseRefusal]:
+    """Withdraw an excuse: the no-show counts again; return the patient's id, who is notified."""
     reason = prose(reason)[:REASON_MAX]
     async with acting(platform, by.who) as act:
         locked, facts = await _facts(act.tx, appointment_id, reason)
         refusal = decide_withdrawal(facts)
         if refusal is not None:
-            return refusal
+            return Refused(refusal)
         assert locked is not None
         await store.withdraw_excuse(act.tx, appointment_id)
         await derive_suspensions(act.tx, platform, [locked.patient_id])

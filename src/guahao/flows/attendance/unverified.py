@@ -1,7 +1,7 @@
 """A hospital confirms who came to a session whose attendance is not known (S16).
 
-Until it does, the bookings that were not picked up are `unverified` and punish nobody. At the
-window a list on paper can be entered for three days; this is for what nobody thought of then.
+Until it does, the bookings that were not picked up are `unverified` and suspend nobody. At the
+window a list on paper can be entered for three days; this is for what was forgotten then.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from guahao.flows.attendance.penalties import derive_and_relieve
-from guahao.flows.attendance.window import punish
+from guahao.flows.attendance.window import record_no_shows
 from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.attendance.unverified import (
@@ -19,6 +19,7 @@ from guahao.rules.attendance.unverified import (
     confirmable_since,
     decide_confirmation,
 )
+from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.kernel.text import prose
 from guahao.rules.staff.staff import Staff
 from guahao.store.attendance import penalties as penalty_store
@@ -40,13 +41,13 @@ class Confirmed:
 
 
 async def waiting_sessions(platform: Platform, by: Staff) -> list[UnverifiedSession]:
-    """The sessions of the clerk's own hospital that can still be confirmed."""
+    """Return the sessions of the clerk's own hospital that can still be confirmed."""
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
         return await store.sessions(tx, by.own_hospital_id, confirmable_since(tx.now.date()))
 
 
 async def waiting_hospitals(platform: Platform) -> list[UnverifiedHospital]:
-    """What waits in all the city, for those who see to it that hospitals answer."""
+    """Return what waits in all the city, for those who remind hospitals of it."""
     async with platform.db.transaction() as tx:
         return await store.hospitals(tx, confirmable_since(tx.now.date()))
 
@@ -54,16 +55,16 @@ async def waiting_hospitals(platform: Platform) -> list[UnverifiedHospital]:
 async def waiting_of(
     platform: Platform, by: Staff, session_id: int
 ) -> tuple[UnverifiedSession, list[DayEntry]] | None:
-    """A session and who waits to be confirmed; None where it is not the hospital's, or too old."""
+    """Return a session and its bookings that wait; None where not the hospital's, or too old."""
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
         found = await store.sessions(tx, by.own_hospital_id, confirmable_since(tx.now.date()))
-        session = next((one for one in found if one.id == session_id), None)
+        session = next((waiting for waiting in found if waiting.id == session_id), None)
         if session is None:
             return None
         entries = await window_store.entries_of_day(
             tx, platform.vault, by.own_hospital_id, session.visit_date, [session_id]
         )
-    return session, [one for one in entries if one.status == "unverified"]
+    return session, [entry for entry in entries if entry.status == "unverified"]
 
 
 async def confirm(
@@ -74,8 +75,8 @@ async def confirm(
     reason: str,
     *,
     nobody_came: bool = False,
-) -> Confirmed | ConfirmRefusal:
-    """Say who of those waiting came; whoever did not is a no-show, is told, and may appeal.
+) -> Confirmed | Refused[ConfirmRefusal]:
+    """Record who of those waiting came; the others are no-shows, are notified, and may appeal.
 
     That nobody came at all has to be said: a form sent too soon must not punish everybody.
     """
@@ -92,7 +93,7 @@ async def confirm(
         facts = ConfirmFacts(reason, visit_date, len(waiting), bool(came), nobody_came)
         refusal = decide_confirmation(facts, act.now.date())
         if refusal is not None:
-            return refusal
+            return Refused(refusal)
         present = await window_store.enter_pick_ups(
             act.tx, [id for id in waiting if id in set(came)]
         )
@@ -100,7 +101,7 @@ async def confirm(
             act.tx, [id for id in waiting if id not in set(came)], "no_show"
         )
         await window_store.know_attendance(act.tx, session_id)
-        await punish(act.tx, platform, absent)
+        await record_no_shows(act.tx, platform, absent)
         async with act.tx.as_platform():
             await derive_and_relieve(act.tx, platform, [row.patient_id for row in present])
         detail = {

@@ -17,7 +17,7 @@ from guahao.flows.kernel.platform import Platform
 from guahao.rules.attendance import window as rules
 from guahao.rules.attendance.pickup import decide_pickup, pickup_deadline
 from guahao.rules.attendance.window import WindowRefusal
-from guahao.rules.kernel.outcomes import PickupRefusal
+from guahao.rules.kernel.outcomes import DONE, Done, PickupRefusal, Refused
 from guahao.rules.kernel.text import compact, prose
 from guahao.rules.staff.staff import OfHospital, Staff
 from guahao.store.attendance import penalties as penalty_store
@@ -33,9 +33,9 @@ from guahao.store.messages import messages
 from guahao.store.people import registrations
 from guahao.store.people.patients import person_indexes
 
-# What a clerk may get wrong before having to wait: generous, a queue is waiting.
+# Wrong guesses before a clerk has to wait: many, because a queue is waiting.
 GUESSES_PER_CLERK_HOUR = 120
-GUESSES_PER_SYSTEM_HOUR = 1200  # all windows of a hospital stand behind its own system
+GUESSES_PER_SYSTEM_HOUR = 1200  # all windows of a hospital call through its own system
 GUESSES_PER_CODE_DAY = 10
 
 _HOUR, _DAY = 3600, 86400
@@ -43,21 +43,20 @@ _CODE = re.compile(r"[0-9]{8}")
 
 
 @dataclass(frozen=True, slots=True)
-class NotHandedOut:
+class NotHandedOut(Refused[PickupRefusal]):
     """Why no number is handed out, and what the clerk may say of it.
 
     `at`: since when (already picked up) or until when (too late); `visit_date`: the right day.
     Both only where document and code belong to one booking of this hospital.
     """
 
-    reason: PickupRefusal
     at: datetime | None = None
     visit_date: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TooManyGuesses:
-    """Wrong codes or documents too often; from when on it goes on."""
+    """Too many wrong codes or documents; `retry_from`: when the next is accepted."""
 
     retry_from: datetime
 
@@ -73,10 +72,10 @@ class ClosedSession:
 async def hand_out(
     platform: Platform, by: OfHospital, code: str, id_no: str
 ) -> AppointmentView | NotHandedOut | TooManyGuesses:
-    """The number for code and document (S11); the exact reason where there is none.
+    """Hand out the number for code and document (S11), or return the exact reason why not.
 
-    A code that nobody has, one of another person, and one of another hospital shown with
-    another's document are one and the same answer.
+    An unknown code, another person's code, and one of another hospital with another's document
+    get the same answer.
     """
     typed = compact(code).replace("-", "")
     async with acting(platform, by.who, hospital_id=by.own_hospital_id) as act:
@@ -112,7 +111,7 @@ async def _hand_out(
 
 
 async def _of_another_hospital(tx: Tx, vault: Vault, code: str, shown: list[bytes]) -> NotHandedOut:
-    """Says that it is another hospital's only to who shows the very document."""
+    """Reveal that a booking is another hospital's only to a bearer of its person's document."""
     async with tx.as_platform():
         elsewhere = await window_store.code_belongs_to(tx, vault, code, shown)
     return NotHandedOut(PickupRefusal.WRONG_HOSPITAL if elsewhere else PickupRefusal.WRONG_PERSON)
@@ -130,7 +129,7 @@ async def _refused(
     if reason in (PickupRefusal.ALREADY_PICKED_UP, PickupRefusal.NOT_BOOKED):
         view = (await store.appointments_by_id(tx, platform.vault, [locked.id]))[locked.id]
         at = view.changed_at
-    return NotHandedOut(reason, at, facts.visit_date)
+    return NotHandedOut(reason, at=at, visit_date=facts.visit_date)
 
 
 def _counters(platform: Platform, by: OfHospital, code: str) -> list[tuple[str, bytes, int, int]]:
@@ -145,7 +144,7 @@ def _counters(platform: Platform, by: OfHospital, code: str) -> list[tuple[str, 
 async def count_guess(
     tx: Tx, platform: Platform, by: OfHospital, code: str
 ) -> TooManyGuesses | None:
-    """Counted before the search and taken back if it was no wrong guess."""
+    """Count a guess before the search; `forgive_guess` takes it back where it was right."""
     for scope, subject, seconds, limit in _counters(platform, by, code):
         if await throttle.hit(tx, scope, subject, seconds) > limit:
             left = timedelta(seconds=throttle.seconds_left(tx.now, seconds))
@@ -154,7 +153,7 @@ async def count_guess(
 
 
 async def forgive_guess(tx: Tx, platform: Platform, by: OfHospital, code: str) -> None:
-    """Take the count back: the guess was right."""
+    """Take a counted guess back, because it was right."""
     for scope, subject, seconds, _ in _counters(platform, by, code):
         await throttle.forgive(tx, scope, subject, seconds)
 
@@ -163,7 +162,7 @@ async def forgive_guess(tx: Tx, platform: Platform, by: OfHospital, code: str) -
 
 
 async def sessions_of_day(platform: Platform, by: Staff, day: date) -> list[DaySession]:
-    """The hospital's clinic sessions of a date with what became of their bookings."""
+    """Return the hospital's clinic sessions of a date, with their bookings by status."""
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
         return await window_store.sessions_of_day(tx, by.own_hospital_id, day)
 
@@ -171,7 +170,7 @@ async def sessions_of_day(platform: Platform, by: Staff, day: date) -> list[DayS
 async def list_of_day(
     platform: Platform, by: Staff, day: date, session_ids: Sequence[int] | None = None
 ) -> list[DayEntry]:
-    """Who is expected on a date, by department, period and order number; names masked.
+    """Return who is expected on a date, by department, period and order number; names masked.
 
     `session_ids`: only of these sessions. Cancelled and stopped bookings are left out.
     """
@@ -182,7 +181,7 @@ async def list_of_day(
 
 
 async def print_list(platform: Platform, by: Staff, day: date) -> list[DayEntry]:
-    """The list for a day on paper, for when the network is down; that it was made is recorded."""
+    """Return the list of a day to print, for when the network is down; that is recorded."""
     async with acting(platform, by.who, hospital_id=by.own_hospital_id) as act:
         entries = await window_store.entries_of_day(
             act.tx, platform.vault, by.own_hospital_id, day, None
@@ -193,7 +192,7 @@ async def print_list(platform: Platform, by: Staff, day: date) -> list[DayEntry]
 
 
 async def find_in_day(platform: Platform, by: Staff, id_no: str) -> list[DayEntry]:
-    """Today's bookings here of whoever shows this document."""
+    """Return today's bookings here of the person with this document."""
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
         person = person_indexes(platform.vault, id_no)
         return await window_store.entries_of_person(
@@ -202,18 +201,18 @@ async def find_in_day(platform: Platform, by: Staff, id_no: str) -> list[DayEntr
 
 
 async def one_entry(platform: Platform, by: Staff, appointment_id: int) -> DayEntry | None:
-    """A booking here, of whatever day."""
+    """Return a booking here, of any day, or None."""
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
         return await window_store.entry(tx, platform.vault, by.own_hospital_id, appointment_id)
 
 
-# Putting right ----------------------------------------------------------------------------
+# Corrections ------------------------------------------------------------------------------
 
 
 async def correct(
     platform: Platform, by: Staff, appointment_id: int, reason: str
-) -> WindowRefusal | None:
-    """Take back a pick-up made by mistake, on the same day, with a reason.
+) -> Done | Refused[WindowRefusal]:
+    """Undo a pick-up made by mistake, on the same day, with a reason.
 
     Before the deadline the booking waits again. After it, or once its session is settled, it is
     `unverified`: a correction alone never makes a no-show of anybody; closing the session does.
@@ -228,7 +227,7 @@ async def correct(
             facts = rules.CorrectionFacts(reason, locked.facts, settled)
         status = rules.decide_correction(facts, hospital_id, act.now)
         if isinstance(status, WindowRefusal):
-            return status
+            return Refused(status)
         assert locked is not None
         await store.set_status(act.tx, locked.id, status)
         async with act.tx.as_platform():
@@ -239,7 +238,7 @@ async def correct(
             reason=reason,
             detail={"from": "picked_up", "to": status},
         )
-    return None
+    return DONE
 
 
 async def closes_from(platform: Platform, by: OfHospital, session_id: int) -> datetime | None:
@@ -251,7 +250,7 @@ async def closes_from(platform: Platform, by: OfHospital, session_id: int) -> da
 
 async def close_session(
     platform: Platform, by: OfHospital, session_id: int, reason: str = ""
-) -> ClosedSession | WindowRefusal:
+) -> ClosedSession | Refused[WindowRefusal]:
     """Record that a session's attendance is complete: everybody who has not come is a no-show.
 
     Not before the pick-up deadline; again, it changes nothing (S16).
@@ -260,13 +259,13 @@ async def close_session(
         session = await window_store.session_of_day(act.tx, by.own_hospital_id, session_id)
         refusal = rules.decide_closing(session, act.now)
         if refusal is not None:
-            return refusal
+            return Refused(refusal)
         waiting = await window_store.waiting_of_session(act.tx, session_id)
         await penalty_store.lock_appointments_persons_and_sessions(act.tx, waiting)
         await store.lock_sessions(act.tx, [session_id])
         await window_store.know_attendance(act.tx, session_id)
         absent = await penalty_store.record_attendance(act.tx, waiting, "no_show")
-        await punish(act.tx, platform, absent)
+        await record_no_shows(act.tx, platform, absent)
         await act.record(
             "close_session",
             ("clinic_session", session_id),
@@ -276,10 +275,10 @@ async def close_session(
     return ClosedSession(session_id, len(absent))
 
 
-async def punish(
+async def record_no_shows(
     tx: Tx, platform: Platform, absent: Sequence[penalty_store.ChangedAppointment]
 ) -> None:
-    """Suspensions follow from no-shows at every hospital, so the platform derives them."""
+    """Notify the absent, and derive their suspensions from their no-shows at every hospital."""
     async with tx.as_platform():
         await messages.tell(tx, "no_show", [row.appointment_id for row in absent])
         await derive_suspensions(tx, platform, [row.patient_id for row in absent])
@@ -287,18 +286,18 @@ async def punish(
 
 async def enter_from_paper(
     platform: Platform, by: Staff, session_id: int, appointment_ids: Sequence[int], reason: str
-) -> int | WindowRefusal:
-    """Numbers that were handed out on paper while the network was down; how many are new.
+) -> int | Refused[WindowRefusal]:
+    """Enter numbers handed out on paper while the network was down; return how many are new.
 
     Today or within three days after. A number handed out in time is a pick-up, whatever the
-    sweep has made of it meanwhile: nobody is punished for a lost network.
+    sweep has made of it meanwhile: nobody is suspended because of a lost network.
     """
     reason = prose(reason)
     async with acting(platform, by.who, hospital_id=by.own_hospital_id) as act:
         session = await window_store.session_of_day(act.tx, by.own_hospital_id, session_id)
         refusal = rules.decide_paper_entry(reason, session, act.now.date())
         if refusal is not None:
-            return refusal
+            return Refused(refusal)
         own = await window_store.of_session(act.tx, session_id, appointment_ids)
         await penalty_store.lock_appointments_persons_and_sessions(act.tx, own)
         entered = await window_store.enter_pick_ups(act.tx, own)

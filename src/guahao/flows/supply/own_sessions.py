@@ -11,6 +11,7 @@ from guahao.flows.kernel.platform import Platform
 from guahao.flows.supply import stops, timetables
 from guahao.flows.supply.stops import StopRefusal, StopReport
 from guahao.rules.attendance.window import WindowRefusal
+from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.staff.staff import OfHospital
 from guahao.rules.supply.changes import SessionRefused
 from guahao.rules.supply.planning import PlanRefusal
@@ -109,7 +110,7 @@ async def unstop(
 
 async def close(
     platform: Platform, by: OfHospital, external_id: str
-) -> ClosedSession | WindowRefusal | None:
+) -> ClosedSession | Refused[WindowRefusal] | None:
     """Say that a session's attendance is complete; who has not come is a no-show (S16)."""
     found = await own_session(platform, by, external_id)
     return None if found is None else await window.close_session(platform, by, found.id)

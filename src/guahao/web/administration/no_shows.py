@@ -9,6 +9,7 @@ from guahao.flows.attendance.unverified import waiting_hospitals
 from guahao.rules.attendance.ledger import ExcuseRefusal
 from guahao.rules.attendance.penalties import suspensions_by_date
 from guahao.rules.attendance.unverified import CONFIRM_DAYS
+from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.staff.staff import Role
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ProblemError, as_id, read_id
@@ -106,9 +107,9 @@ def _appointment(page: StaffPage) -> int:
     return as_id(page.form.get("appointment_id", "")) or 0
 
 
-async def _after(page: StaffPage, outcome: int | ExcuseRefusal, said: str) -> ASGIApp:
-    if isinstance(outcome, ExcuseRefusal):
-        return await _ledger(page, say_refusal(page, outcome), 409)
+async def _after(page: StaffPage, outcome: int | Refused[ExcuseRefusal], said: str) -> ASGIApp:
+    if isinstance(outcome, Refused):
+        return await _ledger(page, say_refusal(page, outcome.reason), 409)
     page.flash(said)
     return page.redirect(f"{_LIST}/{outcome}")
 

@@ -12,7 +12,7 @@ from guahao.flows.attendance.window import NotHandedOut, TooManyGuesses, hand_ou
 from guahao.flows.integration import hospital_bookings
 from guahao.rules.attendance.attendance import AttendanceRefusal
 from guahao.rules.integration.clients import Scope
-from guahao.rules.kernel.outcomes import PickupRefusal
+from guahao.rules.kernel.outcomes import PickupRefusal, Refused
 from guahao.web.api.appointments import LookupIn
 from guahao.web.api.services import Route
 from guahao.web.framework.openapi import Endpoint
@@ -157,10 +157,10 @@ def _unreadable(visit: Visit, one: Unreadable) -> HospitalAttendanceItemOut:
 
 
 def _item_out(
-    visit: Visit, id: int, outcome: Reported | AttendanceRefusal
+    visit: Visit, id: int, outcome: Reported | Refused[AttendanceRefusal]
 ) -> HospitalAttendanceItemOut:
-    if isinstance(outcome, AttendanceRefusal):
-        return _refused(visit, id, outcome, None)
+    if isinstance(outcome, Refused):
+        return _refused(visit, id, outcome.reason, None)
     result = "changed" if outcome.changed else "unchanged"
     return HospitalAttendanceItemOut(id, result, outcome.status)
 

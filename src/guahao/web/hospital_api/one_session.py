@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, assert_never
 
 import msgspec
 
+from guahao.flows.attendance.window import ClosedSession
 from guahao.flows.supply import own_sessions as flows
 from guahao.flows.supply.own_sessions import Halted, UnstopRefusal
 from guahao.flows.supply.stops import StopRefusal
 from guahao.rules.attendance.window import WindowRefusal
 from guahao.rules.integration.clients import Scope
 from guahao.rules.kernel.limits import CITY_TIME
+from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.supply.changes import SessionRefused
 from guahao.rules.supply.planning import PlanRefusal
 from guahao.web.api.services import Route
@@ -180,8 +182,12 @@ def _halted(visit: Visit, outcome: Halted | StopRefusal | UnstopRefusal | None) 
 
 async def _close(visit: Visit) -> Answer:
     outcome = await flows.close(visit.services.platform, visit.client, _external_id(visit))
-    if outcome is None or outcome is WindowRefusal.UNKNOWN:
-        raise ProblemError(_UNKNOWN)
-    if isinstance(outcome, WindowRefusal):
-        return visit.refuse(outcome)
-    return json_answer(HospitalCloseOut(outcome.session_id, outcome.no_shows))
+    match outcome:
+        case None | Refused(WindowRefusal.UNKNOWN):
+            raise ProblemError(_UNKNOWN)
+        case Refused(reason):
+            return visit.refuse(reason)
+        case ClosedSession(session_id, no_shows):
+            return json_answer(HospitalCloseOut(session_id, no_shows))
+        case never:
+            assert_never(never)

@@ -6,11 +6,13 @@ import re
 from collections.abc import Callable
 from datetime import date, timedelta
 from itertools import groupby
+from typing import assert_never
 
 from litestar.types import ASGIApp
 
 from guahao.flows.attendance import window as flows
 from guahao.rules.attendance.window import PAPER_DAYS, WindowRefusal
+from guahao.rules.kernel.outcomes import Refused
 from guahao.store.attendance.window import DayEntry, DaySession
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ProblemError, read_id
@@ -105,7 +107,7 @@ async def _show_session(page: StaffPage, refused: str, status: int = 200) -> ASG
     id = read_id(page.request, "session_id", "unknown_session")
     day = _day(page)
     sessions = await flows.sessions_of_day(page.door.platform, page.staff, day)
-    session = next((one for one in sessions if one.id == id), None)
+    session = next((session for session in sessions if session.id == id), None)
     closes_from = await flows.closes_from(page.door.platform, page.staff, id)
     if session is None or closes_from is None:
         raise ProblemError("unknown_session")
@@ -140,7 +142,7 @@ async def _close(page: StaffPage) -> ASGIApp:
     if isinstance(reason, Answer):
         return reason
     outcome = await flows.close_session(page.door.platform, page.staff, id, reason)
-    done = outcome if isinstance(outcome, WindowRefusal) else outcome.no_shows
+    done = outcome if isinstance(outcome, Refused) else outcome.no_shows
     return await _after(page, done, lambda n: page.say("已关闭，记爽约{count}人。", count=n))
 
 
@@ -148,7 +150,7 @@ async def _closing(page: StaffPage, id: int) -> Act | None:
     """What is asked before a session is closed; None where it cannot be."""
     day = _day(page)
     sessions = await flows.sessions_of_day(page.door.platform, page.staff, day)
-    session = next((one for one in sessions if one.id == id), None)
+    session = next((session for session in sessions if session.id == id), None)
     closes_from = await flows.closes_from(page.door.platform, page.staff, id)
     if session is None or closes_from is None or page.now < closes_from or session.stopped:
         return None
@@ -175,12 +177,16 @@ async def _closing(page: StaffPage, id: int) -> Act | None:
 
 
 async def _after(
-    page: StaffPage, outcome: int | WindowRefusal, said: Callable[[int], str]
+    page: StaffPage, outcome: int | Refused[WindowRefusal], said: Callable[[int], str]
 ) -> ASGIApp:
-    if outcome is WindowRefusal.UNKNOWN:
-        raise ProblemError("unknown_session")
-    if isinstance(outcome, WindowRefusal):
-        return await _show_session(page, say_refusal(page, outcome), 409)
-    page.flash(said(outcome))
-    id = page.request.path_params["session_id"]
-    return page.redirect(f"/staff/window/sessions/{id}?date={_day(page).isoformat()}")
+    match outcome:
+        case Refused(WindowRefusal.UNKNOWN):
+            raise ProblemError("unknown_session")
+        case Refused(reason):
+            return await _show_session(page, say_refusal(page, reason), 409)
+        case int():
+            page.flash(said(outcome))
+            id = page.request.path_params["session_id"]
+            return page.redirect(f"/staff/window/sessions/{id}?date={_day(page).isoformat()}")
+        case never:
+            assert_never(never)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import assert_never
 
 from litestar.types import ASGIApp
 
 from guahao.flows.attendance import unverified as flows
+from guahao.flows.attendance.unverified import Confirmed
 from guahao.rules.attendance.unverified import CONFIRM_DAYS, ConfirmRefusal
+from guahao.rules.kernel.outcomes import Refused
 from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.staff import StaffPage, StaffRoute
 from guahao.web.window.window import CLERK
@@ -60,30 +63,32 @@ async def _confirm(page: StaffPage) -> ASGIApp:
     outcome = await flows.confirm(
         page.door.platform, page.staff, id, came, reason, nobody_came=nobody
     )
-    if outcome is ConfirmRefusal.REASON_NEEDED:
-        return await _session(page, page.say("请写明依据。"), 422)
-    if outcome is ConfirmRefusal.NOBODY_CAME:
-        return await _session(
-            page, page.say("没有勾选任何人。真的没有人来过，请勾选“没有人来过”。"), 422
-        )
-    if outcome is ConfirmRefusal.UNKNOWN:
-        raise ProblemError("unknown_session")
-    if isinstance(outcome, ConfirmRefusal):
-        page.flash(say_confirm_refusal(page, outcome))
-    else:
-        page.flash(
-            page.say(
+    match outcome:
+        case Refused(ConfirmRefusal.UNKNOWN):
+            raise ProblemError("unknown_session")
+        case Refused(ConfirmRefusal.REASON_NEEDED | ConfirmRefusal.NOBODY_CAME as why):
+            return await _session(page, say_confirm_refusal(page, why), 422)
+        case Refused(why):
+            page.flash(say_confirm_refusal(page, why))
+        case Confirmed(count, no_shows):
+            said = page.say(
                 "已确认：{came}人已就诊，{no_shows}人记为爽约并收到短信。",
-                came=outcome.came,
-                no_shows=outcome.no_shows,
+                came=count,
+                no_shows=no_shows,
             )
-        )
+            page.flash(said)
+        case never:
+            assert_never(never)
     return page.redirect(_LIST)
 
 
 def say_confirm_refusal(page: StaffPage, refused: ConfirmRefusal) -> str:
-    """Why nothing was confirmed."""
+    """Return why nothing was confirmed, and what helps."""
     return {
+        ConfirmRefusal.REASON_NEEDED: page.say("请写明依据。"),
+        ConfirmRefusal.NOBODY_CAME: page.say(
+            "没有勾选任何人。真的没有人来过，请勾选“没有人来过”。"
+        ),
         ConfirmRefusal.TOO_OLD: page.say(
             "就诊已过{days}天，不能再确认，不会记爽约。", days=CONFIRM_DAYS
         ),

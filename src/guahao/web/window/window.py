@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import assert_never
 
 from litestar.types import ASGIApp
 
 from guahao.flows.attendance import window as flows
 from guahao.flows.attendance.window import NotHandedOut, TooManyGuesses
 from guahao.rules.attendance.window import WindowRefusal
-from guahao.rules.kernel.outcomes import PickupRefusal
+from guahao.rules.kernel.outcomes import Done, PickupRefusal, Refused
 from guahao.rules.kernel.text import compact
 from guahao.rules.people.identity import masked_name
 from guahao.rules.staff.staff import Role
@@ -147,12 +148,16 @@ async def _correct(page: StaffPage) -> ASGIApp:
     id = read_id(page.request, "appointment_id", "unknown_appointment")
     reason = page.form.get("reason", "")[:200]
     outcome = await flows.correct(page.door.platform, page.staff, id, reason)
-    if outcome is WindowRefusal.UNKNOWN:
-        raise ProblemError("unknown_appointment")
-    if outcome is not None:
-        return await _correction(page, say_refusal(page, outcome), reason, 409)
-    page.flash(page.say("已更正，预约恢复为未取号。"))
-    return page.redirect("/staff/window/today")
+    match outcome:
+        case Refused(WindowRefusal.UNKNOWN):
+            raise ProblemError("unknown_appointment")
+        case Refused(why):
+            return await _correction(page, say_refusal(page, why), reason, 409)
+        case Done():
+            page.flash(page.say("已更正，预约恢复为未取号。"))
+            return page.redirect("/staff/window/today")
+        case never:
+            assert_never(never)
 
 
 def say_refusal(page: StaffPage, refusal: WindowRefusal) -> str:
