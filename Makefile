@@ -30,7 +30,7 @@ PREPARE = ( PATH=$$PATH:/usr/sbin; for program in $(PROGRAMS); do command -v $$p
 
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
-.PHONY: run test check faults lint bench dist lock assets image audit-dependencies clean
+.PHONY: run test check cover faults lint bench docs pictures dist lock assets image audit-dependencies clean
 
 run: $(BASE) assets
 	$(BIN)/guahao up
@@ -65,6 +65,15 @@ bench: $(BASE)
 	$(BIN)/guahao bench http
 	$(BIN)/guahao bench read
 
+# The documentation as a site, in site/; strict: no page without a place, no broken link.
+docs: $(VENV)/docs/.installed
+	PYTHONPATH=src NO_MKDOCS_2_WARNING=1 $(VENV)/docs/bin/mkdocs --quiet build
+	@echo "Open site/index.html."
+
+# The pictures of README.md, of a demo city of their own; needs Chromium.
+pictures: $(DEV) assets
+	$(BIN)/python docs/pictures/take.py
+
 # A wheel and an sdist that need no Node, the release notes and a list of all parts (SBOM), in dist/.
 dist: $(DEV) assets
 	$(BIN)/python release/dist.py check
@@ -81,6 +90,7 @@ lock: $(DEV)
 	$(LOCK) --extra aliyun --group build --group dev --group patroni \
 		-c requirements/base.txt -c requirements/build.txt -c requirements/aliyun.txt \
 		-c requirements/patroni.txt pyproject.toml -o requirements/dev.txt
+	$(LOCK) --group docs -o requirements/docs.txt
 	$(NPM) install --package-lock-only --ignore-scripts
 
 # Optional, and needs the network: known vulnerabilities of what is locked.
@@ -97,7 +107,7 @@ image:
 	@deploy/container/build
 
 clean:
-	rm -rf $(VENV) $(VENDOR) node_modules dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENDOR) node_modules dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -114,6 +124,12 @@ $(BASE): requirements/base.txt requirements/build.txt pyproject.toml | $(BIN)/py
 	@echo 'Installing what guahao needs (once; a minute or two) ...'
 	$(PIP) install --require-hashes -r requirements/base.txt -r requirements/build.txt
 	$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/docs/.installed: requirements/docs.txt | $(BIN)/python
+	$(BIN)/python -m venv $(VENV)/docs
+	$(VENV)/docs/bin/python -m pip --disable-pip-version-check --quiet install \
+		--require-hashes -r requirements/docs.txt
 	@touch $@
 
 $(DEV): requirements/dev.txt $(BASE)

@@ -1,0 +1,76 @@
+"""The documentation: the site's menu names every page, and every link leads somewhere."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+_LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
+_FENCE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
+_HEADING = re.compile(r"^#+ +(.*)$", re.MULTILINE)
+MADE_BY_THE_SITE = {"rooms.svg"}
+# By whom a package is handed out is each installation's own choice.
+REGISTRY = re.compile(r"pypi\.org|pythonhosted|npmjs|registry\.|index-url", re.IGNORECASE)
+
+
+def tracked(*patterns: str) -> list[Path]:
+    """Files of the repository, also new ones that are not committed yet."""
+    listed = subprocess.run(
+        ("git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *patterns),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    return sorted(ROOT / name for name in set(listed) if (ROOT / name).exists())
+
+
+def pages_of(nav: list[Any]) -> Iterator[str]:
+    """The pages that a menu names."""
+    for entry in nav:
+        for found in entry.values():
+            if isinstance(found, str):
+                yield found
+            else:
+                yield from pages_of(found)
+
+
+def test_the_menu_names_every_page_once() -> None:
+    config = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
+    named = list(pages_of(config["nav"]))
+    assert len(named) == len(set(named))
+    pages = {page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")}
+    # The decisions are listed by the site itself.
+    assert set(named) == {page for page in pages if not page.startswith("decisions/")}
+
+
+@pytest.mark.parametrize("page", tracked("*.md"), ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
+    broken = []
+    for found in _LINK.finditer(_FENCE.sub("", page.read_text(encoding="utf-8"))):
+        target, _, heading = found["target"].partition("#")
+        if ":" in target or target in MADE_BY_THE_SITE:
+            continue
+        file = (page.parent / target) if target else page
+        if not file.exists() or (heading and heading not in anchors(file)):
+            broken.append(found["target"])
+    assert broken == []
+
+
+def anchors(page: Path) -> set[str]:
+    """What the headings of a page are called in an address."""
+    headings = _HEADING.findall(page.read_text(encoding="utf-8"))
+    return {re.sub(r"[^\w\- ]", "", text.lower()).strip().replace(" ", "-") for text in headings}
+
+
+def test_no_lock_and_no_file_for_newcomers_names_a_registry() -> None:
+    for file in tracked("requirements/*.txt", "mkdocs.yml", ".github", ".pre-commit-config.yaml"):
+        assert not REGISTRY.search(file.read_text(encoding="utf-8")), file
