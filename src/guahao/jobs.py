@@ -1,14 +1,15 @@
-"""Background work, in thin tasks: each calls what does the work and knows nothing else.
+"""Background jobs: thin tasks that call a flow, or a sender of messages or events.
 
-Every task may run twice, late, or in two workers at once. The periodic ones follow real
-time; what is due they ask the platform's clock, which in a demo may stand elsewhere. So
-what belongs to the night runs every hour, and does nothing where nothing is due.
+Every task may run twice, late, or in two workers at once. Periodic tasks follow real time, and
+flows compare due times with the platform's clock, which a demo may set. Nightly work therefore
+runs every hour and does nothing until something is due.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 
 import psycopg
 import structlog
@@ -41,13 +42,13 @@ PUSHES = "hospitals"
 NOTICES = "notices"
 REDELIVERING_SECONDS = 60.0  # then the next run goes on
 JOBS_KEPT_HOURS = 7 * 24
-# A worker without a heartbeat for so long is dead: its jobs are free.
+# A worker without a heartbeat for so long is dead, and its jobs can be claimed.
 DEAD_AFTER_SECONDS = 30.0
-FREED_MAX = 5  # a job at which so many workers died is what kills them
+FREED_MAX = 5  # a job that outlived so many workers is what kills them
 
 
 class _AfterDatabaseErrors(RetryStrategy):
-    """What a process with a wrong clock cannot do, another does at once; it tells no time."""
+    """Retry after database errors; at once after a wrong clock, as another process may be right."""
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
         if isinstance(exception, ClockError):
@@ -55,7 +56,7 @@ class _AfterDatabaseErrors(RetryStrategy):
         return super().get_retry_decision(exception=exception, job=job)
 
 
-# What a database restart cuts short is done again, after 2, 4, 8 s and so on.
+# Retry jobs that a database restart interrupts after 2, 4, 8 s and so on.
 AFTER_DATABASE_ERRORS = _AfterDatabaseErrors(
     max_attempts=7,
     exponential_wait=2,
@@ -84,13 +85,10 @@ def create_jobs(
     recording = Recording(platform)
     _add_delivery(app, courier)
     _add_redelivery(app, recording, platform, courier)
-    _add_platform_tasks(app, recording, platform)
-    _add_retention(app, recording, platform)
-    _add_trail(app, recording, platform)
+    _add_periodic_flows(app, recording, platform)
     _add_imports(app, recording, platform)
-    _add_reviews(app, recording, platform)
+    _add_policy_trials(app, platform)
     _add_pushing(app, recording, Pusher(platform.db, platform.vault, sender or _sender(platform)))
-    _add_policies(app, recording, platform)
     _add_care_of_jobs(app, recording)
     return app
 
@@ -103,7 +101,7 @@ def _sender(platform: Platform) -> WebhookSender:
 def _add_delivery(app: App, courier: Courier) -> None:
     @app.task(name="deliver_messages", queue=NOTICES, retry=AFTER_DATABASE_ERRORS)
     async def deliver_messages(message_ids: list[int]) -> None:
-        """Send messages; where that fails for now, a later job tries again."""
+        """Send messages; defer a later job for those that fail for now."""
         for again in await courier.deliver(message_ids):
             await _deliver_later(app, again)
 
@@ -120,12 +118,12 @@ async def _deliver_later(app: App, again: TryAgain) -> None:
 
 def _add_redelivery(app: App, recording: Recording, platform: Platform, courier: Courier) -> None:
     async def redeliver() -> None:
-        """Deliver what waits although no job came for it, or although its job failed."""
+        """Deliver messages whose job was lost or failed."""
         await overdue.give_up(platform)
         await redeliver_all(soon_expired=False)
 
     async def redeliver_urgent() -> None:
-        """The same for what a person waits for, and for nothing else."""
+        """Deliver the messages that a person waits for, such as one-time passwords."""
         await redeliver_all(soon_expired=True)
 
     async def redeliver_all(*, soon_expired: bool) -> None:
@@ -138,7 +136,7 @@ def _add_redelivery(app: App, recording: Recording, platform: Platform, courier:
                 return
 
     async def ask_for_receipts() -> None:
-        """Look up what the provider took long ago, and has sent no receipt for."""
+        """Look up messages that the provider accepted without sending a receipt."""
         while True:
             silent = await overdue.claim_without_receipt(platform)
             await courier.ask_for_receipts(silent)
@@ -159,104 +157,44 @@ def _add_redelivery(app: App, recording: Recording, platform: Platform, courier:
     _every(app, recording, "ask_for_receipts", ask_for_receipts)
 
 
-def _add_platform_tasks(app: App, recording: Recording, platform: Platform) -> None:
-    async def void_sweep() -> None:
-        """Void what was not picked up in time (S15), derive suspensions (S16)."""
-        await penalties.sweep(platform)
-
-    async def remind() -> None:
-        """Remind of tomorrow's visits, from 18:00 on."""
-        await reminders.remind(platform)
-
-    async def retire_codes() -> None:
-        """Free the codes of visits long past (S8)."""
-        await penalties.retire_codes(platform)
-
-    async def roll_forward() -> None:
-        """Roll the timetables out to the end of the horizon (S4)."""
-        await schedules.roll_forward(platform)
-
-    async def carry_on_stops() -> None:
-        """Finish what was being stopped, and tell of stops whose time to undo is over."""
-        await stops.carry_on(platform)
-
-    async def index_names() -> None:
-        """Make patients who were registered otherwise findable by name."""
-        await calls.index_names(platform)
-
-    async def make_call_tasks() -> None:
-        """Let agents call whom no message reached."""
-        await call_tasks.make_call_tasks(platform)
-
-    async def record_staff_bookings() -> None:
-        """Write into the trail what a process that died could not."""
-        await caller_booking.record_missing(platform)
-
-    async def purge() -> None:
-        """Delete what has expired: counters, passwords, log-ins, keys, forms, events."""
-        await housekeeping.delete_expired(platform)
-
-    _every(app, recording, "void_sweep", void_sweep)
-    _every(app, recording, "remind", remind)
-    _every(app, recording, "retire_codes", retire_codes)
-    _every(app, recording, "roll_forward", roll_forward)
-    _every(app, recording, "carry_on_stops", carry_on_stops)
-    _every(app, recording, "purge", purge)
-    _every(app, recording, "index_names", index_names)
-    _every(app, recording, "make_call_tasks", make_call_tasks)
-    _every(app, recording, "record_staff_bookings", record_staff_bookings)
-
-
-def _add_retention(app: App, recording: Recording, platform: Platform) -> None:
-    async def delete_old() -> None:
-        """Delete what is older than it is kept for, and the last trace of erased persons."""
-        await retention.delete_old(platform)
-
+def _add_periodic_flows(app: App, recording: Recording, platform: Platform) -> None:
+    """Add the flows that run by their schedule and take nothing but the platform."""
+    flows: dict[str, Callable[[Platform], Awaitable[object]]] = {
+        "begin_policies": policies.begin,
+        "carry_on_stops": stops.carry_on,
+        "find_accounts_to_review": account_reviews.find_accounts_to_review,
+        "index_names": calls.index_names,
+        "make_call_tasks": call_tasks.make_call_tasks,
+        "purge": housekeeping.delete_expired,
+        "record_staff_bookings": caller_booking.record_missing,
+        "remind": reminders.remind,
+        "retire_codes": penalties.retire_codes,
+        "roll_forward": schedules.roll_forward,
+        "send_trail_head": trail_sinks.send_head,
+        "settle_merges": merging.settle_merges,
+        "void_sweep": penalties.sweep,
+    }
+    for name, flow in flows.items():
+        _every(app, recording, name, partial(flow, platform))
+    delete_old = partial(retention.delete_old, platform)
     _every(app, recording, "delete_old", delete_old, retry=AFTER_DATABASE_ERRORS)
-
-
-def _add_trail(app: App, recording: Recording, platform: Platform) -> None:
-    async def send_trail_head() -> None:
-        """Send the end of the audit trail to where nobody with the database can change it."""
-        await trail_sinks.send_head(platform)
-
-    _every(app, recording, "send_trail_head", send_trail_head)
-
-
-def _add_reviews(app: App, recording: Recording, platform: Platform) -> None:
-    async def find_accounts() -> None:
-        """Open a review for accounts that book or cancel more than most."""
-        await account_reviews.find_accounts_to_review(platform)
-
-    _every(app, recording, "find_accounts_to_review", find_accounts)
 
 
 def _add_imports(app: App, recording: Recording, platform: Platform) -> None:
     @app.task(name=importing.TASK, queue=importing.QUEUE, retry=AFTER_DATABASE_ERRORS)
     async def carry_out_import(import_id: int) -> None:
-        """Check a file that came in, or apply one that was confirmed."""
+        """Check an uploaded file, or apply a confirmed one."""
         await importing.carry_out(platform, import_id)
 
     async def carry_on_imports() -> None:
-        """Finish what a process that died could not; forget what nobody confirmed."""
+        """Finish the imports of a process that died; delete those that nobody confirmed."""
         await importing.carry_on(platform)
         await importing.forget_old(platform)
 
     _every(app, recording, "carry_on_imports", carry_on_imports)
 
 
-def _add_policies(app: App, recording: Recording, platform: Platform) -> None:
-    async def begin_policies() -> None:
-        """Derive suspensions again where a policy of the platform has begun (S16)."""
-        await policies.begin(platform)
-
-    async def settle_merges() -> None:
-        """Derive the suspensions of persons whose registrations were merged (S16)."""
-        await merging.settle_merges(platform)
-
-    _every(app, recording, "begin_policies", begin_policies)
-    _every(app, recording, "settle_merges", settle_merges)
-
+def _add_policy_trials(app: App, platform: Platform) -> None:
     @app.task(name="try_policy", queue="default", retry=AFTER_DATABASE_ERRORS)
     async def try_policy(trial_id: int) -> None:
         """Replay what was recorded under a proposed policy."""
@@ -265,7 +203,7 @@ def _add_policies(app: App, recording: Recording, platform: Platform) -> None:
 
 def _add_pushing(app: App, recording: Recording, pusher: Pusher) -> None:
     async def wake_pushers() -> None:
-        """One run for every hospital that is to be told something; none waits for another."""
+        """Defer a job for each hospital with events to send, so that none waits for another."""
         for hospital_id in await pusher.hospitals_due():
             name = f"push-{hospital_id}"
             run = app.configure_task("push_to_hospital", lock=name, queueing_lock=name)
@@ -274,7 +212,7 @@ def _add_pushing(app: App, recording: Recording, pusher: Pusher) -> None:
 
     @app.task(name="push_to_hospital", queue=PUSHES)
     async def push_to_hospital(hospital_id: int) -> None:
-        """Tell one hospital what it is to hear of."""
+        """Send a hospital its events."""
         await pusher.push(hospital_id)
 
     _every(app, recording, "wake_pushers", wake_pushers, queue=PUSHES)
@@ -282,7 +220,7 @@ def _add_pushing(app: App, recording: Recording, pusher: Pusher) -> None:
 
 def _add_care_of_jobs(app: App, recording: Recording) -> None:
     async def purge_jobs() -> None:
-        """Forget finished jobs; those that failed are kept for a week."""
+        """Delete finished jobs, and failed ones after a week."""
         await app.job_manager.delete_old_jobs(
             JOBS_KEPT_HOURS, include_failed=True, include_cancelled=True, include_aborted=True
         )
@@ -321,7 +259,7 @@ def _every(
     app: App,
     recording: Recording,
     name: str,
-    work: Callable[[], Awaitable[None]],
+    work: Callable[[], Awaitable[object]],
     *,
     alone: bool = True,
     queue: str = "periodic",
