@@ -1,4 +1,4 @@
-"""The platform's one clock, on the city's time, and how far it is from the database's."""
+"""The platform's clock, on the city's time, and its difference from the database's clock."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ log = structlog.get_logger(__name__)
 
 
 def uptime() -> float:
-    """Return the seconds since the machine started, those in which it slept included.
+    """Return the seconds since the machine started, including those in which it slept.
 
-    No correction of the machine's clock moves it.
+    Corrections of the machine's clock do not affect it.
     """
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 @dataclass(frozen=True, slots=True)
 class CityClock:
-    """Tells the city's time by the machine's clock; from `start` on where given (demo only).
+    """A clock of the city's time by the machine's clock, from `start` if given (demo only).
 
-    `begun` is the machine's time (Unix seconds) at which the clock stood at `start`:
-    processes that share it tell the same time.
+    `begun` is the machine's time (Unix seconds) at which the clock was at `start`, so that
+    processes that share it have the same time.
     """
 
     start: datetime | None = None
@@ -39,25 +39,25 @@ class CityClock:
         return self.at(time.time())
 
     def at(self, unix_seconds: float) -> datetime:
-        """Return what this clock tells where a machine's clock, or the database's, tells this."""
+        """Return this clock's time at a time of the machine's or the database's clock."""
         if self.start is None:
             return datetime.fromtimestamp(unix_seconds, CITY_TIME)
         return self.start + timedelta(seconds=unix_seconds - self.begun)
 
 
 def city_clock(start: datetime | None = None, begun: float | None = None) -> CityClock:
-    """Return a clock that tells the city's time; from `start` on where given (demo only)."""
+    """Return a clock of the city's time, from `start` if given (demo only)."""
     return CityClock(start, time.time() if begun is None else begun)
 
 
 class ClockWatch:
-    """How far a clock is from the database's, known from the last comparison.
+    """The difference between a clock and the database's, by the last comparison.
 
-    Between two comparisons it is followed by the machine's uptime, so that a clock that is set
-    anew is found wrong at once, and not some seconds later.
+    Between comparisons the machine's uptime is the reference, so that a clock that is set is
+    found wrong at once.
 
-    `right`: what the clock would tell at a time of the database's, in Unix seconds. A demo's
-    clock stands elsewhere on purpose, and that offset is no fault.
+    `right`: the correct time of the clock at a time of the database, in Unix seconds. A demo's
+    clock has an intended offset, which is no fault.
     """
 
     def __init__(
@@ -70,17 +70,17 @@ class ClockWatch:
         self._clock, self._right, self._uptime = clock, right, uptime
         self._tolerance = tolerance_seconds
         self._anchor: float | None = None  # the right time when the uptime was 0
-        self._bound = 0.0  # how far the anchor may be from the truth
+        self._bound = 0.0  # the largest error of the anchor
         self._was_wrong = False
 
     def now(self) -> float:
-        """Return a time of the moment, for `compare`."""
+        """Return the current time, for `compare`."""
         return self._uptime()
 
     def compare(self, database_seconds: float, asked: float, answered: float) -> None:
-        """Note the database's time (Unix seconds), asked for and answered at these moments.
+        """Record the database's time (Unix seconds), queried between these two moments.
 
-        It was told somewhere between them; taken to be the middle, it is off by half at most.
+        It was read somewhere between them; assuming the middle, the error is half at most.
         """
         half = (answered - asked) / 2
         self._anchor = self._right(database_seconds).timestamp() - (asked + half)
@@ -101,12 +101,12 @@ class ClockWatch:
 
     @property
     def ahead_seconds(self) -> float:
-        """By how much the clock is ahead of the database's; 0 before the first comparison."""
+        """Return how far the clock is ahead of the database's; 0 before the first comparison."""
         if self._anchor is None:
             return 0.0
         return self._clock().timestamp() - (self._anchor + self._uptime())
 
     @property
     def is_wrong(self) -> bool:
-        """Whether the clock is certainly further from the database's than is tolerated."""
+        """Return whether the clock certainly differs by more than is tolerated."""
         return abs(self.ahead_seconds) - self._bound > self._tolerance

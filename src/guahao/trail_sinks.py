@@ -1,7 +1,7 @@
-"""Where the end of the audit trail is kept outside of the database: syslog, a file, or both.
+"""Record the end of the audit trail outside the database: in syslog, a file, or both.
 
-A line a minute, with a keyed code: a file that somebody edits is found out like the database.
-Who cuts the trail would have to cut these as well, on another machine.
+Each minute a line with a keyed code is written, so that edits of the file are detected. To cut
+the trail unnoticed, an attacker would have to cut these records on another machine too.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _log = structlog.get_logger(__name__)
 
 
 class _SentHead(msgspec.Struct):
-    """A head as it is sent."""
+    """A head in the form in which it is sent."""
 
     log: str
     at: str
@@ -49,7 +49,7 @@ class _SentHead(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """The last head of a file. `forged`: lines after it that this platform did not write."""
+    """The last head in a file. `forged`: later lines that this platform did not write."""
 
     head: Head | None = None
     at: datetime | None = None
@@ -57,11 +57,11 @@ class Noted:
 
 
 class SinkError(Exception):
-    """The head could not be sent; the message says where to."""
+    """The head could not be sent; the message names the sink."""
 
 
 async def send_head(platform: Platform) -> None:
-    """Send the end of the trail to every sink; log an error if somebody has touched the trail."""
+    """Send the end of the trail to every sink; log an error if the trail was changed."""
     settings = platform.settings
     if settings.trail_file is None and settings.trail_syslog is None:
         return
@@ -73,7 +73,7 @@ async def send_head(platform: Platform) -> None:
 
 
 def send(settings: Settings, vault: Vault, head: Head) -> None:
-    """Send a head to every sink of the settings; raises SinkError where one fails. Blocks."""
+    """Send a head to every configured sink; raise SinkError if any fails. Blocks."""
     at = datetime.now(UTC).isoformat(timespec="seconds")
     line = _SentHead(KIND, at, head.seq, head.hash.hex(), _mac(vault, at, head).hex())
     text = msgspec.json.encode(line).decode()
@@ -93,7 +93,7 @@ def send(settings: Settings, vault: Vault, head: Head) -> None:
 
 
 def last_noted(path: Path, vault: Vault) -> Noted:
-    """Return the last head of a file that this platform wrote; also of what syslog collected."""
+    """Return the last head that this platform wrote to a file, which syslog may have collected."""
     try:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
@@ -110,7 +110,7 @@ def last_noted(path: Path, vault: Vault) -> Noted:
 
 
 def _heads(text: str) -> Iterator[_SentHead]:
-    """The heads in a text, the last first; what else stands in it is passed over."""
+    """Yield the heads in a text, last first, skipping other lines."""
     for line in reversed(text.splitlines()):
         for found in _JSON.findall(line):
             try:
@@ -138,7 +138,7 @@ def _append(path: Path, text: str) -> None:
 
 
 class _Syslog(SysLogHandler):
-    """One message of RFC 5424, or an exception."""
+    """A handler that sends RFC 5424 messages and raises on failure."""
 
     append_nul = False
     socket: socket.socket
@@ -156,7 +156,7 @@ def _send_to_syslog(target: str, at: str, text: str) -> None:
         stream = parts.scheme == "tcp"
         address = (parts.hostname or "", parts.port or _SYSLOG_PORT)
         options["socktype"] = socket.SOCK_STREAM if stream else socket.SOCK_DGRAM
-        socket.getaddrinfo(*address)  # an unknown host is an error here and now
+        socket.getaddrinfo(*address)  # fail here if the host is unknown
     handler = _Syslog(address, SysLogHandler.LOG_AUTHPRIV, **options)
     try:
         if stream:

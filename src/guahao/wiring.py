@@ -1,4 +1,4 @@
-"""The only file that knows every part: settings in, a running platform out."""
+"""Build the running platform from settings; the only module that knows every part."""
 
 from __future__ import annotations
 
@@ -60,14 +60,14 @@ from guahao.worker import run_worker
 
 _log = structlog.get_logger("guahao.wiring")
 _DATABASE = "guahao"
-_LOGS_SECONDS = 60.0  # between two looks at the embedded server's logs
-_READERS = 6  # connections of a web process besides one a lane
-_CONNECTION_SECONDS = 4.0  # a request waits for one at most: it is answered within five
+_LOGS_SECONDS = 60.0  # between checks of the embedded server's logs
+_READERS = 6  # connections of a web process besides those of the lanes
+_CONNECTION_SECONDS = 4.0  # at most for a connection, as a request is answered within five
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseUrls:
-    """How the application logs in, and how the owner, where this process may know."""
+    """The URLs of the application and, if this process may know it, of the owner."""
 
     application: str
     owner: str | None
@@ -75,7 +75,7 @@ class DatabaseUrls:
 
 
 class OwnServer(Revivable):
-    """The embedded server; the process that started it stops it again."""
+    """The embedded server, which the process that started it stops."""
 
     def __init__(self, folder: Path) -> None:
         self.embedded = EmbeddedServer(folder)
@@ -83,7 +83,7 @@ class OwnServer(Revivable):
         self._logs_due = 0.0
 
     def revive(self) -> bool:
-        """Start the server if it does not run; whether it did not."""
+        """Start the server if it is not running; return whether it was started."""
         if time.monotonic() >= self._logs_due:
             self._logs_due = time.monotonic() + _LOGS_SECONDS
             self.embedded.drop_old_logs()
@@ -93,16 +93,16 @@ class OwnServer(Revivable):
         return True
 
     def close(self) -> None:
-        """Stop the server, if this process has started it."""
+        """Stop the server if this process has started it."""
         if self._started:
             self.embedded.stop()
 
 
 @contextmanager
 def database_urls(settings: Settings) -> Iterator[DatabaseUrls]:
-    """Yield the database's URLs; starts the embedded server where there are none.
+    """Yield the database's URLs; start the embedded server if none are configured.
 
-    The process that started the embedded server stops it again at the end.
+    The process that started the embedded server stops it at the end.
     """
     if settings.database_url is not None:
         owner = settings.database_owner_url
@@ -121,9 +121,9 @@ def database_urls(settings: Settings) -> Iterator[DatabaseUrls]:
 
 @contextmanager
 def owner_url(settings: Settings) -> Iterator[str]:
-    """Yield the database's URL as its owner, for what makes databases or tables.
+    """Yield the database's URL as its owner, to create databases or tables.
 
-    Raises SettingsError where the owner is not known.
+    Raises SettingsError if the owner is not known.
     """
     with database_urls(settings) as urls:
         if urls.owner is None:
@@ -136,7 +136,7 @@ def owner_url(settings: Settings) -> Iterator[str]:
 
 @contextmanager
 def application_url(settings: Settings, *, migrated: bool = False) -> Iterator[str]:
-    """Yield the database's URL as the application; first migrate it where asked and possible."""
+    """Yield the database's URL as the application, first migrated if asked and possible."""
     with database_urls(settings) as urls:
         if migrated and urls.owner is not None:
             migrate_database(settings, urls)
@@ -159,14 +159,14 @@ def migrate_database(
 
 
 def schema_state(urls: DatabaseUrls) -> Schema:
-    """Compare the database's schema with this program, as the owner where it is known."""
+    """Compare the database's schema with this program, as the owner if it is known."""
     return schema_of(urls.owner or as_application(urls.application))
 
 
 async def check_roles(platform: Platform) -> None:
-    """Refuse to work where the database login could become the owner.
+    """Refuse a database login that could assume the owner's role.
 
-    A demo on a server of the operator's own may use one login for everything.
+    A demo on an operator's server may use the same login for everything.
     """
     try:
         await platform.db.check_roles()
@@ -177,7 +177,7 @@ async def check_roles(platform: Platform) -> None:
 
 
 def secret_key(settings: Settings) -> str:
-    """The operator's key; in demo mode one that is made once and kept in the data folder."""
+    """Return the operator's key; a demo creates a key and stores it in its data folder."""
     if settings.secret_key is not None:
         return settings.secret_key
     kept = settings.data_dir / "secret-key"
@@ -188,7 +188,7 @@ def secret_key(settings: Settings) -> str:
 
 
 def _keep(path: Path, key: str) -> str:
-    """Write the key for the owner's eyes only; where another process was first, take its key."""
+    """Write the key, readable only for its owner; if another process was first, read its key."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     draft.touch(mode=0o600)
@@ -203,7 +203,7 @@ def _keep(path: Path, key: str) -> str:
 
 
 def vault_of(settings: Settings) -> Vault:
-    """Return the vault of the operator's keys; raises SettingsError where two clash."""
+    """Return the vault of the operator's keys; raise SettingsError if two of them clash."""
     try:
         return Vault(secret_key(settings), settings.secret_keys_old)
     except ValueError as error:
@@ -213,7 +213,7 @@ def vault_of(settings: Settings) -> Vault:
 def build_platform(
     settings: Settings, url: str, *, connections: int, wait_seconds: float = 10
 ) -> Platform:
-    """The platform over a database that is already migrated; not yet connected."""
+    """Return the platform over a migrated database, not yet connected."""
     clock = city_clock(settings.clock_start, settings.clock_begun)
     database = Database(
         url,
@@ -249,7 +249,7 @@ def check_extras(settings: Settings) -> None:
 
 
 async def check_database(settings: Settings, url: str) -> None:
-    """Raise SettingsError where production would serve a demo's database."""
+    """Raise SettingsError if production would serve a demo's database."""
     if settings.demo:
         return
     async with open_platform(settings, url, may_begin_away=True) as platform:
@@ -259,7 +259,7 @@ async def check_database(settings: Settings, url: str) -> None:
 def examine(environ: Mapping[str, str]) -> list[Check]:
     """Run the checks of `guahao doctor`, which start nothing and change nothing.
 
-    The settings are judged by what every start does; without them nothing else can be.
+    The settings are checked as on every start; if they are wrong, nothing else is checked.
     """
     try:
         settings = read_settings(environ)
@@ -273,7 +273,7 @@ def examine(environ: Mapping[str, str]) -> list[Check]:
     url = settings.database_url
     if url is None:
         embedded = EmbeddedServer(settings.data_dir / "postgres")
-        with suppress(PermissionError):  # another user's: not ours to look at
+        with suppress(PermissionError):  # another user's, which we may not read
             url = embedded.url(_DATABASE, LOGIN_ROLE) if embedded.is_running() else None
     noted = None if settings.trail_file is None else last_noted(settings.trail_file, vault).head
     clock = city_clock(settings.clock_start, settings.clock_begun)
@@ -282,7 +282,7 @@ def examine(environ: Mapping[str, str]) -> list[Check]:
 
 
 async def refuse_demo_staff(platform: Platform) -> None:
-    """Raise SettingsError where the demo's staff are active in the database."""
+    """Raise SettingsError if the demo's staff are active in the database."""
     left = await demo_staff_left(platform)
     if left:
         raise SettingsError(
@@ -295,12 +295,12 @@ async def refuse_demo_staff(platform: Platform) -> None:
 async def open_platform(
     settings: Settings, url: str, connections: int = 4, *, may_begin_away: bool = False
 ) -> AsyncIterator[Platform]:
-    """A connected platform for one tool's work, or the worker's."""
+    """Yield a connected platform for a tool or the worker."""
     platform = build_platform(settings, url, connections=connections)
     await platform.db.open(may_begin_away=may_begin_away)
     try:
         await platform.db.compare_clocks()
-        # In the demo a tool does not warn: its output is its answer.
+        # In the demo a tool does not warn, because its output is its result.
         if not settings.demo:
             await check_roles(platform)
         yield platform
@@ -309,7 +309,7 @@ async def open_platform(
 
 
 def create_app() -> Litestar:
-    """The web application of one process, from the environment (Granian calls this)."""
+    """Return the web application of this process, from the environment (called by Granian)."""
     settings = read_settings(os.environ)
     set_up_logs(settings.log_level, settings.security_log)
     if (parent := multiprocessing.parent_process()) is not None and parent.pid is not None:
@@ -334,7 +334,7 @@ def create_app() -> Litestar:
         await platform.db.open(may_begin_away=True)
         await check_roles(platform)
         await platform.db.compare_clocks()
-        # A replica may lag behind the entry that was noted outside.
+        # A replica may lag behind the entry that was recorded outside.
         if platform.db.state is DatabaseState.ALIVE:
             await report_trail(platform)
         await desk.open()
@@ -355,13 +355,13 @@ def create_app() -> Litestar:
 
 
 def token_issuer(platform: Platform) -> Callable[[int], str]:
-    """Access tokens for a bench's invented accounts, each logged in under its own number."""
+    """Return an issuer of access tokens for a bench's invented accounts."""
     tokens = Tokens(platform)
     return lambda account_id: tokens.issue(account_id, account_id, PAGES_SECONDS)
 
 
 async def work(settings: Settings, url: str) -> None:
-    """Do background jobs until told to stop."""
+    """Run background jobs until stopped."""
     set_up_logs(settings.log_level, settings.security_log)
     async with open_platform(settings, url) as platform:
         await report_trail(platform)
@@ -375,15 +375,15 @@ async def work(settings: Settings, url: str) -> None:
 
 
 async def report_trail(platform: Platform) -> None:
-    """Compare the end of the audit trail with the one that was kept outside; log what differs.
+    """Compare the end of the audit trail with the end recorded outside, and log differences.
 
-    A platform that does not start would help whoever touched it.
+    The platform starts nevertheless: otherwise an attacker could stop it by changing the trail.
     """
     file = platform.settings.trail_file
     noted = Noted() if file is None else last_noted(file, platform.vault)
     try:
         verdict = await check_head(platform, noted.head)
-    except ClockError:  # said already, and nothing can be done before it is right
+    except ClockError:  # reported already, and nothing can be done before it is corrected
         return
     if not verdict.holds or noted.forged:
         _log.error(
@@ -395,7 +395,7 @@ async def report_trail(platform: Platform) -> None:
 
 
 async def create_wechat_menu(settings: Settings, url: str) -> None:
-    """Replace the Official Account's menu, where there is such an account."""
+    """Replace the Official Account's menu if there is an account."""
     async with open_platform(settings, url) as platform:
         api = _wechat_api(settings)
         if api is None:
@@ -447,7 +447,7 @@ def _verifier(settings: Settings, database: Database) -> RealNameVerifier:
     if settings.verifier == "demo":
         return DemoVerifier()
     check_extras(settings)
-    from guahao.identity_check.aliyun import Access, AliyunVerifier  # noqa: PLC0415 - an extra's
+    from guahao.identity_check.aliyun import Access, AliyunVerifier  # noqa: PLC0415 - of an extra
 
     access = Access(
         settings.identity_aliyun_endpoint,
@@ -459,7 +459,7 @@ def _verifier(settings: Settings, database: Database) -> RealNameVerifier:
 
 def _aliyun(settings: Settings) -> Gateway:
     check_extras(settings)
-    from guahao.notices.aliyun import Access, AliyunGateway  # noqa: PLC0415 - an extra's
+    from guahao.notices.aliyun import Access, AliyunGateway  # noqa: PLC0415 - of an extra
 
     access = Access(
         settings.aliyun_endpoint,

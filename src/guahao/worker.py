@@ -1,4 +1,4 @@
-"""Run the background tasks: workers that outlive their database.
+"""Run the background tasks, in workers that survive restarts of the database.
 
 procrastinate's worker ends where one of its side tasks fails, goes on for ever with a job whose
 end it could not record, and once another process has taken it for dead takes no more jobs. So all
@@ -28,9 +28,9 @@ from guahao.processes import Backoff
 from guahao.pushing.sender import WebhookSender
 from guahao.store.kernel.connections import Connection, Pool
 
-# Each with places of its own, so that none waits for another's work: a one-time password neither
-# for four large imports nor, where the provider hangs, for the few batches that hang with it; a
-# hospital for no other, however slow. Then how many seconds pass between two looks for jobs.
+# Each queue has workers of its own, so that none waits for another's work: a one-time password
+# waits neither for large imports nor for batches that hang with their provider, and no hospital
+# waits for a slow one. The last figure is the polling interval in seconds.
 WORKERS = (
     (["default", "imports", "periodic"], 4, 1.0),
     ([NOTICES], 16, 0.5),
@@ -38,10 +38,10 @@ WORKERS = (
 )
 HEARTBEAT_SECONDS = 5.0
 SHUTDOWN_SECONDS = 25.0
-RESTART_SECONDS = (0.25, 5.0)  # the first wait and the longest
+RESTART_SECONDS = (0.25, 5.0)  # the first and the longest wait
 _CLOCK_SECONDS = 0.2
 _CONNECTIONS = 8
-_CONNECTION_SECONDS = 5.0  # without one for so long, the database is away
+_CONNECTION_SECONDS = 5.0  # without a connection for so long, the database is away
 
 log = structlog.get_logger(__name__)
 
@@ -54,9 +54,9 @@ async def run_worker(
     *,
     wait: bool = True,
 ) -> None:
-    """Work until SIGTERM or SIGINT, then finish what is begun; cancelled, likewise.
+    """Work until SIGTERM, SIGINT or cancellation, then finish the started jobs.
 
-    Not `wait`: until no job waits that is due.
+    Without `wait`, work until no due job is left.
     """
 
     def create(connector: PsycopgConnector) -> App:
@@ -75,7 +75,7 @@ async def run_worker(
 async def _work_on(
     platform: Platform, create: Callable[[PsycopgConnector], App], stop: asyncio.Event
 ) -> None:
-    """One generation after the other; an old one drains while the next works."""
+    """Run generations in turn; an old generation drains while the next works."""
     conninfo = platform.db.url
     waits = Backoff(*RESTART_SECONDS)
     draining: set[asyncio.Task[None]] = set()
@@ -111,7 +111,7 @@ async def _work_on(
 
 
 class _Generation:
-    """The workers of one process, until the first of them fails."""
+    """The workers of this process, until the first of them fails."""
 
     def __init__(self, app: App) -> None:
         self.over = asyncio.Event()
@@ -119,7 +119,7 @@ class _Generation:
         self._app = app
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until something fails or `stop`, then finish what is begun; never raises."""
+        """Work until a failure or `stop`, then finish the started jobs; never raises."""
         connector = self._app.connector
         assert isinstance(connector, _Connector)
         try:
@@ -145,13 +145,13 @@ async def _run(worker: Worker) -> None:
 
 
 def _failure(tasks: list[asyncio.Task[None]]) -> str:
-    """The type of the first error that ended a worker; its text may quote a row."""
+    """Return the type of the first error of a worker, without its text, which may quote a row."""
     errors = [task.exception() for task in tasks if task.done() and not task.cancelled()]
     return next((type(error).__name__ for error in errors if error is not None), "worker ended")
 
 
 class _Connector(PsycopgConnector):
-    """The connections of a generation; the first that is lost says so."""
+    """The connections of a generation; the first that is lost ends it."""
 
     def __init__(self, conninfo: str) -> None:
         super().__init__(
@@ -194,7 +194,7 @@ class _Connector(PsycopgConnector):
             raise
 
     def lose(self, why: str) -> None:
-        """End the generation, for this reason where it has none yet."""
+        """End the generation, for this reason unless it has a reason already."""
         self.why = self.why or why
         self.lost.set()
 
@@ -219,16 +219,16 @@ def _workers(app: App, *, wait: bool = True) -> list[Worker]:
 
 
 async def _until_the_clock_is(platform: Platform, *, wrong: bool) -> None:
-    """Wait until the clock is certainly wrong, or is not."""
+    """Wait until the clock is certainly wrong, or no longer is."""
     watch = platform.db.watch
-    while (watch is not None and watch.is_wrong) is not wrong:  # noqa: ASYNC110 - it jumps
+    while (watch is not None and watch.is_wrong) is not wrong:  # noqa: ASYNC110 - the clock jumps
         await asyncio.sleep(_CLOCK_SECONDS)
 
 
 async def _until_the_database_answers(
     platform: Platform, waits: Backoff, stop: asyncio.Event
 ) -> None:
-    """Wait with our own back-off: that of a pool reaches half a minute."""
+    """Wait with our own back-off, because a pool's reaches half a minute."""
     while not stop.is_set():
         try:
             async with await Connection.connect(platform.db.url):
@@ -260,7 +260,7 @@ def _stop_signals() -> Iterator[asyncio.Event]:
 
 
 async def _first(*awaitables: Any) -> None:
-    """Wait for the first of these, and cancel the others."""
+    """Wait for the first of these awaitables, and cancel the others."""
     tasks = [asyncio.ensure_future(awaitable) for awaitable in awaitables]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
