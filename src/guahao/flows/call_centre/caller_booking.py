@@ -8,12 +8,7 @@ from datetime import timedelta
 from guahao.flows.booking.desk import Desk, DeskAnswer
 from guahao.flows.kernel.acting import Acting, acting
 from guahao.flows.kernel.platform import Platform
-from guahao.flows.people.patients import (
-    PatientRefusal,
-    consent_refusal,
-    record_consent,
-    register_in,
-)
+from guahao.flows.people.patients import record_consent, register_in
 from guahao.rules.call_centre.callers import RegisterRefusal, decide_phone
 from guahao.rules.call_centre.calls import (
     CallRefusal,
@@ -23,10 +18,10 @@ from guahao.rules.call_centre.calls import (
 from guahao.rules.kernel.facts import Actor
 from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.kernel.text import NameFault, person_name
-from guahao.rules.people.consent import Consent
-from guahao.rules.people.documents import OTHER
+from guahao.rules.people.consent import Consent, check_consent
 from guahao.rules.people.identity import valid_document
 from guahao.rules.people.phones import valid_any_phone
+from guahao.rules.people.registering import PatientRefusal, decide_document
 from guahao.rules.staff.staff import Staff
 from guahao.store.call_centre import caller_booking as store
 from guahao.store.call_centre import calls as call_store
@@ -71,12 +66,12 @@ async def register_caller(
     registered_name = person_name(name)
     if isinstance(registered_name, NameFault):
         return registered_name
-    document = valid_document(id_type, id_no, platform.db.clock().date())
-    if document is None:
-        return Refused(PatientRefusal.ID_INVALID)
-    if document.id_type == OTHER:  # a counter sees the original, the hotline does not
-        return Refused(PatientRefusal.COUNTER_ONLY)
-    refusal = consent_refusal(platform, consent, document)
+    today = platform.db.clock().date()
+    document = valid_document(id_type, id_no, today)
+    refusal = decide_document(document, None, today, is_seen=False, is_relative=False)
+    if document is None or refusal is not None:
+        return Refused(refusal or PatientRefusal.ID_INVALID)
+    refusal = check_consent(consent, document, today)
     if refusal is not None:
         return Refused(refusal)
     verdict = await platform.verifier.check(registered_name, document)
@@ -91,8 +86,8 @@ async def register_caller(
         if in_use is not None:
             return Refused(in_use)
         added = await register_in(tx, platform, account_id, registered_name, document, verdict)
-        if isinstance(added, PatientRefusal):
-            return Refused(added)
+        if isinstance(added, Refused):
+            return added
         await record_consent(tx, account_id, added.id, consent, document, by)
         if call is not None and is_verified:
             call_id = call.id

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from enum import StrEnum
+from datetime import date, datetime
 
 import msgspec
 
@@ -19,23 +18,28 @@ from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.moving import (
     Moved,
-    MoveRefusal,
     Shown,
     Waits,
     ask_in,
     carry_out,
 )
-from guahao.flows.people.patients import (
-    PatientRefusal,
-    consent_refusal,
-    record_consent,
-    register_in,
-)
+from guahao.flows.people.patients import record_consent, register_in
+from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.kernel.text import NameFault, person_name, prose, same_name
-from guahao.rules.people.consent import Consent
+from guahao.rules.people.consent import Consent, check_consent
+from guahao.rules.people.counter import (
+    CounterRefusal,
+    decide_check,
+    decide_look_up,
+    decide_phone,
+    decide_slips,
+    is_in_hand,
+)
 from guahao.rules.people.documents import birth_certificate_end
 from guahao.rules.people.identity import Document, valid_document
+from guahao.rules.people.moving import MoveRefusal, decide_person
 from guahao.rules.people.phones import valid_any_phone
+from guahao.rules.people.registering import PatientRefusal, decide_document
 from guahao.rules.staff.staff import Staff
 from guahao.store.booking import appointments
 from guahao.store.kernel import throttle
@@ -46,22 +50,7 @@ from guahao.store.people import accounts, persons
 from guahao.store.people import patients as patient_store
 from guahao.store.people.persons import Person
 
-LOOK_UPS_AN_HOUR = 60
-IN_HAND_FOR = timedelta(minutes=30)
-_WRONG_PHONES_A_DAY = 5  # for a person, over all clerks
 _HOUR, _DAY = 3600, 86400
-
-
-class CounterRefusal(StrEnum):
-    """Why nothing is done at the window, besides what registering and moving refuse."""
-
-    ORIGINAL_NOT_SEEN = "counter_original_not_seen"
-    TOO_MANY = "counter_too_many"
-    LOOK_UP_AGAIN = "counter_look_up_again"
-    PHONE_DIFFERS = "counter_phone_differs"
-    PHONE_IN_USE = "counter_phone_in_use"
-    REASON_NEEDED = "counter_reason_needed"
-    SMS_GO_THERE = "counter_sms_go_there"
 
 
 class InHand(msgspec.Struct, frozen=True):
@@ -99,31 +88,31 @@ class AtCounter:
 
 async def look_up(
     platform: Platform, by: Staff, name: str, id_type: str, id_no: str, *, original_seen: bool
-) -> AtCounter | CounterRefusal | PatientRefusal | NameFault:
+) -> AtCounter | Refused[CounterRefusal | PatientRefusal] | NameFault:
     """Look the person of a document up; that somebody did is in the trail."""
     if not original_seen:
-        return CounterRefusal.ORIGINAL_NOT_SEEN
+        return Refused(CounterRefusal.ORIGINAL_NOT_SEEN)
     named = person_name(name)
     if isinstance(named, NameFault):
         return named
     document = valid_document(id_type, id_no, platform.db.clock().date())
     if document is None:
-        return PatientRefusal.ID_INVALID
+        return Refused(PatientRefusal.ID_INVALID)
     async with acting(platform, by.who, hospital_id=by.own_hospital_id) as act:
         subject = platform.vault.index("throttle", f"staff {by.id}")
-        too_many = await throttle.hit(act.tx, "counter_look_up", subject, _HOUR) > LOOK_UPS_AN_HOUR
+        refusal = decide_look_up(await throttle.hit(act.tx, "counter_look_up", subject, _HOUR))
         in_hand = InHand(document.id_type, document.number, named, act.now)
         person = None
-        if not too_many:
+        if refusal is None:
             async with act.tx.as_platform():
                 person = await persons.of_document(act.tx, platform.vault, document)
         found = AtCounter(in_hand, _seal(platform, by, in_hand), person)
         await act.record(
             "look_up_person",
             None if person is None else ("patient", person.patient.id),
-            detail={"registered": person is not None, "refused": too_many},
+            detail={"registered": person is not None, "refused": refusal is not None},
         )
-    return CounterRefusal.TOO_MANY if too_many else found
+    return found if refusal is None else Refused(refusal)
 
 
 def _seal(platform: Platform, by: Staff, in_hand: InHand) -> str:
@@ -138,7 +127,7 @@ def _unseal(platform: Platform, by: Staff, sealed: str, now: datetime) -> InHand
     except (VaultError, ValueError):
         return None
     in_hand = msgspec.json.decode(opened, type=InHand)
-    return in_hand if now - in_hand.seen_at < IN_HAND_FOR else None
+    return in_hand if is_in_hand(in_hand.seen_at, now) else None
 
 
 async def again(platform: Platform, by: Staff, sealed: str) -> AtCounter | None:
@@ -160,7 +149,7 @@ async def register(
     born: date | None = None,
     *,
     consent: Consent | None = None,
-) -> PatientView | CounterRefusal | PatientRefusal | MoveRefusal:
+) -> PatientView | Refused[CounterRefusal | PatientRefusal | MoveRefusal]:
     """Register a person to a mobile phone or a landline; the clerk has seen the document.
 
     `born`: asked of a newborn with a birth certificate, which serves until the first birthday.
@@ -169,24 +158,28 @@ async def register(
     """
     typed = valid_any_phone(phone)
     if typed is None:
-        return MoveRefusal.PHONE_INVALID
+        return Refused(MoveRefusal.PHONE_INVALID)
     async with acting(platform, by.who, hospital_id=by.own_hospital_id) as act:
         in_hand = _unseal(platform, by, sealed, act.now)
         if in_hand is None:
-            return CounterRefusal.LOOK_UP_AGAIN
-        refusal, ends_on = consent_refusal(platform, consent, in_hand.document), None
+            return Refused(CounterRefusal.LOOK_UP_AGAIN)
+        document, today = in_hand.document, act.now.date()
+        refusal = check_consent(consent, document, today) or decide_document(
+            document, born, today, is_seen=True, is_relative=False
+        )
         if refusal is not None:
-            return refusal
-        if in_hand.document.is_birth_certificate:
-            ends_on = None if born is None else birth_certificate_end(born, act.now.date())
-            if ends_on is None:
-                return PatientRefusal.BIRTH_DATE_INVALID
+            return Refused(refusal)
+        ends_on = None
+        if born is not None and document.is_birth_certificate:
+            ends_on = birth_certificate_end(born, today)
         vault = platform.vault
         async with act.tx.as_platform():
             account_id = await accounts.of_phone(act.tx, vault, typed)
             await accounts.lock_account(act.tx, account_id)
-            if not typed.is_landline and await patient_store.of_account(act.tx, vault, account_id):
-                return CounterRefusal.PHONE_IN_USE
+            others = await patient_store.of_account(act.tx, vault, account_id)
+            in_use = decide_phone(is_landline=typed.is_landline, has_patients=bool(others))
+            if in_use is not None:
+                return Refused(in_use)
             added = await register_in(
                 act.tx,
                 platform,
@@ -196,7 +189,7 @@ async def register(
                 in_hand=True,
                 ends_on=ends_on,
             )
-            if isinstance(added, PatientRefusal):
+            if isinstance(added, Refused):
                 return added
             await record_consent(act.tx, account_id, added.id, consent, in_hand.document, by)
         await act.record(
@@ -209,7 +202,7 @@ async def register(
 
 async def ask_to_move(
     platform: Platform, by: Staff, sealed: str, phone: str, reason: str, *, disputed: bool = False
-) -> Moved | Waits | CounterRefusal | MoveRefusal:
+) -> Moved | Waits | Refused[CounterRefusal | MoveRefusal]:
     """Begin to move the person to another phone, to which a code goes; a landline gets none.
 
     `disputed`: the registration is somebody else's. The person takes the identity over, by the
@@ -218,20 +211,18 @@ async def ask_to_move(
     async with acting(platform, by.who, hospital_id=by.own_hospital_id) as act:
         in_hand = _unseal(platform, by, sealed, act.now)
         if in_hand is None:
-            return CounterRefusal.LOOK_UP_AGAIN
+            return Refused(CounterRefusal.LOOK_UP_AGAIN)
         async with act.tx.as_platform():
-            person, shown = await _lock(act.tx, platform, in_hand), None
-            if person is None:
-                return MoveRefusal.UNKNOWN_PERSON
-            if disputed:
-                shown = Shown(in_hand.name, in_hand.document)
-            may_ask = (
-                person.account_id is not None
-                if disputed
-                else same_name(in_hand.name, person.patient.name)
+            person = await _lock(act.tx, platform, in_hand)
+            refusal = decide_person(
+                person.patient.name if person else None,
+                in_hand.name,
+                on_account=person is not None and person.account_id is not None,
+                disputed=disputed,
             )
-            if not may_ask:
-                return MoveRefusal.UNKNOWN_PERSON
+            if person is None or refusal is not None:
+                return Refused(refusal or MoveRefusal.UNKNOWN_PERSON)
+            shown = Shown(in_hand.name, in_hand.document) if disputed else None
             asked = await ask_in(act, by, person, phone, reason, shown)
     if isinstance(asked, Waits) and not asked.for_code:
         return await carry_out(platform, by, asked.move_id)
@@ -240,7 +231,7 @@ async def ask_to_move(
 
 async def slips(
     platform: Platform, by: Staff, sealed: str
-) -> list[AppointmentView] | CounterRefusal | MoveRefusal:
+) -> list[AppointmentView] | Refused[CounterRefusal | MoveRefusal]:
     """Return what the person has booked at the clerk's hospital, with the codes, to print.
 
     For a person on a landline, whom no SMS reaches. Who has a mobile phone finds the codes there,
@@ -249,13 +240,14 @@ async def slips(
     async with acting(platform, by.who, hospital_id=by.own_hospital_id) as act:
         in_hand = _unseal(platform, by, sealed, act.now)
         if in_hand is None:
-            return CounterRefusal.LOOK_UP_AGAIN
+            return Refused(CounterRefusal.LOOK_UP_AGAIN)
         async with act.tx.as_platform():
             person = await persons.of_document(act.tx, platform.vault, in_hand.document)
         if person is None or not same_name(in_hand.name, person.patient.name):
-            return MoveRefusal.UNKNOWN_PERSON
-        if not person.is_on_landline:
-            return CounterRefusal.SMS_GO_THERE
+            return Refused(MoveRefusal.UNKNOWN_PERSON)
+        refusal = decide_slips(on_landline=person.is_on_landline)
+        if refusal is not None:
+            return Refused(refusal)
         ids = await appointments.live_of_person(act.tx, person.patient.id)
         views = await appointments.appointments_by_id(act.tx, platform.vault, ids)
         for id in ids:
@@ -265,43 +257,40 @@ async def slips(
 
 async def check(
     platform: Platform, by: Staff, sealed: str, phone: str, reason: str
-) -> PatientView | CounterRefusal | MoveRefusal:
+) -> PatientView | Refused[CounterRefusal | MoveRefusal]:
     """Correct the registered name to the document's, and mark the person as checked by staff.
 
-    The person names the registered phone: whoever cannot does not confirm a stranger's
-    registration, and moves it to their own phone instead.
+    The person names the registered phone.
     """
     if not prose(reason):
-        return CounterRefusal.REASON_NEEDED
+        return Refused(CounterRefusal.REASON_NEEDED)
     async with acting(platform, by.who, hospital_id=by.own_hospital_id) as act:
         in_hand = _unseal(platform, by, sealed, act.now)
         if in_hand is None:
-            return CounterRefusal.LOOK_UP_AGAIN
+            return Refused(CounterRefusal.LOOK_UP_AGAIN)
         vault = platform.vault
         async with act.tx.as_platform():
             person = await _lock(act.tx, platform, in_hand)
             if person is None:
-                return MoveRefusal.UNKNOWN_PERSON
+                return Refused(MoveRefusal.UNKNOWN_PERSON)
             patient_id = person.patient.id
             subject = vault.index("throttle", f"counter phone {patient_id}")
-            tried = await throttle.hit(act.tx, "counter_phone", subject, _DAY)
+            tries = await throttle.hit(act.tx, "counter_phone", subject, _DAY)
             typed = valid_any_phone(phone)
             right = typed is not None and typed.number == person.phone
+            refusal = decide_check(tries, right=right)
             renamed = person.patient.name != in_hand.name
-            if tried <= _WRONG_PHONES_A_DAY and right:
+            if refusal is None:
                 await throttle.forgive(act.tx, "counter_phone", subject, _DAY)
                 if renamed:
                     await persons.set_name(act.tx, vault, patient_id, in_hand.name)
                 await persons.set_checked(act.tx, patient_id)
-        if tried > _WRONG_PHONES_A_DAY or not right:
-            refused = "phone" if tried <= _WRONG_PHONES_A_DAY else "limit"
+        if refusal is not None:
+            refused = "limit" if refusal is CounterRefusal.TOO_MANY else "phone"
             await act.record(
-                "check_person_failed",
-                ("patient", patient_id),
-                detail={"refused": refused},
+                "check_person_failed", ("patient", patient_id), detail={"refused": refused}
             )
-            limit = tried > _WRONG_PHONES_A_DAY
-            return CounterRefusal.TOO_MANY if limit else CounterRefusal.PHONE_DIFFERS
+            return Refused(refusal)
         await act.record(
             "correct_name" if renamed else "check_person",
             ("patient", patient_id),

@@ -17,20 +17,31 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
+from datetime import timedelta
 from hmac import compare_digest
 
 from guahao.flows.kernel.acting import Acting, acting
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.log_ins import end_log_ins
-from guahao.flows.people.patients import PatientRefusal, register_in
+from guahao.flows.people.patients import register_in
 from guahao.rules.call_centre.calls import CallRefusal, decide_service
-from guahao.rules.kernel.outcomes import Refused
-from guahao.rules.kernel.text import NameFault, compact, person_name, prose, same_name
+from guahao.rules.kernel.outcomes import DONE, Done, Refused
+from guahao.rules.kernel.text import NameFault, compact, person_name, prose
 from guahao.rules.people.identity import Document, valid_document
+from guahao.rules.people.moving import (
+    AskFacts,
+    MoveRefusal,
+    decide_approval,
+    decide_by_document,
+    decide_carrying_out,
+    decide_code,
+    decide_placing,
+    decide_proving,
+    read_request,
+)
 from guahao.rules.people.phones import Phone, valid_any_phone
-from guahao.rules.staff.staff import Staff, is_independent
+from guahao.rules.people.registering import PatientRefusal
+from guahao.rules.staff.staff import Staff
 from guahao.store.call_centre import calls as call_store
 from guahao.store.kernel import throttle
 from guahao.store.kernel.db import Tx
@@ -44,29 +55,8 @@ from guahao.store.people.persons import Person
 CODE_DIGITS = 6
 CODE_VALID = timedelta(minutes=10)
 CODE_TRIES = 5
-CODES_A_MOVE = 3
 LISTED = 100
-_CODES_TO_A_PHONE_AN_HOUR = 5
-_CODES_OF_STAFF_AN_HOUR = 30
-_TRIES_OF_STAFF_AN_HOUR = 10
-_TRIES_OF_PERSON_A_DAY = 3
 _HOUR, _DAY = 3600, 86400
-
-
-class MoveRefusal(StrEnum):
-    """Why a person is not moved."""
-
-    PHONE_INVALID = "move_phone_invalid"
-    REASON_NEEDED = "move_reason_needed"
-    UNKNOWN_PERSON = "move_unknown_person"
-    SAME_PHONE = "move_same_phone"
-    PHONE_FULL = "move_phone_full"
-    CODE_WRONG = "move_code_wrong"
-    CODES_TOO_OFTEN = "move_codes_too_often"
-    CHANGED_MEANWHILE = "move_changed_meanwhile"
-    OVER = "move_over"
-    OWN_REQUEST = "move_own_request"
-    NOT_INDEPENDENT = "move_not_independent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +87,11 @@ class Shown:
 
 async def ask_by_hotline(
     platform: Platform, by: Staff, call_id: int, patient_id: int, phone: str, reason: str
-) -> Waits | MoveRefusal | Refused[CallRefusal]:
+) -> Waits | Refused[MoveRefusal | CallRefusal]:
     """Ask to move a verified caller's patient; the new phone gets a code first."""
-    typed = _typed(phone, reason)
-    if isinstance(typed, MoveRefusal):
-        return typed
+    new_phone = read_request(phone, reason)
+    if isinstance(new_phone, MoveRefusal):
+        return Refused(new_phone)
     async with acting(platform, by.who) as act:
         call = await call_store.lock_own(act.tx, by.id, call_id)
         refusal = decide_service(call, act.now)
@@ -109,8 +99,8 @@ async def ask_by_hotline(
             return Refused(refusal or CallRefusal.CALL_OVER)
         person = await persons.lock(act.tx, platform.vault, patient_id)
         if person is None or person.account_id != call.account_id:
-            return MoveRefusal.UNKNOWN_PERSON
-        return await _ask(act, by, person, typed, reason, {"call": call.id})
+            return Refused(MoveRefusal.UNKNOWN_PERSON)
+        return await _ask(act, by, person, new_phone, reason, {"call": call.id})
 
 
 async def ask_by_document(
@@ -123,7 +113,7 @@ async def ask_by_document(
     reason: str,
     *,
     disputed: bool = False,
-) -> Waits | MoveRefusal | NameFault:
+) -> Waits | Refused[MoveRefusal] | NameFault:
     """Ask for a caller whom no question can verify: the old phone is lost or somebody else's.
 
     The agent has heard name and document and writes down what else proves the caller; the
@@ -133,9 +123,9 @@ async def ask_by_document(
     `disputed`: somebody else registered the caller, who takes the identity over by the name on
     the document, whatever name it was registered under.
     """
-    typed = _typed(phone, reason)
-    if isinstance(typed, MoveRefusal):
-        return typed
+    new_phone = read_request(phone, reason)
+    if isinstance(new_phone, MoveRefusal):
+        return Refused(new_phone)
     shown_name = person_name(name)
     if disputed and isinstance(shown_name, NameFault):
         return shown_name
@@ -144,23 +134,33 @@ async def ask_by_document(
         vault = platform.vault
         agent = vault.index("throttle", f"staff {by.id}")
         tried = await throttle.hit(act.tx, "move_by_document", agent, _HOUR)
-        person = None if document is None else await persons.of_document(act.tx, vault, document)
+        person, of_person = None, 0
+        if document is not None:
+            person = await persons.of_document(act.tx, vault, document)
         if person is not None:
             subject = vault.index("throttle", f"patient {person.patient.id}")
             of_person = await throttle.hit(act.tx, "move_of_person", subject, _DAY)
-            locked = await persons.lock(act.tx, vault, person.patient.id)
-            within = of_person <= _TRIES_OF_PERSON_A_DAY and tried <= _TRIES_OF_STAFF_AN_HOUR
-            shown = None
-            if disputed and document is not None and isinstance(shown_name, str):
-                shown = Shown(shown_name, document)
-            if within and locked is not None and _may_ask(locked, name, shown):
-                detail: dict[str, object] = {"found_by": "document"}
-                return await _ask(act, by, locked, typed, reason, detail, shown)
-        detail = {"refused": "move_unknown_person"}
-        about = None if person is None else ("patient", person.patient.id)
-        action = "ask_to_settle" if disputed else "ask_to_move"
-        await act.record(action, about, detail=detail)
-        return MoveRefusal.UNKNOWN_PERSON
+            person = await persons.lock(act.tx, vault, person.patient.id) or person
+        facts = AskFacts(
+            registered_name=person.patient.name if person else None,
+            on_account=person is not None and person.account_id is not None,
+            of_staff=tried,
+            of_person=of_person,
+        )
+        refusal = decide_by_document(facts, name, disputed=disputed)
+        if person is None or document is None or refusal is not None:
+            refusal = refusal or MoveRefusal.UNKNOWN_PERSON
+            await act.record(
+                "ask_to_settle" if disputed else "ask_to_move",
+                None if person is None else ("patient", person.patient.id),
+                detail={"refused": refusal.value},
+            )
+            return Refused(refusal)
+        shown = None
+        if disputed and isinstance(shown_name, str):
+            shown = Shown(shown_name, document)
+        detail: dict[str, object] = {"found_by": "document"}
+        return await _ask(act, by, person, new_phone, reason, detail, shown)
 
 
 async def ask_in(
@@ -170,29 +170,15 @@ async def ask_in(
     phone: str,
     reason: str,
     shown: Shown | None = None,
-) -> Waits | MoveRefusal:
+) -> Waits | Refused[MoveRefusal]:
     """Ask for a locked person whom the caller has identified, as the platform's role.
 
     `shown`: the person disputes the registration.
     """
-    typed = _typed(phone, reason)
-    if isinstance(typed, MoveRefusal):
-        return typed
-    return await _ask(act, by, person, typed, reason, {}, shown)
-
-
-def _may_ask(person: Person, name: str, shown: Shown | None) -> bool:
-    """Whether the registration is the caller's by its name, or is disputed and on an account."""
-    if shown is not None:
-        return person.account_id is not None
-    return same_name(name, person.patient.name)
-
-
-def _typed(phone: str, reason: str) -> Phone | MoveRefusal:
-    valid = valid_any_phone(phone)
-    if valid is None:
-        return MoveRefusal.PHONE_INVALID
-    return valid if prose(reason) else MoveRefusal.REASON_NEEDED
+    new_phone = read_request(phone, reason)
+    if isinstance(new_phone, MoveRefusal):
+        return Refused(new_phone)
+    return await _ask(act, by, person, new_phone, reason, {}, shown)
 
 
 async def _ask(
@@ -203,13 +189,15 @@ async def _ask(
     reason: str,
     detail: dict[str, object],
     shown: Shown | None = None,
-) -> Waits | MoveRefusal:
+) -> Waits | Refused[MoveRefusal]:
     """Record the request and send the code. A landline gets none: nobody logs in by it."""
     tx, platform = act.tx, act.platform
     if phone.number == person.phone:
-        return MoveRefusal.SAME_PHONE
-    if not phone.is_landline and await _too_many_codes(tx, platform, by, phone.number):
-        return MoveRefusal.CODES_TOO_OFTEN
+        return Refused(MoveRefusal.SAME_PHONE)
+    if not phone.is_landline:
+        refusal = decide_code(*await _count_code(tx, platform, by, phone.number))
+        if refusal is not None:
+            return Refused(refusal)
     new = NewMove(
         "move" if shown is None else "dispute",
         person.patient.id,
@@ -235,11 +223,12 @@ async def _ask(
     return Waits(move_id, for_code=not phone.is_landline)
 
 
-async def _too_many_codes(tx: Tx, platform: Platform, by: Staff, number: str) -> bool:
+async def _count_code(tx: Tx, platform: Platform, by: Staff, number: str) -> tuple[int, int]:
+    """Count a code; return the codes of this hour, of the member of staff and to the phone."""
     index = platform.vault.index
-    own = await throttle.hit(tx, "move_staff", index("throttle", f"staff {by.id}"), _HOUR)
-    to = await throttle.hit(tx, "move_phone", index("throttle", number), _HOUR)
-    return own > _CODES_OF_STAFF_AN_HOUR or to > _CODES_TO_A_PHONE_AN_HOUR
+    of_staff = await throttle.hit(tx, "move_staff", index("throttle", f"staff {by.id}"), _HOUR)
+    to_phone = await throttle.hit(tx, "move_phone", index("throttle", number), _HOUR)
+    return of_staff, to_phone
 
 
 async def _send_code(
@@ -269,24 +258,26 @@ async def move_of(platform: Platform, by: Staff, move_id: int) -> Move | None:
 
 async def send_another_code(
     platform: Platform, by: Staff, move_id: int
-) -> Waits | MoveRefusal | None:
+) -> Waits | Refused[MoveRefusal] | None:
     """Send the new phone another code; None where it is not this member's request."""
     async with platform.db.transaction() as tx:
         if await store.own(tx, platform.vault, move_id, by) is None:
             return None
-        move = await store.lock_open(tx, platform.vault, move_id)
-        if move is None or move.state != "proving":
-            return MoveRefusal.OVER
-        too_many = await _too_many_codes(tx, platform, by, move.phone)
-        if too_many or move.codes_sent >= CODES_A_MOVE:
-            return MoveRefusal.CODES_TOO_OFTEN
+        move = await store.lock(tx, platform.vault, move_id)
+        refusal = decide_proving(move, tx.now)
+        if move is None or refusal is not None:
+            return Refused(refusal or MoveRefusal.OVER)
+        of_staff, to_phone = await _count_code(tx, platform, by, move.phone)
+        refusal = decide_code(of_staff, to_phone, move.codes_sent)
+        if refusal is not None:
+            return Refused(refusal)
         await _send_code(tx, platform, move_id, move.phone, move.from_account_id)
     return Waits(move_id, for_code=True)
 
 
 async def prove_phone(
     platform: Platform, by: Staff, move_id: int, code: str
-) -> Moved | Waits | MoveRefusal | None:
+) -> Moved | Waits | Refused[MoveRefusal] | None:
     """Take the code that the person reads from the new phone; None where it is not theirs.
 
     At a window the document has proven the person, so the move is carried out at once. By the
@@ -295,16 +286,16 @@ async def prove_phone(
     async with acting(platform, by.who) as act:
         if await store.own(act.tx, platform.vault, move_id, by) is None:
             return None
-        move = await store.lock_open(act.tx, platform.vault, move_id)
-        if move is None or move.state != "proving":
-            return MoveRefusal.OVER
-        kept = await spoken_codes.take_try(act.tx, "moves", move_id)
+        move = await store.lock(act.tx, platform.vault, move_id)
+        refusal = decide_proving(move, act.now)
+        if move is None or refusal is not None:
+            return Refused(refusal or MoveRefusal.OVER)
+        saved = await spoken_codes.take_try(act.tx, "moves", move_id)
         given = _code_index(platform, move_id, compact(code))
-        if kept is None or not compare_digest(kept, given):
+        if saved is None or not compare_digest(saved, given):
             subject = ("patient", move.patient.id)
-            detail = {"move": move_id}
-            await act.record("move_code_wrong", subject, detail=detail)
-            return MoveRefusal.CODE_WRONG
+            await act.record("move_code_wrong", subject, detail={"move": move_id})
+            return Refused(MoveRefusal.CODE_WRONG)
         await store.set_requested(act.tx, move_id)
     if move.hospital_id is None:
         return Waits(move_id, for_code=False)
@@ -322,20 +313,17 @@ async def waiting_moves(platform: Platform) -> list[Move]:
 
 async def decide_move(
     platform: Platform, by: Staff, move_id: int, reason: str, *, approve: bool
-) -> Moved | MoveRefusal | None:
-    """Approve or reject a request by the hotline, as its second member of staff.
-
-    None where it was rejected.
-    """
+) -> Moved | Done | Refused[MoveRefusal]:
+    """Approve or reject a request by the hotline, as its second member of staff."""
     if not prose(reason):
-        return MoveRefusal.REASON_NEEDED
+        return Refused(MoveRefusal.REASON_NEEDED)
     if approve:
         return await carry_out(platform, by, move_id, reason=prose(reason))
     async with acting(platform, by.who) as act:
-        move = await store.lock_open(act.tx, platform.vault, move_id)
-        refusal = _cannot_decide(move, by, act.now)
+        move = await store.lock(act.tx, platform.vault, move_id)
+        refusal = decide_approval(move, by, act.now)
         if move is None or refusal is not None:
-            return refusal
+            return Refused(refusal or MoveRefusal.OVER)
         await store.decide(act.tx, move_id, "rejected", by.id)
         await act.record(
             "reject_move",
@@ -343,60 +331,44 @@ async def decide_move(
             reason=prose(reason),
             detail={"move": move_id},
         )
-    return None
-
-
-def _cannot_decide(move: Move | None, by: Staff, now: datetime) -> MoveRefusal | None:
-    """Return why this member of staff does not decide a request; None where they do.
-
-    By the hotline that is a second member, at a window the clerk who has the document in hand.
-    """
-    if move is None or move.state != "requested" or move.hospital_id != by.hospital_id:
-        return MoveRefusal.OVER
-    is_own = move.staff_id == by.id
-    if move.hospital_id is not None:
-        return None if is_own else MoveRefusal.OVER
-    if is_own:
-        return MoveRefusal.OWN_REQUEST
-    return None if is_independent(by, move.staff_id, now) else MoveRefusal.NOT_INDEPENDENT
+    return DONE
 
 
 async def carry_out(
     platform: Platform, by: Staff, move_id: int, *, reason: str = ""
-) -> Moved | MoveRefusal:
+) -> Moved | Refused[MoveRefusal]:
     """Put the person of a proven request on the new phone, in the order of locks above."""
     vault = platform.vault
     async with acting(platform, by.who) as act:
         tx = act.tx
         asked = await store.by_id(tx, vault, move_id)
-        refusal = _cannot_decide(asked, by, act.now)
+        refusal = decide_approval(asked, by, act.now)
         if asked is None or refusal is not None:
-            return refusal or MoveRefusal.OVER
+            return Refused(refusal or MoveRefusal.OVER)
         phone = valid_any_phone(asked.phone.replace(";ext=", "转"))
         assert phone is not None, "it was valid when it was asked for"
         old_id, new_id = asked.from_account_id, await accounts.of_phone(tx, vault, phone)
         await accounts.lock_accounts(tx, [id for id in (old_id, new_id) if id is not None])
-        move = await store.lock_open(tx, vault, move_id)
-        if move is None or move.state != "requested":
-            return MoveRefusal.OVER
-        if new_id == old_id:
-            return MoveRefusal.SAME_PHONE
+        move = await store.lock(tx, vault, move_id)
+        refusal = decide_carrying_out(move, act.now, same_account=new_id == old_id)
+        if move is None or refusal is not None:
+            return Refused(refusal or MoveRefusal.OVER)
         settle = _move if move.kind == "move" else _settle
         return await settle(act, by, move, new_id, reason or move.reason)
 
 
 async def _move(
     act: Acting, by: Staff, move: Move, new_id: int, reason: str
-) -> Moved | MoveRefusal:
+) -> Moved | Refused[MoveRefusal]:
     """Put the person on the new account; both are locked, and so is the old account."""
     tx, vault = act.tx, act.vault
     patient_id, old_id = move.patient.id, move.from_account_id
     person = await persons.lock(tx, vault, patient_id)
-    if person is None or person.account_id != old_id:
-        return MoveRefusal.CHANGED_MEANWHILE
+    unchanged = person is not None and person.account_id == old_id
     slot = await patient_store.free_slot(tx, new_id)
-    if slot is None:
-        return MoveRefusal.PHONE_FULL
+    refusal = decide_placing(unchanged=unchanged, has_slot=slot is not None)
+    if slot is None or refusal is not None:
+        return Refused(refusal or MoveRefusal.PHONE_FULL)
     await persons.put_on_account(tx, patient_id, new_id, slot)
     if by.hospital_id is not None:
         await persons.set_checked(tx, patient_id)
@@ -416,7 +388,7 @@ async def _move(
 
 async def _settle(
     act: Acting, by: Staff, move: Move, new_id: int, reason: str
-) -> Moved | MoveRefusal:
+) -> Moved | Refused[MoveRefusal]:
     """Register the person anew, as shown; the registration that is disputed gives way.
 
     Both phones are notified: the old one that its registration is void, the new one that the
@@ -427,13 +399,14 @@ async def _settle(
     assert move.document is not None, "a dispute has what was shown"
     current = await registrations.lock_current(tx, vault, move.document)
     if current is None or current.id != move.patient.id or current.account_id != old_id:
-        return MoveRefusal.CHANGED_MEANWHILE
+        return Refused(MoveRefusal.CHANGED_MEANWHILE)
     added = await register_in(
         tx, act.platform, new_id, move.name, move.document, in_hand=True, settles=True
     )
-    if isinstance(added, PatientRefusal):
-        full = added is PatientRefusal.PHONE_LIMIT
-        return MoveRefusal.PHONE_FULL if full else MoveRefusal.CHANGED_MEANWHILE
+    if isinstance(added, Refused):
+        has_slot = added.reason is not PatientRefusal.PHONE_LIMIT
+        refusal = decide_placing(unchanged=not has_slot, has_slot=has_slot)
+        return Refused(refusal or MoveRefusal.CHANGED_MEANWHILE)
     await messages.tell_account(tx, "moved_here", new_id, added.id)
     await store.decide(tx, move.id, "done", by.id)
     until = current.suspended_until

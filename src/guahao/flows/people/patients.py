@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import date
-from enum import StrEnum
 from functools import partial
 
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.displacing import put_aside
 from guahao.identity_check.gateway import Verdict
+from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.kernel.text import NameFault, person_name, same_name
 from guahao.rules.people.consent import Consent, check_consent, given_by
-from guahao.rules.people.documents import OTHER, birth_certificate_end, is_adult
+from guahao.rules.people.documents import birth_certificate_end, is_adult
 from guahao.rules.people.identity import Document, valid_document
-from guahao.rules.people.registering import Registering, decide_registration
+from guahao.rules.people.registering import (
+    PatientRefusal,
+    Registering,
+    as_patients_hear,
+    decide_document,
+    decide_place,
+    decide_registration,
+)
 from guahao.rules.staff.staff import Staff
 from guahao.store.kernel.db import Tx
 from guahao.store.kernel.ids import next_id
@@ -23,31 +30,6 @@ from guahao.store.kernel.views import PatientView
 from guahao.store.people import accounts, erasing, privacy, registrations
 from guahao.store.people import patients as store
 from guahao.store.people.registrations import Registration
-
-
-class PatientRefusal(StrEnum):
-    """Why a patient is not registered, in order of precedence.
-
-    Of a name that cannot be one the flows return the NameFault itself.
-    """
-
-    NAME_INVALID = "name_invalid"
-    ID_INVALID = "id_invalid"
-    COUNTER_ONLY = "counter_only"
-    BIRTH_DATE_INVALID = "birth_date_invalid"
-    GUARDIAN_NEEDED = "guardian_needed"
-    PHONE_LIMIT = "phone_limit"
-    CONSENT_REQUIRED = "consent_required"
-    GUARDIAN_REQUIRED = "guardian_consent_required"
-    OTHER_NAME = "patient_other_name"  # the account has the person already, by another name
-    # For staff only, who may know it; patients hear NOT_REGISTERED.
-    ID_TAKEN = "id_taken"
-    IDENTITY_MISMATCH = "identity_mismatch"
-    # One answer for both, so that nobody asks here who is registered.
-    NOT_REGISTERED = "not_registered"
-
-
-_NEUTRAL = (PatientRefusal.ID_TAKEN, PatientRefusal.IDENTITY_MISMATCH)
 
 
 async def register_patient(
@@ -59,7 +41,7 @@ async def register_patient(
     born: date | None = None,
     *,
     consent: Consent | None = None,
-) -> PatientView | PatientRefusal | NameFault:
+) -> PatientView | Refused[PatientRefusal] | NameFault:
     """Register a person to an account's phone, by its owner; at most two, and each person once.
 
     `born`: asked of a newborn with a birth certificate, whom a checked adult of the account
@@ -72,32 +54,31 @@ async def register_patient(
     if isinstance(registered_name, NameFault):
         return registered_name
     today = platform.db.clock().date()
-    document, ends_on = valid_document(id_type, id_no, today), None
-    if document is None:
-        return PatientRefusal.ID_INVALID
-    if document.id_type == OTHER and not document.is_birth_certificate:
-        return PatientRefusal.COUNTER_ONLY
-    if document.is_birth_certificate:
-        ends_on = None if born is None else birth_certificate_end(born, today)
-        if ends_on is None:
-            return PatientRefusal.BIRTH_DATE_INVALID
-    refusal = consent_refusal(platform, consent, document)
+    document = valid_document(id_type, id_no, today)
+    refusal = decide_document(document, born, today, is_seen=False, is_relative=True)
+    if document is None or refusal is not None:
+        return Refused(refusal or PatientRefusal.ID_INVALID)
+    refusal = check_consent(consent, document, today)
     if refusal is not None:
-        return refusal
+        return Refused(refusal)
+    ends_on = None
+    if born is not None and document.is_birth_certificate:
+        ends_on = birth_certificate_end(born, today)
     async with platform.db.transaction() as tx:
         # Before the verifier is asked: a full account hears the same of every name and number.
         if not await store.has_room_or(tx, platform.vault, account_id, document):
-            return PatientRefusal.PHONE_LIMIT
+            return Refused(PatientRefusal.PHONE_LIMIT)
     verdict = await platform.verifier.check(registered_name, document)
     async with platform.db.transaction() as tx:
         if ends_on is not None and not await _has_checked_adult(tx, platform.vault, account_id):
-            return PatientRefusal.GUARDIAN_NEEDED
+            return Refused(PatientRefusal.GUARDIAN_NEEDED)
         answer = await register_in(
             tx, platform, account_id, registered_name, document, verdict, ends_on=ends_on
         )
-        if isinstance(answer, PatientView):
-            await record_consent(tx, account_id, answer.id, consent, document)
-    return PatientRefusal.NOT_REGISTERED if answer in _NEUTRAL else answer
+        if isinstance(answer, Refused):
+            return Refused(as_patients_hear(answer.reason))
+        await record_consent(tx, account_id, answer.id, consent, document)
+    return answer
 
 
 async def _has_checked_adult(tx: Tx, vault: Vault, account_id: int) -> bool:
@@ -108,14 +89,6 @@ async def _has_checked_adult(tx: Tx, vault: Vault, account_id: int) -> bool:
     )
 
 
-def consent_refusal(
-    platform: Platform, consent: Consent | None, document: Document
-) -> PatientRefusal | None:
-    """Return why consent is missing; None where it suffices."""
-    refusal = check_consent(consent, document, platform.db.clock().date())
-    return None if refusal is None else PatientRefusal(refusal.value)
-
-
 async def record_consent(
     tx: Tx,
     account_id: int,
@@ -124,7 +97,7 @@ async def record_consent(
     document: Document,
     recorded_by: Staff | None = None,
 ) -> None:
-    """Record a consent that `consent_refusal` found sufficient, in the registration's transaction.
+    """Record a consent that `check_consent` found sufficient, in the registration's transaction.
 
     `recorded_by`: the member of staff whom the person told. A hospital's own role does not write
     it: the caller is the platform's.
@@ -149,7 +122,7 @@ async def register_in(
     in_hand: bool = False,
     settles: bool = False,
     ends_on: date | None = None,
-) -> PatientView | PatientRefusal:
+) -> PatientView | Refused[PatientRefusal]:
     """Register a person within a transaction that has locked nothing of persons or bookings.
 
     `verdict`: what the platform's verifier said of name and document, asked before the
@@ -166,7 +139,7 @@ async def register_in(
     if checked_by is None and verdict is Verdict.MATCH:
         checked_by = platform.verifier.name
     if verdict is Verdict.MISMATCH and not in_hand:
-        return PatientRefusal.IDENTITY_MISMATCH
+        return Refused(PatientRefusal.IDENTITY_MISMATCH)
     # Twice: somebody else may register the person between the look and the insert.
     for _ in range(2):
         answer = await _place(
@@ -174,7 +147,7 @@ async def register_in(
         )
         if answer is not None:
             return answer
-    return PatientRefusal.ID_TAKEN
+    return Refused(PatientRefusal.ID_TAKEN)
 
 
 async def _place(
@@ -187,21 +160,36 @@ async def _place(
     ends_on: date | None,
     *,
     settles: bool,
-) -> PatientView | PatientRefusal | None:
+) -> PatientView | Refused[PatientRefusal] | None:
     """Put a person on a locked account; None where somebody else was quicker."""
     old = await registrations.lock_current(tx, vault, document)
-    decided = _decide(old, account_id, checked_by, settles=settles)
+    decided = Registering.ADD
+    if old is not None:
+        decided = decide_registration(
+            own=old.account_id == account_id,
+            without_account=old.account_id is None,
+            is_checked=old.is_checked,
+            checks=checked_by is not None,
+            settles=settles,
+            was_shown=old.was_shown,
+        )
+    registered = None
+    if old is not None and decided is Registering.KEEP:
+        registered = (await store.by_id(tx, vault, [old.id]))[old.id]
+    slot = await store.free_slot(tx, account_id)
+    refusal = decide_place(
+        decided,
+        same_name=registered is not None and same_name(name, registered.name),
+        has_slot=slot is not None,
+    )
+    if refusal is not None:
+        return Refused(refusal)
+    if registered is not None:
+        return registered
     if old is not None and decided is Registering.CHECK:
         await registrations.set_checked(tx, vault, old.id, name, document, checked_by or "")
         return (await store.by_id(tx, vault, [old.id]))[old.id]
-    if old is not None and decided is Registering.KEEP:
-        registered = (await store.by_id(tx, vault, [old.id]))[old.id]
-        return registered if same_name(name, registered.name) else PatientRefusal.OTHER_NAME
-    slot = await store.free_slot(tx, account_id)
-    if slot is None:
-        return PatientRefusal.PHONE_LIMIT
-    if decided is Registering.REFUSE:
-        return PatientRefusal.ID_TAKEN
+    assert slot is not None
     new_id = await next_id(tx, "patients")
     record = None if old is None else await _give_way(tx, old, decided, new_id, checked_by)
     if ends_on is None and old is not None and document.is_birth_certificate:
@@ -234,19 +222,4 @@ async def _give_way(
     cancelled = aside.cancelled
     return partial(
         registrations.record_displaced, tx, aside.accounts, new_id, checked_by or "", cancelled
-    )
-
-
-def _decide(
-    old: Registration | None, account_id: int, checked_by: str | None, *, settles: bool
-) -> Registering:
-    if old is None:
-        return Registering.ADD
-    return decide_registration(
-        own=old.account_id == account_id,
-        without_account=old.account_id is None,
-        is_checked=old.is_checked,
-        checks=checked_by is not None,
-        settles=settles,
-        was_shown=old.was_shown,
     )

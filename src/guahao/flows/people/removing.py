@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
+from guahao.rules.kernel.outcomes import Refused
+from guahao.rules.people.removing import RemoveFacts, RemoveRefusal, decide_removal
 from guahao.rules.staff.staff import SYSTEM
 from guahao.store.kernel.views import PatientView
 from guahao.store.people import accounts, persons
 
 
-class RemoveRefusal(StrEnum):
-    """Why a patient stays on the account, in order of precedence."""
-
-    NOT_YOURS = "not_your_patient"
-    LIVE_BOOKING = "patient_has_booking"
-    SUSPENDED = "patient_suspended_stays"
-
-
 async def remove_patient(
     platform: Platform, account_id: int, patient_id: int
-) -> PatientView | RemoveRefusal:
+) -> PatientView | Refused[RemoveRefusal]:
     """Take a person off an account that has no live booking and no suspension of theirs."""
     async with acting(platform, SYSTEM) as act:
         await accounts.lock_accounts(act.tx, [account_id])
         person = await persons.lock(act.tx, platform.vault, patient_id)
-        if person is None or person.account_id != account_id:
-            return RemoveRefusal.NOT_YOURS
-        if person.live_bookings:
-            return RemoveRefusal.LIVE_BOOKING
-        if await persons.is_suspended(act.tx, patient_id, act.now.date()):
-            return RemoveRefusal.SUSPENDED
+        is_own = person is not None and person.account_id == account_id
+        facts = RemoveFacts(
+            is_own=is_own,
+            live_bookings=person.live_bookings if person else 0,
+            suspended_until=person.patient.suspended_until if person else None,
+        )
+        refusal = decide_removal(facts, act.now.date())
+        if person is None or refusal is not None:
+            return Refused(refusal or RemoveRefusal.NOT_YOURS)
         await persons.take_off_account(act.tx, patient_id)
         await act.record(
             "remove_patient",

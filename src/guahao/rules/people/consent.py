@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 
 from guahao.rules.people.documents import (
     HOUSEHOLD_REGISTER,
@@ -12,17 +11,11 @@ from guahao.rules.people.documents import (
     Document,
     birth_date,
 )
+from guahao.rules.people.registering import PatientRefusal
 
 # Change it with the text of the notice (web/templates/privacy.*.html); a test compares them.
 NOTICE_VERSION = "2026-12-15"
 GUARDIAN_UNDER = 14  # years
-
-
-class ConsentRefusal(StrEnum):
-    """Why a person is not registered for want of consent."""
-
-    CONSENT_REQUIRED = "consent_required"
-    GUARDIAN_REQUIRED = "guardian_consent_required"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +29,7 @@ class Consent:
 
 def check_consent(
     consent: Consent | None, document: Document, today: date
-) -> ConsentRefusal | None:
+) -> PatientRefusal | None:
     """Return why the consent does not suffice; None where it does.
 
     `consent` None: of a client of the API that sends none. It registers adults as before; for a
@@ -44,11 +37,11 @@ def check_consent(
     """
     if consent is None:
         needed = needs_guardian(document, today)
-        return ConsentRefusal.GUARDIAN_REQUIRED if needed else None
+        return PatientRefusal.GUARDIAN_REQUIRED if needed else None
     if consent.version != NOTICE_VERSION:
-        return ConsentRefusal.CONSENT_REQUIRED
+        return PatientRefusal.CONSENT_REQUIRED
     if needs_guardian(document, today) and not consent.by_guardian:
-        return ConsentRefusal.GUARDIAN_REQUIRED
+        return PatientRefusal.GUARDIAN_REQUIRED
     return None
 
 

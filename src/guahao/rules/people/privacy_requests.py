@@ -15,14 +15,16 @@ from guahao.rules.staff.staff import Staff, is_independent
 OFFERED_FOR = timedelta(hours=24)
 DOWNLOADS = 3
 OPEN_FOR = timedelta(days=30)
+LOOK_UPS_AN_HOUR = 20
+REASON_LENGTHS = range(2, 201)
 
 
 class RequestRefusal(StrEnum):
-    """Why nothing was filed, decided or handed out."""
+    """Why nothing was filed, decided or handed out, in order of precedence."""
 
-    UNKNOWN_PERSON = "privacy_unknown_person"
     REASON_NEEDED = "privacy_reason_needed"
     TOO_MANY = "privacy_too_many"
+    UNKNOWN_PERSON = "privacy_unknown_person"
     ALREADY_WAITING = "privacy_already_waiting"
     UNKNOWN_REQUEST = "privacy_unknown_request"
     OVER = "privacy_over"
@@ -45,13 +47,24 @@ class RequestFacts:
     downloads: int
 
 
+def decide_filing(look_ups: int, *, is_theirs: bool) -> RequestRefusal | None:
+    """Return why no request is filed, None where it is.
+
+    `look_ups`: of the member of staff in this hour, with this one. `is_theirs`: the document is
+    registered under the name that was given.
+    """
+    if look_ups > LOOK_UPS_AN_HOUR:
+        return RequestRefusal.TOO_MANY
+    return None if is_theirs else RequestRefusal.UNKNOWN_PERSON
+
+
 def is_open(request: RequestFacts, now: datetime) -> bool:
-    """Whether a request may still be decided: it waits, and was filed less than OPEN_FOR ago."""
+    """Return whether a request may still be decided: it waits, and was filed less than OPEN_FOR ago."""
     return request.state == "waiting" and now < request.created_at + OPEN_FOR
 
 
 def is_offered(request: RequestFacts, staff_id: int, now: datetime) -> bool:
-    """Whether this member of staff may download the request's export now."""
+    """Return whether this member of staff may download the request's export now."""
     return (
         request.kind == "export"
         and request.state == "approved"

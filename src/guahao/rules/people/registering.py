@@ -2,7 +2,58 @@
 
 from __future__ import annotations
 
-from enum import Enum, auto
+from datetime import date
+from enum import Enum, StrEnum, auto
+
+from guahao.rules.people.documents import OTHER, birth_certificate_end
+from guahao.rules.people.identity import Document
+
+
+class PatientRefusal(StrEnum):
+    """Why a patient is not registered, in order of precedence.
+
+    Of a name that cannot be one the flows return the NameFault itself.
+    """
+
+    NAME_INVALID = "name_invalid"
+    ID_INVALID = "id_invalid"
+    COUNTER_ONLY = "counter_only"
+    BIRTH_DATE_INVALID = "birth_date_invalid"
+    GUARDIAN_NEEDED = "guardian_needed"
+    PHONE_LIMIT = "phone_limit"
+    CONSENT_REQUIRED = "consent_required"
+    GUARDIAN_REQUIRED = "guardian_consent_required"
+    OTHER_NAME = "patient_other_name"  # the account has the person already, by another name
+    # For staff only, who may know it; patients hear NOT_REGISTERED.
+    ID_TAKEN = "id_taken"
+    IDENTITY_MISMATCH = "identity_mismatch"
+    # One answer for both, so that nobody asks here who is registered.
+    NOT_REGISTERED = "not_registered"
+
+
+def decide_document(
+    document: Document | None, born: date | None, today: date, *, is_seen: bool, is_relative: bool
+) -> PatientRefusal | None:
+    """Return why nobody is registered by a document; None: it is not valid.
+
+    `is_seen`: staff have the original in hand. `is_relative`: the account's owner registers, who
+    may do so for a newborn with a birth certificate (`born`), until the first birthday. Other
+    documents of that type are for a counter.
+    """
+    if document is None:
+        return PatientRefusal.ID_INVALID
+    by_owner = is_relative and document.is_birth_certificate
+    if document.id_type == OTHER and not is_seen and not by_owner:
+        return PatientRefusal.COUNTER_ONLY
+    needs_date = document.is_birth_certificate
+    is_dated = born is not None and birth_certificate_end(born, today) is not None
+    return PatientRefusal.BIRTH_DATE_INVALID if needs_date and not is_dated else None
+
+
+def as_patients_hear(refusal: PatientRefusal) -> PatientRefusal:
+    """Return the refusal without what only staff may know: who else is registered."""
+    told_to_staff = (PatientRefusal.ID_TAKEN, PatientRefusal.IDENTITY_MISMATCH)
+    return PatientRefusal.NOT_REGISTERED if refusal in told_to_staff else refusal
 
 
 class Registering(Enum):
@@ -45,3 +96,17 @@ def decide_registration(
     if settles or (checks and not is_checked):
         return Registering.DISPLACE
     return Registering.REFUSE
+
+
+def decide_place(decided: Registering, *, same_name: bool, has_slot: bool) -> PatientRefusal | None:
+    """Return why a registration is not made, None where it is.
+
+    `same_name`: as the account has the person already. `has_slot`: the account has room.
+    """
+    if decided is Registering.CHECK:
+        return None
+    if decided is Registering.KEEP:
+        return None if same_name else PatientRefusal.OTHER_NAME
+    if not has_slot:
+        return PatientRefusal.PHONE_LIMIT
+    return PatientRefusal.ID_TAKEN if decided is Registering.REFUSE else None

@@ -7,6 +7,7 @@ from datetime import date, datetime
 
 from psycopg.rows import class_row
 
+from guahao.rules.people.account_reviews import ReviewFacts
 from guahao.store.kernel.db import Tx
 from guahao.store.kernel.vault import Vault
 from guahao.store.people.accounts import open_phone
@@ -47,8 +48,8 @@ _LISTED = """
 """
 
 
-@dataclass(frozen=True, slots=True)
-class AccountReview:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountReview(ReviewFacts):
     """A review as it is stored; phone and reason are encrypted."""
 
     id: int
@@ -58,12 +59,10 @@ class AccountReview:
     counted_since: datetime
     bookings: int
     cancellations: int
-    decision: str | None
     restricted_until: date | None
     decided_by: str | None
     decided_at: datetime | None
     reason_enc: bytes | None
-    account_restricted_until: date | None
     patients: int
 
     def phone(self, vault: Vault) -> str:

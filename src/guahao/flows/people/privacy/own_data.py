@@ -2,52 +2,50 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from hmac import compare_digest
 from typing import Any
 
 from guahao.flows.kernel.platform import Platform
-from guahao.flows.people.privacy.records import Erased, ErasureRefusal, OfAccount, erase, export
+from guahao.flows.people.privacy.records import Erased, OfAccount, erase, export
+from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.people.documents import canonical_person
+from guahao.rules.people.own_data import (
+    ErasureRefusal,
+    ProofRefusal,
+    decide_own_export,
+    decide_proof,
+)
 from guahao.rules.staff.staff import Who
 from guahao.store.kernel import throttle
 from guahao.store.people import patients
 
-TRIES_A_DAY = 5
-EXPORTS_A_DAY = 5
 _DAY = 86400
 _OWNER = Who("system", 0, "account owner")
 _LONGEST_NUMBER = 60
 
 
-class ProofRefusal(StrEnum):
-    """Why the owner's data is neither copied nor erased."""
-
-    WRONG = "own_data_wrong"
-    TOO_OFTEN = "own_data_too_often"
-
-
 async def own_export(
     platform: Platform, account_id: int, id_no: str
-) -> dict[str, Any] | ProofRefusal | None:
+) -> dict[str, Any] | Refused[ProofRefusal] | None:
     """Return a copy of the account's data, a few times a day; None where it is gone."""
     refusal = await _refusal(platform, account_id, id_no)
     if refusal is not None:
-        return refusal
+        return Refused(refusal)
     async with platform.db.transaction() as tx:
         subject = platform.vault.index("throttle", f"account {account_id}")
-        if await throttle.hit(tx, "own_export", subject, _DAY) > EXPORTS_A_DAY:
-            return ProofRefusal.TOO_OFTEN
+        refusal = decide_own_export(await throttle.hit(tx, "own_export", subject, _DAY))
+        if refusal is not None:
+            return Refused(refusal)
     return await export(platform, OfAccount(account_id), _OWNER)
 
 
 async def own_erase(
     platform: Platform, account_id: int, id_no: str
-) -> Erased | ErasureRefusal | ProofRefusal:
+) -> Erased | Refused[ErasureRefusal | ProofRefusal]:
     """Erase the account's data as its owner asks."""
     refusal = await _refusal(platform, account_id, id_no)
     if refusal is not None:
-        return refusal
+        return Refused(refusal)
     reason = "asked for by the account's owner"
     return await erase(platform, OfAccount(account_id), _OWNER, reason)
 
@@ -60,11 +58,10 @@ async def _refusal(platform: Platform, account_id: int, id_no: str) -> ProofRefu
             return None
         subject = platform.vault.index("throttle", f"account {account_id}")
         # Counted before comparing, and in a transaction that stays: a refusal counts, too.
-        if await throttle.hit(tx, "own_data_proof", subject, _DAY) > TRIES_A_DAY:
-            return ProofRefusal.TOO_OFTEN
+        tries = await throttle.hit(tx, "own_data_proof", subject, _DAY)
         given = canonical_person(id_no[:_LONGEST_NUMBER]).encode()
         proven = [compare_digest(given, canonical_person(p.id_no).encode()) for p in own]
-        if not any(proven):
-            return ProofRefusal.WRONG
-        await throttle.forgive(tx, "own_data_proof", subject, _DAY)
-    return None
+        refusal = decide_proof(tries, right=any(proven))
+        if refusal is None:
+            await throttle.forgive(tx, "own_data_proof", subject, _DAY)
+    return refusal

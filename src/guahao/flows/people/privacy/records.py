@@ -9,14 +9,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 from typing import Any
 
 from guahao.flows.kernel.acting import Acting, acting
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.log_ins import end_log_ins
 from guahao.rules.kernel.limits import add_months
+from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.people.identity import valid_document
+from guahao.rules.people.own_data import (
+    ErasureFacts,
+    ErasureRefusal,
+    decide_erasure,
+    decide_subject,
+)
 from guahao.rules.people.phones import valid_any_phone
 from guahao.rules.staff.staff import Who
 from guahao.store.booking.appointments import lock_persons
@@ -43,15 +49,6 @@ class OfPerson:
 
 
 Whose = OfAccount | OfPerson
-
-
-class ErasureRefusal(StrEnum):
-    """Why a person's data is not erased now."""
-
-    UNKNOWN = "unknown"
-    LIVE_BOOKING = "live_booking"
-    SUSPENDED = "suspended"
-    CHANGED_MEANWHILE = "changed_meanwhile"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +134,9 @@ async def export_in(
     return data
 
 
-async def erase(platform: Platform, whose: Whose, who: Who, reason: str) -> Erased | ErasureRefusal:
+async def erase(
+    platform: Platform, whose: Whose, who: Who, reason: str
+) -> Erased | Refused[ErasureRefusal]:
     """Erase names and documents of an account or a person, and the phone that was theirs alone.
 
     The bookings stay as the law on medical registration asks, without the person; so do the
@@ -153,15 +152,15 @@ async def erase_in(
     whose: Whose,
     reason: str,
     detail: dict[str, object] | None = None,
-) -> Erased | ErasureRefusal:
+) -> Erased | Refused[ErasureRefusal]:
     """The same within a transaction that has locked nothing of persons or accounts."""
     tx, platform, vault = act.tx, act.platform, act.vault
     subject = await lock_subject(tx, platform, whose)
-    if not isinstance(subject, DataSubject):
+    if isinstance(subject, Refused):
         return subject
-    refusal = await _refusal(tx, platform, subject)
+    refusal = decide_erasure(await _facts(tx, platform, subject), act.now.date())
     if refusal is not None:
-        return refusal
+        return Refused(refusal)
     account_id, registrations = subject.account_id, subject.registrations
     await erasing.erase_patients(tx, vault, registrations)
     if account_id is not None:
@@ -183,39 +182,38 @@ async def check_erasure(platform: Platform, whose: Whose) -> ErasureRefusal | No
         subject = await subject_of(tx, platform, whose)
         if subject is None:
             return ErasureRefusal.UNKNOWN
-        return await _refusal(tx, platform, subject)
+        return decide_erasure(await _facts(tx, platform, subject), tx.now.date())
 
 
-async def _refusal(tx: Tx, platform: Platform, subject: DataSubject) -> ErasureRefusal | None:
+async def _facts(tx: Tx, platform: Platform, subject: DataSubject) -> ErasureFacts:
+    restricted_until: date | None = None
     if subject.account_id is not None:
         account = await store.account_row(tx, platform.vault, subject.account_id)
-        restricted_until: date | None = account["restricted_until"]
-        if restricted_until is not None and restricted_until > tx.now.date():
-            return ErasureRefusal.SUSPENDED
+        restricted_until = account["restricted_until"]
     standing = await erasing.standing_of(tx, subject.registrations)
-    if any(person.live_bookings for person in standing):
-        return ErasureRefusal.LIVE_BOOKING
-    if any(person.suspended for person in standing):
-        return ErasureRefusal.SUSPENDED
-    return None
+    return ErasureFacts(
+        restricted_until,
+        live_bookings=any(person.live_bookings for person in standing),
+        suspended=any(person.suspended for person in standing),
+    )
 
 
-async def lock_subject(tx: Tx, platform: Platform, whose: Whose) -> DataSubject | ErasureRefusal:
-    """Lock all of a subject, and look again: what was moved or registered meanwhile is not erased
-    by a request that did not see it.
-    """
-    seen = await subject_of(tx, platform, whose)
-    if seen is None:
-        return ErasureRefusal.UNKNOWN
-    account_id = seen.account_id
-    if account_id is None and isinstance(whose, OfPerson):
-        account_id = await store.account_of(tx, whose.id)
-    await accounts.lock_accounts(tx, [] if account_id is None else [account_id])
-    await lock_persons(tx, seen.registrations)
-    locked = await subject_of(tx, platform, whose)
-    if locked is None:
-        return ErasureRefusal.UNKNOWN
-    return locked if locked == seen else ErasureRefusal.CHANGED_MEANWHILE
+async def lock_subject(
+    tx: Tx, platform: Platform, whose: Whose
+) -> DataSubject | Refused[ErasureRefusal]:
+    """Lock all of a subject, and read it again as it is then."""
+    seen = locked = await subject_of(tx, platform, whose)
+    if seen is not None:
+        account_id = seen.account_id
+        if account_id is None and isinstance(whose, OfPerson):
+            account_id = await store.account_of(tx, whose.id)
+        await accounts.lock_accounts(tx, [] if account_id is None else [account_id])
+        await lock_persons(tx, seen.registrations)
+        locked = await subject_of(tx, platform, whose)
+    refusal = decide_subject(seen, locked)
+    if locked is None or refusal is not None:
+        return Refused(refusal or ErasureRefusal.UNKNOWN)
+    return locked
 
 
 async def forget_erased(tx: Tx) -> int:

@@ -17,18 +17,21 @@ from guahao.flows.kernel.acting import Acting, acting
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.privacy.records import (
     Erased,
-    ErasureRefusal,
     OfPerson,
     erase_in,
     export_in,
     lock_subject,
 )
+from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.kernel.retention import ERASED_NAME
 from guahao.rules.kernel.text import NameFault, person_name, prose, same_name
 from guahao.rules.people.identity import valid_document
+from guahao.rules.people.own_data import ErasureRefusal
 from guahao.rules.people.privacy_requests import (
     OPEN_FOR,
+    REASON_LENGTHS,
     RequestRefusal,
+    decide_filing,
     is_offered,
     refuse_decision,
 )
@@ -40,9 +43,7 @@ from guahao.store.people.privacy_requests import PrivacyRequest
 
 Kind = Literal["export", "erasure"]
 
-REASON_LENGTHS = range(2, 201)
 LISTED = 100
-_LOOK_UPS_AN_HOUR = 20
 _HOUR = 3600
 
 
@@ -63,7 +64,7 @@ class Requests:
 
 async def file_request(
     platform: Platform, by: Staff, kind: Kind, name: str, id_type: str, id_no: str, reason: str
-) -> int | RequestRefusal | NameFault:
+) -> int | Refused[RequestRefusal] | NameFault:
     """File a request for the person of a document, whether an account has them or none; its id.
 
     An unknown document and another name have one answer. Every try is counted and in the trail.
@@ -72,31 +73,29 @@ async def file_request(
     if isinstance(named, NameFault):
         return named
     if len(typed) not in REASON_LENGTHS:
-        return RequestRefusal.REASON_NEEDED
+        return Refused(RequestRefusal.REASON_NEEDED)
     document = valid_document(id_type, id_no, platform.db.clock().date())
     async with acting(platform, by.who) as act:
         vault = platform.vault
         subject = vault.index("throttle", f"staff {by.id}")
         tries = await throttle.hit(act.tx, "privacy_request", subject, _HOUR)
         person = None if document is None else await persons.of_document(act.tx, vault, document)
-        filed: int | RequestRefusal
-        if tries > _LOOK_UPS_AN_HOUR:
-            filed = RequestRefusal.TOO_MANY
-        elif person is None or not same_name(named, person.patient.name):
-            filed = RequestRefusal.UNKNOWN_PERSON
-        else:
-            open_since = act.now - OPEN_FOR
-            added = await store.add(
-                act.tx, vault, kind, person.patient.id, by.id, typed, open_since
+        is_theirs = person is not None and same_name(named, person.patient.name)
+        refusal, request_id = decide_filing(tries, is_theirs=is_theirs), None
+        if person is not None and refusal is None:
+            request_id = await store.add(
+                act.tx, vault, kind, person.patient.id, by.id, typed, act.now - OPEN_FOR
             )
-            filed = RequestRefusal.ALREADY_WAITING if added is None else added
+            refusal = RequestRefusal.ALREADY_WAITING if request_id is None else None
         await act.record(
             f"request_{kind}",
             None if person is None else ("patient", person.patient.id),
             reason=typed,
-            detail={"refused" if isinstance(filed, RequestRefusal) else "request": filed},
+            detail={"request": request_id} if refusal is None else {"refused": refusal},
         )
-    return filed
+    if request_id is None:
+        return Refused(refusal or RequestRefusal.ALREADY_WAITING)
+    return request_id
 
 
 async def list_requests(platform: Platform) -> Requests:
@@ -116,23 +115,23 @@ async def request_of(platform: Platform, request_id: int) -> PrivacyRequest | No
 
 async def approve(
     platform: Platform, by: Staff, request_id: int, reason: str
-) -> Decided | RequestRefusal | ErasureRefusal:
+) -> Decided | Refused[RequestRefusal | ErasureRefusal]:
     """Approve another's request. An erasure that cannot be carried out now goes on waiting."""
     typed = prose(reason)
     if len(typed) not in REASON_LENGTHS:
-        return RequestRefusal.REASON_NEEDED
+        return Refused(RequestRefusal.REASON_NEEDED)
     async with acting(platform, by.who) as act:
         seen = await store.by_id(act.tx, request_id)
         if seen is not None and seen.kind == "erasure":
             await lock_subject(act.tx, platform, OfPerson(seen.patient_id))
         request = await store.lock(act.tx, request_id)
         if request is None:
-            return RequestRefusal.UNKNOWN_REQUEST
+            return Refused(RequestRefusal.UNKNOWN_REQUEST)
         refusal = refuse_decision(request, by, act.now, withdraws=False)
         if refusal is not None:
-            return refusal
+            return Refused(refusal)
         if request.erased_at is not None or request.displaced_at is not None:
-            return ErasureRefusal.UNKNOWN
+            return Refused(ErasureRefusal.UNKNOWN)
         if request.kind == "export":
             await store.decide(act.tx, platform.vault, request_id, "approved", by.id, typed)
             await _record(act, "approve_export", request, typed)
@@ -149,49 +148,49 @@ async def approve(
 
 async def decline(
     platform: Platform, by: Staff, request_id: int, reason: str
-) -> Decided | RequestRefusal:
+) -> Decided | Refused[RequestRefusal]:
     """Decline another's request."""
     return await _end(platform, by, request_id, reason, "declined")
 
 
 async def withdraw(
     platform: Platform, by: Staff, request_id: int, reason: str
-) -> Decided | RequestRefusal:
+) -> Decided | Refused[RequestRefusal]:
     """Take back a request of one's own that waits."""
     return await _end(platform, by, request_id, reason, "withdrawn")
 
 
 async def download(
     platform: Platform, by: Staff, request_id: int
-) -> dict[str, Any] | RequestRefusal:
+) -> dict[str, Any] | Refused[RequestRefusal]:
     """Return the export of an approved request to one of the two; every time is in the trail."""
     async with acting(platform, by.who) as act:
         request = await store.lock(act.tx, request_id)
         if request is None:
-            return RequestRefusal.UNKNOWN_REQUEST
+            return Refused(RequestRefusal.UNKNOWN_REQUEST)
         if not is_offered(request, by.id, act.now):
-            return RequestRefusal.NOT_OFFERED
+            return Refused(RequestRefusal.NOT_OFFERED)
         await store.count_download(act.tx, request_id)
         detail: dict[str, object] = {"request": request_id}
         person = OfPerson(request.patient_id)
         data = await export_in(act, person, detail)
-        return RequestRefusal.UNKNOWN_PERSON if data is None else data
+        return Refused(RequestRefusal.UNKNOWN_PERSON) if data is None else data
 
 
 async def _end(
     platform: Platform, by: Staff, request_id: int, reason: str, state: str
-) -> Decided | RequestRefusal:
+) -> Decided | Refused[RequestRefusal]:
     typed = prose(reason)
     if len(typed) not in REASON_LENGTHS:
-        return RequestRefusal.REASON_NEEDED
+        return Refused(RequestRefusal.REASON_NEEDED)
     withdraws = state == "withdrawn"
     async with acting(platform, by.who) as act:
         request = await store.lock(act.tx, request_id)
         if request is None:
-            return RequestRefusal.UNKNOWN_REQUEST
+            return Refused(RequestRefusal.UNKNOWN_REQUEST)
         refusal = refuse_decision(request, by, act.now, withdraws=withdraws)
         if refusal is not None:
-            return refusal
+            return Refused(refusal)
         await store.decide(act.tx, platform.vault, request_id, state, by.id, typed)
         action = "withdraw_privacy_request" if withdraws else "decline_privacy_request"
         await _record(act, action, request, typed)
