@@ -12,6 +12,8 @@ import typer
 from guahao.cli.common import CommandError, on_the_platform
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.privacy import records as privacy_flows
+from guahao.rules.kernel.outcomes import Refused
+from guahao.rules.people.own_data import ErasureRefusal
 from guahao.rules.staff.staff import SYSTEM
 
 app = typer.Typer(help="A person's own data: a copy of it, erasing it.", no_args_is_help=True)
@@ -74,15 +76,15 @@ def privacy_erase(
                 typer.echo(
                     f"Erased: the phone, and {registrations} registrations. Bookings stay, unnamed."
                 )
-            case privacy_flows.ErasureRefusal.LIVE_BOOKING:
+            case Refused(ErasureRefusal.LIVE_BOOKING):
                 raise CommandError(
                     "not erased: a booking is live; cancel it, or wait for the visit to be over"
                 )
-            case privacy_flows.ErasureRefusal.SUSPENDED:
+            case Refused(ErasureRefusal.SUSPENDED):
                 raise CommandError("not erased: suspended or restricted; wait until that is over")
-            case privacy_flows.ErasureRefusal.CHANGED_MEANWHILE:
+            case Refused(ErasureRefusal.CHANGED_MEANWHILE):
                 raise CommandError("not erased: a registration changed just now; try again")
-            case privacy_flows.ErasureRefusal.UNKNOWN:
+            case Refused(ErasureRefusal.UNKNOWN):
                 raise CommandError(_NOBODY)
 
     on_the_platform(erase)

@@ -26,10 +26,12 @@ from guahao.flows.attendance import ledger
 from guahao.flows.booking.appointments import look_up
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.kernel.rotation import rotate
-from guahao.flows.people.patients import PatientRefusal, register_patient
+from guahao.flows.people.patients import register_patient
 from guahao.flows.people.privacy.records import OfPerson, erase
 from guahao.flows.staff.trail import verify_trail
 from guahao.rules.kernel.facts import Actor
+from guahao.rules.kernel.outcomes import Refused
+from guahao.rules.people.registering import PatientRefusal
 from guahao.rules.staff.staff import SYSTEM, Role
 from guahao.store.kernel.rotation import EXPIRING, NOT_ROTATED, SEALED
 from guahao.store.kernel.vault import Vault
@@ -90,7 +92,7 @@ async def test_while_it_is_rotated_everything_is_found_and_nobody_is_twice(
     found = await look_up(new, view.code, resident_id(1), LOOPBACK)
     assert isinstance(found, AppointmentView)
     again = await register_patient(new, await add_account(new, 2), "张三", "01", resident_id(1))
-    assert again is PatientRefusal.NOT_REGISTERED
+    assert again == Refused(PatientRefusal.NOT_REGISTERED)
     assert isinstance(await booked(new, 3), AppointmentView)
 
 

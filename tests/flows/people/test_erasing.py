@@ -29,17 +29,12 @@ from guahao.flows.people import account_reviews
 from guahao.flows.people.moving import ask_by_document
 from guahao.flows.people.patients import register_in, register_patient
 from guahao.flows.people.privacy import records as privacy
-from guahao.flows.people.privacy.records import (
-    Erased,
-    ErasureRefusal,
-    OfAccount,
-    OfPerson,
-    erase,
-    export,
-)
+from guahao.flows.people.privacy.records import Erased, OfAccount, OfPerson, erase, export
 from guahao.flows.people.privacy.retention import delete_old
 from guahao.flows.people.removing import remove_patient
+from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.people.identity import Document
+from guahao.rules.people.own_data import ErasureRefusal
 from guahao.rules.staff.staff import SYSTEM, Role
 from guahao.store.kernel.rotation import SEALED
 from guahao.store.kernel.views import PatientView
@@ -303,4 +298,4 @@ async def test_somebody_who_was_erased_is_unknown(platform: Platform) -> None:
     person = await add_patient(platform, await add_account(platform))
     assert isinstance(await erase(platform, OfPerson(person.id), SYSTEM, "本人申请"), Erased)
     again = await erase(platform, OfPerson(person.id), SYSTEM, "本人申请")
-    assert again is ErasureRefusal.UNKNOWN
+    assert again == Refused(ErasureRefusal.UNKNOWN)

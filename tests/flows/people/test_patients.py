@@ -9,9 +9,11 @@ import pytest
 from tests.city import Clock, add_account, add_patient, ask, open_platform, resident_id
 
 from guahao.flows.kernel.platform import Platform
-from guahao.flows.people.patients import PatientRefusal, register_in, register_patient
+from guahao.flows.people.patients import register_in, register_patient
+from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.kernel.text import NameFault, NameFaultKind
 from guahao.rules.people.identity import valid_document
+from guahao.rules.people.registering import PatientRefusal
 from guahao.store.kernel.views import PatientView
 
 
@@ -35,7 +37,7 @@ async def test_the_third_patient_of_a_phone_is_refused(platform: Platform) -> No
     await add_patient(platform, account_id, 1)
     await add_patient(platform, account_id, 2)
     third = await register_patient(platform, account_id, "王五", "01", resident_id(3))
-    assert third == PatientRefusal.PHONE_LIMIT
+    assert third == Refused(PatientRefusal.PHONE_LIMIT)
     await add_patient(platform, await add_account(platform, 2), 3)
 
 
@@ -43,7 +45,7 @@ async def test_a_person_is_registered_once(platform: Platform) -> None:
     await add_patient(platform, await add_account(platform, 1), 1)
     other = await add_account(platform, 2)
     again = await register_patient(platform, other, "张三", "01", resident_id(1))
-    assert again == PatientRefusal.NOT_REGISTERED
+    assert again == Refused(PatientRefusal.NOT_REGISTERED)
     # The refused one has taken no place.
     await add_patient(platform, other, 2)
     await add_patient(platform, other, 3)
@@ -70,7 +72,7 @@ async def test_no_type_or_way_of_writing_makes_another_person(
         assert document is not None
         async with platform.db.transaction() as tx:  # at a counter, where every type is taken
             answer = await register_in(tx, platform, account_id, "王宝", document)
-        assert answer == PatientRefusal.ID_TAKEN
+        assert answer == Refused(PatientRefusal.ID_TAKEN)
 
 
 async def test_the_first_reason_is_the_answer(platform: Platform) -> None:
@@ -81,10 +83,10 @@ async def test_the_first_reason_is_the_answer(platform: Platform) -> None:
     async def refusal(name: str, id_no: str) -> object:
         return await register_patient(platform, account_id, name, "01", id_no)
 
-    assert await refusal("李四", taken) == PatientRefusal.OTHER_NAME
+    assert await refusal("李四", taken) == Refused(PatientRefusal.OTHER_NAME)
     await add_patient(platform, account_id, 2)
-    assert await refusal("李四", resident_id(3)) == PatientRefusal.PHONE_LIMIT
-    assert await refusal("李四", "110101199003070010") == PatientRefusal.ID_INVALID
+    assert await refusal("李四", resident_id(3)) == Refused(PatientRefusal.PHONE_LIMIT)
+    assert await refusal("李四", "110101199003070010") == Refused(PatientRefusal.ID_INVALID)
     assert await refusal("4", "110101199003070010") == NameFault(NameFaultKind.DIGIT, "4")
 
 
@@ -97,7 +99,7 @@ async def test_registrations_at_once_never_exceed_two_a_phone(platform: Platform
         )
     )
     assert sum(isinstance(answer, PatientView) for answer in answers) == 2
-    assert answers.count(PatientRefusal.PHONE_LIMIT) == 6
+    assert answers.count(Refused(PatientRefusal.PHONE_LIMIT)) == 6
 
 
 async def test_one_person_at_many_phones_at_once_is_registered_once(platform: Platform) -> None:
@@ -109,7 +111,7 @@ async def test_one_person_at_many_phones_at_once_is_registered_once(platform: Pl
         )
     )
     assert sum(isinstance(answer, PatientView) for answer in answers) == 1
-    assert answers.count(PatientRefusal.NOT_REGISTERED) == 5
+    assert answers.count(Refused(PatientRefusal.NOT_REGISTERED)) == 5
 
 
 async def test_an_account_that_is_not_there_has_no_patients(platform: Platform) -> None:

@@ -27,15 +27,10 @@ from guahao.flows.attendance import ledger
 from guahao.flows.attendance.standing import standings
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.patients import register_patient
-from guahao.flows.people.privacy.records import (
-    Erased,
-    ErasureRefusal,
-    OfAccount,
-    erase,
-    export,
-    forget_erased,
-)
+from guahao.flows.people.privacy.records import Erased, OfAccount, erase, export, forget_erased
 from guahao.rules.kernel.facts import Actor
+from guahao.rules.kernel.outcomes import Refused
+from guahao.rules.people.own_data import ErasureRefusal
 from guahao.rules.staff.staff import SYSTEM, Role
 from guahao.store.kernel.views import AppointmentView, PatientView
 from guahao.tools.audit.audit import audit
@@ -109,25 +104,25 @@ async def test_a_live_booking_and_a_suspension_stand_in_the_way(
 ) -> None:
     account_id, _ = await booked(platform)
     refused = await erase(platform, OfAccount(account_id), SYSTEM, "本人申请")
-    assert refused is ErasureRefusal.LIVE_BOOKING
+    assert refused == Refused(ErasureRefusal.LIVE_BOOKING)
     await change(platform, "UPDATE appointments SET status = 'cancelled'")
     await change(
         platform, "UPDATE patients SET suspended_until = %s", clock.now.date() + timedelta(days=1)
     )
-    assert (
-        await erase(platform, OfAccount(account_id), SYSTEM, "本人申请") is ErasureRefusal.SUSPENDED
+    assert await erase(platform, OfAccount(account_id), SYSTEM, "本人申请") == Refused(
+        ErasureRefusal.SUSPENDED
     )
     clock.forward(days=1)
     await change(
         platform, "UPDATE accounts SET restricted_until = %s", clock.now.date() + timedelta(days=1)
     )
-    assert (
-        await erase(platform, OfAccount(account_id), SYSTEM, "本人申请") is ErasureRefusal.SUSPENDED
+    assert await erase(platform, OfAccount(account_id), SYSTEM, "本人申请") == Refused(
+        ErasureRefusal.SUSPENDED
     )
     clock.forward(days=1)
     assert await erase(platform, OfAccount(account_id), SYSTEM, "本人申请") == Erased(account_id, 1)
-    assert (
-        await erase(platform, OfAccount(account_id), SYSTEM, "本人申请") is ErasureRefusal.UNKNOWN
+    assert await erase(platform, OfAccount(account_id), SYSTEM, "本人申请") == Refused(
+        ErasureRefusal.UNKNOWN
     )
 
 

@@ -23,13 +23,14 @@ from tests.crowd import open_desk
 from guahao.flows.attendance.pickup import pick_up
 from guahao.flows.attendance.standing import standings
 from guahao.flows.kernel.platform import Platform
-from guahao.flows.people.patients import PatientRefusal, register_in, register_patient
+from guahao.flows.people.patients import register_in, register_patient
 from guahao.identity_check.gateway import Verdict
 from guahao.rules.kernel.facts import Actor
 from guahao.rules.kernel.limits import CITY_TIME, add_months
 from guahao.rules.kernel.outcomes import Refusal, Refused
 from guahao.rules.people.consent import NOTICE_VERSION, Consent
 from guahao.rules.people.identity import Document
+from guahao.rules.people.registering import PatientRefusal
 from guahao.store.kernel.views import AppointmentView, PatientView
 
 NUMBER = resident_id(1)
@@ -149,7 +150,7 @@ async def test_a_full_account_hears_the_same_of_every_name_and_number(platform: 
     await add_patient(platform, await add_account(platform, 4), 4)
     for name, number in (("张三", NUMBER), ("李四", NUMBER), ("王五", resident_id(4))):
         answer = await register_patient(checked, full, name, "01", number)
-        assert answer == PatientRefusal.PHONE_LIMIT
+        assert answer == Refused(PatientRefusal.PHONE_LIMIT)
 
 
 async def test_an_own_patient_by_another_name_is_not_registered_silently(
@@ -161,7 +162,7 @@ async def test_an_own_patient_by_another_name_is_not_registered_silently(
     await add_patient(platform, account_id, 2)
     old_digits = NUMBER[:6] + NUMBER[8:17]
     answer = await register_patient(platform, account_id, "张珊", "02", old_digits)
-    assert answer == PatientRefusal.OTHER_NAME
+    assert answer == Refused(PatientRefusal.OTHER_NAME)
     again = await register_patient(platform, account_id, own.name, "03", old_digits)
     assert isinstance(again, PatientView)
     assert again.id == own.id
@@ -173,7 +174,7 @@ async def test_a_checked_person_is_not_displaced(platform: Platform) -> None:
     mine = await register_patient(checked, first, "张三", "01", NUMBER)
     assert isinstance(mine, PatientView)
     answer = await register_patient(checked, second, "张三", "01", NUMBER)
-    assert answer == PatientRefusal.NOT_REGISTERED
+    assert answer == Refused(PatientRefusal.NOT_REGISTERED)
     assert await ask(platform, "SELECT id, account_id FROM patients") == [(mine.id, first)]
 
 
@@ -195,7 +196,7 @@ async def test_taken_and_mismatching_are_one_answer(platform: Platform) -> None:
     stranger = await add_account(platform, 2)
     taken = await register_patient(checked, stranger, "张三", "01", NUMBER)
     mismatch = await register_patient(checked, stranger, "李四", "01", NUMBER)
-    assert taken == mismatch == PatientRefusal.NOT_REGISTERED
+    assert taken == mismatch == Refused(PatientRefusal.NOT_REGISTERED)
 
 
 async def test_a_checked_adult_registers_a_newborn_until_the_first_birthday(
@@ -207,12 +208,12 @@ async def test_a_checked_adult_registers_a_newborn_until_the_first_birthday(
     newborn = ("小宝", "99", "A123456789")
     guardian = Consent(NOTICE_VERSION, "web", by_guardian=True)
     no_date = await register_patient(platform, account_id, *newborn)
-    assert no_date == PatientRefusal.BIRTH_DATE_INVALID
+    assert no_date == Refused(PatientRefusal.BIRTH_DATE_INVALID)
     for wrong in (today + timedelta(days=1), add_months(today, -12)):
         answer = await register_patient(platform, account_id, *newborn, wrong)
-        assert answer == PatientRefusal.BIRTH_DATE_INVALID
+        assert answer == Refused(PatientRefusal.BIRTH_DATE_INVALID)
     answer = await register_patient(platform, account_id, *newborn, today, consent=guardian)
-    assert answer == PatientRefusal.GUARDIAN_NEEDED
+    assert answer == Refused(PatientRefusal.GUARDIAN_NEEDED)
     async with platform.db.transaction() as tx:
         await tx.do("UPDATE patients SET checked_at = now(), checked_by = 'staff'")
     born = add_months(today, -12) + timedelta(days=10)
@@ -232,7 +233,7 @@ async def test_a_checked_adult_registers_a_newborn_until_the_first_birthday(
 async def test_other_documents_are_registered_at_a_counter_only(platform: Platform) -> None:
     account_id = await add_account(platform)
     answer = await register_patient(platform, account_id, "张三", "99", "ABC-123/45.6")
-    assert answer == PatientRefusal.COUNTER_ONLY
+    assert answer == Refused(PatientRefusal.COUNTER_ONLY)
     async with platform.db.transaction() as tx:
         document = Document("99", "ABC-123/45.6")
         added = await register_in(tx, platform, account_id, "张三", document, in_hand=True)
@@ -317,7 +318,7 @@ async def test_registrations_of_one_person_at_once_leave_one(
                 await asyncio.sleep(0.01)
     answers = await asyncio.gather(*under_way)
     assert sum(isinstance(answer, PatientView) for answer in answers) == 1
-    assert answers.count(PatientRefusal.NOT_REGISTERED) == 5
+    assert answers.count(Refused(PatientRefusal.NOT_REGISTERED)) == 5
     current = "SELECT count(*) FROM patients WHERE displaced_at IS NULL AND merged_into IS NULL"
     assert await ask(platform, current) == [(1,)]
     displaced = await ask(platform, "SELECT count(*) FROM displaced_registrations")

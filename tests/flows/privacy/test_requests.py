@@ -24,7 +24,6 @@ from tests.flows.people.test_erasing import columns_with
 from tests.web.staff_site import add_member
 
 from guahao.flows.kernel.platform import Platform
-from guahao.flows.people.privacy.records import ErasureRefusal
 from guahao.flows.people.privacy.requests import (
     Decided,
     Kind,
@@ -36,6 +35,8 @@ from guahao.flows.people.privacy.requests import (
     withdraw,
 )
 from guahao.flows.people.removing import remove_patient
+from guahao.rules.kernel.outcomes import Refused
+from guahao.rules.people.own_data import ErasureRefusal
 from guahao.rules.people.privacy_requests import DOWNLOADS, OFFERED_FOR, OPEN_FOR, RequestRefusal
 from guahao.rules.staff.staff import Role, Staff
 
@@ -74,7 +75,7 @@ async def test_an_erasure_is_carried_out_with_the_second_persons_approval(
     await remove_patient(platform, account_id, person.id)
     first, second = await two(platform)
     request_id = await filed(platform, first, "erasure")
-    assert await approve(platform, first, request_id, "本人") is RequestRefusal.OWN_REQUEST
+    assert await approve(platform, first, request_id, "本人") == Refused(RequestRefusal.OWN_REQUEST)
     assert columns_with(platform, NAME) == {"patients.name_enc"}
     assert await approve(platform, second, request_id, "证件已核对") == Decided("approved")
     assert columns_with(platform, NAME, resident_id(1), "本人到场") == set()
@@ -89,7 +90,7 @@ async def test_an_erasure_that_is_not_possible_yet_goes_on_waiting(platform: Pla
     first, second = await two(platform)
     request_id = await filed(platform, first, "erasure")
     refused = await approve(platform, second, request_id, "证件已核对")
-    assert refused is ErasureRefusal.LIVE_BOOKING
+    assert refused == Refused(ErasureRefusal.LIVE_BOOKING)
     await change(platform, "UPDATE appointments SET status = 'cancelled'")
     assert await approve(platform, second, request_id, "证件已核对") == Decided("approved")
 
@@ -101,20 +102,20 @@ async def test_an_export_is_for_the_two_for_a_day_and_three_times(
     first, second = await two(platform)
     third = await add_member(platform, Role.ADMINISTRATOR)
     request_id = await filed(platform, first, "export")
-    assert await download(platform, first, request_id) is RequestRefusal.NOT_OFFERED
+    assert await download(platform, first, request_id) == Refused(RequestRefusal.NOT_OFFERED)
     assert await approve(platform, second, request_id, "证件已核对") == Decided("approved")
-    assert await download(platform, third, request_id) is RequestRefusal.NOT_OFFERED
+    assert await download(platform, third, request_id) == Refused(RequestRefusal.NOT_OFFERED)
     for by in (first, second, first)[:DOWNLOADS]:
         copy = await download(platform, by, request_id)
         assert isinstance(copy, dict)
         assert resident_id(1) in msgspec.json.encode(copy).decode()
-    assert await download(platform, second, request_id) is RequestRefusal.NOT_OFFERED
+    assert await download(platform, second, request_id) == Refused(RequestRefusal.NOT_OFFERED)
     exports = [reason for action, reason in await reasons(platform, "export_personal_data")]
     assert len(exports) == DOWNLOADS
     again = await filed(platform, second, "export")
     assert await approve(platform, first, again, "再给一份") == Decided("approved")
     clock.now += OFFERED_FOR
-    assert await download(platform, first, again) is RequestRefusal.NOT_OFFERED
+    assert await download(platform, first, again) == Refused(RequestRefusal.NOT_OFFERED)
 
 
 async def test_declined_withdrawn_and_expired_requests_do_nothing(
@@ -123,16 +124,16 @@ async def test_declined_withdrawn_and_expired_requests_do_nothing(
     await add_patient(platform, await add_account(platform), name=NAME)
     first, second = await two(platform)
     one = await filed(platform, first, "erasure")
-    assert await decline(platform, first, one, "不办") is RequestRefusal.OWN_REQUEST
-    assert await withdraw(platform, second, one, "不办") is RequestRefusal.NOT_OWN_REQUEST
+    assert await decline(platform, first, one, "不办") == Refused(RequestRefusal.OWN_REQUEST)
+    assert await withdraw(platform, second, one, "不办") == Refused(RequestRefusal.NOT_OWN_REQUEST)
     assert await decline(platform, second, one, "材料不全") == Decided("declined")
-    assert await approve(platform, second, one, "证件已核对") is RequestRefusal.OVER
+    assert await approve(platform, second, one, "证件已核对") == Refused(RequestRefusal.OVER)
     again = await filed(platform, first, "erasure")
     assert await withdraw(platform, first, again, "本人改变主意") == Decided("withdrawn")
-    assert await approve(platform, second, again, "证件已核对") is RequestRefusal.OVER
+    assert await approve(platform, second, again, "证件已核对") == Refused(RequestRefusal.OVER)
     three = await filed(platform, first, "erasure")
     clock.now += OPEN_FOR
-    assert await approve(platform, second, three, "证件已核对") is RequestRefusal.OVER
+    assert await approve(platform, second, three, "证件已核对") == Refused(RequestRefusal.OVER)
     assert columns_with(platform, NAME) == {"patients.name_enc"}
     # An expired request does not stand in the way of a new one.
     four = await filed(platform, first, "erasure")
@@ -153,8 +154,8 @@ async def test_of_two_decisions_at_once_one_counts(platform: Platform, kind: Kin
     )
     decided = [outcome for outcome in outcomes if isinstance(outcome, Decided)]
     assert len(decided) == 1
-    assert [outcome for outcome in outcomes if outcome is RequestRefusal.OVER] == [
-        RequestRefusal.OVER
+    assert [outcome for outcome in outcomes if outcome == Refused(RequestRefusal.OVER)] == [
+        Refused(RequestRefusal.OVER)
     ] * 3
     found = await list_requests(platform)
     assert [request.state for request in found.decided] == [decided[0].state]
@@ -172,7 +173,7 @@ async def test_of_two_that_file_the_same_at_once_one_waits(platform: Platform) -
             for by in (first, second)
         )
     )
-    assert outcomes.count(RequestRefusal.ALREADY_WAITING) == 1
+    assert outcomes.count(Refused(RequestRefusal.ALREADY_WAITING)) == 1
 
 
 async def test_downloads_at_once_are_counted(platform: Platform) -> None:
@@ -193,13 +194,13 @@ async def test_unknown_documents_and_other_names_have_one_answer_and_are_counted
     async def tried(name: str, id_no: str) -> object:
         return await file_request(platform, first, "export", name, "01", id_no, "本人到场")
 
-    refused = RequestRefusal.UNKNOWN_PERSON
-    assert await tried("陌生人", resident_id(1)) is refused
-    assert await tried(NAME, resident_id(2)) is refused
-    assert await tried(NAME, "1" * 500) is refused
+    refused = Refused(RequestRefusal.UNKNOWN_PERSON)
+    assert await tried("陌生人", resident_id(1)) == refused
+    assert await tried(NAME, resident_id(2)) == refused
+    assert await tried(NAME, "1" * 500) == refused
     for _ in range(17):
         await tried("陌生人", resident_id(1))
-    assert await tried(NAME, resident_id(1)) is RequestRefusal.TOO_MANY
+    assert await tried(NAME, resident_id(1)) == Refused(RequestRefusal.TOO_MANY)
     assert len(await reasons(platform, "request_export")) == 21
     clock.now += timedelta(hours=1)
     assert isinstance(await tried(NAME, resident_id(1)), int)
@@ -209,10 +210,10 @@ async def test_unknown_documents_and_other_names_have_one_answer_and_are_counted
 async def test_every_act_needs_a_reason(platform: Platform, reason: str) -> None:
     await add_patient(platform, await add_account(platform), name=NAME)
     first, second = await two(platform)
-    needed = RequestRefusal.REASON_NEEDED
+    needed = Refused(RequestRefusal.REASON_NEEDED)
     number = resident_id(1)
-    assert await file_request(platform, first, "export", NAME, "01", number, reason) is needed
+    assert await file_request(platform, first, "export", NAME, "01", number, reason) == needed
     request_id = await filed(platform, first, "export")
-    assert await approve(platform, second, request_id, reason) is needed
-    assert await decline(platform, second, request_id, reason) is needed
-    assert await withdraw(platform, first, request_id, reason) is needed
+    assert await approve(platform, second, request_id, reason) == needed
+    assert await decline(platform, second, request_id, reason) == needed
+    assert await withdraw(platform, first, request_id, reason) == needed

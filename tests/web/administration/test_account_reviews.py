@@ -11,13 +11,14 @@ from tests.web.site import Site, add_citizen, booked, problem
 from tests.web.staff_site import add_member, at_the_desk
 
 from guahao.flows.people.account_reviews import (
-    ReviewRefusal,
     find_accounts_to_review,
     let_be,
     lift,
     list_reviews,
     restrict,
 )
+from guahao.rules.kernel.outcomes import Refused
+from guahao.rules.people.account_reviews import ReviewRefusal
 from guahao.rules.staff.staff import Role, Staff
 
 PATH = "/staff/account-reviews"
@@ -77,11 +78,13 @@ async def test_what_was_found_fine_counts_anew(site: Site, clock: Clock, supervi
     await booked(site, citizen)
     await cancelled_often(site, citizen.patient_id, 16)
     review_id = await open_review(site)
-    assert await let_be(site.platform, supervisor, review_id, " ") is ReviewRefusal.REASON_NEEDED
+    assert await let_be(site.platform, supervisor, review_id, " ") == Refused(
+        ReviewRefusal.REASON_NEEDED
+    )
     decided = await let_be(site.platform, supervisor, review_id, "照顾两位老人")
-    assert not isinstance(decided, ReviewRefusal)
+    assert not isinstance(decided, Refused)
     again = await let_be(site.platform, supervisor, review_id, "照顾两位老人")
-    assert again is ReviewRefusal.NOT_OPEN
+    assert again == Refused(ReviewRefusal.NOT_OPEN)
     clock.forward(minutes=1)
     await find_accounts_to_review(site.platform)
     assert (await list_reviews(site.platform)).open == []
@@ -103,7 +106,7 @@ async def test_a_restricted_account_books_by_phone_only_until_the_day(
     today = clock().date()
     for wrong in (None, today, today + timedelta(days=181)):
         refused = await restrict(site.platform, supervisor, review_id, wrong, "倒号嫌疑")
-        assert refused is ReviewRefusal.DATE_INVALID
+        assert refused == Refused(ReviewRefusal.DATE_INVALID)
     await restrict(site.platform, supervisor, review_id, today + timedelta(days=1), "倒号嫌疑")
     session_id = await add_session(site.platform, THURSDAY + timedelta(days=7))
     detail = problem(await site.book(citizen, session_id), 409, "account_restricted")
@@ -119,10 +122,12 @@ async def test_a_restriction_is_lifted_early(site: Site, clock: Clock, superviso
     await booked(site, citizen)
     await cancelled_often(site, citizen.patient_id, 16)
     review_id = await open_review(site)
-    assert await lift(site.platform, supervisor, review_id, "误判") is ReviewRefusal.NOT_RESTRICTED
+    assert await lift(site.platform, supervisor, review_id, "误判") == Refused(
+        ReviewRefusal.NOT_RESTRICTED
+    )
     until = clock().date() + timedelta(days=30)
     await restrict(site.platform, supervisor, review_id, until, "倒号嫌疑")
-    assert not isinstance(await lift(site.platform, supervisor, review_id, "误判"), ReviewRefusal)
+    assert not isinstance(await lift(site.platform, supervisor, review_id, "误判"), Refused)
     session_id = await add_session(site.platform, THURSDAY + timedelta(days=7))
     assert (await site.book(citizen, session_id)).status_code == 201
 

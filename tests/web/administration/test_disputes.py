@@ -11,7 +11,9 @@ from tests.web.call_centre.test_moving import NEW, clerk, code_on, look_up, prov
 from tests.web.site import Citizen, Site, add_citizen, booked
 from tests.web.staff_site import add_member, at_the_desk
 
-from guahao.flows.people.moving import Moved, MoveRefusal, decide_move, prove_phone
+from guahao.flows.people.moving import Moved, decide_move, prove_phone
+from guahao.rules.kernel.outcomes import Refused
+from guahao.rules.people.moving import MoveRefusal
 from guahao.rules.staff.staff import Role
 from guahao.tools.audit.audit import audit
 
@@ -232,8 +234,8 @@ async def test_two_new_phones_at_once_leave_one_registration(site: Site) -> None
         *(prove_phone(site.platform, member, move_id, code) for _ in range(3))
     )
     assert staff_id != member.id
-    assert sorted(type(one).__name__ for one in outcomes) == ["MoveRefusal", "MoveRefusal", "Moved"]
-    assert MoveRefusal.OVER in outcomes
+    assert sorted(type(one).__name__ for one in outcomes) == ["Moved", "Refused", "Refused"]
+    assert Refused(MoveRefusal.OVER) in outcomes
     assert len(await ask(site.platform, CURRENT)) == 1
     await add_session(site.platform)
     assert (await audit(site.platform)).clean

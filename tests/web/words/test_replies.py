@@ -8,9 +8,9 @@ from datetime import date, datetime
 import pytest
 from tests.web.site import has_chinese
 
-from guahao.flows.people.patients import PatientRefusal
 from guahao.rules.kernel.limits import CITY_TIME, Policy
 from guahao.rules.kernel.outcomes import CancelRefusal, Refusal, Refused
+from guahao.rules.people.registering import PatientRefusal
 from guahao.web.words.replies import REPLIES, Replies
 from guahao.words.catalogue import LANGUAGES, Language
 from guahao.words.text import Words

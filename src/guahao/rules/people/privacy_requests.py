@@ -59,7 +59,7 @@ def decide_filing(look_ups: int, *, is_theirs: bool) -> RequestRefusal | None:
 
 
 def is_open(request: RequestFacts, now: datetime) -> bool:
-    """Return whether a request may still be decided: it waits, and was filed less than OPEN_FOR ago."""
+    """Return whether a request may still be decided: it waits, filed less than OPEN_FOR ago."""
     return request.state == "waiting" and now < request.created_at + OPEN_FOR
 
 

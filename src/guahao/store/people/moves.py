@@ -54,7 +54,7 @@ class Move(MoveFacts):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _MoveRow(MoveFacts, PatientRow):
+class _MoveRow(PatientRow):
     """A request as it is stored, with the person as they are registered."""
 
     id: int
@@ -66,7 +66,12 @@ class _MoveRow(MoveFacts, PatientRow):
     shown_id_type: str | None
     shown_id_no_enc: bytes | None
     reason_enc: bytes
+    staff_id: int
     staff_login: str
+    hospital_id: int | None
+    state: str
+    codes_sent: int
+    created_at: datetime
     code_expires_at: datetime | None
     checked_at: datetime | None
 

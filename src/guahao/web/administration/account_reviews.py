@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import assert_never
 
 from litestar.types import ASGIApp
 
 from guahao.flows.people import account_reviews as flows
-from guahao.flows.people.account_reviews import RESTRICTED_DAYS_MAX, ReviewRefusal
+from guahao.rules.kernel.outcomes import Refused
+from guahao.rules.people.account_reviews import RESTRICTED_DAYS_MAX, ReviewRefusal
 from guahao.rules.people.identity import masked_phone
 from guahao.rules.staff.staff import Role
 from guahao.store.people.account_reviews import AccountReview
@@ -64,7 +66,7 @@ async def _let_be(page: StaffPage) -> ASGIApp:
 async def _restrict(page: StaffPage) -> ASGIApp:
     until = read_date(page.form.get("until", ""))
     if until is None:
-        return await _after(page, ReviewRefusal.DATE_INVALID, "")
+        return await _after(page, Refused(ReviewRefusal.DATE_INVALID), "")
     reason = confirmed(
         page,
         Act(
@@ -95,11 +97,17 @@ def _review_id(page: StaffPage) -> int:
     return as_id(page.form.get("review_id", "")) or 0
 
 
-async def _after(page: StaffPage, outcome: AccountReview | ReviewRefusal, said: str) -> ASGIApp:
-    if isinstance(outcome, ReviewRefusal):
-        return await _show(page, _refusal_words(page, outcome), 422)
-    page.flash(said)
-    return page.redirect(_PATH)
+async def _after(
+    page: StaffPage, outcome: AccountReview | Refused[ReviewRefusal], said: str
+) -> ASGIApp:
+    match outcome:
+        case AccountReview():
+            page.flash(said)
+            return page.redirect(_PATH)
+        case Refused(reason):
+            return await _show(page, _refusal_words(page, reason), 422)
+        case never:
+            assert_never(never)
 
 
 def _refusal_words(page: StaffPage, refusal: ReviewRefusal) -> str:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, assert_never
 
 import msgspec
 from litestar.types import ASGIApp
 
-from guahao.flows.people.patients import PatientRefusal, register_patient
-from guahao.flows.people.removing import RemoveRefusal, remove_patient
+from guahao.flows.people.patients import register_patient
+from guahao.flows.people.removing import remove_patient
+from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.kernel.text import NameFault
 from guahao.rules.people.consent import NOTICE_VERSION, Consent
 from guahao.rules.people.identity import masked_document
+from guahao.rules.people.registering import PatientRefusal
+from guahao.rules.people.removing import RemoveRefusal
 from guahao.store.kernel.views import PatientView
 from guahao.web.api.services import Route, Services
 from guahao.web.framework.openapi import Endpoint
@@ -109,19 +112,23 @@ def patient_routes(services: Services) -> list[Route]:
             )
         except LookupError:
             raise ProblemError("token_invalid") from None
-        if isinstance(outcome, NameFault):
-            problem = services.replies.name_refused(outcome, reader_language(request.scope))
-            return problem_answer(request.scope, problem)
-        if isinstance(outcome, PatientRefusal):
-            return services.refusal(request, outcome)
-        return json_answer(patient_out(outcome), 201)
+        match outcome:
+            case PatientView():
+                return json_answer(patient_out(outcome), 201)
+            case NameFault() as fault:
+                problem = services.replies.name_refused(fault, reader_language(request.scope))
+                return problem_answer(request.scope, problem)
+            case Refused(reason):
+                return services.refusal(request, reason)
+            case never:
+                assert_never(never)
 
     async def remove(request: ApiRequest) -> ASGIApp:
         account_id = await services.tokens.account_of(request.scope)
         patient_id = read_id(request, "patient_id", RemoveRefusal.NOT_YOURS)
         outcome = await remove_patient(services.platform, account_id, patient_id)
-        if isinstance(outcome, RemoveRefusal):
-            return services.refusal(request, outcome)
+        if isinstance(outcome, Refused):
+            return services.refusal(request, outcome.reason)
         return json_answer(patient_out(outcome))
 
     return [Route(_REGISTER, register), Route(_REMOVE, remove)]

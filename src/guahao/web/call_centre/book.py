@@ -13,7 +13,6 @@ from guahao.flows.booking.desk import Busy, NotBooked, NotDecided, OutcomeUnknow
 from guahao.flows.call_centre import caller_booking as flows
 from guahao.flows.call_centre.caller_booking import Registered
 from guahao.flows.call_centre.calls import card
-from guahao.flows.people.patients import PatientRefusal
 from guahao.flows.supply.schedules import one_session
 from guahao.rules.attendance.pickup import pickup_deadline
 from guahao.rules.booking.cancelling import cancel_deadline
@@ -24,6 +23,7 @@ from guahao.rules.kernel.text import NameFault
 from guahao.rules.people.consent import NOTICE_VERSION, Consent
 from guahao.rules.people.identity import masked_name, valid_phone
 from guahao.rules.people.log_ins import NotLetIn
+from guahao.rules.people.registering import PatientRefusal
 from guahao.rules.staff.staff import CALL_CENTRE_ROLES
 from guahao.store.kernel.views import AppointmentView, PatientView, SessionView
 from guahao.web.call_centre.card import say_refusal

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from litestar.types import ASGIApp
 
 from guahao.flows.call_centre.calls import card as card_of
 from guahao.flows.people import moving as flows
-from guahao.flows.people.moving import Moved, MoveRefusal, Waits
+from guahao.flows.people.moving import Moved, Waits
 from guahao.rules.call_centre.calls import CallRefusal
-from guahao.rules.kernel.outcomes import Refused
+from guahao.rules.kernel.outcomes import Done, Refused
 from guahao.rules.kernel.text import NameFault
+from guahao.rules.people.moving import MoveRefusal
 from guahao.rules.staff.staff import CALL_CENTRE_ROLES, Role
 from guahao.web.call_centre.card import Shown, say_refusal
 from guahao.web.http.reading import ProblemError, read_id
@@ -46,8 +49,8 @@ async def _form(page: StaffPage, refused: str = "", status: int = 200) -> ASGIAp
     call_id = read_id(page.request, "call_id", "not_found")
     patient_id = read_id(page.request, "patient_id", "not_found")
     card = await card_of(page.door.platform, page.staff, call_id)
-    own = [] if card is None else [one.patient for one in card.standings]
-    patient = next((one for one in own if one.id == patient_id), None)
+    own = [] if card is None else [standing.patient for standing in card.standings]
+    patient = next((view for view in own if view.id == patient_id), None)
     if card is None or patient is None:
         raise ProblemError("not_found")
     return page.show(
@@ -76,14 +79,16 @@ async def _ask(page: StaffPage) -> ASGIApp:
     match outcome:
         case Waits():
             return page.redirect(f"{MOVES_PATH}/{outcome.move_id}")
-        case MoveRefusal.UNKNOWN_PERSON:
+        case Refused(MoveRefusal.UNKNOWN_PERSON):
             raise ProblemError("not_found")
-        case MoveRefusal():
-            return await _form(page, say_move_refusal(page, outcome), _CONFLICT)
         case Refused(reason):
+            if isinstance(reason, MoveRefusal):
+                return await _form(page, say_move_refusal(page, reason), _CONFLICT)
             page.flash(say_refusal(page, reason))
             goes_on = reason is CallRefusal.NOT_VERIFIED
             return page.redirect(f"/staff/calls/{call_id}" if goes_on else "/staff/calls")
+        case never:
+            assert_never(never)
 
 
 async def _document_form(page: StaffPage, refused: str = "", status: int = 200) -> ASGIApp:
@@ -100,11 +105,15 @@ async def _ask_by_document(page: StaffPage) -> ASGIApp:
     outcome = await flows.ask_by_document(
         page.door.platform, page.staff, **typed, reason=reason, disputed=kind == "dispute"
     )
-    if isinstance(outcome, NameFault):
-        return await _document_form(page, say_name_fault(outcome, page.language), _CONFLICT)
-    if isinstance(outcome, MoveRefusal):
-        return await _document_form(page, say_move_refusal(page, outcome), _CONFLICT)
-    return page.redirect(f"{MOVES_PATH}/{outcome.move_id}")
+    match outcome:
+        case Waits(move_id):
+            return page.redirect(f"{MOVES_PATH}/{move_id}")
+        case NameFault() as fault:
+            return await _document_form(page, say_name_fault(fault, page.language), _CONFLICT)
+        case Refused(refusal):
+            return await _document_form(page, say_move_refusal(page, refusal), _CONFLICT)
+        case never:
+            assert_never(never)
 
 
 # Supervisors ------------------------------------------------------------------------------
@@ -113,13 +122,13 @@ async def _ask_by_document(page: StaffPage) -> ASGIApp:
 async def _listed(page: StaffPage) -> ASGIApp:
     waiting = await flows.waiting_moves(page.door.platform)
     own = page.staff.id
-    return page.show("staff/moves.html", views=[MoveView(page, one) for one in waiting], own=own)
+    return page.show("staff/moves.html", views=[MoveView(page, move) for move in waiting], own=own)
 
 
 async def _ask_to_decide(page: StaffPage, refused: str = "", status: int = 200) -> ASGIApp:
     move_id = read_id(page.request, "move_id", "not_found")
     waiting = await flows.waiting_moves(page.door.platform)
-    move = next((one for one in waiting if one.id == move_id), None)
+    move = next((move for move in waiting if move.id == move_id), None)
     if move is None:
         page.flash(say_move_refusal(page, MoveRefusal.OVER))
         return page.redirect(MOVES_PATH)
@@ -143,12 +152,13 @@ async def _decide(page: StaffPage) -> ASGIApp:
     outcome = await flows.decide_move(
         page.door.platform, page.staff, move_id, reason, approve=decision == "approve"
     )
-    if isinstance(outcome, MoveRefusal):
-        return await _ask_to_decide(page, say_move_refusal(page, outcome), _CONFLICT)
-    done = isinstance(outcome, Moved)
-    page.flash(
-        page.say("已批准，就诊人已登记到新号码，两边都会收到通知。")
-        if done
-        else page.say("已拒绝，没有改动。")
-    )
+    match outcome:
+        case Moved():
+            page.flash(page.say("已批准，就诊人已登记到新号码，两边都会收到通知。"))
+        case Done():
+            page.flash(page.say("已拒绝，没有改动。"))
+        case Refused(refusal):
+            return await _ask_to_decide(page, say_move_refusal(page, refusal), _CONFLICT)
+        case never:
+            assert_never(never)
     return page.redirect(MOVES_PATH)

@@ -5,19 +5,24 @@ What is looked up stays in the form, sealed for this clerk: no document stands i
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from litestar.types import ASGIApp
 
 from guahao.flows.people import counter as flows
-from guahao.flows.people.counter import AtCounter, CounterRefusal
-from guahao.flows.people.moving import Moved, MoveRefusal, Waits
-from guahao.flows.people.patients import PatientRefusal
+from guahao.flows.people.counter import AtCounter
+from guahao.flows.people.moving import Moved, Waits
 from guahao.rules.attendance.pickup import pickup_deadline
 from guahao.rules.booking.cancelling import cancel_deadline
+from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.kernel.text import NameFault
 from guahao.rules.people.consent import NOTICE_VERSION, Consent
+from guahao.rules.people.counter import CounterRefusal
 from guahao.rules.people.identity import hidden_phone, masked_name
+from guahao.rules.people.moving import MoveRefusal
+from guahao.rules.people.registering import PatientRefusal
 from guahao.rules.staff.staff import Role
-from guahao.store.kernel.views import AppointmentView
+from guahao.store.kernel.views import AppointmentView, PatientView
 from guahao.web.staff import Sending, StaffPage, StaffRoute
 from guahao.web.staff.hospital.moves import MovePages, say_move_refusal
 from guahao.web.staff.reading import read_date
@@ -57,9 +62,15 @@ async def _look_up(page: StaffPage) -> ASGIApp:
     found = await flows.look_up(
         page.door.platform, page.staff, **typed, original_seen=page.form.get("seen") == "on"
     )
-    if isinstance(found, AtCounter):
-        return _person(page, found)
-    return await _show(page, _say(page, found), _CONFLICT)
+    match found:
+        case AtCounter():
+            return _person(page, found)
+        case NameFault() as fault:
+            return await _show(page, say_name_fault(fault, page.language), _CONFLICT)
+        case Refused(reason):
+            return await _show(page, _say(page, reason), _CONFLICT)
+        case never:
+            assert_never(never)
 
 
 def _person(page: StaffPage, found: AtCounter, refused: str = "", status: int = 200) -> ASGIApp:
@@ -80,13 +91,13 @@ def _person(page: StaffPage, found: AtCounter, refused: str = "", status: int = 
 
 
 async def _refused(
-    page: StaffPage, outcome: CounterRefusal | PatientRefusal | MoveRefusal
+    page: StaffPage, reason: CounterRefusal | PatientRefusal | MoveRefusal
 ) -> ASGIApp:
     """Back to the person with the reason; to the look-up where half an hour has passed."""
     found = await flows.again(page.door.platform, page.staff, _sealed(page))
     if found is None:
         return await _show(page, _say(page, CounterRefusal.LOOK_UP_AGAIN), _CONFLICT)
-    return _person(page, found, _say(page, outcome), _CONFLICT)
+    return _person(page, found, _say(page, reason), _CONFLICT)
 
 
 def _sealed(page: StaffPage) -> str:
@@ -104,14 +115,19 @@ async def _register(page: StaffPage) -> ASGIApp:
         read_date(page.form.get("birth_date", "")),
         consent=consent,
     )
-    if isinstance(outcome, CounterRefusal | PatientRefusal | MoveRefusal):
-        return await _refused(page, outcome)
-    page.flash(
-        page.say(
-            "已登记。患者可用手机号登录预约，或拨打{hotline}由客服预约。", hotline=page.hotline
-        )
-    )
-    return page.redirect(PERSONS_PATH)
+    match outcome:
+        case PatientView():
+            page.flash(
+                page.say(
+                    "已登记。患者可用手机号登录预约，或拨打{hotline}由客服预约。",
+                    hotline=page.hotline,
+                )
+            )
+            return page.redirect(PERSONS_PATH)
+        case Refused(reason):
+            return await _refused(page, reason)
+        case never:
+            assert_never(never)
 
 
 async def _check(page: StaffPage) -> ASGIApp:
@@ -122,18 +138,25 @@ async def _check(page: StaffPage) -> ASGIApp:
         page.form.get("phone", "")[:_FIELD_MAX],
         page.form.get("reason", "")[:_REASON_MAX],
     )
-    if isinstance(outcome, CounterRefusal | MoveRefusal):
-        return await _refused(page, outcome)
-    page.flash(page.say("已按证件核对，姓名与证件一致。"))
-    return page.redirect(PERSONS_PATH)
+    match outcome:
+        case PatientView():
+            page.flash(page.say("已按证件核对，姓名与证件一致。"))
+            return page.redirect(PERSONS_PATH)
+        case Refused(reason):
+            return await _refused(page, reason)
+        case never:
+            assert_never(never)
 
 
 async def _slips(page: StaffPage) -> ASGIApp:
-    """The codes of what is booked here, to print for a person whom no SMS reaches."""
-    outcome = await flows.slips(page.door.platform, page.staff, _sealed(page))
-    if isinstance(outcome, CounterRefusal | MoveRefusal):
-        return await _refused(page, outcome)
-    return page.show("staff/window_slips.html", slips=[_Slip(view) for view in outcome])
+    """Show the codes of what is booked here, to print for a person whom no SMS reaches."""
+    match await flows.slips(page.door.platform, page.staff, _sealed(page)):
+        case list() as views:
+            return page.show("staff/window_slips.html", slips=[_Slip(view) for view in views])
+        case Refused(reason):
+            return await _refused(page, reason)
+        case never:
+            assert_never(never)
 
 
 class _Slip:
@@ -158,16 +181,16 @@ async def _ask_to_move(page: StaffPage) -> ASGIApp:
         page.form.get("reason", "")[:_REASON_MAX],
         disputed=page.path.endswith("/dispute"),
     )
-    if isinstance(outcome, Waits | Moved):
-        return page.redirect(f"{_MOVES.base}/{outcome.move_id}")
-    return await _refused(page, outcome)
+    match outcome:
+        case Waits(move_id) | Moved(move_id):
+            return page.redirect(f"{_MOVES.base}/{move_id}")
+        case Refused(reason):
+            return await _refused(page, reason)
+        case never:
+            assert_never(never)
 
 
-def _say(
-    page: StaffPage, refusal: CounterRefusal | PatientRefusal | MoveRefusal | NameFault
-) -> str:
-    if isinstance(refusal, NameFault):
-        return say_name_fault(refusal, page.language)
+def _say(page: StaffPage, refusal: CounterRefusal | PatientRefusal | MoveRefusal) -> str:
     if isinstance(refusal, MoveRefusal):
         return say_move_refusal(page, refusal)
     if isinstance(refusal, PatientRefusal):

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import lru_cache
 
-from guahao.flows.people.patients import PatientRefusal
-from guahao.flows.people.removing import RemoveRefusal
 from guahao.rules.kernel.limits import Policy
 from guahao.rules.kernel.outcomes import CancelRefusal, Refusal, Refused
 from guahao.rules.kernel.text import NameFault
+from guahao.rules.people.registering import PatientRefusal
+from guahao.rules.people.removing import RemoveRefusal
 from guahao.web.http.challenge import Challenge
 from guahao.web.words.fields import expected
 from guahao.web.words.name_words import say_name_fault

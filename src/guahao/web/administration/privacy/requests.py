@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import assert_never, cast
 
 import msgspec
 from litestar.types import ASGIApp
 
 from guahao.flows.people.privacy import requests as flows
-from guahao.flows.people.privacy.records import ErasureRefusal, OfPerson, check_erasure
+from guahao.flows.people.privacy.records import OfPerson, check_erasure
 from guahao.flows.people.privacy.requests import Decided, Kind
+from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.kernel.text import NameFault
+from guahao.rules.people.own_data import ErasureRefusal
 from guahao.rules.people.privacy_requests import (
     DOWNLOADS,
     OFFERED_FOR,
@@ -106,12 +108,16 @@ async def _file(page: StaffPage) -> ASGIApp:
         **typed,
         reason=page.form.get("reason", "")[:_REASON_MAX],
     )
-    if isinstance(outcome, NameFault):
-        return await _form(page, say_name_fault(outcome, page.language), _CONFLICT)
-    if isinstance(outcome, RequestRefusal):
-        return await _form(page, _say_refusal(page, outcome), _CONFLICT)
-    page.flash(page.say("申请已提交，请另一位班长或管理员审批。"))
-    return page.redirect(f"{PRIVACY_PATH}/{outcome}")
+    match outcome:
+        case int() as request_id:
+            page.flash(page.say("申请已提交，请另一位班长或管理员审批。"))
+            return page.redirect(f"{PRIVACY_PATH}/{request_id}")
+        case NameFault() as fault:
+            return await _form(page, say_name_fault(fault, page.language), _CONFLICT)
+        case Refused(reason):
+            return await _form(page, _say_refusal(page, reason), _CONFLICT)
+        case never:
+            assert_never(never)
 
 
 async def _show(page: StaffPage, refused: str = "", status: int = 200) -> ASGIApp:
@@ -152,14 +158,10 @@ async def _withdraw(page: StaffPage) -> ASGIApp:
     return await _after(page, outcome)
 
 
-async def _after(page: StaffPage, outcome: Decided | RequestRefusal | ErasureRefusal) -> ASGIApp:
+async def _after(
+    page: StaffPage, outcome: Decided | Refused[RequestRefusal | ErasureRefusal]
+) -> ASGIApp:
     match outcome:
-        case RequestRefusal.UNKNOWN_REQUEST:
-            raise ProblemError("not_found")
-        case RequestRefusal():
-            return await _show(page, _say_refusal(page, outcome), _CONFLICT)
-        case ErasureRefusal():
-            return await _show(page, _say_obstacle(page, outcome), _CONFLICT)
         case Decided(state):
             said = {
                 "approved": page.say("已批准。"),
@@ -168,16 +170,31 @@ async def _after(page: StaffPage, outcome: Decided | RequestRefusal | ErasureRef
             }
             page.flash(said[state])
             return page.redirect(f"{PRIVACY_PATH}/{_request_id(page)}")
+        case Refused(reason):
+            return await _not_done(page, reason)
+        case never:
+            assert_never(never)
+
+
+async def _not_done(page: StaffPage, reason: RequestRefusal | ErasureRefusal) -> ASGIApp:
+    match reason:
+        case RequestRefusal.UNKNOWN_REQUEST:
+            raise ProblemError("not_found")
+        case RequestRefusal():
+            return await _show(page, _say_refusal(page, reason), _CONFLICT)
+        case ErasureRefusal():
+            return await _show(page, _say_obstacle(page, reason), _CONFLICT)
 
 
 async def _download(page: StaffPage) -> ASGIApp:
-    outcome = await flows.download(page.door.platform, page.staff, _request_id(page))
-    if outcome is RequestRefusal.UNKNOWN_REQUEST:
-        raise ProblemError("not_found")
-    if isinstance(outcome, RequestRefusal):
-        return await _show(page, _say_refusal(page, outcome), _CONFLICT)
-    text = msgspec.json.format(msgspec.json.encode(outcome), indent=2)
-    return page.download(text, "personal-information.json", "application/json")
+    match await flows.download(page.door.platform, page.staff, _request_id(page)):
+        case dict() as data:
+            text = msgspec.json.format(msgspec.json.encode(data), indent=2)
+            return page.download(text, "personal-information.json", "application/json")
+        case Refused(reason):
+            return await _not_done(page, reason)
+        case never:
+            assert_never(never)
 
 
 def _request_id(page: StaffPage) -> int:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import assert_never
 
 from litestar.types import ASGIApp
 
 from guahao import security_log
 from guahao.flows.attendance.standing import standings
 from guahao.flows.people.accounts import AccountView, account
-from guahao.flows.people.patients import PatientRefusal, register_patient
+from guahao.flows.people.patients import register_patient
 from guahao.rules.kernel.limits import PATIENTS_PER_PHONE
+from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.kernel.text import NameFault, compact
 from guahao.rules.people.consent import NOTICE_VERSION, Consent
+from guahao.rules.people.registering import PatientRefusal
+from guahao.store.kernel.views import PatientView
 from guahao.web.citizens.page import LoginNeededError, Page, Route
 from guahao.web.words.replies import Problem
 
@@ -105,12 +109,16 @@ async def _add_patient(page: Page) -> ASGIApp:
         )
     except LookupError:
         raise LoginNeededError from None
-    if isinstance(outcome, NameFault):
-        problem = page.services.replies.name_refused(outcome, page.language)
-        return _patient_form(page, typed, problem)
-    if isinstance(outcome, PatientRefusal):
-        return _patient_form(page, typed, page.problem(outcome))
-    return page.redirect(page.back(PATIENTS_PATH))
+    match outcome:
+        case PatientView():
+            return page.redirect(page.back(PATIENTS_PATH))
+        case NameFault() as fault:
+            problem = page.services.replies.name_refused(fault, page.language)
+            return _patient_form(page, typed, problem)
+        case Refused(reason):
+            return _patient_form(page, typed, page.problem(reason))
+        case never:
+            assert_never(never)
 
 
 def _born(text: str) -> date | None:

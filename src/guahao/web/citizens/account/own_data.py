@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 import msgspec
 from litestar.types import ASGIApp
 
 from guahao.flows.people.accounts import AccountView, account
-from guahao.flows.people.privacy.own_data import ProofRefusal, own_erase, own_export
-from guahao.flows.people.privacy.records import ErasureRefusal
+from guahao.flows.people.privacy.own_data import own_erase, own_export
+from guahao.flows.people.privacy.records import Erased
+from guahao.rules.kernel.outcomes import Refused
+from guahao.rules.people.own_data import ErasureRefusal, ProofRefusal
 from guahao.web.citizens.page import LoginNeededError, Page, Route
 from guahao.web.framework import cookies
 from guahao.web.words.replies import Problem
@@ -43,8 +47,8 @@ async def _export(page: Page) -> ASGIApp:
     data = await own_export(page.services.platform, page.holder, page.form.get("id_no", ""))
     if data is None:
         raise LoginNeededError
-    if isinstance(data, ProofRefusal):
-        return await _data(page, page.problem(data))
+    if isinstance(data, Refused):
+        return await _data(page, page.problem(data.reason))
     text = msgspec.json.format(msgspec.json.encode(data), indent=2)
     return page.download(text, "personal-information.json", "application/json")
 
@@ -59,12 +63,15 @@ async def _erase(page: Page) -> ASGIApp:
     if page.form.get("understood") != "on":
         return await _ask(page)
     outcome = await own_erase(page.services.platform, page.holder, page.form.get("id_no", ""))
-    if outcome is ErasureRefusal.UNKNOWN:
-        raise LoginNeededError
-    if isinstance(outcome, ErasureRefusal):
-        return await _ask(page, page.problem(f"erasure_{outcome}"))
-    if isinstance(outcome, ProofRefusal):
-        return await _ask(page, page.problem(outcome))
-    for name in (cookies.SESSION, cookies.PHONE, cookies.KEPT):
-        page.drop_cookie(name)
-    return page.render("own_data_erased.html")
+    match outcome:
+        case Erased():
+            for name in (cookies.SESSION, cookies.PHONE, cookies.KEPT):
+                page.drop_cookie(name)
+            return page.render("own_data_erased.html")
+        case Refused(ErasureRefusal.UNKNOWN):
+            raise LoginNeededError
+        case Refused(reason):
+            is_proof = isinstance(reason, ProofRefusal)
+            return await _ask(page, page.problem(reason if is_proof else f"erasure_{reason}"))
+        case never:
+            assert_never(never)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from litestar.types import ASGIApp
 
-from guahao.flows.people.patients import PatientRefusal
 from guahao.flows.people.privacy.consent import consent_of_owner, has_consented
 from guahao.rules.kernel.retention import RETENTIONS, days_kept
 from guahao.rules.people.consent import NOTICE_VERSION
+from guahao.rules.people.registering import PatientRefusal
 from guahao.web.citizens.page import CONSENT_PATH, LoginNeededError, Page, Route
 from guahao.web.http.wechat_link import bind_pending, pending_openid
 from guahao.web.words.replies import Problem

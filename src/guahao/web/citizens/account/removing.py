@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from litestar.types import ASGIApp
 
 from guahao.flows.people.accounts import account
-from guahao.flows.people.removing import RemoveRefusal, remove_patient
+from guahao.flows.people.removing import remove_patient
+from guahao.rules.kernel.outcomes import Refused
+from guahao.rules.people.removing import RemoveRefusal
+from guahao.store.kernel.views import PatientView
 from guahao.web.citizens.page import LoginNeededError, Page, Route
 from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.words.replies import Problem
@@ -23,7 +28,7 @@ async def _ask(page: Page, problem: Problem | None = None) -> ASGIApp:
     view = await account(page.services.platform, page.owner)
     if view is None:
         raise LoginNeededError
-    patient = next((one for one in view.patients if one.id == patient_id), None)
+    patient = next((own for own in view.patients if own.id == patient_id), None)
     if patient is None:
         raise ProblemError(RemoveRefusal.NOT_YOURS)
     return page.render(
@@ -37,9 +42,11 @@ async def _ask(page: Page, problem: Problem | None = None) -> ASGIApp:
 async def _remove(page: Page) -> ASGIApp:
     patient_id = read_id(page.request, "patient_id", RemoveRefusal.NOT_YOURS)
     outcome = await remove_patient(page.services.platform, page.owner, patient_id)
-    if outcome is RemoveRefusal.NOT_YOURS:
-        # The same form once more: the patient is gone already.
-        return page.redirect("/patients")
-    if isinstance(outcome, RemoveRefusal):
-        return await _ask(page, page.problem(outcome))
-    return page.redirect("/patients")
+    match outcome:
+        # Not the account's: the same form once more, whose patient is gone already.
+        case PatientView() | Refused(RemoveRefusal.NOT_YOURS):
+            return page.redirect("/patients")
+        case Refused(reason):
+            return await _ask(page, page.problem(reason))
+        case never:
+            assert_never(never)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import assert_never
 
 from litestar.types import ASGIApp
 
 from guahao.flows.people import moving
-from guahao.flows.people.moving import Moved, MoveRefusal
+from guahao.flows.people.moving import Moved, Waits
+from guahao.rules.kernel.outcomes import Refused
+from guahao.rules.people.moving import MoveRefusal
 from guahao.rules.people.phones import spoken_phone
 from guahao.rules.staff.staff import Role
 from guahao.store.people.moves import Move
@@ -102,20 +105,24 @@ class MovePages:
         outcome = await moving.prove_phone(page.door.platform, page.staff, move_id, code)
         if outcome is None:
             raise ProblemError("not_found")
-        if isinstance(outcome, MoveRefusal):
-            return await self._show(page, say_move_refusal(page, outcome), _CONFLICT)
-        if isinstance(outcome, Moved):
-            page.flash(page.say("已登记到新号码，两边都会收到通知。请患者用新手机登录。"))
-            return page.redirect(self.back)
-        page.flash(page.say("新手机已验证，已交班长审批。"))
-        return page.redirect(f"{self.base}/{move_id}")
+        match outcome:
+            case Moved():
+                page.flash(page.say("已登记到新号码，两边都会收到通知。请患者用新手机登录。"))
+                return page.redirect(self.back)
+            case Waits():
+                page.flash(page.say("新手机已验证，已交班长审批。"))
+                return page.redirect(f"{self.base}/{move_id}")
+            case Refused(reason):
+                return await self._show(page, say_move_refusal(page, reason), _CONFLICT)
+            case never:
+                assert_never(never)
 
     async def _another_code(self, page: StaffPage) -> ASGIApp:
         move_id = read_id(page.request, "move_id", "not_found")
         outcome = await moving.send_another_code(page.door.platform, page.staff, move_id)
         if outcome is None:
             raise ProblemError("not_found")
-        if isinstance(outcome, MoveRefusal):
-            return await self._show(page, say_move_refusal(page, outcome), _CONFLICT)
+        if isinstance(outcome, Refused):
+            return await self._show(page, say_move_refusal(page, outcome.reason), _CONFLICT)
         page.flash(page.say("验证码已重发到新手机。"))
         return page.redirect(f"{self.base}/{move_id}")
