@@ -22,6 +22,7 @@ from guahao.flows.attendance import ledger
 from guahao.flows.messages.wechat import bind
 from guahao.flows.people.moving import decide_move
 from guahao.flows.people.privacy.retention import delete_old
+from guahao.rules.kernel.outcomes import DONE
 from guahao.rules.kernel.text import name_key
 from guahao.rules.staff.staff import Role
 from guahao.store.people.patients import person_index
@@ -136,7 +137,7 @@ async def lives(site: Site, citizen: Citizen, clock: Clock) -> list[str]:
     await change(site.platform, "UPDATE moves SET state = 'requested', proven_at = created_at")
     supervisor = await add_member(site.platform, Role.SUPERVISOR)
     [[move_id]] = await ask(site.platform, "SELECT id FROM moves")
-    assert await decide_move(site.platform, supervisor, move_id, REASON, approve=False) is None
+    assert await decide_move(site.platform, supervisor, move_id, REASON, approve=False) == DONE
     clock.now = at("2026-12-03 08:40")
     clerk = await at_the_desk(site, Role.CLERK, picked["hospital_id"])
     await clerk.go("/staff/window")

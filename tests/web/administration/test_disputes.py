@@ -12,7 +12,7 @@ from tests.web.site import Citizen, Site, add_citizen, booked
 from tests.web.staff_site import add_member, at_the_desk
 
 from guahao.flows.people.moving import Moved, decide_move, prove_phone
-from guahao.rules.kernel.outcomes import Refused
+from guahao.rules.kernel.outcomes import DONE, Refused
 from guahao.rules.people.moving import MoveRefusal
 from guahao.rules.staff.staff import Role
 from guahao.tools.audit.audit import audit
@@ -165,7 +165,7 @@ async def test_by_the_hotline_two_members_of_staff_settle_it(site: Site) -> None
 async def test_by_the_hotline_a_rejected_dispute_changes_nothing(site: Site) -> None:
     squatter, move_id = await by_hotline(site)
     supervisor = await add_member(site.platform, Role.SUPERVISOR)
-    assert await decide_move(site.platform, supervisor, move_id, "对不上", approve=False) is None
+    assert await decide_move(site.platform, supervisor, move_id, "对不上", approve=False) == DONE
     assert await owner(site) == squatter.account_id
 
 

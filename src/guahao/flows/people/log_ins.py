@@ -22,7 +22,7 @@ from guahao.store.kernel.db import Tx
 from guahao.store.messages import wechat
 from guahao.store.people import accounts, patients
 from guahao.store.people import log_ins as store
-from guahao.store.people.log_ins import LogIn
+from guahao.store.people.log_ins import Login
 
 # A page's log-in holds for half a day, a program's as long as it is refreshed.
 LASTS = {
@@ -161,7 +161,7 @@ async def _begin(
     return LoggedIn(account_id, log_in_id, confirmed, secret)
 
 
-async def current(platform: Platform, account_id: int, log_in_id: int) -> LogIn | None:
+async def current(platform: Platform, account_id: int, log_in_id: int) -> Login | None:
     """The log-in that a token names; None where it has ended. Its use is noted."""
     async with platform.db.transaction() as tx:
         found = await store.live(tx, log_in_id)
@@ -273,7 +273,7 @@ async def refresh(platform: Platform, log_in_id: int, number: int) -> Refreshed 
 # Ending -----------------------------------------------------------------------------------------
 
 
-async def live_log_ins(platform: Platform, account_id: int) -> list[LogIn]:
+async def live_log_ins(platform: Platform, account_id: int) -> list[Login]:
     """Where the account is logged in, the last used first."""
     async with platform.db.transaction() as tx:
         return await store.live_of_account(tx, account_id)

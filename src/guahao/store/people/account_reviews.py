@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from psycopg.rows import class_row
-
 from guahao.rules.people.account_reviews import ReviewFacts
 from guahao.store.kernel.db import Tx
 from guahao.store.kernel.vault import Vault
@@ -82,7 +80,7 @@ async def find(tx: Tx, since: datetime, bookings: int, cancellations: int) -> No
     What was counted before the account's last decision does not count again.
     """
     params = {"since": since, "now": tx.now, "bookings": bookings, "cancellations": cancellations}
-    await tx.conn.execute(_FIND, params)
+    await tx.do(_FIND, params)
 
 
 async def listed(tx: Tx, *, is_open: bool, most: int) -> list[AccountReview]:
@@ -92,21 +90,21 @@ async def listed(tx: Tx, *, is_open: bool, most: int) -> list[AccountReview]:
         if is_open
         else "r.decision IS NOT NULL ORDER BY r.decided_at DESC, r.id DESC"
     )
-    async with tx.conn.cursor(row_factory=class_row(AccountReview)) as cursor:
-        await cursor.execute(f"{_LISTED} WHERE {where} LIMIT %(most)s", {"most": most})
-        return await cursor.fetchall()
+    return await tx.records(
+        AccountReview, f"{_LISTED} WHERE {where} LIMIT %(most)s", {"most": most}
+    )
 
 
 async def lock(tx: Tx, review_id: int) -> AccountReview | None:
     """Lock a review and its account; None where there is no such review."""
-    row = await tx.row("SELECT account_id FROM account_reviews WHERE id = %s", (review_id,))
+    params = {"id": review_id}
+    row = await tx.row("SELECT account_id FROM account_reviews WHERE id = %(id)s", params)
     if row is None:
         return None
-    await tx.do("SELECT FROM accounts WHERE id = %s FOR NO KEY UPDATE", (row[0],))
-    await tx.do("SELECT FROM account_reviews WHERE id = %s FOR UPDATE", (review_id,))
-    async with tx.conn.cursor(row_factory=class_row(AccountReview)) as cursor:
-        await cursor.execute(f"{_LISTED} WHERE r.id = %(id)s", {"id": review_id})
-        return await cursor.fetchone()
+    [account_id] = row
+    await tx.do("SELECT FROM accounts WHERE id = %(id)s FOR NO KEY UPDATE", {"id": account_id})
+    await tx.do("SELECT FROM account_reviews WHERE id = %(id)s FOR UPDATE", params)
+    return await tx.record(AccountReview, f"{_LISTED} WHERE r.id = %(id)s", {"id": review_id})
 
 
 async def decide(
@@ -119,7 +117,7 @@ async def decide(
     reason: str,
 ) -> None:
     """Store the decision on a locked review, and what follows for its account."""
-    await tx.conn.execute(
+    await tx.do(
         """
         UPDATE account_reviews
         SET decision = %(decision)s, restricted_until = %(until)s, decided_by = %(staff_id)s,
@@ -137,6 +135,9 @@ async def decide(
     )
     # The phone may have gone on to an account of its "new holder" meanwhile.
     await tx.do(
-        "UPDATE accounts SET restricted_until = %s WHERE id = %s OR follows_account_id = %s",
-        (restricted_until, review.account_id, review.account_id),
+        """
+        UPDATE accounts SET restricted_until = %(until)s
+        WHERE id = %(id)s OR follows_account_id = %(id)s
+        """,
+        {"until": restricted_until, "id": review.account_id},
     )

@@ -14,8 +14,11 @@ KEPT = timedelta(days=30)  # after the end, for questions about who was logged i
 
 
 @dataclass(frozen=True, slots=True)
-class LogIn:
-    """A log-in that has neither ended nor expired."""
+class Login:
+    """A log-in that has neither ended nor expired.
+
+    `notice_version`: of the privacy notice that the account's owner consented to.
+    """
 
     id: int
     account_id: int
@@ -28,38 +31,42 @@ class LogIn:
     confirmed: bool
     refresh_number: int
     refreshed_at: datetime | None
-    notice_version: str | None  # of the privacy notice that the account's owner consented to
+    notice_version: str | None
 
 
 _LIVE = """
     SELECT l.id, l.account_id, l.door, l.device, l.device_index, l.created_at, l.last_seen_at,
-           l.expires_at, l.confirmed_at IS NOT NULL, l.refresh_number, l.refreshed_at,
+           l.expires_at, l.confirmed_at IS NOT NULL AS confirmed, l.refresh_number, l.refreshed_at,
            a.notice_version
     FROM log_ins l JOIN accounts a ON a.id = l.account_id
-    WHERE l.ended_at IS NULL AND l.expires_at > %s AND l.generation = a.login_generation
+    WHERE l.ended_at IS NULL AND l.expires_at > %(now)s AND l.generation = a.login_generation
 """
 
 
 async def facts(tx: Tx, account_id: int, device_indexes: Sequence[bytes]) -> LogInFacts:
-    """What decides whether a log-in on this device must be confirmed."""
-    row = await tx.row(
+    """Return what decides whether a log-in on this device must be confirmed."""
+    found = await tx.record(
+        LogInFacts,
         """
-        SELECT EXISTS (SELECT FROM patients WHERE account_id = a.id),
-               coalesce(a.last_used_at, a.created_at),
+        SELECT EXISTS (SELECT FROM patients WHERE account_id = a.id) AS has_patients,
+               coalesce(a.last_used_at, a.created_at) AS last_used_at,
                EXISTS (SELECT FROM known_devices
-                       WHERE account_id = a.id AND device_index = ANY(%s::bytea[]))
-        FROM accounts a WHERE a.id = %s
+                       WHERE account_id = a.id
+                         AND device_index = ANY(%(devices)s::bytea[])) AS knows_device
+        FROM accounts a WHERE a.id = %(id)s
         """,
-        (list(device_indexes), account_id),
+        {"devices": list(device_indexes), "id": account_id},
     )
-    assert row is not None
-    return LogInFacts(*row)
+    assert found is not None
+    return found
 
 
 async def person_indexes(tx: Tx, account_id: int) -> list[bytes]:
-    """The persons of the account, as HMACs of their canonical keys."""
-    rows = await tx.rows("SELECT person_index FROM patients WHERE account_id = %s", (account_id,))
-    return [bytes(row[0]) for row in rows]
+    """Return the persons of the account, as HMACs of their canonical keys."""
+    rows = await tx.rows(
+        "SELECT person_index FROM patients WHERE account_id = %(id)s", {"id": account_id}
+    )
+    return [bytes(index) for (index,) in rows]
 
 
 async def begin(
@@ -72,7 +79,7 @@ async def begin(
     *,
     confirmed: bool,
 ) -> int:
-    """Record a log-in of the account's present generation; its id.
+    """Record a log-in of the account's present generation; return its id.
 
     Locks the account, as `end_all` does: of the two, the second sees what the first did.
     """
@@ -80,95 +87,116 @@ async def begin(
         """
         INSERT INTO log_ins (account_id, generation, door, device, device_index, created_at,
                              last_seen_at, expires_at, confirmed_at)
-        SELECT id, login_generation, %s, %s, %s, %s, %s, %s, %s
-        FROM accounts WHERE id = %s FOR NO KEY UPDATE
+        SELECT id, login_generation, %(door)s, %(device)s, %(device_index)s, %(now)s, %(now)s,
+               %(expires_at)s, %(confirmed_at)s
+        FROM accounts WHERE id = %(account_id)s FOR NO KEY UPDATE
         RETURNING id
         """,
-        (
-            *(door, device, device_index, tx.now, tx.now, expires_at),
-            *(tx.now if confirmed else None, account_id),
-        ),
+        {
+            "door": door,
+            "device": device,
+            "device_index": device_index,
+            "now": tx.now,
+            "expires_at": expires_at,
+            "confirmed_at": tx.now if confirmed else None,
+            "account_id": account_id,
+        },
     )
     assert row is not None
     return int(row[0])
 
 
-async def live(tx: Tx, log_in_id: int) -> LogIn | None:
-    """The log-in of this id, or None where it has ended or expired."""
-    row = await tx.row(f"{_LIVE} AND l.id = %s", (tx.now, log_in_id))
-    return None if row is None else LogIn(*row)
+async def live(tx: Tx, log_in_id: int) -> Login | None:
+    """Return the log-in of this id, or None where it has ended or expired."""
+    return await tx.record(Login, f"{_LIVE} AND l.id = %(id)s", {"now": tx.now, "id": log_in_id})
 
 
-async def lock_live(tx: Tx, log_in_id: int) -> LogIn | None:
-    """The same, locked until the transaction ends, after its account."""
+async def lock_live(tx: Tx, log_in_id: int) -> Login | None:
+    """Return the same, locked until the transaction ends, after its account."""
     await tx.row(
         """
-        SELECT FROM accounts WHERE id = (SELECT account_id FROM log_ins WHERE id = %s)
+        SELECT FROM accounts WHERE id = (SELECT account_id FROM log_ins WHERE id = %(id)s)
         FOR NO KEY UPDATE
         """,
-        (log_in_id,),
+        {"id": log_in_id},
     )
-    row = await tx.row(f"{_LIVE} AND l.id = %s FOR NO KEY UPDATE OF l", (tx.now, log_in_id))
-    return None if row is None else LogIn(*row)
-
-
-async def live_of_account(tx: Tx, account_id: int) -> list[LogIn]:
-    """Where the account is logged in, the last used first."""
-    rows = await tx.rows(
-        f"{_LIVE} AND l.account_id = %s ORDER BY l.last_seen_at DESC, l.id DESC",
-        (tx.now, account_id),
+    return await tx.record(
+        Login,
+        f"{_LIVE} AND l.id = %(id)s FOR NO KEY UPDATE OF l",
+        {"now": tx.now, "id": log_in_id},
     )
-    return [LogIn(*row) for row in rows]
 
 
-async def note_use(tx: Tx, log_in: LogIn) -> None:
+async def live_of_account(tx: Tx, account_id: int) -> list[Login]:
+    """Return where the account is logged in, the last used first."""
+    return await tx.records(
+        Login,
+        f"{_LIVE} AND l.account_id = %(id)s ORDER BY l.last_seen_at DESC, l.id DESC",
+        {"now": tx.now, "id": account_id},
+    )
+
+
+async def note_use(tx: Tx, log_in: Login) -> None:
     """Record that the log-in and its account are in use, at most once an hour."""
-    if log_in.confirmed:  # the account first: whatever ends its log-ins locks it before them
+    if log_in.confirmed:  # the account first: what ends its log-ins locks it before them
         await note_account_use(tx, log_in.account_id)
-    await tx.do("UPDATE log_ins SET last_seen_at = %s WHERE id = %s", (tx.now, log_in.id))
+    await tx.do(
+        "UPDATE log_ins SET last_seen_at = %(now)s WHERE id = %(id)s",
+        {"now": tx.now, "id": log_in.id},
+    )
 
 
 async def note_account_use(tx: Tx, account_id: int) -> None:
     """Record that an account is in use."""
-    await tx.do("UPDATE accounts SET last_used_at = %s WHERE id = %s", (tx.now, account_id))
+    await tx.do(
+        "UPDATE accounts SET last_used_at = %(now)s WHERE id = %(id)s",
+        {"now": tx.now, "id": account_id},
+    )
 
 
 async def confirm(tx: Tx, log_in_id: int) -> None:
-    """From now on the log-in shows the account's patients and bookings."""
-    await tx.do("UPDATE log_ins SET confirmed_at = %s WHERE id = %s", (tx.now, log_in_id))
+    """Let the log-in show the account's patients and bookings from now on."""
+    await tx.do(
+        "UPDATE log_ins SET confirmed_at = %(now)s WHERE id = %(id)s",
+        {"now": tx.now, "id": log_in_id},
+    )
 
 
 async def set_refresh(tx: Tx, log_in_id: int, number: int) -> None:
-    """The refresh token of this number is the valid one."""
+    """Make the refresh token of this number the valid one."""
     await tx.do(
-        "UPDATE log_ins SET refresh_number = %s, refreshed_at = %s WHERE id = %s",
-        (number, tx.now, log_in_id),
+        """
+        UPDATE log_ins SET refresh_number = %(number)s, refreshed_at = %(now)s WHERE id = %(id)s
+        """,
+        {"number": number, "now": tx.now, "id": log_in_id},
     )
 
 
 async def end(tx: Tx, account_id: int, log_in_id: int, reason: str) -> bool:
-    """End one log-in of the account; whether it was there and had not ended."""
+    """End a log-in of the account; return whether it was there and had not ended."""
     ended = await tx.do(
         """
-        UPDATE log_ins SET ended_at = %s, end_reason = %s
-        WHERE id = %s AND account_id = %s AND ended_at IS NULL
+        UPDATE log_ins SET ended_at = %(now)s, end_reason = %(reason)s
+        WHERE id = %(id)s AND account_id = %(account_id)s AND ended_at IS NULL
         """,
-        (tx.now, reason, log_in_id, account_id),
+        {"now": tx.now, "reason": reason, "id": log_in_id, "account_id": account_id},
     )
     return ended == 1
 
 
 async def end_all(tx: Tx, account_id: int, reason: str) -> int:
-    """End every log-in of the account and begin its next generation; how many ended."""
+    """End every log-in of the account and begin its next generation; return how many ended."""
+    params = {"now": tx.now, "reason": reason, "account_id": account_id}
     await tx.do(
-        "UPDATE accounts SET login_generation = login_generation + 1 WHERE id = %s", (account_id,)
+        "UPDATE accounts SET login_generation = login_generation + 1 WHERE id = %(account_id)s",
+        params,
     )
     return await tx.do(
         """
-        UPDATE log_ins SET ended_at = %s, end_reason = %s
-        WHERE account_id = %s AND ended_at IS NULL
+        UPDATE log_ins SET ended_at = %(now)s, end_reason = %(reason)s
+        WHERE account_id = %(account_id)s AND ended_at IS NULL
         """,
-        (tx.now, reason, account_id),
+        params,
     )
 
 

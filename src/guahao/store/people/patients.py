@@ -25,11 +25,11 @@ def person_indexes(vault: Vault, number: str) -> list[bytes]:
     return vault.indexes("person", canonical_person(number))
 
 
-_COLUMNS = "id, name_enc, id_type, id_no_enc, suspended_until, checked_at IS NOT NULL"
 # Of a `patients p`, for a PatientRow.
 PATIENT_COLUMNS = """
     p.id AS patient_id, p.name_enc, p.id_type, p.id_no_enc, p.suspended_until
 """
+_CHECKED = f"SELECT {PATIENT_COLUMNS}, p.checked_at IS NOT NULL AS is_checked FROM patients p"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ def open_patient(
     suspended_until: date | None,
     is_checked: bool | None = None,
 ) -> PatientView:
-    """A patient's columns, unsealed."""
+    """Return a patient's columns, unsealed."""
     return PatientView(
         patient_id,
         vault.open("patients", "name", patient_id, name_enc),
@@ -80,39 +80,45 @@ def open_patient(
 
 
 async def of_account(tx: Tx, vault: Vault, account_id: int) -> list[PatientView]:
-    """An account's patients, in the order of their registration."""
-    rows = await tx.rows(
-        f"SELECT {_COLUMNS} FROM patients WHERE account_id = %s AND merged_into IS NULL"
-        " ORDER BY id",
-        (account_id,),
+    """Return an account's patients, in the order of their registration."""
+    rows = await tx.records(
+        PatientRow,
+        f"{_CHECKED} WHERE p.account_id = %(id)s AND p.merged_into IS NULL ORDER BY p.id",
+        {"id": account_id},
     )
-    return [open_patient(vault, *row) for row in rows]
+    return [row.open(vault) for row in rows]
 
 
 async def by_id(tx: Tx, vault: Vault, patient_ids: Sequence[int]) -> dict[int, PatientView]:
-    """Patients in the clear, whoever asks: the caller has checked that."""
-    rows = await tx.rows(
-        f"SELECT {_COLUMNS} FROM patients WHERE id = ANY(%s::bigint[])",
-        (list(patient_ids),),
+    """Return patients in the clear; the caller has checked who may see them."""
+    rows = await tx.records(
+        PatientRow, f"{_CHECKED} WHERE p.id = ANY(%(ids)s::bigint[])", {"ids": list(patient_ids)}
     )
-    return {row[0]: open_patient(vault, *row) for row in rows}
+    return {row.patient_id: row.open(vault) for row in rows}
 
 
 async def free_slot(tx: Tx, account_id: int) -> int | None:
-    """The first free slot of a locked account; None where it has its two patients (S3)."""
-    rows = await tx.rows("SELECT phone_slot FROM patients WHERE account_id = %s", (account_id,))
-    taken = {row[0] for row in rows}
+    """Return the first free slot of a locked account; None where it has its two patients (S3)."""
+    rows = await tx.rows(
+        "SELECT phone_slot FROM patients WHERE account_id = %(id)s", {"id": account_id}
+    )
+    taken = {slot for (slot,) in rows}
     return next((n for n in range(1, PATIENTS_PER_PHONE + 1) if n not in taken), None)
 
 
 async def has_room_or(tx: Tx, vault: Vault, account_id: int, document: Document) -> bool:
-    """Whether an account has a free slot, or has the document's person already."""
+    """Return whether an account has a free slot, or has the document's person already."""
     row = await tx.row(
         """
-        SELECT count(phone_slot) < %s OR coalesce(bool_or(person_index = ANY(%s::bytea[])), false)
-        FROM patients WHERE account_id = %s
+        SELECT count(phone_slot) < %(most)s
+            OR coalesce(bool_or(person_index = ANY(%(indexes)s::bytea[])), false)
+        FROM patients WHERE account_id = %(id)s
         """,
-        (PATIENTS_PER_PHONE, person_indexes(vault, document.number), account_id),
+        {
+            "most": PATIENTS_PER_PHONE,
+            "indexes": person_indexes(vault, document.number),
+            "id": account_id,
+        },
     )
     return row is not None and bool(row[0])
 
@@ -136,10 +142,10 @@ async def add(  # noqa: PLR0917 - a row's columns
     # While the key is being rotated: a row of an old key is no conflict to the database.
     if len(indexes) > 1 and await tx.row(
         """
-        SELECT 1 FROM patients WHERE person_index = ANY(%s::bytea[])
+        SELECT 1 FROM patients WHERE person_index = ANY(%(indexes)s::bytea[])
           AND displaced_at IS NULL AND merged_into IS NULL
         """,
-        (indexes,),
+        {"indexes": indexes},
     ):
         return None
     added = await tx.do(
@@ -147,20 +153,26 @@ async def add(  # noqa: PLR0917 - a row's columns
         INSERT INTO patients (id, account_id, phone_slot, name_enc, id_type, id_no_enc,
                               id_no_index, person_index, name_index, checked_at,
                               checked_by, created_at, document_ends_on)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        VALUES (%(id)s, %(account_id)s, %(slot)s, %(name)s, %(id_type)s, %(id_no)s,
+                %(id_no_index)s, %(person_index)s, %(name_index)s, %(checked_at)s,
+                %(checked_by)s, %(now)s, %(document_ends_on)s)
         ON CONFLICT (person_index) WHERE displaced_at IS NULL AND merged_into IS NULL DO NOTHING
         """,
-        (
-            *(new_id, account_id, slot),
-            vault.seal("patients", "name", new_id, name),
-            document.id_type,
-            vault.seal("patients", "id_no", new_id, document.number),
-            vault.index("id_no", document.number),
-            person_index(vault, document.number),
-            vault.index("name", name_key(name)),
-            *(None if checked_by is None else tx.now, checked_by, tx.now),
-            document_ends_on,
-        ),
+        {
+            "id": new_id,
+            "account_id": account_id,
+            "slot": slot,
+            "name": vault.seal("patients", "name", new_id, name),
+            "id_type": document.id_type,
+            "id_no": vault.seal("patients", "id_no", new_id, document.number),
+            "id_no_index": vault.index("id_no", document.number),
+            "person_index": person_index(vault, document.number),
+            "name_index": vault.index("name", name_key(name)),
+            "checked_at": None if checked_by is None else tx.now,
+            "checked_by": checked_by,
+            "now": tx.now,
+            "document_ends_on": document_ends_on,
+        },
     )
     if not added:
         return None

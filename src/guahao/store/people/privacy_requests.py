@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from psycopg.rows import class_row
-
 from guahao.rules.people.privacy_requests import RequestFacts
 from guahao.store.kernel.db import Tx
 from guahao.store.kernel.ids import next_id
@@ -88,10 +86,11 @@ async def add(
     """
     await tx.do(
         """
-        UPDATE privacy_requests SET state = 'expired', decided_at = %s
-        WHERE patient_id = %s AND kind = %s AND state = 'waiting' AND created_at <= %s
+        UPDATE privacy_requests SET state = 'expired', decided_at = %(now)s
+        WHERE patient_id = %(patient_id)s AND kind = %(kind)s AND state = 'waiting'
+          AND created_at <= %(open_since)s
         """,
-        (tx.now, patient_id, kind, open_since),
+        {"now": tx.now, "patient_id": patient_id, "kind": kind, "open_since": open_since},
     )
     new_id = await next_id(tx, "privacy_requests")
     added = await tx.do(
@@ -114,14 +113,12 @@ async def add(
 
 async def by_id(tx: Tx, request_id: int) -> PrivacyRequest | None:
     """Return a request; None where there is none."""
-    async with tx.conn.cursor(row_factory=class_row(PrivacyRequest)) as cursor:
-        await cursor.execute(f"{_REQUEST} WHERE r.id = %(id)s", {"id": request_id})
-        return await cursor.fetchone()
+    return await tx.record(PrivacyRequest, f"{_REQUEST} WHERE r.id = %(id)s", {"id": request_id})
 
 
 async def lock(tx: Tx, request_id: int) -> PrivacyRequest | None:
     """Lock a request and return it as it is now; None where there is none."""
-    await tx.do("SELECT FROM privacy_requests WHERE id = %s FOR UPDATE", (request_id,))
+    await tx.do("SELECT FROM privacy_requests WHERE id = %(id)s FOR UPDATE", {"id": request_id})
     return await by_id(tx, request_id)
 
 
@@ -132,9 +129,9 @@ async def listed(tx: Tx, *, waiting: bool, most: int) -> list[PrivacyRequest]:
         if waiting
         else "r.state <> 'waiting' ORDER BY r.decided_at DESC, r.id DESC"
     )
-    async with tx.conn.cursor(row_factory=class_row(PrivacyRequest)) as cursor:
-        await cursor.execute(f"{_REQUEST} WHERE {where} LIMIT %(most)s", {"most": most})
-        return await cursor.fetchall()
+    return await tx.records(
+        PrivacyRequest, f"{_REQUEST} WHERE {where} LIMIT %(most)s", {"most": most}
+    )
 
 
 async def decide(
@@ -161,5 +158,6 @@ async def decide(
 async def count_download(tx: Tx, request_id: int) -> None:
     """Count a download of a locked request's export."""
     await tx.do(
-        "UPDATE privacy_requests SET downloads = downloads + 1 WHERE id = %s", (request_id,)
+        "UPDATE privacy_requests SET downloads = downloads + 1 WHERE id = %(id)s",
+        {"id": request_id},
     )

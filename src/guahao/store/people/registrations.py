@@ -15,7 +15,10 @@ from guahao.store.people.patients import person_indexes
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """A person's current registration, locked."""
+    """A person's current registration, locked.
+
+    `was_shown`: the document was shown in person for it, by a pick-up or to staff.
+    """
 
     id: int
     account_id: int | None
@@ -23,11 +26,11 @@ class Registration:
     suspended_until: date | None
     is_erased: bool
     document_ends_on: date | None
-    was_shown: bool  # the document, in person: by a pick-up or to staff
+    was_shown: bool
 
     @property
     def is_checked(self) -> bool:
-        """Whether somebody has checked that name and document belong together."""
+        """Whether it was checked that name and document belong together."""
         return self.checked_by is not None
 
 
@@ -50,21 +53,22 @@ async def lock_current(tx: Tx, vault: Vault, document: Document) -> Registration
         """,
         {"indexes": indexes},
     )
-    row = await tx.row(
+    return await tx.record(
+        Registration,
         """
-        SELECT p.id, p.account_id, p.checked_by, p.suspended_until, p.erased_at IS NOT NULL,
-               p.document_ends_on,
-               p.checked_by IN ('pickup', 'staff') IS TRUE
-               OR EXISTS (SELECT FROM appointments a JOIN patients r ON r.id = a.patient_id
-                          WHERE (r.id = p.id OR r.merged_into = p.id) AND a.status = 'picked_up')
+        SELECT p.id, p.account_id, p.checked_by, p.suspended_until,
+               p.erased_at IS NOT NULL AS is_erased, p.document_ends_on,
+               (p.checked_by IN ('pickup', 'staff') IS TRUE
+                OR EXISTS (SELECT FROM appointments a JOIN patients r ON r.id = a.patient_id
+                           WHERE (r.id = p.id OR r.merged_into = p.id)
+                             AND a.status = 'picked_up')) AS was_shown
         FROM patients p
-        WHERE p.person_index = ANY(%s::bytea[])
+        WHERE p.person_index = ANY(%(indexes)s::bytea[])
           AND p.displaced_at IS NULL AND p.merged_into IS NULL
         FOR NO KEY UPDATE OF p
         """,
-        (indexes,),
+        {"indexes": indexes},
     )
-    return None if row is None else Registration(*row)
 
 
 async def set_checked(
@@ -74,18 +78,21 @@ async def set_checked(
     await tx.do(
         """
         UPDATE patients
-        SET name_enc = %s, name_index = %s, id_type = %s, id_no_enc = %s, id_no_index = %s,
-            checked_at = %s, checked_by = %s
-        WHERE id = %s
+        SET name_enc = %(name)s, name_index = %(name_index)s, id_type = %(id_type)s,
+            id_no_enc = %(id_no)s, id_no_index = %(id_no_index)s, checked_at = %(now)s,
+            checked_by = %(checked_by)s
+        WHERE id = %(id)s
         """,
-        (
-            vault.seal("patients", "name", patient_id, name),
-            vault.index("name", name_key(name)),
-            document.id_type,
-            vault.seal("patients", "id_no", patient_id, document.number),
-            vault.index("id_no", document.number),
-            *(tx.now, checked_by, patient_id),
-        ),
+        {
+            "name": vault.seal("patients", "name", patient_id, name),
+            "name_index": vault.index("name", name_key(name)),
+            "id_type": document.id_type,
+            "id_no": vault.seal("patients", "id_no", patient_id, document.number),
+            "id_no_index": vault.index("id_no", document.number),
+            "now": tx.now,
+            "checked_by": checked_by,
+            "id": patient_id,
+        },
     )
 
 
@@ -93,13 +100,13 @@ async def check_by_pick_up(tx: Tx, appointment_ids: Sequence[int]) -> None:
     """Record that the persons of these bookings showed their documents at a window."""
     await tx.do(
         """
-        UPDATE patients p SET checked_at = %s, checked_by = 'pickup'
+        UPDATE patients p SET checked_at = %(now)s, checked_by = 'pickup'
         FROM appointments a JOIN patients b ON b.id = a.patient_id
-        WHERE a.id = ANY(%s::bigint[]) AND a.status = 'picked_up'
+        WHERE a.id = ANY(%(ids)s::bigint[]) AND a.status = 'picked_up'
           AND p.id = coalesce(b.merged_into, b.id)
           AND p.checked_at IS NULL AND p.displaced_at IS NULL
         """,
-        (tx.now, list(appointment_ids)),
+        {"now": tx.now, "ids": list(appointment_ids)},
     )
 
 
@@ -112,7 +119,7 @@ async def uncheck_pick_up(tx: Tx, appointment_id: int) -> None:
         """
         WITH person AS (
             SELECT coalesce(b.merged_into, b.id) AS id
-            FROM appointments a JOIN patients b ON b.id = a.patient_id WHERE a.id = %s
+            FROM appointments a JOIN patients b ON b.id = a.patient_id WHERE a.id = %(id)s
         )
         UPDATE patients p SET checked_at = NULL, checked_by = NULL
         FROM person
@@ -121,17 +128,17 @@ async def uncheck_pick_up(tx: Tx, appointment_id: int) -> None:
               SELECT FROM appointments a JOIN patients b ON b.id = a.patient_id
               WHERE (b.id = person.id OR b.merged_into = person.id) AND a.status = 'picked_up')
         """,
-        (appointment_id,),
+        {"id": appointment_id},
     )
 
 
 async def accounts_of_person(tx: Tx, patient_id: int) -> dict[int, int | None]:
     """Return the accounts of a locked registration and of those that are merged into it, by id."""
     rows = await tx.rows(
-        "SELECT id, account_id FROM patients WHERE id = %s OR merged_into = %s ORDER BY id",
-        (patient_id, patient_id),
+        "SELECT id, account_id FROM patients WHERE id = %(id)s OR merged_into = %(id)s ORDER BY id",
+        {"id": patient_id},
     )
-    return {row[0]: row[1] for row in rows}
+    return dict(rows)
 
 
 async def live_bookings(tx: Tx, patient_ids: Sequence[int]) -> list[tuple[int, int]]:
@@ -139,25 +146,28 @@ async def live_bookings(tx: Tx, patient_ids: Sequence[int]) -> list[tuple[int, i
     rows = await tx.rows(
         """
         SELECT id, clinic_session_id FROM appointments
-        WHERE patient_id = ANY(%s::bigint[]) AND status = 'booked' ORDER BY id
+        WHERE patient_id = ANY(%(ids)s::bigint[]) AND status = 'booked' ORDER BY id
         """,
-        (list(patient_ids),),
+        {"ids": list(patient_ids)},
     )
-    return [(row[0], row[1]) for row in rows]
+    return [(id, session_id) for id, session_id in rows]
 
 
 async def take_off_accounts(tx: Tx, patient_ids: Sequence[int]) -> None:
     """Take locked registrations off their accounts."""
     await tx.do(
-        "UPDATE patients SET account_id = NULL, phone_slot = NULL WHERE id = ANY(%s::bigint[])",
-        (list(patient_ids),),
+        """
+        UPDATE patients SET account_id = NULL, phone_slot = NULL
+        WHERE id = ANY(%(ids)s::bigint[])
+        """,
+        {"ids": list(patient_ids)},
     )
 
 
 async def record_displaced(
     tx: Tx, old: Mapping[int, int | None], new_id: int, checked_by: str, cancelled: int
 ) -> None:
-    """Keep the record of what displaced what; `old`: the account of each.
+    """Record what displaced what; `old`: the account of each.
 
     `cancelled`: how many bookings of all of them were; they are noted at the first.
     """
@@ -166,9 +176,16 @@ async def record_displaced(
             """
             INSERT INTO displaced_registrations (patient_id, account_id, displaced_by, checked_by,
                                                  cancelled_bookings, displaced_at)
-            VALUES (%s, %s, %s, %s, %s, %s)
+            VALUES (%(id)s, %(account_id)s, %(new_id)s, %(checked_by)s, %(cancelled)s, %(now)s)
             """,
-            (id, account_id, new_id, checked_by, cancelled, tx.now),
+            {
+                "id": id,
+                "account_id": account_id,
+                "new_id": new_id,
+                "checked_by": checked_by,
+                "cancelled": cancelled,
+                "now": tx.now,
+            },
         )
         cancelled = 0
 
@@ -176,8 +193,8 @@ async def record_displaced(
 async def set_displaced(tx: Tx, patient_ids: Sequence[int]) -> None:
     """Let nothing of locked registrations count any more: a checked one takes their place."""
     await tx.do(
-        "UPDATE patients SET displaced_at = %s WHERE id = ANY(%s::bigint[])",
-        (tx.now, list(patient_ids)),
+        "UPDATE patients SET displaced_at = %(now)s WHERE id = ANY(%(ids)s::bigint[])",
+        {"now": tx.now, "ids": list(patient_ids)},
     )
 
 
@@ -187,29 +204,37 @@ async def merge_into(tx: Tx, old: Registration, new_id: int) -> None:
     Before the new one is written: the reference between them is checked at commit.
     """
     await tx.do(
-        "UPDATE patients SET merged_into = %s WHERE id = %s OR merged_into = %s",
-        (new_id, old.id, old.id),
+        "UPDATE patients SET merged_into = %(new_id)s WHERE id = %(id)s OR merged_into = %(id)s",
+        {"new_id": new_id, "id": old.id},
     )
 
 
 async def record_merge(tx: Tx, old: Registration, new_id: int, why: str) -> None:
-    """Keep the record of a merge, and let earlier ones lead to the new registration."""
+    """Record a merge, and let earlier ones lead to the new registration."""
+    params = {
+        "old_id": old.id,
+        "new_id": new_id,
+        "account_id": old.account_id,
+        "why": why,
+        "now": tx.now,
+        "suspended_until": old.suspended_until,
+    }
     await tx.do(
-        "UPDATE person_merges SET survivor_id = %s WHERE survivor_id = %s", (new_id, old.id)
+        "UPDATE person_merges SET survivor_id = %(new_id)s WHERE survivor_id = %(old_id)s", params
     )
     await tx.do(
         """
         INSERT INTO person_merges (patient_id, survivor_id, account_id, why, merged_at, settled_at)
-        VALUES (%s, %s, %s, %s, %s, %s)
+        VALUES (%(old_id)s, %(new_id)s, %(account_id)s, %(why)s, %(now)s, %(now)s)
         """,
-        (old.id, new_id, old.account_id, why, tx.now, tx.now),
+        params,
     )
     await tx.do(
         """
-        UPDATE patients n SET suspended_until = %s,
+        UPDATE patients n SET suspended_until = %(suspended_until)s,
             -- Registering a birth certificate again does not make it last longer.
             document_ends_on = least(n.document_ends_on, o.document_ends_on)
-        FROM patients o WHERE n.id = %s AND o.id = %s
+        FROM patients o WHERE n.id = %(new_id)s AND o.id = %(old_id)s
         """,
-        (old.suspended_until, new_id, old.id),
+        params,
     )

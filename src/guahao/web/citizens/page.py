@@ -13,7 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
 from guahao.rules.people.consent import NOTICE_VERSION
-from guahao.store.people.log_ins import LogIn
+from guahao.store.people.log_ins import Login
 from guahao.web.citizens.services import Services
 from guahao.web.framework import cookies as cookie_names
 from guahao.web.framework.page_base import BasePage
@@ -63,7 +63,7 @@ class Page(BasePage):
         super().__init__(services, request)
         self.services = services
         # None: nobody is logged in, or nobody has asked yet (`identify`).
-        self.log_in: LogIn | None = None
+        self.log_in: Login | None = None
 
     # Who came ---------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from guahao.flows.kernel.platform import Platform
 from guahao.flows.people import log_ins
 from guahao.rules.people.log_ins import LogInRefusal
 from guahao.security_log import about
-from guahao.store.people.log_ins import LogIn
+from guahao.store.people.log_ins import Login
 from guahao.web.http.reading import ProblemError, header
 
 LIFETIME_SECONDS = 1800  # of an access token
@@ -118,7 +118,7 @@ class Tokens:
             raise ProblemError(LogInRefusal.CONFIRM_REQUIRED)
         return found.account_id
 
-    async def log_in_by(self, claims: Claims) -> LogIn:
+    async def log_in_by(self, claims: Claims) -> Login:
         """Return the log-in of these claims, confirmed or not; raise ProblemError (401)."""
         found = await log_ins.current(self._platform, claims.account_id, claims.log_in_id)
         if found is None:
