@@ -1,7 +1,7 @@
 """The English of every text, by gettext; the Chinese in the source is the key.
 
-Every .po file under locales/en/LC_MESSAGES is read when it is first needed, so that nothing is
-compiled and nothing compiled can be out of date.
+Every .po file under locales/en/LC_MESSAGES is read on first use, so that no compiled catalogue can
+be out of date.
 """
 
 from __future__ import annotations

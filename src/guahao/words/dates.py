@@ -1,4 +1,4 @@
-"""Days, times and sums of money, as both languages write them.
+"""Dates, times and amounts of money in both languages.
 
 12月3日 周四 上午, or Thu 3 Dec, morning; ¥80. Every date comes with its weekday.
 """
@@ -86,7 +86,7 @@ def say_visit(
     starts_at: time | None = None,
     ends_at: time | None = None,
 ) -> str:
-    """12月3日 周四 上午 08:30–09:00 or Thu 3 Dec, morning 08:30–09:00."""
+    """Write 12月3日 周四 上午 08:30–09:00 or Thu 3 Dec, morning 08:30–09:00."""
     parted = ", " if language == "en" else " "
     text = f"{say_day(day, language, today)}{parted}{PERIOD_WORDS[period].of(language)}"
     clock = "–".join(t.isoformat("minutes") for t in (starts_at, ends_at) if t is not None)
@@ -94,7 +94,7 @@ def say_visit(
 
 
 def say_time(moment: datetime, language: Language, today: date) -> str:
-    """12月2日 周三 15:00 or Wed 2 Dec, 15:00, by the city's clock."""
+    """Write 12月2日 周三 15:00 or Wed 2 Dec, 15:00, by the city's clock."""
     local = moment.astimezone(CITY_TIME)
     parted = ", " if language == "en" else " "
     clock = local.time().isoformat("minutes")
@@ -102,6 +102,6 @@ def say_time(moment: datetime, language: Language, today: date) -> str:
 
 
 def say_money(fen: int) -> str:
-    """¥80, or ¥80.50 where there are fen."""
+    """Write ¥80, or ¥80.50 where there are fen."""
     yuan, rest = divmod(fen, _FEN)
     return f"¥{yuan}.{rest:02d}" if rest else f"¥{yuan}"

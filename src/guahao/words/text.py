@@ -1,4 +1,4 @@
-"""A text that is said to a person, in the language of the reader."""
+"""A text for people, in the language of the reader."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from guahao.words.catalogue import Language, translations
 class Words:
     """A Chinese text, which is the key of its English; may hold {places} for `str.format`.
 
-    `context`: where the same Chinese means something else than elsewhere (gettext's msgctxt).
+    `context`: gettext's msgctxt, where the same Chinese has another meaning elsewhere.
     """
 
     zh: str

@@ -39,7 +39,7 @@ def test_a_kept_token_is_the_log_ins_own(tokens: Tokens, clock: Clock) -> None:
 def test_no_more_tokens_are_kept_than_the_bound(
     tokens: Tokens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_KEPT_MAX", 3)
+    monkeypatch.setattr(module, "_CACHED_MAX", 3)
     for number in range(1, 10):
         tokens.claims_of(scope_with(tokens.issue(number, number)))
     assert len(tokens._cache) == 3

@@ -1,7 +1,7 @@
-"""The cookies of the pages: none that a script could read, none that leaves this site.
+"""The cookies of the pages: HttpOnly, and sent to this site only.
 
-In production their names carry the prefix `__Host-`: browsers then take them over TLS
-only, from this very host, for every path.
+In production their names carry the prefix `__Host-`: browsers then accept them only over TLS, from
+this host, and for every path.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ _PREFIXED = {
     FLASH,
     DEVICE,
     OWN_DEVICE,
-}  # the others are a matter of taste, not of trust
+}  # the others hold preferences only
 _DAY = 24 * 3600
-# Longer than a login holds, so that whose login has expired is told that, and goes on.
+# Longer than a login lasts, so that visitors with an expired login learn why they log in again.
 LIFETIME_SECONDS = {
     SESSION: 30 * _DAY,
     BROWSER: 365 * _DAY,
@@ -52,20 +52,20 @@ LIFETIME_SECONDS = {
 
 @dataclass(frozen=True, slots=True)
 class Cookies:
-    """Reads and writes them; `secure` in production."""
+    """Reads and writes cookies; `secure` in production."""
 
     secure: bool
 
     def read(self, scope: Scope, name: str) -> str | None:
-        """The value a browser sent."""
+        """Return the value that a browser sent."""
         return cookie(scope, self._name(name))
 
     def keep(self, name: str, value: str) -> tuple[bytes, bytes]:
-        """The header that keeps a value for the lifetime of its kind."""
+        """Return the header that sets a cookie for the lifetime of its kind."""
         return self._set(name, value, LIFETIME_SECONDS[name])
 
     def drop(self, name: str) -> tuple[bytes, bytes]:
-        """The header that makes a browser forget it."""
+        """Return the header that deletes a cookie."""
         return self._set(name, "", 0)
 
     def _set(self, name: str, value: str, seconds: int) -> tuple[bytes, bytes]:

@@ -1,7 +1,7 @@
-"""The front of every request: counts it, limits its caller, seals its answer.
+"""The outermost middleware: counts requests, limits callers and adds the security headers.
 
-One plain ASGI layer around the whole application, so that it also sees what no route
-answers, and costs a call of the booking desk little.
+A plain ASGI layer around the whole application, so that it also sees requests without a route and
+costs a booking call little.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from guahao.web.http.bodies import Bodies
 from guahao.web.http.limits import Callers
 from guahao.web.words.replies import Replies
 
-# One policy for all pages: nothing from elsewhere, nothing inline, no frames.
+# The same policy for all pages: no other origins, nothing inline, no frames.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
     " font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none';"
@@ -36,22 +36,22 @@ SECURITY_HEADERS = (
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
 )
-# Only over TLS from now on, where the platform is served over TLS at all.
+# Sent only in production, where the platform is served over TLS.
 _HSTS = (b"strict-transport-security", b"max-age=31536000")
-# One address speaks for a whole city here, and proves itself before anything is done for it.
+# Not limited by address: a single provider calls for the whole city, and authenticates itself.
 _SIGNED = frozenset({"/wechat", "/sms/receipts"})
-# Asked by what watches the machine: never limited, so that a flood does not look like a failure.
+# Never limited, so that a flood does not look like a failure to the monitoring.
 _HEALTH = "/health/"
-# Answered whether or not a database is there.
+# Served even without a database.
 _OF_THE_MACHINE = ("/health/", "/metrics", "/static/", "/status", "/api/v1/status")
 _NO_ROUTE = "none"
-_NOT_ANSWERED = 499  # the caller went away, or the answer broke off
+_NOT_ANSWERED = 499  # the client disconnected, or the response was cut off
 
 _log = structlog.get_logger("guahao.web")
 
 
 class Front:
-    """Wraps the application `app`, over one platform."""
+    """Wraps the application `app` of a platform."""
 
     def __init__(
         self,
@@ -76,11 +76,11 @@ class Front:
         )
         self._replies = replies
         self._error_page = error_page
-        # Asked once: most processes tell of no single request, and even not to tell costs.
-        self._tells = _log.bind().is_enabled_for(logging.DEBUG)
+        # Cached: even a disabled log call takes time on every request.
+        self._logs_requests = _log.bind().is_enabled_for(logging.DEBUG)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
+        """Handle a request."""
         if scope["type"] == ScopeType.WEBSOCKET:
             await self._app(scope, receive, send)
             return
@@ -119,7 +119,7 @@ class Front:
         count_request(sealed.method, route, sealed.status, seconds)
         if security_log.is_noted(scope):
             security_log.log_noted(scope, self._vault, self._callers.of(scope).address, route)
-        if self._tells:
+        if self._logs_requests:
             _log.debug(
                 "request",
                 method=sealed.method,
@@ -130,7 +130,7 @@ class Front:
 
 
 class _Sealed:
-    """Sends an answer with the security headers on it; none of its body for a HEAD."""
+    """Sends a response with the security headers, and without a body for HEAD."""
 
     __slots__ = ("_headers", "_send", "is_head", "method", "status")
 

@@ -1,7 +1,7 @@
-"""What Prometheus reads: requests by route and how long they took.
+"""Metrics for Prometheus: requests by route and their duration.
 
-Several web processes share their counts where PROMETHEUS_MULTIPROC_DIR names a folder
-before the first import.
+Several web processes share their counters if PROMETHEUS_MULTIPROC_DIR names a folder before the
+first import.
 """
 
 from __future__ import annotations
@@ -25,35 +25,30 @@ _requests = Counter(
 )
 _seconds = Histogram(
     "guahao_http_request_seconds",
-    "Time from request to answer",
+    "Time from request to response",
     ["method", "route"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-# Label sets are few (routes are templates); looking one up in the library costs more.
-_kept: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+# Cached: there are few label sets (routes are templates), and the library's look-up costs more.
+_cache: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
 
 def count_request(method: str, route: str, status: int, seconds: float) -> None:
-    """Count one answered request. `route` is the template, never the path."""
-    kept = _kept.get((method, route, status))
-    if kept is None:
-        kept = _keep(method, route, status)
-    counter, histogram = kept
+    """Count a request. `route` is the template, never the path."""
+    labelled = _cache.get((method, route, status))
+    if labelled is None:
+        known = method if method in _METHODS else "other"
+        labelled = _requests.labels(known, route, status), _seconds.labels(known, route)
+        if known == method:
+            _cache[method, route, status] = labelled
+    counter, histogram = labelled
     counter.inc()
     histogram.observe(seconds)
 
 
-def _keep(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
-    known = method if method in _METHODS else "other"
-    labelled = _requests.labels(known, route, status), _seconds.labels(known, route)
-    if known == method:
-        _kept[method, route, status] = labelled
-    return labelled
-
-
 def exposition() -> tuple[bytes, str]:
-    """All metrics of all processes, and their content type."""
+    """Return all metrics of all processes, and their content type."""
     registry = REGISTRY
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         _forget_dead(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]))
@@ -63,7 +58,7 @@ def exposition() -> tuple[bytes, str]:
 
 
 def _forget_dead(folder: Path) -> None:
-    """Drop the gauges of processes that have died: what they knew is true no more."""
+    """Delete the gauges of processes that no longer exist."""
     for file in folder.glob("gauge_live*.db"):
         pid = file.stem.rpartition("_")[2]
         if pid.isdigit() and not psutil.pid_exists(int(pid)):

@@ -1,4 +1,4 @@
-"""The description of the calls (OpenAPI 3.1), made from what the doors say of themselves."""
+"""The OpenAPI 3.1 description of the API, generated from its endpoints."""
 
 from __future__ import annotations
 
@@ -53,17 +53,17 @@ _ABOUT = Words(
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One call of an API: where, what it takes, what it answers, how it may fail.
+    """An endpoint of the API: its path, input, response and problems.
 
-    `needs_token`: a citizen's. `scope`: what a hospital's token must hold; empty: any of its
-    tokens will do. `others`: answers of other statuses that are no problems.
+    `needs_token`: a citizen's token. `scope`: the scope that a hospital's token needs; empty: any
+    token of the hospital. `others`: responses of other statuses that are not problems.
     """
 
     method: Method
     path: str
     tag: Words
     summary: Words
-    answer: msgspec.Struct  # an example; its type is the answer's
+    answer: msgspec.Struct  # an example; its type is the response type
     status: int = 200
     body: msgspec.Struct | None = None  # an example likewise
     query: type[msgspec.Struct] | None = None
@@ -75,7 +75,7 @@ class Endpoint:
     problems: tuple[str, ...] = ()
 
     def codes(self) -> list[str]:
-        """Every problem this call may answer with."""
+        """Return every problem that this endpoint can respond with."""
         return [
             *(_WITH_TOKEN if self.needs_token else ()),
             *(() if self.scope is None else _WITH_SCOPE),
@@ -89,7 +89,7 @@ class Endpoint:
 def describe(
     endpoints: Iterable[Endpoint], prefix: str, replies: Replies, language: Language
 ) -> bytes:
-    """The OpenAPI document, in one language."""
+    """Return the OpenAPI document in a language."""
     endpoints = list(endpoints)
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
@@ -116,7 +116,7 @@ def describe(
 
 
 def _hospital_security(prefix: str, language: Language) -> dict[str, Any]:
-    """OAuth 2 client credentials (RFC 6749, 4.4)."""
+    """Describe OAuth 2 client credentials (RFC 6749, 4.4)."""
     scopes = {scope.value: words.of(language) for scope, words in _SCOPES.items()}
     flow = {"tokenUrl": f"{prefix}/hospital/token", "scopes": scopes}
     return {"type": "oauth2", "flows": {"clientCredentials": flow}}
@@ -209,7 +209,7 @@ def _query_parameters(endpoint: Endpoint, language: Language) -> list[dict[str, 
             "name": name,
             "in": "query",
             "required": name in required,
-            # An empty value is a field of a form that was left empty: as if not given.
+            # An empty value counts as missing: forms send fields that were left empty.
             **({} if name in required else {"allowEmptyValue": True}),
             "description": FIELDS[name].of(language),
             "schema": field,

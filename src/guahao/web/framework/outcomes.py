@@ -1,4 +1,4 @@
-"""Problems as FHIR's OperationOutcome, for whoever calls under /fhir/."""
+"""Problems as FHIR's OperationOutcome, for requests under /fhir/."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ FHIR_PATH = "/fhir/"
 FHIR_JSON = "application/fhir+json"
 _SYSTEM = "urn:guahao:problem"
 
-# FHIR's own words (issue-type) by HTTP status.
+# FHIR's issue types by HTTP status.
 _ISSUE_TYPES = {
     400: "invalid",
     401: "login",
@@ -29,7 +29,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def operation_outcome(problem: Problem, trace_id: str | None = None) -> bytes:
-    """The problem as the body of an answer: our word as the coding, our sentence as the text."""
+    """Encode a problem as an OperationOutcome: our code as coding, our sentence as text."""
     issue: dict[str, object] = {
         "severity": "error",
         "code": _ISSUE_TYPES.get(problem.status, "exception"),

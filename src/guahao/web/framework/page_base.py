@@ -1,4 +1,4 @@
-"""What every visit to a page has in common, whoever comes: language, time, words, forms."""
+"""The base of every page, for citizens and staff: language, time, texts and forms."""
 
 from __future__ import annotations
 
@@ -30,32 +30,32 @@ from guahao.words import dates
 from guahao.words.catalogue import Language, translations
 
 _NO_STORE = b"no-store"
-# The browser may show it again on the way back, with what was typed into it.
+# Lets the browser's back button show the form again, with what was typed into it.
 _REVALIDATED = b"private, no-cache"
 
 
 class PageServices(Protocol):
-    """What a page needs of its door."""
+    """The services that every page needs."""
 
     @property
     def platform(self) -> Platform:
-        """The platform behind."""
+        """Return the platform."""
 
     @property
     def replies(self) -> Replies:
-        """The words for outcomes."""
+        """Return the texts of outcomes."""
 
     @property
     def cookies(self) -> Cookies:
-        """How cookies are kept."""
+        """Return the reader and writer of cookies."""
 
     @property
     def csrf_key(self) -> bytes:
-        """What forms are signed with."""
+        """Return the key that form tokens are signed with."""
 
 
 class BasePage:
-    """Made for each request. Templates see it as `page`."""
+    """A request for a page; templates see it as `page`."""
 
     def __init__(self, services: PageServices, request: ApiRequest) -> None:
         self._base_services = services
@@ -64,52 +64,52 @@ class BasePage:
         self.files: dict[str, Upload] = {}
         self._headers: list[tuple[bytes, bytes]] = []
 
-    # Who came ---------------------------------------------------------------------------
+    # The request ---------------------------------------------------------------------------
 
     @cached_property
     def language(self) -> Language:
-        """zh or en: what the switch was set to, else what the browser asks for."""
+        """Return the language chosen by the switch, else the browser's."""
         return chosen_language(self.request.scope)
 
     @cached_property
     def now(self) -> datetime:
-        """The platform's time, on the city's clock."""
+        """Return the platform's time, on the city's clock."""
         return self._base_services.platform.db.clock()
 
     @property
     def today(self) -> date:
-        """Today in the city."""
+        """Return today's date in the city."""
         return self.now.date()
 
     @property
     def path(self) -> str:
-        """This page's path, without its query."""
+        """Return this page's path, without its query."""
         raw = self.request.scope.get("raw_path") or self.request.scope["path"].encode()
         return raw.decode("latin-1").partition("?")[0]
 
     @cached_property
     def here(self) -> str:
-        """This page's path with its query: where its form is sent, and where to come back to."""
+        """Return this page's path and query: its form is sent there, logging in returns there."""
         query = self.request.scope["query_string"].decode("latin-1")
         path = local_path(self.path)
         return local_path(f"{path}?{query}", path) if query else path
 
     def query(self, name: str) -> str:
-        """A field of the address, without control characters; empty where there is none."""
+        """Return a query parameter without control characters; empty where it is missing."""
         found = self.request.query_params.get(name)
         return "".join(c for c in found if c.isprintable()) if isinstance(found, str) else ""
 
-    # What was sent ----------------------------------------------------------------------
+    # The form ----------------------------------------------------------------------
 
     async def read_form(self, lines: frozenset[str] = frozenset()) -> None:
-        """Read a POST into `form`; raises ProblemError (403) unless a page of ours sent it.
+        """Read a POST into `form`; raise ProblemError (403) unless a page of ours sent it.
 
-        `lines`: the fields that may be of several lines.
+        `lines`: the multi-line fields.
         """
         self._accept(await read_fields(self.request, lines))
 
     async def read_upload(self, bytes_max: int) -> None:
-        """The same of a form with files; these into `files`, `bytes_max` in all."""
+        """Read a POST with files into `form` and `files`; these have at most `bytes_max` in all."""
         fields, files = await read_upload_fields(self.request, bytes_max)
         self._accept(fields)
         self.files = files
@@ -126,31 +126,31 @@ class BasePage:
         self.form = fields
 
     def back(self, otherwise: str = "/") -> str:
-        """Where the visitor came from or wanted to go (`next`), if it is a place of ours."""
+        """Return the path to continue at (`next`), if it is a path of this site."""
         return local_path(self.form.get("next") or self.query("next") or None, otherwise)
 
-    # How it is answered -----------------------------------------------------------------
+    # The response -----------------------------------------------------------------
 
     def render(
-        self, name: str, status: int = 200, *, keepable: bool = False, **context: Any
+        self, name: str, status: int = 200, *, cacheable: bool = False, **context: Any
     ) -> Answer:
-        """A template as the answer. `keepable`: a form that holds nobody's data yet."""
+        """Render a template. `cacheable`: a form without personal data."""
         html = template(name, self.language).render(page=self, **context)
         return html_answer(
             self.request.scope,
             html,
             status,
             self._headers,
-            cache_control=_REVALIDATED if keepable else _NO_STORE,
+            cache_control=_REVALIDATED if cacheable else _NO_STORE,
         )
 
     def image(self, data: bytes, media_type: bytes) -> Answer:
-        """A picture of this very moment, which nobody keeps."""
+        """Return an image that must not be cached."""
         headers = [(b"content-type", media_type), (b"cache-control", _NO_STORE), *self._headers]
         return Answer(200, data, headers)
 
     def download(self, data: bytes, filename: str, media_type: str) -> Answer:
-        """A file that the browser saves under this name."""
+        """Return a file that the browser saves under this name."""
         headers = [
             (b"content-type", media_type.encode()),
             (b"content-disposition", attachment(filename).encode()),
@@ -159,32 +159,32 @@ class BasePage:
         return Answer(200, data, [*headers, *self._headers])
 
     def clear_browser(self) -> None:
-        """Have the browser delete what it cached and stored of this site; cookies stay."""
+        """Make the browser delete its cache and storage of this site, but not its cookies."""
         self.add_header("clear-site-data", '"cache", "storage"')
 
     def redirect(self, path: str) -> Answer:
-        """See another page of ours (303)."""
+        """Redirect to another page of this site (303)."""
         return redirect_answer(path, self._headers)
 
     def add_header(self, name: str, value: str) -> None:
-        """A header of the answer to come."""
+        """Add a header to the response."""
         self._headers.append((name.encode(), value.encode()))
 
     def set_cookie(self, name: str, value: str) -> None:
-        """Keep a value in the browser (see `cookies`)."""
+        """Set a cookie (see `cookies`)."""
         self._headers.append(self._base_services.cookies.keep(name, value))
 
     def drop_cookie(self, name: str) -> None:
-        """Make the browser forget a value."""
+        """Delete a cookie."""
         self._headers.append(self._base_services.cookies.drop(name))
 
     def seal(self, name: str, text: str) -> None:
-        """Keep a text in the browser that it can neither read nor change."""
+        """Set a cookie that the browser can neither read nor change."""
         sealed = self._base_services.platform.vault.seal("cookies", name, 0, text)
         self.set_cookie(name, urlsafe_b64encode(sealed).decode())
 
     def sealed(self, name: str) -> str | None:
-        """What `seal` kept; None where it is gone or was tampered with."""
+        """Return the text of a sealed cookie; None where it is missing or was tampered with."""
         value = self._cookie(name)
         if value is None:
             return None
@@ -195,55 +195,55 @@ class BasePage:
         except (VaultError, ValueError):
             return None
 
-    # In whose words ---------------------------------------------------------------------
+    # Texts ---------------------------------------------------------------------
 
     def say(self, chinese: str, **places: object) -> str:
-        """Our words in the visitor's language; {places} are filled in."""
+        """Translate a text into the visitor's language and fill in its {places}."""
         return translations(self.language).gettext(chinese).format(**places)
 
     @cached_property
     def names(self) -> Names:
-        """The data's own words in the reader's language."""
+        """Return the names of hospitals, titles and states in the visitor's language."""
         return Names(self.language, self._base_services.platform.titles.english)
 
     def problem(self, code: str, **more: Any) -> Problem:
-        """An outcome as a title and a sentence in the visitor's language (web/words/replies.py)."""
+        """Return the title and sentence of an outcome in the visitor's language."""
         refused(self.request.scope, code)
         return self._base_services.replies.problem(code, self.language, **more)
 
     def weekday(self, day: date) -> str:
-        """周四 or Thu."""
+        """Write 周四 or Thu."""
         return dates.say_weekday(day, self.language)
 
     def day(self, day: date) -> str:
-        """12月3日 周四 or Thu 3 Dec."""
+        """Write 12月3日 周四 or Thu 3 Dec."""
         return dates.say_day(day, self.language, self.today)
 
     def days(self, days: Iterable[date]) -> str:
-        """Days in a row."""
+        """Write a list of days."""
         return ("; " if self.language == "en" else "、").join(self.day(day) for day in days)
 
     def visit(
         self, day: date, period: str, starts_at: time | None = None, ends_at: time | None = None
     ) -> str:
-        """12月3日 周四 上午 08:30–09:00 or Thu 3 Dec, morning 08:30–09:00."""
+        """Write 12月3日 周四 上午 08:30–09:00 or Thu 3 Dec, morning 08:30–09:00."""
         return dates.say_visit(day, period, self.language, self.today, starts_at, ends_at)
 
     def time(self, moment: datetime) -> str:
-        """12月2日 周三 15:00 or Wed 2 Dec, 15:00."""
+        """Write 12月2日 周三 15:00 or Wed 2 Dec, 15:00."""
         return dates.say_time(moment, self.language, self.today)
 
     def period(self, period: str) -> str:
-        """上午 or morning."""
+        """Write 上午 or morning."""
         return dates.PERIOD_WORDS[period].of(self.language)
 
     def id_type(self, id_type: str) -> str:
-        """居民身份证 or Resident ID card."""
+        """Write 居民身份证 or Resident ID card."""
         return dates.ID_TYPE_WORDS[id_type].of(self.language)
 
     @property
     def id_types(self) -> dict[str, str]:
-        """Every type of document and its name."""
+        """Return every type of document with its name."""
         return {code: words.of(self.language) for code, words in dates.ID_TYPE_WORDS.items()}
 
     money = staticmethod(dates.say_money)
@@ -253,12 +253,12 @@ class BasePage:
 
     @property
     def hotline(self) -> str:
-        """The number to call."""
+        """Return the hotline's number."""
         return self._base_services.platform.settings.hotline
 
     @property
     def as_of(self) -> str | None:
-        """While no primary answers: the time for which what is shown is true."""
+        """Return the time of the data while it comes from a replica; None with a primary."""
         moment = self._base_services.platform.db.as_of
         if moment is None:
             return None
@@ -266,22 +266,22 @@ class BasePage:
 
     @property
     def checks_names(self) -> bool:
-        """Whether the policy limits persons whose real name nobody has checked."""
+        """Return whether the policy restricts persons whose real name is not verified."""
         return self._base_services.platform.checks_names
 
     @property
     def demo_verifier(self) -> str:
-        """Where the demo's verifier is asked: the number that it refuses. Else empty."""
+        """Return the document number that the demo's verifier refuses; else an empty text."""
         return MISMATCHING_NUMBER if self._base_services.platform.verifier.name == "demo" else ""
 
     @property
     def is_demo(self) -> bool:
-        """Whether messages can be read in the demo's outbox."""
+        """Return whether messages can be read in the demo's outbox."""
         return self._base_services.platform.settings.demo
 
     @property
     def csrf_field(self) -> Markup:
-        """The hidden field that every form of ours holds."""
+        """Return the hidden field with the CSRF token, which every form needs."""
         value = csrf.token(self._base_services.csrf_key, self._browser)
         return Markup('<input type="hidden" name="{}" value="{}">').format(csrf.FIELD, value)
 

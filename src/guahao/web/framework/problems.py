@@ -39,13 +39,13 @@ _CODES = {
 _SERVER_ERROR = 500
 _PROGRAMS = ("/api/", FHIR_PATH)
 
-# A problem as a page, with the id by which the log tells its cause, if it is in the log.
+# Renders a problem as a page, with the trace id under which the log has its cause, if any.
 ErrorPage = Callable[[ApiRequest, Problem, str | None], Answer]
 _UNAUTHORIZED = 401
 
 
 class ProblemBody(msgspec.Struct, omit_defaults=True):
-    """What a problem looks like on the wire."""
+    """The JSON body of a problem."""
 
     type: str
     title: str
@@ -61,7 +61,7 @@ class ProblemBody(msgspec.Struct, omit_defaults=True):
 
 
 def problem_body(problem: Problem, trace_id: str | None = None) -> ProblemBody:
-    """The members of RFC 9457, and what the reader can act upon."""
+    """Build the members of RFC 9457 and our own, which clients can act upon."""
     moment = problem.retry_from
     return ProblemBody(
         type=f"urn:problem-type:guahao:{problem.code}",
@@ -78,26 +78,23 @@ def problem_body(problem: Problem, trace_id: str | None = None) -> ProblemBody:
 
 
 def problem_answer(scope: Scope, problem: Problem, *, reasons: list[str] | None = None) -> Answer:
-    """A problem as a finished answer."""
+    """Return a problem as a finished response."""
     refused(scope, problem.code)
     headers = [(name.encode(), value.encode()) for name, value in _headers(problem).items()]
     headers.append((b"content-type", _media_type(scope).encode()))
-    return Answer(problem.status, _body(scope, problem, reasons), headers)
+    body = _encoded(scope, problem, _traced(scope, problem), reasons)
+    return Answer(problem.status, body, headers)
 
 
 def wants_page(scope: Scope) -> bool:
-    """Whether a browser asks for something to show; programs' own paths never are."""
+    """Return whether to respond with a page: a browser asks, outside the paths of the APIs."""
     accepted = header(scope, b"accept") or b""
     return b"text/html" in accepted and not scope["path"].startswith(_PROGRAMS)
 
 
 def asked_language(scope: Scope) -> Language:
-    """The language of a problem's reader; only pages have a switch for it."""
+    """Return the language for a problem; only pages have a language switch."""
     return chosen_language(scope) if wants_page(scope) else reader_language(scope)
-
-
-def _body(scope: Scope, problem: Problem, reasons: list[str] | None) -> bytes:
-    return _encoded(scope, problem, _traced(scope, problem), reasons)
 
 
 def _encoded(
@@ -115,7 +112,7 @@ def _media_type(scope: Scope) -> str:
 
 
 def _traced(scope: Scope, problem: Problem, error: Exception | None = None) -> str | None:
-    """One line in the log for every 5xx, by which an agent's question finds its cause."""
+    """Log every 5xx under a trace id, by which an agent's question finds its cause."""
     if problem.status < _SERVER_ERROR:
         return None
     trace_id = secrets.token_hex(8)
@@ -141,7 +138,7 @@ def _headers(problem: Problem) -> dict[str, str]:
 
 
 def exception_handlers(replies: Replies, error_page: ErrorPage) -> ExceptionHandlersMap:
-    """What Litestar does with an exception: every one becomes a problem, or its page."""
+    """Return Litestar's exception handlers: every exception becomes a problem, or its page."""
 
     def response(
         request: Request[Any, Any, Any],
@@ -152,7 +149,7 @@ def exception_handlers(replies: Replies, error_page: ErrorPage) -> ExceptionHand
         refused(request.scope, problem.code)
         trace_id = _traced(request.scope, problem, error)
         if wants_page(request.scope):
-            return _shown(error_page(request, problem, trace_id), headers)
+            return _as_response(error_page(request, problem, trace_id), headers)
         return Response(
             _encoded(request.scope, problem, trace_id),
             status_code=problem.status,
@@ -198,8 +195,8 @@ def exception_handlers(replies: Replies, error_page: ErrorPage) -> ExceptionHand
     }
 
 
-def _shown(page: Answer, headers: dict[str, str] | None) -> Response[bytes]:
-    """A page's answer as Litestar takes it from a handler of exceptions."""
+def _as_response(page: Answer, headers: dict[str, str] | None) -> Response[bytes]:
+    """Convert a page into the response type that Litestar expects of exception handlers."""
     own = {name.decode(): value.decode() for name, value in page.headers}
     return Response(
         page.body,

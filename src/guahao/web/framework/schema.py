@@ -1,4 +1,4 @@
-"""/schema: the API's description, as JSON and as a page that needs no other server."""
+"""/schema: the API's description, as JSON and as a page without external files."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _VARY = (b"vary", b"accept-language")
 def schema_routes(
     endpoints: list[Endpoint], prefix: str, replies: Replies
 ) -> list[HTTPRouteHandler]:
-    """The page and the document; the document is made when it is first asked for."""
+    """Return the routes of the page and the document, which is built on the first request."""
     page = Answer(200, _PAGE.encode(), [_HTML])
 
     @cache

@@ -1,4 +1,4 @@
-"""The templates, once for each language."""
+"""The Jinja templates, in an environment for each language."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TEMPLATES = Path(__file__).parents[1] / "templates"
 
 
 def template(name: str, language: Language) -> Template:
-    """A template of templates/ whose words are said in this language."""
+    """Return a template of templates/ with its texts in this language."""
     return _environment(language).get_template(name)
 
 

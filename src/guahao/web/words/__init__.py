@@ -1,1 +1,1 @@
-"""Both languages: catalogues, and the sentence of each outcome."""
+"""The texts of the web in both languages, and the sentence of each outcome."""

@@ -1,4 +1,4 @@
-"""What differs between a hospital's list and ours, and what would cure it, in both languages."""
+"""The differences between a hospital's list and ours, and how to resolve them."""
 
 from __future__ import annotations
 

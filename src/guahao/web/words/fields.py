@@ -1,4 +1,4 @@
-"""What each field of a request must be, for whoever got one wrong and for the description."""
+"""The expected value of each request field, for error messages and the API description."""
 
 from __future__ import annotations
 
@@ -69,5 +69,5 @@ _ANYTHING = Words("见接口文档")
 
 
 def expected(field: str | None) -> Words:
-    """What a value of this field must be."""
+    """Return the description of this field's values."""
     return FIELDS.get(field or "", _ANYTHING)

@@ -1,4 +1,4 @@
-"""Chinese or English, as the reader asks."""
+"""The choice between Chinese and English."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from guahao.words.catalogue import Language
 
 LANGUAGE_COOKIE = "language"
 
-_LONGEST_HEADER = 200  # characters; nobody's browser sends more
+_HEADER_BYTES_MAX = 200  # browsers send less
 
 
 def chosen_language(scope: Scope) -> Language:
-    """What a page's reader chose by the switch; where nobody chose, what the browser asks."""
+    """Return the language chosen by the page's switch, else the browser's."""
     chosen = cookie(scope, LANGUAGE_COOKIE)
     if chosen in ("zh", "en"):
         return "en" if chosen == "en" else "zh"
@@ -23,9 +23,9 @@ def chosen_language(scope: Scope) -> Language:
 
 
 def reader_language(scope: Scope) -> Language:
-    """What `Accept-Language` prefers of Chinese and English; Chinese where it says neither."""
+    """Return Chinese or English by `Accept-Language`; Chinese where it lists neither."""
     accepted = header(scope, b"accept-language")
-    return "zh" if accepted is None else _preferred(accepted[:_LONGEST_HEADER])
+    return "zh" if accepted is None else _preferred(accepted[:_HEADER_BYTES_MAX])
 
 
 @lru_cache(maxsize=256)
@@ -42,7 +42,7 @@ def _preferred(accepted: bytes) -> Language:
 
 
 def _weight(parameters: list[str]) -> float:
-    """The value of `q`, 1 where there is none; what is no number prefers nothing."""
+    """Return the value of `q`, which defaults to 1; 0 where it is not a number."""
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name.strip() == "q":

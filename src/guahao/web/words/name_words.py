@@ -1,4 +1,4 @@
-"""What is wrong with a person's name, and what to write instead, in both languages."""
+"""The sentences about invalid names of persons, with what to write instead."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NAMES: Mapping[NameFaultKind, Words] = {
 
 
 def say_name_fault(fault: NameFault, language: Language) -> str:
-    """The sentence for a name that was refused."""
+    """Return the sentence for a refused name."""
     return (
         NAMES[fault.kind]
         .of(language)

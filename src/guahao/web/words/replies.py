@@ -1,8 +1,8 @@
-"""What every outcome is to its reader: a status, a title, and a sentence that helps.
+"""The status, title and sentence of every outcome.
 
-A sentence says what happened and what the reader can do instead, in Chinese and English;
-where there is a time from which it would be allowed, it names it. Every door answers with
-these. A new outcome needs its entry in `REPLIES`; a test counts them.
+A sentence says what happened and what the reader can do instead, in Chinese and English, and from
+when it would be allowed, where that is known. All routers respond with these. A new outcome needs
+an entry in `REPLIES`; a test checks this.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from guahao.words.text import Words
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A reply in one language, ready to be sent by any door."""
+    """A reply in the reader's language, ready to be sent by any router."""
 
     code: str
     status: int
@@ -45,9 +45,9 @@ class Problem:
 
 
 class Replies:
-    """The sentences with this platform's numbers and hotline in them.
+    """The sentences, filled in with this platform's numbers and hotline.
 
-    `policy`: asked for each sentence, for its numbers are those of the day.
+    `policy` is called for each sentence, because the policy can change from day to day.
     """
 
     def __init__(self, policy: Callable[[], Policy], hotline: str) -> None:
@@ -55,7 +55,7 @@ class Replies:
         self._hotline = hotline
 
     def refused(self, refused: Refused[Refusal], language: Language) -> Problem:
-        """A refused booking, with the date or time from which it would be allowed."""
+        """Return the problem of a refused booking, with the time from which it would be allowed."""
         return self.problem(
             refused.reason.value,
             language,
@@ -64,7 +64,7 @@ class Replies:
         )
 
     def name_refused(self, fault: NameFault, language: Language) -> Problem:
-        """A name that cannot be one, with the character that is wrong."""
+        """Return the problem of an invalid name, which quotes the wrong character."""
         problem = self.problem(PatientRefusal.NAME_INVALID, language)
         return replace(problem, detail=say_name_fault(fault, language))
 
@@ -79,7 +79,7 @@ class Replies:
         deadline: datetime | None = None,
         field: str | None = None,
     ) -> Problem:
-        """Any outcome by its code. `deadline` is named in the sentence only."""
+        """Return the problem of an outcome's code. `deadline` only appears in the sentence."""
         reply = REPLIES[code]
         when = _when(retry_from or deadline, visit_from, language)
         words = reply.dated if when and reply.dated else reply.detail

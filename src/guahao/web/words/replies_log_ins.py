@@ -1,4 +1,4 @@
-"""The sentences about logging in: one-time passwords, tokens, confirming, log-ins that ended."""
+"""The replies about logging in: one-time passwords, tokens, confirmation, ended log-ins."""
 
 from __future__ import annotations
 

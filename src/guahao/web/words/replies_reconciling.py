@@ -1,4 +1,4 @@
-"""What a hospital's system is told of its own list of bookings."""
+"""The replies to hospitals' systems about the lists of bookings that they send."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One outcome's words, before any numbers are in them."""
+"""The texts of an outcome, before numbers are filled in."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from guahao.words.text import Words
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One outcome. `dated` replaces `detail` where a time is known, as its {when}."""
+    """The texts of an outcome. `dated` replaces `detail` where its {when} is known."""
 
     status: int
     title: Words

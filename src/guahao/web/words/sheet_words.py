@@ -1,4 +1,4 @@
-"""What is wrong with a file and its cells, and what to write instead, in both languages."""
+"""The sentences about faults of a file and its cells, with what to write instead."""
 
 from __future__ import annotations
 
@@ -134,12 +134,12 @@ _NONE = Words("无")
 
 
 def say_file(word: str, language: Language) -> str:
-    """Why a file is no tables, and what helps."""
+    """Return why a file cannot be read as tables, and how to fix it."""
     return FILES[word].of(language)
 
 
 def say_cell(fault: Fault, language: Language) -> str:
-    """What is wrong with a cell, and what to write instead."""
+    """Return what is wrong with a cell, and what to write instead."""
     detail = dict(fault.detail)
     if fault.word == PlanFault.FEE_IS_TOLD:
         detail["money"] = say_money(int(str(detail["number"])))

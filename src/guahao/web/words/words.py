@@ -1,6 +1,6 @@
-"""The words of the hospitals' own data, and of states, in both languages.
+"""Names in the hospitals' data, and names of states, in both languages.
 
-What a hospital calls by a name that is not here stays as the hospital wrote it.
+Names without a translation stay as the hospital wrote them.
 """
 
 from __future__ import annotations
@@ -46,18 +46,18 @@ STATUSES = {
 
 
 def said(words: Mapping[str, Words], text: str, language: Language) -> str:
-    """A word of the data in a language, or as it was written."""
+    """Translate a word of the data, or return it as it was written."""
     known = words.get(text)
     return text if known is None else known.of(language)
 
 
 def named(name: str, name_en: str, language: Language) -> str:
-    """A name in the reader's language, where it has one."""
+    """Return the English name for an English reader, where there is one."""
     return name_en if language == "en" and name_en else name
 
 
 class Names:
-    """The data's words in the reader's language, for templates.
+    """Names and states in the reader's language, for templates.
 
     `titles_en`: the English of the city's titles.
     """
@@ -67,28 +67,28 @@ class Names:
         self._titles_en = titles_en
 
     def name(self, name: str, name_en: str) -> str:
-        """A hospital's, department's or district's."""
+        """Return a hospital's, department's or district's name."""
         return named(name, name_en, self._language)
 
     def title(self, title: str) -> str:
-        """主任医师 or Chief physician."""
+        """Write 主任医师 or Chief physician."""
         return named(title, self._titles_en.get(title, ""), self._language)
 
     def grade(self, grade: str) -> str:
-        """三级甲等 or Grade 3A."""
+        """Write 三级甲等 or Grade 3A."""
         return said(GRADES, grade, self._language)
 
     def day_state(self, state: str) -> str:
-        """有号 or Open."""
+        """Write 有号 or Open."""
         return said(DAY_STATES, state, self._language)
 
     def status(self, status: str) -> str:
-        """待取号 or Booked."""
+        """Write 待取号 or Booked."""
         return said(STATUSES, status, self._language)
 
 
 def message_kinds(say: Callable[[str], str]) -> dict[str, str]:
-    """What each kind of message tells of; `say`: a page's."""
+    """Return the name of each kind of message; `say`: a page's."""
     return {
         "otp": say("登录验证码"),
         "call_code": say("客服核实码"),

@@ -75,7 +75,7 @@ def _patient_form(page: Page, typed: dict[str, str], problem: Problem | None = N
     return page.render(
         "patient_new.html",
         problem.status if problem else 200,
-        keepable=problem is None,
+        cacheable=problem is None,
         typed=typed,
         notice_version=NOTICE_VERSION,
         problems={at: problem} if at else {},

@@ -88,7 +88,7 @@ def _phone_form(page: Page, phone: str, problem: Problem | None = None, level: i
     return page.render(
         "login.html",
         problem.status if problem else 200,
-        keepable=True,
+        cacheable=True,
         phone=phone,
         expired=page.has_expired,
         field_problem=problem if at_field else None,
