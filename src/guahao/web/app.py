@@ -1,4 +1,4 @@
-"""The web application: every door, in one front."""
+"""The web application: all routers behind the front middleware."""
 
 from __future__ import annotations
 
@@ -62,9 +62,9 @@ def create_app(
     lifespan: Sequence[Lifespan] = (),
     wechat_connection: wechat.Connection | None = None,
 ) -> Litestar:
-    """All doors over one platform and its desk; WeChat's where there is a `line` to it.
+    """Create the application of a platform and its desk, with WeChat's routes if connected.
 
-    `lifespan` opens and closes what they work with; the application does neither itself.
+    `lifespan` opens and closes the resources; the application does neither itself.
     """
     settings = platform.settings
     replies = Replies(lambda: platform.policy_today, settings.hotline)
@@ -99,7 +99,7 @@ def create_app(
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    # A router each: Litestar walks through all it has at every handler registered one by one.
+    # Grouped in routers: Litestar checks all known handlers for each that is registered singly.
     routers: list[Sequence[HTTPRouteHandler]] = [
         _handlers(platform, api.Services(platform, desk, replies, tokens, callers)),
         citizens.page_routes(services),
@@ -123,10 +123,10 @@ def create_app(
 
 
 class _RouterOfOneApp(Router):
-    """A router that is registered once.
+    """A router that is registered only once.
 
-    Litestar copies every router deeply, so that it can be registered again elsewhere; that took
-    a third of the time in which the application is created.
+    Litestar deep-copies every router so that it can be registered again elsewhere; that took a
+    third of the time to create the application.
     """
 
     def __deepcopy__(self, memo: dict[int, object]) -> _RouterOfOneApp:
@@ -135,10 +135,10 @@ class _RouterOfOneApp(Router):
 
 @asynccontextmanager
 async def _rare_collections(_: Litestar) -> AsyncIterator[None]:
-    """Spare the garbage collector what stays: modules, routes, pools.
+    """Exclude long-lived objects (modules, routes, pools) from garbage collection.
 
-    By default it walks through all of them again and again while requests come and go;
-    measured, that was a fifth of a booking call's processor time.
+    By default the collector traverses them again and again, which took a fifth of the processor
+    time of a booking call.
     """
     before = gc.get_threshold()
     gc.collect()
@@ -171,7 +171,7 @@ def _handlers(platform: Platform, services: api.Services) -> list[HTTPRouteHandl
 
 
 def staff_routes() -> list[StaffRoute]:
-    """Every page of the staff."""
+    """Return the routes of all staff pages."""
     return [
         *login_routes(),
         *call_centre.routes(),

@@ -1,1 +1,1 @@
-"""Pages of the demo mode only."""
+"""Pages that exist only in demo mode."""

@@ -1,4 +1,4 @@
-"""The documents of the demo's invented persons, which its log-ins ask for; demo mode only."""
+"""The documents of the demo's invented persons, for confirming log-ins; demo mode only."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class DocumentOut(msgspec.Struct):
 
 
 class Documents(msgspec.Struct):
-    """Those of one phone, or of the demo's log-ins."""
+    """The documents of a phone, or of the demo's log-ins."""
 
     items: list[DocumentOut]
 
 
 def demo_document_routes(platform: Platform) -> list[HTTPRouteHandler]:
-    """GET /demo/documents; nothing in production."""
+    """Return the route GET /demo/documents; none in production."""
     if not platform.settings.demo:
         return []
 
@@ -41,8 +41,8 @@ def demo_document_routes(platform: Platform) -> list[HTTPRouteHandler]:
     async def demo_documents(request: ApiRequest) -> ASGIApp:
         phone = request.query_params.get("phone")
         items = [
-            DocumentOut(one.phone, one.name, one.id_type, one.id_no)
-            for one in await documents(platform, phone)
+            DocumentOut(person.phone, person.name, person.id_type, person.id_no)
+            for person in await documents(platform, phone)
         ]
         if not wants_page(request.scope):
             return json_answer(Documents(items))

@@ -1,4 +1,4 @@
-"""The demo's members of the staff with the codes of this moment; demo mode only."""
+"""The demo's staff members with their current log-in codes; demo mode only."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ class StaffCode(msgspec.Struct):
 
 
 class StaffCodes(msgspec.Struct):
-    """All of them."""
+    """The logins of all staff members of the demo."""
 
     items: list[StaffCode]
 
 
 def demo_staff_routes(platform: Platform) -> list[HTTPRouteHandler]:
-    """GET /demo/staff-codes; nothing in production."""
+    """Return the route GET /demo/staff-codes; none in production."""
     if not platform.settings.demo:
         return []
 
     @get("/demo/staff-codes")
     async def staff_codes(request: ApiRequest) -> ASGIApp:
         items = [
-            StaffCode(one.login, one.name, one.role.value, PASSWORD, code)
-            for one, code in current_codes(platform)
+            StaffCode(member.login, member.name, member.role.value, PASSWORD, code)
+            for member, code in current_codes(platform)
         ]
         if not wants_page(request.scope):
             return json_answer(StaffCodes(items))

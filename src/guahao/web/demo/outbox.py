@@ -1,4 +1,4 @@
-"""/demo/outbox: what the demo would have sent, as JSON or as a phone shows it. Demo mode only."""
+"""/demo/outbox: the messages that the demo would have sent, as JSON or a page."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from guahao.web.words.language import chosen_language
 from guahao.words.catalogue import Language
 from guahao.words.dates import say_time
 
-# What people look for in a message: an identification code or a one-time password.
+# Highlighted in a message: an identification code or a one-time password.
 _CODE = re.compile(r"(?<!\d)(\d{4} \d{4}|\d{6})(?!\d)")
 
 
 class OutboxQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """Whose messages, and how many."""
+    """The recipient and the number of messages."""
 
     to: ShortText | UnsetType = UNSET
     limit: Annotated[int, msgspec.Meta(ge=1, le=200)] = 50
 
 
 class MessageOut(msgspec.Struct):
-    """One message."""
+    """A message."""
 
     to: str
     kind: str
@@ -45,7 +45,7 @@ class MessageOut(msgspec.Struct):
 
 
 class MessageList(msgspec.Struct):
-    """Newest first."""
+    """The messages, newest first."""
 
     items: list[MessageOut]
     next: str | None = None
@@ -53,7 +53,7 @@ class MessageList(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class _Bubble:
-    """One message on the phone. Of its `parts`, every second one is a code."""
+    """A message on the page. Of its `parts`, every second is a code."""
 
     to: str
     parts: list[str]
@@ -62,7 +62,7 @@ class _Bubble:
 
 
 def outbox_routes(platform: Platform) -> list[HTTPRouteHandler]:
-    """GET /demo/outbox; nothing in production."""
+    """Return the route GET /demo/outbox; none in production."""
     if not platform.settings.demo:
         return []
 
@@ -101,7 +101,7 @@ def _bubbles(platform: Platform, items: Sequence[OutboxItem], language: Language
 
 
 def _phones(bubbles: Sequence[_Bubble]) -> dict[str, list[_Bubble]]:
-    """By phone, the one that got the newest first; each with its messages, newest first."""
+    """Group messages by phone; phones and their messages are sorted newest first."""
     phones: dict[str, list[_Bubble]] = {}
     for bubble in bubbles:
         phones.setdefault(bubble.to, []).append(bubble)
@@ -109,7 +109,7 @@ def _phones(bubbles: Sequence[_Bubble]) -> dict[str, list[_Bubble]]:
 
 
 def _as_written(phone: str) -> str:
-    """As people write it."""
+    """Write a phone number as people do."""
     return phone.removeprefix("+86")
 
 

@@ -1,4 +1,4 @@
-"""What Prometheus reads of the whole platform: from memory, alike in every process."""
+"""Metrics of the whole platform for Prometheus, from memory and the same in every process."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ STALE_SECONDS = 60.0
 
 
 class FactsCollector(Collector):
-    """Samples of the facts that were measured last."""
+    """Collects samples of the facts that were measured last."""
 
     def __init__(self, observed: Observed, expected_standbys: int) -> None:
         self._observed = observed
         self._expected_standbys = expected_standbys
 
     def collect(self) -> Iterator[Metric]:
-        """Every metric, without samples where its fact is unknown."""
+        """Yield every metric, without samples where its fact is unknown."""
         known = self._observed.facts
         age = None if known is None else uptime() - self._observed.taken_at
-        # What is old is not said: the machines that know better would be contradicted.
+        # Stale facts are left out: they would contradict the processes with fresh ones.
         is_fresh = age is not None and age <= STALE_SECONDS
         facts = known if known is not None and is_fresh else Facts()
         yield _gauge("facts_age_seconds", "Age of what is measured by SQL", age)
@@ -55,11 +55,11 @@ class FactsCollector(Collector):
         messages = facts.undelivered or ()
         yield _labelled(
             *("messages_waiting", "Messages to be sent, without those held for the morning"),
-            *("kind", [(one.kind, one.count) for one in messages]),
+            *("kind", [(queue.kind, queue.count) for queue in messages]),
         )
         yield _labelled(
             *("messages_oldest_seconds", "Age of the oldest message to be sent"),
-            *("kind", [(one.kind, one.oldest_seconds) for one in messages]),
+            *("kind", [(queue.kind, queue.oldest_seconds) for queue in messages]),
         )
         yield from _of_hospitals(facts.hospitals or ())
         for name, what, runs in (
@@ -160,49 +160,53 @@ def _of_tasks(tasks: tuple[TaskRun, ...] | None) -> Iterator[Metric]:
 
 
 def _of_hospitals(hospitals: Iterable[HospitalQueue]) -> Iterator[Metric]:
-    found = list(hospitals)
-    for name, says, values in (
-        ("delivered", "Events that a hospital's system took", [one.delivered for one in found]),
-        ("failed", "Attempts to deliver an event that failed", [one.failed for one in found]),
+    queues = list(hospitals)
+    for name, documentation, values in (
+        (
+            "delivered",
+            "Events that a hospital's system took",
+            [queue.delivered for queue in queues],
+        ),
+        ("failed", "Attempts to deliver an event that failed", [queue.failed for queue in queues]),
     ):
-        counter = CounterMetricFamily(f"guahao_webhook_{name}", says, labels=["hospital"])
-        for one, value in zip(found, values, strict=True):
-            counter.add_metric([one.code], value)
+        counter = CounterMetricFamily(f"guahao_webhook_{name}", documentation, labels=["hospital"])
+        for queue, value in zip(queues, values, strict=True):
+            counter.add_metric([queue.code], value)
         yield counter
-    for name, says, samples in (
-        ("waiting", "Events for a hospital to be tried again", [one.waiting for one in found]),
-        ("dead", "Events for a hospital that were given up", [one.dead for one in found]),
+    for name, documentation, samples in (
+        ("waiting", "Events for a hospital to be tried again", [queue.waiting for queue in queues]),
+        ("dead", "Events for a hospital that were given up", [queue.dead for queue in queues]),
         (
             *("open", "1 while the hospital does not answer and is left alone"),
-            [int(not one.is_answering) for one in found],
+            [int(not queue.is_answering) for queue in queues],
         ),
         (
             *("lag_seconds", "Age of the oldest event for a hospital that was not tried yet"),
-            [one.unsent_seconds for one in found],
+            [queue.unsent_seconds for queue in queues],
         ),
         (
             *(
                 "oldest_seconds",
                 "Age of the oldest event that waits for a hospital; 0 where its webhook is off",
             ),
-            [one.oldest_seconds if one.is_enabled else 0.0 for one in found],
+            [queue.oldest_seconds if queue.is_enabled else 0.0 for queue in queues],
         ),
     ):
-        pairs = [(one.code, value) for one, value in zip(found, samples, strict=True)]
-        yield _labelled(f"webhook_{name}", says, "hospital", pairs)
+        pairs = [(queue.code, value) for queue, value in zip(queues, samples, strict=True)]
+        yield _labelled(f"webhook_{name}", documentation, "hospital", pairs)
 
 
-def _gauge(name: str, says: str, value: Value) -> GaugeMetricFamily:
-    metric = GaugeMetricFamily(f"guahao_{name}", says)
+def _gauge(name: str, documentation: str, value: Value) -> GaugeMetricFamily:
+    metric = GaugeMetricFamily(f"guahao_{name}", documentation)
     if value is not None:
         metric.add_metric([], value)
     return metric
 
 
 def _labelled(
-    name: str, says: str, label: str, samples: Iterable[tuple[str, Value]]
+    name: str, documentation: str, label: str, samples: Iterable[tuple[str, Value]]
 ) -> GaugeMetricFamily:
-    metric = GaugeMetricFamily(f"guahao_{name}", says, labels=[label])
+    metric = GaugeMetricFamily(f"guahao_{name}", documentation, labels=[label])
     for of, value in samples:
         if value is not None:
             metric.add_metric([of], value)
@@ -210,7 +214,7 @@ def _labelled(
 
 
 def facts_exposition(platform: Platform) -> bytes:
-    """What is known of the platform, in Prometheus' text format."""
+    """Return the known facts of the platform, in Prometheus' text format."""
     registry = CollectorRegistry()
     registry.register(FactsCollector(platform.observed, platform.settings.standbys))
     return generate_latest(registry)

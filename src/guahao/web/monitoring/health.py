@@ -1,4 +1,4 @@
-"""Whether this process lives, and whether it can serve: a primary answers, the desk books."""
+"""Liveness and readiness of this process: whether it has a primary and its booking desk works."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DATABASE_SECONDS = 1.5
 
 
 class Health(msgspec.Struct):
-    """The answer of a process that lives."""
+    """The response of a live process."""
 
     status: str = "ok"
 
@@ -31,15 +31,15 @@ class Health(msgspec.Struct):
 class Readiness(msgspec.Struct):
     """Whether a process can serve, or why not."""
 
-    reasons: list[str]  # none: it can
-    oldest_request_seconds: float  # how long the request waits that waits longest at the desk
+    reasons: list[str]  # empty where it can serve
+    oldest_request_seconds: float  # of the request that waits longest at the desk
     status: str = "ok"
 
 
 async def readiness(platform: Platform, desk: Desk) -> Readiness:
-    """Find out whether this process can serve, in less than two seconds.
+    """Check in less than two seconds whether this process can serve.
 
-    The reasons are words for an operator: `clock`, `database_away`, `database_read_only`,
+    The reasons are codes for an operator: `clock`, `database_away`, `database_read_only`,
     `desk_stuck`.
     """
     reasons = []
@@ -86,6 +86,6 @@ def health_routes(platform: Platform, desk: Desk, replies: Replies) -> list[HTTP
 
 
 def all_metrics(platform: Platform) -> tuple[bytes, str]:
-    """All metrics of all processes, and their content type: from memory, whatever is away."""
+    """Return all metrics of all processes and their content type, even during outages."""
     body, content_type = exposition()
     return body + facts_exposition(platform), content_type

@@ -1,7 +1,7 @@
-"""Logs: one JSON line an event, without personal data.
+"""Logs in JSON lines without personal data.
 
-No query strings, no bodies, no addresses, and no messages of exceptions: a driver's may
-quote a value. An exception is logged as its type and where it was raised.
+They hold no query strings, bodies, addresses or messages of exceptions, since a driver's message
+can quote a value. An exception is logged as its type and where it was raised.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _DEEPEST_FRAMES = 12
 
 
 def set_up_logs(level: str, security: Path | None = None) -> None:
-    """Log from `level` on, also what libraries log through `logging` from warning on.
+    """Log from `level` up; from libraries that use `logging`, from warning up.
 
     `security`: the file of the security log; None: standard error.
     """
@@ -46,15 +46,15 @@ def set_up_logs(level: str, security: Path | None = None) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
         )
     )
-    # A line for each failed attempt of each connection, several a second: our own says it once.
+    # The pool logs each failed attempt, several a second; our own log reports an outage once.
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
     logging.basicConfig(level=max(number, logging.WARNING), handlers=[handler], force=True)
 
 
 def without_messages(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Replace an exception by its type and its innermost frames."""
-    told = event.pop("exc_info", None)
-    error = sys.exc_info()[1] if told is True else told
+    """Replace an exception with its type and its innermost frames."""
+    exc_info = event.pop("exc_info", None)
+    error = sys.exc_info()[1] if exc_info is True else exc_info
     if isinstance(error, tuple):
         error = error[1]
     if isinstance(error, BaseException):

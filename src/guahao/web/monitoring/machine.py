@@ -1,8 +1,8 @@
-"""A socket of its own for what watches the machine: health and metrics.
+"""A separate port for monitoring: health and metrics.
 
-It is answered by a thread, so that a flood of the public port leaves it alone, and asks the
-process's event loop: a process whose loop hangs is not alive. All web processes listen on the
-one port (SO_REUSEPORT); the system chooses which of them answers.
+A thread serves it, so that a flood on the public port does not block it. The thread asks the
+process's event loop, since a process with a blocked loop is not alive. All web processes listen on
+the same port (SO_REUSEPORT); the kernel chooses which of them accepts a connection.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = _SOCKET_SECONDS
 
     def do_GET(self) -> None:
-        """Answer from the event loop; a loop that does not answer in time is unavailable."""
+        """Respond from the event loop; report unavailable if the loop does not respond in time."""
         try:
             status, content_type, body = self.server.ask(self.path.partition("?")[0])
         except FutureTimeoutError:
@@ -105,4 +105,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's
-        """Log nothing: what watches the machine asks all the time."""
+        """Log nothing: monitoring sends requests all the time."""

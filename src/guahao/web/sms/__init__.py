@@ -1,4 +1,4 @@
-"""The SMS provider's door: what became of the messages it took."""
+"""Delivery receipts from the SMS provider."""
 
 from guahao.web.sms.receipts import routes
 

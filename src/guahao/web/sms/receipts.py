@@ -1,7 +1,7 @@
 """POST /sms/receipts: delivery receipts (SmsReport) as the provider pushes them.
 
-A JSON array of any number of receipts, which may come late, twice and out of order. The
-provider signs nothing: it proves itself by the token in the address that only it was given.
+The body is a JSON array of receipts, which can arrive late, twice and out of order. The provider
+does not sign them: it authenticates itself by a secret token in the URL.
 """
 
 from __future__ import annotations
@@ -32,28 +32,28 @@ class _Query(msgspec.Struct):
 
 
 class _Receipt(msgspec.Struct):
-    """What is read of a receipt; `out_id` is the message's own key."""
+    """The fields that we use of a receipt; `out_id` is our key of the message."""
 
     out_id: str
     success: bool
 
 
-class _Taken(msgspec.Struct):
-    """What the provider wants to read. Anything else, and it pushes the batch again."""
+class _Accepted(msgspec.Struct):
+    """The response that the provider expects; on any other it sends the batch again."""
 
     code: int = 0
     msg: str = "OK"
 
 
 def routes(platform: Platform) -> list[HTTPRouteHandler]:
-    """The door; none where no token was agreed upon."""
+    """Return the route, if a token is configured."""
     token = platform.settings.aliyun_receipt_token
     if token is None:
         return []
     expected = token.encode()
 
     @post(RECEIPTS_PATH, status_code=200)
-    async def take(request: ApiRequest) -> ASGIApp:
+    async def accept(request: ApiRequest) -> ASGIApp:
         given = read_query(request, _Query).token.encode()
         if not hmac.compare_digest(given, expected):
             note(request.scope, SecurityEvent.SIGNATURE_WRONG)
@@ -64,14 +64,16 @@ def routes(platform: Platform) -> list[HTTPRouteHandler]:
             delivered=[id for id, arrived in outcomes if arrived],
             failed=[id for id, arrived in outcomes if not arrived],
         )
-        return json_answer(_Taken())
+        return json_answer(_Accepted())
 
-    return [take]
+    return [accept]
 
 
 def _outcomes(body: bytes) -> list[tuple[int, bool]]:
-    """The messages that a batch tells of, and whether each arrived; what is no receipt of
-    ours is passed over, so that it does not keep the others out."""
+    """Return the messages of a batch, and whether each arrived.
+
+    Skips receipts that are not for our messages, so that they do not block the others.
+    """
     try:
         batch = msgspec.json.decode(body, type=list[Any])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -1,4 +1,4 @@
-"""The door of the Official Account on WeChat: its callback, and logging in through it."""
+"""The Official Account on WeChat: its callback, and logging in through WeChat."""
 
 from __future__ import annotations
 

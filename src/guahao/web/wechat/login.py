@@ -1,8 +1,7 @@
-"""Logging in through WeChat (OAuth, snsapi_base): silently, and once the phone is known.
+"""Logging in through WeChat (OAuth, snsapi_base), without a prompt once the phone is known.
 
-The state is bound to the browser by a sealed cookie and serves once, as does the code. A
-user whose phone was never proven goes on to the login page, where a one-time password
-binds the two.
+A sealed cookie binds the state to the browser; state and code can be used once. Users without a
+verified phone continue to the login page, where a one-time password binds phone and WeChat user.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ _UNREACHABLE = Words("微信暂时没有回应。请稍后重新开始，或用�
 
 
 def begin_login(services: Services, request: ApiRequest) -> Answer:
-    """Send the browser to WeChat; `next` is where it wants to be afterwards."""
+    """Redirect the browser to WeChat; `next` is the path to return to afterwards."""
     state = secrets.token_hex(16)
     url = services.connection.api.authorize_url(f"{services.base}/wechat/return", state)
     wanted = _query(request.scope).get("next", _HOME)
@@ -47,31 +46,31 @@ def begin_login(services: Services, request: ApiRequest) -> Answer:
 
 
 async def end_login(services: Services, request: ApiRequest) -> Answer:
-    """The browser is back, with a code that tells who it is."""
+    """Log in the browser that returns from WeChat with a code."""
     platform, scope = services.platform, request.scope
     query = _query(scope)
     state, code = query.get("state", ""), query.get("code", "")
     login = login_under_way(platform, scope, state)
     if login is None:
-        return await _again(services, scope) or _sorry(scope, 403, _EXPIRED)
+        return await _again(services, scope) or _failure(scope, 403, _EXPIRED)
     if _CODE.fullmatch(code) is None or not await use_return(platform, state, code):
         again = await _again(services, scope, login.next)
-        return again or _sorry(scope, 403, _EXPIRED, login.next)
+        return again or _failure(scope, 403, _EXPIRED, login.next)
     try:
         visitor = await services.connection.api.visitor(code)
     except WeChatError:
-        return _sorry(scope, 403, _EXPIRED, login.next)
+        return _failure(scope, 403, _EXPIRED, login.next)
     except UnreachableError:
-        return _sorry(scope, 503, _UNREACHABLE, login.next)
+        return _failure(scope, 503, _UNREACHABLE, login.next)
     if visitor.is_snapshot:
-        return _sorry(scope, 403, _SNAPSHOT, login.next)
+        return _failure(scope, 403, _SNAPSHOT, login.next)
     return await _known(services, scope, visitor.openid, login.next)
 
 
 async def _again(services: Services, scope: Scope, next_path: str = _HOME) -> Answer | None:
-    """Where a browser goes that comes back a second time, by a reload or the back button.
+    """Redirect a browser that returns again, by a reload or the back button.
 
-    Where the first return logged it in or left a phone to be proven; None where it did not.
+    None where the first return neither logged it in nor left a phone to verify.
     """
     if await services.is_logged_in(scope):
         return redirect_answer(next_path)
@@ -89,7 +88,7 @@ async def _known(services: Services, scope: Scope, openid: str, next_path: str) 
 
 
 def _query(scope: Scope) -> dict[str, str]:
-    """What is no query of ours names nothing."""
+    """Parse the query string; a malformed one counts as empty."""
     try:
         return dict(parse_qsl(scope["query_string"].decode("ascii"), errors="strict"))
     except ValueError:
@@ -101,8 +100,8 @@ _page = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True).get_te
 )
 
 
-def _sorry(scope: Scope, status: int, sentence: Words, next_path: str = _HOME) -> Answer:
-    """A page that says what happened and leads on."""
+def _failure(scope: Scope, status: int, sentence: Words, next_path: str = _HOME) -> Answer:
+    """Return a page that says what happened and offers a way to continue."""
     language = chosen_language(scope)
     query = urlencode({"next": next_path})
     html = _page.render(

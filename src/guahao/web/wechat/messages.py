@@ -1,4 +1,4 @@
-"""WeChat's callback: what it did not sign is refused with 403, and changes nothing."""
+"""WeChat's callback; requests without its signature are refused with 403."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _log = structlog.get_logger("guahao.web")
 
 
 def answer_check(services: Services, request: ApiRequest) -> Answer:
-    """The server check, with which WeChat makes sure that the callback is ours."""
+    """Answer the server check by which WeChat verifies that the callback is ours."""
     try:
         echo = services.connection.callback.check(_query(request.scope))
     except RefusedError:
@@ -41,14 +41,14 @@ def answer_check(services: Services, request: ApiRequest) -> Answer:
 
 
 class Messages:
-    """Answers messages, in time or, where that takes too long, afterwards."""
+    """Replies to messages, in the response or, where that takes too long, afterwards."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._late: set[asyncio.Task[None]] = set()  # held, or they could vanish unfinished
+        self._late: set[asyncio.Task[None]] = set()  # else garbage-collected
 
     async def answer(self, request: ApiRequest) -> Answer:
-        """One request of WeChat's."""
+        """Handle a request from WeChat."""
         now = self._services.platform.db.clock().timestamp()
         try:
             query = _query(request.scope)
@@ -59,18 +59,18 @@ class Messages:
         working = asyncio.create_task(receive(self._services.platform, message))
         done, _ = await asyncio.wait({working}, timeout=ANSWER_SECONDS)
         if not done:
-            self._follow_up(working, message.sender)
-            return _taken()
+            self._reply_later(working, message.sender)
+            return _accepted()
         try:
             reply = working.result()
         except OperationalError:
             if message.event:
                 raise  # WeChat sends it again
-            _log.warning("wechat_without_database")
+            _log.warning("wechat_database_unavailable")
             return self._written(message, OUT_OF_SERVICE, int(now))
         if isinstance(reply, Replayed):
             return _refused(request)
-        return _taken() if reply is None else self._replied(message, reply, int(now))
+        return _accepted() if reply is None else self._replied(message, reply, int(now))
 
     def _replied(self, message: Incoming, reply: Reply, now: int) -> Answer:
         return self._written(message, say(self._services.platform, reply), now)
@@ -80,7 +80,7 @@ class Messages:
         body = self._services.connection.callback.reply(xml, now, secrets.token_hex(8))
         return Answer(200, body.encode(), [_XML, _NO_STORE])
 
-    def _follow_up(self, working: asyncio.Task[Reply | Replayed | None], openid: str) -> None:
+    def _reply_later(self, working: asyncio.Task[Reply | Replayed | None], openid: str) -> None:
         late = asyncio.create_task(self._answer_late(working, openid))
         self._late.add(late)
         late.add_done_callback(self._late.discard)
@@ -88,19 +88,19 @@ class Messages:
     async def _answer_late(
         self, working: asyncio.Task[Reply | Replayed | None], openid: str
     ) -> None:
-        """WeChat waits no longer: the answer goes as a customer-service message."""
+        """Send the reply as a customer-service message, since WeChat no longer waits for it."""
         try:
             reply = await working
             if isinstance(reply, Reply):
                 said = say(self._services.platform, reply)
                 text = said.as_text() if isinstance(said, Card) else said
                 await self._services.connection.follow_up(openid, text)
-        except Exception as error:  # noqa: BLE001 - nobody waits for it who could be told
-            _log.error("wechat_answer_lost", exc_info=error)
+        except Exception as error:  # noqa: BLE001 - no caller is left to raise to
+            _log.error("wechat_reply_failed", exc_info=error)
 
 
 def _written(message: Incoming, said: str | Card, now: int) -> str:
-    """The reply as XML: back to the sender, from whom it was sent to."""
+    """Write the reply as XML, with sender and receiver swapped."""
     fields: dict[str, str | int] = {
         "ToUserName": message.sender,
         "FromUserName": message.receiver,
@@ -121,7 +121,7 @@ def _query(scope: Scope) -> dict[str, str]:
         raise RefusedError from None
     query = dict(pairs)
     if len(query) != len(pairs):
-        raise RefusedError  # twice: one reader might take the first and another the last
+        raise RefusedError  # a repeated field is ambiguous between parsers
     return query
 
 
@@ -140,7 +140,7 @@ async def _body(request: ApiRequest) -> bytes:
     return b"".join(parts)
 
 
-def _taken() -> Answer:
+def _accepted() -> Answer:
     return Answer(200, TAKEN.encode(), [_TEXT, _NO_STORE])
 
 

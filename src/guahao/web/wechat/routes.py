@@ -13,7 +13,7 @@ from guahao.web.wechat.services import Services
 
 
 def routes(services: Services) -> list[HTTPRouteHandler]:
-    """Everything that WeChat, or a browser that it sends, asks for."""
+    """Return the routes for WeChat and for browsers that it redirects."""
     messages = Messages(services)
 
     @get("/wechat")

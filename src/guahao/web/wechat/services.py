@@ -1,4 +1,4 @@
-"""What the door works with."""
+"""The services that WeChat's routes use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from guahao.wechat.callback import Callback
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """The line to WeChat. `follow_up` sends a text to an openid, after a late answer."""
+    """The connection to WeChat. `follow_up` sends a text to an openid when a reply is late."""
 
     callback: Callback
     api: Api
@@ -23,9 +23,9 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The platform behind, WeChat before.
+    """The platform, the connection to WeChat, and logging in.
 
-    `log_in` gives the header that logs an account in; `is_logged_in` tells whether a browser is.
+    `log_in` returns the header that logs an account in; `is_logged_in` checks a browser's cookie.
     """
 
     platform: Platform
@@ -35,5 +35,5 @@ class Services:
 
     @property
     def base(self) -> str:
-        """What the addresses of the platform's pages begin with."""
+        """Return the base URL of the platform's pages."""
         return self.platform.settings.public_base

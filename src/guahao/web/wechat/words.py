@@ -1,4 +1,4 @@
-"""What the Official Account says: short, plain, and with a link that does it."""
+"""The texts of the Official Account: short, plain, and with a link to the next step."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Card:
     url: str
 
     def as_text(self) -> str:
-        """The same where no card can be sent."""
+        """Return the card as text, for where no card can be sent."""
         return f"{_link(self.url, self.title)}\n{self.description}"
 
 
@@ -47,7 +47,7 @@ _ASK = Words(
     "{bookings} · {help}\n客服电话：{hotline}"
 )
 _UNCLEAR = Words("没有找到相符的医院或科室。\n\n")
-# Without the database it is not known which language the user reads.
+# In both languages: without the database the user's language is unknown.
 OUT_OF_SERVICE = (
     "系统暂时不能查询和办理，请过几分钟再发一次。\n"
     "The service is not available for the moment. Please send this again in a few minutes."
@@ -92,7 +92,7 @@ _DETAILS = Words("查看详情")
 
 
 def say(platform: Platform, reply: Reply) -> str | Card:
-    """A reply in words: a text, or a card where one place is meant."""
+    """Write a reply: a text, or a card for a single hospital or department."""
     language: Language = "en" if reply.language == "en" else "zh"
     outcome = reply.outcome
     match outcome:
@@ -202,10 +202,10 @@ def _booking(platform: Platform, booking: AppointmentView, language: Language) -
 
 
 def _login(platform: Platform, next_path: str) -> str:
-    """A page by way of WeChat's login, after which nobody needs a one-time password."""
+    """Return the URL of a page behind WeChat's login, which needs no one-time password."""
     return f"{platform.settings.public_base}/wechat/login?{urlencode({'next': next_path})}"
 
 
 def _link(url: str, words: str) -> str:
-    """A link in a chat's text."""
+    """Write a link in a chat's text."""
     return f'<a href="{url}">{words}</a>'
