@@ -210,7 +210,7 @@ async def test_rules_that_may_not_be(
 ) -> None:
     by, _ = await clinic(platform)
     day = clock.now.date() + timedelta(days=days)
-    assert await change_rules(platform, by, day, rules) is refused
+    assert await change_rules(platform, by, day, rules) == Refused(refused)
     assert await ask(platform, "SELECT * FROM hospital_rules") == []
 
 
@@ -221,8 +221,8 @@ async def test_a_pending_change_can_be_withdrawn_and_both_are_in_the_trail(
     seven = replace(FIRST, cycle_days=7)
     await change_rules(platform, by, TUESDAY, seven)
     assert (await overview(platform, by)).pending == [DatedRules(TUESDAY, seven)]
-    assert await withdraw(platform, by, TUESDAY) is None
-    assert await withdraw(platform, by, TUESDAY) is RulesRefusal.NOT_PENDING
+    assert await withdraw(platform, by, TUESDAY) == DONE
+    assert await withdraw(platform, by, TUESDAY) == Refused(RulesRefusal.NOT_PENDING)
     assert (await overview(platform, by)).pending == []
     trail = await ask(platform, "SELECT action, who_name, detail FROM audit_trail ORDER BY seq")
     assert [row[:2] for row in trail] == [
@@ -236,7 +236,7 @@ async def test_rules_that_hold_cannot_be_withdrawn(platform: Platform, clock: Cl
     by, _ = await clinic(platform)
     await change_rules(platform, by, TUESDAY, replace(FIRST, cycle_days=7))
     clock.forward(days=1)
-    assert await withdraw(platform, by, TUESDAY) is RulesRefusal.NOT_PENDING
+    assert await withdraw(platform, by, TUESDAY) == Refused(RulesRefusal.NOT_PENDING)
 
 
 async def test_the_database_refuses_another_hospitals_rules(platform: Platform) -> None:

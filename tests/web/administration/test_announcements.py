@@ -14,6 +14,7 @@ from tests.web.staff_site import add_member, at_the_desk
 from guahao.flows.hospitals import announcements as flows
 from guahao.flows.hospitals.announcements import AnnouncementView
 from guahao.rules.hospitals.announcements import AnnouncementRefusal
+from guahao.rules.kernel.outcomes import DONE, Done, Refused
 from guahao.rules.staff.staff import Role
 
 LIST = "/staff/announcements"
@@ -139,10 +140,10 @@ async def test_of_many_who_save_at_once_one_does(site: Site) -> None:
     seen = await flows.one(site.platform, id)
     assert isinstance(seen, AnnouncementView)
 
-    async def save(number: int) -> AnnouncementRefusal | None:
+    async def save(number: int) -> Done | Refused[AnnouncementRefusal]:
         new = replace(seen.saved.text, title=f"标题{number}")
         return await flows.change(site.platform, by, id, seen.version, new)
 
     outcomes = await asyncio.gather(*map(save, range(6)))
-    assert outcomes.count(None) == 1
-    assert outcomes.count(AnnouncementRefusal.CHANGED_MEANWHILE) == 5
+    assert outcomes.count(DONE) == 1
+    assert outcomes.count(Refused(AnnouncementRefusal.CHANGED_MEANWHILE)) == 5

@@ -13,6 +13,7 @@ from tests.web.staff_site import add_member, at_the_desk
 
 from guahao.flows.hospitals import departments as flows
 from guahao.rules.hospitals.departments import DepartmentEntry, DepartmentRefusal
+from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.staff.staff import Role, Staff
 
 LIST = "/staff/schedule/departments"
@@ -165,8 +166,10 @@ async def test_one_with_bookings_is_not_deleted_and_one_without_goes_with_its_pl
     await reader.go(f"{LIST}/{ids['03.04']}")
     assert "记录要保留，不能删除" in reader.text
     refused = await flows.delete(site.platform, by, ids["03.04"])
-    assert refused is DepartmentRefusal.HAS_BOOKINGS
-    assert await flows.delete(site.platform, by, ids["03"]) is DepartmentRefusal.HAS_MEMBERS
+    assert refused == Refused(DepartmentRefusal.HAS_BOOKINGS)
+    assert await flows.delete(site.platform, by, ids["03"]) == Refused(
+        DepartmentRefusal.HAS_MEMBERS
+    )
     new = await flows.add(site.platform, by, "03.05", DepartmentEntry(ids["03"], "血液科", ""))
     assert isinstance(new, int)
     await reader.go(f"{LIST}/{new}")
@@ -185,7 +188,7 @@ async def test_who_books_while_it_is_deleted_keeps_the_booking(site: Site) -> No
     )
     kept = await count(site.platform, "appointments")
     assert kept == (1 if booked.status_code == 201 else 0)
-    assert (refused is DepartmentRefusal.HAS_BOOKINGS) == (kept == 1)
+    assert (refused == Refused(DepartmentRefusal.HAS_BOOKINGS)) == (kept == 1)
 
 
 async def test_who_saves_second_is_told(site: Site) -> None:

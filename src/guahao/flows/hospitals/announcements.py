@@ -15,6 +15,7 @@ from guahao.rules.hospitals.announcements import (
     check_text,
     decide_change,
 )
+from guahao.rules.kernel.outcomes import DONE, Done, Refused
 from guahao.rules.kernel.versions import version_of
 from guahao.rules.staff.staff import Staff
 from guahao.store.hospitals import announcements as store
@@ -52,12 +53,14 @@ async def one(platform: Platform, announcement_id: int) -> AnnouncementView | No
         return None if saved is None else _view(saved, tx.now)
 
 
-async def add(platform: Platform, by: Staff, text: AnnouncementText) -> int | AnnouncementRefusal:
+async def add(
+    platform: Platform, by: Staff, text: AnnouncementText
+) -> int | Refused[AnnouncementRefusal]:
     """Write an announcement; return its id."""
     async with acting(platform, by.who) as act:
         refusal = check_text(text, act.now)
         if refusal is not None:
-            return refusal
+            return Refused(refusal)
         id = await store.add(act.tx, text)
         await act.record("add_announcement", ("announcement", id), detail={"after": asdict(text)})
         return id
@@ -65,29 +68,29 @@ async def add(platform: Platform, by: Staff, text: AnnouncementText) -> int | An
 
 async def change(
     platform: Platform, by: Staff, announcement_id: int, seen: str, text: AnnouncementText
-) -> AnnouncementRefusal | None:
-    """Change an announcement that is still the version `seen`; return None where that is done."""
+) -> Done | Refused[AnnouncementRefusal]:
+    """Change an announcement that is still the version `seen`."""
     async with acting(platform, by.who) as act:
         saved = await store.one(act.tx, announcement_id, lock=True)
         refusal = decide_change(saved, seen, text, act.now)
         if refusal is not None:
-            return refusal
+            return Refused(refusal)
         assert saved is not None
         await store.change(act.tx, announcement_id, text)
         detail = {"before": asdict(saved.text), "after": asdict(text)}
         await act.record("change_announcement", ("announcement", announcement_id), detail=detail)
-        return None
+        return DONE
 
 
 async def withdraw(
     platform: Platform, by: Staff, announcement_id: int, seen: str, reason: str = ""
-) -> AnnouncementRefusal | None:
-    """Stop showing an announcement; return None where that is done."""
+) -> Done | Refused[AnnouncementRefusal]:
+    """Stop showing an announcement."""
     async with acting(platform, by.who) as act:
         saved = await store.one(act.tx, announcement_id, lock=True)
         refusal = check_editable(saved, seen)
         if refusal is not None:
-            return refusal
+            return Refused(refusal)
         await store.withdraw(act.tx, announcement_id)
         await act.record("withdraw_announcement", ("announcement", announcement_id), reason=reason)
-        return None
+        return DONE

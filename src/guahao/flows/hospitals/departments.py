@@ -27,6 +27,7 @@ from guahao.rules.hospitals.departments import (
     decide_visibility,
 )
 from guahao.rules.hospitals.ordering import moved
+from guahao.rules.kernel.outcomes import DONE, Done, Refused
 from guahao.rules.kernel.versions import version_of
 from guahao.rules.staff.staff import Staff
 from guahao.store.hospitals import departments as store
@@ -57,14 +58,14 @@ async def one(
 
 async def add(
     platform: Platform, by: Staff, code: str, entry: DepartmentEntry
-) -> int | DepartmentRefusal:
+) -> int | Refused[DepartmentRefusal]:
     """Add a department, on the platform at once where it can be booked; return its id."""
     hospital_id = by.own_hospital_id
     async with acting(platform, by.who, hospital_id=hospital_id) as act:
         existing = await _locked(act.tx, hospital_id)
         refusal = decide_addition(existing, entry, code)
         if refusal is not None:
-            return refusal
+            return Refused(refusal)
         id = await store.add(act.tx, hospital_id, code, entry)
         await store.follow_members(act.tx, hospital_id)
         detail = {"code": code, "after": asdict(entry)}
@@ -74,30 +75,27 @@ async def add(
 
 async def change(
     platform: Platform, by: Staff, department_id: int, seen: str, entry: DepartmentEntry
-) -> DepartmentRefusal | None:
-    """Rename a department that is still the version `seen`, or put it under another.
-
-    Return None where that is done.
-    """
+) -> Done | Refused[DepartmentRefusal]:
+    """Rename a department that is still the version `seen`, or put it under another."""
     hospital_id = by.own_hospital_id
     async with acting(platform, by.who, hospital_id=hospital_id) as act:
         existing = await _locked(act.tx, hospital_id)
         before = _of(existing, department_id)
         refusal = decide_change(existing, before, seen, entry)
         if refusal is not None:
-            return refusal
+            return Refused(refusal)
         assert before is not None
         await store.change(act.tx, department_id, entry)
         await store.follow_members(act.tx, hospital_id)
         was = DepartmentEntry(before.parent_id, before.name, before.name_en)
         detail = {"before": asdict(was), "after": asdict(entry)}
         await act.record("change_department", ("department", department_id), detail=detail)
-        return None
+        return DONE
 
 
 async def set_on_platform(
     platform: Platform, by: Staff, department_id: int, *, on_platform: bool, reason: str = ""
-) -> int | DepartmentRefusal:
+) -> int | Refused[DepartmentRefusal]:
     """Show a department to patients or hide it; return how many sessions were made for it.
 
     Its timetables made none while it was hidden. A department that is so already stays.
@@ -107,7 +105,7 @@ async def set_on_platform(
         before = _of(await _locked(act.tx, hospital_id), department_id)
         refusal = decide_visibility(before)
         if refusal is not None:
-            return refusal
+            return Refused(refusal)
         assert before is not None
         if before.on_platform == on_platform:
             return 0
@@ -127,30 +125,27 @@ async def set_on_platform(
 
 async def move(
     platform: Platform, by: Staff, department_id: int, *, up: bool
-) -> DepartmentRefusal | None:
+) -> Done | Refused[DepartmentRefusal]:
     """Move a department a place up or down on its level; at the end it stays."""
     hospital_id = by.own_hospital_id
     async with acting(platform, by.who, hospital_id=hospital_id) as act:
         existing = await _locked(act.tx, hospital_id)
         found = _of(existing, department_id)
         if found is None:
-            return DepartmentRefusal.UNKNOWN
+            return Refused(DepartmentRefusal.UNKNOWN)
         before = [other.id for other in existing if other.parent_id == found.parent_id]
         after = moved(before, department_id, up=up)
         if after != before:
             await store.put_in_order(act.tx, after)
             detail = {"before": before, "after": after}
             await act.record("move_department", ("department", department_id), detail=detail)
-        return None
+        return DONE
 
 
 async def delete(
     platform: Platform, by: Staff, department_id: int, reason: str = ""
-) -> DepartmentRefusal | None:
-    """Delete a department that was never booked, with its timetables and sessions.
-
-    Return None where that is done.
-    """
+) -> Done | Refused[DepartmentRefusal]:
+    """Delete a department that was never booked, with its timetables and sessions."""
     hospital_id = by.own_hospital_id
     try:
         async with acting(platform, by.who, hospital_id=hospital_id) as act:
@@ -158,7 +153,7 @@ async def delete(
             reach = None if found is None else await store.reach(act.tx, department_id)
             refusal = decide_deletion(found, reach)
             if refusal is not None:
-                return refusal
+                return Refused(refusal)
             assert found is not None
             assert reach is not None
             await store.delete(act.tx, department_id)
@@ -167,10 +162,10 @@ async def delete(
             await act.record(
                 "delete_department", ("department", department_id), reason=reason, detail=detail
             )
-            return None
+            return DONE
     except ForeignKeyViolation:
         # A stop names it, or it was booked in this very moment: it has a history.
-        return DepartmentRefusal.HAS_BOOKINGS
+        return Refused(DepartmentRefusal.HAS_BOOKINGS)
 
 
 async def _locked(tx: Tx, hospital_id: int) -> list[Department]:

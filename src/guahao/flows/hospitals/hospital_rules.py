@@ -18,6 +18,7 @@ from guahao.rules.hospitals.hospital_rules import (
     decide_withdrawal,
 )
 from guahao.rules.kernel.limits import ONE_DAY, HospitalRules
+from guahao.rules.kernel.outcomes import DONE, Done, Refused
 from guahao.rules.kernel.versions import version_of
 from guahao.rules.staff.staff import Staff
 from guahao.store.hospitals import hospital_rules as store
@@ -56,7 +57,7 @@ async def change(
     holds_from: date,
     rules: HospitalRules,
     seen: str | None = None,
-) -> DatedRules | RulesRefusal:
+) -> DatedRules | Refused[RulesRefusal]:
     """Change the rules from a date on; those pending for that very date are replaced.
 
     `seen`: the version of the rules that were shown; others than these are not changed.
@@ -71,7 +72,7 @@ async def change(
         seen_current = seen in (None, current)
         refusal = decide_change(new, before, act.now.date(), seen_current=seen_current)
         if refusal is not None:
-            return refusal
+            return Refused(refusal)
         await change_in(act, hospital_id, before, new)
         return new
 
@@ -93,15 +94,15 @@ async def change_in(act: Acting, hospital_id: int, before: HospitalRules, new: D
 
 async def withdraw(
     platform: Platform, by: Staff, holds_from: date, reason: str = ""
-) -> RulesRefusal | None:
-    """Withdraw rules that do not hold yet; return None where that is done."""
+) -> Done | Refused[RulesRefusal]:
+    """Withdraw rules that do not hold yet."""
     hospital_id = by.own_hospital_id
     async with acting(platform, by.who, hospital_id=hospital_id) as act:
         await store.lock_hospital(act.tx, hospital_id)
         before = await store.on_date(act.tx, hospital_id, holds_from)
         refusal = decide_withdrawal(holds_from, before is not None, act.now.date())
         if refusal is not None:
-            return refusal
+            return Refused(refusal)
         assert before is not None
         await store.withdraw(act.tx, hospital_id, holds_from)
         after = await store.in_force(act.tx, hospital_id, holds_from - ONE_DAY)
@@ -109,7 +110,7 @@ async def withdraw(
         detail = {"holds_from": holds_from, "before": _words(before), "after": _words(after)}
         subject = ("hospital", hospital_id)
         await act.record("withdraw_rules", subject, reason=reason, detail=detail)
-        return None
+        return DONE
 
 
 def _words(rules: HospitalRules) -> dict[str, int | str | None]:

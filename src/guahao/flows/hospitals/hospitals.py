@@ -21,6 +21,7 @@ from guahao.rules.hospitals.hospitals import (
     decide_change,
 )
 from guahao.rules.kernel.limits import HospitalRules
+from guahao.rules.kernel.outcomes import DONE, Done, Refused
 from guahao.rules.kernel.text import typed
 from guahao.rules.kernel.versions import version_of
 from guahao.rules.staff.staff import Staff
@@ -37,6 +38,13 @@ class FoundHospitals:
 
     hospitals: list[HospitalRecord]
     more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Faulty:
+    """An entry that was not written, and every field that is wrong."""
+
+    faults: Faults
 
 
 def version(record: HospitalRecord) -> str:
@@ -69,12 +77,12 @@ async def districts(platform: Platform) -> list[tuple[str, str]]:
 
 async def add(
     platform: Platform, by: Staff, code: str, facts: HospitalFacts, rules: HospitalRules
-) -> int | Faults | RulesRefusal:
+) -> int | Faulty | Refused[RulesRefusal]:
     """Add a hospital with the rules it begins with; return its id."""
     async with acting(platform, by.who) as act:
         refusal = check_numbers(rules)
         if refusal is not None:
-            return refusal
+            return Refused(refusal)
         await store.lock_directory(act.tx)
         faults = decide_addition(
             code,
@@ -82,25 +90,29 @@ async def add(
             code_taken=await store.id_of_code(act.tx, code) is not None,
             name_taken=await store.is_named(act.tx, facts.name, besides=0),
         )
-        return faults or await add_in(act, code, facts, rules)
+        if faults:
+            return Faulty(faults)
+        return await add_in(act, code, facts, rules)
 
 
 async def change(
     platform: Platform, by: Staff, hospital_id: int, seen: str, facts: HospitalFacts
-) -> HospitalRefusal | Faults | None:
-    """Change an entry that is still the version `seen`; return None where that is done."""
+) -> Done | Faulty | Refused[HospitalRefusal]:
+    """Change an entry that is still the version `seen`."""
     async with acting(platform, by.who) as act:
         await store.lock_directory(act.tx)
         await rules_store.lock_hospital(act.tx, hospital_id)
         before = await store.one(act.tx, hospital_id)
         name_taken = await store.is_named(act.tx, facts.name, besides=hospital_id)
         refusal = decide_change(before, seen, facts, name_taken=name_taken)
+        if isinstance(refusal, HospitalRefusal):
+            return Refused(refusal)
         if refusal:
-            return refusal
+            return Faulty(refusal)
         assert before is not None
         if before.facts != facts:
             await change_in(act, before, facts)
-        return None
+        return DONE
 
 
 async def add_in(act: Acting, code: str, facts: HospitalFacts, rules: HospitalRules) -> int:

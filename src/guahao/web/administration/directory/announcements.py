@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import assert_never
 
 from litestar.types import ASGIApp
 
@@ -15,6 +16,7 @@ from guahao.rules.hospitals.announcements import (
     AnnouncementText,
 )
 from guahao.rules.kernel.limits import CITY_TIME
+from guahao.rules.kernel.outcomes import Done, Refused
 from guahao.rules.kernel.text import prose
 from guahao.rules.staff.staff import Role
 from guahao.web.http.answers import Answer
@@ -65,12 +67,12 @@ async def _ask_new(page: StaffPage) -> ASGIApp:
 async def _add(page: StaffPage) -> ASGIApp:
     written = _read(page)
     outcome = (
-        AnnouncementRefusal.SPAN
+        Refused(AnnouncementRefusal.SPAN)
         if written is None
         else await flows.add(page.door.platform, page.staff, written)
     )
-    if isinstance(outcome, AnnouncementRefusal):
-        return _form(page, None, page.form, _say(page, outcome), 422)
+    if isinstance(outcome, Refused):
+        return _form(page, None, page.form, _say(page, outcome.reason), 422)
     page.flash(page.say("已保存。到时间后会显示在首页。"))
     return page.redirect(_LIST)
 
@@ -91,11 +93,11 @@ async def _found(page: StaffPage) -> AnnouncementView:
 async def _change(page: StaffPage) -> ASGIApp:
     id = read_id(page.request, "announcement_id", "not_found")
     written = _read(page)
-    refused: AnnouncementRefusal | None = AnnouncementRefusal.SPAN
+    outcome: Done | Refused[AnnouncementRefusal] = Refused(AnnouncementRefusal.SPAN)
     if written is not None:
         version = page.form.get("version", "")
-        refused = await flows.change(page.door.platform, page.staff, id, version, written)
-    return await _after(page, refused, page.say("已保存。"))
+        outcome = await flows.change(page.door.platform, page.staff, id, version, written)
+    return await _after(page, outcome, page.say("已保存。"))
 
 
 async def _withdraw(page: StaffPage) -> ASGIApp:
@@ -105,8 +107,8 @@ async def _withdraw(page: StaffPage) -> ASGIApp:
     reason = "" if found.state == "withdrawn" else confirmed(page, _withdrawing(page, found))
     if isinstance(reason, Answer):
         return reason
-    refused = await flows.withdraw(page.door.platform, page.staff, id, version, reason)
-    return await _after(page, refused, page.say("已撤下，首页不再显示。"))
+    outcome = await flows.withdraw(page.door.platform, page.staff, id, version, reason)
+    return await _after(page, outcome, page.say("已撤下，首页不再显示。"))
 
 
 def _withdrawing(page: StaffPage, found: AnnouncementView) -> Act:
@@ -119,14 +121,20 @@ def _withdrawing(page: StaffPage, found: AnnouncementView) -> Act:
     )
 
 
-async def _after(page: StaffPage, refused: AnnouncementRefusal | None, said: str) -> ASGIApp:
-    if refused is None:
-        page.flash(said)
-        return page.redirect(_LIST)
-    found = await _found(page)
-    given = page.form if "title" in page.form else _as_form(found.saved)
-    status = 409 if refused is AnnouncementRefusal.CHANGED_MEANWHILE else 422
-    return _form(page, found, given, _say(page, refused), status)
+async def _after(
+    page: StaffPage, outcome: Done | Refused[AnnouncementRefusal], said: str
+) -> ASGIApp:
+    match outcome:
+        case Done():
+            page.flash(said)
+            return page.redirect(_LIST)
+        case Refused(reason):
+            found = await _found(page)
+            given = page.form if "title" in page.form else _as_form(found.saved)
+            status = 409 if reason is AnnouncementRefusal.CHANGED_MEANWHILE else 422
+            return _form(page, found, given, _say(page, reason), status)
+        case never:
+            assert_never(never)
 
 
 def _form(

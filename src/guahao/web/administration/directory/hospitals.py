@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import asdict, fields
+from typing import assert_never
 
 from litestar.types import ASGIApp
 
 from guahao.flows.hospitals import hospitals as flows
-from guahao.rules.hospitals.hospital_rules import RulesRefusal
+from guahao.flows.hospitals.hospitals import Faulty
 from guahao.rules.hospitals.hospitals import (
     GRADES,
     LENGTHS,
     Faults,
     HospitalFacts,
     HospitalFault,
-    HospitalRefusal,
 )
 from guahao.rules.kernel.limits import HospitalRules
+from guahao.rules.kernel.outcomes import Done, Refused
 from guahao.rules.kernel.text import prose, typed
 from guahao.rules.staff.staff import Role
 from guahao.web.http.reading import read_id
@@ -92,13 +93,17 @@ async def _add(page: StaffPage) -> ASGIApp:
         return await _new_form(page, form, page.say("请填写每个时间，写成8:30这样。"), status=422)
     code = typed(form.get("code", ""))
     outcome = await flows.add(page.door.platform, page.staff, code, facts, rules)
-    if isinstance(outcome, RulesRefusal):
-        return await _new_form(page, form, say_rules(page, outcome), status=422)
-    if not isinstance(outcome, int):
-        said = page.say("没有保存：请改正标出的各栏。")
-        return await _new_form(page, form, said, outcome, 422)
-    page.flash(page.say("已添加。接着添加科室，再由医院排班。"))
-    return page.redirect(f"{_LIST}/{outcome}/departments")
+    match outcome:
+        case Refused(reason):
+            return await _new_form(page, form, say_rules(page, reason), status=422)
+        case Faulty(faults):
+            said = page.say("没有保存：请改正标出的各栏。")
+            return await _new_form(page, form, said, faults, 422)
+        case int():
+            page.flash(page.say("已添加。接着添加科室，再由医院排班。"))
+            return page.redirect(f"{_LIST}/{outcome}/departments")
+        case never:
+            assert_never(never)
 
 
 # One hospital's entry -----------------------------------------------------------------------
@@ -135,17 +140,22 @@ async def _change(page: StaffPage) -> ASGIApp:
     id = read_id(page.request, "hospital_id", "not_found")
     seen, facts = page.form.get("version", ""), read_facts(page.form)
     outcome = await flows.change(page.door.platform, page.staff, id, seen, facts)
-    if outcome is None:
-        page.flash(page.say("已保存。"))
-        return page.redirect(f"{_LIST}/{id}")
-    place = await place_of(page)  # where there is none, that is the answer
-    if isinstance(outcome, HospitalRefusal):
-        said = page.say(
-            "在您填写时，别人更改了这家医院，所以没有保存。不同之处标在各栏下面，请核对后再保存。"
-        )
-        return await _form(page, place, page.form, said, status=409)
-    said = page.say("没有保存：请改正标出的各栏。")
-    return await _form(page, place, page.form, said, outcome, 422)
+    match outcome:
+        case Done():
+            page.flash(page.say("已保存。"))
+            return page.redirect(f"{_LIST}/{id}")
+        case Refused():
+            place = await place_of(page)  # where there is none, that is the answer
+            said = page.say(
+                "在您填写时，别人更改了这家医院，所以没有保存。"
+                "不同之处标在各栏下面，请核对后再保存。"
+            )
+            return await _form(page, place, page.form, said, status=409)
+        case Faulty(faults):
+            said = page.say("没有保存：请改正标出的各栏。")
+            return await _form(page, await place_of(page), page.form, said, faults, 422)
+        case never:
+            assert_never(never)
 
 
 def read_facts(form: dict[str, str]) -> HospitalFacts:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from litestar.types import ASGIApp
 
 from guahao.flows.hospitals import titles as flows
 from guahao.rules.hospitals.titles import NAME_EN_MAX, NAME_MAX, Title, TitleRefusal
+from guahao.rules.kernel.outcomes import Done, Refused
 from guahao.rules.kernel.text import prose
 from guahao.rules.staff.staff import Role
 from guahao.web.http.answers import Answer
@@ -47,8 +50,8 @@ async def _listed(page: StaffPage, refused: str = "", status: int = 200) -> ASGI
 async def _add(page: StaffPage) -> ASGIApp:
     name, name_en = (prose(page.form.get(field, "")) for field in ("name", "name_en"))
     outcome = await flows.add(page.door.platform, page.staff, name, name_en)
-    if isinstance(outcome, TitleRefusal):
-        return await _listed(page, _say(page, outcome), 422)
+    if isinstance(outcome, Refused):
+        return await _listed(page, _say(page, outcome.reason), 422)
     page.flash(page.say("已添加。"))
     return page.redirect(_LIST)
 
@@ -95,7 +98,7 @@ async def _change(page: StaffPage) -> ASGIApp:
         if isinstance(asked, Answer):
             return asked
         reason = asked
-    refused = await flows.change(
+    outcome = await flows.change(
         page.door.platform,
         page.staff,
         id,
@@ -104,12 +107,16 @@ async def _change(page: StaffPage) -> ASGIApp:
         retired=retired,
         reason=reason,
     )
-    if refused is not None:
-        title = await _found(page)  # where there is none, that is the answer
-        status = 409 if refused is TitleRefusal.CHANGED_MEANWHILE else 422
-        return _form(page, title, page.form, _say(page, refused), status)
-    page.flash(page.say("已保存。"))
-    return page.redirect(_LIST)
+    match outcome:
+        case Done():
+            page.flash(page.say("已保存。"))
+            return page.redirect(_LIST)
+        case Refused(why):
+            title = await _found(page)  # where there is none, that is the answer
+            status = 409 if why is TitleRefusal.CHANGED_MEANWHILE else 422
+            return _form(page, title, page.form, _say(page, why), status)
+        case never:
+            assert_never(never)
 
 
 def _retiring(page: StaffPage, title: Title) -> Act:
@@ -125,7 +132,8 @@ def _retiring(page: StaffPage, title: Title) -> Act:
 async def _move(page: StaffPage) -> ASGIApp:
     id = read_id(page.request, "title_id", "not_found")
     up = page.form.get("do") == "up"
-    if await flows.move(page.door.platform, page.staff, id, up=up) is not None:
+    outcome = await flows.move(page.door.platform, page.staff, id, up=up)
+    if isinstance(outcome, Refused):
         raise ProblemError("not_found")
     return page.redirect(f"{_LIST}#title-{id}")
 

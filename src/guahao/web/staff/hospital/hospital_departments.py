@@ -12,6 +12,7 @@ from guahao.rules.hospitals.departments import (
     DepartmentReach,
     DepartmentRefusal,
 )
+from guahao.rules.kernel.outcomes import DONE, Done, Refused
 from guahao.rules.kernel.text import prose, typed
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ProblemError, read_id
@@ -71,8 +72,8 @@ async def _add(page: StaffPage) -> ASGIApp:
     place = await place_of(page)
     code = typed(page.form.get("code", ""))
     outcome = await flows.add(page.door.platform, place.staff, code, _read(page.form))
-    if isinstance(outcome, DepartmentRefusal):
-        return await _new_form(page, place, page.form, _say(page, outcome), 422)
+    if isinstance(outcome, Refused):
+        return await _new_form(page, place, page.form, _say(page, outcome.reason), 422)
     page.flash(page.say("已添加。"))
     return page.redirect(f"{place.address}{_LIST}#department-{outcome}")
 
@@ -156,13 +157,13 @@ async def _set_on_platform(page: StaffPage) -> ASGIApp:
     outcome = await flows.set_on_platform(
         page.door.platform, place.staff, id, on_platform=on, reason=reason
     )
-    if isinstance(outcome, DepartmentRefusal):
+    if isinstance(outcome, Refused):
         return await _after(page, place, outcome, "")
     if on:
         said = page.say("患者现在能看到这个科室；按排班补放了{made}个门诊。", made=outcome)
     else:
         said = page.say("患者看不到这个科室了。已有的预约照常就诊。")
-    return await _after(page, place, None, said)
+    return await _after(page, place, DONE, said)
 
 
 async def _move(page: StaffPage) -> ASGIApp:
@@ -170,7 +171,7 @@ async def _move(page: StaffPage) -> ASGIApp:
     id = read_id(page.request, "department_id", "not_found")
     up = page.form.get("do") == "up"
     outcome = await flows.move(page.door.platform, place.staff, id, up=up)
-    if outcome is not None:
+    if isinstance(outcome, Refused):
         raise ProblemError("not_found")
     return page.redirect(f"{place.address}{_LIST}#department-{id}")
 
@@ -225,11 +226,12 @@ def _deleting(page: StaffPage, place: Place, department: Department, reach: Depa
 
 
 async def _after(
-    page: StaffPage, place: Place, refused: DepartmentRefusal | None, said: str
+    page: StaffPage, place: Place, outcome: Done | Refused[DepartmentRefusal], said: str
 ) -> ASGIApp:
-    if refused is None:
+    if isinstance(outcome, Done):
         page.flash(said)
         return page.redirect(place.address + _LIST)
+    refused = outcome.reason
     department, reach = await _found(page, place)  # where there is none, that is the answer
     given = page.form if "name" in page.form else _as_form(department)
     status = 422 if "name" in page.form else 409

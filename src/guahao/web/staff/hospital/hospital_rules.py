@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import assert_never
 
 from litestar.types import ASGIApp
 
 from guahao.flows.hospitals import hospital_rules as flows
 from guahao.rules.hospitals.hospital_rules import DatedRules, RulesRefusal, check_rules
 from guahao.rules.kernel.limits import ONE_DAY, HospitalRules
+from guahao.rules.kernel.outcomes import Done, Refused
 from guahao.rules.kernel.text import typed
 from guahao.rules.supply.releasing import furthest
 from guahao.web.http.answers import Answer
@@ -103,9 +105,9 @@ async def _change(page: StaffPage) -> ASGIApp:
     place = await place_of(page)
     seen = page.form.get("version", "")
     outcome = await flows.change(page.door.platform, place.staff, holds_from, rules, seen)
-    if isinstance(outcome, RulesRefusal):
-        status = 409 if outcome is RulesRefusal.CHANGED_MEANWHILE else 422
-        return await _shown(page, say_rules(page, outcome), status)
+    if isinstance(outcome, Refused):
+        status = 409 if outcome.reason is RulesRefusal.CHANGED_MEANWHILE else 422
+        return await _shown(page, say_rules(page, outcome.reason), status)
     page.flash(page.say("已保存，从{day}起生效。", day=page.day(holds_from)))
     return page.redirect(f"{place.address}/rules")
 
@@ -113,13 +115,19 @@ async def _change(page: StaffPage) -> ASGIApp:
 async def _withdraw(page: StaffPage) -> ASGIApp:
     place = await place_of(page)
     holds_from = read_date(page.form.get("holds_from", ""))
-    refused: RulesRefusal | None = RulesRefusal.NOT_PENDING
+    outcome: Done | Refused[RulesRefusal] = Refused(RulesRefusal.NOT_PENDING)
     if holds_from is not None:
         reason = confirmed(page, _withdrawing(page, place, holds_from))
         if isinstance(reason, Answer):
             return reason
-        refused = await flows.withdraw(page.door.platform, place.staff, holds_from, reason)
-    page.flash(page.say("已撤回。") if refused is None else say_rules(page, refused))
+        outcome = await flows.withdraw(page.door.platform, place.staff, holds_from, reason)
+    match outcome:
+        case Done():
+            page.flash(page.say("已撤回。"))
+        case Refused(why):
+            page.flash(say_rules(page, why))
+        case never:
+            assert_never(never)
     return page.redirect(f"{place.address}/rules")
 
 
