@@ -43,6 +43,11 @@ test: $(DEV) assets
 check: lint assets
 	$(BIN)/pytest -n 2 -m "not database and not faults and not wheel"
 
+# How much of the code the tests run, as a figure and with the lines that none does.
+cover: $(DEV) assets
+	@$(PREPARE)
+	$(BIN)/pytest -n 2 --cov=guahao --cov-branch --cov-report=term-missing:skip-covered
+
 # The long form of the fault tests: tens of minutes, and a table of figures at the end.
 faults: $(DEV) assets
 	@$(PREPARE)

@@ -1,7 +1,6 @@
 """Take the pictures of README.md: `make pictures`.
 
-Starts a small demo city of its own on a fixed day, and a browser. Colours are reduced to a
-palette, so that all the pictures together stay small.
+Starts a small demo city of its own on a fixed day, and a browser.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ PHONE, DESK = (390, 780), (1280, 860)
 
 @dataclass(frozen=True)
 class Picture:
-    """A page, who looks at it (a patient's phone or a log-in of the staff), and how wide."""
+    """A page, which member of the staff looks at it, if any, and on what screen."""
 
     name: str
     path: str
@@ -41,10 +40,10 @@ class Picture:
 PICTURES = (
     Picture("home", "/"),
     Picture("department", "/hospitals/1/departments/FIRST"),
-    Picture("bookings", "/bookings", "13800000002"),
-    Picture("reports", "/staff/reports?period=last365", "auditor", DESK),
-    Picture("fill", "/staff/reports/fill?period=last90", "auditor", DESK, "en-US"),
-    Picture("window", "/staff/window", "clerk", DESK),
+    Picture("hospital", "/hospitals/1", language="en-US"),
+    Picture("reports", "/staff/reports", "auditor", DESK),
+    Picture("fill", "/staff/reports/fill?period=last30", "admin", DESK, "en-US"),
+    Picture("schedule", "/staff/schedule", "scheduler", DESK),
 )
 
 
@@ -78,14 +77,12 @@ async def _page(browser: Browser, base: str, picture: Picture) -> Page:
         viewport={"width": width, "height": height}, locale=picture.language
     )
     page = await context.new_page()
-    if picture.by.isdigit():
-        await _log_in_patient(page, base, picture.by)
-    elif picture.by:
-        await _log_in_staff(page, base, picture.by)
+    if picture.by:
+        await _log_in(page, base, picture.by)
     return page
 
 
-async def _log_in_staff(page: Page, base: str, login: str) -> None:
+async def _log_in(page: Page, base: str, login: str) -> None:
     member = _member(base, login)
     await page.goto(f"{base}/staff/login")
     await page.fill("input[name=login]", login)
@@ -105,10 +102,6 @@ def _member(base: str, login: str) -> dict[str, str]:
     found: dict[str, str]
     [found] = [item for item in answer.json()["items"] if item["login"] == login]
     return found
-
-
-async def _log_in_patient(page: Page, base: str, phone: str) -> None:
-    raise NotImplementedError(phone)
 
 
 def _department(base: str) -> int:
