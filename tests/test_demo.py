@@ -26,7 +26,7 @@ from guahao.store.people.patients import person_index
 from guahao.store.supply import sessions
 from guahao.tools.audit.audit import audit
 from guahao.tools.demo import city
-from guahao.tools.demo.past import Line, Place, draw
+from guahao.tools.demo.past import Place, TimetableLine, draw
 from guahao.tools.demo.people import people
 from guahao.tools.demo.seed import LOGINS, DemoError, is_empty, seed, shown
 
@@ -354,7 +354,7 @@ async def test_the_same_day_and_size_give_the_same_past() -> None:
     now, policy = at("2026-11-23T10:00"), Policy()
     (hospital,) = city.hospitals(1)
     lines = [
-        Line(number, department.popular, *_columns(clinic))
+        TimetableLine(number, department.popular, *_columns(clinic))
         for number, department in enumerate(city.departments(hospital))
         for clinic in city.timetable(hospital, department)
     ]

@@ -39,7 +39,7 @@ class Picture:
 
 PICTURES = (
     Picture("home", "/"),
-    Picture("department", "/hospitals/1/departments/FIRST"),
+    Picture("department", "/departments/FIRST"),
     Picture("hospital", "/hospitals/1", language="en-US"),
     Picture("reports", "/staff/reports", "auditor", DESK),
     Picture("fill", "/staff/reports/fill?period=last30", "admin", DESK, "en-US"),

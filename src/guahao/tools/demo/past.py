@@ -58,7 +58,7 @@ _STOP_REASONS = ("医生外出会诊", "医生病休", "科室学术会议", "�
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TimetableLine:
     """A line of a weekly timetable, from which a session of the past is made."""
 
     department_id: int
@@ -79,7 +79,7 @@ class Place:
 
     hospital_id: int
     rules: HospitalRules
-    lines: Sequence[Line]
+    lines: Sequence[TimetableLine]
 
 
 @dataclass(slots=True)
@@ -87,7 +87,7 @@ class Session:
     """A session; `id` is given where it is there already."""
 
     place: Place
-    line: Line
+    line: TimetableLine
     visit_date: date
     capacity: int
     booked: int = 0

@@ -46,7 +46,7 @@ from guahao.store.people.patients import person_index
 from guahao.store.supply.sessions import roll_out
 from guahao.tools.demo import city, past_records
 from guahao.tools.demo import queries as store
-from guahao.tools.demo.past import Booking, Line, Past, Place, Session, draw, registered_on
+from guahao.tools.demo.past import Booking, Past, Place, Session, TimetableLine, draw, registered_on
 from guahao.tools.demo.people import NOWHERE, Person, people, phone, resident_id
 
 Report = Callable[[str, int, int], None]  # what is being made, how many are done, of how many
@@ -253,7 +253,7 @@ async def _add_directory(tx: Tx, hospitals: list[city.Hospital], progress: Repor
             hospital_id,
             hospital.rules,
             [
-                Line(
+                TimetableLine(
                     departments[hospital_id, department.code], department.popular, *_clinic(clinic)
                 )
                 for department in city.departments(hospital)
@@ -273,7 +273,7 @@ async def _add_directory(tx: Tx, hospitals: list[city.Hospital], progress: Repor
     return _Directory(ids, departments, len(lines), places)
 
 
-def _clinic(of: city.Clinic | Line) -> tuple[Any, ...]:
+def _clinic(of: city.Clinic | TimetableLine) -> tuple[Any, ...]:
     """What a line of a timetable says of its clinic, in the order of the columns."""
     return (
         *(of.title, of.specialty, of.iso_weekday, of.period, of.starts_at, of.ends_at),
@@ -400,7 +400,7 @@ async def _add_past(
     todays = [
         Session(
             places[view.hospital_id],
-            Line(
+            TimetableLine(
                 *(view.department_id, True, view.title, view.specialty, today.isoweekday()),
                 *(view.period, view.starts_at, view.ends_at, view.fee_fen, view.capacity),
             ),
