@@ -24,7 +24,7 @@ _WORST_FIRST = (State.FAILED, State.WARNING, State.UNKNOWN, State.OK)
 def show(checks: Sequence[Check], console: Console) -> None:
     """Print a table, the worst first, and a sentence that sums it up."""
     table = Table("Check", "State", "What it says", show_lines=False)
-    alike: dict[str, list[str]] = {}  # what was not checked for one reason stands on one line
+    alike: dict[str, list[str]] = {}  # what was not checked for the same reason is on the same line
     for check in checks:
         if check.state is State.UNKNOWN:
             alike.setdefault(check.says, []).append(check.name)
@@ -48,6 +48,6 @@ def show(checks: Sequence[Check], console: Console) -> None:
 
 
 def as_json(checks: Sequence[Check]) -> str:
-    """Return the same for a program: `status` is the exit status."""
+    """Return the findings for a program: `status` is the exit status."""
     found = {"status": exit_status(checks), "checks": checks}
     return msgspec.json.encode(found).decode()

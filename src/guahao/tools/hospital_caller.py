@@ -1,4 +1,4 @@
-"""The calling side of the stand-in of a hospital's system: what a vendor's own would call.
+"""The calls that the stand-in of a hospital's system makes, as a vendor's system would.
 
 Every call goes over HTTP with client credentials; a token is fetched when there is none, or when
 the one at hand has expired. On demand it calls twice, in another order, or with lies.
@@ -29,28 +29,28 @@ from guahao.tools.stand_ins.hospital import EVENTS_PATH, Action, StandIn
 PREFIX = "/api/v1/hospital"
 _UNAUTHORIZED = 401
 _PAGE = 200
-_LISTED_DAYS = 31  # as many as one list may hold
+_LISTED_DAYS = 31  # at most in a list
 _CALL_SECONDS = 60.0
 _CLIENT_NAME = "HIS stand-in"
 
 
 class CallError(Exception):
-    """The platform refused a call; the message is its own."""
+    """The platform refused a call; the message is the platform's."""
 
 
 @dataclass
 class Caller:
-    """One hospital's system as a client. `client` knows the platform's address."""
+    """A hospital's system as a client. `client` has the platform's address."""
 
     client: httpx.AsyncClient
     client_id: str
     client_secret: str
     system: StandIn
-    cursor: str = ""  # how far it has read the changes
+    cursor: str = ""  # the cursor of the changes read so far
     token: str = field(default="", repr=False)
 
     async def publish(self, days: Sequence[date], capacity: int = 20) -> dict[str, Any]:
-        """A department and a morning session on each of these days, by the hospital's own ids."""
+        """Publish a department and a morning session on each of these days."""
         departments = [
             {"external_id": "HIS-D", "name": "内科"},
             {"external_id": "HIS-D1", "name": "全科门诊", "parent_external_id": "HIS-D"},
@@ -62,21 +62,21 @@ class Caller:
         return await self._call("PUT", "/clinic-sessions", {"items": items})
 
     async def places(self, day: date, capacity: int) -> dict[str, Any]:
-        """More or fewer places of that day's session."""
+        """Change the places of that day's session."""
         path = f"/clinic-sessions/{_external_id(day)}/capacity"
         return await self._call("PUT", path, {"capacity": capacity})
 
     async def stop(self, day: date) -> dict[str, Any]:
-        """The doctor of that day is away."""
+        """Stop that day's session because the doctor is away."""
         reason = {"reason": "医生外出"}
         return await self._call("POST", f"/clinic-sessions/{_external_id(day)}/stop", reason)
 
     async def pick_up(self, code: str, id_no: str) -> dict[str, Any]:
-        """Hand out the number for code and document."""
+        """Pick up the booking of a code and document."""
         return await self._call("POST", "/pickups", {"code": code, "id_no": id_no})
 
     async def report(self, seen: Mapping[int, bool]) -> dict[str, Any]:
-        """Who came, by the booking's id; a lying hospital says the contrary."""
+        """Report who came, by the booking's id; a lying hospital reports the contrary."""
         lies = self.system.chance() < self.system.behaviour.lie
         items = [{"appointment_id": id, "seen": came is not lies} for id, came in seen.items()]
         if self.system.behaviour.reorder:
@@ -84,9 +84,9 @@ class Caller:
         return await self._call("PUT", "/attendance", {"items": items})
 
     async def compare(self, now: datetime) -> dict[str, Any]:
-        """Send its own list, from yesterday on, to be compared with the platform's.
+        """Send the hospital's list from yesterday on, to be compared with the platform's.
 
-        Some lines are left out where the hospital lies, and doubled where it does things twice.
+        A lying hospital leaves out lines; a hospital that does things twice doubles lines.
         """
         first = now.date() - timedelta(days=1)
         last = first + timedelta(days=_LISTED_DAYS - 1)
@@ -102,12 +102,12 @@ class Caller:
             "date_to": last.isoformat(),
             "bookings": lines,
         }
-        # Once, whatever its behaviour: each list is a report of its own.
+        # Sent once under every behaviour, because each list is a report of its own.
         answer = await self._once("POST", "/reconciliations", body, None)
         return _answered(answer)
 
     async def catch_up(self) -> int:
-        """Read what changed since it last looked, into the book; how many changes."""
+        """Read the changes since the last time into the book; return how many."""
         count = 0
         while True:
             query: dict[str, str | int] = {"limit": _PAGE}
@@ -128,7 +128,7 @@ class Caller:
         body: Mapping[str, Any] | None = None,
         query: Mapping[str, str | int] | None = None,
     ) -> dict[str, Any]:
-        """One call, and once more where the hospital calls twice."""
+        """Call the platform, and repeat the call if the hospital calls twice."""
         answer = await self._once(method, path, body, query)
         if method != "GET" and self.system.chance() < self.system.behaviour.twice:
             await self._once(method, path, body, query)
@@ -182,7 +182,7 @@ def _answered(answer: httpx.Response) -> dict[str, Any]:
 def actions(
     system: StandIn, base_url: str, credentials: tuple[str, str], clock: Clock
 ) -> dict[str, Action]:
-    """What the stand-in's page can have it call, each over HTTP to the platform."""
+    """Return the calls that the stand-in's page offers, each over HTTP to the platform."""
     kept = {"cursor": ""}
 
     def action(work: Callable[[Caller, Mapping[str, str]], Awaitable[object]]) -> Action:
@@ -218,12 +218,12 @@ def actions(
 async def connect(
     platform: Platform, system: StandIn, hospital_id: int, address: str
 ) -> Done | Refused[WebhookRefusal] | Refused[ClientRefusal]:
-    """Point the hospital's webhook at the stand-in and give it a client; return a refusal."""
+    """Point the hospital's webhook at the stand-in and make its client; return any refusal."""
     webhook = await webhooks.set_webhook(
         platform, SYSTEM, hospital_id, address + EVENTS_PATH, KINDS
     )
     if isinstance(webhook, WebhookSet) and webhook.secret is None:
-        # Set at an earlier start: the stand-in does not know that secret.
+        # The stand-in does not know the secret of a webhook set at an earlier start.
         webhook = await webhooks.rotate_secret(platform, SYSTEM, hospital_id)
     if isinstance(webhook, Refused):
         return webhook
@@ -246,7 +246,7 @@ async def _client_of(platform: Platform, hospital_id: int) -> NewSecret | Refuse
 
 
 def _short(said: object) -> str:
-    """An answer without its items, which hold persons."""
+    """Return an answer without its items, which contain personal data."""
     if isinstance(said, dict):
         lists = ("items", "differences")
         return str({name: value for name, value in said.items() if name not in lists})
@@ -254,12 +254,12 @@ def _short(said: object) -> str:
 
 
 def coming_days(today: date, count: int = 7) -> list[date]:
-    """The days for which the stand-in has a doctor."""
+    """Return the days on which the stand-in has a doctor."""
     return [today + timedelta(days=n) for n in range(1, count + 1)]
 
 
 def _line(booking: Mapping[str, Any]) -> dict[str, Any]:
-    """A line of the list; what it does not know yet stands as booked."""
+    """Return a line of the list; a booking without a known status counts as booked."""
     status = booking["status"]
     return {
         "order_no": booking["order_no"],

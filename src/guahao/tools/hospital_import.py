@@ -1,4 +1,4 @@
-"""Importing hospitals from a file, by an operator: checked, told, and applied as a whole."""
+"""Import hospitals from an operator's file: check, preview, and apply as a whole."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ async def run(
     dry_run: bool,
     include_hidden: bool = False,
 ) -> bool:
-    """Import a file and tell what happened; whether all of it was right.
+    """Import a file and print the result; return whether the file was correct.
 
-    `dry_run`: check and tell alone.
+    `dry_run`: only check and print.
     """
     preview = await importing.preview_of(platform, filename, content, include_hidden=include_hidden)
     tell_left_out(preview.left_out, console, may_hide_rows=preview.may_hide_rows)
@@ -55,9 +55,9 @@ def _tell_changes(preview: Preview, console: Console) -> None:
         f"Hospitals: {len(preview.additions):,} new, {len(preview.changes):,} changed,"
         f" {preview.same:,} as they are."
     )
-    for one in preview.changes:
-        names = ", ".join(name for name, _, _ in one.fields)
-        console.print(f"  {one.before.code}: {names}", markup=False)
+    for change in preview.changes:
+        names = ", ".join(name for name, _, _ in change.fields)
+        console.print(f"  {change.before.code}: {names}", markup=False)
 
 
 def _tell_faults(preview: Preview, sentences: Sentences, console: Console) -> None:

@@ -1,4 +1,4 @@
-"""A policy to compare: a TOML or JSON file that names the numbers it changes."""
+"""Read a policy to compare: a TOML or JSON file with the changed numbers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from guahao.rules.kernel.limits import HospitalRules, Policy
 _Numbers = TypeVar("_Numbers", Policy, HospitalRules)
 
 _COUNT = Annotated[int, Meta(ge=0, le=1000)]
-# What the law allows of a number, where it is not simply a count or a clock reading.
+# The bounds of numbers that are not simply counts or times of day.
 _TYPES: dict[str, Any] = {
     "horizon_months": Annotated[int, Meta(ge=1, le=24)],
     "short_window_days": Annotated[int, Meta(ge=1, le=366)],
@@ -32,13 +32,13 @@ _TYPES: dict[str, Any] = {
 
 
 class PolicyFileError(Exception):
-    """A policy file that cannot be right; the message says where and what is expected."""
+    """A policy file is wrong; the message says where and what is expected."""
 
 
 def read_policy(path: Path) -> tuple[Policy, HospitalRules]:
-    """The platform's numbers, and a table `hospital` of what every hospital decides.
+    """Return the platform's policy, and the rules of all hospitals from the table `hospital`.
 
-    A number the file does not name keeps its default. Raises PolicyFileError.
+    Numbers that the file does not name have their default. Raises PolicyFileError.
     """
     given = _read(path)
     hospital = given.pop("hospital", {})
@@ -67,7 +67,7 @@ def _json(path: Path, text: str) -> Any:
 
 
 def _changed(defaults: _Numbers, given: dict[str, Any], prefix: str) -> _Numbers:
-    """The defaults with what is given, each of its own type and within its bounds."""
+    """Return the defaults with the given values, each checked for type and bounds."""
     of = type(defaults)
     hints = get_type_hints(of)
     names = [field.name for field in fields(of)]
@@ -82,7 +82,7 @@ def _changed(defaults: _Numbers, given: dict[str, Any], prefix: str) -> _Numbers
 def _convert(name: str, value: Any, hint: Any) -> Any:
     wanted = _TYPES.get(name.removeprefix("hospital."), _COUNT if hint is int else None)
     if wanted is None:
-        wanted = Annotated[hint, Meta(tz=False)]  # a clock reading is the city's
+        wanted = Annotated[hint, Meta(tz=False)]  # a time of day of the city
     try:
         return msgspec.convert(value, wanted)
     except msgspec.ValidationError as error:

@@ -1,4 +1,4 @@
-"""A scratch database beside the platform's own: made, migrated, dropped."""
+"""Create, migrate and drop a scratch database beside the platform's."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from guahao.store.kernel.connections import connecting
 from guahao.store.kernel.migrate import migrate
 
 _PREFIX = "guahao_scratch_"
-# From the empty template, so that nobody's connection to another one is in the way.
+# template0 has no connections, which would block the copy.
 _CREATE = "CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'"
 _DROP = "DROP DATABASE IF EXISTS {} WITH (FORCE)"
 
 
 class ScratchDatabaseError(Exception):
-    """The scratch database cannot be made; the message tells an operator what to do."""
+    """The scratch database cannot be created; the message tells an operator what to do."""
 
 
 @contextmanager
 def scratch_database(server_url: str) -> Iterator[str]:
-    """The URL, as its owner, of a migrated database beside the one of `server_url`.
+    """Yield the URL, as its owner, of a migrated database on the server of `server_url`.
 
-    Dropped at the end, whatever happens; nothing in the other database is touched.
-    Raises ScratchDatabaseError where the owner may not create databases.
+    It is always dropped at the end; nothing in the other database is touched. Raises
+    ScratchDatabaseError if the owner may not create databases.
     """
     name = f"{_PREFIX}{secrets.token_hex(8)}"
     try:

@@ -1,4 +1,4 @@
-"""Importing a plan from a file, by an operator: checked, shown, and applied as a whole."""
+"""Import a plan from an operator's file: check, preview, and apply as a whole."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _STEPS = {
 
 @dataclass(frozen=True, slots=True)
 class Sentences:
-    """How faults are told."""
+    """The sentences for faults."""
 
     of_file: Callable[[str], str]
     of_cell: Callable[[Fault], str]
@@ -45,9 +45,10 @@ async def run(
     dry_run: bool,
     include_hidden: bool = False,
 ) -> bool:
-    """Import a file and tell what happened; whether all of it was right.
+    """Import a file and print the result; return whether the file was correct.
 
-    `hospital_id` None: of the hospitals that the file names. `dry_run`: check and tell alone.
+    Without `hospital_id`, import for the hospitals that the file names. `dry_run`: only check
+    and print.
     """
     import_id = await importing.receive_from_operator(
         platform, SYSTEM, hospital_id, filename[-120:], content, include_hidden=include_hidden
@@ -82,7 +83,7 @@ async def _report(platform: Platform, hospital_id: int | None, import_id: int) -
 
 @asynccontextmanager
 async def _shown(console: Console) -> AsyncIterator[importing.Progress]:
-    """A bar for each step, while the work goes on."""
+    """Show a progress bar for each step."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=console) as bars:
         tasks = {}
@@ -96,7 +97,7 @@ async def _shown(console: Console) -> AsyncIterator[importing.Progress]:
 
 
 def tell_left_out(left_out: list[LeftOut], console: Console, *, may_hide_rows: bool) -> None:
-    """Print what the file hides and the import leaves out."""
+    """Print the hidden rows and sheets that the import leaves out."""
     for one in left_out:
         rows = f"rows {one.rows}" if one.rows else "a hidden sheet"
         console.print(f"Left out of {one.sheet}: {rows} ({one.count:,} in all).", markup=False)

@@ -1,6 +1,6 @@
-"""Is this webhook guahao's, fresh, and new? A reference for vendors: the standard library alone.
+"""Verify a webhook of guahao. A reference for vendors that needs only the standard library.
 
-Copy it. Keep one Verifier as long as your program runs; several programs share what it remembers.
+Copy it. Keep a Verifier for as long as your program runs; several programs must share nonces.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ TOLERANCE_SECONDS = 300
 
 
 class Verifier:
-    """Holds your secret (two while you replace it) and the nonces of the last minutes."""
+    """Your secret (two during its replacement) and the nonces of the last minutes."""
 
     def __init__(self, secrets: Sequence[str]) -> None:
         self.secrets = list(secrets)
         self._seen: dict[str, float] = {}
 
     def refusal(self, headers: Mapping[str, str], body: bytes, now: float) -> str:
-        """Why not to take it: `signature`, `timestamp` or `nonce`; empty where all is well.
+        """Return why to refuse it: `signature`, `timestamp` or `nonce`; empty to accept it.
 
-        `headers`: names in lower case. `body`: the very bytes that came. `now`: Unix seconds.
+        `headers`: names in lower case. `body`: the received bytes. `now`: Unix seconds.
         """
         timestamp = headers.get("guahao-timestamp", "")
         nonce = headers.get("guahao-nonce", "")
@@ -41,9 +41,9 @@ class Verifier:
     ) -> bool:
         signed = f"{timestamp}.{nonce}.".encode() + body
         made = "v1=" + hmac.new(key.encode(), signed, "sha256").hexdigest()
-        return any(hmac.compare_digest(made.encode(), one.encode()) for one in signatures)
+        return any(hmac.compare_digest(made.encode(), given.encode()) for given in signatures)
 
     def _forget(self, now: float) -> None:
-        """A nonce is needed for as long as its timestamp would be taken."""
+        """Forget the nonces whose timestamps are too old to be accepted."""
         kept = now - 2 * TOLERANCE_SECONDS
         self._seen = {nonce: at for nonce, at in self._seen.items() if at > kept}

@@ -1,8 +1,8 @@
-"""Recompute everything from the records, and list what disagrees.
+"""Recompute all derived data from the records, and list what disagrees.
 
-Reads one snapshot and writes nothing, so it may run at any time. What the database can
-compare it compares (tools.audit.queries); the sliding windows of S12 are tried one start date after
-the other, and sealed data is opened.
+The audit reads a single snapshot and writes nothing, so that it may run at any time. The database
+compares what it can (tools.audit.queries); here every sliding window of S12 is counted, and
+encrypted data is decrypted.
 """
 
 from __future__ import annotations
@@ -44,19 +44,19 @@ from guahao.store.reports.scope import Grouping
 from guahao.tools.audit import queries as store
 from guahao.tools.audit.queries import GaveWay
 
-Report = Callable[[str], None]  # the check that comes next
+Report = Callable[[str], None]  # the next check
 
 _CODE = re.compile(rf"[0-9]{{{CODE_DIGITS}}}")
 SEALED_OPENED = 100_000  # of each table at most; where there are more, a sample
 _RETENTION_SLACK_DAYS = 2
 _REGISTRATIONS_SHOWN = 20
-_OWN_CHECKS = 8  # those not in tools.audit.queries
+_OWN_CHECKS = 8  # the checks that are not in tools.audit.queries
 _SWAP_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found. `ids` are the first that disagree; never personal data."""
+    """The result of a check. `ids` are the first that disagree, without personal data."""
 
     name: str
     clause: str
@@ -70,7 +70,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Registrations:
-    """Registrations that gave way to their person's current one; how many are unchecked."""
+    """The replaced registrations, and how many are unchecked."""
 
     merged: list[GaveWay]
     displaced: list[GaveWay]
@@ -88,12 +88,12 @@ class Audit:
 
     @property
     def clean(self) -> bool:
-        """Whether nothing disagrees."""
+        """Return whether nothing disagrees."""
         return not any(finding.disagreements for finding in self.findings)
 
 
 async def run(platform: Platform, *, as_json: bool = False) -> bool:
-    """Audit and print: a table, or JSON on standard output alone. Whether all is clean."""
+    """Audit and print a table, or JSON on standard output; return whether all is clean."""
     with _shown(len(store.CHECKS) + _OWN_CHECKS) as report:
         result = await audit(platform, report)
     if as_json:
@@ -142,7 +142,7 @@ async def _findings(tx: Tx, platform: Platform, report: Report) -> AsyncIterator
 
 
 def _numbers(tx: Tx, policy: Policy) -> dict[str, Any]:
-    """What the statements of the checks name."""
+    """Return the parameters of the checks' statements."""
     numbers = {name: value for name, value in asdict(policy).items() if isinstance(value, int)}
     return numbers | {
         "now": tx.now,
@@ -154,13 +154,13 @@ def _numbers(tx: Tx, policy: Policy) -> dict[str, Any]:
 
 
 def _clocks(settings: Settings) -> dict[str, bool]:
-    """Whether our time is that of the processes that wrote, and whether theirs is the real one."""
+    """Return whether our clock is that of the writing processes, and whether theirs is real."""
     same = settings.clock_start is None
     return {"same_time": same, "real_time": same and not settings.demo}
 
 
 class _Tally:
-    """Counts what one check of our own examines, and what of it disagrees."""
+    """The count of what a check examines, and what of it disagrees."""
 
     def __init__(self) -> None:
         self._examined = 0
@@ -189,14 +189,14 @@ _LIMITS = {
 
 @dataclass(frozen=True, slots=True)
 class _Limit:
-    """One limit of one policy: how many, and which windows [first, end) hold a day."""
+    """A limit of a policy: how many, and which windows [first, end) hold a day."""
 
     most: int
     windows: Callable[[int], Iterable[tuple[int, int]]]
 
 
 async def _limits(tx: Tx, first: Policy) -> dict[str, dict[int, _Limit]]:
-    """Each limit by the day since 2000 from which its policy holds."""
+    """Return each limit by the first day of its policy, since 2000."""
     found = await store.policies(tx, first)
     ends = {
         months: await store.days_months_later(tx, months)
@@ -229,7 +229,7 @@ def _months(ends: dict[int, int]) -> Callable[[int], Iterable[tuple[int, int]]]:
 
 
 async def _limit(tx: Tx, name: str, says: str, limits: dict[int, _Limit]) -> Finding:
-    """Each booking, with those made before it, by the policy of the day it was made."""
+    """Check each booking, with earlier bookings, by the policy of its day of booking."""
     tally = _Tally()
     async for patient_id, made in store.counted_bookings(tx):
         agrees = all(
@@ -247,11 +247,11 @@ async def _limit(tx: Tx, name: str, says: str, limits: dict[int, _Limit]) -> Fin
 
 
 def _within(limit: _Limit, visits: Sequence[int], day: int) -> bool:
-    """Whether no window that holds the day holds more visit days than the limit."""
+    """Return whether every window that holds the day is within the limit."""
     if len(visits) <= limit.most:
-        return True  # no window holds more than there is
+        return True  # too few for any window
     return all(
-        sum(first <= visit < end for visit in visits) <= limit.most  # one by one, on purpose
+        sum(first <= visit < end for visit in visits) <= limit.most  # every start, on purpose
         for first, end in limit.windows(day)
     )
 
@@ -260,7 +260,7 @@ def _within(limit: _Limit, visits: Sequence[int], day: int) -> bool:
 
 
 async def _suspensions(tx: Tx, first: Policy) -> Finding:
-    """Until when each person is suspended; where a policy is being applied, before or after."""
+    """Check each suspension; while a policy is being applied, by the old or the new policy."""
     numbers = await store.policies(tx, first)
     today = (tx.now.date() - store.DAY_0).days
     begun = {day: _steps(policy) for day, policy in numbers.items() if day <= today}
@@ -276,7 +276,7 @@ async def _suspensions(tx: Tx, first: Policy) -> Finding:
     return tally.finding("suspensions", "S16", says, "patient")
 
 
-_Steps = tuple[tuple[int, int], tuple[int, int]]  # at how many no-shows, for how many months
+_Steps = tuple[tuple[int, int], tuple[int, int]]  # (no-shows, months) of each suspension
 
 
 def _steps(policy: Policy) -> _Steps:
@@ -303,12 +303,12 @@ def _end(
     which: int,
     later: dict[tuple[date, int], date],
 ) -> date | None:
-    """Each event in its order: a no-show may suspend, a policy that begins may only relieve."""
+    """Replay events in order: a no-show may suspend, and a new policy may only relieve."""
     events: list[tuple[date, int, _Steps | None]] = [(day, 1, None) for day in days]
     events += [(store.DAY_0 + timedelta(days=at), 0, steps) for at, steps in policies.items()]
     seen: list[date] = []
     end: date | None = None
-    by = 0  # which no-show of the year suspended
+    by = 0  # the no-show of the year that suspended
     count, months = policies[0][which]
     for day, _, steps in sorted(events, key=lambda event: event[:2]):
         if steps is None:
@@ -318,7 +318,7 @@ def _end(
             continue
         count, months = steps[which]
         if end is not None:
-            # The same no-show, or the later one that this policy would have waited for.
+            # The same no-show, or the later no-show at which this policy would have suspended.
             reached = len(seen) >= count and months > 0
             end = min(end, later[seen[max(by, count) - 1], months]) if reached else None
     return end
@@ -367,7 +367,7 @@ async def _codes_open(tx: Tx, vault: Vault) -> Finding:
 
 
 async def _retention(tx: Tx, chosen: Mapping[str, int]) -> Finding:
-    """Nothing is older than it is kept for, and the two nights that deleting it may take."""
+    """Check that nothing is older than its retention plus two nights for deleting it."""
     tally = _Tally()
     for kind in RETENTIONS:
         before = tx.now - timedelta(days=days_kept(chosen, kind) + _RETENTION_SLACK_DAYS)
@@ -396,7 +396,7 @@ def _opens(vault: Vault, table: str, column: str, row: int, sealed: bytes) -> st
 
 @dataclass(frozen=True, slots=True)
 class _Sample:
-    """The rows whose id, divided by `every`, leaves `rest`: another sample each time."""
+    """The rows whose id modulo `every` is `rest`, which differs each time."""
 
     every: int
     rest: int
@@ -451,7 +451,7 @@ def _print_table(result: Audit) -> None:
 
 
 def _print_registrations(console: Console, found: Registrations) -> None:
-    """What became of registrations of one person: information, no fault."""
+    """Print the replaced registrations, which are information and no fault."""
     if found.unchecked:
         console.print(
             f"{found.unchecked:,} registrations are unchecked: a checked registration of the same"
@@ -493,7 +493,7 @@ def _print_remarks(console: Console, finding: Finding) -> None:
 
 @contextmanager
 def _shown(checks: int) -> Iterator[Report]:
-    """A progress bar on standard error; the answer has standard output."""
+    """Show a progress bar on standard error, because the result is on standard output."""
     columns = (
         BarColumn(),
         MofNCompleteColumn(),

@@ -1,8 +1,8 @@
-"""What must hold between the records, each as the statement that finds where it does not.
+"""The audit's invariants, each a statement that finds the rows that violate it.
 
-Nothing here trusts what the platform has worked out: counters are counted anew, suspensions
-and booking dates derived again by PostgreSQL's own calendar, not by the rules' code. All of
-it reads one snapshot, so that it may run while people book.
+Nothing here trusts derived data: counters are counted anew, and suspensions and booking dates
+are derived again by PostgreSQL's calendar, not by the code of the rules. All statements read the
+same snapshot, so that they may run while people book.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ IDS_SHOWN = 20
 DAY_0 = date(2000, 1, 1)
 
 _COUNTED = "status IN ('booked', 'picked_up', 'no_show', 'unverified')"
-# Each hospital's rules on each day on which somebody booked there: few, where bookings are many.
+# Each hospital's rules on each day on which somebody booked there, far fewer than bookings.
 _RULES_BY_DAY = f"""
     SELECT asked.hospital, asked.day AS asked, {rules_columns("r")},
            coalesce((SELECT horizon_months FROM policies WHERE holds_from <= asked.day
@@ -36,10 +36,10 @@ _FETCHED_AT_ONCE = 2000
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that must hold.
+    """An invariant.
 
-    `of`: what is examined, and whose ids are listed. `examined`: the rows it looks at.
-    `disagreeing`: a statement that finds the ids for which it does not hold.
+    `of`: the kind of record, whose ids are listed. `examined`: the rows to check.
+    `disagreeing`: a statement that finds the ids that violate it.
     """
 
     name: str
@@ -139,7 +139,7 @@ CHECKS = (
         "a code lives until its visit is long enough past, and then serves others",
         "appointment",
         "appointments",
-        # Codes are retired in the course of a day: one day more is not wrong.
+        # Codes are retired during a day, so a day more is allowed.
         """
         SELECT id FROM appointments
         WHERE (NOT code_live AND visit_date >= %(today)s - %(code_kept_days)s)
@@ -188,7 +188,7 @@ CHECKS = (
         "a booking made at the desk for somebody with a phone has a message telling of it",
         "appointment",
         "booking_requests WHERE outcome = 'booked'",
-        # Booked without the desk, by an import or the demo city: no request, no message.
+        # An import and the demo city book without the desk, and so without request and message.
         """
         SELECT a.id
         FROM (SELECT DISTINCT appointment_id FROM booking_requests WHERE outcome = 'booked') r
@@ -285,7 +285,7 @@ CHECKS = (
         "what hospitals were to hear of a booking ends with how it stands",
         "appointment",
         "appointments",
-        # Of what changed long ago the events are forgotten.
+        # Events of old changes are deleted.
         """
         SELECT coalesce(a.id, last.appointment_id) AS id
         FROM (SELECT a.*, s.hospital_id AS hospital
@@ -305,7 +305,7 @@ CHECKS = (
         "a booking was made and changed when the database's own clock says so",
         "appointment",
         "hospital_events",
-        # A demo's clock and its past are its own.
+        # A demo has its own clock and its own past.
         """
         SELECT appointment_id AS id FROM hospital_events
         WHERE %(same_time)s AND at > %(now)s + interval '1 minute'
@@ -318,7 +318,7 @@ CHECKS = (
         "a session was settled when the database's own clock says so, and not before its day",
         "clinic session",
         "clinic_sessions WHERE settled_at IS NOT NULL",
-        # One with a booking that waits is found already.
+        # Registrations with a live booking are found by another check.
         """
         SELECT s.id FROM clinic_sessions s
         WHERE %(same_time)s AND s.settled_at IS NOT NULL AND s.visit_date > %(today)s
@@ -365,14 +365,14 @@ CHECKS = (
 
 
 async def size(tx: Tx, examined: str) -> int:
-    """How many rows a check looks at; `examined` is a check's own."""
+    """Return how many rows a check examines; `examined` is the check's."""
     row = await tx.row(f"SELECT count(*) FROM {examined}")
     assert row is not None
     return int(row[0])
 
 
 async def disagreeing(tx: Tx, check: Check, numbers: Mapping[str, Any]) -> tuple[int, list[int]]:
-    """How many ids disagree, and the first IDS_SHOWN of them."""
+    """Return how many ids violate a check, and the first IDS_SHOWN of them."""
     statement = f"""
         WITH found AS MATERIALIZED (SELECT DISTINCT id FROM ({check.disagreeing}) disagreeing)
         SELECT (SELECT count(*) FROM found),
@@ -385,10 +385,10 @@ async def disagreeing(tx: Tx, check: Check, numbers: Mapping[str, Any]) -> tuple
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """A counted booking as days since 2000: its visit, and when its policies begin to hold.
+    """A counted booking in days since 2000: its visit, and the first days of its policies.
 
-    `promised`: the policy of the day it was booked; `kept`: of the day it came back, where a
-    stop was undone, else the same.
+    `promised`: the policy of the day of booking. `kept`: that of the day on which a stop was
+    undone, if so, else the same.
     """
 
     visit: int
@@ -397,16 +397,16 @@ class Counted:
 
 
 async def policies(tx: Tx, first: Policy) -> dict[int, Policy]:
-    """Every policy by the day since 2000 from which it holds; `first` from day 0."""
+    """Return every policy by its first day since 2000; `first` holds from day 0."""
     rows = await store_policies.entries(tx)
     begins = {(row.dated.holds_from - DAY_0).days: row.dated.policy for row in rows}
     return {0: first, **begins}
 
 
 async def counted_bookings(tx: Tx) -> AsyncIterator[tuple[int, list[Counted]]]:
-    """Each person's counted bookings (S12) in the order in which they were made; streamed.
+    """Stream each person's counted bookings (S12) in the order of booking.
 
-    One that came back when a stop was undone was made then.
+    A booking that was restored when a stop was undone counts as booked then.
     """
     policy_of = """coalesce((SELECT max(holds_from) FROM policies
         WHERE holds_from <= ({} AT TIME ZONE 'Asia/Shanghai')::date), date '2000-01-01')
@@ -425,15 +425,15 @@ async def counted_bookings(tx: Tx) -> AsyncIterator[tuple[int, list[Counted]]]:
         GROUP BY patient_id
     """
     async for row in _streamed(tx, statement):
-        yield row[0], [Counted(*one) for one in row[1]]
+        yield row[0], [Counted(*booking) for booking in row[1]]
 
 
 @dataclass(frozen=True, slots=True)
 class GaveWay:
-    """A registration that gave way to its person's current one: ids and words, no names.
+    """A registration that was replaced by its person's current registration; without names.
 
-    `how`: why it was merged, or how the one that displaced it was checked. `settled`: whether a
-    merge counts for the suspension already.
+    `how`: why it was merged, or how the registration that displaced it was checked. `settled`:
+    whether the suspension takes the merge into account already.
     """
 
     patient_id: int
@@ -444,7 +444,7 @@ class GaveWay:
 
 
 async def merged(tx: Tx) -> list[GaveWay]:
-    """Return every registration that was merged into its person's current one, by time."""
+    """Return every merged registration, by time."""
     rows = await tx.rows(
         """
         SELECT patient_id, survivor_id, merged_at, why, settled_at IS NOT NULL
@@ -455,7 +455,7 @@ async def merged(tx: Tx) -> list[GaveWay]:
 
 
 async def displaced(tx: Tx) -> list[GaveWay]:
-    """Return every registration that a checked one has displaced, by time."""
+    """Return every registration that a checked registration has displaced, by time."""
     rows = await tx.rows(
         """
         SELECT patient_id, displaced_by, displaced_at, checked_by, true
@@ -466,7 +466,7 @@ async def displaced(tx: Tx) -> list[GaveWay]:
 
 
 async def unchecked(tx: Tx) -> int:
-    """Count the current registrations on an account that nobody has checked."""
+    """Count the unchecked current registrations of accounts."""
     row = await tx.row(
         """
         SELECT count(*) FROM patients
@@ -479,15 +479,15 @@ async def unchecked(tx: Tx) -> int:
 
 
 async def derived_policies(tx: Tx) -> set[int]:
-    """The days since 2000 of the policies under which suspensions are derived already."""
+    """Return the first days, since 2000, of the policies already applied to suspensions."""
     rows = await tx.rows("SELECT holds_from FROM policies WHERE suspensions_derived_at IS NOT NULL")
     return {(row[0] - DAY_0).days for row in rows}
 
 
 async def suspended(tx: Tx) -> AsyncIterator[tuple[int, date | None, list[date]]]:
-    """Every person: until when suspended, and the no-shows that count, by date; streamed.
+    """Stream each person's suspension, and the no-shows that count, by date.
 
-    Merged registrations count as their person's current one. Without those to be settled yet.
+    Merged registrations count for their person. Persons with unsettled merges are left out.
     """
     statement = """
         SELECT p.id, p.suspended_until,
@@ -506,7 +506,7 @@ async def suspended(tx: Tx) -> AsyncIterator[tuple[int, date | None, list[date]]
 
 
 async def no_shows_months_later(tx: Tx, months: Sequence[int]) -> dict[tuple[date, int], date]:
-    """For every date of a no-show and number of months: the date so much later."""
+    """Return the date that many months later, for each date of a no-show and number of months."""
     rows = await tx.rows(
         """
         SELECT visit_date, months, (visit_date + make_interval(months => months))::date
@@ -519,9 +519,9 @@ async def no_shows_months_later(tx: Tx, months: Sequence[int]) -> dict[tuple[dat
 
 
 async def days_months_later(tx: Tx, months: int) -> dict[int, int]:
-    """For every day on which a window of the counted dates may start: the day it ends before.
+    """Return the end of each window that may start on a counted date, in days since 2000.
 
-    Days since 2000. The calendar is PostgreSQL's: a month is clamped to its last day.
+    The calendar is PostgreSQL's, which clamps a month to its last day.
     """
     rows = await tx.rows(
         f"""
@@ -540,8 +540,8 @@ async def days_months_later(tx: Tx, months: int) -> dict[int, int]:
 async def sealed_patients(
     tx: Tx, every: int, rest: int
 ) -> AsyncIterator[tuple[int, bytes, bytes, bytes, bytes]]:
-    """Of every so many patients: id, sealed name, sealed document, its index, the person's."""
-    # Erased persons have neither name nor document any more.
+    """Stream a sample of patients: id, sealed name and document, both indexes."""
+    # Erased persons have neither name nor document.
     statement = """
         SELECT id, name_enc, id_no_enc, id_no_index, person_index FROM patients
         WHERE erased_at IS NULL AND id %% %s = %s
@@ -551,7 +551,7 @@ async def sealed_patients(
 
 
 async def sealed_accounts(tx: Tx, every: int, rest: int) -> AsyncIterator[tuple[int, bytes, bytes]]:
-    """Of every so many accounts that have a phone one: id, sealed phone, its index."""
+    """Stream a sample of accounts with a phone: id, sealed phone, its index."""
     statement = (
         "SELECT id, phone_enc, phone_index FROM accounts"
         " WHERE id %% %s = %s AND phone_enc IS NOT NULL"
@@ -561,7 +561,7 @@ async def sealed_accounts(tx: Tx, every: int, rest: int) -> AsyncIterator[tuple[
 
 
 async def sealed_codes(tx: Tx, every: int, rest: int) -> AsyncIterator[tuple[int, bytes, bytes]]:
-    """Of every so many appointments one: id, sealed code, its index."""
+    """Stream a sample of appointments: id, sealed code, its index."""
     statement = "SELECT id, code_enc, code_index FROM appointments WHERE id %% %s = %s"
     async for row in _streamed(tx, statement, (every, rest)):
         yield row[0], row[1], row[2]
@@ -570,7 +570,7 @@ async def sealed_codes(tx: Tx, every: int, rest: int) -> AsyncIterator[tuple[int
 async def _streamed(
     tx: Tx, statement: str, params: tuple[Any, ...] | None = None
 ) -> AsyncIterator[tuple[Any, ...]]:
-    """Rows by a cursor of the server: memory holds a few thousand at a time."""
+    """Stream rows by a server-side cursor, a few thousand in memory at a time."""
     async with tx.conn.cursor(name="audit") as cursor:
         cursor.itersize = _FETCHED_AT_ONCE
         await cursor.execute(statement, params)

@@ -32,7 +32,7 @@ async def run(
     accept_reason: str | None,
     console: Console,
 ) -> bool:
-    """Print whether the trail is untouched, and return it.
+    """Print and return whether the trail is untouched.
 
     Compare it with `noted`, or with the last head in `sink`. With a reason to accept it, append
     that reason and send the new head out first; then compare with the new head.

@@ -1,1 +1,1 @@
-"""How fast the desk books, beside the same transaction one at a time, in one run."""
+"""Benchmarks, each with its baseline in the same run."""

@@ -1,4 +1,4 @@
-"""A browser without a window: cookies, forms with their hidden field, logging in as staff."""
+"""A minimal browser: cookies, forms with their hidden field, logging in as staff."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _FORM_SECONDS = 60
 
 
 class Browser:
-    """One visitor; `client` keeps the cookies, `_csrf` is from the last page with a form."""
+    """A visitor; `client` keeps the cookies, `_csrf` is from the last page with a form."""
 
     def __init__(self, port: int) -> None:
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=_FORM_SECONDS)
         self._csrf = ""
 
     def get(self, path: str) -> httpx.Response:
-        """A page; where it leads on is not followed."""
+        """Get a page, without following redirects."""
         return self._seen(self.client.get(path))
 
     def post(self, path: str, **fields: str) -> httpx.Response:
-        """A form of the last page."""
+        """Post a form of the last page."""
         return self._seen(self.client.post(path, data={"csrf": self._csrf, **fields}))
 
     def _seen(self, answer: httpx.Response) -> httpx.Response:
@@ -46,7 +46,7 @@ class Browser:
 async def member_at_work(
     platform: Platform, port: int, role: Role, hospital_id: int | None = None
 ) -> Browser:
-    """Somebody new of that role, logged in with both factors and a password of their own."""
+    """Add a member of that role, logged in with both factors and their own password."""
     login, password = f"bench-{role.value}", secrets.token_urlsafe(16)
     new = await add_staff(platform, SYSTEM, login, "压测人员", role, hospital_id)
     if not isinstance(new, NewStaff):

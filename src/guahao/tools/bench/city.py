@@ -1,4 +1,4 @@
-"""The bench's city, in a scratch database: dropped at the end, whatever happens."""
+"""The benches' city, in a scratch database that is always dropped at the end."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class City:
 
 @asynccontextmanager
 async def open_bench(url: str, connections: int) -> AsyncIterator[Platform]:
-    """The platform over the scratch database."""
+    """Yield the platform over the scratch database."""
     platform = Platform(
         Database(url, city_clock(), max_size=connections),
         Vault(SECRET_KEY),
@@ -50,7 +50,7 @@ async def open_bench(url: str, connections: int) -> AsyncIterator[Platform]:
 
 
 async def found(platform: Platform, persons: int) -> City:
-    """Fill the database: `persons` without a booking, and others with 100,000 live ones."""
+    """Fill the database: `persons` without a booking, and others with 100,000 live bookings."""
     last_person = persons + _PGBENCH_PERSONS
     everybody = last_person + LIVE_APPOINTMENTS
     async with platform.db.transaction() as tx:
@@ -61,6 +61,6 @@ async def found(platform: Platform, persons: int) -> City:
 
 
 async def count_appointments(platform: Platform) -> int:
-    """Every booking that is durable."""
+    """Count the committed bookings."""
     async with platform.db.transaction() as tx:
         return await store.count_appointments(tx)

@@ -1,4 +1,4 @@
-"""`guahao bench desk`: the desk in this process, on many sessions and on one hot session."""
+"""`guahao bench desk`: the desk in this process, on many sessions and on a hot session."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PERSONS = 2 * ROUNDS * _REQUESTS
 
 
 def run(server_url: str, settings: Settings, console: Console) -> None:
-    """Measure side by side and print the medians of three."""
+    """Measure side by side, and print the medians of three rounds."""
     with scratch_database(server_url) as url:
         uvloop.run(_bench(url, settings, console))
 
@@ -54,7 +54,7 @@ async def _bench(url: str, settings: Settings, console: Console) -> None:
 async def _desk(
     platform: Platform, settings: Settings, persons: Iterator[int], city: City | None
 ) -> Round:
-    """One round; without a city all want the hot session."""
+    """Run a round; without a city all requests are for the hot session."""
     desk = Desk(
         platform, lanes=settings.desk_lanes, batch=settings.desk_batch, queue=settings.desk_queue
     )

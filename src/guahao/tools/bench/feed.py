@@ -76,7 +76,7 @@ async def _log_in(client: httpx.AsyncClient, secret: NewSecret) -> None:
 
 
 async def _publish(client: httpx.AsyncClient, items: list[dict[str, Any]]) -> tuple[str, str, str]:
-    """How long it took, what it did, how long others waited."""
+    """Publish, and return the duration, the result, and how long others waited."""
     waits: list[float] = []
     others = asyncio.create_task(_ask_all_the_time(client, waits))
     started = time.perf_counter()
@@ -93,7 +93,7 @@ async def _publish(client: httpx.AsyncClient, items: list[dict[str, Any]]) -> tu
 
 
 async def _ask_all_the_time(client: httpx.AsyncClient, waits: list[float]) -> None:
-    """Another caller of the same web process."""
+    """Call the same web process repeatedly, as another client."""
     while True:
         started = time.perf_counter()
         await client.get("/api/v1/hospitals?q=x")

@@ -1,6 +1,6 @@
 """`guahao bench http`: the whole stack, from socket to commit, under wrk.
 
-A real server process in production's shape: login, validation, limits, idempotency,
+A real server process as in production: log-in, validation, limits, idempotency,
 messages, encryption and durability on; every request another person's.
 """
 
@@ -37,7 +37,7 @@ _MS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 
 
 def run(server_url: str, issuer: Issue, console: Console) -> None:
-    """Measure side by side and print the medians of three."""
+    """Measure side by side, and print the medians of three rounds."""
     if shutil.which("wrk") is None:
         raise BenchError("the HTTP bench needs wrk (Debian, Ubuntu: apt-get install wrk)")
     with scratch_database(server_url) as url, TemporaryDirectory() as folder:
@@ -100,7 +100,7 @@ def _percentiles(said: str) -> tuple[float, float]:
 
 
 def _figure(said: str, pattern: str) -> float:
-    """A time that wrk printed, in ms."""
+    """Return a time printed by wrk, in ms."""
     found = re.search(pattern, said)
     if found is None:
         raise RuntimeError(f"wrk said something else:\n{said}")
@@ -108,6 +108,6 @@ def _figure(said: str, pattern: str) -> float:
 
 
 def _memory_mb(process: subprocess.Popen[bytes]) -> float:
-    """Resident memory of the process that answers, Granian's child."""
+    """Return the resident memory of Granian's child, which answers."""
     [web] = psutil.Process(process.pid).children()
     return float(web.memory_info().rss) / 2**20

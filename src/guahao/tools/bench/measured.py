@@ -1,4 +1,4 @@
-"""One round's result, the median of rounds, and the table that compares them."""
+"""The result of a round, the median of rounds, and the table that compares them."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Round:
 
     @property
     def per_second(self) -> float:
-        """Durable bookings a second."""
+        """Return the committed bookings a second."""
         return self.bookings / self.seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Median:
-    """The middle of several rounds, each figure by itself."""
+    """The median of several rounds, for each figure separately."""
 
     name: str
     per_second: float
@@ -38,7 +38,7 @@ class Median:
 
 
 def median(name: str, rounds: Sequence[Round]) -> Median:
-    """The median of each figure."""
+    """Return the median of each figure."""
     tails = [one.p99_ms for one in rounds if one.p99_ms is not None]
     return Median(
         name,
@@ -49,12 +49,12 @@ def median(name: str, rounds: Sequence[Round]) -> Median:
 
 
 def percentile(sorted_seconds: Sequence[float], share: float) -> float:
-    """A percentile in ms."""
+    """Return a percentile in ms."""
     return sorted_seconds[int(share * (len(sorted_seconds) - 1))] * 1000
 
 
 def show(console: Console, title: str, rows: Sequence[Median], base: Median) -> None:
-    """A table with each rate as a multiple of `base`, measured in the same run."""
+    """Print a table with each rate as a multiple of `base`, measured in the same run."""
     table = Table(title=title)
     for heading in ("", "bookings/s", "p50 ms", "p99 ms", f"× {base.name}"):
         table.add_column(heading, justify="left" if not heading else "right")

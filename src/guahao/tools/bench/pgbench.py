@@ -1,4 +1,4 @@
-"""The same transaction one at a time, by PostgreSQL's own load generator."""
+"""Run the same transaction one at a time, by PostgreSQL's load generator."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from guahao.tools.bench.city import City, count_appointments
 from guahao.tools.bench.measured import Round
 from guahao.tools.bench.queries import HOT_SESSION
 
-_CLIENTS = (8, 32)  # few wait less for each other, many share the flush of a commit
+_CLIENTS = (8, 32)  # few clients wait less for each other, many share the flush of a commit
 _TRANSACTIONS = 8_000
 _SCRIPT = Path(__file__).with_name("transaction.sql")
 _LATENCY = re.compile(r"latency average = ([0-9.]+) ms")
@@ -21,7 +21,7 @@ _SECONDS_LIMIT = 300
 
 
 async def run(platform: Platform, url: str, city: City) -> Round:
-    """One round with each number of clients; the faster counts."""
+    """Run a round with each number of clients, and return the faster."""
     ran = [await _round(platform, url, city, clients) for clients in _CLIENTS]
     return max(ran, key=lambda one: one.per_second)
 
@@ -33,7 +33,7 @@ async def _round(platform: Platform, url: str, city: City, clients: int) -> Roun
 
 
 def _run(url: str, city: City, clients: int) -> tuple[float, float]:
-    """Seconds without connecting, and the mean latency in ms (pgbench knows no median)."""
+    """Return the seconds without connecting, and the mean latency in ms (there is no median)."""
     command = [
         *(str(program("pgbench")), "--no-vacuum", "--protocol=prepared"),
         *(f"--client={clients}", "--jobs=2", f"--transactions={_TRANSACTIONS // clients}"),

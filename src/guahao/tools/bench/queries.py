@@ -1,4 +1,4 @@
-"""What a bench needs of its scratch database: people, clinics, counts."""
+"""The statements of the benches: people, clinics, counts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from guahao.store.kernel.records import copy_rows
 from guahao.store.kernel.vault import Vault
 from guahao.store.people.patients import person_index
 
-HOT_SESSION = 1  # the one session that everybody wants
+HOT_SESSION = 1  # the session that everybody wants
 
 _HOSPITALS = """
     INSERT INTO hospitals (code, name, grade, district)
@@ -19,7 +19,7 @@ _DEPARTMENTS = """
     INSERT INTO departments (hospital_id, code, name)
     SELECT h.id, 'D' || n, '科室' || n FROM hospitals h, generate_series(1, 20) n ORDER BY h.id, n
 """
-# Spread over two months, so that a person's few bookings keep within the limits.
+# Spread over two months, so that a person's few bookings stay within the limits.
 _SESSIONS = """
     INSERT INTO clinic_sessions (hospital_id, department_id, title, visit_date, period,
                                  fee_fen, capacity)
@@ -31,7 +31,7 @@ _ACCOUNTS = """
     INSERT INTO accounts (id, phone_enc, phone_index, created_at)
     SELECT n, '', int8send(n), %s FROM generate_series(1, %s) n
 """
-# Each logged in under the account's own number, as the bench's tokens say.
+# Each log-in has its account's number, like the bench's tokens.
 LOG_INS = """
     INSERT INTO log_ins (id, account_id, generation, door, created_at, last_seen_at, expires_at,
                          confirmed_at)
@@ -41,7 +41,7 @@ _PATIENTS = """
     COPY patients (id, account_id, phone_slot, name_enc, id_type, id_no_enc, id_no_index,
                    person_index, created_at) FROM STDIN
 """
-# The last persons hold what is booked already; the first ones come to book.
+# The last persons have the existing bookings; the first persons book.
 _LIVE = """
     WITH made AS (
         INSERT INTO appointments (patient_id, clinic_session_id, hospital_id, department_id,
@@ -60,7 +60,7 @@ _LIVE = """
 
 
 async def found_city(tx: Tx, sessions_a_department: int, persons: int) -> None:
-    """146 hospitals of 20 departments, and an account for every person."""
+    """Create 146 hospitals of 20 departments, and an account for every person."""
     await tx.do(_HOSPITALS)
     await tx.do(_DEPARTMENTS)
     await tx.do(_SESSIONS, (tx.now.date(), sessions_a_department))
@@ -69,7 +69,7 @@ async def found_city(tx: Tx, sessions_a_department: int, persons: int) -> None:
 
 
 async def found_hospital(tx: Tx) -> int:
-    """One hospital with nothing in it; its id."""
+    """Create an empty hospital and return its id."""
     row = await tx.row(
         "INSERT INTO hospitals (code, name, grade, district)"
         " VALUES ('B', '压测医院', '三级甲等', '城东区') RETURNING id"
@@ -79,7 +79,7 @@ async def found_hospital(tx: Tx) -> int:
 
 
 async def add_persons(tx: Tx, vault: Vault, persons: int) -> None:
-    """Seal and copy persons 1 to `persons`, each with the account of the same number."""
+    """Encrypt and copy persons 1 to `persons`, each with the account of the same number."""
     await copy_rows(tx, _PATIENTS, (_person(tx, vault, n) for n in range(1, persons + 1)))
 
 
@@ -92,26 +92,26 @@ def _person(tx: Tx, vault: Vault, person: int) -> tuple[object, ...]:
 
 
 async def add_live_appointments(tx: Tx, appointments: int) -> None:
-    """Bookings that were there before, one each for the last persons."""
+    """Add an existing booking for each of the last persons."""
     await tx.do(_LIVE, (tx.now, tx.now, appointments))
 
 
 async def count_appointments(tx: Tx) -> int:
-    """Every booking that is durable."""
+    """Count the committed bookings."""
     row = await tx.row("SELECT count(*) FROM appointments")
     assert row is not None
     return int(row[0])
 
 
 async def last_session(tx: Tx) -> int:
-    """Sessions are numbered from 1 to this id."""
+    """Return the last session's id; ids begin at 1."""
     row = await tx.row("SELECT max(id) FROM clinic_sessions")
     assert row is not None
     return int(row[0])
 
 
 async def set_places(tx: Tx, session_ids: Sequence[int], places: int) -> None:
-    """So many places in each of these sessions."""
+    """Set the places of each of these sessions."""
     await tx.do(
         "UPDATE clinic_sessions SET capacity = %s WHERE id = ANY(%s::bigint[])",
         (places, list(session_ids)),
@@ -119,7 +119,7 @@ async def set_places(tx: Tx, session_ids: Sequence[int], places: int) -> None:
 
 
 async def places_sold(tx: Tx, session_ids: Sequence[int]) -> list[tuple[int, int, int]]:
-    """Session, its counter, and the bookings of different persons that there are."""
+    """Return each session, its counter, and its bookings by different persons."""
     rows = await tx.rows(
         """
         SELECT s.id, s.booked, count(DISTINCT a.patient_id)

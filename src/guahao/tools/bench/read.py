@@ -1,6 +1,6 @@
 """`guahao bench read`: how long searches and pages take in a city with a million bookings.
 
-A real server process over a scratch database; one request after the other, each measured
+A real server process over a scratch database; requests are sent in turn, each measured
 from the request to the whole answer: rendering, personal data opened, the trail written.
 """
 
@@ -29,7 +29,7 @@ from guahao.tools.bench.serving import web_server
 from guahao.tools.scratch import analyze, scratch_database
 
 _TIMES = 100
-_FIRST = 5  # not counted: connections and plans are made
+_FIRST = 5  # not counted, because connections and plans are made
 _BOUND_MS = 50.0
 _HOSPITAL_ID = 1
 
@@ -38,7 +38,7 @@ Call = Callable[[], httpx.Response]
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """Something that is looked up; `call` asks it of another person each time.
+    """A look-up; `call` makes it for another person each time.
 
     `says`: what the answer must hold, so that nothing is measured that found nothing.
     """
@@ -51,7 +51,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Took:
-    """How long the answers to one `Read` took, in ms."""
+    """How long the answers to a `Read` took, in ms."""
 
     read: Read
     p50_ms: float
@@ -101,7 +101,7 @@ async def _reads(
 
 
 def _searches(agent: Browser, persons: int, codes: list[tuple[str, int, int]]) -> list[Read]:
-    """The call centre's one search box. Who is found alone is on the line at once."""
+    """Measure the call centre's search box; a single hit opens the caller's card at once."""
 
     def person() -> int:
         return random.randint(1, persons)
@@ -145,7 +145,7 @@ def _searches(agent: Browser, persons: int, codes: list[tuple[str, int, int]]) -
 
 
 def _window(clerk: Browser, codes: list[tuple[str, int, int]]) -> list[Read]:
-    """The hospital's window: each code once, then once more."""
+    """Measure the hospital's window: each code, and then each code again."""
     first, second = iter(codes), iter(codes)
 
     def pick_up(coming: Iterator[tuple[str, int, int]]) -> httpx.Response:
@@ -165,7 +165,7 @@ def _window(clerk: Browser, codes: list[tuple[str, int, int]]) -> list[Read]:
 
 
 def _pages(port: int, issue: Callable[[int], str], persons: int) -> list[Read]:
-    """What citizens look at."""
+    """Measure the pages of citizens."""
     citizen = Browser(port)
 
     def own() -> httpx.Response:

@@ -1,4 +1,4 @@
-"""A city that has run for two months, for measuring how fast it is read: set-based, invented."""
+"""An invented city with two months of bookings, inserted set-based, for `guahao bench read`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HOSPITALS = 146
 DEPARTMENTS_EACH = 20
 # Clinic sessions are every second day, so far back and ahead of today.
 DAYS_EACH_WAY = 60
-# One in a hundred has the same name, as the commonest ones of a city have.
+# One person in a hundred has the same name, like the commonest name of a city.
 COMMONEST_NAME = "王伟"
 _SURNAMES = "赵钱孙李周吴郑冯陈褚卫蒋沈韩杨朱秦尤许何吕施张孔曹严华金魏陶姜"
 _GIVEN = "子梓宇浩欣怡雨晨博文思雅嘉琪俊杰志明丽娜建国秀英桂兰海涛雪梅红霞"
@@ -45,7 +45,7 @@ _PATIENTS = """
 """
 _CODES = "CREATE TEMPORARY TABLE codes (id bigint, code_enc bytea, code_index bytea) ON COMMIT DROP"
 _COPY_CODES = "COPY codes FROM STDIN"
-# Everybody was there once and is expected once more; codes are spread as drawn ones are.
+# Each person has a past and a future booking; codes are spread like drawn codes.
 _VISITS = """
     WITH wish AS (
         SELECT n AS patient_id, 1 + n * 7 %% %s AS department_id,
@@ -76,22 +76,22 @@ _VISITS = """
 
 
 def phone_of(account: int) -> str:
-    """The invented phone of an account, as a person says it."""
+    """Return the invented phone of an account, as people write it."""
     return f"138{account:08d}"
 
 
 def account_of(person: int) -> int:
-    """Two persons a phone: 1 and 2 have account 1."""
+    """Return the account of a person; persons 1 and 2 have account 1."""
     return (person + 1) // 2
 
 
 def document_of(person: int) -> str:
-    """The invented passport of a person."""
+    """Return the invented passport number of a person."""
     return f"B{person:08d}"
 
 
 def name_of(person: int) -> str:
-    """An invented name; some dozen persons share each, many the commonest one."""
+    """Return an invented name; some dozen persons share each, many the commonest."""
     if person % 100 == 0:
         return COMMONEST_NAME
     surname = _SURNAMES[person % len(_SURNAMES)]
@@ -101,7 +101,7 @@ def name_of(person: int) -> str:
 
 
 async def found_city(tx: Tx, vault: Vault, persons: int) -> None:
-    """146 hospitals, their sessions for two months each way, and the persons."""
+    """Create 146 hospitals, their sessions for two months each way, and the persons."""
     today = tx.now.date()
     await tx.do(_HOSPITALS, (HOSPITALS,))
     await tx.do(_DEPARTMENTS, (DEPARTMENTS_EACH,))
@@ -127,7 +127,7 @@ def _patients(tx: Tx, vault: Vault, persons: int) -> Iterator[tuple[object, ...]
 
 
 async def add_visits(tx: Tx, vault: Vault, persons: int) -> None:
-    """Two bookings for everybody, each with its message: one past, one from today on."""
+    """Add a past and a future booking with its message for each person."""
     today: date = tx.now.date()
     await tx.do(_CODES)
     async with tx.conn.cursor() as cursor, cursor.copy(_COPY_CODES) as sink:
@@ -148,7 +148,7 @@ async def add_visits(tx: Tx, vault: Vault, persons: int) -> None:
 async def some_codes(
     tx: Tx, vault: Vault, hospital_id: int, limit: int
 ) -> list[tuple[str, int, int]]:
-    """Code, person and id of bookings of today at a hospital."""
+    """Return code, person and id of today's bookings at a hospital."""
     rows = await tx.rows(
         """
         SELECT code_enc, patient_id, id FROM appointments

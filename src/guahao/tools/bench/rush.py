@@ -1,7 +1,7 @@
 """`guahao bench rush`: many callers for few places at one moment, over HTTP, at several processes.
 
-What counts is that every place is sold once and no more, whoever is asked: after each round the
-answers are compared with the database. How fast the last caller knows comes second.
+The bench first verifies that every place is booked exactly once: after each round the answers
+are compared with the database. The time until the last caller has an answer comes second.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ from guahao.tools.scratch import analyze, scratch_database
 _PROCESSES = 2
 _SESSIONS, _PLACES_EACH = 10, 20
 _CALLERS = 4_000  # a round: twenty for every place
-_CONNECTIONS = 128  # at once, over all processes
+_CONNECTIONS = 128  # at the same time, over all processes
 _SESSIONS_A_DEPARTMENT = 1
 _BOOKED, _SOLD_OUT = "booked", "sold_out"
 
 
 class OversoldError(Exception):
-    """Answers and database do not agree, or a place was sold twice: the bench has found a bug."""
+    """Answers and database disagree, or a place was booked twice: the bench has found a bug."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rush:
-    """One round: how many callers a second had an answer, and how long each waited, in ms."""
+    """A round: the answers a second, and how long each caller waited, in ms."""
 
     processes: int
     per_second: float
@@ -54,7 +54,7 @@ class Rush:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """One caller's answer and when it came, in seconds since the release."""
+    """A caller's answer and its time, in seconds since the release."""
 
     said: str
     waited: float
@@ -62,7 +62,7 @@ class Answered:
 
 
 def run(server_url: str, issuer: Issue, console: Console) -> None:
-    """Rush at one process and at two, in turns, and print the medians."""
+    """Rush at one and at two processes in turns, and print the medians."""
     with scratch_database(server_url) as url:
         uvloop.run(_bench(url, issuer, console))
 
@@ -126,7 +126,7 @@ def _request(issue: Callable[[int], str], person: int, session_id: int) -> bytes
 
 
 async def _line(port: int, waiting: Iterator[bytes], answers: list[Answered], began: float) -> None:
-    """One connection: a caller after the other."""
+    """Call for each caller in turn, over a single connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     for request in waiting:
         started = time.perf_counter()
@@ -139,7 +139,7 @@ async def _line(port: int, waiting: Iterator[bytes], answers: list[Answered], be
 
 
 async def _answer(reader: asyncio.StreamReader) -> str:
-    """`booked`, or the word of the refusal."""
+    """Return `booked`, or the code of the refusal."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
     length = int(head.partition("content-length: ")[2].partition("\r\n")[0])
     body = json.loads(await reader.readexactly(length))
@@ -147,7 +147,7 @@ async def _answer(reader: asyncio.StreamReader) -> str:
 
 
 async def _verify(platform: Platform, wanted: Sequence[int], answers: Sequence[Answered]) -> None:
-    """Every place sold once; told of as often as sold; everybody else told that it is sold out."""
+    """Verify that every place is booked once, and that all other callers heard `sold_out`."""
     said = Counter(one.said for one in answers)
     async with platform.db.transaction() as tx:
         sold = await store.places_sold(tx, wanted)

@@ -1,4 +1,4 @@
-"""Web processes of their own, in production's shape, for a bench to call."""
+"""Start separate web processes as in production, for a bench to call."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _START_SECONDS = 30
 
 
 class BenchError(Exception):
-    """The bench cannot run here; the message says what to do."""
+    """The bench cannot run on this machine; the message says what to do."""
 
 
 @contextmanager

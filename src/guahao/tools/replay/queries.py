@@ -1,4 +1,4 @@
-"""What a replay writes into its scratch database, and counts there."""
+"""The statements of a replay: fill its scratch database, and count there."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ _COPY = {
 
 
 async def fill(tx: Tx, table: str, rows: Iterable[Sequence[Any]]) -> None:
-    """Write rows, each with the columns that _COPY names for its table."""
+    """Write rows, each with the columns of its table in _COPY."""
     await copy_rows(tx, _COPY[table], rows)
 
 
 async def requests_by_outcome(tx: Tx) -> dict[str, int]:
-    """How many requests were booked, and how many refused for each reason."""
+    """Count the booked requests, and those refused for each reason."""
     return await _counts(tx, "SELECT outcome, count(*) FROM booking_requests GROUP BY outcome")
 
 
 async def appointments_by_status(tx: Tx) -> dict[str, int]:
-    """How many appointments there are of each status."""
+    """Count the appointments of each status."""
     return await _counts(tx, "SELECT status, count(*) FROM appointments GROUP BY status")
 
 
 async def persons_suspended(tx: Tx) -> int:
-    """How many persons were ever suspended: nothing of a replay is excused."""
+    """Count the persons ever suspended; a replay excuses nothing."""
     row = await tx.row("SELECT count(*) FROM patients WHERE suspended_until IS NOT NULL")
     assert row is not None
     return int(row[0])

@@ -1,4 +1,4 @@
-"""Reading a city's appointment records for a replay: a .csv, or a .zip with one."""
+"""Read a city's appointment records for a replay: a .csv, or a .zip with a .csv."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COLUMNS = (
     "Neighbourhood",
     "No-show",
 )
-_FIRST_YEAR, _LAST_YEAR = 2000, 2199  # what the platform keeps sessions for
+_FIRST_YEAR, _LAST_YEAR = 2000, 2199  # for which the platform keeps sessions
 _NAME_CHARACTERS = 80  # of a hospital
 _PERSON_CHARACTERS = 64
 _NUMBER_DIGITS = 18
@@ -30,14 +30,14 @@ _SHOWN_CHARACTERS = 40
 
 
 class RecordsError(Exception):
-    """A file that cannot be replayed; the message names the line and what is expected."""
+    """A file cannot be replayed; the message names the line and what is expected."""
 
 
 class Record(NamedTuple):
-    """One appointment of the records: who asked when for which hospital and date.
+    """An appointment of the records: who requested which hospital and date, and when.
 
-    `person` is the text as it is written: two ways of writing a number are two persons.
-    `requested_at` is the clock reading of the record, taken as the city's.
+    `person` is the text as written, so that two spellings of a number are two persons.
+    `requested_at` is the time of the record, taken as the city's.
     """
 
     requested_at: datetime
@@ -49,14 +49,14 @@ class Record(NamedTuple):
 
 
 def read_records(path: Path) -> list[Record]:
-    """The records of a file, in the order of their requests: (time, appointment id).
+    """Return the records of a file, ordered by request time and appointment id.
 
-    Raises RecordsError for whatever is not such a file, whole and in UTF-8.
+    Raises RecordsError for anything but such a file, complete and in UTF-8.
     """
     records = _parsed(_text(path))
     if not records:
         raise RecordsError("the file holds a header and no record")
-    return sorted(records)  # the ids differ, so that nothing after them is compared
+    return sorted(records)  # ids differ, so that later fields are never compared
 
 
 # The file ---------------------------------------------------------------------------------
@@ -102,10 +102,10 @@ def _unzipped(path: Path) -> bytes:
 
 
 def _parsed(text: str) -> list[Record]:
-    # strict: a quote that never ends is an error, not a field of half the file.
+    # strict: an unclosed quote is an error and not a field of half the file.
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     records: list[Record] = []
-    lines: dict[int, int] = {}  # where each appointment id was first seen
+    lines: dict[int, int] = {}  # the line of each appointment id
     try:
         places = _places(next(reader))
         for row, line in _rows(reader):
@@ -122,7 +122,7 @@ def _parsed(text: str) -> list[Record]:
 
 
 def _places(header: Sequence[str]) -> Mapping[str, int]:
-    """Where each needed column stands; `""` is the number of columns."""
+    """Return the index of each required column; `""` is the number of columns."""
     missing = [name for name in COLUMNS if header.count(name) == 0]
     if missing:
         raise RecordsError(
@@ -136,7 +136,7 @@ def _places(header: Sequence[str]) -> Mapping[str, int]:
 
 
 def _rows(reader: Iterator[list[str]]) -> Iterator[tuple[list[str], int]]:
-    """The rows that hold anything, each with the number of the line it ends on."""
+    """Yield the rows that are not blank, each with the number of its last line."""
     for row in reader:
         if row:
             yield row, reader.line_num  # type: ignore[attr-defined]
@@ -161,7 +161,7 @@ def _record(row: Sequence[str], places: Mapping[str, int], line: int) -> Record:
 
 
 def _requested_at(text: str, line: int) -> datetime:
-    """The clock reading, whatever offset is written behind it."""
+    """Return the local time of a record, ignoring its offset."""
     moment = _moment(text)
     if moment is None or not {"T", " "} & set(text):
         raise _expected(line, "ScheduledDay", "a time such as 2016-04-29T18:38:08Z", text)
@@ -192,6 +192,6 @@ def _name(text: str, column: str, characters: int, line: int) -> str:
 
 
 def _expected(line: int, column: str, what: str, found: str | None = None) -> RecordsError:
-    """Only dates and answers are quoted: an error may be logged."""
+    """Return an error that quotes only dates and answers, because it may be logged."""
     tail = "" if found is None else f", found {found[:_SHOWN_CHARACTERS]!r}"
     return RecordsError(f"line {line}: {column}: expected {what}{tail}")

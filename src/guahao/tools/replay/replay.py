@@ -1,7 +1,7 @@
-"""What would these rules have done last year? Real records, through the platform's own desk.
+"""Replay real records through the booking desk: what would these rules have done last year?
 
-Everything happens in a scratch database on the platform's server, dropped at the end;
-nothing of a replay touches the platform's own data.
+A replay runs in a scratch database on the platform's server, which is dropped at the end, and
+never touches the platform's own data.
 """
 
 from __future__ import annotations
@@ -43,26 +43,26 @@ from guahao.tools.replay import queries as store
 from guahao.tools.replay.records import Record, RecordsError, read_records
 from guahao.tools.scratch import ScratchDatabaseError, scratch_database
 
-Report = Callable[[int], None]  # how many more requests are answered
+Report = Callable[[int], None]  # called with the number of answered requests
 
-# Staff of the records' own hospitals: they book for the person before them, and a person
-# of whom the records know no phone has no account to be told anything.
+# Staff of the records' hospitals, who book for the person in front of them: without a phone in
+# the records, a person has no account.
 _CLERK = Actor("staff", 1)
-_LANES = 1  # the order of the records is the order of the answers
+_LANES = 1  # a single lane, so that requests are answered in the order of the records
 _BATCH = 256
-_AHEAD = 8 * _BATCH  # requests that wait at the desk at once
+_AHEAD = 8 * _BATCH  # requests that wait at the desk at the same time
 _LAST_MOMENT = time(23, 59, 59)
 _CAPACITY_MAX = 1_000_000
-_ID_TYPE = "99"  # another document: the records' own number of a person
+_ID_TYPE = "99"  # "other document": the records' number of a person
 
 
 class ReplayError(Exception):
-    """A replay that cannot be done; the message says what an operator can do."""
+    """A replay failed; the message says what an operator can do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """The rules to replay under. `capacity` of a session; None: places for everybody."""
+    """The rules to replay under. `capacity` of a session: None has places for everybody."""
 
     policy: Policy = field(default_factory=Policy)
     hospital: HospitalRules = field(default_factory=HospitalRules)
@@ -71,7 +71,7 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the rules did. `refused` names every reason, in the order of precedence."""
+    """The result of a replay. `refused` has every reason, in the order of precedence."""
 
     requests: int
     hospitals: int
@@ -92,10 +92,10 @@ def run(
     policy_file: Path | None = None,
     as_json: bool = False,
 ) -> None:
-    """Replay a file and print the answer: a table, or JSON on standard output alone.
+    """Replay a file and print the result: a table, or only JSON on standard output.
 
-    `server_url`: the platform's database as its owner; the scratch database is made
-    beside it. Raises ReplayError.
+    `server_url`: the platform's database as its owner, on whose server the scratch database is
+    created. Raises ReplayError.
     """
     scenario = _scenario(policy_file, capacity)
     try:
@@ -134,7 +134,7 @@ def replay(
 
 @contextmanager
 def _ending_on_sigterm() -> Iterator[None]:
-    """SIGTERM drops the scratch database as Ctrl-C does."""
+    """Let SIGTERM drop the scratch database, as Ctrl-C does."""
     before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         yield
@@ -143,7 +143,7 @@ def _ending_on_sigterm() -> Iterator[None]:
 
 
 class _Clock:
-    """The replay's clock: it stands where the records are."""
+    """The replay's clock, set to the time of the current records."""
 
     def __init__(self, now: datetime) -> None:
         self.now = now
@@ -176,7 +176,7 @@ async def _replay(
 
 @dataclass(frozen=True, slots=True)
 class _City:
-    """Ids of what the records name."""
+    """The ids of the hospitals, sessions and persons of the records."""
 
     hospitals: dict[str, int]
     sessions: dict[tuple[str, date], int]
@@ -187,12 +187,12 @@ _Name = TypeVar("_Name", bound=Hashable)
 
 
 def _numbered(names: Iterable[_Name]) -> dict[_Name, int]:
-    """Each name once, numbered from 1 as they come."""
+    """Number each distinct name from 1, in the order of appearance."""
     return {name: number for number, name in enumerate(dict.fromkeys(names), start=1)}
 
 
 async def _found(tx: Tx, vault: Vault, records: Sequence[Record], scenario: Scenario) -> _City:
-    """Found everything that the records name, in bulk; a hospital has one department."""
+    """Create all that the records name, in bulk; each hospital has a single department."""
     wanted = Counter((record.hospital, record.visit_date) for record in records)
     city = _City(
         _numbered(record.hospital for record in records),
@@ -214,7 +214,7 @@ async def _found(tx: Tx, vault: Vault, records: Sequence[Record], scenario: Scen
 
 
 def _place(city: _City, hospital: str) -> tuple[int, int]:
-    """A hospital's id, and that of its department: the same number."""
+    """Return a hospital's id, which is that of its department too."""
     return (city.hospitals[hospital], city.hospitals[hospital])
 
 
@@ -225,10 +225,10 @@ def _places(scenario: Scenario, wanted: int) -> int:
 def _sealed(
     vault: Vault, persons: dict[str, int], now: datetime
 ) -> Iterator[tuple[int, bytes, str, bytes, bytes, bytes, datetime]]:
-    """Persons as the platform keeps them; all that is known of one is a number."""
+    """Yield persons as stored by the platform, of whom only a number is known."""
     for text, id in persons.items():
         name, id_no = (vault.seal("patients", column, id, text) for column in ("name", "id_no"))
-        # The records' own numbers stand for persons already: two alike in shape are still two.
+        # The records' numbers identify persons already, without normalisation.
         indexes = (vault.index("id_no", text), vault.index("person", text))
         yield (id, name, _ID_TYPE, id_no, *indexes, now)
 
@@ -238,14 +238,14 @@ def _sealed(
 
 @dataclass(slots=True)
 class _Attendance:
-    """Appointment ids of one visit date, by what the records say of them."""
+    """The appointment ids of a visit date, by attendance in the records."""
 
     present: list[int] = field(default_factory=list)
     absent: list[int] = field(default_factory=list)
 
 
 class _Days:
-    """Lives through the records: each date's requests, and each visit date's end."""
+    """Replays the records day by day: requests, and the end of each visit date."""
 
     def __init__(self, platform: Platform, clock: _Clock, city: _City, report: Report) -> None:
         self._platform = platform
@@ -255,7 +255,7 @@ class _Days:
         self._expected: defaultdict[date, _Attendance] = defaultdict(_Attendance)
 
     async def live(self, records: Sequence[Record]) -> None:
-        """Answer every request at its own time; settle every visit date at its end."""
+        """Answer every request at its own time, and settle every visit date at its end."""
         desk = Desk(self._platform, lanes=_LANES, batch=_BATCH, queue=_AHEAD, patient=True)
         await desk.open()
         try:
@@ -295,7 +295,7 @@ class _Days:
         (attendance.absent if record.no_show else attendance.present).append(appointment_id)
 
     async def _settle_before(self, today: date) -> None:
-        """At the end of each visit date the hospitals report who came, and who did not."""
+        """Report attendance at the end of each visit date before today."""
         for day in sorted(day for day in self._expected if day < today):
             attendance = self._expected.pop(day)
             self._clock.now = city_time(day, _LAST_MOMENT)
@@ -306,7 +306,7 @@ class _Days:
 
 
 async def _outcome(tx: Tx, city: _City) -> Outcome:
-    """Counted in the records that the platform kept, not on the way."""
+    """Return the result, counted in the platform's records after the replay."""
     answered = await store.requests_by_outcome(tx)
     became = await store.appointments_by_status(tx)
     return Outcome(
@@ -323,7 +323,7 @@ async def _outcome(tx: Tx, city: _City) -> Outcome:
 
 
 def _json(outcome: Outcome, scenario: Scenario) -> bytes:
-    """The counts and the rules they came from, in an order that never changes."""
+    """Return the counts and their rules, in a fixed order."""
     answer = msgspec.to_builtins(outcome)
     rules = msgspec.to_builtins(scenario, order="deterministic")
     return msgspec.json.format(msgspec.json.encode({**answer, "rules": rules}), indent=2)
@@ -357,7 +357,7 @@ def _print_table(file: Path, outcome: Outcome, scenario: Scenario) -> None:
 
 
 def _changes(scenario: Scenario) -> list[str]:
-    """The numbers in which a scenario differs from the default one."""
+    """Return the numbers in which a scenario differs from the default."""
     given = msgspec.to_builtins(scenario)
     usual = msgspec.to_builtins(Scenario())
     changed = [
@@ -371,7 +371,7 @@ def _changes(scenario: Scenario) -> list[str]:
 
 @contextmanager
 def _shown(total: int) -> Iterator[Report]:
-    """A progress bar on a terminal's standard error; the answer has standard output."""
+    """Show a progress bar on a terminal's standard error; the result is on standard output."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

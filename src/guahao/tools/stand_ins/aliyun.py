@@ -27,7 +27,7 @@ _LOCK = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What happens to a request.
+    """A fault that a request meets.
 
     `code`: the answer, with `status`, instead of doing what was asked. `seconds`: how long
     the answer takes. `lost`: the connection breaks before the request is taken, or `after`.
@@ -48,41 +48,41 @@ CALL_LOST = Trouble(lost=True)
 
 @dataclass
 class AliyunStandIn:
-    """A service. `troubles` are met by the next requests of an action, in this order."""
+    """A service. The next requests of an action meet its `troubles` in order."""
 
     calls: list[str] = field(default_factory=list)
     troubles: dict[str, list[Trouble]] = field(default_factory=dict)
-    chance: Callable[[], Trouble] = Trouble  # where none is named
+    chance: Callable[[], Trouble] = Trouble  # if none is named
 
     def trouble(self, action: str, *troubles: Trouble) -> None:
-        """Let the next requests of this action meet these."""
+        """Let the next requests of this action meet these troubles."""
         self.troubles.setdefault(action, []).extend(troubles)
 
     def next_trouble(self, action: str) -> Trouble:
-        """Return what this request meets."""
+        """Return the trouble that this request meets."""
         with _LOCK:
             self.calls.append(action)
             waiting = self.troubles.get(action)
             return waiting.pop(0) if waiting else self.chance()
 
     def answer(self, action: str, query: Mapping[str, str]) -> dict[str, Any]:
-        """Do what is asked; `query` holds the parameters of the address and of the form."""
+        """Carry out an action; `query` holds the parameters of the URL and the form."""
         raise NotImplementedError
 
 
 def accepted(**more: Any) -> dict[str, Any]:
-    """Return the answer to a request that was taken."""
+    """Return the answer to an accepted request."""
     return {"Code": "OK", "Message": "OK", "RequestId": "stand-in", **more}
 
 
 def refusal(code: str) -> dict[str, Any]:
-    """Return the answer to a request that was refused."""
+    """Return the answer to a refused request."""
     return {"Code": code, "Message": code, "RequestId": "stand-in"}
 
 
 @contextmanager
 def serving(stand_in: AliyunStandIn, port: int = 0) -> Iterator[str]:
-    """Serve until the end of the block and give the address; port 0 takes a free port."""
+    """Serve until the end of the block and yield the address; port 0 takes a free port."""
     handler = type("Handler", (_Handler,), {"stand_in": stand_in})
     server = ThreadingHTTPServer(("127.0.0.1", port), handler)
     server.daemon_threads = True
@@ -97,7 +97,7 @@ def serving(stand_in: AliyunStandIn, port: int = 0) -> Iterator[str]:
 
 
 def _signed(query: Sequence[tuple[str, str]], headers: Mapping[str, str], body: bytes) -> bool:
-    """Whether the request, its body too, carries the signature of our key and secret."""
+    """Return whether the request and its body are signed with our key and secret."""
     authorization = headers.get("authorization", "")
     parts = dict(part.split("=", 1) for part in authorization.split(" ", 1)[-1].split(","))
     names = parts.get("SignedHeaders", "").split(";")

@@ -1,7 +1,7 @@
 """A stand-in for a hospital's information system (HIS), speaking over real HTTP.
 
-For vendors and tests: it takes webhooks as a HIS should (signature, timestamp and nonce, each
-event once, never an older one over a newer one), keeps a book of its own, and on demand is slow,
+For vendors and tests: it accepts webhooks as a HIS should (signature, timestamp and nonce, each
+event once, never an older event over a newer one), keeps its own book, and on demand is slow,
 down, forgetful, hasty or lying. `/` shows the book and changes its behaviour.
 """
 
@@ -30,14 +30,14 @@ _TAKEN = 204
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """How it behaves; shares are from 0 to 1."""
+    """How the system behaves; shares are from 0 to 1."""
 
     down: bool = False  # breaks every connection
     slow_seconds: float = 0  # before each answer
-    lose: float = 0  # takes the event, and breaks the connection instead of saying so
-    twice: float = 0  # enters the event twice
-    reorder: bool = False  # enters each event after the next one
-    lie: float = 0  # says that it took the event, and throws it away
+    lose: float = 0  # accepts the event, and breaks the connection instead of answering
+    twice: float = 0  # records the event twice
+    reorder: bool = False  # records each event after the next event
+    lie: float = 0  # acknowledges the event and discards it
 
 
 @dataclass(slots=True)
@@ -51,15 +51,15 @@ class Entry:
 
 @dataclass
 class StandIn:
-    """The hospital's memory."""
+    """The hospital's state."""
 
     verifier: Verifier = field(default_factory=lambda: Verifier([]))
     clock: Callable[[], float] = time.time
     behaviour: Behaviour = field(default_factory=Behaviour)
     chance: Callable[[], float] = random.random
     book: dict[int, Entry] = field(default_factory=dict)  # by the booking's id
-    actions: Mapping[str, Action] = field(default_factory=dict)  # what the page can have it call
-    said: str = ""  # what became of the last one
+    actions: Mapping[str, Action] = field(default_factory=dict)  # the calls that the page offers
+    said: str = ""  # the result of the last call
     received: list[tuple[int, int]] = field(default_factory=list)  # booking, event
     effects: list[int] = field(default_factory=list)  # events that changed the book
     refused: list[str] = field(default_factory=list)
@@ -67,12 +67,12 @@ class StandIn:
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self._held: Mapping[str, Any] | None = None
-        self.arrived = threading.Event()  # somebody waits for an answer
-        self.gate = threading.Event()  # while it is shut, nobody gets one
+        self.arrived = threading.Event()  # an answer is waited for
+        self.gate = threading.Event()  # closed while no answer is given
         self.gate.set()
 
     def receive(self, headers: Mapping[str, str], body: bytes) -> int | None:
-        """Take an event: the status to answer with, or None to break the connection."""
+        """Accept an event; return the status to answer with, or None to break the connection."""
         self.arrived.set()
         self.gate.wait()
         behaviour = self.behaviour
@@ -92,14 +92,14 @@ class StandIn:
 
     def _take(self, event: Mapping[str, Any], behaviour: Behaviour) -> None:
         held, self._held = self._held, event if behaviour.reorder else None
-        for one in (None if behaviour.reorder else event, held):
-            if one is not None:
-                self._enter(one)
+        for current in (None if behaviour.reorder else event, held):
+            if current is not None:
+                self._enter(current)
                 if self.chance() < behaviour.twice:
-                    self._enter(one)
+                    self._enter(current)
 
     def _enter(self, event: Mapping[str, Any]) -> None:
-        """Into the book, unless something newer of the booking stands there."""
+        """Record an event in the book, unless the book has a newer event of the booking."""
         booking = event["booking"]
         known = self.book.get(booking["id"])
         if known is None or known.event_id < event["event_id"]:
@@ -107,12 +107,12 @@ class StandIn:
             self.effects.append(event["event_id"])
 
     def enter(self, event: Mapping[str, Any]) -> None:
-        """What was read by the hospital's own call, by the same rule as a webhook."""
+        """Record an event that the hospital's own call returned, like a webhook."""
         with self._lock:
             self._enter(event)
 
     def behave(self, behaviour: Behaviour) -> None:
-        """From now on; what was held back is entered."""
+        """Behave like this from now on; record the event that was held back."""
         with self._lock:
             self.behaviour = behaviour
             if self._held is not None and not behaviour.reorder:
@@ -120,12 +120,12 @@ class StandIn:
                 self._enter(held)
 
     def statuses(self) -> dict[int, str]:
-        """How each booking stands, by its id."""
+        """Return the status of each booking, by its id."""
         with self._lock:
             return {id: entry.status for id, entry in self.book.items()}
 
     def waiting_on(self, visit_date: str) -> dict[int, bool]:
-        """Bookings of a visit date that nobody has reported, each as seen."""
+        """Return the unreported bookings of a visit date."""
         with self._lock:
             return {
                 id: True
@@ -135,12 +135,12 @@ class StandIn:
             }
 
     def bookings(self) -> list[Mapping[str, Any]]:
-        """The whole book, by the booking's id."""
+        """Return the whole book, by the bookings' ids."""
         with self._lock:
             return [self.book[id].booking for id in sorted(self.book)]
 
     def as_json(self) -> dict[str, Any]:
-        """The book, newest first, and the counts."""
+        """Return the book, newest first, and the counts."""
         with self._lock:
             entries = sorted(self.book.values(), key=lambda one: -one.event_id)
             return {
@@ -156,13 +156,13 @@ class StandIn:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """One connection."""
+    """A connection."""
 
     stand_in: ClassVar[StandIn]
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        """The page, or the book as JSON."""
+        """Answer with the page, or the book as JSON."""
         if self.path == "/book":
             body = json.dumps(self.stand_in.as_json(), ensure_ascii=False).encode()
             self._answer(200, body, "application/json")
@@ -172,7 +172,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(404)
 
     def do_POST(self) -> None:
-        """An event, or the page's form."""
+        """Accept an event, or the page's form."""
         body = self.rfile.read(min(int(self.headers.get("content-length") or 0), _BODY_BYTES_MAX))
         if self.path == EVENTS_PATH:
             headers = {name.lower(): value for name, value in self.headers.items()}
@@ -197,7 +197,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._to_the_page()
 
     def _call(self, given: Mapping[str, str]) -> None:
-        """Have the hospital call the platform, as the form says."""
+        """Let the hospital call the platform, as the form says."""
         action = self.stand_in.actions.get(given.get("do", ""))
         if action is None:
             self._answer(400, b"no such call\n")
@@ -220,7 +220,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name
-        """Nothing."""
+        """Log nothing."""
 
 
 def _form(body: bytes) -> dict[str, str]:
@@ -228,18 +228,18 @@ def _form(body: bytes) -> dict[str, str]:
 
 
 def read_behaviour(given: Mapping[str, str]) -> Behaviour | None:
-    """The behaviour of a form; what is not named is as it should be. None: not a number."""
+    """Return the behaviour of a form, correct by default; None if a field is not a number."""
     read: dict[str, Any] = {}
-    for one in fields(Behaviour):
-        text = given.get(one.name, "")
-        if isinstance(one.default, bool):
-            read[one.name] = text in ("1", "on", "true")
+    for share in fields(Behaviour):
+        text = given.get(share.name, "")
+        if isinstance(share.default, bool):
+            read[share.name] = text in ("1", "on", "true")
             continue
         try:
-            read[one.name] = float(text or 0)
+            read[share.name] = float(text or 0)
         except ValueError:
             return None
-        if not 0 <= read[one.name] <= (600 if one.name == "slow_seconds" else 1):
+        if not 0 <= read[share.name] <= (600 if share.name == "slow_seconds" else 1):
             return None
     return Behaviour(**read)
 
@@ -293,7 +293,7 @@ def _page(stand_in: StandIn) -> str:
 
 
 def _calls(stand_in: StandIn) -> str:
-    """What the hospital can be made to call; the fields are those that any call asks for."""
+    """Return the page's part with the hospital's calls and their fields."""
     if not stand_in.actions:
         return ""
     buttons = "".join(
@@ -318,7 +318,7 @@ def _input(name: str, words: str, value: float) -> str:
 
 @contextmanager
 def serving(stand_in: StandIn, port: int = 0) -> Iterator[str]:
-    """Serve until the end of the block, on a free port unless one is named; its address."""
+    """Serve until the end of the block, by default on a free port, and yield the address."""
     handler = type("Handler", (_Handler,), {"stand_in": stand_in})
     server = ThreadingHTTPServer(("127.0.0.1", port), handler)
     server.daemon_threads = True

@@ -1,4 +1,4 @@
-"""A stand-in for the real-name verifier: speaks its protocol over HTTP and knows who it is told.
+"""A stand-in for the real-name verifier that speaks its protocol and knows the given persons.
 
 For tests, and for trying the aliyun verifier without an account:
 
@@ -24,7 +24,7 @@ MATCHES, DIFFERS, NO_RECORD = "1", "2", "3"
 
 @dataclass
 class IdentityStandIn(AliyunStandIn):
-    """The authority's records: `people` gives the name of each number."""
+    """The authority's records: `people` maps each number to its name."""
 
     people: dict[str, str] = field(default_factory=dict)
     asked: list[tuple[str, str]] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""A stand-in for the SMS provider: speaks its protocol over HTTP and sends nothing.
+"""A stand-in for the SMS provider that speaks its protocol over HTTP and sends nothing.
 
 For tests, and for trying the aliyun gateway without an account:
 
@@ -47,7 +47,7 @@ LIMITED = Trouble("isv.BUSINESS_LIMIT_CONTROL")
 
 @dataclass(slots=True)
 class Accepted:
-    """A message that was taken."""
+    """An accepted message."""
 
     out_id: str
     biz_id: str
@@ -62,7 +62,7 @@ class Accepted:
 
 @dataclass
 class StandIn(AliyunStandIn):
-    """The provider's memory."""
+    """The provider's state."""
 
     clock: Clock = field(default_factory=city_clock)
     accepted: list[Accepted] = field(default_factory=list)
@@ -72,7 +72,7 @@ class StandIn(AliyunStandIn):
         self._numbers = itertools.count(1)
 
     def answer(self, action: str, query: Mapping[str, str]) -> dict[str, Any]:
-        """Do what is asked."""
+        """Carry out an action of the API."""
         if action == "SendSms":
             return self._send(query)
         if action == "QuerySendDetails":
@@ -112,7 +112,7 @@ class StandIn(AliyunStandIn):
         return accepted(TotalCount=str(len(found)), SmsSendDetailDTOs={"SmsSendDetailDTO": shown})
 
     def receipt(self, message: Accepted, error: str = "") -> dict[str, Any]:
-        """The carrier has spoken: delivered, or `error`. As a part of what is pushed."""
+        """Return the receipt of a delivered message, or of a message that failed with `error`."""
         message.status, message.error = (_FAILED, error) if error else (_DELIVERED, "DELIVERED")
         return {
             "phone_number": message.phone,
@@ -147,7 +147,7 @@ def _time(moment: datetime) -> str:
 
 
 def push(url: str, receipts: Sequence[Mapping[str, Any]]) -> int:
-    """Post receipts as the provider does; the answer's status. Raises OSError without one."""
+    """Post receipts as the provider does; return the status, or raise OSError without an answer."""
     request = urllib.request.Request(  # noqa: S310 - the operator's own address
         url, json.dumps(receipts).encode(), {"content-type": "application/json;charset=utf-8"}
     )
@@ -206,7 +206,7 @@ def _report_forever(stand_in: StandIn, given: argparse.Namespace) -> None:
 
 
 def _report(stand_in: StandIn, new: Sequence[Accepted], given: argparse.Namespace) -> None:
-    """One batch, in no order, some of it twice."""
+    """Push a batch in random order, with some receipts twice."""
     receipts = [
         stand_in.receipt(message, "UNDELIV" if random.random() < given.undelivered else "")
         for message in new

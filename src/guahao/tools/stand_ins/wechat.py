@@ -1,6 +1,6 @@
-"""A stand-in of WeChat: one Official Account and one phone, speaking WeChat's protocol over HTTP.
+"""A stand-in for WeChat: an Official Account and a phone, speaking WeChat's protocol over HTTP.
 
-For the demo and the tests. It asks for what WeChat asks for and refuses what WeChat refuses,
+For the demo and the tests. It demands what WeChat demands and refuses what WeChat refuses,
 with its errcodes; `/` is the phone's chat with the account.
 """
 
@@ -32,7 +32,7 @@ from guahao.wechat.xml import Fields, read_fields, write_fields
 OWNER = "o-stand-in-phone"
 TOKEN_SECONDS = 7200
 CODE_SECONDS = 300
-OVERLAP_SECONDS = 300  # in which the old and the next access token both serve
+OVERLAP_SECONDS = 300  # during which the old and the next access token are both accepted
 KEY_SECONDS = 600  # within which a client_msg_id is sent once
 
 _ACCOUNT_ID = "gh_stand_in"
@@ -48,7 +48,7 @@ Clock = Callable[[], float]
 
 
 class StandInError(Exception):
-    """What WeChat refuses, with its errcode."""
+    """WeChat refuses the call, with this errcode."""
 
     def __init__(self, errcode: int, errmsg: str) -> None:
         super().__init__(errmsg)
@@ -58,7 +58,7 @@ class StandInError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What an account's page on WeChat would show; `aes_key` None: plain mode."""
+    """An account's settings on WeChat; `aes_key` is None in plain mode."""
 
     appid: str
     secret: str
@@ -67,14 +67,14 @@ class Account:
 
     @staticmethod
     def invented() -> Account:
-        """Another one each time."""
+        """Return a new invented account."""
         key = base64.b64encode(secrets.token_bytes(32)).decode().rstrip("=")
         return Account(
             f"wx{secrets.token_hex(8)}", secrets.token_hex(16), secrets.token_hex(8), key
         )
 
     def request(self, fields: Fields, now: float) -> tuple[dict[str, str], bytes]:
-        """A message as WeChat would send it: the query and the body."""
+        """Return a message as WeChat would send it: the query and the body."""
         timestamp, nonce, xml = str(int(now)), str(secrets.randbelow(10**9)), write_fields(fields)
         query = {
             "signature": signature(self.token, timestamp, nonce),
@@ -91,7 +91,7 @@ class Account:
         return query, body.encode()
 
     def reply(self, body: str) -> Bubble | None:
-        """What the user sees of an answer; raises ValueError where WeChat shows an error."""
+        """Return what the user sees of an answer; raise ValueError for WeChat's error."""
         if body in (TAKEN, ""):
             return None
         if self.aes_key is not None:
@@ -105,7 +105,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Bubble:
-    """One bubble of the chat. `cards`: title, description and address of each article."""
+    """A bubble of the chat. `cards`: title, description and address of each article."""
 
     text: str = ""
     cards: tuple[tuple[str, str, str], ...] = ()
@@ -123,7 +123,7 @@ def _shown(xml: str) -> Bubble:
 
 @dataclass
 class StandIn:
-    """WeChat's side. `templates`: the fields of each template by its id."""
+    """WeChat's state. `templates`: the fields of each template by its id."""
 
     account: Account
     templates: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -136,7 +136,7 @@ class StandIn:
     followers: set[str] = field(default_factory=set)
     template_messages: list[dict[str, Any]] = field(default_factory=list)
     texts: list[tuple[str, str]] = field(default_factory=list)
-    calls: list[str] = field(default_factory=list)  # the paths that were asked for
+    calls: list[str] = field(default_factory=list)  # the requested paths
     faults: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     _tokens: dict[str, float] = field(default_factory=dict)  # and when each one expires
     _codes: dict[str, tuple[str, float]] = field(default_factory=dict)
@@ -146,7 +146,7 @@ class StandIn:
     # The API ----------------------------------------------------------------------------
 
     def call(self, method: str, path: str, query: dict[str, str], body: bytes) -> dict[str, Any]:
-        """One call of the API; raises StandInError where WeChat refuses it."""
+        """Carry out a call of the API; raise StandInError if WeChat refuses it."""
         with self._lock:
             self.calls.append(path)
             if self.faults[path]:
@@ -186,7 +186,7 @@ class StandIn:
         return {"access_token": last[0], "expires_in": int(last[1] - now)}
 
     def expire_tokens(self) -> None:
-        """No token that was handed out serves any longer."""
+        """Expire all issued tokens."""
         with self._lock:
             self._tokens.clear()
 
@@ -238,7 +238,7 @@ class StandIn:
     # OAuth ------------------------------------------------------------------------------
 
     def authorize(self, query: dict[str, str], openid: str = OWNER) -> str:
-        """The page that tells nothing and sends back at once; where to."""
+        """Return the address to which the silent authorize page redirects."""
         state = query.get("state", "")
         if query.get("appid") != self.account.appid:
             raise StandInError(40013, "invalid appid")
@@ -250,7 +250,7 @@ class StandIn:
         return f"{query.get('redirect_uri', '')}?{urlencode(code)}"
 
     def code_for(self, openid: str) -> str:
-        """A code that tells who this is, once and for five minutes."""
+        """Return a code for this user, valid once and for five minutes."""
         code = secrets.token_hex(16)
         with self._lock:
             self._codes[code] = (openid, self.clock() + CODE_SECONDS)
@@ -267,24 +267,24 @@ class StandIn:
     # The phone --------------------------------------------------------------------------
 
     def say(self, text: str) -> Bubble | None:
-        """The phone's owner writes to the account."""
+        """Write to the account as the phone's owner."""
         self.chat.append(Bubble(text=text, mine=True))
         msg_id = str(secrets.randbelow(10**17))
         return self._deliver({"MsgType": "text", "Content": text, "MsgId": msg_id})
 
     def follow(self) -> Bubble | None:
-        """The phone's owner follows the account."""
+        """Follow the account as the phone's owner."""
         self.followers.add(OWNER)
         return self._event("subscribe")
 
     def unfollow(self) -> Bubble | None:
-        """The phone's owner follows it no longer."""
+        """Unfollow the account as the phone's owner."""
         self.followers.discard(OWNER)
         self.chat.clear()
         return self._event("unsubscribe")
 
     def press(self, key: str) -> Bubble | None:
-        """The phone's owner presses a menu's button."""
+        """Press a button of the menu as the phone's owner."""
         return self._event("CLICK", key)
 
     def _event(self, event: str, key: str = "") -> Bubble | None:
@@ -349,7 +349,7 @@ _page = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True).get_te
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """One request: the API, the authorize page, or the phone."""
+    """A request to the API, the authorize page, or the phone."""
 
     stand_in: StandIn
 
@@ -390,7 +390,7 @@ class _Handler(BaseHTTPRequestHandler):
             answer = self.stand_in.call(method, path, query, body)
         except StandInError as error:
             answer = {"errcode": error.errcode, "errmsg": error.errmsg}
-        # WeChat, too, calls its JSON text/plain, and answers 200 whatever happened.
+        # WeChat also labels its JSON text/plain and always answers 200.
         self._send(200, "text/plain", msgspec.json.encode(answer))
 
     def _asked(self) -> tuple[str, dict[str, str]]:
@@ -411,12 +411,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's
-        """Nothing: the addresses hold secrets."""
+        """Log nothing, because the addresses contain secrets."""
 
 
 @contextmanager
 def serving(stand_in: StandIn, port: int = 0) -> Iterator[StandIn]:
-    """The stand-in on a port of this machine; 0 is any that is free."""
+    """Serve until the end of the block and yield the address; port 0 takes a free port."""
     handler = type("Handler", (_Handler,), {"stand_in": stand_in})
     with ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
         stand_in.url = f"http://127.0.0.1:{server.server_address[1]}"
@@ -450,13 +450,13 @@ _DEMO_FIELDS = {
 
 
 def demo() -> StandIn:
-    """A stand-in with an invented account and a template for every kind of message."""
+    """Return a stand-in with an invented account and a template for every kind of message."""
     templates = {title: tuple(_fields(kind)) for kind, title in _DEMO_TITLES.items()}
     return StandIn(Account.invented(), templates)
 
 
 def environ(stand_in: StandIn) -> dict[str, str]:
-    """The settings with which the platform takes the stand-in for WeChat."""
+    """Return the settings by which the platform uses the stand-in as WeChat."""
     account = stand_in.account
     templates = {
         kind: {"id": title, "fields": _fields(kind)} for kind, title in _DEMO_TITLES.items()
