@@ -352,7 +352,7 @@ CHECKS = (
     Check(
         "person_once",
         "S12",
-        "a person has one current registration, under whichever document",
+        "a person has one current registration over all documents",
         "patient",
         "patients",
         """
