@@ -9,9 +9,12 @@ from datetime import date
 
 from tests.city import THURSDAY, ask
 
+from guahao.flows.attendance.window import TooManyGuesses, hand_out
 from guahao.flows.booking.desk import Desk, DeskAnswer
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.kernel.facts import Actor
+from guahao.rules.kernel.outcomes import PickupRefusal
+from guahao.rules.staff.staff import Who
 from guahao.store.kernel.ids import next_id
 from guahao.store.kernel.views import AppointmentView
 from guahao.store.people.patients import person_index
@@ -129,3 +132,24 @@ async def booked(platform: Platform, person: Person, session_id: int) -> Appoint
 async def count(platform: Platform, table: str, condition: str = "true") -> int:
     [[found]] = await ask(platform, f"SELECT count(*) FROM {table} WHERE {condition}")
     return int(found)
+
+
+@dataclass(frozen=True, slots=True)
+class HospitalSystem:
+    """A hospital's own system at its window."""
+
+    own_hospital_id: int
+
+    @property
+    def who(self) -> Who:
+        """Itself, as the audit trail names it."""
+        return Who("client", 1, "hc_of_the_tests", self.own_hospital_id)
+
+
+async def pick_up(
+    platform: Platform, hospital_id: int, code: str, id_no: str
+) -> AppointmentView | PickupRefusal:
+    """Take a number at a hospital's window; return the booking, or why there is none."""
+    answer = await hand_out(platform, HospitalSystem(hospital_id), code, id_no)
+    assert not isinstance(answer, TooManyGuesses)
+    return answer if isinstance(answer, AppointmentView) else answer.reason

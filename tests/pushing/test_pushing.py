@@ -9,12 +9,12 @@ from datetime import timedelta
 
 import pytest
 from tests.city import THURSDAY, Clock, ask, cancel_for_caller, open_platform
-from tests.crowd import Person
+from tests.crowd import Person, pick_up
 from tests.pushing.city import Hospital, connect, crowd, push_all, pusher, stand_in
 from tests.supply import at
 
 from guahao.flows.attendance.penalties import sweep
-from guahao.flows.attendance.pickup import pick_up, report_attendance
+from guahao.flows.attendance.pickup import report_attendance
 from guahao.flows.integration import webhooks
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.supply import stops

@@ -22,11 +22,11 @@ from tests.city import (
     draw_codes,
     open_platform,
 )
-from tests.crowd import add_clinic, open_desk
+from tests.crowd import add_clinic, open_desk, pick_up
 from tests.web.staff_site import add_member
 
 from guahao.flows.attendance.penalties import retire_codes, sweep
-from guahao.flows.attendance.pickup import pick_up, report_attendance
+from guahao.flows.attendance.pickup import report_attendance
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.privacy.retention import delete_old
 from guahao.flows.supply.schedules import stop_session

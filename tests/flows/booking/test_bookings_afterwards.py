@@ -8,10 +8,10 @@ from datetime import date, timedelta
 
 import pytest
 from tests.city import LOOPBACK, THURSDAY, Clock, ask, cancel_for_caller, change, open_platform
-from tests.crowd import Person, add_clinic, add_crowd, book, booked, count, open_desk
+from tests.crowd import Person, add_clinic, add_crowd, book, booked, count, open_desk, pick_up
 
 from guahao.flows.attendance.penalties import retire_codes, sweep
-from guahao.flows.attendance.pickup import pick_up, report_attendance
+from guahao.flows.attendance.pickup import report_attendance
 from guahao.flows.booking.appointments import list_appointments, look_up, own_appointment
 from guahao.flows.booking.cancelling import cancel
 from guahao.flows.kernel.platform import Platform

@@ -12,12 +12,12 @@ from itertools import pairwise
 import psycopg
 import pytest
 from tests.city import THURSDAY, Clock, ask, cancel_for_caller, change, open_platform
-from tests.crowd import add_clinic, add_crowd, booked
+from tests.crowd import add_clinic, add_crowd, booked, pick_up
 from tests.hospital_log import hospital_of, read, read_through
 from tests.supply import at
 
 from guahao.flows.attendance.penalties import sweep
-from guahao.flows.attendance.pickup import pick_up, report_attendance
+from guahao.flows.attendance.pickup import report_attendance
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.supply import stops
 from guahao.rules.staff.staff import Role, Staff

@@ -17,11 +17,10 @@ from tests.city import (
     open_platform,
     resident_id,
 )
-from tests.crowd import open_desk
+from tests.crowd import open_desk, pick_up
 from tests.web.staff_site import add_member
 
 from guahao.flows.attendance import window
-from guahao.flows.attendance.pickup import pick_up
 from guahao.flows.attendance.window import NotHandedOut
 from guahao.flows.booking import appointments
 from guahao.flows.call_centre import calls

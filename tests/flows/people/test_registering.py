@@ -18,9 +18,8 @@ from tests.city import (
     open_platform,
     resident_id,
 )
-from tests.crowd import open_desk
+from tests.crowd import open_desk, pick_up
 
-from guahao.flows.attendance.pickup import pick_up
 from guahao.flows.attendance.standing import standings
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.patients import register_in, register_patient

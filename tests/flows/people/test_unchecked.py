@@ -9,9 +9,8 @@ from datetime import date, datetime
 
 import pytest
 from tests.city import Clock, add_account, add_patient, add_session, ask, open_platform, resident_id
-from tests.crowd import open_desk
+from tests.crowd import open_desk, pick_up
 
-from guahao.flows.attendance.pickup import pick_up
 from guahao.flows.booking.alternatives import alternatives
 from guahao.flows.kernel.platform import Platform
 from guahao.identity_check.gateway import NoVerifier, Verdict
