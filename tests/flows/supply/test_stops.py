@@ -15,9 +15,10 @@ from tests.supply import at
 from guahao.flows.attendance.penalties import sweep
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.supply import stops
-from guahao.flows.supply.stops import GRACE, StopRefusal, carry_on, preview, report, stop, undo
+from guahao.flows.supply.stops import GRACE, carry_on, preview, report, stop, undo
 from guahao.rules.kernel.outcomes import Refusal, Refused
 from guahao.rules.staff.staff import Role, Staff
+from guahao.rules.supply.stops import StopRefusal
 from guahao.store.kernel.views import AppointmentView
 from guahao.store.supply.stops import Scope
 from guahao.tools.audit.audit import audit

@@ -15,7 +15,6 @@ from psycopg.errors import ForeignKeyViolation
 
 from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
-from guahao.flows.supply.schedules import ROLLED_DAYS
 from guahao.rules.hospitals.departments import (
     Department,
     DepartmentEntry,
@@ -30,6 +29,7 @@ from guahao.rules.hospitals.ordering import moved
 from guahao.rules.kernel.outcomes import DONE, Done, Refused
 from guahao.rules.kernel.versions import version_of
 from guahao.rules.staff.staff import Staff
+from guahao.rules.supply.planning import ROLLED_DAYS
 from guahao.store.hospitals import departments as store
 from guahao.store.hospitals.hospital_rules import lock_hospital
 from guahao.store.kernel.db import Tx

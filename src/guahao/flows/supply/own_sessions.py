@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 from guahao.flows.attendance import window
 from guahao.flows.attendance.window import ClosedSession
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.supply import stops, timetables
-from guahao.flows.supply.stops import StopRefusal, StopReport
+from guahao.flows.supply.stops import StopReport
 from guahao.rules.attendance.window import WindowRefusal
 from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.staff.staff import OfHospital
 from guahao.rules.supply.changes import SessionRefused
 from guahao.rules.supply.planning import PlanRefusal
+from guahao.rules.supply.stops import StopRefusal, UnstopRefusal, refused_unstop
 from guahao.store.supply import feeding
 from guahao.store.supply import stops as stop_store
 from guahao.store.supply.feeding import HospitalSession
 from guahao.store.supply.stops import Scope, Stop
-
-
-class UnstopRefusal(StrEnum):
-    """Why a stop is not taken back session by session."""
-
-    WIDER = "stop_wider"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +92,11 @@ async def unstop(
     if not found.stopped:
         return await _halted(platform, by, found, changed=False)
     held = await _stop_of(platform, by, found.id)
-    if held is None:
-        return StopRefusal.TOLD
-    if held.scope.session_id is None:
-        return UnstopRefusal.WIDER
+    is_of_one_session = held is not None and held.scope.session_id is not None
+    times = None if held is None else held.times
+    refused = refused_unstop(times, is_of_one_session=is_of_one_session)
+    if held is None or refused is not None:
+        return refused
     outcome = await stops.undo(platform, by, held.id)
     if isinstance(outcome, StopRefusal):
         return outcome

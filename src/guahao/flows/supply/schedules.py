@@ -8,13 +8,11 @@ from datetime import date, datetime, timedelta
 
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.kernel.limits import Policy
+from guahao.rules.supply.planning import ROLLED_DAYS
 from guahao.rules.supply.releasing import session_state
 from guahao.store.kernel.views import SessionView
 from guahao.store.messages import messages
 from guahao.store.supply import sessions
-
-# Three months are at most 92 days; one more shows what the next day will release.
-ROLLED_DAYS = 93
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,16 +9,20 @@ limits freed at once; their people are told after a time of grace.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
+from datetime import timedelta
 
 from guahao.flows.booking.booking import counted_since
 from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
-from guahao.flows.supply.schedules import ROLLED_DAYS
 from guahao.rules.booking.stopping import decide_restore
 from guahao.rules.kernel.text import prose
 from guahao.rules.staff.staff import OfHospital, Staff
+from guahao.rules.supply.stops import (
+    StopRefusal,
+    is_to_be_notified,
+    refused_dates,
+    refused_undo,
+)
 from guahao.store.booking import booking
 from guahao.store.booking.appointments import lock_persons, lock_sessions
 from guahao.store.kernel.db import Tx
@@ -33,18 +37,6 @@ UNREACHED_SHOWN = 200
 LISTED = 50
 
 
-class StopRefusal(StrEnum):
-    """Why nothing is stopped, or a stop not undone."""
-
-    NO_REASON = "stop_no_reason"
-    DATES = "stop_dates"
-    PAST = "stop_past"
-    TOO_FAR = "stop_too_far"
-    NOTHING = "stop_nothing"
-    TOLD = "stop_told"
-    UNDONE = "stop_undone"
-
-
 @dataclass(frozen=True, slots=True)
 class StopReport:
     """A stop, how far it has come, and who could not be reached."""
@@ -55,25 +47,20 @@ class StopReport:
 
 
 async def preview(platform: Platform, by: Staff, scope: Scope) -> list[Affected] | StopRefusal:
-    """What a stop would take, by department; nothing is changed."""
+    """Return what a stop would take, by department; nothing is changed."""
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
         return await _affected(tx, by, scope)
 
 
 async def _affected(tx: Tx, by: OfHospital, scope: Scope) -> list[Affected] | StopRefusal:
-    today = tx.now.date()
-    if scope.last < scope.first:
-        return StopRefusal.DATES
-    if scope.first < today:
-        return StopRefusal.PAST
-    # Later days have no sessions yet: there a timetable is ended.
-    if scope.last > today + timedelta(days=ROLLED_DAYS):
-        return StopRefusal.TOO_FAR
+    refused = refused_dates(scope.first, scope.last, tx.now.date())
+    if refused is not None:
+        return refused
     return await store.affected(tx, by.own_hospital_id, scope) or StopRefusal.NOTHING
 
 
 async def stop(platform: Platform, by: OfHospital, scope: Scope, reason: str) -> int | StopRefusal:
-    """Stop what is in the scope; the stop's id. Its people are told after GRACE."""
+    """Stop what is in the scope; return the stop's id. Its patients are notified after GRACE."""
     reason = prose(reason)
     if not reason:
         return StopRefusal.NO_REASON
@@ -87,8 +74,8 @@ async def stop(platform: Platform, by: OfHospital, scope: Scope, reason: str) ->
         )
         detail = {
             **{name: value for name, value in asdict(scope).items() if value is not None},
-            "sessions": sum(one.sessions for one in found),
-            "bookings": sum(one.bookings for one in found),
+            "sessions": sum(affected.sessions for affected in found),
+            "bookings": sum(affected.bookings for affected in found),
         }
         subject = ("stop", stop_id)
         await act.record("stop_sessions", subject, reason=reason, detail=detail)
@@ -107,10 +94,9 @@ async def undo(platform: Platform, by: OfHospital, stop_id: int) -> Stop | StopR
         found = await store.lock(act.tx, platform.vault, stop_id)
         if found is None:
             return None
-        if found.told_at is not None:
-            return StopRefusal.TOLD
-        if found.undone_at is not None:
-            return StopRefusal.UNDONE
+        refused = refused_undo(found.times)
+        if refused is not None:
+            return refused
         await store.mark_undone(act.tx, stop_id)
         await act.record("undo_stop", ("stop", stop_id))
     await _carry_out(platform, stop_id, by.own_hospital_id)
@@ -118,9 +104,9 @@ async def undo(platform: Platform, by: OfHospital, stop_id: int) -> Stop | StopR
 
 
 async def report(platform: Platform, by: OfHospital, stop_id: int) -> StopReport | None:
-    """A stop of the scheduler's own hospital, or None."""
+    """Return a stop of the scheduler's own hospital, or None."""
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
-        found = await store.one(tx, platform.vault, stop_id)
+        found = await store.by_id(tx, platform.vault, stop_id)
         if found is None:
             return None
         unreached = await store.unreached(tx, stop_id, UNREACHED_SHOWN)
@@ -128,13 +114,13 @@ async def report(platform: Platform, by: OfHospital, stop_id: int) -> StopReport
 
 
 async def latest(platform: Platform, by: Staff) -> list[Stop]:
-    """The hospital's stops, the newest first."""
+    """Return the hospital's stops, the newest first."""
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
         return await store.latest(tx, platform.vault, by.own_hospital_id, LISTED)
 
 
 async def carry_on(platform: Platform) -> int:
-    """Finish what a crash left half done, and tell of stops whose grace is over; how many.
+    """Finish what a crash left half done, and notify of stops whose grace is over; return how many.
 
     Safe to run twice, late or in two workers: everything happens under the stop's lock.
     """
@@ -142,7 +128,7 @@ async def carry_on(platform: Platform) -> int:
         stop_ids = await store.unfinished(tx)
     for stop_id in stop_ids:
         await _carry_out(platform, stop_id, None)
-        await _tell(platform, stop_id)
+        await _notify(platform, stop_id)
     return len(stop_ids)
 
 
@@ -162,8 +148,8 @@ async def _carry_out(platform: Platform, stop_id: int, hospital_id: int | None) 
 async def _stop_some(tx: Tx, found: Stop) -> bool:
     """Stop one chunk of the scope; whether there may be more.
 
-    Under the sessions' locks, as booking and cancelling work: whoever books waits, and finds
-    the session stopped. No person is locked: who gains only freed limits cannot be wronged.
+    Under the sessions' locks, as booking and cancelling work: a booking waits, and finds the
+    session stopped. No person is locked: freed limits alone wrong nobody.
     """
     ids = await store.lock_next_sessions(tx, found, SESSIONS_A_CHUNK)
     appointment_ids = await sessions.stop(tx, ids)
@@ -176,7 +162,9 @@ async def _restore_some(tx: Tx, platform: Platform, found: Stop) -> bool:
     ids = await store.next_to_restore(tx, found.id, SESSIONS_A_CHUNK)
     if not ids:
         return False
-    patient_ids = {one.patient_id for one in await store.stopped_bookings(tx, found.id, ids)}
+    patient_ids = {
+        stopped.patient_id for stopped in await store.stopped_bookings(tx, found.id, ids)
+    }
     await lock_persons(tx, sorted(patient_ids))
     await lock_sessions(tx, ids)
     bookings = await store.stopped_bookings(tx, found.id, ids)
@@ -190,21 +178,17 @@ async def _restore_some(tx: Tx, platform: Platform, found: Stop) -> bool:
     places = await store.places_left(tx, ids)
     restored = set(decide_restore(bookings, places, counted, tx.now, policies))
     await store.restore(tx, found.id, ids, sorted(restored))
-    left = [one.id for one in bookings if one.id not in restored]
+    left = [stopped.id for stopped in bookings if stopped.id not in restored]
     await store.note_told(tx, found.id, left, await messages.tell(tx, "stopped", left))
     return True
 
 
-async def _tell(platform: Platform, stop_id: int) -> None:
-    """Tell everybody a stop took, once; from then on it stands."""
+async def _notify(platform: Platform, stop_id: int) -> None:
+    """Notify the patients of a stop, once; from then on it stands."""
     async with platform.db.transaction() as tx:
         found = await store.lock(tx, platform.vault, stop_id)
-        if found is None or not _is_to_be_told(found, tx.now):
+        if found is None or not is_to_be_notified(found.times, tx.now):
             return
         ids = await store.untold(tx, stop_id)
         await store.note_told(tx, stop_id, ids, await messages.tell(tx, "stopped", ids))
         await store.mark_told(tx, stop_id)
-
-
-def _is_to_be_told(found: Stop, now: datetime) -> bool:
-    return found.can_be_undone and found.done_at is not None and found.tell_at <= now

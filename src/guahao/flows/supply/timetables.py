@@ -13,7 +13,6 @@ from datetime import date, timedelta
 from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.supply.following import Following, follow, withdraw
-from guahao.flows.supply.schedules import ROLLED_DAYS
 from guahao.rules.hospitals.departments import Department
 from guahao.rules.staff.staff import OfHospital, Staff
 from guahao.rules.supply.changes import (
@@ -24,6 +23,7 @@ from guahao.rules.supply.changes import (
     terms_of,
 )
 from guahao.rules.supply.planning import (
+    ROLLED_DAYS,
     PlanRefusal,
     decide_timetable_end,
     refused_clinic,

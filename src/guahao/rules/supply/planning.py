@@ -22,6 +22,9 @@ PERIOD_BEGINS: Mapping[str, tuple[time, time]] = {
 CAPACITY_MAX = 1000
 WORDS_MAX = 40  # characters of a title or specialty
 FEE_MAX_FEN = 1_000_000
+# Timetables are rolled out so far. Three months are at most 92 days; one more shows what the next
+# day will release.
+ROLLED_DAYS = 93
 WEEKDAYS = range(1, 8)  # Monday is 1
 FOR_EVER = date(9999, 12, 31)
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 from guahao.rules.attendance.pickup import pickup_deadline
 from guahao.rules.booking.order_no import order_no
 from guahao.rules.booking.stopping import StoppedBooking
 from guahao.rules.staff.staff import Who
-from guahao.store.hospitals.directory import hospital_rules, rules_columns, rules_on
+from guahao.rules.supply.stops import StopTimes, refused_undo
+from guahao.store.hospitals.directory import rules_columns, rules_on, take_rules
 from guahao.store.kernel.db import Tx
 from guahao.store.kernel.ids import next_id
+from guahao.store.kernel.records import take
 from guahao.store.kernel.vault import Vault
 
 
@@ -47,9 +50,14 @@ class Stop:
     undone_at: datetime | None
 
     @property
+    def times(self) -> StopTimes:
+        """How far it has come."""
+        return StopTimes(self.tell_at, self.done_at, self.told_at, self.undone_at)
+
+    @property
     def can_be_undone(self) -> bool:
-        """While nobody was told."""
-        return self.told_at is None and self.undone_at is None
+        """Whether its patients have not been notified yet."""
+        return refused_undo(self.times) is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,34 +104,42 @@ class Unreached:
         return order_no(self.appointment_id)
 
 
-# Over s; takes hospital and then the scope.
+# Over s; takes `_scope`.
 _IN_SCOPE = """
-    s.hospital_id = %s AND s.visit_date BETWEEN %s AND %s
-    AND s.department_id = coalesce(%s, s.department_id)
-    AND s.title = coalesce(%s, s.title) AND s.period = coalesce(%s, s.period)
-    AND s.id = coalesce(%s, s.id)
+    s.hospital_id = %(hospital_id)s AND s.visit_date BETWEEN %(first)s AND %(last)s
+    AND s.department_id = coalesce(%(department_id)s, s.department_id)
+    AND s.title = coalesce(%(title)s, s.title) AND s.period = coalesce(%(period)s, s.period)
+    AND s.id = coalesce(%(session_id)s, s.id)
     AND s.stopped_at IS NULL AND s.settled_at IS NULL
 """
 _STOPS = """
-    SELECT t.id, t.hospital_id, coalesce(m.login, t.client_id, ''), t.reason_enc,
-           t.first_date, t.last_date, t.department_id, t.title, t.period, t.clinic_session_id,
-           d.name, d.name_en, t.at, t.tell_at, t.done_at, t.told_at, t.undone_at
+    SELECT t.id, t.hospital_id, coalesce(m.login, t.client_id, '') AS by_name, t.reason_enc,
+           t.first_date AS first, t.last_date AS last, t.department_id, t.title, t.period,
+           t.clinic_session_id AS session_id,
+           d.name AS department_name, d.name_en AS department_name_en, t.at, t.tell_at, t.done_at,
+           t.told_at, t.undone_at
     FROM stops t LEFT JOIN departments d ON d.id = t.department_id
     LEFT JOIN staff m ON m.id = t.staff_id
 """
 
 
-def _stop(vault: Vault, row: Sequence[Any]) -> Stop:
-    reason = vault.open("stops", "reason", row[0], row[3])
-    return Stop(*[*row[:3], reason, Scope(*row[4:10]), *row[10:]])
+def _scope(hospital_id: int, scope: Scope) -> dict[str, Any]:
+    return {"hospital_id": hospital_id, **asdict(scope)}
+
+
+def _stop(vault: Vault, *, id: int, reason_enc: bytes, **row: Any) -> Stop:
+    reason = vault.open("stops", "reason", id, reason_enc)
+    return Stop(id=id, reason=reason, scope=take(Scope, row), **row)
 
 
 async def affected(tx: Tx, hospital_id: int, scope: Scope) -> list[Affected]:
-    """What the scope holds that is not stopped or over, by department, the fullest first."""
-    rows = await tx.rows(
+    """Return what the scope holds that is not stopped or over, by department, the fullest first."""
+    return await tx.records(
+        Affected,
         f"""
-        SELECT d.id, d.name, d.name_en, count(DISTINCT s.id), count(a.id),
-               count(a.id) FILTER (WHERE p.account_id IS NULL)
+        SELECT d.id AS department_id, d.name AS department_name, d.name_en AS department_name_en,
+               count(DISTINCT s.id) AS sessions, count(a.id) AS bookings,
+               count(a.id) FILTER (WHERE p.account_id IS NULL) AS without_phone
         FROM clinic_sessions s
         JOIN departments d ON d.id = s.department_id
         LEFT JOIN appointments a ON a.clinic_session_id = s.id AND a.status = 'booked'
@@ -131,9 +147,8 @@ async def affected(tx: Tx, hospital_id: int, scope: Scope) -> list[Affected]:
         WHERE {_IN_SCOPE}
         GROUP BY d.id ORDER BY count(a.id) DESC, d.id
         """,
-        (hospital_id, *astuple(scope)),
+        _scope(hospital_id, scope),
     )
-    return [Affected(*row) for row in rows]
 
 
 async def add(
@@ -145,52 +160,61 @@ async def add(
     scope: Scope,
     tell_at: datetime,
 ) -> int:
-    """A stop that has taken nothing yet; its id. `who`: of the staff, or a client."""
-    staff_id, client_id = (who.id, None) if who.kind == "staff" else (None, who.name)
+    """Add a stop that has taken nothing yet; return its id. `who`: of the staff, or a client."""
     new_id = await next_id(tx, "stops")
-    sealed = vault.seal("stops", "reason", new_id, reason)
     await tx.do(
         """
         INSERT INTO stops (id, hospital_id, staff_id, client_id, reason_enc, first_date,
                            last_date, department_id, title, period, clinic_session_id, at, tell_at)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        VALUES (%(id)s, %(hospital_id)s, %(staff_id)s, %(client_id)s, %(reason_enc)s, %(first)s,
+                %(last)s, %(department_id)s, %(title)s, %(period)s, %(session_id)s, %(now)s,
+                %(tell_at)s)
         """,
-        (new_id, hospital_id, staff_id, client_id, sealed, *astuple(scope), tx.now, tell_at),
+        {
+            "id": new_id,
+            "staff_id": who.id if who.kind == "staff" else None,
+            "client_id": None if who.kind == "staff" else who.name,
+            "reason_enc": vault.seal("stops", "reason", new_id, reason),
+            "now": tx.now,
+            "tell_at": tell_at,
+            **_scope(hospital_id, scope),
+        },
     )
     return new_id
 
 
 async def lock(tx: Tx, vault: Vault, stop_id: int) -> Stop | None:
-    """A stop, locked before all that it touches; None if unknown or another hospital's."""
-    found = await tx.row("SELECT 1 FROM stops WHERE id = %s FOR NO KEY UPDATE", (stop_id,))
-    return None if found is None else await one(tx, vault, stop_id)
+    """Lock a stop before all that it touches; None if unknown or another hospital's."""
+    found = await tx.row("SELECT 1 FROM stops WHERE id = %(id)s FOR NO KEY UPDATE", {"id": stop_id})
+    return None if found is None else await by_id(tx, vault, stop_id)
 
 
-async def one(tx: Tx, vault: Vault, stop_id: int) -> Stop | None:
-    """A stop, or None."""
-    row = await tx.row(_STOPS + "WHERE t.id = %s", (stop_id,))
-    return None if row is None else _stop(vault, row)
+async def by_id(tx: Tx, vault: Vault, stop_id: int) -> Stop | None:
+    """Return a stop, or None."""
+    return await tx.record(partial(_stop, vault), _STOPS + "WHERE t.id = %(id)s", {"id": stop_id})
 
 
 async def of_session(tx: Tx, vault: Vault, session_id: int) -> Stop | None:
-    """The stop that holds this session, or None."""
-    row = await tx.row(
+    """Return the stop that holds this session, or None."""
+    return await tx.record(
+        partial(_stop, vault),
         _STOPS
         + """
         JOIN stop_sessions o ON o.stop_id = t.id
-        WHERE o.clinic_session_id = %s AND o.restored_at IS NULL ORDER BY t.id DESC LIMIT 1
+        WHERE o.clinic_session_id = %(session_id)s AND o.restored_at IS NULL
+        ORDER BY t.id DESC LIMIT 1
         """,
-        (session_id,),
+        {"session_id": session_id},
     )
-    return None if row is None else _stop(vault, row)
 
 
 async def latest(tx: Tx, vault: Vault, hospital_id: int, limit: int) -> list[Stop]:
-    """A hospital's stops, the newest first."""
-    rows = await tx.rows(
-        _STOPS + "WHERE t.hospital_id = %s ORDER BY t.id DESC LIMIT %s", (hospital_id, limit)
+    """Return a hospital's stops, the newest first."""
+    return await tx.records(
+        partial(_stop, vault),
+        _STOPS + "WHERE t.hospital_id = %(hospital_id)s ORDER BY t.id DESC LIMIT %(limit)s",
+        {"hospital_id": hospital_id, "limit": limit},
     )
-    return [_stop(vault, row) for row in rows]
 
 
 async def unfinished(tx: Tx) -> list[int]:
@@ -198,10 +222,10 @@ async def unfinished(tx: Tx) -> list[int]:
     rows = await tx.rows(
         """
         SELECT id FROM stops
-        WHERE done_at IS NULL OR (told_at IS NULL AND undone_at IS NULL AND tell_at <= %s)
+        WHERE done_at IS NULL OR (told_at IS NULL AND undone_at IS NULL AND tell_at <= %(now)s)
         ORDER BY id
         """,
-        (tx.now,),
+        {"now": tx.now},
     )
     return [row[0] for row in rows]
 
@@ -210,8 +234,8 @@ async def lock_next_sessions(tx: Tx, stop: Stop, limit: int) -> list[int]:
     """Sessions of the scope that are not stopped yet, locked in order of id."""
     rows = await tx.rows(
         f"SELECT s.id FROM clinic_sessions s WHERE {_IN_SCOPE}"
-        " ORDER BY s.id LIMIT %s FOR NO KEY UPDATE OF s",
-        (stop.hospital_id, *astuple(stop.scope), limit),
+        " ORDER BY s.id LIMIT %(limit)s FOR NO KEY UPDATE OF s",
+        {**_scope(stop.hospital_id, stop.scope), "limit": limit},
     )
     return [row[0] for row in rows]
 
@@ -219,25 +243,36 @@ async def lock_next_sessions(tx: Tx, stop: Stop, limit: int) -> list[int]:
 async def note_stopped(
     tx: Tx, stop_id: int, session_ids: Sequence[int], appointment_ids: Sequence[int]
 ) -> None:
-    """Keep what a stop took."""
+    """Save what a stop took."""
     await tx.do(
-        "INSERT INTO stop_sessions (stop_id, clinic_session_id) SELECT %s, unnest(%s::bigint[])",
-        (stop_id, list(session_ids)),
+        """
+        INSERT INTO stop_sessions (stop_id, clinic_session_id)
+        SELECT %(stop_id)s, unnest(%(ids)s::bigint[])
+        """,
+        {"stop_id": stop_id, "ids": list(session_ids)},
     )
     await tx.do(
-        "INSERT INTO stop_bookings (stop_id, appointment_id) SELECT %s, unnest(%s::bigint[])",
-        (stop_id, list(appointment_ids)),
+        """
+        INSERT INTO stop_bookings (stop_id, appointment_id)
+        SELECT %(stop_id)s, unnest(%(ids)s::bigint[])
+        """,
+        {"stop_id": stop_id, "ids": list(appointment_ids)},
     )
 
 
 async def mark_done(tx: Tx, stop_id: int) -> None:
-    """All of the scope is stopped, or brought back."""
-    await tx.do("UPDATE stops SET done_at = %s WHERE id = %s", (tx.now, stop_id))
+    """Mark a stop carried out: all of the scope is stopped, or restored."""
+    await tx.do(
+        "UPDATE stops SET done_at = %(now)s WHERE id = %(id)s", {"now": tx.now, "id": stop_id}
+    )
 
 
 async def mark_undone(tx: Tx, stop_id: int) -> None:
-    """From here on it is brought back; nothing more is stopped, nobody told by the task."""
-    await tx.do("UPDATE stops SET undone_at = %s, done_at = NULL WHERE id = %s", (tx.now, stop_id))
+    """Mark a stop undone: nothing more is stopped, and the task notifies nobody."""
+    await tx.do(
+        "UPDATE stops SET undone_at = %(now)s, done_at = NULL WHERE id = %(id)s",
+        {"now": tx.now, "id": stop_id},
+    )
 
 
 # Undoing ------------------------------------------------------------------------------------
@@ -248,9 +283,10 @@ async def next_to_restore(tx: Tx, stop_id: int, limit: int) -> list[int]:
     rows = await tx.rows(
         """
         SELECT clinic_session_id FROM stop_sessions
-        WHERE stop_id = %s AND restored_at IS NULL ORDER BY clinic_session_id LIMIT %s
+        WHERE stop_id = %(stop_id)s AND restored_at IS NULL
+        ORDER BY clinic_session_id LIMIT %(limit)s
         """,
-        (stop_id, limit),
+        {"stop_id": stop_id, "limit": limit},
     )
     return [row[0] for row in rows]
 
@@ -258,36 +294,37 @@ async def next_to_restore(tx: Tx, stop_id: int, limit: int) -> list[int]:
 async def stopped_bookings(
     tx: Tx, stop_id: int, session_ids: Sequence[int]
 ) -> list[StoppedBooking]:
-    """What the stop took of these sessions, in the order in which it was booked."""
-    rows = await tx.rows(
+    """Return what the stop took of these sessions, in the order in which it was booked."""
+    return await tx.records(
+        _stopped_booking,
         f"""
-        SELECT a.id, a.patient_id, s.id, s.hospital_id, s.department_id, s.visit_date,
-               s.period, (a.booked_at AT TIME ZONE 'Asia/Shanghai')::date, {rules_columns("r")}
+        SELECT a.id, a.patient_id, s.id AS session_id, s.hospital_id, s.department_id,
+               s.visit_date, s.period,
+               (a.booked_at AT TIME ZONE 'Asia/Shanghai')::date AS booked_on, {rules_columns("r")}
         FROM stop_bookings b
         JOIN appointments a ON a.id = b.appointment_id AND a.status = 'stopped'
         JOIN clinic_sessions s ON s.id = a.clinic_session_id
         JOIN hospitals h ON h.id = s.hospital_id
         {rules_on("s.visit_date")}
-        WHERE b.stop_id = %s AND a.clinic_session_id = ANY(%s::bigint[])
+        WHERE b.stop_id = %(stop_id)s AND a.clinic_session_id = ANY(%(ids)s::bigint[])
         ORDER BY a.booked_at, a.id
         """,
-        (stop_id, list(session_ids)),
+        {"stop_id": stop_id, "ids": list(session_ids)},
     )
-    return [
-        StoppedBooking(
-            *[*row[:6], pickup_deadline(row[5], row[6], hospital_rules(row[8:])), row[7]]
-        )
-        for row in rows
-    ]
+
+
+def _stopped_booking(*, visit_date: date, period: str, **row: Any) -> StoppedBooking:
+    deadline = pickup_deadline(visit_date, period, take_rules(row))
+    return StoppedBooking(visit_date=visit_date, over_at=deadline, **row)
 
 
 async def places_left(tx: Tx, session_ids: Sequence[int]) -> dict[int, int]:
     """How many places each of these sessions would have."""
     rows = await tx.rows(
-        "SELECT id, capacity - booked FROM clinic_sessions WHERE id = ANY(%s::bigint[])",
-        (list(session_ids),),
+        "SELECT id, capacity - booked FROM clinic_sessions WHERE id = ANY(%(ids)s::bigint[])",
+        {"ids": list(session_ids)},
     )
-    return {row[0]: row[1] for row in rows}
+    return dict(rows)
 
 
 async def restore(
@@ -299,32 +336,32 @@ async def restore(
     """
     rows = await tx.rows(
         """
-        UPDATE appointments SET status = 'booked', changed_at = %s
-        WHERE id = ANY(%s::bigint[]) AND status = 'stopped' RETURNING clinic_session_id
+        UPDATE appointments SET status = 'booked', changed_at = %(now)s
+        WHERE id = ANY(%(ids)s::bigint[]) AND status = 'stopped' RETURNING clinic_session_id
         """,
-        (tx.now, list(appointment_ids)),
+        {"now": tx.now, "ids": list(appointment_ids)},
     )
     await tx.do(
         """
         UPDATE clinic_sessions s SET stopped_at = NULL,
-            booked = booked + (SELECT count(*) FROM unnest(%s::bigint[]) n WHERE n = s.id)
-        WHERE id = ANY(%s::bigint[]) AND settled_at IS NULL
+            booked = booked + (SELECT count(*) FROM unnest(%(places)s::bigint[]) n WHERE n = s.id)
+        WHERE id = ANY(%(ids)s::bigint[]) AND settled_at IS NULL
         """,
-        ([row[0] for row in rows], list(session_ids)),
+        {"places": [row[0] for row in rows], "ids": list(session_ids)},
     )
     await tx.do(
         """
-        UPDATE stop_bookings SET restored_at = %s
-        WHERE stop_id = %s AND appointment_id = ANY(%s::bigint[])
+        UPDATE stop_bookings SET restored_at = %(now)s
+        WHERE stop_id = %(stop_id)s AND appointment_id = ANY(%(ids)s::bigint[])
         """,
-        (tx.now, stop_id, list(appointment_ids)),
+        {"now": tx.now, "stop_id": stop_id, "ids": list(appointment_ids)},
     )
     await tx.do(
         """
-        UPDATE stop_sessions SET restored_at = %s
-        WHERE stop_id = %s AND clinic_session_id = ANY(%s::bigint[])
+        UPDATE stop_sessions SET restored_at = %(now)s
+        WHERE stop_id = %(stop_id)s AND clinic_session_id = ANY(%(ids)s::bigint[])
         """,
-        (tx.now, stop_id, list(session_ids)),
+        {"now": tx.now, "stop_id": stop_id, "ids": list(session_ids)},
     )
 
 
@@ -336,9 +373,10 @@ async def untold(tx: Tx, stop_id: int) -> list[int]:
     rows = await tx.rows(
         """
         SELECT appointment_id FROM stop_bookings
-        WHERE stop_id = %s AND told_at IS NULL AND restored_at IS NULL ORDER BY appointment_id
+        WHERE stop_id = %(stop_id)s AND told_at IS NULL AND restored_at IS NULL
+        ORDER BY appointment_id
         """,
-        (stop_id,),
+        {"stop_id": stop_id},
     )
     return [row[0] for row in rows]
 
@@ -350,20 +388,27 @@ async def note_told(
     ids = list(appointment_ids)
     await tx.do(
         """
-        UPDATE stop_bookings b SET told_at = %s, message_id = n.message_id
-        FROM unnest(%s::bigint[], %s::bigint[]) AS n (appointment_id, message_id)
-        WHERE b.stop_id = %s AND b.appointment_id = n.appointment_id
+        UPDATE stop_bookings b SET told_at = %(now)s, message_id = n.message_id
+        FROM unnest(%(ids)s::bigint[], %(message_ids)s::bigint[]) AS n (appointment_id, message_id)
+        WHERE b.stop_id = %(stop_id)s AND b.appointment_id = n.appointment_id
         """,
-        (tx.now, ids, [message_ids.get(id) for id in ids], stop_id),
+        {
+            "now": tx.now,
+            "ids": ids,
+            "message_ids": [message_ids.get(id) for id in ids],
+            "stop_id": stop_id,
+        },
     )
 
 
 async def mark_told(tx: Tx, stop_id: int) -> None:
-    """From here on it cannot be undone."""
-    await tx.do("UPDATE stops SET told_at = %s WHERE id = %s", (tx.now, stop_id))
+    """Mark the patients of a stop notified: it cannot be undone any more."""
+    await tx.do(
+        "UPDATE stops SET told_at = %(now)s WHERE id = %(id)s", {"now": tx.now, "id": stop_id}
+    )
 
 
-# Whoever the SMS did not reach may have read it on WeChat.
+# A patient whom the SMS did not reach may have read it on WeChat.
 _REACHED = """
     FROM stop_bookings b
     LEFT JOIN LATERAL (
@@ -375,40 +420,44 @@ _REACHED = """
 
 
 async def progress(tx: Tx, stop_id: int) -> Progress:
-    """How many sessions and bookings a stop took, and who has been told."""
-    row = await tx.row(
+    """Count the sessions and bookings that a stop took, and who has been notified."""
+    found = await tx.record(
+        Progress,
         f"""
-        SELECT (SELECT count(*) FROM stop_sessions WHERE stop_id = %s),
-               count(*),
-               count(*) FILTER (WHERE b.restored_at IS NOT NULL),
-               count(*) FILTER (WHERE b.restored_at IS NULL AND b.told_at IS NULL),
-               count(*) FILTER (WHERE m.state IN ('queued', 'submitted')),
-               count(*) FILTER (WHERE m.state = 'delivered'),
-               count(*) FILTER (WHERE m.state IN ('failed', 'unknown', 'expired', 'by_phone')),
+        SELECT (SELECT count(*) FROM stop_sessions WHERE stop_id = %(stop_id)s) AS sessions,
+               count(*) AS bookings,
+               count(*) FILTER (WHERE b.restored_at IS NOT NULL) AS restored,
+               count(*) FILTER (WHERE b.restored_at IS NULL AND b.told_at IS NULL) AS waiting,
+               count(*) FILTER (WHERE m.state IN ('queued', 'submitted')) AS on_the_way,
+               count(*) FILTER (WHERE m.state = 'delivered') AS delivered,
+               count(*) FILTER (WHERE m.state IN ('failed', 'unknown', 'expired', 'by_phone'))
+                   AS failed,
                count(*) FILTER (WHERE b.told_at IS NOT NULL AND b.message_id IS NULL)
+                   AS without_phone
         {_REACHED}
-        WHERE b.stop_id = %s
+        WHERE b.stop_id = %(stop_id)s
         """,
-        (stop_id, stop_id),
+        {"stop_id": stop_id},
     )
-    assert row is not None
-    return Progress(*row)
+    assert found is not None
+    return found
 
 
 async def unreached(tx: Tx, stop_id: int, limit: int) -> list[Unreached]:
-    """The stopped bookings whose person somebody has to call, by visit."""
-    rows = await tx.rows(
+    """Return the stopped bookings whose patient has to be called, by visit."""
+    return await tx.records(
+        Unreached,
         f"""
-        SELECT a.id, d.name, d.name_en, s.title, s.visit_date, s.period,
-               coalesce(m.state, 'no_phone')
+        SELECT a.id AS appointment_id, d.name AS department_name,
+               d.name_en AS department_name_en, s.title, s.visit_date, s.period,
+               coalesce(m.state, 'no_phone') AS state
         {_REACHED}
         JOIN appointments a ON a.id = b.appointment_id
         JOIN clinic_sessions s ON s.id = a.clinic_session_id
         JOIN departments d ON d.id = s.department_id
-        WHERE b.stop_id = %s AND b.told_at IS NOT NULL
+        WHERE b.stop_id = %(stop_id)s AND b.told_at IS NOT NULL
           AND (b.message_id IS NULL OR m.state IN ('failed', 'unknown', 'expired', 'by_phone'))
-        ORDER BY s.visit_date, s.id, a.id LIMIT %s
+        ORDER BY s.visit_date, s.id, a.id LIMIT %(limit)s
         """,
-        (stop_id, limit),
+        {"stop_id": stop_id, "limit": limit},
     )
-    return [Unreached(*row) for row in rows]

@@ -9,14 +9,14 @@ import msgspec
 
 from guahao.flows.attendance.window import ClosedSession
 from guahao.flows.supply import own_sessions as flows
-from guahao.flows.supply.own_sessions import Halted, UnstopRefusal
-from guahao.flows.supply.stops import StopRefusal
+from guahao.flows.supply.own_sessions import Halted
 from guahao.rules.attendance.window import WindowRefusal
 from guahao.rules.integration.clients import Scope
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.supply.changes import SessionRefused
 from guahao.rules.supply.planning import PlanRefusal
+from guahao.rules.supply.stops import StopRefusal, UnstopRefusal
 from guahao.web.api.services import Route
 from guahao.web.framework.openapi import Endpoint
 from guahao.web.hospital_api.access import TAG, Access, Visit

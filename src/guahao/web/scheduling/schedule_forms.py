@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from guahao.flows.supply.stops import StopRefusal
 from guahao.rules.hospitals.titles import Title
 from guahao.rules.kernel.text import prose, typed
 from guahao.rules.staff.staff import Role
 from guahao.rules.supply.changes import Clinic, SessionRefusal, SessionRefused
 from guahao.rules.supply.planning import CAPACITY_MAX, FEE_MAX_FEN, PlanRefusal
+from guahao.rules.supply.stops import StopRefusal
 from guahao.web.staff import StaffPage
 from guahao.web.staff.reading import FEN, UnreadableTimeError, read_fen, read_number, read_time
 

@@ -8,8 +8,9 @@ from litestar.types import ASGIApp
 
 from guahao.flows.supply import stops as flows
 from guahao.flows.supply import timetables
-from guahao.flows.supply.stops import GRACE, StopRefusal
+from guahao.flows.supply.stops import GRACE
 from guahao.rules.kernel.facts import PERIODS
+from guahao.rules.supply.stops import StopRefusal
 from guahao.store.supply.stops import Affected, Scope
 from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.scheduling.schedule_forms import SCHEDULER, say_stop

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from guahao.flows.supply.own_sessions import UnstopRefusal
-from guahao.flows.supply.stops import StopRefusal
 from guahao.rules.attendance.attendance import AttendanceRefusal
 from guahao.rules.attendance.window import WindowRefusal
 from guahao.rules.kernel.outcomes import PickupRefusal
 from guahao.rules.supply.changes import SessionRefusal
 from guahao.rules.supply.feeding import ItemRefusal
+from guahao.rules.supply.stops import StopRefusal, UnstopRefusal
 from guahao.web.words.replies_reconciling import RECONCILING_REPLIES
 from guahao.web.words.reply import Reply
 from guahao.words.text import Words

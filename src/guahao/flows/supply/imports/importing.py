@@ -23,10 +23,10 @@ from guahao.flows.kernel.platform import Platform
 from guahao.flows.supply import following
 from guahao.flows.supply.imports import columns, reading
 from guahao.flows.supply.imports.reading import Directory, Found, Tables
-from guahao.flows.supply.schedules import ROLLED_DAYS
 from guahao.rules.kernel.limits import ONE_DAY
 from guahao.rules.staff.staff import Staff, Who
 from guahao.rules.supply.importing import Conflict, decide_row
+from guahao.rules.supply.planning import ROLLED_DAYS
 from guahao.sheets.book import Book, Limits, Row
 from guahao.sheets.faults import Fault, Unreadable
 from guahao.sheets.headings import Table
