@@ -13,6 +13,7 @@ from guahao.rules.people.identity import (
     Document,
     hidden_phone,
     masked_document,
+    masked_name,
     masked_phone,
     valid_document,
     valid_phone,
@@ -296,3 +297,15 @@ def test_a_phone_is_masked_as_it_is_dialled() -> None:
     assert hidden_phone("+8613812345678") == "138********"
     assert hidden_phone("+861065551234;ext=801") == "010********"
     assert masked_phone("") == hidden_phone("") == ""
+
+
+def test_of_a_phone_that_must_not_be_shown_the_first_three_digits_stand() -> None:
+    assert hidden_phone("+8613812345678") == "138********"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("张示例", "张**"), ("李", "李"), ("阿依古丽·买买提", "阿*******"), ("", "")],
+)
+def test_a_name_is_shown_by_its_first_character(name: str, shown: str) -> None:
+    assert masked_name(name) == shown

@@ -58,3 +58,21 @@ def test_suspensions_that_overlap_are_one() -> None:
     assert merged([one(1, 4), one(3, 9), one(4, 6), one(10, 12)]) == [one(1, 9), one(10, 12)]
     assert merged([one(1, 4), one(4, 6)]) == [one(1, 6)]
     assert merged([]) == []
+
+
+def test_on_the_day_on_which_new_rules_begin_they_alone_release() -> None:
+    old = HospitalRules(cycle_days=14, release_time=time(7))
+    new = HospitalRules(cycle_days=7, release_time=time(8))
+    begins = VISIT - timedelta(days=14)  # the day on which the old rules would have released
+    held = held_together([(date.min, old), (begins, new)], DatedPolicies(Policy()))
+    expected = datetime.combine(VISIT - timedelta(days=7), time(8), CITY_TIME)
+    assert released_at(VISIT, held) == expected
+
+
+def test_the_day_before_new_rules_begin_is_still_the_old_rules() -> None:
+    old = HospitalRules(cycle_days=14, release_time=time(7))
+    new = HospitalRules(cycle_days=7, release_time=time(8))
+    begins = VISIT - timedelta(days=13)
+    held = held_together([(date.min, old), (begins, new)], DatedPolicies(Policy()))
+    expected = datetime.combine(VISIT - timedelta(days=14), time(7), CITY_TIME)
+    assert released_at(VISIT, held) == expected
