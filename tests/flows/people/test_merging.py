@@ -26,7 +26,7 @@ from guahao.flows.attendance import window
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.merging import settle_merges
 from guahao.rules.kernel.facts import Actor
-from guahao.rules.kernel.outcomes import Refusal, Refused
+from guahao.rules.kernel.outcomes import DONE, Refusal, Refused
 from guahao.rules.staff.staff import Role
 from guahao.store.kernel.views import AppointmentView
 from guahao.tools.audit.audit import audit, run
@@ -158,5 +158,5 @@ async def test_a_pick_up_taken_back_no_longer_checks_the_person(
     clerk = await add_member(platform, Role.CLERK, booked.session.hospital_id)
     await window.hand_out(platform, clerk, booked.code, patient.id_no)
     assert await ask(platform, "SELECT checked_by FROM patients") == [("pickup",)]
-    assert await window.correct(platform, clerk, booked.id, "拿错了号") is None
+    assert await window.correct(platform, clerk, booked.id, "拿错了号") == DONE
     assert await ask(platform, "SELECT checked_by, checked_at FROM patients") == [(None, None)]

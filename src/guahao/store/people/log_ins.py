@@ -201,29 +201,34 @@ async def end_all(tx: Tx, account_id: int, reason: str) -> int:
 
 
 async def purge(tx: Tx) -> int:
-    """Remove log-ins that expired long ago; how many."""
-    return await tx.do("DELETE FROM log_ins WHERE expires_at < %s", (tx.now - KEPT,))
+    """Delete log-ins that expired long ago; return how many."""
+    return await tx.do(
+        "DELETE FROM log_ins WHERE expires_at < %(before)s", {"before": tx.now - KEPT}
+    )
 
 
 # Devices ------------------------------------------------------------------------------------
 
 
 async def remember_device(tx: Tx, account_id: int, device_index: bytes) -> None:
-    """The account is confirmed on this device."""
+    """Record that the account is confirmed on this device."""
     await tx.do(
         """
-        INSERT INTO known_devices (account_id, device_index, used_at) VALUES (%s, %s, %s)
+        INSERT INTO known_devices (account_id, device_index, used_at)
+        VALUES (%(account_id)s, %(device_index)s, %(now)s)
         ON CONFLICT (account_id, device_index) DO UPDATE SET used_at = excluded.used_at
         """,
-        (account_id, device_index, tx.now),
+        {"account_id": account_id, "device_index": device_index, "now": tx.now},
     )
 
 
 async def forget_devices(tx: Tx, account_id: int) -> None:
-    """Every device is asked for a document again."""
-    await tx.do("DELETE FROM known_devices WHERE account_id = %s", (account_id,))
+    """Forget the account's devices: each is asked for a document again."""
+    await tx.do("DELETE FROM known_devices WHERE account_id = %(id)s", {"id": account_id})
 
 
 async def purge_devices(tx: Tx, used_before: datetime) -> int:
     """Remove devices that were not used since; how many."""
-    return await tx.do("DELETE FROM known_devices WHERE used_at < %s", (used_before,))
+    return await tx.do(
+        "DELETE FROM known_devices WHERE used_at < %(before)s", {"before": used_before}
+    )

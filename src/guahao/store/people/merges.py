@@ -12,11 +12,11 @@ async def unsettled_survivors(tx: Tx, limit: int) -> list[int]:
     rows = await tx.rows(
         """
         SELECT DISTINCT survivor_id FROM person_merges WHERE settled_at IS NULL
-        ORDER BY survivor_id LIMIT %s
+        ORDER BY survivor_id LIMIT %(limit)s
         """,
-        (limit,),
+        {"limit": limit},
     )
-    return [row[0] for row in rows]
+    return [survivor_id for (survivor_id,) in rows]
 
 
 async def settle(tx: Tx, survivor_ids: Sequence[int]) -> list[tuple[int, int]]:
@@ -26,10 +26,10 @@ async def settle(tx: Tx, survivor_ids: Sequence[int]) -> list[tuple[int, int]]:
     """
     rows = await tx.rows(
         """
-        UPDATE person_merges SET settled_at = %s
-        WHERE survivor_id = ANY(%s::bigint[]) AND settled_at IS NULL
+        UPDATE person_merges SET settled_at = %(now)s
+        WHERE survivor_id = ANY(%(ids)s::bigint[]) AND settled_at IS NULL
         RETURNING patient_id, survivor_id
         """,
-        (tx.now, list(survivor_ids)),
+        {"now": tx.now, "ids": list(survivor_ids)},
     )
-    return [(row[0], row[1]) for row in rows]
+    return [(patient_id, survivor_id) for patient_id, survivor_id in rows]

@@ -8,22 +8,23 @@ from guahao.store.kernel.db import Tx
 
 
 async def use(tx: Tx, proof: bytes, expires_at: datetime) -> bool:
-    """Use a proof up; whether it was unused. `proof` is an HMAC of its challenge.
+    """Use a proof up; return whether it was unused. `proof` is an HMAC of its challenge.
 
-    Whoever uses the same proof at the same time waits here until this transaction ends.
+    Another use of the same proof at the same time waits here until this transaction ends.
     """
     used = await tx.do(
-        "INSERT INTO used_proofs (proof, expires_at) VALUES (%s, %s) ON CONFLICT DO NOTHING",
-        (proof, expires_at),
+        "INSERT INTO used_proofs (proof, expires_at) VALUES (%(proof)s, %(expires_at)s)"
+        " ON CONFLICT DO NOTHING",
+        {"proof": proof, "expires_at": expires_at},
     )
     return used == 1
 
 
 async def give_back(tx: Tx, proof: bytes) -> None:
-    """It served nothing after all."""
-    await tx.do("DELETE FROM used_proofs WHERE proof = %s", (proof,))
+    """Release a proof that served nothing after all."""
+    await tx.do("DELETE FROM used_proofs WHERE proof = %(proof)s", {"proof": proof})
 
 
 async def purge(tx: Tx) -> int:
-    """Forget proofs whose challenge has expired; how many."""
-    return await tx.do("DELETE FROM used_proofs WHERE expires_at <= %s", (tx.now,))
+    """Delete proofs whose challenge has expired; return how many."""
+    return await tx.do("DELETE FROM used_proofs WHERE expires_at <= %(now)s", {"now": tx.now})

@@ -19,22 +19,22 @@ async def set_code(
     """Store the row's new code; an earlier one is void."""
     await tx.do(
         f"""
-        UPDATE {table} SET code_index = %s, code_tries_left = %s, code_expires_at = %s,
-               codes_sent = codes_sent + 1
-        WHERE id = %s
+        UPDATE {table} SET code_index = %(code_index)s, code_tries_left = %(tries)s,
+               code_expires_at = %(expires_at)s, codes_sent = codes_sent + 1
+        WHERE id = %(id)s
         """,
-        (code_index, tries, expires_at, id),
+        {"code_index": code_index, "tries": tries, "expires_at": expires_at, "id": id},
     )
 
 
 async def take_try(tx: Tx, table: Table, id: int) -> bytes | None:
-    """Take one try from the row's living code; None where none is left."""
+    """Take one try from the row's live code; None where none is left."""
     row = await tx.row(
         f"""
         UPDATE {table} SET code_tries_left = code_tries_left - 1
-        WHERE id = %s AND code_expires_at > %s AND code_tries_left > 0
+        WHERE id = %(id)s AND code_expires_at > %(now)s AND code_tries_left > 0
         RETURNING code_index
         """,
-        (id, tx.now),
+        {"id": id, "now": tx.now},
     )
     return None if row is None else bytes(row[0])

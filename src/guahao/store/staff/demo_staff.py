@@ -6,15 +6,15 @@ from guahao.store.kernel.db import Tx
 
 
 async def first_hospitals(tx: Tx, count: int) -> list[int]:
-    """The ids of the first hospitals of the city."""
-    rows = await tx.rows("SELECT id FROM hospitals ORDER BY id LIMIT %s", (count,))
-    return [row[0] for row in rows]
+    """Return the ids of the city's first hospitals."""
+    rows = await tx.rows("SELECT id FROM hospitals ORDER BY id LIMIT %(count)s", {"count": count})
+    return [id for (id,) in rows]
 
 
 async def forget_codes_to_come(tx: Tx, step: int) -> None:
-    """Where the demo's clock begins anew: codes used since then may be used again."""
+    """Let codes be used again that were used before the demo's clock began anew."""
     await tx.do(
         "UPDATE staff SET totp_last_step = 0, failed_log_ins = 0, locked_until = NULL"
-        " WHERE totp_last_step >= %s",
-        (step,),
+        " WHERE totp_last_step >= %(step)s",
+        {"step": step},
     )
