@@ -1,1 +1,1 @@
-"""Backups by PostgreSQL's own tools: taken, streamed, listed, restored (docs/decisions/0032)."""
+"""Take, stream, list and restore backups by PostgreSQL's own tools (docs/decisions/0032)."""

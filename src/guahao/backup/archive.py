@@ -1,4 +1,4 @@
-"""The folder of the backups: base backups, each whole or not there, and the write-ahead log.
+"""The folder of the backups: base backups, each complete or absent, and the write-ahead log.
 
 base/20261127T030512Z/   base.tar.gz, pg_wal.tar.gz, backup_manifest, guahao.json
 wal/                     from pg_receivewal; the last segment ends in .partial
@@ -35,18 +35,18 @@ Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class ArchiveBusyError(BackupError):
-    """Nothing may be removed now, because it is being read."""
+    """Nothing may be removed now, because the archive is being read."""
 
 
 class Count(msgspec.Struct, frozen=True):
-    """A table from which no row is ever deleted: how many rows, and the highest id."""
+    """The number of rows and the highest id of a table whose rows are never deleted."""
 
     rows: int
     last: int
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """What a base backup says of itself. `key`: a fingerprint of the secret key, not the key."""
+    """The description of a base backup. `key`: a fingerprint of the secret key, not the key."""
 
     started_at: Moment
     finished_at: Moment
@@ -66,7 +66,7 @@ class Facts(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """A base backup that is whole."""
+    """A complete base backup."""
 
     name: str
     path: Path
@@ -74,7 +74,7 @@ class Base:
 
     @property
     def start(self) -> int:
-        """The number of the first segment of the write-ahead log that it needs."""
+        """Return the number of the first log segment that it needs."""
         return self.facts.start_lsn // self.facts.segment_bytes
 
 
@@ -90,7 +90,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Wal:
-    """The archived log from a base backup on. `missing`: what a restore cannot do without."""
+    """The archived log from a base backup on. `missing`: segments that a restore needs."""
 
     folders: tuple[Path, ...]
     last: str | None
@@ -99,7 +99,7 @@ class Wal:
 
 
 class Archive:
-    """The backups in one folder."""
+    """The backups in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.expanduser().absolute()
@@ -107,7 +107,7 @@ class Archive:
         self._bases = self.folder / "base"
 
     def create(self) -> None:
-        """Create the folder, for its owner alone."""
+        """Create the folder, accessible only for its owner."""
         try:
             for folder in (self.folder, self._bases):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -115,13 +115,13 @@ class Archive:
             raise BackupError(f"GUAHAO_BACKUP_DIR cannot be used: {error}") from error
 
     def bases(self) -> list[Base]:
-        """Return the base backups that are whole, oldest first."""
+        """Return the complete base backups, oldest first."""
         return [base for base in self._look() if isinstance(base, Base)]
 
     def damaged(self) -> list[str]:
         """Return the names of base backups whose description cannot be read, oldest first.
 
-        They count as none: nothing is restored from them, and only an operator removes them.
+        They are never restored, and only an operator removes them.
         """
         return [name for name in self._look() if isinstance(name, str)]
 
@@ -153,7 +153,7 @@ class Archive:
             raise BackupError(f"there is no backup{told} in {self.folder}: run guahao backup take")
         usable = [base for base in bases if moment is None or base.facts.finished_at <= moment]
         if not usable:
-            # The second after it: what is shown here can be typed.
+            # The next whole second, which an operator can type.
             first = bases[0].facts.finished_at + timedelta(microseconds=999_999)
             raise BackupError(
                 f"that time cannot be restored: the first backup ended at {local(first)}"
@@ -161,7 +161,7 @@ class Archive:
         return usable[-1]
 
     def begin(self, moment: datetime) -> Path:
-        """Make the folder of an unfinished base backup, after removing earlier ones."""
+        """Create the folder of an unfinished base backup, and remove earlier unfinished ones."""
         for left in self._bases.glob(f"{_PARTIAL}*"):
             end_programs_in(left, "pg_basebackup")
             remove(left)
@@ -170,7 +170,7 @@ class Archive:
         return folder
 
     def finish(self, partial: Path, facts: Facts) -> Base:
-        """Make an unfinished base backup count: from one moment to the next, it is whole."""
+        """Publish a finished base backup atomically."""
         _write(partial / FACTS, msgspec.json.format(msgspec.json.encode(facts)))
         _sync(partial)
         path = partial.with_name(partial.name.removeprefix(_PARTIAL))
@@ -179,17 +179,17 @@ class Archive:
         return Base(path.name, path, facts)
 
     def note_verified(self, base: Base, moment: datetime) -> None:
-        """Note that a base backup was restored and found right."""
+        """Record that a base backup was restored and verified."""
         facts = msgspec.structs.replace(base.facts, verified_at=moment)
         draft = base.path / f"{FACTS}.new"
         _write(draft, msgspec.json.format(msgspec.json.encode(facts)))
         draft.rename(base.path / FACTS)
 
     def prune(self, generations: int) -> list[str]:
-        """Remove base backups beyond so many, and the log that none needs; what was removed.
+        """Remove base backups beyond so many, and unneeded log; return what was removed.
 
-        The last one that a verification restored stays, however old, and so do damaged ones, which
-        count for nothing. Raises ArchiveBusyError while a backup is restored or verified.
+        The last verified backup is kept at any age, and damaged ones are kept without being
+        counted. Raises ArchiveBusyError while a backup is restored or verified.
         """
         with self.locked("lock", fcntl.LOCK_EX) as is_free:
             if not is_free:
@@ -214,23 +214,23 @@ class Archive:
         return [base.name for base in old]
 
     def log_since(self, base: Base) -> Wal:
-        """Find the archived log that follows a base backup, and what is missing in it."""
+        """Return the archived log that follows a base backup, and what is missing."""
         folders = tuple(folder for folder in self._wal_folders() if folder.is_dir())
         size = base.facts.segment_bytes
-        found = [one for one in self._segments(size) if one.number >= base.start]
+        found = [segment for segment in self._segments(size) if segment.number >= base.start]
         if not found:
             return Wal(folders, None, (), 0)
         first = {t: min(s.number for s in found if s.timeline == t) for t in _timelines(found)}
         newest = max(first)
         last = max(segment.number for segment in found if segment.timeline == newest)
-        # Complete ones; an unfinished one does where its timeline ends there.
+        # Complete segments, and an unfinished segment at the end of its timeline.
         whole = {
-            (one.timeline, one.number)
-            for one in found
-            if one.path.stat().st_size == size
+            (segment.timeline, segment.number)
+            for segment in found
+            if segment.path.stat().st_size == size
             and (
-                not one.is_partial
-                or one.number == max(s.number for s in found if s.timeline == one.timeline)
+                not segment.is_partial
+                or segment.number == max(s.number for s in found if s.timeline == segment.timeline)
             )
         }
         missing = []
@@ -241,23 +241,23 @@ class Archive:
         return Wal(folders, segment_name(newest, last, size), tuple(missing), len(found))
 
     def start_anew(self, moment: datetime) -> None:
-        """Set the log so far aside: what is streamed from now on does not continue it."""
+        """Set the old log aside, because what is streamed from now on does not continue it."""
         if self.wal.is_dir():
             self.wal.rename(self.wal.with_name(f"wal.until-{moment:%Y%m%dT%H%M%SZ}"))
 
     def has_log(self) -> bool:
-        """Whether anything was ever streamed here."""
+        """Return whether the archive has any log."""
         return any(True for folder in self._wal_folders() for _ in folder.glob("0*"))
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Keep what is in the archive from being removed; waits for a removal to end."""
+        """Prevent removals from the archive; waits for a removal to end."""
         with self.locked("lock", fcntl.LOCK_SH, waits=True):
             yield
 
     @contextmanager
     def locked(self, name: str, how: int, *, waits: bool = False) -> Iterator[bool]:
-        """Hold a lock of the archive while it is free; whether it was."""
+        """Try to hold a lock of the archive; yield whether it was free."""
         descriptor = os.open(self.folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             try:
@@ -285,24 +285,24 @@ class Archive:
 
 
 def segment_name(timeline: int, number: int, segment_bytes: int) -> str:
-    """The file name of a segment of the write-ahead log."""
+    """Return the file name of a log segment."""
     high, low = divmod(number, 0x1_0000_0000 // segment_bytes)
     return f"{timeline:08X}{high:08X}{low:08X}"
 
 
 def lsn(text: str) -> int:
-    """A position in the log, such as 16/B374D848, as a number."""
+    """Return a position in the log, such as 16/B374D848, as a number."""
     high, _, low = text.partition("/")
     return int(high, 16) << 32 | int(low, 16)
 
 
 def local(moment: datetime) -> str:
-    """A time as an operator of the city reads and types it."""
+    """Return a time as an operator of the city reads and types it."""
     return f"{moment.astimezone(CITY_TIME):%Y-%m-%d %H:%M:%S}"
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder with all in it, also where a program that ends just now still writes."""
+    """Remove a folder with its content, even while a program that is ending still writes."""
     for tries in range(_REMOVE_TRIES):
         try:
             shutil.rmtree(folder)

@@ -1,4 +1,4 @@
-"""PostgreSQL's programs of the server's version, and whom they run as."""
+"""Run PostgreSQL's programs of the server's version, under the right user."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ class BackupError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """The programs of one major version. `user`: whom root runs them as."""
+    """The programs of a major version. `user`: the user under which root runs them."""
 
     folder: Path
     major: int
     user: SystemUser | None = None
 
     def command(self, name: str, *arguments: str) -> list[str]:
-        """The command line of a program; raises BackupError where it is not installed."""
+        """Return the command line of a program; raise BackupError if it is not installed."""
         path = self.folder / name
         if not path.is_file():
             raise BackupError(
@@ -80,7 +80,7 @@ class Programs:
                 group=group,
                 extra_groups=None if self.user is None else [],
                 umask=0o077,
-                start_new_session=True,  # Ctrl-C is ours to handle
+                start_new_session=True,  # Ctrl-C is handled by us
             )
         finally:
             if output is not None:
@@ -94,9 +94,9 @@ class Programs:
         environ: Mapping[str, str] | None = None,
         shows: bool = False,
     ) -> None:
-        """Run a program to its end; raises BackupError with what it said where it fails.
+        """Run a program to its end; raise BackupError with its message if it fails.
 
-        `shows`: its standard error, a progress, goes to the terminal.
+        `shows`: show its standard error, a progress bar, on the terminal.
         """
         stderr = None if shows else subprocess.PIPE
         process = None
@@ -108,7 +108,7 @@ class Programs:
             _, errors = process.communicate()
         except BaseException:
             if process is not None:
-                # With its children: pg_basebackup leaves one behind.
+                # With its children, because pg_basebackup leaves a child behind.
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGTERM)
                 process.wait()
@@ -118,13 +118,13 @@ class Programs:
             raise BackupError(failure(name, said, folder))
 
     def give(self, path: Path) -> None:
-        """Give a file or folder to the user of the programs."""
+        """Make the programs' user the owner of a file or folder."""
         if self.user is not None:
             os.chown(path, *self.user, follow_symlinks=False)
 
 
 def failure(name: str, said: str, folder: Path) -> str:
-    """One sentence for what a program said."""
+    """Return a sentence for a program's error."""
     is_about_space = _FULL in said or is_full(folder)
     telling = [line for line in said.splitlines() if _FULL in line or "error:" in line]
     said = last_line("\n".join(telling) or said).removeprefix(f"{name}: ").removeprefix("error: ")
@@ -137,7 +137,7 @@ def failure(name: str, said: str, folder: Path) -> str:
 
 
 def is_full(folder: Path) -> bool:
-    """Whether the folder's disk has less than a megabyte left."""
+    """Return whether the folder's disk has less than a megabyte left."""
     try:
         return shutil.disk_usage(folder).free < 1 << 20
     except OSError:
@@ -145,15 +145,15 @@ def is_full(folder: Path) -> bool:
 
 
 def last_line(text: str) -> str:
-    """The last line that says something."""
+    """Return the last line that is not blank."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[-1] if lines else "it gave no reason"
 
 
 def find_programs(major: int, chosen: Path | None) -> Programs:
-    """Find the programs of a server's major version; raises BackupError where there are none.
+    """Find the programs of a server's major version; raise BackupError if there are none.
 
-    `chosen`: the operator's folder, which alone is looked at.
+    `chosen`: the operator's folder; if set, only it is searched.
     """
     if major < OLDEST_MAJOR:
         raise BackupError(f"the server is PostgreSQL {major}; guahao needs {OLDEST_MAJOR} or newer")
@@ -203,7 +203,7 @@ def _version(folder: Path) -> int | None:
 
 
 def without_password(url: str) -> tuple[str, dict[str, str]]:
-    """The connection string for a command line, which others can read, and its environment."""
+    """Return a connection string without password for a command line, and its environment."""
     try:
         parameters = conninfo_to_dict(url)
     except ProgrammingError:

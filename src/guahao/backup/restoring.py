@@ -1,4 +1,4 @@
-"""Restoring: unpack a base backup, let PostgreSQL replay the archived log, to a moment or all."""
+"""Restore: unpack a base backup, and let PostgreSQL replay the archived log, or part of it."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ from guahao.embedded import end_programs_in
 from guahao.processes import interrupted_later
 from guahao.store.operations.backups import replayed
 
-Report = Callable[[str], None]  # is told what is done, from time to time
+Report = Callable[[str], None]  # called with the progress
 _PORT = "5432"  # of the socket's name; nothing listens on TCP
 _STOP_SECONDS = 300
 _PRIVATE, _LOCK, _CONFIG = "guahao-restore-", "lock", "postgresql.conf"
 _RESTORED = re.compile(r'restored log file "([0-9A-F]{24})')
-_HBA = "local all all trust\n"  # whoever reaches the socket; its folder is the server's alone
+_HBA = "local all all trust\n"  # any client of the socket, in a private folder
 
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """A restored server that runs, on a socket of its own. `commit_at`: its last commit."""
+    """A restored, running server on a private socket. `commit_at`: its last commit."""
 
     url: str
     position: str | None
@@ -48,7 +48,7 @@ class Recovery:
 
 
 def check_files(base: Base, programs: Programs, folder: Path) -> None:
-    """Compare unpacked files with the manifest that PostgreSQL wrote when it was taken."""
+    """Compare unpacked files with the manifest that PostgreSQL wrote for the backup."""
     try:
         programs.run("pg_verifybackup", "--quiet", "--exit-on-error", str(folder), folder=folder)
     except BackupError as error:
@@ -58,7 +58,7 @@ def check_files(base: Base, programs: Programs, folder: Path) -> None:
 def unpack(base: Base, programs: Programs, folder: Path, report: Report) -> None:
     """Unpack a base backup into an empty folder, and check every file's checksum.
 
-    Raises BackupError where the backup is damaged or the disk is full.
+    Raises BackupError if the backup is damaged or the disk is full.
     """
     needed, free = base.facts.unpacked_bytes, shutil.disk_usage(folder).free
     if needed > free:
@@ -70,7 +70,7 @@ def unpack(base: Base, programs: Programs, folder: Path, report: Report) -> None
     try:
         for name, into in (("base", folder), ("pg_wal", folder / "pg_wal")):
             into.mkdir(mode=0o700, exist_ok=True)
-            # Not "r|gz": pg_basebackup writes several gzip members, of which that reads the first.
+            # Not "r|gz", which reads only the first of pg_basebackup's gzip members.
             with (
                 gzip.open(base.path / f"{name}.tar.gz") as file,
                 tarfile.open(fileobj=file, mode="r|") as tar,
@@ -90,18 +90,18 @@ def unpack(base: Base, programs: Programs, folder: Path, report: Report) -> None
 
 
 def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, into: Path) -> None:
-    """Write a file or folder below `into`; raises TarError for all else."""
+    """Write a file or folder below `into`; raise TarError for anything else."""
     path = PurePosixPath(member.name)
     if not (member.isreg() or member.isdir()) or path.is_absolute() or ".." in path.parts:
         raise tarfile.TarError(f"{member.name} does not belong into a backup")
     if hasattr(tarfile, "data_filter"):
         tar.extract(member, into, filter="data")
-    else:  # Debian 12 has Python 3.11.2, filters came with 3.11.4
+    else:  # Debian 12 has Python 3.11.2; filters came with 3.11.4
         tar.extract(member, into)
 
 
 def give_all(programs: Programs, folder: Path) -> None:
-    """Give a folder and all in it to the user of the programs, closed to others."""
+    """Make the programs' user the owner of a folder and its content, closed to others."""
     for path in (folder, *folder.rglob("*")):
         programs.give(path)
         if path.is_dir() and not path.is_symlink():
@@ -129,9 +129,8 @@ def recovered(
 ) -> Iterator[Recovery]:
     """Run a server on a restored folder, once it has replayed the log; stop it at the end.
 
-    `wal`: None where the folder's own settings say how the log is restored. `target`: None for
-    all that is there. Nobody else reaches the server. Raises BackupError where it cannot get to
-    the target.
+    `wal`: None if the folder's own settings say how the log is restored. `target`: None for the
+    whole log. Nobody else can reach the server. Raises BackupError if it cannot reach the target.
     """
     with _private_folder() as place:
         (place / "pg_hba.conf").write_text(_HBA)
@@ -163,26 +162,26 @@ def recovered(
 
 @contextmanager
 def _private_folder() -> Iterator[Path]:
-    """Make the folder of a restored server's socket and settings, locked for as long as we live."""
+    """Create the folder of a restored server's socket and settings, locked while we run."""
     with tempfile.TemporaryDirectory(prefix=_PRIVATE) as private:
         place = Path(private)
         draft = place / "lock.new"
         descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            draft.rename(place / _LOCK)  # from now on a sweep sees it, locked
+            draft.rename(place / _LOCK)  # from now on a sweep finds it locked
             yield place
         finally:
             os.close(descriptor)
 
 
 def end_orphans() -> None:
-    """End the servers of verifications and restores that were killed, and remove their folders."""
+    """End the servers of killed verifications and restores, and remove their folders."""
     for place in Path(tempfile.gettempdir()).glob(f"{_PRIVATE}*"):
         if place.is_symlink():
             continue
         try:
-            # As root: not what another user laid there, who cannot have made root's lock.
+            # As root, ignore folders of other users, who cannot have made root's lock.
             descriptor = os.open(place / _LOCK, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError:
             continue
@@ -201,7 +200,7 @@ def end_orphans() -> None:
 
 
 def _data_folders(place: Path) -> list[Path]:
-    """Where the servers work that have their settings in this folder."""
+    """Return the data folders of the servers with settings in this folder."""
     setting = f"config_file={place / _CONFIG}"
     found = []
     for process in psutil.process_iter():
@@ -214,7 +213,7 @@ def _data_folders(place: Path) -> list[Path]:
 def _settings(
     place: Path, wal: Wal | None, target: datetime | None, *, durable: bool
 ) -> Mapping[str, str]:
-    """The server's settings: on its command line they win over those of the folder."""
+    """Return the server's settings, which win over those of the folder on its command line."""
     settings = {
         "config_file": str(place / _CONFIG),
         "hba_file": str(place / "pg_hba.conf"),
@@ -232,7 +231,7 @@ def _settings(
         "shared_buffers": "256MB",
         "max_wal_size": "8GB",
         "autovacuum": "off",
-        # Sends nothing, waits for nobody, and overwrites nothing in the archive.
+        # Archives nothing, waits for no standby, and follows no primary.
         "archive_mode": "off",
         "synchronous_standby_names": "",
         "primary_conninfo": "",
@@ -256,9 +255,9 @@ def _settings(
 
 
 def restore_command(folders: tuple[Path, ...]) -> str:
-    """PostgreSQL's restore_command: a finished segment, or the unfinished last one.
+    """Return PostgreSQL's restore_command: copy a finished segment, or the unfinished last one.
 
-    A status above 125 ends the recovery: a folder that is away is no end of the log.
+    A status above 125 ends the recovery, because a missing folder is not the end of the log.
     """
     words = " ".join(shlex.quote(str(folder)).replace("%", "%%") for folder in folders)
     return (
@@ -269,7 +268,7 @@ def restore_command(folders: tuple[Path, ...]) -> str:
 
 
 def _wait(process: subprocess.Popen[str], url: str, log: Path, report: Report) -> Recovery:
-    """Wait for the end of the recovery; its progress is in the server's log."""
+    """Wait for the end of the recovery, and report the progress in the server's log."""
     read = 0
     while process.poll() is None:
         found = _RESTORED.findall(_text(log)[read:])
@@ -287,7 +286,7 @@ def _wait(process: subprocess.Popen[str], url: str, log: Path, report: Report) -
 
 
 def _why_it_ended(log: str) -> str:
-    """One sentence for a recovery that ended without a server."""
+    """Return a sentence for a recovery that ended without a server."""
     reached = re.findall(r"last completed transaction was at log time ([^\n]+)", log)
     if "recovery ended before configured recovery target was reached" in log:
         end = f"; the last commit in it is of {_in_city_time(reached[-1])}" if reached else ""
@@ -303,7 +302,7 @@ def _why_it_ended(log: str) -> str:
 
 
 def _in_city_time(text: str) -> str:
-    """A time of PostgreSQL's log, such as 2026-12-01 06:59:00.123+00, as an operator types it."""
+    """Return a time of PostgreSQL's log (2026-12-01 06:59:00.123+00) as an operator types it."""
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:

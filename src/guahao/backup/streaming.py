@@ -1,4 +1,4 @@
-"""Streaming the write-ahead log into the archive, by pg_receivewal under our supervision."""
+"""Stream the write-ahead log into the archive, by a supervised pg_receivewal."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ _ANEW = (
 
 
 def start_anew(archive: Archive, source: Source) -> None:
-    """Set the archived log aside and let the server forget what it kept for it."""
+    """Set the archived log aside, and drop the server's replication slot."""
     drop_slot(source.url, SLOT)
     archive.start_anew(datetime.now(UTC))
 
 
 def stream(archive: Archive, open_source: Callable[[], Source], say: Say) -> None:
-    """Stream until KeyboardInterrupt; begin again, with back-off, whenever it ends.
+    """Stream until KeyboardInterrupt; restart, with back-off, when it ends.
 
-    Raises BackupError where going on would lose part of the log without a word.
+    Raises BackupError if continuing would silently lose part of the log.
     """
-    end_programs_in(archive.wal, "pg_receivewal")  # of a stream that was killed: it has the slot
+    end_programs_in(archive.wal, "pg_receivewal")  # of a killed stream, which holds the slot
     waits = Backoff(0.2, 15.0)
     while True:
         try:
@@ -57,7 +57,7 @@ def stream(archive: Archive, open_source: Callable[[], Source], say: Say) -> Non
 
 
 class _TransientError(Exception):
-    """What may pass by itself."""
+    """A fault that may pass by itself."""
 
 
 def _check_slot(archive: Archive, source: Source) -> None:
@@ -76,7 +76,7 @@ def _check_slot(archive: Archive, source: Source) -> None:
 
 
 def _receive(archive: Archive, source: Source, say: Say) -> str:
-    """Run pg_receivewal to its end; why it ended."""
+    """Run pg_receivewal to its end, and return why it ended."""
     conninfo, environ = without_password(source.url)
     programs, folder = source.programs, archive.wal
     folder.mkdir(mode=0o700, exist_ok=True)

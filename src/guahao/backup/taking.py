@@ -1,4 +1,4 @@
-"""Taking a base backup: by pg_basebackup, checked by pg_verifybackup, and only then counted."""
+"""Take a base backup by pg_basebackup, and publish it after checking by pg_verifybackup."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from guahao.processes import interrupted_later
 from guahao.store.kernel.connections import why
 from guahao.store.operations.backups import ServerFacts, server_facts
 
-VERIFIES_TAR_SINCE = 18  # pg_verifybackup; an earlier one reads unpacked files only
+VERIFIES_TAR_SINCE = 18  # pg_verifybackup; earlier versions read unpacked files only
 _LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
 
 
@@ -47,7 +47,7 @@ class _Manifest(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The server that is backed up."""
+    """The server to back up."""
 
     url: str
     server: ServerFacts
@@ -59,8 +59,8 @@ class UnreachableServerError(BackupError):
 
 
 def source_of(url: str, programs_folder: Path | None) -> Source:
-    """Ask the server who it is and find its programs; raises BackupError where one is missing."""
-    without_password(url)  # raises where it is malformed
+    """Query the server and find its programs; raise BackupError if any is missing."""
+    without_password(url)  # raises if it is malformed
     try:
         server = server_facts(url)
     except psycopg.OperationalError as error:
@@ -71,10 +71,10 @@ def source_of(url: str, programs_folder: Path | None) -> Source:
 
 
 def same_disk(archive: Archive, source: Source) -> bool | None:
-    """Whether the backups lie on the disk of what they back up; None where that is unknown."""
+    """Return whether the backups are on the database's disk; None if that is unknown."""
     hosts = str(conninfo_to_dict(source.url).get("host") or "").split(",")
     if not all(host in _LOCAL_HOSTS or host.startswith("/") for host in hosts):
-        return False  # of another machine
+        return False  # on another machine
     if source.server.data_directory is None:
         return None
     try:
@@ -87,9 +87,9 @@ def same_disk(archive: Archive, source: Source) -> bool | None:
 def take(
     archive: Archive, source: Source, key: str, counts: Mapping[str, Count], report: Report
 ) -> Base:
-    """Take a base backup; nothing unfinished is ever left to look like one.
+    """Take a base backup; an unfinished attempt never looks like a backup.
 
-    `counts`: from before it begins, so that each restore of it has at least as many.
+    `counts`: counted before it begins, so that each restore of it has at least as many rows.
     """
     started = datetime.now(UTC)
     partial = None
@@ -121,7 +121,7 @@ def take(
         return archive.finish(partial, facts)
     except BaseException as error:
         if partial is not None:
-            with suppress(OSError):  # the next one removes it
+            with suppress(OSError):  # the next backup removes it
                 remove(partial)
         if isinstance(error, OSError):
             raise BackupError(failure("guahao", str(error), archive.folder)) from error
@@ -152,7 +152,7 @@ def _copy(partial: Path, source: Source, report: Report) -> None:
 
 def _verify(partial: Path, facts: Facts, programs: Programs) -> None:
     if programs.major >= VERIFIES_TAR_SINCE:
-        # Tar files of the log cannot be parsed; a restore does, and `guahao backup verify`.
+        # Tar files of the log cannot be parsed here; restores and `guahao backup verify` check it.
         programs.run(
             *("pg_verifybackup", "--quiet", "--exit-on-error", "--no-parse-wal"),
             *("--format", "tar", str(partial)),

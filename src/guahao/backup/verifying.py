@@ -1,4 +1,4 @@
-"""Verifying: the last backup is restored beside the platform, audited, compared, and removed."""
+"""Verify the last backup: restore it beside the platform, audit, compare, and remove it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from guahao.embedded import end_programs_in
 from guahao.store.operations.backups import log_position, mark_log, slot_of
 
 _CATCH_UP_SECONDS = 30
-_INACTIVE_SECONDS = 5  # the stream begins again within a second, where nothing is wrong
+_INACTIVE_SECONDS = 5  # a sound stream restarts within a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,12 @@ class Live:
     position: str
     before: Mapping[str, Count]
     after: Mapping[str, Count]
-    behind: str = ""  # where the archive did not get all of it in time
+    behind: str = ""  # the log that did not reach the archive in time
 
 
 @dataclass(slots=True)
 class Verdict:
-    """What a verification found; `faults` are sentences, none where all is right."""
+    """The result of a verification; `faults` are sentences, empty if all is well."""
 
     base: Base
     target: datetime | None
@@ -63,8 +63,8 @@ class Verdict:
 
 
 def look_at_live(url: str, count: Callable[[], Mapping[str, Count]]) -> Live:
-    """Choose the moment to restore: now. What is committed until then has to be in the archive."""
-    log_position(url)  # raises soon where nobody answers; `count` tries on for long
+    """Choose now as the moment to restore; earlier commits have to be in the archive."""
+    log_position(url)  # fails soon without an answer, while `count` retries for long
     before = count()
     position, moment = log_position(url)
     end = mark_log(url)
@@ -83,7 +83,7 @@ def look_at_live(url: str, count: Callable[[], Mapping[str, Count]]) -> Live:
 
 
 def compare(verdict: Verdict, live: Live | None, found: Mapping[str, Count], at: Recovery) -> None:
-    """Note what the restored database lacks."""
+    """Record what the restored database lacks."""
     for table, told in verdict.base.facts.counts.items():
         has = found[table]
         if has.rows < told.rows or has.last < told.last:
@@ -151,7 +151,7 @@ def restored(
 
 
 def missing_log(wal: Wal) -> str:
-    """One sentence for a gap in the archived log."""
+    """Return a sentence for a gap in the archived log."""
     shown = ", ".join(wal.missing[:3]) + (", …" if len(wal.missing) > 3 else "")  # noqa: PLR2004
     return (
         f"the archived log has a gap: {len(wal.missing)} segments are missing or cut short"
@@ -162,7 +162,7 @@ def missing_log(wal: Wal) -> str:
 
 @contextmanager
 def _scratch_folder(parent: Path, programs: Programs) -> Iterator[Path]:
-    for left in parent.glob("guahao-scratch-*"):  # of a verification that was killed
+    for left in parent.glob("guahao-scratch-*"):  # of a killed verification
         end_programs_in(left)
         with suppress(OSError):
             remove(left)
@@ -178,7 +178,7 @@ def _scratch_folder(parent: Path, programs: Programs) -> Iterator[Path]:
 
 
 def _restore_by(command: str, folder: Path, target: datetime | None) -> None:
-    """Let another tool restore: {folder} and {time} stand in its command line."""
+    """Restore by another tool, whose command line has {folder} and {time}."""
     moment = "" if target is None else target.isoformat(sep=" ")
     words = [
         word.replace("{folder}", str(folder)).replace("{time}", moment)
@@ -194,7 +194,7 @@ def _restore_by(command: str, folder: Path, target: datetime | None) -> None:
 
 
 def live_or_none(look: Callable[[], Live]) -> Live | None:
-    """The platform's database now; None where it is away, which is when restores are needed."""
+    """Return the platform's database now; None if it is away, as when restores are needed."""
     try:
         return look()
     except psycopg.OperationalError:

@@ -1,1 +1,1 @@
-"""What an operator copies to a city's machines, made from a few answers (`guahao deploy init`)."""
+"""Render the files of a city's machines from a few answers (`guahao deploy init`)."""

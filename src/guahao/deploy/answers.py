@@ -1,4 +1,4 @@
-"""The few answers from which a deployment is made, and what is wrong with them."""
+"""The answers from which a deployment is rendered, and their checks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import msgspec
 
 Role = Literal["database", "web", "worker"]
 ROLES: tuple[Role, ...] = ("database", "web", "worker")
-_DATABASES = (3, 5)  # a majority of two is both: two machines survive the loss of neither
+_DATABASES = (3, 5)  # a majority of two is both, so that two machines survive no loss
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _HOST = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{1,62}")
 _INTERFACE = re.compile(r"[A-Za-z0-9_.-]{1,15}")
@@ -27,18 +27,18 @@ _BOUNDS = {
 
 
 class AnswersError(Exception):
-    """An answer cannot be right; the message says which, and what to answer instead."""
+    """An answer is wrong; the message says which, and what to answer instead."""
 
 
 class Machine(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
-    """A machine: the address under which the others reach it, and what it does."""
+    """A machine: its address for the other machines, and its roles."""
 
     address: str
     roles: tuple[Role, ...] = ROLES
 
 
 class Answers(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
-    """What only the city knows; docs/operators/install.md explains each."""
+    """The answers; docs/operators/install.md explains each."""
 
     public_host: str
     machines: dict[str, Machine]
@@ -48,17 +48,17 @@ class Answers(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=T
     virtual_address: str | None = None  # moved between the web machines by keepalived
     virtual_interface: str = "eth0"
     monitoring: str | None = None  # the machine of Prometheus, which alone reads the metrics
-    hotline: str = "114"  # what people may call where no page answers
+    hotline: str = "114"  # the phone number that an error page names
     certificate: str = "/etc/guahao/tls/public.crt"
     certificate_key: str = "/etc/guahao/tls/public.key"
 
     def named(self, role: Role) -> dict[str, Machine]:
-        """The machines with a role."""
+        """Return the machines with a role."""
         return {name: machine for name, machine in self.machines.items() if role in machine.roles}
 
     @property
     def is_cluster(self) -> bool:
-        """Whether the database is on several machines."""
+        """Return whether the database is on several machines."""
         return len(self.machines) > 1
 
 
@@ -77,7 +77,7 @@ def read_answers(path: Path) -> Answers:
 
 
 def check(given: Mapping[str, object]) -> Answers:
-    """Return the answers, or raise AnswersError for the first that cannot be right."""
+    """Return the answers, or raise AnswersError for the first wrong answer."""
     try:
         answers = msgspec.convert(given, Answers)
     except msgspec.ValidationError as error:
@@ -102,9 +102,9 @@ def check(given: Mapping[str, object]) -> Answers:
 
 
 def check_reachable(answers: Answers) -> None:
-    """Raise AnswersError where the machines, or Prometheus, cannot reach each other.
+    """Raise AnswersError if the machines, or Prometheus, cannot reach each other.
 
-    The tests' cluster is on the loopback addresses of a single machine; a city's never is.
+    Only the tests' cluster uses the loopback addresses of a single machine.
     """
     if not answers.is_cluster and answers.monitoring is None:
         return

@@ -1,4 +1,4 @@
-"""`guahao deploy init`: ask what only the city knows, write what an operator copies."""
+"""`guahao deploy init`: ask for the answers, and write the files for an operator to copy."""
 
 from __future__ import annotations
 
@@ -62,9 +62,9 @@ def gather(
     roles: Mapping[str, str | None],
     ask: Callable[[str, str | None], str] | None = None,
 ) -> Answers:
-    """Put the answers together: a file (or that of an earlier run), then options, then questions.
+    """Collect the answers: from a file (or an earlier run's), then options, then questions.
 
-    `ask` puts a question with a default to the operator; None where nobody is there to answer.
+    `ask` puts a question with a default to the operator; None without an interactive terminal.
     """
     before = file or (out / ANSWERS if (out / ANSWERS).is_file() else None)
     answers: dict[str, object] = {}
@@ -93,7 +93,7 @@ def gather(
 
 
 def _give_roles(machines: dict[str, dict[str, object]], roles: Mapping[str, str | None]) -> None:
-    """Apply `--database web1,web2,web3` and its like; what no option names stays as it is."""
+    """Apply `--database web1,web2,web3` and its like; other roles stay unchanged."""
     chosen = {role: text for role, text in roles.items() if text is not None}
     for role, text in chosen.items():
         named = [word.strip() for word in text.split(",") if word.strip()]
@@ -108,7 +108,7 @@ def _give_roles(machines: dict[str, dict[str, object]], roles: Mapping[str, str 
 
 
 def write(answers: Answers, out: Path, *, force: bool, now: datetime) -> list[Written]:
-    """Write the whole deployment into a folder; returns what became of each file."""
+    """Write the whole deployment into a folder; return the state of each file."""
     check_folder(out)
     credentials, secrets = credentials_of(answers, read_folder(out / SECRETS), now)
     planned = [
@@ -120,9 +120,9 @@ def write(answers: Answers, out: Path, *, force: bool, now: datetime) -> list[Wr
 
 
 def living_changes(answers: Answers, out: Path) -> dict[str, str]:
-    """Return the parameters that a folder's Patroni began with otherwise; call before `write`.
+    """Return the parameters that differ from those of the folder's Patroni; call before `write`.
 
-    Patroni reads them once, when the cluster is made: the new file alone changes nothing.
+    Patroni reads them only when the cluster is created, so that the new file changes nothing.
     """
     for name in answers.named("database") if answers.is_cluster else ():
         file = out / name / "etc/patroni/patroni.yml"
@@ -138,7 +138,7 @@ def living_changes(answers: Answers, out: Path) -> dict[str, str]:
 def report(
     written: list[Written], out: Path, say: Callable[[str], None], changes: Mapping[str, str]
 ) -> None:
-    """Print what became of the files, without a secret, and what a living cluster is to be told."""
+    """Print the state of the files, without secrets, and what to change in a running cluster."""
     for file in written:
         if file.state is State.SAME:
             continue
@@ -164,5 +164,5 @@ def report(
 
 
 def is_terminal() -> bool:
-    """Whether somebody is there to answer."""
+    """Return whether an operator can answer questions."""
     return sys.stdin.isatty() and sys.stdout.isatty()

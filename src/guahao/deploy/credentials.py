@@ -1,7 +1,7 @@
-"""Passwords, keys and certificates of a deployment: drawn once, kept in its folder, never printed.
+"""Passwords, keys and certificates of a deployment: drawn once, stored in its folder, never shown.
 
-The certificates are for the machines among themselves (PostgreSQL, etcd, Patroni, HAProxy), of an
-authority that signs for nothing else. What citizens see is the city's own certificate.
+The certificates are for connections between the machines (PostgreSQL, etcd, Patroni, HAProxy), by
+an authority that signs nothing else. Citizens see the city's own certificate.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ class KeyPair:
 
 
 class Credentials(Protocol):
-    """Where the secrets of a deployment come from."""
+    """The source of a deployment's secrets."""
 
     def password(self, name: str) -> str:
         """Return a secret by its name."""
 
     def verifier(self, name: str) -> str:
-        """Return what PostgreSQL stores of a password, from which it cannot be found."""
+        """Return the verifier that PostgreSQL stores for a password."""
 
     @property
     def authority(self) -> str:
@@ -67,7 +67,7 @@ class Credentials(Protocol):
 
 
 class StoredCredentials:
-    """Secrets in files of a folder that only its owner reads."""
+    """Secrets in files of a folder that only its owner can read."""
 
     def __init__(
         self, passwords: dict[str, str], authority: str, pairs: dict[str, KeyPair]
@@ -80,7 +80,7 @@ class StoredCredentials:
         return self._passwords[name]
 
     def verifier(self, name: str) -> str:
-        # The salt is drawn from the password, so that a second run writes the same file.
+        # The salt is derived from the password, so that a second run writes the same file.
         password = self._passwords[name]
         salt = hashlib.sha256(f"salt of {name}: {password}".encode()).digest()[:16]
         return scram_verifier(password, salt)
@@ -90,7 +90,7 @@ class StoredCredentials:
 
 
 def scram_verifier(password: str, salt: bytes) -> str:
-    """Return what PostgreSQL stores of a password (RFC 5803)."""
+    """Return the SCRAM verifier of a password (RFC 5803)."""
     salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, _SCRAM_ITERATIONS)
     client = hmac.digest(salted, b"Client Key", "sha256")
     stored = hashlib.sha256(client).digest()
@@ -100,7 +100,7 @@ def scram_verifier(password: str, salt: bytes) -> str:
 
 
 def load(files: dict[str, str]) -> dict[str, str]:
-    """Read the passwords of a folder's `secrets.toml`, and draw those that are missing."""
+    """Read the passwords of a folder's `secrets.toml`, and draw the missing ones."""
     try:
         found = tomllib.loads(files.get("secrets.toml", ""))
     except tomllib.TOMLDecodeError as error:
@@ -113,8 +113,8 @@ def credentials_of(
 ) -> tuple[StoredCredentials, dict[str, str]]:
     """Return the credentials of a folder of secrets, and the files to write into it.
 
-    What is there is used again; a machine's certificate is issued again where its address
-    changed or less than a year is left.
+    Existing secrets are kept; a machine's certificate is renewed if its address changed or if
+    less than a year is left.
     """
     passwords = load(files)
     wanted = {"secrets.toml": _secrets_file(passwords)}
@@ -212,13 +212,13 @@ def _issue(authority: KeyPair, name: str, address: str, now: datetime) -> KeyPai
 
 
 def _holds(pair: KeyPair, authority: KeyPair, address: str, now: datetime) -> bool:
-    """Whether a certificate is of our authority and this address, for another year."""
+    """Return whether a certificate is by our authority, for this address and another year."""
     try:
         certificate = x509.load_pem_x509_certificate(pair.certificate.encode())
         issuer = x509.load_pem_x509_certificate(authority.certificate.encode())
         certificate.verify_directly_issued_by(issuer)
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except Exception:  # noqa: BLE001 - every fault of a certificate has the same cure
+    except Exception:  # noqa: BLE001 - any faulty certificate is renewed
         return False
     left = certificate.not_valid_after_utc - now.astimezone(UTC)
     return left > timedelta(days=_RENEWED_BEFORE_DAYS) and ip_address(

@@ -2,7 +2,7 @@
 
     python -m guahao.deploy.environment FILE... -- COMMAND ...
 
-The files are an operator's: what a unit understands, the command has to understand as well.
+The operator's files serve both systemd units and commands, so both must read them alike.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NEWLINES = "\n\r"
 _BLANKS = " \t\n\r"
-_ESCAPED = '"\\`$'  # within double quotes; elsewhere a backslash is kept there
+_ESCAPED = '"\\`$'  # within double quotes; before other characters a backslash is kept
 
 
 def parse(text: str) -> dict[str, str]:
@@ -47,7 +47,7 @@ def _end_of_comment(text: str, position: int) -> int:
 
 
 def _value(text: str, position: int) -> tuple[str, int]:
-    """Return the value that begins here, and where it ends.
+    """Return the value that begins here, and its end.
 
     Quotes count where a part begins, not within a word: it's, but 'a b'.
     """
@@ -86,7 +86,7 @@ def _double_quoted(text: str, position: int) -> tuple[str, int]:
 
 
 def _bare(text: str, position: int) -> tuple[str, int]:
-    """Return the rest of the line; what a backslash stands before is kept, even a blank."""
+    """Return the rest of the line; escaped characters are kept, even a blank."""
     part, kept = "", 0
     while position < len(text) and text[position] not in _NEWLINES:
         is_escaped = text[position] == "\\"

@@ -20,7 +20,7 @@ NAMES = ("one-machine", "three-machines")
 
 
 class ExampleCredentials:
-    """Words where secrets are in a real folder."""
+    """Placeholders for the secrets of a real folder."""
 
     authority = "The certificate of the machines' own authority.\n"
 
@@ -47,7 +47,7 @@ def rendered(name: str) -> dict[str, str]:
 
 
 def main() -> None:
-    """Write both examples anew."""
+    """Write both examples."""
     for name in NAMES:
         answers = (FOLDER / name / "answers.toml").read_text()
         files = {**rendered(name), "answers.toml": answers}

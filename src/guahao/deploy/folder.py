@@ -1,4 +1,4 @@
-"""Write a deployment into its folder: what an operator edited there stays, secrets stay."""
+"""Write a deployment into its folder, preserving secrets and the operator's edits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SECRETS = "secrets"
 
 
 class State(StrEnum):
-    """What became of a file."""
+    """The state of a file after a run."""
 
     NEW = "new"
     SAME = "unchanged"
@@ -30,7 +30,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Written:
-    """A file of the folder, and how it differs from what was there; secrets are not shown."""
+    """A file of the folder, and its difference from the earlier file, without secrets."""
 
     path: str
     state: State
@@ -38,7 +38,7 @@ class Written:
 
 
 def check_folder(folder: Path) -> None:
-    """Raise AnswersError where the folder is not ours, or has lost its secrets."""
+    """Raise AnswersError if the folder is not a deployment's, or has lost its secrets."""
     if folder.exists() and not folder.is_dir():
         raise AnswersError(f"{folder} is not a folder")
     is_ours = (folder / _MANIFEST).is_file()
@@ -56,7 +56,7 @@ def check_folder(folder: Path) -> None:
 def write_folder(
     folder: Path, planned: list[PlannedFile], secrets: dict[str, str], *, force: bool
 ) -> list[Written]:
-    """Write what is new or changed; return every file with what became of it."""
+    """Write new and changed files; return every file with its state."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     manifest = _read_manifest(folder)
     (folder / SECRETS).mkdir(exist_ok=True, mode=0o700)
@@ -92,7 +92,7 @@ def _write_planned(folder: Path, file: PlannedFile, last: str | None, *, force: 
     is_edited = last != _digest(before)
     difference = "" if file.is_secret else _difference(file.path, before, file.text)
     if is_edited and last == _digest(file.text):
-        # Only the operator changed it: nothing new to write, forced or not being forced.
+        # Only the operator changed it, so that even a forced run has nothing to write.
         difference = ""
     if is_edited and not force:
         return Written(file.path, State.KEPT, difference)
@@ -111,7 +111,7 @@ def _read_manifest(folder: Path) -> dict[str, str]:
 
 
 def _write(path: Path, text: str, mode: int) -> None:
-    """Replace a file at once, never readable for others before its mode is set."""
+    """Replace a file atomically; it is never readable for others."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.new")
     draft.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Which files each machine gets, and what stands in them."""
+"""The files of each machine and their contents."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SHARED_BUFFERS_GB_MAX = 16
 
 @dataclass(frozen=True)
 class Layout:
-    """Where things lie on a machine, and where they listen; a test has them elsewhere."""
+    """The paths and addresses on a machine, which differ in tests."""
 
     local: str = "127.0.0.1"
     tls: str = "/etc/guahao/tls"
@@ -51,18 +51,18 @@ class Layout:
 
 @dataclass(frozen=True)
 class PlannedFile:
-    """A file of the folder, and how it lies on its machine."""
+    """A file of the folder, and its mode on its machine."""
 
     path: str  # within the folder: MACHINE/etc/...
     text: str
-    mode: int = 0o644  # on the machine; here nobody else reads it where it is secret
+    mode: int = 0o644  # on the machine; in the folder a secret file is readable only for its owner
     owner: str = "root:root"
     is_secret: bool = False
 
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a template goes on its machine."""
+    """The path of a template's file on its machine."""
 
     template: str
     path: str
@@ -132,13 +132,13 @@ _CLUSTER_PROXY = (_Place("three/haproxy.cfg", "etc/haproxy/haproxy.cfg", 0o640, 
 
 
 def parameters(answers: Answers, version: int) -> dict[str, str]:
-    """Return PostgreSQL's parameters that were measured or decided, for both ways of running it.
+    """Return the parameters of PostgreSQL, for a single server and for a cluster.
 
     docs/decisions/0028, 0029 and 0033 say why.
     """
     buffers = min(answers.memory_gb // 4, _SHARED_BUFFERS_GB_MAX)
     return {
-        # Nothing is acknowledged that a loss of power could take back.
+        # Acknowledged commits survive a loss of power.
         "synchronous_commit": "on",
         "shared_buffers": f"{buffers}GB",
         "effective_cache_size": f"{answers.memory_gb * 3 // 4}GB",
@@ -183,7 +183,7 @@ def plan(
 
 
 def places_of(answers: Answers, name: str) -> list[_Place]:
-    """Return the templates of a machine, by what it does."""
+    """Return the templates of a machine, by its roles."""
     roles = answers.machines[name].roles
     places = list(_ANY)
     if "web" in roles or "worker" in roles:
@@ -206,7 +206,7 @@ def places_of(answers: Answers, name: str) -> list[_Place]:
 
 
 def backup_machine(answers: Answers) -> str:
-    """Return the machine that takes the backups: the last one that runs the program."""
+    """Return the machine that takes the backups: the last that runs the program."""
     return [name for name, m in answers.machines.items() if {"web", "worker"} & set(m.roles)][-1]
 
 
@@ -274,7 +274,7 @@ def _context(
         "backup_machine": backup_machine(answers),
         "ports": list(ports),
         "metrics_ports": _metrics_ports(answers, name, ports),
-        # Under Patroni's quorum each other database is one that commits may wait for.
+        # Under Patroni's quorum commits may wait for any other database.
         "standbys": len(answers.named("database")) - 1,
         "login_url": login_url,
         "read_url": login_url.replace(":5000/", ":5001/"),
@@ -287,7 +287,7 @@ def _context(
 
 
 def _metrics_ports(answers: Answers, name: str | None, ports: range) -> list[int]:
-    """Return what Prometheus reads on a machine: the web processes, HAProxy."""
+    """Return the ports that Prometheus scrapes on a machine: web processes, HAProxy."""
     if name is None:
         return []
     web = [port + _METRICS_OFFSET for port in ports]

@@ -1,1 +1,1 @@
-"""The real-name check: asking whether a name and an identity document belong together."""
+"""The real-name check: whether a name and an identity document belong together."""

@@ -35,13 +35,13 @@ _READ_MILLISECONDS = 4000
 _ATTEMPTS = 2
 _RETRY_WAIT_SECONDS = 0.3
 _CHECKS_AT_ONCE = 8
-# Beyond this many in one process a check is not worth its wait; the person stays unchecked.
+# Beyond this many in a process a check would wait too long; the person stays unchecked.
 _CHECKS_WAITING = 32
 
 _OK = "200"
 _VERDICTS = {"1": Verdict.MATCH, "2": Verdict.MISMATCH, "3": Verdict.UNKNOWN}
-# About this name and number (400, 401), or this person asked about too often (403): an
-# answer all the same. Were these faults, a stranger could open the circuit for everybody.
+# About this name and number (400, 401), or this person checked too often (403): an
+# answer nevertheless. As faults, they would let a stranger open the circuit for everybody.
 _ABOUT_THE_PERSON = frozenset({"400", "401", "403"})
 # The operator's account: another attempt changes nothing.
 _ACCOUNT = frozenset({"410", "411", "412"})
@@ -63,7 +63,7 @@ class Access:
 
 
 class AliyunVerifier:
-    """Ask the provider about resident IDs (type 01); other documents it does not know."""
+    """Check resident IDs (type 01) with the provider, which knows no other documents."""
 
     name = "aliyun"
 
@@ -81,7 +81,7 @@ class AliyunVerifier:
             )
         )
         self._circuit = circuit or Circuit()
-        # The SDK's plain calls keep their connections; its asyncio calls do not.
+        # The SDK's synchronous calls reuse connections; its asyncio calls do not.
         self._threads = ThreadPoolExecutor(_CHECKS_AT_ONCE, "identity-check")
         self._waiting = 0
 
@@ -108,7 +108,7 @@ class AliyunVerifier:
             self._waiting -= 1
 
     async def _ask(self, request: models.Id2MetaVerifyRequest) -> Verdict:
-        """Ask, and once again after a fault that may pass: the question changes nothing."""
+        """Ask, and retry once after a passing fault, because the query changes nothing."""
         started = monotonic()
         loop = asyncio.get_running_loop()
         code = ""
@@ -120,7 +120,7 @@ class AliyunVerifier:
                 body = (await loop.run_in_executor(self._threads, call, request)).body
             except AlibabaCloudException as error:  # an answer with a status of 400 or more
                 code, result = str(error.code), None
-            except Exception as error:  # noqa: BLE001 - the SDK raises what its parts raise
+            except Exception as error:  # noqa: BLE001 - the SDK raises any exception of its parts
                 code, result = type(error).__name__, None
             else:
                 code, result = str(body.code), body.result_object

@@ -10,25 +10,25 @@ OPEN_SECONDS = 30.0
 
 
 class Circuit:
-    """Closed: every request passes. Open: none does, but a single probe after a pause.
+    """A breaker: closed, every request passes; open, only a probe after each pause.
 
-    Each process has its own: a machine that cannot reach the service says nothing about
-    the others. Not for threads: used on the event loop alone.
+    Each process has its own, because other machines may still reach the service. Not
+    thread-safe: use it only on the event loop.
     """
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._faults = 0
-        self._next_probe = 0.0  # of an open circuit: when the next probe may pass
+        self._next_probe = 0.0  # when an open circuit lets the next probe pass
 
     def permits(self) -> bool:
-        """Whether a request may pass now; the first after the pause is the probe."""
+        """Return whether a request may pass now; the first after the pause is the probe."""
         if self._faults < FAULTS_TO_OPEN:
             return True
         now = self._monotonic()
         if now < self._next_probe:
             return False
-        # Others wait for what the probe finds, or for another pause where it never ends.
+        # Others wait for the result of the probe, or for another pause if it hangs.
         self._next_probe = now + OPEN_SECONDS
         return True
 
@@ -37,7 +37,7 @@ class Circuit:
         self._faults = 0
 
     def failed(self) -> bool:
-        """Count a fault; True where this one opened the circuit."""
+        """Count a fault; return whether it opened the circuit."""
         self._faults += 1
         if self._faults < FAULTS_TO_OPEN:
             return False

@@ -1,7 +1,7 @@
 """The demo's real-name verifier: accepts invented persons, and refuses two invented numbers.
 
-It asks nobody, so production refuses to start with it. docs/REAL-NAME.md names the numbers,
-so that both the refusal and a silent authority can be tried.
+Production refuses to start with it. docs/REAL-NAME.md names the two numbers, with which the
+refusal and a silent authority can be tried.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ UNANSWERED_NUMBER = "110101190001020001"
 
 
 class DemoVerifier:
-    """Confirm every valid resident ID but the two that stand for the other verdicts."""
+    """Confirm every valid resident ID except two, which get the other verdicts."""
 
     name = "demo"
 

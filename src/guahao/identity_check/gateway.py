@@ -1,4 +1,4 @@
-"""What every real-name verifier promises (RULES.md "Real-name check")."""
+"""The interface of real-name verifiers (RULES.md "Real-name check")."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from guahao.rules.people.identity import Document
 
 
 class Verdict(StrEnum):
-    """What a verifier says of a name and a document."""
+    """The verdict of a verifier on a name and a document."""
 
     MATCH = "match"
     MISMATCH = "mismatch"
-    # No answer, no verifier, or a type of document that the verifier does not know.
+    # No answer, no verifier, or an unsupported type of document.
     UNKNOWN = "unknown"
 
 
@@ -22,12 +22,12 @@ class RealNameVerifier(Protocol):
 
     @property
     def name(self) -> str:
-        """Return what is kept on the patient: "demo" or "aliyun"; "none" never matches."""
+        """Return the name stored with the patient: "demo" or "aliyun"; "none" never matches."""
 
     async def check(self, person_name: str, document: Document) -> Verdict:
         """Return the verdict; never raises for the provider's faults: those are UNKNOWN.
 
-        Called outside any transaction, because it may wait for another service.
+        Call it outside transactions, because it may wait for another service.
         """
 
 

@@ -1,6 +1,6 @@
-"""Tables in files, and nothing of the platform: Excel and CSV, in and out.
+"""Read and write tables in files, Excel and CSV, independent of the platform.
 
-`read.read_book` takes bytes from anybody and gives sheets or why there are none; `write` makes
-workbooks and CSV whose cells are never formulas; `faults.Fault` names a cell that is wrong.
-Neither raises for what a file holds.
+`read.read_book` turns untrusted bytes into sheets or a reason why they are unreadable; `write`
+makes workbooks and CSV whose cells are never formulas; `faults.Fault` names a wrong cell. No
+content of a file raises an exception.
 """

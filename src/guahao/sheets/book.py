@@ -1,4 +1,4 @@
-"""A file's tables as they were read: every cell knows where it stands."""
+"""The tables of a file as read, with the place of each cell."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-# None is an empty cell; a date with a time of day is a datetime. Whole numbers are ints.
+# None is an empty cell; a date with a time is a datetime. Whole numbers are ints.
 Value = str | int | float | bool | date | datetime | time | timedelta | None
 
-# What Excel shows where a formula has failed.
+# What Excel shows for a failed formula.
 FORMULA_ERRORS = frozenset(
     {"#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!", "#GETTING_DATA"}
     | {"#SPILL!", "#CALC!", "#FIELD!", "#BLOCKED!", "#UNKNOWN!"}
@@ -18,7 +18,7 @@ FORMULA_ERRORS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a file may hold at most; generous for people, too little for bombs."""
+    """The limits of a file's content; generous for people, too small for zip bombs."""
 
     bytes: int = 20 * 1024 * 1024
     rows: int = 60_000
@@ -28,7 +28,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell. `row` counts from 1, as Excel does."""
+    """A cell. `row` counts from 1, as in Excel."""
 
     sheet: str
     row: int
@@ -37,18 +37,18 @@ class Cell:
 
     @property
     def column_letter(self) -> str:
-        """A for column 0."""
+        """Return the column's letter: A for column 0."""
         return column_letter(self.column)
 
     @property
     def is_formula_error(self) -> bool:
-        """Whether a formula failed here."""
+        """Return whether the cell has a failed formula."""
         return self.value in FORMULA_ERRORS
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row; `number` counts from 1."""
+    """A row; `number` counts from 1."""
 
     sheet: str
     number: int
@@ -56,20 +56,20 @@ class Row:
 
     @property
     def is_blank(self) -> bool:
-        """Whether nothing stands in it, or only space."""
+        """Return whether the row is empty or only white space."""
         return all(
             value is None or (isinstance(value, str) and not value.strip()) for value in self.values
         )
 
     def cell(self, column: int) -> Cell:
-        """The cell of a column, counted from 0; empty beyond the row's end."""
+        """Return the cell of a column, counted from 0; empty beyond the row's end."""
         value = self.values[column] if column < len(self.values) else None
         return Cell(self.sheet, self.number, column, value)
 
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """An area that is one cell; rows from 1, columns from 0, both ends included."""
+    """A merged area; rows from 1, columns from 0, both ends included."""
 
     first_row: int
     first_column: int
@@ -79,7 +79,7 @@ class Merged:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """One sheet, from row 1 on; `merged` is known of .xlsx and .xls alone.
+    """A sheet, from row 1; `merged` is known only of .xlsx and .xls.
 
     `hidden_rows`, by hand or by a filter, are known of .xlsx and .ods.
     """
@@ -94,16 +94,16 @@ class Sheet:
         return len(self.values)
 
     def rows(self) -> Iterator[Row]:
-        """All rows, blank ones too."""
+        """Yield all rows, including blank rows."""
         for index, values in enumerate(self.values):
             yield Row(self.name, index + 1, values)
 
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """All sheets, in the file's order; a CSV file is one, named after the file.
+    """All sheets, in the file's order; a CSV file is a sheet named after the file.
 
-    `may_hide_rows`: hidden rows of it cannot be recognised (.xls).
+    `may_hide_rows`: the format (.xls) does not let us recognise hidden rows.
     """
 
     sheets: list[Sheet]
@@ -111,7 +111,7 @@ class Book:
 
 
 def column_letter(column: int) -> str:
-    """Excel's name of a column counted from 0: A … Z, AA …"""
+    """Return Excel's name of a column counted from 0: A … Z, AA …"""
     letters = ""
     left = column + 1
     while left:

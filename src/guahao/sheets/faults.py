@@ -1,4 +1,4 @@
-"""What is wrong with a file, and with one of its cells. Doors make sentences of both."""
+"""The faults of files and of their cells, which routers put into sentences."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class FileFault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A file that is no tables; `sheet` where one of them is to blame."""
+    """A file that cannot be read; `sheet` names the sheet that causes it, if any."""
 
     fault: FileFault
     sheet: str = ""
@@ -33,10 +33,10 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A cell, a row (no column) or a sheet (row 0) that cannot be taken as it is.
+    """A wrong cell, row (no column) or sheet (row 0).
 
-    `word` is the fault's name, of the importer that found it; `value` what stands there,
-    shortened; `detail` what the sentence needs besides: a limit, another row, what is allowed.
+    `word` is the fault's name, given by the importer that found it; `value` is the shortened
+    content; `detail` is what the sentence needs besides: a limit, another row, what is allowed.
     """
 
     sheet: str
@@ -49,14 +49,14 @@ class Fault:
 
     @property
     def place(self) -> str:
-        """As Excel names it: C12, row 12 alone, or nothing."""
+        """Return the place as Excel names it: C12, only row 12, or nothing."""
         return f"{self.column_letter}{self.row or ''}"
 
 
 def shown(value: object) -> str:
-    """A cell's value as a report repeats it: printable, and not too long."""
+    """Return a cell's value for a report: printable, and not too long."""
     text = "" if value is None else str(value)
-    printable = "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
+    printable = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
     if len(printable) <= SHOWN_VALUE_MAX:
         return printable
     return printable[: SHOWN_VALUE_MAX - 1] + "…"

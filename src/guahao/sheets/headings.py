@@ -1,4 +1,4 @@
-"""Finding a table in a sheet: the row with the headings, and which column is which."""
+"""Find a table in a sheet: the row of headings, and the column of each heading."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from guahao.rules.kernel.text import typed
 from guahao.sheets.book import Row, Sheet, column_letter
 from guahao.sheets.faults import Fault, shown
 
-SEARCHED_ROWS = 10  # above the headings there may be a title, or a note
-HEADINGS_MIN = 2  # of the known ones in one row, for it to be the headings
+SEARCHED_ROWS = 10  # a title or a note may precede the headings
+HEADINGS_MIN = 2  # known headings in a row, for it to be the row of headings
 _BRACKETED = re.compile(r"\([^()]*\)|[\s*:_\-]")
 
 
 class TableFault(StrEnum):
-    """What is wrong with a table as a whole."""
+    """The faults of a table as a whole."""
 
     MISSING_COLUMN = "missing_column"
     UNKNOWN_COLUMN = "unknown_column"
@@ -38,32 +38,32 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A sheet with headings. `columns`: where each of the known columns stands, from 0."""
+    """A sheet with headings. `columns`: the index of each known column, from 0."""
 
     sheet: Sheet
     heading_row: int
     columns: Mapping[str, int]
 
     def rows(self) -> Iterator[Row]:
-        """What stands below the headings, blank rows left out."""
+        """Yield the rows below the headings, without blank rows."""
         for index in range(self.heading_row, len(self.sheet)):
             row = Row(self.sheet.name, index + 1, self.sheet.values[index])
             if not row.is_blank:
                 yield row
 
     def heading(self, column: int) -> str:
-        """A column's heading as the file writes it."""
+        """Return a column's heading as written in the file."""
         return shown(Row("", 0, self.sheet.values[self.heading_row - 1]).cell(column).value)
 
 
 def folded(text: object) -> str:
-    """A heading or word for comparing: half-width, without case, spaces and brackets."""
+    """Fold a heading for comparison: half-width, without case, spaces and brackets."""
     plain = typed("" if text is None else str(text)).casefold()
     return _BRACKETED.sub("", plain)
 
 
 def find_table(sheet: Sheet, headings: Sequence[Heading]) -> Table | None:
-    """The table of a sheet; None where no row holds at least HEADINGS_MIN known headings."""
+    """Return the table of a sheet; None if no row has at least HEADINGS_MIN known headings."""
     known = {folded(title): heading.name for heading in headings for title in heading.titles}
     best: Table | None = None
     for row in sheet.rows():
@@ -80,7 +80,7 @@ def find_table(sheet: Sheet, headings: Sequence[Heading]) -> Table | None:
 
 
 def table_faults(table: Table, headings: Sequence[Heading]) -> list[Fault]:
-    """Columns that are missing, unknown, there twice or without a heading; merged cells."""
+    """Return the faults: missing, unknown, doubled or unnamed columns, and merged cells."""
     return [
         *_missing(table, headings),
         *_strange(table, headings),
@@ -126,7 +126,7 @@ def _without_heading(table: Table) -> list[Fault]:
         for index, value in enumerate(row.values):
             if index in named or value is None or not str(value).strip():
                 continue
-            named.add(index)  # once a column
+            named.add(index)  # once for each column
             faults.append(_at(table, row.number, index, TableFault.NO_HEADING, value, {}))
     return faults
 

@@ -1,6 +1,6 @@
-"""Which rows of .xlsx and .ods are hidden, by hand or by a filter; calamine does not tell.
+"""Find the hidden rows of .xlsx and .ods, which calamine does not report.
 
-Works on the measured, unpacked files alone (`unpack`).
+It works only on measured, unpacked files (`unpack`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _NAMED_MAX = 60  # characters of a list of rows
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A hidden sheet (`rows` empty), or the hidden rows of a sheet, that hold something."""
+    """A hidden sheet (`rows` empty), or hidden rows of a sheet, with content."""
 
     sheet: str
     count: int
@@ -34,9 +34,9 @@ class LeftOut:
 
 
 def without_hidden(book: Book) -> tuple[Book, list[LeftOut]]:
-    """Return a book without its hidden sheets and with its hidden rows empty, and what is gone.
+    """Return a book without its hidden sheets and rows, and what was left out.
 
-    Rows keep their numbers.
+    Hidden rows become empty, so that rows keep their numbers.
     """
     sheets, left_out = [], []
     for sheet in book.sheets:
@@ -52,13 +52,13 @@ def without_hidden(book: Book) -> tuple[Book, list[LeftOut]]:
                 [] if number in sheet.hidden_rows else row
                 for number, row in enumerate(sheet.values, start=1)
             ]
-            sheet = replace(sheet, values=values)  # noqa: PLW2901 - as it is read from here on
+            sheet = replace(sheet, values=values)  # noqa: PLW2901 - replaced by the visible rows
         sheets.append(sheet)
     return replace(book, sheets=sheets), left_out
 
 
 def _spans(numbers: list[int]) -> str:
-    """Say ascending numbers as spans: 5–9, 12."""
+    """Format ascending numbers as spans: 5–9, 12."""
     spans: list[list[int]] = []
     for number in numbers:
         if spans and spans[-1][1] == number - 1:
@@ -70,7 +70,7 @@ def _spans(numbers: list[int]) -> str:
 
 
 def hidden_rows(files: Mapping[str, bytes], rows_max: int) -> dict[str, frozenset[int]]:
-    """Return the hidden rows, counted from 1, of every sheet that has some.
+    """Return the hidden rows, counted from 1, of every sheet with hidden rows.
 
     `files`: the XML files of an archive by their names. Raises expat's or ElementTree's errors
     where they are broken.
@@ -85,7 +85,7 @@ def hidden_rows(files: Mapping[str, bytes], rows_max: int) -> dict[str, frozense
 
 
 def _sheet_files(files: Mapping[str, bytes]) -> dict[str, str]:
-    """The file of each sheet of an .xlsx, by the sheet's name."""
+    """Return the file of each sheet of an .xlsx, by the sheet's name."""
     targets = {
         relation.get("Id"): posixpath.normpath(posixpath.join("xl", relation.get("Target", "")))
         for relation in ElementTree.fromstring(files.get("xl/_rels/workbook.xml.rels", b"<none/>"))
@@ -101,7 +101,7 @@ def _sheet_files(files: Mapping[str, bytes]) -> dict[str, str]:
 
 
 def _hidden_in_excel(content: bytes, rows_max: int) -> frozenset[int]:
-    # Most sheets hide nothing, and need not be parsed twice.
+    # Most sheets hide nothing and need not be parsed again.
     if b"hidden" not in content and b"zeroHeight" not in content:
         return frozenset()
     found: set[int] = set()

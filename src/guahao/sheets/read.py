@@ -1,8 +1,8 @@
-"""Bytes from anybody into sheets: .xlsx, .xls, .ods, and CSV as people save it.
+"""Read untrusted bytes into sheets: .xlsx, .xls, .ods, and CSV as people save it.
 
-What the bytes are is told by the bytes; a name can lie. Excel's files are opened in a process
-of its own with little memory and time (`unpack`), so that a file made to explode, or a fault of
-the parser, ends that process and nothing else. Blocks: call it in a thread.
+The content determines the format, because a file's name can lie. Excel's files are opened in a
+separate process with limited memory and time (`unpack`), so that a zip bomb or a fault of the
+parser ends only that process. Blocks: call it in a thread.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from guahao.sheets.faults import FileFault, Unreadable
 ZIP = b"PK\x03\x04"
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 UNPACK_SECONDS_MAX = 120
-# Longer than any cell that Excel holds.
+# Longer than any cell of Excel.
 CSV_CELL_MAX = 40_000
 SEPARATORS = (",", ";", "\t")
-# A cell of CSV that begins so would be a formula; `write.csv_file` puts an apostrophe before.
+# CSV cells that begin so are formulas; `write.csv_file` prefixes them with an apostrophe.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _OTHER_FILES = (b"%PDF", b"<", b"{\\rtf", b"\x89PNG", b"\xff\xd8\xff", b"Rar!", b"7z\xbc\xaf")
 
 
 def read_book(data: bytes, filename: str, limits: Limits | None = None) -> Book | Unreadable:
-    """All sheets of a file, or why there are none; `filename` names a CSV file's sheet."""
+    """Return all sheets of a file, or why it is unreadable; `filename` names a CSV's sheet."""
     allowed = limits or Limits()
     if len(data) > allowed.bytes:
         return Unreadable(FileFault.TOO_BIG)
@@ -57,13 +57,13 @@ def _unpacked(data: bytes, limits: Limits) -> Book | Unreadable:
     except subprocess.TimeoutExpired:
         return Unreadable(FileFault.TOO_BIG)
     if done.returncode != 0:
-        # Out of memory, which Rust answers with an abort: a file that unfolds to too much.
+        # Out of memory, on which Rust aborts: the unpacked file is too large.
         return Unreadable(FileFault.TOO_BIG)
     return unpack.decode(done.stdout)
 
 
 def _decoded(data: bytes) -> str | Unreadable:
-    """Text with any mark of its encoding, UTF-8, or GB18030 (which holds GBK and GB2312)."""
+    """Decode text by its byte order mark, as UTF-8, or as GB18030 (with GBK and GB2312)."""
     if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
         encodings = ["utf-16"]
     else:
@@ -102,7 +102,7 @@ def _csv_cell(text: str) -> str | None:
 
 
 def _separator(text: str) -> str:
-    """The separator that the first line with any has most of, outside quotes."""
+    """Return the most frequent separator, outside quotes, of the first line that has any."""
     first = text.lstrip().split("\n", maxsplit=1)[0]
     unquoted = "".join(first.split('"')[::2])
     return max(SEPARATORS, key=unquoted.count)

@@ -1,7 +1,7 @@
-"""Opens one of Excel's files, in a process of its own: bytes in, cells out.
+"""Read a file of Excel in a separate process: bytes in, cells out.
 
-`python -m guahao.sheets.unpack` reads the file from standard input. Its memory and time are
-limited by itself, before the first byte is looked at.
+`python -m guahao.sheets.unpack` reads the file from standard input. It limits its own memory and
+time before it reads the first byte.
 """
 
 from __future__ import annotations
@@ -29,29 +29,29 @@ from guahao.sheets.hidden import hidden_rows
 MEMORY_BYTES_MAX = 1536 * 1024 * 1024
 SECONDS_MAX = 100
 UNPACKED_BYTES_MAX = 200 * 1024 * 1024
-_WHOLE_MAX = 2**53  # beyond it a float does not tell one whole number from the next
-# In the name of an encrypted workbook's only stream.
+_WHOLE_MAX = 2**53  # beyond it floats cannot represent every whole number
+# Part of the name of an encrypted workbook's only stream.
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
-# Where a formula failed calamine gives an empty cell; as text the error can be named.
+# calamine returns an empty cell for a failed formula; as text the error can be named.
 _ERROR_CELL = re.compile(rb"""(<(?:\w+:)?c\b[^>]*?\bt=)(["'])e\2""")
 _NEEDED = re.compile(r"(.*\.(xml|rels)|mimetype)$", re.IGNORECASE)
 _DATE, _MOMENT, _TIME, _SPAN = range(1, 5)
 
 
 def main() -> None:
-    """Standard input to standard output."""
+    """Read a file from standard input and write its cells to standard output."""
     for limit, most in (
         (resource.RLIMIT_AS, MEMORY_BYTES_MAX),
         (resource.RLIMIT_CPU, SECONDS_MAX),
     ):
-        with suppress(ValueError, OSError):  # macOS keeps no limit of memory
+        with suppress(ValueError, OSError):  # macOS does not enforce limits of memory
             resource.setrlimit(limit, (most, most))
     limits = Limits(*map(int, sys.argv[1].split(",")))
     sys.stdout.buffer.write(_encode(unpack(sys.stdin.buffer.read(), limits)))
 
 
 def unpack(data: bytes, limits: Limits) -> Book | Unreadable:
-    """A workbook's sheets, or what is wrong with it."""
+    """Return a workbook's sheets, or its fault."""
     if _ENCRYPTED in data:
         return Unreadable(FileFault.ENCRYPTED)
     files: dict[str, bytes] = {}
@@ -73,9 +73,9 @@ def unpack(data: bytes, limits: Limits) -> Book | Unreadable:
 
 
 def _measured(data: bytes) -> dict[str, bytes] | Unreadable:
-    """An archive's files that are needed, no larger in all than is allowed.
+    """Return the needed files of an archive, if their total size is allowed.
 
-    What an archive says of its own sizes may be a lie; these were measured.
+    The sizes are measured, because an archive's own figures may be wrong.
     """
     left = UNPACKED_BYTES_MAX
     files: dict[str, bytes] = {}
@@ -101,7 +101,7 @@ def _measured(data: bytes) -> dict[str, bytes] | Unreadable:
 
 
 def _repacked(files: dict[str, bytes]) -> bytes:
-    """The same archive, not compressed, with what is needed alone."""
+    """Return the archive uncompressed, with only the needed files."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as new:
         for name, content in files.items():
@@ -162,7 +162,7 @@ def _value(cell: Any) -> Value:
 
 
 def limits_argument(limits: Limits) -> str:
-    """What `main` takes as its only argument."""
+    """Return the only argument of `main`."""
     return ",".join(map(str, astuple(limits)))
 
 
@@ -183,7 +183,7 @@ def _encode(book: Book | Unreadable) -> bytes:
 
 
 def decode(answer: bytes) -> Book | Unreadable:
-    """What `main` wrote."""
+    """Decode the output of `main`."""
     found = msgspec.msgpack.decode(answer, ext_hook=_from_ext)
     if isinstance(found[0], str):
         return Unreadable(FileFault(found[0]), found[1])

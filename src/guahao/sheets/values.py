@@ -1,7 +1,7 @@
-"""A cell's value as what it is meant to be, or what is wrong with it.
+"""Parse the values of cells, or return their faults.
 
-Excel gives numbers, dates and times as such; CSV gives text for all of them, and so do cells
-that were formatted as text. Both are read; what is not surely right is not guessed.
+Excel has numbers, dates and times; CSV and cells formatted as text have text for all of them.
+Both are read, and ambiguous values are refused.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _WEEKDAY = re.compile(r"(星期|周|礼拜)[一二三四五六日天]|(mon|tues?
 
 
 class CellFault(StrEnum):
-    """What is wrong with a cell, whatever the table is about."""
+    """The faults of a cell in any table."""
 
     BLANK = "blank"
     FORMULA_ERROR = "formula_error"
@@ -57,19 +57,19 @@ class CellFault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """Why a value cannot be taken; `detail` as in `Fault`."""
+    """Why a value is refused; `detail` as in `Fault`."""
 
     word: str
     detail: Mapping[str, object] = field(default_factory=dict)
 
 
 def is_blank(value: Value) -> bool:
-    """Whether nothing stands there, or only space."""
+    """Return whether the cell is empty or only white space."""
     return value is None or (isinstance(value, str) and not value.strip())
 
 
 def text(value: Value, most: int) -> str | Wrong:
-    """Text of at most `most` characters on one line; empty where nothing stands there."""
+    """Return a single line of at most `most` characters; empty for an empty cell."""
     if value is None:
         return ""
     if isinstance(value, bool | date | time | timedelta):
@@ -86,7 +86,7 @@ def text(value: Value, most: int) -> str | Wrong:
 
 
 def whole_number(value: Value, most: int) -> int | Wrong:
-    """A whole number from 0 to `most`."""
+    """Return a whole number from 0 to `most`."""
     plain = _plain(value)
     if isinstance(plain, Wrong):
         return plain
@@ -101,7 +101,7 @@ def whole_number(value: Value, most: int) -> int | Wrong:
 
 
 def money_fen(value: Value, most_fen: int) -> int | Wrong:
-    """Yuan with at most two decimals, from 0 to `most_fen`; in 分."""
+    """Return an amount in 分, from 0 to `most_fen`, of yuan with at most two decimals."""
     plain = _plain(value)
     if isinstance(plain, Wrong):
         return plain
@@ -118,7 +118,7 @@ def money_fen(value: Value, most_fen: int) -> int | Wrong:
 
 
 def day(value: Value) -> date | Wrong:
-    """A date: one of Excel's, or as text 2026-12-01, 2026/12/1, 2026年12月1日, 20261201."""
+    """Return a date: Excel's, or as text 2026-12-01, 2026/12/1, 2026年12月1日, 20261201."""
     if isinstance(value, datetime):
         midnight = (value.hour, value.minute, value.second) == (0, 0, 0)
         return value.date() if midnight else Wrong(CellFault.DATE_WITH_TIME)
@@ -149,11 +149,11 @@ def _day(plain: str) -> date | Wrong:
 
 
 def clock(value: Value) -> time | Wrong | None:
-    """A time of day, to the minute; None where nothing stands there."""
+    """Return a time of day, to the minute; None for an empty cell."""
     if is_blank(value):
         return None
     if isinstance(value, datetime):
-        value = value.time()  # the day beside it is Excel's, or of no matter here
+        value = value.time()  # the date is Excel's, or irrelevant
     if isinstance(value, time):
         minutes = value.second == 0 and value.microsecond == 0
         return value if minutes else Wrong(CellFault.TIME_FORMAT)
@@ -185,7 +185,7 @@ def _of_minutes(minutes: float) -> time | Wrong:
 
 
 def choice(value: Value, choices: Mapping[str, str], offered: str) -> str | Wrong:
-    """What `choices` gives for the folded text; `offered` tells what may stand there."""
+    """Return the choice for the folded text; `offered` lists the choices in a fault."""
     plain = _plain(value)
     if isinstance(plain, Wrong):
         return plain
@@ -193,7 +193,7 @@ def choice(value: Value, choices: Mapping[str, str], offered: str) -> str | Wron
 
 
 def _plain(value: Value) -> str | int | float | Wrong:
-    """Half-width text without space around it, or a number as it is."""
+    """Return a number unchanged, or text half-width and stripped."""
     if value is None:
         return Wrong(CellFault.BLANK)
     if isinstance(value, bool | date | time | timedelta):
@@ -215,6 +215,6 @@ def _number(plain: str | float) -> Decimal | Wrong:
     if isinstance(plain, int):
         return Decimal(plain)
     if isinstance(plain, float):
-        # Ten digits: what a formula's float carries behind them is noise.
+        # Ten digits, because further digits of a formula's float are noise.
         return Decimal(f"{plain:.10g}")
     return Decimal(plain) if _NUMBER.fullmatch(plain) else Wrong(CellFault.NOT_A_NUMBER)

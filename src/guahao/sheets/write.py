@@ -1,6 +1,6 @@
-"""Tables into a workbook or CSV whose cells are never formulas, whatever they hold.
+"""Write tables into a workbook or CSV whose cells are never formulas.
 
-Money is in 分 here and in yuan there. Blocks while it works: call it in a thread.
+Money is in 分 in the program and in yuan in the file. Blocks: call it in a thread.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Plain = str | int | float | Decimal | date | datetime | time | None
 
 
 class Kind(StrEnum):
-    """What a column holds, and so how its cells are shown."""
+    """The kind of a column's values, which determines their format."""
 
     TEXT = "text"
     NUMBER = "number"
@@ -52,7 +52,7 @@ _FORMATS = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: `width` in characters; what its cells may be chosen from, if that is fixed."""
+    """A column: `width` in characters, and the choices of its cells, if they are fixed."""
 
     heading: str
     kind: Kind = Kind.TEXT
@@ -62,7 +62,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One sheet. A row has a value a column; None is an empty cell. Rows are read once."""
+    """A sheet. A row has a value for each column; None is an empty cell. Rows are read once."""
 
     name: str
     columns: Sequence[Column]
@@ -70,7 +70,7 @@ class Table:
 
 
 def workbook(tables: Sequence[Table]) -> bytes:
-    """An .xlsx file: a sheet a table, its heading frozen, a filter over each column."""
+    """Return an .xlsx file: a sheet for each table, with frozen headings and filters."""
     content = io.BytesIO()
     options = {
         "constant_memory": True,
@@ -87,7 +87,7 @@ def workbook(tables: Sequence[Table]) -> bytes:
 
 
 def csv_file(table: Table) -> bytes:
-    """A CSV file with commas, in UTF-8 with the mark by which Excel knows it."""
+    """Return a CSV file with commas, in UTF-8 with a byte order mark for Excel."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow([_csv_text(column.heading) for column in table.columns])
@@ -120,7 +120,7 @@ def _write_sheet(
 def _write_cell(
     sheet: Worksheet, row: int, column: int, kind: Kind, value: Plain, form: Format
 ) -> None:
-    """By the value's own type: a text is never anything else, whatever its column."""
+    """Write a cell by the type of its value, so that text is always text."""
     if value is None or value == "":
         return
     if isinstance(value, str):
@@ -158,5 +158,5 @@ def _csv_cell(kind: Kind, value: Plain) -> str:
 
 
 def _csv_text(text: str) -> str:
-    """An apostrophe before what a table program would take for a formula."""
+    """Prefix text that spreadsheets would read as a formula with an apostrophe."""
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text

@@ -1,5 +1,5 @@
-"""WeChat's protocol for Official Accounts (公众号), and nothing of the platform.
+"""WeChat's protocol for Official Accounts (公众号), independent of the platform.
 
-`signature`, `crypto` and `xml` are pure functions; `callback` puts them together into what
-WeChat sends us and what we answer; `api` is what we ask of WeChat.
+`signature`, `crypto` and `xml` are pure functions; `callback` combines them to handle what
+WeChat sends and what it is answered; `api` calls WeChat.
 """

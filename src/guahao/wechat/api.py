@@ -1,4 +1,4 @@
-"""What we ask of WeChat, over HTTP. Every call either succeeds or raises one of two errors."""
+"""Call WeChat's API over HTTP. Every call succeeds or raises WeChatError or UnreachableError."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CONNECT_SECONDS = 3.0
 
 Query = Mapping[str, str]
 
-# It logs addresses, and in WeChat's they hold the access token and the secret.
+# It logs URLs, and WeChat's contain the access token and the secret.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
@@ -33,7 +33,7 @@ class WeChatError(Exception):
 
 
 class UnreachableError(Exception):
-    """WeChat gave no answer that can be read. `asked`: it may have done what it was asked."""
+    """WeChat gave no readable answer. `asked`: it may have carried out the request."""
 
     def __init__(self, *, asked: bool) -> None:
         super().__init__("WeChat gave no answer that can be read")
@@ -42,7 +42,7 @@ class UnreachableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """A token and for how many seconds it holds from now on."""
+    """An access token and its remaining seconds."""
 
     value: str
     seconds: int
@@ -50,14 +50,14 @@ class AccessToken:
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Who came back from the authorize page. A snapshot is nobody: a preview's passer-by."""
+    """The user who returned from the authorize page; a snapshot page has no real user."""
 
     openid: str
     is_snapshot: bool
 
 
 class Button(msgspec.Struct, omit_defaults=True):
-    """A menu's button: `view` opens a page, `click` sends its key to the callback."""
+    """A button of the menu: `view` opens a page, `click` sends its key to the callback."""
 
     name: str
     type: str
@@ -76,7 +76,7 @@ class Template(msgspec.Struct):
 
 
 class Api:
-    """WeChat's interface for one account. Close it when done."""
+    """WeChat's API for an account. Close it after use."""
 
     def __init__(self, appid: str, secret: str, base: str = API_BASE) -> None:
         self.appid = appid
@@ -90,7 +90,7 @@ class Api:
         await self._client.aclose()
 
     async def stable_token(self, *, force: bool) -> AccessToken:
-        """The account's access token; `force` makes WeChat issue another (20 a day)."""
+        """Return the account's access token; `force` makes WeChat issue a new one (20 a day)."""
         asked = {
             "grant_type": "client_credential",
             "appid": self.appid,
@@ -111,20 +111,20 @@ class Api:
         await self._call("POST", "/cgi-bin/message/template/send", query, message)
 
     async def send_text(self, token: str, openid: str, text: str) -> None:
-        """Send a customer-service message to somebody who wrote within the last 48 hours."""
+        """Send a customer-service message to a user who wrote within the last 48 hours."""
         body = {"touser": openid, "msgtype": "text", "text": {"content": text}}
         query = {"access_token": token}
         await self._call("POST", "/cgi-bin/message/custom/send", query, body)
 
     async def visitor(self, code: str) -> Visitor:
-        """Whose code this is; a code serves once."""
+        """Return the user of a code, which is accepted once."""
         query = {"appid": self.appid, "secret": self._secret, "code": code}
         query["grant_type"] = "authorization_code"
         answer = await self._call("GET", "/sns/oauth2/access_token", query)
         return Visitor(_text(answer, "openid"), answer.get("is_snapshotuser") == 1)
 
     def authorize_url(self, return_url: str, state: str) -> str:
-        """Where the browser goes to be told apart, silently (snsapi_base)."""
+        """Return the address to which a browser goes to be identified, silently (snsapi_base)."""
         # A stand-in serves both of WeChat's hosts.
         base = _AUTHORIZE_BASE if self._base == API_BASE else self._base
         query = {"appid": self.appid, "redirect_uri": return_url, "response_type": "code"}
@@ -134,7 +134,7 @@ class Api:
     async def _call(
         self, method: str, path: str, query: Query | None = None, body: object = None
     ) -> dict[str, Any]:
-        # Not httpx's JSON: WeChat shows escaped characters as they were escaped.
+        # Not httpx's JSON, because WeChat shows escaped characters unchanged.
         content = None if body is None else msgspec.json.encode(body)
         headers = {"content-type": "application/json"} if content else {}
         try:

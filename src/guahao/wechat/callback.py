@@ -1,7 +1,7 @@
-"""What WeChat sends to an account's callback, and what it is answered.
+"""Read what WeChat sends to an account's callback, and make the replies.
 
-Refused, without a word why: what WeChat did not sign, what is stale, what is plain where
-safe mode is on, what is no message.
+Requests are refused without a reason if WeChat did not sign them, if they are stale or malformed,
+or if they are plain while safe mode is on.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from guahao.wechat.signature import is_signature, signature
 from guahao.wechat.xml import MalformedError, read_fields, write_fields
 
 STALE_SECONDS = 300
-TAKEN = "success"  # WeChat then shows the sender nothing, and does not send it again
+TAKEN = "success"  # after this WeChat shows the sender nothing and does not retry
 
-# Signatures join their sorted parts without a mark between them. A fixed form of the
+# Signatures join their sorted parts without a separator. The fixed form of the
 # timestamp keeps digits from moving between it and the nonce.
 _TIMESTAMP = re.compile(r"[0-9]{10}")
 _NONCE = re.compile(r"[!-~]{1,128}")
@@ -30,14 +30,14 @@ Query = Mapping[str, str]
 
 
 class RefusedError(Exception):
-    """Not from WeChat, or not in a shape that WeChat sends."""
+    """The request is not from WeChat, or malformed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A message or an event from a user. `created_at`: Unix seconds, as WeChat says.
+    """A message or an event from a user. `created_at`: WeChat's time in Unix seconds.
 
-    `key` is the same whenever WeChat sends the same message again; `once`, of the request's
+    `key` is the same when WeChat repeats a message; `once`, of the request's
     signature, is good for one message.
     """
 
@@ -53,19 +53,19 @@ class Incoming:
 
 
 class Callback:
-    """One account's end of the protocol; safe mode where it has an envelope."""
+    """The callback of an account; with an envelope it is in safe mode."""
 
     def __init__(self, token: str, appid: str, aes_key: str | None) -> None:
         self._token = token
         self._envelope = None if aes_key is None else Envelope(aes_key, appid)
 
     def check(self, query: Query) -> str:
-        """The answer to the server check; not bound to the clock. Raises RefusedError."""
+        """Return the answer to the server check, at any time; raises RefusedError."""
         self._verify(query, "signature")
         return query.get("echostr", "")
 
     def read(self, query: Query, body: bytes, now: float) -> Incoming:
-        """The message in a request that arrives at `now` (Unix seconds); raises RefusedError."""
+        """Return the message of a request at `now` (Unix seconds); raises RefusedError."""
         refuse_stale(query, now)
         try:
             if self._envelope is None:
@@ -78,7 +78,7 @@ class Callback:
             raise RefusedError from None
 
     def reply(self, message: str, now: int, nonce: str) -> str:
-        """A reply as it goes back: in an envelope and signed where safe mode is on."""
+        """Return the body of a reply, encrypted and signed in safe mode."""
         if self._envelope is None:
             return message
         sealed, timestamp = self._envelope.seal(message), str(now)
@@ -92,7 +92,7 @@ class Callback:
         )
 
     def _verify(self, query: Query, name: str, *signed: str) -> None:
-        """The signature of that name must cover timestamp, nonce and what else is `signed`."""
+        """Check that the signature of that name covers timestamp, nonce and `signed`."""
         timestamp, nonce = query.get("timestamp", ""), query.get("nonce", "")
         if _TIMESTAMP.fullmatch(timestamp) is None or _NONCE.fullmatch(nonce) is None:
             raise RefusedError
@@ -116,11 +116,11 @@ def _incoming(query: Query, fields: Mapping[str, str]) -> Incoming:
         raise RefusedError
     event, event_key = fields.get("Event", ""), fields.get("EventKey", "")
     if kind == _EVENT:
-        # MsgID: two receipts of template messages may differ in nothing else.
+        # MsgID, because receipts of template messages may differ in nothing else.
         same = (sender, created, event, event_key, fields.get("MsgID", ""))
         key = "event\n" + "\n".join(same)
     elif _MSG_ID.fullmatch(fields.get("MsgId", "")):
-        # Ids are unique within one sender's messages.
+        # Ids are unique among the messages of a sender.
         key = f"message\n{sender}\n{fields['MsgId']}"
     else:
         raise RefusedError

@@ -1,6 +1,6 @@
 """Safe mode's envelope: AES-256-CBC around 16 random bytes, the message and the appid.
 
-CBC authenticates nothing: open only what a signature has vouched for.
+CBC authenticates nothing, so decrypt only what a signature covers.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
 _KEY = re.compile(r"[A-Za-z0-9+/]{43}")
-_BLOCK_BYTES = 32  # of the padding; AES itself has 16
+_BLOCK_BYTES = 32  # of the padding; the block size of AES is 16
 _AES_BYTES = 16
 _RANDOM_BYTES = 16
 _LENGTH_BYTES = 4
@@ -24,11 +24,11 @@ _IV_BYTES = 16
 
 
 class EnvelopeError(Exception):
-    """Not an envelope that was sealed for this account with this key."""
+    """The envelope was not sealed for this account with this key."""
 
 
 class Envelope:
-    """Seals and opens for one account; raises ValueError where `aes_key` can be no key.
+    """Seal and open for an account; raise ValueError if `aes_key` is malformed.
 
     `aes_key` is the EncodingAESKey of the account's settings, 43 characters.
     """
@@ -40,7 +40,7 @@ class Envelope:
         self._appid = appid.encode()
 
     def seal(self, message: str) -> str:
-        """The message in a new envelope, in base64."""
+        """Return the message in a new envelope, in base64."""
         body = message.encode()
         plain = b"".join(
             (
@@ -55,7 +55,7 @@ class Envelope:
         return base64.b64encode(_run(self._cipher().encryptor(), padded)).decode()
 
     def open(self, sealed: str) -> str:
-        """The message in an envelope; raises EnvelopeError for whatever is none of ours."""
+        """Return the message in an envelope; raise EnvelopeError if it is not ours."""
         try:
             box = base64.b64decode(sealed, validate=True)
         except (binascii.Error, ValueError):

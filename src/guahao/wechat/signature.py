@@ -1,4 +1,4 @@
-"""WeChat's signatures: SHA-1 over the sorted parts, as its protocol demands."""
+"""WeChat's signatures: SHA-1 over the sorted parts, as its protocol requires."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import hmac
 
 
 def signature(*parts: str) -> str:
-    """The signature of these parts, the shared token among them, as 40 hex digits."""
-    # The protocol knows no other hash; the secret token among the parts is what protects.
+    """Return the signature of these parts, including the shared token, as 40 hex digits."""
+    # The protocol has no other hash; the secret token among the parts protects it.
     return hashlib.sha1("".join(sorted(parts)).encode(), usedforsecurity=False).hexdigest()
 
 
 def is_signature(given: str, *parts: str) -> bool:
-    """Whether `given` signs these parts; compared in constant time."""
+    """Return whether `given` signs these parts, compared in constant time."""
     return hmac.compare_digest(given.encode(), signature(*parts).encode())
 
 

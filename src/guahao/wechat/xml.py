@@ -1,6 +1,6 @@
-"""WeChat's XML: flat elements in, text and news replies out.
+"""Read WeChat's XML of flat elements, and write text and news replies.
 
-What comes in may be hostile: no DTD, no entity, no element twice.
+Input may be hostile: DTDs, entities and repeated elements are refused.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ Fields = Mapping[str, str | int]
 
 
 class MalformedError(Exception):
-    """Not the XML of a message."""
+    """The XML is not a message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Article:
-    """One article of a news reply: a card that opens `url`."""
+    """An article of a news reply: a card that opens `url`."""
 
     title: str
     description: str
@@ -29,11 +29,11 @@ class Article:
 
 
 def read_fields(body: bytes | str, root: str = "xml") -> dict[str, str]:
-    """The text of each element right under the root.
+    """Return the text of each child of the root.
 
-    An element with elements of its own is left out, as nothing here reads any. Raises
-    MalformedError for anything else than such a document, and where an element comes twice:
-    one reader might take the first and another the second.
+    A child with elements of its own is left out, because nothing reads it. Raises
+    MalformedError for any other document, and for a repeated element, because readers might
+    differ in which they use.
     """
     try:
         text = body if isinstance(body, str) else body.decode()
@@ -46,12 +46,12 @@ def read_fields(body: bytes | str, root: str = "xml") -> dict[str, str]:
 
 
 def write_fields(fields: Fields) -> str:
-    """A flat document."""
+    """Return a flat document of the fields."""
     return _written(_document(fields))
 
 
 def news(fields: Fields, articles: Sequence[Article]) -> str:
-    """A news message: `fields` and the articles."""
+    """Return a news message of `fields` and the articles."""
     document = _document({**fields, "MsgType": "news", "ArticleCount": len(articles)})
     listed = SubElement(document, "Articles")
     for article in articles:
