@@ -1,4 +1,4 @@
-"""The JSON API: one module a noun; `routes` is what it answers, under PREFIX."""
+"""The JSON API: a module for each noun; `routes` returns its routes, under PREFIX."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["PREFIX", "Route", "Services", "routes"]
 
 
 def routes(services: Services) -> list[Route]:
-    """Return every call of the API but those of hospitals' systems (web/hospital_api)."""
+    """Return every route of the API except those for hospitals' systems (web/hospital_api)."""
     return [
         *auth_routes(services),
         *patient_routes(services),

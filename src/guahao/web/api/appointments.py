@@ -1,4 +1,4 @@
-"""Booking, looking a booking up, cancelling it (S7-S10, S13, S14)."""
+"""Booking a place, looking up and cancelling a booking (S7-S10, S13, S14)."""
 
 from __future__ import annotations
 
@@ -48,27 +48,27 @@ _BRING = Words("就诊人登记的证件原件、预约短信和识别码")
 
 
 class BookingIn(msgspec.Struct, forbid_unknown_fields=True):
-    """One place for one patient."""
+    """A request for a place for a patient."""
 
     clinic_session_id: Id
     patient_id: Id
 
 
 class LookupIn(msgspec.Struct, forbid_unknown_fields=True):
-    """The code alone is never enough (S9)."""
+    """A look-up by code and document number; the code alone is not enough (S9)."""
 
     code: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{8}(?![\s\S])")]
     id_no: Annotated[str, msgspec.Meta(min_length=1, max_length=40, pattern=NO_CONTROLS)]
 
 
 class AppointmentQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """Still to come, or over."""
+    """The view of the list: current bookings or the history."""
 
     view: Literal["current", "history"] = "current"
 
 
 class Pickup(msgspec.Struct):
-    """Where the number is taken, until when, and what to bring (S11)."""
+    """Where and until when to pick up the number, and what to bring (S11)."""
 
     place: str
     until: datetime
@@ -76,7 +76,7 @@ class Pickup(msgspec.Struct):
 
 
 class Cancelling(msgspec.Struct):
-    """Until when the booking can be cancelled, by whom, and the number to call (S14)."""
+    """Until when and by whom the booking can be cancelled, and the hotline (S14)."""
 
     until: datetime
     by: Annotated[str, msgspec.Meta(extra_json_schema={"enum": ("agent", "patient")})]
@@ -84,9 +84,9 @@ class Cancelling(msgspec.Struct):
 
 
 class AppointmentOut(msgspec.Struct):
-    """A booking for its owner; the session's fields are spread into it.
+    """A booking for its owner, with the fields of its session.
 
-    `pickup` and `cancel` are told of one booking that was asked for by itself.
+    `pickup` and `cancel` are filled in only for a single booking, not in lists.
     """
 
     id: int
@@ -115,7 +115,7 @@ class AppointmentOut(msgspec.Struct):
 
 
 class AppointmentList(msgspec.Struct):
-    """All of the account's, not paged."""
+    """All of the account's bookings, without paging."""
 
     items: list[AppointmentOut]
     next: str | None = None
@@ -208,23 +208,23 @@ _lookup_decoder = msgspec.json.Decoder(LookupIn)
 
 
 def appointment_routes(services: Services) -> list[Route]:
-    """POST and GET /appointments, GET one, POST its cancel, POST lookup."""
-    calls = _Calls(services)
+    """Return the routes of /appointments: book, list, show, cancel and look up."""
+    handlers = _Handlers(services)
     return [
-        Route(_BOOK, calls.book),
-        Route(_LIST, calls.listed),
-        Route(_ONE, calls.one),
-        Route(_CANCEL, calls.cancel),
-        Route(_LOOK_UP, calls.look_up),
+        Route(_BOOK, handlers.book),
+        Route(_LIST, handlers.listed),
+        Route(_ONE, handlers.show),
+        Route(_CANCEL, handlers.cancel),
+        Route(_LOOK_UP, handlers.look_up),
     ]
 
 
-class _Calls:
+class _Handlers:
     def __init__(self, services: Services) -> None:
         self._services = services
 
     async def book(self, request: ApiRequest) -> ASGIApp:
-        """The busiest call of all: nothing here but what booking needs."""
+        """Book a place. The busiest handler: it does only what booking needs."""
         services = self._services
         claims = services.tokens.claims_of(request.scope)
         key = _idempotency_key(request)
@@ -258,7 +258,7 @@ class _Calls:
         found = await list_appointments(self._services.platform, account_id, query.view)
         return json_answer(AppointmentList([_appointment_out(a) for a in found]))
 
-    async def one(self, request: ApiRequest) -> ASGIApp:
+    async def show(self, request: ApiRequest) -> ASGIApp:
         claims = self._services.tokens.claims_of(request.scope)
         id = read_id(request, "appointment_id", "unknown_appointment")
         account_id = await self._services.tokens.account_by(claims)
@@ -281,7 +281,7 @@ class _Calls:
     async def _not_cancelled(
         self, request: ApiRequest, account_id: int, id: int, refusal: CancelRefusal
     ) -> Answer:
-        """Refusals are few, so the deadline that the sentence names is worth another look."""
+        """Return a refused cancellation; reads the deadline again, since refusals are few."""
         found = await own_appointment(self._services.platform, account_id, id)
         problem = self._services.replies.problem(
             refusal,

@@ -1,4 +1,4 @@
-"""Proving a phone by a one-time password, what the account holds, and log-ins that end (S2)."""
+"""Logging in by a one-time password, the account, and ending log-ins (S2)."""
 
 from __future__ import annotations
 
@@ -67,14 +67,14 @@ class OtpIn(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class OtpOut(msgspec.Struct):
-    """Said alike whether the phone is known or not. The password belongs to `request_id`."""
+    """The same response whether or not the phone is known; the password belongs to `request_id`."""
 
     detail: str
     request_id: str
 
 
 class TokenIn(msgspec.Struct, forbid_unknown_fields=True):
-    """The proof of a phone."""
+    """A one-time password that verifies a phone."""
 
     phone: _Phone
     otp: Annotated[str, msgspec.Meta(min_length=1, max_length=16, pattern=NO_CONTROLS)]
@@ -83,9 +83,9 @@ class TokenIn(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class TokenOut(msgspec.Struct):
-    """A bearer token; `expires_in` in seconds. The refresh token gets the next one.
+    """A bearer token; `expires_in` in seconds. The refresh token obtains the next token.
 
-    Not `confirmed`: every call of the account is refused until `/auth/confirm`.
+    While not `confirmed`, the account's calls are refused until `/auth/confirm`.
     """
 
     access_token: str
@@ -97,7 +97,7 @@ class TokenOut(msgspec.Struct):
 
 
 class RefreshIn(msgspec.Struct, forbid_unknown_fields=True):
-    """The refresh token of the latest answer; it serves once."""
+    """The refresh token of the latest response, which can be used once."""
 
     refresh_token: Annotated[str, msgspec.Meta(min_length=1, max_length=500, pattern=NO_CONTROLS)]
 
@@ -125,7 +125,7 @@ class AccountOut(msgspec.Struct):
 
 
 class LoggedOut(msgspec.Struct):
-    """The log-in has ended, with its refresh token."""
+    """The response after logging out, which also ends the refresh token."""
 
     detail: str
 
@@ -195,7 +195,7 @@ _confirm_decoder = msgspec.json.Decoder(ConfirmIn)
 
 
 def auth_routes(services: Services) -> list[Route]:
-    """POST /auth/otp, token, refresh, confirm, new-holder, logout; GET /me."""
+    """Return POST /auth/otp, token, refresh, confirm, new-holder, logout, and GET /me."""
     endpoints = _Endpoints(services)
     return [
         Route(_OTP, endpoints.otp),

@@ -20,7 +20,7 @@ _TAG = Words("医院与科室", "api")
 
 
 class HospitalQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """What to look for."""
+    """The search for hospitals."""
 
     q: ShortText | UnsetType = UNSET
     district: ShortText | UnsetType = UNSET
@@ -40,7 +40,7 @@ class HospitalOut(msgspec.Struct):
 
 
 class PickupDeadlines(msgspec.Struct):
-    """Clock readings until which a number is taken, by period (S11)."""
+    """The times until which to pick up a number, by period (S11)."""
 
     morning: str
     afternoon: str
@@ -48,7 +48,7 @@ class PickupDeadlines(msgspec.Struct):
 
 
 class HospitalDetail(HospitalOut):
-    """A hospital with its own rules; `cycle_days` null: the platform's three months alone."""
+    """A hospital with its own rules; `cycle_days` null: the platform's limit applies."""
 
     cycle_days: int | None
     release_time: str
@@ -61,7 +61,7 @@ class HospitalDetail(HospitalOut):
 
 
 class HospitalList(msgspec.Struct):
-    """One page."""
+    """A page of hospitals."""
 
     items: list[HospitalOut]
     next: str | None
@@ -135,7 +135,7 @@ _DEPARTMENTS = Endpoint(
 
 
 def hospital_routes(services: Services) -> list[Route]:
-    """GET /hospitals, /hospitals/{id}, /hospitals/{id}/departments."""
+    """Return GET /hospitals, /hospitals/{id} and /hospitals/{id}/departments."""
 
     async def listed(request: ApiRequest) -> ASGIApp:
         query = read_query(request, HospitalQuery)
@@ -150,7 +150,7 @@ def hospital_routes(services: Services) -> list[Route]:
         items = [HospitalOut(*_shown(view, language)) for view in found]
         return json_answer(HospitalList(items, str(following) if following else None))
 
-    async def one(request: ApiRequest) -> ASGIApp:
+    async def show(request: ApiRequest) -> ASGIApp:
         id = read_id(request, "hospital_id", "unknown_hospital")
         view = await hospital(services.platform, id)
         if view is None:
@@ -164,11 +164,11 @@ def hospital_routes(services: Services) -> list[Route]:
             raise ProblemError("unknown_hospital")
         return json_answer(DepartmentList(_departments(found, reader_language(request.scope))))
 
-    return [Route(_LIST, listed), Route(_ONE, one), Route(_DEPARTMENTS, of_hospital)]
+    return [Route(_LIST, listed), Route(_ONE, show), Route(_DEPARTMENTS, of_hospital)]
 
 
 def _named(name: str, name_en: str, language: Language) -> str:
-    """The name in the reader's language, where it has one."""
+    """Return the name in the reader's language, where it has one."""
     return name_en if language == "en" and name_en else name
 
 

@@ -29,7 +29,7 @@ TAG = Words("账户与就诊人")
 
 
 class PatientIn(msgspec.Struct, forbid_unknown_fields=True):
-    """Who is to be registered.
+    """The patient to register.
 
     `consent` is the version of the privacy notice that the person has consented to; a client that
     does not send it yet registers adults as before, and no consent is recorded. A patient under
@@ -77,14 +77,14 @@ _decoder = msgspec.json.Decoder(PatientIn)
 
 
 def patient_out(view: PatientView) -> PatientOut:
-    """What the owner sees."""
+    """Return a patient as its owner sees it."""
     return PatientOut(
         view.id, view.name, view.id_type, masked_document(view.id_no), view.suspended_until
     )
 
 
 def patient_routes(services: Services) -> list[Route]:
-    """POST /patients, DELETE /patients/{patient_id}."""
+    """Return POST /patients and DELETE /patients/{patient_id}."""
 
     async def register(request: ApiRequest) -> ASGIApp:
         claims = services.tokens.claims_of(request.scope)

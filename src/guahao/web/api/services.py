@@ -1,4 +1,4 @@
-"""What every call of the JSON API works with, and how a call becomes a route."""
+"""The services that the JSON API uses, and its routes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Handler = Callable[[ApiRequest], Awaitable[ASGIApp]]
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The platform and the desk behind, the words and the tokens before."""
+    """The services that handlers use: platform, booking desk, replies, tokens and callers."""
 
     platform: Platform
     desk: Desk
@@ -34,13 +34,13 @@ class Services:
 
     @property
     def proof_key(self) -> bytes:
-        """What challenges are signed with before a one-time password is sent."""
+        """Return the key that signs the challenges before one-time passwords."""
         return self.platform.vault.key_for("altcha")
 
     def refusal(
         self, request: ApiRequest, code: str, *, retry_after_seconds: int | None = None
     ) -> Answer:
-        """An outcome that is not what the caller wished for, as a problem."""
+        """Return a refusal as a problem."""
         problem = self.replies.problem(
             code, reader_language(request.scope), retry_after_seconds=retry_after_seconds
         )
@@ -49,16 +49,16 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A call and what answers it."""
+    """An endpoint and its handler."""
 
     endpoint: Endpoint
     handler: Handler
 
     def for_litestar(self, prefix: str) -> HTTPRouteHandler:
-        """Ids in the path stay text: what is no id is a 404 in our own words."""
+        """Convert to Litestar's handler. Ids stay text, so that an invalid id is our own 404."""
         handler = self.handler
 
-        # A function, because Litestar copies deeply what it is given, objects and all behind.
+        # A function, because Litestar would deep-copy a bound method's object.
         async def answer(request: ApiRequest) -> ASGIApp:
             return await handler(request)
 

@@ -1,4 +1,4 @@
-"""Clinic sessions: one department's supply over its whole horizon (S1, S4-S7)."""
+"""Clinic sessions: a department's supply over its whole horizon (S1, S4-S7)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _STATES = ("available", "full", "not_released", "closed", "stopped")
 
 
 class SessionQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """Which department, and within it what."""
+    """The department, and filters on its sessions."""
 
     hospital_id: Id
     department_id: Id
@@ -52,7 +52,7 @@ class SessionOut(msgspec.Struct):
 
 
 class SessionList(msgspec.Struct):
-    """A department's sessions, not paged."""
+    """A department's sessions, without paging."""
 
     items: list[SessionOut]
     next: str | None = None
@@ -89,12 +89,12 @@ _LIST = Endpoint(
 
 
 def clock(reading: time | None) -> str | None:
-    """HH:MM."""
+    """Write HH:MM."""
     return None if reading is None else reading.isoformat("minutes")
 
 
 def session_routes(services: Services) -> list[Route]:
-    """GET /clinic-sessions."""
+    """Return the route GET /clinic-sessions."""
 
     async def listed(request: ApiRequest) -> ASGIApp:
         query = read_query(request, SessionQuery)

@@ -1,4 +1,4 @@
-"""Whether booking, messages and hospitals' systems work. Asks the database nothing."""
+"""The status of booking, messages and hospitals' systems, without a database query."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class NoticeOut(msgspec.Struct):
 
 
 class StatusOut(msgspec.Struct):
-    """How the platform does; `checked_at`: when messages and hospitals were looked at last."""
+    """The platform's status; `checked_at`: when messages and hospitals were last checked."""
 
     booking: Literal["ok", "bad"]
     messages: Known
@@ -54,7 +54,7 @@ _STATUS = Endpoint(
 
 
 def status_routes(services: Services) -> list[Route]:
-    """GET /status."""
+    """Return the route GET /status."""
 
     async def status(request: ApiRequest) -> ASGIApp:
         found = status_now(services.platform, services.desk)
@@ -66,12 +66,15 @@ def status_routes(services: Services) -> list[Route]:
                 "unknown" if delay is None else "bad" if delay else "ok",
                 delay or None,
                 "unknown" if behind is None else "bad" if behind else "ok",
-                [one.name_en if is_english and one.name_en else one.name for one in behind or ()],
                 [
-                    NoticeOut(one.title_en, one.body_en)
-                    if is_english and one.title_en
-                    else NoticeOut(one.title, one.body)
-                    for one in found.maintenance
+                    hospital.name_en if is_english and hospital.name_en else hospital.name
+                    for hospital in behind or ()
+                ],
+                [
+                    NoticeOut(notice.title_en, notice.body_en)
+                    if is_english and notice.title_en
+                    else NoticeOut(notice.title, notice.body)
+                    for notice in found.maintenance
                 ],
                 None if age is None else services.platform.db.clock() - timedelta(seconds=age),
             )

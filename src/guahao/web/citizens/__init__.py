@@ -1,13 +1,13 @@
-"""The citizens' pages: one module a set of pages; `page_routes` is all of them.
+"""The citizens' pages: a module for each set of pages; `page_routes` returns all of them.
 
 To add a page:
 
-1.  A function in the module of its noun, given a `Page` and answering with
+1.  A function in the module of its noun, which takes a `Page` and returns
     `page.render("name.html", …)` or `page.redirect("/path")`. `page.owner` is the account
-    (whoever is not logged in logs in and comes back), `page.form` holds a POST's fields, which
-    are proven to come from a form of ours; `page.kept` what was typed when a login expired
-    in the middle. A form is sent to the address of the page it stands on (`page.here`): GET and
-    POST share it. After a POST that changed something, redirect.
+    (visitors who are not logged in log in and come back), `page.form` holds a POST's fields,
+    whose CSRF token was checked, and `page.kept` what was submitted after the login expired.
+    A form is sent to the URL of its own page (`page.here`): GET and POST share it. After a POST
+    that changed something, redirect.
 2.  A template in web/templates that extends base.html: blocks `title` and `main`, and
     `{% set tab = "home" %}` (home, registrations, me) for the tab that is lit. Parts that pages
     share are macros in parts.html. Every POST form holds `{{ page.csrf_field }}`. Words are
@@ -45,12 +45,12 @@ __all__ = ["Route", "Services", "error_page", "page_routes", "routes"]
 
 
 def page_routes(services: Services) -> list[HTTPRouteHandler]:
-    """Every page, over its door."""
+    """Return the handlers of all pages."""
     return [route.for_litestar(services) for route in routes()]
 
 
 def routes() -> list[Route]:
-    """Every page."""
+    """Return the routes of all pages."""
     return [
         *home_pages(),
         *hospital_pages(),

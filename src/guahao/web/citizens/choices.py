@@ -1,4 +1,4 @@
-"""The switches in every page's head: the language, and the elder view (长辈版)."""
+"""The switches in the header of every page: language and elder view (长辈版)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ STANDARD = "standard"
 
 
 def choice_pages() -> list[Route]:
-    """POST /language, POST /view."""
+    """Return POST /language and POST /view."""
 
     async def language(page: Page) -> ASGIApp:
         chosen = page.form.get("language")

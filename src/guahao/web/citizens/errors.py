@@ -1,4 +1,4 @@
-"""What a browser is shown where a page cannot be: said to people, not to programs."""
+"""Error pages, written for people rather than programs."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from guahao.web.words.replies import Problem
 def error_page(
     services: Services, request: ApiRequest, problem: Problem, trace_id: str | None = None
 ) -> Answer:
-    """A problem as a page, with a way on."""
+    """Return a problem as a page, with a way to continue."""
     page = Page(services, request)
-    page.here = "/"  # what failed here is no place to come back to
+    page.here = "/"  # the failed URL is not a place to return to
     if problem.retry_after_seconds is not None:
         page.add_header("retry-after", str(problem.retry_after_seconds))
     return page.render(
@@ -27,7 +27,7 @@ def error_page(
 
 
 def _for_people(page: Page, problem: Problem) -> str | None:
-    """Our own sentence where that of the API speaks of its own matters."""
+    """Return another sentence where that of the problem is written for programs."""
     sentences = {
         "bad_request": page.say("没有看懂这次请求。请返回上一页再试。"),
         "not_found": page.say("没有这个页面：地址有误，或者内容已经不在了。请从首页重新查找。"),

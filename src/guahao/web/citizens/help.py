@@ -1,4 +1,4 @@
-"""/help: every rule in plain words, with anchors that refusals lead to."""
+"""/help: every rule in plain words, with anchors that refusals link to."""
 
 from __future__ import annotations
 
@@ -43,18 +43,18 @@ ANCHORS = {
 
 
 def help_path(code: str) -> str | None:
-    """Where the rule behind an outcome is explained; None where it needs no explaining."""
+    """Return the path where the rule behind an outcome is explained, if it needs explaining."""
     anchor = ANCHORS.get(code)
     return None if anchor is None else f"{HELP_PATH}#{anchor}"
 
 
 def help_pages() -> list[Route]:
-    """GET /help."""
+    """Return the route GET /help."""
     return [Route("GET", HELP_PATH, _help)]
 
 
 async def _help(page: Page) -> ASGIApp:
-    """Prose is written in each language by itself; only the numbers are filled in."""
+    """Show the help, which has a template for each language; only numbers are filled in."""
     policy = page.services.platform.policy_today
     return page.render(
         "help.en.html" if page.language == "en" else "help.zh.html",

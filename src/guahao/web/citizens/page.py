@@ -1,4 +1,4 @@
-"""One visit to a page: who came, in which language, and how it is answered."""
+"""A request for a citizens' page: the visitor, the form and the response."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ CONSENT_PATH = "/me/consent"
 
 Handler = Callable[["Page"], Awaitable[ASGIApp]]
 
-_KEPT_BYTES_MAX = 2000
+_SAVED_BYTES_MAX = 2000
 
 
 class LoginNeededError(Exception):
-    """Nobody is logged in, or no longer: the visitor logs in and comes back."""
+    """The visitor is not logged in: redirect to the login and back."""
 
 
 class ConfirmNeededError(Exception):
-    """The log-in shows nothing yet: the visitor names a patient's document and comes back."""
+    """The log-in is not confirmed: redirect to the question for a document and back."""
 
 
 class ConsentNeededError(Exception):
-    """The notice has changed since the owner consented: the visitor reads it and comes back."""
+    """The notice has changed since the owner consented: redirect to it and back."""
 
 
 class SavedForm(msgspec.Struct):
-    """What was typed into a form when the login had expired."""
+    """A form that was submitted after the login had expired."""
 
     account_id: int
     path: str
@@ -52,28 +52,28 @@ class SavedForm(msgspec.Struct):
 
 
 class Page(BasePage):
-    """Made for each request. Templates see it as `page`.
+    """A request for a page; templates see it as `page`.
 
-    A handler reads `owner` (whoever is not logged in is sent to log in and comes back),
-    `form` (a POST's fields, already proven to come from a page of ours) and `kept`, and
-    ends with `render` or `redirect`.
+    A handler reads `owner` (visitors who are not logged in are redirected to the login and back),
+    `form` (a POST's fields, whose CSRF token was checked) and `kept`, and ends with `render` or
+    `redirect`.
     """
 
     def __init__(self, services: Services, request: ApiRequest) -> None:
         super().__init__(services, request)
         self.services = services
-        # None: nobody is logged in, or nobody has asked yet (`identify`).
+        # None: the visitor is not logged in, or `identify` has not run yet.
         self.log_in: Login | None = None
 
-    # Who came ---------------------------------------------------------------------------
+    # The visitor ---------------------------------------------------------------------------
 
     @cached_property
     def elder(self) -> bool:
-        """Whether the elder view (长辈版) was chosen."""
+        """Return whether the elder view (长辈版) was chosen."""
         return self._cookie(cookie_names.VIEW) == ELDER
 
     async def identify(self) -> None:
-        """Find out who is logged in: one question to the database, where there is a cookie."""
+        """Read the log-in from the database, if there is a cookie."""
         claims = self.claims
         if claims is None:
             return
@@ -84,7 +84,7 @@ class Page(BasePage):
 
     @cached_property
     def claims(self) -> Claims | None:
-        """What the log-in's cookie says; None where there is none, or it has expired."""
+        """Return the claims of the log-in's cookie; None where it is missing or has expired."""
         token = self._cookie(cookie_names.SESSION)
         if token is None:
             return None
@@ -95,16 +95,16 @@ class Page(BasePage):
 
     @property
     def account_id(self) -> int | None:
-        """The account that is logged in; None where none is, or its log-in shows nothing yet."""
+        """Return the logged-in account; None where none is, or its log-in is unconfirmed."""
         log_in = self.log_in
         return log_in.account_id if log_in is not None and log_in.confirmed else None
 
     @property
     def owner(self) -> int:
-        """The account that is logged in.
+        """Return the account that is logged in.
 
-        Its errors lead to the login, to confirming it, or to a notice that has changed since the
-        owner consented.
+        Its errors redirect to the login, to its confirmation, or to a notice that has changed since
+        the owner consented.
         """
         account_id = self.holder
         assert self.log_in is not None
@@ -114,8 +114,9 @@ class Page(BasePage):
 
     @property
     def holder(self) -> int:
-        """The same, whatever the owner has consented to: for consenting, and for taking one's
-        data away.
+        """Return the account that is logged in, regardless of its consent.
+
+        For the pages where owners consent, export their data or erase it.
         """
         if self.log_in is None:
             raise LoginNeededError
@@ -125,45 +126,45 @@ class Page(BasePage):
 
     @property
     def device(self) -> str | None:
-        """The secret by which this browser is known to accounts; None before the first log-in."""
+        """Return the secret that identifies this browser; None before the first log-in."""
         return self.sealed(cookie_names.OWN_DEVICE)
 
     @property
     def has_expired(self) -> bool:
-        """Whether somebody was logged in here whose login holds no longer."""
+        """Return whether this browser has an expired login."""
         return self.log_in is None and self._last_account_id is not None
 
-    # What was sent ----------------------------------------------------------------------
+    # The form ----------------------------------------------------------------------
 
     @cached_property
     def kept(self) -> dict[str, str]:
-        """What this account had typed into this page's form when its login expired.
+        """Return what this account submitted to this page's form after its login had expired.
 
-        Given once: showing the page forgets it.
+        Returned once: showing the page deletes it.
         """
-        kept = self._opened()
-        if kept is None or kept.account_id != self.account_id or kept.path != self.here:
+        saved = self._saved_form()
+        if saved is None or saved.account_id != self.account_id or saved.path != self.here:
             return {}
         self._headers.append(self.services.cookies.drop(cookie_names.KEPT))
-        return kept.fields
+        return saved.fields
 
-    # How it is answered -----------------------------------------------------------------
+    # The response -----------------------------------------------------------------
 
     def to_log_in(self) -> Answer:
-        """To the login and back here; a form's fields are kept for their account."""
+        """Redirect to the login and back; the form's fields are saved for their account."""
         if self.claims is not None:
             self.drop_cookie(cookie_names.SESSION)  # of a log-in that has ended
-        self._keep_form()
+        self._save_form()
         return self.redirect(f"{LOGIN_PATH}?{urlencode({'next': self.here})}")
 
     def to_confirm(self) -> Answer:
-        """To the question for a document, and back here; a form's fields are kept."""
-        self._keep_form()
+        """Redirect to the question for a document and back; the form's fields are saved."""
+        self._save_form()
         return self.redirect(f"{CONFIRM_PATH}?{urlencode({'next': self.here})}")
 
     def to_consent(self) -> Answer:
-        """To the privacy notice's new version, and back here; a form's fields are kept."""
-        self._keep_form()
+        """Redirect to the new privacy notice and back; the form's fields are saved."""
+        self._save_form()
         return self.redirect(f"{CONSENT_PATH}?{urlencode({'next': self.here})}")
 
     # ------------------------------------------------------------------------------------
@@ -173,37 +174,37 @@ class Page(BasePage):
         token = self._cookie(cookie_names.SESSION)
         return None if token is None else self.services.tokens.last_holder_of(token)
 
-    def _keep_form(self) -> None:
+    def _save_form(self) -> None:
         account_id = self._last_account_id
         if account_id is None or not self.form:
             return
-        kept = msgspec.json.encode(SavedForm(account_id, self.here, self.form))
-        if len(kept) <= _KEPT_BYTES_MAX:
-            self.seal(cookie_names.KEPT, kept.decode())
+        saved = msgspec.json.encode(SavedForm(account_id, self.here, self.form))
+        if len(saved) <= _SAVED_BYTES_MAX:
+            self.seal(cookie_names.KEPT, saved.decode())
 
-    def _opened(self) -> SavedForm | None:
+    def _saved_form(self) -> SavedForm | None:
         text = self.sealed(cookie_names.KEPT)
         return None if text is None else msgspec.json.decode(text, type=SavedForm)
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A page, or what a form is sent to, and its handler.
+    """A page, or the target of a form, and its handler.
 
-    A form is sent to the very address of the page it stands on (`page.here`), so that a
-    visitor whose login has expired comes back to it.
+    A form is sent to the URL of its own page (`page.here`), so that a visitor with an expired login
+    returns to it.
     """
 
     method: Literal["GET", "POST"]
     path: str
     handler: Handler
-    # Its handler asks the booking desk, which finds out whether the log-in has ended.
+    # Its handler calls the booking desk, which checks the log-in itself.
     asks_desk: bool = False
-    # Works without the database: nobody finds out who came.
+    # Works without the database: the visitor is not identified.
     asks_nobody: bool = False
 
     def for_litestar(self, services: Services) -> HTTPRouteHandler:
-        """A POST is refused before its handler sees it, unless a form of ours sent it."""
+        """Convert to Litestar's handler, which checks a POST's CSRF token first."""
 
         async def answer(request: ApiRequest) -> ASGIApp:
             page = Page(services, request)

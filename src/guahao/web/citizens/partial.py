@@ -1,4 +1,4 @@
-"""Whether a script asked for a part of a page, to put into the page that is shown."""
+"""Requests by htmx for a part of a page."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from guahao.web.http.reading import header
 
 
 def is_partial(page: Page) -> bool:
-    """htmx says so; going back in the browser's history wants the whole page again."""
+    """Return whether htmx asks for a part; restoring the history needs the whole page."""
     scope = page.request.scope
     return (
         header(scope, b"hx-request") == b"true"

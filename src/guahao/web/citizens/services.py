@@ -1,4 +1,4 @@
-"""What every page works with."""
+"""The services that citizens' pages use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from guahao.web.words.replies import Replies
 
 @dataclass(frozen=True)
 class Services:
-    """The platform and the desk behind, the words and the tokens before."""
+    """The services that handlers use: platform, booking desk, replies, tokens and callers."""
 
     platform: Platform
     desk: Desk
@@ -25,15 +25,15 @@ class Services:
 
     @cached_property
     def cookies(self) -> Cookies:
-        """Over TLS only, except in the demo."""
+        """Return the cookies, which are sent over TLS only, except in the demo."""
         return Cookies(secure=not self.platform.settings.demo)
 
     @cached_property
     def csrf_key(self) -> bytes:
-        """What forms are signed with."""
+        """Return the key that form tokens are signed with."""
         return self.platform.vault.key_for("csrf")
 
     @cached_property
     def proof_key(self) -> bytes:
-        """What challenges are signed with before a one-time password is sent."""
+        """Return the key that signs the challenges before one-time passwords."""
         return self.platform.vault.key_for("altcha")

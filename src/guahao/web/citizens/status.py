@@ -1,4 +1,4 @@
-"""/status: whether booking, messages and hospitals' systems work. Asks the database nothing."""
+"""/status: the status of booking, messages and hospitals' systems, without a database query."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from guahao.web.citizens.page import Page, Route
 
 
 def status_pages() -> list[Route]:
-    """GET /status."""
+    """Return the route GET /status."""
     return [Route("GET", "/status", _status, asks_nobody=True)]
 
 

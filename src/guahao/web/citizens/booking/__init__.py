@@ -1,1 +1,1 @@
-"""From the home page to a booking."""
+"""The pages from the home page to a booking."""

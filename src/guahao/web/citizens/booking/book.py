@@ -1,4 +1,4 @@
-"""Booking a place: is this right? Then the booking, or why not and what instead (S7, S12)."""
+"""Booking a place: the confirmation, then the booking or a refusal with alternatives (S7, S12)."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from guahao.web.http.reading import ProblemError, as_id, read_id
 
 CHANNEL = "web"
 _UNAVAILABLE = 503
-_TRIES_MAX = 30  # that a page makes by itself: for a minute or two
+_TRIES_MAX = 30  # automatic retries of a page, for a minute or two
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,40}")
 # Another session of the department would be refused for the same reason.
 _OF_THE_PATIENT = {Refusal.ACCOUNT_RESTRICTED, Refusal.PATIENT_SUSPENDED, Refusal.NOT_YOUR_PATIENT}
 
 
 def book_pages() -> list[Route]:
-    """GET and POST /book/{session_id}"""
+    """Return GET and POST /book/{session_id}."""
     return [
         Route("GET", "/book/{session_id}", _confirm),
         Route("POST", "/book/{session_id}", _book, asks_desk=True),
@@ -46,7 +46,7 @@ def book_pages() -> list[Route]:
 
 
 async def _confirm(page: Page) -> ASGIApp:
-    """Who, what, and the rules that apply; or why it cannot be booked any more."""
+    """Show patient, session and rules, or why the session cannot be booked any more."""
     patients = await _patients(page)
     session, refused = await _session(page)
     if refused is not None:
@@ -66,7 +66,7 @@ async def _patients(page: Page) -> list[PatientView]:
 
 
 async def _session(page: Page) -> tuple[SessionView, Refused[Refusal] | None]:
-    """The session, and what everybody would be refused it for."""
+    """Return the session, and the refusal that holds for everybody."""
     id = read_id(page.request, "session_id", Refusal.UNKNOWN_SESSION)
     found = await one_session(page.services.platform, id)
     if found is None:
@@ -82,10 +82,11 @@ async def _session(page: Page) -> tuple[SessionView, Refused[Refusal] | None]:
 
 
 def _chosen(page: Page, patients: list[PatientView]) -> PatientView | None:
-    """Who was chosen before the login or on a page before this one, else the first."""
+    """Return the patient chosen before the login or on an earlier page, else the first."""
     wanted = page.kept.get("patient_id") or page.query("patient")
     return next(
-        (one for one in patients if str(one.id) == wanted), patients[0] if patients else None
+        (patient for patient in patients if str(patient.id) == wanted),
+        patients[0] if patients else None,
     )
 
 
@@ -101,7 +102,7 @@ def _form(
         chosen=_chosen(page, patients),
         may_add=len(patients) < PATIENTS_PER_PHONE,
         add_path=f"/patients/new?{urlencode({'next': page.path})}",
-        # What was sent when the login had expired keeps its key: it books once.
+        # A form saved when the login expired keeps its key, so that it books once.
         key=kept if _KEY.fullmatch(kept) else secrets.token_urlsafe(16),
         unchosen=unchosen,
         cancel_until=cancel_deadline(session.visit_date, session.rules),
@@ -115,7 +116,7 @@ def _form(
 
 
 async def _book(page: Page) -> ASGIApp:
-    """The same form again, by a double tap or the back button, is the same booking.
+    """Book; the same form again, by a double tap or the back button, is the same booking.
 
     So is a fresh form for a place that the patient already holds: who went back and
     confirmed again wants to see the booking, not a refusal.
@@ -154,7 +155,7 @@ async def _book(page: Page) -> ASGIApp:
                 return _already(page, booking)
         session, _ = await _session(page)
         return await _refusal(page, session, patient_id, answer)
-    return page.redirect(page.path)  # a form of another session: here is this one's
+    return page.redirect(page.path)  # the form was for another session
 
 
 async def _held(page: Page, session_id: int) -> list[AppointmentView]:
@@ -177,7 +178,7 @@ async def _refusal(
     patient_id: int | None,
     refused: Refused[Refusal],
 ) -> Answer:
-    """What happened, why, and what can be done now, with links that do it."""
+    """Show what happened, why, and what can be done now."""
     offered = (
         []
         if patient_id is None or refused.reason in _OF_THE_PATIENT
@@ -200,7 +201,7 @@ async def _refusal(
 async def _undecided(
     page: Page, answer: NotDecided, patient_id: int, nonce: str, session_id: int
 ) -> Answer:
-    """Not decided: nothing is lost, the same form goes again; by itself, where scripts run."""
+    """Show that the outcome is open; the same form is sent again, by script where there is one."""
     page.add_header("retry-after", str(answer.retry_after_seconds))
     status = _UNAVAILABLE
     tries = as_id(page.form.get("tries", "")) or 0
@@ -240,7 +241,7 @@ async def _undecided(
 
 
 async def _session_if_readable(page: Page, id: int) -> SessionView | None:
-    """What was to be booked; the form goes again without it, too."""
+    """Return the session, if it can be read; the form can be sent again without it."""
     try:
         found = await one_session(page.services.platform, id)
     except OperationalError:

@@ -1,4 +1,4 @@
-"""My registrations: what is booked, what was, one of them with its code (S9-S14, S16)."""
+"""My registrations: current and past bookings, and a booking with its code (S9-S14, S16)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _REMIND_BEFORE = timedelta(hours=6)  # the evening before: 18:00
 
 
 def bookings_pages() -> list[Route]:
-    """GET /bookings, one of them, its .ics, its code's QR; GET and POST its cancel."""
+    """Return the routes of the list, of a booking, its .ics and QR code, and cancelling."""
     return [
         Route("GET", "/bookings", _listed),
         Route("GET", "/bookings/{appointment_id}", _one),
@@ -53,7 +53,7 @@ async def _listed(page: Page) -> ASGIApp:
 
 
 async def _one(page: Page) -> ASGIApp:
-    """With a name that ends in .ics, for the calendar."""
+    """Show a booking; with a name that ends in .ics, as a calendar file."""
     name: str = page.request.path_params["appointment_id"]
     booking = await _own(page, name.removesuffix(".ics"))
     if name.endswith(".ics"):
@@ -65,7 +65,7 @@ async def _one(page: Page) -> ASGIApp:
 
 
 async def _own(page: Page, id: str) -> AppointmentView:
-    """A booking of whoever is logged in; everybody else's is unknown."""
+    """Return a booking of the logged-in account; all others are unknown."""
     owner = page.owner
     appointment_id = as_id(id)
     if appointment_id is None:
@@ -92,7 +92,7 @@ def _shown(page: Page, booking: AppointmentView) -> dict[str, Any]:
 
 
 async def _qr(page: Page) -> ASGIApp:
-    """The code as a picture, for the window's reader."""
+    """Return the code as a QR image, for the scanner at the window."""
     booking = await _own(page, page.request.path_params["appointment_id"])
     picture = BytesIO()
     segno.make(booking.code, error="m", micro=False).save(picture, kind="svg", border=4, scale=8)
@@ -117,7 +117,7 @@ async def _cancel(page: Page) -> ASGIApp:
 
 
 def _calendar(page: Page, booking: AppointmentView) -> Answer:
-    """The visit for a calendar. Calendars are shared: neither the code nor a person's name."""
+    """Return a calendar file without code and name, since calendars are often shared."""
     session, language = booking.session, page.language
     hospital = named(session.hospital_name, session.hospital_name_en, language)
     department = named(session.department_name, session.department_name_en, language)
@@ -162,7 +162,7 @@ def _description(page: Page, booking: AppointmentView) -> str:
 
 
 def _alarm(booking: AppointmentView, text: str) -> Alarm:
-    """On the evening before; calendars want this moment in UTC."""
+    """Return an alarm for the evening before, in UTC as calendars require."""
     midnight = city_time(booking.session.visit_date, time.min)
     alarm = Alarm()
     alarm.add("action", "DISPLAY")

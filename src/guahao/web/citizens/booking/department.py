@@ -1,4 +1,4 @@
-"""A department: which day, and which session of it? (S1, S4, S6)"""
+"""A department's page: choosing a day and a session (S1, S4, S6)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from guahao.words.catalogue import Language
 from guahao.words.dates import say_short_day
 from guahao.words.text import Words
 
-FEW_LEFT = 5  # places from which on the number is shown in orange
+FEW_LEFT = 5  # places; at most so many are shown in orange
 _CHOICE_MAX = 80  # characters
 
 _TODAY = Words("今天", "states")
@@ -25,7 +25,7 @@ _TOMORROW = Words("明天")
 
 
 def department_pages() -> list[Route]:
-    """GET /departments/{department_id}"""
+    """Return the route GET /departments/{department_id}."""
     return [Route("GET", "/departments/{department_id}", _department)]
 
 
@@ -61,22 +61,25 @@ def _day(text: str) -> date | None:
 
 
 def _by_period(sessions: list[SlotState]) -> list[tuple[str, list[SlotState]]]:
-    return [(period, list(ones)) for period, ones in groupby(sessions, lambda one: one.slot.period)]
+    return [
+        (period, list(group))
+        for period, group in groupby(sessions, lambda state: state.slot.period)
+    ]
 
 
 class _Releases:
-    """When a day is released: 明天 08:30, or its date where that is further away."""
+    """Writes when a day is released: 明天 08:30, or a date where that is later."""
 
     def __init__(self, page: Page) -> None:
         self._page = page
 
     def __call__(self, week: Week, *, short: bool = False) -> dict[date, str]:
-        """By day; `short` for the narrow cells of the strip."""
+        """Return the release times by day; `short` for the narrow cells of the strip."""
         return {
-            one.day: self._said(one.opens_at.astimezone(CITY_TIME).date(), short)
-            + f" {one.opens_at.astimezone(CITY_TIME):%H:%M}"
-            for one in week.days
-            if one.opens_at is not None
+            state.day: self._said(state.opens_at.astimezone(CITY_TIME).date(), short)
+            + f" {state.opens_at.astimezone(CITY_TIME):%H:%M}"
+            for state in week.days
+            if state.opens_at is not None
         }
 
     def _said(self, day: date, short: bool) -> str:
@@ -88,12 +91,12 @@ class _Releases:
 
 
 def _short(day: date, language: Language) -> str:
-    """12/4 or 4 Dec: for a cell no wider than that."""
+    """Write 12/4 or 4 Dec, for narrow cells."""
     return say_short_day(day, language) if language == "en" else f"{day.month}/{day.day}"
 
 
 class _Addresses:
-    """Addresses of this department with another day, keeping the choice of title and specialty."""
+    """URLs of this department for another day, with the same title and specialty."""
 
     def __init__(self, week: Week, asked: dict[str, str]) -> None:
         self._path = f"/departments/{week.department.department_id}"

@@ -1,4 +1,4 @@
-"""The first page: where to? (S1)"""
+"""The home page with the search (S1)."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _PAGES_MAX = 500
 
 
 def home_pages() -> list[Route]:
-    """GET /"""
+    """Return the route GET /."""
     return [Route("GET", "/", _home)]
 
 
 async def _home(page: Page) -> ASGIApp:
-    """The search box and its results; as long as nothing is asked, what is new and was before."""
+    """Show the search box and its results; without a search, announcements and past departments."""
     asked = {name: page.query(name).strip()[:_TYPED_MAX] for name in ("q", "district", "grade")}
     number = _page_number(page.query("page"))
     platform = page.services.platform
@@ -47,6 +47,6 @@ def _page_number(text: str) -> int:
 
 
 def _address(asked: dict[str, str], **changed: object) -> str:
-    """This search's address with some fields changed; empty ones are left out."""
+    """Return the URL of this search with some fields changed; empty fields are left out."""
     fields = {name: value for name, value in {**asked, **changed}.items() if value}
     return f"/?{urlencode(fields)}" if fields else "/"

@@ -1,4 +1,4 @@
-"""A hospital: where it is, its booking rules in plain words, its departments (S1, S5)."""
+"""A hospital's page: location, booking rules and departments (S1, S5)."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from guahao.web.http.reading import ProblemError, read_id
 
 
 def hospital_pages() -> list[Route]:
-    """GET /hospitals/{hospital_id}"""
+    """Return the route GET /hospitals/{hospital_id}."""
     return [Route("GET", "/hospitals/{hospital_id}", _hospital)]
 
 
 @dataclass(slots=True)
 class Group:
-    """A first-level department and what can be booked under it."""
+    """A first-level department and its bookable departments."""
 
     head: DepartmentView
     members: list[DepartmentView] = field(default_factory=list)
@@ -45,9 +45,11 @@ async def _hospital(page: Page) -> ASGIApp:
 
 
 def grouped(found: list[DepartmentView]) -> list[Group]:
-    """Two levels; a first-level department with nothing under it is left out."""
-    groups = {one.id: Group(one) for one in found if one.parent_id is None}
-    for one in found:
-        if one.parent_id in groups:
-            groups[one.parent_id].members.append(one)
+    """Group departments by first level; first-level departments without members are left out."""
+    groups = {
+        department.id: Group(department) for department in found if department.parent_id is None
+    }
+    for department in found:
+        if department.parent_id in groups:
+            groups[department.parent_id].members.append(department)
     return [group for group in groups.values() if group.members]
