@@ -1,7 +1,7 @@
-"""The FHIR R4 facade under /fhir/r4: one module a resource, `fhir_routes` is all of them;
-and the supply as open data (`bulk`).
+"""The FHIR R4 facade under /fhir/r4, with a module for each resource; `fhir_routes` returns all
+routes, including the supply as open data (`bulk`).
 
-The same flows and the same booking desk as every other door; only the words are FHIR's.
+It uses the same flows and booking desk as the other routers; only the formats are FHIR's.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["PREFIX", "Services", "fhir_routes"]
 
 
 def fhir_routes(services: Services) -> list[HTTPRouteHandler]:
-    """Every interaction."""
+    """Return the handlers of all interactions."""
     routes = [
         *capability_routes(),
         *directory_routes(),

@@ -1,4 +1,4 @@
-"""Appointment: the account's own bookings; created and cancelled by the same desk and rules."""
+"""Appointment: the account's own bookings, under the same rules as everywhere."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _PARAMETERS = (
 
 
 def appointment_routes() -> list[Route]:
-    """Read, search, create; update and patch to cancel."""
+    """Return read, search, create, and update and patch to cancel."""
     return [
         Route("GET", "/Appointment/{id}", _read),
         *search_routes("Appointment", _search),
@@ -91,12 +91,12 @@ async def _search(services: Services, request: ApiRequest) -> ASGIApp:
 
 
 def _place(view: AppointmentView) -> tuple[int, int]:
-    """Where a booking stands in the order of a search: by its visit's start, then by its id."""
+    """Return a booking's sort key in a search: the start of its visit, then its id."""
     return int(resources.slot_times(view.session)[0].timestamp()), view.id
 
 
 def _filter(asked: Search) -> Callable[[AppointmentView], bool]:
-    """What the parameters leave."""
+    """Return the bookings that match the parameters."""
     ids, slots = asked.ids("_id"), asked.ids("slot", "Slot")
     patients, acts = asked.ids("patient", "Patient"), asked.refers("actor")
     wanted, is_named = asked.words("status"), asked.tokens("identifier")
@@ -159,7 +159,7 @@ async def _create(services: Services, request: ApiRequest) -> ASGIApp:
 
 
 async def _check_times(services: Services, wished: Appointment, slot_id: int) -> None:
-    """Whoever names another time than the slot's means another slot."""
+    """Refuse a start or end that differs from the slot's: the client means another slot."""
     if wished.start is None and wished.end is None:
         return
     found = await one_session(services.platform, slot_id)
@@ -168,7 +168,7 @@ async def _check_times(services: Services, wished: Appointment, slot_id: int) ->
 
 
 async def _update(services: Services, request: ApiRequest) -> ASGIApp:
-    """Only the status can be changed, and only to `cancelled`."""
+    """Cancel by an update; refuse any other change."""
     account_id = await services.tokens.account_of(request.scope)
     wished = await _read_appointment(request)
     id = read_id(request, "id", "unknown_appointment")
@@ -185,7 +185,7 @@ async def _patch(services: Services, request: ApiRequest) -> ASGIApp:
 
 
 def _patched_status(patch: Any) -> str:
-    """The new status of a JSON Patch (RFC 6902) or a merge patch (RFC 7386) of it alone."""
+    """Return the status that a JSON Patch (RFC 6902) or merge patch (RFC 7386) sets alone."""
     match patch:
         case [{"op": "replace", "path": "/status", "value": str(status)}]:
             return status
@@ -211,7 +211,7 @@ async def _set_status(
 async def _not_cancelled(
     services: Services, request: ApiRequest, account_id: int, id: int, refusal: CancelRefusal
 ) -> Answer:
-    """Cancelling twice is what was wished for: the resource as it is."""
+    """Cancel; cancelling twice succeeds and returns the resource as it is."""
     found = await own_appointment(services.platform, account_id, id)
     if found is not None and found.status == "cancelled":
         return resource_answer(resources.appointment(found))
@@ -225,9 +225,9 @@ async def _read_appointment(request: ApiRequest) -> Appointment:
     except ValidationError as error:
         place = ".".join(str(part) for part in error.errors()[0]["loc"][:4])
         raise ProblemError("fhir_invalid", field=f"Appointment.{place}"[:80]) from None
-    except (KeyError, TypeError):  # so the library says that there is no such type of resource
+    except (KeyError, TypeError):  # the library's way to report an unknown resource type
         raise ProblemError("fhir_invalid", field="Appointment.contained") from None
-    for name in ("modifierExtension", "implicitRules"):  # never to be passed over
+    for name in ("modifierExtension", "implicitRules"):  # must not be ignored
         if getattr(wished, name):
             raise ProblemError("fhir_invalid", field=f"Appointment.{name}")
     return wished
@@ -246,7 +246,7 @@ async def _read_json(request: ApiRequest) -> Any:
 
 
 def _slot(services: Services, wished: Appointment) -> int:
-    """The one slot that is asked for."""
+    """Return the only slot of the request."""
     slots = [_id_of(services, slot.reference, "Slot") for slot in wished.slot or ()]
     if len(slots) != 1 or slots[0] is None:
         raise ProblemError("fhir_invalid", field="Appointment.slot")
@@ -254,7 +254,7 @@ def _slot(services: Services, wished: Appointment) -> int:
 
 
 def _patient(services: Services, wished: Appointment) -> int:
-    """The one patient among the participants."""
+    """Return the only patient among the participants."""
     actors = [part.actor.reference or "" for part in wished.participant if part.actor]
     patients = [_id_of(services, actor, "Patient") for actor in actors if "Patient/" in actor]
     if len(patients) != 1 or patients[0] is None:
@@ -263,13 +263,13 @@ def _patient(services: Services, wished: Appointment) -> int:
 
 
 def _id_of(services: Services, reference: str | None, kind: str) -> int | None:
-    """The id of `Kind/1`, alone or under our own base."""
+    """Return the id of `Kind/1`, relative or under our base URL."""
     local = (reference or "").removeprefix(f"{services.base}/")
     return reference_id(local, kind) if local.startswith(f"{kind}/") else None
 
 
 def _idempotency_key(request: ApiRequest, wished: Appointment) -> str:
-    """The header's, else the requester's own identifier of the appointment."""
+    """Return the key of the header, else the client's own identifier of the appointment."""
     given = header(request.scope, b"idempotency-key")
     if given is not None:
         if not 1 <= len(given) <= _KEY_LENGTH_MAX or not given.isascii():

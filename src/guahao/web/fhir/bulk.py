@@ -1,7 +1,7 @@
 """Open supply: SMART Scheduling Links (`/$bulk-publish`), for anybody, without a token.
 
 A manifest names NDJSON files: all Locations, all Schedules, and the Slots of one hospital
-each. A file is made again only when its hospital's supply has changed; whoever has the
+each. A file is rebuilt only when its hospital's supply has changed; a client with the
 newest gets 304. Made on demand: what nobody reads costs nothing.
 """
 
@@ -36,7 +36,7 @@ from guahao.web.http.reading import ApiRequest, ProblemError, header, read_id
 
 MANIFEST_PATH = "/$bulk-publish"
 FILES_PATH = "/open-supply"
-FRESH_SECONDS = 30  # a file is looked at again after so long, by any process
+FRESH_SECONDS = 30  # after which a process checks a file for changes
 _DEEP_LINK = "http://fhir-registry.smarthealthit.org/StructureDefinition/booking-deep-link"
 _PHONE = "http://fhir-registry.smarthealthit.org/StructureDefinition/booking-phone"
 _encode = msgspec.json.Encoder().encode
@@ -44,7 +44,7 @@ _encode = msgspec.json.Encoder().encode
 
 @dataclass(slots=True)
 class _File:
-    """The newest content of a file, compressed, since when, and when it was last looked at."""
+    """The newest content of a file, compressed, with the times of its change and last check."""
 
     version: str = ""
     zipped: bytes = b""
@@ -54,7 +54,7 @@ class _File:
 
 
 def bulk_routes(services: Services) -> list[HTTPRouteHandler]:
-    """The manifest and its files."""
+    """Return the routes of the manifest and its files."""
     publication = _Publication(services)
     routes: dict[str, Callable[[ApiRequest], Awaitable[ASGIApp]]] = {
         MANIFEST_PATH: publication.manifest,
@@ -66,7 +66,7 @@ def bulk_routes(services: Services) -> list[HTTPRouteHandler]:
 
 
 def _route(path: str, handler: Callable[[ApiRequest], Awaitable[ASGIApp]]) -> HTTPRouteHandler:
-    # A function, because Litestar copies deeply what it is given, objects and all behind.
+    # A function, because Litestar would deep-copy a bound method's object.
     async def answer(request: ApiRequest) -> ASGIApp:
         return await handler(request)
 
@@ -79,7 +79,7 @@ class _Publication:
         self._files: dict[str, _File] = {}
 
     async def manifest(self, request: ApiRequest) -> ASGIApp:
-        """Which files there are. A reader asks each for what is new since its last visit."""
+        """Return the manifest. Clients request only the files that changed."""
         hospitals = await all_hospitals(self._services.platform)
         base = self._services.platform.settings.public_base
         output: list[dict[str, Any]] = [
@@ -100,12 +100,12 @@ class _Publication:
         }
         file = self._files.setdefault("manifest", _File())
         zipped = gzip.compress(_encode(body), mtime=0)
-        self._keep(file, _digest(_encode(output)), zipped)
-        file.zipped = zipped  # the time in it is now's, also where nothing else is new
+        self._update(file, _digest(_encode(output)), zipped)
+        file.zipped = zipped  # its time is current even if nothing else changed
         return _answer(request, file, b"application/json")
 
     async def locations(self, request: ApiRequest) -> ASGIApp:
-        """Every hospital."""
+        """Return the file of all hospitals."""
 
         async def listed() -> list[Resource]:
             hospitals = await all_hospitals(self._services.platform)
@@ -115,7 +115,7 @@ class _Publication:
         return await self._listed(request, "locations", listed)
 
     async def schedules(self, request: ApiRequest) -> ASGIApp:
-        """Every department that can be booked."""
+        """Return the file of all bookable departments."""
 
         async def listed() -> list[Resource]:
             departments = await all_departments(self._services.platform)
@@ -133,14 +133,16 @@ class _Publication:
             if time.monotonic() - file.looked_at >= FRESH_SECONDS:
                 listed = await make()
                 content = await asyncio.to_thread(
-                    lambda: b"".join(one.model_dump_json().encode() + b"\n" for one in listed)
+                    lambda: b"".join(
+                        resource.model_dump_json().encode() + b"\n" for resource in listed
+                    )
                 )
-                self._keep(file, _digest(content), gzip.compress(content, mtime=0))
+                self._update(file, _digest(content), gzip.compress(content, mtime=0))
                 file.looked_at = time.monotonic()
         return _answer(request, file, _NDJSON)
 
     async def slots(self, request: ApiRequest) -> ASGIApp:
-        """The clinic sessions of one hospital."""
+        """Return the file of a hospital's clinic sessions."""
         request.path_params["hospital_id"] = request.path_params["hospital_id"].removesuffix(
             ".ndjson"
         )
@@ -149,7 +151,7 @@ class _Publication:
         if not found:
             raise ProblemError("not_found")
         file = self._files.setdefault(f"slots/{hospital_id}", _File())
-        async with file.making:  # whoever comes meanwhile waits for the same work
+        async with file.making:  # concurrent requests wait for the same build
             if time.monotonic() - file.looked_at >= FRESH_SECONDS:
                 await self._renew(file, found[0])
         return _answer(request, file, _NDJSON)
@@ -161,25 +163,25 @@ class _Publication:
             base = self._services.platform.settings.public_base
             hotline = self._services.platform.settings.hotline
             lines = (
-                _encode(bulk_slot(resources.slot_fields(*one), base, hotline, one[0].id))
-                for one in listed
+                _encode(bulk_slot(resources.slot_fields(*listing), base, hotline, listing[0].id))
+                for listing in listed
             )
-            # Not on the event loop: a large hospital has ten thousand slots.
+            # Off the event loop: a large hospital has ten thousand slots.
             zipped = await asyncio.to_thread(
                 lambda: gzip.compress(b"".join(line + b"\n" for line in lines), 6, mtime=0)
             )
-            self._keep(file, version, zipped)
+            self._update(file, version, zipped)
         file.looked_at = time.monotonic()
 
-    def _keep(self, file: _File, version: str, zipped: bytes) -> None:
-        """Another version is of this moment; in whole seconds, as HTTP tells them."""
+    def _update(self, file: _File, version: str, zipped: bytes) -> None:
+        """Store the content; a new version changed now, in whole seconds as in HTTP dates."""
         if version != file.version:
             file.version, file.zipped = version, zipped
             file.modified = self._services.platform.db.clock().replace(microsecond=0)
 
 
 def bulk_location(view: HospitalView, settings: Settings) -> Location:
-    """Return a hospital with what the publication asks for beyond FHIR.
+    """Return a hospital with the elements that the publication requires beyond FHIR.
 
     An identifier, at least one contact, and an address with all of its parts; where a
     hospital gives no street, its name is the line that people are sent to.
@@ -218,8 +220,8 @@ def bulk_schedule(department: BookableDepartment) -> Schedule:
 
 
 def bulk_slot(fields: dict[str, Any], base: str, hotline: str, session_id: int) -> dict[str, Any]:
-    """A Slot's elements and where to book it: on our page, or by phone."""
-    # The publication knows two words; the session's own state is an extension beside them.
+    """Return a Slot's elements, with the page and the phone to book it."""
+    # The publication has two statuses; an extension holds the session's own state.
     status = "free" if fields["status"] == "free" else "busy"
     link = {"url": _DEEP_LINK, "valueUrl": f"{base}/book/{session_id}"}
     phone = {"url": _PHONE, "valueString": hotline}
@@ -242,7 +244,7 @@ def _answer(request: ApiRequest, file: _File, media_type: bytes) -> Answer | Unz
         (b"vary", b"accept-encoding"),
         (b"etag", tag),
         (b"last-modified", format_datetime(file.modified.astimezone(UTC), usegmt=True).encode()),
-        # Open data: any page may read it.
+        # Open data: pages of all origins may read it.
         (b"access-control-allow-origin", b"*"),
     ]
     if _is_known(request, file, tag):
@@ -253,7 +255,7 @@ def _answer(request: ApiRequest, file: _File, media_type: bytes) -> Answer | Unz
 
 
 def _is_known(request: ApiRequest, file: _File, tag: bytes) -> bool:
-    """Whether the reader has the newest; a date counts only without a tag (RFC 9110)."""
+    """Return whether the client has the newest version; a tag overrides a date (RFC 9110)."""
     given = header(request.scope, b"if-none-match")
     if given is not None:
         return _matches(given, tag)
@@ -263,11 +265,11 @@ def _is_known(request: ApiRequest, file: _File, tag: bytes) -> bool:
     try:
         known = parsedate_to_datetime(since.decode("ascii"))
         return file.modified <= known
-    except (ValueError, TypeError):  # no date, or one without a zone: as if not given
+    except (ValueError, TypeError):  # an invalid date, or a date without a zone, is ignored
         return False
 
 
 def _matches(given: bytes, tag: bytes) -> bool:
-    """Weakly, as for every GET (RFC 9110): `W/` makes no difference."""
-    tags = [one.strip().removeprefix(b"W/") for one in given.split(b",")]
+    """Compare tags weakly, as for every GET (RFC 9110): `W/` makes no difference."""
+    tags = [tag.strip().removeprefix(b"W/") for tag in given.split(b",")]
     return tag.removeprefix(b"W/") in tags or b"*" in tags

@@ -1,4 +1,4 @@
-"""Pages of what a search found, as searchset Bundles."""
+"""Pages of search results, as searchset Bundles."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Key = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class ResultPage(Generic[T]):
-    """A page; `following`: the key of its last item, where others come after it."""
+    """A page; `following`: the key of its last item, where more items follow."""
 
     items: Sequence[T]
     following: Key | None
@@ -35,13 +35,13 @@ def searchset(
     following: Key | None,
     included: Iterable[Resource] = (),
 ) -> Answer:
-    """A page of `total` matches, what was asked to be included, and links to go on by."""
+    """Return a page of `total` matches, with included resources and links."""
     base = f"{services.base}/{kind}"
     links = [{"relation": "self", "url": search.link(base)}]
     if following is not None:
         links.append({"relation": "next", "url": search.link(base, following)})
     entries = [_entry(services, resource, "match") for resource in page]
-    # Each resource once, as FHIR asks: whichever was found and is included, too, was found.
+    # Each resource once, as FHIR requires: a match that is also included counts as a match.
     entries += [_entry(services, resource, "include") for resource in included]
     unique = {entry["fullUrl"]: entry for entry in reversed(entries)}
     return resource_answer(
@@ -63,7 +63,7 @@ def page_of(
     parts: int = 1,
     backwards: bool = False,
 ) -> ResultPage[T]:
-    """Return the page of a list that is known in whole, in order of `key`: unique, `parts` long."""
+    """Return the page of a complete list, in order of `key`: unique, `parts` long."""
     ordered = sorted(found, key=key, reverse=backwards)
     after = search.after(parts)
     if after is not None:

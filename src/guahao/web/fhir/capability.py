@@ -25,7 +25,7 @@ _NOTES = {
     "Patient": "The account's own; the document's number is masked.",
     "Schedule": "`actor`: one HealthcareService or one or more Locations.",
 }
-# What a parameter does where FHIR's definition leaves it open, or we are broader.
+# Parameters whose behaviour FHIR leaves open, or that we extend.
 _BROADER = {
     "name": "A part of the name, Chinese or English; of a Patient: how it begins.",
     "address": "The district, exactly.",
@@ -85,7 +85,7 @@ RESOURCES: dict[str, tuple[tuple[str, ...], dict[str, str], tuple[str, ...]]] = 
 
 
 def capability_routes() -> list[Route]:
-    """GET /metadata."""
+    """Return the route GET /metadata."""
     return [Route("GET", "/metadata", _metadata)]
 
 
@@ -126,7 +126,7 @@ def _resource(kind: str) -> dict[str, Any]:
         "updateCreate": False,
         "conditionalCreate": False,
         "searchInclude": list(includes) or None,
-        "searchParam": [_parameter(*one) for one in parameters.items()],
+        "searchParam": [_parameter(*item) for item in parameters.items()],
     }
 
 

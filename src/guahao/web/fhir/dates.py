@@ -1,4 +1,4 @@
-"""Dates of a FHIR search: a prefix, and a year, a month, a day or a moment of that precision."""
+"""Dates in FHIR searches: a prefix and a year, month, day or time of that precision."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Test = Callable[[datetime], bool]
 
 
 def in_range(values: Sequence[str] | None, name: str) -> Test:
-    """Whether a moment meets all of these (`ge2026-12`, `2026-12-03,2026-12-05`, `lt…T…Z`).
+    """Return a test for all conditions (`ge2026-12`, `2026-12-03,2026-12-05`, `lt…T…Z`).
 
-    Separated by commas: one of them is enough. A date is a whole day of the city; a moment
+    Of conditions separated by commas, any suffices. A date is a whole day of the city; a moment
     without an offset is the city's.
     """
     groups = [[_test(text, name) for text in value.split(",")] for value in values or ()]
@@ -30,13 +30,13 @@ def in_range(values: Sequence[str] | None, name: str) -> Test:
 
 
 def _test(text: str, name: str) -> Test:
-    found = _DATE.fullmatch(text.replace(" ", "+"))  # a plus sign that came as a space
+    found = _DATE.fullmatch(text.replace(" ", "+"))  # a plus sign decoded as a space
     if found is None:
         raise ProblemError("fhir_parameter_invalid", field=name)
     try:
         start = _start(found)
         end = _end(start, found)
-    except ValueError:  # no such day, no such time
+    except ValueError:  # not an existing day or time
         raise ProblemError("fhir_parameter_invalid", field=name) from None
     return {
         "eq": lambda moment: start <= moment < end,
@@ -51,7 +51,7 @@ def _test(text: str, name: str) -> Test:
 
 
 def _start(found: re.Match[str]) -> datetime:
-    """The first moment that is meant."""
+    """Return the first moment of the interval."""
     day = date(int(found["year"]), int(found["month"] or 1), int(found["day"] or 1))
     text = day.isoformat() + (found["clock"] or "").replace("Z", "+00:00")
     moment = datetime.fromisoformat(text)
@@ -59,7 +59,7 @@ def _start(found: re.Match[str]) -> datetime:
 
 
 def _end(start: datetime, found: re.Match[str]) -> datetime:
-    """The first moment after it that is no longer meant; the end of time is the last one."""
+    """Return the first moment after the interval, at most the last possible moment."""
     try:
         if found["clock"]:
             return start + timedelta(seconds=1 if found["seconds"] else 60)

@@ -21,7 +21,7 @@ _EVERY_HOSPITAL = 100_000
 
 
 def directory_routes() -> list[Route]:
-    """Read and search of all four."""
+    """Return read and search of all four resources."""
     hospitals = (("Organization", resources.organization), ("Location", resources.location))
     departments = (
         ("HealthcareService", resources.healthcare_service),
@@ -109,12 +109,12 @@ def _services(services: Services, request: ApiRequest) -> tuple[Search, Departme
     hospital_ids = all_of(
         asked.ids("organization", "Organization"), asked.ids("location", "Location")
     )
-    names = [name for one in ("name", "service-type") if (name := asked.text(one))]
+    names = [name for key in ("name", "service-type") if (name := asked.text(key))]
     return asked, DepartmentsAsked(asked.ids("_id"), hospital_ids, names)
 
 
 def _schedules(services: Services, request: ApiRequest) -> tuple[Search, DepartmentsAsked]:
-    """`actor` is a service or a location, of one kind alone."""
+    """Read `actor`, which names services or locations, but not both."""
     asked = read_search(services, request, "actor", "service-type")
     ids, hospital_ids = asked.ids("_id"), None
     if actor := asked.text("actor"):

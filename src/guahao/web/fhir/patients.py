@@ -1,4 +1,4 @@
-"""Patient: the account's own patients, and nobody else's."""
+"""Patient: only the account's own patients."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from guahao.web.http.reading import ApiRequest, ProblemError, read_id
 
 
 def patient_routes() -> list[Route]:
-    """Read and search."""
+    """Return read and search."""
     return [Route("GET", "/Patient/{id}", _read), *search_routes("Patient", _search)]
 
 
 async def own_patients(services: Services, request: ApiRequest) -> list[PatientView]:
-    """The patients of the account whose token the request carries."""
+    """Return the patients of the account whose token the request carries."""
     found = await account(services.platform, await services.tokens.account_of(request.scope))
     return [] if found is None else list(found.patients)
 

@@ -1,4 +1,4 @@
-"""Records as FHIR R4 resources. Making one validates it (fhir.resources).
+"""Records as FHIR R4 resources, which fhir.resources validates on creation.
 
 The models are those of R4B, FHIR 4.3, whose definitions of these resources are R4's:
 nothing here uses what R4B added. Names of our own systems begin with urn:guahao.
@@ -34,9 +34,9 @@ TITLE = "urn:guahao:title"
 FEE = "urn:guahao:fee-fen"
 DEPARTMENT = "urn:guahao:department"
 _DOCUMENT = "urn:guahao:id-type:"
-# An identifier that is shown only in part (FHIR's own way to say so).
+# Marks an identifier that is masked (an extension of FHIR).
 _RENDERED = "http://hl7.org/fhir/StructureDefinition/rendered-value"
-# How many can still book the slot (SMART Scheduling Links).
+# The number of free places (SMART Scheduling Links).
 _CAPACITY = "http://fhir-registry.smarthealthit.org/StructureDefinition/slot-capacity"
 _CANCEL_REASON = "http://terminology.hl7.org/CodeSystem/appointment-cancellation-reason"
 _DEPARTMENT_TYPE = {
@@ -45,11 +45,11 @@ _DEPARTMENT_TYPE = {
     "display": "Healthcare Provider",
 }
 
-# Where a hospital gives a session no hours of its own; FHIR wants both ends.
+# For sessions without hours of their own; FHIR requires start and end.
 _PERIOD_STARTS = {"morning": time(8, 0), "afternoon": time(13, 0), "evening": time(17, 30)}
 
 _SLOT_STATUS = {"available": "free", "full": "busy"}  # else busy-unavailable
-# `unverified` stays booked: whether the patient came, nobody knows yet.
+# `unverified` stays booked: attendance is not known yet.
 _STATUS = {
     "booked": "booked",
     "picked_up": "checked-in",
@@ -61,7 +61,7 @@ _STATUS = {
 
 
 def organization(view: HospitalView) -> Organization:
-    """A hospital."""
+    """Return a hospital."""
     return made(
         Organization,
         id=str(view.id),
@@ -75,7 +75,7 @@ def organization(view: HospitalView) -> Organization:
 
 
 def location(view: HospitalView) -> Location:
-    """The place of a hospital; a campus with a code of its own is its own hospital."""
+    """Return a hospital's location; a campus with its own code is a hospital of its own."""
     return made(
         Location,
         id=str(view.id),
@@ -97,7 +97,7 @@ def _address(view: HospitalView) -> Json:
 
 
 def healthcare_service(department: BookableDepartment) -> HealthcareService:
-    """A bookable department: one without a doctor's name, as the platform books (S1)."""
+    """Return a bookable department, without doctors, as the platform books (S1)."""
     return made(
         HealthcareService,
         id=str(department.id),
@@ -113,7 +113,7 @@ def healthcare_service(department: BookableDepartment) -> HealthcareService:
 
 
 def schedule(department: BookableDepartment) -> Schedule:
-    """A department's schedule; its slots are the clinic sessions."""
+    """Return a department's schedule; its slots are the clinic sessions."""
     return made(
         Schedule,
         id=str(department.id),
@@ -134,12 +134,12 @@ def service_type(department: BookableDepartment) -> Json:
 
 
 def slot(view: SessionView, state: str) -> Slot:
-    """A clinic session in its state (`rules.supply.releasing.session_state`)."""
+    """Return a clinic session in its state (`rules.supply.releasing.session_state`)."""
     return made(Slot, **slot_fields(view, state))
 
 
 def slot_fields(view: SessionView, state: str) -> Json:
-    """A Slot's elements before they are validated, for where there are thousands."""
+    """Return a Slot's elements without validation, which is too slow for thousands."""
     start, end = slot_times(view)
     fields: Json = {
         "id": str(view.id),
@@ -163,19 +163,19 @@ def slot_fields(view: SessionView, state: str) -> Json:
 
 
 def slot_status(state: str) -> str:
-    """FHIR's word for a session's state."""
+    """Return FHIR's status for a session's state."""
     return _SLOT_STATUS.get(state, "busy-unavailable")
 
 
 def slot_times(view: SessionView) -> tuple[datetime, datetime]:
-    """The session's own hours; else the period's, until the hospital's pick-up deadline."""
+    """Return the session's hours, else the period's, until the hospital's pick-up deadline."""
     start = view.starts_at or _PERIOD_STARTS[view.period]
     end = view.ends_at or max(view.rules.pickup_until(view.period), start)
     return city_time(view.visit_date, start), city_time(view.visit_date, end)
 
 
 def appointment(view: AppointmentView) -> Appointment:
-    """A booking for its owner, with the identification code."""
+    """Return a booking for its owner, with the identification code."""
     session = view.session
     start, end = slot_times(session)
     return made(
@@ -205,12 +205,12 @@ def appointment(view: AppointmentView) -> Appointment:
 
 
 def appointment_status(view: AppointmentView) -> str:
-    """FHIR's word for a booking's status."""
+    """Return FHIR's status for a booking's status."""
     return _STATUS[view.status]
 
 
 def actors(view: AppointmentView) -> tuple[str, str, str]:
-    """Who and what takes part: the references of `participant`."""
+    """Return the references of `participant`."""
     session = view.session
     return (
         f"Patient/{view.patient.id}",
@@ -225,7 +225,7 @@ def _cancel_reason(status: str) -> Json | None:
 
 
 def patient(view: PatientView) -> Patient:
-    """The owner's own patient; the document's number is masked, as in the JSON API."""
+    """Return a patient for its owner; the document number is masked, as in the JSON API."""
     identifier: Json = {
         "use": "official",
         "system": f"{_DOCUMENT}{view.id_type}",

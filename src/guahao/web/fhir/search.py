@@ -1,4 +1,4 @@
-"""Reading a FHIR search: parameters, references, paging.
+"""Parsing of FHIR searches: parameters, references and paging.
 
 A parameter given twice means both (AND), a comma one or the other (OR). What narrows a search
 and is not understood is refused, so that nobody takes more for less: a modifier, a chain, a
@@ -24,20 +24,20 @@ _FORMATS = frozenset({"json", "application/json", "application/fhir+json"})
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """The parameters that were understood; `base` is ours, for references that begin with it."""
+    """The known parameters of a search; `base`: our base URL, for absolute references."""
 
     base: str
     given: dict[str, list[str]] = field(default_factory=dict)
 
     def text(self, name: str) -> str | None:
-        """The one value of a parameter, or None."""
+        """Return the only value of a parameter, or None."""
         values = self.given.get(name, [])
         if len(values) > 1:
             raise ProblemError("fhir_parameter_invalid", field=name)
         return values[0] if values else None
 
     def ids(self, name: str, kind: str | None = None) -> list[int] | None:
-        """The ids that a parameter leaves; `kind`: of references, `Kind/1` or just `1`.
+        """Return the ids that a parameter allows; `kind`: of references, `Kind/1` or just `1`.
 
         What is no id of ours names nothing and is left out; None where nothing was asked.
         """
@@ -50,42 +50,44 @@ class Search:
         return sorted(id for id in set.intersection(*groups) if id is not None)
 
     def id_of(self, reference: str, kind: str | None) -> int | None:
-        """The id of `Kind/1`, alone or under our own base; without a kind, of `1`."""
+        """Return the id of `Kind/1`, relative or under our base URL; without a kind, of `1`."""
         return reference_id(reference.removeprefix(f"{self.base}/"), kind)
 
     def refers(self, name: str) -> Callable[..., bool]:
-        """Whether a resource with these references (`Kind/1`) is meant by the parameter."""
+        """Return whether the parameter matches a resource with these references (`Kind/1`)."""
         groups = [
             {text.removeprefix(f"{self.base}/") for text in _alternatives(value, name)}
             for value in self.given.get(name, ())
         ]
 
         def is_meant(*references: str) -> bool:
-            known = {*references, *(one.partition("/")[2] for one in references)}
+            known = {*references, *(reference.partition("/")[2] for reference in references)}
             return all(known & group for group in groups)
 
         return is_meant
 
     def tokens(self, name: str) -> Callable[..., bool]:
-        """Whether any of these tokens, each `(system, code)`, is meant: `code`, `system|code`."""
+        """Return whether the parameter (`code`, `system|code`) matches any `(system, code)`."""
         groups = [_alternatives(value, name) for value in self.given.get(name, ())]
 
         def is_meant(*tokens: tuple[str, str]) -> bool:
-            return all(any(_is_token(t, *one) for t in group for one in tokens) for group in groups)
+            return all(
+                any(_is_token(t, *token) for t in group for token in tokens) for group in groups
+            )
 
         return is_meant
 
     def words(self, name: str) -> set[str] | None:
-        """The codes that a parameter leaves, or None where it was not given."""
+        """Return the codes that a parameter allows; None where it is missing."""
         if name not in self.given:
             return None
         return set.intersection(
-            *({one.rpartition("|")[2] for one in v.split(",")} for v in self.given[name])
+            *({code.rpartition("|")[2] for code in v.split(",")} for v in self.given[name])
         )
 
     @property
     def count(self) -> int:
-        """How many resources a page, at most COUNT_MAX; 0: only how many there are."""
+        """Return the page size, at most COUNT_MAX; 0 asks for the total only."""
         return min(_whole(self.text("_count"), "_count", COUNT_DEFAULT), COUNT_MAX)
 
     def after(self, parts: int) -> tuple[int, ...] | None:
@@ -103,18 +105,18 @@ class Search:
 
     @property
     def includes(self) -> set[str]:
-        """What else is wished for, as `Slot:schedule`."""
+        """Return the resources to include, such as `Slot:schedule`."""
         return set(self.given.get("_include", ()))
 
     def backwards(self, name: str) -> bool:
-        """Whether `_sort` asks for the latest first; `name` is the one parameter to sort by."""
+        """Return whether `_sort` is descending; `name` is the only parameter to sort by."""
         wish = self.text("_sort")
         if wish not in (None, name, f"-{name}"):
             raise ProblemError("fhir_parameter_invalid", field="_sort")
         return wish == f"-{name}"
 
     def link(self, base: str, after: tuple[int, ...] | None = None) -> str:
-        """Return the search as it was understood; `after`: its page after this key."""
+        """Return the URL of the search; `after`: of its page after this key."""
         pairs = [(n, v) for n, values in self.given.items() for v in values]
         if after is not None:
             pairs = [(n, v) for n, v in pairs if n != "_cursor"]
@@ -123,10 +125,10 @@ class Search:
 
 
 def read_search(services: Services, request: ApiRequest, *known: str) -> Search:
-    """The query string; a parameter that is not `known` is left out, as FHIR asks.
+    """Parse the query string; parameters that are not `known` are ignored, as FHIR requires.
 
-    With `Prefer: handling=strict` it is refused instead. A modifier (`name:exact`) and a
-    chain (`schedule.actor`) of one that is known are refused in any case: so asks FHIR.
+    With `Prefer: handling=strict` they are refused instead. Modifiers (`name:exact`) and chains
+    (`schedule.actor`) of known parameters are always refused, as FHIR requires.
     """
     strict = b"handling=strict" in (header(request.scope, b"prefer") or b"")
     known_here = _ALWAYS.union(known)
@@ -178,15 +180,15 @@ def _is_token(asked: str, system: str, code: str) -> bool:
 
 
 def reference_id(text: str, kind: str | None = None) -> int | None:
-    """The id of `Kind/1` or of `1`; None for anything else."""
+    """Return the id of `Kind/1` or of `1`; None for other texts."""
     if kind is not None:
         text = text.removeprefix(f"{kind}/")
     return as_id(text)
 
 
 def all_of(*constraints: Iterable[int] | None) -> list[int] | None:
-    """The ids that every constraint leaves; None where there is no constraint."""
-    asked = [set(one) for one in constraints if one is not None]
+    """Return the ids that all constraints allow; None where there is no constraint."""
+    asked = [set(ids) for ids in constraints if ids is not None]
     return sorted(set.intersection(*asked)) if asked else None
 
 

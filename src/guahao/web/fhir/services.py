@@ -1,4 +1,4 @@
-"""What every FHIR interaction works with, and how one becomes a route."""
+"""The services that FHIR interactions use, and their routes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Handler = Callable[["Services", ApiRequest], Awaitable[ASGIApp]]
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The platform and the desk behind, the words and the tokens before."""
+    """The services that handlers use: platform, booking desk, replies, tokens and callers."""
 
     platform: Platform
     desk: Desk
@@ -43,13 +43,13 @@ class Services:
 
     @property
     def base(self) -> str:
-        """What a resource's full URL begins with."""
+        """Return the base URL of the resources."""
         return f"{self.platform.settings.public_base}{PREFIX}"
 
     def refusal(
         self, request: ApiRequest, code: str, *, retry_after_seconds: int | None = None
     ) -> Answer:
-        """An outcome that is not what the caller wished for, as an OperationOutcome."""
+        """Return a refusal as an OperationOutcome."""
         problem = self.replies.problem(
             code, reader_language(request.scope), retry_after_seconds=retry_after_seconds
         )
@@ -58,14 +58,14 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """An interaction: its method, its path under PREFIX and what answers it."""
+    """An interaction: its method, its path under PREFIX and its handler."""
 
     method: Literal["GET", "POST", "PUT", "PATCH"]
     path: str
     handler: Handler
 
     def for_litestar(self, services: Services) -> HTTPRouteHandler:
-        """Ids in the path stay text: what is no id is a 404 in our own words."""
+        """Convert to Litestar's handler. Ids stay text, so that an invalid id is our own 404."""
 
         async def answer(request: ApiRequest) -> ASGIApp:
             check_format(request)
@@ -77,7 +77,7 @@ class Route:
 
 
 def search_routes(kind: str, search: Handler) -> list[Route]:
-    """A search by GET, and by POST of the same parameters as a form, off the log's lines."""
+    """Return a search by GET, and by POST of a form, which proxies do not log."""
 
     async def by_post(services: Services, request: ApiRequest) -> ASGIApp:
         content_type = header(request.scope, b"content-type") or b""
@@ -92,29 +92,31 @@ def search_routes(kind: str, search: Handler) -> list[Route]:
 
 
 def check_format(request: ApiRequest) -> None:
-    """Raise ProblemError (406) where the caller takes no JSON of this version of FHIR."""
+    """Raise ProblemError (406) where the client does not accept JSON of this FHIR version."""
     accepted = header(request.scope, b"accept")
-    if accepted is None or any(_is_served(one) for one in accepted.lower().split(b",")):
+    if accepted is None or any(
+        _is_served(media_range) for media_range in accepted.lower().split(b",")
+    ):
         return
     raise ProblemError("fhir_format")
 
 
 def _is_served(media_range: bytes) -> bool:
     media_type, *parameters = (part.strip() for part in media_range.split(b";"))
-    told = dict(part.partition(b"=")[::2] for part in parameters)
-    if _NEVER.fullmatch(told.get(b"q", b"1")):
+    given = dict(part.partition(b"=")[::2] for part in parameters)
+    if _NEVER.fullmatch(given.get(b"q", b"1")):
         return False
-    return media_type in _SERVED and told.get(b"fhirversion", b"4.0") in (b"4.0", b"4.0.1")
+    return media_type in _SERVED and given.get(b"fhirversion", b"4.0") in (b"4.0", b"4.0.1")
 
 
 def made(model: type[R], **fields: Any) -> R:
-    """A resource of these elements, which may be plain dicts; validated as it is made."""
+    """Create and validate a resource from elements, which may be plain dicts."""
     resource: R = model.model_validate(fields)
     return resource
 
 
 def resource_answer(resource: Resource, status: int = 200, headers: Headers = ()) -> Answer:
-    """A resource, which was validated when it was made, as JSON."""
+    """Return a resource as JSON; it was validated when it was created."""
     body = resource.model_dump_json().encode()
     sent = [
         (b"content-type", f"{FHIR_JSON}; charset=utf-8".encode()),

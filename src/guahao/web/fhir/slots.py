@@ -1,4 +1,4 @@
-"""Slot: clinic sessions. A search names the schedule; for all of the city there is bulk."""
+"""Slot: clinic sessions. A search names the schedule; `bulk` covers the whole city."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Listed = tuple[SessionView, str]
 
 
 def slot_routes() -> list[Route]:
-    """Read and search."""
+    """Return read and search."""
     return [Route("GET", "/Slot/{id}", _read), *search_routes("Slot", _search)]
 
 
@@ -50,7 +50,7 @@ async def _search(services: Services, request: ApiRequest) -> ASGIApp:
         and (wanted is None or resources.slot_status(state) in wanted)
     ]
     shown = page_of(found, asked, _place, parts=2, backwards=asked.backwards("start"))
-    page = [resources.slot(*one) for one in shown.items]
+    page = [resources.slot(*listing) for listing in shown.items]
     included = _schedules(departments, page) if "Slot:schedule" in asked.includes else []
     return searchset(
         services,
@@ -64,7 +64,7 @@ async def _search(services: Services, request: ApiRequest) -> ASGIApp:
 
 
 def _place(listed: Listed) -> tuple[int, int]:
-    """Where a session stands in the order of a search: by its start, then by its id."""
+    """Return a session's sort key in a search: its start, then its id."""
     view, _ = listed
     return int(resources.slot_times(view)[0].timestamp()), view.id
 
@@ -72,13 +72,13 @@ def _place(listed: Listed) -> tuple[int, int]:
 def _schedules(departments: list[BookableDepartment], page: list[Slot]) -> list[Resource]:
     shown = {slot.schedule.reference for slot in page}
     made = [resources.schedule(department) for department in departments]
-    return [one for one in made if f"Schedule/{one.id}" in shown]
+    return [schedule for schedule in made if f"Schedule/{schedule.id}" in shown]
 
 
 async def _listed(
     services: Services, asked: Search
 ) -> tuple[list[BookableDepartment], list[Listed]]:
-    """The sessions asked for by `_id` or by `schedule`, one of which is needed."""
+    """Return the sessions by `_id` or `schedule`; a search needs at least one of these."""
     ids, schedules = asked.ids("_id"), asked.ids("schedule", "Schedule")
     if ids is not None:
         listed = [

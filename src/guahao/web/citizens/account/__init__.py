@@ -1,1 +1,1 @@
-"""Logging in, patients, privacy."""
+"""The pages for logging in, patients and privacy."""

@@ -1,4 +1,4 @@
-"""我的: whose account this is, its patients and how they stand (S3, S13, S16)."""
+"""我的: the account, its patients and their no-shows (S3, S13, S16)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from guahao.web.words.replies import Problem
 
 PATIENTS_PATH = "/patients"
 _FIELDS = ("name", "id_type", "id_no", "birth_date")
-# Where a refusal stands: at the field that mends it, or over the form.
+# The field at which a refusal is shown; others are shown above the form.
 _AT_FIELD: dict[str, str] = {
     PatientRefusal.NAME_INVALID: "name",
     PatientRefusal.OTHER_NAME: "name",
@@ -35,7 +35,7 @@ _AT_FIELD: dict[str, str] = {
 
 
 def account_pages() -> list[Route]:
-    """/me, /patients and /patients/new."""
+    """Return the routes of /me, /patients and /patients/new."""
     return [
         Route("GET", "/me", _me),
         Route("GET", PATIENTS_PATH, _patients),
@@ -45,12 +45,12 @@ def account_pages() -> list[Route]:
 
 
 async def _me(page: Page) -> ASGIApp:
-    """The phone, the patients, the switches, the way out."""
+    """Show the phone, the patients, the switches and the logout."""
     return page.render("me.html", account=await _own(page))
 
 
 async def _patients(page: Page) -> ASGIApp:
-    """The account's patients, with no-shows and any suspension."""
+    """Show the account's patients, with no-shows and suspensions."""
     found = await standings(page.services.platform, page.owner)
     return page.render(
         "patients.html",
@@ -62,7 +62,7 @@ async def _patients(page: Page) -> ASGIApp:
 
 
 async def _new_patient(page: Page) -> ASGIApp:
-    """An empty form, or what was typed when the login expired; none where nobody fits in."""
+    """Show the form, filled in after an expired login; no form where the account is full."""
     view = await _own(page)
     typed = {name: page.kept.get(name, "") for name in _FIELDS}
     if len(view.patients) >= PATIENTS_PER_PHONE:
@@ -84,7 +84,7 @@ def _patient_form(page: Page, typed: dict[str, str], problem: Problem | None = N
 
 
 async def _add_patient(page: Page) -> ASGIApp:
-    """Register; a form sent twice finds its patient there and is content."""
+    """Register a patient; a form sent twice succeeds, since the patient already exists."""
     typed = {name: page.form.get(name, "") for name in _FIELDS}
     wait_seconds = page.services.desk.velocity.registration(
         page.owner, page.services.callers.of(page.request.scope), page.now.timestamp()

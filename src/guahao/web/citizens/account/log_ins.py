@@ -1,4 +1,4 @@
-"""登录设备: where the account is logged in; ending one log-in, or all of them."""
+"""登录设备: the account's log-ins, and ending one or all of them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _ALL = "all"
 
 
 def log_in_pages() -> list[Route]:
-    """GET and POST /me/log-ins."""
+    """Return GET and POST /me/log-ins."""
     return [Route("GET", LOG_INS_PATH, _listed), Route("POST", LOG_INS_PATH, _end)]
 
 
 async def _listed(page: Page) -> ASGIApp:
-    """Every log-in that lives, this one marked."""
+    """Show all live log-ins, with the current one marked."""
     owner, own = page.owner, page.log_in
     return page.render(
         "log_ins.html",
@@ -30,7 +30,7 @@ async def _listed(page: Page) -> ASGIApp:
 
 
 async def _end(page: Page) -> ASGIApp:
-    """End one, or all; whoever ended their own logs in again."""
+    """End a log-in, or all; visitors who end their own log in again."""
     owner, own, wanted = page.owner, page.log_in, page.form.get("end", "")
     if wanted == _ALL:
         await log_out_everywhere(page.services.platform, owner)

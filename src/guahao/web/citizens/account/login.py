@@ -1,4 +1,4 @@
-"""Logging in: a phone, a little work by the browser, a one-time password; logging out (S2).
+"""Logging in by phone, proof of work and one-time password, and logging out (S2).
 
 On a new device, or after a long time, a patient's document number as well: a phone number may
 have got a new holder.
@@ -59,7 +59,7 @@ NEW_HOLDER_PATH = f"{LOGIN_PATH}/new-holder"
 
 
 def login_pages() -> list[Route]:
-    """/login, its challenge, its code, its confirmation; POST /logout."""
+    """Return the routes of /login, its challenge, code and confirmation, and of /logout."""
     return [
         Route("GET", LOGIN_PATH, _login),
         Route("POST", LOGIN_PATH, _send),
@@ -75,7 +75,7 @@ def login_pages() -> list[Route]:
 
 
 async def _login(page: Page) -> ASGIApp:
-    """Which phone? Whoever was logged in and is no longer is told so."""
+    """Ask for the phone; visitors whose login has expired learn that."""
     if page.account_id is not None:
         return page.redirect(page.back())
     if page.log_in is not None:
@@ -99,7 +99,7 @@ def _phone_form(page: Page, phone: str, problem: Problem | None = None, level: i
 
 
 async def _challenge(page: Page) -> ASGIApp:
-    """What the browser is to solve: as hard as it is now, or harder where it was told so."""
+    """Return the browser's challenge, at the current level or a higher one that was requested."""
     caller = page.services.callers.of(page.request.scope)
     wanted = page.query("level")
     level = int(wanted) if wanted in map(str, range(LEVEL_MAX + 1)) else 0
@@ -108,7 +108,7 @@ async def _challenge(page: Page) -> ASGIApp:
 
 
 async def _send(page: Page) -> ASGIApp:
-    """Send a one-time password; the same form once more sends none again."""
+    """Send a one-time password; the same form sent again does not send another."""
     phone = page.form.get("phone", "")
     proof = verified(page.services.proof_key, page.now, page.form.get("proof", ""))
     about(page.request.scope, phone=valid_phone(phone))
@@ -130,15 +130,15 @@ async def _send(page: Page) -> ASGIApp:
         case ProofRequired(level):
             return _phone_form(page, phone, _proof_required(page), level)
         case OtpSent(request_id):
-            # Kept sealed in the browser: a phone has no place in an address, and the request's
-            # id is what strangers must not have.
+            # In a sealed cookie: a phone must not appear in a URL, and the request's id must stay
+            # secret.
             number = (valid_phone(phone) or "").removeprefix("+86")
             page.seal(cookies.PHONE, f"{number} {request_id}")
     return page.redirect(_with_next(page, CODE_PATH))
 
 
 async def _code(page: Page) -> ASGIApp:
-    """Which one-time password?"""
+    """Ask for the one-time password."""
     phone, request_id = _asked(page)
     if not request_id:
         return page.redirect(_with_next(page, LOGIN_PATH))
@@ -146,7 +146,7 @@ async def _code(page: Page) -> ASGIApp:
 
 
 def _asked(page: Page) -> tuple[str, str]:
-    """For which phone a password was asked here, and the request's id; empty where it was not."""
+    """Return the phone and the request's id of the requested password; empty without one."""
     phone, _, request_id = (page.sealed(cookies.PHONE) or "").partition(" ")
     return phone, request_id
 
@@ -162,7 +162,7 @@ def _code_form(page: Page, phone: str, problem: Problem | None = None) -> ASGIAp
 
 
 async def _open(page: Page) -> ASGIApp:
-    """The password proves the phone: the token goes into a cookie, the visitor goes on."""
+    """Verify the password, set the log-in's cookie and continue."""
     phone, request_id = _asked(page)
     if not request_id:
         return page.redirect(_with_next(page, LOGIN_PATH))
@@ -184,13 +184,13 @@ async def _open(page: Page) -> ASGIApp:
             return _code_form(page, phone, _throttled(page, seconds))
         case InvalidPhone():
             return page.redirect(_with_next(page, LOGIN_PATH))
-    if page.log_in is not None:  # whoever was logged in here is no longer
+    if page.log_in is not None:  # end the previous log-in of this browser
         await log_out(page.services.platform, page.log_in.account_id, page.log_in.id)
     return await _go_on(page, outcome)
 
 
 async def _go_on(page: Page, begun: LoggedIn) -> ASGIApp:
-    """Keep the log-in in the browser and lead on; first to the question for a document."""
+    """Set the log-in's cookie and continue, or first ask for a document."""
     token = page.services.tokens.issue(begun.account_id, begun.log_in_id, PAGES_SECONDS)
     page.set_cookie(cookies.SESSION, token)
     page.seal(cookies.OWN_DEVICE, begun.device)
@@ -201,9 +201,9 @@ async def _go_on(page: Page, begun: LoggedIn) -> ASGIApp:
 
 
 async def _at_last(page: Page, account_id: int) -> ASGIApp:
-    """Bind the browser's user of WeChat, now that account and person are sure; and go on.
+    """Bind the browser's WeChat user, now that the log-in is confirmed, and continue.
 
-    Who has not consented to the notice, which says what is kept of WeChat, is asked first.
+    Owners who have not consented to the notice on WeChat data are asked first.
     """
     platform = page.services.platform
     is_pending = pending_openid(platform, page.request.scope) is not None
@@ -215,7 +215,7 @@ async def _at_last(page: Page, account_id: int) -> ASGIApp:
 
 
 async def _ask_to_confirm(page: Page) -> ASGIApp:
-    """Whose patients are these?"""
+    """Ask to confirm that the patients are the visitor's."""
     if page.account_id is not None:
         return page.redirect(page.back())
     if page.log_in is None:
@@ -235,7 +235,7 @@ def _confirm_form(page: Page, problem: Problem | None = None) -> ASGIApp:
 
 
 async def _confirm(page: Page) -> ASGIApp:
-    """The document number of one of the account's patients."""
+    """Check the document number of a patient of the account."""
     if page.log_in is None:
         return page.redirect(_with_next(page, LOGIN_PATH))
     about(page.request.scope, account_id=page.log_in.account_id)
@@ -257,7 +257,7 @@ async def _confirm(page: Page) -> ASGIApp:
 
 
 async def _ask_new_holder(page: Page) -> ASGIApp:
-    """What happens to the former holder's patients, before anything does."""
+    """Explain what will happen to the former holder's patients."""
     if page.account_id is not None:
         return page.redirect(page.back())
     if page.log_in is None:
@@ -275,7 +275,7 @@ def _new_holder_form(page: Page, problem: Problem | None = None) -> ASGIApp:
 
 
 async def _new_holder(page: Page) -> ASGIApp:
-    """An empty account for the phone's new holder."""
+    """Start an empty account for the phone's new holder."""
     if page.log_in is None:
         raise LoginNeededError
     outcome = await start_over(page.services.platform, page.log_in.id, page.language, _device(page))
@@ -291,7 +291,7 @@ async def _new_holder(page: Page) -> ASGIApp:
 
 
 async def _log_out(page: Page) -> ASGIApp:
-    """End the log-in, and forget whatever of the visitor's is kept in the browser."""
+    """End the log-in, and clear the visitor's data in the browser."""
     if page.log_in is not None:
         await log_out(page.services.platform, page.log_in.account_id, page.log_in.id)
     for name in (cookies.SESSION, cookies.PHONE, cookies.KEPT):
@@ -305,7 +305,7 @@ def _device(page: Page) -> Device:
 
 
 def _proof_required(page: Page) -> Problem:
-    """For people: a browser with scripts does the work by itself."""
+    """Write a problem for people: with scripts the browser solves the challenge by itself."""
     words = page.say(
         "现在请求较多。请再按一次“获取验证码”，等几秒自动完成验证。浏览器不能运行脚本的，请稍后再试，或拨打{hotline}。",
         hotline=page.hotline,
@@ -314,7 +314,7 @@ def _proof_required(page: Page) -> Problem:
 
 
 def _throttled(page: Page, seconds: int) -> Problem:
-    """In minutes, as people count them."""
+    """Write a wait in whole minutes."""
     page.add_header("retry-after", str(seconds))
     words = page.say(
         "获取或尝试验证码的次数过多，请在{minutes}分钟后再试，或拨打{hotline}，由客服帮您办。",

@@ -1,4 +1,4 @@
-"""个人信息: a copy of what is stored of the account, and erasing it, by its owner."""
+"""个人信息: a copy of the account's stored data, and erasing it, by its owner."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ERASE_PATH = f"{DATA_PATH}/erase"
 
 
 def own_data_pages() -> list[Route]:
-    """/me/data and /me/data/erase."""
+    """Return the routes of /me/data and /me/data/erase."""
     return [
         Route("GET", DATA_PATH, _data),
         Route("POST", DATA_PATH, _export),
@@ -43,7 +43,7 @@ async def _data(page: Page, problem: Problem | None = None) -> ASGIApp:
 
 
 async def _export(page: Page) -> ASGIApp:
-    """The copy as a file that nobody caches."""
+    """Download the copy as a file that is not cached."""
     data = await own_export(page.services.platform, page.holder, page.form.get("id_no", ""))
     if data is None:
         raise LoginNeededError
@@ -59,7 +59,7 @@ async def _ask(page: Page, problem: Problem | None = None) -> ASGIApp:
 
 
 async def _erase(page: Page) -> ASGIApp:
-    """Erase what the owner has confirmed twice: by the box and by a document."""
+    """Erase the data, which the owner confirms by a box and by a document."""
     if page.form.get("understood") != "on":
         return await _ask(page)
     outcome = await own_erase(page.services.platform, page.holder, page.form.get("id_no", ""))

@@ -1,4 +1,4 @@
-"""/privacy: the notice, in the version that people consent to; /me/consent: consenting to it."""
+"""/privacy: the current privacy notice; /me/consent: consenting to it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from guahao.web.words.replies import Problem
 
 
 def privacy_pages() -> list[Route]:
-    """/privacy and /me/consent."""
+    """Return the routes of /privacy and /me/consent."""
     return [
         Route("GET", "/privacy", _notice),
         Route("GET", CONSENT_PATH, _ask),
@@ -33,7 +33,7 @@ async def _notice(page: Page) -> ASGIApp:
 
 
 async def _ask(page: Page, problem: Problem | None = None) -> ASGIApp:
-    """What the notice is asked for: a new version, or what WeChat says who somebody is."""
+    """Ask for consent to a new version of the notice, or to the use of WeChat's user id."""
     binds = pending_openid(page.services.platform, page.request.scope) is not None
     if problem is None and not binds and await has_consented(page.services.platform, page.holder):
         return page.redirect(page.back())
@@ -49,12 +49,12 @@ async def _ask(page: Page, problem: Problem | None = None) -> ASGIApp:
 
 
 def _was_asked_before(page: Page) -> bool:
-    """Whether only the link to WeChat waits for consent, so that the visitor may go on without."""
+    """Return whether only the link to WeChat needs consent, which the visitor can skip."""
     return page.log_in is not None and page.log_in.notice_version in (None, NOTICE_VERSION)
 
 
 async def _consent(page: Page) -> ASGIApp:
-    """Record the consent, bind the browser's user of WeChat, and go on."""
+    """Record the consent, bind the browser's WeChat user, and continue."""
     account_id, platform = page.holder, page.services.platform
     version = page.form.get("consent", "")
     if version != NOTICE_VERSION:

@@ -1,4 +1,4 @@
-"""Removing a patient from the account, by its owner: asks first."""
+"""Removing a patient from the account, by its owner, after a question."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _REMOVE = "/patients/{patient_id}/remove"
 
 
 def removing_pages() -> list[Route]:
-    """/patients/…/remove."""
+    """Return the routes of /patients/…/remove."""
     return [Route("GET", _REMOVE, _ask), Route("POST", _REMOVE, _remove)]
 
 
