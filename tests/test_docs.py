@@ -74,3 +74,16 @@ def anchors(page: Path) -> set[str]:
 def test_no_lock_and_no_file_for_newcomers_names_a_registry() -> None:
     for file in tracked("requirements/*.txt", "mkdocs.yml", ".github", ".pre-commit-config.yaml"):
         assert not REGISTRY.search(file.read_text(encoding="utf-8")), file
+
+
+def test_what_the_recipes_name_is_there() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:src|tests|docs|deploy)/[\w/.-]+)`", text)
+    assert len(named) > 20
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_the_pictures_stay_small() -> None:
+    pictures = list((DOCS / "pictures").glob("*.png"))
+    assert pictures
+    assert sum(picture.stat().st_size for picture in pictures) < 600_000
