@@ -29,7 +29,7 @@ from tests.crowd import add_clinic, open_desk
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.one_time_passwords import request_otp
 from guahao.jobs import FREED_MAX, create_jobs
-from guahao.notices.gateway import Failed, Outcome, Parcel
+from guahao.notices.gateway import Failed, Outcome, OutgoingMessage
 from guahao.notices.outbox import OutboxGateway
 from guahao.rules.kernel.facts import Actor
 from guahao.store.kernel import throttle
@@ -72,10 +72,10 @@ class Unsteady(OutboxGateway):
 
     up = False
 
-    async def send(self, parcel: Parcel) -> Outcome:
+    async def send(self, outgoing: OutgoingMessage) -> Outcome:
         if not self.up:
             return Failed(permanent=False)
-        return await super().send(parcel)
+        return await super().send(outgoing)
 
 
 class Hanging(OutboxGateway):
@@ -83,10 +83,10 @@ class Hanging(OutboxGateway):
 
     up: asyncio.Event
 
-    async def send(self, parcel: Parcel) -> Outcome:
-        if parcel.kind != "otp":
+    async def send(self, outgoing: OutgoingMessage) -> Outcome:
+        if outgoing.kind != "otp":
             await self.up.wait()
-        return await super().send(parcel)
+        return await super().send(outgoing)
 
 
 @pytest.fixture

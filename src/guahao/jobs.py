@@ -30,7 +30,7 @@ from guahao.flows.people.privacy import retention
 from guahao.flows.policy import policies, policy_trials
 from guahao.flows.supply import schedules, stops
 from guahao.flows.supply.imports import importing
-from guahao.notices.deliver import Courier, TryAgain
+from guahao.notices.deliver import MessageSender, TryAgain
 from guahao.notices.gateway import Gateway
 from guahao.pushing.pusher import Pusher
 from guahao.pushing.sender import AllowedAddresses, WebhookSender
@@ -79,12 +79,12 @@ def create_jobs(
     `sender` tells hospitals, by the operator's settings where it is not given.
     """
     app = App(connector=connector or PsycopgConnector(conninfo=platform.db.url))
-    courier = Courier(
+    message_sender = MessageSender(
         platform.db, platform.vault, platform.policies, platform.settings.hotline, gateway, wechat
     )
     recording = Recording(platform)
-    _add_delivery(app, courier)
-    _add_redelivery(app, recording, platform, courier)
+    _add_delivery(app, message_sender)
+    _add_redelivery(app, recording, platform, message_sender)
     _add_periodic_flows(app, recording, platform)
     _add_imports(app, recording, platform)
     _add_policy_trials(app, platform)
@@ -98,11 +98,11 @@ def _sender(platform: Platform) -> WebhookSender:
     return WebhookSender(AllowedAddresses(settings.demo, settings.webhook_networks))
 
 
-def _add_delivery(app: App, courier: Courier) -> None:
+def _add_delivery(app: App, message_sender: MessageSender) -> None:
     @app.task(name="deliver_messages", queue=NOTICES, retry=AFTER_DATABASE_ERRORS)
     async def deliver_messages(message_ids: list[int]) -> None:
         """Send messages; defer a later job for those that fail for now."""
-        for again in await courier.deliver(message_ids):
+        for again in await message_sender.deliver(message_ids):
             await _deliver_later(app, again)
 
 
@@ -116,7 +116,9 @@ async def _deliver_later(app: App, again: TryAgain) -> None:
     await later.defer_async(message_ids=list(again.message_ids))
 
 
-def _add_redelivery(app: App, recording: Recording, platform: Platform, courier: Courier) -> None:
+def _add_redelivery(
+    app: App, recording: Recording, platform: Platform, message_sender: MessageSender
+) -> None:
     async def redeliver() -> None:
         """Deliver messages whose job was lost or failed."""
         await overdue.give_up(platform)
@@ -130,7 +132,7 @@ def _add_redelivery(app: App, recording: Recording, platform: Platform, courier:
         last = uptime() + REDELIVERING_SECONDS
         while uptime() < last:
             lost = await overdue.find_undelivered(platform, soon_expired=soon_expired)
-            for again in await courier.deliver(lost):
+            for again in await message_sender.deliver(lost):
                 await _deliver_later(app, again)
             if len(lost) < overdue.BATCH:
                 return
@@ -139,7 +141,7 @@ def _add_redelivery(app: App, recording: Recording, platform: Platform, courier:
         """Look up messages that the provider accepted without sending a receipt."""
         while True:
             silent = await overdue.claim_without_receipt(platform)
-            await courier.ask_for_receipts(silent)
+            await message_sender.ask_for_receipts(silent)
             if len(silent) < overdue.BATCH:
                 return
 

@@ -11,7 +11,7 @@ from tests.web.staff_site import add_member
 from guahao.flows.call_centre import call_tasks
 from guahao.flows.kernel.platform import Platform
 from guahao.notices.deliver import LONGEST_WAIT_SECONDS, UNREADABLE_ATTEMPTS
-from guahao.notices.gateway import Failed, Outcome, Parcel
+from guahao.notices.gateway import Failed, Outcome, OutgoingMessage
 from guahao.notices.outbox import OutboxGateway
 from guahao.rules.staff.staff import Role
 from guahao.worker import run_worker
@@ -20,7 +20,7 @@ from guahao.worker import run_worker
 class NoSuchNumber(OutboxGateway):
     """A provider that will never take a message."""
 
-    async def send(self, parcel: Parcel) -> Outcome:  # noqa: ARG002
+    async def send(self, outgoing: OutgoingMessage) -> Outcome:  # noqa: ARG002
         return Failed(permanent=True)
 
 

@@ -15,8 +15,8 @@ from tests.city import Clock, add_account, add_booking, ask, change, open_platfo
 from guahao.flows.kernel.platform import Platform
 from guahao.notices import aliyun
 from guahao.notices.aliyun import VARIABLES, Access, AliyunGateway
-from guahao.notices.deliver import LONGEST_WAIT_SECONDS, Courier, TryAgain
-from guahao.notices.gateway import Failed, Outcome, Parcel, Sent, Unknown
+from guahao.notices.deliver import LONGEST_WAIT_SECONDS, MessageSender, TryAgain
+from guahao.notices.gateway import Failed, Outcome, OutgoingMessage, Sent, Unknown
 from guahao.notices.templates import KINDS
 from guahao.settings import SettingsError
 from guahao.tools.stand_ins.aliyun import (
@@ -35,7 +35,7 @@ SMS_DOCUMENT = Path(__file__).parents[2] / "docs" / "SMS.md"
 CHINESE = {kind: f"SMS_{kind}" for kind in VARIABLES}
 BOTH = CHINESE | {f"{kind}.en": f"SMS_{kind}_en" for kind in VARIABLES}
 NOT_NOW, NEVER = Failed(permanent=False), Failed(permanent=True)
-OTP = Parcel("m7", "otp", f"+86{phone(1)}", "", {"otp": "012345", "until": "09:05"}, "zh")
+OTP = OutgoingMessage("m7", "otp", f"+86{phone(1)}", "", {"otp": "012345", "until": "09:05"}, "zh")
 JUST_NOW = timedelta(minutes=2)
 
 
@@ -76,8 +76,8 @@ async def platform(database_url: str, clock: Clock) -> AsyncIterator[Platform]:
 
 async def deliver(platform: Platform, gateway: AliyunGateway) -> list[TryAgain]:
     ids = [row[0] for row in await ask(platform, "SELECT id FROM messages")]
-    courier = Courier(platform.db, platform.vault, platform.policies, "114", gateway)
-    return await courier.deliver(ids)
+    message_sender = MessageSender(platform.db, platform.vault, platform.policies, "114", gateway)
+    return await message_sender.deliver(ids)
 
 
 async def states(platform: Platform) -> list[str]:
@@ -198,7 +198,7 @@ async def test_the_providers_answers_mean(
 
 
 async def test_a_number_that_is_none_fails_for_good(gateway: AliyunGateway) -> None:
-    nobody = Parcel("m7", "otp", "+8610086", "", {"otp": "012345"}, "zh")
+    nobody = OutgoingMessage("m7", "otp", "+8610086", "", {"otp": "012345"}, "zh")
     assert await gateway.send(nobody) == NEVER
 
 
@@ -323,8 +323,8 @@ async def test_a_receipt_that_does_not_come_is_asked_for(
     if said is not None:
         stand_in.receipt(stand_in.accepted[0], "" if said == "DELIVERED" else said)
     ids = [row[0] for row in await ask(platform, "SELECT id FROM messages")]
-    courier = Courier(platform.db, platform.vault, platform.policies, "114", gateway)
-    await courier.ask_for_receipts(ids)
+    message_sender = MessageSender(platform.db, platform.vault, platform.policies, "114", gateway)
+    await message_sender.ask_for_receipts(ids)
     assert await states(platform) == [state]
 
 
@@ -335,8 +335,8 @@ async def test_records_that_cannot_be_read_leave_a_message_as_it_is(
     await deliver(platform, gateway)
     stand_in.trouble("QuerySendDetails", FAILING)
     ids = [row[0] for row in await ask(platform, "SELECT id FROM messages")]
-    courier = Courier(platform.db, platform.vault, platform.policies, "114", gateway)
-    await courier.ask_for_receipts(ids)
+    message_sender = MessageSender(platform.db, platform.vault, platform.policies, "114", gateway)
+    await message_sender.ask_for_receipts(ids)
     assert stand_in.calls == ["SendSms", "QuerySendDetails"]
     assert await states(platform) == ["submitted"]
 
@@ -356,7 +356,7 @@ async def test_a_look_up_finds_its_own_key_among_many_and_no_others(
     gateway: AliyunGateway,
 ) -> None:
     for number in range(52):
-        key = Parcel(f"m{number}", "otp", OTP.to, "", OTP.params, "zh")
+        key = OutgoingMessage(f"m{number}", "otp", OTP.to, "", OTP.params, "zh")
         assert await gateway.send(key) == Sent()
     assert await gateway.look_up("m0", OTP.to, JUST_NOW) == Sent()
     assert await gateway.look_up("m52", OTP.to, JUST_NOW) is None

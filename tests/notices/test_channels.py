@@ -18,8 +18,8 @@ from tests.city import (
 
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.one_time_passwords import request_otp
-from guahao.notices.deliver import LONGEST_WAIT_SECONDS, Courier
-from guahao.notices.gateway import Failed, Gateway, Outcome, Parcel, Sent
+from guahao.notices.deliver import LONGEST_WAIT_SECONDS, MessageSender
+from guahao.notices.gateway import Failed, Gateway, Outcome, OutgoingMessage, Sent
 from guahao.store.messages import wechat
 
 OPENID = "oABCD-1234"
@@ -31,10 +31,10 @@ class Carrier(Gateway):
 
     def __init__(self, answer: Outcome = Sent()) -> None:  # noqa: B008 - immutable
         self.answer = answer
-        self.parcels: list[Parcel] = []
+        self.outgoing_messages: list[OutgoingMessage] = []
 
-    async def send(self, parcel: Parcel) -> Outcome:
-        self.parcels.append(parcel)
+    async def send(self, outgoing: OutgoingMessage) -> Outcome:
+        self.outgoing_messages.append(outgoing)
         return self.answer
 
 
@@ -62,13 +62,15 @@ async def follow(platform: Platform, *, follows: bool) -> None:
 
 async def deliver(platform: Platform, sms: Gateway, by_wechat: Gateway | None) -> None:
     """Whatever waits, as its jobs would: also what the delivery itself brings about."""
-    courier = Courier(platform.db, platform.vault, platform.policies, "114", sms, by_wechat)
+    message_sender = MessageSender(
+        platform.db, platform.vault, platform.policies, "114", sms, by_wechat
+    )
     jobs = await ask(platform, "SELECT args FROM procrastinate_jobs ORDER BY id")
     for (arguments,) in jobs:
-        await courier.deliver(arguments["message_ids"])
+        await message_sender.deliver(arguments["message_ids"])
     more = await ask(platform, "SELECT args FROM procrastinate_jobs ORDER BY id")
     for (arguments,) in more[len(jobs) :]:
-        await courier.deliver(arguments["message_ids"])
+        await message_sender.deliver(arguments["message_ids"])
 
 
 async def rows(platform: Platform) -> list[tuple[object, ...]]:
@@ -80,7 +82,7 @@ async def test_who_follows_is_told_by_wechat_too(platform: Platform) -> None:
     await bind(platform)
     sms, by_wechat = Carrier(), Carrier()
     await deliver(platform, sms, by_wechat)
-    [told], [beside] = sms.parcels, by_wechat.parcels
+    [told], [beside] = sms.outgoing_messages, by_wechat.outgoing_messages
     assert (told.to, beside.to) == (f"+86{phone(1)}", OPENID)
     assert beside.key != told.key
     assert (beside.kind, beside.text, beside.params) == (told.kind, told.text, told.params)
@@ -98,7 +100,7 @@ async def test_who_is_bound_to_nobody_or_left_is_told_by_sms_alone(platform: Pla
     await follow(platform, follows=False)
     by_wechat = Carrier()
     await deliver(platform, Carrier(), by_wechat)
-    assert by_wechat.parcels == []
+    assert by_wechat.outgoing_messages == []
     assert await rows(platform) == [("sms", "booked", "submitted")] * 2
 
 
@@ -142,7 +144,7 @@ async def test_a_second_attempt_makes_no_second_row(platform: Platform, clock: C
         await deliver(platform, Carrier(NOT_NOW), by_wechat)
         clock.forward(seconds=LONGEST_WAIT_SECONDS)
     assert len(await rows(platform)) == 2
-    assert len(by_wechat.parcels) == 1
+    assert len(by_wechat.outgoing_messages) == 1
 
 
 async def test_workers_that_start_together_tell_once_by_each(platform: Platform) -> None:
@@ -151,21 +153,21 @@ async def test_workers_that_start_together_tell_once_by_each(platform: Platform)
     await bind(platform, 1)
     sms, by_wechat = Carrier(), Carrier()
     await asyncio.gather(*(deliver(platform, sms, by_wechat) for _ in range(3)))
-    assert len(sms.parcels) == 4
-    assert len(by_wechat.parcels) == 1
+    assert len(sms.outgoing_messages) == 4
+    assert len(by_wechat.outgoing_messages) == 1
 
 
 async def test_who_left_before_the_message_went_is_not_told(platform: Platform) -> None:
     await add_booking(platform)
     await bind(platform)
-    courier = Courier(
+    message_sender = MessageSender(
         *(platform.db, platform.vault, platform.policies, "114", Carrier()),
         by_wechat := Carrier(),
     )
     [(sms_id,)] = await ask(platform, "SELECT id FROM messages")
-    await courier.deliver([sms_id])
+    await message_sender.deliver([sms_id])
     await follow(platform, follows=False)
     [(beside_id,)] = await ask(platform, "SELECT id FROM messages WHERE channel = 'wechat'")
-    await courier.deliver([beside_id])
-    assert by_wechat.parcels == []
+    await message_sender.deliver([beside_id])
+    assert by_wechat.outgoing_messages == []
     assert await rows(platform) == [("sms", "booked", "submitted"), ("wechat", "booked", "expired")]

@@ -33,10 +33,10 @@ from guahao.notices.deliver import (
     LONGEST_WAIT_SECONDS,
     SHORT_FIRST_WAIT_SECONDS,
     UNREADABLE_ATTEMPTS,
-    Courier,
+    MessageSender,
     TryAgain,
 )
-from guahao.notices.gateway import Failed, Gateway, Outcome, Parcel, Sent, Unknown
+from guahao.notices.gateway import Failed, Gateway, Outcome, OutgoingMessage, Sent, Unknown
 from guahao.notices.outbox import OutboxGateway
 from guahao.store.kernel.db import Tx
 from guahao.store.messages import messages
@@ -54,8 +54,8 @@ class Provider(Gateway):
         self.answers = list(answers)
         self.keys: list[str] = []
 
-    async def send(self, parcel: Parcel) -> Outcome:
-        self.keys.append(parcel.key)
+    async def send(self, outgoing: OutgoingMessage) -> Outcome:
+        self.keys.append(outgoing.key)
         answer = self.answers.pop(0) if self.answers else Sent()
         if isinstance(answer, Exception):
             raise answer
@@ -71,9 +71,9 @@ class SlowOutbox(OutboxGateway):
         self.has_it = asyncio.Event()
         self.may_answer = asyncio.Event()
 
-    async def send(self, parcel: Parcel) -> Outcome:
+    async def send(self, outgoing: OutgoingMessage) -> Outcome:
         self.sends += 1
-        outcome = await super().send(parcel)
+        outcome = await super().send(outgoing)
         self.has_it.set()
         await self.may_answer.wait()
         return outcome
@@ -105,13 +105,13 @@ class Late(OutboxGateway):
         self.uptime_seconds += LEASE.total_seconds()
         return None
 
-    async def send(self, parcel: Parcel) -> Outcome:
+    async def send(self, outgoing: OutgoingMessage) -> Outcome:
         self.sends += 1
-        return await super().send(parcel)
+        return await super().send(outgoing)
 
 
-def courier(platform: Platform, gateway: Gateway | None = None) -> Courier:
-    return Courier(
+def message_sender(platform: Platform, gateway: Gateway | None = None) -> MessageSender:
+    return MessageSender(
         platform.db,
         platform.vault,
         platform.policies,
@@ -133,7 +133,7 @@ async def states(platform: Platform) -> list[str]:
 
 
 async def deliver(platform: Platform, gateway: Gateway | None = None) -> list[TryAgain]:
-    return await courier(platform, gateway).deliver(await all_ids(platform))
+    return await message_sender(platform, gateway).deliver(await all_ids(platform))
 
 
 async def test_a_booking_is_told_to_the_registered_phone(platform: Platform) -> None:
@@ -434,7 +434,7 @@ async def test_a_zombie_sends_nothing_after_its_lease(platform: Platform, clock:
     await add_booking(platform)
     await change(platform, "UPDATE messages SET attempts = 1, due_at = %s", clock.now)
     late = Late(platform)
-    zombie = Courier(
+    zombie = MessageSender(
         platform.db, platform.vault, platform.policies, "114", late, uptime=late.uptime
     )
     await zombie.deliver(await all_ids(platform))

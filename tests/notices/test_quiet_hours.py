@@ -23,8 +23,8 @@ from tests.city import (
 
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.one_time_passwords import request_otp
-from guahao.notices.deliver import Courier, TryAgain
-from guahao.notices.gateway import Failed, Gateway, Outcome, Parcel, Sent
+from guahao.notices.deliver import MessageSender, TryAgain
+from guahao.notices.gateway import Failed, Gateway, Outcome, OutgoingMessage, Sent
 from guahao.notices.steady import BELIEVED_AFTER, SteadyClock
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.store.messages import messages
@@ -40,8 +40,8 @@ class Provider(Gateway):
         self.kinds: list[str] = []
         self.answers: list[Outcome] = []
 
-    async def send(self, parcel: Parcel) -> Outcome:
-        self.kinds.append(parcel.kind)
+    async def send(self, outgoing: OutgoingMessage) -> Outcome:
+        self.kinds.append(outgoing.kind)
         return self.answers.pop(0) if self.answers else Sent()
 
 
@@ -76,8 +76,8 @@ def provider() -> Provider:
 
 
 @pytest.fixture
-def courier(platform: Platform, provider: Provider, uptime: Uptime) -> Courier:
-    return Courier(
+def message_sender(platform: Platform, provider: Provider, uptime: Uptime) -> MessageSender:
+    return MessageSender(
         platform.db,
         platform.vault,
         platform.policies,
@@ -105,35 +105,39 @@ async def swept(platform: Platform) -> list[int]:
 
 
 async def test_a_nights_message_goes_in_the_morning(
-    platform: Platform, courier: Courier, provider: Provider, clock: Clock, uptime: Uptime
+    platform: Platform,
+    message_sender: MessageSender,
+    provider: Provider,
+    clock: Clock,
+    uptime: Uptime,
 ) -> None:
     await add_booking(platform)
     ids = await queued(platform)
-    assert await courier.deliver(ids) == [TryAgain(ids, int(NIGHT_SECONDS) + 1)]
+    assert await message_sender.deliver(ids) == [TryAgain(ids, int(NIGHT_SECONDS) + 1)]
     assert provider.kinds == []
     assert await ask(platform, "SELECT attempts, state FROM messages") == [(0, "queued")]
     passes(clock, uptime, hours=9)
     assert await swept(platform) == []
-    assert await courier.deliver(ids) == []
+    assert await message_sender.deliver(ids) == []
     passes(clock, uptime, minutes=30)
     assert await swept(platform) == []  # its job is due just now
     passes(clock, uptime, seconds=30)
     assert await swept(platform) == ids
-    assert await courier.deliver(ids) == []
+    assert await message_sender.deliver(ids) == []
     assert provider.kinds == ["booked"]
     assert await ask(platform, "SELECT attempts, state FROM messages") == [(1, "submitted")]
 
 
 async def test_a_one_time_password_goes_at_night(
-    platform: Platform, courier: Courier, provider: Provider
+    platform: Platform, message_sender: MessageSender, provider: Provider
 ) -> None:
     await request_otp(platform, phone(1), LOOPBACK, "zh")
-    assert await courier.deliver(await queued(platform)) == []
+    assert await message_sender.deliver(await queued(platform)) == []
     assert provider.kinds == ["otp"]
 
 
 async def test_a_stop_of_tomorrow_mornings_clinic_goes_at_night_and_a_later_one_waits(
-    platform: Platform, courier: Courier, provider: Provider
+    platform: Platform, message_sender: MessageSender, provider: Provider
 ) -> None:
     patient = await add_patient(platform, await add_account(platform))
     for day in (date(2026, 12, 1), date(2026, 12, 3)):
@@ -142,60 +146,72 @@ async def test_a_stop_of_tomorrow_mornings_clinic_goes_at_night_and_a_later_one_
         )
         await change(platform, "UPDATE appointments SET status = 'stopped' WHERE id = %s", booking)
         await tell(platform, "stopped", booking)
-    again = await courier.deliver(await queued(platform))
+    again = await message_sender.deliver(await queued(platform))
     assert provider.kinds == ["stopped"]
     assert [len(one.message_ids) for one in again] == [1]
 
 
 async def test_a_retry_does_not_reach_into_the_night(
-    platform: Platform, courier: Courier, provider: Provider, clock: Clock, uptime: Uptime
+    platform: Platform,
+    message_sender: MessageSender,
+    provider: Provider,
+    clock: Clock,
+    uptime: Uptime,
 ) -> None:
     clock.now = NIGHT - timedelta(minutes=62)
     await add_booking(platform)
     provider.answers = [Failed(permanent=False)]
     ids = await queued(platform)
-    [again] = await courier.deliver(ids)
+    [again] = await message_sender.deliver(ids)
     assert again.wait_seconds < 600
     passes(clock, uptime, minutes=10)
-    [again] = await courier.deliver(ids)
+    [again] = await message_sender.deliver(ids)
     assert again.wait_seconds > 9 * 3600
     assert provider.kinds == ["booked"]
     assert await ask(platform, "SELECT attempts FROM messages") == [(1,)]
 
 
 async def test_a_clock_that_jumps_to_the_morning_and_back_sends_no_nights_messages(
-    platform: Platform, courier: Courier, provider: Provider, clock: Clock, uptime: Uptime
+    platform: Platform,
+    message_sender: MessageSender,
+    provider: Provider,
+    clock: Clock,
+    uptime: Uptime,
 ) -> None:
     for number in (1, 2, 3):
         await add_booking(platform, number)
     ids = await queued(platform)
-    await courier.deliver(ids)
+    await message_sender.deliver(ids)
     passes(clock, uptime, minutes=30)
     clock.forward(hours=10)  # the machine has not run for so long
     await add_booking(platform, 4)  # nor may what comes now
     for _ in range(3):
-        await courier.deliver(await queued(platform))
+        await message_sender.deliver(await queued(platform))
         passes(clock, uptime, minutes=15)
     assert provider.kinds == []
     clock.forward(hours=-10)
-    await courier.deliver(await queued(platform))
+    await message_sender.deliver(await queued(platform))
     assert provider.kinds == []
     # In the true morning everything goes, once.
     passes(clock, uptime, hours=20)
-    await courier.deliver(await queued(platform))
+    await message_sender.deliver(await queued(platform))
     assert provider.kinds == ["booked"] * 4
 
 
 async def test_what_changed_over_night_is_not_told_any_more(
-    platform: Platform, courier: Courier, provider: Provider, clock: Clock, uptime: Uptime
+    platform: Platform,
+    message_sender: MessageSender,
+    provider: Provider,
+    clock: Clock,
+    uptime: Uptime,
 ) -> None:
     booking = await add_booking(platform)
-    await courier.deliver(await queued(platform))
+    await message_sender.deliver(await queued(platform))
     await change(platform, "UPDATE appointments SET status = 'cancelled' WHERE id = %s", booking)
     await tell(platform, "cancelled", booking)
-    await courier.deliver(await queued(platform))
+    await message_sender.deliver(await queued(platform))
     passes(clock, uptime, hours=10)
-    await courier.deliver(await queued(platform))
+    await message_sender.deliver(await queued(platform))
     assert provider.kinds == ["cancelled"]
 
 

@@ -11,7 +11,7 @@ from guahao.notices.templates import Context, notice
 from guahao.rules.kernel.limits import CITY_TIME, HospitalRules, Policy
 from guahao.rules.kernel.policies import DatedPolicies
 from guahao.store.kernel.views import AppointmentView, PatientView, SessionView
-from guahao.store.messages.messages import Outgoing
+from guahao.store.messages.messages import ClaimedMessage
 
 NOW = datetime(2026, 11, 30, 9, 0, tzinfo=CITY_TIME)
 SESSION = SessionView(
@@ -45,15 +45,18 @@ def message(
     patient: PatientView | None = PATIENT,
     body: str | None = None,
     expires_at: datetime | None = None,
-) -> Outgoing:
+) -> ClaimedMessage:
     if appointment is not None:
         appointment = replace(appointment, status="booked" if kind == "reminder" else kind)
     to = "+8613800000001"
-    return Outgoing(1, kind, to, language, 1, NOW, expires_at, body, appointment, patient)
+    return ClaimedMessage(1, kind, to, language, 1, NOW, expires_at, body, appointment, patient)
 
 
 def words(
-    outgoing: Outgoing, now: datetime = NOW, policy: Policy | None = None, hotline: str = "114"
+    outgoing: ClaimedMessage,
+    now: datetime = NOW,
+    policy: Policy | None = None,
+    hotline: str = "114",
 ) -> str | None:
     said = notice(outgoing, Context(DatedPolicies(policy or Policy()), hotline, now))
     return said.text if said else None

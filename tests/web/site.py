@@ -14,7 +14,7 @@ from tests.city import Clock, add_account, add_patient, add_session
 from guahao.flows.booking.desk import Desk
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.log_ins import Device, log_in_bound
-from guahao.notices.deliver import Courier
+from guahao.notices.deliver import MessageSender
 from guahao.notices.outbox import OutboxGateway
 from guahao.rules.kernel.limits import Policy
 from guahao.settings import Settings
@@ -92,10 +92,12 @@ class Site:
         """Send what waits to be sent."""
         platform = self.platform
         gateway = OutboxGateway(platform.db, platform.vault)
-        courier = Courier(platform.db, platform.vault, platform.policies, "114", gateway)
+        message_sender = MessageSender(
+            platform.db, platform.vault, platform.policies, "114", gateway
+        )
         async with platform.db.transaction() as tx:
             waiting = await tx.rows("SELECT id FROM messages WHERE state = 'queued' ORDER BY id")
-        await courier.deliver([row[0] for row in waiting])
+        await message_sender.deliver([row[0] for row in waiting])
 
     async def outbox(self) -> list[messages.OutboxItem]:
         async with self.platform.db.transaction() as tx:

@@ -13,8 +13,8 @@ from tests.city import Clock, add_account, add_booking, ask, ask_as_owner, chang
 from tests.wechat.official import OPENID, PUBLIC, SAFE, Official, open_official
 
 from guahao.flows.messages.wechat import HELP_KEY, bind
-from guahao.notices.deliver import Courier
-from guahao.notices.gateway import Failed, Outcome, Parcel, Sent, Unknown
+from guahao.notices.deliver import MessageSender
+from guahao.notices.gateway import Failed, Outcome, OutgoingMessage, Sent, Unknown
 from guahao.notices.outbox import OutboxGateway
 from guahao.notices.wechat import OfficialAccount, WeChatGateway
 from guahao.store.messages import wechat as store
@@ -34,13 +34,13 @@ async def follow(official: Official, openid: str = OPENID) -> None:
     await official.send(official.event("subscribe", openid=openid))
 
 
-def parcel(kind: str = "booked", key: str = "m1", **params: str) -> Parcel:
+def outgoing(kind: str = "booked", key: str = "m1", **params: str) -> OutgoingMessage:
     told = params or {"visit": "市第一医院 眼科 主任医师", "code": "0000 0001"}
-    return Parcel(key, kind, OPENID, "the text of the SMS", told, "zh", 7)
+    return OutgoingMessage(key, kind, OPENID, "the text of the SMS", told, "zh", 7)
 
 
 async def send(official: Official, **given: str) -> Outcome:
-    return await official.gateway.send(parcel(**given))
+    return await official.gateway.send(outgoing(**given))
 
 
 # The access token -----------------------------------------------------------------------------
@@ -97,7 +97,10 @@ async def test_a_token_that_expired_unforeseen_is_replaced_for_all(
     async with open_official(database_url, clock, stand_in) as second:
         keys = [f"m{number}" for number in range(10)]
         outcomes = await asyncio.gather(
-            *((official, second)[n % 2].gateway.send(parcel(key=key)) for n, key in enumerate(keys))
+            *(
+                (official, second)[n % 2].gateway.send(outgoing(key=key))
+                for n, key in enumerate(keys)
+            )
         )
     assert outcomes == [Sent()] * 10
     assert stand_in.calls.count(TOKEN) == 1
@@ -155,14 +158,14 @@ async def test_a_message_fills_the_template_s_fields_and_leads_to_the_booking(
 
 async def test_a_template_without_named_fields_has_ours(official: Official) -> None:
     await follow(official)
-    assert await official.gateway.send(parcel("stopped", visit="眼科")) == Sent()
+    assert await official.gateway.send(outgoing("stopped", visit="眼科")) == Sent()
     assert official.stand_in.template_messages[0]["data"] == {"visit": {"value": "眼科"}}
 
 
 async def test_a_value_is_as_long_as_its_field_takes(official: Official) -> None:
     await follow(official)
     long = "市第一医院 眼科\n" * 5
-    assert await official.gateway.send(parcel(visit=long)) == Sent()
+    assert await official.gateway.send(outgoing(visit=long)) == Sent()
     data = official.stand_in.template_messages[0]["data"]
     assert len(data["thing1"]["value"]) == 20
     assert data["thing1"]["value"].endswith("…")
@@ -186,7 +189,7 @@ async def test_a_key_that_wechat_may_have_forgotten_is_not_sent_again(official: 
 
 async def test_a_kind_without_a_template_is_not_sent(official: Official) -> None:
     await follow(official)
-    assert await official.gateway.send(parcel("no_show")) == NEVER
+    assert await official.gateway.send(outgoing("no_show")) == NEVER
     assert official.stand_in.calls == []
 
 
@@ -222,7 +225,7 @@ async def test_what_wechat_refuses_is_tried_again_only_where_that_may_help(
 
 async def test_a_template_that_wechat_does_not_know_fails_for_good(official: Official) -> None:
     await follow(official)
-    assert await official.gateway.send(parcel("cancelled")) == NEVER
+    assert await official.gateway.send(outgoing("cancelled")) == NEVER
 
 
 @pytest.fixture
@@ -236,7 +239,7 @@ async def unanswered(official: Official) -> WeChatGateway:
 
 
 async def test_where_nobody_listens_nothing_was_sent(unanswered: WeChatGateway) -> None:
-    assert await unanswered.send(parcel()) == NOT_NOW
+    assert await unanswered.send(outgoing()) == NOT_NOW
 
 
 async def test_where_the_answer_is_no_answer_nobody_can_tell(official: Official) -> None:
@@ -253,7 +256,7 @@ async def test_where_the_answer_is_no_answer_nobody_can_tell(official: Official)
     templates = platform.settings.wechat_templates
     gateway = WeChatGateway(account, platform.db, platform.vault, templates, PUBLIC)
     try:
-        assert await gateway.send(parcel()) == Unknown()
+        assert await gateway.send(outgoing()) == Unknown()
         with pytest.raises(UnreachableError):
             await api.stable_token(force=False)
     finally:
@@ -274,10 +277,12 @@ async def test_whoever_follows_is_told_of_a_booking_by_wechat_beside_the_sms(
     await bind(platform, OPENID, account_id)
     await follow(official)
     sms = OutboxGateway(platform.db, platform.vault)
-    courier = Courier(platform.db, platform.vault, platform.policies, "114", sms, official.gateway)
+    message_sender = MessageSender(
+        platform.db, platform.vault, platform.policies, "114", sms, official.gateway
+    )
     for _ in range(2):  # the message's own row comes with the SMS
         waiting = await ask(platform, "SELECT id FROM messages WHERE state = 'queued'")
-        await courier.deliver([row[0] for row in waiting])
+        await message_sender.deliver([row[0] for row in waiting])
     assert len(await outbox(platform, phone(1))) == 1
     [message] = official.stand_in.template_messages
     assert message["touser"] == OPENID
@@ -293,8 +298,10 @@ async def test_whoever_unfollowed_gets_the_sms_alone(official: Official) -> None
     await bind(platform, OPENID, account_id)
     await change(platform, "UPDATE wechat_users SET follows = false")
     sms = OutboxGateway(platform.db, platform.vault)
-    courier = Courier(platform.db, platform.vault, platform.policies, "114", sms, official.gateway)
-    await courier.deliver([row[0] for row in await ask(platform, "SELECT id FROM messages")])
+    message_sender = MessageSender(
+        platform.db, platform.vault, platform.policies, "114", sms, official.gateway
+    )
+    await message_sender.deliver([row[0] for row in await ask(platform, "SELECT id FROM messages")])
     assert await ask(platform, "SELECT channel, state FROM messages") == [("sms", "delivered")]
     assert official.stand_in.calls == []
 

@@ -27,7 +27,7 @@ from requests.exceptions import ConnectionError as RequestsConnectionError
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from guahao.clock import Clock, city_clock
-from guahao.notices.gateway import Failed, Gateway, Outcome, Parcel, Sent, Unknown
+from guahao.notices.gateway import Failed, Gateway, Outcome, OutgoingMessage, Sent, Unknown
 from guahao.settings import SettingsError
 
 # What the provider's templates hold of each kind of message, by our names.
@@ -54,7 +54,7 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
 ENGLISH = ".en"  # after a kind: its template in English
 LONGEST_VARIABLE = 35  # characters; the provider refuses more
 
-# Together with a look-up before it, a send must end within the courier's 20 s.
+# Together with a look-up before it, a send must end within the message_sender's 20 s.
 _CONNECT_MILLISECONDS = 3000
 _READ_MILLISECONDS = 6000
 _SENDS_AT_ONCE = 32
@@ -120,16 +120,16 @@ class AliyunGateway(Gateway):
         # its plain calls keep their connections.
         self._threads = ThreadPoolExecutor(_SENDS_AT_ONCE, "aliyun")
 
-    async def send(self, parcel: Parcel) -> Outcome:
+    async def send(self, outgoing: OutgoingMessage) -> Outcome:
         """Hand one message over; its receipt comes later."""
-        suffix = ENGLISH if parcel.language == "en" else ""
-        names = VARIABLES[parcel.kind]
+        suffix = ENGLISH if outgoing.language == "en" else ""
+        names = VARIABLES[outgoing.kind]
         request = models.SendSmsRequest(
-            phone_numbers=_national(parcel.to),
+            phone_numbers=_national(outgoing.to),
             sign_name=self._sign_name,
-            template_code=self._templates[parcel.kind + suffix],
-            template_param=_json({name: _cut(parcel.params[name]) for name in names}),
-            out_id=parcel.key,
+            template_code=self._templates[outgoing.kind + suffix],
+            template_param=_json({name: _cut(outgoing.params[name]) for name in names}),
+            out_id=outgoing.key,
         )
         try:
             answer = await self._call(self._client.send_sms, request)

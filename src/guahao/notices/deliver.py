@@ -1,4 +1,4 @@
-"""Send the messages that wait: claim, make the words, send, record.
+"""Send the messages that wait: claim, render, send, record.
 
 At least once: a message is claimed in one transaction and recorded in another, and between
 them it is sent outside any. A worker that dies in between leaves a claim whose lease ends; the
@@ -26,7 +26,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from guahao.clock import uptime
-from guahao.notices.gateway import Failed, Gateway, Outcome, Parcel, Sent, Unknown
+from guahao.notices.gateway import Failed, Gateway, Outcome, OutgoingMessage, Sent, Unknown
 from guahao.notices.steady import SteadyClock
 from guahao.notices.templates import FALLBACK_LANGUAGE, Context, notice
 from guahao.rules.kernel.limits import Policy
@@ -34,7 +34,7 @@ from guahao.rules.messages.quiet_hours import held_until, visit_start
 from guahao.store.kernel.db import Database
 from guahao.store.kernel.vault import Vault
 from guahao.store.messages import messages
-from guahao.store.messages.messages import Outgoing, Unreadable
+from guahao.store.messages.messages import ClaimedMessage, Unreadable
 from guahao.store.policy.policy_book import PolicyBook
 
 CHUNK = 16  # all sent at once, so that none waits within its lease for another's answer
@@ -50,7 +50,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class TryAgain:
-    """Messages that still wait, and in how many seconds to deliver them again."""
+    """Messages to retry, and in how many seconds."""
 
     message_ids: list[int]
     wait_seconds: int
@@ -58,8 +58,8 @@ class TryAgain:
 
 
 @dataclass(frozen=True, slots=True)
-class Courier:
-    """Takes messages from the database to the gateway of their channel.
+class MessageSender:
+    """Sends messages from the database through the gateway of their channel.
 
     `wechat`: None where the platform has no Official Account; SMS are then all there is.
     """
@@ -74,14 +74,14 @@ class Courier:
     uptime: Callable[[], float] = uptime
 
     async def deliver(self, message_ids: Sequence[int]) -> list[TryAgain]:
-        """Send those of these messages that wait and that nobody else is sending."""
+        """Send those of these messages that wait and that no other worker is sending."""
         again = []
         for start in range(0, len(message_ids), CHUNK):
             again += await self._deliver_chunk(message_ids[start : start + CHUNK])
         return again
 
     async def ask_for_receipts(self, message_ids: Sequence[int]) -> None:
-        """Look up what became of SMS that the provider took and has said nothing of since."""
+        """Look up SMS that the provider accepted and has sent no receipt for."""
         async with self.db.transaction() as tx:
             waiting = (await messages.load(tx, self.vault, message_ids)).outgoing
             now = tx.now
@@ -101,7 +101,7 @@ class Courier:
             await messages.record_receipts(tx, delivered, failed)
 
     async def _look_up(
-        self, places: asyncio.Semaphore, message: Outgoing, first_tried: timedelta
+        self, places: asyncio.Semaphore, message: ClaimedMessage, first_tried: timedelta
     ) -> Outcome | None:
         async with places, asyncio.timeout(SEND_TIMEOUT_SECONDS):
             return await self.gateway.look_up(_key(message), message.to or "", first_tried)
@@ -117,7 +117,7 @@ class Courier:
             if held:
                 await messages.hold(tx, held)
         ready = [message for message in loaded.outgoing if message.id not in held]
-        tried: list[Outgoing | Unreadable] = [*ready, *loaded.unreadable]
+        tried: list[ClaimedMessage | Unreadable] = [*ready, *loaded.unreadable]
         outcomes = await self._send_all(ready, context, claimed_at)
         outcomes |= {one.id: _unreadable(one, "VaultError") for one in loaded.unreadable}
         states = {message.id: _state(message, outcomes[message.id]) for message in tried}
@@ -133,7 +133,7 @@ class Courier:
         return [*again, *_in_the_morning(held, context.now)]
 
     async def _send_all(
-        self, waiting: Sequence[Outgoing], context: Context, claimed_at: float
+        self, waiting: Sequence[ClaimedMessage], context: Context, claimed_at: float
     ) -> dict[int, Outcome | _Expired]:
         """What came of each message."""
         outcomes: dict[int, Outcome | _Expired] = {}
@@ -155,7 +155,9 @@ class Courier:
             outcomes[errand.message.id] = _answered(errand.message, outcome)
         return outcomes
 
-    def _errand(self, message: Outgoing, context: Context, claimed_at: float) -> _Errand | None:
+    def _errand(
+        self, message: ClaimedMessage, context: Context, claimed_at: float
+    ) -> _Errand | None:
         """The message in words, with its gateway; None where it is of no use any more."""
         gateway = self.wechat if message.channel == "wechat" else self.gateway
         to = message.to
@@ -167,7 +169,7 @@ class Courier:
         if words is None:
             return None
         about = message.appointment.id if message.appointment else None
-        parcel = Parcel(
+        outgoing = OutgoingMessage(
             *(_key(message), message.kind, to, words.text, words.params),
             *(message.language, about),
         )
@@ -177,27 +179,27 @@ class Courier:
             lease = min(messages.SHORT_LEASE.total_seconds(), left)
             timeout = min(SHORT_SEND_TIMEOUT_SECONDS, lease)
         first_tried = context.now - message.created_at
-        return _Errand(message, gateway, parcel, first_tried, claimed_at + lease, timeout)
+        return _Errand(message, gateway, outgoing, first_tried, claimed_at + lease, timeout)
 
     async def _carry(self, errand: _Errand) -> Outcome:
         """Send a message; one that may have been sent before only if the gateway has no record.
 
         Nothing where its lease might end meanwhile: another worker may send it then.
         """
-        gateway, parcel = errand.gateway, errand.parcel
+        gateway, outgoing = errand.gateway, errand.outgoing
         async with asyncio.timeout(errand.timeout_seconds):
             if errand.message.attempts > 1:
-                known = await gateway.look_up(parcel.key, parcel.to, errand.first_tried)
+                known = await gateway.look_up(outgoing.key, outgoing.to, errand.first_tried)
                 if known is not None:
                     return known
             if self.uptime() + errand.timeout_seconds > errand.lease_ends:
                 log.warning("message_lease_over", message_id=errand.message.id)
                 return Failed(permanent=False)
-            return await gateway.send(parcel)
+            return await gateway.send(outgoing)
 
 
 def _held(
-    waiting: Sequence[Outgoing], context: Context, moments: Sequence[datetime]
+    waiting: Sequence[ClaimedMessage], context: Context, moments: Sequence[datetime]
 ) -> dict[int, datetime]:
     """Return until when each message that can wait is held."""
     policy = context.policies.on(context.now.date())
@@ -205,7 +207,7 @@ def _held(
     return {message_id: until for message_id, until in holds if until is not None}
 
 
-def _hold(message: Outgoing, policy: Policy, moments: Sequence[datetime]) -> datetime | None:
+def _hold(message: ClaimedMessage, policy: Policy, moments: Sequence[datetime]) -> datetime | None:
     if message.appointment is None:
         return held_until(moments, policy, expires_at=message.expires_at)
     session = message.appointment.session
@@ -229,7 +231,7 @@ def _in_the_morning(held: Mapping[int, datetime], now: datetime) -> list[TryAgai
     ]
 
 
-def _key(message: Outgoing) -> str:
+def _key(message: ClaimedMessage) -> str:
     return f"m{message.id}"
 
 
@@ -240,9 +242,9 @@ class _Errand:
     `lease_ends`: the uptime until which nobody else claims it, or until which it is of use.
     """
 
-    message: Outgoing
+    message: ClaimedMessage
     gateway: Gateway
-    parcel: Parcel
+    outgoing: OutgoingMessage
     first_tried: timedelta
     lease_ends: float
     timeout_seconds: float
@@ -253,7 +255,7 @@ class _Expired:
     """The message is of no use any more, or nobody is left to receive it."""
 
 
-def _answered(message: Outgoing, outcome: Outcome | BaseException) -> Outcome:
+def _answered(message: ClaimedMessage, outcome: Outcome | BaseException) -> Outcome:
     """The gateway's answer; where it raised or timed out, nobody can tell."""
     if not isinstance(outcome, BaseException):
         return outcome
@@ -262,7 +264,7 @@ def _answered(message: Outgoing, outcome: Outcome | BaseException) -> Outcome:
     return Unknown()
 
 
-def _unreadable(message: Outgoing | Unreadable, error: str) -> Failed:
+def _unreadable(message: ClaimedMessage | Unreadable, error: str) -> Failed:
     log.error(
         "message_unreadable",
         message_id=message.id,
@@ -274,7 +276,7 @@ def _unreadable(message: Outgoing | Unreadable, error: str) -> Failed:
     return Failed(permanent=message.attempts >= UNREADABLE_ATTEMPTS)
 
 
-def _state(message: Outgoing | Unreadable, outcome: Outcome | _Expired) -> str | None:
+def _state(message: ClaimedMessage | Unreadable, outcome: Outcome | _Expired) -> str | None:
     """The message's new state; None where it is to be tried again."""
     last = message.attempts >= messages.ATTEMPTS_MAX
     match outcome:
@@ -288,7 +290,7 @@ def _state(message: Outgoing | Unreadable, outcome: Outcome | _Expired) -> str |
             return "expired"
 
 
-def _try_again(left: Sequence[Outgoing | Unreadable]) -> list[TryAgain]:
+def _try_again(left: Sequence[ClaimedMessage | Unreadable]) -> list[TryAgain]:
     """Wait 2, 4, then 8 minutes each time, by the message that was tried least.
 
     What soon expires is tried again in 5, 10, 20 s and so on.
@@ -305,5 +307,5 @@ def _try_again(left: Sequence[Outgoing | Unreadable]) -> list[TryAgain]:
     return again
 
 
-def _soon_expires(message: Outgoing | Unreadable) -> bool:
-    return isinstance(message, Outgoing) and message.expires_at is not None
+def _soon_expires(message: ClaimedMessage | Unreadable) -> bool:
+    return isinstance(message, ClaimedMessage) and message.expires_at is not None

@@ -1,4 +1,4 @@
-"""What the platform asks of whoever carries its messages (SMS providers, WeChat)."""
+"""The interface of a gateway for messages: an SMS provider, or WeChat."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from datetime import timedelta
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The gateway has taken the message; `delivered`: it is already where it should be."""
+    """The gateway has accepted the message; `delivered`: it has already arrived."""
 
     delivered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The gateway has not taken the message. Permanent: it never will (no such number)."""
+    """The gateway has rejected the message. Permanent: it always will (no such number)."""
 
     permanent: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Nobody can tell: no answer in time. It is looked up before it is sent again."""
+    """No response in time. The message is looked up before it is sent again."""
 
 
 Outcome = Sent | Failed | Unknown
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
-    """One message, ready to be carried.
+class OutgoingMessage:
+    """A message, ready to be sent.
 
     `key` is its own: the same at every attempt, and no other message's. `to` is a phone as
     +86 and eleven digits, or an openid. `text` is the whole message in `language`; `params`
-    are the facts that it tells of, for providers that keep the templates themselves.
-    `appointment_id`: the booking it tells of, where it is one, for a link to it.
+    are its facts, for providers that have the templates themselves.
+    `appointment_id`: the booking that it is about, if any, for a link to it.
     """
 
     key: str
@@ -50,7 +50,7 @@ class Parcel:
 
 
 class Gateway(ABC):
-    """One way to reach a person.
+    """A channel to reach a person.
 
     A gateway that has sent a key must not send it twice; or it can look the key up.
     `languages`: those in which it can speak; in any other the message is in Chinese.
@@ -59,13 +59,13 @@ class Gateway(ABC):
     languages: frozenset[str] = frozenset({"zh", "en"})
 
     @abstractmethod
-    async def send(self, parcel: Parcel) -> Outcome:
-        """Send one message, or say why not."""
+    async def send(self, outgoing: OutgoingMessage) -> Outcome:
+        """Send a message; return the outcome."""
 
     async def look_up(self, key: str, to: str, first_tried: timedelta) -> Outcome | None:  # noqa: ARG002
-        """What became of a message that may have been sent; None: it has not been sent.
+        """Look up a message that may have been sent; return None where it was not.
 
-        Asked before every attempt but the first. `first_tried`: how long ago, at the most.
+        Called before every attempt but the first. `first_tried`: how long ago, at the most.
         A gateway that knows its keys has nothing to look up.
         """
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from guahao.notices.gateway import Gateway, Outcome, Parcel, Sent
+from guahao.notices.gateway import Gateway, Outcome, OutgoingMessage, Sent
 from guahao.store.kernel.db import Database
 from guahao.store.kernel.vault import Vault
 from guahao.store.messages import messages
@@ -15,10 +15,10 @@ class OutboxGateway(Gateway):
         self._db = db
         self._vault = vault
 
-    async def send(self, parcel: Parcel) -> Outcome:
+    async def send(self, outgoing: OutgoingMessage) -> Outcome:
         """Keep the message; it has then arrived."""
         async with self._db.transaction() as tx:
             await messages.put_in_outbox(
-                tx, self._vault, parcel.key, parcel.kind, parcel.to, parcel.text
+                tx, self._vault, outgoing.key, outgoing.kind, outgoing.to, outgoing.text
             )
         return Sent(delivered=True)

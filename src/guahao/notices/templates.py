@@ -18,7 +18,7 @@ from guahao.rules.kernel.limits import CITY_TIME
 from guahao.rules.kernel.policies import DatedPolicies
 from guahao.rules.people.identity import masked_name
 from guahao.store.kernel.views import AppointmentView, SessionView
-from guahao.store.messages.messages import Outgoing
+from guahao.store.messages.messages import ClaimedMessage
 from guahao.words.catalogue import Language
 from guahao.words.dates import PERIOD_WORDS, say_day
 from guahao.words.text import Words
@@ -52,7 +52,7 @@ _TOLD_OF = {
 _PARTS = {"visit": ("hospital", "department", "clinic"), "cancel": ("cancel_until",)}
 
 
-def notice(message: Outgoing, context: Context) -> Notice | None:
+def notice(message: ClaimedMessage, context: Context) -> Notice | None:
     """The message's words, or None where there is nothing (true) left to say."""
     if message.expires_at is not None and context.now >= message.expires_at:
         return None
@@ -66,7 +66,7 @@ def notice(message: Outgoing, context: Context) -> Notice | None:
     return Notice(template.format_map(facts), {name: facts[name] for name in told})
 
 
-def _facts(message: Outgoing, context: Context, language: Language) -> dict[str, str] | None:
+def _facts(message: ClaimedMessage, context: Context, language: Language) -> dict[str, str] | None:
     if message.kind in ("otp", "call_code", "move_code"):
         return _otp(message, context.hotline)
     if message.kind in ("moved_away", "moved_here", "displaced", "merged"):
@@ -87,21 +87,23 @@ def _facts(message: Outgoing, context: Context, language: Language) -> dict[str,
     return _visit(appointment, until, context, language)
 
 
-def _otp(message: Outgoing, hotline: str) -> dict[str, str] | None:
+def _otp(message: ClaimedMessage, hotline: str) -> dict[str, str] | None:
     if message.body is None or message.expires_at is None:
         return None
     until = _clock(message.expires_at.time())
     return {"otp": message.body, "until": until, "hotline": hotline}
 
 
-def _moved(message: Outgoing, context: Context) -> dict[str, str] | None:
+def _moved(message: ClaimedMessage, context: Context) -> dict[str, str] | None:
     """By the masked name only: an old phone may be in other hands by now."""
     if message.patient is None:
         return None
     return {"patient": masked_name(message.patient.name), "hotline": context.hotline}
 
 
-def _suspended(message: Outgoing, context: Context, language: Language) -> dict[str, str] | None:
+def _suspended(
+    message: ClaimedMessage, context: Context, language: Language
+) -> dict[str, str] | None:
     patient = message.patient
     if patient is None or patient.suspended_until is None:
         return None
@@ -114,7 +116,9 @@ def _suspended(message: Outgoing, context: Context, language: Language) -> dict[
     }
 
 
-def _relieved(message: Outgoing, context: Context, language: Language) -> dict[str, str] | None:
+def _relieved(
+    message: ClaimedMessage, context: Context, language: Language
+) -> dict[str, str] | None:
     """A corrected no-show or a new policy ended the suspension, or brought its end nearer."""
     patient = message.patient
     if patient is None:

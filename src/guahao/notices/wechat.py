@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import structlog
 
-from guahao.notices.gateway import Failed, Gateway, Outcome, Parcel, Sent, Unknown
+from guahao.notices.gateway import Failed, Gateway, Outcome, OutgoingMessage, Sent, Unknown
 from guahao.settings import WeChatTemplate
 from guahao.store.kernel.db import Database
 from guahao.store.kernel.vault import Vault
@@ -129,25 +129,25 @@ class WeChatGateway(Gateway):
         self._templates = templates
         self._bookings = f"{public_base}/wechat/login?next=/bookings"
 
-    async def send(self, parcel: Parcel) -> Outcome:
+    async def send(self, outgoing: OutgoingMessage) -> Outcome:
         """Send one message under its own key; whoever taps it comes to the booking."""
-        template = self._templates.get(parcel.kind)
+        template = self._templates.get(outgoing.kind)
         if template is None:
             return Failed(permanent=True)
-        booking = "" if parcel.appointment_id is None else f"/{parcel.appointment_id}"
+        booking = "" if outgoing.appointment_id is None else f"/{outgoing.appointment_id}"
         message = Template(
-            parcel.to,
+            outgoing.to,
             template.id,
             self._bookings + booking,
-            _filled(template, parcel.params),
-            parcel.key,
+            _filled(template, outgoing.params),
+            outgoing.key,
         )
         try:
             await self._account.send_template(message)
         except UnreachableError as error:
             return Unknown() if error.asked else Failed(permanent=False)
         except WeChatError as error:
-            return await self._refused(error.code, parcel)
+            return await self._refused(error.code, outgoing)
         return Sent()
 
     async def look_up(self, key: str, to: str, first_tried: timedelta) -> Outcome | None:  # noqa: ARG002 - a gateway's
@@ -157,13 +157,13 @@ class WeChatGateway(Gateway):
         """
         return None if first_tried < _KEYS_KNOWN else Failed(permanent=True)
 
-    async def _refused(self, code: int, parcel: Parcel) -> Failed:
+    async def _refused(self, code: int, outgoing: OutgoingMessage) -> Failed:
         if code in _NOT_FOLLOWING:
             async with self._db.transaction() as tx:
-                await store.set_follows(tx, self._vault, parcel.to, tx.now, follows=False)
+                await store.set_follows(tx, self._vault, outgoing.to, tx.now, follows=False)
             return Failed(permanent=True)
         # An operator must look: the day's allowance is used up, or a template is wrong.
-        log.warning("wechat_refused", errcode=code, kind=parcel.kind)
+        log.warning("wechat_refused", errcode=code, kind=outgoing.kind)
         return Failed(permanent=code not in _NOT_NOW and code not in TOKEN_EXPIRED)
 
 

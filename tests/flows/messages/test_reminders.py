@@ -24,7 +24,7 @@ from guahao.flows.kernel.platform import Platform
 from guahao.flows.messages import reminders
 from guahao.flows.messages.reminders import remind
 from guahao.flows.supply.schedules import stop_session
-from guahao.notices.deliver import Courier
+from guahao.notices.deliver import MessageSender
 from guahao.notices.outbox import OutboxGateway
 from guahao.rules.supply.releasing import city_time
 from guahao.store.messages import messages
@@ -63,7 +63,7 @@ async def reminded(platform: Platform) -> list[int]:
 async def sent(platform: Platform) -> list[OutboxItem]:
     ids = [row[0] for row in await ask(platform, "SELECT id FROM messages")]
     gateway = OutboxGateway(platform.db, platform.vault)
-    await Courier(platform.db, platform.vault, platform.policies, "114", gateway).deliver(ids)
+    await MessageSender(platform.db, platform.vault, platform.policies, "114", gateway).deliver(ids)
     async with platform.db.transaction() as tx:
         return await messages.outbox(tx, platform.vault, None, 100)
 

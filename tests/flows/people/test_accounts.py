@@ -36,7 +36,7 @@ from guahao.flows.people.one_time_passwords import (
     Throttled,
     request_otp,
 )
-from guahao.notices.deliver import Courier
+from guahao.notices.deliver import MessageSender
 from guahao.notices.outbox import OutboxGateway
 from guahao.settings import Settings
 
@@ -94,14 +94,14 @@ async def proof(
 
 async def received(platform: Platform, number: int = 1) -> str:
     """The one-time password that last reached a phone."""
-    courier = Courier(
+    message_sender = MessageSender(
         platform.db,
         platform.vault,
         platform.policies,
         "114",
         OutboxGateway(platform.db, platform.vault),
     )
-    await courier.deliver([row[0] for row in await ask(platform, "SELECT id FROM messages")])
+    await message_sender.deliver([row[0] for row in await ask(platform, "SELECT id FROM messages")])
     newest = (await outbox(platform, phone(number)))[0]
     found = re.search(r"\b\d{6}\b", newest.text)
     assert found is not None

@@ -12,8 +12,8 @@ from tests.city import Clock, add_booking, ask, change, open_platform, tell
 from tests.crowd import open_desk
 from tests.web.site import Site, closed
 
-from guahao.notices.deliver import Courier
-from guahao.notices.gateway import Gateway, Outcome, Parcel, Sent
+from guahao.notices.deliver import MessageSender
+from guahao.notices.gateway import Gateway, Outcome, OutgoingMessage, Sent
 from guahao.settings import Settings
 from guahao.tools.stand_ins.sms import Accepted, StandIn
 from guahao.web.app import create_app
@@ -26,7 +26,7 @@ ARRIVED, LOST = "", "UNDELIV"
 class Provider(Gateway):
     """Takes every message."""
 
-    async def send(self, parcel: Parcel) -> Outcome:  # noqa: ARG002
+    async def send(self, outgoing: OutgoingMessage) -> Outcome:  # noqa: ARG002
         return Sent()
 
 
@@ -47,7 +47,9 @@ async def submitted(site: Site, count: int = 1) -> list[int]:
     for _ in range(count - 1):
         await tell(platform, "booked", appointment_id)
     ids = [row[0] for row in await ask(platform, "SELECT id FROM messages ORDER BY id")]
-    await Courier(platform.db, platform.vault, platform.policies, "114", Provider()).deliver(ids)
+    await MessageSender(platform.db, platform.vault, platform.policies, "114", Provider()).deliver(
+        ids
+    )
     return ids
 
 

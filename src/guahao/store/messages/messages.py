@@ -45,7 +45,7 @@ MESSAGES_A_JOB = 64  # a job holds a place of the worker for no longer than thes
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
+class ClaimedMessage:
     """A claimed message with the records it tells of, as they are now, in the clear.
 
     `to` is a phone, or an openid; None where the person is no longer reached by the channel.
@@ -78,7 +78,7 @@ class Unreadable:
 class Loaded:
     """Claimed messages in the clear, and those that cannot be read."""
 
-    outgoing: list[Outgoing]
+    outgoing: list[ClaimedMessage]
     unreadable: list[Unreadable]
 
 
@@ -326,7 +326,7 @@ _LOAD = """
 """
 
 
-async def _opened(tx: Tx, vault: Vault, rows: Sequence[TupleRow]) -> list[Outgoing]:
+async def _opened(tx: Tx, vault: Vault, rows: Sequence[TupleRow]) -> list[ClaimedMessage]:
     appointments = await appointments_by_id(tx, vault, [row[4] for row in rows if row[4]])
     about = await patients.by_id(tx, vault, [row[5] for row in rows if row[5] and not row[4]])
     return [_outgoing(vault, row, appointments, about) for row in rows]
@@ -337,13 +337,13 @@ def _outgoing(
     row: TupleRow,
     appointments: Mapping[int, AppointmentView],
     about: Mapping[int, PatientView],
-) -> Outgoing:
+) -> ClaimedMessage:
     message_id, kind, attempts, expires_at, appointment_id, patient_id = row[:6]
     _, body_enc, _, _, language, channel, created_at = row[6:13]
     body = None if body_enc is None else vault.open("messages", "body", message_id, body_enc)
     appointment = appointments.get(appointment_id)
     patient = appointment.patient if appointment else about.get(patient_id)
-    return Outgoing(
+    return ClaimedMessage(
         *(message_id, kind, _recipient(vault, row), language, attempts, created_at, expires_at),
         *(body, appointment, patient, channel),
     )
