@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg import AsyncConnection
+from psycopg import AsyncCursor
 from tests.city import Clock, open_platform
 from tests.supply import Rows, at
 
@@ -187,12 +187,12 @@ async def test_a_week_is_one_query(
         clinic.session(days)
     await platform.policies.refresh(platform.db)  # what holds is read once a day
     asked: list[str] = []
-    execute = AsyncConnection.execute
+    execute = AsyncCursor.execute
 
-    async def listen(conn: Any, query: Any, *params: Any, **more: Any) -> Any:
+    async def listen(cursor: Any, query: Any, *params: Any, **more: Any) -> Any:
         asked.append(str(query))
-        return await execute(conn, query, *params, **more)
+        return await execute(cursor, query, *params, **more)
 
-    monkeypatch.setattr(AsyncConnection, "execute", listen)
+    monkeypatch.setattr(AsyncCursor, "execute", listen)
     assert len((await _week(platform, clinic)).sessions) == 1
     assert [one.split()[0] for one in asked] == ["SELECT"]

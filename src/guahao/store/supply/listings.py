@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from guahao.store.hospitals.directory import escaped
 from guahao.store.kernel.db import Tx
@@ -35,9 +36,12 @@ _COLUMNS = """
 
 
 async def departments_by_id(tx: Tx, ids: Sequence[int]) -> list[BookableDepartment]:
-    """Those of these ids that can be booked, by id."""
-    rows = await tx.rows(f"{_COLUMNS} AND d.id = ANY(%s::bigint[]) ORDER BY d.id", (list(ids),))
-    return [BookableDepartment(*row) for row in rows]
+    """Return those of these ids that can be booked, by id."""
+    return await tx.records(
+        BookableDepartment,
+        f"{_COLUMNS} AND d.id = ANY(%(ids)s::bigint[]) ORDER BY d.id",
+        {"ids": list(ids)},
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +54,9 @@ class DepartmentsAsked:
 
 
 _ASKED = """
-    AND (%s::bigint[] IS NULL OR d.id = ANY(%s))
-    AND (%s::bigint[] IS NULL OR d.hospital_id = ANY(%s))
-    AND NOT EXISTS (SELECT FROM unnest(%s::text[]) part
+    AND (%(ids)s::bigint[] IS NULL OR d.id = ANY(%(ids)s))
+    AND (%(hospital_ids)s::bigint[] IS NULL OR d.hospital_id = ANY(%(hospital_ids)s))
+    AND NOT EXISTS (SELECT FROM unnest(%(names)s::text[]) part
                     WHERE d.name NOT ILIKE part AND d.name_en NOT ILIKE part)
 """
 
@@ -60,23 +64,24 @@ _ASKED = """
 async def bookable_departments(
     tx: Tx, asked: DepartmentsAsked, after: int, limit: int
 ) -> list[BookableDepartment]:
-    """Those of these departments whose id is above `after`, by id."""
-    rows = await tx.rows(
-        f"{_COLUMNS} {_ASKED} AND d.id > %s ORDER BY d.id LIMIT %s",
-        (*_values(asked), after, limit),
+    """Return those of these departments whose id is above `after`, by id."""
+    return await tx.records(
+        BookableDepartment,
+        f"{_COLUMNS} {_ASKED} AND d.id > %(after)s ORDER BY d.id LIMIT %(limit)s",
+        {**_params(asked), "after": after, "limit": limit},
     )
-    return [BookableDepartment(*row) for row in rows]
 
 
 async def count_departments(tx: Tx, asked: DepartmentsAsked) -> int:
-    """How many there are on all pages."""
-    row = await tx.row(f"SELECT count(*) FROM ({_COLUMNS} {_ASKED}) found", _values(asked))
+    """Count them on all pages."""
+    row = await tx.row(f"SELECT count(*) FROM ({_COLUMNS} {_ASKED}) found", _params(asked))
     assert row is not None
     return int(row[0])
 
 
-def _values(asked: DepartmentsAsked) -> tuple[object, ...]:
-    ids = None if asked.ids is None else list(asked.ids)
-    hospital_ids = None if asked.hospital_ids is None else list(asked.hospital_ids)
-    parts = [f"%{escaped(name)}%" for name in asked.names]
-    return ids, ids, hospital_ids, hospital_ids, parts
+def _params(asked: DepartmentsAsked) -> dict[str, Any]:
+    return {
+        "ids": None if asked.ids is None else list(asked.ids),
+        "hospital_ids": None if asked.hospital_ids is None else list(asked.hospital_ids),
+        "names": [f"%{escaped(name)}%" for name in asked.names],
+    }

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
-from guahao.store.hospitals.directory import RULES_ASKED
+from guahao.store.hospitals.directory import rules_on
 from guahao.store.kernel.db import Tx
 from guahao.store.kernel.views import SessionView
-from guahao.store.supply.sessions import SESSION_COLUMNS, session_view
+from guahao.store.supply.sessions import SESSION_COLUMNS, session_record
 
 _OF_HOSPITAL = f"""
     FROM clinic_sessions s
     JOIN departments d ON d.id = s.department_id AND d.on_platform
     JOIN hospitals h ON h.id = s.hospital_id
-    {RULES_ASKED}
-    WHERE s.department_id IN (SELECT id FROM departments WHERE hospital_id = %s)
-      AND s.visit_date BETWEEN %s AND %s
+    {rules_on("%(today)s::date")}
+    WHERE s.department_id IN (SELECT id FROM departments WHERE hospital_id = %(hospital_id)s)
+      AND s.visit_date BETWEEN %(first)s AND %(last)s
 """
 
 
 async def fingerprint(tx: Tx, hospital_id: int, first: date, last: date) -> str:
-    """Another text whenever anything a reader sees of these sessions has changed."""
+    """Return another text whenever anything a reader sees of these sessions has changed."""
     row = await tx.row(
         f"""
         SELECT count(*), sum(hashtextextended(
@@ -28,7 +29,7 @@ async def fingerprint(tx: Tx, hospital_id: int, first: date, last: date) -> str:
                       s.specialty, s.starts_at, s.ends_at, d.name), 0))
         {_OF_HOSPITAL}
         """,
-        (tx.now.date(), hospital_id, first, last),
+        _params(tx, hospital_id, first, last),
     )
     assert row is not None
     return f"{row[0]}.{row[1]}"
@@ -37,9 +38,13 @@ async def fingerprint(tx: Tx, hospital_id: int, first: date, last: date) -> str:
 async def sessions_of_hospital(
     tx: Tx, hospital_id: int, first: date, last: date
 ) -> list[SessionView]:
-    """All its sessions of these days, both included, by date and id."""
-    rows = await tx.rows(
+    """Return all its sessions of these days, both included, by date and id."""
+    return await tx.records(
+        session_record,
         f"SELECT {SESSION_COLUMNS} {_OF_HOSPITAL} ORDER BY s.visit_date, s.id",
-        (tx.now.date(), hospital_id, first, last),
+        _params(tx, hospital_id, first, last),
     )
-    return [session_view(row) for row in rows]
+
+
+def _params(tx: Tx, hospital_id: int, first: date, last: date) -> dict[str, Any]:
+    return {"today": tx.now.date(), "hospital_id": hospital_id, "first": first, "last": last}

@@ -6,58 +6,37 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from guahao.store.hospitals.directory import RULES_ASKED, RULES_COLUMNS, hospital_rules
+from guahao.store.hospitals.directory import RULES_COLUMNS, hospital_rules, rules_on, take_rules
 from guahao.store.kernel.db import Tx, array
 from guahao.store.kernel.views import SessionView
 from guahao.store.supply.fees import listed_fee
 
 # Over s = clinic_sessions, h = hospitals, d = departments, r = the hospital's rules in force
-# (RULES_ASKED); `session_view` reads them back.
+# (`rules_on`); `session_record` reads them back by name, `session_view` by position.
 SESSION_COLUMNS = f"""
-    s.id, s.hospital_id, h.name, s.department_id, d.name, s.title, s.specialty, s.visit_date,
-    s.period, s.starts_at, s.ends_at, s.fee_fen, s.capacity, s.booked, s.stopped_at IS NOT NULL,
-    h.pickup_place, {RULES_COLUMNS}, h.name_en, d.name_en
+    s.id, s.hospital_id, h.name AS hospital_name, s.department_id, d.name AS department_name,
+    s.title, s.specialty, s.visit_date, s.period, s.starts_at, s.ends_at, s.fee_fen, s.capacity,
+    s.booked, s.stopped_at IS NOT NULL AS stopped, h.pickup_place, {RULES_COLUMNS},
+    h.name_en AS hospital_name_en, d.name_en AS department_name_en
 """
 SESSION_WIDTH = 27  # how many columns of a row are SESSION_COLUMNS
 _RULES = slice(16, 25)  # of these, the hospital's rules
 
-_ONE = f"""
+_SESSION = f"""
     SELECT {SESSION_COLUMNS}
     FROM clinic_sessions s
     JOIN departments d ON d.id = s.department_id AND d.on_platform
     JOIN hospitals h ON h.id = s.hospital_id
-    {RULES_ASKED}
-    WHERE s.id = %s
-"""
-_BY_IDS = f"""
-    SELECT {SESSION_COLUMNS}
-    FROM clinic_sessions s
-    JOIN departments d ON d.id = s.department_id AND d.on_platform
-    JOIN hospitals h ON h.id = s.hospital_id
-    {RULES_ASKED}
-    WHERE s.id = ANY(%s::bigint[])
-    ORDER BY s.id
+    {rules_on("%(today)s::date")}
 """
 _LIST = f"""
-    SELECT {SESSION_COLUMNS}
-    FROM clinic_sessions s
-    JOIN departments d ON d.id = s.department_id AND d.on_platform
-    JOIN hospitals h ON h.id = s.hospital_id
-    {RULES_ASKED}
-    WHERE s.department_id = %s AND s.hospital_id = %s
-      AND s.visit_date BETWEEN %s AND coalesce(%s::date, 'infinity')
-      AND s.title = coalesce(%s, s.title) AND s.specialty = coalesce(%s, s.specialty)
+    {_SESSION}
+    WHERE s.department_id = %(department_id)s AND s.hospital_id = %(hospital_id)s
+      AND s.visit_date BETWEEN %(first)s AND coalesce(%(last)s::date, 'infinity')
+      AND s.title = coalesce(%(title)s, s.title)
+      AND s.specialty = coalesce(%(specialty)s, s.specialty)
     ORDER BY s.visit_date, array_position('{{morning,afternoon,evening}}', s.period),
              s.starts_at NULLS FIRST, s.title, s.specialty, s.id
-"""
-_IN_DEPARTMENTS = f"""
-    SELECT {SESSION_COLUMNS}
-    FROM clinic_sessions s
-    JOIN departments d ON d.id = s.department_id AND d.on_platform
-    JOIN hospitals h ON h.id = s.hospital_id
-    {RULES_ASKED}
-    WHERE s.department_id = ANY(%s::bigint[]) AND s.visit_date >= %s
-    ORDER BY s.id
 """
 _HOSPITALS_WITH_TIMETABLES = "SELECT DISTINCT hospital_id FROM timetables ORDER BY hospital_id"
 # What is there already is left out before an id is drawn for it, be it the timetable's own or the
@@ -76,11 +55,11 @@ _ROLL_OUT = f"""
     FROM timetables t
     JOIN departments d ON d.id = t.department_id AND d.on_platform
     JOIN (SELECT first + n AS visit_date, extract(isodow FROM first + n) AS iso_weekday
-          FROM (SELECT %s::date AS first, %s::date AS last) asked,
+          FROM (SELECT %(first)s::date AS first, %(last)s::date AS last) asked,
                generate_series(0, last - first) n) day
       ON day.iso_weekday = t.iso_weekday
      AND day.visit_date BETWEEN t.valid_from AND t.valid_until
-    WHERE t.hospital_id = %s
+    WHERE t.hospital_id = %(hospital_id)s
       AND NOT EXISTS (SELECT FROM clinic_sessions s
                       WHERE s.timetable_id = t.id AND s.visit_date = day.visit_date)
       AND NOT EXISTS (SELECT FROM clinic_sessions s
@@ -91,35 +70,48 @@ _ROLL_OUT = f"""
     ORDER BY t.department_id, day.visit_date, t.id
     ON CONFLICT (timetable_id, visit_date) DO NOTHING
 """
-_LOCK = "SELECT stopped_at IS NOT NULL FROM clinic_sessions WHERE id = %s FOR NO KEY UPDATE"
+_LOCK = """
+    SELECT stopped_at IS NOT NULL FROM clinic_sessions WHERE id = %(id)s FOR NO KEY UPDATE
+"""
 _STOP_APPOINTMENTS = """
-    UPDATE appointments SET status = 'stopped', changed_at = %s
-    WHERE clinic_session_id = ANY(%s::bigint[]) AND status = 'booked'
+    UPDATE appointments SET status = 'stopped', changed_at = %(now)s
+    WHERE clinic_session_id = ANY(%(ids)s::bigint[]) AND status = 'booked'
     RETURNING id, clinic_session_id
 """
 _STOP = """
-    UPDATE clinic_sessions s SET stopped_at = %s,
-        booked = booked - (SELECT count(*) FROM unnest(%s::bigint[]) n WHERE n = s.id)
-    WHERE id = ANY(%s::bigint[])
+    UPDATE clinic_sessions s SET stopped_at = %(now)s,
+        booked = booked - (SELECT count(*) FROM unnest(%(places)s::bigint[]) n WHERE n = s.id)
+    WHERE id = ANY(%(ids)s::bigint[])
 """
 
 
+def session_record(**row: Any) -> SessionView:
+    """Make a clinic session of its SESSION_COLUMNS, by name."""
+    return SessionView(rules=take_rules(row), **row)
+
+
 def session_view(row_part: Sequence[Any]) -> SessionView:
-    """A clinic session from its SESSION_COLUMNS."""
+    """Make a clinic session of its SESSION_COLUMNS, by position: for the booking desk."""
     rules = hospital_rules(row_part[_RULES])
     return SessionView(*[*row_part[: _RULES.start], rules, *row_part[_RULES.stop :]])
 
 
 async def one(tx: Tx, session_id: int) -> SessionView | None:
-    """A session, or None; a department kept off the platform has none (S4)."""
-    row = await tx.row(_ONE, (tx.now.date(), session_id))
-    return None if row is None else session_view(row)
+    """Return a session, or None; a department kept off the platform has none (S4)."""
+    return await tx.record(
+        session_record,
+        f"{_SESSION} WHERE s.id = %(id)s",
+        {"today": tx.now.date(), "id": session_id},
+    )
 
 
 async def by_ids(tx: Tx, session_ids: Sequence[int]) -> list[SessionView]:
     """Return these sessions by id, leaving out unknown ids and departments off the platform."""
-    rows = await tx.rows(_BY_IDS, (tx.now.date(), array(session_ids)))
-    return [session_view(row) for row in rows]
+    return await tx.records(
+        session_record,
+        f"{_SESSION} WHERE s.id = ANY(%(ids)s::bigint[]) ORDER BY s.id",
+        {"today": tx.now.date(), "ids": array(session_ids)},
+    )
 
 
 async def in_department(
@@ -131,20 +123,38 @@ async def in_department(
     title: str | None,
     specialty: str | None,
 ) -> list[SessionView]:
-    """A department's sessions from `date_from` on, by date, period, start and title.
+    """Return a department's sessions from `date_from` on, by date, period, start and title.
 
     Nothing where the department is kept off the platform (S4).
     """
-    params = (tx.now.date(), department_id, hospital_id, date_from, date_to, title, specialty)
-    return [session_view(row) for row in await tx.rows(_LIST, params)]
+    return await tx.records(
+        session_record,
+        _LIST,
+        {
+            "today": tx.now.date(),
+            "hospital_id": hospital_id,
+            "department_id": department_id,
+            "first": date_from,
+            "last": date_to,
+            "title": title,
+            "specialty": specialty,
+        },
+    )
 
 
 async def in_departments(
     tx: Tx, department_ids: Sequence[int], date_from: date
 ) -> list[SessionView]:
     """Return the sessions of several departments from `date_from` on, by id."""
-    rows = await tx.rows(_IN_DEPARTMENTS, (tx.now.date(), array(department_ids), date_from))
-    return [session_view(row) for row in rows]
+    return await tx.records(
+        session_record,
+        f"""
+        {_SESSION}
+        WHERE s.department_id = ANY(%(ids)s::bigint[]) AND s.visit_date >= %(first)s
+        ORDER BY s.id
+        """,
+        {"today": tx.now.date(), "ids": array(department_ids), "first": date_from},
+    )
 
 
 async def hospitals_with_timetables(tx: Tx) -> list[int]:
@@ -158,13 +168,14 @@ async def roll_out(tx: Tx, hospital_id: int, first: date, last: date) -> int:
     Returns how many were missing and are there now. One plan of a hospital's at a time: what its
     system publishes meanwhile is there before, or finds what was made.
     """
-    await tx.do("SELECT FROM hospitals WHERE id = %s FOR NO KEY UPDATE", (hospital_id,))
-    return await tx.do(_ROLL_OUT, (first, last, hospital_id))
+    params = {"first": first, "last": last, "hospital_id": hospital_id}
+    await tx.do("SELECT FROM hospitals WHERE id = %(hospital_id)s FOR NO KEY UPDATE", params)
+    return await tx.do(_ROLL_OUT, params)
 
 
 async def lock_stopped(tx: Tx, session_id: int) -> bool | None:
     """Lock a session; whether it is stopped, or None where there is none."""
-    row = await tx.row(_LOCK, (session_id,))
+    row = await tx.row(_LOCK, {"id": session_id})
     return None if row is None else row[0]
 
 
@@ -174,6 +185,6 @@ async def stop(tx: Tx, session_ids: Sequence[int]) -> list[int]:
     Their places are taken off its counter: a stopped booking counts nowhere (S12).
     """
     ids = list(session_ids)
-    rows = await tx.rows(_STOP_APPOINTMENTS, (tx.now, ids))
-    await tx.do(_STOP, (tx.now, [row[1] for row in rows], ids))
+    rows = await tx.rows(_STOP_APPOINTMENTS, {"now": tx.now, "ids": ids})
+    await tx.do(_STOP, {"now": tx.now, "places": [row[1] for row in rows], "ids": ids})
     return sorted(row[0] for row in rows)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, time
+from typing import Any
 
 from guahao.rules.kernel.limits import HospitalRules
-from guahao.store.hospitals.directory import RULES_ASKED, RULES_COLUMNS, hospital_rules
+from guahao.store.hospitals.directory import RULES_COLUMNS, rules_on, take_rules
 from guahao.store.kernel.db import Tx
+from guahao.store.kernel.records import take
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,28 +50,39 @@ class DepartmentDays:
 
 # The department comes back even where it has no session on these days.
 _DAYS = f"""
-    SELECT h.id, h.name, h.name_en, d.id, d.name, d.name_en, {RULES_COLUMNS},
+    SELECT h.id AS hospital_id, h.name AS hospital_name, h.name_en AS hospital_name_en,
+           d.id AS department_id, d.name AS department_name, d.name_en AS department_name_en,
+           {RULES_COLUMNS},
            s.id, s.title, s.specialty, s.visit_date, s.period, s.starts_at, s.ends_at,
-           s.fee_fen, s.capacity, s.booked, s.stopped_at IS NOT NULL
+           s.fee_fen, s.capacity, s.booked, s.stopped_at IS NOT NULL AS stopped
     FROM departments d
     JOIN hospitals h ON h.id = d.hospital_id
-    {RULES_ASKED}
+    {rules_on("%(today)s::date")}
     LEFT JOIN clinic_sessions s ON s.department_id = d.id AND s.hospital_id = d.hospital_id
-                               AND s.visit_date BETWEEN %s AND %s
-    WHERE d.id = %s AND d.on_platform
+                               AND s.visit_date BETWEEN %(first)s AND %(last)s
+    WHERE d.id = %(department_id)s AND d.on_platform
     ORDER BY s.visit_date, array_position('{{morning,afternoon,evening}}', s.period),
              s.starts_at NULLS FIRST, s.fee_fen DESC, s.title, s.specialty, s.id
 """
-_RULES = slice(6, 15)  # the columns of a row that are the hospital's rules
 
 
 async def department_days(
     tx: Tx, department_id: int, first: date, last: date
 ) -> DepartmentDays | None:
-    """Both days included; None where there is no such department on the platform."""
-    rows = await tx.rows(_DAYS, (tx.now.date(), first, last, department_id))
+    """Return its days, both included; None where no such department is on the platform."""
+    rows: list[dict[str, Any]] = await tx.records(
+        dict,
+        _DAYS,
+        {"today": tx.now.date(), "first": first, "last": last, "department_id": department_id},
+    )
     if not rows:
         return None
-    rules = hospital_rules(rows[0][_RULES])
-    slots = [Slot(*row[_RULES.stop :]) for row in rows if row[_RULES.stop] is not None]
-    return DepartmentDays(*[*rows[0][: _RULES.start], rules, slots])
+    slots = [take(Slot, row) for row in rows if row["id"] is not None]
+    head = {name: rows[0][name] for name in _DEPARTMENT}
+    return DepartmentDays(rules=take_rules(rows[0]), slots=slots, **head)
+
+
+_DEPARTMENT = (
+    *("hospital_id", "hospital_name", "hospital_name_en"),
+    *("department_id", "department_name", "department_name_en"),
+)
