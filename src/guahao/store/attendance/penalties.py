@@ -100,18 +100,18 @@ async def waiting_patients(tx: Tx, session_ids: Sequence[int]) -> list[int]:
 
 async def attendance(tx: Tx, session_ids: Sequence[int]) -> list[AttendanceRecord]:
     """Return what these sessions' hospitals have recorded of who came (S16)."""
-    rows = await tx.rows(
+    return await tx.records(
+        AttendanceRecord,
         """
-        SELECT s.id, s.attendance_known_at IS NOT NULL,
+        SELECT s.id AS session_id, s.attendance_known_at IS NOT NULL AS reported,
                EXISTS (SELECT FROM appointments a
                        WHERE a.hospital_id = s.hospital_id AND a.visit_date = s.visit_date
-                         AND a.status = 'picked_up')
+                         AND a.status = 'picked_up') AS any_pick_up
         FROM clinic_sessions s
-        WHERE s.id = ANY(%s::bigint[])
+        WHERE s.id = ANY(%(ids)s::bigint[])
         """,
-        (list(session_ids),),
+        {"ids": list(session_ids)},
     )
-    return [AttendanceRecord(*row) for row in rows]
 
 
 async def void_waiting(tx: Tx, session_ids: Sequence[int], status: str) -> list[ChangedAppointment]:
@@ -171,28 +171,28 @@ async def no_shows_of(tx: Tx, patient_ids: Sequence[int]) -> list[NoShows]:
 
     Those of a registration that was merged count towards the person's current one.
     """
-    rows = await tx.rows(
+    return await tx.records(
+        NoShows,
         """
         WITH persons AS (
             SELECT DISTINCT coalesce(merged_into, id) AS id FROM patients
-            WHERE id = ANY(%s::bigint[])
+            WHERE id = ANY(%(ids)s::bigint[])
         ), registrations AS (
             SELECT id, id AS patient_id FROM persons
             UNION ALL
             SELECT m.survivor_id, m.patient_id
             FROM person_merges m JOIN persons ON persons.id = m.survivor_id
         )
-        SELECT p.id, p.suspended_until,
-               coalesce(array_agg(a.visit_date) FILTER (WHERE a.id IS NOT NULL), '{}')
+        SELECT p.id AS patient_id, p.suspended_until,
+               coalesce(array_agg(a.visit_date) FILTER (WHERE a.id IS NOT NULL), '{}') AS no_shows
         FROM registrations r JOIN patients p ON p.id = r.id
         LEFT JOIN appointments a ON a.patient_id = r.patient_id AND a.status = 'no_show'
          AND NOT EXISTS (SELECT FROM no_show_excuses e
                          WHERE e.appointment_id = a.id AND e.withdrawn_at IS NULL)
         GROUP BY p.id ORDER BY p.id
         """,
-        (list(patient_ids),),
+        {"ids": list(patient_ids)},
     )
-    return [NoShows(*row) for row in rows]
 
 
 async def set_suspended_until(tx: Tx, patient_id: int, until: date | None) -> None:

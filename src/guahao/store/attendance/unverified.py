@@ -1,4 +1,4 @@
-"""Bookings whose attendance nobody has confirmed (S16): they punish nobody until somebody does."""
+"""Bookings whose attendance is not confirmed (S16): no suspension follows until it is."""
 
 from __future__ import annotations
 
@@ -38,46 +38,48 @@ class UnverifiedHospital:
 
 
 async def sessions(tx: Tx, hospital_id: int, since: date) -> list[UnverifiedSession]:
-    """A hospital's, of visit dates from `since` on, the oldest first."""
-    rows = await tx.rows(
+    """Return a hospital's sessions of visit dates from `since` on, the oldest first."""
+    return await tx.records(
+        UnverifiedSession,
         """
-        SELECT s.id, s.visit_date, d.name, d.name_en, s.title, s.specialty, s.period,
-               s.starts_at, s.ends_at, count(*)
+        SELECT s.id, s.visit_date, d.name AS department_name, d.name_en AS department_name_en,
+               s.title, s.specialty, s.period, s.starts_at, s.ends_at, count(*) AS bookings
         FROM appointments a
         JOIN clinic_sessions s ON s.id = a.clinic_session_id
         JOIN departments d ON d.id = s.department_id
-        WHERE a.status = 'unverified' AND a.hospital_id = %s AND a.visit_date >= %s
+        WHERE a.status = 'unverified' AND a.hospital_id = %(hospital_id)s
+          AND a.visit_date >= %(since)s
         GROUP BY s.id, d.id
         ORDER BY s.visit_date, array_position(ARRAY['morning', 'afternoon', 'evening'], s.period),
                  d.name, s.id
         """,
-        (hospital_id, since),
+        {"hospital_id": hospital_id, "since": since},
     )
-    return [UnverifiedSession(*row) for row in rows]
 
 
 async def hospitals(tx: Tx, since: date) -> list[UnverifiedHospital]:
-    """Every hospital where something waits, the oldest first; before `since` it is too old."""
-    rows = await tx.rows(
+    """Return every hospital with waiting bookings, the oldest first; before `since`: too old."""
+    return await tx.records(
+        UnverifiedHospital,
         """
-        SELECT h.id, h.name, h.name_en, count(DISTINCT a.clinic_session_id), count(*),
-               min(a.visit_date), count(*) FILTER (WHERE a.visit_date < %s)
+        SELECT h.id, h.name, h.name_en, count(DISTINCT a.clinic_session_id) AS sessions,
+               count(*) AS bookings, min(a.visit_date) AS oldest,
+               count(*) FILTER (WHERE a.visit_date < %(since)s) AS too_old
         FROM appointments a JOIN hospitals h ON h.id = a.hospital_id
         WHERE a.status = 'unverified'
         GROUP BY h.id ORDER BY min(a.visit_date), h.id
         """,
-        (since,),
+        {"since": since},
     )
-    return [UnverifiedHospital(*row) for row in rows]
 
 
 async def waiting_of_session(tx: Tx, session_id: int) -> list[int]:
-    """The session's bookings that wait to be confirmed, by id."""
+    """Return the session's bookings that wait to be confirmed, by id."""
     rows = await tx.rows(
         """
-        SELECT id FROM appointments WHERE clinic_session_id = %s AND status = 'unverified'
+        SELECT id FROM appointments WHERE clinic_session_id = %(id)s AND status = 'unverified'
         ORDER BY id
         """,
-        (session_id,),
+        {"id": session_id},
     )
     return [row[0] for row in rows]
