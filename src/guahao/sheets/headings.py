@@ -28,8 +28,10 @@ class TableFault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A column as our program names it, and what its heading may be; the first is Chinese,
-    the second English. What stands in brackets, spaces and case do not count."""
+    """A column's name in the program and its possible headings: Chinese first, then English.
+
+    Text in brackets, spaces and case are ignored.
+    """
 
     name: str
     titles: tuple[str, ...]

@@ -113,7 +113,7 @@ def test_a_share_that_was_lost_is_due_again() -> None:
     rates = Rates()
     tries(rates, 5, 600)
     [share] = rates.shares(100)
-    rates.give_back(share)
+    rates.mark_due(share)
     assert rates.shares(100) == [share]
 
 

@@ -28,7 +28,7 @@ async def share_rates(platform: Platform) -> int:
             totals = await store.share(tx, platform.vault, shares)
     except (DatabaseError, PoolTimeout):
         for share in shares:
-            platform.rates.give_back(share)
+            platform.rates.mark_due(share)
         raise
     for share, total in zip(shares, totals, strict=True):
         platform.rates.learn(share, total)

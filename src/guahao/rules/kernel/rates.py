@@ -139,7 +139,7 @@ class Rates:
         counts = self._counts.get(share.limit)
         return None if counts is None else counts.get(share.subject)
 
-    def give_back(self, share: Share) -> None:
+    def mark_due(self, share: Share) -> None:
         """Mark a share as due again because it did not reach the other processes."""
         count = self._known(share)
         if count is not None and count.window == share.window:
