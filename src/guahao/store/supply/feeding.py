@@ -224,6 +224,9 @@ async def matches(tx: Tx, hospital_id: int, wanted: Mapping[str, SessionTerms]) 
         WITH n AS MATERIALIZED (
             SELECT * FROM json_to_recordset(%(sessions)s::json)
                 AS n (external_id text, {TERMS_TYPES})
+            WHERE NOT EXISTS (SELECT FROM clinic_sessions k
+                              WHERE k.hospital_id = %(hospital_id)s
+                                AND k.external_id = n.external_id)
         )
         SELECT s.external_id, s.id, true AS linked
         FROM clinic_sessions s
