@@ -1,4 +1,4 @@
-"""A browser without a screen: keeps cookies, follows redirects, reads and sends forms."""
+"""A browser for tests: stores cookies, follows redirects, reads and submits forms."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HTML = {"Accept": "text/html,application/xhtml+xml"}
 
 @dataclass
 class Form:
-    """One form of a page, as it would be sent."""
+    """A form of a page, as it would be submitted."""
 
     action: str
     method: str
@@ -60,12 +60,12 @@ class _Forms(HTMLParser):
 
 
 def shown(page: str) -> str:
-    """A page without the random values of hidden fields, for what must not stand there."""
+    """Return a page without the random values of hidden fields, to check what it must not hold."""
     return re.sub(r'<input type="hidden"[^>]*>', "", page)
 
 
 class Reader:
-    """Somebody who reads pages; `page` is the last one."""
+    """A reader of pages; `page` is the last page."""
 
     def __init__(self, site: Site, client: httpx.AsyncClient) -> None:
         self.site = site
@@ -81,7 +81,7 @@ class Reader:
 
     @property
     def path(self) -> str:
-        """Where the last page stands, with its query."""
+        """Return the path and query of the last page."""
         url = self.page.url
         return url.raw_path.decode()
 
@@ -109,7 +109,7 @@ class Reader:
         )
 
     async def send(self, form: Form | None = None, **typed: str) -> httpx.Response:
-        """Fill a form in and send it."""
+        """Fill in a form and submit it."""
         form = form or self.form()
         self.page = await self.client.post(form.action, data=form.fields | typed)
         return self.page
@@ -140,7 +140,7 @@ class Reader:
         return found[0]
 
     async def messages(self, number: int = 1) -> int:
-        """How many SMS the phone has got."""
+        """Return the number of SMS that the phone received."""
         await self.site.deliver()
         sent = await self.site.get(f"/demo/outbox?to={phone(number)}")
         return len(sent.json()["items"])

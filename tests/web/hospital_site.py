@@ -29,7 +29,7 @@ class System:
     token: str
 
     async def renewed(self) -> System:
-        """The same with a new token: the clock was moved."""
+        """Return the system with a new token, after the clock was moved."""
         answer = await token_answer(self.site, self.client.client_id, self.client.secret)
         return replace(self, token=answer.json()["access_token"])
 
@@ -46,7 +46,7 @@ class System:
         return await self.call("PUT", path, **more)
 
     async def publish(self, items: Iterable[dict[str, Any]]) -> dict[str, Any]:
-        """Publish sessions; the counts and items of the answer."""
+        """Publish sessions and return the counts and items of the response."""
         answer = await self.put("/clinic-sessions", json={"items": list(items)})
         assert answer.status_code == 200, answer.text
         body: dict[str, Any] = answer.json()
@@ -95,7 +95,7 @@ async def add_system(
 async def token_answer(
     site: Site, client_id: str, secret: str, *, basic: bool = True, **more: Any
 ) -> httpx.Response:
-    """What asking for a token is answered, by client_secret_basic or client_secret_post."""
+    """Request a token by client_secret_basic or client_secret_post."""
     form = {"grant_type": "client_credentials", **more.pop("form", {})}
     headers = dict(more.pop("headers", {}))
     if basic:
@@ -107,7 +107,7 @@ async def token_answer(
 
 
 def session_item(number: int = 1, **fields: Any) -> dict[str, Any]:
-    """A session of department D2."""
+    """Return a session of department D2."""
     day: date = fields.pop("day", THURSDAY)
     return {
         "external_id": f"S{number}",

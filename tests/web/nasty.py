@@ -1,4 +1,4 @@
-"""What people and programs send that nobody thought of; each must be answered, never a 5xx."""
+"""Malformed and unexpected input; every response to it must be below 500."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Proofs of work as a browser or a program hands them in."""
+"""Proofs of work as browsers and programs send them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from guahao.web.http.proof import VALID
 
 
 def solved(challenge: dict[str, Any], /, **changed: Any) -> str:
-    """What a browser hands in for a challenge."""
+    """Solve a challenge as a browser does."""
     salt, wanted = challenge["salt"], challenge["challenge"]
     number = next(
         n
@@ -40,7 +40,7 @@ def made_proof(site: Site, level: int = 0) -> str:
 
 
 def handed_in(challenge: dict[str, Any], number: int, /, **changed: Any) -> str:
-    """A solution as it travels: JSON in Base64."""
+    """Encode a solution: JSON in Base64."""
     names = ("algorithm", "challenge", "salt", "signature")
     solution = {name: challenge[name] for name in names} | {"number": number} | changed
     return base64.b64encode(json.dumps(solution).encode()).decode()

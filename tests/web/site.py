@@ -1,4 +1,4 @@
-"""How tests call the application, and who calls."""
+"""The application under test, and its citizens."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Site:
         address: str = LOOPBACK,
         **more: Any,
     ) -> httpx.Response:
-        """One request, as httpx sends it; an exception that escapes fails the test."""
+        """Send a request by httpx; an unhandled exception fails the test."""
         sent = dict(headers or {})
         if token is not None:
             sent["Authorization"] = f"Bearer {token}"
@@ -89,7 +89,7 @@ class Site:
         )
 
     async def deliver(self) -> None:
-        """Send what waits to be sent."""
+        """Send the waiting messages."""
         platform = self.platform
         gateway = OutboxGateway(platform.db, platform.vault)
         message_sender = MessageSender(
@@ -115,7 +115,7 @@ def closed(clock: Clock, settings: Settings | None = None) -> Site:
 
 @dataclass(frozen=True)
 class Citizen:
-    """Somebody logged in, with one patient."""
+    """A logged-in citizen with a patient."""
 
     account_id: int
     patient_id: int
