@@ -1,4 +1,4 @@
-"""Make persons and accounts nobody; forget them when nothing counts any more."""
+"""Erase persons and accounts; delete their indexes once nothing of them counts."""
 
 from __future__ import annotations
 
@@ -25,201 +25,245 @@ class Standing:
     suspended: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Registration:
+    """A registration to erase."""
+
+    id: int
+    id_no_enc: bytes
+    is_current: bool
+
+
 async def standing_of(tx: Tx, patient_ids: Sequence[int]) -> list[Standing]:
     """Return what stands in the way of erasing these locked registrations.
 
-    Unverified bookings count as live: what the hospital says of them is still to come. A displaced
-    registration's suspension is nobody's.
+    Unverified bookings count as live: the hospital has yet to confirm them. The suspension of a
+    displaced registration counts for nobody.
     """
-    rows = await tx.rows(
+    return await tx.records(
+        Standing,
         """
-        SELECT p.id, count(a.id),
-               coalesce(p.suspended_until > %s AND p.displaced_at IS NULL, false)
+        SELECT p.id AS patient_id, count(a.id) AS live_bookings,
+               coalesce(p.suspended_until > %(today)s AND p.displaced_at IS NULL, false)
+                 AS suspended
         FROM patients p LEFT JOIN appointments a
           ON a.patient_id = p.id AND (a.status IN ('booked', 'unverified'))
-        WHERE p.id = ANY(%s::bigint[]) GROUP BY p.id ORDER BY p.id
+        WHERE p.id = ANY(%(patient_ids)s::bigint[]) GROUP BY p.id ORDER BY p.id
         """,
-        (tx.now.date(), list(patient_ids)),
+        {"today": tx.now.date(), "patient_ids": list(patient_ids)},
     )
-    return [Standing(*row) for row in rows]
 
 
 async def erase_patients(tx: Tx, vault: Vault, patient_ids: Sequence[int]) -> None:
-    """Take names, documents and typed reasons from locked registrations; bookings stay, of nobody.
+    """Erase names, documents and typed reasons of locked registrations; the bookings stay.
 
-    A current registration keeps its HMACs, under the present key: who registers again meanwhile
-    goes on where they were. Merged and displaced ones are found by nothing any more.
+    A current registration keeps its HMACs, under the present key: a person who registers again
+    meanwhile continues with the same no-shows and bookings. Merged and displaced registrations
+    can no longer be found.
     """
-    rows = await tx.rows(
+    registrations = await tx.records(
+        _Registration,
         """
-        SELECT id, id_no_enc, displaced_at IS NULL AND merged_into IS NULL FROM patients
-        WHERE id = ANY(%s::bigint[]) ORDER BY id
+        SELECT id, id_no_enc, displaced_at IS NULL AND merged_into IS NULL AS is_current
+        FROM patients WHERE id = ANY(%(patient_ids)s::bigint[]) ORDER BY id
         """,
-        (list(patient_ids),),
+        {"patient_ids": list(patient_ids)},
     )
-    for id, id_no_enc, is_current in rows:
-        number = vault.open("patients", "id_no", id, id_no_enc)
-        gone = [secrets.token_bytes(32), secrets.token_bytes(32)]
-        kept = [vault.index("id_no", number), person_index(vault, number)]
+    for registration in registrations:
+        id, is_current = registration.id, registration.is_current
+        number = vault.open("patients", "id_no", id, registration.id_no_enc)
         await tx.do(
             """
             UPDATE patients
-            SET account_id = NULL, phone_slot = NULL, name_enc = %s, id_no_enc = %s,
-                name_index = NULL, id_no_index = %s, person_index = %s, index_key_id = %s,
-                index_gone_at = %s, erased_at = %s,
-                document_ends_on = CASE WHEN %s THEN document_ends_on END
-            WHERE id = %s
+            SET account_id = NULL, phone_slot = NULL, name_enc = %(name_enc)s,
+                id_no_enc = %(id_no_enc)s, name_index = NULL, id_no_index = %(id_no_index)s,
+                person_index = %(person_index)s, index_key_id = %(index_key_id)s,
+                index_gone_at = %(index_gone_at)s, erased_at = %(now)s,
+                document_ends_on = CASE WHEN %(is_current)s THEN document_ends_on END
+            WHERE id = %(id)s
             """,
-            (
-                vault.seal("patients", "name", id, ERASED_NAME),
-                vault.seal("patients", "id_no", id, ERASED_NUMBER),
-                *(kept if is_current else gone),
-                *((vault.key_id, None) if is_current else (None, tx.now)),
-                *(tx.now, is_current, id),
-            ),
+            {
+                "id": id,
+                "is_current": is_current,
+                "name_enc": vault.seal("patients", "name", id, ERASED_NAME),
+                "id_no_enc": vault.seal("patients", "id_no", id, ERASED_NUMBER),
+                "id_no_index": (
+                    vault.index("id_no", number) if is_current else secrets.token_bytes(32)
+                ),
+                "person_index": (
+                    person_index(vault, number) if is_current else secrets.token_bytes(32)
+                ),
+                "index_key_id": vault.key_id if is_current else None,
+                "index_gone_at": None if is_current else tx.now,
+                "now": tx.now,
+            },
         )
     await _erase_typed(tx, vault, patient_ids)
+    params = {"now": tx.now, "patient_ids": list(patient_ids)}
     await tx.do(
         """
-        UPDATE messages SET body_enc = NULL, state = 'expired', changed_at = %s
-        WHERE patient_id = ANY(%s::bigint[]) AND state = 'queued'
+        UPDATE messages SET body_enc = NULL, state = 'expired', changed_at = %(now)s
+        WHERE patient_id = ANY(%(patient_ids)s::bigint[]) AND state = 'queued'
         """,
-        (tx.now, list(patient_ids)),
+        params,
     )
     await tx.do(
         """
-        UPDATE call_tasks SET outcome = 'no_need', closed_at = %s
+        UPDATE call_tasks SET outcome = 'no_need', closed_at = %(now)s
         WHERE closed_at IS NULL
-          AND (patient_id = ANY(%s::bigint[])
+          AND (patient_id = ANY(%(patient_ids)s::bigint[])
                OR appointment_id IN (SELECT id FROM appointments
-                                     WHERE patient_id = ANY(%s::bigint[])))
+                                     WHERE patient_id = ANY(%(patient_ids)s::bigint[])))
         """,
-        (tx.now, list(patient_ids), list(patient_ids)),
+        params,
     )
 
 
 async def _erase_typed(tx: Tx, vault: Vault, patient_ids: Sequence[int]) -> None:
-    """Take what staff have typed about the persons: it may name them."""
-    ids = (list(patient_ids),)
+    """Erase what staff have typed about the persons: it may name them."""
+    params = {"patient_ids": list(patient_ids)}
     excuses = await tx.rows(
         """
         SELECT e.id FROM no_show_excuses e JOIN appointments a ON a.id = e.appointment_id
-        WHERE a.patient_id = ANY(%s::bigint[])
+        WHERE a.patient_id = ANY(%(patient_ids)s::bigint[])
         """,
-        ids,
+        params,
     )
     for (id,) in excuses:
-        sealed = vault.seal("no_show_excuses", "reason", id, ERASED_NAME)
-        await tx.do("UPDATE no_show_excuses SET reason_enc = %s WHERE id = %s", (sealed, id))
-    moves = await tx.rows("SELECT id FROM moves WHERE patient_id = ANY(%s::bigint[])", ids)
+        await tx.do(
+            "UPDATE no_show_excuses SET reason_enc = %(reason_enc)s WHERE id = %(id)s",
+            {"id": id, "reason_enc": vault.seal("no_show_excuses", "reason", id, ERASED_NAME)},
+        )
+    moves = await tx.rows(
+        "SELECT id FROM moves WHERE patient_id = ANY(%(patient_ids)s::bigint[])", params
+    )
     for (id,) in moves:
         await tx.do(
             """
             UPDATE moves
-            SET phone_enc = %s, reason_enc = %s, name_enc = NULL, id_type = NULL, id_no_enc = NULL,
-                code_index = NULL, code_tries_left = 0,
-                decided_at = coalesce(decided_at, %s),
+            SET phone_enc = %(phone_enc)s, reason_enc = %(reason_enc)s, name_enc = NULL,
+                id_type = NULL, id_no_enc = NULL, code_index = NULL, code_tries_left = 0,
+                decided_at = coalesce(decided_at, %(now)s),
                 state = CASE WHEN state IN ('proving', 'requested') THEN 'rejected' ELSE state END
-            WHERE id = %s
+            WHERE id = %(id)s
             """,
-            (
-                vault.seal("moves", "phone", id, ERASED_NUMBER),
-                vault.seal("moves", "reason", id, ERASED_NAME),
-                *(tx.now, id),
-            ),
+            {
+                "id": id,
+                "phone_enc": vault.seal("moves", "phone", id, ERASED_NUMBER),
+                "reason_enc": vault.seal("moves", "reason", id, ERASED_NAME),
+                "now": tx.now,
+            },
         )
-    booked = await tx.rows("SELECT id FROM appointments WHERE patient_id = ANY(%s::bigint[])", ids)
+    booked = await tx.rows(
+        "SELECT id FROM appointments WHERE patient_id = ANY(%(patient_ids)s::bigint[])", params
+    )
     notes = await tx.rows(
         """
         SELECT id FROM reconciliation_differences
-        WHERE order_no = ANY(%s::text[]) AND note_enc IS NOT NULL
+        WHERE order_no = ANY(%(order_nos)s::text[]) AND note_enc IS NOT NULL
         """,
-        ([order_no(row[0]) for row in booked],),
+        {"order_nos": [order_no(id) for (id,) in booked]},
     )
     for (id,) in notes:
-        sealed = vault.seal("reconciliation_differences", "note", id, ERASED_NAME)
         await tx.do(
-            "UPDATE reconciliation_differences SET note_enc = %s WHERE id = %s", (sealed, id)
+            "UPDATE reconciliation_differences SET note_enc = %(note_enc)s WHERE id = %(id)s",
+            {
+                "id": id,
+                "note_enc": vault.seal("reconciliation_differences", "note", id, ERASED_NAME),
+            },
         )
     requests = await tx.rows(
-        "SELECT id, decision_reason_enc IS NOT NULL FROM privacy_requests"
-        " WHERE patient_id = ANY(%s::bigint[])",
-        ids,
+        """
+        SELECT id, decision_reason_enc IS NOT NULL FROM privacy_requests
+        WHERE patient_id = ANY(%(patient_ids)s::bigint[])
+        """,
+        params,
     )
     for id, is_decided in requests:
-        columns = ("reason", "decision_reason")
-        reason, decision = (vault.seal("privacy_requests", c, id, ERASED_NAME) for c in columns)
+        decision = vault.seal("privacy_requests", "decision_reason", id, ERASED_NAME)
         await tx.do(
-            "UPDATE privacy_requests SET reason_enc = %s, decision_reason_enc = %s WHERE id = %s",
-            (reason, decision if is_decided else None, id),
+            """
+            UPDATE privacy_requests
+            SET reason_enc = %(reason_enc)s, decision_reason_enc = %(decision_reason_enc)s
+            WHERE id = %(id)s
+            """,
+            {
+                "id": id,
+                "reason_enc": vault.seal("privacy_requests", "reason", id, ERASED_NAME),
+                "decision_reason_enc": decision if is_decided else None,
+            },
         )
 
 
 async def erase_account(tx: Tx, vault: Vault, account_id: int) -> None:
-    """Take the phone from a locked account, and what leads to its owner."""
-    row = await tx.row("SELECT phone_enc FROM accounts WHERE id = %s", (account_id,))
+    """Erase the phone of a locked account, and everything that leads to its owner."""
+    row = await tx.row(
+        "SELECT phone_enc FROM accounts WHERE id = %(account_id)s", {"account_id": account_id}
+    )
     phone = open_phone(vault, account_id, None if row is None else row[0])
-    indexes = vault.indexes("phone", phone)
-    await tx.do(
+    params = {
+        "account_id": account_id,
+        "phone_indexes": vault.indexes("phone", phone),
+        "now": tx.now,
+    }
+    for statement in (
         """
         UPDATE messages SET to_enc = NULL, body_enc = NULL,
                state = CASE WHEN state = 'queued' THEN 'expired' ELSE state END
-        WHERE account_id = %s AND (to_enc IS NOT NULL OR body_enc IS NOT NULL OR state = 'queued')
+        WHERE account_id = %(account_id)s
+          AND (to_enc IS NOT NULL OR body_enc IS NOT NULL OR state = 'queued')
         """,
-        (account_id,),
-    )
-    await tx.do("DELETE FROM outbox WHERE to_index = ANY(%s::bytea[])", (indexes,))
-    await tx.do("DELETE FROM one_time_passwords WHERE phone_index = ANY(%s::bytea[])", (indexes,))
-    await tx.do("DELETE FROM wechat_users WHERE account_id = %s", (account_id,))
-    await tx.do("DELETE FROM known_devices WHERE account_id = %s", (account_id,))
-    await tx.do(
-        "UPDATE log_ins SET device = '', device_index = NULL WHERE account_id = %s", (account_id,)
-    )
-    await tx.do(
+        "DELETE FROM outbox WHERE to_index = ANY(%(phone_indexes)s::bytea[])",
+        "DELETE FROM one_time_passwords WHERE phone_index = ANY(%(phone_indexes)s::bytea[])",
+        "DELETE FROM wechat_users WHERE account_id = %(account_id)s",
+        "DELETE FROM known_devices WHERE account_id = %(account_id)s",
+        "UPDATE log_ins SET device = '', device_index = NULL WHERE account_id = %(account_id)s",
         """
-        UPDATE calls SET code_index = NULL, ended_at = coalesce(ended_at, %s)
-        WHERE account_id = %s AND (code_index IS NOT NULL OR ended_at IS NULL)
+        UPDATE calls SET code_index = NULL, ended_at = coalesce(ended_at, %(now)s)
+        WHERE account_id = %(account_id)s AND (code_index IS NOT NULL OR ended_at IS NULL)
         """,
-        (tx.now, account_id),
-    )
-    await tx.do(
         """
-        UPDATE call_tasks SET outcome = 'no_need', closed_at = %s
-        WHERE account_id = %s AND closed_at IS NULL
+        UPDATE call_tasks SET outcome = 'no_need', closed_at = %(now)s
+        WHERE account_id = %(account_id)s AND closed_at IS NULL
         """,
-        (tx.now, account_id),
-    )
+    ):
+        await tx.do(statement, params)
     reviews = await tx.rows(
-        "SELECT id FROM account_reviews WHERE account_id = %s AND reason_enc IS NOT NULL",
-        (account_id,),
+        """
+        SELECT id FROM account_reviews
+        WHERE account_id = %(account_id)s AND reason_enc IS NOT NULL
+        """,
+        params,
     )
     for (id,) in reviews:
-        sealed = vault.seal("account_reviews", "reason", id, ERASED_NAME)
-        await tx.do("UPDATE account_reviews SET reason_enc = %s WHERE id = %s", (sealed, id))
+        await tx.do(
+            "UPDATE account_reviews SET reason_enc = %(reason_enc)s WHERE id = %(id)s",
+            {"id": id, "reason_enc": vault.seal("account_reviews", "reason", id, ERASED_NAME)},
+        )
     await tx.do(
         """
-        UPDATE accounts SET phone_enc = NULL, phone_index = NULL, erased_at = %s,
-               detached_at = coalesce(detached_at, %s)
-        WHERE id = %s
+        UPDATE accounts SET phone_enc = NULL, phone_index = NULL, erased_at = %(now)s,
+               detached_at = coalesce(detached_at, %(now)s)
+        WHERE id = %(account_id)s
         """,
-        (tx.now, tx.now, account_id),
+        params,
     )
 
 
 async def forget_index(tx: Tx, patient_id: int) -> None:
     """Replace the keyed index of a locked erased person who has just registered again.
 
-    The new registration is found by it from now on, and the erased one counts towards that.
+    The index now belongs to the new registration, which takes over what counts of the erased.
     """
     await tx.do(
         """
         UPDATE patients
         SET id_no_index = sha256(uuid_send(gen_random_uuid()) || int8send(id)),
             person_index = sha256(uuid_send(gen_random_uuid()) || int8send(id)),
-            index_gone_at = %s, index_key_id = NULL
-        WHERE id = %s AND erased_at IS NOT NULL AND index_gone_at IS NULL
+            index_gone_at = %(now)s, index_key_id = NULL
+        WHERE id = %(patient_id)s AND erased_at IS NOT NULL AND index_gone_at IS NULL
         """,
-        (tx.now, patient_id),
+        {"now": tx.now, "patient_id": patient_id},
     )
 
 
@@ -233,7 +277,7 @@ _COUNTS_FOR_NOTHING = """
 
 
 async def forget_indexes(tx: Tx, visits_before: date, erased_before: datetime) -> int:
-    """Replace the keyed index of erased persons whose record counts for nothing any more."""
+    """Replace the keyed index of erased persons once neither visits nor a suspension count."""
     return await tx.do(
         f"""
         UPDATE patients p
@@ -268,22 +312,22 @@ async def overdue_indexes(
 
 
 async def indexes_of_other_keys(tx: Tx, key_id: int) -> tuple[int, date | None]:
-    """Count erased persons whose HMACs stand under another key than this one.
+    """Count erased persons whose HMACs are under another key than this.
 
-    And the day from which the nightly job has dropped them all, were nothing to change: as
-    `forget_indexes`, by the last visit of each and the end of its suspension.
+    Also return the day by which the nightly job will have deleted them all if nothing changes:
+    `forget_indexes` waits for each person's last visit and the end of the suspension.
     """
     rows = await tx.rows(
         """
         SELECT p.suspended_until,
                (SELECT max(a.visit_date)
                 FROM appointments a JOIN patients r ON r.id = a.patient_id
-                WHERE r.id = p.id OR r.merged_into = p.id)
+                WHERE r.id = p.id OR r.merged_into = p.id) AS last_visit
         FROM patients p
         WHERE p.erased_at IS NOT NULL AND p.index_gone_at IS NULL
-          AND p.index_key_id IS DISTINCT FROM %s
+          AND p.index_key_id IS DISTINCT FROM %(key_id)s
         """,
-        (key_id,),
+        {"key_id": key_id},
     )
     ends = [tx.now.date()]
     for suspended_until, last_visit in rows:
