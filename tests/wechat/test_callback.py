@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from tests.city import Clock, add_account, ask
 from tests.web.site import Site
+from tests.wechat.bound import openid_of
 from tests.wechat.official import OPENID, SAFE, Official, open_official
 from tests.wechat.test_protocol import CHECK, CHECKED, HOSTILE
 
@@ -295,7 +296,7 @@ async def test_what_was_seen_is_forgotten_after_a_day(official: Official, clock:
 
 async def reached(official: Official, account_id: int) -> str | None:
     async with official.platform.db.transaction() as tx:
-        return await store.openid_of(tx, official.platform.vault, account_id)
+        return await openid_of(tx, official.platform.vault, account_id)
 
 
 async def test_whoever_unfollows_is_reached_no_longer_and_again_after_following(

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import pytest
 from tests.city import Clock, add_account, add_booking, ask, ask_as_owner, change, outbox, phone
+from tests.wechat.bound import openid_of
 from tests.wechat.official import OPENID, PUBLIC, SAFE, Official, open_official
 
 from guahao.flows.messages.wechat import HELP_KEY, bind
@@ -199,15 +200,15 @@ async def test_whoever_does_not_follow_is_remembered(official: Official, code: i
     await bind(official.platform, OPENID, account_id)
     vault = official.platform.vault
     async with official.platform.db.transaction() as tx:
-        assert await store.openid_of(tx, vault, account_id) == OPENID
+        assert await openid_of(tx, vault, account_id) == OPENID
     official.stand_in.faults[SEND] = [code]
     assert await send(official) == NEVER
     async with official.platform.db.transaction() as tx:
-        assert await store.openid_of(tx, vault, account_id) is None
+        assert await openid_of(tx, vault, account_id) is None
     official.clock.forward(seconds=1)
     await follow(official)
     async with official.platform.db.transaction() as tx:
-        assert await store.openid_of(tx, vault, account_id) == OPENID
+        assert await openid_of(tx, vault, account_id) == OPENID
 
 
 @pytest.mark.parametrize(

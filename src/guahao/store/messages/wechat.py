@@ -37,18 +37,6 @@ async def user(tx: Tx, vault: Vault, openid: str) -> WeChatUser | None:
     return WeChatUser(*row) if row else None
 
 
-async def openid_of(tx: Tx, vault: Vault, account_id: int) -> str | None:
-    """Where an account is reached by WeChat; None where it is bound to nobody who follows."""
-    row = await tx.row(
-        """
-        SELECT id, openid_enc FROM wechat_users
-        WHERE account_id = %s AND follows IS NOT FALSE
-        """,
-        (account_id,),
-    )
-    return None if row is None else vault.open("wechat_users", "openid", row[0], row[1])
-
-
 async def bind(tx: Tx, vault: Vault, openid: str, account_id: int) -> None:
     """Make the openid the account's; whatever either was bound to before is no more."""
     user_id = await _find_or_add(tx, vault, openid)
