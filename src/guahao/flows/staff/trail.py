@@ -61,7 +61,7 @@ async def verify_trail(
     when somebody cut the end off and wrote the head anew, even with the key.
     """
     async with platform.db.transaction() as tx:
-        await store.one_snapshot(tx)
+        await store.set_snapshot(tx)
         return await _verify(tx, platform, noted, progress or (lambda _done, _all: None))
 
 

@@ -1,4 +1,4 @@
-"""The audit trail: who did or saw what, when and why; append-only and chained."""
+"""The audit trail: who did or read what, when and why; append-only and chained."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from guahao.store.kernel.vault import Vault, VaultError
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A row of the trail. `detail` is JSON text of ids, numbers and words, before and after.
+    """An entry of the trail. `detail`: JSON text of ids, numbers and words, before and after.
 
-    `reason` is empty in what only verifies the chain, which holds `reason_enc`.
+    `reason` stays empty where only the chain is verified: the links hold `reason_enc`.
     """
 
     seq: int
@@ -37,7 +37,7 @@ class Entry:
     reason: str = ""
 
     def hash_after(self, previous: bytes, key: bytes) -> bytes:
-        """The row's link in the chain: 32 bytes that hold all of it and what came before."""
+        """Return the entry's link in the chain: a 32-byte MAC over it and the previous link."""
         facts = (
             *(self.seq, self.at.astimezone(CITY_TIME).isoformat(timespec="microseconds")),
             *(self.who.kind, self.who.id, self.who.name, self.hospital_id),
@@ -49,12 +49,12 @@ class Entry:
 class TrailKeys:
     """The trail's own keys: the chain is keyed and its reasons are encrypted with them.
 
-    They are kept encrypted with the platform's key, so that who has the database alone cannot
+    They are stored encrypted with the platform's key. So the database alone is not enough to
     forge the chain, and a new platform key changes no entry.
     """
 
     def __init__(self, vaults: Sequence[tuple[int, Vault | None]]) -> None:
-        self._vaults = vaults  # by the first entry that each serves, the latest first
+        self._vaults = vaults  # by the first entry of each, the latest first
 
     def vault(self, seq: int) -> Vault:
         """Return the vault of an entry; raises VaultError where there is none."""
@@ -66,11 +66,11 @@ class TrailKeys:
         raise VaultError(f"entry {seq} of the audit trail has no key")
 
     def chain_key(self, seq: int) -> bytes:
-        """Return what the entry's link is keyed with."""
+        """Return the key of the entry's link."""
         return self.vault(seq).key_for("audit trail")
 
     def reason(self, seq: int, sealed: bytes) -> str:
-        """Return an entry's reason in the clear; empty where none was given."""
+        """Return an entry's reason in plain text; empty where none was given."""
         return self.vault(seq).open("audit_trail", "reason", seq, sealed) if sealed else ""
 
 
@@ -84,14 +84,14 @@ async def trail_keys(tx: Tx, vault: Vault) -> TrailKeys:
     for seq, sealed in rows:
         try:
             opened.append((seq, _vault_of(vault.open("trail_keys", "key", seq, sealed))))
-        except VaultError:  # somebody without the platform's key wrote it: its entries do not hold
+        except VaultError:  # written without the platform's key: its entries are not valid
             opened.append((seq, None))
     return TrailKeys(opened)
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The end of the chain. `broken_at`: from which entry on it was found touched, if it was."""
+    """The end of the chain. `broken_at`: the first entry at which it was found altered, if any."""
 
     seq: int
     hash: bytes
@@ -102,7 +102,7 @@ class Head:
 
 
 def head_mac(keys: TrailKeys, head: Head) -> bytes:
-    """What proves that this platform wrote the head; raises VaultError without its key."""
+    """Return the MAC by which this platform signs a head; raise VaultError without its key."""
     facts = (head.seq, head.hash.hex(), head.broken_at)
     key = keys.vault(max(head.seq, 1)).key_for("audit trail head")
     return hmac.digest(key, msgspec.json.encode(facts), "sha256")
@@ -112,8 +112,14 @@ async def begin_key(tx: Tx, vault: Vault) -> None:
     """Draw a new key for the entries after the last one."""
     seq = (await lock_head(tx, vault))[0].seq + 1
     await tx.do(
-        "INSERT INTO trail_keys (first_seq, key_enc) VALUES (%s, %s) ON CONFLICT DO NOTHING",
-        (seq, vault.seal("trail_keys", "key", seq, secrets.token_hex(32))),
+        """
+        INSERT INTO trail_keys (first_seq, key_enc) VALUES (%(first_seq)s, %(key_enc)s)
+        ON CONFLICT DO NOTHING
+        """,
+        {
+            "first_seq": seq,
+            "key_enc": vault.seal("trail_keys", "key", seq, secrets.token_hex(32)),
+        },
     )
 
 
@@ -128,18 +134,18 @@ async def record(
     detail: Mapping[str, Any] | None = None,
     hospital_id: int | None = None,
 ) -> int:
-    """Append one entry, in the transaction of what it tells of; its number.
+    """Append an entry in the transaction of the change that it records; return its number.
 
     `action`: a verb and a noun in lower case (`cancel_appointment`). `subject`: the kind
     and id of the record (`("appointment", 7)`). `detail`: ids, numbers and words only, no
-    personal data. `hospital_id`: whose records they are, where `who` is the city's. Call it
-    last in a transaction: it locks the end of the chain until the commit, and with that
-    comes after persons, sessions and appointments in the order of locks.
+    personal data. `hospital_id`: the hospital concerned, where `who` belongs to none. Call it
+    last in a transaction: it locks the end of the chain until the commit, and so comes
+    after persons, sessions and appointments in the order of locks.
     """
     last, genuine = await lock_head(tx, vault)
     seq, previous, broken_at = last.seq + 1, last.hash, last.broken_at
     if not genuine and broken_at is None:
-        # Somebody has touched the end. What is appended now must not hide that.
+        # The end was altered from outside: the entries that follow must not hide that.
         broken_at = seq
     if await tx.row("SELECT FROM trail_keys LIMIT 1") is None:
         await begin_key(tx, vault)
@@ -147,44 +153,70 @@ async def record(
     sealed = keys.vault(seq).seal("audit_trail", "reason", seq, reason) if reason else b""
     kind, id = subject or (None, None)
     text = msgspec.json.encode(detail or {}).decode()
-    whose = who.hospital_id if hospital_id is None else hospital_id
-    entry = Entry(seq, tx.now, who, whose, action, kind, id, sealed, text)
+    hospital_id = who.hospital_id if hospital_id is None else hospital_id
+    entry = Entry(seq, tx.now, who, hospital_id, action, kind, id, sealed, text)
     link = entry.hash_after(previous, keys.chain_key(seq))
     await tx.do(
         """
         INSERT INTO audit_trail (seq, at, who_kind, who_id, who_name, hospital_id, action,
                                  subject_kind, subject_id, reason_enc, detail, previous_hash, hash)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        VALUES (%(seq)s, %(at)s, %(who_kind)s, %(who_id)s, %(who_name)s, %(hospital_id)s,
+                %(action)s, %(subject_kind)s, %(subject_id)s, %(reason_enc)s, %(detail)s,
+                %(previous_hash)s, %(hash)s)
         """,
-        (
-            *(entry.seq, entry.at, who.kind, who.id, who.name, whose, action),
-            *(kind, id, sealed, text, previous, link),
-        ),
+        {
+            "seq": entry.seq,
+            "at": entry.at,
+            "who_kind": who.kind,
+            "who_id": who.id,
+            "who_name": who.name,
+            "hospital_id": hospital_id,
+            "action": action,
+            "subject_kind": kind,
+            "subject_id": id,
+            "reason_enc": sealed,
+            "detail": text,
+            "previous_hash": previous,
+            "hash": link,
+        },
     )
     await _put_head(tx, keys, Head(seq, link, broken_at))
     return seq
 
 
+@dataclass(frozen=True, slots=True)
+class _HeadRow:
+    """The stored head; `mac`: the platform's signature, None before the first entry."""
+
+    seq: int
+    hash: bytes
+    broken_at: int | None
+    mac: bytes | None
+
+
+_HEAD = "SELECT seq, hash, broken_at, mac FROM audit_trail_head"
+
+
 async def lock_head(tx: Tx, vault: Vault) -> tuple[Head, bool]:
-    """Lock the end of the chain until the commit; the end, and whether the platform wrote it."""
-    row = await tx.row("SELECT seq, hash, broken_at, mac FROM audit_trail_head FOR UPDATE")
+    """Lock the end of the chain until the commit; return it, and whether the platform wrote it."""
+    row = await tx.record(_HeadRow, f"{_HEAD} FOR UPDATE")
     assert row is not None
     return await _judged(tx, vault, row)
 
 
-async def _judged(tx: Tx, vault: Vault, row: Sequence[Any]) -> tuple[Head, bool]:
-    """A head and whether the platform wrote it.
+async def _judged(tx: Tx, vault: Vault, row: _HeadRow) -> tuple[Head, bool]:
+    """Return the head and whether the platform wrote it.
 
-    An empty one is the platform's only before the first entry: while the trail has no key, and
+    An empty head is the platform's only before the first entry: while the trail has no key, and
     there is no staff but what this transaction adds.
     """
-    head = Head(row[0], bytes(row[1]), row[2])
-    if row[3] is not None:
+    head = Head(row.seq, row.hash, row.broken_at)
+    if row.mac is not None:
         try:
             mac = head_mac(await trail_keys(tx, vault), head)
         except VaultError:
             return head, False
-        return head, hmac.compare_digest(bytes(row[3]), mac)
+        return head, hmac.compare_digest(row.mac, mac)
     if head != Head(0, b""):
         return head, False
     # A hospital's role sees its own staff only, and no system column of theirs.
@@ -201,13 +233,21 @@ async def _judged(tx: Tx, vault: Vault, row: Sequence[Any]) -> tuple[Head, bool]
 
 async def _put_head(tx: Tx, keys: TrailKeys, head: Head) -> None:
     await tx.do(
-        "UPDATE audit_trail_head SET seq = %s, hash = %s, broken_at = %s, mac = %s",
-        (head.seq, head.hash, head.broken_at, head_mac(keys, head)),
+        """
+        UPDATE audit_trail_head
+        SET seq = %(seq)s, hash = %(hash)s, broken_at = %(broken_at)s, mac = %(mac)s
+        """,
+        {
+            "seq": head.seq,
+            "hash": head.hash,
+            "broken_at": head.broken_at,
+            "mac": head_mac(keys, head),
+        },
     )
 
 
 async def accept(tx: Tx, vault: Vault) -> None:
-    """Take the head as it is for ours; the caller records by whom and why."""
+    """Sign the head as it stands; the caller records who accepted it and why."""
     last, _ = await lock_head(tx, vault)
     if await tx.row("SELECT FROM trail_keys LIMIT 1") is None:
         await begin_key(tx, vault)
@@ -247,77 +287,100 @@ class Wanted:
     subject_id: int | None = None
 
 
-async def one_snapshot(tx: Tx) -> None:
-    """Let this transaction see one moment only; the first statement of it."""
+async def set_snapshot(tx: Tx) -> None:
+    """Let all statements of this transaction read a single snapshot; call it first."""
     await tx.do("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
 
 async def head(tx: Tx, vault: Vault) -> tuple[Head, bool]:
-    """The end of the chain, and whether the platform wrote it."""
-    row = await tx.row("SELECT seq, hash, broken_at, mac FROM audit_trail_head")
+    """Return the end of the chain, and whether the platform wrote it."""
+    row = await tx.record(_HeadRow, _HEAD)
     assert row is not None
     return await _judged(tx, vault, row)
 
 
 async def last_link(tx: Tx) -> tuple[int, bytes]:
-    """The number and the hash of the last entry that is there; 0 where there is none."""
+    """Return the number and the hash of the last entry; 0 and no hash in an empty trail."""
     row = await tx.row("SELECT seq, hash FROM audit_trail ORDER BY seq DESC LIMIT 1")
-    return (0, b"") if row is None else (row[0], bytes(row[1]))
+    if row is None:
+        return 0, b""
+    seq, link = row
+    return seq, link
 
 
 async def hash_of(tx: Tx, seq: int) -> bytes | None:
-    """The hash of an entry."""
-    row = await tx.row("SELECT hash FROM audit_trail WHERE seq = %s", (seq,))
-    return None if row is None else bytes(row[0])
+    """Return the hash of an entry; None if there is no such entry."""
+    row = await tx.row("SELECT hash FROM audit_trail WHERE seq = %(seq)s", {"seq": seq})
+    return None if row is None else row[0]
 
 
 async def links_after(tx: Tx, seq: int, limit: int) -> list[Link]:
-    """The next entries of the chain, as they are kept."""
-    rows = await tx.rows(
+    """Return the next entries of the chain, their reasons still encrypted."""
+    return await tx.records(
+        _link,
         f"""
         SELECT {_COLUMNS}, previous_hash, hash FROM audit_trail
-        WHERE seq > %s ORDER BY seq LIMIT %s
+        WHERE seq > %(seq)s ORDER BY seq LIMIT %(limit)s
         """,
-        (seq, limit),
+        {"seq": seq, "limit": limit},
     )
-    return [Link(_entry(row), bytes(row[11]), bytes(row[12])) for row in rows]
 
 
 async def listed(tx: Tx, vault: Vault, wanted: Wanted, limit: int) -> list[Entry]:
-    """The newest entries that match, newest first."""
-    asked = [(text, value) for text, value in _conditions(wanted) if value is not None]
-    where = " AND ".join(["true", *(text for text, _ in asked)])
-    rows = await tx.rows(
-        f"SELECT {_COLUMNS} FROM audit_trail WHERE {where} ORDER BY seq DESC LIMIT %s",
-        (*(value for _, value in asked), limit),
+    """Return the newest entries that match, newest first."""
+    last = wanted.last
+    params = {
+        "before": wanted.before,
+        "first": wanted.first,
+        "after": None if last is None or last == date.max else last + timedelta(days=1),
+        "who": wanted.who,
+        "action": wanted.action,
+        "subject_id": wanted.subject_id,
+    }
+    # Only the conditions that are asked for, so that each uses its index.
+    asked = (_CONDITIONS[name] for name, value in params.items() if value is not None)
+    entries = await tx.records(
+        _entry,
+        f"""
+        SELECT {_COLUMNS} FROM audit_trail WHERE {" AND ".join(["true", *asked])}
+        ORDER BY seq DESC LIMIT %(limit)s
+        """,
+        {**params, "limit": limit},
     )
     keys = await trail_keys(tx, vault)
-    entries = [_entry(row) for row in rows]
     return [replace(entry, reason=keys.reason(entry.seq, entry.reason_enc)) for entry in entries]
 
 
-def _conditions(wanted: Wanted) -> list[tuple[str, object]]:
-    """Only those that are asked for, so that each finds its index.
+# A date also bounds the numbers: otherwise a search for a week of last year reads all later
+# entries. Entries may be numbered in another order than their transactions began, so the bound
+# leaves room for as many as run at once.
+_CONDITIONS = {
+    "before": "seq < %(before)s",
+    "first": f"""
+        at >= %(first)s::date
+        AND seq >= coalesce((SELECT seq FROM audit_trail WHERE at >= %(first)s::date
+                             ORDER BY at LIMIT 1), 0) - {_AT_ONCE_MAX}
+    """,
+    "after": f"""
+        at < %(after)s::date
+        AND seq <= coalesce((SELECT seq FROM audit_trail WHERE at >= %(after)s::date
+                             ORDER BY at LIMIT 1), 9223372036854000000) + {_AT_ONCE_MAX}
+    """,
+    "who": "who_name = %(who)s",
+    "action": "action = %(action)s",
+    "subject_id": "subject_id = %(subject_id)s",
+}
 
-    A date also bounds the numbers: otherwise a search for a week of last year reads all that
-    came since. Entries may be numbered in another order than their transactions began, so the
-    bound leaves room for as many as run at once.
-    """
-    last = wanted.last
-    after = None if last is None or last == date.max else last + timedelta(days=1)
-    begins = "SELECT seq FROM audit_trail WHERE at >= %s::date ORDER BY at LIMIT 1"
-    return [
-        ("seq < %s", wanted.before),
-        ("at >= %s::date", wanted.first),
-        (f"seq >= coalesce(({begins}), 0) - {_AT_ONCE_MAX}", wanted.first),
-        ("at < %s::date", after),
-        (f"seq <= coalesce(({begins}), 9223372036854000000) + {_AT_ONCE_MAX}", after),
-        ("who_name = %s", wanted.who),
-        ("action = %s", wanted.action),
-        ("subject_id = %s", wanted.subject_id),
-    ]
+
+def _entry(
+    *,
+    who_kind: str,
+    who_id: int,
+    who_name: str,
+    **columns: Any,
+) -> Entry:
+    return Entry(who=Who(who_kind, who_id, who_name), **columns)
 
 
-def _entry(row: Sequence[Any]) -> Entry:
-    who = Who(row[2], row[3], row[4])
-    return Entry(row[0], row[1], who, *row[5:11])
+def _link(*, previous_hash: bytes, hash: bytes, **columns: Any) -> Link:  # noqa: A002
+    return Link(_entry(**columns), previous_hash, hash)
