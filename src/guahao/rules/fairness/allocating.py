@@ -87,30 +87,25 @@ def allocate(
     """
     left = dict(places)
     results: dict[int, Result] = {}
+    alike: dict[tuple[str, ...], tuple[str, ...]] = {}  # equal reasons are one object
     for position, index in enumerate(order, 1):
         entry = entries[index]
+        needed = 1 if entry.may_split else entry.size
         reasons: list[str] = []
         for session in entry.choices:
-            patients, reason = _allowed(entry, index, session, left.get(session, 0), check)
-            if patients:
-                left[session] -= len(patients)
-                results[index] = Won(position, session, patients, tuple(reasons))
-                break
-            reasons.append(reason)
+            if left.get(session, 0) < needed:
+                reasons.append(FULL)
+                continue
+            refused = [check(index, patient, session) for patient in range(entry.size)]
+            allowed = tuple(patient for patient, reason in enumerate(refused) if reason is None)
+            if len(allowed) < needed:
+                reasons.append(next(reason for reason in refused if reason is not None))
+                continue
+            patients = allowed[: left[session]]
+            left[session] -= len(patients)
+            results[index] = Won(position, session, patients, tuple(reasons))
+            break
         else:
-            results[index] = Skipped(position, tuple(reasons))
+            said = tuple(reasons)
+            results[index] = Skipped(position, alike.setdefault(said, said))
     return results
-
-
-def _allowed(
-    entry: Entry, index: int, session: int, left: int, check: Check
-) -> tuple[tuple[int, ...], str]:
-    """The patients who get a place in this session, or none and why."""
-    needed = 1 if entry.may_split else entry.size
-    if left < needed:
-        return (), FULL
-    reasons = [check(index, patient, session) for patient in range(entry.size)]
-    allowed = tuple(patient for patient, reason in enumerate(reasons) if reason is None)
-    if len(allowed) < needed:
-        return (), next(reason for reason in reasons if reason is not None)
-    return allowed[:left], ""

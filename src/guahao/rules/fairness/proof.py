@@ -149,39 +149,50 @@ def drawn_order(draw: Draw) -> list[int]:
 
 def write(draw: Draw) -> str:
     """Return the proof of a draw as text; the same draw gives the same bytes."""
+    return "".join(written(draw))
+
+
+def written(draw: Draw) -> Iterator[str]:
+    """Yield the proof of a draw line by line, for draws whose text would fill the memory."""
+    digest = sha256()
+    for line in _lines(draw):
+        digest.update(line.encode())
+        yield line
+    yield f"end {digest.hexdigest()}\n"
+
+
+def _lines(draw: Draw) -> Iterator[str]:
+    """Yield every line but the last."""
     root = root_of(draw.entries)
-    lines = [
-        "guahao-draw 1",
-        f"draw {draw.id}",
-        "rules 1",
-        f"opened {draw.opened}",
-        f"commitment {commitment_to(draw.secret).hex()}",
-        *(f"source {source.first.hex()} {source.index}" for source in draw.sources),
-        f"closed {draw.closed}",
-        f"long-waits {draw.long_waits_percent}",
-        f"entries {len(draw.entries)}",
-        f"root {root.hex()}",
-        *(f"session {n} {s.id} {s.places}" for n, s in enumerate(draw.sessions, 1)),
-        *(
-            f"less {n} {s.places_left}"
-            for n, s in enumerate(draw.sessions, 1)
-            if s.places_left != s.places
-        ),
-        f"secret {draw.secret.hex()}",
-        *(f"value {value.hex()}" for value in draw.values),
-        f"seed {seed_of(draw.id, root, draw.secret, draw.values).hex()}",
-        *map(entry_line, draw.entries),
-    ]
+    yield "guahao-draw 1\n"
+    yield f"draw {draw.id}\n"
+    yield "rules 1\n"
+    yield f"opened {draw.opened}\n"
+    yield f"commitment {commitment_to(draw.secret).hex()}\n"
+    for source in draw.sources:
+        yield f"source {source.first.hex()} {source.index}\n"
+    yield f"closed {draw.closed}\n"
+    yield f"long-waits {draw.long_waits_percent}\n"
+    yield f"entries {len(draw.entries)}\n"
+    yield f"root {root.hex()}\n"
+    for number, session in enumerate(draw.sessions, 1):
+        yield f"session {number} {session.id} {session.places}\n"
+    for number, session in enumerate(draw.sessions, 1):
+        if session.places_left != session.places:
+            yield f"less {number} {session.places_left}\n"
+    yield f"secret {draw.secret.hex()}\n"
+    for value in draw.values:
+        yield f"value {value.hex()}\n"
+    yield f"seed {seed_of(draw.id, root, draw.secret, draw.values).hex()}\n"
+    for entry in draw.entries:
+        yield f"{entry_line(entry)}\n"
     for index, result in sorted(draw.results.items(), key=lambda pair: pair[1].position):
         ticket = draw.entries[index].ticket.hex()
-        reasons = "".join(f" {reason}" for reason in result.reasons)
         outcome = "skipped"
         if isinstance(result, Won):
             patients = ",".join(str(patient + 1) for patient in result.patients)
             outcome = f"won {result.session} {patients}"
-        lines.append(f"result {result.position} {ticket} {outcome}{reasons}")
-    text = "".join(f"{line}\n" for line in lines)
-    return f"{text}end {sha256(text.encode()).hexdigest()}\n"
+        yield " ".join(("result", str(result.position), ticket, outcome, *result.reasons)) + "\n"
 
 
 def verify(data: bytes) -> Draw:
