@@ -12,7 +12,9 @@ from tests.web.call_centre.test_calls import on_the_line
 from tests.web.site import API, Citizen, Site, add_citizen, booked, problem
 from tests.web.staff_site import add_member, at_the_desk
 
+from guahao.flows.people.displacing import put_aside
 from guahao.flows.people.moving import Moved, decide_move, prove_phone
+from guahao.flows.people.moving import ask_by_document as by_document
 from guahao.flows.staff.staff import (
     NewStaff,
     add_staff,
@@ -25,6 +27,7 @@ from guahao.flows.staff.staff import (
 from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.people.moving import MoveRefusal
 from guahao.rules.staff.staff import Role, Staff, Who
+from guahao.store.people import registrations
 from guahao.store.staff import staff as staff_store
 from guahao.tools.audit.audit import audit
 
@@ -343,9 +346,11 @@ async def test_a_request_is_good_for_three_days(site: Site, clock: Clock) -> Non
     citizen, _, move_id = await by_hotline(site)
     clock.forward(days=3)
     supervisor = await add_member(site.platform, Role.SUPERVISOR)
-    outcome = await decide_move(site.platform, supervisor, move_id, "x", approve=True)
-    assert outcome == Refused(MoveRefusal.OVER)
+    for approve in (True, False):
+        outcome = await decide_move(site.platform, supervisor, move_id, "x", approve=approve)
+        assert outcome == Refused(MoveRefusal.OVER)
     assert await whose(site, citizen) == "old"
+    assert await reasons(site.platform, "reject_move") == []
 
 
 async def test_an_unverified_caller_moves_nobody(site: Site) -> None:
@@ -436,6 +441,22 @@ async def test_who_lost_the_old_phone_moves_by_document_code_and_supervisor(site
     outcome = await decide_move(site.platform, supervisor, move_id, "已回拨核对", approve=True)
     assert isinstance(outcome, Moved)
     assert await whose(site, citizen) == "new"
+
+
+async def test_a_registration_that_gives_way_meanwhile_is_not_moved(site: Site) -> None:
+    citizen = await add_citizen(site)
+    agent = await add_member(site.platform, Role.AGENT)
+    typed = ("张三", "01", resident_id(1), phone(NEW), "能说出过往")
+    async with site.platform.db.transaction() as tx:
+        await registrations.set_displaced(
+            tx, list((await put_aside(tx, citizen.patient_id)).accounts)
+        )
+        asked = asyncio.create_task(by_document(site.platform, agent, *typed))
+        waiting = "SELECT 1 FROM pg_locks WHERE NOT granted"
+        while not asked.done() and not await ask(site.platform, waiting):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    assert await asked == Refused(MoveRefusal.UNKNOWN_PERSON)
+    assert await ask(site.platform, "SELECT count(*) FROM moves") == [(0,)]
 
 
 async def test_nobody_asks_by_document_who_is_registered(site: Site) -> None:

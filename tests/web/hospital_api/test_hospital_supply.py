@@ -237,6 +237,10 @@ async def test_departments_are_made_changed_linked_and_refused(site: Site, syste
         ("unchanged", None),
         ("refused", "item_twice"),
     ]
+    # The rest as it is stored: the parent is refused all the same.
+    assert await put({"external_id": "D1", "name": "内科", "parent_external_id": "D7"}) == [
+        ("refused", "item_parent_unknown")
+    ]
     listed = (await system.get("/departments")).json()["items"]
     assert [(one["external_id"], one["name"]) for one in listed] == [
         *(("D1", "内科"), ("D8", "外科"), ("D2", "心内科"), ("D9", "普外科")),

@@ -134,13 +134,15 @@ async def ask_by_document(
         vault = platform.vault
         agent = vault.index("throttle", f"staff {by.id}")
         tried = await throttle.hit(act.tx, "move_by_document", agent, _HOUR)
-        person, of_person = None, 0
+        person, about, of_person = None, None, 0
         if document is not None:
             person = await persons.of_document(act.tx, vault, document)
         if person is not None:
             subject = vault.index("throttle", f"patient {person.patient.id}")
             of_person = await throttle.hit(act.tx, "move_of_person", subject, _DAY)
-            person = await persons.lock(act.tx, vault, person.patient.id) or person
+            about = ("patient", person.patient.id)
+            # None where the registration gave way to another meanwhile.
+            person = await persons.lock(act.tx, vault, person.patient.id)
         facts = AskFacts(
             registered_name=person.patient.name if person else None,
             on_account=person is not None and person.account_id is not None,
@@ -152,7 +154,7 @@ async def ask_by_document(
             refusal = refusal or MoveRefusal.UNKNOWN_PERSON
             await act.record(
                 "ask_to_settle" if disputed else "ask_to_move",
-                None if person is None else ("patient", person.patient.id),
+                about,
                 detail={"refused": refusal.value},
             )
             return Refused(refusal)

@@ -309,8 +309,8 @@ async def _publish_level(
         known = _Known(await store.departments(act.tx, hospital_id))
         outcomes: dict[int, Outcome] = {}
         for place, item in wanted.items():
-            found = known.by_external_id.get(item.external_id)
-            if found is not None and found.department == known.department(item):
+            found = known.published(item)
+            if found is not None:
                 outcomes[place] = Outcome(UpsertResult.UNCHANGED, found.id)
         rest = {place: item for place, item in wanted.items() if place not in outcomes}
         if not rest:
@@ -356,12 +356,24 @@ class _Known:
         parent_id = None if parent is None else parent.id
         return Department(item.name, item.name_en, parent_id, item.on_platform)
 
+    def published(self, item: WantedDepartment) -> KnownDepartment | None:
+        """Return the department that is stored just as the item publishes it, or None."""
+        found = self.by_external_id.get(item.external_id)
+        if found is None or self.lacks_parent(item):
+            return None
+        return found if found.department == self.department(item) else None
+
+    def lacks_parent(self, item: WantedDepartment) -> bool:
+        """Return whether the item names a parent that is no department of the first level."""
+        if not item.parent_external_id:
+            return False
+        parent = self.by_external_id.get(item.parent_external_id)
+        return parent is None or parent.department.parent_id is not None
+
     def decide(self, item: WantedDepartment) -> Outcome:
         """Decide on an item; its parent has been published before it."""
-        if item.parent_external_id:
-            parent = self.by_external_id.get(item.parent_external_id)
-            if parent is None or parent.department.parent_id:
-                return Outcome(ItemRefusal.PARENT_UNKNOWN)
+        if self.lacks_parent(item):
+            return Outcome(ItemRefusal.PARENT_UNKNOWN)
         linked = self.by_external_id.get(item.external_id)
         coded = self._by_code.get(item.external_id)
         before = linked

@@ -126,7 +126,9 @@ def decide_approval(move: MoveFacts | None, by: Staff, now: datetime) -> MoveRef
 
     By the hotline that is a second member, at a window the clerk who has the document in hand.
     """
-    if move is None or move.state != "requested" or move.hospital_id != by.hospital_id:
+    if move is None or not is_open(move, now) or move.state != "requested":
+        return MoveRefusal.OVER
+    if move.hospital_id != by.hospital_id:
         return MoveRefusal.OVER
     is_own = move.staff_id == by.id
     if move.hospital_id is not None:
