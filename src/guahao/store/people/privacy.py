@@ -1,4 +1,4 @@
-"""What is known of a person or an account: the copy that the privacy law gives a right to."""
+"""The data of a person or an account, of which the privacy law gives them a copy."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from guahao.store.people.patients import person_indexes
 
 @dataclass(frozen=True, slots=True)
 class DataSubject:
-    """Whose data it is.
+    """The person or the account whose data it is.
 
-    `account_id`: an account that is theirs alone. `patient_ids`: their registrations, merged ones
-    and ones that were displaced from the account included. `by_others`: displaced registrations
-    that a stranger made with their document, and earlier ones that an unchecked person may not
-    have made; erased with the rest, but what was done under them is not handed out.
+    `account_id`: an account that is theirs alone. `patient_ids`: their registrations, also those
+    that were merged or displaced from the account. `by_others`: displaced registrations that a
+    stranger made with their document, and earlier registrations that an unchecked person may not
+    have made; these are erased with the rest, but their bookings are not handed out.
     """
 
     account_id: int | None
@@ -29,25 +29,46 @@ class DataSubject:
 
     @property
     def registrations(self) -> list[int]:
-        """All of them, in the order in which they are locked."""
+        """Return all registrations in the order in which they are locked."""
         return sorted([*self.patient_ids, *self.by_others])
 
 
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """A current registration with its encrypted document number."""
+
+    id: int
+    id_no_enc: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Person(_Document):
+    """A person's current registration. `shares_account`: with other persons."""
+
+    account_id: int | None
+    shares_account: bool
+
+
 async def subject_of_account(tx: Tx, vault: Vault, account_id: int) -> DataSubject | None:
-    """Return an account with all its persons; None where there is none, or it is erased."""
-    found = await tx.row("SELECT FROM accounts WHERE id = %s AND erased_at IS NULL", (account_id,))
+    """Return an account with all its persons; None if it does not exist or is erased."""
+    params = {"account_id": account_id}
+    found = await tx.row(
+        "SELECT FROM accounts WHERE id = %(account_id)s AND erased_at IS NULL", params
+    )
     if found is None:
         return None
-    own = await tx.rows(
+    own = await tx.records(
+        _Document,
         """
         SELECT id, id_no_enc FROM patients
-        WHERE account_id = %s AND merged_into IS NULL AND erased_at IS NULL ORDER BY id
+        WHERE account_id = %(account_id)s AND merged_into IS NULL AND erased_at IS NULL
+        ORDER BY id
         """,
-        (account_id,),
+        params,
     )
     ids, by_others = await _registrations(tx, vault, own)
-    # Who knows a document's number registers it. Until a check, earlier registrations of that
-    # person at another account may be somebody else's: they are not handed out.
+    # Anybody who knows a document's number can register it. Before a check, earlier registrations
+    # of that person at another account may be somebody else's: they are not handed out.
     unproven = await tx.rows(
         """
         SELECT old.id FROM patients old JOIN patients p ON p.id = old.merged_into
@@ -55,53 +76,54 @@ async def subject_of_account(tx: Tx, vault: Vault, account_id: int) -> DataSubje
           AND NOT EXISTS (SELECT FROM person_merges m
                           WHERE m.patient_id = old.id AND m.account_id = %(account_id)s)
         """,
-        {"account_id": account_id},
+        params,
     )
-    strangers = {row[0] for row in unproven}
+    strangers = {id for (id,) in unproven}
     ids, by_others = ids - strangers, by_others | (ids & strangers)
-    # What a checked registration has displaced from here is the account's own, whatever person
-    # the document is of.
+    # Registrations of this account that a checked registration displaced are the account's own
+    # data, even where the document is another person's.
     displaced = await tx.rows(
         """
         SELECT p.id FROM patients p JOIN displaced_registrations d
           ON d.patient_id IN (p.id, p.merged_into)
-        WHERE d.account_id = %s AND p.erased_at IS NULL
+        WHERE d.account_id = %(account_id)s AND p.erased_at IS NULL
         """,
-        (account_id,),
+        params,
     )
-    ids |= {row[0] for row in displaced}
+    ids |= {id for (id,) in displaced}
     return DataSubject(account_id, sorted(ids), sorted(by_others - ids))
 
 
 async def subject_of_person(tx: Tx, vault: Vault, patient_id: int) -> DataSubject | None:
-    """Return a person with every registration of theirs; None where erased or displaced.
+    """Return a person with all their registrations; None if erased or displaced.
 
-    Their account goes along where nobody else is registered on it.
+    Include their account if nobody else is registered to it.
     """
-    row = await tx.row(
+    person = await tx.record(
+        _Person,
         """
         SELECT id, id_no_enc, account_id,
                EXISTS (SELECT FROM patients o
                        WHERE o.account_id = p.account_id AND o.id <> p.id
-                         AND o.merged_into IS DISTINCT FROM p.id)
+                         AND o.merged_into IS DISTINCT FROM p.id) AS shares_account
         FROM patients p
-        WHERE id = (SELECT coalesce(merged_into, id) FROM patients WHERE id = %s)
+        WHERE id = (SELECT coalesce(merged_into, id) FROM patients WHERE id = %(patient_id)s)
           AND displaced_at IS NULL AND erased_at IS NULL
         """,
-        (patient_id,),
+        {"patient_id": patient_id},
     )
-    if row is None:
+    if person is None:
         return None
-    id, id_no_enc, account_id, shared = row
-    ids, by_others = await _registrations(tx, vault, [(id, id_no_enc)])
-    return DataSubject(None if shared else account_id, sorted(ids), sorted(by_others))
+    ids, by_others = await _registrations(tx, vault, [person])
+    account_id = None if person.shares_account else person.account_id
+    return DataSubject(account_id, sorted(ids), sorted(by_others))
 
 
 async def _registrations(
-    tx: Tx, vault: Vault, current: Sequence[tuple[Any, ...]]
+    tx: Tx, vault: Vault, current: Sequence[_Document]
 ) -> tuple[set[int], set[int]]:
-    """Return every registration of these persons, and those that strangers made."""
-    numbers = [vault.open("patients", "id_no", row[0], row[1]) for row in current]
+    """Return all registrations of these persons, and those that strangers made."""
+    numbers = [vault.open("patients", "id_no", row.id, row.id_no_enc) for row in current]
     rows = await tx.rows(
         """
         SELECT id, displaced_at IS NOT NULL
@@ -109,37 +131,42 @@ async def _registrations(
                           WHERE d.id = p.merged_into AND d.displaced_at IS NOT NULL)
         FROM patients p
         WHERE erased_at IS NULL
-          AND (id = ANY(%s::bigint[]) OR merged_into = ANY(%s::bigint[])
-               OR person_index = ANY(%s::bytea[]))
+          AND (id = ANY(%(ids)s::bigint[]) OR merged_into = ANY(%(ids)s::bigint[])
+               OR person_index = ANY(%(person_indexes)s::bytea[]))
         """,
-        (
-            *([row[0] for row in current],) * 2,
-            [index for number in numbers for index in person_indexes(vault, number)],
-        ),
+        {
+            "ids": [row.id for row in current],
+            "person_indexes": [
+                index for number in numbers for index in person_indexes(vault, number)
+            ],
+        },
     )
     own = {id for id, displaced in rows if not displaced}
     return own, {id for id, displaced in rows if displaced}
 
 
 async def account_of_phone(tx: Tx, phone_indexes: Sequence[bytes]) -> int | None:
-    """Return the account of a phone."""
+    """Return the account of a phone; None if it has none."""
     row = await tx.row(
-        "SELECT id FROM accounts WHERE phone_index = ANY(%s::bytea[])", (list(phone_indexes),)
+        "SELECT id FROM accounts WHERE phone_index = ANY(%(phone_indexes)s::bytea[])",
+        {"phone_indexes": list(phone_indexes)},
     )
     return None if row is None else int(row[0])
 
 
 async def account_of(tx: Tx, patient_id: int) -> int | None:
-    """Return the account that a person is registered to."""
+    """Return the account that a person is registered to; None if there is none."""
     row = await tx.row(
-        "SELECT account_id FROM patients WHERE id ="
-        " (SELECT coalesce(merged_into, id) FROM patients WHERE id = %s)",
-        (patient_id,),
+        """
+        SELECT account_id FROM patients
+        WHERE id = (SELECT coalesce(merged_into, id) FROM patients WHERE id = %(patient_id)s)
+        """,
+        {"patient_id": patient_id},
     )
     return None if row is None else row[0]
 
 
-# Everything about a subject, in the clear ---------------------------------------------------
+# Everything about a subject, in plain text ---------------------------------------------------
 
 
 async def account_row(tx: Tx, vault: Vault, account_id: int) -> dict[str, Any]:
@@ -156,7 +183,7 @@ async def account_row(tx: Tx, vault: Vault, account_id: int) -> dict[str, Any]:
 
 
 async def patient_rows(tx: Tx, vault: Vault, subject: DataSubject) -> list[dict[str, Any]]:
-    """Return the registrations: name, document, since when, and what became of them."""
+    """Return the registrations: name, document, since when, and their state."""
     rows = await _dicts(
         tx,
         """
@@ -263,7 +290,7 @@ async def account_ids_of(tx: Tx, subject: DataSubject) -> list[int]:
     return sorted(id for id in own if id is not None)
 
 
-# Of all these accounts what is about the subject's persons, and everything of the subject's own.
+# Of these accounts, the rows about the subject's persons, and all rows of the subject's account.
 _OF_SUBJECT = """
     account_id = ANY(%(accounts)s)
     AND (patient_id = ANY(%(ids)s) OR account_id = %(account_id)s)
@@ -273,7 +300,7 @@ _OF_SUBJECT = """
 async def rows_of_accounts(
     tx: Tx, subject: DataSubject, account_ids: Sequence[int]
 ) -> dict[str, list[dict[str, Any]]]:
-    """Return messages, without the texts, which are not stored, requests and consents."""
+    """Return messages (their texts are not stored), requests, consents, log-ins and calls."""
     params = {
         "accounts": list(account_ids),
         "ids": subject.patient_ids,
@@ -339,7 +366,7 @@ async def rows_of_accounts(
 
 
 async def review_rows(tx: Tx, vault: Vault, account_id: int) -> list[dict[str, Any]]:
-    """Return reviews of the account, with what was decided and why."""
+    """Return reviews of the account, with the decisions and their reasons."""
     rows = await _dicts(
         tx,
         """
@@ -356,7 +383,7 @@ async def review_rows(tx: Tx, vault: Vault, account_id: int) -> list[dict[str, A
 
 
 async def request_rows(tx: Tx, vault: Vault, patient_ids: Sequence[int]) -> list[dict[str, Any]]:
-    """Return what was asked for by the privacy law, and what became of it."""
+    """Return the persons' requests under the privacy law, with their state and reasons."""
     rows = await _dicts(
         tx,
         """
@@ -405,24 +432,39 @@ async def add_consent(
     door: str,
     staff_id: int | None = None,
 ) -> None:
-    """Record a consent to the privacy notice, for a person or, without one, for the account.
+    """Record a consent to the privacy notice, for a person or, if None, for the account.
 
-    `staff_id`: who recorded it; without one the account's owner did, who is then not asked again
-    before the next version.
+    `staff_id`: the member who recorded it; None: the account's owner gave it themselves, and is
+    not asked again before the next version.
     """
     await tx.do(
         """
         INSERT INTO consents (account_id, patient_id, notice_version, given_by, door, given_at,
                               staff_id)
-        VALUES (%s, %s, %s, %s, %s, %s, %s)
+        VALUES (%(account_id)s, %(patient_id)s, %(version)s, %(given_by)s, %(door)s, %(now)s,
+                %(staff_id)s)
         """,
-        (account_id, patient_id, version, given_by, door, tx.now, staff_id),
+        {
+            "account_id": account_id,
+            "patient_id": patient_id,
+            "version": version,
+            "given_by": given_by,
+            "door": door,
+            "now": tx.now,
+            "staff_id": staff_id,
+        },
     )
     if staff_id is None:
-        await tx.do("UPDATE accounts SET notice_version = %s WHERE id = %s", (version, account_id))
+        await tx.do(
+            "UPDATE accounts SET notice_version = %(version)s WHERE id = %(account_id)s",
+            {"version": version, "account_id": account_id},
+        )
 
 
 async def notice_version_of(tx: Tx, account_id: int) -> str | None:
-    """Return the version of the notice that the account's owner has consented to."""
-    row = await tx.row("SELECT notice_version FROM accounts WHERE id = %s", (account_id,))
+    """Return the version of the notice that the account's owner has consented to, if any."""
+    row = await tx.row(
+        "SELECT notice_version FROM accounts WHERE id = %(account_id)s",
+        {"account_id": account_id},
+    )
     return None if row is None else row[0]
