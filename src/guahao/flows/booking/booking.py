@@ -20,7 +20,7 @@ from guahao.rules.kernel.outcomes import (
     Repeated,
     RepeatedInBatch,
 )
-from guahao.rules.people.log_ins import LogInRefusal, NotLetIn
+from guahao.rules.people.log_ins import AccountLoginRefusal, NotLetIn
 from guahao.store.booking import booking as store
 from guahao.store.booking.appointments import appointments_shown
 from guahao.store.kernel.db import Tx
@@ -102,9 +102,9 @@ def _not_let_in(asked: Sequence[DeskRequest], loaded: store.Loaded) -> dict[int,
             continue
         account_id, confirmed = loaded.log_ins.get(request.log_in_id, (None, False))
         if account_id != request.actor.id:
-            found[index] = NotLetIn(LogInRefusal.ENDED)
+            found[index] = NotLetIn(AccountLoginRefusal.ENDED)
         elif not confirmed:
-            found[index] = NotLetIn(LogInRefusal.CONFIRM_REQUIRED)
+            found[index] = NotLetIn(AccountLoginRefusal.CONFIRM_REQUIRED)
     return found
 
 

@@ -16,7 +16,7 @@ from guahao.flows.kernel.platform import Platform
 from guahao.flows.people import one_time_passwords
 from guahao.flows.people.one_time_passwords import Caller, InvalidPhone, OtpWrong, Throttled
 from guahao.rules.people.identity import valid_phone
-from guahao.rules.people.log_ins import LogInFacts, must_confirm
+from guahao.rules.people.log_ins import AccountLoginFacts, must_confirm
 from guahao.store.kernel import throttle
 from guahao.store.kernel.db import Tx
 from guahao.store.messages import wechat
@@ -67,7 +67,7 @@ class LoggedIn:
 
 
 @dataclass(frozen=True, slots=True)
-class LogInEnded:
+class AccountLoginEnded:
     """The log-in has ended or expired."""
 
 
@@ -141,7 +141,7 @@ async def _begin(
     device_index = platform.vault.index("own device", secret)
     facts = await store.facts(tx, account_id, platform.vault.indexes("own device", secret))
     if knows_device:
-        facts = LogInFacts(facts.has_patients, facts.last_used_at, knows_device=True)
+        facts = AccountLoginFacts(facts.has_patients, facts.last_used_at, knows_device=True)
     after = timedelta(days=platform.settings.confirm_after_days)
     confirmed = not must_confirm(facts, tx.now, after)
     log_in_id = await store.begin(
@@ -177,7 +177,7 @@ async def current(platform: Platform, account_id: int, log_in_id: int) -> Login 
 
 async def confirm(
     platform: Platform, log_in_id: int, id_no: str, caller: Caller
-) -> int | DocumentWrong | Throttled | LogInEnded:
+) -> int | DocumentWrong | Throttled | AccountLoginEnded:
     """Confirm a log-in by the document number of a patient of the account; the account's id.
 
     Guesses are counted before they are compared, and taken back when right.
@@ -185,7 +185,7 @@ async def confirm(
     async with platform.db.transaction() as tx:
         found = await store.lock_live(tx, log_in_id)
         if found is None:
-            return LogInEnded()
+            return AccountLoginEnded()
         if found.confirmed:
             return found.account_id
         index = platform.vault.index
@@ -211,7 +211,7 @@ async def confirm(
 
 async def start_over(
     platform: Platform, log_in_id: int, language: str, device: Device
-) -> LoggedIn | NotForNewHolder | TooSoon | LogInEnded:
+) -> LoggedIn | NotForNewHolder | TooSoon | AccountLoginEnded:
     """Give the phone's new holder an account of their own: the patients are not theirs.
 
     The former account keeps its patients and their bookings, loses the phone, its log-ins and
@@ -222,7 +222,7 @@ async def start_over(
     async with platform.db.transaction() as tx:
         found = await store.lock_live(tx, log_in_id)
         if found is None:
-            return LogInEnded()
+            return AccountLoginEnded()
         if found.confirmed:
             return NotForNewHolder()
         former = found.account_id
@@ -233,7 +233,7 @@ async def start_over(
             return TooSoon()
         phone = await accounts.phone_of(tx, platform.vault, former)
         if not phone:
-            return LogInEnded()
+            return AccountLoginEnded()
         await end_log_ins(tx, former, "new_holder")
         await accounts.detach_phone(tx, former)
         account_id = await accounts.find_or_add(tx, platform.vault, phone, language)
@@ -245,7 +245,7 @@ async def start_over(
 # Refreshing -------------------------------------------------------------------------------------
 
 
-async def refresh(platform: Platform, log_in_id: int, number: int) -> Refreshed | LogInEnded:
+async def refresh(platform: Platform, log_in_id: int, number: int) -> Refreshed | AccountLoginEnded:
     """Exchange the refresh token of this number for the next.
 
     One that was exchanged before is in two hands: the log-in ends. Except at once, for a
@@ -254,7 +254,7 @@ async def refresh(platform: Platform, log_in_id: int, number: int) -> Refreshed 
     async with platform.db.transaction() as tx:
         found = await store.lock_live(tx, log_in_id)
         if found is None:
-            return LogInEnded()
+            return AccountLoginEnded()
         if number == found.refresh_number:
             await store.set_refresh(tx, found.id, number + 1)
             await store.note_use(tx, found)
@@ -267,7 +267,7 @@ async def refresh(platform: Platform, log_in_id: int, number: int) -> Refreshed 
         if is_again:
             return Refreshed(found.account_id, found.id, found.refresh_number)
         await store.end(tx, found.account_id, found.id, "reused")
-        return LogInEnded()
+        return AccountLoginEnded()
 
 
 # Ending -----------------------------------------------------------------------------------------

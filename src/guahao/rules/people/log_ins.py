@@ -11,7 +11,7 @@ from ipaddress import ip_network
 LEVEL_MAX = 5
 
 
-class LogInRefusal(StrEnum):
+class AccountLoginRefusal(StrEnum):
     """Why a token that is genuine and has not expired lets nobody in."""
 
     ENDED = "log_in_ended"
@@ -22,11 +22,11 @@ class LogInRefusal(StrEnum):
 class NotLetIn:
     """The log-in of whoever asks has ended, or must be confirmed first: nothing was decided."""
 
-    reason: LogInRefusal
+    reason: AccountLoginRefusal
 
 
 @dataclass(frozen=True, slots=True)
-class LogInFacts:
+class AccountLoginFacts:
     """What is known of an account when its phone has just been proven on a device."""
 
     has_patients: bool
@@ -34,7 +34,7 @@ class LogInFacts:
     knows_device: bool
 
 
-def must_confirm(facts: LogInFacts, now: datetime, after: timedelta) -> bool:
+def must_confirm(facts: AccountLoginFacts, now: datetime, after: timedelta) -> bool:
     """Whether the holder of the phone must show that the account's patients are theirs.
 
     A phone number goes to somebody else some time after its holder gave it up. `after`: unused

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from guahao.rules.people.log_ins import LogInFacts
+from guahao.rules.people.log_ins import AccountLoginFacts
 from guahao.store.kernel.db import Tx
 
 SEEN_EVERY = timedelta(hours=1)
@@ -43,10 +43,10 @@ _LIVE = """
 """
 
 
-async def facts(tx: Tx, account_id: int, device_indexes: Sequence[bytes]) -> LogInFacts:
+async def facts(tx: Tx, account_id: int, device_indexes: Sequence[bytes]) -> AccountLoginFacts:
     """Return what decides whether a log-in on this device must be confirmed."""
     found = await tx.record(
-        LogInFacts,
+        AccountLoginFacts,
         """
         SELECT EXISTS (SELECT FROM patients WHERE account_id = a.id) AS has_patients,
                coalesce(a.last_used_at, a.created_at) AS last_used_at,

@@ -10,10 +10,10 @@ from litestar.types import ASGIApp
 
 from guahao.flows.people.accounts import account
 from guahao.flows.people.log_ins import (
+    AccountLoginEnded,
     Device,
     DocumentWrong,
     LoggedIn,
-    LogInEnded,
     NotForNewHolder,
     TooSoon,
     confirm,
@@ -286,7 +286,7 @@ class _Endpoints:
         if given is None:
             raise ProblemError("refresh_invalid")
         outcome = await refresh(self._services.platform, *given)
-        if isinstance(outcome, LogInEnded):
+        if isinstance(outcome, AccountLoginEnded):
             raise ProblemError("refresh_invalid")
         return json_answer(
             RefreshOut(
@@ -307,7 +307,7 @@ class _Endpoints:
                 return services.refusal(request, "confirm_wrong")
             case Throttled(seconds):
                 return services.refusal(request, "confirm_throttled", retry_after_seconds=seconds)
-            case LogInEnded():
+            case AccountLoginEnded():
                 raise ProblemError("log_in_ended")
             case int():
                 return await self._account(outcome)
@@ -325,7 +325,7 @@ class _Endpoints:
                 return services.refusal(request, "new_holder_confirmed")
             case TooSoon():
                 return services.refusal(request, "new_holder_too_soon")
-            case LogInEnded():
+            case AccountLoginEnded():
                 raise ProblemError("log_in_ended")
 
     async def log_out(self, request: ApiRequest) -> ASGIApp:

@@ -17,7 +17,7 @@ from litestar.types import Scope
 
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people import log_ins
-from guahao.rules.people.log_ins import LogInRefusal
+from guahao.rules.people.log_ins import AccountLoginRefusal
 from guahao.security_log import about
 from guahao.store.people.log_ins import Login
 from guahao.web.http.reading import ProblemError, header
@@ -115,14 +115,14 @@ class Tokens:
         """Return the account of these claims; raise ProblemError unless the log-in is confirmed."""
         found = await self.log_in_by(claims)
         if not found.confirmed:
-            raise ProblemError(LogInRefusal.CONFIRM_REQUIRED)
+            raise ProblemError(AccountLoginRefusal.CONFIRM_REQUIRED)
         return found.account_id
 
     async def log_in_by(self, claims: Claims) -> Login:
         """Return the log-in of these claims, confirmed or not; raise ProblemError (401)."""
         found = await log_ins.current(self._platform, claims.account_id, claims.log_in_id)
         if found is None:
-            raise ProblemError(LogInRefusal.ENDED)
+            raise ProblemError(AccountLoginRefusal.ENDED)
         return found
 
     def claims_in(self, token: str) -> Claims:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from guahao.rules.people.log_ins import LogInRefusal
+from guahao.rules.people.log_ins import AccountLoginRefusal
 from guahao.web.words.reply import Reply
 from guahao.words.text import Words
 
@@ -24,12 +24,12 @@ LOG_IN_REPLIES: dict[str, Reply] = {
             "为防止滥发短信，请先完成验证：算出challenge的答案（ALTCHA格式），放在proof字段中重新发送。"
         ),
     ),
-    LogInRefusal.ENDED: Reply(
+    AccountLoginRefusal.ENDED: Reply(
         401,
         Words("登录已结束"),
         Words("这次登录已退出或被结束。请重新登录。"),
     ),
-    LogInRefusal.CONFIRM_REQUIRED: Reply(
+    AccountLoginRefusal.CONFIRM_REQUIRED: Reply(
         403,
         Words("请先确认是您本人"),
         Words(

@@ -13,10 +13,10 @@ from urllib.parse import urlencode
 from litestar.types import ASGIApp
 
 from guahao.flows.people.log_ins import (
+    AccountLoginEnded,
     Device,
     DocumentWrong,
     LoggedIn,
-    LogInEnded,
     NotForNewHolder,
     TooSoon,
     confirm,
@@ -250,7 +250,7 @@ async def _confirm(page: Page) -> ASGIApp:
             return _confirm_form(page, page.problem("confirm_wrong"))
         case Throttled(seconds):
             return _confirm_form(page, _confirm_throttled(page, seconds))
-        case LogInEnded():
+        case AccountLoginEnded():
             return page.redirect(_with_next(page, LOGIN_PATH))
         case int():
             return await _at_last(page, outcome)
@@ -284,7 +284,7 @@ async def _new_holder(page: Page) -> ASGIApp:
             return _new_holder_form(page, page.problem("new_holder_too_soon"))
         case NotForNewHolder():
             return page.redirect(page.back())
-        case LogInEnded():
+        case AccountLoginEnded():
             return page.redirect(_with_next(page, LOGIN_PATH))
         case LoggedIn():
             return await _go_on(page, outcome)
