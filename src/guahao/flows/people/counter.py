@@ -77,7 +77,7 @@ class AtCounter:
 
     @property
     def is_on_account(self) -> bool:
-        """Whether an account has the person; one that was removed is registered again."""
+        """Whether an account has the person; a removed registration is made anew."""
         return self.person is not None and self.person.account_id is not None
 
     @property
@@ -206,7 +206,7 @@ async def ask_to_move(
     """Begin to move the person to another phone, to which a code goes; a landline gets none.
 
     `disputed`: the registration is somebody else's. The person takes the identity over, by the
-    name on the document, whatever name it was registered under.
+    name on the document, even if it was registered under another.
     """
     async with acting(platform, by.who, hospital_id=by.own_hospital_id) as act:
         in_hand = _unseal(platform, by, sealed, act.now)

@@ -1,4 +1,4 @@
-"""The demo's registered documents, for whoever tries its log-ins; demo mode only."""
+"""The demo's registered documents, for trying its log-ins; demo mode only."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class DemoDocument:
 
 
 async def documents(platform: Platform, phone: str | None) -> list[DemoDocument]:
-    """The documents registered to a phone; without one, to the demo's log-ins."""
+    """Return the documents registered to a phone; if None, to the phones of the demo."""
     found = []
     async with platform.db.transaction() as tx:
-        for one in LOGIN_PHONES if phone is None else (phone,):
-            e164 = valid_phone(one)
+        for number in LOGIN_PHONES if phone is None else (phone,):
+            e164 = valid_phone(number)
             if e164 is None:
                 continue
             account_id = await accounts.id_of_phone(tx, platform.vault.index("phone", e164))

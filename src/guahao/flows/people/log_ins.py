@@ -1,6 +1,6 @@
 """Log-ins of citizens: begun by a proof of the phone, confirmed, refreshed, ended (S2).
 
-Whether a log-in has ended is asked of the database by every request, so that it stops working
+Every request asks the database whether its log-in has ended, so that the log-in stops working
 with the commit that ends it (docs/decisions/0022).
 """
 
@@ -44,9 +44,9 @@ Door = Literal["web", "wechat", "api"]
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """What somebody logs in with: a label that its owner recognizes, and its own secret.
+    """The device of a log-in: a label that its owner recognizes, and its own secret.
 
-    `secret`: None where it has none yet; it is given one.
+    `secret`: None for a new device, which then gets a secret.
     """
 
     label: str
@@ -88,7 +88,7 @@ class TooSoon:
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """The log-in goes on; the refresh token of this number is the valid one."""
+    """The log-in continues; only the refresh token of this number is valid now."""
 
     account_id: int
     log_in_id: int
@@ -105,9 +105,9 @@ async def log_in(
     door: Door,
     device: Device,
 ) -> LoggedIn | OtpWrong | Throttled | InvalidPhone:
-    """Log in whoever proves the phone; its account is made at the first proof.
+    """Log in the person who proves the phone; create its account at the first proof.
 
-    The account speaks `language` from now on.
+    The account's messages are in `language` from now on.
     """
     e164 = valid_phone(phone)
     if e164 is None:
@@ -162,7 +162,7 @@ async def _begin(
 
 
 async def current(platform: Platform, account_id: int, log_in_id: int) -> Login | None:
-    """The log-in that a token names; None where it has ended. Its use is noted."""
+    """Return the log-in that a token names and record its use; None if it has ended."""
     async with platform.db.transaction() as tx:
         found = await store.live(tx, log_in_id)
         if found is None or found.account_id != account_id:
@@ -178,9 +178,9 @@ async def current(platform: Platform, account_id: int, log_in_id: int) -> Login 
 async def confirm(
     platform: Platform, log_in_id: int, id_no: str, caller: Caller
 ) -> int | DocumentWrong | Throttled | AccountLoginEnded:
-    """Confirm a log-in by the document number of a patient of the account; the account's id.
+    """Confirm a log-in by the document of a patient of the account; return the account's id.
 
-    Guesses are counted before they are compared, and taken back when right.
+    Count each try before comparing, and release it if it was right.
     """
     async with platform.db.transaction() as tx:
         found = await store.lock_live(tx, log_in_id)
@@ -188,20 +188,20 @@ async def confirm(
             return AccountLoginEnded()
         if found.confirmed:
             return found.account_id
-        index = platform.vault.index
+        keyed = platform.vault.index
         limits = [("confirm_account", f"account {found.account_id}", _DAY, _WRONG_A_DAY)]
         if caller.limited:
             limits.insert(0, ("confirm_address", caller.address, _HOUR, _WRONG_AN_HOUR))
         for scope, subject, window, most in limits:
-            if await throttle.hit(tx, scope, index("throttle", subject), window) > most:
+            if await throttle.hit(tx, scope, keyed("throttle", subject), window) > most:
                 return Throttled(throttle.seconds_left(tx.now, window))
         given = patients.person_indexes(platform.vault, id_no)
         known = await store.person_indexes(tx, found.account_id)
-        pairs = [(one, own) for one in given for own in known]
-        if not any([hmac.compare_digest(*pair) for pair in pairs]):  # noqa: C419 - all, always
+        pairs = [(index, own) for index in given for own in known]
+        if not any([hmac.compare_digest(*pair) for pair in pairs]):  # noqa: C419 - constant time: no early exit
             return DocumentWrong()
         for scope, subject, window, _ in limits:
-            await throttle.forgive(tx, scope, index("throttle", subject), window)
+            await throttle.forgive(tx, scope, keyed("throttle", subject), window)
         await store.confirm(tx, found.id)
         await store.note_account_use(tx, found.account_id)
         if found.device_index is not None:
@@ -216,8 +216,9 @@ async def start_over(
 
     The former account keeps its patients and their bookings, loses the phone, its log-ins and
     its WeChat user; its persons are served with their documents, at the window and by the
-    hotline. Once in a while only: a phone must not be a way to ever new patients (S3). For the
-    same reason a restriction for abuse stays with the phone, until staff lift it.
+    hotline. Allowed only once in a while: otherwise a phone could register new patients without
+    limit (S3). For the same reason a restriction for abuse stays with the phone until staff lift
+    it.
     """
     async with platform.db.transaction() as tx:
         found = await store.lock_live(tx, log_in_id)
@@ -248,8 +249,8 @@ async def start_over(
 async def refresh(platform: Platform, log_in_id: int, number: int) -> Refreshed | AccountLoginEnded:
     """Exchange the refresh token of this number for the next.
 
-    One that was exchanged before is in two hands: the log-in ends. Except at once, for a
-    client that never heard the answer.
+    A token that was exchanged before has been copied: the log-in ends. The last token is
+    accepted again for a short time, for a client that did not receive the answer.
     """
     async with platform.db.transaction() as tx:
         found = await store.lock_live(tx, log_in_id)
@@ -274,19 +275,19 @@ async def refresh(platform: Platform, log_in_id: int, number: int) -> Refreshed 
 
 
 async def live_log_ins(platform: Platform, account_id: int) -> list[Login]:
-    """Where the account is logged in, the last used first."""
+    """Return the account's open log-ins, the last used first."""
     async with platform.db.transaction() as tx:
         return await store.live_of_account(tx, account_id)
 
 
 async def log_out(platform: Platform, account_id: int, log_in_id: int) -> None:
-    """End the log-in by which its holder leaves; one that has ended stays so."""
+    """End the log-in with which its holder logs out; do nothing if it has ended already."""
     async with platform.db.transaction() as tx:
         await store.end(tx, account_id, log_in_id, "logged_out")
 
 
-async def end_one(platform: Platform, account_id: int, log_in_id: int) -> bool:
-    """End a log-in on another device; whether it was the account's and had not ended."""
+async def end_log_in(platform: Platform, account_id: int, log_in_id: int) -> bool:
+    """End a log-in on another device; return whether it was the account's and still open."""
     async with platform.db.transaction() as tx:
         return await store.end(tx, account_id, log_in_id, "ended_by_owner")
 
@@ -294,7 +295,7 @@ async def end_one(platform: Platform, account_id: int, log_in_id: int) -> bool:
 async def log_out_everywhere(platform: Platform, account_id: int) -> None:
     """End all log-ins of the account, and its WeChat binding.
 
-    Devices are forgotten as well: each is asked for a document at its next log-in.
+    Forget its devices as well: each must name a document at its next log-in.
     """
     async with platform.db.transaction() as tx:
         await end_log_ins(tx, account_id, "everywhere")
@@ -303,10 +304,10 @@ async def log_out_everywhere(platform: Platform, account_id: int) -> None:
 async def end_log_ins(
     tx: Tx, account_id: int, reason: Literal["moved", "new_holder", "staff", "everywhere"]
 ) -> None:
-    """End every log-in of an account, its WeChat binding and what it knows of devices.
+    """End all log-ins of an account and its WeChat binding, and forget its devices.
 
-    For whoever takes a person or the phone away from it: the next log-in proves the phone,
-    and names a patient's document.
+    Call it when a person or the phone is taken from the account: its next log-in must prove the
+    phone and name a patient's document.
     """
     await store.end_all(tx, account_id, reason)
     await store.forget_devices(tx, account_id)
@@ -314,11 +315,11 @@ async def end_log_ins(
 
 
 async def purge(tx: Tx) -> None:
-    """Remove log-ins that are long over, and devices that nobody uses."""
+    """Delete log-ins that ended long ago, and devices that nobody uses."""
     await store.purge(tx)
     await store.purge_devices(tx, tx.now - DEVICES_KEPT)
 
 
 def refresh_expiry(now: datetime) -> datetime:
-    """Until when a refresh token given now can be exchanged."""
+    """Return until when a refresh token issued now can be exchanged."""
     return now + REFRESH_WITHIN

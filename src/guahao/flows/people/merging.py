@@ -14,9 +14,9 @@ _PERSONS_A_CHUNK = 200
 async def settle_merges(platform: Platform) -> int:
     """Derive suspensions from the no-shows of all registrations of a person; notify the accounts.
 
-    Return how many merges were settled. The accounts hear that the registrations count as one
-    person. Chunk by chunk, each in its own transaction: a crash leaves the rest to the next run,
-    and a merge that another worker settles meanwhile is left to it.
+    Return how many merges were settled. The accounts are notified that their registrations are
+    the same person's. Chunk by chunk, each in its own transaction: a crash leaves the rest to the
+    next run, and a merge that another worker settles meanwhile is left to that worker.
     """
     settled = 0
     while True:

@@ -118,10 +118,10 @@ async def ask_by_document(
 
     The agent has heard name and document and writes down what else proves the caller; the
     supervisor decides on that. An unknown document, another name and a limit that is reached
-    have one answer, so that nobody asks here who is registered. Every try is in the trail.
+    have the same answer, so that nobody finds out who is registered. Record every try.
 
     `disputed`: somebody else registered the caller, who takes the identity over by the name on
-    the document, whatever name it was registered under.
+    the document, even if it was registered under another.
     """
     new_phone = read_request(phone, reason)
     if isinstance(new_phone, MoveRefusal):
@@ -393,7 +393,7 @@ async def _settle(
 ) -> Moved | Refused[MoveRefusal]:
     """Register the person anew, as shown; the registration that is disputed gives way.
 
-    Both phones are notified: the old one that its registration is void, the new one that the
+    Both phones are notified: the old that its registration is void, the new that the
     person is on it.
     """
     tx, vault, old_id = act.tx, act.vault, move.from_account_id

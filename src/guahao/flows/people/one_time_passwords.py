@@ -1,8 +1,8 @@
 """Prove a phone by a one-time password (S2): send it, and compare what was typed.
 
-A password belongs to the request that asked for it: only who holds the request's id can guess
-at it, so that a stranger's requests and guesses neither void nor exhaust it. What strangers
-do in bulk makes the proof of work harder before anything is refused (docs/decisions/0022).
+A password belongs to the request that asked for it: only the holder of the request's id can
+guess it, so that a stranger's requests and guesses neither void nor exhaust it. Bulk requests
+make the proof of work harder before anything is refused (docs/decisions/0022).
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ OTP_TRIES = 5
 
 _HOUR = 3600  # seconds
 _MINUTE = 60  # seconds
-# From so many times the normal count on, a wide network is refused; before, it works harder.
+# A wide network is refused from so many times the normal count; below, its proofs are harder.
 _WIDE_MAX = 16
-# A phone gets the normal number of SMS an hour easily, as many again for work 8 times as hard.
+# Beyond its normal number of SMS an hour, a phone gets as many again for 8 times the work.
 _PHONE_MAX = 2
 _PHONE_LEVEL = 3
 _REQUEST_BYTES = 18
@@ -47,7 +47,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class InvalidPhone:
-    """Not a mobile number that an SMS of ours reaches."""
+    """Not a mobile number to which we can send SMS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +57,16 @@ class OtpWrong:
 
 @dataclass(frozen=True, slots=True)
 class Throttled:
-    """Too often, from here or for this phone; seconds until it may pass."""
+    """Too many requests from this address or for this phone; when to try again."""
 
     retry_after_seconds: int
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Work that a visitor's program did before a one-time password is sent.
+    """A proof of work by the visitor's browser or app, needed before we send a password.
 
-    `challenge` is what it solved, verified by the caller; it serves until `expires_at`.
+    `challenge`: the solved challenge, verified by the caller and valid until `expires_at`.
     `level`: how often its work was doubled.
     """
 
@@ -84,7 +84,7 @@ class ProofRequired:
 
 @dataclass(frozen=True, slots=True)
 class OtpSent:
-    """A password is on its way; `request_id` belongs to whoever asked, and to nobody else."""
+    """A password was sent; only the requester may know `request_id`."""
 
     request_id: str
 
@@ -110,9 +110,9 @@ async def request_otp(
 ) -> OtpSent | InvalidPhone | Throttled | ProofRequired:
     """Send a phone a one-time password by SMS.
 
-    `language` (zh, en) is the message's. `device`: the secret of the caller's device, where it
-    has one; a device on which this phone was logged in before has an allowance of its own, so
-    that nobody else can use it up. The answer never says whether the phone is known.
+    `language` (zh, en) is the message's. `device`: the secret of the caller's device, if any; a
+    device on which this phone was logged in before has an allowance of its own, so that nobody
+    else can use it up. The answer does not reveal whether the phone is known.
     """
     e164 = valid_phone(phone)
     if e164 is None:
@@ -134,7 +134,7 @@ async def request_otp(
 
 
 def _request_id(platform: Platform, e164: str, proof: Proof | None) -> str:
-    """Random; of one proof always the same, so that a form sent twice knows its password."""
+    """Return a random id; the same for the same proof, so that a form may be sent twice."""
     if proof is None:
         return secrets.token_urlsafe(_REQUEST_BYTES)
     index = platform.vault.index("otp request of proof", f"{e164} {proof.challenge}")
@@ -144,7 +144,7 @@ def _request_id(platform: Platform, e164: str, proof: Proof | None) -> str:
 async def _refused(
     tx: Tx, platform: Platform, e164: str, caller: Caller, proof: Proof | None, device: str | None
 ) -> Throttled | ProofRequired | None:
-    """Count the request; what it is refused for, if anything."""
+    """Count the request; return why it is refused, if it is."""
     settings, vault = platform.settings, platform.vault
     phone_index = vault.index("phone", e164)
     if device is not None and await store.knows_device(
@@ -154,7 +154,7 @@ async def _refused(
         return await _counted(tx, platform, [own])
     level = await _level(tx, platform, e164, caller)
     if proof is None:
-        # Cheap requests must not make it harder for others: they are counted by themselves.
+        # Requests without a proof have their own counters: they must not make it harder for others.
         if level or await _counted(tx, platform, _unproven_limits(platform, caller)):
             return ProofRequired(level)
     elif proof.level < level:
@@ -163,20 +163,20 @@ async def _refused(
 
 
 async def _level(tx: Tx, platform: Platform, e164: str, caller: Caller) -> int:
-    """How hard the proof must be, from what is going on here and in the city."""
+    """Return how hard the proof must be, from the load of this network and of the city."""
     settings, index = platform.settings, platform.vault.index
     counts = [await _of_city(tx, platform)]
     if caller.limited:
         counts += await _of_networks(tx, platform, caller)
-    # The same for every phone: a level that depended on the account would say who has one. The
-    # reserve of registered phones is that of their known devices, which need no proof.
+    # The same for every phone: a level that depended on the account would reveal who has an
+    # account. Known devices of registered phones have their own allowance and need no proof.
     level = proof_level(counts)
     sent = await throttle.hits(tx, "otp_phone", index("throttle", e164), _HOUR)
     return max(level, _PHONE_LEVEL if sent >= settings.otp_per_phone_hour else 0)
 
 
 async def _of_city(tx: Tx, platform: Platform) -> tuple[int, int]:
-    """What was sent and guessed wrongly in this minute, in all."""
+    """Return this minute's passwords sent or wrong guesses, if more, and the normal count."""
     nobody, normal = platform.vault.index("throttle", ""), platform.settings.otp_total_minute
     sent = await throttle.hits(tx, "otp_total", nobody, _MINUTE)
     wrong = await throttle.hits(tx, "otp_wrong_total", nobody, _MINUTE)
@@ -184,7 +184,7 @@ async def _of_city(tx: Tx, platform: Platform) -> tuple[int, int]:
 
 
 async def _of_networks(tx: Tx, platform: Platform, caller: Caller) -> list[tuple[int, int]]:
-    """What was sent in this hour to callers around this one, and guessed wrongly from here."""
+    """Return this hour's wrong guesses and SMS of networks around, each with the normal count."""
     index, normal = platform.vault.index, _per_address(platform, caller)
     here = index("throttle", caller.address)
     counts = [(await throttle.hits(tx, "otp_wrong_address", here, _HOUR), normal * OTP_TRIES)]
@@ -197,7 +197,7 @@ async def _of_networks(tx: Tx, platform: Platform, caller: Caller) -> list[tuple
 
 
 async def level_for(platform: Platform, caller: Caller) -> int:
-    """How hard a challenge is to be whose phone is not known yet."""
+    """Return how hard a challenge must be while its phone is not yet known."""
     async with platform.db.transaction() as tx:
         counts = [await _of_city(tx, platform)]
         if caller.limited:
@@ -225,10 +225,10 @@ async def _send(
 async def proves(
     tx: Tx, platform: Platform, e164: str, otp: str, request_id: str | None, caller: Caller
 ) -> bool | Throttled:
-    """Whether this is the password of the request; it opens once, and bears five tries.
+    """Return whether this is the password of the request; it is valid once, for five tries.
 
-    Without a request id (older clients): the newest that was asked for from the same network.
-    Commit, whatever the answer is: a wrong guess counts.
+    Without a request id (older clients), use the newest requested from the same network.
+    Always commit, also after a wrong guess: it counts.
     """
     index, per_address = platform.vault.index, _per_address(platform, caller)
     phone_index, here = index("phone", e164), index("throttle", caller.address)
@@ -248,7 +248,7 @@ async def proves(
         await store.use_up(tx, kept.id)
         return True
     if caller.limited and (kept is None or request_id is None):
-        # Nothing was guessed at, or without a request id: here alone it is counted.
+        # No password was tried, or no request was named: count it for this address only.
         return await _counted(tx, platform, [guesses]) or False
     if kept is not None:
         await throttle.hit(tx, "otp_wrong_address", here, _HOUR)
@@ -265,13 +265,13 @@ def _is_shared(platform: Platform, caller: Caller) -> bool:
 
 
 def _per_address(platform: Platform, caller: Caller) -> int:
-    """How many passwords an hour this address may ask for."""
+    """Return how many passwords an hour this address may request."""
     most = platform.settings.otp_per_address_hour
     return most * SHARED_FACTOR if _is_shared(platform, caller) else most
 
 
 def _networks_around(platform: Platform, caller: Caller) -> tuple[WiderNetwork, ...]:
-    """The networks that are counted with this address; none around a shared one."""
+    """Return the networks that are counted with this address; none around a shared network."""
     return () if _is_shared(platform, caller) else wider_networks(caller.address)
 
 
@@ -291,7 +291,7 @@ def _unproven_limits(platform: Platform, caller: Caller) -> list[_Limit]:
 
 
 def _sending_limits(platform: Platform, e164: str, caller: Caller) -> list[_Limit]:
-    """The city's total is counted, and never refuses: it makes the proof harder."""
+    """Return the limits for sending. The city's total never refuses: it makes the proof harder."""
     most = platform.settings
     limits = [
         _Limit("otp_phone", e164, most.otp_per_phone_hour * _PHONE_MAX),
@@ -309,7 +309,7 @@ def _sending_limits(platform: Platform, e164: str, caller: Caller) -> list[_Limi
 
 
 async def _counted(tx: Tx, platform: Platform, limits: list[_Limit]) -> Throttled | None:
-    """Count a try against each limit in turn; the first that is passed refuses."""
+    """Count a try against each limit in turn; refuse at the first that is exceeded."""
     for limit in limits:
         subject = platform.vault.index("throttle", limit.subject)
         if await throttle.hit(tx, limit.scope, subject, limit.window_seconds) > limit.most:

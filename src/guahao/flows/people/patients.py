@@ -127,10 +127,11 @@ async def register_in(
 
     `verdict`: what the platform's verifier said of name and document, asked before the
     transaction. `in_hand`: a member of staff has the document in hand, which checks the person
-    whatever the verifier says; the caller records it in the trail. A checked registration
-    displaces an unchecked one of another account (flows.people.displacing). Where a checked one
-    stands against it the answer is ID_TAKEN: staff move the person or settle whose registration
-    it is (flows.people.moving). `settles`: they have; even a checked registration gives way.
+    without the verifier; the caller records it in the trail. A checked registration displaces
+    an unchecked registration of another account (flows.people.displacing). A checked
+    registration of another account refuses it with ID_TAKEN: staff move the person or settle
+    whose registration it is (flows.people.moving). `settles`: staff have settled it; then even
+    a checked registration is displaced.
     """
     if not await accounts.lock_account(tx, account_id):
         raise LookupError(f"no account {account_id}")
@@ -206,11 +207,11 @@ async def _place(
 async def _give_way(
     tx: Tx, old: Registration, decided: Registering, new_id: int, checked_by: str | None
 ) -> Callable[[], Awaitable[None]]:
-    """Clear the place of a person's registration; what records it once the new one is there."""
+    """Free the place of a person's registration; return what to call after the new insert."""
     if old.is_erased:
         await erasing.forget_index(tx, old.id)
     if decided is Registering.CONTINUE:
-        # A new row, also after an erasure: the pages and the copy of one's data follow the row,
+        # A new row, also after an erasure: the pages and the copy of the data follow the row,
         # and an unchecked registration may be a stranger's.
         await registrations.merge_into(tx, old, new_id)
         return partial(registrations.record_merge, tx, old, new_id, "registered_again")

@@ -1,4 +1,4 @@
-"""Consent to the privacy notice: whose, to which version (PIPL, articles 14, 29 and 31)."""
+"""Consent to the privacy notice: by whom, to which version (PIPL, articles 14, 29 and 31)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def check_consent(
     """Return why the consent does not suffice; None where it does.
 
     `consent` None: of a client of the API that sends none. It registers adults as before; for a
-    child a guardian's consent is the law's, whatever the client knows (PIPL, article 31).
+    child the law requires a guardian's consent, even from an old client (PIPL, article 31).
     """
     if consent is None:
         needed = needs_guardian(document, today)

@@ -28,7 +28,7 @@ def is_in_hand(seen_at: datetime, now: datetime) -> bool:
 
 
 def decide_look_up(look_ups: int) -> CounterRefusal | None:
-    """Return why a person is not looked up; `look_ups`: the clerk's of this hour, with this one."""
+    """Return why a person is not looked up; `look_ups`: the clerk's this hour, including this."""
     return CounterRefusal.TOO_MANY if look_ups > LOOK_UPS_AN_HOUR else None
 
 
@@ -41,10 +41,10 @@ def decide_phone(*, is_landline: bool, has_patients: bool) -> CounterRefusal | N
 
 
 def decide_check(tries: int, *, right: bool) -> CounterRefusal | None:
-    """Return why a person is not marked as checked; `tries`: of this day, with this one.
+    """Return why a person is not marked as checked; `tries`: today's, including this.
 
-    `right`: the person named the registered phone. One who cannot does not confirm a stranger's
-    registration, and moves it to their own phone instead.
+    `right`: the person named the registered phone. A person who cannot must not confirm a
+    stranger's registration, and moves it to their own phone instead.
     """
     if tries > WRONG_PHONES_A_DAY:
         return CounterRefusal.TOO_MANY

@@ -78,7 +78,7 @@ class Document:
 def valid_document(id_type: str, number: str, today: date) -> Document | None:
     """Return the document, or None where its type or number cannot be right.
 
-    A resident's number is a resident ID under whichever type it is typed; in a household register
+    A resident's number is a resident ID under any type it is typed; in a household register
     it stays what it is there: the number of the person.
     """
     written = compact(number)
@@ -105,7 +105,7 @@ _PATTERNS: dict[str, Callable[[str], object]] = {
 
 
 def canonical_person(number: str) -> str:
-    """Return the key that is equal for every way of writing one person's document number.
+    """Return the key that is equal for every way of writing a person's document number.
 
     The number as somebody typed it, or as it is registered. The same for numbers that no document
     bears, so that old records have a key, too.
@@ -156,7 +156,7 @@ def _bare(written: str) -> str:
 
 
 def _resident_number(number: str) -> str | None:
-    """Return the 18 digits of a resident ID, also of one of the old 15 digits; None for others."""
+    """Return the 18 digits of a resident ID, also of the old 15 digits; None for others."""
     if _OLD_RESIDENT.fullmatch(number):
         number = f"{number[:6]}19{number[6:]}"
         number += str(ric.calc_check_digit(number + "0"))

@@ -12,7 +12,7 @@ LEVEL_MAX = 5
 
 
 class AccountLoginRefusal(StrEnum):
-    """Why a token that is genuine and has not expired lets nobody in."""
+    """Why a genuine token that has not expired is rejected."""
 
     ENDED = "log_in_ended"
     CONFIRM_REQUIRED = "confirm_required"
@@ -20,14 +20,14 @@ class AccountLoginRefusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NotLetIn:
-    """The log-in of whoever asks has ended, or must be confirmed first: nothing was decided."""
+    """The caller's log-in has ended or must be confirmed first: nothing was decided."""
 
     reason: AccountLoginRefusal
 
 
 @dataclass(frozen=True, slots=True)
 class AccountLoginFacts:
-    """What is known of an account when its phone has just been proven on a device."""
+    """An account whose phone has just been proven on a device."""
 
     has_patients: bool
     last_used_at: datetime
@@ -35,10 +35,10 @@ class AccountLoginFacts:
 
 
 def must_confirm(facts: AccountLoginFacts, now: datetime, after: timedelta) -> bool:
-    """Whether the holder of the phone must show that the account's patients are theirs.
+    """Return whether the phone's holder must show that the account's patients are theirs.
 
-    A phone number goes to somebody else some time after its holder gave it up. `after`: unused
-    for so long, the account asks on known devices as well.
+    Operators reassign phone numbers. `after`: an account that was not used for so long asks on
+    known devices as well.
     """
     is_stale = now - facts.last_used_at >= after
     return facts.has_patients and (is_stale or not facts.knows_device)
@@ -46,16 +46,16 @@ def must_confirm(facts: AccountLoginFacts, now: datetime, after: timedelta) -> b
 
 @dataclass(frozen=True, slots=True)
 class WiderNetwork:
-    """A network around a caller's own, and how many callers' worth of requests is normal."""
+    """A network that contains the caller's, and as how many callers it normally counts."""
 
     network: str
     callers: int
 
 
 def wider_networks(address: str) -> tuple[WiderNetwork, ...]:
-    """The networks of which one customer may hold many: IPv6 /56 and /48, IPv4 /24.
+    """Return the larger networks that a single customer may hold: IPv6 /56 and /48, IPv4 /24.
 
-    `address`: an IPv4 address or an IPv6 /64; anything else has none.
+    `address`: an IPv4 address or an IPv6 /64; return none for anything else.
     """
     try:
         own = ip_network(address)
@@ -68,9 +68,9 @@ def wider_networks(address: str) -> tuple[WiderNetwork, ...]:
 
 
 def proof_level(counts: Iterable[tuple[int, int]]) -> int:
-    """How often the work of a proof doubles, from what was counted and what is normal.
+    """Return how often the work of a proof doubles, from pairs of actual and normal counts.
 
-    Nothing below the normal count; one at it, and one more with each doubling of it.
+    0 below the normal count, 1 at it, and 1 more with each doubling of it.
     """
     return max(
         (min(LEVEL_MAX, (hits // normal).bit_length()) for hits, normal in counts), default=0

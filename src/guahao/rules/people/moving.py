@@ -51,10 +51,10 @@ class MoveFacts:
 
 @dataclass(frozen=True, slots=True)
 class AskFacts:
-    """A caller whose document is registered, known by no more than its name and number.
+    """A caller who gives only the name and the number of a registered document.
 
-    `registered_name`: None where nobody is registered. `of_staff`, `of_person`: tries of the
-    member in this hour, of the person in this day, with this one.
+    `registered_name`: None where nobody is registered. `of_staff`: the member's tries in this
+    hour, `of_person`: the person's of this day; both include this try.
     """
 
     registered_name: str | None
@@ -76,7 +76,7 @@ def decide_person(
 ) -> MoveRefusal | None:
     """Return why the registration is not the person's to move, None where it is.
 
-    It is theirs by its name. In a dispute its name is a stranger's, and it must be on an account.
+    Its name must be theirs. In a dispute the name is a stranger's: it must be on an account.
     """
     is_theirs = registered_name is not None and (
         on_account if disputed else same_name(name, registered_name)
@@ -85,10 +85,10 @@ def decide_person(
 
 
 def decide_by_document(facts: AskFacts, name: str, *, disputed: bool) -> MoveRefusal | None:
-    """Return why nothing is asked for a caller whom no question can verify.
+    """Return why no request is made for a caller whom no question can verify.
 
-    An unknown document, another name and a limit that is reached have one answer, so that nobody
-    finds out here who is registered.
+    An unknown document, another name and a limit that is reached have the same answer, so that
+    nobody finds out here who is registered.
     """
     if facts.of_staff > TRIES_OF_STAFF_AN_HOUR or facts.of_person > TRIES_OF_PERSON_A_DAY:
         return MoveRefusal.UNKNOWN_PERSON
@@ -100,7 +100,7 @@ def decide_by_document(facts: AskFacts, name: str, *, disputed: bool) -> MoveRef
 def decide_code(of_staff: int, to_phone: int, of_move: int = 0) -> MoveRefusal | None:
     """Return why no code is sent to the new phone.
 
-    `of_staff`, `to_phone`: codes of this hour, with this one. `of_move`: those sent before.
+    `of_staff`, `to_phone`: codes of this hour, including this. `of_move`: those sent before.
     """
     too_often = (
         of_staff > CODES_OF_STAFF_AN_HOUR
@@ -116,7 +116,7 @@ def is_open(move: MoveFacts, now: datetime) -> bool:
 
 
 def decide_proving(move: MoveFacts | None, now: datetime) -> MoveRefusal | None:
-    """Return why no code of a request is taken or sent any more, None where one is."""
+    """Return why codes of a request are no longer sent or accepted, None where they are."""
     waits = move is not None and is_open(move, now) and move.state == "proving"
     return None if waits else MoveRefusal.OVER
 

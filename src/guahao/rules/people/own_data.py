@@ -36,22 +36,22 @@ class ErasureFacts:
 
 
 def decide_proof(tries: int, *, right: bool) -> ProofRefusal | None:
-    """Return why a document number proves nothing; `tries`: of this day, with this one."""
+    """Return why a document number proves nothing; `tries`: today's, including this."""
     if tries > TRIES_A_DAY:
         return ProofRefusal.TOO_OFTEN
     return None if right else ProofRefusal.WRONG
 
 
 def decide_own_export(exports: int) -> ProofRefusal | None:
-    """Return why no copy is handed out; `exports`: of this day, with this one."""
+    """Return why no copy is handed out; `exports`: today's, including this."""
     return ProofRefusal.TOO_OFTEN if exports > EXPORTS_A_DAY else None
 
 
 def decide_erasure(facts: ErasureFacts, today: date) -> ErasureRefusal | None:
     """Return why nothing is erased, None where everything is.
 
-    A booking must be over first. A suspension, and a restriction for abuse, must end: erasing
-    is no way to shed them.
+    A booking must be over first. A suspension and a restriction for abuse must end first:
+    otherwise people could escape them by erasing their data.
     """
     is_restricted = facts.restricted_until is not None and facts.restricted_until > today
     if is_restricted:
@@ -64,7 +64,7 @@ def decide_erasure(facts: ErasureFacts, today: date) -> ErasureRefusal | None:
 def decide_subject(seen: object, locked: object) -> ErasureRefusal | None:
     """Return why a data subject is not erased as it was seen before it was locked; None: unknown.
 
-    What was moved or registered meanwhile is not erased by a request that did not see it.
+    A request does not erase what was moved or registered after the person saw their data.
     """
     if seen is None or locked is None:
         return ErasureRefusal.UNKNOWN

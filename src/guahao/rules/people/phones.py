@@ -22,7 +22,7 @@ _HYPHENATED_EXTENSION = re.compile(r"(?<=[0-9-])([0-9]{7,8})-([0-9]+)$")  # 010-
 
 @dataclass(frozen=True, slots=True)
 class Phone:
-    """A number as it is stored: E.164, behind a landline's its extension if it has one."""
+    """A number as it is stored: E.164, for a landline followed by its extension, if any."""
 
     number: str
     is_landline: bool

@@ -1,7 +1,7 @@
 """Export or erasure of a person's data by two members of staff (PIPL 45, 47).
 
-One files a request and may withdraw it, another approves or declines it. An approved export is
-offered to the two for OFFERED_FOR, at most DOWNLOADS times.
+The first files a request and may withdraw it, the second approves or declines it. Both may
+download an approved export for OFFERED_FOR, at most DOWNLOADS times.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class RequestFacts:
 def decide_filing(look_ups: int, *, is_theirs: bool) -> RequestRefusal | None:
     """Return why no request is filed, None where it is.
 
-    `look_ups`: of the member of staff in this hour, with this one. `is_theirs`: the document is
+    `look_ups`: the member's in this hour, including this. `is_theirs`: the document is
     registered under the name that was given.
     """
     if look_ups > LOOK_UPS_AN_HOUR:

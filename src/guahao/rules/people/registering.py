@@ -12,7 +12,7 @@ from guahao.rules.people.identity import Document
 class PatientRefusal(StrEnum):
     """Why a patient is not registered, in order of precedence.
 
-    Of a name that cannot be one the flows return the NameFault itself.
+    For a malformed name the flows return the NameFault itself.
     """
 
     NAME_INVALID = "name_invalid"
@@ -27,7 +27,7 @@ class PatientRefusal(StrEnum):
     # For staff only, who may know it; patients hear NOT_REGISTERED.
     ID_TAKEN = "id_taken"
     IDENTITY_MISMATCH = "identity_mismatch"
-    # One answer for both, so that nobody asks here who is registered.
+    # The same answer for both, so that nobody finds out here who is registered.
     NOT_REGISTERED = "not_registered"
 
 
@@ -62,9 +62,9 @@ class Registering(Enum):
     ADD = auto()  # nobody has registered the person
     KEEP = auto()  # the account has the person already
     CHECK = auto()  # the account has the person, who is checked from now on
-    CONTINUE = auto()  # a new registration that counts on where one without account stopped
+    CONTINUE = auto()  # a new registration that takes over from another without account
     DISPLACE = auto()  # a checked registration takes another's place, of which nothing counts
-    TAKE_OVER = auto()  # it takes another's place, whose no-shows and bookings count on
+    TAKE_OVER = auto()  # it takes another's place, with its no-shows and bookings
     REFUSE = auto()
 
 
@@ -79,11 +79,11 @@ def decide_registration(
 ) -> Registering:
     """Decide what a registration does that meets the person's current one.
 
-    `own`: that one is of the account that registers; `without_account`: of no account, as after
-    a removal; `is_checked`: it is checked; `checks`: the new registration would be;
-    `settles`: staff have settled a dispute in favour of the new registration. `was_shown`: the
-    document was shown in person for the current one, by a pick-up or to staff. Then its holder has
-    used that registration, and nobody sheds no-shows or a suspension by disputing it.
+    `own`: the current registration is of the account that registers; `without_account`: of no
+    account, as after a removal; `is_checked`: it is checked; `checks`: the new registration would
+    be; `settles`: staff have settled a dispute in favour of the new registration. `was_shown`:
+    the document was shown in person under the current registration, at a pick-up or to staff.
+    Then its holder has used it, and nobody escapes no-shows or a suspension by disputing it.
     """
     if own:
         return Registering.CHECK if checks and not is_checked else Registering.KEEP

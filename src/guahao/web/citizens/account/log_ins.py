@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from litestar.types import ASGIApp
 
-from guahao.flows.people.log_ins import end_one, live_log_ins, log_out_everywhere
+from guahao.flows.people.log_ins import end_log_in, live_log_ins, log_out_everywhere
 from guahao.web.citizens.page import LOGIN_PATH, Page, Route
 from guahao.web.framework import cookies
 from guahao.web.http.reading import as_id
@@ -37,7 +37,7 @@ async def _end(page: Page) -> ASGIApp:
         return _logged_out(page)
     log_in_id = as_id(wanted)
     if log_in_id is not None:
-        await end_one(page.services.platform, owner, log_in_id)
+        await end_log_in(page.services.platform, owner, log_in_id)
     if own is not None and log_in_id == own.id:
         return _logged_out(page)
     return page.redirect(f"{LOG_INS_PATH}?ended=1")
