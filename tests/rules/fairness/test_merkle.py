@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guahao.rules.fairness.merkle import is_proven, leaf_hash, node_hash, proof_of, root_of
+from guahao.rules.fairness.merkle import (
+    HASH_BYTES,
+    is_proven,
+    leaf_hash,
+    node_hash,
+    proof_of,
+    root_of,
+)
 
 LISTS = st.lists(st.binary(max_size=40), min_size=1, max_size=40)
 
@@ -29,6 +36,7 @@ def test_the_root_is_that_of_the_definition(leaves: list[bytes]) -> None:
 
 
 def test_known_roots() -> None:
+    assert len(leaf_hash(b"")) == HASH_BYTES
     assert root_of([]) == sha256(b"").digest()
     assert root_of([b""]).hex() == (
         "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"
