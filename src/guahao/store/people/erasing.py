@@ -165,12 +165,10 @@ async def _erase_typed(tx: Tx, vault: Vault, patient_ids: Sequence[int]) -> None
         {"order_nos": [order_no(id) for (id,) in booked]},
     )
     for (id,) in notes:
+        note = vault.seal("reconciliation_differences", "note", id, ERASED_NAME)
         await tx.do(
             "UPDATE reconciliation_differences SET note_enc = %(note_enc)s WHERE id = %(id)s",
-            {
-                "id": id,
-                "note_enc": vault.seal("reconciliation_differences", "note", id, ERASED_NAME),
-            },
+            {"id": id, "note_enc": note},
         )
     requests = await tx.rows(
         """
@@ -180,6 +178,7 @@ async def _erase_typed(tx: Tx, vault: Vault, patient_ids: Sequence[int]) -> None
         params,
     )
     for id, is_decided in requests:
+        reason = vault.seal("privacy_requests", "reason", id, ERASED_NAME)
         decision = vault.seal("privacy_requests", "decision_reason", id, ERASED_NAME)
         await tx.do(
             """
@@ -189,7 +188,7 @@ async def _erase_typed(tx: Tx, vault: Vault, patient_ids: Sequence[int]) -> None
             """,
             {
                 "id": id,
-                "reason_enc": vault.seal("privacy_requests", "reason", id, ERASED_NAME),
+                "reason_enc": reason,
                 "decision_reason_enc": decision if is_decided else None,
             },
         )
