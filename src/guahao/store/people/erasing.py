@@ -183,14 +183,10 @@ async def _erase_typed(tx: Tx, vault: Vault, patient_ids: Sequence[int]) -> None
         await tx.do(
             """
             UPDATE privacy_requests
-            SET reason_enc = %(reason_enc)s, decision_reason_enc = %(decision_reason_enc)s
+            SET reason_enc = %(reason)s, decision_reason_enc = %(decision)s
             WHERE id = %(id)s
             """,
-            {
-                "id": id,
-                "reason_enc": reason,
-                "decision_reason_enc": decision if is_decided else None,
-            },
+            {"id": id, "reason": reason, "decision": decision if is_decided else None},
         )
 
 
