@@ -1,4 +1,4 @@
-"""Calling the patients whom no message reached, first of all those whose clinic is stopped."""
+"""Call the patients whom no message reached, first those of stopped clinics."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ UNREADABLE_AGAIN_AFTER = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class ClaimedTask:
-    """A task with the number to call and what to speak of, for the agent who claimed it.
+    """A task with its number and its subject, for the agent who claimed it.
 
-    `view`: the booking, where it is about one. `landline`: the caller must be verified first.
+    `view`: the booking, if it is about a booking. `landline`: the caller must be verified first.
     """
 
     task: CallTask

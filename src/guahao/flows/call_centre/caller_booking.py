@@ -146,7 +146,7 @@ async def book_for_caller(
 
 
 async def record_missing(platform: Platform) -> int:
-    """Record bookings by staff whose process died between booking and recording; how many."""
+    """Record staff's bookings whose process died before recording them; return how many."""
     async with platform.db.transaction() as tx:
         since, until = tx.now - _LOOKED_BACK, tx.now - _RECORDED_WITHIN
         bookings = await store.unrecorded(tx, since, until, _A_CHUNK)

@@ -102,7 +102,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """What a search found, and what the text was taken for."""
+    """The hits of a search, and the kind of text it assumed."""
 
     kind: Typed | None
     found: list[Hit]
@@ -110,7 +110,7 @@ class Hits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotCancelled(Refused[CancelRefusal]):
-    """Why the law refuses to cancel, with the booking whose deadline the sentence names."""
+    """Why a booking is not cancelled, with the booking whose deadline the reply names."""
 
     appointment: AppointmentFacts
 
@@ -121,8 +121,8 @@ class NotCancelled(Refused[CancelRefusal]):
 async def search(platform: Platform, by: Staff, text: str) -> Hits:
     """Find callers by phone, document number, full name, code or order number.
 
-    At most 20 and one more, which says that there are more. That somebody searched is
-    recorded, with the kind of thing that was searched for, also where nobody was found.
+    Return at most 21 hits: the last only shows that there are more than 20. Record the search
+    and the kind of text in the trail, also where nobody was found.
     """
     kinds = kinds_of(text)
     if not kinds:
@@ -237,7 +237,7 @@ def _by_visit(view: AppointmentView) -> tuple[date, int]:
 async def send_call_code(
     platform: Platform, by: Staff, call_id: int
 ) -> datetime | Refused[CallRefusal]:
-    """Send a one-time code to the registered phone, for the caller to read out; until when."""
+    """Send a one-time code to the registered phone, to be read out; return when it expires."""
     async with acting(platform, by.who) as act:
         call = await store.lock_own(act.tx, by.id, call_id)
         refusal = decide_use(call, act.now)
@@ -273,7 +273,7 @@ def _code_index(platform: Platform, call_id: int, code: str) -> bytes:
 async def verify(
     platform: Platform, by: Staff, call_id: int, said: Mapping[Question, str]
 ) -> bool | Refused[CallRefusal]:
-    """Compare what the caller says with what is registered; whether they are verified now.
+    """Compare the caller's answers with the registration; return whether they are verified now.
 
     All answers must fit the same patient of the account. Every attempt is in the trail, also
     a refused attempt: what was asked and whether it was right, never what was said. Attempts
@@ -416,7 +416,7 @@ async def look(
 
 
 async def end_call(platform: Platform, by: Staff, call_id: int) -> None:
-    """Record that the caller has hung up: nothing is shown any more."""
+    """End the call: its personal data is no longer shown."""
     async with acting(platform, by.who) as act:
         call = await store.lock_own(act.tx, by.id, call_id)
         if call is None or decide_use(call, act.now) is not None:
@@ -431,7 +431,7 @@ async def end_call(platform: Platform, by: Staff, call_id: int) -> None:
 async def cancel_for_caller(
     platform: Platform, by: Staff, call_id: int, appointment_id: int, reason: str
 ) -> AppointmentView | NotCancelled | Refused[CallRefusal]:
-    """Cancel a verified caller's booking, by the same law and deadline as the patient (S14)."""
+    """Cancel a verified caller's booking, by the patient's own rules and deadline (S14)."""
     async with acting(platform, by.who) as act:
         call = await store.lock_own(act.tx, by.id, call_id)
         locked = None
@@ -466,7 +466,7 @@ async def cancel_for_caller(
 async def resend(
     platform: Platform, by: Staff, call_id: int, appointment_id: int
 ) -> datetime | Refused[CallRefusal]:
-    """Send the SMS with the code again, to the registered phone and no other (S10); when."""
+    """Send the SMS with the code again, only to the registered phone (S10); return when."""
     async with acting(platform, by.who) as act:
         call = await store.lock_own(act.tx, by.id, call_id)
         locked = None

@@ -16,7 +16,7 @@ from guahao.store.kernel.vault import Vault
 
 @dataclass(frozen=True, slots=True)
 class OneTimePassword:
-    """A one-time password one of whose tries was just taken."""
+    """A one-time password after a try was taken from it."""
 
     id: int
     otp_index: bytes
@@ -223,7 +223,7 @@ async def language_of(tx: Tx, account_id: int) -> str:
 
 
 async def language_of_phone(tx: Tx, vault: Vault, phone: str, else_of: int | None) -> str:
-    """Return the language of a phone's account; without one, of the account `else_of`."""
+    """Return the language of a phone's account; if it has none, of the account `else_of`."""
     row = await tx.row(
         "SELECT language FROM accounts WHERE phone_index = ANY(%(phones)s::bytea[])",
         {"phones": vault.indexes("phone", phone)},

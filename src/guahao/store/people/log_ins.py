@@ -163,7 +163,7 @@ async def confirm(tx: Tx, log_in_id: int) -> None:
 
 
 async def set_refresh(tx: Tx, log_in_id: int, number: int) -> None:
-    """Make the refresh token of this number the valid one."""
+    """Make the refresh token of this number the only valid token."""
     await tx.do(
         """
         UPDATE log_ins SET refresh_number = %(number)s, refreshed_at = %(now)s WHERE id = %(id)s

@@ -80,9 +80,9 @@ async def add(
     reason: str,
     open_since: datetime,
 ) -> int | None:
-    """Record a request; None where one of the kind is waiting for the person.
+    """Record a request; return None if the person has a waiting request of this kind.
 
-    One that was filed before `open_since` is not waiting any more.
+    Requests filed before `open_since` have expired.
     """
     await tx.do(
         """

@@ -191,7 +191,7 @@ async def record_displaced(
 
 
 async def set_displaced(tx: Tx, patient_ids: Sequence[int]) -> None:
-    """Let nothing of locked registrations count any more: a checked one takes their place."""
+    """Displace locked registrations by a checked registration: nothing of them counts any more."""
     await tx.do(
         "UPDATE patients SET displaced_at = %(now)s WHERE id = ANY(%(ids)s::bigint[])",
         {"now": tx.now, "ids": list(patient_ids)},
@@ -199,9 +199,9 @@ async def set_displaced(tx: Tx, patient_ids: Sequence[int]) -> None:
 
 
 async def merge_into(tx: Tx, old: Registration, new_id: int) -> None:
-    """Let a registration without account count towards the person's new one.
+    """Merge a registration without account into the person's new registration.
 
-    Before the new one is written: the reference between them is checked at commit.
+    Call it before the insert of the new row: the foreign key is checked at commit.
     """
     await tx.do(
         "UPDATE patients SET merged_into = %(new_id)s WHERE id = %(id)s OR merged_into = %(id)s",
@@ -210,7 +210,7 @@ async def merge_into(tx: Tx, old: Registration, new_id: int) -> None:
 
 
 async def record_merge(tx: Tx, old: Registration, new_id: int, why: str) -> None:
-    """Record a merge, and let earlier ones lead to the new registration."""
+    """Record a merge, and point earlier merges to the new registration."""
     params = {
         "old_id": old.id,
         "new_id": new_id,

@@ -16,7 +16,7 @@ Table = Literal["calls", "moves"]
 async def set_code(
     tx: Tx, table: Table, id: int, code_index: bytes, tries: int, expires_at: datetime
 ) -> None:
-    """Store the row's new code; an earlier one is void."""
+    """Store the row's new code; it replaces an earlier code."""
     await tx.do(
         f"""
         UPDATE {table} SET code_index = %(code_index)s, code_tries_left = %(tries)s,

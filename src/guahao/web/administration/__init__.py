@@ -1,4 +1,4 @@
-"""The administration's door: what administrators, supervisors and auditors do. One module a set."""
+"""The pages of administrators, supervisors and auditors. A module for each set of pages."""
 
 from __future__ import annotations
 

@@ -37,10 +37,10 @@ async def _listed(page: StaffPage) -> ASGIApp:
     found, after = await flows.no_show_list(page.door.platform, cursor)
     policies = page.door.platform.policies.known
     rows = []
-    for one in found:
-        derived = suspensions_by_date(one.no_shows, policies, page.today)
+    for person in found:
+        derived = suspensions_by_date(person.no_shows, policies, page.today)
         now = [s for s in derived if s.start <= page.today < s.end]
-        rows.append((one, max(now, key=lambda s: s.end, default=None)))
+        rows.append((person, max(now, key=lambda s: s.end, default=None)))
     return page.show("staff/no_shows.html", rows=rows, after=after)
 
 

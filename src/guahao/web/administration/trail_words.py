@@ -255,7 +255,7 @@ def _flat(path: str, name: str, value: object, language: Language) -> Iterator[t
             of = name if inner.isdecimal() else inner
             yield from _flat(f"{path} {said}".strip(), of, found, language)
     elif isinstance(value, _Pair):
-        both = (_said(name, one, language) for one in (value.before, value.after))
+        both = (_said(name, side, language) for side in (value.before, value.after))
         yield path, " → ".join(both)
     else:
         yield path, _said(name, value, language)
@@ -263,7 +263,7 @@ def _flat(path: str, name: str, value: object, language: Language) -> Iterator[t
 
 def _said(name: str, value: object, language: Language) -> str:
     if isinstance(value, list):
-        return ", ".join(_said(name, one, language) for one in value) or _NOTHING
+        return ", ".join(_said(name, element, language) for element in value) or _NOTHING
     if isinstance(value, bool):
         return "✓" if value else "✗"
     if value is None or value == "":

@@ -1,4 +1,4 @@
-"""The call centre's door (114): finding the caller, and serving them. One module a page."""
+"""The call centre's pages (114): find the caller and serve them. A module for each page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One search box for phone, document number, name, code or order number."""
+"""A search box for phone, document number, name, code or order number."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def _show(page: StaffPage) -> ASGIApp:
 
 
 async def _search(page: StaffPage) -> ASGIApp:
-    """One hit is opened at once: Enter, and the card is there."""
+    """Find callers; a single hit opens its card at once."""
     typed = page.form.get("q", "")[:_TYPED_MAX]
     found = (await flows.search(page.door.platform, page.staff, typed)).found
     accounts = {hit.account_id: hit.reference for hit in found}

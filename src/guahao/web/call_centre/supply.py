@@ -50,7 +50,9 @@ async def _hospital(page: StaffPage) -> ASGIApp:
         "staff/supply_hospital.html",
         hospital=found,
         departments=[
-            one for one in await departments(page.door.platform, id) or [] if one.parent_id
+            department
+            for department in await departments(page.door.platform, id) or []
+            if department.parent_id
         ],
         furthest=furthest(page.today, found.rules, policy),
         months=policy.horizon_months,

@@ -1,4 +1,4 @@
-"""Pages of one hospital's own affairs: for its staff, and for administrators of any hospital.
+"""Pages of a hospital's own affairs: for its staff, and for administrators of any hospital.
 
 The same page stands under two addresses: /staff/schedule for a hospital's own scheduler, and
 /staff/hospitals/{hospital_id} for administrators, who act for the hospital that is named.
@@ -31,7 +31,7 @@ class Place:
 
 
 async def place_of(page: StaffPage) -> Place:
-    """The hospital of its staff, or the one that an administrator's path names."""
+    """Return the hospital of its staff, or that of an administrator's path."""
     if page.staff.role in HOSPITAL_ROLES:
         return Place(page.staff, OWN, None)
     id = read_id(page.request, "hospital_id", "not_found")

@@ -32,7 +32,7 @@ def origin_of(page: StaffPage) -> Origin:
 def remember(page: StaffPage, login: str) -> None:
     """Note in the browser that this login has shown both factors there."""
     kept = _kept(page) or _Kept(secrets.token_hex(16), [])
-    logins = [login, *(one for one in kept.logins if one != login)][:_LOGINS_MAX]
+    logins = [login, *(other for other in kept.logins if other != login)][:_LOGINS_MAX]
     page.seal(cookie_names.DEVICE, msgspec.json.encode(_Kept(kept.id, logins)).decode())
 
 

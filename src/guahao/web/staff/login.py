@@ -1,4 +1,4 @@
-"""Logging in: password, a password of one's own, the second factor."""
+"""Logging in: the password, changing a temporary password, the second factor."""
 
 from __future__ import annotations
 

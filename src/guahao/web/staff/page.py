@@ -142,7 +142,7 @@ class StaffPage(BasePage):
 class StaffRoute:
     """A page for some roles, or what its form is sent to.
 
-    `roles` None: for whoever is logging in. `upload_bytes_max`: of a form that carries files.
+    `roles` None: needs no login yet. `upload_bytes_max`: of a form that carries files.
     `lines`: the form's fields of several lines. `sending`: how often the form may be sent.
     """
 

@@ -34,7 +34,7 @@ class Sending(Enum):
     """How often a form may be sent."""
 
     ONCE = "once"
-    ONCE_EACH = "once_each"  # once with each content: a desk's form for one person after another
+    ONCE_EACH = "once_each"  # once with each content: a desk's form for several persons in turn
     FREELY = "freely"  # it changes nothing, or is a step of logging in
 
 
@@ -47,7 +47,7 @@ class _Saved(msgspec.Struct):
 
 
 def new_key() -> str:
-    """Return a key for one rendering of one form."""
+    """Return a key for a single rendering of a form."""
     return secrets.token_hex(16)
 
 
@@ -99,7 +99,7 @@ def _form_in_hand(page: StaffPage, sending: Sending) -> FormInHand:
 
 async def _after_another(page: StaffPage, form: FormInHand) -> ASGIApp:
     earlier = await flows.find_sent(page.door.platform, form)
-    if earlier is None:  # the first one was refused in the end: this one may be sent again
+    if earlier is None:  # the first form was refused in the end: this may be sent again
         raise ProblemError("form_sent_twice")
     return _again(page, form, earlier)
 
