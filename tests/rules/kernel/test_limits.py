@@ -228,3 +228,9 @@ def test_a_window_without_appointments_holds_none() -> None:
     assert most_in_months([], SOON, 3) == 0
     assert most_in_days([SOON, SOON], SOON, 7) == 2
     assert most_in_months([SOON, SOON], SOON, 3) == 2
+
+
+def test_a_window_of_seven_dates_holds_no_eighth() -> None:
+    eight_apart = [SOON - timedelta(days=1), SOON + timedelta(days=6)]
+    assert most_in_days(eight_apart, SOON, 7) == 1
+    assert most_in_days(eight_apart, SOON, 8) == 2
