@@ -32,7 +32,7 @@ POSTS = [route for route in staff_routes() if route.method == "POST"]
 
 async def _write(page: StaffPage) -> ASGIApp:
     """What a handler does: an act with its entry in the trail, then the next page."""
-    platform = page.door.platform
+    platform = page.services.platform
     hospital_id = page.member.hospital_id if page.member is not None else None
     async with platform.db.transaction(hospital_id=hospital_id) as tx:
         who = page.staff.who if page.member is not None else None

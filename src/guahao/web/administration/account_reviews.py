@@ -39,7 +39,7 @@ async def _listed(page: StaffPage) -> ASGIApp:
 
 
 async def _show(page: StaffPage, refused: str = "", status: int = 200) -> Answer:
-    platform = page.door.platform
+    platform = page.services.platform
     found = await flows.list_reviews(platform)
     return page.show(
         "staff/account_reviews.html",
@@ -58,7 +58,7 @@ async def _show(page: StaffPage, refused: str = "", status: int = 200) -> Answer
 
 async def _let_be(page: StaffPage) -> ASGIApp:
     outcome = await flows.let_be(
-        page.door.platform, page.staff, _review_id(page), page.form.get("reason", "")
+        page.services.platform, page.staff, _review_id(page), page.form.get("reason", "")
     )
     return await _after(page, outcome, page.say("已记为正常，今后的预约和退号重新计数。"))
 
@@ -82,13 +82,15 @@ async def _restrict(page: StaffPage) -> ASGIApp:
     )
     if isinstance(reason, Answer):
         return reason
-    outcome = await flows.restrict(page.door.platform, page.staff, _review_id(page), until, reason)
+    outcome = await flows.restrict(
+        page.services.platform, page.staff, _review_id(page), until, reason
+    )
     return await _after(page, outcome, page.say("已限制这个账户预约。"))
 
 
 async def _lift(page: StaffPage) -> ASGIApp:
     outcome = await flows.lift(
-        page.door.platform, page.staff, _review_id(page), page.form.get("reason", "")
+        page.services.platform, page.staff, _review_id(page), page.form.get("reason", "")
     )
     return await _after(page, outcome, page.say("已恢复这个账户预约。"))
 

@@ -42,8 +42,8 @@ async def _listed(
     return page.show(
         "staff/members.html",
         status,
-        members=await flows.list_staff(page.door.platform),
-        hospitals=await all_hospitals(page.door.platform),
+        members=await flows.list_staff(page.services.platform),
+        hospitals=await all_hospitals(page.services.platform),
         roles=role_words(page),
         refused=refused,
         new=new,
@@ -56,7 +56,7 @@ async def _add(page: StaffPage) -> ASGIApp:
     except ValueError:
         role = Role.AGENT
     match await flows.add_staff(
-        page.door.platform,
+        page.services.platform,
         page.staff.who,
         typed(page.form.get("login", ""))[:80],
         page.form.get("name", "")[:200],
@@ -74,7 +74,7 @@ async def _add(page: StaffPage) -> ASGIApp:
 async def _change(page: StaffPage) -> ASGIApp:
     """Do what a button of a row asks for, once the reason is known."""
     id = read_id(page.request, "staff_id", "not_found")
-    platform, by, what = page.door.platform, page.staff.who, page.form.get("do", "")
+    platform, by, what = page.services.platform, page.staff.who, page.form.get("do", "")
     member = next((row for row in await flows.list_staff(platform) if row.id == id), None)
     act = None if member is None else _act(page, member, what)
     reason = "" if act is None else confirmed(page, act)
@@ -118,7 +118,7 @@ def _act(page: StaffPage, member: StaffListing, what: str) -> Act | None:
                 page.say("原密码立即失效，换成一个只显示一次的临时密码。"),
                 page.say(
                     "临时密码{hours}小时内有效，首次登录须更改。",
-                    hours=page.door.platform.settings.staff_password_hours,
+                    hours=page.services.platform.settings.staff_password_hours,
                 ),
                 logged_out,
             ]

@@ -34,8 +34,8 @@ def no_show_routes() -> list[StaffRoute]:
 
 async def _listed(page: StaffPage) -> ASGIApp:
     cursor = as_id(page.query("cursor"))
-    found, after = await flows.no_show_list(page.door.platform, cursor)
-    policies = page.door.platform.policies.known
+    found, after = await flows.no_show_list(page.services.platform, cursor)
+    policies = page.services.platform.policies.known
     rows = []
     for person in found:
         derived = suspensions_by_date(person.no_shows, policies, page.today)
@@ -46,7 +46,7 @@ async def _listed(page: StaffPage) -> ASGIApp:
 
 async def _unverified(page: StaffPage) -> ASGIApp:
     """Where a hospital has not confirmed who came, and for how long."""
-    hospitals = await waiting_hospitals(page.door.platform)
+    hospitals = await waiting_hospitals(page.services.platform)
     return page.show("staff/unverified_hospitals.html", hospitals=hospitals, days=CONFIRM_DAYS)
 
 
@@ -56,7 +56,7 @@ async def _show(page: StaffPage) -> ASGIApp:
 
 async def _ledger(page: StaffPage, refused: str = "", status: int = 200) -> ASGIApp:
     patient_id = read_id(page.request, "patient_id", "not_found")
-    found = await flows.ledger_of(page.door.platform, patient_id)
+    found = await flows.ledger_of(page.services.platform, patient_id)
     if found is None:
         raise ProblemError("not_found")
     return page.show(
@@ -65,13 +65,13 @@ async def _ledger(page: StaffPage, refused: str = "", status: int = 200) -> ASGI
         ledger=found,
         refused=refused,
         may_excuse=page.staff.role is Role.SUPERVISOR,
-        policy=page.door.platform.policy_today,
+        policy=page.services.platform.policy_today,
     )
 
 
 async def _excuse(page: StaffPage) -> ASGIApp:
     outcome = await flows.excuse(
-        page.door.platform, page.staff, _appointment(page), page.form.get("reason", "")
+        page.services.platform, page.staff, _appointment(page), page.form.get("reason", "")
     )
     return await _after(page, outcome, page.say("已记为有正当理由，患者会收到短信。"))
 
@@ -81,14 +81,14 @@ async def _withdraw(page: StaffPage) -> ASGIApp:
     if isinstance(reason, Answer):
         return reason
     outcome = await flows.withdraw_excuse(
-        page.door.platform, page.staff, _appointment(page), reason
+        page.services.platform, page.staff, _appointment(page), reason
     )
     return await _after(page, outcome, page.say("已撤回申诉，爽约重新计入。"))
 
 
 async def _withdrawing(page: StaffPage) -> Act:
     patient_id = read_id(page.request, "patient_id", "not_found")
-    found = await flows.ledger_of(page.door.platform, patient_id)
+    found = await flows.ledger_of(page.services.platform, patient_id)
     if found is None:
         raise ProblemError("not_found")
     return Act(

@@ -42,7 +42,7 @@ async def _show(page: StaffPage) -> ASGIApp:
         page.query("action")[:_TEXT_MAX] or None,
         as_id(page.query("subject")),
     )
-    platform = page.door.platform
+    platform = page.services.platform
     entries, after = await flows.list_trail(platform, wanted)
     noted = await _noted(platform)
     verdict = await flows.check_head(platform, noted.head)
@@ -67,7 +67,7 @@ async def _noted(platform: Platform) -> Noted:
 
 
 async def _verify(page: StaffPage) -> ASGIApp:
-    platform = page.door.platform
+    platform = page.services.platform
     verdict = await flows.verify_trail(platform, (await _noted(platform)).head)
     await flows.record_verification(platform, page.staff, verdict)
     if verdict.holds:

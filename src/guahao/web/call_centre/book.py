@@ -56,7 +56,7 @@ async def _register(page: StaffPage) -> ASGIApp:
     names = ("phone", "name", "id_type", "id_no")
     typed = {name: page.form.get(name, "")[:_FIELD_MAX] for name in names}
     consent = Consent(page.form.get("consent", ""), "agent", page.form.get("guardian") == "on")
-    match await flows.register_caller(page.door.platform, page.staff, **typed, consent=consent):
+    match await flows.register_caller(page.services.platform, page.staff, **typed, consent=consent):
         case Registered(call_id):
             page.flash(page.say("已登记，可以为来电人预约。"))
             return page.redirect(f"/staff/calls/{call_id}")
@@ -108,10 +108,10 @@ async def _context(
 ) -> tuple[int, list[PatientView], SessionView] | Refused[CallRefusal]:
     call_id = read_id(page.request, "call_id", "not_found")
     session_id = read_id(page.request, "session_id", Refusal.UNKNOWN_SESSION)
-    found = await one_session(page.door.platform, session_id)
+    found = await one_session(page.services.platform, session_id)
     if found is None:
         raise ProblemError(Refusal.UNKNOWN_SESSION)
-    patients = await flows.patients_of_call(page.door.platform, page.staff, call_id)
+    patients = await flows.patients_of_call(page.services.platform, page.staff, call_id)
     return patients if isinstance(patients, Refused) else (call_id, patients, found[0])
 
 
@@ -166,7 +166,7 @@ async def _book(page: StaffPage) -> ASGIApp:
     if not _KEY.fullmatch(key):
         raise ProblemError("bad_request")
     answer = await flows.book_for_caller(
-        page.door.platform, page.door.desk, page.staff, call_id, patient_id, session.id, key
+        page.services.platform, page.services.desk, page.staff, call_id, patient_id, session.id, key
     )
     match answer:
         case AppointmentView():
@@ -196,8 +196,8 @@ async def _refused(
     refused: Refused[Refusal],
 ) -> ASGIApp:
     """The patient's own sentence, and what else the agent can offer."""
-    said = page.door.replies.refused(refused, page.language).detail
-    found = await card(page.door.platform, page.staff, call_id)
+    said = page.services.replies.refused(refused, page.language).detail
+    found = await card(page.services.platform, page.staff, call_id)
     for booking in found.current if found is not None else ():
         # After going back and confirming again the agent wants the booking and its code.
         held = (booking.session.id, booking.patient.id) == (session.id, patient_id)
@@ -206,7 +206,7 @@ async def _refused(
     others: list[SessionView] = []
     if found is not None and refused.reason is not Refusal.PATIENT_SUSPENDED:
         account_id = found.call.account_id
-        others = await alternatives(page.door.platform, account_id, patient_id, session.id)
+        others = await alternatives(page.services.platform, account_id, patient_id, session.id)
     key = secrets.token_urlsafe(16)
     return _form(
         page,
@@ -245,7 +245,7 @@ def _undecided(
 async def _booked(page: StaffPage, call_id: int, view: AppointmentView) -> ASGIApp:
     """What is read back. A landline gets no SMS: the caller writes the code down, or prints."""
     session = view.session
-    found = await card(page.door.platform, page.staff, call_id)
+    found = await card(page.services.platform, page.staff, call_id)
     landline = found is not None and valid_phone(found.phone) is None
     return page.show(
         "staff/call_booked.html",

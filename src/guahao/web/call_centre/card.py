@@ -87,7 +87,7 @@ async def _card(
     said: Mapping[Question, str] | None = None,
 ) -> ASGIApp:
     call_id = read_id(page.request, "call_id", "not_found")
-    card = await flows.card(page.door.platform, page.staff, call_id)
+    card = await flows.card(page.services.platform, page.staff, call_id)
     if card is None:
         page.flash(page.say("通话已结束，请重新查找来电人。"))
         return page.redirect("/staff/calls")
@@ -112,7 +112,7 @@ async def _card(
 async def _verify(page: StaffPage) -> ASGIApp:
     call_id = read_id(page.request, "call_id", "not_found")
     said = {question: page.form.get(question.value, "")[:_ANSWER_MAX] for question in Question}
-    match await flows.verify(page.door.platform, page.staff, call_id, said):
+    match await flows.verify(page.services.platform, page.staff, call_id, said):
         case True:
             page.flash(page.say("已核实来电人。"))
             return page.redirect(f"/staff/calls/{call_id}")
@@ -130,7 +130,7 @@ async def _verify(page: StaffPage) -> ASGIApp:
 
 async def _send_code(page: StaffPage) -> ASGIApp:
     call_id = read_id(page.request, "call_id", "not_found")
-    match await flows.send_call_code(page.door.platform, page.staff, call_id):
+    match await flows.send_call_code(page.services.platform, page.staff, call_id):
         case datetime():
             page.flash(page.say("核实码已发往登记的手机，请来电人念出。"))
             return page.redirect(f"/staff/calls/{call_id}")
@@ -143,7 +143,7 @@ async def _send_code(page: StaffPage) -> ASGIApp:
 async def _look(page: StaffPage) -> ASGIApp:
     call_id = read_id(page.request, "call_id", "not_found")
     why = page.form.get("reason", "")[:_REASON_MAX]
-    match await flows.look(page.door.platform, page.staff, call_id, why):
+    match await flows.look(page.services.platform, page.staff, call_id, why):
         case Done():
             return page.redirect(f"/staff/calls/{call_id}")
         case Refused(reason):
@@ -154,14 +154,14 @@ async def _look(page: StaffPage) -> ASGIApp:
 
 async def _end(page: StaffPage) -> ASGIApp:
     call_id = read_id(page.request, "call_id", "not_found")
-    await flows.end_call(page.door.platform, page.staff, call_id)
+    await flows.end_call(page.services.platform, page.staff, call_id)
     return page.redirect("/staff/calls")
 
 
 async def _ask_to_cancel(page: StaffPage) -> ASGIApp:
     call_id = read_id(page.request, "call_id", "not_found")
     id = read_id(page.request, "appointment_id", "unknown_appointment")
-    card = await flows.card(page.door.platform, page.staff, call_id)
+    card = await flows.card(page.services.platform, page.staff, call_id)
     view = None if card is None else next((view for view in card.current if view.id == id), None)
     if card is None or view is None:
         return await _card(page, say_refusal(page, CallRefusal.UNKNOWN_APPOINTMENT), 404)
@@ -175,7 +175,7 @@ async def _cancel(page: StaffPage) -> ASGIApp:
     call_id = read_id(page.request, "call_id", "not_found")
     id = read_id(page.request, "appointment_id", "unknown_appointment")
     why = page.form.get("reason", "")[:_REASON_MAX]
-    match await flows.cancel_for_caller(page.door.platform, page.staff, call_id, id, why):
+    match await flows.cancel_for_caller(page.services.platform, page.staff, call_id, id, why):
         case AppointmentView():
             page.flash(page.say("已退号，短信已发往登记的手机。"))
             return page.redirect(f"/staff/calls/{call_id}")
@@ -196,7 +196,7 @@ async def _cancel(page: StaffPage) -> ASGIApp:
 async def _resend(page: StaffPage) -> ASGIApp:
     call_id = read_id(page.request, "call_id", "not_found")
     id = read_id(page.request, "appointment_id", "unknown_appointment")
-    match await flows.resend(page.door.platform, page.staff, call_id, id):
+    match await flows.resend(page.services.platform, page.staff, call_id, id):
         case datetime():
             page.flash(page.say("短信和识别码已重新发往登记的手机。"))
             return page.redirect(f"/staff/calls/{call_id}")

@@ -48,7 +48,7 @@ def move_routes() -> list[StaffRoute]:
 async def _form(page: StaffPage, refused: str = "", status: int = 200) -> ASGIApp:
     call_id = read_id(page.request, "call_id", "not_found")
     patient_id = read_id(page.request, "patient_id", "not_found")
-    card = await card_of(page.door.platform, page.staff, call_id)
+    card = await card_of(page.services.platform, page.staff, call_id)
     own = [] if card is None else [standing.patient for standing in card.standings]
     patient = next((view for view in own if view.id == patient_id), None)
     if card is None or patient is None:
@@ -69,7 +69,7 @@ async def _ask(page: StaffPage) -> ASGIApp:
     call_id = read_id(page.request, "call_id", "not_found")
     patient_id = read_id(page.request, "patient_id", "not_found")
     outcome = await flows.ask_by_hotline(
-        page.door.platform,
+        page.services.platform,
         page.staff,
         call_id,
         patient_id,
@@ -103,7 +103,7 @@ async def _ask_by_document(page: StaffPage) -> ASGIApp:
     if kind not in ("move", "dispute"):
         raise ProblemError("bad_request")
     outcome = await flows.ask_by_document(
-        page.door.platform, page.staff, **typed, reason=reason, disputed=kind == "dispute"
+        page.services.platform, page.staff, **typed, reason=reason, disputed=kind == "dispute"
     )
     match outcome:
         case Waits(move_id):
@@ -120,14 +120,14 @@ async def _ask_by_document(page: StaffPage) -> ASGIApp:
 
 
 async def _listed(page: StaffPage) -> ASGIApp:
-    waiting = await flows.waiting_moves(page.door.platform)
+    waiting = await flows.waiting_moves(page.services.platform)
     own = page.staff.id
     return page.show("staff/moves.html", views=[MoveView(page, move) for move in waiting], own=own)
 
 
 async def _ask_to_decide(page: StaffPage, refused: str = "", status: int = 200) -> ASGIApp:
     move_id = read_id(page.request, "move_id", "not_found")
-    waiting = await flows.waiting_moves(page.door.platform)
+    waiting = await flows.waiting_moves(page.services.platform)
     move = next((move for move in waiting if move.id == move_id), None)
     if move is None:
         page.flash(say_move_refusal(page, MoveRefusal.OVER))
@@ -150,7 +150,7 @@ async def _decide(page: StaffPage) -> ASGIApp:
         raise ProblemError("bad_request")
     reason = page.form.get("reason", "")[:_REASON_MAX]
     outcome = await flows.decide_move(
-        page.door.platform, page.staff, move_id, reason, approve=decision == "approve"
+        page.services.platform, page.staff, move_id, reason, approve=decision == "approve"
     )
     match outcome:
         case Moved():

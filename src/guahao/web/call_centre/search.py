@@ -32,7 +32,7 @@ async def _show(page: StaffPage) -> ASGIApp:
 async def _search(page: StaffPage) -> ASGIApp:
     """Find callers; a single hit opens its card at once."""
     typed = page.form.get("q", "")[:_TYPED_MAX]
-    found = (await flows.search(page.door.platform, page.staff, typed)).found
+    found = (await flows.search(page.services.platform, page.staff, typed)).found
     accounts = {hit.account_id: hit.reference for hit in found}
     if len(accounts) == 1:
         return await _take_on(page, accounts.popitem()[1])
@@ -40,7 +40,7 @@ async def _search(page: StaffPage) -> ASGIApp:
 
 
 async def _listed(page: StaffPage, typed: str, found: list[Hit] | None) -> ASGIApp:
-    recent = await flows.recent_calls(page.door.platform, page.staff)
+    recent = await flows.recent_calls(page.services.platform, page.staff)
     going_on = [call.id for call in recent if not is_over(call, page.now)]
     return page.show(
         "staff/calls.html",
@@ -58,7 +58,7 @@ async def _begin(page: StaffPage) -> ASGIApp:
 
 
 async def _take_on(page: StaffPage, reference: str) -> ASGIApp:
-    call_id = await flows.begin_call(page.door.platform, page.staff, reference)
+    call_id = await flows.begin_call(page.services.platform, page.staff, reference)
     if call_id is None:
         raise ProblemError("not_found")
     return page.redirect(f"{CALLS_PATH}/{call_id}")

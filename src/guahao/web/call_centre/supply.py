@@ -36,22 +36,22 @@ def call_of(page: StaffPage) -> str:
 
 async def _search(page: StaffPage) -> ASGIApp:
     typed = page.query("q")[:_TYPED_MAX]
-    found = await search_flows.find(page.door.platform, typed, None, None)
+    found = await search_flows.find(page.services.platform, typed, None, None)
     return page.show("staff/supply.html", typed=typed, found=found, call=call_of(page))
 
 
 async def _hospital(page: StaffPage) -> ASGIApp:
     id = read_id(page.request, "hospital_id", "unknown_hospital")
-    found = await hospital(page.door.platform, id)
+    found = await hospital(page.services.platform, id)
     if found is None:
         raise ProblemError("unknown_hospital")
-    policy = page.door.platform.policy_today
+    policy = page.services.platform.policy_today
     return page.show(
         "staff/supply_hospital.html",
         hospital=found,
         departments=[
             department
-            for department in await departments(page.door.platform, id) or []
+            for department in await departments(page.services.platform, id) or []
             if department.parent_id
         ],
         furthest=furthest(page.today, found.rules, policy),
@@ -62,11 +62,11 @@ async def _hospital(page: StaffPage) -> ASGIApp:
 
 async def _department(page: StaffPage) -> ASGIApp:
     id = read_id(page.request, "department_id", "not_found")
-    found = await departments_by_id(page.door.platform, [id])
+    found = await departments_by_id(page.services.platform, [id])
     if not found:
         raise ProblemError("not_found")
     listed = await list_sessions(
-        page.door.platform, found[0].hospital_id, id, None, None, None, None
+        page.services.platform, found[0].hospital_id, id, None, None, None, None
     )
     title = page.query("title")
     shown = [

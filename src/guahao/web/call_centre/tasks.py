@@ -28,13 +28,13 @@ def task_routes() -> list[StaffRoute]:
 
 
 async def _listed(page: StaffPage) -> ASGIApp:
-    tasks = await flows.open_tasks(page.door.platform)
+    tasks = await flows.open_tasks(page.services.platform)
     return page.show("staff/tasks.html", tasks=tasks, kinds=_kinds(page))
 
 
 async def _take(page: StaffPage) -> ASGIApp:
     """The number stands on this page only, and in no address."""
-    claimed = await flows.claim_task(page.door.platform, page.staff)
+    claimed = await flows.claim_task(page.services.platform, page.staff)
     if claimed is None:
         page.flash(page.say("现在没有要回的电话。"))
         return page.redirect(_TASKS)
@@ -44,7 +44,7 @@ async def _take(page: StaffPage) -> ASGIApp:
 async def _answered(page: StaffPage) -> ASGIApp:
     """The patient or their family answers: now the page shows what to speak of."""
     id = read_id(page.request, "task_id", "not_found")
-    claimed = await flows.confirm_answerer(page.door.platform, page.staff, id)
+    claimed = await flows.confirm_answerer(page.services.platform, page.staff, id)
     if claimed is None:
         page.flash(page.say("这个任务已不在您手上，没有改动。"))
         return page.redirect(_TASKS)
@@ -65,7 +65,7 @@ def _task(page: StaffPage, claimed: ClaimedTask, *, confirmed: bool) -> ASGIApp:
 async def _call(page: StaffPage) -> ASGIApp:
     """Verify who answers a landline, to read out the code or to act for them."""
     id = read_id(page.request, "task_id", "not_found")
-    call_id = await flows.call_for_task(page.door.platform, page.staff, id)
+    call_id = await flows.call_for_task(page.services.platform, page.staff, id)
     if call_id is None:
         page.flash(page.say("这个任务已不在您手上，没有改动。"))
         return page.redirect(_TASKS)
@@ -78,7 +78,7 @@ async def _finish(page: StaffPage) -> ASGIApp:
         outcome = CallOutcome(page.form.get("outcome", ""))
     except ValueError:
         raise ProblemError("bad_request") from None
-    finished = await flows.finish_task(page.door.platform, page.staff, id, outcome)
+    finished = await flows.finish_task(page.services.platform, page.staff, id, outcome)
     page.flash(
         page.say("这个任务已不在您手上，没有改动。") if finished is None else page.say("已记录。")
     )

@@ -22,6 +22,6 @@ def api_call_routes() -> list[StaffRoute]:
 
 async def _show(page: StaffPage) -> ASGIApp:
     before = as_id(page.query("before"))
-    calls, after = await list_calls(page.door.platform, page.staff.own_hospital_id, before)
+    calls, after = await list_calls(page.services.platform, page.staff.own_hospital_id, before)
     why = partial(why_words, page)
     return page.show("staff/api_calls.html", calls=calls, after=after, why=why)

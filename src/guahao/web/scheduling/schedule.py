@@ -48,12 +48,12 @@ def _monday(page: StaffPage) -> date:
 
 
 async def _week(page: StaffPage) -> ASGIApp:
-    found = await flows.departments(page.door.platform, page.staff)
+    found = await flows.departments(page.services.platform, page.staff)
     if not found:
         return page.show("staff/schedule_week.html", departments=found, department=None)
     department = _chosen(page, found)
     monday = _monday(page)
-    week = await flows.week(page.door.platform, page.staff, department.id, monday)
+    week = await flows.week(page.services.platform, page.staff, department.id, monday)
     if week is None:
         raise ProblemError("not_found")
     days = [monday + timedelta(days=n) for n in range(len(WEEKDAYS))]
@@ -89,7 +89,7 @@ async def _ask_new(page: StaffPage) -> ASGIApp:
 async def _show_new(
     page: StaffPage, given: dict[str, str], refused: str, status: int = 200
 ) -> ASGIApp:
-    found = await flows.departments(page.door.platform, page.staff)
+    found = await flows.departments(page.services.platform, page.staff)
     if not found:
         raise ProblemError("not_found")
     return page.show(
@@ -108,7 +108,7 @@ async def _show_new(
 
 async def _offered(page: StaffPage, day: date | None) -> Offered:
     """The titles to choose from, with the fees of a day; of tomorrow where none is given."""
-    return await offered(page.door.platform, page.staff, day or page.today + ONE_DAY)
+    return await offered(page.services.platform, page.staff, day or page.today + ONE_DAY)
 
 
 async def _add(page: StaffPage) -> ASGIApp:
@@ -116,7 +116,7 @@ async def _add(page: StaffPage) -> ASGIApp:
     first = read_date(form.get("first", ""))
     new = read_clinic(form, await _offered(page, first))
     department_id = read_number(form.get("department", ""))
-    platform, by = page.door.platform, page.staff
+    platform, by = page.services.platform, page.staff
     last = read_date(form["last"]) if form.get("last") else FOR_EVER
     if isinstance(new, PlanRefusal):
         outcome: int | PlanRefusal | SessionRefused = new
@@ -145,7 +145,7 @@ async def _timetable(page: StaffPage) -> ASGIApp:
 
 async def _show_timetable(page: StaffPage, refused: str, status: int = 200) -> ASGIApp:
     id = read_id(page.request, "timetable_id", "not_found")
-    found = await flows.timetable(page.door.platform, page.staff, id)
+    found = await flows.timetable(page.services.platform, page.staff, id)
     if found is None:
         raise ProblemError("not_found")
     return page.show(
@@ -168,13 +168,13 @@ def _fee_day(page: StaffPage, timetable: Timetable) -> date:
 
 async def _change(page: StaffPage) -> ASGIApp:
     id = read_id(page.request, "timetable_id", "not_found")
-    found = await flows.timetable(page.door.platform, page.staff, id)
+    found = await flows.timetable(page.services.platform, page.staff, id)
     if found is None:
         raise ProblemError("not_found")
     new = read_clinic(page.form, await _offered(page, _fee_day(page, found[0])))
     if isinstance(new, PlanRefusal):
         return await _show_timetable(page, say_plan(page, new), 422)
-    outcome = await flows.change(page.door.platform, page.staff, id, new)
+    outcome = await flows.change(page.services.platform, page.staff, id, new)
     if isinstance(outcome, PlanRefusal):
         return await _show_timetable(page, say_plan(page, outcome), 422)
     page.flash(
@@ -189,7 +189,7 @@ async def _change(page: StaffPage) -> ASGIApp:
 
 async def _end(page: StaffPage) -> ASGIApp:
     id = read_id(page.request, "timetable_id", "not_found")
-    found = await flows.timetable(page.door.platform, page.staff, id)
+    found = await flows.timetable(page.services.platform, page.staff, id)
     if found is None:
         raise ProblemError("not_found")
     last = read_date(page.form.get("last", ""))
@@ -198,7 +198,7 @@ async def _end(page: StaffPage) -> ASGIApp:
     reason = confirmed(page, _ending(page, found[0], last))
     if isinstance(reason, Answer):
         return reason
-    outcome = await flows.end(page.door.platform, page.staff, id, last, reason)
+    outcome = await flows.end(page.services.platform, page.staff, id, last, reason)
     if isinstance(outcome, PlanRefusal):
         return await _show_timetable(page, say_plan(page, outcome), 422)
     page.flash(
@@ -233,7 +233,7 @@ async def _session(page: StaffPage) -> ASGIApp:
 
 async def _show_session(page: StaffPage, refused: str, status: int = 200) -> ASGIApp:
     id = read_id(page.request, "session_id", "unknown_session")
-    session = await flows.session(page.door.platform, page.staff, id)
+    session = await flows.session(page.services.platform, page.staff, id)
     if session is None:
         raise ProblemError("unknown_session")
     return page.show(
@@ -248,7 +248,7 @@ async def _show_session(page: StaffPage, refused: str, status: int = 200) -> ASG
 async def _change_session(page: StaffPage) -> ASGIApp:
     id = read_id(page.request, "session_id", "unknown_session")
     outcome = await flows.change_session(
-        page.door.platform,
+        page.services.platform,
         page.staff,
         id,
         read_number(page.form.get("capacity", "")),

@@ -51,7 +51,7 @@ async def _show_form(page: StaffPage, refused: str, status: int = 200) -> ASGIAp
         "staff/schedule_import.html",
         status,
         refused=refused,
-        imports=await importing.latest(page.door.platform, page.staff),
+        imports=await importing.latest(page.services.platform, page.staff),
         first=page.query("first") or (page.today + ONE_DAY).isoformat(),
         last=page.query("last") or (page.today + timedelta(days=_EXPORTED_DAYS)).isoformat(),
     )
@@ -62,7 +62,7 @@ async def _receive(page: StaffPage) -> ASGIApp:
     if upload is None:
         return await _show_form(page, page.say("请选择文件。"), 422)
     id = await importing.receive(
-        page.door.platform,
+        page.services.platform,
         page.staff,
         upload.filename,
         upload.data,
@@ -75,17 +75,17 @@ async def _receive(page: StaffPage) -> ASGIApp:
 
 
 async def _template(page: StaffPage) -> ASGIApp:
-    found = await timetables.departments(page.door.platform, page.staff)
+    found = await timetables.departments(page.services.platform, page.staff)
     department = found[0].name if found else "内科"
     tomorrow = page.today + ONE_DAY
-    titles = page.door.platform.titles.offered
+    titles = page.services.platform.titles.offered
     data = await asyncio.to_thread(template_file, department, tomorrow, page.language, titles)
     return page.download(data, page.say("排班模板.xlsx"), XLSX)
 
 
 async def _report(page: StaffPage) -> ImportReport:
     id = read_id(page.request, "import_id", "not_found")
-    report = await importing.report(page.door.platform, page.staff.own_hospital_id, id)
+    report = await importing.report(page.services.platform, page.staff.own_hospital_id, id)
     if report is None:
         raise ProblemError("not_found")
     return report
@@ -115,7 +115,7 @@ async def _faults(page: StaffPage) -> ASGIApp:
 
 async def _confirm(page: StaffPage) -> ASGIApp:
     report = await _report(page)
-    refused = await importing.confirm(page.door.platform, page.staff, report.it.id)
+    refused = await importing.confirm(page.services.platform, page.staff, report.it.id)
     if refused is not None:
         page.flash(page.say("没有可以确认的预览：可能已经确认、撤回，或正在重新检查。"))
     return page.redirect(_ONE.format(import_id=report.it.id))
@@ -124,7 +124,7 @@ async def _confirm(page: StaffPage) -> ASGIApp:
 async def _withdraw(page: StaffPage) -> ASGIApp:
     report = await _report(page)
     hospital_id = page.staff.own_hospital_id
-    refused = await importing.withdraw(page.door.platform, hospital_id, report.it.id)
+    refused = await importing.withdraw(page.services.platform, hospital_id, report.it.id)
     if refused is not None:
         page.flash(page.say("已经确认的导入不能撤回。"))
         return page.redirect(_ONE.format(import_id=report.it.id))
@@ -136,7 +136,7 @@ async def _export(page: StaffPage) -> ASGIApp:
     first, last = read_date(page.query("first")), read_date(page.query("last"))
     if first is None or last is None or last < first:
         return await _show_form(page, page.say("请选择日期，结束不能早于开始。"), 422)
-    found = await exporting.sessions_between(page.door.platform, page.staff, first, last)
+    found = await exporting.sessions_between(page.services.platform, page.staff, first, last)
     if found is None:
         words = page.say("这段日期的门诊超过{most}个，请缩短日期。", most=exporting.SESSIONS_MAX)
         return await _show_form(page, words, 422)

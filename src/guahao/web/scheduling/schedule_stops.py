@@ -59,7 +59,7 @@ async def _ask(page: StaffPage) -> ASGIApp:
     found = (
         StopRefusal.DATES
         if scope is None
-        else await flows.preview(page.door.platform, page.staff, scope)
+        else await flows.preview(page.services.platform, page.staff, scope)
     )
     if isinstance(found, StopRefusal):
         return await _show_form(page, given, None, say_stop(page, found), 422)
@@ -77,8 +77,8 @@ async def _show_form(
         "staff/schedule_stop.html",
         status,
         given=given,
-        departments=await timetables.departments(page.door.platform, page.staff),
-        titles=page.door.platform.titles.offered,
+        departments=await timetables.departments(page.services.platform, page.staff),
+        titles=page.services.platform.titles.offered,
         periods=PERIODS,
         found=found,
         sessions=sum(one.sessions for one in found or ()),
@@ -86,7 +86,7 @@ async def _show_form(
         without_phone=sum(one.without_phone for one in found or ()),
         minutes=int(GRACE.total_seconds() // 60),
         refused=refused,
-        stops=await flows.latest(page.door.platform, page.staff),
+        stops=await flows.latest(page.services.platform, page.staff),
     )
 
 
@@ -96,9 +96,9 @@ async def _stop(page: StaffPage) -> ASGIApp:
     if scope is None:
         return await _show_form(page, given, None, say_stop(page, StopRefusal.DATES), 422)
     reason = page.form.get("reason", "")[:_REASON_MAX]
-    outcome = await flows.stop(page.door.platform, page.staff, scope, reason)
+    outcome = await flows.stop(page.services.platform, page.staff, scope, reason)
     if isinstance(outcome, StopRefusal):
-        again = await flows.preview(page.door.platform, page.staff, scope)
+        again = await flows.preview(page.services.platform, page.staff, scope)
         found = None if isinstance(again, StopRefusal) else again
         return await _show_form(page, given, found, say_stop(page, outcome), 422)
     return page.redirect(f"/staff/schedule/stops/{outcome}")
@@ -106,7 +106,7 @@ async def _stop(page: StaffPage) -> ASGIApp:
 
 async def _show(page: StaffPage) -> ASGIApp:
     id = read_id(page.request, "stop_id", "not_found")
-    report = await flows.report(page.door.platform, page.staff, id)
+    report = await flows.report(page.services.platform, page.staff, id)
     if report is None:
         raise ProblemError("not_found")
     name = "staff/schedule_stop_progress.html" if page.is_partial else "staff/schedule_stopped.html"
@@ -122,7 +122,7 @@ def _is_open(report: flows.StopReport, today: date) -> bool:
 
 async def _undo(page: StaffPage) -> ASGIApp:
     id = read_id(page.request, "stop_id", "not_found")
-    outcome = await flows.undo(page.door.platform, page.staff, id)
+    outcome = await flows.undo(page.services.platform, page.staff, id)
     if outcome is None:
         raise ProblemError("not_found")
     refused = isinstance(outcome, StopRefusal)

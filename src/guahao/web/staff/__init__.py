@@ -2,7 +2,8 @@
 
 To add a page for the staff:
 
-1.  A function in a module of its door (web/call_centre, web/hospital, web/administration), given
+1.  A function in a module of its folder (web/call_centre, web/window, web/scheduling,
+    web/administration), given
     a `StaffPage`: `page.staff` is who is logged in, with both factors; `page.form` a POST's
     fields, proven to come from a form of ours. It ends with `page.render("staff/….html", …)` or
     `page.redirect("/staff/…")`; `page.flash("…")` says a sentence on the next page.

@@ -35,13 +35,13 @@ async def place_of(page: StaffPage) -> Place:
     if page.staff.role in HOSPITAL_ROLES:
         return Place(page.staff, OWN, None)
     id = read_id(page.request, "hospital_id", "not_found")
-    found = await hospitals.one(page.door.platform, id)
+    found = await hospitals.one(page.services.platform, id)
     if found is None:
         raise ProblemError("not_found")
     return Place(page.staff.acting_for(id), ANY.format(hospital_id=id), found)
 
 
-def both_doors(method: str, path: str, handler: Handler) -> tuple[StaffRoute, StaffRoute]:
+def at_both(method: str, path: str, handler: Handler) -> tuple[StaffRoute, StaffRoute]:
     """The scheduler's route to a page and the administrators'."""
     assert method in ("GET", "POST")
     return (

@@ -24,7 +24,7 @@ class _Kept(msgspec.Struct):
 
 def origin_of(page: StaffPage) -> Origin:
     """Return where a log-in comes from: the caller, and the device if it is known."""
-    caller = page.door.callers.of(page.request.scope)
+    caller = page.services.callers.of(page.request.scope)
     kept = _kept(page)
     return Origin(caller, None if kept is None else Device(kept.id, tuple(kept.logins)))
 

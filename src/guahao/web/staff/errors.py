@@ -16,10 +16,10 @@ def is_of_staff(request: ApiRequest) -> bool:
 
 
 def staff_error_page(
-    door: StaffServices, request: ApiRequest, problem: Problem, trace_id: str | None = None
+    services: StaffServices, request: ApiRequest, problem: Problem, trace_id: str | None = None
 ) -> Answer:
     """A problem as a page of the desk; nobody is looked up for it."""
-    page = StaffPage(door, request)
+    page = StaffPage(services, request)
     page.here = HOME_PATH  # what failed here is no place to come back to
     if problem.retry_after_seconds is not None:
         page.add_header("retry-after", str(problem.retry_after_seconds))

@@ -61,7 +61,7 @@ async def _ask_password(page: StaffPage) -> ASGIApp:
 async def _take_password(page: StaffPage) -> ASGIApp:
     login = typed(page.form.get("login", ""))[:80]
     password = page.form.get("password", "")
-    match await flows.log_in(page.door.platform, login, password, origin_of(page)):
+    match await flows.log_in(page.services.platform, login, password, origin_of(page)):
         case HalfLogin() as half:
             page.set_cookie(cookie_names.STAFF, half.token)
             return page.redirect(_with_next(page, _next_step(half)))
@@ -115,7 +115,7 @@ def _refusal(page: StaffPage, reason: LoginRefusal, retry_from: datetime | None)
 
 
 async def _half(page: StaffPage) -> HalfLogin | None:
-    return await flows.half_login(page.door.platform, page.token) if page.token else None
+    return await flows.half_login(page.services.platform, page.token) if page.token else None
 
 
 async def _ask_new_password(page: StaffPage) -> ASGIApp:
@@ -127,7 +127,7 @@ async def _ask_new_password(page: StaffPage) -> ASGIApp:
 async def _password_form(page: StaffPage, refused: str = "", status: int = 200) -> ASGIApp:
     """Show the form, with the member's log-ins once they have shown both factors."""
     found = page.member is not None
-    logins = await flows.own_logins(page.door.platform, page.token) if found else []
+    logins = await flows.own_logins(page.services.platform, page.token) if found else []
     half = await _half(page)
     needs_code = found or (half is not None and not half.needs_enrolment)
     return page.show(
@@ -136,7 +136,7 @@ async def _password_form(page: StaffPage, refused: str = "", status: int = 200) 
 
 
 async def _end_other_logins(page: StaffPage) -> ASGIApp:
-    ended = await flows.end_other_logins(page.door.platform, page.token)
+    ended = await flows.end_other_logins(page.services.platform, page.token)
     page.flash(page.say("其他{count}处登录已退出。", count=ended))
     return page.redirect(_PASSWORD_PATH)
 
@@ -147,7 +147,7 @@ async def _take_new_password(page: StaffPage) -> ASGIApp:
         refused = page.say("两次输入的新密码不一样。")
         return await _password_form(page, refused, 422)
     match await flows.change_password(
-        page.door.platform, page.token, old, new, page.form.get("code", ""), origin_of(page)
+        page.services.platform, page.token, old, new, page.form.get("code", ""), origin_of(page)
     ):
         case Done():
             half = await _half(page)
@@ -166,14 +166,14 @@ async def _take_new_password(page: StaffPage) -> ASGIApp:
 
 
 async def _show_secret(page: StaffPage) -> ASGIApp:
-    uri = await flows.enrolment_uri(page.door.platform, page.token) if page.token else None
+    uri = await flows.enrolment_uri(page.services.platform, page.token) if page.token else None
     if uri is None:
         return page.log_in()
     return page.show("staff/enrol.html", secret=_secret_of(uri), refused="")
 
 
 async def _qr(page: StaffPage) -> ASGIApp:
-    uri = await flows.enrolment_uri(page.door.platform, page.token) if page.token else None
+    uri = await flows.enrolment_uri(page.services.platform, page.token) if page.token else None
     if uri is None:
         return page.log_in()
     drawn = BytesIO()
@@ -189,12 +189,12 @@ def _secret_of(uri: str) -> str:
 
 async def _enrol(page: StaffPage) -> ASGIApp:
     code = page.form.get("code", "")
-    match await flows.enrol(page.door.platform, page.token, code, origin_of(page)):
+    match await flows.enrol(page.services.platform, page.token, code, origin_of(page)):
         case Login() as login:
             return _logged_in(page, login)
         case Refused(reason, retry_from):
             note(page.request.scope, SecurityEvent.STAFF_SECOND_FACTOR_FAILED)
-            uri = await flows.enrolment_uri(page.door.platform, page.token)
+            uri = await flows.enrolment_uri(page.services.platform, page.token)
             if uri is None:
                 return page.log_in()
             return page.show(
@@ -217,7 +217,7 @@ async def _ask_code(page: StaffPage) -> ASGIApp:
 
 async def _take_code(page: StaffPage) -> ASGIApp:
     code = page.form.get("code", "")
-    match await flows.show_second_factor(page.door.platform, page.token, code, origin_of(page)):
+    match await flows.show_second_factor(page.services.platform, page.token, code, origin_of(page)):
         case Login() as login:
             return _logged_in(page, login)
         case Refused(reason, retry_from):
@@ -238,7 +238,7 @@ def _logged_in(page: StaffPage, login: Login) -> ASGIApp:
 
 async def _log_out(page: StaffPage) -> ASGIApp:
     if page.token:
-        await flows.log_out(page.door.platform, page.token)
+        await flows.log_out(page.services.platform, page.token)
     page.drop_cookie(cookie_names.STAFF)
     page.clear_browser()
     return page.redirect(LOG_IN_PATH)

@@ -61,9 +61,9 @@ class StaffServices:
 class StaffPage(BasePage):
     """Made for each request; `staff` is set before a handler sees it."""
 
-    def __init__(self, door: StaffServices, request: ApiRequest) -> None:
-        super().__init__(door, request)
-        self.door = door
+    def __init__(self, services: StaffServices, request: ApiRequest) -> None:
+        super().__init__(services, request)
+        self.services = services
         self.member: Staff | None = None
         self.form_key = ""
         self.csrf_given = ""
@@ -82,7 +82,7 @@ class StaffPage(BasePage):
     async def find_member(self) -> None:
         """Look up who is logged in."""
         if self.token:
-            self.member = await staff_of_login(self.door.platform, self.token)
+            self.member = await staff_of_login(self.services.platform, self.token)
 
     @property
     def browser_name(self) -> str:
@@ -154,11 +154,11 @@ class StaffRoute:
     lines: frozenset[str] = frozenset()
     sending: Sending = Sending.ONCE
 
-    def for_litestar(self, door: StaffServices) -> HTTPRouteHandler:
+    def for_litestar(self, services: StaffServices) -> HTTPRouteHandler:
         """Both factors first, then the role, then that a form of ours sent it."""
 
         async def answer(request: ApiRequest) -> ASGIApp:
-            page = StaffPage(door, request)
+            page = StaffPage(services, request)
             try:
                 return await self._answer(page)
             except ProblemError as error:

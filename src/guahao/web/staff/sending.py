@@ -56,7 +56,7 @@ async def send(page: StaffPage, handler: Handler, sending: Sending) -> ASGIApp:
     if sending is Sending.FREELY:
         return await handler(page)
     form = _form_in_hand(page, sending)
-    platform = page.door.platform
+    platform = page.services.platform
     earlier = await flows.find_sent(platform, form)
     if earlier is not None:
         return _again(page, form, earlier)
@@ -83,7 +83,7 @@ async def send(page: StaffPage, handler: Handler, sending: Sending) -> ASGIApp:
 
 def _form_in_hand(page: StaffPage, sending: Sending) -> FormInHand:
     """The form's key is that of its rendering, of who sends it and of their browser."""
-    vault = page.door.platform.vault
+    vault = page.services.platform.vault
     files = [
         (name, file.filename, hashlib.sha256(file.data).hexdigest())
         for name, file in sorted(page.files.items())
@@ -98,7 +98,7 @@ def _form_in_hand(page: StaffPage, sending: Sending) -> FormInHand:
 
 
 async def _after_another(page: StaffPage, form: FormInHand) -> ASGIApp:
-    earlier = await flows.find_sent(page.door.platform, form)
+    earlier = await flows.find_sent(page.services.platform, form)
     if earlier is None:  # the first form was refused in the end: this may be sent again
         raise ProblemError("form_sent_twice")
     return _again(page, form, earlier)

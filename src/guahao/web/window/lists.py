@@ -54,12 +54,12 @@ async def _today(page: StaffPage) -> ASGIApp:
 async def _find(page: StaffPage) -> ASGIApp:
     """Today's bookings of the document shown: a POST, so that no number stands in a URL."""
     id_no = page.form.get("id_no", "")[:60]
-    return await _listed(page, await flows.find_in_day(page.door.platform, page.staff, id_no))
+    return await _listed(page, await flows.find_in_day(page.services.platform, page.staff, id_no))
 
 
 async def _listed(page: StaffPage, found: list[DayEntry] | None) -> ASGIApp:
     day = _day(page)
-    sessions = await flows.sessions_of_day(page.door.platform, page.staff, day)
+    sessions = await flows.sessions_of_day(page.services.platform, page.staff, day)
     department, period = page.query("department"), page.query("period")
     shown = [
         session
@@ -91,7 +91,7 @@ def _totals(sessions: list[DaySession]) -> dict[str, int]:
 
 async def _print(page: StaffPage) -> ASGIApp:
     day = _day(page)
-    entries = await flows.print_list(page.door.platform, page.staff, day)
+    entries = await flows.print_list(page.services.platform, page.staff, day)
     sheets = [
         (department, list(group))
         for department, group in groupby(entries, lambda entry: entry.department_name)
@@ -106,12 +106,12 @@ async def _session(page: StaffPage) -> ASGIApp:
 async def _show_session(page: StaffPage, refused: str, status: int = 200) -> ASGIApp:
     id = read_id(page.request, "session_id", "unknown_session")
     day = _day(page)
-    sessions = await flows.sessions_of_day(page.door.platform, page.staff, day)
+    sessions = await flows.sessions_of_day(page.services.platform, page.staff, day)
     session = next((session for session in sessions if session.id == id), None)
-    closes_from = await flows.closes_from(page.door.platform, page.staff, id)
+    closes_from = await flows.closes_from(page.services.platform, page.staff, id)
     if session is None or closes_from is None:
         raise ProblemError("unknown_session")
-    entries = await flows.list_of_day(page.door.platform, page.staff, day, [id])
+    entries = await flows.list_of_day(page.services.platform, page.staff, day, [id])
     return page.show(
         "staff/window_session.html",
         status,
@@ -120,7 +120,7 @@ async def _show_session(page: StaffPage, refused: str, status: int = 200) -> ASG
         entries=entries,
         closes_from=closes_from,
         refused=refused,
-        policy=page.door.platform.policy_today,
+        policy=page.services.platform.policy_today,
     )
 
 
@@ -130,7 +130,7 @@ async def _enter(page: StaffPage) -> ASGIApp:
     ticked = [int(name[1:]) for name in page.form if _TICKED.fullmatch(name)]
     reason = page.form.get("reason", "")[:200]
     outcome = await flows.enter_from_paper(
-        page.door.platform, page.staff, id, ticked[:_ENTRIES_MAX], reason
+        page.services.platform, page.staff, id, ticked[:_ENTRIES_MAX], reason
     )
     return await _after(page, outcome, lambda n: page.say("补录了{count}个取号。", count=n))
 
@@ -141,7 +141,7 @@ async def _close(page: StaffPage) -> ASGIApp:
     reason = "" if act is None else confirmed(page, act)
     if isinstance(reason, Answer):
         return reason
-    outcome = await flows.close_session(page.door.platform, page.staff, id, reason)
+    outcome = await flows.close_session(page.services.platform, page.staff, id, reason)
     done = outcome if isinstance(outcome, Refused) else outcome.no_shows
     return await _after(page, done, lambda n: page.say("已关闭，记爽约{count}人。", count=n))
 
@@ -149,13 +149,13 @@ async def _close(page: StaffPage) -> ASGIApp:
 async def _closing(page: StaffPage, id: int) -> Act | None:
     """What is asked before a session is closed; None where it cannot be."""
     day = _day(page)
-    sessions = await flows.sessions_of_day(page.door.platform, page.staff, day)
+    sessions = await flows.sessions_of_day(page.services.platform, page.staff, day)
     session = next((session for session in sessions if session.id == id), None)
-    closes_from = await flows.closes_from(page.door.platform, page.staff, id)
+    closes_from = await flows.closes_from(page.services.platform, page.staff, id)
     if session is None or closes_from is None or page.now < closes_from or session.stopped:
         return None
     department = page.names.name(session.department_name, session.department_name_en)
-    policy = page.door.platform.policy_today
+    policy = page.services.platform.policy_today
     return Act(
         page.say("关闭{department}的出诊记录？", department=department),
         [

@@ -60,7 +60,7 @@ async def _show(page: StaffPage, refused: str = "", status: int = 200) -> ASGIAp
 async def _look_up(page: StaffPage) -> ASGIApp:
     typed = {name: page.form.get(name, "")[:_FIELD_MAX] for name in _FIELDS}
     found = await flows.look_up(
-        page.door.platform, page.staff, **typed, original_seen=page.form.get("seen") == "on"
+        page.services.platform, page.staff, **typed, original_seen=page.form.get("seen") == "on"
     )
     match found:
         case AtCounter():
@@ -94,7 +94,7 @@ async def _refused(
     page: StaffPage, reason: CounterRefusal | PatientRefusal | MoveRefusal
 ) -> ASGIApp:
     """Back to the person with the reason; to the look-up where half an hour has passed."""
-    found = await flows.again(page.door.platform, page.staff, _sealed(page))
+    found = await flows.again(page.services.platform, page.staff, _sealed(page))
     if found is None:
         return await _show(page, _say(page, CounterRefusal.LOOK_UP_AGAIN), _CONFLICT)
     return _person(page, found, _say(page, reason), _CONFLICT)
@@ -108,7 +108,7 @@ async def _register(page: StaffPage) -> ASGIApp:
     phone = page.form.get("phone", "")[:_FIELD_MAX]
     consent = Consent(page.form.get("consent", ""), "clerk", page.form.get("guardian") == "on")
     outcome = await flows.register(
-        page.door.platform,
+        page.services.platform,
         page.staff,
         _sealed(page),
         phone,
@@ -132,7 +132,7 @@ async def _register(page: StaffPage) -> ASGIApp:
 
 async def _check(page: StaffPage) -> ASGIApp:
     outcome = await flows.check(
-        page.door.platform,
+        page.services.platform,
         page.staff,
         _sealed(page),
         page.form.get("phone", "")[:_FIELD_MAX],
@@ -150,7 +150,7 @@ async def _check(page: StaffPage) -> ASGIApp:
 
 async def _slips(page: StaffPage) -> ASGIApp:
     """Show the codes of what is booked here, to print for a person whom no SMS reaches."""
-    match await flows.slips(page.door.platform, page.staff, _sealed(page)):
+    match await flows.slips(page.services.platform, page.staff, _sealed(page)):
         case list() as views:
             return page.show("staff/window_slips.html", slips=[_Slip(view) for view in views])
         case Refused(reason):
@@ -174,7 +174,7 @@ class _Slip:
 async def _ask_to_move(page: StaffPage) -> ASGIApp:
     """Move the person, or take the identity over from somebody else's registration."""
     outcome = await flows.ask_to_move(
-        page.door.platform,
+        page.services.platform,
         page.staff,
         _sealed(page),
         page.form.get("phone", "")[:_FIELD_MAX],

@@ -29,7 +29,7 @@ def unverified_routes() -> list[StaffRoute]:
 
 
 async def _listed(page: StaffPage) -> ASGIApp:
-    sessions = await flows.waiting_sessions(page.door.platform, page.staff)
+    sessions = await flows.waiting_sessions(page.services.platform, page.staff)
     return page.show("staff/unverified.html", sessions=sessions, days=CONFIRM_DAYS)
 
 
@@ -39,7 +39,7 @@ async def _show(page: StaffPage) -> ASGIApp:
 
 async def _session(page: StaffPage, refused: str = "", status: int = 200) -> ASGIApp:
     id = read_id(page.request, "session_id", "unknown_session")
-    found = await flows.waiting_of(page.door.platform, page.staff, id)
+    found = await flows.waiting_of(page.services.platform, page.staff, id)
     if found is None:
         raise ProblemError("unknown_session")
     session, entries = found
@@ -51,7 +51,7 @@ async def _session(page: StaffPage, refused: str = "", status: int = 200) -> ASG
         ticked=set(page.form),
         reason=page.form.get("reason", ""),
         refused=refused,
-        policy=page.door.platform.policy_today,
+        policy=page.services.platform.policy_today,
     )
 
 
@@ -61,7 +61,7 @@ async def _confirm(page: StaffPage) -> ASGIApp:
     reason = page.form.get("reason", "")
     nobody = "nobody_came" in page.form
     outcome = await flows.confirm(
-        page.door.platform, page.staff, id, came, reason, nobody_came=nobody
+        page.services.platform, page.staff, id, came, reason, nobody_came=nobody
     )
     match outcome:
         case Refused(ConfirmRefusal.UNKNOWN):

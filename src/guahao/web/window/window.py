@@ -53,7 +53,7 @@ async def _show(page: StaffPage) -> ASGIApp:
 async def _hand_out(page: StaffPage) -> ASGIApp:
     code = page.form.get("code", "")[:_FIELD_MAX]
     id_no = page.form.get("id_no", "")[:_FIELD_MAX]
-    answer = await flows.hand_out(page.door.platform, page.staff, code, id_no)
+    answer = await flows.hand_out(page.services.platform, page.staff, code, id_no)
     verdict = _verdict(page, answer)
     if isinstance(answer, TooManyGuesses) or (
         isinstance(answer, NotHandedOut) and answer.reason is PickupRefusal.WRONG_PERSON
@@ -136,7 +136,7 @@ async def _correction(
     page: StaffPage, refused: str = "", reason: str = "", status: int = 200
 ) -> ASGIApp:
     id = read_id(page.request, "appointment_id", "unknown_appointment")
-    entry = await flows.one_entry(page.door.platform, page.staff, id)
+    entry = await flows.one_entry(page.services.platform, page.staff, id)
     if entry is None:
         raise ProblemError("unknown_appointment")
     return page.show(
@@ -147,7 +147,7 @@ async def _correction(
 async def _correct(page: StaffPage) -> ASGIApp:
     id = read_id(page.request, "appointment_id", "unknown_appointment")
     reason = page.form.get("reason", "")[:200]
-    outcome = await flows.correct(page.door.platform, page.staff, id, reason)
+    outcome = await flows.correct(page.services.platform, page.staff, id, reason)
     match outcome:
         case Refused(WindowRefusal.UNKNOWN):
             raise ProblemError("unknown_appointment")

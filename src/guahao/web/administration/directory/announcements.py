@@ -44,7 +44,7 @@ def announcement_routes() -> list[StaffRoute]:
 
 
 async def _show(page: StaffPage) -> ASGIApp:
-    found = await flows.listed(page.door.platform)
+    found = await flows.listed(page.services.platform)
     return page.show("staff/announcements.html", found=found, states=_state_words(page))
 
 
@@ -69,7 +69,7 @@ async def _add(page: StaffPage) -> ASGIApp:
     outcome = (
         Refused(AnnouncementRefusal.SPAN)
         if written is None
-        else await flows.add(page.door.platform, page.staff, written)
+        else await flows.add(page.services.platform, page.staff, written)
     )
     if isinstance(outcome, Refused):
         return _form(page, None, page.form, _say(page, outcome.reason), 422)
@@ -84,7 +84,7 @@ async def _one(page: StaffPage) -> ASGIApp:
 
 async def _found(page: StaffPage) -> AnnouncementView:
     id = read_id(page.request, "announcement_id", "not_found")
-    found = await flows.one(page.door.platform, id)
+    found = await flows.one(page.services.platform, id)
     if found is None:
         raise ProblemError("not_found")
     return found
@@ -96,7 +96,7 @@ async def _change(page: StaffPage) -> ASGIApp:
     outcome: Done | Refused[AnnouncementRefusal] = Refused(AnnouncementRefusal.SPAN)
     if written is not None:
         version = page.form.get("version", "")
-        outcome = await flows.change(page.door.platform, page.staff, id, version, written)
+        outcome = await flows.change(page.services.platform, page.staff, id, version, written)
     return await _after(page, outcome, page.say("已保存。"))
 
 
@@ -107,7 +107,7 @@ async def _withdraw(page: StaffPage) -> ASGIApp:
     reason = "" if found.state == "withdrawn" else confirmed(page, _withdrawing(page, found))
     if isinstance(reason, Answer):
         return reason
-    outcome = await flows.withdraw(page.door.platform, page.staff, id, version, reason)
+    outcome = await flows.withdraw(page.services.platform, page.staff, id, version, reason)
     return await _after(page, outcome, page.say("已撤下，首页不再显示。"))
 
 

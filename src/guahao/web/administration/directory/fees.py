@@ -38,7 +38,7 @@ async def _listed(
     preview: tuple[DatedFee, FeeReach] | None = None,
 ) -> ASGIApp:
     place = await place_of(page)
-    found = await flows.fee_list(page.door.platform, place.staff)
+    found = await flows.fee_list(page.services.platform, place.staff)
     return page.show(
         "staff/fees.html",
         status,
@@ -74,7 +74,7 @@ async def _change(page: StaffPage) -> ASGIApp:
     if holds_from is None:
         return await _listed(page, _say(page, FeeRefusal.DATE), 422)
     fee = DatedFee(form.get("title", ""), holds_from, read_fen(form.get("fee", "")))
-    platform = page.door.platform
+    platform = page.services.platform
     if form.get("step") not in ("save", "save_all"):
         found = await flows.preview(platform, place.staff, fee)
         if isinstance(found, FeeRefusal):

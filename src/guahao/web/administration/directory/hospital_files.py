@@ -43,7 +43,7 @@ def hospital_file_routes() -> list[StaffRoute]:
 
 
 async def _export(page: StaffPage) -> ASGIApp:
-    found = await flows.every(page.door.platform)
+    found = await flows.every(page.services.platform)
     data = await asyncio.to_thread(hospitals_file, found, page.language)
     return page.download(data, page.say("医院.xlsx"), XLSX)
 
@@ -86,7 +86,7 @@ async def _receive(page: StaffPage) -> ASGIApp:
     if upload is None:
         return _form(page, page.say("请选择文件。"), 422)
     id = await flows.receive(
-        page.door.platform,
+        page.services.platform,
         page.staff,
         upload.filename,
         upload.data,
@@ -120,7 +120,7 @@ async def _preview(page: StaffPage, refused: str = "", status: int = 200) -> ASG
 
 async def _kept(page: StaffPage) -> SavedPreview:
     id = read_id(page.request, "import_id", "not_found")
-    saved = await flows.show(page.door.platform, page.staff, id)
+    saved = await flows.show(page.services.platform, page.staff, id)
     if saved is None:
         raise ProblemError("not_found")
     return saved
@@ -136,7 +136,7 @@ def _told(value: Any) -> str:
 async def _confirm(page: StaffPage) -> ASGIApp:
     id = read_id(page.request, "import_id", "not_found")
     seen = page.form.get("version", "")
-    outcome = await flows.confirm(page.door.platform, page.staff, id, seen)
+    outcome = await flows.confirm(page.services.platform, page.staff, id, seen)
     if isinstance(outcome, ImportRefusal):
         if outcome is ImportRefusal.UNKNOWN:
             raise ProblemError("not_found")

@@ -49,7 +49,7 @@ def hospital_routes() -> list[StaffRoute]:
 async def _listed(page: StaffPage) -> ASGIApp:
     typed = page.query("q").strip()[:_TYPED_MAX]
     number = min(max(read_number(page.query("page")), 1), _PAGES_MAX)
-    found = await flows.find(page.door.platform, typed, number)
+    found = await flows.find(page.services.platform, typed, number)
     return page.show("staff/hospitals.html", found=found, typed=typed, number=number)
 
 
@@ -82,7 +82,7 @@ async def _words(page: StaffPage, faults: Faults | None) -> dict[str, object]:
         "faults": {name: say_fault(page, name, fault) for name, fault in (faults or {}).items()},
         "grades": GRADES,
         "lengths": LENGTHS,
-        "districts": await flows.districts(page.door.platform),
+        "districts": await flows.districts(page.services.platform),
     }
 
 
@@ -92,7 +92,7 @@ async def _add(page: StaffPage) -> ASGIApp:
     if rules is None:
         return await _new_form(page, form, page.say("请填写每个时间，写成8:30这样。"), status=422)
     code = typed(form.get("code", ""))
-    outcome = await flows.add(page.door.platform, page.staff, code, facts, rules)
+    outcome = await flows.add(page.services.platform, page.staff, code, facts, rules)
     match outcome:
         case Refused(reason):
             return await _new_form(page, form, say_rules(page, reason), status=422)
@@ -139,7 +139,7 @@ async def _form(
 async def _change(page: StaffPage) -> ASGIApp:
     id = read_id(page.request, "hospital_id", "not_found")
     seen, facts = page.form.get("version", ""), read_facts(page.form)
-    outcome = await flows.change(page.door.platform, page.staff, id, seen, facts)
+    outcome = await flows.change(page.services.platform, page.staff, id, seen, facts)
     match outcome:
         case Done():
             page.flash(page.say("已保存。"))

@@ -39,7 +39,7 @@ async def _listed(page: StaffPage, refused: str = "", status: int = 200) -> ASGI
     return page.show(
         "staff/titles.html",
         status,
-        titles=await flows.listed(page.door.platform),
+        titles=await flows.listed(page.services.platform),
         given=page.form,
         refused=refused,
         name_max=NAME_MAX,
@@ -49,7 +49,7 @@ async def _listed(page: StaffPage, refused: str = "", status: int = 200) -> ASGI
 
 async def _add(page: StaffPage) -> ASGIApp:
     name, name_en = (prose(page.form.get(field, "")) for field in ("name", "name_en"))
-    outcome = await flows.add(page.door.platform, page.staff, name, name_en)
+    outcome = await flows.add(page.services.platform, page.staff, name, name_en)
     if isinstance(outcome, Refused):
         return await _listed(page, _say(page, outcome.reason), 422)
     page.flash(page.say("已添加。"))
@@ -63,7 +63,7 @@ async def _one(page: StaffPage) -> ASGIApp:
 
 async def _found(page: StaffPage) -> Title:
     id = read_id(page.request, "title_id", "not_found")
-    titles = await flows.listed(page.door.platform)
+    titles = await flows.listed(page.services.platform)
     found = next((title for title in titles if title.id == id), None)
     if found is None:
         raise ProblemError("not_found")
@@ -99,7 +99,7 @@ async def _change(page: StaffPage) -> ASGIApp:
             return asked
         reason = asked
     outcome = await flows.change(
-        page.door.platform,
+        page.services.platform,
         page.staff,
         id,
         page.form.get("version", ""),
@@ -132,7 +132,7 @@ def _retiring(page: StaffPage, title: Title) -> Act:
 async def _move(page: StaffPage) -> ASGIApp:
     id = read_id(page.request, "title_id", "not_found")
     up = page.form.get("do") == "up"
-    outcome = await flows.move(page.door.platform, page.staff, id, up=up)
+    outcome = await flows.move(page.services.platform, page.staff, id, up=up)
     if isinstance(outcome, Refused):
         raise ProblemError("not_found")
     return page.redirect(f"{_LIST}#title-{id}")

@@ -47,8 +47,8 @@ async def _listed(
     return page.show(
         "staff/hospital_clients.html",
         status,
-        clients=await flows.list_clients(page.door.platform),
-        hospitals=await all_hospitals(page.door.platform),
+        clients=await flows.list_clients(page.services.platform),
+        hospitals=await all_hospitals(page.services.platform),
         scopes=scope_words(page),
         given=given,
         refused=refused,
@@ -58,7 +58,7 @@ async def _listed(
 async def _add(page: StaffPage) -> ASGIApp:
     form = page.form
     outcome = await flows.add_client(
-        page.door.platform,
+        page.services.platform,
         page.staff.who,
         max(read_number(form.get("hospital_id", "")), 0),
         form.get("name", "")[:_TEXT_MAX],
@@ -95,10 +95,12 @@ async def _one(
     status: int = 200,
 ) -> ASGIApp:
     """A client; `given`: what was typed where it was refused."""
-    client = await flows.one_client(page.door.platform, id)
+    client = await flows.one_client(page.services.platform, id)
     if client is None:
         raise ProblemError("not_found")
-    calls, _ = await flows.list_calls(page.door.platform, client.hospital_id, None, _CALLS_SHOWN)
+    calls, _ = await flows.list_calls(
+        page.services.platform, client.hospital_id, None, _CALLS_SHOWN
+    )
     saved = {"certificate": client.thumbprint or "", **{f"scope_{s}": "on" for s in client.scopes}}
     return page.show(
         "staff/hospital_client.html",
@@ -116,7 +118,7 @@ async def _one(
 
 async def _change(page: StaffPage) -> ASGIApp:
     """What one button asks for."""
-    platform, by, form, id = page.door.platform, page.staff.who, page.form, _id(page)
+    platform, by, form, id = page.services.platform, page.staff.who, page.form, _id(page)
     client = await flows.one_client(platform, id)
     act = None if client is None else _act(page, client)
     reason = "" if act is None else confirmed(page, act)

@@ -42,7 +42,7 @@ async def _show(page: StaffPage) -> ASGIApp:
 async def _listed(
     page: StaffPage, refused: str = "", secret: str | None = None, status: int = 200
 ) -> ASGIApp:
-    platform = page.door.platform
+    platform = page.services.platform
     return page.show(
         "staff/pushes.html",
         status,
@@ -60,7 +60,7 @@ async def _set(page: StaffPage) -> ASGIApp:
     kinds = [kind for kind in KINDS if page.form.get(f"kind_{kind}")]
     hospital_id = as_id(page.form.get("hospital_id", "")) or 0
     outcome = await flows.set_webhook(
-        *(page.door.platform, page.staff.who, hospital_id, page.form.get("url", ""), kinds)
+        *(page.services.platform, page.staff.who, hospital_id, page.form.get("url", ""), kinds)
     )
     if isinstance(outcome, WebhookSet) and outcome.secret is None:
         page.flash(page.say("已保存，密钥不变。"))
@@ -71,7 +71,7 @@ async def _set(page: StaffPage) -> ASGIApp:
 async def _change(page: StaffPage) -> ASGIApp:
     """What one button of a row asks for."""
     hospital_id = read_id(page.request, "hospital_id", "not_found")
-    platform, by = page.door.platform, page.staff.who
+    platform, by = page.services.platform, page.staff.who
     act = await _act(page, hospital_id)
     reason = "" if act is None else confirmed(page, act)
     if isinstance(reason, Answer):
@@ -93,7 +93,7 @@ async def _change(page: StaffPage) -> ASGIApp:
 
 async def _act(page: StaffPage, hospital_id: int) -> Act | None:
     """What is asked before it is done."""
-    found = await flows.states(page.door.platform, hospital_id)
+    found = await flows.states(page.services.platform, hospital_id)
     if not found:
         return None
     hospital = page.names.name(found[0].name, found[0].name_en)

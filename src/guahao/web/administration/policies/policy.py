@@ -51,7 +51,7 @@ async def _show(page: StaffPage) -> ASGIApp:
 async def _shown(
     page: StaffPage, refused: str = "", status: int = 200, preview: DatedPolicy | None = None
 ) -> ASGIApp:
-    found = await flows.overview(page.door.platform)
+    found = await flows.overview(page.services.platform)
     return page.show(
         "staff/policy.html",
         status,
@@ -61,7 +61,7 @@ async def _shown(
         before=None if preview is None else _before(found, preview),
         refused=refused,
         bounds=POLICY_BOUNDS,
-        trials=await trials.latest(page.door.platform),
+        trials=await trials.latest(page.services.platform),
         days=trials.DAYS,
         usual=HospitalRules(),
         words=number_words(page),
@@ -128,7 +128,7 @@ def _date(text: str) -> date | None:
 async def _change(page: StaffPage) -> ASGIApp:
     """First what patients will read; saved when it is sent again."""
     holds_from, policy = read_policy(page.form)
-    found = await flows.overview(page.door.platform)
+    found = await flows.overview(page.services.platform)
     if holds_from is None:
         return await _shown(page, page.say("请填写生效日期。"), 422)
     new = DatedPolicy(holds_from, policy)
@@ -140,14 +140,14 @@ async def _change(page: StaffPage) -> ASGIApp:
     if page.form.get("step") == "try":
         days = _number(page.form.get("days", ""))
         days = days if 1 <= days <= trials.DAYS_MAX else trials.DAYS
-        trial_id = await trials.start(page.door.platform, page.staff, new, days)
+        trial_id = await trials.start(page.services.platform, page.staff, new, days)
         return page.redirect(f"{POLICY_PATH}/trials/{trial_id}")
     if page.form.get("step") != "save":
         # What is previewed is what is decided upon: its version goes with the button.
         page.form["seen"] = found.version
         return await _shown(page, preview=new)
     outcome = await flows.change(
-        page.door.platform, page.staff, new, page.form["reason"], page.form.get("seen", "")
+        page.services.platform, page.staff, new, page.form["reason"], page.form.get("seen", "")
     )
     match outcome:
         case Refused(reason):
@@ -167,10 +167,10 @@ async def _withdraw(page: StaffPage) -> ASGIApp:
         asked = confirmed(page, _withdrawing(page, holds_from))
         if isinstance(asked, Answer):
             return asked
-        outcome = await flows.withdraw(page.door.platform, page.staff, holds_from, asked, seen)
+        outcome = await flows.withdraw(page.services.platform, page.staff, holds_from, asked, seen)
     match outcome:
         case Refused(reason):
-            found = await flows.overview(page.door.platform)
+            found = await flows.overview(page.services.platform)
             page.form = {}
             return await _shown(page, say_refused(page, reason, found, found.today), 409)
         case Done():

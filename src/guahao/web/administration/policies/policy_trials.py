@@ -27,7 +27,7 @@ def trial_routes() -> list[StaffRoute]:
 
 async def _show(page: StaffPage) -> ASGIApp:
     trial_id = read_id(page.request, "trial_id", "not_found")
-    view = await flows.view(page.door.platform, trial_id)
+    view = await flows.view(page.services.platform, trial_id)
     if view is None:
         raise ProblemError("not_found")
     if page.is_partial:

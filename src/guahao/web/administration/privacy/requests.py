@@ -54,7 +54,7 @@ class _View:
     """What a page shows of a request: the person masked."""
 
     def __init__(self, page: StaffPage, request: PrivacyRequest) -> None:
-        vault = page.door.platform.vault
+        vault = page.services.platform.vault
         self.request = request
         self.is_erased = request.erased_at is not None
         name = request.name(vault)
@@ -79,7 +79,7 @@ class _View:
 
 
 async def _listed(page: StaffPage) -> ASGIApp:
-    found = await flows.list_requests(page.door.platform)
+    found = await flows.list_requests(page.services.platform)
     return page.show(
         "staff/privacy_requests.html",
         waiting=[_View(page, request) for request in found.waiting],
@@ -102,7 +102,7 @@ async def _file(page: StaffPage) -> ASGIApp:
     names = ("name", "id_type", "id_no")
     typed = {name: page.form.get(name, "")[:_FIELD_MAX] for name in names}
     outcome = await flows.file_request(
-        page.door.platform,
+        page.services.platform,
         page.staff,
         cast("Kind", kind),
         **typed,
@@ -121,7 +121,7 @@ async def _file(page: StaffPage) -> ASGIApp:
 
 
 async def _show(page: StaffPage, refused: str = "", status: int = 200) -> ASGIApp:
-    platform = page.door.platform
+    platform = page.services.platform
     request = await flows.request_of(platform, _request_id(page))
     if request is None:
         raise ProblemError("not_found")
@@ -149,12 +149,14 @@ async def _decide(page: StaffPage) -> ASGIApp:
         raise ProblemError("bad_request")
     act = flows.approve if decision == "approve" else flows.decline
     reason = page.form.get("reason", "")[:_REASON_MAX]
-    return await _after(page, await act(page.door.platform, page.staff, _request_id(page), reason))
+    return await _after(
+        page, await act(page.services.platform, page.staff, _request_id(page), reason)
+    )
 
 
 async def _withdraw(page: StaffPage) -> ASGIApp:
     reason = page.form.get("reason", "")[:_REASON_MAX]
-    outcome = await flows.withdraw(page.door.platform, page.staff, _request_id(page), reason)
+    outcome = await flows.withdraw(page.services.platform, page.staff, _request_id(page), reason)
     return await _after(page, outcome)
 
 
@@ -187,7 +189,7 @@ async def _not_done(page: StaffPage, reason: RequestRefusal | ErasureRefusal) ->
 
 
 async def _download(page: StaffPage) -> ASGIApp:
-    match await flows.download(page.door.platform, page.staff, _request_id(page)):
+    match await flows.download(page.services.platform, page.staff, _request_id(page)):
         case dict() as data:
             text = msgspec.json.format(msgspec.json.encode(data), indent=2)
             return page.download(text, "personal-information.json", "application/json")

@@ -79,7 +79,7 @@ async def read_asked(page: StaffPage, report: Report) -> Asked:
     basis = _one_of(
         page, page.query("day"), [b.value for b in Basis] if report.has_basis else [], wrong
     )
-    choices = await flows.choices(page.door.platform, page.staff, scope)
+    choices = await flows.choices(page.services.platform, page.staff, scope)
     if not wrong and choices.refusal is not None:
         wrong.append(_say_refusal(page, choices.refusal))
     return Asked(

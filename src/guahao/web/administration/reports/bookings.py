@@ -29,7 +29,7 @@ from guahao.web.staff import StaffPage
 async def booking_parts(page: StaffPage, asked: Asked) -> list[Part]:
     """By day as lines, else as bars, the largest first."""
     found = await flows.bookings(
-        page.door.platform, page.staff, asked.scope, asked.basis, asked.grouping
+        page.services.platform, page.staff, asked.scope, asked.basis, asked.grouping
     )
     if not found.rows:
         return []
@@ -120,7 +120,7 @@ def _basis_note(page: StaffPage, basis: Basis) -> str:
 async def lead_parts(page: StaffPage, asked: Asked) -> list[Part]:
     """How the days are spread, and the usual numbers by group."""
     found = await flows.lead_time(
-        page.door.platform, page.staff, asked.scope, asked.basis, asked.grouping
+        page.services.platform, page.staff, asked.scope, asked.basis, asked.grouping
     )
     if not found.by_days:
         return []

@@ -59,7 +59,7 @@ _OTHER = "other"
 
 async def answer_parts(page: StaffPage, asked: Asked) -> list[Part]:
     """By reason, or by group and kind of reason."""
-    found = await flows.answers(page.door.platform, page.staff, asked.scope, asked.grouping)
+    found = await flows.answers(page.services.platform, page.staff, asked.scope, asked.grouping)
     if not found.rows:
         return []
     if asked.grouping is Grouping.REASON:
@@ -191,7 +191,7 @@ def _reason_words(page: StaffPage) -> dict[str, str]:
 
 async def suspension_parts(page: StaffPage, asked: Asked) -> list[Part]:
     """By month, of the whole city: smaller groups would point at persons."""
-    months = await flows.suspended(page.door.platform, page.staff, asked.scope)
+    months = await flows.suspended(page.services.platform, page.staff, asked.scope)
     if not any(one.begun or one.ended or one.running for one in months):
         return []
     names = [f"{one.first:%Y-%m}" for one in months]

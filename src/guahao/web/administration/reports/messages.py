@@ -28,7 +28,7 @@ _STATES = ("delivered", "submitted", "queued", "failed", "expired", "unknown", "
 
 async def message_parts(page: StaffPage, asked: Asked) -> list[Part]:
     """Those that did not arrive stand out."""
-    found = await flows.deliveries(page.door.platform, page.staff, asked.scope, asked.grouping)
+    found = await flows.deliveries(page.services.platform, page.staff, asked.scope, asked.grouping)
     if not found.rows:
         return []
     rows = sorted(found.rows, key=lambda one: (-one.undelivered, str(one.key)))

@@ -33,7 +33,7 @@ _MINUTE = timedelta(minutes=1)
 async def fill_parts(page: StaffPage, asked: Asked) -> list[Part]:
     """A heat map, and each row's shares with its places."""
     row, column = LAYOUTS[asked.layout]
-    found = await flows.fill(page.door.platform, page.staff, asked.scope, row, column)
+    found = await flows.fill(page.services.platform, page.staff, asked.scope, row, column)
     if not found.rows:
         return []
     cells: defaultdict[Key, dict[Key, Fill]] = defaultdict(dict)
@@ -150,7 +150,7 @@ def _heat(rows: list[str], heads: list[str], cells: list[list[Fill | None]]) -> 
 
 async def sold_out_parts(page: StaffPage, asked: Asked) -> list[Part]:
     """How soon, by group, and the fastest of all."""
-    found = await sold_out(page.door.platform, page.staff, asked.scope, asked.grouping)
+    found = await sold_out(page.services.platform, page.staff, asked.scope, asked.grouping)
     if not found.groups:
         return []
     return [_spread(page, found), _by_group(page, asked, found), _fastest(page, found)]

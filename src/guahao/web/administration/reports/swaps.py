@@ -27,7 +27,7 @@ from guahao.web.staff import StaffPage
 
 async def swap_parts(page: StaffPage, asked: Asked) -> list[Part]:
     """Show the groups with the most places that were taken at once first; days in their order."""
-    found = await flows.swaps(page.door.platform, page.staff, asked.scope, asked.grouping)
+    found = await flows.swaps(page.services.platform, page.staff, asked.scope, asked.grouping)
     if not found.rows:
         return []
     total = Swaps(

@@ -16,7 +16,7 @@ from guahao.rules.kernel.outcomes import DONE, Done, Refused
 from guahao.rules.kernel.text import prose, typed
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ProblemError, read_id
-from guahao.web.staff.at_hospital import Place, both_doors, place_of
+from guahao.web.staff.at_hospital import Place, at_both, place_of
 from guahao.web.staff.confirming import Act, confirmed
 from guahao.web.staff.page import StaffPage, StaffRoute
 from guahao.web.staff.reading import read_number
@@ -29,20 +29,20 @@ _ONE = "/departments/{department_id}"
 def department_routes() -> list[StaffRoute]:
     """The list, adding, and what is done to one."""
     return [
-        *both_doors("GET", _LIST, _listed),
-        *both_doors("GET", _NEW, _ask_new),
-        *both_doors("POST", _NEW, _add),
-        *both_doors("GET", _ONE, _show),
-        *both_doors("POST", _ONE, _change),
-        *both_doors("POST", f"{_ONE}/platform", _set_on_platform),
-        *both_doors("POST", f"{_ONE}/move", _move),
-        *both_doors("POST", f"{_ONE}/delete", _delete),
+        *at_both("GET", _LIST, _listed),
+        *at_both("GET", _NEW, _ask_new),
+        *at_both("POST", _NEW, _add),
+        *at_both("GET", _ONE, _show),
+        *at_both("POST", _ONE, _change),
+        *at_both("POST", f"{_ONE}/platform", _set_on_platform),
+        *at_both("POST", f"{_ONE}/move", _move),
+        *at_both("POST", f"{_ONE}/delete", _delete),
     ]
 
 
 async def _listed(page: StaffPage) -> ASGIApp:
     place = await place_of(page)
-    found = await flows.listed(page.door.platform, place.staff)
+    found = await flows.listed(page.services.platform, place.staff)
     return page.show("staff/departments.html", place=place, departments=found)
 
 
@@ -56,7 +56,7 @@ async def _ask_new(page: StaffPage) -> ASGIApp:
 async def _new_form(
     page: StaffPage, place: Place, given: dict[str, str], refused: str = "", status: int = 200
 ) -> ASGIApp:
-    found = await flows.listed(page.door.platform, place.staff)
+    found = await flows.listed(page.services.platform, place.staff)
     return page.show(
         "staff/department_new.html",
         status,
@@ -71,7 +71,7 @@ async def _new_form(
 async def _add(page: StaffPage) -> ASGIApp:
     place = await place_of(page)
     code = typed(page.form.get("code", ""))
-    outcome = await flows.add(page.door.platform, place.staff, code, _read(page.form))
+    outcome = await flows.add(page.services.platform, place.staff, code, _read(page.form))
     if isinstance(outcome, Refused):
         return await _new_form(page, place, page.form, _say(page, outcome.reason), 422)
     page.flash(page.say("已添加。"))
@@ -99,7 +99,7 @@ async def _show(page: StaffPage) -> ASGIApp:
 
 async def _found(page: StaffPage, place: Place) -> tuple[Department, DepartmentReach]:
     id = read_id(page.request, "department_id", "not_found")
-    found = await flows.one(page.door.platform, place.staff, id)
+    found = await flows.one(page.services.platform, place.staff, id)
     if found is None:
         raise ProblemError("not_found")
     return found
@@ -114,7 +114,7 @@ async def _form(
     refused: str = "",
     status: int = 200,
 ) -> ASGIApp:
-    there = await flows.listed(page.door.platform, place.staff)
+    there = await flows.listed(page.services.platform, place.staff)
     return page.show(
         "staff/department.html",
         status,
@@ -139,7 +139,7 @@ async def _change(page: StaffPage) -> ASGIApp:
     place = await place_of(page)
     id = read_id(page.request, "department_id", "not_found")
     seen = page.form.get("version", "")
-    outcome = await flows.change(page.door.platform, place.staff, id, seen, _read(page.form))
+    outcome = await flows.change(page.services.platform, place.staff, id, seen, _read(page.form))
     return await _after(page, place, outcome, page.say("已保存。"))
 
 
@@ -155,7 +155,7 @@ async def _set_on_platform(page: StaffPage) -> ASGIApp:
             return asked
         reason = asked
     outcome = await flows.set_on_platform(
-        page.door.platform, place.staff, id, on_platform=on, reason=reason
+        page.services.platform, place.staff, id, on_platform=on, reason=reason
     )
     if isinstance(outcome, Refused):
         return await _after(page, place, outcome, "")
@@ -170,7 +170,7 @@ async def _move(page: StaffPage) -> ASGIApp:
     place = await place_of(page)
     id = read_id(page.request, "department_id", "not_found")
     up = page.form.get("do") == "up"
-    outcome = await flows.move(page.door.platform, place.staff, id, up=up)
+    outcome = await flows.move(page.services.platform, place.staff, id, up=up)
     if isinstance(outcome, Refused):
         raise ProblemError("not_found")
     return page.redirect(f"{place.address}{_LIST}#department-{id}")
@@ -186,7 +186,7 @@ async def _delete(page: StaffPage) -> ASGIApp:
         if isinstance(asked, Answer):
             return asked
         reason = asked
-    outcome = await flows.delete(page.door.platform, place.staff, id, reason)
+    outcome = await flows.delete(page.services.platform, place.staff, id, reason)
     return await _after(page, place, outcome, page.say("已删除。"))
 
 

@@ -14,7 +14,7 @@ from guahao.rules.kernel.outcomes import Done, Refused
 from guahao.rules.kernel.text import typed
 from guahao.rules.supply.releasing import furthest
 from guahao.web.http.answers import Answer
-from guahao.web.staff.at_hospital import Place, both_doors, place_of
+from guahao.web.staff.at_hospital import Place, at_both, place_of
 from guahao.web.staff.confirming import Act, confirmed
 from guahao.web.staff.page import StaffPage, StaffRoute
 from guahao.web.staff.reading import UnreadableTimeError, read_date, read_number, read_time
@@ -28,9 +28,9 @@ _TIMES = (
 def rules_routes() -> list[StaffRoute]:
     """The rules in force and those to come, for schedulers and for administrators."""
     return [
-        *both_doors("GET", "/rules", _show),
-        *both_doors("POST", "/rules", _change),
-        *both_doors("POST", "/rules/withdraw", _withdraw),
+        *at_both("GET", "/rules", _show),
+        *at_both("POST", "/rules", _change),
+        *at_both("POST", "/rules/withdraw", _withdraw),
     ]
 
 
@@ -45,8 +45,8 @@ async def _shown(
     preview: tuple[date, HospitalRules] | None = None,
 ) -> ASGIApp:
     place = await place_of(page)
-    overview = await flows.overview(page.door.platform, place.staff)
-    policy = page.door.platform.policy_today
+    overview = await flows.overview(page.services.platform, place.staff)
+    policy = page.services.platform.policy_today
     return page.show(
         "staff/schedule_rules.html",
         status,
@@ -104,7 +104,7 @@ async def _change(page: StaffPage) -> ASGIApp:
         return await _shown(page, say_rules(page, refused), 422)
     place = await place_of(page)
     seen = page.form.get("version", "")
-    outcome = await flows.change(page.door.platform, place.staff, holds_from, rules, seen)
+    outcome = await flows.change(page.services.platform, place.staff, holds_from, rules, seen)
     if isinstance(outcome, Refused):
         status = 409 if outcome.reason is RulesRefusal.CHANGED_MEANWHILE else 422
         return await _shown(page, say_rules(page, outcome.reason), status)
@@ -120,7 +120,7 @@ async def _withdraw(page: StaffPage) -> ASGIApp:
         reason = confirmed(page, _withdrawing(page, place, holds_from))
         if isinstance(reason, Answer):
             return reason
-        outcome = await flows.withdraw(page.door.platform, place.staff, holds_from, reason)
+        outcome = await flows.withdraw(page.services.platform, place.staff, holds_from, reason)
     match outcome:
         case Done():
             page.flash(page.say("已撤回。"))

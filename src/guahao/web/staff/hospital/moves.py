@@ -86,7 +86,7 @@ class MovePages:
 
     async def _show(self, page: StaffPage, refused: str = "", status: int = 200) -> ASGIApp:
         move_id = read_id(page.request, "move_id", "not_found")
-        move = await moving.move_of(page.door.platform, page.staff, move_id)
+        move = await moving.move_of(page.services.platform, page.staff, move_id)
         if move is None:
             raise ProblemError("not_found")
         return page.show(
@@ -102,7 +102,7 @@ class MovePages:
     async def _prove(self, page: StaffPage) -> ASGIApp:
         move_id = read_id(page.request, "move_id", "not_found")
         code = page.form.get("code", "")[:_CODE_MAX]
-        outcome = await moving.prove_phone(page.door.platform, page.staff, move_id, code)
+        outcome = await moving.prove_phone(page.services.platform, page.staff, move_id, code)
         if outcome is None:
             raise ProblemError("not_found")
         match outcome:
@@ -119,7 +119,7 @@ class MovePages:
 
     async def _another_code(self, page: StaffPage) -> ASGIApp:
         move_id = read_id(page.request, "move_id", "not_found")
-        outcome = await moving.send_another_code(page.door.platform, page.staff, move_id)
+        outcome = await moving.send_another_code(page.services.platform, page.staff, move_id)
         if outcome is None:
             raise ProblemError("not_found")
         if isinstance(outcome, Refused):

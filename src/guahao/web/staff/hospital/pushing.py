@@ -39,7 +39,7 @@ def say_error(page: StaffPage, error: str) -> str:
 
 async def show_dead_letters(page: StaffPage, hospital_id: int, tab: str) -> ASGIApp:
     """How a hospital's webhook does, and its dead letters; a page of them."""
-    platform = page.door.platform
+    platform = page.services.platform
     after = as_id(page.query("after")) or 0
     letters, more = await flows.dead_letters(platform, page.staff.who, hospital_id, after)
     found = await flows.states(platform, hospital_id)
@@ -58,7 +58,7 @@ async def send_again(page: StaffPage, hospital_id: int) -> ASGIApp:
     """One dead letter, or all, go out again; back to the list."""
     event = page.form.get("event", "")
     event_id = None if event == "all" else as_id(event) or 0
-    count = await flows.send_again(page.door.platform, page.staff.who, hospital_id, event_id)
+    count = await flows.send_again(page.services.platform, page.staff.who, hospital_id, event_id)
     if count:
         page.flash(page.say("{count}条已重新排入发送。", count=count))
     else:

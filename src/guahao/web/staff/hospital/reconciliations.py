@@ -15,7 +15,7 @@ from guahao.sheets.write import Column, Kind, Plain, Table, csv_file, workbook
 from guahao.store.integration.reconciliations import SavedDifference
 from guahao.web.http.reading import ProblemError, as_id, read_id
 from guahao.web.http.uploads import XLSX
-from guahao.web.staff.at_hospital import Place, both_doors, place_of
+from guahao.web.staff.at_hospital import Place, at_both, place_of
 from guahao.web.staff.page import StaffPage, StaffRoute
 from guahao.web.words.differences import CURES, DIFFERENCES
 from guahao.web.words.words import STATUSES
@@ -45,16 +45,16 @@ def reconciliation_routes() -> list[StaffRoute]:
     """The city's newest, a hospital's list, one report, its files, settling."""
     return [
         StaffRoute("GET", _CITY, _newest, frozenset({Role.ADMINISTRATOR, Role.AUDITOR})),
-        *both_doors("GET", _LIST, _listed),
-        *both_doors("GET", _ONE, _show),
-        *both_doors("GET", f"{_ONE}/excel", _excel),
-        *both_doors("GET", f"{_ONE}/csv", _csv),
-        *both_doors("POST", f"{_ONE}/settle", _settle),
+        *at_both("GET", _LIST, _listed),
+        *at_both("GET", _ONE, _show),
+        *at_both("GET", f"{_ONE}/excel", _excel),
+        *at_both("GET", f"{_ONE}/csv", _csv),
+        *at_both("POST", f"{_ONE}/settle", _settle),
     ]
 
 
 async def _newest(page: StaffPage) -> ASGIApp:
-    found = await flows.newest(page.door.platform)
+    found = await flows.newest(page.services.platform)
     return page.show(
         "staff/reconciliations_city.html",
         hospitals=found,
@@ -66,13 +66,13 @@ async def _newest(page: StaffPage) -> ASGIApp:
 async def _listed(page: StaffPage) -> ASGIApp:
     place = await place_of(page)
     cursor = as_id(page.query("cursor"))
-    found, after = await flows.listed(page.door.platform, place.staff, cursor)
+    found, after = await flows.listed(page.services.platform, place.staff, cursor)
     return page.show("staff/reconciliations.html", place=place, found=found, after=after)
 
 
 async def _found(page: StaffPage, place: Place) -> Report:
     id = read_id(page.request, "reconciliation_id", "not_found")
-    found = await flows.report(page.door.platform, place.staff, id)
+    found = await flows.report(page.services.platform, place.staff, id)
     if found is None:
         raise ProblemError("not_found")
     return found
@@ -120,7 +120,7 @@ async def _settle(page: StaffPage) -> ASGIApp:
     id = read_id(page.request, "reconciliation_id", "not_found")
     difference_id = as_id(page.form.get("difference_id", "")) or 0
     note = page.form.get("note", "")
-    outcome = await flows.settle(page.door.platform, place.staff, id, difference_id, note)
+    outcome = await flows.settle(page.services.platform, place.staff, id, difference_id, note)
     if isinstance(outcome, Refused):
         said = {
             SettleRefusal.NOTE_NEEDED: page.say(
