@@ -62,6 +62,11 @@ def test_no_place_outside_the_list_is_proven(index: int) -> None:
     assert not is_proven(b"a", index, 3, proof_of(leaves, 0), root_of(leaves))
 
 
+def test_the_last_leaf_is_not_proven_at_a_place_counted_from_the_end() -> None:
+    leaves = [b"a", b"b"]
+    assert not is_proven(b"b", -1, 2, proof_of(leaves, 1), root_of(leaves))
+
+
 @given(LISTS, st.data())
 def test_a_proof_is_of_exactly_its_length(leaves: list[bytes], data: st.DataObject) -> None:
     index = data.draw(st.integers(0, len(leaves) - 1))
