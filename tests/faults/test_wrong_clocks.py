@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 
 import httpx
@@ -36,6 +36,7 @@ from guahao.flows.people.one_time_passwords import request_otp
 from guahao.flows.policy import policies
 from guahao.notices.outbox import OutboxGateway
 from guahao.rules.kernel.facts import Actor
+from guahao.rules.kernel.limits import Policy
 from guahao.store.kernel.db import ClockError, Row
 from guahao.web.app import create_app
 from guahao.worker import run_worker
@@ -53,12 +54,16 @@ class Shifted(Clock):
         return RIGHT() + self.ahead
 
 
+# Messages wait for no morning, whenever this runs.
+NEVER_QUIET = Policy(quiet_from=time(0), quiet_until=time(0))
+
+
 @asynccontextmanager
 async def watched(database_url: str, ahead: timedelta) -> AsyncIterator[Platform]:
     """A process's platform whose clock is so much ahead of the database's."""
     clock = Shifted()
     clock.ahead = ahead
-    async with open_platform(database_url, clock) as platform:
+    async with open_platform(database_url, clock, policy=NEVER_QUIET) as platform:
         platform.db.watch = ClockWatch(clock, RIGHT.at, 2.0)
         await platform.db.compare_clocks()
         yield platform
