@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import date, time, timedelta
 from typing import Any
 
@@ -151,6 +152,27 @@ async def test_a_session_that_takes_over_the_timetables_stands_beside_nothing(
         assert warned(body) == ["no warning"] * 2
     beside_what_it_took_over = await system.publish([session_item(3)])
     assert warned(beside_what_it_took_over) == ["no warning"]
+
+
+async def test_a_session_that_was_changed_meanwhile_is_not_taken_over(
+    site: Site, system: System
+) -> None:
+    """It was of the same clinic when the list came, and no longer once its lock was had."""
+    taken = await of_timetable(site, THURSDAY)
+    async with site.platform.db.transaction() as tx:
+        await tx.do("UPDATE clinic_sessions SET specialty = '高血压' WHERE id = %s", (taken,))
+        publishing = asyncio.create_task(
+            system.publish([session_item(1, starts_at="08:00", ends_at="08:30")])
+        )
+        waiting = "SELECT 1 FROM pg_locks WHERE NOT granted"
+        while not publishing.done() and not await ask(site.platform, waiting):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    assert (await publishing)["items"][0]["result"] == "created"
+    assert await ask(
+        site.platform,
+        "SELECT specialty, external_id FROM clinic_sessions WHERE visit_date = %s ORDER BY id",
+        THURSDAY,
+    ) == [("高血压", None), ("", "S1")]
 
 
 async def test_of_several_the_earliest_is_named(site: Site, system: System) -> None:

@@ -36,7 +36,7 @@ from guahao.store.kernel.db import Tx
 from guahao.store.supply import changes
 from guahao.store.supply import feeding as store
 from guahao.store.supply.double_supply import Beside, beside_timetables
-from guahao.store.supply.feeding import HospitalSession
+from guahao.store.supply.feeding import HospitalSession, Match
 
 ITEMS_MAX = 10_000
 ITEMS_A_CHUNK = 500
@@ -224,9 +224,31 @@ async def _lock_known(
     """Lock the sessions that these items mean, and read their facts, by the hospital's ids.
 
     An item without a session of its own takes the first one of the same clinic that no other
-    item takes.
+    item takes. Whether it is of that clinic is looked at again under its lock: a timetable or a
+    form may have changed it meanwhile.
     """
     found = await store.matches(tx, hospital_id, wanted)
+    while True:
+        meant, own = _meant(wanted, found)
+        await lock_sessions(tx, list(meant.values()))
+        if len(own) == len(meant):
+            break
+        again = await store.matches(tx, hospital_id, wanted)
+        if again == found:
+            break
+        found = again
+    facts = await changes.facts_by_id(tx, list(meant.values()))
+    return {
+        external_id: (id, replace(facts[id], linked=external_id in own))
+        for external_id, id in meant.items()
+        if id in facts
+    }
+
+
+def _meant(
+    wanted: Mapping[str, SessionTerms], found: Sequence[Match]
+) -> tuple[dict[str, int], set[str]]:
+    """Return the session that each item means, and the items that have one of their own."""
     meant = {match.external_id: match.id for match in found if match.linked}
     own = set(meant)
     unlinked: defaultdict[str, list[int]] = defaultdict(list)
@@ -240,13 +262,7 @@ async def _lock_known(
             if free:
                 meant[external_id] = free[0]
                 taken.add(free[0])
-    await lock_sessions(tx, list(meant.values()))
-    facts = await changes.facts_by_id(tx, list(meant.values()))
-    return {
-        external_id: (id, replace(facts[id], linked=external_id in own))
-        for external_id, id in meant.items()
-        if id in facts
-    }
+    return meant, own
 
 
 async def list_sessions(
