@@ -8,7 +8,7 @@ from typing import Any
 from guahao.store.hospitals.directory import rules_on
 from guahao.store.kernel.db import Tx
 from guahao.store.kernel.views import SessionView
-from guahao.store.supply.sessions import SESSION_COLUMNS, session_record
+from guahao.store.supply.sessions import SESSION_COLUMNS, views
 
 _OF_HOSPITAL = f"""
     FROM clinic_sessions s
@@ -39,8 +39,8 @@ async def sessions_of_hospital(
     tx: Tx, hospital_id: int, first: date, last: date
 ) -> list[SessionView]:
     """Return all its sessions of these days, both included, by date and id."""
-    return await tx.records(
-        session_record,
+    return await views(
+        tx,
         f"SELECT {SESSION_COLUMNS} {_OF_HOSPITAL} ORDER BY s.visit_date, s.id",
         _params(tx, hospital_id, first, last),
     )
