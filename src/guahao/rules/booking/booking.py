@@ -43,12 +43,15 @@ def decide_batch(facts: BookingFacts, requests: Sequence[BookingRequest]) -> lis
 
     The decisions equal those of deciding each request alone, with facts read anew each time.
     """
-    batch = _Batch(facts)
+    batch = Batch(facts)
     return [batch.decide(index, request) for index, request in enumerate(requests)]
 
 
-class _Batch:
-    """The facts of a batch, and what its earlier requests have taken."""
+class Batch:
+    """The facts of a batch, and what its earlier requests have taken.
+
+    The desk calls `decide`. A draw calls `refusal` and `take`, since it gives out its own places.
+    """
 
     def __init__(self, facts: BookingFacts) -> None:
         self.facts = facts
@@ -63,10 +66,10 @@ class _Batch:
         if repeated is not None:
             return repeated
         self.keys[request.scope] = index
-        refused = self._refused(request)
+        refused = self.refusal(request)
         if refused is not None:
             return refused
-        self._take(self.facts.sessions[request.session_id], request.patient_id)
+        self.take(request)
         return Accepted()
 
     def _repeated(self, request: BookingRequest) -> Decision | None:
@@ -79,7 +82,13 @@ class _Batch:
         same = _same_body(request, self.requests[index])
         return RepeatedInBatch(index) if same else KeyMismatch()
 
-    def _refused(self, request: BookingRequest) -> Refused[Refusal] | None:
+    def refusal(
+        self, request: BookingRequest, *, is_drawn: bool = False
+    ) -> Refused[Refusal] | None:
+        """Return the first refusal that applies, or None.
+
+        `is_drawn`: the draw has a place for the request, so that only its persons are in question.
+        """
         session = self.facts.sessions.get(request.session_id)
         if session is None:
             return Refused(Refusal.UNKNOWN_SESSION)
@@ -95,7 +104,7 @@ class _Batch:
             or self._unchecked(session, patient)
             or _suspended(patient, request.at)
             or limit_refusal(session, self._counted_of(patient), request.at, policy)
-            or self._sold_out(session)
+            or (None if is_drawn else self._sold_out(session))
         )
 
     def _unchecked(self, session: SessionFacts, patient: PatientFacts) -> Refused[Refusal] | None:
@@ -117,9 +126,14 @@ class _Batch:
         booked = self.booked.get(session.id, session.booked)
         return Refused(Refusal.SOLD_OUT) if booked >= session.capacity else None
 
-    def _take(self, session: SessionFacts, patient_id: int) -> None:
+    def take(self, request: BookingRequest) -> None:
+        """Count a place and its person, for the requests that follow."""
+        session, patient = (
+            self.facts.sessions[request.session_id],
+            self.facts.patients[request.patient_id],
+        )
         self.booked[session.id] = self.booked.get(session.id, session.booked) + 1
-        counted = self.counted.setdefault(patient_id, list(self.facts.patients[patient_id].counted))
+        counted = self.counted.setdefault(patient.id, list(patient.counted))
         counted.append(
             CountedAppointment(
                 session.visit_date, session.hospital_id, session.department_id, is_live=True
