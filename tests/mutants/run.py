@@ -1,13 +1,15 @@
 """Test the tests: change one thing in `rules/`, and `tests/rules` must notice it (`make mutants`).
 
 A mutant runs in a process forked from one that has imported everything else, with the changed
-source in place of the module; no file is touched. It first meets the tests of its own room, and
-only if it survives, the other tests of the rules. Time is limited by processor time, which does
-not depend on what else the machine does.
+source in place of the module; no file is touched. It meets only the tests that reach it: those
+that call the changed function or, where the change runs at import, those that import the module;
+first the tests of its own room, quick ones first. Time is limited by processor time, which does not
+depend on what else the machine does.
 """
 
 from __future__ import annotations
 
+import ast
 import gc
 import importlib
 import json
@@ -16,21 +18,24 @@ import pkgutil
 import resource
 import subprocess
 import sys
+import tempfile
+import time
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_loader
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "src/guahao/rules"
+RULES_PREFIX = f"{RULES}/"
 TESTS = ROOT / "tests/rules"
 EQUIVALENT = TESTS / "equivalent_mutants.toml"
 TABLE = ROOT / "mutants.md"
@@ -142,8 +147,59 @@ def import_libraries() -> None:
     gc.freeze()
 
 
-def start(mutant: Mutant | None, paths: Sequence[str], cpu_seconds: int) -> int:
-    """Run tests in a child process, against the mutant or, without one, the rules as they are."""
+@dataclass(frozen=True, slots=True)
+class ReachingTest:
+    """A test, the functions that it calls (as file and line) and the modules that it imports."""
+
+    path: str
+    name: str
+    seconds: float
+    called: frozenset[tuple[str, int]]
+    imported: frozenset[str]
+
+
+@dataclass(slots=True)
+class Recorder:
+    """A pytest plugin that records which functions of the rules each test calls."""
+
+    tests: list[tuple[str, float, list[tuple[str, int]]]] = field(default_factory=list)
+    called: set[tuple[str, int]] = field(default_factory=set)
+    at_import: set[tuple[str, int]] = field(default_factory=set)
+
+    def trace(self, frame: FrameType, *_: object) -> None:
+        code = frame.f_code
+        if code.co_filename.startswith(RULES_PREFIX):
+            self.called.add((code.co_filename, code.co_firstlineno))
+
+    @pytest.hookimpl
+    def pytest_collection_finish(self) -> None:
+        self.at_import, self.called = self.called, set()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        self.called = set()
+        began = time.process_time()
+        result = yield
+        self.tests.append((item.nodeid, time.process_time() - began, sorted(self.called)))
+        return result
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A pytest plugin that runs only the tests named, in this order."""
+
+    names: Sequence[str]
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        found = {item.nodeid: item for item in items}
+        # A change may rename the cases of a test: they run, whatever they are called now.
+        known = [found.pop(name) for name in self.names if name in found]
+        items[:] = [*known, *found.values()] if len(known) < len(self.names) else known
+
+
+def forked(act: Callable[[], int], cpu_seconds: int) -> int:
+    """Do something in a child process, silently and for a limited time; return its id."""
     child = os.fork()
     if child:
         return child
@@ -151,60 +207,127 @@ def start(mutant: Mutant | None, paths: Sequence[str], cpu_seconds: int) -> int:
         nothing = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(nothing, stream)
-        if mutant is not None:
-            sys.meta_path.insert(0, MutantImporter(mutant))
         resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-        code = int(pytest.main([*PYTEST, *paths]))
+        code = act()
     except BaseException:  # noqa: BLE001 - the parent must not run on as a copy of itself
         code = 1
     os._exit(code)
 
 
-def stages(room: str) -> list[list[str]]:
-    """Return what a mutant of a room has to survive: the tests of the room, then the others."""
-    own = TESTS / room
-    return [[str(own)], [str(TESTS), f"--ignore={own}"]] if own.is_dir() else [[str(TESTS)]]
+def recorded(path: str) -> list[ReachingTest]:
+    """Run the tests of a file against the rules as they are, which have to pass."""
+    with tempfile.NamedTemporaryFile("r+") as output:
+
+        def record() -> int:
+            recorder = Recorder()
+            sys.settrace(recorder.trace)
+            code = int(pytest.main([*PYTEST, path], plugins=[recorder]))
+            sys.settrace(None)
+            imported = [name for name in sys.modules if name.startswith("guahao.rules.")]
+            Path(output.name).write_text(
+                json.dumps([recorder.tests, sorted(recorder.at_import), imported])
+            )
+            return code
+
+        if os.waitpid(forked(record, 600), 0)[1]:
+            sys.exit(f"{path} fails without any mutant: mend it first.")
+        tests, at_import, imported = json.load(output)
+    return [
+        ReachingTest(
+            path,
+            name,
+            seconds,
+            frozenset((file, line) for file, line in [*called, *at_import]),
+            frozenset(imported),
+        )
+        for name, seconds, called in tests
+    ]
 
 
 @cache
-def cpu_limit(room: str, stage: int) -> int:
-    """Return after how many processor seconds a mutant of a room loops endlessly: it is killed.
+def functions(path: Path) -> list[tuple[int, int, int]]:
+    """Return the first and last line of each function's body, and where it begins.
 
-    Measured on the rules as they are, which have to pass.
+    A cached function counts as run at import: a later test gets its answer without calling it.
     """
-    _, status, usage = os.wait4(start(None, stages(room)[stage], 600), 0)
-    if status:
-        sys.exit("The tests of the rules fail without any mutant: mend them first.")
-    return 5 + 3 * round(usage.ru_utime + usage.ru_stime)
+    found: list[tuple[int, int, int]] = []
+    pending: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    while pending:
+        node = pending.pop()
+        if not isinstance(node, ast.FunctionDef):
+            pending += ast.iter_child_nodes(node)
+        elif not any("cache" in ast.unparse(decorator) for decorator in node.decorator_list):
+            # Python names a function by the line of its first decorator.
+            begins = min([node.lineno, *(part.lineno for part in node.decorator_list)])
+            found.append((node.body[0].lineno, node.end_lineno or 0, begins))
+    return found
 
 
-def survivors(mutants: Sequence[Mutant], jobs: int) -> list[Mutant]:
+def reaching(mutant: Mutant, tests: Sequence[ReachingTest]) -> list[ReachingTest]:
+    """Return the tests that run the changed line: quick ones first."""
+    name = "guahao.rules." + mutant.module.replace("/", ".")
+    begins = next(
+        (begins for first, last, begins in functions(mutant.path) if first <= mutant.line <= last),
+        None,
+    )
+    found = [
+        test
+        for test in tests
+        if (name in test.imported if begins is None else (str(mutant.path), begins) in test.called)
+    ]
+    return sorted(found, key=lambda test: test.seconds)
+
+
+def stages(mutant: Mutant, tests: Sequence[ReachingTest]) -> list[list[ReachingTest]]:
+    """Return what a mutant has to survive: the tests of its own room, then the others."""
+    own = f"{TESTS / mutant.room}/"
+    found = reaching(mutant, tests)
+    both = (
+        [test for test in found if test.path.startswith(own)],
+        [test for test in found if not test.path.startswith(own)],
+    )
+    return [stage for stage in both if stage]
+
+
+def start(mutant: Mutant, tests: Sequence[ReachingTest]) -> int:
+    """Run tests against the mutant in a child process: out of time, it loops and is killed."""
+
+    def test() -> int:
+        sys.meta_path.insert(0, MutantImporter(mutant))
+        selection = Selection([test.name for test in tests])
+        files = dict.fromkeys(test.path for test in tests)
+        return int(pytest.main([*PYTEST, *files], plugins=[selection]))
+
+    return forked(test, 5 + 3 * round(sum(test.seconds for test in tests)))
+
+
+def survivors(mutants: Sequence[Mutant], tests: Sequence[ReachingTest], jobs: int) -> list[Mutant]:
     """Run the tests against each mutant, several at a time, and return those not noticed."""
-    for room in {mutant.room for mutant in mutants}:
-        for stage in range(len(stages(room))):
-            cpu_limit(room, stage)  # while no mutant's process is there to be waited for
-    waiting = [(mutant, 0) for mutant in reversed(mutants)]
-    running: dict[int, tuple[Mutant, int]] = {}
+    waiting = [(mutant, stages(mutant, tests)) for mutant in reversed(mutants)]
+    running: dict[int, tuple[Mutant, list[list[ReachingTest]]]] = {}
     alive: list[Mutant] = []
     done = 0
     while waiting or running:
         while waiting and len(running) < jobs:
-            mutant, stage = waiting.pop()
-            child = start(mutant, stages(mutant.room)[stage], cpu_limit(mutant.room, stage))
-            running[child] = (mutant, stage)
+            mutant, left = waiting.pop()
+            if left:
+                running[start(mutant, left[0])] = (mutant, left[1:])
+                continue
+            done += 1
+            alive.append(mutant)
+            print(f"  survived: {mutant.module}:{mutant.line}  {mutant.after}", flush=True)
+        if not running:
+            continue
         child, status = os.wait()
-        mutant, stage = running.pop(child)
+        mutant, left = running.pop(child)
         code = os.waitstatus_to_exitcode(status)
         if code == pytest.ExitCode.USAGE_ERROR:
             sys.exit(f"pytest cannot run against {mutant.module}:{mutant.line} {mutant.after}")
-        if code == pytest.ExitCode.OK and stage + 1 < len(stages(mutant.room)):
-            waiting.append((mutant, stage + 1))
+        if code == pytest.ExitCode.OK:
+            waiting.append((mutant, left))
             continue
         done += 1
-        if code == pytest.ExitCode.OK:
-            alive.append(mutant)
-            print(f"  survived: {mutant.module}:{mutant.line}  {mutant.after}", flush=True)
         if done % 50 == 0:
             print(f"{done} of {len(mutants)}", flush=True)
     return sorted(alive, key=lambda mutant: (mutant.path, mutant.line, mutant.after))
@@ -253,7 +376,8 @@ def main() -> None:
     tested = [mutant for mutant in mutants if changes[mutant] not in listed]
     import_libraries()
     print(f"{len(tested)} mutants of {len(paths)} modules", flush=True)
-    alive = survivors(tested, int(os.environ.get("JOBS", "2")))
+    tests = [test for path in sorted(TESTS.rglob("test_*.py")) for test in recorded(str(path))]
+    alive = survivors(tested, tests, int(os.environ.get("JOBS", "2")))
     text = table(tested, alive, spared)
     TABLE.write_text(text, encoding="utf-8")
     print(text)
