@@ -145,6 +145,29 @@ async def tell_once_an_account(tx: Tx, kind: str, patient_ids: Sequence[int]) ->
     await _defer_delivery(tx, [row[0] for row in rows])
 
 
+async def tell_of_applications(tx: Tx, kind: str, application_ids: Sequence[int]) -> None:
+    """Notify the accounts that the applications' patients have now, each account once.
+
+    A landline hears nothing of a registration, because staff have just made it with the person.
+    """
+    rows = await tx.rows(
+        """
+        INSERT INTO messages (kind, account_id, patient_id, application_id, created_at, changed_at)
+        SELECT DISTINCT ON (ap.application_id, p.account_id)
+               %(kind)s, p.account_id, p.id, ap.application_id, %(now)s, %(now)s
+        FROM application_patients ap
+        JOIN patients p ON p.id = ap.patient_id
+        JOIN accounts c ON c.id = p.account_id
+        WHERE ap.application_id = ANY(%(ids)s::bigint[])
+          AND NOT (%(kind)s = 'application_registered' AND c.is_landline)
+        ORDER BY ap.application_id, p.account_id, ap.position
+        RETURNING id
+        """,
+        {"kind": kind, "ids": list(application_ids), "now": tx.now},
+    )
+    await _defer_delivery(tx, [row[0] for row in rows])
+
+
 async def withdraw(tx: Tx, patient_id: int) -> None:
     """Send none of what still waits to be sent of a person."""
     await tx.do(

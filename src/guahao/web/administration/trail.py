@@ -107,6 +107,7 @@ def _subject_words(page: StaffPage) -> dict[str, str]:
     return {
         "account": page.say("账户记录"),
         "announcement": page.say("公告记录"),
+        "application": page.say("候补登记"),
         "appointment": page.say("预约记录"),
         "clinic_session": page.say("门诊单元"),
         "department": page.say("科室记录"),
@@ -138,6 +139,9 @@ def action_words(page: StaffPage) -> dict[str, str]:
         "withdraw_privacy_request": page.say("撤回个人信息申请"),
         "end_call": page.say("结束通话"),
         "cancel_appointment": page.say("退号"),
+        "decline_appointment": page.say("放弃抽中的号"),
+        "apply_for_places": page.say("登记候补"),
+        "withdraw_application": page.say("撤回候补登记"),
         "resend_code": page.say("重发识别码"),
         "hand_out_number": page.say("取号"),
         "correct_pick_up": page.say("更正取号"),
