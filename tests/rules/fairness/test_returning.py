@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from dataclasses import replace
+from datetime import date, datetime, time, timedelta
 
 import pytest
 from hypothesis import given
@@ -10,16 +11,20 @@ from hypothesis import strategies as st
 
 from guahao.rules.fairness.returning import (
     ANNOUNCED,
+    DrawKind,
     Fate,
     ReleaseMode,
     Return,
     ReturnFacts,
+    applications_from,
+    applications_until,
     next_draw,
     returned,
 )
 from guahao.rules.kernel.limits import CITY_TIME
 
 VISIT = date(2026, 12, 4)  # a Friday
+RELEASED = "2026-09-04 07:00"
 
 
 def at(text: str) -> datetime:
@@ -49,12 +54,28 @@ def test_the_next_draw(now: str, draw_at: str | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("stops_at", "draw_at"),
+    [("12:00", "2026-12-03 11:00"), ("11:00:01", "2026-12-03 11:00"), ("11:00", None)],
+)
+def test_nothing_is_drawn_once_the_next_day_is_closed(stops_at: str, draw_at: str | None) -> None:
+    found = next_draw(VISIT, at("2026-12-03 10:20"), time.fromisoformat(stops_at))
+    assert found == (None if draw_at is None else at(draw_at))
+
+
+def facts(mode: ReleaseMode, *, was_full: bool, released: str = RELEASED) -> ReturnFacts:
+    return ReturnFacts(VISIT, mode, was_full, at(released))
+
+
+@pytest.mark.parametrize(
     ("mode", "was_full", "now", "fate"),
     [
         (ReleaseMode.FIRST_COME, False, "2026-12-01 09:00", Fate.FREE),
         (ReleaseMode.FIRST_COME, True, "2026-12-01 09:00", Fate.HELD),
         (ReleaseMode.DRAW, False, "2026-12-01 09:00", Fate.HELD),
         (ReleaseMode.DRAW, True, "2026-12-01 09:00", Fate.HELD),
+        # Before the release nobody could have booked it.
+        (ReleaseMode.FIRST_COME, True, "2026-09-04 06:59:59", Fate.FREE),
+        (ReleaseMode.FIRST_COME, True, RELEASED, Fate.HELD),
         # After the last draw it goes to the counter, and never to who is fastest.
         (ReleaseMode.FIRST_COME, True, "2026-12-03 13:31", Fate.COUNTER),
         (ReleaseMode.DRAW, False, "2026-12-03 13:31", Fate.COUNTER),
@@ -64,12 +85,47 @@ def test_the_next_draw(now: str, draw_at: str | None) -> None:
 def test_where_a_returned_place_goes(
     mode: ReleaseMode, was_full: bool, now: str, fate: Fate
 ) -> None:
-    assert returned(ReturnFacts(VISIT, mode, was_full), at(now)).fate is fate
+    assert returned(facts(mode, was_full=was_full), at(now)).fate is fate
+
+
+@pytest.mark.parametrize("now", ["2026-12-01 09:00", "2026-12-03 13:31"])
+def test_a_city_may_give_returned_places_to_the_fastest(now: str) -> None:
+    switched_off = replace(facts(ReleaseMode.FIRST_COME, was_full=True), draws_returned=False)
+    assert returned(switched_off, at(now)) == Return(Fate.FREE)
+    # What a hospital gives out by draws is drawn all the same.
+    by_draw = replace(facts(ReleaseMode.DRAW, was_full=True), draws_returned=False)
+    assert returned(by_draw, at(now)).fate is not Fate.FREE
+
+
+@pytest.mark.parametrize(
+    ("now", "draw_at"),
+    [
+        ("2026-06-01 09:00", RELEASED),
+        ("2026-09-03 19:59:59", RELEASED),
+        # Too late for the applications: the first draw after the release.
+        ("2026-09-03 20:00", "2026-09-04 08:00"),
+        ("2026-09-04 06:59", "2026-09-04 08:00"),
+        ("2026-09-04 07:00", "2026-09-04 08:00"),
+    ],
+)
+def test_all_places_of_a_contested_clinic_wait_for_the_draw_at_its_release(
+    now: str, draw_at: str
+) -> None:
+    found = returned(facts(ReleaseMode.DRAW, was_full=False), at(now))
+    assert found == Return(Fate.HELD, at(draw_at))
 
 
 def test_a_held_place_says_when_it_is_drawn() -> None:
-    facts = ReturnFacts(VISIT, ReleaseMode.FIRST_COME, was_full=True)
-    assert returned(facts, at("2026-12-01 09:00")) == Return(Fate.HELD, at("2026-12-01 10:00"))
+    found = returned(facts(ReleaseMode.FIRST_COME, was_full=True), at("2026-12-01 09:00"))
+    assert found == Return(Fate.HELD, at("2026-12-01 10:00"))
+
+
+def test_when_applications_are_taken() -> None:
+    draw_at = at("2026-09-04 07:00")
+    assert applications_from(DrawKind.RELEASE, draw_at) == at("2026-09-01 07:00")
+    assert applications_until(DrawKind.RELEASE, draw_at) == at("2026-09-03 20:00")
+    assert applications_from(DrawKind.RETURNED, draw_at) is None
+    assert applications_until(DrawKind.RETURNED, draw_at) == at("2026-09-04 06:50")
 
 
 @given(st.integers(0, 15 * 86_400))
