@@ -24,6 +24,8 @@ _TYPES: dict[str, Any] = {
     "first_suspension_months": Annotated[int, Meta(ge=0, le=120)],
     "second_suspension_months": Annotated[int, Meta(ge=0, le=120)],
     "unchecked_may_book_experts": bool,
+    "draw_returned_places": bool,
+    "long_waits_percent": Annotated[int, Meta(ge=0, le=100)],
     "checked_only": bool,
     "cancel_channels": frozenset[Literal["agent", "patient"]],
     "cycle_days": Annotated[int, Meta(ge=1, le=92)] | None,

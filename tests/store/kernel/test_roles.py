@@ -131,6 +131,8 @@ NO_SECRETS = {
     "staff.totp_last_step",
     # Of the audit trail, sealed with the platform's key and read by every entry that is written.
     "trail_keys.key_enc",
+    # Written when a draw reveals its secret, and published.
+    "draws.secret",
 }
 COLUMNS = """
     SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid

@@ -42,6 +42,12 @@ class Policy:
     cancel_channels: frozenset[str] = frozenset({"agent"})
     quiet_from: time = time(21, 0)
     quiet_until: time = time(7, 30)
+    # Fair release (FAIRNESS.md).
+    draw_returned_places: bool = True  # places that come back to a full session are drawn
+    live_applications: int = 2  # of a person, over all departments
+    declines_before_pause: int = 3  # within 90 days; new applications then pause
+    pause_days: int = 30
+    long_waits_percent: int = 20  # of a draw's places, for applications that lost five draws
 
 
 @dataclass(frozen=True, slots=True)

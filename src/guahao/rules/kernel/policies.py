@@ -26,6 +26,10 @@ POLICY_BOUNDS = {
     "review_bookings": (1, 1000),
     "review_cancellations": (1, 1000),
     "review_days": (1, 366),
+    "live_applications": (1, 10),
+    "declines_before_pause": (1, 20),
+    "pause_days": (1, 366),
+    "long_waits_percent": (0, 100),
 }
 QUIET_FROM_EARLIEST = time(18, 0)
 QUIET_UNTIL_LATEST = time(10, 0)

@@ -18,6 +18,7 @@ SECRET_COLUMNS: Mapping[str, frozenset[str]] = {
     "wechat_access_tokens": frozenset({"token_enc"}),
     "one_time_passwords": frozenset({"otp_index"}),
     "sent_forms": frozenset({"answer_enc"}),
+    "draws": frozenset({"secret_enc"}),
 }
 
 

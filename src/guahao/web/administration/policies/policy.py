@@ -75,12 +75,14 @@ def _as_form(found: PolicyOverview) -> dict[str, str]:
     times = {name: f"{getattr(found.today, name):%H:%M}" for name in _TIMES}
     by_patient = "yes" if "patient" in found.today.cancel_channels else "no"
     experts = "yes" if found.today.unchecked_may_book_experts else "no"
+    draws = "yes" if found.today.draw_returned_places else "no"
     first_day = found.earliest.isoformat()
     return {
         **numbers,
         **times,
         "patient_may_cancel": by_patient,
         "unchecked_may_book_experts": experts,
+        "draw_returned_places": draws,
         "holds_from": first_day,
     }
 
@@ -97,6 +99,7 @@ def read_policy(form: dict[str, str]) -> tuple[date | None, Policy]:
     policy = replace(
         Policy(cancel_channels=frozenset(channels)),
         unchecked_may_book_experts=form.get("unchecked_may_book_experts") == "yes",
+        draw_returned_places=form.get("draw_returned_places", "yes") == "yes",
         **numbers,  # type: ignore[arg-type]
         quiet_from=_time(form.get("quiet_from", f"{Policy().quiet_from:%H:%M}")),
         quiet_until=_time(form.get("quiet_until", f"{Policy().quiet_until:%H:%M}")),
@@ -218,6 +221,11 @@ def number_words(page: StaffPage) -> dict[str, str]:
         "cancel_channels": page.say("患者能否自己退号"),
         "quiet_from": page.say("夜间几点起不发消息"),
         "quiet_until": page.say("早上几点起再发消息"),
+        "draw_returned_places": page.say("约满后退回的号怎么放"),
+        "live_applications": page.say("每人同时最多几个候补登记"),
+        "declines_before_pause": page.say("90天内放弃几次抽中的号就暂停登记"),
+        "pause_days": page.say("暂停登记几天"),
+        "long_waits_percent": page.say("抽签中留给久候者的号，最多百分之几"),
     }
 
 
@@ -236,6 +244,8 @@ def _said(page: StaffPage, policy: Policy, name: str) -> str:
         return page.say("能") if "patient" in policy.cancel_channels else page.say("只能打电话")
     if name == "unchecked_may_book_experts":
         return page.say("能") if policy.unchecked_may_book_experts else page.say("不能")
+    if name == "draw_returned_places":
+        return page.say("抽签") if policy.draw_returned_places else page.say("先到先得")
     if name in _TIMES:
         return f"{getattr(policy, name):%H:%M}"
     return str(getattr(policy, name))

@@ -1,0 +1,2 @@
+ALTER TABLE clinic_sessions VALIDATE CONSTRAINT clinic_sessions_never_oversold;
+ALTER TABLE clinic_sessions VALIDATE CONSTRAINT clinic_sessions_held_for_a_draw;
