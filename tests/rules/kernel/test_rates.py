@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guahao.rules.kernel.networks import network_of
 from guahao.rules.kernel.rates import Limit, Rates
 
 MINUTE = Limit("tries", 10, 60)
@@ -115,15 +113,3 @@ def test_a_share_that_was_lost_is_due_again() -> None:
     [share] = rates.shares(100)
     rates.mark_due(share)
     assert rates.shares(100) == [share]
-
-
-@pytest.mark.parametrize(
-    ("household", "network"),
-    [
-        ("198.51.100.7", "198.51.100.0/24"),
-        ("2001:db8:1:2::/64", "2001:db8:1::/48"),
-        ("unknown", "unknown"),
-    ],
-)
-def test_a_household_is_in_a_network(household: str, network: str) -> None:
-    assert network_of(household) == network

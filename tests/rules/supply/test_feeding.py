@@ -1,18 +1,20 @@
-"""Hours that a hospital may publish, and what becomes of what it says of attendance."""
+"""Hours and departments that a hospital's own system may publish."""
 
 from __future__ import annotations
 
-from datetime import date, time
+from dataclasses import replace
+from datetime import time
 
 import pytest
-from tests.supply import at
 
-from guahao.rules.attendance.attendance import AttendanceRefusal, decide_attendance
-from guahao.rules.kernel.facts import AppointmentFacts
-from guahao.rules.kernel.limits import HospitalRules
-from guahao.rules.supply.feeding import are_hours
-
-DAY = date(2026, 12, 3)
+from guahao.rules.supply.changes import UpsertResult
+from guahao.rules.supply.feeding import (
+    Department,
+    ItemRefusal,
+    KnownDepartment,
+    are_hours,
+    decide_department,
+)
 
 
 def test_hours_that_can_be() -> None:
@@ -23,28 +25,47 @@ def test_hours_that_can_be() -> None:
     assert not are_hours(time(9), time(9))
 
 
+HEAD = Department("内科", "", None, on_platform=True)
+MEMBER = Department("心内科", "", 1, on_platform=True)
+KNOWN_HEAD = KnownDepartment(1, "N", "01", HEAD, has_children=False, has_sessions=False)
+KNOWN_MEMBER = KnownDepartment(2, "X", "0101", MEMBER, has_children=False, has_sessions=False)
+PARENT = replace(KNOWN_HEAD, has_children=True)
+HELD = replace(KNOWN_MEMBER, has_sessions=True)
+
+
 @pytest.mark.parametrize(
-    ("status", "seen", "moment", "outcome"),
+    ("wanted", "known", "linked", "code_taken", "outcome"),
     [
-        ("booked", True, "2026-12-02T23:59", AttendanceRefusal.TOO_EARLY),
-        ("booked", True, "2026-12-03T00:00", "picked_up"),
-        ("booked", False, "2026-12-03T11:29", AttendanceRefusal.TOO_EARLY),
-        ("booked", False, "2026-12-03T11:30", "no_show"),
-        ("unverified", True, "2026-12-04T09:00", "picked_up"),
-        ("unverified", False, "2026-12-04T09:00", "no_show"),
-        ("no_show", True, "2026-12-04T09:00", "picked_up"),
-        ("no_show", False, "2026-12-04T09:00", None),
-        ("picked_up", True, "2026-12-04T09:00", None),
-        ("picked_up", False, "2026-12-04T09:00", AttendanceRefusal.PICKED_UP),
-        ("cancelled", True, "2026-12-04T09:00", AttendanceRefusal.NOT_BOOKED),
-        ("stopped", False, "2026-12-04T09:00", AttendanceRefusal.NOT_BOOKED),
-        ("unverified", True, "2027-01-02T09:00", "picked_up"),
-        ("unverified", True, "2027-01-03T09:00", AttendanceRefusal.TOO_OLD),
-        ("no_show", False, "2027-03-01T09:00", None),
+        (MEMBER, None, False, False, UpsertResult.CREATED),
+        (MEMBER, None, False, True, ItemRefusal.CODE_TAKEN),
+        (MEMBER, KNOWN_MEMBER, True, False, UpsertResult.UNCHANGED),
+        # It gets the hospital's id.
+        (MEMBER, KNOWN_MEMBER, False, False, UpsertResult.CHANGED),
+        (replace(MEMBER, name="心血管科"), KNOWN_MEMBER, True, False, UpsertResult.CHANGED),
+        # Its level changes only while nothing hangs on it.
+        (MEMBER, KNOWN_HEAD, True, False, UpsertResult.CHANGED),
+        (MEMBER, PARENT, True, False, ItemRefusal.LEVEL),
+        (replace(HEAD, name="大内科"), PARENT, True, False, UpsertResult.CHANGED),
+        (HEAD, KNOWN_MEMBER, True, False, UpsertResult.CHANGED),
+        (HEAD, HELD, True, False, ItemRefusal.LEVEL),
+        (replace(MEMBER, parent_id=3), HELD, True, False, UpsertResult.CHANGED),
+        (
+            replace(MEMBER, parent_id=3),
+            replace(HELD, has_children=True),
+            *(True, False, UpsertResult.CHANGED),
+        ),
+        (
+            replace(HEAD, name="大内科"),
+            replace(PARENT, has_sessions=True),
+            *(True, False, UpsertResult.CHANGED),
+        ),
     ],
 )
-def test_what_a_report_of_attendance_does(
-    status: str, seen: bool, moment: str, outcome: str | AttendanceRefusal | None
+def test_what_becomes_of_a_published_department(
+    wanted: Department,
+    known: KnownDepartment | None,
+    linked: bool,
+    code_taken: bool,
+    outcome: UpsertResult | ItemRefusal,
 ) -> None:
-    facts = AppointmentFacts(status, 1, DAY, "morning", HospitalRules())
-    assert decide_attendance(facts, seen, at(moment)) == outcome
+    assert decide_department(wanted, known, linked=linked, code_taken=code_taken) is outcome

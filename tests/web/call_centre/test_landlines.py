@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-import pytest
 from tests.city import LOOPBACK, add_session, ask, change, phone, resident_id
 from tests.web.browsing import Reader
 from tests.web.call_centre.test_caller_booking import place, register
@@ -15,7 +14,6 @@ from tests.web.staff_site import add_member, at_the_desk
 from guahao.flows.call_centre.call_tasks import claim_task, make_call_tasks
 from guahao.flows.people.log_ins import Device, log_in
 from guahao.flows.people.one_time_passwords import InvalidPhone, request_otp
-from guahao.rules.people.phones import Phone, spoken_phone, valid_any_phone
 from guahao.rules.staff.staff import Role
 from guahao.store.booking.appointments import appointments_by_id
 from guahao.store.kernel.views import AppointmentView
@@ -24,39 +22,6 @@ from guahao.tools.audit.audit import audit
 
 LANDLINE = "010-65551234"
 STORED = "+861065551234"
-
-
-@pytest.mark.parametrize(
-    ("typed", "stored", "spoken"),
-    [
-        ("010-65551234", STORED, "010-65551234"),
-        ("(010) 6555 1234", STORED, "010-65551234"),
-        ("０１０－６５５５１２３４", STORED, "010-65551234"),
-        ("+86 10 6555 1234", STORED, "010-65551234"),
-        ("010-65551234转801", f"{STORED};ext=801", "010-65551234 转 801"),
-        ("010-65551234-801", f"{STORED};ext=801", "010-65551234 转 801"),
-        ("010-65551234 分机 801", f"{STORED};ext=801", "010-65551234 转 801"),
-        ("010-65551234 ext. 801", f"{STORED};ext=801", "010-65551234 转 801"),
-        ("0755-82345678", "+8675582345678", "0755-82345678"),
-        ("138 0000 0001", "+8613800000001", "13800000001"),
-    ],
-)
-def test_a_phone_as_it_is_typed_stored_and_said(typed: str, stored: str, spoken: str) -> None:
-    valid = valid_any_phone(typed)
-    assert valid == Phone(stored, is_landline=not stored.startswith("+8613"))
-    assert spoken_phone(stored) == spoken
-    assert valid_any_phone(spoken) == valid
-
-
-@pytest.mark.parametrize(
-    "typed",
-    [
-        *("65551234", "010-6555123", "0791-6555123", "400-810-1234", "95588", "114", ""),
-        *("+1 212 555 1234", "010-65551234转1234567", "我家010-65551234", "13800000001转1"),
-    ],
-)
-def test_what_is_no_phone_of_a_person(typed: str) -> None:
-    assert valid_any_phone(typed) is None
 
 
 async def on_a_landline(site: Site) -> Reader:
