@@ -19,7 +19,7 @@ from guahao.store.kernel.migrate import migrate
 
 # For `python -m guahao` in a process of its own: the very code that is tested here.
 SOURCES = str(Path(guahao.__file__).parents[1])
-SERVERS = {"server_url", "mortal_server", "commands"}  # fixtures
+SERVERS = {"server_url", "server", "mortal_server", "commands"}  # fixtures
 PRODUCTION_HASHER = hashing._hasher
 
 

@@ -168,12 +168,11 @@ async def _publish_chunk(
                 if terms.capacity and terms.visit_date > act.now.date()
             },
         )
-    return [
-        replace(plan.outcomes[place], beside=beside.get(item.external_id))
-        if isinstance(plan.outcomes[place].what, UpsertResult)
-        else plan.outcomes[place]
-        for place, item in enumerate(chunk)
-    ]
+    for place, item in enumerate(chunk):
+        outcome = plan.outcomes[place]
+        if item.external_id in beside and isinstance(outcome.what, UpsertResult):
+            plan.outcomes[place] = replace(outcome, beside=beside[item.external_id])
+    return [plan.outcomes[place] for place in range(len(chunk))]
 
 
 @dataclass(slots=True)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 from guahao.rules.booking.order_no import appointment_id, order_no
 from guahao.rules.integration.reconciling import Comparison, Cure, Difference, Found, Ours
-from guahao.store.kernel.db import Tx, recordset
+from guahao.store.kernel.db import Tx, json_columns, recordset
 from guahao.store.kernel.records import columns
 from guahao.store.kernel.vault import Vault
 
@@ -155,7 +155,7 @@ async def add(
     )
     assert row is not None
     id = int(row[0])
-    found = recordset([asdict(difference) for difference in comparison.found])
+    found = recordset([json_columns(difference) for difference in comparison.found])
     await tx.do(_ADD_DIFFERENCES, {"id": id, "hospital_id": hospital_id, "found": found})
     return id
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from guahao.rules.supply.changes import SessionFacts, SessionTerms
-from guahao.store.kernel.db import Tx, recordset
+from guahao.store.kernel.db import Tx, json_columns, recordset
 
 TERMS = "title, specialty, visit_date, period, starts_at, ends_at, fee_fen, capacity"
 TERMS_TYPES = """
@@ -54,7 +53,11 @@ async def change_sessions(tx: Tx, changed: Mapping[int, SessionTerms]) -> None:
         FROM json_to_recordset(%(sessions)s::json) AS n (id bigint, {TERMS_TYPES})
         WHERE s.id = n.id
         """,
-        {"sessions": recordset([{"id": id, **asdict(terms)} for id, terms in changed.items()])},
+        {
+            "sessions": recordset(
+                [{"id": id, **json_columns(terms)} for id, terms in changed.items()]
+            )
+        },
     )
 
 

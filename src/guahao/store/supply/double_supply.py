@@ -10,11 +10,11 @@ may mean it so.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 
 from guahao.rules.supply.changes import SessionTerms
-from guahao.store.kernel.db import Tx, recordset
+from guahao.store.kernel.db import Tx, json_columns, recordset
 from guahao.store.supply.import_rows import joined_as_a_whole
 
 
@@ -87,7 +87,7 @@ async def beside_timetables(tx: Tx, sessions: Mapping[str, SessionTerms]) -> dic
         """,
         {
             "sessions": recordset(
-                [{"external_id": id, **asdict(terms)} for id, terms in sessions.items()]
+                [{"external_id": id, **json_columns(terms)} for id, terms in sessions.items()]
             )
         },
     )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from guahao.rules.supply.changes import SessionTerms
 from guahao.rules.supply.feeding import Department, KnownDepartment
 from guahao.store.hospitals.search import search_keys
-from guahao.store.kernel.db import Tx, recordset
+from guahao.store.kernel.db import Tx, json_columns, recordset
 from guahao.store.supply.changes import TERMS, TERMS_TYPES
 
 
@@ -134,7 +134,7 @@ async def change_departments(tx: Tx, changed: Mapping[int, tuple[str, Department
 
 def _department_row(external_id: str, department: Department) -> dict[str, Any]:
     keys = search_keys(department.name)
-    return {"external_id": external_id, **asdict(department), "search_keys": keys}
+    return {"external_id": external_id, **json_columns(department), "search_keys": keys}
 
 
 async def bookable_departments(tx: Tx, hospital_id: int) -> dict[str, int]:
@@ -264,5 +264,6 @@ async def add_sessions(tx: Tx, hospital_id: int, new: Mapping[str, SessionTerms]
 
 def _session_rows(sessions: Mapping[str, SessionTerms]) -> list[dict[str, Any]]:
     return [
-        {"external_id": external_id, **asdict(terms)} for external_id, terms in sessions.items()
+        {"external_id": external_id, **json_columns(terms)}
+        for external_id, terms in sessions.items()
     ]

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from guahao.rules.supply.changes import Clinic, SessionTerms, terms_of
-from guahao.store.kernel.db import Tx, recordset
+from guahao.store.kernel.db import Tx, json_columns, recordset
 from guahao.store.supply.changes import TERMS
 from guahao.store.supply.fees import listed_fee
 
@@ -216,7 +216,7 @@ async def change(tx: Tx, changed: Mapping[int, TimetableChange]) -> None:
                         "id": id,
                         "fee_is_own": new.fee_is_own,
                         "valid_until": new.valid_until,
-                        **asdict(new.clinic),
+                        **json_columns(new.clinic),
                     }
                     for id, new in changed.items()
                 ]
