@@ -38,6 +38,11 @@ def test_the_city_s_numbers_unless_it_sets_others() -> None:
         cancel_channels=frozenset({"agent"}),
         quiet_from=time(21, 0),
         quiet_until=time(7, 30),
+        draw_returned_places=True,
+        live_applications=2,
+        declines_before_pause=3,
+        pause_days=30,
+        long_waits_percent=20,
     )
 
 

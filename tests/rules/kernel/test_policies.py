@@ -105,6 +105,30 @@ def test_every_number_has_bounds_and_the_owners_lies_within() -> None:
     assert set(POLICY_BOUNDS) == numbers
 
 
+def test_between_which_numbers_the_city_may_choose() -> None:
+    assert POLICY_BOUNDS == {
+        "horizon_months": (1, 3),
+        "per_department_and_day": (1, 1),
+        "per_day": (1, 10),
+        "per_short_window": (1, 20),
+        "short_window_days": (1, 31),
+        "per_long_window": (1, 50),
+        "long_window_months": (1, 12),
+        "first_suspension_no_shows": (1, 50),
+        "first_suspension_months": (1, 12),
+        "second_suspension_no_shows": (1, 50),
+        "second_suspension_months": (1, 12),
+        "unchecked_live_bookings": (1, 10),
+        "review_bookings": (1, 1000),
+        "review_cancellations": (1, 1000),
+        "review_days": (1, 366),
+        "live_applications": (1, 10),
+        "declines_before_pause": (1, 20),
+        "pause_days": (1, 366),
+        "long_waits_percent": (0, 100),
+    }
+
+
 @pytest.mark.parametrize("name", POLICY_BOUNDS)
 def test_a_number_out_of_its_bounds_is_refused(name: str) -> None:
     low, high = POLICY_BOUNDS[name]

@@ -31,3 +31,7 @@ def test_the_first_obstacle_to_a_report_answers(scope: Scope, answer: ScopeRefus
 def test_a_scope_lasts_from_midnight_to_the_midnight_after_its_last_day() -> None:
     moments = Scope(FIRST, FIRST).moments
     assert moments == (moment("2026-03-01 00:00"), moment("2026-03-02 00:00"))
+
+
+def test_a_report_covers_at_most_400_days() -> None:
+    assert DAYS_MAX == 400
