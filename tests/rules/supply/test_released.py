@@ -11,7 +11,7 @@ from tests.rules.strategies import clocks
 from guahao.rules.attendance.penalties import Suspension, merged
 from guahao.rules.kernel.limits import CITY_TIME, HospitalRules, Policy
 from guahao.rules.kernel.policies import DatedPolicies, DatedPolicy
-from guahao.rules.supply.releasing import date_refusal, held_together, released_at
+from guahao.rules.supply.releasing import Held, date_refusal, held_together, released_at
 
 VISIT = date(2027, 5, 31)  # a clamped month end: three months before is a 28th of February
 LATEST = 130  # days before the visit that are looked at
@@ -76,3 +76,45 @@ def test_the_day_before_new_rules_begin_is_still_the_old_rules() -> None:
     held = held_together([(date.min, old), (begins, new)], DatedPolicies(Policy()))
     expected = datetime.combine(VISIT - timedelta(days=14), time(7), CITY_TIME)
     assert released_at(VISIT, held) == expected
+
+
+def test_rules_that_begin_on_the_day_of_their_release_wait_for_its_time() -> None:
+    rules = HospitalRules(cycle_days=7, release_time=time(8))
+    begins = VISIT - timedelta(days=7)
+    held = held_together(
+        [(date.min, HospitalRules(cycle_days=1)), (begins, rules)], DatedPolicies(Policy())
+    )
+    assert released_at(VISIT, held) == datetime.combine(begins, time(8), CITY_TIME)
+
+
+def test_what_new_rules_find_open_already_opens_with_them_at_midnight() -> None:
+    rules = HospitalRules(cycle_days=14, release_time=time(8))
+    begins = VISIT - timedelta(days=7)
+    held = held_together(
+        [(date.min, HospitalRules(cycle_days=1)), (begins, rules)], DatedPolicies(Policy())
+    )
+    assert released_at(VISIT, held) == datetime.combine(begins, time(), CITY_TIME)
+
+
+def test_a_change_of_the_policy_before_the_first_rules_is_no_change_of_theirs() -> None:
+    first, begins = VISIT - timedelta(days=60), VISIT - timedelta(days=30)
+    old, new = HospitalRules(cycle_days=7), HospitalRules(cycle_days=14)
+    early, late = Policy(horizon_months=1), Policy(horizon_months=2)
+    dated = DatedPolicies(
+        Policy(),
+        (
+            DatedPolicy(first - timedelta(days=1), early),
+            DatedPolicy(first + timedelta(days=1), late),
+        ),
+    )
+    assert held_together([(first, old), (begins, new)], dated) == (
+        Held(first, old, early),
+        Held(first + timedelta(days=1), old, late),
+        Held(begins, new, late),
+    )
+
+
+def test_a_date_that_no_rules_ever_release_has_no_moment() -> None:
+    never = HospitalRules(cycle_days=1, release_time=time(16), next_day_stop_time=time(15))
+    held = held_together([(date.min, never)], DatedPolicies(Policy()))
+    assert released_at(VISIT, held) is None
