@@ -1,0 +1,1 @@
+"""`guahao bench fairness`: scalpers and people in one department, under each way of release."""
