@@ -22,6 +22,8 @@ from guahao.tools.bench import feed as bench_feed
 from guahao.tools.bench import http as bench_http
 from guahao.tools.bench import read as bench_read
 from guahao.tools.bench import rush as bench_rush
+from guahao.tools.bench.fairness import bench as bench_fairness
+from guahao.tools.bench.fairness.agents import Assumptions
 from guahao.tools.replay import replay as replay_tool
 
 app = typer.Typer()
@@ -166,3 +168,20 @@ def bench_read_command(
     settings = read_settings(os.environ)
     with wiring.owner_url(settings) as url:
         bench_read.run(url, wiring.token_issuer, bookings, console)
+
+
+@bench_app.command("fairness")
+def bench_fairness_command(
+    seeds: Annotated[int, typer.Option(min=1, max=100, help="Seasons of each mechanism.")] = 3,
+    days: Annotated[int, typer.Option(min=20, max=365, help="How long a season is.")] = 90,
+    chart: Annotated[
+        Path | None, typer.Option(help="An SVG file to draw the figures into.")
+    ] = None,
+) -> None:
+    """Scalpers against people in a simulated department, under each way of giving out places.
+
+    Reads and writes no database. The same numbers of seeds and days give the same figures.
+    """
+    if chart is not None and not chart.parent.is_dir():
+        raise CommandError(f"there is no folder {chart.parent}")
+    bench_fairness.run(Assumptions(days=days), seeds, chart, console)

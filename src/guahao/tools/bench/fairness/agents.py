@@ -26,29 +26,57 @@ class Returns(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Mechanism:
-    """A way of giving out new and returned places."""
+    """A way of giving out new and returned places.
+
+    `taps_at_moment`: a person's page counts down to the personal release moment, and the person
+    taps then; otherwise the page sends by itself what the person asked for before.
+    """
 
     name: str
+    chinese: str
     release: Release
     returns: Returns
-
-    @property
-    def takes_applications(self) -> bool:
-        """Return whether people apply once and wait, instead of asking again and again."""
-        return self.returns is Returns.DRAWS
+    taps_at_moment: bool = False
 
 
 MECHANISMS = (
-    Mechanism("first come, returned at once", Release.FIRST_COME, Returns.AT_ONCE),
-    Mechanism("+ returned after a hidden random time", Release.FIRST_COME, Returns.HIDDEN),
-    Mechanism("+ first-in-first-out waitlist", Release.FIRST_COME, Returns.QUEUE),
-    Mechanism("first come + draws of returned places", Release.FIRST_COME, Returns.DRAWS),
     Mechanism(
-        "personal release moment + draws of returned places",
+        "first come, returned at once", "先到先得，退号即放", Release.FIRST_COME, Returns.AT_ONCE
+    ),
+    Mechanism(
+        "+ returned after a hidden random time",
+        "＋退号随机延时放出",
+        Release.FIRST_COME,
+        Returns.HIDDEN,
+    ),
+    Mechanism(
+        "+ first-in-first-out waitlist", "＋按先后排队候补", Release.FIRST_COME, Returns.QUEUE
+    ),
+    Mechanism(
+        "first come + draws of returned places",
+        "先到先得＋退号抽签",
+        Release.FIRST_COME,
+        Returns.DRAWS,
+    ),
+    Mechanism(
+        "personal moment, by tap + draws of returned places",
+        "个人放号时刻（到时点一下）＋退号抽签",
+        Release.PERSONAL_MOMENT,
+        Returns.DRAWS,
+        taps_at_moment=True,
+    ),
+    Mechanism(
+        "personal moment, sent by the page + draws of returned places",
+        "个人放号时刻（页面到时自动提交）＋退号抽签",
         Release.PERSONAL_MOMENT,
         Returns.DRAWS,
     ),
-    Mechanism("draw at release + draws of returned places", Release.DRAW, Returns.DRAWS),
+    Mechanism(
+        "draw at release + draws of returned places",
+        "放号抽签＋退号抽签",
+        Release.DRAW,
+        Returns.DRAWS,
+    ),
 )
 
 
@@ -66,9 +94,8 @@ class Assumptions:
     patience_days: tuple[int, int] = (7, 14)
     cycle_days: int = 7  # from the release to the visit
     tries_share: float = 0.8  # of the people on the web who are there at a day's release
-    click: tuple[float, float] = (5.0, 0.7)  # a person's first tap: log-normal median and sigma
+    click: tuple[float, float] = (4.0, 0.7)  # a person's first tap: log-normal median and sigma
     reaction: tuple[float, float] = (0.4, 0.3)  # a person's tap when a countdown ends
-    taps_at_moment: bool = True  # else the page sends a request made before, by itself
     person_latency: tuple[float, float] = (0.06, 0.5)
     bot_latency: tuple[float, float] = (0.005, 0.05)  # from, to
     poll_interval: float = 0.1

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from itertools import count, islice
 
-from guahao.rules.booking.booking import decide_batch, keeps_limits
+from guahao.rules.booking.booking import Batch, decide_batch, keeps_limits
 from guahao.rules.booking.cancelling import cancel_deadline, decide_cancel
 from guahao.rules.fairness.allocating import Entry, Result, Won, allocate, with_long_waits_first
 from guahao.rules.fairness.drawing import order_of
@@ -21,7 +21,7 @@ from guahao.rules.kernel.facts import (
     SessionFacts,
 )
 from guahao.rules.kernel.limits import HospitalRules, Policy
-from guahao.rules.kernel.outcomes import Accepted, Refused
+from guahao.rules.kernel.outcomes import Accepted
 
 RELEASE_TIME = time(7)
 _HOSPITAL = _DEPARTMENT = 1
@@ -106,8 +106,9 @@ class Department:
         def refusal(index: int, _patient: int, session_id: int) -> str | None:
             identity, visit_date = identities[index], date.fromordinal(session_id)
             facts = self._facts(self.sessions[visit_date], [identity])
-            (decision,) = decide_batch(facts, [self._request(identity, visit_date, at)])
-            return decision.reason if isinstance(decision, Refused) else None
+            request = self._request(identity, visit_date, at)
+            refused = Batch(facts).refusal(request, is_drawn=True)
+            return None if refused is None else refused.reason
 
         by_session = {visit_date.toordinal(): held for visit_date, held in places.items()}
         results = allocate(entries, order, by_session, refusal)

@@ -39,6 +39,7 @@ class Figures:
     """The figures of a mechanism; shares between 0 and 1, money in yuan and a season."""
 
     bots_ratio: float
+    bots_ratio_error: float  # its standard error, as of a count
     swap_share: float
     swap_share_allowed: float | None  # 2/W in draws
     swap_profit: float  # per identity of the scalper
@@ -53,6 +54,7 @@ class Figures:
         drawn = tally.drawn_swaps_tried
         return cls(
             bots_ratio=tally.bots_won / tally.bots_expected,
+            bots_ratio_error=tally.bots_won**0.5 / tally.bots_expected,
             swap_share=tally.swaps / max(tally.swaps_tried, 1),
             swap_share_allowed=2 * drawn / tally.waiters if drawn else None,
             swap_profit=tally.swaps * per_identity,

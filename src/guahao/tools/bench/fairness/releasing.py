@@ -99,7 +99,7 @@ def _at_personal_moments(world: World, asks: Sequence[Ask]) -> list[Ask]:
             opens += timedelta(seconds=world.bot_delay())
         elif ask.at < opens:
             seconds = world.log_normal(world.assumed.person_latency)
-            if world.assumed.taps_at_moment:
+            if world.mechanism.taps_at_moment:
                 seconds += world.log_normal(world.assumed.reaction)
             opens += timedelta(seconds=seconds)
         moved.append(Ask(max(ask.at, opens), ask.identity))

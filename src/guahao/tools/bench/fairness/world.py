@@ -6,7 +6,6 @@ import heapq
 import math
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
-from functools import partial
 from itertools import count
 from random import Random
 
