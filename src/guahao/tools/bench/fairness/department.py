@@ -22,6 +22,7 @@ from guahao.rules.kernel.facts import (
 )
 from guahao.rules.kernel.limits import HospitalRules, Policy
 from guahao.rules.kernel.outcomes import Accepted
+from guahao.rules.supply.releasing import opens_at
 
 RELEASE_TIME = time(7)
 _HOSPITAL = _DEPARTMENT = 1
@@ -65,6 +66,10 @@ class Department:
             rules=self.rules,
         )
         self.kept_back[visit_date] = 0
+
+    def released_at(self, visit_date: date) -> datetime:
+        """Return the moment of a date's release."""
+        return opens_at(visit_date, self.rules, self.policy)
 
     def free(self, visit_date: date) -> int:
         """Return how many places of a date can be booked."""

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 
 from guahao.rules.fairness.personal_moment import opens_for
-from guahao.rules.kernel.limits import CITY_TIME, ONE_DAY
+from guahao.rules.fairness.returning import DrawKind, applications_until
+from guahao.rules.kernel.limits import CITY_TIME
 from guahao.tools.bench.fairness import returning
 from guahao.tools.bench.fairness.agents import Buys, Release, Returns
 from guahao.tools.bench.fairness.department import Ask
 from guahao.tools.bench.fairness.world import World
-
-_APPLICATIONS_UNTIL = time(20)
 
 
 def release(world: World) -> None:
@@ -24,7 +23,7 @@ def release(world: World) -> None:
     if world.mechanism.release is Release.DRAW:
         places = Counter({visit_date: world.assumed.places})
         world.department.kept_back[visit_date] = world.assumed.places
-        until = datetime.combine(today - ONE_DAY, _APPLICATIONS_UNTIL, CITY_TIME)
+        until = applications_until(DrawKind.RELEASE, world.now)
         returning.draw(world, world.now, places, until)
         return
     asks = [*_asks_of_programs(world, visit_date), *_asks_of_people(world)]

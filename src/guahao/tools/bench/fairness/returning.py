@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import partial
 from typing import assert_never
 
 from guahao.rules.fairness.allocating import Entry, Skipped, Won
 from guahao.rules.fairness.drawing import TICKET_BYTES, seed_of
-from guahao.rules.fairness.returning import Fate, ReleaseMode, ReturnFacts, returned
+from guahao.rules.fairness.returning import (
+    DrawKind,
+    Fate,
+    ReleaseMode,
+    ReturnFacts,
+    applications_until,
+    returned,
+)
 from guahao.tools.bench.fairness.agents import Holder, Release, Returns, Seeker
 from guahao.tools.bench.fairness.department import Ask
 from guahao.tools.bench.fairness.world import World
 
-CLOSES_BEFORE = timedelta(minutes=10)  # a draw of returned places
 _LOOKING_SECONDS = 15 * 3600  # people look between 7 and 22
 
 
@@ -134,7 +140,8 @@ def _hold(world: World, visit_date: date, buyer: int | None) -> None:
     by_draw = world.mechanism.release is Release.DRAW
     mode = ReleaseMode.DRAW if by_draw else ReleaseMode.FIRST_COME
     was_full = world.department.free(visit_date) <= 0
-    decided = returned(ReturnFacts(visit_date, mode, was_full), world.now)
+    released_at = world.department.released_at(visit_date)
+    decided = returned(ReturnFacts(visit_date, mode, was_full, released_at), world.now)
     if decided.fate is Fate.FREE:
         _open(world, visit_date, buyer, is_known=buyer is not None)
     elif decided.draw_at is not None:
@@ -148,7 +155,8 @@ def _hold(world: World, visit_date: date, buyer: int | None) -> None:
 
 def _draw_returned(world: World, at: datetime) -> None:
     held = world.held.pop(at)
-    drawn = draw(world, at, Counter(day for day, _ in held), at - CLOSES_BEFORE)
+    until = applications_until(DrawKind.RETURNED, at)
+    drawn = draw(world, at, Counter(day for day, _ in held), until)
     winners = {day: iter(won) for day, won in drawn.winners.items()}
     # The places of a date go to its winners in turn: a swap succeeds where the buyer gets the
     # very place that was cancelled for them, and not another that happened to be drawn with it.
