@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -33,7 +33,7 @@ from guahao.notices.gateway import Gateway
 from guahao.notices.outbox import OutboxGateway
 from guahao.notices.wechat import OfficialAccount, WeChatGateway
 from guahao.processes import Revivable, end_with
-from guahao.rules.kernel.limits import Policy
+from guahao.rules.kernel.limits import NEW_CITY
 from guahao.rules.operations.checks import Check, State, runbook
 from guahao.settings import Settings, SettingsError, read_settings
 from guahao.store.kernel.db import (
@@ -224,7 +224,7 @@ def build_platform(
         read_url=settings.database_read_url,
     )
     database.watch = ClockWatch(clock, clock.at, settings.clock_tolerance_seconds)
-    policies = PolicyBook(Policy(cancel_channels=settings.cancel_channels))
+    policies = PolicyBook(replace(NEW_CITY, cancel_channels=settings.cancel_channels))
     return Platform(
         database,
         vault_of(settings),

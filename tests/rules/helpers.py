@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
+from hashlib import sha256
 
 from guahao.rules.booking.booking import decide_batch
 from guahao.rules.kernel.facts import (
@@ -20,6 +21,7 @@ from guahao.rules.kernel.facts import (
 from guahao.rules.kernel.limits import CITY_TIME, HospitalRules, Policy
 from guahao.rules.kernel.outcomes import (
     Accepted,
+    BeforeOwnMoment,
     Decision,
     KeyMismatch,
     Refusal,
@@ -85,6 +87,11 @@ def patient(
 def elsewhere(*dates: date) -> tuple[CountedAppointment, ...]:
     """Counted appointments at hospitals that no session of a test belongs to."""
     return tuple(CountedAppointment(d, 900 + n, 900 + n) for n, d in enumerate(dates))
+
+
+def release_key(hospital_id: int, day: date) -> bytes:
+    """A release key, as the vault would derive it."""
+    return sha256(f"{hospital_id} {day}".encode()).digest()
 
 
 def request(
@@ -160,6 +167,7 @@ class Ledger:
             dict(self.earlier),
             self.policy,
             self.checks_names,
+            release_key,
         )
 
     def _taken(self, session_id: int) -> int:
@@ -197,6 +205,8 @@ class Ledger:
                 self.records.append(Record(*body))
                 self.earlier[wanted.scope] = EarlierUse(*body, "booked", len(self.records))
                 return len(self.records)
+            case BeforeOwnMoment():
+                return decision
             case Refused(reason, retry_from, visit_from):
                 use = EarlierUse(*body, reason.value, None, retry_from, visit_from)
                 self.earlier[wanted.scope] = use

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
+from fractions import Fraction
 from functools import cache
+from hashlib import sha256
+from math import floor
 
-from guahao.rules.kernel.facts import BookingFacts, BookingRequest, CountedAppointment
-from guahao.rules.kernel.limits import HospitalRules, Policy
+from guahao.rules.kernel.facts import (
+    BookingFacts,
+    BookingRequest,
+    CountedAppointment,
+    PatientFacts,
+    SessionFacts,
+)
+from guahao.rules.kernel.limits import CITY_TIME, HospitalRules, Policy
 
 # The contract: the first that applies is the answer.
 ORDER = (
@@ -28,6 +38,7 @@ ORDER = (
     "three_month_limit",
     "sold_out",
 )
+SPREAD = 10, 30  # seconds after a release in which accounts come to their moments
 TOO_EARLY = ("beyond_horizon", "not_released")
 
 
@@ -76,6 +87,38 @@ def date_reasons(visit: date, at: datetime, rules: HospitalRules, policy: Policy
         and at.time() < rules.release_time,
     }
     return {reason for reason, does in applies.items() if does}
+
+
+def own_moment(
+    facts: BookingFacts, session: SessionFacts, person: PatientFacts, at: datetime
+) -> datetime | None:
+    """The person's moment where the visit date was released today or just before midnight."""
+    if not facts.policy.personal_release or facts.release_key is None:
+        return None
+    for day in (at.date(), at.date() - timedelta(days=1)):
+        release = datetime.combine(day, session.rules.release_time, CITY_TIME)
+        before = last_open(day - timedelta(days=1), session.rules, facts.policy)
+        is_new = before < session.visit_date <= last_open(day, session.rules, facts.policy)
+        first, last = (release + timedelta(seconds=seconds) for seconds in SPREAD)
+        last += timedelta(milliseconds=1)
+        if not (is_new and release <= at < last):
+            continue
+        if date_reasons(session.visit_date, last, session.rules, facts.policy):
+            return None  # nobody has a moment where the last would come too late
+        key = facts.release_key(session.hospital_id, day)
+        number = person.id if person.account_id is None else person.account_id
+        whose = (b"patient " if person.account_id is None else b"") + number.to_bytes(8)
+        part = Fraction(int.from_bytes(hmac.new(key, whose, sha256).digest()[:8]), 2**64)
+        return first + timedelta(milliseconds=floor(20_000 * part) + 1)
+    return None
+
+
+def own_moment_reasons(
+    facts: BookingFacts, session: SessionFacts, person: PatientFacts | None, at: datetime
+) -> set[str]:
+    """Why the person is too early, if they are."""
+    moment = None if person is None else own_moment(facts, session, person, at)
+    return {"not_released"} if moment is not None and at < moment else set()
 
 
 def windows_of_days(visit: date, days: int) -> list[set[date]]:
@@ -150,6 +193,7 @@ def reasons(facts: BookingFacts, request: BookingRequest) -> set[str]:
     if session.booked >= session.capacity:
         found.add("sold_out")
     found |= date_reasons(session.visit_date, request.at, session.rules, facts.policy)
+    found |= own_moment_reasons(facts, session, person, request.at)
     place = (session.hospital_id, session.department_id)
     counted = person.counted if person else ()
     return found | limit_reasons(place, session.visit_date, counted, facts.policy)

@@ -23,6 +23,12 @@ dates = st.dates(date(2026, 11, 1), date(2028, 12, 31)) | st.builds(
 clocks = st.sampled_from(
     [time(0), time(7, 59, 59, 999999), time(8), time(14, 59, 59, 999999), time(15), LAST_MOMENT]
 )
+# Within the half minute after a release: at 00:00, 08:00, 15:00 or just before midnight.
+just_after = st.builds(
+    lambda hour, second: time(hour, 0, second),
+    st.sampled_from([0, 8, 15]),
+    st.integers(0, 31),
+)
 moments = st.builds(lambda d, c: datetime.combine(d, c, CITY_TIME), dates, clocks)
 
 
@@ -46,6 +52,7 @@ policies = st.just(Policy()) | st.builds(
     second_suspension_months=number(6, 0, 14),
     unchecked_live_bookings=number(1, 0, 3),
     unchecked_may_book_experts=st.booleans(),
+    personal_release=st.booleans(),
 )
 hospital_rules = st.just(HospitalRules()) | st.builds(
     HospitalRules,
@@ -131,7 +138,9 @@ def booking_requests(
     draw: st.DrawFn, today: date, session_ids: int, person_ids: int
 ) -> BookingRequest:
     """A request of today or the next two days; keys meet, and some ids name nothing."""
-    at = datetime.combine(today + timedelta(days=draw(st.integers(0, 2))), draw(clocks), CITY_TIME)
+    at = datetime.combine(
+        today + timedelta(days=draw(st.integers(0, 2))), draw(clocks | just_after), CITY_TIME
+    )
     return BookingRequest(
         actor=draw(st.sampled_from([OWNER] * 5 + [AGENT] * 2 + [STRANGER])),
         key=draw(st.sampled_from("abcdefghij")),

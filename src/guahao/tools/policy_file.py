@@ -26,6 +26,7 @@ _TYPES: dict[str, Any] = {
     "unchecked_may_book_experts": bool,
     "draw_returned_places": bool,
     "long_waits_percent": Annotated[int, Meta(ge=0, le=100)],
+    "personal_release": bool,
     "checked_only": bool,
     "cancel_channels": frozenset[Literal["agent", "patient"]],
     "cycle_days": Annotated[int, Meta(ge=1, le=92)] | None,

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 
 from babel.dates import format_date
@@ -76,6 +76,14 @@ def say_moment(moment: datetime, language: Language) -> str:
         return day
     clock = local.time().isoformat("minutes")
     return f"{clock} on {day}" if language == "en" else f"{day} {clock}"
+
+
+def say_second(moment: datetime) -> str:
+    """Write the city's clock to the second, rounded up: from then on the moment has come."""
+    local = moment.astimezone(CITY_TIME)
+    if local.microsecond:
+        local = local.replace(microsecond=0) + timedelta(seconds=1)
+    return local.time().isoformat("seconds")
 
 
 def say_visit(

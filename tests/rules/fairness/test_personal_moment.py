@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guahao.rules.fairness.personal_moment import opens_for
+from guahao.rules.fairness.personal_moment import opens_for, opens_for_person
 from guahao.rules.kernel.limits import CITY_TIME
 
 RELEASE = datetime(2026, 12, 1, 7, tzinfo=CITY_TIME)
@@ -26,8 +26,43 @@ def test_it_is_another_each_day_and_at_each_hospital() -> None:
     assert opens_for(1, RELEASE, KEY) != opens_for(2, RELEASE, KEY)
 
 
-def test_the_moments_of_a_city_are_spread_evenly() -> None:
-    moments = [(opens_for(n, RELEASE, KEY) - RELEASE).total_seconds() for n in range(1, 20_001)]
-    seconds = [sum(10 + s <= moment < 11 + s for moment in moments) for s in range(20)]
-    assert min(seconds) > 850
-    assert max(seconds) < 1150
+def test_a_person_is_no_account_of_the_same_number() -> None:
+    differing = [
+        n for n in range(1, 200) if opens_for(n, RELEASE, KEY) != opens_for_person(n, RELEASE, KEY)
+    ]
+    assert len(differing) > 195
+
+
+def chi_square(counts: list[int]) -> float:
+    expected = sum(counts) / len(counts)
+    return sum((count - expected) ** 2 / expected for count in counts)
+
+
+def seconds_after(account: int, key: bytes) -> float:
+    return (opens_for(account, RELEASE, key) - RELEASE).total_seconds()
+
+
+def test_moments_are_uniform_over_the_twenty_seconds() -> None:
+    """χ² over 100 bins and 10⁵ accounts; 149.4 is exceeded once in a thousand by chance."""
+    counts = [0] * 100
+    for account in range(1, 100_001):
+        counts[min(int((seconds_after(account, KEY) - 10) * 5), 99)] += 1
+    assert chi_square(counts) < 149.4
+
+
+def test_control_a_hash_that_is_not_uniform_is_noticed() -> None:
+    counts = [0] * 100
+    for account in range(1, 100_001):
+        counts[int((seconds_after(account, KEY) - 10) ** 2 / 4 % 100)] += 1
+    assert chi_square(counts) > 149.4
+
+
+def test_who_was_early_yesterday_is_no_earlier_today() -> None:
+    """Independent across days and hospitals: a table of 10 × 10 fields, 81 degrees of freedom."""
+    fields = [0] * 100
+    for account in range(1, 20_001):
+        first, second = (
+            min(int((seconds_after(account, key) - 10) / 2), 9) for key in (KEY, b"j" * 32)
+        )
+        fields[10 * first + second] += 1
+    assert chi_square(fields) < 149.4

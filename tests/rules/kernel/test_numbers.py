@@ -43,7 +43,12 @@ def test_the_city_s_numbers_unless_it_sets_others() -> None:
         declines_before_pause=3,
         pause_days=30,
         long_waits_percent=20,
+        personal_release=False,
     )
+
+
+def test_a_new_city_gives_each_account_a_moment_of_its_own() -> None:
+    assert Policy(personal_release=True) == limits.NEW_CITY
 
 
 def test_a_hospital_s_rules_unless_it_sets_others() -> None:

@@ -52,6 +52,8 @@ def _allowed(
         {patient.id: patient},
         policy=policy,
         checks_names=platform.checks_names,
+        # So that nothing is offered that the desk would still refuse until the account's moment.
+        release_key=platform.vault.release_key,
     )
     actor = Actor("account", patient.account_id)
     request = BookingRequest(actor, "", patient.id, session.id, "web", tx.now)

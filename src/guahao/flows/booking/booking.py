@@ -13,6 +13,7 @@ from guahao.rules.kernel.facts import Actor, BookingFacts, BookingRequest, Earli
 from guahao.rules.kernel.limits import CODE_DIGITS, Policy, add_months
 from guahao.rules.kernel.outcomes import (
     Accepted,
+    BeforeOwnMoment,
     Decision,
     KeyMismatch,
     Refusal,
@@ -77,6 +78,7 @@ async def book_batch(
             loaded.earlier,
             policy,
             platform.checks_names,
+            platform.vault.release_key,
         )
         decisions = decide_batch(facts, requests)
         made = _new_appointments(requests, decisions, loaded)
@@ -152,7 +154,8 @@ async def _store(
 ) -> None:
     decided: list[tuple[BookingRequest, int | Refused[Refusal]]] = []
     for index, (request, decision) in enumerate(zip(requests, decisions, strict=True)):
-        if isinstance(decision, Refused):
+        # A request before the account's own moment leaves nothing: its key books later.
+        if isinstance(decision, Refused) and not isinstance(decision, BeforeOwnMoment):
             decided.append((request, decision))
         elif index in made:
             decided.append((request, made[index].id))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
+from guahao.rules.fairness.personal_moment import before_own_moment
 from guahao.rules.kernel.facts import (
     BookingFacts,
     BookingRequest,
@@ -25,6 +26,7 @@ from guahao.rules.kernel.limits import (
 )
 from guahao.rules.kernel.outcomes import (
     Accepted,
+    BeforeOwnMoment,
     Decision,
     KeyMismatch,
     Refusal,
@@ -65,8 +67,10 @@ class Batch:
         repeated = self._repeated(request)
         if repeated is not None:
             return repeated
-        self.keys[request.scope] = index
         refused = self.refusal(request)
+        if isinstance(refused, BeforeOwnMoment):
+            return refused  # its key stays unused
+        self.keys[request.scope] = index
         if refused is not None:
             return refused
         self.take(request)
@@ -99,6 +103,7 @@ class Batch:
         return (
             _stopped(session)
             or date_refusal(session.visit_date, request.at, session.rules, policy)
+            or (None if is_drawn else self._before_own_moment(session, patient, request))
             or _restricted(request, patient)
             or _document_ended(session, patient)
             or self._unchecked(session, patient)
@@ -106,6 +111,12 @@ class Batch:
             or limit_refusal(session, self._counted_of(patient), request.at, policy)
             or (None if is_drawn else self._sold_out(session))
         )
+
+    def _before_own_moment(
+        self, session: SessionFacts, patient: PatientFacts, request: BookingRequest
+    ) -> BeforeOwnMoment | None:
+        facts = self.facts
+        return before_own_moment(session, patient, request.at, facts.policy, facts.release_key)
 
     def _unchecked(self, session: SessionFacts, patient: PatientFacts) -> Refused[Refusal] | None:
         """Refuse an unchecked person beyond what the policy and the hospital allow."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -107,6 +107,10 @@ class EarlierUse:
     visit_from: date | None = None
 
 
+# Derives the secret key of a hospital's release on a day.
+ReleaseKey = Callable[[int, date], bytes]
+
+
 @dataclass(frozen=True, slots=True)
 class BookingFacts:
     """The facts of a batch, read after its locks were acquired."""
@@ -116,6 +120,7 @@ class BookingFacts:
     earlier: Mapping[KeyScope, EarlierUse] = field(default_factory=dict)
     policy: Policy = field(default_factory=Policy)
     checks_names: bool = False  # whether a real-name verifier is configured
+    release_key: ReleaseKey | None = None  # None: nobody has a personal release moment
 
 
 @dataclass(frozen=True, slots=True)

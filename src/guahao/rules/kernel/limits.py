@@ -48,6 +48,11 @@ class Policy:
     declines_before_pause: int = 3  # within 90 days; new applications then pause
     pause_days: int = 30
     long_waits_percent: int = 20  # of a draw's places, for applications that lost five draws
+    # Each account books newly open dates from a moment of its own (rules/fairness).
+    personal_release: bool = False
+
+
+NEW_CITY = Policy(personal_release=True)  # until it decides on a policy of its own
 
 
 @dataclass(frozen=True, slots=True)

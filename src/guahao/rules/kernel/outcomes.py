@@ -73,6 +73,17 @@ class Refused(Generic[Reason_co]):
 
 
 @dataclass(frozen=True, slots=True)
+class BeforeOwnMoment(Refused[Refusal]):
+    """Refused until the account's personal release moment, `retry_from` (FAIRNESS.md).
+
+    Unlike other refusals it is not stored under its idempotency key: the same request books
+    from that moment on (docs/decisions/0042).
+    """
+
+    reason: Refusal = Refusal.NOT_RELEASED
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """Success without a result."""
 

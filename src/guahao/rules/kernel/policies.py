@@ -81,6 +81,11 @@ class DatedPolicies:
         return now if channels == now.cancel_channels else replace(now, cancel_channels=channels)
 
 
+def without_fair_release(policy: Policy) -> Policy:
+    """Return the policy as cities had it before there was a fair release."""
+    return replace(policy, personal_release=False, draw_returned_places=False)
+
+
 def out_of_bounds(policy: Policy) -> list[str]:
     """Return the names of the numbers that are out of bounds."""
     return [

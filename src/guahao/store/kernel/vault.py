@@ -7,6 +7,8 @@ import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -58,6 +60,14 @@ class Vault:
         """Return a 32-byte key for another purpose, such as tokens."""
         return _derived(self._secret_key, f"for {purpose}")
 
+    def release_key(self, hospital_id: int, day: date) -> bytes:
+        """Return the key of a hospital's release on a day: it sets the personal moments.
+
+        Of the current secret key: a restart with another key changes the moments of a release
+        that is under way (docs/OPERATING.md).
+        """
+        return self.key_for(f"release of hospital {hospital_id} on {day.isoformat()}")
+
     def seal(self, table: str, column: str, row: int, text: str) -> bytes:
         """Encrypt `text` for this table, column and row."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
@@ -103,6 +113,7 @@ def _index(key: _Key, purpose: str, text: str) -> bytes:
     return hmac.digest(key.index_key, f"{purpose}\0{text}".encode(), "sha256")
 
 
+@lru_cache(maxsize=1024)  # within the half minute after a release, a key for each request
 def _derived(secret_key: str, purpose: str) -> bytes:
     return HKDF(SHA256(), 32, salt=None, info=f"guahao {purpose}".encode()).derive(
         secret_key.encode()

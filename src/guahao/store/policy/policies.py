@@ -38,6 +38,15 @@ class PolicyEntry:
     decided_at: datetime
 
 
+async def days(tx: Tx) -> tuple[date, bool]:
+    """Return the last day closed, and whether the city began with the fair release.
+
+    A city that worked before there was a fair release began without (docs/decisions/0042).
+    """
+    [[day, fair]] = await tx.rows("SELECT closed_until, begun_fair FROM policy_days")
+    return date.fromisoformat(str(day)), bool(fair)
+
+
 async def closed_until(tx: Tx) -> date:
     """Return the last day for which a process has read the policy: none begins on it any more."""
     [[day]] = await tx.rows("SELECT closed_until FROM policy_days")

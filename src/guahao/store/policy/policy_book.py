@@ -16,7 +16,7 @@ import psycopg
 import structlog
 
 from guahao.rules.kernel.limits import Policy
-from guahao.rules.kernel.policies import DatedPolicies
+from guahao.rules.kernel.policies import DatedPolicies, without_fair_release
 from guahao.store.kernel.db import Database, Tx
 from guahao.store.policy import policies as store
 
@@ -37,11 +37,13 @@ class PolicyBook:
         if today <= self._read_until:
             return self.known
         async with tx.as_platform():
-            closed = await store.closed_until(tx) >= today
+            closed_until, begun_fair = await store.days(tx)
+            closed = closed_until >= today
             if not closed:
                 await store.close(tx, today)
             rows = tuple(await store.begun(tx, today))
-        self.known = DatedPolicies(self.known.first, rows)
+        first = self.known.first if begun_fair else without_fair_release(self.known.first)
+        self.known = DatedPolicies(first, rows)
         if closed:  # by a transaction that is committed; ours may still be rolled back
             self._read_until = today
         return self.known

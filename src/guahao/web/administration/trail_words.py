@@ -146,6 +146,7 @@ FIELDS = {
     "declines_before_pause": Words("暂停登记前的放弃次数"),
     "pause_days": Words("暂停登记天数"),
     "long_waits_percent": Words("久候者的号的百分比"),
+    "personal_release": Words("个人放号时刻"),
     "until": Words("截止"),
     "url": Words("通知地址"),
     "verified": Words("核实通过"),

@@ -18,7 +18,7 @@ from guahao.rules.attendance.pickup import pickup_deadline
 from guahao.rules.booking.cancelling import cancel_deadline
 from guahao.rules.call_centre.callers import RegisterRefusal
 from guahao.rules.call_centre.calls import CallRefusal
-from guahao.rules.kernel.outcomes import KeyMismatch, Refusal, Refused
+from guahao.rules.kernel.outcomes import BeforeOwnMoment, KeyMismatch, Refusal, Refused
 from guahao.rules.kernel.text import NameFault
 from guahao.rules.people.consent import NOTICE_VERSION, Consent
 from guahao.rules.people.identity import masked_name, valid_phone
@@ -171,6 +171,8 @@ async def _book(page: StaffPage) -> ASGIApp:
     match answer:
         case AppointmentView():
             return await _booked(page, call_id, answer)
+        case BeforeOwnMoment():
+            return await _refused(page, call_id, patients, session, patient_id, answer)
         case Refused(reason, retry_from, visit_from):
             match reason:
                 case Refusal():

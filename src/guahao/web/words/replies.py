@@ -13,7 +13,7 @@ from datetime import date, datetime
 from functools import lru_cache
 
 from guahao.rules.kernel.limits import Policy
-from guahao.rules.kernel.outcomes import CancelRefusal, Refusal, Refused
+from guahao.rules.kernel.outcomes import BeforeOwnMoment, CancelRefusal, Refusal, Refused
 from guahao.rules.kernel.text import NameFault
 from guahao.rules.people.registering import PatientRefusal
 from guahao.rules.people.removing import RemoveRefusal
@@ -24,8 +24,10 @@ from guahao.web.words.replies_hospital import HOSPITAL_REPLIES
 from guahao.web.words.replies_log_ins import LOG_IN_REPLIES
 from guahao.web.words.reply import Reply
 from guahao.words.catalogue import Language
-from guahao.words.dates import say_date, say_moment
+from guahao.words.dates import say_date, say_moment, say_second
 from guahao.words.text import Words
+
+_OWN_MOMENT = "own_moment"  # not released yet for this account, but for the earliest
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,10 @@ class Replies:
 
     def refused(self, refused: Refused[Refusal], language: Language) -> Problem:
         """Return the problem of a refused booking, with the time from which it would be allowed."""
+        if isinstance(refused, BeforeOwnMoment):
+            # The contract's code, with a sentence that names the second.
+            problem = self.problem(_OWN_MOMENT, language, retry_from=refused.retry_from)
+            return replace(problem, code=refused.reason.value)
         return self.problem(
             refused.reason.value,
             language,
@@ -82,6 +88,8 @@ class Replies:
         """Return the problem of an outcome's code. `deadline` only appears in the sentence."""
         reply = REPLIES[code]
         when = _when(retry_from or deadline, visit_from, language)
+        if code == _OWN_MOMENT and retry_from is not None:
+            when = say_second(retry_from)
         words = reply.dated if when and reply.dated else reply.detail
         facts = {
             **_numbers(self._policy()),
@@ -163,6 +171,15 @@ _BOOKING: dict[str, Reply] = {
         Words("尚未放号"),
         Words("该日期的号今天还没有放出。请稍后再约，或选择更早的日期。"),
         Words("该日期的号将于{when}放出。请届时再约，或选择更早的日期。"),
+    ),
+    _OWN_MOMENT: Reply(
+        409,
+        Words("还没到您的预约时刻"),
+        Words("该日期的号刚刚放出，每个账户有自己的预约时刻。请稍后再约。"),
+        Words(
+            "该日期的号刚刚放出，这个账户从{when}起可以预约。请到时再提交一次；"
+            "提前提交、多次提交，时刻都不会变。"
+        ),
     ),
     Refusal.ACCOUNT_RESTRICTED: Reply(
         409,

@@ -31,6 +31,7 @@ from guahao.web.staff import Act, StaffPage, StaffRoute, confirmed
 _ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
 POLICY_PATH = "/staff/policy"
 _TIMES = ("quiet_from", "quiet_until")
+_SWITCHES = ("unchecked_may_book_experts", "draw_returned_places", "personal_release")
 _NOON = time(12, 0)
 _UNREADABLE = -1  # out of every number's bounds
 
@@ -74,15 +75,13 @@ def _as_form(found: PolicyOverview) -> dict[str, str]:
     numbers = {name: str(getattr(found.today, name)) for name in POLICY_BOUNDS}
     times = {name: f"{getattr(found.today, name):%H:%M}" for name in _TIMES}
     by_patient = "yes" if "patient" in found.today.cancel_channels else "no"
-    experts = "yes" if found.today.unchecked_may_book_experts else "no"
-    draws = "yes" if found.today.draw_returned_places else "no"
+    switches = {name: "yes" if getattr(found.today, name) else "no" for name in _SWITCHES}
     first_day = found.earliest.isoformat()
     return {
         **numbers,
         **times,
         "patient_may_cancel": by_patient,
-        "unchecked_may_book_experts": experts,
-        "draw_returned_places": draws,
+        **switches,
         "holds_from": first_day,
     }
 
@@ -100,6 +99,7 @@ def read_policy(form: dict[str, str]) -> tuple[date | None, Policy]:
         Policy(cancel_channels=frozenset(channels)),
         unchecked_may_book_experts=form.get("unchecked_may_book_experts") == "yes",
         draw_returned_places=form.get("draw_returned_places", "yes") == "yes",
+        personal_release=form.get("personal_release") == "yes",
         **numbers,  # type: ignore[arg-type]
         quiet_from=_time(form.get("quiet_from", f"{Policy().quiet_from:%H:%M}")),
         quiet_until=_time(form.get("quiet_until", f"{Policy().quiet_until:%H:%M}")),
@@ -226,6 +226,7 @@ def number_words(page: StaffPage) -> dict[str, str]:
         "declines_before_pause": page.say("90天内放弃几次抽中的号就暂停登记"),
         "pause_days": page.say("暂停登记几天"),
         "long_waits_percent": page.say("抽签中留给久候者的号，最多百分之几"),
+        "personal_release": page.say("放号时每个账户有自己的预约时刻"),
     }
 
 
@@ -246,6 +247,8 @@ def _said(page: StaffPage, policy: Policy, name: str) -> str:
         return page.say("能") if policy.unchecked_may_book_experts else page.say("不能")
     if name == "draw_returned_places":
         return page.say("抽签") if policy.draw_returned_places else page.say("先到先得")
+    if name == "personal_release":
+        return page.say("是") if policy.personal_release else page.say("否")
     if name in _TIMES:
         return f"{getattr(policy, name):%H:%M}"
     return str(getattr(policy, name))
