@@ -15,6 +15,7 @@ CREATE TRIGGER policies_are_history BEFORE INSERT OR DELETE OR UPDATE OF
     FOR EACH ROW EXECUTE FUNCTION refuse_past_policy();
 
 -- Until its first policy a city follows the platform's own numbers. A city that has worked before
--- this existed keeps those that it knows; a new one begins with the fair release. blocks: one row.
+-- this existed keeps those that it knows; a new one begins with the fair release.
 ALTER TABLE policy_days ADD COLUMN begun_fair boolean NOT NULL DEFAULT true;
+-- blocks: a single row.
 UPDATE policy_days SET begun_fair = false WHERE closed_until > '2001-01-01';
