@@ -22,7 +22,7 @@ from tests.rules.helpers import (
 )
 
 from guahao.rules.booking.booking import decide_batch
-from guahao.rules.fairness.personal_moment import opens_for, opens_for_person
+from guahao.rules.booking.personal_moment import opens_for, opens_for_person
 from guahao.rules.kernel.facts import (
     Actor,
     BookingFacts,

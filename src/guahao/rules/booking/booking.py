@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
-from guahao.rules.fairness.personal_moment import before_own_moment
+from guahao.rules.booking.personal_moment import before_own_moment
 from guahao.rules.kernel.facts import (
     BookingFacts,
     BookingRequest,

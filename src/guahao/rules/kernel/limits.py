@@ -48,7 +48,7 @@ class Policy:
     declines_before_pause: int = 3  # within 90 days; new applications then pause
     pause_days: int = 30
     long_waits_percent: int = 20  # of a draw's places, for applications that lost five draws
-    # Each account books newly open dates from a moment of its own (rules/fairness).
+    # Each account books newly open dates from a moment of its own (rules/booking).
     personal_release: bool = False
 
 

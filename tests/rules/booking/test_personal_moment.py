@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guahao.rules.fairness.personal_moment import opens_for, opens_for_person
+from guahao.rules.booking.personal_moment import opens_for, opens_for_person
 from guahao.rules.kernel.limits import CITY_TIME
 
 RELEASE = datetime(2026, 12, 1, 7, tzinfo=CITY_TIME)
