@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
-from guahao.rules.fairness.personal_moment import opens_for
+from guahao.rules.booking.personal_moment import opens_for
 from guahao.rules.fairness.returning import DrawKind, applications_until
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.tools.bench.fairness import returning
