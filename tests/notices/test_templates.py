@@ -11,6 +11,7 @@ from guahao.notices.templates import Context, notice
 from guahao.rules.kernel.limits import CITY_TIME, HospitalRules, Policy
 from guahao.rules.kernel.policies import DatedPolicies
 from guahao.store.kernel.views import AppointmentView, PatientView, SessionView
+from guahao.store.messages.application_notices import ApplicationNotice
 from guahao.store.messages.messages import ClaimedMessage
 
 NOW = datetime(2026, 11, 30, 9, 0, tzinfo=CITY_TIME)
@@ -47,7 +48,8 @@ def message(
     expires_at: datetime | None = None,
 ) -> ClaimedMessage:
     if appointment is not None:
-        appointment = replace(appointment, status="booked" if kind == "reminder" else kind)
+        stands = kind in ("reminder", "draw_won")
+        appointment = replace(appointment, status="booked" if stands else kind)
     to = "+8613800000001"
     return ClaimedMessage(1, kind, to, language, 1, NOW, expires_at, body, appointment, patient)
 
@@ -191,3 +193,67 @@ def test_a_gateway_gets_the_values_of_the_text_and_no_others() -> None:
 def test_a_name_cannot_bring_a_template_of_its_own() -> None:
     booked = replace(BOOKED, patient=replace(PATIENT, name="{code}"))
     assert "{code}预约成功" in (words(message("booked", appointment=booked)) or "")
+
+
+WON = replace(message("draw_won"), declinable_until=datetime(2026, 12, 1, 8, 0, tzinfo=CITY_TIME))
+
+
+def test_a_win_says_what_the_visit_needs_and_until_when_to_decline() -> None:
+    assert words(WON) == (
+        "【预约挂号】张三抽签抽中，已预约成功，识别码 0123 4567。"
+        "市第一医院 心血管内科（高血压）主任医师，12月3日 周四 上午 08:30-09:00。"
+        "就诊日11:00前持登记的有效证件原件、本短信和识别码到门诊楼一层取号，过时作废。"
+        "不去的，请在12月1日 周二 08:00前到“我的挂号”放弃，或拨打114，号会留给其他人。"
+    )
+    english = words(replace(WON, language="en")) or ""
+    assert "won a place in the draw and is booked, code 0123 4567" in english
+    assert "Decline before 08:00 on Tue 1 Dec under My registrations or call 114" in english
+
+
+def test_a_win_that_is_told_too_late_to_be_declined_says_how_to_cancel() -> None:
+    said = words(WON, datetime(2026, 12, 1, 8, 0, tzinfo=CITY_TIME)) or ""
+    assert "放弃" not in said
+    assert "退号请在12月1日 周二 15:00前拨打114。" in said
+
+
+def test_a_win_that_was_declined_before_its_message_is_not_told() -> None:
+    declined = replace(BOOKED, status="cancelled")
+    assert words(replace(WON, appointment=declined)) is None
+
+
+def application(kind: str, state: str, *names: str, language: str = "zh") -> ClaimedMessage:
+    days = (date(2026, 12, 1), date(2026, 12, 14))
+    about = ApplicationNotice(state, "市第一医院", "心血管内科", *days, names)
+    return replace(message(kind, appointment=None, language=language), application=about)
+
+
+def test_a_registered_application_says_what_happens_and_how_to_withdraw() -> None:
+    assert words(application("application_registered", "live", "张三", "李四")) == (
+        "【预约挂号】已为张三、李四登记候补：市第一医院 心血管内科，12月1日 周二至12月14日 周一。"
+        "有号时自动参加抽签，抽中即预约成功，识别码会发短信给您。要撤回或不是本人要求的，"
+        "请到“我的候补”办理或拨打114。"
+    )
+    english = application("application_registered", "live", "张三", "李四", language="en")
+    assert "registered for 张三, 李四: 市第一医院, 心血管内科" in (words(english) or "")
+    assert words(application("application_registered", "withdrawn", "张三")) is None
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        ("expired", "已结束：到期没有抽中。"),
+        ("suspended", "已结束：暂停预约期间不能抽签。"),
+        ("removed", "已结束：就诊人已不在原来的账户。"),
+    ],
+)
+def test_an_application_that_ended_says_why_and_what_to_do(state: str, reason: str) -> None:
+    said = words(application("application_ended", state, "张三")) or ""
+    assert reason in said
+    assert "需要时可再登记候补，或预约其他日期、其他医院" in said
+    assert words(application("application_ended", state, "张三", language="en")) not in (None, said)
+
+
+@pytest.mark.parametrize("state", ["live", "won", "withdrawn"])
+def test_nothing_is_said_of_an_application_that_did_not_end_without_a_place(state: str) -> None:
+    assert words(application("application_ended", state, "张三")) is None
+    assert words(application("application_ended", "expired")) is None  # nobody is left

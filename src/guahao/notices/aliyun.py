@@ -50,6 +50,9 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
     "suspended": ("patient", "until"),
     "excuse_withdrawn": _VISIT,
     "relieved": ("patient", "until"),
+    "draw_won": (*_VISIT, "code", "pickup_until", "pickup_place", "decline_until"),
+    "application_registered": ("patient", "hospital", "department", "from_date", "until_date"),
+    "application_ended": ("patient", "hospital", "department", "reason"),
 }
 ENGLISH = ".en"  # after a kind: its template in English
 LONGEST_VARIABLE = 35  # characters; the provider refuses more

@@ -48,8 +48,19 @@ _TOLD_OF = {
     "reminder": "booked",
     "excused": "no_show",
     "excuse_withdrawn": "no_show",
+    "draw_won": "booked",
 }  # a kind and its booking's status
-_PARTS = {"visit": ("hospital", "department", "clinic"), "cancel": ("cancel_until",)}
+_PARTS = {
+    "visit": ("hospital", "department", "clinic"),
+    "cancel": ("cancel_until",),
+    "decline": ("decline_until",),
+}
+# What became of an application that ended without a place, by its state.
+_ENDED = {
+    "expired": Words("到期没有抽中"),
+    "suspended": Words("暂停预约期间不能抽签"),
+    "removed": Words("就诊人已不在原来的账户"),
+}
 
 
 def notice(message: ClaimedMessage, context: Context) -> Notice | None:
@@ -75,6 +86,8 @@ def _facts(message: ClaimedMessage, context: Context, language: Language) -> dic
         return _suspended(message, context, language)
     if message.kind == "relieved":
         return _relieved(message, context, language)
+    if message.kind in ("application_registered", "application_ended"):
+        return _application(message, context, language)
     # Every other kind is the status that it tells of, or tells of a booking that stands.
     appointment = message.appointment
     status = _TOLD_OF.get(message.kind, message.kind)
@@ -84,7 +97,10 @@ def _facts(message: ClaimedMessage, context: Context, language: Language) -> dic
     until = pickup_deadline(session.visit_date, session.period, session.rules)
     if status == "booked" and context.now >= until:
         return None
-    return _visit(appointment, until, context, language)
+    facts = _visit(appointment, until, context, language)
+    if message.kind == "draw_won":
+        facts |= _declining(message, facts, context, language)
+    return facts
 
 
 def _otp(message: ClaimedMessage, hotline: str) -> dict[str, str] | None:
@@ -188,6 +204,39 @@ def _cancelling(
     return {"cancel": how, "cancel_until": until}
 
 
+def _declining(
+    message: ClaimedMessage, facts: Mapping[str, str], context: Context, language: Language
+) -> dict[str, str]:
+    """Until when a win may be declined; once that is over, how it is cancelled."""
+    until = message.declinable_until
+    if until is None or context.now >= until:
+        return {"decline": facts["cancel"], "decline_until": _OVER.of(language)}
+    moment = _moment(until.astimezone(CITY_TIME), language)
+    how = _DECLINE.of(language).format(until=moment, hotline=context.hotline)
+    return {"decline": how, "decline_until": moment}
+
+
+def _application(
+    message: ClaimedMessage, context: Context, language: Language
+) -> dict[str, str] | None:
+    """An application that stands, or that ended without a place."""
+    application = message.application
+    if application is None or not application.patients:
+        return None
+    facts = {
+        "patient": _NAMES_JOINED.of(language).join(application.patients),
+        "hospital": application.hospital_name,
+        "department": application.department_name,
+        "from_date": say_day(application.first_date, language),
+        "until_date": say_day(application.last_date, language),
+        "hotline": context.hotline,
+    }
+    if message.kind == "application_registered":
+        return facts if application.state == "live" else None
+    reason = _ENDED.get(application.state)
+    return None if reason is None else {**facts, "reason": reason.of(language)}
+
+
 def _clinic(session: SessionView, language: Language) -> str:
     if language == "en":
         names = (
@@ -281,7 +330,23 @@ TEMPLATES: Mapping[str, Words] = {
         "【预约挂号】爽约记录已更正或预约规则已放宽，{patient}的暂停预约已重新计算，"
         "{until}起可以预约，咨询请拨{hotline}。"
     ),
+    "draw_won": Words(
+        "【预约挂号】{patient}抽签抽中，已预约成功，识别码 {code}。{visit}，{date} {time}。"
+        "就诊日{pickup_until}前持登记的有效证件原件、本短信和识别码到{pickup_place}取号，"
+        "过时作废。{decline}"
+    ),
+    "application_registered": Words(
+        "【预约挂号】已为{patient}登记候补：{hospital} {department}，{from_date}至{until_date}。"
+        "有号时自动参加抽签，抽中即预约成功，识别码会发短信给您。要撤回或不是本人要求的，"
+        "请到“我的候补”办理或拨打{hotline}。"
+    ),
+    "application_ended": Words(
+        "【预约挂号】{patient}在{hospital} {department}的候补登记已结束：{reason}。"
+        "需要时可再登记候补，或预约其他日期、其他医院，咨询请拨打{hotline}。"
+    ),
 }
+_DECLINE = Words("不去的，请在{until}前到“我的挂号”放弃，或拨打{hotline}，号会留给其他人。")
+_NAMES_JOINED = Words("、", "names")
 _PICKUP_WINDOW = Words("医院挂号窗口")
 _CANCEL = {
     "phone": Words("退号请在{until}前拨打{hotline}。"),

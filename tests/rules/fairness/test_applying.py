@@ -328,7 +328,7 @@ _DECLINES = (moment("2026-01-01 12:00"), moment("2026-02-01 12:00"), moment("202
 def test_three_declines_in_ninety_days_pause(
     declined_at: tuple[datetime, ...], until: str | None
 ) -> None:
-    assert paused_until(declined_at) == (None if until is None else moment(until))
+    assert paused_until(declined_at, POLICY) == (None if until is None else moment(until))
 
 
 def test_a_pause_ends() -> None:

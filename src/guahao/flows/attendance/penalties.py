@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 
+from guahao.flows.fairness.applications import end_of_suspended
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.attendance.penalties import (
     is_attendance_known,
@@ -78,17 +79,20 @@ async def derive_suspensions(tx: Tx, platform: Platform, patient_ids: Sequence[i
     if not patient_ids:
         return []
     policies, today = await platform.policies.read(tx), tx.now.date()
-    lengthened, relieved = [], []
+    lengthened: dict[int, date] = {}
+    relieved = []
     for person in await store.no_shows_of(tx, patient_ids):
         until = suspended_until_by_date(person.no_shows, policies, today)
         if until == person.suspended_until:
             continue
         await store.set_suspended_until(tx, person.patient_id, until)
         if until is not None and until > max(today, person.suspended_until or until.min):
-            lengthened.append(person.patient_id)
+            lengthened[person.patient_id] = until
         elif person.suspended_until is not None and person.suspended_until > today:
             relieved.append(person.patient_id)
-    await messages.tell_patients(tx, "suspended", lengthened)
+    if lengthened:
+        await messages.tell_patients(tx, "suspended", list(lengthened))
+        await end_of_suspended(tx, lengthened)
     return relieved
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from guahao.flows.fairness.applications import end_of_patients
 from guahao.rules.attendance.pickup import pickup_deadline
 from guahao.store.booking import appointments
 from guahao.store.kernel.db import Tx
@@ -44,4 +45,5 @@ async def put_aside(tx: Tx, patient_id: int) -> PutAside:
         await messages.withdraw(tx, id)
     await messages.tell_patients(tx, "displaced", ids)
     await store.take_off_accounts(tx, ids)
+    await end_of_patients(tx, ids)
     return PutAside(accounts, cancelled)

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from hmac import compare_digest
 
+from guahao.flows.fairness.applications import end_of_patients
 from guahao.flows.kernel.acting import Acting, acting
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.log_ins import end_log_ins
@@ -372,6 +373,7 @@ async def _move(
     if slot is None or refusal is not None:
         return Refused(refusal or MoveRefusal.PHONE_FULL)
     await persons.put_on_account(tx, patient_id, new_id, slot)
+    await end_of_patients(tx, [patient_id])
     if by.hospital_id is not None:
         await persons.set_checked(tx, patient_id)
     if old_id is not None:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import date
 from functools import partial
 
+from guahao.flows.fairness.applications import end_of_patients
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.displacing import put_aside
 from guahao.identity_check.gateway import Verdict
@@ -214,6 +215,7 @@ async def _give_way(
         # A new row, also after an erasure: the pages and the copy of the data follow the row,
         # and an unchecked registration may be a stranger's.
         await registrations.merge_into(tx, old, new_id)
+        await end_of_patients(tx, [old.id])
         return partial(registrations.record_merge, tx, old, new_id, "registered_again")
     aside = await put_aside(tx, old.id)
     if decided is Registering.TAKE_OVER:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from guahao.flows.fairness.applications import end_of_patients
 from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.kernel.outcomes import Refused
@@ -28,6 +29,7 @@ async def remove_patient(
         if person is None or refusal is not None:
             return Refused(refusal or RemoveRefusal.NOT_YOURS)
         await persons.take_off_account(act.tx, patient_id)
+        await end_of_patients(act.tx, [patient_id])
         await act.record(
             "remove_patient",
             ("patient", patient_id),

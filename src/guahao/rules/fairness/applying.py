@@ -24,9 +24,6 @@ RANKED_MOST = 20  # sessions of one application
 APPLIED_A_DAY = 20  # applications of one account, so that registering and withdrawing has an end
 AHEAD = timedelta(days=14)  # beyond the dates that can be booked: one call covers two weeks
 DECLINED_WITHIN = timedelta(days=90)
-DECLINES_BEFORE_PAUSE = 3
-PAUSE_DAYS = 30
-LIVE_APPLICATIONS = 2
 NOTICE_HOURS = 24
 NOTICE_HOURS_MOST = 168
 ISO_WEEKDAYS = (1, 2, 3, 4, 5, 6, 7)
@@ -195,7 +192,7 @@ def decide_application(facts: ApplicationFacts, at: datetime) -> Refused[Applica
         or _of_document(applicants, wishes)
         or _unchecked(facts, applicants)
         or _suspended(applicants, wishes)
-        or _paused(applicants, at)
+        or _paused(applicants, policy, at)
         or _applied(facts, applicants)
     )
     return refusals or DONE
@@ -275,27 +272,27 @@ def is_suspended_beyond(suspended_until: date | None, wishes: Wishes) -> bool:
 
 
 def _paused(
-    applicants: Iterable[ApplicantFacts], at: datetime
+    applicants: Iterable[ApplicantFacts], policy: Policy, at: datetime
 ) -> Refused[ApplicationRefusal] | None:
-    ends = [paused_until(p.declined_at) for p in applicants]
+    ends = [paused_until(p.declined_at, policy) for p in applicants]
     until = max((moment for moment in ends if moment is not None), default=None)
     if until is None or at >= until:
         return None
     return Refused(ApplicationRefusal.APPLICATIONS_PAUSED, retry_from=until)
 
 
-def paused_until(declined_at: Iterable[datetime]) -> datetime | None:
+def paused_until(declined_at: Iterable[datetime], policy: Policy) -> datetime | None:
     """Return when the last pause of a person's applications ends; None if there was none.
 
     So many declines within 90 days begin a pause with the last of them.
     """
-    declines, count = sorted(declined_at), DECLINES_BEFORE_PAUSE
+    declines, count = sorted(declined_at), policy.declines_before_pause
     begins = [
         last
         for first, last in zip(declines, declines[count - 1 :], strict=False)
         if last - first < DECLINED_WITHIN
     ]
-    return begins[-1] + timedelta(days=PAUSE_DAYS) if begins else None
+    return begins[-1] + timedelta(days=policy.pause_days) if begins else None
 
 
 def _applied(
@@ -303,7 +300,7 @@ def _applied(
 ) -> Refused[ApplicationRefusal] | None:
     if any(facts.department_id in p.applied_for for p in applicants):
         return Refused(ApplicationRefusal.ALREADY_APPLIED)
-    if any(len(p.applied_for) >= LIVE_APPLICATIONS for p in applicants):
+    if any(len(p.applied_for) >= facts.policy.live_applications for p in applicants):
         return Refused(ApplicationRefusal.TOO_MANY_APPLICATIONS)
     if facts.applied_today >= APPLIED_A_DAY:
         return Refused(ApplicationRefusal.TOO_MANY_TODAY)

@@ -35,7 +35,8 @@ _URGENT_FIRST = "ORDER BY kind = 'stopped' DESC, visit_date NULLS LAST, id"
 _BY_PHONE_WITHIN = timedelta(days=7)
 # Whether a message about a booking is still true, by the booking's status.
 _STILL_TRUE = """
-    CASE {kind} WHEN 'reminder' THEN 'booked' WHEN 'excused' THEN 'no_show'
+    CASE {kind} WHEN 'reminder' THEN 'booked' WHEN 'draw_won' THEN 'booked'
+         WHEN 'excused' THEN 'no_show'
          WHEN 'excuse_withdrawn' THEN 'no_show' ELSE {kind} END = a.status
 """
 
@@ -46,7 +47,7 @@ async def make(tx: Tx) -> int:
     Only where the message is still true and the visit is not past. Return how many are new.
     """
     return await tx.do(
-        """
+        f"""
         INSERT INTO call_tasks (appointment_id, kind, message_id, visit_date, created_at,
                                 not_before)
         SELECT DISTINCT ON (a.id, m.kind) a.id, m.kind, m.id, a.visit_date, %(now)s, %(now)s
@@ -56,8 +57,9 @@ async def make(tx: Tx) -> int:
               SELECT b.message_id FROM stop_bookings b JOIN messages s ON s.id = b.message_id
               WHERE s.state = 'unknown') lost
         JOIN messages m ON m.id = lost.id
-        JOIN appointments a ON a.id = m.appointment_id AND a.status = m.kind
-        WHERE m.kind IN ('booked', 'cancelled', 'stopped') AND a.visit_date >= %(today)s
+        JOIN appointments a ON a.id = m.appointment_id AND ({_STILL_TRUE.format(kind="m.kind")})
+        WHERE m.kind IN ('booked', 'draw_won', 'cancelled', 'stopped')
+          AND a.visit_date >= %(today)s
           AND NOT EXISTS (SELECT FROM messages w WHERE w.beside_id = m.id
                           AND w.state IN ('submitted', 'delivered'))
         ORDER BY a.id, m.kind, m.id DESC

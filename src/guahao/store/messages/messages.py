@@ -26,6 +26,8 @@ from guahao.store.kernel.ids import next_id
 from guahao.store.kernel.queue import defer
 from guahao.store.kernel.vault import Vault, VaultError
 from guahao.store.kernel.views import AppointmentView, PatientView
+from guahao.store.messages import application_notices
+from guahao.store.messages.application_notices import ApplicationNotice
 from guahao.store.people import patients
 from guahao.store.people.accounts import open_phone
 
@@ -63,6 +65,8 @@ class ClaimedMessage:
     appointment: AppointmentView | None
     patient: PatientView | None
     channel: str = "sms"
+    declinable_until: datetime | None = None  # of a booking won in a draw
+    application: ApplicationNotice | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,8 +309,9 @@ async def _tell_by_wechat(tx: Tx, message_ids: Sequence[int]) -> None:
     rows = await tx.rows(
         """
         INSERT INTO messages (channel, beside_id, kind, account_id, patient_id, appointment_id,
-                              created_at, changed_at)
-        SELECT 'wechat', m.id, m.kind, m.account_id, m.patient_id, m.appointment_id, %s, %s
+                              application_id, created_at, changed_at)
+        SELECT 'wechat', m.id, m.kind, m.account_id, m.patient_id, m.appointment_id,
+               m.application_id, %s, %s
         FROM messages m JOIN wechat_users u ON u.account_id = m.account_id
         WHERE m.id = ANY(%s::bigint[]) AND m.channel = 'sms' AND u.follows IS NOT FALSE
         ORDER BY m.id
@@ -340,19 +345,27 @@ async def load(tx: Tx, vault: Vault, message_ids: Sequence[int]) -> Loaded:
 _LOAD = """
     SELECT m.id, m.kind, m.attempts, m.expires_at, m.appointment_id, m.patient_id,
            m.to_enc, m.body_enc, a.id, a.phone_enc, coalesce(m.language, a.language),
-           m.channel, m.created_at, u.id, u.openid_enc
+           m.channel, m.created_at, u.id, u.openid_enc, m.application_id, w.declinable_until
     FROM messages m
     LEFT JOIN accounts a ON a.id = m.account_id
     LEFT JOIN wechat_users u
         ON u.account_id = a.id AND m.channel = 'wechat' AND u.follows IS NOT FALSE
+    LEFT JOIN wins w ON m.kind = 'draw_won' AND w.appointment_id = m.appointment_id
     WHERE m.id = ANY(%s::bigint[]) ORDER BY m.id
 """
+
+
+_APPLICATION_ID = 15  # the column of a loaded row
 
 
 async def _opened(tx: Tx, vault: Vault, rows: Sequence[TupleRow]) -> list[ClaimedMessage]:
     appointments = await appointments_by_id(tx, vault, [row[4] for row in rows if row[4]])
     about = await patients.by_id(tx, vault, [row[5] for row in rows if row[5] and not row[4]])
-    return [_outgoing(vault, row, appointments, about) for row in rows]
+    of_applications = [row[0] for row in rows if row[_APPLICATION_ID] is not None]
+    applications = {}
+    if of_applications:
+        applications = await application_notices.of_messages(tx, vault, of_applications)
+    return [_outgoing(vault, row, appointments, about, applications) for row in rows]
 
 
 def _outgoing(
@@ -360,6 +373,7 @@ def _outgoing(
     row: TupleRow,
     appointments: Mapping[int, AppointmentView],
     about: Mapping[int, PatientView],
+    applications: Mapping[int, ApplicationNotice],
 ) -> ClaimedMessage:
     message_id, kind, attempts, expires_at, appointment_id, patient_id = row[:6]
     _, body_enc, _, _, language, channel, created_at = row[6:13]
@@ -368,14 +382,14 @@ def _outgoing(
     patient = appointment.patient if appointment else about.get(patient_id)
     return ClaimedMessage(
         *(message_id, kind, _recipient(vault, row), language, attempts, created_at, expires_at),
-        *(body, appointment, patient, channel),
+        *(body, appointment, patient, channel, row[-1], applications.get(message_id)),
     )
 
 
 def _recipient(vault: Vault, row: TupleRow) -> str | None:
     """Whom a loaded message goes to by its channel."""
     message_id, to_enc, account_id, phone_enc, channel = row[0], row[6], row[8], row[9], row[11]
-    user_id, openid_enc = row[13:]
+    user_id, openid_enc = row[13:_APPLICATION_ID]
     if channel == "wechat":
         return (
             None if user_id is None else vault.open("wechat_users", "openid", user_id, openid_enc)

@@ -239,6 +239,41 @@ async def appointment_rows(
     return [_without(row) | {"code": _opened(vault, "appointments", "code", row)} for row in rows]
 
 
+async def application_rows(tx: Tx, patient_ids: Sequence[int]) -> list[dict[str, Any]]:
+    """Return every application of the persons, with those of them who are its patients."""
+    return await _dicts(
+        tx,
+        """
+        SELECT a.id, array_agg(ap.patient_id ORDER BY ap.position) AS patient_ids,
+               h.name AS hospital, d.name AS department, a.title, a.specialty, a.periods,
+               a.iso_weekdays, a.first_date, a.last_date, a.ranked_sessions, a.may_split,
+               a.notice_hours, a.channel, a.state, a.lost, a.created_at, a.changed_at
+        FROM application_patients ap
+        JOIN applications a ON a.id = ap.application_id
+        JOIN hospitals h ON h.id = a.hospital_id
+        JOIN departments d ON d.id = a.department_id
+        WHERE ap.patient_id = ANY(%(ids)s) GROUP BY a.id, h.id, d.id ORDER BY a.id
+        """,
+        {"ids": list(patient_ids)},
+    )
+
+
+async def draw_rows(tx: Tx, patient_ids: Sequence[int]) -> list[dict[str, Any]]:
+    """Return how the persons' applications fared in draws, as long as the tickets are theirs."""
+    return await _dicts(
+        tx,
+        """
+        SELECT e.draw_id, e.application_id, encode(e.ticket, 'hex') AS ticket, w.draw_at,
+               e.choices, e.position, e.session, e.reasons
+        FROM draw_entries e JOIN draws w ON w.id = e.draw_id
+        WHERE e.application_id IN (SELECT application_id FROM application_patients
+                                   WHERE patient_id = ANY(%(ids)s))
+        ORDER BY e.draw_id, e.application_id
+        """,
+        {"ids": list(patient_ids)},
+    )
+
+
 async def excuse_rows(tx: Tx, vault: Vault, patient_ids: Sequence[int]) -> list[dict[str, Any]]:
     """Return excused no-shows of the persons, with the reasons."""
     rows = await _dicts(

@@ -96,6 +96,8 @@ def _kinds(page: StaffPage) -> dict[str, str]:
         "excuse_withdrawn": page.say("撤回申诉通知"),
         "suspended": page.say("暂停预约通知"),
         "relieved": page.say("放宽暂停通知"),
+        "draw_won": page.say("抽中通知未送达"),
+        "application_ended": page.say("候补结束通知"),
         "moved_away": page.say("就诊人转出通知"),
         "moved_here": page.say("就诊人转入通知"),
         "displaced": page.say("登记被取代通知"),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from guahao.flows.fairness.applications import end_of_patients
 from guahao.flows.kernel.acting import Acting, acting
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.log_ins import end_log_ins
@@ -121,6 +122,8 @@ async def export_in(
         "patients": await store.patient_rows(tx, vault, subject),
         "registered_by_others": await store.rows_of_others(tx, vault, subject),
         "appointments": await store.appointment_rows(tx, vault, ids),
+        "applications": await store.application_rows(tx, ids),
+        "draws": await store.draw_rows(tx, ids),
         "excused_no_shows": await store.excuse_rows(tx, vault, ids),
         "moves": await store.move_rows(tx, vault, ids),
         "account_reviews": []
@@ -163,6 +166,7 @@ async def erase_in(
         return Refused(refusal)
     account_id, registrations = subject.account_id, subject.registrations
     await erasing.erase_patients(tx, vault, registrations)
+    await end_of_patients(tx, registrations)
     if account_id is not None:
         await erasing.erase_account(tx, vault, account_id)
         await end_log_ins(tx, account_id, "staff")
