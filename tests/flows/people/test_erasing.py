@@ -40,18 +40,22 @@ from guahao.store.kernel.rotation import SEALED
 from guahao.store.kernel.views import PatientView
 
 PAGE = Path(__file__).parents[3] / "docs/PRIVACY.md"
-_ROW = re.compile(r"^\| `([a-z_]+)\.([a-z_]+)` \| .+ \| (erased|kept|expires) \| (.*?) ?\|$")
+_ROW = re.compile(r"^\| `([a-z_]+)\.([a-z0-9_]+)` \| .+ \| (erased|kept|expires) \| (.*?) ?\|$")
 # Words of the platform, names of hospitals and what staff publish: nothing of a citizen.
 _PLAIN = """
 account_reviews.decision accounts.language accounts.notice_version alembic_version.version_num
 announcements.body announcements.body_en announcements.title announcements.title_en
+applications.actor_kind applications.channel applications.iso_weekdays applications.periods
+applications.ranked_sessions applications.specialty applications.state applications.title
 appointments.channel appointments.status audit_trail.action audit_trail.detail
 audit_trail.subject_kind audit_trail.who_kind audit_trail.who_name backup_runs.detail
 backup_runs.kind backup_runs.outcome booking_requests.actor_kind booking_requests.outcome
 call_questions.asked call_tasks.kind call_tasks.outcome calls.found_by clinic_sessions.external_id
 clinic_sessions.period clinic_sessions.specialty clinic_sessions.title consents.door
 consents.given_by consents.notice_version departments.code departments.external_id departments.name
-departments.name_en departments.search_keys displaced_registrations.checked_by hospital_calls.call
+departments.name_en departments.search_keys displaced_registrations.checked_by draw_entries.choices
+draw_entries.patients draw_entries.reasons draws.kind draws.source_firsts draws.source_indexes
+draws.source_values draws.state fairness_log.line held_places.cause hospital_calls.call
 hospital_calls.client_id hospital_calls.request_id hospital_calls.why
 hospital_clients.certificate_thumbprint hospital_clients.client_id hospital_clients.name
 hospital_clients.scopes hospital_deliveries.error hospital_deliveries.kind hospital_events.kind
@@ -65,8 +69,9 @@ policies.reason policy_trials.in_force policy_trials.proposed policy_trials.resu
 privacy_requests.kind privacy_requests.state reconciliation_differences.cure
 reconciliation_differences.here reconciliation_differences.kind reconciliation_differences.order_no
 reconciliation_differences.settled_by reconciliation_differences.there reconciliations.sent_by
-staff.login staff.name staff.password_hash staff.role stops.client_id stops.period stops.title
-supply_import_rows.deed supply_import_rows.period supply_import_rows.sheet
+release_modes.decided_by release_modes.mode release_modes.reason release_modes.title
+replacement_offers.state staff.login staff.name staff.password_hash staff.role stops.client_id
+stops.period stops.title supply_import_rows.deed supply_import_rows.period supply_import_rows.sheet
 supply_import_rows.specialty supply_import_rows.title supply_imports.filename supply_imports.found
 supply_imports.state supply_imports.step supply_imports.who_kind supply_imports.who_name
 task_runs.error task_runs.name task_runs.seconds throttle_counts.scope timetables.period
