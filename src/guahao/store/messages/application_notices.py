@@ -58,4 +58,6 @@ async def of_messages(
         """,
         params,
     )
-    return {id: ApplicationNotice(*facts, tuple(names.get(id, ()))) for id, *facts in rows}
+    return {
+        row[0]: ApplicationNotice(*row[1:6], patients=tuple(names.get(row[0], ()))) for row in rows
+    }
