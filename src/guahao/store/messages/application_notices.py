@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from guahao.store.kernel.db import Tx
 from guahao.store.kernel.vault import Vault
@@ -47,9 +48,16 @@ async def of_messages(
     names: dict[int, list[str]] = {}
     for patient in patients:
         names.setdefault(patient.message_id, []).append(patient.open(vault).name)
-    rows = await tx.rows(
+
+    def notice(message_id: int, **facts: Any) -> tuple[int, ApplicationNotice]:
+        patients = tuple(names.get(message_id, ()))
+        return message_id, ApplicationNotice(patients=patients, **facts)
+
+    found = await tx.records(
+        notice,
         """
-        SELECT m.id, a.state, h.name, d.name, a.first_date, a.last_date
+        SELECT m.id AS message_id, a.state, h.name AS hospital_name, d.name AS department_name,
+               a.first_date, a.last_date
         FROM messages m
         JOIN applications a ON a.id = m.application_id
         JOIN hospitals h ON h.id = a.hospital_id
@@ -58,6 +66,4 @@ async def of_messages(
         """,
         params,
     )
-    return {
-        row[0]: ApplicationNotice(*row[1:6], patients=tuple(names.get(row[0], ()))) for row in rows
-    }
+    return dict(found)
