@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from hashlib import sha256
 
+from stdnum.cn import ric
+
 from guahao.rules.booking.booking import decide_batch
 from guahao.rules.kernel.facts import (
     Actor,
@@ -49,6 +51,11 @@ def clock(text: str) -> time:
 def moment(text: str) -> datetime:
     """A moment on the city's clock, such as 2026-03-02 14:59:59.999999."""
     return datetime.fromisoformat(text).replace(tzinfo=CITY_TIME)
+
+
+def numbered(body: str) -> str:
+    """The first 17 digits of a resident ID with their check digit."""
+    return body + str(ric.calc_check_digit(body + "0"))
 
 
 NOW = moment("2026-03-02 10:00")

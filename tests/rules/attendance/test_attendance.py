@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from tests.supply import at
+from tests.rules.helpers import moment
 
 from guahao.rules.attendance.attendance import AttendanceRefusal, decide_attendance
 from guahao.rules.kernel.facts import AppointmentFacts
@@ -15,7 +15,7 @@ DAY = date(2026, 12, 3)
 
 
 @pytest.mark.parametrize(
-    ("status", "seen", "moment", "outcome"),
+    ("status", "seen", "when", "outcome"),
     [
         ("booked", True, "2026-12-02T23:59", AttendanceRefusal.TOO_EARLY),
         ("booked", True, "2026-12-03T00:00", "picked_up"),
@@ -35,7 +35,7 @@ DAY = date(2026, 12, 3)
     ],
 )
 def test_what_a_report_of_attendance_does(
-    status: str, seen: bool, moment: str, outcome: str | AttendanceRefusal | None
+    status: str, seen: bool, when: str, outcome: str | AttendanceRefusal | None
 ) -> None:
     facts = AppointmentFacts(status, 1, DAY, "morning", HospitalRules())
-    assert decide_attendance(facts, seen, at(moment)) == outcome
+    assert decide_attendance(facts, seen, moment(when)) == outcome

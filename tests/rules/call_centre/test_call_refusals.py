@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
-from tests.supply import at
+from tests.rules.helpers import moment
 
 from guahao.rules.call_centre.calls import (
     ATTEMPTS_A_DAY,
@@ -35,7 +35,7 @@ from guahao.rules.kernel.facts import AppointmentFacts
 from guahao.rules.kernel.limits import HospitalRules, Policy
 from guahao.rules.kernel.outcomes import CancelRefusal
 
-NOW = at("2026-11-30 09:00")
+NOW = moment("2026-11-30 09:00")
 STRANGER = CallFacts(opened_at=NOW, ended_at=None, verified_at=None)
 CALLER = CallFacts(opened_at=NOW, ended_at=None, verified_at=NOW)
 ENDED = CallFacts(opened_at=NOW, ended_at=NOW, verified_at=NOW)

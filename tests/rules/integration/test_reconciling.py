@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.supply import at
+from tests.rules.helpers import moment
 
 from guahao.rules.integration.reconciling import (
     STATUSES,
@@ -22,7 +22,7 @@ from guahao.rules.integration.reconciling import (
 )
 
 DAY = date(2026, 12, 3)
-MADE = at("2026-12-02T02:00")
+MADE = moment("2026-12-02T02:00")
 OURS = Ours("0000005017", "booked", DAY, "morning", "S1", b"wang", MADE - timedelta(hours=9))
 THEIRS = Theirs("0000005017", "booked", DAY, "morning", "S1", b"wang")
 OVER = ("cancelled", "stopped")

@@ -43,6 +43,29 @@ def test_the_policy_of_the_day_says_when() -> None:
     assert quiet_until(at("06:00"), late) is None
 
 
+@pytest.mark.parametrize(
+    ("begin", "end", "now", "until"),
+    [
+        ("00:00", "06:00", "00:00", at("06:00")),
+        ("00:00", "06:00", "05:59:59", at("06:00")),
+        ("00:00", "06:00", "06:00", None),
+        ("01:00", "06:00", "00:59", None),
+        ("07:00", "07:00", "06:59", None),
+        ("07:00", "07:00", "07:00", None),
+        ("07:00", "07:00", "07:01", None),
+    ],
+)
+def test_quiet_hours_may_lie_within_a_day_or_be_none(
+    begin: str, end: str, now: str, until: datetime | None
+) -> None:
+    policy = Policy(quiet_from=time.fromisoformat(begin), quiet_until=time.fromisoformat(end))
+    assert quiet_until(at(now), policy) == until
+
+
+def test_soon_is_twelve_hours() -> None:
+    assert timedelta(hours=12) == SOON
+
+
 def test_what_expires_goes_now() -> None:
     assert held_until([at("22:00")], LAW, expires_at=at("22:05")) is None
     # Also a code that still serves when the quiet hours end: somebody waits for it now.
@@ -77,11 +100,16 @@ def test_a_message_goes_only_where_it_may_at_every_moment_that_it_may_be() -> No
 
 
 @pytest.mark.parametrize(
-    ("period", "starts_at", "hour"),
-    [("morning", None, 8), ("afternoon", None, 13), ("morning", time(10, 0), 10)],
+    ("period", "starts_at", "begins"),
+    [
+        ("morning", None, "08:00"),
+        ("afternoon", None, "13:00"),
+        ("evening", None, "17:30"),
+        ("morning", time(10, 0), "10:00"),
+    ],
 )
 def test_a_visit_begins_at_its_own_hour_or_its_periods(
-    period: str, starts_at: time | None, hour: int
+    period: str, starts_at: time | None, begins: str
 ) -> None:
     start = visit_start(date(2026, 12, 2), period, starts_at, at("22:00"))
-    assert start == at(f"{hour:02d}:00", 2)
+    assert start == at(begins, 2)

@@ -10,7 +10,7 @@ from datetime import date
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stdnum.cn import ric
+from tests.rules.helpers import numbered
 
 from guahao.rules.people.documents import (
     ID_TYPES,
@@ -22,11 +22,6 @@ from guahao.rules.people.documents import (
 )
 
 TODAY = date(2026, 3, 2)
-
-
-def numbered(body: str) -> str:
-    """The 17 digits with their check digit."""
-    return body + str(ric.calc_check_digit(body + "0"))
 
 
 RESIDENT = numbered("11000019900307001")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from tests.supply import at
+from tests.rules.helpers import moment
 
 from guahao.rules.people.moving import (
     CODES_A_MOVE,
@@ -31,7 +31,7 @@ from guahao.rules.people.phones import Phone
 from guahao.rules.staff.staff import Role, Staff
 
 NO = MoveRefusal
-NOW = at("2026-11-30 09:00")
+NOW = moment("2026-11-30 09:00")
 ASKER, SECOND = Staff(1, "asker", Role.SUPERVISOR), Staff(2, "second", Role.SUPERVISOR)
 FRIEND = Staff(3, "friend", Role.SUPERVISOR, access_by=1, access_at=NOW - timedelta(days=9))
 CLERK = Staff(1, "clerk", Role.CLERK, hospital_id=7)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
-from tests.city import resident_id
-from tests.supply import at
+from tests.rules.helpers import moment, numbered
 
 from guahao.rules.people.account_reviews import (
     RESTRICTED_DAYS_MAX,
@@ -51,10 +50,10 @@ from guahao.rules.people.registering import (
 )
 from guahao.rules.people.removing import RemoveFacts, RemoveRefusal, decide_removal
 
-NOW = at("2026-11-30 09:00")
+NOW = moment("2026-11-30 09:00")
 TODAY = NOW.date()
 TOMORROW = TODAY + timedelta(days=1)
-RESIDENT = Document(RESIDENT_ID, resident_id(1))
+RESIDENT = Document(RESIDENT_ID, numbered("11010119900307001"))
 BIRTH = Document(OTHER, "A123456789")
 LETTER = Document(OTHER, "X-1")
 

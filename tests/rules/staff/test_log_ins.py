@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
-from tests.supply import at
+from tests.rules.helpers import moment
 
 from guahao.rules.staff.log_ins import (
     HALF_LOGIN,
@@ -18,7 +18,7 @@ from guahao.rules.staff.log_ins import (
     lock_until,
 )
 
-NOW = at("2026-11-30 09:00")
+NOW = moment("2026-11-30 09:00")
 LATER = NOW + timedelta(minutes=1)
 IDLE, SHIFT = timedelta(minutes=30), timedelta(hours=12)
 SECOND = timedelta(seconds=1)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from tests.supply import at
+from tests.rules.helpers import moment
 
 from guahao.rules.supply.planning import ROLLED_DAYS
 from guahao.rules.supply.stops import (
@@ -20,7 +20,7 @@ from guahao.rules.supply.stops import (
 )
 
 TODAY = date(2026, 11, 30)
-NOW = at("2026-11-30T09:00")
+NOW = moment("2026-11-30T09:00")
 OPEN = StopTimes(NOW, NOW, None, None)
 TOLD = replace(OPEN, told_at=NOW)
 UNDONE = replace(OPEN, undone_at=NOW)
