@@ -11,10 +11,8 @@ from __future__ import annotations
 
 import ast
 import gc
-import importlib
 import json
 import os
-import pkgutil
 import resource
 import subprocess
 import sys
@@ -23,11 +21,13 @@ import time
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_loader
+from io import StringIO
 from pathlib import Path
 from types import FrameType, ModuleType
 
@@ -135,13 +135,11 @@ def generated(paths: Iterable[Path]) -> list[Mutant]:
 
 
 def import_libraries() -> None:
-    """Import what the rules and their tests need, and forget the rules themselves."""
-    package = importlib.import_module("guahao.rules")
-    for found in pkgutil.walk_packages(package.__path__, "guahao.rules."):
-        importlib.import_module(found.name)
-    for library in ("hypothesis.strategies", "pytest_asyncio.plugin", "_hypothesis_pytestplugin"):
-        importlib.import_module(library)
-    for name in [name for name in sys.modules if name.partition(".")[0] == "guahao"]:
+    """Import what the rules and their tests need, and forget the rules and the tests themselves."""
+    with redirect_stdout(StringIO()) as output:
+        if pytest.main([*PYTEST, "--collect-only", str(TESTS)]):
+            sys.exit(output.getvalue())
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("guahao", "tests")]:
         del sys.modules[name]
     gc.collect()
     gc.freeze()
