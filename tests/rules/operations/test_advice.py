@@ -9,6 +9,7 @@ from guahao.rules.operations.checks import Check, Expected, Figure, State
 from guahao.rules.operations.facts import (
     Backup,
     HospitalQueue,
+    Observed,
     Replication,
     ServerUse,
     Slot,
@@ -59,7 +60,7 @@ def replication(*standbys: Standby, asks: bool = True) -> Replication:
         ),
         (replication(Standby("b", "streaming", "sync", None, 10.1)), 1, WARNING, 0, 10.1),
         # Of several standbys the last counts.
-        (replication(SYNC, Standby("c", "streaming", "async", 20, 1.0005)), 1, OK, 20, 1.0),
+        (replication(SYNC, Standby("c", "streaming", "async", 20, 1.2534)), 1, OK, 20, 1.253),
         # A standby that is not streaming is no help.
         (replication(Standby("b", "catchup", "sync", 0, 0)), 1, FAILED, 0, 0.0),
     ],
@@ -126,6 +127,7 @@ def test_connections(connections: int, most: int, state: State) -> None:
     [
         ((), OK, 0, "No slot holds much write-ahead log."),
         ((Slot("a", True, None),), OK, 0, "No slot holds much write-ahead log."),
+        ((Slot("a", True, None), Slot("b", True, 1)), OK, 1, "No slot holds much"),
         ((Slot("a", True, GIB),), OK, GIB, "No slot holds much write-ahead log."),
         (
             (Slot("a", True, 0), Slot("b", True, GIB + 1), Slot("c", True, None)),
@@ -317,6 +319,8 @@ def test_what_was_given_up(dead: tuple[int, int], jobs: int, state: State, says:
         (Backup(None, True, "disk full", None), True, FAILED, "There is no backup. Run guahao"),
         (Backup(None, False, "", None), False, FAILED, "There is no backup. Run guahao"),
         (Backup(60, False, "", 7), True, OK, "The last backup is 60 s old."),
+        (Backup(119, False, "", 7), True, OK, "The last backup is 119 s old."),
+        (Backup(120, False, "", 7), True, OK, "The last backup is 2 min old."),
         (Backup(26 * HOUR, False, "", 7), False, OK, "The last backup is 26 h old."),
         (Backup(26 * HOUR + 1, False, "", 7), False, WARNING, "The last backup is 26 h old. Run"),
         (Backup(50 * HOUR, False, "", 7), False, WARNING, "The last backup is 50 h old. Run"),
@@ -389,3 +393,7 @@ def test_what_could_not_be_checked_says_why() -> None:
     )
     hidden = replication(Standby("b", None, None, None, None), SYNC)
     assert "GRANT pg_monitor" in checks.check_standby(hidden, Expected(standbys=1)).says
+
+
+def test_at_first_nothing_is_known() -> None:
+    assert Observed() == Observed(facts=None, taken_at=0.0)
