@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Sequence
 from hashlib import sha256
 
 import pytest
@@ -11,11 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guahao.rules.fairness.drawing import commitment_to, is_in_chain, order_of, seed_of
+from guahao.rules.fairness.merkle import root_of
 
 ROOT, SECRET, VALUE = b"r" * 32, b"s" * 32, b"v" * 32
 BINS = 20
 # Chi-squared with 19 degrees of freedom passes this once in a million.
 CHI_SQUARED_MAX = 65.0
+INDEPENDENT_MAX = 157.0  # the same with 81 degrees of freedom
 
 
 def test_the_commitment_is_the_hash_of_the_secret() -> None:
@@ -75,6 +78,28 @@ def test_the_position_does_not_depend_on_when_somebody_registered(seed: bytes) -
     assert chi_squared(early, len(tickets)) < CHI_SQUARED_MAX
     # The control: an order by time of registration is found at once.
     assert chi_squared(list(range(25_000)), len(tickets)) > 1000 * CHI_SQUARED_MAX
+
+
+@pytest.mark.parametrize("draw_id", [1, 2, 3])
+def test_positions_are_uniform_and_independent_of_the_time_of_registration(draw_id: int) -> None:
+    drawn = random.Random(draw_id)
+    tickets = [drawn.randbytes(16) for _ in range(100_000)]  # in the order of registration
+    seed = seed_of(draw_id, root_of(tickets), drawn.randbytes(32), [drawn.randbytes(32)])
+    assert contingency(order_of(seed, tickets)) < INDEPENDENT_MAX
+    # The control: an order by time of registration.
+    assert contingency(range(len(tickets))) > 1000 * INDEPENDENT_MAX
+
+
+def contingency(order: Sequence[int]) -> float:
+    """Return chi-squared of tenths of the registrations against tenths of the positions."""
+    tenth = len(order) // 10
+    counts = Counter((index // tenth, position // tenth) for position, index in enumerate(order))
+    expected = tenth / 10
+    return sum(
+        (counts[early, first] - expected) ** 2 / expected
+        for early in range(10)
+        for first in range(10)
+    )
 
 
 def test_a_witness_value_proves_those_before_it() -> None:
