@@ -10,12 +10,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
+from hashlib import sha256
 
 from guahao.flows.people.accounts import Caller
 from guahao.rules.kernel.networks import SHARED_FACTOR, is_within, network_of
 from guahao.rules.kernel.rates import Limit, Rates
 from guahao.settings import Settings
 
+# Of an account: ten requests to book at once, then two a second (FAIRNESS.md).
+GATE_BURST, GATE_SECONDS = 10, 5
+_GATE_SHARED_FROM = 3  # most accounts book once, which costs nothing
 _MINUTE, _10_MINUTES, _HOUR, _DAY = 60, 600, 3600, 86_400
 
 
@@ -30,7 +34,9 @@ class Velocity:
             Limit("requests.address", s.requests_per_address_minute, _MINUTE),
             Limit("requests.network", s.requests_per_network_minute, _MINUTE),
         )
+        self._gate = Limit("gate.token", GATE_BURST, GATE_SECONDS, _GATE_SHARED_FROM)
         self._bookings_by_account = (
+            Limit("gate.account", GATE_BURST, GATE_SECONDS, _GATE_SHARED_FROM),
             Limit("bookings.account.minute", s.bookings_per_account_minute, _MINUTE),
             Limit("bookings.account.hour", s.bookings_per_account_hour, _HOUR),
         )
@@ -55,6 +61,13 @@ class Velocity:
         if not caller.limited:
             return None
         return self._rates.attempt_all(self._by_place(self._requests, caller), now)
+
+    def gate(self, token: bytes, now: float) -> int | None:
+        """Count a request to book by its token, before that is verified and the body is read.
+
+        `booking` then counts it by account, whose tokens may be many.
+        """
+        return self._rates.attempt(self._gate, sha256(token).hexdigest(), now)
 
     def booking(self, account_id: int, caller: Caller, now: float) -> int | None:
         """Count an account's attempt to book, and the place that it may get.

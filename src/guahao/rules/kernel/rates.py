@@ -20,11 +20,16 @@ _AT_ONCE = 4  # and at once when it used a quarter of its limit since the last s
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """At most `most` attempts of a subject in any `seconds`."""
+    """At most `most` attempts of a subject in any `seconds`.
+
+    `shared_from`: attempts in a process until they are shared with the others, where a twentieth
+    of a small limit would share everybody's first attempt.
+    """
 
     name: str
     most: int
     seconds: int
+    shared_from: int = 1
 
 
 class Count:
@@ -80,7 +85,7 @@ class Rates:
         for limit, subject, count in counts:
             count.known += 1
             count.unshared += 1
-            if count.known * _SHARE >= limit.most:
+            if count.known >= limit.shared_from and count.known * _SHARE >= limit.most:
                 self._due[limit, subject] = count
                 if count.unshared * _AT_ONCE >= limit.most:
                     self.hurry = True

@@ -18,10 +18,13 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from guahao import security_log
 from guahao.flows.booking.velocity import Velocity
 from guahao.flows.kernel.platform import Platform
+from guahao.web.framework.cookies import SESSION, Cookies
 from guahao.web.framework.metrics import count_request
+from guahao.web.framework.outcomes import FHIR_PATH
 from guahao.web.framework.problems import ErrorPage, asked_language, problem_answer, wants_page
 from guahao.web.http.bodies import Bodies
 from guahao.web.http.limits import Callers
+from guahao.web.http.reading import header
 from guahao.web.words.replies import Replies
 
 # The same policy for all pages: no other origins, nothing inline, no frames.
@@ -40,6 +43,8 @@ SECURITY_HEADERS = (
 _HSTS = (b"strict-transport-security", b"max-age=31536000")
 # Not limited by address: a single provider calls for the whole city, and authenticates itself.
 _SIGNED = frozenset({"/wechat", "/sms/receipts"})
+# Where an account asks for a place; anything that is posted below counts against it.
+_BOOKING = ("/api/v1/appointments", "/book/", f"{FHIR_PATH}Appointment")
 # Never limited, so that a flood does not look like a failure to the monitoring.
 _HEALTH = "/health/"
 # Served even without a database.
@@ -71,6 +76,7 @@ class Front:
         self._velocity = velocity
         self._bodies = Bodies(platform.settings)
         demo = platform.settings.demo
+        self._cookies = Cookies(secure=not demo)
         self._headers: Sequence[tuple[bytes, bytes]] = (
             SECURITY_HEADERS if demo else (*SECURITY_HEADERS, _HSTS)
         )
@@ -97,7 +103,11 @@ class Front:
     async def _answer(self, scope: HTTPScope, receive: Receive, sealed: _Sealed) -> None:
         wait_seconds, path, caller = None, scope["path"], self._callers.of(scope)
         if path not in _SIGNED and not path.startswith(_HEALTH):
-            wait_seconds = self._velocity.request(caller, self._clock().timestamp())
+            now = self._clock().timestamp()
+            wait_seconds = self._velocity.request(caller, now)
+            if wait_seconds is None and scope["method"] == "POST" and path.startswith(_BOOKING):
+                token = self._token(scope)
+                wait_seconds = None if token is None else self._velocity.gate(token, now)
         if wait_seconds is None:
             if sealed.is_head:
                 scope["method"] = "GET"
@@ -113,6 +123,14 @@ class Front:
         else:
             answer = problem_answer(scope, problem)
         await answer(scope, receive, sealed.send)
+
+    def _token(self, scope: HTTPScope) -> bytes | None:
+        """Return the token of a log-in as it was sent: its header or the pages' cookie."""
+        authorization = header(scope, b"authorization")
+        if authorization is not None:
+            return authorization
+        kept = self._cookies.read(scope, SESSION)
+        return None if kept is None else kept.encode()
 
     def _count(self, scope: HTTPScope, sealed: _Sealed, seconds: float) -> None:
         route = scope.get("path_template", _NO_ROUTE)

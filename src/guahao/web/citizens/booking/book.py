@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import secrets
+from datetime import timedelta
+from math import ceil
 from urllib.parse import urlencode
 
 from litestar.types import ASGIApp
@@ -20,7 +22,7 @@ from guahao.rules.booking.booking import for_checked_only
 from guahao.rules.booking.cancelling import cancel_deadline
 from guahao.rules.kernel.facts import Actor
 from guahao.rules.kernel.limits import PATIENTS_PER_PHONE
-from guahao.rules.kernel.outcomes import Refusal, Refused
+from guahao.rules.kernel.outcomes import BeforeOwnMoment, Refusal, Refused
 from guahao.rules.people.log_ins import AccountLoginRefusal, NotLetIn
 from guahao.rules.supply.releasing import date_refusal
 from guahao.store.kernel.views import AppointmentView, PatientView, SessionView
@@ -28,6 +30,7 @@ from guahao.web.citizens.help import help_path
 from guahao.web.citizens.page import ConfirmNeededError, LoginNeededError, Page, Route
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ProblemError, as_id, read_id
+from guahao.words.dates import say_second
 
 CHANNEL = "web"
 _UNAVAILABLE = 503
@@ -148,14 +151,40 @@ async def _book(page: Page) -> ASGIApp:
         return await _undecided(page, answer, patient_id, nonce, id)
     await page.identify()
     if isinstance(answer, Refused):
-        if answer.reason is Refusal.UNKNOWN_SESSION:
-            raise ProblemError(answer.reason)
-        for booking in await _held(page, id):
-            if booking.patient.id == patient_id:
-                return _already(page, booking)
-        session, _ = await _session(page)
-        return await _refusal(page, session, patient_id, answer)
+        return await _refused(page, answer, patient_id, nonce, id)
     return page.redirect(page.path)  # the form was for another session
+
+
+async def _refused(
+    page: Page, answer: Refused[Refusal], patient_id: int, nonce: str, session_id: int
+) -> ASGIApp:
+    if answer.reason is Refusal.UNKNOWN_SESSION:
+        raise ProblemError(answer.reason)
+    if isinstance(answer, BeforeOwnMoment):
+        return await _own_moment(page, answer, patient_id, nonce)
+    for booking in await _held(page, session_id):
+        if booking.patient.id == patient_id:
+            return _already(page, booking)
+    session, _ = await _session(page)
+    return await _refusal(page, session, patient_id, answer)
+
+
+async def _own_moment(page: Page, refused: BeforeOwnMoment, patient_id: int, nonce: str) -> ASGIApp:
+    """Show when the account can book; the same form books from then on."""
+    moment = refused.retry_from
+    assert moment is not None
+    session, _ = await _session(page)
+    return page.render(
+        "own_moment.html",
+        page.services.replies.refused(refused, page.language).status,
+        session=session,
+        names=page.names,
+        moment=say_second(moment),
+        # A duration, so that the browser's clock does not have to be right.
+        milliseconds=max(ceil((moment - page.now) / timedelta(milliseconds=1)), 0),
+        patient_id=patient_id,
+        key=nonce,
+    )
 
 
 async def _held(page: Page, session_id: int) -> list[AppointmentView]:
