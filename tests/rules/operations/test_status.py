@@ -27,6 +27,11 @@ def waiting(kind: str, seconds: float) -> Facts:
         (waiting("otp", 31), 5),
         (waiting("booked", 301), 10),
         (waiting("booked", 10**6), 60),
+        # The longest delay counts.
+        (
+            replace(WELL, undelivered=(Undelivered("otp", 1, 31), Undelivered("booked", 1, 1201))),
+            25,
+        ),
         (replace(WELL, workers=Workers(0, 3, 90.0)), 5),  # nobody sends the next one
         (replace(WELL, undelivered=None), None),
     ],
