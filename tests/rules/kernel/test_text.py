@@ -210,6 +210,8 @@ def test_numbers_and_codes(written: str, number: str) -> None:
         (" 第１医院（东院）：ＡＢＣ，好！ ", "第1医院（东院）：ABC，好！"),
         ("眼\u200b科\ue000", "眼科"),
         ("⽅便门诊", "方便门诊"),
+        ("⼀⿕⺁⻳", "一龠厂龟"),  # the first radical and the last of both blocks
+        ("０９ＡＺａｚ／：｛", "09AZaz／：｛"),
         ("第一行\r\n第二行", "第一行 第二行"),
     ],
 )
