@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guahao.rules.kernel.rates import Limit, Rates
+from guahao.rules.kernel.rates import SUBJECTS_MAX, Limit, Rates
 
 MINUTE = Limit("tries", 10, 60)
 
@@ -113,3 +114,170 @@ def test_a_share_that_was_lost_is_due_again() -> None:
     [share] = rates.shares(100)
     rates.mark_due(share)
     assert rates.shares(100) == [share]
+
+
+@pytest.mark.parametrize(
+    ("limit", "first", "now", "wait"),
+    [
+        # This window is full: the next one makes room as its weight falls.
+        (MINUTE, 605, 605, 61),
+        (MINUTE, 605, 605.5, 61),
+        (Limit("tries", 10, 1), 600, 600.5, 1),
+        (Limit("tries", 1, 60), 600, 600, 120),
+        # The previous window was.
+        (MINUTE, 605, 660, 6),
+        (MINUTE, 605, 662, 4),
+        (MINUTE, 605, 665.9, 1),
+        (MINUTE, 605, 666, None),
+    ],
+)
+def test_the_wait_is_the_whole_seconds_until_there_is_room(
+    limit: Limit, first: float, now: float, wait: int | None
+) -> None:
+    rates = Rates()
+    for _ in range(limit.most):
+        assert rates.attempt(limit, "a", first) is None
+    assert rates.attempt(limit, "a", now) == wait
+
+
+def test_of_several_limits_the_longest_wait_is_returned() -> None:
+    rates, hour = Rates(), Limit("hourly", 1, 3600)
+    both = ((MINUTE, "a"), (hour, "a"))
+    assert rates.attempt_all(both, 3600) is None
+    assert rates.attempt_all(both, 3600) == rates.attempt(hour, "a", 3600) == 7200
+
+
+def test_an_attempt_is_undone_once() -> None:
+    rates = Rates()
+    assert tries(rates, 1, 600) == 1
+    rates.undo(MINUTE, "a", 600)
+    rates.undo(MINUTE, "a", 600)
+    assert tries(rates, 15, 600) == 10
+    for _ in range(12):
+        rates.undo(MINUTE, "a", 600)
+    assert tries(rates, 15, 660) == 10
+
+
+def test_an_attempt_of_the_previous_window_is_undone_once() -> None:
+    rates = Rates()
+    assert tries(rates, 1, 659) == 1
+    assert tries(rates, 1, 660) == 1
+    rates.undo(MINUTE, "a", 659)
+    rates.undo(MINUTE, "a", 659)
+    assert tries(rates, 15, 660) == 9
+
+
+def test_an_attempt_of_an_older_window_is_not_undone_any_more() -> None:
+    rates = Rates()
+    assert tries(rates, 5, 600) == 5
+    assert tries(rates, 10, 720) == 10
+    rates.undo(MINUTE, "a", 600)
+    assert tries(rates, 5, 720) == 0
+
+
+@pytest.mark.parametrize(
+    ("most", "attempts", "shared"),
+    [(40, 1, False), (40, 2, True), (41, 2, False), (41, 3, True)],
+)
+def test_a_subject_is_shared_from_a_twentieth_of_its_limit(
+    most: int, attempts: int, shared: bool
+) -> None:
+    rates, limit = Rates(), Limit("many", most, 60)
+    for _ in range(attempts):
+        rates.attempt(limit, "a", 600)
+    assert [share.tries for share in rates.shares(10)] == ([attempts] if shared else [])
+
+
+@pytest.mark.parametrize(
+    ("most", "attempts", "hurries"), [(40, 9, False), (40, 10, True), (41, 10, False)]
+)
+def test_a_subject_that_spends_a_quarter_of_its_limit_is_in_a_hurry(
+    most: int, attempts: int, hurries: bool
+) -> None:
+    rates, limit = Rates(), Limit("many", most, 60)
+    assert not rates.hurry
+    for _ in range(attempts):
+        rates.attempt(limit, "a", 600)
+    assert rates.hurry is hurries
+
+
+def test_what_was_shared_is_not_shared_again() -> None:
+    rates = Rates()
+    tries(rates, 5, 600)
+    assert [share.tries for share in rates.shares(10)] == [5]
+    assert rates.shares(10) == []
+    tries(rates, 1, 600)
+    assert [share.tries for share in rates.shares(10)] == [1]
+    tries(rates, 2, 600)
+    tries(rates, 3, 690)  # what was not shared in its window is too late
+    assert [(share.window, share.tries) for share in rates.shares(10)] == [(11, 3)]
+
+
+def test_those_due_longest_are_shared_first() -> None:
+    rates = Rates()
+    for subject in "abc":
+        tries(rates, 1, 600, subject)
+    assert [share.subject for share in rates.shares(2)] == ["a", "b"]
+    assert [share.subject for share in rates.shares(2)] == ["c"]
+
+
+def test_an_attempt_that_was_undone_before_it_was_due_takes_no_turn() -> None:
+    rates, limit = Rates(), Limit("many", 1000, 60)
+    rates.attempt(limit, "a", 600)
+    rates.undo(limit, "a", 600)
+    for _ in range(50):
+        rates.attempt(limit, "b", 600)
+    assert [share.subject for share in rates.shares(1)] == ["b"]
+
+
+def test_what_all_processes_counted_is_known_beside_what_is_not_shared_yet() -> None:
+    rates = Rates()
+    tries(rates, 2, 600)
+    [share] = rates.shares(10)
+    tries(rates, 1, 600)
+    rates.learn(share, 5)
+    assert tries(rates, 15, 600) == 4
+    # A total that is older than what is known here changes nothing.
+    rates.learn(share, 1)
+    assert tries(rates, 15, 600) == 0
+
+
+def test_what_all_processes_counted_in_the_previous_window_fades_with_it() -> None:
+    rates = Rates()
+    tries(rates, 2, 600)
+    [share] = rates.shares(10)
+    assert tries(rates, 1, 690) == 1
+    rates.learn(share, 10)
+    assert tries(rates, 15, 690) == 4
+    rates.learn(share, 2)
+    assert tries(rates, 15, 690) == 0
+
+
+def test_what_was_counted_before_the_previous_window_is_forgotten() -> None:
+    rates = Rates()
+    tries(rates, 2, 600)
+    [share] = rates.shares(10)
+    assert tries(rates, 1, 720) == 1
+    rates.learn(share, 10)
+    assert tries(rates, 15, 720) == 9
+
+
+def test_a_lost_share_of_a_window_that_is_over_or_of_a_forgotten_subject_is_not_due() -> None:
+    rates = Rates(subjects_max=1)
+    tries(rates, 5, 600)
+    [share] = rates.shares(10)
+    tries(rates, 1, 660)
+    rates.shares(10)
+    rates.mark_due(share)
+    assert rates.shares(10) == []
+    tries(rates, 1, 660, "b")
+    rates.shares(10)
+    rates.mark_due(share)
+    rates.learn(share, 10)
+    assert rates.shares(10) == []
+    Rates().mark_due(share)
+    Rates().learn(share, 10)
+
+
+def test_the_subjects_of_a_limit_have_bounds() -> None:
+    assert SUBJECTS_MAX == 100_000
