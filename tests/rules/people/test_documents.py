@@ -15,6 +15,7 @@ from tests.rules.helpers import numbered
 from guahao.rules.people.documents import (
     ID_TYPES,
     Document,
+    birth_certificate_end,
     birth_date,
     canonical_person,
     is_adult,
@@ -210,3 +211,47 @@ def test_a_person_is_of_age_from_the_eighteenth_birthday(number: str, adult: boo
 def test_the_birth_date_stands_in_the_number() -> None:
     assert birth_date(RESIDENT) == date(1990, 3, 7)
     assert birth_date(numbered("91184019900307001")) == date(1990, 3, 7)
+
+
+PROVINCES = {
+    *("11 12 13 14 15", "21 22 23", "31 32 33 34 35 36 37", "41 42 43 44 45 46"),
+    *("50 51 52 53 54", "61 62 63 64 65", "71", "81 82 83"),
+}
+
+
+@pytest.mark.parametrize("code", [f"{number:02}" for number in range(100)])
+def test_a_resident_s_number_begins_with_a_province(code: str) -> None:
+    known = code in " ".join(PROVINCES).split()
+    foreign = numbered(f"9{code}84019900307001")
+    assert (valid_document("01", foreign, TODAY) is not None) is known
+    if code[0] != "9":
+        own = numbered(f"{code}000019900307001")
+        assert (valid_document("01", own, TODAY) is not None) is known
+
+
+@pytest.mark.parametrize(
+    ("born", "ends_on"),
+    [
+        (date(2026, 3, 2), date(2027, 3, 2)),  # today
+        (date(2025, 3, 3), date(2026, 3, 3)),  # one tomorrow
+        (date(2025, 3, 2), None),  # one today
+        (date(2026, 3, 3), None),  # to be born tomorrow
+    ],
+)
+def test_a_birth_certificate_serves_until_the_first_birthday(
+    born: date, ends_on: date | None
+) -> None:
+    assert birth_certificate_end(born, TODAY) == ends_on
+
+
+@pytest.mark.parametrize(("born", "valid"), [("20260302", True), ("20260303", False)])
+def test_nobody_has_a_number_before_they_are_born(born: str, valid: bool) -> None:
+    number = numbered(f"110000{born}001")
+    assert (valid_document("01", number, TODAY) is not None) is valid
+
+
+def test_a_newborn_is_of_no_age() -> None:
+    assert not is_adult(Document("99", "A123456789"), TODAY)
+    assert is_adult(Document("99", "ABC-123/45.6"), TODAY)
+    assert is_adult(Document("02", RESIDENT), TODAY)
+    assert not is_adult(Document("02", numbered("11000020090302001")), TODAY)

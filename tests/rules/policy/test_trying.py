@@ -4,19 +4,30 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
+import pytest
 from hypothesis import event, given
 from tests.rules.helpers import NOW, OWNER, SOON, request, session
 from tests.rules.strategies import World as Drawn
 from tests.rules.strategies import worlds
 
 from guahao.rules.booking.booking import decide_batch
-from guahao.rules.kernel.facts import BookingFacts, CountedAppointment
+from guahao.rules.kernel.facts import BookingFacts, BookingRequest, CountedAppointment
 from guahao.rules.kernel.limits import HospitalRules, Policy
 from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.kernel.policies import DatedPolicies
-from guahao.rules.policy.trying import BOOKED, Life, Recorded, TriedSession, World, answers, compare
+from guahao.rules.policy.trying import (
+    BOOKED,
+    Comparison,
+    Life,
+    Recorded,
+    Tally,
+    TriedSession,
+    World,
+    answers,
+    compare,
+)
 
 
 def recorded(drawn: Drawn) -> tuple[World, list[str]]:
@@ -137,3 +148,198 @@ def test_a_cancelled_place_is_free_for_whoever_asks_later() -> None:
     )
     found = [word for group in answers(world, DatedPolicies(Policy())) for word in group]
     assert found == [BOOKED, "sold_out", BOOKED]
+
+
+# Each condition by itself: a session, a patient and a request an hour after another -------------
+
+NINE, TEN, ELEVEN = (NOW.replace(hour=hour) for hour in (9, 10, 11))
+PLACE = CountedAppointment(SOON, 1, 1)
+
+
+def world(*asked: BookingRequest, **facts: object) -> World:
+    """A world of a session and a patient, in which all these requests were booked."""
+    known = {
+        "sessions": {1: TriedSession(session(), None)},
+        "accounts": {1: OWNER.id, 2: OWNER.id},
+        "lives": [],
+        "rules": {1: [(date.min, HospitalRules())]},
+    }
+    recorded = [Recorded(one, BOOKED, None) for one in asked]
+    return World(recorded, **known | facts)  # type: ignore[arg-type]
+
+
+def tried(world: World, policy: Policy | None = None) -> list[str]:
+    found = answers(world, DatedPolicies(policy or Policy()))
+    return [word for group in found for word in group]
+
+
+def at(moment: datetime, session_id: int = 1, patient_id: int = 1) -> BookingRequest:
+    return request(session_id, patient_id, key=f"{moment}{session_id}", at=moment)
+
+
+@pytest.mark.parametrize(
+    ("stopped_at", "word"),
+    [
+        (None, BOOKED),
+        (TEN, "session_stopped"),
+        (TEN + timedelta(microseconds=1), BOOKED),
+        (NINE, "session_stopped"),
+    ],
+)
+def test_a_session_is_stopped_from_its_moment_on(stopped_at: datetime | None, word: str) -> None:
+    stopped = {1: TriedSession(session(), stopped_at)}
+    assert tried(world(at(TEN), sessions=stopped)) == [word]
+
+
+@pytest.mark.parametrize(
+    ("begins", "word"),
+    [
+        (NOW.date() - timedelta(days=1), "beyond_horizon"),
+        (NOW.date(), "beyond_horizon"),
+        (NOW.date() + timedelta(days=1), BOOKED),
+    ],
+)
+def test_the_rules_of_the_day_decide(begins: date, word: str) -> None:
+    rules = {
+        1: [
+            (date.min, HospitalRules(cycle_days=1)),
+            (date(2026, 1, 1), HospitalRules()),
+            (begins, HospitalRules(cycle_days=1)),
+        ]
+    }
+    assert tried(world(at(TEN), rules=rules)) == [word]
+
+
+@pytest.mark.parametrize(
+    ("checked_at", "word"),
+    [
+        (TEN, BOOKED),
+        (TEN + timedelta(microseconds=1), "person_unchecked"),
+        (None, "person_unchecked"),
+    ],
+)
+def test_a_person_is_checked_from_the_moment_on(checked_at: datetime | None, word: str) -> None:
+    lives = [Life(7, 1, 9, replace(PLACE, department_id=5), NINE)]
+    checked = {} if checked_at is None else {1: checked_at}
+    facts = world(at(TEN), lives=lives, checked_at=checked, checks_names=True)
+    assert tried(facts) == [word]
+    assert tried(replace(facts, checks_names=False)) == [BOOKED]
+
+
+@pytest.mark.parametrize(
+    ("visit_date", "word"),
+    [(NOW.date() - timedelta(days=1), BOOKED), (NOW.date(), "person_unchecked")],
+)
+def test_a_booking_is_live_until_its_visit_date_is_over(visit_date: date, word: str) -> None:
+    long_ago = NINE - timedelta(days=30)
+    lives = [Life(7, 1, 9, CountedAppointment(visit_date, 5, 5), long_ago)]
+    assert tried(world(at(TEN), lives=lives, checks_names=True)) == [word]
+
+
+@pytest.mark.parametrize(
+    ("made_at", "freed_at", "word"),
+    [
+        (NINE, None, "duplicate_department"),
+        (TEN, None, "duplicate_department"),
+        (ELEVEN, None, BOOKED),
+        (NINE, TEN, BOOKED),
+        (NINE, ELEVEN, "duplicate_department"),
+    ],
+)
+def test_a_booking_counts_from_its_making_until_it_is_freed(
+    made_at: datetime, freed_at: datetime | None, word: str
+) -> None:
+    lives = [Life(7, 1, 1, PLACE, made_at, freed_at=freed_at)]
+    assert tried(world(at(TEN), lives=lives)) == [word]
+
+
+def test_a_freed_place_can_be_booked_once() -> None:
+    full = {1: TriedSession(session(capacity=2), None)}
+    lives = [Life(7, 8, 1, PLACE, NINE, freed_at=TEN), Life(8, 9, 1, PLACE, NINE)]
+    facts = world(at(TEN), at(ELEVEN, patient_id=2), sessions=full, lives=lives)
+    assert tried(facts) == [BOOKED, "sold_out"]
+
+
+@pytest.mark.parametrize(
+    ("missed_at", "excused_at", "word"),
+    [
+        (NINE, None, "patient_suspended"),
+        (TEN, None, "patient_suspended"),
+        (ELEVEN, None, BOOKED),
+        (NINE, TEN, BOOKED),
+        (NINE, ELEVEN, "patient_suspended"),
+    ],
+)
+def test_a_no_show_counts_from_the_moment_it_is_known_until_it_is_excused(
+    missed_at: datetime, excused_at: datetime | None, word: str
+) -> None:
+    missed = CountedAppointment(NOW.date() - timedelta(days=1), 5, 5)
+    made_at = NINE - timedelta(days=30)
+    lives = [Life(7, 1, 9, missed, made_at, None, missed_at, excused_at)]
+    policy = Policy(first_suspension_no_shows=1)
+    assert tried(world(at(TEN), lives=lives), policy) == [word]
+
+
+def test_what_was_refused_in_truth_stays_where_it_is_booked_here() -> None:
+    facts = world(at(NINE), at(TEN), at(ELEVEN, patient_id=2))
+    full = {1: TriedSession(session(capacity=2), None)}
+    assert tried(replace(facts, sessions=full)) == [BOOKED, "duplicate_department", BOOKED]
+
+
+def test_two_bookings_that_were_refused_in_truth_are_two() -> None:
+    three = {n: TriedSession(session(number=n, department=n), None) for n in (1, 2, 3)}
+    facts = world(at(NINE, 1), at(TEN, 2), at(ELEVEN, 3), sessions=three)
+    assert tried(facts) == [BOOKED, BOOKED, "day_limit"]
+
+
+def test_a_request_for_what_nobody_knows_is_refused() -> None:
+    assert tried(world(at(NINE, session_id=5), at(TEN, patient_id=5))) == [
+        "unknown_session",
+        "not_your_patient",
+    ]
+
+
+def test_every_request_is_counted_where_it_belongs() -> None:
+    tomorrow = NINE + timedelta(days=1)
+    asked = [at(NINE), at(TEN, 2, 2), at(ELEVEN, 5), at(tomorrow), at(tomorrow, 2, 2)]
+    facts = world(
+        *asked,
+        sessions={n: TriedSession(session(number=n, hospital=n), None) for n in (1, 2)},
+    )
+    words = [BOOKED, "sold_out", "sold_out", BOOKED, "day_limit"]
+    recorded = [Recorded(one, word, None) for one, word in zip(asked, words, strict=True)]
+    facts = replace(facts, requests=recorded)
+    reproduced = [BOOKED, "day_limit", "day_limit", BOOKED, "sold_out"]
+    now = [BOOKED, "sold_out", "day_limit", BOOKED, BOOKED]
+    then = ["sold_out", BOOKED, "same_day", BOOKED, BOOKED]
+    compared = compare(facts, reproduced, now, then)
+    assert compared == Comparison(
+        requests=5,
+        persons=2,
+        all=Tally(5, 3, 3, 1, 1),
+        outcomes={
+            BOOKED: (2, 3, 3),
+            "sold_out": (2, 1, 1),
+            "day_limit": (1, 1, 0),
+            "same_day": (0, 0, 1),
+        },
+        other_reason=1,
+        gained_persons=1,
+        lost_persons=1,
+        by_day={
+            NINE.date(): Tally(3, 1, 1, 1, 1),
+            tomorrow.date(): Tally(2, 2, 2, 0, 0),
+        },
+        by_hospital={1: Tally(2, 2, 1, 0, 1), 2: Tally(2, 1, 2, 1, 0)},
+        agreeing=2,
+        disagreements=[("sold_out", "day_limit", 2), ("day_limit", "sold_out", 1)],
+    )
+    assert list(compared.outcomes) == [BOOKED, "sold_out", "day_limit", "same_day"]
+
+
+@pytest.mark.parametrize("short", [0, 1, 2])
+def test_answers_that_do_not_belong_to_the_requests_are_no_comparison(short: int) -> None:
+    words = [[BOOKED], [BOOKED], [BOOKED]]
+    words[short] = []
+    with pytest.raises(ValueError, match="argument"):
+        compare(world(at(NINE)), *words)

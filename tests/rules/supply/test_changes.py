@@ -18,6 +18,7 @@ from guahao.rules.supply.changes import (
     decide_following,
     decide_session,
     decide_withdrawal,
+    differences,
     refusals,
 )
 
@@ -148,3 +149,9 @@ def test_what_an_ended_timetable_leaves(
     session: SessionFacts, left: SessionTerms | SessionRefused | None
 ) -> None:
     assert decide_withdrawal(session, TODAY) == left
+
+
+def test_what_changes_of_a_session_is_shown_before_and_after() -> None:
+    assert differences(TERMS, TERMS) == {}
+    after = replace(TERMS, fee_fen=9000, ends_at=None)
+    assert differences(TERMS, after) == {"ends_at": [time(12), None], "fee_fen": [8000, 9000]}

@@ -159,6 +159,11 @@ def test_everything_against_a_session_s_row_is_given(
             [conflict(RowRefusal.ENDED, until="2026-11-29")],
         ),
         (TIMETABLE, {"matches": 3}, [conflict(RowRefusal.AMBIGUOUS, 3)]),
+        # What is wrong with a row by itself was said when it was read.
+        (TIMETABLE, {"capacity": -1}, []),
+        # Of a timetable that is not known it is a new one.
+        (TIMETABLE, {"before_fee_fen": None}, [conflict(RowRefusal.DATE_PAST)]),
+        (TIMETABLE, {"before_valid_until": None}, [conflict(RowRefusal.DATE_PAST)]),
     ],
 )
 def test_everything_against_a_timetable_s_row_is_given(
