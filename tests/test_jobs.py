@@ -45,6 +45,7 @@ PERIODIC = {
     "remind",
     "retire_codes",
     "begin_policies",
+    "hold_draws",
     "find_accounts_to_review",
     "roll_forward",
     "send_trail_head",

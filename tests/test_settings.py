@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import get_type_hints
@@ -71,6 +72,47 @@ def complaint(environ: dict[str, str]) -> str:
     with pytest.raises(SettingsError) as caught:
         read_settings(environ)
     return str(caught.value)
+
+
+WITNESS = {
+    "name": "公证处",
+    "first": "ab" * 32,
+    "url": "https://witness.example.cn/draws/",
+    "begins": "2026-12-01T00:00:00Z",
+    "minutes": 5,
+}
+
+
+def test_witnesses_of_draws_are_read() -> None:
+    text = json.dumps([WITNESS])
+    [witness] = read_settings({"GUAHAO_FAIRNESS_WITNESSES": text}).fairness_witnesses
+    assert (witness.name, witness.first, witness.minutes) == ("公证处", b"\xab" * 32, 5)
+    assert witness.url == "https://witness.example.cn/draws"
+    assert witness.begins == datetime(2026, 12, 1, 8, tzinfo=CITY_TIME)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{}",
+        json.dumps([WITNESS, WITNESS]),
+        *(
+            json.dumps([WITNESS | wrong])
+            for wrong in (
+                {"first": "ab"},
+                {"first": "AB" * 32},
+                {"url": "witness.example.cn"},
+                {"begins": "2026-12-01T00:00:00"},
+                {"minutes": 0},
+                {"name": ""},
+                {"secret": "x"},
+            )
+        ),
+    ],
+)
+def test_a_witness_that_cannot_be_asked_stops_the_start(text: str) -> None:
+    with pytest.raises(SettingsError, match="GUAHAO_FAIRNESS_WITNESSES"):
+        read_settings({"GUAHAO_FAIRNESS_WITNESSES": text})
 
 
 def test_nothing_needs_to_be_set() -> None:

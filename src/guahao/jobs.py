@@ -7,6 +7,7 @@ runs every hour and does nothing until something is due.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
@@ -21,6 +22,7 @@ from guahao import trail_sinks
 from guahao.clock import uptime
 from guahao.flows.attendance import penalties
 from guahao.flows.call_centre import call_tasks, caller_booking, calls
+from guahao.flows.fairness import draws
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.messages import overdue, reminders
 from guahao.flows.operations import housekeeping
@@ -42,6 +44,8 @@ PUSHES = "hospitals"
 NOTICES = "notices"
 REDELIVERING_SECONDS = 60.0  # then the next run goes on
 JOBS_KEPT_HOURS = 7 * 24
+# A job for a moment of the platform's clock may come so much too early by the database's.
+DRAW_AWAITED_SECONDS = 5.0
 # A worker without a heartbeat for so long is dead, and its jobs can be claimed.
 DEAD_AFTER_SECONDS = 30.0
 FREED_MAX = 5  # a job that outlived so many workers is what kills them
@@ -86,6 +90,7 @@ def create_jobs(
     _add_delivery(app, message_sender)
     _add_redelivery(app, recording, platform, message_sender)
     _add_periodic_flows(app, recording, platform)
+    _add_draws(app, recording, platform)
     _add_imports(app, recording, platform)
     _add_policy_trials(app, platform)
     _add_pushing(app, recording, Pusher(platform.db, platform.vault, sender or _sender(platform)))
@@ -180,6 +185,19 @@ def _add_periodic_flows(app: App, recording: Recording, platform: Platform) -> N
         _every(app, recording, name, partial(flow, platform))
     delete_old = partial(retention.delete_old, platform)
     _every(app, recording, "delete_old", delete_old, retry=AFTER_DATABASE_ERRORS)
+
+
+def _add_draws(app: App, recording: Recording, platform: Platform) -> None:
+    @app.task(name="advance_draw", queue="default", retry=AFTER_DATABASE_ERRORS)
+    async def advance_draw(draw_id: int) -> None:
+        """Do the steps of a draw that are due; wait for one that is due in a moment."""
+        while (wait := await draws.advance(platform, draw_id)) is not None:
+            if wait > DRAW_AWAITED_SECONDS:
+                return
+            await asyncio.sleep(wait)
+
+    # Not alone: a worker that died would hold the lock, and with it every draw.
+    _every(app, recording, "hold_draws", partial(draws.hold_draws, platform), alone=False)
 
 
 def _add_imports(app: App, recording: Recording, platform: Platform) -> None:

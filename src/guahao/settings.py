@@ -19,6 +19,7 @@ from msgspec import Meta
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
+from guahao.rules.fairness.witnessing import Witness
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.rules.kernel.retention import RETENTIONS
 
@@ -140,6 +141,7 @@ class Settings:
     province: str | None = None
     postal_code: str | None = None
     public_url: str | None = None  # None: where this process listens
+    fairness_witnesses: tuple[Witness, ...] = ()  # outside keepers of values for draws
     wechat_appid: str | None = None  # None: there is no Official Account
     wechat_secret: str | None = None
     wechat_token: str | None = None
@@ -309,6 +311,40 @@ def _wechat_templates(text: str) -> dict[str, WeChatTemplate]:
     }
 
 
+class _WitnessText(msgspec.Struct, forbid_unknown_fields=True):
+    """An outside witness of draws, in JSON."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=80)]
+    first: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    url: Annotated[str, Meta(pattern=r"^https?://[A-Za-z0-9.:\[\]/_-]+$", max_length=300)]
+    begins: Annotated[datetime, Meta(tz=True)]
+    minutes: Annotated[int, Meta(ge=1, le=1440)]
+
+
+def _witnesses(text: str) -> tuple[Witness, ...]:
+    """A JSON list of outside witnesses of draws, each known by the first value of its chain."""
+    try:
+        given = msgspec.json.decode(text, type=list[_WitnessText])
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise SettingsError(
+            'GUAHAO_FAIRNESS_WITNESSES must be JSON such as [{"name": "公证处", "first": "…64 hex'
+            ' digits", "url": "https://witness.example.cn", "begins": "2026-12-01T00:00:00+08:00",'
+            f' "minutes": 5}}]: {error}'
+        ) from None
+    if len({witness.first for witness in given}) < len(given):
+        raise SettingsError("GUAHAO_FAIRNESS_WITNESSES has two witnesses with the same first value")
+    return tuple(
+        Witness(
+            witness.name,
+            bytes.fromhex(witness.first),
+            witness.url.rstrip("/"),
+            witness.begins.astimezone(CITY_TIME),
+            witness.minutes,
+        )
+        for witness in given
+    )
+
+
 def _integer(name: str, text: str, bounds: Meta) -> int:
     assert bounds.ge is not None
     assert bounds.le is not None
@@ -370,6 +406,7 @@ _READERS: Mapping[str, Callable[[str], object]] = {
     "postal_code": _postal_code,
     "aliyun_templates": partial(_texts, "aliyun_templates"),
     "wechat_templates": _wechat_templates,
+    "fairness_witnesses": _witnesses,
 }
 
 

@@ -95,7 +95,7 @@ def test_a_draw_is_verified_and_a_ticket_looked_up(tmp_path: Path) -> None:
     found = CliRunner().invoke(app, ["fairness", "verify", str(file), "--ticket", ticket])
     assert found.exit_code == 0, found.output
     assert "True: draw 17, 4 entries" in found.output
-    assert "Level: witnessed, by 1." in found.output
+    assert "Level: witnessed, by 2." in found.output
     assert f"Ticket {ticket}: position" in found.output
     missing = CliRunner().invoke(app, ["fairness", "verify", str(file), "--ticket", "0" * 32])
     assert missing.exit_code == 1

@@ -11,7 +11,7 @@ import typer
 
 from guahao.cli.common import CommandError, console
 from guahao.rules.fairness.allocating import Won
-from guahao.rules.fairness.proof import Draw, ProofError, verify
+from guahao.rules.fairness.proof import Draw, Level, ProofError, verify
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.tools import witness
 from guahao.tools.witness import WitnessError
@@ -48,13 +48,13 @@ def fairness_verify(
 
 
 def _level(draw: Draw) -> str:
-    if not draw.sources:
+    if draw.level is Level.OPERATOR:
         return (
             "Level: operator. Who held the platform's secret could have known the result before"
             " the entries were closed."
         )
     return (
-        f"Level: witnessed, by {len(draw.sources)}. Only the platform and all witnesses together"
+        f"Level: witnessed, by {len(draw.values)}. Only the platform and all witnesses together"
         " could have known the result before the entries were closed."
     )
 

@@ -38,6 +38,8 @@ LINES = [
     ("root", HASH, ONE),
     ("session", f"{NUMBER} {NUMBER} {NUMBER}", ANY),
     ("less", f"{NUMBER} {NUMBER}", ANY),
+    ("later", f"{NUMBER} {NUMBER}", ANY),
+    ("silent", NUMBER, ANY),
     ("secret", HASH, ONE),
     ("value", HASH, ANY),
     ("seed", HASH, ONE),
@@ -95,6 +97,29 @@ def merkle_root(leaves: list[bytes]) -> bytes:
     return level[0]
 
 
+def check_sources(found: Lines) -> None:
+    """Step 3: each outside value is the one that was announced, or a later one of its source."""
+    chains = {n: (first, int(index)) for n, (first, index) in enumerate(found["source"], 1)}
+    for kind in ("later", "silent"):
+        named = [int(line[0]) for line in found[kind]]
+        require(named == sorted(set(named)), f"the lines {kind!r} are not in their order")
+        require(all(n in chains for n in named), f"a line {kind!r} of no source")
+    for number, index in (map(int, line) for line in found["later"]):
+        first, announced = chains[number]
+        require(index > announced, "a later value that is not later")
+        require([str(number)] not in found["silent"], "a source that is silent and answers")
+        chains[number] = (first, index)
+    for line in found["silent"]:
+        del chains[int(line[0])]
+    require(len(chains) == len(found["value"]), "a source without its value")
+    for (first, index), (value,) in zip(chains.values(), found["value"]):
+        require(index <= LINKS_MAX, "a source that nobody can check")
+        link = bytes.fromhex(value)
+        for _ in range(index):
+            link = sha256(link).digest()
+        require(link.hex() == first, "an outside value is not of its source")
+
+
 def check_before(found: Lines) -> dict[int, int]:
     """Steps 2 to 4: what was fixed before the draw; returns the places of each session."""
     # 2. The platform had bound itself to its secret before anybody registered.
@@ -104,13 +129,7 @@ def check_before(found: Lines) -> dict[int, int]:
         "the secret is not the one that was promised",
     )
     # 3. The outside values belong to the chains that were named before.
-    require(len(found["source"]) == len(found["value"]), "a source without its value")
-    for (first, index), (value,) in zip(found["source"], found["value"]):
-        require(int(index) <= LINKS_MAX, "a source that nobody can check")
-        link = bytes.fromhex(value)
-        for _ in range(int(index)):
-            link = sha256(link).digest()
-        require(link.hex() == first, "an outside value is not of its source")
+    check_sources(found)
     # 4. Sessions are numbered, and their places only became fewer after closing.
     places: dict[int, int] = {}
     for number, (said, _, count) in enumerate(found["session"], 1):
@@ -210,7 +229,9 @@ def main(arguments: list[str]) -> int:
     results = found["result"]
     won = sum(result[2] == "won" for result in results)
     print(f"核验无误 TRUE: {len(results)} entries, {won} won, {len(results) - won} did not")
-    if not found["source"]:
+    if found["value"]:
+        print(f"外部随机源 Outside sources: {len(found['value'])}")
+    else:
         print("本次没有外部随机源 No outside source: the platform alone knew the secret.")
     for result in results:
         if result[1] == arguments[-1]:

@@ -34,6 +34,13 @@ LIES = [
     ("^value .*\n", "", "secret", "each source needs its value"),
     ("^(source .* )41$", r"\g<1>42", "value", "not in the chain"),
     ("^(source .* )41$", r"\g<1>1000001", "value", "not in the chain"),
+    ("^later 2 7$", "later 4 7", "later", "named by its number"),
+    ("^later 2 7$", "later 2 5", "later", "higher number"),
+    ("^later 2 7$", "later 2 8", "value", "not in the chain"),
+    ("^later 2 7\n", "", "value", "not in the chain"),
+    ("^silent 3$", "silent 2", "later", "higher number"),
+    ("^silent 3\n", "", "secret", "each source needs its value"),
+    ("^silent 3$", "silent 4", "silent", "named by its number"),
     ("^long-waits 40$", "long-waits 0", "result", "another ticket"),
     ("^entries 4$", "entries 5", "entries", "not the number"),
     ("^root .", "root 0", "root", "not the root"),
@@ -86,8 +93,18 @@ def draws(draw: st.DrawFn) -> Draw:
         DrawSession(id, places, draw(st.integers(0, places)))
         for id, places in enumerate(draw(st.lists(st.integers(0, 5), min_size=1, max_size=4)), 90)
     )
-    values = tuple(draw(st.lists(st.binary(min_size=32, max_size=32), max_size=2)))
-    sources = tuple(Source(hashed(value, n * 3), n * 3) for n, value in enumerate(values))
+    last = draw(st.lists(st.binary(min_size=32, max_size=32), max_size=3))
+    fates = [draw(st.sampled_from(["answered", "later", "silent"])) for _ in last]
+    sources = tuple(
+        Source(
+            hashed(value, n * 3 + 2),
+            n * 3 + (0 if fate == "later" else 2),
+            n * 3 + 2 if fate == "later" else None,
+            fate == "silent",
+        )
+        for n, (value, fate) in enumerate(zip(last, fates, strict=True))
+    )
+    values = tuple(value for value, fate in zip(last, fates, strict=True) if fate != "silent")
     base = Draw(
         draw(st.integers(0, 10**11)),
         "2026-12-01T08:00:00+08:00",
@@ -110,17 +127,21 @@ def draws(draw: st.DrawFn) -> Draw:
 
 
 def example() -> Draw:
-    """Two sessions with one place each, four entries, a stop after closing, one witness."""
-    value = b"v" * 32
+    """Two sessions, four entries, a stop; of three witnesses one late, one silent."""
+    value, later = b"v" * 32, b"w" * 32
     base = Draw(
         17,
         "2026-12-01T08:00:00+08:00",
         "2026-12-02T20:00:00+08:00",
-        (Source(hashed(value, 41), 41),),
+        (
+            Source(hashed(value, 41), 41),
+            Source(hashed(later, 7), 6, later=7),
+            Source(b"x" * 32, 9, is_silent=True),
+        ),
         40,
         (DrawSession(90217, 2, 1), DrawSession(90218, 2, 2)),
         b"s" * 32,
-        (value,),
+        (value, later),
         (
             Entry(b"a" * 16, 1, (1, 2)),
             Entry(b"b" * 16, 2, (2, 1), may_split=True),

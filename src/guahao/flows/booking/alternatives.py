@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from guahao.flows.booking.booking import counted_since
 from guahao.flows.kernel.platform import Platform
-from guahao.rules.booking.booking import decide_batch
+from guahao.rules.booking.booking import counted_since, decide_batch
 from guahao.rules.kernel.facts import Actor, BookingFacts, BookingRequest, PatientFacts
 from guahao.rules.kernel.limits import Policy
 from guahao.rules.kernel.outcomes import Accepted

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
 
 from guahao.flows.kernel.platform import Platform
-from guahao.rules.booking.booking import decide_batch
+from guahao.rules.booking.booking import counted_since, decide_batch
 from guahao.rules.kernel.facts import Actor, BookingFacts, BookingRequest, EarlierUse
-from guahao.rules.kernel.limits import CODE_DIGITS, Policy, add_months
 from guahao.rules.kernel.outcomes import (
     Accepted,
     BeforeOwnMoment,
@@ -27,8 +25,6 @@ from guahao.store.booking.appointments import appointments_shown
 from guahao.store.kernel.db import Tx
 from guahao.store.kernel.queue import defer
 from guahao.store.kernel.views import AppointmentView
-
-_SPARE_CODES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +59,7 @@ async def book_batch(
     """
     async with platform.db.pipelined_transaction(deadline) as tx:
         requests = [request.at_time(tx.now) for request in asked]
-        candidates = _codes(len(requests) * 3 // 2 + _SPARE_CODES)
+        candidates = store.new_codes(len(requests))
         # All requests of a batch are of the same day, in a replay as well.
         today = min(request.at for request in requests).date()
         policy = (await platform.policies.read(tx)).on(today)
@@ -108,24 +104,6 @@ def _not_let_in(asked: Sequence[DeskRequest], loaded: store.Loaded) -> dict[int,
         elif not confirmed:
             found[index] = NotLetIn(AccountLoginRefusal.CONFIRM_REQUIRED)
     return found
-
-
-def _codes(count: int) -> list[str]:
-    """Draw distinct candidates for identification codes from a cryptographic source (S8).
-
-    Ask for more than there are requests: with millions of live codes some are in use.
-    """
-    codes: dict[str, None] = {}
-    while len(codes) < count:
-        codes[f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"] = None
-    return list(codes)
-
-
-def counted_since(policy: Policy, earliest: date) -> date:
-    """Return a date before every window that a request of that day or later can touch."""
-    months_back = add_months(earliest, -policy.long_window_months)
-    days_back = earliest - timedelta(days=policy.short_window_days)
-    return min(months_back, days_back) - timedelta(days=1)
 
 
 def _new_appointments(

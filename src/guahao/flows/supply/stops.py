@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 
-from guahao.flows.booking.booking import counted_since
 from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
+from guahao.rules.booking.booking import counted_since
 from guahao.rules.booking.stopping import decide_restore
 from guahao.rules.kernel.text import prose
 from guahao.rules.staff.staff import OfHospital, Staff

@@ -217,6 +217,13 @@ def limit_refusal(
     return Refused(reason, visit_from=next(free, None))
 
 
+def counted_since(policy: Policy, earliest: date) -> date:
+    """Return a date before every window that a request of that day or later can touch."""
+    months_back = add_months(earliest, -policy.long_window_months)
+    days_back = earliest - timedelta(days=policy.short_window_days)
+    return min(months_back, days_back) - timedelta(days=1)
+
+
 def keeps_limits(place: CountedAppointment, counted: Counted, policy: Policy) -> bool:
     """Return whether another booking at this place stays within every limit per person (S12)."""
     where = (place.hospital_id, place.department_id)

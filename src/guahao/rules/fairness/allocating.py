@@ -7,7 +7,7 @@ gain by ranking other than as they wish, or by entering more than once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -82,15 +82,28 @@ def allocate(
 ) -> dict[int, Result]:
     """Return the result of each entry by its index.
 
-    `order`: the indexes of all entries, each once. `places`: by session. A position counts
-    from 1.
+    `order`: the indexes of all entries, each once. `places`: by session.
     """
-    left = dict(places)
-    results: dict[int, Result] = {}
+    return dict(allotted(entries, order, dict(places), check))
+
+
+def allotted(
+    entries: Sequence[Entry],
+    order: Iterable[int],
+    left: dict[int, int],
+    check: Check,
+    *,
+    first_position: int = 1,
+) -> Iterator[tuple[int, Result]]:
+    """Yield the index and the result of each entry, taking its places from `left`.
+
+    The next entry is checked only when the caller asks for it, so that it sees what became of the
+    one before. `order`: all entries, or the rest after an earlier run, from `first_position` on.
+    """
     alike: dict[tuple[str, ...], tuple[str, ...]] = {}  # equal reasons are one object
-    for position, index in enumerate(order, 1):
+    for position, index in enumerate(order, first_position):
         entry = entries[index]
-        needed = 1 if entry.may_split else entry.size
+        needed = places_needed(entry)
         reasons: list[str] = []
         for session in entry.choices:
             if left.get(session, 0) < needed:
@@ -103,9 +116,19 @@ def allocate(
                 continue
             patients = allowed[: left[session]]
             left[session] -= len(patients)
-            results[index] = Won(position, session, patients, tuple(reasons))
+            yield index, Won(position, session, patients, tuple(reasons))
             break
         else:
-            said = tuple(reasons)
-            results[index] = Skipped(position, alike.setdefault(said, said))
-    return results
+            passed_over = tuple(reasons)
+            yield index, Skipped(position, alike.setdefault(passed_over, passed_over))
+
+
+def places_needed(entry: Entry) -> int:
+    """Return how many places a session must have left for an entry."""
+    return 1 if entry.may_split else entry.size
+
+
+def may_win(entry: Entry, left: Mapping[int, int]) -> bool:
+    """Return whether a choice of the entry has places left: if not, no rule need be asked."""
+    needed = places_needed(entry)
+    return any(left.get(session, 0) >= needed for session in entry.choices)

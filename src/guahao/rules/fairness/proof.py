@@ -13,8 +13,10 @@
     root …                                   Merkle root (RFC 9162) over the entry lines
     session 1 90217 3                        its number here, its id, its places
     less 1 2                                 an amendment: places after a stop or reduction
+    later 1 43                               source 1 did not answer in time: a later value
+    silent 2                                 source 2 gave none at all
     secret …                                 revealed
-    value …                                  of each source
+    value …                                  of each source that gave one
     seed …                                   from draw, root, secret and values
     entry <ticket> 1 1,2                     ascending by ticket; size and choices; "2s": two
     entry <ticket> 2s 1 wait                 who take one place as well; "wait": lost before
@@ -28,10 +30,12 @@ Values are lower-case hexadecimal digits. Reasons other than `full` come from ru
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from hashlib import sha256
 
 from guahao.rules.fairness import merkle
@@ -70,6 +74,8 @@ _GRAMMAR: tuple[tuple[str, str, str], ...] = (
     ("root", rf"({_HASH})", "once"),
     ("session", rf"({_NUMBER}) ({_NUMBER}) ({_NUMBER})", "any"),
     ("less", rf"({_NUMBER}) ({_NUMBER})", "any"),
+    ("later", rf"({_NUMBER}) ({_NUMBER})", "any"),
+    ("silent", rf"({_NUMBER})", "any"),
     ("secret", rf"({_HASH})", "once"),
     ("value", rf"({_HASH})", "any"),
     ("seed", rf"({_HASH})", "once"),
@@ -83,12 +89,33 @@ _GRAMMAR: tuple[tuple[str, str, str], ...] = (
 )
 
 
+class Level(StrEnum):
+    """Who could have known a draw's result before its entries were closed.
+
+    `operator`: who held the platform's secret. `witnessed`: only the platform and all witnesses
+    together.
+    """
+
+    OPERATOR = "operator"
+    WITNESSED = "witnessed"
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An outside hash chain: its first value, and the number of the value that is used."""
+    """An outside hash chain: its first value, and the number of the value that was announced.
+
+    `later`: the number of the value that was used instead. `is_silent`: it gave no value.
+    """
 
     first: bytes
     index: int
+    later: int | None = None
+    is_silent: bool = False
+
+    @property
+    def used(self) -> int:
+        """Return the number of the value that was used."""
+        return self.index if self.later is None else self.later
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +138,14 @@ class Draw:
     long_waits_percent: int
     sessions: tuple[DrawSession, ...]
     secret: bytes
-    values: tuple[bytes, ...]
+    values: tuple[bytes, ...]  # of the sources that gave one
     entries: tuple[Entry, ...]  # ascending by ticket
     results: dict[int, Result]  # by the index of the entry
+
+    @property
+    def level(self) -> Level:
+        """Return who could have known the result before the entries were closed."""
+        return Level.WITNESSED if self.values else Level.OPERATOR
 
 
 class ProofError(Exception):
@@ -154,45 +186,96 @@ def write(draw: Draw) -> str:
 
 def written(draw: Draw) -> Iterator[str]:
     """Yield the proof of a draw line by line, for draws whose text would fill the memory."""
-    digest = sha256()
-    for line in _lines(draw):
-        digest.update(line.encode())
-        yield line
-    yield f"end {digest.hexdigest()}\n"
-
-
-def _lines(draw: Draw) -> Iterator[str]:
-    """Yield every line but the last."""
     root = root_of(draw.entries)
-    yield "guahao-draw 1\n"
-    yield f"draw {draw.id}\n"
-    yield "rules 1\n"
-    yield f"opened {draw.opened}\n"
-    yield f"commitment {commitment_to(draw.secret).hex()}\n"
-    for source in draw.sources:
-        yield f"source {source.first.hex()} {source.index}\n"
-    yield f"closed {draw.closed}\n"
-    yield f"long-waits {draw.long_waits_percent}\n"
-    yield f"entries {len(draw.entries)}\n"
-    yield f"root {root.hex()}\n"
-    for number, session in enumerate(draw.sessions, 1):
-        yield f"session {number} {session.id} {session.places}\n"
-    for number, session in enumerate(draw.sessions, 1):
-        if session.places_left != session.places:
-            yield f"less {number} {session.places_left}\n"
-    yield f"secret {draw.secret.hex()}\n"
-    for value in draw.values:
-        yield f"value {value.hex()}\n"
-    yield f"seed {seed_of(draw.id, root, draw.secret, draw.values).hex()}\n"
-    for entry in draw.entries:
-        yield f"{entry_line(entry)}\n"
-    for index, result in sorted(draw.results.items(), key=lambda pair: pair[1].position):
-        ticket = draw.entries[index].ticket.hex()
-        outcome = "skipped"
-        if isinstance(result, Won):
-            patients = ",".join(str(patient + 1) for patient in result.patients)
-            outcome = f"won {result.session} {patients}"
-        yield " ".join(("result", str(result.position), ticket, outcome, *result.reasons)) + "\n"
+    seed = seed_of(draw.id, root, draw.secret, draw.values)
+    in_order = sorted(draw.results.items(), key=lambda pair: pair[1].position)
+    return _ended(
+        itertools.chain(
+            first_lines(draw.id),
+            opened_lines(draw.opened, commitment_to(draw.secret), draw.sources),
+            closed_lines(
+                draw.closed, draw.long_waits_percent, len(draw.entries), root, draw.sessions
+            ),
+            less_lines(draw.sessions),
+            revealed_lines(draw.sources, draw.secret, draw.values, seed),
+            map(entry_line, draw.entries),
+            (result_line(draw.entries[index].ticket, result) for index, result in in_order),
+        )
+    )
+
+
+def _ended(lines: Iterable[str]) -> Iterator[str]:
+    """Yield lines ended by line feeds, and the last line, which is the digest of them all."""
+    digest = sha256()
+    for line in lines:
+        ended = f"{line}\n"
+        digest.update(ended.encode())
+        yield ended
+    yield end_line(digest.hexdigest())
+
+
+def end_line(digest: str) -> str:
+    """Return the last line of a file."""
+    return f"end {digest}\n"
+
+
+def first_lines(draw_id: int) -> list[str]:
+    """Return the first lines of a file."""
+    return ["guahao-draw 1", f"draw {draw_id}", "rules 1"]
+
+
+# The lines of a step are published at that step, in the log (rules/fairness/log.py).
+
+
+def opened_lines(opened: str, commitment: bytes, sources: Iterable[Source]) -> list[str]:
+    """Return what is published when a draw opens."""
+    announced = [f"source {source.first.hex()} {source.index}" for source in sources]
+    return [f"opened {opened}", f"commitment {commitment.hex()}", *announced]
+
+
+def closed_lines(
+    closed: str, long_waits_percent: int, entries: int, root: bytes, sessions: Iterable[DrawSession]
+) -> list[str]:
+    """Return what is published when a draw closes."""
+    return [
+        f"closed {closed}",
+        f"long-waits {long_waits_percent}",
+        f"entries {entries}",
+        f"root {root.hex()}",
+        *(f"session {n} {session.id} {session.places}" for n, session in enumerate(sessions, 1)),
+    ]
+
+
+def less_lines(sessions: Iterable[DrawSession]) -> list[str]:
+    """Return the amendments: the places that are left of sessions that lost some."""
+    return [
+        f"less {number} {session.places_left}"
+        for number, session in enumerate(sessions, 1)
+        if session.places_left != session.places
+    ]
+
+
+def revealed_lines(
+    sources: Sequence[Source], secret: bytes, values: Iterable[bytes], seed: bytes
+) -> list[str]:
+    """Return what is published at the draw."""
+    numbered = list(enumerate(sources, 1))
+    return [
+        *(f"later {n} {source.later}" for n, source in numbered if source.later is not None),
+        *(f"silent {n}" for n, source in numbered if source.is_silent),
+        f"secret {secret.hex()}",
+        *(f"value {value.hex()}" for value in values),
+        f"seed {seed.hex()}",
+    ]
+
+
+def result_line(ticket: bytes, result: Result) -> str:
+    """Return a result as it stands in the file."""
+    outcome = "skipped"
+    if isinstance(result, Won):
+        patients = ",".join(str(patient + 1) for patient in result.patients)
+        outcome = f"won {result.session} {patients}"
+    return " ".join(("result", str(result.position), ticket.hex(), outcome, *result.reasons))
 
 
 def verify(data: bytes) -> Draw:
@@ -273,13 +356,22 @@ def _draw_of(lines: dict[str, list[_Found]]) -> Draw:
         int(only("draw")),
         only("opened"),
         only("closed"),
-        tuple(Source(bytes.fromhex(found[1]), int(found[2])) for _, found in lines["source"]),
+        _sources(lines),
         int(only("long-waits")),
         sessions,
         bytes.fromhex(only("secret")),
         tuple(bytes.fromhex(found[1]) for _, found in lines["value"]),
         entries,
         results,
+    )
+
+
+def _sources(lines: dict[str, list[_Found]]) -> tuple[Source, ...]:
+    later = {int(found[1]): int(found[2]) for _, found in lines["later"]}
+    silent = {int(found[1]) for _, found in lines["silent"]}
+    return tuple(
+        Source(bytes.fromhex(found[1]), int(found[2]), later.get(n), n in silent)
+        for n, (_, found) in enumerate(lines["source"], 1)
     )
 
 
@@ -319,11 +411,7 @@ def _check_values(draw: Draw, lines: dict[str, list[_Found]]) -> None:
             raise ProofError(number, reason)
 
     claim("commitment", commitment_to(draw.secret).hex(), "this is not the hash of the secret")
-    if len(draw.values) != len(draw.sources):
-        raise ProofError(lines["secret"][0][0], "each source needs its value")
-    for (number, _), source, value in zip(lines["value"], draw.sources, draw.values, strict=True):
-        if source.index > _INDEX_MAX or not is_in_chain(value, source.index, source.first):
-            raise ProofError(number, "this value is not in the chain of its source")
+    _check_sources(draw, lines)
     claim("entries", len(draw.entries), "this is not the number of entries")
     root = root_of(draw.entries)
     claim("root", root.hex(), "this is not the root of the entries")
@@ -332,6 +420,25 @@ def _check_values(draw: Draw, lines: dict[str, list[_Found]]) -> None:
         seed_of(draw.id, root, draw.secret, draw.values).hex(),
         "the seed does not follow from draw, root, secret and values",
     )
+
+
+def _check_sources(draw: Draw, lines: dict[str, list[_Found]]) -> None:
+    """Check the outside values, and those that came later or not at all."""
+    for name in ("later", "silent"):
+        seen = 0
+        for number, found in lines[name]:
+            if not seen < int(found[1]) <= len(draw.sources):
+                raise ProofError(number, "a source is named by its number, at most once, in order")
+            seen = int(found[1])
+            source = draw.sources[seen - 1]
+            if source.later is not None and (source.is_silent or source.later <= source.index):
+                raise ProofError(number, "a later value has a higher number")
+    answering = [source for source in draw.sources if not source.is_silent]
+    if len(draw.values) != len(answering):
+        raise ProofError(lines["secret"][0][0], "each source needs its value")
+    for (number, _), source, value in zip(lines["value"], answering, draw.values, strict=True):
+        if source.used > _INDEX_MAX or not is_in_chain(value, source.used, source.first):
+            raise ProofError(number, "this value is not in the chain of its source")
 
 
 def _check_results(draw: Draw, lines: dict[str, list[_Found]]) -> None:

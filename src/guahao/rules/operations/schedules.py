@@ -32,6 +32,7 @@ SCHEDULES: Mapping[str, Schedule] = {
     "carry_on_imports": Schedule("* * * * *", timedelta(minutes=1)),
     "make_call_tasks": Schedule("* * * * *", timedelta(minutes=1)),
     "send_trail_head": Schedule("* * * * *", timedelta(minutes=1)),
+    "hold_draws": Schedule("* * * * *", timedelta(minutes=1)),
     "begin_policies": Schedule("* * * * *", timedelta(minutes=1)),
     "void_sweep": Schedule("*/5 * * * *", timedelta(minutes=5)),
     "remind": Schedule("*/5 * * * *", timedelta(minutes=5)),

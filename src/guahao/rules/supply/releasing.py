@@ -90,6 +90,11 @@ def date_refusal(
     return Refused(reason, retry_from=opens if ever else None)
 
 
+def is_bookable(visit_date: date, at: datetime, rules: HospitalRules, policy: Policy) -> bool:
+    """Whether a visit date can be booked at a moment."""
+    return _date_reason(visit_date, at, rules, policy) is None
+
+
 def _date_reason(
     visit_date: date, at: datetime, rules: HospitalRules, policy: Policy
 ) -> Refusal | None:

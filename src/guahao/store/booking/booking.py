@@ -7,6 +7,7 @@ the previous holder of the locks committed.
 
 from __future__ import annotations
 
+import secrets
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from guahao.rules.kernel.facts import (
     PatientFacts,
     SessionFacts,
 )
+from guahao.rules.kernel.limits import CODE_DIGITS
 from guahao.rules.kernel.outcomes import Refusal, Refused
 from guahao.store.hospitals.directory import RULES_ASKED
 from guahao.store.kernel.db import Tx, array, bytes_array, hexed, recordset
@@ -31,6 +33,7 @@ from guahao.store.kernel.views import PatientView, SessionView
 from guahao.store.people.patients import open_patient
 from guahao.store.supply.sessions import SESSION_COLUMNS, session_view
 
+_SPARE_CODES = 8
 _LOCK_PATIENTS = """
     SELECT id, account_id, suspended_until, name_enc, id_type, id_no_enc,
            (SELECT a.restricted_until FROM accounts a WHERE a.id = account_id),
@@ -107,7 +110,7 @@ _INSERT_APPOINTMENTS = """
 _INSERT_MESSAGES = """
     INSERT INTO messages (id, kind, account_id, patient_id, appointment_id,
                           created_at, changed_at)
-    SELECT message_id, 'booked', account_id, patient_id, id, at, at
+    SELECT message_id, %s, account_id, patient_id, id, at, at
     FROM json_to_recordset(%s::json)
         AS n (id bigint, message_id bigint, account_id bigint, patient_id bigint, at timestamptz)
     WHERE account_id IS NOT NULL
@@ -211,6 +214,40 @@ async def load_batch(
     )
 
 
+def new_codes(bookings: int) -> list[str]:
+    """Draw distinct candidates for identification codes from a cryptographic source (S8).
+
+    More than there are bookings: with millions of live codes some are in use.
+    """
+    count = bookings * 3 // 2 + _SPARE_CODES
+    codes: dict[str, None] = {}
+    while len(codes) < count:
+        codes[f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}d}"] = None
+    return list(codes)
+
+
+async def lock_for_draw(
+    tx: Tx, patient_ids: Sequence[int], session_ids: Sequence[int], day: date, counted_since: date
+) -> tuple[dict[int, LockedPatient], dict[int, SessionView]]:
+    """Lock patients, then sessions, and read what counts, as for a batch of the desk."""
+    patients = await tx.rows(_LOCK_PATIENTS, (array(sorted(patient_ids)),))
+    sessions = await tx.rows(_LOCK_SESSIONS, (day, array(sorted(session_ids))))
+    counted = _by_patient(await tx.rows(_COUNTED, _counting(patient_ids, counted_since)))
+    return (
+        {row[0]: _locked_patient(row, counted) for row in patients},
+        {row[0]: session_view(row) for row in sessions},
+    )
+
+
+async def reserve(tx: Tx, vault: Vault, count: int) -> list[tuple[int, int, str]]:
+    """Return ids for so many appointments and their messages, each with a code not in use."""
+    codes = new_codes(count)
+    candidates = {index: code for code in codes for index in vault.indexes("code", code)}
+    taken = {candidates[row[0]] for row in await tx.rows(_TAKEN_CODES, (bytes_array(candidates),))}
+    free = (code for code in codes if code not in taken)
+    return [(*ids, next(free)) for ids in await tx.rows(_RESERVE_IDS, (count,))]
+
+
 def _counting(patient_ids: Sequence[int], since: date) -> dict[str, Any]:
     """Return the parameters of _COUNTED."""
     return {"patients": array(patient_ids), "since": since}
@@ -274,14 +311,16 @@ def session_facts(session: SessionView) -> SessionFacts:
     )
 
 
-async def save_bookings(tx: Tx, vault: Vault, made: Sequence[NewAppointment]) -> None:
+async def save_bookings(
+    tx: Tx, vault: Vault, made: Sequence[NewAppointment], message_kind: str = "booked"
+) -> None:
     """Write the counters, appointments and messages of accepted bookings."""
     places = Counter(new.session.id for new in made)
     counts = recordset([{"session_id": id, "places": n} for id, n in places.items()])
     rows = recordset([_appointment_row(vault, new) for new in made])
     await tx.do(_COUNT_PLACES, (counts,))
     await tx.do(_INSERT_APPOINTMENTS, (rows,))
-    await tx.do(_INSERT_MESSAGES, (rows,))
+    await tx.do(_INSERT_MESSAGES, (message_kind, rows))
 
 
 def _appointment_row(vault: Vault, new: NewAppointment) -> dict[str, Any]:

@@ -435,9 +435,13 @@ _LIVE = f"""
 """
 
 
-async def live_in(tx: Tx, department_id: int) -> list[LiveApplication]:
-    """Return the live applications in a department, by id."""
-    return await _live(tx, "a.department_id = %(department_id)s", {"department_id": department_id})
+async def live_in(tx: Tx, department_id: int, made_before: datetime) -> list[LiveApplication]:
+    """Return the live applications in a department that were made before a moment, by id."""
+    return await _live(
+        tx,
+        "a.department_id = %(department_id)s AND a.created_at < %(made_before)s",
+        {"department_id": department_id, "made_before": made_before},
+    )
 
 
 async def live_of(tx: Tx, patient_ids: Sequence[int]) -> list[LiveApplication]:

@@ -7,6 +7,7 @@ answer, which took a tenth of the booking desk's time.
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -15,16 +16,25 @@ from guahao.store.kernel.db import Tx
 
 _DEFER = """
     SELECT procrastinate_defer_jobs_v1(ARRAY[
-        ROW(%s, %s, %s, NULL, NULL, %s, NULL)::procrastinate_job_to_defer_v1
+        ROW(%s, %s, %s, NULL, NULL, %s, now() + %s::interval)::procrastinate_job_to_defer_v1
     ])
 """
 
 
 async def defer(
-    tx: Tx, task: str, /, *, queue: str = "default", priority: int = 0, **arguments: Any
+    tx: Tx,
+    task: str,
+    /,
+    *,
+    queue: str = "default",
+    priority: int = 0,
+    at: datetime | None = None,
+    **arguments: Any,
 ) -> None:
     """Queue `task` (its name in jobs.py); a higher priority overtakes.
 
-    Arguments are ids only, never personal data.
+    `at`: not before this moment of the platform's clock, which a demo may set. Arguments are ids
+    only, never personal data.
     """
-    await tx.do(_DEFER, (queue, task, priority, msgspec.json.encode(arguments).decode()))
+    wait = None if at is None else max(at - tx.now, timedelta())
+    await tx.do(_DEFER, (queue, task, priority, msgspec.json.encode(arguments).decode(), wait))

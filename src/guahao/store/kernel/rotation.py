@@ -72,6 +72,7 @@ SEALED: Sequence[Sealed] = (
     Sealed("privacy_requests", "decision_reason_enc"),
     Sealed("hospital_webhooks", "secret_enc", key="hospital_id"),
     Sealed("hospital_webhooks", "previous_secret_enc", key="hospital_id", bound_to="secret"),
+    Sealed("draws", "secret_enc"),
     Sealed("trail_keys", "key_enc", key="first_seq"),
 )
 # Encrypted with the trail's own keys, or deleted within the hour.

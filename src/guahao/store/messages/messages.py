@@ -115,7 +115,7 @@ async def tell(tx: Tx, kind: str, appointment_ids: Sequence[int]) -> dict[int, i
         """,
         (kind, tx.now, tx.now, list(appointment_ids)),
     )
-    await _defer_delivery(tx, [row[0] for row in rows])
+    await defer_delivery(tx, [row[0] for row in rows])
     return {row[1]: row[0] for row in rows}
 
 
@@ -131,7 +131,7 @@ async def tell_patients(tx: Tx, kind: str, patient_ids: Sequence[int]) -> None:
         """,
         (kind, tx.now, tx.now, list(patient_ids)),
     )
-    await _defer_delivery(tx, [row[0] for row in rows])
+    await defer_delivery(tx, [row[0] for row in rows])
 
 
 async def tell_once_an_account(tx: Tx, kind: str, patient_ids: Sequence[int]) -> None:
@@ -146,7 +146,7 @@ async def tell_once_an_account(tx: Tx, kind: str, patient_ids: Sequence[int]) ->
         """,
         (kind, tx.now, tx.now, list(patient_ids)),
     )
-    await _defer_delivery(tx, [row[0] for row in rows])
+    await defer_delivery(tx, [row[0] for row in rows])
 
 
 async def tell_of_applications(tx: Tx, kind: str, application_ids: Sequence[int]) -> None:
@@ -169,7 +169,7 @@ async def tell_of_applications(tx: Tx, kind: str, application_ids: Sequence[int]
         """,
         {"kind": kind, "ids": list(application_ids), "now": tx.now},
     )
-    await _defer_delivery(tx, [row[0] for row in rows])
+    await defer_delivery(tx, [row[0] for row in rows])
 
 
 async def withdraw(tx: Tx, patient_id: int) -> None:
@@ -192,7 +192,7 @@ async def tell_account(tx: Tx, kind: str, account_id: int, patient_id: int) -> N
         """,
         (kind, account_id, patient_id, tx.now, tx.now),
     )
-    await _defer_delivery(tx, [row[0] for row in rows])
+    await defer_delivery(tx, [row[0] for row in rows])
 
 
 async def tell_phone(
@@ -213,7 +213,7 @@ async def tell_phone(
             *(language, expires_at, tx.now, tx.now),
         ),
     )
-    await _defer_delivery(tx, [new_id], priority=URGENT)
+    await defer_delivery(tx, [new_id], priority=URGENT)
 
 
 async def remind(tx: Tx, visit_date: date, booked_before: datetime, limit: int) -> int:
@@ -238,14 +238,20 @@ async def remind(tx: Tx, visit_date: date, booked_before: datetime, limit: int) 
         """,
         (tx.now, tx.now, visit_date, booked_before, limit),
     )
-    await _defer_delivery(tx, [row[0] for row in rows], priority=PATIENT)
+    await defer_delivery(tx, [row[0] for row in rows], priority=PATIENT)
     return len(rows)
 
 
-async def _defer_delivery(tx: Tx, message_ids: Sequence[int], priority: int = 0) -> None:
+async def defer_delivery(tx: Tx, message_ids: Sequence[int], priority: int = 0) -> None:
+    """Queue the delivery of new messages, some in each job."""
     for start in range(0, len(message_ids), MESSAGES_A_JOB):
-        arguments = {"message_ids": list(message_ids[start : start + MESSAGES_A_JOB])}
-        await defer(tx, "deliver_messages", queue="notices", priority=priority, **arguments)
+        await defer(
+            tx,
+            "deliver_messages",
+            queue="notices",
+            priority=priority,
+            message_ids=list(message_ids[start : start + MESSAGES_A_JOB]),
+        )
 
 
 # Delivering ---------------------------------------------------------------------------------
@@ -320,7 +326,7 @@ async def _tell_by_wechat(tx: Tx, message_ids: Sequence[int]) -> None:
         """,
         (tx.now, tx.now, list(message_ids)),
     )
-    await _defer_delivery(tx, [row[0] for row in rows])
+    await defer_delivery(tx, [row[0] for row in rows])
 
 
 async def load(tx: Tx, vault: Vault, message_ids: Sequence[int]) -> Loaded:

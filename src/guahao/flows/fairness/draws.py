@@ -1,0 +1,81 @@
+"""Draws, step by step: open, close, amend, draw. Each step is safe to run twice, late or at once.
+
+A step is one transaction that locks the draw first and does nothing where another worker was
+earlier. The periodic job does what is due; beside it each draw has jobs of its own for the moments
+of its steps, so that it begins within a second of its time.
+"""
+
+from __future__ import annotations
+
+from guahao.flows.fairness.closing import amend, close
+from guahao.flows.fairness.drawing import draw
+from guahao.flows.fairness.opening import open_draws
+from guahao.flows.kernel.platform import Platform
+from guahao.rules.fairness.returning import next_draw
+from guahao.store.booking.appointments import lock_sessions
+from guahao.store.fairness import draws as store
+from guahao.store.fairness import log
+
+__all__ = ["advance", "close_draws", "hold_draws", "open_draws", "run_draws"]
+
+_MISSED_AT_ONCE = 500
+
+
+async def hold_draws(platform: Platform) -> None:
+    """Do every step of every draw that is due."""
+    await defer_missed(platform)
+    await open_draws(platform)
+    await close_draws(platform)
+    await run_draws(platform)
+    async with platform.db.transaction() as tx:
+        await log.name_key(tx, platform.vault)
+
+
+async def close_draws(platform: Platform) -> None:
+    """Close the draws whose applications end."""
+    for draw_id in await _in_states(platform, "open"):
+        await close(platform, draw_id)
+
+
+async def run_draws(platform: Platform) -> None:
+    """Amend the draws that are closed, and hold those whose time has come."""
+    for draw_id in await _in_states(platform, "closed", "drawing"):
+        await amend(platform, draw_id)
+        await draw(platform, draw_id)
+
+
+async def advance(platform: Platform, draw_id: int) -> float | None:
+    """Do the steps of one draw that are due; return in how many seconds the next is due.
+
+    None: nothing remains to be done, or what remains is left to the periodic job.
+    """
+    await close(platform, draw_id)
+    await amend(platform, draw_id)
+    await draw(platform, draw_id)
+    async with platform.db.transaction() as tx:
+        row = await store.get(tx, draw_id)
+    if row is None or row.state not in ("open", "closed"):
+        return None
+    due = row.closes_at if row.state == "open" else row.draw_at
+    return (due - tx.now).total_seconds() if due > tx.now else None
+
+
+async def _in_states(platform: Platform, *states: str) -> list[int]:
+    async with platform.db.transaction() as tx:
+        return [id for id, state in await store.unfinished(tx) if state in states]
+
+
+async def defer_missed(platform: Platform) -> None:
+    """Give places whose draw cannot happen any more the next draw, or the hospital's counter.
+
+    No worker ran in time to open it, or they came back after it was closed.
+    """
+    while True:
+        async with platform.db.transaction() as tx:
+            missed = await store.missed(tx, _MISSED_AT_ONCE)
+            await lock_sessions(tx, [places.clinic_session_id for places in missed])
+            for places in missed:
+                draw_at = next_draw(places.visit_date, tx.now, places.stops_at)
+                await store.defer_places(tx, places.clinic_session_id, draw_at)
+        if len(missed) < _MISSED_AT_ONCE:
+            return
