@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
+from hashlib import sha256
 from itertools import count, islice
 
 from guahao.rules.booking.booking import Batch, decide_batch, keeps_limits
 from guahao.rules.booking.cancelling import cancel_deadline, decide_cancel
+from guahao.rules.booking.personal_moment import opens_for
 from guahao.rules.fairness.allocating import Entry, Result, Won, allocate, with_long_waits_first
 from guahao.rules.fairness.drawing import order_of
 from guahao.rules.kernel.facts import (
@@ -43,9 +45,11 @@ class Department:
     `kept_back`: places of a session that nobody can book: held for a draw, or hidden.
     """
 
-    def __init__(self, places: int, cycle_days: int) -> None:
+    def __init__(self, places: int, cycle_days: int, release_secret: bytes | None = None) -> None:
+        """`release_secret`: where each account has a release moment of its own."""
         self.rules = HospitalRules(cycle_days=cycle_days, release_time=RELEASE_TIME)
-        self.policy = Policy()
+        self.policy = Policy(personal_release=release_secret is not None)
+        self.release_secret = release_secret or b""
         self.places = places
         self.sessions: dict[date, SessionFacts] = {}
         self.kept_back: dict[date, int] = {}
@@ -70,6 +74,13 @@ class Department:
     def released_at(self, visit_date: date) -> datetime:
         """Return the moment of a date's release."""
         return opens_at(visit_date, self.rules, self.policy)
+
+    def opens_for(self, identity: int, visit_date: date) -> datetime:
+        """Return the moment from which an account may book a date."""
+        release = self.released_at(visit_date)
+        if not self.policy.personal_release:
+            return release
+        return opens_for(identity, release, self._release_key(_HOSPITAL, release.date()))
 
     def free(self, visit_date: date) -> int:
         """Return how many places of a date can be booked."""
@@ -156,7 +167,12 @@ class Department:
             identity: PatientFacts(identity, identity, counted=self.counted.get(identity, ()))
             for identity in identities
         }
-        return BookingFacts({session.id: session}, patients, policy=self.policy)
+        return BookingFacts(
+            {session.id: session}, patients, policy=self.policy, release_key=self._release_key
+        )
+
+    def _release_key(self, _hospital_id: int, day: date) -> bytes:
+        return sha256(self.release_secret + day.isoformat().encode()).digest()
 
 
 def _place(visit_date: date) -> CountedAppointment:

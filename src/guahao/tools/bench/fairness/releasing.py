@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
-from guahao.rules.booking.personal_moment import opens_for
 from guahao.rules.fairness.returning import DrawKind, applications_until
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.tools.bench.fairness import returning
@@ -28,7 +27,7 @@ def release(world: World) -> None:
         return
     asks = [*_asks_of_programs(world, visit_date), *_asks_of_people(world)]
     if world.mechanism.release is Release.PERSONAL_MOMENT:
-        asks = _at_personal_moments(world, asks)
+        asks = _at_personal_moments(world, visit_date, asks)
     winners = world.department.book(visit_date, asks)
     world.give([ask.identity for ask in asks], [(id, visit_date) for id in winners])
     if world.mechanism.returns is Returns.QUEUE:
@@ -84,15 +83,14 @@ def _asks_of_people(world: World) -> list[Ask]:
     return asks
 
 
-def _at_personal_moments(world: World, asks: Sequence[Ask]) -> list[Ask]:
+def _at_personal_moments(world: World, visit_date: date, asks: Sequence[Ask]) -> list[Ask]:
     """Return the requests at the moment from which each account may book.
 
     A program's arrives as fast as it can. A person who asked before sees a countdown.
     """
-    key = world.random.randbytes(32)
     moved = []
     for ask in asks:
-        opens = opens_for(ask.identity, world.now, key)
+        opens = world.department.opens_for(ask.identity, visit_date)
         is_program = ask.identity in world.holders or ask.identity in world.raced
         if is_program:
             opens += timedelta(seconds=world.bot_delay())

@@ -10,7 +10,7 @@ from itertools import count
 from random import Random
 
 from guahao.rules.kernel.limits import CITY_TIME
-from guahao.tools.bench.fairness.agents import Assumptions, Buys, Holder, Mechanism, Seeker
+from guahao.tools.bench.fairness.agents import Assumptions, Buys, Holder, Mechanism, Release, Seeker
 from guahao.tools.bench.fairness.department import Department
 from guahao.tools.bench.fairness.figures import Tally
 
@@ -25,7 +25,9 @@ class World:
         self.mechanism = mechanism
         self.assumed = assumed
         self.random = Random(f"{mechanism.name} {seed}")
-        self.department = Department(assumed.places, assumed.cycle_days)
+        personal = mechanism.release is Release.PERSONAL_MOMENT
+        secret = self.random.randbytes(32) if personal else None
+        self.department = Department(assumed.places, assumed.cycle_days, secret)
         self.tally = Tally()
         self.counts_from = _start_of(FIRST_DAY + timedelta(days=WARM_UP_DAYS))
         self.ends = self.counts_from + timedelta(days=assumed.days)
