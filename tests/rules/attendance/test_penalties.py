@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import date
 from itertools import permutations
 
 import pytest
 from tests.rules.helpers import day, decide, moment, patient, session
 
-from guahao.rules.attendance.penalties import Suspension, suspended_until, suspensions, void_status
+from guahao.rules.attendance.penalties import (
+    Suspension,
+    merged,
+    suspended_until,
+    suspensions,
+    suspensions_by_date,
+    void_status,
+)
 from guahao.rules.kernel.limits import Policy
 from guahao.rules.kernel.outcomes import Accepted, Refusal, Refused
+from guahao.rules.kernel.policies import DatedPolicies, DatedPolicy
 
 FIVE = "2026-01-05 2026-01-12 2026-02-10 2026-03-03 2026-03-20"
 NEW_YEAR = "2027-01-01 2027-01-02 2027-01-03"
@@ -142,3 +151,31 @@ def test_a_suspension_looks_at_the_day_of_booking_not_at_the_visit() -> None:
     person = patient(suspended_until=day("2026-05-10"))
     visit_after_it = session(day("2026-05-20"))
     assert decide(visit_after_it, person, at=moment("2026-05-01 10:00")) != Accepted()
+
+
+@pytest.mark.parametrize(
+    ("months", "merged_months"),
+    [
+        ([], []),
+        ([(1, 4), (5, 6)], [(1, 4), (5, 6)]),
+        ([(1, 4), (4, 6)], [(1, 6)]),
+        ([(1, 4), (3, 9), (4, 6), (10, 12)], [(1, 9), (10, 12)]),
+        ([(1, 2), (3, 5), (4, 7), (7, 8)], [(1, 2), (3, 8)]),
+        ([(1, 2), (3, 9), (4, 5)], [(1, 2), (3, 9)]),
+    ],
+)
+def test_suspensions_that_overlap_or_meet_are_one(
+    months: list[tuple[int, int]], merged_months: list[tuple[int, int]]
+) -> None:
+    def of(spans: list[tuple[int, int]]) -> list[Suspension]:
+        return [Suspension(date(2026, start, 1), date(2026, end, 1)) for start, end in spans]
+
+    assert merged(of(months)) == of(merged_months)
+
+
+def test_a_no_show_on_the_day_on_which_a_policy_begins_is_judged_by_it_alone() -> None:
+    longer = DatedPolicy(day("2026-07-01"), Policy(first_suspension_months=6))
+    policies = DatedPolicies(Policy(), (longer,))
+    no_shows = [day("2026-03-02"), day("2026-04-02"), day("2026-07-01")]
+    [found] = suspensions_by_date(no_shows, policies, day("2026-07-02"))
+    assert found == Suspension(day("2026-07-01"), day("2027-01-01"))

@@ -155,3 +155,8 @@ def test_what_changes_of_a_session_is_shown_before_and_after() -> None:
     assert differences(TERMS, TERMS) == {}
     after = replace(TERMS, fee_fen=9000, ends_at=None)
     assert differences(TERMS, after) == {"ends_at": [time(12), None], "fee_fen": [8000, 9000]}
+
+
+def test_a_session_whose_bookings_were_not_read_is_taken_for_booked_before() -> None:
+    unread = SessionFacts(TERMS, booked=0, stopped=False)
+    assert (unread.ever_booked, unread.linked) == (True, True)

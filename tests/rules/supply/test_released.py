@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.rules.strategies import clocks
 
-from guahao.rules.attendance.penalties import Suspension, merged
 from guahao.rules.kernel.limits import CITY_TIME, HospitalRules, Policy
 from guahao.rules.kernel.policies import DatedPolicies, DatedPolicy
 from guahao.rules.supply.releasing import Held, date_refusal, held_together, released_at
@@ -49,15 +48,6 @@ def test_a_date_is_released_when_a_request_would_first_not_be_too_early(
     rows = {VISIT - timedelta(days=before): other for before, other in others}
     dated = DatedPolicies(policy, tuple(DatedPolicy(day, one) for day, one in rows.items()))
     assert released_at(VISIT, held_together(held, dated)) == first_open(held, dated)
-
-
-def test_suspensions_that_overlap_are_one() -> None:
-    def one(start: int, end: int) -> Suspension:
-        return Suspension(date(2026, start, 1), date(2026, end, 1))
-
-    assert merged([one(1, 4), one(3, 9), one(4, 6), one(10, 12)]) == [one(1, 9), one(10, 12)]
-    assert merged([one(1, 4), one(4, 6)]) == [one(1, 6)]
-    assert merged([]) == []
 
 
 def test_on_the_day_on_which_new_rules_begin_they_alone_release() -> None:
