@@ -47,6 +47,7 @@ from guahao.web.staff.errors import is_of_staff, staff_error_page
 from guahao.web.staff.hospital.hospital_departments import department_routes
 from guahao.web.staff.hospital.hospital_rules import rules_routes
 from guahao.web.staff.hospital.reconciliations import reconciliation_routes
+from guahao.web.staff.hospital.release_modes import release_mode_routes
 from guahao.web.staff.login import login_routes
 from guahao.web.staff.page import StaffRoute, StaffServices
 from guahao.web.words.replies import Problem, Replies
@@ -178,6 +179,7 @@ def staff_routes() -> list[StaffRoute]:
         *window.routes(),
         *scheduling.routes(),
         *rules_routes(),
+        *release_mode_routes(),
         *department_routes(),
         *reconciliation_routes(),
         *administration.routes(),

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guahao.rules.fairness.modes import (
-    APPLICATIONS_TAKEN,
     FIRST_COME,
     REFERRAL_PERCENT_MAX,
     DatedMode,
@@ -22,7 +21,7 @@ from guahao.rules.fairness.modes import (
     earliest_visit_date,
     mode_of,
 )
-from guahao.rules.fairness.returning import ReleaseMode
+from guahao.rules.fairness.returning import APPLICATIONS_OPEN, ReleaseMode
 from guahao.rules.kernel.limits import CITY_TIME, ONE_DAY, HospitalRules, Policy
 from guahao.rules.supply.releasing import opens_at
 
@@ -133,10 +132,10 @@ def test_no_earlier_date_and_every_later_date_is_free_of_applications(
     release_time = datetime.min.time().replace(hour=release_hour)
     rules, policy = HospitalRules(cycle_days=cycle_days, release_time=release_time), Policy()
     earliest = earliest_visit_date(now, [rules], [policy])
-    assert opens_at(earliest - ONE_DAY, rules, policy) - APPLICATIONS_TAKEN <= now
+    assert opens_at(earliest - ONE_DAY, rules, policy) - APPLICATIONS_OPEN <= now
     for days in range(40):
         day = earliest + days * ONE_DAY
-        assert opens_at(day, rules, policy) - APPLICATIONS_TAKEN > now
+        assert opens_at(day, rules, policy) - APPLICATIONS_OPEN > now
 
 
 TODAY, EARLIEST = date(2027, 3, 1), date(2027, 6, 5)

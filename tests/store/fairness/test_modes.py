@@ -120,5 +120,6 @@ async def test_a_decision_finds_its_sessions(platform: Platform, rows: Rows) -> 
             (DatedMode(heart, EXPERT, MARCH, DRAW), [first]),
             (DatedMode(None, None, date(2027, 2, 1), DRAW), [before, first, second, third]),
         ):
-            assert await modes.sessions_from(tx, hospital_id, scope) == found
+            sessions = await modes.sessions_of(tx, hospital_id, scope)
+            assert [session.id for session in sessions] == found
             assert elsewhere not in found

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from guahao.rules.fairness.returning import ReleaseMode
+from guahao.rules.fairness.returning import APPLICATIONS_OPEN, ReleaseMode
 from guahao.rules.kernel.limits import ONE_DAY, HospitalRules, Policy
 from guahao.rules.supply.releasing import furthest, opens_at
 
 REFERRAL_PERCENT_MAX = 50
-APPLICATIONS_TAKEN = timedelta(days=3)  # before the draw at the release
 AHEAD_MAX = timedelta(days=730)  # a date further away is a slip of the pen
 
 
@@ -95,7 +94,7 @@ def earliest_visit_date(
 
 def _earliest(now: datetime, rules: HospitalRules, policy: Policy) -> date:
     day = furthest(now.date(), rules, policy)  # every date before it is released
-    while opens_at(day, rules, policy) - APPLICATIONS_TAKEN <= now:
+    while opens_at(day, rules, policy) - APPLICATIONS_OPEN <= now:
         day += ONE_DAY
     return day
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from guahao.rules.fairness.modes import DatedMode, Release, mode_of
@@ -107,11 +107,37 @@ async def delete(tx: Tx, hospital_id: int, decision_id: int) -> None:
     )
 
 
-async def sessions_from(tx: Tx, hospital_id: int, scope: DatedMode) -> list[int]:
-    """Return the ids of the sessions that a decision is about, in order."""
+async def titles_used(tx: Tx, hospital_id: int) -> list[str]:
+    """Return the titles of a hospital's sessions to come and of its decisions."""
     rows = await tx.rows(
         """
-        SELECT id FROM clinic_sessions
+        SELECT title FROM clinic_sessions
+        WHERE hospital_id = %(hospital_id)s AND visit_date > %(today)s
+        UNION SELECT title FROM release_modes
+        WHERE hospital_id = %(hospital_id)s AND title IS NOT NULL
+        ORDER BY title
+        """,
+        {"hospital_id": hospital_id, "today": tx.now.date()},
+    )
+    return [title for (title,) in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSession:
+    """A session of a hospital, and what decides how its places are given out."""
+
+    id: int
+    department_id: int
+    title: str
+    visit_date: date
+
+
+async def sessions_of(tx: Tx, hospital_id: int, scope: DatedMode) -> list[PlannedSession]:
+    """Return the sessions that a decision is about, by id."""
+    return await tx.records(
+        PlannedSession,
+        """
+        SELECT id, department_id, title, visit_date FROM clinic_sessions
         WHERE hospital_id = %(hospital_id)s AND visit_date >= %(holds_from)s
           AND (%(department_id)s::bigint IS NULL OR department_id = %(department_id)s)
           AND (%(title)s::text IS NULL OR title = %(title)s)
@@ -124,7 +150,6 @@ async def sessions_from(tx: Tx, hospital_id: int, scope: DatedMode) -> list[int]
             "title": scope.title,
         },
     )
-    return [id for (id,) in rows]
 
 
 def _by_hospital(*, hospital_id: int, **row: Any) -> tuple[int, DatedMode]:

@@ -114,6 +114,7 @@ def _subject_words(page: StaffPage) -> dict[str, str]:
         "hospital": page.say("医院记录"),
         "hospital_client": page.say("医院系统"),
         "patient": page.say("就诊人记录"),
+        "release_mode": page.say("放号方式"),
         "staff": page.say("人员记录"),
         "stop": page.say("停诊操作"),
         "supply_import": page.say("号源导入"),
@@ -186,6 +187,15 @@ def action_words(page: StaffPage) -> dict[str, str]:
         "report_attendance": page.say("医院系统上报就诊"),
         **directory_words(page),
         **schedule_words(page),
+        **_fairness_words(page),
+    }
+
+
+def _fairness_words(page: StaffPage) -> dict[str, str]:
+    """What decides how places are given out, and who gets them."""
+    return {
+        "decide_release_mode": page.say("决定放号方式"),
+        "withdraw_release_mode": page.say("撤回放号方式"),
     }
 
 

@@ -43,6 +43,7 @@ FIELDS = {
     "count": Words("数量"),
     "created": Words("新建"),
     "cycle_days": Words("放号周期（天）"),
+    "department": Words("科室"),
     "decision": Words("决定", "trail"),
     "differing": Words("差异数"),
     "displaced_by": Words("取代的登记"),
@@ -98,7 +99,9 @@ FIELDS = {
     "no_shows_pass": Words("爽约随人走"),
     "was_checked_by": Words("原登记核对方式"),
     "registered": Words("已登记", "trail"),
+    "referral_percent": Words("转诊占比（%）"),
     "refused": Words("拒绝", "trail"),
+    "release_mode": Words("放号方式"),
     "short_window_days": Words("短期（天）"),
     "period": Words("时段", "trail"),
     "persons": Words("就诊人数"),
@@ -176,6 +179,8 @@ VALUES = {
     "privacy_unknown_person": Words("没有查到"),
     "code": Words("识别码", "trail"),
     "document": Words("证件", "trail"),
+    "draw": Words("抽签放号"),
+    "first_come": Words("先到先得"),
     "late": Words("补记"),
     "name": Words("姓名", "trail"),
     "not_reached": Words("没有接通"),
@@ -203,6 +208,7 @@ _OF_OURS = frozenset(
         "outcome",
         "period",
         "recorded",
+        "release_mode",
     }
     | {"role", "scopes", "to"}
 )

@@ -58,6 +58,12 @@ ENTRIES = (
         frozenset({Role.SCHEDULER}),
     ),
     Entry(
+        "release",
+        "/staff/schedule/release",
+        Words("放号方式"),
+        frozenset({Role.SCHEDULER}),
+    ),
+    Entry(
         "departments",
         "/staff/schedule/departments",
         Words("科室"),

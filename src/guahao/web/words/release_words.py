@@ -1,0 +1,77 @@
+"""How places are given out, as patients read it on a department's page (FAIRNESS)."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from guahao.rules.fairness.modes import Release
+from guahao.rules.fairness.personal_moment import SECONDS_FOR_ALL, SECONDS_SPREAD
+from guahao.rules.fairness.returning import (
+    APPLICATIONS_OPEN,
+    DrawKind,
+    ReleaseMode,
+    applications_until,
+)
+from guahao.rules.kernel.limits import CITY_TIME
+from guahao.words.catalogue import Language
+from guahao.words.dates import say_date
+from guahao.words.text import Words
+
+MODES = {
+    ReleaseMode.FIRST_COME: Words("先到先得"),
+    ReleaseMode.DRAW: Words("抽签放号"),
+}
+_DRAW = Words("号源通过抽签分配，不用抢。先登记想看的科室和日期，放号时抽签。")
+_DRAW_FAIR = Words("早登记晚登记、网上登记还是打电话登记，中签机会都一样。")
+_REFERRAL = Words(
+    "其中{percent}%的号留给医生转诊，不参加抽签；每次抽签前公布共有几个号、抽几个号。"
+)
+_LEFT = Words("抽签后剩下的号先到先得。")
+_DRAW_DATES = Words("例如{visit}就诊的号：{opens}起登记，{closes}截止，{drawn}抽签。")
+_FIRST_COME = Words("放号后先到先得，可网上预约或拨打{hotline}。")
+_PERSONAL = Words(
+    "每个账户从放号后{least}至{most}秒之间的一个随机时刻起可以预约，所以不必抢第一秒。"
+)
+_FIRST_COME_DATES = Words("例如{visit}就诊的号：{released}放号。")
+
+
+def release_sentences(release: Release, language: Language, hotline: str) -> list[str]:
+    """Return what patients read about a mode, a sentence each."""
+    if release.mode is ReleaseMode.FIRST_COME:
+        return [
+            _FIRST_COME.of(language).format(hotline=hotline),
+            _PERSONAL.of(language).format(
+                least=SECONDS_FOR_ALL, most=SECONDS_FOR_ALL + SECONDS_SPREAD
+            ),
+        ]
+    referral = _REFERRAL.of(language).format(percent=release.referral_percent)
+    return [
+        _DRAW.of(language),
+        _DRAW_FAIR.of(language),
+        *([referral] if release.referral_percent else []),
+        _LEFT.of(language),
+    ]
+
+
+def release_example(
+    release: Release, visit_date: date, released_at: datetime, language: Language
+) -> str:
+    """Return when a visit date's places are given out, for the example of a date."""
+    visit = say_date(visit_date, language)
+    if release.mode is ReleaseMode.FIRST_COME:
+        return _FIRST_COME_DATES.of(language).format(
+            visit=visit, released=_clock(released_at, language)
+        )
+    return _DRAW_DATES.of(language).format(
+        visit=visit,
+        opens=_clock(released_at - APPLICATIONS_OPEN, language),
+        closes=_clock(applications_until(DrawKind.RELEASE, released_at), language),
+        drawn=_clock(released_at, language),
+    )
+
+
+def _clock(moment: datetime, language: Language) -> str:
+    """Write the date and the clock, midnight's too: a draw is at a moment, not on a day."""
+    local = moment.astimezone(CITY_TIME)
+    parted = ", " if language == "en" else " "
+    return f"{say_date(local.date(), language)}{parted}{local.time().isoformat('minutes')}"
