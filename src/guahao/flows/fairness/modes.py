@@ -78,7 +78,7 @@ async def _overview(tx: Tx, platform: Platform, hospital_id: int) -> ModesOvervi
 
 
 async def _earliest(tx: Tx, platform: Platform, hospital_id: int) -> date:
-    """Return the first visit date for which no application is taken yet, whatever rules begin."""
+    """Return the first visit date for which no application is taken yet under any rules to come."""
     today = tx.now.date()
     rules = await rules_store.in_force(tx, hospital_id, today)
     assert rules is not None
