@@ -55,6 +55,8 @@ from guahao.rules.staff.staff import Staff
 from guahao.store.booking import appointments as appointment_store
 from guahao.store.call_centre import calls as store
 from guahao.store.call_centre.calls import Call, Found, SentMessage
+from guahao.store.fairness import applications as application_store
+from guahao.store.fairness.applications import ApplicationView
 from guahao.store.kernel import throttle
 from guahao.store.kernel.db import Tx
 from guahao.store.kernel.vault import Vault, VaultError
@@ -66,6 +68,7 @@ from guahao.store.people.patients import person_indexes
 
 HITS_MAX = 20
 MESSAGES_SHOWN = 20
+APPLICATIONS_SHOWN = 10
 CALLS_SHOWN = 10
 CODE_DIGITS = 6
 CODE_VALID = timedelta(minutes=5)
@@ -88,6 +91,7 @@ class Card:
     current: list[AppointmentView]
     past: list[AppointmentView]
     messages: list[SentMessage]
+    applications: list[ApplicationView]
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +217,7 @@ async def card(platform: Platform, by: Staff, call_id: int) -> Card | None:
         asked = questions(call.found_by, by_sms=valid_phone(phone) is not None)
         if call.verified_at is None:
             sms_right = Question.SMS in await store.right_answers(tx, call_id)
-            return Card(call, phone, asked, sms_right, [], [], [], [])
+            return Card(call, phone, asked, sms_right, [], [], [], [], [])
         own = appointment_store.own_appointments
         return Card(
             call,
@@ -224,6 +228,7 @@ async def card(platform: Platform, by: Staff, call_id: int) -> Card | None:
             sorted(await own(tx, vault, account_id, current=True), key=_by_visit),
             sorted(await own(tx, vault, account_id, current=False), key=_by_visit, reverse=True),
             await store.messages_of(tx, account_id, MESSAGES_SHOWN),
+            await application_store.of_account(tx, vault, account_id, None, APPLICATIONS_SHOWN),
         )
 
 

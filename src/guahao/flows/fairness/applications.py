@@ -156,11 +156,12 @@ async def withdraw(
     application_id: int,
     who: Who | None = None,
     detail: Mapping[str, Any] | None = None,
+    reason: str = "",
 ) -> ApplicationView | Refused[WithdrawRefusal]:
     """Withdraw a live application. `account_id` None: staff, who act for the caller.
 
     An entry in a draw under way stays in its public list and is skipped.
-    `who` and `detail`: the member of staff, for the trail.
+    `who`, `detail` and `reason`: the member of staff and why, for the trail.
     """
     async with platform.db.transaction() as tx:
         application = await store.lock(tx, application_id, account_id)
@@ -175,6 +176,7 @@ async def withdraw(
             await Acting(platform, tx, who).record(
                 "withdraw_application",
                 ("application", application_id),
+                reason=reason,
                 detail=detail,
                 hospital_id=application.hospital_id,
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from guahao.web.call_centre.apply import apply_routes
 from guahao.web.call_centre.book import book_routes
 from guahao.web.call_centre.card import card_routes
 from guahao.web.call_centre.moves import move_routes
@@ -17,6 +18,7 @@ def routes() -> list[StaffRoute]:
         *search_routes(),
         *book_routes(),
         *card_routes(),
+        *apply_routes(),
         *move_routes(),
         *supply_routes(),
         *task_routes(),

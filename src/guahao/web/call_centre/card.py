@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import assert_never
 
 from litestar.types import ASGIApp
@@ -20,6 +21,7 @@ from guahao.security_log import SecurityEvent, note
 from guahao.store.kernel.views import AppointmentView, PatientView
 from guahao.web.http.reading import read_id
 from guahao.web.staff import StaffPage, StaffRoute
+from guahao.web.staff.applying import say_application_state, say_wishes
 from guahao.web.words.words import message_kinds
 
 _CALL = "/staff/calls/{call_id}"
@@ -61,6 +63,10 @@ class Shown:
         """张* or the whole name."""
         return patient.name if self._full else masked_name(patient.name)
 
+    def names(self, patients: Iterable[PatientView]) -> str:
+        """The names of an application's patients."""
+        return (", " if self._page.language == "en" else "、").join(map(self.name, patients))
+
     def document(self, patient: PatientView) -> str:
         """1101****1234 or the whole number."""
         return patient.id_no if self._full else masked_document(patient.id_no)
@@ -92,11 +98,16 @@ async def _card(
         page.flash(page.say("通话已结束，请重新查找来电人。"))
         return page.redirect("/staff/calls")
     code_until = card.call.code_expires_at
+    shown = Shown(page, card)
     return page.show(
         "staff/call.html",
         status,
         card=card,
-        shown=Shown(page, card),
+        shown=shown,
+        applications=card.applications,
+        wishes=partial(say_wishes, page),
+        application_state=partial(say_application_state, page),
+        application_names=lambda application: shown.names(application.patients),
         refused=refused,
         said=said or {},
         code_waits=code_until is not None and code_until > page.now,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from guahao.web.staff import StaffRoute
+from guahao.web.window.apply import apply_routes
 from guahao.web.window.lists import list_routes
 from guahao.web.window.persons import person_routes
 from guahao.web.window.unverified import unverified_routes
@@ -11,4 +12,10 @@ from guahao.web.window.window import window_routes
 
 def routes() -> list[StaffRoute]:
     """Return every page of the window."""
-    return [*window_routes(), *person_routes(), *list_routes(), *unverified_routes()]
+    return [
+        *window_routes(),
+        *person_routes(),
+        *apply_routes(),
+        *list_routes(),
+        *unverified_routes(),
+    ]

@@ -90,17 +90,18 @@ def _person(page: StaffPage, found: AtCounter, refused: str = "", status: int = 
     )
 
 
-async def _refused(
+async def say_person_refusal(
     page: StaffPage, reason: CounterRefusal | PatientRefusal | MoveRefusal
 ) -> ASGIApp:
     """Back to the person with the reason; to the look-up where half an hour has passed."""
-    found = await flows.again(page.services.platform, page.staff, _sealed(page))
+    found = await flows.again(page.services.platform, page.staff, person_of(page))
     if found is None:
         return await _show(page, _say(page, CounterRefusal.LOOK_UP_AGAIN), _CONFLICT)
     return _person(page, found, _say(page, reason), _CONFLICT)
 
 
-def _sealed(page: StaffPage) -> str:
+def person_of(page: StaffPage) -> str:
+    """Return who was looked up, sealed for this clerk, as the form carries it."""
     return page.form.get("person", "")[:_SEALED_MAX]
 
 
@@ -110,7 +111,7 @@ async def _register(page: StaffPage) -> ASGIApp:
     outcome = await flows.register(
         page.services.platform,
         page.staff,
-        _sealed(page),
+        person_of(page),
         phone,
         read_date(page.form.get("birth_date", "")),
         consent=consent,
@@ -125,7 +126,7 @@ async def _register(page: StaffPage) -> ASGIApp:
             )
             return page.redirect(PERSONS_PATH)
         case Refused(reason):
-            return await _refused(page, reason)
+            return await say_person_refusal(page, reason)
         case never:
             assert_never(never)
 
@@ -134,7 +135,7 @@ async def _check(page: StaffPage) -> ASGIApp:
     outcome = await flows.check(
         page.services.platform,
         page.staff,
-        _sealed(page),
+        person_of(page),
         page.form.get("phone", "")[:_FIELD_MAX],
         page.form.get("reason", "")[:_REASON_MAX],
     )
@@ -143,18 +144,18 @@ async def _check(page: StaffPage) -> ASGIApp:
             page.flash(page.say("已按证件核对，姓名与证件一致。"))
             return page.redirect(PERSONS_PATH)
         case Refused(reason):
-            return await _refused(page, reason)
+            return await say_person_refusal(page, reason)
         case never:
             assert_never(never)
 
 
 async def _slips(page: StaffPage) -> ASGIApp:
     """Show the codes of what is booked here, to print for a person whom no SMS reaches."""
-    match await flows.slips(page.services.platform, page.staff, _sealed(page)):
+    match await flows.slips(page.services.platform, page.staff, person_of(page)):
         case list() as views:
             return page.show("staff/window_slips.html", slips=[_Slip(view) for view in views])
         case Refused(reason):
-            return await _refused(page, reason)
+            return await say_person_refusal(page, reason)
         case never:
             assert_never(never)
 
@@ -176,7 +177,7 @@ async def _ask_to_move(page: StaffPage) -> ASGIApp:
     outcome = await flows.ask_to_move(
         page.services.platform,
         page.staff,
-        _sealed(page),
+        person_of(page),
         page.form.get("phone", "")[:_FIELD_MAX],
         page.form.get("reason", "")[:_REASON_MAX],
         disputed=page.path.endswith("/dispute"),
@@ -185,7 +186,7 @@ async def _ask_to_move(page: StaffPage) -> ASGIApp:
         case Waits(move_id) | Moved(move_id):
             return page.redirect(f"{_MOVES.base}/{move_id}")
         case Refused(reason):
-            return await _refused(page, reason)
+            return await say_person_refusal(page, reason)
         case never:
             assert_never(never)
 
