@@ -18,7 +18,7 @@ from guahao.store.fairness.applications import ApplicationView
 from guahao.store.kernel.views import PatientView
 from guahao.web.call_centre.card import say_refusal
 from guahao.web.http.answers import Answer
-from guahao.web.http.reading import ProblemError, read_id
+from guahao.web.http.reading import ProblemError, as_id, read_id
 from guahao.web.staff import Act, StaffPage, StaffRoute, confirmed
 from guahao.web.staff.applying import (
     FIELDS,
@@ -39,7 +39,7 @@ _UNPROCESSABLE = 422
 
 def apply_routes() -> list[StaffRoute]:
     """Apply for a caller; withdraw what they applied for."""
-    withdraw = f"{_CALL}/applications/{{application_id}}/withdraw"
+    withdraw = f"{_CALL}/applications/withdraw"
     return [
         StaffRoute("GET", _APPLY, _ask, CALL_CENTRE_ROLES),
         StaffRoute("POST", _APPLY, _apply, CALL_CENTRE_ROLES),
@@ -159,7 +159,7 @@ async def _apply(page: StaffPage) -> ASGIApp:
 
 async def _withdraw(page: StaffPage) -> ASGIApp:
     call_id = read_id(page.request, "call_id", "not_found")
-    id = read_id(page.request, "application_id", "not_found")
+    id = as_id(page.form.get("application", "")) or 0
     reason = confirmed(
         page,
         Act(

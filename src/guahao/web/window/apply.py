@@ -14,7 +14,7 @@ from guahao.rules.kernel.outcomes import KeyMismatch, Refused
 from guahao.rules.people.identity import masked_name
 from guahao.store.fairness.applications import ApplicationView
 from guahao.web.http.answers import Answer
-from guahao.web.http.reading import ProblemError, as_id, read_id
+from guahao.web.http.reading import ProblemError, as_id
 from guahao.web.staff import Act, Sending, StaffPage, StaffRoute, confirmed
 from guahao.web.staff.applying import (
     FIELDS,
@@ -42,7 +42,7 @@ def apply_routes() -> list[StaffRoute]:
     return [
         StaffRoute("POST", _APPLICATIONS, _list, CLERK, sending=Sending.FREELY),
         StaffRoute("POST", _APPLY, _apply, CLERK),
-        StaffRoute("POST", f"{_APPLICATIONS}/{{application_id}}/withdraw", _withdraw, CLERK),
+        StaffRoute("POST", f"{_APPLICATIONS}/withdraw", _withdraw, CLERK),
     ]
 
 
@@ -147,7 +147,7 @@ def _show(
 
 
 async def _withdraw(page: StaffPage) -> ASGIApp:
-    id = read_id(page.request, "application_id", "not_found")
+    id = as_id(page.form.get("application", "")) or 0
     act = Act(
         page.say("撤回患者的候补登记？"),
         [

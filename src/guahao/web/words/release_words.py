@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
+from guahao.rules.booking.personal_moment import SECONDS_FOR_ALL, SECONDS_SPREAD
 from guahao.rules.fairness.modes import Release
-from guahao.rules.fairness.personal_moment import SECONDS_FOR_ALL, SECONDS_SPREAD
 from guahao.rules.fairness.returning import (
     APPLICATIONS_OPEN,
     DrawKind,
@@ -35,15 +35,19 @@ _PERSONAL = Words(
 _FIRST_COME_DATES = Words("例如{visit}就诊的号：{released}放号。")
 
 
-def release_sentences(release: Release, language: Language, hotline: str) -> list[str]:
-    """Return what patients read about a mode, a sentence each."""
+def release_sentences(
+    release: Release, language: Language, hotline: str, *, is_personal: bool
+) -> list[str]:
+    """Return what patients read about a mode, a sentence each.
+
+    `is_personal`: whether each account books from a moment of its own.
+    """
     if release.mode is ReleaseMode.FIRST_COME:
-        return [
-            _FIRST_COME.of(language).format(hotline=hotline),
-            _PERSONAL.of(language).format(
-                least=SECONDS_FOR_ALL, most=SECONDS_FOR_ALL + SECONDS_SPREAD
-            ),
-        ]
+        personal = _PERSONAL.of(language).format(
+            least=SECONDS_FOR_ALL, most=SECONDS_FOR_ALL + SECONDS_SPREAD
+        )
+        first_come = _FIRST_COME.of(language).format(hotline=hotline)
+        return [first_come, personal] if is_personal else [first_come]
     referral = _REFERRAL.of(language).format(percent=release.referral_percent)
     return [
         _DRAW.of(language),

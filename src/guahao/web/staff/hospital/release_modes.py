@@ -84,9 +84,12 @@ class _Preview:
     ) -> None:
         self.new = new
         self.before = mode_of(overview.modes, new.department_id, new.title, new.holds_from)
+        policy = page.services.platform.policies.known.on(released_at.date())
         self.texts = {
             language: [
-                *release_sentences(new.release, language, page.hotline),
+                *release_sentences(
+                    new.release, language, page.hotline, is_personal=policy.personal_release
+                ),
                 release_example(new.release, new.holds_from, released_at, language),
             ]
             for language in LANGUAGES
