@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from guahao.store.kernel.db import Tx
 from guahao.store.kernel.ids import next_id
@@ -52,68 +53,79 @@ class Suspended:
 
 
 async def suspended(tx: Tx, vault: Vault, today: date, after: int, limit: int) -> list[Suspended]:
-    """Who is suspended today, by patient id above `after`, with the no-shows that count."""
-    rows = await tx.rows(
+    """Return who is suspended today, by patient id above `after`, with the no-shows that count."""
+
+    def opened(*, no_shows: list[date], **patient: Any) -> Suspended:
+        return Suspended(open_patient(vault, **patient), no_shows)
+
+    return await tx.records(
+        opened,
         """
-        SELECT p.id, p.name_enc, p.id_type, p.id_no_enc, p.suspended_until,
-               array_agg(a.visit_date ORDER BY a.visit_date)
+        SELECT p.id AS patient_id, p.name_enc, p.id_type, p.id_no_enc, p.suspended_until,
+               array_agg(a.visit_date ORDER BY a.visit_date) AS no_shows
         FROM patients p JOIN appointments a ON a.patient_id = p.id AND a.status = 'no_show'
-        WHERE p.suspended_until > %s AND p.id > %s
+        WHERE p.suspended_until > %(today)s AND p.id > %(after)s
           AND NOT EXISTS (SELECT FROM no_show_excuses e
                           WHERE e.appointment_id = a.id AND e.withdrawn_at IS NULL)
-        GROUP BY p.id ORDER BY p.id LIMIT %s
+        GROUP BY p.id ORDER BY p.id LIMIT %(limit)s
         """,
-        (today, after, limit),
+        {"today": today, "after": after, "limit": limit},
     )
-    return [Suspended(open_patient(vault, *row[:5]), list(row[5])) for row in rows]
 
 
 async def entries_of(tx: Tx, vault: Vault, patient_id: int) -> list[LedgerEntry]:
-    """A person's no-shows and unverified bookings, latest visit first."""
-    rows = await tx.rows(
+    """Return a person's no-shows and unverified bookings, latest visit first."""
+
+    def opened(*, excuse_id: int | None, reason_enc: bytes | None, **columns: Any) -> LedgerEntry:
+        reason = None
+        if excuse_id is not None and reason_enc is not None:
+            reason = vault.open("no_show_excuses", "reason", excuse_id, reason_enc)
+        return LedgerEntry(excuse_id=excuse_id, reason=reason, **columns)
+
+    return await tx.records(
+        opened,
         """
-        SELECT a.id, a.visit_date, h.id, h.name, h.name_en, d.name, d.name_en, a.status,
-               a.changed_at, e.id, s.login, e.excused_at, e.reason_enc
+        SELECT a.id AS appointment_id, a.visit_date, a.hospital_id, h.name AS hospital_name,
+               h.name_en AS hospital_name_en, d.name AS department_name,
+               d.name_en AS department_name_en, a.status, a.changed_at AS recorded_at,
+               e.id AS excuse_id, s.login AS excused_by, e.excused_at, e.reason_enc
         FROM appointments a
         JOIN hospitals h ON h.id = a.hospital_id
         JOIN departments d ON d.id = a.department_id
         LEFT JOIN no_show_excuses e ON e.appointment_id = a.id AND e.withdrawn_at IS NULL
         LEFT JOIN staff s ON s.id = e.staff_id
-        WHERE a.patient_id = %s AND a.status IN ('no_show', 'unverified')
+        WHERE a.patient_id = %(patient_id)s AND a.status IN ('no_show', 'unverified')
         ORDER BY a.visit_date DESC, a.id DESC
         """,
-        (patient_id,),
+        {"patient_id": patient_id},
     )
-    return [LedgerEntry(*[*row[:12], _excuse(vault, row[9], row[12])]) for row in rows]
-
-
-def _excuse(vault: Vault, excuse_id: int | None, sealed: bytes | None) -> str | None:
-    if excuse_id is None or sealed is None:
-        return None
-    return vault.open("no_show_excuses", "reason", excuse_id, sealed)
 
 
 async def decisions_of(tx: Tx, vault: Vault, patient_id: int) -> list[LedgerDecision]:
-    """Every excuse of a person's no-shows and every one taken back, as the trail has them."""
-    rows = await tx.rows(
+    """Return every excuse of a person's no-shows and every withdrawal, from the trail."""
+    keys = await trail_keys(tx, vault)
+
+    def opened(*, seq: int, reason_enc: bytes, **columns: Any) -> LedgerDecision:
+        return LedgerDecision(reason=keys.reason(seq, reason_enc), **columns)
+
+    return await tx.records(
+        opened,
         """
-        SELECT t.at, t.action, a.visit_date, t.who_name, t.seq, t.reason_enc
+        SELECT t.at, t.action, a.visit_date, t.who_name AS by, t.seq, t.reason_enc
         FROM appointments a
         JOIN audit_trail t ON t.subject_kind = 'appointment' AND t.subject_id = a.id
-        WHERE a.patient_id = %s AND t.action IN ('excuse_no_show', 'withdraw_excuse')
+        WHERE a.patient_id = %(patient_id)s AND t.action IN ('excuse_no_show', 'withdraw_excuse')
         ORDER BY t.seq DESC
         """,
-        (patient_id,),
+        {"patient_id": patient_id},
     )
-    keys = await trail_keys(tx, vault)
-    return [LedgerDecision(*[*row[:4], keys.reason(row[4], row[5])]) for row in rows]
 
 
 async def is_excused(tx: Tx, appointment_id: int) -> bool:
     """Return whether an excuse of the locked appointment holds."""
     row = await tx.row(
-        "SELECT FROM no_show_excuses WHERE appointment_id = %s AND withdrawn_at IS NULL",
-        (appointment_id,),
+        "SELECT FROM no_show_excuses WHERE appointment_id = %(id)s AND withdrawn_at IS NULL",
+        {"id": appointment_id},
     )
     return row is not None
 
@@ -124,12 +136,15 @@ async def add_excuse(tx: Tx, vault: Vault, appointment_id: int, staff_id: int, r
     await tx.do(
         """
         INSERT INTO no_show_excuses (id, appointment_id, staff_id, reason_enc, excused_at)
-        VALUES (%s, %s, %s, %s, %s)
+        VALUES (%(id)s, %(appointment_id)s, %(staff_id)s, %(reason_enc)s, %(now)s)
         """,
-        (
-            *(new_id, appointment_id, staff_id),
-            *(vault.seal("no_show_excuses", "reason", new_id, reason), tx.now),
-        ),
+        {
+            "id": new_id,
+            "appointment_id": appointment_id,
+            "staff_id": staff_id,
+            "reason_enc": vault.seal("no_show_excuses", "reason", new_id, reason),
+            "now": tx.now,
+        },
     )
 
 
@@ -137,8 +152,8 @@ async def withdraw_excuse(tx: Tx, appointment_id: int) -> None:
     """Withdraw the excuse of a locked appointment."""
     await tx.do(
         """
-        UPDATE no_show_excuses SET withdrawn_at = %s
-        WHERE appointment_id = %s AND withdrawn_at IS NULL
+        UPDATE no_show_excuses SET withdrawn_at = %(now)s
+        WHERE appointment_id = %(id)s AND withdrawn_at IS NULL
         """,
-        (tx.now, appointment_id),
+        {"now": tx.now, "id": appointment_id},
     )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from guahao.rules.kernel.limits import HospitalRules
 from guahao.store.booking.appointments import lock_persons, lock_sessions
-from guahao.store.hospitals.directory import RULES_COLUMNS, hospital_rules, rules_columns, rules_on
+from guahao.store.hospitals.directory import RULES_COLUMNS, rules_columns, rules_on, take_rules
 from guahao.store.kernel.db import Tx
 
 
@@ -52,48 +53,52 @@ class NoShows:
 
 
 async def unsettled_sessions(tx: Tx, after: int, limit: int) -> list[UnsettledSession]:
-    """Sessions of today or before that no sweep has settled, by id, above `after`."""
-    rows = await tx.rows(
+    """Return sessions of today or before that no sweep has settled, by id, above `after`."""
+    return await tx.records(
+        _unsettled_session,
         f"""
         SELECT s.id, s.visit_date, s.period, {RULES_COLUMNS}
         FROM clinic_sessions s JOIN hospitals h ON h.id = s.hospital_id
         {rules_on("s.visit_date")}
-        WHERE s.settled_at IS NULL AND s.visit_date <= %s AND s.id > %s
-        ORDER BY s.id LIMIT %s
+        WHERE s.settled_at IS NULL AND s.visit_date <= %(today)s AND s.id > %(after)s
+        ORDER BY s.id LIMIT %(limit)s
         """,
-        (tx.now.date(), after, limit),
+        {"today": tx.now.date(), "after": after, "limit": limit},
     )
-    return [UnsettledSession(*[*row[:3], hospital_rules(row[3:])]) for row in rows]
 
 
 async def rules_promised(tx: Tx, session_ids: Sequence[int]) -> list[UnsettledSession]:
-    """Of these sessions, each with every set of rules under which a waiting booking was made.
+    """Return these sessions, each with every set of rules under which a waiting booking was made.
 
-    Only where the hospital ever changed its rules: elsewhere there is one set.
+    Only those of hospitals that ever changed their rules: elsewhere there is one set.
     """
-    rows = await tx.rows(
+    return await tx.records(
+        _unsettled_session,
         f"""
         SELECT DISTINCT s.id, s.visit_date, s.period, {rules_columns("k")}
         FROM clinic_sessions s
         JOIN hospitals h ON h.id = s.hospital_id
         JOIN appointments a ON a.clinic_session_id = s.id AND a.status = 'booked'
         {rules_on("(a.booked_at AT TIME ZONE 'Asia/Shanghai')::date", "k")}
-        WHERE s.id = ANY(%s::bigint[])
+        WHERE s.id = ANY(%(ids)s::bigint[])
           AND EXISTS (SELECT FROM hospital_rules c WHERE c.hospital_id = s.hospital_id)
         """,
-        (list(session_ids),),
+        {"ids": list(session_ids)},
     )
-    return [UnsettledSession(*[*row[:3], hospital_rules(row[3:])]) for row in rows]
+
+
+def _unsettled_session(*, id: int, visit_date: date, period: str, **rules: Any) -> UnsettledSession:
+    return UnsettledSession(id, visit_date, period, take_rules(rules))
 
 
 async def waiting_patients(tx: Tx, session_ids: Sequence[int]) -> list[int]:
-    """Patients with a booking of these sessions that was not picked up."""
+    """Return the patients with a booking of these sessions that was not picked up."""
     rows = await tx.rows(
         """
         SELECT DISTINCT patient_id FROM appointments
-        WHERE clinic_session_id = ANY(%s::bigint[]) AND status = 'booked'
+        WHERE clinic_session_id = ANY(%(ids)s::bigint[]) AND status = 'booked'
         """,
-        (list(session_ids),),
+        {"ids": list(session_ids)},
     )
     return [row[0] for row in rows]
 
@@ -115,31 +120,31 @@ async def attendance(tx: Tx, session_ids: Sequence[int]) -> list[AttendanceRecor
 
 
 async def void_waiting(tx: Tx, session_ids: Sequence[int], status: str) -> list[ChangedAppointment]:
-    """What is still booked in these sessions becomes `no_show` or `unverified`."""
-    rows = await tx.rows(
+    """Make `no_show` or `unverified` of what is still booked in these sessions."""
+    return await tx.records(
+        ChangedAppointment,
         """
-        UPDATE appointments SET status = %s, changed_at = %s
-        WHERE clinic_session_id = ANY(%s::bigint[]) AND status = 'booked'
-        RETURNING id, patient_id
+        UPDATE appointments SET status = %(status)s, changed_at = %(now)s
+        WHERE clinic_session_id = ANY(%(ids)s::bigint[]) AND status = 'booked'
+        RETURNING id AS appointment_id, patient_id
         """,
-        (status, tx.now, list(session_ids)),
+        {"status": status, "now": tx.now, "ids": list(session_ids)},
     )
-    return [ChangedAppointment(*row) for row in rows]
 
 
 async def mark_settled(tx: Tx, session_ids: Sequence[int]) -> None:
-    """No later sweep looks at these sessions again."""
+    """Exclude these sessions from all later sweeps."""
     await tx.do(
-        "UPDATE clinic_sessions SET settled_at = %s WHERE id = ANY(%s::bigint[])",
-        (tx.now, list(session_ids)),
+        "UPDATE clinic_sessions SET settled_at = %(now)s WHERE id = ANY(%(ids)s::bigint[])",
+        {"now": tx.now, "ids": list(session_ids)},
     )
 
 
 async def lock_appointments_persons_and_sessions(tx: Tx, appointment_ids: Sequence[int]) -> None:
     """Lock everything these appointments count in, in the order of all flows."""
     rows = await tx.rows(
-        "SELECT patient_id, clinic_session_id FROM appointments WHERE id = ANY(%s::bigint[])",
-        (list(appointment_ids),),
+        "SELECT patient_id, clinic_session_id FROM appointments WHERE id = ANY(%(ids)s::bigint[])",
+        {"ids": list(appointment_ids)},
     )
     await lock_persons(tx, [row[0] for row in rows])
     await lock_sessions(tx, [row[1] for row in rows])
@@ -148,26 +153,26 @@ async def lock_appointments_persons_and_sessions(tx: Tx, appointment_ids: Sequen
 async def record_attendance(
     tx: Tx, appointment_ids: Sequence[int], status: str
 ) -> list[ChangedAppointment]:
-    """Set what the hospital reported; its session's attendance is then known."""
-    rows = await tx.rows(
+    """Set what the hospital reported, and mark the attendance of its sessions as known."""
+    return await tx.records(
+        ChangedAppointment,
         """
         WITH changed AS (
-            UPDATE appointments SET status = %s, changed_at = %s
-            WHERE id = ANY(%s::bigint[]) AND status IN ('booked', 'unverified')
+            UPDATE appointments SET status = %(status)s, changed_at = %(now)s
+            WHERE id = ANY(%(ids)s::bigint[]) AND status IN ('booked', 'unverified')
             RETURNING id, patient_id, clinic_session_id
         ), known AS (
-            UPDATE clinic_sessions SET attendance_known_at = %s
+            UPDATE clinic_sessions SET attendance_known_at = %(now)s
             WHERE id IN (SELECT clinic_session_id FROM changed) AND attendance_known_at IS NULL
         )
-        SELECT id, patient_id FROM changed
+        SELECT id AS appointment_id, patient_id FROM changed
         """,
-        (status, tx.now, list(appointment_ids), tx.now),
+        {"status": status, "now": tx.now, "ids": list(appointment_ids)},
     )
-    return [ChangedAppointment(*row) for row in rows]
 
 
 async def no_shows_of(tx: Tx, patient_ids: Sequence[int]) -> list[NoShows]:
-    """No-shows of these persons that are not excused, and what is recorded of suspensions.
+    """Return these persons' no-shows that are not excused, and their recorded suspensions.
 
     Those of a registration that was merged count towards the person's current one.
     """
@@ -197,4 +202,7 @@ async def no_shows_of(tx: Tx, patient_ids: Sequence[int]) -> list[NoShows]:
 
 async def set_suspended_until(tx: Tx, patient_id: int, until: date | None) -> None:
     """Record the end of the latest suspension, exclusive."""
-    await tx.do("UPDATE patients SET suspended_until = %s WHERE id = %s", (until, patient_id))
+    await tx.do(
+        "UPDATE patients SET suspended_until = %(until)s WHERE id = %(id)s",
+        {"until": until, "id": patient_id},
+    )

@@ -1,10 +1,11 @@
-"""What a hospital's window reads and writes of a day: sessions, who is expected, who came."""
+"""A day as a hospital's window reads and writes it: sessions, who is expected, who came."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from functools import partial
 from typing import Any
 
 from guahao.rules.attendance.window import DaySessionFacts
@@ -42,7 +43,7 @@ class DaySession:
 
 @dataclass(frozen=True, slots=True)
 class DayEntry:
-    """Somebody expected at the window: the name masked, the document by its ends.
+    """A person expected at the window: the name masked, the document by its ends.
 
     `code_ends`: the first two and the last two digits of the code, to check it by on paper.
     """
@@ -62,93 +63,121 @@ class DayEntry:
 
     @property
     def order_no(self) -> str:
-        """The number under which people speak of the booking."""
+        """Return the number under which people speak of the booking."""
         return order_no(self.appointment_id)
 
 
 _ENTRIES_OF_HOSPITAL = f"""
-    SELECT a.id, a.clinic_session_id, d.name, d.name_en, s.title, s.period, s.starts_at, a.status,
-           a.changed_at, a.code_enc, p.id, p.name_enc, p.id_type, p.id_no_enc, p.suspended_until
+    SELECT a.id AS appointment_id, a.clinic_session_id AS session_id, d.name AS department_name,
+           d.name_en AS department_name_en, s.title, s.period, s.starts_at, a.status,
+           a.changed_at, a.code_enc, p.id AS patient_id, p.name_enc, p.id_type, p.id_no_enc,
+           p.suspended_until
     FROM appointments a
     JOIN clinic_sessions s ON s.id = a.clinic_session_id
     JOIN departments d ON d.id = s.department_id
     JOIN patients p ON p.id = a.patient_id
-    WHERE s.hospital_id = %s AND a.status IN {_COUNTED}
+    WHERE s.hospital_id = %(hospital_id)s AND a.status IN {_COUNTED}
 """
-_ENTRIES = f"{_ENTRIES_OF_HOSPITAL} AND s.visit_date = %s"
+_ENTRIES = f"{_ENTRIES_OF_HOSPITAL} AND s.visit_date = %(day)s"
 _IN_ORDER = f"ORDER BY d.name, s.department_id, {_PERIOD_ORDER}, s.starts_at, s.id, a.id"
 
 
 async def sessions_of_day(tx: Tx, hospital_id: int, day: date) -> list[DaySession]:
-    """By department and period; sessions that nobody booked are left out."""
-    rows = await tx.rows(
+    """Return the sessions that somebody booked, by department and period."""
+    return await tx.records(
+        DaySession,
         f"""
-        SELECT s.id, d.name, d.name_en, s.title, s.specialty, s.period, s.starts_at, s.ends_at,
-               s.stopped_at IS NOT NULL, s.attendance_known_at IS NOT NULL,
-               count(*) FILTER (WHERE a.status = 'booked'),
-               count(*) FILTER (WHERE a.status = 'picked_up'),
-               count(*) FILTER (WHERE a.status = 'no_show'),
-               count(*) FILTER (WHERE a.status = 'unverified')
+        SELECT s.id, d.name AS department_name, d.name_en AS department_name_en, s.title,
+               s.specialty, s.period, s.starts_at, s.ends_at, s.stopped_at IS NOT NULL AS stopped,
+               s.attendance_known_at IS NOT NULL AS attendance_known,
+               count(*) FILTER (WHERE a.status = 'booked') AS booked,
+               count(*) FILTER (WHERE a.status = 'picked_up') AS picked_up,
+               count(*) FILTER (WHERE a.status = 'no_show') AS no_show,
+               count(*) FILTER (WHERE a.status = 'unverified') AS unverified
         FROM clinic_sessions s
         JOIN departments d ON d.id = s.department_id
         JOIN appointments a ON a.clinic_session_id = s.id AND a.status IN {_COUNTED}
-        WHERE s.hospital_id = %s AND s.visit_date = %s
-          AND s.department_id IN (SELECT id FROM departments WHERE hospital_id = %s)
+        WHERE s.hospital_id = %(hospital_id)s AND s.visit_date = %(day)s
+          AND s.department_id IN (SELECT id FROM departments WHERE hospital_id = %(hospital_id)s)
         GROUP BY s.id, d.id
         ORDER BY d.name, d.id, {_PERIOD_ORDER}, s.starts_at, s.id
         """,
-        (hospital_id, day, hospital_id),
+        {"hospital_id": hospital_id, "day": day},
     )
-    return [DaySession(*row) for row in rows]
 
 
 async def entries_of_day(
     tx: Tx, vault: Vault, hospital_id: int, day: date, session_ids: Sequence[int] | None
 ) -> list[DayEntry]:
-    """By department, period and time."""
-    wanted = None if session_ids is None else list(session_ids)
-    rows = await tx.rows(
-        f"{_ENTRIES} AND (%s::bigint[] IS NULL OR s.id = ANY(%s::bigint[])) {_IN_ORDER}",
-        (hospital_id, day, wanted, wanted),
+    """Return who is expected on a day, in these sessions or all, by department, period and time."""
+    return await tx.records(
+        partial(_entry, vault),
+        f"""
+        {_ENTRIES} AND (%(ids)s::bigint[] IS NULL OR s.id = ANY(%(ids)s::bigint[])) {_IN_ORDER}
+        """,
+        {
+            "hospital_id": hospital_id,
+            "day": day,
+            "ids": None if session_ids is None else list(session_ids),
+        },
     )
-    return [_entry(vault, row) for row in rows]
 
 
 async def entries_of_person(
     tx: Tx, vault: Vault, hospital_id: int, day: date, person_indexes: list[bytes]
 ) -> list[DayEntry]:
-    """The bookings on a day of the person; of no registration that was displaced."""
-    rows = await tx.rows(
+    """Return a person's bookings on a day; none of a registration that was displaced."""
+    return await tx.records(
+        partial(_entry, vault),
         f"""
-        {_ENTRIES} AND p.person_index = ANY(%s::bytea[]) AND p.displaced_at IS NULL {_IN_ORDER}
+        {_ENTRIES} AND p.person_index = ANY(%(person_indexes)s::bytea[])
+        AND p.displaced_at IS NULL {_IN_ORDER}
         """,
-        (hospital_id, day, person_indexes),
+        {"hospital_id": hospital_id, "day": day, "person_indexes": person_indexes},
     )
-    return [_entry(vault, row) for row in rows]
 
 
 async def entry(tx: Tx, vault: Vault, hospital_id: int, appointment_id: int) -> DayEntry | None:
-    """One booking of this hospital, of any day."""
-    row = await tx.row(f"{_ENTRIES_OF_HOSPITAL} AND a.id = %s", (hospital_id, appointment_id))
-    return None if row is None else _entry(vault, row)
+    """Return a booking of this hospital, of any day, or None."""
+    return await tx.record(
+        partial(_entry, vault),
+        f"{_ENTRIES_OF_HOSPITAL} AND a.id = %(id)s",
+        {"hospital_id": hospital_id, "id": appointment_id},
+    )
 
 
-def _entry(vault: Vault, row: Sequence[Any]) -> DayEntry:
-    patient = open_patient(vault, *row[10:])
-    code = vault.open("appointments", "code", row[0], row[9])
-    name, document = masked_name(patient.name), masked_document(patient.id_no)
-    return DayEntry(*[*row[:9], name, document, f"{code[:2]}…{code[-2:]}"])
+def _entry(
+    vault: Vault,
+    *,
+    appointment_id: int,
+    code_enc: bytes,
+    patient_id: int,
+    name_enc: bytes,
+    id_type: str,
+    id_no_enc: bytes,
+    suspended_until: date | None,
+    **columns: Any,
+) -> DayEntry:
+    patient = open_patient(vault, patient_id, name_enc, id_type, id_no_enc, suspended_until)
+    code = vault.open("appointments", "code", appointment_id, code_enc)
+    return DayEntry(
+        appointment_id=appointment_id,
+        name=masked_name(patient.name),
+        document=masked_document(patient.id_no),
+        code_ends=f"{code[:2]}…{code[-2:]}",
+        **columns,
+    )
 
 
 async def code_belongs_to(tx: Tx, vault: Vault, code: str, person_indexes: list[bytes]) -> bool:
-    """Whether this live code is of a booking of the person with this document, anywhere."""
+    """Return whether a live code is of a booking of the person with this document, anywhere."""
     row = await tx.row(
         """
         SELECT FROM appointments a JOIN patients p ON p.id = a.patient_id
-        WHERE a.code_live AND a.code_index = ANY(%s::bytea[])
-          AND p.person_index = ANY(%s::bytea[]) AND p.displaced_at IS NULL
+        WHERE a.code_live AND a.code_index = ANY(%(code_indexes)s::bytea[])
+          AND p.person_index = ANY(%(person_indexes)s::bytea[]) AND p.displaced_at IS NULL
         """,
-        (vault.indexes("code", code), person_indexes),
+        {"code_indexes": vault.indexes("code", code), "person_indexes": person_indexes},
     )
     return row is not None
 
@@ -163,56 +192,59 @@ async def session_of_day(tx: Tx, hospital_id: int, session_id: int) -> DaySessio
 
 
 async def waiting_of_session(tx: Tx, session_id: int) -> list[int]:
-    """Bookings of a session that were not picked up and are not no-shows yet."""
+    """Return the bookings of a session that were not picked up and are not no-shows yet."""
     rows = await tx.rows(
         """
         SELECT id FROM appointments
-        WHERE clinic_session_id = %s AND status IN ('booked', 'unverified')
+        WHERE clinic_session_id = %(id)s AND status IN ('booked', 'unverified')
         """,
-        (session_id,),
+        {"id": session_id},
     )
     return [row[0] for row in rows]
 
 
 async def is_settled(tx: Tx, session_id: int) -> bool:
-    """Whether no sweep looks at the session any more."""
+    """Return whether no sweep looks at the session any more."""
     row = await tx.row(
-        "SELECT settled_at IS NOT NULL FROM clinic_sessions WHERE id = %s", (session_id,)
+        "SELECT settled_at IS NOT NULL FROM clinic_sessions WHERE id = %(id)s", {"id": session_id}
     )
     assert row is not None
     return bool(row[0])
 
 
 async def know_attendance(tx: Tx, session_id: int) -> None:
-    """The session's attendance is known from now on, and no sweep looks at it again."""
+    """Mark a session's attendance as known, and exclude it from all later sweeps."""
     await tx.do(
         """
         UPDATE clinic_sessions
-        SET attendance_known_at = coalesce(attendance_known_at, %s),
-            settled_at = coalesce(settled_at, %s)
-        WHERE id = %s
+        SET attendance_known_at = coalesce(attendance_known_at, %(now)s),
+            settled_at = coalesce(settled_at, %(now)s)
+        WHERE id = %(id)s
         """,
-        (tx.now, tx.now, session_id),
+        {"now": tx.now, "id": session_id},
     )
 
 
 async def of_session(tx: Tx, session_id: int, appointment_ids: Sequence[int]) -> list[int]:
-    """Those of these bookings that are of this session."""
+    """Return which of these bookings are of this session."""
     rows = await tx.rows(
-        "SELECT id FROM appointments WHERE clinic_session_id = %s AND id = ANY(%s::bigint[])",
-        (session_id, list(appointment_ids)),
+        """
+        SELECT id FROM appointments
+        WHERE clinic_session_id = %(session_id)s AND id = ANY(%(ids)s::bigint[])
+        """,
+        {"session_id": session_id, "ids": list(appointment_ids)},
     )
     return [row[0] for row in rows]
 
 
 async def enter_pick_ups(tx: Tx, appointment_ids: Sequence[int]) -> list[ChangedAppointment]:
-    """Pick-ups that are only entered now, also of what was void already."""
-    rows = await tx.rows(
+    """Record pick-ups that are only entered now, also of bookings that were void already."""
+    return await tx.records(
+        ChangedAppointment,
         """
-        UPDATE appointments SET status = 'picked_up', changed_at = %s
-        WHERE id = ANY(%s::bigint[]) AND status IN ('booked', 'unverified', 'no_show')
-        RETURNING id, patient_id
+        UPDATE appointments SET status = 'picked_up', changed_at = %(now)s
+        WHERE id = ANY(%(ids)s::bigint[]) AND status IN ('booked', 'unverified', 'no_show')
+        RETURNING id AS appointment_id, patient_id
         """,
-        (tx.now, list(appointment_ids)),
+        {"now": tx.now, "ids": list(appointment_ids)},
     )
-    return [ChangedAppointment(*row) for row in rows]
