@@ -42,7 +42,8 @@ _HOSPITALS_WITH_TIMETABLES = "SELECT DISTINCT hospital_id FROM timetables ORDER 
 # What is there already is left out before an id is drawn for it, be it the timetable's own or the
 # same clinic by other means: an import, a form, the hospital's system. ON CONFLICT is for a worker
 # that rolls out the same days at the same time. The fee is the hospital's list's, unless the
-# line has a price of its own.
+# line has a price of its own. OFFSET 0: each day is looked up in an index; a join without fresh
+# statistics has taken 16 s for 700 timetables.
 _ROLL_OUT = f"""
     INSERT INTO clinic_sessions (hospital_id, department_id, timetable_id, title, specialty,
                                  visit_date, period, starts_at, ends_at, fee_fen, capacity)
@@ -61,12 +62,12 @@ _ROLL_OUT = f"""
      AND day.visit_date BETWEEN t.valid_from AND t.valid_until
     WHERE t.hospital_id = %(hospital_id)s
       AND NOT EXISTS (SELECT FROM clinic_sessions s
-                      WHERE s.timetable_id = t.id AND s.visit_date = day.visit_date)
+                      WHERE s.timetable_id = t.id AND s.visit_date = day.visit_date OFFSET 0)
       AND NOT EXISTS (SELECT FROM clinic_sessions s
                       WHERE s.department_id = t.department_id AND s.visit_date = day.visit_date
                         AND s.timetable_id IS NULL AND s.title = t.title
                         AND s.specialty = t.specialty AND s.period = t.period
-                        AND s.starts_at IS NOT DISTINCT FROM t.starts_at)
+                        AND s.starts_at IS NOT DISTINCT FROM t.starts_at OFFSET 0)
     ORDER BY t.department_id, day.visit_date, t.id
     ON CONFLICT (timetable_id, visit_date) DO NOTHING
 """
