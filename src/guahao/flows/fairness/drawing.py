@@ -43,7 +43,7 @@ from guahao.store.messages import messages
 from guahao.store.supply import sessions as supply
 
 CHUNK = 100  # entries whose patients are locked in one transaction
-_CHUNK_UNLOCKED = 10_000  # entries at most, as those whose choices are full need no locks
+UNLOCKED = 10_000  # entries at most, as those whose choices are full need no locks
 
 # Reasons beside the desk's refusals and `full`.
 ENDED = "application_ended"
@@ -119,7 +119,7 @@ class _Drawing:
         """Return the next entries in the order: not too many whose patients must be locked."""
         chunk: list[int] = []
         locked = 0
-        for index in islice(self.order, self.cursor, self.cursor + _CHUNK_UNLOCKED):
+        for index in islice(self.order, self.cursor, self.cursor + UNLOCKED):
             if may_win(self.entries[index], self.left):
                 locked += 1
                 if locked > CHUNK:

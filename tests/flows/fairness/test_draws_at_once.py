@@ -1,0 +1,140 @@
+"""Draws of many departments at one moment, and the desk beside them: S12 is never broken."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from tests.city import MONDAY_MORNING, THURSDAY, Clock, ask, open_platform
+from tests.crowd import add_crowd, book, open_desk
+from tests.flows.fairness.fair_city import (
+    add_clinic,
+    add_sibling,
+    applied,
+    hold_until,
+)
+
+from guahao.flows.fairness import draws
+from guahao.flows.kernel.platform import Platform
+from guahao.rules.kernel.limits import Policy
+from guahao.store.booking import booking
+from guahao.store.fairness import entries
+
+TEN = MONDAY_MORNING + timedelta(hours=1)
+PEOPLE = 120
+DEPARTMENTS = 8
+ONE_A_DAY = Policy(per_day=1)
+
+# Persons with more than one visit on a day, three in seven days, or five in three months.
+BROKEN = """
+    SELECT a.patient_id FROM appointments a JOIN appointments b
+      ON b.patient_id = a.patient_id AND b.status = 'booked'
+     AND b.visit_date BETWEEN a.visit_date AND a.visit_date + %s
+    WHERE a.status = 'booked'
+    GROUP BY a.id, a.patient_id HAVING count(*) > %s
+"""
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def platform(database_url: str, clock: Clock) -> AsyncIterator[Platform]:
+    async with open_platform(database_url, clock, policy=ONE_A_DAY) as opened:
+        yield opened
+
+
+async def broken(platform: Platform) -> list[int]:
+    """Persons beyond a limit: a day, seven days."""
+    found = []
+    for days, most in ((0, ONE_A_DAY.per_day), (6, ONE_A_DAY.per_short_window)):
+        found += [row[0] for row in await ask(platform, BROKEN, days, most)]
+    return sorted(set(found))
+
+
+async def run_all(platform: Platform) -> None:
+    """Hold all draws at once, as several workers do."""
+    rows = await ask(platform, "SELECT id FROM draws")
+    await asyncio.gather(*(draws.advance(platform, id) for (id,) in rows))
+    await draws.run_draws(platform)
+    assert await ask(platform, "SELECT count(*) FROM draws WHERE state <> 'done'") == [(0,)]
+
+
+async def test_limits_hold_under_many_random_applications(platform: Platform, clock: Clock) -> None:
+    chosen = random.Random(7)
+    clinics = []
+    for _ in range(DEPARTMENTS):
+        first = await add_clinic(platform, chosen.randint(3, 12), TEN)
+        days = [THURSDAY + timedelta(days=chosen.randint(0, 2)) for _ in range(2)]
+        clinics += [(first, [await add_sibling(platform, first, 3, TEN, day) for day in days])]
+    crowd = await add_crowd(platform, PEOPLE)
+    for person in crowd:
+        for clinic, _ in chosen.sample(clinics, 2):
+            await applied(platform, person.account_id, (person.patient_id,), clinic)
+    await hold_until(platform, clock, TEN - timedelta(minutes=6))
+    clock.now = TEN
+    open_sessions = [
+        session.session_id for first, siblings in clinics for session in (first, *siblings)
+    ]
+    async with open_desk(platform) as desk:
+        at_the_desk = (
+            book(desk, person, chosen.choice(open_sessions))
+            for person in chosen.choices(crowd, k=200)
+        )
+        await asyncio.gather(run_all(platform), *at_the_desk)
+    assert await broken(platform) == []
+    [[booked]] = await ask(platform, "SELECT count(*) FROM appointments")
+    assert booked > DEPARTMENTS * 3
+    # What was not given out is free, and what was given out was never sold twice.
+    assert await ask(platform, "SELECT count(*) FROM clinic_sessions WHERE held > 0") == [(0,)]
+    assert (
+        await ask(
+            platform,
+            """
+        SELECT s.id FROM clinic_sessions s
+        WHERE s.booked <> (SELECT count(*) FROM appointments a
+                           WHERE a.clinic_session_id = s.id AND a.status = 'booked')
+        """,
+        )
+        == []
+    )
+
+
+async def in_two_draws(platform: Platform, clock: Clock) -> None:
+    """Somebody applies in two departments, with places enough, for the same day."""
+    clinics = [await add_clinic(platform, 1, TEN) for _ in range(2)]
+    [person] = await add_crowd(platform, 1)
+    for clinic in clinics:
+        await applied(platform, person.account_id, (person.patient_id,), clinic)
+    await hold_until(platform, clock, TEN - timedelta(minutes=6))
+    clock.now = TEN
+
+
+async def test_of_two_draws_at_once_a_person_wins_one(platform: Platform, clock: Clock) -> None:
+    await in_two_draws(platform, clock)
+    await run_all(platform)
+    assert await ask(platform, "SELECT count(*) FROM appointments") == [(1,)]
+
+
+async def test_without_locks_a_person_would_win_both(
+    platform: Platform, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control: two draws that read before either has stored."""
+    await in_two_draws(platform, clock)
+    unlocked = booking._LOCK_PATIENTS.replace("FOR NO KEY UPDATE", "")
+    monkeypatch.setattr(booking, "_LOCK_PATIENTS", unlocked)
+    both_have_read = asyncio.Barrier(2)
+    real = entries.save_results
+
+    async def save_results(*arguments: object) -> None:
+        await both_have_read.wait()
+        await real(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(entries, "save_results", save_results)
+    await run_all(platform)
+    assert len(await broken(platform)) == 1
