@@ -213,4 +213,4 @@ async def cancel_for_caller(
         policies = await platform.policies.read(tx)
         policy = policies.for_cancelling(locked.booked_on, tx.now.date())
         refusal = decide_cancel(locked.facts, "agent", tx.now, policy)
-        return refusal or await save_cancelled(tx, platform.vault, locked)
+        return refusal or await save_cancelled(tx, platform, locked)

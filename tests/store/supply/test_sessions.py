@@ -133,4 +133,4 @@ async def test_two_workers_at_once_make_each_session_once(platform: Platform, ro
 
 async def _roll_out(platform: Platform, hospital_id: int, first: date, last: date) -> int:
     async with platform.db.transaction() as tx:
-        return await roll_out(tx, hospital_id, first, last)
+        return len(await roll_out(tx, hospital_id, first, last))

@@ -449,7 +449,7 @@ async def test_a_registration_that_gives_way_meanwhile_is_not_moved(site: Site) 
     typed = ("张三", "01", resident_id(1), phone(NEW), "能说出过往")
     async with site.platform.db.transaction() as tx:
         await registrations.set_displaced(
-            tx, list((await put_aside(tx, citizen.patient_id)).accounts)
+            tx, list((await put_aside(tx, site.platform, citizen.patient_id)).accounts)
         )
         asked = asyncio.create_task(by_document(site.platform, agent, *typed))
         waiting = "SELECT 1 FROM pg_locks WHERE NOT granted"

@@ -163,7 +163,7 @@ async def test_what_is_published_while_a_timetable_is_rolled_out_waits_for_it(
     await plan_thursdays(system)
     await change(site.platform, "DELETE FROM clinic_sessions")
     async with site.platform.db.transaction() as tx:
-        assert await sessions.roll_out(tx, system.hospital_id, THURSDAY, THURSDAY) == 1
+        assert len(await sessions.roll_out(tx, system.hospital_id, THURSDAY, THURSDAY)) == 1
         published = asyncio.create_task(system.publish([session_item(1, **ITEM)]))
         waiting = "SELECT 1 FROM pg_locks WHERE NOT granted"
         while not published.done() and not await ask(site.platform, waiting):  # noqa: ASYNC110

@@ -457,7 +457,7 @@ async def cancel_for_caller(
                 return NotCancelled(refusal, appointment=locked.facts)
         assert call is not None
         assert locked is not None
-        cancelled = await save_cancelled(act.tx, platform.vault, locked)
+        cancelled = await save_cancelled(act.tx, platform, locked)
         await act.record(
             "cancel_appointment",
             ("appointment", appointment_id),

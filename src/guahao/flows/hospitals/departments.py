@@ -15,6 +15,7 @@ from psycopg.errors import ForeignKeyViolation
 
 from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
+from guahao.flows.supply.rolling_out import roll_out
 from guahao.rules.hospitals.departments import (
     Department,
     DepartmentEntry,
@@ -33,7 +34,6 @@ from guahao.rules.supply.planning import ROLLED_DAYS
 from guahao.store.hospitals import departments as store
 from guahao.store.hospitals.hospital_rules import lock_hospital
 from guahao.store.kernel.db import Tx
-from guahao.store.supply import sessions
 
 
 def version(department: Department) -> str:
@@ -116,7 +116,7 @@ async def set_on_platform(
         if on_platform:
             today = act.now.date()
             last = today + timedelta(days=ROLLED_DAYS)
-            made = await sessions.roll_out(act.tx, hospital_id, today, last)
+            made = await roll_out(act.tx, platform, hospital_id, today, last)
         action = "show_department" if on_platform else "hide_department"
         detail = {"sessions": reach.sessions, "bookings": reach.bookings, "made": made}
         await act.record(action, ("department", department_id), reason=reason, detail=detail)

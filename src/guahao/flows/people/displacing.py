@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from guahao.flows.fairness.applications import end_of_patients
+from guahao.flows.fairness.returning import returning_places
+from guahao.flows.kernel.platform import Platform
 from guahao.rules.attendance.pickup import pickup_deadline
+from guahao.rules.fairness.returning import Cause
 from guahao.store.booking import appointments
 from guahao.store.kernel.db import Tx
 from guahao.store.messages import messages
@@ -20,7 +23,7 @@ class PutAside:
     cancelled: int
 
 
-async def put_aside(tx: Tx, patient_id: int) -> PutAside:
+async def put_aside(tx: Tx, platform: Platform, patient_id: int) -> PutAside:
     """Take a locked registration, and what is merged into it, off their accounts.
 
     The accounts are notified and see nothing of the person any more. What is booked is cancelled,
@@ -38,7 +41,9 @@ async def put_aside(tx: Tx, patient_id: int) -> PutAside:
         until = pickup_deadline(facts.visit_date, facts.period, facts.rules)
         if facts.status == "booked" and tx.now < until:
             await appointments.set_status(tx, booking.id, "cancelled")
-            await appointments.return_place(tx, booking.clinic_session_id)
+            session_id = booking.clinic_session_id
+            async with returning_places(tx, platform, [session_id], Cause.DISPLACED):
+                await appointments.return_place(tx, session_id)
             cancelled += 1
     # A confirmation that waits would give the code to who has lost the person.
     for id in ids:

@@ -136,7 +136,6 @@ async def register_in(
     """
     if not await accounts.lock_account(tx, account_id):
         raise LookupError(f"no account {account_id}")
-    vault = platform.vault
     checked_by = "staff" if in_hand else None
     if checked_by is None and verdict is Verdict.MATCH:
         checked_by = platform.verifier.name
@@ -145,7 +144,7 @@ async def register_in(
     # Twice: somebody else may register the person between the look and the insert.
     for _ in range(2):
         answer = await _place(
-            tx, vault, account_id, name, document, checked_by, ends_on, settles=settles
+            tx, platform, account_id, name, document, checked_by, ends_on, settles=settles
         )
         if answer is not None:
             return answer
@@ -154,7 +153,7 @@ async def register_in(
 
 async def _place(
     tx: Tx,
-    vault: Vault,
+    platform: Platform,
     account_id: int,
     name: str,
     document: Document,
@@ -164,6 +163,7 @@ async def _place(
     settles: bool,
 ) -> PatientView | Refused[PatientRefusal] | None:
     """Put a person on a locked account; None where somebody else was quicker."""
+    vault = platform.vault
     old = await registrations.lock_current(tx, vault, document)
     decided = Registering.ADD
     if old is not None:
@@ -193,7 +193,9 @@ async def _place(
         return (await store.by_id(tx, vault, [old.id]))[old.id]
     assert slot is not None
     new_id = await next_id(tx, "patients")
-    record = None if old is None else await _give_way(tx, old, decided, new_id, checked_by)
+    record = (
+        None if old is None else await _give_way(tx, platform, old, decided, new_id, checked_by)
+    )
     if ends_on is None and old is not None and document.is_birth_certificate:
         ends_on = old.document_ends_on
     added = await store.add(
@@ -206,7 +208,12 @@ async def _place(
 
 
 async def _give_way(
-    tx: Tx, old: Registration, decided: Registering, new_id: int, checked_by: str | None
+    tx: Tx,
+    platform: Platform,
+    old: Registration,
+    decided: Registering,
+    new_id: int,
+    checked_by: str | None,
 ) -> Callable[[], Awaitable[None]]:
     """Free the place of a person's registration; return what to call after the new insert."""
     if old.is_erased:
@@ -217,7 +224,7 @@ async def _give_way(
         await registrations.merge_into(tx, old, new_id)
         await end_of_patients(tx, [old.id])
         return partial(registrations.record_merge, tx, old, new_id, "registered_again")
-    aside = await put_aside(tx, old.id)
+    aside = await put_aside(tx, platform, old.id)
     if decided is Registering.TAKE_OVER:
         await registrations.merge_into(tx, old, new_id)
         return partial(registrations.record_merge, tx, old, new_id, "dispute")

@@ -12,8 +12,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, time, timedelta
 
+from guahao.flows.fairness.returning import new_places, returning_places
 from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
+from guahao.rules.fairness.returning import Cause
 from guahao.rules.staff.staff import OfHospital
 from guahao.rules.supply.changes import (
     SessionFacts,
@@ -151,7 +153,9 @@ async def _publish_chunk(
             _decide(plan, rest, wanted, known, offered, act.now.date())
         if plan.created or plan.changed:
             made = await store.add_sessions(tx, hospital_id, plan.created)
-            await changes.change_sessions(tx, plan.changed)
+            await new_places(tx, platform, list(made.values()))
+            async with returning_places(tx, platform, list(plan.changed), Cause.CAPACITY_RAISED):
+                await changes.change_sessions(tx, plan.changed)
             await changes.link_sessions(tx, plan.linked)
             detail = {"created": list(made.values()), "changed": plan.detail}
             await act.record("publish_sessions", detail=detail)

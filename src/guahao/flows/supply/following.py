@@ -7,6 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 
+from guahao.flows.fairness.returning import returning_places
+from guahao.flows.kernel.platform import Platform
+from guahao.rules.fairness.returning import Cause
 from guahao.rules.kernel.limits import ONE_DAY
 from guahao.rules.supply.changes import (
     SessionRefused,
@@ -32,7 +35,7 @@ class Following:
 
 
 async def follow(
-    tx: Tx, changed: Mapping[int, TimetableChange], *, dry_run: bool = False
+    tx: Tx, platform: Platform, changed: Mapping[int, TimetableChange], *, dry_run: bool = False
 ) -> Following:
     """Give the sessions of locked timetables what they take over, from tomorrow on.
 
@@ -63,11 +66,12 @@ async def follow(
             free += not session.booked
     if not dry_run:
         differing = {id: terms for id, terms in taken.items() if terms != facts[id].terms}
-        await changes.change_sessions(tx, differing)
+        async with returning_places(tx, platform, list(differing), Cause.CAPACITY_RAISED):
+            await changes.change_sessions(tx, differing)
     return Following(free, len(taken) - free)
 
 
-async def withdraw(tx: Tx, ended: Mapping[int, date]) -> Following:
+async def withdraw(tx: Tx, platform: Platform, ended: Mapping[int, date]) -> Following:
     """Remove the sessions after the last days of locked timetables, or close them to bookings."""
     spans = {id: (last + ONE_DAY, FOR_EVER) for id, last in ended.items()}
     timetable_ids = await store.sessions_of(tx, spans, lock=True)
@@ -81,6 +85,7 @@ async def withdraw(tx: Tx, ended: Mapping[int, date]) -> Following:
         elif not isinstance(outcome, SessionRefused):
             closed[id] = outcome
     await changes.remove_sessions(tx, removed)
-    await changes.change_sessions(tx, closed)
+    async with returning_places(tx, platform, list(closed), Cause.CAPACITY_RAISED):
+        await changes.change_sessions(tx, closed)
     taken = sum(facts[id].booked > 0 for id in closed)
     return Following(len(removed) + len(closed) - taken, taken)

@@ -65,6 +65,7 @@ async def supply(platform: Platform, hospital: HospitalView) -> Supply:
                     now,
                     view.rules,
                     policy,
+                    view.held,
                 ),
             )
             for view in found

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from guahao.flows.kernel.platform import Platform
+from guahao.flows.supply.rolling_out import roll_out
 from guahao.rules.kernel.limits import Policy
 from guahao.rules.supply.planning import ROLLED_DAYS
 from guahao.rules.supply.releasing import session_state
@@ -77,7 +78,9 @@ async def sessions_of_departments(
 
 
 def _state(view: SessionView, at: datetime, policy: Policy) -> str:
-    return session_state(view.visit_date, view.remaining, view.stopped, at, view.rules, policy)
+    return session_state(
+        view.visit_date, view.remaining, view.stopped, at, view.rules, policy, view.held
+    )
 
 
 async def roll_forward(platform: Platform, days: int = ROLLED_DAYS) -> int:
@@ -94,7 +97,7 @@ async def roll_forward(platform: Platform, days: int = ROLLED_DAYS) -> int:
 async def _roll_forward_one(platform: Platform, hospital_id: int, days: int) -> int:
     async with platform.db.transaction() as tx:
         today = tx.now.date()
-        return await sessions.roll_out(tx, hospital_id, today, today + timedelta(days=days))
+        return await roll_out(tx, platform, hospital_id, today, today + timedelta(days=days))
 
 
 async def stop_session(platform: Platform, session_id: int) -> StopResult | None:

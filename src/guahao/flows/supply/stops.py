@@ -8,9 +8,11 @@ limits freed at once; their people are told after a time of grace.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 
+from guahao.flows.fairness.returning import places_lost_in_stop
 from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.booking.booking import counted_since
@@ -179,6 +181,8 @@ async def _restore_some(tx: Tx, platform: Platform, found: Stop) -> bool:
     restored = set(decide_restore(bookings, places, counted, tx.now, policies))
     await store.restore(tx, found.id, ids, sorted(restored))
     left = [stopped.id for stopped in bookings if stopped.id not in restored]
+    lost = Counter(stopped.session_id for stopped in bookings if stopped.id not in restored)
+    await places_lost_in_stop(tx, platform, lost, ids)
     await store.note_told(tx, found.id, left, await messages.tell(tx, "stopped", left))
     return True
 

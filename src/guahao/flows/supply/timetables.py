@@ -10,9 +10,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 
+from guahao.flows.fairness.returning import new_places, returning_places
 from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.supply.following import Following, follow, withdraw
+from guahao.flows.supply.rolling_out import roll_out
+from guahao.rules.fairness.returning import Cause
 from guahao.rules.hospitals.departments import Department
 from guahao.rules.staff.staff import OfHospital, Staff
 from guahao.rules.supply.changes import (
@@ -35,7 +38,7 @@ from guahao.store.booking.appointments import lock_sessions
 from guahao.store.hospitals import departments as department_store
 from guahao.store.hospitals import titles
 from guahao.store.kernel.db import Tx
-from guahao.store.supply import changes, fees, sessions
+from guahao.store.supply import changes, fees
 from guahao.store.supply import timetables as store
 from guahao.store.supply.timetables import PlannedSession, Timetable, TimetableChange
 
@@ -106,7 +109,7 @@ async def add(
             fee_is_own=await _fee_is_own(act.tx, hospital_id, clinic, span[0]),
         )
         last = today + timedelta(days=ROLLED_DAYS)
-        made = await sessions.roll_out(act.tx, hospital_id, today, last)
+        made = await roll_out(act.tx, platform, hospital_id, today, last)
         detail = {"weekday": weekday, "from": span[0], "until": span[1], "after": asdict(clinic)}
         subject = ("timetable", timetable_id)
         await act.record("add_timetable", subject, detail={**detail, "sessions": made})
@@ -123,7 +126,7 @@ async def timetable(
         if found is None:
             return None
         same = TimetableChange(hospital_id, found.clinic, found.fee_is_own, found.valid_until)
-        return found, await follow(tx, {timetable_id: same}, dry_run=True)
+        return found, await follow(tx, platform, {timetable_id: same}, dry_run=True)
 
 
 async def change(
@@ -148,7 +151,7 @@ async def change(
         own = await _fee_is_own(act.tx, hospital_id, clinic, day)
         changed = {timetable_id: TimetableChange(hospital_id, clinic, own, before.valid_until)}
         await store.change(act.tx, changed)
-        reached = await follow(act.tx, changed)
+        reached = await follow(act.tx, platform, changed)
         detail = {"before": asdict(before.clinic), "after": asdict(clinic), **asdict(reached)}
         await act.record("change_timetable", ("timetable", timetable_id), detail=detail)
         return reached
@@ -176,7 +179,7 @@ async def end(
         if refused is not None:
             return refused
         await store.end(act.tx, timetable_id, last)
-        reached = await withdraw(act.tx, {timetable_id: last})
+        reached = await withdraw(act.tx, platform, {timetable_id: last})
         detail = {"before": before.valid_until, "after": last, **asdict(reached)}
         subject = ("timetable", timetable_id)
         await act.record("end_timetable", subject, reason=reason, detail=detail)
@@ -200,6 +203,7 @@ async def add_session(
         if isinstance(outcome, SessionRefused):
             return outcome
         session_id = await store.add_session(act.tx, hospital_id, department_id, visit_date, clinic)
+        await new_places(act.tx, platform, [session_id])
         detail = {"visit_date": visit_date, "after": asdict(clinic)}
         await act.record("add_session", ("clinic_session", session_id), detail=detail)
         return session_id
@@ -234,7 +238,8 @@ async def change_session(
             return outcome
         changed = outcome is UpsertResult.CHANGED
         if changed:
-            await changes.change_sessions(act.tx, {session_id: wanted})
+            async with returning_places(act.tx, platform, [session_id], Cause.CAPACITY_RAISED):
+                await changes.change_sessions(act.tx, {session_id: wanted})
         after = await store.session(act.tx, hospital_id, session_id)
         assert after is not None
         if changed:

@@ -13,7 +13,7 @@ from guahao.store.supply.week import DepartmentDays, Slot, department_days
 DAYS = 7
 _DAYS_AHEAD_MAX = 400
 # What a day is called when its sessions differ: the best that is to be had there.
-_BEST_FIRST = ("available", "full", "not_released", "closed", "stopped")
+_BEST_FIRST = ("available", "by_draw", "full", "not_released", "closed", "stopped")
 NO_CLINIC = "no_clinic"
 
 
@@ -31,7 +31,7 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class SlotState:
-    """A session and its word: available, full, not_released, closed or stopped."""
+    """A session and its word: available, by_draw, full, not_released, closed or stopped."""
 
     slot: Slot
     state: str
@@ -123,7 +123,9 @@ def _week(
 
 
 def _state(slot: Slot, at: datetime, rules: HospitalRules, policy: Policy) -> str:
-    return session_state(slot.visit_date, slot.remaining, slot.stopped, at, rules, policy)
+    return session_state(
+        slot.visit_date, slot.remaining, slot.stopped, at, rules, policy, slot.held
+    )
 
 
 def _day(

@@ -19,7 +19,11 @@ PERIODS = ("morning", "afternoon", "evening")
 
 @dataclass(frozen=True, slots=True)
 class SessionFacts:
-    """A clinic session and its hospital's rules."""
+    """A clinic session and its hospital's rules.
+
+    `held`: places that wait for a draw, the first of them at `draw_at`. `reserved`: places that
+    are kept for the hospital's counter, for referrals or for patients of a stopped clinic.
+    """
 
     id: int
     hospital_id: int
@@ -31,6 +35,9 @@ class SessionFacts:
     stopped: bool
     rules: HospitalRules
     title: str = ""
+    held: int = 0
+    reserved: int = 0
+    draw_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

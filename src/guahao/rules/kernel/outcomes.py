@@ -20,6 +20,7 @@ class Refusal(StrEnum):
     NEXT_DAY_CLOSED = "next_day_closed"
     BEYOND_HORIZON = "beyond_horizon"
     NOT_RELEASED = "not_released"
+    BY_DRAW = "by_draw"
     ACCOUNT_RESTRICTED = "account_restricted"
     DOCUMENT_ENDED = "document_ended"
     PERSON_UNCHECKED = "person_unchecked"

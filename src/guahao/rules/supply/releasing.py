@@ -118,13 +118,19 @@ def session_state(
     at: datetime,
     rules: HospitalRules,
     policy: Policy,
+    held: int = 0,
 ) -> str:
-    """What a reader is shown: stopped, closed, not_released, full or available."""
+    """Return what a reader is shown: stopped, closed, not_released, available, by_draw or full.
+
+    `remaining`: places that can be booked. `held`: places that wait for a draw.
+    """
     if stopped:
         return "stopped"
     reason = _date_reason(visit_date, at, rules, policy)
     if reason is None:
-        return "available" if remaining > 0 else "full"
+        if remaining > 0:
+            return "available"
+        return "by_draw" if held > 0 else "full"
     return "closed" if reason in _TOO_LATE else "not_released"
 
 

@@ -308,6 +308,9 @@ def session_facts(session: SessionView) -> SessionFacts:
         session.stopped,
         session.rules,
         session.title,
+        session.held,
+        session.reserved,
+        session.draw_at,
     )
 
 

@@ -110,6 +110,9 @@ class Tx:
 
     @asynccontextmanager
     async def _as_role(self, role: str) -> AsyncIterator[None]:
+        if self._roles[-1] == role:
+            yield
+            return
         await self.do(_SET_ROLE, (role,))
         self._roles.append(role)
         try:

@@ -61,11 +61,14 @@ class SessionView:
     rules: HospitalRules
     hospital_name_en: str = ""
     department_name_en: str = ""
+    held: int = 0  # places that wait for a draw, the first of them at `draw_at`
+    reserved: int = 0  # for the counter, referrals or patients of a stopped clinic
+    draw_at: datetime | None = None
 
     @property
     def remaining(self) -> int:
-        """Return the places left."""
-        return self.capacity - self.booked
+        """Return the places that can be booked."""
+        return self.capacity - self.booked - self.held - self.reserved
 
 
 @dataclass(frozen=True, slots=True)

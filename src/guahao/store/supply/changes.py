@@ -49,7 +49,11 @@ async def change_sessions(tx: Tx, changed: Mapping[int, SessionTerms]) -> None:
         UPDATE clinic_sessions s
         SET department_id = n.department_id, title = n.title, specialty = n.specialty,
             visit_date = n.visit_date, period = n.period, starts_at = n.starts_at,
-            ends_at = n.ends_at, fee_fen = n.fee_fen, capacity = n.capacity
+            ends_at = n.ends_at, fee_fen = n.fee_fen, capacity = n.capacity,
+            -- What waits for a draw or is reserved gives way to fewer places.
+            held = least(s.held, n.capacity - s.booked),
+            reserved = least(s.reserved, n.capacity - s.booked
+                                         - least(s.held, n.capacity - s.booked))
         FROM json_to_recordset(%(sessions)s::json) AS n (id bigint, {TERMS_TYPES})
         WHERE s.id = n.id
         """,

@@ -418,12 +418,38 @@ async def add_sessions(tx: Tx, import_id: int, after_id: int, limit: int) -> tup
     return row[0], row[1] or after_id
 
 
+async def added_sessions(tx: Tx, import_id: int) -> list[int]:
+    """Return the ids of the sessions that the import adds."""
+    return await _sessions(tx, import_id, "add")
+
+
+async def changed_sessions(tx: Tx, import_id: int) -> list[int]:
+    """Return the ids of the sessions that the import changes."""
+    return await _sessions(tx, import_id, "change")
+
+
+async def _sessions(tx: Tx, import_id: int, deed: str) -> list[int]:
+    rows = await tx.rows(
+        """
+        SELECT record_id FROM supply_import_rows
+        WHERE import_id = %(import_id)s AND deed = %(deed)s AND visit_date IS NOT NULL
+        ORDER BY record_id
+        """,
+        {"import_id": import_id, "deed": deed},
+    )
+    return [row[0] for row in rows]
+
+
 async def change_sessions(tx: Tx, import_id: int) -> int:
     """Give locked sessions their new end, fee and places; return how many."""
     return await tx.do(
         """
         UPDATE clinic_sessions s
-        SET ends_at = r.ends_at, fee_fen = r.fee_fen, capacity = r.capacity
+        SET ends_at = r.ends_at, fee_fen = r.fee_fen, capacity = r.capacity,
+            -- What waits for a draw or is reserved gives way to fewer places.
+            held = least(s.held, r.capacity - s.booked),
+            reserved = least(s.reserved, r.capacity - s.booked
+                                         - least(s.held, r.capacity - s.booked))
         FROM supply_import_rows r
         WHERE r.import_id = %(import_id)s AND r.deed = 'change' AND r.visit_date IS NOT NULL
           AND s.id = r.record_id

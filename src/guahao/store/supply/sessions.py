@@ -17,9 +17,10 @@ SESSION_COLUMNS = f"""
     s.id, s.hospital_id, h.name AS hospital_name, s.department_id, d.name AS department_name,
     s.title, s.specialty, s.visit_date, s.period, s.starts_at, s.ends_at, s.fee_fen, s.capacity,
     s.booked, s.stopped_at IS NOT NULL AS stopped, h.pickup_place, {RULES_COLUMNS},
-    h.name_en AS hospital_name_en, d.name_en AS department_name_en
+    h.name_en AS hospital_name_en, d.name_en AS department_name_en,
+    s.held, s.reserved, s.draw_at
 """
-SESSION_WIDTH = 27  # how many columns of a row are SESSION_COLUMNS
+SESSION_WIDTH = 30  # how many columns of a row are SESSION_COLUMNS
 _RULES = slice(16, 25)  # of these, the hospital's rules
 
 _SESSION = f"""
@@ -70,6 +71,7 @@ _ROLL_OUT = f"""
                         AND s.starts_at IS NOT DISTINCT FROM t.starts_at OFFSET 0)
     ORDER BY t.department_id, day.visit_date, t.id
     ON CONFLICT (timetable_id, visit_date) DO NOTHING
+    RETURNING id
 """
 _LOCK = """
     SELECT stopped_at IS NOT NULL FROM clinic_sessions WHERE id = %(id)s FOR NO KEY UPDATE
@@ -165,15 +167,15 @@ async def hospitals_with_timetables(tx: Tx) -> list[int]:
     return [row[0] for row in await tx.rows(_HOSPITALS_WITH_TIMETABLES)]
 
 
-async def roll_out(tx: Tx, hospital_id: int, first: date, last: date) -> int:
+async def roll_out(tx: Tx, hospital_id: int, first: date, last: date) -> list[int]:
     """Make a hospital's sessions of its timetables, `first` to `last`, both included.
 
-    Returns how many were missing and are there now. One plan of a hospital's at a time: what its
-    system publishes meanwhile is there before, or finds what was made.
+    Return the ids of those that were missing. A hospital is rolled out by one transaction at a
+    time: what its system publishes meanwhile is there before, or finds what was made.
     """
     params = {"first": first, "last": last, "hospital_id": hospital_id}
     await tx.do("SELECT FROM hospitals WHERE id = %(hospital_id)s FOR NO KEY UPDATE", params)
-    return await tx.do(_ROLL_OUT, params)
+    return [row[0] for row in await tx.rows(_ROLL_OUT, params)]
 
 
 async def lock_stopped(tx: Tx, session_id: int) -> bool | None:

@@ -321,7 +321,10 @@ def _stopped_booking(*, visit_date: date, period: str, **row: Any) -> StoppedBoo
 async def places_left(tx: Tx, session_ids: Sequence[int]) -> dict[int, int]:
     """How many places each of these sessions would have."""
     rows = await tx.rows(
-        "SELECT id, capacity - booked FROM clinic_sessions WHERE id = ANY(%(ids)s::bigint[])",
+        """
+        SELECT id, capacity - booked - held - reserved FROM clinic_sessions
+        WHERE id = ANY(%(ids)s::bigint[])
+        """,
         {"ids": list(session_ids)},
     )
     return dict(rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, time
+from datetime import date, datetime, time
 from typing import Any
 
 from guahao.rules.kernel.limits import HospitalRules
@@ -27,11 +27,14 @@ class Slot:
     capacity: int
     booked: int
     stopped: bool
+    held: int  # places that wait for a draw, the first of them at `draw_at`
+    reserved: int
+    draw_at: datetime | None
 
     @property
     def remaining(self) -> int:
-        """Places left."""
-        return self.capacity - self.booked
+        """Return the places that can be booked."""
+        return self.capacity - self.booked - self.held - self.reserved
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,8 @@ _DAYS = f"""
            d.id AS department_id, d.name AS department_name, d.name_en AS department_name_en,
            {RULES_COLUMNS},
            s.id, s.title, s.specialty, s.visit_date, s.period, s.starts_at, s.ends_at,
-           s.fee_fen, s.capacity, s.booked, s.stopped_at IS NOT NULL AS stopped
+           s.fee_fen, s.capacity, s.booked, s.stopped_at IS NOT NULL AS stopped,
+           s.held, s.reserved, s.draw_at
     FROM departments d
     JOIN hospitals h ON h.id = d.hospital_id
     {rules_on("%(today)s::date")}

@@ -325,7 +325,7 @@ async def _add_departments(
 async def _add_sessions(tx: Tx, hospital_ids: list[int], days: int, progress: Report) -> int:
     today, made = tx.now.date(), 0
     for done, hospital_id in enumerate(hospital_ids, start=1):
-        made += await roll_out(tx, hospital_id, today, today + timedelta(days=days))
+        made += len(await roll_out(tx, hospital_id, today, today + timedelta(days=days)))
         progress("rolled out", done, len(hospital_ids))
     return made
 

@@ -19,7 +19,7 @@ from guahao.web.http.reading import ApiRequest, Id, ProblemError, ShortText, rea
 from guahao.words.text import Words
 
 Period = Annotated[str, msgspec.Meta(extra_json_schema={"enum": PERIODS})]
-_STATES = ("available", "full", "not_released", "closed", "stopped")
+_STATES = ("available", "by_draw", "full", "not_released", "closed", "stopped")
 
 
 class SessionQuery(msgspec.Struct, forbid_unknown_fields=True):

@@ -32,6 +32,7 @@ ANCHORS = {
     "day_limit": "limits",
     "seven_day_limit": "limits",
     "three_month_limit": "limits",
+    "by_draw": "sold-out",
     "sold_out": "sold-out",
     "cancel_by_phone": "cancel",
     "cancel_too_late": "cancel",

@@ -48,7 +48,11 @@ _DEPARTMENT_TYPE = {
 # For sessions without hours of their own; FHIR requires start and end.
 _PERIOD_STARTS = {"morning": time(8, 0), "afternoon": time(13, 0), "evening": time(17, 30)}
 
-_SLOT_STATUS = {"available": "free", "full": "busy"}  # else busy-unavailable
+_SLOT_STATUS = {
+    "available": "free",
+    "by_draw": "busy-tentative",
+    "full": "busy",
+}  # else busy-unavailable
 # `unverified` stays booked: attendance is not known yet.
 _STATUS = {
     "booked": "booked",

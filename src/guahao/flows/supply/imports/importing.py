@@ -18,11 +18,14 @@ from typing import Any
 
 import msgspec
 
+from guahao.flows.fairness.returning import new_places, returning_places
 from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.supply import following
 from guahao.flows.supply.imports import columns, reading
 from guahao.flows.supply.imports.reading import Directory, Found, Tables
+from guahao.flows.supply.rolling_out import roll_out
+from guahao.rules.fairness.returning import Cause
 from guahao.rules.kernel.limits import ONE_DAY
 from guahao.rules.staff.staff import Staff, Who
 from guahao.rules.supply.importing import Conflict, decide_row
@@ -35,7 +38,7 @@ from guahao.sheets.read import read_book
 from guahao.store.hospitals import titles
 from guahao.store.kernel import queue
 from guahao.store.kernel.db import Tx
-from guahao.store.supply import import_rows, sessions, timetables
+from guahao.store.supply import import_rows, timetables
 from guahao.store.supply import supply_imports as store
 from guahao.store.supply.double_supply import BesideRow, beside_rows
 from guahao.store.supply.import_rows import Action
@@ -361,20 +364,23 @@ async def _apply(platform: Platform, it: Import, tell: Progress) -> None:
             await store.check_anew(tx, it.id)
             await queue.defer(tx, TASK, queue=QUEUE, import_id=it.id)
             return
-        await _write(tx, it, tell)
+        await _write(tx, platform, it, tell)
         checked.faults, checked.new_titles = [], []
         await store.note_applied(tx, it.id, _json(checked))
         await act.record("import_sessions", ("supply_import", it.id), detail=checked.counts)
 
 
-async def _write(tx: Tx, it: Import, tell: Progress) -> None:
+async def _write(tx: Tx, platform: Platform, it: Import, tell: Progress) -> None:
     of = await import_rows.number_new(tx, it.id)
     done, last_id = 0, 0
     while done < of:
         made, last_id = await import_rows.add_sessions(tx, it.id, last_id, _SESSIONS_A_STATEMENT)
         done += made
         await tell("writing", done, of)
-    await import_rows.change_sessions(tx, it.id)
+    await new_places(tx, platform, await import_rows.added_sessions(tx, it.id))
+    changed_ids = await import_rows.changed_sessions(tx, it.id)
+    async with returning_places(tx, platform, changed_ids, Cause.CAPACITY_RAISED):
+        await import_rows.change_sessions(tx, it.id)
     found = await import_rows.changed_timetables(tx, it.id)
     ended = {
         row.id: row.change.valid_until
@@ -382,11 +388,11 @@ async def _write(tx: Tx, it: Import, tell: Progress) -> None:
         if row.change.valid_until < row.before_valid_until
     }
     changed = {row.id: row.change for row in found}
-    await following.withdraw(tx, ended)
+    await following.withdraw(tx, platform, ended)
     await timetables.change(tx, changed)
-    await following.follow(tx, changed)
+    await following.follow(tx, platform, changed)
     reached = {change.hospital_id for change in changed.values()}
     reached.update(await import_rows.add_timetables(tx, it.id))
     last = tx.now.date() + ROLLED_DAYS * ONE_DAY
     for hospital_id in sorted(reached):
-        await sessions.roll_out(tx, hospital_id, tx.now.date(), last)
+        await roll_out(tx, platform, hospital_id, tx.now.date(), last)

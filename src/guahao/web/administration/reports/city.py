@@ -28,7 +28,7 @@ from guahao.web.staff import StaffPage
 
 # Five kinds of refusal, each with a colour of its name: more cannot be told apart in a picture.
 _FAMILIES: dict[str, frozenset[str]] = {
-    "sold_out": frozenset({Refusal.SOLD_OUT}),
+    "sold_out": frozenset({Refusal.SOLD_OUT, Refusal.BY_DRAW}),
     "limits": frozenset(
         {
             Refusal.DUPLICATE_DEPARTMENT,
@@ -182,6 +182,7 @@ def _reason_words(page: StaffPage) -> dict[str, str]:
         Refusal.DAY_LIMIT: page.say("超出同日限次"),
         Refusal.SEVEN_DAY_LIMIT: page.say("超出7天限次"),
         Refusal.THREE_MONTH_LIMIT: page.say("超出三个月限次"),
+        Refusal.BY_DRAW: page.say("待抽签"),
         Refusal.SOLD_OUT: page.say("号已约满"),
     }
 

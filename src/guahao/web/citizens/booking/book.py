@@ -77,6 +77,8 @@ async def _session(page: Page) -> tuple[SessionView, Refused[Refusal] | None]:
     view, state = found
     if state == "stopped":
         return view, Refused(Refusal.SESSION_STOPPED)
+    if state == "by_draw":
+        return view, Refused(Refusal.BY_DRAW, retry_from=view.draw_at)
     if state == "full":
         return view, Refused(Refusal.SOLD_OUT)
     return view, date_refusal(
