@@ -28,6 +28,7 @@ ORDER = (
     "next_day_closed",
     "beyond_horizon",
     "not_released",
+    "by_draw",
     "account_restricted",
     "document_ended",
     "person_unchecked",
@@ -190,8 +191,8 @@ def reasons(facts: BookingFacts, request: BookingRequest) -> set[str]:
             found.add("person_unchecked")
     if session.stopped:
         found.add("session_stopped")
-    if session.booked >= session.capacity:
-        found.add("sold_out")
+    if session.booked + session.held + session.reserved >= session.capacity:
+        found.add("by_draw" if session.held else "sold_out")
     found |= date_reasons(session.visit_date, request.at, session.rules, facts.policy)
     found |= own_moment_reasons(facts, session, person, request.at)
     place = (session.hospital_id, session.department_id)

@@ -92,6 +92,9 @@ def sessions(draw: st.DrawFn, number: int, today: date, policy: Policy) -> Sessi
     rules = draw(hospital_rules)
     hospital = draw(st.integers(1, 2))
     capacity = draw(st.integers(0, 3) | st.just(20))
+    booked = draw(st.integers(0, min(capacity, 2)))
+    held = draw(st.just(0) | st.integers(0, capacity - booked))
+    reserved = draw(st.just(0) | st.integers(0, capacity - booked - held))
     return SessionFacts(
         number,
         hospital,
@@ -99,10 +102,13 @@ def sessions(draw: st.DrawFn, number: int, today: date, policy: Policy) -> Sessi
         draw(visit_dates(today, rules, policy)),
         "morning",
         capacity,
-        booked=draw(st.integers(0, min(capacity, 2))),
+        booked=booked,
         stopped=draw(st.sampled_from([False] * 14 + [True])),
         rules=rules,
         title=draw(st.sampled_from(["主任医师"] * 3 + [RENOWNED_SPECIALIST])),
+        held=held,
+        reserved=reserved,
+        draw_at=datetime.combine(today, time(12), CITY_TIME) if held else None,
     )
 
 

@@ -13,12 +13,12 @@ from tests.rules.helpers import SOON, elsewhere
 from tests.rules.strategies import World, rushes, worlds
 
 from guahao.rules.booking.booking import decide_batch
-from guahao.rules.kernel.facts import CountedAppointment
+from guahao.rules.kernel.facts import BookingFacts, CountedAppointment, SessionFacts
 from guahao.rules.kernel.limits import Policy
 from guahao.rules.kernel.outcomes import BeforeOwnMoment, Refusal, Refused
 from guahao.rules.supply.releasing import city_time
 
-LIMITS = set(oracle.ORDER[8:12])
+LIMITS = {"duplicate_department", "day_limit", "seven_day_limit", "three_month_limit"}
 
 
 @pytest.mark.parametrize(
@@ -141,6 +141,12 @@ def test_the_answer_is_the_first_reason_that_applies(world: World) -> None:
         assert given_answer == expected
 
 
+def drawn(facts: BookingFacts, session: SessionFacts) -> BookingFacts:
+    """The facts after the draw of a session's places."""
+    done = replace(session, held=0, booked=session.booked + session.held, draw_at=None)
+    return replace(facts, sessions={**facts.sessions, session.id: done})
+
+
 @given(worlds())
 def test_who_is_told_to_come_again_can_rely_on_it(world: World) -> None:
     everything = world.ledger().facts()
@@ -159,6 +165,11 @@ def test_who_is_told_to_come_again_can_rely_on_it(world: World) -> None:
             causes |= set(oracle.TOO_EARLY)
         assert decision.retry_from > wanted.at
         then = replace(wanted, at=decision.retry_from)
+        if decision.reason is Refusal.BY_DRAW:
+            session = facts.sessions[wanted.session_id]
+            assert session.draw_at == decision.retry_from
+            assert oracle.first(oracle.reasons(drawn(facts, session), then)) != Refusal.BY_DRAW
+            continue
         assert not causes & oracle.reasons(facts, then)
         assert causes & oracle.reasons(facts, replace(wanted, at=decision.retry_from - moment))
         [retried] = decide_batch(facts, [then])

@@ -9,7 +9,7 @@ from itertools import combinations, pairwise
 
 import pytest
 from tests.rules import oracle
-from tests.rules.helpers import NOW, OWNER, STRANGER, clock, moment, patient, request, session
+from tests.rules.helpers import NOW, OWNER, STRANGER, clock, moment, patient, request, session, word
 
 from guahao.rules.booking.booking import decide_batch
 from guahao.rules.kernel.facts import (
@@ -32,6 +32,7 @@ from guahao.rules.kernel.outcomes import (
 )
 
 TODAY = NOW.date()
+DRAW_AT = NOW + timedelta(hours=2)
 
 
 @dataclass
@@ -45,6 +46,7 @@ class Case:
     known: bool = True
     stopped: bool = False
     capacity: int = 20
+    waits_for_a_draw: bool = False
     restricted_until: date | None = None
     is_checked: bool = True
     has_ended: bool = False
@@ -64,6 +66,8 @@ class Case:
         )
         person = patient(suspended_until=self.suspended_until, counted=self.counted)
         offered = replace(offered, title=RENOWNED_SPECIALIST)
+        if self.waits_for_a_draw:
+            offered = replace(offered, held=self.capacity, draw_at=DRAW_AT)
         person = replace(
             person, account_restricted_until=self.restricted_until, is_checked=self.is_checked
         )
@@ -95,7 +99,7 @@ def make_dates_refuse(case: Case, reasons: Iterable[str]) -> None:
             case.rules = HospitalRules(cycle_days=1, release_time=clock("16:00"))
 
 
-def against(*reasons: str) -> tuple[BookingFacts, BookingRequest]:  # noqa: C901 - a case a reason
+def against(*reasons: str) -> tuple[BookingFacts, BookingRequest]:  # noqa: C901, PLR0912 - a case a reason
     """A request to which all of these reasons apply."""
     case = Case()
     make_dates_refuse(case, reasons)
@@ -105,6 +109,8 @@ def against(*reasons: str) -> tuple[BookingFacts, BookingRequest]:  # noqa: C901
         case.actor = STRANGER
     if "session_stopped" in reasons:
         case.stopped = True
+    if "by_draw" in reasons:
+        case.waits_for_a_draw = True
     if "account_restricted" in reasons:
         case.restricted_until = TODAY + timedelta(days=1)
     if "document_ended" in reasons:
@@ -127,11 +133,12 @@ def against(*reasons: str) -> tuple[BookingFacts, BookingRequest]:  # noqa: C901
 
 
 # A visit date cannot be today and tomorrow; what lies beyond the furthest date is neither
-# today nor released later today.
+# today nor released later today. What waits for a draw is not sold out.
 NEVER_TOGETHER = {
     ("same_day", "next_day_closed"),
     ("same_day", "beyond_horizon"),
     ("beyond_horizon", "not_released"),
+    ("by_draw", "sold_out"),
 }
 PAIRS = [pair for pair in combinations(oracle.ORDER, 2) if pair not in NEVER_TOGETHER]
 # Nothing can be read from a session that does not exist; the rest can be true at once.
@@ -143,7 +150,7 @@ def test_the_contract_names_the_refusals_in_this_order() -> None:
 
 
 def test_nearly_every_pair_of_reasons_can_meet() -> None:
-    assert len(PAIRS) == 16 * 15 // 2 - 3
+    assert len(PAIRS) == 17 * 16 // 2 - 4
     adjacent = set(pairwise(oracle.ORDER))
     assert adjacent - set(PAIRS) == {
         ("same_day", "next_day_closed"),
@@ -234,3 +241,41 @@ def test_cancelling_and_picking_up_keep_their_order() -> None:
         "wrong_day",
         "pickup_too_late",
     )
+
+
+def test_a_place_that_waits_for_a_draw_says_when_the_draw_is() -> None:
+    [decision] = decide_batch(*_one(session(capacity=3, booked=1), held=2))
+    assert decision == Refused(Refusal.BY_DRAW, retry_from=DRAW_AT)
+
+
+@pytest.mark.parametrize(
+    ("booked", "held", "reserved", "answer"),
+    [
+        (0, 2, 0, "booked"),  # a place is free besides those that wait
+        (1, 2, 0, "by_draw"),
+        (1, 1, 1, "by_draw"),
+        (1, 0, 2, "sold_out"),
+        (0, 0, 2, "booked"),
+        (3, 0, 0, "sold_out"),
+    ],
+)
+def test_only_free_places_are_booked(booked: int, held: int, reserved: int, answer: str) -> None:
+    offered = session(capacity=3, booked=booked)
+    [decision] = decide_batch(*_one(offered, held=held, reserved=reserved))
+    assert word(decision) == answer
+
+
+def test_a_batch_takes_no_place_that_waits_for_a_draw() -> None:
+    offered = replace(session(capacity=3), held=1, draw_at=DRAW_AT)
+    people = {n: patient(n, account=n) for n in (1, 2, 3)}
+    requests = [request(1, n, key=str(n), actor=Actor("account", n)) for n in people]
+    decisions = decide_batch(BookingFacts({1: offered}, people), requests)
+    assert [word(decision) for decision in decisions] == ["booked", "booked", "by_draw"]
+
+
+def _one(
+    offered: SessionFacts, *, held: int = 0, reserved: int = 0
+) -> tuple[BookingFacts, list[BookingRequest]]:
+    draw_at = DRAW_AT if held else None
+    offered = replace(offered, held=held, reserved=reserved, draw_at=draw_at)
+    return BookingFacts({1: offered}, {1: patient()}), [request()]

@@ -104,7 +104,7 @@ class Batch:
             _stopped(session)
             or date_refusal(session.visit_date, request.at, session.rules, policy)
             or (None if is_drawn else self._before_own_moment(session, patient, request))
-            or (None if is_drawn else self._by_draw(session))
+            or (None if is_drawn else self._by_draw(session, request.at))
             or _restricted(request, patient)
             or _document_ended(session, patient)
             or self._unchecked(session, patient)
@@ -134,11 +134,12 @@ class Batch:
     def _counted_of(self, patient: PatientFacts) -> Counted:
         return self.counted.get(patient.id, patient.counted)
 
-    def _by_draw(self, session: SessionFacts) -> Refused[Refusal] | None:
-        """Refuse a session whose only places wait for a draw, until it is done."""
+    def _by_draw(self, session: SessionFacts, at: datetime) -> Refused[Refusal] | None:
+        """Refuse a session whose only places wait for a draw; an overdue draw has no known end."""
         if session.held == 0 or self._free(session) > 0:
             return None
-        return Refused(Refusal.BY_DRAW, retry_from=session.draw_at)
+        is_overdue = session.draw_at is None or session.draw_at <= at
+        return Refused(Refusal.BY_DRAW, retry_from=None if is_overdue else session.draw_at)
 
     def _sold_out(self, session: SessionFacts) -> Refused[Refusal] | None:
         return Refused(Refusal.SOLD_OUT) if self._free(session) <= 0 else None
