@@ -29,6 +29,8 @@ from guahao.store.staff import trail
 
 MONDAY_MORNING = datetime(2026, 11, 30, 9, 0, tzinfo=CITY_TIME)
 THURSDAY = date(2026, 12, 3)
+# A city that gives returned and late places to whoever is first: for tests of other things.
+NO_DRAWS = Policy(draw_returned_places=False)
 LOOPBACK = Caller("127.0.0.1", limited=False)
 
 

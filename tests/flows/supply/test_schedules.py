@@ -6,7 +6,7 @@ from datetime import date, time, timedelta
 
 import psycopg
 import pytest
-from tests.city import Clock, open_platform
+from tests.city import NO_DRAWS, Clock, open_platform
 from tests.supply import Rows, at
 
 from guahao.flows.kernel.platform import Platform
@@ -26,7 +26,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def platform(database_url: str, clock: Clock) -> AsyncIterator[Platform]:
-    async with open_platform(database_url, clock) as opened:
+    async with open_platform(database_url, clock, policy=NO_DRAWS) as opened:
         yield opened
 
 

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 import psycopg
 import pytest
-from tests.city import THURSDAY, Clock, ask, change, draw_codes, open_platform, reasons
+from tests.city import NO_DRAWS, THURSDAY, Clock, ask, change, draw_codes, open_platform, reasons
 from tests.crowd import add_clinic, add_crowd, book, count, open_desk
 from tests.supply import at
 
@@ -34,7 +34,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def platform(database_url: str, clock: Clock) -> AsyncIterator[Platform]:
-    async with open_platform(database_url, clock) as opened:
+    async with open_platform(database_url, clock, policy=NO_DRAWS) as opened:
         yield opened
 
 

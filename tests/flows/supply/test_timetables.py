@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import date, time, timedelta
 
 import pytest
-from tests.city import THURSDAY, Clock, ask, change, open_platform
+from tests.city import NO_DRAWS, THURSDAY, Clock, ask, change, open_platform
 from tests.crowd import add_clinic, add_crowd, book, count, open_desk
 
 from guahao.flows.kernel.platform import Platform
@@ -33,7 +33,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def platform(database_url: str, clock: Clock) -> AsyncIterator[Platform]:
-    async with open_platform(database_url, clock) as opened:
+    async with open_platform(database_url, clock, policy=NO_DRAWS) as opened:
         yield opened
 
 

@@ -418,26 +418,17 @@ async def add_sessions(tx: Tx, import_id: int, after_id: int, limit: int) -> tup
     return row[0], row[1] or after_id
 
 
-async def added_sessions(tx: Tx, import_id: int) -> list[int]:
-    """Return the ids of the sessions that the import adds."""
-    return await _sessions(tx, import_id, "add")
-
-
-async def changed_sessions(tx: Tx, import_id: int) -> list[int]:
-    """Return the ids of the sessions that the import changes."""
-    return await _sessions(tx, import_id, "change")
-
-
-async def _sessions(tx: Tx, import_id: int, deed: str) -> list[int]:
+async def sessions_by_action(tx: Tx, import_id: int) -> dict[str, list[int]]:
+    """Return the ids of the sessions of an import, by what it does with them."""
     rows = await tx.rows(
         """
-        SELECT record_id FROM supply_import_rows
-        WHERE import_id = %(import_id)s AND deed = %(deed)s AND visit_date IS NOT NULL
-        ORDER BY record_id
+        SELECT deed, array_agg(record_id ORDER BY record_id) FROM supply_import_rows
+        WHERE import_id = %(import_id)s AND record_id IS NOT NULL AND visit_date IS NOT NULL
+        GROUP BY 1
         """,
-        {"import_id": import_id, "deed": deed},
+        {"import_id": import_id},
     )
-    return [row[0] for row in rows]
+    return dict(rows)
 
 
 async def change_sessions(tx: Tx, import_id: int) -> int:

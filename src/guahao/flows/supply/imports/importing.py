@@ -377,8 +377,9 @@ async def _write(tx: Tx, platform: Platform, it: Import, tell: Progress) -> None
         made, last_id = await import_rows.add_sessions(tx, it.id, last_id, _SESSIONS_A_STATEMENT)
         done += made
         await tell("writing", done, of)
-    await new_places(tx, platform, await import_rows.added_sessions(tx, it.id))
-    changed_ids = await import_rows.changed_sessions(tx, it.id)
+    by_action = await import_rows.sessions_by_action(tx, it.id)
+    await new_places(tx, platform, by_action.get("add", []))
+    changed_ids = by_action.get("change", [])
     async with returning_places(tx, platform, changed_ids, Cause.CAPACITY_RAISED):
         await import_rows.change_sessions(tx, it.id)
     found = await import_rows.changed_timetables(tx, it.id)
