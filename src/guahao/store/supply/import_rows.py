@@ -1,6 +1,6 @@
 """The rows of an imported file: comparing them with the plan, and applying them.
 
-The column `deed` holds how a row compares: `add` where nothing matches it, `same` where it is as
+How a row compares is stored with it: `add` where nothing matches it, `same` where it is as
 the plan is, else `change`. Whether it may be applied is decided by rules/supply/importing.
 """
 
