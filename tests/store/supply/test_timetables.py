@@ -59,7 +59,7 @@ async def test_many_timetables_sessions_are_looked_up_one_by_one(platform: Platf
     hospital_id = await planned(platform)
     async with platform.db.transaction(hospital_id=hospital_id) as tx:
         first, last = tx.now.date(), tx.now.date() + timedelta(days=DAYS)
-        made = await sessions.roll_out(tx, hospital_id, first, last)
+        made = len(await sessions.roll_out(tx, hospital_id, first, last))
         assert made > LINES * 12
     ids = [row[0] for row in await ask(platform, "SELECT id FROM timetables")]
     async with platform.db.transaction(hospital_id=hospital_id) as tx:
