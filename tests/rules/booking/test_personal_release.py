@@ -22,7 +22,7 @@ from tests.rules.helpers import (
 )
 
 from guahao.rules.booking.booking import decide_batch
-from guahao.rules.booking.personal_moment import opens_for, opens_for_person
+from guahao.rules.booking.personal_moment import LAST, opens_for, opens_for_person
 from guahao.rules.kernel.facts import (
     Actor,
     BookingFacts,
@@ -155,6 +155,21 @@ def test_a_release_just_before_midnight_goes_on_after_it() -> None:
     assert opens.date() == day("2026-03-03")
     assert asked(opens - MILLISECOND, late) == BeforeOwnMoment(retry_from=opens)
     assert asked(opens, late) == Accepted()
+
+
+def test_the_last_account_waits_for_its_moment_after_midnight_as_well() -> None:
+    late = replace(NEW, rules=replace(AT_SEVEN, release_time=clock("23:59:45")))
+    release = moment("2026-03-02 23:59:45")
+    account = next(
+        n for n in range(1, 10**4) if own_moment(n, release) > release + timedelta(seconds=29.6)
+    )
+    at = release + timedelta(seconds=29.5)
+    decision = asked(at, late, patient(account=account), actor=Actor("account", account))
+    assert decision == BeforeOwnMoment(retry_from=own_moment(account, release))
+
+
+def test_all_have_had_their_moment_a_millisecond_after_half_a_minute() -> None:
+    assert timedelta(seconds=30, milliseconds=1) == LAST
 
 
 def test_nobody_is_sent_to_a_moment_after_the_stop_time() -> None:
