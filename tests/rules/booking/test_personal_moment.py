@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from datetime import datetime, timedelta
 
 from hypothesis import given
@@ -31,6 +32,15 @@ def test_a_person_is_no_account_of_the_same_number() -> None:
         n for n in range(1, 200) if opens_for(n, RELEASE, KEY) != opens_for_person(n, RELEASE, KEY)
     ]
     assert len(differing) > 195
+
+
+@given(st.integers(1, 2**63 - 1))
+def test_it_is_computed_as_documented_so_that_two_versions_agree(number: int) -> None:
+    for opens, whose in ((opens_for, b""), (opens_for_person, b"patient ")):
+        drawn = hmac.digest(KEY, whose + number.to_bytes(8, "big"), "sha256")
+        seconds = 10 + 20 * int.from_bytes(drawn[:8], "big") / 2**64
+        late = opens(number, RELEASE, KEY) - RELEASE - timedelta(seconds=seconds)
+        assert timedelta(0) <= late <= timedelta(milliseconds=1)
 
 
 def chi_square(counts: list[int]) -> float:
