@@ -65,6 +65,11 @@ def test_a_patient_who_has_used_the_freed_limit_since_keeps_the_newer_booking() 
     assert decide_restore([FIRST], {101: 1}, {1: full_day}, NOW, LAW) == []
 
 
+def test_who_is_over_a_limit_does_not_keep_the_others_from_being_restored() -> None:
+    same_place = {1: [CountedAppointment(SOON, 1, 1)]}
+    assert decide_restore([FIRST, SECOND, THIRD], {101: 2}, same_place, NOW, LAW) == [12, 13]
+
+
 def test_a_restored_booking_counts_against_the_next_of_the_same_patient() -> None:
     bookings = [
         replace(FIRST, id=number, session_id=100 + number, department_id=number)
