@@ -11,8 +11,11 @@ import typer
 
 from guahao.cli.common import CommandError, console
 from guahao.rules.fairness.allocating import Won
+from guahao.rules.fairness.log import LogError, differences
+from guahao.rules.fairness.log import read as read_log
 from guahao.rules.fairness.proof import Draw, Level, ProofError, verify
 from guahao.rules.kernel.limits import CITY_TIME
+from guahao.store.fairness.log import PUBLIC_KEY_BYTES, is_signed
 from guahao.tools import witness
 from guahao.tools.witness import WitnessError
 
@@ -28,23 +31,64 @@ app.add_typer(witness_app, name="witness")
 def fairness_verify(
     file: Annotated[Path, typer.Argument(help="The published file of a draw.")],
     ticket: Annotated[str | None, typer.Option(help="Say how this ticket fared.")] = None,
+    log: Annotated[
+        Path | None, typer.Option(help="The public log: was this file published, step by step?")
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(help="The platform's public key, where the log names none.")
+    ] = None,
 ) -> None:
     """Compute again everything that the file of a draw says. Exit status 1 where it is not true."""
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise CommandError(f"{file} cannot be read: {error.strerror}") from None
+    data = _read(file)
     try:
         draw = verify(data)
     except ProofError as error:
         console.print(f"NOT TRUE, {error}")
         raise typer.Exit(1) from None
+    if log is not None:
+        _check_log(_read(log), key, draw, data)
     won = sum(isinstance(result, Won) for result in draw.results.values())
     console.print(f"True: draw {draw.id}, {len(draw.entries)} entries, {won} won.")
     console.print(_level(draw))
     if ticket is not None and not _fared(draw, ticket):
         console.print(f"There is no ticket {ticket} in this draw.")
         raise typer.Exit(1)
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise CommandError(f"{file} cannot be read: {error.strerror}") from None
+
+
+def _check_log(data: bytes, given_key: str | None, draw: Draw, file: bytes) -> None:
+    """Check that the log fits together, is signed, and published what the file says."""
+    try:
+        found = read_log(data)
+        key = found.key if given_key is None else bytes.fromhex(given_key)
+    except LogError as error:
+        console.print(f"NOT TRUE, {error}")
+        raise typer.Exit(1) from None
+    except ValueError:
+        raise CommandError("--key has 64 hexadecimal digits") from None
+    if key is not None and len(key) != PUBLIC_KEY_BYTES:
+        raise CommandError("--key has 64 hexadecimal digits")
+    if key is None:
+        raise CommandError(
+            "this part of the log names no key: give the platform's public key with --key"
+        )
+    reason = None
+    if found.key not in (None, key):
+        reason = "the log names another key"
+    elif not is_signed(key, found.seq, found.hash, found.signature):
+        reason = "the head of the log is not signed by the platform's key"
+    reason = reason or differences(found, draw.id, file)
+    if reason is not None:
+        console.print(f"NOT TRUE: {reason}")
+        raise typer.Exit(1)
+    head = f"{found.seq} {found.hash.hex()}"
+    console.print(f"The log published this; its last line: {head}", soft_wrap=True)
 
 
 def _level(draw: Draw) -> str:

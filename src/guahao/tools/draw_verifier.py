@@ -4,8 +4,11 @@ This one file needs nothing but Python 3.9 or newer. Read it; copy it; run it on
 
     python3 draw_verifier.py draw-17.txt
     python3 draw_verifier.py draw-17.txt 61616161616161616161616161616161
+    python3 draw_verifier.py draw-17.txt --log log.txt
 
 It computes again everything that the file says, in eight steps, and names what does not agree.
+With the public log it also checks that the file is the one that was published, step by step, before
+its result was known: compare the last line of the log with the one that others have kept.
 It shares no code with the platform that held the draw. What a hash is: a fingerprint of some text
 (SHA-256). From a text anybody computes its fingerprint; nobody finds a text for a fingerprint, and
 changing one letter changes all of it.
@@ -15,7 +18,7 @@ from __future__ import annotations
 
 import re
 import sys
-from hashlib import sha256
+from hashlib import sha256, sha512
 
 HASH = "[0-9a-f]{64}"
 NUMBER = "(?:0|[1-9][0-9]{0,11})"
@@ -204,6 +207,102 @@ def check_results(found: Lines, drawn: list[list[str]], places: dict[int, int]) 
             places[won] -= len(patients)
 
 
+# The public log --------------------------------------------------------------------------------
+
+NUMBERED = f"({NUMBER}) ({HASH}) ({TIME} ([!-~]+(?: [!-~]+)*))"
+
+
+def check_log(data: bytes, file: bytes, found: Lines) -> str:
+    """Check that the log fits together and published what the file says; returns its last line."""
+    try:
+        first, after, *lines, head, signature, end = data.decode("ascii").split("\n")
+    except ValueError:
+        raise Lie("this is no log") from None
+    require(first == "guahao-log 1" and end == "", "this is no log, or it was cut off")
+    require(re.fullmatch(f"after {NUMBER} {HASH}", after), "the log does not begin as it should")
+    number, last = int(after.split(" ")[1]), bytes.fromhex(after.split(" ")[2])
+    beginning = sha256(b"guahao-log 1").digest()
+    require(number or last == beginning, "the log does not begin with its first line")
+    published, key = [], ""
+    for line in lines:
+        parts = re.fullmatch(NUMBERED, line, re.ASCII)
+        require(parts and int(parts[1]) == number + 1, f"log: {line!r} does not belong there")
+        assert parts is not None
+        number, text = number + 1, parts[3]
+        last = sha256(last + f"{number} {text}".encode()).digest()
+        require(parts[2] == last.hex(), f"log: line {number} does not follow from those before")
+        published.append(parts[4])
+        if re.fullmatch(f"key {HASH}", parts[4]):
+            key = parts[4][4:]
+    require(head == f"head {number} {last.hex()}", "the head of the log is not its last line")
+    require(re.fullmatch("signature [0-9a-f]{128}", signature), "the log is not signed")
+    require(key, "this part of the log names no key: take one that begins earlier")
+    said = f"guahao-log 1 {number} {last.hex()}".encode()
+    signed = is_signed(bytes.fromhex(key), said, bytes.fromhex(signature[10:]))
+    require(signed, "the log is not signed by its key")
+    # What was published about this draw is what the file says, and the file itself.
+    own = f"draw {found['draw'][0][0]} "
+    steps = [text[len(own) :] for text in published if text.startswith(own)]
+    require(f"proof {sha256(file).hexdigest()}" in steps, "the log does not name this file")
+    less = {text.split(" ")[1]: text for text in steps if text.startswith("less ")}
+    kept = [text for text in steps if text.split(" ")[0] in PUBLISHED] + list(less.values())
+    stated = [" ".join([name, *line]) for name in (*PUBLISHED, "less") for line in found[name]]
+    require(sorted(kept) == sorted(stated), "the file says other things than the log")
+    return f"{number} {last.hex()}"
+
+
+PUBLISHED = (
+    *("opened", "commitment", "source", "closed", "long-waits", "entries", "root", "session"),
+    *("later", "silent", "secret", "value", "seed"),
+)
+
+# Signatures (Ed25519, RFC 8032): whole numbers modulo PRIME, points on the curve
+# -x² + y² = 1 + D·x²·y².
+PRIME = 2**255 - 19
+ORDER = 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, -1, PRIME) % PRIME
+Point = tuple[int, int]
+
+
+def add(one: Point, other: Point) -> Point:
+    """The sum of two points."""
+    (a, b), (c, d) = one, other
+    twist = D * a * b * c * d
+    x = (a * d + b * c) * pow(1 + twist, -1, PRIME)
+    y = (b * d + a * c) * pow(1 - twist, -1, PRIME)
+    return x % PRIME, y % PRIME
+
+
+def times(count: int, point: Point) -> Point:
+    """A point added to itself so many times."""
+    total = (0, 1)
+    while count:
+        if count & 1:
+            total = add(total, point)
+        point, count = add(point, point), count >> 1
+    return total
+
+
+def point_of(data: bytes) -> Point:
+    """The point that 32 bytes stand for: y, and in the last bit whether x is odd."""
+    number = int.from_bytes(data, "little")
+    y, odd = number % 2**255, number >> 255
+    square = (y * y - 1) * pow(D * y * y + 1, -1, PRIME) % PRIME
+    x = pow(square, (PRIME + 3) // 8, PRIME)
+    if (x * x - square) % PRIME:
+        x = x * pow(2, (PRIME - 1) // 4, PRIME) % PRIME
+    require(y < PRIME and (x * x - square) % PRIME == 0, "the bytes of a signature are no point")
+    return (x if x & 1 == odd else PRIME - x), y
+
+
+def is_signed(key: bytes, message: bytes, signature: bytes) -> bool:
+    """Whether a signature of a message is by a key."""
+    base = point_of(bytes([0x58] + [0x66] * 31))
+    r, s = signature[:32], int.from_bytes(signature[32:], "little")
+    challenge = int.from_bytes(sha512(r + key + message).digest(), "little") % ORDER
+    return s < ORDER and times(s, base) == add(point_of(r), times(challenge, point_of(key)))
+
+
 def verify(data: bytes) -> Lines:
     """Check a file; returns its lines by their kind, or raises Lie."""
     found = read(data)
@@ -214,12 +313,19 @@ def verify(data: bytes) -> Lines:
 
 def main(arguments: list[str]) -> int:
     """Print what was found; 0 where the file is true, 1 where it is not, 2 without a file."""
-    if not arguments or arguments[2:]:
-        print("usage: python3 draw_verifier.py FILE [TICKET]")
+    log = arguments.index("--log") if "--log" in arguments[:-1] else len(arguments)
+    log_names, arguments = arguments[log + 1 :], arguments[:log]
+    if not arguments or arguments[2:] or log_names[1:]:
+        print("usage: python3 draw_verifier.py FILE [TICKET] [--log LOG]")
         return 2
     try:
         with open(arguments[0], "rb") as file:
-            found = verify(file.read())
+            data = file.read()
+        found = verify(data)
+        for name in log_names:
+            with open(name, "rb") as file:
+                head = check_log(file.read(), data, found)
+            print(f"公开日志核验无误 The log published this; its last line: {head}")
     except OSError as error:
         print(error)
         return 2

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from guahao.rules.fairness.log import link, signed_head
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.store.kernel.db import Tx, hexed, recordset
 from guahao.store.kernel.vault import Vault
+
+PUBLIC_KEY_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,15 @@ def public_key(vault: Vault) -> bytes:
 def signature(vault: Vault, seq: int, last: bytes) -> bytes:
     """Return the platform's signature of a head of the log (Ed25519)."""
     return _key(vault).sign(signed_head(seq, last))
+
+
+def is_signed(key: bytes, seq: int, last: bytes, signed: bytes) -> bool:
+    """Whether a head of the log was signed by a key."""
+    try:
+        Ed25519PublicKey.from_public_bytes(key).verify(signed, signed_head(seq, last))
+    except InvalidSignature:
+        return False
+    return True
 
 
 async def append(tx: Tx, vault: Vault, draw_id: int, lines: Iterable[str]) -> None:
