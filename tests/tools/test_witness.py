@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import stat
+import threading
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +18,7 @@ from guahao.cli import app
 from guahao.rules.fairness.drawing import is_in_chain
 from guahao.rules.fairness.proof import write
 from guahao.rules.kernel.limits import CITY_TIME
-from guahao.tools.witness import Chain, WitnessError, create, latest, read, value_at
+from guahao.tools.witness import Chain, Server, WitnessError, create, latest, read, value_at
 
 BEGINS = datetime(2026, 12, 1, 8, tzinfo=CITY_TIME)
 CHAIN = Chain("ab" * 32, 100, BEGINS, 60)
@@ -103,3 +105,32 @@ def test_a_draw_is_verified_and_a_ticket_looked_up(tmp_path: Path) -> None:
     found = CliRunner().invoke(app, ["fairness", "verify", str(file)])
     assert found.exit_code == 1
     assert "NOT TRUE, line" in found.output
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "index"),
+    [
+        ("/", 200, 3),
+        ("/3", 200, 3),
+        ("/0", 200, 0),
+        ("/4", 404, None),
+        ("/100", 404, None),
+        ("/-1", 404, None),
+        ("/٣", 404, None),
+        ("/3/4", 404, None),
+        ("/" + "9" * 5000, 404, None),
+    ],
+)
+def test_values_are_served_from_their_time_on(path: str, status: int, index: int | None) -> None:
+    now = BEGINS + timedelta(minutes=2 * 60)
+    with Server(CHAIN, "127.0.0.1", 0, lambda: now) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            answer = httpx.get(f"http://127.0.0.1:{server.server_port}{path}", timeout=10)
+        finally:
+            server.shutdown()
+            thread.join()
+    assert answer.status_code == status
+    if index is not None:
+        assert answer.text == f"{index} {value_at(CHAIN, index).hex()}\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -138,6 +139,26 @@ def witness_new(
     except WitnessError as error:
         raise CommandError(str(error)) from None
     console.print(f"0 {witness.value_at(chain, 0).hex()}", soft_wrap=True)
+
+
+@witness_app.command("serve")
+def witness_serve(
+    file: Annotated[Path, typer.Argument(help="The file of your chain.")],
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")] = 8114,
+) -> None:
+    """Show each value over HTTP from its time on, until interrupted."""
+    try:
+        chain = witness.read(file)
+        server = witness.Server(chain, host, port, lambda: datetime.now(CITY_TIME))
+    except WitnessError as error:
+        raise CommandError(str(error)) from None
+    except OSError as error:
+        raise CommandError(f"{host}:{port} cannot be listened on: {error.strerror}") from None
+    console.print(f"Value 0 is {witness.value_at(chain, 0).hex()}", soft_wrap=True)
+    console.print(f"Listening on http://{host}:{port}")
+    with server, suppress(KeyboardInterrupt):
+        server.serve_forever()
 
 
 @witness_app.command("show")

@@ -7,16 +7,23 @@ chain's end in a file on a machine of its own and shows a value only after its t
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from hashlib import sha256
+from functools import lru_cache
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
+from guahao.rules.fairness.drawing import link_back
+
 _SECRET_BYTES = 32
+_NUMBER = re.compile(r"[0-9]{1,7}")
 LENGTH_MAX = 1_000_000  # what a verifier computes for one value
 
 
@@ -36,6 +43,48 @@ class Chain(msgspec.Struct, frozen=True):
     minutes: Annotated[int, Meta(ge=1)]
 
 
+class Server(ThreadingHTTPServer):
+    """Shows the values of a chain over HTTP, each from its time on.
+
+    `/` answers with the newest, `/41` with number 41: its number and its hexadecimal digits. A
+    value whose time has not come is not found. Put a proxy with TLS in front of it.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, chain: Chain, host: str, port: int, now: Callable[[], datetime]) -> None:
+        self.chain = chain
+        self.now = now
+        super().__init__((host, port), _Handler)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Server
+    timeout = 10
+
+    def do_GET(self) -> None:
+        newest = latest(self.server.chain, self.server.now())
+        asked = self.path.strip("/")
+        if not asked:
+            self._answer(HTTPStatus.OK, f"{newest.index} {newest.value.hex()}\n")
+        elif _NUMBER.fullmatch(asked) and int(asked) <= newest.index:
+            value = value_at(self.server.chain, int(asked))
+            self._answer(HTTPStatus.OK, f"{int(asked)} {value.hex()}\n")
+        else:
+            self._answer(HTTPStatus.NOT_FOUND, "not shown yet\n")
+
+    def _answer(self, status: HTTPStatus, text: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "text/plain; charset=us-ascii")
+        self.send_header("Content-Length", str(len(text)))
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is given
+        """Write no line for each request."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
     """A value that may be known by now. `index` 0 is the one that is published beforehand."""
@@ -48,10 +97,12 @@ def value_at(chain: Chain, index: int) -> bytes:
     """Return a value of the chain; raises WitnessError where it has none of this number."""
     if not 0 <= index <= chain.length:
         raise WitnessError(f"the chain has the values 0 to {chain.length}, and no {index}")
-    value = bytes.fromhex(chain.secret)
-    for _ in range(chain.length - index):
-        value = sha256(value).digest()
-    return value
+    return _link_back(chain.secret, chain.length - index)
+
+
+@lru_cache(64)  # a request computes a long chain once
+def _link_back(secret: str, links: int) -> bytes:
+    return link_back(bytes.fromhex(secret), links)
 
 
 def latest(chain: Chain, now: datetime) -> Shown:

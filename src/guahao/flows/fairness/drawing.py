@@ -8,7 +8,7 @@ a chunk that nobody has seen, and the next worker decides it again.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import islice
 
@@ -45,6 +45,8 @@ from guahao.store.supply import sessions as supply
 CHUNK = 100  # entries whose patients are locked in one transaction
 UNLOCKED = 10_000  # entries at most, as those whose choices are full need no locks
 
+WITNESS_LATE = timedelta(seconds=30)  # a witness's clock may be so much behind
+
 # Reasons beside the desk's refusals and `full`.
 ENDED = "application_ended"
 WITHDRAWN = "withdrawn"  # the hospital took the place away after the last amendment
@@ -74,7 +76,7 @@ async def _reveal(platform: Platform, draw_id: int) -> bool:
         if row.state != "closed":
             return row.state == "drawing"
         if values is None:
-            if await store.wait(tx, draw_id):
+            if now >= row.draw_at + WITNESS_LATE and await store.wait(tx, draw_id):
                 await log.append(tx, platform.vault, draw_id, ["waits for its sources"])
             return False
         await _fix_order(tx, platform, row, values)

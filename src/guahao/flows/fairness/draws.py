@@ -8,7 +8,7 @@ of its steps, so that it begins within a second of its time.
 from __future__ import annotations
 
 from guahao.flows.fairness.closing import amend, close
-from guahao.flows.fairness.drawing import draw
+from guahao.flows.fairness.drawing import WITNESS_LATE, draw
 from guahao.flows.fairness.opening import open_draws
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.fairness.returning import next_draw
@@ -19,6 +19,7 @@ from guahao.store.fairness import log
 __all__ = ["advance", "close_draws", "hold_draws", "open_draws", "run_draws"]
 
 _MISSED_AT_ONCE = 500
+_RETRY_SECONDS = 2.0
 
 
 async def hold_draws(platform: Platform) -> None:
@@ -57,7 +58,10 @@ async def advance(platform: Platform, draw_id: int) -> float | None:
     if row is None or row.state not in ("open", "closed"):
         return None
     due = row.closes_at if row.state == "open" else row.draw_at
-    return (due - tx.now).total_seconds() if due > tx.now else None
+    if due > tx.now:
+        return (due - tx.now).total_seconds()
+    # A witness shows its value at this very second, by a clock of its own.
+    return _RETRY_SECONDS if tx.now < due + WITNESS_LATE else None
 
 
 async def _in_states(platform: Platform, *states: str) -> list[int]:

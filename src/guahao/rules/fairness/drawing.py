@@ -45,6 +45,11 @@ def is_in_chain(value: bytes, index: int, first: bytes) -> bool:
 
     v[i] = SHA-256(v[i+1]): a value proves all before it and tells nothing of those after it.
     """
-    for _ in range(index):
+    return link_back(value, index) == first
+
+
+def link_back(value: bytes, links: int) -> bytes:
+    """Return the value of a hash chain that comes so many links before another."""
+    for _ in range(links):
         value = sha256(value).digest()
-    return value == first
+    return value
