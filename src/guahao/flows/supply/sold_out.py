@@ -93,7 +93,7 @@ async def sold_out(platform: Platform, by: Staff, scope: Scope, grouping: Groupi
         taken = [
             Taken(one, opened, max(one.sold_out_at - opened, timedelta()))
             for one in gone
-            if (opened := _released_at(one.visit_date, held[one.hospital_id])) and opened <= tx.now
+            if (opened := release_of(one.visit_date, held[one.hospital_id])) and opened <= tx.now
         ]
         shown = sorted(taken, key=_soonest_first)[:FASTEST]
         return SoldOut(
@@ -116,7 +116,8 @@ def _soonest_first(one: Taken) -> tuple[timedelta, int, int]:
 
 
 @lru_cache(100_000)
-def _released_at(visit_date: date, held: tuple[Held, ...]) -> datetime | None:
+def release_of(visit_date: date, held: tuple[Held, ...]) -> datetime | None:
+    """Return when a visit date was released, by the rules of each day; None: never."""
     return released_at(visit_date, held)
 
 
@@ -127,7 +128,7 @@ def _released(
     ranges: list[Released] = []
     day = scope.first
     while day <= scope.last:
-        opened = _released_at(day, held)
+        opened = release_of(day, held)
         if opened is not None and opened <= now:
             goes_on = ranges and ranges[-1].last == day - ONE_DAY
             first = ranges.pop().first if goes_on else day

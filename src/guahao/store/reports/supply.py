@@ -151,6 +151,30 @@ async def offered(
     return dict(rows)
 
 
+async def offered_by_date(
+    tx: Tx, scope: Scope, department_ids: Sequence[int], titles: Sequence[str]
+) -> dict[tuple[int, str], dict[date, int]]:
+    """Count the sessions of each date, by department and title."""
+    place = of_place(scope, "s")
+    rows = await tx.rows(
+        f"""
+        SELECT s.department_id, s.title, s.visit_date, count(*) {_OFFERED} {place.sql}
+          AND s.department_id = ANY(%(departments)s::bigint[]) AND s.title = ANY(%(titles)s::text[])
+        GROUP BY 1, 2, 3
+        """,
+        {
+            **days_of(scope),
+            **place.params,
+            "departments": list(department_ids),
+            "titles": list(titles),
+        },
+    )
+    found: dict[tuple[int, str], dict[date, int]] = {}
+    for department_id, title, visit_date, sessions in rows:
+        found.setdefault((department_id, title), {})[visit_date] = sessions
+    return found
+
+
 async def sold_out(tx: Tx, scope: Scope) -> list[SoldOutSession]:
     """Return every session of the scope that sold out, by id.
 

@@ -111,6 +111,7 @@ def _subject_words(page: StaffPage) -> dict[str, str]:
         "appointment": page.say("预约记录"),
         "clinic_session": page.say("门诊单元"),
         "department": page.say("科室记录"),
+        "draw": page.say("抽签记录"),
         "hospital": page.say("医院记录"),
         "hospital_client": page.say("医院系统"),
         "patient": page.say("就诊人记录"),
@@ -196,6 +197,7 @@ def _fairness_words(page: StaffPage) -> dict[str, str]:
     return {
         "decide_release_mode": page.say("决定放号方式"),
         "withdraw_release_mode": page.say("撤回放号方式"),
+        "look_up_ticket": page.say("查询登记号"),
     }
 
 

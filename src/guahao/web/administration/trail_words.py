@@ -138,6 +138,7 @@ FIELDS = {
     "stopped": Words("已停诊", "trail"),
     "taken": Words("有人预约的门诊"),
     "task": Words("回电任务"),
+    "ticket": Words("登记号（前8位）"),
     "title": Words("职称或标题"),
     "title_en": Words("英文标题"),
     "to": Words("到", "trail"),

@@ -44,6 +44,7 @@ class Report:
     has_basis: bool = False
     has_layout: bool = False
     has_place: bool = True
+    asks_ticket: bool = False  # whether a ticket of a draw can be looked up beside it
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def _by_reason(page: StaffPage, rows: list[Answers]) -> Part:
         key=lambda one: (-one.requests, one.outcome),
     )
     count = sum(one.requests for one in refused)
-    words = _reason_words(page)
+    words = reason_words(page)
     head = columns(
         (page.say("原因"), Kind.TEXT),
         *counts(page.say("未约成")),
@@ -165,7 +165,8 @@ def _family_words(page: StaffPage) -> dict[str, str]:
     }
 
 
-def _reason_words(page: StaffPage) -> dict[str, str]:
+def reason_words(page: StaffPage) -> dict[str, str]:
+    """Return why a request is refused, or a choice in a draw is passed over, in a few words."""
     return {
         Refusal.UNKNOWN_SESSION: page.say("没有这个门诊"),
         Refusal.NOT_YOUR_PATIENT: page.say("不是本人的就诊人"),

@@ -12,10 +12,12 @@ from guahao.store.reports.scope import Grouping, TooSlowError
 from guahao.web.administration.reports.asked import Asked, Report, read_asked
 from guahao.web.administration.reports.bookings import booking_parts, lead_parts
 from guahao.web.administration.reports.city import answer_parts, suspension_parts
+from guahao.web.administration.reports.fairness import fairness_parts
 from guahao.web.administration.reports.messages import message_parts
 from guahao.web.administration.reports.parts import Part, said
 from guahao.web.administration.reports.supply import fill_parts, sold_out_parts
 from guahao.web.administration.reports.swaps import swap_parts
+from guahao.web.administration.reports.tickets import ticket_routes
 from guahao.web.http.reading import ProblemError
 from guahao.web.http.uploads import XLSX
 from guahao.web.staff import StaffPage, StaffRoute
@@ -82,6 +84,14 @@ REPORTS = (
         groupings=(Grouping.REASON, Grouping.DAY, *_PLACES),
     ),
     Report(
+        "/staff/reports/fairness",
+        Words("抽签", "reports"),
+        _CITY,
+        fairness_parts,
+        presets=_PAST,
+        asks_ticket=True,
+    ),
+    Report(
         "/staff/reports/swaps",
         Words("退号秒约"),
         _CITY,
@@ -109,7 +119,8 @@ def report_routes() -> list[StaffRoute]:
     seconds, and those that are left belong to whoever books.
     """
     turn = Semaphore(1)
-    return [StaffRoute("GET", one.path, _handler(one, turn), one.roles) for one in REPORTS]
+    pages = [StaffRoute("GET", one.path, _handler(one, turn), one.roles) for one in REPORTS]
+    return [*pages, *ticket_routes()]
 
 
 def _handler(report: Report, turn: Semaphore) -> Handler:

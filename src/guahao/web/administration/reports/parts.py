@@ -22,13 +22,15 @@ _PERCENT = 100
 @dataclass(frozen=True, slots=True)
 class Part:
     """`table.rows` is a list; its last row is the total where `has_total`. `says`: what the
-    chart shows, for those who do not see it. `note`: how the numbers are to be read."""
+    chart shows, for those who do not see it. `note`: how the numbers are to be read. `links`:
+    where each row leads; empty: nowhere."""
 
     table: Table
     chart: dict[str, Any] | None = None
     says: str = ""
     note: str = ""
     has_total: bool = False
+    links: Sequence[str] = ()
 
     @property
     def rows(self) -> list[Sequence[Plain]]:
