@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 import pytest
 from tests.city import Clock, ask, open_platform, reasons
@@ -14,10 +14,11 @@ from guahao.flows.hospitals.hospital_rules import change as change_rules
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.fairness.modes import FIRST_COME, DatedMode, ModeRefusal, Release
 from guahao.rules.fairness.returning import ReleaseMode
-from guahao.rules.kernel.limits import ONE_DAY, HospitalRules
+from guahao.rules.kernel.limits import CITY_TIME, ONE_DAY, HospitalRules
 from guahao.rules.kernel.outcomes import DONE, Refused
 from guahao.rules.staff.staff import Role, Staff
 from guahao.store.fairness import modes as store
+from guahao.tools.audit.audit import audit
 
 DRAW, DRAW_20 = Release(ReleaseMode.DRAW), Release(ReleaseMode.DRAW, 20)
 # The clock stands at Monday, 30 November 2026, 9:00. 4 March is released on 4 December, and its
@@ -172,3 +173,59 @@ async def test_the_preview_says_when_the_first_date_is_released(platform: Platfo
     released = await preview(platform, by, DatedMode(None, None, EARLIEST, DRAW), WHY)
     assert not isinstance(released, Refused)
     assert released.isoformat() == "2026-12-04T08:00:00+08:00"
+
+
+async def places(platform: Platform, session_ids: list[int]) -> list[tuple[object, ...]]:
+    """Held, reserved and the draw of sessions."""
+    return await ask(
+        platform,
+        "SELECT held, reserved, draw_at FROM clinic_sessions WHERE id = ANY(%s) ORDER BY id",
+        session_ids,
+    )
+
+
+FREE = (0, 0, None)
+RELEASED = datetime(2026, 12, 4, tzinfo=CITY_TIME)  # when 4 March is
+
+
+async def test_sessions_that_exist_are_held_for_their_draw(platform: Platform) -> None:
+    by, department_id, ids = await clinic(platform, EARLIEST - ONE_DAY, EARLIEST)
+    await decide(platform, by, DatedMode(department_id, None, EARLIEST, DRAW_20), WHY)
+    assert await places(platform, ids) == [FREE, (16, 4, RELEASED)]
+    [[detail]] = await ask(
+        platform, "SELECT detail::jsonb -> 'sessions' FROM audit_trail ORDER BY seq DESC LIMIT 1"
+    )
+    assert detail == 1
+    assert (await audit(platform)).clean
+
+
+async def test_another_share_for_referrals_is_counted_anew(platform: Platform) -> None:
+    by, _, ids = await clinic(platform)
+    await decide(platform, by, DatedMode(None, None, EARLIEST, DRAW), WHY)
+    assert await places(platform, ids) == [(20, 0, RELEASED)]
+    await decide(platform, by, DatedMode(None, None, EARLIEST, DRAW_20), "留给转诊")
+    assert await places(platform, ids) == [(16, 4, RELEASED)]
+    assert (await audit(platform)).clean
+
+
+async def test_sessions_are_free_again_once_the_decision_is_withdrawn(platform: Platform) -> None:
+    by, _, ids = await clinic(platform)
+    decision = await decide(platform, by, DatedMode(None, None, EARLIEST, DRAW_20), WHY)
+    assert isinstance(decision, int)
+    assert await withdraw(platform, by, decision, "写错了") == DONE
+    assert await places(platform, ids) == [FREE]
+    assert (await audit(platform)).clean
+
+
+async def test_an_exception_frees_its_own_sessions_only(platform: Platform) -> None:
+    by, department_id, ids = await clinic(platform, EARLIEST, EARLIEST + ONE_DAY)
+    await ask(
+        platform,
+        "UPDATE clinic_sessions SET title = '知名专家' WHERE id = %s RETURNING id",
+        ids[1],
+    )
+    await decide(platform, by, DatedMode(None, None, EARLIEST, DRAW), WHY)
+    exception = DatedMode(department_id, "主任医师", EARLIEST, FIRST_COME)
+    assert isinstance(await decide(platform, by, exception, "号源充足"), int)
+    assert [held for held, *_ in await places(platform, ids)] == [0, 20]
+    assert (await audit(platform)).clean

@@ -8,8 +8,7 @@ from datetime import date, timedelta
 import psycopg
 import pytest
 from tests.city import MONDAY_MORNING, THURSDAY, Clock, ask, change, reasons
-from tests.flows.fairness.fair_city import add_applicant, add_applicants, add_full_clinic
-from tests.flows.fairness.test_draws import hold_until
+from tests.flows.fairness.fair_city import add_applicant, add_applicants, add_clinic, hold_until
 from tests.report_city import City
 from tests.supply import Rows, at
 from tests.web.administration.test_reports import charts, tables
@@ -26,8 +25,8 @@ TEN = MONDAY_MORNING + timedelta(hours=1)
 
 async def drawn(site: Site, clock: Clock) -> None:
     """A draw of two places among five applications, of which two came by phone."""
-    _, department_id = await add_full_clinic(site.platform, 2, TEN, THURSDAY)
-    await add_applicants(site.platform, department_id, range(1, 6))
+    clinic = await add_clinic(site.platform, 2, TEN, THURSDAY)
+    await add_applicants(site.platform, clinic, range(1, 6))
     await change(
         site.platform,
         "UPDATE applications SET channel = 'phone' WHERE id IN"
@@ -91,9 +90,9 @@ async def test_channels_are_counted_with_what_became_of_the_wins(site: Site, clo
 
 
 async def test_accounts_that_applied_for_many_persons_are_counted(site: Site, clock: Clock) -> None:
-    _, department_id = await add_full_clinic(site.platform, 1, TEN, THURSDAY)
-    await add_applicant(site.platform, 1, department_id, patients=2)
-    await add_applicant(site.platform, 5, department_id)
+    clinic = await add_clinic(site.platform, 1, TEN, THURSDAY)
+    await add_applicant(site.platform, 1, clinic, patients=2)
+    await add_applicant(site.platform, 5, clinic)
     await hold_until(site.platform, clock, TEN)
     rows = table(await report(site), "一个手机多人")
     assert [row[:3] for row in rows] == [["1人", "1", "1"], ["2人", "1", "1"]]
@@ -107,7 +106,7 @@ async def test_the_page_can_be_taken_away_as_a_workbook(site: Site, clock: Clock
 
 
 async def test_a_hospital_s_staff_do_not_see_it(site: Site) -> None:
-    session_id, _ = await add_full_clinic(site.platform, 1, TEN, THURSDAY)
+    session_id = (await add_clinic(site.platform, 1, TEN, THURSDAY)).session_id
     [[hospital_id]] = await ask(
         site.platform, "SELECT hospital_id FROM clinic_sessions WHERE id = %s", session_id
     )

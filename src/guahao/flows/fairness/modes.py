@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from guahao.flows.fairness.returning import follow_modes
 from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.fairness.modes import (
@@ -28,6 +29,7 @@ from guahao.rules.kernel.text import prose
 from guahao.rules.kernel.versions import version_of
 from guahao.rules.staff.staff import Staff
 from guahao.rules.supply.releasing import opens_at
+from guahao.store.booking.appointments import lock_sessions
 from guahao.store.fairness import modes as store
 from guahao.store.fairness.modes import Decision
 from guahao.store.hospitals import departments as department_store
@@ -139,7 +141,7 @@ async def decide(
         # A hospital's role may only add decisions; which hospital's it is stands in the SQL.
         async with act.tx.as_platform():
             id = await store.put(act.tx, hospital_id, new, reason, by.login)
-            changed = await _settle(act.tx, hospital_id, new, found.modes)
+            changed = await _settle(act.tx, platform, hospital_id, new, found.modes)
         detail = _detail(found, new, before, new.release, changed)
         await act.record("decide_release_mode", ("release_mode", id), reason=reason, detail=detail)
         return id
@@ -161,7 +163,7 @@ async def withdraw(
         assert old is not None
         async with act.tx.as_platform():
             await store.delete(act.tx, hospital_id, decision_id)
-            changed = await _settle(act.tx, hospital_id, old, found.modes)
+            changed = await _settle(act.tx, platform, hospital_id, old, found.modes)
         after = mode_of(modes.values(), old.department_id, old.title, old.holds_from)
         detail = _detail(found, old, old.release, after, changed)
         subject = ("release_mode", decision_id)
@@ -169,18 +171,22 @@ async def withdraw(
         return DONE
 
 
-async def _settle(tx: Tx, hospital_id: int, scope: DatedMode, before: Sequence[DatedMode]) -> int:
+async def _settle(
+    tx: Tx, platform: Platform, hospital_id: int, scope: DatedMode, before: Sequence[DatedMode]
+) -> int:
     """Hold the scope's sessions for their draw, or give them free again; return how many.
 
     None of them was released, so none has a booking, and nobody was told of a draw.
     """
     after = (await store.of_hospitals(tx, [hospital_id])).get(hospital_id, [])
     changed = [
-        session
+        session.id
         for session in await store.sessions_of(tx, hospital_id, scope)
         if mode_of(before, session.department_id, session.title, session.visit_date)
         != mode_of(after, session.department_id, session.title, session.visit_date)
     ]
+    await lock_sessions(tx, changed)
+    await follow_modes(tx, platform, changed)
     return len(changed)
 
 
