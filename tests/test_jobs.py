@@ -44,6 +44,7 @@ PERIODIC = {
     "settle_merges",
     "remind",
     "retire_codes",
+    "expire_applications",
     "begin_policies",
     "hold_draws",
     "find_accounts_to_review",

@@ -22,7 +22,7 @@ from guahao import trail_sinks
 from guahao.clock import uptime
 from guahao.flows.attendance import penalties
 from guahao.flows.call_centre import call_tasks, caller_booking, calls
-from guahao.flows.fairness import draws
+from guahao.flows.fairness import applications, draws
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.messages import overdue, reminders
 from guahao.flows.operations import housekeeping
@@ -169,6 +169,7 @@ def _add_periodic_flows(app: App, recording: Recording, platform: Platform) -> N
     flows: dict[str, Callable[[Platform], Awaitable[object]]] = {
         "begin_policies": policies.begin,
         "carry_on_stops": stops.carry_on,
+        "expire_applications": applications.expire,
         "find_accounts_to_review": account_reviews.find_accounts_to_review,
         "index_names": calls.index_names,
         "make_call_tasks": call_tasks.make_call_tasks,

@@ -40,6 +40,7 @@ SCHEDULES: Mapping[str, Schedule] = {
     "settle_merges": Schedule("*/5 * * * *", timedelta(minutes=5)),
     "index_names": Schedule("*/10 * * * *", timedelta(minutes=10)),
     "ask_for_receipts": Schedule("*/10 * * * *", timedelta(minutes=10)),
+    "expire_applications": Schedule("5 * * * *", timedelta(hours=1)),
     "retire_codes": Schedule("10 * * * *", timedelta(hours=1)),
     "roll_forward": Schedule("20 * * * *", timedelta(hours=1)),
     "find_accounts_to_review": Schedule("25 * * * *", timedelta(hours=1)),

@@ -29,7 +29,7 @@ _RULES = rules_on("least(%s::date, a.visit_date)") + rules_on(
 _VIEW = f"""
     SELECT {SESSION_COLUMNS},
            a.id, a.status, a.code_enc, a.channel, a.booked_at, a.changed_at,
-           p.id, p.name_enc, p.id_type, p.id_no_enc, p.suspended_until,
+           w.declinable_until, p.id, p.name_enc, p.id_type, p.id_no_enc, p.suspended_until,
            {rules_columns("k")}
     FROM appointments a
     JOIN clinic_sessions s ON s.id = a.clinic_session_id
@@ -37,6 +37,7 @@ _VIEW = f"""
     {_RULES}
     JOIN departments d ON d.id = s.department_id
     JOIN patients p ON p.id = a.patient_id
+    LEFT JOIN wins w ON w.appointment_id = a.id
 """
 _BY_ID = _VIEW + "WHERE a.id = ANY(%s::bigint[])"
 _SHOWN = f"""
@@ -63,7 +64,7 @@ _LISTED = f"""
 """  # in two parts, because each uses an index of its own that begins with the patient
 
 
-_WIDTH = SESSION_WIDTH + 11  # the columns before the rules of the day of booking
+_WIDTH = SESSION_WIDTH + 12  # the columns before the rules of the day of booking
 
 
 async def appointments_by_id(
@@ -140,13 +141,14 @@ async def appointment_by_code(
 
 
 def _view(vault: Vault, row: TupleRow) -> AppointmentView:
-    own, person = row[SESSION_WIDTH : SESSION_WIDTH + 6], row[SESSION_WIDTH + 6 : _WIDTH]
+    own, person = row[SESSION_WIDTH : SESSION_WIDTH + 7], row[SESSION_WIDTH + 7 : _WIDTH]
     session = session_view(row[:SESSION_WIDTH])
     kept = session.rules.keeping(hospital_rules(row[_WIDTH:]))
-    id, status, code_enc, *rest = own
+    id, status, code_enc, *rest, declinable_until = own
     code = vault.open("appointments", "code", id, code_enc)
     patient = open_patient(vault, *person)
-    return AppointmentView(*[id, status, code, *rest, replace(session, rules=kept), patient])
+    session = replace(session, rules=kept)
+    return AppointmentView(*[id, status, code, *rest, session, patient, declinable_until])
 
 
 @dataclass(frozen=True, slots=True)

@@ -418,14 +418,6 @@ async def end(tx: Tx, application_ids: Sequence[int], state: str) -> list[int]:
     return sorted(row[0] for row in rows)
 
 
-async def count_lost(tx: Tx, application_ids: Sequence[int]) -> None:
-    """Count a lost draw of applications, which stay live."""
-    await tx.do(
-        "UPDATE applications SET lost = lost + 1 WHERE id = ANY(%(ids)s::bigint[])",
-        {"ids": list(application_ids)},
-    )
-
-
 # Live applications --------------------------------------------------------------------------
 
 _LIVE = f"""

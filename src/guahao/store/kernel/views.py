@@ -85,7 +85,10 @@ class PatientView:
 
 @dataclass(frozen=True, slots=True)
 class AppointmentView:
-    """An appointment with its identification code, for its owner only."""
+    """An appointment with its identification code, for its owner only.
+
+    `declinable_until`: of a place won in a draw, until when its patient may decline it.
+    """
 
     id: int
     status: str
@@ -95,6 +98,7 @@ class AppointmentView:
     changed_at: datetime
     session: SessionView
     patient: PatientView
+    declinable_until: datetime | None = None
 
     @property
     def order_no(self) -> str:
