@@ -60,6 +60,8 @@ async def test_a_booking_is_answered_whole(site: Site) -> None:
         "patient_id": citizen.patient_id,
         "patient_name": "张三",
         "patient": patient,
+        "won_in_draw": False,
+        "declinable_until": None,
     }
 
 

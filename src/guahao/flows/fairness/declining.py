@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from guahao.flows.fairness.returning import returning_places
-from guahao.flows.fairness.returning import returning_places
 from guahao.flows.kernel.acting import Acting
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.fairness.declining import DeclineRefusal, decide_decline
-from guahao.rules.fairness.returning import Cause
 from guahao.rules.fairness.returning import Cause
 from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.staff.staff import SYSTEM
@@ -32,8 +30,6 @@ async def decline(
         await appointments.set_status(tx, appointment_id, "cancelled")
         await wins.set_declined(tx, appointment_id)
         async with returning_places(tx, platform, [locked.clinic_session_id], Cause.DECLINED):
-            session_ids = [locked.clinic_session_id]
-        async with returning_places(tx, platform, session_ids, Cause.DECLINED):
             await appointments.return_place(tx, locked.clinic_session_id)
         await messages.tell(tx, "cancelled", [appointment_id])
         found = await appointments.appointments_by_id(tx, platform.vault, [appointment_id])

@@ -43,6 +43,18 @@ def declinable_until(won_at: datetime, cancel_until: datetime) -> datetime:
     return min(won_at + DECLINE_WITHIN, cancel_until)
 
 
+def still_declinable_until(
+    status: str, until: datetime | None, cancel_until: datetime
+) -> datetime | None:
+    """Return until when a booking may be declined, as its patient is shown it; None: it may not.
+
+    `until`: as it was promised at the win, None where the booking was not won.
+    """
+    if until is None or status != "booked":
+        return None
+    return min(until, cancel_until)
+
+
 def decide_decline(
     appointment: AppointmentFacts, win: Win | None, at: datetime
 ) -> Refused[DeclineRefusal] | None:

@@ -7,7 +7,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, time
 
+from guahao.rules.booking.cancelling import cancel_deadline
 from guahao.rules.booking.order_no import order_no
+from guahao.rules.fairness.declining import still_declinable_until
 from guahao.rules.kernel.limits import HospitalRules
 
 
@@ -87,7 +89,7 @@ class PatientView:
 class AppointmentView:
     """An appointment with its identification code, for its owner only.
 
-    `declinable_until`: of a place won in a draw, until when its patient may decline it.
+    `declinable_until`: of a place won in a draw, until when it could be declined as promised.
     """
 
     id: int
@@ -99,6 +101,17 @@ class AppointmentView:
     session: SessionView
     patient: PatientView
     declinable_until: datetime | None = None
+
+    @property
+    def won_in_draw(self) -> bool:
+        """Return whether a draw gave out the place."""
+        return self.declinable_until is not None
+
+    @property
+    def decline_until(self) -> datetime | None:
+        """Return until when the patient may decline the place; None: not won, or over."""
+        deadline = cancel_deadline(self.session.visit_date, self.session.rules)
+        return still_declinable_until(self.status, self.declinable_until, deadline)
 
     @property
     def order_no(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from guahao.web.api.applications import application_routes
 from guahao.web.api.appointments import appointment_routes
 from guahao.web.api.auth import auth_routes
 from guahao.web.api.hospitals import hospital_routes
@@ -23,5 +24,6 @@ def routes(services: Services) -> list[Route]:
         *hospital_routes(services),
         *session_routes(services),
         *appointment_routes(services),
+        *application_routes(services),
         *status_routes(services),
     ]

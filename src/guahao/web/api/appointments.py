@@ -12,9 +12,11 @@ from msgspec import UNSET, UnsetType
 
 from guahao.flows.booking.appointments import list_appointments, look_up, own_appointment
 from guahao.flows.booking.cancelling import cancel
+from guahao.flows.fairness.declining import decline
 from guahao.flows.people.accounts import Throttled
 from guahao.rules.attendance.pickup import pickup_deadline
 from guahao.rules.booking.cancelling import cancel_deadline
+from guahao.rules.fairness.declining import DeclineRefusal
 from guahao.rules.kernel.facts import Actor
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.rules.kernel.outcomes import CancelRefusal, KeyMismatch, Refusal, Refused
@@ -86,6 +88,8 @@ class Cancelling(msgspec.Struct):
 class AppointmentOut(msgspec.Struct):
     """A booking for its owner, with the fields of its session.
 
+    `declinable_until`: of a place won in a draw, until when POST …/decline gives it back; null
+    where it was not won, or is no longer booked.
     `pickup` and `cancel` are filled in only for a single booking, not in lists.
     """
 
@@ -110,6 +114,8 @@ class AppointmentOut(msgspec.Struct):
     patient_id: int
     patient_name: str
     patient: PatientOut
+    won_in_draw: bool
+    declinable_until: datetime | None
     pickup: Pickup | UnsetType = UNSET
     cancel: Cancelling | UnsetType = UNSET
 
@@ -143,6 +149,8 @@ _EXAMPLE = AppointmentOut(
     patient_id=17,
     patient_name="示例",
     patient=EXAMPLE_PATIENT,
+    won_in_draw=True,
+    declinable_until=datetime(2026, 12, 2, 9, 30, tzinfo=CITY_TIME),
 )
 _EXAMPLE_DETAIL = msgspec.structs.replace(
     _EXAMPLE,
@@ -193,6 +201,14 @@ _CANCEL = Endpoint(
     _EXAMPLE,
     problems=("unknown_appointment", *CancelRefusal),
 )
+_DECLINE = Endpoint(
+    "POST",
+    "/appointments/{appointment_id}/decline",
+    _TAG,
+    Words("放弃抽中的号", "api"),
+    msgspec.structs.replace(_EXAMPLE, status="cancelled", declinable_until=None),
+    problems=tuple(DeclineRefusal),
+)
 _LOOK_UP = Endpoint(
     "POST",
     "/appointments/lookup",
@@ -208,13 +224,14 @@ _lookup_decoder = msgspec.json.Decoder(LookupIn)
 
 
 def appointment_routes(services: Services) -> list[Route]:
-    """Return the routes of /appointments: book, list, show, cancel and look up."""
+    """Return the routes of /appointments: book, list, show, cancel, decline and look up."""
     handlers = _Handlers(services)
     return [
         Route(_BOOK, handlers.book),
         Route(_LIST, handlers.listed),
         Route(_ONE, handlers.show),
         Route(_CANCEL, handlers.cancel),
+        Route(_DECLINE, handlers.decline),
         Route(_LOOK_UP, handlers.look_up),
     ]
 
@@ -227,7 +244,7 @@ class _Handlers:
         """Book a place. The busiest handler: it does only what booking needs."""
         services = self._services
         claims = services.tokens.claims_of(request.scope)
-        key = _idempotency_key(request)
+        key = idempotency_key(request)
         body = await read_body(request, _booking_decoder)
         answer = await services.desk.book(
             Actor("account", claims.account_id),
@@ -290,6 +307,16 @@ class _Handlers:
         )
         return problem_answer(request.scope, problem)
 
+    async def decline(self, request: ApiRequest) -> ASGIApp:
+        account_id = await self._services.tokens.account_of(request.scope)
+        id = read_id(request, "appointment_id", "unknown_appointment")
+        outcome = await decline(self._services.platform, account_id, id)
+        if isinstance(outcome, Refused):
+            language = reader_language(request.scope)
+            problem = self._services.replies.decline_refused(outcome, language)
+            return problem_answer(request.scope, problem)
+        return json_answer(_appointment_out(outcome))
+
     async def look_up(self, request: ApiRequest) -> ASGIApp:
         body = await read_body(request, _lookup_decoder)
         caller = self._services.callers.of(request.scope)
@@ -320,7 +347,8 @@ def _cancel_deadline(view: AppointmentView) -> datetime:
     return cancel_deadline(view.session.visit_date, view.session.rules)
 
 
-def _idempotency_key(request: ApiRequest) -> str:
+def idempotency_key(request: ApiRequest) -> str:
+    """Return the request's Idempotency-Key; raise ProblemError."""
     key = header(request.scope, b"idempotency-key")
     if key is None:
         raise ProblemError("idempotency_key_required")
@@ -332,13 +360,14 @@ def _idempotency_key(request: ApiRequest) -> str:
 def _appointment_out(view: AppointmentView) -> AppointmentOut:
     session = view.session
     patient = patient_out(view.patient)
+    until = view.decline_until
     return AppointmentOut(
         id=view.id,
         order_no=view.order_no,
         code=view.code,
         status=view.status,
         channel=view.channel,
-        booked_at=view.booked_at.astimezone(CITY_TIME).replace(microsecond=0),
+        booked_at=_to_the_second(view.booked_at),
         clinic_session_id=session.id,
         hospital_id=session.hospital_id,
         hospital_name=session.hospital_name,
@@ -354,4 +383,10 @@ def _appointment_out(view: AppointmentView) -> AppointmentOut:
         patient_id=patient.id,
         patient_name=patient.name,
         patient=patient,
+        won_in_draw=view.won_in_draw,
+        declinable_until=None if until is None else _to_the_second(until),
     )
+
+
+def _to_the_second(moment: datetime) -> datetime:
+    return moment.astimezone(CITY_TIME).replace(microsecond=0)

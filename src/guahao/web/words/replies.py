@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import lru_cache
 
+from guahao.rules.fairness.applying import ApplicationRefusal, WishesImpossible
+from guahao.rules.fairness.declining import DeclinedTooLate, DeclineRefusal
 from guahao.rules.kernel.limits import Policy
 from guahao.rules.kernel.outcomes import BeforeOwnMoment, CancelRefusal, Refusal, Refused
 from guahao.rules.kernel.text import NameFault
@@ -20,6 +22,7 @@ from guahao.rules.people.removing import RemoveRefusal
 from guahao.web.http.challenge import Challenge
 from guahao.web.words.fields import expected
 from guahao.web.words.name_words import say_name_fault
+from guahao.web.words.replies_applications import APPLICATION_REPLIES
 from guahao.web.words.replies_hospital import HOSPITAL_REPLIES
 from guahao.web.words.replies_log_ins import LOG_IN_REPLIES
 from guahao.web.words.reply import Reply
@@ -69,6 +72,22 @@ class Replies:
             visit_from=refused.visit_from,
         )
 
+    def application_refused(
+        self, refused: Refused[ApplicationRefusal], language: Language
+    ) -> Problem:
+        """Return the problem of a refused application; impossible wishes name the last date."""
+        return self.problem(
+            refused.reason,
+            language,
+            retry_from=refused.retry_from,
+            latest=refused.visit_until if isinstance(refused, WishesImpossible) else None,
+        )
+
+    def decline_refused(self, refused: Refused[DeclineRefusal], language: Language) -> Problem:
+        """Return the problem of a place that is not declined, with the end of its time."""
+        ended_at = refused.ended_at if isinstance(refused, DeclinedTooLate) else None
+        return self.problem(refused.reason, language, deadline=ended_at)
+
     def name_refused(self, fault: NameFault, language: Language) -> Problem:
         """Return the problem of an invalid name, which quotes the wrong character."""
         problem = self.problem(PatientRefusal.NAME_INVALID, language)
@@ -83,11 +102,14 @@ class Replies:
         visit_from: date | None = None,
         retry_after_seconds: int | None = None,
         deadline: datetime | None = None,
+        latest: date | None = None,
         field: str | None = None,
     ) -> Problem:
-        """Return the problem of an outcome's code. `deadline` only appears in the sentence."""
+        """Return the problem of an outcome's code. `deadline` and `latest` only appear in
+        the sentence.
+        """
         reply = REPLIES[code]
-        when = _when(retry_from or deadline, visit_from, language)
+        when = _when(retry_from or deadline, visit_from or latest, language)
         if code == _OWN_MOMENT and retry_from is not None:
             when = say_second(retry_from)
         words = reply.dated if when and reply.dated else reply.detail
@@ -121,6 +143,8 @@ def _numbers(policy: Policy) -> dict[str, object]:
         "short_window_days": policy.short_window_days,
         "per_long_window": policy.per_long_window,
         "long_window_months": policy.long_window_months,
+        "live_applications": policy.live_applications,
+        "declines_before_pause": policy.declines_before_pause,
     }
 
 
@@ -272,7 +296,7 @@ _BOOKING: dict[str, Reply] = {
     "idempotency_mismatch": Reply(
         422,
         Words("同一编号用于不同请求"),
-        Words("这个Idempotency-Key已用于另一个预约请求。新的预约请换一个新的编号。"),
+        Words("这个Idempotency-Key已用于另一个请求。新的请求请换一个新的编号。"),
     ),
     "busy": Reply(
         503,
@@ -670,6 +694,7 @@ _FHIR: dict[str, Reply] = {
 }
 
 REPLIES: dict[str, Reply] = {
+    **APPLICATION_REPLIES,
     **HOSPITAL_REPLIES,
     **LOG_IN_REPLIES,
     **_BOOKING,
