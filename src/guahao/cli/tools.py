@@ -28,7 +28,9 @@ from guahao.tools.replay import replay as replay_tool
 
 app = typer.Typer()
 audit_app = typer.Typer(help="Recompute everything from the records, or verify the audit trail.")
-bench_app = typer.Typer(help="Speed, measured side by side in one run.", no_args_is_help=True)
+bench_app = typer.Typer(
+    help="Speed, measured side by side in one run; fairness, simulated.", no_args_is_help=True
+)
 
 
 @app.command()
