@@ -17,13 +17,14 @@ from guahao.settings import Settings, read_settings
 from guahao.tools import doctor as doctor_tool
 from guahao.tools.audit import audit as audit_tool
 from guahao.tools.audit import trail as trail_tool
+from guahao.tools.bench import callers as bench_callers
 from guahao.tools.bench import desk as bench_desk
 from guahao.tools.bench import feed as bench_feed
 from guahao.tools.bench import http as bench_http
 from guahao.tools.bench import read as bench_read
-from guahao.tools.bench import rush as bench_rush
 from guahao.tools.bench.fairness import bench as bench_fairness
 from guahao.tools.bench.fairness.agents import Assumptions
+from guahao.tools.bench.rush import bench as bench_rush
 from guahao.tools.replay import replay as replay_tool
 
 app = typer.Typer()
@@ -155,11 +156,26 @@ def bench_feed_command() -> None:
 
 
 @bench_app.command("rush")
-def bench_rush_command() -> None:
-    """Many callers for few places over HTTP, at one web process and at two; none sold twice."""
+def bench_rush_command(
+    bots: Annotated[int, typer.Option(min=0, max=500, help="Bot accounts at a release.")] = 50,
+    rate: Annotated[int, typer.Option(min=1, max=1000, help="Requests a second of a bot.")] = 100,
+    persons: Annotated[int, typer.Option(min=10, max=10_000, help="People at a release.")] = 1_000,
+    releases: Annotated[int, typer.Option(min=1, max=60, help="Releases of each arm.")] = 10,
+) -> None:
+    """People against bots at releases over HTTP, with personal release moments and without.
+
+    Exit status 1 where the bots have more than FAIRNESS.md allows, or the control does not fail.
+    A release takes three quarters of a minute. With `--bots 0`: many callers for few places at
+    one web process and at two, how fast, and that none is sold twice.
+    """
     settings = read_settings(os.environ)
     with wiring.owner_url(settings) as url:
-        bench_rush.run(url, wiring.token_issuer, console)
+        if not bots:
+            bench_callers.run(url, wiring.token_issuer, console)
+            return
+        form = bench_rush.Form(bots, rate, persons, releases)
+        if not bench_rush.run(url, wiring.token_issuer, form, console):
+            raise typer.Exit(1)
 
 
 @bench_app.command("read")

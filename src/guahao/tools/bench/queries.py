@@ -64,6 +64,11 @@ async def found_city(tx: Tx, sessions_a_department: int, persons: int) -> None:
     await tx.do(_HOSPITALS)
     await tx.do(_DEPARTMENTS)
     await tx.do(_SESSIONS, (tx.now.date(), sessions_a_department))
+    await found_people(tx, persons)
+
+
+async def found_people(tx: Tx, persons: int) -> None:
+    """Create the accounts 1 to `persons`, each logged in."""
     await tx.do(_ACCOUNTS, (tx.now, persons))
     await tx.do(LOG_INS, (tx.now, tx.now, tx.now, tx.now))
 

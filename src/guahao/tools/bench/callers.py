@@ -1,4 +1,4 @@
-"""`guahao bench rush`: many callers for few places at one moment, over HTTP, at several processes.
+"""`guahao bench rush --bots 0`: many callers for few places at one moment, at several processes.
 
 The bench first verifies that every place is booked exactly once: after each round the answers
 are compared with the database. The time until the last caller has an answer comes second.

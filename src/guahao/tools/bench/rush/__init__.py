@@ -1,0 +1,1 @@
+"""`guahao bench rush`: people against bots at releases, over HTTP."""
