@@ -15,6 +15,7 @@ from guahao.flows.booking.velocity import GATE_BURST, GATE_SECONDS
 from guahao.flows.kernel.rates import share_rates
 from guahao.flows.people.log_ins import Device, log_in_bound
 from guahao.web.app import create_app
+from guahao.web.fhir import PREFIX
 
 BOOK = f"{API}/appointments"
 NO_KEY = 400  # what a request without an idempotency key is answered, once it is read
@@ -69,13 +70,13 @@ async def test_others_are_let_through_and_so_is_reading(closed_site: Site) -> No
     assert (await closed_site.get("/static/again.js", token=closed_site.token(1))).is_success
 
 
-@pytest.mark.parametrize("path", ["/book/1", "/fhir/Appointment", f"{BOOK}/lookup"])
+@pytest.mark.parametrize("path", ["/book/1", f"{PREFIX}/Appointment", f"{BOOK}/lookup"])
 async def test_every_way_to_a_place_has_the_gate(closed_site: Site, path: str) -> None:
     sent: dict[str, Any] = {"headers": {"Cookie": f"session={closed_site.token(1)}"}}
     if not path.startswith("/book"):
         sent = {"token": closed_site.token(1)}
     statuses = [(await closed_site.post(path, **sent)).status_code for _ in range(GATE_BURST + 1)]
-    assert 429 not in statuses[:-1]
+    assert {404, 405, 429}.isdisjoint(statuses[:-1])
     assert statuses[-1] == 429
 
 
