@@ -94,6 +94,7 @@ LONG = "长" * (departments.NAME_MAX + 1)
         (NEW, "0103", None),
         (DepartmentEntry(None, "心内科", ""), "02", None),  # a name of the other level
         (DepartmentEntry(1, "长" * departments.NAME_MAX, ""), "0103", None),
+        (DepartmentEntry(1, "长", "x" * departments.NAME_MAX), "0103", None),
     ],
 )
 def test_the_first_fault_of_a_new_department_answers(
@@ -136,8 +137,8 @@ def test_what_was_booked_or_has_members_is_not_deleted(
     answer: DepartmentRefusal | None,
 ) -> None:
     reach = DepartmentReach(3, 0, ever_booked, 1, members)
-    found = None if department is None else reach
-    assert departments.decide_deletion(department, found) is answer
+    assert departments.decide_deletion(department, reach) is answer
+    assert departments.decide_deletion(department, None) is DepartmentRefusal.UNKNOWN
 
 
 def test_only_the_second_level_is_shown_or_hidden() -> None:
