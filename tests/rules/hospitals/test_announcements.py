@@ -50,7 +50,7 @@ BAD = replace(GOOD, title="", body="长" * (BODY_MAX + 1), body_en="x", shown_un
         (replace(GOOD, shown_until=NOW + MOST + HOUR), AnnouncementRefusal.SPAN),
         (replace(GOOD, shown_until=NOW + MOST), None),
         (replace(GOOD, title="题" * TITLE_MAX, body="文" * BODY_MAX, shown_until=None), None),
-        (replace(GOOD, title_en="Maintenance", body_en="Tonight"), None),
+        (replace(GOOD, title_en="x" * TITLE_MAX, body_en="x" * BODY_MAX), None),
         (replace(GOOD, title_en="Maintenance", body=""), None),
     ],
 )
