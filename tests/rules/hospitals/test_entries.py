@@ -41,6 +41,7 @@ LONG_EN = "x" * (titles.NAME_EN_MAX + 1)
         ("主任医师", LONG_EN, TitleRefusal.NAME_EN),
         ("主任医师", "", TitleRefusal.NAME_TAKEN),
         ("长" * titles.NAME_MAX, "x" * titles.NAME_EN_MAX, None),
+        ("长", "", None),
     ],
 )
 def test_the_first_fault_of_a_new_title_answers(
@@ -55,7 +56,7 @@ def test_the_first_fault_of_a_new_title_answers(
         (None, "another", LONG_EN, TitleRefusal.UNKNOWN),
         (replace(CHIEF, retired_at=NOW), version_of(CHIEF), "", TitleRefusal.CHANGED_MEANWHILE),
         (CHIEF, version_of(CHIEF), LONG_EN, TitleRefusal.NAME_EN),
-        (CHIEF, version_of(CHIEF), "", None),
+        (CHIEF, version_of(CHIEF), "x" * titles.NAME_EN_MAX, None),
     ],
 )
 def test_the_first_obstacle_to_changing_a_title_answers(
@@ -64,10 +65,19 @@ def test_the_first_obstacle_to_changing_a_title_answers(
     assert titles.decide_change(title, seen, name_en) is answer
 
 
-def test_a_list_is_arranged_by_single_places() -> None:
-    assert moved([1, 2, 3], 2, up=True) == [2, 1, 3]
-    assert moved([1, 2, 3], 2, up=False) == [1, 3, 2]
-    assert moved([1, 2, 3], 1, up=True) == moved([1, 2, 3], 3, up=False) == [1, 2, 3]
+@pytest.mark.parametrize(
+    ("id", "up", "arranged"),
+    [
+        (1, True, [1, 2, 3, 4]),
+        (2, True, [2, 1, 3, 4]),
+        (4, True, [1, 2, 4, 3]),
+        (1, False, [2, 1, 3, 4]),
+        (3, False, [1, 2, 4, 3]),
+        (4, False, [1, 2, 3, 4]),
+    ],
+)
+def test_a_list_is_arranged_by_single_places(id: int, up: bool, arranged: list[int]) -> None:
+    assert moved([1, 2, 3, 4], id, up=up) == arranged
 
 
 # Departments --------------------------------------------------------------------------------
