@@ -47,6 +47,10 @@ POLICY = Policy(cancel_channels=frozenset({"agent"}))
 NOBODY = Policy(cancel_channels=frozenset())
 
 
+def test_a_call_begins_without_answers_and_without_codes() -> None:
+    assert (STRANGER.wrong_answers, STRANGER.codes_sent, STRANGER.found_by) == (0, 0, None)
+
+
 def test_a_call_is_over_when_ended_or_after_half_an_hour() -> None:
     assert not is_over(CALLER, NOW + CALL_LASTS - timedelta(seconds=1))
     assert is_over(CALLER, NOW + CALL_LASTS)

@@ -47,7 +47,8 @@ LONG_EN = "x" * (titles.NAME_EN_MAX + 1)
 def test_the_first_fault_of_a_new_title_answers(
     name: str, name_en: str, answer: TitleRefusal | None
 ) -> None:
-    assert titles.decide_addition([CHIEF], name, name_en) is answer
+    existing = [replace(CHIEF, id=2, name="医师"), CHIEF]
+    assert titles.decide_addition(existing, name, name_en) is answer
 
 
 @pytest.mark.parametrize(

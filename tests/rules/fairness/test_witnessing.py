@@ -1,0 +1,80 @@
+"""Which value of a witness a draw uses: after its closing, and known to nobody before."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from tests.rules.helpers import moment
+
+from guahao.rules.fairness.witnessing import Witness, value_at, value_for
+
+BEGINS = moment("2026-12-01 08:00")
+WITNESS = Witness("notary", b"v" * 32, "https://witness.example.cn/", BEGINS, 5)
+MOMENT = timedelta(microseconds=1)
+
+
+@pytest.mark.parametrize(
+    ("clock", "index"),
+    [
+        ("07:59:59.999999", 0),
+        ("08:00", 1),
+        ("08:04:59.999999", 1),
+        ("08:05", 2),
+        ("09:00", 13),
+    ],
+)
+def test_a_witness_shows_a_value_every_five_minutes(clock: str, index: int) -> None:
+    at = moment(f"2026-12-01 {clock}")
+    assert WITNESS.newest_at(at) == index
+    if index:
+        assert WITNESS.shown_at(index) <= at < WITNESS.shown_at(index + 1)
+
+
+@pytest.mark.parametrize(
+    ("closes", "draws", "index"),
+    [
+        ("08:50", "09:00", 13),
+        ("08:59:59", "09:00", 13),
+        ("08:54:59", "08:59", 12),
+        # The newest value was shown already when the entries closed.
+        ("08:55", "08:59", None),
+        ("09:00", "09:00", None),
+        # The witness has not begun.
+        ("07:00", "07:59", None),
+        ("07:00", "08:00", 1),
+    ],
+)
+def test_a_draw_uses_the_last_value_that_is_shown_after_its_closing(
+    closes: str, draws: str, index: int | None
+) -> None:
+    closes_at, draw_at = moment(f"2026-12-01 {closes}"), moment(f"2026-12-01 {draws}")
+    assert value_for(WITNESS, closes_at, draw_at) == index
+
+
+HALF_AN_HOUR = timedelta(minutes=30)
+
+
+@pytest.mark.parametrize(
+    ("waited", "index"),
+    [
+        (-HALF_AN_HOUR, 13),
+        (timedelta(0), 13),
+        (HALF_AN_HOUR - MOMENT, 13),
+        (HALF_AN_HOUR, 19),
+        (2 * HALF_AN_HOUR, 25),
+        (4 * HALF_AN_HOUR - MOMENT, 31),
+        (4 * HALF_AN_HOUR, None),
+        (timedelta(days=1), None),
+    ],
+)
+def test_a_draw_waits_half_an_hour_for_a_value_and_for_four_values(
+    waited: timedelta, index: int | None
+) -> None:
+    draw_at = moment("2026-12-01 09:00")
+    assert value_at(WITNESS, 13, draw_at, draw_at + waited) == index
+
+
+def test_a_value_that_was_announced_is_never_replaced_by_an_earlier_one() -> None:
+    draw_at = moment("2026-12-01 09:00")
+    assert value_at(WITNESS, 20, draw_at, draw_at + HALF_AN_HOUR) == 20
