@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 from tests.city import Clock, add_patient, add_session, ask, change
+from tests.flows.fairness.winning import mark_as_won
 from tests.web.site import API, CHINESE, ENGLISH, Citizen, Site, add_citizen, booked, problem
 
 from guahao.rules.people.log_ins import AccountLoginRefusal
 
 CALLS = f"{API}/applications"
-_WIN = """
-    WITH drawn AS (
-        INSERT INTO draws (hospital_id, department_id, kind, draw_at, closes_at, state, opened_at,
-                           commitment, secret_enc, long_waits_percent, root, seed, done_at)
-        SELECT hospital_id, department_id, 'returned', %(at)s, %(at)s, 'done', %(at)s, '', '', 20,
-               '', '', %(at)s
-        FROM appointments WHERE id = %(id)s RETURNING id
-    )
-    INSERT INTO wins (appointment_id, draw_id, patient_id, won_at, declinable_until)
-    SELECT a.id, drawn.id, a.patient_id, %(at)s, %(until)s
-    FROM drawn, appointments a WHERE a.id = %(id)s
-"""
 
 
 async def department_of(site: Site, session_id: int) -> int:
@@ -253,7 +241,7 @@ async def test_an_unconfirmed_log_in_applies_for_nothing(site: Site) -> None:
     body = await body_for(site, citizen)
     await change(site.platform, "UPDATE log_ins SET confirmed_at = NULL")
     problem(await apply(site, citizen, body), 403, AccountLoginRefusal.CONFIRM_REQUIRED)
-    await change(site.platform, "UPDATE log_ins SET ended_at = now()")
+    await change(site.platform, "DELETE FROM log_ins")
     problem(await apply(site, citizen, body), 401, AccountLoginRefusal.ENDED)
     assert await ask(site.platform, "SELECT FROM applications") == []
 
@@ -261,19 +249,15 @@ async def test_an_unconfirmed_log_in_applies_for_nothing(site: Site) -> None:
 # Declining ----------------------------------------------------------------------------------
 
 
-async def won(site: Site, citizen: Citizen, clock: Clock) -> int:
+async def won(site: Site, citizen: Citizen) -> int:
     """A booking that the citizen won just now."""
     appointment = await booked(site, citizen)
-    until = clock.now + timedelta(hours=24)
-    async with site.platform.db.transaction() as tx:
-        await tx.do("SET LOCAL ROLE NONE")
-        await tx.do(_WIN, {"id": appointment["id"], "at": clock.now, "until": until})
-    return int(appointment["id"])
+    return await mark_as_won(site.platform, appointment["id"])
 
 
-async def test_a_win_is_shown_and_declined_by_its_owner(site: Site, clock: Clock) -> None:
+async def test_a_win_is_shown_and_declined_by_its_owner(site: Site) -> None:
     citizen, stranger = await add_citizen(site, 1), await add_citizen(site, 2)
-    id = await won(site, citizen, clock)
+    id = await won(site, citizen)
     address = f"{API}/appointments/{id}"
     shown = (await site.get(address, token=citizen.token)).json()
     assert shown["won_in_draw"] is True
@@ -291,7 +275,7 @@ async def test_a_win_is_shown_and_declined_by_its_owner(site: Site, clock: Clock
 
 async def test_a_win_is_not_declined_after_its_time(site: Site, clock: Clock) -> None:
     citizen = await add_citizen(site)
-    address = f"{API}/appointments/{await won(site, citizen, clock)}/decline"
+    address = f"{API}/appointments/{await won(site, citizen)}/decline"
     clock.forward(hours=24)
     answer = await site.post(address, token=await site.log_in(citizen.account_id))
     problem(answer, 409, "decline_too_late")
