@@ -161,6 +161,7 @@ def _handlers(platform: Platform, services: api.Services) -> list[HTTPRouteHandl
     routes = api_routes(services)
     return [
         *[route.for_litestar(api.PREFIX) for route in routes],
+        *api.log_routes(services, api.PREFIX),
         *schema_routes([route.endpoint for route in routes], api.PREFIX, services.replies),
         *health_routes(platform, services.desk, services.replies),
         *sms.routes(platform),

@@ -31,6 +31,8 @@ CONTRACT = {
     ("get", "/api/v1/hospitals/{hospital_id}"),
     ("get", "/api/v1/hospitals/{hospital_id}/departments"),
     ("get", "/api/v1/clinic-sessions"),
+    ("get", "/api/v1/fairness/draws"),
+    ("get", "/api/v1/fairness/draws/{draw_id}"),
     ("post", "/api/v1/appointments"),
     ("get", "/api/v1/appointments"),
     ("get", "/api/v1/appointments/{appointment_id}"),

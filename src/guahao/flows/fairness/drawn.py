@@ -1,23 +1,133 @@
-"""Read draws: what is public of each, its file, the log, and an applicant's own entries."""
+"""Read draws: what is public of each, its file, the log, and an account's own entries."""
 
 from __future__ import annotations
 
-from guahao.flows.fairness.publishing import file_of
-from guahao.flows.kernel.platform import Platform
-from guahao.rules.fairness.log import BEGINNING, write
-from guahao.store.fairness import draws as store
-from guahao.store.fairness import log as log_store
+import asyncio
+import zlib
+from dataclasses import dataclass
 
+from guahao.flows.fairness.publishing import file_of, sources_used
+from guahao.flows.kernel.platform import Platform
+from guahao.rules.fairness.allocating import Entry, Result
+from guahao.rules.fairness.log import BEGINNING, write
+from guahao.rules.fairness.merkle import proof_of
+from guahao.rules.fairness.proof import Level, Source, entry_line
+from guahao.store.fairness import draws as store
+from guahao.store.fairness import entries as entry_store
+from guahao.store.fairness import log as log_store
+from guahao.store.fairness.draws import DrawRow, PublicDraw, SessionRow
+
+LISTED = 50
 LOG_LINES = 20_000  # in one part of the log
+_GZIP = 16 + zlib.MAX_WBITS
+_ZIP_LEVEL = 5
+_LINES_AT_ONCE = 500  # before other requests have their turn
+_PROVEN_ENTRIES_MAX = 20_000  # more would keep other requests waiting
+
+
+@dataclass(frozen=True, slots=True)
+class DrawView:
+    """What is public of a draw. `witnesses`: the names of its sources that are still known."""
+
+    public: PublicDraw
+    sessions: list[SessionRow]
+    sources: list[Source]
+    witnesses: list[str | None]
+
+    @property
+    def draw(self) -> DrawRow:
+        """Return the draw's own row."""
+        return self.public.draw
+
+    @property
+    def level(self) -> Level | None:
+        """Return who could have known the result before closing; None before it is drawn."""
+        if self.draw.source_values is None:
+            return None
+        return Level.WITNESSED if self.draw.source_values else Level.OPERATOR
+
+    @property
+    def has_file(self) -> bool:
+        """Return whether the file is published: of a finished draw that is not sensitive."""
+        return self.draw.state == "done" and not self.draw.is_sensitive
+
+
+@dataclass(frozen=True, slots=True)
+class EntryView:
+    """An application's entry in a draw, for its account.
+
+    `result`: once it is decided. `last_won`: the position of the last entry that won, by the number
+    of the session. `leaf` and `branch` prove that entry number `index`, counted from 0 in the order
+    of the tickets, was fixed when the draw closed (RFC 9162); None in very large draws.
+    """
+
+    view: DrawView
+    entry: Entry
+    result: Result | None
+    last_won: dict[int, int]
+    leaf: str
+    index: int
+    branch: list[bytes] | None
+
+
+async def draws(
+    platform: Platform,
+    *,
+    hospital_id: int | None = None,
+    department_id: int | None = None,
+    state: str | None = None,
+    before: int | None = None,
+) -> tuple[list[PublicDraw], int | None]:
+    """Return a page of draws, the newest first, and the id before which the next page begins."""
+    async with platform.db.transaction() as tx:
+        found = await store.public(
+            tx,
+            hospital_id=hospital_id,
+            department_id=department_id,
+            state=state,
+            before=before,
+            limit=LISTED + 1,
+        )
+    page = found[:LISTED]
+    return page, page[-1].draw.id if len(found) > LISTED else None
+
+
+async def draw(platform: Platform, draw_id: int) -> DrawView | None:
+    """Return what is public of a draw; None if there is none."""
+    async with platform.db.transaction() as tx:
+        found = await store.public(tx, draw_id=draw_id)
+        if not found:
+            return None
+        sessions = await store.sessions(tx, draw_id)
+    names = {w.first: w.name for w in platform.settings.fairness_witnesses}
+    sources = sources_used(found[0].draw)
+    return DrawView(found[0], sessions, sources, [names.get(s.first) for s in sources])
 
 
 async def proof_file(platform: Platform, draw_id: int) -> str | None:
-    """Return the public file of a finished draw; None if there is none."""
+    """Return the file of a finished draw for the auditor, also of a sensitive department."""
     async with platform.db.transaction() as tx:
-        draw = await store.get(tx, draw_id)
-        if draw is None or draw.state != "done":
+        row = await store.get(tx, draw_id)
+        if row is None or row.state != "done":
             return None
-        return "".join([line async for line in file_of(tx, draw)])
+        return "".join([line async for line in file_of(tx, row)])
+
+
+async def zipped_file(platform: Platform, draw_id: int) -> bytes:
+    """Return the file of a finished draw, compressed by gzip, giving other requests their turn."""
+    zipper = zlib.compressobj(_ZIP_LEVEL, wbits=_GZIP)
+    parts = []
+    async with platform.db.transaction() as tx:
+        row = await store.get(tx, draw_id)
+        if row is None or row.state != "done":
+            raise LookupError(f"draw {draw_id} has no file")
+        number = 0
+        async for line in file_of(tx, row):
+            parts.append(zipper.compress(line.encode()))
+            number += 1
+            if number % _LINES_AT_ONCE == 0:
+                await asyncio.sleep(0)
+    return b"".join([*parts, zipper.flush()])
 
 
 async def log(platform: Platform, after_seq: int = 0, limit: int = LOG_LINES) -> str | None:
@@ -35,4 +145,35 @@ async def log(platform: Platform, after_seq: int = 0, limit: int = LOG_LINES) ->
         (after_seq, after),
         [(line.seq, line.line, line.hash) for line in lines],
         log_store.signature(platform.vault, seq, last),
+    )
+
+
+async def own_draws(platform: Platform, account_id: int, application_id: int) -> list[PublicDraw]:
+    """Return the draws that an account's application entered, the newest first."""
+    async with platform.db.transaction() as tx:
+        ids = await entry_store.draws_entered(tx, account_id, application_id)
+        found = [await store.public(tx, draw_id=id) for id in ids]
+    return [draw for [draw] in found]
+
+
+async def own_entry(
+    platform: Platform, account_id: int, application_id: int, draw_id: int
+) -> EntryView | None:
+    """Return the entry of an account's application in a draw; None if there is none."""
+    view = await draw(platform, draw_id)
+    if view is None:
+        return None
+    async with platform.db.transaction() as tx:
+        own = await entry_store.own(tx, account_id, application_id, draw_id)
+        if own is None:
+            return None
+        branch = None
+        if (view.draw.entries or 0) <= _PROVEN_ENTRIES_MAX:
+            leaves = [
+                entry_line(entry).encode() async for entry, _ in entry_store.entered(tx, draw_id)
+            ]
+            branch = proof_of(leaves, own.index)
+        last_won = await entry_store.last_won(tx, draw_id)
+    return EntryView(
+        view, own.entry, own.result, last_won, entry_line(own.entry), own.index, branch
     )

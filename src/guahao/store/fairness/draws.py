@@ -14,6 +14,7 @@ from typing import Any
 from guahao.rules.fairness.returning import APPLICATIONS_OPEN
 from guahao.store.hospitals.directory import rules_on
 from guahao.store.kernel.db import Tx, recordset
+from guahao.store.kernel.records import columns, take
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +88,7 @@ class SessionRow:
     held: int
 
 
-_COLUMNS = """
-    id, hospital_id, department_id, kind, draw_at, closes_at, state, opened_at, commitment,
-    source_firsts, source_indexes, long_waits_percent, is_sensitive, closed_at, root,
-    entries, secret, source_values, source_used, seed, drawn_at, waiting_since, cursor, done_at,
-    proof_sha256
-"""
+_COLUMNS = columns(DrawRow)
 # Of held_places p and their clinic_sessions s: what waits for a draw that is not closed.
 _WAITS = """
     p.released_at IS NULL AND p.draw_id IS NULL AND p.draw_at IS NOT NULL AND p.places > 0
@@ -497,3 +493,63 @@ async def defer_places(tx: Tx, session_id: int, draw_at: datetime | None) -> Non
     await tx.do(_COUNT, {"sessions": [session_id]})
     if draw_at is None:
         await _reserve(tx, moved)
+
+
+# Reading --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PublicDraw:
+    """A draw with the names of its place; `places` after amendments, `won` so far."""
+
+    draw: DrawRow
+    hospital_name: str
+    hospital_name_en: str
+    department_name: str
+    department_name_en: str
+    places: int
+    won: int
+
+
+async def public(
+    tx: Tx,
+    *,
+    draw_id: int | None = None,
+    hospital_id: int | None = None,
+    department_id: int | None = None,
+    state: str | None = None,
+    before: int | None = None,
+    limit: int = 1,
+) -> list[PublicDraw]:
+    """Return the draws that match, the newest first."""
+    return await tx.records(
+        _public_draw,
+        f"""
+        SELECT {columns(DrawRow, "w")}, h.name AS hospital_name, h.name_en AS hospital_name_en,
+               d.name AS department_name, d.name_en AS department_name_en,
+               (SELECT coalesce(sum(s.places_left), 0)::int FROM draw_sessions s
+                WHERE s.draw_id = w.id) AS places,
+               (SELECT count(*) FROM wins WHERE draw_id = w.id) AS won
+        FROM draws w
+        JOIN hospitals h ON h.id = w.hospital_id
+        JOIN departments d ON d.id = w.department_id
+        WHERE (%(draw_id)s::bigint IS NULL OR w.id = %(draw_id)s)
+          AND (%(hospital_id)s::bigint IS NULL OR w.hospital_id = %(hospital_id)s)
+          AND (%(department_id)s::bigint IS NULL OR w.department_id = %(department_id)s)
+          AND (%(state)s::text IS NULL OR w.state = %(state)s)
+          AND (%(before)s::bigint IS NULL OR w.id < %(before)s)
+        ORDER BY w.id DESC LIMIT %(limit)s
+        """,
+        {
+            "draw_id": draw_id,
+            "hospital_id": hospital_id,
+            "department_id": department_id,
+            "state": state,
+            "before": before,
+            "limit": limit,
+        },
+    )
+
+
+def _public_draw(**row: Any) -> PublicDraw:
+    return PublicDraw(draw=take(DrawRow, row), **row)

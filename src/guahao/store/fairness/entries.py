@@ -59,24 +59,33 @@ async def add(tx: Tx, draw_id: int, entries: Iterable[tuple[Entry, int]]) -> Non
             )
 
 
+_ENTRY = "encode(ticket, 'hex'), size, may_split, lost, choices, application_id"
+_RESULT = "encode(ticket, 'hex'), position, session, patients, reasons"
+
+
 async def entered(tx: Tx, draw_id: int) -> AsyncIterator[tuple[Entry, int | None]]:
     """Yield the entries of a closed draw, ascending by ticket, each with its application.
 
     None: an application that is forgotten, long after the draw.
     """
-    query = sql.SQL(
-        "COPY (SELECT encode(ticket, 'hex'), size, may_split, lost, choices, application_id"
-        " FROM draw_entries WHERE draw_id = {id} ORDER BY ticket) TO STDOUT"
-    ).format(id=sql.Literal(draw_id))
     alike: dict[str, tuple[int, ...]] = {}  # equal choices are one object
+    async for row in _copied(tx, _ENTRY, "ORDER BY ticket", draw_id):
+        ticket, size, may_split, lost, listed, application_id = row.split("\t")
+        choices = alike.get(listed)
+        if choices is None:
+            choices = alike[listed] = tuple(map(int, listed[1:-1].split(",")))
+        entry = Entry(bytes.fromhex(ticket), int(size), choices, may_split == "t", int(lost))
+        yield entry, None if application_id == "\\N" else int(application_id)
+
+
+async def _copied(tx: Tx, columns: str, order: str, draw_id: int) -> AsyncIterator[str]:
+    """Yield rows of a draw in COPY's text form: 390 MB and a third of the time for a million."""
+    query = sql.SQL(
+        f"COPY (SELECT {columns} FROM draw_entries WHERE draw_id = {{id}} {order}) TO STDOUT"
+    ).format(id=sql.Literal(draw_id))
     async with tx.conn.cursor() as cursor, cursor.copy(query) as copy:
-        async for row in _lines(copy):
-            ticket, size, may_split, lost, listed, application_id = row.split("\t")
-            choices = alike.get(listed)
-            if choices is None:
-                choices = alike[listed] = tuple(map(int, listed[1:-1].split(",")))
-            entry = Entry(bytes.fromhex(ticket), int(size), choices, may_split == "t", int(lost))
-            yield entry, None if application_id == "\\N" else int(application_id)
+        async for line in _lines(copy):
+            yield line
 
 
 async def _lines(copy: AsyncIterable[Any]) -> AsyncIterator[str]:
@@ -205,23 +214,78 @@ async def save_wins(tx: Tx, draw_id: int, wins: Sequence[Win]) -> None:
 
 
 async def results(tx: Tx, draw_id: int) -> AsyncIterator[tuple[bytes, Result]]:
-    """Yield ticket and result of each entry of a finished draw, by position."""
-    query = sql.SQL(
-        "COPY (SELECT encode(ticket, 'hex'), position, session, patients, reasons"
-        " FROM draw_entries WHERE draw_id = {id} ORDER BY position) TO STDOUT"
-    ).format(id=sql.Literal(draw_id))
+    """Yield ticket and result of each entry that is decided, by position."""
     alike: dict[str, tuple[str, ...]] = {}  # equal reasons are one object
-    async with tx.conn.cursor() as cursor, cursor.copy(query) as copy:
-        async for row in _lines(copy):
-            ticket, position, session, patients, listed = row.split("\t")
-            reasons = alike.get(listed)
-            if reasons is None:
-                reasons = alike[listed] = tuple(filter(None, listed[1:-1].split(",")))
-            result: Result = Skipped(int(position), reasons)
-            if session != "\\N":
-                won = tuple(map(int, patients[1:-1].split(",")))
-                result = Won(int(position), int(session), won, reasons)
-            yield bytes.fromhex(ticket), result
+    async for row in _copied(tx, _RESULT, "AND position IS NOT NULL ORDER BY position", draw_id):
+        ticket, position, session, patients, listed = row.split("\t")
+        reasons = alike.get(listed)
+        if reasons is None:
+            reasons = alike[listed] = tuple(filter(None, listed[1:-1].split(",")))
+        result: Result = Skipped(int(position), reasons)
+        if session != "\\N":
+            won = tuple(map(int, patients[1:-1].split(",")))
+            result = Won(int(position), int(session), won, reasons)
+        yield bytes.fromhex(ticket), result
+
+
+_OWN = """
+    FROM draw_entries e JOIN applications a ON a.id = e.application_id
+    WHERE a.id = %(application_id)s AND a.account_id = %(account_id)s
+"""
+
+
+async def draws_entered(tx: Tx, account_id: int, application_id: int) -> list[int]:
+    """Return the draws that an account's application entered, the newest first."""
+    rows = await tx.rows(
+        f"SELECT e.draw_id {_OWN} ORDER BY e.draw_id DESC",
+        {"account_id": account_id, "application_id": application_id},
+    )
+    return [row[0] for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnEntry:
+    """An entry with its result, if it has one; `index`: of its ticket among all, from 0."""
+
+    entry: Entry
+    result: Result | None
+    index: int
+
+
+async def own(tx: Tx, account_id: int, application_id: int, draw_id: int) -> OwnEntry | None:
+    """Return the entry of an account's application in a draw; None if there is none."""
+    row = await tx.row(
+        f"""
+        SELECT e.ticket, e.size, e.choices, e.may_split, e.lost,
+               e.position, e.session, e.patients, e.reasons,
+               (SELECT count(*) FROM draw_entries o
+                WHERE o.draw_id = e.draw_id AND o.ticket < e.ticket)
+        {_OWN} AND e.draw_id = %(draw_id)s
+        """,
+        {"account_id": account_id, "application_id": application_id, "draw_id": draw_id},
+    )
+    if row is None:
+        return None
+    ticket, size, choices, may_split, lost, position, session, patients, reasons, index = row
+    entry = Entry(bytes(ticket), size, tuple(choices), may_split, lost)
+    result: Result | None = None
+    if session is not None:
+        result = Won(position, session, tuple(patients), tuple(reasons))
+    elif position is not None:
+        result = Skipped(position, tuple(reasons))
+    return OwnEntry(entry, result, index)
+
+
+async def last_won(tx: Tx, draw_id: int) -> dict[int, int]:
+    """Return the position of the last entry that won a place of each session."""
+    rows = await tx.rows(
+        """
+        SELECT session, max(position) FROM draw_entries
+        WHERE draw_id = %(draw_id)s AND session IS NOT NULL GROUP BY session
+        """,
+        {"draw_id": draw_id},
+    )
+    return dict(rows)
 
 
 async def forget_applications(tx: Tx, done_before: datetime) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from guahao.web.api.applications import application_routes
 from guahao.web.api.appointments import appointment_routes
 from guahao.web.api.auth import auth_routes
+from guahao.web.api.fairness import fairness_routes, log_routes
 from guahao.web.api.hospitals import hospital_routes
 from guahao.web.api.patients import patient_routes
 from guahao.web.api.services import Route, Services
@@ -13,7 +14,7 @@ from guahao.web.api.status import status_routes
 
 PREFIX = "/api/v1"
 
-__all__ = ["PREFIX", "Route", "Services", "routes"]
+__all__ = ["PREFIX", "Route", "Services", "log_routes", "routes"]
 
 
 def routes(services: Services) -> list[Route]:
@@ -25,5 +26,6 @@ def routes(services: Services) -> list[Route]:
         *session_routes(services),
         *appointment_routes(services),
         *application_routes(services),
+        *fairness_routes(services),
         *status_routes(services),
     ]

@@ -15,6 +15,7 @@ FIELDS = {
     "patient_id": _AN_ID,
     "hospital_id": _AN_ID,
     "department_id": _AN_ID,
+    "state": Words("open、closed、drawing或done"),
     "cursor": Words("上一页答复中的next"),
     "limit": Words("1到200的整数"),
     "date_from": _DATE,

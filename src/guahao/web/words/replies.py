@@ -494,6 +494,24 @@ _ACCOUNTS: dict[str, Reply] = {
 }
 
 _READING: dict[str, Reply] = {
+    "unknown_draw": Reply(
+        404,
+        Words("没有这次抽签"),
+        Words("没有这次抽签。请在抽签列表中查找。"),
+    ),
+    "draw_file_not_public": Reply(
+        404,
+        Words("没有公示文件"),
+        Words(
+            "这次抽签没有公示文件：尚未抽完，或为保护隐私只公布汇总。"
+            "参加者可在“我的登记”中查看自己的结果。"
+        ),
+    ),
+    "unknown_log_line": Reply(
+        404,
+        Words("日志中没有这一行"),
+        Words("日志中没有这一行。请从0开始，或用之前下载到的最后一行的编号。"),
+    ),
     "unknown_hospital": Reply(
         404,
         Words("没有这家医院"),
