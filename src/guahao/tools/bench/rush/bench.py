@@ -20,10 +20,11 @@ from rich.console import Console
 from rich.table import Table
 
 from guahao.flows.kernel.platform import Platform
-from guahao.tools.bench import queries
+from guahao.tools.bench import queries as city
 from guahao.tools.bench.city import open_bench
 from guahao.tools.bench.http import Issue
-from guahao.tools.bench.rush import clinics
+from guahao.tools.bench.measured import percentile
+from guahao.tools.bench.rush import queries
 from guahao.tools.bench.rush.contestants import (
     PATIENCE_SECONDS,
     Contest,
@@ -39,7 +40,7 @@ from guahao.tools.scratch import analyze, scratch_database
 AT_MOST, CONTROL_ABOVE = 1.1, 3.0
 PLACES_ASKED = 8_100
 _PROCESSES = 2
-_PEOPLES_CONNECTIONS, _BOTS_CONNECTIONS = 128, 128
+_HAMMERING_CONNECTIONS = 128  # of all hammering bots; everybody else has one for each wish
 _PLACES_SHARE = 9 / 35  # of a session, of all who want one: 270 for 1,050
 _LEAD_SECONDS = 3.0  # from the preparation of a release to its moment
 
@@ -125,11 +126,11 @@ async def measure(url: str, issuer: Issue, form: Form, console: Console, *, pers
     async with open_bench(url, connections=2) as platform:
         with console.status(f"Filling a scratch database with {everybody:,} people and bots ..."):
             async with platform.db.transaction() as tx:
-                await queries.found_people(tx, everybody)
-                await queries.add_persons(tx, platform.vault, everybody)
-                await clinics.check_persons(tx)
+                await city.found_people(tx, everybody)
+                await city.add_persons(tx, platform.vault, everybody)
+                await queries.check_persons(tx)
                 if not personal:
-                    await clinics.switch_off(tx)
+                    await queries.switch_off(tx)
             analyze(url)
         with ExitStack() as servers:
             ports = [servers.enter_context(web_server(url))[0] for _ in range(_PROCESSES)]
@@ -147,11 +148,12 @@ async def _release(
     form, clock = arm.form, platform.db.clock
     at = clock() + timedelta(seconds=_LEAD_SECONDS)
     async with platform.db.transaction() as tx:
-        release = await clinics.prepare(tx, number, at, form.places)
-    doors = Doors(ports, _PEOPLES_CONNECTIONS)
-    bot_doors = Doors(ports, _BOTS_CONNECTIONS)
+        release = await queries.prepare(tx, number, at, form.places)
+    # In a pool of their own people would wait for one another, and only punctual bots come first.
+    doors = Doors(ports, len(release.sessions) * form.everybody)
+    hammering_doors = Doors(ports, _HAMMERING_CONNECTIONS)
     contest = Contest(
-        release, doors, bot_doors, issuer(platform), clock, form.rate, arm.people, arm.bots
+        release, doors, hammering_doors, issuer(platform), clock, form.rate, arm.people, arm.bots
     )
     first = number * form.everybody + 1
     kinds = {first + n: kind for n, kind in enumerate(Counter(_identities(form)).elements())}
@@ -170,9 +172,9 @@ async def _release(
             await asyncio.gather(*coming)
     finally:
         doors.close()
-        bot_doors.close()
+        hammering_doors.close()
     async with platform.db.transaction() as tx:
-        held = await clinics.holders(tx, release.sessions)
+        held = await queries.holders(tx, release.sessions)
     for session, persons in held.items():
         if len(persons) != release.places or len(set(persons)) != release.places:
             raise OversoldError(f"session {session}: {len(persons)} of {release.places} places")
@@ -207,6 +209,11 @@ def show(console: Console, arms: Sequence[Arm]) -> None:
     )
     for arm in arms:
         name = "on" if arm.personal else "off"
+        waits = sorted(arm.people.waits)
+        console.print(
+            f"{name}: people waited {percentile(waits, 0.5):,.0f} ms (median) and"
+            f" {percentile(waits, 0.99):,.0f} ms (p99) for an answer"
+        )
         console.print(f"{name}: people heard {_counted(arm.people)}; bots {_counted(arm.bots)}")
     console.print(
         f"Asked: at most {AT_MOST} with personal moments, more than {CONTROL_ABOVE:.0f} without;"

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from guahao.tools.bench.rush.clinics import Release
+from guahao.tools.bench.rush.queries import Release
 
 # Of people: when they first ask, how long they look at the answer, and how late they tap after
 # a countdown has ended.
@@ -118,9 +118,10 @@ class _Connection:
 
 @dataclass(slots=True)
 class Tally:
-    """What a kind of contestants sent and heard; `waits`: of people, in seconds."""
+    """What a kind of contestants sent and heard; `waits`: for answers, in seconds."""
 
     answers: Counter[str] = field(default_factory=Counter)
+    waits: list[float] = field(default_factory=list)
     seconds: float = 0.0  # in which bots hammered, of all of them together
     hammered: int = 0
 
@@ -131,7 +132,7 @@ class Contest:
 
     release: Release
     doors: Doors
-    bot_doors: Doors
+    hammering_doors: Doors
     issue: Callable[[int], str]
     clock: Callable[[], datetime]
     rate: int  # requests a second of each bot
@@ -177,7 +178,9 @@ async def _want(
     contest: Contest, request: bytes, chance: random.Random, *, asks_twice: bool
 ) -> None:
     while contest.since_release() < PATIENCE_SECONDS:
+        asked = contest.since_release()
         answer = await contest.doors.ask(request)
+        contest.people.waits.append(contest.since_release() - asked)
         contest.people.answers[answer.said] += 1
         if answer.said in _OVER:
             return
@@ -198,7 +201,7 @@ async def hammering_bot(contest: Contest, number: int) -> None:
     asked: set[asyncio.Task[None]] = set()
 
     async def ask(session: int, request: bytes) -> None:
-        answer = await contest.bot_doors.ask(request)
+        answer = await contest.hammering_doors.ask(request)
         contest.bots.answers[answer.said] += 1
         if answer.said in _OVER:
             requests.pop(session, None)
@@ -234,7 +237,7 @@ async def punctual_bot(contest: Contest, number: int) -> None:
 
 async def _punctual(contest: Contest, request: bytes) -> None:
     while contest.since_release() < PATIENCE_SECONDS:
-        answer = await contest.bot_doors.ask(request)
+        answer = await contest.doors.ask(request)
         contest.bots.answers[answer.said] += 1
         if answer.said in _OVER:
             return
