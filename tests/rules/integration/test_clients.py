@@ -47,6 +47,7 @@ LATE = replace(CLAIMS, expired=True)
         ("HIS", SUPPLY, PIN, False, ClientRefusal.HOSPITAL_UNKNOWN),
         ("x" * NAME_LENGTH_MAX, SUPPLY, PIN, True, None),
         ("HIS", SUPPLY, " ", True, None),
+        ("H", SUPPLY, "", True, None),
     ],
 )
 def test_the_first_obstacle_to_a_new_client_answers(

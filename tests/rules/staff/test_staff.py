@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from tests.rules.helpers import NOW
 
-from guahao.rules.staff.staff import Role, Staff, Who, is_independent
+from guahao.rules.staff.staff import SYSTEM, Role, Staff, Who, is_independent
 
 DAY = timedelta(hours=24)
 MOMENT = timedelta(microseconds=1)
@@ -42,3 +42,7 @@ def test_an_administrator_acts_for_a_hospital_and_nobody_else_does() -> None:
         replace(SECOND, role=Role.SUPERVISOR).acting_for(7)
     with pytest.raises(AssertionError):
         SECOND.own_hospital_id  # noqa: B018 - it raises
+
+
+def test_what_nobody_did_the_platform_did_itself() -> None:
+    assert Who("system", 0, "guahao") == SYSTEM
