@@ -100,6 +100,29 @@ def test_each_difference_and_its_cure(
     assert comparison.found[0].visit_date == (ours or theirs[0]).visit_date
 
 
+@pytest.mark.parametrize("there", OVER)
+@pytest.mark.parametrize("here", OVER)
+def test_where_both_say_that_the_place_is_free_nothing_else_is_compared(
+    here: str, there: str
+) -> None:
+    theirs = replace(THEIRS, status=there, document=b"li", period="afternoon")
+    assert one(replace(OURS, status=here), theirs) == Comparison([], 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "cure"),
+    [("booked", "cancelled", Cure.RESTORE_THERE), ("stopped", "booked", Cure.CANCEL_THERE)],
+)
+def test_where_only_one_says_so_the_patient_is_compared_as_well(
+    here: str, there: str, cure: Cure
+) -> None:
+    theirs = replace(THEIRS, status=there, document=b"li")
+    assert told(one(replace(OURS, status=here), theirs)) == [
+        (Difference.STATUS, here, there, cure),
+        (Difference.PATIENT, "", "", Cure.CORRECT_THERE),
+    ]
+
+
 # Ours down, theirs across: booked, picked_up, cancelled, stopped, no_show. Empty: they agree.
 TABLE = {
     "booked": ("", "report_attendance", "restore_at_hospital", "stop_session", "report_attendance"),

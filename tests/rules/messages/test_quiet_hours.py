@@ -94,6 +94,7 @@ def test_a_message_goes_only_where_it_may_at_every_moment_that_it_may_be() -> No
     assert held_until([at("12:00"), at("22:00")], LAW) == MORNING
     assert held_until([at("22:00"), at("12:00", 2)], LAW) == MORNING
     assert held_until([at("12:00"), at("13:00")], LAW) is None
+    assert held_until([at("22:00"), at("22:00", 2)], LAW) == at("07:30", 3)
     # Soon by one of them only.
     soon = {"status": "booked", "visit": at("08:00", 2)}
     assert held_until([at("22:00"), at("22:00", 3)], LAW, **soon) == at("07:30", 4)  # type: ignore[arg-type]
