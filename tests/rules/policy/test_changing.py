@@ -75,3 +75,12 @@ def test_a_policy_that_holds_is_history() -> None:
     begun = PolicyHistory(HISTORY.policies, LATER, LATER + timedelta(days=1))
     decided = decide_withdrawal(begun, LATER, "why", seen_current=True)
     assert decided is PolicyChangeRefusal.NOT_PENDING
+
+
+def test_a_policy_that_begins_on_the_earliest_day_can_still_be_withdrawn() -> None:
+    due = PolicyHistory(HISTORY.policies, LATER - timedelta(days=1), LATER)
+    assert decide_withdrawal(due, LATER, "why", seen_current=True) is None
+
+
+def test_a_policy_is_decided_at_most_a_year_ahead() -> None:
+    assert AHEAD_MAX_DAYS == 366
