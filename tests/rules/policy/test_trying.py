@@ -292,6 +292,20 @@ def test_two_bookings_that_were_refused_in_truth_are_two() -> None:
     assert tried(facts) == [BOOKED, BOOKED, "day_limit"]
 
 
+@pytest.mark.parametrize("others", [0, 1, 2])
+def test_a_booking_that_was_refused_in_truth_is_none_that_was_made(others: int) -> None:
+    sessions = {n: TriedSession(session(number=n, department=n), None) for n in (1, 2, 3)}
+    own = Life(1, 1, 2, replace(PLACE, department_id=2), TEN)
+    elsewhere = [Life(90 + n, 9, 9, replace(PLACE, department_id=9), NINE) for n in range(others)]
+    facts = world(sessions=sessions, lives=[own, *elsewhere])
+    asked = [
+        Recorded(at(NINE, 1), "sold_out", None),
+        Recorded(at(TEN, 2), BOOKED, own.id),
+        Recorded(at(ELEVEN, 3), BOOKED, None),
+    ]
+    assert tried(replace(facts, requests=asked)) == [BOOKED, BOOKED, "day_limit"]
+
+
 def test_a_request_for_what_nobody_knows_is_refused() -> None:
     assert tried(world(at(NINE, session_id=5), at(TEN, patient_id=5))) == [
         "unknown_session",
@@ -335,6 +349,18 @@ def test_every_request_is_counted_where_it_belongs() -> None:
         disagreements=[("sold_out", "day_limit", 2), ("day_limit", "sold_out", 1)],
     )
     assert list(compared.outcomes) == [BOOKED, "sold_out", "day_limit", "same_day"]
+
+
+def test_an_answer_that_was_given_under_one_policy_alone_is_counted_as_well() -> None:
+    facts = world(at(NINE), at(TEN))
+    facts = replace(facts, requests=[replace(one, outcome="sold_out") for one in facts.requests])
+    compared = compare(facts, ["sold_out"] * 2, ["day_limit"] * 2, ["same_day"] * 2)
+    assert compared.outcomes == {
+        BOOKED: (0, 0, 0),
+        "sold_out": (2, 0, 0),
+        "day_limit": (0, 2, 0),
+        "same_day": (0, 0, 2),
+    }
 
 
 @pytest.mark.parametrize("short", [0, 1, 2])
