@@ -57,6 +57,8 @@ async def test_a_reader_follows_the_manifest_to_every_bookable_place(site: Site)
 CHANGES = {
     "a place is booked": "UPDATE clinic_sessions SET booked = booked + 1",
     "a clinic is stopped": "UPDATE clinic_sessions SET stopped_at = now()",
+    "a place waits for a draw": "UPDATE clinic_sessions SET held = 1, draw_at = now()",
+    "a place is kept for the counter": "UPDATE clinic_sessions SET reserved = 1",
     "the capacity is raised": "UPDATE clinic_sessions SET capacity = capacity + 1",
     "a fee is changed": "UPDATE clinic_sessions SET fee_fen = 1",
     "the hospital's cycle is changed": "UPDATE hospitals SET cycle_days = 2",
@@ -75,6 +77,27 @@ async def test_a_file_is_new_only_when_something_changed(site: Site, changed: st
     new = await site.get(path, headers=headers)
     assert new.status_code == 200
     assert new.headers["etag"] != first.headers["etag"]
+
+
+async def test_places_that_wait_for_a_draw_are_published_with_its_moment(site: Site) -> None:
+    await add_session(site.platform)
+    [path] = (await manifest(site))["Slot"]
+    [slot] = await lines(site, path)
+    assert not {"waiting-for-draw", "draw-at"} & {
+        e["url"].rpartition(":")[2] for e in slot["extension"]
+    }
+    await change(
+        site.platform,
+        "UPDATE clinic_sessions SET held = 2, booked = 18, draw_at = '2026-12-01T10:00+08:00'",
+    )
+    [slot] = await lines(site, path)
+    extension = {e["url"].rpartition(":")[2]: e for e in slot["extension"]}
+    assert extension["waiting-for-draw"]["valueInteger"] == 2
+    assert extension["draw-at"]["valueDateTime"] == "2026-12-01T10:00:00+08:00"
+    assert extension["clinic-session-state"]["valueCode"] == "by_draw"
+    assert slot["status"] == "busy"
+    answer = await site.get(f"/fhir/r4/Slot/{slot['id']}")
+    assert answer.json()["status"] == "busy-tentative"
 
 
 async def test_a_file_is_new_when_the_time_closes_a_date(site: Site, clock: Clock) -> None:

@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 from tests.city import THURSDAY, Clock, ask, cancel_for_caller, open_platform
 from tests.crowd import Person, pick_up
+from tests.flows.fairness.fair_city import Clinic, add_applicant, hold, hold_until
 from tests.pushing.city import Hospital, connect, crowd, push_all, pusher, stand_in
 from tests.supply import at
 
@@ -94,6 +95,26 @@ async def test_a_hospital_is_told_who_booked_and_when(hospital: Hospital, clock:
     assert told["patient"] == {"name": "测试人", "id_type": "03", "id_no": person.id_no}
     assert made.code not in str(entry)  # it proves who somebody is
     assert await hospital.deliveries() == []
+
+
+async def test_a_hospital_is_told_who_won_in_a_draw_and_how_they_applied(
+    hospital: Hospital, clock: Clock
+) -> None:
+    """As of any booking; the channel is the application's."""
+    platform, session_id = hospital.platform, hospital.sessions[0]
+    [[department_id]] = await ask(
+        platform, "SELECT department_id FROM clinic_sessions WHERE id = %s", session_id
+    )
+    draw_at = clock.now + timedelta(hours=1)
+    await hold(platform, session_id, 1, draw_at)
+    await add_applicant(platform, 1, Clinic(session_id, department_id))
+    await hold_until(platform, clock, draw_at)
+    await settle(hospital, clock)
+    [entry] = hospital.system.book.values()
+    told = entry.booking
+    [[appointment_id]] = await ask(platform, "SELECT appointment_id FROM wins")
+    assert (told["id"], told["status"], told["channel"]) == (appointment_id, "booked", "web")
+    assert told["clinic_session_id"] == session_id
 
 
 async def test_only_the_kinds_it_asked_for_are_told(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import psycopg
 import pytest
@@ -157,7 +157,22 @@ async def test_a_departments_sessions_are_shown_with_their_state(site: Site, row
         "capacity": 20,
         "remaining": 15,
         "state": "available",
+        "waiting_for_draw": 0,
+        "draw_at": None,
     }
+
+
+async def test_a_session_names_the_places_that_wait_for_a_draw(site: Site, rows: Rows) -> None:
+    hospital = rows.hospital()
+    department = rows.department(hospital)
+    draw_at = datetime(2026, 12, 1, 2, tzinfo=UTC)
+    rows.session(
+        hospital, department, THURSDAY, capacity=20, booked=17, held=2, reserved=1, draw_at=draw_at
+    )
+    query = {"hospital_id": hospital, "department_id": department}
+    [item] = (await site.get(f"{API}/clinic-sessions", params=query)).json()["items"]
+    assert (item["remaining"], item["state"]) == (0, "by_draw")
+    assert (item["waiting_for_draw"], item["draw_at"]) == (2, "2026-12-01T10:00:00+08:00")
 
 
 async def test_sessions_are_narrowed_by_date_title_and_specialty(site: Site, rows: Rows) -> None:

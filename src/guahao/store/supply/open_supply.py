@@ -25,7 +25,8 @@ async def fingerprint(tx: Tx, hospital_id: int, first: date, last: date) -> str:
     row = await tx.row(
         f"""
         SELECT count(*), sum(hashtextextended(
-            concat_ws('|', s.id, s.capacity, s.booked, s.stopped_at, s.fee_fen, s.title,
+            concat_ws('|', s.id, s.capacity, s.booked, s.held, s.reserved, s.draw_at,
+                      s.stopped_at, s.fee_fen, s.title,
                       s.specialty, s.starts_at, s.ends_at, d.name), 0))
         {_OF_HOSPITAL}
         """,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, time
+from datetime import date, datetime, time
 from typing import Annotated
 
 import msgspec
@@ -11,6 +11,7 @@ from msgspec import UNSET, UnsetType
 
 from guahao.flows.supply.schedules import list_sessions
 from guahao.rules.kernel.facts import PERIODS
+from guahao.rules.kernel.limits import CITY_TIME
 from guahao.store.kernel.views import SessionView
 from guahao.web.api.services import Route, Services
 from guahao.web.framework.openapi import Endpoint
@@ -34,7 +35,10 @@ class SessionQuery(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class SessionOut(msgspec.Struct):
-    """A clinic session. `fee_fen` in 分; `starts_at` and `ends_at` where it is timed."""
+    """A clinic session. `fee_fen` in 分; `starts_at` and `ends_at` where it is timed.
+
+    `waiting_for_draw`: places that only a draw gives out, at `draw_at`.
+    """
 
     id: int
     hospital_id: int
@@ -49,6 +53,8 @@ class SessionOut(msgspec.Struct):
     capacity: int
     remaining: int
     state: Annotated[str, msgspec.Meta(extra_json_schema={"enum": _STATES})]
+    waiting_for_draw: int = 0
+    draw_at: datetime | None = None
 
 
 class SessionList(msgspec.Struct):
@@ -130,4 +136,6 @@ def _session_out(view: SessionView, state: str) -> SessionOut:
         view.capacity,
         view.remaining,
         state,
+        view.held,
+        None if view.draw_at is None else view.draw_at.astimezone(CITY_TIME),
     )

@@ -17,6 +17,7 @@ from fhir.resources.R4B.patient import Patient
 from fhir.resources.R4B.schedule import Schedule
 from fhir.resources.R4B.slot import Slot
 
+from guahao.rules.kernel.limits import CITY_TIME
 from guahao.rules.people.identity import masked_document
 from guahao.rules.supply.releasing import city_time
 from guahao.store.kernel.views import AppointmentView, HospitalView, PatientView, SessionView
@@ -32,6 +33,8 @@ SESSION_STATE = "urn:guahao:clinic-session-state"
 PERIOD = "urn:guahao:period"
 TITLE = "urn:guahao:title"
 FEE = "urn:guahao:fee-fen"
+WAITING_FOR_DRAW = "urn:guahao:waiting-for-draw"
+DRAW_AT = "urn:guahao:draw-at"
 DEPARTMENT = "urn:guahao:department"
 _DOCUMENT = "urn:guahao:id-type:"
 # Marks an identifier that is masked (an extension of FHIR).
@@ -152,6 +155,7 @@ def slot_fields(view: SessionView, state: str) -> Json:
             {"url": SESSION_STATE, "valueCode": state},
             {"url": PERIOD, "valueCode": view.period},
             {"url": FEE, "valueInteger": view.fee_fen},
+            *_waiting(view),
         ],
         "serviceType": [{"text": view.department_name}],
         "appointmentType": {
@@ -164,6 +168,16 @@ def slot_fields(view: SessionView, state: str) -> Json:
         "end": end,
     }
     return {**fields, "specialty": [{"text": view.specialty}]} if view.specialty else fields
+
+
+def _waiting(view: SessionView) -> list[Json]:
+    """Return how many places wait for a draw, and when it is; nothing where none waits."""
+    if not view.held or view.draw_at is None:
+        return []
+    return [
+        {"url": WAITING_FOR_DRAW, "valueInteger": view.held},
+        {"url": DRAW_AT, "valueDateTime": view.draw_at.astimezone(CITY_TIME)},
+    ]
 
 
 def slot_status(state: str) -> str:

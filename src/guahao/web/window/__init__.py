@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from guahao.web.staff import StaffRoute
 from guahao.web.window.apply import apply_routes
+from guahao.web.window.counter import counter_routes
 from guahao.web.window.lists import list_routes
 from guahao.web.window.persons import person_routes
 from guahao.web.window.unverified import unverified_routes
@@ -17,5 +18,6 @@ def routes() -> list[StaffRoute]:
         *person_routes(),
         *apply_routes(),
         *list_routes(),
+        *counter_routes(),
         *unverified_routes(),
     ]
