@@ -159,16 +159,20 @@ async def _hold(
     kept: list[HeldPlaces] = []
     for id, (places, count) in gained.items():
         release = releases[id]
-        was_full = free_before.get(id, 0) <= 0
-        found = _fate(tx, places, release, policy, was_full=was_full)
+        before = free_before.get(id, 0)
+        found = _fate(tx, places, release, policy, was_full=before <= 0)
+        opens = opens_at(places.visit_date, places.rules, policy)
         if found.fate is Fate.FREE:
+            if tx.now >= opens and cause is not Cause.PUBLISHED_LATE:
+                kept.append(HeldPlaces(id, count, cause, None, before, is_free=True))
             continue
-        is_release = found.draw_at == opens_at(places.visit_date, places.rules, policy)
+        is_release = found.draw_at == opens
         referrals = count * release.referral_percent // 100 if is_release else 0
         if referrals:
             kept.append(HeldPlaces(id, referrals, Cause.REFERRAL, None))
         because = Cause.RELEASE if is_release else cause
-        kept.append(HeldPlaces(id, count - referrals, because, found.draw_at))
+        came_back = None if is_release else before
+        kept.append(HeldPlaces(id, count - referrals, because, found.draw_at, came_back))
     await store.hold(tx, kept)
 
 

@@ -36,12 +36,19 @@ class SessionPlaces:
 
 @dataclass(frozen=True, slots=True)
 class HeldPlaces:
-    """Places of a session that are kept from now on; without `draw_at` they are reserved."""
+    """Places that came back, or that a session brought: they wait for a draw or are reserved.
+
+    Without `draw_at` they are reserved, unless `is_free`: then anybody can book them at once, and
+    the row only says that they came back. `free_before`: places of the session that were free
+    just before; None where none came back.
+    """
 
     session_id: int
     places: int
     cause: str
     draw_at: datetime | None
+    free_before: int | None = None
+    is_free: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +85,7 @@ def _places(**row: Any) -> SessionPlaces:
 
 
 async def hold(tx: Tx, kept: Sequence[HeldPlaces]) -> None:
-    """Keep places of locked sessions, and count them there."""
+    """Record places of locked sessions, and count there those that are kept."""
     if not kept:
         return
     params = {
@@ -90,6 +97,8 @@ async def hold(tx: Tx, kept: Sequence[HeldPlaces]) -> None:
                     "places": places.places,
                     "cause": places.cause,
                     "draw_at": None if places.draw_at is None else places.draw_at.isoformat(),
+                    "free_before": places.free_before,
+                    "is_free": places.is_free,
                 }
                 for places in kept
             ]
@@ -97,10 +106,13 @@ async def hold(tx: Tx, kept: Sequence[HeldPlaces]) -> None:
     }
     await tx.do(
         """
-        INSERT INTO held_places (clinic_session_id, places, cause, held_at, draw_at)
-        SELECT session_id, places, cause, %(now)s, draw_at
+        INSERT INTO held_places (clinic_session_id, places, cause, held_at, draw_at, free_before,
+                                 released_at)
+        SELECT session_id, places, cause, %(now)s, draw_at, free_before,
+               CASE WHEN is_free THEN %(now)s END
         FROM json_to_recordset(%(kept)s::json)
-            AS n (session_id bigint, places int, cause text, draw_at timestamptz)
+            AS n (session_id bigint, places int, cause text, draw_at timestamptz,
+                  free_before int, is_free boolean)
         """,
         params,
     )
@@ -113,8 +125,8 @@ async def hold(tx: Tx, kept: Sequence[HeldPlaces]) -> None:
                      sum(CASE WHEN draw_at IS NULL THEN places ELSE 0 END) AS reserved,
                      min(draw_at) AS draw_at
               FROM json_to_recordset(%(kept)s::json)
-                  AS k (session_id bigint, places int, cause text, draw_at timestamptz)
-              GROUP BY session_id) n
+                  AS k (session_id bigint, places int, draw_at timestamptz, is_free boolean)
+              WHERE NOT is_free GROUP BY session_id) n
         WHERE s.id = n.session_id
         """,
         params,

@@ -29,6 +29,7 @@ from guahao.rules.kernel.limits import (
     PATIENTS_PER_PHONE,
     Policy,
 )
+from guahao.rules.kernel.policies import DatedPolicies
 from guahao.rules.kernel.retention import RETENTIONS, days_kept
 from guahao.rules.reports.scope import Scope
 from guahao.settings import Settings
@@ -40,7 +41,9 @@ from guahao.store.kernel.db import Tx
 from guahao.store.kernel.vault import Vault, VaultError
 from guahao.store.people import erasing
 from guahao.store.people.patients import person_indexes
+from guahao.store.policy import policies as store_policies
 from guahao.store.reports.scope import Grouping
+from guahao.tools.audit import fairness
 from guahao.tools.audit import queries as store
 from guahao.tools.audit.queries import GaveWay
 
@@ -50,7 +53,7 @@ _CODE = re.compile(rf"[0-9]{{{CODE_DIGITS}}}")
 SEALED_OPENED = 100_000  # of each table at most; where there are more, a sample
 _RETENTION_SLACK_DAYS = 2
 _REGISTRATIONS_SHOWN = 20
-_OWN_CHECKS = 8  # the checks that are not in tools.audit.queries
+_OWN_CHECKS = 10  # the checks that are not in tools.audit.queries
 _SWAP_DAYS = 30
 
 
@@ -139,6 +142,29 @@ async def _findings(tx: Tx, platform: Platform, report: Report) -> AsyncIterator
     yield await _codes_open(tx, platform.vault)
     report("retention")
     yield await _retention(tx, platform.settings.retention_days)
+    report("returned_places_waited")
+    yield await _returned_places(tx, first)
+    report("draws_verify")
+    yield await _draws(tx)
+
+
+async def _returned_places(tx: Tx, first: Policy) -> Finding:
+    rows = await store_policies.entries(tx)
+    policies = DatedPolicies(first, tuple(row.dated for row in rows))
+    examined, wrong = await fairness.wrong_returns(tx, policies)
+    says = "a place that came back to a full session waited for a draw, any other was free"
+    shown = wrong[: store.IDS_SHOWN]
+    return Finding(
+        "returned_places_waited", "fairness", says, "return", examined, len(wrong), shown
+    )
+
+
+async def _draws(tx: Tx) -> Finding:
+    tally = _Tally()
+    async for draw_id, agrees in fairness.unproven_draws(tx):
+        tally.count(draw_id, agrees=agrees)
+    says = "a draw's rows give the file that was published, and it verifies"
+    return tally.finding("draws_verify", "fairness", says, "draw")
 
 
 def _numbers(tx: Tx, policy: Policy) -> dict[str, Any]:

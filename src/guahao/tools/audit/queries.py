@@ -239,6 +239,74 @@ CHECKS = (
         """,
     ),
     Check(
+        "places_counted",
+        "fairness",
+        "a session counts as held and reserved the places that wait",
+        "clinic session",
+        "clinic_sessions",
+        """
+        SELECT s.id FROM clinic_sessions s
+        LEFT JOIN (
+            SELECT clinic_session_id,
+                   coalesce(sum(places) FILTER (WHERE draw_at IS NOT NULL), 0) AS held,
+                   coalesce(sum(places) FILTER (WHERE draw_at IS NULL), 0) AS reserved
+            FROM held_places WHERE released_at IS NULL GROUP BY 1
+        ) w ON w.clinic_session_id = s.id
+        LEFT JOIN (
+            SELECT clinic_session_id, count(*) AS offered FROM replacement_offers
+            WHERE state = 'open' GROUP BY 1
+        ) o ON o.clinic_session_id = s.id
+        WHERE s.held <> coalesce(w.held, 0)
+           OR s.reserved <> coalesce(w.reserved, 0) + coalesce(o.offered, 0)
+        """,
+    ),
+    Check(
+        "returns_recorded",
+        "fairness",
+        "a place of a cancelled booking came back by the return rule",
+        "appointment",
+        "appointments WHERE status = 'cancelled'",
+        """
+        SELECT a.id FROM appointments a
+        WHERE a.status = 'cancelled'
+          AND a.changed_at >= (SELECT min(held_at) FROM held_places WHERE free_before IS NOT NULL)
+          AND a.visit_date > (a.changed_at AT TIME ZONE 'Asia/Shanghai')::date
+          AND NOT EXISTS (SELECT FROM held_places p
+                          WHERE p.clinic_session_id = a.clinic_session_id
+                            AND p.held_at = a.changed_at AND p.free_before IS NOT NULL)
+        """,
+    ),
+    Check(
+        "wins_booked",
+        "fairness",
+        "a win is a booking of its patient in a session of the draw",
+        "appointment",
+        "wins",
+        """
+        SELECT w.appointment_id AS id
+        FROM wins w
+        LEFT JOIN appointments a ON a.id = w.appointment_id AND a.patient_id = w.patient_id
+        LEFT JOIN draw_sessions s ON s.draw_id = w.draw_id
+                                 AND s.clinic_session_id = a.clinic_session_id
+        WHERE a.id IS NULL OR s.draw_id IS NULL
+        """,
+    ),
+    Check(
+        "draws_within_places",
+        "fairness",
+        "a draw gave out no more places of a session than it had",
+        "draw",
+        "draws WHERE state = 'done'",
+        """
+        SELECT DISTINCT s.draw_id AS id
+        FROM draw_sessions s JOIN (
+            SELECT draw_id, session, sum(cardinality(patients)) AS given
+            FROM draw_entries WHERE session IS NOT NULL GROUP BY 1, 2
+        ) e ON e.draw_id = s.draw_id AND e.session = s.number
+        WHERE e.given > s.places_left
+        """,
+    ),
+    Check(
         "settled_sessions_empty",
         "S15",
         "no booking of a settled session waits to be picked up",
