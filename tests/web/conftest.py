@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.city import Clock, ask, open_platform
+from tests.city import NO_DRAWS, Clock, ask, open_platform
 from tests.crowd import open_desk
 from tests.web.site import Site, closed
 
@@ -19,8 +19,14 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def site(database_url: str, clock: Clock) -> AsyncIterator[Site]:
-    async with open_platform(database_url, clock) as platform, open_desk(platform) as desk:
+async def site(
+    database_url: str, clock: Clock, request: pytest.FixtureRequest
+) -> AsyncIterator[Site]:
+    policy = NO_DRAWS if request.node.get_closest_marker("no_draws") else None
+    async with (
+        open_platform(database_url, clock, policy=policy) as platform,
+        open_desk(platform) as desk,
+    ):
         yield Site(create_app(platform, desk), platform)
         # Whatever a test did: the auditor's page has a name for everything it left in the trail.
         details = await ask(platform, "SELECT DISTINCT detail::jsonb FROM audit_trail")

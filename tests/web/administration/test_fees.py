@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import date
 
+import pytest
 from tests.city import add_session, ask, change
 from tests.crowd import count
 from tests.web.browsing import Reader
@@ -20,6 +21,9 @@ from guahao.rules.staff.staff import Role, Staff
 from guahao.rules.supply.fees import DatedFee, FeeRefusal
 from guahao.rules.supply.planning import PlanRefusal
 from guahao.sheets.write import Column, Kind, Table, workbook
+
+# What is published here is booked at once.
+pytestmark = pytest.mark.no_draws
 
 CHIEF = "主任医师"
 JANUARY = date(2027, 1, 1)

@@ -21,6 +21,9 @@ from guahao.rules.supply.planning import FOR_EVER, PlanRefusal
 from guahao.store.kernel.views import AppointmentView
 from guahao.store.supply import sessions
 
+# What is published here is booked at once.
+pytestmark = pytest.mark.no_draws
+
 CLINIC = Clinic("主任医师", "", "morning", time(8), time(12), 8000, 20)
 ITEM = {"starts_at": "08:00", "ends_at": "12:00"}
 WEEK = timedelta(days=7)

@@ -16,6 +16,9 @@ from tests.web.site import CHINESE, ENGLISH, Site, has_chinese
 
 from guahao.flows.supply.schedules import roll_forward
 
+# What is published here is booked at once.
+pytestmark = pytest.mark.no_draws
+
 NEXT = THURSDAY + timedelta(days=7)
 FAR = THURSDAY + timedelta(weeks=20)  # no session of a timetable is made so far ahead
 

@@ -2,4 +2,3 @@
 -- follows from it. Null where nothing came back (a release, a referral's share, a split row).
 -- Places that were free at once are recorded as released when they came back.
 ALTER TABLE held_places ADD COLUMN free_before integer;
-CREATE INDEX held_places_by_return ON held_places (held_at) WHERE free_before IS NOT NULL;

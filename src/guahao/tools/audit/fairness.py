@@ -3,36 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from hashlib import sha256
-from typing import Any
 
 from guahao.flows.fairness.publishing import file_of
 from guahao.rules.fairness import proof
 from guahao.rules.fairness.modes import DatedMode, mode_of
 from guahao.rules.fairness.returning import Fate, ReturnFacts, returned
-from guahao.rules.kernel.limits import CITY_TIME, HospitalRules
+from guahao.rules.kernel.limits import CITY_TIME
 from guahao.rules.kernel.policies import DatedPolicies
 from guahao.rules.supply.releasing import opens_at
 from guahao.store.fairness import draws, modes
-from guahao.store.hospitals.directory import RULES_COLUMNS, rules_on, take_rules
 from guahao.store.kernel.db import Tx
-
-
-@dataclass(frozen=True, slots=True)
-class _Returned:
-    """Places that came back, as they were recorded."""
-
-    id: int
-    hospital_id: int
-    department_id: int
-    title: str
-    visit_date: date
-    held_at: datetime
-    free_before: int
-    was_free: bool
-    rules: HospitalRules
+from guahao.tools.audit import fairness_queries as queries
 
 
 async def wrong_returns(tx: Tx, policies: DatedPolicies) -> tuple[int, list[int]]:
@@ -41,19 +24,7 @@ async def wrong_returns(tx: Tx, policies: DatedPolicies) -> tuple[int, list[int]
     A place that had to wait and was free, or the other way round. What was decided on the day is
     taken: the policy and the hospital's rules of that day, and the release modes decided by then.
     """
-    found = await tx.records(
-        _returned,
-        f"""
-        SELECT p.id, s.hospital_id, s.department_id, s.title, s.visit_date, p.held_at,
-               p.free_before, p.released_at IS NOT DISTINCT FROM p.held_at AS was_free,
-               {RULES_COLUMNS}
-        FROM held_places p
-        JOIN clinic_sessions s ON s.id = p.clinic_session_id
-        JOIN hospitals h ON h.id = s.hospital_id
-        {rules_on("(p.held_at AT TIME ZONE 'Asia/Shanghai')::date")}
-        WHERE p.free_before IS NOT NULL AND p.places > 0 ORDER BY p.id
-        """,  # noqa: S608 - columns of the store
-    )
+    found = await queries.returns(tx)
     decided = await _decided(tx, sorted({row.hospital_id for row in found}))
     wrong = []
     for row in found:
@@ -73,11 +44,6 @@ async def wrong_returns(tx: Tx, policies: DatedPolicies) -> tuple[int, list[int]
     return len(found), wrong
 
 
-def _returned(**row: Any) -> _Returned:
-    rules = take_rules(row)
-    return _Returned(rules=rules, **row)
-
-
 async def _decided(tx: Tx, hospital_ids: list[int]) -> dict[int, list[tuple[datetime, DatedMode]]]:
     """Return each hospital's decisions about release modes, with their times."""
     return {
@@ -90,8 +56,7 @@ async def _decided(tx: Tx, hospital_ids: list[int]) -> dict[int, list[tuple[date
 
 async def unproven_draws(tx: Tx) -> AsyncIterator[tuple[int, bool]]:
     """Write the file of every finished draw again, verify it, and yield whether it is the same."""
-    rows = await tx.rows("SELECT id, proof_sha256 FROM draws WHERE state = 'done' ORDER BY id")
-    for draw_id, published in rows:
+    for draw_id, published in await queries.published_draws(tx):
         draw = await draws.get(tx, draw_id)
         assert draw is not None
         data = "".join([line async for line in file_of(tx, draw)]).encode()
