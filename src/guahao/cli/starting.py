@@ -19,6 +19,7 @@ from guahao.flows.staff.demo_staff import PASSWORD as DEMO_STAFF_PASSWORD
 from guahao.processes import ORPHAN_SECONDS, stopping_on_signals, supervise
 from guahao.settings import Settings
 from guahao.tools.demo import seed as demo_tool
+from guahao.tools.demo.draws import add_draws
 from guahao.tools.scratch import analyze
 
 _PORT_SECONDS = ORPHAN_SECONDS + 2  # longer than an orphan lives
@@ -31,6 +32,7 @@ async def seed_demo_city(
     async with wiring.open_platform(settings, url) as platform:
         with demo_tool.shown(console) as progress:
             city = await demo_tool.seed(platform, hospitals, days, patients, progress, past_days)
+            await add_draws(platform, progress)
         await add_demo_staff(platform)
         console.print(
             f"Demo city: {city.hospitals} hospitals, {city.clinic_sessions:,} clinic sessions,"

@@ -2,10 +2,10 @@
 
 from guahao.store.kernel.migrate import run_file
 
-revision = "0055"
-down_revision = "0054"
+revision = "0056"
+down_revision = "0055"
 
 
 def upgrade() -> None:
     """Forward only: undo with a new migration."""
-    run_file("0055_returns_recorded.sql")
+    run_file("0056_returns_recorded.sql")
