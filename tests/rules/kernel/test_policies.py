@@ -27,6 +27,7 @@ from guahao.rules.kernel.policies import (
     changed_numbers,
     policy_on,
     refused_policy,
+    without_fair_release,
 )
 
 FIRST = Policy()
@@ -143,6 +144,7 @@ def test_a_number_out_of_its_bounds_is_refused(name: str) -> None:
         ({"per_day": 4}, PolicyRefusal.LIMITS_CROSS),
         ({"per_short_window": 6}, PolicyRefusal.LIMITS_CROSS),
         ({"per_day": 3}, None),
+        ({"per_short_window": 5}, None),
         ({"first_suspension_no_shows": 6}, PolicyRefusal.SUSPENSIONS_CROSS),
         ({"first_suspension_months": 7}, PolicyRefusal.SUSPENSIONS_CROSS),
         ({"second_suspension_months": 3}, None),
@@ -162,6 +164,12 @@ def test_what_hangs_together_is_checked_together(
     changed: dict[str, Any], refused: PolicyRefusal | None
 ) -> None:
     assert refused_policy(replace(FIRST, **changed)) is refused
+
+
+def test_without_fair_release_a_policy_is_as_it_was_before() -> None:
+    fair = Policy(per_day=1, personal_release=True, draw_returned_places=True)
+    before = Policy(per_day=1, personal_release=False, draw_returned_places=False)
+    assert without_fair_release(fair) == before
 
 
 def test_what_changed_is_named() -> None:

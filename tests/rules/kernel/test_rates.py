@@ -188,6 +188,17 @@ def test_a_subject_is_shared_from_a_twentieth_of_its_limit(
     assert [share.tries for share in rates.shares(10)] == ([attempts] if shared else [])
 
 
+@pytest.mark.parametrize(("attempts", "shared"), [(2, False), (3, True), (4, True)])
+def test_a_small_limit_is_shared_from_the_attempt_that_it_names(
+    attempts: int, shared: bool
+) -> None:
+    rates, limit = Rates(), Limit("few", 10, 60, shared_from=3)
+    for _ in range(attempts):
+        rates.attempt(limit, "a", 600)
+    assert [share.tries for share in rates.shares(10)] == ([attempts] if shared else [])
+    assert rates.hurry is False
+
+
 @pytest.mark.parametrize(
     ("most", "attempts", "hurries"), [(40, 9, False), (40, 10, True), (41, 10, False)]
 )
