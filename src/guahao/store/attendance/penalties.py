@@ -132,6 +132,46 @@ async def void_waiting(tx: Tx, session_ids: Sequence[int], status: str) -> list[
     )
 
 
+# Bookings won in a draw of which nobody told the patient: they must not become no-shows. What the
+# provider took counts as told until its receipt says otherwise; so does a call that was answered.
+_UNREACHED = """
+    SELECT a.id FROM wins w
+    JOIN appointments a ON a.id = w.appointment_id
+    JOIN patients p ON p.id = a.patient_id
+    LEFT JOIN applications o ON o.id = w.application_id
+    WHERE {which} AND a.status IN ('booked', 'unverified')
+      AND NOT EXISTS (SELECT FROM messages m
+                      WHERE m.account_id IN (p.account_id, o.account_id)
+                        AND m.appointment_id = a.id AND m.kind IN ('draw_won', 'booked', 'reminder')
+                        AND m.state IN ('submitted', 'delivered'))
+      AND NOT EXISTS (SELECT FROM call_tasks t
+                      WHERE t.appointment_id = a.id AND t.outcome = 'reached')
+"""
+
+
+async def void_unreached(tx: Tx, session_ids: Sequence[int]) -> int:
+    """Make `unverified` of the wins in these sessions that nobody told their patients of."""
+    unreached = _UNREACHED.format(which="a.clinic_session_id = ANY(%(ids)s::bigint[])")
+    return await tx.do(
+        f"""
+        UPDATE appointments SET status = 'unverified', changed_at = %(now)s
+        WHERE status = 'booked' AND id IN ({unreached})
+        """,
+        {"now": tx.now, "ids": list(session_ids)},
+    )
+
+
+async def _reached(tx: Tx, appointment_ids: Sequence[int]) -> list[int]:
+    """Return these bookings without the wins that nobody told their patients of."""
+    async with tx.as_platform():
+        rows = await tx.rows(
+            _UNREACHED.format(which="a.id = ANY(%(ids)s::bigint[])"),
+            {"ids": list(appointment_ids)},
+        )
+    unreached = {row[0] for row in rows}
+    return [id for id in appointment_ids if id not in unreached]
+
+
 async def mark_settled(tx: Tx, session_ids: Sequence[int]) -> None:
     """Exclude these sessions from all later sweeps."""
     await tx.do(
@@ -153,7 +193,12 @@ async def lock_appointments_persons_and_sessions(tx: Tx, appointment_ids: Sequen
 async def record_attendance(
     tx: Tx, appointment_ids: Sequence[int], status: str
 ) -> list[ChangedAppointment]:
-    """Set what the hospital reported, and mark the attendance of its sessions as known."""
+    """Set what the hospital reported, and mark the attendance of its sessions as known.
+
+    A win that nobody told its patient of is left out of the no-shows.
+    """
+    if status == "no_show":
+        appointment_ids = await _reached(tx, appointment_ids)
     return await tx.records(
         ChangedAppointment,
         """
