@@ -104,6 +104,20 @@ class Rows:
             changed_at=at("2026-01-01"),
         )
 
+    def offer(self, patient_id: int, session_id: int) -> int:
+        """A place that is offered to a patient whose booking elsewhere was stopped."""
+        self.conn.execute(
+            "UPDATE clinic_sessions SET reserved = reserved + 1 WHERE id = %s", (session_id,)
+        )
+        return self._add(
+            "replacement_offers",
+            stopped_appointment_id=next(_numbers),
+            clinic_session_id=session_id,
+            patient_id=patient_id,
+            offered_at=at("2026-01-01"),
+            accept_until=at("2030-01-01"),
+        )
+
     def all(self, statement: str) -> list[tuple[Any, ...]]:
         return self.conn.execute(statement.encode()).fetchall()
 

@@ -45,6 +45,7 @@ class Case:
     fee_fen: int = 5000
     day: date = DAY
     booked: int = 0
+    offered: int = 0
     cancelled: int = 0
     stopped: bool = False
 
@@ -62,6 +63,9 @@ CASES = {
     "booked, fee": Case(TOLD, fee_fen=6000, booked=2),
     "booked, too few places": Case(BELOW_BOOKED, capacity=1, booked=2),
     "booked, as many places": Case(CHANGED, capacity=2, booked=2),
+    "offered, fee": Case(TOLD, fee_fen=6000, offered=1),
+    "offered, too few places": Case(BELOW_BOOKED, capacity=2, booked=1, offered=2),
+    "offered, as many places": Case(CHANGED, capacity=3, booked=1, offered=2),
     "today, booked, too few places": Case(BELOW_BOOKED, capacity=1, booked=2, day=TODAY),
     "today": Case(CHANGED, capacity=3, day=TODAY),
     "tomorrow": Case(CHANGED, capacity=3, fee_fen=6000, day=TODAY + timedelta(days=1)),
@@ -119,6 +123,8 @@ def place(platform: Platform, rows: Rows, case: Case, way: Way) -> Place:
     )
     for _ in range(case.booked):
         rows.appointment(rows.patient(), session_id)
+    for _ in range(case.offered):
+        rows.offer(rows.patient(), session_id)
     for _ in range(case.cancelled):
         rows.appointment(rows.patient(), session_id, "cancelled")
     if case.stopped:
@@ -242,8 +248,9 @@ async def test_a_timetables_session_takes_over_what_the_law_lets_it(
     await by_a_timetables_change(at, case)
     # A timetable's change holds from tomorrow on.
     is_reached = case.day > TODAY and not case.stopped
-    fee_fen = 5000 if case.booked else case.fee_fen
-    taken_over = (max(case.capacity, case.booked), fee_fen)
+    promised = case.booked + case.offered
+    fee_fen = 5000 if promised else case.fee_fen
+    taken_over = (max(case.capacity, promised), fee_fen)
     assert stored(at) == (taken_over if is_reached else (20, 5000))
 
 

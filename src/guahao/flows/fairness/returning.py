@@ -120,7 +120,7 @@ async def _trim(
 ) -> None:
     """Take from the waiting rows, the latest first, what a smaller capacity leaves no room for."""
     smaller = {
-        id: (places.held, places.reserved)
+        id: (places.held, places.reserved - places.offered)
         for id, places in after.items()
         if id in before and (places.held < before[id].held or places.reserved < before[id].reserved)
     }

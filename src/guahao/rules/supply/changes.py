@@ -79,7 +79,8 @@ class SessionTerms:
 class SessionFacts:
     """A clinic session as it is stored.
 
-    `booked`: places that somebody holds or held until the visit. `ever_booked`: also by a booking
+    `booked`: places that somebody holds or held until the visit, or that are offered to a patient
+    of a stopped clinic. `ever_booked`: also by a booking
     that was cancelled or stopped since; a way in that cannot move a session need not read it.
     `linked`: it has the caller's own id already.
     """

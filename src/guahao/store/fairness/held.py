@@ -26,6 +26,7 @@ class SessionPlaces:
     booked: int
     held: int
     reserved: int
+    offered: int  # of those reserved, to patients of a stopped clinic
     rules: HospitalRules
 
     @property
@@ -69,6 +70,8 @@ async def places_of(tx: Tx, session_ids: Collection[int]) -> dict[int, SessionPl
         f"""
         SELECT s.id, s.hospital_id, s.department_id, s.title, s.visit_date,
                s.stopped_at IS NOT NULL AS is_stopped, s.capacity, s.booked, s.held, s.reserved,
+               (SELECT count(*)::int FROM replacement_offers o
+                WHERE o.clinic_session_id = s.id AND o.state = 'open') AS offered,
                {RULES_COLUMNS}
         FROM clinic_sessions s JOIN hospitals h ON h.id = s.hospital_id
         {rules_on("%(today)s::date")}

@@ -8,6 +8,12 @@ from typing import Any
 from guahao.rules.supply.changes import SessionFacts, SessionTerms
 from guahao.store.kernel.db import Tx, json_columns, recordset
 
+# Over s: its places that are offered to patients of a stopped clinic. They were promised, and so
+# count like booked places wherever a session changes.
+OFFERED = """
+    (SELECT count(*)::int FROM replacement_offers o
+     WHERE o.clinic_session_id = s.id AND o.state = 'open')
+"""
 TERMS = "title, specialty, visit_date, period, starts_at, ends_at, fee_fen, capacity"
 TERMS_TYPES = """
     department_id bigint, title text, specialty text, visit_date date, period text,
@@ -25,8 +31,11 @@ async def facts_by_id(
     found = await tx.records(
         _identified,
         f"""
-        SELECT s.id, s.department_id, {TERMS}, s.booked, s.stopped_at IS NOT NULL AS stopped,
-               EXISTS (SELECT FROM appointments a WHERE a.clinic_session_id = s.id) AS ever_booked
+        SELECT s.id, s.department_id, {TERMS}, s.booked + {OFFERED} AS booked,
+               s.stopped_at IS NOT NULL AS stopped,
+               EXISTS (SELECT FROM appointments a WHERE a.clinic_session_id = s.id)
+               OR EXISTS (SELECT FROM replacement_offers o
+                          WHERE o.clinic_session_id = s.id) AS ever_booked
         FROM clinic_sessions s
         WHERE s.id = ANY(%(ids)s::bigint[])
           AND s.hospital_id = coalesce(%(hospital_id)s, s.hospital_id)
@@ -50,10 +59,11 @@ async def change_sessions(tx: Tx, changed: Mapping[int, SessionTerms]) -> None:
         SET department_id = n.department_id, title = n.title, specialty = n.specialty,
             visit_date = n.visit_date, period = n.period, starts_at = n.starts_at,
             ends_at = n.ends_at, fee_fen = n.fee_fen, capacity = n.capacity,
-            -- What waits for a draw or is reserved gives way to fewer places.
-            held = least(s.held, n.capacity - s.booked),
+            -- What waits for a draw, for the counter or for referrals gives way to fewer places;
+            -- what is offered does not.
+            held = least(s.held, n.capacity - s.booked - {OFFERED}),
             reserved = least(s.reserved, n.capacity - s.booked
-                                         - least(s.held, n.capacity - s.booked))
+                                         - least(s.held, n.capacity - s.booked - {OFFERED}))
         FROM json_to_recordset(%(sessions)s::json) AS n (id bigint, {TERMS_TYPES})
         WHERE s.id = n.id
         """,

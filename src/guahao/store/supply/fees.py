@@ -8,7 +8,7 @@ from typing import Any
 from guahao.rules.supply.changes import SessionFacts, SessionTerms
 from guahao.rules.supply.fees import DatedFee, PricedSession
 from guahao.store.kernel.db import Tx
-from guahao.store.supply.changes import TERMS
+from guahao.store.supply.changes import OFFERED, TERMS
 
 
 def listed_fee(hospital: str, title: str, day: str) -> str:
@@ -73,7 +73,7 @@ async def sessions_with_another_fee(
         _priced,
         f"""
         SELECT s.id, s.department_id, {", ".join(f"s.{name}" for name in TERMS.split(", "))},
-               s.booked, s.stopped_at IS NOT NULL AS stopped, t.fee_is_own,
+               s.booked + {OFFERED} AS booked, s.stopped_at IS NOT NULL AS stopped, t.fee_is_own,
                s.external_id IS NOT NULL AS is_fed
         FROM clinic_sessions s LEFT JOIN timetables t ON t.id = s.timetable_id
         WHERE s.hospital_id = %(hospital_id)s AND s.title = %(title)s

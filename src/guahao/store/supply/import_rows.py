@@ -16,6 +16,7 @@ from guahao.rules.supply.changes import Clinic
 from guahao.rules.supply.importing import Conflict, RowFacts
 from guahao.store.kernel.db import Tx
 from guahao.store.kernel.records import copy_rows
+from guahao.store.supply.changes import OFFERED
 from guahao.store.supply.fees import listed_fee
 from guahao.store.supply.timetables import TimetableChange
 
@@ -130,7 +131,8 @@ _BEST = """
 """
 _COMPARE_SESSIONS = f"""
     WITH matched AS (
-        SELECT r.sheet, r.row, s.id, s.ends_at, s.fee_fen, s.capacity, s.booked,
+        SELECT r.sheet, r.row, s.id, s.ends_at, s.fee_fen, s.capacity,
+               s.booked + {OFFERED} AS booked,
                s.stopped_at IS NOT NULL AS stopped,
                s.ends_at IS NOT DISTINCT FROM r.ends_at AND s.fee_fen = r.fee_fen
                AND s.capacity = r.capacity AS same
@@ -434,13 +436,14 @@ async def sessions_by_action(tx: Tx, import_id: int) -> dict[str, list[int]]:
 async def change_sessions(tx: Tx, import_id: int) -> int:
     """Give locked sessions their new end, fee and places; return how many."""
     return await tx.do(
-        """
+        f"""
         UPDATE clinic_sessions s
         SET ends_at = r.ends_at, fee_fen = r.fee_fen, capacity = r.capacity,
-            -- What waits for a draw or is reserved gives way to fewer places.
-            held = least(s.held, r.capacity - s.booked),
+            -- What waits for a draw, for the counter or for referrals gives way to fewer places;
+            -- what is offered does not.
+            held = least(s.held, r.capacity - s.booked - {OFFERED}),
             reserved = least(s.reserved, r.capacity - s.booked
-                                         - least(s.held, r.capacity - s.booked))
+                                         - least(s.held, r.capacity - s.booked - {OFFERED}))
         FROM supply_import_rows r
         WHERE r.import_id = %(import_id)s AND r.deed = 'change' AND r.visit_date IS NOT NULL
           AND s.id = r.record_id

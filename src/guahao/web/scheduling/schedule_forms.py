@@ -51,7 +51,8 @@ def say_plan(page: StaffPage, refused: PlanRefusal | SessionRefused) -> str:
             SessionRefusal.TOO_FAR: page.say("就诊日期不能超过一年以后。请核对日期。"),
             SessionRefusal.TOLD: page.say("已有人按原费用预约，费用不能更改。"),
             SessionRefusal.BELOW_BOOKED: page.say(
-                "已有{booked}人预约，号源数不能少于{booked}。要取消门诊请用停诊。",
+                "已预约和留给停诊患者的号共{booked}个，号源数不能少于{booked}。"
+                "要取消门诊请用停诊。",
                 booked=refused.booked,
             ),
         }[refused.reason]
