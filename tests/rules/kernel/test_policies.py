@@ -92,6 +92,22 @@ def test_whoever_could_cancel_when_it_was_booked_still_can(
     assert replace(kept, cancel_channels=held.on(today).cancel_channels) == held.on(today)
 
 
+@pytest.mark.parametrize(
+    ("before", "since", "channels"),
+    [
+        (FIRST, FIRST, {"agent"}),
+        (FIRST, SELF, {"agent", "patient"}),
+        (SELF, FIRST, {"agent", "patient"}),
+    ],
+)
+def test_who_was_promised_to_cancel_online_may_do_so_under_a_later_policy(
+    before: Policy, since: Policy, channels: set[str]
+) -> None:
+    held = DatedPolicies(before, (DatedPolicy(day("2026-07-01"), since),))
+    now = held.for_cancelling(day("2026-06-30"), day("2026-07-01"))
+    assert now == replace(since, cancel_channels=frozenset(channels))
+
+
 def test_the_owners_numbers_are_allowed() -> None:
     assert refused_policy(FIRST) is None
     assert refused_policy(SELF) is None

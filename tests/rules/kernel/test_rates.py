@@ -86,6 +86,13 @@ def test_a_flood_of_subjects_forgets_the_least_recent_only() -> None:
     assert len(rates._counts[MINUTE]) == 10
 
 
+def test_a_new_subject_is_remembered_in_place_of_the_least_recent() -> None:
+    rates = Rates(subjects_max=2)
+    for subject in "abc":
+        assert tries(rates, 10, 600, subject) == 10
+    assert [tries(rates, 1, 600, subject) for subject in "bca"] == [0, 0, 1]
+
+
 def test_what_another_process_counted_counts_here() -> None:
     one, other = Rates(), Rates()
     assert tries(one, 10, 600) == 10
