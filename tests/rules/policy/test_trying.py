@@ -29,6 +29,8 @@ from guahao.rules.policy.trying import (
     compare,
 )
 
+DRAWN, FIRST_COME = Policy(draw_returned_places=True), Policy(draw_returned_places=False)
+
 
 def recorded(drawn: Drawn) -> tuple[World, list[str]]:
     """The drawn world as records tell of it, with what the desk answered each request."""
@@ -146,7 +148,7 @@ def test_a_cancelled_place_is_free_for_whoever_asks_later() -> None:
         ],
         {facts.hospital_id: [(date.min, facts.rules)]},
     )
-    found = [word for group in answers(world, DatedPolicies(Policy())) for word in group]
+    found = [word for group in answers(world, DatedPolicies(FIRST_COME)) for word in group]
     assert found == [BOOKED, "sold_out", BOOKED]
 
 
@@ -257,7 +259,7 @@ def test_a_freed_place_can_be_booked_once() -> None:
     full = {1: TriedSession(session(capacity=2), None)}
     lives = [Life(7, 8, 1, PLACE, NINE, freed_at=TEN), Life(8, 9, 1, PLACE, NINE)]
     facts = world(at(TEN), at(ELEVEN, patient_id=2), sessions=full, lives=lives)
-    assert tried(facts) == [BOOKED, "sold_out"]
+    assert tried(facts, FIRST_COME) == [BOOKED, "sold_out"]
 
 
 @pytest.mark.parametrize(
@@ -369,3 +371,43 @@ def test_answers_that_do_not_belong_to_the_requests_are_no_comparison(short: int
     words[short] = []
     with pytest.raises(ValueError, match="argument"):
         compare(world(at(NINE)), *words)
+
+
+# Draws ------------------------------------------------------------------------------------
+
+FULL = session(number=1, department=1, capacity=1)
+
+
+def with_a_cancelled_place(*asked_at: datetime, won_at: datetime | None = None) -> World:
+    """A full session whose only booking is cancelled at nine; others ask afterwards."""
+    nine = NOW.replace(hour=9, minute=0)
+    place = CountedAppointment(FULL.visit_date, FULL.hospital_id, FULL.department_id)
+    lives = [Life(1, 901, FULL.id, place, nine - timedelta(days=1), freed_at=nine)]
+    if won_at is not None:
+        lives.append(Life(2, 902, FULL.id, place, won_at))
+    return World(
+        [Recorded(request(1, key=str(n), at=at), "by_draw", None) for n, at in enumerate(asked_at)],
+        {1: TriedSession(FULL, None)},
+        {1: OWNER.id},
+        lives,
+        {1: [(date.min, HospitalRules())]},
+    )
+
+
+def test_a_place_that_comes_back_waits_for_its_draw() -> None:
+    half_past_nine = NOW.replace(hour=9, minute=30)
+    world = with_a_cancelled_place(half_past_nine)
+    assert tried(world, DRAWN) == ["by_draw"]
+    assert tried(world, FIRST_COME) == [BOOKED]
+
+
+def test_who_won_it_in_truth_has_it_after_the_draw() -> None:
+    ten = NOW.replace(hour=10, minute=0)
+    world = with_a_cancelled_place(ten + timedelta(hours=1), won_at=ten + timedelta(seconds=1))
+    assert tried(world, DRAWN) == ["sold_out"]
+
+
+def test_what_nobody_won_is_free_after_the_draw() -> None:
+    ten = NOW.replace(hour=10, minute=0)
+    asked = (ten, ten + timedelta(minutes=4), ten + timedelta(minutes=5))
+    assert tried(with_a_cancelled_place(*asked), DRAWN) == ["by_draw", "by_draw", BOOKED]

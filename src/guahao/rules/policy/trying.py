@@ -4,6 +4,11 @@ The world is given as it was: who asked when, which appointments existed when, a
 of them. A request that is accepted takes a place, and gives it back when its appointment was
 cancelled; one that was refused in truth and is accepted here stays, for nobody knows better.
 People are taken to have asked just the same, whatever they would have been answered.
+
+Of draws a trial knows who won in truth, and nothing else. A place that comes back to a full session
+waits for its next draw where the policy of the day says so; there the true winner takes it, and
+what nobody won is free afterwards. Who would have applied or won otherwise is not in the records,
+nor is a draw at the release: its sessions are tried as first come.
 """
 
 from __future__ import annotations
@@ -12,12 +17,13 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from heapq import heapify, heappop, heappush
 from itertools import count, groupby
 
 from guahao.rules.attendance.penalties import suspended_until_by_date
 from guahao.rules.booking.booking import decide_batch
+from guahao.rules.fairness.returning import next_draw
 from guahao.rules.kernel.facts import (
     BookingFacts,
     BookingRequest,
@@ -30,6 +36,7 @@ from guahao.rules.kernel.outcomes import Accepted, Decision, Refused
 from guahao.rules.kernel.policies import DatedPolicies
 
 BOOKED = "booked"
+_DRAWN_WITHIN = timedelta(minutes=5)  # of its moment, a draw has given its places out
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +107,7 @@ class _Trial:
         self._world = world
         self._policies = policies
         self._booked: Counter[int] = Counter()
+        self._held: Counter[int] = Counter()
         self._persons: defaultdict[int, _Person] = defaultdict(_Person)
         self._numbers = count()
         self._lives = {one.id: one for one in world.lives}
@@ -136,8 +144,14 @@ class _Trial:
         rules = self._world.rules[session.facts.hospital_id]
         held = rules[bisect_right(rules, at.date(), key=lambda row: row[0]) - 1][1]
         stopped = session.stopped_at is not None and session.stopped_at <= at
-        booked = self._booked[session.facts.id]
-        return replace(session.facts, booked=booked, stopped=stopped, rules=held)
+        id = session.facts.id
+        return replace(
+            session.facts,
+            booked=self._booked[id],
+            held=session.facts.held + self._held[id],
+            stopped=stopped,
+            rules=held,
+        )
 
     def _patient(self, id: int, at: datetime) -> PatientFacts:
         person, today = self._persons[id], at.date()
@@ -177,15 +191,31 @@ class _Trial:
             if at is not None:
                 heappush(self._coming, (at, next(self._numbers), what, life))
 
+    def _free(self, at: datetime, life: Life) -> None:
+        """Give a place back: free, or for the next draw where the session was full."""
+        session = self._world.sessions.get(life.session_id)
+        self._booked[life.session_id] -= 1
+        if session is None or not self._policies.on(at.date()).draw_returned_places:
+            return
+        taken = self._booked[life.session_id] + 1 + self._held[life.session_id]
+        draw_at = next_draw(session.facts.visit_date, at)
+        if taken >= session.facts.capacity and draw_at is not None:
+            self._held[life.session_id] += 1
+            heappush(self._coming, (draw_at + _DRAWN_WITHIN, next(self._numbers), "draw", life))
+
     def _live_until(self, at: datetime) -> None:
         while self._coming and self._coming[0][0] <= at:
-            _, _, what, life = heappop(self._coming)
+            at_last, _, what, life = heappop(self._coming)
             person = self._persons[life.patient_id]
             if what == "make":
+                # Without a request: among them those who won a place that waited.
+                self._held[life.session_id] -= self._held[life.session_id] > 0
                 self._make(life)
             elif what == "free":
-                self._booked[life.session_id] -= 1
+                self._free(at_last, life)
                 del person.counted[life.id]
+            elif what == "draw":
+                self._held[life.session_id] -= self._held[life.session_id] > 0
             elif what == "miss":
                 person.no_shows[life.id] = life.place.visit_date
             else:

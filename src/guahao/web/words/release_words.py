@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from guahao.rules.booking.personal_moment import SECONDS_FOR_ALL, SECONDS_SPREAD
+from guahao.rules.fairness.allocating import LONG_WAIT_LOSSES
 from guahao.rules.fairness.modes import Release
 from guahao.rules.fairness.returning import (
     APPLICATIONS_OPEN,
@@ -12,7 +13,7 @@ from guahao.rules.fairness.returning import (
     ReleaseMode,
     applications_until,
 )
-from guahao.rules.kernel.limits import CITY_TIME
+from guahao.rules.kernel.limits import CITY_TIME, Policy
 from guahao.words.catalogue import Language
 from guahao.words.dates import say_date
 from guahao.words.text import Words
@@ -33,6 +34,30 @@ _PERSONAL = Words(
     "每个账户从放号后{least}至{most}秒之间的一个随机时刻起可以预约，所以不必抢第一秒。"
 )
 _FIRST_COME_DATES = Words("例如{visit}就诊的号：{released}放号。")
+
+
+_RETURNED_DRAWN = Words(
+    "约满的门诊有人退号，退回的号由抽签分给登记候补的人：8点到20点每两小时一次，"
+    "就诊前一天8点到14点每小时一次；最后一次抽签后退的号由医院窗口在就诊当天发放。"
+)
+_RETURNED_FREE = Words("有人退号时，退回的号立即可约，先到先得。")
+_LIVE = Words("每人同时最多登记{count}个科室的候补，登记不占预约次数。")
+_PAUSE = Words("90天内{count}次放弃抽中的号，之后{days}天不能再登记。")
+_LONG_WAITS = Words("在一个科室{losses}次没有抽中的，下一次排在前面，最多占当次{percent}%的号。")
+
+
+def policy_sentences(policy: Policy, language: Language) -> list[str]:
+    """Return what patients read about returned places and applications, a sentence each."""
+    returned = _RETURNED_DRAWN if policy.draw_returned_places else _RETURNED_FREE
+    long_waits = _LONG_WAITS.of(language).format(
+        losses=LONG_WAIT_LOSSES, percent=policy.long_waits_percent
+    )
+    return [
+        returned.of(language),
+        _LIVE.of(language).format(count=policy.live_applications),
+        _PAUSE.of(language).format(count=policy.declines_before_pause, days=policy.pause_days),
+        *([long_waits] if policy.long_waits_percent else []),
+    ]
 
 
 def release_sentences(

@@ -27,6 +27,7 @@ from guahao.rules.policy.changing import AHEAD_MAX_DAYS, PolicyChangeRefusal, ch
 from guahao.rules.staff.staff import Role
 from guahao.web.http.answers import Answer
 from guahao.web.staff import Act, StaffPage, StaffRoute, confirmed
+from guahao.web.words.release_words import policy_sentences
 
 _ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
 POLICY_PATH = "/staff/policy"
@@ -67,6 +68,7 @@ async def _shown(
         usual=HospitalRules(),
         words=number_words(page),
         differences=lambda one, other: differences(page, one, other),
+        fair_sentences=lambda policy: policy_sentences(policy, page.language),
         parts="help_parts.en.html" if page.language == "en" else "help_parts.zh.html",
     )
 
