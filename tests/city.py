@@ -13,9 +13,12 @@ from guahao.flows.booking.cancelling import save_cancelled
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.accounts import Caller
 from guahao.flows.people.patients import register_patient
+from guahao.flows.supply import stops
 from guahao.rules.booking.cancelling import decide_cancel
 from guahao.rules.kernel.limits import CITY_TIME, Policy
-from guahao.rules.kernel.outcomes import CancelRefusal
+from guahao.rules.kernel.outcomes import CancelRefusal, Refused
+from guahao.rules.staff.staff import Role, Staff
+from guahao.rules.supply.stops import StopRefusal
 from guahao.settings import Settings
 from guahao.store.booking.appointments import lock_appointment
 from guahao.store.kernel.db import Database, Row
@@ -26,6 +29,7 @@ from guahao.store.messages import messages
 from guahao.store.people import accounts
 from guahao.store.policy.policy_book import PolicyBook
 from guahao.store.staff import trail
+from guahao.store.supply.stops import Scope
 
 MONDAY_MORNING = datetime(2026, 11, 30, 9, 0, tzinfo=CITY_TIME)
 THURSDAY = date(2026, 12, 3)
@@ -216,3 +220,12 @@ async def cancel_for_caller(
         policy = policies.for_cancelling(locked.booked_on, tx.now.date())
         refusal = decide_cancel(locked.facts, "agent", tx.now, policy)
         return refusal or await save_cancelled(tx, platform, locked)
+
+
+async def stop_session(platform: Platform, session_id: int) -> int | Refused[StopRefusal]:
+    """Stop a session as a scheduler of its hospital; its patients are notified by `carry_on`."""
+    [[hospital_id, day]] = await ask(
+        platform, "SELECT hospital_id, visit_date FROM clinic_sessions WHERE id = %s", session_id
+    )
+    by = Staff(7, "scheduler", Role.SCHEDULER, hospital_id)
+    return await stops.stop(platform, by, Scope(day, day, session_id=session_id), "医生外出")

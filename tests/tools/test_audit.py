@@ -21,6 +21,7 @@ from tests.city import (
     change,
     draw_codes,
     open_platform,
+    stop_session,
 )
 from tests.crowd import add_clinic, open_desk, pick_up
 from tests.flows.fairness.fair_city import Clinic, applied, hold_until
@@ -30,7 +31,6 @@ from guahao.flows.attendance.penalties import retire_codes, sweep
 from guahao.flows.attendance.pickup import report_attendance
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.privacy.retention import delete_old
-from guahao.flows.supply.schedules import stop_session
 from guahao.rules.kernel.facts import Actor
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.rules.kernel.outcomes import Refused

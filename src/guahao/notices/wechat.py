@@ -102,7 +102,7 @@ class OfficialAccount:
             token = await self._fetched(refused)
             early = min(RENEWED_BEFORE_SECONDS, token.seconds // 10)
             renew_at = tx.now + timedelta(seconds=token.seconds - early)
-            await store.keep_access_token(tx, self._vault, self._appid, token.value, renew_at)
+            await store.save_access_token(tx, self._vault, self._appid, token.value, renew_at)
             return token.value
 
     async def _fetched(self, refused: str | None) -> AccessToken:

@@ -6,8 +6,10 @@ from rich.console import Console
 from rich.table import Table
 
 from guahao.flows.hospitals.files import importing
-from guahao.flows.hospitals.files.importing import ImportRefusal, Preview
+from guahao.flows.hospitals.files.importing import Preview
 from guahao.flows.kernel.platform import Platform
+from guahao.rules.hospitals.importing import FileRefusal
+from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.staff.staff import SYSTEM
 from guahao.tools.session_import import Sentences, tell_left_out
 
@@ -40,10 +42,10 @@ async def run(
     outcome = await importing.apply(
         platform, SYSTEM, filename, content, include_hidden=include_hidden
     )
-    if outcome is ImportRefusal.NOTHING:
+    if outcome == Refused(FileRefusal.NOTHING):
         console.print("Nothing changed: it is so already.")
         return True
-    if isinstance(outcome, ImportRefusal):
+    if isinstance(outcome, Refused):
         console.print("The directory changed meanwhile: nothing was imported. Run it again.")
         return False
     console.print("Imported. Changes of booking rules hold from tomorrow on.")

@@ -18,12 +18,13 @@ from tests.city import (
     cancel_for_caller,
     change,
     open_platform,
+    stop_session,
 )
 
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.messages import reminders
 from guahao.flows.messages.reminders import remind
-from guahao.flows.supply.schedules import stop_session
+from guahao.flows.supply import stops
 from guahao.notices.deliver import MessageSender
 from guahao.notices.outbox import OutboxGateway
 from guahao.rules.supply.releasing import city_time
@@ -181,6 +182,8 @@ async def test_who_cancels_or_is_stopped_before_it_is_sent_hears_only_of_that(
         platform, "SELECT clinic_session_id FROM appointments WHERE id = %s", stopped
     )
     await stop_session(platform, session_id)
+    clock.now += stops.GRACE
+    await stops.carry_on(platform)
     assert sorted(item.kind for item in await sent(platform)) == ["cancelled", "stopped"]
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import date, timedelta
 
 import pytest
-from tests.city import Clock, ask, cancel_for_caller, change, open_platform
+from tests.city import Clock, ask, cancel_for_caller, change, open_platform, stop_session
 from tests.crowd import Person, add_clinic, add_crowd, book, open_desk
 from tests.web.staff_site import add_member
 
@@ -16,7 +16,6 @@ from guahao.flows.kernel.platform import Platform
 from guahao.flows.policy import policies as policy_flows
 from guahao.flows.policy import policy_trials as flows
 from guahao.flows.policy.policy_trials import TrialOutcome
-from guahao.flows.supply.schedules import stop_session
 from guahao.rules.kernel.limits import Policy
 from guahao.rules.kernel.policies import DatedPolicy
 from guahao.rules.staff.staff import Role, Staff

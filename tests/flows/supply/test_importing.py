@@ -18,9 +18,11 @@ from guahao.flows.kernel.platform import Platform
 from guahao.flows.supply.imports import importing, reading
 from guahao.flows.supply.imports.reading import Found, find_tables, read_row
 from guahao.notices.outbox import OutboxGateway
+from guahao.rules.kernel.outcomes import DONE, Refused
 from guahao.rules.kernel.text import prose
 from guahao.rules.staff.staff import Role, Staff
 from guahao.rules.supply.changes import Clinic
+from guahao.rules.supply.importing import ImportRefusal
 from guahao.rules.supply.planning import PERIOD_BEGINS
 from guahao.sheets.book import Book, Limits
 from guahao.sheets.unpack import unpack
@@ -101,7 +103,7 @@ async def test_the_same_file_twice_at_once_gives_one_set(platform: Platform) -> 
         report = await importing.report(platform, by.own_hospital_id, id)
         assert report is not None
         assert report.checked.counts["add"] == 30
-        assert await importing.confirm(platform, by, id) is None
+        assert await importing.confirm(platform, by, id) == DONE
     await asyncio.gather(*[importing.carry_out(platform, id) for id in ids])
     assert sorted([await state(platform, id) for id in ids]) == ["applied", *["waiting"] * 3]
     assert await sessions(platform) == before + 30
@@ -195,7 +197,7 @@ async def test_a_hospital_has_only_so_many_files_waiting(platform: Platform) -> 
     for _ in range(importing.WAITING_MAX):
         await sent(platform, by, "x")
     refused = await importing.receive(platform, by, "x.csv", b"x")
-    assert refused is importing.ImportRefusal.TOO_MANY
+    assert refused == Refused(ImportRefusal.TOO_MANY)
     [_, second] = await hospitals(platform)
     await sent(platform, Staff(2, "scheduler.2", Role.SCHEDULER, second[0]), "x")
 

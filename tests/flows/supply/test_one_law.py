@@ -23,6 +23,7 @@ from guahao.flows.supply.feeding import WantedSession, publish_sessions
 from guahao.flows.supply.imports import importing
 from guahao.flows.supply.own_sessions import Placed
 from guahao.flows.supply.timetables import SessionChange
+from guahao.rules.kernel.outcomes import DONE
 from guahao.rules.staff.staff import Role, Staff
 from guahao.rules.supply.changes import Clinic, SessionRefusal, SessionRefused, UpsertResult
 from guahao.rules.supply.fees import DatedFee
@@ -275,7 +276,7 @@ async def test_a_timetable_that_ends_earlier_by_a_file_opens_no_closed_session_a
     import_id = await importing.receive(platform, at.by, "x.csv", (head + row).encode())
     assert isinstance(import_id, int)
     await importing.carry_out(platform, import_id)
-    assert await importing.confirm(platform, at.by, import_id) is None
+    assert await importing.confirm(platform, at.by, import_id) == DONE
     await importing.carry_out(platform, import_id)
     assert stored(at) == (2, 5000)
     [[until]] = rows.all(f"SELECT valid_until FROM timetables WHERE id = {at.timetable_id}")

@@ -6,12 +6,15 @@ from datetime import date, time, timedelta
 
 import psycopg
 import pytest
-from tests.city import NO_DRAWS, Clock, open_platform
+from tests.city import NO_DRAWS, Clock, open_platform, stop_session
 from tests.supply import Rows, at
 
 from guahao.flows.kernel.platform import Platform
-from guahao.flows.supply.schedules import StopResult, list_sessions, roll_forward, stop_session
+from guahao.flows.supply import stops
+from guahao.flows.supply.schedules import list_sessions, roll_forward
 from guahao.rules.kernel.limits import add_months
+from guahao.rules.kernel.outcomes import Refused
+from guahao.rules.supply.stops import StopRefusal
 from guahao.store.kernel.views import SessionView
 
 TODAY = date(2026, 11, 23)
@@ -189,12 +192,13 @@ async def test_stopping_frees_every_live_booking_and_tells_its_account(
     session_id = _session(rows)
     patient_ids = [rows.patient() for _ in range(3)]
     booked = [rows.appointment(patient_id, session_id) for patient_id in patient_ids]
-    result = await stop_session(platform, session_id)
-    assert result == StopResult(session_id, appointments=3, already_stopped=False)
-    assert rows.one("SELECT booked, stopped_at FROM clinic_sessions") == (0, clock.now)
+    stopped_at = clock.now
+    assert isinstance(await stop_session(platform, session_id), int)
+    assert rows.one("SELECT booked, stopped_at FROM clinic_sessions") == (0, stopped_at)
     assert rows.all("SELECT id, status, changed_at FROM appointments ORDER BY id") == [
-        (one, "stopped", clock.now) for one in booked
+        (id, "stopped", stopped_at) for id in booked
     ]
+    await _end_of_grace(platform, clock)
     accounts = [row[0] for row in rows.all("SELECT account_id FROM patients ORDER BY id")]
     assert rows.all(
         "SELECT kind, account_id, patient_id, appointment_id, state, created_at"
@@ -205,11 +209,14 @@ async def test_stopping_frees_every_live_booking_and_tells_its_account(
     ]
 
 
-async def test_one_job_delivers_all_the_messages_of_a_stop(platform: Platform, rows: Rows) -> None:
+async def test_one_job_delivers_all_the_messages_of_a_stop(
+    platform: Platform, rows: Rows, clock: Clock
+) -> None:
     session_id = _session(rows)
     for _ in range(3):
         rows.appointment(rows.patient(), session_id)
     await stop_session(platform, session_id)
+    await _end_of_grace(platform, clock)
     message_ids = [row[0] for row in rows.all("SELECT id FROM messages ORDER BY id")]
     assert rows.all("SELECT task_name, queue_name, args FROM procrastinate_jobs") == [
         ("deliver_messages", "notices", {"message_ids": message_ids})
@@ -220,8 +227,7 @@ async def test_only_live_bookings_are_stopped(platform: Platform, rows: Rows) ->
     session_id = _session(rows)
     for status in ("booked", "picked_up", "no_show", "unverified", "cancelled"):
         rows.appointment(rows.patient(), session_id, status)
-    result = await stop_session(platform, session_id)
-    assert result == StopResult(session_id, appointments=1, already_stopped=False)
+    await stop_session(platform, session_id)
     assert [row[0] for row in rows.all("SELECT status FROM appointments ORDER BY id")] == [
         *("stopped", "picked_up", "no_show", "unverified", "cancelled"),
     ]
@@ -233,41 +239,42 @@ async def test_a_session_is_stopped_once(platform: Platform, rows: Rows, clock: 
     rows.appointment(rows.patient(), session_id)
     stopped_at = clock.now
     await stop_session(platform, session_id)
-    clock.now += timedelta(hours=1)
-    again = await stop_session(platform, session_id)
-    assert again == StopResult(session_id, appointments=0, already_stopped=True)
+    await _end_of_grace(platform, clock)
+    assert await stop_session(platform, session_id) == Refused(StopRefusal.NOTHING)
+    await _end_of_grace(platform, clock)
     assert rows.one("SELECT stopped_at FROM clinic_sessions") == (stopped_at,)
     assert rows.one("SELECT count(*) FROM messages") == (1,)
     assert rows.one("SELECT count(*) FROM procrastinate_jobs") == (1,)
 
 
-async def test_two_stops_at_once_tell_nobody_twice(platform: Platform, rows: Rows) -> None:
+async def test_two_stops_at_once_tell_nobody_twice(
+    platform: Platform, rows: Rows, clock: Clock
+) -> None:
     session_id = _session(rows)
     rows.appointment(rows.patient(), session_id)
-    results = await asyncio.gather(*(stop_session(platform, session_id) for _ in range(5)))
-    assert sorted(one.appointments for one in results if one is not None) == [0, 0, 0, 0, 1]
+    await asyncio.gather(*(stop_session(platform, session_id) for _ in range(5)))
+    await _end_of_grace(platform, clock)
     assert rows.one("SELECT count(*) FROM messages") == (1,)
 
 
-async def test_an_empty_session_is_stopped_without_a_job(platform: Platform, rows: Rows) -> None:
+async def test_an_empty_session_is_stopped_without_a_job(
+    platform: Platform, rows: Rows, clock: Clock
+) -> None:
     session_id = _session(rows)
-    result = await stop_session(platform, session_id)
-    assert result == StopResult(session_id, appointments=0, already_stopped=False)
+    assert isinstance(await stop_session(platform, session_id), int)
+    await _end_of_grace(platform, clock)
     assert rows.all("SELECT id FROM procrastinate_jobs") == []
 
 
 async def test_a_person_without_an_account_is_stopped_but_not_told(
-    platform: Platform, rows: Rows
+    platform: Platform, rows: Rows, clock: Clock
 ) -> None:
     session_id = _session(rows)
     rows.appointment(rows.patient(with_account=False), session_id)
-    result = await stop_session(platform, session_id)
-    assert result == StopResult(session_id, appointments=1, already_stopped=False)
+    await stop_session(platform, session_id)
+    await _end_of_grace(platform, clock)
+    assert rows.one("SELECT status FROM appointments") == ("stopped",)
     assert rows.all("SELECT id FROM messages") == []
-
-
-async def test_an_unknown_session_cannot_be_stopped(platform: Platform) -> None:
-    assert await stop_session(platform, 1) is None
 
 
 async def test_a_booking_that_commits_while_a_stop_waits_is_stopped_too(
@@ -280,10 +287,15 @@ async def test_a_booking_that_commits_while_a_stop_waits_is_stopped_too(
         await _until_somebody_waits(rows)
         assert not stopping.done()
         other.commit()
-    result = await stopping
-    assert result == StopResult(session_id, appointments=1, already_stopped=False)
+    await stopping
     assert rows.one("SELECT status FROM appointments") == ("stopped",)
     assert rows.one("SELECT booked FROM clinic_sessions") == (0,)
+
+
+async def _end_of_grace(platform: Platform, clock: Clock) -> None:
+    """Let the time to undo pass, and notify the patients of all stops."""
+    clock.now += stops.GRACE
+    await stops.carry_on(platform)
 
 
 def _session(rows: Rows) -> int:

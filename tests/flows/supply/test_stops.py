@@ -99,7 +99,7 @@ async def test_bookings_are_stopped_at_once_and_told_after_the_grace(
     await carry_on(platform)
     await carry_on(platform)
     assert await count(platform, "messages", "kind = 'stopped'") == 1
-    assert await undo(platform, by, stop_id) is StopRefusal.TOLD
+    assert await undo(platform, by, stop_id) == Refused(StopRefusal.TOLD)
     await assert_audit_clean(platform)
 
 
@@ -124,7 +124,7 @@ async def test_an_undone_stop_leaves_everything_as_it_was_and_tells_nobody(
         clock.forward(hours=1)
         await carry_on(platform)
         assert await count(platform, "messages", "kind = 'stopped'") == 0
-        assert await undo(platform, by, stop_id) is StopRefusal.UNDONE
+        assert await undo(platform, by, stop_id) == Refused(StopRefusal.UNDONE)
         [late] = await add_crowd(platform, 1)
         assert isinstance(await book(desk, late, session_ids[0]), AppointmentView)
     await assert_audit_clean(platform)
@@ -229,7 +229,7 @@ async def test_what_is_not_stopped(
     platform: Platform, scope: Scope, reason: str, refused: StopRefusal
 ) -> None:
     by, _ = await clinic(platform)
-    assert await stop(platform, by, scope, reason) is refused
+    assert await stop(platform, by, scope, reason) == Refused(refused)
     assert await count(platform, "stops") == 0
 
 
@@ -237,7 +237,7 @@ async def test_another_hospitals_sessions_and_stops_are_out_of_reach(platform: P
     by, [session_id] = await clinic(platform)
     other, _ = await clinic(platform)
     scope = Scope(THURSDAY, THURSDAY, session_id=session_id)
-    assert await stop(platform, other, scope, "x") is StopRefusal.NOTHING
+    assert await stop(platform, other, scope, "x") == Refused(StopRefusal.NOTHING)
     stop_id = await stopped(platform, by)
     assert await undo(platform, other, stop_id) is None
     assert await report(platform, other, stop_id) is None

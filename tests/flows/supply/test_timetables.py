@@ -15,6 +15,7 @@ from guahao.flows.kernel.platform import Platform
 from guahao.flows.supply import timetables as plans
 from guahao.flows.supply.following import Following
 from guahao.flows.supply.timetables import SessionChange
+from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.staff.staff import Role, Staff
 from guahao.rules.supply.changes import Clinic, SessionRefusal, SessionRefused
 from guahao.rules.supply.planning import FOR_EVER, PlanRefusal
@@ -122,7 +123,7 @@ async def test_an_ended_timetable_takes_free_sessions_with_it_and_keeps_booked_o
         *(THURSDAY, timetable_id),
     )
     assert rows == [(0, 20), (7, 20), (14, 1)]
-    assert await plans.end(platform, by, timetable_id, last) is PlanRefusal.DATES
+    assert await plans.end(platform, by, timetable_id, last) == Refused(PlanRefusal.DATES)
 
 
 async def test_places_are_never_fewer_than_are_booked(platform: Platform) -> None:
@@ -181,8 +182,9 @@ async def test_what_no_clinic_may_be(
     platform: Platform, clinic: Clinic, refused: PlanRefusal
 ) -> None:
     by, department_id, _ = await hospital(platform)
-    assert await plans.add(platform, by, department_id, 4, SPAN, clinic) is refused
-    assert await plans.add_session(platform, by, department_id, THURSDAY, clinic) is refused
+    assert await plans.add(platform, by, department_id, 4, SPAN, clinic) == Refused(refused)
+    outcome = await plans.add_session(platform, by, department_id, THURSDAY, clinic)
+    assert outcome == Refused(refused)
 
 
 async def test_another_hospitals_plans_are_out_of_reach(platform: Platform) -> None:
@@ -199,7 +201,7 @@ async def test_another_hospitals_plans_are_out_of_reach(platform: Platform) -> N
         await plans.add_session(platform, other, department_id, THURSDAY, CLINIC),
         await plans.change_session(platform, other, session_id, 30, 8000),
     ):
-        assert refused is PlanRefusal.UNKNOWN
+        assert refused == Refused(PlanRefusal.UNKNOWN)
     async with platform.db.transaction(hospital_id=other.own_hospital_id) as tx:
         assert (
             await tx.do("UPDATE clinic_sessions SET capacity = 1 WHERE id = %s", (session_id,)) == 0

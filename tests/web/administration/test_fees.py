@@ -17,8 +17,9 @@ from tests.web.staff_site import add_member, at_the_desk
 from guahao.flows.supply import fees as flows
 from guahao.flows.supply import schedules
 from guahao.flows.supply.fees import FeeChanged
+from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.staff.staff import Role, Staff
-from guahao.rules.supply.fees import DatedFee, FeeRefusal
+from guahao.rules.supply.fees import DatedFee
 from guahao.rules.supply.planning import PlanRefusal
 from guahao.sheets.write import Column, Kind, Table, workbook
 
@@ -131,7 +132,7 @@ async def test_a_line_with_a_price_of_its_own_keeps_it(site: Site) -> None:
     by = await acting(site, hospital_id)
     fee = DatedFee(CHIEF, JANUARY, 10000)
     reach = await flows.preview(site.platform, by, fee)
-    assert not isinstance(reach, FeeRefusal)
+    assert not isinstance(reach, Refused)
     assert (reach.free, reach.own) == (8, 8)
     seen = (await flows.fee_list(site.platform, by)).version
     await flows.change(site.platform, by, seen, fee, to_sessions=True)

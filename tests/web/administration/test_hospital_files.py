@@ -23,7 +23,9 @@ from tests.web.staff_site import at_the_desk
 from guahao.flows.hospitals.files import columns as c
 from guahao.flows.hospitals.files import importing
 from guahao.rules.hospitals.hospitals import HospitalFacts
+from guahao.rules.hospitals.importing import FileRefusal
 from guahao.rules.kernel.limits import HospitalRules
+from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.staff.staff import SYSTEM, Role
 from guahao.sheets.write import Column, Kind, Table, workbook
 from guahao.store.hospitals import hospitals as store
@@ -234,7 +236,7 @@ async def test_two_who_import_at_once_make_each_hospital_once(site: Site) -> Non
         *(importing.apply(site.platform, SYSTEM, "x.xlsx", data) for _ in range(3))
     )
     assert sum(isinstance(one, importing.Preview) for one in outcomes) == 1
-    assert outcomes.count(importing.ImportRefusal.NOTHING) == 2
+    assert outcomes.count(Refused(FileRefusal.NOTHING)) == 2
     assert await count(site.platform, "hospitals") == 20
 
 

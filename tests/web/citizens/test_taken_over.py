@@ -15,9 +15,10 @@ from tests.web.staff_site import add_member
 
 from guahao.flows.supply import timetables
 from guahao.flows.supply.schedules import roll_forward
+from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.staff.staff import Role, Staff
 from guahao.rules.supply.changes import Clinic
-from guahao.rules.supply.planning import FOR_EVER, PlanRefusal
+from guahao.rules.supply.planning import FOR_EVER
 from guahao.store.kernel.views import AppointmentView
 from guahao.store.supply import sessions
 
@@ -143,7 +144,7 @@ async def test_the_timetable_neither_changes_nor_ends_nor_makes_it_again(
     await system.publish([session_item(1, starts_at="09:00", ends_at="12:00")])
     by, platform = await scheduler_of(system), site.platform
     reached = await timetables.change(platform, by, timetable_id, CLINIC)
-    assert not isinstance(reached, PlanRefusal)
+    assert not isinstance(reached, Refused)
     assert await roll_forward(platform) == 0
     await timetables.end(platform, by, timetable_id, date(2026, 11, 30))
     assert await on(site) == [("S1", True, 20)]

@@ -19,7 +19,7 @@ from guahao.rules.kernel.outcomes import (
     Repeated,
     RepeatedInBatch,
 )
-from guahao.rules.people.log_ins import AccountLoginRefusal, NotLetIn
+from guahao.rules.people.log_ins import AccountLoginRefusal, LoginRefused
 from guahao.store.booking import booking as store
 from guahao.store.booking.appointments import appointments_shown
 from guahao.store.kernel.db import Tx
@@ -47,7 +47,7 @@ class DeskRequest:
         )
 
 
-Answer = AppointmentView | Refused[Refusal] | KeyMismatch | NotLetIn
+Answer = AppointmentView | Refused[Refusal] | KeyMismatch | LoginRefused
 
 
 async def book_batch(
@@ -66,7 +66,7 @@ async def book_batch(
         since = counted_since(policy, today)
         log_in_ids = [request.log_in_id for request in asked if request.log_in_id is not None]
         loaded = await store.load_batch(tx, platform.vault, requests, since, candidates, log_in_ids)
-        not_let_in = _not_let_in(asked, loaded)
+        not_let_in = _login_refused(asked, loaded)
         requests = [request for n, request in enumerate(requests) if n not in not_let_in]
         facts = BookingFacts(
             {id: store.session_facts(session) for id, session in loaded.sessions.items()},
@@ -89,7 +89,7 @@ async def book_batch(
     return [not_let_in[n] if n in not_let_in else next(decided) for n in range(len(asked))]
 
 
-def _not_let_in(asked: Sequence[DeskRequest], loaded: store.Loaded) -> dict[int, NotLetIn]:
+def _login_refused(asked: Sequence[DeskRequest], loaded: store.Loaded) -> dict[int, LoginRefused]:
     """Return the refusals of ended or unconfirmed log-ins, by their index in the batch.
 
     Nothing is stored under their keys, so that the same request is decided after a new log-in.
@@ -100,9 +100,9 @@ def _not_let_in(asked: Sequence[DeskRequest], loaded: store.Loaded) -> dict[int,
             continue
         account_id, confirmed = loaded.log_ins.get(request.log_in_id, (None, False))
         if account_id != request.actor.id:
-            found[index] = NotLetIn(AccountLoginRefusal.ENDED)
+            found[index] = LoginRefused(AccountLoginRefusal.ENDED)
         elif not confirmed:
-            found[index] = NotLetIn(AccountLoginRefusal.CONFIRM_REQUIRED)
+            found[index] = LoginRefused(AccountLoginRefusal.CONFIRM_REQUIRED)
     return found
 
 

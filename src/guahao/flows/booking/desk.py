@@ -31,7 +31,7 @@ from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.accounts import Caller
 from guahao.rules.kernel.facts import Actor
 from guahao.rules.kernel.outcomes import KeyMismatch, Refused
-from guahao.rules.people.log_ins import NotLetIn
+from guahao.rules.people.log_ins import LoginRefused
 from guahao.store.kernel.db import CommitUnknownError, DatabaseAwayError, DatabaseState
 from guahao.store.kernel.views import AppointmentView
 
@@ -353,7 +353,7 @@ def _outcome(answer: DeskAnswer | Exception) -> str:
             return reason.value
         case KeyMismatch():
             return "idempotency_mismatch"
-        case NotLetIn(reason):
+        case LoginRefused(reason):
             return reason.value
         case OutcomeUnknown() | NotBooked():
             return answer.code

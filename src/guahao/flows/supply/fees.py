@@ -15,6 +15,7 @@ from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.hospitals.titles import Title
 from guahao.rules.kernel.limits import ONE_DAY
+from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.kernel.versions import version_of
 from guahao.rules.staff.staff import Staff
 from guahao.rules.supply.fees import (
@@ -82,25 +83,25 @@ async def offered(platform: Platform, by: Staff, day: date) -> list[tuple[Title,
     return [(title, fees.get(title.name)) for title in found if title.retired_at is None]
 
 
-async def preview(platform: Platform, by: Staff, fee: DatedFee) -> FeeReach | FeeRefusal:
+async def preview(platform: Platform, by: Staff, fee: DatedFee) -> FeeReach | Refused[FeeRefusal]:
     """Return how many sessions a new fee would meet."""
     hospital_id = by.own_hospital_id
     async with platform.db.transaction(hospital_id=hospital_id) as tx:
         refused = refused_fee(fee, tx.now.date(), {title.name for title in await titles.listed(tx)})
         if refused is not None:
-            return refused
+            return Refused(refused)
         dated = await store.dated(tx, hospital_id)
         effects = [effect for _, effect in await _effects(tx, hospital_id, fee, dated, lock=False)]
     reach = FeeReach(
         effects.count(FeeEffect.FREE), effects.count(FeeEffect.TAKEN), effects.count(FeeEffect.OWN)
     )
     is_same = listed_fee(dated, fee.title, fee.holds_from) == fee.fee_fen
-    return FeeRefusal.NO_CHANGE if is_same and not reach.free else reach
+    return Refused(FeeRefusal.NO_CHANGE) if is_same and not reach.free else reach
 
 
 async def change(
     platform: Platform, by: Staff, seen: str, fee: DatedFee, *, to_sessions: bool
-) -> FeeChanged | FeeRefusal:
+) -> FeeChanged | Refused[FeeRefusal]:
     """Change a fee from a date on, where the list is as it was `seen`.
 
     `to_sessions`: also of the sessions of those days that nobody holds a booking of. Who books
@@ -112,9 +113,9 @@ async def change(
         stored = FeeList(await titles.listed(act.tx), await store.dated(act.tx, hospital_id))
         refused = refused_fee(fee, act.now.date(), {title.name for title in stored.titles})
         if refused is not None:
-            return refused
+            return Refused(refused)
         if stored.version != seen:
-            return FeeRefusal.CHANGED_MEANWHILE
+            return Refused(FeeRefusal.CHANGED_MEANWHILE)
         following: dict[int, PricedSession] = {}
         if to_sessions:
             found = await _effects(act.tx, hospital_id, fee, stored.fees, lock=True)
@@ -123,7 +124,7 @@ async def change(
             }
         before = listed_fee(stored.fees, fee.title, fee.holds_from)
         if before == fee.fee_fen and not following:
-            return FeeRefusal.NO_CHANGE
+            return Refused(FeeRefusal.NO_CHANGE)
         await changes.change_sessions(
             act.tx,
             {

@@ -1,4 +1,4 @@
-"""What a hospital's own system does to one session, by the hospital's own id."""
+"""Change, stop and close a single session by the hospital's own id, for its own system."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from guahao.store.supply.stops import Scope, Stop
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A session as it is now; `changed`: by this very call."""
+    """A session as it is now; `changed`: by this call."""
 
     session: HospitalSession
     changed: bool
@@ -31,7 +31,7 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Halted:
-    """A session after stopping it or taking that back, and the stop where there is one."""
+    """A session after a stop or its undoing, and the stop if there is one."""
 
     session: HospitalSession
     changed: bool
@@ -48,13 +48,13 @@ async def own_session(
 
 async def change_places(
     platform: Platform, by: OfHospital, external_id: str, capacity: int
-) -> Placed | PlanRefusal | SessionRefused | None:
-    """Change the number of places; None where the hospital has no such session."""
+) -> Placed | Refused[PlanRefusal] | SessionRefused:
+    """Change the number of places."""
     found = await own_session(platform, by, external_id)
     if found is None:
-        return None
+        return Refused(PlanRefusal.UNKNOWN)
     outcome = await timetables.change_session(platform, by, found.id, capacity, None)
-    if isinstance(outcome, PlanRefusal | SessionRefused):
+    if isinstance(outcome, Refused):
         return outcome
     now = outcome.session
     return Placed(
@@ -64,51 +64,54 @@ async def change_places(
 
 async def stop(
     platform: Platform, by: OfHospital, external_id: str, reason: str
-) -> Halted | StopRefusal | None:
-    """Stop a session; its people are told after a time of grace. Again, it changes nothing."""
+) -> Halted | Refused[StopRefusal]:
+    """Stop a session; its patients are notified after a time of grace. Again, change nothing."""
     found = await own_session(platform, by, external_id)
     if found is None:
-        return None
+        return Refused(StopRefusal.UNKNOWN)
     changed = False
     if not found.stopped:
         day = found.session.visit_date
         scope = Scope(day, day, session_id=found.id)
         outcome = await stops.stop(platform, by, scope, reason)
-        if isinstance(outcome, StopRefusal) and outcome is not StopRefusal.NOTHING:
+        if isinstance(outcome, Refused) and outcome.reason is not StopRefusal.NOTHING:
             return outcome
-        changed = not isinstance(outcome, StopRefusal)
+        changed = not isinstance(outcome, Refused)
     halted = await _halted(platform, by, found, changed=changed)
-    # Somebody else may have stopped it since our look; else its pick-up is over and settled.
-    return halted if halted.session.stopped else StopRefusal.PAST
+    # A scheduler may have stopped it since we read it; otherwise its pick-up is over and settled.
+    return halted if halted.session.stopped else Refused(StopRefusal.PAST)
 
 
 async def unstop(
     platform: Platform, by: OfHospital, external_id: str
-) -> Halted | StopRefusal | UnstopRefusal | None:
-    """Take a stop of this session back while nobody was told; again, it changes nothing."""
+) -> Halted | Refused[StopRefusal | UnstopRefusal]:
+    """Undo the stop of a session while no patient has been notified. Again, change nothing."""
     found = await own_session(platform, by, external_id)
     if found is None:
-        return None
+        return Refused(StopRefusal.UNKNOWN)
     if not found.stopped:
         return await _halted(platform, by, found, changed=False)
     held = await _stop_of(platform, by, found.id)
     is_of_one_session = held is not None and held.scope.session_id is not None
     times = None if held is None else held.times
     refused = refused_unstop(times, is_of_one_session=is_of_one_session)
-    if held is None or refused is not None:
-        return refused
+    if refused is not None:
+        return Refused(refused)
+    assert held is not None
     outcome = await stops.undo(platform, by, held.id)
-    if isinstance(outcome, StopRefusal):
+    if isinstance(outcome, Refused):
         return outcome
     return await _halted(platform, by, found, changed=True)
 
 
 async def close(
     platform: Platform, by: OfHospital, external_id: str
-) -> ClosedSession | Refused[WindowRefusal] | None:
-    """Say that a session's attendance is complete; who has not come is a no-show (S16)."""
+) -> ClosedSession | Refused[WindowRefusal]:
+    """Close a session's attendance: bookings without a pick-up become no-shows (S16)."""
     found = await own_session(platform, by, external_id)
-    return None if found is None else await window.close_session(platform, by, found.id)
+    if found is None:
+        return Refused(WindowRefusal.UNKNOWN)
+    return await window.close_session(platform, by, found.id)
 
 
 async def _halted(
@@ -126,5 +129,5 @@ async def _stop_of(platform: Platform, by: OfHospital, session_id: int) -> Stop 
 
 
 async def _again(platform: Platform, by: OfHospital, before: HospitalSession) -> HospitalSession:
-    """As it is now; as it was where its department was removed this very moment."""
+    """Return the session as it is now; as it was if its department was removed meanwhile."""
     return await own_session(platform, by, before.external_id or "") or before

@@ -1,9 +1,8 @@
-"""The supply: what can be booked when, rolled out each night, stopped by a hospital."""
+"""The supply: which clinic sessions there are, with their states, rolled out each night."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from guahao.flows.kernel.platform import Platform
@@ -12,17 +11,7 @@ from guahao.rules.kernel.limits import Policy
 from guahao.rules.supply.planning import ROLLED_DAYS
 from guahao.rules.supply.releasing import session_state
 from guahao.store.kernel.views import SessionView
-from guahao.store.messages import messages
 from guahao.store.supply import sessions
-
-
-@dataclass(frozen=True, slots=True)
-class StopResult:
-    """A stopped session; `appointments` is how many bookings this very call stopped."""
-
-    session_id: int
-    appointments: int
-    already_stopped: bool
 
 
 async def list_sessions(
@@ -98,22 +87,3 @@ async def _roll_forward_one(platform: Platform, hospital_id: int, days: int) -> 
     async with platform.db.transaction() as tx:
         today = tx.now.date()
         return await roll_out(tx, platform, hospital_id, today, today + timedelta(days=days))
-
-
-async def stop_session(platform: Platform, session_id: int) -> StopResult | None:
-    """Stop a clinic session (停诊): every live booking of it is stopped and told of it.
-
-    None where there is no such session; a second time changes and tells nothing. At once, for
-    a feed that reports it; a scheduler's own stop (`flows.supply.stops`) leaves time to undo.
-    Holds the session's lock before it touches appointments, as booking and cancelling do: whoever
-    books waits for it and finds the session stopped.
-    """
-    async with platform.db.transaction() as tx:
-        stopped = await sessions.lock_stopped(tx, session_id)
-        if stopped is None:
-            return None
-        if stopped:
-            return StopResult(session_id, 0, already_stopped=True)
-        appointment_ids = await sessions.stop(tx, [session_id])
-        await messages.tell(tx, "stopped", appointment_ids)
-        return StopResult(session_id, len(appointment_ids), already_stopped=False)

@@ -17,6 +17,7 @@ from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.booking.booking import counted_since
 from guahao.rules.booking.stopping import decide_restore
+from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.kernel.text import prose
 from guahao.rules.staff.staff import OfHospital, Staff
 from guahao.rules.supply.stops import (
@@ -48,27 +49,32 @@ class StopReport:
     unreached: list[Unreached]
 
 
-async def preview(platform: Platform, by: Staff, scope: Scope) -> list[Affected] | StopRefusal:
+async def preview(
+    platform: Platform, by: Staff, scope: Scope
+) -> list[Affected] | Refused[StopRefusal]:
     """Return what a stop would take, by department; nothing is changed."""
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
         return await _affected(tx, by, scope)
 
 
-async def _affected(tx: Tx, by: OfHospital, scope: Scope) -> list[Affected] | StopRefusal:
+async def _affected(tx: Tx, by: OfHospital, scope: Scope) -> list[Affected] | Refused[StopRefusal]:
     refused = refused_dates(scope.first, scope.last, tx.now.date())
     if refused is not None:
-        return refused
-    return await store.affected(tx, by.own_hospital_id, scope) or StopRefusal.NOTHING
+        return Refused(refused)
+    found = await store.affected(tx, by.own_hospital_id, scope)
+    return found or Refused(StopRefusal.NOTHING)
 
 
-async def stop(platform: Platform, by: OfHospital, scope: Scope, reason: str) -> int | StopRefusal:
+async def stop(
+    platform: Platform, by: OfHospital, scope: Scope, reason: str
+) -> int | Refused[StopRefusal]:
     """Stop what is in the scope; return the stop's id. Its patients are notified after GRACE."""
     reason = prose(reason)
     if not reason:
-        return StopRefusal.NO_REASON
+        return Refused(StopRefusal.NO_REASON)
     async with acting(platform, by.who, hospital_id=by.own_hospital_id) as act:
         found = await _affected(act.tx, by, scope)
-        if isinstance(found, StopRefusal):
+        if isinstance(found, Refused):
             return found
         tell_at = act.now + GRACE
         stop_id = await store.add(
@@ -85,8 +91,8 @@ async def stop(platform: Platform, by: OfHospital, scope: Scope, reason: str) ->
     return stop_id
 
 
-async def undo(platform: Platform, by: OfHospital, stop_id: int) -> Stop | StopRefusal | None:
-    """Take a stop back while nobody was told; None where there is no such stop.
+async def undo(platform: Platform, by: OfHospital, stop_id: int) -> Stop | Refused[StopRefusal]:
+    """Undo a stop, while no patient has been notified.
 
     Its sessions can be booked again. Its bookings live again with their codes, in the order
     in which they were made; one whose limit or place has been used meanwhile, or whose
@@ -95,10 +101,10 @@ async def undo(platform: Platform, by: OfHospital, stop_id: int) -> Stop | StopR
     async with acting(platform, by.who, hospital_id=by.own_hospital_id) as act:
         found = await store.lock(act.tx, platform.vault, stop_id)
         if found is None:
-            return None
+            return Refused(StopRefusal.UNKNOWN)
         refused = refused_undo(found.times)
         if refused is not None:
-            return refused
+            return Refused(refused)
         await store.mark_undone(act.tx, stop_id)
         await act.record("undo_stop", ("stop", stop_id))
     await _carry_out(platform, stop_id, by.own_hospital_id)

@@ -17,6 +17,7 @@ from guahao.flows.supply.following import Following, follow, withdraw
 from guahao.flows.supply.rolling_out import roll_out
 from guahao.rules.fairness.returning import Cause
 from guahao.rules.hospitals.departments import Department
+from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.staff.staff import OfHospital, Staff
 from guahao.rules.supply.changes import (
     Clinic,
@@ -84,7 +85,7 @@ async def add(
     weekday: int,
     span: tuple[date, date],
     clinic: Clinic,
-) -> int | PlanRefusal:
+) -> int | Refused[PlanRefusal]:
     """Add a timetable from a date until a date, and make its sessions; return its id."""
     hospital_id = by.own_hospital_id
     async with acting(platform, by.who, hospital_id=hospital_id) as act:
@@ -98,7 +99,7 @@ async def add(
             is_offered=await titles.is_offered(act.tx, clinic.title),
         )
         if against:
-            return against[0]
+            return Refused(against[0])
         timetable_id = await store.add(
             act.tx,
             hospital_id,
@@ -131,13 +132,13 @@ async def timetable(
 
 async def change(
     platform: Platform, by: Staff, timetable_id: int, clinic: Clinic
-) -> Following | PlanRefusal:
+) -> Following | Refused[PlanRefusal]:
     """Change a timetable and the sessions that follow it, from tomorrow on."""
     hospital_id = by.own_hospital_id
     async with acting(platform, by.who, hospital_id=hospital_id) as act:
         before = await store.lock(act.tx, hospital_id, timetable_id)
         if before is None:
-            return PlanRefusal.UNKNOWN
+            return Refused(PlanRefusal.UNKNOWN)
         against = timetable_change_refusals(
             before.clinic,
             clinic,
@@ -146,7 +147,7 @@ async def change(
             is_offered=await titles.is_offered(act.tx, clinic.title),
         )
         if against:
-            return against[0]
+            return Refused(against[0])
         day = max(before.valid_from, act.now.date())
         own = await _fee_is_own(act.tx, hospital_id, clinic, day)
         changed = {timetable_id: TimetableChange(hospital_id, clinic, own, before.valid_until)}
@@ -158,14 +159,14 @@ async def change(
 
 
 async def _fee_is_own(tx: Tx, hospital_id: int, clinic: Clinic, day: date) -> bool:
-    """Whether a timetable has another price than the hospital's list has on the day."""
+    """Return whether a timetable's fee differs from that of the hospital's list on the day."""
     listed = (await fees.on_day(tx, hospital_id, day)).get(clinic.title)
     return listed is not None and listed != clinic.fee_fen
 
 
 async def end(
     platform: Platform, by: Staff, timetable_id: int, last: date, reason: str = ""
-) -> Following | PlanRefusal:
+) -> Following | Refused[PlanRefusal]:
     """End a timetable after a day, today at the earliest.
 
     Later sessions that nobody ever booked go; those with bookings are held, with no new ones.
@@ -174,10 +175,10 @@ async def end(
     async with acting(platform, by.who, hospital_id=hospital_id) as act:
         before = await store.lock(act.tx, hospital_id, timetable_id)
         if before is None:
-            return PlanRefusal.UNKNOWN
+            return Refused(PlanRefusal.UNKNOWN)
         refused = decide_timetable_end(before.valid_until, last, act.now.date())
         if refused is not None:
-            return refused
+            return Refused(refused)
         await store.end(act.tx, timetable_id, last)
         reached = await withdraw(act.tx, platform, {timetable_id: last})
         detail = {"before": before.valid_until, "after": last, **asdict(reached)}
@@ -188,15 +189,15 @@ async def end(
 
 async def add_session(
     platform: Platform, by: Staff, department_id: int, visit_date: date, clinic: Clinic
-) -> int | PlanRefusal | SessionRefused:
+) -> int | Refused[PlanRefusal] | SessionRefused:
     """Add a single session; return its id."""
     hospital_id = by.own_hospital_id
     async with acting(platform, by.who, hospital_id=hospital_id) as act:
         refused = refused_clinic(clinic)
         if refused is not None:
-            return refused
+            return Refused(refused)
         if not await store.has_department(act.tx, hospital_id, department_id):
-            return PlanRefusal.UNKNOWN
+            return Refused(PlanRefusal.UNKNOWN)
         offered = {title.name for title in await titles.listed(act.tx) if title.retired_at is None}
         wanted = terms_of(clinic, department_id, visit_date)
         outcome = decide_session(wanted, None, offered, act.now.date())
@@ -217,7 +218,7 @@ async def session(platform: Platform, by: Staff, session_id: int) -> PlannedSess
 
 async def change_session(
     platform: Platform, by: OfHospital, session_id: int, capacity: int, fee_fen: int | None
-) -> SessionChange | PlanRefusal | SessionRefused:
+) -> SessionChange | Refused[PlanRefusal] | SessionRefused:
     """Change a session's places, and its fee unless `fee_fen` is None.
 
     Under the session's lock: who books meanwhile is counted, or finds the new number.
@@ -227,11 +228,11 @@ async def change_session(
         await lock_sessions(act.tx, [session_id])
         before = (await changes.facts_by_id(act.tx, [session_id], hospital_id)).get(session_id)
         if before is None:
-            return PlanRefusal.UNKNOWN
+            return Refused(PlanRefusal.UNKNOWN)
         fee_fen = before.terms.fee_fen if fee_fen is None else fee_fen
         refused = refused_places(capacity, fee_fen)
         if refused is not None:
-            return refused
+            return Refused(refused)
         wanted = replace(before.terms, capacity=capacity, fee_fen=fee_fen)
         outcome = decide_session(wanted, before, (), act.now.date())
         if isinstance(outcome, SessionRefused):

@@ -19,7 +19,7 @@ class AccountLoginRefusal(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class NotLetIn:
+class LoginRefused:
     """The caller's log-in has ended or must be confirmed first: nothing was decided."""
 
     reason: AccountLoginRefusal

@@ -12,6 +12,7 @@ from datetime import date, time, timedelta
 from enum import StrEnum
 
 from guahao.rules.kernel.limits import ONE_DAY
+from guahao.rules.kernel.outcomes import Refused
 
 PLANNED_DAYS = 366  # a later date is a slip of the keyboard
 
@@ -36,13 +37,12 @@ class SessionRefusal(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class SessionRefused:
-    """A refusal with its facts.
+class SessionRefused(Refused[SessionRefusal]):
+    """A session is not made or changed.
 
     `fields`: of TOLD, what was to change and must not. `booked`: of BELOW_BOOKED.
     """
 
-    reason: SessionRefusal
     fields: tuple[str, ...] = ()
     booked: int | None = None
 

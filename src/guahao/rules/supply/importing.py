@@ -23,6 +23,14 @@ from guahao.rules.supply.planning import (
 )
 
 
+class ImportRefusal(StrEnum):
+    """Why a file is not received, confirmed or withdrawn."""
+
+    TOO_MANY = "import_too_many"
+    NOT_CHECKED = "import_not_checked"
+    OVER = "import_over"
+
+
 class RowRefusal(StrEnum):
     """Why a row cannot be applied, as the plan stands."""
 

@@ -12,6 +12,7 @@ from guahao.rules.supply.planning import ROLLED_DAYS
 class StopRefusal(StrEnum):
     """Why nothing is stopped, or a stop not undone."""
 
+    UNKNOWN = "stop_unknown"
     NO_REASON = "stop_no_reason"
     DATES = "stop_dates"
     PAST = "stop_past"
@@ -67,5 +68,5 @@ def refused_unstop(
 
 
 def is_to_be_notified(stop: StopTimes, now: datetime) -> bool:
-    """Whether a stop's time of grace is over, and its patients are to be notified."""
+    """Return whether a stop's time of grace is over, and its patients are to be notified."""
     return refused_undo(stop) is None and stop.done_at is not None and stop.tell_at <= now

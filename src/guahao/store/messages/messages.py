@@ -17,8 +17,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from psycopg.rows import TupleRow
-
 from guahao.rules.people.identity import valid_phone
 from guahao.store.booking.appointments import appointments_by_id
 from guahao.store.kernel.db import Tx
@@ -107,13 +105,13 @@ async def tell(tx: Tx, kind: str, appointment_ids: Sequence[int]) -> dict[int, i
     rows = await tx.rows(
         """
         INSERT INTO messages (kind, account_id, patient_id, appointment_id, created_at, changed_at)
-        SELECT %s, p.account_id, p.id, a.id, %s, %s
+        SELECT %(kind)s, p.account_id, p.id, a.id, %(now)s, %(now)s
         FROM appointments a JOIN patients p ON p.id = a.patient_id
-        WHERE a.id = ANY(%s::bigint[]) AND p.account_id IS NOT NULL
+        WHERE a.id = ANY(%(ids)s::bigint[]) AND p.account_id IS NOT NULL
         ORDER BY a.id
         RETURNING id, appointment_id
         """,
-        (kind, tx.now, tx.now, list(appointment_ids)),
+        {"kind": kind, "now": tx.now, "ids": list(appointment_ids)},
     )
     await defer_delivery(tx, [row[0] for row in rows])
     return {row[1]: row[0] for row in rows}
@@ -124,12 +122,12 @@ async def tell_patients(tx: Tx, kind: str, patient_ids: Sequence[int]) -> None:
     rows = await tx.rows(
         """
         INSERT INTO messages (kind, account_id, patient_id, created_at, changed_at)
-        SELECT %s, account_id, id, %s, %s
-        FROM patients WHERE id = ANY(%s::bigint[]) AND account_id IS NOT NULL
+        SELECT %(kind)s, account_id, id, %(now)s, %(now)s
+        FROM patients WHERE id = ANY(%(ids)s::bigint[]) AND account_id IS NOT NULL
         ORDER BY id
         RETURNING id
         """,
-        (kind, tx.now, tx.now, list(patient_ids)),
+        {"kind": kind, "now": tx.now, "ids": list(patient_ids)},
     )
     await defer_delivery(tx, [row[0] for row in rows])
 
@@ -139,12 +137,12 @@ async def tell_once_an_account(tx: Tx, kind: str, patient_ids: Sequence[int]) ->
     rows = await tx.rows(
         """
         INSERT INTO messages (kind, account_id, patient_id, created_at, changed_at)
-        SELECT DISTINCT ON (account_id) %s, account_id, id, %s, %s
-        FROM patients WHERE id = ANY(%s::bigint[]) AND account_id IS NOT NULL
+        SELECT DISTINCT ON (account_id) %(kind)s, account_id, id, %(now)s, %(now)s
+        FROM patients WHERE id = ANY(%(ids)s::bigint[]) AND account_id IS NOT NULL
         ORDER BY account_id, id
         RETURNING id
         """,
-        (kind, tx.now, tx.now, list(patient_ids)),
+        {"kind": kind, "now": tx.now, "ids": list(patient_ids)},
     )
     await defer_delivery(tx, [row[0] for row in rows])
 
@@ -176,10 +174,10 @@ async def withdraw(tx: Tx, patient_id: int) -> None:
     """Send none of what still waits to be sent of a person."""
     await tx.do(
         """
-        UPDATE messages SET state = 'expired', changed_at = %s, body_enc = NULL
-        WHERE patient_id = %s AND state = 'queued'
+        UPDATE messages SET state = 'expired', changed_at = %(now)s, body_enc = NULL
+        WHERE patient_id = %(patient_id)s AND state = 'queued'
         """,
-        (tx.now, patient_id),
+        {"now": tx.now, "patient_id": patient_id},
     )
 
 
@@ -188,9 +186,9 @@ async def tell_account(tx: Tx, kind: str, account_id: int, patient_id: int) -> N
     rows = await tx.rows(
         """
         INSERT INTO messages (kind, account_id, patient_id, created_at, changed_at)
-        VALUES (%s, %s, %s, %s, %s) RETURNING id
+        VALUES (%(kind)s, %(account_id)s, %(patient_id)s, %(now)s, %(now)s) RETURNING id
         """,
-        (kind, account_id, patient_id, tx.now, tx.now),
+        {"kind": kind, "account_id": account_id, "patient_id": patient_id, "now": tx.now},
     )
     await defer_delivery(tx, [row[0] for row in rows])
 
@@ -204,14 +202,18 @@ async def tell_phone(
         """
         INSERT INTO messages (id, kind, to_enc, body_enc, language, expires_at,
                               created_at, changed_at)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+        VALUES (%(id)s, %(kind)s, %(to_enc)s, %(body_enc)s, %(language)s, %(expires_at)s,
+                %(now)s, %(now)s)
         """,
-        (
-            *(new_id, kind),
-            vault.seal("messages", "to", new_id, phone),
-            vault.seal("messages", "body", new_id, body),
-            *(language, expires_at, tx.now, tx.now),
-        ),
+        {
+            "id": new_id,
+            "kind": kind,
+            "to_enc": vault.seal("messages", "to", new_id, phone),
+            "body_enc": vault.seal("messages", "body", new_id, body),
+            "language": language,
+            "expires_at": expires_at,
+            "now": tx.now,
+        },
     )
     await defer_delivery(tx, [new_id], priority=URGENT)
 
@@ -224,19 +226,24 @@ async def remind(tx: Tx, visit_date: date, booked_before: datetime, limit: int) 
     rows = await tx.rows(
         """
         INSERT INTO messages (kind, account_id, patient_id, appointment_id, created_at, changed_at)
-        SELECT 'reminder', p.account_id, p.id, a.id, %s, %s
+        SELECT 'reminder', p.account_id, p.id, a.id, %(now)s, %(now)s
         FROM clinic_sessions s
         JOIN appointments a ON a.clinic_session_id = s.id
         JOIN patients p ON p.id = a.patient_id
-        WHERE s.visit_date = %s AND s.settled_at IS NULL
-          AND a.status = 'booked' AND a.booked_at < %s AND p.account_id IS NOT NULL
+        WHERE s.visit_date = %(visit_date)s AND s.settled_at IS NULL
+          AND a.status = 'booked' AND a.booked_at < %(booked_before)s AND p.account_id IS NOT NULL
           AND NOT EXISTS (SELECT FROM messages m WHERE m.appointment_id = a.id
                           AND m.kind = 'reminder' AND m.channel = 'sms')
-        LIMIT %s
+        LIMIT %(limit)s
         ON CONFLICT (appointment_id) WHERE kind = 'reminder' AND channel = 'sms' DO NOTHING
         RETURNING id
         """,
-        (tx.now, tx.now, visit_date, booked_before, limit),
+        {
+            "now": tx.now,
+            "visit_date": visit_date,
+            "booked_before": booked_before,
+            "limit": limit,
+        },
     )
     await defer_delivery(tx, [row[0] for row in rows], priority=PATIENT)
     return len(rows)
@@ -299,13 +306,13 @@ async def _hand_to_agents(tx: Tx, message_ids: Sequence[int]) -> set[int]:
     """Leave claimed SMS to landlines to the call centre, which makes call tasks of them."""
     rows = await tx.rows(
         """
-        UPDATE messages m SET state = 'by_phone', changed_at = %s
+        UPDATE messages m SET state = 'by_phone', changed_at = %(now)s
         FROM accounts a
-        WHERE m.id = ANY(%s::bigint[]) AND m.channel = 'sms' AND m.to_enc IS NULL
+        WHERE m.id = ANY(%(ids)s::bigint[]) AND m.channel = 'sms' AND m.to_enc IS NULL
           AND a.id = m.account_id AND a.is_landline
         RETURNING m.id
         """,
-        (tx.now, list(message_ids)),
+        {"now": tx.now, "ids": list(message_ids)},
     )
     return {row[0] for row in rows}
 
@@ -317,24 +324,40 @@ async def _tell_by_wechat(tx: Tx, message_ids: Sequence[int]) -> None:
         INSERT INTO messages (channel, beside_id, kind, account_id, patient_id, appointment_id,
                               application_id, created_at, changed_at)
         SELECT 'wechat', m.id, m.kind, m.account_id, m.patient_id, m.appointment_id,
-               m.application_id, %s, %s
+               m.application_id, %(now)s, %(now)s
         FROM messages m JOIN wechat_users u ON u.account_id = m.account_id
-        WHERE m.id = ANY(%s::bigint[]) AND m.channel = 'sms' AND u.follows IS NOT FALSE
+        WHERE m.id = ANY(%(ids)s::bigint[]) AND m.channel = 'sms' AND u.follows IS NOT FALSE
         ORDER BY m.id
         ON CONFLICT (beside_id, channel) WHERE beside_id IS NOT NULL DO NOTHING
         RETURNING id
         """,
-        (tx.now, tx.now, list(message_ids)),
+        {"now": tx.now, "ids": list(message_ids)},
     )
     await defer_delivery(tx, [row[0] for row in rows])
 
 
 async def load(tx: Tx, vault: Vault, message_ids: Sequence[int]) -> Loaded:
-    """Messages with their recipients and the records that they tell of, by id.
+    """Return messages with their recipients and the records they are about, by id.
 
-    A record that does not open keeps back its own messages only.
+    A record that does not open holds back its own messages only.
     """
-    rows = await tx.rows(_LOAD, (list(message_ids),))
+    rows = await tx.records(
+        _LoadedRow,
+        """
+        SELECT m.id, m.kind, m.attempts, m.expires_at, m.appointment_id, m.patient_id,
+               m.to_enc, m.body_enc, a.id AS account_id, a.phone_enc,
+               coalesce(m.language, a.language) AS language,
+               m.channel, m.created_at, u.id AS wechat_user_id, u.openid_enc,
+               m.application_id, w.declinable_until
+        FROM messages m
+        LEFT JOIN accounts a ON a.id = m.account_id
+        LEFT JOIN wechat_users u
+            ON u.account_id = a.id AND m.channel = 'wechat' AND u.follows IS NOT FALSE
+        LEFT JOIN wins w ON m.kind = 'draw_won' AND w.appointment_id = m.appointment_id
+        WHERE m.id = ANY(%(ids)s::bigint[]) ORDER BY m.id
+        """,
+        {"ids": list(message_ids)},
+    )
     try:
         return Loaded(await _opened(tx, vault, rows), [])
     except VaultError:
@@ -344,65 +367,82 @@ async def load(tx: Tx, vault: Vault, message_ids: Sequence[int]) -> Loaded:
         try:
             outgoing += await _opened(tx, vault, [row])
         except VaultError:
-            unreadable.append(Unreadable(row[0], row[1], row[2]))
+            unreadable.append(Unreadable(row.id, row.kind, row.attempts))
     return Loaded(outgoing, unreadable)
 
 
-_LOAD = """
-    SELECT m.id, m.kind, m.attempts, m.expires_at, m.appointment_id, m.patient_id,
-           m.to_enc, m.body_enc, a.id, a.phone_enc, coalesce(m.language, a.language),
-           m.channel, m.created_at, u.id, u.openid_enc, m.application_id, w.declinable_until
-    FROM messages m
-    LEFT JOIN accounts a ON a.id = m.account_id
-    LEFT JOIN wechat_users u
-        ON u.account_id = a.id AND m.channel = 'wechat' AND u.follows IS NOT FALSE
-    LEFT JOIN wins w ON m.kind = 'draw_won' AND w.appointment_id = m.appointment_id
-    WHERE m.id = ANY(%s::bigint[]) ORDER BY m.id
-"""
+@dataclass(frozen=True, slots=True)
+class _LoadedRow:
+    """A message, its account, and the WeChat user that it goes to, all sealed."""
+
+    id: int
+    kind: str
+    attempts: int
+    expires_at: datetime | None
+    appointment_id: int | None
+    patient_id: int | None
+    to_enc: bytes | None
+    body_enc: bytes | None
+    account_id: int | None
+    phone_enc: bytes | None
+    language: str
+    channel: str
+    created_at: datetime
+    wechat_user_id: int | None
+    openid_enc: bytes | None
+    application_id: int | None
+    declinable_until: datetime | None
 
 
-_APPLICATION_ID = 15  # the column of a loaded row
-
-
-async def _opened(tx: Tx, vault: Vault, rows: Sequence[TupleRow]) -> list[ClaimedMessage]:
-    appointments = await appointments_by_id(tx, vault, [row[4] for row in rows if row[4]])
-    about = await patients.by_id(tx, vault, [row[5] for row in rows if row[5] and not row[4]])
-    of_applications = [row[0] for row in rows if row[_APPLICATION_ID] is not None]
+async def _opened(tx: Tx, vault: Vault, rows: Sequence[_LoadedRow]) -> list[ClaimedMessage]:
+    appointments = await appointments_by_id(
+        tx, vault, [row.appointment_id for row in rows if row.appointment_id]
+    )
+    about = await patients.by_id(
+        tx, vault, [row.patient_id for row in rows if row.patient_id and not row.appointment_id]
+    )
+    of_applications = [row.id for row in rows if row.application_id is not None]
     applications = {}
     if of_applications:
         applications = await application_notices.of_messages(tx, vault, of_applications)
-    return [_outgoing(vault, row, appointments, about, applications) for row in rows]
-
-
-def _outgoing(
-    vault: Vault,
-    row: TupleRow,
-    appointments: Mapping[int, AppointmentView],
-    about: Mapping[int, PatientView],
-    applications: Mapping[int, ApplicationNotice],
-) -> ClaimedMessage:
-    message_id, kind, attempts, expires_at, appointment_id, patient_id = row[:6]
-    _, body_enc, _, _, language, channel, created_at = row[6:13]
-    body = None if body_enc is None else vault.open("messages", "body", message_id, body_enc)
-    appointment = appointments.get(appointment_id)
-    patient = appointment.patient if appointment else about.get(patient_id)
-    return ClaimedMessage(
-        *(message_id, kind, _recipient(vault, row), language, attempts, created_at, expires_at),
-        *(body, appointment, patient, channel, row[-1], applications.get(message_id)),
-    )
-
-
-def _recipient(vault: Vault, row: TupleRow) -> str | None:
-    """Whom a loaded message goes to by its channel."""
-    message_id, to_enc, account_id, phone_enc, channel = row[0], row[6], row[8], row[9], row[11]
-    user_id, openid_enc = row[13:_APPLICATION_ID]
-    if channel == "wechat":
-        return (
-            None if user_id is None else vault.open("wechat_users", "openid", user_id, openid_enc)
+    opened = []
+    for row in rows:
+        body = None
+        if row.body_enc is not None:
+            body = vault.open("messages", "body", row.id, row.body_enc)
+        appointment = appointments.get(row.appointment_id or 0)
+        patient = appointment.patient if appointment else about.get(row.patient_id or 0)
+        opened.append(
+            ClaimedMessage(
+                id=row.id,
+                kind=row.kind,
+                to=_recipient(vault, row),
+                language=row.language,
+                attempts=row.attempts,
+                created_at=row.created_at,
+                expires_at=row.expires_at,
+                body=body,
+                appointment=appointment,
+                patient=patient,
+                channel=row.channel,
+                declinable_until=row.declinable_until,
+                application=applications.get(row.id),
+            )
         )
-    if to_enc is None:
-        return open_phone(vault, account_id, phone_enc) or None
-    return vault.open("messages", "to", message_id, to_enc)
+    return opened
+
+
+def _recipient(vault: Vault, row: _LoadedRow) -> str | None:
+    """Return the phone or the openid that a message goes to by its channel."""
+    if row.channel == "wechat":
+        if row.wechat_user_id is None or row.openid_enc is None:
+            return None
+        return vault.open("wechat_users", "openid", row.wechat_user_id, row.openid_enc)
+    if row.to_enc is not None:
+        return vault.open("messages", "to", row.id, row.to_enc)
+    if row.account_id is None:
+        return None
+    return open_phone(vault, row.account_id, row.phone_enc) or None
 
 
 async def record(tx: Tx, states: Mapping[int, tuple[str, int]]) -> None:
@@ -414,17 +454,18 @@ async def record(tx: Tx, states: Mapping[int, tuple[str, int]]) -> None:
     await _lock(tx, list(states))
     await tx.do(
         """
-        UPDATE messages m SET state = n.state, changed_at = %s, body_enc = NULL
-        FROM unnest(%s::bigint[], %s::text[], %s::int[]) AS n (id, state, attempt)
+        UPDATE messages m SET state = n.state, changed_at = %(now)s, body_enc = NULL
+        FROM unnest(%(ids)s::bigint[], %(states)s::text[], %(attempts)s::int[])
+            AS n (id, state, attempt)
         WHERE m.id = n.id AND m.state = 'queued'
           AND (m.attempts = n.attempt OR n.state IN ('submitted', 'delivered'))
         """,
-        (
-            tx.now,
-            list(states),
-            [state for state, _ in states.values()],
-            [attempt for _, attempt in states.values()],
-        ),
+        {
+            "now": tx.now,
+            "ids": list(states),
+            "states": [state for state, _ in states.values()],
+            "attempts": [attempt for _, attempt in states.values()],
+        },
     )
 
 
@@ -436,15 +477,18 @@ async def retry(tx: Tx, attempts: Mapping[int, tuple[int, float]]) -> None:
     await _lock(tx, list(attempts))
     await tx.do(
         """
-        UPDATE messages m SET due_at = %s + make_interval(secs => n.wait), changed_at = %s
-        FROM unnest(%s::bigint[], %s::int[], %s::float[]) AS n (id, attempt, wait)
+        UPDATE messages m
+        SET due_at = %(now)s + make_interval(secs => n.wait), changed_at = %(now)s
+        FROM unnest(%(ids)s::bigint[], %(attempts)s::int[], %(waits)s::float[])
+            AS n (id, attempt, wait)
         WHERE m.id = n.id AND m.state = 'queued' AND m.attempts = n.attempt
         """,
-        (
-            *(tx.now, tx.now, list(attempts)),
-            [attempt for attempt, _ in attempts.values()],
-            [wait for _, wait in attempts.values()],
-        ),
+        {
+            "now": tx.now,
+            "ids": list(attempts),
+            "attempts": [attempt for attempt, _ in attempts.values()],
+            "waits": [wait for _, wait in attempts.values()],
+        },
     )
 
 
@@ -454,19 +498,20 @@ async def hold(tx: Tx, until: Mapping[int, datetime]) -> None:
     await tx.do(
         """
         UPDATE messages m
-        SET held_until = n.until, due_at = n.until, attempts = m.attempts - 1, changed_at = %s
-        FROM unnest(%s::bigint[], %s::timestamptz[]) AS n (id, until)
+        SET held_until = n.until, due_at = n.until, attempts = m.attempts - 1,
+            changed_at = %(now)s
+        FROM unnest(%(ids)s::bigint[], %(until)s::timestamptz[]) AS n (id, until)
         WHERE m.id = n.id AND m.state = 'queued' AND m.attempts > 0
         """,
-        (tx.now, list(until), list(until.values())),
+        {"now": tx.now, "ids": list(until), "until": list(until.values())},
     )
 
 
 async def _lock(tx: Tx, message_ids: Sequence[int]) -> None:
-    """In one order, so that a batch of receipts and a worker never wait in a circle."""
+    """Lock messages by id, so that a batch of receipts and a worker do not deadlock."""
     await tx.do(
-        "SELECT FROM messages WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE",
-        (list(message_ids),),
+        "SELECT FROM messages WHERE id = ANY(%(ids)s::bigint[]) ORDER BY id FOR NO KEY UPDATE",
+        {"ids": list(message_ids)},
     )
 
 
@@ -479,18 +524,19 @@ async def record_receipts(tx: Tx, delivered: Sequence[int], failed: Sequence[int
     await _lock(tx, [*delivered, *failed])
     await tx.do(
         """
-        UPDATE messages SET state = 'delivered', changed_at = %s, body_enc = NULL
-        WHERE id = ANY(%s::bigint[]) AND channel = 'sms' AND attempts > 0 AND state <> 'delivered'
+        UPDATE messages SET state = 'delivered', changed_at = %(now)s, body_enc = NULL
+        WHERE id = ANY(%(ids)s::bigint[]) AND channel = 'sms' AND attempts > 0
+          AND state <> 'delivered'
         """,
-        (tx.now, list(delivered)),
+        {"now": tx.now, "ids": list(delivered)},
     )
     await tx.do(
         """
-        UPDATE messages SET state = 'failed', changed_at = %s, body_enc = NULL
-        WHERE id = ANY(%s::bigint[]) AND channel = 'sms' AND attempts > 0
+        UPDATE messages SET state = 'failed', changed_at = %(now)s, body_enc = NULL
+        WHERE id = ANY(%(ids)s::bigint[]) AND channel = 'sms' AND attempts > 0
           AND state IN ('queued', 'submitted', 'unknown')
         """,
-        (tx.now, list(failed)),
+        {"now": tx.now, "ids": list(failed)},
     )
 
 
@@ -521,18 +567,24 @@ async def overdue(tx: Tx, limit: int, *, soon_expired: bool = False) -> list[int
 
 
 async def give_up(tx: Tx) -> int:
-    """Messages whose last attempt was never recorded, and SMS without a receipt for days:
-    what became of them is unknown. How many."""
+    """Mark as unknown messages whose last attempt was never recorded, and SMS without a receipt
+    for days; return how many."""
     return await tx.do(
         """
-        UPDATE messages SET state = 'unknown', changed_at = %s, body_enc = NULL
+        UPDATE messages SET state = 'unknown', changed_at = %(now)s, body_enc = NULL
         WHERE id IN (
             SELECT id FROM messages
-            WHERE state = 'queued' AND attempts >= %s AND coalesce(due_at, changed_at + %s) <= %s
-               OR state = 'submitted' AND channel = 'sms' AND created_at <= %s
+            WHERE state = 'queued' AND attempts >= %(most)s
+              AND coalesce(due_at, changed_at + %(lease)s) <= %(now)s
+               OR state = 'submitted' AND channel = 'sms' AND created_at <= %(sent_before)s
             ORDER BY id FOR NO KEY UPDATE SKIP LOCKED)
         """,
-        (tx.now, ATTEMPTS_MAX, LEASE, tx.now, tx.now - RECEIPT_WITHIN),
+        {
+            "now": tx.now,
+            "most": ATTEMPTS_MAX,
+            "lease": LEASE,
+            "sent_before": tx.now - RECEIPT_WITHIN,
+        },
     )
 
 
@@ -540,14 +592,15 @@ async def claim_without_receipt(tx: Tx, wait: timedelta, limit: int) -> list[int
     """SMS that the provider took, of which nothing was heard for `wait`; the oldest first."""
     rows = await tx.rows(
         """
-        UPDATE messages SET changed_at = %s
+        UPDATE messages SET changed_at = %(now)s
         WHERE id IN (
             SELECT id FROM messages
-            WHERE state = 'submitted' AND channel = 'sms' AND created_at <= %s AND changed_at <= %s
-            ORDER BY created_at LIMIT %s FOR NO KEY UPDATE SKIP LOCKED)
+            WHERE state = 'submitted' AND channel = 'sms' AND created_at <= %(before)s
+              AND changed_at <= %(before)s
+            ORDER BY created_at LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED)
         RETURNING id
         """,
-        (tx.now, tx.now - wait, tx.now - wait, limit),
+        {"now": tx.now, "before": tx.now - wait, "limit": limit},
     )
     return [row[0] for row in rows]
 
@@ -557,16 +610,14 @@ async def forget_recipients(tx: Tx, before: datetime) -> int:
     return await tx.do(
         """
         UPDATE messages SET to_enc = ''
-        WHERE account_id IS NULL AND length(to_enc) > 0 AND changed_at < %s AND state <> 'queued'
+        WHERE account_id IS NULL AND length(to_enc) > 0 AND changed_at < %(before)s
+          AND state <> 'queued'
         """,
-        (before,),
+        {"before": before},
     )
 
 
 # The demo's outbox --------------------------------------------------------------------------
-
-_OUTBOX = "SELECT id, to_enc, kind, text_enc, sent_at FROM outbox "
-_OUTBOX_TO = _OUTBOX + "WHERE to_index = ANY(%s::bytea[]) "
 
 
 async def put_in_outbox(tx: Tx, vault: Vault, key: str, kind: str, to: str, text: str) -> None:
@@ -575,32 +626,39 @@ async def put_in_outbox(tx: Tx, vault: Vault, key: str, kind: str, to: str, text
     await tx.do(
         """
         INSERT INTO outbox (id, key, kind, to_enc, to_index, text_enc, sent_at)
-        VALUES (%s, %s, %s, %s, %s, %s, %s)
+        VALUES (%(id)s, %(key)s, %(kind)s, %(to_enc)s, %(to_index)s, %(text_enc)s, %(now)s)
         ON CONFLICT (key) DO NOTHING
         """,
-        (
-            *(new_id, key, kind),
-            vault.seal("outbox", "to", new_id, to),
-            vault.index("phone", to),
-            vault.seal("outbox", "text", new_id, text),
-            tx.now,
-        ),
+        {
+            "id": new_id,
+            "key": key,
+            "kind": kind,
+            "to_enc": vault.seal("outbox", "to", new_id, to),
+            "to_index": vault.index("phone", to),
+            "text_enc": vault.seal("outbox", "text", new_id, text),
+            "now": tx.now,
+        },
     )
 
 
 async def outbox(tx: Tx, vault: Vault, phone: str | None, limit: int) -> list[OutboxItem]:
-    """What was sent, newest first; to one phone, however it is written, or to all."""
-    if phone is None:
-        rows = await tx.rows(_OUTBOX + "ORDER BY id DESC LIMIT %s", (limit,))
-    else:
-        to_index = vault.indexes("phone", valid_phone(phone) or phone)
-        rows = await tx.rows(_OUTBOX_TO + "ORDER BY id DESC LIMIT %s", (to_index, limit))
-    return [
-        OutboxItem(
-            vault.open("outbox", "to", row_id, to_enc),
-            kind,
-            vault.open("outbox", "text", row_id, text_enc),
-            sent_at,
-        )
-        for row_id, to_enc, kind, text_enc, sent_at in rows
-    ]
+    """Return what was sent to a phone, however it is written, or to all, newest first."""
+
+    def opened(
+        *, id: int, to_enc: bytes, kind: str, text_enc: bytes, sent_at: datetime
+    ) -> OutboxItem:
+        to = vault.open("outbox", "to", id, to_enc)
+        return OutboxItem(to, kind, vault.open("outbox", "text", id, text_enc), sent_at)
+
+    return await tx.records(
+        opened,
+        """
+        SELECT id, to_enc, kind, text_enc, sent_at FROM outbox
+        WHERE %(to)s::bytea[] IS NULL OR to_index = ANY(%(to)s)
+        ORDER BY id DESC LIMIT %(limit)s
+        """,
+        {
+            "to": None if phone is None else vault.indexes("phone", valid_phone(phone) or phone),
+            "limit": limit,
+        },
+    )

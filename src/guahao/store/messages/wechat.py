@@ -1,4 +1,4 @@
-"""Who WeChat's users are to us, what was seen already, and the one access token."""
+"""WeChat's users and their accounts, the messages already seen, and the access token."""
 
 from __future__ import annotations
 
@@ -25,64 +25,80 @@ class WeChatUser:
 
 
 async def user(tx: Tx, vault: Vault, openid: str) -> WeChatUser | None:
-    """The user of this openid, or None where nobody has met them."""
-    row = await tx.row(
+    """Return the user of this openid, or None if unknown."""
+    return await tx.record(
+        WeChatUser,
         """
         SELECT u.id, u.account_id, a.language
         FROM wechat_users u LEFT JOIN accounts a ON a.id = u.account_id
-        WHERE u.openid_index = ANY(%s::bytea[])
+        WHERE u.openid_index = ANY(%(indexes)s::bytea[])
         """,
-        (vault.indexes("openid", openid),),
+        {"indexes": vault.indexes("openid", openid)},
     )
-    return WeChatUser(*row) if row else None
 
 
 async def bind(tx: Tx, vault: Vault, openid: str, account_id: int) -> None:
-    """Make the openid the account's; whatever either was bound to before is no more."""
+    """Bind the openid to the account, ending earlier bindings of both."""
     user_id = await _find_or_add(tx, vault, openid)
     # Two statements: a unique account_id would be held twice for a moment in one.
     await tx.do(
-        "UPDATE wechat_users SET account_id = NULL WHERE account_id = %s AND id <> %s",
-        (account_id, user_id),
+        """
+        UPDATE wechat_users SET account_id = NULL
+        WHERE account_id = %(account_id)s AND id <> %(id)s
+        """,
+        {"account_id": account_id, "id": user_id},
     )
-    await tx.do("UPDATE wechat_users SET account_id = %s WHERE id = %s", (account_id, user_id))
+    await tx.do(
+        "UPDATE wechat_users SET account_id = %(account_id)s WHERE id = %(id)s",
+        {"account_id": account_id, "id": user_id},
+    )
 
 
 async def unbind(tx: Tx, account_id: int) -> None:
-    """The account is no longer any user of WeChat's."""
-    await tx.do("UPDATE wechat_users SET account_id = NULL WHERE account_id = %s", (account_id,))
+    """End the account's binding to a user of WeChat."""
+    await tx.do(
+        "UPDATE wechat_users SET account_id = NULL WHERE account_id = %(account_id)s",
+        {"account_id": account_id},
+    )
 
 
 async def set_follows(tx: Tx, vault: Vault, openid: str, since: datetime, *, follows: bool) -> None:
-    """Record what an event of that time said; a later one is not overruled."""
+    """Record whether a user follows since an event, unless a later event is recorded."""
     user_id = await _find_or_add(tx, vault, openid)
     await tx.do(
         """
-        UPDATE wechat_users SET follows = %s, follows_since = %s
-        WHERE id = %s AND (follows_since IS NULL OR follows_since <= %s)
+        UPDATE wechat_users SET follows = %(follows)s, follows_since = %(since)s
+        WHERE id = %(id)s AND (follows_since IS NULL OR follows_since <= %(since)s)
         """,
-        (follows, since, user_id, since),
+        {"follows": follows, "since": since, "id": user_id},
     )
 
 
 async def _find_or_add(tx: Tx, vault: Vault, openid: str) -> int:
-    """The row of an openid, locked."""
+    """Return the id of an openid's row, which is locked."""
     known = await tx.row(
-        "SELECT id FROM wechat_users WHERE openid_index = ANY(%s::bytea[]) FOR NO KEY UPDATE",
-        (vault.indexes("openid", openid),),
+        """
+        SELECT id FROM wechat_users WHERE openid_index = ANY(%(indexes)s::bytea[])
+        FOR NO KEY UPDATE
+        """,
+        {"indexes": vault.indexes("openid", openid)},
     )
     if known:
         return int(known[0])
     new_id = await next_id(tx, "wechat_users")
-    index = vault.index("openid", openid)
     added = await tx.row(
         """
         INSERT INTO wechat_users (id, openid_enc, openid_index, created_at)
-        VALUES (%s, %s, %s, %s)
+        VALUES (%(id)s, %(openid_enc)s, %(openid_index)s, %(now)s)
         ON CONFLICT (openid_index) DO UPDATE SET openid_index = excluded.openid_index
         RETURNING id
         """,
-        (new_id, vault.seal("wechat_users", "openid", new_id, openid), index, tx.now),
+        {
+            "id": new_id,
+            "openid_enc": vault.seal("wechat_users", "openid", new_id, openid),
+            "openid_index": vault.index("openid", openid),
+            "now": tx.now,
+        },
     )
     return int(added[0]) if added else new_id
 
@@ -91,58 +107,73 @@ async def _find_or_add(tx: Tx, vault: Vault, openid: str) -> int:
 
 
 async def first_time(tx: Tx, vault: Vault, key: str) -> bool:
-    """Whether nobody came with this key before; it is then taken, if the transaction commits.
+    """Return whether a key is new; if the transaction commits, it is used up.
 
-    Another transaction with the same key waits for this one's end.
+    Another transaction with the same key waits until this transaction ends.
     """
     added = await tx.do(
-        "INSERT INTO wechat_seen (key_index, seen_at) VALUES (%s, %s) ON CONFLICT DO NOTHING",
-        (vault.index("wechat", key), tx.now),
+        """
+        INSERT INTO wechat_seen (key_index, seen_at) VALUES (%(key_index)s, %(now)s)
+        ON CONFLICT DO NOTHING
+        """,
+        {"key_index": vault.index("wechat", key), "now": tx.now},
     )
     return added == 1
 
 
 async def forget(tx: Tx, vault: Vault, key: str) -> None:
-    """Give back a key that this transaction took."""
-    await tx.do("DELETE FROM wechat_seen WHERE key_index = %s", (vault.index("wechat", key),))
+    """Release a key that this transaction used."""
+    await tx.do(
+        "DELETE FROM wechat_seen WHERE key_index = %(key_index)s",
+        {"key_index": vault.index("wechat", key)},
+    )
 
 
 async def purge_seen(tx: Tx) -> int:
-    """Forget what can come no more; how many keys went."""
-    return await tx.do("DELETE FROM wechat_seen WHERE seen_at < %s", (tx.now - SEEN_KEPT,))
+    """Delete keys that WeChat no longer repeats; return how many."""
+    return await tx.do(
+        "DELETE FROM wechat_seen WHERE seen_at < %(before)s", {"before": tx.now - SEEN_KEPT}
+    )
 
 
 # The access token ---------------------------------------------------------------------------
 
 
 async def access_token(tx: Tx, vault: Vault, appid: str) -> str | None:
-    """The kept token, or None where it is time for another."""
+    """Return the saved token, or None when it is to be renewed."""
     row = await tx.secret_row(
         """
         SELECT id, token_enc FROM wechat_access_tokens
-        WHERE appid = %s AND token_enc IS NOT NULL AND renew_at > %s
+        WHERE appid = %(appid)s AND token_enc IS NOT NULL AND renew_at > %(now)s
         """,
-        (appid, tx.now),
+        {"appid": appid, "now": tx.now},
     )
     return None if row is None else vault.open("wechat_access_tokens", "token", row[0], row[1])
 
 
 async def lock_access_token(tx: Tx, appid: str) -> None:
-    """Whoever renews the token holds this until the transaction ends."""
+    """Lock the token for its renewal, until the transaction ends."""
+    params = {"appid": appid}
     await tx.do(
-        "INSERT INTO wechat_access_tokens (appid) VALUES (%s) ON CONFLICT DO NOTHING", (appid,)
+        "INSERT INTO wechat_access_tokens (appid) VALUES (%(appid)s) ON CONFLICT DO NOTHING",
+        params,
     )
-    await tx.do("SELECT 1 FROM wechat_access_tokens WHERE appid = %s FOR UPDATE", (appid,))
+    await tx.do("SELECT 1 FROM wechat_access_tokens WHERE appid = %(appid)s FOR UPDATE", params)
 
 
-async def keep_access_token(
+async def save_access_token(
     tx: Tx, vault: Vault, appid: str, token: str, renew_at: datetime
 ) -> None:
-    """Keep a new token; the caller holds the lock."""
-    row = await tx.row("SELECT id FROM wechat_access_tokens WHERE appid = %s", (appid,))
+    """Save a new token; the caller holds the lock."""
+    row = await tx.row(
+        "SELECT id FROM wechat_access_tokens WHERE appid = %(appid)s", {"appid": appid}
+    )
     assert row is not None
     sealed = vault.seal("wechat_access_tokens", "token", row[0], token)
     await tx.do_secret(
-        "UPDATE wechat_access_tokens SET token_enc = %s, renew_at = %s WHERE id = %s",
-        (sealed, renew_at, row[0]),
+        """
+        UPDATE wechat_access_tokens SET token_enc = %(token_enc)s, renew_at = %(renew_at)s
+        WHERE id = %(id)s
+        """,
+        {"token_enc": sealed, "renew_at": renew_at, "id": row[0]},
     )

@@ -38,16 +38,16 @@ STATEMENT_SECONDS = 2
 
 @asynccontextmanager
 async def bounded(conn: Conn) -> AsyncIterator[None]:
-    """A transaction whose statements are bounded in time, and which waits for no standby.
+    """Open a transaction whose statements are bounded in time, and which waits for no standby.
 
-    These facts may be lost; and a lost standby would hide itself if the row that tells of it
-    waited for it. Set for the transaction alone: behind a pooler the session is others' as well.
+    These facts may be lost; and a lost standby would hide itself if the row that reports it
+    waited for it. Set for the transaction alone: a pooler shares the session with others.
     """
     async with conn.transaction():
         await conn.execute(
-            "SELECT set_config('statement_timeout', %s, true),"
+            "SELECT set_config('statement_timeout', %(timeout)s, true),"
             " set_config('synchronous_commit', 'local', true)",
-            (f"{STATEMENT_SECONDS}s",),
+            {"timeout": f"{STATEMENT_SECONDS}s"},
             prepare=False,
         )
         yield
@@ -69,23 +69,24 @@ async def shared(conn: Conn) -> tuple[Facts, float] | None:
 
 
 async def claim(conn: Conn, every_seconds: float) -> bool:
-    """Whether it is this process's turn to measure; then no other's for a while."""
+    """Return whether this process is to measure; for a while no other process is then."""
     async with bounded(conn):
         row = await _row(
             conn,
             "UPDATE observations SET claimed_at = clock_timestamp()"
-            " WHERE claimed_at < clock_timestamp() - make_interval(secs => %s) RETURNING id",
-            (every_seconds,),
+            " WHERE claimed_at < clock_timestamp() - make_interval(secs => %(seconds)s)"
+            " RETURNING id",
+            {"seconds": every_seconds},
         )
     return row is not None
 
 
 async def share(conn: Conn, facts: Facts) -> None:
-    """Let every process know."""
+    """Share measured facts with every process."""
     async with bounded(conn):
         await conn.execute(
-            "UPDATE observations SET taken_at = clock_timestamp(), facts = %s::jsonb",
-            (msgspec.json.encode(facts).decode(),),
+            "UPDATE observations SET taken_at = clock_timestamp(), facts = %(facts)s::jsonb",
+            {"facts": msgspec.json.encode(facts).decode()},
             prepare=False,
         )
 
@@ -120,7 +121,7 @@ async def measure(conn: Conn, now: datetime) -> Facts:
     )
 
 
-async def _row(conn: Conn, sql: str, params: tuple[Any, ...] = ()) -> TupleRow | None:
+async def _row(conn: Conn, sql: str, params: dict[str, Any] | None = None) -> TupleRow | None:
     return await (await conn.execute(sql, params, prepare=False)).fetchone()
 
 
@@ -176,21 +177,22 @@ async def _server(conn: Conn) -> ServerUse:
         FROM pg_replication_slots ORDER BY slot_name
         """,
     )
-    return ServerUse(row[0], row[1], row[2], row[3], slots)
+    connections, max_connections, database_bytes, wal_bytes = row
+    return ServerUse(connections, max_connections, database_bytes, wal_bytes, slots)
 
 
 async def _workers(conn: Conn) -> Workers:
-    row = await _row(
+    [workers] = await _all(
         conn,
+        Workers,
         """
-        SELECT count(*) FILTER (WHERE age <= interval '30 seconds')::int,
-               count(*) FILTER (WHERE age > interval '30 seconds')::int,
-               extract(epoch FROM min(age))::float8
+        SELECT count(*) FILTER (WHERE age <= interval '30 seconds')::int AS alive,
+               count(*) FILTER (WHERE age > interval '30 seconds')::int AS dead,
+               extract(epoch FROM min(age))::float8 AS heartbeat_age
         FROM (SELECT clock_timestamp() - last_heartbeat AS age FROM procrastinate_workers) w
         """,
     )
-    assert row is not None
-    return Workers(*row)
+    return workers
 
 
 async def _tasks(conn: Conn) -> tuple[TaskRun, ...]:
@@ -261,21 +263,23 @@ async def _hospitals(conn: Conn, now: datetime) -> tuple[HospitalQueue, ...]:
 
 
 async def _backup(conn: Conn, kind: str) -> Backup | None:
-    row = await _row(
+    [backup] = await _all(
         conn,
+        Backup,
         """
         SELECT extract(epoch FROM clock_timestamp() - max(finished_at)
-                                                      FILTER (WHERE outcome = 'ok'))::float8,
-               coalesce((array_agg(outcome ORDER BY finished_at DESC))[1] = 'failed', false),
-               coalesce((array_agg(detail ORDER BY finished_at DESC))[1], ''),
+                                                      FILTER (WHERE outcome = 'ok'))::float8
+                   AS succeeded_age,
+               coalesce((array_agg(outcome ORDER BY finished_at DESC))[1] = 'failed', false)
+                   AS last_failed,
+               coalesce((array_agg(detail ORDER BY finished_at DESC))[1], '') AS detail,
                (array_agg(size_bytes ORDER BY finished_at DESC)
-                    FILTER (WHERE outcome = 'ok'))[1]
-        FROM backup_runs WHERE kind = %s
+                    FILTER (WHERE outcome = 'ok'))[1] AS size_bytes
+        FROM backup_runs WHERE kind = %(kind)s
         """,
-        (kind,),
+        {"kind": kind},
     )
-    assert row is not None
-    return Backup(*row)
+    return backup
 
 
 async def _maintenance(conn: Conn, now: datetime) -> tuple[Maintenance, ...]:

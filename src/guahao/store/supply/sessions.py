@@ -73,9 +73,6 @@ _ROLL_OUT = f"""
     ON CONFLICT (timetable_id, visit_date) DO NOTHING
     RETURNING id
 """
-_LOCK = """
-    SELECT stopped_at IS NOT NULL FROM clinic_sessions WHERE id = %(id)s FOR NO KEY UPDATE
-"""
 _STOP_APPOINTMENTS = """
     UPDATE appointments SET status = 'stopped', changed_at = %(now)s
     WHERE clinic_session_id = ANY(%(ids)s::bigint[]) AND status = 'booked'
@@ -176,12 +173,6 @@ async def roll_out(tx: Tx, hospital_id: int, first: date, last: date) -> list[in
     params = {"first": first, "last": last, "hospital_id": hospital_id}
     await tx.do("SELECT FROM hospitals WHERE id = %(hospital_id)s FOR NO KEY UPDATE", params)
     return [row[0] for row in await tx.rows(_ROLL_OUT, params)]
-
-
-async def lock_stopped(tx: Tx, session_id: int) -> bool | None:
-    """Lock a session; whether it is stopped, or None where there is none."""
-    row = await tx.row(_LOCK, {"id": session_id})
-    return None if row is None else row[0]
 
 
 async def stop(tx: Tx, session_ids: Sequence[int]) -> list[int]:

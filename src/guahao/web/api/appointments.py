@@ -20,7 +20,7 @@ from guahao.rules.fairness.declining import DeclineRefusal
 from guahao.rules.kernel.facts import Actor
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.rules.kernel.outcomes import CancelRefusal, KeyMismatch, Refusal, Refused
-from guahao.rules.people.log_ins import NotLetIn
+from guahao.rules.people.log_ins import LoginRefused
 from guahao.security_log import SecurityEvent, note
 from guahao.store.kernel.views import AppointmentView
 from guahao.web.api.patients import EXAMPLE as EXAMPLE_PATIENT
@@ -262,7 +262,7 @@ class _Handlers:
             return problem_answer(request.scope, problem)
         if isinstance(answer, KeyMismatch):
             return services.refusal(request, "idempotency_mismatch")
-        if isinstance(answer, NotLetIn):
+        if isinstance(answer, LoginRefused):
             return services.refusal(request, answer.reason)
         return services.refusal(
             request, answer.code, retry_after_seconds=answer.retry_after_seconds

@@ -22,7 +22,7 @@ from guahao.rules.kernel.outcomes import BeforeOwnMoment, KeyMismatch, Refusal, 
 from guahao.rules.kernel.text import NameFault
 from guahao.rules.people.consent import NOTICE_VERSION, Consent
 from guahao.rules.people.identity import masked_name, valid_phone
-from guahao.rules.people.log_ins import NotLetIn
+from guahao.rules.people.log_ins import LoginRefused
 from guahao.rules.people.registering import PatientRefusal
 from guahao.rules.staff.staff import CALL_CENTRE_ROLES
 from guahao.store.kernel.views import AppointmentView, PatientView, SessionView
@@ -183,7 +183,7 @@ async def _book(page: StaffPage) -> ASGIApp:
                     return _form(page, *context, key=key, refused=sentence, status=_CONFLICT)
                 case CallRefusal():
                     return _not_in_call(page, reason)
-        case KeyMismatch() | NotLetIn() | NotBooked() | Busy() | TooFast() | OutcomeUnknown():
+        case KeyMismatch() | LoginRefused() | NotBooked() | Busy() | TooFast() | OutcomeUnknown():
             return _undecided(page, call_id, patients, session, patient_id, key, answer)
         case never:
             assert_never(never)
@@ -230,7 +230,7 @@ def _undecided(
     session: SessionView,
     patient_id: int,
     key: str,
-    answer: KeyMismatch | NotLetIn | NotDecided,
+    answer: KeyMismatch | LoginRefused | NotDecided,
 ) -> ASGIApp:
     """The key stays: pressing again asks what became of it."""
     if isinstance(answer, KeyMismatch):

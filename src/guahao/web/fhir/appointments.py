@@ -17,7 +17,7 @@ from guahao.flows.booking.cancelling import cancel
 from guahao.flows.supply.schedules import one_session, sessions_by_ids
 from guahao.rules.kernel.facts import Actor
 from guahao.rules.kernel.outcomes import CancelRefusal, KeyMismatch, Refused
-from guahao.rules.people.log_ins import NotLetIn
+from guahao.rules.people.log_ins import LoginRefused
 from guahao.store.kernel.views import AppointmentView
 from guahao.web.fhir import resources
 from guahao.web.fhir.bundles import page_of, searchset
@@ -153,7 +153,7 @@ async def _create(services: Services, request: ApiRequest) -> ASGIApp:
         return problem_answer(request.scope, problem)
     if isinstance(answer, KeyMismatch):
         return services.refusal(request, "idempotency_mismatch")
-    if isinstance(answer, NotLetIn):
+    if isinstance(answer, LoginRefused):
         return services.refusal(request, answer.reason)
     return services.refusal(request, answer.code, retry_after_seconds=answer.retry_after_seconds)
 

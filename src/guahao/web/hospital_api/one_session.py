@@ -9,13 +9,12 @@ import msgspec
 
 from guahao.flows.attendance.window import ClosedSession
 from guahao.flows.supply import own_sessions as flows
-from guahao.flows.supply.own_sessions import Halted
+from guahao.flows.supply.own_sessions import Halted, Placed
 from guahao.rules.attendance.window import WindowRefusal
 from guahao.rules.integration.clients import Scope
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.supply.changes import SessionRefused
-from guahao.rules.supply.planning import PlanRefusal
 from guahao.rules.supply.stops import StopRefusal, UnstopRefusal
 from guahao.web.api.services import Route
 from guahao.web.framework.openapi import Endpoint
@@ -142,11 +141,15 @@ async def _capacity(visit: Visit) -> Answer:
     body = await read_body(visit.request, _places)
     platform, client = visit.services.platform, visit.client
     outcome = await flows.change_places(platform, client, _external_id(visit), body.capacity)
-    if outcome is None or isinstance(outcome, PlanRefusal):
-        raise ProblemError(_UNKNOWN)  # the body allows no number that a plan refuses
-    if isinstance(outcome, SessionRefused):
-        return visit.refuse(outcome.reason)
-    return json_answer(HospitalPlacesOut(outcome.changed, session_out(outcome.session)))
+    match outcome:
+        case SessionRefused(reason):
+            return visit.refuse(reason)
+        case Refused():
+            raise ProblemError(_UNKNOWN)  # the body allows no number that a plan refuses
+        case Placed(session, changed):
+            return json_answer(HospitalPlacesOut(changed, session_out(session)))
+        case never:
+            assert_never(never)
 
 
 async def _stop(visit: Visit) -> Answer:
@@ -163,11 +166,11 @@ async def _unstop(visit: Visit) -> Answer:
     )
 
 
-def _halted(visit: Visit, outcome: Halted | StopRefusal | UnstopRefusal | None) -> Answer:
-    if outcome is None:
-        raise ProblemError(_UNKNOWN)
-    if not isinstance(outcome, Halted):
-        return visit.refuse(outcome)
+def _halted(visit: Visit, outcome: Halted | Refused[StopRefusal | UnstopRefusal]) -> Answer:
+    if isinstance(outcome, Refused):
+        if outcome.reason is StopRefusal.UNKNOWN:
+            raise ProblemError(_UNKNOWN)
+        return visit.refuse(outcome.reason)
     report = outcome.report
     return json_answer(
         HospitalStopOut(
@@ -183,7 +186,7 @@ def _halted(visit: Visit, outcome: Halted | StopRefusal | UnstopRefusal | None) 
 async def _close(visit: Visit) -> Answer:
     outcome = await flows.close(visit.services.platform, visit.client, _external_id(visit))
     match outcome:
-        case None | Refused(WindowRefusal.UNKNOWN):
+        case Refused(WindowRefusal.UNKNOWN):
             raise ProblemError(_UNKNOWN)
         case Refused(reason):
             return visit.refuse(reason)

@@ -11,6 +11,7 @@ from guahao.flows.supply.fees import offered
 from guahao.rules.hospitals.departments import Department
 from guahao.rules.kernel.facts import PERIODS
 from guahao.rules.kernel.limits import ONE_DAY
+from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.supply.changes import SessionRefused
 from guahao.rules.supply.planning import FOR_EVER, WEEKDAYS, PlanRefusal
 from guahao.store.supply.timetables import PlannedSession, Timetable
@@ -118,16 +119,16 @@ async def _add(page: StaffPage) -> ASGIApp:
     department_id = read_number(form.get("department", ""))
     platform, by = page.services.platform, page.staff
     last = read_date(form["last"]) if form.get("last") else FOR_EVER
-    if isinstance(new, PlanRefusal):
-        outcome: int | PlanRefusal | SessionRefused = new
+    if isinstance(new, Refused):
+        outcome: int | Refused[PlanRefusal] | SessionRefused = new
     elif first is None or last is None:
-        outcome = PlanRefusal.DATES
+        outcome = Refused(PlanRefusal.DATES)
     elif page.query("kind") == "once":
         outcome = await flows.add_session(platform, by, department_id, first, new)
     else:
         weekday = read_number(form.get("weekday", ""))
         outcome = await flows.add(platform, by, department_id, weekday, (first, last), new)
-    if isinstance(outcome, PlanRefusal | SessionRefused):
+    if isinstance(outcome, Refused):
         return await _show_new(page, form, say_plan(page, outcome), 422)
     page.flash(page.say("已添加。"))
     assert first is not None
@@ -172,10 +173,10 @@ async def _change(page: StaffPage) -> ASGIApp:
     if found is None:
         raise ProblemError("not_found")
     new = read_clinic(page.form, await _offered(page, _fee_day(page, found[0])))
-    if isinstance(new, PlanRefusal):
+    if isinstance(new, Refused):
         return await _show_timetable(page, say_plan(page, new), 422)
     outcome = await flows.change(page.services.platform, page.staff, id, new)
-    if isinstance(outcome, PlanRefusal):
+    if isinstance(outcome, Refused):
         return await _show_timetable(page, say_plan(page, outcome), 422)
     page.flash(
         page.say(
@@ -194,12 +195,12 @@ async def _end(page: StaffPage) -> ASGIApp:
         raise ProblemError("not_found")
     last = read_date(page.form.get("last", ""))
     if last is None:
-        return await _show_timetable(page, say_plan(page, PlanRefusal.DATES), 422)
+        return await _show_timetable(page, say_plan(page, Refused(PlanRefusal.DATES)), 422)
     reason = confirmed(page, _ending(page, found[0], last))
     if isinstance(reason, Answer):
         return reason
     outcome = await flows.end(page.services.platform, page.staff, id, last, reason)
-    if isinstance(outcome, PlanRefusal):
+    if isinstance(outcome, Refused):
         return await _show_timetable(page, say_plan(page, outcome), 422)
     page.flash(
         page.say(
@@ -254,7 +255,7 @@ async def _change_session(page: StaffPage) -> ASGIApp:
         read_number(page.form.get("capacity", "")),
         read_fen(page.form.get("fee", "")),
     )
-    if isinstance(outcome, PlanRefusal | SessionRefused):
+    if isinstance(outcome, Refused):
         # Of another hospital's session the page itself says that there is none.
         return await _show_session(page, say_plan(page, outcome), 409)
     page.flash(page.say("已更改。"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from guahao.rules.hospitals.titles import Title
+from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.kernel.text import prose, typed
 from guahao.rules.staff.staff import Role
 from guahao.rules.supply.changes import Clinic, SessionRefusal, SessionRefused
@@ -17,7 +18,7 @@ SCHEDULER = frozenset({Role.SCHEDULER})
 Offered = list[tuple[Title, int | None]]  # a title, and the fee that the hospital's list has
 
 
-def read_clinic(form: dict[str, str], offered: Offered) -> Clinic | PlanRefusal:
+def read_clinic(form: dict[str, str], offered: Offered) -> Clinic | Refused[PlanRefusal]:
     """What is to be held, as it was typed; the flow says what else is wrong with it.
 
     Where no fee was typed it is the one of the hospital's list.
@@ -26,7 +27,7 @@ def read_clinic(form: dict[str, str], offered: Offered) -> Clinic | PlanRefusal:
     try:
         starts_at, ends_at = (read_time(form.get(name, "")) for name in ("starts_at", "ends_at"))
     except UnreadableTimeError:
-        return PlanRefusal.TIME
+        return Refused(PlanRefusal.TIME)
     listed = {one.name: fee_fen for one, fee_fen in offered if fee_fen is not None}
     return Clinic(
         title,
@@ -39,7 +40,7 @@ def read_clinic(form: dict[str, str], offered: Offered) -> Clinic | PlanRefusal:
     )
 
 
-def say_plan(page: StaffPage, refused: PlanRefusal | SessionRefused) -> str:
+def say_plan(page: StaffPage, refused: Refused[PlanRefusal] | SessionRefused) -> str:
     """Say why a plan is not changed, and what helps."""
     if isinstance(refused, SessionRefused):
         return {
@@ -70,7 +71,7 @@ def say_plan(page: StaffPage, refused: PlanRefusal | SessionRefused) -> str:
         PlanRefusal.TITLE_NOT_OFFERED: page.say(
             "请从列表中选择职称。需要新的职称，请联系平台管理员。"
         ),
-    }[refused]
+    }[refused.reason]
 
 
 def say_stop(page: StaffPage, refused: StopRefusal) -> str:

@@ -9,8 +9,9 @@ from litestar.types import ASGIApp
 
 from guahao.flows.supply import timetables
 from guahao.flows.supply.imports import exporting, importing
-from guahao.flows.supply.imports.importing import ImportRefusal, ImportReport
+from guahao.flows.supply.imports.importing import ImportReport
 from guahao.rules.kernel.limits import ONE_DAY
+from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.supply.planning import FOR_EVER
 from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.http.uploads import XLSX
@@ -68,7 +69,7 @@ async def _receive(page: StaffPage) -> ASGIApp:
         upload.data,
         include_hidden=page.form.get("hidden") == "yes",
     )
-    if isinstance(id, ImportRefusal):
+    if isinstance(id, Refused):
         words = page.say("本院已有{most}个文件在检查，请等它们完成。", most=importing.WAITING_MAX)
         return await _show_form(page, words, 429)
     return page.redirect(_ONE.format(import_id=id))
@@ -115,8 +116,8 @@ async def _faults(page: StaffPage) -> ASGIApp:
 
 async def _confirm(page: StaffPage) -> ASGIApp:
     report = await _report(page)
-    refused = await importing.confirm(page.services.platform, page.staff, report.it.id)
-    if refused is not None:
+    outcome = await importing.confirm(page.services.platform, page.staff, report.it.id)
+    if isinstance(outcome, Refused):
         page.flash(page.say("没有可以确认的预览：可能已经确认、撤回，或正在重新检查。"))
     return page.redirect(_ONE.format(import_id=report.it.id))
 
@@ -124,8 +125,8 @@ async def _confirm(page: StaffPage) -> ASGIApp:
 async def _withdraw(page: StaffPage) -> ASGIApp:
     report = await _report(page)
     hospital_id = page.staff.own_hospital_id
-    refused = await importing.withdraw(page.services.platform, hospital_id, report.it.id)
-    if refused is not None:
+    outcome = await importing.withdraw(page.services.platform, hospital_id, report.it.id)
+    if isinstance(outcome, Refused):
         page.flash(page.say("已经确认的导入不能撤回。"))
         return page.redirect(_ONE.format(import_id=report.it.id))
     page.flash(page.say("文件已撤回，没有更改任何排班。"))

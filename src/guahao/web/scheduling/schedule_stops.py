@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import assert_never
 
 from litestar.types import ASGIApp
 
@@ -10,8 +11,9 @@ from guahao.flows.supply import stops as flows
 from guahao.flows.supply import timetables
 from guahao.flows.supply.stops import GRACE
 from guahao.rules.kernel.facts import PERIODS
+from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.supply.stops import StopRefusal
-from guahao.store.supply.stops import Affected, Scope
+from guahao.store.supply.stops import Affected, Scope, Stop
 from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.scheduling.schedule_forms import SCHEDULER, say_stop
 from guahao.web.staff import StaffPage, StaffRoute
@@ -56,13 +58,11 @@ async def _ask(page: StaffPage) -> ASGIApp:
     if not any(given.values()):
         return await _show_form(page, given, None, "")
     scope = _scope(given)
-    found = (
-        StopRefusal.DATES
-        if scope is None
-        else await flows.preview(page.services.platform, page.staff, scope)
-    )
-    if isinstance(found, StopRefusal):
-        return await _show_form(page, given, None, say_stop(page, found), 422)
+    if scope is None:
+        return await _show_form(page, given, None, say_stop(page, StopRefusal.DATES), 422)
+    found = await flows.preview(page.services.platform, page.staff, scope)
+    if isinstance(found, Refused):
+        return await _show_form(page, given, None, say_stop(page, found.reason), 422)
     return await _show_form(page, given, found, "")
 
 
@@ -97,10 +97,10 @@ async def _stop(page: StaffPage) -> ASGIApp:
         return await _show_form(page, given, None, say_stop(page, StopRefusal.DATES), 422)
     reason = page.form.get("reason", "")[:_REASON_MAX]
     outcome = await flows.stop(page.services.platform, page.staff, scope, reason)
-    if isinstance(outcome, StopRefusal):
+    if isinstance(outcome, Refused):
         again = await flows.preview(page.services.platform, page.staff, scope)
-        found = None if isinstance(again, StopRefusal) else again
-        return await _show_form(page, given, found, say_stop(page, outcome), 422)
+        found = None if isinstance(again, Refused) else again
+        return await _show_form(page, given, found, say_stop(page, outcome.reason), 422)
     return page.redirect(f"/staff/schedule/stops/{outcome}")
 
 
@@ -123,8 +123,13 @@ def _is_open(report: flows.StopReport, today: date) -> bool:
 async def _undo(page: StaffPage) -> ASGIApp:
     id = read_id(page.request, "stop_id", "not_found")
     outcome = await flows.undo(page.services.platform, page.staff, id)
-    if outcome is None:
-        raise ProblemError("not_found")
-    refused = isinstance(outcome, StopRefusal)
-    page.flash(say_stop(page, outcome) if refused else page.say("停诊已撤销。"))  # type: ignore[arg-type]
+    match outcome:
+        case Refused(StopRefusal.UNKNOWN):
+            raise ProblemError("not_found")
+        case Refused(reason):
+            page.flash(say_stop(page, reason))
+        case Stop():
+            page.flash(page.say("停诊已撤销。"))
+        case never:
+            assert_never(never)
     return page.redirect(f"/staff/schedule/stops/{id}")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from dataclasses import asdict, dataclass, field, fields, replace
-from enum import StrEnum
 from typing import Any
 
 from guahao.flows.hospitals import hospital_rules, hospitals
@@ -20,7 +19,9 @@ from guahao.flows.kernel.acting import Acting, acting
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.hospitals.hospital_rules import DatedRules
 from guahao.rules.hospitals.hospitals import HospitalFacts, HospitalRecord
+from guahao.rules.hospitals.importing import FileRefusal, decide_file
 from guahao.rules.kernel.limits import ONE_DAY, HospitalRules
+from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.kernel.versions import version_of
 from guahao.rules.staff.staff import Staff, Who
 from guahao.sheets.book import Limits
@@ -35,15 +36,6 @@ from guahao.store.kernel.db import Tx
 
 LIMITS = Limits(bytes=4 * 1024 * 1024, rows=5000)
 _FILENAME_MAX = 120
-
-
-class ImportRefusal(StrEnum):
-    """Why a file is not applied."""
-
-    UNKNOWN = "import_unknown"
-    FAULTY = "import_faulty"
-    CHANGED_MEANWHILE = "import_changed_meanwhile"
-    NOTHING = "import_nothing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +76,12 @@ class Preview:
 
     @property
     def is_right(self) -> bool:
-        """Whether it could be applied."""
+        """Return whether the file could be applied."""
         return self.unreadable is None and not self.faults
 
     @property
     def version(self) -> str:
-        """Another one whenever the file would do something else than was shown."""
+        """Return a version that changes whenever the file would do something else."""
         return version_of((self.additions, self.changes))
 
 
@@ -115,7 +107,7 @@ async def receive(
 
 
 async def show(platform: Platform, by: Staff, import_id: int) -> SavedPreview | None:
-    """The person's own file as it would be applied now; None where there is none."""
+    """Return the member's own file as it would be applied now, or None."""
     async with platform.db.transaction() as tx:
         saved = await import_store.one(tx, by.id, import_id)
     if saved is None:
@@ -131,7 +123,7 @@ async def show(platform: Platform, by: Staff, import_id: int) -> SavedPreview | 
 async def preview_of(
     platform: Platform, filename: str, content: bytes, *, include_hidden: bool = False
 ) -> Preview:
-    """What a file would do."""
+    """Return what a file would do."""
     found = await _read(filename, content, include_hidden=include_hidden)
     if isinstance(found, Unreadable):
         return Preview(found)
@@ -141,12 +133,12 @@ async def preview_of(
 
 async def confirm(
     platform: Platform, by: Staff, import_id: int, seen: str
-) -> Preview | ImportRefusal:
-    """Apply the person's own file, where it does what was `seen`; what was done."""
+) -> Preview | Refused[FileRefusal]:
+    """Apply the member's own file if it still does what was `seen`; return what was done."""
     async with acting(platform, by.who) as act:
         saved = await import_store.one(act.tx, by.id, import_id, lock=True)
         if saved is None or saved.content is None:
-            return ImportRefusal.UNKNOWN
+            return Refused(FileRefusal.UNKNOWN)
         found = await _read(saved.filename, saved.content, include_hidden=saved.include_hidden)
         outcome = await _apply(act, found, seen)
         if isinstance(outcome, Preview):
@@ -156,8 +148,8 @@ async def confirm(
 
 async def apply(
     platform: Platform, who: Who, filename: str, content: bytes, *, include_hidden: bool = False
-) -> Preview | ImportRefusal:
-    """Apply a file as it is, for an operator; what was done."""
+) -> Preview | Refused[FileRefusal]:
+    """Apply a file as it is, for an operator; return what was done."""
     found = await _read(filename, content, include_hidden=include_hidden)
     async with acting(platform, who) as act:
         return await _apply(act, found, None)
@@ -178,19 +170,20 @@ async def _read(filename: str, content: bytes, *, include_hidden: bool) -> Found
 
 async def _apply(
     act: Acting, found: Found | Unreadable, seen: str | None
-) -> Preview | ImportRefusal:
-    """Under the locks of the directory and of every hospital that changes, by id."""
+) -> Preview | Refused[FileRefusal]:
+    """Apply a file under the locks of the directory and of every hospital that changes, by id."""
     if isinstance(found, Unreadable):
-        return ImportRefusal.FAULTY
+        return Refused(FileRefusal.FAULTY)
     await store.lock_directory(act.tx)
     await rules_store.lock_hospitals(act.tx, [row.code for row in found.rows])
     preview = await _compare(act.tx, found)
-    if not preview.is_right:
-        return ImportRefusal.FAULTY
-    if seen is not None and preview.version != seen:
-        return ImportRefusal.CHANGED_MEANWHILE
-    if not preview.additions and not preview.changes:
-        return ImportRefusal.NOTHING
+    refusal = decide_file(
+        is_correct=preview.is_right,
+        is_as_seen=seen is None or preview.version == seen,
+        changes_something=bool(preview.additions or preview.changes),
+    )
+    if refusal is not None:
+        return Refused(refusal)
     await _write(act, preview)
     return preview
 

@@ -12,7 +12,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import date, timedelta
-from enum import StrEnum
 from itertools import islice
 from typing import Any
 
@@ -27,8 +26,9 @@ from guahao.flows.supply.imports.reading import Directory, Found, Tables
 from guahao.flows.supply.rolling_out import roll_out
 from guahao.rules.fairness.returning import Cause
 from guahao.rules.kernel.limits import ONE_DAY
+from guahao.rules.kernel.outcomes import DONE, Done, Refused
 from guahao.rules.staff.staff import Staff, Who
-from guahao.rules.supply.importing import Conflict, decide_row
+from guahao.rules.supply.importing import Conflict, ImportRefusal, decide_row
 from guahao.rules.supply.planning import ROLLED_DAYS
 from guahao.sheets.book import Book, Limits, Row
 from guahao.sheets.faults import Fault, Unreadable
@@ -58,14 +58,6 @@ _ROWS_A_SLICE = 2000
 _SESSIONS_A_STATEMENT = 5000
 
 Progress = Callable[[str, int, int], Awaitable[None]]  # the step, how much is done, of how much
-
-
-class ImportRefusal(StrEnum):
-    """Why a file is not taken, confirmed or withdrawn."""
-
-    TOO_MANY = "import_too_many"
-    NOT_CHECKED = "import_not_checked"
-    OVER = "import_over"
 
 
 class Checked(msgspec.Struct):
@@ -104,14 +96,14 @@ class ImportReport:
 
 async def receive(
     platform: Platform, by: Staff, filename: str, content: bytes, *, include_hidden: bool = False
-) -> int | ImportRefusal:
-    """Take a file of the scheduler's own hospital; the import's id. A worker checks it.
+) -> int | Refused[ImportRefusal]:
+    """Store a file of the scheduler's own hospital for a worker to check; return the import's id.
 
     `include_hidden`: hidden sheets too, and rows that are hidden or filtered out.
     """
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
         if await store.count_open(tx, by.own_hospital_id) >= WAITING_MAX:
-            return ImportRefusal.TOO_MANY
+            return Refused(ImportRefusal.TOO_MANY)
         import_id = await store.add(
             tx, by.own_hospital_id, by.who, filename, content, include_hidden=include_hidden
         )
@@ -157,13 +149,13 @@ async def latest(platform: Platform, by: Staff) -> list[Import]:
         return await store.latest(tx, by.own_hospital_id, LISTED)
 
 
-async def confirm(platform: Platform, by: Staff, import_id: int) -> ImportRefusal | None:
-    """Let a checked import of the scheduler's own be applied; a worker does it."""
+async def confirm(platform: Platform, by: Staff, import_id: int) -> Done | Refused[ImportRefusal]:
+    """Confirm a checked import of the scheduler's own hospital; a worker applies it."""
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
         if not await store.decide(tx, import_id, "confirmed", "checked"):
-            return ImportRefusal.NOT_CHECKED
+            return Refused(ImportRefusal.NOT_CHECKED)
         await queue.defer(tx, TASK, queue=QUEUE, import_id=import_id)
-        return None
+        return DONE
 
 
 async def confirm_and_apply(
@@ -177,14 +169,14 @@ async def confirm_and_apply(
 
 async def withdraw(
     platform: Platform, hospital_id: int | None, import_id: int
-) -> ImportRefusal | None:
-    """Forget a file that was not confirmed."""
+) -> Done | Refused[ImportRefusal]:
+    """Withdraw a file that was not confirmed."""
     async with platform.db.transaction(hospital_id=hospital_id) as tx:
         before = ("waiting", "faulty", "checked")
         if not await store.decide(tx, import_id, "withdrawn", *before):
-            return ImportRefusal.OVER
+            return Refused(ImportRefusal.OVER)
         await import_rows.drop_rows(tx, import_id)
-        return None
+        return DONE
 
 
 async def forget_old(platform: Platform) -> int:

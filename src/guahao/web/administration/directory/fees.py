@@ -9,6 +9,7 @@ from litestar.types import ASGIApp
 from guahao.flows.supply import fees as flows
 from guahao.flows.supply.fees import FeeList, FeeReach
 from guahao.rules.kernel.limits import ONE_DAY
+from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.staff.staff import Role
 from guahao.rules.supply.fees import DatedFee, FeeRefusal
 from guahao.rules.supply.planning import FEE_MAX_FEN
@@ -77,15 +78,15 @@ async def _change(page: StaffPage) -> ASGIApp:
     platform = page.services.platform
     if form.get("step") not in ("save", "save_all"):
         found = await flows.preview(platform, place.staff, fee)
-        if isinstance(found, FeeRefusal):
-            return await _listed(page, _say(page, found), 422)
+        if isinstance(found, Refused):
+            return await _listed(page, _say(page, found.reason), 422)
         return await _listed(page, preview=(fee, found))
     to_sessions = form["step"] == "save_all"
     seen = form.get("version", "")
     outcome = await flows.change(platform, place.staff, seen, fee, to_sessions=to_sessions)
-    if isinstance(outcome, FeeRefusal):
-        status = 409 if outcome is FeeRefusal.CHANGED_MEANWHILE else 422
-        return await _listed(page, _say(page, outcome), status)
+    if isinstance(outcome, Refused):
+        status = 409 if outcome.reason is FeeRefusal.CHANGED_MEANWHILE else 422
+        return await _listed(page, _say(page, outcome.reason), status)
     page.flash(
         page.say("已保存，{day}起的门诊按新费用；更改了{applied}个无人预约的门诊。",
                  day=page.day(holds_from), applied=outcome.applied)

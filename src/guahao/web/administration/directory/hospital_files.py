@@ -12,9 +12,11 @@ from litestar.types import ASGIApp
 
 from guahao.flows.hospitals.files import columns as c
 from guahao.flows.hospitals.files import importing as flows
-from guahao.flows.hospitals.files.importing import ImportRefusal, SavedPreview
+from guahao.flows.hospitals.files.importing import SavedPreview
 from guahao.rules.hospitals.hospitals import HospitalRecord
+from guahao.rules.hospitals.importing import FileRefusal
 from guahao.rules.kernel.limits import HospitalRules
+from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.staff.staff import Role
 from guahao.sheets.write import Column, Kind, Plain, Table, workbook
 from guahao.web.http.reading import ProblemError, read_id
@@ -137,8 +139,8 @@ async def _confirm(page: StaffPage) -> ASGIApp:
     id = read_id(page.request, "import_id", "not_found")
     seen = page.form.get("version", "")
     outcome = await flows.confirm(page.services.platform, page.staff, id, seen)
-    if isinstance(outcome, ImportRefusal):
-        if outcome is ImportRefusal.UNKNOWN:
+    if isinstance(outcome, Refused):
+        if outcome.reason is FileRefusal.UNKNOWN:
             raise ProblemError("not_found")
         said = page.say(
             "您确认的时候医院资料已有变化，所以没有导入。下面是现在的预览，请再看一遍。"

@@ -23,7 +23,7 @@ from guahao.rules.booking.cancelling import cancel_deadline
 from guahao.rules.kernel.facts import Actor
 from guahao.rules.kernel.limits import PATIENTS_PER_PHONE
 from guahao.rules.kernel.outcomes import BeforeOwnMoment, Refusal, Refused
-from guahao.rules.people.log_ins import AccountLoginRefusal, NotLetIn
+from guahao.rules.people.log_ins import AccountLoginRefusal, LoginRefused
 from guahao.rules.supply.releasing import date_refusal
 from guahao.store.kernel.views import AppointmentView, PatientView, SessionView
 from guahao.web.citizens.help import help_path
@@ -146,7 +146,7 @@ async def _book(page: Page) -> ASGIApp:
     )
     if isinstance(answer, AppointmentView):
         return page.redirect(f"/bookings/{answer.id}?booked=1")
-    if isinstance(answer, NotLetIn):
+    if isinstance(answer, LoginRefused):
         is_over = answer.reason is AccountLoginRefusal.ENDED
         raise LoginNeededError if is_over else ConfirmNeededError
     if isinstance(answer, NotDecided):
