@@ -15,9 +15,9 @@ from guahao.flows.attendance.pickup import report_attendance
 from guahao.flows.booking.appointments import list_appointments, look_up, own_appointment
 from guahao.flows.booking.cancelling import cancel
 from guahao.flows.kernel.platform import Platform
-from guahao.flows.people.accounts import Caller, Throttled
+from guahao.flows.people.accounts import Caller
 from guahao.rules.kernel.limits import Policy
-from guahao.rules.kernel.outcomes import CancelRefusal, PickupRefusal, Refusal, Refused
+from guahao.rules.kernel.outcomes import CancelRefusal, PickupRefusal, Refusal, Refused, Throttled
 from guahao.settings import Settings
 from guahao.store.kernel.views import AppointmentView
 

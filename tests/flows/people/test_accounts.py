@@ -28,18 +28,18 @@ from guahao.flows.people.log_ins import Device, LoggedIn, log_in
 from guahao.flows.people.one_time_passwords import (
     OTP_TRIES,
     Caller,
-    InvalidPhone,
     OtpSent,
-    OtpWrong,
     Proof,
-    ProofRequired,
-    Throttled,
     request_otp,
 )
 from guahao.notices.deliver import MessageSender
 from guahao.notices.outbox import OutboxGateway
+from guahao.rules.kernel.outcomes import Refused, Throttled
+from guahao.rules.people.log_ins import AccountLoginRefusal, ProofRequired
 from guahao.settings import Settings
 
+PHONE_INVALID = Refused(AccountLoginRefusal.PHONE_INVALID)
+OTP_WRONG = Refused(AccountLoginRefusal.OTP_WRONG)
 SETTINGS = Settings(otp_per_phone_hour=3, otp_per_address_hour=4, otp_total_minute=600)
 ADDRESS = Caller("203.0.113.7", limited=True)
 _challenges = count()
@@ -85,7 +85,7 @@ async def proof(
     caller: Caller = LOOPBACK,
     request: str | None = None,
     device: str | None = None,
-) -> int | OtpWrong | Throttled | InvalidPhone:
+) -> int | Refused[AccountLoginRefusal] | Throttled:
     """Log in; the account's id."""
     where = Device("test", device)
     outcome = await log_in(platform, phone(number), otp, request, caller, "zh", "web", where)
@@ -138,10 +138,10 @@ async def test_it_does_not_matter_how_a_phone_and_a_password_are_written(
 
 @pytest.mark.parametrize("written", ["", "12345", "01012345678", "+1 202 555 0123", "1380000000a"])
 async def test_what_is_no_mobile_number_is_refused(platform: Platform, written: str) -> None:
-    assert await request_otp(platform, written, LOOPBACK, "zh") == InvalidPhone()
+    assert await request_otp(platform, written, LOOPBACK, "zh") == PHONE_INVALID
     where = Device("test")
     outcome = await log_in(platform, written, "123456", None, LOOPBACK, "zh", "web", where)
-    assert outcome == InvalidPhone()
+    assert outcome == PHONE_INVALID
     assert await ask(platform, "SELECT 1 FROM messages") == []
 
 
@@ -150,17 +150,17 @@ async def test_a_password_opens_once(platform: Platform) -> None:
     otp = await received(platform)
     answers = await asyncio.gather(*(proof(platform, otp) for _ in range(OTP_TRIES)))
     assert len(accounts(answers)) == 1
-    assert answers.count(OtpWrong()) == OTP_TRIES - 1
-    assert await proof(platform, otp) == OtpWrong()
+    assert answers.count(OTP_WRONG) == OTP_TRIES - 1
+    assert await proof(platform, otp) == OTP_WRONG
 
 
 async def test_a_password_is_good_for_five_minutes(platform: Platform, clock: Clock) -> None:
     await send(platform)
     otp = await received(platform)
     clock.forward(minutes=4, seconds=59)
-    assert await proof(platform, wrong(otp)) == OtpWrong()
+    assert await proof(platform, wrong(otp)) == OTP_WRONG
     clock.forward(seconds=1)
-    assert await proof(platform, otp) == OtpWrong()
+    assert await proof(platform, otp) == OTP_WRONG
 
 
 async def test_each_request_has_a_password_of_its_own(platform: Platform) -> None:
@@ -169,7 +169,7 @@ async def test_each_request_has_a_password_of_its_own(platform: Platform) -> Non
     second = await asked(platform)
     new = await received(platform)
     if old != new:  # once in a million they are equal
-        assert await proof(platform, old, request=second) == OtpWrong()
+        assert await proof(platform, old, request=second) == OTP_WRONG
     assert isinstance(await proof(platform, old, request=first), int)
     assert isinstance(await proof(platform, new, request=second), int)
 
@@ -188,14 +188,14 @@ async def test_a_password_of_one_phone_does_not_open_another(platform: Platform)
     await send(platform, 2)
     otp = await received(platform, 1)
     if otp != await received(platform, 2):
-        assert await proof(platform, otp, 2) == OtpWrong()
+        assert await proof(platform, otp, 2) == OTP_WRONG
 
 
 async def test_the_fifth_try_may_be_the_right_one(platform: Platform) -> None:
     await send(platform)
     otp = await received(platform)
     guesses = await asyncio.gather(*(proof(platform, wrong(otp)) for _ in range(OTP_TRIES - 1)))
-    assert guesses == [OtpWrong()] * (OTP_TRIES - 1)
+    assert guesses == [OTP_WRONG] * (OTP_TRIES - 1)
     assert isinstance(await proof(platform, otp), int)
 
 
@@ -203,9 +203,9 @@ async def test_ten_guesses_at_once_use_up_the_five_tries(platform: Platform) -> 
     await send(platform)
     otp = await received(platform)
     guesses = await asyncio.gather(*(proof(platform, wrong(otp)) for _ in range(10)))
-    assert guesses == [OtpWrong()] * 10
+    assert guesses == [OTP_WRONG] * 10
     assert await ask(platform, "SELECT tries_left FROM one_time_passwords") == [(0,)]
-    assert await proof(platform, otp) == OtpWrong()
+    assert await proof(platform, otp) == OTP_WRONG
 
 
 async def test_wrong_guesses_without_a_request_are_bounded_by_address_alone(
@@ -213,10 +213,10 @@ async def test_wrong_guesses_without_a_request_are_bounded_by_address_alone(
 ) -> None:
     bound = SETTINGS.otp_per_address_hour * OTP_TRIES
     for number in range(bound):
-        assert await proof(platform, "000000", number, ADDRESS) == OtpWrong()
-    assert await proof(platform, "000000", bound, ADDRESS) == Throttled(3600)
+        assert await proof(platform, "000000", number, ADDRESS) == OTP_WRONG
+    assert await proof(platform, "000000", bound, ADDRESS) == Throttled(retry_after_seconds=3600)
     elsewhere = Caller("203.0.113.8", limited=True)
-    assert await proof(platform, "000000", bound, elsewhere) == OtpWrong()
+    assert await proof(platform, "000000", bound, elsewhere) == OTP_WRONG
     # Whoever holds a request's id is not refused for what others guess around them.
     request = await asked(platform, 1, elsewhere)
     otp = await received(platform)
@@ -232,8 +232,8 @@ async def test_a_stranger_neither_voids_nor_exhausts_a_password_nor_locks_the_ph
         stranger = Caller(f"198.51.{n}.1", limited=True)
         await send(platform, 1, stranger)
         for _ in range(OTP_TRIES):
-            assert await proof(platform, wrong(otp), 1, stranger) == OtpWrong()
-            assert await proof(platform, otp, 1, stranger, f"guessed {n}") == OtpWrong()
+            assert await proof(platform, wrong(otp), 1, stranger) == OTP_WRONG
+            assert await proof(platform, otp, 1, stranger, f"guessed {n}") == OTP_WRONG
     assert isinstance(await proof(platform, otp, 1, ADDRESS, request), int)
 
 
@@ -252,7 +252,7 @@ async def test_a_known_device_has_an_allowance_that_strangers_cannot_use_up(
     assert isinstance(account_id, int)
     for _ in range(SETTINGS.otp_per_phone_hour - 1):
         await asked(platform, device="own device")
-    assert await send(platform, device="own device") == Throttled(3600)
+    assert await send(platform, device="own device") == Throttled(retry_after_seconds=3600)
 
 
 async def test_right_guesses_use_up_nothing(platform: Platform) -> None:
@@ -267,10 +267,10 @@ async def test_a_phone_gets_so_many_passwords_an_hour_and_as_many_for_harder_wor
 ) -> None:
     clock.forward(minutes=45)
     easily = [await send(platform, level=0) for _ in range(4)]
-    assert easily[3] == ProofRequired(3)
+    assert easily[3] == ProofRequired(level=3)
     assert all(isinstance(one, OtpSent) for one in easily[:3])
     harder = [await send(platform, level=3) for _ in range(4)]
-    assert harder[3] == Throttled(900)
+    assert harder[3] == Throttled(retry_after_seconds=900)
     assert all(isinstance(one, OtpSent) for one in harder[:3])
     assert isinstance(await send(platform, 2, level=0), OtpSent)
     clock.forward(minutes=15)
@@ -279,7 +279,7 @@ async def test_a_phone_gets_so_many_passwords_an_hour_and_as_many_for_harder_wor
 
 async def test_an_address_gets_so_many_passwords_an_hour(platform: Platform) -> None:
     sent = [await send(platform, number, ADDRESS) for number in range(5)]
-    assert sent[4] == Throttled(3600)
+    assert sent[4] == Throttled(retry_after_seconds=3600)
     assert all(isinstance(one, OtpSent) for one in sent[:4])
     elsewhere = Caller("203.0.113.8", limited=True)
     assert isinstance(await send(platform, 5, elsewhere), OtpSent)
@@ -295,7 +295,7 @@ async def test_an_address_that_many_share_gets_more_passwords(
         shared = [await send(platform, n, Caller("198.51.100.7", limited=True)) for n in range(5)]
         alone = [await send(platform, n, Caller("203.0.113.7", limited=True)) for n in range(5)]
     assert all(isinstance(one, OtpSent) for one in shared)
-    assert alone[4] == Throttled(3600)
+    assert alone[4] == Throttled(retry_after_seconds=3600)
 
 
 async def test_the_city_s_total_makes_the_work_harder_and_refuses_nobody(
@@ -315,13 +315,13 @@ async def _crowd(platform: Platform, clock: Clock) -> None:
             if isinstance(sent, OtpSent):
                 levels.append(level)
                 break
-            assert sent == ProofRequired(level + 1) or isinstance(sent, ProofRequired)
+            assert sent == ProofRequired(level=level + 1) or isinstance(sent, ProofRequired)
     assert len(levels) == 40
     assert levels == sorted(levels)
     assert (levels[5], levels[6], levels[12], levels[24]) == (0, 1, 2, 3)
     # No answer says which phone is registered: as much work as for one that is not.
     assert await send(platform, 100, level=2) == await send(platform, 101, level=2)
-    assert await send(platform, 100, level=2) == ProofRequired(3)
+    assert await send(platform, 100, level=2) == ProofRequired(level=3)
     assert isinstance(await send(platform, 100, level=3), OtpSent)
     clock.forward(minutes=1)
     assert isinstance(await send(platform, 50, level=0), OtpSent)
@@ -346,7 +346,7 @@ async def test_a_wide_network_works_harder_before_it_is_refused(
             for n in range(after + 1)
         ]
         assert all(isinstance(one, OtpSent) for one in sent[:after])
-        assert sent[after] == ProofRequired(1)
+        assert sent[after] == ProofRequired(level=1)
         caller = Caller(address.format(after), limited=True)
         assert isinstance(await send(platform, after, caller, level=1), OtpSent)
 
@@ -366,7 +366,7 @@ async def test_without_a_proof_there_is_a_small_allowance(database_url: str, clo
     async with open_platform(database_url, clock, settings=settings) as platform:
         sent = [await request_otp(platform, phone(n), ADDRESS, "zh") for n in range(3)]
         assert isinstance(sent[1], OtpSent)
-        assert sent[2] == ProofRequired(0)
+        assert sent[2] == ProofRequired(level=0)
         assert isinstance(await send(platform, 3, ADDRESS, level=0), OtpSent)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import date
 
 from guahao.flows.kernel.platform import Platform
-from guahao.flows.people.accounts import Caller, Throttled
+from guahao.flows.people.accounts import Caller
 from guahao.rules.kernel.facts import PERIODS
+from guahao.rules.kernel.outcomes import Throttled
 from guahao.store.booking import appointments as store
 from guahao.store.kernel import throttle
 from guahao.store.kernel.db import Tx
@@ -81,7 +82,7 @@ async def count_guess(tx: Tx, platform: Platform, code: str, caller: Caller) -> 
     """Count a guess before the search; refuse it if there were too many."""
     for scope, subject, window, limit in _guess_counters(platform, code, caller):
         if await throttle.hit(tx, scope, subject, window) > limit:
-            return Throttled(throttle.seconds_left(tx.now, window))
+            return Throttled(retry_after_seconds=throttle.seconds_left(tx.now, window))
     return None
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
-from guahao.flows.people.accounts import Caller, Throttled
+from guahao.flows.people.accounts import Caller
 from guahao.rules.integration.clients import (
     AccessRefusal,
     Claims,
@@ -27,7 +27,7 @@ from guahao.rules.integration.clients import (
     decide_rotation,
     thumbprint,
 )
-from guahao.rules.kernel.outcomes import DONE, Done, Refused
+from guahao.rules.kernel.outcomes import DONE, Done, Refused, Throttled
 from guahao.rules.kernel.text import prose
 from guahao.rules.staff.staff import Who
 from guahao.store.integration import clients as store
@@ -73,7 +73,7 @@ class NotAdmitted(Refused[AccessRefusal]):
 class TooManyCalls(Throttled):
     """The client's hospital has made too many calls in this minute."""
 
-    client: Client
+    client: Client = field(kw_only=True)
 
 
 # Adding and changing ----------------------------------------------------------------------
@@ -220,7 +220,7 @@ async def prove(
         subject = platform.vault.index("throttle", caller.address)
         counter = ("hospital_secret", subject, _HOUR)
         if await throttle.hit(tx, *counter) > WRONG_SECRETS_PER_ADDRESS_HOUR and caller.limited:
-            return Throttled(throttle.seconds_left(tx.now, _HOUR))
+            return Throttled(retry_after_seconds=throttle.seconds_left(tx.now, _HOUR))
         found = await store.by_client_id(tx, client_id)
         saved = None
         if found is not None:
@@ -252,7 +252,8 @@ async def admit(
         subject = platform.vault.index("throttle", f"hospital {client.own_hospital_id}")
         most = platform.settings.hospital_calls_per_minute
         if await throttle.hit(tx, "hospital_calls", subject, _MINUTE) > most:
-            return TooManyCalls(throttle.seconds_left(tx.now, _MINUTE), client)
+            seconds = throttle.seconds_left(tx.now, _MINUTE)
+            return TooManyCalls(client=client, retry_after_seconds=seconds)
         return client
 
 

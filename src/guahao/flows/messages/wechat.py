@@ -8,8 +8,9 @@ from enum import StrEnum
 
 from guahao.flows.booking.appointments import count_guess, forgive_guess
 from guahao.flows.kernel.platform import Platform
-from guahao.flows.people.accounts import Caller, Throttled
+from guahao.flows.people.accounts import Caller
 from guahao.rules.kernel.limits import CITY_TIME
+from guahao.rules.kernel.outcomes import Throttled
 from guahao.rules.kernel.text import compact, typed
 from guahao.store.booking import appointments
 from guahao.store.hospitals import search

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from guahao.flows.kernel.platform import Platform
-from guahao.flows.people.one_time_passwords import Caller, Throttled
+from guahao.flows.people.one_time_passwords import Caller
 from guahao.store.kernel.views import PatientView
 from guahao.store.people import accounts as store
 from guahao.store.people import patients
 
-__all__ = ["AccountView", "Caller", "Throttled", "account"]
+__all__ = ["AccountView", "Caller", "account"]
 
 
 @dataclass(frozen=True, slots=True)

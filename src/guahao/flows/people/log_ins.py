@@ -14,9 +14,10 @@ from typing import Literal
 
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people import one_time_passwords
-from guahao.flows.people.one_time_passwords import Caller, InvalidPhone, OtpWrong, Throttled
+from guahao.flows.people.one_time_passwords import Caller
+from guahao.rules.kernel.outcomes import Refused, Throttled
 from guahao.rules.people.identity import valid_phone
-from guahao.rules.people.log_ins import AccountLoginFacts, must_confirm
+from guahao.rules.people.log_ins import AccountLoginFacts, AccountLoginRefusal, must_confirm
 from guahao.store.kernel import throttle
 from guahao.store.kernel.db import Tx
 from guahao.store.messages import wechat
@@ -67,26 +68,6 @@ class LoggedIn:
 
 
 @dataclass(frozen=True, slots=True)
-class AccountLoginEnded:
-    """The log-in has ended or expired."""
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentWrong:
-    """Not the document of a patient of this account."""
-
-
-@dataclass(frozen=True, slots=True)
-class NotForNewHolder:
-    """The log-in is confirmed: the patients are the holder's own."""
-
-
-@dataclass(frozen=True, slots=True)
-class TooSoon:
-    """The phone has had a new holder already, not long ago: the hotline decides."""
-
-
-@dataclass(frozen=True, slots=True)
 class Refreshed:
     """The log-in continues; only the refresh token of this number is valid now."""
 
@@ -104,20 +85,20 @@ async def log_in(
     language: str,
     door: Door,
     device: Device,
-) -> LoggedIn | OtpWrong | Throttled | InvalidPhone:
+) -> LoggedIn | Refused[AccountLoginRefusal] | Throttled:
     """Log in the person who proves the phone; create its account at the first proof.
 
     The account's messages are in `language` from now on.
     """
     e164 = valid_phone(phone)
     if e164 is None:
-        return InvalidPhone()
+        return Refused(AccountLoginRefusal.PHONE_INVALID)
     async with platform.db.transaction() as tx:
         proven = await one_time_passwords.proves(tx, platform, e164, otp, request_id, caller)
         if isinstance(proven, Throttled):
             return proven
         if not proven:
-            return OtpWrong()
+            return Refused(AccountLoginRefusal.OTP_WRONG)
         account_id = await accounts.find_or_add(tx, platform.vault, e164, language)
         return await _begin(tx, platform, account_id, door, device)
 
@@ -177,7 +158,7 @@ async def current(platform: Platform, account_id: int, log_in_id: int) -> Login 
 
 async def confirm(
     platform: Platform, log_in_id: int, id_no: str, caller: Caller
-) -> int | DocumentWrong | Throttled | AccountLoginEnded:
+) -> int | Refused[AccountLoginRefusal] | Throttled:
     """Confirm a log-in by the document of a patient of the account; return the account's id.
 
     Count each try before comparing, and release it if it was right.
@@ -185,7 +166,7 @@ async def confirm(
     async with platform.db.transaction() as tx:
         found = await store.lock_live(tx, log_in_id)
         if found is None:
-            return AccountLoginEnded()
+            return Refused(AccountLoginRefusal.ENDED)
         if found.confirmed:
             return found.account_id
         keyed = platform.vault.index
@@ -194,12 +175,13 @@ async def confirm(
             limits.insert(0, ("confirm_address", caller.address, _HOUR, _WRONG_AN_HOUR))
         for scope, subject, window, most in limits:
             if await throttle.hit(tx, scope, keyed("throttle", subject), window) > most:
-                return Throttled(throttle.seconds_left(tx.now, window))
+                seconds = throttle.seconds_left(tx.now, window)
+                return Throttled(retry_after_seconds=seconds)
         given = patients.person_indexes(platform.vault, id_no)
         known = await store.person_indexes(tx, found.account_id)
         pairs = [(index, own) for index in given for own in known]
         if not any([hmac.compare_digest(*pair) for pair in pairs]):  # noqa: C419 - constant time: no early exit
-            return DocumentWrong()
+            return Refused(AccountLoginRefusal.DOCUMENT_WRONG)
         for scope, subject, window, _ in limits:
             await throttle.forgive(tx, scope, keyed("throttle", subject), window)
         await store.confirm(tx, found.id)
@@ -211,7 +193,7 @@ async def confirm(
 
 async def start_over(
     platform: Platform, log_in_id: int, language: str, device: Device
-) -> LoggedIn | NotForNewHolder | TooSoon | AccountLoginEnded:
+) -> LoggedIn | Refused[AccountLoginRefusal]:
     """Give the phone's new holder an account of their own: the patients are not theirs.
 
     The former account keeps its patients and their bookings, loses the phone, its log-ins and
@@ -223,18 +205,18 @@ async def start_over(
     async with platform.db.transaction() as tx:
         found = await store.lock_live(tx, log_in_id)
         if found is None:
-            return AccountLoginEnded()
+            return Refused(AccountLoginRefusal.ENDED)
         if found.confirmed:
-            return NotForNewHolder()
+            return Refused(AccountLoginRefusal.NEW_HOLDER_CONFIRMED)
         former = found.account_id
         await accounts.lock_account(tx, former)
         since = await accounts.followed_since(tx, former)
         after = timedelta(days=platform.settings.confirm_after_days)
         if since is not None and tx.now - since < after:
-            return TooSoon()
+            return Refused(AccountLoginRefusal.NEW_HOLDER_TOO_SOON)
         phone = await accounts.phone_of(tx, platform.vault, former)
         if not phone:
-            return AccountLoginEnded()
+            return Refused(AccountLoginRefusal.ENDED)
         await end_log_ins(tx, former, "new_holder")
         await accounts.detach_phone(tx, former)
         account_id = await accounts.find_or_add(tx, platform.vault, phone, language)
@@ -246,7 +228,9 @@ async def start_over(
 # Refreshing -------------------------------------------------------------------------------------
 
 
-async def refresh(platform: Platform, log_in_id: int, number: int) -> Refreshed | AccountLoginEnded:
+async def refresh(
+    platform: Platform, log_in_id: int, number: int
+) -> Refreshed | Refused[AccountLoginRefusal]:
     """Exchange the refresh token of this number for the next.
 
     A token that was exchanged before has been copied: the log-in ends. The last token is
@@ -255,7 +239,7 @@ async def refresh(platform: Platform, log_in_id: int, number: int) -> Refreshed 
     async with platform.db.transaction() as tx:
         found = await store.lock_live(tx, log_in_id)
         if found is None:
-            return AccountLoginEnded()
+            return Refused(AccountLoginRefusal.ENDED)
         if number == found.refresh_number:
             await store.set_refresh(tx, found.id, number + 1)
             await store.note_use(tx, found)
@@ -268,7 +252,7 @@ async def refresh(platform: Platform, log_in_id: int, number: int) -> Refreshed 
         if is_again:
             return Refreshed(found.account_id, found.id, found.refresh_number)
         await store.end(tx, found.account_id, found.id, "reused")
-        return AccountLoginEnded()
+        return Refused(AccountLoginRefusal.ENDED)
 
 
 # Ending -----------------------------------------------------------------------------------------

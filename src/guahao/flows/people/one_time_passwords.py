@@ -14,9 +14,16 @@ from datetime import datetime, timedelta
 
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.kernel.networks import SHARED_FACTOR, is_within
+from guahao.rules.kernel.outcomes import Refused, Throttled
 from guahao.rules.kernel.text import compact
 from guahao.rules.people.identity import valid_phone
-from guahao.rules.people.log_ins import WiderNetwork, proof_level, wider_networks
+from guahao.rules.people.log_ins import (
+    AccountLoginRefusal,
+    ProofRequired,
+    WiderNetwork,
+    proof_level,
+    wider_networks,
+)
 from guahao.store.kernel import throttle
 from guahao.store.kernel.db import Tx
 from guahao.store.messages import messages
@@ -46,23 +53,6 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
-class InvalidPhone:
-    """Not a mobile number to which we can send SMS."""
-
-
-@dataclass(frozen=True, slots=True)
-class OtpWrong:
-    """Not this request's one-time password, or used, expired or guessed at too often."""
-
-
-@dataclass(frozen=True, slots=True)
-class Throttled:
-    """Too many requests from this address or for this phone; when to try again."""
-
-    retry_after_seconds: int
-
-
-@dataclass(frozen=True, slots=True)
 class Proof:
     """A proof of work by the visitor's browser or app, needed before we send a password.
 
@@ -73,13 +63,6 @@ class Proof:
     challenge: str
     expires_at: datetime
     level: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ProofRequired:
-    """Nothing is sent without a proof of work of at least this level."""
-
-    level: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +90,7 @@ async def request_otp(
     *,
     proof: Proof | None = None,
     device: str | None = None,
-) -> OtpSent | InvalidPhone | Throttled | ProofRequired:
+) -> OtpSent | Refused[AccountLoginRefusal] | Throttled:
     """Send a phone a one-time password by SMS.
 
     `language` (zh, en) is the message's. `device`: the secret of the caller's device, if any; a
@@ -116,7 +99,7 @@ async def request_otp(
     """
     e164 = valid_phone(phone)
     if e164 is None:
-        return InvalidPhone()
+        return Refused(AccountLoginRefusal.PHONE_INVALID)
     vault = platform.vault
     async with platform.db.transaction() as tx:
         request_id = _request_id(platform, e164, proof)
@@ -156,9 +139,9 @@ async def _refused(
     if proof is None:
         # Requests without a proof have their own counters: they must not make it harder for others.
         if level or await _counted(tx, platform, _unproven_limits(platform, caller)):
-            return ProofRequired(level)
+            return ProofRequired(level=level)
     elif proof.level < level:
-        return ProofRequired(level)
+        return ProofRequired(level=level)
     return await _counted(tx, platform, _sending_limits(platform, e164, caller))
 
 
@@ -236,7 +219,7 @@ async def proves(
     if request_id is None and caller.limited:
         sent = await throttle.hits(tx, guesses.scope, here, _HOUR)
         if sent >= guesses.most:
-            return Throttled(throttle.seconds_left(tx.now, _HOUR))
+            return Throttled(retry_after_seconds=throttle.seconds_left(tx.now, _HOUR))
     if request_id is None:
         network = index("otp network", caller.address)
         kept = await store.take_try_of_newest(tx, phone_index, network)
@@ -313,5 +296,6 @@ async def _counted(tx: Tx, platform: Platform, limits: list[_Limit]) -> Throttle
     for limit in limits:
         subject = platform.vault.index("throttle", limit.subject)
         if await throttle.hit(tx, limit.scope, subject, limit.window_seconds) > limit.most:
-            return Throttled(throttle.seconds_left(tx.now, limit.window_seconds))
+            seconds = throttle.seconds_left(tx.now, limit.window_seconds)
+            return Throttled(retry_after_seconds=seconds)
     return None

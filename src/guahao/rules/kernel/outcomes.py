@@ -84,6 +84,20 @@ class BeforeOwnMoment(Refused[Refusal]):
     reason: Refusal = Refusal.NOT_RELEASED
 
 
+class ThrottleRefusal(StrEnum):
+    """Why a try is not looked at."""
+
+    THROTTLED = "throttled"
+
+
+@dataclass(frozen=True, slots=True)
+class Throttled(Refused[ThrottleRefusal]):
+    """Too many tries; the next is looked at after `retry_after_seconds`."""
+
+    reason: ThrottleRefusal = ThrottleRefusal.THROTTLED
+    retry_after_seconds: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """Success without a result."""

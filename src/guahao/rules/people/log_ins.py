@@ -8,19 +8,35 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from ipaddress import ip_network
 
+from guahao.rules.kernel.outcomes import Refused
+
 LEVEL_MAX = 5
 
 
 class AccountLoginRefusal(StrEnum):
-    """Why a genuine token that has not expired is rejected."""
+    """Why a log-in does not begin, is not confirmed, or does not serve; the API's codes."""
 
+    PHONE_INVALID = "phone_invalid"
+    PROOF_REQUIRED = "proof_required"
+    OTP_WRONG = "otp_wrong"
+    DOCUMENT_WRONG = "confirm_wrong"
+    NEW_HOLDER_CONFIRMED = "new_holder_confirmed"
+    NEW_HOLDER_TOO_SOON = "new_holder_too_soon"
     ENDED = "log_in_ended"
     CONFIRM_REQUIRED = "confirm_required"
 
 
 @dataclass(frozen=True, slots=True)
+class ProofRequired(Refused[AccountLoginRefusal]):
+    """Nothing is sent without a proof of work of at least this level."""
+
+    reason: AccountLoginRefusal = AccountLoginRefusal.PROOF_REQUIRED
+    level: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class LoginRefused:
-    """The caller's log-in has ended or must be confirmed first: nothing was decided."""
+    """The caller's log-in has ended or must be confirmed first: the desk decided nothing."""
 
     reason: AccountLoginRefusal
 

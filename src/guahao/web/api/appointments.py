@@ -13,13 +13,12 @@ from msgspec import UNSET, UnsetType
 from guahao.flows.booking.appointments import list_appointments, look_up, own_appointment
 from guahao.flows.booking.cancelling import cancel
 from guahao.flows.fairness.declining import decline
-from guahao.flows.people.accounts import Throttled
 from guahao.rules.attendance.pickup import pickup_deadline
 from guahao.rules.booking.cancelling import cancel_deadline
 from guahao.rules.fairness.declining import DeclineRefusal
 from guahao.rules.kernel.facts import Actor
 from guahao.rules.kernel.limits import CITY_TIME
-from guahao.rules.kernel.outcomes import CancelRefusal, KeyMismatch, Refusal, Refused
+from guahao.rules.kernel.outcomes import CancelRefusal, KeyMismatch, Refusal, Refused, Throttled
 from guahao.rules.people.log_ins import LoginRefused
 from guahao.security_log import SecurityEvent, note
 from guahao.store.kernel.views import AppointmentView

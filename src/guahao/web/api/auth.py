@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, assert_never
 
 import msgspec
 from litestar.types import ASGIApp
 
 from guahao.flows.people.accounts import account
 from guahao.flows.people.log_ins import (
-    AccountLoginEnded,
     Device,
-    DocumentWrong,
     LoggedIn,
-    NotForNewHolder,
-    TooSoon,
     confirm,
     log_in,
     log_out,
@@ -24,14 +20,12 @@ from guahao.flows.people.log_ins import (
 )
 from guahao.flows.people.one_time_passwords import (
     OTP_VALID,
-    InvalidPhone,
     OtpSent,
-    OtpWrong,
-    ProofRequired,
-    Throttled,
     request_otp,
 )
+from guahao.rules.kernel.outcomes import Refused, Throttled
 from guahao.rules.people.identity import masked_phone, valid_phone
+from guahao.rules.people.log_ins import AccountLoginRefusal, ProofRequired
 from guahao.security_log import SecurityEvent, about, note
 from guahao.web.api.patients import EXAMPLE, TAG, PatientOut, patient_out
 from guahao.web.api.services import Route, Services
@@ -233,14 +227,16 @@ class _Endpoints:
                 return json_answer(
                     OtpOut(_SENT.of(language).format(minutes=_MINUTES), request_id), 202
                 )
-            case ProofRequired(level):
+            case ProofRequired(level=level):
                 problem = replace(
                     services.replies.problem("proof_required", language),
                     challenge=new_challenge(services.proof_key, now, level),
                 )
                 return problem_answer(request.scope, problem)
-            case _:
-                return self._not_sent(request, outcome)
+            case Throttled() | Refused():
+                return self._refused(request, outcome)
+            case never:
+                assert_never(never)
 
     async def token(self, request: ApiRequest) -> ASGIApp:
         services = self._services
@@ -258,9 +254,7 @@ class _Endpoints:
         )
         if isinstance(outcome, LoggedIn):
             return self._logged_in(outcome)
-        if isinstance(outcome, OtpWrong):
-            return services.refusal(request, "otp_wrong")
-        return self._not_sent(request, outcome)
+        return self._refused(request, outcome)
 
     def _logged_in(self, begun: LoggedIn) -> Answer:
         tokens = self._services.tokens
@@ -273,11 +267,13 @@ class _Endpoints:
             )
         )
 
-    def _not_sent(self, request: ApiRequest, outcome: InvalidPhone | Throttled) -> Answer:
-        if isinstance(outcome, InvalidPhone):
-            return self._services.refusal(request, "phone_invalid")
-        seconds = outcome.retry_after_seconds
-        return self._services.refusal(request, "otp_throttled", retry_after_seconds=seconds)
+    def _refused(
+        self, request: ApiRequest, outcome: Refused[AccountLoginRefusal] | Throttled
+    ) -> Answer:
+        if isinstance(outcome, Throttled):
+            seconds = outcome.retry_after_seconds
+            return self._services.refusal(request, "otp_throttled", retry_after_seconds=seconds)
+        return self._services.refusal(request, outcome.reason)
 
     async def refresh(self, request: ApiRequest) -> ASGIApp:
         tokens = self._services.tokens
@@ -286,7 +282,7 @@ class _Endpoints:
         if given is None:
             raise ProblemError("refresh_invalid")
         outcome = await refresh(self._services.platform, *given)
-        if isinstance(outcome, AccountLoginEnded):
+        if isinstance(outcome, Refused):
             raise ProblemError("refresh_invalid")
         return json_answer(
             RefreshOut(
@@ -303,14 +299,16 @@ class _Endpoints:
         caller = services.callers.of(request.scope)
         outcome = await confirm(services.platform, found.id, body.id_no, caller)
         match outcome:
-            case DocumentWrong():
-                return services.refusal(request, "confirm_wrong")
-            case Throttled(seconds):
+            case Throttled(retry_after_seconds=seconds):
                 return services.refusal(request, "confirm_throttled", retry_after_seconds=seconds)
-            case AccountLoginEnded():
-                raise ProblemError("log_in_ended")
+            case Refused(AccountLoginRefusal.ENDED as reason):
+                raise ProblemError(reason)
+            case Refused(reason):
+                return services.refusal(request, reason)
             case int():
                 return await self._account(outcome)
+            case never:
+                assert_never(never)
 
     async def new_holder(self, request: ApiRequest) -> ASGIApp:
         services = self._services
@@ -321,12 +319,12 @@ class _Endpoints:
         match outcome:
             case LoggedIn():
                 return self._logged_in(outcome)
-            case NotForNewHolder():
-                return services.refusal(request, "new_holder_confirmed")
-            case TooSoon():
-                return services.refusal(request, "new_holder_too_soon")
-            case AccountLoginEnded():
-                raise ProblemError("log_in_ended")
+            case Refused(AccountLoginRefusal.ENDED as reason):
+                raise ProblemError(reason)
+            case Refused(reason):
+                return services.refusal(request, reason)
+            case never:
+                assert_never(never)
 
     async def log_out(self, request: ApiRequest) -> ASGIApp:
         services = self._services

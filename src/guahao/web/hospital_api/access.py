@@ -134,8 +134,8 @@ class Access:
                 answer = visit.refuse(_CODES[reason])
                 visit.why = reason
                 return answer
-            case TooManyCalls(seconds):
-                visit.caller = outcome.client
+            case TooManyCalls(retry_after_seconds=seconds, client=client):
+                visit.caller = client
                 return visit.refuse("hospital_calls", retry_after_seconds=seconds)
             case never:
                 assert_never(never)

@@ -12,8 +12,8 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from guahao.flows.integration.clients import Proven, prove
-from guahao.flows.people.accounts import Throttled
 from guahao.rules.integration.clients import Scope
+from guahao.rules.kernel.outcomes import Throttled
 from guahao.web.api.services import Route
 from guahao.web.framework.openapi import Endpoint
 from guahao.web.hospital_api.access import TAG, Access, Visit

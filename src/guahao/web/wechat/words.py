@@ -7,9 +7,9 @@ from urllib.parse import urlencode
 
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.messages.wechat import Places, Reply, Topic
-from guahao.flows.people.accounts import Throttled
 from guahao.rules.attendance.pickup import pickup_deadline
 from guahao.rules.booking.cancelling import cancel_deadline
+from guahao.rules.kernel.outcomes import Throttled
 from guahao.store.hospitals.search import DepartmentHit, HospitalHit
 from guahao.store.kernel.views import AppointmentView
 from guahao.words.catalogue import Language

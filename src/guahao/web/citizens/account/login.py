@@ -8,34 +8,28 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import assert_never
 from urllib.parse import urlencode
 
 from litestar.types import ASGIApp
 
 from guahao.flows.people.log_ins import (
-    AccountLoginEnded,
     Device,
-    DocumentWrong,
     LoggedIn,
-    NotForNewHolder,
-    TooSoon,
     confirm,
     log_in,
     log_out,
     start_over,
 )
 from guahao.flows.people.one_time_passwords import (
-    InvalidPhone,
     OtpSent,
-    OtpWrong,
-    ProofRequired,
-    Throttled,
     level_for,
     request_otp,
 )
 from guahao.flows.people.privacy.consent import has_consented
+from guahao.rules.kernel.outcomes import Refused, Throttled
 from guahao.rules.people.identity import valid_phone
-from guahao.rules.people.log_ins import LEVEL_MAX
+from guahao.rules.people.log_ins import LEVEL_MAX, AccountLoginRefusal, ProofRequired
 from guahao.security_log import SecurityEvent, about, note
 from guahao.web.citizens.page import (
     CONFIRM_PATH,
@@ -123,18 +117,20 @@ async def _send(page: Page) -> ASGIApp:
         device=page.device,
     )
     match outcome:
-        case InvalidPhone():
-            return _phone_form(page, phone, page.problem("phone_invalid"))
-        case Throttled(seconds):
+        case Throttled(retry_after_seconds=seconds):
             return _phone_form(page, phone, _throttled(page, seconds))
-        case ProofRequired(level):
+        case ProofRequired(level=level):
             return _phone_form(page, phone, _proof_required(page), level)
+        case Refused(reason):
+            return _phone_form(page, phone, page.problem(reason))
         case OtpSent(request_id):
             # In a sealed cookie: a phone must not appear in a URL, and the request's id must stay
             # secret.
             number = (valid_phone(phone) or "").removeprefix("+86")
             page.seal(cookies.PHONE, f"{number} {request_id}")
-    return page.redirect(_with_next(page, CODE_PATH))
+            return page.redirect(_with_next(page, CODE_PATH))
+        case never:
+            assert_never(never)
 
 
 async def _code(page: Page) -> ASGIApp:
@@ -178,15 +174,18 @@ async def _open(page: Page) -> ASGIApp:
         _device(page),
     )
     match outcome:
-        case OtpWrong():
-            return _code_form(page, phone, page.problem("otp_wrong"))
-        case Throttled(seconds):
+        case Throttled(retry_after_seconds=seconds):
             return _code_form(page, phone, _throttled(page, seconds))
-        case InvalidPhone():
+        case Refused(AccountLoginRefusal.PHONE_INVALID):
             return page.redirect(_with_next(page, LOGIN_PATH))
-    if page.log_in is not None:  # end the previous log-in of this browser
-        await log_out(page.services.platform, page.log_in.account_id, page.log_in.id)
-    return await _go_on(page, outcome)
+        case Refused(reason):
+            return _code_form(page, phone, page.problem(reason))
+        case LoggedIn():
+            if page.log_in is not None:  # end the previous log-in of this browser
+                await log_out(page.services.platform, page.log_in.account_id, page.log_in.id)
+            return await _go_on(page, outcome)
+        case never:
+            assert_never(never)
 
 
 async def _go_on(page: Page, begun: LoggedIn) -> ASGIApp:
@@ -246,14 +245,16 @@ async def _confirm(page: Page) -> ASGIApp:
         page.services.callers.of(page.request.scope),
     )
     match outcome:
-        case DocumentWrong():
-            return _confirm_form(page, page.problem("confirm_wrong"))
-        case Throttled(seconds):
+        case Throttled(retry_after_seconds=seconds):
             return _confirm_form(page, _confirm_throttled(page, seconds))
-        case AccountLoginEnded():
+        case Refused(AccountLoginRefusal.ENDED):
             return page.redirect(_with_next(page, LOGIN_PATH))
+        case Refused(reason):
+            return _confirm_form(page, page.problem(reason))
         case int():
             return await _at_last(page, outcome)
+        case never:
+            assert_never(never)
 
 
 async def _ask_new_holder(page: Page) -> ASGIApp:
@@ -280,14 +281,16 @@ async def _new_holder(page: Page) -> ASGIApp:
         raise LoginNeededError
     outcome = await start_over(page.services.platform, page.log_in.id, page.language, _device(page))
     match outcome:
-        case TooSoon():
-            return _new_holder_form(page, page.problem("new_holder_too_soon"))
-        case NotForNewHolder():
+        case Refused(AccountLoginRefusal.NEW_HOLDER_CONFIRMED):
             return page.redirect(page.back())
-        case AccountLoginEnded():
+        case Refused(AccountLoginRefusal.ENDED):
             return page.redirect(_with_next(page, LOGIN_PATH))
+        case Refused(reason):
+            return _new_holder_form(page, page.problem(reason))
         case LoggedIn():
             return await _go_on(page, outcome)
+        case never:
+            assert_never(never)
 
 
 async def _log_out(page: Page) -> ASGIApp:
