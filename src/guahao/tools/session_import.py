@@ -98,9 +98,9 @@ async def _shown(console: Console) -> AsyncIterator[importing.Progress]:
 
 def tell_left_out(left_out: list[LeftOut], console: Console, *, may_hide_rows: bool) -> None:
     """Print the hidden rows and sheets that the import leaves out."""
-    for one in left_out:
-        rows = f"rows {one.rows}" if one.rows else "a hidden sheet"
-        console.print(f"Left out of {one.sheet}: {rows} ({one.count:,} in all).", markup=False)
+    for left in left_out:
+        rows = f"rows {left.rows}" if left.rows else "a hidden sheet"
+        console.print(f"Left out of {left.sheet}: {rows} ({left.count:,} in all).", markup=False)
     if left_out:
         console.print("Hidden rows and sheets are imported with --include-hidden.")
     if may_hide_rows:

@@ -239,7 +239,7 @@ async def test_another_hospitals_sessions_and_stops_are_out_of_reach(platform: P
     scope = Scope(THURSDAY, THURSDAY, session_id=session_id)
     assert await stop(platform, other, scope, "x") == Refused(StopRefusal.NOTHING)
     stop_id = await stopped(platform, by)
-    assert await undo(platform, other, stop_id) is None
+    assert await undo(platform, other, stop_id) == Refused(StopRefusal.UNKNOWN)
     assert await report(platform, other, stop_id) is None
     async with platform.db.transaction(hospital_id=other.own_hospital_id) as tx:
         for table in ("stops", "stop_sessions", "stop_bookings"):

@@ -1,4 +1,4 @@
-"""What the demo "sent": one-time passwords too, so production has no such page."""
+"""What the demo "sent", including one-time passwords: production has no such page."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from guahao.store.messages.messages import OutboxItem
 
 
 async def read_outbox(platform: Platform, phone: str | None, limit: int) -> list[OutboxItem]:
-    """Messages newest first; to one phone, however it is written, or to all."""
+    """Return messages newest first, to a phone, however it is written, or to all."""
     async with platform.db.transaction() as tx:
         return await messages.outbox(tx, platform.vault, phone, limit)

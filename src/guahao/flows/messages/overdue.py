@@ -12,7 +12,7 @@ _RECEIPT_WITHIN = timedelta(hours=1)  # receipts come within minutes, if they co
 
 
 async def give_up(platform: Platform) -> int:
-    """Close messages whose outcome nobody will learn any more; return how many."""
+    """Close messages whose outcome can no longer be learned; return how many."""
     async with platform.db.transaction() as tx:
         return await messages.give_up(tx)
 

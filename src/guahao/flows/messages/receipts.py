@@ -1,4 +1,4 @@
-"""What became of messages that a provider had taken."""
+"""Delivery receipts of messages that a provider accepted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The evening before a visit, whoever booked it is reminded."""
+"""Remind patients on the evening before their visit."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from guahao.rules.supply.releasing import city_time
 from guahao.store.messages import messages
 
 REMINDED_FROM = time(18, 0)  # the city's clock, on the day before the visit
-# Who books later than this before the reminders has the same words before their eyes still.
+# A patient who books later than this before the reminders has just read the same message.
 JUST_BOOKED = timedelta(hours=1)
 REMINDED_AT_ONCE = 2048  # in one transaction
 
 
 async def remind(platform: Platform) -> int:
-    """Remind everybody who visits a hospital tomorrow; how many were reminded.
+    """Remind everybody who visits a hospital tomorrow; return how many were reminded.
 
-    Nothing before 18:00. Each appointment once, however often, late or in how many workers
-    this runs: until midnight, what was missed is caught up. Not of bookings cancelled, stopped
-    or made from 17:00 on (their success notice said it all), nor where there is no account.
+    Nothing before 18:00. Each appointment is reminded once, however often, late or in how many
+    workers this runs: what was missed is caught up until midnight. Left out are bookings
+    that are cancelled, stopped, without an account, or made from 17:00 on, just before.
     """
     total = 0
     while reminded := await _remind_some(platform):
@@ -38,5 +38,5 @@ async def _remind_some(platform: Platform) -> int:
 
 
 def _visit_date(now: datetime) -> date | None:
-    """Of which date's visits people are reminded now."""
+    """Return the date of the visits that people are reminded of now."""
     return now.date() + ONE_DAY if now.time() >= REMINDED_FROM else None

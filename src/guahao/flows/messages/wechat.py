@@ -1,4 +1,4 @@
-"""What a user of WeChat says to the Official Account, and what the platform answers (S2)."""
+"""Messages of WeChat users to the Official Account, and the platform's replies (S2)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _CANCEL = ("取消", "退号", "CANCEL")
 
 
 class Topic(StrEnum):
-    """What the answer is about, where it needs no records."""
+    """The subject of a reply that needs no records."""
 
     WELCOME = "welcome"
     HELP = "help"
@@ -55,7 +55,7 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What is answered, and in which language (zh, en)."""
+    """A reply and its language (zh, en)."""
 
     language: str
     outcome: Topic | Places | AppointmentView | Throttled
@@ -67,10 +67,10 @@ class Replayed:
 
 
 async def receive(platform: Platform, message: Incoming) -> Reply | Replayed | None:
-    """Act on a message and answer it; None where there is nothing to say.
+    """Act on a message and answer it; None if no reply is due.
 
-    However often and wherever WeChat sends the same message, it is acted on once. A nonce
-    serves one message: in plain mode nothing else binds a signature to what it came with.
+    A message that WeChat repeats, to any process, is acted on once. A nonce
+    serves a single message: in plain mode nothing else binds a signature to its message.
     """
     async with platform.db.transaction() as tx:
         is_fresh = await store.first_time(tx, platform.vault, message.once)
@@ -90,16 +90,16 @@ async def receive(platform: Platform, message: Incoming) -> Reply | Replayed | N
 
 
 async def account_of(platform: Platform, openid: str) -> int | None:
-    """The account whose phone was once proven by this user of WeChat, or None."""
+    """Return the account whose phone this user of WeChat has proven, or None."""
     async with platform.db.transaction() as tx:
         user = await store.user(tx, platform.vault, openid)
         return None if user is None else user.account_id
 
 
 async def bind(platform: Platform, openid: str, account_id: int) -> None:
-    """From now on this user of WeChat is the account, without a one-time password.
+    """Bind this user of WeChat to the account, without a one-time password.
 
-    For a browser that has proven both. Raises LookupError where there is no such account.
+    For a browser that has proven both. Raises LookupError if there is no such account.
     """
     async with platform.db.transaction() as tx:
         if not await accounts.lock_account(tx, account_id):
@@ -108,7 +108,7 @@ async def bind(platform: Platform, openid: str, account_id: int) -> None:
 
 
 async def use_return(platform: Platform, state: str, code: str) -> bool:
-    """Whether a return from the authorize page is the first with its state and its code."""
+    """Return whether a return from the authorize page is the first with its state and code."""
     async with platform.db.transaction() as tx:
         vault = platform.vault
         new_state = await store.first_time(tx, vault, f"state\n{state}")
@@ -131,7 +131,7 @@ async def _on_event(tx: Tx, platform: Platform, message: Incoming) -> Reply | No
 
 
 async def _follows(tx: Tx, platform: Platform, message: Incoming, *, follows: bool) -> None:
-    # Never later than now, lest a time to come overrule all that is yet to happen.
+    # Never later than now: a future time would overrule every event until then.
     said_at = min(datetime.fromtimestamp(message.created_at, CITY_TIME), tx.now)
     await store.set_follows(tx, platform.vault, message.sender, said_at, follows=follows)
 
@@ -142,7 +142,7 @@ async def _reply(tx: Tx, platform: Platform, message: Incoming, topic: Topic) ->
 
 
 def _language(user: WeChatUser | None, message: Incoming) -> str:
-    """The account's; where there is none, English for whoever writes Latin letters."""
+    """Return the account's language; without an account English if Latin letters were typed."""
     if user is not None and user.language is not None:
         return user.language
     typed = message.content
@@ -165,7 +165,7 @@ async def _on_text(
 async def _booking(
     tx: Tx, platform: Platform, openid: str, user: WeChatUser | None, code: str
 ) -> Topic | AppointmentView | Throttled:
-    """The sender's own booking (S9). Wrong guesses are counted as in every look-up."""
+    """Return the sender's own booking (S9); wrong guesses count as in every look-up."""
     if user is None or user.account_id is None:
         return Topic.BIND_FIRST
     caller = Caller(f"wechat {openid}", limited=True)

@@ -39,7 +39,7 @@ _MEASURING_SECONDS = 4.0  # all of the facts, a dozen statements
 _CONNECT_SECONDS = 2  # for each host of the URL; libpq waits no shorter
 _SILENT = "the database did not answer in time"
 _NO_CONNECTION = "the database cannot be reached"
-# Of the database's; named here so that each is told of when there is no database.
+# The checks of the database, named so that each is reported if there is no database.
 _OF_DATABASE = (
     *("login", "row_security", "schema", "clock", "key", "trail", "demo_staff"),
     *(check.name for check in check_facts(Facts(), Expected())),
@@ -98,7 +98,7 @@ async def _connect(url: str) -> Connection:
 
 
 async def _refused_role(url: str) -> list[Check] | None:
-    """What to say where the server answers, but does not give this login the role."""
+    """Return what to do if the server answers but refuses this login the role."""
     try:
         conn = await _connect(connecting(url))
     except (DatabaseError, TimeoutError, OSError):
@@ -118,7 +118,7 @@ def _all_unknown(why: str) -> list[Check]:
 
 
 def _owner_login(settings: Settings) -> Check:
-    """Whether the web and the worker could read the owner's password, where this is theirs."""
+    """Return whether web or worker could read the owner's password, if this is their login."""
     name = "owner_login"
     if settings.database_owner_url is not None and not settings.demo:
         says = (
@@ -146,7 +146,7 @@ def existing_parent(path: Path) -> Path:
 
 
 class _Examination:
-    """The checks that ask the database, one after the other on one connection."""
+    """The checks that ask the database, in turn on a single connection."""
 
     def __init__(
         self,
@@ -177,7 +177,7 @@ class _Examination:
         ]
 
     async def _bounded(self, name: str, check: Callable[[], Awaitable[Check]]) -> Check:
-        """Run a check; where the connection is lost, the later ones find it so at once."""
+        """Run a check; after the connection is lost, the later checks report that at once."""
         try:
             async with asyncio.timeout(CHECK_SECONDS):
                 async with observations.bounded(self._conn):

@@ -1,8 +1,8 @@
-"""Know how the platform does, in every process, without asking when somebody asks.
+"""Observe the platform's state in every process, without asking when it is requested.
 
-What takes SQL is measured by one process at most every 15 s, whichever finds it due, and shared
-by a row of the database: so a scrape or a page waits for nothing, it works when web and worker
-are on different machines, and a worker that died is seen by the others.
+What takes SQL is measured by a single process at most every 15 s and shared by a row of the
+database: a scrape or a page waits for nothing, it works when web and worker are on different
+machines, and a worker that died is noticed by the others.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from guahao.store.kernel.db import DatabaseState
 from guahao.store.operations import observations
 
 MEASURED_EVERY_SECONDS = 15.0
-_LOOK_SECONDS = (4.0, 6.0)  # at random, so that not all processes come at once
+_LOOK_SECONDS = (4.0, 6.0)  # at random, so that processes do not measure at the same time
 _OBSERVING_SECONDS = 10.0
 _LOCAL_SECONDS = 1.0
 _DISK_EVERY_SECONDS = 15.0
@@ -84,10 +84,10 @@ async def observing(platform: Platform, desk: Desk | None = None) -> AsyncIterat
 
 
 async def observe(platform: Platform, every_seconds: float = MEASURED_EVERY_SECONDS) -> None:
-    """Learn what was measured last; measure where that is due.
+    """Read what was measured last; measure if that is due.
 
-    Raises psycopg's errors, OSError or TimeoutError where the database does not answer: what was
-    known stays known, with its age.
+    Raises psycopg's errors, OSError or TimeoutError if the database does not answer: the last known
+    facts are kept, with their age.
     """
     async with asyncio.timeout(_OBSERVING_SECONDS):
         conn = await Connection.connect(platform.db.url, autocommit=True, prepare_threshold=None)
@@ -123,14 +123,14 @@ async def _observe_on(platform: Platform) -> None:
 
 
 async def _look_on(platform: Platform, desk: Desk | None) -> None:
-    """Set the gauges of what this process knows by itself."""
+    """Set the gauges of what this process knows by itself, again and again."""
     while True:
         look(platform, desk)
         await asyncio.sleep(_LOCAL_SECONDS)
 
 
 def look(platform: Platform, desk: Desk | None) -> None:
-    """Set them once."""
+    """Set the gauges once."""
     stats = platform.db.pool.get_stats()
     _pool_size.set(stats.get("pool_size", 0))
     _pool_idle.set(stats.get("pool_available", 0))
@@ -143,7 +143,7 @@ def look(platform: Platform, desk: Desk | None) -> None:
 
 
 async def _watch_disk(platform: Platform) -> None:
-    """In a thread: a disk that does not answer holds up nothing but this."""
+    """Measure the disk in a thread: a disk that does not answer delays nothing else."""
     while True:
         try:
             folder = existing_parent(platform.settings.data_dir)

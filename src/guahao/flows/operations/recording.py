@@ -1,4 +1,4 @@
-"""Record how the periodic tasks run, so that one that stopped is noticed."""
+"""Record how the periodic tasks run, so that a task that stopped is noticed."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from guahao.clock import uptime
 from guahao.flows.kernel.platform import Platform
 from guahao.store.operations import task_runs
 
-_AGAIN_SECONDS = 15.0  # a task that runs every two seconds is not written down every time
+_AGAIN_SECONDS = 15.0  # a task that runs every two seconds is not recorded every time
 
 
 class Recording:
-    """What one process writes down of its periodic tasks."""
+    """What a process records of its periodic tasks."""
 
     def __init__(self, platform: Platform) -> None:
         self._db = platform.db
@@ -23,7 +23,7 @@ class Recording:
 
     @asynccontextmanager
     async def recorded(self, name: str) -> AsyncIterator[None]:
-        """Record how the block ends; its error goes on."""
+        """Record how the block ends; re-raise its error."""
         begun = uptime()
         try:
             yield

@@ -1,4 +1,4 @@
-"""What citizens are told of the platform: from memory, so that it works when all else does not."""
+"""The platform's state for citizens: from memory, so that it works when all else fails."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from guahao.flows.kernel.platform import Platform
 from guahao.rules.operations.status import PublicStatus, public_status
 from guahao.store.kernel.db import DatabaseState
 
-# No request waits for as long: a lane whose batch is older does not come to its end.
+# No request waits for as long: a lane with an older batch is stuck.
 STUCK_SECONDS = 6.0
 
 
 def status_now(platform: Platform, desk: Desk) -> PublicStatus:
-    """Return how the platform does, as this process knows it; asks nothing."""
+    """Return the platform's state as this process knows it; asks nothing."""
     watch = platform.db.watch
     is_booking = (
         platform.db.state is DatabaseState.ALIVE

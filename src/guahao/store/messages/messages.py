@@ -1,6 +1,6 @@
-"""Messages to people, written in the transaction of what they tell of; and the demo's outbox.
+"""Messages to people, written in the transaction of their cause; and the demo's outbox.
 
-A row holds ids, not words: the text is made from the records when it is sent. A message
+A row holds ids, not words: the text is rendered from the records when it is sent. A message
 waits as `queued`. A worker that claims it counts the attempt and holds it for a lease, so that
 no two workers send it at once; a claim that is never recorded (a crash) ends with its lease,
 and the message is sent again under the same key. `due_at` says when it may be claimed again;
@@ -30,23 +30,25 @@ from guahao.store.people import patients
 from guahao.store.people.accounts import open_phone
 
 ATTEMPTS_MAX = 20
-URGENT = 10  # a job's priority: somebody sits before the screen and waits for the message
-PATIENT = -10  # a job's priority: hundreds of thousands in one evening, before whom others go
+URGENT = 10  # a job's priority: a person waits for the message in front of a screen
+PATIENT = -10  # a job's priority: hundreds of thousands in an evening, behind all others
 # A lease must outlast the sending of what is claimed together (notices.deliver). That of a message
 # which soon expires (a one-time password) is short: a person waits for it, for half a minute.
 LEASE = timedelta(seconds=45)
 SHORT_LEASE = timedelta(seconds=15)
-SHORT_LIVED = timedelta(days=1)  # what soon expires has done so by then, and is found by its age
-# How long the job of a message may take to come before the message is found without it.
+SHORT_LIVED = timedelta(
+    days=1
+)  # short-lived messages have expired by then, and are found by their age
+# How late a message's job may be before the message is found without it.
 JOB_WITHIN = timedelta(seconds=30)
 SHORT_JOB_WITHIN = timedelta(seconds=5)
-RECEIPT_WITHIN = timedelta(days=3)  # a carrier that has said nothing by then says nothing more
-MESSAGES_A_JOB = 64  # a job holds a place of the worker for no longer than these take
+RECEIPT_WITHIN = timedelta(days=3)  # no receipt comes later
+MESSAGES_A_JOB = 64  # so that a job does not occupy the worker for long
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimedMessage:
-    """A claimed message with the records it tells of, as they are now, in the clear.
+    """A claimed message with the records it is about, as they are now, in the clear.
 
     `to` is a phone, or an openid; None where the person is no longer reached by the channel.
     `body` is a one-time password; `attempts` includes the one just claimed.
@@ -86,7 +88,7 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class OutboxItem:
-    """What the demo's gateway "sent"."""
+    """A message that the demo's gateway "sent"."""
 
     to: str
     kind: str
@@ -94,13 +96,13 @@ class OutboxItem:
     sent_at: datetime
 
 
-# Telling ------------------------------------------------------------------------------------
+# Notifying ------------------------------------------------------------------------------------
 
 
 async def tell(tx: Tx, kind: str, appointment_ids: Sequence[int]) -> dict[int, int]:
-    """Tell the accounts of these appointments; one job for all. Nobody is told without one.
+    """Notify the accounts of these appointments, in a single job; return messages by appointment.
 
-    The message of each appointment that has one.
+    Patients without an account get no message.
     """
     rows = await tx.rows(
         """
@@ -118,7 +120,7 @@ async def tell(tx: Tx, kind: str, appointment_ids: Sequence[int]) -> dict[int, i
 
 
 async def tell_patients(tx: Tx, kind: str, patient_ids: Sequence[int]) -> None:
-    """Tell the accounts of these patients; one job for all. Nobody is told without one."""
+    """Notify the accounts of these patients, in a single job; those without get no message."""
     rows = await tx.rows(
         """
         INSERT INTO messages (kind, account_id, patient_id, created_at, changed_at)
@@ -133,7 +135,7 @@ async def tell_patients(tx: Tx, kind: str, patient_ids: Sequence[int]) -> None:
 
 
 async def tell_once_an_account(tx: Tx, kind: str, patient_ids: Sequence[int]) -> None:
-    """Tell the accounts of these patients, each of the first of its own among them."""
+    """Notify the accounts of these patients, each of the first of its own among them."""
     rows = await tx.rows(
         """
         INSERT INTO messages (kind, account_id, patient_id, created_at, changed_at)
@@ -171,7 +173,7 @@ async def tell_of_applications(tx: Tx, kind: str, application_ids: Sequence[int]
 
 
 async def withdraw(tx: Tx, patient_id: int) -> None:
-    """Send none of what still waits to be sent of a person."""
+    """Expire a person's messages that are not sent yet."""
     await tx.do(
         """
         UPDATE messages SET state = 'expired', changed_at = %(now)s, body_enc = NULL
@@ -182,7 +184,7 @@ async def withdraw(tx: Tx, patient_id: int) -> None:
 
 
 async def tell_account(tx: Tx, kind: str, account_id: int, patient_id: int) -> None:
-    """Tell an account of a patient who is, or was until now, one of its own."""
+    """Notify an account of a patient who is, or was until now, its own."""
     rows = await tx.rows(
         """
         INSERT INTO messages (kind, account_id, patient_id, created_at, changed_at)
@@ -196,7 +198,7 @@ async def tell_account(tx: Tx, kind: str, account_id: int, patient_id: int) -> N
 async def tell_phone(
     tx: Tx, vault: Vault, kind: str, phone: str, language: str, body: str, expires_at: datetime
 ) -> None:
-    """Tell a phone that may have no account yet; not after `expires_at`."""
+    """Notify a phone that may have no account yet; not after `expires_at`."""
     new_id = await next_id(tx, "messages")
     await tx.do(
         """
@@ -219,9 +221,9 @@ async def tell_phone(
 
 
 async def remind(tx: Tx, visit_date: date, booked_before: datetime, limit: int) -> int:
-    """Remind of at most `limit` visits of the date that wait and are not reminded of; how many.
+    """Remind of at most `limit` visits of the date that are not reminded of yet; return how many.
 
-    Of those booked earlier than `booked_before`. Once an appointment: a unique index decides.
+    Of bookings made before `booked_before`. Once an appointment: a unique index decides.
     """
     rows = await tx.rows(
         """
@@ -272,9 +274,9 @@ _DUE = """
 
 
 async def claim(tx: Tx, message_ids: Sequence[int], *, wechat: bool = False) -> list[int]:
-    """Take those of these messages that wait and that nobody holds; count the attempt.
+    """Claim those of these messages that wait and are not claimed; count the attempt.
 
-    `wechat`: the account's WeChat user, where one follows, is told beside the SMS.
+    `wechat`: notify the account's WeChat user, if one follows, beside the SMS.
     """
     rows = await tx.rows(
         f"""
@@ -318,7 +320,7 @@ async def _hand_to_agents(tx: Tx, message_ids: Sequence[int]) -> set[int]:
 
 
 async def _tell_by_wechat(tx: Tx, message_ids: Sequence[int]) -> None:
-    """A row beside each SMS whose account is bound to a follower; one job for all."""
+    """Add a message beside each SMS whose account is bound to a follower, in a single job."""
     rows = await tx.rows(
         """
         INSERT INTO messages (channel, beside_id, kind, account_id, patient_id, appointment_id,
@@ -470,9 +472,9 @@ async def record(tx: Tx, states: Mapping[int, tuple[str, int]]) -> None:
 
 
 async def retry(tx: Tx, attempts: Mapping[int, tuple[int, float]]) -> None:
-    """Give claimed messages back after an attempt, each to be claimed again in so many seconds.
+    """Release claimed messages after an attempt, each to be claimed again in so many seconds.
 
-    Not those that another worker has claimed meanwhile.
+    Except those that another worker has claimed meanwhile.
     """
     await _lock(tx, list(attempts))
     await tx.do(
@@ -493,7 +495,7 @@ async def retry(tx: Tx, attempts: Mapping[int, tuple[int, float]]) -> None:
 
 
 async def hold(tx: Tx, until: Mapping[int, datetime]) -> None:
-    """Give claimed messages back: their attempt does not count, and nobody claims them before."""
+    """Release claimed messages until a time; their attempt does not count."""
     await _lock(tx, list(until))
     await tx.do(
         """
@@ -516,10 +518,10 @@ async def _lock(tx: Tx, message_ids: Sequence[int]) -> None:
 
 
 async def record_receipts(tx: Tx, delivered: Sequence[int], failed: Sequence[int]) -> None:
-    """Record what became of SMS that the provider had taken; ids of nothing are ignored.
+    """Record delivery receipts of SMS; unknown ids are ignored.
 
-    Receipts come late, twice and out of order, even before the answer to the sending. What
-    has arrived once has arrived, whatever else is said of it.
+    Receipts come late, twice and out of order, even before the answer to the sending. A message
+    that was reported as delivered stays delivered.
     """
     await _lock(tx, [*delivered, *failed])
     await tx.do(
@@ -541,9 +543,9 @@ async def record_receipts(tx: Tx, delivered: Sequence[int], failed: Sequence[int
 
 
 async def overdue(tx: Tx, limit: int, *, soon_expired: bool = False) -> list[int]:
-    """Messages that should have been claimed: their job was lost, or died. The oldest first.
+    """Return messages that should have been claimed, as their job was lost or died, oldest first.
 
-    `soon_expired`: those of no use after a few minutes (one-time passwords), and no others.
+    `soon_expired`: those of no use after a few minutes (one-time passwords), or all others.
     """
     rows = await tx.rows(
         f"""
@@ -556,7 +558,7 @@ async def overdue(tx: Tx, limit: int, *, soon_expired: bool = False) -> list[int
         {
             "now": tx.now,
             "soon_expired": soon_expired,
-            # Expired ones become so at their next claim; these are few, and are found every time.
+            # Messages expire at their next claim; these are few, and are found every time.
             "from": tx.now - SHORT_LIVED if soon_expired else datetime.min.replace(tzinfo=UTC),
             "late": tx.now - (SHORT_JOB_WITHIN if soon_expired else JOB_WITHIN),
             "most": ATTEMPTS_MAX,
@@ -589,7 +591,7 @@ async def give_up(tx: Tx) -> int:
 
 
 async def claim_without_receipt(tx: Tx, wait: timedelta, limit: int) -> list[int]:
-    """SMS that the provider took, of which nothing was heard for `wait`; the oldest first."""
+    """Claim SMS that the provider accepted without a receipt for `wait`, the oldest first."""
     rows = await tx.rows(
         """
         UPDATE messages SET changed_at = %(now)s
@@ -606,7 +608,7 @@ async def claim_without_receipt(tx: Tx, wait: timedelta, limit: int) -> list[int
 
 
 async def forget_recipients(tx: Tx, before: datetime) -> int:
-    """Forget the phones without account that codes were sent to; how many."""
+    """Delete the phones without an account that codes were sent to; return how many."""
     return await tx.do(
         """
         UPDATE messages SET to_enc = ''
@@ -621,7 +623,7 @@ async def forget_recipients(tx: Tx, before: datetime) -> int:
 
 
 async def put_in_outbox(tx: Tx, vault: Vault, key: str, kind: str, to: str, text: str) -> None:
-    """Keep a message as sent; a key that is there already changes nothing."""
+    """Store a message as sent; a known key changes nothing."""
     new_id = await next_id(tx, "outbox")
     await tx.do(
         """

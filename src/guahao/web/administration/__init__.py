@@ -21,7 +21,7 @@ from guahao.web.staff import StaffRoute
 
 
 def routes() -> list[StaffRoute]:
-    """Every page of supervisors, administrators and auditors."""
+    """Return every page of supervisors, administrators and auditors."""
     return [
         *hospital_file_routes(),
         *hospital_routes(),

@@ -1,4 +1,4 @@
-"""Accounts to review: who books or cancels more than most, and what is decided about it (S17)."""
+"""Accounts that book or cancel unusually often, and what is decided about them (S17)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _DAYS_OFFERED = 30
 
 
 def account_review_routes() -> list[StaffRoute]:
-    """The list, and the three decisions."""
+    """Return the list and the three decisions."""
     return [
         StaffRoute("GET", _PATH, _listed, READERS),
         StaffRoute("POST", f"{_PATH}/fine", _let_be, DECIDERS),

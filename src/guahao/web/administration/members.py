@@ -1,4 +1,4 @@
-"""The administrator's page of the staff: add, reset, shut out, log out everywhere."""
+"""The administrator's page of the staff: add, reset, disable, log out everywhere."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MEMBERS = "/staff/members"
 
 
 def member_routes() -> list[StaffRoute]:
-    """The list, adding a member, and what is changed of a member."""
+    """Return the list, the form for a new member, and the actions on a member."""
     return [
         StaffRoute("GET", _MEMBERS, _show, _ADMINISTRATOR),
         StaffRoute("POST", _MEMBERS, _add, _ADMINISTRATOR),
@@ -72,7 +72,7 @@ async def _add(page: StaffPage) -> ASGIApp:
 
 
 async def _change(page: StaffPage) -> ASGIApp:
-    """Do what a button of a row asks for, once the reason is known."""
+    """Carry out what a button of a row requests, once the reason is known."""
     id = read_id(page.request, "staff_id", "not_found")
     platform, by, what = page.services.platform, page.staff.who, page.form.get("do", "")
     member = next((row for row in await flows.list_staff(platform) if row.id == id), None)
@@ -108,7 +108,7 @@ async def _change(page: StaffPage) -> ASGIApp:
 
 
 def _act(page: StaffPage, member: StaffListing, what: str) -> Act | None:
-    """What is asked before it is done; None for what takes nothing away."""
+    """Return what is asked before a change; None if the change takes nothing away."""
     who = f"{member.name}（{member.login}）" if page.language == "zh" else member.login
     logged_out = page.say("现有的登录立即全部退出，正在填写的内容不会保存。")
     match what:
@@ -141,7 +141,7 @@ def _act(page: StaffPage, member: StaffListing, what: str) -> Act | None:
 
 
 def role_words(page: StaffPage) -> dict[str, str]:
-    """The roles' names."""
+    """Return the roles' names."""
     return {
         Role.AGENT: page.say("114客服"),
         Role.SUPERVISOR: page.say("客服班长"),

@@ -22,7 +22,7 @@ _ONE = "/staff/no-shows/{patient_id}"
 
 
 def no_show_routes() -> list[StaffRoute]:
-    """The list, a person, and what a supervisor decides."""
+    """Return the list, a person's ledger, and a supervisor's decisions."""
     return [
         StaffRoute("GET", _LIST, _listed, READERS),
         StaffRoute("GET", "/staff/unverified", _unverified, READERS),
@@ -45,7 +45,7 @@ async def _listed(page: StaffPage) -> ASGIApp:
 
 
 async def _unverified(page: StaffPage) -> ASGIApp:
-    """Where a hospital has not confirmed who came, and for how long."""
+    """Show where a hospital has not confirmed who came, and for how long."""
     hospitals = await waiting_hospitals(page.services.platform)
     return page.show("staff/unverified_hospitals.html", hospitals=hospitals, days=CONFIRM_DAYS)
 
@@ -115,7 +115,7 @@ async def _after(page: StaffPage, outcome: int | Refused[ExcuseRefusal], said: s
 
 
 def say_refusal(page: StaffPage, refusal: ExcuseRefusal) -> str:
-    """Why nothing was changed."""
+    """Return why nothing was changed."""
     return {
         ExcuseRefusal.UNKNOWN: page.say("没有这条记录。请刷新后再试。"),
         ExcuseRefusal.REASON_NEEDED: page.say("请写明原因。"),

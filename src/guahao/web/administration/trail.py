@@ -1,4 +1,4 @@
-"""The auditor's page: who did or saw what, when and why; and whether the trail is whole."""
+"""The auditor's page: who did or saw what, when and why; and whether the chain is intact."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _TEXT_MAX = 40
 
 
 def trail_routes() -> list[StaffRoute]:
-    """The list, and verifying it."""
+    """Return the list and the verification."""
     return [
         StaffRoute("GET", _TRAIL, _show, _READERS),
         StaffRoute("POST", f"{_TRAIL}/verify", _verify, _READERS),
@@ -61,7 +61,7 @@ async def _show(page: StaffPage) -> ASGIApp:
 
 
 async def _noted(platform: Platform) -> Noted:
-    """The last end of the trail that was kept outside of the database."""
+    """Return the last head of the trail that was stored outside of the database."""
     file = platform.settings.trail_file
     return Noted() if file is None else await asyncio.to_thread(last_noted, file, platform.vault)
 
@@ -103,7 +103,7 @@ def _date(text: str) -> date | None:
 
 
 def _subject_words(page: StaffPage) -> dict[str, str]:
-    """Of what kind a record is; what is not here is shown by its own name."""
+    """Return the kinds of records; a kind without a word is shown by its own name."""
     return {
         "account": page.say("账户记录"),
         "announcement": page.say("公告记录"),
@@ -124,7 +124,7 @@ def _subject_words(page: StaffPage) -> dict[str, str]:
 
 
 def action_words(page: StaffPage) -> dict[str, str]:
-    """What was done, in words; what is not here is shown by its own name."""
+    """Return the actions' names; an action without a word is shown by its own name."""
     return _log_in_words(page) | {
         "search_callers": page.say("查找来电人"),
         "begin_call": page.say("接听来电"),
@@ -193,7 +193,7 @@ def action_words(page: StaffPage) -> dict[str, str]:
 
 
 def _fairness_words(page: StaffPage) -> dict[str, str]:
-    """What decides how places are given out, and who gets them."""
+    """Return the names of actions on how places are given out."""
     return {
         "decide_release_mode": page.say("决定放号方式"),
         "withdraw_release_mode": page.say("撤回放号方式"),
@@ -202,7 +202,7 @@ def _fairness_words(page: StaffPage) -> dict[str, str]:
 
 
 def _log_in_words(page: StaffPage) -> dict[str, str]:
-    """What concerns the staff's own accounts, and the platform's key."""
+    """Return the names of actions on the staff's own accounts and the platform's key."""
     return {
         "add_staff": page.say("增加人员"),
         "reset_password": page.say("重置密码"),

@@ -1,4 +1,4 @@
-"""What the audit trail's details say, in words: fields, their values, and what became of what."""
+"""The audit trail's details in words: fields, their values, and outcomes."""
 
 from __future__ import annotations
 
@@ -219,15 +219,15 @@ _WHOLE_MINUTES = re.compile(r"^(\d\d:\d\d):00$")
 
 
 def details(text: str, language: Language) -> list[tuple[str, str]]:
-    """What an entry holds besides, flat: each field's name and value in words.
+    """Return an entry's details, flat: each field's name and value in words.
 
-    What was before and is after stands together, as "20 → 30".
+    Before and after stand together, as "20 → 30".
     """
     return list(_flat("", "", _paired(msgspec.json.decode(text)), language))
 
 
 def field_names(detail: object) -> Iterator[str]:
-    """The names of all fields within a detail; ids, which are names of nothing, left out."""
+    """Return the names of all fields within a detail, except ids."""
     if isinstance(detail, Mapping):
         for name, value in detail.items():
             if not name.isdecimal():

@@ -13,7 +13,7 @@ from guahao.web.staff import StaffRoute
 
 
 def routes() -> list[StaffRoute]:
-    """Every page of the agents and their supervisors."""
+    """Return every page of the agents and their supervisors."""
     return [
         *search_routes(),
         *book_routes(),

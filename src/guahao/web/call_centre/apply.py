@@ -1,4 +1,4 @@
-"""Applications for the caller: registered with read-back, listed on the card, withdrawn."""
+"""Applications for the caller: register with read-back, list on the card, withdraw."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _UNPROCESSABLE = 422
 
 
 def apply_routes() -> list[StaffRoute]:
-    """Apply for a caller; withdraw what they applied for."""
+    """Return the pages that apply for a caller and withdraw an application."""
     withdraw = f"{_CALL}/applications/withdraw"
     return [
         StaffRoute("GET", _APPLY, _ask, CALL_CENTRE_ROLES),
@@ -105,7 +105,7 @@ def _show(
 
 
 def _not_in_call(page: StaffPage, refusal: CallRefusal) -> ASGIApp:
-    """Back to the call where it goes on, else to the search."""
+    """Redirect to the call if it is still open, otherwise to the search."""
     page.flash(say_refusal(page, refusal))
     goes_on = refusal is CallRefusal.NOT_VERIFIED
     return page.redirect(
@@ -114,7 +114,7 @@ def _not_in_call(page: StaffPage, refusal: CallRefusal) -> ASGIApp:
 
 
 async def _apply(page: StaffPage) -> ASGIApp:
-    """First what is read back to the caller; registered when it is sent again."""
+    """Show what is read back to the caller; register the application when it is sent again."""
     call_id = read_id(page.request, "call_id", "not_found")
     department_id = read_id(page.request, "department_id", "not_found")
     given = {name: page.form.get(name, "") for name in FIELDS}

@@ -1,4 +1,4 @@
-"""Booking for the caller, and what is read back to them (复述)."""
+"""Book for the caller, with what is read back to them (复述)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _CONFLICT = 409
 
 
 def book_routes() -> list[StaffRoute]:
-    """A new caller; a place for a caller."""
+    """Return the pages that register a new caller and book for a caller."""
     return [
         StaffRoute("GET", _NEW, _ask_who, CALL_CENTRE_ROLES),
         StaffRoute("POST", _NEW, _register, CALL_CENTRE_ROLES),
@@ -123,7 +123,7 @@ async def _confirm(page: StaffPage) -> ASGIApp:
 
 
 def _not_in_call(page: StaffPage, refusal: CallRefusal) -> ASGIApp:
-    """Back to the call where it goes on, else to the search."""
+    """Redirect to the call if it is still open, otherwise to the search."""
     page.flash(say_refusal(page, refusal))
     goes_on = refusal is CallRefusal.NOT_VERIFIED
     return page.redirect(
@@ -157,7 +157,7 @@ def _form(
 
 
 async def _book(page: StaffPage) -> ASGIApp:
-    """The same form again, by a double Enter, is the same booking."""
+    """Book; the same form sent twice, by a double Enter, is the same booking."""
     context = await _context(page)
     if isinstance(context, Refused):
         return _not_in_call(page, context.reason)
@@ -197,7 +197,7 @@ async def _refused(
     patient_id: int,
     refused: Refused[Refusal],
 ) -> ASGIApp:
-    """The patient's own sentence, and what else the agent can offer."""
+    """Show the patient's own sentence, and what else the agent can offer."""
     said = page.services.replies.refused(refused, page.language).detail
     found = await card(page.services.platform, page.staff, call_id)
     for booking in found.current if found is not None else ():
@@ -232,7 +232,7 @@ def _undecided(
     key: str,
     answer: KeyMismatch | LoginRefused | NotDecided,
 ) -> ASGIApp:
-    """The key stays: pressing again asks what became of it."""
+    """Keep the idempotency key in the form: sending it again finds the outcome."""
     if isinstance(answer, KeyMismatch):
         refused, key = page.problem("idempotency_mismatch").detail, secrets.token_urlsafe(16)
     elif isinstance(answer, NotBooked | Busy):
@@ -245,7 +245,7 @@ def _undecided(
 
 
 async def _booked(page: StaffPage, call_id: int, view: AppointmentView) -> ASGIApp:
-    """What is read back. A landline gets no SMS: the caller writes the code down, or prints."""
+    """Show what is read back; for a landline, which gets no SMS, also the code to note or print."""
     session = view.session
     found = await card(page.services.platform, page.staff, call_id)
     landline = found is not None and valid_phone(found.phone) is None

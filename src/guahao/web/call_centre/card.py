@@ -1,4 +1,4 @@
-"""The caller's card: who calls, what is booked, what was sent; verify, cancel, send again."""
+"""The caller's card: patients, bookings, messages; verify, cancel and send again."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ANSWER_MAX = 60
 
 
 def card_routes() -> list[StaffRoute]:
-    """The card, and all that is done on it."""
+    """Return the card and every action on it."""
     routes = [
         ("GET", _CALL, _show),
         ("POST", f"{_CALL}/verify", _verify),
@@ -60,25 +60,25 @@ class Shown:
         self._full = card.call.looked_at is not None
 
     def name(self, patient: PatientView) -> str:
-        """张* or the whole name."""
+        """Return 张* or the whole name."""
         return patient.name if self._full else masked_name(patient.name)
 
     def names(self, patients: Iterable[PatientView]) -> str:
-        """The names of an application's patients."""
+        """Return the names of an application's patients."""
         return (", " if self._page.language == "en" else "、").join(map(self.name, patients))
 
     def document(self, patient: PatientView) -> str:
-        """1101****1234 or the whole number."""
+        """Return 1101****1234 or the whole number."""
         return patient.id_no if self._full else masked_document(patient.id_no)
 
     def phone(self, phone: str) -> str:
-        """138********, 138****1234 or the whole number."""
+        """Return 138********, 138****1234 or the whole number."""
         if not self._verified:
             return hidden_phone(phone)
         return spoken_phone(phone) if self._full else self._page.masked_phone(phone)
 
     def code(self, code: str) -> str:
-        """The code is said to the caller only once somebody looked, with a reason."""
+        """Return the code, only after it was looked up with a reason: the agent reads it out."""
         return f"{code[:4]} {code[4:]}" if self._full else "•••• ••••"
 
 
@@ -226,7 +226,7 @@ async def _refused(page: StaffPage, refusal: CallRefusal) -> ASGIApp:
 
 
 def say_refusal(page: StaffPage, refusal: CallRefusal) -> str:
-    """Why it was not done, and what the agent can do."""
+    """Return why it was not done, and what the agent can do."""
     return {
         CallRefusal.CALL_OVER: page.say("通话已结束，请重新查找来电人。"),
         CallRefusal.NOT_VERIFIED: page.say("请先核实来电人。"),

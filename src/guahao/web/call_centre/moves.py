@@ -1,4 +1,4 @@
-"""Moving a caller's patient to another phone: an agent asks, a supervisor decides."""
+"""Move a caller's patient to another phone: an agent requests it, a supervisor decides."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _CONFLICT = 409
 
 
 def move_routes() -> list[StaffRoute]:
-    """Asking, proving the new phone, and the supervisors' list."""
+    """Return the pages to request a move, prove the new phone, and decide."""
     return [
         StaffRoute("GET", _ASK, _form, CALL_CENTRE_ROLES),
         StaffRoute("POST", _ASK, _ask, CALL_CENTRE_ROLES),

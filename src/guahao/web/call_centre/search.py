@@ -17,7 +17,7 @@ _TYPED_MAX = 80
 
 
 def search_routes() -> list[StaffRoute]:
-    """The search, and taking a caller on."""
+    """Return the search, and the action that starts a call."""
     return [
         StaffRoute("GET", CALLS_PATH, _show, CALL_CENTRE_ROLES),
         StaffRoute("POST", CALLS_PATH, _search, CALL_CENTRE_ROLES, sending=Sending.FREELY),

@@ -1,4 +1,4 @@
-"""Any hospital's cycle and supply, for agents (S5); and where to book for a caller."""
+"""Any hospital's cycle and supply for agents (S5), with links to book for a caller."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TYPED_MAX = 80
 
 
 def supply_routes() -> list[StaffRoute]:
-    """Search, a hospital's rules, a department's sessions."""
+    """Return the search, a hospital's rules and a department's sessions."""
     return [
         StaffRoute("GET", _SUPPLY, _search, CALL_CENTRE_ROLES),
         StaffRoute("GET", f"{_SUPPLY}/hospitals/{{hospital_id}}", _hospital, CALL_CENTRE_ROLES),
@@ -29,7 +29,7 @@ def supply_routes() -> list[StaffRoute]:
 
 
 def call_of(page: StaffPage) -> str:
-    """The call that a booking is for, as the address carries it; empty where there is none."""
+    """Return the id of the call that a booking is for, from the address; empty without a call."""
     text = page.query("call")
     return text if text.isascii() and text.isdigit() else ""
 

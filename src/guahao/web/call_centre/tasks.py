@@ -1,4 +1,4 @@
-"""Call tasks: claim the next, call, record what came of it."""
+"""Call tasks: claim the next, call, record the outcome."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TASKS = "/staff/tasks"
 
 
 def task_routes() -> list[StaffRoute]:
-    """The list, claiming a task, and its outcome."""
+    """Return the list, the claim of a task, and its outcome."""
     return [
         StaffRoute("GET", _TASKS, _listed, CALL_CENTRE_ROLES),
         StaffRoute("POST", _TASKS, _take, CALL_CENTRE_ROLES),
@@ -33,7 +33,7 @@ async def _listed(page: StaffPage) -> ASGIApp:
 
 
 async def _take(page: StaffPage) -> ASGIApp:
-    """The number stands on this page only, and in no address."""
+    """Show the number to call; it appears on this page only, in no address."""
     claimed = await flows.claim_task(page.services.platform, page.staff)
     if claimed is None:
         page.flash(page.say("现在没有要回的电话。"))
@@ -42,7 +42,7 @@ async def _take(page: StaffPage) -> ASGIApp:
 
 
 async def _answered(page: StaffPage) -> ASGIApp:
-    """The patient or their family answers: now the page shows what to speak of."""
+    """Show what to speak about, now that the patient or their family answers."""
     id = read_id(page.request, "task_id", "not_found")
     claimed = await flows.confirm_answerer(page.services.platform, page.staff, id)
     if claimed is None:
@@ -63,7 +63,7 @@ def _task(page: StaffPage, claimed: ClaimedTask, *, confirmed: bool) -> ASGIApp:
 
 
 async def _call(page: StaffPage) -> ASGIApp:
-    """Verify who answers a landline, to read out the code or to act for them."""
+    """Start a call with the person who answers a landline, to read out the code or act for them."""
     id = read_id(page.request, "task_id", "not_found")
     call_id = await flows.call_for_task(page.services.platform, page.staff, id)
     if call_id is None:

@@ -1,4 +1,4 @@
-"""The columns of a file of sessions or timetables, and the words that may stand in them."""
+"""The columns of a file of sessions or timetables, and the words accepted in them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ENDS_AT = "ends_at"
 FEE = "fee"
 CAPACITY = "capacity"
 
-# What an export tells besides, and an import lets pass.
+# Further columns of an export, which an import ignores.
 TOLD_ONLY = ("booked", "state")
 
 _FIRST = (

@@ -1,9 +1,9 @@
-"""Importing sessions and timetables: receive a file, check it, confirm, apply it as a whole.
+"""Import sessions and timetables: receive a file, check it, confirm, apply it as a whole.
 
-A check and an application are a worker's (`carry_out`), as a large file takes a while; whoever
-sent it watches. What is applied is what was shown: under the hospital's lock and those of the
-sessions everything is compared once more, and where that comes out otherwise nothing is
-applied, and the file is checked anew.
+A worker checks and applies (`carry_out`), as a large file takes a while; the sender sees its
+progress. What is applied is what was shown: under the locks of the hospital and its sessions
+everything is compared once more, and if the result differs, nothing is applied and the file is
+checked again.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ Progress = Callable[[str, int, int], Awaitable[None]]  # the step, how much is d
 
 
 class Checked(msgspec.Struct):
-    """What a check has found, as it is kept. `unreadable`: why the file is no tables."""
+    """What a check has found, as it is stored. `unreadable`: why the file has no tables."""
 
     unreadable: str = ""
     unreadable_sheet: str = ""
@@ -74,7 +74,7 @@ class Checked(msgspec.Struct):
     beside_in_all: int = 0
     fingerprint: str = ""
     left_out: list[LeftOut] = []
-    may_hide_rows: bool = False  # hidden rows of this kind of file cannot be recognised
+    may_hide_rows: bool = False  # this format does not show which rows are hidden
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class ImportReport:
 
     @property
     def changes_something(self) -> bool:
-        """Whether confirming it would do anything."""
+        """Return whether confirming it would change anything."""
         counted = self.checked.counts
         return any(counted.get(name) for name in ("add", "change", "add_weekly", "change_weekly"))
 
@@ -120,7 +120,7 @@ async def receive_from_operator(
     *,
     include_hidden: bool = False,
 ) -> int:
-    """Take a file that the caller carries out itself; of all hospitals where none is named."""
+    """Store a file that the caller carries out itself; of all hospitals if none is named."""
     async with platform.db.transaction(hospital_id=hospital_id) as tx:
         return await store.add(
             tx, hospital_id, who, filename, content, include_hidden=include_hidden
@@ -130,7 +130,7 @@ async def receive_from_operator(
 async def report(
     platform: Platform, hospital_id: int | None, import_id: int
 ) -> ImportReport | None:
-    """An import of the hospital's; None where there is no such one."""
+    """Return an import of the hospital's, or None."""
     async with platform.db.transaction(hospital_id=hospital_id) as tx:
         it = await store.by_id(tx, import_id)
         if it is None:
@@ -144,7 +144,7 @@ async def report(
 
 
 async def latest(platform: Platform, by: Staff) -> list[Import]:
-    """The hospital's imports, the newest first."""
+    """Return the hospital's imports, the newest first."""
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
         return await store.latest(tx, by.own_hospital_id, LISTED)
 
@@ -161,7 +161,7 @@ async def confirm(platform: Platform, by: Staff, import_id: int) -> Done | Refus
 async def confirm_and_apply(
     platform: Platform, hospital_id: int | None, import_id: int, progress: Progress
 ) -> None:
-    """Apply an operator's checked import here and now."""
+    """Apply an operator's checked import at once."""
     async with platform.db.transaction(hospital_id=hospital_id) as tx:
         await store.decide(tx, import_id, "confirmed", "checked")
     await carry_out(platform, import_id, progress)
@@ -180,13 +180,13 @@ async def withdraw(
 
 
 async def forget_old(platform: Platform) -> int:
-    """Withdraw what nobody confirmed within NOT_CONFIRMED_KEPT; how many."""
+    """Withdraw files that nobody confirmed within NOT_CONFIRMED_KEPT; return how many."""
     async with platform.db.transaction() as tx:
         return await store.withdraw_forgotten(tx, tx.now - NOT_CONFIRMED_KEPT)
 
 
 async def carry_on(platform: Platform) -> int:
-    """Carry out what waits and no worker has; how many. For what a crash left."""
+    """Carry out imports that a crash left without a worker; return how many."""
     async with platform.db.transaction() as tx:
         import_ids = await store.unfinished(tx)
     for import_id in import_ids:
@@ -195,23 +195,23 @@ async def carry_on(platform: Platform) -> int:
 
 
 async def carry_out(platform: Platform, import_id: int, progress: Progress | None = None) -> None:
-    """Check or apply an import, whichever it waits for; nothing where another worker has it.
+    """Check or apply an import, as it waits for; do nothing if another worker has claimed it.
 
-    May be run twice: what is checked or applied is decided again where it is written.
+    Safe to run twice: what is checked or applied is decided again under its lock.
     """
     async with platform.db.transaction() as tx:
         it = await store.claim(tx, import_id)
     if it is None:
         return
 
-    async def tell(step: str, done: int, of: int) -> None:
+    async def show_progress(step: str, done: int, of: int) -> None:
         async with platform.db.transaction() as tx:
             await store.note_step(tx, import_id, step, done, of)
         if progress is not None:
             await progress(step, done, of)
 
     try:
-        await (_check if it.state == "waiting" else _apply)(platform, it, tell)
+        await (_check if it.state == "waiting" else _apply)(platform, it, show_progress)
     finally:
         async with platform.db.transaction() as tx:
             await store.release(tx, import_id)
@@ -220,11 +220,11 @@ async def carry_out(platform: Platform, import_id: int, progress: Progress | Non
 # Checking ---------------------------------------------------------------------------------------
 
 
-async def _check(platform: Platform, it: Import, tell: Progress) -> None:
+async def _check(platform: Platform, it: Import, show_progress: Progress) -> None:
     async with platform.db.transaction(hospital_id=it.hospital_id) as tx:
         content = await store.content(tx, it.id)
         known = await _directory(tx, it.hospital_id)
-    await tell("reading", 0, 0)
+    await show_progress("reading", 0, 0)
     book = await asyncio.to_thread(read_book, content, it.filename, LIMITS)
     if isinstance(book, Unreadable):
         checked = Checked(unreadable=book.fault, unreadable_sheet=book.sheet)
@@ -235,8 +235,8 @@ async def _check(platform: Platform, it: Import, tell: Progress) -> None:
     left_out: list[LeftOut] = []
     if not it.include_hidden:
         book, left_out = without_hidden(book)
-    tables, found = await _read(platform, book, known, tell)
-    await tell("comparing", 0, 0)
+    tables, found = await _read(platform, book, known, show_progress)
+    await show_progress("comparing", 0, 0)
     async with platform.db.transaction(hospital_id=it.hospital_id) as tx:
         if not await store.lock_waiting(tx, it.id):
             return
@@ -256,9 +256,9 @@ async def _directory(tx: Tx, hospital_id: int | None) -> Directory:
 
 
 async def _read(
-    platform: Platform, book: Book, known: Directory, tell: Progress
+    platform: Platform, book: Book, known: Directory, show_progress: Progress
 ) -> tuple[Tables, Found]:
-    """All rows, in slices, so that whoever watches sees how far it has come."""
+    """Read all rows, in slices, so that the sender sees the progress."""
     tables = await asyncio.to_thread(reading.find_tables, book)
     found = Found(faults=list(tables.faults))
     today = platform.db.clock().date()
@@ -268,13 +268,13 @@ async def _read(
         rows = table.rows()
         while taken := await asyncio.to_thread(_slice, table, rows, known, today, found):
             done += taken
-            await tell("checking", done, of)
+            await show_progress("checking", done, of)
     found.faults += await asyncio.to_thread(reading.rows_against_rows, tables, found.rows)
     return tables, found
 
 
 def _slice(table: Table, rows: Iterator[Row], known: Directory, today: date, found: Found) -> int:
-    """Read the next rows; how many there were."""
+    """Read the next rows; return how many there were."""
     taken = 0
     for taken, row in enumerate(islice(rows, _ROWS_A_SLICE), start=1):  # noqa: B007 - counted
         reading.read_row(table, row, known, today, found)
@@ -282,16 +282,19 @@ def _slice(table: Table, rows: Iterator[Row], known: Directory, today: date, fou
 
 
 async def _compare(tx: Tx, it: Import, tables: Tables, found: Found) -> Checked:
-    """Compare with the plan what could be read, and put all faults together."""
+    """Compare with the plan what could be read, and collect all faults."""
     await import_rows.replace_rows(tx, it.id, found.rows)
     await import_rows.compare(tx, it.id)
     faults = found.faults + [
         _as_fault(tables, conflict) for conflict in await _conflicts(tx, it.id)
     ]
-    # Once a place and word: a duplicate may be found on two ways.
-    told = {(one.sheet, one.row, one.column_letter, one.word): one for one in reversed(faults)}
+    # Once a place and word: a duplicate may be found in two ways.
+    told = {
+        (fault.sheet, fault.row, fault.column_letter, fault.word): fault
+        for fault in reversed(faults)
+    }
     order = [table.sheet.name for table in tables.tables]
-    listed = sorted(told.values(), key=lambda one: _place(order, one))
+    listed = sorted(told.values(), key=lambda fault: _place(order, fault))
     beside = await beside_rows(tx, it.id)
     return Checked(
         faults=[asdict(fault) for fault in listed[:FAULTS_KEPT]],
@@ -299,14 +302,14 @@ async def _compare(tx: Tx, it: Import, tables: Tables, found: Found) -> Checked:
         counts=await import_rows.counts(tx, it.id),
         skipped=tables.skipped,
         new_titles=await import_rows.new_titles(tx, it.id, TITLES_SHOWN),
-        beside=sorted(beside, key=lambda one: (order.index(one.sheet), one.row))[:BESIDE_SHOWN],
+        beside=sorted(beside, key=lambda row: (order.index(row.sheet), row.row))[:BESIDE_SHOWN],
         beside_in_all=len(beside),
         fingerprint=await import_rows.fingerprint(tx, it.id),
     )
 
 
 async def _conflicts(tx: Tx, import_id: int) -> list[Conflict]:
-    """Decide on every row that is not as the plan is, and return what cannot be applied."""
+    """Decide on every row that differs from the plan; return what cannot be applied."""
     offered = {title.name for title in await titles.listed(tx) if title.retired_at is None}
     found = [
         conflict
@@ -323,7 +326,7 @@ def _place(order: list[str], fault: Fault) -> tuple[int, int, int, str]:
 
 def _as_fault(tables: Tables, found: Conflict) -> Fault:
     column = reading.COLUMN_OF.get(reading.PlanFault(found.word), "")
-    table = next(one for one in tables.tables if one.sheet.name == found.sheet)
+    table = next(table for table in tables.tables if table.sheet.name == found.sheet)
     if reading.is_weekly(table) and column == columns.VISIT_DATE:
         column = columns.VALID_FROM
     detail = {"number": found.number, "since": found.since, "until": found.until}
@@ -339,10 +342,10 @@ def _json(checked: Checked) -> str:
 # Applying ---------------------------------------------------------------------------------------
 
 
-async def _apply(platform: Platform, it: Import, tell: Progress) -> None:
-    """In one transaction: lock, compare once more, write; or back to the check."""
+async def _apply(platform: Platform, it: Import, show_progress: Progress) -> None:
+    """Lock, compare once more and write in a single transaction; or send it back to the check."""
     checked = msgspec.json.decode(it.found, type=Checked)
-    await tell("comparing", 0, 0)
+    await show_progress("comparing", 0, 0)
     async with acting(platform, it.who, hospital_id=it.hospital_id) as act:
         tx = act.tx
         await import_rows.lock_hospitals(tx, it.id)
@@ -356,19 +359,19 @@ async def _apply(platform: Platform, it: Import, tell: Progress) -> None:
             await store.check_anew(tx, it.id)
             await queue.defer(tx, TASK, queue=QUEUE, import_id=it.id)
             return
-        await _write(tx, platform, it, tell)
+        await _write(tx, platform, it, show_progress)
         checked.faults, checked.new_titles = [], []
         await store.note_applied(tx, it.id, _json(checked))
         await act.record("import_sessions", ("supply_import", it.id), detail=checked.counts)
 
 
-async def _write(tx: Tx, platform: Platform, it: Import, tell: Progress) -> None:
+async def _write(tx: Tx, platform: Platform, it: Import, show_progress: Progress) -> None:
     of = await import_rows.number_new(tx, it.id)
     done, last_id = 0, 0
     while done < of:
         made, last_id = await import_rows.add_sessions(tx, it.id, last_id, _SESSIONS_A_STATEMENT)
         done += made
-        await tell("writing", done, of)
+        await show_progress("writing", done, of)
     by_action = await import_rows.sessions_by_action(tx, it.id)
     await new_places(tx, platform, by_action.get("add", []))
     changed_ids = by_action.get("change", [])

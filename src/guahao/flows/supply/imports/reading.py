@@ -1,7 +1,7 @@
-"""A file's rows as sessions and timetables, and what is wrong with its cells.
+"""Read a file's rows as sessions and timetables, and find what is wrong with its cells.
 
 Nothing here asks the database: the hospital's departments are given. Every fault of a row is
-told, not only its first, so that a file is mended in one go.
+reported, not only its first, so that a file can be corrected at once.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class PlanFault(StrEnum):
     OUTSIDE_PERIOD = "outside_period"
     DUPLICATE = "duplicate"
     OVERLAP = "overlap"
-    # Of the plan as it stands.
+    # Of the existing plan.
     TITLE_NOT_OFFERED = "title_not_offered"
     UNKNOWN_SESSION = "unknown_session"
     AMBIGUOUS = "ambiguous"
@@ -83,7 +83,7 @@ class PlanFault(StrEnum):
     OVERLAPS_TIMETABLE = "overlaps_timetable"
 
 
-# In which column a fault of the plan as it stands is shown.
+# The column in which a fault of the existing plan is shown.
 COLUMN_OF = {
     PlanFault.UNKNOWN_DEPARTMENT: c.DEPARTMENT,
     PlanFault.TITLE_NOT_OFFERED: c.TITLE,
@@ -101,15 +101,15 @@ COLUMN_OF = {
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """The tables of a file, the faults of their headings, and the sheets that are none."""
+    """The tables of a file, the faults of their headings, and the sheets without a table."""
 
     tables: list[Table]
     faults: list[Fault]
     skipped: list[str]
 
     def fault(self, sheet: str, row: int, column: str, word: str, **detail: object) -> Fault:
-        """A fault of a cell, named by its column."""
-        table = next(one for one in self.tables if one.sheet.name == sheet)
+        """Return a fault of a cell, named by its column."""
+        table = next(table for table in self.tables if table.sheet.name == sheet)
         index = table.columns.get(column)
         if index is None:
             return Fault(sheet, row, "", "", word, detail=detail)
@@ -129,16 +129,16 @@ class Directory:
     _similar: dict[tuple[int, str], str] = field(default_factory=dict)
 
     def similar(self, hospital_id: int, name: str) -> str:
-        """Names of departments that may have been meant, looked for once a name."""
+        """Return names of departments that may have been meant; looked up once a name."""
         key = (hospital_id, _key(name))
         if key not in self._similar:
             names = {
                 key[1]: found[0].name
                 for key, found in self.by_name.items()
-                if key[0] == hospital_id and not all(one.is_head for one in found)
+                if key[0] == hospital_id and not all(department.is_head for department in found)
             }
             close = get_close_matches(key[1], names, n=3)
-            self._similar[key] = "、".join(names[one] for one in close)
+            self._similar[key] = "、".join(names[name] for name in close)
         return self._similar[key]
 
 
@@ -153,11 +153,11 @@ class Found:
 def directory(
     own_id: int | None, hospital_ids: Mapping[str, int], all_of: Sequence[BookableDepartment]
 ) -> Directory:
-    """The directory of one hospital, or of all."""
+    """Return the directory of a hospital, or of all."""
     by_name = defaultdict(list)
-    for one in all_of:
-        by_name[one.hospital_id, _key(one.name)].append(one)
-    by_code = {(one.hospital_id, _key(one.code)): one for one in all_of}
+    for department in all_of:
+        by_name[department.hospital_id, _key(department.name)].append(department)
+    by_code = {(department.hospital_id, _key(department.code)): department for department in all_of}
     return Directory(own_id, {_key(k): v for k, v in hospital_ids.items()}, by_code, by_name)
 
 
@@ -170,12 +170,12 @@ def _key(text: str) -> str:
 
 
 def is_weekly(table: Table) -> bool:
-    """Whether it holds timetables rather than sessions."""
+    """Return whether a table holds timetables rather than sessions."""
     return c.WEEKDAY in table.columns
 
 
 def find_tables(book: Book) -> Tables:
-    """The sheets that hold sessions or timetables; a sheet of notes is none."""
+    """Return the sheets that hold sessions or timetables; a sheet of notes is left out."""
     tables: list[Table] = []
     faults: list[Fault] = []
     skipped: list[str] = []
@@ -209,7 +209,7 @@ WEEKLY: Sequence[Heading] = c.WEEKLY_HEADINGS
 
 
 def read_row(table: Table, row: Row, known: Directory, today: date, found: Found) -> None:
-    """Read one row into `found`: as what it says, or as every fault it has."""
+    """Read a row into `found`: as its contents, or as every fault it has."""
     reader = _RowReader(table, row, found.faults)
     before = len(found.faults)
     hospital_id = reader.hospital(known)
@@ -225,7 +225,7 @@ def read_row(table: Table, row: Row, known: Directory, today: date, found: Found
 
 
 class _Dates(NamedTuple):
-    """When it is held: the last fields of an ImportRow."""
+    """When a clinic is held: the last fields of an ImportRow."""
 
     visit_date: date | None = None
     iso_weekday: int | None = None
@@ -235,7 +235,7 @@ class _Dates(NamedTuple):
 
 
 class _RowReader:
-    """One row; each method takes some of its cells and tells what is wrong with them."""
+    """A row; each method reads some of its cells and reports what is wrong with them."""
 
     def __init__(self, table: Table, row: Row, faults: list[Fault]) -> None:
         self._table = table
@@ -254,7 +254,7 @@ class _RowReader:
         self._faults.append(Fault(*place, word, shown(self._value(column)), detail))
 
     def _right(self, column: str, value: T | Wrong) -> T | None:
-        """The value, or None with its fault told; of a missing column the table's is enough."""
+        """Return the value, or None after its fault is reported; the table reports missing columns."""
         if not isinstance(value, Wrong):
             return value
         if column in self._table.columns:
@@ -312,8 +312,8 @@ class _RowReader:
                 return None
         else:
             named = known.by_name.get((hospital_id, _key(name)), [])
-            # The heading of a group may be called as one of its departments is.
-            candidates = [one for one in named if not one.is_head] or named
+            # A first-level department may have the name of a department below it.
+            candidates = [department for department in named if not department.is_head] or named
         similar = known.similar(hospital_id, name) if not candidates else ""
         return self._bookable(column, candidates, name, similar)
 
@@ -324,18 +324,23 @@ class _RowReader:
             self.fault(column, PlanFault.UNKNOWN_DEPARTMENT, similar=similar)
             return None
         if len(candidates) > 1:
-            codes = ", ".join(sorted(one.code for one in candidates))
+            codes = ", ".join(sorted(department.code for department in candidates))
             self.fault(column, PlanFault.DEPARTMENT_AMBIGUOUS, codes=codes)
             return None
-        [one] = candidates
-        if name and _key(name) != _key(one.name):
-            self.fault(c.DEPARTMENT, PlanFault.DEPARTMENT_MISMATCH, name=one.name, code=one.code)
-        elif one.is_head:
+        [department] = candidates
+        if name and _key(name) != _key(department.name):
+            self.fault(
+                c.DEPARTMENT,
+                PlanFault.DEPARTMENT_MISMATCH,
+                name=department.name,
+                code=department.code,
+            )
+        elif department.is_head:
             self.fault(column, PlanFault.DEPARTMENT_IS_HEAD)
-        elif not one.on_platform:
+        elif not department.on_platform:
             self.fault(column, PlanFault.DEPARTMENT_OFF_PLATFORM)
         else:
-            return one
+            return department
         return None
 
     def clinic(self) -> Clinic | None:
@@ -369,11 +374,11 @@ class _RowReader:
         elif ends_at <= starts_at:
             self.fault(c.ENDS_AT, PlanFault.END_BEFORE_START)
         if period is not None and not begins_within(period, starts_at):
-            first, last = (one.isoformat("minutes") for one in PERIOD_BEGINS[period])
+            first, last = (bound.isoformat("minutes") for bound in PERIOD_BEGINS[period])
             self.fault(c.STARTS_AT, PlanFault.OUTSIDE_PERIOD, first=first, last=last)
 
     def session(self, today: date) -> _Dates | None:
-        """The day; a past one may stand there as long as it changes nothing."""
+        """Return the day; a past day is accepted as long as the row changes nothing."""
         visit_date = self._day(c.VISIT_DATE, today)
         named = self._named()
         return None if visit_date is None else _Dates(visit_date, named_id=named)
@@ -424,7 +429,7 @@ class _RowReader:
 
 
 def rows_against_rows(tables: Tables, rows: Sequence[ImportRow]) -> list[Fault]:
-    """Rows that are the same clinic twice, and such as overlap one another."""
+    """Return faults of rows that hold the same clinic twice, and of rows that overlap."""
     return [*_duplicates(tables, rows), *_overlaps(tables, rows)]
 
 
@@ -439,7 +444,7 @@ def _same_clinic(row: ImportRow) -> tuple[object, ...]:
 def _duplicates(tables: Tables, rows: Sequence[ImportRow]) -> Iterator[Fault]:
     seen: dict[tuple[object, ...], ImportRow] = {}
     for row in rows:
-        # A row that names its session is that one, whatever stands beside it.
+        # A row that names its session means that session, regardless of its other cells.
         key = (*_same_clinic(row), row.clinic.starts_at, row.named_id, row.valid_from)
         first = seen.setdefault(key, row)
         if first is not row:
@@ -471,12 +476,12 @@ def _overlaps(tables: Tables, rows: Sequence[ImportRow]) -> Iterator[Fault]:
 
 
 def _spans(group: Sequence[ImportRow]) -> list[tuple[int, int, int]]:
-    """Beginning and end of each, in days or minutes, with its index."""
+    """Return beginning and end of each row, in days or minutes, with its index."""
     return [
-        (one.valid_from.toordinal(), one.valid_until.toordinal() + 1, index)
-        if one.valid_from is not None and one.valid_until is not None
-        else (_minutes(one.clinic.starts_at), _minutes(one.clinic.ends_at), index)
-        for index, one in enumerate(group)
+        (row.valid_from.toordinal(), row.valid_until.toordinal() + 1, index)
+        if row.valid_from is not None and row.valid_until is not None
+        else (_minutes(row.clinic.starts_at), _minutes(row.clinic.ends_at), index)
+        for index, row in enumerate(group)
     ]
 
 
@@ -485,7 +490,7 @@ def _minutes(clock: time | None) -> int:
 
 
 def _is_told_already(row: ImportRow, other: ImportRow) -> bool:
-    """As a duplicate; and two rows that name their sessions are two sessions that there are."""
+    """Return whether a pair is reported as a duplicate, or names two existing sessions."""
     if row.visit_date is None:
         return row.valid_from == other.valid_from
     both_named = row.named_id is not None and other.named_id is not None

@@ -1,4 +1,4 @@
-"""Announcements: what is shown on the citizens' first page, written, changed, withdrawn."""
+"""Announcements on the citizens' first page: write, change, withdraw."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _LINES = frozenset({"body", "body_en"})
 
 
 def announcement_routes() -> list[StaffRoute]:
-    """The list, writing one, and what is done to one."""
+    """Return the list, the form, and the actions on an announcement."""
     return [
         StaffRoute("GET", _LIST, _show, _ADMINISTRATOR),
         StaffRoute("GET", _NEW, _ask_new, _ADMINISTRATOR),
@@ -170,14 +170,14 @@ def _as_form(written: AnnouncementText) -> dict[str, str]:
 
 
 def _as_typed(moment: datetime | None) -> str:
-    """A moment as a form's field of date and time holds it."""
+    """Return a moment as a form's field of date and time holds it."""
     if moment is None:
         return ""
     return moment.astimezone(CITY_TIME).replace(tzinfo=None).isoformat(timespec="minutes")
 
 
 def _read(page: StaffPage) -> AnnouncementText | None:
-    """What was typed; None where a time is none."""
+    """Return what was typed; None if a time cannot be read."""
     form = page.form
     shown_from = read_moment(form.get("shown_from", ""))
     until = form.get("shown_until", "")
@@ -195,7 +195,7 @@ def _read(page: StaffPage) -> AnnouncementText | None:
 
 
 def _say(page: StaffPage, refused: AnnouncementRefusal) -> str:
-    """Why nothing is written, and what helps."""
+    """Return why nothing is written, and what helps."""
     return {
         AnnouncementRefusal.UNKNOWN: page.say("没有这条公告。"),
         AnnouncementRefusal.TITLE: page.say("请填写标题，不超过{most}个字。", most=TITLE_MAX),

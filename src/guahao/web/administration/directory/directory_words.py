@@ -1,4 +1,4 @@
-"""What administrators do to the directory, as the audit trail's page says it."""
+"""The names of administrators' actions on the directory, for the audit trail's page."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from guahao.web.staff import StaffPage
 
 
 def directory_words(page: StaffPage) -> dict[str, str]:
-    """The actions' names."""
+    """Return the actions' names."""
     return {
         "add_hospital": page.say("添加医院"),
         "change_hospital": page.say("更改医院"),

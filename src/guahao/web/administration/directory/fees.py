@@ -21,7 +21,7 @@ _ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
 
 
 def fee_routes() -> list[StaffRoute]:
-    """The list, and changing it."""
+    """Return the list and the form that changes it."""
     return [
         StaffRoute("GET", f"{ANY}/fees", _show, _ADMINISTRATOR),
         StaffRoute("POST", f"{ANY}/fees", _change, _ADMINISTRATOR),
@@ -44,11 +44,15 @@ async def _listed(
         "staff/fees.html",
         status,
         place=place,
-        titles=[one for one in found.titles if one.retired_at is None or _fees_of(found, one.name)],
-        now={one.name: _on_day(found, one.name, page.today) for one in found.titles},
+        titles=[
+            title
+            for title in found.titles
+            if title.retired_at is None or _fees_of(found, title.name)
+        ],
+        now={title.name: _on_day(found, title.name, page.today) for title in found.titles},
         pending={
-            one.name: [fee for fee in _fees_of(found, one.name) if fee.holds_from > page.today]
-            for one in found.titles
+            title.name: [fee for fee in _fees_of(found, title.name) if fee.holds_from > page.today]
+            for title in found.titles
         },
         version=found.version,
         given=page.form,
@@ -63,13 +67,13 @@ def _fees_of(found: FeeList, title: str) -> list[DatedFee]:
 
 
 def _on_day(found: FeeList, title: str, day: date) -> DatedFee | None:
-    """What is charged on a day."""
+    """Return the fee in force on a day."""
     begun = [fee for fee in _fees_of(found, title) if fee.holds_from <= day]
     return begun[-1] if begun else None
 
 
 async def _change(page: StaffPage) -> ASGIApp:
-    """First what it would do; saved when it is sent again."""
+    """Show first what a change would do; save it when it is sent again."""
     place, form = await place_of(page), page.form
     holds_from = read_date(form.get("holds_from", ""))
     if holds_from is None:
@@ -95,7 +99,7 @@ async def _change(page: StaffPage) -> ASGIApp:
 
 
 def _say(page: StaffPage, refused: FeeRefusal) -> str:
-    """Why nothing is changed, and what helps."""
+    """Return why nothing is changed, and what helps."""
     return {
         FeeRefusal.TITLE: page.say("请从列表中选择职称。新的职称先在“职称”中添加。"),
         FeeRefusal.FEE: page.say(

@@ -33,7 +33,7 @@ _WIDTHS = {"name": 28.0, "name_en": 32.0, "address": 36.0, "notice": 48.0, "pick
 
 
 def hospital_file_routes() -> list[StaffRoute]:
-    """Export, upload, preview, confirmation."""
+    """Return export, upload, preview and confirmation."""
     limit = flows.LIMITS.bytes
     return [
         StaffRoute("GET", "/staff/hospitals/export", _export, _ADMINISTRATOR),
@@ -53,11 +53,13 @@ async def _export(page: StaffPage) -> ASGIApp:
 def hospitals_file(
     found: Iterable[tuple[HospitalRecord, HospitalRules]], language: Language
 ) -> bytes:
-    """Every hospital in the form in which it can be imported again."""
+    """Return every hospital in the form in which it can be imported again."""
     english = language == "en"
     columns = [
-        Column(one.titles[1 if english else 0], _kind(one.name), _WIDTHS.get(one.name, 14))
-        for one in c.HEADINGS
+        Column(
+            heading.titles[1 if english else 0], _kind(heading.name), _WIDTHS.get(heading.name, 14)
+        )
+        for heading in c.HEADINGS
     ]
     rows = (_row(record, rules) for record, rules in found)
     return workbook([Table("Hospitals" if english else "医院", columns, rows)])
@@ -71,7 +73,7 @@ def _kind(name: str) -> Kind:
 
 def _row(record: HospitalRecord, rules: HospitalRules) -> list[Plain]:
     told = {c.CODE: record.code, **asdict(record.facts), **asdict(rules)}
-    return [told[one.name] for one in c.HEADINGS]
+    return [told[heading.name] for heading in c.HEADINGS]
 
 
 async def _ask(page: StaffPage) -> ASGIApp:
@@ -113,8 +115,10 @@ async def _preview(page: StaffPage, refused: str = "", status: int = 200) -> ASG
         saved=saved,
         preview=preview,
         unreadable=say_file(unreadable.fault, page.language) if unreadable else "",
-        faults=[(one, say_cell(one, page.language)) for one in preview.faults[:_FAULTS_SHOWN]],
-        headings={one.name: one.titles[page.language == "en"] for one in c.HEADINGS},
+        faults=[
+            (fault, say_cell(fault, page.language)) for fault in preview.faults[:_FAULTS_SHOWN]
+        ],
+        headings={heading.name: heading.titles[page.language == "en"] for heading in c.HEADINGS},
         told=_told,
         refused=refused,
     )
@@ -129,7 +133,7 @@ async def _kept(page: StaffPage) -> SavedPreview:
 
 
 def _told(value: Any) -> str:
-    """A field's value as the preview shows it."""
+    """Return a field's value as the preview shows it."""
     if isinstance(value, time):
         return value.isoformat("minutes")
     return "" if value is None else str(value)

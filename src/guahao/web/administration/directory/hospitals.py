@@ -1,4 +1,4 @@
-"""The directory of hospitals: finding, adding, and changing an entry."""
+"""The directory of hospitals: find, add and change an entry."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _PAGES_MAX = 1000
 
 
 def hospital_routes() -> list[StaffRoute]:
-    """The list, adding, and one hospital's entry."""
+    """Return the list, the form for a new hospital, and a hospital's entry."""
     return [
         StaffRoute("GET", _LIST, _listed, _ADMINISTRATOR),
         StaffRoute("GET", _NEW, _ask_new, _ADMINISTRATOR),
@@ -77,7 +77,7 @@ async def _new_form(
 
 
 async def _words(page: StaffPage, faults: Faults | None) -> dict[str, object]:
-    """What the form of an entry needs besides what was typed."""
+    """Return what the form of an entry needs besides what was typed."""
     return {
         "faults": {name: say_fault(page, name, fault) for name, fault in (faults or {}).items()},
         "grades": GRADES,
@@ -159,7 +159,7 @@ async def _change(page: StaffPage) -> ASGIApp:
 
 
 def read_facts(form: dict[str, str]) -> HospitalFacts:
-    """The entry as it was typed."""
+    """Return the entry as it was typed."""
     return HospitalFacts(
         **{
             field.name: prose(form.get(field.name, ""), lines=field.name == "notice")
@@ -173,7 +173,7 @@ def _as_form(facts: HospitalFacts) -> dict[str, str]:
 
 
 def say_fault(page: StaffPage, name: str, fault: HospitalFault) -> str:
-    """What is the matter with a field, and what helps."""
+    """Return what is wrong with a field, and what helps."""
     return {
         HospitalFault.MISSING: page.say("请填写。"),
         HospitalFault.TOO_LONG: page.say("不能超过{most}个字。", most=LENGTHS.get(name, 0)),

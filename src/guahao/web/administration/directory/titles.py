@@ -21,7 +21,7 @@ _ONE = "/staff/titles/{title_id}"
 
 
 def title_routes() -> list[StaffRoute]:
-    """The list with adding, and what is done to one."""
+    """Return the list with its form, and the actions on a title."""
     return [
         StaffRoute("GET", _LIST, _show, _ADMINISTRATOR),
         StaffRoute("POST", _LIST, _add, _ADMINISTRATOR),
@@ -139,7 +139,7 @@ async def _move(page: StaffPage) -> ASGIApp:
 
 
 def _say(page: StaffPage, refused: TitleRefusal) -> str:
-    """Why nothing is written, and what helps."""
+    """Return why nothing is written, and what helps."""
     return {
         TitleRefusal.UNKNOWN: page.say("没有这个职称。"),
         TitleRefusal.NAME: page.say("请填写职称，不超过{most}个字。", most=NAME_MAX),

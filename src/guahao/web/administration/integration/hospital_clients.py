@@ -1,4 +1,4 @@
-"""The information systems of hospitals: adding, rotating, shutting out, scopes, certificate."""
+"""Hospitals' information systems: add, rotate, disable; scopes and certificates."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _TEXT_MAX = 200
 
 
 def client_routes() -> list[StaffRoute]:
-    """The list, adding, one client and what is done to it."""
+    """Return the list, the form, a client and the actions on it."""
     return [
         StaffRoute("GET", _LIST, _show, _ADMINISTRATOR),
         StaffRoute("POST", _LIST, _add, _ADMINISTRATOR),
@@ -94,7 +94,7 @@ async def _one(
     given: dict[str, str] | None = None,
     status: int = 200,
 ) -> ASGIApp:
-    """A client; `given`: what was typed where it was refused."""
+    """Show a client; `given`: what was typed, if it was refused."""
     client = await flows.one_client(page.services.platform, id)
     if client is None:
         raise ProblemError("not_found")
@@ -117,7 +117,7 @@ async def _one(
 
 
 async def _change(page: StaffPage) -> ASGIApp:
-    """What one button asks for."""
+    """Carry out what a button requests."""
     platform, by, form, id = page.services.platform, page.staff.who, page.form, _id(page)
     client = await flows.one_client(platform, id)
     act = None if client is None else _act(page, client)
@@ -152,7 +152,7 @@ async def _change(page: StaffPage) -> ASGIApp:
 
 
 def _act(page: StaffPage, client: ClientListing) -> Act | None:
-    """What is asked before it is done."""
+    """Return what is asked before a change is made."""
     hospital = page.names.name(client.hospital_name, client.hospital_name_en)
     back, name = f"{_LIST}/{client.id}", client.name
     match page.form.get("do"):
@@ -180,7 +180,7 @@ def _act(page: StaffPage, client: ClientListing) -> Act | None:
 
 
 def scope_words(page: StaffPage) -> dict[str, str]:
-    """What each scope lets a client do."""
+    """Return what each scope permits a client."""
     return {
         Scope.SUPPLY: page.say("发布科室和号源、停诊"),
         Scope.BOOKINGS: page.say("查看预约和患者信息"),
@@ -189,7 +189,7 @@ def scope_words(page: StaffPage) -> dict[str, str]:
 
 
 def say_refusal(page: StaffPage, refusal: ClientRefusal) -> str:
-    """Why nothing was changed."""
+    """Return why nothing was changed."""
     return {
         ClientRefusal.HOSPITAL_UNKNOWN: page.say("请选择医院。"),
         ClientRefusal.NAME_INVALID: page.say("请填写系统名称，1至80个字。"),

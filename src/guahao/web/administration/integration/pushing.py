@@ -1,4 +1,4 @@
-"""The administrator's pages of webhooks: where hospitals are told, and how each of them does."""
+"""Webhooks for administrators: the endpoints of hospitals, and how deliveries go."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ONE = f"{_PUSHES}/{{hospital_id}}"
 
 
 def push_routes() -> list[StaffRoute]:
-    """All hospitals' webhooks, and the dead letters of each."""
+    """Return all hospitals' webhooks, and the dead letters of each."""
     return [
         StaffRoute("GET", _PUSHES, _show, _ADMINISTRATOR),
         StaffRoute("POST", _PUSHES, _set, _ADMINISTRATOR),
@@ -69,7 +69,7 @@ async def _set(page: StaffPage) -> ASGIApp:
 
 
 async def _change(page: StaffPage) -> ASGIApp:
-    """What one button of a row asks for."""
+    """Carry out what a button of a row requests."""
     hospital_id = read_id(page.request, "hospital_id", "not_found")
     platform, by = page.services.platform, page.staff.who
     act = await _act(page, hospital_id)
@@ -92,7 +92,7 @@ async def _change(page: StaffPage) -> ASGIApp:
 
 
 async def _act(page: StaffPage, hospital_id: int) -> Act | None:
-    """What is asked before it is done."""
+    """Return what is asked before a change is made."""
     found = await flows.states(page.services.platform, hospital_id)
     if not found:
         return None
@@ -116,7 +116,7 @@ async def _act(page: StaffPage, hospital_id: int) -> Act | None:
 
 
 async def _after(page: StaffPage, outcome: WebhookSet | Refused[WebhookRefusal]) -> ASGIApp:
-    """Show why not, or the secret, this once."""
+    """Show why nothing was changed, or the new secret, once."""
     match outcome:
         case Refused(reason):
             return await _listed(page, _say_refusal(page, reason), status=409)

@@ -1,4 +1,4 @@
-"""The platform's policy: what holds, what comes when, and a new one with what patients read."""
+"""The platform's policy: in force, to come, and a new policy with what patients read."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _UNREADABLE = -1  # out of every number's bounds
 
 
 def policy_routes() -> list[StaffRoute]:
-    """What holds and what comes; preview, save, withdraw."""
+    """Return what holds and what comes; preview, save and withdraw."""
     return [
         StaffRoute("GET", POLICY_PATH, _show, _ADMINISTRATOR),
         StaffRoute("POST", POLICY_PATH, _change, _ADMINISTRATOR),
@@ -67,7 +67,7 @@ async def _shown(
         days=trials.DAYS,
         usual=HospitalRules(),
         words=number_words(page),
-        differences=lambda one, other: differences(page, one, other),
+        differences=lambda before, after: differences(page, before, after),
         fair_sentences=lambda policy: policy_sentences(policy, page.language),
         parts="help_parts.en.html" if page.language == "en" else "help_parts.zh.html",
     )
@@ -94,7 +94,7 @@ def _before(found: PolicyOverview, new: DatedPolicy) -> Policy:
 
 
 def read_policy(form: dict[str, str]) -> tuple[date | None, Policy]:
-    """The date and the numbers typed in; what is no number is out of its bounds."""
+    """Return the date and the numbers typed; text that is no number is out of bounds."""
     numbers = {name: _number(form.get(name, "1")) for name in POLICY_BOUNDS}
     channels = {"agent", "patient"} if form.get("patient_may_cancel") == "yes" else {"agent"}
     policy = replace(
@@ -110,7 +110,7 @@ def read_policy(form: dict[str, str]) -> tuple[date | None, Policy]:
 
 
 def _time(text: str) -> time:
-    """Return the city's time typed in; noon, which no quiet hours may reach, for any other."""
+    """Return the time typed; noon, which quiet hours never reach, if it cannot be read."""
     try:
         typed = time.fromisoformat(text.strip())
     except ValueError:
@@ -131,7 +131,7 @@ def _date(text: str) -> date | None:
 
 
 async def _change(page: StaffPage) -> ASGIApp:
-    """First what patients will read; saved when it is sent again."""
+    """Show first what patients will read; save when it is sent again."""
     holds_from, policy = read_policy(page.form)
     found = await flows.overview(page.services.platform)
     if holds_from is None:
@@ -202,7 +202,7 @@ def _withdrawing(page: StaffPage, holds_from: date) -> Act:
 
 
 def number_words(page: StaffPage) -> dict[str, str]:
-    """The names of a policy's numbers."""
+    """Return the names of a policy's numbers."""
     return {
         "horizon_months": page.say("最多提前几个月预约"),
         "per_department_and_day": page.say("同一天同一医院同一科室最多几个号"),
@@ -233,7 +233,7 @@ def number_words(page: StaffPage) -> dict[str, str]:
 
 
 def differences(page: StaffPage, before: Policy, after: Policy) -> list[tuple[str, str, str]]:
-    """What changes: the number's name, before, after."""
+    """Return what changes: the number's name, before, after."""
     words = number_words(page)
     assert set(words) == {field.name for field in fields(Policy)}
     return [
@@ -262,7 +262,7 @@ def say_refused(
     found: PolicyOverview,
     policy: Policy,
 ) -> str:
-    """Why nothing is changed, and what helps."""
+    """Return why nothing is changed, and what helps."""
     if reason is PolicyRefusal.OUT_OF_BOUNDS:
         return _say_bounds(page, policy)
     return {
@@ -305,7 +305,7 @@ def _say_bounds(page: StaffPage, policy: Policy) -> str:
 
 
 def _say_changed(page: StaffPage, found: PolicyOverview) -> str:
-    """Somebody else was first: who, where the rows still tell it."""
+    """Return who changed the policy first, if its rows still show it."""
     latest = max(found.entries, key=lambda entry: entry.decided_at, default=None)
     if latest is None:
         return page.say("您查看以后，政策已被其他管理员更改，没有保存。请看过下面的现状再决定。")

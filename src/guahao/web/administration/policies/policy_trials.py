@@ -1,4 +1,4 @@
-"""A policy tried on recorded requests: how far it is, and who would be answered differently."""
+"""A policy tried on recorded requests: its progress, and which answers would differ."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _IN_PICTURE = 15  # hospitals
 
 
 def trial_routes() -> list[StaffRoute]:
-    """A trial, while it runs and when it is done."""
+    """Return a trial, while it runs and when it is done."""
     path = f"{POLICY_PATH}/trials/{{trial_id}}"
     return [StaffRoute("GET", path, _show, _ADMINISTRATOR)]
 
@@ -50,7 +50,9 @@ def _shown(page: StaffPage, outcome: TrialOutcome) -> dict[str, Any]:
         (page.names.name(*outcome.hospitals[id]), tally)
         for id, tally in compared.by_hospital.items()
     ]
-    hospitals.sort(key=lambda one: (-one[1].gained - one[1].lost, -one[1].requests, one[0]))
+    hospitals.sort(
+        key=lambda named: (-named[1].gained - named[1].lost, -named[1].requests, named[0])
+    )
     return {
         "share": _share(compared.agreeing, compared.requests),
         "hospitals": hospitals,
@@ -60,7 +62,7 @@ def _shown(page: StaffPage, outcome: TrialOutcome) -> dict[str, Any]:
 
 
 def _share(part: int, whole: int) -> str:
-    """Rounded down: 100 is said of all alone."""
+    """Return a share rounded down, so that 100 means all."""
     return f"{1000 * part // max(whole, 1) / 10:.1f}"
 
 
@@ -105,7 +107,7 @@ def _hospitals_chart(page: StaffPage, hospitals: list[tuple[str, Tally]]) -> dic
 
 
 def answer_word(page: StaffPage, word: str) -> str:
-    """An answer's title; what is not known any more is shown by its own name."""
+    """Return an answer's title; an unknown answer by its own name."""
     if word == BOOKED:
         return page.say("约上")
     known = word in set(Refusal)

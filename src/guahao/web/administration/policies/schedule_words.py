@@ -1,4 +1,4 @@
-"""What schedulers and hospitals' systems did, in the words of the audit trail."""
+"""The names of schedulers' and hospital systems' actions, for the audit trail."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from guahao.web.staff import StaffPage
 
 
 def schedule_words(page: StaffPage) -> dict[str, str]:
-    """Each recorded action of the schedules, stops and pushes."""
+    """Return the name of each recorded action on schedules, stops and webhooks."""
     return {
         "add_session": page.say("增加门诊单元"),
         "change_session": page.say("更改门诊单元"),

@@ -37,7 +37,7 @@ _CONFLICT = 409
 
 
 def privacy_routes() -> list[StaffRoute]:
-    """The list, filing, deciding, withdrawing, and the download of an approved export."""
+    """Return the list, filing, decision, withdrawal, and the download of an approved export."""
     return [
         StaffRoute("GET", PRIVACY_PATH, _listed, _ROLES),
         StaffRoute("GET", _NEW, _form, _ROLES),

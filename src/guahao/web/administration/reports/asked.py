@@ -1,4 +1,4 @@
-"""What a report's address asks for: days, place, grouping. Whatever is wrong is said."""
+"""What a report's address asks for: days, place, grouping; and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LAYOUTS = {
 
 @dataclass(frozen=True)
 class Report:
-    """One report. `preset`: its days where none are asked for."""
+    """A report. `preset`: its days if the address names none."""
 
     path: str
     words: Words
@@ -65,7 +65,7 @@ class Asked:
 
 
 async def read_asked(page: StaffPage, report: Report) -> Asked:
-    """The page's query, against what its reader may see."""
+    """Return the page's query, limited to what its reader may see."""
     wrong: list[str] = []
     preset, first, last = _days(page, report, wrong)
     scope = Scope(
@@ -75,7 +75,9 @@ async def read_asked(page: StaffPage, report: Report) -> Asked:
         _id(page.query("department")) if report.has_place else None,
     )
     groupings = _grouping_words(page)
-    grouping = _one_of(page, page.query("by"), [one.value for one in report.groupings], wrong)
+    grouping = _one_of(
+        page, page.query("by"), [grouping.value for grouping in report.groupings], wrong
+    )
     layout = _one_of(page, page.query("layout"), list(LAYOUTS) if report.has_layout else [], wrong)
     basis = _one_of(
         page, page.query("day"), [b.value for b in Basis] if report.has_basis else [], wrong
@@ -92,14 +94,14 @@ async def read_asked(page: StaffPage, report: Report) -> Asked:
         choices.hospitals,
         choices.departments,
         [(name, words) for name, words in _preset_words(page).items() if name in report.presets],
-        [(one, groupings[one]) for one in report.groupings],
+        [(offered, groupings[offered]) for offered in report.groupings],
         list(_layout_words(page).items()),
         wrong,
     )
 
 
 def _days(page: StaffPage, report: Report, wrong: list[str]) -> tuple[str, date, date]:
-    """A preset's days, or those of the two fields; where they are no dates, the default's."""
+    """Return a preset's days, or those of the two fields; the default's if they are no dates."""
     preset = page.query("period")
     texts = page.query("from"), page.query("to")
     if preset not in report.presets and preset:
@@ -136,7 +138,7 @@ def _id(text: str) -> int | None:
 
 
 def _one_of(page: StaffPage, given: str, allowed: list[str], wrong: list[str]) -> str:
-    """What is given, or the first that is allowed; empty where there is nothing to choose."""
+    """Return what is given, or the first that is allowed; empty if there is no choice."""
     if given in allowed or not allowed:
         return given if allowed else ""
     if given:

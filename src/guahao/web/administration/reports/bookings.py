@@ -27,15 +27,15 @@ from guahao.web.staff import StaffPage
 
 
 async def booking_parts(page: StaffPage, asked: Asked) -> list[Part]:
-    """By day as lines, else as bars, the largest first."""
+    """Return days as lines, other groups as bars, the largest first."""
     found = await flows.bookings(
         page.services.platform, page.staff, asked.scope, asked.basis, asked.grouping
     )
     if not found.rows:
         return []
-    rows = sorted(found.rows, key=lambda one: (-one.made, str(one.key)))
+    rows = sorted(found.rows, key=lambda row: (-row.made, str(row.key)))
     if asked.grouping is Grouping.DAY:
-        by_day = {one.key: one for one in found.rows}
+        by_day = {row.key: row for row in found.rows}
         nothing = _total([])
         rows = [by_day.get(day) or replace(nothing, key=day) for day in every_day(asked.scope)]
     head = columns(
@@ -45,7 +45,7 @@ async def booking_parts(page: StaffPage, asked: Asked) -> list[Part]:
         (page.say("退号率"), Kind.SHARE),
         (page.say("爽约率"), Kind.SHARE),
     )
-    table = [[say_key(page, asked.grouping, one.key, found.names), *_numbers(one)] for one in rows]
+    table = [[say_key(page, asked.grouping, row.key, found.names), *_numbers(row)] for row in rows]
     total = [page.say("合计"), *_numbers(_total(rows))]
     name = page.say("预约数")
     return [
@@ -59,18 +59,18 @@ async def booking_parts(page: StaffPage, asked: Asked) -> list[Part]:
     ]
 
 
-def _numbers(one: Statuses) -> list[Plain]:
+def _numbers(row: Statuses) -> list[Plain]:
     return [
-        *(one.made, one.booked, one.picked_up, one.cancelled),
-        *(one.no_show, one.unverified, one.stopped),
-        share(one.cancelled, one.made),
-        share(one.no_show, one.no_show + one.picked_up),
+        *(row.made, row.booked, row.picked_up, row.cancelled),
+        *(row.no_show, row.unverified, row.stopped),
+        share(row.cancelled, row.made),
+        share(row.no_show, row.no_show + row.picked_up),
     ]
 
 
 def _total(rows: list[Statuses]) -> Statuses:
     names = ("booked", "picked_up", "cancelled", "no_show", "unverified", "stopped")
-    return Statuses("", *(sum(getattr(one, name) for one in rows) for name in names))
+    return Statuses("", *(sum(getattr(row, name) for row in rows) for name in names))
 
 
 def _bookings_chart(
@@ -80,32 +80,32 @@ def _bookings_chart(
     if asked.grouping is Grouping.DAY:
         return chart(
             "lines",
-            [_iso(one) for one in rows],
+            [_iso(row) for row in rows],
             [
-                Series("made", page.say("预约数"), [one.made for one in rows]),
-                Series("picked_up", page.say("已取号"), [one.picked_up for one in rows]),
-                Series("cancelled", page.say("已退号"), [one.cancelled for one in rows]),
-                Series("no_show", page.say("爽约"), [one.no_show for one in rows]),
-                Series("other", other, [one.unverified + one.stopped for one in rows]),
+                Series("made", page.say("预约数"), [row.made for row in rows]),
+                Series("picked_up", page.say("已取号"), [row.picked_up for row in rows]),
+                Series("cancelled", page.say("已退号"), [row.cancelled for row in rows]),
+                Series("no_show", page.say("爽约"), [row.no_show for row in rows]),
+                Series("other", other, [row.unverified + row.stopped for row in rows]),
             ],
         )
     rows = rows[:BARS_SHOWN]
     return chart(
         "bars",
-        [str(say_key(page, asked.grouping, one.key, found.names)) for one in rows],
+        [str(say_key(page, asked.grouping, row.key, found.names)) for row in rows],
         [
-            Series("picked_up", page.say("已取号"), [one.picked_up for one in rows]),
-            Series("booked", page.say("待取号"), [one.booked for one in rows]),
-            Series("cancelled", page.say("已退号"), [one.cancelled for one in rows]),
-            Series("no_show", page.say("爽约"), [one.no_show for one in rows]),
-            Series("other", other, [one.unverified + one.stopped for one in rows]),
+            Series("picked_up", page.say("已取号"), [row.picked_up for row in rows]),
+            Series("booked", page.say("待取号"), [row.booked for row in rows]),
+            Series("cancelled", page.say("已退号"), [row.cancelled for row in rows]),
+            Series("no_show", page.say("爽约"), [row.no_show for row in rows]),
+            Series("other", other, [row.unverified + row.stopped for row in rows]),
         ],
     )
 
 
-def _iso(one: Statuses) -> str:
-    assert isinstance(one.key, date)
-    return one.key.isoformat()
+def _iso(row: Statuses) -> str:
+    assert isinstance(row.key, date)
+    return row.key.isoformat()
 
 
 def _basis_note(page: StaffPage, basis: Basis) -> str:
@@ -118,7 +118,7 @@ def _basis_note(page: StaffPage, basis: Basis) -> str:
 
 
 async def lead_parts(page: StaffPage, asked: Asked) -> list[Part]:
-    """How the days are spread, and the usual numbers by group."""
+    """Return how the days are spread, and the usual numbers by group."""
     found = await flows.lead_time(
         page.services.platform, page.staff, asked.scope, asked.basis, asked.grouping
     )
@@ -154,7 +154,7 @@ def _spread(page: StaffPage, by_days: dict[int, int]) -> Part:
 
 
 def _usual(page: StaffPage, asked: Asked, groups: Grouped[Lead]) -> Part:
-    rows = sorted(groups.rows, key=lambda one: (-one.made, str(one.key)))
+    rows = sorted(groups.rows, key=lambda row: (-row.made, str(row.key)))
     head = columns(
         *key_columns(page, asked.grouping),
         *counts(page.say("预约数"), page.say("平均提前天数"), page.say("中位数")),
@@ -162,19 +162,19 @@ def _usual(page: StaffPage, asked: Asked, groups: Grouped[Lead]) -> Part:
     )
     table: list[list[Plain]] = [
         [
-            say_key(page, asked.grouping, one.key, groups.names),
-            one.made,
-            round(one.average_days, 1),
-            one.median_days,
-            one.nine_tenths_days,
+            say_key(page, asked.grouping, row.key, groups.names),
+            row.made,
+            round(row.average_days, 1),
+            row.median_days,
+            row.nine_tenths_days,
         ]
-        for one in rows
+        for row in rows
     ]
     shown = rows[:BARS_SHOWN]
     picture = chart(
         "bars",
-        [str(say_key(page, asked.grouping, one.key, groups.names)) for one in shown],
-        [Series("made", page.say("中位数"), [one.median_days for one in shown])],
+        [str(say_key(page, asked.grouping, row.key, groups.names)) for row in shown],
+        [Series("made", page.say("中位数"), [row.median_days for row in shown])],
     )
     return Part(
         Table(dict(asked.groupings)[asked.grouping], head, table),

@@ -1,4 +1,4 @@
-"""What only the city's staff see: why requests were refused, and suspensions by month."""
+"""For the city's staff only: why requests were refused, and suspensions by month."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ _OTHER = "other"
 
 
 async def answer_parts(page: StaffPage, asked: Asked) -> list[Part]:
-    """By reason, or by group and kind of reason."""
+    """Return refusals by reason, or by group and kind of reason."""
     found = await flows.answers(page.services.platform, page.staff, asked.scope, asked.grouping)
     if not found.rows:
         return []
@@ -68,12 +68,12 @@ async def answer_parts(page: StaffPage, asked: Asked) -> list[Part]:
 
 
 def _by_reason(page: StaffPage, rows: list[Answers]) -> Part:
-    requests = sum(one.requests for one in rows)
+    requests = sum(row.requests for row in rows)
     refused = sorted(
-        (one for one in rows if one.outcome != BOOKED),
-        key=lambda one: (-one.requests, one.outcome),
+        (row for row in rows if row.outcome != BOOKED),
+        key=lambda row: (-row.requests, row.outcome),
     )
-    count = sum(one.requests for one in refused)
+    count = sum(row.requests for row in refused)
     words = reason_words(page)
     head = columns(
         (page.say("原因"), Kind.TEXT),
@@ -83,18 +83,18 @@ def _by_reason(page: StaffPage, rows: list[Answers]) -> Part:
     )
     table: list[list[Plain]] = [
         [
-            words.get(one.outcome, one.outcome),
-            one.requests,
-            share(one.requests, count),
-            share(one.requests, requests),
+            words.get(row.outcome, row.outcome),
+            row.requests,
+            share(row.requests, count),
+            share(row.requests, requests),
         ]
-        for one in refused
+        for row in refused
     ]
     total: list[Plain] = [page.say("合计"), count, share(count, count), share(count, requests)]
     picture = chart(
         "bars",
-        [words.get(one.outcome, one.outcome) for one in refused],
-        [Series("sold_out", page.say("未约成"), [one.requests for one in refused])],
+        [words.get(row.outcome, row.outcome) for row in refused],
+        [Series("sold_out", page.say("未约成"), [row.requests for row in refused])],
     )
     return Part(
         Table(page.say("未约成原因"), head, [*table, total]),
@@ -111,8 +111,8 @@ def _answers_note(page: StaffPage) -> str:
 
 def _by_group(page: StaffPage, asked: Asked, found: Grouped[Answers]) -> Part:
     groups: defaultdict[Key, Counter[str]] = defaultdict(Counter)
-    for one in found.rows:
-        groups[one.key][_family(one.outcome)] += one.requests
+    for row in found.rows:
+        groups[row.key][_family(row.outcome)] += row.requests
     keys: list[Key] = list(every_day(asked.scope))
     if asked.grouping is not Grouping.DAY:
         keys = sorted(groups, key=lambda key: (groups[key][BOOKED] - groups[key].total(), str(key)))
@@ -192,25 +192,26 @@ def reason_words(page: StaffPage) -> dict[str, str]:
 
 
 async def suspension_parts(page: StaffPage, asked: Asked) -> list[Part]:
-    """By month, of the whole city: smaller groups would point at persons."""
+    """Return suspensions by month for the whole city: smaller groups would reveal persons."""
     months = await flows.suspended(page.services.platform, page.staff, asked.scope)
-    if not any(one.begun or one.ended or one.running for one in months):
+    if not any(month.begun or month.ended or month.running for month in months):
         return []
-    names = [f"{one.first:%Y-%m}" for one in months]
+    names = [f"{month.first:%Y-%m}" for month in months]
     head = columns(
         (page.say("月份"), Kind.TEXT),
         *counts(page.say("新暂停的人"), page.say("恢复的人"), page.say("月末仍暂停的人")),
     )
     table: list[list[Plain]] = [
-        [name, one.begun, one.ended, one.running] for name, one in zip(names, months, strict=True)
+        [name, month.begun, month.ended, month.running]
+        for name, month in zip(names, months, strict=True)
     ]
     picture = chart(
         "lines",
         names,
         [
-            Series("no_show", page.say("新暂停的人"), [one.begun for one in months]),
-            Series("picked_up", page.say("恢复的人"), [one.ended for one in months]),
-            Series("other", page.say("月末仍暂停的人"), [one.running for one in months]),
+            Series("no_show", page.say("新暂停的人"), [month.begun for month in months]),
+            Series("picked_up", page.say("恢复的人"), [month.ended for month in months]),
+            Series("other", page.say("月末仍暂停的人"), [month.running for month in months]),
         ],
     )
     return [

@@ -27,16 +27,16 @@ _STATES = ("delivered", "submitted", "queued", "failed", "expired", "unknown", "
 
 
 async def message_parts(page: StaffPage, asked: Asked) -> list[Part]:
-    """Those that did not arrive stand out."""
+    """Return messages by state; those that did not arrive stand out."""
     found = await flows.deliveries(page.services.platform, page.staff, asked.scope, asked.grouping)
     if not found.rows:
         return []
-    rows = sorted(found.rows, key=lambda one: (-one.undelivered, str(one.key)))
+    rows = sorted(found.rows, key=lambda row: (-row.undelivered, str(row.key)))
     if asked.grouping is Grouping.DAY:
-        by_key = {one.key: one for one in found.rows}
+        by_key = {row.key: row for row in found.rows}
         nothing = _total([])
         rows = [by_key.get(day) or replace(nothing, key=day) for day in every_day(asked.scope)]
-    keys = [say_key(page, asked.grouping, one.key, found.names) for one in rows]
+    keys = [say_key(page, asked.grouping, row.key, found.names) for row in rows]
     head = columns(
         *key_columns(page, asked.grouping),
         *counts(page.say("通知"), page.say("已送达"), page.say("已发出"), page.say("待发送")),
@@ -44,16 +44,16 @@ async def message_parts(page: StaffPage, asked: Asked) -> list[Part]:
         *counts(page.say("转人工电话")),
         (page.say("未送达率"), Kind.SHARE),
     )
-    table = [[key, *_numbers(one)] for key, one in zip(keys, rows, strict=True)]
+    table = [[key, *_numbers(row)] for key, row in zip(keys, rows, strict=True)]
     total = [page.say("合计"), *_numbers(_total(rows))]
     by_day = asked.grouping is Grouping.DAY
     picture = chart(
         "lines" if by_day else "bars",
         [key.isoformat() if isinstance(key, date) else key for key in keys],
         [
-            Series("failed", page.say("发送失败"), [one.failed for one in rows]),
-            Series("expired", page.say("已过期未发"), [one.expired for one in rows]),
-            Series("other", page.say("结果不明"), [one.unknown for one in rows]),
+            Series("failed", page.say("发送失败"), [row.failed for row in rows]),
+            Series("expired", page.say("已过期未发"), [row.expired for row in rows]),
+            Series("other", page.say("结果不明"), [row.unknown for row in rows]),
         ],
     )
     return [
@@ -67,14 +67,14 @@ async def message_parts(page: StaffPage, asked: Asked) -> list[Part]:
     ]
 
 
-def _numbers(one: Delivery) -> list[Plain]:
+def _numbers(row: Delivery) -> list[Plain]:
     return [
-        one.written,
-        *(one.delivered, one.submitted, one.queued, one.failed, one.expired, one.unknown),
-        one.by_phone,
-        share(one.undelivered, one.written),
+        row.written,
+        *(row.delivered, row.submitted, row.queued, row.failed, row.expired, row.unknown),
+        row.by_phone,
+        share(row.undelivered, row.written),
     ]
 
 
 def _total(rows: list[Delivery]) -> Delivery:
-    return Delivery("", *(sum(getattr(one, name) for one in rows) for name in _STATES))
+    return Delivery("", *(sum(getattr(row, name) for row in rows) for name in _STATES))

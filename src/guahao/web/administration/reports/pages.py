@@ -1,4 +1,4 @@
-"""The reports and their pages: one handler shows every one of them."""
+"""The reports and their pages: a single handler shows all of them."""
 
 from __future__ import annotations
 
@@ -115,11 +115,15 @@ REPORTS = (
 
 
 def report_routes() -> list[StaffRoute]:
-    """A page a report. A web process counts one at a time: a long one holds a connection for
-    seconds, and those that are left belong to whoever books.
+    """Return a page for each report.
+
+    A web process runs a single report at a time: a long report holds a connection for seconds, and
+    the others are left to bookings.
     """
     turn = Semaphore(1)
-    pages = [StaffRoute("GET", one.path, _handler(one, turn), one.roles) for one in REPORTS]
+    pages = [
+        StaffRoute("GET", report.path, _handler(report, turn), report.roles) for report in REPORTS
+    ]
     return [*pages, *ticket_routes()]
 
 
@@ -139,7 +143,7 @@ async def _show(report: Report, page: StaffPage, turn: Semaphore) -> ASGIApp:
         raise ProblemError("report_too_slow") from error
     if parts and page.query("format") == "xlsx":
         return await _download(report, page, asked, parts)
-    tabs = [one for one in REPORTS if page.staff.role in one.roles]
+    tabs = [report for report in REPORTS if page.staff.role in report.roles]
     return page.show(
         "staff/report.html",
         422 if asked.wrong else 200,

@@ -34,12 +34,12 @@ class Part:
 
     @property
     def rows(self) -> list[Sequence[Plain]]:
-        """All rows, the total among them."""
+        """Return all rows, including the total."""
         return list(self.table.rows)
 
     @property
     def shown(self) -> list[Sequence[Plain]]:
-        """The rows of a page, and the total."""
+        """Return the rows of a page, and the total."""
         rows = self.rows
         if len(rows) <= ROWS_SHOWN:
             return rows
@@ -47,23 +47,23 @@ class Part:
 
     @property
     def hidden(self) -> int:
-        """How many rows only the workbook has."""
+        """Return how many rows only the workbook has."""
         return len(self.rows) - len(self.shown)
 
 
 def every_day(scope: Scope) -> list[date]:
-    """The scope's days: those without anything are shown as such."""
+    """Return the scope's days, including those without anything."""
     days = (scope.last - scope.first).days + 1
     return [scope.first + timedelta(days=n) for n in range(days)]
 
 
 def share(part: int, whole: int) -> float | None:
-    """A part of a whole, to a tenth of a per cent; None of nothing."""
+    """Return a part of a whole, to a tenth of a per cent; None of nothing."""
     return round(part / whole, 3) if whole else None
 
 
 def said(page: StaffPage, kind: Kind, value: Plain) -> str:
-    """A cell as the page's table says it."""
+    """Return a cell as the page's table shows it."""
     if value is None:
         return "–"
     if isinstance(value, datetime):
@@ -76,25 +76,25 @@ def said(page: StaffPage, kind: Kind, value: Plain) -> str:
 
 
 def columns(*headings: tuple[str, Kind]) -> list[Column]:
-    """Columns of a report's table, as wide as what is in them."""
+    """Return the columns of a report's table, as wide as their contents."""
     widths = {Kind.TEXT: 24.0, Kind.MOMENT: 20.0}
     return [Column(heading, kind, widths.get(kind, 12.0)) for heading, kind in headings]
 
 
 def counts(*headings: str) -> list[tuple[str, Kind]]:
-    """Headings of columns that count."""
+    """Return the headings of columns that count."""
     return [(heading, Kind.NUMBER) for heading in headings]
 
 
 def say_name(page: StaffPage, name: Name) -> str:
-    """A hospital, or a department with its hospital where there are several."""
+    """Return a hospital's name, or a department's with its hospital's if there are several."""
     own = named(name.name, name.name_en, page.language)
     within = named(name.within, name.within_en, page.language)
     return f"{own} · {within}" if within else own
 
 
 def key_columns(page: StaffPage, grouping: Grouping) -> list[tuple[str, Kind]]:
-    """What a row of this grouping begins with."""
+    """Return the first columns of this grouping's rows."""
     if grouping is Grouping.DAY:
         return [(page.say("日期"), Kind.DATE)]
     words = {
@@ -109,7 +109,7 @@ def key_columns(page: StaffPage, grouping: Grouping) -> list[tuple[str, Kind]]:
 
 
 def say_key(page: StaffPage, grouping: Grouping, key: Key, names: dict[Key, Name]) -> date | str:
-    """A row's first cell."""
+    """Return a row's first cell."""
     if isinstance(key, date):
         return key
     if grouping in (Grouping.HOSPITAL, Grouping.DEPARTMENT):
@@ -140,7 +140,7 @@ def _channels(page: StaffPage) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Numbers of one thing, in the order of the chart's categories."""
+    """Numbers of a kind, in the order of the chart's categories."""
 
     colour: str
     name: str
@@ -148,12 +148,13 @@ class Series:
 
 
 def chart(kind: str, categories: Sequence[str], series: Sequence[Series]) -> dict[str, Any]:
-    """`lines` over days, `bars` stacked from left to right, or upright `columns`."""
+    """Return a chart: `lines` over days, stacked horizontal `bars`, or upright `columns`."""
     assert len(series) <= SERIES_MAX
     return {
         "kind": kind,
         "categories": list(categories),
         "series": [
-            {"colour": one.colour, "name": one.name, "values": list(one.values)} for one in series
+            {"colour": line.colour, "name": line.name, "values": list(line.values)}
+            for line in series
         ],
     }

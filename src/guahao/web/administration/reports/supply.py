@@ -31,15 +31,15 @@ _MINUTE = timedelta(minutes=1)
 
 
 async def fill_parts(page: StaffPage, asked: Asked) -> list[Part]:
-    """A heat map, and each row's shares with its places."""
+    """Return a heat map, and each row's shares with its places."""
     row, column = LAYOUTS[asked.layout]
     found = await flows.fill(page.services.platform, page.staff, asked.scope, row, column)
     if not found.rows:
         return []
     cells: defaultdict[Key, dict[Key, Fill]] = defaultdict(dict)
-    for one in found.rows:
-        cells[one.row][one.column] = one
-    across = _across(column, {one.column for one in found.rows})
+    for fill in found.rows:
+        cells[fill.row][fill.column] = fill
+    across = _across(column, {fill.column for fill in found.rows})
     keys = sorted(cells, key=lambda key: _order(row, key, cells[key]))
     names = {key: _axis_name(page, row, key, found.names) for key in keys}
     heads = [_column_name(page, column, key) for key in across]
@@ -73,32 +73,32 @@ def _across(column: Axis, seen: set[Key]) -> list[Key]:
 
 
 def _order(row: Axis, key: Key, cells: dict[Key, Fill]) -> tuple[float, str]:
-    """Days as they come; hospitals, departments and titles with the fullest first."""
+    """Sort days by date; hospitals, departments and titles by fill rate, the fullest first."""
     if row in (Axis.DATE, Axis.WEEKDAY):
         return 0.0, str(key)
-    booked = sum(one.booked for one in cells.values())
-    return -booked / sum(one.capacity for one in cells.values()), str(key)
+    booked = sum(cell.booked for cell in cells.values())
+    return -booked / sum(cell.capacity for cell in cells.values()), str(key)
 
 
 def _sums(rows: list[Fill]) -> dict[Key, Fill]:
     sums: dict[Key, Fill] = {}
-    for one in rows:
-        so_far = sums.get(one.column, Fill("", one.column, 0, 0))
-        sums[one.column] = Fill(
-            "", one.column, so_far.booked + one.booked, so_far.capacity + one.capacity
+    for row in rows:
+        so_far = sums.get(row.column, Fill("", row.column, 0, 0))
+        sums[row.column] = Fill(
+            "", row.column, so_far.booked + row.booked, so_far.capacity + row.capacity
         )
     return sums
 
 
 def _filled(cells: dict[Key, Fill], across: list[Key]) -> list[Plain]:
-    booked = sum(one.booked for one in cells.values())
-    capacity = sum(one.capacity for one in cells.values())
+    booked = sum(cell.booked for cell in cells.values())
+    capacity = sum(cell.capacity for cell in cells.values())
     each = [cells.get(key) for key in across]
     return [
         capacity,
         booked,
         share(booked, capacity),
-        *[None if one is None else share(one.booked, one.capacity) for one in each],
+        *[None if cell is None else share(cell.booked, cell.capacity) for cell in each],
     ]
 
 
@@ -131,16 +131,16 @@ def _short(page: StaffPage, name: date | str) -> str:
 
 
 def _heat(rows: list[str], heads: list[str], cells: list[list[Fill | None]]) -> dict[str, object]:
-    """A chart whose cells are [column, row, share in per cent, booked, places]."""
+    """Return a chart whose cells are [column, row, share in per cent, booked, places]."""
     return {
         "kind": "heat",
         "categories": heads,
         "rows": rows,
         "cells": [
-            [x, y, round(100 * one.booked / one.capacity), one.booked, one.capacity]
+            [x, y, round(100 * cell.booked / cell.capacity), cell.booked, cell.capacity]
             for y, line in enumerate(cells)
-            for x, one in enumerate(line)
-            if one is not None
+            for x, cell in enumerate(line)
+            if cell is not None
         ],
     }
 
@@ -149,7 +149,7 @@ def _heat(rows: list[str], heads: list[str], cells: list[list[Fill | None]]) -> 
 
 
 async def sold_out_parts(page: StaffPage, asked: Asked) -> list[Part]:
-    """How soon, by group, and the fastest of all."""
+    """Return how soon groups sell out, and the fastest sessions of all."""
     found = await sold_out(page.services.platform, page.staff, asked.scope, asked.grouping)
     if not found.groups:
         return []
@@ -158,8 +158,8 @@ async def sold_out_parts(page: StaffPage, asked: Asked) -> list[Part]:
 
 def _spread(page: StaffPage, found: SoldOut) -> Part:
     limits = _limit_words(page)
-    sums = [sum(one.within[n] for one in found.groups) for n in range(len(limits))]
-    gone, offered = sum(sums), sum(one.offered for one in found.groups)
+    sums = [sum(group.within[n] for group in found.groups) for n in range(len(limits))]
+    gone, offered = sum(sums), sum(group.offered for group in found.groups)
     table: list[list[Plain]] = [
         [words, count, share(count, gone), share(count, offered)]
         for words, count in zip(limits, sums, strict=True)
@@ -206,16 +206,16 @@ def _by_group(page: StaffPage, asked: Asked, found: SoldOut) -> Part:
     )
     table: list[list[Plain]] = [
         [
-            say_key(page, asked.grouping, one.key, found.names),
-            one.offered,
-            one.sold_out,
-            share(one.sold_out, one.offered),
-            None if one.median is None else _minutes(one.median),
-            *one.within,
+            say_key(page, asked.grouping, group.key, found.names),
+            group.offered,
+            group.sold_out,
+            share(group.sold_out, group.offered),
+            None if group.median is None else _minutes(group.median),
+            *group.within,
         ]
-        for one in rows
+        for group in rows
     ]
-    shown = [one for one in rows if one.sold_out][:BARS_SHOWN]
+    shown = [group for group in rows if group.sold_out][:BARS_SHOWN]
     return Part(
         Table(dict(asked.groupings)[asked.grouping], head, table),
         _group_chart(page, asked, found, shown) if shown else None,
@@ -226,7 +226,7 @@ def _by_group(page: StaffPage, asked: Asked, found: SoldOut) -> Part:
 def _group_chart(
     page: StaffPage, asked: Asked, found: SoldOut, shown: list[Group]
 ) -> dict[str, object]:
-    """Four steps of seven, the darker the faster."""
+    """Return a chart of four steps, the darker the faster."""
     steps = [
         ("fast_1", page.say("1分钟内"), slice(0, 1)),
         ("fast_2", page.say("1–30分钟"), slice(1, 3)),
@@ -235,20 +235,20 @@ def _group_chart(
     ]
     return chart(
         "bars",
-        [str(say_key(page, asked.grouping, one.key, found.names)) for one in shown],
+        [str(say_key(page, asked.grouping, group.key, found.names)) for group in shown],
         [
-            Series(colour, name, [sum(one.within[part]) for one in shown])
+            Series(colour, name, [sum(group.within[part]) for group in shown])
             for colour, name, part in steps
         ],
     )
 
 
-def _most_sold_out_first(one: Group) -> tuple[int, float, str]:
-    return -one.within[0], -one.sold_out / one.offered, str(one.key)
+def _most_sold_out_first(group: Group) -> tuple[int, float, str]:
+    return -group.within[0], -group.sold_out / group.offered, str(group.key)
 
 
 def _minutes(took: timedelta) -> float:
-    """To a tenth within the first hour, where it matters."""
+    """Return minutes, to a tenth within the first hour."""
     return round(took / _MINUTE, 1 if took < timedelta(hours=1) else None)
 
 
@@ -266,8 +266,8 @@ def _fastest(page: StaffPage, found: SoldOut) -> Part:
         *counts(page.say("用时（分钟）")),
     )
     table: list[list[Plain]] = []
-    for one in found.fastest:
-        session = one.session
+    for fastest in found.fastest:
+        session = fastest.session
         table.append(
             [
                 say_name(page, found.hospitals[session.hospital_id]),
@@ -278,9 +278,9 @@ def _fastest(page: StaffPage, found: SoldOut) -> Part:
                 page.period(session.period),
                 session.capacity,
                 found.accounts.get(session.session_id, 0),
-                one.released_at,
+                fastest.released_at,
                 session.sold_out_at,
-                _minutes(one.took),
+                _minutes(fastest.took),
             ]
         )
     return Part(
