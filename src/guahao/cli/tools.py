@@ -57,7 +57,7 @@ def doctor(
     """Check this machine and its database, and say what to do.
 
     Exit status 0: all is well, 1: warnings or checks that could not be made, 2: something failed,
-    3: the database cannot be reached. Changes nothing, and ends within seconds whatever is broken.
+    3: the database cannot be reached. Changes nothing, and ends within seconds in every case.
     """
     checks = wiring.examine(os.environ)
     if json:

@@ -1,7 +1,7 @@
 """Outgoing by WeChat: template messages beside the SMS, the menu, late answers.
 
-All processes share one access token, kept sealed in PostgreSQL: it is renewed before it
-expires by whoever comes first, and once where WeChat says that it has expired.
+All processes share an access token, stored sealed in PostgreSQL. The first process that needs it
+renews it before it expires, and once if WeChat reports that it has expired.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from guahao.wechat.api import (
 # From so long before its end on, WeChat hands out the next token; the old one still serves.
 RENEWED_BEFORE_SECONDS = 300
 _NOT_FOLLOWING = frozenset({43004, 43019})
-# Busy, too many calls at once, too many today: another time. Whatever else WeChat says of a
+# Busy, too many calls at once, too many today: another time. Anything else WeChat says of a
 # message, it will say again.
 _NOT_NOW = frozenset({-1, 45009, 45011})
 _KEYS_KNOWN = timedelta(minutes=9)  # ten, and one to send in
@@ -130,7 +130,7 @@ class WeChatGateway(Gateway):
         self._bookings = f"{public_base}/wechat/login?next=/bookings"
 
     async def send(self, outgoing: OutgoingMessage) -> Outcome:
-        """Send one message under its own key; whoever taps it comes to the booking."""
+        """Send a message under its own key; tapping it opens the booking."""
         template = self._templates.get(outgoing.kind)
         if template is None:
             return Failed(permanent=True)

@@ -41,7 +41,7 @@ async def sweep(platform: Platform) -> int:
 
 async def _settle(tx: Tx, platform: Platform, sessions: Sequence[store.UnsettledSession]) -> int:
     overdue = [session.id for session in sessions if _is_overdue(tx, session)]
-    # Whoever booked under a later deadline keeps it; the session waits for them.
+    # A booking made under a later deadline keeps it; the session waits for it.
     promised = await store.rules_promised(tx, overdue)
     waiting = {session.id for session in promised if not _is_overdue(tx, session)}
     overdue = [id for id in overdue if id not in waiting]
@@ -73,7 +73,7 @@ def _is_overdue(tx: Tx, session: store.UnsettledSession) -> bool:
 async def derive_suspensions(tx: Tx, platform: Platform, patient_ids: Sequence[int]) -> list[int]:
     """Derive the suspensions of locked persons anew from all their no-shows; tell them.
 
-    The persons are locked by the caller; whoever is newly or longer suspended is told. Whose
+    The persons are locked by the caller; those newly or longer suspended are notified. Whose
     suspension ended or became shorter is returned: what else tells them, the caller knows.
     """
     if not patient_ids:
@@ -97,7 +97,7 @@ async def derive_suspensions(tx: Tx, platform: Platform, patient_ids: Sequence[i
 
 
 async def derive_and_relieve(tx: Tx, platform: Platform, patient_ids: Sequence[int]) -> None:
-    """The same, where nothing else tells whoever may book again, or sooner."""
+    """The same, if no other message notifies those who may book again, or sooner."""
     relieved = await derive_suspensions(tx, platform, patient_ids)
     await messages.tell_patients(tx, "relieved", relieved)
 

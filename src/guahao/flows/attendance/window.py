@@ -289,7 +289,7 @@ async def enter_from_paper(
 ) -> int | Refused[WindowRefusal]:
     """Enter numbers handed out on paper while the network was down; return how many are new.
 
-    Today or within three days after. A number handed out in time is a pick-up, whatever the
+    Today or within three days after. A number handed out in time is a pick-up, regardless of the
     sweep has made of it meanwhile: nobody is suspended because of a lost network.
     """
     reason = prose(reason)

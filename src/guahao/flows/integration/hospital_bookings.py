@@ -26,8 +26,8 @@ from guahao.store.people.patients import person_indexes
 class Changes:
     """Events with the bookings as they stand now, and the cursor that leads on.
 
-    Not `complete`: some events were forgotten before they were read. Whoever lists all
-    bookings by date now, and goes on from the cursor, has missed nothing that still holds.
+    Not `complete`: some events were forgotten before they were read. A reader that lists
+    all bookings by date now, and goes on from the cursor, has missed nothing that still holds.
     """
 
     events: Sequence[HospitalEvent]
@@ -39,7 +39,7 @@ class Changes:
 async def bookings_of_day(
     platform: Platform, by: OfHospital, day: date, after: int | None, limit: int
 ) -> tuple[list[HospitalBooking], int | None]:
-    """A page of a visit date's bookings, whatever became of them, and where the next begins."""
+    """Return a page of a visit date's bookings in any status, and where the next begins."""
     async with acting(platform, by.who, hospital_id=by.own_hospital_id) as act:
         found = await store.of_day(
             act.tx, platform.vault, by.own_hospital_id, day, after or 0, limit + 1

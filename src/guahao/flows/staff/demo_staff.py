@@ -1,7 +1,7 @@
 """Invented members of the staff for the demo: one of each role, with codes to log in by.
 
 In demo mode only. Their second factors follow from the demo's own key, so that the demo can
-show the code of the moment to whoever has no authenticator at hand.
+show the current code to people without an authenticator at hand.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ async def all_hospitals(platform: Platform) -> list[HospitalView]:
 
 
 async def supply_version(platform: Platform, hospital: HospitalView) -> str:
-    """A digest that changes with whatever a reader of the hospital's supply would see.
+    """Return a digest that changes with everything that readers of the hospital's supply see.
 
     Also with the time, where that opens or closes a date: at midnight, at the release, at the
     next day's stop.

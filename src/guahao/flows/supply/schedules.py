@@ -23,10 +23,10 @@ async def list_sessions(
     title: str | None,
     specialty: str | None,
 ) -> list[tuple[SessionView, str]]:
-    """A department's sessions, each with its state, by date, period, start and title.
+    """Return a department's sessions, each with its state, by date, period, start and title.
 
-    From today on, whatever is asked, up to the last one made where no end is given: also
-    what is closed or not yet released is shown, with its word.
+    From today on, even if earlier dates are requested, up to the last session if no end is given.
+    Closed and unreleased sessions are included, with their states.
     """
     async with platform.db.transaction() as tx:
         today = tx.now.date()

@@ -43,7 +43,7 @@ def decide_excuse(facts: ExcuseFacts) -> ExcuseRefusal | None:
 def decide_withdrawal(facts: ExcuseFacts) -> ExcuseRefusal | None:
     """Return why the excuse is not withdrawn, None where it is.
 
-    Whatever the booking's status: an excuse of a no-show that was corrected since can go, too.
+    In any status of the booking: an excuse of a no-show that was corrected since can go, too.
     """
     if not facts.reason:
         return ExcuseRefusal.REASON_NEEDED

@@ -35,7 +35,7 @@ def check_numbers(rules: HospitalRules) -> RulesRefusal | None:
     """Return what no hospital's rules may be, those that it begins with among them."""
     if rules.cycle_days is not None and not 1 <= rules.cycle_days <= CYCLE_DAYS_MAX:
         return RulesRefusal.CYCLE_DAYS
-    # Never on the visit day, whatever the hospital prefers (S14).
+    # Never on the visit day, even if the hospital prefers it (S14).
     if not 1 <= rules.cancel_days_before <= CANCEL_DAYS_MAX:
         return RulesRefusal.CANCEL_DAYS
     return None

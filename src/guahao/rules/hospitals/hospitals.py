@@ -52,7 +52,7 @@ _NEEDED = ("name", "district")
 
 
 class HospitalRefusal(StrEnum):
-    """Why a hospital is not changed, whatever its fields hold, in order of precedence."""
+    """Why a hospital is not changed, regardless of its fields, in order of precedence."""
 
     UNKNOWN = "hospital_unknown"
     CHANGED_MEANWHILE = "hospital_changed_meanwhile"

@@ -3,7 +3,7 @@
 The world is given as it was: who asked when, which appointments existed when, and what became
 of them. A request that is accepted takes a place, and gives it back when its appointment was
 cancelled; one that was refused in truth and is accepted here stays, for nobody knows better.
-People are taken to have asked just the same, whatever they would have been answered.
+People are assumed to have made the same requests under other answers.
 
 Of draws a trial knows who won in truth, and nothing else. A place that comes back to a full session
 waits for its next draw where the policy of the day says so; there the true winner takes it, and
@@ -112,7 +112,7 @@ class _Trial:
         self._numbers = count()
         self._lives = {one.id: one for one in world.lives}
         asked = {one.appointment_id for one in world.requests}
-        # What was booked before, or without a request, is there whatever the policy.
+        # What was booked before, or without a request, is there under every policy.
         self._coming = [
             (one.made_at, next(self._numbers), "make", one)
             for one in world.lives

@@ -387,7 +387,7 @@ async def untold(tx: Tx, stop_id: int) -> list[int]:
 async def note_told(
     tx: Tx, stop_id: int, appointment_ids: Sequence[int], message_ids: Mapping[int, int]
 ) -> None:
-    """These had their turn, by these messages; whoever has no phone has none."""
+    """Record by which messages these were notified; a person without a phone has no message."""
     ids = list(appointment_ids)
     await tx.do(
         """

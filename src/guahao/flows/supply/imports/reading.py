@@ -254,7 +254,7 @@ class _RowReader:
         self._faults.append(Fault(*place, word, shown(self._value(column)), detail))
 
     def _right(self, column: str, value: T | Wrong) -> T | None:
-        """Return the value, or None after its fault is reported; the table reports missing columns."""
+        """Return the value, or None with its fault reported; the table reports missing columns."""
         if not isinstance(value, Wrong):
             return value
         if column in self._table.columns:
