@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from guahao.flows.kernel.platform import Platform
+from guahao.rules.fairness.modes import DatedMode, Release, mode_of
+from guahao.rules.fairness.returning import DrawKind, ReleaseMode, applications_until
 from guahao.rules.kernel.limits import ONE_DAY, HospitalRules, Policy
-from guahao.rules.supply.releasing import date_refusal, furthest, session_state
+from guahao.rules.supply.releasing import date_refusal, furthest, opens_at, session_state
+from guahao.store.fairness import modes
 from guahao.store.supply.week import DepartmentDays, Slot, department_days
 
 DAYS = 7
@@ -30,11 +33,28 @@ class Day:
 
 
 @dataclass(frozen=True, slots=True)
+class NextDraw:
+    """The first draw of a session: how many places it gives out, and when it closes."""
+
+    places: int
+    is_release: bool
+    draw_at: datetime
+    closes_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class SlotState:
-    """A session and its word: available, by_draw, full, not_released, closed or stopped."""
+    """A session and its word: available, by_draw, full, not_released, closed or stopped.
+
+    `release`: how its places are given out. `draw`: the next draw of its places. `may_apply`:
+    whether its places come by draws only.
+    """
 
     slot: Slot
     state: str
+    release: Release
+    draw: NextDraw | None = None
+    may_apply: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +62,8 @@ class Week:
     """Seven days of a department, and the sessions of the chosen one.
 
     `titles` and `specialties` are what there is to choose from in these days; `earlier`
-    and `later` the first days of the pages beside this one, None at the ends.
+    and `later` the first days of the pages beside this one, None at the ends. `by_draw`: how
+    the chosen day's sessions are given out where that is by a draw, by their titles.
     """
 
     department: DepartmentDays
@@ -55,6 +76,12 @@ class Week:
     specialties: list[str]
     earlier: date | None
     later: date | None
+    by_draw: dict[str, Release]
+
+    @property
+    def may_apply(self) -> bool:
+        """Return whether nothing of the chosen day can simply be booked, now or at its release."""
+        return self.chosen.state != "available" and any(one.may_apply for one in self.sessions)
 
 
 async def department_week(
@@ -73,9 +100,11 @@ async def department_week(
         last = first + (DAYS - 1) * ONE_DAY
         department = await department_days(tx, department_id, first, last)
         policy = (await platform.policies.read(tx)).on(tx.now.date())
-    if department is None:
-        return None
-    return _week(department, first, day, tx.now, policy, title, specialty)
+        if department is None:
+            return None
+        hospital_id = department.hospital_id
+        decided = (await modes.of_hospitals(tx, [hospital_id])).get(hospital_id, [])
+    return _week(department, decided, first, day, tx.now, policy, title, specialty)
 
 
 def _page_start(today: date, day: date | None) -> date:
@@ -90,6 +119,7 @@ def _page_start(today: date, day: date | None) -> date:
 
 def _week(
     department: DepartmentDays,
+    decided: list[DatedMode],
     first: date,
     day: date | None,
     at: datetime,
@@ -98,7 +128,13 @@ def _week(
     specialty: str | None,
 ) -> Week:
     slots = [
-        SlotState(slot, _state(slot, at, department.rules, policy))
+        _slot_state(
+            slot,
+            mode_of(decided, department.department_id, slot.title, slot.visit_date),
+            at,
+            department.rules,
+            policy,
+        )
         for slot in department.slots
         if title in (None, slot.title) and specialty in (None, slot.specialty)
     ]
@@ -107,25 +143,42 @@ def _week(
     chosen = _chosen(days, day)
     last_open = furthest(at.date(), department.rules, policy)
     later = first + DAYS * ONE_DAY
+    sessions = [one for one in slots if one.slot.visit_date == chosen.day]
     return Week(
         department,
         at.date(),
         last_open,
         days,
         chosen,
-        [one for one in slots if one.slot.visit_date == chosen.day],
+        sessions,
         list(dict.fromkeys(slot.title for slot in department.slots)),
         sorted({slot.specialty for slot in department.slots if slot.specialty}),
         first - DAYS * ONE_DAY if first > at.date() else None,
         # One day past the furthest is shown: what the next release will bring.
         later if later <= last_open + ONE_DAY else None,
+        {
+            one.slot.title: one.release
+            for one in sessions
+            if one.release.mode is ReleaseMode.DRAW
+        },
     )
 
 
-def _state(slot: Slot, at: datetime, rules: HospitalRules, policy: Policy) -> str:
-    return session_state(
+def _slot_state(
+    slot: Slot, release: Release, at: datetime, rules: HospitalRules, policy: Policy
+) -> SlotState:
+    state = session_state(
         slot.visit_date, slot.remaining, slot.stopped, at, rules, policy, slot.held
     )
+    draw = None
+    if slot.held and slot.draw_at is not None and state in ("by_draw", "not_released"):
+        is_release = slot.draw_at == opens_at(slot.visit_date, rules, policy)
+        kind = DrawKind.RELEASE if is_release else DrawKind.RETURNED
+        closes_at = applications_until(kind, slot.draw_at)
+        draw = NextDraw(slot.drawn, is_release, slot.draw_at, closes_at)
+    returns_by_draw = policy.draw_returned_places or release.mode is ReleaseMode.DRAW
+    waits = draw is not None or (state == "full" and returns_by_draw)
+    return SlotState(slot, state, release, draw, waits)
 
 
 def _day(

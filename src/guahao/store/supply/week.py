@@ -30,6 +30,7 @@ class Slot:
     held: int  # places that wait for a draw, the first of them at `draw_at`
     reserved: int
     draw_at: datetime | None
+    drawn: int  # of the held places, those that the first draw gives out
 
     @property
     def remaining(self) -> int:
@@ -58,7 +59,11 @@ _DAYS = f"""
            {RULES_COLUMNS},
            s.id, s.title, s.specialty, s.visit_date, s.period, s.starts_at, s.ends_at,
            s.fee_fen, s.capacity, s.booked, s.stopped_at IS NOT NULL AS stopped,
-           s.held, s.reserved, s.draw_at
+           s.held, s.reserved, s.draw_at,
+           CASE WHEN s.held > 0 THEN (
+               SELECT coalesce(sum(p.places), 0)::int FROM held_places p
+               WHERE p.clinic_session_id = s.id AND p.released_at IS NULL AND p.draw_at = s.draw_at
+           ) ELSE 0 END AS drawn
     FROM departments d
     JOIN hospitals h ON h.id = d.hospital_id
     {rules_on("%(today)s::date")}

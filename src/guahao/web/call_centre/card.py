@@ -19,9 +19,9 @@ from guahao.rules.people.phones import spoken_phone
 from guahao.rules.staff.staff import CALL_CENTRE_ROLES, Role
 from guahao.security_log import SecurityEvent, note
 from guahao.store.kernel.views import AppointmentView, PatientView
+from guahao.web.framework.application_words import say_application_state, say_wishes
 from guahao.web.http.reading import read_id
 from guahao.web.staff import StaffPage, StaffRoute
-from guahao.web.staff.applying import say_application_state, say_wishes
 from guahao.web.words.words import message_kinds
 
 _CALL = "/staff/calls/{call_id}"

@@ -1,13 +1,13 @@
 """Applying for places (登记/候补) for a person who calls or stands at the window.
 
 The agent's and the clerk's pages share the form, what is read back before it is sent, and the
-sentences.
+refusals.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -26,8 +26,8 @@ from guahao.rules.kernel.facts import PERIODS
 from guahao.rules.kernel.limits import ONE_DAY
 from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.kernel.text import prose
-from guahao.store.fairness.applications import ApplicationView
 from guahao.store.supply.listings import BookableDepartment
+from guahao.web.framework.application_words import say_wishes
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ProblemError
 from guahao.web.staff.page import StaffPage
@@ -122,44 +122,6 @@ def show_form(
         periods=PERIODS,
         refused=refused,
     )
-
-
-def say_wishes(page: StaffPage, wishes: Wishes) -> str:
-    """Write 12月1日 周二至12月14日 周一 · 主任医师 · 上午."""
-    dates = page.say(
-        "{first}至{last}", first=page.day(wishes.first_date), last=page.day(wishes.last_date)
-    )
-    parts = [
-        dates,
-        page.say("所有职称") if wishes.title is None else page.names.title(wishes.title),
-    ]
-    if wishes.specialty is not None:
-        parts.append(wishes.specialty)
-    if set(wishes.periods) != set(PERIODS):
-        parts.append(_list(page, [page.period(period) for period in wishes.periods]))
-    if len(set(wishes.iso_weekdays)) < 7:  # noqa: PLR2004
-        parts.append(_list(page, [page.weekday(date(2024, 1, n)) for n in wishes.iso_weekdays]))
-    if wishes.ranked_sessions:
-        parts.append(page.say("指定的{count}个门诊", count=len(wishes.ranked_sessions)))
-    return " · ".join(parts)
-
-
-def _list(page: StaffPage, words: Collection[str]) -> str:
-    return (", " if page.language == "en" else "、").join(words)
-
-
-def say_application_state(page: StaffPage, application: ApplicationView) -> str:
-    """Write 登记中 or 已抽中."""
-    return {
-        "live": page.say("登记中"),
-        "won": page.say("已抽中"),
-        "withdrawn": page.say(
-            "已撤回",
-        ),
-        "expired": page.say("已到期"),
-        "suspended": page.say("因暂停预约终止"),
-        "removed": page.say("就诊人已移除"),
-    }[application.state]
 
 
 def say_withdrawal(page: StaffPage, refused: WithdrawRefusal) -> str:

@@ -13,6 +13,7 @@ from guahao.rules.fairness.applying import ApplicationRefusal, WithdrawRefusal
 from guahao.rules.kernel.outcomes import KeyMismatch, Refused
 from guahao.rules.people.identity import masked_name
 from guahao.store.fairness.applications import ApplicationView
+from guahao.web.framework.application_words import say_application_state, say_wishes
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ProblemError, as_id
 from guahao.web.staff import Act, Sending, StaffPage, StaffRoute, confirmed
@@ -22,8 +23,6 @@ from guahao.web.staff.applying import (
     Terms,
     read_wishes,
     say_application_refusal,
-    say_application_state,
-    say_wishes,
     say_withdrawal,
     show_form,
     terms_of,
