@@ -23,11 +23,12 @@ from guahao.rules.fairness.applying import (
     Wishes,
     WithdrawRefusal,
     decide_application,
+    furthest_applicable,
     is_expired,
     is_suspended_beyond,
 )
 from guahao.rules.kernel.facts import Actor
-from guahao.rules.kernel.limits import ONE_DAY
+from guahao.rules.kernel.limits import ONE_DAY, HospitalRules
 from guahao.rules.kernel.outcomes import KeyMismatch, Refused
 from guahao.rules.staff.staff import Who
 from guahao.store.booking.appointments import lock_persons
@@ -35,6 +36,8 @@ from guahao.store.fairness import applications as store
 from guahao.store.fairness.applications import ApplicationView, NewApplication
 from guahao.store.kernel.db import Tx
 from guahao.store.messages import messages
+from guahao.store.supply import listings, sessions
+from guahao.store.supply.listings import BookableDepartment
 
 LISTED = 50
 _EXPIRED_AT_ONCE = 500  # in one transaction
@@ -197,6 +200,40 @@ async def own_application(
     """Return an application of the account; None if unknown or another account's."""
     async with platform.db.transaction() as tx:
         return await store.view(tx, platform.vault, application_id, account_id)
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationTerms:
+    """What can be applied for in a department: its sessions' titles and specialties, and dates."""
+
+    department: BookableDepartment
+    rules: HospitalRules
+    titles: list[str]
+    specialties: list[str]
+    first_date: date
+    last_date: date
+
+
+async def terms(platform: Platform, department_id: int) -> ApplicationTerms | None:
+    """Return what can be applied for in a department; None if it is not on the platform."""
+    async with platform.db.transaction() as tx:
+        today = tx.now.date()
+        place = await store.place(tx, department_id)
+        departments = await listings.departments_by_id(tx, [department_id])
+        if place is None or not departments:
+            return None
+        policy = (await platform.policies.read(tx)).on(today)
+        found = await sessions.in_department(
+            tx, place.hospital_id, department_id, today + ONE_DAY, None, None, None
+        )
+    return ApplicationTerms(
+        departments[0],
+        place.rules,
+        list(dict.fromkeys(session.title for session in found)),
+        sorted({session.specialty for session in found if session.specialty}),
+        today + ONE_DAY,
+        furthest_applicable(tx.now, place.rules, policy),
+    )
 
 
 # Ending -------------------------------------------------------------------------------------

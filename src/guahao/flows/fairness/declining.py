@@ -11,6 +11,7 @@ from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.staff.staff import SYSTEM
 from guahao.store.booking import appointments
 from guahao.store.fairness import wins
+from guahao.store.fairness.wins import WonBooking
 from guahao.store.kernel.views import AppointmentView
 from guahao.store.messages import messages
 
@@ -40,3 +41,9 @@ async def decline(
             hospital_id=locked.facts.hospital_id,
         )
     return found[appointment_id]
+
+
+async def win_of(platform: Platform, booking: AppointmentView) -> WonBooking | None:
+    """Return how an account's own booking was won; None if it was not won in a draw."""
+    async with platform.db.transaction() as tx:
+        return await wins.of_appointment(tx, booking.id)

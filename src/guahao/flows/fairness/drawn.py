@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from guahao.flows.fairness.publishing import file_of, sources_used
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.fairness.allocating import Entry, Result
+from guahao.rules.fairness.applying import ApplicationState, Wishes, choices_of
 from guahao.rules.fairness.log import BEGINNING, write
 from guahao.rules.fairness.merkle import proof_of
 from guahao.rules.fairness.proof import Level, Source, entry_line
+from guahao.rules.fairness.returning import DrawKind, applications_until
+from guahao.store.fairness import applications, drawn
 from guahao.store.fairness import draws as store
 from guahao.store.fairness import entries as entry_store
 from guahao.store.fairness import log as log_store
+from guahao.store.fairness.applications import ApplicationView, in_draw
+from guahao.store.fairness.drawn import EnteredDraw, WaitingSession
 from guahao.store.fairness.draws import DrawRow, PublicDraw, SessionRow
+from guahao.store.kernel.db import Tx
+from guahao.store.kernel.views import SessionView
+from guahao.store.supply import sessions
 
 LISTED = 50
 LOG_LINES = 20_000  # in one part of the log
@@ -177,3 +187,96 @@ async def own_entry(
     return EntryView(
         view, own.entry, own.result, last_won, entry_line(own.entry), own.index, branch
     )
+
+
+# The next draw -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class NextDraw:
+    """The next draw that suits an application's wishes, and how many places it gives out there.
+
+    `draw_id`: None before it opens. `entries`: how many entered it; None before it is closed.
+    """
+
+    draw_id: int | None
+    draw_at: datetime
+    closes_at: datetime
+    places: int
+    entries: int | None = None
+
+
+async def next_draws(
+    platform: Platform, applications: Sequence[ApplicationView]
+) -> dict[int, NextDraw]:
+    """Return the next draw of each live application that has one, by the application's id."""
+    live = [a for a in applications if a.state == ApplicationState.LIVE]
+    async with platform.db.transaction() as tx:
+        entered = {
+            entry.application_id: entry
+            for entry in await drawn.entered(tx, [a.id for a in live])
+            if entry.state != "done"
+        }
+        suiting = await _suiting(tx, {a.id: (a.department_id, a.wishes) for a in live})
+    found = {}
+    for application in live:
+        entry = entered.get(application.id)
+        next_draw = suiting.get(application.id) if entry is None else _of_entry(entry)
+        if next_draw is not None:
+            found[application.id] = next_draw
+    return found
+
+
+async def next_draw(platform: Platform, department_id: int, wishes: Wishes) -> NextDraw | None:
+    """Return the next draw that somebody with these wishes would enter by applying now."""
+    async with platform.db.transaction() as tx:
+        return (await _suiting(tx, {0: (department_id, wishes)})).get(0)
+
+
+def _of_entry(entry: EnteredDraw) -> NextDraw:
+    closes_at = applications_until(DrawKind(entry.kind), entry.draw_at)
+    return NextDraw(entry.draw_id, entry.draw_at, closes_at, 0, entry.entries)
+
+
+async def _suiting(tx: Tx, wishes_of: Mapping[int, tuple[int, Wishes]]) -> dict[int, NextDraw]:
+    """Return the first draw still open to each of these wishes, by their keys."""
+    departments = sorted({department_id for department_id, _ in wishes_of.values()})
+    waiting = await drawn.waiting(tx, departments)
+    ids = {row.session_id for rows in waiting.values() for row in rows}
+    views = {view.id: view for view in await sessions.by_ids(tx, sorted(ids))}
+    found = {}
+    for key, (department_id, wishes) in wishes_of.items():
+        suits = _first(wishes, waiting[department_id], views, tx.now)
+        if suits is not None:
+            found[key] = suits
+    return found
+
+
+def _first(
+    wishes: Wishes,
+    waiting: Sequence[WaitingSession],
+    views: Mapping[int, SessionView],
+    now: datetime,
+) -> NextDraw | None:
+    draws: dict[tuple[datetime, str], list[WaitingSession]] = {}
+    for row in waiting:
+        if row.session_id in views and row.state in (None, "open"):
+            draws.setdefault((row.draw_at, row.kind), []).append(row)
+    for (draw_at, kind), rows in draws.items():
+        closes_at = applications_until(DrawKind(kind), draw_at)
+        if closes_at <= now:
+            continue
+        numbered = [in_draw(views[row.session_id], n) for n, row in enumerate(rows)]
+        choices = choices_of(wishes, numbered, draw_at)
+        if choices:
+            places = sum(rows[number].places for number in choices)
+            return NextDraw(rows[0].draw_id, draw_at, closes_at, places)
+    return None
+
+
+async def entered(platform: Platform, account_id: int, application_id: int) -> list[EnteredDraw]:
+    """Return the draws that an application of the account entered, the latest first."""
+    async with platform.db.transaction() as tx:
+        if await applications.view(tx, platform.vault, application_id, account_id) is None:
+            return []
+        return await drawn.entered(tx, [application_id])

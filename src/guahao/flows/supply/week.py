@@ -156,11 +156,7 @@ def _week(
         first - DAYS * ONE_DAY if first > at.date() else None,
         # One day past the furthest is shown: what the next release will bring.
         later if later <= last_open + ONE_DAY else None,
-        {
-            one.slot.title: one.release
-            for one in sessions
-            if one.release.mode is ReleaseMode.DRAW
-        },
+        {one.slot.title: one.release for one in sessions if one.release.mode is ReleaseMode.DRAW},
     )
 
 

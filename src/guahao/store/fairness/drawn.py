@@ -1,4 +1,4 @@
-"""Draws as people read them: the next of a department, all of the city, an applicant's own."""
+"""What people read of draws: which come, which an application entered, who won."""
 
 from __future__ import annotations
 
@@ -22,11 +22,8 @@ class WaitingSession:
 
 
 @dataclass(frozen=True, slots=True)
-class OwnEntry:
-    """An application's entry in a draw, with its result once there is one.
-
-    `application_id`: whose it is. `patients`: which of them won, by their position.
-    """
+class EnteredDraw:
+    """A draw that an application entered. `position`: once it is drawn. `won`: places there."""
 
     application_id: int
     draw_id: int
@@ -34,33 +31,7 @@ class OwnEntry:
     draw_at: datetime
     state: str
     entries: int
-    ticket: bytes
-    size: int
-    choices: list[int]
     position: int | None
-    session: int | None
-    patients: list[int] | None
-    reasons: list[str] | None
-
-
-@dataclass(frozen=True, slots=True)
-class DrawSummary:
-    """A draw in a list. `places`, `won`: over all of its sessions, 0 before it is closed."""
-
-    id: int
-    hospital_id: int
-    hospital_name: str
-    hospital_name_en: str
-    department_id: int
-    department_name: str
-    department_name_en: str
-    kind: str
-    draw_at: datetime
-    closes_at: datetime
-    state: str
-    is_sensitive: bool
-    entries: int | None
-    places: int
     won: int
 
 
@@ -72,13 +43,6 @@ class LastPlace:
     won: int
     position: int
     ticket: bytes
-
-
-_ENTRY = """
-    SELECT e.application_id, e.draw_id, w.kind, w.draw_at, w.state, w.entries, e.ticket, e.size,
-           e.choices, e.position, e.session, e.patients, e.reasons
-    FROM draw_entries e JOIN draws w ON w.id = e.draw_id
-"""
 
 
 async def waiting(tx: Tx, department_ids: Sequence[int]) -> dict[int, list[WaitingSession]]:
@@ -107,70 +71,19 @@ async def waiting(tx: Tx, department_ids: Sequence[int]) -> dict[int, list[Waiti
     return found
 
 
-async def entries_of(tx: Tx, application_ids: Sequence[int]) -> list[OwnEntry]:
-    """Return the entries of applications, the latest draw first."""
+async def entered(tx: Tx, application_ids: Sequence[int]) -> list[EnteredDraw]:
+    """Return the draws that applications entered, the latest first."""
     return await tx.records(
-        OwnEntry,
-        f"""
-        {_ENTRY} WHERE e.application_id = ANY(%(ids)s::bigint[])
+        EnteredDraw,
+        """
+        SELECT e.application_id, e.draw_id, w.kind, w.draw_at, w.state, w.entries, e.position,
+               coalesce(cardinality(e.patients), 0) AS won
+        FROM draw_entries e JOIN draws w ON w.id = e.draw_id
+        WHERE e.application_id = ANY(%(ids)s::bigint[])
         ORDER BY w.draw_at DESC, w.id DESC
         """,
         {"ids": list(application_ids)},
     )
-
-
-_SUMMARY = """
-    SELECT w.id, w.hospital_id, h.name AS hospital_name, h.name_en AS hospital_name_en,
-           w.department_id, d.name AS department_name, d.name_en AS department_name_en,
-           w.kind, w.draw_at, w.closes_at, w.state, w.is_sensitive, w.entries,
-           coalesce((SELECT sum(n.places_left) FROM draw_sessions n
-                     WHERE n.draw_id = w.id), 0)::int AS places,
-           (SELECT count(*) FROM wins v WHERE v.draw_id = w.id)::int AS won
-    FROM draws w
-    JOIN hospitals h ON h.id = w.hospital_id
-    JOIN departments d ON d.id = w.department_id
-"""
-
-
-async def listed(
-    tx: Tx,
-    *,
-    hospital_id: int | None,
-    department_id: int | None,
-    is_done: bool,
-    before: tuple[datetime, int] | None,
-    limit: int,
-) -> list[DrawSummary]:
-    """Return draws: those to come, the earliest first; or those that are done, the latest first.
-
-    `before`: moment and id of a draw; only earlier ones are returned.
-    """
-    order = "w.draw_at DESC, w.id DESC" if is_done else "w.draw_at, w.id"
-    state = "w.state = 'done'" if is_done else "w.state <> 'done'"
-    at, id = before or (None, None)
-    return await tx.records(
-        DrawSummary,
-        f"""
-        {_SUMMARY}
-        WHERE {state}
-          AND w.hospital_id = coalesce(%(hospital_id)s, w.hospital_id)
-          AND w.department_id = coalesce(%(department_id)s, w.department_id)
-          AND (%(id)s::bigint IS NULL OR (w.draw_at, w.id) < (%(at)s, %(id)s))
-        ORDER BY {order} LIMIT %(limit)s
-        """,
-        {
-            "hospital_id": hospital_id,
-            "department_id": department_id,
-            "at": at,
-            "id": id,
-            "limit": limit,
-        },
-    )
-
-
-async def summary(tx: Tx, draw_id: int) -> DrawSummary | None:
-    """Return a draw as in the list, or None."""
-    return await tx.record(DrawSummary, f"{_SUMMARY} WHERE w.id = %(id)s", {"id": draw_id})
 
 
 async def last_places(tx: Tx, draw_id: int) -> dict[int, LastPlace]:

@@ -11,21 +11,27 @@ from guahao.store.kernel.records import columns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _WinOf(Win):
+class WonBooking(Win):
+    """A win with its booking, its draw, and the application while that is remembered."""
+
     appointment_id: int
+    draw_id: int
+    application_id: int | None
 
 
-async def of_appointments(tx: Tx, appointment_ids: Sequence[int]) -> dict[int, Win]:
+async def of_appointments(tx: Tx, appointment_ids: Sequence[int]) -> dict[int, WonBooking]:
     """Return the wins among these bookings, by the booking's id."""
     rows = await tx.records(
-        _WinOf,
-        f"SELECT {columns(_WinOf)} FROM wins WHERE appointment_id = ANY(%(ids)s::bigint[])",
+        WonBooking,
+        f"""
+        SELECT {columns(WonBooking)} FROM wins WHERE appointment_id = ANY(%(ids)s::bigint[])
+        """,
         {"ids": list(appointment_ids)},
     )
     return {row.appointment_id: row for row in rows}
 
 
-async def of_appointment(tx: Tx, appointment_id: int) -> Win | None:
+async def of_appointment(tx: Tx, appointment_id: int) -> WonBooking | None:
     """Return how a booking was won; None if it was not won in a draw."""
     return (await of_appointments(tx, [appointment_id])).get(appointment_id)
 

@@ -36,6 +36,8 @@ from guahao.web.citizens.booking.home import home_pages
 from guahao.web.citizens.booking.hospital import hospital_pages
 from guahao.web.citizens.choices import choice_pages
 from guahao.web.citizens.errors import error_page
+from guahao.web.citizens.fairness.applications import application_pages
+from guahao.web.citizens.fairness.apply import apply_pages
 from guahao.web.citizens.help import help_pages
 from guahao.web.citizens.page import Route
 from guahao.web.citizens.services import Services
@@ -57,6 +59,8 @@ def routes() -> list[Route]:
         *department_pages(),
         *book_pages(),
         *bookings_pages(),
+        *apply_pages(),
+        *application_pages(),
         *login_pages(),
         *log_in_pages(),
         *account_pages(),

@@ -29,7 +29,7 @@ GRADES = {
 }
 DAY_STATES = {
     "available": Words("有号"),
-    "by_draw": Words("待抽签"),
+    "by_draw": Words("待抽签", "states"),
     "full": Words("约满"),
     "not_released": Words("未放号"),
     "closed": Words("已截止"),

@@ -226,7 +226,21 @@ async def _refusal(
         offered=offered,
         patient_id=patient_id,
         rule_path=help_path(refused.reason.value),
+        apply_path=_apply_path(page, session, patient_id, refused.reason),
     )
+
+
+def _apply_path(
+    page: Page, session: SessionView, patient_id: int | None, reason: Refusal
+) -> str | None:
+    """Return where to apply for a session whose places come by draws only; else None."""
+    returns_by_draw = page.services.platform.policy_today.draw_returned_places
+    waits = session.held > 0 and reason in (Refusal.NOT_RELEASED, Refusal.BEYOND_HORIZON)
+    sold_out = reason is Refusal.SOLD_OUT and returns_by_draw
+    if not (waits or sold_out or reason is Refusal.BY_DRAW):
+        return None
+    fields = {"session": session.id} | ({} if patient_id is None else {"patient": patient_id})
+    return f"/departments/{session.department_id}/apply?{urlencode(fields)}"
 
 
 async def _undecided(

@@ -13,8 +13,11 @@ from litestar.types import ASGIApp
 from guahao.flows.attendance.standing import standings
 from guahao.flows.booking.appointments import list_appointments, own_appointment
 from guahao.flows.booking.cancelling import cancel
+from guahao.flows.fairness.declining import decline, win_of
 from guahao.rules.attendance.pickup import pickup_deadline
 from guahao.rules.booking.cancelling import cancel_deadline
+from guahao.rules.fairness.applying import DECLINED_WITHIN
+from guahao.rules.fairness.declining import DeclineRefusal
 from guahao.rules.kernel.outcomes import CancelRefusal
 from guahao.rules.supply.releasing import city_time
 from guahao.store.kernel.views import AppointmentView
@@ -36,6 +39,8 @@ def bookings_pages() -> list[Route]:
         Route("GET", "/bookings/{appointment_id}/code.svg", _qr),
         Route("GET", "/bookings/{appointment_id}/cancel", _ask_to_cancel),
         Route("POST", "/bookings/{appointment_id}/cancel", _cancel),
+        Route("GET", "/bookings/{appointment_id}/decline", _ask_to_decline),
+        Route("POST", "/bookings/{appointment_id}/decline", _decline),
     ]
 
 
@@ -58,10 +63,21 @@ async def _one(page: Page) -> ASGIApp:
     booking = await _own(page, name.removesuffix(".ics"))
     if name.endswith(".ics"):
         return _calendar(page, booking)
-    came = page.query("booked")
+    came, policy = page.query("booked"), page.services.platform.policy_today
+    win = await win_of(page.services.platform, booking)
     return page.render(
-        "booking.html", **_shown(page, booking), new=came == "1", already=came == "already"
+        "booking.html",
+        **_shown(page, booking),
+        new=came == "1",
+        already=came == "already",
+        win=win,
+        may_decline=_may_decline(page, booking),
+        policy=policy,
     )
+
+
+def _may_decline(page: Page, booking: AppointmentView) -> bool:
+    return booking.decline_until is not None and page.now < booking.decline_until
 
 
 async def _own(page: Page, id: str) -> AppointmentView:
@@ -114,6 +130,31 @@ async def _cancel(page: Page) -> ASGIApp:
         problem = page.problem(outcome, deadline=shown["cancel_until"])
         return page.render("cancel.html", problem.status, **shown, problem=problem)
     return page.redirect(f"/bookings/{booking.id}")
+
+
+async def _ask_to_decline(page: Page) -> ASGIApp:
+    booking = await _own(page, page.request.path_params["appointment_id"])
+    if not _may_decline(page, booking):
+        return page.redirect(f"/bookings/{booking.id}")
+    return page.render(
+        "decline.html",
+        **_shown(page, booking),
+        policy=page.services.platform.policy_today,
+        declined_days=DECLINED_WITHIN.days,
+        problem=None,
+    )
+
+
+async def _decline(page: Page) -> ASGIApp:
+    """Decline a won place; what is declined already is shown as it is."""
+    booking = await _own(page, page.request.path_params["appointment_id"])
+    outcome = await decline(page.services.platform, page.owner, booking.id)
+    if isinstance(outcome, AppointmentView) or booking.status == "cancelled":
+        return page.redirect(f"/bookings/{booking.id}")
+    if outcome.reason is DeclineRefusal.UNKNOWN:
+        raise ProblemError(_UNKNOWN)
+    problem = page.services.replies.decline_refused(outcome, page.language)
+    return page.render("decline.html", problem.status, **_shown(page, booking), problem=problem)
 
 
 def _calendar(page: Page, booking: AppointmentView) -> Answer:

@@ -12,7 +12,9 @@ from guahao.flows.supply.week import SlotState, Week, department_week
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.web.citizens.page import Page, Route
 from guahao.web.citizens.partial import is_partial
+from guahao.web.framework.application_words import say_soon
 from guahao.web.http.reading import ProblemError, read_id
+from guahao.web.words.release_words import release_sentences
 from guahao.words.catalogue import Language
 from guahao.words.dates import say_short_day
 from guahao.words.text import Words
@@ -50,6 +52,9 @@ async def _department(page: Page) -> ASGIApp:
         few_left=FEW_LEFT,
         release=_Releases(page),
         address=_Addresses(week, asked),
+        when_drawn=lambda moment: say_soon(page, moment),
+        apply=_ApplyPaths(week, asked),
+        by_draw=_by_draw(page, week),
     )
 
 
@@ -65,6 +70,18 @@ def _by_period(sessions: list[SlotState]) -> list[tuple[str, list[SlotState]]]:
         (period, list(group))
         for period, group in groupby(sessions, lambda state: state.slot.period)
     ]
+
+
+def _by_draw(page: Page, week: Week) -> list[tuple[str, list[str]]]:
+    """Return how draws give out the day's places, for each title of which that differs."""
+    said: dict[str, list[str]] = {}
+    texts: dict[str, list[str]] = {}
+    for title, release in week.by_draw.items():
+        sentences = release_sentences(release, page.language, page.hotline, is_personal=False)
+        said.setdefault("".join(sentences), []).append(page.names.title(title))
+        texts["".join(sentences)] = sentences
+    joint = ", " if page.language == "en" else "、"
+    return [(joint.join(titles), texts[text]) for text, titles in said.items()]
 
 
 class _Releases:
@@ -104,4 +121,16 @@ class _Addresses:
 
     def __call__(self, day: date, **changed: str) -> str:
         fields = {"day": day.isoformat(), **self._asked, **changed}
+        return f"{self._path}?{urlencode({name: value for name, value in fields.items() if value})}"
+
+
+class _ApplyPaths:
+    """URLs of the application form, filled in for a session or for the chosen day."""
+
+    def __init__(self, week: Week, asked: dict[str, str]) -> None:
+        self._path = f"/departments/{week.department.department_id}/apply"
+        self._day = {"day": week.chosen.day.isoformat(), **asked}
+
+    def __call__(self, session_id: int | None = None) -> str:
+        fields = self._day if session_id is None else {"session": str(session_id)}
         return f"{self._path}?{urlencode({name: value for name, value in fields.items() if value})}"
