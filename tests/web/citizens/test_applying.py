@@ -249,7 +249,7 @@ async def test_a_refusal_says_what_helps_and_keeps_what_was_typed(
     await apply_for(citizen, clinic, when="dates", first_date="2026-12-05", last_date="2026-12-06")
     reader = citizen.reader
     assert reader.page.status_code == 409
-    said = "已经登记过这个科室" if language == "zh" else "Already applied in this department"
+    said = "已登记过该科室" if language == "zh" else "Already applied"
     assert said in reader.text
     assert 'href="/applications"' in reader.text
     assert form_of(reader).fields["first_date"] == "2026-12-05"
@@ -288,8 +288,8 @@ async def test_nothing_ticked_is_refused_with_what_to_do(site: Site) -> None:
     await reader.go(f"/departments/{clinic.department_id}/apply")
     boxes = [f"period_{p}" for p in ("morning", "afternoon", "evening")]
     await reader.send(form_of(reader, *boxes))
-    assert reader.page.status_code == 409
-    assert "这些日期不能登记" in reader.text
+    assert reader.page.status_code == 422
+    assert "没有可抽签的日期" in reader.text
 
 
 async def test_an_address_that_is_bent_still_gives_a_form(site: Site) -> None:
@@ -437,7 +437,7 @@ async def test_what_can_no_longer_be_declined_says_so(site: Site, clock: Clock) 
     await log_in(reader, citizen.account_id)
     await reader.send(form)
     assert reader.page.status_code == 409
-    assert "放弃的时间已过" in reader.text
+    assert "已过放弃时间" in reader.text
     await reader.go(f"/bookings/{id}/decline")
     assert reader.path == f"/bookings/{id}"
     assert "/decline" not in reader.text
