@@ -13,9 +13,11 @@ from rich.console import Console
 from tests.city import Clock, open_platform
 from tests.supply import Rows, at
 
+from guahao.flows.fairness.drawn import proof_file
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.staff.trail import verify_trail
 from guahao.rules.attendance.penalties import suspended_until, suspensions
+from guahao.rules.fairness.proof import verify
 from guahao.rules.kernel.limits import Policy, add_months
 from guahao.rules.people.identity import valid_document, valid_phone
 from guahao.rules.supply.releasing import date_refusal
@@ -26,6 +28,7 @@ from guahao.store.people.patients import person_index
 from guahao.store.supply import sessions
 from guahao.tools.audit.audit import audit
 from guahao.tools.demo import city
+from guahao.tools.demo.draws import add_draws
 from guahao.tools.demo.past import Place, TimetableLine, draw
 from guahao.tools.demo.people import people
 from guahao.tools.demo.seed import LOGINS, DemoError, is_empty, seed, shown
@@ -321,6 +324,26 @@ async def test_every_list_and_report_has_something_to_show(
     assert actions >= {"book_appointment", "cancel_appointment", "hand_out_number", "stop_sessions"}
     [latest] = rows.one("SELECT max(greatest(booked_at, changed_at)) FROM appointments")
     assert latest <= clock.now
+
+
+async def test_the_city_has_draws_behind_it_and_before_it(
+    platform: Platform, rows: Rows, clock: Clock
+) -> None:
+    await seed(platform, 6, 20, 1500, past_days=20)  # large enough for sessions that are full
+    await add_draws(platform, lambda *_: None)
+    states = dict(rows.all("SELECT state, count(*) FROM draws GROUP BY 1"))
+    assert states["done"] >= 2
+    assert states["open"] >= 2
+    for (draw_id,) in rows.all("SELECT id FROM draws WHERE state = 'done'"):
+        file = await proof_file(platform, draw_id)
+        assert file is not None
+        verify(file.encode())
+    [next_draw] = rows.one("SELECT min(draw_at) FROM clinic_sessions WHERE held > 0")
+    assert clock.now < next_draw <= clock.now + timedelta(hours=3)
+    assert rows.one("SELECT count(*) FROM applications WHERE state = 'live'") > (20,)
+    assert rows.one("SELECT count(*) FROM release_modes") > (0,)
+    findings = (await audit(platform)).findings
+    assert [one.name for one in findings if one.disagreements] == []
 
 
 async def test_nobody_in_the_past_booked_while_suspended(platform: Platform, rows: Rows) -> None:

@@ -26,6 +26,7 @@ from guahao.tools.demo.draws_queries import Applicant, FullSession
 
 _DRAWN_YESTERDAY = 4  # departments
 _DRAWN_TODAY = 4
+_DEPARTMENTS_TO_COME = 12  # with applications for a draw to come
 _APPLICANTS = 12  # for each department
 _CONTESTED_HOSPITALS = 2
 _CANCELLED_AT = time(9, 5)
@@ -44,13 +45,15 @@ async def add_draws(platform: Platform, progress: Callable[[str, int, int], None
     async with at(_CANCELLED_AT).db.transaction() as tx:
         full = await store.full_sessions(
             tx,
-            today + 2 * ONE_DAY,
+            today + ONE_DAY,
             today + 9 * ONE_DAY,
             city_time(yesterday, time(8)),
-            _DRAWN_YESTERDAY + _DRAWN_TODAY,
         )
-        people = iter(await store.applicants(tx, _APPLICANTS * (len(full) + 12)))
-    drawn, coming = full[:_DRAWN_YESTERDAY], full[_DRAWN_YESTERDAY:]
+        people = iter(
+            await store.applicants(tx, _APPLICANTS * (_DRAWN_YESTERDAY + _DEPARTMENTS_TO_COME))
+        )
+    # Those of the latest dates have a draw to come at every hour of the demo.
+    drawn, coming = full[:_DRAWN_YESTERDAY], full[_DRAWN_YESTERDAY:][-_DRAWN_TODAY:]
     await _cancel(at(_CANCELLED_AT), drawn)
     for session in drawn:
         await _apply(at(_CANCELLED_AT), session.department_id, people, today, today + 14 * ONE_DAY)
@@ -64,7 +67,7 @@ async def add_draws(platform: Platform, progress: Callable[[str, int, int], None
         departments = await store.draws_to_come(tx)
         await store.record_earlier_returns(tx, city_time(yesterday, time()))
     progress("draws", len(_STEPS) + 1, len(_STEPS) + 2)
-    for department_id, first, last in departments[:12]:
+    for department_id, first, last in departments[:_DEPARTMENTS_TO_COME]:
         await _apply(platform, department_id, people, first, last)
     progress("draws", len(_STEPS) + 2, len(_STEPS) + 2)
 

@@ -27,9 +27,9 @@ class Applicant:
 
 
 async def full_sessions(
-    tx: Tx, first: date, last: date, booked_before: datetime, limit: int
+    tx: Tx, first: date, last: date, booked_before: datetime
 ) -> list[FullSession]:
-    """Return a full session of each of some departments, those of the earliest dates."""
+    """Return a full session of each department on each date, the earliest first."""
     return await tx.records(
         FullSession,
         """
@@ -40,9 +40,9 @@ async def full_sessions(
                            AND a.booked_at < %(booked_before)s
         WHERE s.visit_date BETWEEN %(first)s AND %(last)s AND s.stopped_at IS NULL
           AND s.booked = s.capacity
-        ORDER BY s.visit_date, s.department_id, s.id, a.id LIMIT %(limit)s
+        ORDER BY s.visit_date, s.department_id, s.id, a.id
         """,
-        {"first": first, "last": last, "booked_before": booked_before, "limit": limit},
+        {"first": first, "last": last, "booked_before": booked_before},
     )
 
 
