@@ -19,6 +19,7 @@ from guahao.tools.audit import audit as audit_tool
 from guahao.tools.audit import trail as trail_tool
 from guahao.tools.bench import callers as bench_callers
 from guahao.tools.bench import desk as bench_desk
+from guahao.tools.bench import draws as bench_draws
 from guahao.tools.bench import feed as bench_feed
 from guahao.tools.bench import http as bench_http
 from guahao.tools.bench import read as bench_read
@@ -186,6 +187,20 @@ def bench_read_command(
     settings = read_settings(os.environ)
     with wiring.owner_url(settings) as url:
         bench_read.run(url, wiring.token_issuer, bookings, console)
+
+
+@bench_app.command("draws")
+def bench_draws_command(
+    draws: Annotated[int, typer.Option(min=0, max=2900, help="Draws at one moment.")] = 300,
+    entries: Annotated[int, typer.Option(min=1, max=10_000, help="Entries of each.")] = 100,
+    large: Annotated[
+        int, typer.Option(min=0, max=2_000_000, help="Entries of one large draw; 0: none.")
+    ] = 1_000_000,
+) -> None:
+    """Draws on the real rules: many at one moment, and one with very many entries."""
+    with wiring.owner_url(read_settings(os.environ)) as url:
+        if not bench_draws.run(url, bench_draws.Form(draws, entries, large), console):
+            raise typer.Exit(1)
 
 
 @bench_app.command("fairness")
