@@ -37,7 +37,7 @@ from guahao.store.kernel.db import Tx
 ROOT = Path(__file__).parents[3]
 TEN = MONDAY_MORNING + timedelta(hours=1)
 PEOPLE = 24
-PLACES = 8
+PLACES = 14
 CHUNK = 4
 
 # A worker that kills itself at the first step that it does: within the transaction, or after it.
@@ -110,7 +110,7 @@ async def assert_fair(platform: Platform, draw_id: int, expected: str) -> None:
     verify(expected.encode())
     booked = await booked_patients(platform)
     assert len(booked) == len(set(booked)) == PLACES
-    assert await ask(platform, "SELECT sum(booked), sum(held) FROM clinic_sessions") == [(8, 0)]
+    assert await ask(platform, "SELECT sum(booked), sum(held) FROM clinic_sessions") == [(PLACES, 0)]
     assert await ask(platform, "SELECT count(*) FROM wins") == [(PLACES,)]
     assert await ask(
         platform, "SELECT count(*) FROM applications WHERE state = 'live' AND lost <> 1"
@@ -127,7 +127,7 @@ async def test_a_draw_is_the_same_after_kill_9_at_every_step(
         dies, database_url, clock.now.isoformat(), "open" if deaths % 2 else "committed"
     ):
         deaths += 1
-    assert deaths > 2 * (PLACES // CHUNK + 2)
+    assert deaths >= 2 * (PLACES // CHUNK + 2)
     await assert_fair(platform, draw_id, expected)
 
 

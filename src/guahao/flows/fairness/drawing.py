@@ -43,6 +43,7 @@ from guahao.store.messages import messages
 from guahao.store.supply import sessions as supply
 
 CHUNK = 100  # entries whose patients are locked in one transaction
+_SPARE = 5
 UNLOCKED = 10_000  # entries at most, as those whose choices are full need no locks
 
 WITNESS_LATE = timedelta(seconds=30)  # a witness's clock may be so much behind
@@ -54,8 +55,8 @@ WITHDRAWN = "withdrawn"  # the hospital took the place away after the last amend
 
 async def draw(platform: Platform, draw_id: int) -> None:
     """Hold a closed draw whose time has come, or go on with it where another worker ended."""
-    if await _reveal(platform, draw_id) and await _give_out(platform, draw_id):
-        await _finish(platform, draw_id)
+    if await _reveal(platform, draw_id):
+        await _give_out(platform, draw_id)
 
 
 # The order ------------------------------------------------------------------------------------
@@ -118,33 +119,39 @@ class _Drawing:
     cursor: int
 
     def next_chunk(self) -> list[int]:
-        """Return the next entries in the order: not too many whose patients must be locked."""
+        """Return the next entries in the order: not too many whose patients must be locked.
+
+        Nor many more than can win: all who follow the last place need no locks.
+        """
         chunk: list[int] = []
-        locked = 0
+        locked, most = 0, min(CHUNK, 2 * sum(self.left.values()) + _SPARE)
         for index in islice(self.order, self.cursor, self.cursor + UNLOCKED):
             if may_win(self.entries[index], self.left):
                 locked += 1
-                if locked > CHUNK:
+                if locked > most:
                     break
             chunk.append(index)
         return chunk
 
 
-async def _give_out(platform: Platform, draw_id: int) -> bool:
-    """Give out places from the cursor on; return whether this worker came to the end."""
+async def _give_out(platform: Platform, draw_id: int) -> None:
+    """Give out places from the cursor on, until the end or until another worker is at it."""
     async with platform.db.transaction() as tx:
         drawing = await _load(tx, draw_id)
-    while drawing.cursor < len(drawing.order):
+    while True:
         async with platform.db.transaction() as tx:
             row = await store.lock(tx, draw_id)
             if row.state != "drawing" or row.cursor != drawing.cursor:
-                return False  # another worker is at it
+                return
             if any(drawing.left.values()):
                 drawing.cursor += await _give_out_chunk(tx, platform, drawing)
-            else:
+            if not any(drawing.left.values()):
                 drawing.cursor += await entries.skip_rest(tx, draw_id, drawing.seed, drawing.cursor)
-            await store.advance(tx, draw_id, drawing.cursor)
-    return True
+            if drawing.cursor > row.cursor:
+                await store.advance(tx, draw_id, drawing.cursor)
+            if drawing.cursor == len(drawing.order):
+                await _finish(tx, platform, row)
+                return
 
 
 async def _load(tx: Tx, draw_id: int) -> _Drawing:
@@ -214,22 +221,16 @@ class _Check:
 
     @classmethod
     async def load(cls, tx: Tx, platform: Platform, drawing: _Drawing, chunk: list[int]) -> _Check:
-        """Lock the persons and sessions that the chunk may concern, and read what counts."""
+        """Lock the persons whom the chunk may concern and all sessions, and read what counts."""
         asking = [index for index in chunk if may_win(drawing.entries[index], drawing.left)]
         known = [drawing.applications[index] for index in asking]
         applicants = await entries.applicants(tx, [id for id in known if id is not None])
-        numbers = {
-            number
-            for index in asking
-            for number in drawing.entries[index].choices
-            if drawing.left[number]
-        }
         day = drawing.drawn_at.date()
         policy = (await platform.policies.read(tx)).on(day)
         patients, sessions = await booking.lock_for_draw(
             tx,
             [id for applicant in applicants.values() for id in applicant.patients],
-            [drawing.sessions[number] for number in numbers],
+            list(drawing.sessions.values()),
             day,
             counted_since(policy, day),
         )
@@ -319,24 +320,20 @@ class _Check:
 # The end --------------------------------------------------------------------------------------
 
 
-async def _finish(platform: Platform, draw_id: int) -> None:
+async def _finish(tx: Tx, platform: Platform, row: DrawRow) -> None:
     """Free the places that are left, count the losses, and publish the digest of the file."""
-    async with platform.db.transaction() as tx:
-        row = await store.lock(tx, draw_id)
-        if row.state != "drawing" or row.cursor != row.entries:
-            return
-        ids = [session.clinic_session_id for session in await store.sessions(tx, draw_id)]
-        await lock_sessions(tx, ids)
-        policy = (await platform.policies.read(tx)).on(tx.now.date())
-        closed = [
-            session.id
-            for session in await supply.by_ids(tx, ids)
-            if not is_bookable(session.visit_date, tx.now, session.rules, policy)
-        ]
-        await store.free_places(tx, draw_id, for_counter=closed)
-        await entries.count_losses(tx, draw_id)
-        digest = sha256()
-        async for line in file_of(tx, row):
-            digest.update(line.encode())
-        await store.finish(tx, draw_id, digest.digest())
-        await log.append(tx, platform.vault, draw_id, [f"proof {digest.hexdigest()}"])
+    ids = [session.clinic_session_id for session in await store.sessions(tx, row.id)]
+    await lock_sessions(tx, ids)
+    policy = (await platform.policies.read(tx)).on(tx.now.date())
+    closed = [
+        session.id
+        for session in await supply.by_ids(tx, ids)
+        if not is_bookable(session.visit_date, tx.now, session.rules, policy)
+    ]
+    await store.free_places(tx, row.id, for_counter=closed)
+    await entries.count_losses(tx, row.id)
+    digest = sha256()
+    async for line in file_of(tx, row):
+        digest.update(line.encode())
+    await store.finish(tx, row.id, digest.digest())
+    await log.append(tx, platform.vault, row.id, [f"proof {digest.hexdigest()}"])

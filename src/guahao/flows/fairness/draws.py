@@ -7,6 +7,10 @@ of its steps, so that it begins within a second of its time.
 
 from __future__ import annotations
 
+from datetime import datetime
+
+import structlog
+
 from guahao.flows.fairness.closing import amend, close
 from guahao.flows.fairness.drawing import WITNESS_LATE, draw
 from guahao.flows.fairness.opening import open_draws
@@ -14,12 +18,14 @@ from guahao.flows.kernel.platform import Platform
 from guahao.rules.fairness.returning import next_draw
 from guahao.store.booking.appointments import lock_sessions
 from guahao.store.fairness import draws as store
-from guahao.store.fairness import log
+from guahao.store.fairness import log as log_store
+from guahao.store.fairness.draws import DrawRow
 
 __all__ = ["advance", "close_draws", "hold_draws", "open_draws", "run_draws"]
 
 _MISSED_AT_ONCE = 500
 _RETRY_SECONDS = 2.0
+log = structlog.get_logger(__name__)
 
 
 async def hold_draws(platform: Platform) -> None:
@@ -29,20 +35,32 @@ async def hold_draws(platform: Platform) -> None:
     await close_draws(platform)
     await run_draws(platform)
     async with platform.db.transaction() as tx:
-        await log.name_key(tx, platform.vault)
+        await log_store.name_key(tx, platform.vault)
 
 
 async def close_draws(platform: Platform) -> None:
     """Close the draws whose applications end."""
-    for draw_id in await _in_states(platform, "open"):
-        await close(platform, draw_id)
+    await _advance_all(platform, "open")
 
 
 async def run_draws(platform: Platform) -> None:
     """Amend the draws that are closed, and hold those whose time has come."""
-    for draw_id in await _in_states(platform, "closed", "drawing"):
-        await amend(platform, draw_id)
-        await draw(platform, draw_id)
+    await _advance_all(platform, "closed", "drawing")
+
+
+async def _advance_all(platform: Platform, *states: str) -> None:
+    """Do what is due of all draws in these states; one that fails keeps no other waiting."""
+    async with platform.db.transaction() as tx:
+        found = [id for id, state in await store.unfinished(tx) if state in states]
+    errors = []
+    for draw_id in found:
+        try:
+            await _advance(platform, draw_id)
+        except Exception as error:
+            log.exception("draw_failed", draw_id=draw_id)
+            errors.append(error)
+    if errors:
+        raise errors[0]
 
 
 async def advance(platform: Platform, draw_id: int) -> float | None:
@@ -50,23 +68,33 @@ async def advance(platform: Platform, draw_id: int) -> float | None:
 
     None: nothing remains to be done, or what remains is left to the periodic job.
     """
-    await close(platform, draw_id)
-    await amend(platform, draw_id)
-    await draw(platform, draw_id)
-    async with platform.db.transaction() as tx:
-        row = await store.get(tx, draw_id)
+    row, now = await _advance(platform, draw_id)
     if row is None or row.state not in ("open", "closed"):
         return None
     due = row.closes_at if row.state == "open" else row.draw_at
-    if due > tx.now:
-        return (due - tx.now).total_seconds()
+    if due > now:
+        return (due - now).total_seconds()
     # A witness shows its value at this very second, by a clock of its own.
-    return _RETRY_SECONDS if tx.now < due + WITNESS_LATE else None
+    return _RETRY_SECONDS if now < due + WITNESS_LATE else None
 
 
-async def _in_states(platform: Platform, *states: str) -> list[int]:
+async def _advance(platform: Platform, draw_id: int) -> tuple[DrawRow | None, datetime]:
+    """Do the steps that are due; return the draw as it is then, and when it was read."""
+    row, now = await _read(platform, draw_id)
+    if row is not None and row.state == "open" and row.closes_at <= now:
+        await close(platform, draw_id)
+        row, now = await _read(platform, draw_id)
+    if row is not None and row.state == "closed":
+        await amend(platform, draw_id)
+    if row is not None and row.state in ("closed", "drawing") and row.draw_at <= now:
+        await draw(platform, draw_id)
+        row, now = await _read(platform, draw_id)
+    return row, now
+
+
+async def _read(platform: Platform, draw_id: int) -> tuple[DrawRow | None, datetime]:
     async with platform.db.transaction() as tx:
-        return [id for id, state in await store.unfinished(tx) if state in states]
+        return await store.get(tx, draw_id), tx.now
 
 
 async def defer_missed(platform: Platform) -> None:
