@@ -110,7 +110,9 @@ async def assert_fair(platform: Platform, draw_id: int, expected: str) -> None:
     verify(expected.encode())
     booked = await booked_patients(platform)
     assert len(booked) == len(set(booked)) == PLACES
-    assert await ask(platform, "SELECT sum(booked), sum(held) FROM clinic_sessions") == [(PLACES, 0)]
+    assert await ask(platform, "SELECT sum(booked), sum(held) FROM clinic_sessions") == [
+        (PLACES, 0)
+    ]
     assert await ask(platform, "SELECT count(*) FROM wins") == [(PLACES,)]
     assert await ask(
         platform, "SELECT count(*) FROM applications WHERE state = 'live' AND lost <> 1"

@@ -46,23 +46,20 @@ async def ask(witnesses: Sequence[Witness], draw: DrawRow, now: datetime) -> Val
         witness = known.get(bytes(first))
         number = None if witness is None else value_at(witness, index, draw.draw_at, now)
         asked.append(None if witness is None or number is None else (witness, number))
-    async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS) as client:
-        found = await asyncio.gather(
-            *(_value(client, *source) for source in asked if source is not None)
-        )
+    found = await asyncio.gather(*(_value(*source) for source in asked if source is not None))
     if any(value is None for value in found):
         return None
     values = iter(found)
     return [(0, None) if source is None else (source[1], next(values)) for source in asked]
 
 
-async def _value(client: httpx.AsyncClient, witness: Witness, index: int) -> bytes | None:
+async def _value(witness: Witness, index: int) -> bytes | None:
     """Return a value of a witness; None if it gives none that belongs to its chain."""
     known = _newest.get(witness.first, _Known(0, witness.first))
     if index <= known.index:
         return link_back(known.value, known.index - index)
     try:
-        value = await _fetch(client, witness, index)
+        value = await _fetch(witness, index)
     except (httpx.HTTPError, ValueError) as error:
         log.warning("witness_silent", witness=witness.name, error=type(error).__name__)
         return None
@@ -73,10 +70,13 @@ async def _value(client: httpx.AsyncClient, witness: Witness, index: int) -> byt
     return value
 
 
-async def _fetch(client: httpx.AsyncClient, witness: Witness, index: int) -> bytes:
+async def _fetch(witness: Witness, index: int) -> bytes:
     """Ask a witness over HTTP; raises ValueError for an answer that is none."""
     body = b""
-    async with client.stream("GET", f"{witness.url}/{index}") as answer:
+    async with (
+        httpx.AsyncClient(timeout=_TIMEOUT_SECONDS) as client,
+        client.stream("GET", f"{witness.url}/{index}") as answer,
+    ):
         answer.raise_for_status()
         async for part in answer.aiter_bytes():
             body += part
