@@ -56,9 +56,12 @@ class Doors:
         connection = await self._connection()
         try:
             return await connection.ask(request)
+        except TimeoutError:
+            connection.close()
+            return Answer("no_answer", retry_after=1)
         except (EOFError, ConnectionError):
-            connection = await self._open()
-            return await connection.ask(request)
+            connection.close()
+            return Answer("cut_off")
         finally:
             self._free.put_nowait(connection)
 
