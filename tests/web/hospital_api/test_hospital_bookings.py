@@ -21,6 +21,9 @@ from guahao.rules.staff.staff import Role, Staff
 from guahao.store.kernel.views import AppointmentView
 from guahao.store.supply.stops import Scope
 
+# What is published here is booked at once.
+pytestmark = pytest.mark.no_draws
+
 FRIDAY = THURSDAY + timedelta(days=1)
 
 
