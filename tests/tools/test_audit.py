@@ -298,6 +298,20 @@ CORRUPTIONS = [
         ["UPDATE held_places SET released_at = held_at WHERE id = 1"],
     ),
     ("returned_places_waited", "first", ["UPDATE held_places SET free_before = 1 WHERE id = 1"]),
+    ("applications_stand", "first", ["UPDATE application_patients SET is_live = true"]),
+    (
+        "applications_stand",
+        "first",
+        ["UPDATE application_patients SET department_id = department_id + 1"],
+    ),
+    (
+        "applications_stand",
+        "first",
+        [
+            "UPDATE application_patients SET is_live = true",
+            "UPDATE applications SET state = 'live', account_id = %(account_0)s",
+        ],
+    ),
     (
         "wins_booked",
         "booking_won",

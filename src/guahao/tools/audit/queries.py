@@ -277,6 +277,22 @@ CHECKS = (
         """,
     ),
     Check(
+        "applications_stand",
+        "fairness",
+        "an application stands for patients whom its account has, once a person and department",
+        "application",
+        "applications",
+        """
+        SELECT DISTINCT a.id
+        FROM applications a
+        LEFT JOIN application_patients ap ON ap.application_id = a.id
+        LEFT JOIN patients p ON p.id = ap.patient_id
+        WHERE ap.application_id IS NULL OR ap.department_id <> a.department_id
+           OR ap.is_live <> (a.state = 'live')
+           OR (a.state = 'live' AND p.account_id IS DISTINCT FROM a.account_id)
+        """,
+    ),
+    Check(
         "wins_booked",
         "fairness",
         "a win is a booking of its patient in a session of the draw",
