@@ -26,6 +26,7 @@ from guahao.flows.fairness import draws
 from guahao.flows.fairness.applications import withdraw
 from guahao.flows.fairness.drawn import proof_file
 from guahao.flows.kernel.platform import Platform
+from guahao.flows.people.privacy.retention import delete_old
 from guahao.rules.fairness.allocating import Skipped
 from guahao.rules.fairness.applying import Wishes
 from guahao.rules.fairness.proof import verify
@@ -287,6 +288,27 @@ async def test_limits_hold_over_the_draws_of_one_moment(platform: Platform, cloc
         platform,
         "SELECT reasons FROM draw_entries WHERE session IS NULL",
     ) == [(["day_limit"],)]
+
+
+async def test_after_180_days_nobody_knows_whose_a_ticket_was_and_the_file_stays(
+    platform: Platform, clock: Clock
+) -> None:
+    clinic = await add_clinic(platform, 1, TEN)
+    await add_applicants(platform, clinic, range(1, 4))
+    await hold_until(platform, clock, TEN)
+    draw_id = await only_draw(platform)
+    file = await proof_file(platform, draw_id)
+    known = """
+        SELECT (SELECT count(application_id) FROM draw_entries),
+               (SELECT count(application_id) FROM wins)
+    """
+    clock.now = TEN + timedelta(days=180)
+    await delete_old(platform)
+    assert await ask(platform, known) == [(3, 1)]
+    clock.forward(seconds=1)
+    await delete_old(platform)
+    assert await ask(platform, known) == [(0, 0)]
+    assert await proof_file(platform, draw_id) == file
 
 
 # Late, twice, at once ---------------------------------------------------------------------------

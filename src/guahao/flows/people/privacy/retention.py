@@ -7,10 +7,12 @@ from datetime import timedelta
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.privacy.records import forget_erased
 from guahao.rules.kernel.retention import RETENTIONS, days_kept
+from guahao.store.fairness import entries
 from guahao.store.kernel import retention as store
 from guahao.store.messages import messages
 
 RECIPIENTS_KEPT = timedelta(days=1)  # phones without account, after a code was sent to them
+ENTRANTS_KEPT = timedelta(days=180)  # which application a ticket was drawn for, after the draw
 
 
 async def delete_old(platform: Platform) -> dict[str, int]:
@@ -26,6 +28,8 @@ async def delete_old(platform: Platform) -> dict[str, int]:
                 break
     async with platform.db.transaction() as tx:
         await messages.forget_recipients(tx, tx.now - RECIPIENTS_KEPT)
+    async with platform.db.transaction() as tx:
+        await entries.forget_applications(tx, tx.now - ENTRANTS_KEPT)
     async with platform.db.transaction() as tx:
         await forget_erased(tx)
     return deleted
