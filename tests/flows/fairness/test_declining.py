@@ -14,6 +14,7 @@ from tests.city import (
     add_patient,
     add_session,
     ask,
+    cancel_for_caller,
     change,
     open_platform,
     reasons,
@@ -97,6 +98,19 @@ async def test_two_taps_return_one_place(platform: Platform) -> None:
     assert len([answer for answer in answers if isinstance(answer, AppointmentView)]) == 1
     assert answers.count(Refused(DeclineRefusal.NOT_CANCELLABLE)) == 3
     assert await ask(platform, _PLACES, session_id) == [(1, 0, 1, 0)]
+
+
+async def test_the_patient_declines_while_the_agent_cancels(platform: Platform) -> None:
+    account = await add_account(platform)
+    patient = await add_patient(platform, account)
+    session_id = await full_session(platform)
+    won = await make_win(platform, patient.id, session_id)
+    by_patient, by_agent = await asyncio.gather(
+        decline(platform, account, won), cancel_for_caller(platform, won)
+    )
+    assert isinstance(by_patient, AppointmentView) is not isinstance(by_agent, AppointmentView)
+    assert await ask(platform, _PLACES, session_id) == [(1, 0, 1, 0)]
+    assert await ask(platform, "SELECT kind FROM messages") == [("cancelled",)]
 
 
 async def test_a_declined_place_frees_the_limits_and_three_declines_pause(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date, timedelta
@@ -123,6 +124,22 @@ async def test_a_patient_who_moves_is_told_at_the_new_phone(platform: Platform) 
     kinds = await ask(platform, "SELECT kind FROM call_tasks ORDER BY kind")
     assert (ENDED,) in kinds
     assert await own_applications(platform, account) == []
+
+
+async def test_applying_while_the_patient_is_removed_leaves_nothing_live(
+    platform: Platform,
+) -> None:
+    """In either order: the application is refused, or it ends with the removal."""
+    account = await add_account(platform)
+    department = await add_department(platform)
+    for number in range(1, 7):
+        patient = await add_patient(platform, account, number)
+        await asyncio.gather(
+            apply(platform, request(account, [patient.id], department, f"k{number}")),
+            remove_patient(platform, account, patient.id),
+        )
+    assert await ask(platform, "SELECT FROM applications WHERE state = 'live'") == []
+    assert await ask(platform, "SELECT FROM application_patients WHERE is_live") == []
 
 
 async def test_a_displaced_registration_loses_its_application(platform: Platform) -> None:
