@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+from datetime import time, timedelta
 
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.kernel.limits import ONE_DAY
@@ -30,13 +30,8 @@ async def remind(platform: Platform) -> int:
 
 async def _remind_some(platform: Platform) -> int:
     async with platform.db.transaction() as tx:
-        visit_date = _visit_date(tx.now)
-        if visit_date is None:
+        if tx.now.time() < REMINDED_FROM:
             return 0
+        visit_date = tx.now.date() + ONE_DAY
         booked_before = city_time(visit_date - ONE_DAY, REMINDED_FROM) - JUST_BOOKED
         return await messages.remind(tx, visit_date, booked_before, REMINDED_AT_ONCE)
-
-
-def _visit_date(now: datetime) -> date | None:
-    """Return the date of the visits that people are reminded of now."""
-    return now.date() + ONE_DAY if now.time() >= REMINDED_FROM else None

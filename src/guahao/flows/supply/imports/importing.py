@@ -223,7 +223,9 @@ async def carry_out(platform: Platform, import_id: int, progress: Progress | Non
 async def _check(platform: Platform, it: Import, show_progress: Progress) -> None:
     async with platform.db.transaction(hospital_id=it.hospital_id) as tx:
         content = await store.content(tx, it.id)
-        known = await _directory(tx, it.hospital_id)
+        codes = await store.hospital_codes(tx, it.hospital_id)
+        departments = await store.departments(tx, it.hospital_id)
+    known = reading.directory(it.hospital_id, codes, departments)
     await show_progress("reading", 0, 0)
     book = await asyncio.to_thread(read_book, content, it.filename, LIMITS)
     if isinstance(book, Unreadable):
@@ -248,11 +250,6 @@ async def _check(platform: Platform, it: Import, show_progress: Progress) -> Non
         )
         if checked.faults_in_all:
             await import_rows.drop_rows(tx, it.id)
-
-
-async def _directory(tx: Tx, hospital_id: int | None) -> Directory:
-    codes = await store.hospital_codes(tx, hospital_id)
-    return reading.directory(hospital_id, codes, await store.departments(tx, hospital_id))
 
 
 async def _read(

@@ -380,14 +380,11 @@ class _RowReader:
     def session(self, today: date) -> _Dates | None:
         """Return the day; a past day is accepted as long as the row changes nothing."""
         visit_date = self._day(c.VISIT_DATE, today)
-        named = self._named()
+        session_id = self._value(c.SESSION_ID)
+        named = None
+        if not values.is_blank(session_id):
+            named = self._right(c.SESSION_ID, values.whole_number(session_id, _ID_MAX))
         return None if visit_date is None else _Dates(visit_date, named_id=named)
-
-    def _named(self) -> int | None:
-        value = self._value(c.SESSION_ID)
-        if values.is_blank(value):
-            return None
-        return self._right(c.SESSION_ID, values.whole_number(value, _ID_MAX))
 
     def _day(self, column: str, today: date) -> date | None:
         found = self._right(column, values.day(self._value(column)))

@@ -18,7 +18,7 @@ from guahao.rules.hospitals.importing import FileRefusal
 from guahao.rules.kernel.limits import HospitalRules
 from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.staff.staff import Role
-from guahao.sheets.write import Column, Kind, Plain, Table, workbook
+from guahao.sheets.write import Column, Kind, Table, workbook
 from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.http.uploads import XLSX
 from guahao.web.staff import StaffPage, StaffRoute
@@ -61,7 +61,10 @@ def hospitals_file(
         )
         for heading in c.HEADINGS
     ]
-    rows = (_row(record, rules) for record, rules in found)
+    rows = []
+    for record, rules in found:
+        told = {c.CODE: record.code, **asdict(record.facts), **asdict(rules)}
+        rows.append([told[heading.name] for heading in c.HEADINGS])
     return workbook([Table("Hospitals" if english else "医院", columns, rows)])
 
 
@@ -69,11 +72,6 @@ def _kind(name: str) -> Kind:
     if name in c.TIMES:
         return Kind.TIME
     return Kind.NUMBER if name in c.NUMBERS else Kind.TEXT
-
-
-def _row(record: HospitalRecord, rules: HospitalRules) -> list[Plain]:
-    told = {c.CODE: record.code, **asdict(record.facts), **asdict(rules)}
-    return [told[heading.name] for heading in c.HEADINGS]
 
 
 async def _ask(page: StaffPage) -> ASGIApp:

@@ -60,7 +60,8 @@ async def _shown(
         found=found,
         given=page.form or _as_form(found),
         preview=preview,
-        before=None if preview is None else _before(found, preview),
+        # What would hold on the new policy's first day without it.
+        before=None if preview is None else found.history.policies.on(preview.holds_from),
         refused=refused,
         bounds=POLICY_BOUNDS,
         trials=await trials.latest(page.services.platform),
@@ -86,11 +87,6 @@ def _as_form(found: PolicyOverview) -> dict[str, str]:
         **switches,
         "holds_from": first_day,
     }
-
-
-def _before(found: PolicyOverview, new: DatedPolicy) -> Policy:
-    """Return what would hold on the new policy's first day without it."""
-    return found.history.policies.on(new.holds_from)
 
 
 def read_policy(form: dict[str, str]) -> tuple[date | None, Policy]:

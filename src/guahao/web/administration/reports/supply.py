@@ -55,7 +55,10 @@ async def fill_parts(page: StaffPage, asked: Asked) -> list[Part]:
         Part(
             Table(page.say("号源使用率"), head, [*table, total]),
             _heat(
-                [_short(page, names[key]) for key in keys[:ROWS_DRAWN]],
+                [
+                    page.day(name) if isinstance(name, date) else name
+                    for name in (names[key] for key in keys[:ROWS_DRAWN])
+                ],
                 heads,
                 [[cells[key].get(other) for other in across] for key in keys[:ROWS_DRAWN]],
             ),
@@ -124,10 +127,6 @@ def _column_name(page: StaffPage, column: Axis, key: Key) -> str:
     if column is Axis.PERIOD:
         return page.period(str(key))
     return page.weekday(date(2024, 1, int(str(key))))  # which began on a Monday
-
-
-def _short(page: StaffPage, name: date | str) -> str:
-    return page.day(name) if isinstance(name, date) else name
 
 
 def _heat(rows: list[str], heads: list[str], cells: list[list[Fill | None]]) -> dict[str, object]:
