@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from tests.city import (
@@ -11,15 +12,21 @@ from tests.city import (
     Clock,
     add_account,
     add_booking,
+    add_patient,
+    add_session,
     ask,
     open_platform,
     phone,
+    tell,
 )
+from tests.flows.fairness.test_applications import add_department, applied, request
+from tests.flows.fairness.winning import make_win
 
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.one_time_passwords import request_otp
 from guahao.notices.deliver import LONGEST_WAIT_SECONDS, MessageSender
 from guahao.notices.gateway import Failed, Gateway, Outcome, OutgoingMessage, Sent
+from guahao.rules.kernel.facts import Actor
 from guahao.store.messages import wechat
 
 OPENID = "oABCD-1234"
@@ -91,6 +98,23 @@ async def test_who_follows_is_told_by_wechat_too(platform: Platform) -> None:
         ("sms", "booked", "submitted"),
         ("wechat", "booked", "submitted"),
     ]
+
+
+async def test_an_application_and_a_win_are_told_by_wechat_too(platform: Platform) -> None:
+    account = await add_account(platform)
+    patient = await add_patient(platform, account)
+    asked = request(account, [patient.id], await add_department(platform), channel="window")
+    made = await applied(platform, replace(asked, actor=Actor("staff", 7)))
+    won = await make_win(platform, patient.id, await add_session(platform), application_id=made.id)
+    await tell(platform, "draw_won", won)
+    await bind(platform)
+    sms, by_wechat = Carrier(), Carrier()
+    await deliver(platform, sms, by_wechat)
+    texts = [outgoing.text for outgoing in sms.outgoing_messages]
+    assert [outgoing.text for outgoing in by_wechat.outgoing_messages] == texts
+    assert "已为张三登记候补" in texts[0]
+    assert "抽签抽中，已预约成功，识别码 0123 4567" in texts[1]
+    assert "在12月1日 周二 09:00前到“我的挂号”放弃" in texts[1]
 
 
 async def test_who_is_bound_to_nobody_or_left_is_told_by_sms_alone(platform: Platform) -> None:
