@@ -14,7 +14,10 @@
   const HEAT = ["#f3f6f9", "#cfe3f3", "#8fc0e4", "#4a98d8", "#1d63a3", "#0a3560"];
   const INK = "#191919", GREY = "#595959", LINE = "#e3e5e8";
   const FONT = getComputedStyle(document.body).fontFamily;
-  const BAR_PX = 26, HEAT_PX = 26, HEIGHT_PX = 340, LABEL_PX = 230, NAME_PX = 16, PRINT_PX = 680;
+  const BAR_PX = 26, HEAT_PX = 26, HEIGHT_PX = 340, NAME_PX = 16, PRINT_PX = 680;
+  // On a phone the names leave room for the bars.
+  const IS_NARROW = innerWidth < 600;
+  const LABEL_PX = IS_NARROW ? 104 : 230;
   const language = document.documentElement.lang;
   const number = new Intl.NumberFormat(language);
   // 2026-12-03 as 12/3; a month stays as it is.
@@ -58,7 +61,7 @@
   const bars = (chart) => ({
     ...base(),
     grid: { left: LABEL_PX, right: 64, top: chart.series.length > 1 ? 44 : 16, bottom: chart.axis ? 44 : 32 },
-    legend: chart.series.length > 1 ? { top: 8, left: LABEL_PX, itemWidth: 14, itemHeight: 14, itemGap: 20, selectedMode: false, textStyle: { color: INK, fontSize: 12 } } : undefined,
+    legend: chart.series.length > 1 ? { top: 8, left: IS_NARROW ? 8 : LABEL_PX, itemWidth: 14, itemHeight: 14, itemGap: 20, selectedMode: false, textStyle: { color: INK, fontSize: 12 } } : undefined,
     tooltip: { ...tooltip, trigger: "axis", axisPointer: { type: "shadow" }, formatter: (points) => listed(points, points[0].name) },
     yAxis: category(chart.categories, { inverse: true, axisLabel: { color: INK, fontSize: 12, width: LABEL_PX - 16, overflow: "truncate" } }),
     xAxis: value({ name: chart.axis, nameLocation: "middle", nameGap: 26, nameTextStyle: { color: GREY } }),
