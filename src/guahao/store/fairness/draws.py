@@ -12,6 +12,7 @@ from datetime import date, datetime, time
 from typing import Any
 
 from guahao.rules.fairness.returning import APPLICATIONS_OPEN
+from guahao.store.fairness import held
 from guahao.store.hospitals.directory import rules_on
 from guahao.store.kernel.db import Tx, recordset
 from guahao.store.kernel.records import columns, take
@@ -366,17 +367,6 @@ async def finish(tx: Tx, draw_id: int, proof_sha256: bytes) -> None:
 
 # Places ---------------------------------------------------------------------------------------
 
-# The counters of sessions follow from their rows.
-_COUNT = """
-    UPDATE clinic_sessions s SET held = n.held, draw_at = n.draw_at
-    FROM (SELECT c.id, coalesce(sum(p.places), 0)::int AS held, min(p.draw_at) AS draw_at
-          FROM unnest(%(sessions)s::bigint[]) c (id)
-          LEFT JOIN held_places p ON p.clinic_session_id = c.id AND p.released_at IS NULL
-                                 AND p.draw_at IS NOT NULL AND p.places > 0
-          GROUP BY c.id) n
-    WHERE s.id = n.id AND (s.held, s.draw_at) IS DISTINCT FROM (n.held, n.draw_at)
-"""
-
 
 async def take_places(tx: Tx, draw_id: int, taken: Mapping[int, int]) -> None:
     """Take places of locked sessions out of a draw: they stop waiting, for a booking each.
@@ -395,8 +385,10 @@ async def take_places(tx: Tx, draw_id: int, taken: Mapping[int, int]) -> None:
             WHERE p.draw_id = %(draw_id)s AND p.released_at IS NULL
             WINDOW earlier AS (PARTITION BY p.clinic_session_id ORDER BY p.id)
         ), split AS (
-            INSERT INTO held_places (clinic_session_id, places, cause, held_at, draw_at, draw_id)
-            SELECT p.clinic_session_id, w.places - w.taken, p.cause, p.held_at, p.draw_at, p.draw_id
+            INSERT INTO held_places (clinic_session_id, places, cause, held_at, draw_at, draw_id,
+                                     free_before)
+            SELECT p.clinic_session_id, w.places - w.taken, p.cause, p.held_at, p.draw_at,
+                   p.draw_id, p.free_before
             FROM waiting w JOIN held_places p ON p.id = w.id
             WHERE w.taken > 0 AND w.taken < w.places
         )
@@ -405,7 +397,7 @@ async def take_places(tx: Tx, draw_id: int, taken: Mapping[int, int]) -> None:
         """,
         {"draw_id": draw_id, "rows": recordset(rows), "now": tx.now},
     )
-    await tx.do(_COUNT, {"sessions": list(taken)})
+    await held.count_anew(tx, list(taken))
 
 
 async def free_places(tx: Tx, draw_id: int, for_counter: Sequence[int]) -> None:
@@ -427,25 +419,11 @@ async def free_places(tx: Tx, draw_id: int, for_counter: Sequence[int]) -> None:
         """
         UPDATE held_places SET draw_at = NULL
         WHERE draw_id = %(draw_id)s AND released_at IS NULL
-        RETURNING clinic_session_id, places
+        RETURNING clinic_session_id
         """,
         parameters,
     )
-    await tx.do(_COUNT, {"sessions": sorted({row[0] for row in (*freed, *reserved)})})
-    await _reserve(tx, reserved)
-
-
-async def _reserve(tx: Tx, places: Sequence[tuple[int, int]]) -> None:
-    """Count places of sessions, which are not held any more, for the hospital's counter."""
-    await tx.do(
-        """
-        UPDATE clinic_sessions s SET reserved = s.reserved + n.places
-        FROM (SELECT id, sum(places) AS places
-              FROM unnest(%(ids)s::bigint[], %(places)s::int[]) AS p (id, places) GROUP BY id) n
-        WHERE s.id = n.id
-        """,
-        {"ids": [id for id, _ in places], "places": [count for _, count in places]},
-    )
+    await held.count_anew(tx, sorted({row[0] for row in (*freed, *reserved)}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -479,20 +457,17 @@ async def defer_places(tx: Tx, session_id: int, draw_at: datetime | None) -> Non
 
     A draw at the release that was missed becomes a draw of returned places.
     """
-    moved = await tx.rows(
+    await tx.do(
         f"""
         UPDATE held_places p
         SET draw_at = %(draw_at)s,
             cause = CASE cause WHEN 'release' THEN 'published_late' ELSE cause END
         FROM clinic_sessions s
         WHERE s.id = p.clinic_session_id AND s.id = %(session_id)s AND {_MISSED}
-        RETURNING s.id, p.places
         """,
         {"session_id": session_id, "draw_at": draw_at, "now": tx.now},
     )
-    await tx.do(_COUNT, {"sessions": [session_id]})
-    if draw_at is None:
-        await _reserve(tx, moved)
+    await held.count_anew(tx, [session_id])
 
 
 # Reading --------------------------------------------------------------------------------------
