@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
-from tests.city import MONDAY_MORNING, THURSDAY, Clock, ask, change, open_platform
+from tests.city import MONDAY_MORNING, THURSDAY, Clock, ask, ask_as_owner, change, open_platform
 from tests.flows.fairness.fair_city import (
     add_applicant,
     add_applicants,
@@ -30,6 +30,7 @@ from guahao.flows.people.privacy.retention import delete_old
 from guahao.rules.fairness.allocating import Skipped
 from guahao.rules.fairness.applying import Wishes
 from guahao.rules.fairness.proof import verify
+from guahao.store.kernel.vault import VaultError
 
 TEN = MONDAY_MORNING + timedelta(hours=1)  # the next even hour
 FIVE_BEFORE = TEN - timedelta(minutes=5)
@@ -256,6 +257,61 @@ async def test_a_draw_at_the_release_opens_three_days_before_and_closes_the_even
     assert await ask(platform, "SELECT kind, state, closes_at FROM draws") == [
         ("release", "open", release.replace(hour=20) - timedelta(days=1))
     ]
+
+
+async def test_each_step_of_a_draw_has_a_job_at_its_time(platform: Platform, clock: Clock) -> None:
+    """By real time, which the platform's clock need not be."""
+    await add_clinic(platform, 1, TEN)
+    await draws.hold_draws(platform)
+    rows = await ask_as_owner(
+        platform,
+        """
+        SELECT args, scheduled_at - now() FROM procrastinate_jobs
+        WHERE task_name = 'advance_draw' ORDER BY scheduled_at
+        """,
+    )
+    draw_id = await only_draw(platform)
+    assert [row[0] for row in rows] == [{"draw_id": draw_id}] * 3
+    last_amendment = FIVE_BEFORE - timedelta(seconds=10)
+    due = [moment - clock.now for moment in (TEN - timedelta(minutes=10), last_amendment, TEN)]
+    for (_, wait), expected in zip(rows, due, strict=True):
+        assert expected - timedelta(minutes=5) < wait <= expected
+
+
+async def test_a_job_that_comes_too_early_says_how_long_to_wait(
+    platform: Platform, clock: Clock
+) -> None:
+    await add_clinic(platform, 1, TEN)
+    await draws.hold_draws(platform)
+    draw_id = await only_draw(platform)
+    clock.now = TEN - timedelta(minutes=10, seconds=3)
+    assert await draws.advance(platform, draw_id) == 3
+    clock.now = TEN - timedelta(seconds=1)
+    assert await draws.advance(platform, draw_id) == 1
+    clock.now = TEN
+    assert await draws.advance(platform, draw_id) is None
+    assert await ask(platform, "SELECT state FROM draws") == [("done",)]
+    assert await draws.advance(platform, draw_id) is None
+    assert await draws.advance(platform, draw_id + 1) is None
+
+
+async def test_a_draw_that_fails_keeps_no_other_waiting(platform: Platform, clock: Clock) -> None:
+    first, second = await add_clinic(platform, 1, TEN), await add_clinic(platform, 1, TEN)
+    await draws.hold_draws(platform)
+    # A secret that was copied from another draw does not open.
+    async with platform.db.transaction() as tx:
+        await tx.do_secret(
+            "UPDATE draws SET secret_enc = (SELECT max(secret_enc) FROM draws)"
+            " WHERE id = (SELECT min(id) FROM draws)"
+        )
+    clock.now = TEN - timedelta(minutes=6)
+    await draws.close_draws(platform)
+    clock.now = TEN
+    with pytest.raises(VaultError):
+        await draws.run_draws(platform)
+    states = await ask(platform, "SELECT department_id, state FROM draws ORDER BY department_id")
+    assert sorted(state for _, state in states) == ["closed", "done"]
+    assert {first.department_id, second.department_id} == {row[0] for row in states}
 
 
 async def test_long_waits_come_first_for_their_share(platform: Platform, clock: Clock) -> None:

@@ -57,13 +57,14 @@ async def _enter(tx: Tx, draw: DrawRow, offered: list[SessionView]) -> list[tupl
     """Store and return the entries of a draw, ascending by ticket, each with its application."""
     numbered = [applications.in_draw(session, number) for number, session in enumerate(offered, 1)]
     entered = []
-    for application in await applications.live_in(tx, draw.department_id, draw.closes_at):
+    alike: dict[tuple[int, ...], tuple[int, ...]] = {}  # equal choices are one object
+    async for application in applications.live_in(tx, draw.department_id, draw.closes_at):
         choices = choices_of(application.wishes, numbered, draw.draw_at)
         if choices:
             entry = Entry(
                 secrets.token_bytes(TICKET_BYTES),
                 len(application.patient_ids),
-                choices,
+                alike.setdefault(choices, choices),
                 application.wishes.may_split and len(application.patient_ids) > 1,
                 application.lost,
             )

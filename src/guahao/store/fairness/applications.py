@@ -7,7 +7,7 @@ it sees what a withdrawal or a removal has committed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -98,6 +98,8 @@ class LiveApplication:
     patient_ids: tuple[int, ...]
     rules: HospitalRules
 
+
+_LIVE_AT_ONCE = 5000
 
 # Reading ------------------------------------------------------------------------------------
 
@@ -427,13 +429,30 @@ _LIVE = f"""
 """
 
 
-async def live_in(tx: Tx, department_id: int, made_before: datetime) -> list[LiveApplication]:
-    """Return the live applications in a department that were made before a moment, by id."""
-    return await _live(
-        tx,
-        "a.department_id = %(department_id)s AND a.created_at < %(made_before)s",
-        {"department_id": department_id, "made_before": made_before},
-    )
+async def live_in(
+    tx: Tx, department_id: int, made_before: datetime
+) -> AsyncIterator[LiveApplication]:
+    """Yield the live applications in a department that were made before a moment, by id.
+
+    In batches, since there may be a million of them.
+    """
+    params: dict[str, Any] = {"department_id": department_id, "made_before": made_before}
+    after = 0
+    while True:
+        batch = await _live(
+            tx,
+            """
+            a.department_id = %(department_id)s AND a.created_at < %(made_before)s
+            AND a.id > %(after)s
+            """,
+            {**params, "after": after},
+            _LIVE_AT_ONCE,
+        )
+        for application in batch:
+            yield application
+        if len(batch) < _LIVE_AT_ONCE:
+            return
+        after = batch[-1].id
 
 
 async def live_of(tx: Tx, patient_ids: Sequence[int]) -> list[LiveApplication]:
