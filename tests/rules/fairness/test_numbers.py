@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from guahao.rules.fairness import (
     allocating,
     applying,
@@ -14,7 +16,12 @@ from guahao.rules.fairness import (
     returning,
     witnessing,
 )
-from guahao.rules.fairness.allocating import Entry, may_win, places_needed
+from guahao.rules.fairness.allocating import (
+    Entry,
+    may_win,
+    places_needed,
+    with_long_waits_first,
+)
 
 
 def test_the_numbers_of_a_draw() -> None:
@@ -57,3 +64,14 @@ def test_an_entry_may_win_where_a_choice_has_the_places_that_it_needs() -> None:
     assert may_win(both, {1: 1, 2: 2})
     assert may_win(either, {2: 1})
     assert not may_win(either, {1: 0, 3: 5})
+
+
+@pytest.mark.parametrize(
+    ("places", "percent", "order"),
+    [(9, 11, [0, 1]), (10, 10, [1, 0]), (99, 1, [0, 1]), (100, 1, [1, 0]), (100, 0, [0, 1])],
+)
+def test_the_share_of_long_waits_is_rounded_down_to_whole_places(
+    places: int, percent: int, order: list[int]
+) -> None:
+    entries = [Entry(b"a" * 16, 1, (1,)), Entry(b"b" * 16, 1, (1,), lost=5)]
+    assert with_long_waits_first(entries, [0, 1], places, percent) == order
