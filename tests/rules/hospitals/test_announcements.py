@@ -77,6 +77,10 @@ def test_the_first_obstacle_to_editing_answers_before_the_text_is_looked_at(
     assert changed is (AnnouncementRefusal.TITLE if answer is None else answer)
 
 
+def test_an_announcement_is_none_of_maintenance_unless_it_says_so() -> None:
+    assert not GOOD.is_maintenance
+
+
 def test_an_announcement_is_shown_from_its_beginning_until_its_end() -> None:
     assert SAVED.text == GOOD
     assert SAVED.state_at(NOW - timedelta(microseconds=1)) == "coming"
