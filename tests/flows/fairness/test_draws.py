@@ -301,8 +301,10 @@ async def test_a_draw_that_fails_keeps_no_other_waiting(platform: Platform, cloc
     # A secret that was copied from another draw does not open.
     async with platform.db.transaction() as tx:
         await tx.do_secret(
-            "UPDATE draws SET secret_enc = (SELECT max(secret_enc) FROM draws)"
-            " WHERE id = (SELECT min(id) FROM draws)"
+            """
+            UPDATE draws SET secret_enc = (SELECT secret_enc FROM draws ORDER BY id DESC LIMIT 1)
+            WHERE id = (SELECT min(id) FROM draws)
+            """
         )
     clock.now = TEN - timedelta(minutes=6)
     await draws.close_draws(platform)
