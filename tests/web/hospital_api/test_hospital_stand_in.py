@@ -22,6 +22,9 @@ from guahao.tools.hospital_caller import Caller, CallError, coming_days
 from guahao.tools.stand_ins.hospital import Behaviour, StandIn, read_behaviour
 from guahao.tools.webhook_verifier import Verifier
 
+# What is published here is booked at once.
+pytestmark = pytest.mark.no_draws
+
 TUESDAY = date(2026, 12, 1)
 THURSDAY = date(2026, 12, 3)
 

@@ -14,6 +14,9 @@ from tests.web.site import CHINESE, ENGLISH, Site, has_chinese, problem
 
 from guahao.store.kernel.views import AppointmentView
 
+# What is published here is booked at once.
+pytestmark = pytest.mark.no_draws
+
 FRIDAY = THURSDAY + timedelta(days=1)
 
 

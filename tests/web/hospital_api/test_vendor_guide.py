@@ -35,6 +35,9 @@ from guahao.tools.webhook_verifier import Verifier
 from guahao.web.app import create_app
 from guahao.web.words.replies import REPLIES
 
+# What is published here is booked at once.
+pytestmark = pytest.mark.no_draws
+
 GUIDE = Path(__file__).parents[3] / "docs" / "VENDORS.md"
 PAGE = GUIDE.parent / "WEBHOOKS.md"
 # A command, the answer it gives, or what happens in between.
