@@ -10,7 +10,7 @@ from itertools import combinations
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from tests.rules.helpers import AGENT, NOW, OWNER, STRANGER, day, moment
+from tests.rules.helpers import AGENT, NOW, OWNER, STRANGER, clock, day, moment
 from tests.rules.strategies import hospital_rules
 
 from guahao.rules.booking.cancelling import cancel_deadline
@@ -516,3 +516,26 @@ def test_applications_reach_two_weeks_beyond_what_can_be_booked(
     at = datetime.combine(today, time(10), CITY_TIME)
     last = furthest_applicable(at, rules, POLICY)
     assert opens_at(last, rules, POLICY).date() <= today + AHEAD
+
+
+A_WEEK_BEFORE = Wishes(day("2026-12-20"), day("2026-12-20"), notice_hours=168)
+
+
+@pytest.mark.parametrize(
+    ("days_before", "cancel_time", "last_draw"),
+    [
+        (1, "15:00", "2026-12-12 14:00"),
+        (1, "08:00", "2026-12-12 08:00"),
+        (1, "07:00", "2026-12-11 20:00"),
+        (3, "07:00", "2026-12-09 20:00"),
+    ],
+)
+def test_a_week_s_notice_is_left_before_the_cancel_deadline(
+    days_before: int, cancel_time: str, last_draw: str
+) -> None:
+    rules = HospitalRules(cancel_days_before=days_before, cancel_time=clock(cancel_time))
+    assert served_until(A_WEEK_BEFORE, rules, Policy()) == moment(last_draw)
+
+
+def test_an_account_has_not_applied_unless_it_is_known() -> None:
+    assert ApplicationFacts(AGENT, (), 1, A_WEEK_BEFORE, None, {}).applied_today == 0
