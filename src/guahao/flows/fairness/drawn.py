@@ -21,7 +21,7 @@ from guahao.store.fairness import draws as store
 from guahao.store.fairness import entries as entry_store
 from guahao.store.fairness import log as log_store
 from guahao.store.fairness.applications import ApplicationView, in_draw
-from guahao.store.fairness.drawn import EnteredDraw, WaitingSession
+from guahao.store.fairness.drawn import EnteredDraw, LastPlace, PublicResult, WaitingSession
 from guahao.store.fairness.draws import DrawRow, PublicDraw, SessionRow
 from guahao.store.kernel.db import Tx
 from guahao.store.kernel.views import SessionView
@@ -280,3 +280,41 @@ async def entered(platform: Platform, account_id: int, application_id: int) -> l
         if await applications.view(tx, platform.vault, application_id, account_id) is None:
             return []
         return await drawn.entered(tx, [application_id])
+
+
+@dataclass(frozen=True, slots=True)
+class DrawPage:
+    """A draw for its page. `sessions`: by their numbers, without those that were removed since.
+
+    `last`: who got the last place of each session. `results`: the first ones, in the order of
+    the draw; none of a sensitive draw.
+    """
+
+    view: DrawView
+    sessions: dict[int, SessionView]
+    last: dict[int, LastPlace]
+    results: list[PublicResult]
+
+
+async def draw_page(platform: Platform, draw_id: int, most_results: int) -> DrawPage | None:
+    """Return a draw with its sessions and winners; None if there is none."""
+    view = await draw(platform, draw_id)
+    if view is None:
+        return None
+    async with platform.db.transaction() as tx:
+        found = await sessions.by_ids(tx, [row.clinic_session_id for row in view.sessions])
+        last = await drawn.last_places(tx, draw_id) if view.draw.state == "done" else {}
+        results = []
+        if view.has_file and most_results:
+            results = await drawn.results(tx, draw_id, most_results)
+    by_id = {session.id: session for session in found}
+    return DrawPage(
+        view,
+        {
+            row.number: by_id[row.clinic_session_id]
+            for row in view.sessions
+            if row.clinic_session_id in by_id
+        },
+        last,
+        results,
+    )

@@ -37,7 +37,7 @@ class EnteredDraw:
 
 @dataclass(frozen=True, slots=True)
 class LastPlace:
-    """Who got the last place of a session: ticket and position. `won`: the places given out."""
+    """Who got the last place of a session: position and ticket. `won`: the places given out."""
 
     number: int
     won: int

@@ -38,6 +38,7 @@ from guahao.web.citizens.choices import choice_pages
 from guahao.web.citizens.errors import error_page
 from guahao.web.citizens.fairness.applications import application_pages
 from guahao.web.citizens.fairness.apply import apply_pages
+from guahao.web.citizens.fairness.draws import draw_pages
 from guahao.web.citizens.help import help_pages
 from guahao.web.citizens.page import Route
 from guahao.web.citizens.services import Services
@@ -61,6 +62,7 @@ def routes() -> list[Route]:
         *bookings_pages(),
         *apply_pages(),
         *application_pages(),
+        *draw_pages(),
         *login_pages(),
         *log_in_pages(),
         *account_pages(),

@@ -1,0 +1,165 @@
+"""How places were drawn: all draws for everybody, a draw, and an applicant's own part in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from litestar.types import ASGIApp
+
+from guahao.flows.fairness import drawn as flows
+from guahao.flows.fairness.drawn import EntryView
+from guahao.rules.fairness.allocating import Won
+from guahao.store.fairness.draws import PublicDraw
+from guahao.web.citizens.fairness.applications import own
+from guahao.web.citizens.fairness.picture import Picture
+from guahao.web.citizens.fairness.reasons import say_reason
+from guahao.web.citizens.page import Page, Route
+from guahao.web.framework.application_words import say_soon
+from guahao.web.http.answers import Answer
+from guahao.web.http.reading import ProblemError, as_id, read_id
+
+_DRAWS = "/draws"
+_VERIFIER = "draw_verifier.py"
+_VERIFIER_FILE = Path(flows.__file__).parents[2] / "tools" / _VERIFIER
+_COMING_PAGES_MAX = 4
+_RESULTS_SHOWN = 100
+_AN_HOUR = b"public, max-age=3600"
+
+
+def draw_pages() -> list[Route]:
+    """Return the routes of the list, of a draw with the verifier, and of an own entry."""
+    return [
+        Route("GET", _DRAWS, _listed),
+        Route("GET", _DRAWS + "/{draw_id}", _one),
+        Route("GET", "/applications/{application_id}/draws/{draw_id}", _own),
+    ]
+
+
+# All draws ----------------------------------------------------------------------------------------
+
+
+async def _listed(page: Page) -> ASGIApp:
+    """Show the draws to come by hospital, and the latest that were held."""
+    asked = {name: as_id(page.query(name)) for name in ("hospital", "department")}
+    before = as_id(page.query("before"))
+    platform = page.services.platform
+    narrowed: dict[str, Any] = {
+        "hospital_id": asked["hospital"],
+        "department_id": asked["department"],
+    }
+    coming = [] if before else await _coming(page, narrowed)
+    held, more = await flows.draws(platform, **narrowed, state="done", before=before)
+    return page.render(
+        "draws.html",
+        names=page.names,
+        coming=[
+            (place, list(draws)) for place, draws in groupby(coming, key=lambda d: d.hospital_name)
+        ],
+        held=held,
+        place=next((found for found in (*coming, *held) if any(asked.values())), None),
+        asked=asked,
+        more=None if more is None else _address(asked, more),
+        when=partial(say_soon, page),
+    )
+
+
+async def _coming(page: Page, narrowed: dict[str, Any]) -> list[PublicDraw]:
+    found: list[PublicDraw] = []
+    for state in ("drawing", "closed", "open"):
+        before: int | None = None
+        for _ in range(_COMING_PAGES_MAX):
+            draws, before = await flows.draws(
+                page.services.platform, **narrowed, state=state, before=before
+            )
+            found += draws
+            if before is None:
+                break
+    return sorted(found, key=lambda d: (d.hospital_name, d.draw.draw_at, d.draw.id))
+
+
+def _address(asked: dict[str, int | None], before: int) -> str:
+    fields = {name: id for name, id in asked.items() if id is not None} | {"before": before}
+    return f"{_DRAWS}?{urlencode(fields)}"
+
+
+async def _one(page: Page) -> ASGIApp:
+    """Show a draw; the verifier is a file beside them."""
+    if page.request.path_params["draw_id"] == _VERIFIER:
+        headers = [(b"content-type", b"text/x-python; charset=utf-8"), (b"cache-control", _AN_HOUR)]
+        headers.append((b"content-disposition", f'attachment; filename="{_VERIFIER}"'.encode()))
+        return Answer(200, _VERIFIER_FILE.read_bytes(), headers)
+    found = await flows.draw_page(
+        page.services.platform,
+        read_id(page.request, "draw_id", "unknown_draw"),
+        _RESULTS_SHOWN,
+    )
+    if found is None:
+        raise ProblemError("unknown_draw")
+    return page.render(
+        "draw.html",
+        found=found,
+        view=found.view,
+        draw=found.view.draw,
+        names=page.names,
+        when=partial(say_soon, page),
+    )
+
+
+# An own entry -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A session that an entry chose, and what became of it. `reason`: why it was passed over."""
+
+    number: int
+    is_won: bool
+    reason: str | None
+
+
+async def _own(page: Page) -> ASGIApp:
+    application = await own(page)
+    platform = page.services.platform
+    draw_id = read_id(page.request, "draw_id", "unknown_draw")
+    entry = await flows.own_entry(platform, page.owner, application.id, draw_id)
+    found = None if entry is None else await flows.draw_page(platform, draw_id, 0)
+    if entry is None or found is None:
+        raise ProblemError("unknown_draw")
+    choices = _choices(page, entry)
+    last = max(
+        (found.last[c.number].position for c in choices if c.number in found.last), default=0
+    )
+    picture = None
+    if entry.result is not None:
+        picture = Picture(entry.result.position, entry.view.draw.entries or 0, last)
+    return page.render(
+        "drawn.html",
+        application=application,
+        entry=entry,
+        found=found,
+        view=entry.view,
+        draw=entry.view.draw,
+        is_won=isinstance(entry.result, Won),
+        choices=choices,
+        last=last,
+        picture=picture,
+        names=page.names,
+        when=partial(say_soon, page),
+    )
+
+
+def _choices(page: Page, entry: EntryView) -> list[Choice]:
+    result, policy = entry.result, page.services.platform.policy_today
+    if result is None:
+        return [Choice(number, is_won=False, reason=None) for number in entry.entry.choices]
+    choices = []
+    for number, reason in zip(entry.entry.choices, result.reasons, strict=False):
+        choices.append(Choice(number, is_won=False, reason=say_reason(page, reason, policy)))
+    if isinstance(result, Won):
+        choices.append(Choice(result.session, is_won=True, reason=None))
+    return choices
