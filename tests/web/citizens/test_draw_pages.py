@@ -1,0 +1,168 @@
+"""How places were drawn, as applicants and everybody read it."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from tests.city import MONDAY_MORNING, Clock, ask, change
+from tests.flows.fairness.fair_city import Clinic, add_applicants, add_clinic, applied, hold_until
+from tests.web.browsing import Reader
+from tests.web.citizens.test_pages_booking import add_citizen
+from tests.web.site import Site
+
+from guahao.tools import draw_verifier
+
+NOON = MONDAY_MORNING.replace(hour=12)
+OTHERS = range(11, 32)  # one more than a sensitive draw has
+HASH = re.compile(r"[0-9a-f]{32,}")
+BOTH_LANGUAGES = pytest.mark.parametrize("language", ["zh", "en"])
+
+
+async def add_draw(site: Site, clock: Clock, clinic: Clinic, citizen_language: str) -> list[str]:
+    """Hold a draw of a citizen and many others; return the pages of the citizen's part in it."""
+    citizen = await add_citizen(site, language=citizen_language)
+    own = await applied(site.platform, citizen.account_id, tuple(citizen.patient_ids), clinic)
+    await add_applicants(site.platform, clinic, OTHERS)
+    await hold_until(site.platform, clock, NOON)
+    [[draw_id]] = await ask(site.platform, "SELECT id FROM draws")
+    path = f"/applications/{own.application_id}/draws/{draw_id}"
+    await citizen.reader.go(path)
+    return [citizen.reader.text, f"/draws/{draw_id}"]
+
+
+@BOTH_LANGUAGES
+async def test_everybody_sees_their_ticket_in_plain_words_before_any_hash(
+    site: Site, clock: Clock, language: str
+) -> None:
+    clinic = await add_clinic(site.platform, 2, NOON)
+    text, public = await add_draw(site, clock, clinic, language)
+    [[ticket, position, won]] = await ask(
+        site.platform,
+        "SELECT ticket, position, session IS NOT NULL FROM draw_entries WHERE application_id = "
+        "(SELECT min(id) FROM applications)",
+    )
+    main = text.partition("<main")[2].partition("</main>")[0]
+    plain, _, curious = main.partition('class="news curious"')
+    assert f"{ticket.hex()[:4]} {ticket.hex()[4:8]}" in plain
+    label = f"您排第{position}位" if language == "zh" else f"yours is at position {position};"
+    [picture] = re.findall(r'role="img" aria-label="([^"]*)"', plain)
+    assert label in picture
+    words = ("抽中了" if won else "这次没有抽中", "You won" if won else "Not won this time")
+    assert words[language == "en"] in plain
+    last = await ask(site.platform, "SELECT max(position) FROM draw_entries WHERE session = 1")
+    said = (
+        f"最后一个号给了第{last[0][0]}位" if language == "zh" else f"went to position {last[0][0]}"
+    )
+    assert said in plain
+    assert HASH.search(re.sub(r"<form.*?</form>", "", plain, flags=re.DOTALL)) is None
+    assert ticket.hex() in curious
+    assert f'href="{public}"' in curious
+
+
+@BOTH_LANGUAGES
+async def test_a_draw_is_public_from_its_opening_to_its_file(
+    site: Site, clock: Clock, language: str
+) -> None:
+    clinic = await add_clinic(site.platform, 2, NOON)
+    await hold_until(site.platform, clock, NOON - timedelta(hours=3))
+    reader = Reader.of(site, language=language)
+    await reader.go("/draws")
+    [path] = set(re.findall(r"/draws/\d+", reader.text))
+    await reader.go(path)
+    assert ("11:50前登记候补" if language == "zh" else "Apply by today 11:50") in reader.text
+    await add_applicants(site.platform, clinic, OTHERS)
+    await hold_until(site.platform, clock, NOON)
+    await reader.go(path)
+    assert f"/api/v1/fairness{path}.txt" in reader.text
+    assert ("没有外部见证" if language == "zh" else "no outside witness") in reader.text
+    assert len(re.findall(r"<tr><td>", reader.text)) == len(OTHERS)
+    assert "138" not in reader.shown
+    await reader.go("/draws")
+    assert f'href="{path}"' in reader.text
+    for asked, there in ((f"department={clinic.department_id}", True), ("hospital=999999", False)):
+        await reader.go(f"/draws?{asked}")
+        assert (f'href="{path}"' in reader.text) is there
+
+
+async def test_a_small_draw_publishes_no_single_result(site: Site, clock: Clock) -> None:
+    clinic = await add_clinic(site.platform, 1, NOON)
+    await add_applicants(site.platform, clinic, [11, 12, 13])
+    citizen = await add_citizen(site)
+    own = await applied(site.platform, citizen.account_id, tuple(citizen.patient_ids), clinic)
+    await hold_until(site.platform, clock, NOON)
+    tickets = [row[0].hex() for row in await ask(site.platform, "SELECT ticket FROM draw_entries")]
+    [[draw_id, mine]] = await ask(
+        site.platform,
+        "SELECT draw_id, ticket FROM draw_entries WHERE application_id = %s",
+        own.application_id,
+    )
+    reader = Reader.of(site)
+    await reader.go(f"/draws/{draw_id}")
+    assert "为保护隐私" in reader.text
+    await citizen.reader.go(f"/applications/{own.application_id}/draws/{draw_id}")
+    assert mine.hex() in citizen.reader.text
+    assert "RFC 9162" in citizen.reader.text
+    for ticket in tickets:
+        assert ticket not in reader.text
+        assert f"{ticket[:4]} {ticket[4:8]}" not in reader.text
+        if ticket != mine.hex():
+            assert f"{ticket[:4]} {ticket[4:8]}" not in citizen.reader.text
+
+
+async def test_each_reason_of_a_skip_is_said(site: Site, clock: Clock) -> None:
+    clinic = await add_clinic(site.platform, 2, NOON)
+    citizen = await add_citizen(site)
+    own = await applied(site.platform, citizen.account_id, tuple(citizen.patient_ids), clinic)
+    await hold_until(site.platform, clock, NOON)
+    [[draw_id]] = await ask(site.platform, "SELECT id FROM draws")
+    for reason, said in {
+        "full": "号已经抽完",
+        "application_ended": "已撤回或结束",
+        "withdrawn": "医院收回了这个号",
+        "duplicate_department": "这天在本科室已有预约",
+        "seven_day_limit": "连续7天内已约满3个号",
+        "patient_suspended": "暂停预约",
+        "same_day": "这个日期已不能预约",
+    }.items():
+        await change(
+            site.platform,
+            "UPDATE draw_entries SET session = NULL, patients = NULL, reasons = ARRAY[%s]",
+            reason,
+        )
+        await citizen.reader.go(f"/applications/{own.application_id}/draws/{draw_id}")
+        assert said in citizen.reader.text, reason
+
+
+async def test_an_entry_that_waits_for_its_draw_shows_its_ticket(site: Site, clock: Clock) -> None:
+    clinic = await add_clinic(site.platform, 2, NOON)
+    citizen = await add_citizen(site)
+    own = await applied(site.platform, citizen.account_id, tuple(citizen.patient_ids), clinic)
+    await hold_until(site.platform, clock, NOON - timedelta(minutes=5))
+    [[draw_id]] = await ask(site.platform, "SELECT id FROM draws")
+    reader = citizen.reader
+    await reader.go(f"/applications/{own.application_id}")
+    assert "已经替您报名，共1份登记参加" in reader.text
+    await reader.go(f"/applications/{own.application_id}/draws/{draw_id}")
+    assert "等抽签" in reader.text
+    await reader.go(f"/draws/{draw_id}")
+    assert "名单已固定" in reader.text
+
+
+async def test_unknown_draws_are_not_found_and_the_verifier_is_a_file(site: Site) -> None:
+    citizen = await add_citizen(site)
+    for path in (
+        "/draws/0",
+        "/draws/999999",
+        "/draws/x",
+        "/draws/1.txt",
+        "/applications/1/draws/x",
+    ):
+        await citizen.reader.go(path)
+        assert citizen.reader.page.status_code == 404, path
+    await citizen.reader.go("/draws")
+    assert "还没有抽签" in citizen.reader.text
+    found = await site.get("/draws/draw_verifier.py")
+    assert found.headers["content-type"].startswith("text/x-python")
+    assert found.text.partition("\n")[0].strip('"') in (draw_verifier.__doc__ or "")
