@@ -18,7 +18,7 @@ import httpx
 import msgspec
 import psycopg
 import pytest
-from tests.city import Clock, ask, change, open_platform, resident_id
+from tests.city import NO_DRAWS, Clock, ask, change, open_platform, resident_id
 from tests.conftest import SOURCES
 from tests.crowd import open_desk
 from tests.pushing.city import push_all, pusher
@@ -228,7 +228,10 @@ class Vendor:
 @pytest.fixture
 async def citizen(database_url: str, clock: Clock) -> Citizen:
     """Of a city with the one hospital that the guide names."""
-    async with open_platform(database_url, clock) as platform, open_desk(platform) as desk:
+    async with (
+        open_platform(database_url, clock, policy=NO_DRAWS) as platform,
+        open_desk(platform) as desk,
+    ):
         await change(
             platform,
             "INSERT INTO hospitals (code, name, grade, district)"
