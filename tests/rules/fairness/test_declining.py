@@ -15,6 +15,7 @@ from guahao.rules.fairness.declining import (
     Win,
     decide_decline,
     declinable_until,
+    still_declinable_until,
 )
 from guahao.rules.kernel.facts import AppointmentFacts
 from guahao.rules.kernel.limits import HospitalRules
@@ -75,3 +76,21 @@ def test_declining_is_possible_exactly_until_the_moment_that_is_promised(
     allowed = decide_decline(booked(), promised, at) is None
     assert allowed is (at < promised.declinable_until)
     assert promised.declinable_until <= won_at + timedelta(hours=24)
+
+
+@pytest.mark.parametrize(
+    ("status", "promised", "cancel_until", "shown"),
+    [
+        ("booked", "2026-03-03 09:00", "2026-03-09 15:00", "2026-03-03 09:00"),
+        ("booked", "2026-03-03 09:00", "2026-03-02 15:00", "2026-03-02 15:00"),
+        ("booked", None, "2026-03-09 15:00", None),
+        ("cancelled", "2026-03-03 09:00", "2026-03-09 15:00", None),
+        ("cancelled", None, "2026-03-09 15:00", None),
+    ],
+)
+def test_a_patient_is_shown_until_when_a_won_booking_may_be_declined(
+    status: str, promised: str | None, cancel_until: str, shown: str | None
+) -> None:
+    until = None if promised is None else moment(promised)
+    found = still_declinable_until(status, until, moment(cancel_until))
+    assert found == (None if shown is None else moment(shown))

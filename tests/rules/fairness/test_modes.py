@@ -202,6 +202,27 @@ def test_a_decision_is_withdrawn_until_applications_are_taken(
     assert decide_withdrawal(found, EARLIEST) == refusal
 
 
+@pytest.mark.parametrize(
+    ("mode", "percent", "refused"),
+    [
+        (ReleaseMode.FIRST_COME, -1, ModeRefusal.REFERRAL_PERCENT),
+        (ReleaseMode.FIRST_COME, 0, None),
+        (ReleaseMode.FIRST_COME, 1, ModeRefusal.REFERRAL_PERCENT),
+        (ReleaseMode.DRAW, -1, ModeRefusal.REFERRAL_PERCENT),
+        (ReleaseMode.DRAW, 0, None),
+        (ReleaseMode.DRAW, 50, None),
+        (ReleaseMode.DRAW, 51, ModeRefusal.REFERRAL_PERCENT),
+    ],
+)
+def test_only_of_a_draw_places_are_kept_for_referrals_and_half_at_most(
+    mode: ReleaseMode, percent: int, refused: ModeRefusal | None
+) -> None:
+    begins = date(2026, 12, 20)
+    decision = DatedMode(None, None, begins, Release(mode, percent))
+    assert check_decision(decision, "reason", begins, begins) is refused
+    assert Release(mode).referral_percent == 0
+
+
 # A draw is proposed where half of the latest twenty releases were gone in five minutes --------
 
 SEPTEMBER = date(2026, 9, 1)

@@ -18,6 +18,7 @@ from guahao.rules.fairness.returning import (
     ReturnFacts,
     applications_from,
     applications_until,
+    draw_hours,
     next_draw,
     returned,
 )
@@ -135,3 +136,16 @@ def test_every_draw_is_announced_long_enough_and_before_the_visit(seconds: int) 
     if draw_at is not None:
         assert now + ANNOUNCED <= draw_at <= now + timedelta(hours=13)
         assert draw_at.date() < VISIT
+
+
+def test_at_which_hours_returned_places_are_drawn() -> None:
+    visit = date(2026, 12, 4)
+    assert [*draw_hours(date(2026, 12, 2), visit)] == [8, 10, 12, 14, 16, 18, 20]
+    assert [*draw_hours(date(2026, 12, 3), visit)] == [8, 9, 10, 11, 12, 13, 14]
+    assert [*draw_hours(visit, visit)] == [*draw_hours(date(2026, 12, 5), visit)] == []
+
+
+def test_a_hospital_stops_the_next_day_at_three_unless_it_says_otherwise() -> None:
+    released = datetime(2026, 12, 1, 7, tzinfo=CITY_TIME)
+    facts = ReturnFacts(date(2026, 12, 4), ReleaseMode.DRAW, True, released)
+    assert (facts.stops_at, facts.draws_returned) == (time(15, 0), True)
