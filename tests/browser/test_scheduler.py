@@ -47,3 +47,34 @@ async def test_a_scheduler_plans_changes_rules_stops_and_undoes(new_visitor: New
         await desk.page.keyboard.press("F8")
     assert "停诊已撤销" in await desk.text()
     await desk.check()
+
+
+async def test_a_scheduler_decides_how_places_are_given_out(new_visitor: NewVisitor) -> None:
+    desk = await at_work(new_visitor, "scheduler")
+    await desk.go("/staff/schedule/release")
+    await desk.check()
+    await desk.fill("原因", "号常被秒抢")
+    await desk.page.get_by_role("button", name="预览患者看到的内容").click()
+    await desk.page.get_by_text("早登记晚登记").wait_for()
+    await desk.check()
+    async with desk.page.expect_navigation():
+        await desk.page.keyboard.press("F2")
+    assert "已决定" in await desk.text()
+    await desk.check()
+    # The whole hospital's decision stands before all others.
+    async with desk.page.expect_navigation():
+        await desk.page.get_by_role("button", name="撤回").first.click()
+    await desk.check()
+    await desk.fill("原因", "只是试试")
+    async with desk.page.expect_navigation():
+        await desk.page.get_by_role("button", name="撤回").click()
+    assert "已撤回" in await desk.text()
+
+
+async def test_the_commission_and_a_clerk_see_what_draws_gave_and_left(
+    new_visitor: NewVisitor,
+) -> None:
+    for login, path in (("auditor", "/staff/reports/fairness"), ("clerk", "/staff/window/counter")):
+        desk = await at_work(new_visitor, login)
+        await desk.go(path)
+        await desk.check()
