@@ -419,15 +419,15 @@ async def too_early(newcomer: Newcomer, city: psycopg.Connection) -> None:
 
 
 @pytest.mark.parametrize(
-    "how",
+    ("how", "by_hand"),
     [
-        pytest.param({}, id="on a phone"),
-        pytest.param(ENGLISH | {"viewport": DESKTOP}, id="in English on a desk"),
-        pytest.param(WITHOUT_SCRIPTS, id="without scripts"),
+        pytest.param({}, False, id="on a phone"),
+        pytest.param(ENGLISH | {"viewport": DESKTOP}, True, id="by hand, in English on a desk"),
+        pytest.param(WITHOUT_SCRIPTS, False, id="without scripts"),
     ],
 )
 async def test_who_taps_too_early_books_at_their_moment(
-    new_visitor: NewVisitor, city: psycopg.Connection, how: dict[str, Any]
+    new_visitor: NewVisitor, city: psycopg.Connection, how: dict[str, Any], by_hand: bool
 ) -> None:
     scripts = how.get("java_script_enabled", True)
     came = Newcomer(await new_visitor(**how), english="locale" in how, scripts=scripts)
@@ -438,22 +438,25 @@ async def test_who_taps_too_early_books_at_their_moment(
     book = came.page.locator("form[data-opens-in] button")
     if scripts:
         await came.visitor.check()
-        before = await book.bounding_box()
         wait = int(await came.page.locator("[data-opens-in]").get_attribute("data-opens-in") or 0)
         assert 0 <= wait <= LATEST_SECONDS * 1000
+    if by_hand:
+        await came.page.locator("#auto input").uncheck()
         await came.page.wait_for_function(
             "() => !document.querySelector('form[data-opens-in] button').disabled",
             timeout=2 * LATEST_SECONDS * 1000,
         )
         said = await came.page.locator("#open").inner_text()
         assert said == came.say("现在可以预约了。", "You can book now.")
-        # It must not move away under a finger at that very moment.
-        assert await book.bounding_box() == before
-    # Without scripts the person looks at a clock, and may be told the same once more.
-    for _ in range(2 * LATEST_SECONDS):
-        await came.tap(book)
-        if came.visitor.path.startswith("/bookings/"):
-            break
-        await came.page.wait_for_timeout(1000)
+    if by_hand or not scripts:
+        # Without scripts the person looks at a clock, and may be told the same once more.
+        for _ in range(2 * LATEST_SECONDS):
+            await came.tap(book)
+            if came.visitor.path.startswith("/bookings/"):
+                break
+            await came.page.wait_for_timeout(1000)
+    else:
+        # Who has tapped once needs no second tap at the very moment.
+        await came.page.wait_for_url("**/bookings/**", timeout=2 * LATEST_SECONDS * 1000)
     assert came.say("预约成功", "Booked") in await came.visitor.text()
     assert came.visitor.complaints == []

@@ -1,10 +1,13 @@
-// Counts down to the account's own moment; then the button books, under the same key.
+// Counts down to the account's own moment; then books under the same key. The person has tapped
+// "Book" already, and a reaction time would be the advantage of programs.
 "use strict";
 const form = document.querySelector("form[data-opens-in]");
 if (form) {
   const button = form.querySelector("button");
   const left = document.getElementById("left");
   const figures = left.querySelector(".figures");
+  const auto = document.getElementById("auto");
+  const byItself = auto.querySelector("input");
   // The page says how long to wait, so that no clock of the phone has to be right. A phone that
   // sleeps may stop the first of its two clocks: the one that went further counts.
   const wait = Number(form.dataset.opensIn);
@@ -13,9 +16,19 @@ if (form) {
   const dated = Date.now() - (performance.now() - began);
   const remaining = () => wait - Math.max(performance.now() - began, Date.now() - dated);
 
+  // Somebody who comes back to the page much later may not want it any more.
+  const LATE = 15000;
+  let sent = remaining() <= 0;
+
   const show = () => {
     const rest = remaining();
     if (rest <= 0) {
+      if (!sent && byItself.checked && rest > -LATE) {
+        sent = true;
+        form.requestSubmit();
+        return;
+      }
+      auto.hidden = true;
       left.hidden = true;
       button.disabled = false;
       // Said once; a countdown that is read aloud every second drowns everything else.
@@ -30,6 +43,7 @@ if (form) {
   if (remaining() > 0) {
     button.disabled = true;
     left.hidden = false;
+    auto.hidden = false;
   }
   show();
   document.addEventListener("visibilitychange", () => { if (button.disabled) show(); });
