@@ -51,6 +51,7 @@ PERIODIC = {
     "roll_forward",
     "send_trail_head",
     "carry_on_stops",
+    "lapse_replacements",
     "carry_on_imports",
     "index_names",
     "make_call_tasks",

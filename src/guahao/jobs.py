@@ -30,7 +30,7 @@ from guahao.flows.operations.recording import Recording
 from guahao.flows.people import account_reviews, merging
 from guahao.flows.people.privacy import retention
 from guahao.flows.policy import policies, policy_trials
-from guahao.flows.supply import schedules, stops
+from guahao.flows.supply import replacing, schedules, stops
 from guahao.flows.supply.imports import importing
 from guahao.notices.deliver import MessageSender, TryAgain
 from guahao.notices.gateway import Gateway
@@ -172,6 +172,7 @@ def _add_periodic_flows(app: App, recording: Recording, platform: Platform) -> N
         "expire_applications": applications.expire,
         "find_accounts_to_review": account_reviews.find_accounts_to_review,
         "index_names": calls.index_names,
+        "lapse_replacements": replacing.lapse,
         "make_call_tasks": call_tasks.make_call_tasks,
         "purge": housekeeping.delete_expired,
         "record_staff_bookings": caller_booking.record_missing,

@@ -45,6 +45,8 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
     "reminder": (*_VISIT, *_PICKUP),
     "cancelled": _VISIT,
     "stopped": _VISIT,
+    "replacement_offered": (*_VISIT, "offer_date", "offer_time", "accept_until"),
+    "replacement_lapsed": (*_VISIT, "offer_date", "offer_time"),
     "no_show": _VISIT,
     "excused": _VISIT,
     "suspended": ("patient", "until"),

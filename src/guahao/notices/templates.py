@@ -18,7 +18,7 @@ from guahao.rules.kernel.limits import CITY_TIME
 from guahao.rules.kernel.policies import DatedPolicies
 from guahao.rules.people.identity import masked_name
 from guahao.store.kernel.views import AppointmentView, SessionView
-from guahao.store.messages.messages import ClaimedMessage
+from guahao.store.messages.messages import OFFER_KINDS, ClaimedMessage
 from guahao.words.catalogue import Language
 from guahao.words.dates import PERIOD_WORDS, say_day
 from guahao.words.text import Words
@@ -49,6 +49,8 @@ _TOLD_OF = {
     "excused": "no_show",
     "excuse_withdrawn": "no_show",
     "draw_won": "booked",
+    "replacement_offered": "stopped",
+    "replacement_lapsed": "stopped",
 }  # a kind and its booking's status
 _PARTS = {
     "visit": ("hospital", "department", "clinic"),
@@ -98,6 +100,9 @@ def _facts(message: ClaimedMessage, context: Context, language: Language) -> dic
     if status == "booked" and context.now >= until:
         return None
     facts = _visit(appointment, until, context, language)
+    if message.kind in OFFER_KINDS:
+        offered = _offered(message, context, language)
+        return None if offered is None else {**facts, **offered}
     if message.kind == "draw_won":
         facts |= _declining(message, facts, context, language)
     return facts
@@ -237,6 +242,28 @@ def _application(
     return None if reason is None else {**facts, "reason": reason.of(language)}
 
 
+def _offered(
+    message: ClaimedMessage, context: Context, language: Language
+) -> dict[str, str] | None:
+    """An offered place while it can be accepted; that it lapsed only where it did."""
+    offer = message.offer
+    if offer is None:
+        return None
+    true = (
+        offer.is_open(context.now)
+        if message.kind == "replacement_offered"
+        else offer.state == "lapsed"
+    )
+    if not true:
+        return None
+    session = offer.session
+    return {
+        "offer_date": say_day(session.visit_date, language),
+        "offer_time": _time(session, language),
+        "accept_until": _moment(offer.accept_until.astimezone(CITY_TIME), language),
+    }
+
+
 def _clinic(session: SessionView, language: Language) -> str:
     if language == "en":
         names = (
@@ -301,6 +328,15 @@ TEMPLATES: Mapping[str, Words] = {
     "stopped": Words(
         "【预约挂号】很抱歉，{visit}，{date} {time}停诊，{patient}的预约已取消。"
         "不记爽约，不占预约次数，可另约其他号源，咨询请拨{hotline}。"
+    ),
+    "replacement_offered": Words(
+        "【预约挂号】很抱歉，{visit}，{date} {time}停诊，{patient}的预约已取消，不记爽约。"
+        "医院为您留了同科室同级别{offer_date} {offer_time}的号，请在{accept_until}前"
+        "到“我的挂号”接受，在微信回复“接受”，或拨打{hotline}；过时不再保留。"
+    ),
+    "replacement_lapsed": Words(
+        "【预约挂号】{visit}停诊后为{patient}留的{offer_date} {offer_time}的号，"
+        "未在期限内接受或已被医院取消，不再保留。可另约其他号源，咨询请拨{hotline}。"
     ),
     "reminder": Words(
         "【预约挂号】就诊提醒：{patient}，{visit}，{date} {time}。识别码 {code}，"

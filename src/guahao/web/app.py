@@ -108,7 +108,9 @@ def create_app(
         fhir.fhir_routes(fhir.Services(platform, desk, replies, tokens, callers)),
         []
         if wechat_connection is None
-        else wechat.routes(wechat.Services(platform, wechat_connection, log_in, is_logged_in)),
+        else wechat.routes(
+            wechat.Services(platform, replies, wechat_connection, log_in, is_logged_in)
+        ),
     ]
     app = Litestar(
         [_RouterOfOneApp("/", route_handlers=with_options(handlers)) for handlers in routers],

@@ -17,7 +17,9 @@ from guahao.flows.attendance.standing import Standing, standings_in
 from guahao.flows.booking.cancelling import save_cancelled
 from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
+from guahao.flows.supply.replacing import accept_in, decline_in
 from guahao.rules.booking import order_no
+from guahao.rules.booking.replacing import ReplacementRefusal
 from guahao.rules.call_centre.calls import (
     CALL_LASTS,
     DOCUMENT_TAIL,
@@ -30,6 +32,7 @@ from guahao.rules.call_centre.calls import (
     decide_code,
     decide_look,
     decide_resend,
+    decide_service,
     decide_use,
     decide_verification,
     is_verified,
@@ -38,7 +41,7 @@ from guahao.rules.call_centre.calls import (
     questions,
 )
 from guahao.rules.kernel.facts import AppointmentFacts
-from guahao.rules.kernel.outcomes import DONE, CancelRefusal, Done, Refused
+from guahao.rules.kernel.outcomes import DONE, CancelRefusal, Done, Refusal, Refused
 from guahao.rules.kernel.text import (
     NameFault,
     compact,
@@ -65,6 +68,8 @@ from guahao.store.messages import messages
 from guahao.store.people import accounts, spoken_codes
 from guahao.store.people import patients as patient_store
 from guahao.store.people.patients import person_indexes
+from guahao.store.supply import replacements
+from guahao.store.supply.replacements import OfferView
 
 HITS_MAX = 20
 MESSAGES_SHOWN = 20
@@ -92,6 +97,7 @@ class Card:
     past: list[AppointmentView]
     messages: list[SentMessage]
     applications: list[ApplicationView]
+    offers: dict[int, OfferView]  # kept for stopped bookings, by the booking
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +223,7 @@ async def card(platform: Platform, by: Staff, call_id: int) -> Card | None:
         asked = questions(call.found_by, by_sms=valid_phone(phone) is not None)
         if call.verified_at is None:
             sms_right = Question.SMS in await store.right_answers(tx, call_id)
-            return Card(call, phone, asked, sms_right, [], [], [], [], [])
+            return Card(call, phone, asked, sms_right, [], [], [], [], [], {})
         own = appointment_store.own_appointments
         return Card(
             call,
@@ -229,6 +235,7 @@ async def card(platform: Platform, by: Staff, call_id: int) -> Card | None:
             sorted(await own(tx, vault, account_id, current=False), key=_by_visit, reverse=True),
             await store.messages_of(tx, account_id, MESSAGES_SHOWN),
             await application_store.of_account(tx, vault, account_id, None, APPLICATIONS_SHOWN),
+            await replacements.of_account(tx, account_id),
         )
 
 
@@ -466,6 +473,35 @@ async def cancel_for_caller(
             hospital_id=locked.facts.hospital_id,
         )
     return cancelled
+
+
+async def answer_offer(
+    platform: Platform, by: Staff, call_id: int, stopped_id: int, *, is_accepted: bool
+) -> AppointmentView | Done | Refused[CallRefusal] | Refused[ReplacementRefusal] | Refused[Refusal]:
+    """Accept or decline, for a verified caller, the place kept for their stopped booking."""
+    async with acting(platform, by.who) as act:
+        call = await store.lock_own(act.tx, by.id, call_id)
+        refusal = decide_service(call, act.now)
+        if call is None or refusal is not None:
+            return Refused(refusal or CallRefusal.CALL_OVER)
+        if is_accepted:
+            accepted = await accept_in(act.tx, platform, call.account_id, stopped_id, "phone")
+            if not isinstance(accepted, AppointmentView):
+                return accepted
+            await act.record(
+                "accept_replacement",
+                ("appointment", accepted.id),
+                detail={"call": call.id, "stopped": stopped_id},
+                hospital_id=accepted.session.hospital_id,
+            )
+            return accepted
+        declined = await decline_in(act.tx, platform, call.account_id, stopped_id)
+        if isinstance(declined, Refused):
+            return declined
+        await act.record(
+            "decline_replacement", ("appointment", stopped_id), detail={"call": call.id}
+        )
+    return DONE
 
 
 async def resend(

@@ -9,8 +9,9 @@ from enum import StrEnum
 from guahao.flows.booking.appointments import count_guess, forgive_guess
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.accounts import Caller
+from guahao.flows.supply.replacing import accept_in, decline_in
 from guahao.rules.kernel.limits import CITY_TIME
-from guahao.rules.kernel.outcomes import Throttled
+from guahao.rules.kernel.outcomes import Refusal, Refused, Throttled
 from guahao.rules.kernel.text import compact, typed
 from guahao.store.booking import appointments
 from guahao.store.hospitals import search
@@ -20,6 +21,7 @@ from guahao.store.kernel.views import AppointmentView
 from guahao.store.messages import wechat as store
 from guahao.store.messages.wechat import WeChatUser
 from guahao.store.people import accounts
+from guahao.store.supply import replacements
 from guahao.wechat.callback import Incoming
 
 HELP_KEY = "help"  # of the menu's button
@@ -30,6 +32,8 @@ _LONGEST_NAME = 40  # characters
 _CODE_DIGITS = 8
 _HELP = ("帮助", "HELP", "?")
 _CANCEL = ("取消", "退号", "CANCEL")
+_ACCEPT = ("接受", "ACCEPT")  # the whole message, as it stands in the offer
+_DECLINE = ("不接受", "拒绝", "DECLINE")
 
 
 class Topic(StrEnum):
@@ -40,6 +44,9 @@ class Topic(StrEnum):
     CANCEL = "cancel"
     BIND_FIRST = "bind_first"
     NO_SUCH_BOOKING = "no_such_booking"
+    NO_OFFER = "no_offer"
+    OFFER_DECLINED = "offer_declined"
+    SEVERAL_OFFERS = "several_offers"
     UNCLEAR = "unclear"
 
 
@@ -53,12 +60,15 @@ class Places:
     more: bool
 
 
+Outcome = Topic | Places | AppointmentView | Throttled | Refused[Refusal]
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """A reply and its language (zh, en)."""
 
     language: str
-    outcome: Topic | Places | AppointmentView | Throttled
+    outcome: Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +161,12 @@ def _language(user: WeChatUser | None, message: Incoming) -> str:
 
 async def _on_text(
     tx: Tx, platform: Platform, message: Incoming, user: WeChatUser | None
-) -> Topic | Places | AppointmentView | Throttled:
+) -> Outcome:
     written = compact(message.content)
     if written.isascii() and written.isdigit() and len(written) == _CODE_DIGITS:
         return await _booking(tx, platform, message.sender, user, written)
+    if written in _ACCEPT or written in _DECLINE:
+        return await _answer_offer(tx, platform, user, is_accepted=written in _ACCEPT)
     if any(word in written for word in _CANCEL):
         return Topic.CANCEL
     if any(word in written for word in _HELP):
@@ -177,6 +189,30 @@ async def _booking(
         return Topic.NO_SUCH_BOOKING
     await forgive_guess(tx, platform, code, caller)
     return found
+
+
+async def _answer_offer(
+    tx: Tx, platform: Platform, user: WeChatUser | None, *, is_accepted: bool
+) -> Topic | AppointmentView | Refused[Refusal]:
+    """Accept or decline the place that is kept for a stopped booking of the sender.
+
+    Where there are several, a word does not say which: the sender chooses on the page.
+    """
+    if user is None or user.account_id is None:
+        return Topic.BIND_FIRST
+    offers = await replacements.of_account(tx, user.account_id)
+    open_ids = [id for id, offer in offers.items() if offer.is_open(tx.now)]
+    if len(open_ids) != 1:
+        return Topic.SEVERAL_OFFERS if open_ids else Topic.NO_OFFER
+    if not is_accepted:
+        declined = await decline_in(tx, platform, user.account_id, open_ids[0])
+        return Topic.NO_OFFER if isinstance(declined, Refused) else Topic.OFFER_DECLINED
+    outcome = await accept_in(tx, platform, user.account_id, open_ids[0], "wechat")
+    if isinstance(outcome, AppointmentView):
+        return outcome
+    if isinstance(outcome.reason, Refusal):
+        return Refused(outcome.reason, outcome.retry_from, outcome.visit_from)
+    return Topic.NO_OFFER
 
 
 async def _places(tx: Tx, typed: str) -> Topic | Places:

@@ -15,6 +15,7 @@ from datetime import timedelta
 from guahao.flows.fairness.returning import places_lost_in_stop
 from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
+from guahao.flows.supply.replacing import withdraw_of_sessions, withdraw_of_stop
 from guahao.rules.booking.booking import counted_since
 from guahao.rules.booking.stopping import decide_restore
 from guahao.rules.kernel.outcomes import Refused
@@ -30,7 +31,7 @@ from guahao.store.booking import booking
 from guahao.store.booking.appointments import lock_persons, lock_sessions
 from guahao.store.kernel.db import Tx
 from guahao.store.messages import messages
-from guahao.store.supply import sessions
+from guahao.store.supply import replacements, sessions
 from guahao.store.supply import stops as store
 from guahao.store.supply.stops import Affected, Progress, Scope, Stop, Unreached
 
@@ -96,7 +97,8 @@ async def undo(platform: Platform, by: OfHospital, stop_id: int) -> Stop | Refus
 
     Its sessions can be booked again. Its bookings live again with their codes, in the order
     in which they were made; one whose limit or place has been used meanwhile, or whose
-    pick-up is over, stays stopped, and its person is told at once.
+    pick-up is over, stays stopped, and its person is told at once. Places that were offered
+    as replacement return.
     """
     async with acting(platform, by.who, hospital_id=by.own_hospital_id) as act:
         found = await store.lock(act.tx, platform.vault, stop_id)
@@ -106,6 +108,7 @@ async def undo(platform: Platform, by: OfHospital, stop_id: int) -> Stop | Refus
         if refused is not None:
             return Refused(refused)
         await store.mark_undone(act.tx, stop_id)
+        await withdraw_of_stop(act.tx, platform, stop_id)
         await act.record("undo_stop", ("stop", stop_id))
     await _carry_out(platform, stop_id, by.own_hospital_id)
     return found
@@ -147,20 +150,25 @@ async def _carry_out(platform: Platform, stop_id: int, hospital_id: int | None) 
             if found is None or found.done_at is not None:
                 return
             undone = found.undone_at is not None
-            more = await (_restore_some(tx, platform, found) if undone else _stop_some(tx, found))
+            if undone:
+                more = await _restore_some(tx, platform, found)
+            else:
+                more = await _stop_some(tx, platform, found)
             if not more:
                 await store.mark_done(tx, stop_id)
                 return
 
 
-async def _stop_some(tx: Tx, found: Stop) -> bool:
+async def _stop_some(tx: Tx, platform: Platform, found: Stop) -> bool:
     """Stop one chunk of the scope; whether there may be more.
 
     Under the sessions' locks, as booking and cancelling work: a booking waits, and finds the
-    session stopped. No person is locked: freed limits alone wrong nobody.
+    session stopped. No person is locked: freed limits alone wrong nobody. Places that were
+    offered there to patients of another stopped clinic are offered no more.
     """
     ids = await store.lock_next_sessions(tx, found, SESSIONS_A_CHUNK)
     appointment_ids = await sessions.stop(tx, ids)
+    await withdraw_of_sessions(tx, platform, ids)
     await store.note_stopped(tx, found.id, ids, appointment_ids)
     return len(ids) == SESSIONS_A_CHUNK
 
@@ -200,5 +208,8 @@ async def _notify(platform: Platform, stop_id: int) -> None:
         if found is None or not is_to_be_notified(found.times, tx.now):
             return
         ids = await store.untold(tx, stop_id)
-        await store.note_told(tx, stop_id, ids, await messages.tell(tx, "stopped", ids))
+        offered = await replacements.open_for(tx, ids)
+        told = await messages.tell(tx, "stopped", [id for id in ids if id not in offered])
+        told |= await messages.tell(tx, "replacement_offered", sorted(offered))
+        await store.note_told(tx, stop_id, ids, told)
         await store.mark_told(tx, stop_id)

@@ -29,6 +29,7 @@ SCHEDULES: Mapping[str, Schedule] = {
     "redeliver": Schedule("* * * * * */10", timedelta(seconds=10)),
     "retry_stalled": Schedule("* * * * * */10", timedelta(seconds=10)),
     "carry_on_stops": Schedule("* * * * *", timedelta(minutes=1)),
+    "lapse_replacements": Schedule("* * * * *", timedelta(minutes=1)),
     "carry_on_imports": Schedule("* * * * *", timedelta(minutes=1)),
     "make_call_tasks": Schedule("* * * * *", timedelta(minutes=1)),
     "send_trail_head": Schedule("* * * * *", timedelta(minutes=1)),

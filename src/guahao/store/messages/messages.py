@@ -28,8 +28,11 @@ from guahao.store.messages import application_notices
 from guahao.store.messages.application_notices import ApplicationNotice
 from guahao.store.people import patients
 from guahao.store.people.accounts import open_phone
+from guahao.store.supply import replacements
+from guahao.store.supply.replacements import OfferView
 
 ATTEMPTS_MAX = 20
+OFFER_KINDS = ("replacement_offered", "replacement_lapsed")
 URGENT = 10  # a job's priority: a person waits for the message in front of a screen
 PATIENT = -10  # a job's priority: hundreds of thousands in an evening, behind all others
 # A lease must outlast the sending of what is claimed together (notices.deliver). That of a message
@@ -67,6 +70,7 @@ class ClaimedMessage:
     channel: str = "sms"
     declinable_until: datetime | None = None  # of a booking won in a draw
     application: ApplicationNotice | None = None
+    offer: OfferView | None = None  # of a stopped booking
 
 
 @dataclass(frozen=True, slots=True)
@@ -407,6 +411,10 @@ async def _opened(tx: Tx, vault: Vault, rows: Sequence[_LoadedRow]) -> list[Clai
     applications = {}
     if of_applications:
         applications = await application_notices.of_messages(tx, vault, of_applications)
+    of_offers = [row.appointment_id for row in rows if row.kind in OFFER_KINDS]
+    offers = {}
+    if of_offers:
+        offers = await replacements.by_stopped(tx, [id for id in of_offers if id is not None])
     opened = []
     for row in rows:
         body = None
@@ -429,6 +437,7 @@ async def _opened(tx: Tx, vault: Vault, rows: Sequence[_LoadedRow]) -> list[Clai
                 channel=row.channel,
                 declinable_until=row.declinable_until,
                 application=applications.get(row.id),
+                offer=offers.get(row.appointment_id or 0) if row.kind in OFFER_KINDS else None,
             )
         )
     return opened

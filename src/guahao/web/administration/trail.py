@@ -142,6 +142,8 @@ def action_words(page: StaffPage) -> dict[str, str]:
         "end_call": page.say("结束通话"),
         "cancel_appointment": page.say("退号"),
         "decline_appointment": page.say("放弃抽中的号"),
+        "accept_replacement": page.say("代接受停诊留号"),
+        "decline_replacement": page.say("代谢绝停诊留号"),
         "apply_for_places": page.say("登记候补"),
         "withdraw_application": page.say("撤回候补登记"),
         "resend_code": page.say("重发识别码"),

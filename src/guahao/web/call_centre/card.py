@@ -20,7 +20,7 @@ from guahao.rules.staff.staff import CALL_CENTRE_ROLES, Role
 from guahao.security_log import SecurityEvent, note
 from guahao.store.kernel.views import AppointmentView, PatientView
 from guahao.web.framework.application_words import say_application_state, say_wishes
-from guahao.web.http.reading import read_id
+from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.staff import StaffPage, StaffRoute
 from guahao.web.words.words import message_kinds
 
@@ -41,6 +41,7 @@ def card_routes() -> list[StaffRoute]:
         ("GET", f"{_BOOKING}/cancel", _ask_to_cancel),
         ("POST", f"{_BOOKING}/cancel", _cancel),
         ("POST", f"{_BOOKING}/resend", _resend),
+        ("POST", f"{_BOOKING}/replacement", _answer_offer),
     ]
     return [
         StaffRoute(method, path, handler, CALL_CENTRE_ROLES)  # type: ignore[arg-type]
@@ -104,6 +105,7 @@ async def _card(
         status,
         card=card,
         shown=shown,
+        offers={id: one for id, one in card.offers.items() if one.is_open(page.now)},
         applications=card.applications,
         wishes=partial(say_wishes, page),
         application_state=partial(say_application_state, page),
@@ -213,6 +215,30 @@ async def _resend(page: StaffPage) -> ASGIApp:
             return page.redirect(f"/staff/calls/{call_id}")
         case Refused(reason):
             return await _refused(page, reason)
+        case never:
+            assert_never(never)
+
+
+async def _answer_offer(page: StaffPage) -> ASGIApp:
+    call_id = read_id(page.request, "call_id", "not_found")
+    id = read_id(page.request, "appointment_id", "unknown_appointment")
+    answer = page.form.get("answer", "")
+    if answer not in ("accept", "decline"):
+        raise ProblemError("bad_request")
+    match await flows.answer_offer(
+        page.services.platform, page.staff, call_id, id, is_accepted=answer == "accept"
+    ):
+        case AppointmentView():
+            page.flash(page.say("已接受留号，预约成功，短信和识别码已发往登记的手机。"))
+            return page.redirect(f"/staff/calls/{call_id}")
+        case Done():
+            page.flash(page.say("已谢绝留号，号已放回。"))
+            return page.redirect(f"/staff/calls/{call_id}")
+        case Refused(reason, retry_from, visit_from):
+            if isinstance(reason, CallRefusal):
+                return await _refused(page, reason)
+            said = page.problem(reason, retry_from=retry_from, visit_from=visit_from)
+            return await _card(page, said.detail, 409)
         case never:
             assert_never(never)
 

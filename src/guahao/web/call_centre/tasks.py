@@ -88,6 +88,8 @@ async def _finish(page: StaffPage) -> ASGIApp:
 def _kinds(page: StaffPage) -> dict[str, str]:
     return {
         "stopped": page.say("停诊通知未送达"),
+        "replacement_offered": page.say("停诊留号通知未送达"),
+        "replacement_lapsed": page.say("留号到期通知"),
         "cancelled": page.say("退号通知未送达"),
         "booked": page.say("预约短信未送达"),
         "reminder": page.say("就诊提醒"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from guahao.rules.booking.replacing import OfferRefusal
 from guahao.rules.hospitals.titles import Title
 from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.kernel.text import prose, typed
@@ -84,4 +85,25 @@ def say_stop(page: StaffPage, refused: StopRefusal) -> str:
         StopRefusal.NOTHING: page.say("这个范围内没有可以停诊的门诊。"),
         StopRefusal.TOLD: page.say("已经开始通知患者，不能撤销。需要时请另加门诊。"),
         StopRefusal.UNDONE: page.say("这次停诊已经撤销。"),
+    }[refused]
+
+
+def say_offer(page: StaffPage, refused: OfferRefusal) -> str:
+    """Say why no places are offered to patients of a stop, and what helps."""
+    return {
+        OfferRefusal.UNDONE: page.say("这次停诊已经撤销。"),
+        OfferRefusal.NO_PLACES: page.say("请至少在一个门诊填写要留的号数。"),
+        OfferRefusal.TOO_SOON: page.say("期限须在2小时以后，患者才来得及看到并答复。"),
+        OfferRefusal.OTHER_CLINIC: page.say("只能留本院同科室、同职称门诊的号。请刷新后重选。"),
+        OfferRefusal.SESSION_STOPPED: page.say("所选门诊也已停诊。请另选门诊。"),
+        OfferRefusal.DATE_CLOSED: page.say(
+            "所选门诊很快停止预约，患者来不及答复。请选更晚的日期。"
+        ),
+        OfferRefusal.TOO_MANY: page.say(
+            "加号后超过每个门诊{most}个号。请减少。", most=CAPACITY_MAX
+        ),
+        OfferRefusal.NOT_FREE: page.say("所选门诊没有那么多空余的号。请减少，或改为加号。"),
+        OfferRefusal.NOBODY: page.say(
+            "没有患者可以留号：都已答复、没有登记电话，或按规定不能约这些门诊。"
+        ),
     }[refused]

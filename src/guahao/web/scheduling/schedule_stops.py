@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from datetime import date
+import re
+from datetime import date, datetime, time
 from typing import assert_never
 
 from litestar.types import ASGIApp
 
+from guahao.flows.supply import replacing, timetables
 from guahao.flows.supply import stops as flows
-from guahao.flows.supply import timetables
 from guahao.flows.supply.stops import GRACE
+from guahao.rules.booking.replacing import PlacesOffered
 from guahao.rules.kernel.facts import PERIODS
+from guahao.rules.kernel.limits import CITY_TIME, ONE_DAY
 from guahao.rules.kernel.outcomes import Refused
+from guahao.rules.supply.planning import CAPACITY_MAX
 from guahao.rules.supply.stops import StopRefusal
 from guahao.store.supply.stops import Affected, Scope, Stop
-from guahao.web.http.reading import ProblemError, read_id
-from guahao.web.scheduling.schedule_forms import SCHEDULER, say_stop
+from guahao.web.http.reading import ProblemError, as_id, read_id
+from guahao.web.scheduling.schedule_forms import SCHEDULER, say_offer, say_stop
 from guahao.web.staff import StaffPage, StaffRoute
 from guahao.web.staff.reading import read_date, read_number
 
 _STOP = "/staff/schedule/stop"
 _ONE = "/staff/schedule/stops/{stop_id}"
 _REASON_MAX = 200
+_EVENING = time(18, 0)
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}")
 
 
 def stop_routes() -> list[StaffRoute]:
@@ -31,6 +37,7 @@ def stop_routes() -> list[StaffRoute]:
         StaffRoute("POST", _STOP, _stop, SCHEDULER),
         StaffRoute("GET", _ONE, _show, SCHEDULER),
         StaffRoute("POST", _ONE + "/undo", _undo, SCHEDULER),
+        StaffRoute("POST", _ONE + "/replacement", _offer, SCHEDULER),
     ]
 
 
@@ -109,8 +116,91 @@ async def _show(page: StaffPage) -> ASGIApp:
     report = await flows.report(page.services.platform, page.staff, id)
     if report is None:
         raise ProblemError("not_found")
-    name = "staff/schedule_stop_progress.html" if page.is_partial else "staff/schedule_stopped.html"
-    return page.show(name, report=report, is_open=_is_open(report, page.today))
+    if page.is_partial:
+        return page.show(
+            "staff/schedule_stop_progress.html",
+            report=report,
+            is_open=_is_open(report, page.today),
+        )
+    return await _show_stop(page, report)
+
+
+async def _show_stop(
+    page: StaffPage, report: flows.StopReport, refused: str = "", status: int = 200
+) -> ASGIApp:
+    offered = None
+    if report.stop.undone_at is None:
+        offered = await replacing.replacement(page.services.platform, page.staff, report.stop.id)
+    return page.show(
+        "staff/schedule_stopped.html",
+        status,
+        report=report,
+        is_open=_is_open(report, page.today),
+        replacement=offered,
+        given=page.form,
+        until=page.form.get("until") or _proposed_until(page).isoformat(timespec="minutes"),
+        places_max=CAPACITY_MAX,
+        refused=refused,
+    )
+
+
+def _proposed_until(page: StaffPage) -> datetime:
+    """Return the evening of tomorrow, on the city's clock: a day for each patient to answer."""
+    return datetime.combine(page.today + ONE_DAY, _EVENING)
+
+
+async def _offer(page: StaffPage) -> ASGIApp:
+    """Offer places in other sessions to the patients of a stop."""
+    id = read_id(page.request, "stop_id", "not_found")
+    report = await flows.report(page.services.platform, page.staff, id)
+    if report is None:
+        raise ProblemError("not_found")
+    places, until = _places(page.form), _until(page.form.get("until", ""))
+    if places is None or until is None:
+        refused = page.say("请填写0到{most}之间的整数，并选择期限。", most=CAPACITY_MAX)
+        return await _show_stop(page, report, refused, 422)
+    outcome = await replacing.offer(page.services.platform, page.staff, id, places, until)
+    match outcome:
+        case None:
+            raise ProblemError("not_found")
+        case Refused(reason):
+            return await _show_stop(page, report, say_offer(page, reason), 422)
+        case replacing.Offered(offers, without):
+            page.flash(
+                page.say(
+                    "已为{offers}位患者留号，还有{without}位没有。", offers=offers, without=without
+                )
+            )
+            return page.redirect(f"/staff/schedule/stops/{id}")
+        case never:
+            assert_never(never)
+
+
+def _places(form: dict[str, str]) -> list[PlacesOffered] | None:
+    """Read the places by session (added_12, free_12); None where a number is malformed."""
+    numbers: dict[int, dict[str, int]] = {}
+    for name, text in form.items():
+        kind, _, session = name.partition("_")
+        if kind not in ("added", "free") or not text.strip():
+            continue
+        session_id, number = as_id(session), read_number(text)
+        if session_id is None or not 0 <= number <= CAPACITY_MAX:
+            return None
+        numbers.setdefault(session_id, {})[kind] = number
+    return [
+        PlacesOffered(session_id, given.get("added", 0), given.get("free", 0))
+        for session_id, given in sorted(numbers.items())
+    ]
+
+
+def _until(text: str) -> datetime | None:
+    """Read a moment on the city's clock, as a browser's field writes it."""
+    if not _MOMENT.fullmatch(text):
+        return None
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=CITY_TIME)
+    except ValueError:
+        return None
 
 
 def _is_open(report: flows.StopReport, today: date) -> bool:

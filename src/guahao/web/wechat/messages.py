@@ -73,7 +73,9 @@ class Messages:
         return _accepted() if reply is None else self._replied(message, reply, int(now))
 
     def _replied(self, message: Incoming, reply: Reply, now: int) -> Answer:
-        return self._written(message, say(self._services.platform, reply), now)
+        return self._written(
+            message, say(self._services.platform, reply, self._services.say_refused), now
+        )
 
     def _written(self, message: Incoming, said: str | Card, now: int) -> Answer:
         xml = _written(message, said, now)
@@ -92,7 +94,7 @@ class Messages:
         try:
             reply = await working
             if isinstance(reply, Reply):
-                said = say(self._services.platform, reply)
+                said = say(self._services.platform, reply, self._services.say_refused)
                 text = said.as_text() if isinstance(said, Card) else said
                 await self._services.connection.follow_up(openid, text)
         except Exception as error:  # noqa: BLE001 - no caller is left to raise to

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from litestar.types import Scope
 
 from guahao.flows.kernel.platform import Platform
+from guahao.rules.kernel.outcomes import Refusal, Refused
+from guahao.web.words.replies import Replies
 from guahao.wechat.api import Api
 from guahao.wechat.callback import Callback
+from guahao.words.catalogue import Language
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +26,20 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The platform, the connection to WeChat, and logging in.
+    """The platform, its replies, the connection to WeChat, and logging in.
 
     `log_in` returns the header that logs an account in; `is_logged_in` checks a browser's cookie.
     """
 
     platform: Platform
+    replies: Replies
     connection: Connection
     log_in: Callable[[Scope, int], Awaitable[tuple[bytes, bytes]]]
     is_logged_in: Callable[[Scope], Awaitable[bool]]
+
+    def say_refused(self, refused: Refused[Refusal], language: Language) -> str:
+        """Return the sentence of a refused booking."""
+        return self.replies.refused(refused, language).detail
 
     @property
     def base(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -9,13 +10,14 @@ from guahao.flows.kernel.platform import Platform
 from guahao.flows.messages.wechat import Places, Reply, Topic
 from guahao.rules.attendance.pickup import pickup_deadline
 from guahao.rules.booking.cancelling import cancel_deadline
-from guahao.rules.kernel.outcomes import Throttled
+from guahao.rules.kernel.outcomes import Refusal, Refused, Throttled
 from guahao.store.hospitals.search import DepartmentHit, HospitalHit
 from guahao.store.kernel.views import AppointmentView
 from guahao.words.catalogue import Language
 from guahao.words.dates import say_time, say_visit
 from guahao.words.text import Words
 
+SayRefused = Callable[[Refused[Refusal], Language], str]
 _TEXT_BYTES_MAX = 2000  # WeChat takes 2048 in one text
 
 
@@ -72,6 +74,12 @@ _PROVE = Words("验证手机号")
 _NO_SUCH_BOOKING = Words(
     "您的账户下没有这个识别码的预约。请核对8位数字，或查看{bookings}。\n客服电话：{hotline}"
 )
+_NO_OFFER = Words(
+    "目前没有为您保留、等待接受的号。已有的预约请查看{bookings}。\n客服电话：{hotline}"
+)
+_OFFER_DECLINED = Words("已谢绝医院为您留的号，它已放回。可另约其他号源。\n客服电话：{hotline}")
+_SEVERAL_OFFERS = Words("医院为您留了不止一个号，请在{bookings}中分别接受。\n客服电话：{hotline}")
+_OFFER_REFUSED = Words("这个号现在不能接受：{reason}\n在期限内仍为您保留，见{bookings}。")
 _THROTTLED = Words("查询次数过多，请{minutes}分钟后再试，或查看{bookings}。")
 _FOUND = Words("您要找的是：")
 _MORE = Words("查看更多")
@@ -91,8 +99,11 @@ _CANCEL_UNTIL = Words("退号截止：{until}")
 _DETAILS = Words("查看详情")
 
 
-def say(platform: Platform, reply: Reply) -> str | Card:
-    """Write a reply: a text, or a card for a single hospital or department."""
+def say(platform: Platform, reply: Reply, refused: SayRefused) -> str | Card:
+    """Write a reply: a text, or a card for a single hospital or department.
+
+    `refused`: the sentence of a refused booking.
+    """
     language: Language = "en" if reply.language == "en" else "zh"
     outcome = reply.outcome
     match outcome:
@@ -103,6 +114,9 @@ def say(platform: Platform, reply: Reply) -> str | Card:
         case Throttled():
             minutes = -(-outcome.retry_after_seconds // 60)
             return _filled(platform, _THROTTLED, language, minutes=minutes)
+        case Refused():
+            reason = refused(outcome, language)
+            return _filled(platform, _OFFER_REFUSED, language, reason=reason)
         case Topic():
             return _topic(platform, outcome, language)
 
@@ -124,6 +138,12 @@ def _topic(platform: Platform, topic: Topic, language: Language) -> str:
             return _filled(platform, _BIND_FIRST, language, register=link)
         case Topic.NO_SUCH_BOOKING:
             return _filled(platform, _NO_SUCH_BOOKING, language)
+        case Topic.NO_OFFER:
+            return _filled(platform, _NO_OFFER, language)
+        case Topic.OFFER_DECLINED:
+            return _filled(platform, _OFFER_DECLINED, language)
+        case Topic.SEVERAL_OFFERS:
+            return _filled(platform, _SEVERAL_OFFERS, language)
 
 
 def _filled(platform: Platform, words: Words, language: Language, **more: object) -> str:

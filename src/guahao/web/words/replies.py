@@ -25,6 +25,7 @@ from guahao.web.words.name_words import say_name_fault
 from guahao.web.words.replies_applications import APPLICATION_REPLIES
 from guahao.web.words.replies_hospital import HOSPITAL_REPLIES
 from guahao.web.words.replies_log_ins import LOG_IN_REPLIES
+from guahao.web.words.replies_replacing import REPLACEMENT_REPLIES
 from guahao.web.words.reply import Reply
 from guahao.words.catalogue import Language
 from guahao.words.dates import say_date, say_moment, say_second
@@ -713,6 +714,7 @@ _FHIR: dict[str, Reply] = {
 
 REPLIES: dict[str, Reply] = {
     **APPLICATION_REPLIES,
+    **REPLACEMENT_REPLIES,
     **HOSPITAL_REPLIES,
     **LOG_IN_REPLIES,
     **_BOOKING,

@@ -101,6 +101,8 @@ def message_kinds(say: Callable[[str], str]) -> dict[str, str]:
         "booked": say("预约成功"),
         "cancelled": say("退号"),
         "stopped": say("停诊"),
+        "replacement_offered": say("停诊后留号"),
+        "replacement_lapsed": say("留号到期"),
         "no_show": say("爽约"),
         "suspended": say("暂停预约"),
         "reminder": say("就诊提醒"),

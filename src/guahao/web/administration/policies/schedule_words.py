@@ -16,6 +16,7 @@ def schedule_words(page: StaffPage) -> dict[str, str]:
         "import_sessions": page.say("导入号源文件"),
         "stop_sessions": page.say("停止门诊"),
         "undo_stop": page.say("撤销停诊"),
+        "offer_replacement": page.say("为停诊患者留号"),
         "set_webhook": page.say("设置推送地址"),
         "rotate_webhook_secret": page.say("更换推送密钥"),
         "resend_events": page.say("重新推送"),

@@ -14,16 +14,20 @@ from guahao.flows.attendance.standing import standings
 from guahao.flows.booking.appointments import list_appointments, own_appointment
 from guahao.flows.booking.cancelling import cancel
 from guahao.flows.fairness.declining import decline, win_of
+from guahao.flows.supply import replacing
 from guahao.rules.attendance.pickup import pickup_deadline
 from guahao.rules.booking.cancelling import cancel_deadline
 from guahao.rules.fairness.applying import DECLINED_WITHIN
 from guahao.rules.fairness.declining import DeclineRefusal
-from guahao.rules.kernel.outcomes import CancelRefusal
+from guahao.rules.kernel.outcomes import CancelRefusal, Refusal, Refused
 from guahao.rules.supply.releasing import city_time
 from guahao.store.kernel.views import AppointmentView
+from guahao.store.supply.replacements import OfferView
+from guahao.web.citizens.booking.book import CHANNEL
 from guahao.web.citizens.page import Page, Route
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ProblemError, as_id
+from guahao.web.words.replies import Problem
 from guahao.web.words.words import named
 
 _UNKNOWN = "unknown_appointment"
@@ -32,7 +36,7 @@ _REMIND_BEFORE = timedelta(hours=6)  # the evening before: 18:00
 
 
 def bookings_pages() -> list[Route]:
-    """Return the routes of the list, of a booking, its .ics and QR code, and cancelling."""
+    """Return the routes of the list, of a booking, its files, cancelling and answering an offer."""
     return [
         Route("GET", "/bookings", _listed),
         Route("GET", "/bookings/{appointment_id}", _one),
@@ -41,6 +45,7 @@ def bookings_pages() -> list[Route]:
         Route("POST", "/bookings/{appointment_id}/cancel", _cancel),
         Route("GET", "/bookings/{appointment_id}/decline", _ask_to_decline),
         Route("POST", "/bookings/{appointment_id}/decline", _decline),
+        Route("POST", "/bookings/{appointment_id}/replacement", _answer_offer),
     ]
 
 
@@ -52,6 +57,7 @@ async def _listed(page: Page) -> ASGIApp:
         view=view,
         names=page.names,
         bookings=await list_appointments(platform, owner, view),
+        offers=await _open_offers(page),
         standings=await standings(platform, owner),
         policy=platform.policy_today,
     )
@@ -63,21 +69,35 @@ async def _one(page: Page) -> ASGIApp:
     booking = await _own(page, name.removesuffix(".ics"))
     if name.endswith(".ics"):
         return _calendar(page, booking)
+    return await _detail(page, booking)
+
+
+async def _detail(page: Page, booking: AppointmentView, problem: Problem | None = None) -> Answer:
     came, policy = page.query("booked"), page.services.platform.policy_today
     win = await win_of(page.services.platform, booking)
+    offers = await _open_offers(page) if booking.status == "stopped" else {}
     return page.render(
         "booking.html",
+        200 if problem is None else problem.status,
         **_shown(page, booking),
         new=came == "1",
         already=came == "already",
         win=win,
         may_decline=_may_decline(page, booking),
         policy=policy,
+        offer=offers.get(booking.id),
+        problem=problem,
     )
 
 
 def _may_decline(page: Page, booking: AppointmentView) -> bool:
     return booking.decline_until is not None and page.now < booking.decline_until
+
+
+async def _open_offers(page: Page) -> dict[int, OfferView]:
+    """Return the places that are kept for the account's stopped bookings, by the booking."""
+    offers = await replacing.own_offers(page.services.platform, page.owner)
+    return {id: offer for id, offer in offers.items() if offer.is_open(page.now)}
 
 
 async def _own(page: Page, id: str) -> AppointmentView:
@@ -155,6 +175,28 @@ async def _decline(page: Page) -> ASGIApp:
         raise ProblemError(_UNKNOWN)
     problem = page.services.replies.decline_refused(outcome, page.language)
     return page.render("decline.html", problem.status, **_shown(page, booking), problem=problem)
+
+
+async def _answer_offer(page: Page) -> ASGIApp:
+    """Accept or decline the place that is kept for a stopped booking."""
+    booking = await _own(page, page.request.path_params["appointment_id"])
+    platform, answer = page.services.platform, page.form.get("answer", "")
+    if answer == "accept":
+        accepted = await replacing.accept(platform, page.owner, booking.id, CHANNEL)
+        if isinstance(accepted, AppointmentView):
+            return page.redirect(f"/bookings/{accepted.id}?booked=1")
+        if isinstance(accepted.reason, Refusal):
+            said = page.services.replies.refused(
+                Refused(accepted.reason, accepted.retry_from, accepted.visit_from), page.language
+            )
+            return await _detail(page, booking, said)
+        return await _detail(page, booking, page.problem(accepted.reason))
+    if answer == "decline":
+        declined = await replacing.decline(platform, page.owner, booking.id)
+        if isinstance(declined, Refused):
+            return await _detail(page, booking, page.problem(declined.reason))
+        return page.redirect(f"/bookings/{booking.id}")
+    raise ProblemError("bad_request")
 
 
 def _calendar(page: Page, booking: AppointmentView) -> Answer:
