@@ -14,6 +14,7 @@ from tests.city import (
     ask,
     change,
 )
+from tests.replaced import stop_clinic
 from tests.wechat.official import OPENID, PUBLIC, Official, open_official
 
 from guahao.flows.messages.wechat import HELP_KEY, bind
@@ -277,3 +278,61 @@ async def test_plain_mode_answers_as_well(plain: Official) -> None:
     title, _, _ = await card(plain, "市第一医院")
     assert title == "市第一医院"
     assert links(await plain.say("帮助")) == [f"{PUBLIC}/bookings", f"{PUBLIC}/help"]
+
+
+# A place kept for a stopped booking ------------------------------------------------------------
+
+
+async def offered(official: Official, number: int = 1) -> int:
+    """Somebody whose clinic was stopped and who is offered a place; the account."""
+    account_id, booking = await add_booking(official, number)
+    [[session_id]] = await ask(
+        official.platform,
+        "UPDATE clinic_sessions SET booked = booked + 1"
+        " WHERE id = (SELECT clinic_session_id FROM appointments WHERE id = %s) RETURNING id",
+        booking,
+    )
+    await (await stop_clinic(official.platform, session_id)).offer()
+    return account_id
+
+
+async def offer_states(official: Official) -> list[str]:
+    return [
+        row[0]
+        for row in await ask(official.platform, "SELECT state FROM replacement_offers ORDER BY id")
+    ]
+
+
+async def test_one_word_accepts_the_offered_place(official: Official) -> None:
+    await bind(official.platform, OPENID, await offered(official))
+    text = await official.say("接受")
+    assert "已预约" in text
+    assert "12月10日" in text
+    assert await offer_states(official) == ["accepted"]
+    assert await ask(
+        official.platform, "SELECT channel FROM appointments WHERE status = 'booked'"
+    ) == [("wechat",)]
+    assert "没有为您保留" in await official.say("接受")
+
+
+@pytest.mark.parametrize("word", ["拒绝", "不接受", "decline"])
+async def test_one_word_declines_the_offered_place(official: Official, word: str) -> None:
+    await bind(official.platform, OPENID, await offered(official))
+    assert "已谢绝" in await official.say(word)
+    assert await offer_states(official) == ["declined"]
+
+
+async def test_who_is_not_bound_or_has_no_offer_accepts_nothing(official: Official) -> None:
+    await offered(official)
+    assert "验证手机号" in await official.say("接受", STRANGER)
+    account_id, _ = await add_booking(official, 2, "李四")
+    await bind(official.platform, OPENID, account_id)
+    assert "没有为您保留" in await official.say("接受")
+    assert await offer_states(official) == ["open"]
+
+
+async def test_a_rule_that_refuses_the_place_is_said(official: Official) -> None:
+    await bind(official.platform, OPENID, await offered(official))
+    await change(official.platform, "UPDATE patients SET suspended_until = '2027-01-01'")
+    assert "现在不能接受" in await official.say("接受")
+    assert await offer_states(official) == ["open"]

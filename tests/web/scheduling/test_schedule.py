@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from tests.city import Clock, add_session, ask, change
 from tests.crowd import count
+from tests.replaced import stop_clinic
 from tests.web.browsing import Form, Reader, _Forms
 from tests.web.site import Site, add_citizen, booked, problem
 from tests.web.staff_site import at_the_desk
@@ -143,7 +144,7 @@ async def test_places_cannot_fall_below_what_is_booked_and_the_page_says_how_man
     await reader.go(path)
     await reader.send(reader.form(path), capacity="1")
     assert reader.page.status_code == 409
-    assert "已有2人预约" in reader.text
+    assert "号共2个，号源数不能少于2" in reader.text
     await reader.send(reader.form(path), capacity="2")
     assert "已更改" in reader.text
     assert await ask(site.platform, "SELECT capacity, booked FROM clinic_sessions") == [(2, 2)]
@@ -302,3 +303,45 @@ async def test_a_hospital_without_departments_says_so(site: Site) -> None:
     reader = await at_the_desk(site, Role.SCHEDULER, booking["hospital_id"])
     await reader.go("/staff/schedule")
     assert "还没有放号的科室" in reader.text
+
+
+async def test_places_are_offered_to_the_patients_of_a_stop(site: Site) -> None:
+    booking = await booked(site, await add_citizen(site))
+    stopped = await stop_clinic(site.platform, booking["clinic_session_id"])
+    reader = await at_the_desk(site, Role.SCHEDULER, stopped.by.own_hospital_id)
+    page = f"/staff/schedule/stops/{stopped.stop_id}"
+    await reader.go(page)
+    assert "1位患者还没有留号" in reader.text
+    form, added = reader.form(f"{page}/replacement"), f"added_{stopped.session_id}"
+    assert form.fields["until"] == "2026-12-01T18:00"
+    for typed, said in [
+        ({}, "请至少在一个门诊填写"),
+        ({added: "x"}, "请填写0到1000之间的整数"),
+        ({added: "1", "until": "明天"}, "请填写0到1000之间的整数"),
+        ({added: "1", "until": "2026-11-30T10:00"}, "2小时以后"),
+        ({f"free_{stopped.session_id}": "21"}, "没有那么多空余的号"),
+        ({"added_999999": "1"}, "同科室、同职称"),
+    ]:
+        await reader.send(form, **typed)
+        assert reader.page.status_code == 422, typed
+        assert said in reader.text, typed
+    await reader.send(form, **{added: "1"})
+    assert "已为1位患者留号，还有0位没有" in reader.text
+    assert "没有等待留号的患者" in reader.text
+    assert await count(site.platform, "replacement_offers", "state = 'open'") == 1
+
+
+async def test_another_hospitals_stop_is_unknown(site: Site) -> None:
+    booking = await booked(site, await add_citizen(site))
+    stopped = await stop_clinic(site.platform, booking["clinic_session_id"])
+    reader = await at_the_desk(site, Role.SCHEDULER, stopped.by.own_hospital_id)
+    page = f"/staff/schedule/stops/{stopped.stop_id}"
+    await reader.go(page)
+    form = reader.form(f"{page}/replacement")
+    other, _ = await scheduler(site)
+    assert (await other.go(page)).status_code == 404
+    # The form of the hospital's own scheduler, sent by another's.
+    reader.client.cookies.set("staff", other.client.cookies["staff"])
+    await reader.send(form, **{f"added_{stopped.session_id}": "1"})
+    assert reader.page.status_code in (403, 404)
+    assert await count(site.platform, "replacement_offers") == 0
