@@ -14,7 +14,7 @@ from tests.city import (
     ask,
     change,
 )
-from tests.replaced import stop_clinic
+from tests.flows.supply.replaced import stop_clinic
 from tests.wechat.official import OPENID, PUBLIC, Official, open_official
 
 from guahao.flows.messages.wechat import HELP_KEY, bind

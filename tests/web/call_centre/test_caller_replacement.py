@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.city import ask, phone, reasons, resident_id
-from tests.replaced import stop_clinic
+from tests.flows.supply.replaced import stop_clinic
 from tests.web.browsing import Reader
 from tests.web.site import Site, add_citizen, booked
 from tests.web.staff_site import at_the_desk

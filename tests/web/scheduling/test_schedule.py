@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from tests.city import Clock, add_session, ask, change
 from tests.crowd import count
-from tests.replaced import stop_clinic
+from tests.flows.supply.replaced import stop_clinic
 from tests.web.browsing import Form, Reader, _Forms
 from tests.web.site import Site, add_citizen, booked, problem
 from tests.web.staff_site import at_the_desk

@@ -60,7 +60,14 @@ class Places:
     more: bool
 
 
-Outcome = Topic | Places | AppointmentView | Throttled | Refused[Refusal]
+@dataclass(frozen=True, slots=True)
+class NotAccepted:
+    """A place that was offered, and that the rules of booking refuse."""
+
+    refused: Refused[Refusal]
+
+
+Outcome = Topic | Places | AppointmentView | Throttled | NotAccepted
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +200,7 @@ async def _booking(
 
 async def _answer_offer(
     tx: Tx, platform: Platform, user: WeChatUser | None, *, is_accepted: bool
-) -> Topic | AppointmentView | Refused[Refusal]:
+) -> Topic | AppointmentView | NotAccepted:
     """Accept or decline the place that is kept for a stopped booking of the sender.
 
     Where there are several, a word does not say which: the sender chooses on the page.
@@ -211,7 +218,7 @@ async def _answer_offer(
     if isinstance(outcome, AppointmentView):
         return outcome
     if isinstance(outcome.reason, Refusal):
-        return Refused(outcome.reason, outcome.retry_from, outcome.visit_from)
+        return NotAccepted(Refused(outcome.reason, outcome.retry_from, outcome.visit_from))
     return Topic.NO_OFFER
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from guahao.flows.kernel.platform import Platform
-from guahao.flows.messages.wechat import Places, Reply, Topic
+from guahao.flows.messages.wechat import NotAccepted, Places, Reply, Topic
 from guahao.rules.attendance.pickup import pickup_deadline
 from guahao.rules.booking.cancelling import cancel_deadline
 from guahao.rules.kernel.outcomes import Refusal, Refused, Throttled
@@ -114,8 +114,8 @@ def say(platform: Platform, reply: Reply, refused: SayRefused) -> str | Card:
         case Throttled():
             minutes = -(-outcome.retry_after_seconds // 60)
             return _filled(platform, _THROTTLED, language, minutes=minutes)
-        case Refused():
-            reason = refused(outcome, language)
+        case NotAccepted():
+            reason = refused(outcome.refused, language)
             return _filled(platform, _OFFER_REFUSED, language, reason=reason)
         case Topic():
             return _topic(platform, outcome, language)
