@@ -80,9 +80,9 @@ async def test_a_full_day_says_what_waits_until_when_and_offers_to_apply(
     reader = Reader.of(site, language=language)
     await reader.go(f"/departments/{clinic.department_id}?day={THURSDAY}")
     if language == "zh":
-        assert "退回2个号，今天12:00抽签，今天11:50前可登记" in reader.text
+        assert "退回2个号，今天12:00抽签，11:50前可登记" in reader.text
     else:
-        assert "2 returned places, draw today 12:00, apply by today 11:50" in reader.text
+        assert "2 returned places, draw today 12:00, apply by 11:50" in reader.text
     path = f"/departments/{clinic.department_id}/apply"
     assert f'href="{path}?session={clinic.session_id}"' in reader.text
     assert f'href="{path}?day={THURSDAY}"' in reader.text

@@ -59,10 +59,12 @@ def say_application_state(page: BasePage, application: ApplicationView) -> str:
     }[application.state]
 
 
-def say_soon(page: BasePage, moment: datetime) -> str:
-    """Write 今天12:00, 明天08:00, or the date with the time."""
+def say_soon(page: BasePage, moment: datetime, beside: datetime | None = None) -> str:
+    """Write 今天12:00, 明天08:00, or the date with the time; the time alone `beside` its day."""
     local = moment.astimezone(CITY_TIME)
     clock = f"{local:%H:%M}"
+    if beside is not None and beside.astimezone(CITY_TIME).date() == local.date():
+        return clock
     if local.date() == page.today:
         return page.say("今天{clock}", clock=clock)
     if local.date() == page.today + timedelta(days=1):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from functools import partial
 from itertools import groupby
 from urllib.parse import urlencode
 
@@ -52,7 +53,7 @@ async def _department(page: Page) -> ASGIApp:
         few_left=FEW_LEFT,
         release=_Releases(page),
         address=_Addresses(week, asked),
-        when_drawn=lambda moment: say_soon(page, moment),
+        when_drawn=partial(say_soon, page),
         apply=_ApplyPaths(week, asked),
         by_draw=_by_draw(page, week),
     )

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 from typing import assert_never
 from urllib.parse import urlencode
 
@@ -173,7 +174,7 @@ async def _show(
         names=page.names,
         periods=PERIODS,
         weekdays={number: weekday(page, number) for number in ISO_WEEKDAYS},
-        when=lambda moment: say_soon(page, moment),
+        when=partial(say_soon, page),
         coming=coming,
         add_path=f"/patients/new?{urlencode({'next': page.here})}",
         back=_back(form),
