@@ -6,6 +6,7 @@ import re
 
 import pytest
 from tests.city import (
+    MONDAY_MORNING,
     Clock,
     add_account,
     add_appointment,
@@ -14,6 +15,7 @@ from tests.city import (
     ask,
     change,
 )
+from tests.flows.fairness.fair_city import add_applicant, add_clinic
 from tests.flows.supply.replaced import stop_clinic
 from tests.wechat.official import OPENID, PUBLIC, Official, open_official
 
@@ -336,3 +338,34 @@ async def test_a_rule_that_refuses_the_place_is_said(official: Official) -> None
     await change(official.platform, "UPDATE patients SET suspended_until = '2027-01-01'")
     assert "现在不能接受" in await official.say("接受")
     assert await offer_states(official) == ["open"]
+
+
+# Applications ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("words", "language"), [("候补", "zh"), ("抽签", "zh"), ("draws", "en")])
+async def test_applications_are_told_with_their_next_draw(
+    official: Official, words: str, language: str
+) -> None:
+    platform = official.platform
+    draw_at = MONDAY_MORNING.replace(hour=12)
+    clinic = await add_clinic(platform, 1, draw_at)
+    own = await add_applicant(platform, 1, clinic)
+    await add_applicant(platform, 2, clinic)
+    assert "验证手机号" in await official.say("候补")
+    await bind(platform, OPENID, own.account_id)
+    await change(
+        platform, "UPDATE accounts SET language = %s WHERE id = %s", language, own.account_id
+    )
+    text = await official.say(words)
+    assert links(text) == [f"{PUBLIC}/applications/{own.application_id}"]
+    assert (
+        "下一次抽签：11月30日 周一 12:00" if language == "zh" else "Next draw: Mon 30 Nov"
+    ) in text
+
+
+async def test_without_an_application_it_is_said_how_to_apply(official: Official) -> None:
+    await bind(official.platform, OPENID, await add_account(official.platform, 1))
+    text = await official.say("候补")
+    assert "登记候补" in text
+    assert links(text) == [f"{PUBLIC}/applications"]

@@ -210,20 +210,19 @@ async def next_draws(
     platform: Platform, applications: Sequence[ApplicationView]
 ) -> dict[int, NextDraw]:
     """Return the next draw of each live application that has one, by the application's id."""
-    live = [a for a in applications if a.state == ApplicationState.LIVE]
     async with platform.db.transaction() as tx:
-        entered = {
-            entry.application_id: entry
-            for entry in await drawn.entered(tx, [a.id for a in live])
-            if entry.state != "done"
-        }
-        suiting = await _suiting(tx, {a.id: (a.department_id, a.wishes) for a in live})
-    found = {}
-    for application in live:
-        entry = entered.get(application.id)
-        next_draw = suiting.get(application.id) if entry is None else _of_entry(entry)
-        if next_draw is not None:
-            found[application.id] = next_draw
+        return await next_draws_of(tx, applications)
+
+
+async def next_draws_of(tx: Tx, applications: Sequence[ApplicationView]) -> dict[int, NextDraw]:
+    """Return the next draws of applications within a transaction."""
+    live = [a for a in applications if a.state == ApplicationState.LIVE]
+    if not live:
+        return {}
+    found = await _suiting(tx, {a.id: (a.department_id, a.wishes) for a in live})
+    for entry in await drawn.entered(tx, [a.id for a in live]):
+        if entry.state != "done":
+            found[entry.application_id] = _of_entry(entry)
     return found
 
 

@@ -7,13 +7,18 @@ from datetime import datetime
 from enum import StrEnum
 
 from guahao.flows.booking.appointments import count_guess, forgive_guess
+from guahao.flows.fairness.applications import LISTED
+from guahao.flows.fairness.drawn import NextDraw, next_draws_of
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.accounts import Caller
 from guahao.flows.supply.replacing import accept_in, decline_in
+from guahao.rules.fairness.applying import ApplicationState
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.rules.kernel.outcomes import Refusal, Refused, Throttled
 from guahao.rules.kernel.text import compact, typed
 from guahao.store.booking import appointments
+from guahao.store.fairness import applications
+from guahao.store.fairness.applications import ApplicationView
 from guahao.store.hospitals import search
 from guahao.store.hospitals.search import DepartmentHit, HospitalHit
 from guahao.store.kernel.db import Tx
@@ -34,6 +39,8 @@ _HELP = ("帮助", "HELP", "?")
 _CANCEL = ("取消", "退号", "CANCEL")
 _ACCEPT = ("接受", "ACCEPT")  # the whole message, as it stands in the offer
 _DECLINE = ("不接受", "拒绝", "DECLINE")
+_APPLICATIONS = ("候补", "抽签", "APPLICATION", "DRAWS")
+_APPLICATIONS_SHOWN = 4  # two for each of an account's two patients
 
 
 class Topic(StrEnum):
@@ -67,7 +74,15 @@ class NotAccepted:
     refused: Refused[Refusal]
 
 
-Outcome = Topic | Places | AppointmentView | Throttled | NotAccepted
+@dataclass(frozen=True, slots=True)
+class Applications:
+    """The account's live applications, else its last; the next draw of each by its id."""
+
+    applications: list[ApplicationView]
+    draws: dict[int, NextDraw]
+
+
+Outcome = Topic | Places | Applications | AppointmentView | Throttled | NotAccepted
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +191,8 @@ async def _on_text(
         return await _answer_offer(tx, platform, user, is_accepted=written in _ACCEPT)
     if any(word in written for word in _CANCEL):
         return Topic.CANCEL
+    if any(word in written for word in _APPLICATIONS):
+        return await _applications(tx, platform, user)
     if any(word in written for word in _HELP):
         return Topic.HELP
     return await _places(tx, typed(message.content))
@@ -220,6 +237,18 @@ async def _answer_offer(
     if isinstance(outcome.reason, Refusal):
         return NotAccepted(Refused(outcome.reason, outcome.retry_from, outcome.visit_from))
     return Topic.NO_OFFER
+
+
+async def _applications(
+    tx: Tx, platform: Platform, user: WeChatUser | None
+) -> Topic | Applications:
+    """The sender's own applications, with the next draw of each."""
+    if user is None or user.account_id is None:
+        return Topic.BIND_FIRST
+    found = await applications.of_account(tx, platform.vault, user.account_id, None, LISTED)
+    live = [application for application in found if application.state == ApplicationState.LIVE]
+    shown = live[:_APPLICATIONS_SHOWN] or found[:1]
+    return Applications(shown, await next_draws_of(tx, shown))
 
 
 async def _places(tx: Tx, typed: str) -> Topic | Places:

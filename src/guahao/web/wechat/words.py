@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from guahao.flows.kernel.platform import Platform
-from guahao.flows.messages.wechat import NotAccepted, Places, Reply, Topic
+from guahao.flows.messages.wechat import Applications, NotAccepted, Places, Reply, Topic
 from guahao.rules.attendance.pickup import pickup_deadline
 from guahao.rules.booking.cancelling import cancel_deadline
 from guahao.rules.kernel.outcomes import Refusal, Refused, Throttled
@@ -45,6 +45,7 @@ _ASK = Words(
     "· 医院或科室的名称，例如“眼科”\n"
     "· 8位识别码，查询您的预约\n"
     "· “取消”，了解怎样退号\n"
+    "· “候补”，查看您的候补和下一次抽签\n"
     "· “帮助”\n\n"
     "{bookings} · {help}\n客服电话：{hotline}"
 )
@@ -97,6 +98,22 @@ _PICKUP = Words("取号：就诊日{until}前，持登记的有效证件原件�
 _WINDOW = Words("医院挂号窗口")
 _CANCEL_UNTIL = Words("退号截止：{until}")
 _DETAILS = Words("查看详情")
+_APPLICATIONS = Words("您的候补：")
+_NO_APPLICATIONS = Words(
+    "您还没有候补。科室约满时，在科室页面点“登记候补”：有人退号时系统抽签，抽中就替您约好。\n\n"
+    "回复科室名称即可查找，例如“眼科”。"
+)
+_NEXT_DRAW = Words("下一次抽签：{when}")
+_NO_DRAW = Words("一有退号，就自动参加抽签")
+_APPLICATION_STATES = {
+    "live": Words("登记中", "chat"),
+    "won": Words("已抽中，号已约好"),
+    "withdrawn": Words("已撤回", "chat"),
+    "expired": Words("日期已过，没有抽中"),
+    "suspended": Words("因暂停预约终止", "chat"),
+    "removed": Words("就诊人已移除", "chat"),
+}
+_OWN_APPLICATIONS = Words("我的候补", "chat")
 
 
 def say(platform: Platform, reply: Reply, refused: SayRefused) -> str | Card:
@@ -109,6 +126,8 @@ def say(platform: Platform, reply: Reply, refused: SayRefused) -> str | Card:
     match outcome:
         case Places():
             return _places(platform, outcome, language)
+        case Applications():
+            return _applications(platform, outcome, language)
         case AppointmentView():
             return _booking(platform, outcome, language)
         case Throttled():
@@ -219,6 +238,29 @@ def _booking(platform: Platform, booking: AppointmentView, language: Language) -
             lines.append(_CANCEL_UNTIL.of(language).format(until=said))
     url = f"{platform.settings.public_base}/bookings/{booking.id}"
     return "\n".join([*lines, _link(url, _DETAILS.of(language))])
+
+
+def _applications(platform: Platform, own: Applications, language: Language) -> str:
+    """Write the applications with their next draws, and where to see all of them."""
+    path, today = "/applications", platform.db.clock().date()
+    if not own.applications:
+        link = _link(f"{platform.settings.public_base}{path}", _OWN_APPLICATIONS.of(language))
+        return "\n".join([_NO_APPLICATIONS.of(language), link])
+    lines = [_APPLICATIONS.of(language)]
+    for one in own.applications:
+        names = (
+            _named(one.hospital_name, one.hospital_name_en, language),
+            _named(one.department_name, one.department_name_en, language),
+        )
+        url = f"{platform.settings.public_base}{path}/{one.id}"
+        lines.append(_link(url, " ".join(names)))
+        lines.append(_APPLICATION_STATES[one.state].of(language))
+        if one.id in own.draws:
+            when = say_time(own.draws[one.id].draw_at, language, today)
+            lines.append(_NEXT_DRAW.of(language).format(when=when))
+        elif one.state == "live":
+            lines.append(_NO_DRAW.of(language))
+    return "\n".join(lines)
 
 
 def _login(platform: Platform, next_path: str) -> str:
