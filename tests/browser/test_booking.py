@@ -20,6 +20,8 @@ from tests.city import phone, resident_id
 ENGLISH = {"locale": "en-GB"}
 WITHOUT_SCRIPTS = {"java_script_enabled": False}
 TAPS_MAX = 8
+APPLY_TAPS_MAX = 3
+FULL_DAY = "2026-12-04"
 PAGE_BYTES_MAX = 100_000
 RENEWED_EVERY_MS = 15_000
 
@@ -460,3 +462,67 @@ async def test_who_taps_too_early_books_at_their_moment(
         await came.page.wait_for_url("**/bookings/**", timeout=2 * LATEST_SECONDS * 1000)
     assert came.say("预约成功", "Booked") in await came.visitor.text()
     assert came.visitor.complaints == []
+
+
+# From a full department to a standing application -------------------------------------------------
+
+
+@pytest.fixture
+def full_department(city_database_url: str) -> int:
+    """A department of which a day is full."""
+    with psycopg.connect(city_database_url, autocommit=True) as conn:
+        [department] = conn.execute(
+            """
+            SELECT department_id FROM clinic_sessions WHERE visit_date = %s AND stopped_at IS NULL
+            GROUP BY department_id ORDER BY department_id DESC LIMIT 1
+            """,
+            (FULL_DAY,),
+        ).fetchone() or (0,)
+        conn.execute(
+            """
+            UPDATE clinic_sessions SET booked = capacity - held - reserved
+            WHERE department_id = %s AND visit_date = %s
+            """,
+            (department, FULL_DAY),
+        )
+        return int(department)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param({}, id="on a phone"),
+        pytest.param(ENGLISH | {"viewport": DESKTOP}, id="English, on a desk"),
+        pytest.param(WITHOUT_SCRIPTS, id="without scripts"),
+    ],
+)
+async def test_three_taps_lead_from_a_full_department_to_a_standing_application(
+    new_visitor: NewVisitor, full_department: int, how: dict[str, Any]
+) -> None:
+    scripts = how.get("java_script_enabled", True)
+    came = Newcomer(await new_visitor(**how), english="locale" in how, scripts=scripts)
+    await came.log_in()
+    await came.visitor.go("/patients/new?next=/")
+    await came.visitor.fill(came.say("姓名", "Name"), "王小明")
+    await came.visitor.fill(came.say("证件号码", "Document number"), resident_id(came.number))
+    await came.page.locator("[name=consent]").check()
+    await came.visitor.press(came.say("保存", "Save"))
+    came.taps = 0
+    await came.visitor.go(f"/departments/{full_department}?day={FULL_DAY}")
+    await _checked(came, scripts=scripts)
+    await came.tap(came.page.locator("#apply"))
+    await _checked(came, scripts=scripts)
+    await came.tap(came.say("确认登记", "Confirm"))
+    assert came.visitor.path.startswith("/applications/"), await came.visitor.text()
+    assert came.say("登记成功", "You have applied") in await came.visitor.text()
+    assert came.taps <= APPLY_TAPS_MAX
+    await _checked(came, scripts=scripts)
+    application = came.visitor.path
+    for path in ("/applications", f"{application}/withdraw", "/draws"):
+        await came.visitor.go(path)
+        await _checked(came, scripts=scripts)
+
+
+async def _checked(came: Newcomer, *, scripts: bool) -> None:
+    if scripts:
+        await came.visitor.check()
