@@ -137,9 +137,9 @@ async def applied(
 
 
 async def add_applicants(
-    platform: Platform, clinic: Clinic, numbers: Iterable[int]
+    platform: Platform, clinic: Clinic, numbers: Iterable[int], wishes: Wishes | None = None
 ) -> list[Applicant]:
-    return [await add_applicant(platform, number, clinic) for number in numbers]
+    return [await add_applicant(platform, number, clinic, wishes=wishes) for number in numbers]
 
 
 async def hold_until(platform: Platform, clock: Clock, moment: datetime) -> None:

@@ -29,7 +29,7 @@ from guahao.rules.fairness.declining import declinable_until
 from guahao.rules.fairness.drawing import order_of, seed_of
 from guahao.rules.fairness.proof import revealed_lines
 from guahao.rules.kernel.facts import Actor, BookingFacts, BookingRequest
-from guahao.rules.supply.releasing import is_bookable
+from guahao.rules.supply.releasing import is_closed
 from guahao.store.booking import booking
 from guahao.store.booking.appointments import lock_sessions
 from guahao.store.booking.booking import NewAppointment
@@ -328,7 +328,7 @@ async def _finish(tx: Tx, platform: Platform, row: DrawRow) -> None:
     closed = [
         session.id
         for session in await supply.by_ids(tx, ids)
-        if not is_bookable(session.visit_date, tx.now, session.rules, policy)
+        if is_closed(session.visit_date, tx.now, session.rules, policy)
     ]
     await store.free_places(tx, row.id, for_counter=closed)
     await entries.count_losses(tx, row.id)

@@ -34,7 +34,7 @@ from guahao.rules.kernel.outcomes import (
     Repeated,
     RepeatedInBatch,
 )
-from guahao.rules.supply.releasing import city_time, date_refusal, furthest
+from guahao.rules.supply.releasing import city_time, date_refusal, furthest, is_closed
 
 _MIDNIGHT = datetime.min.time()
 Counted = Sequence[CountedAppointment]
@@ -102,7 +102,7 @@ class Batch:
         policy = self.facts.policy
         return (
             _stopped(session)
-            or date_refusal(session.visit_date, request.at, session.rules, policy)
+            or self._date_refused(session, request.at, is_drawn=is_drawn)
             or (None if is_drawn else self._before_own_moment(session, patient, request))
             or (None if is_drawn else self._by_draw(session, request.at))
             or _restricted(request, patient)
@@ -112,6 +112,19 @@ class Batch:
             or limit_refusal(session, self._counted_of(patient), request.at, policy)
             or (None if is_drawn else self._sold_out(session))
         )
+
+    def _date_refused(
+        self, session: SessionFacts, at: datetime, *, is_drawn: bool
+    ) -> Refused[Refusal] | None:
+        """Refuse a date that cannot be booked at `at`; to a draw only because it is too late.
+
+        A draw releases its places itself, at the announced moment: the hospital may have changed
+        its release time or its booking cycle since then.
+        """
+        policy = self.facts.policy
+        if is_drawn and not is_closed(session.visit_date, at, session.rules, policy):
+            return None
+        return date_refusal(session.visit_date, at, session.rules, policy)
 
     def _before_own_moment(
         self, session: SessionFacts, patient: PatientFacts, request: BookingRequest

@@ -90,9 +90,9 @@ def date_refusal(
     return Refused(reason, retry_from=opens if ever else None)
 
 
-def is_bookable(visit_date: date, at: datetime, rules: HospitalRules, policy: Policy) -> bool:
-    """Whether a visit date can be booked at a moment."""
-    return _date_reason(visit_date, at, rules, policy) is None
+def is_closed(visit_date: date, at: datetime, rules: HospitalRules, policy: Policy) -> bool:
+    """Return whether it is too late to book a visit date, and not only too early."""
+    return _date_reason(visit_date, at, rules, policy) in _TOO_LATE
 
 
 def _date_reason(
