@@ -8,6 +8,7 @@ import re
 from datetime import date, time
 from pathlib import Path
 
+import pytest
 import xlsxwriter
 from rich.console import Console
 from tests.city import Clock, ask, change
@@ -72,6 +73,7 @@ def words(reader: Reader) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", html.unescape(reader.text)).split())
 
 
+@pytest.mark.no_draws
 async def test_a_file_is_previewed_confirmed_and_can_be_booked_at_once(site: Site) -> None:
     reader, _ = await scheduler(site)
     await send(reader, book(ROW, with_(start=time(10), end=time(11))))

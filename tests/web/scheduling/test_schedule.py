@@ -134,6 +134,7 @@ async def test_a_single_session_is_added(site: Site) -> None:
     assert await count(site.platform, "clinic_sessions", "visit_date = '2026-12-05'") == 1
 
 
+@pytest.mark.no_draws
 async def test_places_cannot_fall_below_what_is_booked_and_the_page_says_how_many(
     site: Site,
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from guahao.rules.supply.changes import Clinic, SessionTerms, terms_of
@@ -41,7 +41,11 @@ class TimetableChange:
 
 @dataclass(frozen=True, slots=True)
 class PlannedSession:
-    """A session as its scheduler sees it."""
+    """A session as its scheduler sees it.
+
+    `held`: places that wait for a draw, the first of them at `draw_at`. `reserved`: for the
+    counter, referrals or patients of a stopped clinic.
+    """
 
     id: int
     department_id: int
@@ -50,6 +54,9 @@ class PlannedSession:
     booked: int
     stopped: bool
     clinic: Clinic
+    held: int = 0
+    reserved: int = 0
+    draw_at: datetime | None = None
 
     @property
     def terms(self) -> SessionTerms:
@@ -73,7 +80,7 @@ _TIMETABLE = f"""
 """
 _SESSION = f"""
     SELECT id, department_id, timetable_id, visit_date, booked, stopped_at IS NOT NULL AS stopped,
-           {_CLINIC}
+           held, reserved, draw_at, {_CLINIC}
     FROM clinic_sessions
 """
 _BY_TIME = "array_position('{morning,afternoon,evening}', period), starts_at NULLS FIRST, title, id"
@@ -103,10 +110,14 @@ def _session(
     visit_date: date,
     booked: int,
     stopped: bool,
+    held: int,
+    reserved: int,
+    draw_at: datetime | None,
     **clinic: Any,
 ) -> PlannedSession:
     return PlannedSession(
-        *(id, department_id, timetable_id, visit_date, booked, stopped), Clinic(**clinic)
+        *(id, department_id, timetable_id, visit_date, booked, stopped, Clinic(**clinic)),
+        *(held, reserved, draw_at),
     )
 
 
