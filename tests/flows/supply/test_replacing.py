@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 
 import pytest
 from tests.city import THURSDAY, Clock, ask, change, open_platform
-from tests.crowd import Person, add_clinic, add_crowd, book, open_desk
+from tests.crowd import WAITING, Person, add_clinic, add_crowd, book, open_desk
 from tests.supply import at
 
 from guahao.flows.call_centre.call_tasks import make_call_tasks
@@ -22,6 +22,7 @@ from guahao.rules.booking.replacing import OfferRefusal, PlacesOffered, Replacem
 from guahao.rules.kernel.outcomes import DONE, Refusal, Refused
 from guahao.rules.staff.staff import Role, Staff
 from guahao.rules.supply.changes import SessionRefusal, SessionRefused
+from guahao.store.booking.appointments import lock_sessions
 from guahao.store.kernel.views import AppointmentView
 from guahao.store.supply.stops import Scope
 from guahao.tools.audit.audit import audit
@@ -203,7 +204,6 @@ async def test_many_taps_at_once_book_once(platform: Platform) -> None:
 async def test_accepting_and_lapsing_at_once_end_in_one_of_them(
     platform: Platform, clock: Clock
 ) -> None:
-    """Control: without the offer's lock and second look the counters disagree."""
     it = await city(platform, people=5)
     await it.offer(PlacesOffered(it.later[0], 5, 0))
     clock.now = UNTIL - timedelta(seconds=1)
@@ -226,6 +226,36 @@ async def test_accepting_and_lapsing_at_once_end_in_one_of_them(
     _, counted, _, reserved = await it.counters(it.later[0])
     assert (counted, reserved) == (booked, 0)
     await assert_audit_clean(platform)
+
+
+async def test_who_accepts_just_behind_the_lapse_gets_no_place(
+    platform: Platform, clock: Clock
+) -> None:
+    """Both have seen the offer open, and wait for its session; the lapse is the first.
+
+    Control: without the second look under the locks a place is taken that is not reserved.
+    """
+    it = await city(platform, people=1)
+    await it.offer(PlacesOffered(it.later[0], 1, 0))
+    clock.now = UNTIL
+    async with platform.db.transaction() as tx:
+        await lock_sessions(tx, it.later)
+        lapsing = asyncio.create_task(lapse(platform))
+        await until_waiting(platform, 1)
+        clock.now = UNTIL - timedelta(seconds=1)  # a process whose clock is behind
+        accepting = asyncio.create_task(
+            accept(platform, it.people[0].account_id, it.bookings[0], "web")
+        )
+        await until_waiting(platform, 2)
+    assert await lapsing == 1
+    assert await accepting == Refused(ReplacementRefusal.LAPSED)
+    assert await it.counters(it.later[0]) == (6, 0, 0, 0)
+    await assert_audit_clean(platform)
+
+
+async def until_waiting(platform: Platform, sessions: int) -> None:
+    while (await ask(platform, WAITING))[0][0] < sessions:  # noqa: ASYNC110 - in PostgreSQL
+        await asyncio.sleep(0.01)
 
 
 async def test_another_accounts_offer_is_unknown(platform: Platform) -> None:
