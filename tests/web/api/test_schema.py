@@ -51,6 +51,7 @@ CONTRACT = {
     ("put", "/api/v1/hospital/clinic-sessions/{external_id}/capacity"),
     ("post", "/api/v1/hospital/clinic-sessions/{external_id}/stop"),
     ("post", "/api/v1/hospital/clinic-sessions/{external_id}/unstop"),
+    ("post", "/api/v1/hospital/clinic-sessions/{external_id}/replacements"),
     ("post", "/api/v1/hospital/clinic-sessions/{external_id}/close"),
     ("get", "/api/v1/hospital/bookings"),
     ("get", "/api/v1/hospital/changes"),

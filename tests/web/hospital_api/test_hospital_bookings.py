@@ -89,6 +89,28 @@ async def test_places_change_and_never_below_what_is_booked(clinic: Clinic) -> N
     problem(await clinic.system.put(path, json={"capacity": 9}), 409, "item_past")
 
 
+async def test_places_in_other_sessions_are_offered_with_a_stop(clinic: Clinic) -> None:
+    system, path = clinic.system, "/clinic-sessions/S1/replacements"
+    other = session_item(2, starts_at="08:00", visit_date="2026-12-10")
+    await system.publish([session_item(1, starts_at="08:00"), other])
+    given = [{"external_id": "S2", "added": 2}]
+    body = {"sessions": given, "accept_until": "2026-12-02T18:00:00+08:00"}
+    problem(await system.post(path, json=body), 409, "replacement_nobody")
+    await system.post("/clinic-sessions/S1/stop", json={"reason": "医生外出"})
+    unknown = {**body, "sessions": [{"external_id": "S9", "added": 1}]}
+    problem(await system.post(path, json=unknown), 409, "replacement_other_clinic")
+    soon = {**body, "accept_until": "2026-11-30T09:30:00+08:00"}
+    problem(await system.post(path, json=soon), 422, "replacement_too_soon")
+    answer = await system.post(path, json=body)
+    assert answer.json() == {"offers": 2, "without": 1}
+    problem(
+        await system.post("/clinic-sessions/S9/replacements", json=body), 404, "own_session_unknown"
+    )
+    assert await ask(
+        clinic.site.platform, "SELECT reserved FROM clinic_sessions WHERE external_id = 'S2'"
+    ) == [(2,)]
+
+
 async def test_a_stop_is_taken_back_until_people_are_told(clinic: Clinic) -> None:
     system, body = clinic.system, {"reason": "医生外出"}
     stopped = (await system.post("/clinic-sessions/S1/stop", json=body)).json()

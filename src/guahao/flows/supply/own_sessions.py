@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from guahao.flows.attendance import window
 from guahao.flows.attendance.window import ClosedSession
 from guahao.flows.kernel.platform import Platform
-from guahao.flows.supply import stops, timetables
+from guahao.flows.supply import replacing, stops, timetables
+from guahao.flows.supply.replacing import Offered
 from guahao.flows.supply.stops import StopReport
 from guahao.rules.attendance.window import WindowRefusal
+from guahao.rules.booking.replacing import OfferRefusal, PlacesOffered
 from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.staff.staff import OfHospital
 from guahao.rules.supply.changes import SessionRefused
@@ -36,6 +40,15 @@ class Halted:
     session: HospitalSession
     changed: bool
     report: StopReport | None
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPlaces:
+    """Places of a session to offer, by the hospital's own id."""
+
+    external_id: str
+    added: int
+    from_free: int
 
 
 async def own_session(
@@ -102,6 +115,28 @@ async def unstop(
     if isinstance(outcome, Refused):
         return outcome
     return await _halted(platform, by, found, changed=True)
+
+
+async def offer_replacement(
+    platform: Platform,
+    by: OfHospital,
+    external_id: str,
+    places: Sequence[OwnPlaces],
+    until: datetime,
+) -> Offered | Refused[OfferRefusal] | None:
+    """Offer places in other sessions to the patients of the stop that holds this session."""
+    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+        ids = [external_id, *(one.external_id for one in places)]
+        found = await feeding.published(tx, by.own_hospital_id, ids)
+    if external_id not in found:
+        return None
+    held = await _stop_of(platform, by, found[external_id].id)
+    if held is None:
+        return Refused(OfferRefusal.NOBODY)
+    if any(one.external_id not in found for one in places):
+        return Refused(OfferRefusal.OTHER_CLINIC)
+    offered = [PlacesOffered(found[one.external_id].id, one.added, one.from_free) for one in places]
+    return await replacing.offer(platform, by, held.id, offered, until)
 
 
 async def close(

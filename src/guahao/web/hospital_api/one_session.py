@@ -9,8 +9,9 @@ import msgspec
 
 from guahao.flows.attendance.window import ClosedSession
 from guahao.flows.supply import own_sessions as flows
-from guahao.flows.supply.own_sessions import Halted, Placed
+from guahao.flows.supply.own_sessions import Halted, OwnPlaces, Placed
 from guahao.rules.attendance.window import WindowRefusal
+from guahao.rules.booking.replacing import OfferRefusal
 from guahao.rules.integration.clients import Scope
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.rules.kernel.outcomes import Refused
@@ -26,7 +27,7 @@ from guahao.web.hospital_api.sessions import (
     session_out,
 )
 from guahao.web.http.answers import Answer, json_answer
-from guahao.web.http.reading import NAMED, ProblemError, read_body
+from guahao.web.http.reading import NAMED, ExternalId, ProblemError, read_body
 from guahao.words.text import Words
 
 _ONE = "/hospital/clinic-sessions/{external_id}"
@@ -64,6 +65,28 @@ class HospitalStopOut(msgspec.Struct):
     bookings: int
     told_from: datetime | None
     can_be_undone: bool
+
+
+class HospitalOfferIn(msgspec.Struct, forbid_unknown_fields=True):
+    """Places of a session to offer: so many added to it, so many of its free ones."""
+
+    external_id: ExternalId
+    added: Places = 0
+    from_free: Places = 0
+
+
+class HospitalReplacementIn(msgspec.Struct, forbid_unknown_fields=True):
+    """Places of the same department and title, and until when patients can accept them."""
+
+    sessions: Annotated[list[HospitalOfferIn], msgspec.Meta(min_length=1, max_length=50)]
+    accept_until: Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class HospitalReplacementOut(msgspec.Struct):
+    """So many patients were offered a place, in the order of booking; `without` have none yet."""
+
+    offers: int
+    without: int
 
 
 class HospitalCloseOut(msgspec.Struct):
@@ -106,6 +129,20 @@ _UNSTOP = Endpoint(
     scope=Scope.SUPPLY,
     problems=(_UNKNOWN, StopRefusal.TOLD, StopRefusal.UNDONE, UnstopRefusal.WIDER),
 )
+_REPLACE = Endpoint(
+    "POST",
+    f"{_ONE}/replacements",
+    TAG,
+    Words("为停诊患者留号"),
+    HospitalReplacementOut(14, 0),
+    body=HospitalReplacementIn(
+        [HospitalOfferIn("S-1210-AM", added=10, from_free=4)],
+        datetime(2026, 12, 2, 18, 0, tzinfo=CITY_TIME),
+    ),
+    needs_token=False,
+    scope=Scope.SUPPLY,
+    problems=(_UNKNOWN, *OfferRefusal),
+)
 _CLOSE = Endpoint(
     "POST",
     f"{_ONE}/close",
@@ -117,15 +154,17 @@ _CLOSE = Endpoint(
     problems=(_UNKNOWN, WindowRefusal.STOPPED, WindowRefusal.TOO_EARLY),
 )
 _places = msgspec.json.Decoder(HospitalPlacesIn)
+_offers = msgspec.json.Decoder(HospitalReplacementIn)
 _reason = msgspec.json.Decoder(HospitalStopIn)
 
 
 def one_session_routes(access: Access) -> list[Route]:
-    """PUT capacity, POST stop, unstop and close."""
+    """Return PUT capacity, POST stop, unstop, replacements and close."""
     return [
         access.route(_CAPACITY, _capacity),
         access.route(_STOP, _stop),
         access.route(_UNSTOP, _unstop),
+        access.route(_REPLACE, _offer_replacement),
         access.route(_CLOSE, _close),
     ]
 
@@ -181,6 +220,22 @@ def _halted(visit: Visit, outcome: Halted | Refused[StopRefusal | UnstopRefusal]
             report is not None and report.stop.can_be_undone,
         )
     )
+
+
+async def _offer_replacement(visit: Visit) -> Answer:
+    body = await read_body(visit.request, _offers)
+    outcome = await flows.offer_replacement(
+        visit.services.platform,
+        visit.client,
+        _external_id(visit),
+        [OwnPlaces(one.external_id, one.added, one.from_free) for one in body.sessions],
+        body.accept_until.astimezone(CITY_TIME),
+    )
+    if outcome is None:
+        raise ProblemError(_UNKNOWN)
+    if isinstance(outcome, Refused):
+        return visit.refuse(outcome.reason)
+    return json_answer(HospitalReplacementOut(outcome.offers, outcome.without))
 
 
 async def _close(visit: Visit) -> Answer:

@@ -74,6 +74,10 @@ FIELDS = {
     "status": Words("booked、picked_up、cancelled、stopped或no_show"),
     "session_external_id": _EXTERNAL,
     "bookings": Words("0到10000项的数组"),
+    "sessions": Words("1到50项的数组"),
+    "added": Words("0到1000的整数"),
+    "from_free": Words("0到1000的整数"),
+    "accept_until": Words("带时区的日期和时间（ISO 8601）"),
 }
 _ANYTHING = Words("见接口文档")
 
