@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import asdict, replace
 from datetime import date, time, timedelta
+from typing import Any
 
 import pytest
-from tests.city import MONDAY_MORNING, Clock, ask, open_platform
+from tests.city import MONDAY_MORNING, THURSDAY, Clock, ask, change, open_platform
 from tests.flows.fairness.fair_city import (
     Clinic,
     add_applicants,
@@ -19,9 +21,12 @@ from tests.flows.fairness.fair_city import (
 from guahao.flows.fairness import draws
 from guahao.flows.hospitals.hospital_rules import change as change_rules
 from guahao.flows.kernel.platform import Platform
+from guahao.flows.supply.feeding import WantedSession, publish_sessions
 from guahao.rules.fairness.applying import Wishes
 from guahao.rules.kernel.limits import HospitalRules
 from guahao.rules.staff.staff import Role, Staff
+from guahao.rules.supply.changes import UpsertResult
+from guahao.store.supply import changes
 
 TEN = MONDAY_MORNING + timedelta(hours=1)  # the next even hour
 RELEASE = MONDAY_MORNING.replace(hour=0) + timedelta(days=4)
@@ -65,3 +70,52 @@ async def test_a_draw_at_the_release_is_held_as_announced_whatever_the_rules_say
     await hold_until(platform, clock, RELEASE)
     assert await booked_patients(platform) == [person.patient_ids[0] for person in people]
     assert await counters(platform, clinic) == (2, 0, 0)
+
+
+async def published(platform: Platform, clinic: Clinic, **terms: Any) -> None:
+    """Let the hospital's own system publish the session again, with other terms."""
+    await change(platform, "UPDATE clinic_sessions SET external_id = 'S1', capacity = 3")
+    await change(
+        platform,
+        "WITH head AS (INSERT INTO departments (hospital_id, code, name)"
+        " SELECT hospital_id, '03', '内科' FROM departments RETURNING id)"
+        " UPDATE departments SET external_id = 'D1', parent_id = head.id FROM head",
+    )
+    async with platform.db.transaction() as tx:
+        facts = await changes.facts_by_id(tx, [clinic.session_id])
+    was = asdict(replace(facts[clinic.session_id].terms, **terms))
+    del was["department_id"]
+    wanted = WantedSession("S1", "D1", **was)
+    [outcome] = await publish_sessions(platform, await scheduler(platform, clinic), [wanted])
+    assert outcome.what is UpsertResult.CHANGED, outcome
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {"visit_date": THURSDAY + timedelta(days=1)},
+        {"period": "afternoon"},
+        {"specialty": "心律失常"},
+    ],
+    ids=str,
+)
+async def test_a_closed_draw_gives_out_no_session_that_was_turned_into_another(
+    platform: Platform, clock: Clock, terms: dict[str, Any]
+) -> None:
+    clinic = await add_clinic(platform, 3, TEN)
+    await add_applicants(platform, clinic, [1, 2])
+    await hold_until(platform, clock, TEN - timedelta(minutes=6))
+    await published(platform, clinic, **terms)
+    await hold_until(platform, clock, TEN)
+    assert await booked_patients(platform) == []
+    assert await counters(platform, clinic) == (0, 3, 0)
+    await hold_until(platform, clock, TEN + timedelta(hours=2))
+    assert len(await booked_patients(platform)) == 2
+
+
+async def test_places_of_a_session_that_is_moved_wait_for_a_draw_of_its_new_date(
+    platform: Platform,
+) -> None:
+    clinic = await add_clinic(platform, 3, RELEASE, RELEASED, "release")
+    await published(platform, clinic, visit_date=THURSDAY)
+    assert await ask(platform, "SELECT held, draw_at FROM clinic_sessions") == [(3, TEN)]

@@ -29,6 +29,7 @@ from guahao.flows.supply.feeding import WantedSession, publish_sessions
 from guahao.flows.supply.imports import importing
 from guahao.flows.supply.timetables import SessionChange
 from guahao.rules.kernel.limits import CITY_TIME, Policy
+from guahao.rules.kernel.outcomes import DONE
 from guahao.rules.staff.staff import Role, Staff
 from guahao.rules.supply.changes import Clinic
 from guahao.store.booking.appointments import lock_sessions
@@ -194,7 +195,7 @@ async def carry_out(at: Place, rows: str) -> None:
     import_id = await importing.receive(at.platform, at.by, "x.csv", (HEAD + rows).encode())
     assert isinstance(import_id, int)
     await importing.carry_out(at.platform, import_id)
-    assert await importing.confirm(at.platform, at.by, import_id) is None
+    assert await importing.confirm(at.platform, at.by, import_id) == DONE
     await importing.carry_out(at.platform, import_id)
 
 

@@ -256,7 +256,8 @@ class _Check:
         applicant = self._applicant(index)
         if applicant is None or applicant.id not in self._live:
             return ENDED
-        refused = self._batch.refusal(self._request(applicant, patient, number), is_drawn=True)
+        request = self._request(applicant, patient, number)
+        refused = self._batch.refusal(request, is_drawn=True, is_released=True)
         if refused is not None:
             return refused.reason
         if self._held[number] <= self._allowed:

@@ -98,6 +98,8 @@ async def _settle(
         return
     after = await store.places_of(tx, session_ids)
     await _trim(tx, before, after)
+    if await _take_back(tx, before, after):
+        after = await store.places_of(tx, session_ids)
     free_before = {
         id: places.free
         for id, places in before.items()
@@ -113,6 +115,31 @@ def _is_same_clinic(before: SessionPlaces, after: SessionPlaces) -> bool:
         after.title,
         after.visit_date,
     )
+
+
+async def _take_back(
+    tx: Tx, before: Mapping[int, SessionPlaces], after: Mapping[int, SessionPlaces]
+) -> bool:
+    """Let places wait no longer for the draw of what their session was; return whether any did.
+
+    An application chose the session by its date, title, specialty and period, so that a draw that
+    is closed cannot give out another.
+    """
+    both = [(places, after[id]) for id, places in before.items() if id in after]
+    turned = {now.id for then, now in both if not _is_same_clinic(then, now)}
+    other_wishes = {
+        now.id for then, now in both if (then.specialty, then.period) != (now.specialty, now.period)
+    }
+    if not turned | other_wishes:
+        return False
+    taken = [
+        row
+        for row in await store.waiting(tx, sorted(turned | other_wishes))
+        if row.session_id in turned or row.is_in_closed_draw
+    ]
+    await store.replace_places(tx, {row.id: 0 for row in taken})
+    await store.count_anew(tx, sorted({row.session_id for row in taken}))
+    return bool(taken)
 
 
 async def _trim(

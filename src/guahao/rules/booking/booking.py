@@ -87,11 +87,13 @@ class Batch:
         return RepeatedInBatch(index) if same else KeyMismatch()
 
     def refusal(
-        self, request: BookingRequest, *, is_drawn: bool = False
+        self, request: BookingRequest, *, is_drawn: bool = False, is_released: bool = False
     ) -> Refused[Refusal] | None:
         """Return the first refusal that applies, or None.
 
         `is_drawn`: the draw has a place for the request, so that only its persons are in question.
+        `is_released`: a draw releases its places itself, at the announced moment: the hospital may
+        have changed its release time or its booking cycle since then.
         """
         session = self.facts.sessions.get(request.session_id)
         if session is None:
@@ -102,7 +104,7 @@ class Batch:
         policy = self.facts.policy
         return (
             _stopped(session)
-            or self._date_refused(session, request.at, is_drawn=is_drawn)
+            or self._date_refused(session, request.at, is_released=is_released)
             or (None if is_drawn else self._before_own_moment(session, patient, request))
             or (None if is_drawn else self._by_draw(session, request.at))
             or _restricted(request, patient)
@@ -114,15 +116,11 @@ class Batch:
         )
 
     def _date_refused(
-        self, session: SessionFacts, at: datetime, *, is_drawn: bool
+        self, session: SessionFacts, at: datetime, *, is_released: bool
     ) -> Refused[Refusal] | None:
-        """Refuse a date that cannot be booked at `at`; to a draw only because it is too late.
-
-        A draw releases its places itself, at the announced moment: the hospital may have changed
-        its release time or its booking cycle since then.
-        """
+        """Refuse a date that cannot be booked at `at`; what is released only if it is too late."""
         policy = self.facts.policy
-        if is_drawn and not is_closed(session.visit_date, at, session.rules, policy):
+        if is_released and not is_closed(session.visit_date, at, session.rules, policy):
             return None
         return date_refusal(session.visit_date, at, session.rules, policy)
 

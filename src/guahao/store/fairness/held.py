@@ -20,7 +20,9 @@ class SessionPlaces:
     hospital_id: int
     department_id: int
     title: str
+    specialty: str
     visit_date: date
+    period: str
     is_stopped: bool
     capacity: int
     booked: int
@@ -61,6 +63,7 @@ class WaitingPlaces:
     places: int
     cause: str
     draw_at: datetime | None
+    is_in_closed_draw: bool
 
 
 async def places_of(tx: Tx, session_ids: Collection[int]) -> dict[int, SessionPlaces]:
@@ -68,8 +71,9 @@ async def places_of(tx: Tx, session_ids: Collection[int]) -> dict[int, SessionPl
     found = await tx.records(
         _places,
         f"""
-        SELECT s.id, s.hospital_id, s.department_id, s.title, s.visit_date,
-               s.stopped_at IS NOT NULL AS is_stopped, s.capacity, s.booked, s.held, s.reserved,
+        SELECT s.id, s.hospital_id, s.department_id, s.title, s.specialty, s.visit_date,
+               s.period, s.stopped_at IS NOT NULL AS is_stopped,
+               s.capacity, s.booked, s.held, s.reserved,
                (SELECT count(*)::int FROM replacement_offers o
                 WHERE o.clinic_session_id = s.id AND o.state = 'open') AS offered,
                {RULES_COLUMNS}
@@ -141,7 +145,9 @@ async def waiting(tx: Tx, session_ids: Collection[int]) -> list[WaitingPlaces]:
     return await tx.records(
         WaitingPlaces,
         """
-        SELECT id, clinic_session_id AS session_id, places, cause, draw_at FROM held_places
+        SELECT id, clinic_session_id AS session_id, places, cause, draw_at,
+               draw_id IS NOT NULL AS is_in_closed_draw
+        FROM held_places
         WHERE clinic_session_id = ANY(%(ids)s::bigint[]) AND released_at IS NULL
         ORDER BY id
         """,
