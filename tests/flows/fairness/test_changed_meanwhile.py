@@ -21,12 +21,14 @@ from tests.flows.fairness.fair_city import (
 from guahao.flows.fairness import draws
 from guahao.flows.hospitals.hospital_rules import change as change_rules
 from guahao.flows.kernel.platform import Platform
+from guahao.flows.supply import stops
 from guahao.flows.supply.feeding import WantedSession, publish_sessions
 from guahao.rules.fairness.applying import Wishes
 from guahao.rules.kernel.limits import HospitalRules
 from guahao.rules.staff.staff import Role, Staff
 from guahao.rules.supply.changes import UpsertResult
 from guahao.store.supply import changes
+from guahao.store.supply.stops import Scope
 
 TEN = MONDAY_MORNING + timedelta(hours=1)  # the next even hour
 RELEASE = MONDAY_MORNING.replace(hour=0) + timedelta(days=4)
@@ -119,3 +121,31 @@ async def test_places_of_a_session_that_is_moved_wait_for_a_draw_of_its_new_date
     clinic = await add_clinic(platform, 3, RELEASE, RELEASED, "release")
     await published(platform, clinic, visit_date=THURSDAY)
     assert await ask(platform, "SELECT held, draw_at FROM clinic_sessions") == [(3, TEN)]
+
+
+@pytest.mark.parametrize(
+    ("stopped", "undone"),
+    [(-6, -4), (-6, 0), (-4, 0)],
+    ids=["before_the_draw", "after_an_amendment", "after_the_draw"],
+)
+async def test_places_of_a_stop_that_is_undone_around_a_draw_wait_for_the_next(
+    platform: Platform, clock: Clock, stopped: int, undone: int
+) -> None:
+    clinic = await add_clinic(platform, 3, TEN)
+    await change(platform, "UPDATE clinic_sessions SET capacity = 3")
+    await add_applicants(platform, clinic, [1])
+    await hold_until(platform, clock, TEN - timedelta(minutes=6))
+    clock.now = TEN + timedelta(minutes=stopped)
+    by = await scheduler(platform, clinic)
+    stop_id = await stops.stop(platform, by, Scope(THURSDAY, THURSDAY), "医生请假")
+    assert isinstance(stop_id, int)
+    await draws.hold_draws(platform)
+    clock.now = TEN + timedelta(minutes=undone)
+    await draws.hold_draws(platform)
+    await stops.undo(platform, by, stop_id)
+    clock.now = TEN
+    await draws.hold_draws(platform)
+    assert await counters(platform, clinic) == (0, 3, 0)
+    assert await ask(platform, "SELECT draw_at FROM clinic_sessions") == [
+        (TEN + timedelta(hours=2),)
+    ]

@@ -88,10 +88,14 @@ async def amend(platform: Platform, draw_id: int) -> None:
         draw = await store.lock(tx, draw_id)
         if draw.state != "closed" or tx.now >= draw.draw_at - AMENDED_UNTIL:
             return
+        await lock_sessions(
+            tx, [row.clinic_session_id for row in await store.sessions(tx, draw_id)]
+        )
         before = await store.sessions(tx, draw_id)
         lost = {row.number: row.held for row in before if row.held < row.places_left}
         if not lost:
             return
         await store.amend(tx, draw_id, lost)
+        await store.leave_stopped_out(tx, draw_id)
         lines = [f"less {number} {places}" for number, places in lost.items()]
         await log.append(tx, platform.vault, draw_id, lines)

@@ -306,6 +306,22 @@ async def amend(tx: Tx, draw_id: int, places_left: Mapping[int, int]) -> None:
     )
 
 
+async def leave_stopped_out(tx: Tx, draw_id: int) -> None:
+    """Take the waiting places of stopped, locked sessions out of a draw that is closed.
+
+    Should their stop be undone, they have missed the draw, and wait for the next.
+    """
+    await tx.do(
+        """
+        UPDATE held_places p SET draw_id = NULL
+        FROM clinic_sessions s
+        WHERE p.draw_id = %(draw_id)s AND p.released_at IS NULL
+          AND s.id = p.clinic_session_id AND s.stopped_at IS NOT NULL
+        """,
+        {"draw_id": draw_id},
+    )
+
+
 async def wait(tx: Tx, draw_id: int) -> bool:
     """Store that an outside source keeps a closed draw waiting; return whether it is new."""
     waiting = await tx.do(
