@@ -111,6 +111,31 @@ async def test_a_small_draw_publishes_no_single_result(site: Site, clock: Clock)
             assert f"{ticket[:4]} {ticket[4:8]}" not in citizen.reader.text
 
 
+@BOTH_LANGUAGES
+async def test_a_draw_says_how_many_places_are_kept_for_referrals(
+    site: Site, clock: Clock, language: str
+) -> None:
+    tomorrow = NOON + timedelta(days=1)
+    clinic = await add_clinic(site.platform, 3, tomorrow, cause="release")
+    await change(site.platform, "UPDATE clinic_sessions SET reserved = 2")
+    await change(
+        site.platform,
+        """
+        INSERT INTO held_places (clinic_session_id, places, cause, held_at)
+        VALUES (%s, 2, 'referral', %s)
+        """,
+        *(clinic.session_id, clock.now),
+    )
+    await hold_until(site.platform, clock, tomorrow)
+    [[draw_id]] = await ask(site.platform, "SELECT id FROM draws")
+    reader = Reader.of(site, language=language)
+    await reader.go(f"/draws/{draw_id}")
+    assert {
+        "zh": "放号共5个，其中3个抽签，2个留给医生转诊",
+        "en": "Of 5 places, 3 are in the draw and 2 are kept",
+    }[language] in reader.text
+
+
 async def test_each_reason_of_a_skip_is_said(site: Site, clock: Clock) -> None:
     clinic = await add_clinic(site.platform, 2, NOON)
     citizen = await add_citizen(site)

@@ -286,13 +286,14 @@ class DrawPage:
     """A draw for its page. `sessions`: by their numbers, without those that were removed since.
 
     `last`: who got the last place of each session. `results`: the first ones, in the order of
-    the draw; none of a sensitive draw.
+    the draw; none of a sensitive draw. `referrals`: places of a release that are not drawn.
     """
 
     view: DrawView
     sessions: dict[int, SessionView]
     last: dict[int, LastPlace]
     results: list[PublicResult]
+    referrals: int
 
 
 async def draw_page(platform: Platform, draw_id: int, most_results: int) -> DrawPage | None:
@@ -306,6 +307,8 @@ async def draw_page(platform: Platform, draw_id: int, most_results: int) -> Draw
         results = []
         if view.has_file and most_results:
             results = await drawn.results(tx, draw_id, most_results)
+        is_release = view.draw.kind == DrawKind.RELEASE
+        referrals = await drawn.referral_places(tx, draw_id) if is_release else 0
     by_id = {session.id: session for session in found}
     return DrawPage(
         view,
@@ -316,4 +319,5 @@ async def draw_page(platform: Platform, draw_id: int, most_results: int) -> Draw
         },
         last,
         results,
+        referrals,
     )

@@ -101,6 +101,19 @@ async def last_places(tx: Tx, draw_id: int) -> dict[int, LastPlace]:
     return {last.number: last for last in found}
 
 
+async def referral_places(tx: Tx, draw_id: int) -> int:
+    """Return the places of a closed draw's sessions that are kept for doctors' referrals."""
+    row = await tx.row(
+        """
+        SELECT coalesce(sum(p.places), 0)::int
+        FROM draw_sessions n JOIN held_places p ON p.clinic_session_id = n.clinic_session_id
+        WHERE n.draw_id = %(id)s AND p.cause = 'referral' AND p.released_at IS NULL
+        """,
+        {"id": draw_id},
+    )
+    return 0 if row is None else row[0]
+
+
 @dataclass(frozen=True, slots=True)
 class PublicResult:
     """A result of a draw by its ticket: the session that was won, or None."""
