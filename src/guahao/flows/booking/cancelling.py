@@ -19,10 +19,10 @@ async def cancel(
 ) -> AppointmentView | CancelRefusal | None:
     """Cancel at the patient's own request; None if unknown or another account's."""
     async with platform.db.transaction() as tx:
+        policies = await platform.policies.read(tx)
         locked = await store.lock_appointment(tx, appointment_id, account_id)
         if locked is None:
             return None
-        policies = await platform.policies.read(tx)
         policy = policies.for_cancelling(locked.booked_on, tx.now.date())
         refusal = decide_cancel(locked.facts, "patient", tx.now, policy)
         if refusal is not None:
