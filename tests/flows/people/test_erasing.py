@@ -55,7 +55,8 @@ clinic_sessions.period clinic_sessions.specialty clinic_sessions.title consents.
 consents.given_by consents.notice_version departments.code departments.external_id departments.name
 departments.name_en departments.search_keys displaced_registrations.checked_by draw_entries.choices
 draw_entries.patients draw_entries.reasons draws.kind draws.source_firsts draws.source_indexes
-draws.source_values draws.state fairness_log.line held_places.cause hospital_calls.call
+draws.source_used draws.source_values draws.state fairness_log.line held_places.cause
+hospital_calls.call
 hospital_calls.client_id hospital_calls.request_id hospital_calls.why
 hospital_clients.certificate_thumbprint hospital_clients.client_id hospital_clients.name
 hospital_clients.scopes hospital_deliveries.error hospital_deliveries.kind hospital_events.kind
