@@ -215,6 +215,25 @@ async def test_the_facts_of_the_rules_come_from_the_records(
     assert await refused() is ApplicationRefusal.UNKNOWN_DEPARTMENT
 
 
+async def test_a_department_whose_clinics_are_in_those_below_it_is_not_applied_for(
+    platform: Platform,
+) -> None:
+    """No draw would ever serve it: the draws are those of the departments below."""
+    account = await add_account(platform)
+    patient = await add_patient(platform, account)
+    department = await add_department(platform)
+    rows = await ask(
+        platform,
+        "WITH head AS (INSERT INTO departments (hospital_id, code, name)"
+        " SELECT hospital_id, '03', '内科' FROM departments WHERE id = %s RETURNING id)"
+        " UPDATE departments d SET parent_id = head.id FROM head WHERE d.id = %s RETURNING head.id",
+        *(department, department),
+    )
+    answer = await apply(platform, request(account, [patient.id], rows[0][0]))
+    assert answer == Refused(ApplicationRefusal.UNKNOWN_DEPARTMENT)
+    await applied(platform, request(account, [patient.id], department))
+
+
 async def test_at_most_two_departments_a_person_and_twenty_applications_a_day(
     platform: Platform, clock: Clock
 ) -> None:

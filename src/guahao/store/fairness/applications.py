@@ -258,13 +258,17 @@ class Place:
 
 
 async def place(tx: Tx, department_id: int) -> Place | None:
-    """Return the hospital of a department that can be booked; None where there is none."""
+    """Return the hospital of a department that can be booked; None where there is none.
+
+    A department with others below it has no clinics of its own, so that no draw is for it.
+    """
     return await tx.record(
         _place,
         f"""
         SELECT d.hospital_id, {RULES_COLUMNS}
         FROM departments d JOIN hospitals h ON h.id = d.hospital_id {rules_on("%(today)s::date")}
         WHERE d.id = %(id)s AND d.on_platform
+          AND NOT EXISTS (SELECT FROM departments below WHERE below.parent_id = d.id)
         """,
         {"today": tx.now.date(), "id": department_id},
     )
