@@ -149,3 +149,20 @@ async def test_places_of_a_stop_that_is_undone_around_a_draw_wait_for_the_next(
     assert await ask(platform, "SELECT draw_at FROM clinic_sessions") == [
         (TEN + timedelta(hours=2),)
     ]
+
+
+@pytest.mark.parametrize("hidden", [-12, -6], ids=["before_closing", "after_closing"])
+async def test_places_of_a_department_that_is_hidden_at_its_draw_wait_for_the_next(
+    platform: Platform, clock: Clock, hidden: int
+) -> None:
+    clinic = await add_clinic(platform, 3, TEN)
+    await change(platform, "UPDATE clinic_sessions SET capacity = 3")
+    await add_applicants(platform, clinic, [1])
+    await hold_until(platform, clock, TEN + timedelta(minutes=hidden))
+    await change(platform, "UPDATE departments SET on_platform = false")
+    await hold_until(platform, clock, TEN)
+    assert await ask(platform, "SELECT state FROM draws") == [("done",)]
+    assert await counters(platform, clinic) == (0, 3, 0)
+    await change(platform, "UPDATE departments SET on_platform = true")
+    await hold_until(platform, clock, TEN + timedelta(hours=2))
+    assert len(await booked_patients(platform)) == 1

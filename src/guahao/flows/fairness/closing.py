@@ -96,6 +96,6 @@ async def amend(platform: Platform, draw_id: int) -> None:
         if not lost:
             return
         await store.amend(tx, draw_id, lost)
-        await store.leave_stopped_out(tx, draw_id)
+        await store.leave_out(tx, draw_id)
         lines = [f"less {number} {places}" for number, places in lost.items()]
         await log.append(tx, platform.vault, draw_id, lines)

@@ -327,7 +327,7 @@ async def _finish(tx: Tx, platform: Platform, row: DrawRow) -> None:
     # Reading the policy may lock the day, which comes before the sessions.
     policy = (await platform.policies.read(tx)).on(tx.now.date())
     await lock_sessions(tx, ids)
-    await store.leave_stopped_out(tx, row.id)
+    await store.leave_out(tx, row.id)
     closed = [
         session.id
         for session in await supply.by_ids(tx, ids)

@@ -90,10 +90,12 @@ class SessionRow:
 
 
 _COLUMNS = columns(DrawRow)
-# Of held_places p and their clinic_sessions s: what waits for a draw that is not closed.
-_WAITS = """
+_IS_SHOWN = "(SELECT d.on_platform FROM departments d WHERE d.id = s.department_id)"
+# Of held_places p and their clinic_sessions s: what waits for a draw that is not closed. Places of
+# a department that is hidden, and of a stopped session, wait until these come back.
+_WAITS = f"""
     p.released_at IS NULL AND p.draw_id IS NULL AND p.draw_at IS NOT NULL AND p.places > 0
-    AND s.stopped_at IS NULL
+    AND s.stopped_at IS NULL AND {_IS_SHOWN}
 """
 _KIND = "CASE WHEN p.cause = 'release' THEN 'release' ELSE 'returned' END"
 # A department's places for the draw of one moment and kind.
@@ -306,17 +308,17 @@ async def amend(tx: Tx, draw_id: int, places_left: Mapping[int, int]) -> None:
     )
 
 
-async def leave_stopped_out(tx: Tx, draw_id: int) -> None:
-    """Take the waiting places of stopped, locked sessions out of a draw that is closed.
+async def leave_out(tx: Tx, draw_id: int) -> None:
+    """Take the waiting places of stopped or hidden, locked sessions out of a draw that is closed.
 
-    Should their stop be undone, they have missed the draw, and wait for the next.
+    When these come back, their places have missed the draw, and wait for the next.
     """
     await tx.do(
-        """
+        f"""
         UPDATE held_places p SET draw_id = NULL
         FROM clinic_sessions s
         WHERE p.draw_id = %(draw_id)s AND p.released_at IS NULL
-          AND s.id = p.clinic_session_id AND s.stopped_at IS NOT NULL
+          AND s.id = p.clinic_session_id AND (s.stopped_at IS NOT NULL OR NOT {_IS_SHOWN})
         """,
         {"draw_id": draw_id},
     )
