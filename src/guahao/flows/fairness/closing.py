@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 
 from guahao.flows.fairness.publishing import moment
 from guahao.flows.kernel.platform import Platform
@@ -16,7 +17,7 @@ from guahao.rules.kernel.facts import PERIODS
 from guahao.store.booking.appointments import lock_sessions
 from guahao.store.fairness import applications, entries, log
 from guahao.store.fairness import draws as store
-from guahao.store.fairness.draws import DrawRow
+from guahao.store.fairness.draws import DrawRow, SessionRow
 from guahao.store.kernel.db import Tx
 from guahao.store.kernel.views import SessionView
 from guahao.store.supply import sessions as supply
@@ -88,14 +89,19 @@ async def amend(platform: Platform, draw_id: int) -> None:
         draw = await store.lock(tx, draw_id)
         if draw.state != "closed" or tx.now >= draw.draw_at - AMENDED_UNTIL:
             return
-        await lock_sessions(
-            tx, [row.clinic_session_id for row in await store.sessions(tx, draw_id)]
-        )
         before = await store.sessions(tx, draw_id)
-        lost = {row.number: row.held for row in before if row.held < row.places_left}
+        if not _lost(before):
+            return
+        await lock_sessions(tx, [row.clinic_session_id for row in before])
+        lost = _lost(await store.sessions(tx, draw_id))
         if not lost:
             return
         await store.amend(tx, draw_id, lost)
         await store.leave_out(tx, draw_id)
         lines = [f"less {number} {places}" for number, places in lost.items()]
         await log.append(tx, platform.vault, draw_id, lines)
+
+
+def _lost(rows: Iterable[SessionRow]) -> dict[int, int]:
+    """Return the places that are left of each session that has lost some, by its number."""
+    return {row.number: row.held for row in rows if row.held < row.places_left}
