@@ -12,7 +12,7 @@ import typer
 
 from guahao.cli.common import CommandError, console
 from guahao.rules.fairness.allocating import Won
-from guahao.rules.fairness.log import LogError, differences
+from guahao.rules.fairness.log import LogError, differences, missing
 from guahao.rules.fairness.log import read as read_log
 from guahao.rules.fairness.proof import Draw, Level, ProofError, verify
 from guahao.rules.kernel.limits import CITY_TIME
@@ -33,7 +33,11 @@ def fairness_verify(
     file: Annotated[Path, typer.Argument(help="The published file of a draw.")],
     ticket: Annotated[str | None, typer.Option(help="Say how this ticket fared.")] = None,
     log: Annotated[
-        Path | None, typer.Option(help="The public log: was this file published, step by step?")
+        list[Path] | None,
+        typer.Option(
+            help="The public log: was this file published, step by step? Once for each part of it,"
+            " in their order: /api/v1/fairness/log, then ?after= with the last line's number."
+        ),
     ] = None,
     key: Annotated[
         str | None, typer.Option(help="The platform's public key, where the log names none.")
@@ -46,8 +50,8 @@ def fairness_verify(
     except ProofError as error:
         console.print(f"NOT TRUE, {error}")
         raise typer.Exit(1) from None
-    if log is not None:
-        _check_log(_read(log), key, draw, data)
+    if log:
+        _check_log([_read(part) for part in log], key, draw, data)
     won = sum(isinstance(result, Won) for result in draw.results.values())
     console.print(f"True: draw {draw.id}, {len(draw.entries)} entries, {won} won.")
     console.print(_level(draw))
@@ -63,10 +67,12 @@ def _read(file: Path) -> bytes:
         raise CommandError(f"{file} cannot be read: {error.strerror}") from None
 
 
-def _check_log(data: bytes, given_key: str | None, draw: Draw, file: bytes) -> None:
+def _check_log(parts: list[bytes], given_key: str | None, draw: Draw, file: bytes) -> None:
     """Check that the log fits together, is signed, and published what the file says."""
     try:
-        found = read_log(data)
+        found = read_log(parts[0])
+        for part in parts[1:]:
+            found = found.followed_by(read_log(part))
         key = found.key if given_key is None else bytes.fromhex(given_key)
     except LogError as error:
         console.print(f"NOT TRUE, {error}")
@@ -84,6 +90,10 @@ def _check_log(data: bytes, given_key: str | None, draw: Draw, file: bytes) -> N
         reason = "the log names another key"
     elif not is_signed(key, found.seq, found.hash, found.signature):
         reason = "the head of the log is not signed by the platform's key"
+    lacking = None if reason else missing(found, draw.id)
+    if lacking is not None:
+        console.print(f"NOT SHOWN: {lacking}", soft_wrap=True)
+        raise typer.Exit(1)
     reason = reason or differences(found, draw.id, file)
     if reason is not None:
         console.print(f"NOT TRUE: {reason}")

@@ -9,9 +9,11 @@ import pytest
 
 from guahao.rules.fairness.log import (
     BEGINNING,
+    Log,
     LogError,
     differences,
     link,
+    missing,
     read,
     signed_head,
     write,
@@ -153,3 +155,37 @@ def test_the_log_must_speak_of_the_draw_and_name_its_file() -> None:
     assert differences(LOG, 18, FILE) == "the log says nothing of draw 18"
     other = differences(LOG, 17, FILE + b"\n")
     assert other == "the log names another file as the proof of this draw"
+
+
+def parts(*cuts: int) -> list[Log]:
+    """The log in parts that end after these lines, the last at its end."""
+    found, after, begun = [], (0, BEGINNING), 0
+    for cut in (*cuts, len(PUBLISHED)):
+        found.append(read(written(PUBLISHED[begun:cut], after).encode()))
+        after, begun = (found[-1].seq, found[-1].hash), cut
+    return found
+
+
+def test_parts_of_the_log_are_read_as_one() -> None:
+    first, second, third = parts(4, 7)
+    whole = first.followed_by(second).followed_by(third)
+    assert whole == LOG
+    assert missing(whole, 17) is None
+    assert differences(whole, 17, FILE) is None
+
+
+def test_a_part_that_follows_another_line_is_refused() -> None:
+    first, second, third = parts(4, 7)
+    for before, after in [(first, third), (second, second), (third, first)]:
+        with pytest.raises(LogError, match="does not follow"):
+            before.followed_by(after)
+
+
+def test_a_part_alone_does_not_speak_against_a_draw_that_goes_on_in_another() -> None:
+    first, last = parts(4)
+    assert missing(first, 17) == (
+        "lines 1 to 4 of the log hold no proof of draw 17: give the parts after them as well"
+    )
+    assert missing(last, 17) == (
+        "lines 5 to 10 of the log do not hold the opening of draw 17: give the parts before as well"
+    )

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 BEGINNING = sha256(b"guahao-log 1").digest()
@@ -51,7 +51,8 @@ class LogError(Exception):
 class Log:
     """A part of the log that fits together; its signature is not checked yet.
 
-    `key`: of the last line that names one, if any is in this part.
+    `after`: number and hash of the line before it. `key`: of the last line that names one, if any
+    is in this part.
     """
 
     published: tuple[str, ...]  # without numbers, hashes and times
@@ -59,6 +60,18 @@ class Log:
     hash: bytes
     signature: bytes
     key: bytes | None
+    after: tuple[int, bytes] = (0, BEGINNING)
+
+    def followed_by(self, part: Log) -> Log:
+        """Return both as one; raises LogError where the other is not the part that follows."""
+        if part.after != (self.seq, self.hash):
+            raise LogError(2, f"this part does not follow line {self.seq} of the part before")
+        return replace(
+            part,
+            published=(*self.published, *part.published),
+            key=part.key or self.key,
+            after=self.after,
+        )
 
     def of_draw(self, draw_id: int) -> list[str]:
         """Return what was published about a draw, in its order."""
@@ -123,7 +136,19 @@ def read(data: bytes) -> Log:
         raise LogError(len(lines) - 2, "the head is not the last line's")
     keys = [found[1] for found in map(_KEY.fullmatch, published) if found is not None]
     key = bytes.fromhex(keys[-1]) if keys else None
-    return Log(tuple(published), seq, last, bytes.fromhex(signature[1]), key)
+    before = int(after[1]), bytes.fromhex(after[2])
+    return Log(tuple(published), seq, last, bytes.fromhex(signature[1]), key, before)
+
+
+def missing(log: Log, draw_id: int) -> str | None:
+    """Return what a part of the log lacks of a draw that other parts may have, or None."""
+    published = log.of_draw(draw_id)
+    lines = f"lines {log.after[0] + 1} to {log.seq} of the log"
+    if not any(line.startswith("proof ") for line in published):
+        return f"{lines} hold no proof of draw {draw_id}: give the parts after them as well"
+    if log.after[0] and not any(line.startswith("opened ") for line in published):
+        return f"{lines} do not hold the opening of draw {draw_id}: give the parts before as well"
+    return None
 
 
 def differences(log: Log, draw_id: int, file: bytes) -> str | None:
