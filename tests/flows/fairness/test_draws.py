@@ -132,6 +132,17 @@ async def test_a_patient_whom_a_rule_refuses_is_skipped_with_the_reason(
     assert not set(refused) & set(await booked_patients(platform))
 
 
+async def test_who_is_kept_from_every_place_by_a_rule_has_lost_no_draw(
+    platform: Platform, clock: Clock
+) -> None:
+    clinic = await add_clinic(platform, 3, TEN)
+    await add_applicant(platform, 1, clinic)
+    await hold_until(platform, clock, TEN - timedelta(minutes=6))
+    await change(platform, "UPDATE patients SET suspended_until = '2027-01-01'")
+    await hold_until(platform, clock, TEN)
+    assert await ask(platform, "SELECT state, lost FROM applications") == [("live", 0)]
+
+
 async def test_who_withdraws_after_closing_is_skipped_and_stays_in_the_list(
     platform: Platform, clock: Clock
 ) -> None:
