@@ -17,6 +17,7 @@ ORDER = (
     "next_day_closed",
     "beyond_horizon",
     "not_released",
+    "by_draw",
     "account_restricted",
     "document_ended",
     "person_unchecked",

@@ -179,7 +179,7 @@ async def test_one_session_comes_with_its_state_and_both_names(
     assert await one_session(platform, session + 1) is None
 
 
-async def test_a_week_is_one_query(
+async def test_a_week_is_two_queries(
     platform: Platform, rows: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clinic = Clinic(rows)
@@ -195,4 +195,5 @@ async def test_a_week_is_one_query(
 
     monkeypatch.setattr(AsyncCursor, "execute", listen)
     assert len((await _week(platform, clinic)).sessions) == 1
-    assert [one.split()[0] for one in asked] == ["SELECT"]
+    # Its sessions, and how the hospital gives out its places.
+    assert [one.split()[0] for one in asked] == ["SELECT", "SELECT"]

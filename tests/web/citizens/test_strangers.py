@@ -54,9 +54,9 @@ async def test_every_call_of_an_account_wants_a_token(
 ) -> None:
     site = closed_site
     calls = calls_with_token(site)
-    assert len(calls) == 10
+    assert len(calls) == 15
     for endpoint in calls:
-        path = API + endpoint.path.format(appointment_id=1, patient_id=1)
+        path = API + endpoint.path.format(appointment_id=1, patient_id=1, application_id=1)
         answer = await site.call(endpoint.method, path, headers=language)
         problem(answer, 401, "token_required")
         for name, token in forged(site, clock).items():
@@ -84,7 +84,7 @@ async def test_a_token_expires_also_where_it_was_used_before(site: Site, clock: 
     assert (await site.get(f"{API}/me", token=citizen.token)).status_code == 200
     clock.now += timedelta(seconds=PAGES_SECONDS)
     for endpoint in calls_with_token(site):
-        path = API + endpoint.path.format(appointment_id=1, patient_id=1)
+        path = API + endpoint.path.format(appointment_id=1, patient_id=1, application_id=1)
         answer = await site.call(endpoint.method, path, token=citizen.token)
         problem(answer, 401, "token_expired")
 

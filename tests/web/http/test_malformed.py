@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import count
 from typing import Any
 
 import pytest
@@ -35,10 +36,13 @@ def closed_site() -> Site:
     return closed(Clock())
 
 
+_accounts = count(1)
+
+
 @pytest.fixture
 def token(closed_site: Site) -> str:
     """All this is refused before anybody asks whose token it is."""
-    return closed_site.token(1)
+    return closed_site.token(next(_accounts))  # no account asks too often
 
 
 @LANGUAGES
