@@ -134,7 +134,6 @@ async def register_in(
     whose registration it is (flows.people.moving). `settles`: staff have settled it; then even
     a checked registration is displaced.
     """
-    await platform.policies.read(tx)  # before the locks, as everywhere
     if not await accounts.lock_account(tx, account_id):
         raise LookupError(f"no account {account_id}")
     checked_by = "staff" if in_hand else None

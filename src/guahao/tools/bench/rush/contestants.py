@@ -71,6 +71,7 @@ class Doors:
         connection = await self._free.get()
         if not connection.is_closed:
             return connection
+        connection.close()  # the server has closed its end only
         self._all.remove(connection)
         return await self._open()
 
