@@ -16,7 +16,6 @@ from guahao.rules.fairness.returning import (
     ReleaseMode,
     Return,
     ReturnFacts,
-    applications_from,
     applications_until,
     draw_hours,
     next_draw,
@@ -123,9 +122,7 @@ def test_a_held_place_says_when_it_is_drawn() -> None:
 
 def test_when_applications_are_taken() -> None:
     draw_at = at("2026-09-04 07:00")
-    assert applications_from(DrawKind.RELEASE, draw_at) == at("2026-09-01 07:00")
     assert applications_until(DrawKind.RELEASE, draw_at) == at("2026-09-03 20:00")
-    assert applications_from(DrawKind.RETURNED, draw_at) is None
     assert applications_until(DrawKind.RETURNED, draw_at) == at("2026-09-04 06:50")
 
 

@@ -110,11 +110,6 @@ def next_draw(visit_date: date, now: datetime, stops_at: time = time(15, 0)) -> 
     return None
 
 
-def applications_from(kind: DrawKind, draw_at: datetime) -> datetime | None:
-    """Return when a draw opens; None: at once, as soon as a place is held for it."""
-    return draw_at - APPLICATIONS_OPEN if kind is DrawKind.RELEASE else None
-
-
 def applications_until(kind: DrawKind, draw_at: datetime) -> datetime:
     """Return when a draw closes: from then on nobody enters it."""
     if kind is DrawKind.RETURNED:

@@ -125,12 +125,3 @@ async def hash_of(tx: Tx, seq: int) -> bytes | None:
     """Return the hash of a line, or of the beginning (0); None if there is no such line."""
     row = await tx.row("SELECT hash FROM fairness_log WHERE seq = %(seq)s", {"seq": seq})
     return None if row is None else row[0]
-
-
-async def lines_of(tx: Tx, draw_id: int) -> list[LogLine]:
-    """Return the lines of a draw."""
-    return await tx.records(
-        LogLine,
-        "SELECT seq, line, hash FROM fairness_log WHERE draw_id = %(draw_id)s ORDER BY seq",
-        {"draw_id": draw_id},
-    )
