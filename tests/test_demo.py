@@ -334,6 +334,7 @@ async def test_the_city_has_draws_behind_it_and_before_it(
     states = dict(rows.all("SELECT state, count(*) FROM draws GROUP BY 1"))
     assert states["done"] >= 2
     assert states["open"] >= 2
+    assert rows.one("SELECT bool_and(NOT is_sensitive) FROM draws WHERE state = 'done'") == (True,)
     for (draw_id,) in rows.all("SELECT id FROM draws WHERE state = 'done'"):
         file = await proof_file(platform, draw_id)
         assert file is not None

@@ -27,7 +27,7 @@ from guahao.tools.demo.draws_queries import Applicant, FullSession
 _DRAWN_YESTERDAY = 4  # departments
 _DRAWN_TODAY = 4
 _DEPARTMENTS_TO_COME = 12  # with applications for a draw to come
-_APPLICANTS = 12  # for each department
+_APPLICANTS = 24  # for each department: the file of a draw with fewer than 20 is not public
 _CONTESTED_HOSPITALS = 2
 _CANCELLED_AT = time(9, 5)
 # The steps of yesterday's draw of ten o'clock.
