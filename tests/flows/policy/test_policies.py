@@ -184,6 +184,19 @@ async def test_who_changes_too_late_is_told_from_when_it_can_hold(
     assert (await overview(platform)).earliest == TUESDAY + timedelta(days=1)
 
 
+async def test_a_day_closed_in_an_open_transaction_holds_up_nobody(
+    platform: Platform, other: Platform, clock: Clock
+) -> None:
+    """A transaction that has locked a person must not wait for one that has read the policy."""
+    clock.now = MIDNIGHT
+    async with asyncio.timeout(60), platform.db.transaction() as tx:
+        await platform.policies.read(tx)
+        async with other.db.transaction() as another:
+            assert await other.policies.read(another) == platform.policies.known
+        async with other.db.transaction() as another:
+            assert await store.closed_until(another) == MIDNIGHT.date()
+
+
 async def test_a_process_whose_clock_goes_ahead_closes_the_day_for_all(
     platform: Platform, database_url: str, by: Staff
 ) -> None:

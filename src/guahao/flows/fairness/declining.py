@@ -21,7 +21,6 @@ async def decline(
 ) -> AppointmentView | Refused[DeclineRefusal]:
     """Decline a won booking at its patient's own request; the place goes to the next draw."""
     async with platform.db.transaction() as tx:
-        await platform.policies.read(tx)  # before the locks, as everywhere
         locked = await appointments.lock_appointment(tx, appointment_id, account_id)
         if locked is None:
             return Refused(DeclineRefusal.UNKNOWN)

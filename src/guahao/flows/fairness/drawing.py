@@ -324,7 +324,6 @@ class _Check:
 async def _finish(tx: Tx, platform: Platform, row: DrawRow) -> None:
     """Free the places that are left, count the losses, and publish the digest of the file."""
     ids = [session.clinic_session_id for session in await store.sessions(tx, row.id)]
-    # Reading the policy may lock the day, which comes before the sessions.
     policy = (await platform.policies.read(tx)).on(tx.now.date())
     await lock_sessions(tx, ids)
     await store.leave_out(tx, row.id)

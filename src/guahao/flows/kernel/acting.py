@@ -67,6 +67,4 @@ async def acting(
     `hospital_id`: show only the rows of this hospital, as `Database.transaction` does.
     """
     async with platform.db.transaction(hospital_id) as tx:
-        # The day's first use locks the days of policies: before anything else, as everywhere.
-        await platform.policies.read(tx)
         yield Acting(platform, tx, who)

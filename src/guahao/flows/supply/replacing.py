@@ -238,7 +238,6 @@ async def decline_in(
     found = await store.of_stopped(tx, stopped_appointment_id)
     if found is None or found.account_id != account_id:
         return Refused(ReplacementRefusal.UNKNOWN)
-    await platform.policies.read(tx)  # may lock the day, which comes before all else
     await lock_persons(tx, [found.patient_id])
     await lock_sessions(tx, [found.clinic_session_id])
     locked = await _lock(tx, account_id, found)
@@ -272,7 +271,6 @@ async def lapse(platform: Platform) -> int:
     lapsed = 0
     while True:
         async with platform.db.transaction() as tx:
-            await platform.policies.read(tx)  # may lock the day, which comes before all else
             session_ids = await store.sessions_of_overdue(tx, SESSIONS_A_CHUNK)
             await lock_sessions(tx, session_ids)
             offers = await store.lock_open(tx, session_ids, overdue=True)

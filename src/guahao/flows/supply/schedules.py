@@ -85,6 +85,5 @@ async def roll_forward(platform: Platform, days: int = ROLLED_DAYS) -> int:
 
 async def _roll_forward_one(platform: Platform, hospital_id: int, days: int) -> int:
     async with platform.db.transaction() as tx:
-        await platform.policies.read(tx)  # before the locks, as everywhere
         today = tx.now.date()
         return await roll_out(tx, platform, hospital_id, today, today + timedelta(days=days))

@@ -146,7 +146,6 @@ async def carry_on(platform: Platform) -> int:
 async def _carry_out(platform: Platform, stop_id: int, hospital_id: int | None) -> None:
     while True:
         async with platform.db.transaction(hospital_id=hospital_id) as tx:
-            await platform.policies.read(tx)  # before the locks, as everywhere
             found = await store.lock(tx, platform.vault, stop_id)
             if found is None or found.done_at is not None:
                 return

@@ -78,6 +78,25 @@ class Tx:
         return (await self.conn.execute(sql, params)).rowcount
 
     @asynccontextmanager
+    async def apart(self) -> AsyncIterator[Tx]:
+        """Open a transaction at the same moment that commits even if this one is rolled back.
+
+        On a connection of its own: a pool could be empty while others wait for the same. Ask it
+        for nothing that this transaction has locked: PostgreSQL sees no deadlock there, and the
+        wait ends with LockNotAvailable.
+        """
+        info = self.conn.info
+        own = {"password": info.password} if info.password else {}
+        url = conninfo.make_conninfo(**{**info.get_parameters(), **own})
+        async with (
+            await Connection.connect(url, autocommit=True, prepare_threshold=None) as conn,
+            conn.transaction(),
+        ):
+            await configure(conn)
+            await conn.execute(_LOCK_TIMEOUT)
+            yield Tx(conn, self.now)
+
+    @asynccontextmanager
     async def as_platform(self) -> AsyncIterator[None]:
         """Act for the whole platform within a hospital's transaction.
 
@@ -123,6 +142,7 @@ class Tx:
         await self.do(_SET_ROLE, (self._roles[-1],))
 
 
+_LOCK_TIMEOUT = "SET LOCAL lock_timeout = '5s'"
 _SET_ROLE = "SELECT set_config('role', %s, true)"  # until the transaction ends
 
 

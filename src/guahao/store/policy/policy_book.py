@@ -1,10 +1,13 @@
 """What one process knows of the platform's policies.
 
 A change holds from tomorrow at the earliest, so what holds on a day can be kept for the day.
-That all processes keep the same is seen to by `policy_days`: the first that asks on a new day
-closes it, under the lock that every change of a policy takes first. A change made just before
-midnight is either committed before the day is closed, and seen, or finds it closed, and is
-refused; whose clock goes ahead closes the day early.
+`policy_days` lets all processes keep the same: the first that asks on a new day closes it, under
+the lock that every change of a policy takes first. A change made just before midnight is either
+committed before the day is closed, and seen, or finds it closed, and is refused; a process whose
+clock is ahead closes the day early.
+
+The day is closed in a transaction apart: the caller may have locked persons already, and somebody
+else may lock them after the day.
 """
 
 from __future__ import annotations
@@ -30,23 +33,33 @@ class PolicyBook:
         self.known = DatedPolicies(first)
         self._read_until = date.min
         self._reading = asyncio.Lock()
+        self._closing = asyncio.Lock()
 
     async def read(self, tx: Tx) -> DatedPolicies:
-        """What holds up to today, for a decision; costs nothing but on a day's first times."""
+        """What holds up to today, for a decision; costs nothing but on a day's first times.
+
+        Do not call it under the lock of `store.lock`: closing the day waits for that.
+        """
         today = tx.now.date()
-        if today <= self._read_until:
-            return self.known
-        async with tx.as_platform():
-            closed_until, begun_fair = await store.days(tx)
-            closed = closed_until >= today
-            if not closed:
-                await store.close(tx, today)
-            rows = tuple(await store.begun(tx, today))
-        first = self.known.first if begun_fair else without_fair_release(self.known.first)
-        self.known = DatedPolicies(first, rows)
-        if closed:  # by a transaction that is committed; ours may still be rolled back
-            self._read_until = today
+        if today > self._read_until:
+            async with tx.as_platform():
+                closed_until, _ = await store.days(tx)
+                if closed_until >= today:
+                    await self._read_day(tx, today)
+        if today > self._read_until:
+            async with self._closing:
+                if today > self._read_until:
+                    async with tx.apart() as own:
+                        await store.close(own, today)
+                        await self._read_day(own, today)
         return self.known
+
+    async def _read_day(self, tx: Tx, today: date) -> None:
+        """Keep what holds on a closed day."""
+        _, begun_fair = await store.days(tx)
+        rows = tuple(await store.begun(tx, today))
+        first = self.known.first if begun_fair else without_fair_release(self.known.first)
+        self.known, self._read_until = DatedPolicies(first, rows), today
 
     async def refresh(self, db: Database) -> None:
         """See to it that `known` is today's, for a sentence; an outage leaves it as it was."""
