@@ -355,7 +355,7 @@ async def test_a_page_is_less_than_a_hundred_kilobytes(new_visitor: NewVisitor) 
     assert max(sizes.values()) < PAGE_BYTES_MAX, sizes
 
 
-# A release: the page counts down to the account's own moment; then one tap books ---------------
+# A release: the page counts down to the patient's own moment; then one tap books ---------------
 
 LATEST_SECONDS = 30
 TRIES = 3  # a newcomer's limits allow no more

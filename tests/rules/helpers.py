@@ -86,9 +86,11 @@ def patient(
     account: int | None = OWNER.id,
     suspended_until: date | None = None,
     counted: Iterable[CountedAppointment] = (),
+    person: bytes | None = None,
 ) -> PatientFacts:
-    """A patient of the owner's account."""
-    return PatientFacts(number, account, suspended_until, tuple(counted))
+    """A patient of the owner's account; registrations with the same `person` are one person."""
+    person = f"person {number}".encode() if person is None else person
+    return PatientFacts(number, account, suspended_until, tuple(counted), person=person)
 
 
 def elsewhere(*dates: date) -> tuple[CountedAppointment, ...]:

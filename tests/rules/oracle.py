@@ -107,9 +107,8 @@ def own_moment(
         if date_reasons(session.visit_date, last, session.rules, facts.policy):
             return None  # nobody has a moment where the last would come too late
         key = facts.release_key(session.hospital_id, day)
-        number = person.id if person.account_id is None else person.account_id
-        whose = (b"patient " if person.account_id is None else b"") + number.to_bytes(8)
-        part = Fraction(int.from_bytes(hmac.new(key, whose, sha256).digest()[:8]), 2**64)
+        drawn = hmac.new(key, person.person, sha256).digest()
+        part = Fraction(int.from_bytes(drawn[:8]), 2**64)
         return first + timedelta(milliseconds=floor(20_000 * part) + 1)
     return None
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from hypothesis import strategies as st
-from tests.rules.helpers import AGENT, OWNER, STRANGER, Ledger
+from tests.rules.helpers import AGENT, OWNER, STRANGER, Ledger, patient
 from tests.rules.oracle import last_open
 
 from guahao.rules.kernel.facts import BookingRequest, CountedAppointment, PatientFacts, SessionFacts
@@ -131,6 +131,8 @@ def persons(draw: st.DrawFn, number: int, today: date) -> PatientFacts:
         suspended_until=draw(st.none() | st.none() | st.none() | until),
         counted=tuple(draw(st.lists(appointments(today), max_size=6))),
         is_checked=draw(st.sampled_from([True] * 3 + [False])),
+        # Now and then two registrations of the same person.
+        person=draw(st.sampled_from([f"person {number}".encode()] * 5 + [b"somebody"])),
     )
 
 
@@ -187,7 +189,7 @@ def rushes(draw: st.DrawFn) -> World:
             SessionFacts(number, hospital, hospital, visit, "morning", 2, 0, False, HospitalRules())
             for number, hospital, visit in places
         ),
-        (PatientFacts(1, OWNER.id), PatientFacts(2, OWNER.id)),
+        (patient(1), patient(2)),
         draw(policies),
         tuple(BookingRequest(OWNER, f"{p}-{s}", p, s, "api", at) for p, s in wanted),
     )

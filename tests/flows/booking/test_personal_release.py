@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 
 import psycopg
@@ -13,11 +14,13 @@ from tests.supply import Rows, at
 
 from guahao.flows.booking.alternatives import alternatives
 from guahao.flows.kernel.platform import Platform
+from guahao.flows.people.patients import register_in
 from guahao.rules.kernel.facts import Actor
 from guahao.rules.kernel.limits import NEW_CITY, Policy
 from guahao.rules.kernel.outcomes import BeforeOwnMoment
+from guahao.rules.people.identity import Document
 from guahao.store.kernel.vault import Vault
-from guahao.store.kernel.views import AppointmentView
+from guahao.store.kernel.views import AppointmentView, PatientView
 
 RELEASE = at("2026-11-30T07:00")
 NEW, OLD = date(2026, 12, 30), date(2026, 12, 29)
@@ -68,7 +71,7 @@ async def own_moment(platform: Platform, person: Person, session_id: int) -> dat
     return refused.retry_from
 
 
-async def test_every_process_tells_an_account_the_same_moment_and_the_same_key_books_then(
+async def test_every_process_tells_a_person_the_same_moment_and_the_same_key_books_then(
     platform: Platform, other: Platform, clock: Clock, clinics: tuple[int, int]
 ) -> None:
     new, _ = clinics
@@ -95,7 +98,45 @@ async def test_what_was_released_before_is_booked_at_once(
     assert isinstance(await answer(platform, person, clinics[1]), AppointmentView)
 
 
-async def test_staff_get_the_moment_of_the_callers_account(
+async def test_a_person_keeps_the_moment_on_another_account_and_in_a_new_registration(
+    platform: Platform, rows: Rows, clinics: tuple[int, int]
+) -> None:
+    """Or a scalper would try several accounts and keep the earliest."""
+    person, buyer, scalper = await add_crowd(platform, 3)
+    opens = await own_moment(platform, person, clinics[0])
+    rows.conn.execute("UPDATE patients SET phone_slot = 2 WHERE id = %s", (buyer.patient_id,))
+    rows.conn.execute(
+        "UPDATE patients SET account_id = %s WHERE id = %s", (buyer.account_id, person.patient_id)
+    )
+    moved = replace(person, account_id=buyer.account_id)
+    assert await own_moment(platform, moved, clinics[0]) == opens
+    async with platform.db.transaction() as tx:
+        document = Document("03", person.id_no.lower())  # the same passport
+        again = await register_in(
+            tx, platform, scalper.account_id, "测试人", document, in_hand=True
+        )
+    assert isinstance(again, PatientView)
+    assert again.id != person.patient_id
+    displaced = replace(person, account_id=scalper.account_id, patient_id=again.id)
+    assert await own_moment(platform, displaced, clinics[0]) == opens
+    assert rows.all("SELECT count(*) FROM patients WHERE displaced_at IS NOT NULL") == [(1,)]
+
+
+async def test_two_patients_of_an_account_have_two_moments(
+    platform: Platform, rows: Rows, clinics: tuple[int, int]
+) -> None:
+    parent, child = await add_crowd(platform, 2)
+    rows.conn.execute(
+        "UPDATE patients SET account_id = %s, phone_slot = 2 WHERE id = %s",
+        (parent.account_id, child.patient_id),
+    )
+    child = replace(child, account_id=parent.account_id)
+    assert await own_moment(platform, parent, clinics[0]) != (
+        await own_moment(platform, child, clinics[0])
+    )
+
+
+async def test_staff_get_the_moment_of_the_caller(
     platform: Platform, clinics: tuple[int, int]
 ) -> None:
     [person] = await add_crowd(platform, 1)

@@ -1,4 +1,4 @@
-"""At a release each account books from its own moment on; everything else stays as it was."""
+"""At a release each person books from their own moment on; everything else stays as it was."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.rules.helpers import (
 )
 
 from guahao.rules.booking.booking import decide_batch
-from guahao.rules.booking.personal_moment import LAST, opens_for, opens_for_person
+from guahao.rules.booking.personal_moment import LAST, opens_for
 from guahao.rules.kernel.facts import (
     Actor,
     BookingFacts,
@@ -40,8 +40,8 @@ PERSONAL = Policy(personal_release=True)
 MILLISECOND = timedelta(milliseconds=1)
 
 
-def own_moment(account: int = OWNER.id, release: datetime = RELEASE) -> datetime:
-    return opens_for(account, release, release_key(1, release.date()))
+def own_moment(person: bytes = patient().person, release: datetime = RELEASE) -> datetime:
+    return opens_for(person, release, release_key(1, release.date()))
 
 
 def asked(
@@ -61,22 +61,24 @@ def asked(
     return decision
 
 
-@given(st.integers(0, 9_999), st.integers(1, 2**62))
+INDEXES = st.binary(min_size=32, max_size=32)
+
+
+@given(st.integers(0, 9_999), INDEXES)
 def test_within_ten_seconds_of_the_release_everybody_waits_for_their_moment(
-    milliseconds: int, account: int
+    milliseconds: int, person: bytes
 ) -> None:
     at = RELEASE + timedelta(milliseconds=milliseconds)
-    decision = asked(at, person=patient(account=account), actor=Actor("account", account))
-    assert decision == BeforeOwnMoment(retry_from=own_moment(account))
+    decision = asked(at, person=patient(person=person))
+    assert decision == BeforeOwnMoment(retry_from=own_moment(person))
 
 
-@given(st.integers(1, 2**62))
-def test_a_millisecond_before_the_moment_is_too_soon_and_the_moment_is_not(account: int) -> None:
-    person, actor = patient(account=account), Actor("account", account)
-    opens = own_moment(account)
-    too_soon = asked(opens - MILLISECOND, person=person, actor=actor)
+@given(INDEXES)
+def test_a_millisecond_before_the_moment_is_too_soon_and_the_moment_is_not(person: bytes) -> None:
+    opens = own_moment(person)
+    too_soon = asked(opens - MILLISECOND, person=patient(person=person))
     assert too_soon == BeforeOwnMoment(retry_from=opens)
-    assert asked(opens, person=person, actor=actor) == Accepted()
+    assert asked(opens, person=patient(person=person)) == Accepted()
 
 
 def test_before_the_release_only_the_release_is_told() -> None:
@@ -93,26 +95,49 @@ def test_a_hundred_requests_have_the_moment_of_one(times: int) -> None:
     assert decide_batch(facts, requests) == [BeforeOwnMoment(retry_from=own_moment())] * times
 
 
-def test_another_session_of_the_hospital_and_a_second_patient_have_the_same_moment() -> None:
+def test_another_session_of_the_hospital_has_the_same_moment_and_another_patient_their_own() -> (
+    None
+):
     other = replace(NEW, id=2, department_id=7, title="副主任医师")
+    child = patient(2)
     facts = BookingFacts(
-        {1: NEW, 2: other}, {1: patient(1), 2: patient(2)}, {}, PERSONAL, release_key=release_key
+        {1: NEW, 2: other}, {1: patient(1), 2: child}, {}, PERSONAL, release_key=release_key
     )
-    requests = [request(1, 1, key="a", at=RELEASE), request(2, 2, key="b", at=RELEASE)]
-    assert decide_batch(facts, requests) == [BeforeOwnMoment(retry_from=own_moment())] * 2
+    requests = [
+        request(1, 1, key="a", at=RELEASE),
+        request(2, 1, key="b", at=RELEASE),
+        request(1, 2, key="c", at=RELEASE),
+    ]
+    mine, childs = own_moment(), own_moment(child.person)
+    assert mine != childs
+    assert [decision.retry_from for decision in decide_batch(facts, requests)] == [  # type: ignore[union-attr]
+        mine,
+        mine,
+        childs,
+    ]
+
+
+@given(st.integers(1, 2**62), st.integers(1, 2**62))
+def test_no_account_and_no_new_registration_changes_the_persons_moment(
+    account: int, number: int
+) -> None:
+    """Or a scalper would choose the account, or the registration, with the earliest moment."""
+    moved = replace(patient(account=account), id=number)
+    facts = BookingFacts({1: NEW}, {number: moved}, {}, PERSONAL, release_key=release_key)
+    tried = request(1, number, at=RELEASE, actor=Actor("account", account))
+    assert decide_batch(facts, [tried]) == [BeforeOwnMoment(retry_from=own_moment())]
 
 
 @pytest.mark.parametrize("actor", [AGENT, Actor("staff", 99), Actor("hospital", 3)])
-def test_who_books_for_a_caller_has_the_callers_moment(actor: Actor) -> None:
+def test_an_agent_has_the_moment_of_the_caller(actor: Actor) -> None:
     assert asked(RELEASE, actor=actor) == BeforeOwnMoment(retry_from=own_moment())
     assert asked(own_moment(), actor=actor) == Accepted()
 
 
-def test_a_person_without_an_account_has_a_moment_apart_from_that_accounts() -> None:
+def test_a_person_without_an_account_has_the_same_moment_as_with_one() -> None:
     nobody = patient(1, account=None)
-    opens = opens_for_person(1, RELEASE, release_key(1, RELEASE.date()))
+    opens = own_moment()
     assert asked(RELEASE, person=nobody, actor=AGENT) == BeforeOwnMoment(retry_from=opens)
-    assert opens != own_moment(1)
     assert asked(opens, person=nobody, actor=AGENT) == Accepted()
 
 
@@ -157,15 +182,15 @@ def test_a_release_just_before_midnight_goes_on_after_it() -> None:
     assert asked(opens, late) == Accepted()
 
 
-def test_the_last_account_waits_for_its_moment_after_midnight_as_well() -> None:
+def test_the_last_person_waits_for_their_moment_after_midnight_as_well() -> None:
     late = replace(NEW, rules=replace(AT_SEVEN, release_time=clock("23:59:45")))
     release = moment("2026-03-02 23:59:45")
-    account = next(
-        n for n in range(1, 10**4) if own_moment(n, release) > release + timedelta(seconds=29.6)
-    )
+    latest = release + timedelta(seconds=29.6)
+    persons = (f"person {n}".encode() for n in range(10**4))
+    person = next(person for person in persons if own_moment(person, release) > latest)
     at = release + timedelta(seconds=29.5)
-    decision = asked(at, late, patient(account=account), actor=Actor("account", account))
-    assert decision == BeforeOwnMoment(retry_from=own_moment(account, release))
+    decision = asked(at, late, patient(person=person))
+    assert decision == BeforeOwnMoment(retry_from=own_moment(person, release))
 
 
 def test_all_have_had_their_moment_a_millisecond_after_half_a_minute() -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.rules.helpers import SOON
+from tests.rules.helpers import SOON, patient
 
-from guahao.rules.kernel.facts import Actor, CountedAppointment, PatientFacts
+from guahao.rules.kernel.facts import Actor, CountedAppointment
 
 
 def test_a_counted_appointment_is_over_unless_it_is_known_to_be_live() -> None:
@@ -17,14 +17,14 @@ def test_a_counted_appointment_is_over_unless_it_is_known_to_be_live() -> None:
 
 
 def test_a_person_is_taken_for_checked_where_nobody_checks_names() -> None:
-    person = PatientFacts(1, 7)
+    person = patient(1, account=7)
     assert person.is_checked
     assert (person.suspended_until, person.counted, person.document_ends_on) == (None, (), None)
 
 
 def test_an_account_books_for_its_own_patients_and_staff_for_everybody() -> None:
-    assert Actor("account", 7).may_book_for(PatientFacts(1, 7))
-    assert not Actor("account", 7).may_book_for(PatientFacts(1, 8))
-    assert not Actor("account", 7).may_book_for(PatientFacts(1, None))
-    assert Actor("staff", 7).may_book_for(PatientFacts(1, None))
-    assert Actor("hospital", 7).may_book_for(PatientFacts(1, 8))
+    assert Actor("account", 7).may_book_for(patient(1, account=7))
+    assert not Actor("account", 7).may_book_for(patient(1, account=8))
+    assert not Actor("account", 7).may_book_for(patient(1, account=None))
+    assert Actor("staff", 7).may_book_for(patient(1, account=None))
+    assert Actor("hospital", 7).may_book_for(patient(1, account=8))

@@ -95,16 +95,27 @@ async def test_a_script_is_told_how_long_to_wait_and_no_clock(
     assert " style=" not in citizen.reader.text
 
 
-async def test_a_second_log_in_and_a_second_patient_give_no_second_chance(
-    site: Site, session: int
-) -> None:
+async def test_a_second_log_in_gives_no_second_chance(site: Site, session: int) -> None:
     citizen = await add_citizen(site, patients=2)
     reader = Reader.of(site)
     await log_in(reader, citizen.account_id)
     elsewhere = Citizen(reader, citizen.account_id, citizen.patient_ids)
     await citizen.book(session)
-    await elsewhere.book(session, patient=1)
+    await elsewhere.book(session)
     assert moment_of(citizen.reader) == moment_of(elsewhere.reader)
+
+
+async def test_the_page_counts_down_to_the_moment_of_the_chosen_patient(
+    site: Site, session: int
+) -> None:
+    citizen = await add_citizen(site, patients=2)
+    waits = []
+    for patient in (0, 1):
+        await citizen.book(session, patient=patient)
+        found = re.search(r'data-opens-in="(\d+)"', citizen.reader.text)
+        assert found
+        waits.append(int(found[1]))
+    assert waits[0] != waits[1]
 
 
 @BOTH_LANGUAGES

@@ -51,7 +51,7 @@ def _allowed(
         {patient.id: patient},
         policy=policy,
         checks_names=platform.checks_names,
-        # So that nothing is offered that the desk would still refuse until the account's moment.
+        # So that nothing is offered that the desk would still refuse until the patient's moment.
         release_key=platform.vault.release_key,
     )
     actor = Actor("account", patient.account_id)

@@ -132,7 +132,7 @@ async def _store(
 ) -> None:
     decided: list[tuple[BookingRequest, int | Refused[Refusal]]] = []
     for index, (request, decision) in enumerate(zip(requests, decisions, strict=True)):
-        # A request before the account's own moment leaves nothing: its key books later.
+        # A request before the patient's own moment leaves nothing: its key books later.
         if isinstance(decision, Refused) and not isinstance(decision, BeforeOwnMoment):
             decided.append((request, decision))
         elif index in made:

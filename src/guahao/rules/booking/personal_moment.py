@@ -1,6 +1,6 @@
-"""The personal release moment: when an account may book what is released now (FAIRNESS.md).
+"""The personal release moment: when a person may book what is released now (FAIRNESS.md).
 
-    opens_at = release + 10 s + 20 s × HMAC-SHA-256(release key, account) / 2^64
+    opens_at = release + 10 s + 20 s × HMAC-SHA-256(release key, person) / 2^64
 
 Everybody who asks within ten seconds of the release is equal to the fastest program, and a rush
 arrives spread over twenty seconds. Nothing is stored: every process computes the same moment.
@@ -24,26 +24,13 @@ _LAST_SECONDS = LAST.total_seconds()
 _DAY_SECONDS = 86_400
 
 
-def opens_for(account_id: int, release: datetime, key: bytes) -> datetime:
-    """Return the moment from which an account may book; to the millisecond, rounded up.
+def opens_for(person: bytes, release: datetime, key: bytes) -> datetime:
+    """Return the moment from which a person can be booked for; to the millisecond, rounded up.
 
+    `person`: `PatientFacts.person`, equal in every registration and account of a person.
     `key`: the hospital's for the day of the release, which nobody outside can compute.
     """
-    return _opens(account_id.to_bytes(8, "big"), release, key)
-
-
-def opens_for_person(patient_id: int, release: datetime, key: bytes) -> datetime:
-    """Return the moment of a person without an account, whom only staff can book for.
-
-    The prefix separates patients from accounts: the patient and the account of the same number
-    have moments of their own. All persons without an account sharing a moment would make the
-    hotline's callers one contestant.
-    """
-    return _opens(b"patient " + patient_id.to_bytes(8, "big"), release, key)
-
-
-def _opens(whose: bytes, release: datetime, key: bytes) -> datetime:
-    drawn = hmac.digest(key, whose, "sha256")
+    drawn = hmac.digest(key, person, "sha256")
     part = int.from_bytes(drawn[:8], "big") / 2**64
     milliseconds = int((SECONDS_FOR_ALL + SECONDS_SPREAD * part) * 1000) + 1
     return release + timedelta(milliseconds=milliseconds)
@@ -58,9 +45,9 @@ def before_own_moment(
 ) -> BeforeOwnMoment | None:
     """Refuse a request for a date that is just released, until the patient's own moment.
 
-    Decided after `date_refusal`, so that the date is released. It depends on the patient's
-    account alone, and neither on who asks nor on how often. `key_of`: None where moments are
-    not known, as in a replay of past requests.
+    Decided after `date_refusal`, so that the date is released. It depends on the person alone,
+    and neither on the account, nor on who asks, nor on how often. `key_of`: None where moments
+    are not known, as in a replay of past requests.
     """
     if not policy.personal_release or key_of is None:
         return None
@@ -69,12 +56,7 @@ def before_own_moment(
     release = opens_at(session.visit_date, session.rules, policy)
     if not release <= at < release + LAST or _closes_by(release + LAST, session, policy):
         return None
-    key = key_of(session.hospital_id, release.date())
-    moment = (
-        opens_for_person(patient.id, release, key)
-        if patient.account_id is None
-        else opens_for(patient.account_id, release, key)
-    )
+    moment = opens_for(patient.person, release, key_of(session.hospital_id, release.date()))
     return BeforeOwnMoment(retry_from=moment) if at < moment else None
 
 

@@ -53,7 +53,11 @@ class CountedAppointment:
 
 @dataclass(frozen=True, slots=True)
 class PatientFacts:
-    """A person: their account, suspension and counted appointments."""
+    """A person: their account, suspension and counted appointments.
+
+    `person`: the keyed index of the canonical document. It is the same in every registration of
+    the person, in every account.
+    """
 
     id: int
     account_id: int | None
@@ -62,6 +66,7 @@ class PatientFacts:
     account_restricted_until: date | None = None
     document_ends_on: date | None = None  # a birth certificate's: the first birthday
     is_checked: bool = True  # the name was found to belong to the document
+    person: bytes = field(kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,6 +168,7 @@ class _Trial:
                 for place in person.counted.values()
             ),
             is_checked=checked_at is not None and checked_at <= at,
+            person=id.to_bytes(8, "big"),
         )
 
     def _life(self, one: Recorded) -> Life:

@@ -37,7 +37,7 @@ _SPARE_CODES = 8
 _LOCK_PATIENTS = """
     SELECT id, account_id, suspended_until, name_enc, id_type, id_no_enc,
            (SELECT a.restricted_until FROM accounts a WHERE a.id = account_id),
-           document_ends_on, checked_at IS NOT NULL
+           document_ends_on, checked_at IS NOT NULL, person_index
     FROM patients
     WHERE id = ANY(%s::bigint[]) AND displaced_at IS NULL AND merged_into IS NULL
     ORDER BY id FOR NO KEY UPDATE
@@ -66,7 +66,7 @@ _COUNTED = """
     WHERE m.survivor_id = ANY(%(patients)s::bigint[])
 """
 _OWN_PATIENT = """
-    SELECT id, account_id, suspended_until, document_ends_on, checked_at IS NOT NULL
+    SELECT id, account_id, suspended_until, document_ends_on, checked_at IS NOT NULL, person_index
     FROM patients WHERE id = %s AND account_id = %s
 """
 _EARLIER = """
@@ -262,13 +262,14 @@ def _by_patient(rows: Iterable[TupleRow]) -> dict[int, list[CountedAppointment]]
 
 
 def _locked_patient(row: TupleRow, counted: dict[int, list[CountedAppointment]]) -> LockedPatient:
-    patient_id, account_id, suspended_until, name_enc, id_type, id_no_enc, *standing = row
+    patient_id, account_id, suspended_until, name_enc, id_type, id_no_enc, *standing, person = row
     facts = PatientFacts(
         patient_id,
         account_id,
         suspended_until,
         tuple(counted.get(patient_id, ())),
         *standing,  # the account's restriction, the document's end, whether checked
+        person=person,
     )
     return LockedPatient(facts, name_enc, id_type, id_no_enc)
 
@@ -288,10 +289,15 @@ async def own_patient(
     if row is None:
         return None
     counted = _by_patient(await tx.rows(_COUNTED, _counting([patient_id], counted_since)))
-    id, owner, suspended_until, ends_on, is_checked = row
-    mine = tuple(counted.get(patient_id, ()))
+    id, owner, suspended_until, ends_on, is_checked, person = row
     return PatientFacts(
-        id, owner, suspended_until, mine, document_ends_on=ends_on, is_checked=is_checked
+        id,
+        owner,
+        suspended_until,
+        tuple(counted.get(patient_id, ())),
+        document_ends_on=ends_on,
+        is_checked=is_checked,
+        person=person,
     )
 
 

@@ -1,4 +1,4 @@
-// Counts down to the account's own moment; then books under the same key. The person has tapped
+// Counts down to the patient's own moment; then books under the same key. The person has tapped
 // "Book" already, and a reaction time would be the advantage of programs.
 "use strict";
 const form = document.querySelector("form[data-opens-in]");

@@ -31,7 +31,7 @@ _LEFT = Words("抽签后剩下的号先到先得。")
 _DRAW_DATES = Words("例如{visit}就诊的号：{opens}起登记，{closes}截止，{drawn}抽签。")
 _FIRST_COME = Words("放号后先到先得，可网上预约或拨打{hotline}。")
 _PERSONAL = Words(
-    "每个账户从放号后{least}至{most}秒之间的一个随机时刻起可以预约，所以不必抢第一秒。"
+    "每位就诊人从放号后{least}至{most}秒之间的一个随机时刻起可以预约，所以不必抢第一秒。"
 )
 _FIRST_COME_DATES = Words("例如{visit}就诊的号：{released}放号。")
 
@@ -65,7 +65,7 @@ def release_sentences(
 ) -> list[str]:
     """Return what patients read about a mode, a sentence each.
 
-    `is_personal`: whether each account books from a moment of its own.
+    `is_personal`: whether each person books from a moment of their own.
     """
     if release.mode is ReleaseMode.FIRST_COME:
         personal = _PERSONAL.of(language).format(

@@ -31,7 +31,7 @@ from guahao.words.catalogue import Language
 from guahao.words.dates import say_date, say_moment, say_second
 from guahao.words.text import Words
 
-_OWN_MOMENT = "own_moment"  # not released yet for this account, but for the earliest
+_OWN_MOMENT = "own_moment"  # not released yet for this patient, but for the earliest
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,10 +200,10 @@ _BOOKING: dict[str, Reply] = {
     _OWN_MOMENT: Reply(
         409,
         Words("还没到您的预约时刻"),
-        Words("该日期的号刚刚放出，每个账户有自己的预约时刻。请稍后再约。"),
+        Words("该日期的号刚刚放出，每位就诊人有自己的预约时刻。请稍后再约。"),
         Words(
-            "该日期的号刚刚放出，这个账户从{when}起可以预约。请到时再提交一次；"
-            "提前提交、多次提交，时刻都不会变。"
+            "该日期的号刚刚放出，这位就诊人从{when}起可以预约。请到时再提交一次；"
+            "提前提交、多次提交、换账户，时刻都不会变。"
         ),
     ),
     Refusal.ACCOUNT_RESTRICTED: Reply(

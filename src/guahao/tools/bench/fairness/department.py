@@ -46,7 +46,7 @@ class Department:
     """
 
     def __init__(self, places: int, cycle_days: int, release_secret: bytes | None = None) -> None:
-        """`release_secret`: where each account has a release moment of its own."""
+        """`release_secret`: where each person has a release moment of their own."""
         self.rules = HospitalRules(cycle_days=cycle_days, release_time=RELEASE_TIME)
         self.policy = Policy(personal_release=release_secret is not None)
         self.release_secret = release_secret or b""
@@ -76,11 +76,12 @@ class Department:
         return opens_at(visit_date, self.rules, self.policy)
 
     def opens_for(self, identity: int, visit_date: date) -> datetime:
-        """Return the moment from which an account may book a date."""
+        """Return the moment from which an identity may book a date."""
         release = self.released_at(visit_date)
         if not self.policy.personal_release:
             return release
-        return opens_for(identity, release, self._release_key(_HOSPITAL, release.date()))
+        key = self._release_key(_HOSPITAL, release.date())
+        return opens_for(_person(identity), release, key)
 
     def free(self, visit_date: date) -> int:
         """Return how many places of a date can be booked."""
@@ -164,7 +165,12 @@ class Department:
 
     def _facts(self, session: SessionFacts, identities: Sequence[int]) -> BookingFacts:
         patients = {
-            identity: PatientFacts(identity, identity, counted=self.counted.get(identity, ()))
+            identity: PatientFacts(
+                identity,
+                identity,
+                counted=self.counted.get(identity, ()),
+                person=_person(identity),
+            )
             for identity in identities
         }
         return BookingFacts(
@@ -173,6 +179,10 @@ class Department:
 
     def _release_key(self, _hospital_id: int, day: date) -> bytes:
         return sha256(self.release_secret + day.isoformat().encode()).digest()
+
+
+def _person(identity: int) -> bytes:
+    return identity.to_bytes(8, "big")
 
 
 def _place(visit_date: date) -> CountedAppointment:

@@ -84,7 +84,7 @@ def _asks_of_people(world: World) -> list[Ask]:
 
 
 def _at_personal_moments(world: World, visit_date: date, asks: Sequence[Ask]) -> list[Ask]:
-    """Return the requests at the moment from which each account may book.
+    """Return the requests at the moment from which each identity may book.
 
     A program's arrives as fast as it can. A person who asked before sees a countdown.
     """

@@ -224,7 +224,7 @@ def number_words(page: StaffPage) -> dict[str, str]:
         "declines_before_pause": page.say("90天内放弃几次抽中的号就暂停登记"),
         "pause_days": page.say("暂停登记几天"),
         "long_waits_percent": page.say("抽签中留给久候者的号，最多百分之几"),
-        "personal_release": page.say("放号时每个账户有自己的预约时刻"),
+        "personal_release": page.say("放号时每位就诊人有自己的预约时刻"),
     }
 
 

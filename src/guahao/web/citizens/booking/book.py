@@ -172,7 +172,7 @@ async def _refused(
 
 
 async def _own_moment(page: Page, refused: BeforeOwnMoment, patient_id: int, nonce: str) -> ASGIApp:
-    """Show when the account can book; the same form books from then on."""
+    """Show when the patient can be booked for; the same form books from then on."""
     moment = refused.retry_from
     assert moment is not None
     session, _ = await _session(page)
