@@ -14,10 +14,11 @@ from tests.supply import Rows, at
 
 from guahao.flows.booking.alternatives import alternatives
 from guahao.flows.kernel.platform import Platform
+from guahao.flows.people.accounts import Caller
 from guahao.flows.people.patients import register_in
 from guahao.rules.kernel.facts import Actor
 from guahao.rules.kernel.limits import NEW_CITY, Policy
-from guahao.rules.kernel.outcomes import BeforeOwnMoment
+from guahao.rules.kernel.outcomes import BeforeOwnMoment, Refusal, Refused
 from guahao.rules.people.identity import Document
 from guahao.store.kernel.vault import Vault
 from guahao.store.kernel.views import AppointmentView, PatientView
@@ -89,6 +90,31 @@ async def test_every_process_tells_a_person_the_same_moment_and_the_same_key_boo
         clock.now = opens
         assert isinstance(await answer(platform, person, new), AppointmentView)
     assert await count(platform, "booking_requests") == len(crowd)
+
+
+async def test_asking_again_before_the_moment_is_answered_without_the_database(
+    platform: Platform, clock: Clock, clinics: tuple[int, int], rows: Rows
+) -> None:
+    [person] = await add_crowd(platform, 1)
+    caller = Caller("203.0.113.7", "browser")
+
+    async with open_desk(platform) as desk:
+
+        async def ask(session: int, patient_id: int = person.patient_id) -> object:
+            key = f"key-{patient_id}"
+            return await desk.book(person.actor, key, patient_id, session, "web", caller)
+
+        first = await ask(clinics[0])
+        assert isinstance(first, BeforeOwnMoment)
+        assert first.retry_from is not None
+        # From here on the desk would refuse the session, if it were asked.
+        rows.conn.execute("UPDATE clinic_sessions SET stopped_at = now()")
+        assert await ask(clinics[0]) == first
+        clock.now = first.retry_from - MILLISECOND
+        assert await ask(clinics[0]) == first
+        assert await ask(clinics[0], person.patient_id + 1) == Refused(Refusal.NOT_YOUR_PATIENT)
+        clock.now = first.retry_from
+        assert await ask(clinics[0]) == Refused(Refusal.SESSION_STOPPED)
 
 
 async def test_what_was_released_before_is_booked_at_once(

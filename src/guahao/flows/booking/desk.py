@@ -18,6 +18,7 @@ from collections import Counter as Counts
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar
 
 import psycopg
@@ -30,7 +31,7 @@ from guahao.flows.booking.velocity import Velocity
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.accounts import Caller
 from guahao.rules.kernel.facts import Actor
-from guahao.rules.kernel.outcomes import KeyMismatch, Refused
+from guahao.rules.kernel.outcomes import BeforeOwnMoment, KeyMismatch, Refusal, Refused
 from guahao.rules.people.log_ins import LoginRefused
 from guahao.store.kernel.db import CommitUnknownError, DatabaseAwayError, DatabaseState
 from guahao.store.kernel.views import AppointmentView
@@ -55,6 +56,7 @@ _oldest = Gauge(
     multiprocess_mode="livemax",
 )
 
+_TOLD_MAX = 10_000  # personal moments that a process remembers; about 5 MB
 _TRIES = 3
 _BUSY_RETRY_SECONDS = 2
 # At most from a request to its answer. A request that waited longer than _QUEUE_SECONDS is
@@ -123,6 +125,7 @@ class Desk:
         self.velocity = Velocity(platform.settings, platform.rates)
         self._queue = queue
         self._waiting = 0
+        self._told: dict[tuple[int, int | None, int, int], datetime] = {}
         self._open = False
         self._lanes = [_Lane(platform, batch, self._taken, patient) for _ in range(lanes)]
         self._tasks: list[asyncio.Task[None]] = []
@@ -171,7 +174,18 @@ class Desk:
         if wait_seconds is not None:
             _answers.labels(TooFast.code).inc()
             return TooFast(wait_seconds)
+        subject = (actor.id, log_in_id, patient_id, session_id)
+        told = self._told.get(subject)
+        if told is not None and now < told.timestamp():
+            # Asking again before the own moment costs the database nothing.
+            self.velocity.no_place(caller, now)
+            _answers.labels(Refusal.NOT_RELEASED.value).inc()
+            return BeforeOwnMoment(retry_from=told)
         answer = await self.submit(request)
+        if isinstance(answer, BeforeOwnMoment) and answer.retry_from is not None:
+            if len(self._told) >= _TOLD_MAX:
+                self._told.clear()
+            self._told[subject] = answer.retry_from
         booked_now = isinstance(answer, AppointmentView) and answer.booked_at.timestamp() >= now
         if not booked_now and not isinstance(answer, OutcomeUnknown):
             self.velocity.no_place(caller, now)
