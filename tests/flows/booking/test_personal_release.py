@@ -96,7 +96,7 @@ async def test_asking_again_before_the_moment_is_answered_without_the_database(
     platform: Platform, clock: Clock, clinics: tuple[int, int], rows: Rows
 ) -> None:
     [person] = await add_crowd(platform, 1)
-    caller = Caller("203.0.113.7", "browser")
+    caller = Caller("203.0.113.7", limited=True)
 
     async with open_desk(platform) as desk:
 
