@@ -39,6 +39,7 @@ CONTRACT = {
     ("post", "/api/v1/appointments/{appointment_id}/cancel"),
     ("post", "/api/v1/appointments/{appointment_id}/decline"),
     ("post", "/api/v1/appointments/lookup"),
+    ("post", "/api/v1/appointments/together"),
     ("post", "/api/v1/applications"),
     ("get", "/api/v1/applications"),
     ("get", "/api/v1/applications/{application_id}"),

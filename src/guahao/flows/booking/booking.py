@@ -9,6 +9,7 @@ from datetime import datetime
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.booking.booking import counted_since, decide_batch
 from guahao.rules.kernel.facts import Actor, BookingFacts, BookingRequest, EarlierUse
+from guahao.rules.kernel.limits import Policy
 from guahao.rules.kernel.outcomes import (
     Accepted,
     BeforeOwnMoment,
@@ -38,12 +39,19 @@ class DeskRequest:
     channel: str
     at: datetime | None = None
     log_in_id: int | None = None  # the log-in of an account's token, which may have ended
+    together_with: int | None = None  # the other patient, of two in one request
 
     def at_time(self, now: datetime) -> BookingRequest:
         """Return the request with its time: the transaction's, or a replay's own."""
         at = self.at or now
         return BookingRequest(
-            self.actor, self.key, self.patient_id, self.session_id, self.channel, at
+            self.actor,
+            self.key,
+            self.patient_id,
+            self.session_id,
+            self.channel,
+            at,
+            self.together_with,
         )
 
 
@@ -66,17 +74,9 @@ async def book_batch(
         since = counted_since(policy, today)
         log_in_ids = [request.log_in_id for request in asked if request.log_in_id is not None]
         loaded = await store.load_batch(tx, platform.vault, requests, since, candidates, log_in_ids)
-        not_let_in = _login_refused(asked, loaded)
+        not_let_in = login_refused(asked, loaded)
         requests = [request for n, request in enumerate(requests) if n not in not_let_in]
-        facts = BookingFacts(
-            {id: store.session_facts(session) for id, session in loaded.sessions.items()},
-            {id: patient.facts for id, patient in loaded.patients.items()},
-            loaded.earlier,
-            policy,
-            platform.checks_names,
-            platform.vault.release_key,
-        )
-        decisions = decide_batch(facts, requests)
+        decisions = decide_batch(booking_facts(platform, loaded, policy), requests)
         made = _new_appointments(requests, decisions, loaded)
         await _store(tx, platform, requests, decisions, made)
         earlier = await _earlier_views(tx, platform, requests, decisions)
@@ -89,7 +89,19 @@ async def book_batch(
     return [not_let_in[n] if n in not_let_in else next(decided) for n in range(len(asked))]
 
 
-def _login_refused(asked: Sequence[DeskRequest], loaded: store.Loaded) -> dict[int, LoginRefused]:
+def booking_facts(platform: Platform, loaded: store.Loaded, policy: Policy) -> BookingFacts:
+    """Return the facts that the rules need of what was loaded."""
+    return BookingFacts(
+        {id: store.session_facts(session) for id, session in loaded.sessions.items()},
+        {id: patient.facts for id, patient in loaded.patients.items()},
+        loaded.earlier,
+        policy,
+        platform.checks_names,
+        platform.vault.release_key,
+    )
+
+
+def login_refused(asked: Sequence[DeskRequest], loaded: store.Loaded) -> dict[int, LoginRefused]:
     """Return the refusals of ended or unconfirmed log-ins, by their index in the batch.
 
     Nothing is stored under their keys, so that the same request is decided after a new log-in.
@@ -169,7 +181,7 @@ def _answer(
     match decision:
         case Accepted():
             assert new is not None
-            return _view(platform, loaded, new)
+            return new_view(platform, loaded, new)
         case Repeated(use):
             return _repeated(use, earlier)
         case RepeatedInBatch(index):
@@ -178,7 +190,10 @@ def _answer(
             return decision
 
 
-def _view(platform: Platform, loaded: store.Loaded, new: store.NewAppointment) -> AppointmentView:
+def new_view(
+    platform: Platform, loaded: store.Loaded, new: store.NewAppointment
+) -> AppointmentView:
+    """Return a new booking as its owner sees it."""
     request = new.request
     patient = loaded.patients[request.patient_id].view(platform.vault)
     return AppointmentView(

@@ -16,10 +16,11 @@ import asyncio
 import random
 from collections import Counter as Counts
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
+from functools import partial
+from typing import Any, ClassVar, Generic, TypeVar
 
 import psycopg
 import structlog
@@ -27,6 +28,13 @@ from prometheus_client import Counter, Gauge, Histogram
 from psycopg_pool import PoolClosed, PoolTimeout
 
 from guahao.flows.booking.booking import Answer, DeskRequest, book_batch
+from guahao.flows.booking.together import (
+    PairAnswer,
+    PairBooked,
+    PairNotBooked,
+    PairRequest,
+    book_pair,
+)
 from guahao.flows.booking.velocity import Velocity
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.accounts import Caller
@@ -101,12 +109,19 @@ class NotBooked:
 
 NotDecided = Busy | TooFast | OutcomeUnknown | NotBooked
 DeskAnswer = Answer | NotDecided
+DeskPairAnswer = PairAnswer | NotDecided
+_Request = TypeVar("_Request")
+_Answer = TypeVar("_Answer", bound=Answer | PairAnswer)
+_Serve = Callable[
+    [Platform, Sequence[_Request], float | None],
+    Awaitable[Sequence[_Answer | NotDecided | Exception]],
+]
 
 
 @dataclass(slots=True)
-class _Waiting:
-    request: DeskRequest
-    answer: asyncio.Future[DeskAnswer]
+class _Waiting(Generic[_Request, _Answer]):
+    request: _Request
+    answer: asyncio.Future[_Answer | NotDecided]
     since: float  # by the event loop's clock
 
 
@@ -127,18 +142,25 @@ class Desk:
         self._waiting = 0
         self._told: dict[tuple[int, int | None, int, int], datetime] = {}
         self._open = False
-        self._lanes = [_Lane(platform, batch, self._taken, patient) for _ in range(lanes)]
+        self._lanes: list[_Lane[DeskRequest, Answer]] = [
+            _Lane(platform, serve, batch, self._taken, patient) for _ in range(lanes)
+        ]
+        # Pairs are few, and their two sessions may be of two lanes: they are booked one by one.
+        self._pairs: _Lane[PairRequest, PairAnswer] = _Lane(
+            platform, serve_pairs, 1, self._taken, patient
+        )
+        self._every: list[_Lane[Any, Any]] = [*self._lanes, self._pairs]
         self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
         """Start the lanes."""
         self._open = True
-        self._tasks = [asyncio.create_task(lane.work()) for lane in self._lanes]
+        self._tasks = [asyncio.create_task(lane.work()) for lane in self._every]
 
     async def close(self) -> None:
         """Accept no more requests, answer those that wait, then stop."""
         self._open = False
-        for lane in self._lanes:
+        for lane in self._every:
             lane.close()
         await asyncio.gather(*self._tasks)
 
@@ -146,7 +168,7 @@ class Desk:
     def oldest_seconds(self) -> float:
         """Return how long the oldest request has waited; 0 if none waits."""
         now = asyncio.get_running_loop().time()
-        oldest = max((now - since for lane in self._lanes if (since := lane.oldest)), default=0.0)
+        oldest = max((now - since for lane in self._every if (since := lane.oldest)), default=0.0)
         _oldest.set(oldest)
         return oldest
 
@@ -191,10 +213,36 @@ class Desk:
             self.velocity.no_place(caller, now)
         return answer
 
+    async def book_together(
+        self, request: PairRequest, caller: Caller | None = None
+    ) -> DeskPairAnswer:
+        """Book two places or none, as `book` does; two attempts of an account are counted."""
+        actor = request.actor
+        if caller is None or actor.kind != "account":
+            return await self._submit(self._pairs, request)
+        now = self._platform.db.clock().timestamp()
+        wait_seconds = self.velocity.two_bookings(actor.id, caller, now)
+        if wait_seconds is not None:
+            _answers.labels(TooFast.code).inc()
+            return TooFast(wait_seconds)
+        answer = await self._submit(self._pairs, request)
+        booked_now = (
+            isinstance(answer, PairBooked) and answer.bookings[0].booked_at.timestamp() >= now
+        )
+        if not booked_now and not isinstance(answer, OutcomeUnknown):
+            for _ in request.places:
+                self.velocity.no_place(caller, now)
+        return answer
+
     def submit(self, request: DeskRequest) -> asyncio.Future[DeskAnswer]:
         """Queue a request and return its future answer; requests for a session keep their order."""
+        return self._submit(self._lanes[request.session_id % len(self._lanes)], request)
+
+    def _submit(
+        self, lane: _Lane[_Request, _Answer], request: _Request
+    ) -> asyncio.Future[_Answer | NotDecided]:
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[DeskAnswer] = loop.create_future()
+        answer: asyncio.Future[_Answer | NotDecided] = loop.create_future()
         if self._platform.db.state is not DatabaseState.ALIVE:
             _answers.labels(NotBooked.code).inc()
             answer.set_result(NotBooked())
@@ -205,7 +253,6 @@ class Desk:
             return answer
         self._waiting += 1
         _waiting.set(self._waiting)
-        lane = self._lanes[request.session_id % len(self._lanes)]
         lane.add(_Waiting(request, answer, loop.time()))
         return answer
 
@@ -214,15 +261,21 @@ class Desk:
         _waiting.set(self._waiting)
 
 
-class _Lane:
+class _Lane(Generic[_Request, _Answer]):
     def __init__(
-        self, platform: Platform, batch: int, taken: Callable[[int], None], patient: bool
+        self,
+        platform: Platform,
+        serve: _Serve[_Request, _Answer],
+        batch: int,
+        taken: Callable[[int], None],
+        patient: bool,
     ) -> None:
         self._platform = platform
+        self._serve_batch = serve
         self._batch = batch
         self._taken = taken
         self._patient = patient
-        self._queue: deque[_Waiting] = deque()
+        self._queue: deque[_Waiting[_Request, _Answer]] = deque()
         self._batch_since: float | None = None  # of the oldest request in the batch under way
         self._wake = asyncio.Event()
         self._closing = False
@@ -234,7 +287,7 @@ class _Lane:
             return self._batch_since
         return self._queue[0].since if self._queue else None
 
-    def add(self, waiting: _Waiting) -> None:
+    def add(self, waiting: _Waiting[_Request, _Answer]) -> None:
         self._queue.append(waiting)
         self._wake.set()
 
@@ -257,7 +310,7 @@ class _Lane:
             if batch:
                 await self._serve(batch)
 
-    async def _serve(self, batch: list[_Waiting]) -> None:
+    async def _serve(self, batch: list[_Waiting[_Request, _Answer]]) -> None:
         deadline = None
         if not self._patient:
             now = asyncio.get_running_loop().time()
@@ -270,7 +323,7 @@ class _Lane:
         try:
             with _batch_seconds.time():
                 requests = [waiting.request for waiting in batch]
-                answers = await serve(self._platform, requests, deadline)
+                answers = await self._serve_batch(self._platform, requests, deadline)
         finally:
             self._batch_since = None
         for outcome, count in Counts(map(_outcome, answers)).items():
@@ -284,7 +337,9 @@ class _Lane:
                 waiting.answer.set_result(answer)
 
 
-def _still_in_time(batch: list[_Waiting], now: float) -> list[_Waiting]:
+def _still_in_time(
+    batch: list[_Waiting[_Request, _Answer]], now: float
+) -> list[_Waiting[_Request, _Answer]]:
     """Refuse requests that waited too long to be answered in time, and return the others."""
     late = [waiting for waiting in batch if now - waiting.since > _QUEUE_SECONDS]
     for waiting in late:
@@ -305,19 +360,37 @@ async def serve(
     fail the others.
     """
     try:
-        return await _book_again_if_lost(platform, requests, deadline)
+        book = partial(book_batch, platform, requests, deadline)
+        return await _again_if_lost(platform, book, len(requests), deadline)
     except (psycopg.IntegrityError, psycopg.errors.DeadlockDetected) as error:
         _log.warning("batch_split", requests=len(requests), error=type(error).__name__)
     except Exception as error:  # noqa: BLE001 - raised again to its caller
         if len(requests) == 1:
             return [error]
         _log.exception("batch_failed", requests=len(requests))
-    return [await _serve_one(platform, request, deadline) for request in requests]
+    return [
+        await _serve_one(platform, partial(book_batch, platform, [request], deadline), deadline)
+        for request in requests
+    ]
 
 
-async def _book_again_if_lost(
-    platform: Platform, requests: Sequence[DeskRequest], deadline: float | None
-) -> Sequence[DeskAnswer | Exception]:
+async def serve_pairs(
+    platform: Platform, pairs: Sequence[PairRequest], deadline: float | None = None
+) -> Sequence[DeskPairAnswer | Exception]:
+    """Book pairs, each in a transaction of its own."""
+
+    async def book(pair: PairRequest) -> list[PairAnswer]:
+        return [await book_pair(platform, pair, deadline)]
+
+    return [await _serve_one(platform, partial(book, pair), deadline) for pair in pairs]
+
+
+async def _again_if_lost(
+    platform: Platform,
+    book: Callable[[], Awaitable[Sequence[_Answer]]],
+    requests: int,
+    deadline: float | None,
+) -> Sequence[_Answer | NotDecided]:
     """Book a batch, and retry until the deadline while the connection is lost.
 
     Without a deadline there is a single retry; with a deadline that has passed, a single
@@ -328,12 +401,12 @@ async def _book_again_if_lost(
     while tried == 0 or (tried == 1 if deadline is None else now() < deadline):
         tried += 1
         try:
-            return await book_batch(platform, requests, deadline)
+            return await book()
         except psycopg.errors.DeadlockDetected:
             raise
         except psycopg.OperationalError as error:
             unknown = unknown or isinstance(error, CommitUnknownError)
-            _log.warning("database_lost", requests=len(requests), error=type(error).__name__)
+            _log.warning("database_lost", requests=requests, error=type(error).__name__)
             if isinstance(error, (DatabaseAwayError, PoolClosed)):
                 break
             if tried == 1 and not isinstance(error, PoolTimeout):
@@ -341,17 +414,19 @@ async def _book_again_if_lost(
                 await platform.db.drop_connections()
         if deadline is not None:
             await asyncio.sleep(random.uniform(*_PAUSE_SECONDS))  # noqa: S311 - jitter
-    return [OutcomeUnknown() if unknown else NotBooked() for _ in requests]
+    return [OutcomeUnknown() if unknown else NotBooked() for _ in range(requests)]
 
 
 async def _serve_one(
-    platform: Platform, request: DeskRequest, deadline: float | None
-) -> DeskAnswer | Exception:
+    platform: Platform,
+    book: Callable[[], Awaitable[Sequence[_Answer]]],
+    deadline: float | None,
+) -> _Answer | NotDecided | Exception:
     """Book a single request, and retry where it races another process for a constraint."""
     failure: Exception = RuntimeError("not tried")
     for _ in range(_TRIES):
         try:
-            [answer] = await _book_again_if_lost(platform, [request], deadline)
+            [answer] = await _again_if_lost(platform, book, 1, deadline)
         except (psycopg.IntegrityError, psycopg.errors.DeadlockDetected) as error:
             failure = error
         except Exception as error:  # noqa: BLE001 - raised again to its caller
@@ -361,8 +436,10 @@ async def _serve_one(
     return failure
 
 
-def _outcome(answer: DeskAnswer | Exception) -> str:
+def _outcome(answer: DeskAnswer | DeskPairAnswer | Exception) -> str:
     match answer:
+        case PairNotBooked(Refused(reason)):
+            return reason.value
         case Refused(reason):
             return reason.value
         case KeyMismatch():

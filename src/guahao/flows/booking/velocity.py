@@ -74,12 +74,27 @@ class Velocity:
 
         Call `no_place` with the same `now` if it got none; the attempt stays counted.
         """
+        return self._rates.attempt_all(self._tried(account_id, caller), now)
+
+    def two_bookings(self, account_id: int, caller: Caller, now: float) -> int | None:
+        """Count two attempts of an account, or neither; call `no_place` twice if it got none."""
+        tried = self._tried(account_id, caller)
+        wait_seconds = self._rates.attempt_all(tried, now)
+        if wait_seconds is not None:
+            return wait_seconds
+        wait_seconds = self._rates.attempt_all(tried, now)
+        if wait_seconds is not None:
+            for limit, subject in tried:
+                self._rates.undo(limit, subject, now)
+        return wait_seconds
+
+    def _tried(self, account_id: int, caller: Caller) -> list[tuple[Limit, str]]:
         subject = str(account_id)
         tried = [(limit, subject) for limit in self._bookings_by_account]
         if caller.limited:
             tried += self._by_place(self._bookings, caller)
             tried += self._by_place(self._places, caller)
-        return self._rates.attempt_all(tried, now)
+        return tried
 
     def no_place(self, caller: Caller, now: float) -> None:
         """Uncount the place that `booking` counted at `now`."""

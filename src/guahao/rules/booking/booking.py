@@ -175,7 +175,11 @@ class Batch:
 
 
 def _same_body(request: BookingRequest, other: BookingRequest | EarlierUse) -> bool:
-    return (request.patient_id, request.session_id) == (other.patient_id, other.session_id)
+    return (request.patient_id, request.session_id, request.together_with) == (
+        other.patient_id,
+        other.session_id,
+        other.together_with,
+    )
 
 
 def for_checked_only(

@@ -86,7 +86,10 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class BookingRequest:
-    """A request to book. `at` is the request's own time, on the city's clock."""
+    """A request to book. `at` is the request's own time, on the city's clock.
+
+    `together_with`: the other patient of a pair that is booked in one request.
+    """
 
     actor: Actor
     key: str
@@ -94,6 +97,7 @@ class BookingRequest:
     session_id: int
     channel: str
     at: datetime
+    together_with: int | None = None
 
     @property
     def scope(self) -> KeyScope:
@@ -108,7 +112,8 @@ KeyScope = tuple[str, int, str]
 class EarlierUse:
     """An earlier use of an idempotency key: its body and outcome.
 
-    `outcome` is `booked`, with an `appointment_id`, or the refusal's value.
+    `outcome` is `booked`, with an `appointment_id`, or the refusal's value. `together_with`: the
+    other patient, where two were booked in one request.
     """
 
     patient_id: int
@@ -117,6 +122,7 @@ class EarlierUse:
     appointment_id: int | None = None
     retry_from: datetime | None = None
     visit_from: date | None = None
+    together_with: int | None = None
 
 
 # Derives the secret key of a hospital's release on a day.

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 from typing import Any
 
 from psycopg.rows import TupleRow
@@ -25,7 +26,7 @@ from guahao.rules.kernel.facts import (
     SessionFacts,
 )
 from guahao.rules.kernel.limits import CODE_DIGITS
-from guahao.rules.kernel.outcomes import Refusal, Refused
+from guahao.rules.kernel.outcomes import Refused
 from guahao.store.hospitals.directory import RULES_ASKED
 from guahao.store.kernel.db import Tx, array, bytes_array, hexed, recordset
 from guahao.store.kernel.vault import Vault
@@ -72,7 +73,7 @@ _OWN_PATIENT = """
 _EARLIER = """
     SELECT r.actor_kind, r.actor_id, r.idempotency_key,
            r.patient_id, r.clinic_session_id, r.outcome, r.appointment_id,
-           r.retry_from, r.visit_from
+           r.retry_from, r.visit_from, r.together_with
     FROM json_to_recordset(%s::json) AS k (kind text, actor bigint, key text)
     JOIN booking_requests r
       ON r.actor_kind = k.kind AND r.actor_id = k.actor AND r.idempotency_key = k.key
@@ -118,13 +119,13 @@ _INSERT_MESSAGES = """
 _INSERT_REQUESTS = """
     INSERT INTO booking_requests (actor_kind, actor_id, idempotency_key, patient_id,
                                   clinic_session_id, outcome, appointment_id,
-                                  retry_from, visit_from, decided_at)
+                                  retry_from, visit_from, decided_at, together_with)
     SELECT kind, actor, key, patient_id, session_id, outcome, appointment_id,
-           retry_from, visit_from, at
+           retry_from, visit_from, at, together_with
     FROM json_to_recordset(%s::json)
         AS n (kind text, actor bigint, key text, patient_id bigint, session_id bigint,
               outcome text, appointment_id bigint, retry_from timestamptz, visit_from date,
-              at timestamptz)
+              at timestamptz, together_with bigint)
 """
 
 
@@ -351,14 +352,14 @@ def _appointment_row(vault: Vault, new: NewAppointment) -> dict[str, Any]:
 
 
 async def save_requests(
-    tx: Tx, decided: Sequence[tuple[BookingRequest, int | Refused[Refusal]]]
+    tx: Tx, decided: Sequence[tuple[BookingRequest, int | Refused[StrEnum]]]
 ) -> None:
     """Store each answer, an appointment's id or a refusal, under its idempotency key."""
     rows = [_request_row(request, answer) for request, answer in decided]
     await tx.do(_INSERT_REQUESTS, (recordset(rows),))
 
 
-def _request_row(request: BookingRequest, answer: int | Refused[Refusal]) -> dict[str, Any]:
+def _request_row(request: BookingRequest, answer: int | Refused[StrEnum]) -> dict[str, Any]:
     row = {
         "kind": request.actor.kind,
         "actor": request.actor.id,
@@ -367,6 +368,8 @@ def _request_row(request: BookingRequest, answer: int | Refused[Refusal]) -> dic
         "session_id": request.session_id,
         "at": request.at,
     }
+    if request.together_with is not None:
+        row["together_with"] = request.together_with
     if isinstance(answer, Refused):
         refused = {"retry_from": answer.retry_from, "visit_from": answer.visit_from}
         return {**row, "outcome": answer.reason, **refused}

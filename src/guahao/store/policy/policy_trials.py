@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from guahao.rules.booking.together import Companion
 from guahao.rules.kernel.facts import Actor, BookingRequest, CountedAppointment, SessionFacts
 from guahao.rules.kernel.limits import CITY_TIME, HospitalRules
 from guahao.rules.policy.trying import Life, Recorded, TriedSession, World
@@ -198,10 +199,13 @@ async def _requests(tx: Tx, first: date) -> list[Recorded]:
         """
         SELECT actor_kind, actor_id, idempotency_key, patient_id,
                clinic_session_id AS session_id, decided_at, outcome, appointment_id
-        FROM booking_requests WHERE decided_at >= %(first)s
+        FROM booking_requests WHERE decided_at >= %(first)s AND outcome <> %(companion)s
         ORDER BY decided_at, appointment_id NULLS LAST, actor_kind, actor_id, idempotency_key
         """,
-        {"first": datetime.combine(first, datetime.min.time(), CITY_TIME)},
+        {
+            "first": datetime.combine(first, datetime.min.time(), CITY_TIME),
+            "companion": Companion.REFUSED,
+        },
     )
 
 

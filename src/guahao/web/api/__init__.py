@@ -11,6 +11,7 @@ from guahao.web.api.patients import patient_routes
 from guahao.web.api.services import Route, Services
 from guahao.web.api.sessions import session_routes
 from guahao.web.api.status import status_routes
+from guahao.web.api.together import together_routes
 
 PREFIX = "/api/v1"
 
@@ -25,6 +26,7 @@ def routes(services: Services) -> list[Route]:
         *hospital_routes(services),
         *session_routes(services),
         *appointment_routes(services),
+        *together_routes(services),
         *application_routes(services),
         *fairness_routes(services),
         *status_routes(services),

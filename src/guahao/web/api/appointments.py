@@ -42,7 +42,7 @@ from guahao.web.http.reading import (
 from guahao.web.words.language import reader_language
 from guahao.words.text import Words
 
-_TAG = Words("预约", "api")
+TAG = Words("预约", "api")
 _KEY = re.compile(rb"[\x21-\x7e]{1,64}")
 _STATUSES = ("booked", "picked_up", "cancelled", "stopped", "no_show", "unverified")
 _BRING = Words("就诊人登记的证件原件、预约短信和识别码")
@@ -126,7 +126,16 @@ class AppointmentList(msgspec.Struct):
     next: str | None = None
 
 
-_EXAMPLE = AppointmentOut(
+KEY_PROBLEMS = (
+    "idempotency_key_required",
+    "idempotency_key_invalid",
+    "idempotency_mismatch",
+    "busy",
+    "too_many_bookings",
+    "booking_unavailable",
+    "outcome_unknown",
+)
+EXAMPLE = AppointmentOut(
     id=501,
     order_no="0000005017",
     code="04821957",
@@ -152,42 +161,36 @@ _EXAMPLE = AppointmentOut(
     declinable_until=datetime(2026, 12, 2, 9, 30, tzinfo=CITY_TIME),
 )
 _EXAMPLE_DETAIL = msgspec.structs.replace(
-    _EXAMPLE,
+    EXAMPLE,
     pickup=Pickup("门诊楼一层挂号窗口", datetime(2026, 12, 3, 11, 30, tzinfo=CITY_TIME), _BRING.zh),
     cancel=Cancelling(datetime(2026, 12, 2, 15, 0, tzinfo=CITY_TIME), "agent", "114"),
 )
 _BOOK = Endpoint(
     "POST",
     "/appointments",
-    _TAG,
+    TAG,
     Words("预约", "api: book a place"),
-    _EXAMPLE,
+    EXAMPLE,
     status=201,
     body=BookingIn(9001, 17),
     headers={"Idempotency-Key": Words("每次预约一个新的编号，重试时沿用：1到64个可见ASCII字符")},
     problems=(
         *Refusal,
-        "idempotency_key_required",
-        "idempotency_key_invalid",
-        "idempotency_mismatch",
-        "busy",
-        "too_many_bookings",
-        "booking_unavailable",
-        "outcome_unknown",
+        *KEY_PROBLEMS,
     ),
 )
 _LIST = Endpoint(
     "GET",
     "/appointments",
-    _TAG,
+    TAG,
     Words("我的挂号"),
-    AppointmentList([_EXAMPLE]),
+    AppointmentList([EXAMPLE]),
     query=AppointmentQuery,
 )
 _ONE = Endpoint(
     "GET",
     "/appointments/{appointment_id}",
-    _TAG,
+    TAG,
     Words("预约详情", "api"),
     _EXAMPLE_DETAIL,
     problems=("unknown_appointment",),
@@ -195,23 +198,23 @@ _ONE = Endpoint(
 _CANCEL = Endpoint(
     "POST",
     "/appointments/{appointment_id}/cancel",
-    _TAG,
+    TAG,
     Words("退号", "api"),
-    _EXAMPLE,
+    EXAMPLE,
     problems=("unknown_appointment", *CancelRefusal),
 )
 _DECLINE = Endpoint(
     "POST",
     "/appointments/{appointment_id}/decline",
-    _TAG,
+    TAG,
     Words("放弃抽中的号", "api"),
-    msgspec.structs.replace(_EXAMPLE, status="cancelled", declinable_until=None),
+    msgspec.structs.replace(EXAMPLE, status="cancelled", declinable_until=None),
     problems=tuple(DeclineRefusal),
 )
 _LOOK_UP = Endpoint(
     "POST",
     "/appointments/lookup",
-    _TAG,
+    TAG,
     Words("凭识别码和证件号码查询"),
     _EXAMPLE_DETAIL,
     body=LookupIn("04821957", "11010519491231002X"),
@@ -255,7 +258,7 @@ class _Handlers:
             log_in_id=claims.log_in_id,
         )
         if isinstance(answer, AppointmentView):
-            return json_answer(_appointment_out(answer), 201)
+            return json_answer(appointment_out(answer), 201)
         if isinstance(answer, Refused):
             problem = services.replies.refused(answer, reader_language(request.scope))
             return problem_answer(request.scope, problem)
@@ -272,7 +275,7 @@ class _Handlers:
         query = read_query(request, AppointmentQuery)
         account_id = await self._services.tokens.account_by(claims)
         found = await list_appointments(self._services.platform, account_id, query.view)
-        return json_answer(AppointmentList([_appointment_out(a) for a in found]))
+        return json_answer(AppointmentList([appointment_out(a) for a in found]))
 
     async def show(self, request: ApiRequest) -> ASGIApp:
         claims = self._services.tokens.claims_of(request.scope)
@@ -292,7 +295,7 @@ class _Handlers:
             raise ProblemError("unknown_appointment")
         if isinstance(outcome, CancelRefusal):
             return await self._not_cancelled(request, account_id, id, outcome)
-        return json_answer(_appointment_out(outcome))
+        return json_answer(appointment_out(outcome))
 
     async def _not_cancelled(
         self, request: ApiRequest, account_id: int, id: int, refusal: CancelRefusal
@@ -314,7 +317,7 @@ class _Handlers:
             language = reader_language(request.scope)
             problem = self._services.replies.decline_refused(outcome, language)
             return problem_answer(request.scope, problem)
-        return json_answer(_appointment_out(outcome))
+        return json_answer(appointment_out(outcome))
 
     async def look_up(self, request: ApiRequest) -> ASGIApp:
         body = await read_body(request, _lookup_decoder)
@@ -332,7 +335,7 @@ class _Handlers:
     def _detail(self, request: ApiRequest, view: AppointmentView) -> Answer:
         session, platform = view.session, self._services.platform
         by = "patient" if "patient" in platform.cancelling_policy(view).cancel_channels else "agent"
-        shown = _appointment_out(view)
+        shown = appointment_out(view)
         shown.pickup = Pickup(
             session.pickup_place,
             pickup_deadline(session.visit_date, session.period, session.rules),
@@ -356,7 +359,8 @@ def idempotency_key(request: ApiRequest) -> str:
     return key.decode("ascii")
 
 
-def _appointment_out(view: AppointmentView) -> AppointmentOut:
+def appointment_out(view: AppointmentView) -> AppointmentOut:
+    """Return a booking as its owner reads it."""
     session = view.session
     patient = patient_out(view.patient)
     until = view.decline_until

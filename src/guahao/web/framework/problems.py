@@ -57,6 +57,7 @@ class ProblemBody(msgspec.Struct, omit_defaults=True):
     field: str | None = None
     trace_id: str | None = None
     challenge: Challenge | None = None
+    patient_ids: list[int] | None = None  # of two patients, those whom the refusal is about
     reasons: list[str] | None = None  # why a process is not ready, for its operator
 
 
@@ -74,6 +75,7 @@ def problem_body(problem: Problem, trace_id: str | None = None) -> ProblemBody:
         field=problem.field,
         trace_id=trace_id,
         challenge=problem.challenge,
+        patient_ids=None if problem.patient_ids is None else list(problem.patient_ids),
     )
 
 

@@ -41,6 +41,7 @@ FIELDS = {
     "specialty": _SHORT,
     "appointment_id": _AN_ID,
     "application_id": _AN_ID,
+    "places": Words("两项：每位就诊人一项，同一科室、同一天"),
     "patient_ids": Words("一位或两位就诊人的编号，须在同一个账户"),
     "first_date": _DATE,
     "last_date": _DATE,

@@ -7,11 +7,12 @@ an entry in `REPLIES`; a test checks this.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import lru_cache
 
+from guahao.rules.booking.together import PairFault
 from guahao.rules.fairness.applying import ApplicationRefusal, WishesImpossible
 from guahao.rules.fairness.declining import DeclinedTooLate, DeclineRefusal
 from guahao.rules.kernel.limits import Policy
@@ -32,6 +33,7 @@ from guahao.words.dates import say_date, say_moment, say_second
 from guahao.words.text import Words
 
 _OWN_MOMENT = "own_moment"  # not released yet for this patient, but for the earliest
+_TOO_FEW = "too_few_for_two"  # sold out for two, perhaps not for one
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Problem:
     retry_after_seconds: int | None = None
     field: str | None = None
     challenge: Challenge | None = None
+    patient_ids: tuple[int, ...] | None = None
 
 
 class Replies:
@@ -72,6 +75,26 @@ class Replies:
             retry_from=refused.retry_from,
             visit_from=refused.visit_from,
         )
+
+    def pair_refused(
+        self,
+        refused: Refused[Refusal],
+        patient_ids: tuple[int, ...],
+        names: Sequence[str],
+        language: Language,
+    ) -> Problem:
+        """Return the problem of two bookings that were refused, with the patients it is about.
+
+        `names`: theirs, as far as the reader may know them.
+        """
+        problem = self.refused(refused, language)
+        if refused.reason is Refusal.SOLD_OUT and len(patient_ids) > 1:
+            problem = replace(self.problem(_TOO_FEW, language), code=problem.code)
+        elif not isinstance(refused, BeforeOwnMoment):
+            words = _NEITHER_FOR if len(names) == 1 else _NEITHER
+            detail = words.of(language).format(name="".join(names), detail=problem.detail)
+            problem = replace(problem, detail=detail)
+        return replace(problem, patient_ids=patient_ids)
 
     def application_refused(
         self, refused: Refused[ApplicationRefusal], language: Language
@@ -133,6 +156,10 @@ class Replies:
             retry_after_seconds,
             field,
         )
+
+
+_NEITHER = Words("两位都没有约上。{detail}")
+_NEITHER_FOR = Words("两位都没有约上，因为{name}：{detail}")
 
 
 @lru_cache(8)
@@ -293,6 +320,23 @@ _BOOKING: dict[str, Reply] = {
         409,
         Words("已约满"),
         Words("这个号已经约满。请登记候补，或选择其他日期、职称或医院；有人退号时会抽签放出。"),
+    ),
+    _TOO_FEW: Reply(
+        409,
+        Words("号不够两位一起约"),
+        Words(
+            "剩下的号不够两位一起约，这次都没有约上。请先为其中一位预约，或选择其他日期、职称或医院。"
+        ),
+    ),
+    PairFault.SAME_PATIENT: Reply(
+        422,
+        Words("要两位不同的就诊人"),
+        Words("一起预约要选两位不同的就诊人。只为一位预约，请用单独的预约。"),
+    ),
+    PairFault.OTHER_CLINIC: Reply(
+        422,
+        Words("不是同一科室同一天"),
+        Words("一起预约的两个号须在同一科室、同一天。其他的请分别预约。"),
     ),
     "idempotency_mismatch": Reply(
         422,

@@ -7,6 +7,7 @@ from datetime import date
 
 from guahao.flows.reports import reports as flows
 from guahao.flows.reports.reports import Grouped
+from guahao.rules.booking.together import Companion
 from guahao.rules.kernel.outcomes import Refusal
 from guahao.sheets.write import Kind, Plain, Table
 from guahao.store.reports.refusals import BOOKED, Answers
@@ -185,6 +186,7 @@ def reason_words(page: StaffPage) -> dict[str, str]:
         Refusal.THREE_MONTH_LIMIT: page.say("超出三个月限次"),
         Refusal.BY_DRAW: page.say("待抽签"),
         Refusal.SOLD_OUT: page.say("号已约满"),
+        Companion.REFUSED: page.say("同约的另一位不能约"),
     }
 
 
