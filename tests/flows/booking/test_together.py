@@ -205,7 +205,7 @@ async def test_an_answer_whose_patient_has_moved_is_not_shown(platform: Platform
 # The release, and how often ----------------------------------------------------------------
 
 
-async def test_a_pair_waits_for_its_accounts_moment_and_books_by_the_same_key(
+async def test_a_pair_waits_for_the_moments_of_both_and_books_by_the_same_key(
     database_url: str,
 ) -> None:
     clock = Clock(at("2026-11-30T07:00"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import assume, event, given
@@ -25,6 +25,7 @@ from tests.rules.helpers import (
 from tests.rules.strategies import World, worlds
 
 from guahao.rules.booking.booking import decide_batch
+from guahao.rules.booking.personal_moment import opens_for
 from guahao.rules.booking.together import (
     Companion,
     Pair,
@@ -151,20 +152,27 @@ def test_an_unknown_session_comes_before_the_comparison() -> None:
     assert refused == PairRefused(Refused(Refusal.UNKNOWN_SESSION), (2,))
 
 
-def test_both_wait_for_the_moment_of_their_account() -> None:
-    """A pair shares its account's moment; before it nothing is stored under the key."""
+def test_a_pair_waits_for_the_later_moment_of_the_two() -> None:
+    """Each person has a moment of their own; before both nothing is stored under the key."""
     rules = HospitalRules(cycle_days=30, release_time=clock("07:00"))
-    new = session(day("2026-04-01"), rules=rules)
-    facts = replace(facts_of(new), policy=Policy(personal_release=True), release_key=release_key)
-    early = [replace(one, at=moment("2026-03-02 07:00")) for one in pair_of()]
-    decision = decide_pair(facts, (early[0], early[1]))
-    assert isinstance(decision, PairRefused)
-    assert isinstance(decision.refused, BeforeOwnMoment)
-    opens = decision.refused.retry_from
-    assert opens is not None
-    assert decision.patient_ids == (1, 2)
-    in_time = [replace(one, at=opens) for one in early]
-    assert decide_pair(facts, (in_time[0], in_time[1])) == Accepted()
+    facts = replace(
+        facts_of(session(day("2026-04-01"), rules=rules)),
+        policy=Policy(personal_release=True),
+        release_key=release_key,
+    )
+    release = moment("2026-03-02 07:00")
+    key = release_key(1, release.date())
+    opens = {id: opens_for(facts.patients[id].person, release, key) for id in (1, 2)}
+    last = max(opens, key=opens.__getitem__)
+
+    def decide_at(at: datetime) -> PairDecision:
+        one, other = pair_of()
+        return decide_pair(facts, (replace(one, at=at), replace(other, at=at)))
+
+    refused = BeforeOwnMoment(retry_from=opens[last])
+    assert decide_at(release) == PairRefused(refused, (1, 2))
+    assert decide_at(min(opens.values())) == PairRefused(refused, (last,))
+    assert decide_at(opens[last]) == Accepted()
 
 
 # Keys ---------------------------------------------------------------------------------------

@@ -132,7 +132,7 @@ async def book_pair(
                 one, other = (new_view(platform, loaded, new) for new in made)
                 return PairBooked((one, other))
             case PairRefused(refused, patient_ids):
-                # A request before the account's own moment leaves nothing: its key books later.
+                # A request before a person's own moment leaves nothing: its key books later.
                 if not isinstance(refused, BeforeOwnMoment):
                     await _save_refused(tx, pair, decision)
                 return _not_booked(platform, loaded, asked.actor, refused, patient_ids)
