@@ -162,13 +162,13 @@ async def add_booking(platform: Platform, number: int = 1) -> int:
     patient = await add_patient(platform, await add_account(platform, number), number)
     session_id = await add_session(platform)
     appointment_id = await add_appointment(platform, patient.id, session_id, f"{number:08d}")
-    await tell(platform, "booked", appointment_id)
+    await notify(platform, "booked", appointment_id)
     return appointment_id
 
 
-async def tell(platform: Platform, kind: str, *appointment_ids: int) -> None:
+async def notify(platform: Platform, kind: str, *appointment_ids: int) -> None:
     async with platform.db.transaction() as tx:
-        await messages.tell(tx, kind, appointment_ids)
+        await messages.notify(tx, kind, appointment_ids)
 
 
 async def outbox(platform: Platform, to: str | None = None) -> list[messages.OutboxItem]:

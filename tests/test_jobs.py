@@ -19,10 +19,10 @@ from tests.city import (
     add_patient,
     ask,
     change,
+    notify,
     open_platform,
     outbox,
     phone,
-    tell,
 )
 from tests.crowd import add_clinic, open_desk
 
@@ -387,7 +387,7 @@ async def test_every_periodic_task_may_run_twice_with_nothing_to_do(
 
 async def test_no_job_carries_personal_data(platform: Platform) -> None:
     appointment_id = await add_booking(platform)
-    await tell(platform, "cancelled", appointment_id)
+    await notify(platform, "cancelled", appointment_id)
     await request_otp(platform, phone(2), LOOPBACK, "zh")
     rows = await ask(platform, "SELECT args FROM procrastinate_jobs ORDER BY id")
     ids = [row[0] for row in await ask(platform, "SELECT id FROM messages ORDER BY id")]

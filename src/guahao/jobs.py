@@ -80,7 +80,7 @@ def create_jobs(
     """The background tasks, on connections of the application's role; not yet open.
 
     `gateway` carries the SMS; `wechat` what goes beside them, where there is such an account;
-    `sender` tells hospitals, by the operator's settings where it is not given.
+    `sender` notifies hospitals, by the operator's settings where it is not given.
     """
     app = App(connector=connector or PsycopgConnector(conninfo=platform.db.url))
     message_sender = MessageSender(

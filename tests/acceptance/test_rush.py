@@ -29,7 +29,7 @@ from guahao.store.kernel.db import Database
 from guahao.store.kernel.migrate import migrate
 from guahao.store.kernel.vault import Vault
 from guahao.store.policy.policy_book import PolicyBook
-from guahao.tools.bench.queries import LOG_INS
+from guahao.tools.bench.queries import LOGINS
 from guahao.wiring import token_issuer
 
 
@@ -83,7 +83,7 @@ async def callers(platform: Platform, number: int, capacity: int) -> list[Caller
     issue = token_issuer(platform)
     crowd = await add_crowd(platform, number)
     async with platform.db.transaction() as tx:
-        await tx.do(LOG_INS, (tx.now, tx.now, tx.now, tx.now))
+        await tx.do(LOGINS, (tx.now, tx.now, tx.now, tx.now))
     return [Caller(person, issue(person.account_id), session_id) for person in crowd]
 
 

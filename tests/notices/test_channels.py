@@ -15,9 +15,9 @@ from tests.city import (
     add_patient,
     add_session,
     ask,
+    notify,
     open_platform,
     phone,
-    tell,
 )
 from tests.flows.fairness.test_applications import add_department, applied, request
 from tests.flows.fairness.winning import make_win
@@ -106,7 +106,7 @@ async def test_an_application_and_a_win_are_told_by_wechat_too(platform: Platfor
     asked = request(account, [patient.id], await add_department(platform), channel="window")
     made = await applied(platform, replace(asked, actor=Actor("staff", 7)))
     won = await make_win(platform, patient.id, await add_session(platform), application_id=made.id)
-    await tell(platform, "draw_won", won)
+    await notify(platform, "draw_won", won)
     await bind(platform)
     sms, by_wechat = Carrier(), Carrier()
     await deliver(platform, sms, by_wechat)

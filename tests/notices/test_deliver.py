@@ -19,10 +19,10 @@ from tests.city import (
     add_session,
     ask,
     change,
+    notify,
     open_platform,
     outbox,
     phone,
-    tell,
 )
 
 from guahao.flows.kernel.platform import Platform
@@ -219,7 +219,7 @@ async def test_one_bad_message_does_not_hold_up_its_neighbours(platform: Platfor
 async def test_more_than_a_chunk_is_delivered_too(platform: Platform) -> None:
     appointment_id = await add_booking(platform)
     for _ in range(CHUNK):
-        await tell(platform, "booked", appointment_id)
+        await notify(platform, "booked", appointment_id)
     await deliver(platform)
     assert len(await outbox(platform)) == CHUNK + 1
     assert set(await states(platform)) == {"delivered"}
@@ -282,7 +282,7 @@ async def test_a_booking_cancelled_before_its_notice_gets_the_other_notice_only(
 ) -> None:
     appointment_id = await add_booking(platform)
     await change(platform, "UPDATE appointments SET status = 'cancelled'")
-    await tell(platform, "cancelled", appointment_id)
+    await notify(platform, "cancelled", appointment_id)
     await deliver(platform)
     assert await states(platform) == ["expired", "delivered"]
     assert [item.kind for item in await outbox(platform)] == ["cancelled"]
@@ -292,7 +292,7 @@ async def test_a_suspended_patient_is_told(platform: Platform) -> None:
     patient = await add_patient(platform, await add_account(platform))
     await change(platform, "UPDATE patients SET suspended_until = %s", date(2027, 3, 3))
     async with platform.db.transaction() as tx:
-        await messages.tell_patients(tx, "suspended", [patient.id])
+        await messages.notify_patients(tx, "suspended", [patient.id])
     await deliver(platform)
     assert "2027年3月3日" in (await outbox(platform))[0].text
 
@@ -302,8 +302,8 @@ async def test_who_has_no_account_is_not_told(platform: Platform) -> None:
     await change(platform, "UPDATE patients SET account_id = NULL, phone_slot = NULL")
     appointment_id = await add_appointment(platform, patient.id, await add_session(platform))
     async with platform.db.transaction() as tx:
-        await messages.tell(tx, "booked", [appointment_id])
-        await messages.tell_patients(tx, "suspended", [patient.id])
+        await messages.notify(tx, "booked", [appointment_id])
+        await messages.notify_patients(tx, "suspended", [patient.id])
     assert await all_ids(platform) == []
     assert await ask(platform, "SELECT 1 FROM procrastinate_jobs") == []
 
@@ -312,7 +312,7 @@ async def test_nothing_is_sent_for_what_did_not_commit(platform: Platform) -> No
     appointment_id = await add_booking(platform)
     with suppress(ZeroDivisionError):
         async with platform.db.transaction() as tx:
-            await messages.tell(tx, "cancelled", [appointment_id])
+            await messages.notify(tx, "cancelled", [appointment_id])
             raise ZeroDivisionError
     assert await states(platform) == ["queued"]
     assert await ask(platform, "SELECT count(*) FROM procrastinate_jobs") == [(1,)]

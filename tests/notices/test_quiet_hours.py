@@ -16,9 +16,9 @@ from tests.city import (
     add_session,
     ask,
     change,
+    notify,
     open_platform,
     phone,
-    tell,
 )
 
 from guahao.flows.kernel.platform import Platform
@@ -145,7 +145,7 @@ async def test_a_stop_of_tomorrow_mornings_clinic_goes_at_night_and_a_later_one_
             platform, patient.id, await add_session(platform, day), f"0000000{day.day}"
         )
         await change(platform, "UPDATE appointments SET status = 'stopped' WHERE id = %s", booking)
-        await tell(platform, "stopped", booking)
+        await notify(platform, "stopped", booking)
     again = await message_sender.deliver(await queued(platform))
     assert provider.kinds == ["stopped"]
     assert [len(one.message_ids) for one in again] == [1]
@@ -208,7 +208,7 @@ async def test_what_changed_over_night_is_not_told_any_more(
     booking = await add_booking(platform)
     await message_sender.deliver(await queued(platform))
     await change(platform, "UPDATE appointments SET status = 'cancelled' WHERE id = %s", booking)
-    await tell(platform, "cancelled", booking)
+    await notify(platform, "cancelled", booking)
     await message_sender.deliver(await queued(platform))
     passes(clock, uptime, hours=10)
     await message_sender.deliver(await queued(platform))

@@ -125,9 +125,9 @@ class Reader:
         await self.send(phone=phone(number))
         await self.send(otp=await self.one_time_password(number))
         if self.path.startswith("/login/confirm"):
-            await self.confirm_log_in(number)
+            await self.confirm_login(number)
 
-    async def confirm_log_in(self, number: int = 1) -> None:
+    async def confirm_login(self, number: int = 1) -> None:
         """Name a patient's document, as the account's own people can."""
         known = await self.site.get(f"/demo/documents?phone={phone(number)}")
         await self.send(id_no=known.json()["items"][0]["id_no"])

@@ -13,7 +13,7 @@ from tests.city import Clock, add_account, add_patient, add_session
 
 from guahao.flows.booking.desk import Desk
 from guahao.flows.kernel.platform import Platform
-from guahao.flows.people.log_ins import Device, log_in_bound
+from guahao.flows.people.logins import Device, log_in_bound
 from guahao.notices.deliver import MessageSender
 from guahao.notices.outbox import OutboxGateway
 from guahao.rules.kernel.limits import Policy
@@ -68,15 +68,15 @@ class Site:
     async def post(self, path: str, **more: Any) -> httpx.Response:
         return await self.call("POST", path, **more)
 
-    def token(self, account_id: int, log_in_id: int = 0) -> str:
+    def token(self, account_id: int, login_id: int = 0) -> str:
         """A genuine token; of a log-in that is not there unless one is given."""
-        return Tokens(self.platform).issue(account_id, log_in_id, PAGES_SECONDS)
+        return Tokens(self.platform).issue(account_id, login_id, PAGES_SECONDS)
 
     async def log_in(self, account_id: int) -> str:
         """The token of a new log-in of the account, confirmed."""
         begun = await log_in_bound(self.platform, account_id, Device("test"))
         assert begun.confirmed
-        return self.token(account_id, begun.log_in_id)
+        return self.token(account_id, begun.login_id)
 
     async def book(
         self, citizen: Citizen, session_id: int, *, key: str | None = None, **more: Any

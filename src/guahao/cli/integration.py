@@ -28,7 +28,7 @@ clients_app = typer.Typer(
     help="The information systems of hospitals (HIS) that call the platform.", no_args_is_help=True
 )
 wechat_app = typer.Typer(help="The Official Account on WeChat.", no_args_is_help=True)
-webhooks_app = typer.Typer(help="Telling hospitals of their bookings.", no_args_is_help=True)
+webhooks_app = typer.Typer(help="Notify hospitals of their bookings.", no_args_is_help=True)
 
 _WEBHOOK_ADVICE = {
     WebhookRefusal.UNKNOWN: "there is no such hospital, or it has no webhook",
@@ -138,7 +138,7 @@ def webhook_set(
         list[str] | None, typer.Option(help=f"Of {', '.join(KINDS)}; without it, all.")
     ] = None,
 ) -> None:
-    """Tell a hospital there; prints the secret that signs, once, where it is new."""
+    """Notify a hospital there; print the secret that signs, once, where it is new."""
 
     async def put(platform: Platform) -> None:
         id = await hospital_id_of(platform, hospital)

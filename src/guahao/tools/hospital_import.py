@@ -11,7 +11,7 @@ from guahao.flows.kernel.platform import Platform
 from guahao.rules.hospitals.importing import FileRefusal
 from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.staff.staff import SYSTEM
-from guahao.tools.session_import import Sentences, tell_left_out
+from guahao.tools.session_import import Sentences, print_left_out
 
 _FAULTS_SHOWN = 100
 
@@ -31,7 +31,7 @@ async def run(
     `dry_run`: only check and print.
     """
     preview = await importing.preview_of(platform, filename, content, include_hidden=include_hidden)
-    tell_left_out(preview.left_out, console, may_hide_rows=preview.may_hide_rows)
+    print_left_out(preview.left_out, console, may_hide_rows=preview.may_hide_rows)
     if not preview.is_right:
         _tell_faults(preview, sentences, console)
         return False

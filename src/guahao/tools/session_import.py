@@ -56,7 +56,7 @@ async def run(
     async with _shown(console) as progress:
         await importing.carry_out(platform, import_id, progress)
     report = await _report(platform, hospital_id, import_id)
-    tell_left_out(report.checked.left_out, console, may_hide_rows=report.checked.may_hide_rows)
+    print_left_out(report.checked.left_out, console, may_hide_rows=report.checked.may_hide_rows)
     if report.it.state == "faulty":
         _tell_faults(report, sentences, console)
         return False
@@ -96,7 +96,7 @@ async def _shown(console: Console) -> AsyncIterator[importing.Progress]:
         yield progress
 
 
-def tell_left_out(left_out: list[LeftOut], console: Console, *, may_hide_rows: bool) -> None:
+def print_left_out(left_out: list[LeftOut], console: Console, *, may_hide_rows: bool) -> None:
     """Print the hidden rows and sheets that the import leaves out."""
     for left in left_out:
         rows = f"rows {left.rows}" if left.rows else "a hidden sheet"

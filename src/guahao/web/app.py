@@ -14,7 +14,7 @@ from litestar.types import Scope
 from guahao.flows.booking.desk import Desk
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.kernel.rates import keep_sharing
-from guahao.flows.people.log_ins import Device, log_in_bound
+from guahao.flows.people.logins import Device, log_in_bound
 from guahao.web import (
     administration,
     api,
@@ -81,13 +81,13 @@ def create_app(
 
     async def log_in(scope: Scope, account_id: int) -> tuple[bytes, bytes]:
         begun = await log_in_bound(platform, account_id, Device(label_of(scope)))
-        token = tokens.issue(account_id, begun.log_in_id, PAGES_SECONDS)
+        token = tokens.issue(account_id, begun.login_id, PAGES_SECONDS)
         return services.cookies.keep(SESSION, token)
 
     async def is_logged_in(scope: Scope) -> bool:
         kept = services.cookies.read(scope, SESSION)
         try:
-            return kept is not None and bool(await tokens.log_in_by(tokens.claims_in(kept)))
+            return kept is not None and bool(await tokens.login_by(tokens.claims_in(kept)))
         except ProblemError:
             return False
 

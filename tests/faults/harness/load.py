@@ -24,7 +24,7 @@ from guahao.settings import Settings
 from guahao.store.kernel.db import Database
 from guahao.store.kernel.vault import Vault
 from guahao.store.policy.policy_book import PolicyBook
-from guahao.tools.bench.queries import LOG_INS
+from guahao.tools.bench.queries import LOGINS
 from guahao.wiring import token_issuer
 
 PATIENCE_SECONDS = 120
@@ -77,7 +77,7 @@ async def booking_requests(platform: Platform, persons: int) -> list[BookingRequ
     crowd = await add_crowd(platform, persons)
     async with platform.db.transaction() as tx:
         await tx.do("DELETE FROM log_ins")  # of those who booked before, who have their answers
-        await tx.do(LOG_INS, (tx.now, tx.now, tx.now, tx.now))
+        await tx.do(LOGINS, (tx.now, tx.now, tx.now, tx.now))
         # A person whom nobody has checked may have a single live booking.
         await tx.do("UPDATE patients SET checked_at = %s, checked_by = 'pickup'", (tx.now,))
     tokens = {person: issue(person.account_id) for person in crowd}

@@ -15,8 +15,8 @@ from tests.city import (
     add_session,
     ask,
     change,
+    notify,
     open_platform,
-    tell,
 )
 from tests.flows.fairness.winning import make_win
 
@@ -46,7 +46,7 @@ async def won(platform: Platform, state: str) -> int:
     await change(platform, "UPDATE appointments SET status = 'picked_up' WHERE id = %s", came)
     id = await make_win(platform, patient.id, session_id)
     await change(platform, "UPDATE clinic_sessions SET booked = 2")
-    await tell(platform, "draw_won", id)
+    await notify(platform, "draw_won", id)
     await change(platform, "UPDATE messages SET state = %s", state)
     return id
 
@@ -103,7 +103,7 @@ async def test_what_was_not_won_is_judged_as_before(platform: Platform, clock: C
     account = await add_account(platform)
     patient = await add_patient(platform, account)
     id = await add_appointment(platform, patient.id, await add_session(platform))
-    await tell(platform, "booked", id)
+    await notify(platform, "booked", id)
     await change(platform, "UPDATE messages SET state = 'failed'")
     clock.forward(days=4)
     assert clock.now.date() - THURSDAY == timedelta(days=1)

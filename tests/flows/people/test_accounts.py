@@ -24,7 +24,7 @@ from tests.city import (
 
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.accounts import account
-from guahao.flows.people.log_ins import Device, LoggedIn, log_in
+from guahao.flows.people.logins import Device, LoggedIn, log_in
 from guahao.flows.people.one_time_passwords import (
     OTP_TRIES,
     Caller,
@@ -35,7 +35,7 @@ from guahao.flows.people.one_time_passwords import (
 from guahao.notices.deliver import MessageSender
 from guahao.notices.outbox import OutboxGateway
 from guahao.rules.kernel.outcomes import Refused, Throttled
-from guahao.rules.people.log_ins import AccountLoginRefusal, ProofRequired
+from guahao.rules.people.logins import AccountLoginRefusal, ProofRequired
 from guahao.settings import Settings
 
 PHONE_INVALID = Refused(AccountLoginRefusal.PHONE_INVALID)

@@ -63,7 +63,7 @@ hospital_clients.scopes hospital_deliveries.error hospital_deliveries.kind hospi
 hospital_fees.title hospital_imports.filename hospital_webhooks.error hospital_webhooks.kinds
 hospital_webhooks.url hospitals.address hospitals.code hospitals.district hospitals.district_en
 hospitals.grade hospitals.name hospitals.name_en hospitals.notice hospitals.phone
-hospitals.pickup_place hospitals.search_keys log_ins.door log_ins.end_reason messages.channel
+hospitals.pickup_place hospitals.search_keys logins.door logins.end_reason messages.channel
 messages.kind messages.language messages.state moves.id_type moves.kind moves.state
 observations.facts outbox.key outbox.kind patients.checked_by patients.id_type person_merges.why
 policies.reason policy_trials.in_force policy_trials.proposed policy_trials.result

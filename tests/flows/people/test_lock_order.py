@@ -33,9 +33,9 @@ from tests.web.staff_site import add_member
 
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people import counter, moving
-from guahao.flows.people import log_ins as log_in_flows
+from guahao.flows.people import logins as login_flows
 from guahao.flows.people.counter import AtCounter
-from guahao.flows.people.log_ins import Device, log_in_bound, log_out_everywhere
+from guahao.flows.people.logins import Device, log_in_bound, log_out_everywhere
 from guahao.flows.people.moving import Waits
 from guahao.flows.people.patients import register_patient
 from guahao.flows.people.removing import remove_patient
@@ -303,25 +303,25 @@ async def _log_out_everywhere(here: Scene) -> Act:
 async def _unconfirmed(here: Scene) -> int:
     begun = await log_in_bound(here.platform, here.account_id, Device("test"))
     await change(
-        here.platform, "UPDATE log_ins SET confirmed_at = NULL WHERE id = %s", begun.log_in_id
+        here.platform, "UPDATE log_ins SET confirmed_at = NULL WHERE id = %s", begun.login_id
     )
-    return begun.log_in_id
+    return begun.login_id
 
 
-async def _use_log_in(here: Scene) -> Act:
+async def _use_login(here: Scene) -> Act:
     begun = await log_in_bound(here.platform, here.account_id, Device("test"))
     await change(here.platform, "UPDATE log_ins SET last_seen_at = last_seen_at - interval '2 h'")
-    return lambda: log_in_flows.current(here.platform, here.account_id, begun.log_in_id)
+    return lambda: login_flows.current(here.platform, here.account_id, begun.login_id)
 
 
-async def _confirm_log_in(here: Scene) -> Act:
-    log_in_id = await _unconfirmed(here)
-    return lambda: log_in_flows.confirm(here.platform, log_in_id, here.id_no, LOOPBACK)
+async def _confirm_login(here: Scene) -> Act:
+    login_id = await _unconfirmed(here)
+    return lambda: login_flows.confirm(here.platform, login_id, here.id_no, LOOPBACK)
 
 
 async def _start_over(here: Scene) -> Act:
-    log_in_id = await _unconfirmed(here)
-    return lambda: log_in_flows.start_over(here.platform, log_in_id, "zh", Device("test"))
+    login_id = await _unconfirmed(here)
+    return lambda: login_flows.start_over(here.platform, login_id, "zh", Device("test"))
 
 
 ACTS: dict[str, Callable[[Scene], Awaitable[Act]]] = {
@@ -334,7 +334,7 @@ ACTS: dict[str, Callable[[Scene], Awaitable[Act]]] = {
     "remove": _remove,
     "book": _book,
     "log out everywhere": _log_out_everywhere,
-    "use a log-in": _use_log_in,
-    "confirm a log-in": _confirm_log_in,
+    "use a log-in": _use_login,
+    "confirm a log-in": _confirm_login,
     "start over": _start_over,
 }

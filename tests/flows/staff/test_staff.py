@@ -13,11 +13,11 @@ from tests.city import LOOPBACK, Clock, ask, ask_as_owner, open_platform
 from guahao.flows.kernel import hashing
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.accounts import Caller
-from guahao.flows.staff import log_ins, staff
-from guahao.flows.staff.log_ins import Device, HalfLogin, Login, Origin
+from guahao.flows.staff import logins, staff
+from guahao.flows.staff.logins import Device, HalfLogin, Login, Origin
 from guahao.flows.staff.staff import NewStaff
 from guahao.rules.kernel.outcomes import DONE, Done, Refused
-from guahao.rules.staff.log_ins import FIRST_LOCK, LoginRefusal
+from guahao.rules.staff.logins import FIRST_LOCK, LoginRefusal
 from guahao.rules.staff.members import StaffRefusal
 from guahao.rules.staff.staff import SYSTEM, Role
 from guahao.store.staff import staff as store
@@ -49,13 +49,13 @@ async def added(platform: Platform, login: str = "agent.one", role: Role = Role.
 
 
 async def first_factor(platform: Platform, login: str, password: str) -> HalfLogin:
-    half = await log_ins.log_in(platform, login, password, HERE)
+    half = await logins.log_in(platform, login, password, HERE)
     assert isinstance(half, HalfLogin), half
     return half
 
 
 async def secret_of(platform: Platform, token: str) -> str:
-    uri = await log_ins.enrolment_uri(platform, token)
+    uri = await logins.enrolment_uri(platform, token)
     assert uri is not None
     parsed = pyotp.parse_uri(uri)
     assert isinstance(parsed, pyotp.TOTP)
@@ -68,11 +68,11 @@ async def enrolled(platform: Platform, clock: Clock, login: str = "agent.one") -
     half = await first_factor(platform, login, new.password)
     assert (half.needs_password_change, half.needs_enrolment) == (True, True)
     assert (
-        await log_ins.change_password(platform, half.token, new.password, NEW_PASSWORD, "", HERE)
+        await logins.change_password(platform, half.token, new.password, NEW_PASSWORD, "", HERE)
         == DONE
     )
     secret = await secret_of(platform, half.token)
-    session = await log_ins.enrol(platform, half.token, code(secret, clock), HERE)
+    session = await logins.enrol(platform, half.token, code(secret, clock), HERE)
     assert isinstance(session, Login)
     return secret, session
 
@@ -89,7 +89,7 @@ async def test_a_first_log_in_changes_the_password_and_enrols_a_second_factor(
     platform: Platform, clock: Clock
 ) -> None:
     _, session = await enrolled(platform, clock)
-    who = await log_ins.staff_of_login(platform, session.token)
+    who = await logins.staff_of_login(platform, session.token)
     assert who is not None
     assert (who.login, who.role) == ("agent.one", Role.AGENT)
     assert await actions(platform) == [
@@ -104,8 +104,8 @@ async def test_the_password_alone_opens_nothing(platform: Platform, clock: Clock
     await enrolled(platform, clock)
     half = await first_factor(platform, "agent.one", NEW_PASSWORD)
     assert (half.needs_password_change, half.needs_enrolment) == (False, False)
-    assert await log_ins.staff_of_login(platform, half.token) is None
-    assert await log_ins.enrolment_uri(platform, half.token) is None
+    assert await logins.staff_of_login(platform, half.token) is None
+    assert await logins.enrolment_uri(platform, half.token) is None
 
 
 async def test_a_temporary_password_opens_nothing_before_it_is_changed(
@@ -113,8 +113,8 @@ async def test_a_temporary_password_opens_nothing_before_it_is_changed(
 ) -> None:
     new = await added(platform)
     half = await first_factor(platform, new.login, new.password)
-    assert await log_ins.enrolment_uri(platform, half.token) is None
-    assert await log_ins.enrol(platform, half.token, "000000", HERE) is None
+    assert await logins.enrolment_uri(platform, half.token) is None
+    assert await logins.enrol(platform, half.token, "000000", HERE) is None
 
 
 async def test_a_code_serves_once_and_only_around_its_time(
@@ -123,11 +123,11 @@ async def test_a_code_serves_once_and_only_around_its_time(
     secret, _ = await enrolled(platform, clock)
     used = code(secret, clock)
     half = await first_factor(platform, "agent.one", NEW_PASSWORD)
-    assert isinstance(await log_ins.show_second_factor(platform, half.token, used, HERE), Refused)
+    assert isinstance(await logins.show_second_factor(platform, half.token, used, HERE), Refused)
     early = code(secret, clock, 2)
-    assert isinstance(await log_ins.show_second_factor(platform, half.token, early, HERE), Refused)
+    assert isinstance(await logins.show_second_factor(platform, half.token, early, HERE), Refused)
     fresh = code(secret, clock, 1)
-    assert isinstance(await log_ins.show_second_factor(platform, half.token, fresh, HERE), Login)
+    assert isinstance(await logins.show_second_factor(platform, half.token, fresh, HERE), Login)
 
 
 async def test_two_log_ins_with_one_code_at_once_give_one_session(
@@ -138,7 +138,7 @@ async def test_two_log_ins_with_one_code_at_once_give_one_session(
     halves = [await first_factor(platform, "agent.one", NEW_PASSWORD) for _ in range(4)]
     now = code(secret, clock)
     answers = await asyncio.gather(
-        *[log_ins.show_second_factor(platform, half.token, now, HERE) for half in halves]
+        *[logins.show_second_factor(platform, half.token, now, HERE) for half in halves]
     )
     assert sum(isinstance(answer, Login) for answer in answers) == 1
 
@@ -147,10 +147,10 @@ async def test_the_second_factor_replaces_the_token(platform: Platform, clock: C
     secret, _ = await enrolled(platform, clock)
     clock.forward(seconds=60)
     half = await first_factor(platform, "agent.one", NEW_PASSWORD)
-    session = await log_ins.show_second_factor(platform, half.token, code(secret, clock), HERE)
+    session = await logins.show_second_factor(platform, half.token, code(secret, clock), HERE)
     assert isinstance(session, Login)
     assert session.token != half.token
-    assert await log_ins.staff_of_login(platform, half.token) is None
+    assert await logins.staff_of_login(platform, half.token) is None
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ async def test_every_wrong_log_in_gets_the_same_answer(
     platform: Platform, clock: Clock, login: str, password: str
 ) -> None:
     await enrolled(platform, clock)
-    assert await log_ins.log_in(platform, login, password, HERE) == WRONG
+    assert await logins.log_in(platform, login, password, HERE) == WRONG
 
 
 async def test_somebody_shut_out_gets_it_too_and_their_session_is_over(
@@ -171,8 +171,8 @@ async def test_somebody_shut_out_gets_it_too_and_their_session_is_over(
     _, session = await enrolled(platform, clock)
     id = session.staff.id
     assert await staff.disable_staff(platform, SYSTEM, id) == DONE
-    assert await log_ins.staff_of_login(platform, session.token) is None
-    assert await log_ins.log_in(platform, "agent.one", NEW_PASSWORD, HERE) == WRONG
+    assert await logins.staff_of_login(platform, session.token) is None
+    assert await logins.log_in(platform, "agent.one", NEW_PASSWORD, HERE) == WRONG
     assert await staff.enable_staff(platform, SYSTEM, id) == DONE
     await first_factor(platform, "agent.one", NEW_PASSWORD)
 
@@ -182,14 +182,14 @@ async def test_five_failures_lock_for_a_quarter_of_an_hour_and_more_for_longer(
 ) -> None:
     await enrolled(platform, clock)
     for _ in range(4):
-        assert await log_ins.log_in(platform, "agent.one", "no", HERE) == WRONG
+        assert await logins.log_in(platform, "agent.one", "no", HERE) == WRONG
     first = Refused(LoginRefusal.LOCKED, clock() + FIRST_LOCK)
-    assert await log_ins.log_in(platform, "agent.one", "no", HERE) == first
+    assert await logins.log_in(platform, "agent.one", "no", HERE) == first
     # The right password does not open a lock, and tells nothing of being right.
-    assert await log_ins.log_in(platform, "agent.one", NEW_PASSWORD, HERE) == first
+    assert await logins.log_in(platform, "agent.one", NEW_PASSWORD, HERE) == first
     clock.forward(minutes=15)
     second = Refused(LoginRefusal.LOCKED, clock() + 2 * FIRST_LOCK)
-    assert await log_ins.log_in(platform, "agent.one", "no", HERE) == second
+    assert await logins.log_in(platform, "agent.one", "no", HERE) == second
     clock.forward(minutes=30)
     await first_factor(platform, "agent.one", NEW_PASSWORD)
 
@@ -198,20 +198,18 @@ async def test_wrong_codes_lock_as_wrong_passwords_do(platform: Platform, clock:
     await enrolled(platform, clock)
     half = await first_factor(platform, "agent.one", NEW_PASSWORD)
     for _ in range(4):
-        answer = await log_ins.show_second_factor(platform, half.token, "12345", HERE)
+        answer = await logins.show_second_factor(platform, half.token, "12345", HERE)
         assert answer == WRONG
     locked = Refused(LoginRefusal.LOCKED, clock() + FIRST_LOCK)
-    assert await log_ins.show_second_factor(platform, half.token, "12345", HERE) == locked
-    assert await log_ins.log_in(platform, "agent.one", NEW_PASSWORD, HERE) == locked
+    assert await logins.show_second_factor(platform, half.token, "12345", HERE) == locked
+    assert await logins.log_in(platform, "agent.one", NEW_PASSWORD, HERE) == locked
 
 
 async def test_an_address_that_tries_everything_is_told_to_wait(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log_ins, "LOG_INS_PER_ADDRESS_HOUR", 2)
-    answers = [
-        await log_ins.log_in(platform, f"guess{n}", "x", at("203.0.113.7")) for n in range(3)
-    ]
+    monkeypatch.setattr(logins, "LOGINS_PER_ADDRESS_HOUR", 2)
+    answers = [await logins.log_in(platform, f"guess{n}", "x", at("203.0.113.7")) for n in range(3)]
     assert answers[:2] == [WRONG] * 2
     assert isinstance(answers[2], Refused)
     assert answers[2].retry_from is not None
@@ -220,11 +218,11 @@ async def test_an_address_that_tries_everything_is_told_to_wait(
 async def test_a_session_ends_when_idle_and_after_a_shift(platform: Platform, clock: Clock) -> None:
     _, session = await enrolled(platform, clock)
     clock.forward(minutes=29)
-    assert await log_ins.staff_of_login(platform, session.token) is not None
+    assert await logins.staff_of_login(platform, session.token) is not None
     clock.forward(minutes=29)
-    assert await log_ins.staff_of_login(platform, session.token) is not None
+    assert await logins.staff_of_login(platform, session.token) is not None
     clock.forward(minutes=30)
-    assert await log_ins.staff_of_login(platform, session.token) is None
+    assert await logins.staff_of_login(platform, session.token) is None
 
 
 async def test_a_session_in_use_ends_after_twelve_hours(platform: Platform, clock: Clock) -> None:
@@ -232,16 +230,16 @@ async def test_a_session_in_use_ends_after_twelve_hours(platform: Platform, cloc
     began = clock()
     while clock() - began < timedelta(hours=11, minutes=40):
         clock.forward(minutes=20)
-        assert await log_ins.staff_of_login(platform, session.token) is not None
+        assert await logins.staff_of_login(platform, session.token) is not None
     clock.forward(minutes=20)
-    assert await log_ins.staff_of_login(platform, session.token) is None
+    assert await logins.staff_of_login(platform, session.token) is None
 
 
 async def test_half_a_log_in_is_good_for_ten_minutes(platform: Platform, clock: Clock) -> None:
     secret, _ = await enrolled(platform, clock)
     half = await first_factor(platform, "agent.one", NEW_PASSWORD)
     clock.forward(minutes=10)
-    assert await log_ins.show_second_factor(platform, half.token, code(secret, clock), HERE) is None
+    assert await logins.show_second_factor(platform, half.token, code(secret, clock), HERE) is None
 
 
 async def test_sessions_are_ended_by_logging_out_and_by_every_change(
@@ -253,21 +251,21 @@ async def test_sessions_are_ended_by_logging_out_and_by_every_change(
     async def log_in_again() -> str:
         clock.forward(seconds=60)
         half = await first_factor(platform, "agent.one", NEW_PASSWORD)
-        opened = await log_ins.show_second_factor(platform, half.token, code(secret, clock), HERE)
+        opened = await logins.show_second_factor(platform, half.token, code(secret, clock), HERE)
         assert isinstance(opened, Login)
         return opened.token
 
-    await log_ins.log_out(platform, session.token)
-    assert await log_ins.staff_of_login(platform, session.token) is None
+    await logins.log_out(platform, session.token)
+    assert await logins.staff_of_login(platform, session.token) is None
     token = await log_in_again()
     assert await staff.end_logins_of(platform, SYSTEM, id) == 1
-    assert await log_ins.staff_of_login(platform, token) is None
+    assert await logins.staff_of_login(platform, token) is None
     token = await log_in_again()
     assert await staff.change_role(platform, SYSTEM, id, Role.SUPERVISOR, None) == DONE
-    assert await log_ins.staff_of_login(platform, token) is None
+    assert await logins.staff_of_login(platform, token) is None
     token = await log_in_again()
     assert isinstance(await staff.reset_password(platform, SYSTEM, id), NewStaff)
-    assert await log_ins.staff_of_login(platform, token) is None
+    assert await logins.staff_of_login(platform, token) is None
 
 
 async def test_a_lost_phone_is_enrolled_anew(platform: Platform, clock: Clock) -> None:
@@ -277,7 +275,7 @@ async def test_a_lost_phone_is_enrolled_anew(platform: Platform, clock: Clock) -
     assert half.needs_enrolment
     new = await secret_of(platform, half.token)
     assert new != old
-    assert isinstance(await log_ins.enrol(platform, half.token, code(new, clock), HERE), Login)
+    assert isinstance(await logins.enrol(platform, half.token, code(new, clock), HERE), Login)
 
 
 @pytest.mark.parametrize(
@@ -292,7 +290,7 @@ async def test_a_lost_phone_is_enrolled_anew(platform: Platform, clock: Clock) -
 async def test_a_weak_password_is_not_taken(platform: Platform, weak: str) -> None:
     new = await added(platform)
     half = await first_factor(platform, new.login, new.password)
-    answer = await log_ins.change_password(platform, half.token, new.password, weak, "", HERE)
+    answer = await logins.change_password(platform, half.token, new.password, weak, "", HERE)
     assert answer == Refused(StaffRefusal.PASSWORD_WEAK)
 
 
@@ -331,7 +329,7 @@ async def test_a_password_reset_meanwhile_is_not_replaced_by_the_old_session(
     async with platform.db.transaction() as tx:
         await store.by_id(tx, session.staff.id, lock=True)
         changing = asyncio.create_task(
-            log_ins.change_password(
+            logins.change_password(
                 *(platform, session.token, NEW_PASSWORD, "another of my own 42"),
                 *(code(secret, clock, 1), HERE),
             )
@@ -394,7 +392,7 @@ SAME_NETWORK, SAME_SITE = at("203.0.113.99"), [at("2001:db8:1::/64"), at("2001:d
 async def failed(
     platform: Platform, login: str, origin: Origin, times: int = 1
 ) -> Refused[LoginRefusal]:
-    answers = [await log_ins.log_in(platform, login, "wrong", origin) for _ in range(times)]
+    answers = [await logins.log_in(platform, login, "wrong", origin) for _ in range(times)]
     assert isinstance(answers[-1], Refused)
     return answers[-1]
 
@@ -405,7 +403,7 @@ async def test_a_stranger_locks_only_their_own_network_out(
     await enrolled(platform, clock)
     assert (await failed(platform, "agent.one", STRANGER, 5)).retry_from is not None
     assert (await failed(platform, "agent.one", SAME_NETWORK)).retry_from is not None
-    assert isinstance(await log_ins.log_in(platform, "agent.one", NEW_PASSWORD, OFFICE), HalfLogin)
+    assert isinstance(await logins.log_in(platform, "agent.one", NEW_PASSWORD, OFFICE), HalfLogin)
 
 
 async def test_an_ipv6_site_is_one_stranger(platform: Platform, clock: Clock) -> None:
@@ -422,7 +420,7 @@ async def test_a_device_that_is_known_passes_where_its_network_is_locked(
     await failed(platform, "agent.one", STRANGER, 6)
     device = Device("d1", ("agent.one", "agent.two"))
     known = at("203.0.113.7", device)
-    answer = await log_ins.log_in(platform, "agent.one", NEW_PASSWORD, known)
+    answer = await logins.log_in(platform, "agent.one", NEW_PASSWORD, known)
     assert isinstance(answer, HalfLogin)
     # It has failures of its own, and helps nobody else.
     assert (await failed(platform, "agent.one", known, 5)).retry_from is not None
@@ -434,11 +432,11 @@ async def test_a_flood_from_the_offices_own_address_keeps_no_known_device_out(
     platform: Platform, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await enrolled(platform, clock)
-    monkeypatch.setattr(log_ins, "LOG_INS_PER_ADDRESS_HOUR", 2)
+    monkeypatch.setattr(logins, "LOGINS_PER_ADDRESS_HOUR", 2)
     for n in range(4):
         await failed(platform, f"guess{n}", OFFICE)
     known = at("198.51.100.7", Device("d1", ("agent.one",)))
-    assert isinstance(await log_ins.log_in(platform, "agent.one", NEW_PASSWORD, known), HalfLogin)
+    assert isinstance(await logins.log_in(platform, "agent.one", NEW_PASSWORD, known), HalfLogin)
 
 
 async def test_a_login_that_nobody_has_is_answered_and_locked_as_one_that_is(
@@ -458,9 +456,7 @@ async def test_a_login_that_nobody_has_is_answered_and_locked_as_one_that_is(
     monkeypatch.setattr(hashing, "_verifies", counted)
     for login in ("agent.one", "nobody.at.all", "disabled.one", "' OR 1=1 --", ""):
         verified.clear()
-        answers[login] = [
-            await log_ins.log_in(platform, login, "wrong", STRANGER) for _ in range(7)
-        ]
+        answers[login] = [await logins.log_in(platform, login, "wrong", STRANGER) for _ in range(7)]
         hashings[login] = len(verified)
     first, *others = answers.values()
     assert others == [first] * len(others)
@@ -488,17 +484,17 @@ async def test_wrong_second_factors_are_counted_over_all_networks(
     answer: Login | Refused[LoginRefusal] | None = None
     for n in range(5):
         thief = at(f"203.0.{n}.7")
-        half = await log_ins.log_in(platform, "agent.one", NEW_PASSWORD, thief)
+        half = await logins.log_in(platform, "agent.one", NEW_PASSWORD, thief)
         assert isinstance(half, HalfLogin)
-        answer = await log_ins.show_second_factor(platform, half.token, "000000", thief)
+        answer = await logins.show_second_factor(platform, half.token, "000000", thief)
     assert answer == Refused(LoginRefusal.LOCKED, clock() + FIRST_LOCK)
     clock.forward(seconds=60)
     half = await first_factor(platform, "agent.one", NEW_PASSWORD)
     now = code(secret, clock)
-    answer = await log_ins.show_second_factor(platform, half.token, now, OFFICE)
+    answer = await logins.show_second_factor(platform, half.token, now, OFFICE)
     assert isinstance(answer, Refused)
     known = at("198.51.100.7", Device("d1", ("agent.one",)))
-    assert isinstance(await log_ins.show_second_factor(platform, half.token, now, known), Login)
+    assert isinstance(await logins.show_second_factor(platform, half.token, now, known), Login)
 
 
 async def test_a_reset_by_an_administrator_opens_every_lock(
@@ -508,7 +504,7 @@ async def test_a_reset_by_an_administrator_opens_every_lock(
     await failed(platform, "agent.one", STRANGER, 6)
     new = await staff.reset_password(platform, SYSTEM, session.staff.id)
     assert isinstance(new, NewStaff)
-    answer = await log_ins.log_in(platform, "agent.one", new.password, STRANGER)
+    answer = await logins.log_in(platform, "agent.one", new.password, STRANGER)
     assert isinstance(answer, HalfLogin)
 
 
@@ -521,7 +517,7 @@ async def test_changing_a_password_needs_both_factors(platform: Platform, clock:
     fresh, better = code(secret, clock), "another of my own 42"
 
     async def changed(old: str, digits: str) -> Done | Refused[StaffRefusal | LoginRefusal]:
-        return await log_ins.change_password(platform, session.token, old, better, digits, HERE)
+        return await logins.change_password(platform, session.token, old, better, digits, HERE)
 
     wrong = Refused(StaffRefusal.PASSWORD_WRONG)
     assert await changed(NEW_PASSWORD, "") == wrong
@@ -530,7 +526,7 @@ async def test_changing_a_password_needs_both_factors(platform: Platform, clock:
     assert await changed(NEW_PASSWORD, fresh) == DONE
     # The code is used up, here and at the log-in.
     half = await first_factor(platform, "agent.one", better)
-    answer = await log_ins.show_second_factor(platform, half.token, fresh, HERE)
+    answer = await logins.show_second_factor(platform, half.token, fresh, HERE)
     assert isinstance(answer, Refused)
 
 
@@ -538,7 +534,7 @@ async def test_changing_a_password_respects_the_lock(platform: Platform, clock: 
     secret, session = await enrolled(platform, clock)
     clock.forward(seconds=60)
     answers = [
-        await log_ins.change_password(
+        await logins.change_password(
             platform, session.token, f"guess {n}", "another of my own 42", "000000", HERE
         )
         for n in range(6)
@@ -546,7 +542,7 @@ async def test_changing_a_password_respects_the_lock(platform: Platform, clock: 
     assert answers[:4] == [Refused(StaffRefusal.PASSWORD_WRONG)] * 4
     locked = Refused(LoginRefusal.LOCKED, clock() + FIRST_LOCK)
     assert answers[4:] == [locked, locked]
-    right = await log_ins.change_password(
+    right = await logins.change_password(
         *(platform, session.token, NEW_PASSWORD, "another of my own 42"),
         *(code(secret, clock), HERE),
     )
@@ -559,15 +555,15 @@ async def test_a_temporary_password_holds_for_three_days(platform: Platform, clo
     clock.forward(hours=71, minutes=59)
     await first_factor(platform, new.login, new.password)
     clock.forward(minutes=1)
-    late = await log_ins.log_in(platform, new.login, new.password, HERE)
+    late = await logins.log_in(platform, new.login, new.password, HERE)
     assert late == Refused(LoginRefusal.EXPIRED)
     # Who does not have it learns nothing of that.
-    assert await log_ins.log_in(platform, new.login, "wrong", HERE) == WRONG
+    assert await logins.log_in(platform, new.login, "wrong", HERE) == WRONG
     again = await staff.reset_password(platform, SYSTEM, new.id)
     assert isinstance(again, NewStaff)
     half = await first_factor(platform, new.login, again.password)
     assert (
-        await log_ins.change_password(platform, half.token, again.password, NEW_PASSWORD, "", HERE)
+        await logins.change_password(platform, half.token, again.password, NEW_PASSWORD, "", HERE)
         == DONE
     )
     clock.forward(days=9)
@@ -582,10 +578,10 @@ async def test_a_flood_of_log_ins_is_refused_and_does_not_keep_known_devices_wai
     platform: Platform, clock: Clock
 ) -> None:
     await enrolled(platform, clock)
-    flood = [log_ins.log_in(platform, f"guess{n}", "x" * 200, at(f"10.0.{n}.1")) for n in range(80)]
+    flood = [logins.log_in(platform, f"guess{n}", "x" * 200, at(f"10.0.{n}.1")) for n in range(80)]
     known = at("198.51.100.7", Device("d1", ("agent.one",)))
     *answers, mine = await asyncio.gather(
-        *flood, log_ins.log_in(platform, "agent.one", NEW_PASSWORD, known)
+        *flood, logins.log_in(platform, "agent.one", NEW_PASSWORD, known)
     )
     assert isinstance(mine, HalfLogin)
     busy = [answer for answer in answers if answer == Refused(LoginRefusal.BUSY)]

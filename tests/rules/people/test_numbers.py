@@ -9,7 +9,7 @@ from guahao.rules.people import (
     consent,
     counter,
     documents,
-    log_ins,
+    logins,
     moving,
     own_data,
     phones,
@@ -53,4 +53,4 @@ def test_ages_and_other_numbers() -> None:
     assert documents.ADULT_FROM == 18
     assert consent.GUARDIAN_UNDER == 14
     assert phones.EXTENSION_DIGITS_MAX == 6
-    assert log_ins.LEVEL_MAX == 5
+    assert logins.LEVEL_MAX == 5

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from guahao.rules.staff import log_ins, members, staff
+from guahao.rules.staff import logins, members, staff
 
 
 def test_the_limits_of_a_log_in() -> None:
-    assert log_ins.FAILURES_BEFORE_LOCK == 5
-    assert timedelta(minutes=15) == log_ins.FIRST_LOCK
-    assert timedelta(days=1) == log_ins.LONGEST_LOCK == log_ins.FAILURES_FORGOTTEN
-    assert timedelta(minutes=10) == log_ins.HALF_LOGIN
+    assert logins.FAILURES_BEFORE_LOCK == 5
+    assert timedelta(minutes=15) == logins.FIRST_LOCK
+    assert timedelta(days=1) == logins.LONGEST_LOCK == logins.FAILURES_FORGOTTEN
+    assert timedelta(minutes=10) == logins.HALF_LOGIN
 
 
 def test_who_belongs_where() -> None:

@@ -10,7 +10,7 @@ from tests.city import Clock, add_patient, add_session, ask, change
 from tests.flows.fairness.winning import mark_as_won
 from tests.web.site import API, CHINESE, ENGLISH, Citizen, Site, add_citizen, booked, problem
 
-from guahao.rules.people.log_ins import AccountLoginRefusal
+from guahao.rules.people.logins import AccountLoginRefusal
 
 CALLS = f"{API}/applications"
 

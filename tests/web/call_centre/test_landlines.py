@@ -12,10 +12,10 @@ from tests.web.site import API, Site, add_citizen
 from tests.web.staff_site import add_member, at_the_desk
 
 from guahao.flows.call_centre.call_tasks import claim_task, make_call_tasks
-from guahao.flows.people.log_ins import Device, log_in
+from guahao.flows.people.logins import Device, log_in
 from guahao.flows.people.one_time_passwords import request_otp
 from guahao.rules.kernel.outcomes import Refused
-from guahao.rules.people.log_ins import AccountLoginRefusal
+from guahao.rules.people.logins import AccountLoginRefusal
 from guahao.rules.staff.staff import Role
 from guahao.store.booking.appointments import appointments_by_id
 from guahao.store.kernel.views import AppointmentView
@@ -69,7 +69,7 @@ async def test_every_message_to_a_landline_becomes_a_call_task(site: Site) -> No
     async with site.platform.db.transaction() as tx:
         assert await messages.remind(tx, visit_date, tx.now, 10) == 1
         [[patient_id]] = await tx.rows("SELECT id FROM patients")
-        await messages.tell_patients(tx, "suspended", [patient_id])
+        await messages.notify_patients(tx, "suspended", [patient_id])
     await site.deliver()
     assert await site.outbox() == []
     assert await make_call_tasks(site.platform) == 2  # the code was read out in the call

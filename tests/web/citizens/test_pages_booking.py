@@ -433,7 +433,7 @@ async def test_a_login_that_expires_in_the_middle_loses_nothing_and_books_once(
     assert reader.path.startswith("/login?next=")
     await reader.send(phone="13800000001")
     await reader.send(otp=await reader.one_time_password())
-    await reader.confirm_log_in()
+    await reader.confirm_login()
     assert reader.path == f"/book/{session}"
     checked = re.search(r'value="(\d+)" required checked', reader.text)
     assert checked

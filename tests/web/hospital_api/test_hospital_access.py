@@ -216,7 +216,7 @@ async def test_a_hospitals_token_opens_no_call_of_a_citizens(site: Site, system:
     services = api.Services(site.platform, None, None, None, None)  # type: ignore[arg-type]
     calls = [route.endpoint for route in api_routes(services) if route.endpoint.needs_token]
     for endpoint in calls:
-        ids = ("appointment_id", "patient_id", "log_in_id", "application_id", "offer_id")
+        ids = ("appointment_id", "patient_id", "login_id", "application_id", "offer_id")
         path = API + endpoint.path.format(**dict.fromkeys(ids, 1))
         problem(await site.call(endpoint.method, path, token=system.token), 401, "token_invalid")
 

@@ -13,7 +13,7 @@ from tests.web.site import API, CHINESE, Site, add_citizen, problem
 
 from guahao.flows.booking.velocity import GATE_BURST, GATE_SECONDS
 from guahao.flows.kernel.rates import share_rates
-from guahao.flows.people.log_ins import Device, log_in_bound
+from guahao.flows.people.logins import Device, log_in_bound
 from guahao.web.app import create_app
 from guahao.web.fhir import PREFIX
 
@@ -103,7 +103,7 @@ async def test_many_tokens_of_an_account_have_what_one_has(site: Site, other: Si
     tokens = [citizen.token]
     for _ in range(2 * GATE_BURST):
         begun = await log_in_bound(site.platform, citizen.account_id, Device("test"))
-        tokens.append(site.token(citizen.account_id, begun.log_in_id))
+        tokens.append(site.token(citizen.account_id, begun.login_id))
     body = {"clinic_session_id": 10**12, "patient_id": citizen.patient_id}
     codes = Counter[str]()
     for number, token in enumerate(tokens):

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.city import Clock, add_booking, ask, change, open_platform, tell
+from tests.city import Clock, add_booking, ask, change, notify, open_platform
 from tests.crowd import open_desk
 from tests.web.site import Site, closed
 
@@ -45,7 +45,7 @@ async def submitted(site: Site, count: int = 1) -> list[int]:
     platform = site.platform
     appointment_id = await add_booking(platform)
     for _ in range(count - 1):
-        await tell(platform, "booked", appointment_id)
+        await notify(platform, "booked", appointment_id)
     ids = [row[0] for row in await ask(platform, "SELECT id FROM messages ORDER BY id")]
     await MessageSender(platform.db, platform.vault, platform.policies, "114", Provider()).deliver(
         ids

@@ -88,9 +88,9 @@ async def test_odd_digits_are_no_bookings_on_the_list(site: Site, clock: Clock) 
 async def test_password_fields_are_masked_and_open_to_password_managers(site: Site) -> None:
     signed_in = await at_the_desk(site, Role.AGENT)
     async with site.client() as stranger:
-        log_in = (await stranger.get("/staff/login", headers={"accept": "text/html"})).text
+        page = (await stranger.get("/staff/login", headers={"accept": "text/html"})).text
     await signed_in.go("/staff/password")
-    fields = re.findall(r'<input [^>]*name="(?:password|old|new|again)"[^>]*>', log_in)
+    fields = re.findall(r'<input [^>]*name="(?:password|old|new|again)"[^>]*>', page)
     fields += re.findall(r'<input [^>]*name="(?:password|old|new|again)"[^>]*>', signed_in.text)
     assert len(fields) == 4
     for field in fields:

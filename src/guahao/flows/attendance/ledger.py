@@ -85,7 +85,7 @@ async def excuse(
         assert locked is not None
         await store.add_excuse(act.tx, platform.vault, appointment_id, by.id, reason)
         await derive_suspensions(act.tx, platform, [locked.patient_id])
-        await messages.tell(act.tx, "excused", [appointment_id])
+        await messages.notify(act.tx, "excused", [appointment_id])
         await act.record(
             "excuse_no_show",
             ("appointment", appointment_id),
@@ -108,7 +108,7 @@ async def withdraw_excuse(
         assert locked is not None
         await store.withdraw_excuse(act.tx, appointment_id)
         await derive_suspensions(act.tx, platform, [locked.patient_id])
-        await messages.tell(act.tx, "excuse_withdrawn", [appointment_id])
+        await messages.notify(act.tx, "excuse_withdrawn", [appointment_id])
         await act.record(
             "withdraw_excuse",
             ("appointment", appointment_id),

@@ -60,7 +60,7 @@ async def _settle(tx: Tx, platform: Platform, sessions: Sequence[store.Unsettled
         rows = await store.void_waiting(tx, ids, void_status(attendance_known))
         voided += len(rows)
         if attendance_known:
-            await messages.tell(tx, "no_show", [row.appointment_id for row in rows])
+            await messages.notify(tx, "no_show", [row.appointment_id for row in rows])
             await derive_suspensions(tx, platform, [row.patient_id for row in rows])
     await store.mark_settled(tx, overdue)
     return voided
@@ -71,7 +71,7 @@ def _is_overdue(tx: Tx, session: store.UnsettledSession) -> bool:
 
 
 async def derive_suspensions(tx: Tx, platform: Platform, patient_ids: Sequence[int]) -> list[int]:
-    """Derive the suspensions of locked persons anew from all their no-shows; tell them.
+    """Derive the suspensions of locked persons anew from all their no-shows; notify them.
 
     The persons are locked by the caller; those newly or longer suspended are notified. Whose
     suspension ended or became shorter is returned: what else tells them, the caller knows.
@@ -91,7 +91,7 @@ async def derive_suspensions(tx: Tx, platform: Platform, patient_ids: Sequence[i
         elif person.suspended_until is not None and person.suspended_until > today:
             relieved.append(person.patient_id)
     if lengthened:
-        await messages.tell_patients(tx, "suspended", list(lengthened))
+        await messages.notify_patients(tx, "suspended", list(lengthened))
         await end_of_suspended(tx, lengthened)
     return relieved
 
@@ -99,7 +99,7 @@ async def derive_suspensions(tx: Tx, platform: Platform, patient_ids: Sequence[i
 async def derive_and_relieve(tx: Tx, platform: Platform, patient_ids: Sequence[int]) -> None:
     """The same, if no other message notifies those who may book again, or sooner."""
     relieved = await derive_suspensions(tx, platform, patient_ids)
-    await messages.tell_patients(tx, "relieved", relieved)
+    await messages.notify_patients(tx, "relieved", relieved)
 
 
 async def retire_codes(platform: Platform) -> int:

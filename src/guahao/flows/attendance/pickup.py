@@ -24,6 +24,6 @@ async def report_attendance(
         await penalty_store.record_attendance(tx, present, "picked_up")
         await registrations.check_by_pick_up(tx, present)
         no_shows = await penalty_store.record_attendance(tx, absent, "no_show")
-        await messages.tell(tx, "no_show", [row.appointment_id for row in no_shows])
+        await messages.notify(tx, "no_show", [row.appointment_id for row in no_shows])
         await derive_suspensions(tx, platform, [row.patient_id for row in no_shows])
     return len(no_shows)

@@ -280,7 +280,7 @@ async def record_no_shows(
 ) -> None:
     """Notify the absent, and derive their suspensions from their no-shows at every hospital."""
     async with tx.as_platform():
-        await messages.tell(tx, "no_show", [row.appointment_id for row in absent])
+        await messages.notify(tx, "no_show", [row.appointment_id for row in absent])
         await derive_suspensions(tx, platform, [row.patient_id for row in absent])
 
 

@@ -37,5 +37,5 @@ async def save_cancelled(
     await store.set_status(tx, locked.id, "cancelled")
     async with returning_places(tx, platform, [locked.clinic_session_id], cause):
         await store.return_place(tx, locked.clinic_session_id)
-    await messages.tell(tx, "cancelled", [locked.id])
+    await messages.notify(tx, "cancelled", [locked.id])
     return (await store.appointments_by_id(tx, platform.vault, [locked.id]))[locked.id]

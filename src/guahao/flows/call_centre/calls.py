@@ -273,7 +273,9 @@ async def send_call_code(
         index = _code_index(platform, call.id, code)
         await spoken_codes.set_code(act.tx, "calls", call.id, index, CODE_TRIES, until)
         language = await accounts.language_of(act.tx, call.account_id)
-        await messages.tell_phone(act.tx, platform.vault, "call_code", phone, language, code, until)
+        await messages.notify_phone(
+            act.tx, platform.vault, "call_code", phone, language, code, until
+        )
         await act.record("send_call_code", account, detail=detail)
     return until
 
@@ -524,7 +526,7 @@ async def resend(
             return Refused(refusal)
         assert call is not None
         assert locked is not None
-        await messages.tell(act.tx, "booked", [appointment_id])
+        await messages.notify(act.tx, "booked", [appointment_id])
         await act.record(
             "resend_code",
             ("appointment", appointment_id),

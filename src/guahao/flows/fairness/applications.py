@@ -116,7 +116,7 @@ async def apply(
         if new_id is None:  # the key was used at the same moment, for other patients
             return KeyMismatch()
         if request.channel in _CONFIRMED_CHANNELS:
-            await messages.tell_of_applications(tx, "application_registered", [new_id])
+            await messages.notify_of_applications(tx, "application_registered", [new_id])
         made = await store.view(tx, platform.vault, new_id, account_id)
         assert made is not None
         if request.who is not None:
@@ -246,7 +246,7 @@ async def end_of_patients(tx: Tx, patient_ids: Sequence[int]) -> None:
     """
     live = await store.live_of(tx, patient_ids)
     ended = await store.end(tx, [application.id for application in live], ApplicationState.REMOVED)
-    await messages.tell_of_applications(tx, "application_ended", ended)
+    await messages.notify_of_applications(tx, "application_ended", ended)
 
 
 async def end_of_suspended(tx: Tx, suspended_until: Mapping[int, date]) -> None:
@@ -263,7 +263,7 @@ async def end_of_suspended(tx: Tx, suspended_until: Mapping[int, date]) -> None:
         ]
         if any(outlasts) and (all(outlasts) or not application.wishes.may_split):
             ended.append(application.id)
-    await messages.tell_of_applications(
+    await messages.notify_of_applications(
         tx, "application_ended", await store.end(tx, ended, ApplicationState.SUSPENDED)
     )
 
@@ -282,7 +282,7 @@ async def expire(platform: Platform) -> int:
             found = await store.ending_soon(tx, after, until, _EXPIRED_AT_ONCE)
             ids = [a.id for a in found if is_expired(a.wishes, tx.now, a.rules, policy)]
             expired = await store.end(tx, ids, ApplicationState.EXPIRED)
-            await messages.tell_of_applications(tx, "application_ended", expired)
+            await messages.notify_of_applications(tx, "application_ended", expired)
         ended += len(expired)
         if len(found) < _EXPIRED_AT_ONCE:
             return ended

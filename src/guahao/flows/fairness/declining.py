@@ -32,7 +32,7 @@ async def decline(
         await wins.set_declined(tx, appointment_id)
         async with returning_places(tx, platform, [locked.clinic_session_id], Cause.DECLINED):
             await appointments.return_place(tx, locked.clinic_session_id)
-        await messages.tell(tx, "cancelled", [appointment_id])
+        await messages.notify(tx, "cancelled", [appointment_id])
         found = await appointments.appointments_by_id(tx, platform.vault, [appointment_id])
         await Acting(platform, tx, SYSTEM).record(
             "decline_appointment",

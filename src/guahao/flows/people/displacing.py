@@ -48,7 +48,7 @@ async def put_aside(tx: Tx, platform: Platform, patient_id: int) -> PutAside:
     # A confirmation that waits would give the code to who has lost the person.
     for id in ids:
         await messages.withdraw(tx, id)
-    await messages.tell_patients(tx, "displaced", ids)
+    await messages.notify_patients(tx, "displaced", ids)
     await store.take_off_accounts(tx, ids)
     await end_of_patients(tx, ids)
     return PutAside(accounts, cancelled)

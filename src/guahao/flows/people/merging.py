@@ -27,7 +27,7 @@ async def settle_merges(platform: Platform) -> int:
             await lock_persons(tx, survivors)
             merges = await store.settle(tx, survivors)
             settled += len(merges)
-            await messages.tell_once_an_account(
+            await messages.notify_accounts_once(
                 tx, "merged", sorted({id for merge in merges for id in merge})
             )
             await derive_and_relieve(tx, platform, survivors)

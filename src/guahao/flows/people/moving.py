@@ -23,7 +23,7 @@ from hmac import compare_digest
 from guahao.flows.fairness.applications import end_of_patients
 from guahao.flows.kernel.acting import Acting, acting
 from guahao.flows.kernel.platform import Platform
-from guahao.flows.people.log_ins import end_log_ins
+from guahao.flows.people.logins import end_logins
 from guahao.flows.people.patients import register_in
 from guahao.rules.call_centre.calls import CallRefusal, decide_service
 from guahao.rules.kernel.outcomes import DONE, Done, Refused
@@ -243,7 +243,7 @@ async def _send_code(
     index = _code_index(platform, move_id, code)
     await spoken_codes.set_code(tx, "moves", move_id, index, CODE_TRIES, until)
     language = await accounts.language_of_phone(tx, platform.vault, number, from_account_id)
-    await messages.tell_phone(tx, platform.vault, "move_code", number, language, code, until)
+    await messages.notify_phone(tx, platform.vault, "move_code", number, language, code, until)
 
 
 def _code_index(platform: Platform, move_id: int, code: str) -> bytes:
@@ -377,9 +377,9 @@ async def _move(
     if by.hospital_id is not None:
         await persons.set_checked(tx, patient_id)
     if old_id is not None:
-        await end_log_ins(tx, old_id, "moved")
-        await messages.tell_account(tx, "moved_away", old_id, patient_id)
-    await messages.tell_account(tx, "moved_here", new_id, patient_id)
+        await end_logins(tx, old_id, "moved")
+        await messages.notify_account(tx, "moved_away", old_id, patient_id)
+    await messages.notify_account(tx, "moved_here", new_id, patient_id)
     await store.decide(tx, move.id, "done", by.id)
     await act.record(
         "move_person",
@@ -411,7 +411,7 @@ async def _settle(
         has_slot = added.reason is not PatientRefusal.PHONE_LIMIT
         refusal = decide_placing(unchanged=not has_slot, has_slot=has_slot)
         return Refused(refusal or MoveRefusal.CHANGED_MEANWHILE)
-    await messages.tell_account(tx, "moved_here", new_id, added.id)
+    await messages.notify_account(tx, "moved_here", new_id, added.id)
     await store.decide(tx, move.id, "done", by.id)
     until = current.suspended_until
     await act.record(

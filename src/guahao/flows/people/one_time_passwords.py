@@ -17,7 +17,7 @@ from guahao.rules.kernel.networks import SHARED_FACTOR, is_within
 from guahao.rules.kernel.outcomes import Refused, Throttled
 from guahao.rules.kernel.text import compact
 from guahao.rules.people.identity import valid_phone
-from guahao.rules.people.log_ins import (
+from guahao.rules.people.logins import (
     AccountLoginRefusal,
     ProofRequired,
     WiderNetwork,
@@ -202,7 +202,7 @@ async def _send(
         OTP_TRIES,
         expires_at,
     )
-    await messages.tell_phone(tx, platform.vault, "otp", e164, language, otp, expires_at)
+    await messages.notify_phone(tx, platform.vault, "otp", e164, language, otp, expires_at)
 
 
 async def proves(

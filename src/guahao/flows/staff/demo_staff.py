@@ -13,7 +13,7 @@ import pyotp
 
 from guahao.flows.kernel import hashing
 from guahao.flows.kernel.platform import Platform
-from guahao.flows.staff.log_ins import TOTP_STEP_SECONDS
+from guahao.flows.staff.logins import TOTP_STEP_SECONDS
 from guahao.rules.staff.staff import HOSPITAL_ROLES, SYSTEM, Role
 from guahao.store.kernel.db import Tx
 from guahao.store.staff import demo_staff as demo_store

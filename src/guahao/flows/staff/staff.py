@@ -21,7 +21,7 @@ from guahao.rules.staff.members import (
     decide_role,
 )
 from guahao.rules.staff.staff import Role, Who
-from guahao.store.people import log_in_failures
+from guahao.store.people import login_failures
 from guahao.store.staff import staff as store
 from guahao.store.staff.staff import StaffListing, StaffRow
 
@@ -114,7 +114,7 @@ async def reset_password(
         await store.set_password(act.tx, staff_id, hashed, temporary=True, expires_at=expires_at)
         await store.set_access(act.tx, staff_id, by)
         login_index = platform.vault.index("staff log-in", member.login)
-        await log_in_failures.forgive_login(act.tx, login_index)
+        await login_failures.forgive_login(act.tx, login_index)
         await store.end_logins_of(act.tx, staff_id)
         await act.record("reset_password", ("staff", staff_id), reason=reason)
     return NewStaff(staff_id, member.login, password, expires_at)

@@ -145,7 +145,7 @@ async def offer(
             await store.reserve(tx, taken, added)
             if found.told_at is not None:
                 ids = [one.stopped.appointment_id for one in allotted]
-                told = await messages.tell(tx, "replacement_offered", ids)
+                told = await messages.notify(tx, "replacement_offered", ids)
                 await stops.note_told(tx, stop_id, ids, told)
         await act.record(
             "offer_replacement",
@@ -311,4 +311,4 @@ async def _return(tx: Tx, platform: Platform, offers: Sequence[Offer], state: st
 async def _notify_lapsed(tx: Tx, offers: Sequence[Offer]) -> None:
     ids = [one.stopped_appointment_id for one in offers]
     if ids:
-        await messages.tell(tx, "replacement_lapsed", ids)
+        await messages.notify(tx, "replacement_lapsed", ids)

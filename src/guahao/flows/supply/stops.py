@@ -197,7 +197,7 @@ async def _restore_some(tx: Tx, platform: Platform, found: Stop) -> bool:
     left = [stopped.id for stopped in bookings if stopped.id not in restored]
     lost = Counter(stopped.session_id for stopped in bookings if stopped.id not in restored)
     await places_lost_in_stop(tx, platform, lost, ids)
-    await store.note_told(tx, found.id, left, await messages.tell(tx, "stopped", left))
+    await store.note_told(tx, found.id, left, await messages.notify(tx, "stopped", left))
     return True
 
 
@@ -209,7 +209,7 @@ async def _notify(platform: Platform, stop_id: int) -> None:
             return
         ids = await store.untold(tx, stop_id)
         offered = await replacements.open_for(tx, ids)
-        told = await messages.tell(tx, "stopped", [id for id in ids if id not in offered])
-        told |= await messages.tell(tx, "replacement_offered", sorted(offered))
+        told = await messages.notify(tx, "stopped", [id for id in ids if id not in offered])
+        told |= await messages.notify(tx, "replacement_offered", sorted(offered))
         await store.note_told(tx, stop_id, ids, told)
         await store.mark_told(tx, stop_id)

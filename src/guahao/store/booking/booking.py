@@ -80,8 +80,8 @@ _EARLIER = """
 """
 # Read in the batch's own pipeline, so that checking log-ins costs no round trip. The generation
 # is not compared: raising it ends every log-in, and waits for those that are being created
-# (store/people/log_ins.py).
-_LOG_INS = """
+# (store/people/logins.py).
+_LOGINS = """
     SELECT id, account_id, confirmed_at IS NOT NULL FROM log_ins
     WHERE id = ANY(%s::bigint[]) AND ended_at IS NULL AND expires_at > %s
 """
@@ -159,7 +159,7 @@ class Loaded:
     earlier: dict[KeyScope, EarlierUse]
     free_codes: list[str]
     reserved_ids: list[tuple[int, int]]  # (appointment id, message id) for each request
-    log_ins: dict[int, tuple[int, bool]]  # live log-ins: account, whether confirmed
+    logins: dict[int, tuple[int, bool]]  # live log-ins: account, whether confirmed
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +180,7 @@ async def load_batch(
     requests: Sequence[BookingRequest],
     counted_since: date,
     codes: Sequence[str],
-    log_in_ids: Sequence[int] = (),
+    login_ids: Sequence[int] = (),
 ) -> Loaded:
     """Lock, then read, in a single round trip of a pipelined transaction.
 
@@ -202,7 +202,7 @@ async def load_batch(
     earlier = await execute(_EARLIER, (recordset(keys),), prepare=False)
     taken = await execute(_TAKEN_CODES, (bytes_array(candidates),))
     reserved = await execute(_RESERVE_IDS, (len(requests),))
-    log_ins = await execute(_LOG_INS, (array(log_in_ids), tx.now)) if log_in_ids else None
+    logins = await execute(_LOGINS, (array(login_ids), tx.now)) if login_ids else None
     by_patient = _by_patient(await counted.fetchall())
     taken_codes = {candidates[row[0]] for row in await taken.fetchall()}
     return Loaded(
@@ -211,7 +211,7 @@ async def load_batch(
         {(row[0], row[1], row[2]): EarlierUse(*row[3:]) for row in await earlier.fetchall()},
         [code for code in codes if code not in taken_codes],
         [(row[0], row[1]) for row in await reserved.fetchall()],
-        {row[0]: (row[1], row[2]) for row in (await log_ins.fetchall() if log_ins else ())},
+        {row[0]: (row[1], row[2]) for row in (await logins.fetchall() if logins else ())},
     )
 
 

@@ -1,4 +1,4 @@
-"""Applications as messages tell of them."""
+"""Load the applications that messages name."""
 
 from __future__ import annotations
 

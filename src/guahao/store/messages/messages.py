@@ -103,7 +103,7 @@ class OutboxItem:
 # Notifying ------------------------------------------------------------------------------------
 
 
-async def tell(tx: Tx, kind: str, appointment_ids: Sequence[int]) -> dict[int, int]:
+async def notify(tx: Tx, kind: str, appointment_ids: Sequence[int]) -> dict[int, int]:
     """Notify the accounts of these appointments, in a single job; return messages by appointment.
 
     Patients without an account get no message.
@@ -123,7 +123,7 @@ async def tell(tx: Tx, kind: str, appointment_ids: Sequence[int]) -> dict[int, i
     return {row[1]: row[0] for row in rows}
 
 
-async def tell_patients(tx: Tx, kind: str, patient_ids: Sequence[int]) -> None:
+async def notify_patients(tx: Tx, kind: str, patient_ids: Sequence[int]) -> None:
     """Notify the accounts of these patients, in a single job; those without get no message."""
     rows = await tx.rows(
         """
@@ -138,7 +138,7 @@ async def tell_patients(tx: Tx, kind: str, patient_ids: Sequence[int]) -> None:
     await defer_delivery(tx, [row[0] for row in rows])
 
 
-async def tell_once_an_account(tx: Tx, kind: str, patient_ids: Sequence[int]) -> None:
+async def notify_accounts_once(tx: Tx, kind: str, patient_ids: Sequence[int]) -> None:
     """Notify the accounts of these patients, each of the first of its own among them."""
     rows = await tx.rows(
         """
@@ -153,7 +153,7 @@ async def tell_once_an_account(tx: Tx, kind: str, patient_ids: Sequence[int]) ->
     await defer_delivery(tx, [row[0] for row in rows])
 
 
-async def tell_of_applications(tx: Tx, kind: str, application_ids: Sequence[int]) -> None:
+async def notify_of_applications(tx: Tx, kind: str, application_ids: Sequence[int]) -> None:
     """Notify the accounts that the applications' patients have now, each account once.
 
     A landline hears nothing of a registration, because staff have just made it with the person.
@@ -187,7 +187,7 @@ async def withdraw(tx: Tx, patient_id: int) -> None:
     )
 
 
-async def tell_account(tx: Tx, kind: str, account_id: int, patient_id: int) -> None:
+async def notify_account(tx: Tx, kind: str, account_id: int, patient_id: int) -> None:
     """Notify an account of a patient who is, or was until now, its own."""
     rows = await tx.rows(
         """
@@ -199,7 +199,7 @@ async def tell_account(tx: Tx, kind: str, account_id: int, patient_id: int) -> N
     await defer_delivery(tx, [row[0] for row in rows])
 
 
-async def tell_phone(
+async def notify_phone(
     tx: Tx, vault: Vault, kind: str, phone: str, language: str, body: str, expires_at: datetime
 ) -> None:
     """Notify a phone that may have no account yet; not after `expires_at`."""

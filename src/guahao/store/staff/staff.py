@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from guahao.rules.staff.log_ins import LoginFacts
+from guahao.rules.staff.logins import LoginFacts
 from guahao.rules.staff.members import MemberFacts
 from guahao.rules.staff.staff import Role, Staff, Who
 from guahao.store.kernel.db import Tx

@@ -32,7 +32,7 @@ _ACCOUNTS = """
     SELECT n, '', int8send(n), %s FROM generate_series(1, %s) n
 """
 # Each log-in has its account's number, like the bench's tokens.
-LOG_INS = """
+LOGINS = """
     INSERT INTO log_ins (id, account_id, generation, door, created_at, last_seen_at, expires_at,
                          confirmed_at)
     SELECT id, id, 1, 'api', %s, %s, %s::timestamptz + interval '1 day', %s FROM accounts
@@ -70,7 +70,7 @@ async def found_city(tx: Tx, sessions_a_department: int, persons: int) -> None:
 async def found_people(tx: Tx, persons: int) -> None:
     """Create the accounts 1 to `persons`, each logged in."""
     await tx.do(_ACCOUNTS, (tx.now, persons))
-    await tx.do(LOG_INS, (tx.now, tx.now, tx.now, tx.now))
+    await tx.do(LOGINS, (tx.now, tx.now, tx.now, tx.now))
 
 
 async def found_hospital(tx: Tx) -> int:

@@ -10,7 +10,7 @@ from guahao.store.kernel.db import Tx
 from guahao.store.kernel.records import copy_rows
 from guahao.store.kernel.vault import Vault
 from guahao.store.people.patients import person_index
-from guahao.tools.bench.queries import LOG_INS
+from guahao.tools.bench.queries import LOGINS
 
 HOSPITALS = 146
 DEPARTMENTS_EACH = 20
@@ -107,7 +107,7 @@ async def found_city(tx: Tx, vault: Vault, persons: int) -> None:
     await tx.do(_DEPARTMENTS, (DEPARTMENTS_EACH,))
     await tx.do(_SESSIONS, (today, DAYS_EACH_WAY, DAYS_EACH_WAY, today, tx.now))
     await copy_rows(tx, _ACCOUNTS, _accounts(tx, vault, account_of(persons)))
-    await tx.do(LOG_INS, (tx.now, tx.now, tx.now, tx.now))
+    await tx.do(LOGINS, (tx.now, tx.now, tx.now, tx.now))
     await copy_rows(tx, _PATIENTS, _patients(tx, vault, persons))
 
 

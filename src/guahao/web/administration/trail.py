@@ -125,7 +125,7 @@ def _subject_words(page: StaffPage) -> dict[str, str]:
 
 def action_words(page: StaffPage) -> dict[str, str]:
     """Return the actions' names; an action without a word is shown by its own name."""
-    return _log_in_words(page) | {
+    return _login_words(page) | {
         "search_callers": page.say("查找来电人"),
         "begin_call": page.say("接听来电"),
         "verify_caller": page.say("核实来电人"),
@@ -203,7 +203,7 @@ def _fairness_words(page: StaffPage) -> dict[str, str]:
     }
 
 
-def _log_in_words(page: StaffPage) -> dict[str, str]:
+def _login_words(page: StaffPage) -> dict[str, str]:
     """Return the names of actions on the staff's own accounts and the platform's key."""
     return {
         "add_staff": page.say("增加人员"),

@@ -19,7 +19,7 @@ from guahao.rules.fairness.declining import DeclineRefusal
 from guahao.rules.kernel.facts import Actor
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.rules.kernel.outcomes import CancelRefusal, KeyMismatch, Refusal, Refused, Throttled
-from guahao.rules.people.log_ins import LoginRefused
+from guahao.rules.people.logins import LoginRefused
 from guahao.security_log import SecurityEvent, note
 from guahao.store.kernel.views import AppointmentView
 from guahao.web.api.patients import EXAMPLE as EXAMPLE_PATIENT
@@ -255,7 +255,7 @@ class _Handlers:
             body.clinic_session_id,
             "api",
             services.callers.of(request.scope),
-            log_in_id=claims.log_in_id,
+            login_id=claims.login_id,
         )
         if isinstance(answer, AppointmentView):
             return json_answer(appointment_out(answer), 201)

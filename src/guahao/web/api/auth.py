@@ -9,7 +9,7 @@ import msgspec
 from litestar.types import ASGIApp
 
 from guahao.flows.people.accounts import account
-from guahao.flows.people.log_ins import (
+from guahao.flows.people.logins import (
     Device,
     LoggedIn,
     confirm,
@@ -25,7 +25,7 @@ from guahao.flows.people.one_time_passwords import (
 )
 from guahao.rules.kernel.outcomes import Refused, Throttled
 from guahao.rules.people.identity import masked_phone, valid_phone
-from guahao.rules.people.log_ins import AccountLoginRefusal, ProofRequired
+from guahao.rules.people.logins import AccountLoginRefusal, ProofRequired
 from guahao.security_log import SecurityEvent, about, note
 from guahao.web.api.patients import EXAMPLE, TAG, PatientOut, patient_out
 from guahao.web.api.services import Route, Services
@@ -260,8 +260,8 @@ class _Endpoints:
         tokens = self._services.tokens
         return json_answer(
             TokenOut(
-                tokens.issue(begun.account_id, begun.log_in_id),
-                tokens.issue_refresh(begun.log_in_id, 1),
+                tokens.issue(begun.account_id, begun.login_id),
+                tokens.issue_refresh(begun.login_id, 1),
                 begun.device,
                 begun.confirmed,
             )
@@ -286,8 +286,8 @@ class _Endpoints:
             raise ProblemError("refresh_invalid")
         return json_answer(
             RefreshOut(
-                tokens.issue(outcome.account_id, outcome.log_in_id),
-                tokens.issue_refresh(outcome.log_in_id, outcome.number),
+                tokens.issue(outcome.account_id, outcome.login_id),
+                tokens.issue_refresh(outcome.login_id, outcome.number),
             )
         )
 
@@ -295,7 +295,7 @@ class _Endpoints:
         services = self._services
         claims = services.tokens.claims_of(request.scope)
         body = await read_body(request, _confirm_decoder)
-        found = await services.tokens.log_in_by(claims)
+        found = await services.tokens.login_by(claims)
         caller = services.callers.of(request.scope)
         outcome = await confirm(services.platform, found.id, body.id_no, caller)
         match outcome:
@@ -312,7 +312,7 @@ class _Endpoints:
 
     async def new_holder(self, request: ApiRequest) -> ASGIApp:
         services = self._services
-        found = await services.tokens.log_in_by(services.tokens.claims_of(request.scope))
+        found = await services.tokens.login_by(services.tokens.claims_of(request.scope))
         device = Device(label_of(request.scope))
         language = reader_language(request.scope)
         outcome = await start_over(services.platform, found.id, language, device)
@@ -328,7 +328,7 @@ class _Endpoints:
 
     async def log_out(self, request: ApiRequest) -> ASGIApp:
         services = self._services
-        found = await services.tokens.log_in_by(services.tokens.claims_of(request.scope))
+        found = await services.tokens.login_by(services.tokens.claims_of(request.scope))
         await log_out(services.platform, found.account_id, found.id)
         return json_answer(LoggedOut(_LOGGED_OUT.of(reader_language(request.scope))))
 

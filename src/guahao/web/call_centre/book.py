@@ -22,7 +22,7 @@ from guahao.rules.kernel.outcomes import BeforeOwnMoment, KeyMismatch, Refusal, 
 from guahao.rules.kernel.text import NameFault
 from guahao.rules.people.consent import NOTICE_VERSION, Consent
 from guahao.rules.people.identity import masked_name, valid_phone
-from guahao.rules.people.log_ins import LoginRefused
+from guahao.rules.people.logins import LoginRefused
 from guahao.rules.people.registering import PatientRefusal
 from guahao.rules.staff.staff import CALL_CENTRE_ROLES
 from guahao.store.kernel.views import AppointmentView, PatientView, SessionView

@@ -24,8 +24,8 @@ from __future__ import annotations
 from litestar.handlers import HTTPRouteHandler
 
 from guahao.web.citizens.account.account import account_pages
-from guahao.web.citizens.account.log_ins import log_in_pages
 from guahao.web.citizens.account.login import login_pages
+from guahao.web.citizens.account.logins import login_list_pages
 from guahao.web.citizens.account.own_data import own_data_pages
 from guahao.web.citizens.account.privacy import privacy_pages
 from guahao.web.citizens.account.removing import removing_pages
@@ -64,7 +64,7 @@ def routes() -> list[Route]:
         *application_pages(),
         *draw_pages(),
         *login_pages(),
-        *log_in_pages(),
+        *login_list_pages(),
         *account_pages(),
         *removing_pages(),
         *help_pages(),

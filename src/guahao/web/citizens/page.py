@@ -13,7 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
 from guahao.rules.people.consent import NOTICE_VERSION
-from guahao.store.people.log_ins import Login
+from guahao.store.people.logins import Login
 from guahao.web.citizens.services import Services
 from guahao.web.framework import cookies as cookie_names
 from guahao.web.framework.page_base import BasePage
@@ -63,7 +63,7 @@ class Page(BasePage):
         super().__init__(services, request)
         self.services = services
         # None: the visitor is not logged in, or `identify` has not run yet.
-        self.log_in: Login | None = None
+        self.login: Login | None = None
 
     # The visitor ---------------------------------------------------------------------------
 
@@ -78,9 +78,9 @@ class Page(BasePage):
         if claims is None:
             return
         try:
-            self.log_in = await self.services.tokens.log_in_by(claims)
+            self.login = await self.services.tokens.login_by(claims)
         except ProblemError:
-            self.log_in = None
+            self.login = None
 
     @cached_property
     def claims(self) -> Claims | None:
@@ -96,8 +96,8 @@ class Page(BasePage):
     @property
     def account_id(self) -> int | None:
         """Return the logged-in account; None where none is, or its log-in is unconfirmed."""
-        log_in = self.log_in
-        return log_in.account_id if log_in is not None and log_in.confirmed else None
+        login = self.login
+        return login.account_id if login is not None and login.confirmed else None
 
     @property
     def owner(self) -> int:
@@ -107,8 +107,8 @@ class Page(BasePage):
         the owner consented.
         """
         account_id = self.holder
-        assert self.log_in is not None
-        if self.log_in.notice_version not in (None, NOTICE_VERSION):
+        assert self.login is not None
+        if self.login.notice_version not in (None, NOTICE_VERSION):
             raise ConsentNeededError
         return account_id
 
@@ -118,11 +118,11 @@ class Page(BasePage):
 
         For the pages where owners consent, export their data or erase it.
         """
-        if self.log_in is None:
+        if self.login is None:
             raise LoginNeededError
-        if not self.log_in.confirmed:
+        if not self.login.confirmed:
             raise ConfirmNeededError
-        return self.log_in.account_id
+        return self.login.account_id
 
     @property
     def device(self) -> str | None:
@@ -132,7 +132,7 @@ class Page(BasePage):
     @property
     def has_expired(self) -> bool:
         """Return whether this browser has an expired login."""
-        return self.log_in is None and self._last_account_id is not None
+        return self.login is None and self._last_account_id is not None
 
     # The form ----------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from guahao.flows.booking.cancelling import cancel
 from guahao.flows.supply.schedules import one_session, sessions_by_ids
 from guahao.rules.kernel.facts import Actor
 from guahao.rules.kernel.outcomes import CancelRefusal, KeyMismatch, Refused
-from guahao.rules.people.log_ins import LoginRefused
+from guahao.rules.people.logins import LoginRefused
 from guahao.store.kernel.views import AppointmentView
 from guahao.web.fhir import resources
 from guahao.web.fhir.bundles import page_of, searchset
@@ -143,7 +143,7 @@ async def _create(services: Services, request: ApiRequest) -> ASGIApp:
     await _check_times(services, wished, slot_id)
     actor, caller = Actor("account", claims.account_id), services.callers.of(request.scope)
     answer = await services.desk.book(
-        actor, key, patient_id, slot_id, "fhir", caller, log_in_id=claims.log_in_id
+        actor, key, patient_id, slot_id, "fhir", caller, login_id=claims.login_id
     )
     if isinstance(answer, AppointmentView):
         place = f"{services.base}/Appointment/{answer.id}".encode()

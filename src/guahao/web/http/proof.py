@@ -17,7 +17,7 @@ from altcha import v1 as altcha
 
 from guahao.flows.people.one_time_passwords import Proof
 from guahao.rules.kernel.limits import CITY_TIME
-from guahao.rules.people.log_ins import LEVEL_MAX
+from guahao.rules.people.logins import LEVEL_MAX
 from guahao.web.http.challenge import Challenge
 
 VALID = timedelta(minutes=5)

@@ -16,14 +16,14 @@ import msgspec
 from litestar.types import Scope
 
 from guahao.flows.kernel.platform import Platform
-from guahao.flows.people import log_ins
-from guahao.rules.people.log_ins import AccountLoginRefusal
+from guahao.flows.people import logins
+from guahao.rules.people.logins import AccountLoginRefusal
 from guahao.security_log import about
-from guahao.store.people.log_ins import Login
+from guahao.store.people.logins import Login
 from guahao.web.http.reading import ProblemError, header
 
 LIFETIME_SECONDS = 1800  # of an access token
-PAGES_SECONDS = int(log_ins.LASTS["web"].total_seconds())  # of the cookie's
+PAGES_SECONDS = int(logins.LASTS["web"].total_seconds())  # of the cookie's
 
 _ALGORITHM = "HS256"
 _SCHEME = b"bearer "
@@ -70,7 +70,7 @@ class Claims:
     """The content of a verified token: account, log-in and expiry (Unix seconds)."""
 
     account_id: int
-    log_in_id: int
+    login_id: int
     expires: float
 
 
@@ -88,10 +88,10 @@ class Tokens:
         self._clock = platform.db.clock
         self._cache: OrderedDict[bytes, Claims] = OrderedDict()
 
-    def issue(self, account_id: int, log_in_id: int, seconds: int = LIFETIME_SECONDS) -> str:
+    def issue(self, account_id: int, login_id: int, seconds: int = LIFETIME_SECONDS) -> str:
         """Issue an access token for this account's log-in."""
         expires = int(self._clock().timestamp()) + seconds
-        claims = {"sub": str(account_id), "sid": str(log_in_id), "exp": expires}
+        claims = {"sub": str(account_id), "sid": str(login_id), "exp": expires}
         return jwt.encode(claims, self._key, _ALGORITHM)
 
     def claims_of(self, scope: Scope) -> Claims:
@@ -113,14 +113,14 @@ class Tokens:
 
     async def account_by(self, claims: Claims) -> int:
         """Return the account of these claims; raise ProblemError unless the log-in is confirmed."""
-        found = await self.log_in_by(claims)
+        found = await self.login_by(claims)
         if not found.confirmed:
             raise ProblemError(AccountLoginRefusal.CONFIRM_REQUIRED)
         return found.account_id
 
-    async def log_in_by(self, claims: Claims) -> Login:
+    async def login_by(self, claims: Claims) -> Login:
         """Return the log-in of these claims, confirmed or not; raise ProblemError (401)."""
-        found = await log_ins.current(self._platform, claims.account_id, claims.log_in_id)
+        found = await logins.current(self._platform, claims.account_id, claims.login_id)
         if found is None:
             raise ProblemError(AccountLoginRefusal.ENDED)
         return found
@@ -159,17 +159,17 @@ class Tokens:
 
     # Refresh tokens -------------------------------------------------------------------------
 
-    def issue_refresh(self, log_in_id: int, number: int) -> str:
+    def issue_refresh(self, login_id: int, number: int) -> str:
         """Issue the refresh token of this number."""
-        expires = int(log_ins.refresh_expiry(self._clock()).timestamp())
-        claims = {"sid": str(log_in_id), "n": number, "exp": expires}
+        expires = int(logins.refresh_expiry(self._clock()).timestamp())
+        claims = {"sid": str(login_id), "n": number, "exp": expires}
         return jwt.encode(claims, self._refresh_key, _ALGORITHM)
 
     def read_refresh(self, token: str) -> tuple[int, int] | None:
         """Return the log-in and the number of a refresh token; None where it is not valid."""
         try:
             payload = _refresh_decoder.decode(_payload(token.encode(), self._refresh_key))
-            log_in_id = int(payload.sid)
+            login_id = int(payload.sid)
         except (ValueError, msgspec.DecodeError):
             return None
-        return None if self._clock().timestamp() >= payload.exp else (log_in_id, payload.n)
+        return None if self._clock().timestamp() >= payload.exp else (login_id, payload.n)

@@ -10,7 +10,7 @@ import secrets
 
 import msgspec
 
-from guahao.flows.staff.log_ins import Device, Origin
+from guahao.flows.staff.logins import Device, Origin
 from guahao.web.framework import cookies as cookie_names
 from guahao.web.staff.page import StaffPage
 

@@ -10,17 +10,17 @@ from urllib.parse import urlencode
 import segno
 from litestar.types import ASGIApp
 
-from guahao.flows.staff import log_ins as flows
-from guahao.flows.staff.log_ins import HalfLogin, Login
+from guahao.flows.staff import logins as flows
+from guahao.flows.staff.logins import HalfLogin, Login
 from guahao.rules.kernel.outcomes import Done, Refused
 from guahao.rules.kernel.text import typed
-from guahao.rules.staff.log_ins import LoginRefusal
+from guahao.rules.staff.logins import LoginRefusal
 from guahao.rules.staff.members import StaffRefusal
 from guahao.security_log import SecurityEvent, about, note
 from guahao.web.framework import cookies as cookie_names
 from guahao.web.http.forms import local_path
 from guahao.web.staff.devices import origin_of, remember
-from guahao.web.staff.page import EVERYBODY, HOME_PATH, LOG_IN_PATH, StaffPage, StaffRoute
+from guahao.web.staff.page import EVERYBODY, HOME_PATH, LOGIN_PATH, StaffPage, StaffRoute
 from guahao.web.staff.sending import Sending
 
 _PASSWORD_PATH = "/staff/password"  # noqa: S105 - a path
@@ -33,8 +33,8 @@ def login_routes() -> list[StaffRoute]:
     """/staff, and all that leads in and out."""
     return [
         StaffRoute("GET", HOME_PATH, _home, EVERYBODY),
-        StaffRoute("GET", LOG_IN_PATH, _ask_password, None),
-        StaffRoute("POST", LOG_IN_PATH, _take_password, None, sending=Sending.FREELY),
+        StaffRoute("GET", LOGIN_PATH, _ask_password, None),
+        StaffRoute("POST", LOGIN_PATH, _take_password, None, sending=Sending.FREELY),
         StaffRoute("GET", _PASSWORD_PATH, _ask_new_password, None),
         StaffRoute("POST", _PASSWORD_PATH, _take_new_password, None),
         StaffRoute("GET", _ENROL_PATH, _show_secret, None),
@@ -241,7 +241,7 @@ async def _log_out(page: StaffPage) -> ASGIApp:
         await flows.log_out(page.services.platform, page.token)
     page.drop_cookie(cookie_names.STAFF)
     page.clear_browser()
-    return page.redirect(LOG_IN_PATH)
+    return page.redirect(LOGIN_PATH)
 
 
 async def _language(page: StaffPage) -> ASGIApp:

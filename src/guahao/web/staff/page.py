@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from guahao.flows.booking.desk import Desk
 from guahao.flows.kernel.platform import Platform
-from guahao.flows.staff.log_ins import staff_of_login
+from guahao.flows.staff.logins import staff_of_login
 from guahao.rules.staff.staff import Role, Staff
 from guahao.web.framework import cookies as cookie_names
 from guahao.web.framework.cookies import Cookies
@@ -31,7 +31,7 @@ from guahao.web.staff.sending import Sending, new_key, send
 from guahao.web.words.replies import Replies
 
 HOME_PATH = "/staff"
-LOG_IN_PATH = "/staff/login"
+LOGIN_PATH = "/staff/login"
 EVERYBODY = frozenset(Role)
 _SESSION_OVER = 403
 
@@ -131,7 +131,7 @@ class StaffPage(BasePage):
     def log_in(self) -> Answer:
         """To the login, and back here where this page can be opened again."""
         here = self.here if self.request.scope["method"] == "GET" else HOME_PATH
-        path = f"{LOG_IN_PATH}?{urlencode({'next': local_path(here, HOME_PATH)})}"
+        path = f"{LOGIN_PATH}?{urlencode({'next': local_path(here, HOME_PATH)})}"
         if not self.is_partial:
             return self.redirect(path)
         # A part of a page: the whole page goes.

@@ -25,7 +25,7 @@ from guahao.web.words.fields import expected
 from guahao.web.words.name_words import say_name_fault
 from guahao.web.words.replies_applications import APPLICATION_REPLIES
 from guahao.web.words.replies_hospital import HOSPITAL_REPLIES
-from guahao.web.words.replies_log_ins import LOG_IN_REPLIES
+from guahao.web.words.replies_logins import LOGIN_REPLIES
 from guahao.web.words.replies_replacing import REPLACEMENT_REPLIES
 from guahao.web.words.reply import Reply
 from guahao.words.catalogue import Language
@@ -760,7 +760,7 @@ REPLIES: dict[str, Reply] = {
     **APPLICATION_REPLIES,
     **REPLACEMENT_REPLIES,
     **HOSPITAL_REPLIES,
-    **LOG_IN_REPLIES,
+    **LOGIN_REPLIES,
     **_BOOKING,
     **_CANCELLING,
     **_PATIENTS,

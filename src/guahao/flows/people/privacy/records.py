@@ -14,7 +14,7 @@ from typing import Any
 from guahao.flows.fairness.applications import end_of_patients
 from guahao.flows.kernel.acting import Acting, acting
 from guahao.flows.kernel.platform import Platform
-from guahao.flows.people.log_ins import end_log_ins
+from guahao.flows.people.logins import end_logins
 from guahao.rules.kernel.limits import add_months
 from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.people.identity import valid_document
@@ -169,7 +169,7 @@ async def erase_in(
     await end_of_patients(tx, registrations)
     if account_id is not None:
         await erasing.erase_account(tx, vault, account_id)
-        await end_log_ins(tx, account_id, "staff")
+        await end_logins(tx, account_id, "staff")
     about = ("account", whose.id) if isinstance(whose, OfAccount) else ("patient", whose.id)
     await act.record(
         "erase_personal_data",

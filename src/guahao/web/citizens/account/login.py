@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from litestar.types import ASGIApp
 
-from guahao.flows.people.log_ins import (
+from guahao.flows.people.logins import (
     Device,
     LoggedIn,
     confirm,
@@ -29,7 +29,7 @@ from guahao.flows.people.one_time_passwords import (
 from guahao.flows.people.privacy.consent import has_consented
 from guahao.rules.kernel.outcomes import Refused, Throttled
 from guahao.rules.people.identity import valid_phone
-from guahao.rules.people.log_ins import LEVEL_MAX, AccountLoginRefusal, ProofRequired
+from guahao.rules.people.logins import LEVEL_MAX, AccountLoginRefusal, ProofRequired
 from guahao.security_log import SecurityEvent, about, note
 from guahao.web.citizens.page import (
     CONFIRM_PATH,
@@ -72,7 +72,7 @@ async def _login(page: Page) -> ASGIApp:
     """Ask for the phone; visitors whose login has expired learn that."""
     if page.account_id is not None:
         return page.redirect(page.back())
-    if page.log_in is not None:
+    if page.login is not None:
         return page.redirect(_with_next(page, CONFIRM_PATH))
     return _phone_form(page, _asked(page)[0])
 
@@ -181,8 +181,8 @@ async def _open(page: Page) -> ASGIApp:
         case Refused(reason):
             return _code_form(page, phone, page.problem(reason))
         case LoggedIn():
-            if page.log_in is not None:  # end the previous log-in of this browser
-                await log_out(page.services.platform, page.log_in.account_id, page.log_in.id)
+            if page.login is not None:  # end the previous log-in of this browser
+                await log_out(page.services.platform, page.login.account_id, page.login.id)
             return await _go_on(page, outcome)
         case never:
             assert_never(never)
@@ -190,7 +190,7 @@ async def _open(page: Page) -> ASGIApp:
 
 async def _go_on(page: Page, begun: LoggedIn) -> ASGIApp:
     """Set the log-in's cookie and continue, or first ask for a document."""
-    token = page.services.tokens.issue(begun.account_id, begun.log_in_id, PAGES_SECONDS)
+    token = page.services.tokens.issue(begun.account_id, begun.login_id, PAGES_SECONDS)
     page.set_cookie(cookies.SESSION, token)
     page.seal(cookies.OWN_DEVICE, begun.device)
     page.drop_cookie(cookies.PHONE)
@@ -217,7 +217,7 @@ async def _ask_to_confirm(page: Page) -> ASGIApp:
     """Ask to confirm that the patients are the visitor's."""
     if page.account_id is not None:
         return page.redirect(page.back())
-    if page.log_in is None:
+    if page.login is None:
         return page.redirect(_with_next(page, LOGIN_PATH))
     return _confirm_form(page)
 
@@ -235,12 +235,12 @@ def _confirm_form(page: Page, problem: Problem | None = None) -> ASGIApp:
 
 async def _confirm(page: Page) -> ASGIApp:
     """Check the document number of a patient of the account."""
-    if page.log_in is None:
+    if page.login is None:
         return page.redirect(_with_next(page, LOGIN_PATH))
-    about(page.request.scope, account_id=page.log_in.account_id)
+    about(page.request.scope, account_id=page.login.account_id)
     outcome = await confirm(
         page.services.platform,
-        page.log_in.id,
+        page.login.id,
         page.form.get("id_no", ""),
         page.services.callers.of(page.request.scope),
     )
@@ -261,7 +261,7 @@ async def _ask_new_holder(page: Page) -> ASGIApp:
     """Explain what will happen to the former holder's patients."""
     if page.account_id is not None:
         return page.redirect(page.back())
-    if page.log_in is None:
+    if page.login is None:
         return page.redirect(_with_next(page, LOGIN_PATH))
     return _new_holder_form(page)
 
@@ -277,9 +277,9 @@ def _new_holder_form(page: Page, problem: Problem | None = None) -> ASGIApp:
 
 async def _new_holder(page: Page) -> ASGIApp:
     """Start an empty account for the phone's new holder."""
-    if page.log_in is None:
+    if page.login is None:
         raise LoginNeededError
-    outcome = await start_over(page.services.platform, page.log_in.id, page.language, _device(page))
+    outcome = await start_over(page.services.platform, page.login.id, page.language, _device(page))
     match outcome:
         case Refused(AccountLoginRefusal.NEW_HOLDER_CONFIRMED):
             return page.redirect(page.back())
@@ -295,8 +295,8 @@ async def _new_holder(page: Page) -> ASGIApp:
 
 async def _log_out(page: Page) -> ASGIApp:
     """End the log-in, and clear the visitor's data in the browser."""
-    if page.log_in is not None:
-        await log_out(page.services.platform, page.log_in.account_id, page.log_in.id)
+    if page.login is not None:
+        await log_out(page.services.platform, page.login.account_id, page.login.id)
     for name in (cookies.SESSION, cookies.PHONE, cookies.KEPT):
         page.drop_cookie(name)
     page.clear_browser()

@@ -50,7 +50,7 @@ async def _ask(page: Page, problem: Problem | None = None) -> ASGIApp:
 
 def _was_asked_before(page: Page) -> bool:
     """Return whether only the link to WeChat needs consent, which the visitor can skip."""
-    return page.log_in is not None and page.log_in.notice_version in (None, NOTICE_VERSION)
+    return page.login is not None and page.login.notice_version in (None, NOTICE_VERSION)
 
 
 async def _consent(page: Page) -> ASGIApp:

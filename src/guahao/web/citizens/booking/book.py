@@ -23,7 +23,7 @@ from guahao.rules.booking.cancelling import cancel_deadline
 from guahao.rules.kernel.facts import Actor
 from guahao.rules.kernel.limits import PATIENTS_PER_PHONE
 from guahao.rules.kernel.outcomes import BeforeOwnMoment, Refusal, Refused
-from guahao.rules.people.log_ins import AccountLoginRefusal, LoginRefused
+from guahao.rules.people.logins import AccountLoginRefusal, LoginRefused
 from guahao.rules.supply.releasing import date_refusal
 from guahao.store.kernel.views import AppointmentView, PatientView, SessionView
 from guahao.web.citizens.help import help_path
@@ -142,7 +142,7 @@ async def _book(page: Page) -> ASGIApp:
         page.services.callers.of(page.request.scope),
     )
     answer = await page.services.desk.book(
-        actor, key, patient_id, id, CHANNEL, caller, log_in_id=claims.log_in_id
+        actor, key, patient_id, id, CHANNEL, caller, login_id=claims.login_id
     )
     if isinstance(answer, AppointmentView):
         return page.redirect(f"/bookings/{answer.id}?booked=1")

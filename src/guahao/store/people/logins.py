@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from guahao.rules.people.log_ins import AccountLoginFacts
+from guahao.rules.people.logins import AccountLoginFacts
 from guahao.store.kernel.db import Tx
 
 SEEN_EVERY = timedelta(hours=1)
@@ -106,24 +106,24 @@ async def begin(
     return int(row[0])
 
 
-async def live(tx: Tx, log_in_id: int) -> Login | None:
+async def live(tx: Tx, login_id: int) -> Login | None:
     """Return the log-in of this id, or None where it has ended or expired."""
-    return await tx.record(Login, f"{_LIVE} AND l.id = %(id)s", {"now": tx.now, "id": log_in_id})
+    return await tx.record(Login, f"{_LIVE} AND l.id = %(id)s", {"now": tx.now, "id": login_id})
 
 
-async def lock_live(tx: Tx, log_in_id: int) -> Login | None:
+async def lock_live(tx: Tx, login_id: int) -> Login | None:
     """Return the same, locked until the transaction ends, after its account."""
     await tx.row(
         """
         SELECT FROM accounts WHERE id = (SELECT account_id FROM log_ins WHERE id = %(id)s)
         FOR NO KEY UPDATE
         """,
-        {"id": log_in_id},
+        {"id": login_id},
     )
     return await tx.record(
         Login,
         f"{_LIVE} AND l.id = %(id)s FOR NO KEY UPDATE OF l",
-        {"now": tx.now, "id": log_in_id},
+        {"now": tx.now, "id": login_id},
     )
 
 
@@ -136,13 +136,13 @@ async def live_of_account(tx: Tx, account_id: int) -> list[Login]:
     )
 
 
-async def note_use(tx: Tx, log_in: Login) -> None:
+async def note_use(tx: Tx, login: Login) -> None:
     """Record that the log-in and its account are in use, at most once an hour."""
-    if log_in.confirmed:  # the account first: what ends its log-ins locks it before them
-        await note_account_use(tx, log_in.account_id)
+    if login.confirmed:  # the account first: what ends its log-ins locks it before them
+        await note_account_use(tx, login.account_id)
     await tx.do(
         "UPDATE log_ins SET last_seen_at = %(now)s WHERE id = %(id)s",
-        {"now": tx.now, "id": log_in.id},
+        {"now": tx.now, "id": login.id},
     )
 
 
@@ -154,32 +154,32 @@ async def note_account_use(tx: Tx, account_id: int) -> None:
     )
 
 
-async def confirm(tx: Tx, log_in_id: int) -> None:
+async def confirm(tx: Tx, login_id: int) -> None:
     """Let the log-in show the account's patients and bookings from now on."""
     await tx.do(
         "UPDATE log_ins SET confirmed_at = %(now)s WHERE id = %(id)s",
-        {"now": tx.now, "id": log_in_id},
+        {"now": tx.now, "id": login_id},
     )
 
 
-async def set_refresh(tx: Tx, log_in_id: int, number: int) -> None:
+async def set_refresh(tx: Tx, login_id: int, number: int) -> None:
     """Make the refresh token of this number the only valid token."""
     await tx.do(
         """
         UPDATE log_ins SET refresh_number = %(number)s, refreshed_at = %(now)s WHERE id = %(id)s
         """,
-        {"number": number, "now": tx.now, "id": log_in_id},
+        {"number": number, "now": tx.now, "id": login_id},
     )
 
 
-async def end(tx: Tx, account_id: int, log_in_id: int, reason: str) -> bool:
+async def end(tx: Tx, account_id: int, login_id: int, reason: str) -> bool:
     """End a log-in of the account; return whether it was there and had not ended."""
     ended = await tx.do(
         """
         UPDATE log_ins SET ended_at = %(now)s, end_reason = %(reason)s
         WHERE id = %(id)s AND account_id = %(account_id)s AND ended_at IS NULL
         """,
-        {"now": tx.now, "reason": reason, "id": log_in_id, "account_id": account_id},
+        {"now": tx.now, "reason": reason, "id": login_id, "account_id": account_id},
     )
     return ended == 1
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from guahao.rules.people.log_ins import AccountLoginRefusal
+from guahao.rules.people.logins import AccountLoginRefusal
 from guahao.web.words.reply import Reply
 from guahao.words.text import Words
 
-LOG_IN_REPLIES: dict[str, Reply] = {
+LOGIN_REPLIES: dict[str, Reply] = {
     "otp_throttled": Reply(
         429,
         Words("验证码请求过于频繁"),

@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 import pytest
 from tests.rules.helpers import moment
 
-from guahao.rules.staff.log_ins import (
+from guahao.rules.staff.logins import (
     HALF_LOGIN,
     LoginFacts,
     LoginRefusal,
     PasswordFacts,
-    decide_log_in,
+    decide_login,
     is_over,
     is_usable,
     lock_until,
@@ -43,7 +43,7 @@ def test_why_a_password_opens_nothing(
     refusal: LoginRefusal | None,
 ) -> None:
     facts = PasswordFacts(locked_until, is_member, right, temporary_until)
-    assert decide_log_in(facts, NOW) is refusal
+    assert decide_login(facts, NOW) is refusal
 
 
 @pytest.mark.parametrize(

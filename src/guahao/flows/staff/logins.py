@@ -26,11 +26,11 @@ from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.accounts import Caller
 from guahao.rules.kernel.outcomes import DONE, Done, Refused
 from guahao.rules.kernel.text import typed
-from guahao.rules.staff.log_ins import (
+from guahao.rules.staff.logins import (
     FAILURES_FORGOTTEN,
     LoginRefusal,
     PasswordFacts,
-    decide_log_in,
+    decide_login,
     is_over,
     is_usable,
     lock_until,
@@ -39,11 +39,11 @@ from guahao.rules.staff.members import StaffRefusal, decide_password
 from guahao.rules.staff.staff import SYSTEM, Staff
 from guahao.store.kernel import throttle
 from guahao.store.kernel.db import Tx
-from guahao.store.people import log_in_failures
+from guahao.store.people import login_failures
 from guahao.store.staff import staff as store
 from guahao.store.staff.staff import LoginRow, StaffRow
 
-LOG_INS_PER_ADDRESS_HOUR = 100  # a call centre stands behind one address
+LOGINS_PER_ADDRESS_HOUR = 100  # a call centre stands behind one address
 SEEN_EVERY = timedelta(minutes=1)
 TOTP_STEP_SECONDS = 30
 
@@ -115,7 +115,7 @@ async def log_in(
         return Refused(LoginRefusal.BUSY)
     async with platform.db.transaction() as tx:
         # Again, for it may have been locked or changed while the password was verified.
-        locked = await log_in_failures.locked_until(tx, subject)
+        locked = await login_failures.locked_until(tx, subject)
         now = await store.by_id(tx, staff_id, lock=True)
         credentials = await store.credentials_of(tx, platform.vault, staff_id)
         same = credentials is not None and credentials.password_hash == stored
@@ -126,7 +126,7 @@ async def log_in(
             right=right and same,
             temporary_until=now.password_expires_at if now and is_temporary else None,
         )
-        refusal = decide_log_in(facts, tx.now)
+        refusal = decide_login(facts, tx.now)
         if refusal is LoginRefusal.WRONG:
             return await _failed(tx, platform, now, login, origin, "log_in_failed")
         if now is None or refusal is not None:
@@ -157,13 +157,13 @@ def _network(address: str) -> str:
 
 async def _not_before(tx: Tx, platform: Platform, login: str, origin: Origin) -> datetime | None:
     """Return when the password may be tried, None: now; the same whether the login exists."""
-    locked = await log_in_failures.locked_until(tx, _subject(platform, login, origin))
+    locked = await login_failures.locked_until(tx, _subject(platform, login, origin))
     # A flood from the office's own address does not keep out those who work there.
     if locked is not None or not origin.caller.limited or origin.knows(login):
         return locked
     subject = platform.vault.index("throttle", origin.caller.address)
     hits = await throttle.hit(tx, "staff_log_in", subject, _HOUR)
-    if hits <= LOG_INS_PER_ADDRESS_HOUR:
+    if hits <= LOGINS_PER_ADDRESS_HOUR:
         return None
     return tx.now + timedelta(seconds=throttle.seconds_left(tx.now, _HOUR))
 
@@ -173,9 +173,9 @@ async def _failed(
 ) -> Refused[LoginRefusal]:
     """Count and record a failure of this login from there, also where nobody has the login."""
     subject, index = _subject(platform, login, origin), platform.vault.index("staff log-in", login)
-    failures = await log_in_failures.count(tx, subject, index, tx.now - FAILURES_FORGOTTEN)
+    failures = await login_failures.count(tx, subject, index, tx.now - FAILURES_FORGOTTEN)
     locked_until = lock_until(failures, tx.now)
-    await log_in_failures.lock(tx, subject, locked_until)
+    await login_failures.lock(tx, subject, locked_until)
     who, id = (SYSTEM, 0) if found is None else (found.staff.who, found.id)
     await Acting(platform, tx, who).record(action, ("staff", id), detail={"failures": failures})
     return Refused(LoginRefusal.LOCKED if locked_until else LoginRefusal.WRONG, locked_until)
@@ -199,7 +199,7 @@ async def _locked_second(
     tx: Tx, platform: Platform, found: StaffRow, origin: Origin
 ) -> datetime | None:
     """Return until when no second factor and no change of the password is tried from there."""
-    locked = await log_in_failures.locked_until(tx, _subject(platform, found.login, origin))
+    locked = await login_failures.locked_until(tx, _subject(platform, found.login, origin))
     own = found.locked_until
     if locked is None and not origin.knows(found.login) and own is not None and tx.now < own:
         return own
@@ -256,7 +256,7 @@ async def change_password(
         if step is not None:
             await store.accept_totp_step(tx, now.id, step)
         await store.set_password(tx, now.id, hashed, temporary=False)
-        await log_in_failures.forgive(tx, _subject(platform, now.login, origin))
+        await login_failures.forgive(tx, _subject(platform, now.login, origin))
         await store.end_logins_of(tx, now.id, spare=opened.id)
         await Acting(platform, tx, now.staff.who).record("change_password", ("staff", now.id))
     return DONE
@@ -342,7 +342,7 @@ async def _log_in(
     await store.end_login(tx, opened.id)
     await store.accept_totp_step(tx, found.id, step)
     await store.count_failure(tx, found.id, 0, None)
-    await log_in_failures.forgive(tx, _subject(platform, found.login, origin))
+    await login_failures.forgive(tx, _subject(platform, found.login, origin))
     new = await _begin(tx, platform, found.id, verified=True)
     await Acting(platform, tx, found.staff.who).record("log_in", ("staff", found.id))
     return Login(new, found.staff)

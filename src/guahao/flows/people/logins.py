@@ -17,13 +17,13 @@ from guahao.flows.people import one_time_passwords
 from guahao.flows.people.one_time_passwords import Caller
 from guahao.rules.kernel.outcomes import Refused, Throttled
 from guahao.rules.people.identity import valid_phone
-from guahao.rules.people.log_ins import AccountLoginFacts, AccountLoginRefusal, must_confirm
+from guahao.rules.people.logins import AccountLoginFacts, AccountLoginRefusal, must_confirm
 from guahao.store.kernel import throttle
 from guahao.store.kernel.db import Tx
 from guahao.store.messages import wechat
 from guahao.store.people import accounts, patients
-from guahao.store.people import log_ins as store
-from guahao.store.people.log_ins import Login
+from guahao.store.people import logins as store
+from guahao.store.people.logins import Login
 
 # A page's log-in holds for half a day, a program's as long as it is refreshed.
 LASTS = {
@@ -62,7 +62,7 @@ class LoggedIn:
     """
 
     account_id: int
-    log_in_id: int
+    login_id: int
     confirmed: bool
     device: str
 
@@ -72,7 +72,7 @@ class Refreshed:
     """The log-in continues; only the refresh token of this number is valid now."""
 
     account_id: int
-    log_in_id: int
+    login_id: int
     number: int
 
 
@@ -125,7 +125,7 @@ async def _begin(
         facts = AccountLoginFacts(facts.has_patients, facts.last_used_at, knows_device=True)
     after = timedelta(days=platform.settings.confirm_after_days)
     confirmed = not must_confirm(facts, tx.now, after)
-    log_in_id = await store.begin(
+    login_id = await store.begin(
         tx,
         account_id,
         door,
@@ -135,17 +135,17 @@ async def _begin(
         confirmed=confirmed,
     )
     if door == "api":
-        await store.set_refresh(tx, log_in_id, 1)
+        await store.set_refresh(tx, login_id, 1)
     if confirmed:
         await store.note_account_use(tx, account_id)
         await store.remember_device(tx, account_id, device_index)
-    return LoggedIn(account_id, log_in_id, confirmed, secret)
+    return LoggedIn(account_id, login_id, confirmed, secret)
 
 
-async def current(platform: Platform, account_id: int, log_in_id: int) -> Login | None:
+async def current(platform: Platform, account_id: int, login_id: int) -> Login | None:
     """Return the log-in that a token names and record its use; None if it has ended."""
     async with platform.db.transaction() as tx:
-        found = await store.live(tx, log_in_id)
+        found = await store.live(tx, login_id)
         if found is None or found.account_id != account_id:
             return None
         if tx.now - found.last_seen_at >= store.SEEN_EVERY:
@@ -157,14 +157,14 @@ async def current(platform: Platform, account_id: int, log_in_id: int) -> Login 
 
 
 async def confirm(
-    platform: Platform, log_in_id: int, id_no: str, caller: Caller
+    platform: Platform, login_id: int, id_no: str, caller: Caller
 ) -> int | Refused[AccountLoginRefusal] | Throttled:
     """Confirm a log-in by the document of a patient of the account; return the account's id.
 
     Count each try before comparing, and release it if it was right.
     """
     async with platform.db.transaction() as tx:
-        found = await store.lock_live(tx, log_in_id)
+        found = await store.lock_live(tx, login_id)
         if found is None:
             return Refused(AccountLoginRefusal.ENDED)
         if found.confirmed:
@@ -192,7 +192,7 @@ async def confirm(
 
 
 async def start_over(
-    platform: Platform, log_in_id: int, language: str, device: Device
+    platform: Platform, login_id: int, language: str, device: Device
 ) -> LoggedIn | Refused[AccountLoginRefusal]:
     """Give the phone's new holder an account of their own: the patients are not theirs.
 
@@ -203,7 +203,7 @@ async def start_over(
     it.
     """
     async with platform.db.transaction() as tx:
-        found = await store.lock_live(tx, log_in_id)
+        found = await store.lock_live(tx, login_id)
         if found is None:
             return Refused(AccountLoginRefusal.ENDED)
         if found.confirmed:
@@ -217,7 +217,7 @@ async def start_over(
         phone = await accounts.phone_of(tx, platform.vault, former)
         if not phone:
             return Refused(AccountLoginRefusal.ENDED)
-        await end_log_ins(tx, former, "new_holder")
+        await end_logins(tx, former, "new_holder")
         await accounts.detach_phone(tx, former)
         account_id = await accounts.find_or_add(tx, platform.vault, phone, language)
         await accounts.set_follows(tx, account_id, former)
@@ -229,7 +229,7 @@ async def start_over(
 
 
 async def refresh(
-    platform: Platform, log_in_id: int, number: int
+    platform: Platform, login_id: int, number: int
 ) -> Refreshed | Refused[AccountLoginRefusal]:
     """Exchange the refresh token of this number for the next.
 
@@ -237,7 +237,7 @@ async def refresh(
     accepted again for a short time, for a client that did not receive the answer.
     """
     async with platform.db.transaction() as tx:
-        found = await store.lock_live(tx, log_in_id)
+        found = await store.lock_live(tx, login_id)
         if found is None:
             return Refused(AccountLoginRefusal.ENDED)
         if number == found.refresh_number:
@@ -258,22 +258,22 @@ async def refresh(
 # Ending -----------------------------------------------------------------------------------------
 
 
-async def live_log_ins(platform: Platform, account_id: int) -> list[Login]:
+async def live_logins(platform: Platform, account_id: int) -> list[Login]:
     """Return the account's open log-ins, the last used first."""
     async with platform.db.transaction() as tx:
         return await store.live_of_account(tx, account_id)
 
 
-async def log_out(platform: Platform, account_id: int, log_in_id: int) -> None:
+async def log_out(platform: Platform, account_id: int, login_id: int) -> None:
     """End the log-in with which its holder logs out; do nothing if it has ended already."""
     async with platform.db.transaction() as tx:
-        await store.end(tx, account_id, log_in_id, "logged_out")
+        await store.end(tx, account_id, login_id, "logged_out")
 
 
-async def end_log_in(platform: Platform, account_id: int, log_in_id: int) -> bool:
+async def end_login(platform: Platform, account_id: int, login_id: int) -> bool:
     """End a log-in on another device; return whether it was the account's and still open."""
     async with platform.db.transaction() as tx:
-        return await store.end(tx, account_id, log_in_id, "ended_by_owner")
+        return await store.end(tx, account_id, login_id, "ended_by_owner")
 
 
 async def log_out_everywhere(platform: Platform, account_id: int) -> None:
@@ -282,10 +282,10 @@ async def log_out_everywhere(platform: Platform, account_id: int) -> None:
     Forget its devices as well: each must name a document at its next log-in.
     """
     async with platform.db.transaction() as tx:
-        await end_log_ins(tx, account_id, "everywhere")
+        await end_logins(tx, account_id, "everywhere")
 
 
-async def end_log_ins(
+async def end_logins(
     tx: Tx, account_id: int, reason: Literal["moved", "new_holder", "staff", "everywhere"]
 ) -> None:
     """End all log-ins of an account and its WeChat binding, and forget its devices.

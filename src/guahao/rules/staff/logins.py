@@ -45,7 +45,7 @@ class LoginFacts:
     seen_at: datetime
 
 
-def decide_log_in(facts: PasswordFacts, now: datetime) -> LoginRefusal | None:
+def decide_login(facts: PasswordFacts, now: datetime) -> LoginRefusal | None:
     """Return why the password opens nothing, None where the second factor comes next.
 
     An unknown login, a wrong password and a disabled member have one answer.

@@ -15,7 +15,7 @@ from tests.web.http.test_real_server import serving
 from tests.web.proving import made_proof
 from tests.web.site import API, Site, add_citizen, booked, problem
 
-from guahao.flows.people.log_ins import (
+from guahao.flows.people.logins import (
     Device,
     LoggedIn,
     log_in,
@@ -177,7 +177,7 @@ async def test_no_log_in_slips_by_while_all_are_ended(site: Site) -> None:
 
     async def begin() -> None:
         begun = await log_in_bound(site.platform, account_id, Device("test"))
-        ids.append(begun.log_in_id)
+        ids.append(begun.login_id)
 
     async def end() -> None:
         await log_out_everywhere(site.platform, account_id)

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from litestar.types import ASGIApp
 
-from guahao.flows.people.log_ins import end_log_in, live_log_ins, log_out_everywhere
+from guahao.flows.people.logins import end_login, live_logins, log_out_everywhere
 from guahao.web.citizens.page import LOGIN_PATH, Page, Route
 from guahao.web.framework import cookies
 from guahao.web.http.reading import as_id
 
-LOG_INS_PATH = "/me/log-ins"
+LOGINS_PATH = "/me/log-ins"
 _ALL = "all"
 
 
-def log_in_pages() -> list[Route]:
+def login_list_pages() -> list[Route]:
     """Return GET and POST /me/log-ins."""
-    return [Route("GET", LOG_INS_PATH, _listed), Route("POST", LOG_INS_PATH, _end)]
+    return [Route("GET", LOGINS_PATH, _listed), Route("POST", LOGINS_PATH, _end)]
 
 
 async def _listed(page: Page) -> ASGIApp:
     """Show all live log-ins, with the current one marked."""
-    owner, own = page.owner, page.log_in
+    owner, own = page.owner, page.login
     return page.render(
-        "log_ins.html",
-        log_ins=await live_log_ins(page.services.platform, owner),
+        "logins.html",
+        logins=await live_logins(page.services.platform, owner),
         own_id=None if own is None else own.id,
         ended=page.query("ended") == "1",
     )
@@ -31,16 +31,16 @@ async def _listed(page: Page) -> ASGIApp:
 
 async def _end(page: Page) -> ASGIApp:
     """End a log-in, or all; visitors who end their own log in again."""
-    owner, own, wanted = page.owner, page.log_in, page.form.get("end", "")
+    owner, own, wanted = page.owner, page.login, page.form.get("end", "")
     if wanted == _ALL:
         await log_out_everywhere(page.services.platform, owner)
         return _logged_out(page)
-    log_in_id = as_id(wanted)
-    if log_in_id is not None:
-        await end_log_in(page.services.platform, owner, log_in_id)
-    if own is not None and log_in_id == own.id:
+    login_id = as_id(wanted)
+    if login_id is not None:
+        await end_login(page.services.platform, owner, login_id)
+    if own is not None and login_id == own.id:
         return _logged_out(page)
-    return page.redirect(f"{LOG_INS_PATH}?ended=1")
+    return page.redirect(f"{LOGINS_PATH}?ended=1")
 
 
 def _logged_out(page: Page) -> ASGIApp:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from tests.rules.helpers import NOW
 
-from guahao.rules.people.log_ins import (
+from guahao.rules.people.logins import (
     AccountLoginFacts,
     WiderNetwork,
     must_confirm,
