@@ -65,6 +65,7 @@ async def _account_of_call(
     async with platform.db.transaction() as tx:
         call = await call_store.lock_own(tx, by.id, call_id)
         refusal = decide_service(call, tx.now)
-        if call is None or refusal is not None:
-            return Refused(refusal or CallRefusal.CALL_OVER)
+        if refusal is not None:
+            return Refused(refusal)
+        assert call is not None
         return call.account_id

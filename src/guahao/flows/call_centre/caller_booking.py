@@ -69,8 +69,9 @@ async def register_caller(
     today = platform.db.clock().date()
     document = valid_document(id_type, id_no, today)
     refusal = decide_document(document, None, today, is_seen=False, is_relative=False)
-    if document is None or refusal is not None:
-        return Refused(refusal or PatientRefusal.ID_INVALID)
+    if refusal is not None:
+        return Refused(refusal)
+    assert document is not None
     refusal = check_consent(consent, document, today)
     if refusal is not None:
         return Refused(refusal)
@@ -109,8 +110,9 @@ async def patients_of_call(
     async with platform.db.transaction() as tx:
         call = await call_store.lock_own(tx, by.id, call_id)
         refusal = decide_service(call, tx.now)
-        if call is None or refusal is not None:
-            return Refused(refusal or CallRefusal.CALL_OVER)
+        if refusal is not None:
+            return Refused(refusal)
+        assert call is not None
         return await patient_store.of_account(tx, platform.vault, call.account_id)
 
 

@@ -253,8 +253,9 @@ async def send_call_code(
     async with acting(platform, by.who) as act:
         call = await store.lock_own(act.tx, by.id, call_id)
         refusal = decide_use(call, act.now)
-        if call is None or refusal is not None:
-            return Refused(refusal or CallRefusal.CALL_OVER)
+        if refusal is not None:
+            return Refused(refusal)
+        assert call is not None
         phone = await accounts.phone_of(act.tx, platform.vault, call.account_id) or ""
         sent = None
         if valid_phone(phone) is not None:
@@ -297,12 +298,12 @@ async def verify(
     async with acting(platform, by.who) as act:
         call = await store.lock_own(act.tx, by.id, call_id)
         refusal = decide_verification(call, act.now, asks=bool(asked))
-        if call is None or refusal is not None:
-            refusal = refusal or CallRefusal.CALL_OVER
+        if refusal is not None:
             if refusal is CallRefusal.CALL_OVER:
                 detail = {"call": call_id, "refused": refusal.value}
                 await act.record("verify_caller", detail=detail)
             return Refused(refusal)
+        assert call is not None
         account = ("account", call.account_id)
         phone = await accounts.phone_of(act.tx, platform.vault, call.account_id) or ""
         allowed = questions(call.found_by, by_sms=valid_phone(phone) is not None)
@@ -417,8 +418,9 @@ async def look(
     async with acting(platform, by.who) as act:
         call = await store.lock_own(act.tx, by.id, call_id)
         refusal = decide_look(call, reason, act.now)
-        if call is None or refusal is not None:
-            return Refused(refusal or CallRefusal.CALL_OVER)
+        if refusal is not None:
+            return Refused(refusal)
+        assert call is not None
         await store.set_looked(act.tx, call.id)
         await act.record(
             "look_at_personal_data",
@@ -484,8 +486,9 @@ async def answer_offer(
     async with acting(platform, by.who) as act:
         call = await store.lock_own(act.tx, by.id, call_id)
         refusal = decide_service(call, act.now)
-        if call is None or refusal is not None:
-            return Refused(refusal or CallRefusal.CALL_OVER)
+        if refusal is not None:
+            return Refused(refusal)
+        assert call is not None
         if is_accepted:
             accepted = await accept_in(act.tx, platform, call.account_id, stopped_id, "phone")
             if not isinstance(accepted, AppointmentView):

@@ -80,8 +80,9 @@ async def _decide(
     async with acting(platform, by.who) as act:
         review = await store.lock(act.tx, review_id)
         refusal = decide_review(review, decision, reason, until, act.now.date())
-        if review is None or refusal is not None:
-            return Refused(refusal or ReviewRefusal.UNKNOWN)
+        if refusal is not None:
+            return Refused(refusal)
+        assert review is not None
         await store.decide(act.tx, platform.vault, review, decision.value, until, by.id, reason)
         detail = {
             "decision": decision.value,

@@ -220,8 +220,9 @@ async def ask_to_move(
                 on_account=person is not None and person.account_id is not None,
                 disputed=disputed,
             )
-            if person is None or refusal is not None:
-                return Refused(refusal or MoveRefusal.UNKNOWN_PERSON)
+            if refusal is not None:
+                return Refused(refusal)
+            assert person is not None
             shown = Shown(in_hand.name, in_hand.document) if disputed else None
             asked = await ask_in(act, by, person, phone, reason, shown)
     if isinstance(asked, Waits) and not asked.for_code:

@@ -96,8 +96,9 @@ async def ask_by_hotline(
     async with acting(platform, by.who) as act:
         call = await call_store.lock_own(act.tx, by.id, call_id)
         refusal = decide_service(call, act.now)
-        if call is None or refusal is not None:
-            return Refused(refusal or CallRefusal.CALL_OVER)
+        if refusal is not None:
+            return Refused(refusal)
+        assert call is not None
         person = await persons.lock(act.tx, platform.vault, patient_id)
         if person is None or person.account_id != call.account_id:
             return Refused(MoveRefusal.UNKNOWN_PERSON)
@@ -151,14 +152,15 @@ async def ask_by_document(
             of_person=of_person,
         )
         refusal = decide_by_document(facts, name, disputed=disputed)
-        if person is None or document is None or refusal is not None:
-            refusal = refusal or MoveRefusal.UNKNOWN_PERSON
+        if refusal is not None:
             await act.record(
                 "ask_to_settle" if disputed else "ask_to_move",
                 about,
                 detail={"refused": refusal.value},
             )
             return Refused(refusal)
+        assert person is not None
+        assert document is not None
         shown = None
         if disputed and isinstance(shown_name, str):
             shown = Shown(shown_name, document)
@@ -268,8 +270,9 @@ async def send_another_code(
             return None
         move = await store.lock(tx, platform.vault, move_id)
         refusal = decide_proving(move, tx.now)
-        if move is None or refusal is not None:
-            return Refused(refusal or MoveRefusal.OVER)
+        if refusal is not None:
+            return Refused(refusal)
+        assert move is not None
         of_staff, to_phone = await _count_code(tx, platform, by, move.phone)
         refusal = decide_code(of_staff, to_phone, move.codes_sent)
         if refusal is not None:
@@ -291,8 +294,9 @@ async def prove_phone(
             return None
         move = await store.lock(act.tx, platform.vault, move_id)
         refusal = decide_proving(move, act.now)
-        if move is None or refusal is not None:
-            return Refused(refusal or MoveRefusal.OVER)
+        if refusal is not None:
+            return Refused(refusal)
+        assert move is not None
         saved = await spoken_codes.take_try(act.tx, "moves", move_id)
         given = _code_index(platform, move_id, compact(code))
         if saved is None or not compare_digest(saved, given):
@@ -325,8 +329,9 @@ async def decide_move(
     async with acting(platform, by.who) as act:
         move = await store.lock(act.tx, platform.vault, move_id)
         refusal = decide_approval(move, by, act.now)
-        if move is None or refusal is not None:
-            return Refused(refusal or MoveRefusal.OVER)
+        if refusal is not None:
+            return Refused(refusal)
+        assert move is not None
         await store.decide(act.tx, move_id, "rejected", by.id)
         await act.record(
             "reject_move",
@@ -346,16 +351,18 @@ async def carry_out(
         tx = act.tx
         asked = await store.by_id(tx, vault, move_id)
         refusal = decide_approval(asked, by, act.now)
-        if asked is None or refusal is not None:
-            return Refused(refusal or MoveRefusal.OVER)
+        if refusal is not None:
+            return Refused(refusal)
+        assert asked is not None
         phone = valid_any_phone(asked.phone.replace(";ext=", "转"))
         assert phone is not None, "it was valid when it was asked for"
         old_id, new_id = asked.from_account_id, await accounts.of_phone(tx, vault, phone)
         await accounts.lock_accounts(tx, [id for id in (old_id, new_id) if id is not None])
         move = await store.lock(tx, vault, move_id)
         refusal = decide_carrying_out(move, act.now, same_account=new_id == old_id)
-        if move is None or refusal is not None:
-            return Refused(refusal or MoveRefusal.OVER)
+        if refusal is not None:
+            return Refused(refusal)
+        assert move is not None
         settle = _move if move.kind == "move" else _settle
         return await settle(act, by, move, new_id, reason or move.reason)
 
@@ -370,8 +377,9 @@ async def _move(
     unchanged = person is not None and person.account_id == old_id
     slot = await patient_store.free_slot(tx, new_id)
     refusal = decide_placing(unchanged=unchanged, has_slot=slot is not None)
-    if slot is None or refusal is not None:
-        return Refused(refusal or MoveRefusal.PHONE_FULL)
+    if refusal is not None:
+        return Refused(refusal)
+    assert slot is not None
     await persons.put_on_account(tx, patient_id, new_id, slot)
     await end_of_patients(tx, [patient_id])
     if by.hospital_id is not None:
@@ -408,9 +416,8 @@ async def _settle(
         tx, act.platform, new_id, move.name, move.document, in_hand=True, settles=True
     )
     if isinstance(added, Refused):
-        has_slot = added.reason is not PatientRefusal.PHONE_LIMIT
-        refusal = decide_placing(unchanged=not has_slot, has_slot=has_slot)
-        return Refused(refusal or MoveRefusal.CHANGED_MEANWHILE)
+        is_full = added.reason is PatientRefusal.PHONE_LIMIT
+        return Refused(MoveRefusal.PHONE_FULL if is_full else MoveRefusal.CHANGED_MEANWHILE)
     await messages.notify_account(tx, "moved_here", new_id, added.id)
     await store.decide(tx, move.id, "done", by.id)
     until = current.suspended_until

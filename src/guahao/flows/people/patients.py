@@ -57,8 +57,9 @@ async def register_patient(
     today = platform.db.clock().date()
     document = valid_document(id_type, id_no, today)
     refusal = decide_document(document, born, today, is_seen=False, is_relative=True)
-    if document is None or refusal is not None:
-        return Refused(refusal or PatientRefusal.ID_INVALID)
+    if refusal is not None:
+        return Refused(refusal)
+    assert document is not None
     refusal = check_consent(consent, document, today)
     if refusal is not None:
         return Refused(refusal)

@@ -26,8 +26,9 @@ async def remove_patient(
             suspended_until=person.patient.suspended_until if person else None,
         )
         refusal = decide_removal(facts, act.now.date())
-        if person is None or refusal is not None:
-            return Refused(refusal or RemoveRefusal.NOT_YOURS)
+        if refusal is not None:
+            return Refused(refusal)
+        assert person is not None
         await persons.take_off_account(act.tx, patient_id)
         await end_of_patients(act.tx, [patient_id])
         await act.record(

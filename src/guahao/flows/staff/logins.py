@@ -129,8 +129,9 @@ async def log_in(
         refusal = decide_login(facts, tx.now)
         if refusal is LoginRefusal.WRONG:
             return await _failed(tx, platform, now, login, origin, "log_in_failed")
-        if now is None or refusal is not None:
-            return Refused(refusal or LoginRefusal.WRONG, locked)
+        if refusal is not None:
+            return Refused(refusal, locked)
+        assert now is not None
         if newer is not None:
             await store.rehash(tx, now.id, newer)
         token = await _begin(tx, platform, now.id, verified=False)

@@ -142,8 +142,9 @@ async def disable_staff(
         administrators = await store.enabled_administrators(act.tx)
         member = await store.by_id(act.tx, staff_id, lock=True)
         refusal = decide_disabling(_facts(member), administrators)
-        if member is None or refusal is not None:
-            return Refused(refusal or StaffRefusal.UNKNOWN)
+        if refusal is not None:
+            return Refused(refusal)
+        assert member is not None
         if member.disabled_at is None:
             await store.set_disabled(act.tx, staff_id, act.now)
             await store.end_logins_of(act.tx, staff_id)
@@ -181,8 +182,9 @@ async def change_role(
             has_hospital=hospital_id is not None,
             is_known=await _is_known(act, hospital_id),
         )
-        if member is None or refusal is not None:
-            return Refused(refusal or StaffRefusal.UNKNOWN)
+        if refusal is not None:
+            return Refused(refusal)
+        assert member is not None
         await store.set_role(act.tx, staff_id, role, hospital_id)
         await store.set_access(act.tx, staff_id, by)
         await store.end_logins_of(act.tx, staff_id)

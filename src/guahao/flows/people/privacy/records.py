@@ -215,8 +215,9 @@ async def lock_subject(
         await lock_persons(tx, seen.registrations)
         locked = await subject_of(tx, platform, whose)
     refusal = decide_subject(seen, locked)
-    if locked is None or refusal is not None:
-        return Refused(refusal or ErasureRefusal.UNKNOWN)
+    if refusal is not None:
+        return Refused(refusal)
+    assert locked is not None
     return locked
 
 

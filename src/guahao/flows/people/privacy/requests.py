@@ -93,8 +93,9 @@ async def file_request(
             reason=typed,
             detail={"request": request_id} if refusal is None else {"refused": refusal},
         )
-    if request_id is None:
-        return Refused(refusal or RequestRefusal.ALREADY_WAITING)
+    if refusal is not None:
+        return Refused(refusal)
+    assert request_id is not None
     return request_id
 
 
