@@ -40,7 +40,7 @@ from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.accounts import Caller
 from guahao.rules.kernel.facts import Actor
 from guahao.rules.kernel.outcomes import BeforeOwnMoment, KeyMismatch, Refusal, Refused
-from guahao.rules.people.log_ins import LoginRefused
+from guahao.rules.people.logins import LoginRefused
 from guahao.store.kernel.db import CommitUnknownError, DatabaseAwayError, DatabaseState
 from guahao.store.kernel.views import AppointmentView
 
@@ -180,15 +180,15 @@ class Desk:
         session_id: int,
         channel: str,
         caller: Caller | None = None,
-        log_in_id: int | None = None,
+        login_id: int | None = None,
     ) -> DeskAnswer:
         """Book a place and return when the answer is durable.
 
         A caller that disconnects does not undo a batch under way. `caller`: where an account
-        books from; its attempts are counted. Staff are not limited. `log_in_id`: the log-in of
+        books from; its attempts are counted. Staff are not limited. `login_id`: the log-in of
         an account's token; the batch checks that it has not ended.
         """
-        request = DeskRequest(actor, key, patient_id, session_id, channel, log_in_id=log_in_id)
+        request = DeskRequest(actor, key, patient_id, session_id, channel, login_id=login_id)
         if caller is None or actor.kind != "account":
             return await self.submit(request)
         now = self._platform.db.clock().timestamp()
@@ -196,7 +196,7 @@ class Desk:
         if wait_seconds is not None:
             _answers.labels(TooFast.code).inc()
             return TooFast(wait_seconds)
-        subject = (actor.id, log_in_id, patient_id, session_id)
+        subject = (actor.id, login_id, patient_id, session_id)
         told = self._told.get(subject)
         if told is not None and now < told.timestamp():
             # Asking again before the own moment costs the database nothing.
