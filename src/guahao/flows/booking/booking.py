@@ -20,7 +20,7 @@ from guahao.rules.kernel.outcomes import (
     Repeated,
     RepeatedInBatch,
 )
-from guahao.rules.people.log_ins import AccountLoginRefusal, LoginRefused
+from guahao.rules.people.logins import AccountLoginRefusal, LoginRefused
 from guahao.store.booking import booking as store
 from guahao.store.booking.appointments import appointments_shown
 from guahao.store.kernel.db import Tx
@@ -38,7 +38,7 @@ class DeskRequest:
     session_id: int
     channel: str
     at: datetime | None = None
-    log_in_id: int | None = None  # the log-in of an account's token, which may have ended
+    login_id: int | None = None  # the log-in of an account's token, which may have ended
     together_with: int | None = None  # the other patient, of two in one request
 
     def at_time(self, now: datetime) -> BookingRequest:
@@ -72,8 +72,8 @@ async def book_batch(
         today = min(request.at for request in requests).date()
         policy = (await platform.policies.read(tx)).on(today)
         since = counted_since(policy, today)
-        log_in_ids = [request.log_in_id for request in asked if request.log_in_id is not None]
-        loaded = await store.load_batch(tx, platform.vault, requests, since, candidates, log_in_ids)
+        login_ids = [request.login_id for request in asked if request.login_id is not None]
+        loaded = await store.load_batch(tx, platform.vault, requests, since, candidates, login_ids)
         not_let_in = login_refused(asked, loaded)
         requests = [request for n, request in enumerate(requests) if n not in not_let_in]
         decisions = decide_batch(booking_facts(platform, loaded, policy), requests)
@@ -108,9 +108,9 @@ def login_refused(asked: Sequence[DeskRequest], loaded: store.Loaded) -> dict[in
     """
     found = {}
     for index, request in enumerate(asked):
-        if request.log_in_id is None:
+        if request.login_id is None:
             continue
-        account_id, confirmed = loaded.log_ins.get(request.log_in_id, (None, False))
+        account_id, confirmed = loaded.logins.get(request.login_id, (None, False))
         if account_id != request.actor.id:
             found[index] = LoginRefused(AccountLoginRefusal.ENDED)
         elif not confirmed:

@@ -31,7 +31,7 @@ from guahao.rules.kernel.outcomes import (
     Refusal,
     Refused,
 )
-from guahao.rules.people.log_ins import LoginRefused
+from guahao.rules.people.logins import LoginRefused
 from guahao.store.booking import booking as store
 from guahao.store.booking.appointments import appointments_shown
 from guahao.store.kernel.db import Tx
@@ -55,7 +55,7 @@ class PairRequest:
     key: str
     places: tuple[Place, Place]
     channel: str
-    log_in_id: int | None = None
+    login_id: int | None = None
 
     @property
     def requests(self) -> tuple[DeskRequest, DeskRequest]:
@@ -73,7 +73,7 @@ class PairRequest:
             place.patient_id,
             place.session_id,
             self.channel,
-            log_in_id=self.log_in_id,
+            login_id=self.login_id,
             together_with=other.patient_id,
         )
 
@@ -113,8 +113,8 @@ async def book_pair(
         today = tx.now.date()
         policy = (await platform.policies.read(tx)).on(today)
         since, codes = counted_since(policy, today), store.new_codes(len(pair))
-        log_in_ids = [] if asked.log_in_id is None else [asked.log_in_id]
-        loaded = await store.load_batch(tx, platform.vault, pair, since, codes, log_in_ids)
+        login_ids = [] if asked.login_id is None else [asked.login_id]
+        loaded = await store.load_batch(tx, platform.vault, pair, since, codes, login_ids)
         not_let_in = login_refused([first], loaded)
         if not_let_in:
             return not_let_in[0]

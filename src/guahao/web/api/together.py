@@ -12,7 +12,7 @@ from guahao.flows.booking.together import PairBooked, PairNotBooked, PairRequest
 from guahao.rules.booking.together import PairFault
 from guahao.rules.kernel.facts import Actor
 from guahao.rules.kernel.outcomes import KeyMismatch, Refusal, Refused
-from guahao.rules.people.log_ins import LoginRefused
+from guahao.rules.people.logins import LoginRefused
 from guahao.web.api.appointments import (
     EXAMPLE,
     KEY_PROBLEMS,
@@ -75,7 +75,7 @@ def together_routes(services: Services) -> list[Route]:
         first, second = (Place(place.patient_id, place.clinic_session_id) for place in body.places)
         actor = Actor("account", claims.account_id)
         answer = await services.desk.book_together(
-            PairRequest(actor, key, (first, second), "api", claims.log_in_id),
+            PairRequest(actor, key, (first, second), "api", claims.login_id),
             services.callers.of(request.scope),
         )
         match answer:
