@@ -72,6 +72,7 @@ def create_app(
     callers = Callers(settings)
     tokens = Tokens(platform)
     services = citizens.Services(platform, desk, replies, tokens, callers)
+    api_services = api.Services(platform, desk, replies, tokens, callers)
     staff_services = StaffServices(platform, desk, replies, callers)
 
     def error_page(request: ApiRequest, problem: Problem, trace_id: str | None) -> Answer:
@@ -102,7 +103,7 @@ def create_app(
 
     # Grouped in routers: Litestar checks all known handlers for each that is registered singly.
     routers: list[Sequence[HTTPRouteHandler]] = [
-        _handlers(platform, api.Services(platform, desk, replies, tokens, callers)),
+        _handlers(platform, api_services),
         citizens.page_routes(services),
         [route.for_litestar(staff_services) for route in staff_routes()],
         fhir.fhir_routes(fhir.Services(platform, desk, replies, tokens, callers)),
@@ -119,8 +120,9 @@ def create_app(
         openapi_config=None,  # our own: bodies are decoded by us, and strictly
         logging_config=None,
     )
+    direct = [api.booking_call(api_services)]
     app.asgi_handler = Front(
-        app.asgi_handler, platform, callers, desk.velocity, replies, error_page
+        app.asgi_handler, platform, callers, desk.velocity, replies, error_page, direct
     )
     return app
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from guahao.web.api.applications import application_routes
-from guahao.web.api.appointments import appointment_routes
+from guahao.web.api.appointments import BOOK, appointment_routes, booking_handler
 from guahao.web.api.auth import auth_routes
 from guahao.web.api.fairness import fairness_routes, log_routes
 from guahao.web.api.hospitals import hospital_routes
@@ -12,10 +12,11 @@ from guahao.web.api.services import Route, Services
 from guahao.web.api.sessions import session_routes
 from guahao.web.api.status import status_routes
 from guahao.web.api.together import together_routes
+from guahao.web.framework.direct import DirectCall
 
 PREFIX = "/api/v1"
 
-__all__ = ["PREFIX", "Route", "Services", "log_routes", "routes"]
+__all__ = ["PREFIX", "Route", "Services", "booking_call", "log_routes", "routes"]
 
 
 def routes(services: Services) -> list[Route]:
@@ -31,3 +32,9 @@ def routes(services: Services) -> list[Route]:
         *fairness_routes(services),
         *status_routes(services),
     ]
+
+
+def booking_call(services: Services) -> DirectCall:
+    """Return the booking call for the front, which serves it before routing."""
+    handler = booking_handler(services)
+    return DirectCall(BOOK.method, PREFIX + BOOK.path, handler, services.replies)

@@ -24,7 +24,7 @@ from guahao.security_log import SecurityEvent, note
 from guahao.store.kernel.views import AppointmentView
 from guahao.web.api.patients import EXAMPLE as EXAMPLE_PATIENT
 from guahao.web.api.patients import PatientOut, patient_out
-from guahao.web.api.services import Route, Services
+from guahao.web.api.services import DirectHandler, Route, Services
 from guahao.web.api.sessions import Period, clock
 from guahao.web.framework.openapi import Endpoint
 from guahao.web.framework.problems import problem_answer
@@ -34,6 +34,7 @@ from guahao.web.http.reading import (
     ApiRequest,
     Id,
     ProblemError,
+    Received,
     header,
     read_body,
     read_id,
@@ -165,7 +166,7 @@ _EXAMPLE_DETAIL = msgspec.structs.replace(
     pickup=Pickup("门诊楼一层挂号窗口", datetime(2026, 12, 3, 11, 30, tzinfo=CITY_TIME), _BRING.zh),
     cancel=Cancelling(datetime(2026, 12, 2, 15, 0, tzinfo=CITY_TIME), "agent", "114"),
 )
-_BOOK = Endpoint(
+BOOK = Endpoint(
     "POST",
     "/appointments",
     TAG,
@@ -229,7 +230,7 @@ def appointment_routes(services: Services) -> list[Route]:
     """Return the routes of /appointments: book, list, show, cancel, decline and look up."""
     handlers = _Handlers(services)
     return [
-        Route(_BOOK, handlers.book),
+        Route(BOOK, handlers.book),
         Route(_LIST, handlers.listed),
         Route(_ONE, handlers.show),
         Route(_CANCEL, handlers.cancel),
@@ -238,11 +239,16 @@ def appointment_routes(services: Services) -> list[Route]:
     ]
 
 
+def booking_handler(services: Services) -> DirectHandler:
+    """Return the handler of BOOK, which the front calls before routing."""
+    return _Handlers(services).book
+
+
 class _Handlers:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    async def book(self, request: ApiRequest) -> ASGIApp:
+    async def book(self, request: Received) -> ASGIApp:
         """Book a place. The busiest handler: it does only what booking needs."""
         services = self._services
         claims = services.tokens.claims_of(request.scope)
@@ -349,7 +355,7 @@ def _cancel_deadline(view: AppointmentView) -> datetime:
     return cancel_deadline(view.session.visit_date, view.session.rules)
 
 
-def idempotency_key(request: ApiRequest) -> str:
+def idempotency_key(request: Received) -> str:
     """Return the request's Idempotency-Key; raise ProblemError."""
     key = header(request.scope, b"idempotency-key")
     if key is None:

@@ -14,12 +14,14 @@ from guahao.web.framework.openapi import Endpoint
 from guahao.web.framework.problems import problem_answer
 from guahao.web.http.answers import Answer
 from guahao.web.http.limits import Callers
-from guahao.web.http.reading import ApiRequest
+from guahao.web.http.reading import ApiRequest, Received
 from guahao.web.http.tokens import Tokens
 from guahao.web.words.language import reader_language
 from guahao.web.words.replies import Replies
 
 Handler = Callable[[ApiRequest], Awaitable[ASGIApp]]
+# Of a call that is also served before routing.
+DirectHandler = Callable[[Received], Awaitable[ASGIApp]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Services:
         return self.platform.vault.key_for("altcha")
 
     def refusal(
-        self, request: ApiRequest, code: str, *, retry_after_seconds: int | None = None
+        self, request: Received, code: str, *, retry_after_seconds: int | None = None
     ) -> Answer:
         """Return a refusal as a problem."""
         problem = self.replies.problem(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import structlog
 from litestar import Request
@@ -19,6 +19,7 @@ from guahao import security_log
 from guahao.flows.booking.velocity import Velocity
 from guahao.flows.kernel.platform import Platform
 from guahao.web.framework.cookies import SESSION, Cookies
+from guahao.web.framework.direct import DirectCall
 from guahao.web.framework.metrics import count_request
 from guahao.web.framework.outcomes import FHIR_PATH
 from guahao.web.framework.problems import ErrorPage, asked_language, problem_answer, wants_page
@@ -66,8 +67,12 @@ class Front:
         velocity: Velocity,
         replies: Replies,
         error_page: ErrorPage,
+        direct: Sequence[DirectCall] = (),
     ) -> None:
         self._app = app
+        self._direct: Mapping[tuple[str, str], ASGIApp] = {
+            (call.method, call.path): call for call in direct
+        }
         self._refresh = platform.refresh
         self._database = platform.db
         self._clock = platform.db.clock
@@ -113,7 +118,8 @@ class Front:
                 scope["method"] = "GET"
             if not path.startswith(_OF_THE_MACHINE):
                 await self._refresh()
-            await self._app(scope, self._bodies.timed(scope, receive, caller), sealed.send)
+            app = self._direct.get((scope["method"], path), self._app)
+            await app(scope, self._bodies.timed(scope, receive, caller), sealed.send)
             return
         problem = self._replies.problem(
             "too_many_requests", asked_language(scope), retry_after_seconds=wait_seconds

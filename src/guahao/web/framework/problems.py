@@ -79,12 +79,18 @@ def problem_body(problem: Problem, trace_id: str | None = None) -> ProblemBody:
     )
 
 
-def problem_answer(scope: Scope, problem: Problem, *, reasons: list[str] | None = None) -> Answer:
-    """Return a problem as a finished response."""
+def problem_answer(
+    scope: Scope,
+    problem: Problem,
+    *,
+    reasons: list[str] | None = None,
+    error: Exception | None = None,
+) -> Answer:
+    """Return a problem as a finished response; `error` is the cause to be logged."""
     refused(scope, problem.code)
     headers = [(name.encode(), value.encode()) for name, value in _headers(problem).items()]
     headers.append((b"content-type", _media_type(scope).encode()))
-    body = _encoded(scope, problem, _traced(scope, problem), reasons)
+    body = _encoded(scope, problem, _traced(scope, problem, error), reasons)
     return Answer(problem.status, body, headers)
 
 
@@ -139,70 +145,74 @@ def _headers(problem: Problem) -> dict[str, str]:
     return headers
 
 
+def problem_of(error: Exception, replies: Replies, language: Language) -> Problem:
+    """Return the problem that an exception becomes."""
+    match error:
+        case ProblemError():
+            return replies.problem(
+                error.code,
+                language,
+                field=error.field,
+                retry_after_seconds=error.retry_after_seconds,
+            )
+        case HTTPException():
+            code = _CODES.get(error.status_code, "internal_error")
+            return replies.problem(code, language)
+        case OperationalError() | InterfaceError():
+            return replies.problem("unavailable", language, retry_after_seconds=RETRY_SECONDS)
+        case _:
+            return replies.problem("internal_error", language)
+
+
+def failed_answer(scope: Scope, error: Exception, replies: Replies) -> Answer:
+    """Return the finished response to an exception, for calls that Litestar does not route."""
+    problem = problem_of(error, replies, asked_language(scope))
+    return problem_answer(scope, problem, error=_cause(error))
+
+
 def exception_handlers(replies: Replies, error_page: ErrorPage) -> ExceptionHandlersMap:
     """Return Litestar's exception handlers: every exception becomes a problem, or its page."""
 
-    def response(
-        request: Request[Any, Any, Any],
-        problem: Problem,
-        error: Exception | None = None,
-        headers: dict[str, str] | None = None,
-    ) -> Response[bytes]:
+    def respond(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+        problem = problem_of(error, replies, asked_language(request.scope))
         refused(request.scope, problem.code)
-        trace_id = _traced(request.scope, problem, error)
+        trace_id = _traced(request.scope, problem, _cause(error))
+        headers = _allowed(error)
         if wants_page(request.scope):
             return _as_response(error_page(request, problem, trace_id), headers)
         return Response(
             _encoded(request.scope, problem, trace_id),
             status_code=problem.status,
             media_type=_media_type(request.scope),
-            headers={**_headers(problem), **(headers or {})},
-        )
-
-    def refuse(request: Request[Any, Any, Any], error: ProblemError) -> Response[bytes]:
-        language = asked_language(request.scope)
-        problem = replies.problem(
-            error.code,
-            language,
-            field=error.field,
-            retry_after_seconds=error.retry_after_seconds,
-        )
-        return response(request, problem)
-
-    def unrouted(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
-        code = _CODES.get(error.status_code)
-        if code is None:
-            return fail(request, error)
-        problem = replies.problem(code, asked_language(request.scope))
-        allow = {k: v for k, v in (error.headers or {}).items() if k.lower() == "allow"}
-        return response(request, problem, headers=allow)
-
-    def unavailable(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-        problem = replies.problem(
-            "unavailable", asked_language(request.scope), retry_after_seconds=RETRY_SECONDS
-        )
-        return response(request, problem, error)
-
-    def fail(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-        return response(
-            request, replies.problem("internal_error", asked_language(request.scope)), error
+            headers={**_headers(problem), **headers},
         )
 
     return {
-        ProblemError: refuse,
-        HTTPException: unrouted,
-        OperationalError: unavailable,
-        InterfaceError: unavailable,
-        Exception: fail,
+        ProblemError: respond,
+        HTTPException: respond,
+        OperationalError: respond,
+        InterfaceError: respond,
+        Exception: respond,
     }
 
 
-def _as_response(page: Answer, headers: dict[str, str] | None) -> Response[bytes]:
+def _cause(error: Exception) -> Exception | None:
+    """Return what the log shows as the cause; a problem that we raised says it all itself."""
+    return None if isinstance(error, ProblemError) else error
+
+
+def _allowed(error: Exception) -> dict[str, str]:
+    """Return the Allow header of an error of Litestar's, if it has that."""
+    headers = error.headers if isinstance(error, HTTPException) else None
+    return {k: v for k, v in (headers or {}).items() if k.lower() == "allow"}
+
+
+def _as_response(page: Answer, headers: dict[str, str]) -> Response[bytes]:
     """Convert a page into the response type that Litestar expects of exception handlers."""
     own = {name.decode(): value.decode() for name, value in page.headers}
     return Response(
         page.body,
         status_code=page.status,
         media_type=own.pop("content-type").partition(";")[0],  # Litestar adds the charset
-        headers={**own, **(headers or {})},
+        headers={**own, **headers},
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
 from litestar import Request
-from litestar.types import Scope
+from litestar.types import Receive, Scope
 
 BODY_BYTES_MAX = 16 * 1024
 _BODY_BYTES_DRAINED = 8 * 1024 * 1024
@@ -31,6 +31,20 @@ Id = Annotated[int, msgspec.Meta(ge=1, le=ID_MAX)]
 ShortText = Annotated[str, msgspec.Meta(min_length=1, max_length=80, pattern=NO_CONTROLS)]
 
 ApiRequest = Request[Any, Any, Any]
+
+
+class Received(Protocol):
+    """A request, as far as its reader needs it: Litestar's, or that of a direct call."""
+
+    @property
+    def scope(self) -> Scope:
+        """Return the ASGI scope."""
+
+    @property
+    def receive(self) -> Receive:
+        """Return the source of the body."""
+
+
 T = TypeVar("T", bound=msgspec.Struct)
 
 _FIELD_SHOWN_MAX = 40  # characters of an unknown field's name in the answer
@@ -77,7 +91,7 @@ def cookie(scope: Scope, name: str) -> str | None:
 
 
 async def read_body(
-    request: ApiRequest, decoder: msgspec.json.Decoder[T], bytes_max: int = BODY_BYTES_MAX
+    request: Received, decoder: msgspec.json.Decoder[T], bytes_max: int = BODY_BYTES_MAX
 ) -> T:
     """Decode the JSON body strictly: without unknown fields and type conversions."""
     content_type = header(request.scope, b"content-type")
@@ -98,7 +112,7 @@ def _is_json(content_type: bytes | None) -> bool:
     return (content_type or b"").partition(b";")[0].strip().lower() == b"application/json"
 
 
-async def body_bytes(request: ApiRequest, bytes_max: int = BODY_BYTES_MAX) -> bytes:
+async def body_bytes(request: Received, bytes_max: int = BODY_BYTES_MAX) -> bytes:
     """Read the body; raise ProblemError where it is larger than `bytes_max`.
 
     Litestar's own reader is not used: for a small body it costs as much as the rest of a call.
