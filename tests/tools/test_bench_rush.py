@@ -18,7 +18,7 @@ from guahao.tools.bench.rush.bench import CONTROL_ABOVE, Arm, Form, measure
 from guahao.tools.scratch import scratch_database
 from guahao.wiring import token_issuer
 
-SMALL = Form(bots=20, rate=20, persons=100, releases=1)
+SMALL = Form(bots=10, punctual=10, rate=50, persons=100, releases=1)
 
 
 @pytest.fixture

@@ -158,8 +158,11 @@ def bench_feed_command() -> None:
 
 @bench_app.command("rush")
 def bench_rush_command(
-    bots: Annotated[int, typer.Option(min=0, max=500, help="Bot accounts at a release.")] = 50,
+    bots: Annotated[int, typer.Option(min=0, max=500, help="Bots that ask all the time.")] = 50,
     rate: Annotated[int, typer.Option(min=1, max=1000, help="Requests a second of a bot.")] = 100,
+    punctual: Annotated[
+        int, typer.Option(min=0, max=500, help="More bots, which ask at their moment only.")
+    ] = 25,
     persons: Annotated[int, typer.Option(min=10, max=10_000, help="People at a release.")] = 1_000,
     releases: Annotated[int, typer.Option(min=1, max=60, help="Releases of each arm.")] = 10,
 ) -> None:
@@ -174,7 +177,7 @@ def bench_rush_command(
         if not bots:
             bench_callers.run(url, wiring.token_issuer, console)
             return
-        form = bench_rush.Form(bots, rate, persons, releases)
+        form = bench_rush.Form(bots, punctual, rate, persons, releases)
         if not bench_rush.run(url, wiring.token_issuer, form, console):
             raise typer.Exit(1)
 

@@ -1,4 +1,4 @@
-"""Who asks at a release: people at human times, and two kinds of bots.
+"""Who asks at a release: people at human times, and punctual bots; `hammering` has the others.
 
 Everybody wants a place in each of the release's sessions. All know the moment of the release to
 the millisecond, and obey what the platform tells them where that serves them.
@@ -23,7 +23,7 @@ SECOND_ASK_SECONDS = (1.0, 3.0)
 ASKS_TWICE = 0.5  # of them
 REACTION_SECONDS = (0.1, 0.7)
 PATIENCE_SECONDS = 40  # after the release; then all places are gone
-_BOOKED, _OVER = "booked", frozenset({"booked", "sold_out"})
+BOOKED, OVER = "booked", frozenset({"booked", "sold_out"})
 _NOT_RELEASED = "not_released"
 _ANSWER_SECONDS = 10.0
 
@@ -108,7 +108,7 @@ class _Connection:
             length = int(head.partition("content-length: ")[2].partition("\r\n")[0])
             body = json.loads(await self._reader.readexactly(length))
         if head.startswith("http/1.1 201"):
-            return Answer(_BOOKED)
+            return Answer(BOOKED)
         moment = body.get("retry_from")
         return Answer(
             str(body.get("code")),
@@ -136,10 +136,9 @@ class Contest:
 
     release: Release
     doors: Doors
-    hammering_doors: Doors
     issue: Callable[[int], str]
     clock: Callable[[], datetime]
-    rate: int  # requests a second of each bot
+    rate: int  # requests a second of each hammering bot
     people: Tally = field(default_factory=Tally)
     bots: Tally = field(default_factory=Tally)
 
@@ -186,7 +185,7 @@ async def _want(
         answer = await contest.doors.ask(request)
         contest.people.waits.append(contest.since_release() - asked)
         contest.people.answers[answer.said] += 1
-        if answer.said in _OVER:
+        if answer.said in OVER:
             return
         if answer.retry_from is None:  # told to come back in so many seconds
             await asyncio.sleep(max(answer.retry_after, 0.2) + chance.uniform(*REACTION_SECONDS))
@@ -196,36 +195,6 @@ async def _want(
         else:
             moment = contest.seconds_of(answer.retry_from)
             await contest.until(moment + chance.uniform(*REACTION_SECONDS))
-
-
-async def hammering_bot(contest: Contest, number: int) -> None:
-    """Send `rate` requests a second from the release until nothing is left to win."""
-    requests = {session: contest.request(number, session) for session in contest.release.sessions}
-    await contest.until(0)
-    asked: set[asyncio.Task[None]] = set()
-
-    async def ask(session: int, request: bytes) -> None:
-        answer = await contest.hammering_doors.ask(request)
-        contest.bots.answers[answer.said] += 1
-        if answer.said in _OVER:
-            requests.pop(session, None)
-
-    began = contest.since_release()
-    sent = 0
-    while requests and contest.since_release() < PATIENCE_SECONDS:
-        # At most as many open requests as a second has: behind that the platform is the limit.
-        if len(asked) < contest.rate:
-            session = list(requests)[sent % len(requests)]
-            task = asyncio.create_task(ask(session, requests[session]))
-            asked.add(task)
-            task.add_done_callback(asked.discard)
-            sent += 1
-        await contest.until(began + sent / contest.rate)
-        if len(asked) >= contest.rate:
-            await asyncio.sleep(1 / contest.rate)
-    contest.bots.hammered += sent
-    contest.bots.seconds += contest.since_release() - began
-    await asyncio.gather(*asked)
 
 
 async def punctual_bot(contest: Contest, number: int) -> None:
@@ -243,7 +212,7 @@ async def _punctual(contest: Contest, request: bytes) -> None:
     while contest.since_release() < PATIENCE_SECONDS:
         answer = await contest.doors.ask(request)
         contest.bots.answers[answer.said] += 1
-        if answer.said in _OVER:
+        if answer.said in OVER:
             return
         if answer.retry_from is None:
             await asyncio.sleep(1 / contest.rate)
