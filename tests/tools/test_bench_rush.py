@@ -6,15 +6,15 @@ the accounts' moments, and those from the day; the bounds are five standard devi
 
 from __future__ import annotations
 
-import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
 
 import pytest
+import uvloop
 from rich.console import Console
 from tests.conftest import SOURCES
 
-from guahao.tools.bench.rush.bench import CONTROL_ABOVE, Arm, Form, measure
+from guahao.tools.bench.rush.bench import CONTROL_ABOVE, Arm, Form, measure, show
 from guahao.tools.scratch import scratch_database
 from guahao.wiring import token_issuer
 
@@ -28,7 +28,7 @@ def from_these_sources(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def arm(url: str, *, personal: bool) -> Arm:
     console = Console(file=StringIO())
-    return asyncio.run(measure(url, token_issuer, SMALL, console, personal=personal))
+    return uvloop.run(measure(url, token_issuer, SMALL, console, personal=personal))
 
 
 @pytest.mark.usefixtures("from_these_sources")
@@ -51,6 +51,19 @@ def test_bots_win_what_their_number_is_worth_and_without_moments_everything(
     # Hammering is answered by the gate, and gains nothing.
     assert with_moments.bots.answers["too_many_requests"] > with_moments.bots.answers["booked"]
     assert with_moments.people.answers["booked"] > 0.8 * with_moments.places
+
+
+def test_a_higher_rate_than_was_reached_is_warned_of() -> None:
+    slow, fast = (Arm(personal, Form()) for personal in (True, False))
+    slow.bots.hammered, slow.bots.seconds = 940, 10.0
+    fast.bots.hammered, fast.bots.seconds = 960, 10.0
+    printed = StringIO()
+    for measured in (slow, fast):
+        measured.people.waits.append(0.1)
+    show(Console(file=printed, width=500), [slow, fast])
+    warnings = [line for line in printed.getvalue().splitlines() if "too slow or too busy" in line]
+    assert len(warnings) == 1
+    assert warnings[0].startswith("on: the bots sent 94.0 of 100 requests/s")
 
 
 def test_places_are_scarce_and_the_full_form_gives_out_enough() -> None:

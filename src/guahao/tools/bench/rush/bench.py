@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
+from math import sqrt
 
 import uvloop
 from rich.console import Console
@@ -97,6 +98,12 @@ class Arm:
         won = sum(self.won[kind] for kind in kinds)
         return (won / self.places) / (identities / self.form.everybody)
 
+    def chance(self, kind: str) -> float:
+        """Return the standard deviation of a kind's ratio, where all are treated alike."""
+        wishes = 3 * self.form.releases * _identities(self.form)[kind]
+        share = self.form.places / self.form.everybody
+        return sqrt((1 - share) / (share * wishes)) if wishes else 0.0
+
     @property
     def rate_reached(self) -> float:
         """Return the requests a second that a hammering bot has sent."""
@@ -115,7 +122,9 @@ def run(server_url: str, issuer: Issue, form: Form, console: Console) -> bool:
             arms.append(uvloop.run(measure(url, issuer, form, console, personal=personal)))
     show(console, arms)
     with_moments, control = arms
-    return with_moments.bots_ratio <= AT_MOST and control.bots_ratio > CONTROL_ABOVE
+    # Bots that hammer may win nothing, which must not hide what punctual bots win.
+    punctual = with_moments.ratio("punctual") - 3 * with_moments.chance("punctual")
+    return max(with_moments.bots_ratio, punctual) <= AT_MOST < CONTROL_ABOVE < control.bots_ratio
 
 
 async def measure(url: str, issuer: Issue, form: Form, console: Console, *, personal: bool) -> Arm:
@@ -150,9 +159,7 @@ async def _release(
         release = await queries.prepare(tx, number, at, form.places)
     # A connection for each wish: else people would wait for one another.
     doors = Doors(ports, len(release.sessions) * (form.persons + form.punctual))
-    contest = Contest(
-        release, doors, issuer(platform), clock, form.rate, arm.people, arm.bots
-    )
+    contest = Contest(release, doors, issuer(platform), clock, form.rate, arm.people, arm.bots)
     first = number * form.everybody + 1
     kinds = {first + n: kind for n, kind in enumerate(Counter(_identities(form)).elements())}
     # The same people come at the same times in both arms.
@@ -220,6 +227,8 @@ def show(console: Console, arms: Sequence[Arm]) -> None:
     console.print(
         f"Asked: at most {AT_MOST} with personal moments, more than {CONTROL_ABOVE:.0f} without;"
         f" and {PLACES_ASKED:,} places, so that chance moves the figure by 5 % only."
+        f" Of punctual bots alone, chance moves it by {arms[0].chance('punctual'):.2f}; three times"
+        " that is allowed them."
     )
 
 

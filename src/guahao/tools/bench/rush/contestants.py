@@ -78,8 +78,8 @@ class Doors:
     async def _open(self) -> _Connection:
         self._opened += 1
         connection = _Connection(self._ports[self._opened % len(self._ports)])
-        self._all.append(connection)
         await connection.open()
+        self._all.append(connection)
         return connection
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
+from typing import cast
 
 from guahao.tools.bench.rush.contestants import BOOKED, OVER, PATIENCE_SECONDS, Contest
 
@@ -88,8 +89,8 @@ class _Connection(asyncio.Protocol):
         self._bot.free.append(self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # Not asserted: uvloop's transports inherit from no class of asyncio.
+        self._transport = cast("asyncio.Transport", transport)
 
     def send(self, session: int, request: bytes) -> None:
         self._session = session
@@ -113,7 +114,7 @@ class _Connection(asyncio.Protocol):
         self._bot.heard(self._session, said)
         self._bot.free.append(self)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
         if self._is_closing:
             return
         if self in self._bot.free:
