@@ -76,7 +76,7 @@ class Case:
     applied_today: int = 0
     checks_names: bool = True
 
-    def decided(self) -> Refused[ApplicationRefusal] | Done:
+    def decided(self, at: datetime = NOW) -> Refused[ApplicationRefusal] | Done:
         """What the rule says."""
         facts = ApplicationFacts(
             self.actor,
@@ -90,7 +90,7 @@ class Case:
             POLICY,
             self.checks_names,
         )
-        return decide_application(facts, NOW)
+        return decide_application(facts, at)
 
     def say_of_second(self, **facts: object) -> None:
         """Change what is known of the second patient: the first stays without fault."""
@@ -272,12 +272,22 @@ def test_a_suspension_that_ends_before_the_last_draw_refuses_nothing() -> None:
         (replace(ANY_DAY, notice_hours=168), True),
         (replace(ANY_DAY, notice_hours=169), False),
         (replace(ANY_DAY, notice_hours=-1), False),
+        (replace(ANY_DAY, ranked_sessions=tuple(range(RANKED_MOST))), True),
         (replace(ANY_DAY, ranked_sessions=tuple(range(RANKED_MOST + 1))), False),
     ],
 )
 def test_wishes_that_a_draw_can_serve(wishes: Wishes, possible: bool) -> None:
     case = Case(wishes=wishes)
     assert (reason(case.decided()) is not ApplicationRefusal.WISHES_IMPOSSIBLE) is possible
+
+
+def test_wishes_are_possible_until_the_last_draw_that_serves_them() -> None:
+    case = Case(wishes=Wishes(TODAY, day("2026-03-12"), notice_hours=0))
+    last = moment("2026-03-11 14:00")
+    case.wishes = replace(case.wishes, first_date=last.date())
+    assert case.decided(last) == DONE
+    late = reason(case.decided(last + timedelta(seconds=1)))
+    assert late is ApplicationRefusal.WISHES_IMPOSSIBLE
 
 
 def test_impossible_wishes_name_the_last_date_to_apply_for() -> None:
@@ -304,6 +314,30 @@ def test_a_ranked_session_that_the_other_wishes_exclude_is_refused(wishes: Wishe
     assert reason(case.decided()) is ApplicationRefusal.UNKNOWN_SESSION
     case.wishes = replace(ANY_DAY, ranked_sessions=(9001,))
     assert case.decided() == DONE
+
+
+@pytest.mark.parametrize("days", [(1, 2), (2, 1)])
+def test_of_two_patients_the_later_end_counts(days: tuple[int, int]) -> None:
+    """Only then is neither of them refused any more."""
+
+    def ends(case: Case) -> datetime | None:
+        refused = case.decided()
+        assert isinstance(refused, Refused)
+        return refused.retry_from
+
+    restricted, suspended, paused = Case(), Case(), Case()
+    for name, number in zip(("first", "second"), days, strict=True):
+        later = timedelta(days=number)
+        person = getattr(restricted, name)
+        setattr(restricted, name, replace(person, account_restricted_until=TODAY + later))
+        until = suspended.wishes.last_date + later
+        setattr(suspended, name, replace(person, suspended_until=until))
+        declines = (NOW - timedelta(days=30) + later,) * 3
+        setattr(paused, name, replace(person, declined_at=declines))
+    midnight = datetime.combine(TODAY, time.min, CITY_TIME)
+    assert ends(restricted) == midnight + timedelta(days=2)
+    assert ends(suspended) == midnight + timedelta(days=22)
+    assert ends(paused) == NOW + timedelta(days=2)
 
 
 # Pauses -----------------------------------------------------------------------------------
@@ -539,3 +573,17 @@ def test_a_week_s_notice_is_left_before_the_cancel_deadline(
 
 def test_an_account_has_not_applied_unless_it_is_known() -> None:
     assert ApplicationFacts(AGENT, (), 1, A_WEEK_BEFORE, None, {}).applied_today == 0
+
+
+def test_what_is_not_said_of_an_application_is_the_least() -> None:
+    assert not Wishes(TODAY, TODAY).may_split
+    assert not ApplicationFacts(AGENT, (), 1, ANY_DAY, None, {}).checks_names
+
+
+def test_wishes_are_stored_without_what_says_nothing() -> None:
+    said = replace(ANY_DAY, title="主任医师", specialty="高血压", ranked_sessions=(3, 1, 3))
+    assert said.normalised() == replace(said, ranked_sessions=(3, 1))
+    empty = replace(ANY_DAY, title="", specialty="", periods=("evening", "morning"))
+    assert empty.normalised() == replace(
+        empty, title=None, specialty=None, periods=("morning", "evening")
+    )

@@ -177,8 +177,9 @@ def test_parts_of_the_log_are_read_as_one() -> None:
 def test_a_part_that_follows_another_line_is_refused() -> None:
     first, second, third = parts(4, 7)
     for before, after in [(first, third), (second, second), (third, first)]:
-        with pytest.raises(LogError, match="does not follow"):
+        with pytest.raises(LogError, match="does not follow") as caught:
             before.followed_by(after)
+        assert caught.value.line == 2  # where a part names the line before it
 
 
 def test_a_part_alone_does_not_speak_against_a_draw_that_goes_on_in_another() -> None:
@@ -189,3 +190,16 @@ def test_a_part_alone_does_not_speak_against_a_draw_that_goes_on_in_another() ->
     assert missing(last, 17) == (
         "lines 5 to 10 of the log do not hold the opening of draw 17: give the parts before as well"
     )
+
+
+def test_a_log_is_whole_unless_something_is_said_to_come_before_it() -> None:
+    whole = Log(("draw 17 proof 0", "draw 17 end"), 2, BEGINNING, SIGNATURE, None)
+    assert whole.after == (0, BEGINNING)
+    # Nothing can have opened the draw before: `differences` says what is wrong.
+    assert missing(whole, 17) is None
+
+
+def test_a_part_that_begins_before_the_draw_lacks_nothing_of_it() -> None:
+    _, last = parts(1)
+    assert last.after[0] == 1
+    assert missing(last, 17) is None

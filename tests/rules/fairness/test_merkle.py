@@ -74,3 +74,8 @@ def test_a_proof_is_of_exactly_its_length(leaves: list[bytes], data: st.DataObje
     assert not is_proven(leaves[index], index, len(leaves), [*proof, root], root)
     if proof:
         assert not is_proven(leaves[index], index, len(leaves), proof[:-1], root)
+
+
+def test_a_list_of_one_has_no_second_place() -> None:
+    assert is_proven(b"leaf", 0, 1, [], leaf_hash(b"leaf"))
+    assert not is_proven(b"leaf", 1, 1, [], leaf_hash(b"leaf"))

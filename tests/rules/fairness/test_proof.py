@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from guahao.rules.fairness import proof
 from guahao.rules.fairness.allocating import LONG_WAIT_LOSSES, Entry, Skipped, Won, allocate
 from guahao.rules.fairness.proof import (
     Draw,
     DrawSession,
+    Level,
     ProofError,
     Source,
     drawn_order,
@@ -28,6 +30,7 @@ REASONS = st.sampled_from([None, None, None, "day_limit", "patient_suspended"])
 # What a forger changes, and the line at which it is found, with its reason.
 LIES = [
     ("^draw 17$", "draw 18", "seed", "the seed does not follow"),
+    ("^(commitment .*\n)", r"\1\1", "commitment", "expected a line"),
     ("^commitment .", "commitment 0", "commitment", "not the hash of the secret"),
     ("^secret 7", "secret 8", "commitment", "not the hash of the secret"),
     ("^value 7", "value 8", "value", "not in the chain"),
@@ -57,6 +60,7 @@ LIES = [
     ("^result 1 .*\n", "", "end", "each entry needs its result"),
     (r"^(result 1 \w{32}) won \d", r"\1 won 3", "result", "not chosen"),
     (r"^(result \d \w{32}) skipped full.*$", r"\1 won 1 1", "result", "no such place"),
+    (r"^(result 2 \w{32} won 2) 1 full$", r"\1 1,2 full", "result", "for other patients"),
     (
         r"^(result \d \w{32}) skipped .*$",
         r"\1 skipped day_limit day_limit",
@@ -222,3 +226,20 @@ def test_each_kind_of_result_is_in_the_example() -> None:
     results = example().results.values()
     assert any(isinstance(result, Won) for result in results)
     assert any(isinstance(result, Skipped) for result in results)
+
+
+def test_a_draw_is_witnessed_where_any_witness_gave_its_value() -> None:
+    held = example()
+    assert held.level is Level.WITNESSED
+    assert replace(held, values=()).level is Level.OPERATOR
+
+
+def test_a_verifier_computes_no_more_hashes_than_it_promises(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = write(example()).encode()
+    monkeypatch.setattr(proof, "INDEX_MAX", 41)  # the number of the first witness's value
+    assert verify(data).sources[0].used == 41
+    monkeypatch.setattr(proof, "INDEX_MAX", 40)
+    with pytest.raises(ProofError, match="not in the chain"):
+        verify(data)

@@ -58,7 +58,7 @@ _LIST = rf"{_NUMBER}(?:,{_NUMBER})*"
 _REASON = r"[a-z_]{1,40}"
 _WON = f"won ({_NUMBER}) (1|2|1,2)((?: {_REASON})*)"
 _SKIPPED = f"skipped((?: {_REASON})+)"
-_INDEX_MAX = 1_000_000  # hashes that a verifier computes for one source
+INDEX_MAX = 1_000_000  # hashes that a verifier computes for one source
 
 # Every line of the file in its order, and how often it stands there.
 _GRAMMAR: tuple[tuple[str, str, str], ...] = (
@@ -437,7 +437,7 @@ def _check_sources(draw: Draw, lines: dict[str, list[_Found]]) -> None:
     if len(draw.values) != len(answering):
         raise ProofError(lines["secret"][0][0], "each source needs its value")
     for (number, _), source, value in zip(lines["value"], answering, draw.values, strict=True):
-        if source.used > _INDEX_MAX or not is_in_chain(value, source.used, source.first):
+        if source.used > INDEX_MAX or not is_in_chain(value, source.used, source.first):
             raise ProofError(number, "this value is not in the chain of its source")
 
 
