@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import count
 
 from stdnum.cn import ric
 
@@ -51,6 +52,11 @@ class Clock:
         self.now += timedelta(**time)
 
 
+def hurrying() -> Callable[[], float]:
+    """Seconds that pass at each look, so that no stored answer is served again."""
+    return count(0.0, 10.0).__next__
+
+
 @asynccontextmanager
 async def open_platform(
     url: str,
@@ -60,6 +66,7 @@ async def open_platform(
     policy: Policy | None = None,
     prepared: bool = True,
     read_url: str | None = None,
+    elapsed: Callable[[], float] | None = None,
 ) -> AsyncIterator[Platform]:
     """A platform on a migrated database, with connections for callers in parallel."""
     # All connections from the start: callers in parallel would queue for a growing pool.
@@ -67,7 +74,13 @@ async def open_platform(
     vault = Vault("a secret key of the tests, long enough")
     await db.open()
     try:
-        yield Platform(db, vault, PolicyBook(policy or Policy()), settings or Settings())
+        yield Platform(
+            db,
+            vault,
+            PolicyBook(policy or Policy()),
+            settings or Settings(),
+            elapsed=elapsed or hurrying(),
+        )
     finally:
         await db.close()
 

@@ -25,6 +25,7 @@ PRODUCTION = {
 NUMBERS = [
     ("port", 1, 65535),
     ("web_workers", 1, 64),
+    ("public_cache_mb", 1, 4096),
     ("standbys", 0, 8),
     ("disk_free_percent", 1, 99),
     ("backup_generations", 1, 1000),

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 from litestar import Litestar
-from tests.city import Clock, add_account, add_patient, add_session
+from tests.city import Clock, add_account, add_patient, add_session, hurrying
 
 from guahao.flows.booking.desk import Desk
 from guahao.flows.kernel.platform import Platform
@@ -108,7 +108,7 @@ def closed(clock: Clock, settings: Settings | None = None) -> Site:
     """A site whose database and desk were never opened, for what must not ask them."""
     db = Database("postgresql:///nowhere", clock)
     vault = Vault("a secret key of the tests, long enough")
-    platform = Platform(db, vault, PolicyBook(Policy()), settings or Settings())
+    platform = Platform(db, vault, PolicyBook(Policy()), settings or Settings(), elapsed=hurrying())
     desk = Desk(platform, lanes=1, batch=1, queue=1)
     return Site(create_app(platform, desk), platform)
 

@@ -238,7 +238,7 @@ async def test_a_method_that_is_not_taken_names_those_that_are(
 
 @LANGUAGES
 async def test_a_host_that_cannot_be_one(closed_site: Site, language: dict[str, str]) -> None:
-    answer = await closed_site.get(f"{API}/hospitals", headers=language | {"Host": "a b/../"})
+    answer = await closed_site.get(f"{API}/me", headers=language | {"Host": "a b/../"})
     problem(answer, 400, "bad_request")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from guahao.identity_check.gateway import NoVerifier, RealNameVerifier
@@ -28,6 +30,7 @@ class Platform:
     verifier: RealNameVerifier = field(default_factory=NoVerifier)
     rates: Rates = field(default_factory=Rates)  # the rate limits of this process
     observed: Observed = field(default_factory=Observed)  # the platform's own condition
+    elapsed: Callable[[], float] = time.monotonic  # in seconds, for the age of stored answers
 
     async def refresh(self) -> None:
         """Refresh the policies and titles known to this process."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from litestar.types import ASGIApp
 
-from guahao.web.citizens.page import ELDER, Page, Route
+from guahao.web.citizens.page import Page, Route
 from guahao.web.framework import cookies
 from guahao.words.catalogue import LANGUAGES
 
@@ -22,7 +22,7 @@ def choice_pages() -> list[Route]:
 
     async def view(page: Page) -> ASGIApp:
         chosen = page.form.get("view")
-        if chosen in (ELDER, STANDARD):
+        if chosen in (cookies.ELDER, STANDARD):
             page.set_cookie(cookies.VIEW, chosen)
         return page.redirect(page.back())
 

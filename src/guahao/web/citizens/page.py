@@ -21,7 +21,6 @@ from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ApiRequest, ProblemError
 from guahao.web.http.tokens import Claims
 
-ELDER = "elder"
 LOGIN_PATH = "/login"
 CONFIRM_PATH = "/login/confirm"
 CONSENT_PATH = "/me/consent"
@@ -70,7 +69,7 @@ class Page(BasePage):
     @cached_property
     def elder(self) -> bool:
         """Return whether the elder view (长辈版) was chosen."""
-        return self._cookie(cookie_names.VIEW) == ELDER
+        return self._cookie(cookie_names.VIEW) == cookie_names.ELDER
 
     async def identify(self) -> None:
         """Read the log-in from the database, if there is a cookie."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
@@ -13,7 +12,7 @@ from litestar.types import ASGIApp
 
 from guahao.flows.booking.desk import Desk
 from guahao.flows.kernel.platform import Platform
-from guahao.web.framework.outcomes import FHIR_JSON
+from guahao.web.framework.outcomes import FHIR_JSON, accepts_fhir
 from guahao.web.framework.problems import problem_answer
 from guahao.web.http.answers import Answer, Headers
 from guahao.web.http.limits import Callers
@@ -24,8 +23,6 @@ from guahao.web.words.replies import Replies
 
 PREFIX = "/fhir/r4"
 _FORM = b"application/x-www-form-urlencoded"
-_SERVED = (b"application/fhir+json", b"application/json", b"text/json", b"application/*", b"*/*")
-_NEVER = re.compile(rb"0(\.0*)?")
 
 R = TypeVar("R", bound=Resource)
 Handler = Callable[["Services", ApiRequest], Awaitable[ASGIApp]]
@@ -93,20 +90,8 @@ def search_routes(kind: str, search: Handler) -> list[Route]:
 
 def check_format(request: ApiRequest) -> None:
     """Raise ProblemError (406) where the client does not accept JSON of this FHIR version."""
-    accepted = header(request.scope, b"accept")
-    if accepted is None or any(
-        _is_served(media_range) for media_range in accepted.lower().split(b",")
-    ):
-        return
-    raise ProblemError("fhir_format")
-
-
-def _is_served(media_range: bytes) -> bool:
-    media_type, *parameters = (part.strip() for part in media_range.split(b";"))
-    given = dict(part.partition(b"=")[::2] for part in parameters)
-    if _NEVER.fullmatch(given.get(b"q", b"1")):
-        return False
-    return media_type in _SERVED and given.get(b"fhirversion", b"4.0") in (b"4.0", b"4.0.1")
+    if not accepts_fhir(header(request.scope, b"accept")):
+        raise ProblemError("fhir_format")
 
 
 def made(model: type[R], **fields: Any) -> R:

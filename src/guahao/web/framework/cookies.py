@@ -24,6 +24,8 @@ FLASH = "flash"
 DEVICE = "device"  # a member of staff's
 OWN_DEVICE = "own-device"  # a citizen's
 
+ELDER = "elder"  # the value of VIEW for the elder view (长辈版)
+
 _PREFIXED = {
     SESSION,
     BROWSER,

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import structlog
 from litestar import Request
@@ -18,11 +19,12 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from guahao import security_log
 from guahao.flows.booking.velocity import Velocity
 from guahao.flows.kernel.platform import Platform
-from guahao.web.framework.cookies import SESSION, Cookies
+from guahao.web.framework.cookies import SESSION, STAFF, Cookies
 from guahao.web.framework.direct import DirectCall
 from guahao.web.framework.metrics import count_request
 from guahao.web.framework.outcomes import FHIR_PATH
 from guahao.web.framework.problems import ErrorPage, asked_language, problem_answer, wants_page
+from guahao.web.framework.public_answers import PublicAnswers
 from guahao.web.http.bodies import Bodies
 from guahao.web.http.limits import Callers
 from guahao.web.http.reading import header
@@ -51,6 +53,8 @@ _HEALTH = "/health/"
 # Served even without a database.
 _OF_THE_MACHINE = ("/health/", "/metrics", "/static/", "/status", "/api/v1/status")
 _NO_ROUTE = "none"
+_READING = ("GET", "HEAD")
+_FAILED = 400
 _NOT_ANSWERED = 499  # the client disconnected, or the response was cut off
 
 _log = structlog.get_logger("guahao.web")
@@ -73,6 +77,7 @@ class Front:
         self._direct: Mapping[tuple[str, str], ASGIApp] = {
             (call.method, call.path): call for call in direct
         }
+        self._public = PublicAnswers(app, platform)
         self._refresh = platform.refresh
         self._database = platform.db
         self._clock = platform.db.clock
@@ -114,6 +119,10 @@ class Front:
                 token = self._token(scope)
                 wait_seconds = None if token is None else self._velocity.gate(token, now)
         if wait_seconds is None:
+            if scope["method"] not in _READING:
+                sealed.on_success = partial(self._public.changed, self._credentials(scope))
+            elif await self._is_public(scope, sealed):
+                return
             if sealed.is_head:
                 scope["method"] = "GET"
             if not path.startswith(_OF_THE_MACHINE):
@@ -129,6 +138,24 @@ class Front:
         else:
             answer = problem_answer(scope, problem)
         await answer(scope, receive, sealed.send)
+
+    async def _is_public(self, scope: HTTPScope, sealed: _Sealed) -> bool:
+        """Answer a request for what is the same for everybody; return False for others."""
+        credentials = self._credentials(scope) if self._public.awaits_writers else []
+        answer = await self._public.answer(scope, credentials)
+        if answer is None:
+            return False
+        scope["path_template"] = answer.template
+        await answer.send(scope, sealed.send)
+        return True
+
+    def _credentials(self, scope: HTTPScope) -> list[bytes]:
+        """Return what names the log-in of a program, or those of a citizen and of the staff."""
+        authorization = header(scope, b"authorization")
+        if authorization is not None:
+            return [authorization.rpartition(b" ")[2]]
+        cookies = (self._cookies.read(scope, name) for name in (SESSION, STAFF))
+        return [value.encode() for value in cookies if value]
 
     def _token(self, scope: HTTPScope) -> bytes | None:
         """Return the token of a log-in as it was sent: its header or the pages' cookie."""
@@ -156,7 +183,7 @@ class Front:
 class _Sealed:
     """Sends a response with the security headers, and without a body for HEAD."""
 
-    __slots__ = ("_headers", "_send", "is_head", "method", "status")
+    __slots__ = ("_headers", "_send", "is_head", "method", "on_success", "status")
 
     def __init__(
         self, scope: HTTPScope, send: Send, headers: Sequence[tuple[bytes, bytes]]
@@ -166,10 +193,13 @@ class _Sealed:
         self.method: str = scope["method"]
         self.is_head = self.method == "HEAD"
         self.status = _NOT_ANSWERED
+        self.on_success: Callable[[], None] | None = None  # called before the response leaves
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            if self.on_success is not None and self.status < _FAILED:
+                self.on_success()
             message["headers"] = [*message["headers"], *self._headers]
         elif self.is_head and message["type"] == "http.response.body":
             message["body"] = b""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from guahao.web.words.replies import Problem
@@ -9,6 +11,8 @@ from guahao.web.words.replies import Problem
 FHIR_PATH = "/fhir/"
 FHIR_JSON = "application/fhir+json"
 _SYSTEM = "urn:guahao:problem"
+_SERVED = (b"application/fhir+json", b"application/json", b"text/json", b"application/*", b"*/*")
+_NEVER = re.compile(rb"0(\.0*)?")
 
 # FHIR's issue types by HTTP status.
 _ISSUE_TYPES = {
@@ -26,6 +30,19 @@ _ISSUE_TYPES = {
     503: "transient",
 }
 _encode = msgspec.json.Encoder().encode
+
+
+def accepts_fhir(accepted: bytes | None) -> bool:
+    """Return whether an Accept header allows JSON of this FHIR version."""
+    return accepted is None or any(map(_is_served, accepted.lower().split(b",")))
+
+
+def _is_served(media_range: bytes) -> bool:
+    media_type, *parameters = (part.strip() for part in media_range.split(b";"))
+    given = dict(part.partition(b"=")[::2] for part in parameters)
+    if _NEVER.fullmatch(given.get(b"q", b"1")):
+        return False
+    return media_type in _SERVED and given.get(b"fhirversion", b"4.0") in (b"4.0", b"4.0.1")
 
 
 def operation_outcome(problem: Problem, trace_id: str | None = None) -> bytes:

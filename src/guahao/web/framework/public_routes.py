@@ -1,0 +1,201 @@
+"""The routes that answer everybody alike, and what their answers depend on.
+
+An answer is rendered for a request that holds nothing but its key: path, the parameters that its
+route knows, and the few headers below in a normal form. So no answer can hold anything of a reader.
+A proxy that caches these answers uses the same key (docs/decisions/0046).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+from urllib.parse import parse_qsl, urlencode
+
+from litestar.types import HTTPScope
+
+from guahao.web.framework.cookies import ELDER, VIEW
+from guahao.web.framework.outcomes import FHIR_JSON, FHIR_PATH, accepts_fhir
+from guahao.web.framework.problems import wants_page
+from guahao.web.http.reading import QUERY_BYTES_MAX, QUERY_FIELDS_MAX, cookie, header
+from guahao.web.words.language import chosen_language, reader_language
+
+_API = "/api/v1"
+_FHIR = f"{FHIR_PATH}r4"
+_VALUE_MAX = 80  # characters of a page's parameter; the pages cut off what is longer
+_PARSED_MAX = 4096  # queries whose normal form is remembered
+_MEMORABLE_BYTES = 300
+_STRICT = b"handling=strict"
+_ID = re.compile(r"/\d+(?=/|\.ndjson$|$)")
+# Known to every FHIR search; `_format` is as well.
+_FHIR_ALWAYS = ("_count", "_cursor", "_id", "_include", "_format")
+
+Query = Callable[[bytes, frozenset[str]], bytes | None]
+Headers = tuple[tuple[bytes, bytes], ...]
+
+
+class PublicRequest(NamedTuple):
+    """A request in its normal form, which is the key of its answer."""
+
+    path: str
+    query: bytes
+    headers: Headers
+
+
+@dataclass(frozen=True, slots=True)
+class PublicRoute:
+    """A route; `{id}` stands for a number. `vary`: the headers that its answer depends on."""
+
+    path: str
+    parameters: frozenset[str]
+    query: Query
+    headers: Callable[[HTTPScope], Headers]
+    vary: bytes
+
+
+def public_request(scope: HTTPScope) -> tuple[PublicRoute, PublicRequest] | None:
+    """Return the route and the normal form of a request that is to be answered as for everybody.
+
+    None where the route is another, or the query is one that the route refuses.
+    """
+    path = scope["path"]
+    if len(path) > 1 and path.endswith("/"):
+        path = path.rstrip("/") or "/"
+    route = _BY_PATH.get(path) or _BY_PATH.get(_ID.sub("/{id}", path))
+    if route is None:
+        return None
+    raw = scope["query_string"]
+    query: bytes | None = raw
+    if raw:
+        query = (_memorized if len(raw) <= _MEMORABLE_BYTES else _normal)(route, raw)
+        if query is None:
+            return None
+    return route, PublicRequest(path, query or b"", route.headers(scope))
+
+
+def _normal(route: PublicRoute, raw: bytes) -> bytes | None:
+    return route.query(raw, route.parameters)
+
+
+_memorized = lru_cache(_PARSED_MAX)(_normal)
+
+
+# Queries --------------------------------------------------------------------------------------
+
+
+def _of_page(raw: bytes, known: frozenset[str]) -> bytes:
+    """Drop what a page does not read: unknown and empty parameters, and all values but the first.
+
+    Never None: a page refuses no query, so that a query never avoids the store.
+    """
+    given: dict[str, str] = {}
+    for name, value in parse_qsl(raw.decode("latin-1"), keep_blank_values=True):
+        if name in known:
+            given.setdefault(name, value.strip()[:_VALUE_MAX])
+    return _encoded((name, value) for name, value in given.items() if value)
+
+
+def _of_api(raw: bytes, known: frozenset[str]) -> bytes | None:
+    """Leave to the API what it refuses: unknown parameters, bad encodings, too long queries."""
+    pairs = _strictly(raw, QUERY_FIELDS_MAX)
+    if pairs is None:
+        return None
+    given = dict(pairs)  # the last value of a field counts
+    return _encoded(given.items()) if given.keys() <= known else None
+
+
+def _of_fhir(raw: bytes, known: frozenset[str]) -> bytes | None:
+    """Drop what a search ignores; keep modifiers and chains of what it knows: it refuses them."""
+    pairs = _strictly(raw, fields_max=30)
+    if pairs is None:
+        return None
+    return _encoded(
+        (name, value) for name, value in pairs if re.split(r"[.:]", name, maxsplit=1)[0] in known
+    )
+
+
+def _of_file(_: bytes, __: frozenset[str]) -> bytes:
+    return b""
+
+
+def _strictly(raw: bytes, fields_max: int) -> list[tuple[str, str]] | None:
+    if len(raw) > QUERY_BYTES_MAX:
+        return None
+    try:
+        return parse_qsl(raw.decode("ascii"), errors="strict", max_num_fields=fields_max)
+    except ValueError:  # also of UnicodeDecodeError
+        return None
+
+
+def _encoded(pairs: Iterable[tuple[str, str]]) -> bytes:
+    """Return a query in the order of its names; values of the same name keep their order."""
+    return urlencode(sorted(pairs, key=lambda pair: pair[0])).encode()
+
+
+# Headers --------------------------------------------------------------------------------------
+
+
+_LANGUAGES = {"zh": (b"accept-language", b"zh"), "en": (b"accept-language", b"en")}
+_HTML = (b"accept", b"text/html")
+_ELDER = (b"cookie", f"{VIEW}={ELDER}".encode())
+_ACCEPTED = (b"accept", FHIR_JSON.encode())
+_REFUSED = (b"accept", b"text/plain")
+_PREFERS_STRICT = (b"prefer", _STRICT)
+
+
+def _of_reader(scope: HTTPScope) -> Headers:
+    """Language and view, and whether a program asks, which gets an error in its own form."""
+    headers = [_LANGUAGES[chosen_language(scope)]]
+    if wants_page(scope):
+        headers.append(_HTML)
+    if cookie(scope, VIEW) == ELDER:
+        headers.append(_ELDER)
+    return tuple(headers)
+
+
+def _of_program(scope: HTTPScope) -> Headers:
+    return (_LANGUAGES[reader_language(scope)],)
+
+
+def _of_fhir_client(scope: HTTPScope) -> Headers:
+    accepted = _ACCEPTED if accepts_fhir(header(scope, b"accept")) else _REFUSED
+    headers = [_LANGUAGES[reader_language(scope)], accepted]
+    if _STRICT in (header(scope, b"prefer") or b""):
+        headers.append(_PREFERS_STRICT)
+    return tuple(headers)
+
+
+# Routes ---------------------------------------------------------------------------------------
+
+
+def _page(path: str, *parameters: str) -> PublicRoute:
+    vary = b"accept-encoding, accept-language, cookie"
+    return PublicRoute(path, frozenset(parameters), _of_page, _of_reader, vary)
+
+
+def _api(path: str, *parameters: str, vary: bytes = b"accept-encoding") -> PublicRoute:
+    return PublicRoute(f"{_API}{path}", frozenset(parameters), _of_api, _of_program, vary)
+
+
+def _fhir(kind: str, *parameters: str) -> PublicRoute:
+    known = frozenset((*_FHIR_ALWAYS, *parameters))
+    return PublicRoute(f"{_FHIR}/{kind}", known, _of_fhir, _of_fhir_client, b"accept-encoding")
+
+
+def _file(path: str) -> PublicRoute:
+    return PublicRoute(path, frozenset(), _of_file, _of_program, b"accept-encoding")
+
+
+_NAMED = b"accept-encoding, accept-language"
+PUBLIC_ROUTES = (
+    _api("/hospitals", "q", "district", "grade", "cursor", vary=_NAMED),
+    _api("/hospitals/{id}", vary=_NAMED),
+    _api("/hospitals/{id}/departments", vary=_NAMED),
+    _api(
+        "/clinic-sessions",
+        *("hospital_id", "department_id", "date_from", "date_to", "title", "specialty"),
+    ),
+)
+_BY_PATH = {route.path: route for route in PUBLIC_ROUTES}
