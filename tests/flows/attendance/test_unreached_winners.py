@@ -20,10 +20,14 @@ from tests.city import (
 )
 from tests.flows.fairness.winning import make_win
 
+from guahao.flows.attendance.attendance import Report, Reported, report
 from guahao.flows.attendance.penalties import sweep
 from guahao.flows.attendance.pickup import report_attendance
+from guahao.flows.attendance.unverified import Confirmed, confirm
+from guahao.flows.attendance.window import ClosedSession, close_session
 from guahao.flows.call_centre.call_tasks import make_call_tasks
 from guahao.flows.kernel.platform import Platform
+from guahao.rules.staff.staff import Role, Staff
 
 
 @pytest.fixture
@@ -68,6 +72,56 @@ async def test_whom_no_message_reached_is_no_no_show(
     assert await report_attendance(platform, [], [id]) == 0
     assert await status(platform, id) == "unverified"
     assert await ask(platform, "SELECT FROM messages WHERE kind = 'no_show'") == []
+
+
+async def clerk_of(platform: Platform, id: int) -> tuple[Staff, int]:
+    """A clerk of the booking's hospital, and the booking's session."""
+    [(hospital_id, session_id)] = await ask(
+        platform, "SELECT hospital_id, clinic_session_id FROM appointments WHERE id = %s", id
+    )
+    return Staff(1, "clerk", Role.CLERK, hospital_id), session_id
+
+
+async def test_the_hospital_is_told_that_its_report_made_no_no_show(
+    platform: Platform, clock: Clock
+) -> None:
+    id = await won(platform, "failed")
+    by, _ = await clerk_of(platform, id)
+    clock.now = clock.now.replace(month=12, day=THURSDAY.day, hour=18)
+    assert await report(platform, by, [Report(id, seen=False)]) == [
+        Reported("booked", changed=False)
+    ]
+    await sweep(platform)
+    assert await report(platform, by, [Report(id, seen=False)]) == [
+        Reported("unverified", changed=False)
+    ]
+    assert await ask(platform, "SELECT FROM audit_trail WHERE action = 'report_attendance'") == []
+    assert await report(platform, by, [Report(id, seen=True)]) == [
+        Reported("picked_up", changed=True)
+    ]
+
+
+async def test_closing_the_session_makes_no_no_show(platform: Platform, clock: Clock) -> None:
+    id = await won(platform, "failed")
+    by, session_id = await clerk_of(platform, id)
+    clock.now = clock.now.replace(month=12, day=THURSDAY.day, hour=18)
+    assert await close_session(platform, by, session_id) == ClosedSession(session_id, 0)
+    assert await status(platform, id) == "unverified"
+    assert await close_session(platform, by, session_id) == ClosedSession(session_id, 0)
+    assert await status(platform, id) == "unverified"
+
+
+async def test_confirming_a_session_with_nobody_makes_no_no_show(
+    platform: Platform, clock: Clock
+) -> None:
+    id = await won(platform, "failed")
+    by, session_id = await clerk_of(platform, id)
+    clock.now = clock.now.replace(month=12, day=THURSDAY.day, hour=18)
+    await sweep(platform)
+    clock.forward(days=1)
+    confirmed = await confirm(platform, by, session_id, [], "名单已核对", nobody_came=True)
+    assert confirmed == Confirmed(0, 0)
+    assert await status(platform, id) == "unverified"
 
 
 @pytest.mark.parametrize("state", ["submitted", "delivered"])

@@ -66,10 +66,12 @@ async def _report_chunk(
             for id, outcome in outcomes.items()
             if isinstance(outcome, Reported) and outcome.changed
         }
-        if changed:
-            await _write(act.tx, platform, changed)
-            detail = {"appointments": changed}
-            await act.record("report_attendance", detail=detail)
+        written = await _write(act.tx, platform, changed) if changed else {}
+        for id in changed.keys() - written.keys():
+            # A win that nobody told its patient of stays as it is, and the hospital is told so.
+            outcomes[id] = Reported(found[id].facts.status, changed=False)
+        if written:
+            await act.record("report_attendance", detail={"appointments": written})
     return outcomes
 
 
@@ -84,14 +86,15 @@ def _decided(
     return Reported(outcome or locked.facts.status, changed=outcome is not None)
 
 
-async def _write(tx: Tx, platform: Platform, changed: Mapping[int, str]) -> None:
-    """`changed`: statuses by appointment."""
+async def _write(tx: Tx, platform: Platform, changed: Mapping[int, str]) -> dict[int, str]:
+    """Write the statuses by appointment, and return those that were recorded."""
     present = [id for id, status in changed.items() if status == "picked_up"]
     came = await window_store.enter_pick_ups(tx, present)
     absent = [id for id, status in changed.items() if status == "no_show"]
-    await record_no_shows(
-        tx, platform, await penalty_store.record_attendance(tx, absent, "no_show")
-    )
+    missed = await penalty_store.record_attendance(tx, absent, "no_show")
+    await record_no_shows(tx, platform, missed)
     async with tx.as_platform():
         await registrations.check_by_pick_up(tx, [row.appointment_id for row in came])
         await derive_and_relieve(tx, platform, [row.patient_id for row in came])
+    recorded = {row.appointment_id for row in (*came, *missed)}
+    return {id: status for id, status in changed.items() if id in recorded}

@@ -266,6 +266,9 @@ async def close_session(
         await window_store.know_attendance(act.tx, session_id)
         absent = await penalty_store.record_attendance(act.tx, waiting, "no_show")
         await record_no_shows(act.tx, platform, absent)
+        async with act.tx.as_platform():
+            # No sweep looks at a closed session any more.
+            await penalty_store.void_unreached(act.tx, [session_id])
         await act.record(
             "close_session",
             ("clinic_session", session_id),
