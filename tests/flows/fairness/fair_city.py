@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from tests.city import THURSDAY, Clock, add_account, add_patient, add_session, ask, change
 
 from guahao.flows.fairness import draws
 from guahao.flows.fairness.applications import ApplicationRequest, apply
 from guahao.flows.kernel.platform import Platform
-from guahao.rules.fairness.allocating import allocate
+from guahao.rules.fairness.allocating import Entry, allocate
 from guahao.rules.fairness.applying import Wishes
 from guahao.rules.fairness.proof import Draw, DrawSession, drawn_order, write
 from guahao.rules.kernel.facts import Actor
@@ -165,7 +166,14 @@ async def expected_file(
         row = await draw_store.lock(tx, draw_id)
         sealed = await draw_store.sealed_secret(tx, draw_id)
         sessions = await draw_store.sessions(tx, draw_id)
-        entered = [pair async for pair in entry_store.entered(tx, draw_id)]
+        entered = await tx.records(
+            _entered,
+            """
+            SELECT ticket, size, choices, may_split, lost, application_id FROM draw_entries
+            WHERE draw_id = %s ORDER BY ticket
+            """,
+            (draw_id,),
+        )
         applicants = await entry_store.applicants(tx, [id for _, id in entered if id])
     secret = bytes.fromhex(platform.vault.open("draws", "secret", draw_id, sealed))
     assert row.closed_at is not None
@@ -188,6 +196,12 @@ async def expected_file(
     places = {s.number: s.places_left for s in sessions}
     base.results.update(allocate(base.entries, drawn_order(base), places, check))
     return write(base)
+
+
+def _entered(
+    ticket: bytes, choices: list[int], application_id: int | None, **row: Any
+) -> tuple[Entry, int | None]:
+    return Entry(bytes(ticket), choices=tuple(choices), **row), application_id
 
 
 async def booked_patients(platform: Platform) -> list[int]:

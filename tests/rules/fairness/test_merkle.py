@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from guahao.rules.fairness.merkle import (
     HASH_BYTES,
+    GrowingTree,
     is_proven,
     leaf_hash,
     node_hash,
@@ -33,6 +34,15 @@ def by_definition(leaves: list[bytes]) -> bytes:
 @given(LISTS)
 def test_the_root_is_that_of_the_definition(leaves: list[bytes]) -> None:
     assert root_of(leaves) == by_definition(leaves)
+
+
+@pytest.mark.parametrize("size", [1023, 1024, 1025, 3072, 3073, 5000])
+def test_a_tree_that_grows_in_parts_has_the_same_root(size: int) -> None:
+    leaves = [str(number).encode() for number in range(size)]
+    tree = GrowingTree()
+    for start in range(0, size, 700):
+        tree.extend(leaves[start : start + 700])
+    assert tree.root() == by_definition(leaves)
 
 
 def test_known_roots() -> None:

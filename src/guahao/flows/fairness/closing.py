@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable
 
 from guahao.flows.fairness.publishing import moment
 from guahao.flows.kernel.platform import Platform
-from guahao.rules.fairness.allocating import Entry
 from guahao.rules.fairness.applying import choices_of
-from guahao.rules.fairness.drawing import TICKET_BYTES
-from guahao.rules.fairness.proof import DrawSession, closed_lines, root_of
+from guahao.rules.fairness.merkle import GrowingTree
+from guahao.rules.fairness.proof import DrawSession, closed_lines
 from guahao.rules.fairness.returning import AMENDED_UNTIL
 from guahao.rules.fairness.sensitive import ENTRIES_LEAST
 from guahao.rules.kernel.facts import PERIODS
@@ -38,41 +36,37 @@ async def close(platform: Platform, draw_id: int) -> None:
         places = await store.claim_places(tx, draw)
         offered = sorted(await supply.by_ids(tx, list(places)), key=_by_time)
         entered = await _enter(tx, draw, offered)
+        tree = GrowingTree()
+        async for lines in entries.entry_lines(tx, draw.id):
+            tree.extend(map(str.encode, lines))
+        root = tree.root()
         given_out = [
             DrawSession(session.id, places[session.id], places[session.id]) for session in offered
         ]
-        root = root_of([entry for entry, _ in entered])
         await store.close(
             tx,
             draw,
             [(session.id, session.places) for session in given_out],
-            len(entered),
+            entered,
             root,
-            is_sensitive=draw.is_sensitive or len(entered) < ENTRIES_LEAST,
+            is_sensitive=draw.is_sensitive or entered < ENTRIES_LEAST,
         )
-        lines = closed_lines(moment(tx.now), draw.long_waits_percent, len(entered), root, given_out)
-        await log.append(tx, platform.vault, draw.id, lines)
+        published = closed_lines(moment(tx.now), draw.long_waits_percent, entered, root, given_out)
+        await log.append(tx, platform.vault, draw.id, published)
 
 
-async def _enter(tx: Tx, draw: DrawRow, offered: list[SessionView]) -> list[tuple[Entry, int]]:
-    """Store and return the entries of a draw, ascending by ticket, each with its application."""
+async def _enter(tx: Tx, draw: DrawRow, offered: list[SessionView]) -> int:
+    """Store the entries of a draw; return how many.
+
+    Wishes are decided once, however many people share them.
+    """
     numbered = [applications.in_draw(session, number) for number, session in enumerate(offered, 1)]
-    entered = []
-    alike: dict[tuple[int, ...], tuple[int, ...]] = {}  # equal choices are one object
-    async for application in applications.live_in(tx, draw.department_id, draw.closes_at):
-        choices = choices_of(application.wishes, numbered, draw.draw_at)
-        if choices:
-            entry = Entry(
-                secrets.token_bytes(TICKET_BYTES),
-                len(application.patient_ids),
-                alike.setdefault(choices, choices),
-                application.wishes.may_split and len(application.patient_ids) > 1,
-                application.lost,
-            )
-            entered.append((entry, application.id))
-    entered.sort(key=lambda pair: pair[0].ticket)
-    await entries.add(tx, draw.id, entered)
-    return entered
+    choices = {
+        applied.key: chosen
+        for applied in await entries.wishes_in(tx, draw.department_id, draw.closes_at)
+        if (chosen := choices_of(applied.wishes, numbered, draw.draw_at))
+    }
+    return await entries.enter(tx, draw.id, draw.department_id, draw.closes_at, choices)
 
 
 def _by_time(session: SessionView) -> tuple[object, ...]:

@@ -7,10 +7,9 @@ a chunk that nobody has seen, and the next worker decides it again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
-from itertools import islice
 
 from guahao.flows.fairness.publishing import file_of, sources_used
 from guahao.flows.fairness.witnesses import Values, ask
@@ -18,15 +17,15 @@ from guahao.flows.kernel.platform import Platform
 from guahao.rules.booking.booking import Batch, counted_since
 from guahao.rules.booking.cancelling import cancel_deadline
 from guahao.rules.fairness.allocating import (
-    Entry,
     Result,
     Won,
     allotted,
+    long_waits,
+    long_waits_share,
     may_win,
-    with_long_waits_first,
 )
 from guahao.rules.fairness.declining import declinable_until
-from guahao.rules.fairness.drawing import order_of, seed_of
+from guahao.rules.fairness.drawing import seed_of
 from guahao.rules.fairness.proof import revealed_lines
 from guahao.rules.kernel.facts import Actor, BookingFacts, BookingRequest
 from guahao.rules.supply.releasing import is_closed
@@ -36,7 +35,7 @@ from guahao.store.booking.booking import NewAppointment
 from guahao.store.fairness import applications, entries, log
 from guahao.store.fairness import draws as store
 from guahao.store.fairness.draws import DrawRow
-from guahao.store.fairness.entries import Applicant, Win
+from guahao.store.fairness.entries import Applicant, Undecided, Win
 from guahao.store.kernel.db import Tx
 from guahao.store.kernel.views import SessionView
 from guahao.store.messages import messages
@@ -44,7 +43,7 @@ from guahao.store.supply import sessions as supply
 
 CHUNK = 100  # entries whose patients are locked in one transaction
 _SPARE = 5
-UNLOCKED = 10_000  # entries at most, as those whose choices are full need no locks
+READ_LEAST, READ_MOST = 1000, 64_000  # entries that are read at once
 
 WITNESS_LATE = timedelta(seconds=30)  # a witness's clock may be so much behind
 
@@ -106,31 +105,39 @@ async def _fix_order(tx: Tx, platform: Platform, row: DrawRow, values: Values) -
 
 @dataclass
 class _Drawing:
-    """A draw as this worker knows it: what is fixed, and how far it has come."""
+    """A draw as this worker knows it: what is fixed, how far it has come, and who is next."""
 
     id: int
     seed: bytes
     drawn_at: datetime
-    entries: list[Entry]
-    applications: list[int | None]
-    order: list[int]
+    entered: int
+    first: list[bytes]  # tickets of long waits, which come before the order of the seed
     sessions: dict[int, int]  # clinic sessions by their numbers
     left: dict[int, int]  # places by the numbers of sessions
     cursor: int
+    # The entries that follow the cursor, and how many the last reading brought.
+    following: list[Undecided] = field(default_factory=list)
+    read: int = 0
 
-    def next_chunk(self) -> list[int]:
+    async def next_chunk(self, tx: Tx) -> list[Undecided]:
         """Return the next entries in the order: not too many whose patients must be locked.
 
         Nor many more than can win: all who follow the last place need no locks.
         """
-        chunk: list[int] = []
-        locked, most = 0, min(CHUNK, 2 * sum(self.left.values()) + _SPARE)
-        for index in islice(self.order, self.cursor, self.cursor + UNLOCKED):
-            if may_win(self.entries[index], self.left):
+        if not self.following:
+            # More each time: of a million entries few are read where few win, and often none.
+            self.read = min(READ_MOST, max(READ_LEAST, 2 * self.read))
+            self.following = await entries.undecided(tx, self.id, self.seed, self.first, self.read)
+            assert self.following, "as many entries have a result as the cursor says"
+        length = locked = 0
+        most = min(CHUNK, 2 * sum(self.left.values()) + _SPARE)
+        for undecided in self.following:
+            if may_win(undecided.entry, self.left):
                 locked += 1
                 if locked > most:
                     break
-            chunk.append(index)
+            length += 1
+        chunk, self.following = self.following[:length], self.following[length:]
         return chunk
 
 
@@ -143,13 +150,13 @@ async def _give_out(platform: Platform, draw_id: int) -> None:
             row = await store.lock(tx, draw_id)
             if row.state != "drawing" or row.cursor != drawing.cursor:
                 return
-            if any(drawing.left.values()):
+            if drawing.cursor < drawing.entered and any(drawing.left.values()):
                 drawing.cursor += await _give_out_chunk(tx, platform, drawing)
             if not any(drawing.left.values()):
                 drawing.cursor += await entries.skip_rest(tx, draw_id, drawing.seed, drawing.cursor)
             if drawing.cursor > row.cursor:
                 await store.advance(tx, draw_id, drawing.cursor)
-            if drawing.cursor == len(drawing.order):
+            if drawing.cursor == drawing.entered:
                 await _finish(tx, platform, row)
                 return
 
@@ -160,21 +167,18 @@ async def _load(tx: Tx, draw_id: int) -> _Drawing:
     assert row is not None
     assert row.seed is not None
     assert row.drawn_at is not None
+    assert row.entries is not None
     sessions = await store.sessions(tx, draw_id)
-    entered, known = [], []
-    async for entry, application_id in entries.entered(tx, draw_id):
-        entered.append(entry)
-        known.append(application_id)
-    by_seed = order_of(row.seed, [entry.ticket for entry in entered])
     places = sum(session.places_left for session in sessions)
+    share = long_waits_share(places, row.long_waits_percent)
+    waited = await entries.long_waits(tx, draw_id, row.seed, share) if share else []
     won = await entries.places_won(tx, draw_id)
     return _Drawing(
         draw_id,
         row.seed,
         row.drawn_at,
-        entered,
-        known,
-        with_long_waits_first(entered, by_seed, places, row.long_waits_percent),
+        row.entries,
+        [waited[index].ticket for index in long_waits(waited, range(len(waited)), share)],
         {session.number: session.clinic_session_id for session in sessions},
         {s.number: s.places_left - won.get(s.number, 0) for s in sessions},
         row.cursor,
@@ -183,13 +187,14 @@ async def _load(tx: Tx, draw_id: int) -> _Drawing:
 
 async def _give_out_chunk(tx: Tx, platform: Platform, drawing: _Drawing) -> int:
     """Decide and store the next entries of a locked draw; return how many."""
-    chunk = drawing.next_chunk()
+    chunk = await drawing.next_chunk(tx)
     check = await _Check.load(tx, platform, drawing, chunk)
+    decided = [undecided.entry for undecided in chunk]
     results: dict[bytes, Result] = {}
     for index, result in allotted(
-        drawing.entries, chunk, drawing.left, check, first_position=drawing.cursor + 1
+        decided, range(len(chunk)), drawing.left, check, first_position=drawing.cursor + 1
     ):
-        results[drawing.entries[index].ticket] = result
+        results[decided[index].ticket] = result
         if isinstance(result, Won):
             check.take(index, result)
     await entries.save_results(tx, drawing.id, results)
@@ -203,6 +208,7 @@ class _Check:
     def __init__(
         self,
         drawing: _Drawing,
+        chunk: list[Undecided],
         applicants: dict[int, Applicant],
         live: set[int],
         held: dict[int, int],
@@ -210,6 +216,7 @@ class _Check:
         sessions: dict[int, SessionView],
     ) -> None:
         self._drawing = drawing
+        self._chunk = chunk
         self._applicants = applicants
         self._live = live
         self._held = held  # places that still wait for the draw, by the number of the session
@@ -220,10 +227,11 @@ class _Check:
         self._won: list[tuple[Applicant, BookingRequest]] = []
 
     @classmethod
-    async def load(cls, tx: Tx, platform: Platform, drawing: _Drawing, chunk: list[int]) -> _Check:
+    async def load(
+        cls, tx: Tx, platform: Platform, drawing: _Drawing, chunk: list[Undecided]
+    ) -> _Check:
         """Lock the persons whom the chunk may concern and all sessions, and read what counts."""
-        asking = [index for index in chunk if may_win(drawing.entries[index], drawing.left)]
-        known = [drawing.applications[index] for index in asking]
+        known = [each.application_id for each in chunk if may_win(each.entry, drawing.left)]
         applicants = await entries.applicants(tx, [id for id in known if id is not None])
         day = drawing.drawn_at.date()
         policy = (await platform.policies.read(tx)).on(day)
@@ -237,6 +245,7 @@ class _Check:
         live = await applications.lock_many(tx, list(applicants))
         return cls(
             drawing,
+            chunk,
             applicants,
             {id for id, application in live.items() if application.state == "live"},
             {row.number: row.held for row in await store.sessions(tx, drawing.id)},
@@ -300,7 +309,7 @@ class _Check:
         await messages.defer_delivery(tx, notified)
 
     def _applicant(self, index: int) -> Applicant | None:
-        application_id = self._drawing.applications[index]
+        application_id = self._chunk[index].application_id
         return None if application_id is None else self._applicants.get(application_id)
 
     def _request(self, applicant: Applicant, patient: int, number: int) -> BookingRequest:
@@ -335,7 +344,7 @@ async def _finish(tx: Tx, platform: Platform, row: DrawRow) -> None:
     await store.free_places(tx, row.id, for_counter=closed)
     await entries.count_losses(tx, row.id)
     digest = sha256()
-    async for line in file_of(tx, row):
-        digest.update(line.encode())
+    async for part in file_of(tx, row):
+        digest.update(part)
     await store.finish(tx, row.id, digest.digest())
     await log.append(tx, platform.vault, row.id, [f"proof {digest.hexdigest()}"])

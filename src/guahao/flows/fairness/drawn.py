@@ -31,7 +31,7 @@ LISTED = 50
 LOG_LINES = 20_000  # in one part of the log
 _GZIP = 16 + zlib.MAX_WBITS
 _ZIP_LEVEL = 5
-_LINES_AT_ONCE = 500  # before other requests have their turn
+_ZIPPED_AT_ONCE = 30_000  # bytes, before other requests have their turn
 _PROVEN_ENTRIES_MAX = 20_000  # more would keep other requests waiting
 
 
@@ -120,7 +120,7 @@ async def proof_file(platform: Platform, draw_id: int) -> str | None:
         row = await store.get(tx, draw_id)
         if row is None or row.state != "done":
             return None
-        return "".join([line async for line in file_of(tx, row)])
+        return b"".join([part async for part in file_of(tx, row)]).decode()
 
 
 async def zipped_file(platform: Platform, draw_id: int) -> bytes:
@@ -131,11 +131,9 @@ async def zipped_file(platform: Platform, draw_id: int) -> bytes:
         row = await store.get(tx, draw_id)
         if row is None or row.state != "done":
             raise LookupError(f"draw {draw_id} has no file")
-        number = 0
-        async for line in file_of(tx, row):
-            parts.append(zipper.compress(line.encode()))
-            number += 1
-            if number % _LINES_AT_ONCE == 0:
+        async for part in file_of(tx, row):
+            for start in range(0, len(part), _ZIPPED_AT_ONCE):
+                parts.append(zipper.compress(part[start : start + _ZIPPED_AT_ONCE]))
                 await asyncio.sleep(0)
     return b"".join([*parts, zipper.flush()])
 
@@ -180,7 +178,9 @@ async def own_entry(
         branch = None
         if (view.draw.entries or 0) <= _PROVEN_ENTRIES_MAX:
             leaves = [
-                entry_line(entry).encode() async for entry, _ in entry_store.entered(tx, draw_id)
+                line.encode()
+                async for lines in entry_store.entry_lines(tx, draw_id)
+                for line in lines
             ]
             branch = proof_of(leaves, own.index)
         last_won = await entry_store.last_won(tx, draw_id)

@@ -11,11 +11,9 @@ from guahao.rules.fairness.proof import (
     Source,
     closed_lines,
     end_line,
-    entry_line,
     first_lines,
     less_lines,
     opened_lines,
-    result_line,
     revealed_lines,
 )
 from guahao.rules.kernel.limits import CITY_TIME
@@ -76,20 +74,19 @@ async def heading(tx: Tx, draw: DrawRow) -> list[str]:
     ]
 
 
-async def file_of(tx: Tx, draw: DrawRow) -> AsyncIterator[str]:
-    """Yield the file of a draw, all of whose entries have their result, line by line."""
+async def file_of(tx: Tx, draw: DrawRow) -> AsyncIterator[bytes]:
+    """Yield the file of a draw, all of whose entries have their result, in parts of whole lines."""
     digest = sha256()
-    async for line in _lines_of(tx, draw):
-        ended = f"{line}\n"
-        digest.update(ended.encode())
-        yield ended
-    yield end_line(digest.hexdigest())
+    async for lines in _lines_of(tx, draw):
+        part = "".join([f"{line}\n" for line in lines]).encode()
+        digest.update(part)
+        yield part
+    yield end_line(digest.hexdigest()).encode()
 
 
-async def _lines_of(tx: Tx, draw: DrawRow) -> AsyncIterator[str]:
-    for line in await heading(tx, draw):
-        yield line
-    async for entry, _ in entries.entered(tx, draw.id):
-        yield entry_line(entry)
-    async for ticket, result in entries.results(tx, draw.id):
-        yield result_line(ticket, result)
+async def _lines_of(tx: Tx, draw: DrawRow) -> AsyncIterator[list[str]]:
+    yield await heading(tx, draw)
+    async for lines in entries.entry_lines(tx, draw.id):
+        yield lines
+    async for lines in entries.result_lines(tx, draw.id):
+        yield lines

@@ -67,14 +67,24 @@ def with_long_waits_first(
     Of the places that are drawn at most `percent` go by this; further long waits keep their
     position. 0 switches it off.
     """
-    share = places * percent // 100
+    first = long_waits(entries, order, long_waits_share(places, percent))
+    before = set(first)
+    return [*first, *(index for index in order if index not in before)]
+
+
+def long_waits_share(places: int, percent: int) -> int:
+    """Return how many of the places go to long waits first."""
+    return places * percent // 100
+
+
+def long_waits(entries: Sequence[Entry], order: Iterable[int], share: int) -> list[int]:
+    """Return the entries that come before the order of the draw, for at most so many places."""
     first = []
     for index in order:
         if entries[index].lost >= LONG_WAIT_LOSSES and entries[index].size <= share:
             first.append(index)
             share -= entries[index].size
-    before = set(first)
-    return [*first, *(index for index in order if index not in before)]
+    return first
 
 
 def allocate(

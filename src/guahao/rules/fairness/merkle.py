@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
+from itertools import islice
 
 HASH_BYTES = 32
+_BATCH = 1024  # leaves, a power of two
 
 
 def leaf_hash(data: bytes) -> bytes:
@@ -21,24 +23,56 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return sha256(b"\x01" + left + right).digest()
 
 
-def root_of(leaves: Iterable[bytes]) -> bytes:
-    """Return the root over leaves, in their order; of no leaves the hash of nothing.
+class GrowingTree:
+    """A tree whose leaves come in parts: a million need no list.
 
-    Keeps one hash for each size of a complete tree, so that a million leaves need no list.
+    Keeps the hashes of the last, incomplete batch and one hash for each size of a complete tree.
     """
-    complete: list[tuple[int, bytes]] = []  # (height, hash), from the largest to the smallest
-    for data in leaves:
-        height, node = 0, leaf_hash(data)
-        while complete and complete[-1][0] == height:
-            node = node_hash(complete.pop()[1], node)
-            height += 1
-        complete.append((height, node))
-    if not complete:
-        return sha256(b"").digest()
-    _, root = complete.pop()
-    while complete:
-        root = node_hash(complete.pop()[1], root)
-    return root
+
+    def __init__(self) -> None:
+        self._complete: list[tuple[int, bytes]] = []  # (batches, hash), the largest first
+        self._hashes: list[bytes] = []  # of the leaves that fill no batch yet
+
+    def extend(self, leaves: Iterable[bytes]) -> None:
+        """Append leaves."""
+        rest = iter(leaves)
+        while fresh := [leaf_hash(leaf) for leaf in islice(rest, _BATCH - len(self._hashes))]:
+            self._hashes += fresh
+            if len(self._hashes) == _BATCH:
+                batches, node = 1, _top(self._hashes)
+                self._hashes = []
+                while self._complete and self._complete[-1][0] == batches:
+                    node = node_hash(self._complete.pop()[1], node)
+                    batches *= 2
+                self._complete.append((batches, node))
+
+    def root(self) -> bytes:
+        """Return the root over the leaves so far; of no leaves the hash of nothing."""
+        trees = [node for _, node in self._complete]
+        if self._hashes:
+            trees.append(_top(self._hashes))
+        if not trees:
+            return sha256(b"").digest()
+        root = trees.pop()
+        while trees:
+            root = node_hash(trees.pop(), root)
+        return root
+
+
+def root_of(leaves: Iterable[bytes]) -> bytes:
+    """Return the root over leaves, in their order; of no leaves the hash of nothing."""
+    tree = GrowingTree()
+    tree.extend(leaves)
+    return tree.root()
+
+
+def _top(level: list[bytes]) -> bytes:
+    """Return the hash over the hashes of leaves; a node without a sibling moves up as it is."""
+    while len(level) > 1:
+        pairs = zip(level[::2], level[1::2], strict=False)
+        nodes = [node_hash(left, right) for left, right in pairs]
+        level = [*nodes, level[-1]] if len(level) % 2 else nodes
+    return level[0]
 
 
 def proof_of(leaves: Sequence[bytes], index: int) -> list[bytes]:

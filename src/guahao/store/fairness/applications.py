@@ -7,7 +7,7 @@ it sees what a withdrawal or a removal has committed.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -166,7 +166,7 @@ async def _views(
 
 
 def _application_view(**row: Any) -> ApplicationView:
-    wishes, appointments = _take_wishes(row), tuple(row.pop("appointments"))
+    wishes, appointments = take_wishes(row), tuple(row.pop("appointments"))
     return ApplicationView(wishes=wishes, appointments=appointments, patients=(), **row)
 
 
@@ -196,7 +196,8 @@ async def _patients_of(
     return found
 
 
-def _take_wishes(row: dict[str, Any]) -> Wishes:
+def take_wishes(row: dict[str, Any]) -> Wishes:
+    """Make wishes of their columns, which are removed from the row."""
     for name in ("periods", "iso_weekdays", "ranked_sessions"):
         row[name] = tuple(row[name])
     return take(Wishes, row)
@@ -401,7 +402,7 @@ async def lock_many(tx: Tx, application_ids: Sequence[int]) -> dict[int, LockedA
 
 
 def _locked(patient_ids: list[int], **row: Any) -> LockedApplication:
-    return LockedApplication(wishes=_take_wishes(row), patient_ids=tuple(patient_ids), **row)
+    return LockedApplication(wishes=take_wishes(row), patient_ids=tuple(patient_ids), **row)
 
 
 async def end(tx: Tx, application_ids: Sequence[int], state: str) -> list[int]:
@@ -431,32 +432,6 @@ _LIVE = f"""
     FROM applications a JOIN hospitals h ON h.id = a.hospital_id {rules_on("%(today)s::date")}
     WHERE a.state = 'live'
 """
-
-
-async def live_in(
-    tx: Tx, department_id: int, made_before: datetime
-) -> AsyncIterator[LiveApplication]:
-    """Yield the live applications in a department that were made before a moment, by id.
-
-    In batches, since there may be a million of them.
-    """
-    params: dict[str, Any] = {"department_id": department_id, "made_before": made_before}
-    after = 0
-    while True:
-        batch = await _live(
-            tx,
-            """
-            a.department_id = %(department_id)s AND a.created_at < %(made_before)s
-            AND a.id > %(after)s
-            """,
-            {**params, "after": after},
-            _LIVE_AT_ONCE,
-        )
-        for application in batch:
-            yield application
-        if len(batch) < _LIVE_AT_ONCE:
-            return
-        after = batch[-1].id
 
 
 async def live_of(tx: Tx, patient_ids: Sequence[int]) -> list[LiveApplication]:
@@ -501,5 +476,5 @@ async def _live(
 
 
 def _live_application(patient_ids: list[int], **row: Any) -> LiveApplication:
-    wishes, rules = _take_wishes(row), take_rules(row)
+    wishes, rules = take_wishes(row), take_rules(row)
     return LiveApplication(wishes=wishes, patient_ids=tuple(patient_ids), rules=rules, **row)

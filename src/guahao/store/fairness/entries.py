@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from psycopg import sql
+from psycopg.rows import scalar_row
 
-from guahao.rules.fairness.allocating import FULL, Entry, Result, Skipped, Won
+from guahao.rules.fairness.allocating import FULL, LONG_WAIT_LOSSES, Entry, Result, Skipped, Won
+from guahao.rules.fairness.applying import Wishes
+from guahao.store.fairness.applications import take_wishes
 from guahao.store.kernel.db import Tx, hexed, recordset
+from guahao.store.kernel.records import columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,66 +38,126 @@ class Win:
     declinable_until: datetime
 
 
-async def add(tx: Tx, draw_id: int, entries: Iterable[tuple[Entry, int]]) -> None:
-    """Store the entries of a draw, each with its application."""
-    async with (
-        tx.conn.cursor() as cursor,
-        cursor.copy(
-            "COPY draw_entries (draw_id, ticket, application_id, size, may_split, lost, choices)"
-            " FROM STDIN"
-        ) as copy,
-    ):
-        for entry, application_id in entries:
-            choices = f"{{{','.join(map(str, entry.choices))}}}"
-            await copy.write_row(
-                (
-                    draw_id,
-                    hexed(entry.ticket),
-                    application_id,
-                    entry.size,
-                    entry.may_split,
-                    entry.lost,
-                    choices,
-                )
-            )
+@dataclass(frozen=True, slots=True)
+class AppliedWishes:
+    """Wishes of live applications, which are alike for many; `key`: what they are stored as."""
+
+    key: str
+    wishes: Wishes
 
 
-_ENTRY = "encode(ticket, 'hex'), size, may_split, lost, choices, application_id"
-_RESULT = "encode(ticket, 'hex'), position, session, patients, reasons"
+_KEY = f"ROW({columns(Wishes, 'a')})::text"
+_APPLIED = """
+    a.state = 'live' AND a.department_id = %(department_id)s AND a.created_at < %(made_before)s
+"""
 
 
-async def entered(tx: Tx, draw_id: int) -> AsyncIterator[tuple[Entry, int | None]]:
-    """Yield the entries of a closed draw, ascending by ticket, each with its application.
+async def wishes_in(tx: Tx, department_id: int, made_before: datetime) -> list[AppliedWishes]:
+    """Return what the live applications of a department wish that were made before a moment."""
+    return await tx.records(
+        _applied_wishes,
+        f"""
+        SELECT DISTINCT {_KEY} AS key, {columns(Wishes, "a")} FROM applications a WHERE {_APPLIED}
+        """,
+        {"department_id": department_id, "made_before": made_before},
+    )
 
-    None: an application that is forgotten, long after the draw.
+
+def _applied_wishes(key: str, **row: Any) -> AppliedWishes:
+    return AppliedWishes(key, take_wishes(row))
+
+
+async def enter(
+    tx: Tx,
+    draw_id: int,
+    department_id: int,
+    made_before: datetime,
+    choices: Mapping[str, tuple[int, ...]],
+) -> int:
+    """Store an entry with a new ticket for each live application; return how many.
+
+    `choices`: of the applications whose wishes have this key; those without do not enter. A
+    ticket is 128 bits of SHA-256 over 244 random bits, which PostgreSQL takes from the system.
     """
-    alike: dict[str, tuple[int, ...]] = {}  # equal choices are one object
-    async for row in _copied(tx, _ENTRY, "ORDER BY ticket", draw_id):
-        ticket, size, may_split, lost, listed, application_id = row.split("\t")
-        choices = alike.get(listed)
-        if choices is None:
-            choices = alike[listed] = tuple(map(int, listed[1:-1].split(",")))
-        entry = Entry(bytes.fromhex(ticket), int(size), choices, may_split == "t", int(lost))
-        yield entry, None if application_id == "\\N" else int(application_id)
+    rows = [{"key": key, "choices": chosen} for key, chosen in choices.items()]
+    return await tx.do(
+        f"""
+        INSERT INTO draw_entries (draw_id, ticket, application_id, size, may_split, lost, choices)
+        SELECT %(draw_id)s,
+               substr(sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())), 1, 16)
+                   AS ticket,
+               a.id, p.size, a.may_split AND p.size > 1, a.lost, c.choices
+        FROM applications a
+        JOIN json_to_recordset(%(rows)s::json) AS c (key text, choices int[]) ON c.key = {_KEY}
+        CROSS JOIN LATERAL (SELECT count(*) AS size FROM application_patients ap
+                            WHERE ap.application_id = a.id) p
+        WHERE {_APPLIED} ORDER BY ticket
+        """,
+        {
+            "draw_id": draw_id,
+            "department_id": department_id,
+            "made_before": made_before,
+            "rows": recordset(rows),
+        },
+    )
 
 
-async def _copied(tx: Tx, columns: str, order: str, draw_id: int) -> AsyncIterator[str]:
-    """Yield rows of a draw in COPY's text form: 390 MB and a third of the time for a million."""
-    query = sql.SQL(
-        f"COPY (SELECT {columns} FROM draw_entries WHERE draw_id = {{id}} {order}) TO STDOUT"
-    ).format(id=sql.Literal(draw_id))
-    async with tx.conn.cursor() as cursor, cursor.copy(query) as copy:
-        async for line in _lines(copy):
-            yield line
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """An entry without a result. `application_id`: None where the application is forgotten."""
+
+    entry: Entry
+    application_id: int | None
 
 
-async def _lines(copy: AsyncIterable[Any]) -> AsyncIterator[str]:
-    """Yield the rows of a COPY in its text form, in which none of our values has escapes."""
-    rest = b""
-    async for block in copy:
-        *lines, rest = (rest + bytes(block)).split(b"\n")
-        for line in lines:
-            yield line.decode()
+_BY_SEED = "sha256(%(seed)s::bytea || ticket)"  # rules/fairness/drawing.py order_of
+
+
+async def long_waits(tx: Tx, draw_id: int, seed: bytes, places: int) -> list[Entry]:
+    """Return the entries that lost before and may come first, in the order of the seed.
+
+    Of each size as many as `places` can serve: more cannot be among the first.
+    """
+    return await tx.records(
+        _entry,
+        f"""
+        SELECT {_ENTRY} FROM (
+            SELECT e.*, {_BY_SEED} AS key,
+                   row_number() OVER (PARTITION BY size ORDER BY {_BY_SEED}) AS number
+            FROM draw_entries e WHERE draw_id = %(draw_id)s AND lost >= %(losses)s
+        ) e WHERE number * size <= %(places)s ORDER BY key
+        """,
+        {"draw_id": draw_id, "seed": seed, "places": places, "losses": LONG_WAIT_LOSSES},
+    )
+
+
+async def undecided(
+    tx: Tx, draw_id: int, seed: bytes, first: Sequence[bytes], limit: int
+) -> list[Undecided]:
+    """Return the next entries without a result, in the order of the draw.
+
+    `first`: tickets that come before the order of the seed.
+    """
+    return await tx.records(
+        _undecided,
+        f"""
+        SELECT {_ENTRY}, application_id FROM draw_entries
+        WHERE draw_id = %(draw_id)s AND position IS NULL
+        ORDER BY ticket = ANY(%(first)s::bytea[]) DESC, {_BY_SEED} LIMIT %(limit)s
+        """,
+        {"draw_id": draw_id, "seed": seed, "first": list(first), "limit": limit},
+    )
+
+
+_ENTRY = columns(Entry)
+
+
+def _entry(ticket: bytes, choices: list[int], **row: Any) -> Entry:
+    return Entry(ticket=bytes(ticket), choices=tuple(choices), **row)
+
+
+def _undecided(application_id: int | None, **row: Any) -> Undecided:
+    return Undecided(_entry(**row), application_id)
 
 
 async def places_won(tx: Tx, draw_id: int) -> dict[int, int]:
@@ -218,19 +281,40 @@ async def save_wins(tx: Tx, draw_id: int, wins: Sequence[Win]) -> None:
 # Reading --------------------------------------------------------------------------------------
 
 
-async def results(tx: Tx, draw_id: int) -> AsyncIterator[tuple[bytes, Result]]:
-    """Yield ticket and result of each entry that is decided, by position."""
-    alike: dict[str, tuple[str, ...]] = {}  # equal reasons are one object
-    async for row in _copied(tx, _RESULT, "AND position IS NOT NULL ORDER BY position", draw_id):
-        ticket, position, session, patients, listed = row.split("\t")
-        reasons = alike.get(listed)
-        if reasons is None:
-            reasons = alike[listed] = tuple(filter(None, listed[1:-1].split(",")))
-        result: Result = Skipped(int(position), reasons)
-        if session != "\\N":
-            won = tuple(map(int, patients[1:-1].split(",")))
-            result = Won(int(position), int(session), won, reasons)
-        yield bytes.fromhex(ticket), result
+# The lines of a draw's file, byte for byte as rules/fairness/proof.py writes them, which tests
+# compare: for a million entries Python takes half a minute and PostgreSQL three seconds.
+_ENTRY_LINE = f"""
+    concat('entry ', encode(ticket, 'hex'), ' ', size, CASE WHEN may_split THEN 's' END, ' ',
+           array_to_string(choices, ','), CASE WHEN lost >= {LONG_WAIT_LOSSES} THEN ' wait' END)
+"""
+_RESULT_LINE = """
+    concat_ws(' ', 'result', position, encode(ticket, 'hex'),
+              CASE WHEN session IS NULL THEN 'skipped' ELSE concat('won ', session, ' ',
+                  (SELECT string_agg((patient + 1)::text, ',') FROM unnest(patients) patient)) END,
+              nullif(array_to_string(reasons, ' '), ''))
+"""
+_LINES_AT_ONCE = 5000
+
+
+def entry_lines(tx: Tx, draw_id: int) -> AsyncIterator[list[str]]:
+    """Yield the lines of a closed draw's entries in parts, ascending by ticket."""
+    return _lines(tx, _ENTRY_LINE, "ORDER BY ticket", draw_id)
+
+
+def result_lines(tx: Tx, draw_id: int) -> AsyncIterator[list[str]]:
+    """Yield the lines of the results of a draw's entries in parts, by position."""
+    return _lines(tx, _RESULT_LINE, "AND position IS NOT NULL ORDER BY position", draw_id)
+
+
+async def _lines(tx: Tx, line: str, order: str, draw_id: int) -> AsyncIterator[list[str]]:
+    """Yield lines in parts, so that a million need no memory."""
+    async with tx.conn.cursor(name="lines", row_factory=scalar_row) as cursor:
+        await cursor.execute(
+            f"SELECT {line} FROM draw_entries WHERE draw_id = %(draw_id)s {order}",
+            {"draw_id": draw_id},
+        )
+        while lines := await cursor.fetchmany(_LINES_AT_ONCE):
+            yield lines
 
 
 _OWN = """

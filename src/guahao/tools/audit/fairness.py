@@ -59,7 +59,7 @@ async def unproven_draws(tx: Tx) -> AsyncIterator[tuple[int, bool]]:
     for draw_id, published in await queries.published_draws(tx):
         draw = await draws.get(tx, draw_id)
         assert draw is not None
-        data = "".join([line async for line in file_of(tx, draw)]).encode()
+        data = b"".join([part async for part in file_of(tx, draw)])
         try:
             proof.verify(data)
         except proof.ProofError:

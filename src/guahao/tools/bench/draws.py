@@ -1,18 +1,21 @@
 """`guahao bench draws`: many draws at one moment, and one draw with very many entries.
 
-On the real rules and a real database; every entry is decided under its locks, every file is
-rendered and verified. Bounded by counts, never by time.
+On the real rules and a real database; every entry is decided under its locks, and a file is
+verified. Bounded by counts, never by time. The processor's time is measured apart for this process
+and for the database server, if that runs on this machine.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import resource
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import uvloop
 from rich.console import Console
@@ -64,24 +67,41 @@ class Form:
 
 
 class _Steps:
-    """The time and the memory of each step."""
+    """The time and the memory of each step. `server`: the process id of the database server."""
 
-    def __init__(self) -> None:
-        self.rows: list[tuple[str, str, str, str]] = []
+    def __init__(self, server: int | None) -> None:
+        self._server = server
+        self.rows: list[tuple[str, ...]] = []
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
         """Measure a step."""
-        began, worked = time.perf_counter(), time.process_time()
+        began, worked, served = time.perf_counter(), time.process_time(), self._served()
         yield
         seconds, cpu = time.perf_counter() - began, time.process_time() - worked
+        now = self._served()
+        by_server = "" if served is None or now is None else f"{now - served:.2f}"
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _KILOBYTES
-        self.rows.append((name, f"{seconds:.2f}", f"{cpu:.2f}", f"{peak:,.0f}"))
+        self.rows.append((name, f"{seconds:.2f}", f"{cpu:.2f}", by_server, f"{peak:,.0f}"))
+
+    def _served(self) -> float | None:
+        """Return the processor's seconds of the server and all its processes."""
+        if self._server is None:
+            return None
+        ticks = 0
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                figures = (process / "stat").read_text().rpartition(")")[2].split()
+                if int(process.name) == self._server:
+                    ticks += sum(map(int, figures[11:15]))  # with the processes that ended
+                elif int(figures[1]) == self._server:
+                    ticks += sum(map(int, figures[11:13]))
+        return ticks / os.sysconf("SC_CLK_TCK")
 
     def show(self, console: Console, title: str) -> None:
         """Print the steps as a table."""
         table = Table(title=title)
-        for heading in ("step", "seconds", "of this process's CPU", "peak MB"):
+        for heading in ("step", "seconds", "CPU s", "CPU s of PostgreSQL", "peak MB"):
             table.add_column(heading, justify="left" if heading == "step" else "right")
         for row in self.rows:
             table.add_row(*row)
@@ -114,7 +134,7 @@ async def _open(url: str, clock: _Clock) -> AsyncIterator[Platform]:
 
 
 async def _bench(url: str, form: Form, console: Console) -> bool:
-    clock, steps = _Clock(), _Steps()
+    clock = _Clock()
     draw_at = clock.now + timedelta(hours=2)
     entries = form.draws * form.entries
     # In a large draw persons come again: the rules refuse them a second place.
@@ -126,6 +146,7 @@ async def _bench(url: str, form: Form, console: Console) -> bool:
                 await people.add_persons(tx, platform.vault, persons)
                 await queries.hold_places(tx, form.draws, _SESSIONS, _PLACES, draw_at)
                 await queries.apply(tx, entries, persons, form.draws)
+                steps = _Steps(_local_server(await queries.backend(tx)))
         with steps.step("open"):
             await open_draws(platform)
         clock.now = draw_at - timedelta(minutes=10)
@@ -143,6 +164,15 @@ async def _bench(url: str, form: Form, console: Console) -> bool:
     steps.show(console, f"{done:,} draws at one moment, {entered:,} entries, {won:,} won")
     console.print(f"persons beyond a limit: {broken}; sessions miscounted: {miscounted}")
     return (done, broken, miscounted) == (form.draws, 0, 0) and proven
+
+
+def _local_server(backend: int) -> int | None:
+    """Return the process id of the server that has this backend; None on another machine."""
+    with suppress(OSError):
+        name, _, figures = Path(f"/proc/{backend}/stat").read_text().rpartition(")")
+        if "postgres" in name:
+            return int(figures.split()[1])
+    return None
 
 
 async def _advance_all(platform: Platform) -> None:

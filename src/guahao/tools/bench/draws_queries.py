@@ -20,12 +20,13 @@ _HELD = """
     SELECT id, held, 'cancelled', %(now)s, draw_at FROM clinic_sessions WHERE held > 0
 """
 # Every person applies in two departments of the draw's moment, as far apart as chance would have
-# it; without an end the ids go round.
+# it; without an end the ids go round. Their wishes are of a hundred kinds.
 _APPLICATIONS = """
     INSERT INTO applications (id, account_id, hospital_id, department_id, first_date, last_date,
                               notice_hours, channel, actor_kind, actor_id, idempotency_key,
                               body_sha256, created_at, changed_at)
-    SELECT n, 1 + n %% %(persons)s, d.hospital_id, d.id, %(today)s::date, %(today)s::date + 14,
+    SELECT n, 1 + n %% %(persons)s, d.hospital_id, d.id, %(today)s::date - n %% 10,
+           %(today)s::date + 14 + n / 10 %% 10,
            0, 'api', 'account', 1 + n %% %(persons)s, n::text, '', %(now)s, %(now)s
     FROM generate_series(1, %(applications)s) n
     JOIN departments d
@@ -67,6 +68,13 @@ async def apply(tx: Tx, applications: int, persons: int, departments: int) -> No
     )
     await tx.do(_PATIENTS)
     await tx.do("ANALYZE")
+
+
+async def backend(tx: Tx) -> int:
+    """Return the process id of this transaction's backend."""
+    row = await tx.row("SELECT pg_backend_pid()")
+    assert row is not None
+    return int(row[0])
 
 
 async def draw_ids(tx: Tx) -> list[int]:
