@@ -180,3 +180,25 @@ async def test_agents_see_any_hospitals_cycle_and_supply(site: Site) -> None:
     await reader.go(f"/staff/supply/departments/{department_id}")
     assert "主任医师" in reader.text
     assert "请先接听" in reader.text
+
+
+async def test_both_patients_of_the_caller_are_booked_or_neither(site: Site) -> None:
+    one, other = await add_session(site.platform), await add_session(site.platform)
+    reader = await at_the_desk(site, Role.AGENT)
+    for number, name in ((1, "张三"), (2, "李四")):
+        await register(reader, number, phone=phone(1), name=name)
+    call = reader.path.rpartition("/")[2]
+    await change(site.platform, "UPDATE clinic_sessions SET capacity = 1 WHERE id = %s", other)
+    await reader.go(f"/staff/calls/{call}/book/{other}")
+    await reader.send(reader.form(), patient_id="both")
+    assert reader.page.status_code == 409
+    assert "剩下的号不够两位一起约" in reader.text
+    assert await ask(site.platform, "SELECT count(*) FROM appointments") == [(0,)]
+    await reader.go(f"/staff/calls/{call}/book/{one}")
+    form = reader.form()
+    for _ in range(2):  # Enter twice is the same two bookings
+        await reader.send(form, patient_id="both")
+        assert "请向来电人复述" in reader.text
+    assert len(set(re.findall(r"识别码是：(\d{4} \d{4})", reader.text))) == 2
+    assert await ask(site.platform, "SELECT channel FROM appointments") == [("phone",)] * 2
+    assert (await audit(site.platform)).clean

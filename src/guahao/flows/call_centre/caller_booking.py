@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from guahao.flows.booking.desk import Desk, DeskAnswer
+from guahao.flows.booking.desk import Desk, DeskAnswer, DeskPairAnswer
+from guahao.flows.booking.together import PairBooked, PairRequest, Place
 from guahao.flows.kernel.acting import Acting, acting
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.patients import record_consent, register_in
@@ -137,14 +139,44 @@ async def book_for_caller(
         return Refused(CallRefusal.UNKNOWN_PATIENT)
     answer = await desk.book(Actor("staff", by.id), key, patient_id, session_id, CHANNEL)
     if isinstance(answer, AppointmentView):
-        async with acting(platform, by.who) as act:
+        await _record(platform, by, call_id, [answer])
+    return answer
+
+
+async def book_both_for_caller(
+    platform: Platform,
+    desk: Desk,
+    by: Staff,
+    call_id: int,
+    patient_ids: tuple[int, int],
+    session_id: int,
+    key: str,
+) -> DeskPairAnswer | Refused[CallRefusal]:
+    """Book both of the caller's patients or neither, and record it as `book_for_caller` does."""
+    patients = await patients_of_call(platform, by, call_id)
+    if isinstance(patients, Refused):
+        return patients
+    if not {patient.id for patient in patients}.issuperset(patient_ids):
+        return Refused(CallRefusal.UNKNOWN_PATIENT)
+    first, second = patient_ids
+    places = (Place(first, session_id), Place(second, session_id))
+    answer = await desk.book_together(PairRequest(Actor("staff", by.id), key, places, CHANNEL))
+    if isinstance(answer, PairBooked):
+        await _record(platform, by, call_id, answer.bookings)
+    return answer
+
+
+async def _record(
+    platform: Platform, by: Staff, call_id: int, bookings: Sequence[AppointmentView]
+) -> None:
+    async with acting(platform, by.who) as act:
+        for booking in bookings:
             await act.record(
                 "book_appointment",
-                ("appointment", answer.id),
+                ("appointment", booking.id),
                 detail={"call": call_id},
-                hospital_id=answer.session.hospital_id,
+                hospital_id=booking.session.hospital_id,
             )
-    return answer
 
 
 async def record_missing(platform: Platform) -> int:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Sequence
 from typing import assert_never
 
 from litestar.types import ASGIApp
 
 from guahao.flows.booking.alternatives import alternatives
 from guahao.flows.booking.desk import Busy, NotBooked, NotDecided, OutcomeUnknown, TooFast
+from guahao.flows.booking.together import PairBooked, PairNotBooked
 from guahao.flows.call_centre import caller_booking as flows
 from guahao.flows.call_centre.caller_booking import Registered
 from guahao.flows.call_centre.calls import card
@@ -18,6 +20,7 @@ from guahao.rules.attendance.pickup import pickup_deadline
 from guahao.rules.booking.cancelling import cancel_deadline
 from guahao.rules.call_centre.callers import RegisterRefusal
 from guahao.rules.call_centre.calls import CallRefusal
+from guahao.rules.kernel.limits import PATIENTS_PER_PHONE
 from guahao.rules.kernel.outcomes import BeforeOwnMoment, KeyMismatch, Refusal, Refused
 from guahao.rules.kernel.text import NameFault
 from guahao.rules.people.consent import NOTICE_VERSION, Consent
@@ -35,6 +38,7 @@ _NEW = "/staff/calls/new"
 _BOOK = "/staff/calls/{call_id}/book/{session_id}"
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,40}")
 _FIELD_MAX = 100
+BOTH = "both"  # the choice of both patients of the caller
 _CONFLICT = 409
 
 
@@ -139,6 +143,7 @@ def _form(
     *,
     key: str,
     chosen: int = 0,
+    both_chosen: bool = False,
     refused: str = "",
     others: list[SessionView] | None = None,
     status: int = 200,
@@ -151,6 +156,8 @@ def _form(
         session=session,
         key=key,
         chosen=chosen,
+        both=BOTH if len(patients) == PATIENTS_PER_PHONE else "",
+        both_chosen=both_chosen,
         refused=refused,
         others=others or [],
     )
@@ -162,15 +169,28 @@ async def _book(page: StaffPage) -> ASGIApp:
     if isinstance(context, Refused):
         return _not_in_call(page, context.reason)
     call_id, patients, session = context
-    patient_id, key = as_id(page.form.get("patient_id", "")) or 0, page.form.get("key", "")
+    choice, key = page.form.get("patient_id", ""), page.form.get("key", "")
     if not _KEY.fullmatch(key):
         raise ProblemError("bad_request")
+    if choice == BOTH and len(patients) == PATIENTS_PER_PHONE:
+        return await _book_both(page, call_id, patients, session, key)
+    return await _book_one(page, call_id, patients, session, as_id(choice) or 0, key)
+
+
+async def _book_one(
+    page: StaffPage,
+    call_id: int,
+    patients: list[PatientView],
+    session: SessionView,
+    patient_id: int,
+    key: str,
+) -> ASGIApp:
     answer = await flows.book_for_caller(
         page.services.platform, page.services.desk, page.staff, call_id, patient_id, session.id, key
     )
     match answer:
         case AppointmentView():
-            return await _booked(page, call_id, answer)
+            return await _booked(page, call_id, [answer])
         case BeforeOwnMoment():
             return await _refused(page, call_id, patients, session, patient_id, answer)
         case Refused(reason, retry_from, visit_from):
@@ -180,11 +200,59 @@ async def _book(page: StaffPage) -> ASGIApp:
                     return await _refused(page, call_id, patients, session, patient_id, refused)
                 case CallRefusal.UNKNOWN_PATIENT:
                     sentence = say_refusal(page, reason)
-                    return _form(page, *context, key=key, refused=sentence, status=_CONFLICT)
+                    return _form(
+                        page,
+                        call_id,
+                        patients,
+                        session,
+                        key=key,
+                        refused=sentence,
+                        status=_CONFLICT,
+                    )
                 case CallRefusal():
                     return _not_in_call(page, reason)
         case KeyMismatch() | LoginRefused() | NotBooked() | Busy() | TooFast() | OutcomeUnknown():
             return _undecided(page, call_id, patients, session, patient_id, key, answer)
+        case never:
+            assert_never(never)
+
+
+async def _book_both(
+    page: StaffPage, call_id: int, patients: list[PatientView], session: SessionView, key: str
+) -> ASGIApp:
+    """Book both of the caller's patients, or neither."""
+    first, second = sorted(patient.id for patient in patients)
+    answer = await flows.book_both_for_caller(
+        page.services.platform,
+        page.services.desk,
+        page.staff,
+        call_id,
+        (first, second),
+        session.id,
+        key,
+    )
+    match answer:
+        case PairBooked(bookings):
+            return await _booked(page, call_id, bookings)
+        case PairNotBooked(refused, patient_ids, names):
+            masked = [masked_name(name) for name in names]
+            said = page.services.replies.pair_refused(refused, patient_ids, masked, page.language)
+            return _form(
+                page,
+                call_id,
+                patients,
+                session,
+                key=secrets.token_urlsafe(16),
+                both_chosen=True,
+                refused=said.detail,
+                status=_CONFLICT,
+            )
+        case Refused(CallRefusal() as reason):
+            return _not_in_call(page, reason)
+        case Refused(reason):
+            return _not_in_call(page, CallRefusal.UNKNOWN_PATIENT)
+        case KeyMismatch() | LoginRefused() | NotBooked() | Busy() | TooFast() | OutcomeUnknown():
+            return _undecided(page, call_id, patients, session, None, key, answer)
         case never:
             assert_never(never)
 
@@ -204,7 +272,7 @@ async def _refused(
         # After going back and confirming again the agent wants the booking and its code.
         held = (booking.session.id, booking.patient.id) == (session.id, patient_id)
         if held and booking.status == "booked":
-            return await _booked(page, call_id, booking)
+            return await _booked(page, call_id, [booking])
     others: list[SessionView] = []
     if found is not None and refused.reason is not Refusal.PATIENT_SUSPENDED:
         account_id = found.call.account_id
@@ -228,11 +296,14 @@ def _undecided(
     call_id: int,
     patients: list[PatientView],
     session: SessionView,
-    patient_id: int,
+    patient_id: int | None,
     key: str,
     answer: KeyMismatch | LoginRefused | NotDecided,
 ) -> ASGIApp:
-    """Keep the idempotency key in the form: sending it again finds the outcome."""
+    """Keep the idempotency key in the form: sending it again finds the outcome.
+
+    `patient_id`: None where both were chosen.
+    """
     if isinstance(answer, KeyMismatch):
         refused, key = page.problem("idempotency_mismatch").detail, secrets.token_urlsafe(16)
     elif isinstance(answer, NotBooked | Busy):
@@ -240,21 +311,34 @@ def _undecided(
     else:
         refused = page.say("系统正忙，还不知道是否约上。请稍等几秒，再按一次，不会重复预约。")
     return _form(
-        page, call_id, patients, session, key=key, chosen=patient_id, refused=refused, status=503
+        page,
+        call_id,
+        patients,
+        session,
+        key=key,
+        chosen=patient_id or 0,
+        both_chosen=patient_id is None,
+        refused=refused,
+        status=503,
     )
 
 
-async def _booked(page: StaffPage, call_id: int, view: AppointmentView) -> ASGIApp:
-    """Show what is read back; for a landline, which gets no SMS, also the code to note or print."""
-    session = view.session
+async def _booked(page: StaffPage, call_id: int, views: Sequence[AppointmentView]) -> ASGIApp:
+    """Show what is read back of bookings of a session, with the code of each.
+
+    For a landline, which gets no SMS, the codes are to note or print.
+    """
+    session = views[0].session
     found = await card(page.services.platform, page.staff, call_id)
     landline = found is not None and valid_phone(found.phone) is None
     return page.show(
         "staff/call_booked.html",
         call_id=call_id,
-        view=view,
-        patient_name=masked_name(view.patient.name),
-        code=f"{view.code[:4]} {view.code[4:]}",
+        session=session,
+        bookings=[
+            (masked_name(view.patient.name), f"{view.code[:4]} {view.code[4:]}", view.order_no)
+            for view in views
+        ],
         landline=landline,
         pickup_until=pickup_deadline(session.visit_date, session.period, session.rules),
         cancel_until=cancel_deadline(session.visit_date, session.rules),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Sequence
 from datetime import timedelta
 from math import ceil
+from typing import assert_never
 from urllib.parse import urlencode
 
 from litestar.types import ASGIApp
@@ -14,7 +16,8 @@ from psycopg import OperationalError
 from guahao import security_log
 from guahao.flows.booking.alternatives import alternatives
 from guahao.flows.booking.appointments import list_appointments
-from guahao.flows.booking.desk import Busy, NotBooked, NotDecided, TooFast
+from guahao.flows.booking.desk import Busy, NotBooked, NotDecided, OutcomeUnknown, TooFast
+from guahao.flows.booking.together import PairBooked, PairNotBooked, PairRequest, Place
 from guahao.flows.people.accounts import account
 from guahao.flows.supply.schedules import one_session
 from guahao.rules.attendance.pickup import pickup_deadline
@@ -22,7 +25,7 @@ from guahao.rules.booking.booking import for_checked_only
 from guahao.rules.booking.cancelling import cancel_deadline
 from guahao.rules.kernel.facts import Actor
 from guahao.rules.kernel.limits import PATIENTS_PER_PHONE
-from guahao.rules.kernel.outcomes import BeforeOwnMoment, Refusal, Refused
+from guahao.rules.kernel.outcomes import BeforeOwnMoment, KeyMismatch, Refusal, Refused
 from guahao.rules.people.logins import AccountLoginRefusal, LoginRefused
 from guahao.rules.supply.releasing import date_refusal
 from guahao.store.kernel.views import AppointmentView, PatientView, SessionView
@@ -30,6 +33,8 @@ from guahao.web.citizens.help import help_path
 from guahao.web.citizens.page import ConfirmNeededError, LoginNeededError, Page, Route
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ProblemError, as_id, read_id
+from guahao.web.http.tokens import Claims
+from guahao.web.words.replies import Problem
 from guahao.words.dates import say_second
 
 CHANNEL = "web"
@@ -57,7 +62,7 @@ async def _confirm(page: Page) -> ASGIApp:
         if held:
             return _already(page, held[0])
         chosen = _chosen(page, patients)
-        return await _refusal(page, session, chosen.id if chosen else None, refused)
+        return await _refusal(page, session, [chosen.id] if chosen else [], refused)
     return _form(page, session, patients)
 
 
@@ -95,16 +100,35 @@ def _chosen(page: Page, patients: list[PatientView]) -> PatientView | None:
     )
 
 
+def _choice(patient_ids: Sequence[int]) -> str:
+    """Return the form's value for these patients."""
+    return ",".join(map(str, patient_ids))
+
+
+def _chosen_ids(choice: str) -> tuple[int, int | None] | None:
+    """Return the patient of a form, or both; None where none is chosen."""
+    first, is_pair, second = choice.partition(",")
+    patient_id, other_id = as_id(first), as_id(second)
+    if patient_id is None or (is_pair and other_id is None):
+        return None
+    return patient_id, other_id
+
+
 def _form(
     page: Page, session: SessionView, patients: list[PatientView], *, unchosen: bool = False
 ) -> Answer:
     kept, policy = page.kept.get("key", ""), page.services.platform.policy_today
+    both = (
+        _choice([patient.id for patient in patients]) if len(patients) == PATIENTS_PER_PHONE else ""
+    )
     return page.render(
         "confirm.html",
         session=session,
         names=page.names,
         patients=patients,
         chosen=_chosen(page, patients),
+        both=both,
+        both_chosen=both and both in (page.kept.get("patient_id"), page.query("patient")),
         may_add=len(patients) < PATIENTS_PER_PHONE,
         add_path=f"/patients/new?{urlencode({'next': page.path})}",
         # A form saved when the login expired keeps its key, so that it books once.
@@ -130,11 +154,14 @@ async def _book(page: Page) -> ASGIApp:
     if claims is None:
         raise LoginNeededError
     id = read_id(page.request, "session_id", Refusal.UNKNOWN_SESSION)
-    patient_id, nonce = as_id(page.form.get("patient_id", "")), page.form.get("key", "")
-    if patient_id is None or not _KEY.fullmatch(nonce):
+    chosen, nonce = _chosen_ids(page.form.get("patient_id", "")), page.form.get("key", "")
+    if chosen is None or not _KEY.fullmatch(nonce):
         await page.identify()
         session, _ = await _session(page)
         return _form(page, session, await _patients(page), unchosen=True)
+    patient_id, other_id = chosen
+    if other_id is not None:
+        return await _book_both(page, claims, (patient_id, other_id), nonce, id)
     # The form was shown for one session; for each patient it books once.
     key = f"{nonce}-{patient_id}"
     actor, caller = (
@@ -150,11 +177,65 @@ async def _book(page: Page) -> ASGIApp:
         is_over = answer.reason is AccountLoginRefusal.ENDED
         raise LoginNeededError if is_over else ConfirmNeededError
     if isinstance(answer, NotDecided):
-        return await _undecided(page, answer, patient_id, nonce, id)
+        return await _undecided(page, answer, [patient_id], nonce, id)
     await page.identify()
     if isinstance(answer, Refused):
         return await _refused(page, answer, patient_id, nonce, id)
     return page.redirect(page.path)  # the form was for another session
+
+
+async def _book_both(
+    page: Page, claims: Claims, patient_ids: tuple[int, int], nonce: str, session_id: int
+) -> ASGIApp:
+    """Book both patients of the account, or neither; the same form again is the same booking."""
+    first, second = patient_ids
+    answer = await page.services.desk.book_together(
+        PairRequest(
+            Actor("account", claims.account_id),
+            f"{nonce}-both",
+            (Place(first, session_id), Place(second, session_id)),
+            CHANNEL,
+            claims.login_id,
+        ),
+        page.services.callers.of(page.request.scope),
+    )
+    match answer:
+        case PairBooked():
+            return page.redirect("/bookings?booked=both")
+        case LoginRefused(reason):
+            is_over = reason is AccountLoginRefusal.ENDED
+            raise LoginNeededError if is_over else ConfirmNeededError
+        case Busy() | NotBooked() | TooFast() | OutcomeUnknown():
+            return await _undecided(page, answer, patient_ids, nonce, session_id)
+        case PairNotBooked():
+            await page.identify()
+            return await _both_refused(page, answer, patient_ids, nonce, session_id)
+        case KeyMismatch() | Refused():
+            return page.redirect(page.path)  # the form was for others
+        case never:
+            assert_never(never)
+
+
+async def _both_refused(
+    page: Page,
+    answer: PairNotBooked,
+    patient_ids: tuple[int, int],
+    nonce: str,
+    session_id: int,
+) -> ASGIApp:
+    refused = answer.refused
+    if refused.reason is Refusal.UNKNOWN_SESSION:
+        raise ProblemError(refused.reason)
+    if isinstance(refused, BeforeOwnMoment):
+        return await _own_moment(page, refused, patient_ids, nonce)
+    held = {booking.patient.id for booking in await _held(page, session_id)}
+    if held.issuperset(patient_ids):
+        return page.redirect("/bookings?booked=both-already")
+    session, _ = await _session(page)
+    said = page.services.replies.pair_refused(
+        refused, answer.patient_ids, answer.names, page.language
+    )
+    return await _refusal(page, session, patient_ids, refused, said)
 
 
 async def _refused(
@@ -163,15 +244,17 @@ async def _refused(
     if answer.reason is Refusal.UNKNOWN_SESSION:
         raise ProblemError(answer.reason)
     if isinstance(answer, BeforeOwnMoment):
-        return await _own_moment(page, answer, patient_id, nonce)
+        return await _own_moment(page, answer, [patient_id], nonce)
     for booking in await _held(page, session_id):
         if booking.patient.id == patient_id:
             return _already(page, booking)
     session, _ = await _session(page)
-    return await _refusal(page, session, patient_id, answer)
+    return await _refusal(page, session, [patient_id], answer)
 
 
-async def _own_moment(page: Page, refused: BeforeOwnMoment, patient_id: int, nonce: str) -> ASGIApp:
+async def _own_moment(
+    page: Page, refused: BeforeOwnMoment, patient_ids: Sequence[int], nonce: str
+) -> ASGIApp:
     """Show when the patient can be booked for; the same form books from then on."""
     moment = refused.retry_from
     assert moment is not None
@@ -184,7 +267,7 @@ async def _own_moment(page: Page, refused: BeforeOwnMoment, patient_id: int, non
         moment=say_second(moment),
         # A duration, so that the browser's clock does not have to be right.
         milliseconds=max(ceil((moment - page.now) / timedelta(milliseconds=1)), 0),
-        patient_id=patient_id,
+        patient_id=_choice(patient_ids),
         key=nonce,
     )
 
@@ -206,16 +289,22 @@ def _already(page: Page, booking: AppointmentView) -> Answer:
 async def _refusal(
     page: Page,
     session: SessionView,
-    patient_id: int | None,
+    patient_ids: Sequence[int],
     refused: Refused[Refusal],
+    said: Problem | None = None,
 ) -> Answer:
-    """Show what happened, why, and what can be done now."""
-    offered = (
-        []
-        if patient_id is None or refused.reason in _OF_THE_PATIENT
-        else await alternatives(page.services.platform, page.owner, patient_id, session.id)
-    )
-    said = page.services.replies.refused(refused, page.language)
+    """Show what happened, why, and what can be done now. `said`: other words than the usual."""
+    offered: list[SessionView] = []
+    if patient_ids and refused.reason not in _OF_THE_PATIENT:
+        platform, owner = page.services.platform, page.owner
+        found = [await alternatives(platform, owner, id, session.id) for id in patient_ids]
+        offered = [
+            other
+            for other in found[0]
+            if other.remaining >= len(patient_ids)
+            and all(other.id in {one.id for one in also} for also in found[1:])
+        ]
+    said = said or page.services.replies.refused(refused, page.language)
     return page.render(
         "refused.html",
         said.status,
@@ -224,14 +313,14 @@ async def _refusal(
         said=said,
         reason=refused.reason.value,
         offered=offered,
-        patient_id=patient_id,
+        patient_id=_choice(patient_ids),
         rule_path=help_path(refused.reason.value),
-        apply_path=_apply_path(page, session, patient_id, refused.reason),
+        apply_path=_apply_path(page, session, patient_ids, refused.reason),
     )
 
 
 def _apply_path(
-    page: Page, session: SessionView, patient_id: int | None, reason: Refusal
+    page: Page, session: SessionView, patient_ids: Sequence[int], reason: Refusal
 ) -> str | None:
     """Return where to apply for a session whose places come by draws only; else None."""
     returns_by_draw = page.services.platform.policy_today.draw_returned_places
@@ -239,12 +328,14 @@ def _apply_path(
     sold_out = reason is Refusal.SOLD_OUT and returns_by_draw
     if not (waits or sold_out or reason is Refusal.BY_DRAW):
         return None
-    fields = {"session": session.id} | ({} if patient_id is None else {"patient": patient_id})
+    fields = {"session": session.id}
+    if len(patient_ids) == 1:
+        fields["patient"] = patient_ids[0]
     return f"/departments/{session.department_id}/apply?{urlencode(fields)}"
 
 
 async def _undecided(
-    page: Page, answer: NotDecided, patient_id: int, nonce: str, session_id: int
+    page: Page, answer: NotDecided, patient_ids: Sequence[int], nonce: str, session_id: int
 ) -> Answer:
     """Show that the outcome is open; the same form is sent again, by script where there is one."""
     page.add_header("retry-after", str(answer.retry_after_seconds))
@@ -278,7 +369,7 @@ async def _undecided(
         names=page.names,
         title=title,
         detail=detail,
-        patient_id=patient_id,
+        patient_id=_choice(patient_ids),
         key=nonce,
         tries=tries + 1,
         again_seconds=answer.retry_after_seconds if tries < _TRIES_MAX else None,

@@ -55,6 +55,7 @@ async def _listed(page: Page) -> ASGIApp:
     return page.render(
         "bookings.html",
         view=view,
+        booked=page.query("booked"),
         names=page.names,
         bookings=await list_appointments(platform, owner, view),
         offers=await _open_offers(page),
