@@ -260,6 +260,31 @@ def test_an_interrupted_replay_leaves_no_database(
     assert databases(server_url) == before
 
 
+def test_a_day_is_decided_at_once_and_nobodys_number_is_stored(
+    server_url: str, tmp_path: Path
+) -> None:
+    before = databases(server_url)
+    answered: list[int] = []
+    stored: list[bytes] = []
+
+    def look(requests: int) -> None:
+        answered.append(requests)
+        [scratch] = databases(server_url) - before
+        with psycopg.connect(psycopg.conninfo.make_conninfo(server_url, dbname=scratch)) as conn:
+            columns = "name_enc, id_no_enc, id_no_index, person_index"
+            rows = conn.execute(f"SELECT {columns} FROM patients").fetchall()
+        stored.extend(column for row in rows for column in row)
+
+    today = [row(n, person=f"person-{n}", hospital=f"H{n % 7}") for n in range(3000)]
+    tomorrow = [row(9000, at="2016-05-03 08:00:00", person="person-0", hospital="H9")]
+    records = read_records(written(tmp_path, text([*today, *tomorrow])))
+    outcome = replay(records, server_url, Scenario(capacity=100), look)
+    assert answered == [3000, 1]
+    assert (outcome.booked, outcome.refused["sold_out"]) == (701, 2300)
+    assert stored
+    assert not any(b"person" in value for value in stored)
+
+
 def test_an_owner_who_may_not_create_databases_is_told_what_helps(
     server_url: str, tmp_path: Path
 ) -> None:

@@ -15,6 +15,7 @@ from guahao.store.kernel.migrate import migrate
 _PREFIX = "guahao_scratch_"
 # template0 has no connections, which would block the copy.
 _CREATE = "CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'"
+_NOT_DURABLE = "ALTER DATABASE {} SET synchronous_commit = off"
 _DROP = "DROP DATABASE IF EXISTS {} WITH (FORCE)"
 
 
@@ -23,15 +24,18 @@ class ScratchDatabaseError(Exception):
 
 
 @contextmanager
-def scratch_database(server_url: str) -> Iterator[str]:
+def scratch_database(server_url: str, *, durable: bool = True) -> Iterator[str]:
     """Yield the URL, as its owner, of a migrated database on the server of `server_url`.
 
-    It is always dropped at the end; nothing in the other database is touched. Raises
+    It is always dropped at the end; nothing in the other database is touched. Without `durable`
+    its commits do not wait for the disk, since a crash loses the database anyway. Raises
     ScratchDatabaseError if the owner may not create databases.
     """
     name = f"{_PREFIX}{secrets.token_hex(8)}"
     try:
         _execute(server_url, _CREATE, name)
+        if not durable:
+            _execute(server_url, _NOT_DURABLE, name)
         url = conninfo.make_conninfo(server_url, dbname=name)
         migrate(url)
         yield url

@@ -101,8 +101,10 @@ async def check_by_pick_up(tx: Tx, appointment_ids: Sequence[int]) -> None:
     await tx.do(
         """
         UPDATE patients p SET checked_at = %(now)s, checked_by = 'pickup'
-        FROM appointments a JOIN patients b ON b.id = a.patient_id
-        WHERE a.id = ANY(%(ids)s::bigint[]) AND a.status = 'picked_up'
+        -- Joined: as a filter the ids are compared one by one with everybody ever picked up.
+        FROM unnest(%(ids)s::bigint[]) AS i (id)
+        JOIN appointments a ON a.id = i.id JOIN patients b ON b.id = a.patient_id
+        WHERE a.status = 'picked_up'
           AND p.id = coalesce(b.merged_into, b.id)
           AND p.checked_at IS NULL AND p.displaced_at IS NULL
         """,

@@ -163,7 +163,7 @@ def _record(row: Sequence[str], places: Mapping[str, int], line: int) -> Record:
 def _requested_at(text: str, line: int) -> datetime:
     """Return the local time of a record, ignoring its offset."""
     moment = _moment(text)
-    if moment is None or not {"T", " "} & set(text):
+    if moment is None or not ("T" in text or " " in text):
         raise _expected(line, "ScheduledDay", "a time such as 2016-04-29T18:38:08Z", text)
     return moment
 

@@ -6,7 +6,7 @@ never touches the platform's own data.
 
 from __future__ import annotations
 
-import asyncio
+import gc
 import secrets
 import signal
 from collections import Counter, defaultdict
@@ -26,7 +26,7 @@ from rich.table import Table
 
 from guahao.flows.attendance.pickup import report_attendance
 from guahao.flows.booking.booking import DeskRequest
-from guahao.flows.booking.desk import Desk
+from guahao.flows.booking.desk import serve
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.kernel.facts import Actor
 from guahao.rules.kernel.limits import HospitalRules, Policy
@@ -48,9 +48,8 @@ Report = Callable[[int], None]  # called with the number of answered requests
 # Staff of the records' hospitals, who book for the person in front of them: without a phone in
 # the records, a person has no account.
 _CLERK = Actor("staff", 1)
-_LANES = 1  # a single lane, so that requests are answered in the order of the records
-_BATCH = 256
-_AHEAD = 8 * _BATCH  # requests that wait at the desk at the same time
+# A day of a large city at once: nobody waits for an answer, and each batch costs round trips.
+_BATCH = 4096
 _LAST_MOMENT = time(23, 59, 59)
 _CAPACITY_MAX = 1_000_000
 _ID_TYPE = "99"  # "other document": the records' number of a person
@@ -102,6 +101,7 @@ def run(
         records = read_records(file)
     except RecordsError as error:
         raise ReplayError(f"{file}: {error}") from None
+    gc.freeze()  # the records live until the end: searching them for cycles again is in vain
     with _shown(len(records)) as report:
         outcome = replay(records, server_url, scenario, report)
     if as_json:
@@ -126,7 +126,7 @@ def replay(
 ) -> Outcome:
     """Replay records, in the order of their requests, in a scratch database."""
     try:
-        with _ending_on_sigterm(), scratch_database(server_url) as url:
+        with _ending_on_sigterm(), scratch_database(server_url, durable=False) as url:
             return uvloop.run(_replay(records, url, scenario, report))
     except ScratchDatabaseError as error:
         raise ReplayError(str(error)) from error
@@ -142,6 +142,22 @@ def _ending_on_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+class _OpenVault(Vault):
+    """A vault that encrypts nothing: a replay stores no personal data, only numbers of its own."""
+
+    def seal(self, table: str, column: str, row: int, text: str) -> bytes:  # noqa: ARG002
+        return text.encode()
+
+    def open(self, table: str, column: str, row: int, sealed: bytes) -> str:  # noqa: ARG002
+        return sealed.decode()
+
+    def index(self, purpose: str, text: str) -> bytes:  # noqa: ARG002
+        return text.encode()
+
+    def indexes(self, purpose: str, text: str) -> list[bytes]:  # noqa: ARG002
+        return [text.encode()]
+
+
 class _Clock:
     """The replay's clock, set to the time of the current records."""
 
@@ -155,16 +171,15 @@ class _Clock:
 async def _replay(
     records: Sequence[Record], url: str, scenario: Scenario, report: Report
 ) -> Outcome:
+    vault = _OpenVault(secrets.token_hex(32))
+    city = _found(url, vault, records, scenario)
     clock = _Clock(records[0].requested_at)
-    database = Database(url, clock, max_size=_LANES + 1)
-    vault = Vault(secrets.token_hex(32))
+    database = Database(url, clock, max_size=1)
     policies = FixedPolicies(DatedPolicies(scenario.policy))
     platform = Platform(database, vault, policies, Settings())
     await database.open()
     try:
-        async with database.transaction() as tx:
-            city = await _found(tx, vault, records, scenario)
-        await _Days(platform, clock, city, report).live(records)
+        await _Days(platform, url, clock, city, report).live(records)
         async with database.transaction() as tx:
             return await _outcome(tx, city)
     finally:
@@ -191,7 +206,7 @@ def _numbered(names: Iterable[_Name]) -> dict[_Name, int]:
     return {name: number for number, name in enumerate(dict.fromkeys(names), start=1)}
 
 
-async def _found(tx: Tx, vault: Vault, records: Sequence[Record], scenario: Scenario) -> _City:
+def _found(url: str, vault: Vault, records: Sequence[Record], scenario: Scenario) -> _City:
     """Create all that the records name, in bulk; each hospital has a single department."""
     wanted = Counter((record.hospital, record.visit_date) for record in records)
     city = _City(
@@ -206,10 +221,11 @@ async def _found(tx: Tx, vault: Vault, records: Sequence[Record], scenario: Scen
         (id, *_place(city, name), "-", day, "morning", 0, _places(scenario, wanted[name, day]))
         for (name, day), id in city.sessions.items()
     )
-    await store.fill(tx, "hospitals", hospitals)
-    await store.fill(tx, "departments", departments)
-    await store.fill(tx, "clinic_sessions", sessions)
-    await store.fill(tx, "patients", _sealed(vault, city.persons, tx.now))
+    with store.filling(url) as conn:
+        store.fill(conn, "hospitals", hospitals)
+        store.fill(conn, "departments", departments)
+        store.fill(conn, "clinic_sessions", sessions)
+        store.fill(conn, "patients", _sealed(vault, city.persons, records[0].requested_at))
     return city
 
 
@@ -225,10 +241,10 @@ def _places(scenario: Scenario, wanted: int) -> int:
 def _sealed(
     vault: Vault, persons: dict[str, int], now: datetime
 ) -> Iterator[tuple[int, bytes, str, bytes, bytes, bytes, datetime]]:
-    """Yield persons as stored by the platform, of whom only a number is known."""
-    for text, id in persons.items():
+    """Yield persons as numbers of their order: nothing of the records' is stored."""
+    for id in persons.values():
+        text = str(id)
         name, id_no = (vault.seal("patients", column, id, text) for column in ("name", "id_no"))
-        # The records' numbers identify persons already, without normalisation.
         indexes = (vault.index("id_no", text), vault.index("person", text))
         yield (id, name, _ID_TYPE, id_no, *indexes, now)
 
@@ -247,32 +263,29 @@ class _Attendance:
 class _Days:
     """Replays the records day by day: requests, and the end of each visit date."""
 
-    def __init__(self, platform: Platform, clock: _Clock, city: _City, report: Report) -> None:
+    def __init__(
+        self, platform: Platform, url: str, clock: _Clock, city: _City, report: Report
+    ) -> None:
         self._platform = platform
+        self._url = url
         self._clock = clock
         self._city = city
         self._report = report
         self._expected: defaultdict[date, _Attendance] = defaultdict(_Attendance)
+        self._settled = False
 
     async def live(self, records: Sequence[Record]) -> None:
         """Answer every request at its own time, and settle every visit date at its end."""
-        desk = Desk(self._platform, lanes=_LANES, batch=_BATCH, queue=_AHEAD, patient=True)
-        await desk.open()
-        try:
-            for today, requests in groupby(records, lambda record: record.requested_at.date()):
-                await self._settle_before(today)
-                await self._book(desk, list(requests))
-            await self._settle_before(date.max)
-        finally:
-            await desk.close()
+        for today, requests in groupby(records, lambda record: record.requested_at.date()):
+            await self._settle_before(today)
+            await self._book(list(requests))
+        await self._settle_before(date.max)
 
-    async def _book(self, desk: Desk, records: Sequence[Record]) -> None:
-        for start in range(0, len(records), _AHEAD):
-            asked = records[start : start + _AHEAD]
+    async def _book(self, records: Sequence[Record]) -> None:
+        for start in range(0, len(records), _BATCH):
+            asked = records[start : start + _BATCH]
             self._clock.now = asked[-1].requested_at
-            answers = await asyncio.gather(
-                *[desk.submit(self._desk_request(record)) for record in asked]
-            )
+            answers = await serve(self._platform, [self._desk_request(record) for record in asked])
             for record, answer in zip(asked, answers, strict=True):
                 if isinstance(answer, AppointmentView):
                     self._expect(record, answer.id)
@@ -300,6 +313,9 @@ class _Days:
             attendance = self._expected.pop(day)
             self._clock.now = city_time(day, _LAST_MOMENT)
             await report_attendance(self._platform, attendance.present, attendance.absent)
+            if not self._settled:
+                store.analyze(self._url, "appointments")
+                self._settled = True
 
 
 # The answer ----------------------------------------------------------------------------------
