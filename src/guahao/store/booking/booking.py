@@ -28,7 +28,7 @@ from guahao.rules.kernel.facts import (
 from guahao.rules.kernel.limits import CODE_DIGITS
 from guahao.rules.kernel.outcomes import Refused
 from guahao.store.hospitals.directory import RULES_ASKED
-from guahao.store.kernel.db import Tx, array, bytes_array, hexed, recordset
+from guahao.store.kernel.db import PipelinedTx, Tx, array, bytes_array, hexed, recordset
 from guahao.store.kernel.vault import Vault
 from guahao.store.kernel.views import PatientView, SessionView
 from guahao.store.people.patients import open_patient
@@ -175,7 +175,7 @@ class NewAppointment:
 
 
 async def load_batch(
-    tx: Tx,
+    tx: PipelinedTx,
     vault: Vault,
     requests: Sequence[BookingRequest],
     counted_since: date,
@@ -194,24 +194,24 @@ async def load_batch(
     day = requests[0].at.date()
     keys = [{"kind": r.actor.kind, "actor": r.actor.id, "key": r.key} for r in requests]
     candidates = {index: code for code in codes for index in vault.indexes("code", code)}
-    execute = tx.conn.execute
-    patients = await execute(_LOCK_PATIENTS, (array(patient_ids),))
-    sessions = await execute(_LOCK_SESSIONS, (day, array(session_ids)))
-    counted = await execute(_COUNTED, _counting(patient_ids, counted_since))
+    patients = tx.send(_LOCK_PATIENTS, (array(patient_ids),))
+    sessions = tx.send(_LOCK_SESSIONS, (day, array(session_ids)))
+    counted = tx.send(_COUNTED, _counting(patient_ids, counted_since))
     # Planned each time: a plan cached while the table was small would always scan all of it.
-    earlier = await execute(_EARLIER, (recordset(keys),), prepare=False)
-    taken = await execute(_TAKEN_CODES, (bytes_array(candidates),))
-    reserved = await execute(_RESERVE_IDS, (len(requests),))
-    logins = await execute(_LOGINS, (array(login_ids), tx.now)) if login_ids else None
-    by_patient = _by_patient(await counted.fetchall())
-    taken_codes = {candidates[row[0]] for row in await taken.fetchall()}
+    earlier = tx.send(_EARLIER, (recordset(keys),), prepare=False)
+    taken = tx.send(_TAKEN_CODES, (bytes_array(candidates),))
+    reserved = tx.send(_RESERVE_IDS, (len(requests),))
+    logins = tx.send(_LOGINS, (array(login_ids), tx.now)) if login_ids else None
+    await tx.flush()
+    by_patient = _by_patient(counted.rows)
+    taken_codes = {candidates[row[0]] for row in taken.rows}
     return Loaded(
-        {row[0]: _locked_patient(row, by_patient) for row in await patients.fetchall()},
-        {row[0]: session_view(row) for row in await sessions.fetchall()},
-        {(row[0], row[1], row[2]): EarlierUse(*row[3:]) for row in await earlier.fetchall()},
+        {row[0]: _locked_patient(row, by_patient) for row in patients.rows},
+        {row[0]: session_view(row) for row in sessions.rows},
+        {(row[0], row[1], row[2]): EarlierUse(*row[3:]) for row in earlier.rows},
         [code for code in codes if code not in taken_codes],
-        [(row[0], row[1]) for row in await reserved.fetchall()],
-        {row[0]: (row[1], row[2]) for row in (await logins.fetchall() if logins else ())},
+        [(row[0], row[1]) for row in reserved.rows],
+        {row[0]: (row[1], row[2]) for row in (logins.rows if logins else ())},
     )
 
 

@@ -21,7 +21,15 @@ from psycopg.rows import TupleRow, kwargs_row
 from psycopg_pool import PoolTimeout
 
 from guahao.clock import ClockWatch
-from guahao.store.kernel.connections import Connection, Pool, cut, has_ended, watched
+from guahao.store.kernel.connections import (
+    Connection,
+    Pipeline,
+    Pool,
+    Sent,
+    cut,
+    has_ended,
+    watched,
+)
 
 APP_ROLE = "guahao_app"
 # Sees the rows of a single hospital, by row-level security (migration 0007).
@@ -140,6 +148,62 @@ class Tx:
             self._roles.pop()
         # After an error the transaction refuses statements, and its rollback resets the role.
         await self.do(_SET_ROLE, (self._roles[-1],))
+
+
+@dataclass(frozen=True)
+class PipelinedTx(Tx):
+    """A transaction that collects statements and sends them together.
+
+    Each statement still sees what was committed before it began. Collected statements take texts,
+    numbers and dates, and cast them. An error surfaces at the next `flush`, or at the commit.
+    Every method that returns something from the database flushes first.
+    """
+
+    pipeline: Pipeline = field(kw_only=True)
+
+    def send(self, sql: str, params: Params = (), *, prepare: bool = True) -> Sent:
+        """Queue a statement; its rows are there after the next `flush`.
+
+        `prepare`: False plans the statement for its values each time.
+        """
+        return self.pipeline.send(sql, params, prepare=prepare)
+
+    async def flush(self) -> None:
+        """Send what is queued and read all results, in a single round trip."""
+        await self.pipeline.flush()
+
+    async def do(self, sql: str, params: Params = ()) -> int:
+        """Queue a statement for its effect; the number of affected rows is not known yet: -1."""
+        self.send(sql, params)
+        return -1
+
+    async def rows(self, sql: str, params: Params = ()) -> list[TupleRow]:
+        """Return all rows of a statement, after those that are queued."""
+        await self.flush()
+        return await super().rows(sql, params)
+
+    async def row(self, sql: str, params: Params = ()) -> TupleRow | None:
+        """Return the first row of a statement, or None, after those that are queued."""
+        await self.flush()
+        return await super().row(sql, params)
+
+    async def records(
+        self, make: Callable[..., Record], sql: str, params: Params = ()
+    ) -> list[Record]:
+        """Return all rows as records, after the statements that are queued."""
+        await self.flush()
+        return await super().records(make, sql, params)
+
+    async def record(
+        self, make: Callable[..., Record], sql: str, params: Params = ()
+    ) -> Record | None:
+        """Return the first row as a record, or None, after the statements that are queued."""
+        await self.flush()
+        return await super().record(make, sql, params)
+
+    async def _secretly(self, sql: str, params: Params) -> AsyncCursor[TupleRow]:
+        await self.flush()
+        return await super()._secretly(sql, params)
 
 
 _LOCK_TIMEOUT = "SET LOCAL lock_timeout = '5s'"
@@ -300,6 +364,7 @@ class Database:
         self.seen_at: datetime | None = None  # when the pulse last found a primary
         self._replayed_at: datetime | None = None
         self._in_use: set[Connection] = set()
+        self._prepared = prepared
 
         def pool(url: str, least: int, set_up: Configure) -> Pool:
             return Pool(
@@ -403,11 +468,10 @@ class Database:
             yield tx
 
     @asynccontextmanager
-    async def pipelined_transaction(self, deadline: float | None = None) -> AsyncIterator[Tx]:
-        """Open a transaction whose statements are sent without waiting for earlier results.
-
-        Fetching a result waits for all sent statements; an error may surface only then, or at
-        the commit. Each statement still sees what was committed before it began.
+    async def pipelined_transaction(
+        self, deadline: float | None = None
+    ) -> AsyncIterator[PipelinedTx]:
+        """Open a transaction whose statements are sent together when a result is needed.
 
         `deadline`: by the event loop's clock; the connection is closed then. Raises
         CommitUnknownError if the connection is lost during the commit, and psycopg's
@@ -417,15 +481,20 @@ class Database:
         wait_seconds = None if deadline is None else deadline - loop.time()
         async with self._connection(wait_seconds, may_read_replica=False) as conn:
             timer = None if deadline is None else loop.call_at(deadline, cut, conn)
+            pipeline = Pipeline(conn, prepared=self._prepared)
             committing = False
             try:
-                async with conn.pipeline(), conn.transaction():
-                    yield Tx(conn, self._now())
-                    committing = True
+                yield PipelinedTx(conn, self._now(), pipeline=pipeline)
+                committing = True
+                await pipeline.commit()
             except OperationalError as error:
                 # On a live connection the server has confirmed the rollback.
+                await pipeline.roll_back()
                 if committing and conn.closed:
                     raise CommitUnknownError(str(error)) from error
+                raise
+            except BaseException:
+                await pipeline.roll_back()
                 raise
             finally:
                 if timer is not None:

@@ -1,0 +1,113 @@
+"""Statements that are collected and sent together in a transaction."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from psycopg import errors
+from tests.city import Clock
+
+from guahao.store.kernel.db import Database, PipelinedTx
+
+
+@pytest.fixture(params=[True, False], ids=["prepared", "unprepared"])
+async def db(request: pytest.FixtureRequest, database_url: str) -> AsyncIterator[Database]:
+    """A database with a single connection, so that all transactions share it."""
+    database = Database(database_url, Clock(), max_size=1, prepared=request.param)
+    await database.open()
+    yield database
+    await database.close()
+
+
+async def accounts(db: Database) -> int:
+    async with db.transaction() as tx:
+        row = await tx.row("SELECT count(*) FROM accounts")
+    assert row is not None
+    return int(row[0])
+
+
+def add_account(tx: PipelinedTx, number: int) -> None:
+    tx.send(
+        "INSERT INTO accounts (id, phone_enc, phone_index, created_at)"
+        " VALUES (%(id)s, '', int8send(%(id)s), %(now)s)",
+        {"id": number, "now": tx.now},
+    )
+
+
+async def test_results_arrive_in_the_order_of_the_statements(db: Database) -> None:
+    async with db.pipelined_transaction() as tx:
+        first = tx.send("SELECT n, %s::text FROM generate_series(1, %s) n", ("é", 2))
+        second = tx.send("SELECT %s::date, NULL::int, '100 %%'", (tx.now.date(),))
+        third = tx.send("SELECT 3", prepare=False)
+        assert first.rows == []
+        await tx.flush()
+        assert first.rows == [(1, "é"), (2, "é")]
+        assert second.rows == [(tx.now.date(), None, "100 %")]
+        assert third.rows == [(3,)]
+
+
+async def test_what_is_collected_is_committed_and_precedes_other_statements(db: Database) -> None:
+    async with db.pipelined_transaction() as tx:
+        add_account(tx, 1)
+        assert await tx.row("SELECT count(*) FROM accounts") == (1,)
+        add_account(tx, 2)
+    assert await accounts(db) == 2
+
+
+async def add_twice(db: Database) -> None:
+    async with db.pipelined_transaction() as tx:
+        add_account(tx, 1)
+        await tx.flush()
+        add_account(tx, 1)
+        add_account(tx, 2)
+
+
+async def add_and_select_nothing(db: Database) -> None:
+    async with db.pipelined_transaction() as tx:
+        add_account(tx, 1)
+        tx.send("SELECT * FROM nothing")
+        await tx.flush()
+
+
+async def add_and_fail(db: Database) -> None:
+    async with db.pipelined_transaction() as tx:
+        add_account(tx, 1)
+        raise LookupError
+
+
+async def test_an_error_undoes_everything_and_the_connection_works_again(db: Database) -> None:
+    for _ in range(2):
+        with pytest.raises(errors.UniqueViolation):
+            await add_twice(db)
+        with pytest.raises(errors.UndefinedTable):
+            await add_and_select_nothing(db)
+        with pytest.raises(LookupError):
+            await add_and_fail(db)
+    assert await accounts(db) == 0
+    async with db.pipelined_transaction() as tx:
+        add_account(tx, 1)
+    assert await accounts(db) == 1
+
+
+async def test_statements_that_the_server_has_forgotten_are_prepared_again(db: Database) -> None:
+    for number in (1, 2):
+        async with db.pipelined_transaction() as tx:
+            add_account(tx, number)
+        async with db.transaction() as tx:  # as psycopg does when it rolls back
+            await tx.do("DEALLOCATE ALL")
+    assert await accounts(db) == 2
+
+
+async def test_more_than_the_buffers_hold_passes_both_ways(db: Database) -> None:
+    text = "x" * 3_000_000
+    async with db.pipelined_transaction() as tx:
+        sent = [tx.send("SELECT %s::text", (text,)) for _ in range(4)]
+        await tx.flush()
+    assert [result.rows for result in sent] == [[(text,)]] * 4
+
+
+async def test_a_transaction_without_statements_sends_nothing(db: Database) -> None:
+    async with db.pipelined_transaction():
+        pass
+    assert await accounts(db) == 0
