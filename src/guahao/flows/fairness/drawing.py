@@ -7,6 +7,7 @@ a chunk that nobody has seen, and the next worker decides it again.
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -288,8 +289,9 @@ class _Check:
         """Store the bookings that were won, and notify their patients."""
         if not self._won:
             return
-        requests = [request for _, request in self._won]
-        reserved = await booking.reserve(tx, platform.vault, len(requests))
+        reserved = await booking.reserve(tx, platform.vault, len(self._won))
+        # In an order of their own: the bookings' ids must not tell the positions of the tickets.
+        self._won.sort(key=lambda _: secrets.randbits(64))
         taken: dict[int, int] = {}
         made, wins = [], []
         for (id, message_id, code), (applicant, request) in zip(reserved, self._won, strict=True):

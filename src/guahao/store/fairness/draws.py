@@ -522,7 +522,8 @@ async def public(
                d.name AS department_name, d.name_en AS department_name_en,
                (SELECT coalesce(sum(s.places_left), 0)::int FROM draw_sessions s
                 WHERE s.draw_id = w.id) AS places,
-               (SELECT count(*) FROM wins WHERE draw_id = w.id) AS won
+               (SELECT coalesce(sum(cardinality(e.patients)), 0)::int FROM draw_entries e
+                WHERE e.draw_id = w.id AND e.session IS NOT NULL) AS won
         FROM draws w
         JOIN hospitals h ON h.id = w.hospital_id
         JOIN departments d ON d.id = w.department_id

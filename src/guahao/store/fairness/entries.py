@@ -377,22 +377,39 @@ async def last_won(tx: Tx, draw_id: int) -> dict[int, int]:
     return dict(rows)
 
 
-async def forget_applications(tx: Tx, done_before: datetime) -> int:
-    """Forget whose entries those of old draws were; return how many."""
+async def forget_entrants(tx: Tx, before: datetime) -> int:
+    """Delete all that links persons to the tickets of draws that ended before a moment.
+
+    Return how many entries were forgotten. An application that ended as long ago is deleted: its
+    wishes would tell its entries by their choices. Of the losses before an entry remains what its
+    draw's file says.
+    """
     forgotten = await tx.do(
         """
-        UPDATE draw_entries e SET application_id = NULL
+        UPDATE draw_entries e
+        SET application_id = NULL,
+            lost = CASE WHEN e.lost >= %(losses)s THEN %(losses)s ELSE 0 END
         FROM draws d WHERE d.id = e.draw_id AND d.done_at < %(before)s
           AND e.application_id IS NOT NULL
         """,
-        {"before": done_before},
+        {"before": before, "losses": LONG_WAIT_LOSSES},
+    )
+    await tx.do(
+        "DELETE FROM wins w USING draws d WHERE d.id = w.draw_id AND d.done_at < %(before)s",
+        {"before": before},
     )
     await tx.do(
         """
-        UPDATE wins w SET application_id = NULL
-        FROM draws d WHERE d.id = w.draw_id AND d.done_at < %(before)s
-          AND w.application_id IS NOT NULL
+        WITH ended AS (
+            SELECT a.id FROM applications a
+            WHERE a.state <> 'live' AND a.changed_at < %(before)s
+              AND NOT EXISTS (SELECT FROM draw_entries e WHERE e.application_id = a.id)
+              AND NOT EXISTS (SELECT FROM wins w WHERE w.application_id = a.id)
+        ), patients AS (
+            DELETE FROM application_patients ap USING ended WHERE ap.application_id = ended.id
+        )
+        DELETE FROM applications a USING ended WHERE a.id = ended.id
         """,
-        {"before": done_before},
+        {"before": before},
     )
     return forgotten

@@ -60,7 +60,8 @@ async def of_draws(tx: Tx, scope: Scope) -> list[DrawFigures]:
 class ChannelFigures:
     """Entries by the channel of their application, and what became of the places they won.
 
-    `cancelled`: by anybody, declined ones apart. `missed`: no-shows and those not verified.
+    `cancelled`: by anybody, declined ones apart. `missed`: no-shows and those not verified. Of
+    forgotten ones only `patients` and `won` are known.
     """
 
     channel: str
@@ -80,12 +81,13 @@ async def by_channel(tx: Tx, scope: Scope) -> list[ChannelFigures]:
         ChannelFigures,
         f"""
         WITH entered AS (
-            SELECT coalesce(a.channel, '{FORGOTTEN}') AS channel, sum(e.size) AS patients
+            SELECT coalesce(a.channel, '{FORGOTTEN}') AS channel, sum(e.size) AS patients,
+                   sum(cardinality(e.patients)) FILTER (WHERE a.id IS NULL) AS forgotten
             FROM draws d JOIN draw_entries e ON e.draw_id = d.id
             LEFT JOIN applications a ON a.id = e.application_id
             WHERE {_DRAWN} {place.sql} GROUP BY 1
         ), won AS (
-            SELECT coalesce(a.channel, '{FORGOTTEN}') AS channel, count(*) AS won,
+            SELECT a.channel, count(*) AS won,
                    count(*) FILTER (WHERE p.status = 'picked_up') AS picked_up,
                    count(*) FILTER (WHERE p.status IN ('no_show', 'unverified')) AS missed,
                    count(w.declined_at) AS declined,
@@ -94,10 +96,11 @@ async def by_channel(tx: Tx, scope: Scope) -> list[ChannelFigures]:
                    count(*) FILTER (WHERE p.status = 'booked') AS waiting
             FROM draws d JOIN wins w ON w.draw_id = d.id
             JOIN appointments p ON p.id = w.appointment_id
-            LEFT JOIN applications a ON a.id = w.application_id
+            JOIN applications a ON a.id = w.application_id
             WHERE {_DRAWN} {place.sql} GROUP BY 1
         )
-        SELECT channel, coalesce(patients, 0)::int AS patients, coalesce(won, 0) AS won,
+        SELECT channel, coalesce(patients, 0)::int AS patients,
+               coalesce(won, forgotten, 0)::int AS won,
                coalesce(picked_up, 0) AS picked_up, coalesce(missed, 0) AS missed,
                coalesce(declined, 0) AS declined, coalesce(cancelled, 0) AS cancelled,
                coalesce(waiting, 0) AS waiting

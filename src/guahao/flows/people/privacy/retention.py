@@ -12,7 +12,9 @@ from guahao.store.kernel import retention as store
 from guahao.store.messages import messages
 
 RECIPIENTS_KEPT = timedelta(days=1)  # phones without account, after a code was sent to them
-ENTRANTS_KEPT = timedelta(days=180)  # which application a ticket was drawn for, after the draw
+ENTRANTS_KEPT = timedelta(
+    days=180
+)  # who entered a draw, after its end, and applications after theirs
 
 
 async def delete_old(platform: Platform) -> dict[str, int]:
@@ -29,7 +31,7 @@ async def delete_old(platform: Platform) -> dict[str, int]:
     async with platform.db.transaction() as tx:
         await messages.forget_recipients(tx, tx.now - RECIPIENTS_KEPT)
     async with platform.db.transaction() as tx:
-        await entries.forget_applications(tx, tx.now - ENTRANTS_KEPT)
+        await entries.forget_entrants(tx, tx.now - ENTRANTS_KEPT)
     async with platform.db.transaction() as tx:
         await forget_erased(tx)
     return deleted

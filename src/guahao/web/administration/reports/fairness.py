@@ -116,10 +116,11 @@ def _channels(page: StaffPage, rows: list[ChannelFigures]) -> Part:
         patients, won = sum(row.patients for row in rows), sum(row.won for row in rows)
         picked_up, missed = sum(row.picked_up for row in rows), sum(row.missed for row in rows)
         declined = sum(row.declined for row in rows)
+        known = sum(row.won for row in rows if row.channel != FORGOTTEN)
         return [
             *(patients, won, share(won, patients), picked_up, missed, declined),
             *(sum(row.cancelled for row in rows), sum(row.waiting for row in rows)),
-            *(share(picked_up, picked_up + missed), share(declined, won)),
+            *(share(picked_up, picked_up + missed), share(declined, known)),
         ]
 
     table = [[name, *numbers([row])] for name, row in zip(names, rows, strict=True)]
