@@ -327,6 +327,21 @@ async def test_a_draw_that_fails_keeps_no_other_waiting(platform: Platform, cloc
     assert {first.department_id, second.department_id} == {row[0] for row in states}
 
 
+async def test_draws_of_a_day_count_as_one_loss(platform: Platform, clock: Clock) -> None:
+    """Else the seven draws of a day would make a long wait of everybody."""
+    clinic = await add_clinic(platform, 1, TEN)
+    await add_applicants(platform, clinic, range(1, 4))
+    losses: list[int] = []
+    for moment in (TEN, TEN + timedelta(hours=2), TEN + timedelta(days=1)):
+        if moment > TEN:
+            await hold(platform, clinic.session_id, 1, moment)
+            await add_applicants(platform, clinic, [10 + len(losses)])
+        await hold_until(platform, clock, moment)
+        rows = await ask(platform, "SELECT lost FROM applications WHERE state = 'live'")
+        losses.append(max(row[0] for row in rows))
+    assert losses == [1, 1, 2]
+
+
 async def test_long_waits_come_first_for_their_share(platform: Platform, clock: Clock) -> None:
     clinic = await add_clinic(platform, 5, TEN)
     people = await add_applicants(platform, clinic, range(1, 31))

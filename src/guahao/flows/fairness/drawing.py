@@ -344,7 +344,8 @@ async def _finish(tx: Tx, platform: Platform, row: DrawRow) -> None:
         if is_closed(session.visit_date, tx.now, session.rules, policy)
     ]
     await store.free_places(tx, row.id, for_counter=closed)
-    await entries.count_losses(tx, row.id)
+    assert row.drawn_at is not None
+    await entries.count_losses(tx, row.id, row.drawn_at.date())
     digest = sha256()
     async for part in file_of(tx, row):
         digest.update(part)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 FULL: Final = "full"
-LONG_WAIT_LOSSES = 5  # lost draws in a department, after which an entry comes before the others
+LONG_WAIT_LOSSES = 5  # days with a lost draw, after which an entry comes before the others
 LONG_WAIT_PERCENT = 20  # of all places, at most
 
 
@@ -21,7 +21,7 @@ class Entry:
     """One application in a draw: one position, however many patients.
 
     `choices`: the numbers of sessions, the best first. `size`: its patients, 1 or 2.
-    `may_split`: of two patients one may be booked alone. `lost`: draws lost before.
+    `may_split`: of two patients one may be booked alone. `lost`: days with a draw lost before.
     """
 
     ticket: bytes
@@ -62,7 +62,7 @@ Check = Callable[[int, int, int], str | None]  # (index of the entry, its patien
 def with_long_waits_first(
     entries: Sequence[Entry], order: Sequence[int], places: int, percent: int = LONG_WAIT_PERCENT
 ) -> list[int]:
-    """Return the order with the entries first that have lost five draws, for their share of places.
+    """Return the order with the entries first that have lost on five days, for their share.
 
     Of the places that are drawn at most `percent` go by this; further long waits keep their
     position. 0 switches it off.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from psycopg.rows import scalar_row
@@ -230,22 +230,23 @@ async def skip_rest(tx: Tx, draw_id: int, seed: bytes, cursor: int) -> int:
     )
 
 
-async def count_losses(tx: Tx, draw_id: int) -> None:
+async def count_losses(tx: Tx, draw_id: int, day: date) -> None:
     """Count a loss for each application that stands after its draw; call once, when it ends.
 
-    Only where a place that it chose had gone to others: whom their own limit or suspension keeps
-    from every choice has lost nothing, and could otherwise collect losses for the long waits.
+    At most one a day. Only where a place that it chose had gone to others: whom their own limit or
+    suspension keeps from every choice has lost nothing, and could otherwise collect losses for the
+    long waits.
     """
     await tx.do(
         """
-        UPDATE applications a SET lost = a.lost + 1
+        UPDATE applications a SET lost = a.lost + 1, lost_on = %(day)s
         FROM (SELECT a.id FROM draw_entries e JOIN applications a ON a.id = e.application_id
               WHERE e.draw_id = %(draw_id)s AND e.session IS NULL AND a.state = 'live'
-                AND %(full)s = ANY(e.reasons)
+                AND a.lost_on IS DISTINCT FROM %(day)s AND %(full)s = ANY(e.reasons)
               ORDER BY a.id FOR NO KEY UPDATE OF a) lost
         WHERE a.id = lost.id
         """,
-        {"draw_id": draw_id, "full": FULL},
+        {"draw_id": draw_id, "day": day, "full": FULL},
     )
 
 

@@ -93,7 +93,8 @@ class ApplicationQuery(msgspec.Struct, forbid_unknown_fields=True):
 class ApplicationOut(msgspec.Struct):
     """An application for its owner.
 
-    `lost`: the draws in this department that it lost. `appointment_ids`: the bookings that it won.
+    `lost`: the days on which it lost draws in this department. `appointment_ids`: the bookings that
+    it won.
     """
 
     id: int

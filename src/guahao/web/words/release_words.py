@@ -43,7 +43,7 @@ _RETURNED_DRAWN = Words(
 _RETURNED_FREE = Words("有人退号时，退回的号立即可约，先到先得。")
 _LIVE = Words("每人同时最多登记{count}个科室的候补，登记不占预约次数。")
 _PAUSE = Words("90天内{count}次放弃抽中的号，之后{days}天不能再登记。")
-_LONG_WAITS = Words("在一个科室{losses}次没有抽中的，下一次排在前面，最多占当次{percent}%的号。")
+_LONG_WAITS = Words("在一个科室有{losses}天没有抽中的，下一次排在前面，最多占当次{percent}%的号。")
 
 
 def policy_sentences(policy: Policy, language: Language) -> list[str]:

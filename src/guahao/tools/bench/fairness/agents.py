@@ -125,7 +125,8 @@ class Seeker:
     arrived: datetime
     applied: datetime  # with those who call later: once an agent has typed it in
     leaves: date
-    lost: int = 0
+    lost: int = 0  # days with a lost draw
+    lost_on: date | None = None
 
 
 @dataclass(slots=True)
@@ -134,4 +135,5 @@ class Holder:
 
     id: int
     lost: int = 0
+    lost_on: date | None = None
     holds: list[date] = field(default_factory=list)

@@ -79,8 +79,9 @@ def draw(world: World, at: datetime, places: Counter[date], applied_until: datet
     seed = seed_of(next(world.draw_ids), root, secret, [])
     results = world.department.draw(seed, identities, entries, places, at)
     for index, result in results.items():
-        if isinstance(result, Skipped):
-            applicants[index].lost += 1
+        applicant = applicants[index]
+        if isinstance(result, Skipped) and applicant.lost_on != at.date():
+            applicant.lost, applicant.lost_on = applicant.lost + 1, at.date()
     won = sorted(
         (result.position, identities[index], date.fromordinal(result.session))
         for index, result in results.items()
