@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator
 from datetime import datetime
@@ -14,7 +15,7 @@ import pytest
 from playwright.async_api import Locator
 from tests.browser.caller import book_by_api
 from tests.browser.conftest import NewVisitor
-from tests.browser.visitor import DESKTOP, Visitor
+from tests.browser.visitor import DESKTOP, PATIENCE_SECONDS, Visitor
 from tests.city import phone, resident_id
 
 ENGLISH = {"locale": "en-GB"}
@@ -255,14 +256,90 @@ async def test_what_is_left_is_renewed_without_a_reload_and_focus_stays(
     await came.page.evaluate("window.stayed = true")
     await link.focus()
     await book_by_api(city_url, next(_numbers), int(session))
-    await came.page.clock.fast_forward(RENEWED_EVERY_MS)
-    await came.page.wait_for_function(
-        "([id, before]) => document.getElementById(id).closest('.slot')"
-        ".querySelector('.slot__left').textContent !== before",
-        arg=[f"book-{session}", before],
-    )
+    for _ in range(PATIENCE_SECONDS):
+        await came.page.clock.fast_forward(RENEWED_EVERY_MS)
+        if await row.locator(".slot__left").inner_text() != before:
+            break
+        await asyncio.sleep(1)  # an answer may be a second and a half old
+    assert await row.locator(".slot__left").inner_text() != before
     assert await came.page.evaluate("window.stayed")
     assert await came.page.evaluate("document.activeElement.id") == f"book-{session}"
+    assert came.visitor.complaints == []
+
+
+async def test_a_week_that_has_not_changed_is_neither_sent_nor_replaced(
+    new_visitor: NewVisitor, city_url: str
+) -> None:
+    came = Newcomer(await new_visitor())
+    await came.page.clock.install()
+    await came.visitor.go("/")
+    await came.search("xxgnk")
+    await came.tap(came.page.locator("#results a").first)
+    await came.page.evaluate("document.getElementById('week').remains = true")
+    before = await _not_modified(city_url)
+    for _ in range(PATIENCE_SECONDS):
+        await came.page.clock.fast_forward(RENEWED_EVERY_MS)
+        if await _not_modified(city_url) > before:
+            break
+        await asyncio.sleep(1)  # until the browser's own copy is no longer fresh
+    assert await _not_modified(city_url) > before
+    assert await came.page.evaluate("document.getElementById('week').remains")
+    other = came.page.locator(".strip__day:not(.strip__day_chosen)").first
+    address = await other.get_attribute("href") or ""
+    await other.click()
+    await came.page.wait_for_url("**" + address)
+    await came.page.wait_for_function("!document.getElementById('week').remains")
+    assert await came.page.locator("#week").count() == 1
+    assert await came.page.locator("main").count() == 1
+    assert came.visitor.complaints == []
+
+
+async def _not_modified(city_url: str) -> float:
+    """How often the server has answered for a department that nothing changed."""
+    async with httpx.AsyncClient(base_url=city_url) as client:
+        metrics = (await client.get("/metrics")).text
+    counted = (
+        r'requests_total\{method="GET",route="/departments/\{department_id\}",status="304"\} (\S+)'
+    )
+    return sum(map(float, re.findall(counted, metrics)))
+
+
+async def test_the_switches_are_obeyed_at_once_on_a_page_that_is_stored(
+    new_visitor: NewVisitor,
+) -> None:
+    came = Newcomer(await new_visitor(**WITHOUT_SCRIPTS), scripts=False)
+    await came.visitor.go("/")
+    banner = came.page.get_by_role("banner")
+    switches = {
+        "English": "html[lang=en]",
+        "Large view": "html.elder[lang=en]",
+        "中文": "html.elder[lang=zh-CN]",
+        "标准版": "html:not(.elder)",
+    }
+    for name, sign in switches.items():
+        async with came.page.expect_navigation():
+            await banner.get_by_role("button", name=name, exact=True).click()
+        assert came.visitor.path == "/"
+        assert await came.page.locator(sign).count() == 1, name
+
+
+@pytest.mark.parametrize("how", [{}, WITHOUT_SCRIPTS], ids=["with scripts", "without scripts"])
+async def test_where_somebody_booked_is_found_from_their_home_page(
+    new_visitor: NewVisitor, how: dict[str, Any]
+) -> None:
+    came = Newcomer(await new_visitor(**how), scripts=how.get("java_script_enabled", True))
+    await came.log_in()
+    await came.find_a_session()
+    await came.register()
+    await came.confirm()
+    await came.visitor.go("/")
+    if not came.scripts:
+        await came.tap("最近约过")
+    recent = came.page.locator("main a[href^='/departments/']").first
+    await recent.wait_for()
+    assert "最近约过" in await came.visitor.text()
+    await came.tap(recent)
+    assert came.visitor.path.startswith("/departments/")
     assert came.visitor.complaints == []
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.city import Clock, add_account, add_appointment, add_patient, open_platform
 from tests.supply import Rows, at
 
-from guahao.flows.hospitals.search import PAGE, find, home
+from guahao.flows.hospitals.search import PAGE, find, home, recent_places
 from guahao.flows.kernel.platform import Platform
 from guahao.store.hospitals.search import search_keys
 
@@ -202,7 +202,7 @@ async def test_pages_show_every_hospital_once(platform: Platform, rows: Rows) ->
     assert (first.more, second.more) == (True, False)
 
 
-async def test_home_knows_districts_grades_and_where_one_booked_last(
+async def test_home_knows_districts_and_grades_and_where_an_account_booked_last(
     platform: Platform, rows: Rows
 ) -> None:
     town = Town(rows)
@@ -215,13 +215,13 @@ async def test_home_knows_districts_grades_and_where_one_booked_last(
             "UPDATE appointments SET booked_at = %s WHERE id = %s",
             (NOW + timedelta(minutes=number), booked),
         )
-    seen = await home(platform, account_id)
-    assert [one.department_id for one in seen.recent] == [town.lung, town.heart]
-    assert [one.hospital_id for one in seen.recent] == [town.children] * 2
+    recent = await recent_places(platform, account_id)
+    assert [place.department_id for place in recent] == [town.lung, town.heart]
+    assert [place.hospital_id for place in recent] == [town.children] * 2
+    assert await recent_places(platform, account_id + 1) == []
+    seen = await home(platform)
     assert [name for name, _ in seen.filters.districts] == ["城东区", "城西区"]
     assert seen.filters.grades == ["三级"]
-    assert (await home(platform, account_id + 1)).recent == []
-    assert (await home(platform, None)).recent == []
 
 
 async def test_announcements_are_shown_while_they_hold_the_latest_first(
@@ -238,5 +238,5 @@ async def test_announcements_are_shown_while_they_hold_the_latest_first(
             "INSERT INTO announcements (title, shown_from, shown_until) VALUES (%s, %s, %s)",
             (title, NOW + timedelta(days=begins), NOW + timedelta(days=ends)),
         )
-    seen = await home(platform, None)
+    seen = await home(platform)
     assert [one.title for one in seen.announcements] == ["刚刚的", "现在的"]

@@ -391,7 +391,8 @@ async def test_others_see_nothing_of_an_application(site: Site) -> None:
         assert other.reader.page.status_code == 404, page
     await other.reader.go("/applications")
     assert path not in other.reader.text
-    token = other.reader.form("/view").fields
+    await other.reader.go("/me")
+    token = other.reader.form("/logout").fields
     await other.reader.client.post(f"{path}/withdraw", data=token)
     assert (await applications(site))[0][0] == "live"
 

@@ -180,23 +180,45 @@ async def test_a_page_number_that_is_none_is_the_first(
     assert f"/hospitals/{clinic.hospital}" in reader.text
 
 
-async def test_home_shows_announcements_filters_and_where_one_booked(
-    site: Site, clinic: Clinic
-) -> None:
+async def test_home_shows_announcements_and_filters(site: Site, clinic: Clinic) -> None:
     clinic.rows.conn.execute(
         "INSERT INTO announcements (title, body, shown_from) VALUES ('停电通知', '周日', %s)",
         (at("2026-11-30T08:00"),),
     )
-    citizen = await add_citizen(site)
+    reader = Reader.of(site)
+    await reader.go("/?utm_source=poster")
+    assert "停电通知" in reader.text
+    await reader.go("/?district=城东区&grade=三级甲等")
+    assert f"/hospitals/{clinic.hospital}" in reader.text
+    await reader.go("/?grade=一级")
+    assert f"/hospitals/{clinic.hospital}" not in reader.text
+
+
+@BOTH_LANGUAGES
+async def test_where_somebody_booked_is_theirs_and_comes_apart(
+    site: Site, clinic: Clinic, language: str
+) -> None:
+    stranger = Reader.of(site, language=language)
+    citizen = await add_citizen(site, language=language)
+    department = f'href="/departments/{clinic.department}"'
+    said = "最近约过" if language == "zh" else "Booked before"
+    await citizen.reader.go("/mine")
+    assert said in citizen.reader.text
+    assert department not in citizen.reader.text
+    assert said not in (await citizen.reader.client.get("/mine", headers=PARTIAL)).text
     await citizen.book(clinic.session())
+    part = await citizen.reader.client.get("/mine", headers=PARTIAL)
+    assert part.text.lstrip().startswith('<section aria-labelledby="recent">')
+    assert (said in part.text, department in part.text) == (True, True)
+    assert part.headers["cache-control"] == "no-store"
     await citizen.reader.go("/")
-    assert "停电通知" in citizen.reader.text
-    recent = citizen.reader.text.index("最近约过")
-    assert f"/departments/{clinic.department}" in citizen.reader.text[recent:]
-    await citizen.reader.go("/?district=城东区&grade=三级甲等")
-    assert f"/hospitals/{clinic.hospital}" in citizen.reader.text
-    await citizen.reader.go("/?grade=一级")
-    assert f"/hospitals/{clinic.hospital}" not in citizen.reader.text
+    assert (await stranger.go("/")).text == citizen.reader.text
+    assert '<a class="quiet" href="/mine">' in stranger.text  # without scripts
+    await citizen.reader.go("/mine")
+    assert department in citizen.reader.text
+    assert (await stranger.client.get("/mine", headers=PARTIAL)).text.strip() == ""
+    await stranger.go("/mine")
+    assert stranger.path == "/login?next=%2Fmine"
 
 
 # A hospital and a department --------------------------------------------------------------------
@@ -303,15 +325,20 @@ async def test_title_and_specialty_are_kept_from_day_to_day(site: Site, clinic: 
     assert f"/book/{general}" in reader.text
 
 
-async def test_a_script_renews_the_week_alone(site: Site, clinic: Clinic) -> None:
+async def test_a_script_renews_the_week_from_the_page_itself(site: Site, clinic: Clinic) -> None:
     session = clinic.session(3, booked=1)
     reader = Reader.of(site)
     path = f"/departments/{clinic.department}?day=2026-12-03"
-    first = await reader.client.get(path, headers=PARTIAL)
-    assert first.text.lstrip().startswith('<div id="week"')
-    assert "余 19" in first.text
+    page = await reader.go(path)
+    renewing = f'<div id="week" hx-get="{path}" hx-trigger="every 15s" hx-select="#week"'
+    assert renewing in page.text
+    assert "余 19" in page.text
+    tag = {"If-None-Match": page.headers["etag"]}
+    assert (await reader.client.get(path, headers=PARTIAL | tag)).status_code == 304
     await change(site.platform, "UPDATE clinic_sessions SET booked = 2 WHERE id = %s", session)
-    assert "余 18" in (await reader.client.get(path, headers=PARTIAL)).text
+    renewed = await reader.client.get(path, headers=PARTIAL | tag)
+    assert "余 18" in renewed.text
+    assert renewing in renewed.text
 
 
 # Booking ----------------------------------------------------------------------------------------
@@ -598,10 +625,10 @@ async def test_another_account_sees_and_touches_nothing(
     csrf = reader.form("/logout").fields["csrf"]
     answer = await reader.client.post(f"{path}/cancel", data={"csrf": csrf})
     assert answer.status_code == 404
-    for view in ("/bookings", "/bookings?view=history", "/"):
+    for view in ("/bookings", "/bookings?view=history", "/", "/mine"):
         await reader.go(view)
         assert path not in reader.text
-        assert "最近约过" not in reader.text
+        assert f"/departments/{clinic.department}" not in reader.text
     assert [row[4] for row in bookings(rows)] == ["booked"]
 
 
@@ -690,7 +717,8 @@ async def test_cancelling_is_by_phone_unless_the_operator_switched_it_on(
     assert f"{path}/cancel" not in citizen.reader.text
     await citizen.reader.go(f"{path}/cancel")
     assert 'href="tel:114"' in citizen.reader.text
-    csrf = citizen.reader.form("/view").fields["csrf"]
+    await citizen.reader.go("/me")
+    csrf = citizen.reader.form("/logout").fields["csrf"]
     answer = await citizen.reader.client.post(f"{path}/cancel", data={"csrf": csrf})
     assert answer.status_code == 403
     assert "拨打114" in answer.text

@@ -31,7 +31,6 @@ class Home:
     """What the first page shows besides the hospitals."""
 
     filters: Filters
-    recent: list[Place]
     announcements: list[Announcement]
 
 
@@ -47,10 +46,13 @@ async def find(
     return Found(hospitals[:PAGE], departments[:PAGE], more)
 
 
-async def home(platform: Platform, account_id: int | None) -> Home:
-    """Districts and grades, where the account booked last, and today's announcements."""
+async def home(platform: Platform) -> Home:
+    """Return the districts and grades, and today's announcements."""
     async with platform.db.transaction() as tx:
-        recent = (
-            [] if account_id is None else await store.recent_places(tx, account_id, _RECENT_PLACES)
-        )
-        return Home(await store.filters(tx), recent, await announcement_store.shown(tx))
+        return Home(await store.filters(tx), await announcement_store.shown(tx))
+
+
+async def recent_places(platform: Platform, account_id: int) -> list[Place]:
+    """Return where an account booked last."""
+    async with platform.db.transaction() as tx:
+        return await store.recent_places(tx, account_id, _RECENT_PLACES)

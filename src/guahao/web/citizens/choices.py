@@ -26,4 +26,7 @@ def choice_pages() -> list[Route]:
             page.set_cookie(cookies.VIEW, chosen)
         return page.redirect(page.back())
 
-    return [Route("POST", "/language", language), Route("POST", "/view", view)]
+    return [
+        Route("POST", "/language", language, asks_nobody=True, has_public_form=True),
+        Route("POST", "/view", view, asks_nobody=True, has_public_form=True),
+    ]

@@ -201,13 +201,17 @@ class Route:
     asks_desk: bool = False
     # Works without the database: the visitor is not identified.
     asks_nobody: bool = False
+    # Its form is on pages that are the same for everybody, without a CSRF token.
+    has_public_form: bool = False
 
     def for_litestar(self, services: Services) -> HTTPRouteHandler:
         """Convert to Litestar's handler, which checks a POST's CSRF token first."""
 
         async def answer(request: ApiRequest) -> ASGIApp:
             page = Page(services, request)
-            if self.method == "POST":
+            if self.has_public_form:
+                await page.read_public_form()
+            elif self.method == "POST":
                 await page.read_form()
             if not (self.asks_desk or self.asks_nobody):
                 await page.identify()

@@ -108,6 +108,16 @@ class BasePage:
         """
         self._accept(await read_fields(self.request, lines))
 
+    async def read_public_form(self) -> None:
+        """Read a POST of a form that has no token, because its page is the same for everybody.
+
+        Raise ProblemError (403) where the browser says that another site sent it. For forms that
+        set a preference only.
+        """
+        if csrf.is_from_elsewhere(self.request.scope):
+            raise ProblemError("form_not_ours")
+        self.form = await read_fields(self.request)
+
     async def read_upload(self, bytes_max: int) -> None:
         """Read a POST with files into `form` and `files`; these have at most `bytes_max` in all."""
         fields, files = await read_upload_fields(self.request, bytes_max)

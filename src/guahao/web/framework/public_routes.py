@@ -88,13 +88,18 @@ _memorized = lru_cache(_PARSED_MAX)(_normal)
 def _of_page(raw: bytes, known: frozenset[str]) -> bytes:
     """Drop what a page does not read: unknown and empty parameters, and all values but the first.
 
-    Never None: a page refuses no query, so that a query never avoids the store.
+    A page refuses no query, so that no query avoids the store.
     """
     given: dict[str, str] = {}
     for name, value in parse_qsl(raw.decode("latin-1"), keep_blank_values=True):
         if name in known:
             given.setdefault(name, value.strip()[:_VALUE_MAX])
     return _encoded((name, value) for name, value in given.items() if value)
+
+
+def _of_home(raw: bytes, known: frozenset[str]) -> bytes | None:
+    """Leave a search to the application: what people type is seldom typed twice in a second."""
+    return None if _of_page(raw, known) else b""
 
 
 def _of_api(raw: bytes, known: frozenset[str]) -> bytes | None:
@@ -170,9 +175,9 @@ def _of_fhir_client(scope: HTTPScope) -> Headers:
 # Routes ---------------------------------------------------------------------------------------
 
 
-def _page(path: str, *parameters: str) -> PublicRoute:
+def _page(path: str, *parameters: str, query: Query = _of_page) -> PublicRoute:
     vary = b"accept-encoding, accept-language, cookie"
-    return PublicRoute(path, frozenset(parameters), _of_page, _of_reader, vary)
+    return PublicRoute(path, frozenset(parameters), query, _of_reader, vary)
 
 
 def _api(path: str, *parameters: str, vary: bytes = b"accept-encoding") -> PublicRoute:
@@ -190,6 +195,9 @@ def _file(path: str) -> PublicRoute:
 
 _NAMED = b"accept-encoding, accept-language"
 PUBLIC_ROUTES = (
+    _page("/", "q", "district", "grade", "page", query=_of_home),
+    _page("/hospitals/{id}"),
+    _page("/departments/{id}", "day", "title", "specialty"),
     _api("/hospitals", "q", "district", "grade", "cursor", vary=_NAMED),
     _api("/hospitals/{id}", vary=_NAMED),
     _api("/hospitals/{id}/departments", vary=_NAMED),

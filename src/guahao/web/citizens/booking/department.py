@@ -12,7 +12,6 @@ from litestar.types import ASGIApp
 from guahao.flows.supply.week import SlotState, Week, department_week
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.web.citizens.page import Page, Route
-from guahao.web.citizens.partial import is_partial
 from guahao.web.framework.application_words import say_soon
 from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.words.release_words import release_sentences
@@ -45,7 +44,7 @@ async def _department(page: Page) -> ASGIApp:
     if week is None:
         raise ProblemError("not_found")
     return page.render(
-        "department_week.html" if is_partial(page) else "department.html",
+        "department.html",
         week=week,
         names=page.names,
         asked=asked,
