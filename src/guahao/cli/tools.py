@@ -25,6 +25,7 @@ from guahao.tools.bench import http as bench_http
 from guahao.tools.bench import read as bench_read
 from guahao.tools.bench.fairness import bench as bench_fairness
 from guahao.tools.bench.fairness.agents import Assumptions
+from guahao.tools.bench.morning import bench as bench_morning
 from guahao.tools.bench.rush import bench as bench_rush
 from guahao.tools.replay import replay as replay_tool
 
@@ -182,6 +183,43 @@ def bench_rush_command(
             raise typer.Exit(1)
 
 
+@bench_app.command("morning")
+def bench_morning_command(
+    processes: Annotated[int, typer.Option(min=1, max=16, help="Web processes.")] = 1,
+    connections: Annotated[
+        int, typer.Option(min=0, max=50_000, help="Open connections that poll every 30 s.")
+    ] = 0,
+    readers: Annotated[int, typer.Option(min=10, max=10_000, help="Pages read a second.")] = 200,
+    persons: Annotated[int, typer.Option(min=10, max=10_000, help="People at the release.")] = 300,
+    bots: Annotated[int, typer.Option(min=0, max=100, help="Bots, 100 requests/s each.")] = 2,
+    rounds: Annotated[int, typer.Option(min=1, max=9, help="Rounds; figures are medians.")] = 3,
+    seconds: Annotated[
+        float, typer.Option(min=2, max=120, help="Of a release; 35 s have all moments.")
+    ] = 35,
+    chart: Annotated[
+        Path | None, typer.Option(help="An SVG file to draw the figures into.")
+    ] = None,
+) -> None:
+    """A release of a city: readers, people, bots, agents, clerks and cancels, all at once.
+
+    In each round at the load of the options and at ten times it. Exit status 1 where what must
+    hold does not: goodput, refusals, and staff's requests at ten times the load.
+    """
+    _needs_folder(chart)
+    form = bench_morning.Form(
+        processes=processes,
+        connections=connections,
+        readers=readers,
+        persons=persons,
+        bots=bots,
+        rounds=rounds,
+        seconds=seconds,
+    )
+    with wiring.owner_url(read_settings(os.environ)) as url:
+        if not bench_morning.run(url, wiring.token_issuer, form, chart, console):
+            raise typer.Exit(1)
+
+
 @bench_app.command("read")
 def bench_read_command(
     bookings: Annotated[int, typer.Option(min=1_000_000, help="How many there are.")] = 1_000_000,
@@ -218,6 +256,10 @@ def bench_fairness_command(
 
     Reads and writes no database. The same numbers of seeds and days give the same figures.
     """
+    _needs_folder(chart)
+    bench_fairness.run(Assumptions(days=days), seeds, chart, console)
+
+
+def _needs_folder(chart: Path | None) -> None:
     if chart is not None and not chart.parent.is_dir():
         raise CommandError(f"there is no folder {chart.parent}")
-    bench_fairness.run(Assumptions(days=days), seeds, chart, console)

@@ -25,6 +25,11 @@ class Browser:
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=_FORM_SECONDS)
         self._csrf = ""
 
+    @property
+    def csrf(self) -> str:
+        """Return the hidden field of the last form, for requests that are sent by other means."""
+        return self._csrf
+
     def get(self, path: str) -> httpx.Response:
         """Get a page, without following redirects."""
         return self._seen(self.client.get(path))

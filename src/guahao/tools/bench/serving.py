@@ -22,20 +22,35 @@ class BenchError(Exception):
 
 @contextmanager
 def web_server(url: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """Yield the port and the process of a web process that is ready, and end it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
+    with _process("serve", url, GUAHAO_PORT=str(port)) as process:
+        _wait_until_ready(port)
+        yield port, process
+
+
+@contextmanager
+def worker(url: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Yield the process of a worker, and end it."""
+    with _process("worker", url) as process:
+        yield process
+
+
+@contextmanager
+def _process(command: str, url: str, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
     environ = {
         **os.environ,
         "GUAHAO_DATABASE_URL": url,
-        "GUAHAO_PORT": str(port),
         "GUAHAO_SECRET_KEY": SECRET_KEY,
+        **settings,
     }
-    command = [sys.executable, "-m", "guahao", "serve"]
-    process = subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL)  # noqa: S603
+    process = subprocess.Popen(  # noqa: S603
+        [sys.executable, "-m", "guahao", command], env=environ, stdout=subprocess.DEVNULL
+    )
     try:
-        _wait_until_ready(port)
-        yield port, process
+        yield process
     finally:
         process.terminate()
         process.wait(_START_SECONDS)

@@ -1,0 +1,105 @@
+"""The morning bench asks as everybody does, and compares both loads as the issue of speed asks.
+
+A small form of `guahao bench morning`, at real web processes; no figure is judged, because they
+depend on the machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import resource
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from defusedxml import ElementTree
+from rich.console import Console
+from tests.conftest import SOURCES
+from typer.testing import CliRunner
+
+from guahao.cli import app
+from guahao.tools.bench.morning import bench
+from guahao.tools.bench.morning.bench import Form, measure, show
+from guahao.tools.bench.morning.chart import drawn
+from guahao.tools.bench.morning.figures import KINDS, Arm, Kind, laws
+from guahao.tools.scratch import scratch_database
+from guahao.wiring import token_issuer
+
+SMALL = Form(rounds=1, seconds=4, readers=10, persons=20, bots=1, rate=10, connections=20)
+
+
+@pytest.fixture
+def from_these_sources(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", SOURCES)
+
+
+@pytest.mark.usefixtures("from_these_sources")
+def test_everybody_is_answered_and_counted(server_url: str) -> None:
+    console = Console(file=StringIO(), width=200)
+    with scratch_database(server_url) as url:
+        rounds = asyncio.run(measure(url, token_issuer, SMALL, console))
+    [(served, more)] = rounds
+    assert (served.times, more.times) == (1, 10)
+    for arm in (served, more):
+        assert 0 < arm.booked <= arm.places
+        assert set(arm.cpu) == {"web", "worker", "PostgreSQL", "load"}
+        for name, kind in arm.kinds.items():
+            assert kind.sent == kind.good + kind.refused + kind.failed, name
+            assert kind.sent, name
+        for name in set(KINDS) - {"people", "bots"}:
+            # Failed where the machine is too slow to answer, but never refused.
+            assert not arm.kinds[name].refused, (name, arm.kinds[name].said)
+    assert served.goodput > 0
+    assert more.kinds["people"].sent > served.kinds["people"].sent
+    show(console, SMALL, rounds)
+    assert isinstance(console.file, StringIO)
+    printed = console.file.getvalue()
+    for word in (*KINDS, "goodput", "cores used: web", "places booked", "refusals p99"):
+        assert word in printed
+    chart = "".join(ElementTree.fromstring(drawn(rounds)).itertext())
+    for name in KINDS:
+        assert name in chart
+
+
+def arm_of(times: int, good: int, slow: float = 0.01) -> Arm:
+    arm = Arm(times, seconds=10.0, cpu={"load": 1.0})
+    for name in KINDS:
+        arm.kinds[name] = Kind(good + 1, good, 1, 0, [slow] * good, [slow])
+    return arm
+
+
+def test_the_laws_compare_ten_times_the_load_with_the_load_that_is_served() -> None:
+    kept = laws([(arm_of(1, 100), arm_of(10, 96))])
+    assert all(law.holds for law in kept)
+    fewer = laws([(arm_of(1, 100), arm_of(10, 94))])
+    assert [law.holds for law in fewer] == [False, True, True, True, True]
+    slower = laws([(arm_of(1, 100), arm_of(10, 100, slow=0.6))])
+    assert [law.holds for law in slower] == [True, False, False, False, False]
+    lost = arm_of(10, 1000)
+    lost.kinds["cancels"].sent, lost.kinds["cancels"].failed = 1003, 2
+    assert [law.holds for law in laws([(arm_of(1, 1000), lost)])] == [True, True, True, True, False]
+
+
+def test_bots_are_not_counted_as_goodput() -> None:
+    arm = arm_of(1, 100)
+    arm.kinds["bots"].good = 100_000
+    assert arm.goodput == (len(KINDS) - 1) * 100 / 10
+
+
+def test_fewer_connections_where_the_machine_opens_no_more_files(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 4096))
+    monkeypatch.setattr(resource, "setrlimit", lambda *_: None)
+    console = Console(file=StringIO(), width=200)
+    form = bench._with_files(Form(connections=10_000), console)
+    assert 0 < form.connections < 4096
+    assert isinstance(console.file, StringIO)
+    assert re.search(r"may open 4,096 files here: [\d,]+ connections", console.file.getvalue())
+    assert bench._with_files(Form(connections=100), console).connections == 100
+
+
+def test_a_chart_needs_a_folder(tmp_path: Path) -> None:
+    asked = ["bench", "morning", "--chart", str(tmp_path / "none" / "morning.svg")]
+    assert CliRunner().invoke(app, asked).exit_code != 0
