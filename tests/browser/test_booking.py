@@ -365,7 +365,14 @@ async def test_every_page_of_booking_is_legible_to_all(
         await came.visitor.go("/")
         async with came.page.expect_navigation():
             await came.page.get_by_role("button", name=came.say("长辈版", "Large view")).click()
-    for path in ("/", "/?q=xnk", "/?q=没有的东西", "/hospitals/1", "/hospitals/2", "/bookings"):
+    for path in (
+        "/",
+        "/search?q=xnk",
+        "/search?q=没有的东西",
+        "/hospitals/1",
+        "/hospitals/2",
+        "/bookings",
+    ):
         await _look(came, path, elder=elder)
     await came.log_in()
     for path in ("/bookings", "/bookings?view=history", "/bookings/999999"):
@@ -402,7 +409,7 @@ async def test_every_day_of_a_department_is_legible_in_the_elder_view(
     new_visitor: NewVisitor,
 ) -> None:
     came = Newcomer(await new_visitor())
-    await came.visitor.go("/?q=xxgnk")
+    await came.visitor.go("/search?q=xxgnk")
     await came.tap(came.page.locator("#results a").first)
     async with came.page.expect_navigation():
         await came.page.get_by_role("button", name="长辈版").click()

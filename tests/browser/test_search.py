@@ -96,11 +96,11 @@ async def test_every_example_of_the_empty_page_finds_something(
 ) -> None:
     visitor = await new_visitor(locale=language)
     page = visitor.page
-    await visitor.go("/?q=qqqqqq")
+    await visitor.go("/search?q=qqqqqq")
     sentence = await page.locator(".empty").inner_text()
     examples = re.findall(r"“([^”]+)”", sentence)
     assert len(examples) >= 3, sentence
     for example in examples:
-        await visitor.go(f"/?q={example}")
+        await visitor.go(f"/search?q={example}")
         assert await page.locator(".empty").count() == 0, example
         assert await page.locator("#results li").count() > 0, example

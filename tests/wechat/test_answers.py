@@ -197,7 +197,7 @@ async def test_many_places_are_answered_within_what_wechat_takes(official: Offic
     assert len(text.encode()) <= 2048
     *places, more = links(text)
     assert 3 <= len(places) <= 5
-    assert more == f"{PUBLIC}/?q=%E5%9F%8E"
+    assert more == f"{PUBLIC}/search?q=%E5%9F%8E"
 
 
 # Bookings -------------------------------------------------------------------------------------

@@ -63,7 +63,8 @@ hospital_clients.scopes hospital_deliveries.error hospital_deliveries.kind hospi
 hospital_fees.title hospital_imports.filename hospital_webhooks.error hospital_webhooks.kinds
 hospital_webhooks.url hospitals.address hospitals.code hospitals.district hospitals.district_en
 hospitals.grade hospitals.name hospitals.name_en hospitals.notice hospitals.phone
-hospitals.pickup_place hospitals.search_keys logins.door logins.end_reason messages.channel
+hospitals.latitude hospitals.longitude hospitals.pickup_place hospitals.search_keys
+log_ins.door log_ins.end_reason messages.channel
 messages.kind messages.language messages.state moves.id_type moves.kind moves.state
 observations.facts outbox.key outbox.kind patients.checked_by patients.id_type person_merges.why
 policies.reason policy_trials.in_force policy_trials.proposed policy_trials.result
@@ -71,7 +72,9 @@ privacy_requests.kind privacy_requests.state reconciliation_differences.cure
 reconciliation_differences.here reconciliation_differences.kind reconciliation_differences.order_no
 reconciliation_differences.settled_by reconciliation_differences.there reconciliations.sent_by
 release_modes.decided_by release_modes.mode release_modes.reason release_modes.title
-replacement_offers.state staff.login staff.name staff.password_hash staff.role stops.client_id
+replacement_offers.state search_term_imports.filename search_terms.also search_terms.children
+search_terms.kind search_terms.name search_terms.name_en search_terms.name_key search_terms.spelled
+search_terms.targets staff.login staff.name staff.password_hash staff.role stops.client_id
 stops.period stops.title supply_import_rows.deed supply_import_rows.period supply_import_rows.sheet
 supply_import_rows.specialty supply_import_rows.title supply_imports.filename supply_imports.found
 supply_imports.state supply_imports.step supply_imports.who_kind supply_imports.who_name

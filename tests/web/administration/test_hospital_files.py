@@ -134,7 +134,7 @@ async def test_a_file_is_previewed_and_applied_as_a_whole_and_once(site: Site) -
     )
     assert dated == [(date(2026, 12, 1), time(10))]
     citizen = Reader.of(site)
-    await citizen.go("/?q=kfyy")
+    await citizen.go("/search?q=kfyy")
     assert "演示市康复医院" in citizen.text
     assert "没有变化" in await send(reader, data)
     assert "没有变化" in await send(reader, await exported(reader))

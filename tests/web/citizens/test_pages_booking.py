@@ -145,7 +145,7 @@ async def test_a_hospital_is_found_and_leads_to_its_page(
     site: Site, clinic: Clinic, q: str, language: str
 ) -> None:
     reader = Reader.of(site, language=language)
-    reader.page = await reader.client.get("/", params={"q": q})
+    reader.page = await reader.client.get("/search", params={"q": q})
     assert f'href="/hospitals/{clinic.hospital}"' in reader.text
     name = "安澜市儿童医院" if language == "zh" else "Anlan Children&#39;s Hospital"
     assert name in reader.text
@@ -156,17 +156,17 @@ async def test_a_hospital_is_found_and_leads_to_its_page(
 
 async def test_a_script_gets_the_results_alone(site: Site, clinic: Clinic) -> None:
     reader = Reader.of(site)
-    found = await reader.client.get("/?q=xxgnk", headers=PARTIAL)
+    found = await reader.client.get("/search?q=xxgnk", headers=PARTIAL)
     assert found.text.lstrip().startswith('<div id="results"')
     assert f"/departments/{clinic.department}" in found.text
     restored = PARTIAL | {"HX-History-Restore-Request": "true"}
-    assert "<html" in (await reader.client.get("/?q=xxgnk", headers=restored)).text
+    assert "<html" in (await reader.client.get("/search?q=xxgnk", headers=restored)).text
 
 
 @BOTH_LANGUAGES
 async def test_nothing_found_says_what_to_try(site: Site, language: str) -> None:
     reader = Reader.of(site, language=language)
-    await reader.go("/?q=<script>alert(1)</script>")
+    await reader.go("/search?q=<script>alert(1)</script>")
     assert ("没有找到" if language == "zh" else "Nothing found") in reader.text
     assert "<script>alert" not in reader.text
 
@@ -176,7 +176,7 @@ async def test_a_page_number_that_is_none_is_the_first(
     site: Site, clinic: Clinic, page: str
 ) -> None:
     reader = Reader.of(site)
-    assert (await reader.go(f"/?page={page}")).status_code == 200
+    assert (await reader.go(f"/search?page={page}")).status_code == 200
     assert f"/hospitals/{clinic.hospital}" in reader.text
 
 
@@ -188,9 +188,9 @@ async def test_home_shows_announcements_and_filters(site: Site, clinic: Clinic) 
     reader = Reader.of(site)
     await reader.go("/?utm_source=poster")
     assert "停电通知" in reader.text
-    await reader.go("/?district=城东区&grade=三级甲等")
+    await reader.go("/search?district=城东区&grade=三级甲等")
     assert f"/hospitals/{clinic.hospital}" in reader.text
-    await reader.go("/?grade=一级")
+    await reader.go("/search?grade=一级")
     assert f"/hospitals/{clinic.hospital}" not in reader.text
 
 

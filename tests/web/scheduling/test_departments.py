@@ -49,7 +49,7 @@ async def test_a_department_is_added_renamed_and_found_by_its_pinyin(site: Site)
     await reader.send(reader.form(path), name="肝病科")
     assert "已保存" in reader.text
     citizen = Reader.of(site)
-    await citizen.go("/?q=ganbing")
+    await citizen.go("/search?q=ganbing")
     assert "肝病科" in citizen.text
 
 

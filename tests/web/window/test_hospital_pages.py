@@ -47,7 +47,7 @@ async def test_a_hospital_is_added_with_its_rules_and_found_by_everybody(site: S
         await reader.go(f"/staff/hospitals?q={typed}")
         assert f'href="/staff/hospitals/{id}"' in reader.text
     citizen = Reader.of(site)
-    await citizen.go("/?q=kouqiang")
+    await citizen.go("/search?q=kouqiang")
     assert GIVEN["name"] in citizen.text
     await citizen.go(f"/hospitals/{id}")
     assert "本院提前 14 天放号" in citizen.text
@@ -90,7 +90,7 @@ async def test_a_renamed_hospital_is_found_by_its_new_pinyin_and_keeps_its_code(
     await reader.send(reader.form(path), name="演示市牙病防治所", code="OTHER")
     assert "已保存" in reader.text
     citizen = Reader.of(site)
-    await citizen.go("/?q=yabing")
+    await citizen.go("/search?q=yabing")
     assert "演示市牙病防治所" in citizen.text
     [[code, rules]] = await ask(site.platform, "SELECT code, cycle_days FROM hospitals")
     assert (code, rules) == ("AL0999", 14)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from guahao.flows.hospitals.search import Asked, hospital_ids
 from guahao.flows.kernel.acting import Acting, acting
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.hospitals.hospital_rules import RulesRefusal, check_numbers
@@ -58,9 +59,10 @@ async def find(platform: Platform, q: str, page: int) -> FoundHospitals:
         exact = await store.id_of_code(tx, typed(q))
         if exact is not None:
             return FoundHospitals(await store.records(tx, [exact]), more=False)
-        hits = await search.hospitals(tx, q, None, None, (page - 1) * PAGE, PAGE + 1)
-        found = await store.records(tx, [hit.id for hit in hits[:PAGE]])
-    return FoundHospitals(found, len(hits) > PAGE)
+        ids = hospital_ids(Asked(q), await platform.search.vocabulary(tx))
+        skip = (page - 1) * PAGE
+        found = await store.records(tx, ids[skip : skip + PAGE])
+    return FoundHospitals(found, len(ids) > skip + PAGE)
 
 
 async def one(platform: Platform, hospital_id: int) -> HospitalRecord | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,9 @@ from guahao.store.kernel.db import Tx
 from guahao.store.kernel.vault import Vault
 from guahao.store.staff import trail
 
+# Subjects whose names are searched.
+_SEARCHED = frozenset({"hospital", "department", "search_term"})
+
 
 @dataclass(frozen=True, slots=True)
 class Acting:
@@ -22,6 +25,7 @@ class Acting:
     platform: Platform
     tx: Tx
     who: Who
+    subjects: set[str] = field(default_factory=set)  # the kinds of what was recorded
 
     @property
     def now(self) -> datetime:
@@ -46,6 +50,8 @@ class Acting:
 
         Call it last: it locks the end of the trail until the commit.
         """
+        if subject is not None:
+            self.subjects.add(subject[0])
         return await trail.record(
             self.tx,
             self.vault,
@@ -67,4 +73,7 @@ async def acting(
     `hospital_id`: show only the rows of this hospital, as `Database.transaction` does.
     """
     async with platform.db.transaction(hospital_id) as tx:
-        yield Acting(platform, tx, who)
+        act = Acting(platform, tx, who)
+        yield act
+    if act.subjects & _SEARCHED:
+        platform.search.forget()

@@ -11,6 +11,7 @@ from guahao.rules.kernel.limits import CITY_TIME, Policy
 from guahao.rules.kernel.rates import Rates
 from guahao.rules.operations.facts import Observed
 from guahao.settings import Settings
+from guahao.store.hospitals.search_book import SearchBook
 from guahao.store.hospitals.title_book import TitleBook
 from guahao.store.kernel.db import Database
 from guahao.store.kernel.vault import Vault
@@ -27,6 +28,7 @@ class Platform:
     policies: PolicyBook
     settings: Settings
     titles: TitleBook = field(default_factory=TitleBook)
+    search: SearchBook = field(default_factory=SearchBook)
     verifier: RealNameVerifier = field(default_factory=NoVerifier)
     rates: Rates = field(default_factory=Rates)  # the rate limits of this process
     observed: Observed = field(default_factory=Observed)  # the platform's own condition

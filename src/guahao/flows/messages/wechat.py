@@ -9,6 +9,7 @@ from enum import StrEnum
 from guahao.flows.booking.appointments import count_guess, forgive_guess
 from guahao.flows.fairness.applications import LISTED
 from guahao.flows.fairness.drawn import NextDraw, next_draws_of
+from guahao.flows.hospitals.search import Asked, find_in
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.accounts import Caller
 from guahao.flows.supply.replacing import accept_in, decline_in
@@ -19,7 +20,6 @@ from guahao.rules.kernel.text import compact, typed
 from guahao.store.booking import appointments
 from guahao.store.fairness import applications
 from guahao.store.fairness.applications import ApplicationView
-from guahao.store.hospitals import search
 from guahao.store.hospitals.search import DepartmentHit, HospitalHit
 from guahao.store.kernel.db import Tx
 from guahao.store.kernel.views import AppointmentView
@@ -32,7 +32,6 @@ from guahao.wechat.callback import Incoming
 HELP_KEY = "help"  # of the menu's button
 
 _PLACES = 5  # of each kind in one answer
-_SOUGHT = 50  # among which a hospital of exactly that name is found
 _LONGEST_NAME = 40  # characters
 _CODE_DIGITS = 8
 _HELP = ("帮助", "HELP", "?")
@@ -59,12 +58,18 @@ class Topic(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Hospitals and departments by what was typed; `more`: there are others."""
+    """Hospitals and departments by what was typed; `more`: there are others.
+
+    `hospitals_first`: rather a hospital is meant. `is_complaint`: something to complain of was
+    typed.
+    """
 
     typed: str
     hospitals: list[HospitalHit]
     departments: list[DepartmentHit]
     more: bool
+    hospitals_first: bool = True
+    is_complaint: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +200,7 @@ async def _on_text(
         return await _applications(tx, platform, user)
     if any(word in written for word in _HELP):
         return Topic.HELP
-    return await _places(tx, typed(message.content))
+    return await _places(tx, platform, typed(message.content))
 
 
 async def _booking(
@@ -251,15 +256,21 @@ async def _applications(
     return Applications(shown, await next_draws_of(tx, shown))
 
 
-async def _places(tx: Tx, typed: str) -> Topic | Places:
+async def _places(tx: Tx, platform: Platform, typed: str) -> Topic | Places:
     if not typed or len(typed) > _LONGEST_NAME:
         return Topic.UNCLEAR
-    hospitals = await search.hospitals(tx, typed, None, None, 0, _SOUGHT)
-    departments = await search.departments(tx, typed, None, None, 0, _PLACES + 1)
-    named = [hospital for hospital in hospitals if typed in (hospital.name, hospital.name_en)]
+    found = await find_in(tx, platform, Asked(typed))
+    named = [hospital for hospital in found.hospitals if typed in (hospital.name, hospital.name_en)]
     if named:
         return Places(typed, named, [], more=False)
-    if not hospitals and not departments:
+    if not found.hospitals and not found.departments:
         return Topic.UNCLEAR
-    more = max(len(hospitals), len(departments)) > _PLACES
-    return Places(typed, hospitals[:_PLACES], departments[:_PLACES], more)
+    more = max(len(found.hospitals), len(found.departments)) > _PLACES
+    return Places(
+        typed,
+        found.hospitals[:_PLACES],
+        found.departments[:_PLACES],
+        more,
+        found.hospitals_first,
+        found.is_complaint,
+    )

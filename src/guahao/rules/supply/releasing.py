@@ -90,6 +90,17 @@ def date_refusal(
     return Refused(reason, retry_from=opens if ever else None)
 
 
+def open_dates(at: datetime, rules: HospitalRules, policy: Policy) -> tuple[date, date] | None:
+    """Return the first and the last visit date that can be booked at `at`; None if none can."""
+    today = at.date()
+    first, last = today + ONE_DAY, furthest(today, rules, policy)
+    if at.time() >= rules.next_day_stop_time:
+        first += ONE_DAY
+    if at.time() < rules.release_time:
+        last = min(last, furthest(today - ONE_DAY, rules, policy))
+    return (first, last) if first <= last else None
+
+
 def is_closed(visit_date: date, at: datetime, rules: HospitalRules, policy: Policy) -> bool:
     """Return whether it is too late to book a visit date, and not only too early."""
     return _date_reason(visit_date, at, rules, policy) in _TOO_LATE

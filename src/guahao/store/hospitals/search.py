@@ -1,20 +1,17 @@
-"""Finding a hospital or a department by name, pinyin or initials, district and grade (S1)."""
+"""What is searched: the names of hospitals and departments, and how they are spelled (S1)."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
-from itertools import islice, product
 from typing import Any
 
-from guahao.rules.kernel.text import search_text, typed
-from guahao.store.hospitals.directory import escaped
-from guahao.store.kernel.db import Tx
+from guahao.rules.hospitals.vocabulary import KnownDepartment, KnownHospital
+from guahao.rules.kernel.text import search_text
+from guahao.store.kernel.db import Tx, array
 from guahao.store.kernel.records import columns, take
 
-WORDS_MAX = 5
+_READINGS_MAX = 3  # of a character
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +62,6 @@ _HOSPITAL_TEXT = (
     "lower(concat_ws(' ', '', h.name, h.name_en, h.district, h.district_en, h.search_keys))"
 )
 _DEPARTMENT_TEXT = "lower(' ' || d.name || ' ' || d.name_en || ' ' || d.search_keys)"
-_NARROWED = """
-    (%(district)s::text IS NULL OR h.district = %(district)s)
-    AND (%(grade)s::text IS NULL OR h.grade = %(grade)s)
-"""
 _DISTRICTS = """
     SELECT district, max(district_en) FROM hospitals GROUP BY district ORDER BY min(id)
 """
@@ -87,143 +80,74 @@ _RECENT = """
 """
 
 
-# Searching --------------------------------------------------------------------------------
+_HOSPITALS = f"""
+    SELECT h.id, h.code, h.name, h.name_en, h.district, h.district_en, h.grade,
+           {_HOSPITAL_TEXT} AS text
+    FROM hospitals h ORDER BY h.id
+"""
+_DEPARTMENTS = f"""
+    SELECT d.code, d.name, d.name_en, parent.name AS parent, parent.name_en AS parent_en,
+           {_DEPARTMENT_TEXT} AS text,
+           array_agg(d.hospital_id ORDER BY d.hospital_id, d.id) AS hospital_ids,
+           array_agg(d.id ORDER BY d.hospital_id, d.id) AS ids
+    FROM departments d JOIN departments parent ON parent.id = d.parent_id
+    WHERE d.on_platform
+    GROUP BY d.code, d.name, d.name_en, parent.name, parent.name_en, d.search_keys
+    ORDER BY length(d.name), d.code
+"""
 
 
-async def hospitals(
-    tx: Tx, q: str, district: str | None, grade: str | None, skip: int, limit: int
-) -> list[HospitalHit]:
-    """Return hospitals that hold every word of `q` in their name or district, or its pinyin."""
-    words = _words(q)
-    params = _params(words, district, grade, skip, limit)
-    return await tx.records(HospitalHit, _hospitals_sql(len(words)), params)
+# Names ------------------------------------------------------------------------------------
 
 
-async def departments(
-    tx: Tx, q: str, district: str | None, grade: str | None, skip: int, limit: int
-) -> list[DepartmentHit]:
-    """Return departments whose own name holds a word of `q`, and their hospital's the others."""
-    words = _words(q)
-    if not words:
-        return []
-    params = _params(words, district, grade, skip, limit)
-    return await tx.records(_department_hit, _departments_sql(len(words)), params)
+async def known_hospitals(tx: Tx) -> list[KnownHospital]:
+    """Return all hospitals as they are searched for, by id."""
+    return await tx.records(KnownHospital, _HOSPITALS)
+
+
+async def known_departments(tx: Tx) -> list[KnownDepartment]:
+    """Return the departments that can be booked, those of the same name and code together."""
+    return await tx.records(_known_department, _DEPARTMENTS)
+
+
+def _known_department(hospital_ids: list[int], ids: list[int], **described: Any) -> KnownDepartment:
+    return KnownDepartment(places=tuple(zip(hospital_ids, ids, strict=True)), **described)
+
+
+async def hospitals(tx: Tx, ids: Sequence[int]) -> list[HospitalHit]:
+    """Return these hospitals, in this order."""
+    return await tx.records(
+        HospitalHit,
+        f"""
+        SELECT {columns(HospitalHit, "h")}
+        FROM unnest(%(ids)s::bigint[]) WITH ORDINALITY asked (id, place)
+        JOIN hospitals h ON h.id = asked.id
+        ORDER BY asked.place
+        """,
+        {"ids": array(ids)},
+    )
+
+
+async def departments(tx: Tx, ids: Sequence[int]) -> list[DepartmentHit]:
+    """Return these departments that can be booked, in this order."""
+    return await tx.records(
+        _department_hit,
+        f"""
+        SELECT d.id, d.name, d.name_en, {columns(HospitalHit, "h", "hospital_")}
+        FROM unnest(%(ids)s::bigint[]) WITH ORDINALITY asked (id, place)
+        JOIN departments d ON d.id = asked.id AND d.on_platform
+        JOIN hospitals h ON h.id = d.hospital_id
+        ORDER BY asked.place
+        """,
+        {"ids": array(ids)},
+    )
 
 
 def _department_hit(**row: Any) -> DepartmentHit:
     return DepartmentHit(hospital=take(HospitalHit, row, "hospital_"), **row)
 
 
-@cache
-def _hospitals_sql(words: int) -> str:
-    # Names that hold what was typed as it is come before those that hold its letters in turn.
-    found = "".join(f" AND text LIKE ANY(%(word{n})s::text[])" for n in range(words))
-    return f"""
-        SELECT {columns(HospitalHit, "h")}
-        FROM (SELECT h.*, {_HOSPITAL_TEXT} AS text FROM hospitals h
-              WHERE {_NARROWED} OFFSET 0) h
-        WHERE true {found}
-        ORDER BY NOT text LIKE %(whole)s, h.id
-        OFFSET %(skip)s LIMIT %(limit)s
-    """
-
-
-@cache
-def _departments_sql(words: int) -> str:
-    # Every word is the department's or its hospital's, and one at least the department's.
-    own = [f"d.text LIKE ANY(%(word{n})s::text[])" for n in range(words)]
-    either = [f"({own[n]} OR h.text LIKE ANY(%(word{n})s::text[]))" for n in range(words)]
-    return f"""
-        SELECT d.id, d.name, d.name_en, {columns(HospitalHit, "h", "hospital_")}
-        FROM (SELECT d.id, d.hospital_id, d.name, d.name_en, {_DEPARTMENT_TEXT} AS text
-              FROM departments d
-              WHERE d.parent_id IS NOT NULL AND d.on_platform OFFSET 0) d
-        JOIN (SELECT h.*, {_HOSPITAL_TEXT} AS text FROM hospitals h
-              WHERE {_NARROWED} OFFSET 0) h ON h.id = d.hospital_id
-        WHERE ({" OR ".join(own)}) AND {" AND ".join(either)}
-        ORDER BY NOT d.text LIKE %(whole)s, length(d.name), h.id, d.id
-        OFFSET %(skip)s LIMIT %(limit)s
-    """
-
-
-def _words(q: str) -> list[str]:
-    """Return the words of a search; signs alone are a word that nothing holds."""
-    return (search_text(q).split() or typed(q).lower().split())[:WORDS_MAX]
-
-
-def _params(
-    words: list[str], district: str | None, grade: str | None, skip: int, limit: int
-) -> dict[str, object]:
-    return {
-        **{f"word{n}": _patterns(word) for n, word in enumerate(words)},
-        "whole": f"%{escaped(' '.join(words))}%",
-        "district": district,
-        "grade": grade,
-        "skip": skip,
-        "limit": limit,
-    }
-
-
-def _patterns(word: str) -> list[str]:
-    """Return patterns of which a text must match one.
-
-    Letters begin a word or a syllable; characters and syllables may leave others out: 心内科
-    and xinneike find 心血管内科.
-    """
-    if not word.isascii():
-        return [f"%{'%'.join(map(escaped, word))}%"]
-    patterns = [f"% {escaped(word)}%"]
-    if _INITIALS_ALONE.fullmatch(word):
-        # With gaps only from the beginning of a name, or three letters would find anything.
-        return [*patterns, f"% ,{word[0]}%" + "".join(f";%,{initial}%" for initial in word[1:])]
-    splits = _split(word, _SYLLABLES) or _split(word, _BEGUN_SYLLABLES)
-    for syllables in splits:
-        *whole, last = syllables
-        patterns.append("".join(f"%,{syllable},%;" for syllable in whole) + f"%,{last}%")
-    return patterns
-
-
-def _split(letters: str, last: frozenset[str]) -> list[list[str]]:
-    """Return ways to split letters into syllables, the last of them out of `last`."""
-    end = len(letters)
-    ends_well: dict[int, list[int]] = {}  # where the next syllable may end, longest first
-    for start in reversed(range(end)):
-        lengths = range(min(_SYLLABLE_LENGTH_MAX, end - start), 0, -1)
-        ends_well[start] = [
-            start + length
-            for length in lengths
-            if (start + length == end and letters[start:] in last)
-            or (ends_well.get(start + length) and letters[start : start + length] in _SYLLABLES)
-        ]
-
-    def split_from(start: int) -> Iterator[list[str]]:
-        for stop in ends_well[start]:
-            rests = split_from(stop) if stop < end else iter([[]])
-            for rest in rests:
-                yield [letters[start:stop], *rest]
-
-    return list(islice(split_from(0), _SPLITS_MAX))
-
-
 # Spelling ---------------------------------------------------------------------------------
-
-_SPLITS_MAX = 6  # of the same letters: xi an, xian
-_READINGS_MAX = 3  # of a character
-_INITIALS_ALONE = re.compile("[bpmfdtnlgkhjqxrzcsyw]{3,}")
-# Every initial with every final: more than there are, which finds nothing and does no harm.
-_INITIALS = "b p m f d t n l g k h j q x r zh ch sh z c s y w"
-_FINALS = (
-    "a ai an ang ao e ei en eng i ia ian iang iao ie in ing iong iu"
-    " o ong ou u ua uai uan uang ue ui un uo v ve"
-)
-_WITHOUT_INITIAL = "a ai an ang ao e ei en er o ou"
-_SYLLABLES = frozenset(map("".join, product(_INITIALS.split(), _FINALS.split()))) | frozenset(
-    _WITHOUT_INITIAL.split()
-)
-_SYLLABLE_LENGTH_MAX = max(map(len, _SYLLABLES))
-_BEGUN_SYLLABLES = frozenset(
-    syllable[:length] for syllable in _SYLLABLES for length in range(1, len(syllable) + 1)
-)
 
 
 def search_keys(*names: str) -> str:
@@ -234,6 +158,19 @@ def search_keys(*names: str) -> str:
     reading of one character; then the common readings of every character.
     """
     return " ".join(dict.fromkeys(key for name in names for key in _keys(name)))
+
+
+def spelled(words: Sequence[str]) -> list[str]:
+    """Return the syllables of Chinese words, by the readings that the phrase has: "tou teng"."""
+    # Its dictionary is large, and needed only where words are written.
+    from pypinyin import lazy_pinyin  # noqa: PLC0415
+
+    plain = (search_text(word).replace(" ", "") for word in words)
+    return [
+        " ".join(syllable.casefold() for syllable in lazy_pinyin(word, v_to_u=False))
+        for word in plain
+        if not word.isascii()
+    ]
 
 
 def _keys(name: str) -> Iterator[str]:

@@ -179,7 +179,9 @@ def _pages(port: int, issue: Callable[[int], str], persons: int) -> list[Read]:
     sessions = f"/api/v1/clinic-sessions?hospital_id={_HOSPITAL_ID}&department_id={{}}"
     return [
         Read("page: home", lambda: citizen.get("/"), "压测医院"),
-        Read("page: search of hospitals", lambda: citizen.get("/?q=压测医院77"), "压测医院77"),
+        Read(
+            "page: search of hospitals", lambda: citizen.get("/search?q=压测医院77"), "压测医院77"
+        ),
         Read("page: a department's week", lambda: department("/departments/{}"), "slot"),
         Read("API: a department's sessions", lambda: department(sessions), "remaining"),
         Read("API: my current bookings", own, "order_no"),

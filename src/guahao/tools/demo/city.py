@@ -79,6 +79,17 @@ def hospitals(count: int) -> list[Hospital]:
     return [_hospital(number, *_named(number)) for number in range(count)]
 
 
+def position(hospital: Hospital) -> tuple[float, float]:
+    """Where a hospital is, in the sea: latitude and longitude, near others of its district."""
+    districts = [district["name"] for district in _data("city")["district"]]
+    across, along = divmod(districts.index(hospital.district), 4)
+    random = Random(f"{hospital.number} position")
+    return (
+        round(30.0 + 0.09 * across + random.uniform(0, 0.07), 5),
+        round(125.0 + 0.1 * along + random.uniform(0, 0.08), 5),
+    )
+
+
 def parents() -> dict[str, tuple[str, str]]:
     """First-level departments: code to Chinese and English name."""
     return {s["code"]: (s["name"], s["name_en"]) for s in _data("subjects")["subject"]}

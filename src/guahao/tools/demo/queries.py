@@ -18,7 +18,7 @@ _COPY = {
                         address, phone, notice, pickup_place, cycle_days, release_time,
                         next_day_stop_time, cancel_days_before, cancel_time,
                         pickup_until_morning, pickup_until_afternoon, pickup_until_evening,
-                        checked_only)
+                        checked_only, latitude, longitude)
         FROM STDIN
     """,
     "departments": """

@@ -26,6 +26,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+from guahao.flows.hospitals.files.term_reading import shipped_terms
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.staff.demo_staff import hashed_password
 from guahao.rules.attendance.penalties import suspended_until
@@ -38,6 +39,7 @@ from guahao.rules.kernel.limits import (
 )
 from guahao.rules.people.consent import NOTICE_VERSION
 from guahao.rules.supply.releasing import city_time, opens_at, session_state
+from guahao.store.hospitals import search_terms as term_store
 from guahao.store.hospitals.search import search_keys
 from guahao.store.kernel.db import Tx
 from guahao.store.kernel.vault import Vault
@@ -232,6 +234,7 @@ async def seed(
             progress("past", len(past.bookings), len(past.bookings))
         appointments = await _add_bookings(tx, platform, directory, crowd, past, staff, progress)
         await store.copy(tx, "announcements", [(*city.announcement(), tx.now)])
+        await term_store.add(tx, shipped_terms())
     return DemoCity(
         hospitals,
         len(directory.departments),
@@ -292,7 +295,9 @@ def _fees(
 
 def _hospital_row(hospital_id: int, hospital: city.Hospital) -> tuple[object, ...]:
     _, *described, rules, _, _ = (getattr(hospital, name) for name in hospital.__slots__)
-    return (hospital_id, search_keys(hospital.name, hospital.district), *described, *astuple(rules))
+    keys = search_keys(hospital.name, hospital.district)
+    position = city.position(hospital)
+    return (hospital_id, keys, *described, *astuple(rules), *position)
 
 
 async def _add_departments(

@@ -34,6 +34,7 @@ from guahao.web.citizens.booking.bookings import bookings_pages
 from guahao.web.citizens.booking.department import department_pages
 from guahao.web.citizens.booking.home import home_pages
 from guahao.web.citizens.booking.hospital import hospital_pages
+from guahao.web.citizens.booking.search import search_pages
 from guahao.web.citizens.choices import choice_pages
 from guahao.web.citizens.errors import error_page
 from guahao.web.citizens.fairness.applications import application_pages
@@ -56,6 +57,7 @@ def routes() -> list[Route]:
     """Return the routes of all pages."""
     return [
         *home_pages(),
+        *search_pages(),
         *hospital_pages(),
         *department_pages(),
         *book_pages(),

@@ -83,6 +83,7 @@ _SEVERAL_OFFERS = Words("医院为您留了不止一个号，请在{bookings}中
 _OFFER_REFUSED = Words("这个号现在不能接受：{reason}\n在期限内仍为您保留，见{bookings}。")
 _THROTTLED = Words("查询次数过多，请{minutes}分钟后再试，或查看{bookings}。")
 _FOUND = Words("您要找的是：")
+_MAY_FIT = Words("以下科室可能适合您。这不是诊断；情况紧急请打120。")
 _MORE = Words("查看更多")
 _BOOKABLE = Words("点击查看科室和号源")
 _STATUS = {
@@ -177,15 +178,15 @@ def _filled(platform: Platform, words: Words, language: Language, **more: object
 
 def _places(platform: Platform, places: Places, language: Language) -> str | Card:
     base = platform.settings.public_base
-    cards = [
-        *(_hospital(base, hospital, language) for hospital in places.hospitals),
-        *(_department(base, department, language) for department in places.departments),
-    ]
-    if len(cards) == 1 and not places.more:
+    hospitals = [_hospital(base, hospital, language) for hospital in places.hospitals]
+    departments = [_department(base, department, language) for department in places.departments]
+    cards = hospitals + departments if places.hospitals_first else departments + hospitals
+    if len(cards) == 1 and not places.more and not places.is_complaint:
         return cards[0]
-    lines = [_FOUND.of(language), *(_link(card.url, card.title) for card in cards)]
+    found = _MAY_FIT if places.is_complaint else _FOUND
+    lines = [found.of(language), *(_link(card.url, card.title) for card in cards)]
     if places.more:
-        lines.append(_link(f"{base}/?{urlencode({'q': places.typed})}", _MORE.of(language)))
+        lines.append(_link(f"{base}/search?{urlencode({'q': places.typed})}", _MORE.of(language)))
     while len("\n".join(lines).encode()) > _TEXT_BYTES_MAX:
         del lines[len(cards)]  # the last place still listed
         cards.pop()

@@ -1,0 +1,11 @@
+"""The city's search terms, files of them, and where hospitals are."""
+
+from guahao.store.kernel.migrate import run_file
+
+revision = "0061"
+down_revision = "0060"
+
+
+def upgrade() -> None:
+    """Forward only: undo with a new migration."""
+    run_file("0061_search_terms.sql")
