@@ -33,7 +33,7 @@ from guahao.rules.staff.staff import Role
 from guahao.tools.bench.browser import Browser, member_at_work
 from guahao.tools.bench.city import open_bench
 from guahao.tools.bench.http import Issue
-from guahao.tools.bench.morning import city, crowd
+from guahao.tools.bench.morning import crowd, queries
 from guahao.tools.bench.morning.chart import drawn
 from guahao.tools.bench.morning.figures import KINDS, LOAD_CORES, Arm, laws, ms
 from guahao.tools.bench.morning.lines import Lines
@@ -121,9 +121,9 @@ async def measure(url: str, issuer: Issue, form: Form, console: Console) -> list
     arms = form.rounds * len(TIMES)
     async with open_bench(url, connections=2) as platform:
         with console.status(f"Filling a scratch database with {people:,} people and bots ..."):
-            await city.let_patients_cancel(platform)
+            await queries.let_patients_cancel(platform)
             seconds = form.seconds + 1
-            visits, later = await city.found(
+            visits, later = await queries.found(
                 platform,
                 people,
                 round(arms * seconds * form.pick_ups),
@@ -136,10 +136,10 @@ async def measure(url: str, issuer: Issue, form: Form, console: Console) -> list
             ports = [port for port, _ in web]
             agent = await member_at_work(platform, ports[0], Role.AGENT)
             processes.callback(agent.client.close)
-            clerk = await member_at_work(platform, ports[0], Role.CLERK, city.HOSPITAL_ID)
+            clerk = await member_at_work(platform, ports[0], Role.CLERK, queries.HOSPITAL_ID)
             processes.callback(clerk.client.close)
             meters = _Meters(
-                [process.pid for _, process in web], working.pid, await city.server_pid(platform)
+                [process.pid for _, process in web], working.pid, await queries.server_pid(platform)
             )
             morning = _Morning(platform, issuer, form, ports, meters, agent, clerk)
             morning.visits, morning.later = iter(visits), iter(later)
@@ -210,8 +210,8 @@ class _Morning:
         self._clerk = clerk
         self._releases = 0
         self._persons = 0
-        self.visits: Iterator[city.Visit] = iter(())
-        self.later: Iterator[city.Visit] = iter(())
+        self.visits: Iterator[queries.ExistingBooking] = iter(())
+        self.later: Iterator[queries.ExistingBooking] = iter(())
 
     async def release(self, times: int) -> Arm:
         """Run a release at a multiple of the load."""
@@ -219,7 +219,7 @@ class _Morning:
         skipped = max(_MORNING_SECONDS - form.seconds, 0.0)
         at = platform.db.clock() + timedelta(seconds=_LEAD_SECONDS - skipped)
         self._releases += 1
-        release = await city.release(platform, self._releases, at, form.places)
+        release = await queries.release(platform, self._releases, at, form.places)
         first = self._persons + 1
         self._persons += form.everybody(times)
         bots = range(first, first + times * form.bots)
@@ -305,7 +305,7 @@ class _Morning:
         return streams
 
     async def _count_places(
-        self, arm: Arm, release: city.Release, bots: Sequence[int], persons: int
+        self, arm: Arm, release: queries.Release, bots: Sequence[int], persons: int
     ) -> None:
         """Count who has the places, and that none was given out twice."""
         async with self._platform.db.transaction() as tx:

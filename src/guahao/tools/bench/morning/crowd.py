@@ -13,9 +13,9 @@ from functools import partial
 from urllib.parse import urlencode
 
 from guahao.tools.bench.browser import Browser
-from guahao.tools.bench.morning.city import Release, Visit
 from guahao.tools.bench.morning.figures import Kind
 from guahao.tools.bench.morning.lines import Lines, Reply
+from guahao.tools.bench.morning.queries import ExistingBooking, Release
 from guahao.tools.bench.rush.contestants import REACTION_SECONDS
 
 _TICK_SECONDS = 0.004
@@ -214,7 +214,7 @@ def searches(agent: Browser, persons: int, chance: random.Random) -> Requests:
         yield form(agent, "/staff/calls", q=number), lambda reply: reply.status == _SEE_OTHER
 
 
-def pick_ups(clerk: Browser, visits: Iterator[Visit]) -> Requests:
+def pick_ups(clerk: Browser, visits: Iterator[ExistingBooking]) -> Requests:
     """Yield a clerk's pick-ups."""
     for visit in visits:
         number = f"B{visit.person:08d}"
@@ -222,7 +222,7 @@ def pick_ups(clerk: Browser, visits: Iterator[Visit]) -> Requests:
         yield request, lambda reply: b"verdict_good" in reply.body
 
 
-def cancels(issue: Callable[[int], str], visits: Iterator[Visit]) -> Requests:
+def cancels(issue: Callable[[int], str], visits: Iterator[ExistingBooking]) -> Requests:
     """Yield citizens' cancels."""
     for visit in visits:
         request = (

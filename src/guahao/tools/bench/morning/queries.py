@@ -35,7 +35,7 @@ _APPOINTMENTS = """
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class ExistingBooking:
     """A booking that exists before the release."""
 
     id: int
@@ -56,7 +56,7 @@ class Release:
 
 async def found(
     platform: Platform, persons: int, pick_ups: int, cancels: int
-) -> tuple[list[Visit], list[Visit]]:
+) -> tuple[list[ExistingBooking], list[ExistingBooking]]:
     """Fill the database; return today's visits, and later ones. The last persons have them."""
     async with platform.db.transaction() as tx:
         everybody = persons + pick_ups + cancels
@@ -93,7 +93,7 @@ async def _seal_phones(tx: Tx, vault: Vault, accounts: int) -> None:
     )
 
 
-async def _visits(tx: Tx, vault: Vault, persons: Sequence[int], day: date) -> list[Visit]:
+async def _visits(tx: Tx, vault: Vault, persons: Sequence[int], day: date) -> list[ExistingBooking]:
     wanted = {"day": day, "places": len(persons), "hospital_id": HOSPITAL_ID}
     [[session_id, department_id]] = await tx.rows(_SESSION, wanted)
     ids = await tx.rows(
@@ -101,7 +101,7 @@ async def _visits(tx: Tx, vault: Vault, persons: Sequence[int], day: date) -> li
         {"count": len(persons)},
     )
     visits = [
-        Visit(id, person, f"{id * 61803399 % 10**8:08d}")
+        ExistingBooking(id, person, f"{id * 61803399 % 10**8:08d}")
         for (id,), person in zip(ids, persons, strict=True)
     ]
     booked_at = tx.now - timedelta(days=1)
