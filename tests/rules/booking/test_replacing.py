@@ -40,6 +40,8 @@ LATEST = replace(session(day("2026-03-17"), 3), title=TITLE)
         (PlacesOffered(2, 0, 2), LATER, UNTIL, OfferRefusal.NOT_FREE),
         (PlacesOffered(2, 0, 1), replace(LATER, held=1), UNTIL, OfferRefusal.NOT_FREE),
         (PlacesOffered(2, 0, 1), replace(LATER, reserved=1), UNTIL, OfferRefusal.NOT_FREE),
+        # Overbooked by two: what is added may be offered all the same.
+        (PlacesOffered(2, 1, 0), replace(LATER, booked=7), UNTIL, None),
         (PlacesOffered(2, 0, 0), LATER, UNTIL, OfferRefusal.NO_PLACES),
         (PlacesOffered(2, 2, -1), LATER, UNTIL, OfferRefusal.NO_PLACES),
         (PlacesOffered(2, CAPACITY_MAX - 5, 0), LATER, UNTIL, None),
@@ -67,6 +69,41 @@ def test_which_places_are_offered(
     places: PlacesOffered, known: SessionFacts, until: datetime, refused: OfferRefusal | None
 ) -> None:
     assert refused_places([places], {2: known}, KINDS, until, NOW) == refused
+
+
+@pytest.mark.parametrize(
+    ("places", "known", "refused"),
+    [
+        (PlacesOffered(3, 0, 0), LATEST, None),  # none of this session's, but of the other's
+        (PlacesOffered(3, 2, -1), LATEST, OfferRefusal.NO_PLACES),
+        (PlacesOffered(3, 1, 0), None, OfferRefusal.OTHER_CLINIC),
+        (PlacesOffered(3, 1, 0), replace(LATEST, title="医师"), OfferRefusal.OTHER_CLINIC),
+        (PlacesOffered(3, 1, 0), replace(LATEST, stopped=True), OfferRefusal.SESSION_STOPPED),
+        (
+            PlacesOffered(3, 1, 0),
+            replace(LATEST, visit_date=NOW.date()),
+            OfferRefusal.DATE_CLOSED,
+        ),
+        (PlacesOffered(3, CAPACITY_MAX, 0), LATEST, OfferRefusal.TOO_MANY),
+        (PlacesOffered(3, 0, LATEST.capacity + 1), LATEST, OfferRefusal.NOT_FREE),
+    ],
+)
+def test_a_single_place_that_cannot_be_offered_refuses_them_all(
+    places: PlacesOffered, known: SessionFacts | None, refused: OfferRefusal | None
+) -> None:
+    sessions = {2: LATER} if known is None else {2: LATER, 3: known}
+    for offered in ([PlacesOffered(2, 1, 0), places], [places, PlacesOffered(2, 1, 0)]):
+        assert refused_places(offered, sessions, KINDS, UNTIL, NOW) == refused
+
+
+def test_a_date_must_be_open_as_long_as_a_patient_has_at_least() -> None:
+    assert timedelta(hours=2) == OFFERED_AT_LEAST
+    closes = moment("2026-03-11 15:00")  # the day before the visit
+    places, until = [PlacesOffered(2, 1, 0)], closes + timedelta(hours=3)
+    last = closes - OFFERED_AT_LEAST
+    assert refused_places(places, {2: LATER}, KINDS, until, last) is None
+    late = last + timedelta(seconds=1)
+    assert refused_places(places, {2: LATER}, KINDS, until, late) is OfferRefusal.DATE_CLOSED
 
 
 def test_a_place_is_kept_no_longer_than_its_date_can_be_booked() -> None:
@@ -103,6 +140,14 @@ def test_the_first_to_book_get_the_earliest_places() -> None:
         [stopped(4), stopped(1), stopped(2), stopped(3)], offered, facts_of(1, 2, 3, 4)
     )
     assert allotted == [(4, 2), (1, 3), (2, 3)]
+
+
+def test_added_and_free_places_are_offered_together_even_where_all_is_booked() -> None:
+    assert PlacesOffered(2, 2, 1).places == 3
+    facts = facts_of(1, 2, 3)
+    full = replace(facts, sessions={2: replace(LATER, booked=LATER.capacity)})
+    patients = [stopped(1), stopped(2), stopped(3)]
+    assert places_of(patients, [PlacesOffered(2, 1, 1)], full) == [(1, 2), (2, 2)]
 
 
 def test_whom_the_desk_would_refuse_gets_the_next_place_or_none() -> None:
