@@ -56,10 +56,12 @@ class Web:
     def __init__(self, env: dict[str, str]) -> None:
         self.port = free_port()
         self.base = f"http://127.0.0.1:{self.port}"
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "guahao", "serve"],
-            env={**env, "GUAHAO_PORT": str(self.port)},
-            stdout=subprocess.DEVNULL,
+        self._env = {**env, "GUAHAO_PORT": str(self.port)}
+        self.process = self._started()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "guahao", "serve"], env=self._env, stdout=subprocess.DEVNULL
         )
 
     def wait_until_ready(self) -> None:
@@ -85,6 +87,17 @@ class Web:
         """SIGTERM, as an operator ends it."""
         self.process.terminate()
         return self.process.wait(START_SECONDS)
+
+    def start_again(self) -> None:
+        """Start another process on the same port, as systemd does after an end."""
+        self.process = self._started()
+        self.wait_until_ready()
+
+    def restart(self) -> int:
+        """SIGTERM, then the new release: what `guahao-roll` does to a unit of systemd."""
+        ended = self.stop()
+        self.start_again()
+        return ended
 
 
 @contextmanager

@@ -13,10 +13,11 @@ from pathlib import Path
 
 from guahao.deploy.answers import Answers, read_answers
 from guahao.deploy.credentials import KeyPair
-from guahao.deploy.plan import PROMETHEUS, plan
+from guahao.deploy.plan import PROMETHEUS, container_nginx, plan
 
 FOLDER = Path(__file__).parents[3] / "deploy"
 NAMES = ("one-machine", "three-machines")
+NGINX = "nginx.conf"
 
 
 class ExampleCredentials:
@@ -46,8 +47,13 @@ def rendered(name: str) -> dict[str, str]:
     return {file.path: file.text for file in files}
 
 
+def nginx() -> str:
+    """Return deploy/nginx.conf, which the containers use as it is."""
+    return container_nginx(answers_of("one-machine"), ExampleCredentials())
+
+
 def main() -> None:
-    """Write both examples."""
+    """Write both examples, and the nginx.conf of the containers."""
     for name in NAMES:
         answers = (FOLDER / name / "answers.toml").read_text()
         files = {**rendered(name), "answers.toml": answers}
@@ -56,6 +62,7 @@ def main() -> None:
             target = FOLDER / name / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text)
+    (FOLDER / NGINX).write_text(nginx())
     (FOLDER / PROMETHEUS).write_text(rendered("three-machines")[PROMETHEUS])
 
 

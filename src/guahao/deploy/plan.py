@@ -12,6 +12,16 @@ from guahao.deploy.answers import Answers, Machine, Role
 from guahao.deploy.credentials import Credentials
 
 PROMETHEUS = "monitoring/prometheus.yml"
+# The paths that answer everybody alike, as expressions of nginx: web/framework/public_routes.py.
+PUBLIC_PATHS = (
+    "/",
+    r"/hospitals/\d+",
+    r"/departments/\d+",
+    "/api/v1/hospitals",
+    r"/api/v1/hospitals/\d+",
+    r"/api/v1/hospitals/\d+/departments",
+    "/api/v1/clinic-sessions",
+)
 _FIRST_WEB_PORT = 8001
 _METRICS_OFFSET = 10_000  # guahao-web@.service: GUAHAO_METRICS_PORT=1%i
 _HAPROXY_METRICS = 8405
@@ -38,8 +48,12 @@ class Layout:
     http_ports: tuple[str, ...] = ("80", "[::]:80")
     https_ports: tuple[str, ...] = ("443", "[::]:443")
     share: str = "/usr/local/share/guahao"
+    acme: str | None = "/var/www/acme"
     nginx_cache: str = "/var/cache/nginx/guahao"
+    nginx_memory: str = "/run/nginx-guahao"
     nginx_log: str = "/var/log/nginx"
+    access_log: str | None = None
+    error_log: str | None = None
     certificate: str | None = None
     certificate_key: str | None = None
     data: str = "/var/lib/guahao"
@@ -182,6 +196,26 @@ def plan(
     return files
 
 
+# nginx of deploy/container: compose.yaml says where things are.
+_CONTAINER = Layout(
+    acme=None,
+    http_ports=("8080",),
+    https_ports=("8443",),
+    share="/usr/share/guahao",
+    nginx_cache="/tmp/cache",  # noqa: S108 - the container's own
+    nginx_memory="/tmp/public",  # noqa: S108
+    access_log="/dev/stdout",
+    error_log="/dev/stderr",
+)
+_CONTAINER_SERVERS = ("10.77.0.11:8000", "10.77.0.12:8000")
+
+
+def container_nginx(answers: Answers, credentials: Credentials) -> str:
+    """Return the whole nginx.conf for the containers of a city on one machine."""
+    context = _context(answers, credentials, None, _CONTAINER)
+    return _render("container/nginx.conf", {**context, "servers": _CONTAINER_SERVERS})
+
+
 def places_of(answers: Answers, name: str) -> list[_Place]:
     """Return the templates of a machine, by its roles."""
     roles = answers.machines[name].roles
@@ -273,6 +307,8 @@ def _context(
         "workers": listed("worker"),
         "backup_machine": backup_machine(answers),
         "ports": list(ports),
+        "servers": [f"{layout.local}:{port}" for port in ports],
+        "public_paths": PUBLIC_PATHS,
         "metrics_ports": _metrics_ports(answers, name, ports),
         # Under Patroni's quorum commits may wait for any other database.
         "standbys": len(answers.named("database")) - 1,
