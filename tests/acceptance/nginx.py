@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 from tests.acceptance.processes import free_port
 
@@ -52,6 +53,7 @@ class Nginx:
     base: str
     tls: ssl.SSLContext
     folder: Path
+    pid: int
 
     def client(self) -> httpx.Client:
         """Return a client that trusts it and asks for the platform's name by SNI and Host."""
@@ -67,6 +69,25 @@ class Nginx:
             event_hooks={"request": [name]},
             trust_env=False,
             timeout=30,
+        )
+
+    def answers(self, path: str) -> bool:
+        """Return whether it answers a path with success."""
+        try:
+            with self.client() as client:
+                return client.get(path).is_success
+        except httpx.TransportError:
+            return False
+
+    def connections(self, port: int) -> int:
+        """Return how many connections it has to a port of this machine."""
+        family = psutil.Process(self.pid)
+        return sum(
+            connection.status == psutil.CONN_ESTABLISHED
+            and bool(connection.raddr)
+            and connection.raddr.port == port
+            for member in (family, *family.children(recursive=True))
+            for connection in member.net_connections("tcp")
         )
 
     def logged(self) -> list[Logged]:
@@ -121,9 +142,7 @@ def nginx(folder: Path, ports: Sequence[int]) -> Iterator[Nginx]:
     servers = [f"    server 127.0.0.1:{port} max_fails=1 fail_timeout=2s;\n" for port in ports]
     text = text.replace("".join(given), "".join(servers))
     (folder / "guahao.conf").write_text(text)
-    (folder / "unavailable.html").write_text(
-        files["web1/usr/local/share/guahao/unavailable.html"]
-    )
+    (folder / "unavailable.html").write_text(files["web1/usr/local/share/guahao/unavailable.html"])
     (folder / "nginx.conf").write_text(
         f"daemon off;\npid {folder}/nginx.pid;\nerror_log {folder}/error.log;\n"
         f"{'user root;' if os.geteuid() == 0 else ''}\nevents {{}}\n"
@@ -135,7 +154,7 @@ def nginx(folder: Path, ports: Sequence[int]) -> Iterator[Nginx]:
     tls = ssl.create_default_context(cafile=str(folder / "ca.crt"))
     tls.check_hostname = False
     try:
-        yield Nginx(f"https://127.0.0.1:{https}", tls, folder)
+        yield Nginx(f"https://127.0.0.1:{https}", tls, folder, process.pid)
     finally:
         process.terminate()
         process.wait(60)

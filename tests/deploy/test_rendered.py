@@ -25,11 +25,13 @@ import yaml
 from cryptography import x509
 from tests.acceptance.processes import free_port
 
+from guahao.deploy import example
 from guahao.deploy.answers import Answers
 from guahao.deploy.credentials import credentials_of, scram_verifier
-from guahao.deploy.example import FOLDER, NAMES, answers_of, rendered
-from guahao.deploy.plan import PROMETHEUS, Layout, plan
+from guahao.deploy.example import FOLDER, NAMES, NGINX, answers_of, rendered
+from guahao.deploy.plan import PROMETHEUS, PUBLIC_PATHS, Layout, plan
 from guahao.embedded import program
+from guahao.web.framework.public_routes import PUBLIC_ROUTES
 
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
@@ -59,6 +61,17 @@ def test_the_examples_are_what_the_templates_make(name: str) -> None:
     assert {**rendered(name), "answers.toml": kept["answers.toml"]} == kept
 
 
+def test_the_containers_nginx_is_made_of_the_same_template() -> None:
+    """Where this fails, look at the change and run: python -m guahao.deploy.example"""
+    assert (FOLDER / NGINX).read_text() == example.nginx()
+
+
+def test_nginx_caches_the_routes_that_answer_everybody_alike_and_no_others() -> None:
+    """Where this fails, PUBLIC_PATHS is to follow PUBLIC_ROUTES, or a page is cached for all."""
+    paths = {route.path.replace("{id}", r"\d+").replace(".", r"\.") for route in PUBLIC_ROUTES}
+    assert set(PUBLIC_PATHS) == paths
+
+
 def write(
     folder: Path,
     answers: Answers,
@@ -74,6 +87,7 @@ def write(
             pg_data=f"{folder}/{name}/data",
             share=f"{folder}/{name}/usr/local/share/guahao",
             nginx_cache=f"{folder}/{name}/cache",
+            nginx_memory=f"{folder}/{name}/memory",
             nginx_log=f"{folder}/{name}",
             certificate=f"{folder}/{name}/etc/guahao/tls/public.crt",
             certificate_key=f"{folder}/{name}/etc/guahao/tls/public.key",

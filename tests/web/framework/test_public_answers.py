@@ -24,7 +24,7 @@ from guahao.web.app import create_app
 from guahao.web.framework.cookies import BROWSER, SESSION
 from guahao.web.framework.public_routes import PUBLIC_ROUTES
 
-CACHED = "public, max-age=1, stale-while-revalidate=5"
+CACHED = "public, max-age=1, stale-while-revalidate=5, stale-if-error=5"
 SESSIONS = f"{API}/clinic-sessions?hospital_id=1&department_id=1"
 STOP = "UPDATE clinic_sessions SET stopped_at = now()"
 # A query that finds something, by the path of a public route; {id} is 1 in all of them.

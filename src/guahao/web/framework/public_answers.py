@@ -27,7 +27,7 @@ from guahao.web.framework.public_routes import PublicRequest, PublicRoute, publi
 from guahao.web.http.answers import UnzippedAnswer
 from guahao.web.http.reading import header
 
-CACHE_CONTROL = b"public, max-age=1, stale-while-revalidate=5"
+CACHE_CONTROL = b"public, max-age=1, stale-while-revalidate=5, stale-if-error=5"
 
 _OK = 200
 _NOT_MODIFIED = 304
