@@ -181,6 +181,34 @@ def test_nobody_gets_what_is_another_s_and_nothing_of_a_person_is_cached(front: 
         assert word not in lower
 
 
+def test_each_language_and_view_of_a_page_is_an_answer_of_its_own(front: Front) -> None:
+    choices = [
+        ({"Accept-Language": language}, view) for language in ("zh", "en") for view in ("", "elder")
+    ]
+    session = f"session={front.people[0].token}"
+    pages: dict[str, set[bytes]] = {}
+    before = len(front.nginx.logged())
+    with front.nginx.client() as client:
+        for _ in range(2):
+            for language, view in choices:
+                for cookie in ("", session):
+                    sent = "; ".join(filter(None, (f"view={view}" if view else "", cookie)))
+                    headers = {**language, "Cookie": sent, "Accept": "text/html"}
+                    for path in ("/", f"/departments/{front.department_id}"):
+                        page = client.get(path, headers=headers)
+                        assert page.status_code == 200, path
+                        assert "Set-Cookie" not in page.headers
+                        pages.setdefault(f"{path} {language} {view}", set()).add(page.content)
+        search = client.get("/?q=x", headers={"Cookie": session})
+    assert search.headers["Cache-Control"] == "no-store"
+    assert {len(seen) for seen in pages.values()} == {1}  # the same for everybody
+    assert len(set.union(*pages.values())) == len(pages)  # and for each choice another
+    until(lambda: len(front.nginx.logged()) >= before + 33, "the log")
+    lines = front.nginx.logged()[before:]
+    assert {line.cache for line in lines[:-1]} >= {"MISS", "HIT"}
+    assert (lines[-1].path, lines[-1].cache) == ("/", "-")
+
+
 LANGUAGES = (
     *("", "zh-CN,zh;q=0.9", "en-GB,en;q=0.9", "EN", "de-DE,de;q=0.9,en;q=0.8", "de", "*"),
     *("zh-CN,zh;q=0.9,en;q=0.8", "en-US,en;q=0.9,zh-CN;q=0.8,zh;q=0.7", "fr, zh;q=0.4", "enm"),

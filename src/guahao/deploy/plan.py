@@ -14,6 +14,9 @@ from guahao.deploy.credentials import Credentials
 PROMETHEUS = "monitoring/prometheus.yml"
 # The paths that answer everybody alike, as expressions of nginx: web/framework/public_routes.py.
 PUBLIC_PATHS = (
+    "/",
+    r"/hospitals/\d+",
+    r"/departments/\d+",
     "/api/v1/hospitals",
     r"/api/v1/hospitals/\d+",
     r"/api/v1/hospitals/\d+/departments",
