@@ -40,7 +40,11 @@ def fairness_verify(
         ),
     ] = None,
     key: Annotated[
-        str | None, typer.Option(help="The platform's public key, where the log names none.")
+        str | None,
+        typer.Option(
+            help="The platform's public key, for a later part of the log: it stands after “key”"
+            " near the top of /api/v1/fairness/log."
+        ),
     ] = None,
 ) -> None:
     """Compute again everything that the file of a draw says. Exit status 1 where it is not true."""
@@ -83,7 +87,9 @@ def _check_log(parts: list[bytes], given_key: str | None, draw: Draw, file: byte
         raise CommandError("--key has 64 hexadecimal digits")
     if key is None:
         raise CommandError(
-            "this part of the log names no key: give the platform's public key with --key"
+            "these lines of the log name no key, as only the beginning does: give the platform's"
+            " public key with --key (it stands after “key” near the top of /api/v1/fairness/log),"
+            " or give the parts before as well, each with --log"
         )
     reason = None
     if found.key not in (None, key):

@@ -236,7 +236,7 @@ def check_log(data: bytes, file: bytes, found: Lines) -> str:
             key = parts[4][4:]
     require(head == f"head {number} {last.hex()}", "the head of the log is not its last line")
     require(re.fullmatch("signature [0-9a-f]{128}", signature), "the log is not signed")
-    require(key, "this part of the log names no key: take one that begins earlier")
+    require(key, "this part of the log names no key: use guahao fairness verify with --key")
     said = f"guahao-log 1 {number} {last.hex()}".encode()
     signed = is_signed(bytes.fromhex(key), said, bytes.fromhex(signature[10:]))
     require(signed, "the log is not signed by its key")

@@ -14,10 +14,10 @@ from tests.flows.fairness.fair_city import (
     hold_until,
     only_draw,
 )
-from tests.web.site import API, ENGLISH, Site, problem
+from tests.web.site import API, CHINESE, ENGLISH, Site, problem
 
 from guahao.flows.fairness import draws
-from guahao.flows.fairness.drawn import own_draws, own_entry
+from guahao.flows.fairness.drawn import entered, own_entry
 from guahao.rules.fairness.allocating import Won
 from guahao.rules.fairness.log import differences, read
 from guahao.rules.fairness.merkle import is_proven
@@ -65,6 +65,12 @@ async def test_the_log_and_the_file_agree_over_http(site: Site, clock: Clock) ->
     assert rest.hash == log.hash
     missing = await site.get(f"{API}/fairness/log?after=999", headers=ENGLISH)
     assert problem(missing, 404, "unknown_log_line")
+    for wrong in ("-1", "x", "1.5", "99999999999999999"):
+        answer = await site.get(f"{API}/fairness/log?after={wrong}", headers=ENGLISH)
+        assert "number of the last line" in problem(answer, 422, "invalid_log_line")
+    for language in (ENGLISH, CHINESE):
+        answer = await site.get(f"{API}/fairness/log?before=1", headers=language)
+        assert "before" in problem(answer, 422, "unknown_field")
 
 
 async def test_an_open_draw_shows_its_commitment_and_no_secret(site: Site) -> None:
@@ -100,11 +106,8 @@ async def test_each_applicant_gets_the_proof_of_their_own_entry(site: Site, cloc
     draw_id = await only_draw(site.platform)
     positions = []
     for person in people:
-        found = [
-            each.draw.id
-            for each in await own_draws(site.platform, person.account_id, person.application_id)
-        ]
-        assert found == [draw_id]
+        found = await entered(site.platform, person.account_id, person.application_id)
+        assert [each.draw_id for each in found] == [draw_id]
         own = await own_entry(site.platform, person.account_id, person.application_id, draw_id)
         assert own is not None
         assert own.result is not None
@@ -116,7 +119,7 @@ async def test_each_applicant_gets_the_proof_of_their_own_entry(site: Site, cloc
     assert sorted(positions) == [1, 2, 3, 4, 5]
     stranger = await add_account(site.platform, 99)
     assert await own_entry(site.platform, stranger, people[0].application_id, draw_id) is None
-    assert await own_draws(site.platform, stranger, people[0].application_id) == []
+    assert await entered(site.platform, stranger, people[0].application_id) == []
 
 
 async def test_draws_are_listed_by_place_and_state(site: Site) -> None:

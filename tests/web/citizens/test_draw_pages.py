@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from urllib.parse import quote
 
 import pytest
 from tests.city import MONDAY_MORNING, Clock, ask, change
@@ -12,6 +13,7 @@ from tests.web.browsing import Reader
 from tests.web.citizens.test_pages_booking import add_citizen
 from tests.web.site import Site
 
+from guahao.flows.fairness import drawn
 from guahao.tools import draw_verifier
 
 NOON = MONDAY_MORNING.replace(hour=12)
@@ -173,6 +175,69 @@ async def test_an_entry_that_waits_for_its_draw_shows_its_ticket(site: Site, clo
     assert "等抽签" in reader.text
     await reader.go(f"/draws/{draw_id}")
     assert "名单已固定" in reader.text
+
+
+async def test_draws_to_come_stand_by_day_and_hospital_and_are_searched(
+    site: Site, clock: Clock
+) -> None:
+    tomorrow = NOON + timedelta(days=1)
+    clinics = [await add_clinic(site.platform, 2, at) for at in (tomorrow, NOON, NOON)]
+    await change(
+        site.platform,
+        """
+        UPDATE hospitals h SET name = n.name, name_en = n.name_en,
+               search_keys = CASE WHEN n.name = '城东人民医院' THEN ' cdrmyy' ELSE '' END
+        FROM (VALUES (%s::bigint, '城东人民医院', 'East'), (%s, '河西医院', 'West'),
+                     (%s, '河西医院', 'West')) n (id, name, name_en)
+        WHERE h.id = (SELECT hospital_id FROM departments WHERE id = n.id)
+        """,
+        *(clinic.department_id for clinic in clinics),
+    )
+    await hold_until(site.platform, clock, NOON - timedelta(hours=3))
+    ids = {
+        department: f"/draws/{id}"
+        for id, department in await ask(site.platform, "SELECT id, department_id FROM draws")
+    }
+    [last, first, second] = [ids[clinic.department_id] for clinic in clinics]
+    reader = Reader.of(site)
+    await reader.go("/draws")
+    shown = re.findall(r"<h3[^>]*>(.*?)</h3>|<h4>(.*?)</h4>|(/draws/\d+)", reader.text)
+    assert [next(filter(None, found)) for found in shown] == [
+        *("11月30日 周一", "河西医院", first, "河西医院", second),
+        *("12月1日 周二", "城东人民医院", last),
+    ]
+    for words in ("城东", "east", "cdrm", "East 人民"):
+        await reader.go(f"/draws?q={quote(words)}")
+        assert re.findall(r"/draws/\d+", reader.text) == [last], words
+    await reader.go("/draws?q=%25")
+    assert re.findall(r"/draws/\d+", reader.text) == []
+    assert "没有找到“%”的抽签" in reader.text
+
+
+async def test_a_page_of_draws_is_bounded_and_goes_on(
+    site: Site, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drawn, "LISTED", 2)
+    for at in (NOON, NOON, NOON, NOON + timedelta(days=1), NOON + timedelta(days=1)):
+        await add_clinic(site.platform, 1, at)
+    await hold_until(site.platform, clock, NOON - timedelta(hours=3))
+    reader, seen = Reader.of(site), []
+    await reader.go("/draws")
+    for left in (3, 1, 0):
+        seen += re.findall(r'"(/draws/\d+)"', reader.text)
+        assert len(set(seen)) == 5 - left
+        address = re.findall(r'class="quiet" href="(/draws\?after=\d+)"', reader.text)
+        assert bool(address) is (left > 0)
+        if address:
+            await reader.go(address[0])
+    await hold_until(site.platform, clock, NOON)
+    await reader.go("/draws")
+    # Three are held by now: the page shows two, and the third is on the next.
+    [older] = re.findall(r'class="quiet" href="(/draws\?before=\d+)"', reader.text)
+    await reader.go(older)
+    assert len(re.findall(r'"/draws/\d+"', reader.text)) == 1
+    await reader.go("/draws?before=1")
+    assert "没有更多的了" in reader.text
 
 
 async def test_unknown_draws_are_not_found_and_the_verifier_is_a_file(site: Site) -> None:

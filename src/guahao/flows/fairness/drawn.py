@@ -86,18 +86,51 @@ async def draws(
     hospital_id: int | None = None,
     department_id: int | None = None,
     state: str | None = None,
+    q: str = "",
     before: int | None = None,
 ) -> tuple[list[PublicDraw], int | None]:
-    """Return a page of draws, the newest first, and the id before which the next page begins."""
+    """Return a page of draws, the newest first, and the id before which the next page begins.
+
+    `q`: words of the hospital's or the department's name, or its pinyin.
+    """
     async with platform.db.transaction() as tx:
         found = await store.public(
             tx,
             hospital_id=hospital_id,
             department_id=department_id,
             state=state,
+            q=q,
             before=before,
             limit=LISTED + 1,
         )
+    return _page(found)
+
+
+async def coming_draws(
+    platform: Platform,
+    *,
+    hospital_id: int | None = None,
+    department_id: int | None = None,
+    q: str = "",
+    after: int | None = None,
+) -> tuple[list[PublicDraw], int | None]:
+    """Return a page of the draws to come by day, hospital and time, and the id of its last draw.
+
+    The id is None where no page follows.
+    """
+    async with platform.db.transaction() as tx:
+        found = await store.coming(
+            tx,
+            hospital_id=hospital_id,
+            department_id=department_id,
+            q=q,
+            after=after,
+            limit=LISTED + 1,
+        )
+    return _page(found)
+
+
+def _page(found: list[PublicDraw]) -> tuple[list[PublicDraw], int | None]:
     page = found[:LISTED]
     return page, page[-1].draw.id if len(found) > LISTED else None
 
@@ -154,14 +187,6 @@ async def log(platform: Platform, after_seq: int = 0, limit: int = LOG_LINES) ->
         [(line.seq, line.line, line.hash) for line in lines],
         log_store.signature(platform.vault, seq, last),
     )
-
-
-async def own_draws(platform: Platform, account_id: int, application_id: int) -> list[PublicDraw]:
-    """Return the draws that an account's application entered, the newest first."""
-    async with platform.db.transaction() as tx:
-        ids = await entry_store.draws_entered(tx, account_id, application_id)
-        found = [await store.public(tx, draw_id=id) for id in ids]
-    return [draw for [draw] in found]
 
 
 async def own_entry(

@@ -14,6 +14,7 @@ from typing import Any
 from guahao.rules.fairness.returning import APPLICATIONS_OPEN
 from guahao.store.fairness import held
 from guahao.store.hospitals.directory import rules_on
+from guahao.store.hospitals.search import department_matches
 from guahao.store.kernel.db import Tx, recordset
 from guahao.store.kernel.records import columns, take
 
@@ -504,6 +505,21 @@ class PublicDraw:
     won: int
 
 
+_PUBLIC = f"""
+    SELECT {columns(DrawRow, "w")}, h.name AS hospital_name, h.name_en AS hospital_name_en,
+           d.name AS department_name, d.name_en AS department_name_en,
+           (SELECT coalesce(sum(s.places_left), 0)::int FROM draw_sessions s
+            WHERE s.draw_id = w.id) AS places,
+           (SELECT coalesce(sum(cardinality(e.patients)), 0)::int FROM draw_entries e
+            WHERE e.draw_id = w.id AND e.session IS NOT NULL) AS won
+    FROM draws w
+    JOIN hospitals h ON h.id = w.hospital_id
+    JOIN departments d ON d.id = w.department_id
+    WHERE (%(hospital_id)s::bigint IS NULL OR w.hospital_id = %(hospital_id)s)
+      AND (%(department_id)s::bigint IS NULL OR w.department_id = %(department_id)s)
+"""
+
+
 async def public(
     tx: Tx,
     *,
@@ -511,35 +527,63 @@ async def public(
     hospital_id: int | None = None,
     department_id: int | None = None,
     state: str | None = None,
+    q: str = "",
     before: int | None = None,
     limit: int = 1,
 ) -> list[PublicDraw]:
-    """Return the draws that match, the newest first."""
+    """Return the draws that match, the newest first. `q`: words of hospital or department."""
+    matches, words = department_matches(q)
     return await tx.records(
         _public_draw,
         f"""
-        SELECT {columns(DrawRow, "w")}, h.name AS hospital_name, h.name_en AS hospital_name_en,
-               d.name AS department_name, d.name_en AS department_name_en,
-               (SELECT coalesce(sum(s.places_left), 0)::int FROM draw_sessions s
-                WHERE s.draw_id = w.id) AS places,
-               (SELECT coalesce(sum(cardinality(e.patients)), 0)::int FROM draw_entries e
-                WHERE e.draw_id = w.id AND e.session IS NOT NULL) AS won
-        FROM draws w
-        JOIN hospitals h ON h.id = w.hospital_id
-        JOIN departments d ON d.id = w.department_id
-        WHERE (%(draw_id)s::bigint IS NULL OR w.id = %(draw_id)s)
-          AND (%(hospital_id)s::bigint IS NULL OR w.hospital_id = %(hospital_id)s)
-          AND (%(department_id)s::bigint IS NULL OR w.department_id = %(department_id)s)
+        {_PUBLIC}
+          AND (%(draw_id)s::bigint IS NULL OR w.id = %(draw_id)s)
           AND (%(state)s::text IS NULL OR w.state = %(state)s)
           AND (%(before)s::bigint IS NULL OR w.id < %(before)s)
+          AND {matches}
         ORDER BY w.id DESC LIMIT %(limit)s
         """,
         {
+            **words,
             "draw_id": draw_id,
             "hospital_id": hospital_id,
             "department_id": department_id,
             "state": state,
             "before": before,
+            "limit": limit,
+        },
+    )
+
+
+async def coming(
+    tx: Tx,
+    *,
+    hospital_id: int | None = None,
+    department_id: int | None = None,
+    q: str = "",
+    after: int | None = None,
+    limit: int = 1,
+) -> list[PublicDraw]:
+    """Return the draws that are not held yet, by day, hospital and time.
+
+    `after`: the id of the draw before the first one here, also if it has been held meanwhile.
+    """
+    matches, words = department_matches(q)
+    order = "(w.draw_at AT TIME ZONE 'Asia/Shanghai')::date, w.hospital_id, w.draw_at, w.id"
+    return await tx.records(
+        _public_draw,
+        f"""
+        {_PUBLIC}
+          AND w.state <> 'done' AND {matches}
+          AND (%(after)s::bigint IS NULL
+               OR ({order}) > (SELECT {order} FROM draws w WHERE w.id = %(after)s))
+        ORDER BY {order} LIMIT %(limit)s
+        """,
+        {
+            **words,
+            "hospital_id": hospital_id,
+            "department_id": department_id,
+            "after": after,
             "limit": limit,
         },
     )

@@ -324,15 +324,6 @@ _OWN = """
 """
 
 
-async def draws_entered(tx: Tx, account_id: int, application_id: int) -> list[int]:
-    """Return the draws that an account's application entered, the newest first."""
-    rows = await tx.rows(
-        f"SELECT e.draw_id {_OWN} ORDER BY e.draw_id DESC",
-        {"account_id": account_id, "application_id": application_id},
-    )
-    return [row[0] for row in rows]
-
-
 @dataclass(frozen=True, slots=True)
 class OwnEntry:
     """An entry with its result, if it has one; `index`: of its ticket among all, from 0."""

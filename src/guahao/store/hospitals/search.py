@@ -8,10 +8,12 @@ from typing import Any
 
 from guahao.rules.hospitals.vocabulary import KnownDepartment, KnownHospital
 from guahao.rules.kernel.text import search_text
+from guahao.store.hospitals.directory import escaped
 from guahao.store.kernel.db import Tx, array
 from guahao.store.kernel.records import columns, take
 
 _READINGS_MAX = 3  # of a character
+_WORDS_MAX = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,24 @@ async def departments(tx: Tx, ids: Sequence[int]) -> list[DepartmentHit]:
 
 def _department_hit(**row: Any) -> DepartmentHit:
     return DepartmentHit(hospital=take(HospitalHit, row, "hospital_"), **row)
+
+
+def department_matches(q: str) -> tuple[str, dict[str, object]]:
+    """Return the condition that department `d` or hospital `h` holds each word, and its values.
+
+    For few rows that are found otherwise: it reads the names of each. Letters begin a word, the
+    pinyin or the initials.
+    """
+    typed_words = search_text(q).split() or q.lower().split()
+    words = {
+        f"word{n}": f"% {escaped(word)}%" if word.isascii() else f"%{escaped(word)}%"
+        for n, word in enumerate(typed_words[:_WORDS_MAX])
+    }
+    held = [
+        f"({_DEPARTMENT_TEXT} LIKE %({name})s OR {_HOSPITAL_TEXT} LIKE %({name})s)"
+        for name in words
+    ]
+    return " AND ".join(held) or "true", {**words}
 
 
 # Spelling ---------------------------------------------------------------------------------

@@ -220,7 +220,13 @@ def log_routes(services: Services, prefix: str) -> list[HTTPRouteHandler]:
     """Return GET /fairness/log: a part of the log as text, from the line after `after`."""
 
     async def log(request: ApiRequest) -> ASGIApp:
-        part = await drawn.log(services.platform, read_query(request, LogQuery).after)
+        try:
+            after = read_query(request, LogQuery).after
+        except ProblemError as error:
+            # Elsewhere `after` is the `next` of an answer.
+            named = error.field == "after"
+            raise (ProblemError("invalid_log_line", field="after") if named else error) from None
+        part = await drawn.log(services.platform, after)
         if part is None:
             raise ProblemError("unknown_log_line")
         headers = [_TEXT, (b"cache-control", _A_MINUTE), (b"vary", b"accept-encoding")]

@@ -557,6 +557,11 @@ _READING: dict[str, Reply] = {
         Words("日志中没有这一行"),
         Words("日志中没有这一行。请从0开始，或用之前下载到的最后一行的编号。"),
     ),
+    "invalid_log_line": Reply(
+        422,
+        Words("行号有误"),
+        Words("after是日志一行的编号：从0开始的整数。请用之前下载到的最后一行的编号。"),
+    ),
     "unknown_hospital": Reply(
         404,
         Words("没有这家医院"),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode
 
 from litestar.types import ASGIApp
@@ -14,6 +15,7 @@ from litestar.types import ASGIApp
 from guahao.flows.fairness import drawn as flows
 from guahao.flows.fairness.drawn import EntryView
 from guahao.rules.fairness.allocating import Won
+from guahao.rules.kernel.limits import CITY_TIME
 from guahao.store.fairness.draws import PublicDraw
 from guahao.web.citizens.fairness.applications import own
 from guahao.web.citizens.fairness.picture import Picture
@@ -26,7 +28,7 @@ from guahao.web.http.reading import ProblemError, as_id, read_id
 _DRAWS = "/draws"
 _VERIFIER = "draw_verifier.py"
 _VERIFIER_FILE = Path(flows.__file__).parents[2] / "tools" / _VERIFIER
-_COMING_PAGES_MAX = 4
+_SEARCH_MAX = 80
 _RESULTS_SHOWN = 100
 _AN_HOUR = b"public, max-age=3600"
 
@@ -44,47 +46,59 @@ def draw_pages() -> list[Route]:
 
 
 async def _listed(page: Page) -> ASGIApp:
-    """Show the draws to come by hospital, and the latest that were held."""
-    asked = {name: as_id(page.query(name)) for name in ("hospital", "department")}
-    before = as_id(page.query("before"))
+    """Show the draws to come by day and hospital, and the latest that were held.
+
+    The first page shows the beginning of both; `after` goes on with the one, `before` with the
+    other.
+    """
+    hospital_id, department_id = (as_id(page.query(name)) for name in ("hospital", "department"))
+    before, after = as_id(page.query("before")), as_id(page.query("after"))
+    q = page.query("q")[:_SEARCH_MAX].strip()
     platform = page.services.platform
-    narrowed: dict[str, Any] = {
-        "hospital_id": asked["hospital"],
-        "department_id": asked["department"],
-    }
-    coming = [] if before else await _coming(page, narrowed)
-    held, more = await flows.draws(platform, **narrowed, state="done", before=before)
+    coming, more_coming, held, more_held = [], None, [], None
+    if before is None:
+        coming, more_coming = await flows.coming_draws(
+            platform, hospital_id=hospital_id, department_id=department_id, q=q, after=after
+        )
+    if after is None:
+        held, more_held = await flows.draws(
+            platform,
+            hospital_id=hospital_id,
+            department_id=department_id,
+            state="done",
+            q=q,
+            before=before,
+        )
+    asked = {"hospital": hospital_id, "department": department_id, "q": q}
     return page.render(
         "draws.html",
         names=page.names,
-        coming=[
-            (place, list(draws)) for place, draws in groupby(coming, key=lambda d: d.hospital_name)
-        ],
-        held=held,
-        place=next((found for found in (*coming, *held) if any(asked.values())), None),
         asked=asked,
-        more=None if more is None else _address(asked, more),
+        coming=_by_day_and_hospital(coming),
+        held=held,
+        place=next(iter((*coming, *held)), None) if hospital_id or department_id else None,
+        is_later=before is not None or after is not None,
+        more_coming=_address(asked, "after", more_coming),
+        more_held=_address(asked, "before", more_held),
         when=partial(say_soon, page),
     )
 
 
-async def _coming(page: Page, narrowed: dict[str, Any]) -> list[PublicDraw]:
-    found: list[PublicDraw] = []
-    for state in ("drawing", "closed", "open"):
-        before: int | None = None
-        for _ in range(_COMING_PAGES_MAX):
-            draws, before = await flows.draws(
-                page.services.platform, **narrowed, state=state, before=before
-            )
-            found += draws
-            if before is None:
-                break
-    return sorted(found, key=lambda d: (d.hospital_name, d.draw.draw_at, d.draw.id))
+def _by_day_and_hospital(
+    coming: Sequence[PublicDraw],
+) -> list[tuple[date, list[list[PublicDraw]]]]:
+    by_day = groupby(coming, key=lambda draw: draw.draw.draw_at.astimezone(CITY_TIME).date())
+    return [
+        (day, [list(draws) for _, draws in groupby(found, key=lambda draw: draw.draw.hospital_id)])
+        for day, found in by_day
+    ]
 
 
-def _address(asked: dict[str, int | None], before: int) -> str:
-    fields = {name: id for name, id in asked.items() if id is not None} | {"before": before}
-    return f"{_DRAWS}?{urlencode(fields)}"
+def _address(asked: Mapping[str, int | str | None], name: str, id: int | None) -> str | None:
+    """Return the address of the page that goes on; None where none follows."""
+    if id is None:
+        return None
+    return f"{_DRAWS}?{urlencode({key: said for key, said in asked.items() if said} | {name: id})}"
 
 
 async def _one(page: Page) -> ASGIApp:
