@@ -149,6 +149,8 @@ def action_words(page: StaffPage) -> dict[str, str]:
         "resend_code": page.say("重发识别码"),
         "hand_out_number": page.say("取号"),
         "correct_pick_up": page.say("更正取号"),
+        "give_counter_place": page.say("给出窗口号"),
+        "undo_counter_place": page.say("撤销给出的窗口号"),
         "close_session": page.say("关闭出诊记录"),
         "reconcile": page.say("对账"),
         "settle_difference": page.say("处理对账差异"),

@@ -560,7 +560,7 @@ _READING: dict[str, Reply] = {
     "invalid_log_line": Reply(
         422,
         Words("行号有误"),
-        Words("after是日志一行的编号：从0开始的整数。请用之前下载到的最后一行的编号。"),
+        Words("行号（after）是从0开始的整数。请用之前下载到的最后一行的编号。"),
     ),
     "unknown_hospital": Reply(
         404,

@@ -55,7 +55,9 @@ async def _listed(page: Page) -> ASGIApp:
     before, after = as_id(page.query("before")), as_id(page.query("after"))
     q = page.query("q")[:_SEARCH_MAX].strip()
     platform = page.services.platform
-    coming, more_coming, held, more_held = [], None, [], None
+    coming: list[PublicDraw] = []
+    held: list[PublicDraw] = []
+    more_coming = more_held = None
     if before is None:
         coming, more_coming = await flows.coming_draws(
             platform, hospital_id=hospital_id, department_id=department_id, q=q, after=after

@@ -1,0 +1,48 @@
+"""Whether a clerk may give out a place of the counter list, or undo that (FAIRNESS)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+
+class CounterRefusal(StrEnum):
+    """Why no place is given, or none comes back, in order of precedence."""
+
+    UNKNOWN = "counter_unknown"
+    NOT_TODAY = "counter_not_today"
+    STOPPED = "counter_stopped"
+    NONE_LEFT = "counter_none_left"
+    UNDONE = "counter_undone"
+
+
+@dataclass(frozen=True, slots=True)
+class CounterFacts:
+    """A session of the hospital's own. `left`: places of its counter list not given yet."""
+
+    visit_date: date
+    is_stopped: bool
+    left: int
+
+
+def decide_giving(session: CounterFacts | None, today: date) -> CounterRefusal | None:
+    """Refuse to give a place. Tomorrow's list is not complete before the last draw of today."""
+    if session is None:
+        return CounterRefusal.UNKNOWN
+    if session.visit_date != today:
+        return CounterRefusal.NOT_TODAY
+    if session.is_stopped:
+        return CounterRefusal.STOPPED
+    return None if session.left > 0 else CounterRefusal.NONE_LEFT
+
+
+def decide_undoing(
+    session: CounterFacts | None, today: date, *, is_undone: bool
+) -> CounterRefusal | None:
+    """Refuse to take back that a place was given: on another day, or a second time."""
+    if session is None:
+        return CounterRefusal.UNKNOWN
+    if session.visit_date != today:
+        return CounterRefusal.NOT_TODAY
+    return CounterRefusal.UNDONE if is_undone else None
