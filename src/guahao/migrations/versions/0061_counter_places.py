@@ -2,10 +2,10 @@
 
 from guahao.store.kernel.migrate import run_file
 
-revision = "0059"
-down_revision = "0058"
+revision = "0061"
+down_revision = "0060"
 
 
 def upgrade() -> None:
     """Forward only: undo with a new migration."""
-    run_file("0059_counter_places.sql")
+    run_file("0061_counter_places.sql")
