@@ -2,10 +2,10 @@
 
 from guahao.store.kernel.migrate import run_file
 
-revision = "0061"
-down_revision = "0060"
+revision = "0062"
+down_revision = "0061"
 
 
 def upgrade() -> None:
     """Forward only: undo with a new migration."""
-    run_file("0061_counter_places.sql")
+    run_file("0062_counter_places.sql")
