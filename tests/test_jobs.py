@@ -47,6 +47,7 @@ PERIODIC = {
     "expire_applications",
     "begin_policies",
     "hold_draws",
+    "follow_release_modes",
     "find_accounts_to_review",
     "roll_forward",
     "send_trail_head",

@@ -22,7 +22,7 @@ from guahao import trail_sinks
 from guahao.clock import uptime
 from guahao.flows.attendance import penalties
 from guahao.flows.call_centre import call_tasks, caller_booking, calls
-from guahao.flows.fairness import applications, draws
+from guahao.flows.fairness import applications, draws, modes
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.messages import overdue, reminders
 from guahao.flows.operations import housekeeping
@@ -170,6 +170,7 @@ def _add_periodic_flows(app: App, recording: Recording, platform: Platform) -> N
         "begin_policies": policies.begin,
         "carry_on_stops": stops.carry_on,
         "expire_applications": applications.expire,
+        "follow_release_modes": modes.sweep,
         "find_accounts_to_review": account_reviews.find_accounts_to_review,
         "index_names": calls.index_names,
         "lapse_replacements": replacing.lapse,

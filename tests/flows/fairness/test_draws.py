@@ -30,6 +30,9 @@ from guahao.flows.people.privacy.retention import delete_old
 from guahao.rules.fairness.allocating import Skipped
 from guahao.rules.fairness.applying import Wishes
 from guahao.rules.fairness.proof import verify
+from guahao.store.fairness import draws as store
+from guahao.store.fairness.draws import NewDraw
+from guahao.store.kernel.db import Tx
 from guahao.store.kernel.vault import VaultError
 
 TEN = MONDAY_MORNING + timedelta(hours=1)  # the next even hour
@@ -325,6 +328,33 @@ async def test_a_draw_that_fails_keeps_no_other_waiting(platform: Platform, cloc
     states = await ask(platform, "SELECT department_id, state FROM draws ORDER BY department_id")
     assert sorted(state for _, state in states) == ["closed", "done"]
     assert {first.department_id, second.department_id} == {row[0] for row in states}
+
+
+async def test_a_step_that_fails_keeps_no_draw_from_the_next(
+    platform: Platform, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first of three draws cannot be opened; the others are, and one of them is held."""
+    clinics = [await add_clinic(platform, 1, TEN) for _ in range(3)]
+    real = store.open_draw
+
+    async def open_draw(tx: Tx, new: NewDraw) -> bool:
+        if new.department_id == clinics[0].department_id:
+            raise VaultError
+        return await real(tx, new)
+
+    monkeypatch.setattr(store, "open_draw", open_draw)
+    for now in (clock.now, TEN - timedelta(minutes=6), TEN):
+        clock.now = now
+        with pytest.raises(VaultError):
+            await draws.hold_draws(platform)
+    states = await ask(platform, "SELECT department_id, state FROM draws ORDER BY 1")
+    assert states == [(clinic.department_id, "done") for clinic in clinics[1:]]
+
+
+async def test_a_draw_without_entries_is_public(platform: Platform, clock: Clock) -> None:
+    await add_clinic(platform, 1, TEN)
+    await hold_until(platform, clock, TEN)
+    assert await ask(platform, "SELECT entries, is_sensitive FROM draws") == [(0, False)]
 
 
 async def test_draws_of_a_day_count_as_one_loss(platform: Platform, clock: Clock) -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests.city import Clock, ask, open_platform, reasons
 from tests.crowd import add_clinic
 
-from guahao.flows.fairness.modes import decide, overview, preview, withdraw
+from guahao.flows.fairness.modes import decide, overview, preview, sweep, withdraw
 from guahao.flows.hospitals.hospital_rules import change as change_rules
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.fairness.modes import FIRST_COME, DatedMode, ModeRefusal, Release
@@ -229,3 +229,55 @@ async def test_an_exception_frees_its_own_sessions_only(platform: Platform) -> N
     assert isinstance(await decide(platform, by, exception, "号源充足"), int)
     assert [held for held, *_ in await places(platform, ids)] == [0, 20]
     assert (await audit(platform)).clean
+
+
+# Sessions that missed a decision ----------------------------------------------------------------
+
+
+async def test_a_session_made_beside_a_decision_follows_it_by_the_next_day(
+    platform: Platform,
+) -> None:
+    by, _, ids = await clinic(platform)
+    await decide(platform, by, DatedMode(None, None, EARLIEST, DRAW_20), WHY)
+    # As a transaction leaves it that had read the modes before the decision.
+    await ask(platform, "UPDATE held_places SET released_at = held_at, places = 0 RETURNING id")
+    await ask(
+        platform,
+        "UPDATE clinic_sessions SET held = 0, reserved = 0, draw_at = NULL RETURNING id",
+    )
+    assert await sweep(platform) == 1
+    assert await places(platform, ids) == [(16, 4, RELEASED)]
+    assert await sweep(platform) == 0
+    # And where it was held although the decision was withdrawn.
+    await ask(platform, "DELETE FROM release_modes RETURNING id")
+    assert await sweep(platform) == 1
+    assert await places(platform, ids) == [FREE]
+    assert await sweep(platform) == 0
+
+
+async def test_places_follow_the_release_until_it_is_announced(
+    platform: Platform, clock: Clock
+) -> None:
+    later = EARLIEST + ONE_DAY
+    by, _, ids = await clinic(platform, EARLIEST, later)
+    await decide(platform, by, DatedMode(None, None, EARLIEST, DRAW), WHY)
+    clock.now += timedelta(hours=15)  # the 1st of December: EARLIEST is announced
+    await ask(platform, "UPDATE hospitals SET release_time = '08:00' RETURNING id")
+    assert await sweep(platform) == 1
+    assert [draw_at for *_, draw_at in await places(platform, ids)] == [
+        RELEASED,
+        RELEASED + ONE_DAY + timedelta(hours=8),
+    ]
+
+
+async def test_no_decision_reaches_a_draw_that_was_announced_under_other_rules(
+    platform: Platform, clock: Clock
+) -> None:
+    by, _, ids = await clinic(platform)
+    await decide(platform, by, DatedMode(None, None, EARLIEST, DRAW), WHY)
+    clock.now += timedelta(hours=15)
+    # By the new rules 4 March is not released for months, and could be decided on.
+    await ask(platform, "UPDATE hospitals SET cycle_days = 7 RETURNING id")
+    assert (await overview(platform, by)).earliest == EARLIEST + ONE_DAY
+    assert await sweep(platform) == 0
+    assert await places(platform, ids) == [(20, 0, RELEASED)]

@@ -29,7 +29,7 @@ from guahao.flows.supply.feeding import WantedSession, publish_sessions
 from guahao.flows.supply.imports import importing
 from guahao.flows.supply.timetables import SessionChange
 from guahao.rules.kernel.limits import CITY_TIME, Policy
-from guahao.rules.kernel.outcomes import DONE
+from guahao.rules.kernel.outcomes import DONE, Refused
 from guahao.rules.staff.staff import Role, Staff
 from guahao.rules.supply.changes import Clinic
 from guahao.store.booking.appointments import lock_sessions
@@ -356,6 +356,21 @@ async def test_referrals_have_their_declared_share(
     [session_id] = rows.one(f"SELECT id FROM clinic_sessions WHERE id <> {at.session_id}")
     assert at.counters(session_id) == (0, 1, 1, release)
     assert at.causes() == [("referral", 1), ("release", 1)]
+
+
+async def test_referrals_have_their_share_of_the_whole_however_it_grows(
+    platform: Platform, clock: Clock, rows: Rows
+) -> None:
+    """Of each place by itself a fifth is none."""
+    at = await place(platform, clock, rows)
+    await by_draw(rows, at, referral_percent=20)
+    await late_by_form(at)
+    [session_id] = rows.one(f"SELECT id FROM clinic_sessions WHERE id <> {at.session_id}")
+    for capacity in range(3, 11):
+        outcome = await timetables.change_session(at.platform, at.by, session_id, capacity, None)
+        assert not isinstance(outcome, Refused)
+    assert at.counters(session_id)[1:3] == (8, 2)
+    assert at.counters(session_id)[0] == 0
 
 
 async def test_a_mode_holds_and_frees_the_sessions_that_are_there(

@@ -88,6 +88,31 @@ async def test_a_full_day_says_what_waits_until_when_and_offers_to_apply(
     assert f'href="{path}?day={THURSDAY}"' in reader.text
 
 
+@BOTH_LANGUAGES
+async def test_places_that_were_added_late_are_not_called_returned(
+    site: Site, language: str
+) -> None:
+    clinic = await add_full(site)
+    await change(site.platform, "UPDATE held_places SET cause = 'published_late'")
+    reader = Reader.of(site, language=language)
+    await reader.go(f"/departments/{clinic.department_id}?day={THURSDAY}")
+    words = {"zh": "补放2个号，今天12:00抽签", "en": "2 added places, draw today 12:00"}
+    assert words[language] in reader.text
+
+
+async def test_a_draw_at_the_release_is_known_by_its_places_not_by_todays_rules(
+    site: Site,
+) -> None:
+    """The hospital's release time has changed since it was announced."""
+    clinic = await add_full(site)
+    release = MONDAY_MORNING.replace(hour=7) + timedelta(days=2)
+    await change(site.platform, "UPDATE held_places SET cause = 'release', draw_at = %s", release)
+    await change(site.platform, "UPDATE clinic_sessions SET draw_at = %s", release)
+    reader = Reader.of(site)
+    await reader.go(f"/departments/{clinic.department_id}?day={THURSDAY}")
+    assert "2个号，12月2日 周三 07:00抽签，明天20:00前可登记" in reader.text
+
+
 async def test_only_the_places_of_the_first_draw_are_announced(site: Site) -> None:
     clinic = await add_full(site)
     await change(

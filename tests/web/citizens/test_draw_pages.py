@@ -130,6 +130,7 @@ async def test_a_draw_says_how_many_places_are_kept_for_referrals(
     )
     await hold_until(site.platform, clock, tomorrow)
     [[draw_id]] = await ask(site.platform, "SELECT id FROM draws")
+    assert (await site.get(f"/api/v1/fairness/draws/{draw_id}")).json()["referrals"] == 2
     reader = Reader.of(site, language=language)
     await reader.go(f"/draws/{draw_id}")
     assert {

@@ -49,7 +49,7 @@ async def close(platform: Platform, draw_id: int) -> None:
             [(session.id, session.places) for session in given_out],
             entered,
             root,
-            is_sensitive=draw.is_sensitive or entered < ENTRIES_LEAST,
+            is_sensitive=draw.is_sensitive or 0 < entered < ENTRIES_LEAST,
         )
         published = closed_lines(moment(tx.now), draw.long_waits_percent, entered, root, given_out)
         await log.append(tx, platform.vault, draw.id, published)

@@ -37,12 +37,17 @@ _PROVEN_ENTRIES_MAX = 20_000  # more would keep other requests waiting
 
 @dataclass(frozen=True, slots=True)
 class DrawView:
-    """What is public of a draw. `witnesses`: the names of its sources that are still known."""
+    """What is public of a draw.
+
+    `witnesses`: the names of its sources that are still known. `referrals`: places of a release
+    that are kept for doctors' referrals and not drawn.
+    """
 
     public: PublicDraw
     sessions: list[SessionRow]
     sources: list[Source]
     witnesses: list[str | None]
+    referrals: int
 
     @property
     def draw(self) -> DrawRow:
@@ -142,9 +147,12 @@ async def draw(platform: Platform, draw_id: int) -> DrawView | None:
         if not found:
             return None
         sessions = await store.sessions(tx, draw_id)
+        is_release = found[0].draw.kind == DrawKind.RELEASE
+        referrals = await drawn.referral_places(tx, draw_id) if is_release else 0
     names = {w.first: w.name for w in platform.settings.fairness_witnesses}
     sources = sources_used(found[0].draw)
-    return DrawView(found[0], sessions, sources, [names.get(s.first) for s in sources])
+    witnesses = [names.get(source.first) for source in sources]
+    return DrawView(found[0], sessions, sources, witnesses, referrals)
 
 
 async def proof_file(platform: Platform, draw_id: int) -> str | None:
@@ -311,14 +319,13 @@ class DrawPage:
     """A draw for its page. `sessions`: by their numbers, without those that were removed since.
 
     `last`: who got the last place of each session. `results`: the first ones, in the order of
-    the draw; none of a sensitive draw. `referrals`: places of a release that are not drawn.
+    the draw; none of a sensitive draw.
     """
 
     view: DrawView
     sessions: dict[int, SessionView]
     last: dict[int, LastPlace]
     results: list[PublicResult]
-    referrals: int
 
 
 async def draw_page(platform: Platform, draw_id: int, most_results: int) -> DrawPage | None:
@@ -332,8 +339,6 @@ async def draw_page(platform: Platform, draw_id: int, most_results: int) -> Draw
         results = []
         if view.has_file and most_results:
             results = await drawn.results(tx, draw_id, most_results)
-        is_release = view.draw.kind == DrawKind.RELEASE
-        referrals = await drawn.referral_places(tx, draw_id) if is_release else 0
     by_id = {session.id: session for session in found}
     return DrawPage(
         view,
@@ -344,5 +349,4 @@ async def draw_page(platform: Platform, draw_id: int, most_results: int) -> Draw
         },
         last,
         results,
-        referrals,
     )

@@ -29,11 +29,18 @@ log = structlog.get_logger(__name__)
 
 
 async def hold_draws(platform: Platform) -> None:
-    """Do every step of every draw that is due."""
-    await defer_missed(platform)
-    await open_draws(platform)
-    await close_draws(platform)
-    await run_draws(platform)
+    """Do every step of every draw that is due; a step that fails keeps no other from its turn."""
+    errors = []
+    for step in (defer_missed, open_draws, close_draws, run_draws, _name_key):
+        try:
+            await step(platform)
+        except Exception as error:  # noqa: BLE001 - raised once the others had their turn
+            errors.append(error)
+    if errors:
+        raise errors[0]
+
+
+async def _name_key(platform: Platform) -> None:
     async with platform.db.transaction() as tx:
         await log_store.name_key(tx, platform.vault)
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from guahao.flows.fairness.returning import follow_modes
+from guahao.flows.fairness.returning import against_modes, follow_modes
 from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.fairness.modes import (
@@ -24,6 +24,7 @@ from guahao.rules.fairness.modes import (
     mode_of,
 )
 from guahao.rules.hospitals.departments import Department
+from guahao.rules.kernel.limits import ONE_DAY
 from guahao.rules.kernel.outcomes import DONE, Done, Refused
 from guahao.rules.kernel.text import prose
 from guahao.rules.kernel.versions import version_of
@@ -87,7 +88,9 @@ async def _earliest(tx: Tx, platform: Platform, hospital_id: int) -> date:
     pending = [row.rules for row in await rules_store.dated(tx, hospital_id, today)]
     policies = await platform.policies.read(tx)
     to_come = [row.policy for row in policies.rows if row.holds_from > today]
-    return earliest_visit_date(tx.now, [rules, *pending], [policies.on(today), *to_come])
+    earliest = earliest_visit_date(tx.now, [rules, *pending], [policies.on(today), *to_come])
+    announced = await store.announced_until(tx, hospital_id)
+    return earliest if announced is None else max(earliest, announced + ONE_DAY)
 
 
 async def preview(
@@ -188,6 +191,27 @@ async def _settle(
     await lock_sessions(tx, changed)
     await follow_modes(tx, platform, changed)
     return len(changed)
+
+
+async def sweep(platform: Platform) -> int:
+    """Let sessions follow the release modes that they missed; return how many were wrong.
+
+    Sessions that were made while a decision was on its way, and those of which the hospital's
+    rules have changed since. What is announced already stays as it is.
+    """
+    async with platform.db.transaction() as tx:
+        hospital_ids = await store.deciding_hospitals(tx)
+    swept = 0
+    for hospital_id in hospital_ids:
+        async with platform.db.transaction() as tx:
+            await rules_store.lock_hospital(tx, hospital_id)
+            earliest = await _earliest(tx, platform, hospital_id)
+            sessions = await store.sessions_from(tx, hospital_id, earliest)
+            wrong = await against_modes(tx, platform, sessions)
+            await lock_sessions(tx, wrong)
+            await follow_modes(tx, platform, wrong)
+            swept += len(wrong)
+    return swept
 
 
 def _detail(

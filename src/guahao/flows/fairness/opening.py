@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 from datetime import timedelta
 
+import structlog
+
 from guahao.flows.fairness.publishing import moment, sources_of
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.fairness.drawing import commitment_to
@@ -13,23 +15,39 @@ from guahao.rules.fairness.returning import AMENDED_UNTIL, DrawKind, application
 from guahao.rules.fairness.sensitive import is_sensitive
 from guahao.rules.fairness.witnessing import value_for
 from guahao.store.fairness import draws as store
-from guahao.store.fairness import log
+from guahao.store.fairness import log as log_store
 from guahao.store.fairness.draws import DrawToOpen, NewDraw
 from guahao.store.kernel.db import Tx
 from guahao.store.kernel.ids import next_id
 from guahao.store.kernel.queue import defer
 
 _SECRET_BYTES = 32
+log = structlog.get_logger(__name__)
 _BEFORE_LAST_AMENDMENT = timedelta(seconds=10)  # for a worker that is a little late
 
 
 async def open_draws(platform: Platform) -> None:
-    """Open every draw that places wait for, each in its own transaction."""
+    """Open every draw that places wait for, each in its own transaction.
+
+    A draw that cannot be opened keeps no other waiting.
+    """
     async with platform.db.transaction() as tx:
         waiting = await store.to_open(tx)
+    errors = []
     for places in waiting:
-        async with platform.db.transaction() as tx:
-            await _open(tx, platform, places)
+        try:
+            async with platform.db.transaction() as tx:
+                await _open(tx, platform, places)
+        except Exception as error:  # noqa: BLE001 - raised once the others had their turn
+            log.error(
+                "draw_not_opened",
+                department_id=places.department_id,
+                draw_at=places.draw_at.isoformat(),
+                error=type(error).__name__,
+            )
+            errors.append(error)
+    if errors:
+        raise errors[0]
 
 
 async def _open(tx: Tx, platform: Platform, places: DrawToOpen) -> None:
@@ -61,4 +79,4 @@ async def _open(tx: Tx, platform: Platform, places: DrawToOpen) -> None:
         await defer(tx, "advance_draw", at=due, draw_id=id)
     lines = opened_lines(moment(tx.now), new.commitment, sources_of(witnesses))
     where = f"of {places.hospital_id} {places.department_id} {places.kind} {moment(places.draw_at)}"
-    await log.append(tx, platform.vault, id, [where, *lines])
+    await log_store.append(tx, platform.vault, id, [where, *lines])

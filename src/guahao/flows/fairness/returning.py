@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequen
 from contextlib import asynccontextmanager
 
 from guahao.flows.kernel.platform import Platform
-from guahao.rules.fairness.modes import FIRST_COME, DatedMode, Release, mode_of
+from guahao.rules.fairness.modes import FIRST_COME, DatedMode, Release, mode_of, referral_places
 from guahao.rules.fairness.returning import (
     Cause,
     Fate,
@@ -23,7 +23,7 @@ from guahao.rules.kernel.limits import Policy
 from guahao.rules.supply.releasing import opens_at
 from guahao.store.fairness import held as store
 from guahao.store.fairness import modes
-from guahao.store.fairness.held import HeldPlaces, SessionPlaces
+from guahao.store.fairness.held import HeldPlaces, SessionPlaces, WaitingPlaces
 from guahao.store.kernel.db import Tx
 
 
@@ -85,6 +85,29 @@ async def follow_modes(tx: Tx, platform: Platform, session_ids: Collection[int])
         if releases[places.id].mode is ReleaseMode.DRAW and not is_released[places.id]
     ]
     await _hold(tx, platform, by_draw, {}, Cause.RELEASE)
+
+
+async def against_modes(tx: Tx, platform: Platform, session_ids: Collection[int]) -> list[int]:
+    """Return the unreleased sessions whose places wait otherwise than their release modes say."""
+    found = await store.places_of(tx, session_ids)
+    releases = await _releases(tx, found.values())
+    policy = (await platform.policies.read(tx)).on(tx.now.date())
+    waiting: dict[int, list[WaitingPlaces]] = {id: [] for id in found}
+    for row in await store.waiting(tx, session_ids):
+        if row.cause in (Cause.RELEASE, Cause.REFERRAL):
+            waiting[row.session_id].append(row)
+    wrong = []
+    for id, places in found.items():
+        opens = opens_at(places.visit_date, places.rules, policy)
+        if tx.now >= opens:
+            continue
+        if releases[id].mode is ReleaseMode.DRAW:
+            moments = {row.draw_at for row in waiting[id] if row.cause == Cause.RELEASE}
+            if places.free > 0 or moments - {opens}:
+                wrong.append(id)
+        elif waiting[id]:
+            wrong.append(id)
+    return wrong
 
 
 async def _settle(
@@ -184,6 +207,8 @@ async def _hold(
     releases = await _releases(tx, [places for places, _ in gained.values()])
     policy = (await platform.policies.read(tx)).on(tx.now.date())
     kept: list[HeldPlaces] = []
+    sharing = [id for id in gained if releases[id].referral_percent]
+    waiting = await store.waiting(tx, sharing) if sharing else []
     for id, (places, count) in gained.items():
         release = releases[id]
         before = free_before.get(id, 0)
@@ -194,7 +219,20 @@ async def _hold(
                 kept.append(HeldPlaces(id, count, cause, None, before, is_free=True))
             continue
         is_release = found.draw_at == opens
-        referrals = count * release.referral_percent // 100 if is_release else 0
+        referrals = 0
+        if is_release:
+            at_release = {
+                cause: sum(
+                    row.places for row in waiting if row.session_id == id and row.cause == cause
+                )
+                for cause in (Cause.RELEASE, Cause.REFERRAL)
+            }
+            referrals = referral_places(
+                count,
+                at_release[Cause.RELEASE],
+                at_release[Cause.REFERRAL],
+                release.referral_percent,
+            )
         if referrals:
             kept.append(HeldPlaces(id, referrals, Cause.REFERRAL, None))
         because = Cause.RELEASE if is_release else cause

@@ -9,7 +9,7 @@ from guahao.flows.kernel.platform import Platform
 from guahao.rules.fairness.modes import DatedMode, Release, mode_of
 from guahao.rules.fairness.returning import DrawKind, ReleaseMode, applications_until
 from guahao.rules.kernel.limits import ONE_DAY, HospitalRules, Policy
-from guahao.rules.supply.releasing import date_refusal, furthest, opens_at, session_state
+from guahao.rules.supply.releasing import date_refusal, furthest, session_state
 from guahao.store.fairness import modes
 from guahao.store.supply.week import DepartmentDays, Slot, department_days
 
@@ -34,10 +34,14 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class NextDraw:
-    """The first draw of a session: how many places it gives out, and when it closes."""
+    """The first draw of a session: how many places it gives out, and when it closes.
+
+    `is_added`: they were published or added after the release; none came back.
+    """
 
     places: int
     is_release: bool
+    is_added: bool
     draw_at: datetime
     closes_at: datetime
 
@@ -168,10 +172,9 @@ def _slot_state(
     )
     draw = None
     if slot.held and slot.draw_at is not None and state in ("by_draw", "not_released"):
-        is_release = slot.draw_at == opens_at(slot.visit_date, rules, policy)
-        kind = DrawKind.RELEASE if is_release else DrawKind.RETURNED
+        kind = DrawKind.RELEASE if slot.is_release else DrawKind.RETURNED
         closes_at = applications_until(kind, slot.draw_at)
-        draw = NextDraw(slot.drawn, is_release, slot.draw_at, closes_at)
+        draw = NextDraw(slot.drawn, slot.is_release, slot.is_added, slot.draw_at, closes_at)
     returns_by_draw = policy.draw_returned_places or release.mode is ReleaseMode.DRAW
     waits = draw is not None or (state == "full" and returns_by_draw)
     return SlotState(slot, state, release, draw, waits)

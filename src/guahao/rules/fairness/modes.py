@@ -41,6 +41,15 @@ class Release:
     referral_percent: int = 0
 
 
+def referral_places(gained: int, drawn: int, kept: int, percent: int) -> int:
+    """Return how many of the places that a session gained are kept for referrals.
+
+    The share is of all its places at the release, of which `drawn` wait for the draw and `kept`
+    are kept already: of each small raise by itself nothing would be kept.
+    """
+    return min(gained, max(0, (gained + drawn + kept) * percent // 100 - kept))
+
+
 FIRST_COME = Release(ReleaseMode.FIRST_COME)
 
 

@@ -15,7 +15,7 @@ _NAMES = (
     *("艾滋", "HIV", "性病", "性传播"),
     *("生殖", "不孕", "不育", "试管婴儿", "计划生育", "优生", "男科"),
 )
-ENTRIES_LEAST = 20  # of a draw whose entries are published
+ENTRIES_LEAST = 20  # of a draw whose entries are published, if there are any
 
 
 def is_sensitive(code: str, *names: str) -> bool:

@@ -47,5 +47,6 @@ SCHEDULES: Mapping[str, Schedule] = {
     "find_accounts_to_review": Schedule("25 * * * *", timedelta(hours=1)),
     "purge": Schedule("30 * * * *", timedelta(hours=1)),
     "purge_jobs": Schedule("40 * * * *", timedelta(hours=1)),
+    "follow_release_modes": Schedule("50 18 * * *", timedelta(days=1)),  # 02:50 in the city
     "delete_old": Schedule("10 19 * * *", timedelta(days=1)),  # 03:10 in the city
 }

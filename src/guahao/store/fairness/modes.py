@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import Any
 
 from guahao.rules.fairness.modes import DatedMode, Release, mode_of
-from guahao.rules.fairness.returning import ReleaseMode
+from guahao.rules.fairness.returning import APPLICATIONS_OPEN, ReleaseMode
 from guahao.store.kernel.db import Tx
 
 _MODE = "m.department_id, m.title, m.holds_from, m.mode, m.referral_percent"
@@ -150,6 +150,50 @@ async def sessions_of(tx: Tx, hospital_id: int, scope: DatedMode) -> list[Planne
             "title": scope.title,
         },
     )
+
+
+async def announced_until(tx: Tx, hospital_id: int) -> date | None:
+    """Return the last visit date whose draw at the release takes applications, or None.
+
+    It keeps its moment although the hospital's rules have changed since.
+    """
+    row = await tx.row(
+        """
+        SELECT max(s.visit_date) FROM held_places p
+        JOIN clinic_sessions s ON s.id = p.clinic_session_id
+        WHERE s.hospital_id = %(hospital_id)s AND p.cause = 'release' AND p.released_at IS NULL
+          AND p.draw_at <= %(released_by)s
+        """,
+        {"hospital_id": hospital_id, "released_by": tx.now + APPLICATIONS_OPEN},
+    )
+    return None if row is None else row[0]
+
+
+async def deciding_hospitals(tx: Tx) -> list[int]:
+    """Return the hospitals that decided on release modes, or did and whose places still wait."""
+    rows = await tx.rows(
+        """
+        SELECT hospital_id FROM release_modes
+        UNION SELECT s.hospital_id FROM held_places p
+        JOIN clinic_sessions s ON s.id = p.clinic_session_id
+        WHERE p.cause = 'release' AND p.released_at IS NULL
+        ORDER BY 1
+        """
+    )
+    return [row[0] for row in rows]
+
+
+async def sessions_from(tx: Tx, hospital_id: int, day: date) -> list[int]:
+    """Return a hospital's sessions that are not stopped, from a visit date on."""
+    rows = await tx.rows(
+        """
+        SELECT id FROM clinic_sessions
+        WHERE hospital_id = %(hospital_id)s AND visit_date >= %(day)s AND stopped_at IS NULL
+        ORDER BY id
+        """,
+        {"hospital_id": hospital_id, "day": day},
+    )
+    return [row[0] for row in rows]
 
 
 def _by_hospital(*, hospital_id: int, **row: Any) -> tuple[int, DatedMode]:

@@ -31,6 +31,8 @@ class Slot:
     reserved: int
     draw_at: datetime | None
     drawn: int  # of the held places, those that the first draw gives out
+    is_release: bool  # whether that is the draw at the release
+    is_added: bool  # whether its places were published or added late: none came back
 
     @property
     def remaining(self) -> int:
@@ -59,16 +61,21 @@ _DAYS = f"""
            {RULES_COLUMNS},
            s.id, s.title, s.specialty, s.visit_date, s.period, s.starts_at, s.ends_at,
            s.fee_fen, s.capacity, s.booked, s.stopped_at IS NOT NULL AS stopped,
-           s.held, s.reserved, s.draw_at,
-           CASE WHEN s.held > 0 THEN (
-               SELECT coalesce(sum(p.places), 0)::int FROM held_places p
-               WHERE p.clinic_session_id = s.id AND p.released_at IS NULL AND p.draw_at = s.draw_at
-           ) ELSE 0 END AS drawn
+           s.held, s.reserved, s.draw_at, coalesce(w.drawn, 0) AS drawn,
+           coalesce(w.is_release, false) AS is_release, coalesce(w.is_added, false) AS is_added
     FROM departments d
     JOIN hospitals h ON h.id = d.hospital_id
     {rules_on("%(today)s::date")}
     LEFT JOIN clinic_sessions s ON s.department_id = d.id AND s.hospital_id = d.hospital_id
                                AND s.visit_date BETWEEN %(first)s AND %(last)s
+    LEFT JOIN LATERAL (
+        SELECT p.cause = 'release' AS is_release, sum(p.places)::int AS drawn,
+               bool_and(p.cause IN ('published_late', 'capacity_raised')) AS is_added
+        FROM held_places p
+        WHERE p.clinic_session_id = s.id AND p.released_at IS NULL AND p.draw_at = s.draw_at
+          AND p.places > 0
+        GROUP BY 1 ORDER BY 1 DESC LIMIT 1
+    ) w ON s.held > 0
     WHERE d.id = %(department_id)s AND d.on_platform
     ORDER BY s.visit_date, array_position('{{morning,afternoon,evening}}', s.period),
              s.starts_at NULLS FIRST, s.fee_fen DESC, s.title, s.specialty, s.id

@@ -97,7 +97,10 @@ class DrawSessionOut(msgspec.Struct):
 
 
 class DrawDetail(DrawOut):
-    """A draw with all that proves it; `file` is published unless the department is sensitive."""
+    """A draw with all that proves it; `file` is published unless the department is sensitive.
+
+    `referrals`: places of a release that are kept for doctors' referrals and not drawn.
+    """
 
     opened_at: datetime
     closed_at: datetime | None
@@ -105,6 +108,7 @@ class DrawDetail(DrawOut):
     commitment: Hash
     sources: list[DrawSourceOut]
     long_waits_percent: int
+    referrals: int
     sessions: list[DrawSessionOut]
     root: Hash | None
     secret: Hash | None
@@ -153,6 +157,7 @@ _ONE = Endpoint(
         commitment="0" * 64,
         sources=[DrawSourceOut("公证处", "1" * 64, 289, 289)],
         long_waits_percent=20,
+        referrals=0,
         sessions=[DrawSessionOut(1, 9001, 2, 2)],
         root="2" * 64,
         secret="3" * 64,
@@ -277,6 +282,7 @@ def _detail(view: DrawView, language: Language) -> DrawDetail:
             for name, source in zip(view.witnesses, view.sources, strict=True)
         ],
         long_waits_percent=draw.long_waits_percent,
+        referrals=view.referrals,
         sessions=[
             DrawSessionOut(s.number, s.clinic_session_id, s.places, s.places_left)
             for s in view.sessions
