@@ -35,8 +35,8 @@ from guahao.tools.bench.city import open_bench
 from guahao.tools.bench.http import Issue
 from guahao.tools.bench.morning import crowd, queries
 from guahao.tools.bench.morning.chart import drawn
+from guahao.tools.bench.morning.connections import Connections
 from guahao.tools.bench.morning.figures import KINDS, LOAD_CORES, Arm, laws, ms
-from guahao.tools.bench.morning.lines import Lines
 from guahao.tools.bench.rush.contestants import FIRST_ASK_SECONDS
 from guahao.tools.bench.rush.queries import holders
 from guahao.tools.bench.serving import web_server, worker
@@ -44,7 +44,7 @@ from guahao.tools.scratch import analyze, scratch_database
 
 TIMES = (1, 10)  # the served load, and ten times it
 _SHARES = {"home": 0.2, "hospital": 0.1, "week": 0.2, "week renewed": 0.5}  # of the readers
-_READER_LINES, _PERSON_LINES, _BOT_LINES, _STAFF_LINES = 64, 400, 8, 8
+_READERS_POOL, _PERSONS_POOL, _BOTS_POOL, _STAFF_POOL = 64, 400, 8, 8
 _PLACES_SHARE = 0.5  # of the people of the served load
 _SESSIONS = 3
 _MORNING_SECONDS = 35.0  # from the release until the last personal moment has passed
@@ -104,7 +104,7 @@ def _with_files(form: Form, console: Console) -> Form:
     """
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    others = _SPARE_FILES + 5 * _READER_LINES + _PERSON_LINES + TIMES[-1] * form.bots * _BOT_LINES
+    others = _SPARE_FILES + 5 * _READERS_POOL + _PERSONS_POOL + TIMES[-1] * form.bots * _BOTS_POOL
     possible = most - others
     if most == resource.RLIM_INFINITY or form.connections <= possible:
         return form
@@ -228,9 +228,9 @@ class _Morning:
         chance = random.Random(self._releases)
 
         arm = Arm(times, places=_SESSIONS * form.places)
-        opened: list[Lines] = []
+        opened: list[Connections] = []
         streams = self._streams(arm, contest, bots, chance, opened)
-        people = Lines(self._ports, min(len(persons), _PERSON_LINES))
+        people = Connections(self._ports, min(len(persons), _PERSONS_POOL))
         opened.append(people)
         coming = [
             crowd.Person(
@@ -242,8 +242,8 @@ class _Morning:
         ]
         loop = asyncio.get_running_loop()
         try:
-            for lines in opened:
-                await lines.open()
+            for pool in opened:
+                await pool.open()
             await asyncio.sleep(max((at - platform.db.clock()).total_seconds(), 0.0))
             before = self._meters.seconds()
             began = time.perf_counter()
@@ -256,8 +256,8 @@ class _Morning:
             contest.is_over = True
             await _last_answers(opened)
         finally:
-            for lines in opened:
-                lines.close()
+            for pool in opened:
+                pool.close()
             await asyncio.sleep(0)  # in which the transports close
         for kind in arm.kinds.values():
             kind.failed = kind.sent - kind.good - kind.refused  # also what was never answered
@@ -274,13 +274,13 @@ class _Morning:
         contest: crowd.Contest,
         bots: Sequence[int],
         chance: random.Random,
-        opened: list[Lines],
+        opened: list[Connections],
     ) -> list[crowd.Stream]:
         form, release = self._form, contest.release
         streams: list[crowd.Stream] = []
 
-        def add(name: str, rate: float, lines: int, requests: crowd.Requests) -> None:
-            opened.append(Lines(self._ports, lines))
+        def add(name: str, rate: float, pool: int, requests: crowd.Requests) -> None:
+            opened.append(Connections(self._ports, pool))
             streams.append(crowd.Stream(arm.kinds[name], rate, opened[-1], requests))
 
         pages = {
@@ -290,18 +290,18 @@ class _Morning:
             "week renewed": crowd.renewals(release.departments, chance),
         }
         for name, requests in pages.items():
-            add(name, _SHARES[name] * form.readers * arm.times, _READER_LINES, requests)
+            add(name, _SHARES[name] * form.readers * arm.times, _READERS_POOL, requests)
         if form.connections:
             renewals = crowd.renewals(release.departments, chance)
             rate = form.connections / _POLL_SECONDS
             add("open connections", rate, form.connections, renewals)
         for bot in bots:
-            add("bots", form.rate, _BOT_LINES, crowd.bot_requests(contest, bot))
+            add("bots", form.rate, _BOTS_POOL, crowd.bot_requests(contest, bot))
         everybody = form.rounds * sum(map(form.everybody, TIMES))
         searches = crowd.searches(self._agent, everybody, chance)
-        add("agents' searches", form.searches, _STAFF_LINES, searches)
-        add("pick-ups", form.pick_ups, _STAFF_LINES, crowd.pick_ups(self._clerk, self.visits))
-        add("cancels", form.cancels, _STAFF_LINES, crowd.cancels(self._issue, self.later))
+        add("agents' searches", form.searches, _STAFF_POOL, searches)
+        add("pick-ups", form.pick_ups, _STAFF_POOL, crowd.pick_ups(self._clerk, self.visits))
+        add("cancels", form.cancels, _STAFF_POOL, crowd.cancels(self._issue, self.later))
         return streams
 
     async def _count_places(
@@ -320,10 +320,10 @@ class _Morning:
             arm.bots_share = won / (len(bots) / (len(bots) + persons))
 
 
-async def _last_answers(opened: Sequence[Lines]) -> None:
+async def _last_answers(opened: Sequence[Connections]) -> None:
     """Wait until everything is answered, for some seconds."""
     ends = time.perf_counter() + _LAST_SECONDS
-    while any(lines.unanswered for lines in opened):
+    while any(pool.unanswered for pool in opened):
         if time.perf_counter() > ends:
             break
         await asyncio.sleep(0.05)

@@ -13,8 +13,8 @@ from functools import partial
 from urllib.parse import urlencode
 
 from guahao.tools.bench.browser import Browser
+from guahao.tools.bench.morning.connections import Connections, Reply
 from guahao.tools.bench.morning.figures import Kind
-from guahao.tools.bench.morning.lines import Lines, Reply
 from guahao.tools.bench.morning.queries import ExistingBooking, Release
 from guahao.tools.bench.rush.contestants import REACTION_SECONDS
 
@@ -37,19 +37,19 @@ class Stream:
 
     kind: Kind
     rate: float
-    lines: Lines
+    pool: Connections
     requests: Requests
     due: float = 0.0
 
     def send_due(self, seconds: float) -> None:
         """Send what has become due in these seconds, as far as connections are free."""
         self.due = min(self.due + seconds * self.rate, max(self.rate * _BEHIND_SECONDS, 1.0))
-        while self.due >= 1 and self.lines.free:
+        while self.due >= 1 and self.pool.free:
             asked = next(self.requests, None)
             if asked is None:
                 return
             request, is_good = asked
-            self.lines.try_to_ask(request, partial(self._heard, is_good))
+            self.pool.try_to_ask(request, partial(self._heard, is_good))
             self.kind.sent += 1
             self.due -= 1
 
@@ -88,8 +88,8 @@ async def run(streams: list[Stream], seconds: float) -> None:
 
 def get(path: str, *more: str) -> bytes:
     """Return a reader's request."""
-    lines = (f"GET {path} HTTP/1.1", "Host: 127.0.0.1", "Accept-Encoding: gzip", *more)
-    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+    head = (f"GET {path} HTTP/1.1", "Host: 127.0.0.1", "Accept-Encoding: gzip", *more)
+    return ("\r\n".join(head) + "\r\n\r\n").encode()
 
 
 def pages(paths: list[str], chance: random.Random) -> Requests:
@@ -155,10 +155,15 @@ class Person:
     """Asks for one session: soon after the release, and again at the moment that is told."""
 
     def __init__(
-        self, contest: Contest, lines: Lines, kind: Kind, request: bytes, chance: random.Random
+        self,
+        contest: Contest,
+        pool: Connections,
+        kind: Kind,
+        request: bytes,
+        chance: random.Random,
     ) -> None:
         self._contest = contest
-        self._lines = lines
+        self._pool = pool
         self._kind = kind
         self._request = request
         self._chance = chance
@@ -168,7 +173,7 @@ class Person:
         if self._contest.is_over:
             return
         self._kind.sent += 1
-        self._lines.ask(self._request, self._heard)
+        self._pool.ask(self._request, self._heard)
 
     def _heard(self, reply: Reply) -> None:
         said = said_of(reply)

@@ -36,19 +36,21 @@ Heard = Callable[[Reply], None]
 _CUT_OFF = Reply(0, b"", b"", 0.0)
 
 
-class Lines:
+class Connections:
     """Connections spread over the web processes; the one that waited longest sends next."""
 
     def __init__(self, ports: Sequence[int], count: int) -> None:
-        self.free: deque[Line] = deque()
+        self.free: deque[Connection] = deque()
         self._queue: deque[tuple[bytes, Heard]] = deque()
         self._is_closed = False
-        self._all = [Line(self, ports[n % len(ports)]) for n in range(count)]
+        self._all = [Connection(self, ports[n % len(ports)]) for n in range(count)]
 
     async def open(self) -> None:
         """Open every connection, some at a time."""
         for start in range(0, len(self._all), _OPENED_AT_ONCE):
-            await asyncio.gather(*(line.open() for line in self._all[start:][:_OPENED_AT_ONCE]))
+            await asyncio.gather(
+                *(connection.open() for connection in self._all[start:][:_OPENED_AT_ONCE])
+            )
 
     def try_to_ask(self, request: bytes, heard: Heard) -> bool:
         """Send at once; False if no connection is free."""
@@ -62,36 +64,36 @@ class Lines:
         if not self._is_closed and not self.try_to_ask(request, heard):
             self._queue.append((request, heard))
 
-    def release(self, line: Line) -> None:
+    def release(self, connection: Connection) -> None:
         """Let a connection send what waits, or be free."""
         if self._queue:
-            line.send(*self._queue.popleft())
+            connection.send(*self._queue.popleft())
         else:
-            self.free.append(line)
+            self.free.append(connection)
 
-    def withdraw(self, line: Line) -> None:
+    def withdraw(self, connection: Connection) -> None:
         """Take back a free connection that was cut off."""
-        if line in self.free:
-            self.free.remove(line)
+        if connection in self.free:
+            self.free.remove(connection)
 
     @property
     def unanswered(self) -> int:
         """Return how many requests wait for an answer, or to be sent."""
-        return len(self._queue) + sum(line.is_waiting for line in self._all)
+        return len(self._queue) + sum(connection.is_waiting for connection in self._all)
 
     def close(self) -> None:
         """Close every connection; nothing is asked or heard any more."""
         self._is_closed = True
         self.free.clear()
-        for line in self._all:
-            line.close()
+        for connection in self._all:
+            connection.close()
 
 
-class Line(asyncio.Protocol):
+class Connection(asyncio.Protocol):
     """A connection with at most one request under way."""
 
-    def __init__(self, lines: Lines, port: int) -> None:
-        self._lines = lines
+    def __init__(self, pool: Connections, port: int) -> None:
+        self._pool = pool
         self._port = port
         self._heard: Heard | None = None
         self._sent_at = 0.0
@@ -114,7 +116,7 @@ class Line(asyncio.Protocol):
             except OSError:
                 await asyncio.sleep(_BACKOFF_SECONDS)
             else:
-                self._lines.release(self)
+                self._pool.release(self)
                 return
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -144,7 +146,7 @@ class Line(asyncio.Protocol):
         self._received = b""
         taken = time.perf_counter() - self._sent_at
         self._answered(Reply(status, received[:head_ends], received[body:], taken))
-        self._lines.release(self)
+        self._pool.release(self)
 
     def _answered(self, reply: Reply) -> None:
         heard, self._heard = self._heard, None
@@ -155,7 +157,7 @@ class Line(asyncio.Protocol):
         if self._is_closing:
             return
         self._received = b""
-        self._lines.withdraw(self)
+        self._pool.withdraw(self)
         self._answered(_CUT_OFF)
         self._opening = asyncio.get_running_loop().create_task(self.open())
 
