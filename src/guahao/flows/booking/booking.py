@@ -142,20 +142,18 @@ async def _store(
     decisions: Sequence[Decision],
     made: dict[int, store.NewAppointment],
 ) -> None:
-    decided: list[tuple[BookingRequest, int | Refused[Refusal]]] = []
+    decided: list[tuple[BookingRequest, store.NewAppointment | Refused[Refusal]]] = []
     for index, (request, decision) in enumerate(zip(requests, decisions, strict=True)):
         # A request before the patient's own moment leaves nothing: its key books later.
         if isinstance(decision, Refused) and not isinstance(decision, BeforeOwnMoment):
             decided.append((request, decision))
         elif index in made:
-            decided.append((request, made[index].id))
-    if made:
-        await store.save_bookings(tx, platform.vault, list(made.values()))
-        message_ids = [new.message_id for new in made.values() if new.account_id is not None]
-        if message_ids:
-            await defer(tx, "deliver_messages", queue="notices", message_ids=message_ids)
+            decided.append((request, made[index]))
     if decided:
-        await store.save_requests(tx, decided)
+        await store.save_decided(tx, platform.vault, decided)
+    message_ids = [new.message_id for new in made.values() if new.account_id is not None]
+    if message_ids:
+        await defer(tx, "deliver_messages", queue="notices", message_ids=message_ids)
 
 
 async def _earlier_views(
@@ -197,7 +195,14 @@ def new_view(
     request = new.request
     patient = loaded.patients[request.patient_id].view(platform.vault)
     return AppointmentView(
-        new.id, "booked", new.code, request.channel, request.at, request.at, new.session, patient
+        new.id,
+        "booked",
+        new.code.text,
+        request.channel,
+        request.at,
+        request.at,
+        new.session,
+        patient,
     )
 
 

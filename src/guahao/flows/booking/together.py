@@ -122,19 +122,16 @@ async def book_pair(
         match decision:
             case Accepted():
                 made = [_new(loaded, request, index) for index, request in enumerate(pair)]
-                await store.save_bookings(tx, platform.vault, made)
+                await store.save_decided(tx, platform.vault, list(zip(pair, made, strict=True)))
                 message_ids = [new.message_id for new in made if new.account_id is not None]
                 if message_ids:
                     await defer(tx, "deliver_messages", queue="notices", message_ids=message_ids)
-                await store.save_requests(
-                    tx, [(request, new.id) for request, new in zip(pair, made, strict=True)]
-                )
                 one, other = (new_view(platform, loaded, new) for new in made)
                 return PairBooked((one, other))
             case PairRefused(refused, patient_ids):
                 # A request before a person's own moment leaves nothing: its key books later.
                 if not isinstance(refused, BeforeOwnMoment):
-                    await _save_refused(tx, pair, decision)
+                    await _save_refused(tx, platform, pair, decision)
                 return _not_booked(platform, loaded, asked.actor, refused, patient_ids)
             case PairRepeated():
                 return await _repeated(tx, platform, loaded, pair, decision)
@@ -151,11 +148,12 @@ def _new(loaded: store.Loaded, request: BookingRequest, index: int) -> store.New
     return store.NewAppointment(*ids, code, request, session, account_id)
 
 
-async def _save_refused(tx: Tx, pair: Pair, decision: PairRefused) -> None:
+async def _save_refused(tx: Tx, platform: Platform, pair: Pair, decision: PairRefused) -> None:
     """Store the reason with the patients it is about; the other was refused as their companion."""
     companion = Refused(Companion.REFUSED)
-    await store.save_requests(
+    await store.save_decided(
         tx,
+        platform.vault,
         [
             (
                 request,

@@ -110,6 +110,8 @@ class AppointmentView:
     @property
     def decline_until(self) -> datetime | None:
         """Return until when the patient may decline the place; None: not won, or over."""
+        if self.declinable_until is None:
+            return None
         deadline = cancel_deadline(self.session.visit_date, self.session.rules)
         return still_declinable_until(self.status, self.declinable_until, deadline)
 
