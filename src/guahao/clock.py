@@ -38,6 +38,11 @@ class CityClock:
     def __call__(self) -> datetime:
         return self.at(time.time())
 
+    def seconds(self) -> float:
+        """Return the Unix seconds of this clock's time, without making a datetime first."""
+        now = time.time()
+        return now if self.start is None else self.at(now).timestamp()
+
     def at(self, unix_seconds: float) -> datetime:
         """Return this clock's time at a time of the machine's or the database's clock."""
         if self.start is None:

@@ -191,7 +191,7 @@ class Desk:
         request = DeskRequest(actor, key, patient_id, session_id, channel, login_id=login_id)
         if caller is None or actor.kind != "account":
             return await self.submit(request)
-        now = self._platform.db.clock().timestamp()
+        now = self._platform.db.seconds()
         wait_seconds = self.velocity.booking(actor.id, caller, now)
         if wait_seconds is not None:
             _answers.labels(TooFast.code).inc()
@@ -220,7 +220,7 @@ class Desk:
         actor = request.actor
         if caller is None or actor.kind != "account":
             return await self._submit(self._pairs, request)
-        now = self._platform.db.clock().timestamp()
+        now = self._platform.db.seconds()
         wait_seconds = self.velocity.two_bookings(actor.id, caller, now)
         if wait_seconds is not None:
             _answers.labels(TooFast.code).inc()

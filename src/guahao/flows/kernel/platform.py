@@ -39,6 +39,10 @@ class Platform:
         await self.policies.refresh(self.db)
         await self.titles.refresh(self.db)
 
+    def is_stale(self, now: float) -> bool:
+        """Return whether `refresh` would read something, at a time in Unix seconds."""
+        return self.policies.is_due(now) or self.titles.is_due(now)
+
     @property
     def checks_names(self) -> bool:
         """Return whether a real-name verifier is configured, which limits the unchecked."""

@@ -31,6 +31,10 @@ class Limit:
     seconds: int
     shared_from: int = 1
 
+    def __hash__(self) -> int:
+        # By name alone: limits are looked up a dozen times for each booking.
+        return hash(self.name)
+
 
 class Count:
     """The known attempts of a subject: this process's, and those that others have shared."""
@@ -44,10 +48,9 @@ class Count:
         self.unshared = 0  # those of them not shared yet
 
     def roll(self, window: int) -> None:
-        """Move to the window that contains now."""
-        if window != self.window:
-            self.before = self.known if window == self.window + 1 else 0
-            self.window, self.known, self.unshared = window, 0, 0
+        """Move to another window, which contains now."""
+        self.before = self.known if window == self.window + 1 else 0
+        self.window, self.known, self.unshared = window, 0, 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +82,13 @@ class Rates:
     def attempt_all(self, tried: Iterable[tuple[Limit, str]], now: float) -> int | None:
         """Count an attempt against each limit; if any refuses, count it against none."""
         counts = [(limit, subject, self._count(limit, subject, now)) for limit, subject in tried]
-        waits = [_wait(limit, count, now) for limit, _, count in counts]
-        if any(waits):
-            return max(waits)
+        wait_seconds = 0
+        for limit, _, count in counts:
+            # With no attempts before this window there is nothing to estimate.
+            if count.before or count.known >= limit.most:
+                wait_seconds = max(wait_seconds, _wait(limit, count, now))
+        if wait_seconds:
+            return wait_seconds
         for limit, subject, count in counts:
             count.known += 1
             count.unshared += 1
@@ -108,7 +115,9 @@ class Rates:
 
     def _count(self, limit: Limit, subject: str, now: float) -> Count:
         window = int(now // limit.seconds)
-        counts = self._counts.setdefault(limit, OrderedDict())
+        counts = self._counts.get(limit)
+        if counts is None:
+            counts = self._counts[limit] = OrderedDict()
         count = counts.get(subject)
         if count is None:
             count = counts[subject] = Count(window)
@@ -116,7 +125,8 @@ class Rates:
                 counts.popitem(last=False)
         else:
             counts.move_to_end(subject)
-            count.roll(window)
+            if window != count.window:
+                count.roll(window)
         return count
 
     def shares(self, most: int) -> list[Share]:

@@ -5,8 +5,8 @@ No decision depends on it: changes by other processes are seen within a minute, 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from datetime import datetime, timedelta
 
 import psycopg
 import structlog
@@ -14,7 +14,7 @@ import structlog
 from guahao.store.hospitals import titles as title_store
 from guahao.store.kernel.db import Database
 
-_CACHED_FOR = timedelta(minutes=1)
+_CACHED_SECONDS = 60
 _log = structlog.get_logger("guahao.titles")
 
 
@@ -24,16 +24,20 @@ class TitleBook:
     def __init__(self) -> None:
         self.english: Mapping[str, str] = {}
         self.offered: tuple[str, ...] = ()
-        self._read_at: datetime | None = None
+        self._read_at = -math.inf  # Unix seconds
 
     def forget(self) -> None:
         """Drop what is cached, because the list was changed by this process."""
-        self._read_at = None
+        self._read_at = -math.inf
+
+    def is_due(self, now: float) -> bool:
+        """Return whether the list is to be read again at a time in Unix seconds."""
+        return abs(now - self._read_at) >= _CACHED_SECONDS
 
     async def refresh(self, db: Database) -> None:
         """Read the list once a minute; an outage leaves what is known as it was."""
-        now = db.clock()
-        if self._read_at is not None and abs(now - self._read_at) < _CACHED_FOR:
+        now = db.seconds()
+        if not self.is_due(now):
             return
         self._read_at = now  # concurrent callers use what is known
         try:

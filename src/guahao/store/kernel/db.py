@@ -20,7 +20,7 @@ from psycopg.errors import ReadOnlySqlTransaction
 from psycopg.rows import TupleRow, kwargs_row
 from psycopg_pool import PoolTimeout
 
-from guahao.clock import ClockWatch
+from guahao.clock import CityClock, ClockWatch
 from guahao.store.kernel.connections import (
     Connection,
     Pipeline,
@@ -499,6 +499,11 @@ class Database:
             finally:
                 if timer is not None:
                     timer.cancel()
+
+    def seconds(self) -> float:
+        """Return the platform's time in Unix seconds, for what every request compares."""
+        clock = self.clock
+        return clock.seconds() if isinstance(clock, CityClock) else clock().timestamp()
 
     def _now(self) -> datetime:
         """Return the time of a transaction; raise ClockError if the clock is wrong."""

@@ -13,12 +13,13 @@ else may lock them after the day.
 from __future__ import annotations
 
 import asyncio
-from datetime import date
+import math
+from datetime import date, datetime, time
 
 import psycopg
 import structlog
 
-from guahao.rules.kernel.limits import Policy
+from guahao.rules.kernel.limits import CITY_TIME, ONE_DAY, Policy
 from guahao.rules.kernel.policies import DatedPolicies, without_fair_release
 from guahao.store.kernel.db import Database, Tx
 from guahao.store.policy import policies as store
@@ -32,6 +33,7 @@ class PolicyBook:
     def __init__(self, first: Policy) -> None:
         self.known = DatedPolicies(first)
         self._read_until = date.min
+        self._good_until = -math.inf  # the Unix seconds of the midnight after `_read_until`
         self._reading = asyncio.Lock()
         self._closing = asyncio.Lock()
 
@@ -60,10 +62,15 @@ class PolicyBook:
         rows = tuple(await store.begun(tx, today))
         first = self.known.first if begun_fair else without_fair_release(self.known.first)
         self.known, self._read_until = DatedPolicies(first, rows), today
+        self._good_until = datetime.combine(today + ONE_DAY, time.min, CITY_TIME).timestamp()
+
+    def is_due(self, now: float) -> bool:
+        """Return whether `known` is of an earlier day than a time in Unix seconds."""
+        return now >= self._good_until
 
     async def refresh(self, db: Database) -> None:
         """See to it that `known` is today's, for a sentence; an outage leaves it as it was."""
-        if db.clock().date() <= self._read_until:
+        if not self.is_due(db.seconds()):
             return
         somebody_reads = self._reading.locked()
         async with self._reading:
@@ -89,6 +96,10 @@ class FixedPolicies(PolicyBook):
     async def read(self, tx: Tx) -> DatedPolicies:  # noqa: ARG002 - nothing is read
         """Those given."""
         return self.known
+
+    def is_due(self, now: float) -> bool:  # noqa: ARG002 - always the same
+        """They stay."""
+        return False
 
     async def refresh(self, db: Database) -> None:
         """They stay."""

@@ -78,9 +78,8 @@ class Front:
             (call.method, call.path): call for call in direct
         }
         self._public = PublicAnswers(app, platform)
-        self._refresh = platform.refresh
+        self._platform = platform
         self._database = platform.db
-        self._clock = platform.db.clock
         self._vault = platform.vault
         self._callers = callers
         self._velocity = velocity
@@ -112,8 +111,8 @@ class Front:
 
     async def _answer(self, scope: HTTPScope, receive: Receive, sealed: _Sealed) -> None:
         wait_seconds, path, caller = None, scope["path"], self._callers.of(scope)
+        now = self._database.seconds()
         if path not in _SIGNED and not path.startswith(_HEALTH):
-            now = self._clock().timestamp()
             wait_seconds = self._velocity.request(caller, now)
             if wait_seconds is None and scope["method"] == "POST" and path.startswith(_BOOKING):
                 token = self._token(scope)
@@ -125,8 +124,8 @@ class Front:
                 return
             if sealed.is_head:
                 scope["method"] = "GET"
-            if not path.startswith(_OF_THE_MACHINE):
-                await self._refresh()
+            if self._platform.is_stale(now) and not path.startswith(_OF_THE_MACHINE):
+                await self._platform.refresh()
             app = self._direct.get((scope["method"], path), self._app)
             await app(scope, self._bodies.timed(scope, receive, caller), sealed.send)
             return

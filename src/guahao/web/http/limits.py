@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from litestar.types import Scope
@@ -25,8 +26,7 @@ class Callers:
         peer = _peer(scope)
         if self._is_proxy(peer):
             peer = self._forwarded(scope) or peer
-        address, is_loopback = household_of(peer)
-        return Caller(address, limited=not (is_loopback and self._spare_loopback))
+        return _caller(peer, spare_loopback=self._spare_loopback)
 
     def certificate(self, scope: Scope) -> str | None:
         """Return the SHA-256 (hex) of the certificate that a trusted proxy has verified.
@@ -52,6 +52,12 @@ class Callers:
             if not _within(address.strip(), self._trusted):
                 return address.strip()
         return None
+
+
+@lru_cache(maxsize=4096)
+def _caller(peer: str, *, spare_loopback: bool) -> Caller:
+    address, is_loopback = household_of(peer)
+    return Caller(address, limited=not (is_loopback and spare_loopback))
 
 
 def _peer(scope: Scope) -> str:

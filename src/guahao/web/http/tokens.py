@@ -52,13 +52,15 @@ _refresh_decoder = msgspec.json.Decoder(_RefreshPayload)
 _HEADER = jwt.encode({}, bytes(32), _ALGORITHM).encode().partition(b".")[0] + b"."
 
 
-def _payload(token: bytes, key: bytes) -> bytes:
+def _payload(token: bytes, key: hmac.HMAC) -> bytes:
     """Return the payload of a token that this key signed; raises ValueError.
 
     PyJWT is not used: its general decoder costs a tenth of the busiest call (decision 0030).
     """
     signed, _, signature = token.rpartition(b".")
-    own_signature = urlsafe_b64encode(hmac.digest(key, signed, "sha256")).rstrip(b"=")
+    mac = key.copy()
+    mac.update(signed)
+    own_signature = urlsafe_b64encode(mac.digest()).rstrip(b"=")
     if not (hmac.compare_digest(own_signature, signature) and signed.startswith(_HEADER)):
         raise ValueError("not signed by this key")
     payload = signed.removeprefix(_HEADER)
@@ -85,7 +87,11 @@ class Tokens:
         self._platform = platform
         self._key = platform.vault.key_for("tokens")
         self._refresh_key = platform.vault.key_for("refresh tokens")
+        # Copied for each token, which is faster than a new one.
+        self._mac = hmac.new(self._key, digestmod="sha256")
+        self._refresh_mac = hmac.new(self._refresh_key, digestmod="sha256")
         self._clock = platform.db.clock
+        self._seconds = platform.db.seconds
         self._cache: OrderedDict[bytes, Claims] = OrderedDict()
 
     def issue(self, account_id: int, login_id: int, seconds: int = LIFETIME_SECONDS) -> str:
@@ -138,7 +144,7 @@ class Tokens:
 
     def _unexpired(self, authorization: bytes) -> Claims:
         claims = self._cache.get(authorization) or self._verified(authorization)
-        if self._clock().timestamp() >= claims.expires:
+        if self._seconds() >= claims.expires:
             self._cache.pop(authorization, None)
             raise ProblemError("token_expired")
         return claims
@@ -148,7 +154,7 @@ class Tokens:
             raise ProblemError("token_required")
         token = authorization[len(_SCHEME) :].strip()
         try:
-            payload = _access_decoder.decode(_payload(token, self._key))
+            payload = _access_decoder.decode(_payload(token, self._mac))
             verified = Claims(int(payload.sub), int(payload.sid), payload.exp)
         except (ValueError, msgspec.DecodeError):
             raise ProblemError("token_invalid") from None
@@ -168,7 +174,7 @@ class Tokens:
     def read_refresh(self, token: str) -> tuple[int, int] | None:
         """Return the log-in and the number of a refresh token; None where it is not valid."""
         try:
-            payload = _refresh_decoder.decode(_payload(token.encode(), self._refresh_key))
+            payload = _refresh_decoder.decode(_payload(token.encode(), self._refresh_mac))
             login_id = int(payload.sid)
         except (ValueError, msgspec.DecodeError):
             return None
