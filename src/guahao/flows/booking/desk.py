@@ -170,6 +170,7 @@ class Desk:
         now = asyncio.get_running_loop().time()
         oldest = max((now - since for lane in self._every if (since := lane.oldest)), default=0.0)
         _oldest.set(oldest)
+        _waiting.set(self._waiting)
         return oldest
 
     async def book(
@@ -252,7 +253,6 @@ class Desk:
             answer.set_result(Busy())
             return answer
         self._waiting += 1
-        _waiting.set(self._waiting)
         lane.add(_Waiting(request, answer, loop.time()))
         return answer
 

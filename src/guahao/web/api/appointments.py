@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Annotated, Literal
 
 import msgspec
@@ -397,5 +398,6 @@ def appointment_out(view: AppointmentView) -> AppointmentOut:
     )
 
 
+@lru_cache(256)  # all bookings of a batch have the same moment
 def _to_the_second(moment: datetime) -> datetime:
     return moment.astimezone(CITY_TIME).replace(microsecond=0)
