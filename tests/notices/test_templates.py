@@ -48,7 +48,7 @@ def message(
     expires_at: datetime | None = None,
 ) -> ClaimedMessage:
     if appointment is not None:
-        stands = kind in ("reminder", "draw_won")
+        stands = kind in ("reminder", "draw_won", "substituted")
         appointment = replace(appointment, status="booked" if stands else kind)
     to = "+8613800000001"
     return ClaimedMessage(1, kind, to, language, 1, NOW, expires_at, body, appointment, patient)
@@ -257,3 +257,31 @@ def test_an_application_that_ended_says_why_and_what_to_do(state: str, reason: s
 def test_nothing_is_said_of_an_application_that_did_not_end_without_a_place(state: str) -> None:
     assert words(application("application_ended", state, "张三")) is None
     assert words(application("application_ended", "expired")) is None  # nobody is left
+
+
+SUBSTITUTED = replace(BOOKED, substituted_at=NOW)
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("zh", ("由同职称的其他医生接诊", "不来也不记爽约", "12月3日 周四 08:30前", "114")),
+        ("en", ("Another doctor of the same title", "no no-show", "08:30 on Thu 3 Dec", "114")),
+    ],
+)
+def test_a_substitute_is_announced_with_how_to_cancel_until_the_visit(
+    language: str, said: tuple[str, ...]
+) -> None:
+    text = words(message("substituted", language=language, appointment=SUBSTITUTED)) or ""
+    assert [part for part in said if part not in text] == []
+
+
+def test_a_substitute_that_was_undone_is_not_announced() -> None:
+    assert words(message("substituted")) is None
+
+
+def test_a_reminder_threatens_nobody_whom_a_substitute_sees() -> None:
+    usual, substituted = (
+        words(message("reminder", appointment=booking)) or "" for booking in (BOOKED, SUBSTITUTED)
+    )
+    assert ("爽约" in usual, "爽约" in substituted) == (True, False)

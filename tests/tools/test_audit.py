@@ -451,6 +451,14 @@ CORRUPTIONS = [
     ("stopped_sessions_empty", "session_coming", [SHIFT.format("stopped_at = now()")]),
     ("settled_sessions_empty", "session_coming", [SHIFT.format("settled_at = now()")]),
     (
+        "substituted_no_no_show",
+        "booking_missed4",
+        [
+            "ALTER TABLE appointments DROP CONSTRAINT appointments_substituted_check",
+            "UPDATE appointments SET substituted_at = booked_at WHERE id = %(booking_missed4)s",
+        ],
+    ),
+    (
         "no_shows_known",
         "booking_missed4",
         ["UPDATE clinic_sessions SET attendance_known_at = NULL WHERE id = %(session_missed4)s"],

@@ -45,6 +45,7 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
     "reminder": (*_VISIT, *_PICKUP),
     "cancelled": _VISIT,
     "stopped": _VISIT,
+    "substituted": (*_VISIT, "cancel_until"),
     "replacement_offered": (*_VISIT, "offer_date", "offer_time", "accept_until"),
     "replacement_lapsed": (*_VISIT, "offer_date", "offer_time"),
     "no_show": _VISIT,

@@ -13,7 +13,6 @@ from datetime import date, datetime, time
 from string import Formatter
 
 from guahao.rules.attendance.pickup import pickup_deadline
-from guahao.rules.booking.cancelling import cancel_deadline
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.rules.kernel.policies import DatedPolicies
 from guahao.rules.people.identity import masked_name
@@ -49,6 +48,7 @@ _TOLD_OF = {
     "excused": "no_show",
     "excuse_withdrawn": "no_show",
     "draw_won": "booked",
+    "substituted": "booked",
     "replacement_offered": "stopped",
     "replacement_lapsed": "stopped",
 }  # a kind and its booking's status
@@ -68,6 +68,9 @@ _ENDED = {
 def notice(message: ClaimedMessage, context: Context) -> Notice | None:
     """The message's words, or None where there is nothing (true) left to say."""
     if message.expires_at is not None and context.now >= message.expires_at:
+        return None
+    about = message.appointment
+    if message.kind == "substituted" and (about is None or about.substituted_at is None):
         return None
     language: Language = "en" if message.language == "en" else "zh"
     facts = _facts(message, context, language)
@@ -181,6 +184,7 @@ def _visit(
         "time": _time(session, language),
         "pickup_place": session.pickup_place or _PICKUP_WINDOW.of(language),
         "pickup_until": _clock(until.time()),
+        "penalty": "" if appointment.substituted_at else _MAY_BE_NO_SHOW.of(language),
         **_cancelling(appointment, context, language),
         **_suspension_rule(context),
     }
@@ -198,9 +202,9 @@ def _cancelling(
     appointment: AppointmentView, context: Context, language: Language
 ) -> dict[str, str]:
     """Until when and how (S14); the patient's own way only where the operator allows it."""
-    session, booked_on = appointment.session, appointment.booked_at.astimezone(CITY_TIME).date()
+    booked_on = appointment.booked_at.astimezone(CITY_TIME).date()
     policy = context.policies.for_cancelling(booked_on, context.now.date())
-    deadline = cancel_deadline(session.visit_date, session.rules)
+    deadline = appointment.cancel_until
     if context.now >= deadline:
         return {"cancel": _CANCEL["too_late"].of(language), "cancel_until": _OVER.of(language)}
     way = "self" if "patient" in policy.cancel_channels else "phone"
@@ -338,10 +342,14 @@ TEMPLATES: Mapping[str, Words] = {
         "【预约挂号】{visit}停诊后为{patient}留的{offer_date} {offer_time}的号，"
         "未在期限内接受或已被医院取消，不再保留。可另约其他号源，咨询请拨{hotline}。"
     ),
+    "substituted": Words(
+        "【预约挂号】{visit}，{date} {time}原医生停诊，同一时间由同职称的其他医生接诊。"
+        "{patient}的预约和识别码不变。不来也不记爽约。{cancel}"
+    ),
     "reminder": Words(
         "【预约挂号】就诊提醒：{patient}，{visit}，{date} {time}。识别码 {code}，"
         "就诊日{pickup_until}前持登记的有效证件原件和识别码到{pickup_place}取号，"
-        "过时作废并可能记爽约。{cancel}"
+        "过时作废{penalty}。{cancel}"
     ),
     "no_show": Words(
         "【预约挂号】{patient}预约的{visit}，{date} {time}未按时取号，已作废并记爽约一次。"
@@ -389,6 +397,7 @@ _CANCEL = {
     "self": Words("退号请在{until}前到“我的挂号”办理或拨打{hotline}。"),
     "too_late": Words("已过退号时间，不能退号。"),
 }
+_MAY_BE_NO_SHOW = Words("并可能记爽约")  # after "the booking is void"
 _OVER = Words("已截止", "sms")  # instead of a moment that has passed
 
 FALLBACK_LANGUAGE: Language = "zh"  # every gateway speaks it

@@ -39,3 +39,21 @@ def test_what_a_report_of_attendance_does(
 ) -> None:
     facts = AppointmentFacts(status, 1, DAY, "morning", HospitalRules())
     assert decide_attendance(facts, seen, moment(when)) == outcome
+
+
+@pytest.mark.parametrize(
+    ("status", "seen", "outcome"),
+    [
+        ("booked", False, "unverified"),
+        ("unverified", False, None),
+        ("booked", True, "picked_up"),
+        ("unverified", True, "picked_up"),
+        ("picked_up", False, AttendanceRefusal.PICKED_UP),
+        ("cancelled", False, AttendanceRefusal.NOT_BOOKED),
+    ],
+)
+def test_whom_a_substitute_would_have_seen_is_never_a_no_show(
+    status: str, seen: bool, outcome: str | AttendanceRefusal | None
+) -> None:
+    facts = AppointmentFacts(status, 1, DAY, "morning", HospitalRules(), is_substituted=True)
+    assert decide_attendance(facts, seen, moment("2026-12-04T09:00")) == outcome

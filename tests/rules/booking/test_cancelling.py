@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import time, timedelta
 
 import pytest
 from tests.rules.helpers import clock, day, moment
 
-from guahao.rules.booking.cancelling import cancel_deadline, decide_cancel
+from guahao.rules.booking.cancelling import cancel_deadline, cancel_until, decide_cancel
 from guahao.rules.kernel.facts import AppointmentFacts
 from guahao.rules.kernel.limits import HospitalRules, Policy
 from guahao.rules.kernel.outcomes import CancelRefusal
@@ -93,3 +94,31 @@ def test_only_what_is_booked_can_be_cancelled(status: str) -> None:
 )
 def test_of_several_reasons_the_first_answers(by: str, status: str, refused: CancelRefusal) -> None:
     assert decide_cancel(appointment(status), by, TOO_LATE, Policy()) is refused
+
+
+@pytest.mark.parametrize(
+    ("starts_at", "until"),
+    [
+        (clock("08:30"), "2026-03-10 08:30"),
+        (None, "2026-03-10 11:30"),  # no start is known: until the booking is void
+        (clock("14:00"), "2026-03-10 11:30"),  # nor later than that
+    ],
+)
+def test_whom_a_substitute_sees_may_cancel_until_the_visit(
+    starts_at: time | None, until: str
+) -> None:
+    ends = moment(until)
+    booked = replace(appointment(), starts_at=starts_at, is_substituted=True)
+    assert cancel_until(booked) == ends
+    a_moment_earlier = ends - timedelta(microseconds=1)
+    assert decide_cancel(booked, "agent", a_moment_earlier, Policy()) is None
+    assert decide_cancel(booked, "agent", ends, Policy()) is CancelRefusal.CANCEL_TOO_LATE
+    # By whom is the platform's policy, as ever.
+    refused = decide_cancel(booked, "patient", a_moment_earlier, Policy())
+    assert refused is CancelRefusal.CANCEL_BY_PHONE
+    assert decide_cancel(booked, "patient", a_moment_earlier, SELF_SERVICE) is None
+
+
+def test_others_of_the_session_keep_their_deadline() -> None:
+    booked = replace(appointment(), starts_at=clock("08:30"))
+    assert cancel_until(booked) == cancel_deadline(VISIT, DEFAULT)

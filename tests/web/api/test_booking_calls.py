@@ -62,6 +62,7 @@ async def test_a_booking_is_answered_whole(site: Site) -> None:
         "patient": patient,
         "won_in_draw": False,
         "declinable_until": None,
+        "substituted": False,
     }
 
 

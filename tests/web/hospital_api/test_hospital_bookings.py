@@ -138,6 +138,39 @@ async def test_a_stop_is_taken_back_until_people_are_told(clinic: Clinic) -> Non
     assert [row[0] for row in rows] == ["stop_sessions", "undo_stop", "stop_sessions"]
 
 
+async def test_a_substitute_keeps_the_bookings_until_and_after_people_are_told(
+    clinic: Clinic,
+) -> None:
+    system, body = clinic.system, {"reason": "医生外出", "substitute": True}
+    set_in = (await system.post("/clinic-sessions/S1/stop", json=body)).json()
+    assert (set_in["changed"], set_in["bookings"], set_in["substitute"]) == (True, 3, True)
+    assert (set_in["session"]["stopped"], set_in["session"]["booked"]) == (False, 3)
+    again = (await system.post("/clinic-sessions/S1/stop", json=body)).json()
+    assert (again["changed"], again["told_from"]) == (False, set_in["told_from"])
+    back = (await system.post("/clinic-sessions/S1/unstop")).json()
+    assert (back["changed"], back["substitute"]) == (True, False)
+    assert not (await system.post("/clinic-sessions/S1/unstop")).json()["changed"]
+    assert (await system.post("/clinic-sessions/S1/stop", json=body)).json()["changed"]
+    clinic.clock.forward(minutes=5)
+    await stops.carry_on(clinic.site.platform)
+    problem(await system.post("/clinic-sessions/S1/unstop"), 409, "stop_told")
+    assert await clinic.statuses() == ["booked"] * 3
+    await clinic.go_to("2026-12-03T12:00")
+    await sweep(clinic.site.platform)
+    answer = await clinic.system.post("/clinic-sessions/S1/stop", json=body)
+    assert not answer.json()["changed"]
+    await clinic.system.post("/clinic-sessions/S1/close")
+    assert await clinic.statuses() == ["unverified"] * 3
+
+
+async def test_a_session_that_is_over_gets_no_substitute(clinic: Clinic) -> None:
+    await clinic.go_to("2026-12-03T12:00")
+    await sweep(clinic.site.platform)
+    body = {"reason": "医生外出", "substitute": True}
+    answer = await clinic.system.post("/clinic-sessions/S1/stop", json=body)
+    problem(answer, 409, "stop_past")
+
+
 async def test_what_a_scheduler_stopped_with_others_is_taken_back_there(clinic: Clinic) -> None:
     platform, hospital_id = clinic.site.platform, clinic.system.hospital_id
     member = await add_member(platform, Role.SCHEDULER, hospital_id)

@@ -247,6 +247,26 @@ async def test_a_stop_shows_who_is_affected_then_stops_and_is_undone(site: Site)
     assert await count(site.platform, "appointments", "status = 'booked'") == 1
 
 
+async def test_a_substitute_keeps_the_bookings_and_is_undone(site: Site) -> None:
+    reader, session_id = await scheduler(site)
+    await book_it(site, session_id)
+    await reader.go(f"/staff/schedule/stop?session={session_id}&first=2026-12-03")
+    form = [f for f in _forms(reader) if f.method == "post" and "first" in f.fields]
+    assert form[0].fields["instead"] == ""  # to cancel the bookings is what a stop means
+    await reader.send(form[0], reason="医生外出", instead="substitute")
+    assert "已换医生，患者还没有收到通知" in reader.text
+    assert "为停诊患者留号" not in reader.text
+    assert await count(site.platform, "appointments", "substituted_at IS NOT NULL") == 1
+    assert await count(site.platform, "clinic_sessions", "stopped_at IS NOT NULL") == 0
+    undo = f"{reader.path}/undo"
+    await reader.go("/staff/schedule/stop")
+    assert "换医生 · 可撤销" in reader.text
+    await reader.go(undo.removesuffix("/undo"))
+    await reader.send(reader.form(undo))
+    assert "换医生已撤销" in reader.text
+    assert await count(site.platform, "appointments", "substituted_at IS NOT NULL") == 0
+
+
 def _forms(reader: Reader) -> list[Form]:
     forms = _Forms()
     forms.feed(reader.text)

@@ -68,7 +68,7 @@ async def _report_chunk(
         }
         written = await _write(act.tx, platform, changed) if changed else {}
         for id in changed.keys() - written.keys():
-            # A win that nobody told its patient of stays as it is, and the hospital is told so.
+            # What may be no no-show stays as it is, and the hospital is told so.
             outcomes[id] = Reported(found[id].facts.status, changed=False)
         if written:
             await act.record("report_attendance", detail={"appointments": written})
@@ -93,8 +93,10 @@ async def _write(tx: Tx, platform: Platform, changed: Mapping[int, str]) -> dict
     absent = [id for id, status in changed.items() if status == "no_show"]
     missed = await penalty_store.record_attendance(tx, absent, "no_show")
     await record_no_shows(tx, platform, missed)
+    spared = [id for id, status in changed.items() if status == "unverified"]
+    void = await penalty_store.record_attendance(tx, spared, "unverified")
     async with tx.as_platform():
         await registrations.check_by_pick_up(tx, [row.appointment_id for row in came])
         await derive_and_relieve(tx, platform, [row.patient_id for row in came])
-    recorded = {row.appointment_id for row in (*came, *missed)}
+    recorded = {row.appointment_id for row in (*came, *missed, *void)}
     return {id: status for id, status in changed.items() if id in recorded}

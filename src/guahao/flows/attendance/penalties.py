@@ -54,7 +54,7 @@ async def _settle(tx: Tx, platform: Platform, sessions: Sequence[store.Unsettled
         for record in await store.attendance(tx, overdue)
         if is_attendance_known(reported=record.reported, any_pick_up=record.any_pick_up)
     }
-    voided = await store.void_unreached(tx, overdue)
+    voided = await store.void_spared(tx, overdue)
     for attendance_known in (True, False):
         ids = [id for id in overdue if (id in known) is attendance_known]
         rows = await store.void_waiting(tx, ids, void_status(attendance_known))

@@ -268,7 +268,7 @@ async def close_session(
         await record_no_shows(act.tx, platform, absent)
         async with act.tx.as_platform():
             # No sweep looks at a closed session any more.
-            await penalty_store.void_unreached(act.tx, [session_id])
+            await penalty_store.void_spared(act.tx, [session_id])
         await act.record(
             "close_session",
             ("clinic_session", session_id),

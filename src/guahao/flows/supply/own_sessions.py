@@ -76,23 +76,32 @@ async def change_places(
 
 
 async def stop(
-    platform: Platform, by: OfHospital, external_id: str, reason: str
+    platform: Platform, by: OfHospital, external_id: str, reason: str, *, substitute: bool = False
 ) -> Halted | Refused[StopRefusal]:
-    """Stop a session; its patients are notified after a time of grace. Again, change nothing."""
+    """Stop a session; its patients are notified after a time of grace. Again, change nothing.
+
+    `substitute`: its bookings stay, and another doctor sees the patients.
+    """
     found = await own_session(platform, by, external_id)
     if found is None:
         return Refused(StopRefusal.UNKNOWN)
     changed = False
-    if not found.stopped:
+    if substitute:
+        held = await _stop_of(platform, by, found.id)
+        is_wanted = held is None or not held.substitute
+    else:
+        is_wanted = True
+    if is_wanted and not found.stopped:
         day = found.session.visit_date
         scope = Scope(day, day, session_id=found.id)
-        outcome = await stops.stop(platform, by, scope, reason)
-        if isinstance(outcome, Refused) and outcome.reason is not StopRefusal.NOTHING:
-            return outcome
+        outcome = await stops.stop(platform, by, scope, reason, substitute=substitute)
+        is_nothing = isinstance(outcome, Refused) and outcome.reason is StopRefusal.NOTHING
+        if isinstance(outcome, Refused) and (substitute or not is_nothing):
+            return Refused(StopRefusal.PAST) if is_nothing else outcome
         changed = not isinstance(outcome, Refused)
     halted = await _halted(platform, by, found, changed=changed)
     # A scheduler may have stopped it since we read it; otherwise its pick-up is over and settled.
-    return halted if halted.session.stopped else Refused(StopRefusal.PAST)
+    return halted if substitute or halted.session.stopped else Refused(StopRefusal.PAST)
 
 
 async def unstop(
@@ -102,9 +111,9 @@ async def unstop(
     found = await own_session(platform, by, external_id)
     if found is None:
         return Refused(StopRefusal.UNKNOWN)
-    if not found.stopped:
-        return await _halted(platform, by, found, changed=False)
     held = await _stop_of(platform, by, found.id)
+    if not found.stopped and (held is None or not held.substitute):
+        return await _halted(platform, by, found, changed=False)
     is_of_one_session = held is not None and held.scope.session_id is not None
     times = None if held is None else held.times
     refused = refused_unstop(times, is_of_one_session=is_of_one_session)
@@ -153,8 +162,10 @@ async def _halted(
     platform: Platform, by: OfHospital, before: HospitalSession, *, changed: bool
 ) -> Halted:
     session = await _again(platform, by, before)
-    held = await _stop_of(platform, by, session.id) if session.stopped else None
-    report = None if held is None else await stops.report(platform, by, held.id)
+    held = await _stop_of(platform, by, session.id)
+    if held is None or not (session.stopped or held.substitute):
+        return Halted(session, changed, None)
+    report = await stops.report(platform, by, held.id)
     return Halted(session, changed, report)
 
 

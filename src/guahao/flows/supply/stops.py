@@ -4,6 +4,9 @@ A stop is written first, with its reason, and then carried out in chunks, each i
 transaction of its own that begins with the stop's lock: the desk never waits for more than
 one chunk, and what a crash left is carried on by a task. Bookings are stopped and their
 limits freed at once; their people are told after a time of grace.
+
+Where a substitute sees the patients in the same hours, nothing is stopped: the bookings are marked,
+their patients notified after the grace, and they may cancel until the visit without a no-show.
 """
 
 from __future__ import annotations
@@ -67,9 +70,12 @@ async def _affected(tx: Tx, by: OfHospital, scope: Scope) -> list[Affected] | Re
 
 
 async def stop(
-    platform: Platform, by: OfHospital, scope: Scope, reason: str
+    platform: Platform, by: OfHospital, scope: Scope, reason: str, *, substitute: bool = False
 ) -> int | Refused[StopRefusal]:
-    """Stop what is in the scope; return the stop's id. Its patients are notified after GRACE."""
+    """Stop what is in the scope; return the stop's id. Its patients are notified after GRACE.
+
+    `substitute`: another doctor of the title sees the patients in the same hours.
+    """
     reason = prose(reason)
     if not reason:
         return Refused(StopRefusal.NO_REASON)
@@ -79,12 +85,20 @@ async def stop(
             return found
         tell_at = act.now + GRACE
         stop_id = await store.add(
-            act.tx, platform.vault, by.own_hospital_id, by.who, reason, scope, tell_at
+            act.tx,
+            platform.vault,
+            by.own_hospital_id,
+            by.who,
+            reason,
+            scope,
+            tell_at,
+            substitute=substitute,
         )
         detail = {
             **{name: value for name, value in asdict(scope).items() if value is not None},
             "sessions": sum(affected.sessions for affected in found),
             "bookings": sum(affected.bookings for affected in found),
+            **({"substitute": True} if substitute else {}),
         }
         subject = ("stop", stop_id)
         await act.record("stop_sessions", subject, reason=reason, detail=detail)
@@ -167,8 +181,11 @@ async def _stop_some(tx: Tx, platform: Platform, found: Stop) -> bool:
     offered there to patients of another stopped clinic are offered no more.
     """
     ids = await store.lock_next_sessions(tx, found, SESSIONS_A_CHUNK)
-    appointment_ids = await sessions.stop(tx, ids)
-    await withdraw_of_sessions(tx, platform, ids)
+    if found.substitute:
+        appointment_ids = await store.substitute(tx, ids)
+    else:
+        appointment_ids = await sessions.stop(tx, ids)
+        await withdraw_of_sessions(tx, platform, ids)
     await store.note_stopped(tx, found.id, ids, appointment_ids)
     return len(ids) == SESSIONS_A_CHUNK
 
@@ -178,6 +195,10 @@ async def _restore_some(tx: Tx, platform: Platform, found: Stop) -> bool:
     ids = await store.next_to_restore(tx, found.id, SESSIONS_A_CHUNK)
     if not ids:
         return False
+    if found.substitute:
+        await lock_sessions(tx, ids)
+        await store.end_substitution(tx, found.id, ids)
+        return True
     patient_ids = {
         stopped.patient_id for stopped in await store.stopped_bookings(tx, found.id, ids)
     }
@@ -208,6 +229,11 @@ async def _notify(platform: Platform, stop_id: int) -> None:
         if found is None or not is_to_be_notified(found.times, tx.now):
             return
         ids = await store.untold(tx, stop_id)
+        if found.substitute:
+            told = await messages.notify(tx, "substituted", ids)
+            await store.note_told(tx, stop_id, ids, told)
+            await store.mark_told(tx, stop_id)
+            return
         offered = await replacements.open_for(tx, ids)
         told = await messages.notify(tx, "stopped", [id for id in ids if id not in offered])
         told |= await messages.notify(tx, "replacement_offered", sorted(offered))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
+from guahao.rules.attendance.penalties import void_status
 from guahao.rules.attendance.pickup import pickup_deadline
 from guahao.rules.kernel.facts import AppointmentFacts
 
@@ -36,7 +37,7 @@ def decide_attendance(
     deadline = pickup_deadline(day, appointment.period, appointment.rules)
     if day > at.date() or (not seen and at < deadline):
         return AttendanceRefusal.TOO_EARLY
-    wanted = "picked_up" if seen else "no_show"
+    wanted = "picked_up" if seen else void_status(True, is_substituted=appointment.is_substituted)
     if status == wanted:
         return None
     if (at.date() - day).days > REPORTED_DAYS:

@@ -28,12 +28,13 @@ def is_attendance_known(*, reported: bool, any_pick_up: bool) -> bool:
     return reported or any_pick_up
 
 
-def void_status(attendance_known: bool) -> str:
+def void_status(attendance_known: bool, *, is_substituted: bool = False) -> str:
     """What a booking not picked up becomes: a no-show only where attendance is known.
 
-    A lost message must never punish a patient; `unverified` waits for the hospital.
+    A lost message must never punish a patient; `unverified` waits for the hospital. Nor is it a
+    no-show not to come to another doctor than the one who was booked.
     """
-    return "no_show" if attendance_known else "unverified"
+    return "no_show" if attendance_known and not is_substituted else "unverified"
 
 
 def suspensions(no_shows: Iterable[date], policy: Policy) -> list[Suspension]:

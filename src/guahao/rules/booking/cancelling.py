@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
 
+from guahao.rules.attendance.pickup import pickup_deadline
 from guahao.rules.kernel.facts import AppointmentFacts
 from guahao.rules.kernel.limits import HospitalRules, Policy
 from guahao.rules.kernel.outcomes import CancelRefusal
@@ -16,6 +17,20 @@ def cancel_deadline(visit_date: date, rules: HospitalRules) -> datetime:
     return min(city_time(last_day, rules.cancel_time), city_time(visit_date, time.min))
 
 
+def cancel_until(appointment: AppointmentFacts) -> datetime:
+    """Return the moment from which a booking can no longer be cancelled.
+
+    A patient whom a substitute sees may cancel until the visit (RULES.md, Stopped clinic): until
+    the session starts, or until the pick-up deadline, from which the booking is void.
+    """
+    if not appointment.is_substituted:
+        return cancel_deadline(appointment.visit_date, appointment.rules)
+    void_from = pickup_deadline(appointment.visit_date, appointment.period, appointment.rules)
+    if appointment.starts_at is None:
+        return void_from
+    return min(city_time(appointment.visit_date, appointment.starts_at), void_from)
+
+
 def decide_cancel(
     appointment: AppointmentFacts, by: str, at: datetime, policy: Policy
 ) -> CancelRefusal | None:
@@ -24,6 +39,6 @@ def decide_cancel(
         return CancelRefusal.CANCEL_BY_PHONE
     if appointment.status != "booked":
         return CancelRefusal.NOT_CANCELLABLE
-    if at >= cancel_deadline(appointment.visit_date, appointment.rules):
+    if at >= cancel_until(appointment):
         return CancelRefusal.CANCEL_TOO_LATE
     return None

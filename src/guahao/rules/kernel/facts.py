@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, time
 
 from guahao.rules.kernel.limits import HospitalRules, Policy
 
@@ -143,10 +143,16 @@ class BookingFacts:
 
 @dataclass(frozen=True, slots=True)
 class AppointmentFacts:
-    """The facts of an appointment for cancelling and pick-up."""
+    """The facts of an appointment for cancelling, pick-up and attendance.
+
+    `starts_at`: the session's, where it has one. `is_substituted`: whether another doctor sees
+    the patient than the one who was booked, in the same hours.
+    """
 
     status: str
     hospital_id: int
     visit_date: date
     period: str
     rules: HospitalRules
+    starts_at: time | None = None
+    is_substituted: bool = False

@@ -132,9 +132,13 @@ async def void_waiting(tx: Tx, session_ids: Sequence[int], status: str) -> list[
     )
 
 
-# Bookings won in a draw of which nobody told the patient: they must not become no-shows. What the
-# provider took counts as told until its receipt says otherwise; so does a call that was answered.
-_UNREACHED = """
+# Bookings that must not become no-shows: those that a substitute saw, and those won in a draw of
+# which nobody told the patient. What the provider took counts as told until its receipt says
+# otherwise; so does a call that was answered.
+_SPARED = """
+    SELECT a.id FROM appointments a
+    WHERE {which} AND a.status IN ('booked', 'unverified') AND a.substituted_at IS NOT NULL
+    UNION ALL
     SELECT a.id FROM wins w
     JOIN appointments a ON a.id = w.appointment_id
     JOIN patients p ON p.id = a.patient_id
@@ -149,27 +153,27 @@ _UNREACHED = """
 """
 
 
-async def void_unreached(tx: Tx, session_ids: Sequence[int]) -> int:
-    """Make `unverified` of the wins in these sessions that nobody told their patients of."""
-    unreached = _UNREACHED.format(which="a.clinic_session_id = ANY(%(ids)s::bigint[])")
+async def void_spared(tx: Tx, session_ids: Sequence[int]) -> int:
+    """Make `unverified` of the waiting bookings in these sessions that may be no no-shows."""
+    spared = _SPARED.format(which="a.clinic_session_id = ANY(%(ids)s::bigint[])")
     return await tx.do(
         f"""
         UPDATE appointments SET status = 'unverified', changed_at = %(now)s
-        WHERE status = 'booked' AND id IN ({unreached})
+        WHERE status = 'booked' AND id IN ({spared})
         """,
         {"now": tx.now, "ids": list(session_ids)},
     )
 
 
-async def _reached(tx: Tx, appointment_ids: Sequence[int]) -> list[int]:
-    """Return these bookings without the wins that nobody told their patients of."""
+async def _not_spared(tx: Tx, appointment_ids: Sequence[int]) -> list[int]:
+    """Return these bookings without those that may be no no-shows."""
     async with tx.as_platform():
         rows = await tx.rows(
-            _UNREACHED.format(which="a.id = ANY(%(ids)s::bigint[])"),
+            _SPARED.format(which="a.id = ANY(%(ids)s::bigint[])"),
             {"ids": list(appointment_ids)},
         )
-    unreached = {row[0] for row in rows}
-    return [id for id in appointment_ids if id not in unreached]
+    spared = {row[0] for row in rows}
+    return [id for id in appointment_ids if id not in spared]
 
 
 async def mark_settled(tx: Tx, session_ids: Sequence[int]) -> None:
@@ -195,10 +199,11 @@ async def record_attendance(
 ) -> list[ChangedAppointment]:
     """Set what the hospital reported, and mark the attendance of its sessions as known.
 
-    A win that nobody told its patient of is left out of the no-shows.
+    A booking that a substitute saw and a win that nobody told its patient of are left out of the
+    no-shows.
     """
     if status == "no_show":
-        appointment_ids = await _reached(tx, appointment_ids)
+        appointment_ids = await _not_spared(tx, appointment_ids)
     return await tx.records(
         ChangedAppointment,
         """

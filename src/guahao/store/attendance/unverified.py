@@ -47,8 +47,8 @@ async def sessions(tx: Tx, hospital_id: int, since: date) -> list[UnverifiedSess
         FROM appointments a
         JOIN clinic_sessions s ON s.id = a.clinic_session_id
         JOIN departments d ON d.id = s.department_id
-        WHERE a.status = 'unverified' AND a.hospital_id = %(hospital_id)s
-          AND a.visit_date >= %(since)s
+        WHERE a.status = 'unverified' AND a.substituted_at IS NULL
+          AND a.hospital_id = %(hospital_id)s AND a.visit_date >= %(since)s
         GROUP BY s.id, d.id
         ORDER BY s.visit_date, array_position(ARRAY['morning', 'afternoon', 'evening'], s.period),
                  d.name, s.id
@@ -66,7 +66,7 @@ async def hospitals(tx: Tx, since: date) -> list[UnverifiedHospital]:
                count(*) AS bookings, min(a.visit_date) AS oldest,
                count(*) FILTER (WHERE a.visit_date < %(since)s) AS too_old
         FROM appointments a JOIN hospitals h ON h.id = a.hospital_id
-        WHERE a.status = 'unverified'
+        WHERE a.status = 'unverified' AND a.substituted_at IS NULL
         GROUP BY h.id ORDER BY min(a.visit_date), h.id
         """,
         {"since": since},

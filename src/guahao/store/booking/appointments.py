@@ -29,7 +29,8 @@ _RULES = rules_on("least(%s::date, a.visit_date)") + rules_on(
 _VIEW = f"""
     SELECT {SESSION_COLUMNS},
            a.id, a.status, a.code_enc, a.channel, a.booked_at, a.changed_at,
-           w.declinable_until, p.id, p.name_enc, p.id_type, p.id_no_enc, p.suspended_until,
+           w.declinable_until, a.substituted_at,
+           p.id, p.name_enc, p.id_type, p.id_no_enc, p.suspended_until,
            {rules_columns("k")}
     FROM appointments a
     JOIN clinic_sessions s ON s.id = a.clinic_session_id
@@ -64,7 +65,7 @@ _LISTED = f"""
 """  # in two parts, because each uses an index of its own that begins with the patient
 
 
-_WIDTH = SESSION_WIDTH + 12  # the columns before the rules of the day of booking
+_WIDTH = SESSION_WIDTH + 13  # the columns before the rules of the day of booking
 
 
 async def appointments_by_id(
@@ -141,14 +142,15 @@ async def appointment_by_code(
 
 
 def _view(vault: Vault, row: TupleRow) -> AppointmentView:
-    own, person = row[SESSION_WIDTH : SESSION_WIDTH + 7], row[SESSION_WIDTH + 7 : _WIDTH]
+    own, person = row[SESSION_WIDTH : SESSION_WIDTH + 8], row[SESSION_WIDTH + 8 : _WIDTH]
     session = session_view(row[:SESSION_WIDTH])
     kept = session.rules.keeping(hospital_rules(row[_WIDTH:]))
-    id, status, code_enc, *rest, declinable_until = own
+    id, status, code_enc, *rest, declinable_until, substituted_at = own
     code = vault.open("appointments", "code", id, code_enc)
     patient = open_patient(vault, *person)
     session = replace(session, rules=kept)
-    return AppointmentView(*[id, status, code, *rest, session, patient, declinable_until])
+    shown = [id, status, code, *rest, session, patient, declinable_until, substituted_at]
+    return AppointmentView(*shown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +191,7 @@ _FACTS = f"""
            CASE WHEN p.displaced_at IS NULL THEN p.person_index END,
            (a.booked_at AT TIME ZONE 'Asia/Shanghai')::date,
            a.status, a.hospital_id, a.visit_date, s.period, {RULES_COLUMNS},
-           {rules_columns("k")}
+           {rules_columns("k")}, s.starts_at, a.substituted_at IS NOT NULL
     FROM appointments a
     JOIN patients p ON p.id = a.patient_id
     JOIN clinic_sessions s ON s.id = a.clinic_session_id
@@ -237,8 +239,8 @@ async def lock_appointments(tx: Tx, ids: Sequence[int]) -> dict[int, LockedAppoi
 
 
 def _locked(row: TupleRow) -> LockedAppointment:
-    rules = hospital_rules(row[10:19]).keeping(hospital_rules(row[19:]))
-    facts = AppointmentFacts(*[*row[6:10], rules])
+    rules = hospital_rules(row[10:19]).keeping(hospital_rules(row[19:28]))
+    facts = AppointmentFacts(*[*row[6:10], rules, *row[28:]])
     return LockedAppointment(*[*row[:6], facts])
 
 

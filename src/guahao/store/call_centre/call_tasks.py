@@ -32,15 +32,18 @@ _COLUMNS = """
     id, appointment_id, patient_id, account_id, kind, visit_date, tries, not_before, taken_by
 """
 _URGENT_FIRST = """
-    ORDER BY kind IN ('stopped', 'replacement_offered') DESC, visit_date NULLS LAST, id
+    ORDER BY kind IN ('stopped', 'replacement_offered', 'substituted') DESC,
+             visit_date NULLS LAST, id
 """
 _BY_PHONE_WITHIN = timedelta(days=7)
 # Whether a message about a booking is still true, by the booking's status.
 _STILL_TRUE = """
     CASE {kind} WHEN 'reminder' THEN 'booked' WHEN 'draw_won' THEN 'booked'
+         WHEN 'substituted' THEN 'booked'
          WHEN 'excused' THEN 'no_show'
          WHEN 'excuse_withdrawn' THEN 'no_show' WHEN 'replacement_offered' THEN 'stopped'
          WHEN 'replacement_lapsed' THEN 'stopped' ELSE {kind} END = a.status
+    AND ({kind} <> 'substituted' OR a.substituted_at IS NOT NULL)
     AND ({kind} NOT LIKE 'replacement_%%' OR EXISTS (
         SELECT FROM replacement_offers o WHERE o.stopped_appointment_id = a.id
           AND o.state = CASE {kind} WHEN 'replacement_offered' THEN 'open' ELSE 'lapsed' END))
@@ -64,7 +67,8 @@ async def make(tx: Tx) -> int:
               WHERE s.state = 'unknown') lost
         JOIN messages m ON m.id = lost.id
         JOIN appointments a ON a.id = m.appointment_id AND ({_STILL_TRUE.format(kind="m.kind")})
-        WHERE m.kind IN ('booked', 'draw_won', 'cancelled', 'stopped', 'replacement_offered')
+        WHERE m.kind IN ('booked', 'draw_won', 'cancelled', 'stopped', 'replacement_offered',
+                         'substituted')
           AND a.visit_date >= %(today)s
           AND NOT EXISTS (SELECT FROM messages w WHERE w.beside_id = m.id
                           AND w.state IN ('submitted', 'delivered'))

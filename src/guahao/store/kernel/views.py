@@ -7,9 +7,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, time
 
-from guahao.rules.booking.cancelling import cancel_deadline
+from guahao.rules.booking.cancelling import cancel_deadline, cancel_until
 from guahao.rules.booking.order_no import order_no
 from guahao.rules.fairness.declining import still_declinable_until
+from guahao.rules.kernel.facts import AppointmentFacts
 from guahao.rules.kernel.limits import HospitalRules
 
 
@@ -90,6 +91,7 @@ class AppointmentView:
     """An appointment with its identification code, for its owner only.
 
     `declinable_until`: of a place won in a draw, until when it could be declined as promised.
+    `substituted_at`: since when another doctor sees the patient than the one who was booked.
     """
 
     id: int
@@ -101,6 +103,23 @@ class AppointmentView:
     session: SessionView
     patient: PatientView
     declinable_until: datetime | None = None
+    substituted_at: datetime | None = None
+
+    @property
+    def cancel_until(self) -> datetime:
+        """Return the moment from which the booking can no longer be cancelled."""
+        session = self.session
+        return cancel_until(
+            AppointmentFacts(
+                self.status,
+                session.hospital_id,
+                session.visit_date,
+                session.period,
+                session.rules,
+                session.starts_at,
+                self.substituted_at is not None,
+            )
+        )
 
     @property
     def won_in_draw(self) -> bool:

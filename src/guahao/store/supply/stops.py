@@ -34,7 +34,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A stop as it stands."""
+    """A stop as it stands. `substitute`: whether another doctor sees the patients instead."""
 
     id: int
     hospital_id: int
@@ -48,6 +48,7 @@ class Stop:
     done_at: datetime | None
     told_at: datetime | None
     undone_at: datetime | None
+    substitute: bool
 
     @property
     def times(self) -> StopTimes:
@@ -117,7 +118,7 @@ _STOPS = """
            t.first_date AS first, t.last_date AS last, t.department_id, t.title, t.period,
            t.clinic_session_id AS session_id,
            d.name AS department_name, d.name_en AS department_name_en, t.at, t.tell_at, t.done_at,
-           t.told_at, t.undone_at
+           t.told_at, t.undone_at, t.substitute
     FROM stops t LEFT JOIN departments d ON d.id = t.department_id
     LEFT JOIN staff m ON m.id = t.staff_id
 """
@@ -159,16 +160,19 @@ async def add(
     reason: str,
     scope: Scope,
     tell_at: datetime,
+    *,
+    substitute: bool,
 ) -> int:
     """Add a stop that has taken nothing yet; return its id. `who`: of the staff, or a client."""
     new_id = await next_id(tx, "stops")
     await tx.do(
         """
         INSERT INTO stops (id, hospital_id, staff_id, client_id, reason_enc, first_date,
-                           last_date, department_id, title, period, clinic_session_id, at, tell_at)
+                           last_date, department_id, title, period, clinic_session_id, at, tell_at,
+                           substitute)
         VALUES (%(id)s, %(hospital_id)s, %(staff_id)s, %(client_id)s, %(reason_enc)s, %(first)s,
                 %(last)s, %(department_id)s, %(title)s, %(period)s, %(session_id)s, %(now)s,
-                %(tell_at)s)
+                %(tell_at)s, %(substitute)s)
         """,
         {
             "id": new_id,
@@ -177,6 +181,7 @@ async def add(
             "reason_enc": vault.seal("stops", "reason", new_id, reason),
             "now": tx.now,
             "tell_at": tell_at,
+            "substitute": substitute,
             **_scope(hospital_id, scope),
         },
     )
@@ -231,11 +236,16 @@ async def unfinished(tx: Tx) -> list[int]:
 
 
 async def lock_next_sessions(tx: Tx, stop: Stop, limit: int) -> list[int]:
-    """Sessions of the scope that are not stopped yet, locked in order of id."""
+    """Sessions of the scope that had not their turn yet, locked in order of id."""
     rows = await tx.rows(
-        f"SELECT s.id FROM clinic_sessions s WHERE {_IN_SCOPE}"
-        " ORDER BY s.id LIMIT %(limit)s FOR NO KEY UPDATE OF s",
-        {**_scope(stop.hospital_id, stop.scope), "limit": limit},
+        f"""
+        SELECT s.id FROM clinic_sessions s
+        WHERE {_IN_SCOPE}
+          AND NOT EXISTS (SELECT FROM stop_sessions o
+                          WHERE o.stop_id = %(stop_id)s AND o.clinic_session_id = s.id)
+        ORDER BY s.id LIMIT %(limit)s FOR NO KEY UPDATE OF s
+        """,
+        {**_scope(stop.hospital_id, stop.scope), "stop_id": stop.id, "limit": limit},
     )
     return [row[0] for row in rows]
 
@@ -258,6 +268,20 @@ async def note_stopped(
         """,
         {"stop_id": stop_id, "ids": list(appointment_ids)},
     )
+
+
+async def substitute(tx: Tx, session_ids: Sequence[int]) -> list[int]:
+    """Record that a substitute sees the patients of these locked sessions; return the bookings."""
+    rows = await tx.rows(
+        """
+        UPDATE appointments SET substituted_at = %(now)s
+        WHERE clinic_session_id = ANY(%(ids)s::bigint[]) AND status = 'booked'
+          AND substituted_at IS NULL
+        RETURNING id
+        """,
+        {"now": tx.now, "ids": list(session_ids)},
+    )
+    return sorted(row[0] for row in rows)
 
 
 async def mark_done(tx: Tx, stop_id: int) -> None:
@@ -352,6 +376,27 @@ async def restore(
         """,
         {"places": [row[0] for row in rows], "ids": list(session_ids)},
     )
+    await _mark_restored(tx, stop_id, session_ids, appointment_ids)
+
+
+async def end_substitution(tx: Tx, stop_id: int, session_ids: Sequence[int]) -> None:
+    """Record that no substitute sees the patients of a stop in these locked sessions."""
+    rows = await tx.rows(
+        """
+        UPDATE appointments a SET substituted_at = NULL
+        FROM stop_bookings b
+        WHERE b.stop_id = %(stop_id)s AND a.id = b.appointment_id
+          AND a.clinic_session_id = ANY(%(ids)s::bigint[])
+        RETURNING a.id
+        """,
+        {"stop_id": stop_id, "ids": list(session_ids)},
+    )
+    await _mark_restored(tx, stop_id, session_ids, [row[0] for row in rows])
+
+
+async def _mark_restored(
+    tx: Tx, stop_id: int, session_ids: Sequence[int], appointment_ids: Sequence[int]
+) -> None:
     await tx.do(
         """
         UPDATE stop_bookings SET restored_at = %(now)s

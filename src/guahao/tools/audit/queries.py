@@ -335,6 +335,14 @@ CHECKS = (
         """,
     ),
     Check(
+        "substituted_no_no_show",
+        "stopped clinic",
+        "a patient who did not come to a substitute is no no-show",
+        "appointment",
+        "appointments WHERE status = 'no_show'",
+        "SELECT id FROM appointments WHERE status = 'no_show' AND substituted_at IS NOT NULL",
+    ),
+    Check(
         "no_shows_known",
         "S16",
         "a no-show stands only where the hospital's attendance is known",

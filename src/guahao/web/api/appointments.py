@@ -15,7 +15,6 @@ from guahao.flows.booking.appointments import list_appointments, look_up, own_ap
 from guahao.flows.booking.cancelling import cancel
 from guahao.flows.fairness.declining import decline
 from guahao.rules.attendance.pickup import pickup_deadline
-from guahao.rules.booking.cancelling import cancel_deadline
 from guahao.rules.fairness.declining import DeclineRefusal
 from guahao.rules.kernel.facts import Actor
 from guahao.rules.kernel.limits import CITY_TIME
@@ -91,6 +90,8 @@ class AppointmentOut(msgspec.Struct):
 
     `declinable_until`: of a place won in a draw, until when POST …/decline gives it back; null
     where it was not won, or is no longer booked.
+    `substituted`: another doctor of the same title sees the patient in the same hours; the booking
+    can be cancelled until the visit, and not coming is no no-show.
     `pickup` and `cancel` are filled in only for a single booking, not in lists.
     """
 
@@ -117,6 +118,7 @@ class AppointmentOut(msgspec.Struct):
     patient: PatientOut
     won_in_draw: bool
     declinable_until: datetime | None
+    substituted: bool
     pickup: Pickup | UnsetType = UNSET
     cancel: Cancelling | UnsetType = UNSET
 
@@ -161,6 +163,7 @@ EXAMPLE = AppointmentOut(
     patient=EXAMPLE_PATIENT,
     won_in_draw=True,
     declinable_until=datetime(2026, 12, 2, 9, 30, tzinfo=CITY_TIME),
+    substituted=False,
 )
 _EXAMPLE_DETAIL = msgspec.structs.replace(
     EXAMPLE,
@@ -312,7 +315,7 @@ class _Handlers:
         problem = self._services.replies.problem(
             refusal,
             reader_language(request.scope),
-            deadline=None if found is None else _cancel_deadline(found),
+            deadline=None if found is None else found.cancel_until,
         )
         return problem_answer(request.scope, problem)
 
@@ -348,12 +351,8 @@ class _Handlers:
             pickup_deadline(session.visit_date, session.period, session.rules),
             _BRING.of(reader_language(request.scope)),
         )
-        shown.cancel = Cancelling(_cancel_deadline(view), by, platform.settings.hotline)
+        shown.cancel = Cancelling(view.cancel_until, by, platform.settings.hotline)
         return json_answer(shown)
-
-
-def _cancel_deadline(view: AppointmentView) -> datetime:
-    return cancel_deadline(view.session.visit_date, view.session.rules)
 
 
 def idempotency_key(request: Received) -> str:
@@ -395,6 +394,7 @@ def appointment_out(view: AppointmentView) -> AppointmentOut:
         patient=patient,
         won_in_draw=view.won_in_draw,
         declinable_until=None if until is None else _to_the_second(until),
+        substituted=view.substituted_at is not None,
     )
 
 

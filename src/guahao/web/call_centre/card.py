@@ -11,7 +11,7 @@ from litestar.types import ASGIApp
 
 from guahao.flows.call_centre import calls as flows
 from guahao.flows.call_centre.calls import Card, NotCancelled
-from guahao.rules.booking.cancelling import cancel_deadline
+from guahao.rules.booking.cancelling import cancel_until
 from guahao.rules.call_centre.calls import WRONG_ANSWERS_MAX, CallRefusal, Question
 from guahao.rules.kernel.outcomes import CancelRefusal, Done, Refused
 from guahao.rules.people.identity import hidden_phone, masked_document, masked_name, valid_phone
@@ -178,9 +178,12 @@ async def _ask_to_cancel(page: StaffPage) -> ASGIApp:
     view = None if card is None else next((view for view in card.current if view.id == id), None)
     if card is None or view is None:
         return await _card(page, say_refusal(page, CallRefusal.UNKNOWN_APPOINTMENT), 404)
-    deadline = cancel_deadline(view.session.visit_date, view.session.rules)
     return page.show(
-        "staff/call_cancel.html", card=card, view=view, shown=Shown(page, card), deadline=deadline
+        "staff/call_cancel.html",
+        card=card,
+        view=view,
+        shown=Shown(page, card),
+        deadline=view.cancel_until,
     )
 
 
@@ -198,8 +201,8 @@ async def _cancel(page: StaffPage) -> ASGIApp:
             refused = page.say("这个预约现在是“{status}”，不能退号。", status=status)
             return await _card(page, refused, 409)
         case NotCancelled(reason, appointment=appointment):
-            deadline = cancel_deadline(appointment.visit_date, appointment.rules)
-            return await _card(page, page.problem(reason, deadline=deadline).detail, 409)
+            until = cancel_until(appointment)
+            return await _card(page, page.problem(reason, deadline=until).detail, 409)
         case Refused(reason):
             return await _refused(page, reason)
         case never:

@@ -88,6 +88,7 @@ async def _finish(page: StaffPage) -> ASGIApp:
 def _kinds(page: StaffPage) -> dict[str, str]:
     return {
         "stopped": page.say("停诊通知未送达"),
+        "substituted": page.say("换医生通知未送达"),
         "replacement_offered": page.say("停诊留号通知未送达"),
         "replacement_lapsed": page.say("留号到期通知"),
         "cancelled": page.say("退号通知未送达"),

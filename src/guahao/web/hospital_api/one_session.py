@@ -48,16 +48,21 @@ class HospitalPlacesOut(msgspec.Struct):
 
 
 class HospitalStopIn(msgspec.Struct, forbid_unknown_fields=True):
-    """Why; for the hospital's own records. Without names."""
+    """Why; for the hospital's own records. Without names.
+
+    `substitute`: another doctor of the title sees the patients in the same hours; their bookings
+    stay.
+    """
 
     reason: Annotated[str, msgspec.Meta(max_length=200, pattern=NAMED)]
+    substitute: bool = False
 
 
 class HospitalStopOut(msgspec.Struct):
     """The session as it is now; `changed` false: it was so already.
 
     `bookings` were stopped with it; their people are told at `told_from`, and until then the
-    stop can be taken back.
+    stop can be taken back. `substitute`: the bookings stay, and another doctor sees the patients.
     """
 
     changed: bool
@@ -65,6 +70,7 @@ class HospitalStopOut(msgspec.Struct):
     bookings: int
     told_from: datetime | None
     can_be_undone: bool
+    substitute: bool
 
 
 class HospitalOfferIn(msgspec.Struct, forbid_unknown_fields=True):
@@ -113,7 +119,9 @@ _STOP = Endpoint(
     f"{_ONE}/stop",
     TAG,
     Words("停诊", "api"),
-    HospitalStopOut(True, _STOPPED, 14, datetime(2026, 12, 1, 9, 35, tzinfo=CITY_TIME), True),
+    HospitalStopOut(
+        True, _STOPPED, 14, datetime(2026, 12, 1, 9, 35, tzinfo=CITY_TIME), True, False
+    ),
     body=HospitalStopIn("医生外出"),
     needs_token=False,
     scope=Scope.SUPPLY,
@@ -124,7 +132,7 @@ _UNSTOP = Endpoint(
     f"{_ONE}/unstop",
     TAG,
     Words("撤销停诊", "api"),
-    HospitalStopOut(True, EXAMPLE_SESSION, 0, None, False),
+    HospitalStopOut(True, EXAMPLE_SESSION, 0, None, False, False),
     needs_token=False,
     scope=Scope.SUPPLY,
     problems=(_UNKNOWN, StopRefusal.TOLD, StopRefusal.UNDONE, UnstopRefusal.WIDER),
@@ -195,7 +203,13 @@ async def _stop(visit: Visit) -> Answer:
     body = await read_body(visit.request, _reason)
     return _halted(
         visit,
-        await flows.stop(visit.services.platform, visit.client, _external_id(visit), body.reason),
+        await flows.stop(
+            visit.services.platform,
+            visit.client,
+            _external_id(visit),
+            body.reason,
+            substitute=body.substitute,
+        ),
     )
 
 
@@ -218,6 +232,7 @@ def _halted(visit: Visit, outcome: Halted | Refused[StopRefusal | UnstopRefusal]
             0 if report is None else report.progress.bookings,
             None if report is None else report.stop.tell_at.astimezone(CITY_TIME),
             report is not None and report.stop.can_be_undone,
+            report is not None and report.stop.substitute,
         )
     )
 

@@ -93,6 +93,7 @@ async def _show_form(
         without_phone=sum(one.without_phone for one in found or ()),
         minutes=int(GRACE.total_seconds() // 60),
         refused=refused,
+        instead=page.form.get("instead", ""),
         stops=await flows.latest(page.services.platform, page.staff),
     )
 
@@ -103,7 +104,10 @@ async def _stop(page: StaffPage) -> ASGIApp:
     if scope is None:
         return await _show_form(page, given, None, say_stop(page, StopRefusal.DATES), 422)
     reason = page.form.get("reason", "")[:_REASON_MAX]
-    outcome = await flows.stop(page.services.platform, page.staff, scope, reason)
+    substitute = page.form.get("instead") == "substitute"
+    outcome = await flows.stop(
+        page.services.platform, page.staff, scope, reason, substitute=substitute
+    )
     if isinstance(outcome, Refused):
         again = await flows.preview(page.services.platform, page.staff, scope)
         found = None if isinstance(again, Refused) else again
@@ -129,7 +133,7 @@ async def _show_stop(
     page: StaffPage, report: flows.StopReport, refused: str = "", status: int = 200
 ) -> ASGIApp:
     offered = None
-    if report.stop.undone_at is None:
+    if report.stop.undone_at is None and not report.stop.substitute:
         offered = await replacing.replacement(page.services.platform, page.staff, report.stop.id)
     return page.show(
         "staff/schedule_stopped.html",
@@ -218,6 +222,8 @@ async def _undo(page: StaffPage) -> ASGIApp:
             raise ProblemError("not_found")
         case Refused(reason):
             page.flash(say_stop(page, reason))
+        case Stop(substitute=True):
+            page.flash(page.say("换医生已撤销。"))
         case Stop():
             page.flash(page.say("停诊已撤销。"))
         case never:

@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.messages.wechat import Applications, NotAccepted, Places, Reply, Topic
 from guahao.rules.attendance.pickup import pickup_deadline
-from guahao.rules.booking.cancelling import cancel_deadline
 from guahao.rules.kernel.outcomes import Refusal, Refused, Throttled
 from guahao.store.hospitals.search import DepartmentHit, HospitalHit
 from guahao.store.kernel.views import AppointmentView
@@ -233,7 +232,7 @@ def _booking(platform: Platform, booking: AppointmentView, language: Language) -
         until = pickup_deadline(session.visit_date, session.period, session.rules)
         place = session.pickup_place or _WINDOW.of(language)
         lines.append(_PICKUP.of(language).format(until=f"{until:%H:%M}", place=place))
-        deadline = cancel_deadline(session.visit_date, session.rules)
+        deadline = booking.cancel_until
         if now < deadline:
             said = say_time(deadline, language, today)
             lines.append(_CANCEL_UNTIL.of(language).format(until=said))

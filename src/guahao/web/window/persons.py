@@ -13,7 +13,6 @@ from guahao.flows.people import counter as flows
 from guahao.flows.people.counter import AtCounter
 from guahao.flows.people.moving import Moved, Waits
 from guahao.rules.attendance.pickup import pickup_deadline
-from guahao.rules.booking.cancelling import cancel_deadline
 from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.kernel.text import NameFault
 from guahao.rules.people.consent import NOTICE_VERSION, Consent
@@ -169,7 +168,7 @@ class _Slip:
         self.person_name = masked_name(view.patient.name)
         self.code = f"{view.code[:4]} {view.code[4:]}"
         self.until = pickup_deadline(session.visit_date, session.period, session.rules)
-        self.cancel_until = cancel_deadline(session.visit_date, session.rules)
+        self.cancel_until = view.cancel_until
 
 
 async def _ask_to_move(page: StaffPage) -> ASGIApp:

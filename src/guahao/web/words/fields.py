@@ -76,6 +76,7 @@ FIELDS = {
     "session_external_id": _EXTERNAL,
     "bookings": Words("0到10000项的数组"),
     "sessions": Words("1到50项的数组"),
+    "substitute": Words("true或false：是否由同职称的其他医生在同一时间接诊"),
     "added": Words("0到1000的整数"),
     "from_free": Words("0到1000的整数"),
     "accept_until": Words("带时区的日期和时间（ISO 8601）"),

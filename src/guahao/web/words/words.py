@@ -101,6 +101,7 @@ def message_kinds(say: Callable[[str], str]) -> dict[str, str]:
         "booked": say("预约成功"),
         "cancelled": say("退号"),
         "stopped": say("停诊"),
+        "substituted": say("停诊换医生"),
         "replacement_offered": say("停诊后留号"),
         "replacement_lapsed": say("留号到期"),
         "no_show": say("爽约"),

@@ -16,7 +16,6 @@ from guahao.flows.booking.cancelling import cancel
 from guahao.flows.fairness.declining import decline, win_of
 from guahao.flows.supply import replacing
 from guahao.rules.attendance.pickup import pickup_deadline
-from guahao.rules.booking.cancelling import cancel_deadline
 from guahao.rules.fairness.applying import DECLINED_WITHIN
 from guahao.rules.fairness.declining import DeclineRefusal
 from guahao.rules.kernel.outcomes import CancelRefusal, Refusal, Refused
@@ -115,7 +114,7 @@ async def _own(page: Page, id: str) -> AppointmentView:
 
 def _shown(page: Page, booking: AppointmentView) -> dict[str, Any]:
     session = booking.session
-    until = cancel_deadline(session.visit_date, session.rules)
+    until = booking.cancel_until
     return {
         "names": page.names,
         "booking": booking,
