@@ -125,6 +125,7 @@ FIELDS = {
     "second_suspension_no_shows": Words("再次暂停的爽约次数"),
     "session_id": Words("门诊单元", "trail"),
     "sessions": Words("门诊数", "trail"),
+    "substitute": Words("换医生接诊", "trail"),
     "shown_from": Words("公布时间"),
     "shown_until": Words("撤下时间"),
     "is_maintenance": Words("系统维护或故障"),
