@@ -2,10 +2,10 @@
 
 from guahao.store.kernel.migrate import run_file
 
-revision = "0059"
-down_revision = "0058"
+revision = "0063"
+down_revision = "0062"
 
 
 def upgrade() -> None:
     """Forward only: undo with a new migration."""
-    run_file("0059_substitutes.sql")
+    run_file("0063_substitutes.sql")
