@@ -73,7 +73,7 @@ class Settings:
         2  # off the database's clock, beyond which nothing is done
     )
     web_workers: Annotated[int, Meta(ge=1, le=64)] = 1
-    public_cache_mb: Annotated[int, Meta(ge=1, le=4096)] = 48  # of each web process
+    public_cache_mb: Annotated[int, Meta(ge=1, le=4096)] = 32  # of each web process
     standbys: Annotated[int, Meta(ge=0, le=8)] = 0  # synchronous ones that the database is run with
     disk_free_percent: Annotated[int, Meta(ge=1, le=99)] = 15  # below, `guahao doctor` warns
     sms_gateway: str = "outbox"

@@ -13,11 +13,6 @@ from tests.web.site import Site, add_citizen, booked
 from guahao.web.fhir import bulk
 
 
-@pytest.fixture(autouse=True)
-def always_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk, "FRESH_SECONDS", 0)
-
-
 async def manifest(site: Site) -> dict[str, list[str]]:
     """The paths of the files by resource type."""
     answer = await site.get("/$bulk-publish")
@@ -156,16 +151,20 @@ async def test_what_is_published_names_nobody_and_is_zipped_on_demand(site: Site
                 assert secret not in plain.text
 
 
-async def test_lists_are_not_made_anew_for_every_reader(
-    site: Site, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["locations.ndjson", "slots/1.ndjson"])
+async def test_a_large_file_is_not_made_every_second(
+    site: Site, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(bulk, "FRESH_SECONDS", 3600)
-    path = "/open-supply/locations.ndjson"
+    monkeypatch.setattr(bulk, "LINES_A_SECOND", 0.001)
+    await add_session(site.platform)
+    path = f"/open-supply/{name}"
     first = await site.get(path)
+    await change(site.platform, "UPDATE clinic_sessions SET booked = booked + 1")
     await add_session(site.platform)  # at a hospital of its own
     assert (await site.get(path)).text == first.text
-    monkeypatch.setattr(bulk, "FRESH_SECONDS", 0)
-    assert len((await site.get(path)).text) > len(first.text)
+    for _ in range(100):  # ten seconds pass at each look
+        site.platform.elapsed()
+    assert (await site.get(path)).text != first.text
 
 
 async def test_the_manifest_and_lists_answer_conditional_requests(site: Site) -> None:

@@ -28,7 +28,12 @@ CACHED = "public, max-age=1, stale-while-revalidate=5, stale-if-error=5"
 SESSIONS = f"{API}/clinic-sessions?hospital_id=1&department_id=1"
 STOP = "UPDATE clinic_sessions SET stopped_at = now()"
 # A query that finds something, by the path of a public route; {id} is 1 in all of them.
-QUERIES = {f"{API}/clinic-sessions": "hospital_id=1&department_id=1"}
+QUERIES = {
+    f"{API}/clinic-sessions": "hospital_id=1&department_id=1",
+    "/departments/{id}": "day=2026-12-03",
+    "/fhir/r4/Slot": "schedule=1",
+    "/fhir/r4/Schedule": "actor=Location/1",
+}
 EVERY_PATH = [
     route.path.replace("{id}", "1") + "?" + QUERIES.get(route.path, "") for route in PUBLIC_ROUTES
 ]

@@ -1,20 +1,22 @@
 """Open supply: SMART Scheduling Links (`/$bulk-publish`), for anybody, without a token.
 
 A manifest names NDJSON files: all Locations, all Schedules, and the Slots of one hospital
-each. A file is rebuilt only when its hospital's supply has changed; a client with the
-newest gets 304. Made on demand: what nobody reads costs nothing.
+each. They are public answers (`web/framework/public_routes.py`): asked for at most once a second,
+sent as 304 to a client with the newest. A file is rebuilt only when its hospital's supply has
+changed, and a large file not every second: see `LINES_A_SECOND`. What nobody reads costs nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gzip
-import time
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import format_datetime, parsedate_to_datetime
+from email.utils import format_datetime
 from hashlib import sha256
+from math import inf
 from typing import Any
 
 import msgspec
@@ -31,12 +33,14 @@ from guahao.store.kernel.views import HospitalView
 from guahao.store.supply.listings import BookableDepartment
 from guahao.web.fhir import resources
 from guahao.web.fhir.services import Services, made
-from guahao.web.http.answers import Answer, UnzippedAnswer, accepts_gzip
-from guahao.web.http.reading import ApiRequest, ProblemError, header, read_id
+from guahao.web.http.answers import Answer
+from guahao.web.http.reading import ApiRequest, ProblemError, read_id
 
 MANIFEST_PATH = "/$bulk-publish"
 FILES_PATH = "/open-supply"
-FRESH_SECONDS = 30  # after which a process checks a file for changes
+# How much of a file is made a second: 50 µs a line, so a tenth of a process's time at the most. A
+# file of 2,000 lines is made every second, a hospital's 20,000 sessions every ten seconds.
+LINES_A_SECOND = 2000
 _DEEP_LINK = "http://fhir-registry.smarthealthit.org/StructureDefinition/booking-deep-link"
 _PHONE = "http://fhir-registry.smarthealthit.org/StructureDefinition/booking-phone"
 _encode = msgspec.json.Encoder().encode
@@ -44,12 +48,12 @@ _encode = msgspec.json.Encoder().encode
 
 @dataclass(slots=True)
 class _File:
-    """The newest content of a file, compressed, with the times of its change and last check."""
+    """The newest content of a file, compressed, and when it changed; not made before `due_at`."""
 
     version: str = ""
     zipped: bytes = b""
     modified: datetime = datetime(1970, 1, 1, tzinfo=UTC)
-    looked_at: float = float("-inf")
+    due_at: float = -inf
     making: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -76,9 +80,11 @@ def _route(path: str, handler: Callable[[ApiRequest], Awaitable[ASGIApp]]) -> HT
 class _Publication:
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._files: dict[str, _File] = {}
+        self._elapsed = services.platform.elapsed
+        self._bytes_max = services.platform.settings.public_cache_mb << 20
+        self._files: OrderedDict[str, _File] = OrderedDict()
 
-    async def manifest(self, request: ApiRequest) -> ASGIApp:
+    async def manifest(self, _: ApiRequest) -> ASGIApp:
         """Return the manifest. Clients request only the files that changed."""
         hospitals = await all_hospitals(self._services.platform)
         base = self._services.platform.settings.public_base
@@ -98,13 +104,13 @@ class _Publication:
             "output": output,
             "error": [],
         }
-        file = self._files.setdefault("manifest", _File())
+        file = self._file("manifest")
         zipped = gzip.compress(_encode(body), mtime=0)
         self._update(file, _digest(_encode(output)), zipped)
         file.zipped = zipped  # its time is current even if nothing else changed
-        return _answer(request, file, b"application/json")
+        return _answer(file, b"application/json")
 
-    async def locations(self, request: ApiRequest) -> ASGIApp:
+    async def locations(self, _: ApiRequest) -> ASGIApp:
         """Return the file of all hospitals."""
 
         async def listed() -> list[Resource]:
@@ -112,9 +118,9 @@ class _Publication:
             settings = self._services.platform.settings
             return [bulk_location(hospital, settings) for hospital in hospitals]
 
-        return await self._listed(request, "locations", listed)
+        return await self._listed("locations", listed)
 
-    async def schedules(self, request: ApiRequest) -> ASGIApp:
+    async def schedules(self, _: ApiRequest) -> ASGIApp:
         """Return the file of all bookable departments."""
 
         async def listed() -> list[Resource]:
@@ -123,14 +129,12 @@ class _Publication:
                 lambda: [bulk_schedule(department) for department in departments]
             )
 
-        return await self._listed(request, "schedules", listed)
+        return await self._listed("schedules", listed)
 
-    async def _listed(
-        self, request: ApiRequest, name: str, make: Callable[[], Awaitable[list[Resource]]]
-    ) -> ASGIApp:
-        file = self._files.setdefault(name, _File())
+    async def _listed(self, name: str, make: Callable[[], Awaitable[list[Resource]]]) -> ASGIApp:
+        file = self._file(name)
         async with file.making:
-            if time.monotonic() - file.looked_at >= FRESH_SECONDS:
+            if (now := self._elapsed()) >= file.due_at:
                 listed = await make()
                 content = await asyncio.to_thread(
                     lambda: b"".join(
@@ -138,8 +142,8 @@ class _Publication:
                     )
                 )
                 self._update(file, _digest(content), gzip.compress(content, mtime=0))
-                file.looked_at = time.monotonic()
-        return _answer(request, file, _NDJSON)
+                file.due_at = now + len(listed) / LINES_A_SECOND
+        return _answer(file, _NDJSON)
 
     async def slots(self, request: ApiRequest) -> ASGIApp:
         """Return the file of a hospital's clinic sessions."""
@@ -150,13 +154,24 @@ class _Publication:
         found = [h for h in await all_hospitals(self._services.platform) if h.id == hospital_id]
         if not found:
             raise ProblemError("not_found")
-        file = self._files.setdefault(f"slots/{hospital_id}", _File())
+        file = self._file(f"slots/{hospital_id}")
         async with file.making:  # concurrent requests wait for the same build
-            if time.monotonic() - file.looked_at >= FRESH_SECONDS:
+            if self._elapsed() >= file.due_at:
                 await self._renew(file, found[0])
-        return _answer(request, file, _NDJSON)
+        return _answer(file, _NDJSON)
+
+    def _file(self, name: str) -> _File:
+        """Return a file; those that were not asked for longest leave the memory."""
+        file = self._files.setdefault(name, _File())
+        self._files.move_to_end(name)
+        while len(self._files) > 1 and sum(len(f.zipped) for f in self._files.values()) > (
+            self._bytes_max
+        ):
+            self._files.popitem(last=False)
+        return file
 
     async def _renew(self, file: _File, hospital: HospitalView) -> None:
+        now = self._elapsed()
         version = await supply_version(self._services.platform, hospital)
         if version != file.version:
             listed = (await supply(self._services.platform, hospital)).sessions
@@ -171,7 +186,7 @@ class _Publication:
                 lambda: gzip.compress(b"".join(line + b"\n" for line in lines), 6, mtime=0)
             )
             self._update(file, version, zipped)
-        file.looked_at = time.monotonic()
+            file.due_at = now + len(listed) / LINES_A_SECOND
 
     def _update(self, file: _File, version: str, zipped: bytes) -> None:
         """Store the content; a new version changed now, in whole seconds as in HTTP dates."""
@@ -236,40 +251,14 @@ def _digest(content: bytes) -> str:
     return sha256(content).hexdigest()[:32]
 
 
-def _answer(request: ApiRequest, file: _File, media_type: bytes) -> Answer | UnzippedAnswer:
-    tag = f'W/"{file.version}"'.encode()
+def _answer(file: _File, media_type: bytes) -> Answer:
+    """Return a file as it is stored; the web's front answers conditions and unzips."""
     headers = [
         (b"content-type", media_type),
-        (b"cache-control", b"public, max-age=%d" % FRESH_SECONDS),
-        (b"vary", b"accept-encoding"),
-        (b"etag", tag),
+        (b"content-encoding", b"gzip"),
+        (b"etag", f'W/"{file.version}"'.encode()),
         (b"last-modified", format_datetime(file.modified.astimezone(UTC), usegmt=True).encode()),
         # Open data: pages of all origins may read it.
         (b"access-control-allow-origin", b"*"),
     ]
-    if _is_known(request, file, tag):
-        return Answer(304, b"", headers)
-    if accepts_gzip(request.scope):
-        return Answer(200, file.zipped, [*headers, (b"content-encoding", b"gzip")])
-    return UnzippedAnswer(file.zipped, headers)
-
-
-def _is_known(request: ApiRequest, file: _File, tag: bytes) -> bool:
-    """Return whether the client has the newest version; a tag overrides a date (RFC 9110)."""
-    given = header(request.scope, b"if-none-match")
-    if given is not None:
-        return _matches(given, tag)
-    since = header(request.scope, b"if-modified-since")
-    if since is None:
-        return False
-    try:
-        known = parsedate_to_datetime(since.decode("ascii"))
-        return file.modified <= known
-    except (ValueError, TypeError):  # an invalid date, or a date without a zone, is ignored
-        return False
-
-
-def _matches(given: bytes, tag: bytes) -> bool:
-    """Compare tags weakly, as for every GET (RFC 9110): `W/` makes no difference."""
-    tags = [tag.strip().removeprefix(b"W/") for tag in given.split(b",")]
-    return tag.removeprefix(b"W/") in tags or b"*" in tags
+    return Answer(200, file.zipped, headers)

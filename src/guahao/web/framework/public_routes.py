@@ -148,6 +148,7 @@ _ELDER = (b"cookie", f"{VIEW}={ELDER}".encode())
 _ACCEPTED = (b"accept", FHIR_JSON.encode())
 _REFUSED = (b"accept", b"text/plain")
 _PREFERS_STRICT = (b"prefer", _STRICT)
+_GZIP = (b"accept-encoding", b"gzip")
 
 
 def _of_reader(scope: HTTPScope) -> Headers:
@@ -172,6 +173,11 @@ def _of_fhir_client(scope: HTTPScope) -> Headers:
     return tuple(headers)
 
 
+def _of_importer(_: HTTPScope) -> Headers:
+    """Ask for a file as it is stored; who accepts no gzip gets it unzipped afterwards."""
+    return (_GZIP,)
+
+
 # Routes ---------------------------------------------------------------------------------------
 
 
@@ -190,7 +196,7 @@ def _fhir(kind: str, *parameters: str) -> PublicRoute:
 
 
 def _file(path: str) -> PublicRoute:
-    return PublicRoute(path, frozenset(), _of_file, _of_program, b"accept-encoding")
+    return PublicRoute(path, frozenset(), _of_file, _of_importer, b"accept-encoding")
 
 
 _NAMED = b"accept-encoding, accept-language"
@@ -205,5 +211,12 @@ PUBLIC_ROUTES = (
         "/clinic-sessions",
         *("hospital_id", "department_id", "date_from", "date_to", "title", "specialty"),
     ),
+    _fhir("Slot", "schedule", "start", "status", "appointment-type", "_sort"),
+    _fhir("Schedule", "actor", "service-type"),
+    _file("/$bulk-publish"),
+    _file("/open-supply/locations.ndjson"),
+    _file("/open-supply/schedules.ndjson"),
+    _file("/open-supply/slots/{id}.ndjson"),
+    _file("/open-supply/slots/{id}"),
 )
 _BY_PATH = {route.path: route for route in PUBLIC_ROUTES}
