@@ -22,10 +22,10 @@ from guahao.tools.bench import desk as bench_desk
 from guahao.tools.bench import draws as bench_draws
 from guahao.tools.bench import feed as bench_feed
 from guahao.tools.bench import http as bench_http
-from guahao.tools.bench import read as bench_read
 from guahao.tools.bench.fairness import bench as bench_fairness
 from guahao.tools.bench.fairness.agents import Assumptions
 from guahao.tools.bench.morning import bench as bench_morning
+from guahao.tools.bench.reading import read as bench_read
 from guahao.tools.bench.rush import bench as bench_rush
 from guahao.tools.replay import replay as replay_tool
 

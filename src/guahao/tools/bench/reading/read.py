@@ -1,11 +1,13 @@
 """`guahao bench read`: how long searches and pages take in a city with a million bookings.
 
 A real server process over a scratch database; requests are sent in turn, each measured
-from the request to the whole answer: rendering, personal data opened, the trail written.
+from the request to the whole answer: rendering, personal data opened, the trail written. At
+the end, the rate of the answers that are the same for everybody (`public`).
 """
 
 from __future__ import annotations
 
+import asyncio
 import random
 import statistics
 import time
@@ -20,11 +22,12 @@ from rich.table import Table
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.booking.order_no import order_no
 from guahao.rules.staff.staff import Role
-from guahao.tools.bench import read_queries as store
 from guahao.tools.bench.browser import Browser, member_at_work
 from guahao.tools.bench.city import open_bench
 from guahao.tools.bench.http import Issue
 from guahao.tools.bench.measured import percentile
+from guahao.tools.bench.reading import public
+from guahao.tools.bench.reading import read_queries as store
 from guahao.tools.bench.serving import web_server
 from guahao.tools.scratch import analyze, scratch_database
 
@@ -75,11 +78,12 @@ async def _bench(url: str, issuer: Issue, bookings: int, console: Console) -> No
                 await store.add_visits(tx, platform.vault, persons)
                 codes = await store.some_codes(tx, platform.vault, _HOSPITAL_ID, _TIMES + _FIRST)
             analyze(url)
-        with web_server(url) as (port, _):
+        with web_server(url) as (port, process):
             took = []
             for read in await _reads(platform, issuer, port, persons, codes):
                 with console.status(f"{read.name} ..."):
                     took.append(_measure(read))
+            await asyncio.to_thread(public.measure, port, process, console)
     _show(console, bookings, took)
 
 
