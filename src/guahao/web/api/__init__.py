@@ -8,6 +8,7 @@ from guahao.web.api.auth import auth_routes
 from guahao.web.api.fairness import fairness_routes, log_routes
 from guahao.web.api.hospitals import hospital_routes
 from guahao.web.api.patients import patient_routes
+from guahao.web.api.replacements import replacement_routes
 from guahao.web.api.services import Route, Services
 from guahao.web.api.sessions import session_routes
 from guahao.web.api.status import status_routes
@@ -28,6 +29,7 @@ def routes(services: Services) -> list[Route]:
         *session_routes(services),
         *appointment_routes(services),
         *together_routes(services),
+        *replacement_routes(services),
         *application_routes(services),
         *fairness_routes(services),
         *status_routes(services),
