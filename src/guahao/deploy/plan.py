@@ -21,6 +21,13 @@ PUBLIC_PATHS = (
     r"/api/v1/hospitals/\d+",
     r"/api/v1/hospitals/\d+/departments",
     "/api/v1/clinic-sessions",
+    "/fhir/r4/Slot",
+    "/fhir/r4/Schedule",
+    r"/\$bulk-publish",
+    r"/open-supply/locations\.ndjson",
+    r"/open-supply/schedules\.ndjson",
+    r"/open-supply/slots/\d+\.ndjson",
+    r"/open-supply/slots/\d+",
 )
 _FIRST_WEB_PORT = 8001
 _METRICS_OFFSET = 10_000  # guahao-web@.service: GUAHAO_METRICS_PORT=1%i

@@ -70,6 +70,9 @@ systemctl restart systemd-journald
 say "nginx"
 mkdir -p /var/www/acme /var/cache/nginx
 rm -f /etc/nginx/sites-enabled/default
+# Debian's nginx takes 768 connections a process; a release brings thousands of readers.
+sed -i 's/worker_connections [0-9]*;/worker_connections 8192;/' /etc/nginx/nginx.conf
+grep -q '^worker_rlimit_nofile' /etc/nginx/nginx.conf || sed -i '1i worker_rlimit_nofile 20000;' /etc/nginx/nginx.conf
 if [ -e {{ at.certificate }} ] && [ -e {{ at.certificate_key }} ]; then
     nginx -t
     systemctl enable nginx
