@@ -1,11 +1,14 @@
-"""Files of hospitals between their upload and their being applied."""
+"""Files of hospitals and of search terms between their upload and their being applied."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from guahao.store.kernel.db import Tx
+
+Table = Literal["hospital_imports", "search_term_imports"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,15 +22,23 @@ class HospitalImport:
     include_hidden: bool
 
 
-async def add(tx: Tx, staff_id: int, filename: str, content: bytes, *, include_hidden: bool) -> int:
+async def add(
+    tx: Tx,
+    staff_id: int,
+    filename: str,
+    content: bytes,
+    *,
+    include_hidden: bool,
+    table: Table = "hospital_imports",
+) -> int:
     """Save a file in place of the same person's earlier unapplied one; return its id."""
     await tx.do(
-        "DELETE FROM hospital_imports WHERE staff_id = %(staff_id)s AND applied_at IS NULL",
+        f"DELETE FROM {table} WHERE staff_id = %(staff_id)s AND applied_at IS NULL",
         {"staff_id": staff_id},
     )
     row = await tx.row(
-        """
-        INSERT INTO hospital_imports (staff_id, filename, at, content, include_hidden)
+        f"""
+        INSERT INTO {table} (staff_id, filename, at, content, include_hidden)
         VALUES (%(staff_id)s, %(filename)s, %(at)s, %(content)s, %(include_hidden)s)
         RETURNING id
         """,
@@ -44,22 +55,27 @@ async def add(tx: Tx, staff_id: int, filename: str, content: bytes, *, include_h
 
 
 async def one(
-    tx: Tx, staff_id: int, import_id: int, *, lock: bool = False
+    tx: Tx,
+    staff_id: int,
+    import_id: int,
+    *,
+    lock: bool = False,
+    table: Table = "hospital_imports",
 ) -> HospitalImport | None:
     """Return the person's own file, or None."""
     return await tx.record(
         HospitalImport,
         f"""
-        SELECT id, filename, at, content, include_hidden FROM hospital_imports
+        SELECT id, filename, at, content, include_hidden FROM {table}
         WHERE id = %(id)s AND staff_id = %(staff_id)s {"FOR UPDATE" if lock else ""}
         """,
         {"id": import_id, "staff_id": staff_id},
     )
 
 
-async def note_applied(tx: Tx, import_id: int) -> None:
+async def note_applied(tx: Tx, import_id: int, table: Table = "hospital_imports") -> None:
     """Record that a file was applied, and delete its content."""
     await tx.do(
-        "UPDATE hospital_imports SET content = NULL, applied_at = %(at)s WHERE id = %(id)s",
+        f"UPDATE {table} SET content = NULL, applied_at = %(at)s WHERE id = %(id)s",
         {"id": import_id, "at": tx.now},
     )

@@ -7,6 +7,7 @@ from guahao.web.administration.directory.announcements import announcement_route
 from guahao.web.administration.directory.fees import fee_routes
 from guahao.web.administration.directory.hospital_files import hospital_file_routes
 from guahao.web.administration.directory.hospitals import hospital_routes
+from guahao.web.administration.directory.search_terms import search_term_routes
 from guahao.web.administration.directory.titles import title_routes
 from guahao.web.administration.integration.hospital_clients import client_routes
 from guahao.web.administration.integration.pushing import push_routes
@@ -27,6 +28,7 @@ def routes() -> list[StaffRoute]:
         *hospital_routes(),
         *fee_routes(),
         *title_routes(),
+        *search_term_routes(),
         *client_routes(),
         *announcement_routes(),
         *policy_routes(),

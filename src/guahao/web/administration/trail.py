@@ -116,6 +116,7 @@ def _subject_words(page: StaffPage) -> dict[str, str]:
         "hospital_client": page.say("医院系统"),
         "patient": page.say("就诊人记录"),
         "release_mode": page.say("放号方式"),
+        "search_term": page.say("搜索用语"),
         "staff": page.say("人员记录"),
         "stop": page.say("停诊操作"),
         "supply_import": page.say("号源导入"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from guahao.flows.hospitals.files.reading import HospitalFileFault
+from guahao.flows.hospitals.files.term_reading import TermFileFault
 from guahao.flows.supply.imports.reading import PlanFault
 from guahao.sheets.faults import Fault, FileFault
 from guahao.sheets.headings import TableFault
@@ -127,6 +128,16 @@ CELLS: Mapping[str, Words] = {
     HospitalFileFault.NAME_TAKEN: Words("另一家医院也叫这个名称。院区请在名称中写明。"),
     HospitalFileFault.PHONE: Words("电话只能有数字、空格、横线、括号、顿号和“转”。请改正。"),
     HospitalFileFault.LEAST_ONE: Words("至少为1。请改正。"),
+    # Files of search terms
+    TermFileFault.NO_TABLE: Words("找不到列名。前10行里须有一行列名，与导出的文件相同。"),
+    TermFileFault.NO_ROWS: Words("列名下面没有内容。请填写。"),
+    TermFileFault.TWICE: Words("与第{other}行是同一条：类别和名称都一样。请合为一行。"),
+    TermFileFault.NAME: Words("名称须有文字。请填写。"),
+    TermFileFault.WORDS: Words("每个说法须有文字，最多{most}个字，用顿号分开。请改正。"),
+    TermFileFault.TARGETS: Words(
+        "科室须为1到8个，用顿号分开，各写编码和名称，例如“03.04 心血管内科”。请改正。"
+    ),
+    TermFileFault.CHILDREN: Words("儿童科室最多8个；医院的叫法没有儿童科室。请改正。"),
 }
 _SIMILAR = Words("相近的有：{similar}。")
 _FOR_EVER = Words("长期", "sheets")
