@@ -24,7 +24,7 @@ from guahao.rules.kernel.limits import PATIENTS_PER_PHONE
 from guahao.rules.kernel.outcomes import BeforeOwnMoment, KeyMismatch, Refusal, Refused
 from guahao.rules.kernel.text import NameFault
 from guahao.rules.people.consent import NOTICE_VERSION, Consent
-from guahao.rules.people.identity import masked_name, valid_phone
+from guahao.rules.people.identity import masked_document, masked_name, valid_phone
 from guahao.rules.people.logins import LoginRefused
 from guahao.rules.people.registering import PatientRefusal
 from guahao.rules.staff.staff import CALL_CENTRE_ROLES
@@ -126,6 +126,11 @@ async def _confirm(page: StaffPage) -> ASGIApp:
     return _form(page, *context, key=secrets.token_urlsafe(16))
 
 
+def _known_by(patient: PatientView) -> str:
+    """Return by what an agent tells two patients of a phone apart: masked, a name may not do."""
+    return f"{masked_name(patient.name)} {masked_document(patient.id_no)}"
+
+
 def _not_in_call(page: StaffPage, refusal: CallRefusal) -> ASGIApp:
     """Redirect to the call if it is still open, otherwise to the search."""
     page.flash(say_refusal(page, refusal))
@@ -152,7 +157,10 @@ def _form(
         "staff/call_book.html",
         status,
         call_id=call_id,
-        patients=[(patient.id, masked_name(patient.name)) for patient in patients],
+        patients=[
+            (patient.id, _known_by(patient) if len(patients) > 1 else masked_name(patient.name))
+            for patient in patients
+        ],
         session=session,
         key=key,
         chosen=chosen,
@@ -234,9 +242,9 @@ async def _book_both(
     match answer:
         case PairBooked(bookings):
             return await _booked(page, call_id, bookings)
-        case PairNotBooked(refused, patient_ids, names):
-            masked = [masked_name(name) for name in names]
-            said = page.services.replies.pair_refused(refused, patient_ids, masked, page.language)
+        case PairNotBooked(refused, patient_ids):
+            about = [_known_by(patient) for patient in patients if patient.id in patient_ids]
+            said = page.services.replies.pair_refused(refused, patient_ids, about, page.language)
             return _form(
                 page,
                 call_id,
@@ -336,7 +344,11 @@ async def _booked(page: StaffPage, call_id: int, views: Sequence[AppointmentView
         call_id=call_id,
         session=session,
         bookings=[
-            (masked_name(view.patient.name), f"{view.code[:4]} {view.code[4:]}", view.order_no)
+            (
+                _known_by(view.patient) if len(views) > 1 else masked_name(view.patient.name),
+                f"{view.code[:4]} {view.code[4:]}",
+                view.order_no,
+            )
             for view in views
         ],
         landline=landline,
