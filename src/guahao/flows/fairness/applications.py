@@ -194,6 +194,14 @@ async def own_applications(
         return await store.of_account(tx, platform.vault, account_id, before, limit)
 
 
+async def live_applications(platform: Platform, account_id: int) -> list[ApplicationView]:
+    """Return the account's live applications, the newest first."""
+    async with platform.db.transaction() as tx:
+        return await store.of_account(
+            tx, platform.vault, account_id, None, LISTED, state=ApplicationState.LIVE
+        )
+
+
 async def own_application(
     platform: Platform, account_id: int, application_id: int
 ) -> ApplicationView | None:

@@ -130,7 +130,13 @@ _VIEW = f"""
 
 
 async def of_account(
-    tx: Tx, vault: Vault, account_id: int, before: int | None, limit: int
+    tx: Tx,
+    vault: Vault,
+    account_id: int,
+    before: int | None,
+    limit: int,
+    *,
+    state: str | None = None,
 ) -> list[ApplicationView]:
     """Return an account's applications, the newest first; those with an id below `before`."""
     return await _views(
@@ -138,9 +144,10 @@ async def of_account(
         vault,
         f"""
         {_VIEW} WHERE {_OWNED} AND a.id < coalesce(%(before)s, 9223372036854775807)
+          AND (%(state)s::text IS NULL OR a.state = %(state)s)
         ORDER BY a.id DESC LIMIT %(limit)s
         """,
-        {"account_id": account_id, "before": before, "limit": limit},
+        {"account_id": account_id, "before": before, "limit": limit, "state": state},
     )
 
 

@@ -1,8 +1,14 @@
-"""Appointment: the account's own bookings, under the same rules as everywhere."""
+"""Appointment: the account's own bookings, under the same rules as everywhere.
+
+Live applications are read as `waitlist`, places offered for a stopped booking as `proposed`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -14,11 +20,16 @@ from pydantic import ValidationError
 
 from guahao.flows.booking.appointments import list_appointments, own_appointment
 from guahao.flows.booking.cancelling import cancel
+from guahao.flows.fairness.applications import live_applications
+from guahao.flows.supply.replacing import own_offers
 from guahao.flows.supply.schedules import one_session, sessions_by_ids
 from guahao.rules.kernel.facts import Actor
 from guahao.rules.kernel.outcomes import CancelRefusal, KeyMismatch, Refused
 from guahao.rules.people.logins import LoginRefused
+from guahao.rules.supply.releasing import city_time
+from guahao.store.fairness.applications import ApplicationView
 from guahao.store.kernel.views import AppointmentView
+from guahao.store.supply.replacements import OfferView
 from guahao.web.fhir import resources
 from guahao.web.fhir.bundles import page_of, searchset
 from guahao.web.fhir.dates import in_range
@@ -59,12 +70,104 @@ def appointment_routes() -> list[Route]:
 
 async def _read(services: Services, request: ApiRequest) -> ASGIApp:
     claims = services.tokens.claims_of(request.scope)
-    id = read_id(request, "id", "unknown_appointment")
+    named = request.path_params["id"]
     account_id = await services.tokens.account_by(claims)
+    # What is not booked is found among the account's few.
+    if named.startswith((resources.WAITLIST, resources.OFFER)):
+        for waiting in await _not_booked(services, account_id):
+            if waiting.id == named:
+                return resource_answer(waiting.make())
+        raise ProblemError("unknown_appointment")
+    id = read_id(request, "id", "unknown_appointment")
     found = await own_appointment(services.platform, account_id, id)
     if found is None:
         raise ProblemError("unknown_appointment")
     return resource_answer(resources.appointment(found))
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a search decides on: a booking, an offered place or an application.
+
+    `order`: the start of the visit, the kind and the number.
+    """
+
+    id: str
+    order: tuple[int, int, int]
+    status: str
+    start: datetime
+    changed_at: datetime
+    patient_ids: tuple[int, ...]
+    department_id: int
+    hospital_id: int
+    make: Callable[[], Appointment]
+    session_id: int | None = None
+    identifiers: tuple[tuple[str, str], ...] = ()
+
+
+def _booking(view: AppointmentView) -> _Found:
+    session = view.session
+    start = resources.slot_times(session)[0]
+    return _Found(
+        str(view.id),
+        (int(start.timestamp()), 0, view.id),
+        resources.appointment_status(view),
+        start,
+        view.changed_at,
+        (view.patient.id,),
+        session.department_id,
+        session.hospital_id,
+        partial(resources.appointment, view),
+        session.id,
+        ((resources.ORDER_NO, view.order_no), (resources.CODE, view.code)),
+    )
+
+
+def _offered(offer: OfferView, stopped: AppointmentView) -> _Found:
+    session = offer.session
+    start = resources.slot_times(session)[0]
+    return _Found(
+        f"{resources.OFFER}{stopped.id}",
+        (int(start.timestamp()), 1, stopped.id),
+        "proposed",
+        start,
+        stopped.changed_at,
+        (stopped.patient.id,),
+        session.department_id,
+        session.hospital_id,
+        partial(resources.proposed, offer, stopped),
+        session.id,
+    )
+
+
+def _applied(view: ApplicationView) -> _Found:
+    start = city_time(view.wishes.first_date, time())
+    return _Found(
+        f"{resources.WAITLIST}{view.id}",
+        (int(start.timestamp()), 2, view.id),
+        "waitlist",
+        start,
+        view.changed_at,
+        tuple(patient.id for patient in view.patients),
+        view.department_id,
+        view.hospital_id,
+        partial(resources.waitlisted, view),
+    )
+
+
+async def _not_booked(services: Services, account_id: int) -> list[_Found]:
+    """Return the account's live applications and the places that are offered to it."""
+    platform = services.platform
+    live = await live_applications(platform, account_id)
+    found = [_applied(application) for application in live if application.patients]
+    now = platform.db.clock()
+    for stopped_id, offer in (await own_offers(platform, account_id)).items():
+        if not offer.is_open(now):
+            continue
+        stopped = await own_appointment(platform, account_id, stopped_id)
+        if stopped is not None:
+            found.append(_offered(offer, stopped))
+    return found
 
 
 async def _search(services: Services, request: ApiRequest) -> ASGIApp:
@@ -74,11 +177,12 @@ async def _search(services: Services, request: ApiRequest) -> ASGIApp:
         *await list_appointments(services.platform, account_id, "current"),
         *await list_appointments(services.platform, account_id, "history"),
     ]
+    waiting = await _not_booked(services, account_id)
     is_meant = _filter(asked)
-    found = [view for view in views if is_meant(view)]
-    shown = page_of(found, asked, _place, parts=2, backwards=asked.backwards("date"))
+    found = [found for found in (*map(_booking, views), *waiting) if is_meant(found)]
+    shown = page_of(found, asked, _order, parts=3, backwards=asked.backwards("date"))
     included = await _included(services, request, asked.includes, shown.items)
-    made = [resources.appointment(view) for view in shown.items]
+    made = [found.make() for found in shown.items]
     return searchset(
         services,
         "Appointment",
@@ -90,44 +194,47 @@ async def _search(services: Services, request: ApiRequest) -> ASGIApp:
     )
 
 
-def _place(view: AppointmentView) -> tuple[int, int]:
-    """Return a booking's sort key in a search: the start of its visit, then its id."""
-    return int(resources.slot_times(view.session)[0].timestamp()), view.id
+def _order(found: _Found) -> tuple[int, int, int]:
+    return found.order
 
 
-def _filter(asked: Search) -> Callable[[AppointmentView], bool]:
-    """Return the bookings that match the parameters."""
-    ids, slots = asked.ids("_id"), asked.ids("slot", "Slot")
+def _filter(asked: Search) -> Callable[[_Found], bool]:
+    """Return what the parameters match."""
+    ids, slots = asked.words("_id"), asked.ids("slot", "Slot")
     patients, acts = asked.ids("patient", "Patient"), asked.refers("actor")
     wanted, is_named = asked.words("status"), asked.tokens("identifier")
     dated = in_range(asked.given.get("date"), "date")
     changed = in_range(asked.given.get("_lastUpdated"), "_lastUpdated")
 
-    def is_meant(view: AppointmentView) -> bool:
+    def is_meant(found: _Found) -> bool:
         return (
-            (ids is None or view.id in ids)
-            and (slots is None or view.session.id in slots)
-            and (patients is None or view.patient.id in patients)
-            and (wanted is None or resources.appointment_status(view) in wanted)
-            and is_named((resources.ORDER_NO, view.order_no), (resources.CODE, view.code))
-            and acts(*resources.actors(view))
-            and dated(resources.slot_times(view.session)[0])
-            and changed(view.changed_at)
+            (ids is None or found.id in ids)
+            and (slots is None or found.session_id in slots)
+            and (patients is None or not set(patients).isdisjoint(found.patient_ids))
+            and (wanted is None or found.status in wanted)
+            and is_named(*found.identifiers)
+            and acts(
+                *(f"Patient/{id}" for id in found.patient_ids),
+                f"HealthcareService/{found.department_id}",
+                f"Location/{found.hospital_id}",
+            )
+            and dated(found.start)
+            and changed(found.changed_at)
         )
 
     return is_meant
 
 
 async def _included(
-    services: Services, request: ApiRequest, wishes: set[str], page: Sequence[AppointmentView]
+    services: Services, request: ApiRequest, wishes: set[str], page: Sequence[_Found]
 ) -> list[Resource]:
     included: list[Resource] = []
     if wishes & {"Appointment:patient", "Appointment:actor"}:
-        shown = {view.patient.id for view in page}
+        shown = {id for found in page for id in found.patient_ids}
         own = await own_patients(services, request)
         included += [resources.patient(view) for view in own if view.id in shown]
     if "Appointment:slot" in wishes:
-        ids = sorted({view.session.id for view in page})
+        ids = sorted({found.session_id for found in page if found.session_id is not None})
         slots = await sessions_by_ids(services.platform, ids)
         included += [resources.slot(*slot) for slot in slots]
     return included

@@ -19,7 +19,9 @@ _TOKEN, _STRING, _DATE, _REFERENCE = "token", "string", "date", "reference"
 _NOTES = {
     "Slot": "A search needs 1 to 20 schedules or _id; for the whole city see /$bulk-publish."
     " `_sort`: start, -start. From today on.",
-    "Appointment": "The account's own. Create books; update and patch cancel and do nothing else."
+    "Appointment": "The account's own. Create books; update and patch cancel a booking and do"
+    " nothing else. An application for places is `waitlist`, a place offered for a stopped clinic"
+    " `proposed`; both are only read."
     " A key is needed: the header Idempotency-Key, else the first identifier."
     " `_sort`: date, -date.",
     "Patient": "The account's own; the document's number is masked.",

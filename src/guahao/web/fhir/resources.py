@@ -20,8 +20,10 @@ from fhir.resources.R4B.slot import Slot
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.rules.people.identity import masked_document
 from guahao.rules.supply.releasing import city_time
+from guahao.store.fairness.applications import ApplicationView
 from guahao.store.kernel.views import AppointmentView, HospitalView, PatientView, SessionView
 from guahao.store.supply.listings import BookableDepartment
+from guahao.store.supply.replacements import OfferView
 from guahao.web.fhir.services import made
 
 Json = dict[str, Any]
@@ -36,6 +38,8 @@ FEE = "urn:guahao:fee-fen"
 WAITING_FOR_DRAW = "urn:guahao:waiting-for-draw"
 DRAW_AT = "urn:guahao:draw-at"
 DEPARTMENT = "urn:guahao:department"
+# Ids of what is not booked: an application's, and an offer's by its stopped booking.
+WAITLIST, OFFER = "waitlist-", "offer-"
 _DOCUMENT = "urn:guahao:id-type:"
 # Marks an identifier that is masked (an extension of FHIR).
 _RENDERED = "http://hl7.org/fhir/StructureDefinition/rendered-value"
@@ -222,19 +226,56 @@ def appointment(view: AppointmentView) -> Appointment:
     )
 
 
+def waitlisted(view: ApplicationView) -> Appointment:
+    """Return a live application (候补) for its owner: without a time, as nothing is booked yet."""
+    wishes = view.wishes
+    return made(
+        Appointment,
+        id=f"{WAITLIST}{view.id}",
+        meta={"lastUpdated": view.changed_at},
+        extension=[{"url": STATUS, "valueCode": view.state}],
+        status="waitlist",
+        serviceType=[{"text": view.department_name}],
+        specialty=_texts(wishes.specialty or ""),
+        appointmentType={"text": wishes.title} if wishes.title else None,
+        requestedPeriod=[
+            {"start": wishes.first_date.isoformat(), "end": wishes.last_date.isoformat()}
+        ],
+        created=view.created_at,
+        participant=[
+            *(_participant("Patient", patient.id) for patient in view.patients),
+            _participant("HealthcareService", view.department_id, view.department_name),
+            _participant("Location", view.hospital_id, view.hospital_name),
+        ],
+    )
+
+
+def proposed(offer: OfferView, stopped: AppointmentView) -> Appointment:
+    """Return the place that is offered instead of a stopped booking, for its patient."""
+    session = offer.session
+    start, end = slot_times(session)
+    return made(
+        Appointment,
+        id=f"{OFFER}{stopped.id}",
+        meta={"lastUpdated": stopped.changed_at},
+        status="proposed",
+        serviceType=[{"text": session.department_name}],
+        specialty=_texts(session.specialty),
+        appointmentType={"text": session.title},
+        start=start,
+        end=end,
+        slot=[_reference("Slot", session.id)],
+        participant=[
+            {**_participant("Patient", stopped.patient.id), "status": "needs-action"},
+            _participant("HealthcareService", session.department_id, session.department_name),
+            _participant("Location", session.hospital_id, session.hospital_name),
+        ],
+    )
+
+
 def appointment_status(view: AppointmentView) -> str:
     """Return FHIR's status for a booking's status."""
     return _STATUS[view.status]
-
-
-def actors(view: AppointmentView) -> tuple[str, str, str]:
-    """Return the references of `participant`."""
-    session = view.session
-    return (
-        f"Patient/{view.patient.id}",
-        f"HealthcareService/{session.department_id}",
-        f"Location/{session.hospital_id}",
-    )
 
 
 def _cancel_reason(status: str) -> Json | None:
