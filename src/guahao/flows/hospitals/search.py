@@ -22,6 +22,9 @@ from guahao.store.kernel.db import Tx
 
 PAGE = 20
 NEAREST_MAX = 200  # places that a browser sorts by distance
+# Places that are looked up: of what matches best, and with what matches less.
+_CANDIDATES_BEST = 400
+_CANDIDATES_MAX = 240
 _HOSPITALS_BESIDE = 3  # places that a search means rather
 _RECENT_PLACES = 4
 
@@ -173,16 +176,19 @@ def _hospital_ids(asked: Asked, meaning: Meaning, there: dict[int, KnownHospital
 
 def _departments(meaning: Meaning, there: dict[int, KnownHospital]) -> dict[tuple[int, int], int]:
     """Return (hospital, department) with its tier, the best first."""
-    ranked = sorted({round(quality) for quality in meaning.departments.values()}, reverse=True)
+    by_quality: dict[tuple[int, bool], list[tuple[int, int]]] = {}
     within = meaning.within
     best = max(within.values()) if within else 0
-    found = {
-        place: 2 * ranked.index(round(quality)) + (within is not None and within[place[0]] < best)
-        for department, quality in meaning.departments.items()
-        for place in department.places
-        if place[0] in there and (within is None or place[0] in within)
-    }
-    return dict(sorted(found.items(), key=lambda one: (one[1], one[0])))
+    for department, quality in meaning.departments.items():
+        for place in department.places:
+            if place[0] in there and (within is None or place[0] in within):
+                is_best = within is None or within[place[0]] == best
+                by_quality.setdefault((round(quality), is_best), []).append(place)
+    found: dict[tuple[int, int], int] = {}
+    for tier, key in enumerate(sorted(by_quality, reverse=True)):
+        room = max(_CANDIDATES_MAX - len(found), 0) if found else _CANDIDATES_BEST
+        found.update(dict.fromkeys(sorted(by_quality[key])[:room], tier))
+    return found
 
 
 async def _open_days(tx: Tx, platform: Platform) -> dict[int, tuple[date, date]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -210,12 +210,17 @@ class Vocabulary:
         """Return how many characters the longest name of a hospital has."""
         return max(map(len, self.hospitals_called), default=0)
 
-    def meant(self, targets: Iterable[str]) -> list[list[KnownDepartment]]:
+    def meant(self, targets: Sequence[str]) -> list[list[KnownDepartment]]:
         """Return the departments that each of the targets means."""
-        return [
-            [department for department in self.departments if department.is_meant(target)]
-            for target in targets
-        ]
+        for target in targets:
+            if target not in self._meant:
+                self._meant[target] = [one for one in self.departments if one.is_meant(target)]
+        return [self._meant[target] for target in targets]
+
+    @cached_property
+    def _meant(self) -> dict[str, list[KnownDepartment]]:
+        """Return what was asked before: the same few targets, in every search."""
+        return {}
 
     @cached_property
     def english_words(self) -> frozenset[str]:
