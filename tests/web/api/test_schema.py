@@ -30,6 +30,7 @@ CONTRACT = {
     ("get", "/api/v1/hospitals"),
     ("get", "/api/v1/hospitals/{hospital_id}"),
     ("get", "/api/v1/hospitals/{hospital_id}/departments"),
+    ("get", "/api/v1/search"),
     ("get", "/api/v1/clinic-sessions"),
     ("get", "/api/v1/fairness/draws"),
     ("get", "/api/v1/fairness/draws/{draw_id}"),

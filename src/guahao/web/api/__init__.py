@@ -9,6 +9,7 @@ from guahao.web.api.fairness import fairness_routes, log_routes
 from guahao.web.api.hospitals import hospital_routes
 from guahao.web.api.patients import patient_routes
 from guahao.web.api.replacements import replacement_routes
+from guahao.web.api.search import search_routes
 from guahao.web.api.services import Route, Services
 from guahao.web.api.sessions import session_routes
 from guahao.web.api.status import status_routes
@@ -26,6 +27,7 @@ def routes(services: Services) -> list[Route]:
         *auth_routes(services),
         *patient_routes(services),
         *hospital_routes(services),
+        *search_routes(services),
         *session_routes(services),
         *appointment_routes(services),
         *together_routes(services),

@@ -18,6 +18,8 @@ FIELDS = {
     "state": Words("open、closed、drawing或done"),
     "cursor": Words("上一页答复中的next"),
     "limit": Words("1到200的整数"),
+    "only_open": Words("true或false：只要有号的"),
+    "page": Words("1到500的整数"),
     "date_from": _DATE,
     "date_to": _DATE,
     "view": Words("current或history"),
