@@ -201,7 +201,7 @@ def _file(path: str) -> PublicRoute:
 
 _NAMED = b"accept-encoding, accept-language"
 PUBLIC_ROUTES = (
-    _page("/", "q", "district", "grade", "page", query=_of_home),
+    _page("/", "q", "district", "grade", "open", "page", query=_of_home),
     _page("/hospitals/{id}"),
     _page("/departments/{id}", "day", "title", "specialty"),
     _api("/hospitals", "q", "district", "grade", "cursor", vary=_NAMED),
