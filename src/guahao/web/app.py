@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -15,6 +14,7 @@ from guahao.flows.booking.desk import Desk
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.kernel.rates import keep_sharing
 from guahao.flows.people.logins import Device, log_in_bound
+from guahao.processes import rare_collections
 from guahao.web import (
     administration,
     api,
@@ -54,7 +54,6 @@ from guahao.web.words.replies import Problem, Replies
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
-_COLLECTION_THRESHOLDS = (20_000, 20, 50)  # new objects; younger collections before an older
 
 
 def create_app(
@@ -140,20 +139,8 @@ class _RouterOfOneApp(Router):
 
 @asynccontextmanager
 async def _rare_collections(_: Litestar) -> AsyncIterator[None]:
-    """Exclude long-lived objects (modules, routes, pools) from garbage collection.
-
-    By default the collector traverses them again and again, which took a fifth of the processor
-    time of a booking call.
-    """
-    before = gc.get_threshold()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*_COLLECTION_THRESHOLDS)
-    try:
+    with rare_collections():
         yield
-    finally:
-        gc.set_threshold(*before)
-        gc.unfreeze()
 
 
 def api_routes(services: api.Services) -> list[api.Route]:

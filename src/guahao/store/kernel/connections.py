@@ -154,7 +154,7 @@ class Connection(AsyncConnection[TupleRow]):
         """Send statements in a single write, and return their results in the same order.
 
         psycopg's own pipeline polls and writes the socket once for each statement, which took the
-        web process four times as long (docs/decisions/0047). Raises the error of the first
+        web process four times as long (docs/decisions/0048). Raises the error of the first
         statement that failed; those after it were not executed.
         """
         pgconn = self.pgconn

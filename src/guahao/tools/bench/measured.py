@@ -29,10 +29,15 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class Median:
-    """The median of several rounds, for each figure separately."""
+    """The median of several rounds, for each figure separately.
+
+    `slowest` and `fastest`: bookings a second of these rounds.
+    """
 
     name: str
     per_second: float
+    slowest: float
+    fastest: float
     p50_ms: float
     p99_ms: float | None
 
@@ -40,9 +45,12 @@ class Median:
 def median(name: str, rounds: Sequence[Round]) -> Median:
     """Return the median of each figure."""
     tails = [one.p99_ms for one in rounds if one.p99_ms is not None]
+    rates = [one.per_second for one in rounds]
     return Median(
         name,
-        statistics.median(one.per_second for one in rounds),
+        statistics.median(rates),
+        min(rates),
+        max(rates),
         statistics.median(one.p50_ms for one in rounds),
         statistics.median(tails) if tails else None,
     )
@@ -56,12 +64,13 @@ def percentile(sorted_seconds: Sequence[float], share: float) -> float:
 def show(console: Console, title: str, rows: Sequence[Median], base: Median) -> None:
     """Print a table with each rate as a multiple of `base`, measured in the same run."""
     table = Table(title=title)
-    for heading in ("", "bookings/s", "p50 ms", "p99 ms", f"× {base.name}"):
+    for heading in ("", "bookings/s", "rounds", "p50 ms", "p99 ms", f"× {base.name}"):
         table.add_column(heading, justify="left" if not heading else "right")
     for row in rows:
         table.add_row(
             row.name,
             f"{row.per_second:,.0f}",
+            f"{row.slowest:,.0f} to {row.fastest:,.0f}",
             f"{row.p50_ms:.1f}",
             "" if row.p99_ms is None else f"{row.p99_ms:.1f}",
             f"{row.per_second / base.per_second:.2f}",

@@ -1,4 +1,4 @@
-"""Calls that are served before routing: the booking call (docs/decisions/0047).
+"""Calls that are served before routing: the booking call (docs/decisions/0048).
 
 Litestar's router, handler and exception middleware together took a third of the web process's
 time for a booking. A direct call runs the same handler as its route, and its refusals are made
