@@ -41,6 +41,7 @@ async def _bench(url: str, settings: Settings, console: Console) -> None:
             analyze(url)
         persons = iter(range(1, city.persons + 1))
         rounds: dict[str, list[Round]] = {"pgbench": [], "desk, many": [], "desk, hot": []}
+        await pgbench.warm_up(platform, url, city)
         for number in range(1, ROUNDS + 1):
             with console.status(f"Round {number} of {ROUNDS} ..."):
                 rounds["pgbench"].append(await pgbench.run(platform, url, city))

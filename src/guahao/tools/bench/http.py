@@ -51,6 +51,7 @@ async def _bench(url: str, issuer: Issue, people: Path, console: Console) -> Non
             _write_people(people, issuer(platform), city)
             analyze(url)
         rounds: dict[str, list[Round]] = {"pgbench": [], "HTTP, many": [], "HTTP, hot": []}
+        await pgbench.warm_up(platform, url, city)
         with web_server(url) as (port, process):
             for number in range(ROUNDS):
                 with console.status(f"Round {number + 1} of {ROUNDS} ..."):

@@ -26,6 +26,15 @@ async def run(platform: Platform, url: str, city: City) -> Round:
     return max(ran, key=lambda one: one.per_second)
 
 
+async def warm_up(platform: Platform, url: str, city: City) -> None:
+    """Run an unmeasured round.
+
+    After a checkpoint the first change of each page writes the whole page to the log: the first
+    round wrote four times as much and was half as fast as the later ones (docs/decisions/0048).
+    """
+    await run(platform, url, city)
+
+
 async def _round(platform: Platform, url: str, city: City, clients: int) -> Round:
     before = await count_appointments(platform)
     seconds, mean_ms = await asyncio.to_thread(_run, url, city, clients)
