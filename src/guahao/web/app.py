@@ -55,7 +55,6 @@ from guahao.web.words.replies import Problem, Replies
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
 
-
 def create_app(
     platform: Platform,
     desk: Desk,
