@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -17,6 +17,7 @@ from tests.browser.caller import book_by_api
 from tests.browser.conftest import NewVisitor
 from tests.browser.visitor import DESKTOP, PATIENCE_SECONDS, Visitor
 from tests.city import phone, resident_id
+from tests.flows.fairness.winning import DRAW, WIN
 
 ENGLISH = {"locale": "en-GB"}
 WITHOUT_SCRIPTS = {"java_script_enabled": False}
@@ -610,3 +611,36 @@ async def test_three_taps_lead_from_a_full_department_to_a_standing_application(
 async def _checked(came: Newcomer, *, scripts: bool) -> None:
     if scripts:
         await came.visitor.check()
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param({}, id="on a phone"),
+        pytest.param(ENGLISH | {"viewport": DESKTOP, "color_scheme": "dark"}, id="English, dark"),
+    ],
+)
+async def test_a_win_is_declined_on_pages_that_everybody_can_read(
+    new_visitor: NewVisitor, city: psycopg.Connection, how: dict[str, Any]
+) -> None:
+    came = Newcomer(await new_visitor(**how), english="locale" in how, scripts=True)
+    await came.log_in()
+    await came.visitor.go("/")
+    await came.find_a_session()
+    await came.register()
+    await came.confirm()
+    booking, now = came.visitor.path, await platforms_time(came)
+    win = {
+        "id": int(booking.rpartition("/")[2]),
+        "application": None,
+        "at": now,
+        "until": now + timedelta(hours=24),
+    }
+    city.execute(DRAW, win)
+    city.execute(WIN, win)
+    for path in (f"{booking}/decline", f"{booking}/cancel", booking, "/draws"):
+        await came.visitor.go(path)
+        await came.visitor.check()
+    await came.visitor.go(f"{booking}/decline")
+    await came.visitor.press(came.say("确定放弃", "Decline"))
+    await came.visitor.check()

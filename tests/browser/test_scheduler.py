@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import psycopg
 from tests.browser.conftest import NewVisitor
 from tests.browser.desk import at_work
 
@@ -77,4 +78,27 @@ async def test_the_commission_and_a_clerk_see_what_draws_gave_and_left(
     for login, path in (("auditor", "/staff/reports/fairness"), ("clerk", "/staff/window/counter")):
         desk = await at_work(new_visitor, login)
         await desk.go(path)
+        await desk.check()
+
+
+async def test_a_clerk_gives_places_of_the_counter_list_and_takes_one_back(
+    new_visitor: NewVisitor, city_database_url: str
+) -> None:
+    with psycopg.connect(city_database_url, autocommit=True) as conn:
+        conn.execute(
+            """
+            INSERT INTO held_places (clinic_session_id, places, cause, held_at)
+            SELECT c.id, 2, 'cancelled', '2026-11-29T20:00:00+08:00'
+            FROM clinic_sessions c JOIN staff m ON m.hospital_id = c.hospital_id
+            WHERE m.login = 'clerk' AND c.visit_date = '2026-11-30' AND c.stopped_at IS NULL
+            ORDER BY c.id LIMIT 2
+            """
+        )
+    desk = await at_work(new_visitor, "clerk")
+    await desk.go("/staff/window/counter")
+    await desk.check()
+    for button, said in (("给出1个号", "还剩1个"), ("撤销上一个", "还剩2个号")):
+        async with desk.page.expect_navigation():
+            await desk.page.get_by_role("button", name=button).first.click()
+        assert said in await desk.text()
         await desk.check()

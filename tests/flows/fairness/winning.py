@@ -8,7 +8,7 @@ from tests.city import add_appointment
 
 from guahao.flows.kernel.platform import Platform
 
-_DRAW = """
+DRAW = """
     INSERT INTO draws (hospital_id, department_id, kind, draw_at, closes_at, state, opened_at,
                        commitment, secret_enc, long_waits_percent, root, seed, done_at)
     SELECT hospital_id, department_id, 'returned', %(at)s, %(at)s, 'done', %(at)s, '', '', 20,
@@ -16,7 +16,7 @@ _DRAW = """
     FROM appointments WHERE id = %(id)s
     ON CONFLICT DO NOTHING
 """
-_WIN = """
+WIN = """
     INSERT INTO wins (appointment_id, draw_id, patient_id, application_id, won_at,
                       declinable_until)
     SELECT a.id, (SELECT max(id) FROM draws), a.patient_id, %(application)s, %(at)s, %(until)s
@@ -54,6 +54,6 @@ async def mark_as_won(
             "at": tx.now,
             "until": until or tx.now + timedelta(hours=24),
         }
-        await tx.do(_DRAW, params)
-        await tx.do(_WIN, params)
+        await tx.do(DRAW, params)
+        await tx.do(WIN, params)
     return appointment_id
