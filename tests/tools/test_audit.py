@@ -31,10 +31,12 @@ from guahao.flows.attendance.penalties import retire_codes, sweep
 from guahao.flows.attendance.pickup import report_attendance
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.privacy.retention import delete_old
+from guahao.flows.supply.stops import carry_on, undo
+from guahao.flows.supply.timetables import SessionChange, change_session
 from guahao.rules.kernel.facts import Actor
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.rules.kernel.outcomes import Refused
-from guahao.rules.staff.staff import Role
+from guahao.rules.staff.staff import Role, Staff
 from guahao.store.booking.appointments import appointments_by_id
 from guahao.store.kernel.db import DatabaseReadOnlyError
 from guahao.store.kernel.views import AppointmentView
@@ -119,6 +121,7 @@ async def _grow(city: City) -> None:
     for name, who, clinic, day in [
         ("came", "a", 0, 2),
         *[(f"missed{day}", "b", 0, day) for day in (3, 4, 5)],
+        ("restored", "a", 2, 9),
         ("unknown", "c", 1, 3),
         ("cancelled", "c", 1, 11),
         ("stopped", "c", 1, 12),
@@ -130,6 +133,7 @@ async def _grow(city: City) -> None:
     await _win_what_was_returned(city)
     await cancel_for_caller(platform, city.bookings["cancelled"].id)
     await stop_session(platform, city.bookings["stopped"].session.id)
+    await _change_places(city)
     await _live_the_week(city)
 
 
@@ -148,6 +152,19 @@ async def _win_what_was_returned(city: City) -> None:
     async with platform.db.transaction() as tx:
         found = await appointments_by_id(tx, platform.vault, [won])
     city.bookings["won"] = found[won]
+
+
+async def _change_places(city: City) -> None:
+    """A session has more places now; the stop of another is undone, and its booking lives."""
+    platform, session = city.platform, city.bookings["restored"].session
+    by = Staff(7, "scheduler", Role.SCHEDULER, session.hospital_id)
+    raised = await change_session(platform, by, city.session(2, 10), 21, None)
+    assert isinstance(raised, SessionChange)
+    stop_id = await stop_session(platform, session.id)
+    assert isinstance(stop_id, int)
+    await carry_on(platform)
+    assert not isinstance(await undo(platform, by, stop_id), Refused)
+    await carry_on(platform)
 
 
 async def _refuse(city: City) -> None:
@@ -298,6 +315,28 @@ CORRUPTIONS = [
         ["UPDATE held_places SET released_at = held_at WHERE id = 1"],
     ),
     ("returned_places_waited", "first", ["UPDATE held_places SET free_before = 1 WHERE id = 1"]),
+    (
+        "undone_stops_recorded",
+        "session_restored",
+        [
+            """
+            UPDATE stop_bookings SET restored_at = NULL
+            WHERE appointment_id = %(booking_restored)s
+            """
+        ],
+    ),
+    (
+        "draws_are_to_come",
+        "session_coming",
+        [
+            SHIFT.format("held = 1, draw_at = '2026-12-06 06:00+08'"),
+            """
+            INSERT INTO held_places (clinic_session_id, places, cause, held_at, draw_at)
+            VALUES (%(session_coming)s, 1, 'cancelled', '2026-12-05 09:00+08',
+                    '2026-12-06 06:00+08')
+            """,
+        ],
+    ),
     ("applications_stand", "first", ["UPDATE application_patients SET is_live = true"]),
     (
         "applications_stand",
@@ -519,6 +558,62 @@ async def test_what_is_wrong_is_found_by_its_check_and_no_other(
 ) -> None:
     city.corrupt(*statements)
     assert await city.disagreeing() == {check: [city.ids()[culprit]]}
+
+
+async def test_a_raise_without_its_record_is_found(city: City) -> None:
+    session_id = city.session(2, 10)
+    before = await ask(
+        city.platform,
+        "SELECT cause FROM held_places WHERE clinic_session_id = %s AND cause = 'capacity_raised'",
+        session_id,
+    )
+    assert len(before) == 1
+    city.corrupt(
+        "UPDATE held_places SET held_at = held_at + interval '1 second',"
+        " released_at = released_at + interval '1 second' WHERE cause = 'capacity_raised'",
+    )
+    assert await city.disagreeing() == {"raises_recorded": [session_id]}
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_found"),
+    [
+        ("day_limit", True),
+        ("seven_day_limit", True),
+        ("three_month_limit", True),
+        ("duplicate_department", True),
+        ("patient_suspended", True),
+        ("session_stopped", True),
+        ("withdrawn", True),
+        ("application_ended", True),
+        ("no_such_reason", True),
+        ("document_ended", False),  # not known any more
+    ],
+)
+async def test_a_skip_without_its_reason_is_found(city: City, reason: str, is_found: bool) -> None:
+    """An entry that was passed over for a rule, says the draw, whose file was published so."""
+    city.corrupt(
+        "DELETE FROM wins",
+        "UPDATE applications SET state = 'live', changed_at = '2026-12-06 08:00+08'",
+        "DELETE FROM appointments WHERE id = %(booking_won)s",
+        f"UPDATE draw_entries SET session = NULL, patients = NULL, reasons = ARRAY['{reason}']",
+    )
+    found = await city.disagreeing()
+    assert found.get("skips_have_their_reasons", []) == ([1] if is_found else [])
+
+
+async def test_a_session_that_was_turned_into_another_alarms_nobody(city: City) -> None:
+    """Its department and title draw their places; those of what it was did not."""
+    city.corrupt(
+        """
+        INSERT INTO release_modes (hospital_id, title, mode, holds_from, reason, decided_by,
+                                   decided_at)
+        SELECT hospital_id, '知名专家', 'draw', '2026-01-01', '', '', '2026-01-01'
+        FROM clinic_sessions WHERE id = %(session_cancelled)s
+        """,
+        "UPDATE clinic_sessions SET title = '知名专家' WHERE id = %(session_cancelled)s",
+    )
+    assert "returned_places_waited" not in await city.disagreeing()
 
 
 @pytest.mark.parametrize(

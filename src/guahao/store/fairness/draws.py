@@ -405,9 +405,9 @@ async def take_places(tx: Tx, draw_id: int, taken: Mapping[int, int]) -> None:
             WINDOW earlier AS (PARTITION BY p.clinic_session_id ORDER BY p.id)
         ), split AS (
             INSERT INTO held_places (clinic_session_id, places, cause, held_at, draw_at, draw_id,
-                                     free_before)
+                                     free_before, department_id, title, visit_date)
             SELECT p.clinic_session_id, w.places - w.taken, p.cause, p.held_at, p.draw_at,
-                   p.draw_id, p.free_before
+                   p.draw_id, p.free_before, p.department_id, p.title, p.visit_date
             FROM waiting w JOIN held_places p ON p.id = w.id
             WHERE w.taken > 0 AND w.taken < w.places
         )

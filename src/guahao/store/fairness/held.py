@@ -114,12 +114,13 @@ async def hold(tx: Tx, kept: Sequence[HeldPlaces]) -> None:
     await tx.do(
         """
         INSERT INTO held_places (clinic_session_id, places, cause, held_at, draw_at, free_before,
-                                 released_at)
-        SELECT session_id, places, cause, %(now)s, draw_at, free_before,
-               CASE WHEN is_free THEN %(now)s END
+                                 released_at, department_id, title, visit_date)
+        SELECT n.session_id, n.places, n.cause, %(now)s, n.draw_at, n.free_before,
+               CASE WHEN n.is_free THEN %(now)s END, s.department_id, s.title, s.visit_date
         FROM json_to_recordset(%(kept)s::json)
             AS n (session_id bigint, places int, cause text, draw_at timestamptz,
                   free_before int, is_free boolean)
+        JOIN clinic_sessions s ON s.id = n.session_id
         """,
         params,
     )

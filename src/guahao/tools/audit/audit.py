@@ -53,8 +53,28 @@ _CODE = re.compile(rf"[0-9]{{{CODE_DIGITS}}}")
 SEALED_OPENED = 100_000  # of each table at most; where there are more, a sample
 _RETENTION_SLACK_DAYS = 2
 _REGISTRATIONS_SHOWN = 20
-_OWN_CHECKS = 10  # the checks that are not in tools.audit.queries
+_OWN_CHECKS = 12  # the checks that are not in tools.audit.queries
 _SWAP_DAYS = 30
+
+
+# Decided again, each with what it says and what its ids are.
+_FAIRNESS = {
+    "returned_places_waited": (
+        fairness.wrong_returns,
+        "a place that came back to a full session waited for a draw, any other was free",
+        "return",
+    ),
+    "raises_recorded": (
+        fairness.unrecorded_raises,
+        "places that a raised capacity brought came by the return rule",
+        "clinic session",
+    ),
+    "skips_have_their_reasons": (
+        fairness.wrong_reasons,
+        "what a draw gave as the reason of a skip was so when it was held",
+        "draw",
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,21 +162,14 @@ async def _findings(tx: Tx, platform: Platform, report: Report) -> AsyncIterator
     yield await _codes_open(tx, platform.vault)
     report("retention")
     yield await _retention(tx, platform.settings.retention_days)
-    report("returned_places_waited")
-    yield await _returned_places(tx, first)
-    report("draws_verify")
-    yield await _draws(tx)
-
-
-async def _returned_places(tx: Tx, first: Policy) -> Finding:
     rows = await store_policies.entries(tx)
     policies = DatedPolicies(first, tuple(row.dated for row in rows))
-    examined, wrong = await fairness.wrong_returns(tx, policies)
-    says = "a place that came back to a full session waited for a draw, any other was free"
-    shown = wrong[: store.IDS_SHOWN]
-    return Finding(
-        "returned_places_waited", "fairness", says, "return", examined, len(wrong), shown
-    )
+    for name, (decide, says, of) in _FAIRNESS.items():
+        report(name)
+        examined, wrong = await decide(tx, policies)
+        yield Finding(name, "fairness", says, of, examined, len(wrong), wrong[: store.IDS_SHOWN])
+    report("draws_verify")
+    yield await _draws(tx)
 
 
 async def _draws(tx: Tx) -> Finding:

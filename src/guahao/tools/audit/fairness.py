@@ -6,16 +6,19 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from hashlib import sha256
 
+from guahao.flows.fairness import drawing
 from guahao.flows.fairness.publishing import file_of
 from guahao.rules.fairness import proof
 from guahao.rules.fairness.modes import DatedMode, mode_of
 from guahao.rules.fairness.returning import Fate, ReturnFacts, returned
-from guahao.rules.kernel.limits import CITY_TIME
+from guahao.rules.kernel.limits import CITY_TIME, Policy
+from guahao.rules.kernel.outcomes import Refusal
 from guahao.rules.kernel.policies import DatedPolicies
 from guahao.rules.supply.releasing import opens_at
 from guahao.store.fairness import draws, modes
 from guahao.store.kernel.db import Tx
 from guahao.tools.audit import fairness_queries as queries
+from guahao.tools.audit.fairness_queries import GivenReason
 
 
 async def wrong_returns(tx: Tx, policies: DatedPolicies) -> tuple[int, list[int]]:
@@ -52,6 +55,58 @@ async def _decided(tx: Tx, hospital_ids: list[int]) -> dict[int, list[tuple[date
         ]
         for hospital_id in hospital_ids
     }
+
+
+async def unrecorded_raises(tx: Tx, policies: DatedPolicies) -> tuple[int, list[int]]:
+    """Return how many raises of capacity are known, and the sessions where places came unseen."""
+    found = await queries.raised(tx)
+    unrecorded = []
+    for row in found:
+        at = row.at.astimezone(CITY_TIME)
+        is_released = at >= opens_at(row.visit_date, row.rules, policies.on(at.date()))
+        if is_released and not row.is_recorded:
+            unrecorded.append(row.session_id)
+    return len(found), unrecorded
+
+
+async def wrong_reasons(tx: Tx, policies: DatedPolicies) -> tuple[int, list[int]]:
+    """Return how many entries are decided, and the draws with a reason that cannot be true.
+
+    What a rule saw is counted again as far as the records tell: a limit needs as many bookings, a
+    suspension a no-show, an end of the application its end. Other reasons, such as a document that
+    had ended, are only known to be the desk's.
+    """
+    policy = policies.first
+    found = await queries.given_reasons(tx, policy.short_window_days, policy.long_window_months)
+    wrong = [
+        given.draw_id
+        for given in found
+        if not _may_be(given, policies.on(given.drawn_at.astimezone(CITY_TIME).date()))
+    ]
+    return await queries.decided_entries(tx), list(dict.fromkeys(wrong))
+
+
+def _may_be(given: GivenReason, policy: Policy) -> bool:
+    """Return whether a reason agrees with what is known of its entry."""
+    match given.reason:
+        case drawing.ENDED:
+            return given.has_ended
+        case drawing.WITHDRAWN:
+            return given.has_lost_places or given.was_stopped
+        case Refusal.SESSION_STOPPED:
+            return given.was_stopped
+        case Refusal.PATIENT_SUSPENDED:
+            return given.may_be_suspended
+        case Refusal.DUPLICATE_DEPARTMENT:
+            return given.of_department > 0
+        case Refusal.DAY_LIMIT:
+            return given.of_day >= policy.per_day
+        case Refusal.SEVEN_DAY_LIMIT:
+            return given.of_days >= policy.per_short_window
+        case Refusal.THREE_MONTH_LIMIT:
+            return given.of_months >= policy.per_long_window
+        case _:
+            return given.reason in set(Refusal)
 
 
 async def unproven_draws(tx: Tx) -> AsyncIterator[tuple[int, bool]]:

@@ -277,6 +277,41 @@ CHECKS = (
         """,
     ),
     Check(
+        "undone_stops_recorded",
+        "fairness",
+        "places that an undone stop brought came by the return rule",
+        "clinic session",
+        "stop_sessions WHERE restored_at IS NOT NULL",
+        """
+        SELECT DISTINCT o.clinic_session_id AS id
+        FROM stop_sessions o
+        JOIN stop_bookings b ON b.stop_id = o.stop_id AND b.restored_at IS NULL
+        JOIN appointments a ON a.id = b.appointment_id
+                           AND a.clinic_session_id = o.clinic_session_id
+        WHERE o.restored_at >= (SELECT min(held_at) FROM held_places WHERE free_before IS NOT NULL)
+          AND NOT EXISTS (SELECT FROM held_places p
+                          WHERE p.clinic_session_id = o.clinic_session_id
+                            AND p.cause IN ('stop_undone', 'release')
+                            AND p.held_at = o.restored_at)
+        """,
+    ),
+    Check(
+        "draws_are_to_come",
+        "fairness",
+        "no place waits for a draw that is past",
+        "clinic session",
+        "held_places",
+        """
+        SELECT DISTINCT s.id
+        FROM held_places p
+        JOIN clinic_sessions s ON s.id = p.clinic_session_id
+        JOIN departments d ON d.id = s.department_id
+        WHERE p.released_at IS NULL AND p.places > 0 AND s.stopped_at IS NULL AND d.on_platform
+          AND p.draw_at < %(now)s::timestamptz - interval '1 hour'
+          AND NOT EXISTS (SELECT FROM draws w WHERE w.id = p.draw_id AND w.state <> 'done')
+        """,
+    ),
+    Check(
         "applications_stand",
         "fairness",
         "an application stands for patients whom its account has, once a person and department",
