@@ -58,11 +58,20 @@ async def test_draws_are_counted_with_their_level(site: Site, clock: Clock) -> N
     await drawn(site, clock)
     reader = await report(site)
     assert table(reader, "抽签") == [
-        ["退号抽签", "仅平台保密", "1", "2", "5", "5", "2", "0", "40.0%"],
-        ["合计", "", "1", "2", "5", "5", "2", "0", "40.0%"],
+        ["退号抽签", "仅平台保密", "1", "2", "5", "5", "5", "2", "0", "40.0%"],
+        ["合计", "", "1", "2", "5", "5", "5", "2", "0", "40.0%"],
     ]
     assert "号已抽完" in reader.text
     assert [chart["kind"] for chart in charts(reader)] == ["bars"]
+
+
+async def test_the_waiters_of_a_draw_are_the_median(site: Site, clock: Clock) -> None:
+    for first, people in ((10, 1), (20, 2), (30, 6)):
+        clinic = await add_clinic(site.platform, 1, TEN, THURSDAY)
+        await add_applicants(site.platform, clinic, range(first, first + people))
+    await hold_until(site.platform, clock, TEN)
+    rows = table(await report(site), "抽签")
+    assert [row[2:6] for row in rows] == [["3", "3", "9", "2"]] * 2
 
 
 async def test_channels_are_counted_with_what_became_of_the_wins(site: Site, clock: Clock) -> None:

@@ -33,9 +33,13 @@ _SHOWN_OF_TICKET = 8  # in the trail: enough to find it again beside the draw's 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The figures of the draws in a scope, and of returned places that were handed on."""
+    """The figures of the draws in a scope, and of returned places that were handed on.
+
+    `waiters`: entries of a draw, the median of all draws.
+    """
 
     draws: list[DrawFigures]
+    waiters: int | None
     channels: list[ChannelFigures]
     skips: list[Skips]
     phones: list[PersonsAPhone]
@@ -48,6 +52,7 @@ async def figures(platform: Platform, by: Staff, scope: Scope) -> Figures:
     async with reading(platform, by) as tx:
         return Figures(
             await store.of_draws(tx, scope),
+            await store.waiters(tx, scope),
             await store.by_channel(tx, scope),
             await store.skips(tx, scope),
             await store.persons_a_phone(tx, scope),

@@ -18,7 +18,7 @@ _DRAWN = "d.state = 'done' AND d.draw_at >= %(from)s AND d.draw_at < %(until)s"
 class DrawFigures:
     """Draws of a kind and level of proof. `places`: drawn; `won`: of these, with a winner.
 
-    `entries`: of one or two `patients` each.
+    `entries`: of one or two `patients` each. `waiters`: entries of a draw, the median.
     """
 
     kind: str
@@ -26,6 +26,7 @@ class DrawFigures:
     draws: int
     places: int
     entries: int
+    waiters: int
     patients: int
     won: int
 
@@ -40,6 +41,7 @@ async def of_draws(tx: Tx, scope: Scope) -> list[DrawFigures]:
                             ELSE 'operator' END AS level,
                count(*) AS draws, coalesce(sum(s.places), 0)::int AS places,
                coalesce(sum(e.entries), 0)::int AS entries,
+               percentile_disc(0.5) WITHIN GROUP (ORDER BY d.entries) AS waiters,
                coalesce(sum(e.patients), 0)::int AS patients,
                coalesce(sum(e.won), 0)::int AS won
         FROM draws d
@@ -54,6 +56,19 @@ async def of_draws(tx: Tx, scope: Scope) -> list[DrawFigures]:
         """,
         {**days_of(scope), **place.params},
     )
+
+
+async def waiters(tx: Tx, scope: Scope) -> int | None:
+    """Return the median of how many entries the draws had; None without draws."""
+    place = of_place(scope, "d")
+    row = await tx.row(
+        f"""
+        SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY d.entries)
+        FROM draws d WHERE {_DRAWN} {place.sql}
+        """,
+        {**days_of(scope), **place.params},
+    )
+    return None if row is None else row[0]
 
 
 @dataclass(frozen=True, slots=True)

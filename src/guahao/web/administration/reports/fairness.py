@@ -38,7 +38,7 @@ async def fairness_parts(page: StaffPage, asked: Asked) -> list[Part]:
     proposed = await proposals(platform, page.staff, scope.hospital_id, scope.department_id)
     parts = []
     if found.draws:
-        parts += [_draws(page, found.draws), _channels(page, found.channels)]
+        parts += [_draws(page, found.draws, found.waiters), _channels(page, found.channels)]
     if found.skips:
         parts.append(_skips(page, found))
     if found.phones:
@@ -66,34 +66,38 @@ def kind_words(page: StaffPage) -> dict[str, str]:
     }
 
 
-def _draws(page: StaffPage, rows: list[DrawFigures]) -> Part:
+def _draws(page: StaffPage, rows: list[DrawFigures], waiters: int | None) -> Part:
     kinds, levels = kind_words(page), level_words(page)
     head = columns(
         (page.say("抽签"), Kind.TEXT),
         (page.say("结果的保密"), Kind.TEXT),
         *counts(
-            *(page.say("次数"), page.say("抽签的号"), page.say("登记数"), page.say("登记人次")),
+            *(page.say("次数"), page.say("抽签的号"), page.say("登记数"), page.say("每次登记数")),
+            page.say("登记人次"),
             *(page.say("抽中人次"), page.say("抽完剩下的号")),
         ),
         (page.say("中签率"), Kind.SHARE),
     )
 
-    def numbers(rows: list[DrawFigures]) -> list[Plain]:
+    def numbers(rows: list[DrawFigures], waiters: int | None) -> list[Plain]:
         places, patients = sum(row.places for row in rows), sum(row.patients for row in rows)
         won = sum(row.won for row in rows)
         return [
-            *(sum(row.draws for row in rows), places, sum(row.entries for row in rows), patients),
+            *(sum(row.draws for row in rows), places, sum(row.entries for row in rows)),
+            *("" if waiters is None else waiters, patients),
             *(won, places - won, share(won, patients)),
         ]
 
     table: list[list[Plain]] = [
-        [kinds[row.kind], levels[row.level], *numbers([row])] for row in rows
+        [kinds[row.kind], levels[row.level], *numbers([row], row.waiters)] for row in rows
     ]
     return Part(
-        Table(page.say("抽签"), head, [*table, [page.say("合计"), "", *numbers(rows)]]),
+        Table(page.say("抽签"), head, [*table, [page.say("合计"), "", *numbers(rows, waiters)]]),
         note=page.say(
             "按抽签时间统计已完成的抽签。有外部见证：平台单独不能预知或左右结果；"
             "仅平台保密：结果可以事后验证，但掌握密钥的人在登记截止前可能预知。"
+            "每次登记数取中位数：等的人越多，退号后换给指定的人越难成功。默认要在可取消截止前24小时抽中，"
+            "所以就诊前一天抽签的登记较少。"
         ),
         has_total=True,
     )
