@@ -104,3 +104,39 @@ async def test_every_example_of_the_empty_page_finds_something(
         await visitor.go(f"/search?q={example}")
         assert await page.locator(".empty").count() == 0, example
         assert await page.locator("#results li").count() > 0, example
+
+
+@pytest.mark.parametrize("language", ["zh-CN", "en-GB"])
+async def test_the_nearest_comes_first_and_the_position_stays_here(
+    new_visitor: NewVisitor, language: str
+) -> None:
+    visitor = await new_visitor(locale=language)
+    page = visitor.page
+    await page.context.grant_permissions(["geolocation"])
+    await page.context.set_geolocation({"latitude": 30.3, "longitude": 125.35})
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(f"{request.url} {request.post_data or ''}"))
+    await visitor.go("/search?q=眼科")
+    await page.locator(".nearest__go").click()
+    await page.wait_for_selector("[data-away]:not(:empty)")
+    rows = page.locator("#results section:first-of-type li")
+    kinds = await rows.evaluate_all("rows => rows.map((row) => row.dataset.row)")
+    away = await rows.locator("[data-away]").all_inner_texts()
+    kilometres = [float(re.findall(r"[0-9.]+", text)[0]) for text in away]
+    for kind in dict.fromkeys(kinds):
+        group = [far for far, of in zip(kilometres, kinds, strict=True) if of == kind]
+        assert group == sorted(group)
+    assert not any("30.3" in each or "125.35" in each for each in sent)
+    assert await page.locator(".nearest__go").is_hidden()
+    assert visitor.complaints == []
+
+
+async def test_without_a_position_the_page_says_what_helps(new_visitor: NewVisitor) -> None:
+    visitor = await new_visitor()
+    page = visitor.page
+    await visitor.go("/search?q=眼科")
+    await page.locator(".nearest__go").click()
+    await page.wait_for_function(
+        "document.querySelector('.nearest__said').textContent.includes('选择地区')"
+    )
+    assert await page.locator("#results li").count() > 0
