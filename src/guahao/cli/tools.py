@@ -27,6 +27,7 @@ from guahao.tools.bench.fairness.agents import Assumptions
 from guahao.tools.bench.morning import bench as bench_morning
 from guahao.tools.bench.reading import read as bench_read
 from guahao.tools.bench.rush import bench as bench_rush
+from guahao.tools.bench.scale import bench as bench_scale
 from guahao.tools.replay import replay as replay_tool
 
 app = typer.Typer()
@@ -218,6 +219,41 @@ def bench_morning_command(
     with wiring.owner_url(read_settings(os.environ)) as url:
         if not bench_morning.run(url, wiring.token_issuer, form, chart, console):
             raise typer.Exit(1)
+
+
+@bench_app.command("scale")
+def bench_scale_command(
+    bookings: Annotated[
+        int, typer.Option(min=1_000, max=20_000_000, help="Bookings at 100 %.")
+    ] = 10_000_000,
+    sessions: Annotated[
+        int, typer.Option(min=200, max=10_000_000, help="Clinic sessions at 100 %.")
+    ] = 3_000_000,
+    shares: Annotated[str, typer.Option(help="Percentages, separated by commas.")] = "1,10,100",
+) -> None:
+    """What grows with the number of bookings: booking, searches, sweep, audit, reports, size.
+
+    At each share of the city in a database of its own, beside the first. Exit status 1 where the
+    last share books at less than 0.9 of the first one's speed. The largest takes some 14 GB of
+    the server's disk, and an hour.
+    """
+    form = bench_scale.Form(bookings, sessions, _shares(shares))
+    if form.most_bytes > bench_scale.BYTES_MOST:
+        gigabytes = form.most_bytes / 10**9
+        raise CommandError(f"this would take {gigabytes:.0f} GB of disk: ask for fewer bookings")
+    with wiring.owner_url(read_settings(os.environ)) as url:
+        if not bench_scale.run(url, wiring.token_issuer, form, console):
+            raise typer.Exit(1)
+
+
+def _shares(text: str) -> tuple[float, ...]:
+    try:
+        shares = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        shares = ()
+    if not shares or not all(0 < share <= 100 for share in shares):  # noqa: PLR2004 - percent
+        raise CommandError("--shares must be percentages above 0, such as 1,10,100")
+    return shares
 
 
 @bench_app.command("read")

@@ -58,9 +58,9 @@ async def _bench(url: str, issuer: Issue, people: Path, console: Console) -> Non
                     skip = 2 * number * _PERSONS_A_ROUND
                     many, hot = (HOT_SESSION + 1, city.last_session), (HOT_SESSION, HOT_SESSION)
                     rounds["pgbench"].append(await pgbench.run(platform, url, city))
-                    rounds["HTTP, many"].append(await _wrk(platform, port, people, skip, many))
+                    rounds["HTTP, many"].append(await run_wrk(platform, port, people, skip, many))
                     skip += _PERSONS_A_ROUND
-                    rounds["HTTP, hot"].append(await _wrk(platform, port, people, skip, hot))
+                    rounds["HTTP, hot"].append(await run_wrk(platform, port, people, skip, hot))
             memory = _memory_mb(process)
     medians = {name: median(name, ran) for name, ran in rounds.items()}
     title = f"The whole HTTP stack, one web process, {_CONNECTIONS} connections"
@@ -75,9 +75,10 @@ def _write_people(path: Path, issue: Callable[[int], str], city: City) -> None:
         file.writelines(f"{issue(person)} {person}\n" for person in range(1, city.persons + 1))
 
 
-async def _wrk(
+async def run_wrk(
     platform: Platform, port: int, people: Path, skip: int, sessions: tuple[int, int]
 ) -> Round:
+    """Book under wrk for some seconds; `people`: a token and a person a line, `skip` are used."""
     before = await count_appointments(platform)
     command = [
         *("wrk", "--threads=1", f"--connections={_CONNECTIONS}", f"--duration={_SECONDS}s"),

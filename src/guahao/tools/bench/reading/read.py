@@ -12,6 +12,7 @@ import random
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import httpx
@@ -78,29 +79,38 @@ async def _bench(url: str, issuer: Issue, bookings: int, console: Console) -> No
                 await store.add_visits(tx, platform.vault, persons)
                 codes = await store.some_codes(tx, platform.vault, _HOSPITAL_ID, _TIMES + _FIRST)
             analyze(url)
-        with web_server(url) as (port, process):
+        with web_server(url) as (port, process), ExitStack() as closing:
             took = []
-            for read in await _reads(platform, issuer, port, persons, codes):
+            reads = await searches_and_pages(platform, issuer, port, persons, codes, closing)
+            for read in reads:
                 with console.status(f"{read.name} ..."):
-                    took.append(_measure(read))
+                    took.append(measure(read))
             await asyncio.to_thread(public.measure, port, process, console)
     _show(console, bookings, took)
 
 
-async def _reads(
+async def searches_and_pages(
     platform: Platform,
     issuer: Issue,
     port: int,
     persons: int,
     codes: list[tuple[str, int, int]],
+    closing: ExitStack,
 ) -> list[Read]:
+    """Return the searches and pages of staff and citizens, for persons 1 to `persons`.
+
+    `closing` closes the browsers.
+    """
     agent = await member_at_work(platform, port, Role.AGENT)
     clerk = await member_at_work(platform, port, Role.CLERK, _HOSPITAL_ID)
+    citizen = Browser(port)
+    for browser in (agent, clerk, citizen):
+        closing.callback(browser.client.close)
     return [
         Read("an agent's empty page", lambda: agent.get("/staff/calls")),
         *_searches(agent, persons, codes),
         *_window(clerk, codes),
-        *_pages(port, issuer(platform), persons),
+        *_pages(citizen, issuer(platform), persons),
     ]
 
 
@@ -168,9 +178,8 @@ def _window(clerk: Browser, codes: list[tuple[str, int, int]]) -> list[Read]:
     ]
 
 
-def _pages(port: int, issue: Callable[[int], str], persons: int) -> list[Read]:
+def _pages(citizen: Browser, issue: Callable[[int], str], persons: int) -> list[Read]:
     """Measure the pages of citizens."""
-    citizen = Browser(port)
 
     def own() -> httpx.Response:
         token = issue(random.randint(1, store.account_of(persons)))
@@ -192,9 +201,10 @@ def _pages(port: int, issue: Callable[[int], str], persons: int) -> list[Read]:
     ]
 
 
-def _measure(read: Read) -> Took:
+def measure(read: Read, times: int = _TIMES) -> Took:
+    """Take the times of a look-up, after some that are not counted."""
     seconds = []
-    for number in range(_FIRST + _TIMES):
+    for number in range(_FIRST + times):
         started = time.perf_counter()
         answer = read.call()
         taken = time.perf_counter() - started

@@ -1,0 +1,1 @@
+"""`guahao bench scale`: what grows with the number of bookings, and what does not."""

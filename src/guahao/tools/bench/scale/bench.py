@@ -1,0 +1,229 @@
+"""Measure bookings, searches, sweep, roll-out, audit, reports and size at shares of a large city.
+
+Each share has a scratch database of its own, which is filled, measured and dropped. The table shows
+each figure beside the first share's: what should not grow stays at 1.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import shutil
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import uvloop
+from rich.console import Console
+from rich.table import Table
+
+from guahao.flows.attendance.penalties import sweep
+from guahao.flows.booking.desk import Desk
+from guahao.flows.kernel.platform import Platform
+from guahao.flows.supply.schedules import roll_forward
+from guahao.rules.kernel.facts import Actor
+from guahao.rules.staff.staff import Role
+from guahao.settings import Settings
+from guahao.store.kernel.views import AppointmentView
+from guahao.tools.audit.audit import audit
+from guahao.tools.bench.browser import member_at_work
+from guahao.tools.bench.city import open_bench
+from guahao.tools.bench.http import Issue, run_wrk
+from guahao.tools.bench.reading import read, read_queries
+from guahao.tools.bench.scale import queries
+from guahao.tools.bench.scale.queries import READERS, Past
+from guahao.tools.bench.serving import web_server
+from guahao.tools.scratch import analyze, scratch_database
+
+BOOKINGS_KEPT = 0.9  # of the bookings a second of the first share
+BYTES_A_BOOKING, BYTES_A_SESSION = 1_300, 400  # with patients, messages and all indexes
+BYTES_MOST = 25 * 10**9
+_DESK, _HTTP = "desk, bookings/s", "HTTP, bookings/s"
+_REPORTS = ("/staff/reports", "/staff/reports/fill", "/staff/reports/sold-out")
+_MEGABYTE = 10**6
+_WHOLE_FROM = 100  # larger figures are shown without decimals
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How large the city is at 100 %, the shares of it, and how many book in each measurement."""
+
+    bookings: int = 10_000_000
+    sessions: int = 3_000_000
+    shares: tuple[float, ...] = (1, 10, 100)  # in percent
+    desk_requests: int = 10_000
+    http_persons: int = 40_000  # more than wrk can book in its round; 0: not over HTTP
+    rounds: int = 3
+    times: int = 50  # each search and page
+
+    @property
+    def bookers(self) -> int:
+        """Return how many persons book at a share."""
+        return self.rounds * (self.desk_requests + self.http_persons)
+
+    @property
+    def most_bytes(self) -> int:
+        """Return about how large the largest database is."""
+        share = max(self.shares) / 100
+        return int(share * (self.bookings * BYTES_A_BOOKING + self.sessions * BYTES_A_SESSION))
+
+
+@dataclass(slots=True)
+class Measured:
+    """The figures of a share, by name. Of rates more is better, of all others less."""
+
+    share: float
+    bookings: int
+    sessions: int
+    figures: dict[str, float] = field(default_factory=dict)
+
+
+def run(server_url: str, issuer: Issue, form: Form, console: Console) -> bool:
+    """Measure every share and print the table; return whether booking stays as fast."""
+    measured = []
+    for share in form.shares:
+        with scratch_database(server_url) as url:
+            measured.append(uvloop.run(measure(url, issuer, form, share, console)))
+    show(console, measured)
+    return keeps_pace(measured)
+
+
+def keeps_pace(measured: Sequence[Measured]) -> bool:
+    """Return whether the largest share books at nearly the speed of the smallest."""
+    first, last = measured[0].figures, measured[-1].figures
+    rates = [name for name in (_DESK, _HTTP) if name in first]
+    return all(last[name] >= BOOKINGS_KEPT * first[name] for name in rates)
+
+
+async def measure(url: str, issuer: Issue, form: Form, share: float, console: Console) -> Measured:
+    """Fill a database with a share of the city, and measure everything in it."""
+    settings = Settings()
+    past = Past(
+        max(int(form.bookings * share / 100), 1),
+        max(int(form.sessions * share / 100), 1),
+        form.bookers,
+    )
+    measured = Measured(share, past.bookings, past.sessions)
+    figures = measured.figures
+
+    async def timed(name: str, work: Callable[[], Awaitable[object]]) -> None:
+        with console.status(f"{share:g} %: {name} ..."):
+            began = time.perf_counter()
+            await work()
+            figures[f"{name}, s"] = time.perf_counter() - began
+
+    async with open_bench(url, connections=settings.desk_lanes + 2) as platform:
+        with console.status(f"{share:g} %: filling with {past.bookings:,} bookings ..."):
+            began = time.perf_counter()
+            queries.fill(url, platform.vault, past, platform.db.clock())
+            analyze(url)
+            filled_in = time.perf_counter() - began
+        async with platform.db.transaction() as tx:
+            figures["database, MB"] = await queries.database_bytes(tx) / _MEGABYTE
+            codes = await read_queries.some_codes(tx, platform.vault, 1, READERS)
+        console.print(f"{share:g} %: {past.bookings:,} bookings filled in {filled_in:,.0f} s")
+        bookers = iter(range(READERS + 1, READERS + form.bookers + 1))
+        with console.status(f"{share:g} %: the desk ..."):
+            rates = [
+                await _book(platform, settings, form, past, bookers) for _ in range(form.rounds)
+            ]
+            figures[_DESK] = sorted(rates)[len(rates) // 2]
+        with web_server(url) as (port, _), TemporaryDirectory() as folder, ExitStack() as closing:
+            if form.http_persons and shutil.which("wrk") is not None:
+                with console.status(f"{share:g} %: HTTP ..."):
+                    people = Path(folder) / "people"
+                    figures[_HTTP] = await _over_http(
+                        platform, issuer, port, people, form, past, list(bookers)
+                    )
+            reads = await read.searches_and_pages(platform, issuer, port, READERS, codes, closing)
+            for reading in reads:
+                with console.status(f"{share:g} %: {reading.name} ..."):
+                    figures[f"{reading.name}, p95 ms"] = read.measure(reading, form.times).p95_ms
+            reader = await member_at_work(platform, port, Role.ADMINISTRATOR)
+            closing.callback(reader.client.close)
+            for path in _REPORTS:
+                began = time.perf_counter()
+                reader.get(path)
+                figures[f"report {path.removeprefix('/staff/')}, s"] = time.perf_counter() - began
+        await timed("sweep of yesterday", lambda: sweep(platform))
+        await timed("timetable roll-out", lambda: roll_forward(platform))
+        await timed("audit", lambda: audit(platform))
+        async with platform.db.transaction() as tx:
+            if await queries.count_waiting(tx):
+                raise RuntimeError("the bench expects a sweep to settle all that is past")
+    return measured
+
+
+async def _book(
+    platform: Platform, settings: Settings, form: Form, past: Past, bookers: Iterator[int]
+) -> float:
+    """Book over the desk in this process, each person once; return the bookings a second."""
+    desk = Desk(
+        platform, lanes=settings.desk_lanes, batch=settings.desk_batch, queue=settings.desk_queue
+    )
+    coming = iter([next(bookers) for _ in range(form.desk_requests)])
+
+    async def caller() -> None:
+        for person in coming:
+            account = read_queries.account_of(person)
+            session = random.randint(*past.bookable)
+            answer = await desk.book(
+                Actor("account", account), f"s{person}", person, session, "api"
+            )
+            if not isinstance(answer, AppointmentView):
+                raise RuntimeError(f"the bench expects every booking to succeed, not {answer}")
+
+    await desk.open()
+    began = time.perf_counter()
+    await asyncio.gather(*(caller() for _ in range(2 * settings.desk_lanes * settings.desk_batch)))
+    taken = time.perf_counter() - began
+    await desk.close()
+    return form.desk_requests / taken
+
+
+async def _over_http(
+    platform: Platform,
+    issuer: Issue,
+    port: int,
+    people: Path,
+    form: Form,
+    past: Past,
+    bookers: Sequence[int],
+) -> float:
+    """Book over HTTP under wrk; return the median of the rounds' bookings a second."""
+    issue = issuer(platform)
+    with people.open("w", encoding="ascii") as file:
+        file.writelines(f"{issue(read_queries.account_of(n))} {n}\n" for n in bookers)
+    rates = []
+    for number in range(form.rounds):
+        skip = number * form.http_persons
+        done = await run_wrk(platform, port, people, skip, past.bookable)
+        rates.append(done.per_second)
+    return sorted(rates)[len(rates) // 2]
+
+
+def show(console: Console, measured: Sequence[Measured]) -> None:
+    """Print every figure, and how often the first share's it is."""
+    table = Table(title="What grows with the number of bookings; in brackets: × the first share")
+    table.add_column("")
+    for one in measured:
+        table.add_column(f"{one.share:g} %", justify="right")
+    table.add_row("bookings", *(f"{one.bookings:,}" for one in measured))
+    table.add_row("sessions", *(f"{one.sessions:,}" for one in measured), end_section=True)
+    first = measured[0].figures
+    for name, base in first.items():
+        values = [one.figures[name] for one in measured]
+        table.add_row(name, *(f"{_short(value)} ({value / base:.2f})" for value in values))
+    console.print(table)
+    kept = min(measured[-1].figures[name] / first[name] for name in (_DESK, _HTTP) if name in first)
+    held = "yes" if keeps_pace(measured) else "[bold red]no[/]"
+    console.print(f"bookings/s at the last share ≥ {BOOKINGS_KEPT} × the first: {kept:.2f}: {held}")
+    if _HTTP not in first:
+        console.print("Not measured over HTTP, which needs wrk (Debian: apt-get install wrk).")
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value >= _WHOLE_FROM else f"{value:,.2f}"
