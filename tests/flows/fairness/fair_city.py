@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -14,11 +14,14 @@ from guahao.flows.fairness.applications import ApplicationRequest, apply
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.fairness.allocating import Entry, allocate
 from guahao.rules.fairness.applying import Wishes
+from guahao.rules.fairness.modes import Release, mode_of
 from guahao.rules.fairness.proof import Draw, DrawSession, drawn_order, write
 from guahao.rules.kernel.facts import Actor
 from guahao.store.fairness import draws as draw_store
 from guahao.store.fairness import entries as entry_store
+from guahao.store.fairness import modes
 from guahao.store.fairness.applications import ApplicationView
+from guahao.store.kernel.db import Tx
 
 
 @dataclass
@@ -90,6 +93,17 @@ async def add_sibling(
     )
     await hold(platform, id, places, draw_at)
     return Clinic(id, clinic.department_id)
+
+
+async def modes_of(tx: Tx, session_ids: Sequence[int]) -> dict[int, Release]:
+    """How the places of each session are given out."""
+    rows = await tx.rows(
+        "SELECT id, hospital_id, department_id, title, visit_date FROM clinic_sessions"
+        " WHERE id = ANY(%(ids)s)",
+        {"ids": list(session_ids)},
+    )
+    decided = await modes.of_hospitals(tx, sorted({row[1] for row in rows}))
+    return {id: mode_of(decided.get(hospital, ()), *of) for id, hospital, *of in rows}
 
 
 def anything(platform: Platform, *, may_split: bool = False) -> Wishes:

@@ -8,6 +8,7 @@ from datetime import date, datetime, time, timedelta
 import pytest
 from tests.city import Clock, ask, open_platform, reasons
 from tests.crowd import add_clinic
+from tests.flows.fairness import fair_city
 
 from guahao.flows.fairness.modes import decide, overview, preview, sweep, withdraw
 from guahao.flows.hospitals.hospital_rules import change as change_rules
@@ -17,7 +18,6 @@ from guahao.rules.fairness.returning import ReleaseMode
 from guahao.rules.kernel.limits import CITY_TIME, ONE_DAY, HospitalRules
 from guahao.rules.kernel.outcomes import DONE, Refused
 from guahao.rules.staff.staff import Role, Staff
-from guahao.store.fairness import modes as store
 from guahao.tools.audit.audit import audit
 
 DRAW, DRAW_20 = Release(ReleaseMode.DRAW), Release(ReleaseMode.DRAW, 20)
@@ -60,7 +60,7 @@ async def clinic(platform: Platform, *dates: date) -> tuple[Staff, int, list[int
 
 async def modes_of(platform: Platform, session_ids: list[int]) -> list[Release]:
     async with platform.db.transaction() as tx:
-        found = await store.of_sessions(tx, session_ids)
+        found = await fair_city.modes_of(tx, session_ids)
     return [found[id] for id in session_ids]
 
 

@@ -8,6 +8,7 @@ from datetime import date
 import psycopg
 import pytest
 from tests.city import Clock, open_platform
+from tests.flows.fairness.fair_city import modes_of
 from tests.supply import Rows, at
 
 from guahao.flows.kernel.platform import Platform
@@ -57,8 +58,8 @@ async def test_many_sessions_of_many_hospitals_find_their_modes(
         rows.session(third, lungs, APRIL, title=EXPERT): FIRST_COME,
     }
     async with platform.db.transaction() as tx:
-        assert await modes.of_sessions(tx, [*expected, 999_999]) == expected
-        assert await modes.of_sessions(tx, []) == {}
+        assert await modes_of(tx, [*expected, 999_999]) == expected
+        assert await modes_of(tx, []) == {}
 
 
 async def test_a_decision_replaces_another_for_the_same_sessions_and_date(

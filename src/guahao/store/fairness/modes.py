@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from guahao.rules.fairness.modes import DatedMode, Release, mode_of
+from guahao.rules.fairness.modes import DatedMode, Release
 from guahao.rules.fairness.returning import APPLICATIONS_OPEN, ReleaseMode
 from guahao.store.kernel.db import Tx
 
@@ -37,22 +37,6 @@ async def of_hospitals(tx: Tx, hospital_ids: Sequence[int]) -> Mapping[int, list
     ):
         found[hospital_id].append(decision)
     return found
-
-
-async def of_sessions(tx: Tx, session_ids: Sequence[int]) -> dict[int, Release]:
-    """Return how the places of each clinic session are given out, by its id."""
-    sessions = await tx.rows(
-        """
-        SELECT id, hospital_id, department_id, title, visit_date FROM clinic_sessions
-        WHERE id = ANY(%(ids)s)
-        """,
-        {"ids": list(session_ids)},
-    )
-    decisions = await of_hospitals(tx, sorted({hospital_id for _, hospital_id, *_ in sessions}))
-    return {
-        id: mode_of(decisions.get(hospital_id, ()), department_id, title, visit_date)
-        for id, hospital_id, department_id, title, visit_date in sessions
-    }
 
 
 async def listed(tx: Tx, hospital_id: int) -> list[Decision]:
