@@ -23,8 +23,11 @@ _ABOUT_FORM = {
 @schemathesis.hook
 def filter_body(_: schemathesis.HookContext, body: Any) -> bool:
     """Without 17.0 for 17: a whole number to JSON Schema, and to us a slip of the caller's."""
-    values = body.values() if isinstance(body, dict) else ()
-    return not any(isinstance(value, float) and value.is_integer() for value in values)
+    if isinstance(body, dict):
+        return all(filter_body(_, value) for value in body.values())
+    if isinstance(body, list):
+        return all(filter_body(_, value) for value in body)
+    return not (isinstance(body, float) and body.is_integer())
 
 
 @schemathesis.check
