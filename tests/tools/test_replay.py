@@ -299,6 +299,23 @@ def test_an_owner_who_may_not_create_databases_is_told_what_helps(
             conn.execute(f"DROP ROLE {role}")
 
 
+def test_an_owner_need_not_be_a_superuser(
+    server_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    role = "guahao_test_plain_owner"
+    with psycopg.connect(server_url, autocommit=True) as conn:
+        conn.execute(f"CREATE ROLE {role} LOGIN CREATEDB CREATEROLE")
+        try:
+            conn.execute(
+                f"GRANT guahao_app, guahao_hospital, guahao_secrets TO {role} WITH ADMIN OPTION"
+            )
+            url = psycopg.conninfo.make_conninfo(server_url, user=role)
+            run(written(tmp_path, text([row(1)])), url, as_json=True)
+        finally:
+            conn.execute(f"DROP ROLE {role}")
+    assert json.loads(capsys.readouterr().out)["booked"] == 1
+
+
 # Another policy --------------------------------------------------------------------------------
 
 
