@@ -46,12 +46,12 @@ _LOCK_PATIENTS = """
     WHERE id = ANY(%s::bigint[]) AND displaced_at IS NULL AND merged_into IS NULL
     ORDER BY id FOR NO KEY UPDATE
 """
-# OFFSET 0: looks up hospital and department of each session; PostgreSQL would read all departments
-# of the city for every batch.
+# OFFSET 0: looks up the department of each session; PostgreSQL would read all departments of the
+# city for every batch.
 _LOCK_SESSIONS = f"""
     SELECT {SESSION_COLUMNS}
     FROM clinic_sessions s
-    JOIN LATERAL (SELECT * FROM hospitals WHERE id = s.hospital_id OFFSET 0) h ON true
+    JOIN hospitals h ON h.id = s.hospital_id
     {RULES_ASKED}
     JOIN LATERAL (SELECT * FROM departments WHERE id = s.department_id OFFSET 0) d ON d.on_platform
     WHERE s.id = ANY(%s::bigint[])
