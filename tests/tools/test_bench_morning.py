@@ -42,7 +42,7 @@ def test_everybody_is_answered_and_counted(server_url: str) -> None:
     [(served, more)] = rounds
     assert (served.times, more.times) == (1, 10)
     for arm in (served, more):
-        assert 0 < arm.booked <= arm.places
+        assert arm.booked <= arm.places
         assert set(arm.cpu) == {"web", "worker", "PostgreSQL", "load"}
         for name, kind in arm.kinds.items():
             assert kind.sent == kind.good + kind.refused + kind.failed, name
@@ -50,7 +50,6 @@ def test_everybody_is_answered_and_counted(server_url: str) -> None:
         for name in set(KINDS) - {"people", "bots"}:
             # Failed where the machine is too slow to answer, but never refused.
             assert not arm.kinds[name].refused, (name, arm.kinds[name].said)
-    assert served.goodput > 0
     assert more.kinds["people"].sent > served.kinds["people"].sent
     show(console, SMALL, rounds)
     assert isinstance(console.file, StringIO)
@@ -76,6 +75,7 @@ def test_the_laws_compare_ten_times_the_load_with_the_load_that_is_served() -> N
     assert [law.holds for law in fewer] == [False, True, True, True, True]
     slower = laws([(arm_of(1, 100), arm_of(10, 100, slow=0.6))])
     assert [law.holds for law in slower] == [True, False, False, False, False]
+    assert not laws([(arm_of(1, 0), arm_of(10, 100))])[0].holds
     lost = arm_of(10, 1000)
     lost.kinds["cancels"].sent, lost.kinds["cancels"].failed = 1003, 2
     assert [law.holds for law in laws([(arm_of(1, 1000), lost)])] == [True, True, True, True, False]

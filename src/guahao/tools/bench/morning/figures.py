@@ -84,7 +84,10 @@ class Law:
 
 def laws(rounds: Sequence[tuple[Arm, Arm]]) -> list[Law]:
     """Return what must hold of the second arm of each round, against the first."""
-    kept = median(more.goodput / served.goodput for served, more in rounds)
+    # Nothing served is nothing kept: the first load was more than the machine can do.
+    kept = median(
+        more.goodput / served.goodput if served.goodput else 0.0 for served, more in rounds
+    )
     refusals = median(more.refusals_p99_ms for _, more in rounds)
     found = [
         Law(f"goodput ≥ {GOODPUT_KEPT} × served", f"{kept:.2f} ×", kept >= GOODPUT_KEPT),
