@@ -26,7 +26,7 @@ _KINDS = {
     "口腔医院": ("牙科医院", "牙医院", "口腔科医院", "牙病医院"),
     "眼科医院": ("眼医院", "眼病医院", "眼院"),
     "耳鼻咽喉医院": ("耳鼻喉医院", "耳鼻喉科医院", "五官科医院", "五官医院"),
-    "儿童医院": ("儿医", "儿科医院", "儿院", "小儿医院", "少儿医院"),
+    "儿童医院": ("儿医", "儿科医院", "小儿医院", "少儿医院"),
     "肿瘤医院": ("癌症医院", "肿瘤病医院", "肿瘤科医院"),
     "胸科医院": ("胸院", "肺科医院", "结核病医院", "肺病医院"),
     "骨科医院": ("骨医院", "骨伤医院", "骨伤科医院"),
@@ -78,7 +78,7 @@ def called(name: str, name_en: str = "") -> tuple[frozenset[str], frozenset[str]
     campus = _CAMPUS.match(local)
     main, where = (campus["main"], campus["campus"]) if campus else (local, "")
     district = _DISTRICT.match(main)
-    own, also = {plain, local}, set[str]()
+    own, also, full = {plain, local}, set[str](), ""
     if district:
         shorts = set(_short(district["rest"]))
         full = f"{district['name']}{district['kind']}"
@@ -94,7 +94,10 @@ def called(name: str, name_en: str = "") -> tuple[frozenset[str], frozenset[str]
         own |= {f"{short}{part}" for short in mains for part in names if part}
         also |= mains
     else:
-        own |= mains
+        # 市口腔, 城东中医; 口腔 and 中医 alone are rather a department.
+        begins = (district["name"], full) if district else ("市", city)
+        kind = (district["rest"] if district else main).removesuffix("医院")
+        own |= mains | {f"{begin}{kind}" for begin in begins if begin}
     english = name_en.casefold()
     for kind, others in _KINDS_ENGLISH.items():
         if kind in english:

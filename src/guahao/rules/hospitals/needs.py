@@ -23,6 +23,7 @@ from guahao.rules.hospitals.spelling import (
     without_fillers,
 )
 from guahao.rules.hospitals.vocabulary import (
+    CHILD_ENGLISH,
     SHORT,
     KnownDepartment,
     KnownHospital,
@@ -54,10 +55,6 @@ _CHILD = re.compile(
     "孩子|小孩儿?|孩儿|[女男]孩|娃娃?|宝宝|宝贝|儿童|小儿|婴儿|幼儿|婴幼儿|小朋友|小宝|儿子|女儿|闺女|孙子|孙女|外孙|少儿"
     "|(?<![0-9])(?:[1-9]|1[0-4])岁半?|[一二三四五六七八九]岁半?|十[一二三四]?岁|(?:1?[0-9]|[一二三四五六七八九十]+)个月大?"
 )
-_CHILD_WORDS = (
-    "child baby infant toddler son daughter newborn boy girl pediatric grandson granddaughter"
-)
-_CHILD_ENGLISH = frozenset(_CHILD_WORDS.split())
 _AGE_ENGLISH = re.compile(r"\b(?:[1-9]|1[0-4])[ -]?(?:years?|yrs?|months?|yo|mo)[ -]?(?:olds?)?\b")
 _CHILD_PINYIN = ("hai zi", "xiao hai", "bao bao", "er tong", "xiao er", "wa wa", "er zi", "nv er")
 _PREGNANT = re.compile(
@@ -256,10 +253,11 @@ def _quality_in_letters(
     if joined in hospital.letters:
         return _EXACT - 3 if len(joined) > SHORT else _HOLDS - 2
     if spoken and (spoken in hospital.english_names or set(spoken) == set(hospital.english)):
-        return _EXACT - 2 if _ENGLISH_HOSPITAL.search(" ".join(words)) else _HOLDS
+        return _EXACT if _ENGLISH_HOSPITAL.search(" ".join(words)) else _HOLDS
     if spoken and _begin(spoken, hospital.english):
         # The fewer other words the name has, the likelier it is meant.
-        return _HOLDS + 10 * len(spoken) / len(hospital.english)
+        own_name = 4 if _begin(spoken, hospital.own_english) else 0
+        return _HOLDS - 4 + own_name + 10 * len(spoken) / len(hospital.english)
     return 0
 
 
@@ -418,10 +416,10 @@ class _Terms:
         self, text: str, joined: str, known: Vocabulary, *, in_any_accent: bool
     ) -> None:
         spoken = tuple(_corrected(word, known) for word in english(_AGE_ENGLISH.sub("child", text)))
-        children = [one for one in spoken if one in _CHILD_ENGLISH]
+        children = [one for one in spoken if one in CHILD_ENGLISH]
         self.for_child = self.for_child or bool(children)
         self.pregnant = self.pregnant or any(one in _PREGNANT_ENGLISH for one in spoken)
-        needed = [one for one in spoken if one not in _CHILD_ENGLISH] or list(spoken)
+        needed = [one for one in spoken if one not in CHILD_ENGLISH] or list(spoken)
         best: list[tuple[int, int, KnownTerm]] = []
         for term in known.terms:
             if term.term.facts.kind is TermKind.HOSPITAL:

@@ -150,7 +150,7 @@ _FILLERS = (
     " someone something specialist specialists suffer suffering than the their them there to too"
     " very want wants wanna we went what when where which who with you your he she they that this"
     " time times day days week weeks since ago today since s t m ve re appointment book booking"
-    " treatment treat center bad badly severe terrible constantly always often sometimes every"
+    " treatment treat center badly severe terrible constantly always often sometimes every"
     " husband wife mother father mom dad mum old man"
 )
 _STOP_WORDS = frozenset(_FILLERS.split())

@@ -12,6 +12,10 @@ from guahao.rules.hospitals.search_terms import SearchTerm, code_of, name_of
 from guahao.rules.hospitals.spelling import chinese, english
 from guahao.rules.kernel.text import search_text
 
+_CHILDREN = (
+    "child baby infant toddler son daughter newborn boy girl pediatric grandson granddaughter"
+)
+CHILD_ENGLISH = frozenset(_CHILDREN.split())
 SHORT = 3  # letters that may be initials
 _OF_CHILDREN = re.compile("小儿|儿童|儿科|新生儿|青少年|pediatr|paediatr|child|neonat")
 
@@ -59,7 +63,12 @@ class KnownHospital:
     @cached_property
     def english(self) -> tuple[str, ...]:
         """Return the words of its English name and district."""
-        return english(search_text(f"{self.name_en} {self.district_en}"))
+        return tuple(dict.fromkeys(english(search_text(f"{self.name_en} {self.district_en}"))))
+
+    @cached_property
+    def own_english(self) -> tuple[str, ...]:
+        """Return the words of its English name."""
+        return english(search_text(self.name_en))
 
     @cached_property
     def english_names(self) -> frozenset[tuple[str, ...]]:
@@ -173,9 +182,8 @@ class KnownTerm:
     def english(self) -> tuple[frozenset[str], ...]:
         """Return the words of each English expression."""
         plain = (search_text(word) for word in self.term.facts.words)
-        return tuple(
-            frozenset(words) for words in (english(one) for one in plain if one.isascii()) if words
-        )
+        expressions = (frozenset(english(one)) for one in plain if one.isascii())
+        return tuple(words for words in expressions if words - CHILD_ENGLISH)
 
     @cached_property
     def letters(self) -> frozenset[str]:
