@@ -252,7 +252,8 @@ def _quality_in_letters(
 ) -> float:
     if joined in hospital.letters:
         return _EXACT - 3 if len(joined) > SHORT else _HOLDS - 2
-    if spoken and (spoken in hospital.english_names or set(spoken) == set(hospital.english)):
+    own_names = (set(hospital.english), set(hospital.own_english))
+    if spoken and (spoken in hospital.english_names or set(spoken) in own_names):
         return _EXACT if _ENGLISH_HOSPITAL.search(" ".join(words)) else _HOLDS
     if spoken and _begin(spoken, hospital.english):
         # The fewer other words the name has, the likelier it is meant.
@@ -408,7 +409,9 @@ class _Terms:
             share = covered / (covered + len(others))
             if share > best:
                 best = share
-                self.matched = list(dict.fromkeys(term for _, _, term in spans))
+                # 腿上静脉曲张: a single character says less than a word, wherever it stands.
+                telling = sorted(spans, key=lambda span: span[1] - span[0] == 1)
+                self.matched = list(dict.fromkeys(term for _, _, term in telling))
                 self.quality = _EXACT_TERM if share == 1 else _PART_OF_A_SEARCH + 30 * share
                 self.named = self.quality - 1 if share == 1 else _EXACT
 
