@@ -25,6 +25,7 @@ NEAREST_MAX = 200  # places that a browser sorts by distance
 # Places that are looked up: of what matches best, and with what matches less.
 _CANDIDATES_BEST = 400
 _CANDIDATES_MAX = 240
+_HOSPITALS_MAX = 50  # each is looked up with all its departments
 _HOSPITALS_BESIDE = 3  # places that a search means rather
 _RECENT_PLACES = 4
 
@@ -125,7 +126,7 @@ async def search(platform: Platform, asked: Asked, page: int = 1, limit: int = P
         first = meaning.hospitals_first or not candidates
         if not first:
             ids = ids[:_HOSPITALS_BESIDE] if page == 1 else []
-        shown = ids[skip : skip + limit] if first else ids
+        shown = ids[skip : skip + min(limit, _HOSPITALS_MAX)] if first else ids
         hospitals = await place_store.open_hospitals(
             tx, [(id, *days[id]) for id in shown if id in days]
         )
