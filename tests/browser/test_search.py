@@ -118,7 +118,7 @@ async def test_the_nearest_comes_first_and_the_position_stays_here(
     page.on("request", lambda request: sent.append(f"{request.url} {request.post_data or ''}"))
     await visitor.go("/search?q=眼科")
     await page.locator(".nearest__go").click()
-    await page.wait_for_selector("[data-away]:not(:empty)")
+    await page.wait_for_selector("li [data-away]:not(:empty)")
     rows = page.locator("#results section:first-of-type li")
     kinds = await rows.evaluate_all("rows => rows.map((row) => row.dataset.row)")
     away = await rows.locator("[data-away]").all_inner_texts()
