@@ -223,6 +223,29 @@ async def test_a_pair_waits_for_the_moments_of_both_and_books_by_the_same_key(
         assert isinstance(await book_pair(platform, request), PairBooked)
 
 
+async def test_a_pair_that_asks_again_before_its_moment_costs_the_database_nothing(
+    database_url: str,
+) -> None:
+    clock = Clock(at("2026-11-30T07:00"))
+    async with open_platform(database_url, clock, policy=NEW_CITY) as platform:
+        [session_id] = await add_clinic(platform, [date(2026, 12, 30)], capacity=2)
+        await change(platform, "UPDATE hospitals SET cycle_days = 30, release_time = '07:00'")
+        [family] = await add_families(platform, 1)
+        async with open_desk(platform) as desk:
+            first = await desk.book_together(pair(family, session_id), ADDRESS)
+            assert isinstance(first, PairNotBooked)
+            assert isinstance(first.refused, BeforeOwnMoment)
+            assert first.refused.retry_from is not None
+            # From here on the desk would refuse the session, if it were asked.
+            await change(platform, "UPDATE clinic_sessions SET stopped_at = now()")
+            clock.now = first.refused.retry_from - timedelta(milliseconds=1)
+            assert await desk.book_together(pair(family, session_id), ADDRESS) == first
+            clock.now = first.refused.retry_from
+            later = await desk.book_together(pair(family, session_id), ADDRESS)
+            assert isinstance(later, PairNotBooked)
+            assert later.refused == Refused(Refusal.SESSION_STOPPED)
+
+
 async def test_two_attempts_are_counted_for_a_pair(platform: Platform) -> None:
     [session_id] = await add_clinic(platform, capacity=0)
     account_id = await add_account(platform)

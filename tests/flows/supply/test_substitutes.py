@@ -18,6 +18,7 @@ from tests.city import (
     open_platform,
 )
 from tests.crowd import count
+from tests.flows.supply.replaced import UNTIL, stop_clinic
 from tests.supply import at
 
 from guahao.flows.attendance.attendance import Report, Reported, report
@@ -273,4 +274,17 @@ async def test_a_clinic_with_a_substitute_can_still_be_stopped(
     kinds = "SELECT kind, state FROM messages ORDER BY id"
     assert [kind for kind, _ in await ask(clinic.platform, kinds)] == ["substituted", "stopped"]
     assert first != second
+    await assert_audit_clean(clinic.platform)
+
+
+async def test_places_of_a_later_stop_are_not_the_substitutes(clinic: Clinic) -> None:
+    first = await clinic.substitute()
+    later = await stop_clinic(clinic.platform, clinic.session_id)
+    places = [PlacesOffered(later.session_id, 1, 0)]
+    offered = await offer(clinic.platform, clinic.by, first, places, UNTIL)
+    assert offered == Refused(OfferRefusal.NOBODY)
+    await later.offer()
+    undone = await undo(clinic.platform, clinic.by, first)
+    assert not isinstance(undone, Refused)
+    assert await ask(clinic.platform, "SELECT state FROM replacement_offers") == [("open",)]
     await assert_audit_clean(clinic.platform)

@@ -93,6 +93,7 @@ async def test_one_place_is_sold_out_for_both(site: Site, language: dict[str, st
     await change(site.platform, "UPDATE clinic_sessions SET capacity = 1")
     answer = await book(site, family, family.places(session_id), **language)
     problem(answer, 409, "sold_out")
+    assert ("登记候补" if language == CHINESE else "waitlist") in answer.json()["detail"]
     assert answer.json()["patient_ids"] == [family.citizen.patient_id, family.other_id]
     assert await count(site.platform, "appointments") == 0
 
@@ -144,3 +145,13 @@ async def test_anothers_patient_is_not_named(site: Site) -> None:
     answer = await book(site, family, places)
     problem(answer, 403, "not_your_patient")
     assert answer.json()["patient_ids"] == [stranger.patient_id]
+
+
+async def test_a_reason_about_both_is_not_laid_on_the_own_patient(site: Site) -> None:
+    family, stranger = await add_family(site), await add_citizen(site, 3)
+    places = family.places(999_999)
+    places[1]["patient_id"] = stranger.patient_id
+    answer = await book(site, family, places)
+    problem(answer, 404, "unknown_session")
+    assert len(answer.json()["patient_ids"]) == 2
+    assert "张三" not in answer.json()["detail"]

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 from tests.city import Clock, ask, change, phone
+from tests.flows.supply.replaced import stop_clinic
 from tests.web.site import Site, add_citizen, booked
 from tests.web.staff_site import add_member, at_the_desk
 
@@ -153,3 +154,33 @@ async def test_an_agent_takes_a_task_calls_and_notes_what_came_of_it(site: Site)
     await reader.send(reader.form("/staff/tasks"))
     assert "现在没有要回的电话" in reader.text
     assert await outcomes(site) == ["reached"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("substituted", "由同职称的其他医生接诊"),
+        ("replacement_offered", "医院为您留了另一个号"),
+        ("replacement_lapsed", "不再保留"),
+    ],
+)
+async def test_an_agent_says_what_the_message_would_have_said(
+    site: Site, kind: str, said: str
+) -> None:
+    booking = await booked(site, await add_citizen(site))
+    if kind == "substituted":
+        await change(site.platform, "UPDATE appointments SET substituted_at = booked_at")
+    else:
+        await (await stop_clinic(site.platform, booking["clinic_session_id"])).offer()
+    if kind == "replacement_lapsed":
+        lapsed = "UPDATE replacement_offers SET state = 'lapsed', decided_at = offered_at"
+        await change(site.platform, lapsed)
+    await change(site.platform, "UPDATE messages SET kind = %s, state = 'by_phone'", kind)
+    assert await make_call_tasks(site.platform) == 1
+    reader = await at_the_desk(site, Role.AGENT)
+    await reader.go("/staff/tasks")
+    await reader.send(reader.form("/staff/tasks"))
+    [[task]] = await ask(site.platform, "SELECT id FROM call_tasks")
+    await reader.send(reader.form(f"/staff/tasks/{task}/answered"))
+    assert said in reader.text
+    assert "已成功" not in reader.text

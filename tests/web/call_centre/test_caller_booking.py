@@ -203,5 +203,21 @@ async def test_both_patients_of_the_caller_are_booked_or_neither(site: Site) -> 
     codes = dict(re.findall(r"(1101\S+) 识别码是：(\d{4} \d{4})", reader.text))
     assert {number[-4:] for number in codes} == {resident_id(n)[-4:] for n in (1, 2)}
     assert len(set(codes.values())) == 2
+    # So is a new form, after going back: the agent wants the codes.
+    await reader.go(f"/staff/calls/{call}/book/{one}")
+    await reader.send(reader.form(), patient_id="both")
+    assert all(code in reader.text for code in codes.values())
     assert await ask(site.platform, "SELECT channel FROM appointments") == [("phone",)] * 2
     assert (await audit(site.platform)).clean
+
+
+async def test_a_full_clinic_is_not_said_to_have_a_last_place(site: Site) -> None:
+    session_id = await add_session(site.platform)
+    await change(site.platform, "UPDATE clinic_sessions SET capacity = 0")
+    reader = await at_the_desk(site, Role.AGENT)
+    for number, name in ((1, "张三"), (2, "张四")):
+        await register(reader, number, phone=phone(1), name=name)
+    call = reader.path.rpartition("/")[2]
+    await reader.go(f"/staff/calls/{call}/book/{session_id}")
+    assert "两位一起约" in reader.text
+    assert "只剩1个号" not in reader.text

@@ -182,6 +182,17 @@ async def test_a_clerk_prints_the_codes_of_a_person_whom_no_sms_reaches(site: Si
     assert "没有待取号的预约" in stranger.text
 
 
+async def test_a_slip_says_that_a_substitutes_patient_is_no_no_show(site: Site) -> None:
+    await on_a_landline(site)
+    await change(site.platform, "UPDATE appointments SET substituted_at = booked_at")
+    [[hospital_id]] = await ask(site.platform, "SELECT hospital_id FROM appointments")
+    reader = await at_the_desk(site, Role.CLERK, hospital_id)
+    await look_up(reader)
+    await reader.send(reader.form("/staff/window/persons/slips"))
+    assert "不来也不记爽约" in reader.text
+    assert "无故不到会记爽约" not in reader.text
+
+
 async def views(site: Site) -> dict[int, AppointmentView]:
     async with site.platform.db.transaction() as tx:
         ids = [row[0] for row in await tx.rows("SELECT id FROM appointments")]

@@ -17,7 +17,7 @@ import random
 from collections import Counter as Counts
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar, Generic, TypeVar
@@ -33,6 +33,7 @@ from guahao.flows.booking.together import (
     PairBooked,
     PairNotBooked,
     PairRequest,
+    Place,
     book_pair,
 )
 from guahao.flows.booking.velocity import Velocity
@@ -141,6 +142,7 @@ class Desk:
         self._queue = queue
         self._waiting = 0
         self._told: dict[tuple[int, int | None, int, int], datetime] = {}
+        self._told_pairs: dict[tuple[int, int | None, tuple[Place, Place]], PairNotBooked] = {}
         self._open = False
         self._lanes: list[_Lane[DeskRequest, Answer]] = [
             _Lane(platform, serve, batch, self._taken, patient) for _ in range(lanes)
@@ -226,7 +228,20 @@ class Desk:
         if wait_seconds is not None:
             _answers.labels(TooFast.code).inc()
             return TooFast(wait_seconds)
-        answer = await self._submit(self._pairs, request)
+        subject = (actor.id, request.login_id, request.places)
+        told = self._told_pairs.get(subject)
+        until = None if told is None else told.refused.retry_from
+        answer: DeskPairAnswer
+        if told is not None and until is not None and now < until.timestamp():
+            _answers.labels(Refusal.NOT_RELEASED.value).inc()
+            answer = told
+        else:
+            answer = await self._submit(self._pairs, request)
+            if isinstance(answer, PairNotBooked) and isinstance(answer.refused, BeforeOwnMoment):
+                if len(self._told_pairs) >= _TOLD_MAX:
+                    self._told_pairs.clear()
+                # Without names, which that refusal does not say.
+                self._told_pairs[subject] = answer = replace(answer, names=())
         booked_now = (
             isinstance(answer, PairBooked) and answer.bookings[0].booked_at.timestamp() >= now
         )

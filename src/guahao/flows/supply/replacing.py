@@ -110,7 +110,7 @@ async def offer(
             return Refused(OfferRefusal.UNDONE)
         # The limits are the city's (S12), and patients are not shown to the hospital.
         async with tx.as_platform():
-            stopped = await store.stopped_patients(tx, stop_id)
+            stopped = [] if found.substitute else await store.stopped_patients(tx, stop_id)
             today = act.now.date()
             policy = (await platform.policies.read(tx)).on(today)
             patients, sessions = await booking.lock_for_draw(

@@ -122,7 +122,8 @@ async def undo(platform: Platform, by: OfHospital, stop_id: int) -> Stop | Refus
         if refused is not None:
             return Refused(refused)
         await store.mark_undone(act.tx, stop_id)
-        await withdraw_of_stop(act.tx, platform, stop_id)
+        if not found.substitute:
+            await withdraw_of_stop(act.tx, platform, stop_id)
         await act.record("undo_stop", ("stop", stop_id))
     await _carry_out(platform, stop_id, by.own_hospital_id)
     return found

@@ -99,8 +99,6 @@ class LiveApplication:
     rules: HospitalRules
 
 
-_LIVE_AT_ONCE = 5000
-
 # Reading ------------------------------------------------------------------------------------
 
 _WISHES = columns(Wishes, "a")

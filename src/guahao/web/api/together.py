@@ -49,14 +49,21 @@ class TogetherOut(msgspec.Struct):
     items: list[AppointmentOut]
 
 
+_FIRST = msgspec.structs.replace(EXAMPLE, won_in_draw=False, declinable_until=None)
+_SECOND = msgspec.structs.replace(
+    _FIRST,
+    id=502,
+    order_no="0000005025",
+    code="70315526",
+    patient_id=18,
+    patient=msgspec.structs.replace(EXAMPLE.patient, id=18),
+)
 _TOGETHER = Endpoint(
     "POST",
     "/appointments/together",
     TAG,
     Words("两位就诊人一起预约：都约上，或都不约"),
-    TogetherOut(
-        [EXAMPLE, msgspec.structs.replace(EXAMPLE, id=502, patient_id=18, code="70315526")]
-    ),
+    TogetherOut([_FIRST, _SECOND]),
     status=201,
     body=TogetherIn([PlaceItemIn(9001, 17), PlaceItemIn(9001, 18)]),
     headers={"Idempotency-Key": Words("每次预约一个新的编号，重试时沿用：1到64个可见ASCII字符")},

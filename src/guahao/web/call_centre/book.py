@@ -243,6 +243,15 @@ async def _book_both(
         case PairBooked(bookings):
             return await _booked(page, call_id, bookings)
         case PairNotBooked(refused, patient_ids):
+            found = await card(page.services.platform, page.staff, call_id)
+            held = [
+                booking
+                for booking in (found.current if found is not None else ())
+                if (booking.session.id, booking.status) == (session.id, "booked")
+            ]
+            # After going back and confirming again the agent wants the bookings and their codes.
+            if {booking.patient.id for booking in held}.issuperset((first, second)):
+                return await _booked(page, call_id, held)
             about = [_known_by(patient) for patient in patients if patient.id in patient_ids]
             said = page.services.replies.pair_refused(refused, patient_ids, about, page.language)
             return _form(

@@ -91,7 +91,7 @@ class Replies:
         if refused.reason is Refusal.SOLD_OUT and len(patient_ids) > 1:
             problem = replace(self.problem(_TOO_FEW, language), code=problem.code)
         elif not isinstance(refused, BeforeOwnMoment):
-            words = _NEITHER_FOR if len(names) == 1 else _NEITHER
+            words = _NEITHER_FOR if len(names) == len(patient_ids) == 1 else _NEITHER
             detail = words.of(language).format(name="".join(names), detail=problem.detail)
             problem = replace(problem, detail=detail)
         return replace(problem, patient_ids=patient_ids)
@@ -325,7 +325,8 @@ _BOOKING: dict[str, Reply] = {
         409,
         Words("号不够两位一起约"),
         Words(
-            "剩下的号不够两位一起约，这次都没有约上。请先为其中一位预约，或选择其他日期、职称或医院。"
+            "剩下的号不够两位一起约，这次都没有约上。还剩一个号时，可以先为其中一位预约；"
+            "也可以登记候补，或选择其他日期、职称或医院。"
         ),
     ),
     PairFault.SAME_PATIENT: Reply(
