@@ -288,3 +288,22 @@ async def test_places_of_a_later_stop_are_not_the_substitutes(clinic: Clinic) ->
     assert not isinstance(undone, Refused)
     assert await ask(clinic.platform, "SELECT state FROM replacement_offers") == [("open",)]
     await assert_audit_clean(clinic.platform)
+
+
+async def test_undone_for_a_session_it_holds_where_the_whole_day_has_a_substitute(
+    clinic: Clinic, clock: Clock
+) -> None:
+    one_session = Scope(THURSDAY, THURSDAY, session_id=clinic.session_id)
+    first = await stop(clinic.platform, clinic.by, one_session, "医生外出", substitute=True)
+    assert isinstance(first, int)
+    second = await clinic.substitute()
+    assert not isinstance(await undo(clinic.platform, clinic.by, first), Refused)
+    assert await count(clinic.platform, "appointments", "substituted_at IS NOT NULL") == 1
+    clock.now += GRACE
+    await carry_on(clinic.platform)
+    told = "SELECT kind, appointment_id FROM messages"
+    assert await ask(clinic.platform, told) == [("substituted", clinic.booking_id)]
+    found = await stops.report(clinic.platform, clinic.by, second)
+    assert found is not None
+    assert (found.progress.bookings, found.progress.waiting) == (1, 0)
+    await assert_audit_clean(clinic.platform)

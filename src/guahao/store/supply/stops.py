@@ -380,14 +380,29 @@ async def restore(
 
 
 async def end_substitution(tx: Tx, stop_id: int, session_ids: Sequence[int]) -> None:
-    """Record that no substitute sees the patients of a stop in these locked sessions."""
+    """Record that no substitute sees the patients of a stop in these locked sessions.
+
+    Where another stop names a substitute for the session as well and has notified nobody yet, its
+    patients become that stop's.
+    """
     rows = await tx.rows(
         """
-        UPDATE appointments a SET substituted_at = NULL
-        FROM stop_bookings b
-        WHERE b.stop_id = %(stop_id)s AND a.id = b.appointment_id
-          AND a.clinic_session_id = ANY(%(ids)s::bigint[])
-        RETURNING a.id
+        WITH ended AS (
+            SELECT a.id, (SELECT max(t.id) FROM stop_sessions o JOIN stops t ON t.id = o.stop_id
+                          WHERE o.clinic_session_id = a.clinic_session_id AND t.id <> b.stop_id
+                            AND t.substitute AND t.undone_at IS NULL AND t.told_at IS NULL
+                         ) AS other_id
+            FROM stop_bookings b JOIN appointments a ON a.id = b.appointment_id
+            WHERE b.stop_id = %(stop_id)s AND a.clinic_session_id = ANY(%(ids)s::bigint[])
+        ), handed_over AS (
+            INSERT INTO stop_bookings (stop_id, appointment_id)
+            SELECT other_id, id FROM ended WHERE other_id IS NOT NULL
+            ON CONFLICT DO NOTHING
+        ), cleared AS (
+            UPDATE appointments a SET substituted_at = NULL
+            FROM ended WHERE a.id = ended.id AND ended.other_id IS NULL
+        )
+        SELECT id FROM ended
         """,
         {"stop_id": stop_id, "ids": list(session_ids)},
     )
