@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import date, timedelta
 
 import psycopg
@@ -15,9 +16,12 @@ from tests.crowd import WAITING, add_clinic, add_crowd, book, count, open_desk
 from guahao.flows.booking.desk import Busy, DeskAnswer
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.kernel.facts import Actor, BookingRequest
+from guahao.rules.kernel.limits import Policy
 from guahao.rules.kernel.outcomes import KeyMismatch, Refusal, Refused
 from guahao.store.booking import booking as store
+from guahao.store.kernel.db import Database
 from guahao.store.kernel.views import AppointmentView
+from guahao.store.policy.policy_book import PolicyBook
 
 
 @pytest.fixture
@@ -80,6 +84,25 @@ async def test_earlier_requests_are_found_without_reading_them_all(platform: Pla
         await tx.do(fill)
         await store.load_batch(tx, platform.vault, [request], THURSDAY, [])
         assert await tx.row(rows_read) == (0,)
+
+
+async def test_statements_that_the_server_forgot_delay_only_the_first_booking_of_a_day(
+    platform: Platform, database_url: str
+) -> None:
+    """It asks for the policies before its own statements, in the same transaction."""
+    [session_id] = await add_clinic(platform)
+    db = Database(database_url, platform.db.clock, max_size=1)
+    await db.open()
+    try:
+        for person in await add_crowd(platform, 2):
+            own = replace(platform, db=db, policies=PolicyBook(Policy()))
+            async with open_desk(own) as desk:
+                assert isinstance(await book(desk, person, session_id), AppointmentView)
+            async with db.transaction() as tx:  # as psycopg does when it rolls back
+                await tx.do("DEALLOCATE ALL")
+    finally:
+        await db.close()
+    assert await count(platform, "appointments") == 2
 
 
 async def test_a_refusal_stands_under_its_key_even_when_a_place_comes_back(

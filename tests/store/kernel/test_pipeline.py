@@ -99,6 +99,16 @@ async def test_statements_that_the_server_has_forgotten_are_prepared_again(db: D
     assert await accounts(db) == 2
 
 
+async def test_a_forgotten_statement_behind_a_new_one_is_prepared_again(db: Database) -> None:
+    for number in (1, 2, 3):
+        async with db.pipelined_transaction() as tx:
+            tx.send(f"SELECT {number}")
+            add_account(tx, number)
+        async with db.transaction() as tx:
+            await tx.do("DEALLOCATE ALL")
+    assert await accounts(db) == 3
+
+
 async def test_more_than_the_buffers_hold_passes_both_ways(db: Database) -> None:
     text = "x" * 3_000_000
     async with db.pipelined_transaction() as tx:

@@ -67,6 +67,13 @@ _oldest = Gauge(
 
 _TOLD_MAX = 10_000  # personal moments that a process remembers; about 5 MB
 _TRIES = 3
+# After these each request of a batch is tried alone. The last: psycopg has deallocated the
+# connection's statements, and the transaction had begun before that was noticed.
+_ONE_BY_ONE = (
+    psycopg.IntegrityError,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.InvalidSqlStatementName,
+)
 _BUSY_RETRY_SECONDS = 2
 # At most from a request to its answer. A request that waited longer than _QUEUE_SECONDS is
 # refused, so that every batch has a second and a half left.
@@ -377,7 +384,7 @@ async def serve(
     try:
         book = partial(book_batch, platform, requests, deadline)
         return await _again_if_lost(platform, book, len(requests), deadline)
-    except (psycopg.IntegrityError, psycopg.errors.DeadlockDetected) as error:
+    except _ONE_BY_ONE as error:
         _log.warning("batch_split", requests=len(requests), error=type(error).__name__)
     except Exception as error:  # noqa: BLE001 - raised again to its caller
         if len(requests) == 1:
@@ -442,7 +449,7 @@ async def _serve_one(
     for _ in range(_TRIES):
         try:
             [answer] = await _again_if_lost(platform, book, 1, deadline)
-        except (psycopg.IntegrityError, psycopg.errors.DeadlockDetected) as error:
+        except _ONE_BY_ONE as error:
             failure = error
         except Exception as error:  # noqa: BLE001 - raised again to its caller
             return error

@@ -175,16 +175,18 @@ class Connection(AsyncConnection[TupleRow]):
             if not self.closed:
                 pgconn.exit_pipeline_mode()
         results = []
+        prepared_now: set[bytes] = set()
         for name, result in zip(sent, found, strict=True):
             if result.status == pq.ExecStatus.FATAL_ERROR:
                 error = errors.error_from_result(result, encoding=_ENCODING)
                 if isinstance(error, errors.InvalidSqlStatementName):
                     # psycopg deallocates all statements of a connection after a rollback.
-                    self._prepared_here.clear()
+                    self._prepared_here = prepared_now
                 raise error
             if name is None:
                 results.append(result)
             else:
+                prepared_now.add(name)
                 self._prepared_here.add(name)
         return results
 
