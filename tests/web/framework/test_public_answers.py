@@ -148,6 +148,27 @@ async def test_what_the_api_refuses_is_refused_as_ever(still: Site) -> None:
             assert answer.headers["cache-control"] == "no-store"
 
 
+async def test_slashes_that_are_repeated_do_not_avoid_the_store(still: Site) -> None:
+    await add_session(still.platform)
+    first = await still.get("/hospitals/1")
+    await renamed(still, "另一医院")
+    for path in ("/hospitals//1", "/hospitals/1//", "/hospitals///1/"):
+        assert (await still.get(path)).content == first.content
+
+
+async def test_a_strict_client_is_refused_what_others_ignore(still: Site) -> None:
+    await add_session(still.platform)
+    strict = {"Prefer": "handling=strict"}
+    for kind in ("Slot?schedule=1", "Schedule?actor=Location/1"):
+        for _ in range(2):
+            path = f"/fhir/r4/{kind}"
+            assert (await still.get(f"{path}&colour=green")).status_code == 200
+            assert (await still.get(path, headers=strict)).status_code == 200
+            refused = await still.get(f"{path}&colour=green", headers=strict)
+            assert refused.status_code == 400
+            assert "fhir_parameter_unknown" in refused.text
+
+
 async def test_an_error_is_not_stored(still: Site) -> None:
     assert (await still.get(f"{API}/hospitals/1")).status_code == 404
     await add_session(still.platform)
@@ -287,6 +308,22 @@ async def test_who_has_the_newest_is_told_so(still: Site, seconds: Seconds, codi
     await renamed(still, "另一医院")
     seconds.now += 2
     assert (await raw(still, path, **headers, **{"If-None-Match": tag}))[0].status_code == 200
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        "",
+        "yesterday",
+        "Mon, 30 Nov 2026 09:00:00",
+        "Mon, 30 Nov 99999999999999999999 09:00:00 GMT",
+        "Mon, 30 Nov 2026 09:00:00 +99999999999999999999",
+    ],
+)
+async def test_a_date_that_is_none_is_ignored(still: Site, date: str) -> None:
+    answer, body = await raw(still, "/$bulk-publish", **{"If-Modified-Since": date})
+    assert answer.status_code == 200
+    assert body
 
 
 async def test_head_is_get_without_the_body_and_ranges_are_ignored(still: Site) -> None:

@@ -70,7 +70,10 @@ async def test_others_are_let_through_and_so_is_reading(closed_site: Site) -> No
     assert (await closed_site.get("/static/again.js", token=closed_site.token(1))).is_success
 
 
-@pytest.mark.parametrize("path", ["/book/1", f"{PREFIX}/Appointment", f"{BOOK}/lookup"])
+@pytest.mark.parametrize(
+    "path",
+    ["/book/1", "/book//1", f"{PREFIX}/Appointment", f"{BOOK}/lookup", "/api//v1/appointments"],
+)
 async def test_every_way_to_a_place_has_the_gate(closed_site: Site, path: str) -> None:
     sent: dict[str, Any] = {"headers": {"Cookie": f"session={closed_site.token(1)}"}}
     if not path.startswith("/book"):

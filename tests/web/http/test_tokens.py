@@ -45,6 +45,15 @@ def test_no_more_tokens_are_kept_than_the_bound(
     assert len(tokens._cache) == 3
 
 
+def test_a_token_behind_many_spaces_takes_no_memory(tokens: Tokens) -> None:
+    token = tokens.issue(1, 2)
+    for spaces in range(500, 520):
+        assert tokens.claims_of(scope_with(" " * spaces + token)).account_id == 1
+    assert tokens._cache == {}
+    tokens.claims_of(scope_with(token))
+    assert len(tokens._cache) == 1
+
+
 def test_an_invalid_token_is_not_cached(tokens: Tokens) -> None:
     refresh = tokens.issue_refresh(1, 1)
     for forged in (refresh, "a.b.c", "..", ""):

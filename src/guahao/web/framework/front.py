@@ -7,6 +7,7 @@ costs a booking call little.
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -53,6 +54,7 @@ _HEALTH = "/health/"
 # Served even without a database.
 _OF_THE_MACHINE = ("/health/", "/metrics", "/static/", "/status", "/api/v1/status")
 _NO_ROUTE = "none"
+_SLASHES = re.compile("//+")
 _READING = ("GET", "HEAD")
 _FAILED = 400
 _NOT_ANSWERED = 499  # the client disconnected, or the response was cut off
@@ -111,6 +113,8 @@ class Front:
 
     async def _answer(self, scope: HTTPScope, receive: Receive, sealed: _Sealed) -> None:
         wait_seconds, path, caller = None, scope["path"], self._callers.of(scope)
+        if "//" in path:  # routed like a single slash, so limited and stored like it as well
+            path = scope["path"] = _SLASHES.sub("/", path)
         now = self._database.seconds()
         if path not in _SIGNED and not path.startswith(_HEALTH):
             wait_seconds = self._velocity.request(caller, now)

@@ -109,7 +109,7 @@ class PublicAnswer:
         since = header(scope, b"if-modified-since")
         try:
             return since is not None and self.modified <= parsedate_to_datetime(since.decode())
-        except (ValueError, TypeError):  # an invalid date, or a date without a zone, is ignored
+        except (ValueError, TypeError, OverflowError):  # invalid, or without a zone: ignored
             return False
 
 

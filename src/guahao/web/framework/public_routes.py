@@ -68,11 +68,12 @@ def public_request(scope: HTTPScope) -> tuple[PublicRoute, PublicRequest] | None
         return None
     raw = scope["query_string"]
     query: bytes | None = raw
+    headers = route.headers(scope)
     if raw:
         query = (_memorized if len(raw) <= _MEMORABLE_BYTES else _normal)(route, raw)
-        if query is None:
+        if query is None or (_PREFERS_STRICT in headers and _has_unknown(route, raw)):
             return None
-    return route, PublicRequest(path, query or b"", route.headers(scope))
+    return route, PublicRequest(path, query or b"", headers)
 
 
 def _normal(route: PublicRoute, raw: bytes) -> bytes | None:
@@ -116,9 +117,18 @@ def _of_fhir(raw: bytes, known: frozenset[str]) -> bytes | None:
     pairs = _strictly(raw, fields_max=30)
     if pairs is None:
         return None
-    return _encoded(
-        (name, value) for name, value in pairs if re.split(r"[.:]", name, maxsplit=1)[0] in known
-    )
+    return _encoded((name, value) for name, value in pairs if _base(name) in known)
+
+
+def _has_unknown(route: PublicRoute, raw: bytes) -> bool:
+    """Return whether a search has a parameter that `_of_fhir` drops: strictly, it is refused."""
+    pairs = _strictly(raw, fields_max=30) or ()
+    return any(_base(name) not in route.parameters for name, _ in pairs)
+
+
+def _base(name: str) -> str:
+    """Return a parameter's name without its modifier or chain."""
+    return re.split(r"[.:]", name, maxsplit=1)[0]
 
 
 def _of_file(_: bytes, __: frozenset[str]) -> bytes:

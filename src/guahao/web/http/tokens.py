@@ -28,6 +28,7 @@ PAGES_SECONDS = int(logins.LASTS["web"].total_seconds())  # of the cookie's
 _ALGORITHM = "HS256"
 _SCHEME = b"bearer "
 _CACHED_MAX = 20_000  # tokens; about 8 MB
+_CACHED_BYTES_MAX = 512  # of a header: ours are shorter, and only spaces make them longer
 
 
 class _AccessPayload(msgspec.Struct):
@@ -158,9 +159,10 @@ class Tokens:
             verified = Claims(int(payload.sub), int(payload.sid), payload.exp)
         except (ValueError, msgspec.DecodeError):
             raise ProblemError("token_invalid") from None
-        if len(self._cache) >= _CACHED_MAX:
-            self._cache.popitem(last=False)
-        self._cache[authorization] = verified
+        if len(authorization) <= _CACHED_BYTES_MAX:
+            if len(self._cache) >= _CACHED_MAX:
+                self._cache.popitem(last=False)
+            self._cache[authorization] = verified
         return verified
 
     # Refresh tokens -------------------------------------------------------------------------
