@@ -129,7 +129,7 @@ def understand(q: str, known: Vocabulary) -> Meaning:
     compact = text.replace(" ", "")
     if len(compact) > SHORT or (len(compact) == SHORT and not compact.isascii()):
         similar = 0.78 if compact.isascii() else 0.66
-        for one in (text, compact):
+        for one in dict.fromkeys((text, compact)):
             for word in get_close_matches(one, known.spellings, 1, similar):
                 meaning = _understood(known.spellings[word], known)
                 if meaning.best or meaning.terms:
