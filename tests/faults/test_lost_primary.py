@@ -62,6 +62,7 @@ async def test_a_commit_whose_answer_is_lost_is_unknown_and_found_under_its_key(
     [session_id] = await add_clinic(platform)
     [person] = await add_crowd(platform, 1)
     async with open_desk(platform) as desk, asyncio.timeout(2 * PATIENCE_SECONDS):
+        await platform.policies.refresh(platform.db)  # closes the day, with a commit of its own
         network.dropped_after = b"COMMIT"
         waiting = asyncio.ensure_future(book(desk, person, session_id))
         await until(partial(is_there, network, "SELECT FROM appointments"))
@@ -73,6 +74,19 @@ async def test_a_commit_whose_answer_is_lost_is_unknown_and_found_under_its_key(
     assert isinstance(answer, AppointmentView)
     assert await ask(platform, "SELECT id FROM appointments") == [(answer.id,)]
     assert network.cancel_requests == 0
+
+
+async def test_a_day_that_is_closed_in_silence_holds_up_nobody(
+    platform: Platform, network: Network
+) -> None:
+    """The first booking of a day closes the day of policies: that answer is lost, then its own."""
+    [session_id] = await add_clinic(platform)
+    [person] = await add_crowd(platform, 1)
+    async with open_desk(platform) as desk, asyncio.timeout(2 * PATIENCE_SECONDS):
+        network.dropped_after = b"COMMIT"
+        assert await book(desk, person, session_id) == OutcomeUnknown()
+        network.dropped_after = None
+        assert isinstance(await book(desk, person, session_id), AppointmentView)
 
 
 async def is_there(network: Network, query: str) -> bool:
@@ -87,6 +101,7 @@ async def test_a_lost_answer_is_found_by_the_lane_itself_where_the_server_can_be
     [session_id] = await add_clinic(platform)
     [person] = await add_crowd(platform, 1)
     async with open_desk(platform) as desk, asyncio.timeout(PATIENCE_SECONDS):
+        await platform.policies.refresh(platform.db)  # closes the day, with a commit of its own
         network.dropped_after = b"COMMIT"
         waiting = asyncio.ensure_future(book(desk, person, session_id))
         await until(partial(is_there, network, "SELECT FROM appointments"))

@@ -91,18 +91,21 @@ class Tx:
 
         On a connection of its own: a pool could be empty while others wait for the same. Ask it
         for nothing that this transaction has locked: PostgreSQL sees no deadlock there, and the
-        wait ends with LockNotAvailable.
+        wait ends with LockNotAvailable after two seconds.
         """
         info = self.conn.info
         own = {"password": info.password} if info.password else {}
         url = conninfo.make_conninfo(**{**info.get_parameters(), **own})
-        async with (
-            await Connection.connect(url, autocommit=True, prepare_threshold=None) as conn,
-            conn.transaction(),
-        ):
-            await configure(conn)
-            await conn.execute(_LOCK_TIMEOUT)
-            yield Tx(conn, self.now)
+        loop = asyncio.get_running_loop()
+        async with await Connection.connect(url, autocommit=True, prepare_threshold=None) as conn:
+            timer = loop.call_later(_APART_SECONDS, cut, conn)  # a silent server holds up nobody
+            try:
+                async with conn.transaction():
+                    await configure(conn)
+                    await conn.execute(_LOCK_TIMEOUT)
+                    yield Tx(conn, self.now)
+            finally:
+                timer.cancel()
 
     @asynccontextmanager
     async def as_platform(self) -> AsyncIterator[None]:
@@ -206,7 +209,8 @@ class PipelinedTx(Tx):
         return await super()._secretly(sql, params)
 
 
-_LOCK_TIMEOUT = "SET LOCAL lock_timeout = '5s'"
+_APART_SECONDS = 3
+_LOCK_TIMEOUT = "SET LOCAL lock_timeout = '2s'"
 _SET_ROLE = "SELECT set_config('role', %s, true)"  # until the transaction ends
 
 
