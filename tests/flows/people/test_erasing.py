@@ -56,6 +56,7 @@ consents.given_by consents.notice_version departments.code departments.external_
 departments.name_en departments.search_keys displaced_registrations.checked_by draw_entries.choices
 draw_entries.patients draw_entries.reasons draws.kind draws.source_firsts draws.source_indexes
 draws.source_used draws.source_values draws.state fairness_log.line held_places.cause
+held_places.title
 hospital_calls.call
 hospital_calls.client_id hospital_calls.request_id hospital_calls.why
 hospital_clients.certificate_thumbprint hospital_clients.client_id hospital_clients.name
