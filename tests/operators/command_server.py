@@ -17,14 +17,17 @@ from contextlib import suppress
 
 CLIENT = """#!{python} -IS
 import json, os, signal, socket, sys
+signals = (signal.SIGTERM, signal.SIGINT)
+signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # until there is a process to pass them to
 server = socket.socket(socket.AF_UNIX)
 server.connect({socket!r})
 asked = json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ)]).encode()
 socket.send_fds(server, [len(asked).to_bytes(4, "big")], [0, 1, 2])
 server.sendall(asked)
 pid = int.from_bytes(server.recv(4), "big")
-for number in (signal.SIGTERM, signal.SIGINT):
+for number in signals:
     signal.signal(number, lambda number, _: os.kill(pid, number))
+signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
 sys.exit(int.from_bytes(server.recv(1), "big"))
 """
 
@@ -57,6 +60,8 @@ def _serve(connection: socket.socket, command: object) -> None:
     if child == 0:
         connection.close()
         os.setsid()
+        # As in an operator's shell: tests that run in the background inherit that it is ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         for number, file in enumerate(files):
             os.dup2(file, number)
             os.close(file)

@@ -91,6 +91,12 @@ class City:
 
         return asyncio.run(work())
 
+    def is_archived(self) -> bool:
+        """Whether the stream has received all that was committed, not only its last file."""
+        return self.ask(
+            "SELECT restart_lsn >= pg_current_wal_flush_lsn() FROM pg_replication_slots"
+        ) == [(True,)]
+
     def runs(self, kind: str) -> list[tuple[object, ...]]:
         return self.ask(
             "SELECT outcome, detail, target_time IS NOT NULL, size_bytes FROM backup_runs"
@@ -209,7 +215,8 @@ def test_a_verification_finds_what_is_missing_and_what_is_damaged(city: City) ->
         for _ in range(3):
             city.book(1)
             city.ask("SELECT pg_switch_wal()")
-        until(lambda: len(city.wal) > 3, "no segments")
+        until(city.is_archived, "the log is not archived")
+        assert len(city.wal) > 3
     lost = city.book(2)
     said = guahao("backup", "verify", status=1)
     assert "guahao backup stream does not run" in said
@@ -235,21 +242,27 @@ def test_a_verification_finds_what_is_missing_and_what_is_damaged(city: City) ->
 
 
 def interrupt_a_backup(city: City, bases: Path, number: signal.Signals) -> None:
-    """Signal a backup while it is taken; one that was done before is removed and taken again."""
-    for _ in range(20):
+    """Signal a backup in its middle: it waits for a checkpoint, which cannot end meanwhile."""
+    [(checkpointer,)] = city.ask(
+        "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'"
+    )
+    assert isinstance(checkpointer, int)
+
+    def phases() -> list[tuple[object, ...]]:
+        return city.ask("SELECT phase FROM pg_stat_progress_basebackup")
+
+    os.kill(checkpointer, signal.SIGSTOP)
+    try:
         process = subprocess.Popen(
             ["guahao", "backup", "take"], env=city.place.environ, stderr=subprocess.DEVNULL
         )
-        until(
-            lambda: process.poll() is not None or list(bases.glob(".partial-*")) != [],  # noqa: B023
-            "nothing begins",
-        )
+        until(lambda: phases() == [("waiting for checkpoint to finish",)], "nothing begins")
+        assert list(bases.glob(".partial-*")) != []
         process.send_signal(number)
-        if process.wait(PATIENCE_SECONDS) != 0:
-            return
-        for whole in bases.iterdir():
-            shutil.rmtree(whole)
-    raise AssertionError("no backup is interrupted")
+        assert process.wait(PATIENCE_SECONDS) != 0
+    finally:
+        os.kill(checkpointer, signal.SIGCONT)
+    until(lambda: phases() == [], "the server goes on")
 
 
 def test_what_is_interrupted_leaves_nothing_and_what_is_damaged_hides_nothing(city: City) -> None:
