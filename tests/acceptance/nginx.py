@@ -55,9 +55,14 @@ class Nginx:
     folder: Path
     pid: int
 
-    def client(self) -> httpx.Client:
-        """Return a client that trusts it and asks for the platform's name by SNI and Host."""
-        transport = httpx.HTTPTransport(verify=self.tls, limits=httpx.Limits(max_connections=100))
+    def client(self, address: str = "127.0.0.1") -> httpx.Client:
+        """Return a client that trusts it and asks for the platform's name by SNI and Host.
+
+        `address`: where it comes from, any of 127.0.0.0/8.
+        """
+        transport = httpx.HTTPTransport(
+            verify=self.tls, limits=httpx.Limits(max_connections=100), local_address=address
+        )
 
         def name(request: httpx.Request) -> None:
             request.headers["Host"] = HOST
