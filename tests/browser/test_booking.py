@@ -24,6 +24,8 @@ WITHOUT_SCRIPTS = {"java_script_enabled": False}
 TAPS_MAX = 8
 APPLY_TAPS_MAX = 3
 FULL_DAY = "2026-12-04"
+# The link of a session with places; that of a full session leads to the waiting list.
+BOOK = ".slot__book:not(.slot__book_apply)"
 PAGE_BYTES_MAX = 100_000
 RENEWED_EVERY_MS = 15_000
 
@@ -72,7 +74,7 @@ class Newcomer:
         await self.tap(self.page.locator("#results a").first)
         if self.scripts:
             await self.visitor.check()
-        await self.tap(self.page.locator(".slot__book").first)
+        await self.tap(self.page.locator(BOOK).first)
 
     async def register(self) -> None:
         await self.tap(self.say("添加就诊人", "Add a patient"))
@@ -215,7 +217,7 @@ async def test_a_visit_is_booked_by_keyboard_alone(new_visitor: NewVisitor) -> N
     await _tab_to(came, "#q")
     await keys.type("xxgnk")
     await came.page.wait_for_url(re.compile("q="))
-    for target in ("#results a", ".slot__book", "a.action"):
+    for target in ("#results a", BOOK, "a.action"):
         await _tab_to(came, target)
         async with came.page.expect_navigation():
             await keys.press("Enter")
@@ -250,9 +252,9 @@ async def test_what_is_left_is_renewed_without_a_reload_and_focus_stays(
     await came.visitor.go("/")
     await came.search("xxgnk")
     await came.tap(came.page.locator("#results a").first)
-    row = came.page.locator(".slot", has=came.page.locator(".slot__book")).first
+    row = came.page.locator(".slot", has=came.page.locator(BOOK)).first
     before = await row.locator(".slot__left").inner_text()
-    link = row.locator(".slot__book")
+    link = row.locator(BOOK)
     [session] = re.findall(r"\d+", await link.get_attribute("href") or "")
     await came.page.evaluate("window.stayed = true")
     await link.focus()
