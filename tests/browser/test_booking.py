@@ -355,19 +355,12 @@ async def test_where_somebody_booked_is_found_from_their_home_page(
         pytest.param({}, {}, id="zh"),
         pytest.param(ENGLISH, {"english": True}, id="en"),
         pytest.param({"viewport": DESKTOP}, {}, id="desk"),
-        pytest.param({}, {"elder": True}, id="elder"),
-        pytest.param(ENGLISH, {"english": True, "elder": True}, id="elder, en"),
     ],
 )
 async def test_every_page_of_booking_is_legible_to_all(
     new_visitor: NewVisitor, how: dict[str, Any], as_read: dict[str, bool]
 ) -> None:
-    elder = as_read.get("elder", False)
     came = Newcomer(await new_visitor(**how), english=as_read.get("english", False))
-    if elder:
-        await came.visitor.go("/")
-        async with came.page.expect_navigation():
-            await came.page.get_by_role("button", name=came.say("长辈版", "Large view")).click()
     for path in (
         "/",
         "/search?q=xnk",
@@ -376,51 +369,30 @@ async def test_every_page_of_booking_is_legible_to_all(
         "/hospitals/2",
         "/bookings",
     ):
-        await _look(came, path, elder=elder)
+        await _look(came, path)
     await came.log_in()
     for path in ("/bookings", "/bookings?view=history", "/bookings/999999"):
-        await _look(came, path, elder=elder)
+        await _look(came, path)
     await came.visitor.go("/")
     await came.find_a_session()
-    await _seen(came, elder=elder)
+    await came.visitor.check()
     await came.register()
-    await _seen(came, elder=elder)
+    await came.visitor.check()
     confirm = came.visitor.path
     await came.confirm()
-    await _seen(came, elder=elder)
+    await came.visitor.check()
     booking = came.visitor.path
     for path in (booking, f"{booking}/cancel", "/bookings", "/"):
-        await _look(came, path, elder=elder)
+        await _look(came, path)
     await came.visitor.go(confirm)
     await came.tap(came.say("确认预约", "Confirm booking"))
     assert came.say("您已约好", "You are already booked") in await came.visitor.text()
-    await _seen(came, elder=elder)
-
-
-async def _look(came: Newcomer, path: str, *, elder: bool) -> None:
-    await came.visitor.go(path)
-    await _seen(came, elder=elder)
-
-
-async def _seen(came: Newcomer, *, elder: bool) -> None:
     await came.visitor.check()
-    if elder:
-        assert await came.visitor.elder_targets() == []
 
 
-async def test_every_day_of_a_department_is_legible_in_the_elder_view(
-    new_visitor: NewVisitor,
-) -> None:
-    came = Newcomer(await new_visitor())
-    await came.visitor.go("/search?q=xxgnk")
-    await came.tap(came.page.locator("#results a").first)
-    async with came.page.expect_navigation():
-        await came.page.get_by_role("button", name="长辈版").click()
-    days = await came.page.locator(".strip__day").evaluate_all("all => all.map(a => a.href)")
-    assert len(days) == 7
-    for day in days:
-        await came.page.goto(day)
-        await _seen(came, elder=True)
+async def _look(came: Newcomer, path: str) -> None:
+    await came.visitor.go(path)
+    await came.visitor.check()
 
 
 async def test_a_page_is_less_than_a_hundred_kilobytes(new_visitor: NewVisitor) -> None:

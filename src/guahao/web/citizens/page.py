@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlencode
 
 import msgspec
@@ -14,6 +14,7 @@ from litestar.types import ASGIApp
 
 from guahao.rules.people.consent import NOTICE_VERSION
 from guahao.store.people.logins import Login
+from guahao.web.citizens.elder import ANSWERS, QUERY, Few, few, has_template
 from guahao.web.citizens.services import Services
 from guahao.web.framework import cookies as cookie_names
 from guahao.web.framework.page_base import BasePage
@@ -147,7 +148,24 @@ class Page(BasePage):
         self._headers.append(self.services.cookies.drop(cookie_names.KEPT))
         return saved.fields
 
+    # The elder view ------------------------------------------------------------------------
+
+    few_answers = ANSWERS
+
+    def few(self, answers: Sequence[Any]) -> Few:
+        """Return the answers of one screen of the elder view, by `?page=`."""
+        query = {name: self.query(name) for name in QUERY if self.query(name)}
+        return few(answers, self.path, query)
+
     # The response -----------------------------------------------------------------
+
+    def render(
+        self, name: str, status: int = 200, *, cacheable: bool = False, **context: Any
+    ) -> Answer:
+        """Render a template; in the elder view its own, where there is one in elder/."""
+        if self.elder and has_template(name):
+            name = f"elder/{name}"
+        return super().render(name, status, cacheable=cacheable, **context)
 
     def to_log_in(self) -> Answer:
         """Redirect to the login and back; the form's fields are saved for their account."""

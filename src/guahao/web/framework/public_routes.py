@@ -212,8 +212,8 @@ def _file(path: str) -> PublicRoute:
 _NAMED = b"accept-encoding, accept-language"
 PUBLIC_ROUTES = (
     _page("/", "q", "district", "grade", "open", "page", query=_of_home),
-    _page("/hospitals/{id}"),
-    _page("/departments/{id}", "day", "title", "specialty"),
+    _page("/hospitals/{id}", "group", "page"),
+    _page("/departments/{id}", "day", "title", "specialty", "week", "page"),
     _api("/hospitals", "q", "district", "grade", "cursor", vary=_NAMED),
     _api("/hospitals/{id}", vary=_NAMED),
     _api("/hospitals/{id}/departments", vary=_NAMED),

@@ -37,7 +37,7 @@ async def _department(page: Page) -> ASGIApp:
     week = await department_week(
         page.services.platform,
         id,
-        _day(page.query("day")),
+        _day(page.query("day") or page.query("week")),
         asked["title"] or None,
         asked["specialty"] or None,
     )

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from litestar.types import ASGIApp
 
 from guahao.flows.hospitals.search import NEAREST_MAX, PAGE, Asked, filters, search
+from guahao.web.citizens.elder import ANSWERS
 from guahao.web.citizens.page import Page, Route
 from guahao.web.citizens.partial import is_partial
 from guahao.web.http.reading import as_id
@@ -33,7 +34,7 @@ async def _search(page: Page) -> ASGIApp:
         platform,
         Asked(asked["q"], asked["district"], asked["grade"], only_open=asked["open"] == "1"),
         1 if is_whole else number,
-        NEAREST_MAX if is_whole else PAGE,
+        NEAREST_MAX if is_whole else ANSWERS if page.elder else PAGE,
     )
     shown: dict[str, Any] = {
         "found": found,
