@@ -1,4 +1,4 @@
-"""The switches in the header of every page: language and elder view (长辈版)."""
+"""The switches of every page: language, elder view (长辈版) and theme."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ STANDARD = "standard"
 
 
 def choice_pages() -> list[Route]:
-    """Return POST /language and POST /view."""
+    """Return POST /language, POST /view and POST /theme."""
 
     async def language(page: Page) -> ASGIApp:
         chosen = page.form.get("language")
@@ -26,7 +26,12 @@ def choice_pages() -> list[Route]:
             page.set_cookie(cookies.VIEW, chosen)
         return page.redirect(page.back())
 
+    async def theme(page: Page) -> ASGIApp:
+        page.choose_theme()
+        return page.redirect(page.back())
+
     return [
         Route("POST", "/language", language, asks_nobody=True, has_public_form=True),
         Route("POST", "/view", view, asks_nobody=True, has_public_form=True),
+        Route("POST", "/theme", theme, asks_nobody=True, has_public_form=True),
     ]

@@ -17,6 +17,7 @@ SESSION = "session"
 BROWSER = "browser"
 LANGUAGE = LANGUAGE_COOKIE
 VIEW = "view"
+THEME = "theme"
 PHONE = "phone"
 KEPT = "kept"
 STAFF = "staff"
@@ -25,6 +26,7 @@ DEVICE = "device"  # a member of staff's
 OWN_DEVICE = "own-device"  # a citizen's
 
 ELDER = "elder"  # the value of VIEW for the elder view (长辈版)
+THEMES = ("light", "dark")  # the values of THEME; without it the browser decides
 
 _PREFIXED = {
     SESSION,
@@ -43,6 +45,7 @@ LIFETIME_SECONDS = {
     BROWSER: 365 * _DAY,
     LANGUAGE: 365 * _DAY,
     VIEW: 365 * _DAY,
+    THEME: 365 * _DAY,
     PHONE: 600,
     KEPT: 1800,
     STAFF: _DAY,  # the session ends before that, in the database
@@ -76,3 +79,9 @@ class Cookies:
 
     def _name(self, name: str) -> str:
         return f"__Host-{name}" if self.secure and name in _PREFIXED else name
+
+
+def chosen_theme(scope: Scope) -> str:
+    """Return light or dark where the switch was used; empty where the browser decides."""
+    chosen = cookie(scope, THEME)
+    return chosen if chosen in THEMES else ""

@@ -16,7 +16,7 @@ from guahao.rules.people.identity import masked_document, masked_name, masked_ph
 from guahao.security_log import refused
 from guahao.store.kernel.vault import VaultError
 from guahao.web.framework import cookies as cookie_names
-from guahao.web.framework.cookies import Cookies
+from guahao.web.framework.cookies import Cookies, chosen_theme
 from guahao.web.framework.templating import template
 from guahao.web.http import csrf
 from guahao.web.http.answers import Answer, html_answer, redirect_answer
@@ -70,6 +70,11 @@ class BasePage:
     def language(self) -> Language:
         """Return the language chosen by the switch, else the browser's."""
         return chosen_language(self.request.scope)
+
+    @cached_property
+    def theme(self) -> str:
+        """Return light or dark where the visitor chose it; empty where their browser decides."""
+        return chosen_theme(self.request.scope)
 
     @cached_property
     def now(self) -> datetime:
@@ -183,6 +188,14 @@ class BasePage:
     def set_cookie(self, name: str, value: str) -> None:
         """Set a cookie (see `cookies`)."""
         self._headers.append(self._base_services.cookies.keep(name, value))
+
+    def choose_theme(self) -> None:
+        """Remember the theme that a form sent; with any other value the browser decides again."""
+        chosen = self.form.get("theme")
+        if chosen in cookie_names.THEMES:
+            self.set_cookie(cookie_names.THEME, chosen)
+        else:
+            self.drop_cookie(cookie_names.THEME)
 
     def drop_cookie(self, name: str) -> None:
         """Delete a cookie."""

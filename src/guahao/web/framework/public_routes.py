@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from litestar.types import HTTPScope
 
-from guahao.web.framework.cookies import ELDER, VIEW
+from guahao.web.framework.cookies import ELDER, THEME, VIEW, chosen_theme
 from guahao.web.framework.outcomes import FHIR_JSON, FHIR_PATH, accepts_fhir
 from guahao.web.framework.problems import wants_page
 from guahao.web.http.reading import QUERY_BYTES_MAX, QUERY_FIELDS_MAX, cookie, header
@@ -154,7 +154,6 @@ def _encoded(pairs: Iterable[tuple[str, str]]) -> bytes:
 
 _LANGUAGES = {"zh": (b"accept-language", b"zh"), "en": (b"accept-language", b"en")}
 _HTML = (b"accept", b"text/html")
-_ELDER = (b"cookie", f"{VIEW}={ELDER}".encode())
 _ACCEPTED = (b"accept", FHIR_JSON.encode())
 _REFUSED = (b"accept", b"text/plain")
 _PREFERS_STRICT = (b"prefer", _STRICT)
@@ -162,12 +161,15 @@ _GZIP = (b"accept-encoding", b"gzip")
 
 
 def _of_reader(scope: HTTPScope) -> Headers:
-    """Language and view, and whether a program asks, which gets an error in its own form."""
+    """Language, view and theme; and whether a program asks, which gets an error in its own form."""
     headers = [_LANGUAGES[chosen_language(scope)]]
     if wants_page(scope):
         headers.append(_HTML)
-    if cookie(scope, VIEW) == ELDER:
-        headers.append(_ELDER)
+    chosen = [f"{VIEW}={ELDER}"] if cookie(scope, VIEW) == ELDER else []
+    if theme := chosen_theme(scope):
+        chosen.append(f"{THEME}={theme}")
+    if chosen:
+        headers.append((b"cookie", "; ".join(chosen).encode()))
     return tuple(headers)
 
 

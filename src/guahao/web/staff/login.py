@@ -45,6 +45,7 @@ def login_routes() -> list[StaffRoute]:
         StaffRoute("POST", "/staff/sessions", _end_other_logins, EVERYBODY),
         StaffRoute("POST", "/staff/logout", _log_out, None, sending=Sending.FREELY),
         StaffRoute("POST", "/staff/language", _language, None, sending=Sending.FREELY),
+        StaffRoute("POST", "/staff/theme", _theme, None, sending=Sending.FREELY),
     ]
 
 
@@ -242,6 +243,11 @@ async def _log_out(page: StaffPage) -> ASGIApp:
     page.drop_cookie(cookie_names.STAFF)
     page.clear_browser()
     return page.redirect(LOGIN_PATH)
+
+
+async def _theme(page: StaffPage) -> ASGIApp:
+    page.choose_theme()
+    return page.redirect(page.back(HOME_PATH))
 
 
 async def _language(page: StaffPage) -> ASGIApp:
