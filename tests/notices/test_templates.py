@@ -48,7 +48,7 @@ def message(
     expires_at: datetime | None = None,
 ) -> ClaimedMessage:
     if appointment is not None:
-        stands = kind in ("reminder", "draw_won", "substituted")
+        stands = kind in ("reminder", "draw_won", "substituted", "rescheduled")
         appointment = replace(appointment, status="booked" if stands else kind)
     to = "+8613800000001"
     return ClaimedMessage(1, kind, to, language, 1, NOW, expires_at, body, appointment, patient)
@@ -285,3 +285,21 @@ def test_a_reminder_threatens_nobody_whom_a_substitute_sees() -> None:
         words(message("reminder", appointment=booking)) or "" for booking in (BOOKED, SUBSTITUTED)
     )
     assert ("爽约" in usual, "爽约" in substituted) == (True, False)
+
+
+OLD = replace(SESSION, department_name="儿科", visit_date=date(2026, 12, 7), starts_at=None)
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("zh", ("改约成功：儿科 12月7日 周一 上午的号已退，原识别码作废", "新识别码 0123 4567")),
+        ("en", ("The place of Mon 7 Dec, morning (儿科) is cancelled", "New code 0123 4567")),
+    ],
+)
+def test_a_rescheduled_booking_is_told_with_the_place_given_up(
+    language: str, said: tuple[str, ...]
+) -> None:
+    text = words(replace(message("rescheduled", language=language), replaced=OLD)) or ""
+    assert [part for part in said if part not in text] == []
+    assert "12月3日 周四" in text or "Thu 3 Dec" in text

@@ -42,6 +42,7 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
     "displaced": ("patient",),
     "merged": ("patient",),
     "booked": (*_VISIT, *_PICKUP),
+    "rescheduled": (*_VISIT, "old_department", "old_date", "old_time", *_PICKUP),
     "reminder": (*_VISIT, *_PICKUP),
     "cancelled": _VISIT,
     "stopped": _VISIT,

@@ -48,6 +48,7 @@ _TOLD_OF = {
     "excused": "no_show",
     "excuse_withdrawn": "no_show",
     "draw_won": "booked",
+    "rescheduled": "booked",
     "substituted": "booked",
     "replacement_offered": "stopped",
     "replacement_lapsed": "stopped",
@@ -103,12 +104,21 @@ def _facts(message: ClaimedMessage, context: Context, language: Language) -> dic
     if status == "booked" and context.now >= until:
         return None
     facts = _visit(appointment, until, context, language)
+    more = _more(message, facts, context, language)
+    return None if more is None else {**facts, **more}
+
+
+def _more(
+    message: ClaimedMessage, facts: Mapping[str, str], context: Context, language: Language
+) -> dict[str, str] | None:
+    """Return what a kind says beside its visit; None where that is not true any more."""
     if message.kind in OFFER_KINDS:
-        offered = _offered(message, context, language)
-        return None if offered is None else {**facts, **offered}
+        return _offered(message, context, language)
     if message.kind == "draw_won":
-        facts |= _declining(message, facts, context, language)
-    return facts
+        return _declining(message, facts, context, language)
+    if message.kind == "rescheduled":
+        return None if message.replaced is None else _replaced(message.replaced, language)
+    return {}
 
 
 def _otp(message: ClaimedMessage, hotline: str) -> dict[str, str] | None:
@@ -268,6 +278,15 @@ def _offered(
     }
 
 
+def _replaced(session: SessionView, language: Language) -> dict[str, str]:
+    """Return where and when the place was that was given up."""
+    return {
+        "old_department": session.department_name,
+        "old_date": say_day(session.visit_date, language),
+        "old_time": _time(session, language),
+    }
+
+
 def _clinic(session: SessionView, language: Language) -> str:
     if language == "en":
         names = (
@@ -324,6 +343,11 @@ TEMPLATES: Mapping[str, Words] = {
         "【预约挂号】{patient}预约成功，识别码 {code}。{visit}，{date} {time}。"
         "就诊日{pickup_until}前持登记的有效证件原件、本短信和识别码到{pickup_place}取号，"
         "过时作废。{cancel}"
+    ),
+    "rescheduled": Words(
+        "【预约挂号】{patient}改约成功：{old_department} {old_date} {old_time}的号已退，"
+        "原识别码作废。新识别码 {code}，{visit}，{date} {time}。就诊日{pickup_until}前持登记的"
+        "有效证件原件、本短信和新识别码到{pickup_place}取号，过时作废。{cancel}"
     ),
     "cancelled": Words(
         "【预约挂号】{patient}已退号：{visit}，{date} {time}。"

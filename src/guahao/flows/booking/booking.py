@@ -40,6 +40,7 @@ class DeskRequest:
     at: datetime | None = None
     login_id: int | None = None  # the log-in of an account's token, which may have ended
     together_with: int | None = None  # the other patient, of two in one request
+    replaces: int | None = None  # the booking that is given up for the place
 
     def at_time(self, now: datetime) -> BookingRequest:
         """Return the request with its time: the transaction's, or a replay's own."""
@@ -52,6 +53,7 @@ class DeskRequest:
             self.channel,
             at,
             self.together_with,
+            self.replaces,
         )
 
 

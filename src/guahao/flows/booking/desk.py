@@ -28,6 +28,12 @@ from prometheus_client import Counter, Gauge, Histogram
 from psycopg_pool import PoolClosed, PoolTimeout
 
 from guahao.flows.booking.booking import Answer, DeskRequest, book_batch
+from guahao.flows.booking.rescheduling import (
+    RescheduleAnswer,
+    Rescheduled,
+    RescheduleRequest,
+    reschedule,
+)
 from guahao.flows.booking.together import (
     PairAnswer,
     PairBooked,
@@ -118,8 +124,9 @@ class NotBooked:
 NotDecided = Busy | TooFast | OutcomeUnknown | NotBooked
 DeskAnswer = Answer | NotDecided
 DeskPairAnswer = PairAnswer | NotDecided
+DeskRescheduleAnswer = RescheduleAnswer | NotDecided
 _Request = TypeVar("_Request")
-_Answer = TypeVar("_Answer", bound=Answer | PairAnswer)
+_Answer = TypeVar("_Answer", bound=Answer | PairAnswer | RescheduleAnswer)
 _Serve = Callable[
     [Platform, Sequence[_Request], float | None],
     Awaitable[Sequence[_Answer | NotDecided | Exception]],
@@ -158,7 +165,10 @@ class Desk:
         self._pairs: _Lane[PairRequest, PairAnswer] = _Lane(
             platform, serve_pairs, 1, self._taken, patient
         )
-        self._every: list[_Lane[Any, Any]] = [*self._lanes, self._pairs]
+        self._reschedules: _Lane[RescheduleRequest, RescheduleAnswer] = _Lane(
+            platform, serve_reschedules, 1, self._taken, patient
+        )
+        self._every: list[_Lane[Any, Any]] = [*self._lanes, self._pairs, self._reschedules]
         self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
@@ -255,6 +265,23 @@ class Desk:
         if not booked_now and not isinstance(answer, OutcomeUnknown):
             for _ in request.places:
                 self.velocity.no_place(caller, now)
+        return answer
+
+    async def reschedule(
+        self, request: RescheduleRequest, caller: Caller | None = None
+    ) -> DeskRescheduleAnswer:
+        """Book a place instead of a booking, as `book` does; an account's attempt is counted."""
+        if caller is None or request.actor.kind != "account":
+            return await self._submit(self._reschedules, request)
+        now = self._platform.db.seconds()
+        wait_seconds = self.velocity.booking(request.actor.id, caller, now)
+        if wait_seconds is not None:
+            _answers.labels(TooFast.code).inc()
+            return TooFast(wait_seconds)
+        answer = await self._submit(self._reschedules, request)
+        booked_now = isinstance(answer, Rescheduled) and answer.booking.booked_at.timestamp() >= now
+        if not booked_now and not isinstance(answer, OutcomeUnknown):
+            self.velocity.no_place(caller, now)
         return answer
 
     def submit(self, request: DeskRequest) -> asyncio.Future[DeskAnswer]:
@@ -407,6 +434,19 @@ async def serve_pairs(
     return [await _serve_one(platform, partial(book, pair), deadline) for pair in pairs]
 
 
+async def serve_reschedules(
+    platform: Platform, requests: Sequence[RescheduleRequest], deadline: float | None = None
+) -> Sequence[DeskRescheduleAnswer | Exception]:
+    """Reschedule bookings, each in a transaction of its own."""
+
+    async def serve_one(request: RescheduleRequest) -> list[RescheduleAnswer]:
+        return [await reschedule(platform, request, deadline)]
+
+    return [
+        await _serve_one(platform, partial(serve_one, request), deadline) for request in requests
+    ]
+
+
 async def _again_if_lost(
     platform: Platform,
     book: Callable[[], Awaitable[Sequence[_Answer]]],
@@ -458,7 +498,7 @@ async def _serve_one(
     return failure
 
 
-def _outcome(answer: DeskAnswer | DeskPairAnswer | Exception) -> str:
+def _outcome(answer: DeskAnswer | DeskPairAnswer | DeskRescheduleAnswer | Exception) -> str:
     match answer:
         case PairNotBooked(Refused(reason)):
             return reason.value
@@ -472,5 +512,7 @@ def _outcome(answer: DeskAnswer | DeskPairAnswer | Exception) -> str:
             return answer.code
         case Exception():
             return "failed"
+        case Rescheduled():
+            return "rescheduled"
         case _:
             return "booked"

@@ -175,10 +175,11 @@ class Batch:
 
 
 def _same_body(request: BookingRequest, other: BookingRequest | EarlierUse) -> bool:
-    return (request.patient_id, request.session_id, request.together_with) == (
+    return (request.patient_id, request.session_id, request.together_with, request.replaces) == (
         other.patient_id,
         other.session_id,
         other.together_with,
+        other.replaces,
     )
 
 

@@ -123,6 +123,11 @@ def _repeated(facts: BookingFacts, pair: Pair) -> PairRepeated | KeyMismatch | N
         return None
     if first is None or second is None:
         return KeyMismatch()
-    asked = [(request.patient_id, request.session_id, request.together_with) for request in pair]
-    before = [(use.patient_id, use.session_id, use.together_with) for use in (first, second)]
+    asked = [
+        (request.patient_id, request.session_id, request.together_with, request.replaces)
+        for request in pair
+    ]
+    before = [
+        (use.patient_id, use.session_id, use.together_with, use.replaces) for use in (first, second)
+    ]
     return PairRepeated((first, second)) if asked == before else KeyMismatch()

@@ -89,6 +89,7 @@ class BookingRequest:
     """A request to book. `at` is the request's own time, on the city's clock.
 
     `together_with`: the other patient of a pair that is booked in one request.
+    `replaces`: the booking that is given up for this place.
     """
 
     actor: Actor
@@ -98,6 +99,7 @@ class BookingRequest:
     channel: str
     at: datetime
     together_with: int | None = None
+    replaces: int | None = None
 
     @property
     def scope(self) -> KeyScope:
@@ -113,7 +115,8 @@ class EarlierUse:
     """An earlier use of an idempotency key: its body and outcome.
 
     `outcome` is `booked`, with an `appointment_id`, or the refusal's value. `together_with`: the
-    other patient, where two were booked in one request.
+    other patient, where two were booked in one request. `replaces`: the booking that was to be
+    given up.
     """
 
     patient_id: int
@@ -123,6 +126,7 @@ class EarlierUse:
     retry_from: datetime | None = None
     visit_from: date | None = None
     together_with: int | None = None
+    replaces: int | None = None
 
 
 # Derives the secret key of a hospital's release on a day.

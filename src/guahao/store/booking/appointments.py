@@ -238,6 +238,12 @@ async def lock_appointments(tx: Tx, ids: Sequence[int]) -> dict[int, LockedAppoi
     return {row[0]: _locked(row) for row in rows}
 
 
+async def appointment_facts(tx: Tx, appointment_id: int) -> LockedAppointment | None:
+    """Return what `lock_appointment` returns without any lock, to show what could be done."""
+    row = await tx.row(f"{_FACTS} WHERE a.id = %s", (tx.now.date(), appointment_id))
+    return None if row is None else _locked(row)
+
+
 def _locked(row: TupleRow) -> LockedAppointment:
     rules = hospital_rules(row[10:19]).keeping(hospital_rules(row[19:28]))
     facts = AppointmentFacts(*[*row[6:10], rules, *row[28:]])

@@ -78,7 +78,7 @@ _OWN_PATIENT = """
 _EARLIER = """
     SELECT r.actor_kind, r.actor_id, r.idempotency_key,
            r.patient_id, r.clinic_session_id, r.outcome, r.appointment_id,
-           r.retry_from, r.visit_from, r.together_with
+           r.retry_from, r.visit_from, r.together_with, r.replaces
     FROM json_to_recordset(%s::json) AS k (kind text, actor bigint, key text)
     JOIN booking_requests r
       ON r.actor_kind = k.kind AND r.actor_id = k.actor AND r.idempotency_key = k.key
@@ -106,7 +106,7 @@ _SAVE = """
                   session_id bigint, hospital_id bigint, department_id bigint, visit_date date,
                   channel text, code_enc bytea, code_index bytea, at timestamptz, kind text,
                   actor bigint, key text, outcome text, retry_from timestamptz, visit_from date,
-                  together_with bigint)
+                  together_with bigint, replaces bigint)
     ), counted AS (
         UPDATE clinic_sessions s SET booked = s.booked + taken.places
         FROM (SELECT session_id, count(*) AS places FROM n WHERE id IS NOT NULL GROUP BY 1) taken
@@ -126,9 +126,10 @@ _SAVE = """
     )
     INSERT INTO booking_requests (actor_kind, actor_id, idempotency_key, patient_id,
                                   clinic_session_id, outcome, appointment_id,
-                                  retry_from, visit_from, decided_at, together_with)
+                                  retry_from, visit_from, decided_at, together_with,
+                                  replaces)
     SELECT kind, actor, key, patient_id, session_id, outcome, id,
-           retry_from, visit_from, at, together_with
+           retry_from, visit_from, at, together_with, replaces
     FROM n WHERE key IS NOT NULL
 """
 
@@ -363,10 +364,11 @@ async def save_decided(
     tx: Tx,
     vault: Vault,
     decided: Sequence[tuple[BookingRequest, NewAppointment | Refused[StrEnum]]],
+    message_kind: str = "booked",
 ) -> None:
     """Write accepted bookings, and each answer under its idempotency key."""
     rows = recordset([_decided_row(vault, *answered) for answered in decided])
-    await tx.do(_SAVE, {"rows": rows, "message_kind": "booked"})
+    await tx.do(_SAVE, {"rows": rows, "message_kind": message_kind})
 
 
 def _appointment_row(vault: Vault, new: NewAppointment) -> dict[str, Any]:
@@ -405,4 +407,6 @@ def _decided_row(
     row["kind"], row["actor"], row["key"] = request.scope
     if request.together_with is not None:
         row["together_with"] = request.together_with
+    if request.replaces is not None:
+        row["replaces"] = request.replaces
     return row

@@ -39,7 +39,7 @@ _BY_PHONE_WITHIN = timedelta(days=7)
 # Whether a message about a booking is still true, by the booking's status.
 _STILL_TRUE = """
     CASE {kind} WHEN 'reminder' THEN 'booked' WHEN 'draw_won' THEN 'booked'
-         WHEN 'substituted' THEN 'booked'
+         WHEN 'rescheduled' THEN 'booked' WHEN 'substituted' THEN 'booked'
          WHEN 'excused' THEN 'no_show'
          WHEN 'excuse_withdrawn' THEN 'no_show' WHEN 'replacement_offered' THEN 'stopped'
          WHEN 'replacement_lapsed' THEN 'stopped' ELSE {kind} END = a.status
@@ -67,8 +67,8 @@ async def make(tx: Tx) -> int:
               WHERE s.state = 'unknown') lost
         JOIN messages m ON m.id = lost.id
         JOIN appointments a ON a.id = m.appointment_id AND ({_STILL_TRUE.format(kind="m.kind")})
-        WHERE m.kind IN ('booked', 'draw_won', 'cancelled', 'stopped', 'replacement_offered',
-                         'substituted')
+        WHERE m.kind IN ('booked', 'rescheduled', 'draw_won', 'cancelled', 'stopped',
+                         'replacement_offered', 'substituted')
           AND a.visit_date >= %(today)s
           AND NOT EXISTS (SELECT FROM messages w WHERE w.beside_id = m.id
                           AND w.state IN ('submitted', 'delivered'))
@@ -93,7 +93,7 @@ async def _make_for_landlines(tx: Tx) -> int:
         FROM messages m LEFT JOIN appointments a ON a.id = m.appointment_id
         WHERE m.state = 'by_phone' AND m.created_at > %(since)s
           AND (a.id IS NULL OR {_STILL_TRUE.format(kind="m.kind")})
-          AND NOT (m.kind = 'booked' AND a.channel IS NOT DISTINCT FROM 'phone')
+          AND NOT (m.kind IN ('booked', 'rescheduled') AND a.channel IS NOT DISTINCT FROM 'phone')
           AND NOT EXISTS (SELECT FROM call_tasks t WHERE t.message_id = m.id)
         ORDER BY m.id
         ON CONFLICT DO NOTHING

@@ -39,7 +39,7 @@ async def unrecorded(
           AND r.decided_at >= %(from)s AND r.decided_at < %(before)s
           AND NOT EXISTS (SELECT FROM audit_trail t
                           WHERE t.subject_kind = 'appointment' AND t.subject_id = r.appointment_id
-                            AND t.action = 'book_appointment')
+                            AND t.action IN ('book_appointment', 'reschedule_appointment'))
         ORDER BY r.decided_at LIMIT %(limit)s
         """,
         {"from": decided_from, "before": decided_before, "limit": limit},

@@ -175,6 +175,14 @@ class PipelinedTx(Tx):
         """Send what is queued and read all results, in a single round trip."""
         await self.pipeline.flush()
 
+    async def plain(self) -> Tx:
+        """Send what is queued, and return the same transaction without a pipeline.
+
+        For statements that are not written for one. Flush again before it is used again.
+        """
+        await self.flush()
+        return Tx(self.conn, self.now)
+
     async def do(self, sql: str, params: Params = ()) -> int:
         """Queue a statement for its effect; the number of affected rows is not known yet: -1."""
         self.send(sql, params)

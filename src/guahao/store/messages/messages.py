@@ -18,12 +18,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from guahao.rules.people.identity import valid_phone
+from guahao.store.booking import rescheduling
 from guahao.store.booking.appointments import appointments_by_id
 from guahao.store.kernel.db import Tx
 from guahao.store.kernel.ids import next_id
 from guahao.store.kernel.queue import defer
 from guahao.store.kernel.vault import Vault, VaultError
-from guahao.store.kernel.views import AppointmentView, PatientView
+from guahao.store.kernel.views import AppointmentView, PatientView, SessionView
 from guahao.store.messages import application_notices
 from guahao.store.messages.application_notices import ApplicationNotice
 from guahao.store.people import patients
@@ -71,6 +72,7 @@ class ClaimedMessage:
     declinable_until: datetime | None = None  # of a booking won in a draw
     application: ApplicationNotice | None = None
     offer: OfferView | None = None  # of a stopped booking
+    replaced: SessionView | None = None  # of the booking that was given up for another
 
 
 @dataclass(frozen=True, slots=True)
@@ -415,6 +417,9 @@ async def _opened(tx: Tx, vault: Vault, rows: Sequence[_LoadedRow]) -> list[Clai
     offers = {}
     if of_offers:
         offers = await replacements.by_stopped(tx, [id for id in of_offers if id is not None])
+    replaced = await _replaced(
+        tx, vault, [row.appointment_id for row in rows if row.kind == "rescheduled"]
+    )
     opened = []
     for row in rows:
         body = None
@@ -438,9 +443,22 @@ async def _opened(tx: Tx, vault: Vault, rows: Sequence[_LoadedRow]) -> list[Clai
                 declinable_until=row.declinable_until,
                 application=applications.get(row.id),
                 offer=offers.get(row.appointment_id or 0) if row.kind in OFFER_KINDS else None,
+                replaced=replaced.get(row.appointment_id or 0),
             )
         )
     return opened
+
+
+async def _replaced(
+    tx: Tx, vault: Vault, appointment_ids: Sequence[int | None]
+) -> dict[int, SessionView]:
+    """Return the sessions of the bookings that these replaced, by the new booking."""
+    asked = [id for id in appointment_ids if id is not None]
+    if not asked:
+        return {}
+    old_ids = await rescheduling.replaced_by(tx, asked)
+    old = await appointments_by_id(tx, vault, list(old_ids.values()))
+    return {id: old[old_id].session for id, old_id in old_ids.items()}
 
 
 def _recipient(vault: Vault, row: _LoadedRow) -> str | None:

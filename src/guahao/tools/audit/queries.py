@@ -195,7 +195,7 @@ CHECKS = (
         JOIN appointments a ON a.id = r.appointment_id
         JOIN patients p ON p.id = a.patient_id
         LEFT JOIN (SELECT appointment_id, count(*) AS times FROM messages
-                   WHERE kind = 'booked' AND channel = 'sms'
+                   WHERE kind IN ('booked', 'rescheduled') AND channel = 'sms'
                    GROUP BY appointment_id) m ON m.appointment_id = a.id
         WHERE p.account_id IS NOT NULL AND coalesce(m.times, 0) = 0
         """,
@@ -211,7 +211,7 @@ CHECKS = (
         WHERE r.actor_kind = 'staff' AND r.outcome = 'booked'
           AND NOT EXISTS (SELECT FROM audit_trail t
                           WHERE t.subject_kind = 'appointment' AND t.subject_id = r.appointment_id
-                            AND t.action = 'book_appointment')
+                            AND t.action IN ('book_appointment', 'reschedule_appointment'))
         """,
     ),
     Check(

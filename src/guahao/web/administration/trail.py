@@ -170,6 +170,7 @@ def action_words(page: StaffPage) -> dict[str, str]:
             "check_person_failed": page.say("核对失败"),
             "remove_patient": page.say("移除就诊人"),
             "book_appointment": page.say("为来电人预约"),
+            "reschedule_appointment": page.say("更改预约"),
             "verify_trail": page.say("校验操作记录"),
             "accept_trail": page.say("确认操作记录"),
             "change_policy": page.say("制定政策"),

@@ -93,6 +93,7 @@ def _kinds(page: StaffPage) -> dict[str, str]:
         "replacement_lapsed": page.say("留号到期通知"),
         "cancelled": page.say("退号通知未送达"),
         "booked": page.say("预约短信未送达"),
+        "rescheduled": page.say("改约短信未送达"),
         "reminder": page.say("就诊提醒"),
         "no_show": page.say("爽约通知"),
         "excused": page.say("申诉成立通知"),

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import lru_cache
 
+from guahao.rules.booking.rescheduling import RescheduleRefusal, Stands
 from guahao.rules.booking.together import PairFault
 from guahao.rules.fairness.applying import ApplicationRefusal, WishesImpossible
 from guahao.rules.fairness.declining import DeclinedTooLate, DeclineRefusal
@@ -111,6 +112,10 @@ class Replies:
         """Return the problem of a place that is not declined, with the end of its time."""
         ended_at = refused.ended_at if isinstance(refused, DeclinedTooLate) else None
         return self.problem(refused.reason, language, deadline=ended_at)
+
+    def stands(self, refused: Stands, language: Language) -> Problem:
+        """Return the problem of a booking that is not rescheduled, with its deadline."""
+        return self.problem(refused.reason, language, deadline=refused.until)
 
     def name_refused(self, fault: NameFault, language: Language) -> Problem:
         """Return the problem of an invalid name, which quotes the wrong character."""
@@ -390,6 +395,28 @@ _CANCELLING: dict[str, Reply] = {
             "退号时间已于{when}截止，不能退号。请按时就诊；有正当理由去不了的，就诊日后可拨打"
             "{hotline}申诉。"
         ),
+    ),
+    RescheduleRefusal.BY_PHONE: Reply(
+        403,
+        Words("请电话改约"),
+        Words("不能在这里改约。请拨打{hotline}，由客服核对身份后办理。"),
+        Words("不能在这里改约。请在{when}之前拨打{hotline}，由客服核对身份后办理。"),
+    ),
+    RescheduleRefusal.NOT_LIVE: Reply(
+        409,
+        Words("不能改约"),
+        Words("这个预约已取号、已退号、已停诊或已过期，不能改约。请在“我的挂号”中查看它的状态。"),
+    ),
+    RescheduleRefusal.TOO_LATE: Reply(
+        409,
+        Words("已过改约时间"),
+        Words("已过这家医院的退号时间，不能改约，原来的号还在。请按时就诊，或拨打{hotline}。"),
+        Words("改约和退号时间已于{when}截止，原来的号还在。请按时就诊，或拨打{hotline}。"),
+    ),
+    RescheduleRefusal.SAME_SESSION: Reply(
+        422,
+        Words("已是这个号"),
+        Words("您约的就是这一场，不用改。要改约，请另选一场。"),
     ),
     "unknown_appointment": Reply(
         404,

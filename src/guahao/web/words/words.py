@@ -99,6 +99,7 @@ def message_kinds(say: Callable[[str], str]) -> dict[str, str]:
         "displaced": say("登记被取代"),
         "merged": say("登记合并"),
         "booked": say("预约成功"),
+        "rescheduled": say("改约成功"),
         "cancelled": say("退号"),
         "stopped": say("停诊"),
         "substituted": say("停诊换医生"),

@@ -1,0 +1,296 @@
+"""A booking is given up for another place: both happen or neither, whoever else acts at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import date, timedelta
+from itertools import count as numbers
+
+import pytest
+from tests.city import (
+    LOOPBACK,
+    THURSDAY,
+    Clock,
+    ask,
+    cancel_for_caller,
+    change,
+    open_platform,
+    reasons,
+)
+from tests.crowd import (
+    Person,
+    add_clinic,
+    add_crowd,
+    booked,
+    count,
+    open_desk,
+)
+
+from guahao.flows.booking.desk import DeskRescheduleAnswer, TooFast
+from guahao.flows.booking.rescheduling import (
+    ByAgent,
+    Rescheduled,
+    RescheduleRequest,
+    may_reschedule,
+    rescheduled_of,
+)
+from guahao.flows.kernel.platform import Platform
+from guahao.rules.booking.rescheduling import RescheduleRefusal, Stands
+from guahao.rules.kernel.facts import Actor
+from guahao.rules.kernel.limits import NEW_CITY, Policy
+from guahao.rules.kernel.outcomes import BeforeOwnMoment, KeyMismatch, Refusal, Refused
+from guahao.rules.staff.staff import Who
+from guahao.store.kernel.views import AppointmentView
+from guahao.tools.audit.audit import audit
+
+FRIDAY = THURSDAY + timedelta(days=1)
+_keys = numbers(1)
+AGENT = ByAgent(Who("staff", 7, "agent"), 3, "家里有事")
+SELF_SERVICE = Policy(cancel_channels=frozenset({"agent", "patient"}))
+
+
+@pytest.fixture
+async def platform(database_url: str) -> AsyncIterator[Platform]:
+    async with open_platform(database_url, Clock()) as platform:
+        yield platform
+
+
+def by_agent(
+    view: AppointmentView, person: Person, session_id: int, key: str = ""
+) -> RescheduleRequest:
+    key = key or f"key-{next(_keys)}"
+    actor = Actor("staff", 7)
+    return RescheduleRequest(
+        actor, key, person.account_id, view.id, session_id, "phone", agent=AGENT
+    )
+
+
+def by_patient(
+    view: AppointmentView, person: Person, session_id: int, key: str = ""
+) -> RescheduleRequest:
+    key = key or f"key-{next(_keys)}"
+    return RescheduleRequest(person.actor, key, person.account_id, view.id, session_id, "api")
+
+
+async def ask_desk(platform: Platform, request: RescheduleRequest) -> DeskRescheduleAnswer:
+    async with open_desk(platform) as desk:
+        return await desk.reschedule(request, LOOPBACK)
+
+
+async def places(platform: Platform) -> list[tuple[int, int]]:
+    """Bookings counted by each session, and places that wait for a draw."""
+    rows = await ask(platform, "SELECT booked, held FROM clinic_sessions ORDER BY id")
+    return [(row[0], row[1]) for row in rows]
+
+
+async def agrees(platform: Platform) -> bool:
+    findings = (await audit(platform)).findings
+    return [finding.name for finding in findings if finding.disagreements] == []
+
+
+async def test_the_new_place_is_booked_and_the_old_one_returns(platform: Platform) -> None:
+    old, new = await add_clinic(platform, [THURSDAY, FRIDAY])
+    [person] = await add_crowd(platform, 1)
+    view = await booked(platform, person, old)
+    answer = await ask_desk(platform, by_agent(view, person, new))
+    assert isinstance(answer, Rescheduled)
+    assert (answer.booking.session.id, answer.booking.status) == (new, "booked")
+    assert (answer.replaced.id, answer.replaced.status) == (view.id, "cancelled")
+    assert answer.booking.code != view.code
+    assert await places(platform) == [(0, 0), (1, 0)]
+    told = "SELECT kind, appointment_id FROM messages ORDER BY id"
+    assert await ask(platform, told) == [("booked", view.id), ("rescheduled", answer.booking.id)]
+    assert await reasons(platform, "reschedule_appointment") == [
+        ("reschedule_appointment", "家里有事")
+    ]
+    found = await rescheduled_of(platform, person.account_id, answer.booking.id)
+    assert found[0] is not None
+    assert (found[0].id, found[1]) == (view.id, None)
+    assert await agrees(platform)
+
+
+async def test_another_period_of_the_same_day_and_department(platform: Platform) -> None:
+    """The limit of one a department and day counts the old booking as gone."""
+    morning, other = await add_clinic(platform, [THURSDAY, THURSDAY])
+    [person] = await add_crowd(platform, 1)
+    view = await booked(platform, person, morning)
+    assert isinstance(await ask_desk(platform, by_agent(view, person, other)), Rescheduled)
+    assert await places(platform) == [(0, 0), (1, 0)]
+
+
+async def test_the_place_of_a_full_session_waits_for_the_next_draw(platform: Platform) -> None:
+    old, new = await add_clinic(platform, [THURSDAY, FRIDAY], capacity=1)
+    [person] = await add_crowd(platform, 1)
+    view = await booked(platform, person, old)
+    assert isinstance(await ask_desk(platform, by_agent(view, person, new)), Rescheduled)
+    assert await places(platform) == [(0, 1), (1, 0)]
+    assert await agrees(platform)
+
+
+async def test_nothing_changes_where_the_new_place_cannot_be_had(platform: Platform) -> None:
+    old, new = await add_clinic(platform, [THURSDAY, FRIDAY], capacity=1)
+    person, other = await add_crowd(platform, 2)
+    view = await booked(platform, person, old)
+    await booked(platform, other, new)
+    answer = await ask_desk(platform, by_agent(view, person, new, key="key"))
+    assert answer == Refused(Refusal.SOLD_OUT)
+    assert await places(platform) == [(1, 0), (1, 0)]
+    assert await count(platform, "appointments", "status = 'booked'") == 2
+    assert await count(platform, "messages", "kind = 'rescheduled'") == 0
+    assert await reasons(platform, "reschedule_appointment") == []
+    # The key keeps its answer; another key asks anew.
+    await change(platform, "UPDATE clinic_sessions SET capacity = 2")
+    assert await ask_desk(platform, by_agent(view, person, new, key="key")) == answer
+    assert isinstance(await ask_desk(platform, by_agent(view, person, new)), Rescheduled)
+
+
+async def test_a_place_that_a_draw_gives_out_is_not_had_by_rescheduling(
+    platform: Platform,
+) -> None:
+    old, new = await add_clinic(platform, [THURSDAY, FRIDAY], capacity=1)
+    person, other = await add_crowd(platform, 2)
+    view, gone = await booked(platform, person, old), await booked(platform, other, new)
+    assert isinstance(await cancel_for_caller(platform, gone.id), AppointmentView)
+    answer = await ask_desk(platform, by_agent(view, person, new))
+    assert isinstance(answer, Refused)
+    assert answer.reason is Refusal.BY_DRAW
+
+
+@pytest.mark.parametrize("self_service", [False, True])
+async def test_the_patient_only_where_the_operator_lets_them_cancel(
+    database_url: str, *, self_service: bool
+) -> None:
+    policy = SELF_SERVICE if self_service else Policy()
+    async with open_platform(database_url, Clock(), policy=policy) as platform:
+        old, new = await add_clinic(platform, [THURSDAY, FRIDAY])
+        [person] = await add_crowd(platform, 1)
+        view = await booked(platform, person, old)
+        possible = await may_reschedule(platform, person.account_id, view.id, "patient")
+        answer = await ask_desk(platform, by_patient(view, person, new))
+        if self_service:
+            assert possible is None
+            assert isinstance(answer, Rescheduled)
+        else:
+            assert possible == answer == Stands(RescheduleRefusal.BY_PHONE, until=view.cancel_until)
+            assert await places(platform) == [(1, 0), (0, 0)]
+
+
+async def test_too_late_even_for_the_agent(platform: Platform) -> None:
+    old, new = await add_clinic(platform, [THURSDAY, FRIDAY])
+    [person] = await add_crowd(platform, 1)
+    view = await booked(platform, person, old)
+    assert isinstance(platform.db.clock, Clock)
+    platform.db.clock.now = view.cancel_until
+    answer = await ask_desk(platform, by_agent(view, person, new))
+    assert answer == Stands(RescheduleRefusal.TOO_LATE, until=view.cancel_until)
+
+
+async def test_what_is_not_the_accounts_or_no_change(platform: Platform) -> None:
+    [session_id] = await add_clinic(platform)
+    person, other = await add_crowd(platform, 2)
+    view = await booked(platform, person, session_id)
+    unknown = Stands(RescheduleRefusal.UNKNOWN)
+    assert await ask_desk(platform, by_agent(view, other, session_id)) == unknown
+    missing = by_agent(replace(view, id=view.id + 100), person, session_id)
+    assert await ask_desk(platform, missing) == unknown
+    same = Stands(RescheduleRefusal.SAME_SESSION)
+    assert await ask_desk(platform, by_agent(view, person, session_id)) == same
+    nowhere = await ask_desk(platform, by_agent(view, person, session_id + 1000))
+    assert nowhere == Refused(Refusal.UNKNOWN_SESSION)
+
+
+async def test_a_suspended_patient_keeps_the_booking_as_it_is(platform: Platform) -> None:
+    old, new = await add_clinic(platform, [THURSDAY, FRIDAY])
+    [person] = await add_crowd(platform, 1)
+    view = await booked(platform, person, old)
+    await change(platform, "UPDATE patients SET suspended_until = '2027-01-01'")
+    answer = await ask_desk(platform, by_agent(view, person, new))
+    assert isinstance(answer, Refused)
+    assert answer.reason is Refusal.PATIENT_SUSPENDED
+
+
+async def test_before_the_own_moment_the_key_stays_unused(database_url: str) -> None:
+    clock = Clock()
+    async with open_platform(database_url, clock, policy=NEW_CITY) as platform:
+        clock.now = clock.now.replace(hour=7)
+        old, new = await add_clinic(platform, [THURSDAY, date(2026, 12, 30)])
+        await change(platform, "UPDATE hospitals SET cycle_days = 30, release_time = '07:00'")
+        [person] = await add_crowd(platform, 1)
+        view = await booked(platform, person, old)
+        request = by_agent(view, person, new)
+        early = await ask_desk(platform, request)
+        assert isinstance(early, BeforeOwnMoment)
+        assert early.retry_from is not None
+        clock.now = early.retry_from
+        assert isinstance(await ask_desk(platform, request), Rescheduled)
+
+
+# Keys ---------------------------------------------------------------------------------------
+
+
+async def test_the_same_key_gives_the_same_answer_once(platform: Platform) -> None:
+    old, new = await add_clinic(platform, [THURSDAY, FRIDAY])
+    [person] = await add_crowd(platform, 1)
+    view = await booked(platform, person, old)
+    async with open_desk(platform) as one, open_desk(platform) as other:
+        answers = await asyncio.gather(
+            *(desk.reschedule(by_agent(view, person, new, "key")) for desk in (one, other) * 4)
+        )
+    found = [answer for answer in answers if isinstance(answer, Rescheduled)]
+    assert len(found) == 8
+    assert len({(each.booking.id, each.booking.code, each.replaced.id) for each in found}) == 1
+    assert await count(platform, "appointments") == 2
+    assert await count(platform, "messages", "kind = 'rescheduled'") == 1
+
+
+async def test_the_key_for_another_body_is_refused(platform: Platform) -> None:
+    old, new, third = await add_clinic(platform, [THURSDAY, FRIDAY, FRIDAY + timedelta(days=1)])
+    [person] = await add_crowd(platform, 1)
+    view = await booked(platform, person, old)
+    actor = Actor("staff", 7)
+    assert isinstance(await ask_desk(platform, by_agent(view, person, new, "k")), Rescheduled)
+    assert await ask_desk(platform, by_agent(view, person, third, "k")) == KeyMismatch()
+    async with open_desk(platform) as desk:
+        plain = await desk.book(actor, "k", person.patient_id, new, "phone")
+        assert plain == KeyMismatch()
+        again = await desk.book(actor, "plain", person.patient_id, third, "phone")
+        assert isinstance(again, AppointmentView)
+        swapped = by_agent(view, person, third, "plain")
+        assert await desk.reschedule(swapped) == KeyMismatch()
+
+
+async def test_attempts_are_counted_like_bookings(database_url: str) -> None:
+    async with open_platform(database_url, Clock(), policy=SELF_SERVICE) as platform:
+        old, full = await add_clinic(platform, [THURSDAY, FRIDAY])
+        await change(platform, "UPDATE clinic_sessions SET capacity = 0 WHERE id = %s", full)
+        [person] = await add_crowd(platform, 1)
+        view = await booked(platform, person, old)
+        limited = replace(LOOPBACK, limited=True)
+        async with open_desk(platform) as desk:
+            answers = [
+                await desk.reschedule(by_patient(view, person, full), limited) for _ in range(30)
+            ]
+        assert isinstance(answers[-1], TooFast)
+
+
+# Who is told --------------------------------------------------------------------------------
+
+
+async def test_a_hospital_hears_of_a_cancelled_and_a_new_booking(platform: Platform) -> None:
+    old, new = await add_clinic(platform, [THURSDAY, FRIDAY])
+    [person] = await add_crowd(platform, 1)
+    view = await booked(platform, person, old)
+    [[last]] = await ask(platform, "SELECT max(id) FROM hospital_events")
+    answer = await ask_desk(platform, by_agent(view, person, new))
+    assert isinstance(answer, Rescheduled)
+    events = await ask(
+        platform,
+        "SELECT kind, appointment_id FROM hospital_events WHERE id > %s ORDER BY id",
+        last,
+    )
+    assert events == [
+        ("cancelled", view.id),
+        ("booked", answer.booking.id),
+    ]
