@@ -157,10 +157,9 @@ $(DEV): requirements/dev.txt $(BASE)
 $(ASSETS): package.json package-lock.json | $(BASE)
 	$(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	rm -rf $(VENDOR)
-	mkdir -p $(addprefix $(VENDOR)/,echarts htmx swagger-ui weui)
+	mkdir -p $(addprefix $(VENDOR)/,htmx swagger-ui weui)
 	cp $(addprefix node_modules/swagger-ui-dist/,swagger-ui.css swagger-ui-bundle.js \
 		swagger-ui-standalone-preset.js favicon-32x32.png LICENSE) $(VENDOR)/swagger-ui/
-	cp $(addprefix node_modules/echarts/,dist/echarts.min.js LICENSE NOTICE) $(VENDOR)/echarts/
 	cp $(addprefix node_modules/htmx.org/,dist/htmx.min.js LICENSE) $(VENDOR)/htmx/
 	cp $(addprefix node_modules/weui/,dist/style/weui.min.css LICENSE.txt) $(VENDOR)/weui/
 	@touch $@

@@ -10,7 +10,7 @@ import io
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -24,7 +24,7 @@ CELL_CHARACTERS_MAX = 32_767
 SHEET_NAME_MAX = 31
 _NOT_IN_A_SHEET_NAME = re.compile(r"[\[\]:*?/\\\x00-\x1f]|^'|'$")
 
-Plain = str | int | float | Decimal | date | datetime | time | None
+Plain = str | int | float | Decimal | date | datetime | time | timedelta | None
 
 
 class Kind(StrEnum):
@@ -37,6 +37,7 @@ class Kind(StrEnum):
     TIME = "time"
     MOMENT = "moment"  # a datetime; shown without its zone
     SHARE = "share"  # 1 is 100 %
+    DURATION = "duration"  # a timedelta
 
 
 _FORMATS = {
@@ -47,6 +48,7 @@ _FORMATS = {
     Kind.TIME: "hh:mm",
     Kind.MOMENT: "yyyy-mm-dd hh:mm:ss",
     Kind.SHARE: "0.0%",
+    Kind.DURATION: "[h]:mm:ss",
 }
 
 
@@ -127,7 +129,7 @@ def _write_cell(
         sheet.write_string(row, column, _cell_text(value), form)
     elif isinstance(value, datetime):
         sheet.write_datetime(row, column, value.replace(tzinfo=None), form)
-    elif isinstance(value, date | time):
+    elif isinstance(value, date | time | timedelta):
         sheet.write_datetime(row, column, value, form)
     elif kind is Kind.MONEY:
         sheet.write_number(row, column, value / 100, form)
@@ -152,6 +154,9 @@ def _csv_cell(kind: Kind, value: Plain) -> str:
         return value.replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")
     if isinstance(value, time):
         return value.isoformat("minutes")
+    if isinstance(value, timedelta):
+        minutes, seconds = divmod(round(value.total_seconds()), 60)
+        return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
     if kind is Kind.MONEY and isinstance(value, int):
         return f"{Decimal(value) / 100:.2f}"
     return str(value)

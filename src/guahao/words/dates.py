@@ -29,6 +29,9 @@ ID_TYPE_WORDS = {
     "99": Words("其他法定有效证件"),
 }
 _FEN = 100  # a yuan's
+_UNITS = {"zh": ("天", "小时", "分", "秒"), "en": (" days", " h", " min", " s")}
+_IN_DAYS = timedelta(days=2)  # from here on, hours do not matter
+_IN_SECONDS = timedelta(minutes=10)  # from here on, seconds do not
 
 
 _LOCALES = {"zh": "zh_CN", "en": "en"}
@@ -113,3 +116,22 @@ def say_money(fen: int) -> str:
     """Write ¥80, or ¥80.50 where there are fen."""
     yuan, rest = divmod(fen, _FEN)
     return f"¥{yuan}.{rest:02d}" if rest else f"¥{yuan}"
+
+
+def say_duration(took: timedelta, language: Language) -> str:
+    """Write 8秒, 2分30秒, 5小时12分 or 83天; in English 8 s, 2 min 30 s, 5 h 12 min or 83 days.
+
+    In the units that people use: nobody reads months as minutes.
+    """
+    day, hour, minute, second = _UNITS[language]
+    took = timedelta(seconds=round(took.total_seconds()))
+    hours, within_hour = divmod(took, timedelta(hours=1))
+    minutes, within_minute = divmod(within_hour, timedelta(minutes=1))
+    if took >= _IN_DAYS:
+        shown = [(took.days, day)]
+    elif hours:
+        shown = [(hours, hour), (minutes, minute)]
+    else:
+        shown = [(minutes, minute), (within_minute.seconds if took < _IN_SECONDS else 0, second)]
+    said = [f"{number}{unit}" for number, unit in shown if number] or [f"0{second}"]
+    return (" " if language == "en" else "").join(said)

@@ -62,7 +62,7 @@ async def test_draws_are_counted_with_their_level(site: Site, clock: Clock) -> N
         ["合计", "", "1", "2", "5", "5", "5", "2", "0", "40.0%"],
     ]
     assert "号已抽完" in reader.text
-    assert [chart["kind"] for chart in charts(reader)] == ["bars"]
+    assert [chart.title for chart in charts(reader)] == ["各渠道的抽签"]
 
 
 async def test_the_waiters_of_a_draw_are_the_median(site: Site, clock: Clock) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from python_calamine import CalamineWorkbook
 from tests.report_city import TODAY, Booking, City, busy_city
 from tests.supply import Rows, at
 from tests.web.browsing import Reader
+from tests.web.charts.drawings import Drawing, drawings
 from tests.web.site import Site
 from tests.web.staff_site import at_the_desk
 
@@ -26,7 +26,7 @@ from guahao.rules.kernel.limits import CITY_TIME
 from guahao.rules.staff.staff import Role
 from guahao.store.reports import scope
 from guahao.web.administration.reports import REPORTS
-from guahao.words.dates import say_day, say_time
+from guahao.words.dates import say_day, say_duration, say_time
 
 FIRST, LAST = date(2026, 11, 15), date(2026, 12, 15)
 DAYS = f"from={FIRST}&to={LAST}"
@@ -66,9 +66,8 @@ def tables(reader: Reader) -> list[list[list[str]]]:
     return parser.found
 
 
-def charts(reader: Reader) -> list[dict[str, Any]]:
-    found = re.findall(r'<script type="application/json">(.*?)</script>', reader.text, re.DOTALL)
-    return [json.loads(one) for one in found]
+def charts(reader: Reader) -> list[Drawing]:
+    return drawings(reader.text)
 
 
 def percent(part: int, whole: int) -> str:
@@ -134,14 +133,14 @@ async def _bookings_are_counted(auditor: Reader, city: City, by: str, basis: str
     }
     assert [int(row[1]) for row in said] == sorted((int(row[1]) for row in said), reverse=True)
     [chart] = charts(auditor)
-    assert chart["categories"] == [row[0] for row in said]
-    assert [one["values"] for one in chart["series"]] == [
-        [int(row[3]) for row in said],
-        [int(row[2]) for row in said],
-        [int(row[4]) for row in said],
-        [int(row[5]) for row in said],
-        [int(row[6]) + int(row[7]) for row in said],
-    ]
+    assert chart.categories == [row[0] for row in said]
+    columns = {"待取号": (2,), "已取号": (3,), "已退号": (4,), "爽约": (5,), "停诊、待确认": (6, 7)}
+    assert chart.numbers == {
+        (row[0], name): str(number)
+        for row in said
+        for name, which in columns.items()
+        if (number := sum(int(row[n]) for n in which))
+    }
 
 
 async def test_bookings_are_counted_for_every_day(site: Site, city: City) -> None:
@@ -168,8 +167,8 @@ async def _days_are_counted(auditor: Reader, city: City, basis: str) -> None:
         for day in days
     ]
     [chart] = charts(auditor)
-    assert chart["categories"] == [day.isoformat() for day in days]
-    assert chart["series"][0]["values"] == [int(row[1]) for row in said[:-1]]
+    assert chart.categories == [say_day(day, "zh", TODAY) for day in days]
+    assert [chart.numbers[row[0], "预约数"] for row in said[:-1]] == [row[1] for row in said[:-1]]
 
 
 async def test_a_report_is_narrowed_to_a_hospital_and_a_department(site: Site, city: City) -> None:
@@ -243,10 +242,13 @@ async def test_the_fill_rate_is_places_booked_of_places_offered(site: Site, city
 
     assert {row[0]: row[1:] for row in said} == {A: cells(A), B: cells(B), "合计": cells(None)}
     [chart] = charts(auditor)
-    assert chart["rows"] == [row[0] for row in said[:-1]]
-    for x, y, share, booked, capacity in chart["cells"]:
-        assert share == round(100 * booked / capacity)
-        assert said[y][4 + x] == percent(booked, capacity)
+    shares = {
+        f"{row[0]} · {day}": share
+        for row in said[:-1]
+        for day, share in zip(head[4:], row[4:], strict=True)
+        if share != "–"
+    }
+    assert {cell: said.split()[0] for cell, said in chart.tips} == shares
 
 
 async def test_the_heat_map_has_the_sides_that_were_chosen(site: Site, city: City) -> None:
@@ -301,7 +303,7 @@ def rush(
 C = "安澜市丙医院"
 # Hospital, visit date, release by hand, seconds of the bookings, minutes it took.
 RUSHES = [
-    (A, "2026-12-10", "2026-11-26 08:00", (20, 50), 0.8),
+    (A, "2026-12-10", "2026-11-26 08:00", (20, 50), 50 / 60),
     # Three months back from 31 December is the 30th of September, of which three months later is
     # only the 30th: the date opens on 1 October.
     (B, "2026-12-31", "2026-10-01 07:30", (60, 240), 4.0),
@@ -344,9 +346,9 @@ async def test_time_to_sold_out_runs_from_the_release(site: Site, rows: Rows) ->
         ["合计", "6"],
     ]
     assert {row[0]: row[1:5] for row in groups[1:]} == {
-        A: ["2", "1", "50.0%", "0.8"],
-        B: ["2", "2", "100.0%", "4.0"],
-        C: ["3", "3", "100.0%", "120"],
+        A: ["2", "1", "50.0%", "50秒"],
+        B: ["2", "2", "100.0%", "4分"],
+        C: ["3", "3", "100.0%", "2小时"],
     }
     expected = sorted(RUSHES, key=lambda one: one[3][-1])
     assert [(row[0], row[4], row[7], row[8], row[10]) for row in fastest[1:]] == [
@@ -355,7 +357,7 @@ async def test_time_to_sold_out_runs_from_the_release(site: Site, rows: Rows) ->
             say_day(date.fromisoformat(visit), "zh", TODAY),
             "1" if hospital == A else "2",
             say_time(at(released), "zh", TODAY),
-            f"{minutes:,}",
+            say_duration(timedelta(minutes=minutes), "zh"),
         )
         for hospital, visit, released, _, minutes in expected
     ]
@@ -393,7 +395,7 @@ async def test_a_place_given_back_is_sold_out_only_when_it_is_taken_again(
     auditor = await at_the_desk(site, Role.AUDITOR)
     await auditor.go("/staff/reports/sold-out?from=2026-12-01&to=2026-12-20")
     _, groups, fastest = tables(auditor)
-    assert [(row[2], row[10]) for row in fastest[1:]] == [("主任医师", "2.0"), ("普通门诊", "9.0")]
+    assert [(row[2], row[10]) for row in fastest[1:]] == [("主任医师", "2分"), ("普通门诊", "9分")]
     assert {row[0]: row[1:4] for row in groups[1:]} == {
         "主任医师": ["1", "1", "100.0%"],
         "普通门诊": ["1", "1", "100.0%"],
@@ -696,6 +698,8 @@ async def _workbook_is_as_shown(auditor: Reader, path: str) -> None:
 
 def _as_shown(cell: Any) -> object:
     """A cell of the workbook, as `_plain` has the page's."""
+    if isinstance(cell, timedelta):
+        return say_duration(cell, "zh")
     if isinstance(cell, datetime):
         return say_time(cell.replace(tzinfo=CITY_TIME), "zh", TODAY)
     if isinstance(cell, date):

@@ -12,8 +12,10 @@ from guahao.rules.kernel.outcomes import Refusal
 from guahao.rules.policy.trying import BOOKED, Tally
 from guahao.rules.staff.staff import Role
 from guahao.web.administration.policies.policy import POLICY_PATH, differences
+from guahao.web.charts import Chart, Series, draw
 from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.staff import StaffPage, StaffRoute
+from guahao.words.dates import say_short_day
 
 _ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
 _IN_PICTURE = 15  # hospitals
@@ -56,6 +58,7 @@ def _shown(page: StaffPage, outcome: TrialOutcome) -> dict[str, Any]:
     return {
         "share": _share(compared.agreeing, compared.requests),
         "hospitals": hospitals,
+        "draw": draw,
         "days_chart": _days_chart(page, outcome),
         "hospitals_chart": _hospitals_chart(page, hospitals[:_IN_PICTURE]),
     }
@@ -66,44 +69,34 @@ def _share(part: int, whole: int) -> str:
     return f"{1000 * part // max(whole, 1) / 10:.1f}"
 
 
-def _days_chart(page: StaffPage, outcome: TrialOutcome) -> dict[str, Any]:
+def _days_chart(page: StaffPage, outcome: TrialOutcome) -> Chart:
     days = outcome.comparison.by_day
-    return {
-        "kind": "lines",
-        "categories": [day.isoformat() for day in days],
-        "series": [
-            {
-                "colour": "booked",
-                "name": page.say("现行约上"),
-                "values": [tally.booked_now for tally in days.values()],
-            },
-            {
-                "colour": "picked_up",
-                "name": page.say("新政策约上"),
-                "values": [tally.booked_then for tally in days.values()],
-            },
+    tallies = days.values()
+    return Chart(
+        "lines",
+        page.say("按天"),
+        page.say("每天约上的请求，现行政策和新政策"),
+        [page.day(day) for day in days],
+        [
+            Series("booked", page.say("现行约上"), [tally.booked_now for tally in tallies]),
+            Series("picked_up", page.say("新政策约上"), [tally.booked_then for tally in tallies]),
         ],
-    }
+        ticks=[say_short_day(day, page.language) for day in days],
+    )
 
 
-def _hospitals_chart(page: StaffPage, hospitals: list[tuple[str, Tally]]) -> dict[str, Any]:
+def _hospitals_chart(page: StaffPage, hospitals: list[tuple[str, Tally]]) -> Chart:
     touched = [(name, tally) for name, tally in hospitals if tally.gained or tally.lost]
-    return {
-        "kind": "bars",
-        "categories": [name for name, _ in touched],
-        "series": [
-            {
-                "colour": "picked_up",
-                "name": page.say("改为约上"),
-                "values": [tally.gained for _, tally in touched],
-            },
-            {
-                "colour": "no_show",
-                "name": page.say("改为约不上"),
-                "values": [tally.lost for _, tally in touched],
-            },
+    return Chart(
+        "bars",
+        page.say("按医院"),
+        page.say("答复会不同的请求最多的医院"),
+        [name for name, _ in touched],
+        [
+            Series("picked_up", page.say("改为约上"), [tally.gained for _, tally in touched]),
+            Series("no_show", page.say("改为约不上"), [tally.lost for _, tally in touched]),
         ],
-    }
+    )
 
 
 def answer_word(page: StaffPage, word: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
 
 from guahao.flows.reports import reports as flows
 from guahao.flows.reports.reports import Grouped, Lead
@@ -12,17 +11,17 @@ from guahao.store.reports.bookings import Statuses
 from guahao.store.reports.scope import Basis, Grouping
 from guahao.web.administration.reports.asked import Asked
 from guahao.web.administration.reports.parts import (
-    BARS_SHOWN,
     Part,
-    Series,
-    chart,
     columns,
     counts,
+    days_or_bars,
     every_day,
     key_columns,
     say_key,
     share,
 )
+from guahao.web.charts import Chart, Series
+from guahao.web.charts.chart import count_text
 from guahao.web.staff import StaffPage
 
 
@@ -52,7 +51,6 @@ async def booking_parts(page: StaffPage, asked: Asked) -> list[Part]:
         Part(
             Table(name, head, [*table, total]),
             _bookings_chart(page, asked, found, rows),
-            page.say("预约及其去向的图，数字见下表。"),
             _basis_note(page, asked.basis),
             has_total=True,
         )
@@ -75,37 +73,25 @@ def _total(rows: list[Statuses]) -> Statuses:
 
 def _bookings_chart(
     page: StaffPage, asked: Asked, found: Grouped[Statuses], rows: list[Statuses]
-) -> dict[str, object]:
+) -> Chart:
+    """Return what became of bookings; over days also how many were made."""
     other = page.say("停诊、待确认")
+    series = [
+        Series("picked_up", page.say("已取号"), [row.picked_up for row in rows]),
+        Series("booked", page.say("待取号"), [row.booked for row in rows]),
+        Series("cancelled", page.say("已退号"), [row.cancelled for row in rows]),
+        Series("no_show", page.say("爽约"), [row.no_show for row in rows]),
+        Series("other", other, [row.unverified + row.stopped for row in rows]),
+    ]
     if asked.grouping is Grouping.DAY:
-        return chart(
-            "lines",
-            [_iso(row) for row in rows],
-            [
-                Series("made", page.say("预约数"), [row.made for row in rows]),
-                Series("picked_up", page.say("已取号"), [row.picked_up for row in rows]),
-                Series("cancelled", page.say("已退号"), [row.cancelled for row in rows]),
-                Series("no_show", page.say("爽约"), [row.no_show for row in rows]),
-                Series("other", other, [row.unverified + row.stopped for row in rows]),
-            ],
-        )
-    rows = rows[:BARS_SHOWN]
-    return chart(
-        "bars",
-        [str(say_key(page, asked.grouping, row.key, found.names)) for row in rows],
-        [
-            Series("picked_up", page.say("已取号"), [row.picked_up for row in rows]),
-            Series("booked", page.say("待取号"), [row.booked for row in rows]),
-            Series("cancelled", page.say("已退号"), [row.cancelled for row in rows]),
-            Series("no_show", page.say("爽约"), [row.no_show for row in rows]),
-            Series("other", other, [row.unverified + row.stopped for row in rows]),
-        ],
+        series[1] = Series("made", page.say("预约数"), [row.made for row in rows])
+    return days_or_bars(
+        page,
+        page.say("预约数"),
+        page.say("预约及其去向的图，数字见下表。"),
+        [say_key(page, asked.grouping, row.key, found.names) for row in rows],
+        series,
     )
-
-
-def _iso(row: Statuses) -> str:
-    assert isinstance(row.key, date)
-    return row.key.isoformat()
 
 
 def _basis_note(page: StaffPage, basis: Basis) -> str:
@@ -140,15 +126,18 @@ def _spread(page: StaffPage, by_days: dict[int, int]) -> Part:
         (page.say("累计"), Kind.SHARE),
     )
     every_day = range(min(by_days), max(by_days) + 1)
-    picture = chart(
+    picture = Chart(
         "columns",
-        [str(days) for days in every_day],
+        page.say("提前天数"),
+        page.say("各提前天数的预约数，数字见下表。"),
+        [page.say("提前{days}天", days=days) for days in every_day],
         [Series("made", page.say("预约数"), [by_days.get(days, 0) for days in every_day])],
+        ticks=[str(days) for days in every_day],
+        axis=page.say("提前天数"),
     )
     return Part(
         Table(page.say("提前天数"), head, table),
-        picture | {"axis": page.say("提前天数")},
-        page.say("各提前天数的预约数，数字见下表。"),
+        picture,
         page.say("提前天数：从预约当天到就诊日。已退号的也计入。"),
     )
 
@@ -170,14 +159,16 @@ def _usual(page: StaffPage, asked: Asked, groups: Grouped[Lead]) -> Part:
         ]
         for row in rows
     ]
-    shown = rows[:BARS_SHOWN]
-    picture = chart(
-        "bars",
-        [str(say_key(page, asked.grouping, row.key, groups.names)) for row in shown],
-        [Series("made", page.say("中位数"), [row.median_days for row in shown])],
-    )
-    return Part(
-        Table(dict(asked.groupings)[asked.grouping], head, table),
-        picture | {"axis": page.say("提前天数")},
+    picture = days_or_bars(
+        page,
+        page.say("提前天数的中位数"),
         page.say("各组提前天数的中位数，数字见下表。"),
+        [say_key(page, asked.grouping, row.key, groups.names) for row in rows],
+        [Series("made", page.say("中位数"), [row.median_days for row in rows])],
     )
+    picture = replace(
+        picture,
+        axis=page.say("提前天数的中位数"),
+        write=lambda days: page.say("{days}天", days=count_text(days)),
+    )
+    return Part(Table(dict(asked.groupings)[asked.grouping], head, table), picture)

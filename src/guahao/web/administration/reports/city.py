@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from datetime import date
 
 from guahao.flows.reports import reports as flows
 from guahao.flows.reports.reports import Grouped
@@ -14,17 +13,16 @@ from guahao.store.reports.refusals import BOOKED, Answers
 from guahao.store.reports.scope import Grouping, Key
 from guahao.web.administration.reports.asked import Asked
 from guahao.web.administration.reports.parts import (
-    BARS_SHOWN,
     Part,
-    Series,
-    chart,
     columns,
     counts,
+    days_or_bars,
     every_day,
     key_columns,
     say_key,
     share,
 )
+from guahao.web.charts import Chart, Series
 from guahao.web.staff import StaffPage
 
 # Five kinds of refusal, each with a colour of its name: more cannot be told apart in a picture.
@@ -92,15 +90,16 @@ def _by_reason(page: StaffPage, rows: list[Answers]) -> Part:
         for row in refused
     ]
     total: list[Plain] = [page.say("合计"), count, share(count, count), share(count, requests)]
-    picture = chart(
-        "bars",
+    picture = days_or_bars(
+        page,
+        page.say("预约失败原因"),
+        page.say("预约失败原因的图，数字见下表。"),
         [words.get(row.outcome, row.outcome) for row in refused],
         [Series("sold_out", page.say("未约成"), [row.requests for row in refused])],
     )
     return Part(
-        Table(page.say("未约成原因"), head, [*table, total]),
-        picture if refused else None,
-        page.say("未约成原因的图，数字见下表。"),
+        Table(page.say("预约失败原因"), head, [*table, total]),
+        picture,
         _answers_note(page),
         has_total=True,
     )
@@ -127,17 +126,16 @@ def _by_group(page: StaffPage, asked: Asked, found: Grouped[Answers]) -> Part:
     names = {key: say_key(page, asked.grouping, key, found.names) for key in keys}
     table = [[names[key], *_numbers(groups[key])] for key in keys]
     total = [page.say("合计"), *_numbers(sum(groups.values(), Counter()))]
-    by_day = asked.grouping is Grouping.DAY
-    drawn = keys if by_day else keys[:BARS_SHOWN]
-    picture = chart(
-        "lines" if by_day else "bars",
-        [str(key if isinstance(key, date) else names[key]) for key in drawn],
-        [Series(name, said, [groups[key][name] for key in drawn]) for name, said in words.items()],
+    picture = days_or_bars(
+        page,
+        page.say("预约失败原因"),
+        page.say("预约失败原因的图，数字见下表。"),
+        [names[key] for key in keys],
+        [Series(name, said, [groups[key][name] for key in keys]) for name, said in words.items()],
     )
     return Part(
-        Table(page.say("未约成原因"), head, [*table, total]),
+        Table(page.say("预约失败原因"), head, [*table, total]),
         picture,
-        page.say("未约成原因的图，数字见下表。"),
         _answers_note(page),
         has_total=True,
     )
@@ -207,8 +205,10 @@ async def suspension_parts(page: StaffPage, asked: Asked) -> list[Part]:
         [name, month.begun, month.ended, month.running]
         for name, month in zip(names, months, strict=True)
     ]
-    picture = chart(
+    picture = Chart(
         "lines",
+        page.say("暂停预约"),
+        page.say("每月暂停预约人数的图，数字见下表。"),
         names,
         [
             Series("no_show", page.say("新暂停的人"), [month.begun for month in months]),
@@ -220,7 +220,6 @@ async def suspension_parts(page: StaffPage, asked: Asked) -> list[Part]:
         Part(
             Table(page.say("暂停预约"), head, table),
             picture,
-            page.say("每月暂停预约人数的图，数字见下表。"),
             page.say(
                 "从没有申诉成立的爽约重新推算，全市合计，不再细分：细分到医院或科室可能认出个人。"
                 "本月的月末指今天。"

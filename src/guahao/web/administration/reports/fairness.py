@@ -20,14 +20,14 @@ from guahao.web.administration.reports.asked import Asked
 from guahao.web.administration.reports.city import reason_words
 from guahao.web.administration.reports.parts import (
     Part,
-    Series,
-    chart,
     columns,
     counts,
+    days_or_bars,
     say_key,
     say_name,
     share,
 )
+from guahao.web.charts import Series
 from guahao.web.staff import StaffPage
 
 
@@ -128,8 +128,10 @@ def _channels(page: StaffPage, rows: list[ChannelFigures]) -> Part:
         ]
 
     table = [[name, *numbers([row])] for name, row in zip(names, rows, strict=True)]
-    picture = chart(
-        "bars",
+    picture = days_or_bars(
+        page,
+        page.say("各渠道的抽签"),
+        page.say("各渠道抽中和未抽中人次的图，数字见下表。"),
         names,
         [
             Series("picked_up", won, [row.won for row in rows]),
@@ -139,7 +141,6 @@ def _channels(page: StaffPage, rows: list[ChannelFigures]) -> Part:
     return Part(
         Table(page.say("各渠道"), head, [*table, [page.say("合计"), *numbers(rows)]]),
         picture,
-        page.say("各渠道抽中和未抽中人次的图，数字见下表。"),
         page.say(
             "各渠道的中签率应当接近：抽签不看渠道和先后。取号率：抽中的号在就诊日取号的占比；"
             "明显偏低的渠道，可能有人登记了并不就诊的人。"

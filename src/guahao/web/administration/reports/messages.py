@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
 
 from guahao.flows.reports import reports as flows
 from guahao.sheets.write import Kind, Plain, Table
@@ -12,15 +11,15 @@ from guahao.store.reports.scope import Grouping
 from guahao.web.administration.reports.asked import Asked
 from guahao.web.administration.reports.parts import (
     Part,
-    Series,
-    chart,
     columns,
     counts,
+    days_or_bars,
     every_day,
     key_columns,
     say_key,
     share,
 )
+from guahao.web.charts import Series
 from guahao.web.staff import StaffPage
 
 _STATES = ("delivered", "submitted", "queued", "failed", "expired", "unknown", "by_phone")
@@ -46,10 +45,11 @@ async def message_parts(page: StaffPage, asked: Asked) -> list[Part]:
     )
     table = [[key, *_numbers(row)] for key, row in zip(keys, rows, strict=True)]
     total = [page.say("合计"), *_numbers(_total(rows))]
-    by_day = asked.grouping is Grouping.DAY
-    picture = chart(
-        "lines" if by_day else "bars",
-        [key.isoformat() if isinstance(key, date) else key for key in keys],
+    picture = days_or_bars(
+        page,
+        page.say("未送达的通知"),
+        page.say("未送达通知的图，数字见下表。"),
+        keys,
         [
             Series("failed", page.say("发送失败"), [row.failed for row in rows]),
             Series("expired", page.say("已过期未发"), [row.expired for row in rows]),
@@ -60,7 +60,6 @@ async def message_parts(page: StaffPage, asked: Asked) -> list[Part]:
         Part(
             Table(page.say("通知送达"), head, [*table, total]),
             picture,
-            page.say("未送达通知的图，数字见下表。"),
             page.say("按写出通知的日子统计。未送达：发送失败、已过期未发、结果不明。"),
             has_total=True,
         )

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from asyncio import Semaphore, to_thread
+from functools import partial
+from urllib.parse import urlencode
 
 from litestar.types import ASGIApp
 
 from guahao.rules.staff.staff import Role
-from guahao.sheets.write import workbook
+from guahao.sheets.write import csv_file, workbook
 from guahao.store.reports.scope import Grouping, TooSlowError
 from guahao.web.administration.reports.asked import Asked, Report, read_asked
 from guahao.web.administration.reports.bookings import booking_parts, lead_parts
 from guahao.web.administration.reports.city import answer_parts, suspension_parts
 from guahao.web.administration.reports.fairness import fairness_parts
 from guahao.web.administration.reports.messages import message_parts
-from guahao.web.administration.reports.parts import Part, said
+from guahao.web.administration.reports.parts import Part, is_number, said
 from guahao.web.administration.reports.supply import fill_parts, sold_out_parts
 from guahao.web.administration.reports.swaps import swap_parts
 from guahao.web.administration.reports.tickets import ticket_routes
-from guahao.web.http.reading import ProblemError
+from guahao.web.http.reading import ProblemError, as_id
 from guahao.web.http.uploads import XLSX
 from guahao.web.staff import StaffPage, StaffRoute
 from guahao.web.staff.page import Handler
@@ -26,6 +28,7 @@ from guahao.words.text import Words
 
 _CITY = frozenset({Role.ADMINISTRATOR, Role.AUDITOR, Role.SUPERVISOR})
 _READERS = _CITY | {Role.SCHEDULER}
+_CSV = "text/csv; charset=utf-8"
 _PAST = ("last7", "last30", "last90", "year")
 _ALL = ("last7", "last30", "last90", "next30", "next90", "year")
 _PLACES = (Grouping.HOSPITAL, Grouping.DEPARTMENT, Grouping.TITLE)
@@ -77,7 +80,7 @@ REPORTS = (
     ),
     Report(
         "/staff/reports/refusals",
-        Words("未约成原因"),
+        Words("预约失败原因"),
         _CITY,
         answer_parts,
         presets=_PAST,
@@ -143,6 +146,9 @@ async def _show(report: Report, page: StaffPage, turn: Semaphore) -> ASGIApp:
         raise ProblemError("report_too_slow") from error
     if parts and page.query("format") == "xlsx":
         return await _download(report, page, asked, parts)
+    number = as_id(page.query("part")) or 1
+    if page.query("format") == "csv" and number <= len(parts):
+        return await _csv(page, asked, parts[number - 1])
     tabs = [report for report in REPORTS if page.staff.role in report.roles]
     return page.show(
         "staff/report.html",
@@ -153,12 +159,31 @@ async def _show(report: Report, page: StaffPage, turn: Semaphore) -> ASGIApp:
         parts=parts,
         is_city=page.staff.hospital_id is None,
         said=said,
+        is_number=is_number,
+        csv_address=partial(_csv_address, page),
         zip=zip,
     )
 
 
+def _csv_address(page: StaffPage, number: int) -> str:
+    """Return where a part of the page that is shown is downloaded as CSV."""
+    asked = [
+        (name, value)
+        for name, value in page.request.query_params.items()
+        if isinstance(value, str) and name not in ("format", "part")
+    ]
+    return f"{page.path}?{urlencode([*asked, ('format', 'csv'), ('part', number)])}"
+
+
 async def _download(report: Report, page: StaffPage, asked: Asked, parts: list[Part]) -> ASGIApp:
     data = await to_thread(workbook, [part.table for part in parts])
-    name = report.words.of(page.language)
-    days = f"{asked.scope.first.isoformat()} {asked.scope.last.isoformat()}"
-    return page.download(data, f"{name} {days}.xlsx", XLSX)
+    return page.download(data, f"{report.words.of(page.language)} {_days(asked)}.xlsx", XLSX)
+
+
+async def _csv(page: StaffPage, asked: Asked, part: Part) -> ASGIApp:
+    data = await to_thread(csv_file, part.table)
+    return page.download(data, f"{part.table.name} {_days(asked)}.csv", _CSV)
+
+
+def _days(asked: Asked) -> str:
+    return f"{asked.scope.first.isoformat()} {asked.scope.last.isoformat()}"

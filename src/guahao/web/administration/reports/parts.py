@@ -3,34 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Any
+
+from markupsafe import Markup
 
 from guahao.rules.reports.scope import Scope
 from guahao.sheets.write import Column, Kind, Plain, Table
 from guahao.store.reports.scope import Grouping, Key, Name
+from guahao.web.charts import Chart, Heat, Series, draw
 from guahao.web.staff import StaffPage
 from guahao.web.words.words import message_kinds, named
+from guahao.words.dates import say_duration, say_short_day
 
 ROWS_SHOWN = 200  # a page's table; the workbook has all of them
 BARS_SHOWN = 15
-SERIES_MAX = 5
 _PERCENT = 100
+_RIGHT = frozenset({Kind.NUMBER, Kind.SHARE, Kind.DURATION})
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """`table.rows` is a list; its last row is the total where `has_total`. `says`: what the
-    chart shows, for those who do not see it. `note`: how the numbers are to be read. `links`:
-    where each row leads; empty: nowhere."""
+    """`table.rows` is a list; its last row is the total where `has_total`. `note`: how the
+    numbers are to be read. `links`: where each row leads; empty: nowhere."""
 
     table: Table
-    chart: dict[str, Any] | None = None
-    says: str = ""
+    chart: Chart | Heat | None = None
     note: str = ""
     has_total: bool = False
     links: Sequence[str] = ()
+
+    def figure(self, key: str) -> Markup:
+        """Return the drawn chart; nothing where there is none, or nothing in it."""
+        if self.chart is None or not self.chart.has_data:
+            return Markup()
+        return draw(self.chart, key)
 
     @property
     def rows(self) -> list[Sequence[Plain]]:
@@ -70,9 +77,16 @@ def said(page: StaffPage, kind: Kind, value: Plain) -> str:
         return page.time(value)
     if isinstance(value, date):
         return page.day(value)
+    if isinstance(value, timedelta):
+        return say_duration(value, page.language)
     if isinstance(value, int | float):
         return f"{value * _PERCENT:.1f}%" if kind is Kind.SHARE else f"{value:,}"
     return str(value)
+
+
+def is_number(kind: Kind) -> bool:
+    """Return whether a column's values stand at its right."""
+    return kind in _RIGHT
 
 
 def columns(*headings: tuple[str, Kind]) -> list[Column]:
@@ -135,26 +149,38 @@ def _channels(page: StaffPage) -> dict[str, str]:
 
 
 # Charts ---------------------------------------------------------------------------------------
-# What static/reports.js draws; a colour is named by what it stands for, the same everywhere.
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
-    """Numbers of a kind, in the order of the chart's categories."""
+def days_or_bars(
+    page: StaffPage,
+    title: str,
+    says: str,
+    keys: Sequence[date | str],
+    series: Sequence[Series],
+) -> Chart:
+    """Return lines over days; of other groups the first as stacked bars."""
+    if keys and all(isinstance(key, date) for key in keys):
+        days = [key for key in keys if isinstance(key, date)]
+        return Chart(
+            "lines",
+            title,
+            says,
+            [page.day(day) for day in days],
+            series,
+            ticks=[say_short_day(day, page.language) for day in days],
+        )
+    return Chart(
+        "bars",
+        title,
+        says,
+        [str(key) for key in keys[:BARS_SHOWN]],
+        [replace(line, values=line.values[:BARS_SHOWN]) for line in series],
+        left_out=left_out(page, len(keys), BARS_SHOWN),
+    )
 
-    colour: str
-    name: str
-    values: Sequence[int | float | None]
 
-
-def chart(kind: str, categories: Sequence[str], series: Sequence[Series]) -> dict[str, Any]:
-    """Return a chart: `lines` over days, stacked horizontal `bars`, or upright `columns`."""
-    assert len(series) <= SERIES_MAX
-    return {
-        "kind": kind,
-        "categories": list(categories),
-        "series": [
-            {"colour": line.colour, "name": line.name, "values": list(line.values)}
-            for line in series
-        ],
-    }
+def left_out(page: StaffPage, count: int, drawn: int) -> str:
+    """Return the sentence under a chart that does not draw all of its groups."""
+    if count <= drawn:
+        return ""
+    return page.say("图中是前{drawn}项，其余{rest}项见下表。", drawn=drawn, rest=count - drawn)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import date, timedelta
+from datetime import date
 
 from guahao.flows.reports import reports as flows
 from guahao.flows.supply.sold_out import Group, SoldOut, sold_out
@@ -12,22 +12,21 @@ from guahao.store.reports.scope import Key, Name
 from guahao.store.reports.supply import Axis, Fill
 from guahao.web.administration.reports.asked import LAYOUTS, Asked
 from guahao.web.administration.reports.parts import (
-    BARS_SHOWN,
     Part,
-    Series,
-    chart,
     columns,
     counts,
+    days_or_bars,
     key_columns,
+    left_out,
     say_key,
     say_name,
     share,
 )
+from guahao.web.charts import Chart, Heat, Series
 from guahao.web.staff import StaffPage
 
 ROWS_DRAWN = 40
 _PERIODS = ("morning", "afternoon", "evening")
-_MINUTE = timedelta(minutes=1)
 
 
 async def fill_parts(page: StaffPage, asked: Asked) -> list[Part]:
@@ -54,15 +53,17 @@ async def fill_parts(page: StaffPage, asked: Asked) -> list[Part]:
     return [
         Part(
             Table(page.say("号源使用率"), head, [*table, total]),
-            _heat(
+            Heat(
+                page.say("号源使用率"),
+                page.say("使用率的热力图，数字见下表。"),
                 [
                     page.day(name) if isinstance(name, date) else name
                     for name in (names[key] for key in keys[:ROWS_DRAWN])
                 ],
                 heads,
-                [[cells[key].get(other) for other in across] for key in keys[:ROWS_DRAWN]],
+                [[_cell(cells[key].get(other)) for other in across] for key in keys[:ROWS_DRAWN]],
+                left_out(page, len(keys), ROWS_DRAWN),
             ),
-            page.say("使用率的热力图，数字见下表。"),
             page.say("使用率：已约号数占号源数。停诊的和没有号源的不计。"),
             has_total=True,
         )
@@ -129,19 +130,8 @@ def _column_name(page: StaffPage, column: Axis, key: Key) -> str:
     return page.weekday(date(2024, 1, int(str(key))))  # which began on a Monday
 
 
-def _heat(rows: list[str], heads: list[str], cells: list[list[Fill | None]]) -> dict[str, object]:
-    """Return a chart whose cells are [column, row, share in per cent, booked, places]."""
-    return {
-        "kind": "heat",
-        "categories": heads,
-        "rows": rows,
-        "cells": [
-            [x, y, round(100 * cell.booked / cell.capacity), cell.booked, cell.capacity]
-            for y, line in enumerate(cells)
-            for x, cell in enumerate(line)
-            if cell is not None
-        ],
-    }
+def _cell(cell: Fill | None) -> tuple[int, int] | None:
+    return None if cell is None else (cell.booked, cell.capacity)
 
 
 # Time to sold out -----------------------------------------------------------------------------
@@ -172,8 +162,13 @@ def _spread(page: StaffPage, found: SoldOut) -> Part:
     total: list[Plain] = [page.say("合计"), gone, share(gone, gone), share(gone, offered)]
     return Part(
         Table(page.say("约满用时"), head, [*table, total]),
-        chart("columns", limits, [Series("made", page.say("约满的门诊"), sums)]),
-        page.say("放号后多久约满的分布图，数字见下表。"),
+        Chart(
+            "columns",
+            page.say("约满用时"),
+            page.say("放号后多久约满的分布图，数字见下表。"),
+            limits,
+            [Series("made", page.say("约满的门诊"), sums)],
+        ),
         page.say(
             "从放号时刻（按当天有效的预约规则）到最后一个号被约走。"
             "退号后又约满的，按第一次约满计；后来加过号的，按现在的号源数计。"
@@ -200,7 +195,7 @@ def _by_group(page: StaffPage, asked: Asked, found: SoldOut) -> Part:
         *key_columns(page, asked.grouping),
         *counts(page.say("已放号的门诊"), page.say("约满的门诊")),
         (page.say("约满的占比"), Kind.SHARE),
-        *counts(page.say("约满用时中位数（分钟）")),
+        (page.say("约满用时中位数"), Kind.DURATION),
         *counts(*_limit_words(page)),
     )
     table: list[list[Plain]] = [
@@ -209,22 +204,19 @@ def _by_group(page: StaffPage, asked: Asked, found: SoldOut) -> Part:
             group.offered,
             group.sold_out,
             share(group.sold_out, group.offered),
-            None if group.median is None else _minutes(group.median),
+            group.median,
             *group.within,
         ]
         for group in rows
     ]
-    shown = [group for group in rows if group.sold_out][:BARS_SHOWN]
+    drawn = [group for group in rows if group.sold_out]
     return Part(
         Table(dict(asked.groupings)[asked.grouping], head, table),
-        _group_chart(page, asked, found, shown) if shown else None,
-        page.say("各组多久约满的图，数字见下表。"),
+        _group_chart(page, asked, found, drawn),
     )
 
 
-def _group_chart(
-    page: StaffPage, asked: Asked, found: SoldOut, shown: list[Group]
-) -> dict[str, object]:
+def _group_chart(page: StaffPage, asked: Asked, found: SoldOut, groups: list[Group]) -> Chart:
     """Return a chart of four steps, the darker the faster."""
     steps = [
         ("fast_1", page.say("1分钟内"), slice(0, 1)),
@@ -232,11 +224,13 @@ def _group_chart(
         ("fast_3", page.say("30分钟–24小时"), slice(3, 5)),
         ("fast_4", page.say("1天以上"), slice(5, None)),
     ]
-    return chart(
-        "bars",
-        [str(say_key(page, asked.grouping, group.key, found.names)) for group in shown],
+    return days_or_bars(
+        page,
+        dict(asked.groupings)[asked.grouping],
+        page.say("各组多久约满的图，数字见下表。"),
+        [str(say_key(page, asked.grouping, group.key, found.names)) for group in groups],
         [
-            Series(colour, name, [sum(group.within[part]) for group in shown])
+            Series(colour, name, [sum(group.within[part]) for group in groups])
             for colour, name, part in steps
         ],
     )
@@ -244,11 +238,6 @@ def _group_chart(
 
 def _most_sold_out_first(group: Group) -> tuple[int, float, str]:
     return -group.within[0], -group.sold_out / group.offered, str(group.key)
-
-
-def _minutes(took: timedelta) -> float:
-    """Return minutes, to a tenth within the first hour."""
-    return round(took / _MINUTE, 1 if took < timedelta(hours=1) else None)
 
 
 def _fastest(page: StaffPage, found: SoldOut) -> Part:
@@ -262,7 +251,7 @@ def _fastest(page: StaffPage, found: SoldOut) -> Part:
         *counts(page.say("号源数"), page.say("账户数")),
         (page.say("放号时刻"), Kind.MOMENT),
         (page.say("约满时刻"), Kind.MOMENT),
-        *counts(page.say("用时（分钟）")),
+        (page.say("用时"), Kind.DURATION),
     )
     table: list[list[Plain]] = []
     for fastest in found.fastest:
@@ -279,7 +268,7 @@ def _fastest(page: StaffPage, found: SoldOut) -> Part:
                 found.accounts.get(session.session_id, 0),
                 fastest.released_at,
                 session.sold_out_at,
-                _minutes(fastest.took),
+                fastest.took,
             ]
         )
     return Part(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 from guahao.flows.fairness import swaps as flows
 from guahao.flows.reports.reports import Grouped
@@ -11,17 +12,16 @@ from guahao.store.fairness.swaps import SECONDS, Swaps
 from guahao.store.reports.scope import Grouping
 from guahao.web.administration.reports.asked import Asked
 from guahao.web.administration.reports.parts import (
-    BARS_SHOWN,
     Part,
-    Series,
-    chart,
     columns,
     counts,
+    days_or_bars,
     every_day,
     key_columns,
     say_key,
     share,
 )
+from guahao.web.charts import Series
 from guahao.web.staff import StaffPage
 
 
@@ -48,20 +48,20 @@ async def swap_parts(page: StaffPage, asked: Asked) -> list[Part]:
         (page.say("秒约率"), Kind.SHARE),
     )
     table = [[name, *_numbers(row)] for name, row in zip(names, rows, strict=True)]
-    shown = rows if by_day else rows[:BARS_SHOWN]
-    picture = chart(
-        "lines" if by_day else "bars",
-        [str(name) for name in names[: len(shown)]],
+    picture = days_or_bars(
+        page,
+        page.say("退号秒约"),
+        page.say("退回的满号有多少在几秒内被约走的图，数字见下表。"),
+        names,
         [
-            Series("sold_out", at_once, [row.rebooked for row in shown]),
-            Series("other", later, [row.returned - row.rebooked for row in shown]),
+            Series("sold_out", at_once, [row.rebooked for row in rows]),
+            Series("cancelled", later, [row.returned - row.rebooked for row in rows]),
         ],
     )
     return [
         Part(
             Table(page.say("退号秒约"), head, [*table, [page.say("合计"), *_numbers(total)]]),
             picture,
-            page.say("退回的满号有多少在几秒内被约走的图，数字见下表。"),
             page.say(
                 "只统计约满后退回的号。普通人碰巧看到一个退号，很少能在{seconds}秒内约上；"
                 "秒约率高，说明有人退号后立即换名重约。按退号当天统计，按渠道指原预约的渠道。",
@@ -72,7 +72,7 @@ async def swap_parts(page: StaffPage, asked: Asked) -> list[Part]:
     ]
 
 
-def _name(page: StaffPage, asked: Asked, row: Swaps, found: Grouped[Swaps]) -> Plain:
+def _name(page: StaffPage, asked: Asked, row: Swaps, found: Grouped[Swaps]) -> date | str:
     if asked.grouping is Grouping.STAFF:
         return str(row.key) or page.say("就诊人本人或医院系统")
     return say_key(page, asked.grouping, row.key, found.names)
