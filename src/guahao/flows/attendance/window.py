@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from guahao.flows.attendance.penalties import derive_and_relieve, derive_suspensions
+from guahao.flows.hall import queues
 from guahao.flows.kernel.acting import Acting, acting
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.attendance import window as rules
@@ -103,6 +104,7 @@ async def _hand_out(
     if refused is not None:
         return await _refused(tx, act.platform, locked, refused)
     await store.set_status(tx, locked.id, "picked_up")
+    await queues.give_numbers(tx, locked.clinic_session_id, [locked.id])
     async with tx.as_platform():
         await registrations.check_by_pick_up(tx, [locked.id])
     view = (await store.appointments_by_id(tx, vault, [locked.id]))[locked.id]
@@ -230,6 +232,7 @@ async def correct(
             return Refused(status)
         assert locked is not None
         await store.set_status(act.tx, locked.id, status)
+        await queues.withdraw(act.tx, locked.clinic_session_id, locked.id)
         async with act.tx.as_platform():
             await registrations.uncheck_pick_up(act.tx, locked.id)
         await act.record(
@@ -304,6 +307,7 @@ async def enter_from_paper(
         own = await window_store.of_session(act.tx, session_id, appointment_ids)
         await penalty_store.lock_appointments_persons_and_sessions(act.tx, own)
         entered = await window_store.enter_pick_ups(act.tx, own)
+        await queues.give_numbers(act.tx, session_id, [row.appointment_id for row in entered])
         async with act.tx.as_platform():
             await registrations.check_by_pick_up(act.tx, [row.appointment_id for row in entered])
             await derive_and_relieve(act.tx, platform, [row.patient_id for row in entered])

@@ -1,0 +1,205 @@
+"""Whose turn it is, what a clerk's act makes of a number, and reports in any order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime, time, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from guahao.rules.hall.calling import (
+    CallRefusal,
+    QueueAct,
+    QueueEntry,
+    QueueRefusal,
+    QueueReport,
+    QueueSession,
+    QueueState,
+    before,
+    call_next,
+    decide_call,
+    decide_calling,
+    decide_report,
+    in_order,
+    picked_up,
+    queued,
+)
+from guahao.rules.kernel.limits import CITY_TIME
+
+DAY = date(2026, 12, 3)
+EIGHT = datetime(2026, 12, 3, 8, 0, tzinfo=CITY_TIME)
+NINE = EIGHT + timedelta(hours=1)
+TODAY = QueueSession(DAY, is_stopped=False)
+EXPECTED, WAITING, CALLED, PASSED, SEEN = QueueState
+
+
+def entry(number: int, state: QueueState = WAITING, room: str = "") -> QueueEntry:
+    return QueueEntry(number * 100, number, state, EIGHT, turn=number, room=room)
+
+
+def numbers(entries: list[QueueEntry]) -> list[int | None]:
+    return [entry.number for entry in in_order(entries)]
+
+
+@pytest.mark.parametrize(
+    ("session", "refused"),
+    [
+        (None, CallRefusal.UNKNOWN),
+        (QueueSession(date(2026, 12, 2), is_stopped=True), CallRefusal.NOT_TODAY),
+        (QueueSession(date(2026, 12, 4), is_stopped=False), CallRefusal.NOT_TODAY),
+        (QueueSession(DAY, is_stopped=True), CallRefusal.STOPPED),
+        (TODAY, None),
+    ],
+)
+def test_only_today_s_sessions_that_are_held_are_called(
+    session: QueueSession | None, refused: CallRefusal | None
+) -> None:
+    assert decide_calling(session, DAY) == refused
+
+
+def test_the_next_of_those_who_are_here_is_called_and_the_last_was_seen() -> None:
+    queue = [
+        entry(1, CALLED, "3"),
+        entry(2, EXPECTED),
+        entry(3, CALLED, "5"),
+        entry(4),
+        entry(5),
+        replace(entry(6), number=None),
+    ]
+    changed = call_next(queue, "3", NINE)
+    assert not isinstance(changed, CallRefusal)
+    assert [(e.number, e.state, e.room) for e in changed] == [(1, SEEN, "3"), (4, CALLED, "3")]
+
+
+def test_nobody_is_called_where_nobody_waits() -> None:
+    for queue in ([], [entry(1, EXPECTED)], [entry(1, SEEN)], [entry(1, CALLED, "3")]):
+        assert call_next(queue, "3", NINE) is CallRefusal.NOBODY_WAITS
+
+
+REPEATED = None
+CHANGED = CallRefusal.CHANGED_MEANWHILE
+TABLE: dict[QueueAct, dict[QueueState, object]] = {
+    QueueAct.AGAIN: {WAITING: CHANGED, CALLED: CALLED, PASSED: CALLED, SEEN: CHANGED},
+    QueueAct.SKIP: {WAITING: CHANGED, CALLED: PASSED, PASSED: REPEATED, SEEN: CHANGED},
+    QueueAct.DONE: {WAITING: CHANGED, CALLED: SEEN, PASSED: SEEN, SEEN: REPEATED},
+    QueueAct.REQUEUE: {WAITING: REPEATED, CALLED: CHANGED, PASSED: WAITING, SEEN: WAITING},
+}
+
+
+@pytest.mark.parametrize("call", QueueAct)
+@pytest.mark.parametrize("state", QueueState)
+def test_what_a_clerk_s_act_makes_of_each_state(call: QueueAct, state: QueueState) -> None:
+    outcome = decide_call([], entry(1, state), call, 3, NINE)
+    expected = CallRefusal.UNKNOWN if state is EXPECTED else TABLE[call][state]
+    got = outcome.state if isinstance(outcome, QueueEntry) else outcome
+    assert got == expected
+    assert decide_call([], None, call, 3, NINE) is CallRefusal.UNKNOWN
+
+
+def test_who_missed_the_call_is_put_behind_so_many_who_wait() -> None:
+    waiting = [entry(n) for n in (11, 12, 14, 15)]
+    for behind, expected in [
+        (1, [11, 7, 12, 14, 15]),
+        (3, [11, 12, 14, 7, 15]),
+        (9, [11, 12, 14, 15, 7]),
+    ]:
+        back = queued(waiting, entry(7, PASSED), behind, NINE, NINE)
+        assert numbers([*waiting, back]) == expected
+    assert numbers([queued([], entry(7, PASSED), 3, NINE, NINE)]) == [7]
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 5)), max_size=30))
+def test_whoever_is_put_back_waits_behind_so_many_however_often_it_happens(
+    acts: list[tuple[int, int]],
+) -> None:
+    queue = [entry(n) for n in range(1, 11)]
+    for moment, (place, behind) in enumerate(acts):
+        at = EIGHT + timedelta(minutes=moment)
+        others = [e for i, e in enumerate(queue) if i != place]
+        queue[place] = queued(others, replace(queue[place], state=PASSED), behind, at, at)
+        assert before(queue, queue[place]) >= min(behind, len(others))
+        assert len(in_order(queue)) == len(queue)
+
+
+@pytest.mark.parametrize(
+    ("range_ends", "expected"),
+    [
+        (time(9, 10), [4, 11, 12, 13, 14]),
+        (time(9, 0), [11, 12, 13, 4, 14]),
+        (None, [4, 11, 12, 13, 14]),
+    ],
+)
+def test_who_picks_up_after_their_time_range_comes_after_three_others(
+    range_ends: time | None, expected: list[int]
+) -> None:
+    waiting = [entry(n) for n in (11, 12, 13, 14)]
+    own = picked_up(waiting, entry(4, EXPECTED), range_ends, NINE)
+    assert numbers([*waiting, own]) == expected
+
+
+def test_how_many_are_called_before_a_person() -> None:
+    queue = [entry(1, CALLED, "3"), entry(2, EXPECTED), entry(3), entry(4), entry(5, PASSED)]
+    assert before(queue, entry(5)) == 2
+    assert before(queue, entry(3)) == 0
+
+
+def report(state: QueueState, minutes: float = 0, **more: object) -> QueueReport:
+    return QueueReport(100, NINE + timedelta(minutes=minutes), state, **more)  # type: ignore[arg-type]
+
+
+OWN = replace(entry(1), number=None, turn=0)
+
+
+@pytest.mark.parametrize(
+    ("own", "said", "refused"),
+    [
+        (None, report(CALLED), QueueRefusal.NOT_PICKED_UP),
+        (entry(1, EXPECTED), report(CALLED, 1e6), QueueRefusal.NOT_PICKED_UP),
+        (entry(1), report(CALLED, -1440, number=2), QueueRefusal.WRONG_DAY),
+        (entry(1), report(CALLED, 3, number=2), QueueRefusal.AHEAD),
+        (entry(1), report(CALLED, number=2), QueueRefusal.NUMBER_FIXED),
+        (OWN, report(CALLED, number=2), QueueRefusal.NUMBER_TAKEN),
+    ],
+)
+def test_reports_that_are_refused_in_the_order_of_precedence(
+    own: QueueEntry | None, said: QueueReport, refused: QueueRefusal
+) -> None:
+    assert decide_report([entry(2)], TODAY, own, said, NINE) is refused
+
+
+def test_a_hospital_s_own_number_is_where_the_person_stands() -> None:
+    after = decide_report([entry(2), entry(9)], TODAY, OWN, report(WAITING, number=5), NINE)
+    assert isinstance(after, QueueEntry)
+    assert numbers([entry(2), entry(9), after]) == [2, 5, 9]
+    assert decide_report([entry(2), after], TODAY, after, report(WAITING, number=5), NINE) == after
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(-50, 1),
+            st.sampled_from([WAITING, CALLED, PASSED, SEEN]),
+            st.sampled_from(["", "3", "5"]),
+        ),
+        min_size=1,
+        max_size=8,
+    ),
+    st.randoms(use_true_random=False),
+)
+def test_reports_in_any_order_and_twice_lead_to_the_same_state(
+    said: list[tuple[int, QueueState, str]], random: object
+) -> None:
+    reports = [report(state, minutes, room=room) for minutes, state, room in said]
+    again = [*reports, *reports]
+    random.shuffle(again)  # type: ignore[attr-defined]
+    finals = set()
+    for order in (reports, again):
+        own = entry(1)
+        for each in order:
+            after = decide_report([own], TODAY, own, each, NINE)
+            assert isinstance(after, QueueEntry)
+            own = after
+        finals.add((own.state, own.state_at, own.room))
+    assert len(finals) == 1
