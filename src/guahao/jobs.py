@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import date
 from functools import partial
 
 import psycopg
@@ -30,7 +31,7 @@ from guahao.flows.operations.recording import Recording
 from guahao.flows.people import account_reviews, merging
 from guahao.flows.people.privacy import retention
 from guahao.flows.policy import policies, policy_trials
-from guahao.flows.supply import replacing, schedules, stops
+from guahao.flows.supply import calendars, replacing, schedules, stops
 from guahao.flows.supply.imports import importing
 from guahao.notices.deliver import MessageSender, TryAgain
 from guahao.notices.gateway import Gateway
@@ -93,6 +94,7 @@ def create_jobs(
     _add_draws(app, recording, platform)
     _add_imports(app, recording, platform)
     _add_policy_trials(app, platform)
+    _add_calendar(app, platform)
     _add_pushing(app, recording, Pusher(platform.db, platform.vault, sender or _sender(platform)))
     _add_care_of_jobs(app, recording)
     return app
@@ -222,6 +224,13 @@ def _add_policy_trials(app: App, platform: Platform) -> None:
     async def try_policy(trial_id: int) -> None:
         """Replay what was recorded under a proposed policy."""
         await policy_trials.carry_out(platform, trial_id)
+
+
+def _add_calendar(app: App, platform: Platform) -> None:
+    @app.task(name="follow_calendar", queue="default", retry=AFTER_DATABASE_ERRORS)
+    async def follow_calendar(day: str) -> None:
+        """Let every hospital's sessions follow the calendar of a date that the city corrected."""
+        await calendars.carry_out(platform, date.fromisoformat(day))
 
 
 def _add_pushing(app: App, recording: Recording, pusher: Pusher) -> None:

@@ -44,6 +44,7 @@ from guahao.web.http.tokens import PAGES_SECONDS, Tokens
 from guahao.web.monitoring.health import health_routes
 from guahao.web.monitoring.machine import machine_socket
 from guahao.web.staff.errors import is_of_staff, staff_error_page
+from guahao.web.staff.hospital.calendar import calendar_routes
 from guahao.web.staff.hospital.hospital_departments import department_routes
 from guahao.web.staff.hospital.hospital_rules import rules_routes
 from guahao.web.staff.hospital.reconciliations import reconciliation_routes
@@ -171,6 +172,7 @@ def staff_routes() -> list[StaffRoute]:
         *scheduling.routes(),
         *rules_routes(),
         *release_mode_routes(),
+        *calendar_routes(),
         *department_routes(),
         *reconciliation_routes(),
         *administration.routes(),

@@ -40,6 +40,7 @@ _WEEKDAY = {"zh": "EEE", "en": "EEE"}
 _SHORT = {"zh": "M月d日", "en": "d MMM"}
 _DAY = {"zh": "M月d日 EEE", "en": "EEE d MMM"}
 _DAY_OF_YEAR = {"zh": "y年M月d日 EEE", "en": "EEE d MMM y"}
+_MONTH = {"zh": "y年M月", "en": "MMMM y"}
 _DATE = {"zh": "y年M月d日（EEE）", "en": "EEE d MMM y"}
 
 
@@ -64,6 +65,11 @@ def say_day(
     """Write 12月3日 周四 or Thu 3 Dec; with its year where that is not today's, or where asked."""
     with_year = with_year or (today is not None and day.year != today.year)
     return _written(day, (_DAY_OF_YEAR if with_year else _DAY)[language], language)
+
+
+def say_month(day: date, language: Language) -> str:
+    """Write 2026年12月 or December 2026."""
+    return _written(day, _MONTH[language], language)
 
 
 def say_date(day: date, language: Language) -> str:

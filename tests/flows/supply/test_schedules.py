@@ -146,7 +146,7 @@ async def test_all_that_can_be_booked_today_or_tomorrow_is_rolled_out(
     for hospital_id in hospital_ids:
         department_id = rows.department(hospital_id)
         for weekday in range(1, 8):
-            rows.timetable(hospital_id, department_id, iso_weekday=weekday)
+            rows.timetable(hospital_id, department_id, iso_weekday=weekday, on_holidays=True)
     made = await roll_forward(platform)
     spans = rows.all(
         "SELECT hospital_id, min(visit_date), max(visit_date), count(*)"

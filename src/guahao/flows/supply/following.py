@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
@@ -74,8 +74,14 @@ async def follow(
 async def withdraw(tx: Tx, platform: Platform, ended: Mapping[int, date]) -> Following:
     """Remove the sessions after the last days of locked timetables, or close them to bookings."""
     spans = {id: (last + ONE_DAY, FOR_EVER) for id, last in ended.items()}
-    timetable_ids = await store.sessions_of(tx, spans, lock=True)
-    facts = await changes.facts_by_id(tx, list(timetable_ids))
+    return await withdraw_sessions(
+        tx, platform, list(await store.sessions_of(tx, spans, lock=True))
+    )
+
+
+async def withdraw_sessions(tx: Tx, platform: Platform, session_ids: Sequence[int]) -> Following:
+    """Remove locked sessions that nobody ever booked, and close the others to new bookings."""
+    facts = await changes.facts_by_id(tx, session_ids)
     removed: list[int] = []
     closed: dict[int, SessionTerms] = {}
     for id, session in facts.items():

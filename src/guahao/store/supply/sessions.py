@@ -9,6 +9,7 @@ from typing import Any
 from guahao.store.hospitals.directory import RULES_COLUMNS, hospital_rules, rules_on
 from guahao.store.kernel.db import Tx, array
 from guahao.store.kernel.views import SessionView
+from guahao.store.supply import calendars
 from guahao.store.supply.fees import listed_fee
 
 # Over s = clinic_sessions, h = hospitals, d = departments, r = the hospital's rules in force
@@ -56,10 +57,9 @@ _ROLL_OUT = f"""
            t.capacity
     FROM timetables t
     JOIN departments d ON d.id = t.department_id AND d.on_platform
-    JOIN (SELECT first + n AS visit_date, extract(isodow FROM first + n) AS iso_weekday
-          FROM (SELECT %(first)s::date AS first, %(last)s::date AS last) asked,
-               generate_series(0, last - first) n) day
-      ON day.iso_weekday = t.iso_weekday
+    JOIN unnest(%(days)s::date[], %(weekdays)s::int[], %(off)s::boolean[])
+        AS day (visit_date, iso_weekday, is_off)
+      ON day.iso_weekday = t.iso_weekday AND (t.on_holidays OR NOT day.is_off)
      AND day.visit_date BETWEEN t.valid_from AND t.valid_until
     WHERE t.hospital_id = %(hospital_id)s
       AND NOT EXISTS (SELECT FROM clinic_sessions s
@@ -167,11 +167,17 @@ async def hospitals_with_timetables(tx: Tx) -> list[int]:
 async def roll_out(tx: Tx, hospital_id: int, first: date, last: date) -> list[int]:
     """Make a hospital's sessions of its timetables, `first` to `last`, both included.
 
+    On a day off only timetables that also hold on holidays have sessions, and a swapped working day
+    has those of the weekday that it follows.
     Return the ids of those that were missing. A hospital is rolled out by one transaction at a
     time: what its system publishes meanwhile is there before, or finds what was made.
     """
-    params = {"first": first, "last": last, "hospital_id": hospital_id}
-    await tx.do("SELECT FROM hospitals WHERE id = %(hospital_id)s FOR NO KEY UPDATE", params)
+    await tx.do(
+        "SELECT FROM hospitals WHERE id = %(hospital_id)s FOR NO KEY UPDATE",
+        {"hospital_id": hospital_id},
+    )
+    days = await calendars.between(tx, hospital_id, first, last)
+    params = {"hospital_id": hospital_id, **calendars.columns(days)}
     return [row[0] for row in await tx.rows(_ROLL_OUT, params)]
 
 

@@ -242,6 +242,10 @@ class BasePage:
         """Write 12月3日 周四 or Thu 3 Dec."""
         return dates.say_day(day, self.language, self.today)
 
+    def month(self, day: date) -> str:
+        """Write 2026年12月 or December 2026."""
+        return dates.say_month(day, self.language)
+
     def days(self, days: Iterable[date]) -> str:
         """Write a list of days."""
         return ("; " if self.language == "en" else "、").join(self.day(day) for day in days)

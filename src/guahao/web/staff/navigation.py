@@ -45,6 +45,7 @@ ENTRIES = (
         frozenset({Role.CLERK}),
     ),
     Entry("schedule", "/staff/schedule", Words("排班"), frozenset({Role.SCHEDULER})),
+    Entry("calendar", "/staff/schedule/calendar", Words("节假日"), frozenset({Role.SCHEDULER})),
     Entry(
         "import",
         "/staff/schedule/import",
@@ -109,6 +110,7 @@ ENTRIES = (
     ),
     Entry("hospitals", "/staff/hospitals", Words("医院"), _ADMINISTRATOR),
     Entry("pushes", "/staff/pushes", Words("医院推送"), _ADMINISTRATOR),
+    Entry("calendar", "/staff/calendar", Words("节假日"), _ADMINISTRATOR),
     Entry("policy", "/staff/policy", Words("政策"), _ADMINISTRATOR),
     Entry(
         "reconciliations",

@@ -1,0 +1,11 @@
+"""Holidays and swapped working days, corrected by the city and by hospitals."""
+
+from guahao.store.kernel.migrate import run_file
+
+revision = "0065"
+down_revision = "0064"
+
+
+def upgrade() -> None:
+    """Forward only: undo with a new migration."""
+    run_file("0065_calendar.sql")

@@ -1,0 +1,134 @@
+"""Holidays and swapped working days: the city's page, the hospital's own, and the roll-out."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from tests.city import ask, change
+from tests.crowd import count
+from tests.web.scheduling.test_schedule import WEEKLY, book_it, scheduler
+from tests.web.site import Site
+from tests.web.staff_site import at_the_desk
+
+from guahao.flows.supply import calendars
+from guahao.flows.supply.schedules import roll_forward
+from guahao.rules.staff.staff import Role
+
+CALENDAR = "/staff/schedule/calendar"
+SATURDAY = "2026-12-05"
+THURSDAY = "2026-12-10"
+
+
+async def on(site: Site, day: str) -> int:
+    return await count(site.platform, "clinic_sessions", f"visit_date = '{day}'")
+
+
+async def test_a_hospital_takes_a_day_off_after_seeing_what_that_does(site: Site) -> None:
+    reader, _ = await scheduler(site)
+    await reader.go("/staff/schedule/new")
+    await reader.send(None, **WEEKLY)
+    assert await on(site, THURSDAY) == 1
+    await reader.go(CALENDAR)
+    await reader.send(reader.form(CALENDAR), day=THURSDAY, like="off", reason="院庆")
+    assert "撤下无人预约的门诊：1个" in reader.text
+    assert await on(site, THURSDAY) == 1
+    await reader.send(reader.form(CALENDAR), step="save")
+    assert "已更正" in reader.text
+    assert await on(site, THURSDAY) == 0
+    await roll_forward(site.platform)
+    assert await on(site, THURSDAY) == 0
+    await reader.send(reader.form(f"{CALENDAR}/withdraw"))
+    await reader.confirm()
+    assert "已撤回更正" in reader.text
+    assert await on(site, THURSDAY) == 1
+
+
+async def test_a_worked_saturday_has_the_sessions_of_the_weekday_it_replaces(site: Site) -> None:
+    reader, _ = await scheduler(site)
+    await reader.go("/staff/schedule/new")
+    await reader.send(None, **WEEKLY)
+    await reader.go(CALENDAR)
+    await reader.send(reader.form(CALENDAR), day=SATURDAY, like="4", reason="调休")
+    assert "新增门诊：1个" in reader.text
+    await reader.send(reader.form(CALENDAR), step="save")
+    assert await on(site, SATURDAY) == 1
+    assert await count(site.platform, "audit_trail", "action = 'correct_calendar'") == 1
+
+
+@pytest.mark.no_draws
+async def test_sessions_with_bookings_stay_and_are_listed(site: Site) -> None:
+    reader, _ = await scheduler(site)
+    await reader.go("/staff/schedule/new")
+    await reader.send(None, **WEEKLY)
+    [[booked_id]] = await ask(
+        site.platform,
+        "SELECT id FROM clinic_sessions WHERE visit_date = '2026-12-03' AND timetable_id > 0",
+    )
+    await book_it(site, int(booked_id))
+    await reader.go(CALENDAR)
+    await reader.send(reader.form(CALENDAR), day="2026-12-03", like="off", reason="停水")
+    assert "已有人预约的门诊：1个，共1个预约" in reader.text
+    await reader.send(reader.form(CALENDAR), step="save")
+    row = await ask(
+        site.platform, "SELECT capacity, booked FROM clinic_sessions WHERE id = %s", booked_id
+    )
+    assert row == [(1, 1)]
+    assert "已放出、但按日历不出诊的门诊" in reader.text
+
+
+async def test_the_city_corrects_a_date_for_all_and_a_hospital_keeps_its_own(site: Site) -> None:
+    reader, _ = await scheduler(site)
+    await reader.go("/staff/schedule/new")
+    await reader.send(None, **WEEKLY)
+    await reader.go(CALENDAR)
+    await reader.send(reader.form(CALENDAR), day=THURSDAY, like="4", reason="照常")
+    await reader.send(reader.form(CALENDAR), step="save")
+    boss = await at_the_desk(site, Role.ADMINISTRATOR, None)
+    for day in (THURSDAY, "2026-12-17"):
+        await boss.go("/staff/calendar")
+        await boss.send(boss.form("/staff/calendar"), day=day, like="off", reason="全市活动")
+        await boss.send(boss.form("/staff/calendar"), step="save")
+        assert "几分钟内按新日历调整" in boss.text
+        jobs = await count(
+            site.platform,
+            "procrastinate_jobs",
+            f"task_name = 'follow_calendar' AND args->>'day' = '{day}'",
+        )
+        assert jobs == 1
+        await calendars.carry_out(site.platform, date.fromisoformat(day))
+    assert await on(site, THURSDAY) == 1
+    assert await on(site, "2026-12-17") == 0
+    assert await calendars.carry_out(site.platform, date(2026, 12, 17)) == 0
+
+
+async def test_sessions_made_before_a_holiday_was_known_are_withdrawn_when_somebody_says_so(
+    site: Site,
+) -> None:
+    reader, _ = await scheduler(site)
+    await reader.go("/staff/schedule/new")
+    await reader.send(None, **WEEKLY)
+    await change(
+        site.platform,
+        "INSERT INTO calendar_days (day, reason, by_name, at) VALUES (%s, '节', 'boss', now())",
+        THURSDAY,
+    )
+    await roll_forward(site.platform)
+    assert await on(site, THURSDAY) == 1
+    await reader.go(CALENDAR)
+    await reader.send(reader.form(f"{CALENDAR}/follow"))
+    await reader.confirm()
+    assert "撤下1个无人预约的门诊" in reader.text
+    assert await on(site, THURSDAY) == 0
+
+
+async def test_a_bad_date_is_refused_and_years_that_are_not_announced_are_named(site: Site) -> None:
+    reader, _ = await scheduler(site)
+    await reader.go(CALENDAR)
+    assert "2027年1月1日" in reader.text
+    assert "还没有收录国务院的放假安排" in reader.text
+    for typed in ({"day": "2026-11-30"}, {"day": "x"}, {"reason": ""}, {"like": "9"}):
+        fields = {"day": THURSDAY, "like": "off", "reason": "停水"} | typed
+        await reader.send(reader.form(CALENDAR), **fields)
+        assert reader.page.status_code == 422, typed
+    assert await count(site.platform, "calendar_days") == 0
