@@ -2,10 +2,10 @@
 
 from guahao.store.kernel.migrate import run_file
 
-revision = "0065"
-down_revision = "0064"
+revision = "0067"
+down_revision = "0066"
 
 
 def upgrade() -> None:
     """Forward only: undo with a new migration."""
-    run_file("0065_calendar.sql")
+    run_file("0067_calendar.sql")
