@@ -19,6 +19,7 @@ from msgspec import Meta
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
+from guahao.brand import BrandError, Mark, checked_colour, checked_name, read_mark
 from guahao.rules.fairness.witnessing import Witness
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.rules.kernel.retention import RETENTIONS
@@ -138,6 +139,10 @@ class Settings:
     identity_aliyun_endpoint: str = "https://cloudauth.aliyuncs.com"
     identity_aliyun_access_key_id: str | None = None
     identity_aliyun_access_key_secret: str | None = None
+    service_name: str | None = None  # of the citizens' pages; None: 预约挂号
+    service_name_en: str | None = None
+    brand_colour: str | None = None  # None: the platform's own
+    brand_mark: Mark | None = field(default=None, repr=False)
     city: str | None = None  # of all hospitals, for addresses in the open supply
     province: str | None = None
     postal_code: str | None = None
@@ -291,6 +296,14 @@ def _postal_code(text: str) -> str:
     return text
 
 
+def _brand(name: str, check: Callable[[str], object], text: str) -> object:
+    """The name, colour or mark of the pages; what is wrong with it in both languages."""
+    try:
+        return check(text)
+    except BrandError as error:
+        raise SettingsError(f"GUAHAO_{name.upper()}: {error}") from None
+
+
 def _base_url(name: str, text: str) -> str:
     if _BASE_URL.fullmatch(text) is None:
         raise SettingsError(f"GUAHAO_{name.upper()} must be like https://guahao.example.cn")
@@ -403,6 +416,10 @@ _READERS: Mapping[str, Callable[[str], object]] = {
             *("aliyun_endpoint", "identity_aliyun_endpoint"),
         )
     },
+    "service_name": partial(_brand, "service_name", checked_name),
+    "service_name_en": partial(_brand, "service_name_en", checked_name),
+    "brand_colour": partial(_brand, "brand_colour", checked_colour),
+    "brand_mark": partial(_brand, "brand_mark", lambda text: read_mark(Path(text))),
     "client_certificate_header": _header_name,
     "postal_code": _postal_code,
     "aliyun_templates": partial(_texts, "aliyun_templates"),

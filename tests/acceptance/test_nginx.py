@@ -186,29 +186,28 @@ def test_nobody_gets_what_is_another_s_and_nothing_of_a_person_is_cached(front: 
         assert word not in lower
 
 
-def test_each_language_and_view_of_a_page_is_an_answer_of_its_own(front: Front) -> None:
-    choices = [
-        ({"Accept-Language": language}, view) for language in ("zh", "en") for view in ("", "elder")
-    ]
+def test_each_language_view_and_theme_of_a_page_is_an_answer_of_its_own(front: Front) -> None:
+    looks = ("", "view=elder", "theme=dark", "view=elder; theme=dark", "theme=light")
+    choices = [({"Accept-Language": language}, look) for language in ("zh", "en") for look in looks]
     session = f"session={front.people[0].token}"
     pages: dict[str, set[bytes]] = {}
     before = len(front.nginx.logged())
     with front.nginx.client() as client:
         for _ in range(2):
-            for language, view in choices:
+            for language, look in choices:
                 for cookie in ("", session):
-                    sent = "; ".join(filter(None, (f"view={view}" if view else "", cookie)))
+                    sent = "; ".join(filter(None, (cookie, look)))
                     headers = {**language, "Cookie": sent, "Accept": "text/html"}
                     for path in ("/", f"/departments/{front.department_id}"):
                         page = client.get(path, headers=headers)
                         assert page.status_code == 200, path
                         assert "Set-Cookie" not in page.headers
-                        pages.setdefault(f"{path} {language} {view}", set()).add(page.content)
+                        pages.setdefault(f"{path} {language} {look}", set()).add(page.content)
         search = client.get("/?q=x", headers={"Cookie": session})
     assert search.headers["Cache-Control"] == "no-store"
     assert {len(seen) for seen in pages.values()} == {1}  # the same for everybody
     assert len(set.union(*pages.values())) == len(pages)  # and for each choice another
-    until(lambda: len(front.nginx.logged()) >= before + 33, "the log")
+    until(lambda: len(front.nginx.logged()) >= before + 81, "the log")
     lines = front.nginx.logged()[before:]
     # Each was rendered for everybody: no reader's cookie makes another answer of it.
     assert Counter(line.cache for line in lines)["MISS"] == len(pages)

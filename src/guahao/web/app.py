@@ -35,7 +35,7 @@ from guahao.web.framework.front import Front
 from guahao.web.framework.problems import exception_handlers
 from guahao.web.framework.schema import schema_routes
 from guahao.web.http.answers import Answer
-from guahao.web.http.assets import asset_routes
+from guahao.web.http.assets import asset_routes, brand_assets
 from guahao.web.http.devices import label_of
 from guahao.web.http.limits import Callers
 from guahao.web.http.options import with_options
@@ -159,7 +159,7 @@ def _handlers(platform: Platform, services: api.Services) -> list[HTTPRouteHandl
         *outbox_routes(platform),
         *demo_staff_routes(platform),
         *demo_document_routes(platform),
-        *asset_routes(),
+        *asset_routes(brand_assets(platform.settings.brand_colour, platform.settings.brand_mark)),
     ]
 
 

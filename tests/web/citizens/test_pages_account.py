@@ -317,7 +317,12 @@ async def test_a_form_sent_from_elsewhere_is_refused_whatever_it_holds(
 
 
 @pytest.mark.parametrize(
-    ("path", "typed"), [("/language", {"language": "en"}), ("/view", {"view": "elder"})]
+    ("path", "typed"),
+    [
+        ("/language", {"language": "en"}),
+        ("/view", {"view": "elder"}),
+        ("/theme", {"theme": "dark"}),
+    ],
 )
 async def test_the_switches_need_no_cookie_and_obey_no_other_site(
     site: Site, path: str, typed: dict[str, str]
@@ -326,7 +331,7 @@ async def test_the_switches_need_no_cookie_and_obey_no_other_site(
     elsewhere = {"Sec-Fetch-Site": "cross-site"}
     refused = await reader.client.post(path, data=typed, headers=elsewhere)
     assert refused.status_code == 403
-    assert not set(reader.client.cookies) & {"language", "view"}
+    assert not set(reader.client.cookies) & {"language", "view", "theme"}
     chosen = await reader.client.post(path, data=typed | {"next": "/departments/1?day=x"},
                                       follow_redirects=False)  # fmt: skip
     assert (chosen.status_code, chosen.headers["location"]) == (303, "/departments/1?day=x")
@@ -338,7 +343,7 @@ async def test_the_switches_need_no_cookie_and_obey_no_other_site(
 
 async def test_nothing_is_changed_by_a_get(site: Site) -> None:
     reader = await logged_in(site)
-    for path in ("/logout", "/view?view=elder", "/language?language=en"):
+    for path in ("/logout", "/view?view=elder", "/language?language=en", "/theme?theme=dark"):
         answer = await reader.go(path)
         assert answer.status_code == 405
     await reader.go("/me")
@@ -367,6 +372,20 @@ async def test_the_elder_view_is_kept_until_it_is_left(site: Site) -> None:
     assert 'class="elder"' in (await reader.go("/help")).text
     await reader.send(reader.form("/view"), view="standard")
     assert 'class="elder"' not in (await reader.go("/help")).text
+
+
+async def test_the_theme_is_kept_on_all_pages_until_the_phone_decides_again(site: Site) -> None:
+    reader = await logged_in(site)
+    assert "data-theme" not in (await reader.go("/me")).text
+    for theme in ("dark", "light"):
+        await reader.send(reader.form("/theme"), theme=theme)
+        assert reader.path == "/me"
+        for path in ("/me", "/", "/staff/login"):
+            assert f'data-theme="{theme}">' in (await reader.go(path)).text
+        await reader.go("/me")
+    await reader.send(reader.form("/theme"), theme="auto")
+    for path in ("/", "/staff/login", "/me"):
+        assert "data-theme" not in (await reader.go(path)).text
 
 
 async def test_a_made_up_choice_is_no_choice(site: Site) -> None:

@@ -20,6 +20,7 @@ from guahao.web.framework.cookies import Cookies, chosen_theme
 from guahao.web.framework.templating import template
 from guahao.web.http import csrf
 from guahao.web.http.answers import Answer, html_answer, redirect_answer
+from guahao.web.http.assets import brand_addresses
 from guahao.web.http.forms import local_path, read_fields
 from guahao.web.http.reading import ApiRequest, ProblemError
 from guahao.web.http.uploads import Upload, attachment, read_upload_fields
@@ -277,6 +278,28 @@ class BasePage:
     masked_phone = staticmethod(masked_phone)
     masked_document = staticmethod(masked_document)
     masked_name = staticmethod(masked_name)
+
+    @property
+    def service_name(self) -> str:
+        """Return the platform's name in the visitor's language, where the city gave it one."""
+        settings = self._base_services.platform.settings
+        own = settings.service_name_en if self.language == "en" else settings.service_name
+        return own or self.say("预约挂号")
+
+    @property
+    def mark(self) -> str:
+        """Return the URL of the city's mark, or of ours."""
+        return self._brand[0]
+
+    @property
+    def brand_style(self) -> str:
+        """Return the URL of the city's colours; empty where it has the platform's own."""
+        return self._brand[1]
+
+    @cached_property
+    def _brand(self) -> tuple[str, str]:
+        settings = self._base_services.platform.settings
+        return brand_addresses(settings.brand_colour, settings.brand_mark)
 
     @property
     def hotline(self) -> str:

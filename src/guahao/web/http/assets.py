@@ -10,14 +10,16 @@ import gzip
 import hashlib
 import mimetypes
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 
 from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
+from guahao.brand import Mark, stylesheet
 from guahao.web.http.answers import Answer, accepts_gzip
 from guahao.web.http.reading import ApiRequest, ProblemError, header
 
@@ -74,12 +76,36 @@ def asset_address(path: str) -> str:
     return f"/static/{path}?v={assets()[path].digest}"
 
 
-def asset_routes() -> list[HTTPRouteHandler]:
-    """Return the route GET /static/…."""
+@lru_cache(maxsize=8)
+def brand_assets(colour: str | None, mark: Mark | None) -> dict[str, Asset]:
+    """Return the files that a city's settings make: the tokens of its colour, and its mark."""
+    made = {}
+    if colour is not None:
+        made["brand.css"] = Asset(stylesheet(colour).encode(), "text/css; charset=utf-8")
+    if mark is not None:
+        made[f"mark.{mark.suffix}"] = Asset(mark.data, mark.media_type)
+    return made
+
+
+def brand_addresses(colour: str | None, mark: Mark | None) -> tuple[str, str]:
+    """Return the URLs of the mark, which is ours without a city's own, and of the colour's tokens.
+
+    The second is empty without a colour.
+    """
+    own = {
+        path.partition(".")[0]: f"/static/{path}?v={asset.digest}"
+        for path, asset in brand_assets(colour, mark).items()
+    }
+    return own.get("mark") or asset_address("icon.svg"), own.get("brand", "")
+
+
+def asset_routes(brand: Mapping[str, Asset]) -> list[HTTPRouteHandler]:
+    """Return the route GET /static/…; `brand`: the city's own files."""
 
     @get("/static/{path:path}")
     async def static(request: ApiRequest) -> ASGIApp:
-        asset = assets().get(str(request.path_params["path"]).removeprefix("/"))
+        path = str(request.path_params["path"]).removeprefix("/")
+        asset = assets().get(path) or brand.get(path)
         if asset is None:
             raise ProblemError("not_found")
         return _answer(request, asset)
