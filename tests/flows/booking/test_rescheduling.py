@@ -31,9 +31,10 @@ from tests.crowd import (
 from guahao.flows.booking.desk import DeskRescheduleAnswer, TooFast
 from guahao.flows.booking.rescheduling import (
     ByAgent,
+    Places,
     Rescheduled,
     RescheduleRequest,
-    may_reschedule,
+    places_instead,
     rescheduled_of,
 )
 from guahao.flows.kernel.platform import Platform
@@ -167,10 +168,11 @@ async def test_the_patient_only_where_the_operator_lets_them_cancel(
         old, new = await add_clinic(platform, [THURSDAY, FRIDAY])
         [person] = await add_crowd(platform, 1)
         view = await booked(platform, person, old)
-        possible = await may_reschedule(platform, person.account_id, view.id, "patient")
+        possible = await places_instead(platform, person.account_id, view.id, "patient")
         answer = await ask_desk(platform, by_patient(view, person, new))
         if self_service:
-            assert possible is None
+            assert isinstance(possible, Places)
+            assert [session.id for _, day in possible.days for session in day] == [new]
             assert isinstance(answer, Rescheduled)
         else:
             assert possible == answer == Stands(RescheduleRefusal.BY_PHONE, until=view.cancel_until)

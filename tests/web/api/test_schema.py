@@ -38,6 +38,7 @@ CONTRACT = {
     ("get", "/api/v1/appointments"),
     ("get", "/api/v1/appointments/{appointment_id}"),
     ("post", "/api/v1/appointments/{appointment_id}/cancel"),
+    ("post", "/api/v1/appointments/{appointment_id}/reschedule"),
     ("post", "/api/v1/appointments/{appointment_id}/decline"),
     ("post", "/api/v1/appointments/lookup"),
     ("post", "/api/v1/appointments/together"),

@@ -8,6 +8,8 @@ schema allows a person a single live booking of a department and day; nobody see
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
+from itertools import groupby
 from typing import assert_never
 
 from guahao.flows.booking.booking import DeskRequest, booking_facts, login_refused, new_view
@@ -23,7 +25,7 @@ from guahao.rules.booking.rescheduling import (
     decide_reschedule,
 )
 from guahao.rules.fairness.returning import Cause
-from guahao.rules.kernel.facts import Actor, BookingRequest, EarlierUse
+from guahao.rules.kernel.facts import Actor, BookingFacts, BookingRequest, EarlierUse
 from guahao.rules.kernel.outcomes import (
     Accepted,
     BeforeOwnMoment,
@@ -41,7 +43,10 @@ from guahao.store.booking.appointments import LockedAppointment
 from guahao.store.booking.rescheduling import Place, Reschedule
 from guahao.store.kernel.db import Tx
 from guahao.store.kernel.queue import defer
-from guahao.store.kernel.views import AppointmentView
+from guahao.store.kernel.views import AppointmentView, SessionView
+from guahao.store.supply import sessions
+
+DAYS_SHOWN = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,18 @@ class Rescheduled:
 
     booking: AppointmentView
     replaced: AppointmentView
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Days with the sessions that a booking could be given up for, some of them.
+
+    `later`: the first day after them; `is_first`: whether there is none before them.
+    """
+
+    days: list[tuple[date, list[SessionView]]]
+    later: date | None
+    is_first: bool
 
 
 RescheduleAnswer = Rescheduled | Stands | Refused[Refusal] | KeyMismatch | LoginRefused
@@ -155,20 +172,61 @@ async def reschedule(
                 assert_never(never)
 
 
-async def may_reschedule(
-    platform: Platform, account_id: int, appointment_id: int, by: str
-) -> Stands | None:
-    """Return why a booking could not be given up now, or None; nothing is locked or changed."""
+async def places_instead(
+    platform: Platform, account_id: int, appointment_id: int, by: str, first: date | None = None
+) -> Places | Stands:
+    """Return the sessions of the same department that a booking could be given up for now.
+
+    From `first` on, or why the booking cannot be given up at all; `by`: `patient` or `agent`.
+    Nothing is locked: the desk decides again.
+    """
     async with platform.db.transaction() as tx:
+        today = tx.now.date()
         place = await reschedules.place_of(tx, appointment_id, account_id)
-        if place is None:
-            return Stands(RescheduleRefusal.UNKNOWN)
         found = await appointments.appointment_facts(tx, appointment_id)
-        if found is None:
+        if place is None or found is None:
             return Stands(RescheduleRefusal.UNKNOWN)
         policies = await platform.policies.read(tx)
-        policy = policies.for_cancelling(found.booked_on, tx.now.date())
-        return decide_replaced(_replaced(found, place), by, tx.now, policy)
+        policy, cancelling = policies.on(today), policies.for_cancelling(found.booked_on, today)
+        replaced = _replaced(found, place)
+        stands = decide_replaced(replaced, by, tx.now, cancelling)
+        if stands is not None:
+            return stands
+        since = counted_since(policy, today)
+        patient = await store.own_patient(tx, account_id, place.patient_id, since)
+        old = await sessions.one(tx, place.session_id)
+        if patient is None or old is None:
+            return Places([], None, is_first=True)
+        others = await sessions.in_department(
+            tx, old.hospital_id, old.department_id, today, None, None, None
+        )
+    facts = BookingFacts(
+        {session.id: store.session_facts(session) for session in others},
+        {patient.id: patient},
+        policy=policy,
+        checks_names=platform.checks_names,
+        # So that nothing is offered that the desk would still refuse until the patient's moment.
+        release_key=platform.vault.release_key,
+    )
+    actor = Actor("account", account_id) if by == "patient" else Actor("staff", 0)
+    allowed = [
+        session
+        for session in others
+        if decide_reschedule(
+            facts,
+            BookingRequest(
+                actor, "", patient.id, session.id, "web", tx.now, replaces=appointment_id
+            ),
+            replaced,
+            by,
+            cancelling,
+        )
+        == Accepted()
+    ]
+    days = [(day, list(group)) for day, group in groupby(allowed, lambda one: one.visit_date)]
+    shown = [(day, group) for day, group in days if first is None or day >= first]
+    later = shown[DAYS_SHOWN][0] if len(shown) > DAYS_SHOWN else None
+    return Places(shown[:DAYS_SHOWN], later, is_first=len(shown) == len(days))
 
 
 async def rescheduled_of(

@@ -103,6 +103,7 @@ FIELDS = {
     "per_long_window": Words("长期限约数"),
     "per_short_window": Words("短期限约数"),
     "long_window_months": Words("长期（月）"),
+    "replaced": Words("改约前的预约"),
     "suspended_until": Words("原登记暂停到"),
     "no_shows_pass": Words("爽约随人走"),
     "was_checked_by": Words("原登记核对方式"),

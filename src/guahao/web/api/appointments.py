@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Annotated, Literal
+from typing import Annotated, Literal, assert_never
 
 import msgspec
 from litestar.types import ASGIApp
@@ -13,8 +13,11 @@ from msgspec import UNSET, UnsetType
 
 from guahao.flows.booking.appointments import list_appointments, look_up, own_appointment
 from guahao.flows.booking.cancelling import cancel
+from guahao.flows.booking.desk import Busy, NotBooked, OutcomeUnknown, TooFast
+from guahao.flows.booking.rescheduling import Rescheduled, RescheduleRequest
 from guahao.flows.fairness.declining import decline
 from guahao.rules.attendance.pickup import pickup_deadline
+from guahao.rules.booking.rescheduling import RescheduleRefusal, Stands
 from guahao.rules.fairness.declining import DeclineRefusal
 from guahao.rules.kernel.facts import Actor
 from guahao.rules.kernel.limits import CITY_TIME
@@ -54,6 +57,12 @@ class BookingIn(msgspec.Struct, forbid_unknown_fields=True):
 
     clinic_session_id: Id
     patient_id: Id
+
+
+class RescheduleIn(msgspec.Struct, forbid_unknown_fields=True):
+    """A request for a place in another session, for the booking's own patient."""
+
+    clinic_session_id: Id
 
 
 class LookupIn(msgspec.Struct, forbid_unknown_fields=True):
@@ -208,6 +217,19 @@ _CANCEL = Endpoint(
     EXAMPLE,
     problems=("unknown_appointment", *CancelRefusal),
 )
+_RESCHEDULE = Endpoint(
+    "POST",
+    "/appointments/{appointment_id}/reschedule",
+    TAG,
+    Words("改约：约上新号才退旧号", "api"),
+    msgspec.structs.replace(
+        EXAMPLE, id=502, order_no="0000005025", won_in_draw=False, declinable_until=None
+    ),
+    status=201,
+    body=RescheduleIn(9002),
+    headers=BOOK.headers,
+    problems=(*RescheduleRefusal, *Refusal, *KEY_PROBLEMS),
+)
 _DECLINE = Endpoint(
     "POST",
     "/appointments/{appointment_id}/decline",
@@ -227,17 +249,19 @@ _LOOK_UP = Endpoint(
     problems=("unknown_appointment", "lookup_throttled"),
 )
 _booking_decoder = msgspec.json.Decoder(BookingIn)
+_reschedule_decoder = msgspec.json.Decoder(RescheduleIn)
 _lookup_decoder = msgspec.json.Decoder(LookupIn)
 
 
 def appointment_routes(services: Services) -> list[Route]:
-    """Return the routes of /appointments: book, list, show, cancel, decline and look up."""
+    """Return the routes of /appointments: what can be done with a booking, and looking it up."""
     handlers = _Handlers(services)
     return [
         Route(BOOK, handlers.book),
         Route(_LIST, handlers.listed),
         Route(_ONE, handlers.show),
         Route(_CANCEL, handlers.cancel),
+        Route(_RESCHEDULE, handlers.reschedule),
         Route(_DECLINE, handlers.decline),
         Route(_LOOK_UP, handlers.look_up),
     ]
@@ -318,6 +342,45 @@ class _Handlers:
             deadline=None if found is None else found.cancel_until,
         )
         return problem_answer(request.scope, problem)
+
+    async def reschedule(self, request: ApiRequest) -> ASGIApp:
+        """Book another place instead of a booking; only then the booking is cancelled."""
+        services = self._services
+        claims = services.tokens.claims_of(request.scope)
+        id = read_id(request, "appointment_id", "unknown_appointment")
+        key = idempotency_key(request)
+        body = await read_body(request, _reschedule_decoder)
+        asked = RescheduleRequest(
+            Actor("account", claims.account_id),
+            key,
+            claims.account_id,
+            id,
+            body.clinic_session_id,
+            "api",
+            claims.login_id,
+        )
+        answer = await services.desk.reschedule(asked, services.callers.of(request.scope))
+        match answer:
+            case Rescheduled(booking):
+                return json_answer(appointment_out(booking), 201)
+            case Stands():
+                problem = services.replies.stands(answer, reader_language(request.scope))
+                return problem_answer(request.scope, problem)
+            case Refused(reason):
+                assert isinstance(reason, Refusal)
+                refused = Refused(reason, answer.retry_from, answer.visit_from)
+                problem = services.replies.refused(refused, reader_language(request.scope))
+                return problem_answer(request.scope, problem)
+            case KeyMismatch():
+                return services.refusal(request, "idempotency_mismatch")
+            case LoginRefused(reason):
+                return services.refusal(request, reason)
+            case NotBooked() | Busy() | TooFast() | OutcomeUnknown():
+                return services.refusal(
+                    request, answer.code, retry_after_seconds=answer.retry_after_seconds
+                )
+            case never:
+                assert_never(never)
 
     async def decline(self, request: ApiRequest) -> ASGIApp:
         account_id = await self._services.tokens.account_of(request.scope)

@@ -6,6 +6,7 @@ from guahao.web.call_centre.apply import apply_routes
 from guahao.web.call_centre.book import book_routes
 from guahao.web.call_centre.card import card_routes
 from guahao.web.call_centre.moves import move_routes
+from guahao.web.call_centre.reschedule import reschedule_routes
 from guahao.web.call_centre.search import search_routes
 from guahao.web.call_centre.supply import supply_routes
 from guahao.web.call_centre.tasks import task_routes
@@ -18,6 +19,7 @@ def routes() -> list[StaffRoute]:
         *search_routes(),
         *book_routes(),
         *card_routes(),
+        *reschedule_routes(),
         *apply_routes(),
         *move_routes(),
         *supply_routes(),

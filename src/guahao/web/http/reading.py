@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import Annotated, Any, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
@@ -161,6 +162,14 @@ def as_id(text: str) -> int | None:
     if not (text.isascii() and text.isdigit() and len(text) <= len(str(ID_MAX))):
         return None
     return int(text) if 1 <= int(text) <= ID_MAX else None
+
+
+def as_date(text: str) -> date | None:
+    """Parse an ISO date; None where the text is not one."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def read_id(request: ApiRequest, name: str, unknown: str) -> int:
