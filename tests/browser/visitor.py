@@ -24,7 +24,9 @@ DESKTOP = {"width": 1280, "height": 800}
 # A busy machine takes its time: what does not come within a minute does not come.
 PATIENCE_SECONDS = 60
 # The browser tells the console of every refused form; what must not be is any other error.
-REFUSED = re.compile(r"the server responded with a status of 4\d\d")
+REFUSED = re.compile(
+    r"the server responded with a status of 4\d\d|Service Worker registration blocked by Playwright"
+)
 FINDINGS = """
 async () => {
   const found = await axe.run({ resultTypes: ["violations"] });
@@ -176,7 +178,13 @@ async def browser() -> AsyncIterator[Browser]:
 async def visitor(base: str, chromium: Browser, **how: Any) -> Visitor:
     """A new visitor: a Chinese phone unless told otherwise; no cookies yet."""
     context = await chromium.new_context(
-        **{"viewport": PHONE, "locale": "zh-CN", "reduced_motion": "reduce", **how}
+        **{
+            "viewport": PHONE,
+            "locale": "zh-CN",
+            "reduced_motion": "reduce",
+            "service_workers": "block",  # its requests pass by what a test intercepts
+            **how,
+        }
     )
     context.set_default_timeout(PATIENCE_SECONDS * 1000)
     came = Visitor(base, await context.new_page())

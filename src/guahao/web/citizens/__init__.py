@@ -41,6 +41,7 @@ from guahao.web.citizens.fairness.applications import application_pages
 from guahao.web.citizens.fairness.apply import apply_pages
 from guahao.web.citizens.fairness.draws import draw_pages
 from guahao.web.citizens.help import help_pages
+from guahao.web.citizens.offline import offline_pages
 from guahao.web.citizens.page import Route
 from guahao.web.citizens.services import Services
 from guahao.web.citizens.status import status_pages
@@ -74,4 +75,5 @@ def routes() -> list[Route]:
         *privacy_pages(),
         *own_data_pages(),
         *choice_pages(),
+        *offline_pages(),
     ]
