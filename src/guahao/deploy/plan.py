@@ -16,6 +16,8 @@ PROMETHEUS = "monitoring/prometheus.yml"
 PUBLIC_PATHS = (
     "/",
     r"/hospitals/\d+",
+    r"/hospitals/\d+/boards",
+    r"/departments/\d+/board",
     r"/departments/\d+",
     "/api/v1/hospitals",
     r"/api/v1/hospitals/\d+",

@@ -40,6 +40,7 @@ from guahao.web.citizens.errors import error_page
 from guahao.web.citizens.fairness.applications import application_pages
 from guahao.web.citizens.fairness.apply import apply_pages
 from guahao.web.citizens.fairness.draws import draw_pages
+from guahao.web.citizens.hall import hall_pages
 from guahao.web.citizens.help import help_pages
 from guahao.web.citizens.offline import offline_pages
 from guahao.web.citizens.page import Route
@@ -66,6 +67,7 @@ def routes() -> list[Route]:
         *apply_pages(),
         *application_pages(),
         *draw_pages(),
+        *hall_pages(),
         *login_pages(),
         *login_list_pages(),
         *account_pages(),

@@ -215,6 +215,8 @@ _NAMED = b"accept-encoding, accept-language"
 PUBLIC_ROUTES = (
     _page("/", "q", "district", "grade", "open", "page", query=_of_home),
     _page("/hospitals/{id}", "group", "page"),
+    _page("/hospitals/{id}/boards"),
+    _page("/departments/{id}/board"),
     _page("/departments/{id}", "day", "title", "specialty", "week", "page"),
     _api("/hospitals", "q", "district", "grade", "cursor", vary=_NAMED),
     _api("/hospitals/{id}", vary=_NAMED),

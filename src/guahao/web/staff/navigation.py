@@ -31,6 +31,7 @@ ENTRIES = (
         Words("今日名单"),
         frozenset({Role.CLERK}),
     ),
+    Entry("queues", "/staff/window/queues", Words("叫号", "navigation"), frozenset({Role.CLERK})),
     Entry("counter", "/staff/window/counter", Words("窗口号"), frozenset({Role.CLERK})),
     Entry(
         "persons",

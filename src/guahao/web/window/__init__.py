@@ -7,6 +7,7 @@ from guahao.web.window.apply import apply_routes
 from guahao.web.window.counter import counter_routes
 from guahao.web.window.lists import list_routes
 from guahao.web.window.persons import person_routes
+from guahao.web.window.queue import queue_routes
 from guahao.web.window.unverified import unverified_routes
 from guahao.web.window.window import window_routes
 
@@ -19,5 +20,6 @@ def routes() -> list[StaffRoute]:
         *apply_routes(),
         *list_routes(),
         *counter_routes(),
+        *queue_routes(),
         *unverified_routes(),
     ]

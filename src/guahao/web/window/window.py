@@ -9,12 +9,14 @@ from litestar.types import ASGIApp
 
 from guahao.flows.attendance import window as flows
 from guahao.flows.attendance.window import NotHandedOut, TooManyGuesses
+from guahao.flows.hall.queues import own_places
 from guahao.rules.attendance.window import WindowRefusal
 from guahao.rules.kernel.outcomes import Done, PickupRefusal, Refused
 from guahao.rules.kernel.text import compact
 from guahao.rules.people.identity import masked_name
 from guahao.rules.staff.staff import Role
 from guahao.security_log import SecurityEvent, note
+from guahao.store.hall.queues import OwnPlace
 from guahao.store.kernel.views import AppointmentView
 from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.staff import Sending, StaffPage, StaffRoute
@@ -34,6 +36,7 @@ class Verdict:
     view: AppointmentView | None = None
     name: str = ""
     typed: str = ""
+    place: OwnPlace | None = None
 
 
 def window_routes() -> list[StaffRoute]:
@@ -55,6 +58,9 @@ async def _hand_out(page: StaffPage) -> ASGIApp:
     id_no = page.form.get("id_no", "")[:_FIELD_MAX]
     answer = await flows.hand_out(page.services.platform, page.staff, code, id_no)
     verdict = _verdict(page, answer)
+    if isinstance(answer, AppointmentView):
+        places = await own_places(page.services.platform, [answer.id])
+        verdict = replace(verdict, place=places.get(answer.id))
     if isinstance(answer, TooManyGuesses) or (
         isinstance(answer, NotHandedOut) and answer.reason is PickupRefusal.WRONG_PERSON
     ):

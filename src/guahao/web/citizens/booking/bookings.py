@@ -14,6 +14,7 @@ from guahao.flows.attendance.standing import standings
 from guahao.flows.booking.appointments import list_appointments, own_appointment
 from guahao.flows.booking.cancelling import cancel
 from guahao.flows.fairness.declining import decline, win_of
+from guahao.flows.hall.queues import own_queue
 from guahao.flows.supply import replacing
 from guahao.rules.attendance.pickup import pickup_deadline
 from guahao.rules.fairness.applying import DECLINED_WITHIN
@@ -75,6 +76,9 @@ async def _one(page: Page) -> ASGIApp:
 async def _detail(page: Page, booking: AppointmentView, problem: Problem | None = None) -> Answer:
     came, policy = page.query("booked"), page.services.platform.policy_today
     win = await win_of(page.services.platform, booking)
+    queue = None
+    if booking.status == "picked_up":
+        queue = await own_queue(page.services.platform, booking.id)
     offers = await _open_offers(page) if booking.status == "stopped" else {}
     return page.render(
         "booking.html",
@@ -83,6 +87,7 @@ async def _detail(page: Page, booking: AppointmentView, problem: Problem | None 
         new=came == "1",
         already=came == "already",
         win=win,
+        queue=queue,
         may_decline=_may_decline(page, booking),
         policy=policy,
         offer=offers.get(booking.id),
