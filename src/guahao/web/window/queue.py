@@ -91,7 +91,8 @@ async def _act(page: StaffPage) -> ASGIApp:
     id, appointment_id = _session_id(page), as_id(page.form.get("appointment", ""))
     act, behind = page.form.get("act", ""), as_id(page.form.get("behind", "")) or BEHIND
     if appointment_id is None or act not in set(QueueAct):
-        raise ProblemError("bad_request")
+        known = await flows.queue(page.services.platform, page.staff, id)
+        raise ProblemError(_UNKNOWN if known is None else "bad_request")
     outcome = await flows.call(
         page.services.platform, page.staff, id, appointment_id, QueueAct(act), behind
     )
