@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
+from itertools import groupby
 
 from babel.dates import format_date
 
@@ -70,6 +72,20 @@ def say_day(
 def say_month(day: date, language: Language) -> str:
     """Write 2026年12月 or December 2026."""
     return _written(day, _MONTH[language], language)
+
+
+def say_few_days(days: Iterable[date], language: Language) -> str:
+    """Write 11月30日、12月3、4日 or 30 Nov, 3 and 4 Dec: a few days without their weekdays."""
+    months = []
+    for _, group in groupby(sorted(set(days)), key=lambda day: (day.year, day.month)):
+        *earlier, last = group
+        if language == "en":
+            joined = ", ".join(str(day.day) for day in earlier)
+            written = say_short_day(last, language)
+            months.append(f"{joined} and {written}" if joined else written)
+        else:
+            months.append(f"{last.month}月{'、'.join(str(day.day) for day in (*earlier, last))}日")
+    return (", " if language == "en" else "、").join(months)
 
 
 def say_date(day: date, language: Language) -> str:

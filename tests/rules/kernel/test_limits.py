@@ -18,7 +18,7 @@ from tests.rules.helpers import (
 )
 
 from guahao.rules.kernel.facts import COUNTED_STATUSES, CountedAppointment
-from guahao.rules.kernel.limits import Policy, add_months, most_in_days, most_in_months
+from guahao.rules.kernel.limits import Policy, add_months, fullest_in_days, fullest_in_months
 from guahao.rules.kernel.outcomes import Decision, Refusal, Refused
 
 
@@ -224,13 +224,13 @@ def test_months_are_counted_to_the_same_day_or_the_month_s_last(
 
 
 def test_a_window_without_appointments_holds_none() -> None:
-    assert most_in_days([], SOON, 7) == 0
-    assert most_in_months([], SOON, 3) == 0
-    assert most_in_days([SOON, SOON], SOON, 7) == 2
-    assert most_in_months([SOON, SOON], SOON, 3) == 2
+    assert len(fullest_in_days([], SOON, 7)) == 0
+    assert len(fullest_in_months([], SOON, 3)) == 0
+    assert len(fullest_in_days([SOON, SOON], SOON, 7)) == 2
+    assert len(fullest_in_months([SOON, SOON], SOON, 3)) == 2
 
 
 def test_a_window_of_seven_dates_holds_no_eighth() -> None:
     eight_apart = [SOON - timedelta(days=1), SOON + timedelta(days=6)]
-    assert most_in_days(eight_apart, SOON, 7) == 1
-    assert most_in_days(eight_apart, SOON, 8) == 2
+    assert len(fullest_in_days(eight_apart, SOON, 7)) == 1
+    assert len(fullest_in_days(eight_apart, SOON, 8)) == 2

@@ -7,8 +7,10 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import date, time, timedelta
+from secrets import token_urlsafe
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
 from icalendar import Calendar
@@ -20,10 +22,11 @@ from tests.city import (
     change,
     draw_codes,
     open_platform,
+    resident_id,
 )
 from tests.crowd import open_desk
 from tests.supply import Rows, at
-from tests.web.browsing import Reader
+from tests.web.browsing import Form, Reader
 from tests.web.site import Site, has_chinese
 
 from guahao.flows.attendance.penalties import sweep
@@ -94,14 +97,22 @@ class Citizen:
     patient_ids: list[int]
 
     async def book(self, session_id: int, patient: int = 0, **typed: str) -> str:
-        """Through the page; where it led."""
+        """Through the page, if it has a form for that; where it led."""
         await self.reader.go(f"/book/{session_id}")
-        await self.reader.send(
-            self.reader.form(f"/book/{session_id}"),
-            patient_id=str(self.patient_ids[patient]),
-            **typed,
-        )
+        if f'action="/book/{session_id}"' in self.reader.text:
+            await self.reader.send(
+                self.reader.form(f"/book/{session_id}"),
+                patient_id=str(self.patient_ids[patient]),
+                **typed,
+            )
         return self.reader.path.partition("?")[0]
+
+    async def submit(self, session_id: int, patient_id: int | str, key: str = "") -> httpx.Response:
+        """Send the form of a page that was opened before it knew any better."""
+        await self.reader.go("/me")
+        fields = {"csrf": self.reader.form().fields["csrf"], "key": key or token_urlsafe(16)}
+        form = Form(f"/book/{session_id}", "post", fields)
+        return await self.reader.send(form, patient_id=str(patient_id))
 
 
 async def add_citizen(
@@ -428,10 +439,16 @@ async def test_a_second_place_in_a_department_on_one_day_is_refused_by_the_law(
 ) -> None:
     citizen = await add_citizen(site)
     await citizen.book(clinic.session())
-    await citizen.book(clinic.session(period="afternoon"))
+    booking = citizen.reader.path.partition("?")[0]
+    other = clinic.session(period="afternoon")
+    await citizen.reader.go(f"/book/{other}")
+    assert "现在不能约这个号" in citizen.reader.text
+    assert f'action="/book/{other}"' not in citizen.reader.text
+    await citizen.submit(other, citizen.patient_ids[0])
     assert citizen.reader.page.status_code == 409
-    assert "已约过该科室" in citizen.reader.text
-    assert 'href="/bookings"' in citizen.reader.text
+    assert "没有约上" in citizen.reader.text
+    assert "张小一这天在心血管内科已有预约。最早可约12月4日 周五" in citizen.reader.text
+    assert f'href="{booking}"' in citizen.reader.text
     assert 'href="/help#limits"' in citizen.reader.text
     assert len(bookings(rows)) == 1
 
@@ -478,8 +495,13 @@ async def test_without_a_patient_the_way_leads_over_adding_one_and_back(
     session = clinic.session()
     citizen = await add_citizen(site, patients=0)
     await citizen.reader.go(f"/book/{session}")
-    assert f"/patients/new?next=%2Fbook%2F{session}" in citizen.reader.text
     assert "确认预约</button>" not in citizen.reader.text
+    form = citizen.reader.form("/patients/new")
+    typed = {"name": "王小明", "id_type": "01", "id_no": resident_id(7)}
+    await citizen.reader.send(form, **typed)
+    assert citizen.reader.path == f"/book/{session}"
+    assert "王小明" in citizen.reader.text
+    assert "确认预约</button>" in citizen.reader.text
 
 
 @pytest.mark.parametrize(
@@ -572,12 +594,16 @@ async def test_the_suspended_are_told_until_when_and_offered_nothing(
     citizen = await add_citizen(site)
     await change(site.platform, "UPDATE patients SET suspended_until = '2027-01-30'")
     clinic.session(4)
-    await citizen.book(clinic.session(3))
-    assert citizen.reader.page.status_code == 409
-    assert "预约资格已暂停" in citizen.reader.text
-    assert "2027年1月30日（周六）" in citizen.reader.text
-    assert "slot__book" not in citizen.reader.text
-    assert 'href="tel:114"' in citizen.reader.text
+    session = clinic.session(3)
+    for answer in (
+        await citizen.reader.go(f"/book/{session}"),
+        await citizen.submit(session, citizen.patient_ids[0]),
+    ):
+        assert answer.status_code == 409
+        assert "预约资格已暂停" in answer.text
+        assert "2027年1月30日（周六）" in answer.text
+        assert "slot__book" not in answer.text
+        assert 'href="tel:114"' in answer.text
 
 
 async def test_a_busy_desk_keeps_the_form_to_be_sent_again(

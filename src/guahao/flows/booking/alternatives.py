@@ -7,7 +7,7 @@ from guahao.rules.booking.booking import counted_since, decide_batch
 from guahao.rules.kernel.facts import Actor, BookingFacts, BookingRequest, PatientFacts
 from guahao.rules.kernel.limits import Policy
 from guahao.rules.kernel.outcomes import Accepted
-from guahao.store.booking.booking import own_patient, session_facts
+from guahao.store.booking.booking import own_patients, session_facts
 from guahao.store.kernel.db import Tx
 from guahao.store.kernel.views import SessionView
 from guahao.store.supply import sessions
@@ -27,7 +27,7 @@ async def alternatives(
         wanted = await sessions.one(tx, session_id)
         policy = (await platform.policies.read(tx)).on(tx.now.date())
         since = counted_since(policy, tx.now.date())
-        patient = await own_patient(tx, account_id, patient_id, since)
+        patient = (await own_patients(tx, account_id, since)).get(patient_id)
         if wanted is None or patient is None:
             return []
         others = await sessions.in_department(

@@ -21,8 +21,8 @@ from guahao.rules.kernel.limits import (
     HospitalRules,
     Policy,
     add_months,
-    most_in_days,
-    most_in_months,
+    fullest_in_days,
+    fullest_in_months,
 )
 from guahao.rules.kernel.outcomes import (
     Accepted,
@@ -113,6 +113,18 @@ class Batch:
             or _suspended(patient, request.at)
             or limit_refusal(session, self._counted_of(patient), request.at, policy)
             or (None if is_drawn else self._sold_out(session))
+        )
+
+    def refusal_for_all(self, session_id: int, at: datetime) -> Refused[Refusal] | None:
+        """Return the first refusal that would apply to every patient, or None."""
+        session = self.facts.sessions.get(session_id)
+        if session is None:
+            return Refused(Refusal.UNKNOWN_SESSION)
+        return (
+            _stopped(session)
+            or self._date_refused(session, at, is_released=False)
+            or self._by_draw(session, at)
+            or self._sold_out(session)
         )
 
     def _date_refused(
@@ -281,10 +293,10 @@ def _broken_limit(
         return Refusal.DAY_LIMIT
     # Skip counting windows for the many patients with few bookings.
     dates = [c.visit_date for c in counted]
-    limit = policy.per_short_window
-    if len(dates) >= limit and most_in_days(dates, day, policy.short_window_days) >= limit:
+    limit, days = policy.per_short_window, policy.short_window_days
+    if len(dates) >= limit and len(fullest_in_days(dates, day, days)) >= limit:
         return Refusal.SEVEN_DAY_LIMIT
-    limit = policy.per_long_window
-    if len(dates) >= limit and most_in_months(dates, day, policy.long_window_months) >= limit:
+    limit, months = policy.per_long_window, policy.long_window_months
+    if len(dates) >= limit and len(fullest_in_months(dates, day, months)) >= limit:
         return Refusal.THREE_MONTH_LIMIT
     return None

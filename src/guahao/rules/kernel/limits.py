@@ -111,7 +111,7 @@ def add_months(day: date, months: int) -> date:
     return date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
 
 
-def most_in_days(dates: Iterable[date], day: date, days: int) -> int:
+def fullest_in_days(dates: Iterable[date], day: date, days: int) -> list[date]:
     """Return the most of `dates` in any `days` consecutive days that contain `day` (S12).
 
     Only windows that start at `day` or at one of the dates are counted: any other window holds
@@ -119,15 +119,16 @@ def most_in_days(dates: Iterable[date], day: date, days: int) -> int:
     """
     near = [d for d in dates if abs((d - day).days) < days]
     starts = {d for d in near if d <= day} | {day}
-    return max(sum(0 <= (d - start).days < days for d in near) for start in starts)
+    windows = ([d for d in near if 0 <= (d - start).days < days] for start in sorted(starts))
+    return max(windows, key=len)
 
 
-def most_in_months(dates: Iterable[date], day: date, months: int) -> int:
+def fullest_in_months(dates: Iterable[date], day: date, months: int) -> list[date]:
     """Return the most of `dates` in any window [s, add_months(s, months)) that contains `day`.
 
     The same starts suffice as for days, because `add_months` is monotonic.
     """
     near = list(dates)
     starts = {d for d in near if d <= day < add_months(d, months)} | {day}
-    windows = [(start, add_months(start, months)) for start in starts]
-    return max(sum(start <= d < end for d in near) for start, end in windows)
+    windows = [(start, add_months(start, months)) for start in sorted(starts)]
+    return max(([d for d in near if start <= d < end] for start, end in windows), key=len)

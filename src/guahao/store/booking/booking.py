@@ -71,9 +71,12 @@ _COUNTED = """
         OFFSET 0) a  -- an index scan for each of the few merged registrations
     WHERE m.survivor_id = ANY(%(patients)s::bigint[])
 """
-_OWN_PATIENT = """
-    SELECT id, account_id, suspended_until, document_ends_on, checked_at IS NOT NULL, person_index
-    FROM patients WHERE id = %s AND account_id = %s
+_OWN_PATIENTS = """
+    SELECT p.id, p.account_id, p.suspended_until, p.document_ends_on, p.checked_at IS NOT NULL,
+           p.person_index, a.restricted_until
+    FROM patients p JOIN accounts a ON a.id = p.account_id
+    WHERE p.account_id = %s AND p.displaced_at IS NULL AND p.merged_into IS NULL
+    ORDER BY p.id
 """
 _EARLIER = """
     SELECT r.actor_kind, r.actor_id, r.idempotency_key,
@@ -313,24 +316,23 @@ async def counted_of(
     return _by_patient(await tx.rows(_COUNTED, _counting(patient_ids, since)))
 
 
-async def own_patient(
-    tx: Tx, account_id: int, patient_id: int, counted_since: date
-) -> PatientFacts | None:
-    """Return the facts of an account's patient without a lock; None if not the account's."""
-    row = await tx.row(_OWN_PATIENT, (patient_id, account_id))
-    if row is None:
-        return None
-    counted = _by_patient(await tx.rows(_COUNTED, _counting([patient_id], counted_since)))
-    id, owner, suspended_until, ends_on, is_checked, person = row
-    return PatientFacts(
-        id,
-        owner,
-        suspended_until,
-        tuple(counted.get(patient_id, ())),
-        document_ends_on=ends_on,
-        is_checked=is_checked,
-        person=person,
-    )
+async def own_patients(tx: Tx, account_id: int, counted_since: date) -> dict[int, PatientFacts]:
+    """Return the facts of an account's patients by id, without a lock."""
+    rows = await tx.rows(_OWN_PATIENTS, (account_id,))
+    counted = await counted_of(tx, [row[0] for row in rows], counted_since)
+    return {
+        id: PatientFacts(
+            id,
+            owner,
+            suspended_until,
+            tuple(counted.get(id, ())),
+            restricted_until,
+            ends_on,
+            is_checked,
+            person=person,
+        )
+        for id, owner, suspended_until, ends_on, is_checked, person, restricted_until in rows
+    }
 
 
 def session_facts(session: SessionView) -> SessionFacts:

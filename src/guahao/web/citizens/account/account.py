@@ -21,7 +21,7 @@ from guahao.web.citizens.page import LoginNeededError, Page, Route
 from guahao.web.words.replies import Problem
 
 PATIENTS_PATH = "/patients"
-_FIELDS = ("name", "id_type", "id_no", "birth_date")
+PATIENT_FIELDS = ("name", "id_type", "id_no", "birth_date")
 # The field at which a refusal is shown; others are shown above the form.
 _AT_FIELD: dict[str, str] = {
     PatientRefusal.NAME_INVALID: "name",
@@ -64,7 +64,7 @@ async def _patients(page: Page) -> ASGIApp:
 async def _new_patient(page: Page) -> ASGIApp:
     """Show the form, filled in after an expired login; no form where the account is full."""
     view = await _own(page)
-    typed = {name: page.kept.get(name, "") for name in _FIELDS}
+    typed = {name: page.kept.get(name, "") for name in PATIENT_FIELDS}
     if len(view.patients) >= PATIENTS_PER_PHONE:
         return _patient_form(page, typed, page.problem(PatientRefusal.PHONE_LIMIT))
     return _patient_form(page, typed)
@@ -85,7 +85,7 @@ def _patient_form(page: Page, typed: dict[str, str], problem: Problem | None = N
 
 async def _add_patient(page: Page) -> ASGIApp:
     """Register a patient; a form sent twice succeeds, since the patient already exists."""
-    typed = {name: page.form.get(name, "") for name in _FIELDS}
+    typed = {name: page.form.get(name, "") for name in PATIENT_FIELDS}
     wait_seconds = page.services.desk.velocity.registration(
         page.owner, page.services.callers.of(page.request.scope), page.now.timestamp()
     )

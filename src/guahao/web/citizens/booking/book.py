@@ -16,19 +16,20 @@ from psycopg import OperationalError
 from guahao import security_log
 from guahao.flows.booking.alternatives import alternatives
 from guahao.flows.booking.appointments import list_appointments
+from guahao.flows.booking.checking import Check, PatientCheck, check
 from guahao.flows.booking.desk import Busy, NotBooked, NotDecided, OutcomeUnknown, TooFast
 from guahao.flows.booking.together import PairBooked, PairNotBooked, PairRequest, Place
-from guahao.flows.people.accounts import account
 from guahao.flows.supply.schedules import one_session
 from guahao.rules.attendance.pickup import pickup_deadline
-from guahao.rules.booking.booking import for_checked_only
 from guahao.rules.booking.cancelling import cancel_deadline
 from guahao.rules.kernel.facts import Actor
 from guahao.rules.kernel.limits import PATIENTS_PER_PHONE
 from guahao.rules.kernel.outcomes import BeforeOwnMoment, KeyMismatch, Refusal, Refused
+from guahao.rules.people.consent import NOTICE_VERSION
 from guahao.rules.people.logins import AccountLoginRefusal, LoginRefused
-from guahao.rules.supply.releasing import date_refusal
 from guahao.store.kernel.views import AppointmentView, PatientView, SessionView
+from guahao.web.citizens.account.account import PATIENT_FIELDS
+from guahao.web.citizens.booking.check_words import line
 from guahao.web.citizens.help import help_path
 from guahao.web.citizens.page import ConfirmNeededError, LoginNeededError, Page, Route
 from guahao.web.http.answers import Answer
@@ -41,6 +42,17 @@ CHANNEL = "web"
 _UNAVAILABLE = 503
 _TRIES_MAX = 30  # automatic retries of a page, for a minute or two
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,40}")
+# Reasons of one patient, which another may not share.
+_ABOUT_PATIENTS = {
+    Refusal.ACCOUNT_RESTRICTED,
+    Refusal.DOCUMENT_ENDED,
+    Refusal.PERSON_UNCHECKED,
+    Refusal.PATIENT_SUSPENDED,
+    Refusal.DUPLICATE_DEPARTMENT,
+    Refusal.DAY_LIMIT,
+    Refusal.SEVEN_DAY_LIMIT,
+    Refusal.THREE_MONTH_LIMIT,
+}
 # Another session of the department would be refused for the same reason.
 _OF_THE_PATIENT = {Refusal.ACCOUNT_RESTRICTED, Refusal.PATIENT_SUSPENDED, Refusal.NOT_YOUR_PATIENT}
 
@@ -54,50 +66,47 @@ def book_pages() -> list[Route]:
 
 
 async def _confirm(page: Page) -> ASGIApp:
-    """Show patient, session and rules, or why the session cannot be booked any more."""
-    patients = await _patients(page)
-    session, refused = await _session(page)
-    if refused is not None:
-        held = await _held(page, session.id)
-        if held:
-            return _already(page, held[0])
-        chosen = _chosen(page, patients)
-        return await _refusal(page, session, [chosen.id] if chosen else [], refused)
-    return _form(page, session, patients)
+    """Show patients, session and rules, and for each patient what the desk would answer.
+
+    Where it would refuse them all: why, and what can be done instead. Where the place is theirs
+    already: the booking.
+    """
+    found = await _check(page, page.owner, _session_id(page))
+    held = [line.booked for line in found.patients if line.booked is not None]
+    if len(held) == PATIENTS_PER_PHONE:
+        return page.redirect("/bookings?booked=both-already")
+    if held and not any(line.may_book for line in found.patients):
+        return page.redirect(f"/bookings/{held[0].id}?booked=already")
+    if found.refused is not None:
+        chosen = _chosen(page, found.patients)
+        ids = [chosen.id] if chosen else [line.patient.id for line in found.patients[:1]]
+        return await _refusal(page, found, ids, found.refused, tried=False)
+    if found.patients and not any(line.may_book for line in found.patients):
+        refused = found.patients[0].refused
+        assert refused is not None
+        ids = [line.patient.id for line in found.patients]
+        return await _refusal(page, found, ids, refused, tried=False)
+    return _form(page, found)
 
 
-async def _patients(page: Page) -> list[PatientView]:
-    found = await account(page.services.platform, page.owner)
-    if found is None:
-        raise LoginNeededError
-    return found.patients
+def _session_id(page: Page) -> int:
+    return read_id(page.request, "session_id", Refusal.UNKNOWN_SESSION)
 
 
-async def _session(page: Page) -> tuple[SessionView, Refused[Refusal] | None]:
-    """Return the session, and the refusal that holds for everybody."""
-    id = read_id(page.request, "session_id", Refusal.UNKNOWN_SESSION)
-    found = await one_session(page.services.platform, id)
+async def _check(page: Page, account_id: int, session_id: int) -> Check:
+    """Return what the desk would answer for each patient of the account."""
+    found = await check(page.services.platform, account_id, session_id, CHANNEL)
     if found is None:
         raise ProblemError(Refusal.UNKNOWN_SESSION)
-    view, state = found
-    if state == "stopped":
-        return view, Refused(Refusal.SESSION_STOPPED)
-    if state == "by_draw":
-        return view, Refused(Refusal.BY_DRAW, retry_from=view.draw_at)
-    if state == "full":
-        return view, Refused(Refusal.SOLD_OUT)
-    return view, date_refusal(
-        view.visit_date, page.now, view.rules, page.services.platform.policy_today
-    )
+    return found
 
 
-def _chosen(page: Page, patients: list[PatientView]) -> PatientView | None:
-    """Return the patient chosen before the login or on an earlier page, else the first."""
+def _chosen(page: Page, lines: Sequence[PatientCheck]) -> PatientView | None:
+    """Return the patient chosen before the login or on an earlier page, or the only one."""
     wanted = page.kept.get("patient_id") or page.query("patient")
-    return next(
-        (patient for patient in patients if str(patient.id) == wanted),
-        patients[0] if patients else None,
-    )
+    patients = [line.patient for line in lines]
+    only = patients[0] if len(patients) == 1 else None
+    return next((patient for patient in patients if str(patient.id) == wanted), only)
 
 
 def _choice(patient_ids: Sequence[int]) -> str:
@@ -114,10 +123,13 @@ def _chosen_ids(choice: str) -> tuple[int, int | None] | None:
     return patient_id, other_id
 
 
-def _form(
-    page: Page, session: SessionView, patients: list[PatientView], *, unchosen: bool = False
-) -> Answer:
-    kept, policy = page.kept.get("key", ""), page.services.platform.policy_today
+def _form(page: Page, found: Check, *, unchosen: bool = False) -> Answer:
+    kept, policy, session = (
+        page.kept.get("key", ""),
+        page.services.platform.policy_today,
+        found.session,
+    )
+    patients = [line.patient for line in found.patients]
     both = (
         _choice([patient.id for patient in patients]) if len(patients) == PATIENTS_PER_PHONE else ""
     )
@@ -125,10 +137,11 @@ def _form(
         "confirm.html",
         session=session,
         names=page.names,
-        patients=patients,
-        chosen=_chosen(page, patients),
+        lines=[line(page, session, one) for one in found.patients],
+        chosen=_chosen(page, found.patients),
         both=both,
         both_chosen=both and both in (page.kept.get("patient_id"), page.query("patient")),
+        both_why=_both_why(page, found) if both else "",
         may_add=len(patients) < PATIENTS_PER_PHONE,
         add_path=f"/patients/new?{urlencode({'next': page.path})}",
         # A form saved when the login expired keeps its key, so that it books once.
@@ -138,10 +151,23 @@ def _form(
         pickup_until=pickup_deadline(session.visit_date, session.period, session.rules),
         policy=policy,
         self_service="patient" in policy.cancel_channels,
-        checked_only=for_checked_only(
-            session.title, session.rules, policy, checks_names=page.checks_names
-        ),
+        # For the form of a first patient, where the account has none yet.
+        typed=dict.fromkeys(PATIENT_FIELDS, ""),
+        notice_version=NOTICE_VERSION,
+        problems={},
     )
+
+
+def _both_why(page: Page, found: Check) -> str:
+    """Return why both cannot be booked together; empty where they can."""
+    if found.session.remaining < PATIENTS_PER_PHONE:
+        return page.say("只剩1个号，不够两位")
+    refused = found.pair
+    if refused is None or isinstance(refused.refused, BeforeOwnMoment):
+        return ""
+    names = [line.patient.name for line in found.of(refused.patient_ids)]
+    joined = (" and " if page.language == "en" else "、").join(names)
+    return page.say("{names}现在不能约这个号", names=joined)
 
 
 async def _book(page: Page) -> ASGIApp:
@@ -153,12 +179,11 @@ async def _book(page: Page) -> ASGIApp:
     claims = page.claims
     if claims is None:
         raise LoginNeededError
-    id = read_id(page.request, "session_id", Refusal.UNKNOWN_SESSION)
+    id = _session_id(page)
     chosen, nonce = _chosen_ids(page.form.get("patient_id", "")), page.form.get("key", "")
     if chosen is None or not _KEY.fullmatch(nonce):
         await page.identify()
-        session, _ = await _session(page)
-        return _form(page, session, await _patients(page), unchosen=True)
+        return _form(page, await _check(page, page.owner, id), unchosen=True)
     patient_id, other_id = chosen
     if other_id is not None:
         return await _book_both(page, claims, (patient_id, other_id), nonce, id)
@@ -231,11 +256,11 @@ async def _both_refused(
     held = {booking.patient.id for booking in await _held(page, session_id)}
     if held.issuperset(patient_ids):
         return page.redirect("/bookings?booked=both-already")
-    session, _ = await _session(page)
     said = page.services.replies.pair_refused(
         refused, answer.patient_ids, answer.names, page.language
     )
-    return await _refusal(page, session, patient_ids, refused, said)
+    found = await _check(page, page.owner, session_id)
+    return await _refusal(page, found, patient_ids, refused, said)
 
 
 async def _refused(
@@ -247,9 +272,9 @@ async def _refused(
         return await _own_moment(page, answer, [patient_id], nonce)
     for booking in await _held(page, session_id):
         if booking.patient.id == patient_id:
-            return _already(page, booking)
-    session, _ = await _session(page)
-    return await _refusal(page, session, [patient_id], answer)
+            return page.redirect(f"/bookings/{booking.id}?booked=already")
+    found = await _check(page, page.owner, session_id)
+    return await _refusal(page, found, [patient_id], answer)
 
 
 async def _own_moment(
@@ -258,11 +283,11 @@ async def _own_moment(
     """Show when the patient can be booked for; the same form books from then on."""
     moment = refused.retry_from
     assert moment is not None
-    session, _ = await _session(page)
+    found = await _check(page, page.owner, _session_id(page))
     return page.render(
         "own_moment.html",
         page.services.replies.refused(refused, page.language).status,
-        session=session,
+        session=found.session,
         names=page.names,
         moment=say_second(moment),
         # A duration, so that the browser's clock does not have to be right.
@@ -282,28 +307,40 @@ async def _held(page: Page, session_id: int) -> list[AppointmentView]:
     ]
 
 
-def _already(page: Page, booking: AppointmentView) -> Answer:
-    return page.redirect(f"/bookings/{booking.id}?booked=already")
-
-
 async def _refusal(
     page: Page,
-    session: SessionView,
+    found: Check,
     patient_ids: Sequence[int],
     refused: Refused[Refusal],
     said: Problem | None = None,
+    *,
+    tried: bool = True,
 ) -> Answer:
-    """Show what happened, why, and what can be done now. `said`: other words than the usual."""
+    """Show what happened, why, and what can be done now.
+
+    `said`: other words than the usual. `tried`: a booking was asked for and refused; otherwise
+    the page says so before anybody asks.
+    """
+    session = found.session
     offered: list[SessionView] = []
     if patient_ids and refused.reason not in _OF_THE_PATIENT:
         platform, owner = page.services.platform, page.owner
-        found = [await alternatives(platform, owner, id, session.id) for id in patient_ids]
+        others = [await alternatives(platform, owner, id, session.id) for id in patient_ids]
         offered = [
             other
-            for other in found[0]
+            for other in others[0]
             if other.remaining >= len(patient_ids)
-            and all(other.id in {one.id for one in also} for also in found[1:])
+            and all(other.id in {one.id for one in also} for also in others[1:])
         ]
+    refused_lines = (
+        [
+            line(page, session, one)
+            for one in found.of(patient_ids)
+            if one.refused is not None and not one.may_book
+        ]
+        if refused.reason in _ABOUT_PATIENTS
+        else []
+    )
     said = said or page.services.replies.refused(refused, page.language)
     return page.render(
         "refused.html",
@@ -311,9 +348,14 @@ async def _refusal(
         session=session,
         names=page.names,
         said=said,
+        tried=tried,
+        lines=refused_lines,
         reason=refused.reason.value,
         offered=offered,
         patient_id=_choice(patient_ids),
+        others=found.refused is None
+        and any(one.may_book for one in found.patients if one.patient.id not in patient_ids),
+        may_add=len(found.patients) < PATIENTS_PER_PHONE,
         rule_path=help_path(refused.reason.value),
         apply_path=_apply_path(page, session, patient_ids, refused.reason),
     )
