@@ -110,7 +110,10 @@ class Citizen:
     async def submit(self, session_id: int, patient_id: int | str, key: str = "") -> httpx.Response:
         """Send the form of a page that was opened before it knew any better."""
         await self.reader.go("/me")
-        fields = {"csrf": self.reader.form().fields["csrf"], "key": key or token_urlsafe(16)}
+        fields = {
+            "csrf": self.reader.form("/logout").fields["csrf"],
+            "key": key or token_urlsafe(16),
+        }
         form = Form(f"/book/{session_id}", "post", fields)
         return await self.reader.send(form, patient_id=str(patient_id))
 

@@ -77,14 +77,15 @@ async def _confirm(page: Page) -> ASGIApp:
         return page.redirect("/bookings?booked=both-already")
     if held and not any(line.may_book for line in found.patients):
         return page.redirect(f"/bookings/{held[0].id}?booked=already")
-    if found.refused is not None:
-        chosen = _chosen(page, found.patients)
-        ids = [chosen.id] if chosen else [line.patient.id for line in found.patients[:1]]
-        return await _refusal(page, found, ids, found.refused, tried=False)
-    if found.patients and not any(line.may_book for line in found.patients):
-        refused = found.patients[0].refused
-        assert refused is not None
-        ids = [line.patient.id for line in found.patients]
+    if any(line.may_book for line in found.patients):
+        return _form(page, found)
+    first = next((line.refused for line in found.patients if line.refused is not None), None)
+    refused = found.refused or first
+    if refused is not None:
+        wanted = [
+            line.patient.id for line in found.patients if str(line.patient.id) == _wanted(page)
+        ]
+        ids = wanted or [line.patient.id for line in found.patients]
         return await _refusal(page, found, ids, refused, tried=False)
     return _form(page, found)
 
@@ -103,10 +104,13 @@ async def _check(page: Page, account_id: int, session_id: int) -> Check:
 
 def _chosen(page: Page, lines: Sequence[PatientCheck]) -> PatientView | None:
     """Return the patient chosen before the login or on an earlier page, or the only one."""
-    wanted = page.kept.get("patient_id") or page.query("patient")
-    patients = [line.patient for line in lines]
-    only = patients[0] if len(patients) == 1 else None
-    return next((patient for patient in patients if str(patient.id) == wanted), only)
+    patients = [line.patient for line in lines if line.may_book]
+    only = patients[0] if len(lines) == 1 and patients else None
+    return next((patient for patient in patients if str(patient.id) == _wanted(page)), only)
+
+
+def _wanted(page: Page) -> str:
+    return page.kept.get("patient_id") or page.query("patient")
 
 
 def _choice(patient_ids: Sequence[int]) -> str:
@@ -140,7 +144,7 @@ def _form(page: Page, found: Check, *, unchosen: bool = False) -> Answer:
         lines=[line(page, session, one) for one in found.patients],
         chosen=_chosen(page, found.patients),
         both=both,
-        both_chosen=both and both in (page.kept.get("patient_id"), page.query("patient")),
+        both_chosen=both and both == _wanted(page),
         both_why=_both_why(page, found) if both else "",
         may_add=len(patients) < PATIENTS_PER_PHONE,
         add_path=f"/patients/new?{urlencode({'next': page.path})}",
@@ -326,12 +330,15 @@ async def _refusal(
     if patient_ids and refused.reason not in _OF_THE_PATIENT:
         platform, owner = page.services.platform, page.owner
         others = [await alternatives(platform, owner, id, session.id) for id in patient_ids]
-        offered = [
-            other
-            for other in others[0]
-            if other.remaining >= len(patient_ids)
-            and all(other.id in {one.id for one in also} for also in others[1:])
-        ]
+        if tried:
+            offered = [
+                other
+                for other in others[0]
+                if other.remaining >= len(patient_ids)
+                and all(other.id in {one.id for one in also} for also in others[1:])
+            ]
+        else:
+            offered = next(filter(None, others), [])  # for any of them: nobody is chosen yet
     refused_lines = (
         [
             line(page, session, one)
@@ -352,7 +359,7 @@ async def _refusal(
         lines=refused_lines,
         reason=refused.reason.value,
         offered=offered,
-        patient_id=_choice(patient_ids),
+        patient_id=_choice(patient_ids) if tried or len(patient_ids) == 1 else "",
         others=found.refused is None
         and any(one.may_book for one in found.patients if one.patient.id not in patient_ids),
         may_add=len(found.patients) < PATIENTS_PER_PHONE,
