@@ -193,7 +193,7 @@ async def places_instead(
         if stands is not None:
             return stands
         since = counted_since(policy, today)
-        patient = await store.own_patient(tx, account_id, place.patient_id, since)
+        patient = (await store.own_patients(tx, account_id, since)).get(place.patient_id)
         old = await sessions.one(tx, place.session_id)
         if patient is None or old is None:
             return Places([], None, is_first=True)
