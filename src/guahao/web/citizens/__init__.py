@@ -46,6 +46,7 @@ from guahao.web.citizens.offline import offline_pages
 from guahao.web.citizens.page import Route
 from guahao.web.citizens.services import Services
 from guahao.web.citizens.status import status_pages
+from guahao.web.citizens.styleguide import styleguide_pages
 
 __all__ = ["Route", "Services", "error_page", "page_routes", "routes"]
 
@@ -74,6 +75,7 @@ def routes() -> list[Route]:
         *removing_pages(),
         *help_pages(),
         *status_pages(),
+        *styleguide_pages(),
         *privacy_pages(),
         *own_data_pages(),
         *choice_pages(),

@@ -19,6 +19,7 @@ from guahao.rules.staff.members import StaffRefusal
 from guahao.security_log import SecurityEvent, about, note
 from guahao.web.framework import cookies as cookie_names
 from guahao.web.http.forms import local_path
+from guahao.web.http.reading import ProblemError
 from guahao.web.staff.devices import origin_of, remember
 from guahao.web.staff.page import EVERYBODY, HOME_PATH, LOGIN_PATH, StaffPage, StaffRoute
 from guahao.web.staff.sending import Sending
@@ -45,6 +46,7 @@ def login_routes() -> list[StaffRoute]:
         StaffRoute("POST", "/staff/sessions", _end_other_logins, EVERYBODY),
         StaffRoute("POST", "/staff/logout", _log_out, None, sending=Sending.FREELY),
         StaffRoute("POST", "/staff/language", _language, None, sending=Sending.FREELY),
+        StaffRoute("GET", "/staff/styleguide", _styleguide, None),
         StaffRoute("POST", "/staff/theme", _theme, None, sending=Sending.FREELY),
     ]
 
@@ -243,6 +245,13 @@ async def _log_out(page: StaffPage) -> ASGIApp:
     page.drop_cookie(cookie_names.STAFF)
     page.clear_browser()
     return page.redirect(LOGIN_PATH)
+
+
+async def _styleguide(page: StaffPage) -> ASGIApp:
+    """Show every component of the desk in all its states; in the demo only."""
+    if not page.is_demo:
+        raise ProblemError("not_found")
+    return page.show("staff/styleguide.html")
 
 
 async def _theme(page: StaffPage) -> ASGIApp:
