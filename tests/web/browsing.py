@@ -101,7 +101,7 @@ class Reader:
         """The form of the page that is sent to `action`; without it, the one in its middle."""
         forms = _Forms()
         forms.feed(self.text)
-        in_head = ("/view", "/language", "/staff/language", "/staff/logout")
+        in_head = ("/view", "/language", "/staff/language", "/staff/theme", "/staff/logout")
         return next(
             form
             for form in forms.found
