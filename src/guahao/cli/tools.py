@@ -143,11 +143,13 @@ def bench_desk_command() -> None:
 
 
 @bench_app.command("http")
-def bench_http_command() -> None:
+def bench_http_command(
+    processes: Annotated[int, typer.Option(min=1, max=16, help="Web processes.")] = 1,
+) -> None:
     """The whole HTTP stack under wrk, beside pgbench."""
     settings = read_settings(os.environ)
     with wiring.owner_url(settings) as url:
-        bench_http.run(url, wiring.token_issuer, console)
+        bench_http.run(url, wiring.token_issuer, processes, console)
 
 
 @bench_app.command("feed")

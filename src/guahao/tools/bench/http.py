@@ -10,7 +10,8 @@ import asyncio
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -36,15 +37,15 @@ _SCRIPT = Path(__file__).with_name("book.lua")
 _MS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 
 
-def run(server_url: str, issuer: Issue, console: Console) -> None:
-    """Measure side by side, and print the medians of three rounds."""
+def run(server_url: str, issuer: Issue, processes: int, console: Console) -> None:
+    """Measure side by side, and print the medians of three rounds; `processes`: of the web."""
     if shutil.which("wrk") is None:
         raise BenchError("the HTTP bench needs wrk (Debian, Ubuntu: apt-get install wrk)")
     with scratch_database(server_url) as url, TemporaryDirectory() as folder:
-        uvloop.run(_bench(url, issuer, Path(folder) / "people", console))
+        uvloop.run(_bench(url, issuer, Path(folder) / "people", processes, console))
 
 
-async def _bench(url: str, issuer: Issue, people: Path, console: Console) -> None:
+async def _bench(url: str, issuer: Issue, people: Path, processes: int, console: Console) -> None:
     async with open_bench(url, connections=2) as platform:
         with console.status("Filling a scratch database with 100,000 live bookings ..."):
             city = await found(platform, _PERSONS)
@@ -52,22 +53,25 @@ async def _bench(url: str, issuer: Issue, people: Path, console: Console) -> Non
             analyze(url)
         rounds: dict[str, list[Round]] = {"pgbench": [], "HTTP, many": [], "HTTP, hot": []}
         await pgbench.warm_up(platform, url, city)
-        with web_server(url) as (port, process):
+        with ExitStack() as servers:
+            web = [servers.enter_context(web_server(url)) for _ in range(processes)]
+            ports = [port for port, _ in web]
             for number in range(ROUNDS):
                 with console.status(f"Round {number + 1} of {ROUNDS} ..."):
                     skip = 2 * number * _PERSONS_A_ROUND
                     many, hot = (HOT_SESSION + 1, city.last_session), (HOT_SESSION, HOT_SESSION)
                     rounds["pgbench"].append(await pgbench.run(platform, url, city))
-                    rounds["HTTP, many"].append(await run_wrk(platform, port, people, skip, many))
+                    rounds["HTTP, many"].append(await run_wrk(platform, ports, people, skip, many))
                     skip += _PERSONS_A_ROUND
-                    rounds["HTTP, hot"].append(await run_wrk(platform, port, people, skip, hot))
-            memory = _memory_mb(process)
+                    rounds["HTTP, hot"].append(await run_wrk(platform, ports, people, skip, hot))
+            memory = max(_memory_mb(process) for _, process in web)
     medians = {name: median(name, ran) for name, ran in rounds.items()}
-    title = f"The whole HTTP stack, one web process, {_CONNECTIONS} connections"
+    count = "one web process" if processes == 1 else f"{processes} web processes"
+    title = f"The whole HTTP stack, {count}, {_CONNECTIONS} connections"
     show(console, title, list(medians.values()), medians["pgbench"])
     hot_share = medians["HTTP, hot"].per_second / medians["HTTP, many"].per_second
     console.print(f"One hot session makes {hot_share:.2f} of many sessions.")
-    console.print(f"Memory of the web process after all rounds: {memory:.0f} MB.")
+    console.print(f"Memory of a web process after all rounds: {memory:.0f} MB at most.")
 
 
 def _write_people(path: Path, issue: Callable[[int], str], city: City) -> None:
@@ -76,20 +80,35 @@ def _write_people(path: Path, issue: Callable[[int], str], city: City) -> None:
 
 
 async def run_wrk(
-    platform: Platform, port: int, people: Path, skip: int, sessions: tuple[int, int]
+    platform: Platform, ports: Sequence[int], people: Path, skip: int, sessions: tuple[int, int]
 ) -> Round:
-    """Book under wrk for some seconds; `people`: a token and a person a line, `skip` are used."""
+    """Book under wrk for some seconds, at each port with its share of connections and people.
+
+    `people`: a token and a person a line, `skip` are used. Times are those of the slowest port.
+    """
     before = await count_appointments(platform)
-    command = [
-        *("wrk", "--threads=1", f"--connections={_CONNECTIONS}", f"--duration={_SECONDS}s"),
-        *("--latency", f"--script={_SCRIPT}", f"http://127.0.0.1:{port}"),
-        *("--", str(people), str(skip), *map(str, sessions)),
-    ]
-    done = await asyncio.to_thread(_said, command)
+    share = _PERSONS_A_ROUND // len(ports)
+    done = await asyncio.gather(
+        *(
+            asyncio.to_thread(
+                _said,
+                [
+                    *("wrk", "--threads=1", f"--connections={_CONNECTIONS // len(ports)}"),
+                    *(f"--duration={_SECONDS}s", "--latency", f"--script={_SCRIPT}"),
+                    *(f"http://127.0.0.1:{port}", "--", str(people)),
+                    *map(str, (skip + number * share, *sessions)),
+                ],
+            )
+            for number, port in enumerate(ports)
+        )
+    )
     made = await count_appointments(platform) - before
-    if "Non-2xx" in done:
-        raise RuntimeError(f"the bench expects every booking to succeed:\n{done}")
-    return Round(made, _figure(done, r"requests in ([0-9.]+)(s)") / 1000, *_percentiles(done))
+    for said in done:
+        if "Non-2xx" in said:
+            raise RuntimeError(f"the bench expects every booking to succeed:\n{said}")
+    seconds = max(_figure(said, r"requests in ([0-9.]+)(s)") / 1000 for said in done)
+    tails = [_percentiles(said) for said in done]
+    return Round(made, seconds, max(p50 for p50, _ in tails), max(p99 for _, p99 in tails))
 
 
 def _said(command: list[str]) -> str:

@@ -205,7 +205,7 @@ async def _over_http(
     rates = []
     for number in range(form.rounds):
         skip = number * form.http_persons
-        done = await run_wrk(platform, port, people, skip, past.bookable)
+        done = await run_wrk(platform, [port], people, skip, past.bookable)
         rates.append(done.per_second)
     return sorted(rates)[len(rates) // 2]
 
