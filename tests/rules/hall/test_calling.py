@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 from hypothesis import given
@@ -149,6 +149,7 @@ def report(state: QueueState, minutes: float = 0, **more: object) -> QueueReport
     return QueueReport(100, NINE + timedelta(minutes=minutes), state, **more)  # type: ignore[arg-type]
 
 
+WRONG_DAY = QueueRefusal.WRONG_DAY
 OWN = replace(entry(1), number=None, turn=0)
 
 
@@ -158,6 +159,8 @@ OWN = replace(entry(1), number=None, turn=0)
         (None, report(CALLED), QueueRefusal.NOT_PICKED_UP),
         (entry(1, EXPECTED), report(CALLED, 1e6), QueueRefusal.NOT_PICKED_UP),
         (entry(1), report(CALLED, -1440, number=2), QueueRefusal.WRONG_DAY),
+        (entry(1), QueueReport(100, datetime.min.replace(tzinfo=UTC), CALLED), WRONG_DAY),
+        (entry(1), QueueReport(100, datetime.max.replace(tzinfo=UTC), CALLED), WRONG_DAY),
         (entry(1), report(CALLED, 3, number=2), QueueRefusal.AHEAD),
         (entry(1), report(CALLED, number=2), QueueRefusal.NUMBER_FIXED),
         (OWN, report(CALLED, number=2), QueueRefusal.NUMBER_TAKEN),

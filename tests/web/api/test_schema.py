@@ -64,6 +64,8 @@ CONTRACT = {
     ("post", "/api/v1/hospital/bookings/lookup"),
     ("post", "/api/v1/hospital/pickups"),
     ("put", "/api/v1/hospital/attendance"),
+    ("put", "/api/v1/hospital/queue"),
+    ("put", "/api/v1/hospital/queue/settings"),
     ("post", "/api/v1/hospital/reconciliations"),
     ("get", "/api/v1/hospital/reconciliations"),
     ("get", "/api/v1/hospital/reconciliations/{reconciliation_id}"),

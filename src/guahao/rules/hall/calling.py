@@ -11,6 +11,7 @@ from guahao.rules.kernel.limits import CITY_TIME
 
 BEHIND = 3  # callers let pass before somebody who missed their call, or came late
 BEHIND_MAX = 20
+_DAY = timedelta(days=1)  # farther away, a moment may have no date in the city
 _AHEAD_MAX = timedelta(minutes=2)  # by which a hospital's clock may differ
 
 
@@ -205,7 +206,7 @@ def decide_report(
     """
     if own is None or own.state is QueueState.EXPECTED:
         return QueueRefusal.NOT_PICKED_UP
-    if report.at.astimezone(CITY_TIME).date() != session.visit_date:
+    if abs(report.at - now) > _DAY or report.at.astimezone(CITY_TIME).date() != session.visit_date:
         return QueueRefusal.WRONG_DAY
     if report.at > now + _AHEAD_MAX:
         return QueueRefusal.AHEAD

@@ -16,6 +16,7 @@ from guahao.flows.booking.cancelling import cancel
 from guahao.flows.booking.desk import Busy, NotBooked, OutcomeUnknown, TooFast
 from guahao.flows.booking.rescheduling import Rescheduled, RescheduleRequest
 from guahao.flows.fairness.declining import decline
+from guahao.flows.hall.queues import OwnQueue, own_queue
 from guahao.rules.attendance.pickup import pickup_deadline
 from guahao.rules.booking.rescheduling import RescheduleRefusal, Stands
 from guahao.rules.fairness.declining import DeclineRefusal
@@ -27,6 +28,7 @@ from guahao.security_log import SecurityEvent, note
 from guahao.store.kernel.views import AppointmentView
 from guahao.web.api.patients import EXAMPLE as EXAMPLE_PATIENT
 from guahao.web.api.patients import PatientOut, patient_out
+from guahao.web.api.queue import QueueOut, queue_out
 from guahao.web.api.services import DirectHandler, Route, Services
 from guahao.web.api.sessions import Period, clock
 from guahao.web.framework.openapi import Endpoint
@@ -101,7 +103,8 @@ class AppointmentOut(msgspec.Struct):
     where it was not won, or is no longer booked.
     `substituted`: another doctor of the same title sees the patient in the same hours; the booking
     can be cancelled until the visit, and not coming is no no-show.
-    `pickup` and `cancel` are filled in only for a single booking, not in lists.
+    `pickup`, `cancel` and `queue` are filled in only for a single booking, not in lists; `queue`
+    from the pick-up on.
     """
 
     id: int
@@ -130,6 +133,7 @@ class AppointmentOut(msgspec.Struct):
     substituted: bool
     pickup: Pickup | UnsetType = UNSET
     cancel: Cancelling | UnsetType = UNSET
+    queue: QueueOut | UnsetType = UNSET
 
 
 class AppointmentList(msgspec.Struct):
@@ -318,7 +322,10 @@ class _Handlers:
         found = await own_appointment(self._services.platform, account_id, id)
         if found is None:
             raise ProblemError("unknown_appointment")
-        return self._detail(request, found)
+        queue = None
+        if found.status == "picked_up":
+            queue = await own_queue(self._services.platform, found.id)
+        return self._detail(request, found, queue)
 
     async def cancel(self, request: ApiRequest) -> ASGIApp:
         claims = self._services.tokens.claims_of(request.scope)
@@ -405,7 +412,9 @@ class _Handlers:
             raise ProblemError("unknown_appointment")
         return self._detail(request, found)
 
-    def _detail(self, request: ApiRequest, view: AppointmentView) -> Answer:
+    def _detail(
+        self, request: ApiRequest, view: AppointmentView, queue: OwnQueue | None = None
+    ) -> Answer:
         session, platform = view.session, self._services.platform
         by = "patient" if "patient" in platform.cancelling_policy(view).cancel_channels else "agent"
         shown = appointment_out(view)
@@ -415,6 +424,8 @@ class _Handlers:
             _BRING.of(reader_language(request.scope)),
         )
         shown.cancel = Cancelling(view.cancel_until, by, platform.settings.hotline)
+        if queue is not None:
+            shown.queue = queue_out(queue)
         return json_answer(shown)
 
 

@@ -9,6 +9,7 @@ from guahao.web.hospital_api.bookings import booking_routes
 from guahao.web.hospital_api.calls import call_routes
 from guahao.web.hospital_api.departments import department_routes
 from guahao.web.hospital_api.one_session import one_session_routes
+from guahao.web.hospital_api.queue import queue_routes
 from guahao.web.hospital_api.reconciliations import reconciliation_routes
 from guahao.web.hospital_api.sessions import session_routes
 from guahao.web.hospital_api.token import token_routes
@@ -24,6 +25,7 @@ def hospital_client_routes(services: Services) -> list[Route]:
         *one_session_routes(access),
         *booking_routes(access),
         *attendance_routes(access),
+        *queue_routes(access),
         *reconciliation_routes(access),
         *call_routes(access),
     ]

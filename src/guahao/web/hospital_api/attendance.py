@@ -9,11 +9,13 @@ from msgspec import UNSET, UnsetType
 
 from guahao.flows.attendance.attendance import Report, Reported, report
 from guahao.flows.attendance.window import NotHandedOut, TooManyGuesses, hand_out
+from guahao.flows.hall.queues import own_places
 from guahao.flows.integration import hospital_bookings
 from guahao.rules.attendance.attendance import AttendanceRefusal
 from guahao.rules.integration.clients import Scope
 from guahao.rules.kernel.outcomes import PickupRefusal, Refused
 from guahao.web.api.appointments import LookupIn
+from guahao.web.api.queue import QueueOut, place_out
 from guahao.web.api.services import Route
 from guahao.web.framework.openapi import Endpoint
 from guahao.web.hospital_api.access import TAG, Access, Visit
@@ -73,6 +75,7 @@ _PICK_UP = Endpoint(
         EXAMPLE_BOOKING,
         status="picked_up",
         patient=HospitalPatientOut("示*", "01", "1101**********002X"),
+        queue=QueueOut(12, "09:50", "10:00", "waiting", ""),
     ),
     body=LookupIn("04821957", "11010519491231002X"),
     needs_token=False,
@@ -130,7 +133,11 @@ async def _pick_up(visit: Visit) -> Answer:
     booking = await hospital_bookings.own_booking(platform, client, outcome.id)
     assert booking is not None
     visit.items_ok = 1
-    return json_answer(booking_out(booking, masked=True))
+    shown = booking_out(booking, masked=True)
+    place = (await own_places(platform, [outcome.id])).get(outcome.id)
+    if place is not None:
+        shown.queue = place_out(place)
+    return json_answer(shown)
 
 
 async def _attendance(visit: Visit) -> Answer:

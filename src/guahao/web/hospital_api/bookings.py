@@ -16,6 +16,7 @@ from guahao.rules.people.identity import masked_document, masked_name
 from guahao.store.integration.hospital_bookings import HospitalBooking
 from guahao.store.integration.hospital_events import BEGINNING, EventCursor
 from guahao.web.api.appointments import LookupIn
+from guahao.web.api.queue import QueueOut
 from guahao.web.api.services import Route
 from guahao.web.api.sessions import Period, clock
 from guahao.web.framework.openapi import Endpoint
@@ -59,6 +60,7 @@ class HospitalBookingOut(msgspec.Struct):
     ends_at: str | None
     fee_fen: int
     patient: HospitalPatientOut
+    queue: QueueOut | UnsetType = UNSET  # with the answer to a pick-up
 
 
 class HospitalBookingQuery(msgspec.Struct, forbid_unknown_fields=True):

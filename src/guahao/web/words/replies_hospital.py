@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from guahao.rules.attendance.attendance import AttendanceRefusal
 from guahao.rules.attendance.window import WindowRefusal
+from guahao.rules.hall.calling import QueueRefusal
 from guahao.rules.kernel.outcomes import PickupRefusal
 from guahao.rules.supply.changes import SessionRefusal
 from guahao.rules.supply.feeding import ItemRefusal
@@ -233,6 +234,36 @@ _WINDOW: dict[str, Reply] = {
         404,
         Words("没有这个预约"),
         Words("本院没有这个预约。请核对编号。"),
+    ),
+    QueueRefusal.UNKNOWN: Reply(
+        404,
+        Words("没有这个预约"),
+        Words("本院没有这个预约。请核对编号。"),
+    ),
+    QueueRefusal.NOT_PICKED_UP: Reply(
+        409,
+        Words("还没有取号"),
+        Words("该预约还没有取号。请先取号，再上报叫号。"),
+    ),
+    QueueRefusal.WRONG_DAY: Reply(
+        409,
+        Words("不是就诊当天"),
+        Words("at不在这个预约的就诊日期。请核对预约编号和时间。"),
+    ),
+    QueueRefusal.AHEAD: Reply(
+        409,
+        Words("时间超前"),
+        Words("at比平台的时间晚两分钟以上。请校准本院系统的时钟后重新发送。"),
+    ),
+    QueueRefusal.NUMBER_FIXED: Reply(
+        409,
+        Words("排队号已给出"),
+        Words("该预约已有排队号，不能更改。请去掉number；要用本院的号码，请先设置own_numbers。"),
+    ),
+    QueueRefusal.NUMBER_TAKEN: Reply(
+        409,
+        Words("排队号重复"),
+        Words("同一门诊里已有人用这个排队号。请换一个没有用过的号码。"),
     ),
     AttendanceRefusal.NOT_BOOKED: Reply(
         409,
