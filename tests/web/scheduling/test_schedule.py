@@ -17,12 +17,19 @@ from guahao.flows.supply.stops import GRACE, carry_on
 from guahao.rules.staff.staff import Role
 
 WEEKLY = {
-    "weekday": "4",
+    "weekday_4": "yes",
     "title": "主任医师",
     "specialty": "高血压",
+    "period_afternoon": "yes",
+    "starts_afternoon": "14:00",
+    "ends_afternoon": "16:00",
+    "fee": "80.50",
+    "capacity_afternoon": "12",
+}
+ONCE = {
+    "first": "2026-12-05",
+    "title": "主任医师",
     "period": "afternoon",
-    "starts_at": "14:00",
-    "ends_at": "16:00",
     "fee": "80.50",
     "capacity": "12",
 }
@@ -94,10 +101,10 @@ async def test_a_weekly_timetable_is_added_changed_and_ended(site: Site) -> None
     ("typed", "said"),
     [
         ({"fee": "8.005"}, "费用须在"),
-        ({"capacity": "1001"}, "号源数须在0到1000之间"),
-        ({"ends_at": "13:00"}, "结束时间须晚于开始时间"),
-        ({"starts_at": "两点"}, "时间看不明白"),
-        ({"ends_at": "16"}, "时间看不明白"),
+        ({"capacity_afternoon": "1001"}, "号源数须在0到1000之间"),
+        ({"ends_afternoon": "13:00"}, "结束时间须晚于开始时间"),
+        ({"starts_afternoon": "两点"}, "时间看不明白"),
+        ({"ends_afternoon": "16"}, "时间看不明白"),
         ({"first": "2026-11-30"}, "最早从明天开始"),
         ({"title": ""}, "请填写职称"),
         ({"department": "999999"}, "本院没有这个科室"),
@@ -119,17 +126,15 @@ async def test_a_bad_field_is_named_and_what_was_typed_stays(
 async def test_times_are_understood_as_they_are_typed(site: Site, half_past_two: str) -> None:
     reader, _ = await scheduler(site)
     await reader.go("/staff/schedule/new")
-    await reader.send(None, **WEEKLY | {"starts_at": half_past_two})
+    await reader.send(None, **WEEKLY | {"starts_afternoon": half_past_two})
     assert "已添加" in reader.text
     assert await count(site.platform, "timetables", "starts_at = '14:30'") == 1
 
 
 async def test_a_single_session_is_added(site: Site) -> None:
     reader, _ = await scheduler(site)
-    await reader.go("/staff/schedule/new?kind=once")
-    await reader.send(
-        None, **{k: v for k, v in WEEKLY.items() if k != "weekday"} | {"first": "2026-12-05"}
-    )
+    await reader.go("/staff/schedule/once")
+    await reader.send(None, **ONCE)
     assert "已添加" in reader.text
     assert await count(site.platform, "clinic_sessions", "visit_date = '2026-12-05'") == 1
 

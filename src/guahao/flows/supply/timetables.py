@@ -67,6 +67,12 @@ async def departments(platform: Platform, by: Staff) -> list[Department]:
     return [department for department in found if department.parent_id is not None]
 
 
+async def department_keys(platform: Platform, by: Staff) -> dict[int, str]:
+    """Return the pinyin and initials by which the hospital's departments are found, by id."""
+    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+        return await department_store.search_keys(tx, by.own_hospital_id)
+
+
 async def week(platform: Platform, by: Staff, department_id: int, monday: date) -> Week | None:
     """Return a department's plan and its sessions of the week; None where it is not theirs."""
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
@@ -131,9 +137,18 @@ async def timetable(
 
 
 async def change(
-    platform: Platform, by: Staff, timetable_id: int, clinic: Clinic
+    platform: Platform,
+    by: Staff,
+    timetable_id: int,
+    clinic: Clinic,
+    *,
+    on_holidays: bool | None = None,
 ) -> Following | Refused[PlanRefusal]:
-    """Change a timetable and the sessions that follow it, from tomorrow on."""
+    """Change a timetable and the sessions that follow it, from tomorrow on.
+
+    `on_holidays`: whether it is held on days off, None: as before. What it no longer holds there is
+    listed on the calendar's page, and withdrawn from there.
+    """
     hospital_id = by.own_hospital_id
     async with acting(platform, by.who, hospital_id=hospital_id) as act:
         before = await store.lock(act.tx, hospital_id, timetable_id)
@@ -153,6 +168,10 @@ async def change(
         changed = {timetable_id: TimetableChange(hospital_id, clinic, own, before.valid_until)}
         await store.change(act.tx, changed)
         reached = await follow(act.tx, platform, changed)
+        if on_holidays is not None and on_holidays != before.on_holidays:
+            await store.hold_on_holidays(act.tx, timetable_id, on_holidays=on_holidays)
+            last = act.now.date() + timedelta(days=ROLLED_DAYS)
+            await roll_out(act.tx, platform, hospital_id, act.now.date(), last)
         detail = {"before": asdict(before.clinic), "after": asdict(clinic), **asdict(reached)}
         await act.record("change_timetable", ("timetable", timetable_id), detail=detail)
         return reached

@@ -24,6 +24,15 @@ async def listed(tx: Tx, hospital_id: int) -> list[Department]:
     return await tx.records(Department, _LISTED, {"hospital_id": hospital_id})
 
 
+async def search_keys(tx: Tx, hospital_id: int) -> dict[int, str]:
+    """Return how a hospital's departments are spelled, by id: pinyin and initials."""
+    rows = await tx.rows(
+        "SELECT id, search_keys FROM departments WHERE hospital_id = %(hospital_id)s",
+        {"hospital_id": hospital_id},
+    )
+    return dict(rows)
+
+
 async def reach(tx: Tx, department_id: int) -> DepartmentReach:
     """Return what hangs on a department, from tomorrow on."""
     found = await tx.record(

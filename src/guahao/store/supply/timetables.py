@@ -18,6 +18,7 @@ class Timetable:
     """A clinic on one weekday (1 is Monday), from a date until a date, both included.
 
     Its fee is that of the day it was asked for; `fee_is_own`: not the hospital's list's.
+    `on_holidays`: it is also held on days off.
     """
 
     id: int
@@ -27,6 +28,7 @@ class Timetable:
     valid_until: date
     fee_is_own: bool
     clinic: Clinic
+    on_holidays: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ _CLINIC = "title, specialty, period, starts_at, ends_at, fee_fen, capacity"
 _TIMETABLE = f"""
     SELECT t.id, department_id, iso_weekday, valid_from,
            least(valid_until, date '9999-12-31') AS valid_until, fee_is_own,
-           title, specialty, period, starts_at, ends_at,
+           on_holidays, title, specialty, period, starts_at, ends_at,
            CASE WHEN fee_is_own THEN fee_fen
                 ELSE coalesce({
     listed_fee("t.hospital_id", "t.title", "greatest(valid_from, %(today)s)")
@@ -95,10 +97,13 @@ def _timetable(
     valid_from: date,
     valid_until: date,
     fee_is_own: bool,
+    on_holidays: bool,
     **clinic: Any,
 ) -> Timetable:
     return Timetable(
-        *(id, department_id, iso_weekday, valid_from, valid_until, fee_is_own), Clinic(**clinic)
+        *(id, department_id, iso_weekday, valid_from, valid_until, fee_is_own),
+        Clinic(**clinic),
+        on_holidays,
     )
 
 
@@ -169,13 +174,14 @@ async def add(
     clinic: Clinic,
     *,
     fee_is_own: bool,
+    on_holidays: bool = False,
 ) -> int:
     """Add a timetable; return its id."""
     row = await tx.row(
         f"""
-        INSERT INTO timetables (hospital_id, department_id, iso_weekday, fee_is_own, valid_from,
-                                valid_until, {_CLINIC})
-        VALUES (%(hospital_id)s, %(department_id)s, %(weekday)s, %(fee_is_own)s, %(first)s,
+        INSERT INTO timetables (hospital_id, department_id, iso_weekday, fee_is_own, on_holidays,
+                                valid_from, valid_until, {_CLINIC})
+        VALUES (%(hospital_id)s, %(department_id)s, %(weekday)s, %(fee_is_own)s, %(on_holidays)s, %(first)s,
                 {_UNTIL.format("%(last)s")}, %(title)s, %(specialty)s, %(period)s,
                 %(starts_at)s, %(ends_at)s, %(fee_fen)s, %(capacity)s)
         RETURNING id
@@ -185,6 +191,7 @@ async def add(
             "department_id": department_id,
             "weekday": weekday,
             "fee_is_own": fee_is_own,
+            "on_holidays": on_holidays,
             "first": span[0],
             "last": span[1],
             **asdict(clinic),
@@ -233,6 +240,14 @@ async def change(tx: Tx, changed: Mapping[int, TimetableChange]) -> None:
                 ]
             )
         },
+    )
+
+
+async def hold_on_holidays(tx: Tx, timetable_id: int, *, on_holidays: bool) -> None:
+    """Let a locked timetable be held on days off as well, or not."""
+    await tx.do(
+        "UPDATE timetables SET on_holidays = %(on_holidays)s WHERE id = %(id)s",
+        {"id": timetable_id, "on_holidays": on_holidays},
     )
 
 

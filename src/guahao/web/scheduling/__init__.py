@@ -7,6 +7,7 @@ from guahao.web.scheduling.pushing import push_routes
 from guahao.web.scheduling.schedule import schedule_routes
 from guahao.web.scheduling.schedule_import import import_routes
 from guahao.web.scheduling.schedule_stops import stop_routes
+from guahao.web.scheduling.weekly import weekly_routes
 from guahao.web.staff import StaffRoute
 
 
@@ -14,6 +15,7 @@ def routes() -> list[StaffRoute]:
     """Return every page of scheduling."""
     return [
         *schedule_routes(),
+        *weekly_routes(),
         *import_routes(),
         *stop_routes(),
         *push_routes(),

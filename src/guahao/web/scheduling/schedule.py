@@ -8,7 +8,6 @@ from litestar.types import ASGIApp
 
 from guahao.flows.supply import timetables as flows
 from guahao.flows.supply.fees import offered
-from guahao.rules.hospitals.departments import Department
 from guahao.rules.kernel.facts import PERIODS
 from guahao.rules.kernel.limits import ONE_DAY
 from guahao.rules.kernel.outcomes import Refused
@@ -17,12 +16,18 @@ from guahao.rules.supply.planning import FOR_EVER, WEEKDAYS, PlanRefusal
 from guahao.store.supply.timetables import PlannedSession, Timetable
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ProblemError, read_id
-from guahao.web.scheduling.schedule_forms import SCHEDULER, Offered, read_clinic, say_plan
+from guahao.web.scheduling.schedule_forms import (
+    SCHEDULER,
+    Offered,
+    chosen_department,
+    read_clinic,
+    say_plan,
+)
 from guahao.web.staff import Act, StaffPage, StaffRoute, confirmed
 from guahao.web.staff.reading import read_date, read_fen, read_number
 
 _WEEK = "/staff/schedule"
-_NEW = "/staff/schedule/new"
+_NEW = "/staff/schedule/once"
 _TIMETABLE = "/staff/schedule/timetables/{timetable_id}"
 _SESSION = "/staff/schedule/sessions/{session_id}"
 
@@ -52,7 +57,7 @@ async def _week(page: StaffPage) -> ASGIApp:
     found = await flows.departments(page.services.platform, page.staff)
     if not found:
         return page.show("staff/schedule_week.html", departments=found, department=None)
-    department = _chosen(page, found)
+    department = chosen_department(page, found)
     monday = _monday(page)
     week = await flows.week(page.services.platform, page.staff, department.id, monday)
     if week is None:
@@ -64,6 +69,7 @@ async def _week(page: StaffPage) -> ASGIApp:
     return page.show(
         "staff/schedule_week.html",
         departments=found,
+        keys=await flows.department_keys(page.services.platform, page.staff),
         department=department,
         days=days,
         periods=PERIODS,
@@ -72,12 +78,6 @@ async def _week(page: StaffPage) -> ASGIApp:
         for_ever=FOR_EVER,
         week_of=lambda weeks: (monday + timedelta(weeks=weeks)).isoformat(),
     )
-
-
-def _chosen(page: StaffPage, found: list[Department]) -> Department:
-    """The department asked for; the first where none is, or where it is not this hospital's."""
-    asked = read_number(page.query("department") or page.form.get("department", ""))
-    return next((one for one in found if one.id == asked), found[0])
 
 
 # Adding -------------------------------------------------------------------------------------
@@ -94,16 +94,15 @@ async def _show_new(
     if not found:
         raise ProblemError("not_found")
     return page.show(
-        "staff/schedule_new.html",
+        "staff/schedule_once.html",
         status,
         departments=found,
-        department=_chosen(page, found),
-        weekly=page.query("kind") != "once",
+        keys=await flows.department_keys(page.services.platform, page.staff),
+        department=chosen_department(page, found),
         given=given,
         refused=refused,
         titles=await _offered(page, read_date(given.get("first", ""))),
         tomorrow=page.today + ONE_DAY,
-        weekdays=[date(2024, 1, n) for n in WEEKDAYS],  # the first of January 2024 is a Monday
     )
 
 
@@ -118,22 +117,16 @@ async def _add(page: StaffPage) -> ASGIApp:
     new = read_clinic(form, await _offered(page, first))
     department_id = read_number(form.get("department", ""))
     platform, by = page.services.platform, page.staff
-    last = read_date(form["last"]) if form.get("last") else FOR_EVER
     if isinstance(new, Refused):
         outcome: int | Refused[PlanRefusal] | SessionRefused = new
-    elif first is None or last is None:
+    elif first is None:
         outcome = Refused(PlanRefusal.DATES)
-    elif page.query("kind") == "once":
-        outcome = await flows.add_session(platform, by, department_id, first, new)
     else:
-        weekday = read_number(form.get("weekday", ""))
-        outcome = await flows.add(platform, by, department_id, weekday, (first, last), new)
+        outcome = await flows.add_session(platform, by, department_id, first, new)
     if isinstance(outcome, Refused):
         return await _show_new(page, form, say_plan(page, outcome), 422)
     page.flash(page.say("已添加。"))
     assert first is not None
-    if form.get("weekday"):  # to the week in which it is held first
-        first += timedelta(days=(read_number(form["weekday"]) - first.isoweekday()) % len(WEEKDAYS))
     return page.redirect(f"{_WEEK}?department={department_id}&week={first.isoformat()}")
 
 
@@ -175,7 +168,10 @@ async def _change(page: StaffPage) -> ASGIApp:
     new = read_clinic(page.form, await _offered(page, _fee_day(page, found[0])))
     if isinstance(new, Refused):
         return await _show_timetable(page, say_plan(page, new), 422)
-    outcome = await flows.change(page.services.platform, page.staff, id, new)
+    outcome = await flows.change(
+        *(page.services.platform, page.staff, id, new),
+        on_holidays=page.form.get("on_holidays") == "yes",
+    )
     if isinstance(outcome, Refused):
         return await _show_timetable(page, say_plan(page, outcome), 422)
     page.flash(

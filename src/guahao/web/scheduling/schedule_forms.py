@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from guahao.rules.booking.replacing import OfferRefusal
+from guahao.rules.hospitals.departments import Department
 from guahao.rules.hospitals.titles import Title
 from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.kernel.text import prose, typed
@@ -14,6 +15,12 @@ from guahao.web.staff import StaffPage
 from guahao.web.staff.reading import FEN, UnreadableTimeError, read_fen, read_number, read_time
 
 SCHEDULER = frozenset({Role.SCHEDULER})
+
+
+def chosen_department(page: StaffPage, found: list[Department]) -> Department:
+    """Return the department asked for; the first where none is, or where it is not theirs."""
+    asked = read_number(page.query("department") or page.form.get("department", ""))
+    return next((department for department in found if department.id == asked), found[0])
 
 
 Offered = list[tuple[Title, int | None]]  # a title, and the fee that the hospital's list has

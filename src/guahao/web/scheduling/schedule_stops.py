@@ -85,6 +85,7 @@ async def _show_form(
         status,
         given=given,
         departments=await timetables.departments(page.services.platform, page.staff),
+        keys=await timetables.department_keys(page.services.platform, page.staff),
         titles=page.services.platform.titles.offered,
         periods=PERIODS,
         found=found,

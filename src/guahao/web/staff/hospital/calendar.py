@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
 
 from litestar.types import ASGIApp
 
@@ -19,12 +18,11 @@ from guahao.web.staff.confirming import Act, confirmed
 from guahao.web.staff.months import asked_month, later, months_from
 from guahao.web.staff.page import StaffPage, StaffRoute
 from guahao.web.staff.reading import read_date, read_number
+from guahao.web.staff.weekdays import WEEKDAYS_SHOWN
 
 _CITY = "/staff/calendar"
 _MONTHS_SHOWN = 3
 _OFF = "off"
-MONDAY = date(2024, 1, 1)
-WEEKDAYS_SHOWN = [MONDAY + timedelta(days=n) for n in range(7)]
 
 
 @dataclass(frozen=True, slots=True)
