@@ -17,11 +17,23 @@ async def test_a_scheduler_plans_changes_rules_stops_and_undoes(new_visitor: New
     await desk.page.get_by_label("职称", exact=True).select_option("主任医师")
     await desk.fill("专业（可不填）", "疑难会诊")
     await desk.fill("医事服务费（元）", "100")
-    await desk.fill("号源数", "3")
+    for weekday in ("周一", "周二", "周三", "周四", "周五"):
+        await desk.page.get_by_label(weekday, exact=True).check()
+    await desk.page.get_by_label("上午", exact=True).check()
+    await desk.fill("上午 号源数", "3")
+    async with desk.page.expect_navigation():
+        await desk.page.keyboard.press("F4")
+    assert "保存后的前5周" in await desk.text()
     await desk.check()
+    # A Monday-to-Friday clinic in one form: shown once, sent once.
+    sent: list[str] = []
+    desk.page.on(
+        "request", lambda request: sent.append(request.method) if request.method == "POST" else None
+    )
     async with desk.page.expect_navigation():
         await desk.page.keyboard.press("F2")
-    assert "已添加" in await desk.text()
+    assert sent.count("POST") == 1
+    assert "已添加5条每周排班" in await desk.text()
 
     await desk.page.get_by_role("link", name="疑难会诊").first.click()
     await desk.page.wait_for_url("**/sessions/*")

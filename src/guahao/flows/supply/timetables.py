@@ -70,7 +70,7 @@ async def departments(platform: Platform, by: Staff) -> list[Department]:
 async def department_keys(platform: Platform, by: Staff) -> dict[int, str]:
     """Return the pinyin and initials by which the hospital's departments are found, by id."""
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
-        return await department_store.search_keys(tx, by.own_hospital_id)
+        return await department_store.spellings(tx, by.own_hospital_id)
 
 
 async def week(platform: Platform, by: Staff, department_id: int, monday: date) -> Week | None:

@@ -24,7 +24,7 @@ async def listed(tx: Tx, hospital_id: int) -> list[Department]:
     return await tx.records(Department, _LISTED, {"hospital_id": hospital_id})
 
 
-async def search_keys(tx: Tx, hospital_id: int) -> dict[int, str]:
+async def spellings(tx: Tx, hospital_id: int) -> dict[int, str]:
     """Return how a hospital's departments are spelled, by id: pinyin and initials."""
     rows = await tx.rows(
         "SELECT id, search_keys FROM departments WHERE hospital_id = %(hospital_id)s",

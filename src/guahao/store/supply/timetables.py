@@ -181,8 +181,8 @@ async def add(
         f"""
         INSERT INTO timetables (hospital_id, department_id, iso_weekday, fee_is_own, on_holidays,
                                 valid_from, valid_until, {_CLINIC})
-        VALUES (%(hospital_id)s, %(department_id)s, %(weekday)s, %(fee_is_own)s, %(on_holidays)s, %(first)s,
-                {_UNTIL.format("%(last)s")}, %(title)s, %(specialty)s, %(period)s,
+        VALUES (%(hospital_id)s, %(department_id)s, %(weekday)s, %(fee_is_own)s, %(on_holidays)s,
+                %(first)s, {_UNTIL.format("%(last)s")}, %(title)s, %(specialty)s, %(period)s,
                 %(starts_at)s, %(ends_at)s, %(fee_fen)s, %(capacity)s)
         RETURNING id
         """,

@@ -243,6 +243,10 @@ class BasePage:
         """Write 12月3日 周四 or Thu 3 Dec."""
         return dates.say_day(day, self.language, self.today)
 
+    def short_day(self, day: date) -> str:
+        """Write 12月3日 or 3 Dec."""
+        return dates.say_short_day(day, self.language)
+
     def month(self, day: date) -> str:
         """Write 2026年12月 or December 2026."""
         return dates.say_month(day, self.language)

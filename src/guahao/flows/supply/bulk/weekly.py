@@ -1,4 +1,4 @@
-"""Several weekly timetables from a single form, such as Monday to Friday, mornings and afternoons."""
+"""Several weekly timetables from a single form, such as Monday to Friday in the mornings."""
 
 from __future__ import annotations
 
