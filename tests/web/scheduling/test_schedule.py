@@ -16,7 +16,14 @@ from tests.web.staff_site import at_the_desk
 from guahao.flows.supply.stops import GRACE, carry_on
 from guahao.rules.staff.staff import Role
 
+UNTICKED = {
+    **{f"weekday_{n}": "" for n in (1, 2, 3, 5, 6, 7)},
+    "period_morning": "",
+    "period_evening": "",
+    "on_holidays": "",
+}
 WEEKLY = {
+    **UNTICKED,
     "weekday_4": "yes",
     "title": "主任医师",
     "specialty": "高血压",

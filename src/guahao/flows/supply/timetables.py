@@ -84,6 +84,14 @@ async def week(platform: Platform, by: Staff, department_id: int, monday: date) 
         )
 
 
+async def sessions_between(
+    platform: Platform, by: Staff, department_id: int, first: date, last: date
+) -> list[PlannedSession]:
+    """Return a department's sessions of these dates; none where it is another hospital's."""
+    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+        return await store.sessions_between(tx, department_id, first, last)
+
+
 async def add(
     platform: Platform,
     by: Staff,

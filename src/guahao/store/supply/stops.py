@@ -30,6 +30,7 @@ class Scope:
     title: str | None = None
     period: str | None = None
     session_id: int | None = None
+    weekdays: list[int] | None = None  # 1 is Monday; None: all
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +112,14 @@ _IN_SCOPE = """
     AND s.department_id = coalesce(%(department_id)s, s.department_id)
     AND s.title = coalesce(%(title)s, s.title) AND s.period = coalesce(%(period)s, s.period)
     AND s.id = coalesce(%(session_id)s, s.id)
+    AND (%(weekdays)s::int[] IS NULL
+         OR extract(isodow FROM s.visit_date) = ANY(%(weekdays)s::int[]))
     AND s.stopped_at IS NULL AND s.settled_at IS NULL
 """
 _STOPS = """
     SELECT t.id, t.hospital_id, coalesce(m.login, t.client_id, '') AS by_name, t.reason_enc,
            t.first_date AS first, t.last_date AS last, t.department_id, t.title, t.period,
-           t.clinic_session_id AS session_id,
+           t.clinic_session_id AS session_id, t.weekdays::int[] AS weekdays,
            d.name AS department_name, d.name_en AS department_name_en, t.at, t.tell_at, t.done_at,
            t.told_at, t.undone_at, t.substitute
     FROM stops t LEFT JOIN departments d ON d.id = t.department_id
@@ -168,11 +171,11 @@ async def add(
     await tx.do(
         """
         INSERT INTO stops (id, hospital_id, staff_id, client_id, reason_enc, first_date,
-                           last_date, department_id, title, period, clinic_session_id, at, tell_at,
-                           substitute)
+                           last_date, department_id, title, period, clinic_session_id, weekdays, at,
+                           tell_at, substitute)
         VALUES (%(id)s, %(hospital_id)s, %(staff_id)s, %(client_id)s, %(reason_enc)s, %(first)s,
-                %(last)s, %(department_id)s, %(title)s, %(period)s, %(session_id)s, %(now)s,
-                %(tell_at)s, %(substitute)s)
+                %(last)s, %(department_id)s, %(title)s, %(period)s, %(session_id)s,
+                %(weekdays)s::int[], %(now)s, %(tell_at)s, %(substitute)s)
         """,
         {
             "id": new_id,

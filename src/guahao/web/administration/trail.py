@@ -119,6 +119,7 @@ def _subject_words(page: StaffPage) -> dict[str, str]:
         "search_term": page.say("搜索用语"),
         "staff": page.say("人员记录"),
         "stop": page.say("停诊操作"),
+        "supply_act": page.say("批量操作"),
         "supply_import": page.say("号源导入"),
         "timetable": page.say("周排班"),
     }

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 from litestar.types import ASGIApp
 
+from guahao.flows.supply import calendars
 from guahao.flows.supply import timetables as flows
 from guahao.flows.supply.fees import offered
 from guahao.rules.kernel.facts import PERIODS
@@ -24,9 +25,12 @@ from guahao.web.scheduling.schedule_forms import (
     say_plan,
 )
 from guahao.web.staff import Act, StaffPage, StaffRoute, confirmed
+from guahao.web.staff.months import asked_month, later, month_of
 from guahao.web.staff.reading import read_date, read_fen, read_number
+from guahao.web.staff.weekdays import WEEKDAYS_SHOWN
 
 _WEEK = "/staff/schedule"
+_MONTH = "/staff/schedule/month"
 _NEW = "/staff/schedule/once"
 _TIMETABLE = "/staff/schedule/timetables/{timetable_id}"
 _SESSION = "/staff/schedule/sessions/{session_id}"
@@ -36,6 +40,7 @@ def schedule_routes() -> list[StaffRoute]:
     """The week, and what can be added and changed in it."""
     return [
         StaffRoute("GET", _WEEK, _week, SCHEDULER),
+        StaffRoute("GET", _MONTH, _month, SCHEDULER),
         StaffRoute("GET", _NEW, _ask_new, SCHEDULER),
         StaffRoute("POST", _NEW, _add, SCHEDULER),
         StaffRoute("GET", _TIMETABLE, _timetable, SCHEDULER),
@@ -77,6 +82,34 @@ async def _week(page: StaffPage) -> ASGIApp:
         timetables=sorted(week.timetables, key=lambda one: one.iso_weekday),
         for_ever=FOR_EVER,
         week_of=lambda weeks: (monday + timedelta(weeks=weeks)).isoformat(),
+    )
+
+
+async def _month(page: StaffPage) -> ASGIApp:
+    """Show a department's sessions of a month by date, with holidays and states."""
+    platform, by = page.services.platform, page.staff
+    found = await flows.departments(platform, by)
+    if not found:
+        raise ProblemError("not_found")
+    department = chosen_department(page, found)
+    first = asked_month(page)
+    month = month_of(first)
+    sessions = await flows.sessions_between(platform, by, department.id, first, month.last)
+    by_date: dict[date, list[PlannedSession]] = {}
+    for session in sessions:
+        by_date.setdefault(session.visit_date, []).append(session)
+    days = await calendars.days(platform, by, first, month.last)
+    return page.show(
+        "staff/schedule_month.html",
+        departments=found,
+        keys=await flows.department_keys(platform, by),
+        department=department,
+        month=month,
+        before=f"{later(first, -1):%Y-%m}",
+        after=f"{later(first, 1):%Y-%m}",
+        sessions=by_date,
+        by_day={day.day: day for day in days},
+        weekdays=WEEKDAYS_SHOWN,
     )
 
 

@@ -15,13 +15,14 @@ from guahao.rules.booking.replacing import PlacesOffered
 from guahao.rules.kernel.facts import PERIODS
 from guahao.rules.kernel.limits import CITY_TIME, ONE_DAY
 from guahao.rules.kernel.outcomes import Refused
-from guahao.rules.supply.planning import CAPACITY_MAX
+from guahao.rules.supply.planning import CAPACITY_MAX, WEEKDAYS
 from guahao.rules.supply.stops import StopRefusal
 from guahao.store.supply.stops import Affected, Scope, Stop
 from guahao.web.http.reading import ProblemError, as_id, read_id
 from guahao.web.scheduling.schedule_forms import SCHEDULER, say_offer, say_stop
 from guahao.web.staff import StaffPage, StaffRoute
 from guahao.web.staff.reading import read_date, read_number
+from guahao.web.staff.weekdays import WEEKDAYS_SHOWN
 
 _STOP = "/staff/schedule/stop"
 _ONE = "/staff/schedule/stops/{stop_id}"
@@ -54,10 +55,14 @@ def _scope(given: dict[str, str]) -> Scope | None:
         given.get("title") or None,
         given.get("period") if given.get("period") in PERIODS else None,
         read_number(given["session"]) if given.get("session") else None,
+        [n for n in WEEKDAYS if given.get(f"weekday_{n}")] or None,
     )
 
 
-_FIELDS = ("first", "last", "department", "title", "period", "session")
+_FIELDS = (
+    *("first", "last", "department", "title", "period", "session"),
+    *(f"weekday_{n}" for n in WEEKDAYS),
+)
 
 
 async def _ask(page: StaffPage) -> ASGIApp:
@@ -88,6 +93,7 @@ async def _show_form(
         keys=await timetables.department_keys(page.services.platform, page.staff),
         titles=page.services.platform.titles.offered,
         periods=PERIODS,
+        weekdays=WEEKDAYS_SHOWN,
         found=found,
         sessions=sum(one.sessions for one in found or ()),
         bookings=sum(one.bookings for one in found or ()),

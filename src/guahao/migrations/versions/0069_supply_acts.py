@@ -1,0 +1,11 @@
+"""Acts on many sessions that can be undone, and stops of some weekdays."""
+
+from guahao.store.kernel.migrate import run_file
+
+revision = "0069"
+down_revision = "0068"
+
+
+def upgrade() -> None:
+    """Forward only: undo with a new migration."""
+    run_file("0069_supply_acts.sql")

@@ -1,0 +1,279 @@
+"""Changing many sessions, copying a week, and undoing either: each shown before it is done."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from litestar.types import ASGIApp
+
+from guahao.flows.supply import timetables
+from guahao.flows.supply.bulk import acts as flows
+from guahao.flows.supply.bulk.acts import ChangedSession, CopiedSession, CopyPlan
+from guahao.rules.kernel.facts import PERIODS
+from guahao.rules.kernel.outcomes import Refused
+from guahao.rules.supply.bulk import (
+    SESSIONS_MAX,
+    TARGETS_MAX,
+    UNDO_FOR,
+    BulkRefusal,
+    Change,
+    CopyFate,
+    UndoFate,
+)
+from guahao.rules.supply.changes import SessionRefused, UpsertResult
+from guahao.rules.supply.planning import CAPACITY_MAX, FEE_MAX_FEN, WEEKDAYS
+from guahao.store.supply.bulk import Selection
+from guahao.web.http.reading import ProblemError, read_id
+from guahao.web.scheduling.schedule_forms import SCHEDULER, chosen_department, say_plan
+from guahao.web.staff import StaffPage, StaffRoute
+from guahao.web.staff.confirming import REASON_LENGTH_MAX
+from guahao.web.staff.reading import FEN, read_date, read_fen, read_number
+from guahao.web.staff.weekdays import WEEKDAYS_SHOWN
+
+_CHANGE = "/staff/schedule/bulk"
+_COPY = "/staff/schedule/copy"
+_UNDO = "/staff/schedule/acts/{act_id}/undo"
+_SHOWN = 300  # rows of a preview
+_WEEKS_OFFERED = 12
+_TICKED = "yes"
+
+
+def bulk_routes() -> list[StaffRoute]:
+    """Return the two forms with their previews, and the undoing."""
+    return [
+        StaffRoute("GET", _CHANGE, _ask_change, SCHEDULER),
+        StaffRoute("POST", _CHANGE, _change, SCHEDULER),
+        StaffRoute("GET", _COPY, _ask_copy, SCHEDULER),
+        StaffRoute("POST", _COPY, _copy, SCHEDULER),
+        StaffRoute("POST", _UNDO, _undo, SCHEDULER),
+    ]
+
+
+# Changing ---------------------------------------------------------------------------------
+
+_FIELDS = (
+    *("first", "last", "department", "title", "specialty", "period"),
+    *(f"weekday_{n}" for n in WEEKDAYS),
+    *("capacity", "fee", "new_title"),
+)
+
+
+async def _ask_change(page: StaffPage) -> ASGIApp:
+    given = {name: page.query(name) for name in _FIELDS}
+    if not page.query("preview"):
+        return await _show_change(page, given)
+    selection, change = _selection(given), _change_of(given)
+    if selection is None:
+        return await _show_change(page, given, _say(page, BulkRefusal.DATES), 422)
+    found = await flows.preview_change(page.services.platform, page.staff, selection, change)
+    if isinstance(found, Refused):
+        return await _show_change(page, given, _say(page, found.reason), 422)
+    return await _show_change(page, given, found=found)
+
+
+async def _change(page: StaffPage) -> ASGIApp:
+    form = page.form
+    given = {name: form.get(name, "") for name in _FIELDS}
+    selection, change = _selection(given), _change_of(given)
+    if selection is None:
+        return await _show_change(page, given, _say(page, BulkRefusal.DATES), 422)
+    platform, by = page.services.platform, page.staff
+    reason = form.get("reason", "")[:REASON_LENGTH_MAX]
+    outcome = await flows.change(platform, by, selection, change, reason, form.get("version", ""))
+    if isinstance(outcome, Refused):
+        found = None
+        if outcome.reason is BulkRefusal.CHANGED_MEANWHILE:
+            anew = await flows.preview_change(platform, by, selection, change)
+            found = None if isinstance(anew, Refused) else anew
+        return await _show_change(page, given, _say(page, outcome.reason), 409, found)
+    page.flash(page.say("已更改{count}个门诊。24小时内可以撤销。", count=outcome.sessions))
+    return page.redirect(_CHANGE)
+
+
+async def _show_change(
+    page: StaffPage,
+    given: dict[str, str],
+    refused: str = "",
+    status: int = 200,
+    found: list[ChangedSession] | None = None,
+) -> ASGIApp:
+    platform, by = page.services.platform, page.staff
+    departments = await timetables.departments(platform, by)
+    outcomes = [session.outcome for session in found or ()]
+    return page.show(
+        "staff/schedule_bulk.html",
+        status,
+        given=given,
+        departments=departments,
+        names={one.id: page.names.name(one.name, one.name_en) for one in departments},
+        keys=await timetables.department_keys(platform, by),
+        titles=platform.titles.offered,
+        periods=PERIODS,
+        weekdays=WEEKDAYS_SHOWN,
+        found=None if found is None else found[:_SHOWN],
+        in_all=len(outcomes),
+        changed=outcomes.count(UpsertResult.CHANGED),
+        unchanged=outcomes.count(UpsertResult.UNCHANGED),
+        left=sum(isinstance(outcome, SessionRefused) for outcome in outcomes),
+        why=lambda outcome: say_plan(page, outcome) if isinstance(outcome, SessionRefused) else "",
+        version="" if found is None else flows.change_version(found),
+        acts=await flows.latest(platform, by),
+        undo_until=lambda act: page.now < act.at + UNDO_FOR and act.undone_at is None,
+        fates=_fates(page),
+        reason_max=REASON_LENGTH_MAX,
+        refused=refused,
+    )
+
+
+def _selection(given: dict[str, str]) -> Selection | None:
+    first = read_date(given["first"])
+    last = read_date(given["last"]) if given["last"] else first
+    if first is None or last is None:
+        return None
+    return Selection(
+        first,
+        last,
+        read_number(given["department"]) if given["department"] else None,
+        given["title"] or None,
+        given["specialty"] or None,
+        given["period"] if given["period"] in PERIODS else None,
+        tuple(n for n in WEEKDAYS if given[f"weekday_{n}"] == _TICKED),
+    )
+
+
+def _change_of(given: dict[str, str]) -> Change:
+    return Change(
+        read_number(given["capacity"]) if given["capacity"] else None,
+        read_fen(given["fee"]) if given["fee"] else None,
+        given["new_title"] or None,
+    )
+
+
+# Copying ----------------------------------------------------------------------------------
+
+
+async def _ask_copy(page: StaffPage) -> ASGIApp:
+    return await _show_copy(page, {name: page.query(name) for name in ("department", "week")})
+
+
+async def _copy(page: StaffPage) -> ASGIApp:
+    """Show what a copy would make; make it once that was seen."""
+    form, platform, by = page.form, page.services.platform, page.staff
+    source = read_date(form.get("week", ""))
+    if source is None:
+        return await _show_copy(page, form, _say(page, BulkRefusal.DATES), 422)
+    monday = source - timedelta(days=source.weekday())
+    targets = tuple(
+        day
+        for day in (read_date(name.removeprefix("to_")) for name in form if name.startswith("to_"))
+        if day is not None and day.weekday() == 0 and form[f"to_{day.isoformat()}"] == _TICKED
+    )
+    plan = CopyPlan(
+        read_number(form.get("department", "")), monday, targets, form.get("title") or None
+    )
+    if form.get("step") != "save":
+        found = await flows.preview_copy(platform, by, plan)
+        if isinstance(found, Refused):
+            return await _show_copy(page, form, _say(page, found.reason), 422)
+        return await _show_copy(page, form, found=found)
+    outcome = await flows.copy(platform, by, plan, form.get("version", ""))
+    if isinstance(outcome, Refused):
+        found_now = None
+        if outcome.reason in (BulkRefusal.CHANGED_MEANWHILE, BulkRefusal.NOTHING):
+            anew = await flows.preview_copy(platform, by, plan)
+            found_now = None if isinstance(anew, Refused) else anew
+        return await _show_copy(page, form, _say(page, outcome.reason), 409, found_now)
+    page.flash(page.say("已复制，新增{count}个门诊。24小时内可以撤销。", count=outcome.sessions))
+    return page.redirect(f"{_COPY}?department={plan.department_id}&week={monday.isoformat()}")
+
+
+async def _show_copy(
+    page: StaffPage,
+    given: dict[str, str],
+    refused: str = "",
+    status: int = 200,
+    found: list[CopiedSession] | None = None,
+) -> ASGIApp:
+    platform, by = page.services.platform, page.staff
+    departments = await timetables.departments(platform, by)
+    if not departments:
+        raise ProblemError("not_found")
+    week = read_date(given.get("week", "")) or page.today
+    monday = week - timedelta(days=week.weekday())
+    outcomes = [session.outcome for session in found or ()]
+    return page.show(
+        "staff/schedule_copy.html",
+        status,
+        given=given,
+        departments=departments,
+        keys=await timetables.department_keys(platform, by),
+        department=chosen_department(page, departments),
+        titles=platform.titles.offered,
+        monday=monday,
+        mondays=flows.mondays_after(max(monday, page.today - timedelta(weeks=1)), _WEEKS_OFFERED),
+        sunday=lambda day: day + timedelta(days=6),
+        found=None if found is None else found[:_SHOWN],
+        counts={fate.value: outcomes.count(fate) for fate in CopyFate},
+        left=sum(isinstance(outcome, SessionRefused) for outcome in outcomes),
+        said={
+            CopyFate.NEW: page.say("新增"),
+            CopyFate.EXISTS: page.say("已有，不重复"),
+            CopyFate.COLLIDES: page.say("同一时段已有同样的门诊，不复制"),
+            CopyFate.DAY_OFF: page.say("休息日，不复制"),
+        },
+        why=lambda outcome: say_plan(page, outcome) if isinstance(outcome, SessionRefused) else "",
+        version="" if found is None else flows.copy_version(found),
+        acts=await flows.latest(platform, by),
+        undo_until=lambda act: page.now < act.at + UNDO_FOR and act.undone_at is None,
+        fates=_fates(page),
+        refused=refused,
+    )
+
+
+# Undoing ----------------------------------------------------------------------------------
+
+
+async def _undo(page: StaffPage) -> ASGIApp:
+    id = read_id(page.request, "act_id", "not_found")
+    outcome = await flows.undo(page.services.platform, page.staff, id)
+    if isinstance(outcome, Refused):
+        if outcome.reason is BulkRefusal.UNKNOWN:
+            raise ProblemError("not_found")
+        page.flash(_say(page, outcome.reason))
+        return page.redirect(_CHANGE)
+    said = _fates(page)
+    parts = [f"{said[fate]} {count}" for fate, count in sorted(outcome.fates.items())]
+    page.flash(page.say("已撤销：{what}。", what=" · ".join(parts)))
+    return page.redirect(_COPY if outcome.act.kind == "copy" else _CHANGE)
+
+
+def _fates(page: StaffPage) -> dict[str, str]:
+    return {
+        UndoFate.RESTORED: page.say("恢复原样"),
+        UndoFate.REMOVED: page.say("撤下"),
+        UndoFate.CLOSED: page.say("已有人预约，照常出诊、不再放号"),
+        UndoFate.CHANGED_SINCE: page.say("之后又改过，保持不变"),
+        UndoFate.REFUSED: page.say("已有人按新内容预约，保持不变"),
+        UndoFate.GONE: page.say("已不存在"),
+    }
+
+
+def _say(page: StaffPage, refused: BulkRefusal) -> str:
+    return {
+        BulkRefusal.UNKNOWN: page.say("本院没有这个科室或门诊。"),
+        BulkRefusal.DATES: page.say(
+            "请选择日期：结束不能早于开始；复制时选1到{most}周，不含本来那一周。", most=TARGETS_MAX
+        ),
+        BulkRefusal.WANTED: page.say("请填写要改的内容：号源数、费用或职称。"),
+        BulkRefusal.PLACES: page.say("号源数须在0到{most}之间。", most=CAPACITY_MAX),
+        BulkRefusal.FEE: page.say(
+            "费用须在0到{most}元之间，最多两位小数。", most=FEE_MAX_FEN // FEN
+        ),
+        BulkRefusal.TOO_MANY: page.say(
+            "一次最多{most}个门诊。请缩短日期，或只选一个科室。", most=SESSIONS_MAX
+        ),
+        BulkRefusal.NOTHING: page.say("没有需要更改的门诊。"),
+        BulkRefusal.CHANGED_MEANWHILE: page.say("预览后门诊有变化，没有更改。请再看一遍并确认。"),
+        BulkRefusal.UNDONE: page.say("已经撤销过了。"),
+        BulkRefusal.UNDO_TOO_LATE: page.say("超过24小时，不能整体撤销。"),
+    }[refused]
