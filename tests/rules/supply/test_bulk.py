@@ -111,9 +111,8 @@ def test_undoing_never_takes_a_booked_place(
 ) -> None:
     after = replace(TERMS, capacity=max(places, booked))
     known = SessionFacts(after, booked, stopped=False, ever_booked=booked > 0)
-    fate, wanted = decide_undo(
-        None if made else replace(TERMS, capacity=before), after, known, TODAY
-    )
+    was = None if made else replace(TERMS, capacity=before)
+    fate, wanted = decide_undo(was, after, known, TODAY)
     assert wanted is None or wanted.capacity >= booked
     assert fate is not UndoFate.REMOVED or booked == 0
 

@@ -128,7 +128,7 @@ async def test_without_the_administrators_word_only_sessions_still_to_be_made_ha
 async def test_a_line_with_a_price_of_its_own_keeps_it(site: Site) -> None:
     reader, hospital_id = await planned(site)
     await reader.go("/staff/schedule/new")
-    await reader.send(None, **WEEKLY | {"title": CHIEF, "fee": "300"})
+    await reader.send(None, **WEEKLY | {"title": CHIEF, "specialty": "疑难", "fee": "300"})
     by = await acting(site, hospital_id)
     fee = DatedFee(CHIEF, JANUARY, 10000)
     reach = await flows.preview(site.platform, by, fee)
