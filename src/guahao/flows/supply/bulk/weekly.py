@@ -152,7 +152,7 @@ async def _decide(tx: Tx, hospital_id: int, plan: WeeklyPlan) -> list[Line] | Pl
             )
             faults |= dict.fromkeys((clinic.period, reason) for reason in against)
     if faults:
-        return PlanRefused(next(iter(faults))[1], tuple(faults))
+        return PlanRefused(next(iter(faults))[1], faults=tuple(faults))
     if not plan.weekdays or not plan.clinics:
         return PlanRefused(PlanRefusal.DATES)
     known = await store.of_department(tx, plan.department_id, today)
