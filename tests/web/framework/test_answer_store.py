@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass, field
 
 import pytest
@@ -27,11 +28,14 @@ class Kitchen:
     text: str = "first"
     size: int | None = 1000
     before: list[Text | None] = field(default_factory=list)
+    found: Counter[str] = field(default_factory=Counter)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self.gate.set()
-        self.store: AnswerStore[Text] = AnswerStore(lambda: self.now, 100_000)
+        self.store: AnswerStore[Text] = AnswerStore(
+            lambda: self.now, 100_000, lambda found: self.found.update([found])
+        )
 
     async def render(self, before: Text | None) -> Text:
         self.rendered += 1
@@ -69,6 +73,18 @@ async def test_all_who_ask_at_once_wait_for_one_rendering(kitchen: Kitchen) -> N
     kitchen.gate.set()
     assert await asyncio.gather(*asking) == ["first"] * 50
     assert kitchen.rendered == 1
+
+
+async def test_what_was_stored_shared_and_rendered_is_counted(kitchen: Kitchen) -> None:
+    kitchen.gate.clear()
+    asking = [asyncio.create_task(kitchen.get()) for _ in range(50)]
+    await kitchen.settle()
+    kitchen.gate.set()
+    await asyncio.gather(*asking)
+    await kitchen.get()
+    kitchen.now += 1.2
+    await kitchen.get()
+    assert kitchen.found == {"rendered": 1, "shared": 49, "stored": 2}
 
 
 async def test_an_older_answer_is_served_while_it_is_rendered_again(kitchen: Kitchen) -> None:

@@ -11,13 +11,21 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from math import inf
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Literal, Protocol, TypeVar
 
 FRESH_SECONDS = 1.0  # from this age on, an answer is rendered again
 STALE_SECONDS = 1.5  # beyond this age, it is never served
 _OVERHEAD_BYTES = 2000  # an entry's key, headers and objects
 _PROTECTED = 0.8  # the share of the memory for answers that were asked for again
 _LARGEST = 0.25  # the share of the memory that a single answer may take
+
+
+# How a request was answered: from the store, by the rendering of another request, by its own.
+Found = Literal["stored", "shared", "rendered"]
+Count = Callable[[Found], None]
+
+
+def _not_counted(_: Found) -> None: ...
 
 
 class Storable(Protocol):
@@ -53,8 +61,11 @@ class AnswerStore(Generic[A]):
     others: a flood of requests that nobody repeats evicts nothing that is in demand.
     """
 
-    def __init__(self, clock: Callable[[], float], bytes_max: int) -> None:
+    def __init__(
+        self, clock: Callable[[], float], bytes_max: int, count: Count = _not_counted
+    ) -> None:
         self._clock = clock
+        self._count = count
         self._bytes_max = bytes_max
         self._probation: OrderedDict[Hashable, _Entry[A]] = OrderedDict()
         self._protected: OrderedDict[Hashable, _Entry[A]] = OrderedDict()
@@ -76,13 +87,16 @@ class AnswerStore(Generic[A]):
         entry = self._used(key)
         if entry is not None and entry.since > after:
             age = now - entry.since
-            if age < FRESH_SECONDS:
-                return entry.answer
             if age <= STALE_SECONDS:
-                self._flight(key, render, now, after)
+                if age >= FRESH_SECONDS:
+                    self._flight(key, render, now, after)
+                self._count("stored")
                 return entry.answer
+        known = self._flights.get(key)
+        flight = self._flight(key, render, now, after)
+        self._count("shared" if flight is known else "rendered")
         # Shielded: a reader who goes away must not cancel it for the others.
-        return await asyncio.shield(self._flight(key, render, now, after).task)
+        return await asyncio.shield(flight.task)
 
     def _flight(self, key: Hashable, render: Render[A], now: float, after: float) -> _Flight[A]:
         """Return the rendering under way, or begin one where that is missing or began too early."""

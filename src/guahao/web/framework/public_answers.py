@@ -23,6 +23,7 @@ from litestar.types import ASGIApp, HTTPScope, Message, Send
 
 from guahao.flows.kernel.platform import Platform
 from guahao.web.framework.answer_store import STALE_SECONDS, AnswerStore
+from guahao.web.framework.metrics import count_public_answer
 from guahao.web.framework.public_routes import PublicRequest, PublicRoute, public_request
 from guahao.web.http.answers import UnzippedAnswer
 from guahao.web.http.reading import header
@@ -121,7 +122,9 @@ class PublicAnswers:
         self._refresh = platform.refresh
         self._clock = platform.elapsed
         self._store: AnswerStore[PublicAnswer] = AnswerStore(
-            platform.elapsed, platform.settings.public_cache_mb * _MEBIBYTE
+            platform.elapsed,
+            platform.settings.public_cache_mb * _MEBIBYTE,
+            count_public_answer,
         )
         # When the holder of a credential last changed something through this process.
         self._changed: OrderedDict[bytes, float] = OrderedDict()
