@@ -47,6 +47,7 @@ from guahao.web.staff.errors import is_of_staff, staff_error_page
 from guahao.web.staff.hospital.calendar import calendar_routes
 from guahao.web.staff.hospital.hospital_departments import department_routes
 from guahao.web.staff.hospital.hospital_rules import rules_routes
+from guahao.web.staff.hospital.overview import hospital_overview_routes
 from guahao.web.staff.hospital.reconciliations import reconciliation_routes
 from guahao.web.staff.hospital.release_modes import release_mode_routes
 from guahao.web.staff.login import login_routes
@@ -175,5 +176,6 @@ def staff_routes() -> list[StaffRoute]:
         *calendar_routes(),
         *department_routes(),
         *reconciliation_routes(),
+        *hospital_overview_routes(),
         *administration.routes(),
     ]

@@ -68,6 +68,9 @@ class Staff:
     # nobody but the operator by the command line.
     access_by: int | None = None
     access_at: datetime | None = None
+    # Of the hospital whose staff they are, for the head of their pages; with its campus.
+    hospital_name: str = ""
+    hospital_name_en: str = ""
 
     @property
     def who(self) -> Who:

@@ -16,7 +16,10 @@ from guahao.store.kernel.vault import Vault
 _COLUMNS = """
     s.id, s.login, s.name, s.role, s.hospital_id, s.password_is_temporary, s.has_second_factor,
     s.totp_last_step, s.failed_log_ins, s.locked_until, s.disabled_at, s.password_expires_at,
-    s.access_by, s.access_at
+    s.access_by, s.access_at,
+    coalesce((SELECT h.name FROM hospitals h WHERE h.id = s.hospital_id), '') AS hospital_name,
+    coalesce((SELECT h.name_en FROM hospitals h WHERE h.id = s.hospital_id), '')
+        AS hospital_name_en
 """
 
 
@@ -38,6 +41,8 @@ class StaffRow:
     password_expires_at: datetime | None
     access_by: int | None
     access_at: datetime | None
+    hospital_name: str
+    hospital_name_en: str
 
     def __post_init__(self) -> None:
         """Make the column's text a member of its enumeration."""
@@ -52,7 +57,8 @@ class StaffRow:
     def staff(self) -> Staff:
         """The member, as the flows name them."""
         return Staff(
-            self.id, self.login, self.role, self.hospital_id, self.access_by, self.access_at
+            *(self.id, self.login, self.role, self.hospital_id, self.access_by, self.access_at),
+            *(self.hospital_name, self.hospital_name_en),
         )
 
 

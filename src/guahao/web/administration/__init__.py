@@ -13,6 +13,7 @@ from guahao.web.administration.integration.hospital_clients import client_routes
 from guahao.web.administration.integration.pushing import push_routes
 from guahao.web.administration.members import member_routes
 from guahao.web.administration.no_shows import no_show_routes
+from guahao.web.administration.overviews import ReleaseWatch, overview_routes, release_routes
 from guahao.web.administration.policies.policy import policy_routes
 from guahao.web.administration.policies.policy_trials import trial_routes
 from guahao.web.administration.privacy import privacy_routes
@@ -23,7 +24,10 @@ from guahao.web.staff import StaffRoute
 
 def routes() -> list[StaffRoute]:
     """Return every page of supervisors, administrators and auditors."""
+    watch = ReleaseWatch()
     return [
+        *overview_routes(watch),
+        *release_routes(watch),
         *hospital_file_routes(),
         *hospital_routes(),
         *fee_routes(),

@@ -21,6 +21,7 @@ from guahao.web.framework import cookies as cookie_names
 from guahao.web.http.forms import local_path
 from guahao.web.http.reading import ProblemError
 from guahao.web.staff.devices import origin_of, remember
+from guahao.web.staff.navigation import landing
 from guahao.web.staff.page import EVERYBODY, HOME_PATH, LOGIN_PATH, StaffPage, StaffRoute
 from guahao.web.staff.sending import Sending
 
@@ -52,7 +53,7 @@ def login_routes() -> list[StaffRoute]:
 
 
 async def _home(page: StaffPage) -> ASGIApp:
-    return page.redirect(page.navigation[0].path)
+    return page.redirect(landing(page.staff.role))
 
 
 async def _ask_password(page: StaffPage) -> ASGIApp:

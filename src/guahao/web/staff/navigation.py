@@ -20,6 +20,12 @@ class Entry:
 
 _ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
 ENTRIES = (
+    Entry(
+        "overview",
+        "/staff/overview",
+        Words("概况"),
+        frozenset({Role.ADMINISTRATOR, Role.AUDITOR}),
+    ),
     Entry("calls", "/staff/calls", Words("来电"), CALL_CENTRE_ROLES),
     Entry("tasks", "/staff/tasks", Words("待回电"), CALL_CENTRE_ROLES),
     Entry("moves", "/staff/moves", Words("待审批"), frozenset({Role.SUPERVISOR})),
@@ -44,6 +50,12 @@ ENTRIES = (
         "/staff/window/unverified",
         Words("待确认", "navigation"),
         frozenset({Role.CLERK}),
+    ),
+    Entry(
+        "hospital_overview",
+        "/staff/schedule/overview",
+        Words("今日概况"),
+        frozenset({Role.CLERK, Role.SCHEDULER}),
     ),
     Entry("schedule", "/staff/schedule", Words("排班"), frozenset({Role.SCHEDULER})),
     Entry("calendar", "/staff/schedule/calendar", Words("节假日"), frozenset({Role.SCHEDULER})),
@@ -98,6 +110,12 @@ ENTRIES = (
         frozenset({Role.SUPERVISOR, Role.ADMINISTRATOR}),
     ),
     Entry(
+        "release_hour",
+        "/staff/release",
+        Words("放号实况"),
+        frozenset({Role.SUPERVISOR, Role.ADMINISTRATOR, Role.AUDITOR}),
+    ),
+    Entry(
         "reports",
         "/staff/reports",
         Words("统计"),
@@ -129,6 +147,22 @@ ENTRIES = (
 )
 
 
+# Where each role begins after the log-in: the page with its next task.
+_LANDINGS = {
+    Role.AGENT: "/staff/calls",
+    Role.SUPERVISOR: "/staff/calls",
+    Role.CLERK: "/staff/window",
+    Role.SCHEDULER: "/staff/schedule",
+    Role.ADMINISTRATOR: "/staff/overview",
+    Role.AUDITOR: "/staff/overview",
+}
+
+
 def entries_for(role: Role) -> list[Entry]:
-    """What a role sees, in order; the first is where it begins."""
+    """Return what a role sees, in order."""
     return [entry for entry in ENTRIES if role in entry.roles]
+
+
+def landing(role: Role) -> str:
+    """Return the page where a role begins."""
+    return _LANDINGS[role]

@@ -53,7 +53,7 @@ _FAMILIES: dict[str, frozenset[str]] = {
         }
     ),
 }
-_OTHER = "other"
+OTHER = "other"
 
 
 async def answer_parts(page: StaffPage, asked: Asked) -> list[Part]:
@@ -112,11 +112,11 @@ def _answers_note(page: StaffPage) -> str:
 def _by_group(page: StaffPage, asked: Asked, found: Grouped[Answers]) -> Part:
     groups: defaultdict[Key, Counter[str]] = defaultdict(Counter)
     for row in found.rows:
-        groups[row.key][_family(row.outcome)] += row.requests
+        groups[row.key][family(row.outcome)] += row.requests
     keys: list[Key] = list(every_day(asked.scope))
     if asked.grouping is not Grouping.DAY:
         keys = sorted(groups, key=lambda key: (groups[key][BOOKED] - groups[key].total(), str(key)))
-    words = _family_words(page)
+    words = family_words(page)
     head = columns(
         *key_columns(page, asked.grouping),
         *counts(page.say("请求"), page.say("约成"), page.say("未约成")),
@@ -141,26 +141,28 @@ def _by_group(page: StaffPage, asked: Asked, found: Grouped[Answers]) -> Part:
     )
 
 
-def _family(outcome: str) -> str:
+def family(outcome: str) -> str:
+    """Return the kind of an answer, for a chart: `booked`, or a kind of refusal."""
     if outcome == BOOKED:
         return BOOKED
-    return next((name for name, words in _FAMILIES.items() if outcome in words), _OTHER)
+    return next((name for name, words in _FAMILIES.items() if outcome in words), OTHER)
 
 
 def _numbers(group: Counter[str]) -> list[Plain]:
     requests = group.total()
     refused = requests - group[BOOKED]
-    each = [group[name] for name in (*_FAMILIES, _OTHER)]
+    each = [group[name] for name in (*_FAMILIES, OTHER)]
     return [requests, group[BOOKED], refused, share(refused, requests), *each]
 
 
-def _family_words(page: StaffPage) -> dict[str, str]:
+def family_words(page: StaffPage) -> dict[str, str]:
+    """Return the names of the kinds of refusals."""
     return {
         "sold_out": page.say("号已约满"),
         "limits": page.say("超出限次"),
         "time": page.say("不在可约时间"),
         "suspended": page.say("暂停预约中"),
-        _OTHER: page.say("其他"),
+        OTHER: page.say("其他"),
     }
 
 

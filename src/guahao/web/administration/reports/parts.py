@@ -130,11 +130,12 @@ def say_key(page: StaffPage, grouping: Grouping, key: Key, names: dict[Key, Name
         return say_name(page, names[key])
     if grouping is Grouping.TITLE:
         return page.names.title(str(key))
-    words = message_kinds(page.say) if grouping is Grouping.KIND else _channels(page)
+    words = message_kinds(page.say) if grouping is Grouping.KIND else channels(page)
     return words.get(str(key), str(key))
 
 
-def _channels(page: StaffPage) -> dict[str, str]:
+def channels(page: StaffPage) -> dict[str, str]:
+    """Return the names of the ways in which people book."""
     return {
         "wechat": page.say("微信"),
         "web": page.say("网页"),
