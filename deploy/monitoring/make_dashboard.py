@@ -18,6 +18,10 @@ ROWS: dict[str, Panels] = {
             "reqps",
             {"sum by (status) (rate(guahao_http_requests_total[1m]))": "{{status}}"},
         ),
+        "Public answers a second by where they come from": (
+            "reqps",
+            {"sum by (found) (rate(guahao_public_answers_total[1m]))": "{{found}}"},
+        ),
         "Failures of ours (objective 0.05 %)": (
             "percentunit",
             {

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.reports import release_hour
 from guahao.flows.reports.reports import reading
-from guahao.flows.supply.sold_out import SoldOut, sold_out
 from guahao.rules.attendance.unverified import confirmable_since
 from guahao.rules.kernel.limits import ONE_DAY, HospitalRules
 from guahao.rules.reports.release_hour import Releases, releases
@@ -34,6 +33,7 @@ STOPS_DAYS = 7  # ahead, today included
 PERIOD_DAYS = 30  # of the city's figures, today included
 SILENT_AFTER = timedelta(days=1)  # without a call of a connected system
 UNATTENDED_AFTER = timedelta(days=3)  # without a pick-up, where there are sessions
+_RELEASES = 7  # whose dates say how soon places go
 KEYS_DAYS = 14  # in which a key that ends is said
 
 
@@ -81,8 +81,8 @@ class CityFigures:
     """The city's last thirty days, and what needs somebody.
 
     `made`: bookings by the day on which they were made; `visits`: by status, of the visit dates
-    until yesterday; `messages`: of the last day. `sold_out`: of the dates that the last seven
-    releases opened.
+    until yesterday; `messages`: of the last day. `released`: the dates that the last seven releases
+    opened.
     """
 
     taken_at: datetime
@@ -96,7 +96,7 @@ class CityFigures:
     silences: list[Silence]
     keys: list[Expiring]
     appeals: Appeals
-    sold_out: SoldOut | None
+    released: Scope | None
 
     @property
     def silent(self) -> list[Silence]:
@@ -127,7 +127,7 @@ async def city_figures(platform: Platform, by: Staff) -> CityFigures:
         before_today = Scope(today - timedelta(days=PERIOD_DAYS), today - ONE_DAY)
         found = await release_hour.last_and_next(tx, platform)
         silences = await store.silences(tx, today)
-        figures = CityFigures(
+        return CityFigures(
             now,
             len(silences),
             await booking_store.by_status(tx, period, Basis.MADE, Grouping.DAY),
@@ -139,11 +139,10 @@ async def city_figures(platform: Platform, by: Staff) -> CityFigures:
             silences,
             await store.expiring_keys(tx, now + timedelta(days=KEYS_DAYS)),
             await store.appeals(tx, period.moments[0]),
-            None,
+            None if found is None else _lately(found),
         )
-    if found is None:
-        return figures
-    last = max(opened.last for release in found.last for opened in release.opened)
-    scope = Scope(last - timedelta(days=6), last)
-    gone = await sold_out(platform, by, scope, Grouping.TITLE)
-    return replace(figures, sold_out=gone)
+
+
+def _lately(found: Releases) -> Scope | None:
+    opened = [dates.last for release in found.last for dates in release.opened]
+    return Scope(max(opened) - timedelta(days=_RELEASES - 1), max(opened)) if opened else None

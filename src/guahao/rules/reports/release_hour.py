@@ -31,9 +31,13 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A moment at which hospitals released places, and the visit dates that it opened."""
+    """A moment at which hospitals released places, and the visit dates that it opened.
+
+    None at the end of some months: three months after 30 November is 28 February, as on the 28th.
+    """
 
     at: datetime
+    hospitals: int
     opened: tuple[Opened, ...]
 
     def is_on(self, now: datetime) -> bool:
@@ -53,22 +57,23 @@ class Releases:
         """Return the release of this moment; else the one that is on, else the largest."""
         of_moment = [release for release in self.last if release.at == at]
         on = [release for release in self.last if release.is_on(now)]
-        return next(iter(of_moment or on), max(self.last, key=lambda one: len(one.opened)))
+        return next(iter(of_moment or on), max(self.last, key=lambda release: release.hospitals))
 
 
 def releases(held: Mapping[int, Sequence[Held]], now: datetime) -> Releases | None:
-    """Return the releases around `now`; None where there is no hospital, or nothing to open."""
-    opened: defaultdict[datetime, list[Opened]] = defaultdict(list)
+    """Return the releases around `now`; None where there is no hospital."""
+    if not held:
+        return None
+    last: defaultdict[datetime, list[Opened | None]] = defaultdict(list)
     for id, rules in held.items():
         at = _release(rules, now, -ONE_DAY)
-        dates = _opened(id, rules, at.date())
-        if dates is not None:
-            opened[at].append(dates)
-    if not opened:
-        return None
+        last[at].append(_opened(id, rules, at.date()))
     following = [_release(rules, now + _EARLIER, ONE_DAY) for rules in held.values()]
     return Releases(
-        tuple(Release(at, tuple(opened[at])) for at in sorted(opened, reverse=True)),
+        tuple(
+            Release(at, len(last[at]), tuple(dates for dates in last[at] if dates is not None))
+            for at in sorted(last, reverse=True)
+        ),
         min(following),
         following.count(min(following)),
     )

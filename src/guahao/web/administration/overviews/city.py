@@ -10,12 +10,13 @@ from guahao.clock import uptime
 from guahao.flows.reports import overviews as flows
 from guahao.flows.reports.overviews import PERIOD_DAYS, CityFigures
 from guahao.flows.reports.recounting import Recount
+from guahao.flows.supply.sold_out import SoldOut, sold_out
 from guahao.rules.operations.checks import late_tasks
 from guahao.rules.operations.facts import Facts
 from guahao.rules.operations.status import STALE_SECONDS
 from guahao.rules.staff.staff import Role
 from guahao.store.reports.refusals import BOOKED
-from guahao.store.reports.scope import TooSlowError
+from guahao.store.reports.scope import Grouping, TooSlowError
 from guahao.web.administration.overviews.release import ReleaseWatch
 from guahao.web.administration.reports.parts import channels
 from guahao.web.charts import Chart, Series, draw, of_most_five
@@ -33,18 +34,24 @@ _WITHIN_FIVE_MINUTES = 2  # how many of sold_out.WITHIN
 def overview_routes(watch: ReleaseWatch) -> list[StaffRoute]:
     """Return the overview of the city."""
     readers = frozenset({Role.ADMINISTRATOR, Role.AUDITOR})
-    recount: Recount[CityFigures] = Recount(lambda _: _GOOD_SECONDS)
+    recount: Recount[tuple[CityFigures, SoldOut | None]] = Recount(lambda _: _GOOD_SECONDS)
     return [StaffRoute("GET", OVERVIEW_PATH, _handler(watch, recount), readers)]
 
 
-def _handler(watch: ReleaseWatch, recount: Recount[CityFigures]) -> Handler:
+async def _counted(page: StaffPage) -> tuple[CityFigures, SoldOut | None]:
+    platform = page.services.platform
+    city = await flows.city_figures(platform, page.staff)
+    if city.released is None:
+        return city, None
+    return city, await sold_out(platform, page.staff, city.released, Grouping.TITLE)
+
+
+def _handler(watch: ReleaseWatch, recount: Recount[tuple[CityFigures, SoldOut | None]]) -> Handler:
     async def show(page: StaffPage) -> ASGIApp:
         platform = page.services.platform
         try:
             hour = await watch.read(platform)
-            city = await recount.get(
-                platform.elapsed, lambda: flows.city_figures(platform, page.staff)
-            )
+            city, gone = await recount.get(platform.elapsed, lambda: _counted(page))
         except TooSlowError as error:
             raise ProblemError("report_too_slow") from error
         observed = platform.observed
@@ -62,7 +69,7 @@ def _handler(watch: ReleaseWatch, recount: Recount[CityFigures]) -> Handler:
             draw=draw,
             made=_made(page, city),
             channels=_channels(page, city),
-            totals=_totals(city),
+            totals=_totals(city, gone),
             facts=facts,
             late=[] if facts is None else late_tasks(facts.tasks or ()),
             waiting=_waiting(facts),
@@ -72,9 +79,9 @@ def _handler(watch: ReleaseWatch, recount: Recount[CityFigures]) -> Handler:
     return show
 
 
-def _totals(city: CityFigures) -> dict[str, int]:
+def _totals(city: CityFigures, gone: SoldOut | None) -> dict[str, int]:
     """Return the sums that the figures show."""
-    groups = [] if city.sold_out is None else city.sold_out.groups
+    groups = [] if gone is None else gone.groups
     return {
         "made": sum(row.made for row in city.made),
         "picked_up": sum(row.picked_up for row in city.visits),

@@ -16,7 +16,7 @@ from guahao.web.staff.at_hospital import ANY, OWN, place_of
 from guahao.web.staff.page import Handler, StaffPage, StaffRoute
 
 _PATH = "/overview"
-_GOOD_SECONDS = 15.0
+_GOOD_SECONDS = 10.0
 
 
 def hospital_overview_routes() -> list[StaffRoute]:
