@@ -50,7 +50,7 @@ class Tally:
 
 
 def tally(rows: Iterable[Expected], day: date, rules: HospitalRules, now: datetime) -> Tally:
-    """Add up; a booking whose pick-up deadline is over is missing, even before its status says so."""
+    """Add up; a booking whose pick-up deadline is over is missing, before its status says so."""
     total = Tally()
     for row in rows:
         late = row.waiting if now > pickup_deadline(day, row.period, rules) else 0
