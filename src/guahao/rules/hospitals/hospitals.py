@@ -35,6 +35,9 @@ class HospitalFacts:
     phone: str
     notice: str
     pickup_place: str
+    address_en: str = ""
+    pickup_place_en: str = ""
+    notice_en: str = ""
 
 
 # Characters; what is not here may be empty.
@@ -47,6 +50,9 @@ LENGTHS = {
     "phone": 60,
     "notice": 1000,
     "pickup_place": 120,
+    "address_en": 200,
+    "pickup_place_en": 200,
+    "notice_en": 2000,
 }
 _NEEDED = ("name", "district")
 

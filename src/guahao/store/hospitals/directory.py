@@ -42,7 +42,7 @@ RULES_COLUMNS = rules_columns("r")
 RULES_ASKED = rules_on("%s::date")  # the first parameter of its statement
 _HOSPITAL = f"""
     SELECT h.id, h.name, h.name_en, h.grade, h.district, h.address, h.phone, h.notice,
-           h.pickup_place, {RULES_COLUMNS}
+           h.pickup_place, h.address_en, h.pickup_place_en, h.notice_en, {RULES_COLUMNS}
     FROM hospitals h {rules_on("%(today)s::date")}
 """
 _SEARCH = f"""

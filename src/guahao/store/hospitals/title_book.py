@@ -1,4 +1,4 @@
-"""A process's cache of the city's titles, for sentences and forms.
+"""A process's cache of the city's titles, and of the English of specialties.
 
 No decision depends on it: changes by other processes are seen within a minute, own ones at once.
 """
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import psycopg
 import structlog
 
+from guahao.store.hospitals import specialties as specialty_store
 from guahao.store.hospitals import titles as title_store
 from guahao.store.kernel.db import Database
 
@@ -19,10 +20,14 @@ _log = structlog.get_logger("guahao.titles")
 
 
 class TitleBook:
-    """`english`: a title's English name, where it has one; `offered`: what forms offer."""
+    """`english`: a title's English name, where it has one; `offered`: what forms offer.
+
+    `specialties`: the English of specialties.
+    """
 
     def __init__(self) -> None:
         self.english: Mapping[str, str] = {}
+        self.specialties: Mapping[str, str] = {}
         self.offered: tuple[str, ...] = ()
         self._read_at = -math.inf  # Unix seconds
 
@@ -43,8 +48,10 @@ class TitleBook:
         try:
             async with db.transaction() as tx:
                 titles = await title_store.listed(tx)
+                specialties = await specialty_store.english(tx)
         except psycopg.OperationalError as error:
             _log.warning("titles_not_read", error=type(error).__name__)
             return
         self.english = {title.name: title.name_en for title in titles if title.name_en}
+        self.specialties = specialties
         self.offered = tuple(title.name for title in titles if title.retired_at is None)

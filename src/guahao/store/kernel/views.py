@@ -28,6 +28,9 @@ class HospitalView:
     notice: str
     pickup_place: str
     rules: HospitalRules
+    address_en: str = ""
+    pickup_place_en: str = ""
+    notice_en: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ class SessionView:
     held: int = 0  # places that wait for a draw, the first of them at `draw_at`
     reserved: int = 0  # for the counter, referrals or patients of a stopped clinic
     draw_at: datetime | None = None
+    pickup_place_en: str = ""
 
     @property
     def remaining(self) -> int:

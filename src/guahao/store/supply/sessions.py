@@ -19,9 +19,9 @@ SESSION_COLUMNS = f"""
     s.title, s.specialty, s.visit_date, s.period, s.starts_at, s.ends_at, s.fee_fen, s.capacity,
     s.booked, s.stopped_at IS NOT NULL AS stopped, h.pickup_place, {RULES_COLUMNS},
     h.name_en AS hospital_name_en, d.name_en AS department_name_en,
-    s.held, s.reserved, s.draw_at
+    s.held, s.reserved, s.draw_at, h.pickup_place_en
 """
-SESSION_WIDTH = 30  # how many columns of a row are SESSION_COLUMNS
+SESSION_WIDTH = 31  # how many columns of a row are SESSION_COLUMNS
 _RULES = slice(16, 25)  # of these, the hospital's rules
 
 _SESSION = f"""

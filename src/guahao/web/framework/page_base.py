@@ -228,7 +228,8 @@ class BasePage:
     @cached_property
     def names(self) -> Names:
         """Return the names of hospitals, titles and states in the visitor's language."""
-        return Names(self.language, self._base_services.platform.titles.english)
+        titles = self._base_services.platform.titles
+        return Names(self.language, titles.english, titles.specialties)
 
     def problem(self, code: str, **more: Any) -> Problem:
         """Return the title and sentence of an outcome in the visitor's language."""

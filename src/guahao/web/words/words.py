@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from markupsafe import Markup
+
 from guahao.flows.supply.week import NO_CLINIC
 from guahao.words.catalogue import Language
 from guahao.words.text import Words
@@ -60,12 +62,18 @@ def named(name: str, name_en: str, language: Language) -> str:
 class Names:
     """Names and states in the reader's language, for templates.
 
-    `titles_en`: the English of the city's titles.
+    `titles_en`, `specialties_en`: the English of the city's titles and of specialties.
     """
 
-    def __init__(self, language: Language, titles_en: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        language: Language,
+        titles_en: Mapping[str, str],
+        specialties_en: Mapping[str, str] | None = None,
+    ) -> None:
         self._language = language
         self._titles_en = titles_en
+        self._specialties_en = specialties_en or {}
 
     def name(self, name: str, name_en: str) -> str:
         """Return a hospital's, department's or district's name."""
@@ -74,6 +82,20 @@ class Names:
     def title(self, title: str) -> str:
         """Write 主任医师 or Chief physician."""
         return named(title, self._titles_en.get(title, ""), self._language)
+
+    def specialty(self, specialty: str) -> str:
+        """Write 高血压 or High blood pressure."""
+        return named(specialty, self._specialties_en.get(specialty, ""), self._language)
+
+    def marked(self, text: str, text_en: str = "") -> str:
+        """Return a text of the data; on an English page Chinese is marked as such."""
+        if self._language == "zh" or text_en:
+            return named(text, text_en, self._language)
+        return Markup('<span lang="zh-CN">{}</span>').format(text) if text else ""
+
+    def marked_specialty(self, specialty: str) -> str:
+        """Return a specialty; on an English page Chinese is marked as such."""
+        return self.marked(specialty, self._specialties_en.get(specialty, ""))
 
     def grade(self, grade: str) -> str:
         """Write 三级甲等 or Grade 3A."""

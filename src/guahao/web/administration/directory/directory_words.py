@@ -22,6 +22,7 @@ def directory_words(page: StaffPage) -> dict[str, str]:
         "add_title": page.say("添加职称"),
         "change_title": page.say("更改职称"),
         "move_title": page.say("调整职称顺序"),
+        "change_specialty": page.say("更改专业的英文"),
         "add_search_term": page.say("添加搜索用语"),
         "change_search_term": page.say("更改搜索用语"),
         "delete_search_term": page.say("删除搜索用语"),

@@ -30,7 +30,7 @@ _ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
 _LIST = "/staff/hospitals"
 _NEW = "/staff/hospitals/new"
 _ONE = "/staff/hospitals/{hospital_id}"
-_LINES = frozenset({"notice"})
+_LINES = frozenset({"notice", "notice_en"})
 _TYPED_MAX = 80
 _PAGES_MAX = 1000
 
@@ -162,7 +162,7 @@ def read_facts(form: dict[str, str]) -> HospitalFacts:
     """Return the entry as it was typed."""
     return HospitalFacts(
         **{
-            field.name: prose(form.get(field.name, ""), lines=field.name == "notice")
+            field.name: prose(form.get(field.name, ""), lines=field.name in _LINES)
             for field in fields(HospitalFacts)
         }
     )

@@ -1,0 +1,11 @@
+"""Hospitals and specialties in English, to the last address and notice."""
+
+from guahao.store.kernel.migrate import run_file
+
+revision = "0069"
+down_revision = "0068"
+
+
+def upgrade() -> None:
+    """Forward only: undo with a new migration."""
+    run_file("0069_english.sql")
