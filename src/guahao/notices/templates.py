@@ -192,7 +192,9 @@ def _visit(
         "clinic": " ".join(part for part in (session.specialty, session.title) if part),
         "date": say_day(session.visit_date, language),
         "time": _time(session, language),
-        "pickup_place": session.pickup_place or _PICKUP_WINDOW.of(language),
+        "pickup_place": (session.pickup_place_en if language == "en" else "")
+        or session.pickup_place
+        or _PICKUP_WINDOW.of(language),
         "pickup_until": _clock(until.time()),
         "penalty": "" if appointment.substituted_at else _MAY_BE_NO_SHOW.of(language),
         **_cancelling(appointment, context, language),

@@ -8,7 +8,7 @@ from guahao.store.kernel.db import Tx
 async def english(tx: Tx) -> dict[str, str]:
     """Return the English of every specialty that has one."""
     rows = await tx.rows("SELECT name, name_en FROM specialties")
-    return {name: name_en for name, name_en in rows}
+    return {str(row[0]): str(row[1]) for row in rows}
 
 
 async def listed(tx: Tx) -> list[tuple[str, str]]:

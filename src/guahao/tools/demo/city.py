@@ -42,6 +42,9 @@ class Hospital:
     phone: str
     notice: str
     pickup_place: str
+    address_en: str
+    pickup_place_en: str
+    notice_en: str
     rules: HospitalRules
     kind: str
     busy: float
@@ -179,6 +182,9 @@ def _named(number: int) -> tuple[dict[str, Any], str, int]:
 def _hospital(number: int, entry: dict[str, Any], grade: str, district: int) -> Hospital:
     city, random = _data("city"), Random(f"hospital {number}")
     kind = next(k for k in city["kind"] if k["name"] == entry["kind"])
+    street, house = _chosen(random, city, "streets"), random.randint(1, 199)
+    in_district = city["district"][district]
+    hint, pickup_place = _chosen(random, city, "hints"), _chosen(random, city, "pickup_places")
     return Hospital(
         number=number,
         code=f"AL{number + 1:04d}",
@@ -187,17 +193,23 @@ def _hospital(number: int, entry: dict[str, Any], grade: str, district: int) -> 
         grade=grade,
         district=city["district"][district]["name"],
         district_en=city["district"][district]["name_en"],
-        address=(
-            f"{city['name']}{city['district'][district]['name']}"
-            f"{random.choice(city['streets'])}{random.randint(1, 199)}号"
-        ),
+        address=f"{city['name']}{in_district['name']}{street[0]}{house}号",
         phone=f"000-5550{number:04d}",
-        notice=f"{city['notice']}{random.choice(city['hints'])}",
-        pickup_place=random.choice(city["pickup_places"]),
+        notice=f"{city['notice']}{hint[0]}",
+        pickup_place=pickup_place[0],
+        address_en=f"{house} {street[1]}, {in_district['name_en']}, {city['name_en']}",
+        pickup_place_en=pickup_place[1],
+        notice_en=f"{city['notice_en']} {hint[1]}",
         rules=_rules(city["rules"], random),
         kind=entry["kind"],
         busy=kind["busy"] * random.uniform(0.9, 1.1),
     )
+
+
+def _chosen(random: Random, city: dict[str, Any], name: str) -> tuple[str, str]:
+    """Choose a text of a list; return it in Chinese and English."""
+    chosen = random.choice(list(zip(city[name], city[f"{name}_en"], strict=True)))
+    return chosen[0], chosen[1]
 
 
 def _rules(choices: dict[str, list[Any]], random: Random) -> HospitalRules:

@@ -15,7 +15,8 @@ from guahao.store.supply.sessions import SESSION_COLUMNS, session_view
 _COPY = {
     "hospitals": """
         COPY hospitals (id, search_keys, code, name, name_en, grade, district, district_en,
-                        address, phone, notice, pickup_place, cycle_days, release_time,
+                        address, phone, notice, pickup_place,
+                        address_en, pickup_place_en, notice_en, cycle_days, release_time,
                         next_day_stop_time, cancel_days_before, cancel_time,
                         pickup_until_morning, pickup_until_afternoon, pickup_until_evening,
                         checked_only, latitude, longitude)

@@ -8,6 +8,7 @@ from guahao.web.administration.directory.fees import fee_routes
 from guahao.web.administration.directory.hospital_files import hospital_file_routes
 from guahao.web.administration.directory.hospitals import hospital_routes
 from guahao.web.administration.directory.search_terms import search_term_routes
+from guahao.web.administration.directory.specialties import specialty_routes
 from guahao.web.administration.directory.titles import title_routes
 from guahao.web.administration.integration.hospital_clients import client_routes
 from guahao.web.administration.integration.pushing import push_routes
@@ -32,6 +33,7 @@ def routes() -> list[StaffRoute]:
         *hospital_routes(),
         *fee_routes(),
         *title_routes(),
+        *specialty_routes(),
         *search_term_routes(),
         *client_routes(),
         *announcement_routes(),

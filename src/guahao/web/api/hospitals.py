@@ -174,7 +174,8 @@ def _named(name: str, name_en: str, language: Language) -> str:
 
 def _shown(view: HospitalView, language: Language) -> tuple[int, str, str, str, str, str]:
     name = _named(view.name, view.name_en, language)
-    return view.id, name, view.grade, view.district, view.address, view.phone
+    address = _named(view.address, view.address_en, language)
+    return view.id, name, view.grade, view.district, address, view.phone
 
 
 def _detail(view: HospitalView, language: Language) -> HospitalDetail:
@@ -191,8 +192,8 @@ def _detail(view: HospitalView, language: Language) -> HospitalDetail:
             rules.pickup_until_afternoon.isoformat("minutes"),
             rules.pickup_until_evening.isoformat("minutes"),
         ),
-        pickup_place=view.pickup_place,
-        notice=view.notice,
+        pickup_place=_named(view.pickup_place, view.pickup_place_en, language),
+        notice=_named(view.notice, view.notice_en, language),
     )
 
 

@@ -26,7 +26,7 @@ def say_wishes(page: BasePage, wishes: Wishes) -> str:
         page.say("所有职称") if wishes.title is None else page.names.title(wishes.title),
     ]
     if wishes.specialty is not None:
-        parts.append(wishes.specialty)
+        parts.append(page.names.specialty(wishes.specialty))
     if set(wishes.periods) != set(PERIODS):
         parts.append(_list(page, [page.period(period) for period in wishes.periods]))
     if len(set(wishes.iso_weekdays)) < len(ISO_WEEKDAYS):

@@ -230,7 +230,8 @@ def _booking(platform: Platform, booking: AppointmentView, language: Language) -
     ]
     if booking.status == "booked":
         until = pickup_deadline(session.visit_date, session.period, session.rules)
-        place = session.pickup_place or _WINDOW.of(language)
+        named_place = _named(session.pickup_place, session.pickup_place_en, language)
+        place = named_place or _WINDOW.of(language)
         lines.append(_PICKUP.of(language).format(until=f"{until:%H:%M}", place=place))
         deadline = booking.cancel_until
         if now < deadline:

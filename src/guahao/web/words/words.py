@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from markupsafe import Markup
 
 from guahao.flows.supply.week import NO_CLINIC
+from guahao.store.kernel.views import HospitalView, SessionView
 from guahao.words.catalogue import Language
 from guahao.words.text import Words
 
@@ -82,6 +83,10 @@ class Names:
     def title(self, title: str) -> str:
         """Write 主任医师 or Chief physician."""
         return named(title, self._titles_en.get(title, ""), self._language)
+
+    def place(self, of: HospitalView | SessionView) -> str:
+        """Return where to pick up; empty where the hospital names no place."""
+        return named(of.pickup_place, of.pickup_place_en, self._language)
 
     def specialty(self, specialty: str) -> str:
         """Write 高血压 or High blood pressure."""

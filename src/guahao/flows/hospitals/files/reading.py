@@ -18,6 +18,7 @@ from guahao.sheets.hidden import LeftOut
 from guahao.sheets.values import CellFault, Wrong
 
 _CODE_MAX = 32
+_WITH_LINES = ("notice", "notice_en")
 _NEEDED = (c.CODE, "name", "grade", "district")
 
 
@@ -134,7 +135,8 @@ class _RowReader:
 
     def _text(self, column: str, most: int) -> str:
         value = self._value(column)
-        lines = value.split("\n") if column == "notice" and isinstance(value, str) else [value]
+        has_lines = column in _WITH_LINES and isinstance(value, str)
+        lines = str(value).split("\n") if has_lines else [value]
         read_lines = [values.text(line, most) for line in lines]
         wrong = next((one for one in read_lines if isinstance(one, Wrong)), None)
         if wrong is not None:

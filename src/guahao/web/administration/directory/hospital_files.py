@@ -30,8 +30,14 @@ _IMPORT = "/staff/hospitals/import"
 _ONE = "/staff/hospitals/imports/{import_id}"
 _FAULTS_SHOWN = 500
 _WIDTHS = {
-    **{"name": 28.0, "name_en": 32.0, "address": 36.0, "notice": 48.0, "pickup_place": 24.0},
-    **{"address_en": 36.0, "pickup_place_en": 32.0, "notice_en": 48.0},
+    "name": 28.0,
+    "name_en": 32.0,
+    "address": 36.0,
+    "notice": 48.0,
+    "pickup_place": 24.0,
+    "address_en": 36.0,
+    "notice_en": 48.0,
+    "pickup_place_en": 32.0,
 }
 
 

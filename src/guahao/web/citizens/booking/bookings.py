@@ -216,7 +216,7 @@ def _calendar(page: Page, booking: AppointmentView) -> Answer:
         "summary",
         page.say("就诊：{hospital} {department}", hospital=hospital, department=department),
     )
-    event.add("location", f"{hospital} {session.pickup_place}".strip())
+    event.add("location", f"{hospital} {page.names.place(session)}".strip())
     event.add("description", _description(page, booking))
     event.add("status", "CONFIRMED" if booking.status in ("booked", "picked_up") else "CANCELLED")
     if session.starts_at is None or session.ends_at is None:
@@ -245,7 +245,7 @@ def _description(page: Page, booking: AppointmentView) -> str:
         "{visit}。请在 {until} 前到{place}取号，带上登记的证件原件、预约短信和识别码。",
         visit=page.visit(session.visit_date, session.period, session.starts_at, session.ends_at),
         until=page.time(until),
-        place=session.pickup_place or page.say("医院窗口"),
+        place=page.names.place(session) or page.say("医院窗口"),
     )
 
 
