@@ -17,9 +17,6 @@ HEADINGS = (
     Heading("phone", ("电话", "Phone")),
     Heading("pickup_place", ("取号地点", "Pick up at")),
     Heading("notice", ("医院提示", "Notice")),
-    Heading("address_en", ("英文地址", "Address in English")),
-    Heading("pickup_place_en", ("英文取号地点", "Pick up at, in English")),
-    Heading("notice_en", ("英文医院提示", "Notice in English")),
     Heading("cycle_days", ("预约周期", "Booking cycle")),
     Heading("release_time", ("放号时间", "Release")),
     Heading("next_day_stop_time", ("次日号停约时间", "Next day's places until")),
@@ -28,6 +25,9 @@ HEADINGS = (
     Heading("pickup_until_morning", ("上午取号截止", "Morning pick-up until")),
     Heading("pickup_until_afternoon", ("下午取号截止", "Afternoon pick-up until")),
     Heading("pickup_until_evening", ("晚上取号截止", "Evening pick-up until")),
+    Heading("address_en", ("英文地址", "Address in English")),
+    Heading("pickup_place_en", ("英文取号地点", "Pick up at, in English")),
+    Heading("notice_en", ("英文医院提示", "Notice in English")),
 )
 TIMES = tuple(
     heading.name for heading in HEADINGS if heading.name.endswith("_time")
