@@ -221,7 +221,7 @@ async def test_the_outcome_of_the_last_release_stays_and_the_next_is_announced(
         reader = await at_the_desk(site, role, language="en")
         await reader.go("/staff/release")
         assert figures(reader)["Booked"] == "2"
-        assert "Next release: Tue 1 Dec, 07:00, 1 hospitals." in reader.text
+        assert "Next release: Tue 1 Dec, 07:00 (hospitals: 1)." in reader.text
         assert 'hx-trigger="every 30s"' in reader.text
     agent = await at_the_desk(site, Role.AGENT)
     assert (await agent.go("/staff/release")).status_code == 403

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from guahao.flows.kernel.platform import Platform
-from guahao.flows.reports import release_hour
 from guahao.flows.reports.reports import reading
 from guahao.rules.attendance.unverified import confirmable_since
 from guahao.rules.kernel.limits import ONE_DAY, HospitalRules
@@ -33,7 +32,7 @@ STOPS_DAYS = 7  # ahead, today included
 PERIOD_DAYS = 30  # of the city's figures, today included
 SILENT_AFTER = timedelta(days=1)  # without a call of a connected system
 UNATTENDED_AFTER = timedelta(days=3)  # without a pick-up, where there are sessions
-_RELEASES = 7  # whose dates say how soon places go
+_COMING_DAYS = 7
 KEYS_DAYS = 14  # in which a key that ends is said
 
 
@@ -81,8 +80,8 @@ class CityFigures:
     """The city's last thirty days, and what needs somebody.
 
     `made`: bookings by the day on which they were made; `visits`: by status, of the visit dates
-    until yesterday; `messages`: of the last day. `released`: the dates that the last seven releases
-    opened.
+    until yesterday; `messages`: of the last day. `coming`: the next seven days, whose places were
+    released long ago: how soon they went says what a release is like.
     """
 
     taken_at: datetime
@@ -96,7 +95,7 @@ class CityFigures:
     silences: list[Silence]
     keys: list[Expiring]
     appeals: Appeals
-    released: Scope | None
+    coming: Scope
 
     @property
     def silent(self) -> list[Silence]:
@@ -125,7 +124,6 @@ async def city_figures(platform: Platform, by: Staff) -> CityFigures:
         today = now.date()
         period = Scope(today - timedelta(days=PERIOD_DAYS - 1), today)
         before_today = Scope(today - timedelta(days=PERIOD_DAYS), today - ONE_DAY)
-        found = await release_hour.last_and_next(tx, platform)
         silences = await store.silences(tx, today)
         return CityFigures(
             now,
@@ -139,10 +137,5 @@ async def city_figures(platform: Platform, by: Staff) -> CityFigures:
             silences,
             await store.expiring_keys(tx, now + timedelta(days=KEYS_DAYS)),
             await store.appeals(tx, period.moments[0]),
-            None if found is None else _lately(found),
+            Scope(today + ONE_DAY, today + timedelta(days=_COMING_DAYS)),
         )
-
-
-def _lately(found: Releases) -> Scope | None:
-    opened = [dates.last for release in found.last for dates in release.opened]
-    return Scope(max(opened) - timedelta(days=_RELEASES - 1), max(opened)) if opened else None

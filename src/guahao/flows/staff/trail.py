@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.staff.staff import Staff, Who
 from guahao.store.kernel.db import Tx
 from guahao.store.kernel.vault import Vault, VaultError
+from guahao.store.reports.scope import Place, hospitals
 from guahao.store.staff import trail as store
+from guahao.store.staff import trail_names
 from guahao.store.staff.trail import Entry, Head, Link, TrailKeys, Wanted
+from guahao.store.staff.trail_names import Thing, ThingName
 
 __all__ = ["Entry", "Head", "TrailVerdict", "Wanted"]
 
@@ -50,6 +53,14 @@ async def list_trail(platform: Platform, wanted: Wanted) -> tuple[list[Entry], i
         found = await store.listed(tx, platform.vault, wanted, PAGE_SIZE + 1)
     page = found[:PAGE_SIZE]
     return page, page[-1].seq if len(found) > PAGE_SIZE else None
+
+
+async def things(
+    platform: Platform, named: Collection[Thing]
+) -> tuple[dict[Thing, ThingName], list[Place]]:
+    """Return the names of what entries are about, and the hospitals to choose from."""
+    async with platform.db.transaction() as tx:
+        return await trail_names.names(tx, named), await hospitals(tx)
 
 
 async def verify_trail(

@@ -285,6 +285,8 @@ class Wanted:
     who: str | None = None
     action: str | None = None
     subject_id: int | None = None
+    subject_kind: str | None = None
+    hospital_id: int | None = None
 
 
 async def set_snapshot(tx: Tx) -> None:
@@ -336,6 +338,8 @@ async def listed(tx: Tx, vault: Vault, wanted: Wanted, limit: int) -> list[Entry
         "who": wanted.who,
         "action": wanted.action,
         "subject_id": wanted.subject_id,
+        "subject_kind": wanted.subject_kind,
+        "hospital_id": wanted.hospital_id,
     }
     # Only the conditions that are asked for, so that each uses its index.
     asked = (_CONDITIONS[name] for name, value in params.items() if value is not None)
@@ -369,6 +373,8 @@ _CONDITIONS = {
     "who": "who_name = %(who)s",
     "action": "action = %(action)s",
     "subject_id": "subject_id = %(subject_id)s",
+    "subject_kind": "subject_kind = %(subject_kind)s",
+    "hospital_id": "hospital_id = %(hospital_id)s",
 }
 
 

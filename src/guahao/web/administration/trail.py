@@ -12,11 +12,12 @@ from guahao.flows.kernel.platform import Platform
 from guahao.flows.staff import trail as flows
 from guahao.flows.staff.trail import TrailVerdict
 from guahao.rules.staff.staff import Role
-from guahao.store.staff.trail import Wanted
+from guahao.store.staff.trail import Entry, Wanted
+from guahao.store.staff.trail_names import Thing, ThingName
 from guahao.trail_sinks import Noted, last_noted
 from guahao.web.administration.directory.directory_words import directory_words
 from guahao.web.administration.policies.schedule_words import schedule_words
-from guahao.web.administration.trail_words import details
+from guahao.web.administration.trail_words import details, things_in
 from guahao.web.http.reading import as_id
 from guahao.web.staff import StaffPage, StaffRoute
 
@@ -41,9 +42,13 @@ async def _show(page: StaffPage) -> ASGIApp:
         page.query("who")[:_TEXT_MAX] or None,
         page.query("action")[:_TEXT_MAX] or None,
         as_id(page.query("subject")),
+        page.query("kind")[:_TEXT_MAX] or None,
+        as_id(page.query("hospital")),
     )
     platform = page.services.platform
     entries, after = await flows.list_trail(platform, wanted)
+    named, hospitals = await flows.things(platform, _things(entries))
+    names = {thing: _say_name(page, name) for thing, name in named.items()}
     noted = await _noted(platform)
     verdict = await flows.check_head(platform, noted.head)
     return page.show(
@@ -56,8 +61,33 @@ async def _show(page: StaffPage) -> ASGIApp:
         wanted=wanted,
         actions=action_words(page),
         subjects=_subject_words(page),
-        details=partial(details, language=page.language),
+        details=partial(details, language=page.language, names=names),
+        names=names,
+        hospitals=hospitals,
     )
+
+
+def _things(entries: list[Entry]) -> set[Thing]:
+    """Return what the entries are about, and who acted."""
+    found: set[Thing] = set()
+    for entry in entries:
+        found |= things_in(entry.detail)
+        if entry.subject_kind and entry.subject_id is not None:
+            found.add((entry.subject_kind, entry.subject_id))
+        if entry.who.kind == "staff":
+            found.add(("staff", entry.who.id))
+        if entry.who.hospital_id is not None:
+            found.add(("hospital", entry.who.hospital_id))
+    return found
+
+
+def _say_name(page: StaffPage, thing: ThingName) -> str:
+    """Return a place's name with its hospital's and, of a session, its day; a member's name."""
+    own = page.names.name(thing.name, thing.name_en)
+    if thing.visit_date is not None and thing.period is not None:
+        own = f"{own} {page.visit(thing.visit_date, thing.period)}"
+    within = page.names.name(thing.within, thing.within_en) if thing.within else ""
+    return f"{own} · {within}" if within and thing.kind != "staff" else own
 
 
 async def _noted(platform: Platform) -> Noted:
@@ -117,11 +147,14 @@ def _subject_words(page: StaffPage) -> dict[str, str]:
         "patient": page.say("就诊人记录"),
         "release_mode": page.say("放号方式"),
         "search_term": page.say("搜索用语"),
+        "reconciliation": page.say("对账"),
+        "reconciliation_difference": page.say("对账差异"),
         "staff": page.say("人员记录"),
         "stop": page.say("停诊操作"),
         "supply_act": page.say("批量操作"),
         "supply_import": page.say("号源导入"),
         "timetable": page.say("周排班"),
+        "title": page.say("职称"),
     }
 
 

@@ -240,12 +240,40 @@ _FOR_EVER = "9999-12-31"
 _WHOLE_MINUTES = re.compile(r"^(\d\d:\d\d):00$")
 
 
-def details(text: str, language: Language) -> list[tuple[str, str]]:
+# Fields whose numbers are ids, and of what.
+_THINGS = {
+    "hospital_id": "hospital",
+    "department": "department",
+    "parent_id": "department",
+    "session_id": "clinic_session",
+    "targets": "department",
+}
+Names = Mapping[tuple[str, int], str]
+_NO_NAMES: Names = {}
+
+
+def details(text: str, language: Language, names: Names = _NO_NAMES) -> list[tuple[str, str]]:
     """Return an entry's details, flat: each field's name and value in words.
 
-    Before and after stand together, as "20 → 30".
+    Before and after stand together, as "20 → 30"; what has a name stands by it.
     """
-    return list(_flat("", "", _paired(msgspec.json.decode(text)), language))
+    return list(_flat("", "", _paired(msgspec.json.decode(text)), language, names))
+
+
+def things_in(text: str) -> set[tuple[str, int]]:
+    """Return the things that an entry's details name by their ids."""
+    return set(_things("", msgspec.json.decode(text)))
+
+
+def _things(name: str, value: object) -> Iterator[tuple[str, int]]:
+    if isinstance(value, dict):
+        for inner, found in value.items():
+            yield from _things(inner, found)
+    elif isinstance(value, list):
+        for element in value:
+            yield from _things(name, element)
+    elif name in _THINGS and type(value) is int:
+        yield _THINGS[name], value
 
 
 def field_names(detail: object) -> Iterator[str]:
@@ -283,22 +311,26 @@ def _paired(detail: dict[str, object]) -> dict[str, object]:
     return {**pairs, **rest}
 
 
-def _flat(path: str, name: str, value: object, language: Language) -> Iterator[tuple[str, str]]:
+def _flat(
+    path: str, name: str, value: object, language: Language, names: Names
+) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict):
         for inner, found in value.items():
             said = FIELDS[inner].of(language) if inner in FIELDS else inner
             of = name if inner.isdecimal() else inner
-            yield from _flat(f"{path} {said}".strip(), of, found, language)
+            yield from _flat(f"{path} {said}".strip(), of, found, language, names)
     elif isinstance(value, _Pair):
-        both = (_said(name, side, language) for side in (value.before, value.after))
+        both = (_said(name, side, language, names) for side in (value.before, value.after))
         yield path, " → ".join(both)
     else:
-        yield path, _said(name, value, language)
+        yield path, _said(name, value, language, names)
 
 
-def _said(name: str, value: object, language: Language) -> str:
+def _said(name: str, value: object, language: Language, names: Names) -> str:
     if isinstance(value, list):
-        return ", ".join(_said(name, element, language) for element in value) or _NOTHING
+        return ", ".join(_said(name, element, language, names) for element in value) or _NOTHING
+    if name in _THINGS and (_THINGS[name], value) in names:
+        return names[_THINGS[name], value]  # type: ignore[index]
     if isinstance(value, bool):
         return "✓" if value else "✗"
     if value is None or value == "":

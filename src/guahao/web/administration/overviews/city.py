@@ -34,19 +34,17 @@ _WITHIN_FIVE_MINUTES = 2  # how many of sold_out.WITHIN
 def overview_routes(watch: ReleaseWatch) -> list[StaffRoute]:
     """Return the overview of the city."""
     readers = frozenset({Role.ADMINISTRATOR, Role.AUDITOR})
-    recount: Recount[tuple[CityFigures, SoldOut | None]] = Recount(lambda _: _GOOD_SECONDS)
+    recount: Recount[tuple[CityFigures, SoldOut]] = Recount(lambda _: _GOOD_SECONDS)
     return [StaffRoute("GET", OVERVIEW_PATH, _handler(watch, recount), readers)]
 
 
-async def _counted(page: StaffPage) -> tuple[CityFigures, SoldOut | None]:
+async def _counted(page: StaffPage) -> tuple[CityFigures, SoldOut]:
     platform = page.services.platform
     city = await flows.city_figures(platform, page.staff)
-    if city.released is None:
-        return city, None
-    return city, await sold_out(platform, page.staff, city.released, Grouping.TITLE)
+    return city, await sold_out(platform, page.staff, city.coming, Grouping.TITLE)
 
 
-def _handler(watch: ReleaseWatch, recount: Recount[tuple[CityFigures, SoldOut | None]]) -> Handler:
+def _handler(watch: ReleaseWatch, recount: Recount[tuple[CityFigures, SoldOut]]) -> Handler:
     async def show(page: StaffPage) -> ASGIApp:
         platform = page.services.platform
         try:
@@ -79,9 +77,9 @@ def _handler(watch: ReleaseWatch, recount: Recount[tuple[CityFigures, SoldOut | 
     return show
 
 
-def _totals(city: CityFigures, gone: SoldOut | None) -> dict[str, int]:
+def _totals(city: CityFigures, gone: SoldOut) -> dict[str, int]:
     """Return the sums that the figures show."""
-    groups = [] if gone is None else gone.groups
+    groups = gone.groups
     return {
         "made": sum(row.made for row in city.made),
         "picked_up": sum(row.picked_up for row in city.visits),

@@ -49,7 +49,6 @@ REPORTS = (
         _READERS,
         fill_parts,
         presets=_ALL,
-        preset="next30",
         has_layout=True,
     ),
     Report(
@@ -58,7 +57,6 @@ REPORTS = (
         _READERS,
         sold_out_parts,
         presets=_ALL,
-        preset="next90",
         groupings=(Grouping.TITLE, Grouping.HOSPITAL, Grouping.DEPARTMENT),
     ),
     Report(
