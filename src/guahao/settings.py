@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, time
 from functools import partial
 from ipaddress import ip_network
 from itertools import pairwise
@@ -84,6 +84,8 @@ class Settings:
     trail_syslog: str | None = None
     cancel_channels: frozenset[str] = frozenset({"agent"})
     hotline: str = "114"
+    call_centre_hours: tuple[time, time] = (time(8), time(20))  # in which it calls people back
+    map_link: str = "geo:{latitude},{longitude}?q={latitude},{longitude}({name})"
     desk_lanes: Annotated[int, Meta(ge=1, le=32)] = 2
     desk_batch: Annotated[int, Meta(ge=1, le=1000)] = 128
     desk_queue: Annotated[int, Meta(ge=1, le=1_000_000)] = 4096
@@ -290,6 +292,32 @@ def _pooling(text: str) -> str:
     return text
 
 
+def _hours(text: str) -> tuple[time, time]:
+    """Read times of day such as 08:00-20:00."""
+    opens, dash, closes = text.partition("-")
+    try:
+        hours = time.fromisoformat(opens.strip()), time.fromisoformat(closes.strip())
+    except ValueError:
+        hours = time.max, time.min
+    if not dash or hours[0] >= hours[1] or any(moment.tzinfo for moment in hours):
+        raise SettingsError("GUAHAO_CALL_CENTRE_HOURS must be like 08:00-20:00")
+    return hours
+
+
+def _map_link(text: str) -> str:
+    """Check the address of a map, with what it says of the hospital in braces."""
+    try:
+        filled = text.format(latitude="39.9", longitude="116.4", name="hospital")
+    except (KeyError, IndexError, ValueError):
+        filled = ""
+    if not filled.startswith(("geo:", "https://")) or not filled.isascii() or " " in filled:
+        raise SettingsError(
+            "GUAHAO_MAP_LINK must begin with geo: or https:// and hold {latitude}, {longitude}"
+            " and {name}, such as https://map.example/?at={latitude},{longitude}"
+        )
+    return text
+
+
 def _postal_code(text: str) -> str:
     if _POSTAL_CODE.fullmatch(text) is None:
         raise SettingsError("GUAHAO_POSTAL_CODE must be six digits such as 100000")
@@ -422,6 +450,8 @@ _READERS: Mapping[str, Callable[[str], object]] = {
     "brand_mark": partial(_brand, "brand_mark", lambda text: read_mark(Path(text))),
     "client_certificate_header": _header_name,
     "postal_code": _postal_code,
+    "call_centre_hours": _hours,
+    "map_link": _map_link,
     "aliyun_templates": partial(_texts, "aliyun_templates"),
     "wechat_templates": _wechat_templates,
     "fairness_witnesses": _witnesses,

@@ -55,6 +55,7 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
     "excuse_withdrawn": _VISIT,
     "relieved": ("patient", "until"),
     "draw_won": (*_VISIT, "code", "pickup_until", "pickup_place", "decline_until"),
+    "call_back_missed": (),
     "application_registered": ("patient", "hospital", "department", "from_date", "until_date"),
     "application_ended": ("patient", "hospital", "department", "reason"),
 }

@@ -84,16 +84,8 @@ def notice(message: ClaimedMessage, context: Context) -> Notice | None:
 
 
 def _facts(message: ClaimedMessage, context: Context, language: Language) -> dict[str, str] | None:
-    if message.kind in ("otp", "call_code", "move_code"):
-        return _otp(message, context.hotline)
-    if message.kind in ("moved_away", "moved_here", "displaced", "merged"):
-        return _moved(message, context)
-    if message.kind == "suspended":
-        return _suspended(message, context, language)
-    if message.kind == "relieved":
-        return _relieved(message, context, language)
-    if message.kind in ("application_registered", "application_ended"):
-        return _application(message, context, language)
+    if message.kind in _WITHOUT_VISIT:
+        return _without_visit(message, context, language)
     # Every other kind is the status that it tells of, or tells of a booking that stands.
     appointment = message.appointment
     status = _TOLD_OF.get(message.kind, message.kind)
@@ -106,6 +98,30 @@ def _facts(message: ClaimedMessage, context: Context, language: Language) -> dic
     facts = _visit(appointment, until, context, language)
     more = _more(message, facts, context, language)
     return None if more is None else {**facts, **more}
+
+
+_WITHOUT_VISIT = {
+    *("otp", "call_code", "move_code", "call_back_missed"),
+    *("moved_away", "moved_here", "displaced", "merged"),
+    *("suspended", "relieved", "application_registered", "application_ended"),
+}
+
+
+def _without_visit(
+    message: ClaimedMessage, context: Context, language: Language
+) -> dict[str, str] | None:
+    """Return the facts of a message that is about no booking."""
+    if message.kind in ("otp", "call_code", "move_code"):
+        return _otp(message, context.hotline)
+    if message.kind == "call_back_missed":
+        return {"hotline": context.hotline}
+    if message.kind == "suspended":
+        return _suspended(message, context, language)
+    if message.kind == "relieved":
+        return _relieved(message, context, language)
+    if message.kind in ("application_registered", "application_ended"):
+        return _application(message, context, language)
+    return _moved(message, context)
 
 
 def _more(
@@ -404,6 +420,10 @@ TEMPLATES: Mapping[str, Words] = {
         "【预约挂号】{patient}抽签抽中，已预约成功，识别码 {code}。{visit}，{date} {time}。"
         "就诊日{pickup_until}前持登记的有效证件原件、本短信和识别码到{pickup_place}取号，"
         "过时作废。{decline}"
+    ),
+    "call_back_missed": Words(
+        "【预约挂号】您请我们回电，我们打了几次没有打通。请拨打{hotline}，"
+        "或在“我的挂号”里再请我们回电。"
     ),
     "application_registered": Words(
         "【预约挂号】已为{patient}登记候补：{hospital} {department}，{from_date}至{until_date}。"

@@ -20,6 +20,7 @@ from guahao.store.call_centre.call_tasks import CallTask
 from guahao.store.kernel.db import Tx
 from guahao.store.kernel.vault import VaultError
 from guahao.store.kernel.views import AppointmentView, PatientView
+from guahao.store.messages import messages
 from guahao.store.people import accounts, patients
 
 _log = structlog.get_logger("guahao.call_tasks")
@@ -88,6 +89,10 @@ async def _with_phone(tx: Tx, platform: Platform, task: CallTask) -> ClaimedTask
         patient = view.patient
     else:
         assert task.patient_id is not None
+        if task.asked_about is not None and account_id is not None:
+            asked = (task.asked_about, account_id)
+            shown = await appointment_store.appointments_shown(tx, vault, [asked])
+            view = shown.get(task.asked_about)  # none where the patient has moved since
         patient = (await patients.by_id(tx, vault, [task.patient_id]))[task.patient_id]
     phone = "" if account_id is None else await accounts.phone_of(tx, vault, account_id) or ""
     return ClaimedTask(task, phone, patient, view, landline=bool(phone) and not valid_phone(phone))
@@ -142,6 +147,12 @@ async def finish_task(
                 await store.try_later(act.tx, task.id, act.now + pause)
             case word:
                 await store.close(act.tx, task.id, word)
+                if (task.kind, word) == ("call_back", "given_up"):
+                    assert task.account_id is not None
+                    assert task.patient_id is not None
+                    await messages.notify_account(
+                        act.tx, "call_back_missed", task.account_id, task.patient_id
+                    )
         await act.record(
             "finish_call_task",
             _subject(task),

@@ -26,13 +26,18 @@ class CallTask:
     tries: int
     not_before: datetime
     taken_by: int | None
+    topic: str | None = None  # of a call that the account asked for
+    asked_about: int | None = None  # the booking that it asked about
+    not_after: datetime | None = None
 
 
 _COLUMNS = """
-    id, appointment_id, patient_id, account_id, kind, visit_date, tries, not_before, taken_by
+    id, appointment_id, patient_id, account_id, kind, visit_date, tries, not_before, taken_by,
+    topic, asked_about, not_after
 """
 _URGENT_FIRST = """
     ORDER BY kind IN ('stopped', 'replacement_offered', 'substituted') DESC,
+             kind = 'call_back' DESC,
              visit_date NULLS LAST, id
 """
 _BY_PHONE_WITHIN = timedelta(days=7)
@@ -91,7 +96,7 @@ async def _make_for_landlines(tx: Tx) -> int:
         SELECT m.appointment_id, m.patient_id, m.account_id, m.kind, m.id, a.visit_date,
                %(now)s, %(now)s
         FROM messages m LEFT JOIN appointments a ON a.id = m.appointment_id
-        WHERE m.state = 'by_phone' AND m.created_at > %(since)s
+        WHERE m.state = 'by_phone' AND m.kind <> 'call_back_missed' AND m.created_at > %(since)s
           AND (a.id IS NULL OR {_STILL_TRUE.format(kind="m.kind")})
           AND NOT (m.kind IN ('booked', 'rescheduled') AND a.channel IS NOT DISTINCT FROM 'phone')
           AND NOT EXISTS (SELECT FROM call_tasks t WHERE t.message_id = m.id)

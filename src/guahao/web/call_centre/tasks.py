@@ -92,6 +92,7 @@ def _kinds(page: StaffPage) -> dict[str, str]:
         "replacement_offered": page.say("停诊留号通知未送达"),
         "replacement_lapsed": page.say("留号到期通知"),
         "cancelled": page.say("退号通知未送达"),
+        "call_back": page.say("请求回电"),
         "booked": page.say("预约短信未送达"),
         "rescheduled": page.say("改约短信未送达"),
         "reminder": page.say("就诊提醒"),

@@ -139,6 +139,7 @@ def message_kinds(say: Callable[[str], str]) -> dict[str, str]:
         "excuse_withdrawn": say("撤回申诉"),
         "relieved": say("放宽暂停"),
         "draw_won": say("抽签抽中"),
+        "call_back_missed": say("回电未打通"),
         "application_registered": say("候补登记成功"),
         "application_ended": say("候补结束"),
     }
