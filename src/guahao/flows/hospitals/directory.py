@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from guahao.flows.kernel.platform import Platform
 from guahao.store.hospitals import directory
+from guahao.store.hospitals.directory import Whereabouts
 from guahao.store.kernel.views import DepartmentView, HospitalView
 
 
@@ -31,6 +32,12 @@ async def hospital(platform: Platform, hospital_id: int) -> HospitalView | None:
     """A hospital with its own booking rules (S5), or None."""
     async with platform.db.transaction() as tx:
         return await directory.hospital(tx, hospital_id)
+
+
+async def whereabouts(platform: Platform, hospital_id: int) -> Whereabouts | None:
+    """Return where a hospital is and how it is called; None if there is none."""
+    async with platform.db.transaction() as tx:
+        return await directory.whereabouts(tx, hospital_id)
 
 
 async def hospitals_by_ids(platform: Platform, hospital_ids: Sequence[int]) -> list[HospitalView]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -100,6 +101,28 @@ async def search(
             "after": after,
             "limit": limit,
         },
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """Where a hospital is, as far as it says so, and its phone."""
+
+    address: str
+    address_en: str
+    phone: str
+    latitude: float | None
+    longitude: float | None
+
+
+async def whereabouts(tx: Tx, hospital_id: int) -> Whereabouts | None:
+    """Return where a hospital is; None if there is none."""
+    return await tx.record(
+        Whereabouts,
+        """
+        SELECT address, address_en, phone, latitude, longitude FROM hospitals WHERE id = %(id)s
+        """,
+        {"id": hospital_id},
     )
 
 

@@ -31,9 +31,11 @@ from guahao.web.citizens.account.privacy import privacy_pages
 from guahao.web.citizens.account.removing import removing_pages
 from guahao.web.citizens.booking.book import book_pages
 from guahao.web.citizens.booking.bookings import bookings_pages
+from guahao.web.citizens.booking.call_back import call_back_pages
 from guahao.web.citizens.booking.department import department_pages
 from guahao.web.citizens.booking.home import home_pages
 from guahao.web.citizens.booking.hospital import hospital_pages
+from guahao.web.citizens.booking.reschedule import reschedule_pages
 from guahao.web.citizens.booking.search import search_pages
 from guahao.web.citizens.choices import choice_pages
 from guahao.web.citizens.errors import error_page
@@ -65,6 +67,8 @@ def routes() -> list[Route]:
         *department_pages(),
         *book_pages(),
         *bookings_pages(),
+        *reschedule_pages(),
+        *call_back_pages(),
         *apply_pages(),
         *application_pages(),
         *draw_pages(),

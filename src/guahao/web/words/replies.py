@@ -13,7 +13,9 @@ from datetime import date, datetime
 from functools import lru_cache
 
 from guahao.rules.booking.rescheduling import RescheduleRefusal, Stands
+from guahao.rules.booking.resending import RESENT_AN_HOUR, ResendRefusal
 from guahao.rules.booking.together import PairFault
+from guahao.rules.call_centre.call_backs import CALL_BACKS_A_DAY, CallBackRefusal
 from guahao.rules.fairness.applying import ApplicationRefusal, WishesImpossible
 from guahao.rules.fairness.declining import DeclinedTooLate, DeclineRefusal
 from guahao.rules.kernel.limits import Policy
@@ -178,6 +180,8 @@ def _numbers(policy: Policy) -> dict[str, object]:
         "long_window_months": policy.long_window_months,
         "live_applications": policy.live_applications,
         "declines_before_pause": policy.declines_before_pause,
+        "resent_an_hour": RESENT_AN_HOUR,
+        "call_backs_a_day": CALL_BACKS_A_DAY,
     }
 
 
@@ -412,6 +416,59 @@ _CANCELLING: dict[str, Reply] = {
         Words("已过改约时间"),
         Words("已过这家医院的退号时间，不能改约，原来的号还在。请按时就诊，或拨打{hotline}。"),
         Words("改约和退号时间已于{when}截止，原来的号还在。请按时就诊，或拨打{hotline}。"),
+    ),
+    "reschedule_unchosen": Reply(
+        422,
+        Words("请选一场"),
+        Words("请选要改到的一场，再提交。原来的号还在。"),
+    ),
+    "reschedule_undecided": Reply(
+        503,
+        Words("还不能确定是否改成"),
+        Words("系统正忙，暂时没有收到结果。请稍等几秒，再提交一次：不会重复，约不上旧号不变。"),
+    ),
+    ResendRefusal.NOT_LIVE: Reply(
+        409,
+        Words("不能重发短信"),
+        Words("这个预约已不在待取号状态，没有重发。请在“我的挂号”中查看它的状态。"),
+    ),
+    ResendRefusal.TOO_OFTEN: Reply(
+        429,
+        Words("重发太多次"),
+        Words(
+            "一小时内已重发{resent_an_hour}次。识别码就在这一页；仍收不到短信的，请拨打{hotline}。"
+        ),
+    ),
+    CallBackRefusal.NO_PATIENT: Reply(
+        409,
+        Words("还没有就诊人"),
+        Words("您还没有登记就诊人，客服无法核对身份。请先登记就诊人，或直接拨打{hotline}。"),
+    ),
+    CallBackRefusal.WAITING: Reply(
+        409,
+        Words("已在等回电"),
+        Words("您已请我们回电，请等这一次，或先撤回。着急的，请拨打{hotline}。"),
+    ),
+    CallBackRefusal.WINDOW_PAST: Reply(
+        409,
+        Words("请另选时间"),
+        Words("选的时间已过或不是客服的工作时间。请另选一个时间。"),
+    ),
+    CallBackRefusal.TOO_LATE: Reply(
+        409,
+        Words("回电来不及"),
+        Words("到那时已不能退号和改约。请选更早的时间，或现在拨打{hotline}。"),
+        Words("退号和改约到{when}为止，到那时回电来不及。请选更早的时间，或现在拨打{hotline}。"),
+    ),
+    CallBackRefusal.TOO_MANY: Reply(
+        429,
+        Words("今天请求回电太多次"),
+        Words("今天已请求回电{call_backs_a_day}次。请拨打{hotline}，或明天再来。"),
+    ),
+    "call_back_unchosen": Reply(
+        422,
+        Words("请选事由和时间"),
+        Words("请选什么事、什么时候打给您，再提交。"),
     ),
     RescheduleRefusal.SAME_SESSION: Reply(
         422,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, time, timedelta
 from io import BytesIO
 from typing import Any
+from urllib.parse import quote
 
 import segno
 from icalendar import Alarm, Calendar, Event
@@ -13,17 +14,23 @@ from litestar.types import ASGIApp
 from guahao.flows.attendance.standing import standings
 from guahao.flows.booking.appointments import list_appointments, own_appointment
 from guahao.flows.booking.cancelling import cancel
+from guahao.flows.booking.rescheduling import rescheduled_of
+from guahao.flows.booking.resending import resend
+from guahao.flows.call_centre.call_backs import own_call_back
 from guahao.flows.fairness.declining import decline, win_of
 from guahao.flows.hall.queues import own_queue
+from guahao.flows.hospitals.directory import whereabouts
 from guahao.flows.supply import replacing
 from guahao.rules.attendance.pickup import pickup_deadline
 from guahao.rules.fairness.applying import DECLINED_WITHIN
 from guahao.rules.fairness.declining import DeclineRefusal
 from guahao.rules.kernel.outcomes import CancelRefusal, Refusal, Refused
 from guahao.rules.supply.releasing import city_time
+from guahao.store.hospitals.directory import Whereabouts
 from guahao.store.kernel.views import AppointmentView
 from guahao.store.supply.replacements import OfferView
 from guahao.web.citizens.booking.book import CHANNEL
+from guahao.web.citizens.booking.call_back import say_window
 from guahao.web.citizens.page import Page, Route
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ProblemError, as_id
@@ -46,6 +53,7 @@ def bookings_pages() -> list[Route]:
         Route("GET", "/bookings/{appointment_id}/decline", _ask_to_decline),
         Route("POST", "/bookings/{appointment_id}/decline", _decline),
         Route("POST", "/bookings/{appointment_id}/replacement", _answer_offer),
+        Route("POST", "/bookings/{appointment_id}/resend", _resend),
     ]
 
 
@@ -75,15 +83,29 @@ async def _one(page: Page) -> ASGIApp:
 
 async def _detail(page: Page, booking: AppointmentView, problem: Problem | None = None) -> Answer:
     came, policy = page.query("booked"), page.services.platform.policy_today
-    win = await win_of(page.services.platform, booking)
+    platform = page.services.platform
+    win = await win_of(platform, booking)
     queue = None
     if booking.status == "picked_up":
-        queue = await own_queue(page.services.platform, booking.id)
+        queue = await own_queue(platform, booking.id)
     offers = await _open_offers(page) if booking.status == "stopped" else {}
+    replaced, moved_to = await rescheduled_of(platform, page.owner, booking.id)
+    where = await whereabouts(platform, booking.session.hospital_id)
+    call = await own_call_back(platform, page.owner)
+    shown = _shown(page, booking)
     return page.render(
         "booking.html",
         200 if problem is None else problem.status,
-        **_shown(page, booking),
+        **shown,
+        is_over=booking.status == "booked" and page.now >= shown["pickup_until"],
+        is_today=booking.session.visit_date == page.today,
+        replaced=replaced,
+        moved_to=moved_to,
+        where=where,
+        map_link=None if where is None else _map_link(page, where, booking),
+        call=call,
+        call_when="" if call is None else say_window(page, call.not_before, call.not_after),
+        resent=page.query("resent") == "1",
         new=came == "1",
         already=came == "already",
         win=win,
@@ -93,6 +115,26 @@ async def _detail(page: Page, booking: AppointmentView, problem: Problem | None 
         offer=offers.get(booking.id),
         problem=problem,
     )
+
+
+def _map_link(page: Page, where: Whereabouts, booking: AppointmentView) -> str | None:
+    """Return where a map shows the hospital: its position and name, nothing about the patient."""
+    if where.latitude is None or where.longitude is None:
+        return None
+    session = booking.session
+    name = named(session.hospital_name, session.hospital_name_en, page.language)
+    return page.services.platform.settings.map_link.format(
+        latitude=where.latitude, longitude=where.longitude, name=quote(name)
+    )
+
+
+async def _resend(page: Page) -> ASGIApp:
+    """Send the SMS with the code again, a few times an hour."""
+    booking = await _own(page, page.request.path_params["appointment_id"])
+    outcome = await resend(page.services.platform, page.owner, booking.id)
+    if isinstance(outcome, Refused):
+        return await _detail(page, booking, page.problem(outcome.reason))
+    return page.redirect(f"/bookings/{booking.id}?resent=1")
 
 
 def _may_decline(page: Page, booking: AppointmentView) -> bool:
