@@ -68,6 +68,9 @@ async def _form(
         booking=booking,
         names=page.names,
         waiting=waiting,
+        waiting_when=""
+        if waiting is None
+        else say_window(page, waiting.not_before, waiting.not_after),
         topics=topics,
         chosen=asked if asked in topics else topics[0],
         windows=windows[Topic.HELP],
