@@ -2,10 +2,10 @@
 
 from guahao.store.kernel.migrate import run_file
 
-revision = "0069"
-down_revision = "0068"
+revision = "0070"
+down_revision = "0069"
 
 
 def upgrade() -> None:
     """Forward only: undo with a new migration."""
-    run_file("0069_call_backs.sql")
+    run_file("0070_call_backs.sql")
