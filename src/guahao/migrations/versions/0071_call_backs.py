@@ -2,10 +2,10 @@
 
 from guahao.store.kernel.migrate import run_file
 
-revision = "0070"
-down_revision = "0069"
+revision = "0071"
+down_revision = "0070"
 
 
 def upgrade() -> None:
     """Forward only: undo with a new migration."""
-    run_file("0070_call_backs.sql")
+    run_file("0071_call_backs.sql")
