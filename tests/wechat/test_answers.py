@@ -154,6 +154,59 @@ async def test_whoever_writes_english_is_answered_in_english(official: Official)
     assert "Hotline" in await official.say("帮助")
 
 
+@pytest.mark.parametrize("words", ["挂号", "掛號。", " 预约 ", "book"])
+async def test_booking_by_a_word_says_what_to_send_and_opens_the_page(
+    official: Official, words: str
+) -> None:
+    text = await official.say(words)
+    assert links(text) == [f"{PUBLIC}/"]
+    assert "114" in text
+
+
+@pytest.mark.parametrize("words", ["人工", "轉人工", "客服！", "agent"])
+async def test_a_person_is_asked_for_by_a_word(official: Official, words: str) -> None:
+    text = await official.say(words)
+    assert "114" in text
+    assert len(text.encode()) < 2048
+
+
+async def test_own_bookings_are_told_without_names_and_codes_and_nobody_else_s(
+    official: Official,
+) -> None:
+    account_id, booking = await add_booking(official)
+    await add_booking(official, 2, "李四")
+    assert "验证手机号" in await official.say("我的挂号")
+    await bind(official.platform, OPENID, account_id)
+    text = await official.say("我的挂號")
+    assert links(text) == [f"{PUBLIC}/bookings/{booking}", f"{PUBLIC}/bookings"]
+    assert "已预约，待取号" in text
+    for hidden in ("张三", "李四", "0000 0001", "00000001"):
+        assert hidden not in text
+    await change(official.platform, "UPDATE appointments SET status = 'cancelled'")
+    assert "没有预约" in await official.say("我的挂号")
+
+
+@pytest.mark.parametrize("words", ["挂号 眼科", "我要挂眼科的号", "掛號：眼科"])
+async def test_a_place_is_found_behind_the_word_for_booking(official: Official, words: str) -> None:
+    ids = await add_places(official)
+    text = await official.say(words)
+    assert f"{PUBLIC}/departments/{ids['眼科']}" in links(text)
+
+
+async def test_every_word_that_help_gives_as_an_example_is_understood(official: Official) -> None:
+    """Each is answered by something else than the list itself."""
+    await add_places(official)
+    for language in ("帮助", "help"):
+        listed = await official.say(language)
+        examples = re.findall(r"“([^”]+)”", listed)
+        assert len(examples) >= 6
+        for example in examples:
+            if example not in ("帮助", "help", "Ophthalmology"):
+                answer = await official.say(example)
+                assert "您可以回复" not in answer
+                assert "You can send" not in answer
+
+
 # Places ---------------------------------------------------------------------------------------
 
 

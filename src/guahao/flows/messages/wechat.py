@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import assert_never
 
 from guahao.flows.booking.appointments import count_guess, forgive_guess
 from guahao.flows.fairness.applications import LISTED
@@ -16,7 +17,7 @@ from guahao.flows.supply.replacing import accept_in, decline_in
 from guahao.rules.fairness.applying import ApplicationState
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.rules.kernel.outcomes import Refusal, Refused, Throttled
-from guahao.rules.kernel.text import compact, typed
+from guahao.rules.messages.commands import Command, understood
 from guahao.store.booking import appointments
 from guahao.store.fairness import applications
 from guahao.store.fairness.applications import ApplicationView
@@ -33,12 +34,7 @@ HELP_KEY = "help"  # of the menu's button
 
 _PLACES = 5  # of each kind in one answer
 _LONGEST_NAME = 40  # characters
-_CODE_DIGITS = 8
-_HELP = ("帮助", "HELP", "?")
-_CANCEL = ("取消", "退号", "CANCEL")
-_ACCEPT = ("接受", "ACCEPT")  # the whole message, as it stands in the offer
-_DECLINE = ("不接受", "拒绝", "DECLINE")
-_APPLICATIONS = ("候补", "抽签", "APPLICATION", "DRAWS")
+_BOOKINGS_SHOWN = 5
 _APPLICATIONS_SHOWN = 4  # two for each of an account's two patients
 
 
@@ -47,6 +43,8 @@ class Topic(StrEnum):
 
     WELCOME = "welcome"
     HELP = "help"
+    BOOK = "book"
+    AGENT = "agent"
     CANCEL = "cancel"
     BIND_FIRST = "bind_first"
     NO_SUCH_BOOKING = "no_such_booking"
@@ -87,7 +85,15 @@ class Applications:
     draws: dict[int, NextDraw]
 
 
-Outcome = Topic | Places | Applications | AppointmentView | Throttled | NotAccepted
+@dataclass(frozen=True, slots=True)
+class Bookings:
+    """The account's current bookings, the nearest visit first; `more`: there are others."""
+
+    bookings: list[AppointmentView]
+    more: bool
+
+
+Outcome = Topic | Places | Applications | Bookings | AppointmentView | Throttled | NotAccepted
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,18 +195,38 @@ def _language(user: WeChatUser | None, message: Incoming) -> str:
 async def _on_text(
     tx: Tx, platform: Platform, message: Incoming, user: WeChatUser | None
 ) -> Outcome:
-    written = compact(message.content)
-    if written.isascii() and written.isdigit() and len(written) == _CODE_DIGITS:
-        return await _booking(tx, platform, message.sender, user, written)
-    if written in _ACCEPT or written in _DECLINE:
-        return await _answer_offer(tx, platform, user, is_accepted=written in _ACCEPT)
-    if any(word in written for word in _CANCEL):
-        return Topic.CANCEL
-    if any(word in written for word in _APPLICATIONS):
-        return await _applications(tx, platform, user)
-    if any(word in written for word in _HELP):
-        return Topic.HELP
-    return await _places(tx, platform, typed(message.content))
+    said = understood(message.content)
+    match said.command:
+        case Command.CODE:
+            return await _booking(tx, platform, message.sender, user, said.text)
+        case Command.ACCEPT | Command.DECLINE:
+            is_accepted = said.command is Command.ACCEPT
+            return await _answer_offer(tx, platform, user, is_accepted=is_accepted)
+        case Command.BOOKINGS:
+            return await _bookings(tx, platform, user)
+        case Command.APPLICATIONS:
+            return await _applications(tx, platform, user)
+        case Command.CANCEL:
+            return Topic.CANCEL
+        case Command.AGENT:
+            return Topic.AGENT
+        case Command.BOOK:
+            return Topic.BOOK
+        case Command.HELP:
+            return Topic.HELP
+        case Command.PLACE:
+            return await _places(tx, platform, said.text)
+        case never:
+            assert_never(never)
+
+
+async def _bookings(tx: Tx, platform: Platform, user: WeChatUser | None) -> Topic | Bookings:
+    """The sender's own current bookings, without names and codes."""
+    if user is None or user.account_id is None:
+        return Topic.BIND_FIRST
+    found = await appointments.own_appointments(tx, platform.vault, user.account_id, current=True)
+    found = sorted(found, key=lambda booking: (booking.session.visit_date, booking.id))
+    return Bookings(found[:_BOOKINGS_SHOWN], len(found) > _BOOKINGS_SHOWN)
 
 
 async def _booking(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from guahao.flows.kernel.platform import Platform
-from guahao.flows.messages.wechat import Applications, NotAccepted, Places, Reply, Topic
+from guahao.flows.messages.wechat import Applications, Bookings, NotAccepted, Places, Reply, Topic
 from guahao.rules.attendance.pickup import pickup_deadline
 from guahao.rules.kernel.outcomes import Refusal, Refused, Throttled
 from guahao.store.hospitals.search import DepartmentHit, HospitalHit
@@ -41,10 +41,13 @@ _WELCOME = Words(
 _REGISTER = Words("登记注册")
 _ASK = Words(
     "您可以回复：\n"
-    "· 医院或科室的名称，例如“眼科”\n"
-    "· 8位识别码，查询您的预约\n"
+    "· 医院、科室或哪里不舒服，例如“眼科”\n"
+    "· “挂号”，开始预约\n"
+    "· “我的挂号”，查看您的预约\n"
+    "· 8位识别码，查看这个预约和取号时间\n"
     "· “取消”，了解怎样退号\n"
     "· “候补”，查看您的候补和下一次抽签\n"
+    "· “人工”，请客服帮您办\n"
     "· “帮助”\n\n"
     "{bookings} · {help}\n客服电话：{hotline}"
 )
@@ -66,6 +69,15 @@ _CANCEL = {
         "以医院规定为准）。就诊当日不能退号。"
     ),
 }
+_BOOK = Words(
+    "请回复医院、科室或哪里不舒服，例如“眼科”；也可以直接{home}。\n"
+    "不需要指定医生。打电话预约：{hotline}"
+)
+_HOME = Words("打开预约页面")
+_AGENT = Words("请拨打{hotline}，客服核对身份后可以替您预约、查询和退号。")
+_OWN_BOOKINGS = Words("您的预约：")
+_OWN_NONE = Words("您现在没有预约。\n\n回复医院或科室的名称即可查找，例如“眼科”。")
+_OWN_MORE = Words("查看全部和识别码")
 _BIND_FIRST = Words(
     "要在这里查询预约，请先验证手机号，把微信与您的账户绑定（只需一次）：{register}\n"
     "也可拨打{hotline}查询。"
@@ -128,6 +140,8 @@ def say(platform: Platform, reply: Reply, refused: SayRefused) -> str | Card:
             return _places(platform, outcome, language)
         case Applications():
             return _applications(platform, outcome, language)
+        case Bookings():
+            return _bookings(platform, outcome, language)
         case AppointmentView():
             return _booking(platform, outcome, language)
         case Throttled():
@@ -140,29 +154,34 @@ def say(platform: Platform, reply: Reply, refused: SayRefused) -> str | Card:
             return _topic(platform, outcome, language)
 
 
+_SENTENCES = {
+    Topic.HELP: _ASK,
+    Topic.AGENT: _AGENT,
+    Topic.NO_SUCH_BOOKING: _NO_SUCH_BOOKING,
+    Topic.NO_OFFER: _NO_OFFER,
+    Topic.OFFER_DECLINED: _OFFER_DECLINED,
+    Topic.SEVERAL_OFFERS: _SEVERAL_OFFERS,
+}
+
+
 def _topic(platform: Platform, topic: Topic, language: Language) -> str:
     match topic:
         case Topic.WELCOME:
             link = _link(_login(platform, "/patients"), _REGISTER.of(language))
             return _filled(platform, _WELCOME, language, register=link)
-        case Topic.HELP:
-            return _filled(platform, _ASK, language)
         case Topic.UNCLEAR:
             return _UNCLEAR.of(language) + _filled(platform, _ASK, language)
+        case Topic.BOOK:
+            link = _link(f"{platform.settings.public_base}/", _HOME.of(language))
+            return _filled(platform, _BOOK, language, home=link)
         case Topic.CANCEL:
             by_patient = "patient" in platform.policy_today.cancel_channels
             return _filled(platform, _CANCEL[by_patient], language)
         case Topic.BIND_FIRST:
             link = _link(_login(platform, "/bookings"), _PROVE.of(language))
             return _filled(platform, _BIND_FIRST, language, register=link)
-        case Topic.NO_SUCH_BOOKING:
-            return _filled(platform, _NO_SUCH_BOOKING, language)
-        case Topic.NO_OFFER:
-            return _filled(platform, _NO_OFFER, language)
-        case Topic.OFFER_DECLINED:
-            return _filled(platform, _OFFER_DECLINED, language)
-        case Topic.SEVERAL_OFFERS:
-            return _filled(platform, _SEVERAL_OFFERS, language)
+        case _:
+            return _filled(platform, _SENTENCES[topic], language)
 
 
 def _filled(platform: Platform, words: Words, language: Language, **more: object) -> str:
@@ -239,6 +258,28 @@ def _booking(platform: Platform, booking: AppointmentView, language: Language) -
             lines.append(_CANCEL_UNTIL.of(language).format(until=said))
     url = f"{platform.settings.public_base}/bookings/{booking.id}"
     return "\n".join([*lines, _link(url, _DETAILS.of(language))])
+
+
+def _bookings(platform: Platform, own: Bookings, language: Language) -> str:
+    """Write the current bookings: where, when and their state. Names and codes are on the page."""
+    base, today = platform.settings.public_base, platform.db.clock().date()
+    if not own.bookings:
+        return _OWN_NONE.of(language)
+    lines = [_OWN_BOOKINGS.of(language)]
+    for booking in own.bookings:
+        session = booking.session
+        names = (
+            _named(session.hospital_name, session.hospital_name_en, language),
+            _named(session.department_name, session.department_name_en, language),
+        )
+        lines.append(_link(f"{base}/bookings/{booking.id}", " ".join(names)))
+        when = say_visit(
+            *(session.visit_date, session.period, language, today),
+            *(session.starts_at, session.ends_at),
+        )
+        lines.append(f"{when} · {_STATUS[booking.status].of(language)}")
+    lines.append(_link(f"{base}/bookings", _OWN_MORE.of(language)))
+    return "\n".join(lines)
 
 
 def _applications(platform: Platform, own: Applications, language: Language) -> str:
