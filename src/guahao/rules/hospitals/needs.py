@@ -48,6 +48,12 @@ _NEXT_DEPARTMENT = 6.0  # less for every further department of a term
 _OF_ANOTHER_TERM = 0.5  # more for a department that two terms mean
 _WITHIN = 45.0  # of the best: what matches worse is not shown
 
+# A search with one of these is never taken for a similar word with the other.
+_OPPOSITES = ("大小", "上下", "高低", "男女", "左右", "内外", "多少", "冷热")
+
+# How somebody learned of it, before what it is: a check-up itself is something to look for.
+_FOUND_BY = re.compile("(?:体检|检查|做(?:检查|[a-z超]+))?(?:时|中)?(?:发现|查出来?)了?(?=.)")
+
 _RUNS = re.compile(
     "[\u3007\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003fffd]+|[^\\s\u3007\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003fffd]+"
 )
@@ -116,6 +122,7 @@ def understand(q: str, known: Vocabulary) -> Meaning:
     Where nothing matches, the pinyin of other accents and then the most similar word is tried.
     """
     text = search_text(q)
+    text = _FOUND_BY.sub("", text)
     text = _NUMBERED.sub(lambda found: found[0].replace(found[1], _DIGITS[found[1]]), text)
     if not text:
         # Signs alone are a word that nothing holds.
@@ -130,12 +137,22 @@ def understand(q: str, known: Vocabulary) -> Meaning:
     if len(compact) > SHORT or (len(compact) == SHORT and not compact.isascii()):
         similar = 0.78 if compact.isascii() else 0.66
         for one in dict.fromkeys((text, compact)):
-            for word in get_close_matches(one, known.spellings, 1, similar):
+            for word in get_close_matches(one, known.spellings, 3, similar):
+                if _says_the_opposite(one, word):
+                    continue
                 meaning = _understood(known.spellings[word], known)
                 if meaning.best or meaning.terms:
                     meaning.guessed = word
                     return _likeliest(meaning)
     return Meaning()
+
+
+def _says_the_opposite(text: str, word: str) -> bool:
+    """Return whether a similar word says the opposite: 小便有血 is similar to 大便有血."""
+    return any(
+        (a in text and a not in word and b in word) or (b in text and b not in word and a in word)
+        for a, b in _OPPOSITES
+    )
 
 
 def _likeliest(meaning: Meaning) -> Meaning:
