@@ -49,7 +49,16 @@ _OF_ANOTHER_TERM = 0.5  # more for a department that two terms mean
 _WITHIN = 45.0  # of the best: what matches worse is not shown
 
 # A search with one of these is never taken for a similar word with the other.
-_OPPOSITES = ("大小", "上下", "高低", "男女", "左右", "内外", "多少", "冷热")
+_OPPOSITES = (
+    ("大", "小"),
+    ("上", "下"),
+    ("高", "低"),
+    ("男", "女"),
+    ("左", "右"),
+    ("内", "外"),
+    ("多", "少"),
+    ("冷", "热"),
+)
 
 # How somebody learned of it, before what it is: a check-up itself is something to look for.
 _FOUND_BY = re.compile("(?:体检|检查|做(?:检查|[a-z超]+))?(?:时|中)?(?:发现|查出来?)了?(?=.)")
