@@ -54,6 +54,7 @@ CONTRACT = {
     ("get", "/api/v1/hospital/departments"),
     ("put", "/api/v1/hospital/clinic-sessions"),
     ("get", "/api/v1/hospital/clinic-sessions"),
+    ("get", "/api/v1/hospital/calendar"),
     ("put", "/api/v1/hospital/clinic-sessions/{external_id}/capacity"),
     ("post", "/api/v1/hospital/clinic-sessions/{external_id}/stop"),
     ("post", "/api/v1/hospital/clinic-sessions/{external_id}/unstop"),

@@ -20,6 +20,7 @@ from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.kernel.text import prose
 from guahao.rules.staff.staff import OfHospital, Staff
 from guahao.rules.supply.calendar import (
+    CORRECTED_DAYS,
     CalendarDay,
     CalendarRefusal,
     CalendarSource,
@@ -32,6 +33,9 @@ from guahao.store.kernel.db import Tx
 from guahao.store.kernel.queue import defer
 from guahao.store.supply import calendars as store
 from guahao.store.supply.calendars import Correction, Effect, Remaining
+
+ASKED_DAYS = 31
+ASKED_DAYS_MAX = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,25 @@ async def days(platform: Platform, by: OfHospital, first: date, last: date) -> l
     """Return what each date is for a hospital, `first` to `last`, both included."""
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
         return await store.between(tx, by.own_hospital_id, first, last)
+
+
+async def asked_days(
+    platform: Platform, by: OfHospital, first: date | None, last: date | None
+) -> tuple[list[CalendarDay], date | None] | None:
+    """Return what each date is, and the first whose announcement is not known; None: too many.
+
+    From today on and 31 dates where nothing is said.
+    """
+    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+        today = tx.now.date()
+        first = first or today
+        if abs((first - today).days) > CORRECTED_DAYS:
+            return None
+        last = last or first + timedelta(days=ASKED_DAYS - 1)
+        if not 0 <= (last - first).days < ASKED_DAYS_MAX:
+            return None
+        found = await store.between(tx, by.own_hospital_id, first, last)
+        return found, unknown_from(today)
 
 
 def unknown_from(today: date) -> date | None:

@@ -36,12 +36,13 @@ from guahao.store.kernel.db import Tx
 from guahao.store.messages import messages
 from guahao.store.supply import replacements, sessions
 from guahao.store.supply import stops as store
-from guahao.store.supply.stops import Affected, Progress, Scope, Stop, Unreached
+from guahao.store.supply.stops import Affected, AffectedSession, Progress, Scope, Stop, Unreached
 
 GRACE = timedelta(minutes=5)
 SESSIONS_A_CHUNK = 25
 UNREACHED_SHOWN = 200
 LISTED = 50
+AFFECTED_SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,12 @@ async def preview(
     """Return what a stop would take, by department; nothing is changed."""
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
         return await _affected(tx, by, scope)
+
+
+async def affected_sessions(platform: Platform, by: Staff, scope: Scope) -> list[AffectedSession]:
+    """Return the sessions that a stop would take, those with the most bookings first."""
+    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+        return await store.affected_sessions(tx, by.own_hospital_id, scope, AFFECTED_SHOWN)
 
 
 async def _affected(tx: Tx, by: OfHospital, scope: Scope) -> list[Affected] | Refused[StopRefusal]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from functools import partial
 from typing import Any
 
@@ -70,6 +70,23 @@ class Affected:
     department_name: str
     department_name_en: str
     sessions: int
+    bookings: int
+    without_phone: int
+
+
+@dataclass(frozen=True, slots=True)
+class AffectedSession:
+    """A session that a stop would take, and how many bookings of it. Nobody's name."""
+
+    id: int
+    department_name: str
+    department_name_en: str
+    title: str
+    specialty: str
+    visit_date: date
+    period: str
+    starts_at: time | None
+    ends_at: time | None
     bookings: int
     without_phone: int
 
@@ -152,6 +169,28 @@ async def affected(tx: Tx, hospital_id: int, scope: Scope) -> list[Affected]:
         GROUP BY d.id ORDER BY count(a.id) DESC, d.id
         """,
         _scope(hospital_id, scope),
+    )
+
+
+async def affected_sessions(
+    tx: Tx, hospital_id: int, scope: Scope, limit: int
+) -> list[AffectedSession]:
+    """Return the sessions of the scope, those with the most bookings first, at most so many."""
+    return await tx.records(
+        AffectedSession,
+        f"""
+        SELECT s.id, d.name AS department_name, d.name_en AS department_name_en, s.title,
+               s.specialty, s.visit_date, s.period, s.starts_at, s.ends_at,
+               count(a.id) AS bookings,
+               count(a.id) FILTER (WHERE p.account_id IS NULL) AS without_phone
+        FROM clinic_sessions s
+        JOIN departments d ON d.id = s.department_id
+        LEFT JOIN appointments a ON a.clinic_session_id = s.id AND a.status = 'booked'
+        LEFT JOIN patients p ON p.id = a.patient_id
+        WHERE {_IN_SCOPE}
+        GROUP BY s.id, d.id ORDER BY count(a.id) DESC, s.visit_date, s.id LIMIT %(limit)s
+        """,
+        {**_scope(hospital_id, scope), "limit": limit},
     )
 
 

@@ -240,7 +240,7 @@ def _window_words(page: StaffPage) -> dict[str, str]:
     return {
         "hand_out_number": page.say("取号"),
         "correct_pick_up": page.say("更正取号"),
-        "close_session": page.say("关闭出诊记录"),
+        "close_session": page.say("结束本场取号"),
         "enter_from_paper": page.say("补录取号"),
         "print_day_list": page.say("打印名单"),
         "give_counter_place": page.say("给出窗口号"),

@@ -6,6 +6,7 @@ from guahao.web.api.services import Route, Services
 from guahao.web.hospital_api.access import Access
 from guahao.web.hospital_api.attendance import attendance_routes
 from guahao.web.hospital_api.bookings import booking_routes
+from guahao.web.hospital_api.calendar import calendar_routes
 from guahao.web.hospital_api.calls import call_routes
 from guahao.web.hospital_api.departments import department_routes
 from guahao.web.hospital_api.one_session import one_session_routes
@@ -23,6 +24,7 @@ def hospital_client_routes(services: Services) -> list[Route]:
         *department_routes(access),
         *session_routes(access),
         *one_session_routes(access),
+        *calendar_routes(access),
         *booking_routes(access),
         *attendance_routes(access),
         *queue_routes(access),

@@ -68,6 +68,7 @@ async def _week(page: StaffPage) -> ASGIApp:
     if week is None:
         raise ProblemError("not_found")
     days = [monday + timedelta(days=n) for n in range(len(WEEKDAYS))]
+    calendar = await calendars.days(page.services.platform, page.staff, days[0], days[-1])
     cells: dict[tuple[str, date], list[PlannedSession]] = {}
     for session in week.sessions:
         cells.setdefault((session.clinic.period, session.visit_date), []).append(session)
@@ -77,6 +78,7 @@ async def _week(page: StaffPage) -> ASGIApp:
         keys=await flows.department_keys(page.services.platform, page.staff),
         department=department,
         days=days,
+        by_day={day.day: day for day in calendar},
         periods=PERIODS,
         cells=cells,
         timetables=sorted(week.timetables, key=lambda one: one.iso_weekday),

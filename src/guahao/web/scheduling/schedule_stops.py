@@ -85,6 +85,12 @@ async def _show_form(
     refused: str,
     status: int = 200,
 ) -> ASGIApp:
+    scope = _scope(given)
+    by_session = (
+        await flows.affected_sessions(page.services.platform, page.staff, scope)
+        if found and scope
+        else []
+    )
     return page.show(
         "staff/schedule_stop.html",
         status,
@@ -95,6 +101,7 @@ async def _show_form(
         periods=PERIODS,
         weekdays=WEEKDAYS_SHOWN,
         found=found,
+        by_session=by_session,
         sessions=sum(one.sessions for one in found or ()),
         bookings=sum(one.bookings for one in found or ()),
         without_phone=sum(one.without_phone for one in found or ()),
