@@ -75,6 +75,22 @@ async def test_every_day_of_a_week_has_its_word(platform: Platform, rows: Rows) 
     assert week.furthest == TODAY + timedelta(days=5)
 
 
+async def test_a_day_beyond_the_horizon_is_not_released_whether_or_not_it_has_sessions(
+    platform: Platform, rows: Rows, clock: Clock
+) -> None:
+    clinic = Clinic(rows, cycle_days=5, release_time="08:30")
+    clinic.session(5)
+    week = await _week(platform, clinic)
+    assert _words(week)[4:] == ["no_clinic", "available", "not_released"]
+    assert week.days[6].opens_at == at("2026-11-24T08:30")
+    # Before the hour of the release its day is as far away as any other.
+    clock.now = at("2026-11-23T08:29")
+    week = await _week(platform, clinic)
+    assert _words(week)[4:] == ["no_clinic", "not_released", "not_released"]
+    assert week.days[5].opens_at == at("2026-11-23T08:30")
+    assert week.furthest == TODAY + timedelta(days=4)
+
+
 async def test_a_day_is_called_by_the_best_that_is_to_be_had(
     platform: Platform, rows: Rows
 ) -> None:
@@ -150,7 +166,7 @@ async def test_title_and_specialty_narrow_the_week_but_not_the_choice(
     chief = clinic.session(2, title="主任医师", specialty="高血压")
     clinic.session(2, title="主任医师", specialty="冠心病")
     week = await _week(platform, clinic, title="主任医师", specialty="高血压")
-    assert _words(week)[1:3] == ["no_clinic", "available"]
+    assert _words(week)[1:4] == ["no_match", "available", "no_clinic"]
     assert [one.slot.id for one in week.sessions] == [chief]
     assert week.titles == ["普通门诊", "主任医师"]
     assert week.specialties == ["冠心病", "高血压"]

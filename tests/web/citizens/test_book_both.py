@@ -85,7 +85,7 @@ async def test_a_refusal_names_the_patient_and_books_neither(
     assert citizen.reader.page.status_code == 409
     said = {
         "zh": ["两位都没有约上", "张小二因爽约被暂停预约"],
-        "en": ["Neither of the two was booked", "张小二 can’t book because of no-shows"],
+        "en": ["Neither of the two was booked", "张小二 can&#39;t book because of no-shows"],
     }
     for words in said[language]:
         assert words in citizen.reader.text

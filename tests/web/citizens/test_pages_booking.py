@@ -215,14 +215,20 @@ async def test_where_somebody_booked_is_theirs_and_comes_apart(
     stranger = Reader.of(site, language=language)
     citizen = await add_citizen(site, language=language)
     department = f'href="/departments/{clinic.department}"'
-    said = "最近约过" if language == "zh" else "Booked before"
+    said = "最近约过" if language == "zh" else "Book again"
     await citizen.reader.go("/mine")
-    assert said in citizen.reader.text
+    assert (
+        "您还没有约过" if language == "zh" else "not booked anything yet"
+    ) in citizen.reader.text
     assert department not in citizen.reader.text
     assert said not in (await citizen.reader.client.get("/mine", headers=PARTIAL)).text
-    await citizen.book(clinic.session())
+    await citizen.book(clinic.session(5))
+    booking = await citizen.book(clinic.session(4))
     part = await citizen.reader.client.get("/mine", headers=PARTIAL)
-    assert part.text.lstrip().startswith('<section aria-labelledby="recent">')
+    assert part.text.lstrip().startswith('<section class="mine" aria-labelledby="next">')
+    cards = re.findall(r'<a class="card mine__next" href="([^"]*)"', part.text)
+    assert cards == [booking]  # the nearest of them
+    assert ("还有1个预约" if language == "zh" else "1 more booking") in part.text
     assert (said in part.text, department in part.text) == (True, True)
     assert part.headers["cache-control"] == "no-store"
     await citizen.reader.go("/")

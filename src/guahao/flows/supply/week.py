@@ -9,7 +9,8 @@ from guahao.flows.kernel.platform import Platform
 from guahao.rules.fairness.modes import DatedMode, Release, mode_of
 from guahao.rules.fairness.returning import DrawKind, ReleaseMode, applications_until
 from guahao.rules.kernel.limits import ONE_DAY, HospitalRules, Policy
-from guahao.rules.supply.releasing import date_refusal, furthest, session_state
+from guahao.rules.kernel.outcomes import Refusal
+from guahao.rules.supply.releasing import date_refusal, furthest, open_dates, session_state
 from guahao.store.fairness import modes
 from guahao.store.supply.week import DepartmentDays, Slot, department_days
 
@@ -18,13 +19,17 @@ _DAYS_AHEAD_MAX = 400
 # What a day is called when its sessions differ: the best that is to be had there.
 _BEST_FIRST = ("available", "by_draw", "full", "not_released", "closed", "stopped")
 NO_CLINIC = "no_clinic"
+NO_MATCH = "no_match"
+_TOO_EARLY = (Refusal.BEYOND_HORIZON, Refusal.NOT_RELEASED)
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
     """A date of the strip. `state`: a session's word, or `no_clinic` where there is none.
 
-    `opens_at` is the moment of release of a day that is not released yet.
+    `no_match` where there are sessions, but none of the chosen title and specialty. A day that
+    opens later is `not_released` even without sessions, which may still be made; `opens_at` is
+    the moment of its release.
     """
 
     day: date
@@ -66,8 +71,9 @@ class Week:
     """Seven days of a department, and the sessions of the chosen one.
 
     `titles` and `specialties` are what there is to choose from in these days; `earlier`
-    and `later` the first days of the pages beside this one, None at the ends. `by_draw`: how
-    the chosen day's sessions are given out where that is by a draw, by their titles.
+    and `later` the first days of the pages beside this one, None at the ends. `furthest`: the
+    last day that is released. `by_draw`: how the chosen day's sessions are given out where that
+    is by a draw, by their titles.
     """
 
     department: DepartmentDays
@@ -143,15 +149,17 @@ def _week(
         if title in (None, slot.title) and specialty in (None, slot.specialty)
     ]
     dates = [first + n * ONE_DAY for n in range(DAYS)]
-    days = [_day(one, slots, at, department.rules, policy) for one in dates]
+    with_clinic = {slot.visit_date for slot in department.slots}
+    days = [_day(one, slots, with_clinic, at, department.rules, policy) for one in dates]
     chosen = _chosen(days, day)
     last_open = furthest(at.date(), department.rules, policy)
+    released = open_dates(at, department.rules, policy)
     later = first + DAYS * ONE_DAY
     sessions = [one for one in slots if one.slot.visit_date == chosen.day]
     return Week(
         department,
         at.date(),
-        last_open,
+        released[1] if released else last_open,
         days,
         chosen,
         sessions,
@@ -181,20 +189,29 @@ def _slot_state(
 
 
 def _day(
-    day: date, slots: list[SlotState], at: datetime, rules: HospitalRules, policy: Policy
+    day: date,
+    slots: list[SlotState],
+    with_clinic: set[date],
+    at: datetime,
+    rules: HospitalRules,
+    policy: Policy,
 ) -> Day:
-    states = {one.state for one in slots if one.slot.visit_date == day}
-    state = next((one for one in _BEST_FIRST if one in states), NO_CLINIC)
     if day <= at.date():
         return Day(day, "closed")
-    if state != "not_released":
-        return Day(day, state)
+    states = {one.state for one in slots if one.slot.visit_date == day}
+    state = next((one for one in _BEST_FIRST if one in states), None)
+    if state is None and day in with_clinic:
+        return Day(day, NO_MATCH)
     refused = date_refusal(day, at, rules, policy)
-    return Day(day, state, refused.retry_from if refused else None)
+    if state == "not_released" or (
+        state is None and refused is not None and refused.reason in _TOO_EARLY
+    ):
+        return Day(day, "not_released", refused.retry_from if refused else None)
+    return Day(day, state or NO_CLINIC)
 
 
 def _chosen(days: list[Day], day: date | None) -> Day:
     asked = next((one for one in days if one.day == day), None)
     bookable = (one for one in days if one.state == "available")
-    shown = (one for one in days if one.state not in (NO_CLINIC, "closed"))
+    shown = (one for one in days if one.state not in (NO_CLINIC, NO_MATCH, "closed"))
     return asked or next(bookable, None) or next(shown, days[0])

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 from markupsafe import Markup
 
-from guahao.flows.supply.week import NO_CLINIC
+from guahao.flows.supply.week import NO_CLINIC, NO_MATCH
 from guahao.store.kernel.views import HospitalView, SessionView
 from guahao.words.catalogue import Language
 from guahao.words.text import Words
@@ -38,6 +38,7 @@ DAY_STATES = {
     "closed": Words("已截止"),
     "stopped": Words("停诊"),
     NO_CLINIC: Words("无门诊"),
+    NO_MATCH: Words("无此类"),
 }
 STATUSES = {
     "booked": Words("待取号"),

@@ -64,7 +64,7 @@ async def test_each_of_two_patients_has_a_state_of_its_own_and_none_is_chosen(
         "zh": ["张小一这天在心血管内科已有预约。最早可约12月4日 周五，也可换个科室。",
                "12月3日 周四 下午 · 安澜市儿童医院 · 心血管内科", "张小一现在不能约这个号"],
         "en": ["张小一 already has an appointment in Cardiology that day", "Fri 4 Dec",
-               "张小一 can’t book this now"],
+               "张小一 can&#39;t book this now"],
     }  # fmt: skip
     for words in said[language]:
         assert words in citizen.reader.text, words

@@ -55,7 +55,14 @@ async def _department(page: Page) -> ASGIApp:
         when_drawn=partial(say_soon, page),
         apply=_ApplyPaths(week, asked),
         by_draw=_by_draw(page, week),
+        wanted=_wanted(page, asked),
     )
+
+
+def _wanted(page: Page, asked: dict[str, str]) -> str:
+    """Return the chosen title and specialty as people read them."""
+    title = asked["title"] and page.names.title(asked["title"])
+    return " · ".join(part for part in (title, asked["specialty"]) if part)
 
 
 def _day(text: str) -> date | None:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 from litestar.types import ASGIApp
 
+from guahao.flows.booking.appointments import list_appointments
+from guahao.flows.fairness.applications import live_applications
+from guahao.flows.fairness.drawn import next_draws
 from guahao.flows.hospitals.search import find, home, recent_places
 from guahao.web.citizens.booking.search import NOTHING_ASKED, SEARCH_PATH
 from guahao.web.citizens.page import Page, Route
 from guahao.web.citizens.partial import is_partial
+from guahao.web.framework.application_words import say_soon, say_wishes
+
+# What a part of the page shows to strangers.
+_NOTHING: dict[str, Any] = {"next": None, "applications": [], "recent": []}
 
 
 def home_pages() -> list[Route]:
@@ -34,10 +44,23 @@ async def _home(page: Page) -> ASGIApp:
 
 async def _mine(page: Page) -> ASGIApp:
     """Show what is the reader's own: a part of the home page, or a page without scripts."""
-    platform = page.services.platform
     if not is_partial(page):
-        recent = await recent_places(platform, page.owner)
-        return page.render("mine.html", recent=recent, names=page.names)
-    account_id = page.account_id
-    recent = [] if account_id is None else await recent_places(platform, account_id)
-    return page.render("mine_part.html", recent=recent, names=page.names)
+        return page.render("mine.html", names=page.names, **await _own(page, page.owner))
+    own = _NOTHING if page.account_id is None else await _own(page, page.account_id)
+    return page.render("mine_part.html", names=page.names, **own)
+
+
+async def _own(page: Page, account_id: int) -> dict[str, Any]:
+    """Return the next visit, open applications with their next draws, and places of before."""
+    platform = page.services.platform
+    current = await list_appointments(platform, account_id, "current")
+    applications = await live_applications(platform, account_id)
+    return {
+        "next": next((one for one in current if one.status == "booked"), None),
+        "more": sum(one.status == "booked" for one in current) - 1,
+        "applications": applications,
+        "draws": await next_draws(platform, applications) if applications else {},
+        "wishes": partial(say_wishes, page),
+        "when": partial(say_soon, page),
+        "recent": await recent_places(platform, account_id),
+    }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from litestar.types import ASGIApp
 
 from guahao.flows.hospitals.directory import departments, hospital
-from guahao.rules.supply.releasing import furthest
+from guahao.rules.supply.releasing import furthest, open_dates
 from guahao.store.kernel.views import DepartmentView
 from guahao.web.citizens.page import Page, Route
 from guahao.web.http.reading import ProblemError, read_id
@@ -33,14 +33,16 @@ async def _hospital(page: Page) -> ASGIApp:
     found = await departments(platform, id)
     if view is None or found is None:
         raise ProblemError("unknown_hospital")
+    policy = platform.policy_today
+    released = open_dates(page.now, view.rules, policy)
     return page.render(
         "hospital.html",
         hospital=view,
         names=page.names,
         rules=view.rules,
         groups=grouped(found),
-        furthest=furthest(page.today, view.rules, platform.policy_today),
-        months=platform.policy_today.horizon_months,
+        furthest=released[1] if released else furthest(page.today, view.rules, policy),
+        months=policy.horizon_months,
     )
 
 
