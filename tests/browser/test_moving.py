@@ -121,7 +121,7 @@ async def test_an_agent_verifies_by_sms_and_a_supervisor_sees_requests(
     new_visitor: NewVisitor,
 ) -> None:
     desk = await at_work(new_visitor, "agent")
-    await desk.go("/staff/calls/new")
+    await desk.go("/staff/calls/register")
     await look(desk, "call-new")
     await desk.fill("手机号；没有手机的，填带区号的座机", phone(7303))
     await desk.fill("姓名（与证件一致）", "余示例")

@@ -22,6 +22,7 @@ class Form:
     action: str
     method: str
     fields: dict[str, str] = field(default_factory=dict)
+    is_beside: bool = False  # in an <aside>, beside what the page is for
 
 
 class _Forms(HTMLParser):
@@ -30,11 +31,15 @@ class _Forms(HTMLParser):
         self.found: list[Form] = []
         self._select: str | None = None
         self._text: str | None = None  # the textarea that is being read
+        self._asides = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         own = {name: value or "" for name, value in attrs}
-        if tag == "form":
-            self.found.append(Form(own.get("action", ""), own.get("method", "get")))
+        if tag == "aside":
+            self._asides += 1
+        elif tag == "form":
+            action, method = own.get("action", ""), own.get("method", "get")
+            self.found.append(Form(action, method, is_beside=self._asides > 0))
         elif tag == "input" and own.get("type") == "radio" and "checked" not in own:
             pass
         elif tag == "input" and self.found and "name" in own:
@@ -57,6 +62,8 @@ class _Forms(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag == "textarea":
             self._text = None
+        elif tag == "aside":
+            self._asides -= 1
 
 
 def shown(page: str) -> str:
@@ -104,7 +111,7 @@ class Reader:
         in_head = ("/view", "/language", "/staff/language", "/staff/theme", "/staff/logout")
         return next(
             form
-            for form in forms.found
+            for form in sorted(forms.found, key=lambda form: form.is_beside and action is None)
             if (urlsplit(form.action).path == action if action else form.action not in in_head)
         )
 

@@ -18,8 +18,8 @@ from guahao.tools.audit.audit import audit
 
 
 async def register(reader: Reader, number: int = 1, **other: str) -> str:
-    await reader.go("/staff/calls/new")
-    form = reader.form("/staff/calls/new")
+    await reader.go("/staff/calls/register")
+    form = reader.form("/staff/calls/register")
     typed = {"phone": phone(number), "name": "张三", "id_no": resident_id(number), **other}
     await reader.send(form, **typed)
     return reader.text

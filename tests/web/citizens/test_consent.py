@@ -100,13 +100,13 @@ async def test_a_client_without_the_field_registers_as_before_and_nothing_is_rec
 
 async def test_an_agent_ticks_what_the_caller_consented_to(site: Site) -> None:
     reader = await at_the_desk(site, Role.AGENT)
-    await reader.go("/staff/calls/new")
-    form = reader.form("/staff/calls/new")
+    await reader.go("/staff/calls/register")
+    form = reader.form("/staff/calls/register")
     typed = PERSON | {"phone": phone(1)}
     assert (await reader.send(form, **typed, consent="")).status_code == 409
     assert await consents(site) == []
-    await reader.go("/staff/calls/new")
-    await reader.send(reader.form("/staff/calls/new"), **typed)
+    await reader.go("/staff/calls/register")
+    await reader.send(reader.form("/staff/calls/register"), **typed)
     assert await consents(site) == [(NOTICE_VERSION, "self", "agent")]
 
 
@@ -117,8 +117,8 @@ async def test_a_child_is_registered_by_nobody_without_a_guardian(site: Site) ->
     answer = await site.post(f"{API}/patients", token=citizen.token, json=child)
     problem(answer, 422, "guardian_consent_required")
     agent = await at_the_desk(site, Role.AGENT)
-    await agent.go("/staff/calls/new")
-    form = agent.form("/staff/calls/new")
+    await agent.go("/staff/calls/register")
+    form = agent.form("/staff/calls/register")
     answer = await agent.send(form, **child, phone=phone(1), guardian="")
     assert answer.status_code == 409
     assert "监护人" in agent.text
@@ -149,8 +149,8 @@ async def looked_up(clerk: Reader, person: dict[str, str]) -> None:
 
 async def test_who_recorded_a_consent_is_kept_with_it(site: Site) -> None:
     agent = await at_the_desk(site, Role.AGENT)
-    await agent.go("/staff/calls/new")
-    await agent.send(agent.form("/staff/calls/new"), **PERSON, phone=phone(1))
+    await agent.go("/staff/calls/register")
+    await agent.send(agent.form("/staff/calls/register"), **PERSON, phone=phone(1))
     clerk = await at_the_desk(site, Role.CLERK, await a_hospital(site))
     await looked_up(clerk, PERSON | {"id_no": resident_id(2)})
     await clerk.send(clerk.form("/staff/window/persons/register"), phone=phone(3))

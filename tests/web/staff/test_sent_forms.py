@@ -207,7 +207,7 @@ ADDS: dict[str, tuple[Role, str, str, dict[str, str], str]] = {
     ),
     "call": (
         Role.AGENT,
-        "/staff/calls/new",
+        "/staff/calls/register",
         "",
         {"phone": "13900000001", "name": "李四", "id_type": "01", "id_no": "110101199003070011"},
         "SELECT count(*) FROM calls",

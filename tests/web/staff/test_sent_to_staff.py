@@ -35,7 +35,7 @@ PROMISES: dict[str, str | None] = {
     r"重发|重新发送": "POST /staff/calls/{call_id}/bookings/{appointment_id}/resend",
     r"转到|转号|不是本人": "POST /staff/calls/move",
     r"本人要求|查询|识别码|核实": "POST /staff/calls/{call_id}/verify",
-    r"座机|登记": "POST /staff/calls/new",
+    r"座机|登记": "POST /staff/calls/register",
     r"预约|办理|帮您办|帮您预约": "POST /staff/calls/{call_id}/book/{session_id}",
     r"致电|打电话": "POST /staff/tasks",
     r"窗口(现场)?挂号|窗口取号|挂号窗口|窗口照常|医院窗口|新窗口|窗口和排班|窗口": None,

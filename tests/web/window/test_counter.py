@@ -99,7 +99,7 @@ async def test_a_newborn_is_registered_at_the_window_until_the_first_birthday(
 async def test_other_documents_are_registered_at_a_counter_only(site: Site) -> None:
     """Not by the hotline, on a page or by the API: nobody there has the original in hand."""
     agent = await at_the_desk(site, Role.AGENT)
-    await agent.go("/staff/calls/new")
+    await agent.go("/staff/calls/register")
     assert 'value="99"' not in agent.text
     for document in (OTHER_DOCUMENT, CERTIFICATE):
         assert "这类证件须凭原件登记" in await register(agent, 1, **document)

@@ -66,8 +66,17 @@ class Check:
         return [check for check in self.patients if check.patient.id in patient_ids]
 
 
-async def check(platform: Platform, account_id: int, session_id: int, channel: str) -> Check | None:
-    """Return what the desk would answer now; None if the session is unknown. Locks nothing."""
+async def check(
+    platform: Platform,
+    account_id: int,
+    session_id: int,
+    channel: str,
+    actor: Actor | None = None,
+) -> Check | None:
+    """Return what the desk would answer now; None if the session is unknown. Locks nothing.
+
+    `actor`: who asks for the account; None: the account itself.
+    """
     async with platform.db.transaction() as tx:
         session = await sessions.one(tx, session_id)
         if session is None:
@@ -84,7 +93,7 @@ async def check(platform: Platform, account_id: int, session_id: int, channel: s
             checks_names=platform.checks_names,
             release_key=platform.vault.release_key,
         )
-        actor = Actor("account", account_id)
+        actor = actor or Actor("account", account_id)
         requests = [
             BookingRequest(actor, str(view.id), view.id, session.id, channel, tx.now)
             for view in views

@@ -19,6 +19,8 @@ from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.supply.replacing import accept_in, decline_in
 from guahao.rules.booking import order_no
+from guahao.rules.booking.booking import counted_since
+from guahao.rules.booking.outlook import Outlook, outlook
 from guahao.rules.booking.replacing import ReplacementRefusal
 from guahao.rules.call_centre.calls import (
     CALL_LASTS,
@@ -56,8 +58,11 @@ from guahao.rules.people.identity import valid_phone
 from guahao.rules.people.phones import valid_any_phone
 from guahao.rules.staff.staff import Staff
 from guahao.store.booking import appointments as appointment_store
+from guahao.store.booking.booking import own_patients
 from guahao.store.call_centre import calls as store
+from guahao.store.call_centre import results as result_store
 from guahao.store.call_centre.calls import Call, Found, SentMessage
+from guahao.store.call_centre.results import EarlierCall
 from guahao.store.fairness import applications as application_store
 from guahao.store.fairness.applications import ApplicationView
 from guahao.store.kernel import throttle
@@ -98,6 +103,8 @@ class Card:
     messages: list[SentMessage]
     applications: list[ApplicationView]
     offers: dict[int, OfferView]  # kept for stopped bookings, by the booking
+    outlooks: dict[int, Outlook]  # what stands against a patient's next booking, by the patient
+    earlier: list[EarlierCall]
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +230,7 @@ async def card(platform: Platform, by: Staff, call_id: int) -> Card | None:
         asked = questions(call.found_by, by_sms=valid_phone(phone) is not None)
         if call.verified_at is None:
             sms_right = Question.SMS in await store.right_answers(tx, call_id)
-            return Card(call, phone, asked, sms_right, [], [], [], [], [], {})
+            return Card(call, phone, asked, sms_right, [], [], [], [], [], {}, {}, [])
         own = appointment_store.own_appointments
         return Card(
             call,
@@ -236,7 +243,23 @@ async def card(platform: Platform, by: Staff, call_id: int) -> Card | None:
             await store.messages_of(tx, account_id, MESSAGES_SHOWN),
             await application_store.of_account(tx, vault, account_id, None, APPLICATIONS_SHOWN),
             await replacements.of_account(tx, account_id),
+            await _outlooks(tx, platform, account_id),
+            await result_store.earlier_calls(tx, vault, account_id, CALLS_SHOWN),
         )
+
+
+async def _outlooks(tx: Tx, platform: Platform, account_id: int) -> dict[int, Outlook]:
+    """Return what stands against a booking of each patient, by the desk's own rules.
+
+    Nothing is locked: the desk decides again.
+    """
+    policy = (await platform.policies.read(tx)).on(tx.now.date())
+    since = counted_since(policy, tx.now.date())
+    patients = await own_patients(tx, account_id, since)
+    return {
+        id: outlook(patient, tx.now, policy, checks_names=platform.checks_names)
+        for id, patient in patients.items()
+    }
 
 
 def _by_visit(view: AppointmentView) -> tuple[date, int]:

@@ -8,7 +8,9 @@ from guahao.flows.kernel.platform import Platform
 from guahao.flows.kernel.sent_forms import ANSWER_KEPT, FORM_KEPT
 from guahao.flows.people import logins
 from guahao.flows.policy import policy_trials
+from guahao.rules.call_centre.results import NOTE_KEPT
 from guahao.store.booking import appointments
+from guahao.store.call_centre import results
 from guahao.store.integration import hospital_events, webhooks
 from guahao.store.integration.hospital_events import EVENTS_KEPT_DAYS
 from guahao.store.kernel import rates, sent_forms, throttle
@@ -37,4 +39,5 @@ async def delete_expired(platform: Platform) -> None:
         await login_failures.purge(tx, tx.now - _FAILURES_KEPT)
         await staff.purge_logins(tx, tx.now - _STAFF_LOGINS_KEPT)
         await hospital_events.purge(tx, tx.now - _EVENTS_KEPT)
+        await results.forget_notes(tx, tx.now - NOTE_KEPT)
         await webhooks.purge_dead(tx, tx.now - _EVENTS_KEPT)

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from guahao.rules.booking.order_no import order_no
 from guahao.rules.call_centre.calls import CallFacts, Question, Typed
+from guahao.rules.call_centre.results import CallResult, NotBookedFor
 from guahao.store.kernel.db import Tx
 from guahao.store.kernel.ids import next_id
 from guahao.store.kernel.vault import Vault
@@ -17,7 +18,7 @@ from guahao.store.people.patients import PATIENT_COLUMNS, PatientRow
 
 _CALL = """
     SELECT id, staff_id, account_id, opened_at, wrong_answers, verified_at, looked_at, ended_at,
-           found_by, codes_sent, code_expires_at
+           found_by, codes_sent, code_expires_at, result, not_booked_for
     FROM calls
 """
 
@@ -34,9 +35,15 @@ class Call(CallFacts):
     account_id: int
     looked_at: datetime | None
     code_expires_at: datetime | None
+    result: CallResult | None
+    not_booked_for: NotBookedFor | None
 
     def __post_init__(self) -> None:
-        """Make the column's text a member of its enumeration."""
+        """Make the columns' texts members of their enumerations."""
+        if self.result is not None:
+            object.__setattr__(self, "result", CallResult(self.result))
+        if self.not_booked_for is not None:
+            object.__setattr__(self, "not_booked_for", NotBookedFor(self.not_booked_for))
         if self.found_by is not None:
             object.__setattr__(self, "found_by", Typed(self.found_by))
 

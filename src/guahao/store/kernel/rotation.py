@@ -64,6 +64,7 @@ SEALED: Sequence[Sealed] = (
     Sealed("no_show_excuses", "reason_enc"),
     Sealed("reconciliation_differences", "note_enc"),
     Sealed("account_reviews", "reason_enc"),
+    Sealed("calls", "note_enc"),
     Sealed("moves", "phone_enc"),
     Sealed("moves", "name_enc"),
     Sealed("moves", "id_no_enc"),

@@ -61,6 +61,7 @@ async def erase_patients(tx: Tx, vault: Vault, patient_ids: Sequence[int]) -> No
     meanwhile continues with the same no-shows and bookings. Merged and displaced registrations
     can no longer be found.
     """
+    await _forget_notes(tx, patient_ids)
     registrations = await tx.records(
         _Registration,
         """
@@ -116,6 +117,18 @@ async def erase_patients(tx: Tx, vault: Vault, patient_ids: Sequence[int]) -> No
                                      WHERE patient_id = ANY(%(patient_ids)s::bigint[])))
         """,
         params,
+    )
+
+
+async def _forget_notes(tx: Tx, patient_ids: Sequence[int]) -> None:
+    """Delete the notes on calls of the persons' phones: a note may be about any of its patients."""
+    await tx.do(
+        """
+        UPDATE calls SET note_enc = NULL
+        WHERE note_enc IS NOT NULL AND account_id IN (
+            SELECT account_id FROM patients WHERE id = ANY(%(patient_ids)s::bigint[]))
+        """,
+        {"patient_ids": list(patient_ids)},
     )
 
 
@@ -214,8 +227,9 @@ async def erase_account(tx: Tx, vault: Vault, account_id: int) -> None:
         "DELETE FROM known_devices WHERE account_id = %(account_id)s",
         "UPDATE log_ins SET device = '', device_index = NULL WHERE account_id = %(account_id)s",
         """
-        UPDATE calls SET code_index = NULL, ended_at = coalesce(ended_at, %(now)s)
-        WHERE account_id = %(account_id)s AND (code_index IS NOT NULL OR ended_at IS NULL)
+        UPDATE calls SET code_index = NULL, note_enc = NULL, ended_at = coalesce(ended_at, %(now)s)
+        WHERE account_id = %(account_id)s
+          AND (code_index IS NOT NULL OR note_enc IS NOT NULL OR ended_at IS NULL)
         """,
         """
         UPDATE call_tasks SET outcome = 'no_need', closed_at = %(now)s

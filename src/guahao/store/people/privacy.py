@@ -333,7 +333,7 @@ _OF_SUBJECT = """
 
 
 async def rows_of_accounts(
-    tx: Tx, subject: DataSubject, account_ids: Sequence[int]
+    tx: Tx, vault: Vault, subject: DataSubject, account_ids: Sequence[int]
 ) -> dict[str, list[dict[str, Any]]]:
     """Return messages (their texts are not stored), requests, consents, log-ins and calls."""
     params = {
@@ -341,6 +341,14 @@ async def rows_of_accounts(
         "ids": subject.patient_ids,
         "account_id": subject.account_id,
     }
+    calls = await _dicts(
+        tx,
+        """
+        SELECT id, opened_at, verified_at, ended_at, result, not_booked_for, note_enc FROM calls
+        WHERE account_id = %(account_id)s ORDER BY id
+        """,
+        params,
+    )
     return {
         "messages": await _dicts(
             tx,
@@ -389,14 +397,9 @@ async def rows_of_accounts(
             """,
             params,
         ),
-        "calls": await _dicts(
-            tx,
-            """
-            SELECT opened_at, verified_at, ended_at FROM calls
-            WHERE account_id = %(account_id)s ORDER BY id
-            """,
-            params,
-        ),
+        "calls": [
+            _without(row, "id") | {"note": _opened(vault, "calls", "note", row)} for row in calls
+        ],
     }
 
 

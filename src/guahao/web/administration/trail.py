@@ -178,6 +178,7 @@ def action_words(page: StaffPage) -> dict[str, str]:
             "decline_privacy_request": page.say("驳回个人信息申请"),
             "withdraw_privacy_request": page.say("撤回个人信息申请"),
             "end_call": page.say("结束通话"),
+            "record_call_result": page.say("记录通话结果"),
             "cancel_appointment": page.say("退号"),
             "decline_appointment": page.say("放弃抽中的号"),
             "accept_replacement": page.say("代接受停诊留号"),

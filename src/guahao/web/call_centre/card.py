@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 from typing import assert_never
@@ -10,15 +10,16 @@ from typing import assert_never
 from litestar.types import ASGIApp
 
 from guahao.flows.call_centre import calls as flows
-from guahao.flows.call_centre.calls import Card, NotCancelled
+from guahao.flows.call_centre.calls import NotCancelled
 from guahao.rules.booking.cancelling import cancel_until
 from guahao.rules.call_centre.calls import WRONG_ANSWERS_MAX, CallRefusal, Question
 from guahao.rules.kernel.outcomes import CancelRefusal, Done, Refused
-from guahao.rules.people.identity import hidden_phone, masked_document, masked_name, valid_phone
-from guahao.rules.people.phones import spoken_phone
-from guahao.rules.staff.staff import CALL_CENTRE_ROLES, Role
+from guahao.rules.staff.staff import CALL_CENTRE_ROLES
 from guahao.security_log import SecurityEvent, note
-from guahao.store.kernel.views import AppointmentView, PatientView
+from guahao.store.kernel.views import AppointmentView
+from guahao.web.call_centre.panel import panel_of
+from guahao.web.call_centre.refusals import say_refusal
+from guahao.web.call_centre.results import say_result
 from guahao.web.framework.application_words import say_application_state, say_wishes
 from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.staff import StaffPage, StaffRoute
@@ -28,6 +29,7 @@ _CALL = "/staff/calls/{call_id}"
 _BOOKING = _CALL + "/bookings/{appointment_id}"
 _REASON_MAX = 200
 _ANSWER_MAX = 60
+_FAILED = ("failed", "unknown")
 
 
 def card_routes() -> list[StaffRoute]:
@@ -49,40 +51,6 @@ def card_routes() -> list[StaffRoute]:
     ]
 
 
-class Shown:
-    """What of a person the agent sees: masked until the caller is verified and looked up.
-
-    Of the phone no more than its beginning before that: it is a question.
-    """
-
-    def __init__(self, page: StaffPage, card: Card) -> None:
-        self._page = page
-        self._verified = card.call.verified_at is not None
-        self._full = card.call.looked_at is not None
-
-    def name(self, patient: PatientView) -> str:
-        """Return 张* or the whole name."""
-        return patient.name if self._full else masked_name(patient.name)
-
-    def names(self, patients: Iterable[PatientView]) -> str:
-        """Return the names of an application's patients."""
-        return (", " if self._page.language == "en" else "、").join(map(self.name, patients))
-
-    def document(self, patient: PatientView) -> str:
-        """Return 1101****1234 or the whole number."""
-        return patient.id_no if self._full else masked_document(patient.id_no)
-
-    def phone(self, phone: str) -> str:
-        """Return 138********, 138****1234 or the whole number."""
-        if not self._verified:
-            return hidden_phone(phone)
-        return spoken_phone(phone) if self._full else self._page.masked_phone(phone)
-
-    def code(self, code: str) -> str:
-        """Return the code, only after it was looked up with a reason: the agent reads it out."""
-        return f"{code[:4]} {code[4:]}" if self._full else "•••• ••••"
-
-
 async def _show(page: StaffPage) -> ASGIApp:
     return await _card(page)
 
@@ -98,27 +66,24 @@ async def _card(
     if card is None:
         page.flash(page.say("通话已结束，请重新查找来电人。"))
         return page.redirect("/staff/calls")
+    caller = panel_of(page, card)
     code_until = card.call.code_expires_at
-    shown = Shown(page, card)
     return page.show(
         "staff/call.html",
         status,
-        card=card,
-        shown=shown,
-        offers={id: one for id, one in card.offers.items() if one.is_open(page.now)},
-        applications=card.applications,
+        caller=caller,
         wishes=partial(say_wishes, page),
         application_state=partial(say_application_state, page),
-        application_names=lambda application: shown.names(application.patients),
+        application_names=lambda application: caller.shown.names(application.patients),
         refused=refused,
         said=said or {},
         code_waits=code_until is not None and code_until > page.now,
         wrong_most=WRONG_ANSWERS_MAX,
         kinds=message_kinds(page.say),
         states=_states(page),
+        failed_messages=any(message.state in _FAILED for message in card.messages),
         questions=_questions(page),
-        landline=valid_phone(card.phone) is None,
-        may_excuse=page.staff.role is Role.SUPERVISOR,
+        result_words=partial(say_result, page),
     )
 
 
@@ -168,7 +133,7 @@ async def _look(page: StaffPage) -> ASGIApp:
 async def _end(page: StaffPage) -> ASGIApp:
     call_id = read_id(page.request, "call_id", "not_found")
     await flows.end_call(page.services.platform, page.staff, call_id)
-    return page.redirect("/staff/calls")
+    return page.redirect(f"/staff/calls/{call_id}/result")
 
 
 async def _ask_to_cancel(page: StaffPage) -> ASGIApp:
@@ -180,9 +145,8 @@ async def _ask_to_cancel(page: StaffPage) -> ASGIApp:
         return await _card(page, say_refusal(page, CallRefusal.UNKNOWN_APPOINTMENT), 404)
     return page.show(
         "staff/call_cancel.html",
-        card=card,
+        caller=panel_of(page, card),
         view=view,
-        shown=Shown(page, card),
         deadline=view.cancel_until,
     )
 
@@ -252,28 +216,6 @@ async def _refused(page: StaffPage, refusal: CallRefusal) -> ASGIApp:
         return page.redirect("/staff/calls")
     status = 404 if refusal is CallRefusal.UNKNOWN_APPOINTMENT else 409
     return await _card(page, say_refusal(page, refusal), status)
-
-
-def say_refusal(page: StaffPage, refusal: CallRefusal) -> str:
-    """Return why it was not done, and what the agent can do."""
-    return {
-        CallRefusal.CALL_OVER: page.say("通话已结束，请重新查找来电人。"),
-        CallRefusal.NOT_VERIFIED: page.say("请先核实来电人。"),
-        CallRefusal.TOO_MANY_WRONG: page.say(
-            "答错次数过多，今天不能再用提问核实。请来电人用登记的手机来电，念出短信核实码；"
-            "或明天再来电。"
-        ),
-        CallRefusal.NO_SMS: page.say("登记的是座机，收不到短信。请用提问核实。"),
-        CallRefusal.CODES_TOO_OFTEN: page.say("核实码发得太多，请稍后再发，或用提问核实。"),
-        CallRefusal.REASON_NEEDED: page.say("请写明原因。"),
-        CallRefusal.UNKNOWN_PATIENT: page.say("请选择来电人的一位就诊人。"),
-        CallRefusal.UNKNOWN_APPOINTMENT: page.say("来电人没有这个预约。"),
-        CallRefusal.NOT_LIVE: page.say("这个预约已不在待取号状态，不能重发识别码。"),
-        CallRefusal.RESENT_TOO_OFTEN: page.say(
-            "这个预约一小时内已重发3次。请核对登记的手机号，稍后再发。"
-        ),
-        CallRefusal.NOTHING_ASKED: page.say("请填写来电人说的内容。"),
-    }[refusal]
 
 
 def _questions(page: StaffPage) -> dict[Question, str]:

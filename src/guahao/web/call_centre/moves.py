@@ -9,12 +9,12 @@ from litestar.types import ASGIApp
 from guahao.flows.call_centre.calls import card as card_of
 from guahao.flows.people import moving as flows
 from guahao.flows.people.moving import Moved, Waits
-from guahao.rules.call_centre.calls import CallRefusal
 from guahao.rules.kernel.outcomes import Done, Refused
 from guahao.rules.kernel.text import NameFault
 from guahao.rules.people.moving import MoveRefusal
 from guahao.rules.staff.staff import CALL_CENTRE_ROLES, Role
-from guahao.web.call_centre.card import Shown, say_refusal
+from guahao.web.call_centre.panel import panel_of
+from guahao.web.call_centre.refusals import leave
 from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.staff import StaffPage, StaffRoute
 from guahao.web.staff.hospital.moves import MovePages, MoveView, say_move_refusal
@@ -58,8 +58,8 @@ async def _form(page: StaffPage, refused: str = "", status: int = 200) -> ASGIAp
         status,
         action=page.path,
         back=f"/staff/calls/{call_id}",
-        person_name=Shown(page, card).name(patient),
-        document=Shown(page, card).document(patient),
+        person_name=panel_of(page, card).shown.name(patient),
+        document=panel_of(page, card).shown.document(patient),
         typed=page.form,
         refused=refused,
     )
@@ -84,9 +84,7 @@ async def _ask(page: StaffPage) -> ASGIApp:
         case Refused(reason):
             if isinstance(reason, MoveRefusal):
                 return await _form(page, say_move_refusal(page, reason), _CONFLICT)
-            page.flash(say_refusal(page, reason))
-            goes_on = reason is CallRefusal.NOT_VERIFIED
-            return page.redirect(f"/staff/calls/{call_id}" if goes_on else "/staff/calls")
+            return leave(page, call_id, reason)
         case never:
             assert_never(never)
 

@@ -18,7 +18,8 @@ from guahao.rules.kernel.outcomes import KeyMismatch, Refusal, Refused
 from guahao.rules.people.identity import valid_phone
 from guahao.rules.people.logins import LoginRefused
 from guahao.rules.staff.staff import CALL_CENTRE_ROLES
-from guahao.web.call_centre.card import Shown, say_refusal
+from guahao.web.call_centre.panel import find_panel
+from guahao.web.call_centre.refusals import leave, say_refusal
 from guahao.web.http.reading import ProblemError, as_date, as_id, read_id
 from guahao.web.staff import StaffPage, StaffRoute
 
@@ -44,26 +45,23 @@ async def _form(page: StaffPage, refused: str = "", status: int = 200, key: str 
     """Show what may be chosen; `key`: of a form whose outcome is open."""
     call_id = read_id(page.request, "call_id", "not_found")
     id = read_id(page.request, "appointment_id", "unknown_appointment")
-    found = await card(page.services.platform, page.staff, call_id)
-    if found is None:
-        page.flash(say_refusal(page, CallRefusal.CALL_OVER))
-        return page.redirect("/staff/calls")
-    view = next((one for one in found.current if one.id == id), None)
+    caller = await find_panel(page, call_id)
+    if caller is None:
+        return leave(page, call_id, CallRefusal.CALL_OVER)
+    view = next((one for one in caller.card.current if one.id == id), None)
     if view is None:
         page.flash(say_refusal(page, CallRefusal.UNKNOWN_APPOINTMENT))
-        return page.redirect(f"/staff/calls/{call_id}")
-    places = await places_instead(
-        page.services.platform, found.call.account_id, id, "agent", as_date(page.query("from"))
-    )
+        return page.redirect(caller.base)
+    account_id, from_day = caller.card.call.account_id, as_date(page.query("from"))
+    places = await places_instead(page.services.platform, account_id, id, "agent", from_day)
     if isinstance(places, Stands):
         refused = refused or page.problem(places.reason, deadline=places.until).detail
         status = max(status, _CONFLICT)
     return page.show(
         "staff/call_reschedule.html",
         status,
-        card=found,
+        caller=caller,
         view=view,
-        shown=Shown(page, found),
         places=None if isinstance(places, Stands) else places,
         refused=refused,
         reason=page.form.get("reason", "")[:_REASON_MAX],
@@ -116,9 +114,7 @@ async def _not_moved(
             if reason is CallRefusal.REASON_NEEDED:
                 return await _form(page, page.say("请选要改到的一场，并写明原因。"), 422, key)
             if isinstance(reason, CallRefusal):
-                page.flash(say_refusal(page, reason))
-                over = reason is CallRefusal.CALL_OVER
-                return page.redirect("/staff/calls" if over else f"/staff/calls/{call_id}")
+                return leave(page, call_id, reason)
             assert isinstance(reason, Refusal)
             refused = Refused(reason, answer.retry_from, answer.visit_from)
             said = page.services.replies.refused(refused, page.language)

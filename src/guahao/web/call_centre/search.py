@@ -7,8 +7,12 @@ from litestar.types import ASGIApp
 from guahao.flows.call_centre import calls as flows
 from guahao.flows.call_centre.calls import Hit
 from guahao.rules.call_centre.calls import is_over
+from guahao.rules.call_centre.results import RESULT_WITHIN
 from guahao.rules.people.identity import hidden_phone
+from guahao.rules.people.phones import valid_any_phone
 from guahao.rules.staff.staff import CALL_CENTRE_ROLES
+from guahao.web.call_centre.results import say_result
+from guahao.web.framework import cookies as cookie_names
 from guahao.web.http.reading import ProblemError
 from guahao.web.staff import Sending, StaffPage, StaffRoute
 
@@ -26,20 +30,29 @@ def search_routes() -> list[StaffRoute]:
 
 
 async def _show(page: StaffPage) -> ASGIApp:
-    return await _listed(page, "", None)
+    """Show the search; with the number that the telephone system sent, once."""
+    sent = page.sealed(cookie_names.CALLER) or ""
+    if sent:
+        page.drop_cookie(cookie_names.CALLER)
+    return await _listed(page, sent, None, is_sent=bool(sent))
 
 
 async def _search(page: StaffPage) -> ASGIApp:
     """Find callers; a single hit opens its card at once."""
     typed = page.form.get("q", "")[:_TYPED_MAX]
-    found = (await flows.search(page.services.platform, page.staff, typed)).found
-    accounts = {hit.account_id: hit.reference for hit in found}
+    hits = await flows.search(page.services.platform, page.staff, typed)
+    accounts = {hit.account_id: hit.reference for hit in hits.found}
     if len(accounts) == 1:
         return await _take_on(page, accounts.popitem()[1])
-    return await _listed(page, typed, found)
+    phone = valid_any_phone(typed)
+    if phone is not None and not hits.found:
+        page.seal(cookie_names.NEW_CALLER, typed)  # for the registration that follows
+    return await _listed(page, typed, hits.found)
 
 
-async def _listed(page: StaffPage, typed: str, found: list[Hit] | None) -> ASGIApp:
+async def _listed(
+    page: StaffPage, typed: str, found: list[Hit] | None, *, is_sent: bool = False
+) -> ASGIApp:
     recent = await flows.recent_calls(page.services.platform, page.staff)
     going_on = [call.id for call in recent if not is_over(call, page.now)]
     return page.show(
@@ -50,6 +63,11 @@ async def _listed(page: StaffPage, typed: str, found: list[Hit] | None) -> ASGIA
         recent=recent,
         hidden_phone=hidden_phone,
         open_call_id=going_on[0] if going_on else None,
+        # By itself only where no caller is on the line: taking a call on ends the call before.
+        sends_itself=is_sent and not going_on,
+        is_sent=is_sent,
+        results={call.id: say_result(page, call) for call in recent},
+        recordable={call.id for call in recent if page.now - call.opened_at < RESULT_WITHIN},
     )
 
 

@@ -22,6 +22,8 @@ PHONE = "phone"
 KEPT = "kept"
 STAFF = "staff"
 FLASH = "flash"
+CALLER = "caller"  # the number that a telephone system opened the desk with
+NEW_CALLER = "new-caller"  # the number of a caller who was not found
 DEVICE = "device"  # a member of staff's
 OWN_DEVICE = "own-device"  # a citizen's
 
@@ -35,6 +37,8 @@ _PREFIXED = {
     KEPT,
     STAFF,
     FLASH,
+    CALLER,
+    NEW_CALLER,
     DEVICE,
     OWN_DEVICE,
 }  # the others hold preferences only
@@ -50,6 +54,8 @@ LIFETIME_SECONDS = {
     KEPT: 1800,
     STAFF: _DAY,  # the session ends before that, in the database
     FLASH: 60,
+    CALLER: 300,  # long enough to log in first
+    NEW_CALLER: 300,
     DEVICE: 400 * _DAY,  # the longest that browsers keep one; each log-in renews it
     OWN_DEVICE: 400 * _DAY,
 }

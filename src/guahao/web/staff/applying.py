@@ -30,6 +30,7 @@ from guahao.store.supply.listings import BookableDepartment
 from guahao.web.framework.application_words import say_wishes
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ProblemError
+from guahao.web.staff.confirming import Act
 from guahao.web.staff.page import StaffPage
 from guahao.web.staff.reading import read_date
 
@@ -95,11 +96,12 @@ def show_form(
     wishes: Wishes | None = None,
     refused: str = "",
     status: int = 200,
+    caller: object | None = None,
 ) -> Answer:
     """Show the form; with `wishes` what is read back, before it is sent.
 
     `patients`: the choices with their names; `for_whom`: the name of the only patient or of the
-    chosen ones. `hidden`: fields that come back as they are.
+    chosen ones. `hidden`: fields that come back as they are. `caller`: who stays at the left.
     """
     typed = {name: given.get(name, "") for name in FIELDS}
     return page.show(
@@ -121,7 +123,22 @@ def show_form(
         wishes=None if wishes is None else say_wishes(page, wishes),
         periods=PERIODS,
         refused=refused,
+        caller=caller,
     )
+
+
+def withdrawal(page: StaffPage, question: str, back: str, tab: str) -> Act:
+    """Return the withdrawal of an application, to be confirmed with a reason."""
+    consequences = [
+        page.say("撤回后不再参加抽签，已参加的次数不保留。"),
+        page.say("以后要约，可以重新登记。"),
+    ]
+    return Act(question, consequences, page.say("撤回登记"), back, tab)
+
+
+def say_dates_wrong(page: StaffPage) -> str:
+    """Return what to correct where `read_wishes` finds no dates."""
+    return page.say("请填写从哪天到哪天，先后不要颠倒。")
 
 
 def say_withdrawal(page: StaffPage, refused: WithdrawRefusal) -> str:

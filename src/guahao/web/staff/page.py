@@ -25,6 +25,7 @@ from guahao.web.http.forms import local_path
 from guahao.web.http.limits import Callers
 from guahao.web.http.reading import ApiRequest, ProblemError, header
 from guahao.web.staff import sending
+from guahao.web.staff.keys import KEYS
 from guahao.web.staff.navigation import Entry, entries_for
 from guahao.web.staff.problem_words import words_for
 from guahao.web.staff.sending import Sending, new_key, send
@@ -60,6 +61,8 @@ class StaffServices:
 
 class StaffPage(BasePage):
     """Made for each request; `staff` is set before a handler sees it."""
+
+    keys = KEYS
 
     def __init__(self, services: StaffServices, request: ApiRequest) -> None:
         super().__init__(services, request)

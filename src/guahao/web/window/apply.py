@@ -16,16 +16,18 @@ from guahao.store.fairness.applications import ApplicationView
 from guahao.web.framework.application_words import say_application_state, say_wishes
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ProblemError, as_id
-from guahao.web.staff import Act, Sending, StaffPage, StaffRoute, confirmed
+from guahao.web.staff import Sending, StaffPage, StaffRoute, confirmed
 from guahao.web.staff.applying import (
     FIELDS,
     KEY,
     Terms,
     read_wishes,
     say_application_refusal,
+    say_dates_wrong,
     say_withdrawal,
     show_form,
     terms_of,
+    withdrawal,
 )
 from guahao.web.window.persons import PERSONS_PATH, person_of, say_person_refusal
 from guahao.web.window.window import CLERK
@@ -96,8 +98,7 @@ async def _sent(page: StaffPage, terms: Terms, sealed: str, name: str) -> ASGIAp
         raise ProblemError("bad_request")
     wishes = read_wishes(given)
     if wishes is None:
-        sentence = page.say("请填写从哪天到哪天，先后不要颠倒。")
-        return show(key=key, refused=sentence, status=_UNPROCESSABLE)
+        return show(key=key, refused=say_dates_wrong(page), status=_UNPROCESSABLE)
     if page.form.get("step") != "save":
         return show(key=key, read_back=True)
     outcome = await flows.apply_at_window(platform, page.staff, sealed, key, department_id, wishes)
@@ -147,16 +148,7 @@ def _show(
 
 async def _withdraw(page: StaffPage) -> ASGIApp:
     id = as_id(page.form.get("application", "")) or 0
-    act = Act(
-        page.say("撤回患者的候补登记？"),
-        [
-            page.say("撤回后不再参加抽签，已参加的次数不保留。"),
-            page.say("以后要约，可以重新登记。"),
-        ],
-        page.say("撤回登记"),
-        PERSONS_PATH,
-        "persons",
-    )
+    act = withdrawal(page, page.say("撤回患者的候补登记？"), PERSONS_PATH, "persons")
     reason = confirmed(page, act)
     if isinstance(reason, Answer):
         return reason

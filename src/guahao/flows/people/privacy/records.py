@@ -130,7 +130,7 @@ async def export_in(
         if own_account is None
         else await store.review_rows(tx, vault, own_account),
         "privacy_requests": await store.request_rows(tx, vault, ids),
-        **await store.rows_of_accounts(tx, subject, await store.account_ids_of(tx, subject)),
+        **await store.rows_of_accounts(tx, vault, subject, await store.account_ids_of(tx, subject)),
     }
     about = ("account", whose.id) if isinstance(whose, OfAccount) else ("patient", whose.id)
     await act.record("export_personal_data", about, detail=detail)

@@ -1,0 +1,75 @@
+"""What came of calls: saved, shown to the next agent of the caller, and forgotten."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from guahao.rules.call_centre.results import CallResult, NotBookedFor, ResultGiven
+from guahao.rules.kernel.text import prose
+from guahao.store.kernel.db import Tx
+from guahao.store.kernel.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierCall:
+    """A call of a caller whose result was recorded."""
+
+    id: int
+    opened_at: datetime
+    result: CallResult
+    not_booked_for: NotBookedFor | None
+    note: str
+
+
+async def save_result(tx: Tx, vault: Vault, call_id: int, given: ResultGiven) -> None:
+    """Save a call's result over an earlier one, and end the call if it is still open."""
+    note = prose(given.note)
+    await tx.do(
+        """
+        UPDATE calls SET result = %(result)s, not_booked_for = %(not_booked_for)s,
+               note_enc = %(note_enc)s, ended_at = coalesce(ended_at, %(now)s)
+        WHERE id = %(id)s
+        """,
+        {
+            "id": call_id,
+            "result": given.result.value,
+            "not_booked_for": given.not_booked_for,
+            "note_enc": vault.seal("calls", "note", call_id, note) if note else None,
+            "now": tx.now,
+        },
+    )
+
+
+async def earlier_calls(tx: Tx, vault: Vault, account_id: int, limit: int) -> list[EarlierCall]:
+    """Return the latest calls of an account that have a result, newest first."""
+
+    def opened(
+        *,
+        id: int,
+        opened_at: datetime,
+        result: str,
+        not_booked_for: str | None,
+        note_enc: bytes | None,
+    ) -> EarlierCall:
+        reason = None if not_booked_for is None else NotBookedFor(not_booked_for)
+        note = "" if note_enc is None else vault.open("calls", "note", id, note_enc)
+        return EarlierCall(id, opened_at, CallResult(result), reason, note)
+
+    return await tx.records(
+        opened,
+        """
+        SELECT id, opened_at, result, not_booked_for, note_enc FROM calls
+        WHERE account_id = %(account_id)s AND result IS NOT NULL
+        ORDER BY id DESC LIMIT %(limit)s
+        """,
+        {"account_id": account_id, "limit": limit},
+    )
+
+
+async def forget_notes(tx: Tx, before: datetime) -> None:
+    """Delete the notes of calls that began before a moment."""
+    await tx.do(
+        "UPDATE calls SET note_enc = NULL WHERE opened_at < %(before)s AND note_enc IS NOT NULL",
+        {"before": before},
+    )

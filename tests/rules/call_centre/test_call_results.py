@@ -1,0 +1,62 @@
+"""What came of a call, and which notes are refused."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from tests.rules.helpers import NOW
+
+from guahao.rules.call_centre.calls import CallFacts
+from guahao.rules.call_centre.results import (
+    NOTE_LENGTH_MAX,
+    RESULT_WITHIN,
+    CallResult,
+    ResultGiven,
+    ResultRefusal,
+    decide_result,
+    has_number,
+)
+
+CALL = CallFacts(opened_at=NOW, ended_at=None, verified_at=None)
+
+
+@pytest.mark.parametrize(
+    ("note", "is_refused"),
+    [
+        ("想约下周的心内科，明天再来电", False),
+        ("只有上午有空，12月3日、2026-12-03或20261203都行", False),
+        ("第3次来电，等了40分钟，房间1203", False),
+        ("110101199003070018", True),
+        ("证件 110101 19900307 001X", True),
+        ("１１０１０１１９９００３０７００１８", True),
+        ("110101900307001", True),
+        ("护照E12345678", True),
+        ("回乡证 H 12345678", True),
+        ("出生证明A123456789", True),
+        ("请打13800000001", True),
+        ("138 0000 0001", True),
+        ("+86 138-0000-0001", True),
+        ("识别码1234 5678", True),
+        ("12345678", True),
+    ],
+)
+def test_a_note_holds_no_number_of_a_person(note: str, is_refused: bool) -> None:
+    given = ResultGiven(CallResult.ANSWERED, note=note)
+    expected = ResultRefusal.NOTE_WITH_NUMBER if is_refused else None
+    assert decide_result(CALL, given, NOW) is expected
+
+
+def test_a_result_is_of_an_own_call_of_the_day_with_a_short_note() -> None:
+    given = ResultGiven(CallResult.BOOKED, note="好" * NOTE_LENGTH_MAX)
+    later = NOW + RESULT_WITHIN
+    long = ResultGiven(CallResult.BOOKED, note="好" * (NOTE_LENGTH_MAX + 1))
+    assert decide_result(CALL, given, later - timedelta(microseconds=1)) is None
+    assert decide_result(CALL, given, later) is ResultRefusal.TOO_LATE
+    assert decide_result(CALL, long, NOW) is ResultRefusal.NOTE_TOO_LONG
+    assert decide_result(None, long, later) is ResultRefusal.UNKNOWN_CALL
+
+
+def test_an_impossible_day_is_no_day() -> None:
+    assert has_number("20261399")
+    assert not has_number("20261231")
