@@ -26,7 +26,11 @@ async def _is_readable(page: Page, paper: str) -> None:
     """One drawing of each chart is shown, in letters of at least 12 pixels."""
     charts = page.locator("figure.chart")
     shown = page.locator(f"svg.chart__{paper}:visible")
-    assert await charts.count() == await shown.count() == await page.locator("svg:visible").count()
+    assert (
+        await charts.count()
+        == await shown.count()
+        == await page.locator("figure svg:visible").count()
+    )
     assert await charts.count() == 2
     letters = shown.first.locator("text").first
     assert await letters.evaluate("e => 13 * e.ownerSVGElement.getScreenCTM().a") >= 12

@@ -257,6 +257,29 @@ async def test_a_scheduler_reads_the_report_and_notes_what_was_done(
     ]
 
 
+async def test_a_report_is_filtered_and_a_kind_settled_at_once(
+    site: Site,
+    system: System,
+    booking: dict[str, Any],  # noqa: ARG001 - the hospital does not have it
+) -> None:
+    id = (await send(system)).json()["id"]
+    reader = await at_the_desk(site, Role.SCHEDULER, system.hospital_id)
+    await reader.go(f"{OWN}/{id}?kind=status_differs&state=open")
+    assert reader.text.count('id="difference-') == 1  # a kind that is not there filters nothing
+    await reader.go(f"{OWN}/{id}?kind=missing_at_hospital&state=settled")
+    assert "没有符合条件的差异" in reader.text
+    await reader.go(f"{OWN}/{id}?kind=missing_at_hospital&state=open")
+    await reader.send(reader.form(f"{OWN}/{id}/settle-kind"))
+    assert "的1处差异都记为已处理？" in reader.text
+    await reader.send(reader.form(f"{OWN}/{id}/settle-kind"), reason="名单漏发，已补发")
+    assert "已把1处差异记为已处理" in reader.text
+    assert await reasons(site.platform, "settle_difference") == [
+        ("settle_difference", "名单漏发，已补发")
+    ]
+    await reader.go(f"{OWN}/{id}?state=settled")
+    assert "名单漏发，已补发" in reader.text
+
+
 async def test_the_report_is_a_file_for_excel_too(
     site: Site, system: System, booking: dict[str, Any]
 ) -> None:

@@ -15,6 +15,7 @@ from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.integration.clients import Client
 from guahao.rules.integration.reconciling import (
+    Difference,
     ListRefusal,
     SettleRefusal,
     Theirs,
@@ -35,6 +36,7 @@ from guahao.store.kernel.vault import Vault
 from guahao.store.people.patients import person_indexes
 
 LATE_AFTER = timedelta(hours=30)  # a list comes each night; after so long one is missing
+AT_ONCE = 500  # are settled by one act: each is an entry of the trail, whose end it locks
 _PAGE = 50
 
 
@@ -131,6 +133,23 @@ async def settle(
         await store.settle(act.tx, platform.vault, id, by.login, note)
         await act.record("settle_difference", ("reconciliation_difference", id), reason=note)
     return DONE
+
+
+async def settle_kind(
+    platform: Platform, by: Staff, reconciliation_id: int, kind: Difference, note: str
+) -> int | Refused[SettleRefusal]:
+    """Record that open differences of a kind are settled, at most AT_ONCE; return how many."""
+    note = " ".join(note.split())
+    hospital_id = by.own_hospital_id
+    async with acting(platform, by.who, hospital_id=hospital_id) as act:
+        ids = await store.lock_open_of_kind(act.tx, hospital_id, reconciliation_id, kind, AT_ONCE)
+        refusal = decide_settling(note, is_open=bool(ids))
+        if refusal is not None:
+            return Refused(refusal)
+        for id in ids:
+            await store.settle(act.tx, platform.vault, id, by.login, note)
+            await act.record("settle_difference", ("reconciliation_difference", id), reason=note)
+    return len(ids)
 
 
 async def _report(tx: Tx, vault: Vault, hospital_id: int, id: int) -> Report | None:

@@ -222,6 +222,27 @@ async def lock_open(tx: Tx, hospital_id: int, reconciliation_id: int, id: int) -
     return row is not None
 
 
+async def lock_open_of_kind(
+    tx: Tx, hospital_id: int, reconciliation_id: int, kind: str, limit: int
+) -> list[int]:
+    """Lock the first differences of a kind that are not yet settled, by id."""
+    rows = await tx.rows(
+        """
+        SELECT id FROM reconciliation_differences
+        WHERE hospital_id = %(hospital_id)s AND reconciliation_id = %(reconciliation_id)s
+          AND kind = %(kind)s AND settled_at IS NULL
+        ORDER BY id LIMIT %(limit)s FOR NO KEY UPDATE
+        """,
+        {
+            "hospital_id": hospital_id,
+            "reconciliation_id": reconciliation_id,
+            "kind": kind,
+            "limit": limit,
+        },
+    )
+    return [id for (id,) in rows]
+
+
 async def settle(tx: Tx, vault: Vault, id: int, by: str, note: str) -> None:
     """Record who settled a locked difference, and how."""
     await tx.do(

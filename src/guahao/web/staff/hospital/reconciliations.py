@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
 from litestar.types import ASGIApp
 
@@ -16,6 +17,7 @@ from guahao.store.integration.reconciliations import SavedDifference
 from guahao.web.http.reading import ProblemError, as_id, read_id
 from guahao.web.http.uploads import XLSX
 from guahao.web.staff.at_hospital import Place, at_both, place_of
+from guahao.web.staff.confirming import Act, confirmed
 from guahao.web.staff.page import StaffPage, StaffRoute
 from guahao.web.words.differences import CURES, DIFFERENCES
 from guahao.web.words.words import STATUSES
@@ -26,6 +28,7 @@ from guahao.words.text import Words
 _CITY = "/staff/reconciliations"
 _LIST = "/reconciliations"
 _ONE = "/reconciliations/{reconciliation_id}"
+_STATES = ("open", "settled")
 _CSV = "text/csv; charset=utf-8"
 _SHEET = Words("对账差异")
 _HEADINGS = (
@@ -50,6 +53,7 @@ def reconciliation_routes() -> list[StaffRoute]:
         *at_both("GET", f"{_ONE}/excel", _excel),
         *at_both("GET", f"{_ONE}/csv", _csv),
         *at_both("POST", f"{_ONE}/settle", _settle),
+        *at_both("POST", f"{_ONE}/settle-kind", _settle_kind),
     ]
 
 
@@ -84,13 +88,28 @@ async def _show(page: StaffPage) -> ASGIApp:
 
 async def _report(page: StaffPage, place: Place, refused: str = "", status: int = 200) -> ASGIApp:
     report = await _found(page, place)
-    rows = [(one, _said(one, page.language)) for one in report.differences]
+    kinds = Counter(one.kind for one in report.differences)
+    kind = next((kind for kind in kinds if kind.value == page.query("kind")), None)
+    state = page.query("state") if page.query("state") in _STATES else ""
+    rows = [
+        (one, _said(one, page.language))
+        for one in report.differences
+        if kind in (None, one.kind)
+        and (not state or (state == "settled") is (one.settled_at is not None))
+    ]
     return page.show(
         "staff/reconciliation.html",
         status,
         place=place,
         report=report,
         rows=rows,
+        kinds=[(kind, DIFFERENCES[kind].of(page.language), kinds[kind]) for kind in kinds],
+        kind=kind,
+        state=state,
+        open_of_kind=min(
+            flows.AT_ONCE,
+            sum(one.kind is kind and one.settled_at is None for one in report.differences),
+        ),
         refused=refused,
         note_max=NOTE_MAX,
     )
@@ -122,15 +141,44 @@ async def _settle(page: StaffPage) -> ASGIApp:
     note = page.form.get("note", "")
     outcome = await flows.settle(page.services.platform, place.staff, id, difference_id, note)
     if isinstance(outcome, Refused):
-        said = {
-            SettleRefusal.NOTE_NEEDED: page.say(
-                "请写明是怎样处理的，最多{most}个字。", most=NOTE_MAX
-            ),
-            SettleRefusal.NOT_OPEN: page.say("这条差异已处理过，或不在这次对账中。"),
-        }[outcome.reason]
-        return await _report(page, place, said, 409)
+        return await _report(page, place, _refusal(page, outcome.reason), 409)
     page.flash(page.say("已记为已处理。下一次对账会显示是否一致。"))
     return page.redirect(f"{place.address}{_LIST}/{id}#difference-{difference_id}")
+
+
+def _refusal(page: StaffPage, reason: SettleRefusal) -> str:
+    return {
+        SettleRefusal.NOTE_NEEDED: page.say("请写明是怎样处理的，最多{most}个字。", most=NOTE_MAX),
+        SettleRefusal.NOT_OPEN: page.say("这条差异已处理过，或不在这次对账中。"),
+    }[reason]
+
+
+async def _settle_kind(page: StaffPage) -> ASGIApp:
+    """Settle all open differences of a kind with one note, after asking."""
+    place = await place_of(page)
+    id = read_id(page.request, "reconciliation_id", "not_found")
+    report = await _found(page, place)
+    kind = next((kind for kind in Difference if kind.value == page.form.get("kind")), None)
+    if kind is None:
+        raise ProblemError("not_found")
+    count = sum(one.kind is kind and one.settled_at is None for one in report.differences)
+    count = min(count, flows.AT_ONCE)
+    words = DIFFERENCES[kind].of(page.language)
+    here = f"{place.address}{_LIST}/{id}"
+    act = Act(
+        page.say("把“{kind}”的{count}处差异都记为已处理？", kind=words, count=count),
+        [page.say("处理说明会写到每一处，不能撤销。平台和医院的记录都不会更改。")],
+        here,
+        page.say("都记为已处理"),
+    )
+    note = confirmed(page, act)
+    if not isinstance(note, str):
+        return note
+    outcome = await flows.settle_kind(page.services.platform, place.staff, id, kind, note)
+    if isinstance(outcome, Refused):
+        return await _report(page, place, _refusal(page, outcome.reason), 409)
+    page.flash(page.say("已把{count}处差异记为已处理。", count=outcome))
+    return page.redirect(here)
 
 
 # Files --------------------------------------------------------------------------------------
