@@ -15,5 +15,5 @@ async def test_the_release_renews_itself(new_visitor: NewVisitor) -> None:
     await desk.go("/staff/release")
     async with desk.page.expect_response(lambda answer: "/staff/release?at=" in answer.url):
         await desk.page.clock.run_for(31_000)
-    await desk.page.set_viewport_size(PHONE)
+    await desk.page.set_viewport_size({"width": PHONE["width"], "height": 740})
     await desk.check()
