@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.rules.hospitals.searching import by_quality, first, found, vocabulary
 
+import guahao.web
 from guahao.rules.hospitals.needs import understand
 from guahao.rules.hospitals.search_terms import code_of
 from guahao.rules.hospitals.vocabulary import Vocabulary
@@ -30,6 +32,26 @@ def test_the_table_is_long_enough() -> None:
 @pytest.mark.parametrize(("q", "wanted"), TABLE)
 def test_what_people_type_finds_the_right_place_first(q: str, wanted: str) -> None:
     assert first(q) in wanted.split("|"), found(q)[:5]
+
+
+HELP = Path(guahao.web.__file__).parent / "templates"
+# The examples of the help pages, each a link to its search, and what they are to find.
+EXAMPLES = {
+    "眼科": "综合眼科",
+    "xxgnk": "心血管内科",
+    "看牙": "牙体牙髓科",
+    "高血压": "心血管内科",
+    "ophthalmology": "综合眼科",
+    "toothache": "牙体牙髓科",
+    "hypertension": "心血管内科",
+}
+
+
+@pytest.mark.parametrize("page", ["help.zh.html", "help.en.html"])
+def test_every_example_of_the_help_finds_its_department_first(page: str) -> None:
+    examples = re.findall(r'href="/search\?q=([^"]+)"', (HELP / page).read_text("utf-8"))
+    assert len(examples) == 4
+    assert {q: first(q) for q in examples} == {q: EXAMPLES[q] for q in examples}
 
 
 @pytest.mark.parametrize(

@@ -581,6 +581,22 @@ async def test_the_help_explains_every_rule_that_refuses(site: Site, language: s
     assert has_chinese(reader.text.replace("中文", "")) == (language == "zh")
 
 
+@LANGUAGES
+async def test_the_help_s_pictures_are_small_have_words_and_wait_until_they_are_seen(
+    site: Site, language: str
+) -> None:
+    reader = Reader.of(site, language=language)
+    await reader.go("/help")
+    pictures = re.findall(r'<img class="help__picture" src="([^"]+)"([^>]*)>', reader.text)
+    assert len(pictures) == 7
+    for path, attributes in pictures:
+        assert 'loading="lazy"' in attributes
+        assert re.search(r'alt="[^"]+"', attributes)
+        picture = await site.get(path)
+        assert picture.headers["content-type"] == "image/svg+xml"
+        assert len(picture.content) < 30_000
+
+
 def test_every_refusal_that_a_rule_makes_has_its_rule_explained() -> None:
     unexplained = {Refusal.UNKNOWN_SESSION}
     for code in (*Refusal, *CancelRefusal):
