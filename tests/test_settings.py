@@ -44,6 +44,8 @@ NUMBERS = [
     ("lookups_total_minute", 1, 1_000_000),
     ("requests_per_address_minute", 1, 10_000_000),
     ("requests_per_network_minute", 1, 100_000_000),
+    ("searches_per_address_minute", 1, 1_000_000),
+    ("searches_per_network_minute", 1, 10_000_000),
     ("bookings_per_account_minute", 1, 1_000_000),
     ("bookings_per_account_hour", 1, 1_000_000),
     ("bookings_per_address_minute", 1, 1_000_000),

@@ -103,6 +103,8 @@ class Settings:
     lookups_total_minute: Annotated[int, Meta(ge=1, le=1_000_000)] = 600
     requests_per_address_minute: Annotated[int, Meta(ge=1, le=10_000_000)] = 3000
     requests_per_network_minute: Annotated[int, Meta(ge=1, le=100_000_000)] = 60_000
+    searches_per_address_minute: Annotated[int, Meta(ge=1, le=1_000_000)] = 600
+    searches_per_network_minute: Annotated[int, Meta(ge=1, le=10_000_000)] = 12_000
     shared_networks: tuple[str, ...] = ()  # many people behind each address
     bookings_per_account_minute: Annotated[int, Meta(ge=1, le=1_000_000)] = 30
     bookings_per_account_hour: Annotated[int, Meta(ge=1, le=1_000_000)] = 120

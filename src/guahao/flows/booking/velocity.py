@@ -34,6 +34,10 @@ class Velocity:
             Limit("requests.address", s.requests_per_address_minute, _MINUTE),
             Limit("requests.network", s.requests_per_network_minute, _MINUTE),
         )
+        self._searches = (
+            Limit("searches.address", s.searches_per_address_minute, _MINUTE),
+            Limit("searches.network", s.searches_per_network_minute, _MINUTE),
+        )
         self._gate = Limit("gate.token", GATE_BURST, GATE_SECONDS, _GATE_SHARED_FROM)
         self._bookings_by_account = (
             Limit("gate.account", GATE_BURST, GATE_SECONDS, _GATE_SHARED_FROM),
@@ -61,6 +65,12 @@ class Velocity:
         if not caller.limited:
             return None
         return self._rates.attempt_all(self._by_place(self._requests, caller), now)
+
+    def search(self, caller: Caller, now: float) -> int | None:
+        """Count a search, which costs more than other pages and is not answered from memory."""
+        if not caller.limited:
+            return None
+        return self._rates.attempt_all(self._by_place(self._searches, caller), now)
 
     def gate(self, token: bytes, now: float) -> int | None:
         """Count a request to book by its token, before that is verified and the body is read.

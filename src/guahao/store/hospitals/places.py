@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
+from guahao.rules.fairness.returning import DrawKind, applications_until
 from guahao.rules.kernel.limits import HospitalRules
 from guahao.store.hospitals.directory import RULES_COLUMNS, rules_on, take_rules
 from guahao.store.hospitals.search import HospitalHit
@@ -31,7 +32,8 @@ class Candidate:
 class OpenPlace:
     """A department, the first day on which it has places, how many, and from which fee on.
 
-    `soonest` None: no day that can be booked has a place. Money in 分.
+    `soonest` None: no day that can be booked has a place; `draw_at` is then the next draw of
+    places that wait, and `is_release` whether that is the draw at their release. Money in 分.
     """
 
     id: int
@@ -45,6 +47,16 @@ class OpenPlace:
     remaining: int
     fee_fen: int | None
     fee_fen_most: int | None
+    draw_at: datetime | None
+    is_release: bool
+
+    @property
+    def apply_until(self) -> datetime | None:
+        """Return until when an application takes part in the next draw."""
+        if self.draw_at is None:
+            return None
+        kind = DrawKind.RELEASE if self.is_release else DrawKind.RETURNED
+        return applications_until(kind, self.draw_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +97,8 @@ _PLACES = f"""
     )
     SELECT d.id, d.code, d.name, d.name_en, {columns(HospitalHit, "h", "hospital_")},
            h.latitude, h.longitude, found.soonest, coalesce(there.remaining, 0) AS remaining,
-           there.fee_fen, there.fee_fen_most
+           there.fee_fen, there.fee_fen_most,
+           waiting.draw_at, coalesce(waiting.is_release, false) AS is_release
     FROM found
     JOIN departments d ON d.id = found.id
     JOIN hospitals h ON h.id = found.hospital_id
@@ -94,6 +107,13 @@ _PLACES = f"""
                min(s.fee_fen) AS fee_fen, max(s.fee_fen) AS fee_fen_most
         FROM clinic_sessions s
         WHERE s.department_id = found.id AND s.visit_date = found.soonest AND {_FREE}) there ON true
+    LEFT JOIN LATERAL (
+        SELECT p.draw_at, p.cause = 'release' AS is_release
+        FROM clinic_sessions s JOIN held_places p ON p.clinic_session_id = s.id
+        WHERE s.department_id = found.id AND s.visit_date > %(today)s AND s.held > 0
+          AND s.stopped_at IS NULL AND p.released_at IS NULL AND p.places > 0
+          AND p.draw_at > %(now)s
+        ORDER BY p.draw_at LIMIT 1) waiting ON found.soonest IS NULL
     ORDER BY found.tier, found.soonest NULLS LAST, found.hospital_id, found.id
 """
 _HOSPITALS = f"""
@@ -136,6 +156,8 @@ async def open_places(
             "only_open": only_open,
             "skip": skip,
             "limit": limit,
+            "today": tx.now.date(),
+            "now": tx.now,
         },
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,7 +12,8 @@ from guahao.flows.hospitals.search import NEAREST_MAX, PAGE, Asked, filters, sea
 from guahao.web.citizens.elder import ANSWERS
 from guahao.web.citizens.page import Page, Route
 from guahao.web.citizens.partial import is_partial
-from guahao.web.http.reading import as_id
+from guahao.web.framework.application_words import say_soon
+from guahao.web.http.reading import ProblemError, as_id
 
 SEARCH_PATH = "/search"
 NOTHING_ASKED = {"q": "", "district": "", "grade": "", "open": ""}
@@ -30,6 +32,10 @@ async def _search(page: Page) -> ASGIApp:
     number = _page_number(page.query("page"))
     is_whole = page.query("all") == "1"
     platform = page.services.platform
+    caller = page.services.callers.of(page.request.scope)
+    wait_seconds = page.services.desk.velocity.search(caller, page.now.timestamp())
+    if wait_seconds is not None:
+        raise ProblemError("too_many_requests", retry_after_seconds=wait_seconds)
     found = await search(
         platform,
         Asked(asked["q"], asked["district"], asked["grade"], only_open=asked["open"] == "1"),
@@ -43,6 +49,7 @@ async def _search(page: Page) -> ASGIApp:
         "address": _address,
         "all_address": _address(asked, all="1"),
         "names": page.names,
+        "when": partial(say_soon, page),
     }
     if is_partial(page):
         return page.render("search_results.html", **shown)
