@@ -30,7 +30,7 @@ PREPARE = ( PATH=$$PATH:/usr/sbin; for program in $(PROGRAMS); do command -v $$p
 
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
-.PHONY: run test check cover faults mutants lint bench docs pictures dist lock assets image audit-dependencies clean
+.PHONY: run test check cover faults mutants lint bench docs pictures photographs dist lock assets image audit-dependencies clean
 
 run: $(BASE) assets
 	$(BIN)/guahao up
@@ -84,6 +84,11 @@ docs: $(VENV)/docs/.installed
 # The pictures of README.md, of a demo city of their own; needs Chromium.
 pictures: $(DEV) assets
 	$(BIN)/python docs/pictures/take.py
+
+# The photographs that tests/browser/photographs compares the pages with; needs Chromium.
+photographs: $(DEV) assets
+	@$(PREPARE)
+	GUAHAO_PHOTOGRAPHS=take $(BIN)/pytest tests/browser/photographs
 
 # A wheel and an sdist that need no Node, the release notes and a list of all parts (SBOM), in dist/.
 dist: $(DEV) assets
