@@ -76,12 +76,13 @@ async ([taken, stored]) => {{
   {_SMALLER}
   const [shot, other] = [await decoded(taken), await decoded(stored)];
   const width = Math.round(shot.width / 8), height = Math.round(shot.height / 8);
-  if (Math.abs(shot.width - other.width * 2) > 1 || Math.abs(shot.height - other.height * 2) > 16) return null;
+  const off = [shot.width - other.width * 2, shot.height - other.height * 2].map(Math.abs);
+  if (off[0] > 1 || off[1] > 16) return null;
   const [a, b] = [blocks(shot, width, height), blocks(other, width, height)];
   let different = 0;
   for (let i = 0; i < a.length; i += 4) {{
-    const off = Math.max(...[0, 1, 2].map((c) => Math.abs(a[i + c] - b[i + c])));
-    if (off > 28) different += 1;
+    const most = Math.max(...[0, 1, 2].map((c) => Math.abs(a[i + c] - b[i + c])));
+    if (most > 28) different += 1;
   }}
   return different;
 }}
@@ -97,7 +98,9 @@ async def photographed(
     must make a difference. `once`: in the first width and theme only.
     """
     await page.wait_for_load_state("networkidle")
-    await page.evaluate(_PREPARE, [b64encode(font()).decode(), (_WHOLE if whole else "") + spoilt_by])
+    await page.evaluate(
+        _PREPARE, [b64encode(font()).decode(), (_WHOLE if whole else "") + spoilt_by]
+    )
     differing = []
     for width in WIDTHS[:1] if once else WIDTHS:
         await page.set_viewport_size({"width": width, "height": _HEIGHTS[width]})
