@@ -20,7 +20,7 @@ from guahao.rules.kernel.colours import (
 )
 
 NAME_CHARACTERS_MAX = 16
-MARK_BYTES_MAX = 10_000  # every first visit loads it
+MARK_BYTES_MAX = 5000  # every first visit loads it, and may load 60 KB in all
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_PIXELS = range(64, 1025)
 _SVG = "{http://www.w3.org/2000/svg}"
