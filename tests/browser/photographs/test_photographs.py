@@ -8,13 +8,14 @@ import httpx
 import pytest
 from playwright.async_api import Route
 from tests.browser.conftest import NewVisitor
-from tests.browser.desk import at_work
+from tests.browser.desk import Keys, at_work
 from tests.browser.photographs.camera import RETAKES, photographed
 from tests.city import phone, resident_id
 
 WEEK = "2026-12-14"
 HOSPITAL = 3  # where no other test books
 NEWCOMER = 961
+CALLER = ("13800000001", "11990019850501001X", "张示例")  # of the demo city
 
 AGAIN = "Look at the pages; if the change is meant, take the pictures anew: make photographs"
 
@@ -66,7 +67,11 @@ async def test_the_pages_of_the_desk(new_visitor: NewVisitor) -> None:
     await desk.go(f"/staff/schedule?week={WEEK}")
     differing = await photographed(desk.page, "schedule")
     desk = await at_work(new_visitor, "agent")
-    await desk.go("/staff/calls/new")
+    keys = Keys(desk)
+    for typed, key in zip(CALLER, ("Enter", "Tab", "Enter"), strict=True):
+        await keys.type(typed)
+        await (keys.press(key) if key == "Tab" else keys.go(key))
+    assert "已核实" in await desk.text()
     differing += await photographed(desk.page, "agent")
     assert differing == [], AGAIN
 
