@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date, timedelta
 from itertools import count as numbers
+from typing import Any
 
+import psycopg
 import pytest
 from tests.city import (
     LOOPBACK,
@@ -18,6 +20,7 @@ from tests.city import (
     change,
     open_platform,
     reasons,
+    stop_session,
 )
 from tests.crowd import (
     Person,
@@ -26,6 +29,7 @@ from tests.crowd import (
     booked,
     count,
     open_desk,
+    pick_up,
 )
 
 from guahao.flows.booking.desk import DeskRescheduleAnswer, TooFast
@@ -43,6 +47,7 @@ from guahao.rules.kernel.facts import Actor
 from guahao.rules.kernel.limits import NEW_CITY, Policy
 from guahao.rules.kernel.outcomes import BeforeOwnMoment, KeyMismatch, Refusal, Refused
 from guahao.rules.staff.staff import Who
+from guahao.store.booking import appointments, booking
 from guahao.store.kernel.views import AppointmentView
 from guahao.tools.audit.audit import audit
 
@@ -296,3 +301,117 @@ async def test_a_hospital_hears_of_a_cancelled_and_a_new_booking(platform: Platf
         ("cancelled", view.id),
         ("booked", answer.booking.id),
     ]
+
+
+# Everybody at once -------------------------------------------------------------------------
+
+
+async def two_at_once(platform: Platform) -> list[DeskRescheduleAnswer]:
+    """Two desks are asked to move one booking to two different sessions."""
+    old, *new = await add_clinic(platform, [THURSDAY, FRIDAY, FRIDAY + timedelta(days=1)])
+    [person] = await add_crowd(platform, 1)
+    view = await booked(platform, person, old)
+    async with open_desk(platform) as one, open_desk(platform) as other:
+        return list(
+            await asyncio.gather(
+                *(
+                    desk.reschedule(by_agent(view, person, session_id))
+                    for desk, session_id in zip((one, other), new, strict=True)
+                )
+            )
+        )
+
+
+async def test_of_two_at_once_one_moves_the_booking(platform: Platform) -> None:
+    answers = await two_at_once(platform)
+    assert sorted(type(answer).__name__ for answer in answers) == ["Rescheduled", "Stands"]
+    assert await count(platform, "appointments", "status = 'booked'") == 1
+    assert sum(taken for taken, _ in await places(platform)) == 1
+    assert await agrees(platform)
+
+
+async def test_without_the_locks_both_would_move_it(
+    platform: Platform, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The positive control of the test above: both read before either writes."""
+    with psycopg.connect(database_url) as owner:
+        owner.execute("ALTER TABLE reschedules DROP CONSTRAINT reschedules_replaced_id_key")
+        for (name,) in owner.execute(
+            "SELECT conname FROM pg_constraint WHERE conrelid = 'clinic_sessions'::regclass"
+            " AND contype = 'c' AND pg_get_constraintdef(oid) LIKE '%booked%'"
+        ).fetchall():
+            owner.execute(f"ALTER TABLE clinic_sessions DROP CONSTRAINT {name}")
+    for module, names in (
+        (appointments, ("_LOCK_PATIENTS", "_LOCK_SESSIONS", "_LOCKED_MANY")),
+        (booking, ("_LOCK_PATIENTS", "_LOCK_SESSIONS")),
+    ):
+        for name in names:
+            sql = getattr(module, name).partition("FOR NO KEY UPDATE")[0]
+            monkeypatch.setattr(module, name, sql)
+    lock, both_have_read = appointments.lock_appointments, asyncio.Barrier(2)
+
+    async def read_and_wait(*args: Any) -> Any:
+        found = await lock(*args)
+        await both_have_read.wait()
+        return found
+
+    monkeypatch.setattr(appointments, "lock_appointments", read_and_wait)
+    answers = await two_at_once(platform)
+    assert [type(answer).__name__ for answer in answers] == ["Rescheduled"] * 2
+    assert await count(platform, "appointments", "status = 'booked'") == 2
+
+
+async def raced(platform: Platform, other: str) -> tuple[DeskRescheduleAnswer, Any]:
+    """A booking is moved while it is cancelled, or its old or new session is stopped."""
+    old, new = await add_clinic(platform, [THURSDAY, FRIDAY])
+    [person] = await add_crowd(platform, 1)
+    view = await booked(platform, person, old)
+    act = {
+        "cancel": lambda: cancel_for_caller(platform, view.id),
+        "stop old": lambda: stop_session(platform, old),
+        "stop new": lambda: stop_session(platform, new),
+    }[other]
+    async with open_desk(platform) as desk:
+        answer, outcome = await asyncio.gather(desk.reschedule(by_agent(view, person, new)), act())
+    return answer, outcome
+
+
+@pytest.mark.parametrize("other", ["cancel", "stop old", "stop new"])
+async def test_against_what_ends_the_booking_or_the_place(platform: Platform, other: str) -> None:
+    answer, _ = await raced(platform, other)
+    statuses = [
+        row[0] for row in await ask(platform, "SELECT status FROM appointments ORDER BY id")
+    ]
+    if isinstance(answer, Rescheduled):
+        assert statuses[0] == "cancelled"
+        assert statuses[1] == ("stopped" if other == "stop new" else "booked")
+    elif other == "stop new":
+        assert isinstance(answer, Refused)
+        assert statuses == ["booked"]
+    else:
+        assert isinstance(answer, Stands)
+        assert answer.reason is RescheduleRefusal.NOT_LIVE
+        assert statuses == ["cancelled" if other == "cancel" else "stopped"]
+    live = await count(platform, "appointments", "status = 'booked'")
+    assert sum(taken for taken, _ in await places(platform)) == live
+    assert await agrees(platform)
+
+
+async def test_against_pick_up_on_the_visit_day(platform: Platform) -> None:
+    """Whom a substitute sees may give the place up until the visit: or takes the number."""
+    old, new = await add_clinic(platform, [THURSDAY, FRIDAY + timedelta(days=3)])
+    [person] = await add_crowd(platform, 1)
+    view = await booked(platform, person, old)
+    await change(platform, "UPDATE appointments SET substituted_at = booked_at")
+    assert isinstance(platform.db.clock, Clock)
+    platform.db.clock.now = platform.db.clock.now.replace(month=12, day=3, hour=8)
+    async with open_desk(platform) as desk:
+        answer, taken = await asyncio.gather(
+            desk.reschedule(by_agent(view, person, new)),
+            pick_up(platform, view.session.hospital_id, view.code, person.id_no),
+        )
+    assert isinstance(answer, Rescheduled) != isinstance(taken, AppointmentView)
+    statuses = [
+        row[0] for row in await ask(platform, "SELECT status FROM appointments ORDER BY id")
+    ]
+    assert statuses in (["cancelled", "booked"], ["picked_up"])
