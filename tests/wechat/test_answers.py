@@ -116,7 +116,7 @@ async def test_help_says_what_can_be_asked(official: Official, words: str) -> No
     assert "114" in text
 
 
-@pytest.mark.parametrize("words", ["取消", "怎么退号", "cancel", "取消预约"])
+@pytest.mark.parametrize("words", ["取消", "怎么退号", "cancel", "取消预约", "改约", "怎么改期"])
 async def test_cancelling_is_explained_with_the_hotline(official: Official, words: str) -> None:
     text = await official.say(words)
     assert "114" in text
@@ -167,6 +167,7 @@ async def test_booking_by_a_word_says_what_to_send_and_opens_the_page(
 async def test_a_person_is_asked_for_by_a_word(official: Official, words: str) -> None:
     text = await official.say(words)
     assert "114" in text
+    assert links(text) == [f"{PUBLIC}/call-back"]
     assert len(text.encode()) < 2048
 
 

@@ -63,7 +63,7 @@ _WHOLE = {
 }
 # Anywhere in the message, the first that is found. No hospital or department is called so.
 _WITHIN = (
-    (("取消", "退号", "CANCEL"), Command.CANCEL),
+    (("取消", "退号", "改约", "改期", "CANCEL", "RESCHEDULE"), Command.CANCEL),
     (("我的挂号", "我的预约", "我的号", "MYREGISTRATION", "MYBOOKING"), Command.BOOKINGS),
     (("MYAPPOINTMENT",), Command.BOOKINGS),
     (("候补", "抽签", "APPLICATION", "DRAWS"), Command.APPLICATIONS),

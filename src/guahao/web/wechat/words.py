@@ -61,11 +61,11 @@ _BOOKINGS = Words("我的挂号")
 _HELP = Words("帮助与规则")
 _CANCEL = {
     False: Words(
-        "退号请在截止时间前拨打{hotline}（一般为就诊日前一日15:00，以医院规定为准）。"
+        "退号或改约请在截止时间前拨打{hotline}（一般为就诊日前一日15:00，以医院规定为准）。"
         "就诊当日不能退号。每个预约的截止时间见{bookings}。"
     ),
     True: Words(
-        "退号请在截止时间前到{bookings}办理，或拨打{hotline}（一般为就诊日前一日15:00，"
+        "退号或改约请在截止时间前到{bookings}办理，或拨打{hotline}（一般为就诊日前一日15:00，"
         "以医院规定为准）。就诊当日不能退号。"
     ),
 }
@@ -74,7 +74,11 @@ _BOOK = Words(
     "不需要指定医生。打电话预约：{hotline}"
 )
 _HOME = Words("打开预约页面")
-_AGENT = Words("请拨打{hotline}，客服核对身份后可以替您预约、查询和退号。")
+_AGENT = Words(
+    "请拨打{hotline}，客服核对身份后可以替您预约、改约、查询和退号。\n"
+    "电话忙的，请{call_back}：选好时间，我们打给您。"
+)
+_CALL_BACK = Words("请给我回电")
 _OWN_BOOKINGS = Words("您的预约：")
 _OWN_NONE = Words("您现在没有预约。\n\n回复医院或科室的名称即可查找，例如“眼科”。")
 _OWN_MORE = Words("查看全部和识别码")
@@ -190,6 +194,7 @@ def _filled(platform: Platform, words: Words, language: Language, **more: object
         hotline=platform.settings.hotline,
         bookings=_link(f"{base}/bookings", _BOOKINGS.of(language)),
         help=_link(f"{base}/help", _HELP.of(language)),
+        call_back=_link(f"{base}/call-back", _CALL_BACK.of(language)),
         **more,
     )
 
