@@ -366,11 +366,12 @@ async def raced(platform: Platform, other: str) -> tuple[DeskRescheduleAnswer, A
     old, new = await add_clinic(platform, [THURSDAY, FRIDAY])
     [person] = await add_crowd(platform, 1)
     view = await booked(platform, person, old)
-    act = {
-        "cancel": lambda: cancel_for_caller(platform, view.id),
-        "stop old": lambda: stop_session(platform, old),
-        "stop new": lambda: stop_session(platform, new),
-    }[other]
+
+    async def act() -> object:
+        if other == "cancel":
+            return await cancel_for_caller(platform, view.id)
+        return await stop_session(platform, old if other == "stop old" else new)
+
     async with open_desk(platform) as desk:
         answer, outcome = await asyncio.gather(desk.reschedule(by_agent(view, person, new)), act())
     return answer, outcome
