@@ -6,6 +6,7 @@ from guahao.web.call_centre.apply import apply_routes
 from guahao.web.call_centre.book import book_routes
 from guahao.web.call_centre.card import card_routes
 from guahao.web.call_centre.moves import move_routes
+from guahao.web.call_centre.overview import overview_routes
 from guahao.web.call_centre.register import register_routes
 from guahao.web.call_centre.reschedule import reschedule_routes
 from guahao.web.call_centre.results import result_routes
@@ -19,6 +20,7 @@ def routes() -> list[StaffRoute]:
     """Return every page of the agents and their supervisors."""
     return [
         *search_routes(),
+        *overview_routes(),
         *register_routes(),
         *book_routes(),
         *card_routes(),

@@ -29,7 +29,7 @@ def task_routes() -> list[StaffRoute]:
 
 async def _listed(page: StaffPage) -> ASGIApp:
     tasks = await flows.open_tasks(page.services.platform)
-    return page.show("staff/tasks.html", tasks=tasks, kinds=_kinds(page))
+    return page.show("staff/tasks.html", tasks=tasks, kinds=task_kinds(page))
 
 
 async def _take(page: StaffPage) -> ASGIApp:
@@ -56,7 +56,7 @@ def _task(page: StaffPage, claimed: ClaimedTask, *, confirmed: bool) -> ASGIApp:
         "staff/task.html",
         taken=claimed,
         confirmed=confirmed,
-        kind=_kinds(page).get(claimed.task.kind, claimed.task.kind),
+        kind=task_kinds(page).get(claimed.task.kind, claimed.task.kind),
         spoken_phone=spoken_phone(claimed.phone),
         patient_name=masked_name(claimed.patient.name),
     )
@@ -85,7 +85,8 @@ async def _finish(page: StaffPage) -> ASGIApp:
     return page.redirect(_TASKS)
 
 
-def _kinds(page: StaffPage) -> dict[str, str]:
+def task_kinds(page: StaffPage) -> dict[str, str]:
+    """Return the name of each kind of task."""
     return {
         "stopped": page.say("停诊通知未送达"),
         "substituted": page.say("换医生通知未送达"),

@@ -26,6 +26,12 @@ ENTRIES = (
         Words("概况"),
         frozenset({Role.ADMINISTRATOR, Role.AUDITOR}),
     ),
+    Entry(
+        "call_overview",
+        "/staff/calls/overview",
+        Words("客服总览"),
+        frozenset({Role.SUPERVISOR}),
+    ),
     Entry("calls", "/staff/calls", Words("来电"), CALL_CENTRE_ROLES),
     Entry("tasks", "/staff/tasks", Words("待回电"), CALL_CENTRE_ROLES),
     Entry("moves", "/staff/moves", Words("待审批"), frozenset({Role.SUPERVISOR})),
