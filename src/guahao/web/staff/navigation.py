@@ -156,7 +156,7 @@ ENTRIES = (
 # Where each role begins after the log-in: the page with its next task.
 _LANDINGS = {
     Role.AGENT: "/staff/calls",
-    Role.SUPERVISOR: "/staff/calls",
+    Role.SUPERVISOR: "/staff/calls/overview",
     Role.CLERK: "/staff/window",
     Role.SCHEDULER: "/staff/schedule",
     Role.ADMINISTRATOR: "/staff/overview",
