@@ -80,10 +80,14 @@ async def test_a_refusal_says_why_and_what_else_there_is(site: Site) -> None:
         "SELECT id FROM clinic_sessions WHERE title = '普通门诊' ORDER BY visit_date LIMIT 1",
     )
     reader = await on_the_line(site, booking)
-    await reader.send(reader.form(await place(reader, same_day)))
-    assert reader.page.status_code == 409
-    assert "同一天" in reader.text or "同一科室" in reader.text
-    assert "还可以约" in reader.text
+    form = reader.form(await place(reader, same_day))
+    assert '<button class="go"' not in reader.text
+    for sends in (False, True):  # before the button, and whatever is sent
+        if sends:
+            await reader.send(form, patient_id=str(booking["patient_id"]))
+            assert reader.page.status_code == 409
+        assert "同一天" in reader.text or "同一科室" in reader.text or "这天" in reader.text
+        assert "还可以约" in reader.text
     assert await ask(site.platform, "SELECT count(*) FROM appointments") == [(1,)]
 
 
@@ -219,5 +223,6 @@ async def test_a_full_clinic_is_not_said_to_have_a_last_place(site: Site) -> Non
         await register(reader, number, phone=phone(1), name=name)
     call = reader.path.rpartition("/")[2]
     await reader.go(f"/staff/calls/{call}/book/{session_id}")
-    assert "两位一起约" in reader.text
+    assert "约满" in reader.text
+    assert '<button class="go"' not in reader.text
     assert "只剩1个号" not in reader.text

@@ -86,7 +86,21 @@ async def _confirm(page: StaffPage) -> ASGIApp:
     booking = await _booking_of(page)
     if isinstance(booking, Answer):
         return booking
-    return _form(page, booking, key=secrets.token_urlsafe(16))
+    refused = [(one.patient.id, one.refused) for one in booking.check.patients if not one.may_book]
+    others: list[SessionView] = []
+    if refused and len(refused) == len(booking.caller.patients):
+        others = await _others(page, booking, *refused[0])
+    return _form(page, booking, key=secrets.token_urlsafe(16), others=others)
+
+
+async def _others(
+    page: StaffPage, booking: _Booking, patient_id: int, refused: Refused[Refusal] | None
+) -> list[SessionView]:
+    """Return what else this patient can book; nothing while they are suspended."""
+    if refused is not None and refused.reason is Refusal.PATIENT_SUSPENDED:
+        return []
+    account_id = booking.caller.card.call.account_id
+    return await alternatives(page.services.platform, account_id, patient_id, booking.session.id)
 
 
 def _form(
@@ -211,19 +225,13 @@ async def _refused(
     held = booking.held({patient_id})
     if held:
         return await _booked(page, booking, held)
-    others: list[SessionView] = []
-    if refused.reason is not Refusal.PATIENT_SUSPENDED:
-        account_id = booking.caller.card.call.account_id
-        others = await alternatives(
-            page.services.platform, account_id, patient_id, booking.session.id
-        )
     return _form(
         page,
         booking,
         key=secrets.token_urlsafe(16),
         chosen=patient_id,
         refused=page.services.replies.refused(refused, page.language).detail,
-        others=others,
+        others=await _others(page, booking, patient_id, refused),
         status=_CONFLICT,
     )
 
