@@ -265,6 +265,16 @@ async def test_a_hospital_tells_its_rules_in_plain_words(
         assert words in reader.text
 
 
+async def test_a_hospital_shows_where_it_has_places_soonest(site: Site, clinic: Clinic) -> None:
+    clinic.session(2, booked=20)
+    clinic.session(4, booked=15)
+    reader = Reader.of(site)
+    await reader.go(f"/hospitals/{clinic.hospital}")
+    assert "最早能约的科室" in reader.text
+    assert f'href="/departments/{clinic.department}?day=2026-12-04"' in reader.text
+    assert "余5个号" in reader.text
+
+
 @pytest.mark.parametrize(
     "path",
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -198,6 +199,15 @@ async def _open_days(tx: Tx, platform: Platform) -> dict[int, tuple[date, date]]
     rules = await place_store.rules_of_hospitals(tx)
     none = (tx.now.date() + ONE_DAY, tx.now.date())
     return {id: open_dates(tx.now, own, policy) or none for id, own in rules.items()}
+
+
+async def soonest_places(
+    platform: Platform, department_ids: Sequence[int], days: tuple[date, date], limit: int
+) -> list[OpenPlace]:
+    """Return departments of a hospital that have places in these days, the soonest first."""
+    async with platform.db.transaction() as tx:
+        candidates = [Candidate(id, 0, *days) for id in department_ids]
+        return await place_store.open_places(tx, candidates, only_open=True, skip=0, limit=limit)
 
 
 async def filters(platform: Platform) -> Filters:

@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from litestar.types import ASGIApp
 
 from guahao.flows.hospitals.directory import departments, hospital
+from guahao.flows.hospitals.search import soonest_places
 from guahao.rules.supply.releasing import furthest, open_dates
 from guahao.store.kernel.views import DepartmentView
 from guahao.web.citizens.page import Page, Route
 from guahao.web.http.reading import ProblemError, read_id
+
+_SOONEST = 3  # departments with the soonest places
 
 
 def hospital_pages() -> list[Route]:
@@ -35,12 +38,16 @@ async def _hospital(page: Page) -> ASGIApp:
         raise ProblemError("unknown_hospital")
     policy = platform.policy_today
     released = open_dates(page.now, view.rules, policy)
+    groups = grouped(found)
+    ids = [member.id for group in groups for member in group.members]
+    soonest = await soonest_places(platform, ids, released, _SOONEST) if released and ids else []
     return page.render(
         "hospital.html",
         hospital=view,
         names=page.names,
         rules=view.rules,
-        groups=grouped(found),
+        groups=groups,
+        soonest=soonest,
         furthest=released[1] if released else furthest(page.today, view.rules, policy),
         months=policy.horizon_months,
     )
