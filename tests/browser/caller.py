@@ -7,8 +7,8 @@ from tests.browser.visitor import Visitor
 from tests.city import phone, resident_id
 
 
-async def book_by_api(base: str, number: int, session_id: int | None = None) -> None:
-    """A newcomer of this number books the session, or any that is free."""
+async def book_by_api(base: str, number: int, session_id: int | None = None) -> str:
+    """A newcomer of this number books the session, or any that is free; return their token."""
     async with httpx.AsyncClient(base_url=f"{base}/api/v1") as client:
         await client.post("/auth/otp", json={"phone": phone(number)})
         otp = await _otp(base, phone(number))
@@ -22,6 +22,7 @@ async def book_by_api(base: str, number: int, session_id: int | None = None) -> 
         }
         booked = await client.post("/appointments", json=wish, headers={"Idempotency-Key": "once"})
         assert booked.status_code == 201, booked.text
+        return str(answer.json()["access_token"])
 
 
 async def _a_free_session(client: httpx.AsyncClient) -> int:

@@ -1,0 +1,175 @@
+"""Every page of the application: legible to all in both themes, and at twice the size.
+
+The pages are those of the application's routes, so that a new page is walked as it comes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from tests.browser.caller import book_by_api
+from tests.browser.conftest import NewVisitor
+from tests.browser.desk import at_work
+from tests.browser.reach.walking import (
+    EXAMPLES,
+    citizens_paths,
+    examples,
+    open_paths,
+    staff_paths,
+)
+from tests.browser.visitor import AXE, Visitor
+
+from guahao.rules.staff.staff import Role
+
+NUMBER = 971
+# A phone of 360 px at 200 %: the page has 180 of its own pixels.
+TWICE_THE_SIZE = {"width": 180, "height": 370}
+PHONE = {"width": 360, "height": 740}
+LOGINS = {
+    Role.ADMINISTRATOR: "admin",
+    Role.SUPERVISOR: "supervisor",
+    Role.SCHEDULER: "scheduler",
+    Role.CLERK: "clerk",
+}
+# All rules in the light theme; in the dark one those that a colour can break.
+FINDINGS = """
+async () => {
+  const told = ({ violations }, theme) => violations.map(
+    ({ id, nodes }) => `${theme} ${id}: ${nodes.slice(0, 3).map(({ html }) => html).join(" | ")}`);
+  const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+  const root = document.documentElement;
+  root.dataset.theme = "light";
+  const runOnly = { type: "tag", values: tags };
+  const light = await axe.run({ resultTypes: ["violations"], runOnly });
+  root.dataset.theme = "dark";
+  const dark = await axe.run({ resultTypes: ["violations"], runOnly: ["color-contrast"] });
+  return [...told(light, "light"), ...told(dark, "dark")];
+}
+"""
+WIDER_THAN_THE_SCREEN = """
+() => {
+  if (document.documentElement.scrollWidth <= innerWidth) return [];
+  return [...document.querySelectorAll("body *")]
+    .filter((one) => one.getBoundingClientRect().right > innerWidth + 0.5)
+    .slice(0, 3).map((one) => one.outerHTML.slice(0, 160));
+}
+"""
+# A time, a price or a code that stands on two lines.
+BROKEN = r"""
+() => {
+  const broken = [];
+  const words = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
+  while (words.nextNode()) {
+    const { data } = words.currentNode;
+    for (const found of data.matchAll(/\d{1,2}:\d{2}([–-]\d{1,2}:\d{2})?|¥\d[\d.,]*|\b\d{4}\b/g)) {
+      const range = document.createRange();
+      range.setStart(words.currentNode, found.index);
+      range.setEnd(words.currentNode, found.index + found[0].length);
+      const tops = new Set([...range.getClientRects()].map(({ top }) => Math.round(top)));
+      if (tops.size > 1) broken.push(`${found[0]} in ${data.trim().slice(0, 60)}`);
+    }
+  }
+  return broken;
+}
+"""
+
+
+async def findings_of(came: Visitor, path: str) -> list[str]:
+    """What axe finds on a page, in both themes."""
+    await came.go(path)
+    await came.page.evaluate(AXE.read_text(encoding="utf-8"))
+    found: list[str] = await came.page.evaluate(FINDINGS)
+    return [f"{path}: {one}" for one in [*found, *came.complaints]]
+
+
+@pytest.mark.parametrize("view", ["standard", "elder"])
+async def test_every_page_of_the_citizens_is_legible_to_all_and_at_twice_the_size(
+    new_visitor: NewVisitor, city_url: str, city_database_url: str, view: str
+) -> None:
+    came = await new_visitor()
+    cookies = {"session": await book_by_api(city_url, NUMBER + (view == "elder")), "view": view}
+    await came.page.context.add_cookies(
+        [{"name": name, "value": value, "url": city_url} for name, value in cookies.items()]
+    )
+    found: list[str] = []
+    for path in citizens_paths(examples(city_database_url)):
+        found += await findings_of(came, path)
+        await came.page.set_viewport_size(TWICE_THE_SIZE)
+        for wrong in (WIDER_THAN_THE_SCREEN, BROKEN):
+            found += [f"{path}: 200 %: {one}" for one in await came.page.evaluate(wrong)]
+        await came.page.set_viewport_size(PHONE)
+    assert found == []
+
+
+async def test_every_page_of_the_staff_is_legible_to_all(
+    new_visitor: NewVisitor, city_database_url: str
+) -> None:
+    ids = examples(city_database_url)
+    found: list[str] = []
+    walked: set[str] = set()
+    for role, login in LOGINS.items():
+        came = await at_work(new_visitor, login)
+        for path in staff_paths(role, ids):
+            if path not in walked:
+                found += await findings_of(came, path)
+                walked.add(path)
+    came = await new_visitor()
+    for path in open_paths(ids):
+        found += await findings_of(came, path)
+    assert found == []
+
+
+async def test_every_role_is_walked() -> None:
+    """An agent's pages are a supervisor's, an auditor's an administrator's."""
+    ids = dict.fromkeys(EXAMPLES, "1")
+    walked = {path for role in LOGINS for path in staff_paths(role, ids)}
+    assert {path for role in Role for path in staff_paths(role, ids)} == walked
+
+
+# The budget of a first visit ---------------------------------------------------------------------
+
+FIRST_VISIT_BYTES_MAX = 60_000
+LATENCY_SECONDS = 0.4
+BYTES_A_SECOND = 50_000
+FIRST_CONTENT_SECONDS_MAX = 2.0
+BLOCKING = """
+() => [...document.querySelectorAll("head link[rel=stylesheet], head script:not([defer])")]
+  .map((one) => one.href ?? one.src)
+"""
+
+
+async def test_a_first_visit_is_small_and_shows_something_within_two_seconds(
+    new_visitor: NewVisitor,
+) -> None:
+    """Bytes and round trips are counted and the time follows from them: no clock is read.
+
+    The first content needs the page, then its style sheets at the same time: two answers after
+    each other, each after the latency, and all their bytes at the rate of the line. Scripts are
+    deferred, and no style sheet imports another.
+    """
+    came = await new_visitor()
+    devtools = await came.page.context.new_cdp_session(came.page)
+    await devtools.send("Network.enable")
+    await devtools.send("Network.setCacheDisabled", {"cacheDisabled": True})
+    urls: dict[str, str] = {}
+    sizes: dict[str, int] = {}
+
+    def sent(event: dict[str, Any]) -> None:
+        urls[event["requestId"]] = event["request"]["url"]
+
+    def loaded(event: dict[str, Any]) -> None:
+        sizes[urls[event["requestId"]]] = int(event["encodedDataLength"])
+
+    devtools.on("Network.requestWillBeSent", sent)
+    devtools.on("Network.loadingFinished", loaded)
+    await came.go("/")
+    await came.page.wait_for_load_state("networkidle")
+    assert sum(sizes.values()) <= FIRST_VISIT_BYTES_MAX, sizes
+    needed = [came.page.url, *await came.page.evaluate(BLOCKING)]
+    imports = "[...document.styleSheets].some((s) => [...s.cssRules].some((r) => r.type === 3))"
+    assert not await came.page.evaluate(imports)
+    assert all(urlsplit(url).netloc == urlsplit(came.base).netloc for url in sizes)
+    seconds = 2 * LATENCY_SECONDS + sum(sizes[url] for url in needed) / BYTES_A_SECOND
+    assert seconds <= FIRST_CONTENT_SECONDS_MAX, {url: sizes[url] for url in needed}
