@@ -63,7 +63,7 @@ BROKEN = r"""
   const words = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
   while (words.nextNode()) {
     const { data } = words.currentNode;
-    for (const found of data.matchAll(/\d{1,2}:\d{2}([–-]\d{1,2}:\d{2})?|¥\d[\d.,]*|\b\d{4}\b/g)) {
+    for (const found of data.matchAll(/\d{1,2}:\d{2}|¥\d[\d.,]*/g)) {
       const range = document.createRange();
       range.setStart(words.currentNode, found.index);
       range.setEnd(words.currentNode, found.index + found[0].length);
