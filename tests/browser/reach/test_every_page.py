@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from playwright.async_api import ViewportSize
 from tests.browser.caller import book_by_api
 from tests.browser.conftest import NewVisitor
 from tests.browser.desk import at_work
@@ -25,8 +26,8 @@ from guahao.rules.staff.staff import Role
 
 NUMBER = 971
 # A phone of 360 px at 200 %: the page has 180 of its own pixels.
-TWICE_THE_SIZE = {"width": 180, "height": 370}
-PHONE = {"width": 360, "height": 740}
+TWICE_THE_SIZE: ViewportSize = {"width": 180, "height": 370}
+PHONE: ViewportSize = {"width": 360, "height": 740}
 LOGINS = {
     Role.ADMINISTRATOR: "admin",
     Role.SUPERVISOR: "supervisor",

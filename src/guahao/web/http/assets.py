@@ -61,7 +61,7 @@ class Asset:
         """
         if self.zipped is None or len(self.body) > _BROTLI_BYTES_MAX:
             return None
-        return brotli.compress(self.body, quality=11)
+        return bytes(brotli.compress(self.body, quality=11))
 
 
 @cache
