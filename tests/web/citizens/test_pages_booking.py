@@ -273,6 +273,11 @@ async def test_a_hospital_shows_where_it_has_places_soonest(site: Site, clinic: 
     assert "最早能约的科室" in reader.text
     assert f'href="/departments/{clinic.department}?day=2026-12-04"' in reader.text
     assert "余5个号" in reader.text
+    assert "看地图" not in reader.text
+    await change(site.platform, "UPDATE hospitals SET latitude = 30.5, longitude = 120.25")
+    other = Reader.of(site, language="en")  # nothing of it is stored yet
+    await other.go(f"/hospitals/{clinic.hospital}")
+    assert "30.5" in other.text
 
 
 @pytest.mark.parametrize(

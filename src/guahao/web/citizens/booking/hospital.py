@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 from litestar.types import ASGIApp
 
-from guahao.flows.hospitals.directory import departments, hospital
+from guahao.flows.hospitals.directory import departments, hospital, whereabouts
 from guahao.flows.hospitals.search import soonest_places
 from guahao.rules.supply.releasing import furthest, open_dates
 from guahao.store.kernel.views import DepartmentView
@@ -41,8 +42,17 @@ async def _hospital(page: Page) -> ASGIApp:
     groups = grouped(found)
     ids = [member.id for group in groups for member in group.members]
     soonest = await soonest_places(platform, ids, released, _SOONEST) if released and ids else []
+    where = await whereabouts(platform, id)
+    map_link = None
+    if where is not None and where.latitude is not None and where.longitude is not None:
+        map_link = platform.settings.map_link.format(
+            latitude=where.latitude,
+            longitude=where.longitude,
+            name=quote(page.names.name(view.name, view.name_en)),
+        )
     return page.render(
         "hospital.html",
+        map_link=map_link,
         hospital=view,
         names=page.names,
         rules=view.rules,
