@@ -178,7 +178,9 @@ async def _qr(page: Page) -> ASGIApp:
     """Return the code as a QR image, for the scanner at the window."""
     booking = await _own(page, page.request.path_params["appointment_id"])
     picture = BytesIO()
-    segno.make(booking.code, error="m", micro=False).save(picture, kind="svg", border=4, scale=8)
+    # White where the theme is dark: no scanner reads black on black.
+    code = segno.make(booking.code, error="m", micro=False)
+    code.save(picture, kind="svg", border=4, scale=8, light="white")
     return Answer(200, picture.getvalue(), [(b"content-type", b"image/svg+xml"), _NO_STORE])
 
 
