@@ -29,7 +29,10 @@ async def test_a_static_file_is_sent_as_it_is_and_kept_for_a_year(closed_site: S
     answer = await closed_site.get(asset_address(STYLE))
     assert answer.content == assets()[STYLE].body
     assert answer.headers["content-type"] == "text/css; charset=utf-8"
-    assert answer.headers["content-encoding"] == "gzip"
+    assert answer.headers["content-encoding"] == "br"
+    for accepted in ("gzip", "gzip, br;q=0"):
+        zipped = await closed_site.get(asset_address(STYLE), headers={"Accept-Encoding": accepted})
+        assert zipped.headers["content-encoding"] == "gzip"
     assert "immutable" in answer.headers["cache-control"]
     plain = await closed_site.get(asset_address(STYLE), headers={"Accept-Encoding": "identity"})
     assert "content-encoding" not in plain.headers
