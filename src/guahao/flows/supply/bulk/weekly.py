@@ -34,7 +34,7 @@ class WeeklyPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PlannedClinic:
     """A timetable to be added; `exists`: the department has the same at that time already."""
 
     weekday: int
@@ -47,7 +47,7 @@ class WeeklyPreview:
     """The timetables to be added, and the first weeks with what is held there already."""
 
     plan: WeeklyPlan
-    lines: list[Line]
+    lines: list[PlannedClinic]
     days: list[CalendarDay]
     sessions: list[PlannedSession]
 
@@ -106,7 +106,7 @@ async def add(platform: Platform, by: Staff, plan: WeeklyPlan) -> Added | PlanRe
             return lines
         new = [line for line in lines if not line.exists]
         listed = await fees.on_day(act.tx, hospital_id, plan.span[0])
-        made: list[tuple[int, Line]] = []
+        made: list[tuple[int, PlannedClinic]] = []
         for line in new:
             fee_fen = listed.get(line.clinic.title)
             timetable_id = await store.add(
@@ -134,7 +134,7 @@ async def add(platform: Platform, by: Staff, plan: WeeklyPlan) -> Added | PlanRe
         return Added(len(new), sessions, len(lines) - len(new))
 
 
-async def _decide(tx: Tx, hospital_id: int, plan: WeeklyPlan) -> list[Line] | PlanRefused:
+async def _decide(tx: Tx, hospital_id: int, plan: WeeklyPlan) -> list[PlannedClinic] | PlanRefused:
     """Return the timetables of a plan, or every reason against it, by period."""
     today = tx.now.date()
     has_department = await store.has_department(tx, hospital_id, plan.department_id)
@@ -157,7 +157,7 @@ async def _decide(tx: Tx, hospital_id: int, plan: WeeklyPlan) -> list[Line] | Pl
         return PlanRefused(PlanRefusal.DATES)
     known = await store.of_department(tx, plan.department_id, today)
     return [
-        Line(weekday, clinic, _has_same(known, weekday, plan.span, clinic))
+        PlannedClinic(weekday, clinic, _has_same(known, weekday, plan.span, clinic))
         for clinic in plan.clinics
         for weekday in plan.weekdays
     ]

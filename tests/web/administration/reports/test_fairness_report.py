@@ -11,7 +11,7 @@ from tests.city import MONDAY_MORNING, THURSDAY, Clock, ask, change, reasons
 from tests.flows.fairness.fair_city import add_applicant, add_applicants, add_clinic, hold_until
 from tests.report_city import City
 from tests.supply import Rows, at
-from tests.web.administration.test_reports import charts, tables
+from tests.web.administration.reports.test_reports import charts, tables
 from tests.web.browsing import Reader
 from tests.web.site import Site
 from tests.web.staff_site import at_the_desk

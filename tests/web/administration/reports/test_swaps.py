@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from tests.report_city import TODAY, Booking, City, Clinic
 from tests.supply import Rows, at
-from tests.web.administration.test_reports import charts, tables
+from tests.web.administration.reports.test_reports import charts, tables
 from tests.web.browsing import Reader
 from tests.web.site import Site
 from tests.web.staff_site import at_the_desk
