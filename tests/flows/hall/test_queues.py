@@ -261,6 +261,21 @@ async def test_a_hospital_s_own_numbers_are_sent_after_the_pick_up(clinic: Clini
     assert await last_actions(clinic, 2) == ["call_number", "report_queue"]
 
 
+async def test_a_pick_up_taken_back_before_its_number_came_leaves_the_queue(
+    clinic: Clinic,
+) -> None:
+    await queues.set_own_numbers(clinic.platform, clinic.clerk, True)
+    await clinic.pick_up(1)
+    gone = clinic.bookings[0]
+    assert await correct(clinic.platform, clinic.clerk, gone, "取错了") is DONE
+    assert await clinic.numbers() == {}
+    assert await said(clinic, QueueReport(gone, VISIT, QueueState.CALLED, 9)) == [
+        QueueRefusal.NOT_PICKED_UP
+    ]
+    await clinic.pick_up(1)
+    assert await clinic.numbers() == {1: None}
+
+
 async def test_late_and_repeated_reports_change_nothing(clinic: Clinic, clock: Clock) -> None:
     await clinic.pick_up(1, 2)
     clock.now = VISIT + timedelta(minutes=30)

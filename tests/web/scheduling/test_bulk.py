@@ -125,6 +125,20 @@ async def test_a_week_is_copied_once_and_undone(site: Site) -> None:
     assert await copied(site) == 0
 
 
+async def test_a_week_that_no_calendar_holds_is_refused(site: Site) -> None:
+    reader, _ = await scheduler(site)
+    for week in ("9999-12-31", "0001-01-01"):
+        assert (await reader.go(f"{COPY}?week={week}")).status_code == 200
+        await reader.send(reader.form(COPY), week=week)
+        assert reader.page.status_code == 422
+        assert "请选择日期" in reader.text
+    await reader.go(COPY)
+    form = reader.form(COPY)
+    others = {name: "" for name in form.fields if name.startswith("to_")}
+    await reader.send(form, **others, to_20261207="yes")
+    assert reader.page.status_code == 422
+
+
 @pytest.mark.no_draws
 async def test_a_copy_that_was_booked_since_stays_and_a_day_later_nothing_is_undone(
     site: Site,

@@ -132,3 +132,12 @@ async def test_a_bad_date_is_refused_and_years_that_are_not_announced_are_named(
         await reader.send(reader.form(CALENDAR), **fields)
         assert reader.page.status_code == 422, typed
     assert await count(site.platform, "calendar_days") == 0
+
+
+@pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01"])
+async def test_a_date_without_neighbours_is_refused(site: Site, day: str) -> None:
+    reader, _ = await scheduler(site)
+    await reader.go(CALENDAR)
+    await reader.send(reader.form(CALENDAR), day=day, like="off", reason="院庆")
+    assert reader.page.status_code == 422
+    assert "请选择明天起两年内的日期" in reader.text

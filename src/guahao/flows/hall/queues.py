@@ -125,13 +125,21 @@ def _ranges(session: SessionRow, entries: Iterable[QueueEntry]) -> dict[int, Ran
 
 
 async def withdraw(tx: Tx, session_id: int, appointment_id: int) -> None:
-    """Take back that somebody is here: their number waits for them, and serves nobody else."""
+    """Take back that somebody is here: their number waits for them, and serves nobody else.
+
+    Without a number they leave the queue: the hospital's system may call nobody who is not here.
+    """
     for entry in await store.entries(tx, session_id):
-        if entry.appointment_id == appointment_id and entry.number is not None:
-            gone = replace(
-                entry, state=QueueState.EXPECTED, state_at=tx.now, turn=entry.number, room=""
-            )
-            await store.save(tx, [replace(gone, requeued_at=None)])
+        if entry.appointment_id != appointment_id:
+            continue
+        if entry.number is None:
+            async with tx.as_platform():
+                await store.remove(tx, appointment_id)
+            continue
+        gone = replace(
+            entry, state=QueueState.EXPECTED, state_at=tx.now, turn=entry.number, room=""
+        )
+        await store.save(tx, [replace(gone, requeued_at=None)])
 
 
 async def own_places(platform: Platform, appointment_ids: Sequence[int]) -> dict[int, OwnPlace]:
@@ -174,7 +182,7 @@ async def queue(platform: Platform, by: Staff, session_id: int) -> Queue | None:
 async def call_next(
     platform: Platform, by: Staff, session_id: int, room: str
 ) -> int | Refused[CallRefusal]:
-    """QueueAct the next number to a room, and return it; who was called there has been seen."""
+    """Call the next number to a room, and return it; who was called there has been seen."""
     room = typed(room)[:ROOM_MAX]
     async with acting(platform, by.who, hospital_id=by.own_hospital_id) as act:
         entries = await _open(act, session_id)

@@ -214,6 +214,14 @@ async def save(
     )
 
 
+async def remove(tx: Tx, appointment_id: int) -> None:
+    """Remove a booking without a number from its locked session's queue."""
+    await tx.do(
+        "DELETE FROM queue_entries WHERE appointment_id = %(id)s AND number IS NULL",
+        {"id": appointment_id},
+    )
+
+
 async def range_of(tx: Tx, appointment_id: int) -> Range | None:
     """Return the time range of a booking's number, or None."""
     row = await tx.row(

@@ -14,7 +14,7 @@ from guahao.store.hospitals.search import HospitalHit
 from guahao.web.api.services import Route, Services
 from guahao.web.framework.openapi import Endpoint
 from guahao.web.http.answers import json_answer
-from guahao.web.http.reading import ApiRequest, ShortText, read_query
+from guahao.web.http.reading import ApiRequest, ProblemError, ShortText, read_query
 from guahao.web.words.language import reader_language
 from guahao.words.catalogue import Language
 from guahao.words.text import Words
@@ -105,6 +105,10 @@ def search_routes(services: Services) -> list[Route]:
 
     async def found(request: ApiRequest) -> ASGIApp:
         query = read_query(request, SearchQuery)
+        caller, now = services.callers.of(request.scope), services.platform.db.seconds()
+        wait_seconds = services.desk.velocity.search(caller, now)
+        if wait_seconds is not None:
+            raise ProblemError("too_many_requests", retry_after_seconds=wait_seconds)
         asked = Asked(query.q, query.district or "", query.grade or "", only_open=query.only_open)
         results = await search(services.platform, asked, query.page, PAGE)
         return json_answer(_results(results, query.page, reader_language(request.scope)))

@@ -24,7 +24,13 @@ from guahao.rules.supply.changes import SessionRefused, UpsertResult
 from guahao.rules.supply.planning import CAPACITY_MAX, FEE_MAX_FEN, WEEKDAYS
 from guahao.store.supply.bulk import Selection
 from guahao.web.http.reading import ProblemError, read_id
-from guahao.web.scheduling.schedule_forms import SCHEDULER, chosen_department, say_plan
+from guahao.web.scheduling.schedule_forms import (
+    SCHEDULER,
+    chosen_department,
+    monday_of,
+    near_monday,
+    say_plan,
+)
 from guahao.web.staff import StaffPage, StaffRoute
 from guahao.web.staff.confirming import REASON_LENGTH_MAX
 from guahao.web.staff.reading import FEN, read_date, read_fen, read_number
@@ -159,14 +165,16 @@ async def _ask_copy(page: StaffPage) -> ASGIApp:
 async def _copy(page: StaffPage) -> ASGIApp:
     """Show what a copy would make; make it once that was seen."""
     form, platform, by = page.form, page.services.platform, page.staff
-    source = read_date(form.get("week", ""))
-    if source is None:
+    monday = near_monday(page, form.get("week", ""))
+    if monday is None:
         return await _show_copy(page, form, _say(page, BulkRefusal.DATES), 422)
-    monday = source - timedelta(days=source.weekday())
     targets = tuple(
-        day
-        for day in (read_date(name.removeprefix("to_")) for name in form if name.startswith("to_"))
-        if day is not None and day.weekday() == 0 and form[f"to_{day.isoformat()}"] == _TICKED
+        target
+        for name, value in form.items()
+        if name.startswith("to_")
+        and value == _TICKED
+        and (target := near_monday(page, name.removeprefix("to_"))) is not None
+        and name == f"to_{target.isoformat()}"
     )
     plan = CopyPlan(
         read_number(form.get("department", "")), monday, targets, form.get("title") or None
@@ -198,8 +206,7 @@ async def _show_copy(
     departments = await timetables.departments(platform, by)
     if not departments:
         raise ProblemError("not_found")
-    week = read_date(given.get("week", "")) or page.today
-    monday = week - timedelta(days=week.weekday())
+    monday = near_monday(page, given.get("week", "")) or monday_of(page.today)
     outcomes = [session.outcome for session in found or ()]
     return page.show(
         "staff/schedule_copy.html",

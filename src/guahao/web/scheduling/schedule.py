@@ -21,6 +21,8 @@ from guahao.web.scheduling.schedule_forms import (
     SCHEDULER,
     Offered,
     chosen_department,
+    monday_of,
+    near_monday,
     read_clinic,
     say_plan,
 )
@@ -52,10 +54,7 @@ def schedule_routes() -> list[StaffRoute]:
 
 
 def _monday(page: StaffPage) -> date:
-    day = read_date(page.query("week")) or page.today
-    # The calendar has an end, too.
-    near = day if abs((day - page.today).days) <= 400 else page.today  # noqa: PLR2004
-    return near - timedelta(days=near.weekday())
+    return near_monday(page, page.query("week")) or monday_of(page.today)
 
 
 async def _week(page: StaffPage) -> ASGIApp:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+
 from guahao.rules.booking.replacing import OfferRefusal
 from guahao.rules.hospitals.departments import Department
 from guahao.rules.hospitals.titles import Title
@@ -12,9 +14,33 @@ from guahao.rules.supply.changes import Clinic, SessionRefusal, SessionRefused
 from guahao.rules.supply.planning import CAPACITY_MAX, FEE_MAX_FEN, PlanRefusal
 from guahao.rules.supply.stops import StopRefusal
 from guahao.web.staff import StaffPage
-from guahao.web.staff.reading import FEN, UnreadableTimeError, read_fen, read_number, read_time
+from guahao.web.staff.reading import (
+    FEN,
+    UnreadableTimeError,
+    read_date,
+    read_fen,
+    read_number,
+    read_time,
+)
 
 SCHEDULER = frozenset({Role.SCHEDULER})
+_DAYS_AWAY_MAX = 400
+
+
+def near_monday(page: StaffPage, text: str) -> date | None:
+    """Return the Monday of a typed date's week; None where it is none, or too far from today.
+
+    A far date has neighbours that no calendar holds.
+    """
+    day = read_date(text)
+    if day is None or abs((day - page.today).days) > _DAYS_AWAY_MAX:
+        return None
+    return monday_of(day)
+
+
+def monday_of(day: date) -> date:
+    """Return the Monday of a date's week."""
+    return day - timedelta(days=day.weekday())
 
 
 def chosen_department(page: StaffPage, found: list[Department]) -> Department:

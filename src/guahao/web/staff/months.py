@@ -42,9 +42,15 @@ def months_from(first: date, count: int) -> list[Month]:
     return [month_of(later(first, n)) for n in range(count)]
 
 
+def near_month(page: StaffPage, day: date | None) -> date | None:
+    """Return the first day of a date's month; None where it is too far from now to be shown."""
+    if day is None:
+        return None
+    away = (day.year - page.today.year) * _MONTHS + day.month - page.today.month
+    return day.replace(day=1) if abs(away) <= _MONTHS_AWAY_MAX else None
+
+
 def asked_month(page: StaffPage) -> date:
     """Return the first day of the month in the query (2026-12), of this month where it is none."""
-    this = page.today.replace(day=1)
     asked = read_date(f"{page.query('month')}-01")
-    away = None if asked is None else (asked.year - this.year) * _MONTHS + asked.month - this.month
-    return this if asked is None or abs(away or 0) > _MONTHS_AWAY_MAX else asked
+    return near_month(page, asked) or page.today.replace(day=1)

@@ -58,5 +58,8 @@ async def test_searches_from_an_address_are_limited(database_url: str, clock: Cl
         assert answer.status_code == 429
         assert int(answer.headers["retry-after"]) > 0
         assert 'href="/"' in answer.text
+        by_program = await reader.client.get("/api/v1/search?q=x")
+        assert by_program.status_code == 429
+        assert by_program.json()["code"] == "too_many_requests"
         other = Reader.of(site, address="203.0.113.9")
         assert (await other.go("/search?q=x")).status_code == 200

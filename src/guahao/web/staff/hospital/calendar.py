@@ -15,7 +15,7 @@ from guahao.rules.supply.calendar import REASON_MAX, CalendarRefusal
 from guahao.web.http.answers import Answer
 from guahao.web.staff.at_hospital import Place, at_both, place_of
 from guahao.web.staff.confirming import Act, confirmed
-from guahao.web.staff.months import asked_month, later, months_from
+from guahao.web.staff.months import asked_month, later, months_from, near_month
 from guahao.web.staff.page import StaffPage, StaffRoute
 from guahao.web.staff.reading import read_date, read_number
 from guahao.web.staff.weekdays import WEEKDAYS_SHOWN
@@ -72,8 +72,7 @@ async def _shown(
     preview: Corrected | None = None,
 ) -> ASGIApp:
     whose = await _whose(page)
-    typed = read_date(given.get("day", ""))
-    first = asked_month(page) if typed is None else typed.replace(day=1)
+    first = near_month(page, read_date(given.get("day", ""))) or asked_month(page)
     months = months_from(first, _MONTHS_SHOWN)
     calendar = await flows.calendar(
         page.services.platform, whose.hospital_id, first, months[-1].last
