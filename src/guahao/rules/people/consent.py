@@ -14,7 +14,7 @@ from guahao.rules.people.documents import (
 from guahao.rules.people.registering import PatientRefusal
 
 # Change it with the text of the notice (web/templates/privacy.*.html); a test compares them.
-NOTICE_VERSION = "2026-12-15"
+NOTICE_VERSION = "2026-12-20"
 GUARDIAN_UNDER = 14  # years
 
 

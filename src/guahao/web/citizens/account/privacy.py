@@ -5,6 +5,7 @@ from __future__ import annotations
 from litestar.types import ASGIApp
 
 from guahao.flows.people.privacy.consent import consent_of_owner, has_consented
+from guahao.rules.call_centre.results import NOTE_KEPT
 from guahao.rules.kernel.retention import RETENTIONS, days_kept
 from guahao.rules.people.consent import NOTICE_VERSION
 from guahao.rules.people.registering import PatientRefusal
@@ -28,6 +29,7 @@ async def _notice(page: Page) -> ASGIApp:
         "privacy.en.html" if page.language == "en" else "privacy.zh.html",
         version=NOTICE_VERSION,
         city=settings.place["city"],
+        note_days=NOTE_KEPT.days,
         days={kind: days_kept(settings.retention_days, kind) for kind in RETENTIONS},
     )
 
