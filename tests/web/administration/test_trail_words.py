@@ -21,6 +21,7 @@ def said(detail: object) -> dict[str, str]:
         ({}, {}),
         ({"holds": True, "broken_at": None}, {"完整": "✓", "断在第几条": "–"}),
         ({"from": "picked_up", "to": "unverified"}, {"从": "已取号", "到": "已过期"}),
+        ({"task": 4, "kind": "booked"}, {"回电任务": "4", "种类": "预约短信未送达"}),
         ({"no_shows": [3, 4], "came": []}, {"爽约": "3, 4", "已就诊的预约": "–"}),
         ({"asked": {"name": True}}, {"核对 名称": "✓"}),
         ({"after": {"name": "booked"}}, {"名称": "booked"}),  # somebody's own text

@@ -59,8 +59,8 @@ class ReleaseHour:
 
     @property
     def sold_out(self) -> int:
-        """Count the departments without a place left."""
-        return sum(not one.free for one in self.openings)
+        """Count the departments without a place left, for a draw neither."""
+        return sum(not one.free and not one.held for one in self.openings)
 
 
 def good_for(known: ReleaseHour | None) -> float:

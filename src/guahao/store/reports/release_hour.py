@@ -92,8 +92,7 @@ async def openings(tx: Tx, opened: Sequence[Opened]) -> list[Opening]:
         WHERE s.visit_date BETWEEN %(first)s AND %(last)s AND s.settled_at IS NULL
           AND s.stopped_at IS NULL AND s.capacity > 0
         GROUP BY d.id, h.id
-        ORDER BY sum(s.capacity - s.booked - s.held - s.reserved)::float8 / sum(s.capacity),
-                 sum(s.capacity) DESC, d.id
+        ORDER BY free, places DESC, d.id
         """,
         {
             "opened": recordset([asdict(one) for one in opened]),

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
-from guahao.web.words.words import STATUSES
+from guahao.web.words.words import STATUSES, task_kinds
 from guahao.words.catalogue import Language
 from guahao.words.dates import PERIOD_WORDS
 from guahao.words.text import Words
@@ -348,6 +348,11 @@ def _said(name: str, value: object, language: Language, names: Names) -> str:
         return "长期" if language == "zh" else "open-ended"
     if name == "fee_fen" and isinstance(value, int):
         return f"{Decimal(value) / 100:.2f}"
+    if name == "kind" and isinstance(value, str):
+        # A call's reason is named as a message, and some of these as a status.
+        kinds = task_kinds(lambda words: Words(words).of(language))
+        if value in kinds:
+            return kinds[value]
     if name in _OF_OURS and isinstance(value, str) and value in VALUES:
         return VALUES[value].of(language)
     return _WHOLE_MINUTES.sub(r"\1", str(value))

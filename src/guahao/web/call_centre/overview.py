@@ -10,8 +10,8 @@ from guahao.flows.call_centre.overview import overview
 from guahao.rules.call_centre.results import CallResult
 from guahao.rules.staff.staff import Role
 from guahao.web.call_centre.results import result_words
-from guahao.web.call_centre.tasks import task_kinds
 from guahao.web.staff import StaffPage, StaffRoute
+from guahao.web.words.words import task_kinds
 
 _HOUR, _DAY = 60, 24 * 60  # minutes
 
@@ -29,7 +29,7 @@ async def _show(page: StaffPage) -> ASGIApp:
         "staff/call_overview.html",
         overview=found,
         results=[(result.value, words) for result, words in result_words(page).items()],
-        kinds=task_kinds(page),
+        kinds=task_kinds(page.say),
         since=lambda moment: say_since(page, moment),
         due=due,
         longest="" if oldest is None else say_since(page, oldest),

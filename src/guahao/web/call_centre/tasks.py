@@ -12,6 +12,7 @@ from guahao.rules.people.phones import spoken_phone
 from guahao.rules.staff.staff import CALL_CENTRE_ROLES
 from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.staff import StaffPage, StaffRoute
+from guahao.web.words.words import task_kinds
 
 _TASKS = "/staff/tasks"
 
@@ -29,7 +30,7 @@ def task_routes() -> list[StaffRoute]:
 
 async def _listed(page: StaffPage) -> ASGIApp:
     tasks = await flows.open_tasks(page.services.platform)
-    return page.show("staff/tasks.html", tasks=tasks, kinds=task_kinds(page))
+    return page.show("staff/tasks.html", tasks=tasks, kinds=task_kinds(page.say))
 
 
 async def _take(page: StaffPage) -> ASGIApp:
@@ -56,7 +57,7 @@ def _task(page: StaffPage, claimed: ClaimedTask, *, confirmed: bool) -> ASGIApp:
         "staff/task.html",
         taken=claimed,
         confirmed=confirmed,
-        kind=task_kinds(page).get(claimed.task.kind, claimed.task.kind),
+        kind=task_kinds(page.say).get(claimed.task.kind, claimed.task.kind),
         spoken_phone=spoken_phone(claimed.phone),
         patient_name=masked_name(claimed.patient.name),
     )
@@ -83,29 +84,3 @@ async def _finish(page: StaffPage) -> ASGIApp:
         page.say("这个任务已不在您手上，没有改动。") if finished is None else page.say("已记录。")
     )
     return page.redirect(_TASKS)
-
-
-def task_kinds(page: StaffPage) -> dict[str, str]:
-    """Return the name of each kind of task."""
-    return {
-        "stopped": page.say("停诊通知未送达"),
-        "substituted": page.say("换医生通知未送达"),
-        "replacement_offered": page.say("停诊留号通知未送达"),
-        "replacement_lapsed": page.say("留号到期通知"),
-        "cancelled": page.say("退号通知未送达"),
-        "call_back": page.say("请求回电"),
-        "booked": page.say("预约短信未送达"),
-        "rescheduled": page.say("改约短信未送达"),
-        "reminder": page.say("就诊提醒"),
-        "no_show": page.say("爽约通知"),
-        "excused": page.say("申诉成立通知"),
-        "excuse_withdrawn": page.say("撤回申诉通知"),
-        "suspended": page.say("暂停预约通知"),
-        "relieved": page.say("放宽暂停通知"),
-        "draw_won": page.say("抽中通知未送达"),
-        "application_ended": page.say("候补结束通知"),
-        "moved_away": page.say("就诊人转出通知"),
-        "moved_here": page.say("就诊人转入通知"),
-        "displaced": page.say("登记被取代通知"),
-        "merged": page.say("登记合并通知"),
-    }

@@ -155,7 +155,7 @@ _CLOSE = Endpoint(
     "POST",
     f"{_ONE}/close",
     TAG,
-    Words("关闭出诊记录", "api"),
+    Words("结束本场取号", "api"),
     HospitalCloseOut(9001, 2),
     needs_token=False,
     scope=Scope.ATTENDANCE,

@@ -143,7 +143,7 @@ async def _close(page: StaffPage) -> ASGIApp:
         return reason
     outcome = await flows.close_session(page.services.platform, page.staff, id, reason)
     done = outcome if isinstance(outcome, Refused) else outcome.no_shows
-    return await _after(page, done, lambda n: page.say("已关闭，记爽约{count}人。", count=n))
+    return await _after(page, done, lambda n: page.say("已结束取号，记爽约{count}人。", count=n))
 
 
 async def _closing(page: StaffPage, id: int) -> Act | None:
@@ -157,7 +157,7 @@ async def _closing(page: StaffPage, id: int) -> Act | None:
     department = page.names.name(session.department_name, session.department_name_en)
     policy = page.services.platform.policy_today
     return Act(
-        page.say("关闭{department}的出诊记录？", department=department),
+        page.say("结束{department}本场取号？", department=department),
         [
             page.say(
                 "未取号的{count}人记为爽约，会收到短信；改正要逐人申诉。",
@@ -170,7 +170,7 @@ async def _closing(page: StaffPage, id: int) -> Act | None:
             ),
             page.say("请先确认取号都已录入，包括断网时在纸上取的号。"),
         ],
-        page.say("全部录入，关闭"),
+        page.say("全部录入，结束取号"),
         f"/staff/window/sessions/{id}?date={day.isoformat()}",
         "today",
     )

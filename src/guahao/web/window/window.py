@@ -173,7 +173,7 @@ def say_refusal(page: StaffPage, refusal: WindowRefusal) -> str:
         WindowRefusal.NOT_PICKED_UP: page.say("这个预约现在不是“已取号”，没有可更正的。"),
         WindowRefusal.NOT_TODAY: page.say("只能更正当天的取号，之前的不能再改。"),
         WindowRefusal.REASON_NEEDED: page.say("请写明原因。"),
-        WindowRefusal.TOO_EARLY: page.say("还没到取号截止时间，不能关闭。"),
-        WindowRefusal.STOPPED: page.say("这个门诊单元已停诊，没有出诊记录。"),
+        WindowRefusal.TOO_EARLY: page.say("还没到取号截止时间，不能结束取号。"),
+        WindowRefusal.STOPPED: page.say("这个门诊已停诊，没有要结束的取号。"),
         WindowRefusal.TOO_OLD: page.say("只能补录今天和之前3天的取号。"),
     }[refusal]

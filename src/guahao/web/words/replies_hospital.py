@@ -176,12 +176,12 @@ _SESSIONS: dict[str, Reply] = {
     WindowRefusal.STOPPED: Reply(
         409,
         Words("已停诊"),
-        Words("该门诊已停诊，没有出诊记录可以关闭。"),
+        Words("该门诊已停诊，没有要结束的取号。"),
     ),
     WindowRefusal.TOO_EARLY: Reply(
         409,
-        Words("还不能关闭"),
-        Words("取号截止时间之前不能关闭出诊记录。请在截止之后再关闭。"),
+        Words("还不能结束取号"),
+        Words("取号截止时间之前不能结束本场取号。请在截止之后再结束。"),
     ),
 }
 

@@ -144,3 +144,29 @@ def message_kinds(say: Callable[[str], str]) -> dict[str, str]:
         "application_registered": say("候补登记成功"),
         "application_ended": say("候补结束"),
     }
+
+
+def task_kinds(say: Callable[[str], str]) -> dict[str, str]:
+    """Return the name of each kind of task, a call to make; `say`: a page's."""
+    return {
+        "stopped": say("停诊通知未送达"),
+        "substituted": say("换医生通知未送达"),
+        "replacement_offered": say("停诊留号通知未送达"),
+        "replacement_lapsed": say("留号到期通知"),
+        "cancelled": say("退号通知未送达"),
+        "call_back": say("请求回电"),
+        "booked": say("预约短信未送达"),
+        "rescheduled": say("改约短信未送达"),
+        "reminder": say("就诊提醒"),
+        "no_show": say("爽约通知"),
+        "excused": say("申诉成立通知"),
+        "excuse_withdrawn": say("撤回申诉通知"),
+        "suspended": say("暂停预约通知"),
+        "relieved": say("放宽暂停通知"),
+        "draw_won": say("抽中通知未送达"),
+        "application_ended": say("候补结束通知"),
+        "moved_away": say("就诊人转出通知"),
+        "moved_here": say("就诊人转入通知"),
+        "displaced": say("登记被取代通知"),
+        "merged": say("登记合并通知"),
+    }
