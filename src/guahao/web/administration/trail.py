@@ -137,7 +137,7 @@ def _subject_words(page: StaffPage) -> dict[str, str]:
     return {
         "account": page.say("账户记录"),
         "announcement": page.say("公告记录"),
-        "application": page.say("候补登记"),
+        "application": page.say("候补登记记录"),
         "appointment": page.say("预约记录"),
         "clinic_session": page.say("门诊单元"),
         "department": page.say("科室记录"),

@@ -9,7 +9,7 @@ from decimal import Decimal
 import msgspec
 
 from guahao.web.words.words import STATUSES, task_kinds
-from guahao.words.catalogue import Language
+from guahao.words.catalogue import Language, translations
 from guahao.words.dates import PERIOD_WORDS
 from guahao.words.text import Words
 
@@ -350,7 +350,7 @@ def _said(name: str, value: object, language: Language, names: Names) -> str:
         return f"{Decimal(value) / 100:.2f}"
     if name == "kind" and isinstance(value, str):
         # A call's reason is named as a message, and some of these as a status.
-        kinds = task_kinds(lambda words: Words(words).of(language))
+        kinds = task_kinds(str if language == "zh" else translations(language).gettext)
         if value in kinds:
             return kinds[value]
     if name in _OF_OURS and isinstance(value, str) and value in VALUES:
