@@ -126,7 +126,9 @@ async def test_cancelling_is_explained_with_the_hotline(official: Official, word
 async def test_cancelling_oneself_is_told_only_where_it_is_allowed(
     official: Official, database_url: str, clock: Clock, stand_in: StandIn
 ) -> None:
-    assert "办理" not in await official.say("取消")
+    told = await official.say("取消")
+    assert "办理" not in told
+    assert f"{PUBLIC}/call-back" in links(told)
     policy = Policy(cancel_channels=frozenset({"agent", "patient"}))
     async with open_official(database_url, clock, stand_in, policy) as lenient:
         assert "办理" in await lenient.say("取消")

@@ -201,7 +201,9 @@ async def test_a_hospital_that_takes_checked_persons_only_says_so_and_refuses_ot
     visitor = Reader.of(site)
     await visitor.log_in()
     await visitor.go(f"/book/{session_id}")
-    assert "身份未核实，不能约这个号" in visitor.text
+    assert "这个号只约给身份已核实的人。" in visitor.text
+    assert "还没有核实：请先带证件原件到任一医院窗口核实。" in visitor.text
+    assert "同时最多有" not in visitor.text  # the limit of other hospitals
     reader = await at_the_desk(site, Role.SCHEDULER, await hospital_of(site, session_id))
     await reader.go(path)
     assert reader.form(path).fields["checked_only"] == "yes"

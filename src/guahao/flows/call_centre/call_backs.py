@@ -39,6 +39,7 @@ async def ask_call_back(
     async with platform.db.transaction() as tx:
         await accounts.lock_account(tx, account_id)
         own = await patients.of_account(tx, platform.vault, account_id)
+        await store.close_settled(tx, account_id)
         booking = None
         if appointment_id is not None:
             view = await appointments.own_appointment(
@@ -81,7 +82,10 @@ async def ask_call_back(
 async def own_call_back(platform: Platform, account_id: int) -> CallBack | None:
     """Return the call that an account waits for, or what became of a recent one."""
     async with platform.db.transaction() as tx:
-        return await store.latest(tx, account_id)
+        call = await store.latest(tx, account_id)
+        if call is not None and call.outcome is None and await store.close_settled(tx, account_id):
+            call = await store.latest(tx, account_id)
+    return call
 
 
 async def withdraw_call_back(platform: Platform, account_id: int, call_back_id: int) -> Done | None:

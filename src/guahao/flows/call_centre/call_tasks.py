@@ -14,6 +14,7 @@ from guahao.rules.kernel.outcomes import DONE, Done
 from guahao.rules.people.identity import valid_phone
 from guahao.rules.staff.staff import Staff
 from guahao.store.booking import appointments as appointment_store
+from guahao.store.call_centre import call_backs
 from guahao.store.call_centre import call_tasks as store
 from guahao.store.call_centre import calls as call_store
 from guahao.store.call_centre.call_tasks import CallTask
@@ -46,18 +47,21 @@ async def make_call_tasks(platform: Platform) -> int:
     """Make the tasks that are missing and close the needless; return how many were made."""
     async with platform.db.transaction() as tx:
         await store.close_needless(tx)
+        await call_backs.close_settled(tx)
         return await store.make(tx)
 
 
 async def open_tasks(platform: Platform) -> list[CallTask]:
     """Return what waits, the most urgent first."""
     async with platform.db.transaction() as tx:
+        await call_backs.close_settled(tx)
         return await store.waiting(tx, SHOWN)
 
 
 async def claim_task(platform: Platform, by: Staff) -> ClaimedTask | None:
     """Claim the next task for this agent; that its number is shown is in the audit trail."""
     async with acting(platform, by.who) as act:
+        await call_backs.close_settled(act.tx)
         while (task := await store.claim_next(act.tx, by.id)) is not None:
             try:
                 claimed = await _with_phone(act.tx, platform, task)

@@ -87,6 +87,27 @@ async def add(
     return None if row is None else int(row[0])
 
 
+async def close_settled(tx: Tx, account_id: int | None = None) -> int:
+    """Close the calls about bookings that are booked no more; return how many.
+
+    Of one account, or of all. Somebody cancelled, rescheduled or picked up meanwhile, at any
+    counter, so that nobody has to call. A call that an agent makes at this moment stays theirs.
+    """
+    return await tx.do(
+        """
+        UPDATE call_tasks t SET closed_at = %(now)s, taken_until = NULL,
+               outcome = CASE WHEN a.status IN ('cancelled', 'picked_up') THEN 'done_by_patient'
+                              ELSE 'no_need' END
+        FROM appointments a
+        WHERE t.kind = 'call_back' AND t.closed_at IS NULL AND t.topic <> 'help'
+          AND (t.taken_until IS NULL OR t.taken_until <= %(now)s)
+          AND (%(account_id)s::bigint IS NULL OR t.account_id = %(account_id)s)
+          AND a.id = t.asked_about AND a.status <> 'booked'
+        """,
+        {"now": tx.now, "account_id": account_id},
+    )
+
+
 async def withdraw(tx: Tx, account_id: int, id: int) -> int:
     """Close a call that still waits for its account; return whether it did, as 0 or 1."""
     return await tx.do(

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime, timedelta
 
 import pytest
-from tests.city import THURSDAY, Clock, ask, cancel_for_caller, change, open_platform
-from tests.crowd import add_clinic, open_desk
+from tests.city import (
+    THURSDAY,
+    Clock,
+    ask,
+    cancel_for_caller,
+    change,
+    open_platform,
+    stop_session,
+)
+from tests.crowd import add_clinic, open_desk, pick_up
 from tests.web.browsing import Reader
 from tests.web.site import Citizen, Site, add_citizen
 from tests.web.staff_site import at_the_desk
 
+from guahao.flows.booking.appointments import list_appointments
+from guahao.flows.call_centre.call_tasks import make_call_tasks
+from guahao.flows.supply import stops
 from guahao.rules.call_centre.call_backs import CALL_BACKS_A_DAY
 from guahao.rules.kernel.limits import CITY_TIME, Policy
+from guahao.rules.kernel.outcomes import PickupRefusal
 from guahao.rules.staff.staff import Role
 from guahao.web.app import create_app
 
+Settled = Callable[[Site, Reader, int], Awaitable[None]]
 SELF_SERVICE = Policy(cancel_channels=frozenset({"agent", "patient"}))
 
 
@@ -301,6 +314,108 @@ async def test_the_agent_hears_what_it_is_about_once_somebody_answers(site: Site
     await agent.send(agent.form(f"/staff/tasks/{task}"), outcome="reached")
     await reader.go(f"/bookings/{id}")
     assert "已请求回电" not in reader.text
+
+
+async def cancelled_on_the_page(_site: Site, reader: Reader, booking: int) -> None:
+    path = f"/bookings/{booking}/cancel"
+    await reader.go(path)
+    await reader.send(reader.form(path))
+
+
+async def rescheduled_on_the_page(site: Site, reader: Reader, booking: int) -> None:
+    path = f"/bookings/{booking}/reschedule"
+    [[other]] = await ask(
+        site.platform,
+        "SELECT id FROM clinic_sessions"
+        " WHERE id NOT IN (SELECT clinic_session_id FROM appointments)",
+    )
+    await reader.go(path)
+    await reader.send(reader.form(path), session_id=str(other))
+    assert "改约成功" in reader.text
+
+
+async def cancelled_on_the_hotline(site: Site, _reader: Reader, booking: int) -> None:
+    await cancel_for_caller(site.platform, booking)
+
+
+async def picked_up(site: Site, _reader: Reader, _booking: int) -> None:
+    [[hospital_id]] = await ask(site.platform, "SELECT hospital_id FROM appointments")
+    [view] = (await list_appointments(site.platform, await account(site), "current"))[:1]
+    answer = await pick_up(site.platform, hospital_id, view.code, view.patient.id_no)
+    assert not isinstance(answer, PickupRefusal), answer
+
+
+async def stopped(site: Site, _reader: Reader, _booking: int) -> None:
+    [[session_id]] = await ask(site.platform, "SELECT clinic_session_id FROM appointments")
+    assert isinstance(await stop_session(site.platform, session_id), int)
+    await stops.carry_on(site.platform)
+
+
+async def account(site: Site) -> int:
+    [[id]] = await ask(site.platform, "SELECT id FROM accounts")
+    return int(id)
+
+
+@pytest.mark.parametrize(
+    ("settled", "outcome"),
+    [
+        (cancelled_on_the_page, "done_by_patient"),
+        (rescheduled_on_the_page, "done_by_patient"),
+        (cancelled_on_the_hotline, "done_by_patient"),
+        (picked_up, "done_by_patient"),
+        (stopped, "no_need"),
+    ],
+)
+async def test_nobody_calls_about_a_booking_that_is_settled(
+    open_site: Site, clock: Clock, settled: Settled, outcome: str
+) -> None:
+    site = open_site
+    reader, id, _ = await with_booking(site)
+    await ask_for_call(reader, f"/bookings/{id}/call-back", "cancel")
+    if settled is picked_up:
+        await later(site, clock, reader, datetime(2026, 12, 3, 9, 0, tzinfo=CITY_TIME))
+    await settled(site, reader, id)
+    agent = await at_the_desk(site, Role.AGENT)
+    await agent.go("/staff/tasks")
+    await agent.send(agent.form("/staff/tasks"))
+    assert "请求回电" not in agent.text
+    outcomes = "SELECT outcome FROM call_tasks WHERE kind = 'call_back'"
+    assert await ask(site.platform, outcomes) == [(outcome,)]
+
+
+async def test_who_settled_it_themselves_may_ask_for_another_call_at_once(open_site: Site) -> None:
+    reader, id, _ = await with_booking(open_site)
+    await ask_for_call(reader, f"/bookings/{id}/call-back", "cancel")
+    await cancelled_on_the_page(open_site, reader, id)
+    await reader.go(f"/bookings/{id}")
+    assert "已请求回电" not in reader.text
+    await ask_for_call(reader, "/call-back")
+    assert "已请求回电：需要帮助" in reader.text
+    outcomes = "SELECT outcome FROM call_tasks ORDER BY id"
+    assert await ask(open_site.platform, outcomes) == [("done_by_patient",), (None,)]
+
+
+async def test_a_call_for_help_and_a_call_in_progress_stay(open_site: Site) -> None:
+    reader, id, _ = await with_booking(open_site)
+    await ask_for_call(reader, f"/bookings/{id}/call-back", "help")
+    other = reader_of(open_site, citizen := await add_citizen(open_site, 2))
+    [[session_id]] = await ask(open_site.platform, "SELECT clinic_session_id FROM appointments")
+    booking = (await open_site.book(citizen, session_id)).json()["id"]
+    await ask_for_call(other, f"/bookings/{booking}/call-back", "cancel")
+    agents = [await at_the_desk(open_site, Role.AGENT) for _ in range(2)]
+    for agent in agents:  # each holds a call, and cancels for the caller
+        await agent.go("/staff/tasks")
+        await agent.send(agent.form("/staff/tasks"))
+    for appointment_id in (id, booking):
+        await cancel_for_caller(open_site.platform, appointment_id)
+    await make_call_tasks(open_site.platform)
+    assert await ask(open_site.platform, "SELECT outcome FROM call_tasks") == [(None,), (None,)]
+    [[task]] = await ask(open_site.platform, "SELECT id FROM call_tasks WHERE topic = 'cancel'")
+    await agents[1].send(agents[1].form(f"/staff/tasks/{task}"), outcome="reached")
+    [[outcome]] = await ask(
+        open_site.platform, "SELECT outcome FROM call_tasks WHERE topic = 'cancel'"
+    )
+    assert outcome == "reached"
 
 
 async def test_english(open_site: Site) -> None:

@@ -251,6 +251,23 @@ async def test_so_does_the_page_that_says_it_before(stage: Stage, name: str) -> 
     await follow(citizen, answer)
 
 
+@pytest.mark.parametrize(
+    ("name", "offers_call"),
+    [
+        (Refusal.PATIENT_SUSPENDED, True),
+        (Refusal.DAY_LIMIT, True),
+        (Refusal.PERSON_UNCHECKED, True),
+        (Refusal.SAME_DAY, False),
+        (Refusal.SOLD_OUT, False),
+    ],
+)
+async def test_a_call_back_is_offered_where_a_person_can_help(
+    stage: Stage, name: Refusal, offers_call: bool
+) -> None:
+    _, answer = await REFUSALS[name](stage)
+    assert ("/call-back" in ways(answer)) is offers_call
+
+
 def ways(answer: httpx.Response) -> list[str]:
     """The links in the middle of a page."""
     found = re.search(r'<main id="main".*?</main>', answer.text, re.DOTALL)

@@ -53,6 +53,8 @@ _ABOUT_PATIENTS = {
     Refusal.SEVEN_DAY_LIMIT,
     Refusal.THREE_MONTH_LIMIT,
 }
+# An agent can help with these.
+_CALL_HELPS = {reason.value for reason in _ABOUT_PATIENTS}
 # Another session of the department would be refused for the same reason.
 _OF_THE_PATIENT = {Refusal.ACCOUNT_RESTRICTED, Refusal.PATIENT_SUSPENDED, Refusal.NOT_YOUR_PATIENT}
 
@@ -363,6 +365,7 @@ async def _refusal(
         others=found.refused is None
         and any(one.may_book for one in found.patients if one.patient.id not in patient_ids),
         may_add=len(found.patients) < PATIENTS_PER_PHONE,
+        offers_call=refused.reason.value in _CALL_HELPS,
         rule_path=help_path(refused.reason.value),
         apply_path=_apply_path(page, session, patient_ids, refused.reason),
     )
