@@ -266,7 +266,15 @@ SUBSTITUTED = replace(BOOKED, substituted_at=NOW)
     ("language", "said"),
     [
         ("zh", ("由同职称的其他医生接诊", "不来也不记爽约", "12月3日 周四 08:30前", "114")),
-        ("en", ("Another doctor of the same title", "no no-show", "08:30 on Thu 3 Dec", "114")),
+        (
+            "en",
+            (
+                "Another doctor of the same title",
+                "won't count as a no-show",
+                "08:30 on Thu 3 Dec",
+                "114",
+            ),
+        ),
     ],
 )
 def test_a_substitute_is_announced_with_how_to_cancel_until_the_visit(

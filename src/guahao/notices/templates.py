@@ -382,7 +382,7 @@ TEMPLATES: Mapping[str, Words] = {
     ),
     "replacement_lapsed": Words(
         "【预约挂号】{visit}停诊后为{patient}留的{offer_date} {offer_time}的号，"
-        "未在期限内接受或已被医院取消，不再保留。可另约其他号源，咨询请拨{hotline}。"
+        "未在期限内接受或医院已取消，不再保留。可另约其他号源，咨询请拨{hotline}。"
     ),
     "substituted": Words(
         "【预约挂号】{visit}，{date} {time}原医生停诊，同一时间由同职称的其他医生接诊。"

@@ -66,7 +66,7 @@ async def test_what_is_saved_is_what_was_previewed_not_what_somebody_did_meanwhi
     await saved(other, per_day="3", reason="其二")
     answer = await one.send(one.form(POLICY), step="save")
     assert answer.status_code == 409
-    assert "政策已被更改（最近一次：administrator" in one.text
+    assert "政策有更改（最近一次：administrator" in one.text
     assert await rows(site) == [(TUESDAY, 3, "其二")]
 
 
@@ -86,8 +86,8 @@ async def test_a_policy_to_come_is_withdrawn_with_a_reason(site: Site) -> None:
         ({"per_day": "0"}, "“同一天最多几个号”须在1到10之间"),
         ({"per_day": "两个"}, "“同一天最多几个号”须在1到10之间"),
         ({"horizon_months": "4"}, "“最多提前几个月预约”须在1到3之间"),
-        ({"per_day": "4"}, "同一天的上限不能大于短期上限"),
-        ({"first_suspension_no_shows": "6"}, "第二次暂停的爽约次数要大于第一次"),
+        ({"per_day": "4"}, "同一天的上限不能大于连续天数上限"),
+        ({"first_suspension_no_shows": "6"}, "再次暂停的爽约次数要大于首次"),
         ({"holds_from": "2026-11-30"}, "新政策最早从12月1日 周二起生效"),
         ({"holds_from": "2029-01-01"}, "最多提前366天"),
         ({"holds_from": "明天"}, "请填写生效日期"),

@@ -177,7 +177,7 @@ async def test_impossible_dates_name_the_last_that_is_possible(site: Site) -> No
     body = await body_for(site, citizen, last_date="2027-04-01")
     answer = await apply(site, citizen, body, **ENGLISH)
     problem(answer, 422, "wishes_impossible")
-    assert "dates are from today to Sun 14 Mar 2027" in answer.json()["detail"]
+    assert "dates can be from today to Sun 14 Mar 2027" in answer.json()["detail"]
 
 
 async def test_only_the_owner_sees_and_withdraws(site: Site) -> None:

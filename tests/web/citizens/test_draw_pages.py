@@ -48,7 +48,7 @@ async def test_everybody_sees_their_ticket_in_plain_words_before_any_hash(
     main = text.partition("<main")[2].partition("</main>")[0]
     plain, _, curious = main.partition('class="news curious"')
     assert f"{ticket.hex()[:4]} {ticket.hex()[4:8]}" in plain
-    label = f"您排第{position}位" if language == "zh" else f"yours is at position {position};"
+    label = f"您排第{position}位" if language == "zh" else f"Your position is {position} of "
     [picture] = re.findall(r'role="img" aria-label="([^"]*)"', plain)
     assert label in picture
     words = ("抽中了" if won else "这次没有抽中", "You won" if won else "Not won this time")

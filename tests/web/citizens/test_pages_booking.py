@@ -576,7 +576,7 @@ async def test_a_post_that_is_not_ours_books_nothing(
     [
         ({"days": 3, "booked": 20}, {"zh": "已约满", "en": "Fully booked"}),
         ({"days": 3, "stopped_at": "2026-11-30"}, {"zh": "已停诊", "en": "Clinic stopped"}),
-        ({"days": 0}, {"zh": "不能预约当日", "en": "No same-day booking"}),
+        ({"days": 0}, {"zh": "不能预约当天", "en": "No same-day booking"}),
         ({"days": 1}, {"zh": "次日号源已截止", "en": "Booking for tomorrow has closed"}),
         ({"days": 120}, {"zh": "未到预约周期", "en": "Not open for booking yet"}),
     ],
@@ -753,7 +753,7 @@ async def test_no_shows_and_a_suspension_are_shown_with_dates_and_reason(
 async def test_empty_lists_say_what_will_be_there(site: Site, language: str) -> None:
     citizen = await add_citizen(site, patients=0, language=language)
     await citizen.reader.go("/bookings")
-    assert ("约好的号会在这里" if language == "zh" else "What you book will be here") in (
+    assert ("约好的号会在这里" if language == "zh" else "Your bookings will be here") in (
         citizen.reader.text
     )
     assert has_chinese(citizen.reader.text.replace("中文", "")) == (language == "zh")

@@ -30,7 +30,7 @@ async def test_without_any_database_the_page_answers_and_claims_nothing() -> Non
     chinese, english = await told(site)
     assert "暂时不能预约" in chinese
     assert "暂时不知道短信是否延迟" in chinese
-    assert "Booking is not possible for the moment" in english
+    assert "Booking isn't available right now" in english
     assert "Nothing has been checked yet" in english
     answer = await site.get(f"{API}/status")
     assert answer.json() == {

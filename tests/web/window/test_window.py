@@ -161,7 +161,7 @@ async def test_closing_a_session_makes_no_shows_and_tells_them_once(
     reader = await clerk_of(site, booking)
     page = f"/staff/window/sessions/{session_id}"
     await reader.go(page)
-    assert "取号截止以后才能关闭：12月3日 周四 11:30起" in reader.text
+    assert "取号截止以后才能结束：12月3日 周四 11:30起" in reader.text
     form = reader.form(page)
     form.action = f"{page}/close"  # which the page does not offer yet
     await reader.send(form)

@@ -120,5 +120,5 @@ def _refusal_words(page: StaffPage, refusal: ReviewRefusal) -> str:
             "请选择恢复日期：最早明天，最晚{days}天后。", days=RESTRICTED_DAYS_MAX
         ),
         ReviewRefusal.NOT_OPEN: page.say("这个账户已经处理过了。请刷新后查看。"),
-        ReviewRefusal.NOT_RESTRICTED: page.say("这个账户没有被限制，或已经恢复。"),
+        ReviewRefusal.NOT_RESTRICTED: page.say("这个账户没有受限制，或已经恢复。"),
     }[refusal]

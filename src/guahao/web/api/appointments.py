@@ -102,7 +102,7 @@ class AppointmentOut(msgspec.Struct):
     `declinable_until`: of a place won in a draw, until when POST …/decline gives it back; null
     where it was not won, or is no longer booked.
     `substituted`: another doctor of the same title sees the patient in the same hours; the booking
-    can be cancelled until the visit, and not coming is no no-show.
+    can be cancelled until the visit, and not coming won't count as a no-show.
     `pickup`, `cancel` and `queue` are filled in only for a single booking, not in lists; `queue`
     from the pick-up on.
     """

@@ -278,7 +278,7 @@ def say_refusal(page: StaffPage, refusal: StaffRefusal) -> str:
         StaffRefusal.HOSPITAL_NEEDED: page.say(
             "窗口和排班人员必须属于一家医院，其他人员不属于医院。请重新选择。"
         ),
-        StaffRefusal.UNKNOWN: page.say("没有这个人员，可能已被改动。请刷新名单。"),
+        StaffRefusal.UNKNOWN: page.say("没有这个人员，可能刚有变动。请刷新名单。"),
         StaffRefusal.LAST_ADMINISTRATOR: page.say(
             "这是最后一个可用的管理员，不能停用或改任。请先增加另一个管理员。"
         ),

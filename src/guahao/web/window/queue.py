@@ -131,7 +131,9 @@ async def _refused(page: StaffPage, id: int, reason: CallRefusal) -> ASGIApp:
         CallRefusal.NOT_TODAY: page.say("只能叫今天的号。"),
         CallRefusal.STOPPED: page.say("这个门诊已停诊，不再叫号。请安排已取号的患者改期或退费。"),
         CallRefusal.NOBODY_WAITS: page.say("没有候诊的人。有人取号后再叫。"),
-        CallRefusal.CHANGED_MEANWHILE: page.say("这个号的状态刚被改过，没有执行。请看最新状态。"),
+        CallRefusal.CHANGED_MEANWHILE: page.say(
+            "这个号的状态刚有变化，操作没有执行。请看最新状态。"
+        ),
     }[reason]
     return await _shown(page, id, said, 409)
 

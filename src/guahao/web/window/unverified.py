@@ -90,7 +90,7 @@ def say_confirm_refusal(page: StaffPage, refused: ConfirmRefusal) -> str:
             "没有勾选任何人。真的没有人来过，请勾选“没有人来过”。"
         ),
         ConfirmRefusal.TOO_OLD: page.say(
-            "就诊已过{days}天，不能再确认，不会记爽约。", days=CONFIRM_DAYS
+            "就诊已过{days}天，不再确认，也不记爽约。", days=CONFIRM_DAYS
         ),
         ConfirmRefusal.NOTHING_WAITS: page.say("这个门诊没有待确认的预约，可能已由他人确认。"),
     }[refused]

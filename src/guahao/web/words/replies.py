@@ -209,9 +209,9 @@ _BOOKING: dict[str, Reply] = {
     ),
     Refusal.SAME_DAY: Reply(
         409,
-        Words("不能预约当日"),
-        Words("当日及已过日期的号不能预约。请选择以后的日期；今天要就诊，请到医院窗口挂号。"),
-        Words("当日及已过日期的号不能预约。最早可约{when}；今天要就诊，请到医院窗口挂号。"),
+        Words("不能预约当天"),
+        Words("当天和已过日期的号不能预约。请选择以后的日期；今天要就诊，请到医院窗口挂号。"),
+        Words("当天和已过日期的号不能预约。最早可约{when}；今天要就诊，请到医院窗口挂号。"),
     ),
     Refusal.NEXT_DAY_CLOSED: Reply(
         409,
@@ -289,13 +289,13 @@ _BOOKING: dict[str, Reply] = {
     ),
     Refusal.DAY_LIMIT: Reply(
         409,
-        Words("当天预约已满额"),
+        Words("当天已约满"),
         Words("这位就诊人这天已约满{per_day}个号。请换个日期。"),
         Words("这位就诊人这天已约满{per_day}个号。最早可约{when}。"),
     ),
     Refusal.SEVEN_DAY_LIMIT: Reply(
         409,
-        Words("七日内预约已满额"),
+        Words("七天内已约满"),
         Words(
             "这位就诊人在连续{short_window_days}天内已约{per_short_window}个号，"
             "达到上限。请换个相隔更久的日期。"
@@ -307,7 +307,7 @@ _BOOKING: dict[str, Reply] = {
     ),
     Refusal.THREE_MONTH_LIMIT: Reply(
         409,
-        Words("三个月内预约已满额"),
+        Words("三个月内已约满"),
         Words(
             "这位就诊人在连续{long_window_months}个月内已约{per_long_window}个号，"
             "达到上限。请换个相隔更久的日期，或到医院窗口挂号。"

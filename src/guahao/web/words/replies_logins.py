@@ -27,7 +27,7 @@ LOGIN_REPLIES: dict[str, Reply] = {
     AccountLoginRefusal.ENDED: Reply(
         401,
         Words("登录已结束"),
-        Words("这次登录已退出或被结束。请重新登录。"),
+        Words("这次登录已退出或已结束。请重新登录。"),
     ),
     AccountLoginRefusal.CONFIRM_REQUIRED: Reply(
         403,

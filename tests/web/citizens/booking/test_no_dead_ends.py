@@ -215,7 +215,7 @@ TITLES = {
     Refusal.UNKNOWN_SESSION: "没有这个号源",
     Refusal.NOT_YOUR_PATIENT: "不是您的就诊人",
     Refusal.SESSION_STOPPED: "已停诊",
-    Refusal.SAME_DAY: "不能预约当日",
+    Refusal.SAME_DAY: "不能预约当天",
     Refusal.NEXT_DAY_CLOSED: "次日号源已截止",
     Refusal.BEYOND_HORIZON: "未到预约周期",
     Refusal.NOT_RELEASED: "尚未放号",
@@ -225,9 +225,9 @@ TITLES = {
     Refusal.PERSON_UNCHECKED: "须先核实身份",
     Refusal.PATIENT_SUSPENDED: "预约资格已暂停",
     Refusal.DUPLICATE_DEPARTMENT: "已约过该科室",
-    Refusal.DAY_LIMIT: "当天预约已满额",
-    Refusal.SEVEN_DAY_LIMIT: "七日内预约已满额",
-    Refusal.THREE_MONTH_LIMIT: "三个月内预约已满额",
+    Refusal.DAY_LIMIT: "当天已约满",
+    Refusal.SEVEN_DAY_LIMIT: "七天内已约满",
+    Refusal.THREE_MONTH_LIMIT: "三个月内已约满",
     Refusal.SOLD_OUT: "已约满",
 }
 

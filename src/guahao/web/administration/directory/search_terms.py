@@ -215,7 +215,7 @@ async def _delete(page: StaffPage) -> ASGIApp:
 def _say(page: StaffPage, refused: TermRefusal) -> str:
     """Return why nothing is written, and what helps."""
     return {
-        TermRefusal.UNKNOWN: page.say("没有这个用语，可能已被删除。"),
+        TermRefusal.UNKNOWN: page.say("没有这个用语，可能已删除。"),
         TermRefusal.CHANGED_MEANWHILE: page.say(
             "在您填写时，别人更改了这个用语，所以没有保存。不同之处标在各栏下面，请核对后再保存。"
         ),

@@ -203,14 +203,14 @@ def number_words(page: StaffPage) -> dict[str, str]:
         "horizon_months": page.say("最多提前几个月预约"),
         "per_department_and_day": page.say("同一天同一医院同一科室最多几个号"),
         "per_day": page.say("同一天最多几个号"),
-        "per_short_window": page.say("短期内最多几个号"),
-        "short_window_days": page.say("短期是任意连续几天"),
-        "per_long_window": page.say("长期内最多几个号"),
-        "long_window_months": page.say("长期是任意连续几个月"),
-        "first_suspension_no_shows": page.say("一年内爽约几次第一次暂停"),
-        "first_suspension_months": page.say("第一次暂停几个月"),
-        "second_suspension_no_shows": page.say("一年内爽约几次第二次暂停"),
-        "second_suspension_months": page.say("第二次暂停几个月"),
+        "per_short_window": page.say("连续天数上限：最多几个号"),
+        "short_window_days": page.say("连续天数上限：按任意连续几天计"),
+        "per_long_window": page.say("连续月数上限：最多几个号"),
+        "long_window_months": page.say("连续月数上限：按任意连续几个月计"),
+        "first_suspension_no_shows": page.say("一年内爽约满几次，首次暂停"),
+        "first_suspension_months": page.say("首次暂停几个月"),
+        "second_suspension_no_shows": page.say("一年内爽约满几次，再次暂停"),
+        "second_suspension_months": page.say("再次暂停几个月"),
         "review_bookings": page.say("账户预约超过几次要复核"),
         "review_cancellations": page.say("账户退号超过几次要复核"),
         "review_days": page.say("复核按最近几天计"),
@@ -263,10 +263,10 @@ def say_refused(
         return _say_bounds(page, policy)
     return {
         PolicyRefusal.LIMITS_CROSS: page.say(
-            "同一天的上限不能大于短期上限，短期上限不能大于长期上限。"
+            "同一天的上限不能大于连续天数上限，连续天数上限不能大于连续月数上限。"
         ),
         PolicyRefusal.SUSPENSIONS_CROSS: page.say(
-            "第二次暂停的爽约次数要大于第一次，月数不能少于第一次。"
+            "再次暂停的爽约次数要大于首次，月数不能少于首次。"
         ),
         PolicyRefusal.CHANNELS: page.say("热线始终可以退号。"),
         PolicyRefusal.QUIET_HOURS: page.say(
@@ -304,9 +304,11 @@ def _say_changed(page: StaffPage, found: PolicyOverview) -> str:
     """Return who changed the policy first, if its rows still show it."""
     latest = max(found.entries, key=lambda entry: entry.decided_at, default=None)
     if latest is None:
-        return page.say("您查看以后，政策已被其他管理员更改，没有保存。请看过下面的现状再决定。")
+        return page.say(
+            "您查看以后，其他管理员更改了政策，所以没有保存。请核对下面的现行规则，再决定。"
+        )
     return page.say(
-        "您查看以后，政策已被更改（最近一次：{who}，{when}），没有保存。请看过下面的现状再决定。",
+        "您查看以后，政策有更改（最近一次：{who}，{when}），所以没有保存。请核对下面的现行规则，再决定。",
         who=latest.by,
         when=page.time(latest.decided_at),
     )

@@ -201,7 +201,7 @@ def _phones(page: StaffPage, found: Figures) -> Part:
 def _swaps(page: StaffPage, found: Figures) -> Part:
     head = columns(
         (page.say("渠道"), Kind.TEXT),
-        *counts(page.say("退回的满号"), page.say("{seconds}秒内被约走", seconds=SECONDS)),
+        *counts(page.say("退回的满号"), page.say("{seconds}秒内约走", seconds=SECONDS)),
         (page.say("秒约率"), Kind.SHARE),
     )
     table: list[list[Plain]] = [

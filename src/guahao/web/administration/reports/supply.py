@@ -170,7 +170,7 @@ def _spread(page: StaffPage, found: SoldOut) -> Part:
             [Series("made", page.say("约满的门诊"), sums)],
         ),
         page.say(
-            "从放号时刻（按当天有效的预约规则）到最后一个号被约走。"
+            "从放号时刻（按当天有效的预约规则）到最后一个号约完。"
             "退号后又约满的，按第一次约满计；后来加过号的，按现在的号源数计。"
         ),
         has_total=True,

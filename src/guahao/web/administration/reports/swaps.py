@@ -40,8 +40,8 @@ async def swap_parts(page: StaffPage, asked: Asked) -> list[Part]:
         none = Swaps("", 0, 0)
         rows = [of_day.get(day) or replace(none, key=day) for day in every_day(asked.scope)]
     names = [_name(page, asked, row, found) for row in rows]
-    at_once = page.say("{seconds}秒内被约走", seconds=SECONDS)
-    later = page.say("之后被约走或仍空着")
+    at_once = page.say("{seconds}秒内约走", seconds=SECONDS)
+    later = page.say("之后约走或仍空着")
     head = columns(
         *key_columns(page, asked.grouping),
         *counts(page.say("退回的满号"), at_once),
@@ -51,7 +51,7 @@ async def swap_parts(page: StaffPage, asked: Asked) -> list[Part]:
     picture = days_or_bars(
         page,
         page.say("退号秒约"),
-        page.say("退回的满号有多少在几秒内被约走的图，数字见下表。"),
+        page.say("退回的满号在几秒内约走多少的图，数字见下表。"),
         names,
         [
             Series("sold_out", at_once, [row.rebooked for row in rows]),

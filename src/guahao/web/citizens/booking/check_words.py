@@ -108,7 +108,7 @@ def _why(page: Page, session: SessionView, check: PatientCheck) -> str:
         case Refusal.PATIENT_SUSPENDED:
             until = refused.retry_from
             return page.say(
-                "{name}因爽约被暂停预约，{when}恢复。期间可到医院窗口挂号；有异议请拨打{hotline}。",
+                "{name}因爽约暂停预约，{when}恢复。期间可到医院窗口挂号；有异议请拨打{hotline}。",
                 name=name,
                 when="" if until is None else say_date(until.date(), page.language),
                 hotline=page.hotline,

@@ -232,5 +232,5 @@ def _say(page: StaffPage, refused: ModeRefusal) -> str:
             "在您填写时，别人更改了这家医院的放号方式，所以没有保存。请核对下面的决定，再预览一次。"
         ),
         ModeRefusal.NO_CHANGE: page.say("与当时已有的放号方式相同，没有更改。"),
-        ModeRefusal.NOT_PENDING: page.say("没有这个决定，或已被撤回。"),
+        ModeRefusal.NOT_PENDING: page.say("没有这个决定，或已撤回。"),
     }[refused]
