@@ -11,6 +11,8 @@ from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tests.city import (
     LOOPBACK,
     THURSDAY,
@@ -26,6 +28,7 @@ from tests.crowd import (
     Person,
     add_clinic,
     add_crowd,
+    book,
     booked,
     count,
     open_desk,
@@ -416,3 +419,82 @@ async def test_against_pick_up_on_the_visit_day(platform: Platform) -> None:
         row[0] for row in await ask(platform, "SELECT status FROM appointments ORDER BY id")
     ]
     assert statuses in (["cancelled", "booked"], ["picked_up"])
+
+
+# Any sequence ----------------------------------------------------------------------------------
+
+PEOPLE, SESSIONS = 3, 4
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["book", "reschedule", "cancel"]),
+        st.integers(0, PEOPLE - 1),
+        st.integers(0, SESSIONS - 1),
+    ),
+    min_size=4,
+    max_size=12,
+)
+LIVE = """
+    SELECT s.capacity, s.booked + s.held, s.booked, count(a.id) FILTER (WHERE a.status = 'booked')
+    FROM clinic_sessions s LEFT JOIN appointments a ON a.clinic_session_id = s.id
+    WHERE s.id = ANY(%s) GROUP BY s.id
+"""
+OF_A_DAY = """
+    SELECT coalesce(max(bookings), 0) FROM (
+        SELECT count(*) AS bookings FROM appointments
+        WHERE status = 'booked' AND clinic_session_id = ANY(%s) GROUP BY patient_id, visit_date) d
+"""
+
+
+@pytest.mark.no_draws
+@settings(
+    max_examples=8,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(steps=STEPS)
+async def test_no_sequence_leads_beyond_the_places_or_the_limits(
+    platform: Platform, steps: list[tuple[str, int, int]]
+) -> None:
+    """Each example has a department, patients and sessions of its own."""
+    clinic = await add_clinic(platform, [THURSDAY, THURSDAY, FRIDAY, FRIDAY], capacity=2)
+    people = await add_crowd(platform, PEOPLE)
+    live: dict[int, AppointmentView] = {}
+    async with open_desk(platform) as desk:
+        for step, (action, who, where) in enumerate(steps):
+            person, session_id = people[who], clinic[where]
+            key = f"{clinic[0]}-{step}"
+            view = live.get(who)
+            if action == "cancel" and view is not None:
+                assert isinstance(await cancel_for_caller(platform, view.id), AppointmentView)
+                del live[who]
+            elif action == "book":
+                answers = [await book(desk, person, session_id, key) for _ in range(2)]
+                assert outcome(answers[0]) == outcome(answers[1])
+                if isinstance(answers[0], AppointmentView):
+                    live[who] = answers[0]
+            elif action == "reschedule" and view is not None:
+                request = by_agent(view, person, session_id, key)
+                moves = [await desk.reschedule(request, LOOPBACK) for _ in range(2)]
+                assert outcome(moves[0]) == outcome(moves[1])
+                if isinstance(moves[0], Rescheduled):
+                    live[who] = moves[0].booking
+            for capacity, taken, counted, there in await ask(platform, LIVE, clinic):
+                assert taken <= capacity
+                assert counted == there
+            [[most]] = await ask(platform, OF_A_DAY, clinic)
+            assert most <= 1
+
+
+def outcome(answer: object) -> object:
+    """Return what a repeated request must answer again."""
+    match answer:
+        case AppointmentView():
+            return answer.id
+        case Rescheduled():
+            return answer.booking.id, answer.replaced.id
+        case Refused():
+            return answer.reason
+        case _:
+            return answer

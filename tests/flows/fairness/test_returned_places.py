@@ -25,6 +25,8 @@ from guahao.flows.fairness.returning import follow_modes
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.displacing import put_aside
 from guahao.flows.supply import own_sessions, schedules, stops, timetables
+from guahao.flows.supply.bulk import weekly
+from guahao.flows.supply.bulk.weekly import Added, WeeklyPlan
 from guahao.flows.supply.feeding import WantedSession, publish_sessions
 from guahao.flows.supply.imports import importing
 from guahao.flows.supply.timetables import SessionChange
@@ -273,10 +275,8 @@ async def late_by_import(at: Place) -> None:
 async def late_by_a_timetable(at: Place) -> None:
     span = (TODAY + timedelta(days=1), DAY)
     clinic = Clinic("普通门诊", "", "afternoon", None, None, 5000, 2)
-    made = await timetables.add(
-        at.platform, at.by, at.department_id, DAY.isoweekday(), span, clinic
-    )
-    assert isinstance(made, int)
+    plan = WeeklyPlan(at.department_id, (DAY.isoweekday(),), span, (clinic,), on_holidays=False)
+    assert isinstance(await weekly.add(at.platform, at.by, plan), Added)
 
 
 async def late_by_the_nightly_roll_out(at: Place) -> None:

@@ -13,6 +13,8 @@ from tests.crowd import add_clinic, add_crowd, book, count, open_desk
 
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.supply import timetables as plans
+from guahao.flows.supply.bulk import weekly
+from guahao.flows.supply.bulk.weekly import Added, PlanRefused, WeeklyPlan
 from guahao.flows.supply.following import Following
 from guahao.flows.supply.timetables import SessionChange
 from guahao.rules.kernel.outcomes import Refused
@@ -59,10 +61,14 @@ async def hospital(platform: Platform) -> tuple[Staff, int, int]:
     return Staff(7, "scheduler", Role.SCHEDULER, hospital_id), department_id, session_id
 
 
+def thursdays(department_id: int, clinic: Clinic = CLINIC) -> WeeklyPlan:
+    return WeeklyPlan(department_id, (4,), SPAN, (clinic,), on_holidays=False)
+
+
 async def timetable(platform: Platform, by: Staff, department_id: int) -> tuple[int, list[int]]:
     """A timetable of Thursdays and its sessions, the earliest first."""
-    timetable_id = await plans.add(platform, by, department_id, 4, SPAN, CLINIC)
-    assert isinstance(timetable_id, int)
+    assert isinstance(await weekly.add(platform, by, thursdays(department_id)), Added)
+    [[timetable_id]] = await ask(platform, "SELECT max(id) FROM timetables")
     made = await ask(
         platform,
         "SELECT id FROM clinic_sessions WHERE timetable_id = %s ORDER BY visit_date",
@@ -182,7 +188,9 @@ async def test_what_no_clinic_may_be(
     platform: Platform, clinic: Clinic, refused: PlanRefusal
 ) -> None:
     by, department_id, _ = await hospital(platform)
-    assert await plans.add(platform, by, department_id, 4, SPAN, clinic) == Refused(refused)
+    added = await weekly.add(platform, by, thursdays(department_id, clinic))
+    assert isinstance(added, PlanRefused)
+    assert added.reason is refused
     outcome = await plans.add_session(platform, by, department_id, THURSDAY, clinic)
     assert outcome == Refused(refused)
 
@@ -194,8 +202,10 @@ async def test_another_hospitals_plans_are_out_of_reach(platform: Platform) -> N
     assert await plans.week(platform, other, department_id, TUESDAY) is None
     assert await plans.timetable(platform, other, timetable_id) is None
     assert await plans.session(platform, other, session_id) is None
+    added = await weekly.add(platform, other, thursdays(department_id))
+    assert isinstance(added, PlanRefused)
+    assert added.reason is PlanRefusal.UNKNOWN
     for refused in (
-        await plans.add(platform, other, department_id, 4, SPAN, CLINIC),
         await plans.change(platform, other, timetable_id, CLINIC),
         await plans.end(platform, other, timetable_id, THURSDAY),
         await plans.add_session(platform, other, department_id, THURSDAY, CLINIC),

@@ -14,6 +14,8 @@ from tests.web.site import Site
 from tests.web.staff_site import add_member
 
 from guahao.flows.supply import timetables
+from guahao.flows.supply.bulk import weekly
+from guahao.flows.supply.bulk.weekly import Added, WeeklyPlan
 from guahao.flows.supply.schedules import roll_forward
 from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.staff.staff import Role, Staff
@@ -46,12 +48,11 @@ async def plan_thursdays(system: System, clinic: Clinic = CLINIC) -> int:
     [[department]] = await ask(
         system.site.platform, "SELECT id FROM departments WHERE external_id = 'D2'"
     )
-    made = await timetables.add(
-        *(system.site.platform, await scheduler_of(system), department),
-        *(4, (THURSDAY, FOR_EVER), clinic),
-    )
-    assert isinstance(made, int)
-    return made
+    plan = WeeklyPlan(department, (4,), (THURSDAY, FOR_EVER), (clinic,), on_holidays=False)
+    made = await weekly.add(system.site.platform, await scheduler_of(system), plan)
+    assert isinstance(made, Added)
+    [[timetable_id]] = await ask(system.site.platform, "SELECT max(id) FROM timetables")
+    return int(timetable_id)
 
 
 async def on(site: Site, day: date = THURSDAY) -> list[tuple[Any, ...]]:

@@ -33,7 +33,6 @@ from guahao.rules.supply.planning import (
     refused_clinic,
     refused_places,
     timetable_change_refusals,
-    timetable_refusals,
 )
 from guahao.store.booking.appointments import lock_sessions
 from guahao.store.hospitals import departments as department_store
@@ -90,45 +89,6 @@ async def sessions_between(
     """Return a department's sessions of these dates; none where it is another hospital's."""
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
         return await store.sessions_between(tx, department_id, first, last)
-
-
-async def add(
-    platform: Platform,
-    by: Staff,
-    department_id: int,
-    weekday: int,
-    span: tuple[date, date],
-    clinic: Clinic,
-) -> int | Refused[PlanRefusal]:
-    """Add a timetable from a date until a date, and make its sessions; return its id."""
-    hospital_id = by.own_hospital_id
-    async with acting(platform, by.who, hospital_id=hospital_id) as act:
-        today = act.now.date()
-        against = timetable_refusals(
-            clinic,
-            weekday,
-            span,
-            today,
-            has_department=await store.has_department(act.tx, hospital_id, department_id),
-            is_offered=await titles.is_offered(act.tx, clinic.title),
-        )
-        if against:
-            return Refused(against[0])
-        timetable_id = await store.add(
-            act.tx,
-            hospital_id,
-            department_id,
-            weekday,
-            span,
-            clinic,
-            fee_is_own=await _fee_is_own(act.tx, hospital_id, clinic, span[0]),
-        )
-        last = today + timedelta(days=ROLLED_DAYS)
-        made = await roll_out(act.tx, platform, hospital_id, today, last)
-        detail = {"weekday": weekday, "from": span[0], "until": span[1], "after": asdict(clinic)}
-        subject = ("timetable", timetable_id)
-        await act.record("add_timetable", subject, detail={**detail, "sessions": made})
-        return timetable_id
 
 
 async def timetable(
