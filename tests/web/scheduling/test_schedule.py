@@ -325,7 +325,7 @@ async def test_english_pages_are_english(site: Site) -> None:
         ("/staff/schedule", "Weekly timetables"),
         ("/staff/schedule/new", "Add a weekly timetable"),
         ("/staff/schedule/stop", "See who is affected"),
-        ("/staff/schedule/rules", "Preview what patients will read"),
+        ("/staff/schedule/rules", "Preview what patients will see"),
     ):
         await reader.go(path)
         assert reader.page.status_code == 200
