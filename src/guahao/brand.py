@@ -29,7 +29,8 @@ _SVG_ELEMENTS = {
     *("svg", "g", "defs", "title", "desc", "path", "rect", "circle", "ellipse", "line"),
     *("polyline", "polygon", "linearGradient", "radialGradient", "stop", "clipPath", "mask"),
 }
-_OUTSIDE = re.compile(r"url\s*\(\s*['\"]?(?!#)", re.IGNORECASE)
+# A backslash may hide any letter of url() from us, but not from a browser.
+_OUTSIDE = re.compile(r"\\|url\s*\(\s*['\"]?(?!#)", re.IGNORECASE)
 
 
 class BrandError(ValueError):
@@ -136,7 +137,8 @@ def _check_png(data: bytes) -> None:
 
 def _check_svg(data: bytes) -> None:
     try:
-        root = fromstring(data.decode())
+        text = data.decode()
+        root = fromstring(text)
     except (ParseError, DefusedXmlException, ValueError):
         raise BrandError(
             "标志必须是 SVG（不带实体声明）或 PNG 文件。"
@@ -147,8 +149,10 @@ def _check_svg(data: bytes) -> None:
             "SVG 标志的根元素必须是 svg，并带 viewBox。"
             " The root of the SVG must be svg, and have a viewBox."
         )
-    for element in root.iter():
-        fault = _fault_of(element)
+    faults = [_fault_of(element) for element in root.iter()]
+    if "<?xml-" in text:  # an instruction, such as a style sheet; the parser drops it
+        faults.append("<?xml-…?>")
+    for fault in faults:
         if fault is not None:
             raise BrandError(
                 f"SVG 标志只能有图形，不能有脚本、链接、外部内容或样式表：{fault}。"

@@ -26,6 +26,11 @@ new Promise((shown) => {
 })
 """
 
+KEPT_OF_BOOKINGS = """
+caches.open("kept").then((cache) => cache.keys()).then((requests) =>
+  requests.map(({ url }) => new URL(url).pathname).filter((path) => path.startsWith("/bookings/")).sort())
+"""
+
 _numbers = count(941)
 
 
@@ -152,6 +157,12 @@ async def test_a_booking_is_kept_on_the_phone_only_when_asked_and_until_log_out(
     await line.mend()
     await came.go(booking)  # fresh as soon as there is a network
     assert "保存在手机上的页面" not in await came.text()
+    assert await came.page.evaluate(KEPT_OF_BOOKINGS) == [booking, f"{booking}/code.svg"]
+    await came.page.get_by_role("button", name="从手机上删除").click()
+    await came.page.get_by_role("button", name="保存到这部手机").wait_for()
+    assert await came.page.evaluate(KEPT_OF_BOOKINGS) == []
+    await came.page.get_by_role("button", name="保存到这部手机").click()
+    await came.page.get_by_role("button", name="从手机上删除").wait_for()
     await came.go("/me")
     await came.press("退出登录")
     assert not await came.page.evaluate("caches.has('kept')")

@@ -149,6 +149,8 @@ def test_a_mark_that_draws_is_taken(tmp_path: Path, data: bytes, media_type: str
         SVG.format("<use href='#a'/>").encode(),
         SVG.format("<image href='https://evil.example/x.png'/>").encode(),
         SVG.format("<path fill='url(#a) url( https://evil.example/x)'/>").encode(),
+        SVG.format("<path fill='u\\72l(https://evil.example/x)'/>").encode(),
+        b'<?xml-stylesheet href="https://evil.example/x.css"?>' + SVG.encode(),
         SVG.format('<g xmlns:x="http://www.w3.org/1999/xlink" x:href="data:x"/>').encode(),
         b'<!DOCTYPE svg [<!ENTITY a "b">]>' + SVG.format("&a;").encode(),
         b'<svg xmlns="http://www.w3.org/2000/svg"/>',

@@ -32,7 +32,12 @@
     drop.focus();
   });
   drop.addEventListener("click", async () => {
-    await (await caches.open("kept")).delete(path);
+    const cache = await caches.open("kept");
+    for (const request of await cache.keys()) {
+      // The picture of the code as well.
+      const { pathname } = new URL(request.url);
+      if (pathname === path || pathname.startsWith(`${path}/`)) await cache.delete(request, { ignoreVary: true });
+    }
     await show();
     keep.focus();
   });

@@ -54,7 +54,12 @@ async function keptPage(request) {
   const found = await cache.match(new URL(request.url).pathname);
   if (!found) return null;
   if (found.headers.get("x-kept-until") < new Date().toISOString().slice(0, 10)) {
-    await caches.delete(KEPT); // the visit is over
+    // The visit is over: its page goes, and the picture of its code.
+    const { pathname } = new URL(request.url);
+    for (const kept of await cache.keys()) {
+      const path = new URL(kept.url).pathname;
+      if (path === pathname || path.startsWith(`${pathname}/`)) await cache.delete(kept, { ignoreVary: true });
+    }
     return null;
   }
   return found;

@@ -17,6 +17,7 @@ from tests.web.site import Site
 from tests.web.staff_site import at_the_desk
 
 from guahao.rules.staff.staff import HOSPITAL_ROLES, Role
+from guahao.web.administration.overviews import ReleaseWatch
 
 A, B = "安澜市甲医院", "安澜市乙医院"
 
@@ -238,6 +239,17 @@ async def test_any_address_of_a_release_shows_a_release(
     auditor = await at_the_desk(site, Role.AUDITOR)
     assert (await auditor.go(f"/staff/release?at={moment}")).status_code == 200
     assert figures(auditor)["约上"] == "2"
+
+
+async def test_addresses_of_no_release_count_nothing_more(
+    site: Site, clock: Clock, rows: Rows
+) -> None:
+    release(rows)
+    clock.now = at("2026-11-30 20:00")
+    watch, counted = ReleaseWatch(), set()
+    for minute in range(5):
+        counted.add(id(await watch.read(site.platform, clock.now - timedelta(minutes=minute))))
+    assert len(counted) == 1
 
 
 async def test_overviews_of_an_empty_city_say_what_will_be_there(site: Site) -> None:

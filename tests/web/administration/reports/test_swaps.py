@@ -137,3 +137,15 @@ async def test_a_hospital_s_staff_do_not_see_it(site: Site, city: City) -> None:
     scheduler = await at_the_desk(site, Role.SCHEDULER, city.hospitals["安澜市甲医院"])
     answer = await scheduler.go("/staff/reports/swaps")
     assert answer.status_code == 403
+
+
+async def test_cancellations_are_found_by_their_time(site: Site) -> None:
+    async with site.platform.db.transaction() as tx:
+        await tx.do("SET LOCAL enable_seqscan = off")
+        plan = await tx.rows(
+            """
+            EXPLAIN SELECT id FROM appointments WHERE status = 'cancelled'
+              AND changed_at >= '2026-11-01' AND changed_at < '2026-12-01'
+            """
+        )
+    assert any("appointments_cancelled" in line for (line,) in plan), plan

@@ -37,7 +37,15 @@ class ReleaseWatch:
         self._recount: Recount[ReleaseHour | None] = Recount(flows.good_for)
 
     async def read(self, platform: Platform, at: datetime | None = None) -> ReleaseHour | None:
-        """Return the figures of a release or the last; None where no hospital releases anything."""
+        """Return the figures of a release or the last; None where no hospital releases anything.
+
+        Only the moments of releases are counted, so that no address makes the database count more.
+        """
+        last = await self._recount.get(platform.elapsed, lambda: flows.read(platform))
+        if last is None or at not in {release.at for release in last.releases.last}:
+            return last
+        if at == last.release.at:
+            return last
         return await self._recount.get(platform.elapsed, lambda: flows.read(platform, at), at)
 
 
