@@ -28,7 +28,8 @@ new Promise((shown) => {
 
 KEPT_OF_BOOKINGS = """
 caches.open("kept").then((cache) => cache.keys()).then((requests) =>
-  requests.map(({ url }) => new URL(url).pathname).filter((path) => path.startsWith("/bookings/")).sort())
+  requests.map(({ url }) => new URL(url).pathname)
+    .filter((path) => path.startsWith("/bookings/")).sort())
 """
 
 _numbers = count(941)

@@ -8,4 +8,6 @@ down_revision = "0075"
 
 def upgrade() -> None:
     """Forward only: undo with a new migration."""
-    create_index("appointments_cancelled", "ON appointments (changed_at) WHERE status = 'cancelled'")
+    create_index(
+        "appointments_cancelled", "ON appointments (changed_at) WHERE status = 'cancelled'"
+    )

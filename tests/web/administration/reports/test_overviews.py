@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 
 import psycopg
@@ -245,11 +246,12 @@ async def test_addresses_of_no_release_count_nothing_more(
     site: Site, clock: Clock, rows: Rows
 ) -> None:
     release(rows)
-    clock.now = at("2026-11-30 20:00")
-    watch, counted = ReleaseWatch(), set()
-    for minute in range(5):
-        counted.add(id(await watch.read(site.platform, clock.now - timedelta(minutes=minute))))
-    assert len(counted) == 1
+    clock.now = at("2026-11-30 19:30")
+    watch = ReleaseWatch()
+    moments = [None, *(clock.now - timedelta(minutes=minute) for minute in range(4))]
+    platform = replace(site.platform, elapsed=lambda: 0.0)
+    counted = [await watch.read(platform, moment) for moment in moments]
+    assert all(known is counted[0] for known in counted)
 
 
 async def test_overviews_of_an_empty_city_say_what_will_be_there(site: Site) -> None:
