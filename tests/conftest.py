@@ -6,10 +6,14 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from argon2 import PasswordHasher
+from litestar._kwargs import KwargsModel
+from litestar.handlers.base import BaseRouteHandler
+from litestar.utils.signature import ParsedSignature
 from tests.databases import ReusedDatabase, execute, with_database
 
 import guahao
@@ -42,6 +46,36 @@ def quick_hashing() -> Iterator[None]:
     """Hash passwords with the least work that Argon2 allows: 10 µs instead of 100 ms."""
     with pytest.MonkeyPatch.context() as patch:
         _hash_with(patch, PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_applications() -> Iterator[None]:
+    """Examine alike handlers once, not for each test's application: 440 handlers, six functions.
+
+    Litestar reads the signature of each handler that is registered. Ours are closures, made anew
+    for each application from the same few functions.
+    """
+    parsed: dict[object, ParsedSignature] = {}
+    models: dict[object, KwargsModel] = {}
+    parse, model = ParsedSignature.from_fn, BaseRouteHandler.create_kwargs_model
+
+    def from_fn(fn: Any, signature_namespace: dict[str, Any]) -> ParsedSignature:
+        code = getattr(fn, "__code__", None)
+        if code is None or code not in parsed:
+            parsed[code] = parse(fn, signature_namespace)
+        return parsed[code]
+
+    def create_kwargs_model(self: BaseRouteHandler, path_parameters: Any) -> KwargsModel:
+        code = getattr(self.fn, "__code__", None)
+        key = code, frozenset(path_parameters)
+        if code is None or key not in models:
+            models[key] = model(self, path_parameters)
+        return models[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ParsedSignature, "from_fn", from_fn)
+        patch.setattr(BaseRouteHandler, "create_kwargs_model", create_kwargs_model)
         yield
 
 
