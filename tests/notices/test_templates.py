@@ -102,7 +102,7 @@ def test_what_a_hospital_leaves_open_is_left_out(changed: dict[str, object], sai
     ("language", "self_service", "too_late"),
     [
         ("zh", "到“我的挂号”办理或拨打12320", "已过退号时间"),
-        ("en", "go to My registrations or call 12320", "too late to cancel"),
+        ("en", "go to My visits or call 12320", "too late to cancel"),
     ],
 )
 def test_how_to_cancel_follows_the_operators_policy_and_the_deadline(
@@ -207,7 +207,7 @@ def test_a_win_says_what_the_visit_needs_and_until_when_to_decline() -> None:
     )
     english = words(replace(WON, language="en")) or ""
     assert "won a place in the draw and is booked, code 0123 4567" in english
-    assert "Decline before 08:00 on Tue 1 Dec under My registrations or call 114" in english
+    assert "Decline before 08:00 on Tue 1 Dec under My visits or call 114" in english
 
 
 def test_a_win_that_is_told_too_late_to_be_declined_says_how_to_cancel() -> None:

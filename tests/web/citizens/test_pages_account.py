@@ -11,7 +11,7 @@ from tests.city import Clock, add_account, add_appointment, add_patient, add_ses
 from tests.city import resident_id as document
 from tests.web.browsing import HTML, Reader
 from tests.web.proving import solved
-from tests.web.site import Site, closed, has_chinese
+from tests.web.site import Site, add_citizen, closed, has_chinese
 
 from guahao.rules.kernel.limits import PATIENTS_PER_PHONE
 from guahao.rules.kernel.outcomes import CancelRefusal, Refusal
@@ -353,6 +353,32 @@ async def test_nothing_is_changed_by_a_get(site: Site) -> None:
 
 
 # Language and view ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("view", ["standard", "elder"])
+async def test_on_an_english_page_what_has_only_a_chinese_name_is_marked(
+    site: Site, view: str
+) -> None:
+    await add_citizen(site)
+    session_id = await add_session(site.platform)
+    reader = Reader.of(site, language="en")
+    reader.client.cookies.set("view", view)
+    await reader.log_in()
+    for path in (
+        "/search?q=xxgnk",
+        "/hospitals/1",
+        "/departments/1",
+        "/departments/1?day=2026-12-01",
+        "/hospitals/1/boards",
+        "/draws",
+        f"/book/{session_id}",
+        "/bookings",
+    ):
+        await reader.go(path)
+        main = reader.text.partition("<main")[2].partition("</main>")[0]
+        rest = re.sub(r'<(\w+)[^>]*lang="zh-CN"[^>]*>.*?</\1>', "", main)
+        found = re.findall(r"[\u4e00-\u9fff]+", re.sub(r"<[^>]*>", "", rest))
+        assert set(found) <= {"张三"}, path  # a person's name stays as it is
 
 
 async def test_the_language_is_kept_and_the_visitor_stays_where_they_were(site: Site) -> None:

@@ -9,7 +9,7 @@
   button.addEventListener("click", () => {
     if (speechSynthesis.speaking) { speechSynthesis.cancel(); show(words); return; }
     const copy = document.getElementById("main").cloneNode(true);
-    for (const part of copy.querySelectorAll("[data-aloud], form.words, .demo, .fact, script")) part.remove();
+    for (const part of copy.querySelectorAll("[hidden], [data-aloud], form.words, details:not([open]) > :not(summary), .demo, .fact, script")) part.remove();
     const sentences = [...copy.querySelectorAll("h1, p, a, dt, dd, button")].map((part) => part.textContent.replace(/\s+/g, " ").trim());
     const said = new SpeechSynthesisUtterance(sentences.filter(Boolean).join(button.dataset.aloud === "en" ? ". " : "。"));
     said.lang = button.dataset.aloud;
