@@ -137,6 +137,22 @@ async def test_the_whole_city_keeps_the_law(
     await _check_moments(platform, rows, clock.now)
 
 
+async def test_who_has_come_today_waits_in_a_queue_or_was_called(
+    platform: Platform, rows: Rows
+) -> None:
+    await seed(platform, HOSPITALS, DAYS, PATIENTS)
+    came = rows.one(
+        "SELECT count(*) FROM appointments WHERE status = 'picked_up' AND visit_date = '2026-11-23'"
+    )
+    assert came > (0,)
+    assert came == rows.one(
+        "SELECT count(*) FROM queue_entries q JOIN appointments a ON a.id = q.appointment_id"
+        " WHERE q.state <> 'expected' AND a.status = 'picked_up'"
+    )
+    assert rows.one("SELECT count(*) FROM queue_entries WHERE state = 'waiting'") > (0,)
+    assert rows.one("SELECT count(*) FROM queue_entries WHERE state = 'called'") > (0,)
+
+
 def _check_counters(rows: Rows) -> None:
     wrong = rows.all(
         "SELECT s.id FROM clinic_sessions s WHERE s.booked <> (SELECT count(*)"

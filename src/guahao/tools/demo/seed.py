@@ -50,6 +50,7 @@ from guahao.tools.demo import city, past_records
 from guahao.tools.demo import queries as store
 from guahao.tools.demo.past import Booking, Past, Place, Session, TimetableLine, draw, registered_on
 from guahao.tools.demo.people import NOWHERE, Person, people, phone, resident_id
+from guahao.tools.demo.queues import add_queues
 
 Report = Callable[[str, int, int], None]  # what is being made, how many are done, of how many
 
@@ -474,6 +475,12 @@ async def _add_bookings(
         told = list(zip(ids[: len(past.bookings)], past.bookings, strict=True))
         written = past_records.Written(told, crowd, staff)
         await past_records.add_what_followed(tx, platform, past, written)
+        came: dict[int, list[int]] = {}
+        for id_, booking in told:
+            if booking.status == "picked_up" and booking.session.visit_date == today:
+                assert booking.session.id is not None
+                came.setdefault(booking.session.id, []).append(id_)
+        await add_queues(tx, came)
         progress("messages", 1, 1)
     return len(appointments)
 
