@@ -28,7 +28,6 @@ APPLY_TAPS_MAX = 3
 FULL_DAY = "2026-12-04"
 # The link of a session with places; that of a full session leads to the waiting list.
 BOOK = ".slot__book:not(.slot__book_apply)"
-PAGE_BYTES_MAX = 100_000
 RENEWED_EVERY_MS = 15_000
 
 SECOND = 300  # the second patient of a newcomer, beside the first
@@ -420,25 +419,6 @@ async def test_every_page_of_booking_is_legible_to_all(
 async def _look(came: Newcomer, path: str) -> None:
     await came.visitor.go(path)
     await came.visitor.check()
-
-
-async def test_a_page_is_less_than_a_hundred_kilobytes(new_visitor: NewVisitor) -> None:
-    came = await new_visitor()
-    sizes: dict[str, int] = {}
-    devtools = await came.page.context.new_cdp_session(came.page)
-    await devtools.send("Network.enable")
-    await devtools.send("Network.setCacheDisabled", {"cacheDisabled": True})
-
-    def count_bytes(event: dict[str, Any]) -> None:
-        path = came.path
-        sizes[path] = sizes.get(path, 0) + int(event["encodedDataLength"])
-
-    devtools.on("Network.loadingFinished", count_bytes)
-    for path in ("/", "/hospitals/1", "/departments/10"):
-        await came.go(path)
-        await came.page.wait_for_load_state("networkidle")
-    assert set(sizes) == {"/", "/hospitals/1", "/departments/10"}
-    assert max(sizes.values()) < PAGE_BYTES_MAX, sizes
 
 
 # A release: the page counts down to the patient's own moment; then one tap books ---------------

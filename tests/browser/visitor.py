@@ -15,7 +15,15 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+from playwright.async_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    Request,
+    Response,
+    async_playwright,
+)
+from tests.browser.reach.walking import is_walked
 
 CHROMIUM = shutil.which("chromium")
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
@@ -50,6 +58,8 @@ class Visitor:
     base: str
     page: Page
     complaints: list[str] = field(default_factory=list)
+    # Whether the page came as the walk over every page sees it: no form sent, nothing refused.
+    is_plain: bool = True
 
     async def go(self, path: str) -> None:
         """Open a page by its address."""
@@ -127,11 +137,16 @@ class Visitor:
         return await self.page.get_by_role("main").inner_text()
 
     async def check(self) -> None:
-        """What must hold on every page: legible to all, no complaint, nothing cut off."""
+        """What must hold on every page: legible to all, no complaint, nothing cut off.
+
+        Plain pages are looked at by axe in tests/browser/reach/test_every_page.py.
+        """
         assert self.complaints == [], self.complaints
         assert await self.page.title()
         wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
         assert not await self.page.evaluate(wide), f"{self.page.url} is too wide"
+        if self.is_plain and not urlsplit(self.page.url).query and is_walked(self.path):
+            return
         if await self.page.evaluate("typeof axe") == "undefined":
             # By the debugger: a script in the page is what the policy forbids.
             await self.page.evaluate(AXE.read_text(encoding="utf-8"))
@@ -193,6 +208,18 @@ async def visitor(base: str, chromium: Browser, **how: Any) -> Visitor:
         if message.type in ("error", "warning") and not REFUSED.search(message.text):
             came.complaints.append(message.text)
 
+    def asks(request: Request) -> None:
+        if request.is_navigation_request():
+            came.is_plain = request.method == "GET"
+        elif request.method != "GET":
+            came.is_plain = False  # a part of the page is exchanged
+
+    def answered(response: Response) -> None:
+        if response.request.is_navigation_request() and not response.ok:
+            came.is_plain = came.is_plain and 300 <= response.status < 400
+
+    came.page.on("request", asks)
+    came.page.on("response", answered)
     came.page.on("console", complain)
     came.page.on("pageerror", lambda error: came.complaints.append(str(error)))
     return came

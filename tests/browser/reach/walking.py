@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cache
 
 import psycopg
 
@@ -39,6 +40,11 @@ EXAMPLES = {
     "trial_id": "",
     "request_id": "",
 }
+# Of these each demo city has an example; of the others perhaps none, so that no page is walked.
+_SURE = {
+    *("hospital_id", "department_id", "session_id", "appointment_id", "patient_id"),
+    *("timetable_id", "title_id"),
+}
 _NO_PAGE = re.compile(r"\.svg$|/challenge$|/excel$|/csv$|/export$|/template$|\.js$|/faults$")
 _PLACE = re.compile(r"\{(\w+)\}")
 
@@ -72,6 +78,23 @@ def staff_paths(role: Role, ids: dict[str, str]) -> list[str]:
 def open_paths(ids: dict[str, str]) -> list[str]:
     """Return the path of every page of the staff before they have logged in."""
     return _filled((r.path for r in staff_routes() if r.method == "GET" and not r.roles), ids)
+
+
+@cache
+def _walked() -> re.Pattern[str]:
+    paths = [route.path for route in routes() if route.method == "GET"]
+    paths += [route.path for route in staff_routes() if route.method == "GET"]
+    walked = [
+        path
+        for path in paths
+        if not _NO_PAGE.search(path) and _SURE.issuperset(_PLACE.findall(path))
+    ]
+    return re.compile("|".join(_PLACE.sub(r"\\d+", path) for path in walked))
+
+
+def is_walked(path: str) -> bool:
+    """Return whether the walk opens a page of this path, with an id of the demo city."""
+    return _walked().fullmatch(path) is not None
 
 
 def _filled(paths: Iterable[str], ids: dict[str, str]) -> list[str]:
