@@ -123,8 +123,8 @@ async def test_another_hospitals_record_is_not_there(site: Site, route: StaffRou
 
 
 async def _plans(site: Site, session_id: int) -> dict[str, int]:
-    """A timetable, a stop, an import, the department, a list and a move of the hospital."""
-    [[timetable_id, stop_id, import_id, department_id, list_id, move_id]] = await ask_as_owner(
+    """A timetable, a stop, an import, the department, a list, a move and an act of the hospital."""
+    [[timetable_id, stop_id, import_id, department_id, list_id, move_id, act_id]] = await ask_as_owner(
         site.platform,
         """
         WITH one AS (SELECT * FROM clinic_sessions WHERE id = %s), timetable AS (
@@ -153,9 +153,12 @@ async def _plans(site: Site, session_id: int) -> dict[str, int]:
                                state, created_at)
             SELECT 'move', p.id, '', '', s.id, one.hospital_id, 'proving', now()
             FROM one, patients p, asker s RETURNING id
+        ), act AS (
+            INSERT INTO supply_acts (hospital_id, kind, by_name, reason, at)
+            SELECT hospital_id, 'change', 'x', '测试', now() FROM one RETURNING id
         )
-        SELECT timetable.id, stop.id, import.id, one.department_id, list.id, move.id
-        FROM timetable, stop, import, one, list, move
+        SELECT timetable.id, stop.id, import.id, one.department_id, list.id, move.id, act.id
+        FROM timetable, stop, import, one, list, move, act
         """,
         session_id,
     )
@@ -168,6 +171,7 @@ async def _plans(site: Site, session_id: int) -> dict[str, int]:
         "department_id": department_id,
         "reconciliation_id": list_id,
         "move_id": move_id,
+        "act_id": act_id,
     }
 
 

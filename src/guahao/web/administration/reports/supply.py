@@ -261,7 +261,7 @@ def _fastest(page: StaffPage, found: SoldOut) -> Part:
                 say_name(page, found.hospitals[session.hospital_id]),
                 say_name(page, found.departments[session.department_id]),
                 page.names.title(session.title),
-                session.specialty,
+                page.names.specialty(session.specialty),
                 session.visit_date,
                 page.period(session.period),
                 session.capacity,
