@@ -71,7 +71,7 @@ async def _listed(page: StaffPage, found: list[DayEntry] | None) -> ASGIApp:
         "staff/window_today.html",
         day=day,
         days=[page.today + timedelta(days=n) for n in range(-PAPER_DAYS, _DAYS_AHEAD + 1)],
-        departments=sorted({session.department_name for session in sessions}),
+        departments=sorted({(one.department_name, one.department_name_en) for one in sessions}),
         department=department,
         period=period,
         sessions=shown,
