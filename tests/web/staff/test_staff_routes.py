@@ -123,7 +123,7 @@ async def test_another_hospitals_record_is_not_there(site: Site, route: StaffRou
 
 
 async def _plans(site: Site, session_id: int) -> dict[str, int]:
-    """A timetable, a stop, an import, the department, a list, a move and an act of the hospital."""
+    """Return ids of the hospital: of a timetable, a stop, an import, a list, a move and so on."""
     [[timetable_id, stop_id, import_id, department_id, list_id, move_id, act_id]] = await ask_as_owner(
         site.platform,
         """
