@@ -124,7 +124,7 @@ async def test_another_hospitals_record_is_not_there(site: Site, route: StaffRou
 
 async def _plans(site: Site, session_id: int) -> dict[str, int]:
     """Return ids of the hospital: of a timetable, a stop, an import, a list, a move and so on."""
-    [[timetable_id, stop_id, import_id, department_id, list_id, move_id, act_id]] = await ask_as_owner(
+    [found] = await ask_as_owner(
         site.platform,
         """
         WITH one AS (SELECT * FROM clinic_sessions WHERE id = %s), timetable AS (
@@ -162,6 +162,7 @@ async def _plans(site: Site, session_id: int) -> dict[str, int]:
         """,
         session_id,
     )
+    timetable_id, stop_id, import_id, department_id, list_id, move_id, act_id = found
     reason = site.platform.vault.seal("stops", "reason", stop_id, "测试")
     await change(site.platform, "UPDATE stops SET reason_enc = %s", reason)
     return {
