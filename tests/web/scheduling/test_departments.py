@@ -31,7 +31,7 @@ async def add(reader: Reader, list_path: str = LIST, **typed: str) -> str:
 
 
 async def citizen_sees(site: Site) -> str:
-    """Return a hospital's departments as a citizen reads them, without those with places soonest."""
+    """Return a hospital's departments as a citizen reads them, below those soonest."""
     [[hospital_id]] = await ask(site.platform, "SELECT id FROM hospitals ORDER BY id LIMIT 1")
     reader = Reader.of(site)
     await reader.go(f"/hospitals/{hospital_id}")
