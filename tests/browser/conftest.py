@@ -24,7 +24,7 @@ from tests.browser.visitor import Visitor, browser, needs_chromium, visitor
 from tests.conftest import SOURCES
 from tests.databases import with_database
 
-START_SECONDS = 60
+START_SECONDS = 180
 NOW = "2026-11-30T09:00:00"
 
 NewVisitor = Callable[..., Awaitable[Visitor]]
