@@ -23,7 +23,7 @@ HERE = Path(__file__).parent
 CLOCK = "2026-11-23T10:00:00+08:00"
 CITY = ("--hospitals", "12", "--days", "30", "--patients", "4000")
 START_SECONDS = 120
-PHONE, DESK = (390, 780), (1280, 860)
+PHONE, DESK = (390, 780), (1180, 780)
 
 
 @dataclass(frozen=True)
