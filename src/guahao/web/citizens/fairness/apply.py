@@ -80,8 +80,10 @@ class _Form:
     def begun(self, page: Page) -> dict[str, str]:
         """Return the fields as the form is first shown."""
         patient = page.query("patient")
+        if patient not in self.groups:  # nobody is chosen where there are two
+            patient = next(iter(self.groups)) if len(self.groups) == 1 else ""
         given = {
-            "patients": patient if patient in self.groups else next(iter(self.groups), ""),
+            "patients": patient,
             "when": "session" if self.session else "day" if self.day else "two_weeks",
             "first_date": (self.day or self.terms.first_date).isoformat(),
             "last_date": (self.day or self.until).isoformat(),
