@@ -131,7 +131,7 @@ async def test_a_newcomer_books_in_six_taps_and_then_in_four(
     assert re.fullmatch(r"\d{4} \d{4}", code)
     text = await came.visitor.text()
     assert came.say("预约成功", "Booked") in text
-    assert came.say("证件原件", "original document") in text
+    assert came.say("证件原件", "The original ID of") in text
     assert "114" in text
     await came.tap(came.say("我的挂号", "My visits"))
     assert code in await came.visitor.text()

@@ -18,7 +18,7 @@ from guahao.flows.staff.staff import NewStaff
 from guahao.rules.staff.staff import SYSTEM, Role
 
 LOGIN = "/staff/login"
-HOME = "/staff/no-shows"  # where an administrator begins
+HOME = "/staff/overview"  # where an administrator begins
 PASSWORD = "purple teapot on monday"
 WRONG = "guess"
 OFFICE, ATTACKER = "198.51.100.20", "203.0.113.66"

@@ -154,7 +154,7 @@ async def test_the_phone_speaks_both_languages_and_loads_nothing_from_elsewhere(
         assert empty in page.text
         assert "style=" not in page.text
         loaded = re.findall(r'(?:src|<link[^>]* href)="([^"]*)"', page.text)
-        assert len(loaded) == 3
+        assert len(loaded) == 5
         for address in loaded:
             assert (await site.get(address)).status_code == 200
 

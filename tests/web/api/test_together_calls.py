@@ -93,7 +93,7 @@ async def test_one_place_is_sold_out_for_both(site: Site, language: dict[str, st
     await change(site.platform, "UPDATE clinic_sessions SET capacity = 1")
     answer = await book(site, family, family.places(session_id), **language)
     problem(answer, 409, "sold_out")
-    assert ("登记候补" if language == CHINESE else "waitlist") in answer.json()["detail"]
+    assert ("登记候补" if language == CHINESE else "apply for places") in answer.json()["detail"]
     assert answer.json()["patient_ids"] == [family.citizen.patient_id, family.other_id]
     assert await count(site.platform, "appointments") == 0
 

@@ -66,7 +66,7 @@ async def test_the_page_names_the_second_and_the_same_form_books_then(
     assert page.page.status_code == 409
     opens = moment_of(page)
     assert RELEASE + timedelta(seconds=10) < opens <= RELEASE + timedelta(seconds=30)
-    assert ("不用抢" if language == "zh" else "No need to hurry") in page.text
+    assert ("不用抢" if language == "zh" else "No need to rush") in page.text
     form = page.form(f"/book/{session}")
     # Before the moment the form only leads to the same page; afterwards it books.
     clock.now = opens - timedelta(seconds=1)

@@ -79,7 +79,7 @@ async def test_an_unchecked_person_is_told_before_booking(verifying: Site) -> No
     session_id = await add_session(verifying.platform)
     reader = Reader.of(verifying)
     await reader.log_in(back=f"/book/{session_id}")
-    assert "身份未核实" not in reader.text
+    assert "身份已核实的人" not in reader.text
     await uncheck(verifying)
     await reader.go(reader.path)
     assert "身份未核实，同时最多有1个预约" in reader.text
@@ -93,7 +93,7 @@ async def test_where_checked_persons_only_are_booked_it_is_said_before(site: Sit
     await change(site.platform, "UPDATE hospital_rules SET checked_only = true")
     reader = Reader.of(site)
     await reader.log_in(back=f"/book/{session_id}")
-    assert "身份未核实，不能约这个号：请先带证件原件到医院窗口核实" in reader.text
+    assert "这个号只约给身份已核实的人。" in reader.text
     await change(site.platform, "UPDATE patients SET checked_at = created_at, checked_by = 'staff'")
     await reader.go(reader.path)
-    assert "身份未核实" not in reader.text
+    assert "身份已核实的人" not in reader.text

@@ -74,7 +74,7 @@ async def test_a_lapsed_place_cannot_be_accepted(site: Site) -> None:
     )
     await reader.send(form, answer="accept")
     assert reader.page.status_code == 409
-    assert "no longer kept" in reader.text
+    assert "no longer held" in reader.text
     assert await state_of(site) == [("open", None)]
 
 

@@ -54,7 +54,7 @@ async def test_every_call_of_an_account_wants_a_token(
 ) -> None:
     site = closed_site
     calls = calls_with_token(site)
-    assert len(calls) == 19
+    assert len(calls) == 20
     for endpoint in calls:
         path = API + endpoint.path.format(appointment_id=1, patient_id=1, application_id=1)
         answer = await site.call(endpoint.method, path, headers=language)

@@ -288,7 +288,7 @@ async def test_the_report_is_a_file_for_excel_too(
     csv = await reader.go(f"{OWN}/{id}/csv")
     assert "attachment" in csv.headers["content-disposition"]
     heading, row = csv.content.decode("utf-8-sig").splitlines()
-    assert heading.startswith("Order no.,Visit date,Difference,Here,Hospital,Proposed cure")
+    assert heading.startswith("Order no.,Visit date,Difference,Platform,Hospital,Suggested action")
     assert row.startswith(f"{booking['order_no']},2026-12-03,Missing at the hospital,Booked,,")
     excel = await reader.go(f"{OWN}/{id}/excel")
     book = read_book(excel.content, "report.xlsx")
