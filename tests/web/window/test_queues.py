@@ -87,7 +87,7 @@ async def test_a_clerk_calls_skips_puts_back_and_closes(site: Site, clinic: Clin
     assert "已叫1号" in await call_next(reader, clinic)
     assert await act(reader, clinic, 1, "done") == 200
     assert await act(reader, clinic, 1, "skip") == 409
-    assert "刚被改过" in reader.text
+    assert "刚有变化" in reader.text
     assert await act(reader, clinic, 4, "done") == 409
     assert await act(reader, clinic, 1, "sing") == 400
     await reader.go(path(clinic))

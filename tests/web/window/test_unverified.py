@@ -100,7 +100,7 @@ async def test_what_is_too_old_never_punishes(site: Site, clock: Clock) -> None:
     fresh = reader.form("/staff/logout")
     form.fields = {**fresh.fields, "reason": "门诊日志"}
     await reader.send(form)
-    assert "不能再确认" in reader.text
+    assert "不再确认" in reader.text
     assert await statuses(site) == ["unverified", "unverified"]
 
 
