@@ -201,5 +201,5 @@ async def test_an_auditor_reads_and_verifies_the_trail(new_visitor: NewVisitor) 
     await desk.check()
     async with desk.page.expect_navigation():
         await desk.page.keyboard.press("F6")
-    assert "The trail is whole" in await desk.text()
+    assert "The audit trail is intact" in await desk.text()
     await desk.check()
