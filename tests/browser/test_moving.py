@@ -127,7 +127,8 @@ async def test_an_agent_verifies_by_sms_and_a_supervisor_sees_requests(
     await desk.fill("姓名（与证件一致）", "余示例")
     await desk.fill("证件号码", resident_id(303))
     await desk.page.locator("[name=consent]").check()
-    await desk.press("登记 F2")
+    async with desk.page.expect_navigation():
+        await desk.page.keyboard.press("F2")
     await desk.go("/staff/calls")
     await desk.page.locator("#q").fill(phone(7303))
     await desk.page.locator("#q").press("Enter")
