@@ -453,7 +453,8 @@ def release_a_session(city: psycopg.Connection, now: datetime) -> int:
     row = city.execute(
         """
         SELECT id, visit_date - %(today)s FROM clinic_sessions
-        WHERE visit_date > %(today)s + 8 AND booked < capacity AND stopped_at IS NULL
+        WHERE visit_date > %(today)s + 8 AND stopped_at IS NULL
+          AND booked + held + reserved < capacity
         ORDER BY random() LIMIT 1
         """,
         {"today": now.date()},

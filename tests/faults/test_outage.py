@@ -161,7 +161,7 @@ async def test_pages_are_read_from_a_replica_while_the_primary_is_away(database_
             assert "暂时不能预约" in page.text
             assert "页面内容截至 11月30日 周一 09:00" in page.text
         english = Reader.of(site, language="en")
-        assert "shows the state of Mon 30 Nov, 09:00" in (await english.go("/")).text
+        assert "This page is as of Mon 30 Nov, 09:00" in (await english.go("/")).text
         problem(await site.book(city.citizen, city.session_id), 503, "booking_unavailable")
         page = await reader.send(reader.form(f"/book/{city.session_id}"))
         assert (page.status_code, "没有约上" in page.text) == (503, True)

@@ -72,4 +72,4 @@ def _tell_faults(preview: Preview, sentences: Sentences, console: Console) -> No
         place = fault.place if fault.column_letter else f"row {fault.row}"
         table.add_row(fault.sheet, place, fault.heading, fault.value, sentences.of_cell(fault))
     console.print(table, markup=False)
-    console.print(f"{len(preview.faults):,} problems. Nothing was changed.")
+    console.print(f"Problems: {len(preview.faults):,}. Nothing was changed.")

@@ -145,4 +145,4 @@ def _tell_faults(report: ImportReport, sentences: Sentences, console: Console) -
     console.print(table, markup=False)
     left = checked.faults_in_all - min(len(report.faults), _FAULTS_SHOWN)
     more = f", {left:,} more not shown" if left else ""
-    console.print(f"{checked.faults_in_all:,} problems{more}. Nothing was changed.")
+    console.print(f"Problems: {checked.faults_in_all:,}{more}. Nothing was changed.")

@@ -244,11 +244,11 @@ async def test_an_operators_file_with_a_wrong_cell_changes_nothing(platform: Pla
     before = await sessions(platform)
     right, told = await operate(platform, NEW.format(code="", what="x"))
     assert not right
-    assert "No hospital code" in told
+    assert "The hospital code is missing" in told
     right, told = await operate(platform, NEW.format(code=second[1], what="x"), first[0])
     assert not right
     assert "A2" in told
-    assert "Not your hospital's code" in told
+    assert "This isn't your hospital's code" in told
     assert await sessions(platform) == before
 
 
