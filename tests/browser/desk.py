@@ -66,6 +66,7 @@ class Keys:
         await self._visitor.page.keyboard.press(key)
 
     async def go(self, key: str) -> None:
-        """A key that leads to a page."""
+        """A key that leads to a page, as soon as the present one listens to keys."""
+        await self._visitor.page.wait_for_load_state()
         async with self._visitor.page.expect_navigation():
             await self.press(key)
