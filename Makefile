@@ -18,10 +18,10 @@ SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo -n)
 APT    := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0
 
 # What the tests use where it is there: the programs, and Debian's packages with them.
-PROGRAMS := chromium pgbouncer nginx haproxy etcd pg_ctlcluster systemd-analyze promtool \
-	keepalived
-PACKAGES := chromium pgbouncer nginx-light haproxy etcd-server postgresql systemd prometheus \
-	keepalived
+PROGRAMS := chromium-headless-shell pgbouncer nginx haproxy etcd pg_ctlcluster systemd-analyze \
+	promtool keepalived
+PACKAGES := chromium-headless-shell pgbouncer nginx-light haproxy etcd-server postgresql systemd \
+	prometheus keepalived
 
 # Only CI installs them: they start services of their own.
 PREPARE = ( PATH=$$PATH:/usr/sbin; for program in $(PROGRAMS); do command -v $$program || exit 1; done ) >/dev/null \

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -65,10 +66,9 @@ async def take(base: str, pictures: tuple[Picture, ...], into: Path) -> None:
 
 
 def _chromium() -> str | None:
-    found = [
-        path for path in ("/usr/bin/chromium", "/usr/bin/google-chrome") if Path(path).exists()
-    ]
-    return found[0] if found else None
+    """Return the machine's browser; without one Playwright uses its own, if that is installed."""
+    names = ("chromium-headless-shell", "chromium", "google-chrome")
+    return next(filter(None, map(shutil.which, names)), None)
 
 
 async def _page(browser: Browser, base: str, picture: Picture) -> Page:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import httpx
@@ -10,7 +11,13 @@ from playwright.async_api import Route
 from tests.browser.conftest import NewVisitor
 from tests.browser.desk import Keys, at_work
 from tests.browser.photographs.camera import RETAKES, photographed
+from tests.browser.visitor import HEADLESS_SHELL
 from tests.city import phone, resident_id
+
+pytestmark = pytest.mark.skipif(
+    HEADLESS_SHELL is None and "CI" not in os.environ,
+    reason="taken with chromium-headless-shell: a whole Chromium draws some edges otherwise",
+)
 
 WEEK = "2026-12-14"
 HOSPITAL = 3  # where no other test books
