@@ -146,6 +146,10 @@ ROWS: dict[str, Panels] = {
                 "max(guahao_jobs_failed)": "failed jobs",
             },
         ),
+        "National holidays known": (
+            "d",
+            {"min(guahao_calendar_known_days)": "days ahead"},
+        ),
         "Periodic tasks": (
             "s",
             {

@@ -17,7 +17,12 @@ from guahao.rules.supply.calendar import (
     is_held,
     refused_correction,
 )
-from guahao.rules.supply.national_calendar import last_known_year, national_days
+from guahao.rules.supply.national_calendar import (
+    first_unknown_day,
+    known_days,
+    national_days,
+    unknown_from,
+)
 
 SATURDAY = date(2026, 2, 14)
 OFF, FRIDAY = DayRule(None, "春节"), DayRule(5, "春节调休")
@@ -126,5 +131,16 @@ def test_years_that_are_not_announced_follow_their_weekdays(first: date, days: i
     assert all(
         day.source is CalendarSource.WEEKDAY and day.like == day.day.isoweekday()
         for day in calendar
-        if day.day.year > last_known_year()
+        if day.day >= first_unknown_day()
     )
+
+
+def test_a_year_that_is_not_announced_is_named_once_the_roll_out_reaches_it() -> None:
+    first = first_unknown_day()
+    before = first - timedelta(days=94)
+    assert unknown_from(before) is None
+    assert unknown_from(before + timedelta(days=1)) == first
+    assert known_days(before) == 94
+    later = first + timedelta(days=5)
+    assert unknown_from(later) == later
+    assert known_days(later) == 0

@@ -134,6 +134,33 @@ async def test_a_bad_date_is_refused_and_years_that_are_not_announced_are_named(
     assert await count(site.platform, "calendar_days") == 0
 
 
+async def test_every_page_that_plans_such_dates_says_so(site: Site) -> None:
+    reader, department_id = await scheduler(site)
+    words = "2027年1月1日 周五起还没有收录国务院的放假安排，先按星期出诊，节假日也放号。"
+    for path in (
+        "/staff/schedule?week=2026-12-28",
+        "/staff/schedule/month?month=2027-01",
+        "/staff/schedule/new",
+    ):
+        await reader.go(path)
+        assert words in reader.text, path
+    await reader.send(None, **WEEKLY)
+    bulk = "/staff/schedule/bulk?preview=yes&capacity=3&first=2026-12-01&last="
+    for path, is_said in (
+        ("/staff/schedule?week=2026-12-21", False),
+        ("/staff/schedule/month?month=2026-12", False),
+        (f"{bulk}2027-01-15", True),
+        (f"{bulk}2026-12-15", False),
+    ):
+        await reader.go(path)
+        assert (words in reader.text) is is_said, path
+    for monday, is_said in (("2026-12-14", False), ("2027-01-04", True)):
+        await reader.go(f"/staff/schedule/copy?department={department_id}&week=2026-12-07")
+        ticked = {f"to_{monday}": "yes", "step": "preview"}
+        await reader.send(reader.form("/staff/schedule/copy"), **ticked)
+        assert (words in reader.text) is is_said, monday
+
+
 @pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01"])
 async def test_a_date_without_neighbours_is_refused(site: Site, day: str) -> None:
     reader, _ = await scheduler(site)

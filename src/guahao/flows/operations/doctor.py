@@ -19,6 +19,7 @@ from guahao.rules.operations.checks import (
     Check,
     Expected,
     State,
+    check_calendar,
     check_clock,
     check_disk,
     check_facts,
@@ -26,6 +27,7 @@ from guahao.rules.operations.checks import (
     unknown,
 )
 from guahao.rules.operations.facts import Facts
+from guahao.rules.supply.national_calendar import known_days
 from guahao.settings import Settings
 from guahao.store.kernel.connections import Connection, connecting, why
 from guahao.store.kernel.db import RolesError, Tx, as_application, check_login, configure
@@ -64,7 +66,8 @@ async def examine(
     `url`: of the application's login; None where the embedded server does not run. `noted`: the
     end of the audit trail as it was last sent out of the database.
     """
-    checks = [_owner_login(settings), await _disk(settings)]
+    calendar = check_calendar(known_days(clock().date()))
+    checks = [_owner_login(settings), await _disk(settings), calendar]
     if url is None:
         says = "The embedded server does not run. Start the platform: guahao up"
         return [*checks, Check("database", State.FAILED, says), *_all_unknown(_NO_CONNECTION)]

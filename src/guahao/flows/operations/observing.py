@@ -22,6 +22,7 @@ from guahao.clock import uptime
 from guahao.flows.booking.desk import Desk
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.operations.doctor import existing_parent
+from guahao.rules.supply.national_calendar import known_days
 from guahao.store.kernel.connections import Connection
 from guahao.store.kernel.db import DatabaseState
 from guahao.store.operations import observations
@@ -64,6 +65,11 @@ _disk_free = Gauge(
 )
 _disk_size = Gauge(
     "guahao_disk_size_bytes", "Bytes of the disk of GUAHAO_DATA_DIR", multiprocess_mode="livemax"
+)
+_calendar = Gauge(
+    "guahao_calendar_known_days",
+    "For how many days from today on the national holidays are known",
+    multiprocess_mode="livemin",
 )
 
 
@@ -138,6 +144,7 @@ def look(platform: Platform, desk: Desk | None) -> None:
     _up.set(platform.db.state is DatabaseState.ALIVE)
     watch = platform.db.watch
     _skew.set(0.0 if watch is None else abs(watch.ahead_seconds))
+    _calendar.set(known_days(platform.db.clock().date()))
     if desk is not None:
         _ = desk.oldest_seconds  # sets its gauge
 

@@ -27,7 +27,7 @@ from guahao.rules.supply.calendar import (
     DayRule,
     refused_correction,
 )
-from guahao.rules.supply.national_calendar import last_known_year
+from guahao.rules.supply.national_calendar import unknown_from
 from guahao.rules.supply.planning import ROLLED_DAYS
 from guahao.store.kernel.db import Tx
 from guahao.store.kernel.queue import defer
@@ -102,12 +102,6 @@ async def asked_days(
             return None
         found = await store.between(tx, by.own_hospital_id, first, last)
         return found, unknown_from(today)
-
-
-def unknown_from(today: date) -> date | None:
-    """Return the first date of the roll-out whose year was not announced yet; None: all were."""
-    year = last_known_year()
-    return None if rolled_until(today).year <= year else max(today, date(year + 1, 1, 1))
 
 
 def rolled_until(today: date) -> date:

@@ -33,6 +33,7 @@ MESSAGE_WARNING_SECONDS, MESSAGE_FAILED_SECONDS = 2 * MINUTE, 15 * MINUTE
 HOSPITAL_WARNING_SECONDS = 10 * MINUTE
 BACKUP_WARNING_SECONDS, BACKUP_FAILED_SECONDS = 26 * HOUR, 50 * HOUR
 VERIFIED_WARNING_SECONDS, VERIFIED_FAILED_SECONDS = 50 * HOUR, 8 * 24 * HOUR
+CALENDAR_WARNING_DAYS = 45  # the State Council announces a year in November
 WORKERS_A_PROCESS = 3  # of procrastinate's, each with a heartbeat (worker.py)
 
 _LISTED = 5
@@ -477,6 +478,20 @@ def check_clock(ahead_seconds: float, expected: Expected) -> Check:
             figures,
         )
     return Check("clock", State.OK, "This machine's clock is the database's.", figures)
+
+
+def check_calendar(known_days: int) -> Check:
+    """Whether the national holidays of the days that are planned are known."""
+    figures: dict[str, Figure] = {"known_days": known_days}
+    if known_days < CALENDAR_WARNING_DAYS:
+        says = (
+            f"The national holidays are known for {known_days} more days only: later sessions"
+            " follow their weekdays, on holidays too. Once the next year is announced, install a"
+            f" release that knows it, or correct its dates at /staff/calendar: {runbook('upgrade')}"
+        )
+        return Check("calendar", State.WARNING, says, figures)
+    says = f"The national holidays are known for {known_days} days."
+    return Check("calendar", State.OK, says, figures)
 
 
 def check_disk(free_bytes: int, total_bytes: int, folder: str, expected: Expected) -> Check:

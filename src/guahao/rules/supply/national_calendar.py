@@ -15,6 +15,7 @@ from types import MappingProxyType
 from chinese_calendar import holidays, in_lieu_days, workdays
 
 from guahao.rules.supply.calendar import DayRule
+from guahao.rules.supply.planning import ROLLED_DAYS
 
 _APART_MAX = timedelta(days=30)  # a worked day and the day off that it makes up for
 
@@ -48,6 +49,20 @@ def national_days() -> Mapping[date, DayRule]:
 
 
 @cache
-def last_known_year() -> int:
-    """Return the last year whose announcement is known; later dates follow their weekdays."""
-    return max(national_days()).year
+def first_unknown_day() -> date:
+    """Return the first date of the year that was not announced yet, as far as the package knows.
+
+    It and later dates follow their weekdays.
+    """
+    return date(max(national_days()).year + 1, 1, 1)
+
+
+def unknown_from(today: date) -> date | None:
+    """Return the first date of the roll-out whose year was not announced yet; None: all were."""
+    first = first_unknown_day()
+    return max(today, first) if first <= today + timedelta(days=ROLLED_DAYS) else None
+
+
+def known_days(today: date) -> int:
+    """Return for how many days, from today on, the announcement is known."""
+    return max(0, (first_unknown_day() - today).days)

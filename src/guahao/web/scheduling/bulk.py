@@ -30,6 +30,7 @@ from guahao.web.scheduling.schedule_forms import (
     monday_of,
     near_monday,
     say_plan,
+    unannounced_within,
 )
 from guahao.web.staff import StaffPage, StaffRoute
 from guahao.web.staff.confirming import REASON_LENGTH_MAX
@@ -122,6 +123,9 @@ async def _show_change(
         unchanged=outcomes.count(UpsertResult.UNCHANGED),
         left=sum(isinstance(outcome, SessionRefused) for outcome in outcomes),
         why=lambda outcome: say_plan(page, outcome) if isinstance(outcome, SessionRefused) else "",
+        unannounced_from=unannounced_within(
+            page, max((session.facts.terms.visit_date for session in found or ()), default=None)
+        ),
         version="" if found is None else flows.change_version(found),
         acts=await flows.latest(platform, by),
         undo_until=lambda act: page.now < act.at + UNDO_FOR and act.undone_at is None,
@@ -229,6 +233,9 @@ async def _show_copy(
             CopyFate.DAY_OFF: page.say("休息日，不复制"),
         },
         why=lambda outcome: say_plan(page, outcome) if isinstance(outcome, SessionRefused) else "",
+        unannounced_from=unannounced_within(
+            page, max((session.wanted.visit_date for session in found or ()), default=None)
+        ),
         version="" if found is None else flows.copy_version(found),
         acts=await flows.latest(platform, by),
         undo_until=lambda act: page.now < act.at + UNDO_FOR and act.undone_at is None,

@@ -25,6 +25,7 @@ from guahao.web.scheduling.schedule_forms import (
     near_monday,
     read_clinic,
     say_plan,
+    unannounced_within,
 )
 from guahao.web.staff import Act, StaffPage, StaffRoute, confirmed
 from guahao.web.staff.months import asked_month, later, month_of
@@ -82,6 +83,7 @@ async def _week(page: StaffPage) -> ASGIApp:
         cells=cells,
         timetables=sorted(week.timetables, key=lambda one: one.iso_weekday),
         for_ever=FOR_EVER,
+        unannounced_from=unannounced_within(page, days[-1]),
         week_of=lambda weeks: (monday + timedelta(weeks=weeks)).isoformat(),
     )
 
@@ -110,6 +112,7 @@ async def _month(page: StaffPage) -> ASGIApp:
         after=f"{later(first, 1):%Y-%m}",
         sessions=by_date,
         by_day={day.day: day for day in days},
+        unannounced_from=unannounced_within(page, month.last),
         weekdays=WEEKDAYS_SHOWN,
     )
 

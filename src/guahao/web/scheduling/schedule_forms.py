@@ -11,6 +11,7 @@ from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.kernel.text import prose, typed
 from guahao.rules.staff.staff import Role
 from guahao.rules.supply.changes import Clinic, SessionRefusal, SessionRefused
+from guahao.rules.supply.national_calendar import unknown_from
 from guahao.rules.supply.planning import CAPACITY_MAX, FEE_MAX_FEN, PlanRefusal
 from guahao.rules.supply.stops import StopRefusal
 from guahao.web.staff import StaffPage
@@ -36,6 +37,12 @@ def near_monday(page: StaffPage, text: str) -> date | None:
     if day is None or abs((day - page.today).days) > _DAYS_AWAY_MAX:
         return None
     return monday_of(day)
+
+
+def unannounced_within(page: StaffPage, last: date | None) -> date | None:
+    """Return from which date the national holidays are not known, if dates until `last` meet it."""
+    first = unknown_from(page.today)
+    return first if first is not None and last is not None and first <= last else None
 
 
 def monday_of(day: date) -> date:

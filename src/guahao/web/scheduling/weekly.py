@@ -17,7 +17,13 @@ from guahao.rules.kernel.text import prose, typed
 from guahao.rules.supply.changes import Clinic
 from guahao.rules.supply.planning import FOR_EVER, WEEKDAYS, PlanRefusal
 from guahao.web.http.reading import ProblemError
-from guahao.web.scheduling.schedule_forms import SCHEDULER, Offered, chosen_department, say_plan
+from guahao.web.scheduling.schedule_forms import (
+    SCHEDULER,
+    Offered,
+    chosen_department,
+    say_plan,
+    unannounced_within,
+)
 from guahao.web.staff import StaffPage, StaffRoute
 from guahao.web.staff.reading import (
     UnreadableTimeError,
@@ -85,6 +91,7 @@ async def _show(
         periods=PERIODS,
         preview=preview,
         weeks=weeks,
+        unannounced_from=unannounced_within(page, read_date(given.get("last", "")) or FOR_EVER),
         by_day={} if preview is None else {day.day: day for day in preview.days},
     )
 
