@@ -514,7 +514,7 @@ async def mark_told(tx: Tx, stop_id: int) -> None:
 
 
 # A patient whom the SMS did not reach may have read it on WeChat.
-_REACHED = """
+REACHED = """
     FROM stop_bookings b
     LEFT JOIN LATERAL (
         SELECT CASE WHEN m.state = 'delivered' OR EXISTS (
@@ -539,7 +539,7 @@ async def progress(tx: Tx, stop_id: int) -> Progress:
                    AS failed,
                count(*) FILTER (WHERE b.told_at IS NOT NULL AND b.message_id IS NULL)
                    AS without_phone
-        {_REACHED}
+        {REACHED}
         WHERE b.stop_id = %(stop_id)s
         """,
         {"stop_id": stop_id},
@@ -556,7 +556,7 @@ async def unreached(tx: Tx, stop_id: int, limit: int) -> list[Unreached]:
         SELECT a.id AS appointment_id, d.name AS department_name,
                d.name_en AS department_name_en, s.title, s.visit_date, s.period,
                coalesce(m.state, 'no_phone') AS state
-        {_REACHED}
+        {REACHED}
         JOIN appointments a ON a.id = b.appointment_id
         JOIN clinic_sessions s ON s.id = a.clinic_session_id
         JOIN departments d ON d.id = s.department_id

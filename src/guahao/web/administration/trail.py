@@ -244,6 +244,7 @@ def _window_words(page: StaffPage) -> dict[str, str]:
         "close_session": page.say("结束本场取号"),
         "enter_from_paper": page.say("补录取号"),
         "print_day_list": page.say("打印名单"),
+        "list_stopped_patients": page.say("查看停诊患者名单"),
         "give_counter_place": page.say("给出窗口号"),
         "undo_counter_place": page.say("撤销给出的窗口号"),
         "call_number": page.say("叫号"),

@@ -57,6 +57,7 @@ ENTRIES = (
         Words("待确认", "navigation"),
         frozenset({Role.CLERK}),
     ),
+    Entry("stopped", "/staff/window/stops", Words("停诊患者"), frozenset({Role.CLERK})),
     Entry(
         "hospital_overview",
         "/staff/schedule/overview",

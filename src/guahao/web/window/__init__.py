@@ -8,6 +8,7 @@ from guahao.web.window.counter import counter_routes
 from guahao.web.window.lists import list_routes
 from guahao.web.window.persons import person_routes
 from guahao.web.window.queue import queue_routes
+from guahao.web.window.stopped import stopped_routes
 from guahao.web.window.unverified import unverified_routes
 from guahao.web.window.window import window_routes
 
@@ -22,4 +23,5 @@ def routes() -> list[StaffRoute]:
         *counter_routes(),
         *queue_routes(),
         *unverified_routes(),
+        *stopped_routes(),
     ]
