@@ -237,6 +237,34 @@ async def test_before_the_own_moment_the_key_stays_unused(database_url: str) -> 
         assert isinstance(await ask_desk(platform, request), Rescheduled)
 
 
+async def test_who_asks_again_before_the_own_moment_costs_the_database_nothing(
+    database_url: str,
+) -> None:
+    clock = Clock()
+    async with open_platform(
+        database_url, clock, policy=replace(NEW_CITY, cancel_channels=SELF_SERVICE.cancel_channels)
+    ) as platform:
+        clock.now = clock.now.replace(hour=7)
+        old, new = await add_clinic(platform, [THURSDAY, date(2026, 12, 30)])
+        await change(platform, "UPDATE hospitals SET cycle_days = 30, release_time = '07:00'")
+        [person] = await add_crowd(platform, 1)
+        view = await booked(platform, person, old)
+        limited = replace(LOOPBACK, limited=True)
+        async with open_desk(platform) as desk:
+            early = await desk.reschedule(by_patient(view, person, new), limited)
+            assert isinstance(early, BeforeOwnMoment)
+            # From here on the desk would refuse the session, if it were asked.
+            await change(
+                platform, "UPDATE clinic_sessions SET stopped_at = now() WHERE id = %s", new
+            )
+            assert await desk.reschedule(by_patient(view, person, new), limited) == early
+            await change(platform, "UPDATE clinic_sessions SET stopped_at = NULL")
+            assert early.retry_from is not None
+            clock.now = early.retry_from
+            answer = await desk.reschedule(by_patient(view, person, new), limited)
+            assert isinstance(answer, Rescheduled)
+
+
 # Keys ---------------------------------------------------------------------------------------
 
 

@@ -72,7 +72,10 @@ async def test_others_are_let_through_and_so_is_reading(closed_site: Site) -> No
 
 @pytest.mark.parametrize(
     "path",
-    ["/book/1", "/book//1", f"{PREFIX}/Appointment", f"{BOOK}/lookup", "/api//v1/appointments"],
+    [
+        *("/book/1", "/book//1", f"{PREFIX}/Appointment", f"{BOOK}/lookup"),
+        *("/api//v1/appointments", f"{BOOK}/1/reschedule", "/bookings/1/reschedule"),
+    ],
 )
 async def test_every_way_to_a_place_has_the_gate(closed_site: Site, path: str) -> None:
     sent: dict[str, Any] = {"headers": {"Cookie": f"session={closed_site.token(1)}"}}

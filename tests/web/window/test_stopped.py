@@ -14,7 +14,7 @@ from tests.web.staff_site import at_the_desk
 
 from guahao.flows.call_centre.call_tasks import make_call_tasks
 from guahao.flows.supply import stops
-from guahao.flows.supply.replacing import answer
+from guahao.flows.supply.replacing import accept
 from guahao.flows.supply.stops import GRACE
 from guahao.rules.staff.staff import Role, Staff
 from guahao.store.supply.stops import Scope
@@ -66,8 +66,6 @@ async def hit(site: Site, clock: Clock) -> Hit:
 def rows(reader: Reader) -> dict[str, str]:
     """Each row of the list by its order number."""
     found = {}
-    for line in reader.text.splitlines():
-        pass
     for row in reader.page.text.split("<tr>")[2:]:
         order = row.split("<td>")[1].split("</td>")[0]
         found[order] = row
@@ -114,14 +112,14 @@ async def test_who_accepted_another_place_knows(site: Site, clock: Clock) -> Non
     clerk = await it.clerk()
     await clerk.go(it.page)
     assert "已留号，等待答复" in rows(clerk)[it.orders[0]]
-    await answer(site.platform, it.account_ids[0], id, accept=True)
+    await accept(site.platform, it.account_ids[0], id, "web")
     await clerk.go(it.page)
     row = rows(clerk)[it.orders[0]]
     assert "患者已答复" in row
     assert "已接受留号" in row
 
 
-async def test_a_substitute_and_an_undone_stop(site: Site, clock: Clock) -> None:
+async def test_a_substitute_and_an_undone_stop(site: Site) -> None:
     session_id = await add_session(site.platform)
     assert (await site.book(await add_citizen(site), session_id)).status_code == 201
     [[hospital_id]] = await ask(site.platform, "SELECT hospital_id FROM appointments")

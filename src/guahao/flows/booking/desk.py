@@ -156,6 +156,7 @@ class Desk:
         self._queue = queue
         self._waiting = 0
         self._told: dict[tuple[int, int | None, int, int], datetime] = {}
+        self._told_reschedules: dict[tuple[int, int | None, int, int], datetime] = {}
         self._told_pairs: dict[tuple[int, int | None, tuple[Place, Place]], PairNotBooked] = {}
         self._open = False
         self._lanes: list[_Lane[DeskRequest, Answer]] = [
@@ -278,7 +279,17 @@ class Desk:
         if wait_seconds is not None:
             _answers.labels(TooFast.code).inc()
             return TooFast(wait_seconds)
+        subject = (request.actor.id, request.login_id, request.appointment_id, request.session_id)
+        told = self._told_reschedules.get(subject)
+        if told is not None and now < told.timestamp():
+            self.velocity.no_place(caller, now)
+            _answers.labels(Refusal.NOT_RELEASED.value).inc()
+            return BeforeOwnMoment(retry_from=told)
         answer = await self._submit(self._reschedules, request)
+        if isinstance(answer, BeforeOwnMoment) and answer.retry_from is not None:
+            if len(self._told_reschedules) >= _TOLD_MAX:
+                self._told_reschedules.clear()
+            self._told_reschedules[subject] = answer.retry_from
         booked_now = isinstance(answer, Rescheduled) and answer.booking.booked_at.timestamp() >= now
         if not booked_now and not isinstance(answer, OutcomeUnknown):
             self.velocity.no_place(caller, now)

@@ -139,6 +139,11 @@ def hospital_routes(services: Services) -> list[Route]:
 
     async def listed(request: ApiRequest) -> ASGIApp:
         query = read_query(request, HospitalQuery)
+        if query.q is not UNSET:
+            caller, now = services.callers.of(request.scope), services.platform.db.seconds()
+            wait_seconds = services.desk.velocity.search(caller, now)
+            if wait_seconds is not None:
+                raise ProblemError("too_many_requests", retry_after_seconds=wait_seconds)
         found, following = await search_hospitals(
             services.platform,
             query.q or None,

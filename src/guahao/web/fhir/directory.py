@@ -55,6 +55,7 @@ def _search_hospitals(kind: str, made: Callable[[HospitalView], Resource]) -> Ha
 
     async def search(services: Services, request: ApiRequest) -> ASGIApp:
         asked = read_search(services, request, *known)
+        _count_typed(services, request, asked)
         ids = all_of(asked.ids("_id"), asked.ids("organization", "Organization"))
         name, district = asked.text("name"), asked.text("address")
         listed, _ = await search_hospitals(
@@ -89,6 +90,7 @@ def _search_departments(kind: str, asking: Asking) -> Handler:
 
     async def search(services: Services, request: ApiRequest) -> ASGIApp:
         asked, wanted = asking(services, request)
+        _count_typed(services, request, asked)
         [after] = asked.after(parts=1) or (0,)
         found, total = await page_of_departments(services.platform, wanted, after, asked.count + 1)
         shown = first_page(found, asked.count, lambda department: (department.id,))
@@ -102,6 +104,16 @@ def _search_departments(kind: str, asking: Asking) -> Handler:
         )
 
     return search
+
+
+def _count_typed(services: Services, request: ApiRequest, asked: Search) -> None:
+    """Count a search by a part of a name against the caller's limit; raise ProblemError if over."""
+    if not asked.given.keys() & {"name", "service-type"}:
+        return
+    caller, now = services.callers.of(request.scope), services.platform.db.seconds()
+    wait_seconds = services.desk.velocity.search(caller, now)
+    if wait_seconds is not None:
+        raise ProblemError("too_many_requests", retry_after_seconds=wait_seconds)
 
 
 def _services(services: Services, request: ApiRequest) -> tuple[Search, DepartmentsAsked]:

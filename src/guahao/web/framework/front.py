@@ -48,7 +48,7 @@ _HSTS = (b"strict-transport-security", b"max-age=31536000")
 # Not limited by address: a single provider calls for the whole city, and authenticates itself.
 _SIGNED = frozenset({"/wechat", "/sms/receipts"})
 # Where an account asks for a place; anything that is posted below counts against it.
-_BOOKING = ("/api/v1/appointments", "/book/", f"{FHIR_PATH}r4/Appointment")
+_BOOKING = ("/api/v1/appointments", "/book/", "/bookings/", f"{FHIR_PATH}r4/Appointment")
 # Never limited, so that a flood does not look like a failure to the monitoring.
 _HEALTH = "/health/"
 # Served even without a database.

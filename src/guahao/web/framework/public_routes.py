@@ -29,6 +29,8 @@ _PARSED_MAX = 4096  # queries whose normal form is remembered
 _MEMORABLE_BYTES = 300
 _STRICT = b"handling=strict"
 _ID = re.compile(r"/\d+(?=/|\.ndjson$|$)")
+# Parts of names that a FHIR search looks for.
+_TYPED = frozenset({"service-type"})
 # Known to every FHIR search; `_format` is as well.
 _FHIR_ALWAYS = ("_count", "_cursor", "_id", "_include", "_format")
 
@@ -113,9 +115,12 @@ def _of_api(raw: bytes, known: frozenset[str]) -> bytes | None:
 
 
 def _of_fhir(raw: bytes, known: frozenset[str]) -> bytes | None:
-    """Drop what a search ignores; keep modifiers and chains of what it knows: it refuses them."""
+    """Drop what a search ignores; keep modifiers and chains of what it knows: it refuses them.
+
+    A search by a typed name is the application's, as in `_of_home`.
+    """
     pairs = _strictly(raw, fields_max=30)
-    if pairs is None:
+    if pairs is None or any(_base(name) in _TYPED & known for name, _ in pairs):
         return None
     return _encoded((name, value) for name, value in pairs if _base(name) in known)
 
@@ -218,7 +223,8 @@ PUBLIC_ROUTES = (
     _page("/hospitals/{id}/boards"),
     _page("/departments/{id}/board"),
     _page("/departments/{id}", "day", "title", "specialty", "week", "page"),
-    _api("/hospitals", "q", "district", "grade", "cursor", vary=_NAMED),
+    # Without `q`, as in `_of_home`: a search is the application's, which limits searches.
+    _api("/hospitals", "district", "grade", "cursor", vary=_NAMED),
     _api("/hospitals/{id}", vary=_NAMED),
     _api("/hospitals/{id}/departments", vary=_NAMED),
     _api(

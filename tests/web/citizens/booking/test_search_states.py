@@ -63,3 +63,31 @@ async def test_searches_from_an_address_are_limited(database_url: str, clock: Cl
         assert by_program.json()["code"] == "too_many_requests"
         other = Reader.of(site, address="203.0.113.9")
         assert (await other.go("/search?q=x")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/hospitals?q=x",
+        "/fhir/r4/Organization?name=x",
+        "/fhir/r4/HealthcareService?name=x",
+        "/fhir/r4/Schedule?service-type=x",
+    ],
+)
+async def test_every_search_for_typed_words_counts(
+    database_url: str, clock: Clock, path: str
+) -> None:
+    settings = Settings(searches_per_address_minute=3)
+    async with (
+        open_platform(database_url, clock, settings=settings) as platform,
+        open_desk(platform) as desk,
+    ):
+        site = Site(create_app(platform, desk), platform)
+        statuses = [
+            (await site.get(asked, address="198.51.100.7")).status_code
+            for asked in [path, f"{path}y", f"{path}z", path]
+        ]
+        assert statuses == [200, 200, 200, 429]
+        listed = path.partition("?")[0]
+        assert (await site.get(listed, address="198.51.100.7")).status_code == 200
+        assert (await site.get(path, address="203.0.113.9")).status_code == 200

@@ -78,30 +78,32 @@ async def _reschedule(page: Page) -> ASGIApp:
     claims = page.claims
     if claims is None:
         raise LoginNeededError
-    await page.identify()
-    booking = await _own(page)
+    id = read_id(page.request, "appointment_id", _UNKNOWN)
     session_id, nonce = as_id(page.form.get("session_id", "")), page.form.get("key", "")
     if session_id is None or not _KEY.fullmatch(nonce):
-        return await _form(page, booking, page.problem("reschedule_unchosen"))
+        await page.identify()
+        return await _form(page, await _own(page), page.problem("reschedule_unchosen"))
     services = page.services
     answer = await services.desk.reschedule(
         RescheduleRequest(
             Actor("account", claims.account_id),
             nonce,
-            page.owner,
-            booking.id,
+            claims.account_id,
+            id,
             session_id,
             CHANNEL,
             claims.login_id,
         ),
         services.callers.of(page.request.scope),
     )
+    if isinstance(answer, Rescheduled):
+        return page.redirect(f"/bookings/{answer.booking.id}?booked=1")
+    if isinstance(answer, LoginRefused):
+        is_over = answer.reason is AccountLoginRefusal.ENDED
+        raise LoginNeededError if is_over else ConfirmNeededError
+    await page.identify()
+    booking = await _own(page)
     match answer:
-        case Rescheduled(new):
-            return page.redirect(f"/bookings/{new.id}?booked=1")
-        case LoginRefused(reason):
-            is_over = reason is AccountLoginRefusal.ENDED
-            raise LoginNeededError if is_over else ConfirmNeededError
         case Stands():
             return await _form(page, booking, services.replies.stands(answer, page.language))
         case KeyMismatch():
