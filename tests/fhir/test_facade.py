@@ -443,3 +443,35 @@ async def test_an_update_must_name_what_it_updates(site: Site) -> None:
 
 async def test_a_method_that_is_not_offered_is_an_outcome(site: Site) -> None:
     refused(await site.call("DELETE", f"{FHIR}/Appointment/1"), 405, "method_not_allowed")
+
+
+async def test_english_names_and_addresses_are_translations(site: Site) -> None:
+    hospital_id, department_id = await place(site, await add_session(site.platform))
+    texts = {"Organization": hospital_id, "HealthcareService": department_id}
+    for kind, id in texts.items():
+        assert "_name" not in resource(await site.get(f"{FHIR}/{kind}/{id}"))
+    await change(
+        site.platform,
+        "UPDATE hospitals SET name_en = 'First Hospital', address = '春风路1号',"
+        " address_en = '1 Chunfeng Road'",
+    )
+    await change(site.platform, "UPDATE departments SET name_en = 'Cardiology'")
+    for kind, id, text in (
+        ("Organization", hospital_id, "First Hospital"),
+        ("Location", hospital_id, "First Hospital"),
+        ("HealthcareService", department_id, "Cardiology"),
+    ):
+        assert english(resource(await site.get(f"{FHIR}/{kind}/{id}"))["_name"]) == text
+    location = resource(await site.get(f"{FHIR}/Location/{hospital_id}"))
+    assert location["address"]["line"] == ["春风路1号"]
+    [line] = location["address"]["_line"]
+    assert english(line) == "1 Chunfeng Road"
+
+
+def english(element: dict[str, Any]) -> str:
+    """The English of a translated element."""
+    [translation] = element["extension"]
+    language, content = translation["extension"]
+    assert (language["url"], language["valueCode"]) == ("lang", "en")
+    text: str = content["valueString"]
+    return text

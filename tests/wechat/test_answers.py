@@ -165,6 +165,20 @@ async def test_booking_by_a_word_says_what_to_send_and_opens_the_page(
     assert "114" in text
 
 
+async def test_who_has_a_visit_is_told_when_they_ask_to_book(official: Official) -> None:
+    account_id, booking = await add_booking(official)
+    await add_booking(official, 2, "李四")
+    await bind(official.platform, OPENID, account_id)
+    text = await official.say("预约")
+    assert "您的下一次就诊：12月3日 周四 上午" in text
+    assert "市第一医院 心血管内科 高血压" in text
+    assert links(text) == [f"{PUBLIC}/bookings/{booking}", f"{PUBLIC}/"]
+    for hidden in ("张三", "0000 0001"):
+        assert hidden not in text
+    await change(official.platform, "UPDATE appointments SET status = 'cancelled'")
+    assert links(await official.say("预约")) == [f"{PUBLIC}/"]
+
+
 @pytest.mark.parametrize("words", ["人工", "轉人工", "客服！", "agent"])
 async def test_a_person_is_asked_for_by_a_word(official: Official, words: str) -> None:
     text = await official.say(words)
@@ -276,6 +290,19 @@ async def test_a_booking_is_told_in_the_account_s_language(official: Official) -
     text = await official.say("00000001")
     assert "Thu 3 Dec" in text
     assert "Details" in text
+
+
+async def test_an_english_answer_has_the_english_names_that_there_are(official: Official) -> None:
+    account_id, _ = await add_booking(official)
+    await change(official.platform, "UPDATE accounts SET language = 'en'")
+    await change(official.platform, "UPDATE hospitals SET name_en = 'First Hospital'")
+    await change(official.platform, "UPDATE departments SET name_en = 'Cardiology'")
+    await change(official.platform, "INSERT INTO specialties VALUES ('高血压', 'Hypertension')")
+    official.platform.titles.forget()
+    await official.platform.refresh()
+    await bind(official.platform, OPENID, account_id)
+    for words in ("00000001", "我的挂号", "预约"):
+        assert "First Hospital Cardiology Hypertension" in await official.say(words), words
 
 
 async def test_nobody_sees_the_booking_of_another(official: Official) -> None:

@@ -7,7 +7,7 @@ from datetime import date
 
 from tests.city import add_session, change
 from tests.web.browsing import Reader
-from tests.web.site import Site, add_citizen
+from tests.web.site import Site, add_citizen, booked
 
 from guahao.web.citizens.elder import ANSWERS, few
 
@@ -50,6 +50,20 @@ async def test_each_answer_leads_to_the_next_question_until_the_visit_is_booked(
     assert questions == ["去哪家医院？", "看哪个科？", "哪一天？", "什么时间？", "对吗？"]
     await reader.send()
     assert reader.path.startswith("/bookings/"), reader.text
+
+
+async def test_the_next_visit_stands_below_the_buttons(site: Site) -> None:
+    citizen = await add_citizen(site)
+    booking = await booked(site, citizen)
+    reader = await elder(site)
+    assert 'hx-get="/mine"' in reader.text
+    part = {"HX-Request": "true"}
+    assert (await reader.client.get("/mine", headers=part)).text.strip() == ""
+    await reader.log_in()
+    said = (await reader.client.get("/mine", headers=part)).text
+    assert f'href="/bookings/{booking["id"]}"' in said
+    assert "下一次就诊" in said
+    assert booking["code"][:4] not in said  # read over a shoulder
 
 
 async def test_the_standard_view_and_the_elder_view_are_stored_apart(site: Site) -> None:

@@ -43,7 +43,6 @@ class Topic(StrEnum):
 
     WELCOME = "welcome"
     HELP = "help"
-    BOOK = "book"
     AGENT = "agent"
     CANCEL = "cancel"
     BIND_FIRST = "bind_first"
@@ -93,7 +92,16 @@ class Bookings:
     more: bool
 
 
-Outcome = Topic | Places | Applications | Bookings | AppointmentView | Throttled | NotAccepted
+@dataclass(frozen=True, slots=True)
+class ToBook:
+    """How to book; `next`: the account's next visit, where it has one."""
+
+    next: AppointmentView | None
+
+
+Outcome = (
+    Topic | ToBook | Places | Applications | Bookings | AppointmentView | Throttled | NotAccepted
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +219,7 @@ async def _on_text(
         case Command.AGENT:
             return Topic.AGENT
         case Command.BOOK:
-            return Topic.BOOK
+            return await _to_book(tx, platform, user)
         case Command.HELP:
             return Topic.HELP
         case Command.PLACE:
@@ -227,6 +235,12 @@ async def _bookings(tx: Tx, platform: Platform, user: WeChatUser | None) -> Topi
     found = await appointments.own_appointments(tx, platform.vault, user.account_id, current=True)
     found = sorted(found, key=lambda booking: (booking.session.visit_date, booking.id))
     return Bookings(found[:_BOOKINGS_SHOWN], len(found) > _BOOKINGS_SHOWN)
+
+
+async def _to_book(tx: Tx, platform: Platform, user: WeChatUser | None) -> ToBook:
+    found = await _bookings(tx, platform, user)
+    bookings = found.bookings if isinstance(found, Bookings) else []
+    return ToBook(next((one for one in bookings if one.status == "booked"), None))
 
 
 async def _booking(

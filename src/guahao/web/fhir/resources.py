@@ -43,6 +43,8 @@ WAITLIST, OFFER = "waitlist-", "offer-"
 _DOCUMENT = "urn:guahao:id-type:"
 # Marks an identifier that is masked (an extension of FHIR).
 _RENDERED = "http://hl7.org/fhir/StructureDefinition/rendered-value"
+# A text in another language (an extension of FHIR).
+_TRANSLATION = "http://hl7.org/fhir/StructureDefinition/translation"
 # The number of free places (SMART Scheduling Links).
 _CAPACITY = "http://fhir-registry.smarthealthit.org/StructureDefinition/slot-capacity"
 _CANCEL_REASON = "http://terminology.hl7.org/CodeSystem/appointment-cancellation-reason"
@@ -82,6 +84,7 @@ def organization(view: HospitalView) -> Organization:
         alias=[view.name_en] if view.name_en else None,
         telecom=_phone(view),
         address=[_address(view)],
+        **_english("_name", view.name_en),
     )
 
 
@@ -95,6 +98,7 @@ def location(view: HospitalView) -> Location:
         telecom=_phone(view),
         address=_address(view),
         managingOrganization=_reference("Organization", view.id),
+        **_english("_name", view.name_en),
     )
 
 
@@ -104,7 +108,22 @@ def _phone(view: HospitalView) -> list[Json] | None:
 
 def _address(view: HospitalView) -> Json:
     address: Json = {"district": view.district, "country": "CN"}
-    return {**address, "line": [view.address]} if view.address else address
+    if not view.address:
+        return address
+    address["line"] = [view.address]
+    if view.address_en:
+        address["_line"] = [_translated(view.address_en)]
+    return address
+
+
+def _english(element: str, text_en: str) -> Json:
+    """Return the English of an element (`_name` of `name`), where there is one."""
+    return {element: _translated(text_en)} if text_en else {}
+
+
+def _translated(text_en: str) -> Json:
+    parts = [{"url": "lang", "valueCode": "en"}, {"url": "content", "valueString": text_en}]
+    return {"extension": [{"url": _TRANSLATION, "extension": parts}]}
 
 
 def healthcare_service(department: BookableDepartment) -> HealthcareService:
@@ -120,6 +139,7 @@ def healthcare_service(department: BookableDepartment) -> HealthcareService:
         name=department.name,
         comment=department.name_en or None,
         appointmentRequired=True,
+        **_english("_name", department.name_en),
     )
 
 

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from urllib.parse import urlencode
 
 from guahao.flows.kernel.platform import Platform
-from guahao.flows.messages.wechat import Applications, Bookings, NotAccepted, Places, Reply, Topic
+from guahao.flows.messages.wechat import (
+    Applications,
+    Bookings,
+    NotAccepted,
+    Places,
+    Reply,
+    ToBook,
+    Topic,
+)
 from guahao.rules.attendance.pickup import pickup_deadline
 from guahao.rules.kernel.outcomes import Refusal, Refused, Throttled
 from guahao.store.hospitals.search import DepartmentHit, HospitalHit
-from guahao.store.kernel.views import AppointmentView
+from guahao.store.kernel.views import AppointmentView, SessionView
 from guahao.words.catalogue import Language
 from guahao.words.dates import say_time, say_visit
 from guahao.words.text import Words
@@ -75,6 +84,7 @@ _BOOK = Words(
     "不需要指定医生。打电话预约：{hotline}"
 )
 _HOME = Words("打开预约页面")
+_NEXT = Words("您的下一次就诊：{when}")
 _AGENT = Words(
     "请拨打{hotline}，客服核对身份后可以替您预约、改约、查询和退号。\n"
     "电话忙的，请{call_back}：选好时间，我们打给您。"
@@ -145,6 +155,8 @@ def say(platform: Platform, reply: Reply, refused: SayRefused) -> str | Card:
             return _places(platform, outcome, language)
         case Applications():
             return _applications(platform, outcome, language)
+        case ToBook():
+            return _book(platform, outcome, language)
         case Bookings():
             return _bookings(platform, outcome, language)
         case AppointmentView():
@@ -176,9 +188,6 @@ def _topic(platform: Platform, topic: Topic, language: Language) -> str:
             return _filled(platform, _WELCOME, language, register=link)
         case Topic.UNCLEAR:
             return _UNCLEAR.of(language) + _filled(platform, _ASK, language)
-        case Topic.BOOK:
-            link = _link(f"{platform.settings.public_base}/", _HOME.of(language))
-            return _filled(platform, _BOOK, language, home=link)
         case Topic.CANCEL:
             by_patient = "patient" in platform.policy_today.cancel_channels
             return _filled(platform, _CANCEL[by_patient], language)
@@ -240,17 +249,14 @@ def _named(name: str, name_en: str, language: Language) -> str:
 def _booking(platform: Platform, booking: AppointmentView, language: Language) -> str:
     session, now = booking.session, platform.db.clock()
     today = now.date()
-    visit = (session.hospital_name, session.department_name, session.specialty, session.title)
+    visit = _visit(platform, session, language)
     lines = [
         _BOOKING.of(language).format(
             status=_STATUS[booking.status].of(language),
             code=f"{booking.code[:4]} {booking.code[4:]}",
             patient=booking.patient.name,
             visit=" ".join(part for part in visit if part),
-            when=say_visit(
-                *(session.visit_date, session.period, language, today),
-                *(session.starts_at, session.ends_at),
-            ),
+            when=_when(booking, language, today),
         )
     ]
     if booking.status == "booked":
@@ -274,18 +280,44 @@ def _bookings(platform: Platform, own: Bookings, language: Language) -> str:
     lines = [_OWN_BOOKINGS.of(language)]
     for booking in own.bookings:
         session = booking.session
-        names = (
-            _named(session.hospital_name, session.hospital_name_en, language),
-            _named(session.department_name, session.department_name_en, language),
-        )
-        lines.append(_link(f"{base}/bookings/{booking.id}", " ".join(names)))
-        when = say_visit(
-            *(session.visit_date, session.period, language, today),
-            *(session.starts_at, session.ends_at),
-        )
-        lines.append(f"{when} · {_STATUS[booking.status].of(language)}")
+        hospital, department, specialty, _ = _visit(platform, session, language)
+        named = " ".join(part for part in (hospital, department, specialty) if part)
+        lines.append(_link(f"{base}/bookings/{booking.id}", named))
+        lines.append(f"{_when(booking, language, today)} · {_STATUS[booking.status].of(language)}")
     lines.append(_link(f"{base}/bookings", _OWN_MORE.of(language)))
     return "\n".join(lines)
+
+
+def _when(booking: AppointmentView, language: Language, today: date) -> str:
+    session = booking.session
+    return say_visit(
+        *(session.visit_date, session.period, language, today),
+        *(session.starts_at, session.ends_at),
+    )
+
+
+def _visit(platform: Platform, session: SessionView, language: Language) -> tuple[str, ...]:
+    """Return hospital, department, specialty and title in a language, as far as there are words."""
+    titles = platform.titles
+    return (
+        _named(session.hospital_name, session.hospital_name_en, language),
+        _named(session.department_name, session.department_name_en, language),
+        _named(session.specialty, titles.specialties.get(session.specialty, ""), language),
+        _named(session.title, titles.english.get(session.title, ""), language),
+    )
+
+
+def _book(platform: Platform, own: ToBook, language: Language) -> str:
+    """Write how to book, and before it the next visit of who has one."""
+    home = _link(f"{platform.settings.public_base}/", _HOME.of(language))
+    how = _filled(platform, _BOOK, language, home=home)
+    if own.next is None:
+        return how
+    hospital, department, specialty, _ = _visit(platform, own.next.session, language)
+    named = " ".join(part for part in (hospital, department, specialty) if part)
+    link = _link(f"{platform.settings.public_base}/bookings/{own.next.id}", named)
+    when = _when(own.next, language, platform.db.clock().date())
+    return "\n".join([_NEXT.of(language).format(when=when), link, "", how])
 
 
 def _applications(platform: Platform, own: Applications, language: Language) -> str:

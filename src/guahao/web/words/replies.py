@@ -801,7 +801,10 @@ _FHIR: dict[str, Reply] = {
     "fhir_only_cancel": Reply(
         422,
         Words("只能取消"),
-        Words("预约只能改为cancelled。如需改期，请取消后重新预约。"),
+        Words(
+            "预约只能改为cancelled。如需改期，请调用POST /api/v1/appointments/编号/reschedule"
+            "（编号和令牌相同）：约上新号才退旧号。"
+        ),
     ),
     "fhir_key_required": Reply(
         422,

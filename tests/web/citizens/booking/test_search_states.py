@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.city import MONDAY_MORNING, Clock, change, open_platform
 from tests.crowd import open_desk
 from tests.flows.fairness.fair_city import add_clinic
