@@ -1,4 +1,4 @@
-"""The day plan of a booking, gone through as a citizen: all that the page offers until the visit."""
+"""The day plan of a booking, gone through as a citizen: all that it offers until the visit."""
 
 from __future__ import annotations
 

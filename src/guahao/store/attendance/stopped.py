@@ -75,7 +75,7 @@ async def entries(tx: Tx, vault: Vault, hospital_id: int, stop_id: int) -> list[
 async def reach_of_stops(tx: Tx, hospital_id: int, stop_ids: Sequence[int]) -> dict[int, StopReach]:
     """Return of each of a hospital's own stops how many patients have to be called."""
     calls = await _calls(tx, hospital_id, stop_ids)
-    rows = await tx.records(
+    rows: list[dict[str, Any]] = await tx.records(
         dict,
         f"""
         SELECT b.stop_id, a.id AS appointment_id, {_FACTS}

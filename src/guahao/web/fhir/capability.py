@@ -20,8 +20,8 @@ _NOTES = {
     "Slot": "A search needs 1 to 20 schedules or _id; for the whole city see /$bulk-publish."
     " `_sort`: start, -start. From today on.",
     "Appointment": "The account's own. Create books; update and patch cancel a booking and do"
-    " nothing else; POST /api/v1/appointments/ID/reschedule reschedules. An application for places is `waitlist`, a place offered for a stopped clinic"
-    " `proposed`; both are only read."
+    " nothing else; POST /api/v1/appointments/ID/reschedule reschedules. An application for places"
+    " is `waitlist`, a place offered for a stopped clinic `proposed`; both are only read."
     " A key is needed: the header Idempotency-Key, else the first identifier."
     " `_sort`: date, -date.",
     "Patient": "The account's own; the document's number is masked.",
