@@ -297,7 +297,10 @@ async def test_an_english_answer_has_the_english_names_that_there_are(official: 
     await change(official.platform, "UPDATE accounts SET language = 'en'")
     await change(official.platform, "UPDATE hospitals SET name_en = 'First Hospital'")
     await change(official.platform, "UPDATE departments SET name_en = 'Cardiology'")
-    await change(official.platform, "INSERT INTO specialties VALUES ('高血压', 'Hypertension')")
+    await change(
+        official.platform,
+        "UPDATE specialties SET name_en = 'Hypertension' WHERE name = '高血压'",
+    )
     official.platform.titles.forget()
     await official.platform.refresh()
     await bind(official.platform, OPENID, account_id)
