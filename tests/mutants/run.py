@@ -156,6 +156,24 @@ class ReachingTest:
     imported: frozenset[str]
 
 
+def place_of(frame: FrameType) -> tuple[str, int]:
+    """Return file and line by which a function is known."""
+    return frame.f_code.co_filename, frame.f_code.co_firstlineno
+
+
+def is_cached(caller: FrameType | None) -> bool:
+    """Return whether a cached function waits for the answer: a later test gets it without a call.
+
+    What the cached function calls counts for each test of the file, as the function itself does.
+    """
+    while caller is not None:
+        file, line = place_of(caller)
+        if file.startswith(RULES_PREFIX) and line in cached_functions(Path(file)):
+            return True
+        caller = caller.f_back
+    return False
+
+
 @dataclass(slots=True)
 class Recorder:
     """A pytest plugin that records which functions of the rules each test calls."""
@@ -165,9 +183,11 @@ class Recorder:
     at_import: set[tuple[str, int]] = field(default_factory=set)
 
     def trace(self, frame: FrameType, *_: object) -> None:
-        code = frame.f_code
-        if code.co_filename.startswith(RULES_PREFIX):
-            self.called.add((code.co_filename, code.co_firstlineno))
+        function = place_of(frame)
+        if function[0].startswith(RULES_PREFIX) and function not in self.called:
+            self.called.add(function)
+            if is_cached(frame.f_back):
+                self.at_import.add(function)
 
     @pytest.hookimpl
     def pytest_collection_finish(self) -> None:
@@ -243,30 +263,49 @@ def recorded(path: str) -> list[ReachingTest]:
     ]
 
 
-@cache
-def functions(path: Path) -> list[tuple[int, int, int]]:
-    """Return the first and last line of each function's body, and where it begins.
+@dataclass(frozen=True, slots=True)
+class Function:
+    """The first and last line of a function's body, and the line by which Python knows it."""
 
-    A cached function counts as run at import: a later test gets its answer without calling it.
-    """
-    found: list[tuple[int, int, int]] = []
+    first: int
+    last: int
+    begins: int
+    is_cached: bool
+
+
+@cache
+def functions(path: Path) -> list[Function]:
+    """Return the functions of a module, without those inside of functions."""
+    found: list[Function] = []
     pending: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
     while pending:
         node = pending.pop()
         if not isinstance(node, ast.FunctionDef):
             pending += ast.iter_child_nodes(node)
-        elif not any("cache" in ast.unparse(decorator) for decorator in node.decorator_list):
-            # Python names a function by the line of its first decorator.
-            begins = min([node.lineno, *(part.lineno for part in node.decorator_list)])
-            found.append((node.body[0].lineno, node.end_lineno or 0, begins))
+            continue
+        # Python knows a function by the line of its first decorator.
+        begins = min([node.lineno, *(part.lineno for part in node.decorator_list)])
+        is_cached = any("cache" in ast.unparse(part) for part in node.decorator_list)
+        found.append(Function(node.body[0].lineno, node.end_lineno or 0, begins, is_cached))
     return found
+
+
+@cache
+def cached_functions(path: Path) -> frozenset[int]:
+    """Return where the cached functions of a module begin."""
+    return frozenset(function.begins for function in functions(path) if function.is_cached)
 
 
 def reaching(mutant: Mutant, tests: Sequence[ReachingTest]) -> list[ReachingTest]:
     """Return the tests that run the changed line: quick ones first."""
     name = "guahao.rules." + mutant.module.replace("/", ".")
+    # A cached function counts as run at import.
     begins = next(
-        (begins for first, last, begins in functions(mutant.path) if first <= mutant.line <= last),
+        (
+            function.begins
+            for function in functions(mutant.path)
+            if function.first <= mutant.line <= function.last and not function.is_cached
+        ),
         None,
     )
     found = [

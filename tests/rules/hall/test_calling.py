@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guahao.rules.hall.calling import (
+    BEHIND,
+    BEHIND_MAX,
     CallRefusal,
     QueueAct,
     QueueEntry,
@@ -161,7 +163,7 @@ OWN = replace(entry(1), number=None, turn=0)
         (entry(1), report(CALLED, -1440, number=2), QueueRefusal.WRONG_DAY),
         (entry(1), QueueReport(100, datetime.min.replace(tzinfo=UTC), CALLED), WRONG_DAY),
         (entry(1), QueueReport(100, datetime.max.replace(tzinfo=UTC), CALLED), WRONG_DAY),
-        (entry(1), report(CALLED, 3, number=2), QueueRefusal.AHEAD),
+        (entry(1), report(CALLED, 2.01, number=2), QueueRefusal.AHEAD),
         (entry(1), report(CALLED, number=2), QueueRefusal.NUMBER_FIXED),
         (OWN, report(CALLED, number=2), QueueRefusal.NUMBER_TAKEN),
     ],
@@ -170,6 +172,83 @@ def test_reports_that_are_refused_in_the_order_of_precedence(
     own: QueueEntry | None, said: QueueReport, refused: QueueRefusal
 ) -> None:
     assert decide_report([entry(2)], TODAY, own, said, NINE) is refused
+
+
+def test_a_hospital_s_clock_may_be_two_minutes_ahead() -> None:
+    after = decide_report([], TODAY, entry(1), report(CALLED, 2), NINE)
+    assert isinstance(after, QueueEntry)
+    assert (after.state, after.state_at) == (CALLED, NINE + timedelta(minutes=2))
+
+
+def test_a_report_of_the_day_is_taken_until_its_midnight() -> None:
+    last = datetime(2026, 12, 3, 23, 59, tzinfo=CITY_TIME)
+    said = QueueReport(100, last, SEEN)
+    assert isinstance(decide_report([], TODAY, entry(1), said, last), QueueEntry)
+    later = last + timedelta(hours=10)
+    assert isinstance(decide_report([], TODAY, entry(1), said, later), QueueEntry)
+    assert decide_report([], TODAY, entry(1), replace(said, at=later), later) is WRONG_DAY
+    # A day apart and no more is looked up in the calendar.
+    day_after = last + timedelta(days=1)
+    assert isinstance(decide_report([], TODAY, entry(1), said, day_after), QueueEntry)
+    longer = day_after + timedelta(seconds=1)
+    assert decide_report([], TODAY, entry(1), said, longer) is WRONG_DAY
+
+
+def test_a_number_is_not_refused_for_the_person_s_own_entry() -> None:
+    queue = [entry(1), entry(2)]
+    said = report(CALLED, number=1, room="3")
+    after = decide_report(queue, TODAY, entry(1), said, NINE)
+    assert after == replace(entry(1), state=CALLED, state_at=NINE, room="3")
+
+
+def test_a_number_comes_with_an_old_report_too() -> None:
+    """What it says of the state is over, but the number holds."""
+    called = replace(OWN, state=CALLED, state_at=NINE, room="3")
+    after = decide_report([], TODAY, called, report(WAITING, -5, number=7), NINE)
+    assert after == replace(called, number=7, turn=7)
+    # Somebody who was put back stays where they stand.
+    back = replace(OWN, turn=12, requeued_at=EIGHT)
+    after = decide_report([], TODAY, back, report(WAITING, -120, number=7), NINE)
+    assert after == replace(back, number=7)
+
+
+def test_of_two_reports_of_one_moment_the_one_that_is_further_on_holds() -> None:
+    states = [WAITING, CALLED, PASSED, SEEN]
+    for before_it, state in [(a, b) for n, a in enumerate(states) for b in states[n + 1 :]]:
+        own = replace(entry(1), state=before_it, state_at=NINE)
+        further = decide_report([], TODAY, own, report(state), NINE)
+        assert isinstance(further, QueueEntry)
+        assert further.state is state
+        own = replace(entry(1), state=state, state_at=NINE)
+        assert decide_report([], TODAY, own, report(before_it), NINE) == own
+
+
+def test_who_is_reported_to_wait_again_stands_behind_three_others() -> None:
+    waiting = [entry(n) for n in (11, 12, 13, 14)]
+    passed = entry(4, PASSED, "3")
+    back = decide_report(waiting, TODAY, passed, report(WAITING, -1, room="3"), NINE)
+    assert isinstance(back, QueueEntry)
+    assert numbers([*waiting, back]) == [11, 12, 13, 4, 14]
+    assert (back.room, back.state_at) == ("", NINE - timedelta(minutes=1))
+    assert back.requeued_at == NINE
+    # Who waits already and is reported so stays where they stand.
+    still = decide_report(waiting, TODAY, entry(4), report(WAITING, room="3"), NINE)
+    assert still == replace(entry(4), state_at=NINE)
+
+
+def test_who_is_put_back_twice_stands_behind_the_one_before_them() -> None:
+    waiting = [entry(n) for n in (11, 12, 13)]
+    first = queued(waiting, entry(7, PASSED), 2, EIGHT, EIGHT)
+    second = queued([*waiting, first], entry(6, PASSED), 2, NINE, NINE)
+    assert numbers([*waiting, first, second]) == [11, 12, 7, 6, 13]
+    # Their own entry is none of those whom they stand behind.
+    again = queued([*waiting, first], first, 2, NINE, NINE)
+    assert numbers([*waiting, again]) == [11, 12, 7, 13]
+    assert again.room == ""
+
+
+def test_three_are_let_pass_and_a_hospital_may_say_up_to_twenty() -> None:
+    assert (BEHIND, BEHIND_MAX) == (3, 20)
 
 
 def test_a_hospital_s_own_number_is_where_the_person_stands() -> None:

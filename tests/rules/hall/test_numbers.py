@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guahao.rules.hall.numbers import SessionHours, new_numbers, time_range
+from guahao.rules.hall.numbers import NUMBER_MAX, SessionHours, new_numbers, time_range
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,10 @@ def test_every_number_is_new_and_its_own(bookings: set[int], given: dict[int, in
     assert [new[id] for id in sorted(new)] == sorted(new.values())
 
 
+def test_a_number_has_four_digits_at_most() -> None:
+    assert NUMBER_MAX == 9999
+
+
 MORNING = SessionHours("morning", time(8, 0), time(12, 0), 24)
 
 
@@ -62,6 +66,19 @@ MORNING = SessionHours("morning", time(8, 0), time(12, 0), 24)
         (1, SessionHours("evening", time(21, 0), None, 2), (time(21, 0), time(21, 30))),
         (1, SessionHours("morning", time(8, 0), time(8, 5), 1), (time(8, 0), time(8, 5))),
         (1, SessionHours("morning", time(8, 0), time(9, 0), 0), (time(8, 0), time(9, 0))),
+        (1, SessionHours("morning", time(8, 7), time(8, 33), 2), (time(8, 7), time(8, 20))),
+        (2, SessionHours("morning", time(8, 7), time(8, 33), 2), (time(8, 20), time(8, 33))),
+        # The usual hours of each period.
+        (1, SessionHours("morning", None, None, 1), (time(8, 0), time(12, 0))),
+        (1, SessionHours("afternoon", None, None, 1), (time(13, 0), time(17, 0))),
+        (1, SessionHours("evening", None, None, 1), (time(17, 30), time(20, 30))),
+        # Without an end: the period's, or an hour where that is over, but not beyond midnight.
+        (1, SessionHours("morning", time(11, 59), None, 1), (time(11, 59), time(12, 0))),
+        (1, SessionHours("morning", time(12, 0), None, 1), (time(12, 0), time(13, 0))),
+        (1, SessionHours("evening", time(22, 59), None, 1), (time(22, 59), time(23, 59))),
+        (1, SessionHours("evening", time(23, 30), None, 1), (time(23, 30), time(23, 59))),
+        # An end before the period's usual beginning.
+        (1, SessionHours("afternoon", None, time(12, 0), 1), (time(12, 0), time(12, 0))),
     ],
 )
 def test_a_time_range_is_an_equal_part_rounded_outwards(

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.rules.supply.bulk import (
+    SESSIONS_MAX,
+    TARGETS_MAX,
     UNDO_FOR,
     BulkRefusal,
     Change,
@@ -29,6 +31,7 @@ from guahao.rules.supply.changes import (
     SessionRefused,
     SessionTerms,
 )
+from guahao.rules.supply.planning import FEE_MAX_FEN
 
 TODAY = date(2026, 11, 30)
 DAY = date(2026, 12, 10)
@@ -124,12 +127,32 @@ def test_undoing_never_takes_a_booked_place(
         (Change(capacity=-1), BulkRefusal.PLACES),
         (Change(capacity=1001), BulkRefusal.PLACES),
         (Change(fee_fen=-1), BulkRefusal.FEE),
+        (Change(capacity=1001, fee_fen=-1), BulkRefusal.PLACES),
+        (Change(fee_fen=FEE_MAX_FEN + 1), BulkRefusal.FEE),
         (Change(capacity=0), None),
+        (Change(fee_fen=0), None),
+        (Change(capacity=1000, fee_fen=FEE_MAX_FEN), None),
         (Change(title=TITLE), None),
     ],
 )
 def test_a_change_says_what(change: Change, refused: BulkRefusal | None) -> None:
     assert refused_change(change) is refused
+
+
+def test_a_session_gets_what_the_change_names_and_nothing_else() -> None:
+    assert Change().of(TERMS) == TERMS
+    assert Change(capacity=0).of(TERMS) == replace(TERMS, capacity=0)
+    assert Change(fee_fen=0).of(TERMS) == replace(TERMS, fee_fen=0)
+    assert Change(title="医师").of(TERMS) == replace(TERMS, title="医师")
+
+
+def test_undoing_a_change_that_changed_nothing_restores_nothing() -> None:
+    known = SessionFacts(TERMS, 3, stopped=False)
+    assert decide_undo(TERMS, TERMS, known, TODAY) == (UndoFate.RESTORED, None)
+
+
+def test_the_bounds_of_an_act_on_many_sessions() -> None:
+    assert (SESSIONS_MAX, TARGETS_MAX, timedelta(hours=24)) == (2000, 12, UNDO_FOR)
 
 
 def test_a_week_is_copied_to_a_few_others() -> None:
@@ -138,10 +161,13 @@ def test_a_week_is_copied_to_a_few_others() -> None:
     assert refused_weeks(monday, []) is BulkRefusal.DATES
     assert refused_weeks(monday, [monday]) is BulkRefusal.DATES
     assert refused_weeks(monday, weeks[1:14]) is BulkRefusal.DATES
+    assert refused_weeks(monday, weeks[1:2]) is None
     assert refused_weeks(monday, weeks[1:13]) is None
 
 
 def test_an_act_is_undone_once_and_within_a_day() -> None:
     assert refused_act_undo(AT, None, AT) is None
+    last = AT + UNDO_FOR - timedelta(microseconds=1)
+    assert refused_act_undo(AT, None, last) is None
     assert refused_act_undo(AT, None, AT + UNDO_FOR) is BulkRefusal.UNDO_TOO_LATE
     assert refused_act_undo(AT, AT, AT) is BulkRefusal.UNDONE

@@ -54,6 +54,23 @@ def test_the_nearest_calendar_decides(
 
 
 @pytest.mark.parametrize(
+    ("rule", "is_off", "is_swapped", "weekday"),
+    [
+        (None, False, False, 6),
+        (OFF, True, False, 6),
+        (FRIDAY, False, True, 5),
+        (DayRule(6, "照常"), False, False, 6),
+    ],
+)
+def test_what_a_date_is_to_timetables(
+    rule: DayRule | None, is_off: bool, is_swapped: bool, weekday: int
+) -> None:
+    day = decide_day(SATURDAY, rule, None, None)
+    assert (day.is_off, day.is_swapped, day.weekday) == (is_off, is_swapped, weekday)
+    assert day.reason == (rule.reason if rule else "")
+
+
+@pytest.mark.parametrize(
     ("rule", "weekday", "on_holidays", "held"),
     [
         (None, 6, False, True),
@@ -100,6 +117,11 @@ def test_a_worked_day_follows_the_day_off_that_it_makes_up_for(
         (date(2026, 12, 1), 7, "停水", None),
         (date(2026, 11, 30), None, "停水", CalendarRefusal.DATE),
         (date(2030, 1, 1), None, "停水", CalendarRefusal.DATE),
+        (date(2026, 11, 30) + timedelta(days=801), None, "停水", CalendarRefusal.DATE),
+        (date(2026, 11, 30) + timedelta(days=800), None, "停水", None),
+        (date(2026, 12, 1), 1, "长" * 60, None),
+        (date(2026, 12, 1), None, "停", None),
+        (date(2026, 12, 1), 0, "", CalendarRefusal.WEEKDAY),
         (date(2026, 12, 1), 8, "停水", CalendarRefusal.WEEKDAY),
         (date(2026, 12, 1), None, "", CalendarRefusal.REASON),
         (date(2026, 12, 1), None, "长" * 61, CalendarRefusal.REASON),
