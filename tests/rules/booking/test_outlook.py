@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.rules.helpers import AGENT, NOW, SOON, day, decide, elsewhere, patient, session, word
 
-from guahao.rules.booking.outlook import ClosedDates, outlook
+from guahao.rules.booking.outlook import ClosedDates, Outlook, outlook
 from guahao.rules.kernel.facts import CountedAppointment
 from guahao.rules.kernel.limits import Policy
 from guahao.rules.kernel.outcomes import Refusal
@@ -48,6 +48,80 @@ def test_a_full_day_is_that_day_and_within_a_full_week_the_week() -> None:
     [closed] = outlook(patient(counted=week), NOW, Policy(), checks_names=False).closed
     assert closed.reason is Refusal.SEVEN_DAY_LIMIT
     assert len(closed.visits) == 3
+
+
+def test_closed_dates_begin_tomorrow_though_their_visits_may_be_over() -> None:
+    """A visit of last week counts in a week that reaches into the next days."""
+    visits = [day("2026-02-27"), day("2026-03-01"), day("2026-03-01")]
+    said = outlook(patient(counted=elsewhere(*visits)), NOW, Policy(), checks_names=False)
+    assert said.closed == (
+        ClosedDates(day("2026-03-03"), day("2026-03-05"), Refusal.SEVEN_DAY_LIMIT, tuple(visits)),
+    )
+    # The last of these weeks ends today.
+    over = [visit - timedelta(days=3) for visit in visits]
+    said = outlook(patient(counted=elsewhere(*over)), NOW, Policy(), checks_names=False)
+    assert said.closed == ()
+
+
+def test_a_week_that_ends_tomorrow_is_closed_tomorrow() -> None:
+    visits = [day("2026-02-25"), day("2026-02-26"), day("2026-02-27")]
+    said = outlook(patient(counted=elsewhere(*visits)), NOW, Policy(), checks_names=False)
+    tomorrow = day("2026-03-03")
+    assert [(dates.first, dates.last) for dates in said.closed] == [(tomorrow, tomorrow)]
+
+
+def test_each_row_of_closed_dates_names_its_own_visits() -> None:
+    near, far = day("2026-03-10"), day("2026-05-20")
+    said = outlook(
+        patient(counted=elsewhere(far, near, far, near)), NOW, Policy(), checks_names=False
+    )
+    assert said.closed == (
+        ClosedDates(near, near, Refusal.DAY_LIMIT, (near, near)),
+        ClosedDates(far, far, Refusal.DAY_LIMIT, (far, far)),
+    )
+
+
+def test_closed_dates_end_with_the_furthest_date() -> None:
+    last = day("2026-06-02")
+    said = outlook(patient(counted=elsewhere(last, last, last)), NOW, Policy(), checks_names=False)
+    assert (said.first, said.last) == (day("2026-03-03"), last)
+    assert [(dates.first, dates.last) for dates in said.closed] == [(day("2026-05-27"), last)]
+    assert not said.refuses_all
+
+
+def test_all_is_refused_where_every_date_to_the_last_is_closed() -> None:
+    first, last = day("2026-03-03"), day("2026-03-06")
+    full = ClosedDates(first, last, Refusal.SEVEN_DAY_LIMIT, ())
+    closed = Outlook(None, is_unchecked=False, closed=(full,), first=first, last=last)
+    assert closed.refuses_all
+    assert not replace(closed, last=last + timedelta(days=1)).refuses_all
+    assert not replace(closed, first=first - timedelta(days=1)).refuses_all
+    edges = [closed.refuses(last + timedelta(days=n)) for n in (-4, -3, 0, 1)]
+    assert edges == [False, True, True, False]
+
+
+def test_a_booking_in_a_department_closes_no_date_elsewhere() -> None:
+    booked = CountedAppointment(SOON, 1, 1)
+    assert outlook(patient(counted=[booked]), NOW, Policy(), checks_names=False).closed == ()
+
+
+def test_a_suspension_closes_until_the_day_of_its_end() -> None:
+    until = NOW.date() + timedelta(days=1)
+    said = outlook(patient(suspended_until=until), NOW, Policy(), checks_names=False)
+    assert (said.suspended_until, said.refuses_all) == (until, True)
+    over = outlook(patient(suspended_until=NOW.date()), NOW, Policy(), checks_names=False)
+    assert (over.suspended_until, over.refuses_all) == (None, False)
+
+
+def test_an_unchecked_person_may_have_as_many_live_bookings_as_the_policy_says() -> None:
+    live = CountedAppointment(SOON, 1, 1, is_live=True)
+    seen = CountedAppointment(SOON + timedelta(days=30), 1, 1)
+    unchecked = replace(patient(counted=[live, seen]), is_checked=False)
+    policy = Policy(unchecked_live_bookings=2)
+    assert not outlook(unchecked, NOW, policy, checks_names=True).is_unchecked
+    assert outlook(unchecked, NOW, Policy(), checks_names=True).is_unchecked
+    checked = replace(unchecked, is_checked=True)
+    assert not outlook(checked, NOW, Policy(), checks_names=True).is_unchecked
 
 
 def test_a_suspension_and_an_unchecked_person_close_everything() -> None:

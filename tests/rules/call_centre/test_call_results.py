@@ -9,9 +9,11 @@ from tests.rules.helpers import NOW
 
 from guahao.rules.call_centre.calls import CallFacts
 from guahao.rules.call_centre.results import (
+    NOTE_KEPT,
     NOTE_LENGTH_MAX,
     RESULT_WITHIN,
     CallResult,
+    NotBookedFor,
     ResultGiven,
     ResultRefusal,
     decide_result,
@@ -57,6 +59,29 @@ def test_a_result_is_of_an_own_call_of_the_day_with_a_short_note() -> None:
     assert decide_result(None, long, later) is ResultRefusal.UNKNOWN_CALL
 
 
-def test_an_impossible_day_is_no_day() -> None:
-    assert has_number("20261399")
-    assert not has_number("20261231")
+@pytest.mark.parametrize(
+    ("note", "is_number"),
+    [
+        ("20261399", True),  # no day
+        ("19861203", True),  # a day, but of somebody's birth
+        ("20261231", False),
+        ("20261231或12345678", True),
+        ("20261231、20270101", False),
+        ("", False),
+    ],
+)
+def test_a_day_to_come_is_no_number_of_a_person(note: str, is_number: bool) -> None:
+    assert has_number(note) is is_number
+
+
+def test_a_reason_is_given_exactly_where_nothing_was_booked() -> None:
+    ResultGiven(CallResult.NOT_BOOKED, NotBookedFor.RULES)
+    with pytest.raises(AssertionError):
+        ResultGiven(CallResult.NOT_BOOKED)
+    with pytest.raises(AssertionError):
+        ResultGiven(CallResult.BOOKED, NotBookedFor.RULES)
+
+
+def test_how_long_notes_are_and_are_kept() -> None:
+    assert (NOTE_LENGTH_MAX, timedelta(days=90)) == (200, NOTE_KEPT)
+    assert timedelta(days=1) == RESULT_WITHIN

@@ -71,6 +71,11 @@ def test_a_code_is_understood_with_its_leading_zero(message: str) -> None:
         ("预约口腔科", "口腔科"),
         ("人工关节科", "人工关节科"),  # no wish for an agent
         ("1234567", "1234567"),
+        ("123456789", "123456789"),
+        ("abcdefgh", "abcdefgh"),
+        ("一二三四五六七八", "一二三四五六七八"),
+        ("挂的号", "挂的号"),  # without the name of a place
+        ("？眼科", "?眼科"),
         ("接受治疗", "接受治疗"),
         ("", ""),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 
 import pytest
@@ -36,11 +37,25 @@ def test_whoever_has_not_come_by_the_deadline_is_missing(clock: str, expected: T
     assert found.expected == 14
 
 
+def test_parts_of_a_day_are_added_up() -> None:
+    assert Tally() == Tally(waiting=0, arrived=0, missing=0)
+    assert Tally(1, 2, 3) + Tally(10, 20, 30) == Tally(11, 22, 33)
+    assert Tally(1, 2, 3).expected == 6
+    assert tally([], DAY, RULES, at("08:00")) == Tally()
+
+
+def test_a_period_whose_patients_have_all_come_is_passed_over() -> None:
+    rows = [replace(ROWS[0], waiting=0), *ROWS[1:]]
+    assert next_deadline(rows, DAY, RULES, at("08:00")) == ("afternoon", at("16:30"), 5)
+
+
 @pytest.mark.parametrize(
     ("clock", "expected"),
     [
         ("08:00", ("morning", at("11:30"), 3)),
+        ("11:30", ("morning", at("11:30"), 3)),
         ("11:31", ("afternoon", at("16:30"), 5)),
+        ("16:30", ("afternoon", at("16:30"), 5)),
         ("16:31", None),
     ],
 )
