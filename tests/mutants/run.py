@@ -1,10 +1,13 @@
 """Test the tests: change one thing in `rules/`, and `tests/rules` must notice it (`make mutants`).
 
-A mutant runs in a process forked from one that has imported everything else, with the changed
-source in place of the module; no file is touched. It meets only the tests that reach it: those
-that call the changed function or, where the change runs at import, those that import the module;
-first the tests of its own room, quick ones first. Time is limited by processor time, which does not
-depend on what else the machine does.
+A mutant runs in a forked process; no file is touched. Where the change is in a function that did
+not run at import, its process comes from one that has collected all tests, and only the function's
+code is exchanged. Elsewhere it comes from one that has imported the libraries alone, and imports
+the changed source in place of the module.
+
+A mutant meets only the tests that reach it: those that call the changed function or, where the
+change runs at import, those that import the module; first the tests of its own room, quick ones
+first. Time is limited by processor time, which does not depend on what else the machine does.
 """
 
 from __future__ import annotations
@@ -23,13 +26,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_loader
 from io import StringIO
 from pathlib import Path
-from types import FrameType, ModuleType
+from types import CodeType, FrameType, FunctionType, ModuleType
 
 import pytest
 
@@ -147,12 +150,13 @@ def import_libraries() -> None:
 
 @dataclass(frozen=True, slots=True)
 class ReachingTest:
-    """A test, the functions that it calls (as file and line) and the modules that it imports."""
+    """A test with what it calls (file and line), and what its file calls and imports at import."""
 
     path: str
     name: str
     seconds: float
     called: frozenset[tuple[str, int]]
+    at_import: frozenset[tuple[str, int]]
     imported: frozenset[str]
 
 
@@ -181,13 +185,14 @@ class Recorder:
     tests: list[tuple[str, float, list[tuple[str, int]]]] = field(default_factory=list)
     called: set[tuple[str, int]] = field(default_factory=set)
     at_import: set[tuple[str, int]] = field(default_factory=set)
+    cached: set[tuple[str, int]] = field(default_factory=set)
 
     def trace(self, frame: FrameType, *_: object) -> None:
         function = place_of(frame)
         if function[0].startswith(RULES_PREFIX) and function not in self.called:
             self.called.add(function)
             if is_cached(frame.f_back):
-                self.at_import.add(function)
+                self.cached.add(function)
 
     @pytest.hookimpl
     def pytest_collection_finish(self) -> None:
@@ -244,19 +249,22 @@ def recorded(path: str) -> list[ReachingTest]:
             sys.settrace(None)
             imported = [name for name in sys.modules if name.startswith("guahao.rules.")]
             Path(output.name).write_text(
-                json.dumps([recorder.tests, sorted(recorder.at_import), imported])
+                json.dumps(
+                    [recorder.tests, sorted(recorder.at_import), sorted(recorder.cached), imported]
+                )
             )
             return code
 
         if os.waitpid(forked(record, 600), 0)[1]:
             sys.exit(f"{path} fails without any mutant: mend it first.")
-        tests, at_import, imported = json.load(output)
+        tests, at_import, cached, imported = json.load(output)
     return [
         ReachingTest(
             path,
             name,
             seconds,
-            frozenset((file, line) for file, line in [*called, *at_import]),
+            frozenset((file, line) for file, line in [*called, *at_import, *cached]),
+            frozenset((file, line) for file, line in at_import),
             frozenset(imported),
         )
         for name, seconds, called in tests
@@ -296,24 +304,30 @@ def cached_functions(path: Path) -> frozenset[int]:
     return frozenset(function.begins for function in functions(path) if function.is_cached)
 
 
+def function_of(mutant: Mutant) -> Function | None:
+    """Return the function whose body holds the change; None where it runs at import."""
+    return next((f for f in functions(mutant.path) if f.first <= mutant.line <= f.last), None)
+
+
 def reaching(mutant: Mutant, tests: Sequence[ReachingTest]) -> list[ReachingTest]:
-    """Return the tests that run the changed line: quick ones first."""
+    """Return the tests that run the changed line: those of its room, then others; quick ones first.
+
+    A cached function counts as run at import.
+    """
     name = "guahao.rules." + mutant.module.replace("/", ".")
-    # A cached function counts as run at import.
-    begins = next(
-        (
-            function.begins
-            for function in functions(mutant.path)
-            if function.first <= mutant.line <= function.last and not function.is_cached
-        ),
-        None,
-    )
-    found = [
-        test
-        for test in tests
-        if (name in test.imported if begins is None else (str(mutant.path), begins) in test.called)
-    ]
-    return sorted(found, key=lambda test: test.seconds)
+    own = f"{TESTS / mutant.room}/"
+    function = function_of(mutant)
+    if function is None or function.is_cached:
+        found = [test for test in tests if name in test.imported]
+    else:
+        place = (str(mutant.path), function.begins)
+        found = [test for test in tests if place in test.called]
+    return sorted(found, key=lambda test: (not test.path.startswith(own), test.seconds))
+
+
+def cpu_limit(tests: Iterable[ReachingTest]) -> int:
+    """Return after how many seconds of processor time a mutant loops."""
+    return 5 + 3 * round(sum(test.seconds for test in tests))
 
 
 def stages(mutant: Mutant, tests: Sequence[ReachingTest]) -> list[list[ReachingTest]]:
@@ -336,24 +350,40 @@ def start(mutant: Mutant, tests: Sequence[ReachingTest]) -> int:
         files = dict.fromkeys(test.path for test in tests)
         return int(pytest.main([*PYTEST, *files], plugins=[selection]))
 
-    return forked(test, 5 + 3 * round(sum(test.seconds for test in tests)))
+    return forked(test, cpu_limit(tests))
 
 
-def survivors(mutants: Sequence[Mutant], tests: Sequence[ReachingTest], jobs: int) -> list[Mutant]:
-    """Run the tests against each mutant, several at a time, and return those not noticed."""
+@dataclass(slots=True)
+class Progress:
+    """What is printed while mutants are tested, and those that survive."""
+
+    mutants: int
+    done: int = 0
+    alive: list[Mutant] = field(default_factory=list)
+
+    def end(self, mutant: Mutant, *, survived: bool) -> None:
+        self.done += 1
+        if survived:
+            self.alive.append(mutant)
+            print(f"  survived: {mutant.module}:{mutant.line}  {mutant.after}", flush=True)
+        if self.done % 50 == 0:
+            print(f"{self.done} of {self.mutants}", flush=True)
+
+
+def survivors_of_import(
+    mutants: Sequence[Mutant], tests: Sequence[ReachingTest], jobs: int
+) -> list[Mutant]:
+    """Import the tests with each mutant, several at a time, and return those not noticed."""
     waiting = [(mutant, stages(mutant, tests)) for mutant in reversed(mutants)]
     running: dict[int, tuple[Mutant, list[list[ReachingTest]]]] = {}
-    alive: list[Mutant] = []
-    done = 0
+    progress = Progress(len(mutants))
     while waiting or running:
         while waiting and len(running) < jobs:
             mutant, left = waiting.pop()
             if left:
                 running[start(mutant, left[0])] = (mutant, left[1:])
-                continue
-            done += 1
-            alive.append(mutant)
-            print(f"  survived: {mutant.module}:{mutant.line}  {mutant.after}", flush=True)
+            else:
+                progress.end(mutant, survived=True)
         if not running:
             continue
         child, status = os.wait()
@@ -364,9 +394,113 @@ def survivors(mutants: Sequence[Mutant], tests: Sequence[ReachingTest], jobs: in
         if code == pytest.ExitCode.OK:
             waiting.append((mutant, left))
             continue
-        done += 1
-        if done % 50 == 0:
-            print(f"{done} of {len(mutants)}", flush=True)
+        progress.end(mutant, survived=False)
+    return progress.alive
+
+
+def code_at(code: CodeType, begins: int) -> CodeType | None:
+    """Return the code of the function that begins at a line of a compiled module."""
+    for part in code.co_consts:
+        if isinstance(part, CodeType):
+            is_it = part.co_firstlineno == begins and not part.co_name.startswith("<")
+            found = part if is_it else code_at(part, begins)
+            if found is not None:
+                return found
+    return None
+
+
+@dataclass(slots=True)
+class CodeExchange:
+    """A pytest plugin that collects all tests and runs them against exchanged functions."""
+
+    mutants: Sequence[Mutant]
+    tests: Sequence[ReachingTest]
+    jobs: int
+    alive: list[Mutant] = field(default_factory=list)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        items = {item.nodeid: item for item in session.items}
+        loaded: dict[tuple[str, int], list[FunctionType]] = {}
+        for function in gc.get_objects():
+            if isinstance(function, FunctionType):
+                code = function.__code__
+                if code.co_filename.startswith(RULES_PREFIX):
+                    place = (code.co_filename, code.co_firstlineno)
+                    loaded.setdefault(place, []).append(function)
+        gc.collect()
+        gc.freeze()
+        progress = Progress(len(self.mutants))
+        running: dict[int, Mutant] = {}
+        waiting = list(reversed(self.mutants))
+        while waiting or running:
+            while waiting and len(running) < self.jobs:
+                mutant = waiting.pop()
+                tests = reaching(mutant, self.tests)
+                if tests:
+                    function = function_of(mutant)
+                    assert function is not None
+                    compiled = compile(mutant.source, str(mutant.path), "exec")
+                    code = code_at(compiled, function.begins)
+                    assert code is not None, mutant
+                    known = loaded[str(mutant.path), function.begins]
+                    chosen = [items[test.name] for test in tests]
+                    act = partial(run_against, session, known, code, chosen)
+                    running[forked(act, cpu_limit(tests))] = mutant
+                else:
+                    progress.end(mutant, survived=True)
+            if running:
+                child, status = os.wait()
+                progress.end(running.pop(child), survived=not status)
+        self.alive = progress.alive
+        return True
+
+
+def run_against(
+    session: pytest.Session,
+    functions: Sequence[FunctionType],
+    code: CodeType,
+    items: Sequence[pytest.Item],
+) -> int:
+    """Exchange a function's code and run tests until one fails."""
+    for function in functions:
+        function.__code__ = code
+    for item, following in zip(items, [*items[1:], None], strict=True):
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        if session.testsfailed:
+            return 1
+    return 0
+
+
+def survivors_of_exchange(
+    mutants: Sequence[Mutant], tests: Sequence[ReachingTest], jobs: int
+) -> list[Mutant]:
+    """Test mutants in a process that collects all tests once, and return those not noticed."""
+    with tempfile.NamedTemporaryFile("r+") as output:
+        child = os.fork()
+        if not child:
+            exchange = CodeExchange(mutants, tests, jobs)
+            # The children share what pytest captures in files: nothing is captured.
+            code = pytest.main([*PYTEST, "-s", str(TESTS)], plugins=[exchange])
+            alive = [mutants.index(mutant) for mutant in exchange.alive]
+            Path(output.name).write_text(json.dumps(alive))
+            sys.stdout.flush()
+            os._exit(int(code))
+        if os.waitpid(child, 0)[1]:
+            sys.exit("pytest cannot collect the tests.")
+        return [mutants[place] for place in json.load(output)]
+
+
+def survivors(mutants: Sequence[Mutant], tests: Sequence[ReachingTest], jobs: int) -> list[Mutant]:
+    """Run the tests against each mutant and return those not noticed."""
+    at_import = frozenset().union(*(test.at_import for test in tests))
+    exchanged, imported = list[Mutant](), list[Mutant]()
+    for mutant in mutants:
+        function = function_of(mutant)
+        is_late = function is not None and (str(mutant.path), function.begins) not in at_import
+        (exchanged if is_late else imported).append(mutant)
+    alive = survivors_of_exchange(exchanged, tests, jobs)
+    alive += survivors_of_import(imported, tests, jobs)
     return sorted(alive, key=lambda mutant: (mutant.path, mutant.line, mutant.after))
 
 
