@@ -493,7 +493,7 @@ def survivors_of_exchange(
 
 def survivors(mutants: Sequence[Mutant], tests: Sequence[ReachingTest], jobs: int) -> list[Mutant]:
     """Run the tests against each mutant and return those not noticed."""
-    at_import = frozenset().union(*(test.at_import for test in tests))
+    at_import = frozenset[tuple[str, int]]().union(*(test.at_import for test in tests))
     exchanged, imported = list[Mutant](), list[Mutant]()
     for mutant in mutants:
         function = function_of(mutant)

@@ -212,6 +212,19 @@ def test_a_number_comes_with_an_old_report_too() -> None:
     assert after == replace(back, number=7)
 
 
+def test_a_report_without_a_number_gives_none() -> None:
+    after = decide_report([], TODAY, OWN, report(CALLED, room="3"), NINE)
+    assert after == replace(OWN, state=CALLED, state_at=NINE, room="3")
+    # Who has no number stands before the first.
+    assert QueueEntry(100, None, WAITING, EIGHT).turn == 0
+
+
+def test_of_two_who_were_put_back_at_once_the_lower_number_is_called_first() -> None:
+    first, second = (replace(entry(n), turn=11, requeued_at=NINE) for n in (4, 7))
+    assert numbers([second, entry(12), first, entry(11)]) == [11, 4, 7, 12]
+    assert before([first, second], second) == 1
+
+
 def test_of_two_reports_of_one_moment_the_one_that_is_further_on_holds() -> None:
     states = [WAITING, CALLED, PASSED, SEEN]
     for before_it, state in [(a, b) for n, a in enumerate(states) for b in states[n + 1 :]]:

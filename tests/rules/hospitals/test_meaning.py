@@ -95,7 +95,9 @@ def by_id(expected: Hospitals) -> dict[int, float]:
     ],
 )
 def test_how_well_the_name_of_a_department_is_met(q: str, expected: Departments) -> None:
-    assert departments_of(understand(q, small_city())) == named(expected)
+    meaning = understand(q, small_city())
+    assert departments_of(meaning) == named(expected)
+    assert (meaning.within, meaning.terms, meaning.hospitals) == (None, [], {})
 
 
 @pytest.mark.parametrize(
@@ -282,6 +284,7 @@ def test_a_need_that_the_hospital_has_no_department_for_is_sought_everywhere() -
         ("xinxueguanneika", "xinxueguanneike"),
         ("计划生玉科", "计划生育科"),
         ("第一人氏医院", "第一人民医院"),
+        ("心脏料", "心脏科"),  # three characters are enough, of letters four
     ],
 )
 def test_a_misspelt_word_is_taken_for_the_most_similar(q: str, guessed: str) -> None:
@@ -295,7 +298,7 @@ def test_syllables_are_understood_as_they_are_heard() -> None:
     assert (meaning.terms, meaning.guessed) == ([CHEST_PAIN.term], "")
 
 
-@pytest.mark.parametrize("q", ["zzzz", "目", "咳喇", "xyz", "？！"])
+@pytest.mark.parametrize("q", ["zzzz", "目", "咳喇", "xyz", "eyy", "orixxt", "龘龘龘龘", "？！"])
 def test_what_is_similar_to_nothing_means_nothing(q: str) -> None:
     assert understand(q, small_city()) == Meaning()
 
@@ -311,8 +314,44 @@ def test_the_opposite_is_never_guessed(listed: str, typed: str) -> None:
     assert understand(listed[:3] + "雪", known).guessed == listed
 
 
+@pytest.mark.parametrize(
+    ("listed", "typed"),
+    [("腿根部痛了", "大腿跟部痛了"), ("腿根部痛了", "小腿跟部痛了"), ("上下楼腿疼", "上楼腿疼")],
+)
+def test_a_word_that_says_neither_or_both_may_be_guessed(listed: str, typed: str) -> None:
+    known = Vocabulary((), (HEART,), (term(1, TermKind.COMPLAINT, (listed, ""), ("03.04",)),))
+    assert understand(typed, known).guessed == listed
+
+
+def test_of_similar_words_three_are_looked_at() -> None:
+    """The first that does not say the opposite is taken."""
+    opposite = [
+        term(n, TermKind.COMPLAINT, (f"大便里有血块{end}", ""), ("05",))
+        for n, end in enumerate(["", "吗", "呀"])
+    ]
+    other = term(9, TermKind.COMPLAINT, ("肚里有血块", ""), ("03.04",))
+    for shown, guessed in ((2, "肚里有血块"), (3, "")):
+        known = Vocabulary((), (HEART,), (*opposite[:shown], other))
+        assert understand("小便里有血块", known).guessed == guessed
+
+
+def test_a_name_of_the_list_for_many_hospitals_means_those_within_ten_of_the_first() -> None:
+    hospitals = [hospital(n, f"第{n}号楼", "", "", "") for n in range(1, 15)]
+    targets = tuple(f"H{n}" for n in range(1, 15))
+    chain = term(1, TermKind.HOSPITAL, ("连锁医院", ""), targets)
+    heart = department("03.04", "心血管内科", "", ("", ""), *range(1, 15))
+    meaning = understand("连锁医院 心血管内科", Vocabulary(tuple(hospitals), (heart,), (chain,)))
+    assert meaning.within == {n: 101 - n for n in range(1, 12)}
+
+
+def test_what_matches_45_less_than_the_best_is_still_shown() -> None:
+    """儿科 is a part of what 儿童医院 is called besides (儿科医院), with gaps."""
+    paediatrics = term(1, TermKind.DEPARTMENT, ("儿科", ""), ("07.81",))
+    meaning = understand("儿科", replace(small_city(), terms=(paediatrics,)))
+    assert (meaning.best, meaning.hospitals) == (95, {3: 50})
+
+
 def test_what_matches_far_worse_than_the_best_is_not_shown() -> None:
-    """45 less than the best is still shown."""
     names = ("内科", "内分泌科")
     medicine = [department("99", name, "", ("其他", "")) for name in names]
     known = Vocabulary(departments=tuple(medicine))
