@@ -11,7 +11,7 @@ import pytest
 from tests.rules import oracle
 from tests.rules.helpers import NOW, OWNER, STRANGER, clock, moment, patient, request, session, word
 
-from guahao.rules.booking.booking import decide_batch
+from guahao.rules.booking.booking import Batch, decide_batch
 from guahao.rules.kernel.facts import (
     Actor,
     BookingFacts,
@@ -183,6 +183,20 @@ def test_of_two_reasons_the_earlier_answers(earlier: str, later: str) -> None:
     [decision] = decide_batch(facts, [wanted])
     assert isinstance(decision, Refused)
     assert decision.reason == earlier
+
+
+# What stands against every patient alike, whoever asks.
+OF_ALL = ("unknown_session", "session_stopped", *oracle.ORDER[3:8], "sold_out")
+
+
+@pytest.mark.parametrize("reasons", [(), *((reason,) for reason in oracle.ORDER), *PAIRS])
+def test_what_refuses_everybody_is_told_before_a_patient_is_chosen(
+    reasons: tuple[str, ...],
+) -> None:
+    facts, wanted = against(*reasons)
+    refused = Batch(facts).refusal_for_all(wanted.session_id, wanted.at)
+    first = next((reason for reason in reasons if reason in OF_ALL), None)
+    assert (None if refused is None else refused.reason) == first
 
 
 def test_a_session_that_was_never_known_is_told_before_anything_else() -> None:

@@ -335,6 +335,13 @@ def test_of_similar_words_three_are_looked_at() -> None:
         assert understand("小便里有血块", known).guessed == guessed
 
 
+def test_a_number_in_digits_is_read_as_it_is_written_in_names() -> None:
+    ninth = term(1, TermKind.HOSPITAL, ("第九院", ""), ("H2",))
+    known = replace(small_city(), terms=(ninth,))
+    for q in ("第九院", "第9院", "第９院"):
+        assert understand(q, known).hospitals == {2: 100}
+
+
 def test_a_name_of_the_list_for_many_hospitals_means_those_within_ten_of_the_first() -> None:
     hospitals = [hospital(n, f"第{n}号楼", "", "", "") for n in range(1, 15)]
     targets = tuple(f"H{n}" for n in range(1, 15))
