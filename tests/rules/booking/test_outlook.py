@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.rules.helpers import AGENT, NOW, SOON, day, decide, elsewhere, patient, session, word
 
+from guahao.rules.booking.booking import counted_since
 from guahao.rules.booking.outlook import ClosedDates, Outlook, outlook
 from guahao.rules.kernel.facts import CountedAppointment
 from guahao.rules.kernel.limits import Policy
@@ -29,6 +31,19 @@ def test_it_refuses_the_days_that_the_desk_refuses(
     visit = NOW.date() + timedelta(days=ahead)
     said = outlook(person, NOW, Policy(), checks_names=False)
     assert said.refuses(visit) == (word(decide(session(visit), person, actor=AGENT)) != "booked")
+
+
+@pytest.mark.parametrize(
+    ("earliest", "since"),
+    [("2026-06-10", "2026-03-09"), ("2026-05-31", "2026-02-27"), ("2027-01-01", "2026-09-30")],
+)
+def test_bookings_count_from_before_every_window_that_holds_the_day(
+    earliest: str, since: str
+) -> None:
+    assert counted_since(Policy(), day(earliest)) == day(since)
+    # A short window may reach further back than a long one of no months.
+    weeks = Policy(long_window_months=0, short_window_days=30)
+    assert counted_since(weeks, day("2026-06-10")) == day("2026-05-10")
 
 
 def test_a_full_week_names_its_visits_and_its_days() -> None:

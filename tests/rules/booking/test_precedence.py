@@ -199,6 +199,28 @@ def test_what_refuses_everybody_is_told_before_a_patient_is_chosen(
     assert (None if refused is None else refused.reason) == first
 
 
+@pytest.mark.parametrize(
+    ("reason", "answer"),
+    [
+        ("same_day", "same_day"),
+        ("next_day_closed", "next_day_closed"),
+        # The draw was announced for this moment: the hospital's rules may have changed since.
+        ("beyond_horizon", None),
+        ("not_released", None),
+        # What a draw gives out is neither waiting for another draw nor sold out.
+        ("by_draw", None),
+        ("sold_out", None),
+        ("day_limit", "day_limit"),
+    ],
+)
+def test_what_still_refuses_a_patient_to_whom_a_draw_gives_its_places(
+    reason: str, answer: str | None
+) -> None:
+    facts, wanted = against(reason)
+    refused = Batch(facts).refusal(wanted, is_drawn=True, is_released=True)
+    assert (None if refused is None else refused.reason) == answer
+
+
 def test_a_session_that_was_never_known_is_told_before_anything_else() -> None:
     facts, wanted = against(*set(oracle.ORDER) - {"next_day_closed", "beyond_horizon"})
     [decision] = decide_batch(facts, [wanted])

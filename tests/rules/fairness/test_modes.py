@@ -20,6 +20,7 @@ from guahao.rules.fairness.modes import (
     decide_withdrawal,
     earliest_visit_date,
     mode_of,
+    referral_places,
 )
 from guahao.rules.fairness.proposing import Finding, PastRelease, finding
 from guahao.rules.fairness.returning import APPLICATIONS_OPEN, ReleaseMode
@@ -262,3 +263,23 @@ def test_half_of_the_latest_twenty(pattern: str, found: Finding | None) -> None:
 def test_a_release_is_fast_when_none_of_its_sessions_had_a_place_left() -> None:
     assert PastRelease(SEPTEMBER, 3, 3).is_fast
     assert not PastRelease(SEPTEMBER, 3, 2).is_fast
+
+
+@pytest.mark.parametrize(
+    ("gained", "drawn", "kept", "percent", "places"),
+    [
+        (10, 0, 0, 20, 2),
+        (10, 0, 0, 0, 0),
+        (10, 0, 0, 100, 10),
+        (9, 0, 0, 20, 1),  # a part of a place is none
+        # Of a small raise by itself nothing would be kept: the share is of all places.
+        (1, 7, 1, 20, 0),
+        (1, 8, 1, 20, 1),
+        (3, 10, 2, 40, 3),  # no more than was gained
+        (2, 10, 8, 20, 0),  # more than the share is kept already
+    ],
+)
+def test_a_share_of_all_places_of_a_draw_is_kept_for_referrals(
+    gained: int, drawn: int, kept: int, percent: int, places: int
+) -> None:
+    assert referral_places(gained, drawn, kept, percent) == places
