@@ -63,7 +63,9 @@ CHEST_PAIN = term(
     2, TermKind.COMPLAINT, ("胸痛", "Chest pain", "心口疼"), ("03.04 心血管内科",), urgent=True
 )
 BLURRED = term(3, TermKind.COMPLAINT, ("眼花", "Blurred vision"), ("10.01 综合眼科",))
-CONTRACEPTION = term(4, TermKind.COMPLAINT, ("避孕", "Contraception"), ("05.03 计划生育科",))
+CONTRACEPTION = term(
+    4, TermKind.COMPLAINT, ("避孕", "Contraception"), ("05.03 计划生育科", "05.02 产科")
+)
 HEART_DOCTOR = term(5, TermKind.DEPARTMENT, ("心脏科", "Heart clinic"), ("03.04 心血管内科",))
 EAST = term(6, TermKind.HOSPITAL, ("东方医院", "Orient"), ("H2", "H1"))
 
@@ -74,5 +76,5 @@ def small_city() -> Vocabulary:
     return Vocabulary(
         (FIRST, WEST, CHILDREN),
         (HEART, LUNGS, PAEDIATRICS, BIRTH, FAMILY_PLANNING, EYES, CHILDREN_S_EYES),
-        (COUGH, CHEST_PAIN, BLURRED, CONTRACEPTION, HEART_DOCTOR, EAST),
+        (EAST, COUGH, CHEST_PAIN, BLURRED, CONTRACEPTION, HEART_DOCTOR),
     )

@@ -79,6 +79,7 @@ def by_id(expected: Hospitals) -> dict[int, float]:
         ("neike", {HEART: 69.95, LUNGS: 69.96}),
         ("xgnk", {HEART: 69.95}),
         ("car", {HEART: 49.95}),
+        ("ck", {BIRTH: 76.98}),
         ("xxg", {HEART: 49.95}),
         ("xink", {HEART: 49.95}),
         ("xnk", {HEART: 44.95, LUNGS: 49.96}),
@@ -86,6 +87,7 @@ def by_id(expected: Hospitals) -> dict[int, float]:
         ("genera ophthalm", {EYES: 49.96}),
         ("general opht eye", {}),
         # The name above it.
+        ("respiratory med", {LUNGS: 69.96}),
         ("internal medicine", {HEART: 65.95, LUNGS: 65.96}),
         ("妇产科", {BIRTH: 65.98, FAMILY_PLANNING: 65.95}),
         ("medicine internal", {}),
@@ -96,7 +98,8 @@ def by_id(expected: Hospitals) -> dict[int, float]:
 )
 def test_how_well_the_name_of_a_department_is_met(q: str, expected: Departments) -> None:
     meaning = understand(q, small_city())
-    assert departments_of(meaning) == named(expected)
+    qualities = {one.name: quality for one, quality in meaning.departments.items()}
+    assert qualities == pytest.approx(named(expected), abs=1e-6)
     assert (meaning.within, meaning.terms, meaning.hospitals) == (None, [], {})
 
 
@@ -106,6 +109,8 @@ def test_how_well_the_name_of_a_department_is_met(q: str, expected: Departments)
         # A term that is all of the search; its further departments come after.
         ("咳嗽", [COUGH], {LUNGS: 95, HEART: 89}),
         ("干咳", [COUGH], {LUNGS: 95, HEART: 89}),
+        ("咳得嗽", [COUGH], {LUNGS: 95, HEART: 89}),
+        ("blured vision", [BLURRED], {EYES: 95}),
         ("我咳嗽得很厉害", [COUGH], {LUNGS: 95, HEART: 89}),
         ("体检发现咳嗽", [COUGH], {LUNGS: 95, HEART: 89}),
         ("cough", [COUGH], {LUNGS: 95, HEART: 89}),
@@ -189,9 +194,9 @@ def test_what_is_sought_for_a_child(q: str, expected: Departments) -> None:
         ("pregnant cough", {BIRTH: 76, LUNGS: 75, HEART: 69}),
         ("怀孕胸痛咳嗽", {BIRTH: 81.5, HEART: 80.5, LUNGS: 79}),
         # Not where something says that she is not to be.
-        ("怀孕避孕", {FAMILY_PLANNING: 75}),
-        ("pregnant contraception", {FAMILY_PLANNING: 75}),
-        ("怀孕避孕咳嗽", {FAMILY_PLANNING: 80, LUNGS: 79, HEART: 73}),
+        ("怀孕避孕", {FAMILY_PLANNING: 75, BIRTH: 69}),
+        ("pregnant contraception", {FAMILY_PLANNING: 75, BIRTH: 69}),
+        ("怀孕避孕咳嗽", {FAMILY_PLANNING: 80, BIRTH: 74, LUNGS: 79, HEART: 73}),
     ],
 )
 def test_who_is_pregnant_is_sent_to_obstetrics_first(q: str, expected: Departments) -> None:
@@ -214,6 +219,9 @@ def test_who_is_pregnant_is_sent_to_obstetrics_first(q: str, expected: Departmen
         # In pinyin and initials.
         ("shiyiyuan", {FIRST: 97, CHILDREN: 52}),
         ("etyy", {CHILDREN: 97}),
+        ("syy", {FIRST: 73}),
+        ("cqry", {WEST: 47}),
+        ("cqrmy", {WEST: 52}),
         # What may as well mean another, and a part of the name.
         ("人民医院", {WEST: 85, FIRST: 77}),
         ("人民", {WEST: 85, FIRST: 77}),
@@ -224,6 +232,9 @@ def test_who_is_pregnant_is_sent_to_obstetrics_first(q: str, expected: Departmen
         ("chengxi", {WEST: 80, CHILDREN: 74.33}),
         # English words, more of the name the better.
         ("people's", {WEST: 80, FIRST: 77.5}),
+        ("peop", {WEST: 80, FIRST: 77.5}),
+        ("kids", {CHILDREN: 75}),
+        ("kids hospital", {CHILDREN: 100}),
         ("first people's hospital", {FIRST: 80}),
         ("anlan hospital", {CHILDREN: 78.33, FIRST: 77.5}),
         # A name of the list, for several hospitals in its order.
@@ -271,6 +282,37 @@ def test_a_need_in_a_hospital_is_both_of_them(
     assert meaning.hospitals == {}
 
 
+def test_a_single_character_beside_a_hospital_is_a_need() -> None:
+    tooth = term(1, TermKind.COMPLAINT, ("牙", ""), ("03.04",))
+    meaning = understand("一院牙", replace(small_city(), terms=(tooth,)))
+    assert meaning.within == {1: 85}
+
+
+def test_what_is_for_children_anyway_stays_as_it_is_listed() -> None:
+    measles = term(1, TermKind.COMPLAINT, ("麻疹", "Measles"), ("07.81", "03.01"), ("10.02",))
+    known = replace(small_city(), terms=(measles,))
+    expected = {PAEDIATRICS: 95, LUNGS: 89}
+    assert departments_of(understand("孩子麻疹", known)) == named(expected)
+    assert departments_of(understand("麻疹", known)) == named(expected)
+
+
+def test_where_a_term_is_all_of_a_search_its_departments_are_before_one_so_named() -> None:
+    eyes = term(1, TermKind.DEPARTMENT, ("综合眼科", ""), ("10.02",))
+    meaning = understand("看综合眼科吗", replace(small_city(), terms=(eyes,)))
+    assert departments_of(meaning) == named({CHILDREN_S_EYES: 95, EYES: 94})
+    with_more = understand("看综合眼科吗牛", replace(small_city(), terms=(eyes,)))
+    assert departments_of(with_more) == named({CHILDREN_S_EYES: 84})
+
+
+def test_terms_of_the_same_words_come_in_the_order_of_the_list() -> None:
+    again = term(9, TermKind.COMPLAINT, ("眼蒙", "Blurred vision"), ("03.04",))
+    known = replace(small_city(), terms=(BLURRED, again))
+    assert understand("blurred vision", known).terms == [BLURRED.term]
+    assert understand("blurred vision", replace(known, terms=(again, BLURRED))).terms == [
+        again.term
+    ]
+
+
 def test_a_need_that_the_hospital_has_no_department_for_is_sought_everywhere() -> None:
     meaning = understand("儿童医院产科", small_city())
     assert (meaning.within, meaning.hospitals) == (None, {})
@@ -280,6 +322,7 @@ def test_a_need_that_the_hospital_has_no_department_for_is_sought_everywhere() -
     ("q", "guessed"),
     [
         ("coufh", "cough"),
+        ("heat", "heart"),  # it could be pinyin
         ("kesuo", "kesou"),
         ("xinxueguanneika", "xinxueguanneike"),
         ("计划生玉科", "计划生育科"),
@@ -394,10 +437,39 @@ def test_the_longest_word_is_recognised_where_words_overlap() -> None:
     """脚后跟疼 holds 跟疼 and 脚; a single character says less than a word, wherever it stands."""
     heel = term(1, TermKind.COMPLAINT, ("后跟疼", ""), ("03.04",))
     foot = term(2, TermKind.COMPLAINT, ("脚", ""), ("10.01",))
-    shorter = term(3, TermKind.COMPLAINT, ("跟疼肿", ""), ("05.02",))
-    known = replace(small_city(), terms=(shorter, foot, heel))
+    swollen = term(3, TermKind.COMPLAINT, ("跟疼肿", ""), ("05.02",))
+    short = term(4, TermKind.COMPLAINT, ("后跟", ""), ("05.02",))
+    known = replace(small_city(), terms=(swollen, foot, heel))
+    # Of two that are as long as each other the one that begins first.
     assert understand("脚后跟疼肿", known).terms == [heel.term, foot.term]
-    assert understand("脚跟疼肿", known).terms == [shorter.term, foot.term]
+    assert understand("hougentengzhong", known).terms == [heel.term]
+    longer = replace(small_city(), terms=(short, foot, swollen))
+    assert understand("脚后跟疼肿", longer).terms == [swollen.term, foot.term]
+    assert understand("hougentengzhong", longer).terms == [swollen.term]
+
+
+def test_letters_that_can_be_split_in_several_ways_are_a_term_or_nothing() -> None:
+    """xianbing is xian bing first, and xi an bing where that is a term as a whole."""
+    known = replace(
+        small_city(),
+        terms=(
+            term(1, TermKind.COMPLAINT, ("西安病", ""), ("03.04",)),
+            term(2, TermKind.COMPLAINT, ("西安", ""), ("10.01",)),
+        ),
+    )
+    assert departments_of(understand("xianbing", known)) == named({HEART: 95})
+    part = replace(known, terms=known.terms[1:])
+    assert understand("xianbing", part) == Meaning()
+
+
+def test_a_few_letters_are_no_word_of_a_term() -> None:
+    itch = term(1, TermKind.COMPLAINT, ("痒", "Itch"), ("03.04",))
+    burn = term(2, TermKind.COMPLAINT, ("烧伤", "Burn"), ("03.04",))
+    known = replace(small_city(), terms=(itch, burn))
+    assert understand("yang", known).terms == [itch.term]
+    assert understand("y", known).terms == []  # an initial of almost anything
+    assert understand("burrn", known).terms == [burn.term]
+    assert understand("brn", known).terms == []  # too short to be misspelt
 
 
 def test_a_hospital_of_a_part_of_the_city_is_called_by_it() -> None:

@@ -556,9 +556,5 @@ def _spelled(text: str, known: Vocabulary, *, in_any_accent: bool) -> tuple[list
             left = left.replace(word, "  |  ", 1)
             covered += length
             matched.append(term)
-        elif any(
-            word == other and term not in matched for _, _, other, one in found if one in matched
-        ):
-            continue
     order = {id(term): text.find(word) for _, _, word, term in found}
     return sorted(dict.fromkeys(matched), key=lambda term: order[id(term)]), covered
