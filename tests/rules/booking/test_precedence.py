@@ -282,6 +282,11 @@ def test_cancelling_and_picking_up_keep_their_order() -> None:
 def test_a_place_that_waits_for_a_draw_says_when_the_draw_is() -> None:
     [decision] = decide_batch(*_one(session(capacity=3, booked=1), held=2))
     assert decision == Refused(Refusal.BY_DRAW, retry_from=DRAW_AT)
+    # A draw that is due now or overdue has no known end.
+    for draw_at in (NOW, NOW - timedelta(hours=1), None):
+        overdue = replace(session(capacity=3, booked=1), held=2, draw_at=draw_at)
+        facts = BookingFacts({1: overdue}, {1: patient()})
+        assert decide_batch(facts, [request()]) == [Refused(Refusal.BY_DRAW)]
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,7 @@ def test_how_well_the_name_of_a_department_is_met(q: str, expected: Departments)
         # Initials: two letters can be anything.
         ("ks", [COUGH], {LUNGS: 76, HEART: 70}),
         ("xt", [CHEST_PAIN], {HEART: 76}),
+        ("xkt", [CHEST_PAIN], {HEART: 76}),
         ("ksx", [], {}),
         # Two terms in their order; a department of both is a little before.
         ("咳嗽眼花", [COUGH, BLURRED], {LUNGS: 95, HEART: 89, EYES: 94}),

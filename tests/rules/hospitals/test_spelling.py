@@ -99,6 +99,12 @@ def test_what_a_word_matches(word: str, matches: bool) -> None:
     assert pattern(word).is_in(HEART) is matches
 
 
+def test_a_text_may_begin_with_what_a_word_needs() -> None:
+    assert pattern("心内科").is_in("心血管内科")
+    assert pattern("心").is_in("心")
+    assert not pattern("心").is_in("")
+
+
 @pytest.mark.parametrize(
     ("syllables", "heard"),
     [
