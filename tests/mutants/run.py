@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
@@ -409,6 +409,17 @@ def code_at(code: CodeType, begins: int) -> CodeType | None:
     return None
 
 
+def loaded_functions() -> dict[tuple[str, int], list[FunctionType]]:
+    """Return the functions of the rules by file and line."""
+    found = defaultdict[tuple[str, int], list[FunctionType]](list)
+    for function in gc.get_objects():
+        if isinstance(function, FunctionType):
+            code = function.__code__
+            if code.co_filename.startswith(RULES_PREFIX):
+                found[code.co_filename, code.co_firstlineno].append(function)
+    return dict(found)
+
+
 @dataclass(slots=True)
 class CodeExchange:
     """A pytest plugin that collects all tests and runs them against exchanged functions."""
@@ -421,13 +432,7 @@ class CodeExchange:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         items = {item.nodeid: item for item in session.items}
-        loaded: dict[tuple[str, int], list[FunctionType]] = {}
-        for function in gc.get_objects():
-            if isinstance(function, FunctionType):
-                code = function.__code__
-                if code.co_filename.startswith(RULES_PREFIX):
-                    place = (code.co_filename, code.co_firstlineno)
-                    loaded.setdefault(place, []).append(function)
+        loaded = loaded_functions()
         gc.collect()
         gc.freeze()
         progress = Progress(len(self.mutants))
@@ -440,8 +445,7 @@ class CodeExchange:
                 if tests:
                     function = function_of(mutant)
                     assert function is not None
-                    compiled = compile(mutant.source, str(mutant.path), "exec")
-                    code = code_at(compiled, function.begins)
+                    code = code_at(compile(mutant.source, "mutant", "exec"), function.begins)
                     assert code is not None, mutant
                     known = loaded[str(mutant.path), function.begins]
                     chosen = [items[test.name] for test in tests]

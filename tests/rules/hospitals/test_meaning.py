@@ -6,6 +6,7 @@ the beginning of a name, this before a part of it, and so on; of two names alike
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -49,7 +50,7 @@ def departments_of(meaning: Meaning) -> dict[str, float]:
     return {one.name: round(quality, 2) for one, quality in meaning.departments.items()}
 
 
-def named(expected: Departments) -> dict[str, float]:
+def named(expected: Mapping[KnownDepartment, float]) -> dict[str, float]:
     return {one.name: quality for one, quality in expected.items()}
 
 
