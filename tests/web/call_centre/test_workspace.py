@@ -7,6 +7,7 @@ from datetime import date
 
 import pytest
 from tests.city import Clock, add_patient, add_session, ask, change, phone, resident_id
+from tests.crowd import count
 from tests.web.browsing import Reader
 from tests.web.call_centre.test_calls import agent, on_the_line, search, verify
 from tests.web.site import Site, add_citizen, booked
@@ -221,6 +222,33 @@ async def test_a_result_is_of_an_own_call_and_of_the_day(site: Site, clock: Cloc
     clock.forward(days=1)
     await reader.client.post(form.action, data=form.fields | {"result": "booked"})
     assert await ask(site.platform, "SELECT result FROM calls") == [(None,)]
+
+
+async def test_a_call_of_somebody_who_is_not_registered_is_counted(site: Site) -> None:
+    reader = await agent(site)
+    await reader.go("/staff/calls")
+    await reader.send(reader.form("/staff/calls"), q=phone(9))
+    assert "没有找到" in reader.text
+    path = "/staff/calls/unregistered"
+    for result in ("answered", "no_places"):
+        await reader.send(reader.form(path), result=result)
+        assert reader.path == "/staff/calls"
+        assert "已记录。" in reader.text
+    assert await ask(
+        site.platform,
+        "SELECT account_id, result, not_booked_for, ended_at IS NOT NULL, note_enc FROM calls"
+        " ORDER BY id",
+    ) == [(None, "answered", None, True, None), (None, "not_booked", "no_places", True, None)]
+    assert await count(site.platform, "audit_trail", "action = 'record_call_result'") == 2
+    for result in ("booked", "cancelled", ""):
+        await reader.send(reader.form(path), result=result)
+        assert reader.page.status_code == 400
+        await reader.go("/staff/calls")
+    await reader.go("/staff/calls/1/result")
+    assert reader.page.status_code == 404
+    chief = await at_the_desk(site, Role.SUPERVISOR)
+    await chief.go("/staff/calls/overview")
+    assert "已答复咨询" in chief.text
 
 
 async def test_a_note_is_exported_and_forgotten(site: Site, clock: Clock) -> None:

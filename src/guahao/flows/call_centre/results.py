@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from guahao.flows.kernel.acting import acting
 from guahao.flows.kernel.platform import Platform
-from guahao.rules.call_centre.results import ResultGiven, ResultRefusal, decide_result
+from guahao.rules.call_centre.results import (
+    ResultGiven,
+    ResultRefusal,
+    decide_result,
+    decide_without_account,
+)
 from guahao.rules.kernel.outcomes import DONE, Done, Refused
 from guahao.rules.staff.staff import Staff
 from guahao.store.call_centre import calls as call_store
@@ -33,4 +38,20 @@ async def save_result(
         if given.not_booked_for is not None:
             detail["not_booked_for"] = given.not_booked_for.value
         await act.record("record_call_result", ("account", call.account_id), detail=detail)
+    return DONE
+
+
+async def save_without_account(
+    platform: Platform, by: Staff, given: ResultGiven
+) -> Done | Refused[ResultRefusal]:
+    """Save what came of a call of somebody who is not registered; the trail holds it, too."""
+    async with acting(platform, by.who) as act:
+        refusal = decide_without_account(given)
+        if refusal is not None:
+            return Refused(refusal)
+        await store.save_without_account(act.tx, by.id, given)
+        detail = {"outcome": given.result.value}
+        if given.not_booked_for is not None:
+            detail["not_booked_for"] = given.not_booked_for.value
+        await act.record("record_call_result", detail=detail)
     return DONE

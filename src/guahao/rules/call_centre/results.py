@@ -55,8 +55,13 @@ class ResultRefusal(StrEnum):
 
     UNKNOWN_CALL = "call_result_unknown_call"
     TOO_LATE = "call_result_too_late"
+    NEEDS_ACCOUNT = "call_result_needs_account"
     NOTE_TOO_LONG = "call_note_too_long"
     NOTE_WITH_NUMBER = "call_note_with_number"
+
+
+# What can come of a call of somebody who is not registered, and does not register.
+WITHOUT_ACCOUNT = (CallResult.ANSWERED, CallResult.NOT_BOOKED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,15 @@ def decide_result(call: CallFacts | None, given: ResultGiven, at: datetime) -> R
     if len(note) > NOTE_LENGTH_MAX:
         return ResultRefusal.NOTE_TOO_LONG
     return ResultRefusal.NOTE_WITH_NUMBER if has_number(note) else None
+
+
+def decide_without_account(given: ResultGiven) -> ResultRefusal | None:
+    """Return why a result of a call without an account is not recorded, None where it is.
+
+    Without a note: nobody would find it at the caller's next call.
+    """
+    allowed = given.result in WITHOUT_ACCOUNT and not given.note
+    return None if allowed else ResultRefusal.NEEDS_ACCOUNT
 
 
 def has_number(note: str) -> bool:

@@ -19,7 +19,7 @@ from guahao.store.people.patients import PATIENT_COLUMNS, PatientRow
 _CALL = """
     SELECT id, staff_id, account_id, opened_at, wrong_answers, verified_at, looked_at, ended_at,
            found_by, codes_sent, code_expires_at, result, not_booked_for
-    FROM calls
+    FROM calls WHERE account_id IS NOT NULL
 """
 
 
@@ -140,7 +140,7 @@ async def lock_own(tx: Tx, staff_id: int, call_id: int) -> Call | None:
     """Lock a call of this agent, whether it goes on or not; None for any other."""
     return await tx.record(
         Call,
-        f"{_CALL} WHERE id = %(id)s AND staff_id = %(staff_id)s FOR NO KEY UPDATE",
+        f"{_CALL} AND id = %(id)s AND staff_id = %(staff_id)s FOR NO KEY UPDATE",
         {"id": call_id, "staff_id": staff_id},
     )
 
@@ -150,7 +150,7 @@ async def latest_with(tx: Tx, staff_id: int, account_id: int) -> Call | None:
     return await tx.record(
         Call,
         f"""
-        {_CALL} WHERE staff_id = %(staff_id)s AND account_id = %(account_id)s
+        {_CALL} AND staff_id = %(staff_id)s AND account_id = %(account_id)s
         ORDER BY id DESC LIMIT 1
         """,
         {"staff_id": staff_id, "account_id": account_id},
@@ -161,7 +161,7 @@ async def recent(tx: Tx, staff_id: int, limit: int) -> list[Call]:
     """Return the agent's latest calls, newest first."""
     return await tx.records(
         Call,
-        f"{_CALL} WHERE staff_id = %(staff_id)s ORDER BY id DESC LIMIT %(limit)s",
+        f"{_CALL} AND staff_id = %(staff_id)s ORDER BY id DESC LIMIT %(limit)s",
         {"staff_id": staff_id, "limit": limit},
     )
 

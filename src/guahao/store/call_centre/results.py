@@ -41,6 +41,22 @@ async def save_result(tx: Tx, vault: Vault, call_id: int, given: ResultGiven) ->
     )
 
 
+async def save_without_account(tx: Tx, staff_id: int, given: ResultGiven) -> None:
+    """Save what came of a call of somebody who is not registered; the call is over."""
+    await tx.do(
+        """
+        INSERT INTO calls (staff_id, account_id, opened_at, ended_at, result, not_booked_for)
+        VALUES (%(staff_id)s, NULL, %(now)s, %(now)s, %(result)s, %(not_booked_for)s)
+        """,
+        {
+            "staff_id": staff_id,
+            "now": tx.now,
+            "result": given.result.value,
+            "not_booked_for": given.not_booked_for,
+        },
+    )
+
+
 async def earlier_calls(tx: Tx, vault: Vault, account_id: int, limit: int) -> list[EarlierCall]:
     """Return the latest calls of an account that have a result, newest first."""
 

@@ -24,6 +24,7 @@ from guahao.web.staff import StaffPage, StaffRoute
 
 CALLS_PATH = "/staff/calls"
 _RESULT = "/staff/calls/{call_id}/result"
+_WITHOUT_ACCOUNT = "/staff/calls/unregistered"
 _UNPROCESSABLE = 422
 
 
@@ -32,6 +33,7 @@ def result_routes() -> list[StaffRoute]:
     return [
         StaffRoute("GET", _RESULT, _ask, CALL_CENTRE_ROLES),
         StaffRoute("POST", _RESULT, _save, CALL_CENTRE_ROLES),
+        StaffRoute("POST", _WITHOUT_ACCOUNT, _save_without_account, CALL_CENTRE_ROLES),
     ]
 
 
@@ -88,6 +90,26 @@ async def _form(page: StaffPage, refused: str = "", status: int = 200) -> ASGIAp
         note_days=NOTE_KEPT.days,
         refused=refused,
     )
+
+
+def choices_without_account(page: StaffPage) -> list[tuple[str, str]]:
+    """Return what can come of a call of somebody who is not registered, in words."""
+    reasons = reason_words(page)
+    return [
+        (CallResult.ANSWERED.value, result_words(page)[CallResult.ANSWERED]),
+        *((reason.value, words) for reason, words in reasons.items()),
+    ]
+
+
+async def _save_without_account(page: StaffPage) -> ASGIApp:
+    match await flows.save_without_account(page.services.platform, page.staff, _given(page)):
+        case Done():
+            page.flash(page.say("已记录。"))
+            return page.redirect(CALLS_PATH)
+        case Refused():
+            raise ProblemError("bad_request")
+        case never:
+            assert_never(never)
 
 
 def _given(page: StaffPage) -> ResultGiven:
