@@ -11,13 +11,13 @@ from guahao.cli.common import console, hospital_id_of, on_the_platform
 from guahao.flows.kernel.platform import Platform
 from guahao.tools import hospital_import as hospital_import_tool
 from guahao.tools import session_import as session_import_tool
-from guahao.web.words.sheet_words import say_cell, say_file
+from guahao.web.words.sheet_words import cell_text, file_text
 
 hospitals_app = typer.Typer(help="The directory of hospitals.", no_args_is_help=True)
 sessions_app = typer.Typer(help="Clinic sessions and weekly timetables.", no_args_is_help=True)
 
 _SENTENCES = session_import_tool.Sentences(
-    lambda word: say_file(word, "en"), lambda fault: say_cell(fault, "en")
+    lambda word: file_text(word, "en"), lambda fault: cell_text(fault, "en")
 )
 
 

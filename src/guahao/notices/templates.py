@@ -19,7 +19,7 @@ from guahao.rules.people.identity import masked_name
 from guahao.store.kernel.views import AppointmentView, SessionView
 from guahao.store.messages.messages import OFFER_KINDS, ClaimedMessage
 from guahao.words.catalogue import Language
-from guahao.words.dates import PERIOD_WORDS, say_day
+from guahao.words.dates import PERIOD_WORDS, format_day
 from guahao.words.text import Words
 
 
@@ -206,7 +206,7 @@ def _visit(
         "hospital": session.hospital_name,
         "department": session.department_name,
         "clinic": " ".join(part for part in (session.specialty, session.title) if part),
-        "date": say_day(session.visit_date, language),
+        "date": format_day(session.visit_date, language),
         "time": _time(session, language),
         "pickup_place": (session.pickup_place_en if language == "en" else "")
         or session.pickup_place
@@ -264,8 +264,8 @@ def _application(
         "patient": _NAMES_JOINED.of(language).join(application.patients),
         "hospital": application.hospital_name,
         "department": application.department_name,
-        "from_date": say_day(application.first_date, language),
-        "until_date": say_day(application.last_date, language),
+        "from_date": format_day(application.first_date, language),
+        "until_date": format_day(application.last_date, language),
         "hotline": context.hotline,
     }
     if message.kind == "application_registered":
@@ -290,7 +290,7 @@ def _offered(
         return None
     session = offer.session
     return {
-        "offer_date": say_day(session.visit_date, language),
+        "offer_date": format_day(session.visit_date, language),
         "offer_time": _time(session, language),
         "accept_until": _moment(offer.accept_until.astimezone(CITY_TIME), language),
     }
@@ -300,7 +300,7 @@ def _replaced(session: SessionView, language: Language) -> dict[str, str]:
     """Return where and when the place was that was given up."""
     return {
         "old_department": session.department_name,
-        "old_date": say_day(session.visit_date, language),
+        "old_date": format_day(session.visit_date, language),
         "old_time": _time(session, language),
     }
 
@@ -317,11 +317,11 @@ def _clinic(session: SessionView, language: Language) -> str:
 
 
 def _full_day(day: date, language: Language) -> str:
-    return say_day(day, language, with_year=True)
+    return format_day(day, language, with_year=True)
 
 
 def _moment(moment: datetime, language: Language) -> str:
-    day, clock = say_day(moment.date(), language), _clock(moment.time())
+    day, clock = format_day(moment.date(), language), _clock(moment.time())
     return f"{clock} on {day}" if language == "en" else f"{day} {clock}"
 
 

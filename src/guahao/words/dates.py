@@ -51,17 +51,17 @@ def _written(day: date, pattern: str, language: Language) -> str:
     return format_date(day, pattern, _LOCALES[language])
 
 
-def say_weekday(day: date, language: Language) -> str:
+def format_weekday(day: date, language: Language) -> str:
     """Write 周四 or Thu."""
     return _written(day, _WEEKDAY[language], language)
 
 
-def say_short_day(day: date, language: Language) -> str:
+def format_short_day(day: date, language: Language) -> str:
     """Write 12月3日 or 3 Dec."""
     return _written(day, _SHORT[language], language)
 
 
-def say_day(
+def format_day(
     day: date, language: Language, today: date | None = None, *, with_year: bool = False
 ) -> str:
     """Write 12月3日 周四 or Thu 3 Dec; with its year where that is not today's, or where asked."""
@@ -69,19 +69,19 @@ def say_day(
     return _written(day, (_DAY_OF_YEAR if with_year else _DAY)[language], language)
 
 
-def say_month(day: date, language: Language) -> str:
+def format_month(day: date, language: Language) -> str:
     """Write 2026年12月 or December 2026."""
     return _written(day, _MONTH[language], language)
 
 
-def say_few_days(days: Iterable[date], language: Language) -> str:
+def format_few_days(days: Iterable[date], language: Language) -> str:
     """Write 11月30日、12月3、4日 or 30 Nov, 3 and 4 Dec: a few days without their weekdays."""
     months = []
     for _, group in groupby(sorted(set(days)), key=lambda day: (day.year, day.month)):
         *earlier, last = group
         if language == "en":
             joined = ", ".join(str(day.day) for day in earlier)
-            written = say_short_day(last, language)
+            written = format_short_day(last, language)
             months.append(f"{joined} and {written}" if joined else written)
         else:
             months.append(f"{last.month}月{'、'.join(str(day.day) for day in (*earlier, last))}日")
@@ -93,7 +93,7 @@ def say_date(day: date, language: Language) -> str:
     return _written(day, _DATE[language], language)
 
 
-def say_moment(moment: datetime, language: Language) -> str:
+def format_moment(moment: datetime, language: Language) -> str:
     """Write the date and the city's clock; midnight is the date alone."""
     local = moment.astimezone(CITY_TIME)
     day = say_date(local.date(), language)
@@ -103,7 +103,7 @@ def say_moment(moment: datetime, language: Language) -> str:
     return f"{clock} on {day}" if language == "en" else f"{day} {clock}"
 
 
-def say_second(moment: datetime) -> str:
+def format_second(moment: datetime) -> str:
     """Write the city's clock to the second, rounded up: from then on the moment has come."""
     local = moment.astimezone(CITY_TIME)
     if local.microsecond:
@@ -111,7 +111,7 @@ def say_second(moment: datetime) -> str:
     return local.time().isoformat("seconds")
 
 
-def say_visit(
+def format_visit(
     day: date,
     period: str,
     language: Language,
@@ -121,26 +121,26 @@ def say_visit(
 ) -> str:
     """Write 12月3日 周四 上午 08:30–09:00 or Thu 3 Dec, morning 08:30–09:00."""
     parted = ", " if language == "en" else " "
-    text = f"{say_day(day, language, today)}{parted}{PERIOD_WORDS[period].of(language)}"
+    text = f"{format_day(day, language, today)}{parted}{PERIOD_WORDS[period].of(language)}"
     clock = "–".join(t.isoformat("minutes") for t in (starts_at, ends_at) if t is not None)
     return f"{text} {clock}" if clock else text
 
 
-def say_time(moment: datetime, language: Language, today: date) -> str:
+def format_time(moment: datetime, language: Language, today: date) -> str:
     """Write 12月2日 周三 15:00 or Wed 2 Dec, 15:00, by the city's clock."""
     local = moment.astimezone(CITY_TIME)
     parted = ", " if language == "en" else " "
     clock = local.time().isoformat("minutes")
-    return f"{say_day(local.date(), language, today)}{parted}{clock}"
+    return f"{format_day(local.date(), language, today)}{parted}{clock}"
 
 
-def say_money(fen: int) -> str:
+def format_money(fen: int) -> str:
     """Write ¥80, or ¥80.50 where there are fen."""
     yuan, rest = divmod(fen, _FEN)
     return f"¥{yuan}.{rest:02d}" if rest else f"¥{yuan}"
 
 
-def say_duration(took: timedelta, language: Language) -> str:
+def format_duration(took: timedelta, language: Language) -> str:
     """Write 8秒, 2分30秒, 5小时12分 or 83天; in English 8 s, 2 min 30 s, 5 h 12 min or 83 days.
 
     In the units that people use: nobody reads months as minutes.

@@ -31,14 +31,14 @@ from guahao.store.supply.supply_imports import BookableDepartment, ExportedSessi
 from guahao.tools import session_import
 from guahao.tools.session_import import Sentences
 from guahao.web.scheduling.schedule_files import export_file
-from guahao.web.words.sheet_words import say_cell, say_file
+from guahao.web.words.sheet_words import cell_text, file_text
 from guahao.worker import run_worker
 
 HEADINGS = "医院编码,科室,职称,专业,就诊日期,时段,开始时间,结束时间,费用,号源数\n"
 NEW = "{code},心血管内科,普通门诊,{what},2026-12-04,上午,,,50,20\n"
 # As `add_session` makes it.
 THERE = "{code},心血管内科,主任医师,高血压,2026-12-03,上午,08:30,09:00,80,{places}\n"
-SENTENCES = Sentences(lambda word: say_file(word, "en"), lambda fault: say_cell(fault, "en"))
+SENTENCES = Sentences(lambda word: file_text(word, "en"), lambda fault: cell_text(fault, "en"))
 
 
 @pytest.fixture

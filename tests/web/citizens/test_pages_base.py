@@ -15,7 +15,7 @@ from guahao.web.framework.cookies import Cookies
 from guahao.web.http import csrf
 from guahao.web.http.assets import asset_address, assets
 from guahao.words.catalogue import Language
-from guahao.words.dates import ID_TYPE_WORDS, say_day, say_money, say_time, say_visit
+from guahao.words.dates import ID_TYPE_WORDS, format_day, format_money, format_time, format_visit
 
 STYLE = "guahao.css"
 TODAY = date(2026, 11, 30)
@@ -148,27 +148,27 @@ def test_what_the_browser_says_of_the_origin_is_believed(
 def test_a_day_is_said_with_its_weekday_and_with_a_year_that_is_not_this_one(
     day: date, language: Language, said: str
 ) -> None:
-    assert say_day(day, language, TODAY) == said
+    assert format_day(day, language, TODAY) == said
 
 
 def test_a_visit_is_said_with_its_period_and_its_times() -> None:
-    assert say_visit(THURSDAY, "morning", "zh", TODAY) == "12月3日 周四 上午"
-    assert say_visit(THURSDAY, "evening", "en", TODAY) == "Thu 3 Dec, evening"
+    assert format_visit(THURSDAY, "morning", "zh", TODAY) == "12月3日 周四 上午"
+    assert format_visit(THURSDAY, "evening", "en", TODAY) == "Thu 3 Dec, evening"
     times = (time(8, 30), time(9))
-    assert say_visit(THURSDAY, "morning", "zh", TODAY, *times) == "12月3日 周四 上午 08:30–09:00"
+    assert format_visit(THURSDAY, "morning", "zh", TODAY, *times) == "12月3日 周四 上午 08:30–09:00"
 
 
 def test_a_moment_is_said_by_the_citys_clock() -> None:
     moment = datetime(2026, 12, 2, 15, 0, tzinfo=CITY_TIME)
-    assert say_time(moment, "zh", TODAY) == "12月2日 周三 15:00"
-    assert say_time(moment, "en", TODAY) == "Wed 2 Dec, 15:00"
+    assert format_time(moment, "zh", TODAY) == "12月2日 周三 15:00"
+    assert format_time(moment, "en", TODAY) == "Wed 2 Dec, 15:00"
 
 
 @pytest.mark.parametrize(
     ("fen", "said"), [(8000, "¥80"), (8050, "¥80.50"), (5, "¥0.05"), (0, "¥0")]
 )
 def test_a_sum_is_said_in_yuan(fen: int, said: str) -> None:
-    assert say_money(fen) == said
+    assert format_money(fen) == said
 
 
 def test_every_type_of_document_has_its_name() -> None:

@@ -24,7 +24,7 @@ from guahao.sheets.headings import TableFault
 from guahao.sheets.read import read_book
 from guahao.sheets.values import CellFault
 from guahao.sheets.write import Column, Table, workbook
-from guahao.web.words.sheet_words import CELLS, FILES, say_cell
+from guahao.web.words.sheet_words import CELLS, FILES, cell_text
 
 DEPARTMENT = "心血管内科"
 DAY = date(2026, 12, 4)
@@ -346,7 +346,7 @@ def _is_told(reader: Reader, faults: Sequence[Fault]) -> None:
     rows = [re.sub(r"<[^>]+>", "", row) for row in re.findall(r"<tr>(.*?)</tr>", page, re.DOTALL)]
     for fault in faults:
         place = fault.place if fault.column_letter else f"第{fault.row}行"
-        said = say_cell(fault, "zh")
+        said = cell_text(fault, "zh")
         assert any(fault.sheet in row and place in row and said in row for row in rows), fault
 
 

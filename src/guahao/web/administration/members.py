@@ -17,7 +17,7 @@ from guahao.store.staff.staff import StaffListing
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import as_id, read_id
 from guahao.web.staff import Act, StaffPage, StaffRoute, confirmed
-from guahao.web.staff.login import say_refusal
+from guahao.web.staff.login import refusal_text
 
 _ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
 _MEMBERS = "/staff/members"
@@ -66,7 +66,7 @@ async def _add(page: StaffPage) -> ASGIApp:
         case NewStaff() as new:
             return await _listed(page, new=new)
         case Refused(reason):
-            return await _listed(page, say_refusal(page, reason), status=409)
+            return await _listed(page, refusal_text(page, reason), status=409)
         case never:
             assert_never(never)
 
@@ -102,7 +102,7 @@ async def _change(page: StaffPage) -> ASGIApp:
             page.flash(page.say("已保存。"))
             return page.redirect(_MEMBERS)
         case Refused(refusal):
-            return await _listed(page, say_refusal(page, refusal), status=409)
+            return await _listed(page, refusal_text(page, refusal), status=409)
         case never:
             assert_never(never)
 

@@ -109,12 +109,12 @@ def _appointment(page: StaffPage) -> int:
 
 async def _after(page: StaffPage, outcome: int | Refused[ExcuseRefusal], said: str) -> ASGIApp:
     if isinstance(outcome, Refused):
-        return await _ledger(page, say_refusal(page, outcome.reason), 409)
+        return await _ledger(page, refusal_text(page, outcome.reason), 409)
     page.flash(said)
     return page.redirect(f"{_LIST}/{outcome}")
 
 
-def say_refusal(page: StaffPage, refusal: ExcuseRefusal) -> str:
+def refusal_text(page: StaffPage, refusal: ExcuseRefusal) -> str:
     """Return why nothing was changed."""
     return {
         ExcuseRefusal.UNKNOWN: page.say("没有这条记录。请刷新后再试。"),

@@ -48,14 +48,14 @@ async def _show(page: StaffPage) -> ASGIApp:
     platform = page.services.platform
     entries, after = await flows.list_trail(platform, wanted)
     named, hospitals = await flows.things(platform, _things(entries))
-    names = {thing: _say_name(page, name) for thing, name in named.items()}
+    names = {thing: _thing_text(page, name) for thing, name in named.items()}
     noted = await _noted(platform)
     verdict = await flows.check_head(platform, noted.head)
     return page.show(
         "staff/trail.html",
         noted=noted,
         sent_out=platform.settings.trail_file or platform.settings.trail_syslog,
-        touched="" if verdict.holds else _say_touched(page, verdict),
+        touched="" if verdict.holds else _touched_text(page, verdict),
         entries=entries,
         after=after,
         wanted=wanted,
@@ -81,7 +81,7 @@ def _things(entries: list[Entry]) -> set[Thing]:
     return found
 
 
-def _say_name(page: StaffPage, thing: ThingName) -> str:
+def _thing_text(page: StaffPage, thing: ThingName) -> str:
     """Return a place's name with its hospital's and, of a session, its day; a member's name."""
     own = page.names.name(thing.name, thing.name_en)
     if thing.visit_date is not None and thing.period is not None:
@@ -103,11 +103,11 @@ async def _verify(page: StaffPage) -> ASGIApp:
     if verdict.holds:
         page.flash(page.say("操作记录完整：共{count}条，未被改动。", count=verdict.entries))
     else:
-        page.flash(_say_touched(page, verdict))
+        page.flash(_touched_text(page, verdict))
     return page.redirect(_TRAIL)
 
 
-def _say_touched(page: StaffPage, verdict: TrailVerdict) -> str:
+def _touched_text(page: StaffPage, verdict: TrailVerdict) -> str:
     why = {
         "missing": page.say("有记录被删除或调换"),
         "changed": page.say("有记录被改动"),

@@ -16,7 +16,7 @@ from guahao.rules.staff.staff import CALL_CENTRE_ROLES
 from guahao.store.fairness.applications import ApplicationView
 from guahao.store.kernel.views import PatientView
 from guahao.web.call_centre.panel import CallerPanel, verified_caller
-from guahao.web.call_centre.refusals import leave, say_refusal
+from guahao.web.call_centre.refusals import leave, refusal_text
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ProblemError, as_id, read_id
 from guahao.web.staff import StaffPage, StaffRoute, confirmed
@@ -24,13 +24,13 @@ from guahao.web.staff.applying import (
     FIELDS,
     KEY,
     Terms,
+    application_refusal_text,
+    dates_wrong_text,
     read_wishes,
-    say_application_refusal,
-    say_dates_wrong,
-    say_withdrawal,
     show_form,
     terms_of,
     withdrawal,
+    withdrawal_text,
 )
 
 _CALL = "/staff/calls/{call_id}"
@@ -112,10 +112,10 @@ async def _apply(page: StaffPage) -> ASGIApp:
     show = partial(_show, page, terms, caller, given)
     group, wishes = _choices(caller.patients).get(given["patients"]), read_wishes(given)
     if group is None:
-        sentence = say_refusal(page, CallRefusal.UNKNOWN_PATIENT)
+        sentence = refusal_text(page, CallRefusal.UNKNOWN_PATIENT)
         return show(key=key, refused=sentence, status=_UNPROCESSABLE)
     if wishes is None:
-        return show(key=key, refused=say_dates_wrong(page), status=_UNPROCESSABLE)
+        return show(key=key, refused=dates_wrong_text(page), status=_UNPROCESSABLE)
     if page.form.get("step") != "save":
         return show(key=key, read_back=True)
     ids = tuple(patient.id for patient in group)
@@ -131,7 +131,7 @@ async def _apply(page: StaffPage) -> ASGIApp:
         case Refused(reason):
             if isinstance(reason, CallRefusal):
                 return leave(page, caller.call_id, reason)
-            sentence = say_application_refusal(page, reason, outcome)
+            sentence = application_refusal_text(page, reason, outcome)
             return show(refused=sentence, status=_CONFLICT)
         case never:
             assert_never(never)
@@ -154,7 +154,7 @@ async def _withdraw(page: StaffPage) -> ASGIApp:
         case Refused(why):
             if isinstance(why, CallRefusal):
                 return leave(page, call_id, why)
-            page.flash(say_withdrawal(page, why))
+            page.flash(withdrawal_text(page, why))
         case never:
             assert_never(never)
     return page.redirect(base)

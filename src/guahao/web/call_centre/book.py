@@ -25,7 +25,7 @@ from guahao.rules.people.logins import LoginRefused
 from guahao.rules.staff.staff import CALL_CENTRE_ROLES
 from guahao.store.kernel.views import AppointmentView, SessionView
 from guahao.web.call_centre.panel import CallerPanel, find_panel, verified_caller
-from guahao.web.call_centre.refusals import leave, say_refusal
+from guahao.web.call_centre.refusals import leave, refusal_text
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ProblemError, as_id, read_id
 from guahao.web.staff import StaffPage, StaffRoute
@@ -170,7 +170,7 @@ async def _book_one(page: StaffPage, booking: _Booking, patient_id: int, key: st
                     refused = Refused(reason, retry_from, visit_from)
                     return await _refused(page, booking, patient_id, refused)
                 case CallRefusal.UNKNOWN_PATIENT:
-                    sentence = say_refusal(page, reason)
+                    sentence = refusal_text(page, reason)
                     return _form(page, booking, key=key, refused=sentence, status=_CONFLICT)
                 case CallRefusal():
                     return leave(page, booking.caller.call_id, reason)

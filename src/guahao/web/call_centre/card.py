@@ -18,9 +18,9 @@ from guahao.rules.staff.staff import CALL_CENTRE_ROLES
 from guahao.security_log import SecurityEvent, note
 from guahao.store.kernel.views import AppointmentView
 from guahao.web.call_centre.panel import panel_of
-from guahao.web.call_centre.refusals import say_refusal
-from guahao.web.call_centre.results import say_result
-from guahao.web.framework.application_words import say_application_state, say_wishes
+from guahao.web.call_centre.refusals import refusal_text
+from guahao.web.call_centre.results import result_text
+from guahao.web.framework.application_words import application_state_text, wishes_text
 from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.staff import StaffPage, StaffRoute
 from guahao.web.words.words import message_kinds
@@ -72,8 +72,8 @@ async def _card(
         "staff/call.html",
         status,
         caller=caller,
-        wishes=partial(say_wishes, page),
-        application_state=partial(say_application_state, page),
+        wishes=partial(wishes_text, page),
+        application_state=partial(application_state_text, page),
         application_names=lambda application: caller.shown.names(application.patients),
         refused=refused,
         said=said or {},
@@ -83,7 +83,7 @@ async def _card(
         states=_states(page),
         failed_messages=any(message.state in _FAILED for message in card.messages),
         questions=_questions(page),
-        result_words=partial(say_result, page),
+        result_words=partial(result_text, page),
     )
 
 
@@ -142,7 +142,7 @@ async def _ask_to_cancel(page: StaffPage) -> ASGIApp:
     card = await flows.card(page.services.platform, page.staff, call_id)
     view = None if card is None else next((view for view in card.current if view.id == id), None)
     if card is None or view is None:
-        return await _card(page, say_refusal(page, CallRefusal.UNKNOWN_APPOINTMENT), 404)
+        return await _card(page, refusal_text(page, CallRefusal.UNKNOWN_APPOINTMENT), 404)
     return page.show(
         "staff/call_cancel.html",
         caller=panel_of(page, card),
@@ -212,10 +212,10 @@ async def _answer_offer(page: StaffPage) -> ASGIApp:
 
 async def _refused(page: StaffPage, refusal: CallRefusal) -> ASGIApp:
     if refusal is CallRefusal.CALL_OVER:
-        page.flash(say_refusal(page, refusal))
+        page.flash(refusal_text(page, refusal))
         return page.redirect("/staff/calls")
     status = 404 if refusal is CallRefusal.UNKNOWN_APPOINTMENT else 409
-    return await _card(page, say_refusal(page, refusal), status)
+    return await _card(page, refusal_text(page, refusal), status)
 
 
 def _questions(page: StaffPage) -> dict[Question, str]:

@@ -17,8 +17,8 @@ from guahao.web.call_centre.panel import panel_of
 from guahao.web.call_centre.refusals import leave
 from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.staff import StaffPage, StaffRoute
-from guahao.web.staff.hospital.moves import MovePages, MoveView, say_move_refusal
-from guahao.web.words.name_words import say_name_fault
+from guahao.web.staff.hospital.moves import MovePages, MoveView, move_refusal_text
+from guahao.web.words.name_words import name_fault_text
 
 MOVES_PATH = "/staff/moves"
 _MOVE = MOVES_PATH + "/{move_id}"
@@ -83,7 +83,7 @@ async def _ask(page: StaffPage) -> ASGIApp:
             raise ProblemError("not_found")
         case Refused(reason):
             if isinstance(reason, MoveRefusal):
-                return await _form(page, say_move_refusal(page, reason), _CONFLICT)
+                return await _form(page, move_refusal_text(page, reason), _CONFLICT)
             return leave(page, call_id, reason)
         case never:
             assert_never(never)
@@ -107,9 +107,9 @@ async def _ask_by_document(page: StaffPage) -> ASGIApp:
         case Waits(move_id):
             return page.redirect(f"{MOVES_PATH}/{move_id}")
         case NameFault() as fault:
-            return await _document_form(page, say_name_fault(fault, page.language), _CONFLICT)
+            return await _document_form(page, name_fault_text(fault, page.language), _CONFLICT)
         case Refused(refusal):
-            return await _document_form(page, say_move_refusal(page, refusal), _CONFLICT)
+            return await _document_form(page, move_refusal_text(page, refusal), _CONFLICT)
         case never:
             assert_never(never)
 
@@ -128,7 +128,7 @@ async def _ask_to_decide(page: StaffPage, refused: str = "", status: int = 200) 
     waiting = await flows.waiting_moves(page.services.platform)
     move = next((move for move in waiting if move.id == move_id), None)
     if move is None:
-        page.flash(say_move_refusal(page, MoveRefusal.OVER))
+        page.flash(move_refusal_text(page, MoveRefusal.OVER))
         return page.redirect(MOVES_PATH)
     view = MoveView(page, move)
     return page.show(
@@ -156,7 +156,7 @@ async def _decide(page: StaffPage) -> ASGIApp:
         case Done():
             page.flash(page.say("已拒绝，没有改动。"))
         case Refused(refusal):
-            return await _ask_to_decide(page, say_move_refusal(page, refusal), _CONFLICT)
+            return await _ask_to_decide(page, move_refusal_text(page, refusal), _CONFLICT)
         case never:
             assert_never(never)
     return page.redirect(MOVES_PATH)

@@ -30,16 +30,16 @@ async def _show(page: StaffPage) -> ASGIApp:
         overview=found,
         results=[(result.value, words) for result, words in result_words(page).items()],
         kinds=task_kinds(page.say),
-        since=lambda moment: say_since(page, moment),
+        since=lambda moment: since_text(page, moment),
         due=due,
-        longest="" if oldest is None else say_since(page, oldest),
+        longest="" if oldest is None else since_text(page, oldest),
         calls_today=sum(agent.calls for agent in found.agents),
         booked_today=sum(agent.results.get(CallResult.BOOKED.value, 0) for agent in found.agents),
         throttled=sum(agent.throttled for agent in found.agents),
     )
 
 
-def say_since(page: StaffPage, moment: datetime) -> str:
+def since_text(page: StaffPage, moment: datetime) -> str:
     """Return how long ago something began, in the unit that people use."""
     minutes = max(0, int((page.now - moment).total_seconds() // 60))
     if minutes < _HOUR:

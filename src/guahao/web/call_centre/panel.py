@@ -23,7 +23,7 @@ from guahao.web.call_centre.refusals import leave
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import read_id
 from guahao.web.staff import StaffPage
-from guahao.words.dates import say_short_day
+from guahao.words.dates import format_short_day
 
 
 class Shown:
@@ -119,7 +119,7 @@ def panel_of(page: StaffPage, card: Card) -> CallerPanel:
         base=f"/staff/calls/{card.call.id}",
         offers={id: offer for id, offer in card.offers.items() if offer.is_open(page.now)},
         obstacles={
-            standing.patient.id: say_outlook(page, card.outlooks[standing.patient.id])
+            standing.patient.id: outlook_sentences(page, card.outlooks[standing.patient.id])
             for standing in card.standings
         },
         is_landline=valid_phone(card.phone) is None,
@@ -129,7 +129,7 @@ def panel_of(page: StaffPage, card: Card) -> CallerPanel:
     )
 
 
-def say_outlook(page: StaffPage, outlook: Outlook) -> list[str]:
+def outlook_sentences(page: StaffPage, outlook: Outlook) -> list[str]:
     """Return what stands against a patient's next booking; empty where nothing does."""
     said = []
     if outlook.suspended_until is not None:
@@ -141,12 +141,12 @@ def say_outlook(page: StaffPage, outlook: Outlook) -> list[str]:
         )
     if outlook.is_unchecked:
         said.append(page.say("身份还没核实，不能再约。请带证件原件到医院窗口核对。"))
-    return said + [_say_closed(page, dates) for dates in outlook.closed]
+    return said + [_closed_text(page, dates) for dates in outlook.closed]
 
 
-def _say_closed(page: StaffPage, dates: ClosedDates) -> str:
+def _closed_text(page: StaffPage, dates: ClosedDates) -> str:
     policy = page.services.platform.policy_today
-    day = partial(say_short_day, language=page.language)
+    day = partial(format_short_day, language=page.language)
     visits = (", " if page.language == "en" else "、").join(map(day, dates.visits))
     if dates.reason is Refusal.DAY_LIMIT:
         return page.say(

@@ -11,12 +11,12 @@ _CALLS = "/staff/calls"
 
 def leave(page: StaffPage, call_id: int, refusal: CallRefusal) -> Answer:
     """Redirect to the call if it is still open, otherwise to the search."""
-    page.flash(say_refusal(page, refusal))
+    page.flash(refusal_text(page, refusal))
     is_over = refusal is CallRefusal.CALL_OVER
     return page.redirect(_CALLS if is_over else f"{_CALLS}/{call_id}")
 
 
-def say_refusal(page: StaffPage, refusal: CallRefusal) -> str:
+def refusal_text(page: StaffPage, refusal: CallRefusal) -> str:
     """Return why it was not done, and what the agent can do."""
     return {
         CallRefusal.CALL_OVER: page.say("通话已结束，请重新查找来电人。"),

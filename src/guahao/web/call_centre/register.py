@@ -17,7 +17,7 @@ from guahao.rules.people.registering import PatientRefusal
 from guahao.rules.staff.staff import CALL_CENTRE_ROLES
 from guahao.web.framework import cookies as cookie_names
 from guahao.web.staff import StaffPage, StaffRoute
-from guahao.web.words.name_words import say_name_fault
+from guahao.web.words.name_words import name_fault_text
 
 _POP = "/staff/calls/new"
 _REGISTER = "/staff/calls/register"
@@ -70,7 +70,7 @@ async def _register(page: StaffPage) -> ASGIApp:
             page.flash(page.say("已登记，可以为来电人预约。"))
             return page.redirect(f"/staff/calls/{call_id}")
         case NameFault() as fault:
-            refused = say_name_fault(fault, page.language)
+            refused = name_fault_text(fault, page.language)
         case Refused(reason):
             refused = _not_registered(page, reason)
         case never:

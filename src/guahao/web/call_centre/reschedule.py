@@ -19,7 +19,7 @@ from guahao.rules.people.identity import valid_phone
 from guahao.rules.people.logins import LoginRefused
 from guahao.rules.staff.staff import CALL_CENTRE_ROLES
 from guahao.web.call_centre.panel import find_panel
-from guahao.web.call_centre.refusals import leave, say_refusal
+from guahao.web.call_centre.refusals import leave, refusal_text
 from guahao.web.http.reading import ProblemError, as_date, as_id, read_id
 from guahao.web.staff import StaffPage, StaffRoute
 
@@ -50,7 +50,7 @@ async def _form(page: StaffPage, refused: str = "", status: int = 200, key: str 
         return leave(page, call_id, CallRefusal.CALL_OVER)
     view = next((one for one in caller.card.current if one.id == id), None)
     if view is None:
-        page.flash(say_refusal(page, CallRefusal.UNKNOWN_APPOINTMENT))
+        page.flash(refusal_text(page, CallRefusal.UNKNOWN_APPOINTMENT))
         return page.redirect(caller.base)
     account_id, from_day = caller.card.call.account_id, as_date(page.query("from"))
     places = await places_instead(page.services.platform, account_id, id, "agent", from_day)

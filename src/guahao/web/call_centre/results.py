@@ -37,7 +37,7 @@ def result_routes() -> list[StaffRoute]:
     ]
 
 
-def say_result(page: StaffPage, call: EarlierCall | Call) -> str:
+def result_text(page: StaffPage, call: EarlierCall | Call) -> str:
     """Return what came of a call; empty where it was not recorded."""
     if call.not_booked_for is not None:
         return page.say("没有约成：{reason}", reason=reason_words(page)[call.not_booked_for])

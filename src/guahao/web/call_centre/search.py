@@ -11,7 +11,7 @@ from guahao.rules.call_centre.results import RESULT_WITHIN
 from guahao.rules.people.identity import hidden_phone
 from guahao.rules.people.phones import valid_any_phone
 from guahao.rules.staff.staff import CALL_CENTRE_ROLES
-from guahao.web.call_centre.results import choices_without_account, say_result
+from guahao.web.call_centre.results import choices_without_account, result_text
 from guahao.web.framework import cookies as cookie_names
 from guahao.web.http.reading import ProblemError
 from guahao.web.staff import Sending, StaffPage, StaffRoute
@@ -66,7 +66,7 @@ async def _listed(
         # By itself only where no caller is on the line: taking a call on ends the call before.
         sends_itself=is_sent and not going_on,
         is_sent=is_sent,
-        results={call.id: say_result(page, call) for call in recent},
+        results={call.id: result_text(page, call) for call in recent},
         without_account=choices_without_account(page),
         recordable={call.id for call in recent if page.now - call.opened_at < RESULT_WITHIN},
     )

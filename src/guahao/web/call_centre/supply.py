@@ -58,12 +58,12 @@ async def _search(page: StaffPage) -> ASGIApp:
         "staff/supply_places.html" if page.is_partial else "staff/supply.html",
         typed=typed,
         found=found,
-        found_words="" if found is None else _say_found(page, found),
+        found_words="" if found is None else _found_text(page, found),
         caller=caller,
     )
 
 
-def _say_found(page: StaffPage, found: Results) -> str:
+def _found_text(page: StaffPage, found: Results) -> str:
     """Return what a screen reader says while the agent types."""
     if not found.places and not found.hospitals:
         return page.say("没有找到。")

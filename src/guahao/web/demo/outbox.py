@@ -22,7 +22,7 @@ from guahao.web.http.answers import html_answer, json_answer
 from guahao.web.http.reading import ApiRequest, ShortText, header, read_query
 from guahao.web.words.language import chosen_language
 from guahao.words.catalogue import Language
-from guahao.words.dates import say_time
+from guahao.words.dates import format_time
 
 # Highlighted in a message: an identification code or a one-time password.
 _CODE = re.compile(r"(?<!\d)(\d{4} \d{4}|\d{6})(?!\d)")
@@ -93,7 +93,7 @@ def _bubbles(platform: Platform, items: Sequence[OutboxItem], language: Language
         _Bubble(
             _as_written(item.to),
             _CODE.split(item.text),
-            say_time(item.sent_at, language, today),
+            format_time(item.sent_at, language, today),
             _iso(item),
         )
         for item in items

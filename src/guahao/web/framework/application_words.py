@@ -12,7 +12,7 @@ from guahao.store.fairness.applications import ApplicationView
 from guahao.web.framework.page_base import BasePage
 
 
-def say_wishes(page: BasePage, wishes: Wishes) -> str:
+def wishes_text(page: BasePage, wishes: Wishes) -> str:
     """Write 12月1日 周二至12月14日 周一 · 主任医师 · 上午."""
     dates = (
         page.day(wishes.first_date)
@@ -45,7 +45,7 @@ def _list(page: BasePage, words: Collection[str]) -> str:
     return (", " if page.language == "en" else "、").join(words)
 
 
-def say_application_state(page: BasePage, application: ApplicationView) -> str:
+def application_state_text(page: BasePage, application: ApplicationView) -> str:
     """Write 登记中 or 已抽中."""
     return {
         "live": page.say("登记中"),
@@ -59,7 +59,7 @@ def say_application_state(page: BasePage, application: ApplicationView) -> str:
     }[application.state]
 
 
-def say_soon(page: BasePage, moment: datetime, beside: datetime | None = None) -> str:
+def soon_text(page: BasePage, moment: datetime, beside: datetime | None = None) -> str:
     """Write 今天12:00, 明天08:00, or the date with the time; the time alone `beside` its day."""
     local = moment.astimezone(CITY_TIME)
     clock = f"{local:%H:%M}"

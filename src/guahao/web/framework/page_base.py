@@ -238,19 +238,19 @@ class BasePage:
 
     def weekday(self, day: date) -> str:
         """Write 周四 or Thu."""
-        return dates.say_weekday(day, self.language)
+        return dates.format_weekday(day, self.language)
 
     def day(self, day: date) -> str:
         """Write 12月3日 周四 or Thu 3 Dec."""
-        return dates.say_day(day, self.language, self.today)
+        return dates.format_day(day, self.language, self.today)
 
     def short_day(self, day: date) -> str:
         """Write 12月3日 or 3 Dec."""
-        return dates.say_short_day(day, self.language)
+        return dates.format_short_day(day, self.language)
 
     def month(self, day: date) -> str:
         """Write 2026年12月 or December 2026."""
-        return dates.say_month(day, self.language)
+        return dates.format_month(day, self.language)
 
     def days(self, days: Iterable[date]) -> str:
         """Write a list of days."""
@@ -260,11 +260,11 @@ class BasePage:
         self, day: date, period: str, starts_at: time | None = None, ends_at: time | None = None
     ) -> str:
         """Write 12月3日 周四 上午 08:30–09:00 or Thu 3 Dec, morning 08:30–09:00."""
-        return dates.say_visit(day, period, self.language, self.today, starts_at, ends_at)
+        return dates.format_visit(day, period, self.language, self.today, starts_at, ends_at)
 
     def time(self, moment: datetime) -> str:
         """Write 12月2日 周三 15:00 or Wed 2 Dec, 15:00."""
-        return dates.say_time(moment, self.language, self.today)
+        return dates.format_time(moment, self.language, self.today)
 
     def period(self, period: str) -> str:
         """Write 上午 or morning."""
@@ -279,7 +279,7 @@ class BasePage:
         """Return every type of document with its name."""
         return {code: words.of(self.language) for code, words in dates.ID_TYPE_WORDS.items()}
 
-    money = staticmethod(dates.say_money)
+    money = staticmethod(dates.format_money)
     masked_phone = staticmethod(masked_phone)
     masked_document = staticmethod(masked_document)
     masked_name = staticmethod(masked_name)
@@ -317,7 +317,7 @@ class BasePage:
         moment = self._base_services.platform.db.as_of
         if moment is None:
             return None
-        return dates.say_time(moment, self.language, self.now.date())
+        return dates.format_time(moment, self.language, self.now.date())
 
     @property
     def checks_names(self) -> bool:

@@ -29,7 +29,7 @@ from guahao.web.scheduling.schedule_forms import (
     chosen_department,
     monday_of,
     near_monday,
-    say_plan,
+    plan_refusal_text,
     unannounced_within,
 )
 from guahao.web.staff import StaffPage, StaffRoute
@@ -71,10 +71,10 @@ async def _ask_change(page: StaffPage) -> ASGIApp:
         return await _show_change(page, given)
     selection, change = _selection(given), _change_of(given)
     if selection is None:
-        return await _show_change(page, given, _say(page, BulkRefusal.DATES), 422)
+        return await _show_change(page, given, _refusal_text(page, BulkRefusal.DATES), 422)
     found = await flows.preview_change(page.services.platform, page.staff, selection, change)
     if isinstance(found, Refused):
-        return await _show_change(page, given, _say(page, found.reason), 422)
+        return await _show_change(page, given, _refusal_text(page, found.reason), 422)
     return await _show_change(page, given, found=found)
 
 
@@ -83,7 +83,7 @@ async def _change(page: StaffPage) -> ASGIApp:
     given = {name: form.get(name, "") for name in _FIELDS}
     selection, change = _selection(given), _change_of(given)
     if selection is None:
-        return await _show_change(page, given, _say(page, BulkRefusal.DATES), 422)
+        return await _show_change(page, given, _refusal_text(page, BulkRefusal.DATES), 422)
     platform, by = page.services.platform, page.staff
     reason = form.get("reason", "")[:REASON_LENGTH_MAX]
     outcome = await flows.change(platform, by, selection, change, reason, form.get("version", ""))
@@ -92,7 +92,7 @@ async def _change(page: StaffPage) -> ASGIApp:
         if outcome.reason is BulkRefusal.CHANGED_MEANWHILE:
             anew = await flows.preview_change(platform, by, selection, change)
             found = None if isinstance(anew, Refused) else anew
-        return await _show_change(page, given, _say(page, outcome.reason), 409, found)
+        return await _show_change(page, given, _refusal_text(page, outcome.reason), 409, found)
     page.flash(page.say("已更改{count}个门诊。24小时内可以撤销。", count=outcome.sessions))
     return page.redirect(_CHANGE)
 
@@ -122,7 +122,9 @@ async def _show_change(
         changed=outcomes.count(UpsertResult.CHANGED),
         unchanged=outcomes.count(UpsertResult.UNCHANGED),
         left=sum(isinstance(outcome, SessionRefused) for outcome in outcomes),
-        why=lambda outcome: say_plan(page, outcome) if isinstance(outcome, SessionRefused) else "",
+        why=lambda outcome: (
+            plan_refusal_text(page, outcome) if isinstance(outcome, SessionRefused) else ""
+        ),
         unannounced_from=unannounced_within(
             page, max((session.facts.terms.visit_date for session in found or ()), default=None)
         ),
@@ -171,7 +173,7 @@ async def _copy(page: StaffPage) -> ASGIApp:
     form, platform, by = page.form, page.services.platform, page.staff
     monday = near_monday(page, form.get("week", ""))
     if monday is None:
-        return await _show_copy(page, form, _say(page, BulkRefusal.DATES), 422)
+        return await _show_copy(page, form, _refusal_text(page, BulkRefusal.DATES), 422)
     targets = tuple(
         target
         for name, value in form.items()
@@ -186,7 +188,7 @@ async def _copy(page: StaffPage) -> ASGIApp:
     if form.get("step") != "save":
         found = await flows.preview_copy(platform, by, plan)
         if isinstance(found, Refused):
-            return await _show_copy(page, form, _say(page, found.reason), 422)
+            return await _show_copy(page, form, _refusal_text(page, found.reason), 422)
         return await _show_copy(page, form, found=found)
     outcome = await flows.copy(platform, by, plan, form.get("version", ""))
     if isinstance(outcome, Refused):
@@ -194,7 +196,7 @@ async def _copy(page: StaffPage) -> ASGIApp:
         if outcome.reason in (BulkRefusal.CHANGED_MEANWHILE, BulkRefusal.NOTHING):
             anew = await flows.preview_copy(platform, by, plan)
             found_now = None if isinstance(anew, Refused) else anew
-        return await _show_copy(page, form, _say(page, outcome.reason), 409, found_now)
+        return await _show_copy(page, form, _refusal_text(page, outcome.reason), 409, found_now)
     page.flash(page.say("已复制，新增{count}个门诊。24小时内可以撤销。", count=outcome.sessions))
     return page.redirect(f"{_COPY}?department={plan.department_id}&week={monday.isoformat()}")
 
@@ -232,7 +234,9 @@ async def _show_copy(
             CopyFate.COLLIDES: page.say("同一时段已有同样的门诊，不复制"),
             CopyFate.DAY_OFF: page.say("休息日，不复制"),
         },
-        why=lambda outcome: say_plan(page, outcome) if isinstance(outcome, SessionRefused) else "",
+        why=lambda outcome: (
+            plan_refusal_text(page, outcome) if isinstance(outcome, SessionRefused) else ""
+        ),
         unannounced_from=unannounced_within(
             page, max((session.wanted.visit_date for session in found or ()), default=None)
         ),
@@ -253,7 +257,7 @@ async def _undo(page: StaffPage) -> ASGIApp:
     if isinstance(outcome, Refused):
         if outcome.reason is BulkRefusal.UNKNOWN:
             raise ProblemError("not_found")
-        page.flash(_say(page, outcome.reason))
+        page.flash(_refusal_text(page, outcome.reason))
         return page.redirect(_CHANGE)
     said = _fates(page)
     parts = [f"{said[fate]} {count}" for fate, count in sorted(outcome.fates.items())]
@@ -272,7 +276,7 @@ def _fates(page: StaffPage) -> dict[str, str]:
     }
 
 
-def _say(page: StaffPage, refused: BulkRefusal) -> str:
+def _refusal_text(page: StaffPage, refused: BulkRefusal) -> str:
     return {
         BulkRefusal.UNKNOWN: page.say("本院没有这个科室或门诊。"),
         BulkRefusal.DATES: page.say(

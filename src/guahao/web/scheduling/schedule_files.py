@@ -10,9 +10,9 @@ from guahao.sheets.faults import Fault
 from guahao.sheets.headings import Heading
 from guahao.sheets.write import Column, Kind, Plain, Table, workbook
 from guahao.store.supply.supply_imports import ExportedSession
-from guahao.web.words.sheet_words import say_cell
+from guahao.web.words.sheet_words import cell_text
 from guahao.words.catalogue import Language
-from guahao.words.dates import PERIOD_WORDS, say_weekday
+from guahao.words.dates import PERIOD_WORDS, format_weekday
 from guahao.words.text import Words
 
 _SESSIONS = Words("门诊")
@@ -106,7 +106,7 @@ def _choices(name: str, language: Language, titles: tuple[str, ...]) -> tuple[st
     if name == c.PERIOD:
         return tuple(words.of(language) for words in PERIOD_WORDS.values())
     if name == c.WEEKDAY:
-        return tuple(say_weekday(_MONDAY + timedelta(days=n), language) for n in range(7))
+        return tuple(format_weekday(_MONDAY + timedelta(days=n), language) for n in range(7))
     fits = len(",".join(titles)) <= _CHOICES_CHARACTERS_MAX
     return titles if name == c.TITLE and fits else ()
 
@@ -124,7 +124,7 @@ def template_file(
     session = ("", "", department, *clinic[:2], tomorrow, *clinic[2:])
     session_columns = [_column(h, language, titles) for h in sessions]
     weekly_columns = [_column(h, language, titles) for h in c.WEEKLY_HEADINGS]
-    weekday = say_weekday(_MONDAY, language)
+    weekday = format_weekday(_MONDAY, language)
     timetable = ("", "", department, *clinic[:2], weekday, tomorrow, None, *clinic[2:])
     return workbook(
         [
@@ -192,7 +192,7 @@ def faults_file(faults: Sequence[Fault], language: Language) -> bytes:
         (Words("问题与改法"), 90.0),
     )
     rows = [
-        (one.sheet, one.place, one.heading, one.value, say_cell(one, language)) for one in faults
+        (one.sheet, one.place, one.heading, one.value, cell_text(one, language)) for one in faults
     ]
     columns = [Column(words.of(language), width=width) for words, width in headings]
     return workbook([Table(_FAULTS.of(language), columns, rows)])

@@ -81,7 +81,7 @@ def read_clinic(form: dict[str, str], offered: Offered) -> Clinic | Refused[Plan
     )
 
 
-def say_plan(page: StaffPage, refused: Refused[PlanRefusal] | SessionRefused) -> str:
+def plan_refusal_text(page: StaffPage, refused: Refused[PlanRefusal] | SessionRefused) -> str:
     """Say why a plan is not changed, and what helps."""
     if isinstance(refused, SessionRefused):
         return {
@@ -115,7 +115,7 @@ def say_plan(page: StaffPage, refused: Refused[PlanRefusal] | SessionRefused) ->
     }[refused.reason]
 
 
-def say_stop(page: StaffPage, refused: StopRefusal) -> str:
+def stop_refusal_text(page: StaffPage, refused: StopRefusal) -> str:
     """Why nothing is stopped or undone, and what helps."""
     return {
         StopRefusal.NO_REASON: page.say("请写明停诊原因。"),
@@ -128,7 +128,7 @@ def say_stop(page: StaffPage, refused: StopRefusal) -> str:
     }[refused]
 
 
-def say_offer(page: StaffPage, refused: OfferRefusal) -> str:
+def offer_refusal_text(page: StaffPage, refused: OfferRefusal) -> str:
     """Say why no places are offered to patients of a stop, and what helps."""
     return {
         OfferRefusal.UNDONE: page.say("这次停诊已经撤销。"),

@@ -19,7 +19,7 @@ from guahao.web.scheduling.schedule_files import export_file, faults_file, templ
 from guahao.web.scheduling.schedule_forms import SCHEDULER
 from guahao.web.staff import StaffPage, StaffRoute
 from guahao.web.staff.reading import read_date
-from guahao.web.words.sheet_words import say_cell, say_file
+from guahao.web.words.sheet_words import cell_text, file_text
 
 _IMPORT = "/staff/schedule/import"
 _ONE = "/staff/schedule/imports/{import_id}"
@@ -101,8 +101,8 @@ async def _show(page: StaffPage) -> ASGIApp:
         report=report,
         it=report.it,
         counts=report.checked.counts,
-        unreadable=say_file(unreadable, page.language) if unreadable else "",
-        faults=[(one, say_cell(one, page.language)) for one in report.faults[:_FAULTS_SHOWN]],
+        unreadable=file_text(unreadable, page.language) if unreadable else "",
+        faults=[(one, cell_text(one, page.language)) for one in report.faults[:_FAULTS_SHOWN]],
         weekday=lambda number: date(2024, 1, number),  # the first of January 2024 is a Monday
         for_ever=FOR_EVER,
     )

@@ -21,7 +21,7 @@ from guahao.web.scheduling.schedule_forms import (
     SCHEDULER,
     Offered,
     chosen_department,
-    say_plan,
+    plan_refusal_text,
     unannounced_within,
 )
 from guahao.web.staff import StaffPage, StaffRoute
@@ -109,11 +109,11 @@ async def _add(page: StaffPage) -> ASGIApp:
     if form.get("step") == "preview":
         preview = await flows.preview(platform, by, plan)
         if isinstance(preview, PlanRefused):
-            return await _show(page, form, _say(page, preview), 422)
+            return await _show(page, form, _refusal_text(page, preview), 422)
         return await _show(page, form, {}, 200, preview)
     outcome = await flows.add(platform, by, plan)
     if isinstance(outcome, PlanRefused):
-        return await _show(page, form, _say(page, outcome), 422)
+        return await _show(page, form, _refusal_text(page, outcome), 422)
     said = page.say(
         "已添加{timetables}条每周排班，放出{sessions}个门诊。",
         timetables=outcome.timetables,
@@ -138,9 +138,9 @@ def _read(page: StaffPage, offered: Offered) -> tuple[WeeklyPlan | None, Errors]
     first = read_date(form.get("first", ""))
     last = read_date(form["last"]) if form.get("last") else FOR_EVER
     if first is None:
-        errors["first"] = say_plan(page, Refused(PlanRefusal.DATES))
+        errors["first"] = plan_refusal_text(page, Refused(PlanRefusal.DATES))
     if last is None:
-        errors["last"] = say_plan(page, Refused(PlanRefusal.DATES))
+        errors["last"] = plan_refusal_text(page, Refused(PlanRefusal.DATES))
     clinics = tuple(_clinic(page, period, offered, errors) for period in periods)
     if errors or first is None or last is None:
         return None, errors
@@ -159,7 +159,7 @@ def _clinic(page: StaffPage, period: str, offered: Offered, errors: Errors) -> C
             times[name] = read_time(form.get(f"{name}_{period}", ""))
         except UnreadableTimeError:
             times[name] = None
-            errors[f"{name}_{period}"] = say_plan(page, Refused(PlanRefusal.TIME))
+            errors[f"{name}_{period}"] = plan_refusal_text(page, Refused(PlanRefusal.TIME))
     return Clinic(
         title,
         prose(form.get("specialty", "")),
@@ -171,9 +171,9 @@ def _clinic(page: StaffPage, period: str, offered: Offered, errors: Errors) -> C
     )
 
 
-def _say(page: StaffPage, refused: PlanRefused) -> Errors:
+def _refusal_text(page: StaffPage, refused: PlanRefused) -> Errors:
     errors = Errors()
     for period, reason in refused.faults or (("", refused.reason),):
         field = _FIELDS.get(reason, "weekdays").format(period=period)
-        errors.setdefault(field, say_plan(page, Refused(reason)))
+        errors.setdefault(field, plan_refusal_text(page, Refused(reason)))
     return errors

@@ -27,7 +27,7 @@ from guahao.rules.kernel.limits import ONE_DAY
 from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.kernel.text import prose
 from guahao.store.supply.listings import BookableDepartment
-from guahao.web.framework.application_words import say_wishes
+from guahao.web.framework.application_words import wishes_text
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ProblemError
 from guahao.web.staff.confirming import Act
@@ -120,7 +120,7 @@ def show_form(
         patients=patients,
         for_whom=for_whom,
         read_back=wishes,
-        wishes=None if wishes is None else say_wishes(page, wishes),
+        wishes=None if wishes is None else wishes_text(page, wishes),
         periods=PERIODS,
         refused=refused,
         caller=caller,
@@ -136,12 +136,12 @@ def withdrawal(page: StaffPage, question: str, back: str, tab: str) -> Act:
     return Act(question, consequences, page.say("撤回登记"), back, tab)
 
 
-def say_dates_wrong(page: StaffPage) -> str:
+def dates_wrong_text(page: StaffPage) -> str:
     """Return what to correct where `read_wishes` finds no dates."""
     return page.say("请填写从哪天到哪天，先后不要颠倒。")
 
 
-def say_withdrawal(page: StaffPage, refused: WithdrawRefusal) -> str:
+def withdrawal_text(page: StaffPage, refused: WithdrawRefusal) -> str:
     """Return why an application is not withdrawn."""
     return {
         WithdrawRefusal.UNKNOWN: page.say("没有这个登记。"),
@@ -149,7 +149,7 @@ def say_withdrawal(page: StaffPage, refused: WithdrawRefusal) -> str:
     }[refused]
 
 
-def say_application_refusal(
+def application_refusal_text(
     page: StaffPage, reason: ApplicationRefusal, refused: Refused[Any]
 ) -> str:
     """Return why nothing was applied for, and what to tell the person.

@@ -163,7 +163,7 @@ async def _take_new_password(page: StaffPage) -> ASGIApp:
             return page.log_in()
         case Refused(reason, retry_from):
             if isinstance(reason, StaffRefusal):
-                return await _password_form(page, say_refusal(page, reason), 422)
+                return await _password_form(page, refusal_text(page, reason), 422)
             return await _password_form(page, _refusal(page, reason, retry_from), _STATUS[reason])
         case never:
             assert_never(never)
@@ -267,7 +267,7 @@ async def _language(page: StaffPage) -> ASGIApp:
     return page.redirect(page.back(HOME_PATH))
 
 
-def say_refusal(page: StaffPage, refusal: StaffRefusal) -> str:
+def refusal_text(page: StaffPage, refusal: StaffRefusal) -> str:
     """Why nothing was changed, and what helps."""
     return {
         StaffRefusal.LOGIN_INVALID: page.say(

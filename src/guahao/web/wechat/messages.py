@@ -74,7 +74,7 @@ class Messages:
 
     def _replied(self, message: Incoming, reply: Reply, now: int) -> Answer:
         return self._written(
-            message, say(self._services.platform, reply, self._services.say_refused), now
+            message, say(self._services.platform, reply, self._services.refused_text), now
         )
 
     def _written(self, message: Incoming, said: str | Card, now: int) -> Answer:
@@ -94,7 +94,7 @@ class Messages:
         try:
             reply = await working
             if isinstance(reply, Reply):
-                said = say(self._services.platform, reply, self._services.say_refused)
+                said = say(self._services.platform, reply, self._services.refused_text)
                 text = said.as_text() if isinstance(said, Card) else said
                 await self._services.connection.follow_up(openid, text)
         except Exception as error:  # noqa: BLE001 - no caller is left to raise to

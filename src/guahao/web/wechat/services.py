@@ -37,7 +37,7 @@ class Services:
     log_in: Callable[[Scope, int], Awaitable[tuple[bytes, bytes]]]
     is_logged_in: Callable[[Scope], Awaitable[bool]]
 
-    def say_refused(self, refused: Refused[Refusal], language: Language) -> str:
+    def refused_text(self, refused: Refused[Refusal], language: Language) -> str:
         """Return the sentence of a refused booking."""
         return self.replies.refused(refused, language).detail
 

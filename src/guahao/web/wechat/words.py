@@ -22,7 +22,7 @@ from guahao.rules.kernel.outcomes import Refusal, Refused, Throttled
 from guahao.store.hospitals.search import DepartmentHit, HospitalHit
 from guahao.store.kernel.views import AppointmentView, SessionView
 from guahao.words.catalogue import Language
-from guahao.words.dates import say_time, say_visit
+from guahao.words.dates import format_time, format_visit
 from guahao.words.text import Words
 
 SayRefused = Callable[[Refused[Refusal], Language], str]
@@ -266,7 +266,7 @@ def _booking(platform: Platform, booking: AppointmentView, language: Language) -
         lines.append(_PICKUP.of(language).format(until=f"{until:%H:%M}", place=place))
         deadline = booking.cancel_until
         if now < deadline:
-            said = say_time(deadline, language, today)
+            said = format_time(deadline, language, today)
             lines.append(_CANCEL_UNTIL.of(language).format(until=said))
     url = f"{platform.settings.public_base}/bookings/{booking.id}"
     return "\n".join([*lines, _link(url, _DETAILS.of(language))])
@@ -290,7 +290,7 @@ def _bookings(platform: Platform, own: Bookings, language: Language) -> str:
 
 def _when(booking: AppointmentView, language: Language, today: date) -> str:
     session = booking.session
-    return say_visit(
+    return format_visit(
         *(session.visit_date, session.period, language, today),
         *(session.starts_at, session.ends_at),
     )
@@ -336,7 +336,7 @@ def _applications(platform: Platform, own: Applications, language: Language) -> 
         lines.append(_link(url, " ".join(names)))
         lines.append(_APPLICATION_STATES[one.state].of(language))
         if one.id in own.draws:
-            when = say_time(own.draws[one.id].draw_at, language, today)
+            when = format_time(own.draws[one.id].draw_at, language, today)
             lines.append(_NEXT_DRAW.of(language).format(when=when))
         elif one.state == "live":
             lines.append(_NO_DRAW.of(language))

@@ -13,7 +13,7 @@ from guahao.rules.fairness.applying import ApplicationRefusal, WithdrawRefusal
 from guahao.rules.kernel.outcomes import KeyMismatch, Refused
 from guahao.rules.people.identity import masked_name
 from guahao.store.fairness.applications import ApplicationView
-from guahao.web.framework.application_words import say_application_state, say_wishes
+from guahao.web.framework.application_words import application_state_text, wishes_text
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ProblemError, as_id
 from guahao.web.staff import Sending, StaffPage, StaffRoute, confirmed
@@ -21,15 +21,15 @@ from guahao.web.staff.applying import (
     FIELDS,
     KEY,
     Terms,
+    application_refusal_text,
+    dates_wrong_text,
     read_wishes,
-    say_application_refusal,
-    say_dates_wrong,
-    say_withdrawal,
     show_form,
     terms_of,
     withdrawal,
+    withdrawal_text,
 )
-from guahao.web.window.persons import PERSONS_PATH, person_of, say_person_refusal
+from guahao.web.window.persons import PERSONS_PATH, person_of, person_refusal_text
 from guahao.web.window.window import CLERK
 
 _APPLICATIONS = f"{PERSONS_PATH}/applications"
@@ -55,7 +55,7 @@ async def _listed(page: StaffPage, said: str = "", refused: str = "", status: in
     sealed, platform = person_of(page), page.services.platform
     found = await flows.applications_at_window(platform, page.staff, sealed)
     if isinstance(found, Refused):
-        return await say_person_refusal(page, found.reason)
+        return await person_refusal_text(page, found.reason)
     return page.show(
         "staff/window_applications.html",
         status,
@@ -65,8 +65,8 @@ async def _listed(page: StaffPage, said: str = "", refused: str = "", status: in
         base=_APPLICATIONS,
         apply=_APPLY,
         back=PERSONS_PATH,
-        wishes=partial(say_wishes, page),
-        states=partial(say_application_state, page),
+        wishes=partial(wishes_text, page),
+        states=partial(application_state_text, page),
         said=said,
         refused=refused,
     )
@@ -78,7 +78,7 @@ async def _apply(page: StaffPage) -> ASGIApp:
     department_id = as_id(page.form.get("department", "")) or 0
     name = await flows.name_at_window(platform, page.staff, sealed)
     if isinstance(name, Refused):
-        return await say_person_refusal(page, name.reason)
+        return await person_refusal_text(page, name.reason)
     offered = {d.id for d in await flows.departments_at_window(platform, page.staff)}
     if department_id not in offered:
         return await _listed(page, refused=page.say("请选择科室。"), status=_UNPROCESSABLE)
@@ -98,7 +98,7 @@ async def _sent(page: StaffPage, terms: Terms, sealed: str, name: str) -> ASGIAp
         raise ProblemError("bad_request")
     wishes = read_wishes(given)
     if wishes is None:
-        return show(key=key, refused=say_dates_wrong(page), status=_UNPROCESSABLE)
+        return show(key=key, refused=dates_wrong_text(page), status=_UNPROCESSABLE)
     if page.form.get("step") != "save":
         return show(key=key, read_back=True)
     outcome = await flows.apply_at_window(platform, page.staff, sealed, key, department_id, wishes)
@@ -109,9 +109,9 @@ async def _sent(page: StaffPage, terms: Terms, sealed: str, name: str) -> ASGIAp
             return show(refused=page.problem("idempotency_mismatch").detail, status=_CONFLICT)
         case Refused(reason):
             if isinstance(reason, ApplicationRefusal):
-                sentence = say_application_refusal(page, reason, outcome)
+                sentence = application_refusal_text(page, reason, outcome)
                 return show(refused=sentence, status=_CONFLICT)
-            return await say_person_refusal(page, reason)
+            return await person_refusal_text(page, reason)
         case never:
             assert_never(never)
 
@@ -160,7 +160,7 @@ async def _withdraw(page: StaffPage) -> ASGIApp:
             return await _listed(page, page.say("已撤回登记。"))
         case Refused(why):
             if isinstance(why, WithdrawRefusal):
-                return await _listed(page, refused=say_withdrawal(page, why), status=_CONFLICT)
-            return await say_person_refusal(page, why)
+                return await _listed(page, refused=withdrawal_text(page, why), status=_CONFLICT)
+            return await person_refusal_text(page, why)
         case never:
             assert_never(never)

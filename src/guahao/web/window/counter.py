@@ -48,7 +48,7 @@ async def _give(page: StaffPage) -> ASGIApp:
         raise ProblemError("unknown_session")
     left = await flows.give_place(page.services.platform, page.staff, session_id)
     if isinstance(left, Refused):
-        page.flash(_say_refusal(page, left.reason))
+        page.flash(_refusal_text(page, left.reason))
     else:
         page.flash(page.say("已给出1个号，这个门诊还剩{left}个。", left=left))
     return page.redirect(PATH)
@@ -61,13 +61,13 @@ async def _undo(page: StaffPage) -> ASGIApp:
         raise ProblemError("unknown_session")
     left = await flows.undo_giving(page.services.platform, page.staff, given_id)
     if isinstance(left, Refused):
-        page.flash(_say_refusal(page, left.reason))
+        page.flash(_refusal_text(page, left.reason))
     else:
         page.flash(page.say("已撤销，这个门诊还剩{left}个号。", left=left))
     return page.redirect(PATH)
 
 
-def _say_refusal(page: StaffPage, refused: CounterRefusal) -> str:
+def _refusal_text(page: StaffPage, refused: CounterRefusal) -> str:
     return {
         CounterRefusal.UNKNOWN: page.say("本院没有这个门诊。请刷新后再试。"),
         CounterRefusal.NOT_TODAY: page.say("窗口号只在就诊当天给。"),

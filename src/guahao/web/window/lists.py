@@ -17,7 +17,7 @@ from guahao.store.attendance.window import DayEntry, DaySession
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.staff import Act, Sending, StaffPage, StaffRoute, confirmed
-from guahao.web.window.window import CLERK, say_refusal
+from guahao.web.window.window import CLERK, refusal_text
 
 _TODAY = "/staff/window/today"
 _ENTRIES_MAX = 500
@@ -183,7 +183,7 @@ async def _after(
         case Refused(WindowRefusal.UNKNOWN):
             raise ProblemError("unknown_session")
         case Refused(reason):
-            return await _show_session(page, say_refusal(page, reason), 409)
+            return await _show_session(page, refusal_text(page, reason), 409)
         case int():
             page.flash(said(outcome))
             id = page.request.path_params["session_id"]

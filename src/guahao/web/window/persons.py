@@ -23,9 +23,9 @@ from guahao.rules.people.registering import PatientRefusal
 from guahao.rules.staff.staff import Role
 from guahao.store.kernel.views import AppointmentView, PatientView
 from guahao.web.staff import Sending, StaffPage, StaffRoute
-from guahao.web.staff.hospital.moves import MovePages, say_move_refusal
+from guahao.web.staff.hospital.moves import MovePages, move_refusal_text
 from guahao.web.staff.reading import read_date
-from guahao.web.words.name_words import say_name_fault
+from guahao.web.words.name_words import name_fault_text
 
 PERSONS_PATH = "/staff/window/persons"
 _MOVES = MovePages("/staff/window/moves", tab="persons", back=PERSONS_PATH)
@@ -65,9 +65,9 @@ async def _look_up(page: StaffPage) -> ASGIApp:
         case AtCounter():
             return _person(page, found)
         case NameFault() as fault:
-            return await _show(page, say_name_fault(fault, page.language), _CONFLICT)
+            return await _show(page, name_fault_text(fault, page.language), _CONFLICT)
         case Refused(reason):
-            return await _show(page, _say(page, reason), _CONFLICT)
+            return await _show(page, _refusal_text(page, reason), _CONFLICT)
         case never:
             assert_never(never)
 
@@ -89,14 +89,14 @@ def _person(page: StaffPage, found: AtCounter, refused: str = "", status: int = 
     )
 
 
-async def say_person_refusal(
+async def person_refusal_text(
     page: StaffPage, reason: CounterRefusal | PatientRefusal | MoveRefusal
 ) -> ASGIApp:
     """Back to the person with the reason; to the look-up where half an hour has passed."""
     found = await flows.again(page.services.platform, page.staff, person_of(page))
     if found is None:
-        return await _show(page, _say(page, CounterRefusal.LOOK_UP_AGAIN), _CONFLICT)
-    return _person(page, found, _say(page, reason), _CONFLICT)
+        return await _show(page, _refusal_text(page, CounterRefusal.LOOK_UP_AGAIN), _CONFLICT)
+    return _person(page, found, _refusal_text(page, reason), _CONFLICT)
 
 
 def person_of(page: StaffPage) -> str:
@@ -125,7 +125,7 @@ async def _register(page: StaffPage) -> ASGIApp:
             )
             return page.redirect(PERSONS_PATH)
         case Refused(reason):
-            return await say_person_refusal(page, reason)
+            return await person_refusal_text(page, reason)
         case never:
             assert_never(never)
 
@@ -143,7 +143,7 @@ async def _check(page: StaffPage) -> ASGIApp:
             page.flash(page.say("已按证件核对，姓名与证件一致。"))
             return page.redirect(PERSONS_PATH)
         case Refused(reason):
-            return await say_person_refusal(page, reason)
+            return await person_refusal_text(page, reason)
         case never:
             assert_never(never)
 
@@ -154,7 +154,7 @@ async def _slips(page: StaffPage) -> ASGIApp:
         case list() as views:
             return page.show("staff/window_slips.html", slips=[_Slip(view) for view in views])
         case Refused(reason):
-            return await say_person_refusal(page, reason)
+            return await person_refusal_text(page, reason)
         case never:
             assert_never(never)
 
@@ -185,14 +185,14 @@ async def _ask_to_move(page: StaffPage) -> ASGIApp:
         case Waits(move_id) | Moved(move_id):
             return page.redirect(f"{_MOVES.base}/{move_id}")
         case Refused(reason):
-            return await say_person_refusal(page, reason)
+            return await person_refusal_text(page, reason)
         case never:
             assert_never(never)
 
 
-def _say(page: StaffPage, refusal: CounterRefusal | PatientRefusal | MoveRefusal) -> str:
+def _refusal_text(page: StaffPage, refusal: CounterRefusal | PatientRefusal | MoveRefusal) -> str:
     if isinstance(refusal, MoveRefusal):
-        return say_move_refusal(page, refusal)
+        return move_refusal_text(page, refusal)
     if isinstance(refusal, PatientRefusal):
         return {
             PatientRefusal.ID_INVALID: page.say("证件号码不对，请逐位核对后再填。"),

@@ -67,9 +67,9 @@ async def _confirm(page: StaffPage) -> ASGIApp:
         case Refused(ConfirmRefusal.UNKNOWN):
             raise ProblemError("unknown_session")
         case Refused(ConfirmRefusal.REASON_NEEDED | ConfirmRefusal.NOBODY_CAME as why):
-            return await _session(page, say_confirm_refusal(page, why), 422)
+            return await _session(page, confirm_refusal_text(page, why), 422)
         case Refused(why):
-            page.flash(say_confirm_refusal(page, why))
+            page.flash(confirm_refusal_text(page, why))
         case Confirmed(count, no_shows):
             said = page.say(
                 "已确认：{came}人已就诊，{no_shows}人记为爽约并收到短信。",
@@ -82,7 +82,7 @@ async def _confirm(page: StaffPage) -> ASGIApp:
     return page.redirect(_LIST)
 
 
-def say_confirm_refusal(page: StaffPage, refused: ConfirmRefusal) -> str:
+def confirm_refusal_text(page: StaffPage, refused: ConfirmRefusal) -> str:
     """Return why nothing was confirmed, and what helps."""
     return {
         ConfirmRefusal.REASON_NEEDED: page.say("请写明依据。"),

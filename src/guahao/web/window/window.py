@@ -158,7 +158,7 @@ async def _correct(page: StaffPage) -> ASGIApp:
         case Refused(WindowRefusal.UNKNOWN):
             raise ProblemError("unknown_appointment")
         case Refused(why):
-            return await _correction(page, say_refusal(page, why), reason, 409)
+            return await _correction(page, refusal_text(page, why), reason, 409)
         case Done():
             page.flash(page.say("已更正，预约恢复为未取号。"))
             return page.redirect("/staff/window/today")
@@ -166,7 +166,7 @@ async def _correct(page: StaffPage) -> ASGIApp:
             assert_never(never)
 
 
-def say_refusal(page: StaffPage, refusal: WindowRefusal) -> str:
+def refusal_text(page: StaffPage, refusal: WindowRefusal) -> str:
     """Why it was not done, and what helps."""
     return {
         WindowRefusal.UNKNOWN: page.say("本院没有这条记录。"),

@@ -25,7 +25,7 @@ NAMES: Mapping[NameFaultKind, Words] = {
 }
 
 
-def say_name_fault(fault: NameFault, language: Language) -> str:
+def name_fault_text(fault: NameFault, language: Language) -> str:
     """Return the sentence for a refused name."""
     return (
         NAMES[fault.kind]

@@ -25,14 +25,14 @@ from guahao.rules.people.registering import PatientRefusal
 from guahao.rules.people.removing import RemoveRefusal
 from guahao.web.http.challenge import Challenge
 from guahao.web.words.fields import expected
-from guahao.web.words.name_words import say_name_fault
+from guahao.web.words.name_words import name_fault_text
 from guahao.web.words.replies_applications import APPLICATION_REPLIES
 from guahao.web.words.replies_hospital import HOSPITAL_REPLIES
 from guahao.web.words.replies_logins import LOGIN_REPLIES
 from guahao.web.words.replies_replacing import REPLACEMENT_REPLIES
 from guahao.web.words.reply import Reply
 from guahao.words.catalogue import Language
-from guahao.words.dates import say_date, say_moment, say_second
+from guahao.words.dates import format_moment, format_second, say_date
 from guahao.words.text import Words
 
 _OWN_MOMENT = "own_moment"  # not released yet for this patient, but for the earliest
@@ -122,7 +122,7 @@ class Replies:
     def name_refused(self, fault: NameFault, language: Language) -> Problem:
         """Return the problem of an invalid name, which quotes the wrong character."""
         problem = self.problem(PatientRefusal.NAME_INVALID, language)
-        return replace(problem, detail=say_name_fault(fault, language))
+        return replace(problem, detail=name_fault_text(fault, language))
 
     def problem(
         self,
@@ -142,7 +142,7 @@ class Replies:
         reply = REPLIES[code]
         when = _when(retry_from or deadline, visit_from or latest, language)
         if code == _OWN_MOMENT and retry_from is not None:
-            when = say_second(retry_from)
+            when = format_second(retry_from)
         words = reply.dated if when and reply.dated else reply.detail
         facts = {
             **_numbers(self._policy()),
@@ -187,7 +187,7 @@ def _numbers(policy: Policy) -> dict[str, object]:
 
 def _when(moment: datetime | None, day: date | None, language: Language) -> str | None:
     if moment is not None:
-        return say_moment(moment, language)
+        return format_moment(moment, language)
     return None if day is None else say_date(day, language)
 
 

@@ -11,7 +11,7 @@ from guahao.sheets.faults import Fault, FileFault
 from guahao.sheets.headings import TableFault
 from guahao.sheets.values import CellFault
 from guahao.words.catalogue import Language
-from guahao.words.dates import say_money
+from guahao.words.dates import format_money
 from guahao.words.text import Words
 
 FILES: Mapping[str, Words] = {
@@ -144,16 +144,16 @@ _FOR_EVER = Words("长期", "sheets")
 _NONE = Words("无")
 
 
-def say_file(word: str, language: Language) -> str:
+def file_text(word: str, language: Language) -> str:
     """Return why a file cannot be read as tables, and how to fix it."""
     return FILES[word].of(language)
 
 
-def say_cell(fault: Fault, language: Language) -> str:
+def cell_text(fault: Fault, language: Language) -> str:
     """Return what is wrong with a cell, and what to write instead."""
     detail = dict(fault.detail)
     if fault.word == PlanFault.FEE_IS_TOLD:
-        detail["money"] = say_money(int(str(detail["number"])))
+        detail["money"] = format_money(int(str(detail["number"])))
     if "until" in detail and detail["until"] is None:
         timetable = fault.word == PlanFault.OVERLAPS_TIMETABLE
         detail["until"] = (_FOR_EVER if timetable else _NONE).of(language)

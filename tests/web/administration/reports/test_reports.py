@@ -26,7 +26,7 @@ from guahao.rules.kernel.limits import CITY_TIME
 from guahao.rules.staff.staff import Role
 from guahao.store.reports import scope
 from guahao.web.administration.reports import REPORTS
-from guahao.words.dates import say_day, say_duration, say_time
+from guahao.words.dates import format_day, format_duration, format_time
 
 FIRST, LAST = date(2026, 11, 15), date(2026, 12, 15)
 DAYS = f"from={FIRST}&to={LAST}"
@@ -155,7 +155,7 @@ async def _days_are_counted(auditor: Reader, city: City, basis: str) -> None:
     days = [FIRST + timedelta(days=n) for n in range(31)]
     assert said[:-1] == [
         [
-            say_day(day, "zh", TODAY),
+            format_day(day, "zh", TODAY),
             *said_statuses(
                 [
                     one
@@ -167,7 +167,7 @@ async def _days_are_counted(auditor: Reader, city: City, basis: str) -> None:
         for day in days
     ]
     [chart] = charts(auditor)
-    assert chart.categories == [say_day(day, "zh", TODAY) for day in days]
+    assert chart.categories == [format_day(day, "zh", TODAY) for day in days]
     assert [chart.numbers[row[0], "预约数"] for row in said[:-1]] == [row[1] for row in said[:-1]]
 
 
@@ -354,10 +354,10 @@ async def test_time_to_sold_out_runs_from_the_release(site: Site, rows: Rows) ->
     assert [(row[0], row[4], row[7], row[8], row[10]) for row in fastest[1:]] == [
         (
             hospital,
-            say_day(date.fromisoformat(visit), "zh", TODAY),
+            format_day(date.fromisoformat(visit), "zh", TODAY),
             "1" if hospital == A else "2",
-            say_time(at(released), "zh", TODAY),
-            say_duration(timedelta(minutes=minutes), "zh"),
+            format_time(at(released), "zh", TODAY),
+            format_duration(timedelta(minutes=minutes), "zh"),
         )
         for hospital, visit, released, _, minutes in expected
     ]
@@ -446,7 +446,7 @@ async def _messages_are_counted(
 
     groups: dict[str, list[str]] = {}
     for _, kind, channel, state, day in added:
-        key = {"day": say_day(day, "zh", TODAY), "kind": words[kind], "channel": words[channel]}
+        key = {"day": format_day(day, "zh", TODAY), "kind": words[kind], "channel": words[channel]}
         groups.setdefault(key[by], []).append(state)
     [[_, *said]] = tables(auditor)
     assert said.pop() == ["合计", *cells([one[3] for one in added])]
@@ -699,11 +699,11 @@ async def _workbook_is_as_shown(auditor: Reader, path: str) -> None:
 def _as_shown(cell: Any) -> object:
     """A cell of the workbook, as `_plain` has the page's."""
     if isinstance(cell, timedelta):
-        return say_duration(cell, "zh")
+        return format_duration(cell, "zh")
     if isinstance(cell, datetime):
-        return say_time(cell.replace(tzinfo=CITY_TIME), "zh", TODAY)
+        return format_time(cell.replace(tzinfo=CITY_TIME), "zh", TODAY)
     if isinstance(cell, date):
-        return say_day(cell, "zh", TODAY)
+        return format_day(cell, "zh", TODAY)
     return round(cell, 3) if isinstance(cell, float | int) else cell
 
 

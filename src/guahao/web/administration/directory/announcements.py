@@ -72,7 +72,7 @@ async def _add(page: StaffPage) -> ASGIApp:
         else await flows.add(page.services.platform, page.staff, written)
     )
     if isinstance(outcome, Refused):
-        return _form(page, None, page.form, _say(page, outcome.reason), 422)
+        return _form(page, None, page.form, _refusal_text(page, outcome.reason), 422)
     page.flash(page.say("已保存。到时间后会显示在首页。"))
     return page.redirect(_LIST)
 
@@ -132,7 +132,7 @@ async def _after(
             found = await _found(page)
             given = page.form if "title" in page.form else _as_form(found.saved)
             status = 409 if reason is AnnouncementRefusal.CHANGED_MEANWHILE else 422
-            return _form(page, found, given, _say(page, reason), status)
+            return _form(page, found, given, _refusal_text(page, reason), status)
         case never:
             assert_never(never)
 
@@ -194,7 +194,7 @@ def _read(page: StaffPage) -> AnnouncementText | None:
     )
 
 
-def _say(page: StaffPage, refused: AnnouncementRefusal) -> str:
+def _refusal_text(page: StaffPage, refused: AnnouncementRefusal) -> str:
     """Return why nothing is written, and what helps."""
     return {
         AnnouncementRefusal.UNKNOWN: page.say("没有这条公告。"),

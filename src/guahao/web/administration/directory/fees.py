@@ -77,20 +77,20 @@ async def _change(page: StaffPage) -> ASGIApp:
     place, form = await place_of(page), page.form
     holds_from = read_date(form.get("holds_from", ""))
     if holds_from is None:
-        return await _listed(page, _say(page, FeeRefusal.DATE), 422)
+        return await _listed(page, _refusal_text(page, FeeRefusal.DATE), 422)
     fee = DatedFee(form.get("title", ""), holds_from, read_fen(form.get("fee", "")))
     platform = page.services.platform
     if form.get("step") not in ("save", "save_all"):
         found = await flows.preview(platform, place.staff, fee)
         if isinstance(found, Refused):
-            return await _listed(page, _say(page, found.reason), 422)
+            return await _listed(page, _refusal_text(page, found.reason), 422)
         return await _listed(page, preview=(fee, found))
     to_sessions = form["step"] == "save_all"
     seen = form.get("version", "")
     outcome = await flows.change(platform, place.staff, seen, fee, to_sessions=to_sessions)
     if isinstance(outcome, Refused):
         status = 409 if outcome.reason is FeeRefusal.CHANGED_MEANWHILE else 422
-        return await _listed(page, _say(page, outcome.reason), status)
+        return await _listed(page, _refusal_text(page, outcome.reason), status)
     page.flash(
         page.say("已保存，{day}起的门诊按新费用；更改了{applied}个无人预约的门诊。",
                  day=page.day(holds_from), applied=outcome.applied)
@@ -98,7 +98,7 @@ async def _change(page: StaffPage) -> ASGIApp:
     return page.redirect(f"{place.address}/fees")
 
 
-def _say(page: StaffPage, refused: FeeRefusal) -> str:
+def _refusal_text(page: StaffPage, refused: FeeRefusal) -> str:
     """Return why nothing is changed, and what helps."""
     return {
         FeeRefusal.TITLE: page.say("请从列表中选择职称。新的职称先在“职称”中添加。"),

@@ -22,7 +22,7 @@ from guahao.sheets.write import Column, Kind, Table, workbook
 from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.http.uploads import XLSX
 from guahao.web.staff import StaffPage, StaffRoute
-from guahao.web.words.sheet_words import say_cell, say_file
+from guahao.web.words.sheet_words import cell_text, file_text
 from guahao.words.catalogue import Language
 
 _ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
@@ -121,9 +121,9 @@ async def _preview(page: StaffPage, refused: str = "", status: int = 200) -> ASG
         status,
         saved=saved,
         preview=preview,
-        unreadable=say_file(unreadable.fault, page.language) if unreadable else "",
+        unreadable=file_text(unreadable.fault, page.language) if unreadable else "",
         faults=[
-            (fault, say_cell(fault, page.language)) for fault in preview.faults[:_FAULTS_SHOWN]
+            (fault, cell_text(fault, page.language)) for fault in preview.faults[:_FAULTS_SHOWN]
         ],
         headings={heading.name: heading.titles[page.language == "en"] for heading in c.HEADINGS},
         told=_told,

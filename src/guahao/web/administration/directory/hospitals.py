@@ -23,7 +23,7 @@ from guahao.rules.staff.staff import Role
 from guahao.web.http.reading import read_id
 from guahao.web.staff import StaffPage, StaffRoute
 from guahao.web.staff.at_hospital import Place, place_of
-from guahao.web.staff.hospital.hospital_rules import read_rules, rules_form, say_rules
+from guahao.web.staff.hospital.hospital_rules import read_rules, rules_form, rules_refusal_text
 from guahao.web.staff.reading import read_number
 
 _ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
@@ -79,7 +79,7 @@ async def _new_form(
 async def _words(page: StaffPage, faults: Faults | None) -> dict[str, object]:
     """Return what the form of an entry needs besides what was typed."""
     return {
-        "faults": {name: say_fault(page, name, fault) for name, fault in (faults or {}).items()},
+        "faults": {name: fault_text(page, name, fault) for name, fault in (faults or {}).items()},
         "grades": GRADES,
         "lengths": LENGTHS,
         "districts": await flows.districts(page.services.platform),
@@ -95,7 +95,7 @@ async def _add(page: StaffPage) -> ASGIApp:
     outcome = await flows.add(page.services.platform, page.staff, code, facts, rules)
     match outcome:
         case Refused(reason):
-            return await _new_form(page, form, say_rules(page, reason), status=422)
+            return await _new_form(page, form, rules_refusal_text(page, reason), status=422)
         case Faulty(faults):
             said = page.say("没有保存：请改正标出的各栏。")
             return await _new_form(page, form, said, faults, 422)
@@ -172,7 +172,7 @@ def _as_form(facts: HospitalFacts) -> dict[str, str]:
     return asdict(facts)
 
 
-def say_fault(page: StaffPage, name: str, fault: HospitalFault) -> str:
+def fault_text(page: StaffPage, name: str, fault: HospitalFault) -> str:
     """Return what is wrong with a field, and what helps."""
     return {
         HospitalFault.MISSING: page.say("请填写。"),

@@ -31,7 +31,7 @@ from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.http.uploads import XLSX
 from guahao.web.staff import Act, StaffPage, StaffRoute, confirmed
-from guahao.web.words.sheet_words import say_cell, say_file
+from guahao.web.words.sheet_words import cell_text, file_text
 from guahao.words.catalogue import Language
 
 _ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
@@ -164,7 +164,7 @@ async def _add(page: StaffPage) -> ASGIApp:
         return _form(page, None, page.form, page.say("请写明原因，2到200个字。"), 422)
     outcome = await flows.add(page.services.platform, page.staff, facts, reason)
     if isinstance(outcome, Refused):
-        return _form(page, None, page.form, _say(page, outcome.reason), 422)
+        return _form(page, None, page.form, _refusal_text(page, outcome.reason), 422)
     page.flash(page.say("已添加。"))
     return page.redirect(_LIST)
 
@@ -184,7 +184,7 @@ async def _change(page: StaffPage) -> ASGIApp:
         case Refused(why):
             term = await _found(page)  # where there is none, that is the answer
             status = 409 if why is TermRefusal.CHANGED_MEANWHILE else 422
-            return _form(page, term, page.form, _say(page, why), status)
+            return _form(page, term, page.form, _refusal_text(page, why), status)
         case never:
             assert_never(never)
 
@@ -207,12 +207,12 @@ async def _delete(page: StaffPage) -> ASGIApp:
     outcome = await flows.delete(page.services.platform, page.staff, term.id, seen, reason)
     if isinstance(outcome, Refused):
         term = await _found(page)
-        return _form(page, term, _as_form(term.facts), _say(page, outcome.reason), 409)
+        return _form(page, term, _as_form(term.facts), _refusal_text(page, outcome.reason), 409)
     page.flash(page.say("已删除。"))
     return page.redirect(_LIST)
 
 
-def _say(page: StaffPage, refused: TermRefusal) -> str:
+def _refusal_text(page: StaffPage, refused: TermRefusal) -> str:
     """Return why nothing is written, and what helps."""
     return {
         TermRefusal.UNKNOWN: page.say("没有这个用语，可能已删除。"),
@@ -314,9 +314,9 @@ async def _preview(page: StaffPage, refused: str = "", status: int = 200) -> ASG
         status,
         saved=saved,
         preview=preview,
-        unreadable=say_file(unreadable.fault, page.language) if unreadable else "",
+        unreadable=file_text(unreadable.fault, page.language) if unreadable else "",
         faults=[
-            (fault, say_cell(fault, page.language)) for fault in preview.faults[:_FAULTS_SHOWN]
+            (fault, cell_text(fault, page.language)) for fault in preview.faults[:_FAULTS_SHOWN]
         ],
         kinds=_kinds(page),
         refused=refused,

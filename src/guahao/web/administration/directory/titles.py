@@ -51,7 +51,7 @@ async def _add(page: StaffPage) -> ASGIApp:
     name, name_en = (prose(page.form.get(field, "")) for field in ("name", "name_en"))
     outcome = await flows.add(page.services.platform, page.staff, name, name_en)
     if isinstance(outcome, Refused):
-        return await _listed(page, _say(page, outcome.reason), 422)
+        return await _listed(page, _refusal_text(page, outcome.reason), 422)
     page.flash(page.say("已添加。"))
     return page.redirect(_LIST)
 
@@ -114,7 +114,7 @@ async def _change(page: StaffPage) -> ASGIApp:
         case Refused(why):
             title = await _found(page)  # where there is none, that is the answer
             status = 409 if why is TitleRefusal.CHANGED_MEANWHILE else 422
-            return _form(page, title, page.form, _say(page, why), status)
+            return _form(page, title, page.form, _refusal_text(page, why), status)
         case never:
             assert_never(never)
 
@@ -138,7 +138,7 @@ async def _move(page: StaffPage) -> ASGIApp:
     return page.redirect(f"{_LIST}#title-{id}")
 
 
-def _say(page: StaffPage, refused: TitleRefusal) -> str:
+def _refusal_text(page: StaffPage, refused: TitleRefusal) -> str:
     """Return why nothing is written, and what helps."""
     return {
         TitleRefusal.UNKNOWN: page.say("没有这个职称。"),

@@ -67,7 +67,7 @@ async def _add(page: StaffPage) -> ASGIApp:
     )
     match outcome:
         case Refused(reason):
-            return await _listed(page, form, say_refusal(page, reason), 409)
+            return await _listed(page, form, refusal_text(page, reason), 409)
         case NewSecret(id):
             return await _one(page, id, new=outcome)
         case never:
@@ -143,7 +143,7 @@ async def _change(page: StaffPage) -> ASGIApp:
             return await _one(page, id, new=outcome)
         case Refused(why):
             given = form if form.get("do") == "change" else None
-            return await _one(page, id, refused=say_refusal(page, why), given=given, status=409)
+            return await _one(page, id, refused=refusal_text(page, why), given=given, status=409)
         case Done():
             page.flash(page.say("已保存。"))
             return page.redirect(f"{_LIST}/{id}")
@@ -188,7 +188,7 @@ def scope_words(page: StaffPage) -> dict[str, str]:
     }
 
 
-def say_refusal(page: StaffPage, refusal: ClientRefusal) -> str:
+def refusal_text(page: StaffPage, refusal: ClientRefusal) -> str:
     """Return why nothing was changed."""
     return {
         ClientRefusal.HOSPITAL_UNKNOWN: page.say("请选择医院。"),

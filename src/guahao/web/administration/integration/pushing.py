@@ -17,7 +17,7 @@ from guahao.store.integration.hospital_events import EVENTS_KEPT_DAYS
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import as_id, read_id
 from guahao.web.staff import Act, StaffPage, StaffRoute, confirmed
-from guahao.web.staff.hospital.pushing import kind_words, say_error, send_again, show_dead_letters
+from guahao.web.staff.hospital.pushing import error_text, kind_words, send_again, show_dead_letters
 
 _ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
 _PUSHES = "/staff/pushes"
@@ -49,7 +49,7 @@ async def _listed(
         webhooks=await flows.states(platform),
         hospitals=await all_hospitals(platform),
         kinds=kind_words(page),
-        say_error=partial(say_error, page),
+        error_text=partial(error_text, page),
         given=page.form or {f"kind_{kind}": "on" for kind in KINDS},
         refused=refused,
         secret=secret,
@@ -119,7 +119,7 @@ async def _after(page: StaffPage, outcome: WebhookSet | Refused[WebhookRefusal])
     """Show why nothing was changed, or the new secret, once."""
     match outcome:
         case Refused(reason):
-            return await _listed(page, _say_refusal(page, reason), status=409)
+            return await _listed(page, _refusal_text(page, reason), status=409)
         case WebhookSet():
             page.form.clear()
             return await _listed(page, secret=outcome.secret)
@@ -136,7 +136,7 @@ async def _again(page: StaffPage) -> ASGIApp:
     return await send_again(page, read_id(page.request, "hospital_id", "not_found"))
 
 
-def _say_refusal(page: StaffPage, reason: WebhookRefusal) -> str:
+def _refusal_text(page: StaffPage, reason: WebhookRefusal) -> str:
     return {
         WebhookRefusal.UNKNOWN: page.say("请先选择医院；更改密钥和开关前，须已设置推送地址。"),
         WebhookRefusal.BAD_URL: page.say(

@@ -24,7 +24,7 @@ from guahao.web.framework.metrics import public_answers
 from guahao.web.http.reading import ProblemError
 from guahao.web.staff import StaffPage, StaffRoute
 from guahao.web.staff.page import Handler
-from guahao.words.dates import say_short_day
+from guahao.words.dates import format_short_day
 
 OVERVIEW_PATH = "/staff/overview"
 _GOOD_SECONDS = 300.0  # a month of a large city takes the database a second or two
@@ -110,7 +110,7 @@ def _made(page: StaffPage, city: CityFigures) -> Chart:
         page.say("最近30天每天预约数的图，数字见下表。"),
         [page.day(day) for day in days],
         [Series("made", page.say("预约数"), [by_day.get(day, 0) for day in days])],
-        ticks=[say_short_day(day, page.language) for day in days],
+        ticks=[format_short_day(day, page.language) for day in days],
     )
 
 

@@ -22,7 +22,7 @@ from guahao.web.charts import Chart, Series, draw
 from guahao.web.http.reading import ProblemError
 from guahao.web.staff import StaffPage, StaffRoute
 from guahao.web.staff.page import Handler
-from guahao.words.dates import say_second
+from guahao.words.dates import format_second
 
 RELEASE_PATH = "/staff/release"
 CITY = frozenset({Role.ADMINISTRATOR, Role.AUDITOR, Role.SUPERVISOR})
@@ -95,7 +95,7 @@ def _shown(page: StaffPage, hour: ReleaseHour) -> dict[str, Any]:
         "openings": hour.openings[:_DEPARTMENTS_SHOWN],
         "chart": _chart(page, hour),
         "seconds": int(hour.step.total_seconds()),
-        "second": say_second(hour.taken_at.replace(microsecond=0)),
+        "second": format_second(hour.taken_at.replace(microsecond=0)),
     }
 
 
@@ -111,13 +111,13 @@ def _chart(page: StaffPage, hour: ReleaseHour) -> Chart:
         "columns",
         page.say("放号后的预约请求"),
         page.say("放号后约上的和未约成的请求，数字见下表。"),
-        [say_second(at) for at in moments],
+        [format_second(at) for at in moments],
         [
             Series("picked_up", page.say("约上"), [step[BOOKED] for step in steps]),
             *(Series(kind, words[kind], [step[kind] for step in steps]) for kind in kinds),
             Series(OTHER, words[OTHER], [sum(step[kind] for kind in rest) for step in steps]),
         ],
-        ticks=[say_second(at) if is_fine else f"{at:%H:%M}" for at in moments],
+        ticks=[format_second(at) if is_fine else f"{at:%H:%M}" for at in moments],
     )
 
 

@@ -137,7 +137,7 @@ async def _change(page: StaffPage) -> ASGIApp:
     if refused is None and not prose(page.form.get("reason", "")):
         refused = PolicyChangeRefusal.REASON_NEEDED
     if refused is not None:
-        return await _shown(page, say_refused(page, refused, found, policy), 422)
+        return await _shown(page, refused_text(page, refused, found, policy), 422)
     if page.form.get("step") == "try":
         days = _number(page.form.get("days", ""))
         days = days if 1 <= days <= trials.DAYS_MAX else trials.DAYS
@@ -152,7 +152,7 @@ async def _change(page: StaffPage) -> ASGIApp:
     )
     match outcome:
         case Refused(reason):
-            return await _shown(page, say_refused(page, reason, found, policy), 409)
+            return await _shown(page, refused_text(page, reason, found, policy), 409)
         case DatedPolicy():
             page.flash(page.say("已保存，从{day}起生效。", day=page.day(holds_from)))
             return page.redirect(POLICY_PATH)
@@ -173,7 +173,7 @@ async def _withdraw(page: StaffPage) -> ASGIApp:
         case Refused(reason):
             found = await flows.overview(page.services.platform)
             page.form = {}
-            return await _shown(page, say_refused(page, reason, found, found.today), 409)
+            return await _shown(page, refused_text(page, reason, found, found.today), 409)
         case Done():
             page.flash(page.say("已撤回。"))
             return page.redirect(POLICY_PATH)
@@ -252,7 +252,7 @@ def _said(page: StaffPage, policy: Policy, name: str) -> str:
     return str(getattr(policy, name))
 
 
-def say_refused(
+def refused_text(
     page: StaffPage,
     reason: PolicyRefusal | PolicyChangeRefusal,
     found: PolicyOverview,
@@ -260,7 +260,7 @@ def say_refused(
 ) -> str:
     """Return why nothing is changed, and what helps."""
     if reason is PolicyRefusal.OUT_OF_BOUNDS:
-        return _say_bounds(page, policy)
+        return _bounds_text(page, policy)
     return {
         PolicyRefusal.LIMITS_CROSS: page.say(
             "同一天的上限不能大于连续天数上限，连续天数上限不能大于连续月数上限。"
@@ -282,12 +282,12 @@ def say_refused(
         ),
         PolicyChangeRefusal.NO_CHANGE: page.say("与那一天本来的政策相同，没有更改。"),
         PolicyChangeRefusal.REASON_NEEDED: page.say("请写明原因，它会写入操作记录。"),
-        PolicyChangeRefusal.CHANGED_MEANWHILE: _say_changed(page, found),
+        PolicyChangeRefusal.CHANGED_MEANWHILE: _changed_text(page, found),
         PolicyChangeRefusal.NOT_PENDING: page.say("没有这条待生效的政策，或已经生效。"),
     }[reason]
 
 
-def _say_bounds(page: StaffPage, policy: Policy) -> str:
+def _bounds_text(page: StaffPage, policy: Policy) -> str:
     words = number_words(page)
     return page.say("请更正：") + ("; " if page.language == "en" else "；").join(
         page.say(
@@ -300,7 +300,7 @@ def _say_bounds(page: StaffPage, policy: Policy) -> str:
     )
 
 
-def _say_changed(page: StaffPage, found: PolicyOverview) -> str:
+def _changed_text(page: StaffPage, found: PolicyOverview) -> str:
     """Return who changed the policy first, if its rows still show it."""
     latest = max(found.entries, key=lambda entry: entry.decided_at, default=None)
     if latest is None:

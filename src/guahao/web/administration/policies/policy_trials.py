@@ -15,7 +15,7 @@ from guahao.web.administration.policies.policy import POLICY_PATH, differences
 from guahao.web.charts import Chart, Series, draw
 from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.staff import StaffPage, StaffRoute
-from guahao.words.dates import say_short_day
+from guahao.words.dates import format_short_day
 
 _ADMINISTRATOR = frozenset({Role.ADMINISTRATOR})
 _IN_PICTURE = 15  # hospitals
@@ -81,7 +81,7 @@ def _days_chart(page: StaffPage, outcome: TrialOutcome) -> Chart:
             Series("booked", page.say("现行约上"), [tally.booked_now for tally in tallies]),
             Series("picked_up", page.say("新政策约上"), [tally.booked_then for tally in tallies]),
         ],
-        ticks=[say_short_day(day, page.language) for day in days],
+        ticks=[format_short_day(day, page.language) for day in days],
     )
 
 

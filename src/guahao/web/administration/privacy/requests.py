@@ -25,7 +25,7 @@ from guahao.rules.staff.staff import Role
 from guahao.store.people.privacy_requests import PrivacyRequest
 from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.staff import Sending, StaffPage, StaffRoute
-from guahao.web.words.name_words import say_name_fault
+from guahao.web.words.name_words import name_fault_text
 
 PRIVACY_PATH = "/staff/privacy"
 _NEW = f"{PRIVACY_PATH}/new"
@@ -113,9 +113,9 @@ async def _file(page: StaffPage) -> ASGIApp:
             page.flash(page.say("申请已提交，请另一位班长或管理员审批。"))
             return page.redirect(f"{PRIVACY_PATH}/{request_id}")
         case NameFault() as fault:
-            return await _form(page, say_name_fault(fault, page.language), _CONFLICT)
+            return await _form(page, name_fault_text(fault, page.language), _CONFLICT)
         case Refused(reason):
-            return await _form(page, _say_refusal(page, reason), _CONFLICT)
+            return await _form(page, _refusal_text(page, reason), _CONFLICT)
         case never:
             assert_never(never)
 
@@ -128,7 +128,7 @@ async def _show(page: StaffPage, refused: str = "", status: int = 200) -> ASGIAp
     view, obstacle = _View(page, request), ""
     if request.kind == "erasure" and view.is_open:
         standing = await check_erasure(platform, OfPerson(request.patient_id))
-        obstacle = "" if standing is None else _say_obstacle(page, standing)
+        obstacle = "" if standing is None else _obstacle_text(page, standing)
     return page.show(
         "staff/privacy_request.html",
         status,
@@ -183,9 +183,9 @@ async def _not_done(page: StaffPage, reason: RequestRefusal | ErasureRefusal) ->
         case RequestRefusal.UNKNOWN_REQUEST:
             raise ProblemError("not_found")
         case RequestRefusal():
-            return await _show(page, _say_refusal(page, reason), _CONFLICT)
+            return await _show(page, _refusal_text(page, reason), _CONFLICT)
         case ErasureRefusal():
-            return await _show(page, _say_obstacle(page, reason), _CONFLICT)
+            return await _show(page, _obstacle_text(page, reason), _CONFLICT)
 
 
 async def _download(page: StaffPage) -> ASGIApp:
@@ -203,7 +203,7 @@ def _request_id(page: StaffPage) -> int:
     return read_id(page.request, "request_id", "not_found")
 
 
-def _say_refusal(page: StaffPage, refusal: RequestRefusal) -> str:
+def _refusal_text(page: StaffPage, refusal: RequestRefusal) -> str:
     return {
         RequestRefusal.UNKNOWN_PERSON: page.say(
             "没有查到，或姓名与登记不一致。请核对证件；姓名登记有误的，先到医院窗口更正。"
@@ -226,7 +226,7 @@ def _say_refusal(page: StaffPage, refusal: RequestRefusal) -> str:
     }[refusal]
 
 
-def _say_obstacle(page: StaffPage, refusal: ErasureRefusal) -> str:
+def _obstacle_text(page: StaffPage, refusal: ErasureRefusal) -> str:
     return {
         ErasureRefusal.UNKNOWN: page.say("这位就诊人已删除或已另行登记。请驳回，需要时重新申请。"),
         ErasureRefusal.LIVE_BOOKING: page.say(

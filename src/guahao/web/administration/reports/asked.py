@@ -84,7 +84,7 @@ async def read_asked(page: StaffPage, report: Report) -> Asked:
     )
     choices = await flows.choices(page.services.platform, page.staff, scope)
     if not wrong and choices.refusal is not None:
-        wrong.append(_say_refusal(page, choices.refusal))
+        wrong.append(_refusal_text(page, choices.refusal))
     return Asked(
         choices.scope,
         preset,
@@ -146,7 +146,7 @@ def _one_of(page: StaffPage, given: str, allowed: list[str], wrong: list[str]) -
     return allowed[0]
 
 
-def _say_refusal(page: StaffPage, refusal: ScopeRefusal) -> str:
+def _refusal_text(page: StaffPage, refusal: ScopeRefusal) -> str:
     return {
         ScopeRefusal.ORDER: page.say("开始日期晚于结束日期，请调换。"),
         ScopeRefusal.TOO_LONG: page.say("一次最多统计{days}天，请缩短时间范围。", days=DAYS_MAX),

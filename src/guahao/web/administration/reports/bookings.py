@@ -17,7 +17,7 @@ from guahao.web.administration.reports.parts import (
     days_or_bars,
     every_day,
     key_columns,
-    say_key,
+    key_text,
     share,
 )
 from guahao.web.charts import Chart, Series
@@ -44,7 +44,7 @@ async def booking_parts(page: StaffPage, asked: Asked) -> list[Part]:
         (page.say("退号率"), Kind.SHARE),
         (page.say("爽约率"), Kind.SHARE),
     )
-    table = [[say_key(page, asked.grouping, row.key, found.names), *_numbers(row)] for row in rows]
+    table = [[key_text(page, asked.grouping, row.key, found.names), *_numbers(row)] for row in rows]
     total = [page.say("合计"), *_numbers(_total(rows))]
     name = page.say("预约数")
     return [
@@ -89,7 +89,7 @@ def _bookings_chart(
         page,
         page.say("预约数"),
         page.say("预约及其去向的图，数字见下表。"),
-        [say_key(page, asked.grouping, row.key, found.names) for row in rows],
+        [key_text(page, asked.grouping, row.key, found.names) for row in rows],
         series,
     )
 
@@ -151,7 +151,7 @@ def _usual(page: StaffPage, asked: Asked, groups: Grouped[Lead]) -> Part:
     )
     table: list[list[Plain]] = [
         [
-            say_key(page, asked.grouping, row.key, groups.names),
+            key_text(page, asked.grouping, row.key, groups.names),
             row.made,
             round(row.average_days, 1),
             row.median_days,
@@ -163,7 +163,7 @@ def _usual(page: StaffPage, asked: Asked, groups: Grouped[Lead]) -> Part:
         page,
         page.say("提前天数的中位数"),
         page.say("各组提前天数的中位数，数字见下表。"),
-        [say_key(page, asked.grouping, row.key, groups.names) for row in rows],
+        [key_text(page, asked.grouping, row.key, groups.names) for row in rows],
         [Series("made", page.say("中位数"), [row.median_days for row in rows])],
     )
     picture = replace(

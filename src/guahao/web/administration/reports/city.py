@@ -19,7 +19,7 @@ from guahao.web.administration.reports.parts import (
     days_or_bars,
     every_day,
     key_columns,
-    say_key,
+    key_text,
     share,
 )
 from guahao.web.charts import Chart, Series
@@ -123,7 +123,7 @@ def _by_group(page: StaffPage, asked: Asked, found: Grouped[Answers]) -> Part:
         (page.say("未约成率"), Kind.SHARE),
         *counts(*words.values()),
     )
-    names = {key: say_key(page, asked.grouping, key, found.names) for key in keys}
+    names = {key: key_text(page, asked.grouping, key, found.names) for key in keys}
     table = [[names[key], *_numbers(groups[key])] for key in keys]
     total = [page.say("合计"), *_numbers(sum(groups.values(), Counter()))]
     picture = days_or_bars(

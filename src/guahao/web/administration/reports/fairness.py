@@ -23,8 +23,8 @@ from guahao.web.administration.reports.parts import (
     columns,
     counts,
     days_or_bars,
-    say_key,
-    say_name,
+    key_text,
+    name_text,
     share,
 )
 from guahao.web.charts import Series
@@ -152,7 +152,7 @@ def _channels(page: StaffPage, rows: list[ChannelFigures]) -> Part:
 def _channel(page: StaffPage, channel: str) -> str:
     if channel == FORGOTTEN:
         return page.say("已匿名（180天前）")
-    return str(say_key(page, Grouping.CHANNEL, channel, {}))
+    return str(key_text(page, Grouping.CHANNEL, channel, {}))
 
 
 def _skips(page: StaffPage, found: Figures) -> Part:
@@ -233,7 +233,7 @@ def _proposals(page: StaffPage, found: Proposals) -> Part:
         finding = row.finding
         table.append(
             [
-                say_name(page, found.names[row.department_id]),
+                name_text(page, found.names[row.department_id]),
                 page.names.title(row.title),
                 finding.releases,
                 finding.fast,

@@ -16,7 +16,7 @@ from guahao.web.administration.reports.parts import (
     days_or_bars,
     every_day,
     key_columns,
-    say_key,
+    key_text,
     share,
 )
 from guahao.web.charts import Series
@@ -35,7 +35,7 @@ async def message_parts(page: StaffPage, asked: Asked) -> list[Part]:
         by_key = {row.key: row for row in found.rows}
         nothing = _total([])
         rows = [by_key.get(day) or replace(nothing, key=day) for day in every_day(asked.scope)]
-    keys = [say_key(page, asked.grouping, row.key, found.names) for row in rows]
+    keys = [key_text(page, asked.grouping, row.key, found.names) for row in rows]
     head = columns(
         *key_columns(page, asked.grouping),
         *counts(page.say("通知"), page.say("已送达"), page.say("已发出"), page.say("待发送")),

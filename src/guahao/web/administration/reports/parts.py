@@ -14,7 +14,7 @@ from guahao.store.reports.scope import Grouping, Key, Name
 from guahao.web.charts import Chart, Heat, Series, draw
 from guahao.web.staff import StaffPage
 from guahao.web.words.words import message_kinds, named
-from guahao.words.dates import say_duration, say_short_day
+from guahao.words.dates import format_duration, format_short_day
 
 ROWS_SHOWN = 200  # a page's table; the workbook has all of them
 BARS_SHOWN = 15
@@ -78,7 +78,7 @@ def said(page: StaffPage, kind: Kind, value: Plain) -> str:
     if isinstance(value, date):
         return page.day(value)
     if isinstance(value, timedelta):
-        return say_duration(value, page.language)
+        return format_duration(value, page.language)
     if isinstance(value, int | float):
         return f"{value * _PERCENT:.1f}%" if kind is Kind.SHARE else f"{value:,}"
     return str(value)
@@ -100,7 +100,7 @@ def counts(*headings: str) -> list[tuple[str, Kind]]:
     return [(heading, Kind.NUMBER) for heading in headings]
 
 
-def say_name(page: StaffPage, name: Name) -> str:
+def name_text(page: StaffPage, name: Name) -> str:
     """Return a hospital's name, or a department's with its hospital's if there are several."""
     own = named(name.name, name.name_en, page.language)
     within = named(name.within, name.within_en, page.language)
@@ -122,12 +122,12 @@ def key_columns(page: StaffPage, grouping: Grouping) -> list[tuple[str, Kind]]:
     return [(words[grouping], Kind.TEXT)]
 
 
-def say_key(page: StaffPage, grouping: Grouping, key: Key, names: dict[Key, Name]) -> date | str:
+def key_text(page: StaffPage, grouping: Grouping, key: Key, names: dict[Key, Name]) -> date | str:
     """Return a row's first cell."""
     if isinstance(key, date):
         return key
     if grouping in (Grouping.HOSPITAL, Grouping.DEPARTMENT):
-        return say_name(page, names[key])
+        return name_text(page, names[key])
     if grouping is Grouping.TITLE:
         return page.names.title(str(key))
     words = message_kinds(page.say) if grouping is Grouping.KIND else channels(page)
@@ -168,7 +168,7 @@ def days_or_bars(
             says,
             [page.day(day) for day in days],
             series,
-            ticks=[say_short_day(day, page.language) for day in days],
+            ticks=[format_short_day(day, page.language) for day in days],
         )
     return Chart(
         "bars",

@@ -17,9 +17,9 @@ from guahao.web.administration.reports.parts import (
     counts,
     days_or_bars,
     key_columns,
+    key_text,
     left_out,
-    say_key,
-    say_name,
+    name_text,
     share,
 )
 from guahao.web.charts import Chart, Heat, Series
@@ -121,7 +121,7 @@ def _axis_name(page: StaffPage, row: Axis, key: Key, names: dict[Key, Name]) -> 
         return key
     if row is Axis.WEEKDAY:
         return _column_name(page, row, key)
-    return page.names.title(str(key)) if row is Axis.TITLE else say_name(page, names[key])
+    return page.names.title(str(key)) if row is Axis.TITLE else name_text(page, names[key])
 
 
 def _column_name(page: StaffPage, column: Axis, key: Key) -> str:
@@ -200,7 +200,7 @@ def _by_group(page: StaffPage, asked: Asked, found: SoldOut) -> Part:
     )
     table: list[list[Plain]] = [
         [
-            say_key(page, asked.grouping, group.key, found.names),
+            key_text(page, asked.grouping, group.key, found.names),
             group.offered,
             group.sold_out,
             share(group.sold_out, group.offered),
@@ -228,7 +228,7 @@ def _group_chart(page: StaffPage, asked: Asked, found: SoldOut, groups: list[Gro
         page,
         dict(asked.groupings)[asked.grouping],
         page.say("各组多久约满的图，数字见下表。"),
-        [str(say_key(page, asked.grouping, group.key, found.names)) for group in groups],
+        [str(key_text(page, asked.grouping, group.key, found.names)) for group in groups],
         [
             Series(colour, name, [sum(group.within[part]) for group in groups])
             for colour, name, part in steps
@@ -258,8 +258,8 @@ def _fastest(page: StaffPage, found: SoldOut) -> Part:
         session = fastest.session
         table.append(
             [
-                say_name(page, found.hospitals[session.hospital_id]),
-                say_name(page, found.departments[session.department_id]),
+                name_text(page, found.hospitals[session.hospital_id]),
+                name_text(page, found.departments[session.department_id]),
                 page.names.title(session.title),
                 page.names.specialty(session.specialty),
                 session.visit_date,

@@ -18,7 +18,7 @@ from guahao.web.administration.reports.parts import (
     days_or_bars,
     every_day,
     key_columns,
-    say_key,
+    key_text,
     share,
 )
 from guahao.web.charts import Series
@@ -75,7 +75,7 @@ async def swap_parts(page: StaffPage, asked: Asked) -> list[Part]:
 def _name(page: StaffPage, asked: Asked, row: Swaps, found: Grouped[Swaps]) -> date | str:
     if asked.grouping is Grouping.STAFF:
         return str(row.key) or page.say("就诊人本人或医院系统")
-    return say_key(page, asked.grouping, row.key, found.names)
+    return key_text(page, asked.grouping, row.key, found.names)
 
 
 def _numbers(row: Swaps) -> list[Plain]:

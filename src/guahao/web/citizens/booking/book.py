@@ -36,7 +36,7 @@ from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ProblemError, as_id, read_id
 from guahao.web.http.tokens import Claims
 from guahao.web.words.replies import Problem
-from guahao.words.dates import say_second
+from guahao.words.dates import format_second
 
 CHANNEL = "web"
 _UNAVAILABLE = 503
@@ -295,7 +295,7 @@ async def _own_moment(
         page.services.replies.refused(refused, page.language).status,
         session=found.session,
         names=page.names,
-        moment=say_second(moment),
+        moment=format_second(moment),
         # A duration, so that the browser's clock does not have to be right.
         milliseconds=max(ceil((moment - page.now) / timedelta(milliseconds=1)), 0),
         patient_id=_choice(patient_ids),

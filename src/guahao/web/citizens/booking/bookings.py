@@ -30,7 +30,7 @@ from guahao.store.hospitals.directory import Whereabouts
 from guahao.store.kernel.views import AppointmentView
 from guahao.store.supply.replacements import OfferView
 from guahao.web.citizens.booking.book import CHANNEL
-from guahao.web.citizens.booking.call_back import say_window
+from guahao.web.citizens.booking.call_back import window_text
 from guahao.web.citizens.page import Page, Route
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ProblemError, as_id
@@ -104,7 +104,7 @@ async def _detail(page: Page, booking: AppointmentView, problem: Problem | None 
         where=where,
         map_link=None if where is None else _map_link(page, where, booking),
         call=call,
-        call_when="" if call is None else say_window(page, call.not_before, call.not_after),
+        call_when="" if call is None else window_text(page, call.not_before, call.not_after),
         resent=page.query("resent") == "1",
         new=came == "1",
         already=came == "already",

@@ -70,13 +70,13 @@ async def _form(
         waiting=waiting,
         waiting_when=""
         if waiting is None
-        else say_window(page, waiting.not_before, waiting.not_after),
+        else window_text(page, waiting.not_before, waiting.not_after),
         topics=topics,
         chosen=asked if asked in topics else topics[0],
         windows=windows[Topic.HELP],
         too_late=[topic for topic in Topic if booking is not None and not windows[topic]],
         problem=problem,
-        say_window=lambda window: say_window(page, window.starts_at, window.ends_at),
+        window_text=lambda window: window_text(page, window.starts_at, window.ends_at),
     )
 
 
@@ -126,7 +126,7 @@ def _moment(text: str) -> datetime | None:
     return moment if moment.tzinfo else None
 
 
-def say_window(page: Page, starts_at: datetime, ends_at: datetime) -> str:
+def window_text(page: Page, starts_at: datetime, ends_at: datetime) -> str:
     """Write 12月1日 周二 08:00–12:00 or Tue 1 Dec, 08:00–12:00."""
     end = ends_at.astimezone(CITY_TIME)
     return f"{page.time(starts_at.astimezone(CITY_TIME))}–{end:%H:%M}"

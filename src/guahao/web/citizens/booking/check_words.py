@@ -12,7 +12,7 @@ from guahao.rules.kernel.outcomes import BeforeOwnMoment, Refusal
 from guahao.store.booking.obstacles import OwnBooking
 from guahao.store.kernel.views import PatientView, SessionView
 from guahao.web.citizens.page import Page
-from guahao.words.dates import say_date, say_few_days, say_second
+from guahao.words.dates import format_few_days, format_second, say_date
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def line(page: Page, session: SessionView, check: PatientCheck) -> PatientLine:
         return PatientLine(
             patient,
             may_book=True,
-            why=page.say("从{when}起可约；现在提交，到时再确认。", when=say_second(moment))
+            why=page.say("从{when}起可约；现在提交，到时再确认。", when=format_second(moment))
             if moment
             else "",
         )
@@ -88,7 +88,9 @@ def _why(page: Page, session: SessionView, check: PatientCheck) -> str:
     name = check.patient.name
     # Days that the account does not see are none of its business.
     days = (
-        "" if check.hidden else say_few_days((b.visit_date for b in check.obstacles), page.language)
+        ""
+        if check.hidden
+        else format_few_days((b.visit_date for b in check.obstacles), page.language)
     )
     facts: dict[str, Any] = {"name": name, "count": len(check.obstacles), "days": days}
     day = refused.visit_from

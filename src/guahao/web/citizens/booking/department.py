@@ -12,11 +12,11 @@ from litestar.types import ASGIApp
 from guahao.flows.supply.week import SlotState, Week, department_week
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.web.citizens.page import Page, Route
-from guahao.web.framework.application_words import say_soon
+from guahao.web.framework.application_words import soon_text
 from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.words.release_words import release_sentences
 from guahao.words.catalogue import Language
-from guahao.words.dates import say_short_day
+from guahao.words.dates import format_short_day
 from guahao.words.text import Words
 
 FEW_LEFT = 5  # places; at most so many are shown in orange
@@ -52,7 +52,7 @@ async def _department(page: Page) -> ASGIApp:
         few_left=FEW_LEFT,
         release=_Releases(page),
         address=_Addresses(week, asked),
-        when_drawn=partial(say_soon, page),
+        when_drawn=partial(soon_text, page),
         apply=_ApplyPaths(week, asked),
         by_draw=_by_draw(page, week),
         wanted=_wanted(page, asked),
@@ -116,7 +116,7 @@ class _Releases:
 
 def _short(day: date, language: Language) -> str:
     """Write 12/4 or 4 Dec, for narrow cells."""
-    return say_short_day(day, language) if language == "en" else f"{day.month}/{day.day}"
+    return format_short_day(day, language) if language == "en" else f"{day.month}/{day.day}"
 
 
 class _Addresses:

@@ -14,7 +14,7 @@ from guahao.flows.hospitals.search import find, home, recent_places
 from guahao.web.citizens.booking.search import NOTHING_ASKED, SEARCH_PATH
 from guahao.web.citizens.page import Page, Route
 from guahao.web.citizens.partial import is_partial
-from guahao.web.framework.application_words import say_soon, say_wishes
+from guahao.web.framework.application_words import soon_text, wishes_text
 
 # What a part of the page shows to strangers.
 _NOTHING: dict[str, Any] = {"next": None, "applications": [], "recent": []}
@@ -60,7 +60,7 @@ async def _own(page: Page, account_id: int) -> dict[str, Any]:
         "more": sum(one.status == "booked" for one in current) - 1,
         "applications": applications,
         "draws": await next_draws(platform, applications) if applications else {},
-        "wishes": partial(say_wishes, page),
-        "when": partial(say_soon, page),
+        "wishes": partial(wishes_text, page),
+        "when": partial(soon_text, page),
         "recent": await recent_places(platform, account_id),
     }

@@ -12,7 +12,7 @@ from guahao.flows.hospitals.search import NEAREST_MAX, PAGE, Asked, filters, sea
 from guahao.web.citizens.elder import ANSWERS
 from guahao.web.citizens.page import Page, Route
 from guahao.web.citizens.partial import is_partial
-from guahao.web.framework.application_words import say_soon
+from guahao.web.framework.application_words import soon_text
 from guahao.web.http.reading import ProblemError, as_id
 
 SEARCH_PATH = "/search"
@@ -49,7 +49,7 @@ async def _search(page: Page) -> ASGIApp:
         "address": _address,
         "all_address": _address(asked, all="1"),
         "names": page.names,
-        "when": partial(say_soon, page),
+        "when": partial(soon_text, page),
     }
     if is_partial(page):
         return page.render("search_results.html", **shown)

@@ -14,9 +14,9 @@ from guahao.rules.kernel.outcomes import Refused
 from guahao.store.fairness.applications import ApplicationView
 from guahao.web.citizens.page import Page, Route
 from guahao.web.framework.application_words import (
-    say_application_state,
-    say_soon,
-    say_wishes,
+    application_state_text,
+    soon_text,
+    wishes_text,
 )
 from guahao.web.http.reading import ProblemError, as_id
 
@@ -43,9 +43,9 @@ async def _listed(page: Page) -> ASGIApp:
         applications=shown,
         names=page.names,
         draws=await next_draws(platform, shown),
-        wishes=partial(say_wishes, page),
-        state=partial(say_application_state, page),
-        when=partial(say_soon, page),
+        wishes=partial(wishes_text, page),
+        state=partial(application_state_text, page),
+        when=partial(soon_text, page),
         earlier=shown[-1].id if len(found) > len(shown) else None,
         most=platform.policy_today.live_applications,
     )
@@ -70,9 +70,9 @@ async def _one(page: Page) -> ASGIApp:
         new=page.query("applied") == "1",
         draw=(await next_draws(platform, [application])).get(application.id),
         draws=await entered(platform, page.owner, application.id),
-        wishes=partial(say_wishes, page),
-        state=partial(say_application_state, page),
-        when=partial(say_soon, page),
+        wishes=partial(wishes_text, page),
+        state=partial(application_state_text, page),
+        when=partial(soon_text, page),
         policy=platform.policy_today,
         long_wait=LONG_WAIT_LOSSES,
     )
@@ -83,7 +83,7 @@ async def _ask_to_withdraw(page: Page) -> ASGIApp:
         "withdraw.html",
         application=await own(page),
         names=page.names,
-        wishes=partial(say_wishes, page),
+        wishes=partial(wishes_text, page),
     )
 
 

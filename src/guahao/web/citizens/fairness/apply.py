@@ -33,7 +33,7 @@ from guahao.store.fairness.applications import ApplicationView
 from guahao.store.kernel.views import PatientView, SessionView
 from guahao.web.citizens.fairness.refusals import Offer, offers
 from guahao.web.citizens.page import LoginNeededError, Page, Route
-from guahao.web.framework.application_words import say_soon, weekday
+from guahao.web.framework.application_words import soon_text, weekday
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ProblemError, as_id, read_id
 
@@ -176,7 +176,7 @@ async def _show(
         names=page.names,
         periods=PERIODS,
         weekdays={number: weekday(page, number) for number in ISO_WEEKDAYS},
-        when=partial(say_soon, page),
+        when=partial(soon_text, page),
         coming=coming,
         add_path=f"/patients/new?{urlencode({'next': page.here})}",
         back=_back(form),

@@ -19,9 +19,9 @@ from guahao.rules.kernel.limits import CITY_TIME
 from guahao.store.fairness.draws import PublicDraw
 from guahao.web.citizens.fairness.applications import own
 from guahao.web.citizens.fairness.picture import Picture
-from guahao.web.citizens.fairness.reasons import say_reason
+from guahao.web.citizens.fairness.reasons import reason_text
 from guahao.web.citizens.page import Page, Route
-from guahao.web.framework.application_words import say_soon
+from guahao.web.framework.application_words import soon_text
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ProblemError, as_id, read_id
 
@@ -82,7 +82,7 @@ async def _listed(page: Page) -> ASGIApp:
         is_later=before is not None or after is not None,
         more_coming=_address(asked, "after", more_coming),
         more_held=_address(asked, "before", more_held),
-        when=partial(say_soon, page),
+        when=partial(soon_text, page),
     )
 
 
@@ -122,7 +122,7 @@ async def _one(page: Page) -> ASGIApp:
         view=found.view,
         draw=found.view.draw,
         names=page.names,
-        when=partial(say_soon, page),
+        when=partial(soon_text, page),
     )
 
 
@@ -165,7 +165,7 @@ async def _own(page: Page) -> ASGIApp:
         last=last,
         picture=picture,
         names=page.names,
-        when=partial(say_soon, page),
+        when=partial(soon_text, page),
     )
 
 
@@ -175,7 +175,7 @@ def _choices(page: Page, entry: EntryView) -> list[Choice]:
         return [Choice(number, is_won=False, reason=None) for number in entry.entry.choices]
     choices = []
     for number, reason in zip(entry.entry.choices, result.reasons, strict=False):
-        choices.append(Choice(number, is_won=False, reason=say_reason(page, reason, policy)))
+        choices.append(Choice(number, is_won=False, reason=reason_text(page, reason, policy)))
     if isinstance(result, Won):
         choices.append(Choice(result.session, is_won=True, reason=None))
     return choices

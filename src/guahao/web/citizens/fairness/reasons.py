@@ -11,7 +11,7 @@ _ENDED = "application_ended"
 _WITHDRAWN = "withdrawn"
 
 
-def say_reason(page: BasePage, reason: str, policy: Policy) -> str:
+def reason_text(page: BasePage, reason: str, policy: Policy) -> str:
     """Return the reason of a skip as the applicant reads it."""
     return {
         FULL: page.say("轮到您时，号已经抽完"),

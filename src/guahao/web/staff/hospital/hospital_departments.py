@@ -73,7 +73,7 @@ async def _add(page: StaffPage) -> ASGIApp:
     code = typed(page.form.get("code", ""))
     outcome = await flows.add(page.services.platform, place.staff, code, _read(page.form))
     if isinstance(outcome, Refused):
-        return await _new_form(page, place, page.form, _say(page, outcome.reason), 422)
+        return await _new_form(page, place, page.form, _refusal_text(page, outcome.reason), 422)
     page.flash(page.say("已添加。"))
     return page.redirect(f"{place.address}{_LIST}#department-{outcome}")
 
@@ -237,10 +237,10 @@ async def _after(
     status = 422 if "name" in page.form else 409
     if refused is DepartmentRefusal.CHANGED_MEANWHILE:
         status = 409
-    return await _form(page, place, department, reach, given, _say(page, refused), status)
+    return await _form(page, place, department, reach, given, _refusal_text(page, refused), status)
 
 
-def _say(page: StaffPage, refused: DepartmentRefusal) -> str:
+def _refusal_text(page: StaffPage, refused: DepartmentRefusal) -> str:
     """Why it stays as it is, and what helps."""
     return {
         DepartmentRefusal.UNKNOWN: page.say("本院没有这个科室。"),

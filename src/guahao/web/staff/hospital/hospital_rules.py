@@ -94,20 +94,20 @@ async def _change(page: StaffPage) -> ASGIApp:
     """First what patients will read; saved when it is sent again."""
     holds_from, rules = read_date(page.form.get("holds_from", "")), read_rules(page.form)
     if holds_from is None:
-        return await _shown(page, say_rules(page, RulesRefusal.NOT_BEFORE_TOMORROW), 422)
+        return await _shown(page, rules_refusal_text(page, RulesRefusal.NOT_BEFORE_TOMORROW), 422)
     if rules is None:
         return await _shown(page, page.say("请填写每个时间，写成8:30这样。"), 422)
     if page.form.get("step") != "save":
         refused = check_rules(DatedRules(holds_from, rules), page.today)
         if refused is None:
             return await _shown(page, "", preview=(holds_from, rules))
-        return await _shown(page, say_rules(page, refused), 422)
+        return await _shown(page, rules_refusal_text(page, refused), 422)
     place = await place_of(page)
     seen = page.form.get("version", "")
     outcome = await flows.change(page.services.platform, place.staff, holds_from, rules, seen)
     if isinstance(outcome, Refused):
         status = 409 if outcome.reason is RulesRefusal.CHANGED_MEANWHILE else 422
-        return await _shown(page, say_rules(page, outcome.reason), status)
+        return await _shown(page, rules_refusal_text(page, outcome.reason), status)
     page.flash(page.say("已保存，从{day}起生效。", day=page.day(holds_from)))
     return page.redirect(f"{place.address}/rules")
 
@@ -125,7 +125,7 @@ async def _withdraw(page: StaffPage) -> ASGIApp:
         case Done():
             page.flash(page.say("已撤回。"))
         case Refused(why):
-            page.flash(say_rules(page, why))
+            page.flash(rules_refusal_text(page, why))
         case never:
             assert_never(never)
     return page.redirect(f"{place.address}/rules")
@@ -141,7 +141,7 @@ def _withdrawing(page: StaffPage, place: Place, holds_from: date) -> Act:
     )
 
 
-def say_rules(page: StaffPage, refused: RulesRefusal) -> str:
+def rules_refusal_text(page: StaffPage, refused: RulesRefusal) -> str:
     """Why rules are not changed, and what helps."""
     return {
         RulesRefusal.NOT_BEFORE_TOMORROW: page.say("新规则最早从明天起生效。"),

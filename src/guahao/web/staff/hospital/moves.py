@@ -22,7 +22,7 @@ _CODE_MAX = 60
 _CONFLICT = 409
 
 
-def say_move_refusal(page: StaffPage, refusal: MoveRefusal) -> str:
+def move_refusal_text(page: StaffPage, refusal: MoveRefusal) -> str:
     """Why a person is not moved, and what helps."""
     return {
         MoveRefusal.PHONE_INVALID: page.say("请填写11位手机号，或带区号的座机，如010-65551234。"),
@@ -113,7 +113,7 @@ class MovePages:
                 page.flash(page.say("新手机已验证，已交班长审批。"))
                 return page.redirect(f"{self.base}/{move_id}")
             case Refused(reason):
-                return await self._show(page, say_move_refusal(page, reason), _CONFLICT)
+                return await self._show(page, move_refusal_text(page, reason), _CONFLICT)
             case never:
                 assert_never(never)
 
@@ -123,6 +123,6 @@ class MovePages:
         if outcome is None:
             raise ProblemError("not_found")
         if isinstance(outcome, Refused):
-            return await self._show(page, say_move_refusal(page, outcome.reason), _CONFLICT)
+            return await self._show(page, move_refusal_text(page, outcome.reason), _CONFLICT)
         page.flash(page.say("验证码已重发到新手机。"))
         return page.redirect(f"{self.base}/{move_id}")

@@ -26,7 +26,7 @@ def kind_words(page: StaffPage) -> dict[str, str]:
     return {kind: words[kind] for kind in KINDS}
 
 
-def say_error(page: StaffPage, error: str) -> str:
+def error_text(page: StaffPage, error: str) -> str:
     """Why an event was not taken: our own reasons in words, others' as they came."""
     words: dict[str, str] = {
         Undelivered.NO_ANSWER: page.say("10秒内没有应答"),
@@ -50,7 +50,7 @@ async def show_dead_letters(page: StaffPage, hospital_id: int, tab: str) -> ASGI
         letters=letters,
         more=more,
         kinds=kind_words(page),
-        say_error=partial(say_error, page),
+        error_text=partial(error_text, page),
     )
 
 

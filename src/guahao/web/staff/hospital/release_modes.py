@@ -68,8 +68,8 @@ async def _shown(
         today=mode_of(overview.modes, None, None, page.today),
         first_come=FIRST_COME,
         modes={mode: words.of(page.language) for mode, words in MODES.items()},
-        scope=lambda mode: _say_scope(page, overview, mode),
-        release=lambda release: _say_release(page, release),
+        scope=lambda mode: _scope_text(page, overview, mode),
+        release=lambda release: _release_text(page, release),
         referral_max=REFERRAL_PERCENT_MAX,
         reason_max=REASON_LENGTH_MAX,
         refused=refused,
@@ -104,14 +104,14 @@ class _Preview:
         ]
 
 
-def _say_release(page: StaffPage, release: Release) -> str:
+def _release_text(page: StaffPage, release: Release) -> str:
     mode = MODES[release.mode].of(page.language)
     if not release.referral_percent:
         return mode
     return page.say("{mode}，{percent}%留给转诊", mode=mode, percent=release.referral_percent)
 
 
-def _say_scope(page: StaffPage, overview: ModesOverview, mode: DatedMode) -> str:
+def _scope_text(page: StaffPage, overview: ModesOverview, mode: DatedMode) -> str:
     """Return which sessions a decision is about."""
     departments = {
         department.id: page.names.name(department.name, department.name_en)
@@ -150,7 +150,7 @@ async def _decide(page: StaffPage) -> ASGIApp:
         return await _shown(page, given, sentence, 422)
     place, reason = await place_of(page), prose(given["reason"])
     if len(reason) > REASON_LENGTH_MAX:
-        return await _shown(page, given, _say(page, ModeRefusal.NO_REASON), 422)
+        return await _shown(page, given, _refusal_text(page, ModeRefusal.NO_REASON), 422)
     platform = page.services.platform
     if page.form.get("step") != "save":
         previewed = await flows.preview(platform, place.staff, new, reason)
@@ -166,7 +166,9 @@ async def _decide(page: StaffPage) -> ASGIApp:
 
 
 async def _refused(page: StaffPage, given: dict[str, str], reason: ModeRefusal) -> ASGIApp:
-    return await _shown(page, given, _say(page, reason), 409 if reason in _CONFLICT else 422)
+    return await _shown(
+        page, given, _refusal_text(page, reason), 409 if reason in _CONFLICT else 422
+    )
 
 
 async def _withdraw(page: StaffPage) -> ASGIApp:
@@ -183,7 +185,7 @@ async def _withdraw(page: StaffPage) -> ASGIApp:
         case Done():
             page.flash(page.say("已撤回。"))
         case Refused(why):
-            page.flash(_say(page, why))
+            page.flash(_refusal_text(page, why))
         case never:
             assert_never(never)
     return page.redirect(f"{place.address}/release")
@@ -196,14 +198,14 @@ def _withdrawing(page: StaffPage, place: Place, overview: ModesOverview, found: 
     return Act(
         page.say(
             "撤回“{scope}”从{day}起的放号方式？",
-            scope=_say_scope(page, overview, mode),
+            scope=_scope_text(page, overview, mode),
             day=page.day(mode.holds_from),
         ),
         [
             page.say(
                 "{day}起的就诊将改为：{release}。",
                 day=page.day(mode.holds_from),
-                release=_say_release(page, after),
+                release=_release_text(page, after),
             ),
             page.say("撤回后不能恢复，需要时重新决定。"),
         ],
@@ -213,7 +215,7 @@ def _withdrawing(page: StaffPage, place: Place, overview: ModesOverview, found: 
     )
 
 
-def _say(page: StaffPage, refused: ModeRefusal) -> str:
+def _refusal_text(page: StaffPage, refused: ModeRefusal) -> str:
     """Return why nothing is decided or withdrawn, and what helps."""
     return {
         ModeRefusal.UNKNOWN_DEPARTMENT: page.say("这家医院没有这个科室，请重新选择。"),
