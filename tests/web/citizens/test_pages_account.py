@@ -17,6 +17,7 @@ from guahao.rules.kernel.limits import PATIENTS_PER_PHONE
 from guahao.rules.kernel.outcomes import CancelRefusal, Refusal
 from guahao.settings import Settings
 from guahao.web.citizens.help import ANCHORS, help_path
+from guahao.web.http.assets import asset_address
 from guahao.web.http.forms import local_path
 from guahao.web.http.proof import MAX_NUMBER
 from guahao.web.http.tokens import PAGES_SECONDS
@@ -608,19 +609,24 @@ async def test_the_help_explains_every_rule_that_refuses(site: Site, language: s
 
 
 @LANGUAGES
-async def test_the_help_s_pictures_are_small_have_words_and_wait_until_they_are_seen(
+async def test_the_help_s_pictures_have_words_and_follow_the_theme(
     site: Site, language: str
 ) -> None:
     reader = Reader.of(site, language=language)
     await reader.go("/help")
-    pictures = re.findall(r'<img class="help__picture" src="([^"]+)"([^>]*)>', reader.text)
-    assert len(pictures) == 7
-    for path, attributes in pictures:
-        assert 'loading="lazy"' in attributes
-        assert re.search(r'alt="[^"]+"', attributes)
-        picture = await site.get(path)
-        assert picture.headers["content-type"] == "image/svg+xml"
-        assert len(picture.content) < 30_000
+    pictures = re.findall(
+        r'<div class="help__picture" role="img" aria-label="([^"]+)"><svg(.+?)</svg>',
+        reader.text,
+        re.DOTALL,
+    )
+    assert len(pictures) == reader.text.count("help__picture") == 7
+    styles = (await site.get(asset_address("help.css"))).text
+    for _, drawing in pictures:
+        # A colour of its own would not change with the theme or the city's brand.
+        assert re.findall(r'(?:fill|stroke)="', drawing) == []
+        painted = set(re.findall(r'class="([^"]+)"', drawing))
+        assert painted
+        assert all(f".help__picture .{name} {{" in styles for name in painted)
 
 
 def test_every_refusal_that_a_rule_makes_has_its_rule_explained() -> None:
