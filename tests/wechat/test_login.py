@@ -14,6 +14,7 @@ from tests.wechat.official import OPENID, PUBLIC, SAFE, Official, location
 from guahao.flows.messages.wechat import account_of, bind
 from guahao.tools.stand_ins.wechat import OWNER
 from guahao.web.framework.cookies import SESSION
+from guahao.web.http.assets import asset_address
 from guahao.web.http.tokens import Tokens
 from guahao.web.http.wechat_link import LOGIN_SECONDS, bind_pending, pending_openid
 
@@ -212,6 +213,15 @@ async def test_whoever_cannot_be_told_apart_may_log_in_by_phone(browser: Browser
     assert answer.status_code == 403
     assert "start again" in answer.text
     assert "/login?next=%2Fbookings" in answer.text
+
+
+async def test_a_failed_login_is_told_on_a_page_like_all_others(browser: Browser) -> None:
+    browser.client.cookies.set("theme", "dark")
+    answer = await browser.come_back({"state": "0" * 32, "code": "x"}, **{"accept-language": "en"})
+    assert asset_address("tokens.css") in answer.text
+    assert '<html lang="en" data-theme="dark">' in answer.text
+    assert 'name="language" value="zh"' in answer.text
+    assert "You&#39;re not logged in" in answer.text
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import date
+from functools import partial
 
 from litestar import Litestar, Router
 from litestar.handlers import HTTPRouteHandler
@@ -68,8 +70,7 @@ def create_app(
     `lifespan` opens and closes the resources; the application does neither itself.
     """
     settings = platform.settings
-    replies = Replies(lambda: platform.policy_today, settings.hotline)
-    callers = Callers(settings)
+    replies, callers = _replies(platform), Callers(settings)
     tokens = Tokens(platform)
     services = citizens.Services(platform, desk, replies, tokens, callers)
     api_services = api.Services(platform, desk, replies, tokens, callers)
@@ -101,16 +102,18 @@ def create_app(
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
+    failed_page = partial(citizens.wechat_failed_page, services)
     # Grouped in routers: Litestar checks all known handlers for each that is registered singly.
     routers: list[Sequence[HTTPRouteHandler]] = [
         _handlers(platform, api_services),
         citizens.page_routes(services),
+        _demo_handlers(services, staff_services),
         [route.for_litestar(staff_services) for route in staff_routes()],
         fhir.fhir_routes(fhir.Services(platform, desk, replies, tokens, callers)),
         []
         if wechat_connection is None
         else wechat.routes(
-            wechat.Services(platform, replies, wechat_connection, log_in, is_logged_in)
+            wechat.Services(platform, replies, wechat_connection, log_in, is_logged_in, failed_page)
         ),
     ]
     app = Litestar(
@@ -125,6 +128,13 @@ def create_app(
         app.asgi_handler, platform, callers, desk.velocity, replies, error_page, direct
     )
     return app
+
+
+def _replies(platform: Platform) -> Replies:
+    def today() -> date:
+        return platform.db.clock().date()
+
+    return Replies(lambda: platform.policy_today, today, platform.settings.hotline)
 
 
 class _RouterOfOneApp(Router):
@@ -157,10 +167,17 @@ def _handlers(platform: Platform, services: api.Services) -> list[HTTPRouteHandl
         *schema_routes([route.endpoint for route in routes], api.PREFIX, services.replies),
         *health_routes(platform, services.desk, services.replies),
         *sms.routes(platform),
-        *outbox_routes(platform),
-        *demo_staff_routes(platform),
-        *demo_document_routes(platform),
         *asset_routes(brand_assets(platform.settings.brand_colour, platform.settings.brand_mark)),
+    ]
+
+
+def _demo_handlers(
+    services: citizens.Services, staff_services: StaffServices
+) -> list[HTTPRouteHandler]:
+    return [
+        *outbox_routes(services),
+        *demo_document_routes(services),
+        *demo_staff_routes(staff_services),
     ]
 
 

@@ -43,7 +43,6 @@ _SHORT = {"zh": "M月d日", "en": "d MMM"}
 _DAY = {"zh": "M月d日 EEE", "en": "EEE d MMM"}
 _DAY_OF_YEAR = {"zh": "y年M月d日 EEE", "en": "EEE d MMM y"}
 _MONTH = {"zh": "y年M月", "en": "MMMM y"}
-_DATE = {"zh": "y年M月d日（EEE）", "en": "EEE d MMM y"}
 
 
 @lru_cache(maxsize=4096)
@@ -88,19 +87,12 @@ def format_few_days(days: Iterable[date], language: Language) -> str:
     return (", " if language == "en" else "、").join(months)
 
 
-def say_date(day: date, language: Language) -> str:
-    """Write 2026年12月3日（周四） or Thu 3 Dec 2026."""
-    return _written(day, _DATE[language], language)
-
-
-def format_moment(moment: datetime, language: Language) -> str:
+def format_moment(moment: datetime, language: Language, today: date) -> str:
     """Write the date and the city's clock; midnight is the date alone."""
     local = moment.astimezone(CITY_TIME)
-    day = say_date(local.date(), language)
     if local.time() == time.min:
-        return day
-    clock = local.time().isoformat("minutes")
-    return f"{clock} on {day}" if language == "en" else f"{day} {clock}"
+        return format_day(local.date(), language, today)
+    return format_time(moment, language, today)
 
 
 def format_second(moment: datetime) -> str:

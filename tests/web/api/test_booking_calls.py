@@ -138,7 +138,7 @@ async def test_limits_name_the_next_day_that_is_free(site: Site) -> None:
     session_id = await add_session(site.platform)
     assert (await site.book(citizen, session_id)).status_code == 201
     answer = await site.book(citizen, session_id, headers=ENGLISH)
-    assert "Fri 4 Dec 2026" in problem(answer, 409, "duplicate_department")
+    assert "Fri 4 Dec" in problem(answer, 409, "duplicate_department")
     assert answer.json()["visit_from"] == "2026-12-04"
     assert (await site.book(citizen, await add_session(site.platform))).status_code == 201
     full_day = await site.book(citizen, await add_session(site.platform))
@@ -275,7 +275,7 @@ async def test_cancelling_is_by_phone_and_names_number_and_deadline(site: Site) 
     path = f"{API}/appointments/{booking['id']}/cancel"
     detail = problem(await site.post(path, token=citizen.token), 403, "cancel_by_phone")
     assert "114" in detail
-    assert "2026年12月2日（周三） 15:00" in detail
+    assert "12月2日 周三 15:00" in detail
 
 
 async def test_self_service_cancels_in_time_only(database_url: str, clock: Clock) -> None:
@@ -298,7 +298,7 @@ async def test_self_service_cancels_in_time_only(database_url: str, clock: Clock
         path = f"{API}/appointments/{late['id']}/cancel"
         token = await site.log_in(citizen.account_id)
         too_late = await site.post(path, token=token, headers=ENGLISH)
-        assert "15:00 on Wed 2 Dec 2026" in problem(too_late, 409, "cancel_too_late")
+        assert "Wed 2 Dec, 15:00" in problem(too_late, 409, "cancel_too_late")
 
 
 async def test_the_second_patient_of_an_account_books_as_well(site: Site) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import httpx
@@ -78,7 +79,7 @@ async def test_a_failure_of_a_direct_call_is_logged_under_its_trace_id(
     async def fail(_: Received) -> ASGIApp:
         raise error
 
-    app: Any = DirectCall("POST", "/api/v1/failing", fail, Replies(Policy, "114"))
+    app: Any = DirectCall("POST", "/api/v1/failing", fail, Replies(Policy, date.today, "114"))
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://guahao.test") as client:
         answer = await client.post("/api/v1/failing", headers=CHINESE)

@@ -31,7 +31,7 @@ async def test_without_any_database_the_page_answers_and_claims_nothing() -> Non
     assert "暂时不能预约" in chinese
     assert "暂时不知道短信是否延迟" in chinese
     assert "Booking isn't available right now" in english
-    assert "Nothing has been checked yet" in english
+    assert "No check has been made yet" in english
     answer = await site.get(f"{API}/status")
     assert answer.json() == {
         "booking": "bad",
@@ -61,7 +61,7 @@ async def test_what_is_late_is_said_without_figures_or_persons(site: Site) -> No
     assert "预约正常" in chinese
     assert "短信正常" in chinese
     assert "医院系统正常" in chinese
-    assert "Hospitals' systems work" in english
+    assert "Hospitals' systems are working" in english
     [[hospital_id, name]] = await ask(platform, "SELECT id, name FROM hospitals")
     await set_webhook(platform, SYSTEM, hospital_id, "http://127.0.0.1:9/events", KINDS)
     await change(platform, "UPDATE hospital_webhooks SET probe_at = now()")
@@ -71,7 +71,7 @@ async def test_what_is_late_is_said_without_figures_or_persons(site: Site) -> No
     chinese, english = await told(site)
     assert "短信可能延迟约10分钟" in chinese
     assert name in chinese
-    assert "Text messages may be about 10 minutes late" in english
+    assert "SMS messages may be about 10 minutes late" in english
     for text in (chinese, english):
         for secret in ("张三", "13800000001", "127.0.0.1:9"):
             assert secret not in text

@@ -288,7 +288,7 @@ async def test_timetables_are_imported_and_their_sessions_follow(site: Site) -> 
     await send(reader, weekly(20))
     assert "没有变化" in words(reader)
     await send(reader, weekly(30, date(2026, 12, 10)))
-    assert "长期 → 2026-12-10" in words(reader)
+    assert "长期 → 12月10日 周四" in words(reader)
     await confirm(reader)
     assert await ask(
         site.platform,

@@ -48,7 +48,11 @@ async def _probes(site: Site, *roles: Role) -> dict[Role, Reader]:
     """The staff's POST routes, each with `_write` behind it, and somebody of these roles."""
     async with open_desk(site.platform) as desk:
         settings = site.platform.settings
-        replies = Replies(lambda: site.platform.policy_today, settings.hotline)
+        replies = Replies(
+            lambda: site.platform.policy_today,
+            lambda: site.platform.db.clock().date(),
+            settings.hotline,
+        )
         door = StaffServices(site.platform, desk, replies, Callers(settings))
     form = StaffRoute("GET", "/staff/form", _form, None)
     routes = [replace(route, handler=_write) for route in POSTS]

@@ -15,6 +15,7 @@ from guahao.web.words.replies import REPLIES, Replies
 from guahao.words.catalogue import LANGUAGES, Language
 from guahao.words.text import Words
 
+TODAY = date(2026, 11, 30)
 OUTCOMES = [*Refusal, *CancelRefusal, *PatientRefusal]
 TEXTS = [
     (code, kind, words)
@@ -29,7 +30,7 @@ WORDING = pytest.mark.parametrize(
 
 @pytest.fixture
 def replies() -> Replies:
-    return Replies(Policy, "114")
+    return Replies(Policy, lambda: TODAY, "114")
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
@@ -80,7 +81,7 @@ def test_a_sentence_names_the_day_from_which_it_would_be_allowed(
             Refusal.SOLD_OUT,
         }
         return
-    named = {"zh": "2026年12月3日（周四）", "en": "Thu 3 Dec 2026"}[language]
+    named = {"zh": "12月3日 周四", "en": "Thu 3 Dec"}[language]
     refused = Refused(reason, visit_from=date(2026, 12, 3))
     assert named in replies.refused(refused, language).detail
     assert named not in replies.refused(Refused(reason), language).detail
@@ -89,11 +90,17 @@ def test_a_sentence_names_the_day_from_which_it_would_be_allowed(
 def test_a_moment_is_named_with_its_hour(replies: Replies) -> None:
     opens = datetime(2026, 12, 3, 8, 30, tzinfo=CITY_TIME)
     refused = Refused(Refusal.NOT_RELEASED, retry_from=opens)
-    assert "2026年12月3日（周四） 08:30" in replies.refused(refused, "zh").detail
-    assert "08:30 on Thu 3 Dec 2026" in replies.refused(refused, "en").detail
+    assert "号将于12月3日 周四 08:30放出" in replies.refused(refused, "zh").detail
+    assert "released on Thu 3 Dec, 08:30." in replies.refused(refused, "en").detail
+
+
+def test_a_day_of_another_year_is_named_with_its_year(replies: Replies) -> None:
+    refused = Refused(Refusal.PATIENT_SUSPENDED, retry_from=datetime(2027, 1, 30, tzinfo=CITY_TIME))
+    assert "2027年1月30日 周六起恢复" in replies.refused(refused, "zh").detail
+    assert "from Sat 30 Jan 2027." in replies.refused(refused, "en").detail
 
 
 def test_sentences_tell_the_platforms_own_numbers() -> None:
-    replies = Replies(lambda: Policy(per_day=7), "12345")
+    replies = Replies(lambda: Policy(per_day=7), lambda: TODAY, "12345")
     assert "7" in replies.refused(Refused(Refusal.DAY_LIMIT), "en").detail
     assert "12345" in replies.problem("cancel_by_phone", "en").detail

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from decimal import Decimal
 
 import msgspec
 
+from guahao.rules.kernel.limits import CITY_TIME
 from guahao.web.words.words import STATUSES, task_kinds
 from guahao.words.catalogue import Language, translations
-from guahao.words.dates import PERIOD_WORDS
+from guahao.words.dates import PERIOD_WORDS, format_day
 from guahao.words.text import Words
 
 FIELDS = {
@@ -247,6 +249,8 @@ _OF_OURS = frozenset(
 _NOTHING = "–"
 _FOR_EVER = "9999-12-31"
 _WHOLE_MINUTES = re.compile(r"^(\d\d:\d\d):00$")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_MOMENT = re.compile(rf"{_DAY.pattern}([T ]\d\d:\d\d(:\d\d(\.\d+)?)?([+-]\d\d:?\d\d|Z)?)?")
 
 
 # Fields whose numbers are ids, and of what.
@@ -355,4 +359,20 @@ def _said(name: str, value: object, language: Language, names: Names) -> str:
             return kinds[value]
     if name in _OF_OURS and isinstance(value, str) and value in VALUES:
         return VALUES[value].of(language)
-    return _WHOLE_MINUTES.sub(r"\1", str(value))
+    return _written(str(value), language)
+
+
+def _written(text: str, language: Language) -> str:
+    """Write dates and times as all pages do; a date with its year, because the trail is long."""
+    if _MOMENT.fullmatch(text) is None:
+        return _WHOLE_MINUTES.sub(r"\1", text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    local = moment if moment.tzinfo is None else moment.astimezone(CITY_TIME)
+    day = format_day(local.date(), language, with_year=True)
+    if _DAY.fullmatch(text):
+        return day
+    parted = ", " if language == "en" else " "
+    return f"{day}{parted}{local.time().isoformat('minutes')}"

@@ -38,7 +38,7 @@ from guahao.web.citizens.booking.hospital import hospital_pages
 from guahao.web.citizens.booking.reschedule import reschedule_pages
 from guahao.web.citizens.booking.search import search_pages
 from guahao.web.citizens.choices import choice_pages
-from guahao.web.citizens.errors import error_page
+from guahao.web.citizens.errors import error_page, wechat_failed_page
 from guahao.web.citizens.fairness.applications import application_pages
 from guahao.web.citizens.fairness.apply import apply_pages
 from guahao.web.citizens.fairness.draws import draw_pages
@@ -50,7 +50,7 @@ from guahao.web.citizens.services import Services
 from guahao.web.citizens.status import status_pages
 from guahao.web.citizens.styleguide import styleguide_pages
 
-__all__ = ["Route", "Services", "error_page", "page_routes", "routes"]
+__all__ = ["Route", "Services", "error_page", "page_routes", "routes", "wechat_failed_page"]
 
 
 def page_routes(services: Services) -> list[HTTPRouteHandler]:

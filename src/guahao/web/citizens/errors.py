@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from guahao.web.citizens.page import Page
 from guahao.web.citizens.services import Services
 from guahao.web.http.answers import Answer
 from guahao.web.http.reading import ApiRequest
 from guahao.web.words.replies import Problem
+from guahao.words.text import Words
 
 
 def error_page(
@@ -23,6 +26,22 @@ def error_page(
         problem=problem,
         words=_for_people(page, problem),
         trace_id=trace_id,
+    )
+
+
+def wechat_failed_page(
+    services: Services, request: ApiRequest, status: int, sentence: Words, next_path: str
+) -> Answer:
+    """Return the page of a log-in through WeChat that failed, with two ways to continue."""
+    page = Page(services, request)
+    query = urlencode({"next": next_path})
+    page.here = by_phone = f"/login?{query}"  # the failed URL is not a place to return to
+    return page.render(
+        "wechat.html",
+        status,
+        sentence=sentence.of(page.language),
+        again=f"/wechat/login?{query}",
+        by_phone=by_phone,
     )
 
 

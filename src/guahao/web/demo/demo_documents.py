@@ -7,14 +7,12 @@ from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
-from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.demo_documents import documents
+from guahao.web.citizens import Services
+from guahao.web.citizens.page import Page
 from guahao.web.framework.problems import wants_page
-from guahao.web.framework.templating import template
-from guahao.web.http.answers import html_answer, json_answer
+from guahao.web.http.answers import json_answer
 from guahao.web.http.reading import ApiRequest
-from guahao.web.words.language import chosen_language
-from guahao.words import dates
 
 
 class DocumentOut(msgspec.Struct):
@@ -32,9 +30,9 @@ class Documents(msgspec.Struct):
     items: list[DocumentOut]
 
 
-def demo_document_routes(platform: Platform) -> list[HTTPRouteHandler]:
+def demo_document_routes(services: Services) -> list[HTTPRouteHandler]:
     """Return the route GET /demo/documents; none in production."""
-    if not platform.settings.demo:
+    if not services.platform.settings.demo:
         return []
 
     @get("/demo/documents")
@@ -42,15 +40,10 @@ def demo_document_routes(platform: Platform) -> list[HTTPRouteHandler]:
         phone = request.query_params.get("phone")
         items = [
             DocumentOut(person.phone, person.name, person.id_type, person.id_no)
-            for person in await documents(platform, phone)
+            for person in await documents(services.platform, phone)
         ]
         if not wants_page(request.scope):
             return json_answer(Documents(items))
-        language = chosen_language(request.scope)
-        types = {code: words.of(language) for code, words in dates.ID_TYPE_WORDS.items()}
-        html = template("demo_documents.html", language).render(
-            language=language, items=items, types=types
-        )
-        return html_answer(request.scope, html)
+        return Page(services, request).render("demo_documents.html", items=items)
 
     return [demo_documents]

@@ -13,16 +13,13 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 from msgspec import UNSET, UnsetType
 
-from guahao.flows.kernel.platform import Platform
 from guahao.flows.messages.outbox import read_outbox
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.store.messages.messages import OutboxItem
-from guahao.web.framework.templating import template
-from guahao.web.http.answers import html_answer, json_answer
+from guahao.web.citizens import Services
+from guahao.web.citizens.page import Page
+from guahao.web.http.answers import json_answer
 from guahao.web.http.reading import ApiRequest, ShortText, header, read_query
-from guahao.web.words.language import chosen_language
-from guahao.words.catalogue import Language
-from guahao.words.dates import format_time
 
 # Highlighted in a message: an identification code or a one-time password.
 _CODE = re.compile(r"(?<!\d)(\d{4} \d{4}|\d{6})(?!\d)")
@@ -61,24 +58,19 @@ class _Bubble:
     moment: str
 
 
-def outbox_routes(platform: Platform) -> list[HTTPRouteHandler]:
+def outbox_routes(services: Services) -> list[HTTPRouteHandler]:
     """Return the route GET /demo/outbox; none in production."""
-    if not platform.settings.demo:
+    if not services.platform.settings.demo:
         return []
 
     @get("/demo/outbox")
     async def outbox(request: ApiRequest) -> ASGIApp:
         query = read_query(request, OutboxQuery)
-        found = await read_outbox(platform, query.to or None, query.limit)
+        found = await read_outbox(services.platform, query.to or None, query.limit)
         if b"text/html" not in (header(request.scope, b"accept") or b""):
             return json_answer(MessageList([_message(item) for item in found]))
-        language = chosen_language(request.scope)
-        html = template("outbox.html", language).render(
-            language=language,
-            to=query.to or "",
-            phones=_phones(_bubbles(platform, found, language)),
-        )
-        return html_answer(request.scope, html)
+        page = Page(services, request)
+        return page.render("outbox.html", to=query.to or "", phones=_phones(_bubbles(page, found)))
 
     return [outbox]
 
@@ -87,15 +79,9 @@ def _message(item: OutboxItem) -> MessageOut:
     return MessageOut(_as_written(item.to), item.kind, item.text, _iso(item))
 
 
-def _bubbles(platform: Platform, items: Sequence[OutboxItem], language: Language) -> list[_Bubble]:
-    today = platform.db.clock().date()
+def _bubbles(page: Page, items: Sequence[OutboxItem]) -> list[_Bubble]:
     return [
-        _Bubble(
-            _as_written(item.to),
-            _CODE.split(item.text),
-            format_time(item.sent_at, language, today),
-            _iso(item),
-        )
+        _Bubble(_as_written(item.to), _CODE.split(item.text), page.time(item.sent_at), _iso(item))
         for item in items
     ]
 

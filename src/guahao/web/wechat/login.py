@@ -8,26 +8,21 @@ from __future__ import annotations
 
 import re
 import secrets
-from pathlib import Path
 from urllib.parse import parse_qsl, urlencode
 
-from jinja2 import Environment, FileSystemLoader
 from litestar.types import Scope
 
 from guahao.flows.messages.wechat import account_of, use_return
-from guahao.web.http.answers import Answer, html_answer, redirect_answer
-from guahao.web.http.assets import asset_address
+from guahao.web.http.answers import Answer, redirect_answer
 from guahao.web.http.reading import ApiRequest
 from guahao.web.http.wechat_link import login_under_way, pending_openid, save_login, save_openid
 from guahao.web.wechat.services import Services
-from guahao.web.words.language import chosen_language
 from guahao.wechat.api import UnreachableError, WeChatError
 from guahao.words.text import Words
 
 _HOME = "/"
 _LOCAL = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]{0,500}")
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,512}")
-_TEMPLATES = Path(__file__).parents[1] / "templates"
 
 _EXPIRED = Words("登录没有完成：时间过长，或这个链接已经用过。请重新开始。")
 _SNAPSHOT = Words(
@@ -52,18 +47,18 @@ async def end_login(services: Services, request: ApiRequest) -> Answer:
     state, code = query.get("state", ""), query.get("code", "")
     login = login_under_way(platform, scope, state)
     if login is None:
-        return await _again(services, scope) or _failure(scope, 403, _EXPIRED)
+        return await _again(services, scope) or services.failed_page(request, 403, _EXPIRED, _HOME)
     if _CODE.fullmatch(code) is None or not await use_return(platform, state, code):
         again = await _again(services, scope, login.next)
-        return again or _failure(scope, 403, _EXPIRED, login.next)
+        return again or services.failed_page(request, 403, _EXPIRED, login.next)
     try:
         visitor = await services.connection.api.visitor(code)
     except WeChatError:
-        return _failure(scope, 403, _EXPIRED, login.next)
+        return services.failed_page(request, 403, _EXPIRED, login.next)
     except UnreachableError:
-        return _failure(scope, 503, _UNREACHABLE, login.next)
+        return services.failed_page(request, 503, _UNREACHABLE, login.next)
     if visitor.is_snapshot:
-        return _failure(scope, 403, _SNAPSHOT, login.next)
+        return services.failed_page(request, 403, _SNAPSHOT, login.next)
     return await _known(services, scope, visitor.openid, login.next)
 
 
@@ -93,22 +88,3 @@ def _query(scope: Scope) -> dict[str, str]:
         return dict(parse_qsl(scope["query_string"].decode("ascii"), errors="strict"))
     except ValueError:
         return {}
-
-
-_page = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True).get_template(
-    "wechat.html"
-)
-
-
-def _failure(scope: Scope, status: int, sentence: Words, next_path: str = _HOME) -> Answer:
-    """Return a page that says what happened and offers a way to continue."""
-    language = chosen_language(scope)
-    query = urlencode({"next": next_path})
-    html = _page.render(
-        language=language,
-        sentence=sentence.of(language),
-        again=f"/wechat/login?{query}",
-        by_phone=f"/login?{query}",
-        style=asset_address("vendor/weui/weui.min.css"),
-    )
-    return html_answer(scope, html, status)

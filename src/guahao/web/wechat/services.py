@@ -9,10 +9,13 @@ from litestar.types import Scope
 
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.kernel.outcomes import Refusal, Refused
+from guahao.web.http.answers import Answer
+from guahao.web.http.reading import ApiRequest
 from guahao.web.words.replies import Replies
 from guahao.wechat.api import Api
 from guahao.wechat.callback import Callback
 from guahao.words.catalogue import Language
+from guahao.words.text import Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,8 @@ class Services:
     """The platform, its replies, the connection to WeChat, and logging in.
 
     `log_in` returns the header that logs an account in; `is_logged_in` checks a browser's cookie.
+    `failed_page` returns the page of a log-in that failed: status, sentence, and the path to
+    continue at after the next.
     """
 
     platform: Platform
@@ -36,6 +41,7 @@ class Services:
     connection: Connection
     log_in: Callable[[Scope, int], Awaitable[tuple[bytes, bytes]]]
     is_logged_in: Callable[[Scope], Awaitable[bool]]
+    failed_page: Callable[[ApiRequest, int, Words, str], Answer]
 
     def refused_text(self, refused: Refused[Refusal], language: Language) -> str:
         """Return the sentence of a refused booking."""

@@ -13,9 +13,9 @@ from guahao.rules.fairness.returning import (
     ReleaseMode,
     applications_until,
 )
-from guahao.rules.kernel.limits import CITY_TIME, Policy
+from guahao.rules.kernel.limits import Policy
 from guahao.words.catalogue import Language
-from guahao.words.dates import say_date
+from guahao.words.dates import format_day, format_time
 from guahao.words.text import Words
 
 MODES = {
@@ -83,24 +83,19 @@ def release_sentences(
 
 
 def release_example(
-    release: Release, visit_date: date, released_at: datetime, language: Language
+    release: Release, visit_date: date, released_at: datetime, language: Language, today: date
 ) -> str:
     """Return when a visit date's places are given out, for the example of a date."""
-    visit = say_date(visit_date, language)
+
+    def written(moment: datetime) -> str:
+        return format_time(moment, language, today)
+
+    visit = format_day(visit_date, language, today)
     if release.mode is ReleaseMode.FIRST_COME:
-        return _FIRST_COME_DATES.of(language).format(
-            visit=visit, released=_clock(released_at, language)
-        )
+        return _FIRST_COME_DATES.of(language).format(visit=visit, released=written(released_at))
     return _DRAW_DATES.of(language).format(
         visit=visit,
-        opens=_clock(released_at - APPLICATIONS_OPEN, language),
-        closes=_clock(applications_until(DrawKind.RELEASE, released_at), language),
-        drawn=_clock(released_at, language),
+        opens=written(released_at - APPLICATIONS_OPEN),
+        closes=written(applications_until(DrawKind.RELEASE, released_at)),
+        drawn=written(released_at),
     )
-
-
-def _clock(moment: datetime, language: Language) -> str:
-    """Write the date and the clock, midnight's too: a draw is at a moment, not on a day."""
-    local = moment.astimezone(CITY_TIME)
-    parted = ", " if language == "en" else " "
-    return f"{say_date(local.date(), language)}{parted}{local.time().isoformat('minutes')}"

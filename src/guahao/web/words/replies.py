@@ -32,7 +32,7 @@ from guahao.web.words.replies_logins import LOGIN_REPLIES
 from guahao.web.words.replies_replacing import REPLACEMENT_REPLIES
 from guahao.web.words.reply import Reply
 from guahao.words.catalogue import Language
-from guahao.words.dates import format_moment, format_second, say_date
+from guahao.words.dates import format_day, format_moment, format_second
 from guahao.words.text import Words
 
 _OWN_MOMENT = "own_moment"  # not released yet for this patient, but for the earliest
@@ -59,11 +59,14 @@ class Problem:
 class Replies:
     """The sentences, filled in with this platform's numbers and hotline.
 
-    `policy` is called for each sentence, because the policy can change from day to day.
+    `policy` and `today` are called for each sentence, because both change from day to day.
     """
 
-    def __init__(self, policy: Callable[[], Policy], hotline: str) -> None:
+    def __init__(
+        self, policy: Callable[[], Policy], today: Callable[[], date], hotline: str
+    ) -> None:
         self._policy = policy
+        self._today = today
         self._hotline = hotline
 
     def refused(self, refused: Refused[Refusal], language: Language) -> Problem:
@@ -140,9 +143,13 @@ class Replies:
         the sentence.
         """
         reply = REPLIES[code]
-        when = _when(retry_from or deadline, visit_from or latest, language)
+        when = None
         if code == _OWN_MOMENT and retry_from is not None:
             when = format_second(retry_from)
+        elif moment := retry_from or deadline:
+            when = format_moment(moment, language, self._today())
+        elif day := visit_from or latest:
+            when = format_day(day, language, self._today())
         words = reply.dated if when and reply.dated else reply.detail
         facts = {
             **_numbers(self._policy()),
@@ -183,12 +190,6 @@ def _numbers(policy: Policy) -> dict[str, object]:
         "resent_an_hour": RESENT_AN_HOUR,
         "call_backs_a_day": CALL_BACKS_A_DAY,
     }
-
-
-def _when(moment: datetime | None, day: date | None, language: Language) -> str | None:
-    if moment is not None:
-        return format_moment(moment, language)
-    return None if day is None else say_date(day, language)
 
 
 _BOOKING: dict[str, Reply] = {

@@ -129,7 +129,7 @@ async def test_a_suspended_patient_sees_the_no_shows_that_it_is_for(
     ]
     session = clinic.session()
     await citizen.reader.go(f"/book/{session}")
-    assert "张小一因爽约暂停预约，2027年1月30日（周六）恢复" in citizen.reader.text
+    assert "张小一因爽约暂停预约，2027年1月30日 周六恢复" in citizen.reader.text
     for booking in missed:
         assert f'href="/bookings/{booking}"' in citizen.reader.text
     assert 'href="tel:114"' in citizen.reader.text

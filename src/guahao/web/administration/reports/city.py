@@ -198,7 +198,7 @@ async def suspension_parts(page: StaffPage, asked: Asked) -> list[Part]:
     months = await flows.suspended(page.services.platform, page.staff, asked.scope)
     if not any(month.begun or month.ended or month.running for month in months):
         return []
-    names = [f"{month.first:%Y-%m}" for month in months]
+    names = [page.month(month.first) for month in months]
     head = columns(
         (page.say("月份"), Kind.TEXT),
         *counts(page.say("新暂停的人"), page.say("恢复的人"), page.say("月末仍暂停的人")),

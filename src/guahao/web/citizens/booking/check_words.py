@@ -12,7 +12,7 @@ from guahao.rules.kernel.outcomes import BeforeOwnMoment, Refusal
 from guahao.store.booking.obstacles import OwnBooking
 from guahao.store.kernel.views import PatientView, SessionView
 from guahao.web.citizens.page import Page
-from guahao.words.dates import format_few_days, format_second, say_date
+from guahao.words.dates import format_few_days, format_second
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def _why(page: Page, session: SessionView, check: PatientCheck) -> str:
             return page.say(
                 "{name}因爽约暂停预约，{when}恢复。期间可到医院窗口挂号；有异议请拨打{hotline}。",
                 name=name,
-                when="" if until is None else say_date(until.date(), page.language),
+                when="" if until is None else page.day(until.date()),
                 hotline=page.hotline,
             )
         case Refusal.DAY_LIMIT if days:

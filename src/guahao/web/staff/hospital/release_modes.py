@@ -90,7 +90,7 @@ class _Preview:
                 *release_sentences(
                     new.release, language, page.hotline, is_personal=policy.personal_release
                 ),
-                release_example(new.release, new.holds_from, released_at, language),
+                release_example(new.release, new.holds_from, released_at, language, page.today),
             ]
             for language in LANGUAGES
         }
