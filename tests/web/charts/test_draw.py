@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from typing import Any
+from xml.etree.ElementTree import Element
+
 import pytest
 from tests.web.charts.drawings import Drawing, drawings
 
 from guahao.web.charts import Chart, Heat, Series, draw, of_most_five
 from guahao.web.charts.chart import count_text, percent_text
+from guahao.web.charts.draw import SIZE
+from guahao.web.charts.scale import text_width
 
 DAYS = [f"12月{n}日" for n in range(1, 8)]
 MADE, CAME = [10, 12, 0, 40, 35, 20, 18], [1, 2, 0, 4, 9, 3, 2]
@@ -66,6 +72,42 @@ def test_bars_are_as_long_as_their_numbers_from_zero_on(paper: str) -> None:
     assert max(per) - min(per) < 0.2
     assert sorted(said) == [2, 2, 2, 5, 10]
     assert [t.text for t in drawing.of("total")] == ["2", "7", "12"]
+
+
+@pytest.mark.parametrize("paper", ["wide", "narrow"])
+@pytest.mark.parametrize("kind", ["lines", "columns", "bars"])
+@pytest.mark.parametrize("count", [2, 5, 14, 30, 91])
+@pytest.mark.parametrize(
+    "name", ["11月{n}日", "{n} Nov", "{n:02}:00", "2026年{n}月", "November {n}"]
+)
+def test_names_on_an_axis_stand_apart_and_within_the_drawing(
+    paper: str, kind: Any, count: int, name: str
+) -> None:
+    names = [name.format(n=n + 1) for n in range(count)]
+    values = [n * 1000 for n in range(1, count + 1)]
+
+    def write(value: float) -> str:
+        return f"{value / 60:.0f}小时{value % 60:.0f}分"
+
+    chart = Chart(
+        kind, "图", "图。", names, [Series("made", "数", values)], ticks=names, write=write
+    )
+    drawing = only(chart, paper)
+    labels = drawing.of("axis-value" if kind == "bars" else "axis-name")
+    ends = [_ends(label) for label in labels]
+    assert len(ends) >= min(count, 2)
+    assert all(later[0] - before[1] >= SIZE for before, later in pairwise(ends))
+    width = float(drawing.root.get("width", ""))
+    assert ends[0][0] >= -0.1
+    assert ends[-1][1] <= width + 0.1
+
+
+def _ends(label: Element) -> tuple[float, float]:
+    """Where a label begins and ends."""
+    half = text_width(label.text or "", SIZE) / 2
+    middle = float(label.get("x", ""))
+    assert label.get("text-anchor") == "middle"
+    return middle - half, middle + half
 
 
 def test_a_line_has_its_name_at_its_end_and_on_a_phone_in_the_legend() -> None:

@@ -20,6 +20,7 @@ _AXIS = 28
 _HOVER_MOST = 100  # categories with a tooltip
 _VALUES_MOST = 12  # columns with their number above
 _GAP = 10
+_LABEL_GAP = 1.5 * SIZE  # between names on an axis; closer, two dates read as one
 _HEAT_STEPS = 5
 _POINTS_MOST = 45  # of a line whose values are all marked
 # Plain, hatched, dotted, crossed, striped: a pattern tells bars apart where colours do not.
@@ -117,7 +118,7 @@ def _lines(chart: Chart, paper: Paper) -> tuple[Markup, float]:
         return bottom - (bottom - top) * (value - marks[0]) / (marks[-1] - marks[0])
 
     parts = [legend, _upright_axis(chart, marks, y, left, right)]
-    parts.append(_category_axis(chart, x, left, right, bottom))
+    parts.append(_category_axis(chart, paper, x, left, right, bottom))
     for number, series in enumerate(chart.series):
         parts.append(_line(series, number, x, y))
     if not paper.is_narrow:
@@ -205,9 +206,9 @@ def _bars(chart: Chart, paper: Paper, key: str) -> tuple[Markup, float]:
         return left + (right - left) * value / marks[-1]
 
     parts = [_patterns(chart.series, key), legend]
-    for mark in marks:
-        parts.append(_rule(x(mark), top, x(mark), bottom))
-        parts.append(_text(x(mark), bottom + 18, chart.write(mark), "axis-value", "middle"))
+    parts.extend(_rule(x(mark), top, x(mark), bottom) for mark in marks)
+    values = [(x(mark), chart.write(mark)) for mark in marks]
+    parts.append(_level(paper, values, bottom + 18, "axis-value"))
     for n, name in enumerate(chart.categories):
         at = top + row * n + (row - _BAR - 4)
         if paper.is_narrow:
@@ -290,7 +291,7 @@ def _columns(chart: Chart, paper: Paper, key: str) -> tuple[Markup, float]:
 
     parts = [_patterns(chart.series, key), legend]
     parts.append(_upright_axis(chart, marks, y, left, right))
-    parts.append(_category_axis(chart, x, left, right, bottom))
+    parts.append(_category_axis(chart, paper, x, left, right, bottom))
     for n in range(len(chart.categories)):
         so_far = 0.0
         for number, series in enumerate(chart.series):
@@ -365,18 +366,27 @@ def _upright_axis(
     return Markup().join(parts)
 
 
-def _category_axis(chart: Chart, x: Category, left: float, right: float, bottom: float) -> Markup:
+def _category_axis(
+    chart: Chart, paper: Paper, x: Category, left: float, right: float, bottom: float
+) -> Markup:
     names = chart.ticks or chart.categories
     widest = max((scale.text_width(name, SIZE) for name in names), default=0)
-    chosen = scale.labelled(len(names), right - left, widest + 12)
-    room = (right - left) / max(len(chosen), 1) - 4
-    return Markup().join(
-        _text(
-            *(x(n), bottom + 20, scale.shortened(names[n], SIZE, max(room, 3 * SIZE)), "axis-name"),
-            "start" if n == 0 and x(0) <= left else "middle",
-        )
-        for n in chosen
-    )
+    chosen = scale.labelled(len(names), right - left, widest + _LABEL_GAP)
+    room = max((right - left) / max(len(chosen), 1) - _LABEL_GAP, 3 * SIZE)
+    labels = [(x(n), scale.shortened(names[n], SIZE, room)) for n in chosen]
+    return _level(paper, labels, bottom + 20, "axis-name")
+
+
+def _level(paper: Paper, labels: Sequence[tuple[float, str]], y: float, kind: str) -> Markup:
+    """Write labels on a level: inside the drawing, and those that fit beside the one before."""
+    texts, end = [], -_LABEL_GAP
+    for x, label in labels:
+        half = scale.text_width(label, SIZE) / 2
+        at = min(max(x, half), paper.width - half)
+        if at - half >= end + _LABEL_GAP:
+            texts.append(_text(at, y, label, kind, "middle"))
+            end = at + half
+    return Markup().join(texts)
 
 
 def _legend(
