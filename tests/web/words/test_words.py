@@ -74,6 +74,26 @@ def test_every_word_of_a_page_has_its_english_and_none_is_left_over() -> None:
     assert known - said() == set()
 
 
+# Sentences that were rewritten because people stumbled over them; `WHOLE`: as a text of its own.
+RETIRED = (
+    *("同一就诊人同一天在同一医院", "七日内", "会记爽约", "短期内最多几个号", "一年内爽约几次"),
+    *("第一次暂停", "后七天", "预约于", "带什么", "按键", "未约成原因", "关闭出诊记录"),
+    *("A patient can book 1 place a day", "Neither cancelling nor coming", "is a no-show: "),
+    *("the original of the registered document", "They hold for", "Nothing arrived"),
+    *("It is no no-show", "counts against no limit", "The hospital says", "Booked before"),
+    "What holds now",
+)
+RETIRED_WHOLE = ("改约", "To call", "Reconciling")
+
+
+def test_no_sentence_that_was_replaced_has_come_back() -> None:
+    shown = {text for text, _ in said()} | {text for word in words() for text in word.english}
+    # Help and privacy have a template for each language; scripts write nothing of their own.
+    shown |= {file.read_text(encoding="utf-8") for file in PACKAGE.glob("web/templates/**/*.html")}
+    assert {old for old in RETIRED for text in shown if old in text} == set()
+    assert shown.isdisjoint(RETIRED_WHOLE)
+
+
 QUOTED = "使用完整服务"  # a button of WeChat's own, which has no English
 
 
