@@ -223,7 +223,9 @@ async def places_instead(
         )
         == Accepted()
     ]
-    days = [(day, list(group)) for day, group in groupby(allowed, lambda one: one.visit_date)]
+    days = [
+        (day, list(group)) for day, group in groupby(allowed, lambda session: session.visit_date)
+    ]
     shown = [(day, group) for day, group in days if first is None or day >= first]
     later = shown[DAYS_SHOWN][0] if len(shown) > DAYS_SHOWN else None
     return Places(shown[:DAYS_SHOWN], later, is_first=len(shown) == len(days))

@@ -106,7 +106,7 @@ def decide_call_back(
     if facts.is_waiting:
         return Refused(CallBackRefusal.WAITING)
     offered = windows(now, hours)
-    chosen = next((one for one in offered if one.starts_at == facts.starts_at), None)
+    chosen = next((window for window in offered if window.starts_at == facts.starts_at), None)
     if chosen is None:
         return Refused(CallBackRefusal.WINDOW_PAST)
     if chosen not in in_time(offered, facts.topic, facts.booking):

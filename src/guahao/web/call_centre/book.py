@@ -86,7 +86,9 @@ async def _confirm(page: StaffPage) -> ASGIApp:
     booking = await _booking_of(page)
     if isinstance(booking, Answer):
         return booking
-    refused = [(one.patient.id, one.refused) for one in booking.check.patients if not one.may_book]
+    refused = [
+        (check.patient.id, check.refused) for check in booking.check.patients if not check.may_book
+    ]
     others: list[SessionView] = []
     if refused and len(refused) == len(booking.caller.patients):
         others = await _others(page, booking, *refused[0])

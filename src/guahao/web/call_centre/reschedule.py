@@ -48,7 +48,7 @@ async def _form(page: StaffPage, refused: str = "", status: int = 200, key: str 
     caller = await find_panel(page, call_id)
     if caller is None:
         return leave(page, call_id, CallRefusal.CALL_OVER)
-    view = next((one for one in caller.card.current if one.id == id), None)
+    view = next((booking for booking in caller.card.current if booking.id == id), None)
     if view is None:
         page.flash(refusal_text(page, CallRefusal.UNKNOWN_APPOINTMENT))
         return page.redirect(caller.base)

@@ -53,7 +53,14 @@
     row.setAttribute("aria-current", "true");
     row.querySelector("a, button")?.focus();
   };
-  const hintAll = () => { for (const element of keyed()) hint(element, element.dataset.key); number(); };
+  // What only a script can do is not offered without: it comes hidden.
+  const reveal = () => {
+    for (const button of document.querySelectorAll("[data-print][hidden], [data-keys-open][hidden]")) {
+      button.hidden = false;
+      if (button.autofocus) button.focus();
+    }
+  };
+  const hintAll = () => { reveal(); for (const element of keyed()) hint(element, element.dataset.key); number(); };
 
   // The list of keys ------------------------------------------------------------------------
   const words = (element) => {

@@ -85,11 +85,11 @@ def _shown(page: StaffPage, hour: ReleaseHour) -> dict[str, Any]:
     names = channels(page)
     return {
         "moment": f"{hour.release.at:{_MOMENT}}",
-        "others": [(f"{one.at:{_MOMENT}}", one) for one in hour.releases.last],
+        "others": [(f"{release.at:{_MOMENT}}", release) for release in hour.releases.last],
         "booked": outcomes[BOOKED],
         "refused": outcomes.total() - outcomes[BOOKED],
-        "places": sum(one.places for one in hour.openings),
-        "free": sum(one.free for one in hour.openings),
+        "places": sum(opening.places for opening in hour.openings),
+        "free": sum(opening.free for opening in hour.openings),
         "refusals": [(words[kind], count) for kind, count in refused.most_common()],
         "channels": [(names.get(row.channel, row.channel), row.booked) for row in hour.channels],
         "openings": hour.openings[:_DEPARTMENTS_SHOWN],

@@ -86,8 +86,8 @@ def _by_hour(page: StaffPage, day: HospitalDay) -> Chart:
         page.say("今日各时段已到、待到和未到的人数，数字见下表。"),
         [name for _, _, name in keys],
         [
-            Series("picked_up", page.say("已到"), [one.arrived for one in tallies]),
-            Series("booked", page.say("待到"), [one.waiting for one in tallies]),
-            Series("no_show", page.say("未到"), [one.missing for one in tallies]),
+            Series("picked_up", page.say("已到"), [tally.arrived for tally in tallies]),
+            Series("booked", page.say("待到"), [tally.waiting for tally in tallies]),
+            Series("no_show", page.say("未到"), [tally.missing for tally in tallies]),
         ],
     )
