@@ -221,7 +221,7 @@ async def test_a_failed_login_is_told_on_a_page_like_all_others(browser: Browser
     assert asset_address("tokens.css") in answer.text
     assert '<html lang="en" data-theme="dark">' in answer.text
     assert 'name="language" value="zh"' in answer.text
-    assert "You&#39;re not logged in" in answer.text
+    assert "You're not logged in" in answer.text
 
 
 @pytest.mark.parametrize(
