@@ -1,11 +1,12 @@
-"""Every page of the application: legible to all in both themes, and at twice the size.
+"""Every page of the application: legible to all in both themes, at twice the size, and of use
+without scripts.
 
 The pages are those of the application's routes, so that a new page is walked as it comes.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import pytest
@@ -20,7 +21,7 @@ from tests.browser.reach.walking import (
     open_paths,
     staff_paths,
 )
-from tests.browser.visitor import AXE, Visitor
+from tests.browser.visitor import AXE, DESKTOP, Visitor
 
 from guahao.rules.staff.staff import Role
 
@@ -28,25 +29,22 @@ NUMBER = 971
 # A phone of 360 px at 200 %: the page has 180 of its own pixels.
 TWICE_THE_SIZE: ViewportSize = {"width": 180, "height": 370}
 PHONE: ViewportSize = {"width": 360, "height": 740}
+# A desk of 1280 px at 200 %.
+DESK_TWICE_THE_SIZE: ViewportSize = {"width": 640, "height": 400}
+THEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
 LOGINS = {
     Role.ADMINISTRATOR: "admin",
     Role.SUPERVISOR: "supervisor",
     Role.SCHEDULER: "scheduler",
     Role.CLERK: "clerk",
 }
-# All rules in the light theme; in the dark one those that a colour can break.
 FINDINGS = """
-async () => {
-  const told = ({ violations }, theme) => violations.map(
+async (theme) => {
+  const values = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+  const { violations } = await axe.run(
+    { resultTypes: ["violations"], runOnly: { type: "tag", values } });
+  return violations.map(
     ({ id, nodes }) => `${theme} ${id}: ${nodes.slice(0, 3).map(({ html }) => html).join(" | ")}`);
-  const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
-  const root = document.documentElement;
-  root.dataset.theme = "light";
-  const runOnly = { type: "tag", values: tags };
-  const light = await axe.run({ resultTypes: ["violations"], runOnly });
-  root.dataset.theme = "dark";
-  const dark = await axe.run({ resultTypes: ["violations"], runOnly: ["color-contrast"] });
-  return [...told(light, "light"), ...told(dark, "dark")];
 }
 """
 WIDER_THAN_THE_SCREEN = """
@@ -77,34 +75,65 @@ BROKEN = r"""
 """
 
 
-async def findings_of(came: Visitor, path: str) -> list[str]:
-    """What axe finds on a page, in both themes."""
+# What can be seen and does nothing: a button that sends no form, a link that leads nowhere, a part
+# that never comes.
+DEAD = """
+() => [...document.querySelectorAll("a, button, [hx-trigger=load]")].filter((one) => {
+  if (!one.getClientRects().length) return false;
+  if (one.matches("a")) return !one.getAttribute("href") || one.getAttribute("href") === "#";
+  if (one.matches("button")) return one.type !== "submit" || !one.form;
+  return !one.querySelector("a");
+}).map((one) => one.outerHTML.slice(0, 160))
+"""
+GUIDES = ("/styleguide", "/staff/styleguide")  # their buttons are there to be looked at
+# Served by no list of pages: the demo's own, and what says that there is no such page.
+OTHER_PATHS = (
+    *("/demo/outbox", "/demo/outbox?to=13800000001", "/demo/documents", "/demo/staff-codes"),
+    *("/nothing", "/staff/nothing"),
+)
+
+
+async def findings_of(came: Visitor, path: str, twice: ViewportSize | None = None) -> list[str]:
+    """What axe finds on a page in both themes, and what is cut off at twice the size."""
     await came.go(path)
     await came.page.evaluate(AXE.read_text(encoding="utf-8"))
-    found: list[str] = await came.page.evaluate(FINDINGS)
+    found: list[str] = []
+    for theme in THEMES:
+        await came.page.emulate_media(color_scheme=theme)
+        found += await came.page.evaluate(FINDINGS, theme)
+    if twice is not None:
+        usual = came.page.viewport_size
+        assert usual is not None
+        await came.page.set_viewport_size(twice)
+        for wrong in (WIDER_THAN_THE_SCREEN, BROKEN):
+            found += [f"200 %: {one}" for one in await came.page.evaluate(wrong)]
+        await came.page.set_viewport_size(usual)
     return [f"{path}: {one}" for one in [*found, *came.complaints]]
+
+
+async def citizen(new_visitor: NewVisitor, url: str, number: int, **how: Any) -> Visitor:
+    """Somebody who has booked, in a view and with or without scripts."""
+    view = how.pop("view")
+    came = await new_visitor(**how)
+    cookies = {"session": await book_by_api(url, number), "view": view}
+    await came.page.context.add_cookies(
+        [{"name": name, "value": value, "url": url} for name, value in cookies.items()]
+    )
+    return came
 
 
 @pytest.mark.parametrize("view", ["standard", "elder"])
 async def test_every_page_of_the_citizens_is_legible_to_all_and_at_twice_the_size(
     new_visitor: NewVisitor, city_url: str, city_database_url: str, view: str
 ) -> None:
-    came = await new_visitor()
-    cookies = {"session": await book_by_api(city_url, NUMBER + (view == "elder")), "view": view}
-    await came.page.context.add_cookies(
-        [{"name": name, "value": value, "url": city_url} for name, value in cookies.items()]
-    )
+    came = await citizen(new_visitor, city_url, NUMBER + (view == "elder"), view=view)
     found: list[str] = []
     for path in citizens_paths(examples(city_database_url)):
-        found += await findings_of(came, path)
-        await came.page.set_viewport_size(TWICE_THE_SIZE)
-        for wrong in (WIDER_THAN_THE_SCREEN, BROKEN):
-            found += [f"{path}: 200 %: {one}" for one in await came.page.evaluate(wrong)]
-        await came.page.set_viewport_size(PHONE)
+        found += await findings_of(came, path, TWICE_THE_SIZE)
     assert found == []
 
 
-async def test_every_page_of_the_staff_is_legible_to_all(
+async def test_every_page_of_the_staff_is_legible_to_all_and_at_twice_the_size(
     new_visitor: NewVisitor, city_database_url: str
 ) -> None:
     ids = examples(city_database_url)
@@ -114,12 +143,46 @@ async def test_every_page_of_the_staff_is_legible_to_all(
         came = await at_work(new_visitor, login)
         for path in staff_paths(role, ids):
             if path not in walked:
-                found += await findings_of(came, path)
+                found += await findings_of(came, path, DESK_TWICE_THE_SIZE)
                 walked.add(path)
     came = await new_visitor()
-    for path in open_paths(ids):
-        found += await findings_of(came, path)
+    for path in (*open_paths(ids), *OTHER_PATHS):
+        size = DESK_TWICE_THE_SIZE if path.startswith("/staff") else TWICE_THE_SIZE
+        found += await findings_of(came, path, size)
     assert found == []
+
+
+@pytest.mark.parametrize("view", ["standard", "elder"])
+async def test_without_scripts_nothing_on_a_page_of_the_citizens_is_dead(
+    new_visitor: NewVisitor, city_url: str, city_database_url: str, view: str
+) -> None:
+    number = NUMBER + 2 + (view == "elder")
+    came = await citizen(new_visitor, city_url, number, view=view, java_script_enabled=False)
+    paths = citizens_paths(examples(city_database_url))
+    assert await dead_of(came, [*paths, *OTHER_PATHS, "/search?q=眼科"]) == []
+
+
+async def test_without_scripts_nothing_on_a_page_of_the_staff_is_dead(
+    new_visitor: NewVisitor, city_database_url: str
+) -> None:
+    ids = examples(city_database_url)
+    found: list[str] = []
+    for role, login in LOGINS.items():
+        at_desk = await at_work(new_visitor, login)
+        state = await at_desk.page.context.storage_state()
+        came = await new_visitor(viewport=DESKTOP, java_script_enabled=False, storage_state=state)
+        found += await dead_of(came, staff_paths(role, ids))
+    assert found == []
+
+
+async def dead_of(came: Visitor, paths: list[str]) -> list[str]:
+    """What does nothing on these pages, of all that can be seen."""
+    found: list[str] = []
+    for path in paths:
+        if path not in GUIDES:
+            await came.go(path)
+            found += [f"{path}: {one}" for one in await came.page.evaluate(DEAD)]
+    return found
 
 
 async def test_every_role_is_walked() -> None:
