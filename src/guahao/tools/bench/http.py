@@ -15,7 +15,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import psutil
 import uvloop
 from rich.console import Console
 
@@ -23,6 +22,7 @@ from guahao.flows.kernel.platform import Platform
 from guahao.tools.bench import pgbench
 from guahao.tools.bench.city import City, count_appointments, found, open_bench
 from guahao.tools.bench.measured import ROUNDS, Round, median, show
+from guahao.tools.bench.processor import Meter, Used, show_used, web_of
 from guahao.tools.bench.queries import HOT_SESSION
 from guahao.tools.bench.serving import BenchError, web_server
 from guahao.tools.scratch import analyze, scratch_database
@@ -56,19 +56,27 @@ async def _bench(url: str, issuer: Issue, people: Path, processes: int, console:
         with ExitStack() as servers:
             web = [servers.enter_context(web_server(url)) for _ in range(processes)]
             ports = [port for port, _ in web]
+            meter = await Meter.of(platform, [process for _, process in web])
+            used: dict[str, list[tuple[int, Used]]] = {"HTTP, many": [], "HTTP, hot": []}
             for number in range(ROUNDS):
                 with console.status(f"Round {number + 1} of {ROUNDS} ..."):
-                    skip = 2 * number * _PERSONS_A_ROUND
-                    many, hot = (HOT_SESSION + 1, city.last_session), (HOT_SESSION, HOT_SESSION)
                     rounds["pgbench"].append(await pgbench.run(platform, url, city))
-                    rounds["HTTP, many"].append(await run_wrk(platform, ports, people, skip, many))
-                    skip += _PERSONS_A_ROUND
-                    rounds["HTTP, hot"].append(await run_wrk(platform, ports, people, skip, hot))
-            memory = max(_memory_mb(process) for _, process in web)
+                    skip = 2 * number * _PERSONS_A_ROUND
+                    for name, sessions in (
+                        ("HTTP, many", (HOT_SESSION + 1, city.last_session)),
+                        ("HTTP, hot", (HOT_SESSION, HOT_SESSION)),
+                    ):
+                        before = meter.read()
+                        ran = await run_wrk(platform, ports, people, skip, sessions)
+                        rounds[name].append(ran)
+                        used[name].append((ran.bookings, meter.read().since(before)))
+                        skip += _PERSONS_A_ROUND
+            memory = max(web_of(process).memory_info().rss for _, process in web) / 2**20
     medians = {name: median(name, ran) for name, ran in rounds.items()}
     count = "one web process" if processes == 1 else f"{processes} web processes"
     title = f"The whole HTTP stack, {count}, {_CONNECTIONS} connections"
     show(console, title, list(medians.values()), medians["pgbench"])
+    show_used(console, used)
     hot_share = medians["HTTP, hot"].per_second / medians["HTTP, many"].per_second
     console.print(f"One hot session makes {hot_share:.2f} of many sessions.")
     console.print(f"Memory of a web process after all rounds: {memory:.0f} MB at most.")
@@ -126,9 +134,3 @@ def _figure(said: str, pattern: str) -> float:
     if found is None:
         raise RuntimeError(f"wrk said something else:\n{said}")
     return float(found[1]) * _MS[found[2]]
-
-
-def _memory_mb(process: subprocess.Popen[bytes]) -> float:
-    """Return the resident memory of Granian's child, which answers."""
-    [web] = psutil.Process(process.pid).children()
-    return float(web.memory_info().rss) / 2**20

@@ -134,3 +134,10 @@ async def places_sold(tx: Tx, session_ids: Sequence[int]) -> list[tuple[int, int
         (list(session_ids),),
     )
     return [(row[0], row[1], row[2]) for row in rows]
+
+
+async def backend(tx: Tx) -> int:
+    """Return the process id of the server's process for this connection."""
+    row = await tx.row("SELECT pg_backend_pid()")
+    assert row is not None
+    return int(row[0])
