@@ -83,7 +83,7 @@ def test_a_flood_of_subjects_forgets_the_least_recent_only() -> None:
     for number in range(100):
         assert tries(rates, 10, 600, "kept") == (10 if number == 0 else 0)
         tries(rates, 1, 600, str(number))
-    assert len(rates._counts[MINUTE]) == 10
+    assert len(rates._counts[MINUTE.name]) == 10
 
 
 def test_a_new_subject_is_remembered_in_place_of_the_least_recent() -> None:

@@ -31,10 +31,6 @@ class Limit:
     seconds: int
     shared_from: int = 1
 
-    def __hash__(self) -> int:
-        # By name alone: limits are looked up a dozen times for each booking.
-        return hash(self.name)
-
 
 class Count:
     """The known attempts of a subject: this process's, and those that others have shared."""
@@ -71,8 +67,10 @@ class Rates:
 
     def __init__(self, subjects_max: int = SUBJECTS_MAX) -> None:
         self._subjects_max = subjects_max
-        self._counts: dict[Limit, OrderedDict[str, Count]] = {}
-        self._due: dict[tuple[Limit, str], Count] = {}
+        # By the limit's name: ten limits are looked up for each booking, and hashing a Limit
+        # would take longer than all the rest.
+        self._counts: dict[str, OrderedDict[str, Count]] = {}
+        self._due: dict[tuple[str, str], tuple[Limit, Count]] = {}
         self.hurry = False  # set when a subject spends its limit faster than counts are shared
 
     def attempt(self, limit: Limit, subject: str, now: float) -> int | None:
@@ -93,14 +91,14 @@ class Rates:
             count.known += 1
             count.unshared += 1
             if count.known >= limit.shared_from and count.known * _SHARE >= limit.most:
-                self._due[limit, subject] = count
+                self._due[limit.name, subject] = limit, count
                 if count.unshared * _AT_ONCE >= limit.most:
                     self.hurry = True
         return None
 
     def undo(self, limit: Limit, subject: str, now: float) -> None:
         """Uncount an attempt that was counted at `now` and had no effect."""
-        counts = self._counts.get(limit)
+        counts = self._counts.get(limit.name)
         count = None if counts is None else counts.get(subject)
         if count is None:
             return
@@ -109,15 +107,15 @@ class Rates:
             count.known -= 1
             count.unshared -= 1
             if count.unshared < 0:  # it was shared already
-                self._due[limit, subject] = count
+                self._due[limit.name, subject] = limit, count
         elif count.window == window + 1 and count.before:
             count.before -= 1
 
     def _count(self, limit: Limit, subject: str, now: float) -> Count:
         window = int(now // limit.seconds)
-        counts = self._counts.get(limit)
+        counts = self._counts.get(limit.name)
         if counts is None:
-            counts = self._counts[limit] = OrderedDict()
+            counts = self._counts[limit.name] = OrderedDict()
         count = counts.get(subject)
         if count is None:
             count = counts[subject] = Count(window)
@@ -132,8 +130,8 @@ class Rates:
     def shares(self, most: int) -> list[Share]:
         """Return at most `most` counts to share now, those due longest first."""
         shares = []
-        for limit, subject in list(self._due)[:most]:
-            count = self._due.pop((limit, subject))
+        for name, subject in list(self._due)[:most]:
+            limit, count = self._due.pop((name, subject))
             if count.unshared:
                 shares.append(Share(limit, subject, count.window, count.unshared))
                 count.unshared = 0
@@ -151,7 +149,7 @@ class Rates:
             count.before = max(count.before, total)
 
     def _known(self, share: Share) -> Count | None:
-        counts = self._counts.get(share.limit)
+        counts = self._counts.get(share.limit.name)
         return None if counts is None else counts.get(share.subject)
 
     def mark_due(self, share: Share) -> None:
@@ -159,7 +157,7 @@ class Rates:
         count = self._known(share)
         if count is not None and count.window == share.window:
             count.unshared += share.tries
-            self._due[share.limit, share.subject] = count
+            self._due[share.limit.name, share.subject] = share.limit, count
 
 
 def _wait(limit: Limit, count: Count, now: float) -> int:
