@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from guahao.flows.kernel.platform import Platform
@@ -20,6 +19,7 @@ from guahao.rules.kernel.outcomes import (
     Repeated,
     RepeatedInBatch,
 )
+from guahao.rules.kernel.values import value
 from guahao.rules.people.logins import AccountLoginRefusal, LoginRefused
 from guahao.store.booking import booking as store
 from guahao.store.booking.appointments import appointments_shown
@@ -28,7 +28,7 @@ from guahao.store.kernel.queue import defer
 from guahao.store.kernel.views import AppointmentView
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class DeskRequest:
     """A request to the booking desk, before it has a time. Only a replay sets `at`."""
 

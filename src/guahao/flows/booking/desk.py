@@ -511,6 +511,8 @@ async def _serve_one(
 
 def _outcome(answer: DeskAnswer | DeskPairAnswer | DeskRescheduleAnswer | Exception) -> str:
     match answer:
+        case AppointmentView():  # first, as most are
+            return "booked"
         case PairNotBooked(Refused(reason)):
             return reason.value
         case Refused(reason):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time
 
 from guahao.rules.kernel.limits import HospitalRules, Policy
+from guahao.rules.kernel.values import value
 
 COUNTED_STATUSES = (
     "booked",
@@ -17,7 +18,7 @@ COUNTED_STATUSES = (
 PERIODS = ("morning", "afternoon", "evening")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SessionFacts:
     """A clinic session and its hospital's rules.
 
@@ -40,7 +41,7 @@ class SessionFacts:
     draw_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CountedAppointment:
     """An appointment that counts against the limits (S12)."""
 
@@ -51,7 +52,7 @@ class CountedAppointment:
     is_live: bool = field(default=False, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PatientFacts:
     """A person: their account, suspension and counted appointments.
 
@@ -69,7 +70,7 @@ class PatientFacts:
     person: bytes = field(kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Actor:
     """The requester: an account for its own patients, or staff for the person in front of them.
 
@@ -84,7 +85,7 @@ class Actor:
         return self.kind != "account" or patient.account_id == self.id
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class BookingRequest:
     """A request to book. `at` is the request's own time, on the city's clock.
 
@@ -110,7 +111,7 @@ class BookingRequest:
 KeyScope = tuple[str, int, str]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class EarlierUse:
     """An earlier use of an idempotency key: its body and outcome.
 

@@ -12,6 +12,7 @@ from guahao.rules.booking.order_no import order_no
 from guahao.rules.fairness.declining import still_declinable_until
 from guahao.rules.kernel.facts import AppointmentFacts
 from guahao.rules.kernel.limits import HospitalRules
+from guahao.rules.kernel.values import value
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class DepartmentView:
     parent_name: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SessionView:
     """A clinic session with the names and rules that readers need. Money is in 分."""
 
@@ -78,7 +79,7 @@ class SessionView:
         return self.capacity - self.booked - self.held - self.reserved
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PatientView:
     """A patient with decrypted name and document number, which routers mask."""
 
@@ -90,7 +91,7 @@ class PatientView:
     is_checked: bool | None = None  # None if not read
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AppointmentView:
     """An appointment with its identification code, for its owner only.
 

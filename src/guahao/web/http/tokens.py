@@ -9,7 +9,6 @@ from __future__ import annotations
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import OrderedDict
-from dataclasses import dataclass
 
 import jwt
 import msgspec
@@ -17,6 +16,7 @@ from litestar.types import Scope
 
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people import logins
+from guahao.rules.kernel.values import value
 from guahao.rules.people.logins import AccountLoginRefusal
 from guahao.security_log import about
 from guahao.store.people.logins import Login
@@ -68,7 +68,7 @@ def _payload(token: bytes, key: hmac.HMAC) -> bytes:
     return urlsafe_b64decode(payload + b"=" * (-len(payload) % 4))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Claims:
     """The content of a verified token: account, log-in and expiry (Unix seconds)."""
 
