@@ -14,7 +14,14 @@ from hmac import compare_digest
 from psycopg.rows import TupleRow
 
 from guahao.rules.kernel.facts import AppointmentFacts
-from guahao.store.hospitals.directory import RULES_COLUMNS, hospital_rules, rules_columns, rules_on
+from guahao.store.hospitals.directory import (
+    RULES_COLUMNS,
+    hospital_rules,
+    rules_columns,
+    rules_of,
+    rules_on,
+    rules_text,
+)
 from guahao.store.kernel.db import Tx
 from guahao.store.kernel.vault import Vault
 from guahao.store.kernel.views import AppointmentView
@@ -31,7 +38,7 @@ _VIEW = f"""
            a.id, a.status, a.code_enc, a.channel, a.booked_at, a.changed_at,
            w.declinable_until, a.substituted_at,
            p.id, p.name_enc, p.id_type, p.id_no_enc, p.suspended_until,
-           {rules_columns("k")}
+           {rules_text("k")}
     FROM appointments a
     JOIN clinic_sessions s ON s.id = a.clinic_session_id
     JOIN hospitals h ON h.id = s.hospital_id
@@ -65,7 +72,7 @@ _LISTED = f"""
 """  # in two parts, because each uses an index of its own that begins with the patient
 
 
-_WIDTH = SESSION_WIDTH + 13  # the columns before the rules of the day of booking
+_WIDTH = SESSION_WIDTH + 13  # the columns before the rules of the day of booking, the last
 
 
 async def appointments_by_id(
@@ -144,7 +151,7 @@ async def appointment_by_code(
 def _view(vault: Vault, row: TupleRow) -> AppointmentView:
     own, person = row[SESSION_WIDTH : SESSION_WIDTH + 8], row[SESSION_WIDTH + 8 : _WIDTH]
     session = session_view(row[:SESSION_WIDTH])
-    kept = session.rules.keeping(hospital_rules(row[_WIDTH:]))
+    kept = session.rules.keeping(rules_of(row[_WIDTH]))
     id, status, code_enc, *rest, declinable_until, substituted_at = own
     code = vault.open("appointments", "code", id, code_enc)
     patient = open_patient(vault, *person)

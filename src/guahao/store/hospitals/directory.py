@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import time
 from functools import lru_cache
 from typing import Any
 
@@ -24,6 +25,19 @@ def rules_columns(rules: str) -> str:
         f"CASE WHEN {rules}.hospital_id IS NULL THEN h.{name} ELSE {rules}.{name} END AS {name}"
         for name in names(HospitalRules)
     )
+
+
+def rules_text(rules: str) -> str:
+    """Return a hospital's rules like `rules_columns`, as one text for `rules_of`.
+
+    For rows that are many: nine columns of each session, seven of them times, took as long to
+    read as all others.
+    """
+    own, dated = (
+        f"ROW({', '.join(f'{alias}.{name}' for name in names(HospitalRules))})::text"
+        for alias in ("h", rules)
+    )
+    return f"CASE WHEN {rules}.hospital_id IS NULL THEN {own} ELSE {dated} END"
 
 
 def rules_on(day: str, rules: str = "r") -> str:
@@ -72,6 +86,25 @@ def take_rules(row: dict[str, Any]) -> HospitalRules:
 def hospital_rules(row_part: Sequence[Any]) -> HospitalRules:
     """Return a hospital's own rules from its RULES_COLUMNS, by their positions."""
     return _hospital_rules(tuple(row_part))
+
+
+@lru_cache(1024)
+def rules_of(text: str) -> HospitalRules:
+    """Return a hospital's own rules from their `rules_text`."""
+    cycle_days, release, stop, cancel_days, cancel, morning, afternoon, evening, checked_only = (
+        text[1:-1].split(",")
+    )
+    return HospitalRules(
+        int(cycle_days) if cycle_days else None,
+        time.fromisoformat(release),
+        time.fromisoformat(stop),
+        int(cancel_days),
+        time.fromisoformat(cancel),
+        time.fromisoformat(morning),
+        time.fromisoformat(afternoon),
+        time.fromisoformat(evening),
+        checked_only == "t",
+    )
 
 
 @lru_cache(1024)
