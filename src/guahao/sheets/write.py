@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
-
-import xlsxwriter
-from xlsxwriter.format import Format
-from xlsxwriter.worksheet import Worksheet
+from typing import TYPE_CHECKING
 
 from guahao.sheets.read import FORMULA_STARTS
+
+if TYPE_CHECKING:
+    from xlsxwriter.format import Format
+    from xlsxwriter.worksheet import Worksheet
 
 CELL_CHARACTERS_MAX = 32_767
 SHEET_NAME_MAX = 31
@@ -80,6 +81,8 @@ def workbook(tables: Sequence[Table]) -> bytes:
         "strings_to_urls": False,
         "strings_to_numbers": False,
     }
+    import xlsxwriter  # noqa: PLC0415 - only where somebody exports a workbook
+
     with xlsxwriter.Workbook(content, options) as book:
         heading = book.add_format({"bold": True, "bg_color": "#E8F5EC", "bottom": 1})
         formats = {kind: book.add_format({"num_format": _FORMATS[kind]}) for kind in Kind}

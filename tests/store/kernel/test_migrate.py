@@ -13,13 +13,15 @@ from uuid import uuid4
 import msgspec
 import psycopg
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from psycopg import errors, sql
 from tests.city import Clock, open_platform
 
 from guahao.flows.staff.trail import check_head, verify_trail
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.store.kernel.db import APP_ROLE, HOSPITAL_ROLE, ROLES, as_application
-from guahao.store.kernel.migrate import MigrationError, migrate
+from guahao.store.kernel.migrate import MIGRATIONS, MigrationError, migrate, revisions
 from guahao.store.kernel.vault import Vault
 
 # The newest of the job queue's own migrations that migration 0002 stands for.
@@ -49,6 +51,14 @@ def plain_owner_url(empty_database_url: str) -> Iterator[str]:
 def with_user(url: str, user: str) -> str:
     parts = urlsplit(url)
     return parts._replace(netloc=f"{user}@{parts.netloc.rpartition('@')[2]}").geturl()
+
+
+def test_files_are_named_by_their_revisions_in_order() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    scripts = ScriptDirectory.from_config(config).walk_revisions()
+    assert revisions() == [script.revision for script in scripts][::-1]
 
 
 def test_migrating_twice_changes_nothing(database_url: str) -> None:

@@ -12,17 +12,14 @@ from enum import StrEnum
 from pathlib import Path
 
 import psycopg
-from alembic import command, op
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from psycopg import errors, sql
-from sqlalchemy import create_engine
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import NullPool
 
 from guahao.store.kernel.connections import connecting, why, with_options
 from guahao.store.kernel.db import APP_ROLE, HOSPITAL_ROLE, ROLES, TIME_ZONE
 from guahao.store.kernel.vault import Vault
+
+# Alembic and SQLAlchemy are imported where something is migrated: web processes and workers import
+# this module and never migrate, and the two would take 20 MB of each.
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 LOCK = 0x6775_6168_616F  # "guahao": a single migration at a time in a database
@@ -75,8 +72,7 @@ def _schema(conn: psycopg.Connection) -> Schema:
 
 def schema_at(revision: str | None) -> Schema:
     """Compare a database's revision with the migrations of this program."""
-    scripts = ScriptDirectory.from_config(_config())
-    known = [script.revision for script in scripts.walk_revisions()][::-1]
+    known = revisions()
     if revision is None:
         return Schema(SchemaState.PENDING, None, tuple(known))
     if revision not in known:
@@ -84,6 +80,15 @@ def schema_at(revision: str | None) -> Schema:
     pending = tuple(known[known.index(revision) + 1 :])
     state = SchemaState.PENDING if pending else SchemaState.UP_TO_DATE
     return Schema(state, revision, pending)
+
+
+def revisions() -> list[str]:
+    """Return the revisions of this program in order, by which their files are named.
+
+    Not by Alembic: web processes ask for their metrics.
+    """
+    files = sorted(file.name for file in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+    return [name.partition("_")[0] for name in files]
 
 
 def _connect(url: str) -> psycopg.Connection:
@@ -94,13 +99,6 @@ def _connect(url: str) -> psycopg.Connection:
             f"The database cannot be reached: {why(error)}\nCheck GUAHAO_DATABASE_OWNER_URL (or"
             " GUAHAO_DATABASE_URL), and whether the server runs; then run this again."
         ) from error
-
-
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
-    return config
 
 
 def migrate(
@@ -397,6 +395,8 @@ def run_file(name: str) -> None:
 
 def run_sql(statements: str) -> None:
     """Run SQL statements, separated by semicolons, inside a migration."""
+    from alembic import op  # noqa: PLC0415
+
     # Without parameters, so that percent signs are literal and statements are sent together.
     op.get_bind().exec_driver_sql(statements, execution_options={"no_parameters": True})
 
@@ -406,6 +406,8 @@ def migration_vault() -> Vault:
 
     Raises MigrationError if `migrate` was called without a vault.
     """
+    from alembic import op  # noqa: PLC0415
+
     vault: Vault | None = op.get_context().config.attributes.get("vault")  # type: ignore[union-attr]
     if vault is None:
         raise MigrationError(
@@ -423,6 +425,8 @@ def encrypt_column(
     With `index_purpose`, fill `<name>_index` too. Work in batches by the table's key. The caller
     adds the columns before and drops the clear column after. Empty values stay empty.
     """
+    from alembic import op  # noqa: PLC0415
+
     connection: psycopg.Connection = op.get_bind().connection.driver_connection  # type: ignore[assignment]
     names = {
         "table": sql.Identifier(table),
@@ -465,6 +469,8 @@ def create_index(name: str, definition: str) -> None:
     outside a transaction and waits for open transactions without blocking others. The remains
     of an interrupted attempt are dropped first.
     """
+    from alembic import op  # noqa: PLC0415
+
     with op.get_context().autocommit_block():
         op.execute("SET lock_timeout = 0")
         op.execute("SET statement_timeout = 0")
@@ -476,7 +482,15 @@ def create_index(name: str, definition: str) -> None:
 
 def _upgrade(work: _Work, vault: Vault | None, revision: str) -> None:
     """Run the missing migrations, each in a transaction of its own."""
-    config = _config()
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+    from sqlalchemy import create_engine  # noqa: PLC0415
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
+    from sqlalchemy.pool import NullPool  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
     url = with_options(connecting(work.url), **TIMEOUTS)
     engine = create_engine(
         "postgresql+psycopg://", creator=lambda: psycopg.connect(url), poolclass=NullPool
