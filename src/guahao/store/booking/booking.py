@@ -85,10 +85,8 @@ _EARLIER = """
            r.patient_id, r.clinic_session_id, r.outcome, r.appointment_id,
            r.retry_from, r.visit_from, r.together_with, r.replaces
     FROM json_to_recordset(%s::json) AS k (kind text, actor bigint, key text)
-    CROSS JOIN LATERAL (
-        SELECT * FROM booking_requests
-        WHERE actor_kind = k.kind AND actor_id = k.actor AND idempotency_key = k.key
-        OFFSET 0) r  -- an index scan for each key, also by a plan from when the table was small
+    JOIN booking_requests r
+      ON r.actor_kind = k.kind AND r.actor_id = k.actor AND r.idempotency_key = k.key
 """
 # Read in the batch's own pipeline, so that checking log-ins costs no round trip. The generation
 # is not compared: raising it ends every log-in, and waits for those that are being created
@@ -216,7 +214,8 @@ async def load_batch(
     patients = tx.send(_LOCK_PATIENTS, (array(patient_ids),))
     sessions = tx.send(_LOCK_SESSIONS, (day, array(session_ids)))
     counted = tx.send(_COUNTED, _counting(patient_ids, counted_since))
-    earlier = tx.send(_EARLIER, (recordset(keys),))
+    # Planned each time: a plan cached while the table was small would always scan all of it.
+    earlier = tx.send(_EARLIER, (recordset(keys),), prepare=False)
     taken = tx.send(_TAKEN_CODES, (bytes_array(candidates),))
     reserved = tx.send(_RESERVE_IDS, (len(requests),))
     logins = tx.send(_LOGINS, (array(login_ids), tx.now)) if login_ids else None
