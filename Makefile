@@ -102,10 +102,11 @@ lock: $(DEV)
 	$(LOCK) pyproject.toml -o requirements/base.txt
 	$(LOCK) -c requirements/base.txt --group build -o requirements/build.txt
 	$(LOCK) --extra aliyun -c requirements/base.txt pyproject.toml -o requirements/aliyun.txt
+	$(LOCK) --extra drand -c requirements/base.txt pyproject.toml -o requirements/drand.txt
 	$(LOCK) -c requirements/base.txt -c requirements/aliyun.txt --group patroni -o requirements/patroni.txt
-	$(LOCK) --extra aliyun --group build --group dev --group patroni \
+	$(LOCK) --extra aliyun --extra drand --group build --group dev --group patroni \
 		-c requirements/base.txt -c requirements/build.txt -c requirements/aliyun.txt \
-		-c requirements/patroni.txt pyproject.toml -o requirements/dev.txt
+		-c requirements/drand.txt -c requirements/patroni.txt pyproject.toml -o requirements/dev.txt
 	$(LOCK) --group docs -o requirements/docs.txt
 	$(LOCK) --group mutants -o requirements/mutants.txt
 	$(NPM) install --package-lock-only --ignore-scripts
@@ -114,7 +115,7 @@ lock: $(DEV)
 audit-dependencies: | $(BIN)/python
 	$(BIN)/python -m venv $(VENV)/audit
 	$(VENV)/audit/bin/python -m pip --disable-pip-version-check --quiet install pip-audit
-	for file in base build aliyun patroni dev; do \
+	for file in base build aliyun drand patroni dev; do \
 		$(VENV)/audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements/$$file.txt || exit 1; done
 
 assets: $(ASSETS)

@@ -11,13 +11,13 @@ import psycopg
 import pytest
 from rich.console import Console
 from tests.city import Clock, open_platform
+from tests.rules.reading import verify
 from tests.supply import Rows, at
 
 from guahao.flows.fairness.drawn import proof_file
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.staff.trail import verify_trail
 from guahao.rules.attendance.penalties import suspended_until, suspensions
-from guahao.rules.fairness.proof import verify
 from guahao.rules.kernel.limits import Policy, add_months
 from guahao.rules.people.identity import valid_document, valid_phone
 from guahao.rules.supply.releasing import date_refusal

@@ -9,6 +9,7 @@ from typing import get_type_hints
 
 import pytest
 
+from guahao.rules.fairness.beacon import QUICKNET, Beacon, Drand
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.settings import Settings, SettingsError, read_settings
 
@@ -92,6 +93,51 @@ def test_witnesses_of_draws_are_read() -> None:
     assert (witness.name, witness.first, witness.minutes) == ("公证处", b"\xab" * 32, 5)
     assert witness.url == "https://witness.example.cn/draws"
     assert witness.begins == datetime(2026, 12, 1, 8, tzinfo=CITY_TIME)
+
+
+INFO = {
+    "public_key": "ab" * 96,
+    "period": 30,
+    "genesis_time": 1_700_000_000,
+    "hash": "said by the relay, and not believed",
+    "groupHash": "cd" * 32,
+    "schemeID": "bls-unchained-g1-rfc9380",
+    "metadata": {"beaconID": "city"},
+}
+OTHER = Beacon(30, 1_700_000_000, b"\xab" * 96, b"\xcd" * 32, "city")
+RELAYS = ["https://api.drand.sh", "http://127.0.0.1:8080"]
+
+
+def test_a_chain_of_drand_is_known_by_its_hash() -> None:
+    text = {"chain": QUICKNET.chain.hex(), "relays": ["https://drand.example.cn/", *RELAYS]}
+    drand = read_settings({"GUAHAO_FAIRNESS_DRAND": json.dumps(text)}).fairness_drand
+    assert drand == Drand(QUICKNET, ("https://drand.example.cn", *RELAYS))
+    text = {"chain": OTHER.chain.hex(), "relays": RELAYS, "info": INFO}
+    drand = read_settings({"GUAHAO_FAIRNESS_DRAND": json.dumps(text)}).fairness_drand
+    assert drand == Drand(OTHER, tuple(RELAYS))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"info": None},
+        {"chain": "ab" * 32},
+        {"chain": OTHER.chain.hex().upper()},
+        {"relays": []},
+        {"relays": ["http://api.drand.sh"]},
+        {"relays": ["api.drand.sh"]},
+        {"info": INFO | {"period": 3}},
+        {"info": INFO | {"period": 0}},
+        {"info": INFO | {"schemeID": "pedersen-bls-chained"}},
+        {"info": INFO | {"metadata": {"beaconID": "city two"}}},
+        {"info": INFO | {"public_key": "ab"}},
+        {"key": "x"},
+    ],
+)
+def test_a_chain_of_drand_that_cannot_be_checked_stops_the_start(wrong: dict[str, object]) -> None:
+    text = {"chain": OTHER.chain.hex(), "relays": RELAYS, "info": INFO} | wrong
+    with pytest.raises(SettingsError, match="GUAHAO_FAIRNESS_DRAND"):
+        read_settings({"GUAHAO_FAIRNESS_DRAND": json.dumps(text)})
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 from guahao.brand import BrandError, Mark, checked_colour, checked_name, read_mark
+from guahao.rules.fairness.beacon import QUICKNET, SCHEME, Beacon, Drand
 from guahao.rules.fairness.witnessing import Witness
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.rules.kernel.retention import RETENTIONS
@@ -152,6 +153,7 @@ class Settings:
     postal_code: str | None = None
     public_url: str | None = None  # None: where this process listens
     fairness_witnesses: tuple[Witness, ...] = ()  # outside keepers of values for draws
+    fairness_drand: Drand | None = None  # a public source of values for draws
     wechat_appid: str | None = None  # None: there is no Official Account
     wechat_secret: str | None = None
     wechat_token: str | None = None
@@ -197,6 +199,9 @@ _SYSLOG = re.compile(r"(?:udp|tcp)://[A-Za-z0-9.\[\]:-]+|/[!-~]+")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9-]{1,64}")
 _RECEIPT_TOKEN = re.compile(r"[A-Za-z0-9_-]{32,128}")
 _AES_KEY = re.compile(r"[A-Za-z0-9+/]{43}")
+_BEACON_NAME = re.compile(r"[a-z0-9-]{1,40}")
+# Over HTTPS, but for a relay on this machine.
+_RELAY = r"^(https://[A-Za-z0-9.:/_-]{1,250}|http://127\.0\.0\.1:[0-9]{1,5})$"
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
@@ -389,6 +394,59 @@ def _witnesses(text: str) -> tuple[Witness, ...]:
     )
 
 
+class _DrandInfo(msgspec.Struct):
+    """What a relay of drand says of a chain at /CHAIN/info; its hash binds all but the scheme."""
+
+    public_key: Annotated[str, Meta(pattern="^[0-9a-f]{192}$")]
+    period: Annotated[int, Meta(ge=1, le=86_400)]
+    genesis_time: Annotated[int, Meta(ge=1, le=10**11)]
+    group_hash: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")] = msgspec.field(name="groupHash")
+    scheme: str = msgspec.field(name="schemeID")
+    metadata: dict[str, str]
+
+    def beacon(self) -> Beacon:
+        """Return the chain; raises ValueError for one of a scheme that is not known."""
+        if self.scheme != SCHEME:
+            raise ValueError(f"the chain must have the scheme {SCHEME}, not {self.scheme[:40]}")
+        name = self.metadata.get("beaconID", "default")
+        if _BEACON_NAME.fullmatch(name) is None:
+            raise ValueError("the beaconID may have small letters, digits and hyphens")
+        return Beacon(
+            self.period,
+            self.genesis_time,
+            bytes.fromhex(self.public_key),
+            bytes.fromhex(self.group_hash),
+            name,
+        )
+
+
+class _DrandText(msgspec.Struct, forbid_unknown_fields=True):
+    """A chain of drand and its relays, in JSON; only the chain quicknet needs no `info`."""
+
+    chain: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    relays: Annotated[list[Annotated[str, Meta(pattern=_RELAY)]], Meta(min_length=1, max_length=10)]
+    info: _DrandInfo | None = None
+
+
+def _drand(text: str) -> Drand:
+    """Read a chain of drand, known by its hash, and the relays to ask."""
+    try:
+        given = msgspec.json.decode(text, type=_DrandText)
+        beacon = QUICKNET if given.info is None else given.info.beacon()
+        if beacon.chain.hex() != given.chain:
+            raise ValueError(
+                'the chain is not quicknet: add "info", as a relay shows it at /CHAIN/info'
+                if given.info is None
+                else "the hash of this info is not the chain's"
+            )
+    except (msgspec.DecodeError, ValueError) as error:
+        raise SettingsError(
+            'GUAHAO_FAIRNESS_DRAND must be JSON such as {"chain": "…64 hex digits", "relays":'
+            f' ["https://api.drand.sh"]}}: {error}'
+        ) from None
+    return Drand(beacon, tuple(relay.rstrip("/") for relay in given.relays))
+
+
 def _integer(name: str, text: str, bounds: Meta) -> int:
     assert bounds.ge is not None
     assert bounds.le is not None
@@ -457,6 +515,7 @@ _READERS: Mapping[str, Callable[[str], object]] = {
     "aliyun_templates": partial(_texts, "aliyun_templates"),
     "wechat_templates": _wechat_templates,
     "fairness_witnesses": _witnesses,
+    "fairness_drand": _drand,
 }
 
 

@@ -33,6 +33,7 @@ from guahao.notices.gateway import Gateway
 from guahao.notices.outbox import OutboxGateway
 from guahao.notices.wechat import OfficialAccount, WeChatGateway
 from guahao.processes import Revivable, end_with
+from guahao.rules.fairness.beacon import can_check
 from guahao.rules.kernel.limits import NEW_CITY
 from guahao.rules.operations.checks import Check, State, runbook
 from guahao.settings import Settings, SettingsError, read_settings
@@ -235,7 +236,7 @@ def build_platform(
 
 
 def check_extras(settings: Settings) -> None:
-    """Raise SettingsError if a setting chooses a provider whose SDK is not installed."""
+    """Raise SettingsError if a setting chooses something whose library is not installed."""
     chosen = (
         ("GUAHAO_SMS_GATEWAY", settings.sms_gateway, "alibabacloud_dysmsapi20170525"),
         ("GUAHAO_IDENTITY_VERIFIER", settings.verifier, "alibabacloud_cloudauth20190307"),
@@ -246,6 +247,11 @@ def check_extras(settings: Settings) -> None:
                 f"{name}=aliyun needs the SDK of Alibaba Cloud, which is not installed."
                 ' Run: pip install "guahao[aliyun]"'
             )
+    if settings.fairness_drand is not None and not can_check():
+        raise SettingsError(
+            "GUAHAO_FAIRNESS_DRAND needs a library that checks signatures, which is not installed."
+            ' Run: pip install "guahao[drand]"'
+        )
 
 
 async def check_database(settings: Settings, url: str) -> None:

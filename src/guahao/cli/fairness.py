@@ -6,15 +6,17 @@ import secrets
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, assert_never
 
 import typer
 
 from guahao.cli.common import CommandError, console
-from guahao.rules.fairness.allocating import Won
+from guahao.rules.fairness import beacon as drand
+from guahao.rules.fairness.allocating import Result, Won
 from guahao.rules.fairness.log import LogError, differences, missing
 from guahao.rules.fairness.log import read as read_log
-from guahao.rules.fairness.proof import Draw, Level, ProofError, verify
+from guahao.rules.fairness.proof import Level
+from guahao.rules.fairness.verifying import ProofError, Proven, verify
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.store.fairness.log import PUBLIC_KEY_BYTES, is_signed
 from guahao.tools import witness
@@ -48,20 +50,25 @@ def fairness_verify(
     ] = None,
 ) -> None:
     """Compute again everything that the file of a draw says. Exit status 1 where it is not true."""
-    data = _read(file)
+    asked = (ticket or "").strip().lower()
     try:
-        draw = verify(data)
+        with file.open("rb") as lines:
+            draw = verify(lines, asked)
+    except OSError as error:
+        raise CommandError(f"{file} cannot be read: {error.strerror}") from None
     except ProofError as error:
         console.print(f"NOT TRUE, {error}")
         raise typer.Exit(1) from None
+    unchecked = _check_beacons(draw)
     if log:
-        _check_log([_read(part) for part in log], key, draw, data)
-    won = sum(isinstance(result, Won) for result in draw.results.values())
-    console.print(f"True: draw {draw.id}, {len(draw.entries)} entries, {won} won.")
-    console.print(_level(draw))
-    if ticket is not None and not _fared(draw, ticket):
+        _check_log([_read(part) for part in log], key, draw)
+    console.print(f"True: draw {draw.draw_id}, {draw.entries} entries, {draw.won} won.")
+    console.print(_level(draw), *unchecked, sep="\n", soft_wrap=True)
+    if asked and draw.result is None:
         console.print(f"There is no ticket {ticket} in this draw.")
         raise typer.Exit(1)
+    if draw.result is not None:
+        console.print(_fared(asked, draw.result))
 
 
 def _read(file: Path) -> bytes:
@@ -71,7 +78,26 @@ def _read(file: Path) -> bytes:
         raise CommandError(f"{file} cannot be read: {error.strerror}") from None
 
 
-def _check_log(parts: list[bytes], given_key: str | None, draw: Draw, file: bytes) -> None:
+def _check_beacons(draw: Proven) -> list[str]:
+    """Check the signatures of drand's rounds; return what could not be checked here."""
+    unchecked = []
+    for source in draw.sources:
+        beacon, signature = source.beacon, source.signature
+        if beacon is None or signature is None:
+            continue
+        if not drand.can_check():
+            unchecked.append(
+                f"Not checked: that drand signed round {source.used}. Install guahao[drand], or"
+                " compare the value with what any relay of drand shows at"
+                f" /{beacon.chain.hex()}/public/{source.used}"
+            )
+        elif not drand.is_signed(beacon, source.used, signature):
+            console.print(f"NOT TRUE: drand has not signed this value of round {source.used}")
+            raise typer.Exit(1)
+    return unchecked
+
+
+def _check_log(parts: list[bytes], given_key: str | None, draw: Proven) -> None:
     """Check that the log fits together, is signed, and published what the file says."""
     try:
         found = read_log(parts[0])
@@ -96,11 +122,11 @@ def _check_log(parts: list[bytes], given_key: str | None, draw: Draw, file: byte
         reason = "the log names another key"
     elif not is_signed(key, found.seq, found.hash, found.signature):
         reason = "the head of the log is not signed by the platform's key"
-    lacking = None if reason else missing(found, draw.id)
+    lacking = None if reason else missing(found, draw.draw_id)
     if lacking is not None:
         console.print(f"NOT SHOWN: {lacking}", soft_wrap=True)
         raise typer.Exit(1)
-    reason = reason or differences(found, draw.id, file)
+    reason = reason or differences(found, draw)
     if reason is not None:
         console.print(f"NOT TRUE: {reason}")
         raise typer.Exit(1)
@@ -108,29 +134,34 @@ def _check_log(parts: list[bytes], given_key: str | None, draw: Draw, file: byte
     console.print(f"The log published this; its last line: {head}", soft_wrap=True)
 
 
-def _level(draw: Draw) -> str:
-    if draw.level is Level.OPERATOR:
-        return (
-            "Level: operator. Who held the platform's secret could have known the result before"
-            " the entries were closed."
-        )
-    return (
-        f"Level: witnessed, by {len(draw.values)}. Only the platform and all witnesses together"
-        " could have known the result before the entries were closed."
-    )
+def _level(draw: Proven) -> str:
+    witnesses = sum(s.beacon is None and not s.is_silent for s in draw.sources)
+    match draw.level:
+        case Level.OPERATOR:
+            return (
+                "Level: operator. Who held the platform's secret could have known the result before"
+                " the entries were closed."
+            )
+        case Level.WITNESSED:
+            return (
+                f"Level: witnessed, by {witnesses}. Only the platform and all witnesses together"
+                " could have known the result before the entries were closed."
+            )
+        case Level.BEACON:
+            others = f", all {witnesses} witnesses" if witnesses else ""
+            return (
+                f"Level: beacon. Only the platform{others} and enough members of drand's network to"
+                " sign, all together, could have known the result before the entries were closed."
+            )
+        case _ as never:
+            assert_never(never)
 
 
-def _fared(draw: Draw, ticket: str) -> bool:
-    """Print how a ticket fared; whether the draw has it."""
-    for index, entry in enumerate(draw.entries):
-        if entry.ticket.hex() != ticket.strip().lower():
-            continue
-        result = draw.results[index]
-        outcome = f"{len(result.patients)} won" if isinstance(result, Won) else "did not win"
-        reasons = f"; passed over: {', '.join(result.reasons)}" if result.reasons else ""
-        console.print(f"Ticket {ticket}: position {result.position}, {outcome}{reasons}.")
-        return True
-    return False
+def _fared(ticket: str, result: Result) -> str:
+    """Return how a ticket fared."""
+    outcome = f"{len(result.patients)} won" if isinstance(result, Won) else "did not win"
+    reasons = f"; passed over: {', '.join(result.reasons)}" if result.reasons else ""
+    return f"Ticket {ticket}: position {result.position}, {outcome}{reasons}."
 
 
 @witness_app.command("new")

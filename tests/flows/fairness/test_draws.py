@@ -21,6 +21,7 @@ from tests.flows.fairness.fair_city import (
     hold_until,
     only_draw,
 )
+from tests.rules.reading import verify
 
 from guahao.flows.fairness import draws
 from guahao.flows.fairness.applications import withdraw
@@ -29,7 +30,6 @@ from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.privacy.retention import delete_old
 from guahao.rules.fairness.allocating import Skipped
 from guahao.rules.fairness.applying import Wishes
-from guahao.rules.fairness.proof import verify
 from guahao.store.fairness import draws as store
 from guahao.store.fairness.draws import NewDraw
 from guahao.store.kernel.db import Tx

@@ -25,11 +25,11 @@ from tests.flows.fairness.fair_city import (
     hold_until,
     only_draw,
 )
+from tests.rules.reading import verify
 
 from guahao.flows.fairness import drawing, draws
 from guahao.flows.fairness.drawn import proof_file
 from guahao.flows.kernel.platform import Platform
-from guahao.rules.fairness.proof import verify
 from guahao.store.fairness import draws as store
 from guahao.store.fairness.draws import DrawRow
 from guahao.store.kernel.db import Tx

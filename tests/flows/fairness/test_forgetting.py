@@ -17,11 +17,11 @@ from tests.flows.fairness.fair_city import (
     hold_until,
     only_draw,
 )
+from tests.rules.reading import verify
 
 from guahao.flows.fairness.drawn import draw, proof_file
 from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.privacy.retention import delete_old
-from guahao.rules.fairness.proof import verify
 
 TEN = MONDAY_MORNING + timedelta(hours=1)
 PLACES = 14

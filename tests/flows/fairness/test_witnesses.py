@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -18,11 +19,12 @@ from tests.flows.fairness.fair_city import (
     hold_until,
     only_draw,
 )
+from tests.rules.reading import verify
 
 from guahao.flows.fairness import draws
 from guahao.flows.fairness.drawn import proof_file
 from guahao.flows.kernel.platform import Platform
-from guahao.rules.fairness.proof import Draw, Level, verify
+from guahao.rules.fairness.proof import Draw, Level
 from guahao.rules.fairness.witnessing import Witness
 from guahao.settings import Settings
 from guahao.tools import draw_verifier
@@ -80,7 +82,7 @@ async def proven(platform: Platform, draw_id: int) -> Draw:
     """The draw as its file proves it, to both verifiers."""
     file = await proof_file(platform, draw_id)
     assert file is not None
-    draw_verifier.verify(file.encode())
+    draw_verifier.verify(io.BytesIO(file.encode()))
     return verify(file.encode())
 
 

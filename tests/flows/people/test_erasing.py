@@ -55,31 +55,31 @@ call_tasks.topic calls.found_by calls.not_booked_for calls.result clinic_session
 clinic_sessions.period clinic_sessions.specialty clinic_sessions.title consents.door
 consents.given_by consents.notice_version departments.code departments.external_id departments.name
 departments.name_en departments.search_keys displaced_registrations.checked_by draw_entries.choices
-draw_entries.patients draw_entries.reasons draws.kind draws.source_firsts draws.source_indexes
-draws.source_used draws.source_values draws.state fairness_log.line held_places.cause
-held_places.title hospital_calls.call hospital_calls.client_id hospital_calls.request_id
-hospital_calls.why hospital_clients.certificate_thumbprint hospital_clients.client_id
-hospital_clients.name hospital_clients.scopes hospital_deliveries.error hospital_deliveries.kind
-hospital_events.kind hospital_fees.title hospital_imports.filename hospital_webhooks.error
-hospital_webhooks.kinds hospital_webhooks.url hospitals.address hospitals.address_en hospitals.code
-hospitals.district hospitals.district_en hospitals.grade hospitals.latitude hospitals.longitude
-hospitals.name hospitals.name_en hospitals.notice hospitals.notice_en hospitals.phone
-hospitals.pickup_place hospitals.pickup_place_en hospitals.search_keys log_ins.door
-log_ins.end_reason messages.channel messages.kind messages.language messages.state moves.id_type
-moves.kind moves.state observations.facts outbox.key outbox.kind patients.checked_by
-patients.id_type person_merges.why policies.reason policy_trials.in_force policy_trials.proposed
-policy_trials.result privacy_requests.kind privacy_requests.state queue_entries.room
-queue_entries.state queue_notices.kind queue_notices.room reconciliation_differences.cure
-reconciliation_differences.here reconciliation_differences.kind reconciliation_differences.order_no
-reconciliation_differences.settled_by reconciliation_differences.there reconciliations.sent_by
-release_modes.decided_by release_modes.mode release_modes.reason release_modes.title
-replacement_offers.state reschedules.rescheduled_by search_term_imports.filename search_terms.also
-search_terms.children search_terms.kind search_terms.name search_terms.name_en
-search_terms.name_key search_terms.spelled search_terms.targets specialties.name
-specialties.name_en staff.login staff.name staff.password_hash staff.role stops.client_id
-stops.period stops.title stops.weekdays supply_act_sessions.after supply_act_sessions.before
-supply_act_sessions.undone supply_acts.by_name supply_acts.kind supply_acts.reason
-supply_import_rows.deed supply_import_rows.period supply_import_rows.sheet
+draw_entries.patients draw_entries.reasons draws.beacon draws.kind draws.source_firsts
+draws.source_indexes draws.source_used draws.source_values draws.state fairness_log.line
+held_places.cause held_places.title hospital_calls.call hospital_calls.client_id
+hospital_calls.request_id hospital_calls.why hospital_clients.certificate_thumbprint
+hospital_clients.client_id hospital_clients.name hospital_clients.scopes hospital_deliveries.error
+hospital_deliveries.kind hospital_events.kind hospital_fees.title hospital_imports.filename
+hospital_webhooks.error hospital_webhooks.kinds hospital_webhooks.url hospitals.address
+hospitals.address_en hospitals.code hospitals.district hospitals.district_en hospitals.grade
+hospitals.latitude hospitals.longitude hospitals.name hospitals.name_en hospitals.notice
+hospitals.notice_en hospitals.phone hospitals.pickup_place hospitals.pickup_place_en
+hospitals.search_keys log_ins.door log_ins.end_reason messages.channel messages.kind
+messages.language messages.state moves.id_type moves.kind moves.state observations.facts outbox.key
+outbox.kind patients.checked_by patients.id_type person_merges.why policies.reason
+policy_trials.in_force policy_trials.proposed policy_trials.result privacy_requests.kind
+privacy_requests.state queue_entries.room queue_entries.state queue_notices.kind queue_notices.room
+reconciliation_differences.cure reconciliation_differences.here reconciliation_differences.kind
+reconciliation_differences.order_no reconciliation_differences.settled_by
+reconciliation_differences.there reconciliations.sent_by release_modes.decided_by release_modes.mode
+release_modes.reason release_modes.title replacement_offers.state reschedules.rescheduled_by
+search_term_imports.filename search_terms.also search_terms.children search_terms.kind
+search_terms.name search_terms.name_en search_terms.name_key search_terms.spelled
+search_terms.targets specialties.name specialties.name_en staff.login staff.name staff.password_hash
+staff.role stops.client_id stops.period stops.title stops.weekdays supply_act_sessions.after
+supply_act_sessions.before supply_act_sessions.undone supply_acts.by_name supply_acts.kind
+supply_acts.reason supply_import_rows.deed supply_import_rows.period supply_import_rows.sheet
 supply_import_rows.specialty supply_import_rows.title supply_imports.filename supply_imports.found
 supply_imports.state supply_imports.step supply_imports.who_kind supply_imports.who_name
 task_runs.error task_runs.name task_runs.seconds throttle_counts.scope timetables.period

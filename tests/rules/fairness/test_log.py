@@ -18,6 +18,14 @@ from guahao.rules.fairness.log import (
     signed_head,
     write,
 )
+from guahao.rules.fairness.verifying import Proven
+
+
+def proven(file: bytes, draw_id: int = 17) -> Proven:
+    """What a verified file says, as far as the log knows it."""
+    lines = tuple(file.decode().split("\n"))
+    return Proven(draw_id, lines, (), 0, 0, None, sha256(file).digest())
+
 
 TIME = "2026-12-01T08:00:00+08:00"
 SIGNATURE = b"\x5a" * 64
@@ -119,14 +127,14 @@ def test_a_draw_s_lines_are_those_of_its_own_number() -> None:
 
 
 def test_a_file_agrees_with_what_was_published_about_its_draw() -> None:
-    assert differences(LOG, 17, FILE) is None
+    assert differences(LOG, proven(FILE)) is None
 
 
 def published(file: bytes, *words: str) -> str | None:
     """How a file differs from a log that names it and publishes these words."""
     proof = f"proof {sha256(file).hexdigest()}"
     text = written([f"draw 17 {line}" for line in (*words, proof)])
-    return differences(read(text.encode()), 17, file)
+    return differences(read(text.encode()), proven(file))
 
 
 @pytest.mark.parametrize(
@@ -152,8 +160,8 @@ def test_each_published_line_stands_in_the_file_word_for_word(
 
 
 def test_the_log_must_speak_of_the_draw_and_name_its_file() -> None:
-    assert differences(LOG, 18, FILE) == "the log says nothing of draw 18"
-    other = differences(LOG, 17, FILE + b"\n")
+    assert differences(LOG, proven(FILE, 18)) == "the log says nothing of draw 18"
+    other = differences(LOG, proven(FILE + b"\n"))
     assert other == "the log names another file as the proof of this draw"
 
 
@@ -171,7 +179,7 @@ def test_parts_of_the_log_are_read_as_one() -> None:
     whole = first.followed_by(second).followed_by(third)
     assert whole == LOG
     assert missing(whole, 17) is None
-    assert differences(whole, 17, FILE) is None
+    assert differences(whole, proven(FILE)) is None
 
 
 def test_a_part_that_follows_another_line_is_refused() -> None:

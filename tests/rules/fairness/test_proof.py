@@ -9,19 +9,19 @@ from hashlib import sha256
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.rules.reading import check, verify
 
-from guahao.rules.fairness import proof
+from guahao.rules.fairness import verifying
 from guahao.rules.fairness.allocating import LONG_WAIT_LOSSES, Entry, Skipped, Won, allocate
 from guahao.rules.fairness.proof import (
     Draw,
     DrawSession,
     Level,
-    ProofError,
     Source,
     drawn_order,
-    verify,
     write,
 )
+from guahao.rules.fairness.verifying import ProofError
 
 TICKETS = st.binary(min_size=16, max_size=16)
 REASONS = st.sampled_from([None, None, None, "day_limit", "patient_suspended"])
@@ -41,7 +41,7 @@ LIES = [
     ("^later 2 7$", "later 2 5", "later", "higher number"),
     ("^later 2 7$", "later 2 8", "value", "not in the chain"),
     ("^later 2 7\n", "", "value", "not in the chain"),
-    ("^silent 3$", "silent 2", "later", "higher number"),
+    ("^silent 3$", "silent 2", "silent", "no later value"),
     ("^silent 3\n", "", "secret", "each source needs its value"),
     ("^silent 3$", "silent 4", "silent", "named by its number"),
     ("^long-waits 40$", "long-waits 0", "result", "another ticket"),
@@ -54,10 +54,13 @@ LIES = [
     ("^(entry (?:61)+ 1) 1,2$", r"\1 2,1", "root", "not the root"),
     ("^(entry (?:61)+ 1) 1,2$", r"\1 1,1", "entry", "each once"),
     ("^(entry (?:61)+ 1) 1,2$", r"\1 1,3", "entry", "sessions of this draw"),
-    ("^(entry 61.*)\n", "", "result", "has no entry"),
+    ("^(entry 61.*)\n", "", "entries", "not the number"),
     ("^(entry 62.*\n)(entry 63.*\n)", r"\2\1", "entry", "ascending"),
     ("^(entry 64.*\n)", r"\1\1", "entry", "once each"),
-    ("^result 1 .*\n", "", "end", "each entry needs its result"),
+    ("^result 1 .*\n", "", "result", "another ticket"),
+    ("^result 4 .*\n", "", "end", "each entry needs its result"),
+    (r"^(result 4) \w{32} ", rf"\1 {'0' * 32} ", "result", "has no entry"),
+    ("^result 4 ", "result 5 ", "result", "another ticket"),
     (r"^(result 1 \w{32}) won \d", r"\1 won 3", "result", "not chosen"),
     (r"^(result \d \w{32}) skipped full.*$", r"\1 won 1 1", "result", "no such place"),
     (r"^(result 2 \w{32} won 2) 1 full$", r"\1 1,2 full", "result", "for other patients"),
@@ -164,6 +167,8 @@ def test_a_draw_is_proven_and_read_again(held: Draw) -> None:
     read = verify(data)
     assert write(read).encode() == data
     assert read.results == held.results
+    for index, result in held.results.items():
+        assert check(data, held.entries[index].ticket.hex()).result == result
 
 
 def test_every_byte_that_is_flipped_is_found() -> None:
@@ -231,15 +236,17 @@ def test_each_kind_of_result_is_in_the_example() -> None:
 def test_a_draw_is_witnessed_where_any_witness_gave_its_value() -> None:
     held = example()
     assert held.level is Level.WITNESSED
-    assert replace(held, values=()).level is Level.OPERATOR
+    silent = tuple(replace(source, is_silent=True) for source in held.sources)
+    assert replace(held, sources=silent).level is Level.OPERATOR
+    assert replace(held, sources=()).level is Level.OPERATOR
 
 
 def test_a_verifier_computes_no_more_hashes_than_it_promises(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     data = write(example()).encode()
-    monkeypatch.setattr(proof, "INDEX_MAX", 41)  # the number of the first witness's value
+    monkeypatch.setattr(verifying, "INDEX_MAX", 41)  # the number of the first witness's value
     assert verify(data).sources[0].used == 41
-    monkeypatch.setattr(proof, "INDEX_MAX", 40)
+    monkeypatch.setattr(verifying, "INDEX_MAX", 40)
     with pytest.raises(ProofError, match="not in the chain"):
         verify(data)

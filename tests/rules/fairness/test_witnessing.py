@@ -72,9 +72,28 @@ def test_a_draw_waits_half_an_hour_for_a_value_and_for_four_values(
     waited: timedelta, index: int | None
 ) -> None:
     draw_at = moment("2026-12-01 09:00")
-    assert value_at(WITNESS, 13, draw_at, draw_at + waited) == index
+    closed_at = moment("2026-12-01 08:50")
+    assert value_at(WITNESS, 13, closed_at, draw_at, draw_at + waited) == index
 
 
 def test_a_value_that_was_announced_is_never_replaced_by_an_earlier_one() -> None:
     draw_at = moment("2026-12-01 09:00")
-    assert value_at(WITNESS, 20, draw_at, draw_at + HALF_AN_HOUR) == 20
+    closed_at = moment("2026-12-01 08:50")
+    assert value_at(WITNESS, 20, closed_at, draw_at, draw_at + HALF_AN_HOUR) == 20
+
+
+@pytest.mark.parametrize(
+    ("closed", "index"),
+    [
+        ("08:59:59.999999", 13),
+        # Value 13 was shown when the entries were closed: whoever closed them could know it.
+        ("09:00", 14),
+        ("09:04:59", 14),
+        ("09:05", 15),
+        # Two hours are counted from then on.
+        ("12:00", 50),
+    ],
+)
+def test_a_draw_that_was_closed_late_uses_a_value_that_nobody_knew(closed: str, index: int) -> None:
+    draw_at, closed_at = moment("2026-12-01 09:00"), moment(f"2026-12-01 {closed}")
+    assert value_at(WITNESS, 13, closed_at, draw_at, max(closed_at, draw_at)) == index

@@ -14,6 +14,7 @@ from tests.flows.fairness.fair_city import (
     hold_until,
     only_draw,
 )
+from tests.rules.reading import verify
 from tests.web.site import API, CHINESE, ENGLISH, Site, problem
 
 from guahao.flows.fairness import draws
@@ -21,7 +22,6 @@ from guahao.flows.fairness.drawn import entered, own_entry
 from guahao.rules.fairness.allocating import Won
 from guahao.rules.fairness.log import differences, read
 from guahao.rules.fairness.merkle import is_proven
-from guahao.rules.fairness.proof import verify
 
 TEN = MONDAY_MORNING + timedelta(hours=1)
 ENOUGH = 20  # entries, so that they are published

@@ -8,12 +8,13 @@ a chunk that nobody has seen, and the next worker decides it again.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
 
 from guahao.flows.fairness.publishing import file_of, sources_used
-from guahao.flows.fairness.witnesses import Values, ask
+from guahao.flows.fairness.sources import Given, ask
 from guahao.flows.kernel.platform import Platform
 from guahao.rules.booking.booking import Batch, counted_since
 from guahao.rules.booking.cancelling import cancel_deadline
@@ -71,33 +72,38 @@ async def _reveal(platform: Platform, draw_id: int) -> bool:
         return row is not None and row.state == "drawing"
     if now < row.draw_at:
         return False
-    values = await ask(platform.settings.fairness_witnesses, row, now)
+    given = await ask(platform.settings, row, now)
     async with platform.db.transaction() as tx:
         row = await store.lock(tx, draw_id)
         if row.state != "closed":
             return row.state == "drawing"
-        if values is None:
+        if given is None:
             if now >= row.draw_at + WITNESS_LATE and await store.wait(tx, draw_id):
                 await log.append(tx, platform.vault, draw_id, ["waits for its sources"])
             return False
-        await _fix_order(tx, platform, row, values)
+        await _fix_order(tx, platform, row, given)
     return True
 
 
-async def _fix_order(tx: Tx, platform: Platform, row: DrawRow, values: Values) -> None:
+async def _fix_order(
+    tx: Tx, platform: Platform, row: DrawRow, given: Sequence[Given | None]
+) -> None:
     """Store and publish the secret, the outside values and the seed that follows from them."""
     assert row.root is not None
     sealed = await store.sealed_secret(tx, row.id)
     secret = bytes.fromhex(platform.vault.open("draws", "secret", row.id, sealed))
-    given = [value for _, value in values if value is not None]
-    seed = seed_of(row.id, row.root, secret, given)
-    used = [None if value is None else index for index, value in values]
+    values = [source.value for source in given if source is not None]
+    seed = seed_of(row.id, row.root, secret, values)
+    used = [None if source is None else source.index for source in given]
+    signatures = [source.signature for source in given if source is not None and source.signature]
     # The same for all chunks, so that the result depends on no worker's clock.
     drawn_at = max(tx.now, row.draw_at)
-    await store.reveal(tx, row.id, drawn_at, secret, used, given, seed)
+    await store.reveal(
+        tx, row.id, drawn_at, secret, used, values, next(iter(signatures), None), seed
+    )
     revealed = await store.get(tx, row.id)
     assert revealed is not None
-    lines = revealed_lines(sources_used(revealed), secret, given, seed)
+    lines = revealed_lines(sources_used(revealed), secret, values, seed)
     await log.append(tx, platform.vault, row.id, lines)
 
 

@@ -14,7 +14,7 @@ from guahao.rules.fairness.allocating import Entry, Result
 from guahao.rules.fairness.applying import ApplicationState, Wishes, choices_of
 from guahao.rules.fairness.log import BEGINNING, write
 from guahao.rules.fairness.merkle import proof_of
-from guahao.rules.fairness.proof import Level, Source, entry_line
+from guahao.rules.fairness.proof import Level, Source, entry_line, level_of
 from guahao.rules.fairness.returning import DrawKind, applications_until
 from guahao.store.fairness import applications, drawn
 from guahao.store.fairness import draws as store
@@ -39,8 +39,8 @@ _PROVEN_ENTRIES_MAX = 20_000  # more would keep other requests waiting
 class DrawView:
     """What is public of a draw.
 
-    `witnesses`: the names of its sources that are still known. `referrals`: places of a release
-    that are kept for doctors' referrals and not drawn.
+    `witnesses`: the names of its sources, as far as they are known. `referrals`: places of a
+    release that are kept for doctors' referrals and not drawn.
     """
 
     public: PublicDraw
@@ -59,7 +59,7 @@ class DrawView:
         """Return who could have known the result before closing; None before it is drawn."""
         if self.draw.source_values is None:
             return None
-        return Level.WITNESSED if self.draw.source_values else Level.OPERATOR
+        return level_of(self.sources)
 
     @property
     def has_file(self) -> bool:
@@ -151,7 +151,10 @@ async def draw(platform: Platform, draw_id: int) -> DrawView | None:
         referrals = await drawn.referral_places(tx, draw_id) if is_release else 0
     names = {w.first: w.name for w in platform.settings.fairness_witnesses}
     sources = sources_used(found[0].draw)
-    witnesses = [names.get(source.first) for source in sources]
+    witnesses = [
+        names.get(source.first) if source.beacon is None else f"drand {source.beacon.name}"
+        for source in sources
+    ]
     return DrawView(found[0], sessions, sources, witnesses, referrals)
 
 

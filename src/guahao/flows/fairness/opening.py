@@ -54,11 +54,17 @@ async def _open(tx: Tx, platform: Platform, places: DrawToOpen) -> None:
     """Open a draw, unless another worker has; a job is deferred to each of its next steps."""
     id, secret = await next_id(tx, "draws"), secrets.token_bytes(_SECRET_BYTES)
     closes_at = applications_until(DrawKind(places.kind), places.draw_at)
-    witnesses = [
+    sources = [
         (witness.first, index)
         for witness in platform.settings.fairness_witnesses
         if (index := value_for(witness, closes_at, places.draw_at)) is not None
     ]
+    drand, beacon = platform.settings.fairness_drand, None
+    if drand is not None:
+        index = value_for(drand, closes_at, places.draw_at)
+        if index is not None:
+            sources.append((drand.first, index))
+            beacon = drand.beacon.words
     policy = (await platform.policies.read(tx)).on(tx.now.date())
     new = NewDraw(
         id,
@@ -69,7 +75,8 @@ async def _open(tx: Tx, platform: Platform, places: DrawToOpen) -> None:
         closes_at,
         commitment_to(secret),
         platform.vault.seal("draws", "secret", id, secret.hex()),
-        witnesses,
+        sources,
+        beacon,
         policy.long_waits_percent,
         is_sensitive(places.code, *places.names),
     )
@@ -77,6 +84,6 @@ async def _open(tx: Tx, platform: Platform, places: DrawToOpen) -> None:
         return
     for due in (closes_at, places.draw_at - AMENDED_UNTIL - _BEFORE_LAST_AMENDMENT, places.draw_at):
         await defer(tx, "advance_draw", at=due, draw_id=id)
-    lines = opened_lines(moment(tx.now), new.commitment, sources_of(witnesses))
+    lines = opened_lines(moment(tx.now), new.commitment, sources_of(sources, beacon))
     where = f"of {places.hospital_id} {places.department_id} {places.kind} {moment(places.draw_at)}"
     await log_store.append(tx, platform.vault, id, [where, *lines])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 
+from guahao.rules.fairness.beacon import beacon_of
 from guahao.rules.fairness.proof import (
     DrawSession,
     Source,
@@ -27,22 +29,25 @@ def moment(at: datetime) -> str:
     return at.astimezone(CITY_TIME).isoformat(timespec="seconds")
 
 
-def sources_of(announced: Iterable[tuple[bytes, int]]) -> list[Source]:
-    """Return outside sources as they are announced when a draw opens."""
-    return [Source(bytes(first), index) for first, index in announced]
+def sources_of(announced: Iterable[tuple[bytes, int]], beacon: str | None) -> list[Source]:
+    """Return outside sources as they are announced when a draw opens; a beacon is the last."""
+    sources = [Source(bytes(first), index) for first, index in announced]
+    if beacon is not None:
+        sources[-1] = replace(sources[-1], beacon=beacon_of(beacon))
+    return sources
 
 
 def sources_used(draw: DrawRow) -> list[Source]:
     """Return the outside sources of a draw, with what became of each once it is drawn."""
-    announced = sources_of(zip(draw.source_firsts, draw.source_indexes, strict=True))
+    announced = sources_of(zip(draw.source_firsts, draw.source_indexes, strict=True), draw.beacon)
     if draw.source_used is None:
         return announced
     return [
-        Source(
-            source.first,
-            source.index,
-            None if used in (None, source.index) else used,
-            used is None,
+        replace(
+            source,
+            later=None if used in (None, source.index) else used,
+            is_silent=used is None,
+            signature=None if source.beacon is None else draw.beacon_signature,
         )
         for source, used in zip(announced, draw.source_used, strict=True)
     ]

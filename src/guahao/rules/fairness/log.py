@@ -19,6 +19,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
+from guahao.rules.fairness.verifying import Proven
+
 BEGINNING = sha256(b"guahao-log 1").digest()
 _LINE = re.compile(
     r"([1-9][0-9]{0,14}) ([0-9a-f]{64})"
@@ -32,8 +34,8 @@ _LINES_LEAST = 5  # first line, after, head, signature, and nothing after the la
 # What a draw's file holds in the same words; of the amendments only the last of each session.
 _IN_FILE = frozenset(
     {
-        *("opened", "commitment", "source", "closed", "long-waits", "entries", "root", "session"),
-        *("later", "silent", "secret", "value", "seed"),
+        *("opened", "commitment", "source", "beacon", "closed", "long-waits", "entries", "root"),
+        *("session", "later", "silent", "secret", "value", "signature", "seed"),
     }
 )
 
@@ -151,21 +153,19 @@ def missing(log: Log, draw_id: int) -> str | None:
     return None
 
 
-def differences(log: Log, draw_id: int, file: bytes) -> str | None:
+def differences(log: Log, file: Proven) -> str | None:
     """Return how a draw's file differs from what the log published about it, or None.
 
     The file holds the last amendment of each session; all else stands in both, word for word.
     """
-    published = log.of_draw(draw_id)
+    published = log.of_draw(file.draw_id)
     if not published:
-        return f"the log says nothing of draw {draw_id}"
-    if f"proof {sha256(file).hexdigest()}" not in published:
+        return f"the log says nothing of draw {file.draw_id}"
+    if f"proof {file.sha256.hex()}" not in published:
         return "the log names another file as the proof of this draw"
     amended = {line.split(" ")[1]: line for line in published if line.startswith("less ")}
     logged = [line for line in published if line.split(" ")[0] in _IN_FILE] + [*amended.values()]
-    stated = [
-        line for line in file.decode().split("\n") if line.split(" ")[0] in (*_IN_FILE, "less")
-    ]
+    stated = [line for line in file.heading if line.split(" ")[0] in (*_IN_FILE, "less")]
     if sorted(logged) != sorted(stated):
         other = next(iter(set(logged) ^ set(stated)), "a line that stands twice")
         return f"file and log do not agree: {other}"

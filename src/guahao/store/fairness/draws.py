@@ -33,7 +33,10 @@ class DrawToOpen:
 
 @dataclass(frozen=True, slots=True)
 class NewDraw:
-    """A draw to be opened. `sources`: first values of outside chains, and which value is used."""
+    """A draw to be opened. `sources`: first values of outside chains, and which value is used.
+
+    `beacon`: what the last of them stands for, if it is a chain of drand.
+    """
 
     id: int
     hospital_id: int
@@ -44,6 +47,7 @@ class NewDraw:
     commitment: bytes
     secret_enc: bytes
     sources: Sequence[tuple[bytes, int]]
+    beacon: str | None
     long_waits_percent: int
     is_sensitive: bool
 
@@ -63,6 +67,7 @@ class DrawRow:
     commitment: bytes
     source_firsts: list[bytes]
     source_indexes: list[int]
+    beacon: str | None
     long_waits_percent: int
     is_sensitive: bool
     closed_at: datetime | None
@@ -71,6 +76,7 @@ class DrawRow:
     secret: bytes | None
     source_values: list[bytes] | None
     source_used: list[int | None] | None
+    beacon_signature: bytes | None
     seed: bytes | None
     drawn_at: datetime | None
     waiting_since: datetime | None
@@ -141,11 +147,11 @@ async def open_draw(tx: Tx, new: NewDraw) -> bool:
     opened = await tx.do_secret(
         """
         INSERT INTO draws (id, hospital_id, department_id, kind, draw_at, closes_at, opened_at,
-                           commitment, secret_enc, source_firsts, source_indexes,
+                           commitment, secret_enc, source_firsts, source_indexes, beacon,
                            long_waits_percent, is_sensitive)
         VALUES (%(id)s, %(hospital_id)s, %(department_id)s, %(kind)s, %(draw_at)s, %(closes_at)s,
                 %(now)s, %(commitment)s, %(secret_enc)s, %(firsts)s::bytea[], %(indexes)s::int[],
-                %(long_waits_percent)s, %(is_sensitive)s)
+                %(beacon)s, %(long_waits_percent)s, %(is_sensitive)s)
         ON CONFLICT (department_id, draw_at, kind) DO NOTHING
         """,
         {
@@ -160,6 +166,7 @@ async def open_draw(tx: Tx, new: NewDraw) -> bool:
             "secret_enc": new.secret_enc,
             "firsts": [first for first, _ in new.sources],
             "indexes": [index for _, index in new.sources],
+            "beacon": new.beacon,
             "long_waits_percent": new.long_waits_percent,
             "is_sensitive": new.is_sensitive,
         },
@@ -344,6 +351,7 @@ async def reveal(
     secret: bytes,
     used: Sequence[int | None],
     values: Sequence[bytes],
+    beacon_signature: bytes | None,
     seed: bytes,
 ) -> None:
     """Store what decides a closed draw; its places are given out from now on."""
@@ -351,6 +359,7 @@ async def reveal(
         """
         UPDATE draws SET state = 'drawing', drawn_at = %(drawn_at)s, secret = %(secret)s,
                          source_used = %(used)s::int[], source_values = %(values)s::bytea[],
+                         beacon_signature = %(beacon_signature)s,
                          seed = %(seed)s, waiting_since = NULL
         WHERE id = %(draw_id)s
         """,
@@ -360,6 +369,7 @@ async def reveal(
             "secret": secret,
             "used": list(used),
             "values": list(values),
+            "beacon_signature": beacon_signature,
             "seed": seed,
         },
     )

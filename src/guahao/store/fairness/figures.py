@@ -37,7 +37,8 @@ async def of_draws(tx: Tx, scope: Scope) -> list[DrawFigures]:
     return await tx.records(
         DrawFigures,
         f"""
-        SELECT d.kind, CASE WHEN cardinality(d.source_values) > 0 THEN 'witnessed'
+        SELECT d.kind, CASE WHEN d.beacon_signature IS NOT NULL THEN 'beacon'
+                            WHEN cardinality(d.source_values) > 0 THEN 'witnessed'
                             ELSE 'operator' END AS level,
                count(*) AS draws, coalesce(sum(s.places), 0)::int AS places,
                coalesce(sum(e.entries), 0)::int AS entries,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import AsyncIterator
 from datetime import datetime
 from hashlib import sha256
 
 from guahao.flows.fairness import drawing
 from guahao.flows.fairness.publishing import file_of
-from guahao.rules.fairness import proof
+from guahao.rules.fairness import verifying
 from guahao.rules.fairness.modes import DatedMode, mode_of
 from guahao.rules.fairness.returning import Fate, ReturnFacts, returned
 from guahao.rules.kernel.limits import CITY_TIME, Policy
@@ -116,8 +117,8 @@ async def unproven_draws(tx: Tx) -> AsyncIterator[tuple[int, bool]]:
         assert draw is not None
         data = b"".join([part async for part in file_of(tx, draw)])
         try:
-            proof.verify(data)
-        except proof.ProofError:
+            verifying.verify(io.BytesIO(data))
+        except verifying.ProofError:
             yield draw_id, False
         else:
             yield draw_id, sha256(data).digest() == published

@@ -79,7 +79,10 @@ class DrawList(msgspec.Struct):
 
 
 class DrawSourceOut(msgspec.Struct):
-    """An outside hash chain, the value that was announced, and the value that was used."""
+    """An outside hash chain, the value that was announced, and the value that was used.
+
+    Of drand `first` is the hash of its chain, and the values are rounds.
+    """
 
     name: str | None
     first: Hash
@@ -114,7 +117,7 @@ class DrawDetail(DrawOut):
     secret: Hash | None
     values: list[Hash] | None
     seed: Hash | None
-    level: Literal["operator", "witnessed"] | None
+    level: Literal["operator", "witnessed", "beacon"] | None
     is_sensitive: bool
     proof_sha256: Hash | None
     file: str | None

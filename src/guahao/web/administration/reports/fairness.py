@@ -55,6 +55,7 @@ def level_words(page: StaffPage) -> dict[str, str]:
     return {
         Level.OPERATOR: page.say("仅平台保密"),
         Level.WITNESSED: page.say("有外部见证"),
+        Level.BEACON: page.say("有公共随机数"),
     }
 
 
@@ -94,7 +95,7 @@ def _draws(page: StaffPage, rows: list[DrawFigures], waiters: int | None) -> Par
     return Part(
         Table(page.say("抽签"), head, [*table, [page.say("合计"), "", *numbers(rows, waiters)]]),
         note=page.say(
-            "按抽签时间统计已完成的抽签。有外部见证：平台单独不能预知或左右结果；"
+            "按抽签时间统计已完成的抽签。有公共随机数或外部见证：平台单独不能预知或左右结果；"
             "仅平台保密：结果可以事后验证，但掌握密钥的人在登记截止前可能预知。"
             "每次登记数取中位数：等的人越多，退号后换给指定的人越难成功。默认要在可取消截止前24小时抽中，"
             "所以就诊前一天抽签的登记较少。"

@@ -1,24 +1,31 @@
-"""Ask the outside witnesses of a draw for the values that it waits for."""
+"""Ask the outside sources of a draw for the values that it waits for."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import httpx
 import structlog
 
+from guahao.flows.fairness import beacons
+from guahao.rules.fairness.beacon import Drand, value_of
 from guahao.rules.fairness.drawing import link_back
 from guahao.rules.fairness.witnessing import Witness, value_at
+from guahao.settings import Settings
 from guahao.store.fairness.draws import DrawRow
 
-# For each source the number of the value that was used, and the value; None: it gave none.
-Values = list[tuple[int, bytes | None]]
-
-_TIMEOUT_SECONDS = 5.0
 _ANSWER_BYTES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A value that a source gave, and its number; `signature`: of a round of drand."""
+
+    index: int
+    value: bytes
+    signature: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,22 +42,35 @@ _newest: dict[bytes, _Known] = {}
 log = structlog.get_logger(__name__)
 
 
-async def ask(witnesses: Sequence[Witness], draw: DrawRow, now: datetime) -> Values | None:
-    """Return the values of a draw's sources, in their order; None while one is still waited for.
+async def ask(settings: Settings, draw: DrawRow, now: datetime) -> list[Given | None] | None:
+    """Return what a draw's sources give, in their order; None while one is still waited for.
 
     A source that is no longer among the settings, or that was waited for long enough, gives none.
     """
-    known = {witness.first: witness for witness in witnesses}
-    asked: list[tuple[Witness, int] | None] = []
+    assert draw.closed_at is not None
+    known: dict[bytes, Witness | Drand] = {w.first: w for w in settings.fairness_witnesses}
+    if settings.fairness_drand is not None:
+        known[settings.fairness_drand.first] = settings.fairness_drand
+    asked: list[tuple[Witness | Drand, int] | None] = []
     for first, index in zip(draw.source_firsts, draw.source_indexes, strict=True):
-        witness = known.get(bytes(first))
-        number = None if witness is None else value_at(witness, index, draw.draw_at, now)
-        asked.append(None if witness is None or number is None else (witness, number))
-    found = await asyncio.gather(*(_value(*source) for source in asked if source is not None))
-    if any(value is None for value in found):
+        source = known.get(bytes(first))
+        number = None
+        if source is not None:
+            number = value_at(source, index, draw.closed_at, draw.draw_at, now)
+        asked.append(None if source is None or number is None else (source, number))
+    found = await asyncio.gather(*(_given(*source) for source in asked if source is not None))
+    if any(given is None for given in found):
         return None
-    values = iter(found)
-    return [(0, None) if source is None else (source[1], next(values)) for source in asked]
+    given = iter(found)
+    return [None if source is None else next(given) for source in asked]
+
+
+async def _given(source: Witness | Drand, index: int) -> Given | None:
+    if isinstance(source, Drand):
+        signature = await beacons.fetch(source, index)
+        return None if signature is None else Given(index, value_of(signature), signature)
+    value = await _value(source, index)
+    return None if value is None else Given(index, value)
 
 
 async def _value(witness: Witness, index: int) -> bytes | None:
@@ -72,16 +92,7 @@ async def _value(witness: Witness, index: int) -> bytes | None:
 
 async def _fetch(witness: Witness, index: int) -> bytes:
     """Ask a witness over HTTP; raises ValueError for an answer that is none."""
-    body = b""
-    async with (
-        httpx.AsyncClient(timeout=_TIMEOUT_SECONDS) as client,
-        client.stream("GET", f"{witness.url}/{index}") as answer,
-    ):
-        answer.raise_for_status()
-        async for part in answer.aiter_bytes():
-            body += part
-            if len(body) > _ANSWER_BYTES:
-                raise ValueError("too long")
+    body = await beacons.read(f"{witness.url}/{index}", _ANSWER_BYTES)
     number, value = body.decode("ascii").split()
     if number != str(index):
         raise ValueError("another value")
