@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from tests.city import MONDAY_MORNING, Clock, ask, open_platform
 from tests.flows.fairness.fair_city import add_applicants, add_clinic, hold_until, only_draw
-from tests.flows.fairness.relay import beacon_with, info, relaying, signed
 from tests.rules.reading import check
+from tests.tools.relay import beacon_with, info, relaying, signed
 from typer.testing import CliRunner
 
 from guahao.cli import app
