@@ -112,8 +112,8 @@ def test_a_chain_of_drand_is_known_by_its_hash() -> None:
     text = {"chain": QUICKNET.chain.hex(), "relays": ["https://drand.example.cn/", *RELAYS]}
     drand = read_settings({"GUAHAO_FAIRNESS_DRAND": json.dumps(text)}).fairness_drand
     assert drand == Drand(QUICKNET, ("https://drand.example.cn", *RELAYS))
-    text = {"chain": OTHER.chain.hex(), "relays": RELAYS, "info": INFO}
-    drand = read_settings({"GUAHAO_FAIRNESS_DRAND": json.dumps(text)}).fairness_drand
+    other = {"chain": OTHER.chain.hex(), "relays": RELAYS, "info": INFO}
+    drand = read_settings({"GUAHAO_FAIRNESS_DRAND": json.dumps(other)}).fairness_drand
     assert drand == Drand(OTHER, tuple(RELAYS))
 
 

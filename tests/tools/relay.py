@@ -31,7 +31,7 @@ def beacon_with(key: int, genesis: datetime, period: int = 3) -> Beacon:
 def signed(key: int, index: int) -> bytes:
     """The signature of a round."""
     message = hash_to_G1(sha256(index.to_bytes(8, "big")).digest(), DOMAIN, sha256)
-    return compress_G1(multiply(message, key)).to_bytes(48, "big")
+    return int(compress_G1(multiply(message, key))).to_bytes(48, "big")
 
 
 class Relay(ThreadingHTTPServer):
