@@ -2,10 +2,10 @@
 
 from guahao.store.kernel.migrate import run_file
 
-revision = "0077"
-down_revision = "0076"
+revision = "0078"
+down_revision = "0077"
 
 
 def upgrade() -> None:
     """Forward only: undo with a new migration."""
-    run_file("0077_beacons.sql")
+    run_file("0078_beacons.sql")
