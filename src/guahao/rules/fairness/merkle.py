@@ -36,7 +36,10 @@ class GrowingTree:
     def extend(self, leaves: Iterable[bytes]) -> None:
         """Append leaves."""
         rest = iter(leaves)
-        while fresh := [leaf_hash(leaf) for leaf in islice(rest, _BATCH - len(self._hashes))]:
+        # As leaf_hash and node_hash, whose calls cost as much as the hashes.
+        while fresh := [
+            sha256(b"\x00" + leaf).digest() for leaf in islice(rest, _BATCH - len(self._hashes))
+        ]:
             self._hashes += fresh
             if len(self._hashes) == _BATCH:
                 batches, node = 1, _top(self._hashes)
@@ -70,7 +73,7 @@ def _top(level: list[bytes]) -> bytes:
     """Return the hash over the hashes of leaves; a node without a sibling moves up as it is."""
     while len(level) > 1:
         pairs = zip(level[::2], level[1::2], strict=False)
-        nodes = [node_hash(left, right) for left, right in pairs]
+        nodes = [sha256(b"\x01" + left + right).digest() for left, right in pairs]
         level = [*nodes, level[-1]] if len(level) % 2 else nodes
     return level[0]
 

@@ -157,9 +157,13 @@ class _Reader:
 
     def following(self, start: bytes) -> Iterator[bytes]:
         """Yield the lines from here on that begin so, without this beginning."""
+        file, above = self._file, self.above  # a million lines: every look-up counts
         while self.raw.startswith(start):
             yield self.raw[len(start) : -1]
-            self.advance()
+            above.update(self.raw)
+            self.raw = next(file, b"")
+            if self.raw:
+                self.number += 1
 
 
 # Before the entries ----------------------------------------------------------------------------
@@ -349,15 +353,18 @@ def _check_results(
     for words in reader.following(b"result "):
         position, _, rest = words.partition(b" ")
         ticket, outcome = rest[:_TICKET_DIGITS], rest[_TICKET_DIGITS:]
-        result = _result_of(outcome)
-        if result is None or _TICKET.fullmatch(ticket) is None:
-            break
         wishes = entries.get(ticket)
         if wishes is None:
+            if _TICKET.fullmatch(ticket) is None or _result_of(outcome) is None:
+                break
             raise ProofError(reader.number, "a result for a ticket that has no entry")
+        if (wishes, outcome) in agreed:
+            result = None
+        elif (result := _result_of(outcome)) is None:
+            break
         if not order.is_next(ticket) or position != b"%d" % order.position:
             raise ProofError(reader.number, "this position belongs to another ticket by the seed")
-        if (wishes, outcome) not in agreed:
+        if result is not None:
             fault = next(_faults(wishes, result, left), None)
             if fault is not None:
                 raise ProofError(reader.number, fault)
@@ -366,7 +373,7 @@ def _check_results(
                 left[result.session] -= len(result.patients)
                 won += 1
                 agreed.clear()
-        if ticket == asked:
+        if ticket == asked and (result := _result_of(outcome)) is not None:
             found = replace(result, position=order.position)
     if order.position < len(entries) and reader.raw.startswith(b"end "):
         raise ProofError(reader.number, "each entry needs its result")
@@ -384,7 +391,7 @@ class _Order:
         self._seed = seed
         self._last = b""
         waiting = [ticket for ticket, wishes in entries.items() if wishes.endswith(b" wait")]
-        waiting.sort(key=self._key)
+        waiting.sort(key=lambda ticket: sha256(seed + unhexlify(ticket)).digest())
         known = [_entry_of(entries[ticket]) for ticket in waiting]
         self._first = [waiting[index] for index in long_waits(known, range(len(known)), share)]
         self._before = frozenset(self._first)
@@ -394,11 +401,10 @@ class _Order:
         self.position += 1
         if self.position <= len(self._first):
             return ticket == self._first[self.position - 1]
-        earlier, self._last = self._last, self._key(ticket)
-        return self._last > earlier and ticket not in self._before
-
-    def _key(self, ticket: bytes) -> bytes:
-        return sha256(self._seed + unhexlify(ticket)).digest()
+        key = sha256(self._seed + unhexlify(ticket)).digest()
+        is_later = key > self._last
+        self._last = key
+        return is_later and ticket not in self._before
 
 
 @lru_cache(_CACHED)
