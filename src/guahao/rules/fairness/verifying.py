@@ -358,21 +358,18 @@ def _check_results(
             if _TICKET.fullmatch(ticket) is None or _result_of(outcome) is None:
                 break
             raise ProofError(reader.number, "a result for a ticket that has no entry")
-        if (wishes, outcome) in agreed:
-            result = None
-        elif (result := _result_of(outcome)) is None:
+        is_agreed = (wishes, outcome) in agreed
+        result = None if is_agreed else _result_of(outcome)
+        if result is None and not is_agreed:
             break
         if not order.is_next(ticket) or position != b"%d" % order.position:
             raise ProofError(reader.number, "this position belongs to another ticket by the seed")
         if result is not None:
-            fault = next(_faults(wishes, result, left), None)
-            if fault is not None:
-                raise ProofError(reader.number, fault)
-            agreed.add((wishes, outcome))
-            if isinstance(result, Won):
-                left[result.session] -= len(result.patients)
+            if _takes(reader.number, wishes, result, left):
                 won += 1
                 agreed.clear()
+            else:
+                agreed.add((wishes, outcome))
         if ticket == asked and (result := _result_of(outcome)) is not None:
             found = replace(result, position=order.position)
     if order.position < len(entries) and reader.raw.startswith(b"end "):
@@ -421,6 +418,16 @@ def _result_of(outcome: bytes) -> Result | None:
 
 def _words(text: bytes) -> tuple[str, ...]:
     return tuple(text.decode("ascii").split())
+
+
+def _takes(line: int, wishes: bytes, result: Result, left: dict[int, int]) -> bool:
+    """Check a result, and take its places from those that are left; return whether it has any."""
+    fault = next(_faults(wishes, result, left), None)
+    if fault is not None:
+        raise ProofError(line, fault)
+    if isinstance(result, Won):
+        left[result.session] -= len(result.patients)
+    return isinstance(result, Won)
 
 
 def _faults(wishes: bytes, result: Result, left: dict[int, int]) -> Iterator[str]:
