@@ -15,7 +15,7 @@ from tests.city import phone, resident_id
 # Of the demo city: invented.
 CALLER = ("13800000001", "11990019850501001X", "张示例")
 # Of nobody else in the city of these tests: the others count from 101 and 501.
-NEWCOMER = 901
+NEWCOMER = 991  # nobody of the other tests
 
 
 STROKES_MAX = 25  # after the caller's number, as everything that follows until the read-back

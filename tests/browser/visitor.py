@@ -172,6 +172,7 @@ ELDER = """
   const words = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (words.nextNode()) {
     const around = words.currentNode.parentElement;
+    if (around.closest("svg")) continue; // a drawing: its sizes are not the page's
     const shown = words.currentNode.data.trim() && around.getBoundingClientRect().height;
     const size = parseFloat(getComputedStyle(around).fontSize);
     if (shown && size < 18) small.push(`${words.currentNode.data.trim()}: ${size} px`);
