@@ -38,11 +38,13 @@ LOGINS = {
     Role.SCHEDULER: "scheduler",
     Role.CLERK: "clerk",
 }
+# A theme changes colours, and the picture on its own button: other rules would find the same again.
 FINDINGS = """
 async (theme) => {
-  const values = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+  const rules = { type: "tag", values: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] };
+  const ofColours = { type: "rule", values: ["color-contrast", "link-in-text-block"] };
   const { violations } = await axe.run(
-    { resultTypes: ["violations"], runOnly: { type: "tag", values } });
+    { resultTypes: ["violations"], runOnly: theme === "light" ? rules : ofColours });
   return violations.map(
     ({ id, nodes }) => `${theme} ${id}: ${nodes.slice(0, 3).map(({ html }) => html).join(" | ")}`);
 }
