@@ -54,12 +54,12 @@ async def test_each_answer_leads_to_the_next_question_until_the_visit_is_booked(
 
 async def test_the_next_visit_stands_below_the_buttons(site: Site) -> None:
     citizen = await add_citizen(site)
-    booking = await booked(site, citizen)
     reader = await elder(site)
     assert 'hx-get="/mine"' in reader.text
     part = {"HX-Request": "true"}
     assert (await reader.client.get("/mine", headers=part)).text.strip() == ""
     await reader.log_in()
+    booking = await booked(site, citizen)  # whose SMS could be taken for the log-in's before
     said = (await reader.client.get("/mine", headers=part)).text
     assert f'href="/bookings/{booking["id"]}"' in said
     assert "下一次就诊" in said
