@@ -35,12 +35,12 @@ async def _patients(page: StaffPage) -> ASGIApp:
     return page.show(
         "staff/window_stopped.html",
         found=found,
-        news=lambda entry: _say_reach(page, entry),
-        booking=lambda entry: _say_booking(page, entry),
+        news=lambda entry: _reach_text(page, entry),
+        booking=lambda entry: _booking_text(page, entry),
     )
 
 
-def _say_reach(page: StaffPage, entry: StoppedEntry) -> str:
+def _reach_text(page: StaffPage, entry: StoppedEntry) -> str:
     """Return whether the patient knows, and why not."""
     reach, facts = entry.reach, entry.facts
     if reach is Reach.UNREACHED:
@@ -60,7 +60,7 @@ def _say_reach(page: StaffPage, entry: StoppedEntry) -> str:
     }[reach]
 
 
-def _say_booking(page: StaffPage, entry: StoppedEntry) -> str:
+def _booking_text(page: StaffPage, entry: StoppedEntry) -> str:
     """Return what became of the booking."""
     facts = entry.facts
     offers = {
