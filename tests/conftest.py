@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 from argon2 import PasswordHasher
+from hypothesis import settings
 from litestar._kwargs import KwargsModel
 from litestar.handlers.base import BaseRouteHandler
 from litestar.utils.signature import ParsedSignature
@@ -25,6 +26,10 @@ from guahao.store.kernel.migrate import migrate
 SOURCES = str(Path(guahao.__file__).parents[1])
 SERVERS = {"server_url", "server", "mortal_server", "commands"}  # fixtures
 PRODUCTION_HASHER = hashing._hasher
+
+# A slow machine is not a fault. The law's tests have a profile of their own (tests/rules).
+settings.register_profile("unhurried", settings.default, deadline=None)
+settings.load_profile("unhurried")
 
 
 def pytest_collection_finish() -> None:
