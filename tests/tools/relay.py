@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from py_ecc.optimized_bls12_381 import G2, multiply
 
 from guahao.rules.fairness.beacon import Beacon, value_of
 
+sys.setrecursionlimit(1000)  # as before py_ecc raised it: nested JSON of other tests would crash
 SCHEME = "bls-unchained-g1-rfc9380"
 DOMAIN = b"BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_NUL_"
 

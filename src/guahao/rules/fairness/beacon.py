@@ -10,6 +10,7 @@ here: bls-unchained-g1-rfc9380, signatures on the curve BLS12-381.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -118,12 +119,16 @@ def can_check() -> bool:
 @lru_cache(1024)  # draws of one moment use one round
 def is_signed(beacon: Beacon, index: int, signature: bytes) -> bool:
     """Whether the network of a chain signed a round. Takes half a second; see can_check."""
+    # When it is imported, py_ecc lets the whole process recurse 100,000 deep, so that nested JSON
+    # from outside would overflow its stack.
+    depth_max = sys.getrecursionlimit()
     from py_ecc.bls.g2_primitives import subgroup_check  # noqa: PLC0415 - of an extra
     from py_ecc.bls.hash_to_curve import hash_to_G1  # noqa: PLC0415 - of an extra
     from py_ecc.bls.point_compression import decompress_G1, decompress_G2  # noqa: PLC0415 - of an extra
     from py_ecc.bls.typing import G1Compressed, G2Compressed  # noqa: PLC0415 - of an extra
     from py_ecc.optimized_bls12_381 import FQ12, G2, final_exponentiate, is_inf, neg, pairing  # noqa: PLC0415 - of an extra
 
+    sys.setrecursionlimit(depth_max)
     half = KEY_BYTES // 2
     try:
         point = decompress_G1(G1Compressed(int.from_bytes(signature, "big")))

@@ -80,13 +80,16 @@ _OWN_PATIENTS = """
     WHERE p.account_id = %s AND p.displaced_at IS NULL AND p.merged_into IS NULL
     ORDER BY p.id
 """
+# OFFSET 0: looks up each key; PostgreSQL expects a hundred, for which it would read all requests
+# of a small city.
 _EARLIER = """
     SELECT r.actor_kind, r.actor_id, r.idempotency_key,
            r.patient_id, r.clinic_session_id, r.outcome, r.appointment_id,
            r.retry_from, r.visit_from, r.together_with, r.replaces
     FROM json_to_recordset(%s::json) AS k (kind text, actor bigint, key text)
-    JOIN booking_requests r
-      ON r.actor_kind = k.kind AND r.actor_id = k.actor AND r.idempotency_key = k.key
+    CROSS JOIN LATERAL (
+        SELECT * FROM booking_requests
+        WHERE actor_kind = k.kind AND actor_id = k.actor AND idempotency_key = k.key OFFSET 0) r
 """
 # Read in the batch's own pipeline, so that checking log-ins costs no round trip. The generation
 # is not compared: raising it ends every log-in, and waits for those that are being created

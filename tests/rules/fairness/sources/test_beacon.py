@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
@@ -66,6 +68,19 @@ def test_a_historical_round_of_mainnet_is_signed_and_no_other() -> None:
     assert value_of(SIGNATURE).hex() == RANDOMNESS
     assert is_signed(QUICKNET, ROUND, SIGNATURE)
     assert not is_signed(QUICKNET, ROUND + 1, SIGNATURE)
+
+
+def test_checking_a_signature_leaves_how_deep_a_process_may_recurse() -> None:
+    """py_ecc raises it when it is imported, and nested JSON would then overflow the stack."""
+    program = (
+        "import sys\n"
+        "from guahao.rules.fairness.beacon import QUICKNET, is_signed\n"
+        "before = sys.getrecursionlimit()\n"
+        "is_signed(QUICKNET, 1, bytes(48))\n"
+        "assert 'py_ecc' in sys.modules\n"
+        "assert sys.getrecursionlimit() == before\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 @pytest.mark.parametrize(
