@@ -25,6 +25,7 @@ from tests.city import (
 )
 from tests.crowd import add_clinic, open_desk, pick_up
 from tests.flows.fairness.fair_city import Clinic, applied, hold_until
+from tests.tools.relay import beacon_with, relaying
 from tests.web.staff_site import add_member
 
 from guahao.flows.attendance.penalties import retire_codes, sweep
@@ -33,6 +34,7 @@ from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.privacy.retention import delete_old
 from guahao.flows.supply.stops import carry_on, undo
 from guahao.flows.supply.timetables import SessionChange, change_session
+from guahao.rules.fairness.beacon import Drand
 from guahao.rules.kernel.facts import Actor
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.rules.kernel.outcomes import Refused
@@ -49,6 +51,7 @@ from guahao.tools.audit.audit import audit, run
 DECEMBER = [date(2026, 12, 1) + timedelta(days=n) for n in range(31)]
 LATER = [date(2027, 1, 5), date(2027, 1, 25), date(2027, 2, 15), date(2027, 3, 6), date(2027, 3, 7)]
 DATES = [*DECEMBER, *LATER]
+DRAND_KEY = 20_261_126  # of all members together
 
 
 @dataclass
@@ -138,16 +141,19 @@ async def _grow(city: City) -> None:
 
 
 async def _win_what_was_returned(city: City) -> None:
-    """The only place of a session comes back and is drawn."""
-    platform = city.platform
+    """The only place of a session comes back and is drawn, by a value of drand."""
+    beacon = beacon_with(DRAND_KEY, city.clock.now - timedelta(days=1))
     session_id = city.session(2, 13)
-    await change(platform, "UPDATE clinic_sessions SET capacity = 1 WHERE id = %s", session_id)
+    await change(city.platform, "UPDATE clinic_sessions SET capacity = 1 WHERE id = %s", session_id)
     await city.book("returned", "d", 2, 13)
     session = city.bookings["returned"].session
-    await cancel_for_caller(platform, city.bookings["returned"].id)
+    await cancel_for_caller(city.platform, city.bookings["returned"].id)
     clinic = Clinic(session.id, session.department_id)
-    await applied(platform, city.accounts[2], (city.patients["e"],), clinic)
-    await hold_until(platform, city.clock, city.clock.now + timedelta(hours=1))
+    await applied(city.platform, city.accounts[2], (city.patients["e"],), clinic)
+    with relaying(beacon, DRAND_KEY, city.clock) as relay:
+        settings = replace(city.platform.settings, fairness_drand=Drand(beacon, (relay.url,)))
+        platform = replace(city.platform, settings=settings)
+        await hold_until(platform, city.clock, city.clock.now + timedelta(hours=1))
     [[won]] = await ask(platform, "SELECT appointment_id FROM wins")
     async with platform.db.transaction() as tx:
         found = await appointments_by_id(tx, platform.vault, [won])

@@ -79,7 +79,10 @@ def _read(file: Path) -> bytes:
 
 
 def _check_beacons(draw: Proven) -> list[str]:
-    """Check the signatures of drand's rounds; return what could not be checked here."""
+    """Check the signatures of drand's rounds; return what could not be checked here.
+
+    Anybody may run a chain of their own: one that guahao does not know is named.
+    """
     unchecked = []
     for source in draw.sources:
         beacon, signature = source.beacon, source.signature
@@ -94,6 +97,11 @@ def _check_beacons(draw: Proven) -> list[str]:
         elif not drand.is_signed(beacon, source.used, signature):
             console.print(f"NOT TRUE: drand has not signed this value of round {source.used}")
             raise typer.Exit(1)
+        if beacon.chain != drand.QUICKNET.chain:
+            unchecked.append(
+                f"Not checked: that chain {beacon.chain.hex()} is drand's. Any relay of drand shows"
+                " its chains at /chains"
+            )
     return unchecked
 
 

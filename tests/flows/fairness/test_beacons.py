@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import random
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -18,7 +19,7 @@ from tests.tools.relay import beacon_with, info, relaying, signed
 from typer.testing import CliRunner
 
 from guahao.cli import app
-from guahao.flows.fairness import draws
+from guahao.flows.fairness import beacons, draws
 from guahao.flows.fairness.drawn import draw as drawn_draw
 from guahao.flows.fairness.drawn import log, proof_file
 from guahao.flows.kernel.platform import Platform
@@ -27,6 +28,8 @@ from guahao.rules.fairness.log import differences, read
 from guahao.rules.fairness.proof import Level, Source
 from guahao.settings import Settings, read_settings
 from guahao.tools import draw_verifier
+from guahao.tools.audit import fairness
+from guahao.tools.audit.audit import Finding, audit
 from guahao.tools.audit.fairness import unproven_draws
 
 TEN = MONDAY_MORNING + timedelta(hours=1)
@@ -92,6 +95,11 @@ async def source_of(platform: Platform, draw_id: int) -> Source:
     return source
 
 
+async def signatures_audited(platform: Platform) -> Finding:
+    [found] = [f for f in (await audit(platform)).findings if f.name == "beacons_signed"]
+    return found
+
+
 async def test_the_round_of_the_draw_itself_decides(
     platform: Platform, clock: Clock, beacon: Beacon, key: int, tmp_path: Path
 ) -> None:
@@ -112,7 +120,8 @@ async def test_the_round_of_the_draw_itself_decides(
     file.write_text(await proof_file(city, draw_id) or "", encoding="ascii")
     told = CliRunner().invoke(app, ["fairness", "verify", str(file)])
     assert (told.exit_code, "Level: beacon." in told.output) == (0, True), told.output
-    assert "Not checked" not in told.output
+    assert "Not checked: that drand signed" not in told.output
+    assert f"Not checked: that chain {beacon.chain.hex()} is drand's" in told.output
 
 
 async def test_a_relay_that_shows_what_its_network_did_not_sign_is_not_believed(
@@ -164,3 +173,60 @@ async def test_the_settings_are_what_a_relay_says_of_its_chain(
         text = {"chain": beacon.chain.hex(), "relays": [relay.url], "info": info(beacon)}
         found = read_settings({"GUAHAO_FAIRNESS_DRAND": json.dumps(text)}).fairness_drand
         assert found == Drand(beacon, (relay.url,))
+
+
+async def drawn_by_what_nobody_signed(
+    platform: Platform, clock: Clock, beacon: Beacon, key: int
+) -> int:
+    """A draw held by a worker that does not check; what it publishes agrees with itself."""
+    beacons._newest[beacon.chain] = AT_TEN, signed(key + 1, AT_TEN)
+    draw_id = await prepared(platform, clock)
+    assert await at(platform, clock, 0) == "done"
+    await source_of(platform, draw_id)
+    return draw_id
+
+
+async def test_the_audit_names_a_draw_whose_value_drand_has_not_signed(
+    platform: Platform, clock: Clock, beacon: Beacon, key: int, tmp_path: Path
+) -> None:
+    city = with_relays(platform, beacon, "http://127.0.0.1:1")
+    draw_id = await drawn_by_what_nobody_signed(city, clock, beacon, key)
+    result = await audit(city)
+    assert {f.name: f.ids for f in result.findings if f.disagreements} == {
+        "beacons_signed": [draw_id]
+    }
+    file = tmp_path / "draw.txt"
+    file.write_text(await proof_file(city, draw_id) or "", encoding="ascii")
+    told = CliRunner().invoke(app, ["fairness", "verify", str(file)])
+    assert (told.exit_code, "NOT TRUE: drand has not signed" in told.output) == (1, True)
+
+
+async def test_the_audit_finds_the_round_of_a_relay_signed(
+    platform: Platform, clock: Clock, beacon: Beacon, key: int
+) -> None:
+    with relaying(beacon, key, clock) as relay:
+        city = with_relays(platform, beacon, relay.url)
+        await prepared(city, clock)
+        assert await at(city, clock, 0) == "done"
+    found = await signatures_audited(city)
+    assert (found.examined, found.disagreements, found.note) == (1, 0, "")
+
+
+async def test_without_the_extra_the_audit_says_what_it_has_not_checked(
+    platform: Platform, clock: Clock, beacon: Beacon, key: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    city = with_relays(platform, beacon, "http://127.0.0.1:1")
+    await drawn_by_what_nobody_signed(city, clock, beacon, key)
+    monkeypatch.setitem(sys.modules, "py_ecc", None)  # as if it were not installed
+    found = await signatures_audited(city)
+    assert (found.examined, found.disagreements) == (0, 0)
+    assert found.note == "not checked: the values of 1 draws; install guahao[drand]"
+
+
+async def test_the_audit_says_where_it_has_checked_a_sample(
+    platform: Platform, clock: Clock, beacon: Beacon, key: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    city = with_relays(platform, beacon, "http://127.0.0.1:1")
+    await drawn_by_what_nobody_signed(city, clock, beacon, key)
+    monkeypatch.setattr(fairness, "ROUNDS_CHECKED", 0)
+    assert (await signatures_audited(city)).note == "a sample: 0 of 1 rounds"

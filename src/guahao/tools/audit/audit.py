@@ -53,7 +53,7 @@ _CODE = re.compile(rf"[0-9]{{{CODE_DIGITS}}}")
 SEALED_OPENED = 100_000  # of each table at most; where there are more, a sample
 _RETENTION_SLACK_DAYS = 2
 _REGISTRATIONS_SHOWN = 20
-_OWN_CHECKS = 12  # the checks that are not in tools.audit.queries
+_OWN_CHECKS = 13  # the checks that are not in tools.audit.queries
 _SWAP_DAYS = 30
 
 
@@ -170,6 +170,19 @@ async def _findings(tx: Tx, platform: Platform, report: Report) -> AsyncIterator
         yield Finding(name, "fairness", says, of, examined, len(wrong), wrong[: store.IDS_SHOWN])
     report("draws_verify")
     yield await _draws(tx)
+    report("beacons_signed")
+    examined, unsigned, note = await fairness.unsigned_draws(tx)
+    says = "drand's network signed the values that draws took from it"
+    yield Finding(
+        "beacons_signed",
+        "fairness",
+        says,
+        "draw",
+        examined,
+        len(unsigned),
+        sorted(unsigned)[: store.IDS_SHOWN],
+        note,
+    )
 
 
 async def _draws(tx: Tx) -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import secrets
 from collections.abc import AsyncIterator
 from datetime import datetime
 from hashlib import sha256
@@ -10,6 +11,7 @@ from hashlib import sha256
 from guahao.flows.fairness import drawing
 from guahao.flows.fairness.publishing import file_of
 from guahao.rules.fairness import verifying
+from guahao.rules.fairness.beacon import beacon_of, can_check, is_signed
 from guahao.rules.fairness.modes import DatedMode, mode_of
 from guahao.rules.fairness.returning import Fate, ReturnFacts, returned
 from guahao.rules.kernel.limits import CITY_TIME, Policy
@@ -20,6 +22,8 @@ from guahao.store.fairness import draws, modes
 from guahao.store.kernel.db import Tx
 from guahao.tools.audit import fairness_queries as queries
 from guahao.tools.audit.fairness_queries import GivenReason
+
+ROUNDS_CHECKED = 200  # of drand, half a second each; where there are more, a sample
 
 
 async def wrong_returns(tx: Tx, policies: DatedPolicies) -> tuple[int, list[int]]:
@@ -122,3 +126,23 @@ async def unproven_draws(tx: Tx) -> AsyncIterator[tuple[int, bool]]:
             yield draw_id, False
         else:
             yield draw_id, sha256(data).digest() == published
+
+
+async def unsigned_draws(tx: Tx) -> tuple[int, list[int], str]:
+    """Return how many draws' values of drand were checked, those that are not signed, and a note.
+
+    The note says what was not checked: all of them without the extra guahao[drand].
+    """
+    rounds = await queries.beacon_rounds(tx)
+    if rounds and not can_check():
+        unchecked = sum(len(row.draw_ids) for row in rounds)
+        return 0, [], f"not checked: the values of {unchecked:,} draws; install guahao[drand]"
+    chosen = secrets.SystemRandom().sample(rounds, min(len(rounds), ROUNDS_CHECKED))
+    unsigned = [
+        draw_id
+        for row in chosen
+        if not is_signed(beacon_of(row.beacon), row.round, row.signature)
+        for draw_id in row.draw_ids
+    ]
+    note = "" if len(chosen) == len(rounds) else f"a sample: {len(chosen)} of {len(rounds):,} rounds"
+    return sum(len(row.draw_ids) for row in chosen), unsigned, note

@@ -57,6 +57,30 @@ async def published_draws(tx: Tx) -> list[tuple[int, bytes]]:
 
 
 @dataclass(frozen=True, slots=True)
+class BeaconRound:
+    """A round of drand as draws used it, and these draws."""
+
+    beacon: str
+    round: int
+    signature: bytes
+    draw_ids: list[int]
+
+
+async def beacon_rounds(tx: Tx) -> list[BeaconRound]:
+    """Return the rounds of drand that draws used, with the signatures that they published."""
+    return await tx.records(
+        BeaconRound,
+        """
+        SELECT beacon, source_used[cardinality(source_used)] AS round,
+               beacon_signature AS signature, array_agg(id ORDER BY id) AS draw_ids
+        FROM draws
+        WHERE beacon_signature IS NOT NULL AND source_used[cardinality(source_used)] IS NOT NULL
+        GROUP BY 1, 2, 3 ORDER BY min(id)
+        """,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Raised:
     """A session whose capacity was raised by its form or one call. `is_recorded`: as a return."""
 
