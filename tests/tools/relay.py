@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from http import HTTPStatus
@@ -16,7 +17,8 @@ from py_ecc.bls.hash_to_curve import hash_to_G1
 from py_ecc.bls.point_compression import compress_G1, compress_G2
 from py_ecc.optimized_bls12_381 import G2, multiply
 
-from guahao.rules.fairness.beacon import Beacon, value_of
+from guahao.flows.kernel.platform import Platform
+from guahao.rules.fairness.beacon import Beacon, Drand, value_of
 
 sys.setrecursionlimit(1000)  # as before py_ecc raised it: nested JSON of other tests would crash
 SCHEME = "bls-unchained-g1-rfc9380"
@@ -28,6 +30,12 @@ def beacon_with(key: int, genesis: datetime, period: int = 3) -> Beacon:
     first, second = compress_G2(multiply(G2, key))
     public = first.to_bytes(48, "big") + second.to_bytes(48, "big")
     return Beacon(period, int(genesis.timestamp()), public, sha256(b"group").digest(), "city")
+
+
+def with_relays(platform: Platform, beacon: Beacon, *relays: str) -> Platform:
+    """The platform, which asks these relays for its draws."""
+    settings = replace(platform.settings, fairness_drand=Drand(beacon, relays))
+    return replace(platform, settings=settings)
 
 
 def signed(key: int, index: int) -> bytes:

@@ -25,7 +25,7 @@ from tests.city import (
 )
 from tests.crowd import add_clinic, open_desk, pick_up
 from tests.flows.fairness.fair_city import Clinic, applied, hold_until
-from tests.tools.relay import beacon_with, relaying
+from tests.tools.relay import beacon_with, relaying, with_relays
 from tests.web.staff_site import add_member
 
 from guahao.flows.attendance.penalties import retire_codes, sweep
@@ -34,7 +34,6 @@ from guahao.flows.kernel.platform import Platform
 from guahao.flows.people.privacy.retention import delete_old
 from guahao.flows.supply.stops import carry_on, undo
 from guahao.flows.supply.timetables import SessionChange, change_session
-from guahao.rules.fairness.beacon import Drand
 from guahao.rules.kernel.facts import Actor
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.rules.kernel.outcomes import Refused
@@ -151,8 +150,7 @@ async def _win_what_was_returned(city: City) -> None:
     clinic = Clinic(session.id, session.department_id)
     await applied(city.platform, city.accounts[2], (city.patients["e"],), clinic)
     with relaying(beacon, DRAND_KEY, city.clock) as relay:
-        settings = replace(city.platform.settings, fairness_drand=Drand(beacon, (relay.url,)))
-        platform = replace(city.platform, settings=settings)
+        platform = with_relays(city.platform, beacon, relay.url)
         await hold_until(platform, city.clock, city.clock.now + timedelta(hours=1))
     [[won]] = await ask(platform, "SELECT appointment_id FROM wins")
     async with platform.db.transaction() as tx:

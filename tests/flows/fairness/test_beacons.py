@@ -7,7 +7,6 @@ import json
 import random
 import sys
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import pytest
 from tests.city import MONDAY_MORNING, Clock, ask, open_platform
 from tests.flows.fairness.fair_city import add_applicants, add_clinic, hold_until, only_draw
 from tests.rules.reading import check
-from tests.tools.relay import beacon_with, info, relaying, signed
+from tests.tools.relay import beacon_with, info, relaying, signed, with_relays
 from typer.testing import CliRunner
 
 from guahao.cli import app
@@ -26,7 +25,7 @@ from guahao.flows.kernel.platform import Platform
 from guahao.rules.fairness.beacon import Beacon, Drand, value_of
 from guahao.rules.fairness.log import differences, read
 from guahao.rules.fairness.proof import Level, Source
-from guahao.settings import Settings, read_settings
+from guahao.settings import read_settings
 from guahao.tools import draw_verifier
 from guahao.tools.audit import fairness
 from guahao.tools.audit.audit import Finding, audit
@@ -57,11 +56,6 @@ def clock() -> Clock:
 async def platform(database_url: str, clock: Clock) -> AsyncIterator[Platform]:
     async with open_platform(database_url, clock) as opened:
         yield opened
-
-
-def with_relays(platform: Platform, beacon: Beacon, *relays: str) -> Platform:
-    settings = replace(Settings(), fairness_drand=Drand(beacon, relays))
-    return replace(platform, settings=settings)
 
 
 async def prepared(platform: Platform, clock: Clock, closed_before: int = 6) -> int:

@@ -9,15 +9,21 @@ from urllib.parse import quote
 import pytest
 from tests.city import MONDAY_MORNING, Clock, ask, change
 from tests.flows.fairness.fair_city import Clinic, add_applicants, add_clinic, applied, hold_until
+from tests.tools.relay import beacon_with, relaying, with_relays
 from tests.web.browsing import Reader
 from tests.web.citizens.test_pages_booking import add_citizen
 from tests.web.site import Site
 
-from guahao.flows.fairness import drawn
+from guahao.flows.fairness import draws, drawn
 from guahao.tools import draw_verifier
 
 NOON = MONDAY_MORNING.replace(hour=12)
 OTHERS = range(11, 32)  # one more than a sensitive draw has
+KEY = 20_261_130  # of all members of drand's network together
+PUBLIC_NUMBER = {
+    "zh": ("有公共随机数", "谁都能查", "外部数字一起"),
+    "en": ("A public random number was used", "anyone can look it up", "the outside number"),
+}
 HASH = re.compile(r"[0-9a-f]{32,}")
 BOTH_LANGUAGES = pytest.mark.parametrize("language", ["zh", "en"])
 
@@ -87,6 +93,64 @@ async def test_a_draw_is_public_from_its_opening_to_its_file(
     for asked, there in ((f"department={clinic.department_id}", True), ("hospital=999999", False)):
         await reader.go(f"/draws?{asked}")
         assert (f'href="{path}"' in reader.text) is there
+
+
+@BOTH_LANGUAGES
+async def test_a_draw_by_a_public_random_number_says_what_that_is(
+    site: Site, clock: Clock, language: str
+) -> None:
+    beacon = beacon_with(KEY, NOON - timedelta(days=1))
+    clinic = await add_clinic(site.platform, 2, NOON)
+    citizen = await add_citizen(site, language=language)
+    own = await applied(site.platform, citizen.account_id, tuple(citizen.patient_ids), clinic)
+    await add_applicants(site.platform, clinic, OTHERS)
+    reader = Reader.of(site, language=language)
+    with relaying(beacon, KEY, clock) as relay:
+        city = with_relays(site.platform, beacon, relay.url)
+        await hold_until(city, clock, NOON - timedelta(minutes=6))
+        [[draw_id]] = await ask(city, "SELECT id FROM draws")
+        await reader.go(f"/draws/{draw_id}")
+        assert {"zh": "要等drand公布", "en": "until drand publishes"}[language] in reader.text
+        clock.now = NOON
+        await draws.hold_draws(city)
+    [[value]] = await ask(city, "SELECT source_values[1] FROM draws")
+    public = f"/draws/{draw_id}"
+    for page, path in (
+        (reader, public),
+        (citizen.reader, f"/applications/{own.application_id}{public}"),
+    ):
+        await page.go(path)
+        main = page.text.partition("<main")[2].partition("</main>")[0]
+        plain, _, curious = main.partition('class="news curious"')
+        for said in PUBLIC_NUMBER[language]:
+            assert said in plain, path
+        assert {"zh": "所有见证方", "en": "all witnesses"}[language] not in plain
+        assert HASH.search(re.sub(r"<form.*?</form>", "", plain, flags=re.DOTALL)) is None
+        if path == public:
+            assert {"zh": "第28801轮", "en": "round 28801"}[language] in curious
+            assert value.hex() in curious
+            assert f"/{beacon.chain.hex()}/public/28801" in curious
+
+
+@BOTH_LANGUAGES
+async def test_a_draw_whose_public_random_number_never_came_says_so(
+    site: Site, clock: Clock, language: str
+) -> None:
+    city = with_relays(site.platform, beacon_with(KEY + 1, clock.now), "http://127.0.0.1:1")
+    await add_applicants(city, await add_clinic(city, 2, NOON), OTHERS)
+    await hold_until(city, clock, NOON)
+    [[draw_id]] = await ask(city, "SELECT id FROM draws")
+    reader = Reader.of(site, language=language)
+    clock.now = NOON + timedelta(minutes=1)
+    await draws.hold_draws(city)
+    await reader.go(f"/draws/{draw_id}")
+    assert {"zh": "在等外部数字", "en": "Waiting for the outside number"}[language] in reader.text
+    clock.now = NOON + timedelta(hours=2)
+    await draws.hold_draws(city)
+    await reader.go(f"/draws/{draw_id}")
+    plain, _, curious = reader.text.partition('class="news curious"')
+    assert {"zh": "外部数字没有来", "en": "number that was announced did not come"}[language] in plain
+    assert {"zh": "没有来，抽签没有用它", "en": "It did not come"}[language] in curious
 
 
 async def test_a_small_draw_publishes_no_single_result(site: Site, clock: Clock) -> None:

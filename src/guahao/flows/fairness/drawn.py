@@ -55,6 +55,12 @@ class DrawView:
         return self.public.draw
 
     @property
+    def values(self) -> list[bytes | None]:
+        """Return the value of each source; None where it has given none."""
+        given = iter(self.draw.source_values or ())
+        return [None if source.is_silent else next(given, None) for source in self.sources]
+
+    @property
     def level(self) -> Level | None:
         """Return who could have known the result before closing; None before it is drawn."""
         if self.draw.source_values is None:

@@ -11,6 +11,7 @@ from tests.city import MONDAY_MORNING, THURSDAY, Clock, ask, change, reasons
 from tests.flows.fairness.fair_city import add_applicant, add_applicants, add_clinic, hold_until
 from tests.report_city import City
 from tests.supply import Rows, at
+from tests.tools.relay import beacon_with, relaying, with_relays
 from tests.web.administration.reports.test_reports import charts, tables
 from tests.web.browsing import Reader
 from tests.web.site import Site
@@ -63,6 +64,20 @@ async def test_draws_are_counted_with_their_level(site: Site, clock: Clock) -> N
     ]
     assert "号已抽完" in reader.text
     assert [chart.title for chart in charts(reader)] == ["各渠道的抽签"]
+
+
+async def test_draws_by_a_public_random_number_are_counted_apart(site: Site, clock: Clock) -> None:
+    key = 20_261_201
+    beacon = beacon_with(key, clock.now)
+    await add_applicants(site.platform, await add_clinic(site.platform, 1, TEN), [1, 2])
+    with relaying(beacon, key, clock) as relay:
+        await hold_until(with_relays(site.platform, beacon, relay.url), clock, TEN)
+    reader = await report(site)
+    assert [row[:4] for row in table(reader, "抽签")] == [
+        ["退号抽签", "有公共随机数", "1", "1"],
+        ["合计", "", "1", "1"],
+    ]
+    assert "有公共随机数或外部见证：平台单独不能预知或左右结果" in reader.text
 
 
 async def test_the_waiters_of_a_draw_are_the_median(site: Site, clock: Clock) -> None:
