@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -21,9 +22,10 @@ from tests.flows.fairness.fair_city import (
 )
 from tests.rules.reading import verify
 
-from guahao.flows.fairness import draws
+from guahao.flows.fairness import beacons, draws
 from guahao.flows.fairness.drawn import proof_file
 from guahao.flows.kernel.platform import Platform
+from guahao.rules.fairness.beacon import KEY_BYTES, Beacon, Drand
 from guahao.rules.fairness.proof import Draw, Level
 from guahao.rules.fairness.witnessing import Witness
 from guahao.settings import Settings
@@ -179,3 +181,51 @@ async def test_a_removed_witness_keeps_no_draw_waiting(platform: Platform, clock
         draw_id = await prepared(with_witnesses(platform, witness), clock)
     assert await at(platform, clock, TEN) == "done"
     assert [source.is_silent for source in (await proven(platform, draw_id)).sources] == [True]
+
+
+@asynccontextmanager
+async def stranger(answer: bytes, drops: int) -> AsyncIterator[str]:
+    """A server that answers everything with these bytes, and then drop by drop with so many."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(answer)
+            for _ in range(drops):
+                writer.write(b" ")
+                await writer.drain()
+                await asyncio.sleep(0.1)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+OK = b"HTTP/1.1 200 OK\r\n\r\n"
+STRANGE = {
+    "no_http": (b"220 mail.example.cn ESMTP\r\n\r\n", 0),
+    "slow": (OK, 100),
+    "nested": (OK + b'{"a":' + b"[" * 3000, 0),
+    "bytes": (OK + bytes(range(256)), 0),
+}
+
+
+@pytest.mark.parametrize(("answer", "drops"), STRANGE.values(), ids=STRANGE)
+async def test_no_answer_of_a_source_stops_a_draw(
+    platform: Platform, clock: Clock, monkeypatch: pytest.MonkeyPatch, answer: bytes, drops: int
+) -> None:
+    begins = TEN - timedelta(days=1)
+    beacon = Beacon(3, int(begins.timestamp()), bytes(KEY_BYTES), uuid4().bytes * 2, "city")
+    async with stranger(answer, drops) as url:
+        witness = Witness("公证处", uuid4().bytes * 2, url, begins, MINUTES)
+        settings = replace(
+            Settings(), fairness_witnesses=(witness,), fairness_drand=Drand(beacon, (url,))
+        )
+        city = replace(platform, settings=settings)
+        draw_id = await prepared(city, clock)
+        monkeypatch.setattr(beacons, "_TIMEOUT_SECONDS", 0.5)
+        async with asyncio.timeout(5):
+            assert await at(city, clock, TEN) == "closed"
+            assert await at(city, clock, TEN + timedelta(hours=2)) == "done"
+    assert (await proven(city, draw_id)).level is Level.OPERATOR

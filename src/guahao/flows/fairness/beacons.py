@@ -49,7 +49,7 @@ async def _shown(relay: str, beacon: Beacon, index: int) -> bytes | None:
     try:
         body = await read(f"{relay}/{beacon.chain.hex()}/public/{index}", _ANSWER_BYTES)
         shown = msgspec.json.decode(body, type=_Round)
-    except (httpx.HTTPError, msgspec.DecodeError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001 - no answer of a stranger may stop a draw
         log.warning("beacon_silent", relay=relay, error=type(error).__name__)
         return None
     signature = bytes.fromhex(shown.signature)
@@ -61,10 +61,15 @@ async def _shown(relay: str, beacon: Beacon, index: int) -> bytes | None:
 
 
 async def read(url: str, most: int) -> bytes:
-    """Return what stands at an address; raises ValueError where it is longer than so many bytes."""
+    """Return what stands at an address.
+
+    Raises ValueError where it is longer than so many bytes, TimeoutError where it does not come in
+    time, and what httpx raises.
+    """
     body = b""
     async with (
-        httpx.AsyncClient(timeout=_TIMEOUT_SECONDS) as client,
+        asyncio.timeout(_TIMEOUT_SECONDS),  # httpx would wait as long for each part of the answer
+        httpx.AsyncClient(timeout=None) as client,
         client.stream("GET", url) as answer,
     ):
         answer.raise_for_status()
