@@ -24,6 +24,7 @@ from guahao.flows.kernel.platform import Platform
 from guahao.flows.supply import stops
 from guahao.flows.supply.feeding import WantedSession, publish_sessions
 from guahao.rules.fairness.applying import Wishes
+from guahao.rules.fairness.sensitive import ENTRIES_LEAST
 from guahao.rules.kernel.limits import HospitalRules
 from guahao.rules.staff.staff import Role, Staff
 from guahao.rules.supply.changes import UpsertResult
@@ -166,3 +167,15 @@ async def test_places_of_a_department_that_is_hidden_at_its_draw_wait_for_the_ne
     await change(platform, "UPDATE departments SET on_platform = true")
     await hold_until(platform, clock, TEN + timedelta(hours=2))
     assert len(await booked_patients(platform)) == 1
+
+
+async def test_a_department_that_becomes_sensitive_before_closing_publishes_no_entries(
+    platform: Platform, clock: Clock
+) -> None:
+    clinic = await add_clinic(platform, 1, TEN)
+    await add_applicants(platform, clinic, range(1, ENTRIES_LEAST + 1))
+    await hold_until(platform, clock, TEN - timedelta(minutes=20))
+    assert await ask(platform, "SELECT is_sensitive FROM draws") == [(False,)]
+    await change(platform, "UPDATE departments SET name = '心理科'")
+    await hold_until(platform, clock, TEN)
+    assert await ask(platform, "SELECT is_sensitive FROM draws") == [(True,)]

@@ -10,7 +10,7 @@ from guahao.rules.fairness.applying import choices_of
 from guahao.rules.fairness.merkle import GrowingTree
 from guahao.rules.fairness.proof import DrawSession, closed_lines
 from guahao.rules.fairness.returning import AMENDED_UNTIL
-from guahao.rules.fairness.sensitive import ENTRIES_LEAST
+from guahao.rules.fairness.sensitive import ENTRIES_LEAST, is_sensitive
 from guahao.rules.kernel.facts import PERIODS
 from guahao.store.booking.appointments import lock_sessions
 from guahao.store.fairness import applications, entries, log
@@ -43,13 +43,17 @@ async def close(platform: Platform, draw_id: int) -> None:
         given_out = [
             DrawSession(session.id, places[session.id], places[session.id]) for session in offered
         ]
+        code, names = await store.names_of(tx, draw.department_id)
         await store.close(
             tx,
             draw,
             [(session.id, session.places) for session in given_out],
             entered,
             root,
-            is_sensitive=draw.is_sensitive or 0 < entered < ENTRIES_LEAST,
+            # The department may have another name than when the draw was opened.
+            is_sensitive=draw.is_sensitive
+            or is_sensitive(code, *names)
+            or 0 < entered < ENTRIES_LEAST,
         )
         published = closed_lines(moment(tx.now), draw.long_waits_percent, entered, root, given_out)
         await log.append(tx, platform.vault, draw.id, published)

@@ -207,6 +207,20 @@ async def sealed_secret(tx: Tx, draw_id: int) -> bytes:
     return bytes(row[0])
 
 
+async def names_of(tx: Tx, department_id: int) -> tuple[str, list[str]]:
+    """Return a department's code, and its name and its parent's."""
+    row = await tx.row(
+        """
+        SELECT d.code, ARRAY[d.name, coalesce(above.name, '')]
+        FROM departments d LEFT JOIN departments above ON above.id = d.parent_id
+        WHERE d.id = %(id)s
+        """,
+        {"id": department_id},
+    )
+    assert row is not None
+    return row[0], row[1]
+
+
 async def waiting_sessions(tx: Tx, draw: DrawRow) -> list[int]:
     """Return the sessions that have places for a draw that is not closed."""
     rows = await tx.rows(
