@@ -17,6 +17,7 @@ from guahao.rules.fairness.log import LogError, differences, missing
 from guahao.rules.fairness.log import read as read_log
 from guahao.rules.fairness.proof import Level
 from guahao.rules.fairness.verifying import ProofError, Proven, verify
+from guahao.rules.fairness.witnessing import CHAIN_MAX
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.store.fairness.log import PUBLIC_KEY_BYTES, is_signed
 from guahao.tools import witness
@@ -180,7 +181,7 @@ def witness_new(
     ],
     minutes: Annotated[int, typer.Option(min=1, help="Between a value and the next.")] = 60,
     values: Annotated[
-        int, typer.Option(min=1, max=witness.LENGTH_MAX, help="How many values.")
+        int, typer.Option(min=1, max=CHAIN_MAX, help="How many values.")
     ] = 20_000,
 ) -> None:
     """Make a chain of values and print the first, which the platform publishes.

@@ -21,10 +21,10 @@ import msgspec
 from msgspec import Meta
 
 from guahao.rules.fairness.drawing import link_back
+from guahao.rules.fairness.witnessing import CHAIN_MAX
 
 _SECRET_BYTES = 32
 _NUMBER = re.compile(r"[0-9]{1,7}")
-LENGTH_MAX = 1_000_000  # what a verifier computes for one value
 
 
 class WitnessError(Exception):
@@ -38,7 +38,7 @@ class Chain(msgspec.Struct, frozen=True):
     """
 
     secret: str
-    length: Annotated[int, Meta(ge=1, le=LENGTH_MAX)]
+    length: Annotated[int, Meta(ge=1, le=CHAIN_MAX)]
     begins: Annotated[datetime, Meta(tz=True)]
     minutes: Annotated[int, Meta(ge=1)]
 
@@ -120,8 +120,8 @@ def create(path: Path, secret: bytes, begins: datetime, minutes: int, length: in
     An existing file is never overwritten: its values would be lost, and with them the draws that
     wait for them.
     """
-    if not 1 <= length <= LENGTH_MAX:
-        raise WitnessError(f"a chain has 1 to {LENGTH_MAX} values")
+    if not 1 <= length <= CHAIN_MAX:
+        raise WitnessError(f"a chain has 1 to {CHAIN_MAX} values")
     if len(secret) != _SECRET_BYTES:
         raise WitnessError(f"a chain ends with {_SECRET_BYTES} random bytes")
     chain = Chain(secret.hex(), length, begins, minutes)

@@ -14,7 +14,6 @@ from guahao.rules.fairness import (
     modes,
     proposing,
     returning,
-    verifying,
     witnessing,
 )
 from guahao.rules.fairness.allocating import (
@@ -28,7 +27,7 @@ from guahao.rules.fairness.allocating import (
 def test_the_numbers_of_a_draw() -> None:
     assert (allocating.LONG_WAIT_LOSSES, allocating.LONG_WAIT_PERCENT) == (5, 20)
     assert drawing.TICKET_BYTES == 16
-    assert verifying.INDEX_MAX == 1_000_000
+    assert witnessing.CHAIN_MAX == 1_000_000
     assert timedelta(minutes=30) == returning.ANNOUNCED
     assert timedelta(days=3) == returning.APPLICATIONS_OPEN
     assert timedelta(minutes=10) == returning.APPLICATIONS_CLOSE_BEFORE

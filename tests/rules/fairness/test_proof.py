@@ -245,8 +245,8 @@ def test_a_verifier_computes_no_more_hashes_than_it_promises(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     data = write(example()).encode()
-    monkeypatch.setattr(verifying, "INDEX_MAX", 41)  # the number of the first witness's value
+    monkeypatch.setattr(verifying, "CHAIN_MAX", 41)  # the number of the first witness's value
     assert verify(data).sources[0].used == 41
-    monkeypatch.setattr(verifying, "INDEX_MAX", 40)
+    monkeypatch.setattr(verifying, "CHAIN_MAX", 40)
     with pytest.raises(ProofError, match="not in the chain"):
         verify(data)

@@ -30,6 +30,7 @@ from guahao.rules.fairness.beacon import beacon_of, value_of
 from guahao.rules.fairness.drawing import commitment_to, is_in_chain, seed_of
 from guahao.rules.fairness.merkle import GrowingTree
 from guahao.rules.fairness.proof import DrawSession, Level, Source, end_line, level_of
+from guahao.rules.fairness.witnessing import CHAIN_MAX
 
 _HASH = r"[0-9a-f]{64}"
 _NUMBER = r"(?:0|[1-9][0-9]{0,11})"
@@ -42,7 +43,6 @@ _OUTCOME = re.compile(
     rf" (?:won ({_NUMBER}) (1|2|1,2)((?: {_REASON})*)|skipped((?: {_REASON})+))".encode()
 )
 _CHAIN = rf"[1-9][0-9]{{0,4}} {_NUMBER} [0-9a-f]{{192}} {_HASH} [a-z0-9-]{{1,40}}"
-INDEX_MAX = 1_000_000  # hashes that a verifier computes for one source
 _CACHED = 100_000  # different wishes and results that are read once
 
 # Every line before the entries in its order, and how often it stands there.
@@ -270,7 +270,7 @@ class _Heading:
         for (number, found), source in zip(self._found["value"], answering, strict=True):
             value = bytes.fromhex(found[1])
             if source.beacon is None:
-                if source.used > INDEX_MAX or not is_in_chain(value, source.used, source.first):
+                if source.used > CHAIN_MAX or not is_in_chain(value, source.used, source.first):
                     raise ProofError(number, "this value is not in the chain of its source")
                 continue
             assert source.signature is not None

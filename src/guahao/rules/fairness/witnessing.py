@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 WAIT = timedelta(minutes=30)  # for a value; then the draw uses the next
+CHAIN_MAX = 1_000_000  # values of a witness, and so hashes that a verifier computes for one
 ATTEMPTS = 4  # values that a draw waits for; then it is held without the witness, and says so
 
 
@@ -40,7 +41,7 @@ class Witness:
         """Return the number of the newest value that may be known; 0 before value 1."""
         if moment < self.begins:
             return 0
-        return 1 + (moment - self.begins) // timedelta(minutes=self.minutes)
+        return min(CHAIN_MAX, 1 + (moment - self.begins) // timedelta(minutes=self.minutes))
 
     def shown_at(self, index: int) -> datetime:
         """Return when a value is shown first."""

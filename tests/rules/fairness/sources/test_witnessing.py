@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from tests.rules.helpers import moment
 
-from guahao.rules.fairness.witnessing import Witness, value_at, value_for
+from guahao.rules.fairness.witnessing import CHAIN_MAX, Witness, value_at, value_for
 
 BEGINS = moment("2026-12-01 08:00")
 WITNESS = Witness("notary", b"v" * 32, "https://witness.example.cn/", BEGINS, 5)
@@ -50,6 +50,13 @@ def test_a_draw_uses_the_last_value_that_is_shown_after_its_closing(
 ) -> None:
     closes_at, draw_at = moment(f"2026-12-01 {closes}"), moment(f"2026-12-01 {draws}")
     assert value_for(WITNESS, closes_at, draw_at) == index
+
+
+def test_a_witness_whose_chain_has_ended_is_not_announced() -> None:
+    """Nobody could show its next value, and no verifier would compute so many hashes."""
+    end = WITNESS.shown_at(CHAIN_MAX)
+    assert value_for(WITNESS, end - HALF_AN_HOUR, end) == CHAIN_MAX
+    assert value_for(WITNESS, end, end + HALF_AN_HOUR) is None
 
 
 HALF_AN_HOUR = timedelta(minutes=30)
