@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from guahao.rules.reports.scope import Scope
 from guahao.store.kernel.db import Tx
-from guahao.store.reports.scope import CITY_DAY, Grouping, Key, of_place
+from guahao.store.reports.scope import CITY_DAY, Grouping, Key, days_of, of_place
 
 SECONDS = 10  # within which a place was rebooked too soon to have been found
 
@@ -48,7 +48,8 @@ async def count(tx: Tx, scope: Scope, grouping: Grouping) -> list[Swaps]:
             SELECT a.id, a.clinic_session_id, a.hospital_id, a.department_id, a.channel,
                    a.changed_at AS at
             FROM appointments a JOIN clinic_sessions s ON s.id = a.clinic_session_id
-            WHERE a.status = 'cancelled' AND a.changed_at >= %s AND a.changed_at < %s {place.sql}
+            WHERE a.status = 'cancelled' AND a.changed_at >= %(from)s
+              AND a.changed_at < %(until)s {place.sql}
               AND s.capacity <= (
                   SELECT count(*) FROM appointments o
                   WHERE o.clinic_session_id = a.clinic_session_id AND o.booked_at < a.changed_at
@@ -70,6 +71,6 @@ async def count(tx: Tx, scope: Scope, grouping: Grouping) -> list[Swaps]:
         SELECT {_KEYS[grouping]}, count(*), count(*) FILTER (WHERE is_rebooked)
         FROM judged GROUP BY 1 ORDER BY 1
         """,
-        (*scope.moments, *place.params),
+        {**days_of(scope), **place.params},
     )
     return [Swaps(key, returned, rebooked) for key, returned, rebooked in rows]

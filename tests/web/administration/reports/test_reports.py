@@ -603,6 +603,16 @@ async def test_a_scheduler_cannot_ask_for_another_hospital(site: Site, city: Cit
         assert "没有这个科室" in scheduler.text
 
 
+async def test_every_report_answers_for_a_hospital_and_a_department(site: Site, city: City) -> None:
+    auditor = await at_the_desk(site, Role.AUDITOR)
+    hospital, department = city.hospitals[A], city.departments["甲内科"]
+    for report in REPORTS:
+        for place in (f"hospital={hospital}", f"hospital={hospital}&department={department}"):
+            for grouping in report.groupings or ("",):
+                path = f"{report.path}?{DAYS}&{place}&by={grouping}"
+                assert (await auditor.go(path)).status_code == 200, path
+
+
 WRONG = [
     ("from=2026-12-02&to=2026-12-01", "开始日期晚于结束日期"),
     ("from=2025-01-01&to=2026-02-05", "一次最多统计400天"),

@@ -109,6 +109,23 @@ async def test_days_without_any_are_shown(site: Site, city: City) -> None:
     assert [row[1:3] for row in rows] == [["0", "0"], ["1", "1"], ["0", "0"], ["1", "1"]]
 
 
+async def test_a_hospital_and_a_department_are_counted_alone(site: Site, city: City) -> None:
+    returned(city, clinic(city), rebooked=SECOND)
+    returned(city, clinic(city, "甲外科"))
+    auditor = await at_the_desk(site, Role.AUDITOR)
+    hospital, department = city.hospitals["安澜市甲医院"], city.departments["甲外科"]
+    days = "from=2026-11-24&to=2026-11-26"
+    for chosen, counted in (
+        (f"hospital={hospital}", ["2", "1", "50.0%"]),
+        (f"hospital={hospital}&department={department}", ["1", "0", "0.0%"]),
+    ):
+        answer = await auditor.go(f"/staff/reports/swaps?{days}&by=channel&{chosen}")
+        assert answer.status_code == 200
+        assert tables(auditor)[0][-1] == ["合计", *counted]
+        assert (await auditor.go(f"/staff/reports/fairness?{days}&{chosen}")).status_code == 200
+        assert counted[0] in tables(auditor)[0][1]
+
+
 async def test_channels_are_those_of_the_cancelled_bookings(site: Site, city: City) -> None:
     returned(city, clinic(city), rebooked=SECOND, channel="phone")
     returned(city, clinic(city, "甲外科"), channel="api")
