@@ -180,9 +180,7 @@ def witness_new(
         datetime, typer.Option(help="When value 1 may be shown, in the city's time.")
     ],
     minutes: Annotated[int, typer.Option(min=1, help="Between a value and the next.")] = 60,
-    values: Annotated[
-        int, typer.Option(min=1, max=CHAIN_MAX, help="How many values.")
-    ] = 20_000,
+    values: Annotated[int, typer.Option(min=1, max=CHAIN_MAX, help="How many values.")] = 20_000,
 ) -> None:
     """Make a chain of values and print the first, which the platform publishes.
 

@@ -68,8 +68,8 @@ async def read(url: str, most: int) -> bytes:
     """
     body = b""
     async with (
-        asyncio.timeout(_TIMEOUT_SECONDS),  # httpx would wait as long for each part of the answer
-        httpx.AsyncClient(timeout=None) as client,
+        asyncio.timeout(_TIMEOUT_SECONDS),  # of all: httpx waits as long for each part again
+        httpx.AsyncClient(timeout=_TIMEOUT_SECONDS) as client,
         client.stream("GET", url) as answer,
     ):
         answer.raise_for_status()

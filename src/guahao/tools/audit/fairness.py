@@ -144,5 +144,7 @@ async def unsigned_draws(tx: Tx) -> tuple[int, list[int], str]:
         if not is_signed(beacon_of(row.beacon), row.round, row.signature)
         for draw_id in row.draw_ids
     ]
-    note = "" if len(chosen) == len(rounds) else f"a sample: {len(chosen)} of {len(rounds):,} rounds"
+    note = (
+        "" if len(chosen) == len(rounds) else f"a sample: {len(chosen)} of {len(rounds):,} rounds"
+    )
     return sum(len(row.draw_ids) for row in chosen), unsigned, note
