@@ -469,13 +469,26 @@ def create_index(name: str, definition: str) -> None:
     outside a transaction and waits for open transactions without blocking others. The remains
     of an interrupted attempt are dropped first.
     """
+    _change_indexes(
+        f"DROP INDEX CONCURRENTLY IF EXISTS {name}",
+        f"CREATE INDEX CONCURRENTLY {name} {definition}",
+    )
+
+
+def drop_index(name: str) -> None:
+    """Drop an index concurrently, inside a migration that does nothing else."""
+    _change_indexes(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+
+
+def _change_indexes(*statements: str) -> None:
+    """Run statements that wait for open transactions, without a limit of time."""
     from alembic import op  # noqa: PLC0415
 
     with op.get_context().autocommit_block():
         op.execute("SET lock_timeout = 0")
         op.execute("SET statement_timeout = 0")
-        op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
-        op.execute(f"CREATE INDEX CONCURRENTLY {name} {definition}")
+        for statement in statements:
+            op.execute(statement)
         op.execute("RESET lock_timeout")
         op.execute("RESET statement_timeout")
 

@@ -196,7 +196,8 @@ async def given_reasons(
                 CROSS JOIN LATERAL (SELECT b.booked_at <= g.done_at AND (
                     b.status IN ('booked', 'picked_up', 'no_show', 'unverified')
                     OR b.changed_at > g.drawn_at) AS counts) w
-                WHERE coalesce(o.merged_into, o.id) = coalesce(p.merged_into, p.id)
+                WHERE o.id = coalesce(p.merged_into, p.id)
+                   OR o.merged_into = coalesce(p.merged_into, p.id)
             ) k
             WHERE ap.application_id = g.application_id
         ) c
