@@ -15,6 +15,7 @@ from guahao.rules.supply.calendar import (
     calendar_between,
     decide_day,
     is_held,
+    met_days,
     refused_correction,
 )
 from guahao.rules.supply.national_calendar import (
@@ -22,6 +23,7 @@ from guahao.rules.supply.national_calendar import (
     known_days,
     national_days,
     unknown_from,
+    unknown_within,
 )
 
 SATURDAY = date(2026, 2, 14)
@@ -163,6 +165,24 @@ def test_a_year_that_is_not_announced_is_named_once_the_roll_out_reaches_it() ->
     assert unknown_from(before) is None
     assert unknown_from(before + timedelta(days=1)) == first
     assert known_days(before) == 94
+    assert unknown_within(before, first) == first
+    assert unknown_within(before, first - timedelta(days=1)) is None
     later = first + timedelta(days=5)
     assert unknown_from(later) == later
     assert known_days(later) == 0
+
+
+def test_timetables_meet_days_off_and_swapped_days_by_both_weekdays() -> None:
+    thursday, saturday = date(2026, 12, 3), date(2026, 12, 5)
+    city = {thursday: DayRule(None, "活动"), saturday: DayRule(4, "调休")}
+    week = calendar_between(date(2026, 11, 30), date(2026, 12, 6), {}, city, {})
+
+    def met(*weekdays: int, first: date = thursday, last: date = saturday) -> list[date]:
+        return [day.day for day in met_days(week, dict.fromkeys(weekdays, (first, last)))]
+
+    assert met(4) == [thursday, saturday]  # its own day off, and the Saturday that follows it
+    assert met(6) == [saturday]  # whose session it loses
+    assert met(1, 2, 3, 5, 7) == []
+    assert met(4, first=saturday) == [saturday]
+    assert met(4, last=thursday) == [thursday]
+    assert met(4, last=date(2026, 12, 2)) == []

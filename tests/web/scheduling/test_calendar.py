@@ -7,6 +7,7 @@ from datetime import date
 import pytest
 from tests.city import ask, change
 from tests.crowd import count
+from tests.web.scheduling.test_import import words
 from tests.web.scheduling.test_schedule import WEEKLY, book_it, scheduler
 from tests.web.site import Site
 from tests.web.staff_site import at_the_desk
@@ -161,6 +162,38 @@ async def test_every_page_that_plans_such_dates_says_so(site: Site) -> None:
             del form.fields[name]  # nothing is ticked
         await reader.send(form, **{f"to_{monday}": "yes", "step": "preview"})
         assert (words in reader.text) is is_said, monday
+
+
+async def test_a_timetable_and_a_session_name_the_days_off_that_they_meet(site: Site) -> None:
+    reader, session_id = await scheduler(site)
+    await reader.go("/staff/schedule/new")
+    await reader.send(None, **WEEKLY)
+    [[timetable_id]] = await ask(site.platform, "SELECT id FROM timetables")
+    for day, like in ((THURSDAY, None), (SATURDAY, 4), ("2026-12-07", None)):
+        await change(
+            site.platform,
+            "INSERT INTO calendar_days (day, like_weekday, reason, by_name, at)"
+            " VALUES (%s, %s, '全市活动', 'boss', now())",
+            *(day, like),
+        )
+    await reader.go(f"/staff/schedule/timetables/{timetable_id}")
+    said = words(reader)
+    assert "每周排班会遇到这些日期" in said
+    assert "12月5日 周六 班，按周四" in said
+    assert "12月10日 周四 休 全市活动" in said
+    assert "12月7日" not in said  # a Monday
+    assert "2027年1月1日 周五起还没有收录国务院的放假安排" in said
+    await reader.go(f"/staff/schedule/sessions/{session_id}")  # on the third
+    assert "休息日" not in words(reader)
+    assert "还没有收录" not in words(reader)
+    await change(
+        site.platform,
+        "UPDATE clinic_sessions SET visit_date = %s WHERE id = %s",
+        THURSDAY,
+        session_id,
+    )
+    await reader.go(f"/staff/schedule/sessions/{session_id}")
+    assert "其中1个在休息日或调休上班日： 12月10日 周四 休 全市活动" in words(reader)
 
 
 @pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01"])

@@ -110,6 +110,35 @@ async def test_a_repeat_says_that_nothing_changed(site: Site) -> None:
     assert await count(site.platform, "clinic_sessions", "visit_date = '2026-12-04'") == 1
 
 
+WEEKDAY_HEADINGS = (Column("星期"), Column("开始日期", Kind.DATE), Column("结束日期", Kind.DATE))
+
+
+async def test_the_preview_names_days_off_and_where_the_national_calendar_ends(site: Site) -> None:
+    reader, _ = await scheduler(site)
+    for day, like in ((FRIDAY, None), (date(2026, 12, 12), 5), (date(2026, 12, 8), None)):
+        await change(
+            site.platform,
+            "INSERT INTO calendar_days (day, like_weekday, reason, by_name, at)"
+            " VALUES (%s, %s, '全市活动', 'boss', now())",
+            *(day, like),
+        )
+    await send(reader, book(ROW, with_(start=time(10), end=time(11)), with_(day=date(2026, 12, 9))))
+    assert "其中2个在休息日或调休上班日： 12月4日 周五 休 全市活动 2个门诊" in words(reader)
+    assert "还没有收录" not in words(reader)
+    await confirm(reader)
+    assert "休息日" not in words(reader)
+    await send(reader, book(ROW, with_(day=date(2027, 9, 1))))  # the first changes nothing
+    assert "休息日" not in words(reader)
+    assert "2027年1月1日 周五起还没有收录国务院的放假安排" in words(reader)
+    headings = (*HEADINGS[:3], *WEEKDAY_HEADINGS, *HEADINGS[4:])
+    weekly = (*ROW[:3], "周五", FRIDAY, date(2026, 12, 25), *ROW[4:])
+    await send(reader, csv_file(Table("每周", headings, [weekly])))
+    assert "每周排班会遇到这些日期" in words(reader)
+    assert "12月4日 周五 休 全市活动 12月12日 周六 班，按周五" in words(reader)
+    assert "12月8日" not in words(reader)
+    assert "还没有收录" not in words(reader)
+
+
 async def test_a_change_is_shown_as_before_and_after(site: Site) -> None:
     reader, _ = await scheduler(site)
     await send(reader, book(ROW))

@@ -8,6 +8,7 @@ later than the roll-out, after an upgrade, is followed only when somebody says s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -19,6 +20,7 @@ from guahao.rules.kernel.limits import ONE_DAY
 from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.kernel.text import prose
 from guahao.rules.staff.staff import OfHospital, Staff
+from guahao.rules.supply import calendar as rules
 from guahao.rules.supply.calendar import (
     CORRECTED_DAYS,
     CalendarDay,
@@ -27,7 +29,7 @@ from guahao.rules.supply.calendar import (
     DayRule,
     refused_correction,
 )
-from guahao.rules.supply.national_calendar import unknown_from
+from guahao.rules.supply.national_calendar import unknown_from, unknown_within
 from guahao.rules.supply.planning import ROLLED_DAYS
 from guahao.store.kernel.db import Tx
 from guahao.store.kernel.queue import defer
@@ -48,6 +50,20 @@ class Calendar:
     days: list[CalendarDay]
     corrections: list[Correction]
     remaining: list[Remaining]
+    unknown_from: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class MetDays:
+    """The days off and swapped days among the dates of a plan.
+
+    `timetables`: those that its weekly timetables meet, as far as sessions are made. `sessions`:
+    those with single sessions, and how many. `unknown_from`: the first date whose announcement is
+    not known.
+    """
+
+    timetables: list[CalendarDay]
+    sessions: list[tuple[CalendarDay, int]]
     unknown_from: date | None
 
 
@@ -102,6 +118,30 @@ async def asked_days(
             return None
         found = await store.between(tx, by.own_hospital_id, first, last)
         return found, unknown_from(today)
+
+
+async def met_days(
+    platform: Platform,
+    by: OfHospital,
+    spans: Mapping[int, tuple[date, date]],
+    sessions: Mapping[date, int],
+) -> MetDays:
+    """Return the days off and swapped days of a hospital that a plan meets, from tomorrow on.
+
+    `spans`: from when until when it has timetables of a weekday. `sessions`: how many single
+    sessions it has on a date.
+    """
+    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+        today = tx.now.date()
+        rolled = rolled_until(today)
+        ends = [min(until, rolled) for _, until in spans.values()]
+        last = max([today, *ends, *sessions])
+        ahead = await store.between(tx, by.own_hospital_id, today + ONE_DAY, last)
+        return MetDays(
+            rules.met_days([day for day in ahead if day.day <= rolled], spans),
+            [(day, sessions[day.day]) for day in ahead if day.is_special and day.day in sessions],
+            unknown_within(today, last),
+        )
 
 
 def rolled_until(today: date) -> date:

@@ -6,7 +6,7 @@ where none says anything, or none knows the year, the date follows its own weekd
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -68,6 +68,11 @@ class CalendarDay:
         """Whether the date follows another weekday than its own."""
         return self.like is not None and self.like != self.day.isoweekday()
 
+    @property
+    def is_special(self) -> bool:
+        """Whether the date is off or swapped."""
+        return self.is_off or self.is_swapped
+
 
 def decide_day(
     day: date, national: DayRule | None, city: DayRule | None, hospital: DayRule | None
@@ -86,6 +91,26 @@ def decide_day(
 def is_held(day: CalendarDay, iso_weekday: int, *, on_holidays: bool) -> bool:
     """Return whether a timetable of this weekday has a session on the date."""
     return iso_weekday == day.weekday and (on_holidays or not day.is_off)
+
+
+def met_days(
+    days: Iterable[CalendarDay], spans: Mapping[int, tuple[date, date]]
+) -> list[CalendarDay]:
+    """Return the days off and swapped days that weekly timetables meet.
+
+    `spans`: from when until when there are timetables of a weekday. They meet a swapped day by its
+    own weekday, whose session they do not have, and by the one that it follows.
+    """
+
+    def meets(day: CalendarDay, weekday: int) -> bool:
+        span = spans.get(weekday)
+        return span is not None and span[0] <= day.day <= span[1]
+
+    return [
+        day
+        for day in days
+        if day.is_special and (meets(day, day.day.isoweekday()) or meets(day, day.weekday))
+    ]
 
 
 def refused_correction(

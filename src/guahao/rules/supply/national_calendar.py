@@ -57,10 +57,18 @@ def first_unknown_day() -> date:
     return date(max(national_days()).year + 1, 1, 1)
 
 
+def unknown_within(today: date, last: date) -> date | None:
+    """Return the first date of today and later whose year was not announced yet; None: all were.
+
+    `last`: the last date that is asked about.
+    """
+    first = max(today, first_unknown_day())
+    return first if first <= last else None
+
+
 def unknown_from(today: date) -> date | None:
     """Return the first date of the roll-out whose year was not announced yet; None: all were."""
-    first = first_unknown_day()
-    return max(today, first) if first <= today + timedelta(days=ROLLED_DAYS) else None
+    return unknown_within(today, today + timedelta(days=ROLLED_DAYS))
 
 
 def known_days(today: date) -> int:

@@ -59,6 +59,17 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedDates:
+    """On which dates an import adds or changes something.
+
+    `timetables`: by weekday, from when until when. `sessions`: how many are on a date.
+    """
+
+    timetables: dict[int, tuple[date, date]]
+    sessions: dict[date, int]
+
+
+@dataclass(frozen=True, slots=True)
 class ChangedTimetable:
     """A timetable that a row changes."""
 
@@ -206,7 +217,9 @@ async def fingerprint(tx: Tx, import_id: int) -> str:
     return f"{row[0]}.{row[1]}"
 
 
-_DIFFERING = """
+# The rows that are not as the plan is.
+_PLANNED = "r.import_id = %(import_id)s AND r.deed <> 'same'"
+_DIFFERING = f"""
     SELECT r.sheet, r.row, r.department_id,
            coalesce(d.on_platform AND d.parent_id IS NOT NULL, false) AS is_bookable,
            r.title, r.specialty, r.period, r.starts_at, r.ends_at, r.fee_fen, r.capacity,
@@ -214,11 +227,11 @@ _DIFFERING = """
            r.named_id IS NOT NULL AS is_named, r.matches, r.booked, r.stopped,
            r.before_ends_at, r.before_fee_fen, r.before_capacity, r.before_valid_until
     FROM supply_import_rows r LEFT JOIN departments d ON d.id = r.department_id
-    WHERE r.import_id = %(import_id)s AND r.deed <> 'same'
+    WHERE {_PLANNED}
 """
 # Two of the same clinic at the same time would be one in the patients' eyes. What the file
 # itself changes is compared within the file.
-_OVERLAPS = """
+_OVERLAPS = f"""
     SELECT DISTINCT ON (r.sheet, r.row) r.sheet, r.row, 'overlaps_plan' AS word,
            left(s.starts_at::text, 5) AS since, left(s.ends_at::text, 5) AS until
     FROM supply_import_rows r
@@ -226,7 +239,7 @@ _OVERLAPS = """
      AND s.title = r.title AND s.specialty = r.specialty AND s.period = r.period
      AND s.starts_at <> r.starts_at AND s.starts_at < r.ends_at AND r.starts_at < s.ends_at
      AND s.stopped_at IS NULL
-    WHERE r.import_id = %(import_id)s AND r.deed <> 'same'
+    WHERE {_PLANNED}
       AND NOT EXISTS (SELECT FROM supply_import_rows o
                       WHERE o.import_id = %(import_id)s AND o.visit_date IS NOT NULL
                         AND o.record_id = s.id)
@@ -239,7 +252,7 @@ _TIMETABLE_OVERLAPS = f"""
     JOIN timetables s ON s.iso_weekday = r.iso_weekday AND {_SAME_CLINIC}
      AND s.id IS DISTINCT FROM r.record_id
      AND s.valid_from <= r.valid_until AND r.valid_from <= s.valid_until
-    WHERE r.import_id = %(import_id)s AND r.deed <> 'same'
+    WHERE {_PLANNED}
       AND NOT EXISTS (SELECT FROM supply_import_rows o
                       WHERE o.import_id = %(import_id)s AND o.visit_date IS NULL
                         AND o.record_id = s.id)
@@ -297,6 +310,28 @@ async def counts(tx: Tx, import_id: int) -> dict[str, int]:
     )
     assert found is not None
     return found
+
+
+async def planned_dates(tx: Tx, import_id: int) -> PlannedDates:
+    """Return on which dates the rows add or change something."""
+    params = {"import_id": import_id}
+    spans = await tx.rows(
+        f"""
+        SELECT iso_weekday, min(valid_from), max(valid_until) FROM supply_import_rows r
+        WHERE {_PLANNED} AND iso_weekday IS NOT NULL
+        GROUP BY iso_weekday
+        """,
+        params,
+    )
+    sessions = await tx.rows(
+        f"""
+        SELECT visit_date, count(*) FROM supply_import_rows r
+        WHERE {_PLANNED} AND visit_date IS NOT NULL
+        GROUP BY visit_date
+        """,
+        params,
+    )
+    return PlannedDates({row[0]: (row[1], row[2]) for row in spans}, dict(sessions))
 
 
 async def new_titles(tx: Tx, import_id: int, limit: int) -> list[str]:

@@ -189,6 +189,13 @@ async def _show_timetable(page: StaffPage, refused: str, status: int = 200) -> A
         titles=await _offered(page, _fee_day(page, found[0])),
         given=page.form,
         refused=refused,
+        met=await calendars.met_days(
+            page.services.platform,
+            page.staff,
+            {found[0].iso_weekday: (found[0].valid_from, found[0].valid_until)},
+            {},
+        ),
+        weekdays=WEEKDAYS_SHOWN,
     )
 
 
@@ -276,6 +283,10 @@ async def _show_session(page: StaffPage, refused: str, status: int = 200) -> ASG
         session=session,
         refused=refused,
         given=page.form,
+        met=await calendars.met_days(
+            page.services.platform, page.staff, {}, {session.visit_date: 1}
+        ),
+        weekdays=WEEKDAYS_SHOWN,
     )
 
 

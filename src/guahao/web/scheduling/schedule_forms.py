@@ -11,7 +11,7 @@ from guahao.rules.kernel.outcomes import Refused
 from guahao.rules.kernel.text import prose, typed
 from guahao.rules.staff.staff import Role
 from guahao.rules.supply.changes import Clinic, SessionRefusal, SessionRefused
-from guahao.rules.supply.national_calendar import unknown_from
+from guahao.rules.supply.national_calendar import unknown_within
 from guahao.rules.supply.planning import CAPACITY_MAX, FEE_MAX_FEN, PlanRefusal
 from guahao.rules.supply.stops import StopRefusal
 from guahao.web.staff import StaffPage
@@ -41,8 +41,7 @@ def near_monday(page: StaffPage, text: str) -> date | None:
 
 def unannounced_within(page: StaffPage, last: date | None) -> date | None:
     """Return from which date the national holidays are not known, if dates until `last` meet it."""
-    first = unknown_from(page.today)
-    return first if first is not None and last is not None and first <= last else None
+    return None if last is None else unknown_within(page.today, last)
 
 
 def monday_of(day: date) -> date:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import date, timedelta
+from datetime import timedelta
 
 from litestar.types import ASGIApp
 
-from guahao.flows.supply import timetables
+from guahao.flows.supply import calendars, timetables
 from guahao.flows.supply.imports import exporting, importing
 from guahao.flows.supply.imports.importing import ImportReport
 from guahao.rules.kernel.limits import ONE_DAY
@@ -19,6 +19,7 @@ from guahao.web.scheduling.schedule_files import export_file, faults_file, templ
 from guahao.web.scheduling.schedule_forms import SCHEDULER
 from guahao.web.staff import StaffPage, StaffRoute
 from guahao.web.staff.reading import read_date
+from guahao.web.staff.weekdays import WEEKDAYS_SHOWN
 from guahao.web.words.sheet_words import cell_text, file_text
 
 _IMPORT = "/staff/schedule/import"
@@ -96,6 +97,12 @@ async def _show(page: StaffPage) -> ASGIApp:
     report = await _report(page)
     part = "staff/schedule_import_state.html"
     unreadable = report.checked.unreadable
+    met = None
+    if report.it.state == "checked" and report.changes_something:
+        planned = await importing.planned_dates(page.services.platform, page.staff, report.it.id)
+        met = await calendars.met_days(
+            page.services.platform, page.staff, planned.timetables, planned.sessions
+        )
     return page.show(
         part if page.is_partial else "staff/schedule_imported.html",
         report=report,
@@ -103,8 +110,10 @@ async def _show(page: StaffPage) -> ASGIApp:
         counts=report.checked.counts,
         unreadable=file_text(unreadable, page.language) if unreadable else "",
         faults=[(one, cell_text(one, page.language)) for one in report.faults[:_FAULTS_SHOWN]],
-        weekday=lambda number: date(2024, 1, number),  # the first of January 2024 is a Monday
+        weekday=lambda number: WEEKDAYS_SHOWN[number - 1],
         for_ever=FOR_EVER,
+        met=met,
+        weekdays=WEEKDAYS_SHOWN,
     )
 
 

@@ -9,6 +9,7 @@ from litestar.types import ASGIApp
 from guahao.flows.supply import timetables
 from guahao.flows.supply.bulk import weekly as flows
 from guahao.flows.supply.bulk.weekly import PlanRefused, WeeklyPlan, WeeklyPreview
+from guahao.flows.supply.calendars import rolled_until
 from guahao.flows.supply.fees import offered
 from guahao.rules.kernel.facts import PERIODS
 from guahao.rules.kernel.limits import ONE_DAY
@@ -73,6 +74,7 @@ async def _show(
     found = await timetables.departments(page.services.platform, page.staff)
     if not found:
         raise ProblemError("not_found")
+    last = read_date(given.get("last", "")) or FOR_EVER
     weeks: list[list[date]] = []
     if preview is not None:
         days = [day.day for day in preview.days]
@@ -91,7 +93,7 @@ async def _show(
         periods=PERIODS,
         preview=preview,
         weeks=weeks,
-        unannounced_from=unannounced_within(page, read_date(given.get("last", "")) or FOR_EVER),
+        unannounced_from=unannounced_within(page, min(last, rolled_until(page.today))),
         by_day={} if preview is None else {day.day: day for day in preview.days},
     )
 

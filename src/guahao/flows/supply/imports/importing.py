@@ -27,7 +27,7 @@ from guahao.flows.supply.rolling_out import roll_out
 from guahao.rules.fairness.returning import Cause
 from guahao.rules.kernel.limits import ONE_DAY
 from guahao.rules.kernel.outcomes import DONE, Done, Refused
-from guahao.rules.staff.staff import Staff, Who
+from guahao.rules.staff.staff import OfHospital, Staff, Who
 from guahao.rules.supply.importing import Conflict, ImportRefusal, decide_row
 from guahao.rules.supply.planning import ROLLED_DAYS
 from guahao.sheets.book import Book, Limits, Row
@@ -41,7 +41,7 @@ from guahao.store.kernel.db import Tx
 from guahao.store.supply import import_rows, timetables
 from guahao.store.supply import supply_imports as store
 from guahao.store.supply.double_supply import BesideRow, beside_rows
-from guahao.store.supply.import_rows import Action
+from guahao.store.supply.import_rows import Action, PlannedDates
 from guahao.store.supply.supply_imports import Import
 
 LIMITS = Limits()
@@ -141,6 +141,12 @@ async def report(
         return ImportReport(
             it, checked, faults, changes, await import_rows.actions(tx, import_id, "add", SHOWN_NEW)
         )
+
+
+async def planned_dates(platform: Platform, by: OfHospital, import_id: int) -> PlannedDates:
+    """Return on which dates an import of the hospital's adds or changes something."""
+    async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
+        return await import_rows.planned_dates(tx, import_id)
 
 
 async def latest(platform: Platform, by: Staff) -> list[Import]:
