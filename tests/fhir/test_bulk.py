@@ -56,6 +56,7 @@ CHANGES = {
     "a place is kept for the counter": "UPDATE clinic_sessions SET reserved = 1",
     "the capacity is raised": "UPDATE clinic_sessions SET capacity = capacity + 1",
     "a fee is changed": "UPDATE clinic_sessions SET fee_fen = 1",
+    "a department gets an English name": "UPDATE departments SET name_en = 'Cardiology'",
     "the hospital's cycle is changed": "UPDATE hospitals SET cycle_days = 2",
 }
 

@@ -468,6 +468,43 @@ async def test_english_names_and_addresses_are_translations(site: Site) -> None:
     assert english(line) == "1 Chunfeng Road"
 
 
+async def test_a_visit_is_described_in_chinese_and_english(site: Site) -> None:
+    citizen, session_id = await add_citizen(site), await add_session(site.platform)
+    hospital_id, department_id = await place(site, session_id)
+    location = resource(await site.get(f"{FHIR}/Location/{hospital_id}"))
+    assert location["description"] == "门诊楼一层"
+    assert "_description" not in location
+    service = resource(await site.get(f"{FHIR}/HealthcareService/{department_id}"))
+    assert service["appointmentRequired"] is True
+    assert not {"extraDetails", "_extraDetails"} & service.keys()
+    await change(
+        site.platform,
+        "UPDATE hospitals SET pickup_place_en = 'Ground floor', notice = '请提前到达',"
+        " notice_en = 'Come early'",
+    )
+    await change(site.platform, "UPDATE departments SET name_en = 'Cardiology'")
+    location = resource(await site.get(f"{FHIR}/Location/{hospital_id}"))
+    assert english(location["_description"]) == "Ground floor"
+    service = resource(await site.get(f"{FHIR}/HealthcareService/{department_id}"))
+    assert service["extraDetails"] == "请提前到达"
+    assert english(service["_extraDetails"]) == "Come early"
+    booking = (await site.book(citizen, session_id)).json()
+    for path in (f"Slot/{session_id}", f"Appointment/{booking['id']}"):
+        visit = resource(await site.get(f"{FHIR}/{path}", token=citizen.token))
+        [specialty], [service_type] = visit["specialty"], visit["serviceType"]
+        texts = (specialty, visit["appointmentType"], service_type)
+        assert [text["text"] for text in texts] == ["高血压", "主任医师", "心血管内科"]
+        assert [english(text["_text"]) for text in texts] == [
+            "High blood pressure",
+            "Chief physician",
+            "Cardiology",
+        ]
+    await change(site.platform, "UPDATE clinic_sessions SET specialty = '罕见', title = '特别'")
+    slot = resource(await site.get(f"{FHIR}/Slot/{session_id}"))
+    assert slot["specialty"] == [{"text": "罕见"}]
+    assert "_text" not in slot["appointmentType"]
+
+
 def english(element: dict[str, Any]) -> str:
     """The English of a translated element."""
     [translation] = element["extension"]

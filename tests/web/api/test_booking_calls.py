@@ -49,9 +49,13 @@ async def test_a_booking_is_answered_whole(site: Site) -> None:
         "booked_at": "2026-11-30T09:00:00+08:00",
         "clinic_session_id": session_id,
         "hospital_name": "市第一医院",
+        "hospital_name_en": "",
         "department_name": "心血管内科",
+        "department_name_en": "",
         "title": "主任医师",
+        "title_en": "Chief physician",
         "specialty": "高血压",
+        "specialty_en": "High blood pressure",
         "visit_date": "2026-12-03",
         "period": "morning",
         "starts_at": "08:30",
@@ -206,6 +210,7 @@ async def test_my_booking_tells_where_to_go_and_how_to_cancel(site: Site) -> Non
     citizen = await add_citizen(site)
     booking = await booked(site, citizen)
     path = f"{API}/appointments/{booking['id']}"
+    await change(site.platform, "UPDATE hospitals SET pickup_place_en = 'Ground floor'")
     chinese = (await site.get(path, token=citizen.token)).json()
     english = (await site.get(path, token=citizen.token, headers=ENGLISH)).json()
     assert {key: chinese[key] for key in booking} == booking
@@ -215,6 +220,7 @@ async def test_my_booking_tells_where_to_go_and_how_to_cancel(site: Site) -> Non
         "bring": "就诊人登记的证件原件、预约短信和识别码",
     }
     assert english["pickup"]["bring"].startswith("The original")
+    assert english["pickup"]["place"] == "Ground floor"
     assert chinese["cancel"] == {
         "until": "2026-12-02T15:00:00+08:00",
         "by": "agent",

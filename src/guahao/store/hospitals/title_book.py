@@ -31,6 +31,14 @@ class TitleBook:
         self.offered: tuple[str, ...] = ()
         self._read_at = -math.inf  # Unix seconds
 
+    def title_en(self, title: str) -> str:
+        """Return a title's English name; empty where it has none."""
+        return self.english.get(title, "")
+
+    def specialty_en(self, specialty: str) -> str:
+        """Return a specialty's English; empty where it has none."""
+        return self.specialties.get(specialty, "")
+
     def forget(self) -> None:
         """Drop what is cached, because the list was changed by this process."""
         self._read_at = -math.inf

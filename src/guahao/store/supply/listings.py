@@ -22,12 +22,16 @@ class BookableDepartment:
     hospital_name: str
     hospital_name_en: str = ""
     code: str = ""
+    parent_name_en: str = ""
+    hospital_notice: str = ""
+    hospital_notice_en: str = ""
 
 
 _COLUMNS = """
     SELECT d.id, d.name, d.name_en, coalesce(parent.name, '') AS parent_name,
            h.id AS hospital_id, h.name AS hospital_name, h.name_en AS hospital_name_en,
-           d.code
+           d.code, coalesce(parent.name_en, '') AS parent_name_en, h.notice AS hospital_notice,
+           h.notice_en AS hospital_notice_en
     FROM departments d
     LEFT JOIN departments parent ON parent.id = d.parent_id
     JOIN hospitals h ON h.id = d.hospital_id

@@ -27,7 +27,7 @@ async def fingerprint(tx: Tx, hospital_id: int, first: date, last: date) -> str:
         SELECT count(*), sum(hashtextextended(
             concat_ws('|', s.id, s.capacity, s.booked, s.held, s.reserved, s.draw_at,
                       s.stopped_at, s.fee_fen, s.title,
-                      s.specialty, s.starts_at, s.ends_at, d.name), 0))
+                      s.specialty, s.starts_at, s.ends_at, d.name, d.name_en), 0))
         {_OF_HOSPITAL}
         """,
         _params(tx, hospital_id, first, last),

@@ -33,6 +33,7 @@ from guahao.rules.kernel.limits import CITY_TIME
 from guahao.rules.kernel.outcomes import KeyMismatch, Refused
 from guahao.rules.kernel.text import typed
 from guahao.store.fairness.applications import ApplicationView
+from guahao.store.hospitals.title_book import TitleBook
 from guahao.web.api.appointments import idempotency_key
 from guahao.web.api.patients import EXAMPLE as EXAMPLE_PATIENT
 from guahao.web.api.patients import PatientOut, patient_out
@@ -93,6 +94,7 @@ class ApplicationQuery(msgspec.Struct, forbid_unknown_fields=True):
 class ApplicationOut(msgspec.Struct):
     """An application for its owner.
 
+    `…_en`: the English names, empty where there are none.
     `lost`: the days on which it lost draws in this department. `appointment_ids`: the bookings that
     it won.
     """
@@ -101,13 +103,17 @@ class ApplicationOut(msgspec.Struct):
     state: Annotated[str, msgspec.Meta(extra_json_schema={"enum": [*ApplicationState]})]
     hospital_id: int
     hospital_name: str
+    hospital_name_en: str
     department_id: int
     department_name: str
+    department_name_en: str
     patients: list[PatientOut]
     first_date: date
     last_date: date
     title: str | None
+    title_en: str
     specialty: str | None
+    specialty_en: str
     periods: list[str]
     iso_weekdays: list[int]
     ranked_sessions: list[int]
@@ -132,13 +138,17 @@ _EXAMPLE = ApplicationOut(
     state="live",
     hospital_id=3,
     hospital_name="城东人民医院",
+    hospital_name_en="Chengdong People's Hospital",
     department_id=41,
     department_name="心血管内科",
+    department_name_en="Cardiology",
     patients=[EXAMPLE_PATIENT],
     first_date=date(2026, 12, 3),
     last_date=date(2026, 12, 16),
     title="主任医师",
+    title_en="Chief physician",
     specialty=None,
+    specialty_en="",
     periods=["morning", "afternoon"],
     iso_weekdays=[1, 2, 3, 4, 5],
     ranked_sessions=[],
@@ -222,7 +232,7 @@ def application_routes(services: Services) -> list[Route]:
         )
         match made:
             case ApplicationView():
-                return json_answer(_application_out(made), 201)
+                return json_answer(_application_out(made, platform.titles), 201)
             case KeyMismatch():
                 return services.refusal(request, "idempotency_mismatch")
             case Refused():
@@ -235,7 +245,8 @@ def application_routes(services: Services) -> list[Route]:
         query = read_query(request, ApplicationQuery)
         found = await own_applications(platform, account_id, query.cursor or None)
         more = str(found[-1].id) if len(found) == LISTED else None
-        return json_answer(ApplicationList([_application_out(view) for view in found], more))
+        shown = [_application_out(view, platform.titles) for view in found]
+        return json_answer(ApplicationList(shown, more))
 
     async def show(request: ApiRequest) -> ASGIApp:
         account_id = await services.tokens.account_of(request.scope)
@@ -243,7 +254,7 @@ def application_routes(services: Services) -> list[Route]:
         found = await own_application(platform, account_id, id)
         if found is None:
             raise ProblemError(WithdrawRefusal.UNKNOWN)
-        return json_answer(_application_out(found))
+        return json_answer(_application_out(found, platform.titles))
 
     async def withdrawn(request: ApiRequest) -> ASGIApp:
         account_id = await services.tokens.account_of(request.scope)
@@ -251,7 +262,7 @@ def application_routes(services: Services) -> list[Route]:
         outcome = await withdraw(platform, account_id, id)
         if isinstance(outcome, Refused):
             return services.refusal(request, outcome.reason)
-        return json_answer(_application_out(outcome))
+        return json_answer(_application_out(outcome, platform.titles))
 
     return [
         Route(_APPLY, register),
@@ -275,20 +286,24 @@ def _wishes(body: ApplicationIn) -> Wishes:
     )
 
 
-def _application_out(view: ApplicationView) -> ApplicationOut:
+def _application_out(view: ApplicationView, titles: TitleBook) -> ApplicationOut:
     wishes = view.wishes
     return ApplicationOut(
         view.id,
         view.state,
         view.hospital_id,
         view.hospital_name,
+        view.hospital_name_en,
         view.department_id,
         view.department_name,
+        view.department_name_en,
         [patient_out(patient) for patient in view.patients],
         wishes.first_date,
         wishes.last_date,
         wishes.title,
+        titles.title_en(wishes.title or ""),
         wishes.specialty,
+        titles.specialty_en(wishes.specialty or ""),
         list(wishes.periods),
         list(wishes.iso_weekdays),
         list(wishes.ranked_sessions),

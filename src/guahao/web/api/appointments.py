@@ -25,6 +25,7 @@ from guahao.rules.kernel.limits import CITY_TIME
 from guahao.rules.kernel.outcomes import CancelRefusal, KeyMismatch, Refusal, Refused, Throttled
 from guahao.rules.people.logins import LoginRefused
 from guahao.security_log import SecurityEvent, note
+from guahao.store.hospitals.title_book import TitleBook
 from guahao.store.kernel.views import AppointmentView
 from guahao.web.api.patients import EXAMPLE as EXAMPLE_PATIENT
 from guahao.web.api.patients import PatientOut, patient_out
@@ -46,6 +47,7 @@ from guahao.web.http.reading import (
     read_query,
 )
 from guahao.web.words.language import reader_language
+from guahao.web.words.words import named
 from guahao.words.text import Words
 
 TAG = Words("预约", "api")
@@ -99,6 +101,7 @@ class Cancelling(msgspec.Struct):
 class AppointmentOut(msgspec.Struct):
     """A booking for its owner, with the fields of its session.
 
+    `…_en`: the English names, empty where there are none.
     `declinable_until`: of a place won in a draw, until when POST …/decline gives it back; null
     where it was not won, or is no longer booked.
     `substituted`: another doctor of the same title sees the patient in the same hours; the booking
@@ -116,10 +119,14 @@ class AppointmentOut(msgspec.Struct):
     clinic_session_id: int
     hospital_id: int
     hospital_name: str
+    hospital_name_en: str
     department_id: int
     department_name: str
+    department_name_en: str
     title: str
+    title_en: str
     specialty: str
+    specialty_en: str
     visit_date: date
     period: Period
     starts_at: str | None
@@ -162,10 +169,14 @@ EXAMPLE = AppointmentOut(
     clinic_session_id=9001,
     hospital_id=3,
     hospital_name="城东人民医院",
+    hospital_name_en="Chengdong People's Hospital",
     department_id=41,
     department_name="心血管内科",
+    department_name_en="Cardiology",
     title="主任医师",
+    title_en="Chief physician",
     specialty="冠心病",
+    specialty_en="Coronary heart disease",
     visit_date=date(2026, 12, 3),
     period="morning",
     starts_at="08:00",
@@ -296,7 +307,7 @@ class _Handlers:
             login_id=claims.login_id,
         )
         if isinstance(answer, AppointmentView):
-            return json_answer(appointment_out(answer), 201)
+            return json_answer(appointment_out(answer, services.platform.titles), 201)
         if isinstance(answer, Refused):
             problem = services.replies.refused(answer, reader_language(request.scope))
             return problem_answer(request.scope, problem)
@@ -313,7 +324,8 @@ class _Handlers:
         query = read_query(request, AppointmentQuery)
         account_id = await self._services.tokens.account_by(claims)
         found = await list_appointments(self._services.platform, account_id, query.view)
-        return json_answer(AppointmentList([appointment_out(a) for a in found]))
+        titles = self._services.platform.titles
+        return json_answer(AppointmentList([appointment_out(view, titles) for view in found]))
 
     async def show(self, request: ApiRequest) -> ASGIApp:
         claims = self._services.tokens.claims_of(request.scope)
@@ -336,7 +348,7 @@ class _Handlers:
             raise ProblemError("unknown_appointment")
         if isinstance(outcome, CancelRefusal):
             return await self._not_cancelled(request, account_id, id, outcome)
-        return json_answer(appointment_out(outcome))
+        return json_answer(appointment_out(outcome, self._services.platform.titles))
 
     async def _not_cancelled(
         self, request: ApiRequest, account_id: int, id: int, refusal: CancelRefusal
@@ -369,7 +381,7 @@ class _Handlers:
         answer = await services.desk.reschedule(asked, services.callers.of(request.scope))
         match answer:
             case Rescheduled(booking):
-                return json_answer(appointment_out(booking), 201)
+                return json_answer(appointment_out(booking, services.platform.titles), 201)
             case Stands():
                 problem = services.replies.stands(answer, reader_language(request.scope))
                 return problem_answer(request.scope, problem)
@@ -397,7 +409,7 @@ class _Handlers:
             language = reader_language(request.scope)
             problem = self._services.replies.decline_refused(outcome, language)
             return problem_answer(request.scope, problem)
-        return json_answer(appointment_out(outcome))
+        return json_answer(appointment_out(outcome, self._services.platform.titles))
 
     async def look_up(self, request: ApiRequest) -> ASGIApp:
         body = await read_body(request, _lookup_decoder)
@@ -416,12 +428,13 @@ class _Handlers:
         self, request: ApiRequest, view: AppointmentView, queue: OwnQueue | None = None
     ) -> Answer:
         session, platform = view.session, self._services.platform
+        language = reader_language(request.scope)
         by = "patient" if "patient" in platform.cancelling_policy(view).cancel_channels else "agent"
-        shown = appointment_out(view)
+        shown = appointment_out(view, platform.titles)
         shown.pickup = Pickup(
-            session.pickup_place,
+            named(session.pickup_place, session.pickup_place_en, language),
             pickup_deadline(session.visit_date, session.period, session.rules),
-            _BRING.of(reader_language(request.scope)),
+            _BRING.of(language),
         )
         shown.cancel = Cancelling(view.cancel_until, by, platform.settings.hotline)
         if queue is not None:
@@ -439,7 +452,7 @@ def idempotency_key(request: Received) -> str:
     return key.decode("ascii")
 
 
-def appointment_out(view: AppointmentView) -> AppointmentOut:
+def appointment_out(view: AppointmentView, titles: TitleBook) -> AppointmentOut:
     """Return a booking as its owner reads it."""
     session = view.session
     patient = patient_out(view.patient)
@@ -454,10 +467,14 @@ def appointment_out(view: AppointmentView) -> AppointmentOut:
         clinic_session_id=session.id,
         hospital_id=session.hospital_id,
         hospital_name=session.hospital_name,
+        hospital_name_en=session.hospital_name_en,
         department_id=session.department_id,
         department_name=session.department_name,
+        department_name_en=session.department_name_en,
         title=session.title,
+        title_en=titles.title_en(session.title),
         specialty=session.specialty,
+        specialty_en=titles.specialty_en(session.specialty),
         visit_date=session.visit_date,
         period=session.period,
         starts_at=clock(session.starts_at),

@@ -12,6 +12,7 @@ from guahao.flows.supply import replacing
 from guahao.rules.booking.replacing import ReplacementRefusal
 from guahao.rules.kernel.limits import CITY_TIME
 from guahao.rules.kernel.outcomes import Refusal, Refused
+from guahao.store.hospitals.title_book import TitleBook
 from guahao.store.kernel.views import AppointmentView
 from guahao.store.supply.replacements import OfferView
 from guahao.web.api.appointments import EXAMPLE as EXAMPLE_BOOKING
@@ -42,10 +43,14 @@ class ReplacementOut(msgspec.Struct):
     clinic_session_id: int
     hospital_id: int
     hospital_name: str
+    hospital_name_en: str
     department_id: int
     department_name: str
+    department_name_en: str
     title: str
+    title_en: str
     specialty: str
+    specialty_en: str
     visit_date: date
     period: Period
     starts_at: str | None
@@ -67,10 +72,14 @@ _EXAMPLE = ReplacementOut(
     clinic_session_id=9017,
     hospital_id=3,
     hospital_name="城东人民医院",
+    hospital_name_en="Chengdong People's Hospital",
     department_id=41,
     department_name="心血管内科",
+    department_name_en="Cardiology",
     title="主任医师",
+    title_en="Chief physician",
     specialty="冠心病",
+    specialty_en="Coronary heart disease",
     visit_date=date(2026, 12, 10),
     period="morning",
     starts_at="08:00",
@@ -112,14 +121,15 @@ def replacement_routes(services: Services) -> list[Route]:
         ordered = sorted(
             offers.values(), key=lambda offer: (offer.session.visit_date, offer.session.id)
         )
-        now = services.platform.db.clock()
-        return json_answer(ReplacementList([_replacement_out(offer, now) for offer in ordered]))
+        titles, now = services.platform.titles, services.platform.db.clock()
+        shown = [_replacement_out(offer, titles, now) for offer in ordered]
+        return json_answer(ReplacementList(shown))
 
     async def accept(request: ApiRequest) -> ASGIApp:
         account_id, id = await _asked(request)
         outcome = await replacing.accept(services.platform, account_id, id, _CHANNEL)
         if isinstance(outcome, AppointmentView):
-            return json_answer(appointment_out(outcome))
+            return json_answer(appointment_out(outcome, services.platform.titles))
         if isinstance(outcome.reason, Refusal):
             refused = Refused(outcome.reason, outcome.retry_from, outcome.visit_from)
             problem = services.replies.refused(refused, reader_language(request.scope))
@@ -134,7 +144,8 @@ def replacement_routes(services: Services) -> list[Route]:
         offer = (await replacing.own_offers(services.platform, account_id)).get(id)
         if offer is None:
             raise ProblemError(ReplacementRefusal.UNKNOWN)
-        return json_answer(_replacement_out(offer, services.platform.db.clock()))
+        titles, now = services.platform.titles, services.platform.db.clock()
+        return json_answer(_replacement_out(offer, titles, now))
 
     async def _asked(request: ApiRequest) -> tuple[int, int]:
         account_id = await services.tokens.account_of(request.scope)
@@ -143,7 +154,7 @@ def replacement_routes(services: Services) -> list[Route]:
     return [Route(_LIST, listed), Route(_ACCEPT, accept), Route(_DECLINE, decline)]
 
 
-def _replacement_out(offer: OfferView, now: datetime) -> ReplacementOut:
+def _replacement_out(offer: OfferView, titles: TitleBook, now: datetime) -> ReplacementOut:
     session = offer.session
     has_lapsed = offer.state == "open" and not offer.is_open(now)
     return ReplacementOut(
@@ -153,10 +164,14 @@ def _replacement_out(offer: OfferView, now: datetime) -> ReplacementOut:
         session.id,
         session.hospital_id,
         session.hospital_name,
+        session.hospital_name_en,
         session.department_id,
         session.department_name,
+        session.department_name_en,
         session.title,
+        titles.title_en(session.title),
         session.specialty,
+        titles.specialty_en(session.specialty),
         session.visit_date,
         session.period,
         clock(session.starts_at),

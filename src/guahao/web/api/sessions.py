@@ -12,6 +12,7 @@ from msgspec import UNSET, UnsetType
 from guahao.flows.supply.schedules import list_sessions
 from guahao.rules.kernel.facts import PERIODS
 from guahao.rules.kernel.limits import CITY_TIME
+from guahao.store.hospitals.title_book import TitleBook
 from guahao.store.kernel.views import SessionView
 from guahao.web.api.services import Route, Services
 from guahao.web.framework.openapi import Endpoint
@@ -37,6 +38,8 @@ class SessionQuery(msgspec.Struct, forbid_unknown_fields=True):
 class SessionOut(msgspec.Struct):
     """A clinic session. `fee_fen` in 分; `starts_at` and `ends_at` where it is timed.
 
+    `title_en`, `specialty_en`: in English, empty where the city has none. Filters and applications
+    take `title` and `specialty`.
     `waiting_for_draw`: places that only a draw gives out, at `draw_at`.
     """
 
@@ -44,7 +47,9 @@ class SessionOut(msgspec.Struct):
     hospital_id: int
     department_id: int
     title: str
+    title_en: str
     specialty: str
+    specialty_en: str
     visit_date: date
     period: Period
     starts_at: str | None
@@ -76,7 +81,9 @@ _LIST = Endpoint(
                 hospital_id=3,
                 department_id=41,
                 title="主任医师",
+                title_en="Chief physician",
                 specialty="冠心病",
+                specialty_en="Coronary heart disease",
                 visit_date=date(2026, 12, 3),
                 period="morning",
                 starts_at="08:00",
@@ -116,18 +123,21 @@ def session_routes(services: Services) -> list[Route]:
             query.title or None,
             query.specialty or None,
         )
-        return json_answer(SessionList([_session_out(view, state) for view, state in found]))
+        titles = services.platform.titles
+        return json_answer(SessionList([_session_out(*row, titles) for row in found]))
 
     return [Route(_LIST, listed)]
 
 
-def _session_out(view: SessionView, state: str) -> SessionOut:
+def _session_out(view: SessionView, state: str, titles: TitleBook) -> SessionOut:
     return SessionOut(
         view.id,
         view.hospital_id,
         view.department_id,
         view.title,
+        titles.title_en(view.title),
         view.specialty,
+        titles.specialty_en(view.specialty),
         view.visit_date,
         view.period,
         clock(view.starts_at),

@@ -87,7 +87,9 @@ def together_routes(services: Services) -> list[Route]:
         )
         match answer:
             case PairBooked(bookings):
-                return json_answer(TogetherOut([appointment_out(view) for view in bookings]), 201)
+                titles = services.platform.titles
+                shown = [appointment_out(view, titles) for view in bookings]
+                return json_answer(TogetherOut(shown), 201)
             case PairNotBooked(refused, patient_ids, names):
                 language = reader_language(request.scope)
                 problem = services.replies.pair_refused(refused, patient_ids, names, language)

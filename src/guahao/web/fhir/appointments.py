@@ -28,6 +28,7 @@ from guahao.rules.kernel.outcomes import CancelRefusal, KeyMismatch, Refused
 from guahao.rules.people.logins import LoginRefused
 from guahao.rules.supply.releasing import city_time
 from guahao.store.fairness.applications import ApplicationView
+from guahao.store.hospitals.title_book import TitleBook
 from guahao.store.kernel.views import AppointmentView
 from guahao.store.supply.replacements import OfferView
 from guahao.web.fhir import resources
@@ -76,13 +77,13 @@ async def _read(services: Services, request: ApiRequest) -> ASGIApp:
     if named.startswith((resources.WAITLIST, resources.OFFER)):
         for waiting in await _not_booked(services, account_id):
             if waiting.id == named:
-                return resource_answer(waiting.make())
+                return resource_answer(waiting.make(services.platform.titles))
         raise ProblemError("unknown_appointment")
     id = read_id(request, "id", "unknown_appointment")
     found = await own_appointment(services.platform, account_id, id)
     if found is None:
         raise ProblemError("unknown_appointment")
-    return resource_answer(resources.appointment(found))
+    return resource_answer(resources.appointment(found, services.platform.titles))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ class _Found:
     patient_ids: tuple[int, ...]
     department_id: int
     hospital_id: int
-    make: Callable[[], Appointment]
+    make: Callable[[TitleBook], Appointment]
     session_id: int | None = None
     identifiers: tuple[tuple[str, str], ...] = ()
 
@@ -182,7 +183,7 @@ async def _search(services: Services, request: ApiRequest) -> ASGIApp:
     found = [found for found in (*map(_booking, views), *waiting) if is_meant(found)]
     shown = page_of(found, asked, _order, parts=3, backwards=asked.backwards("date"))
     included = await _included(services, request, asked.includes, shown.items)
-    made = [found.make() for found in shown.items]
+    made = [found.make(services.platform.titles) for found in shown.items]
     return searchset(
         services,
         "Appointment",
@@ -236,7 +237,7 @@ async def _included(
     if "Appointment:slot" in wishes:
         ids = sorted({found.session_id for found in page if found.session_id is not None})
         slots = await sessions_by_ids(services.platform, ids)
-        included += [resources.slot(*slot) for slot in slots]
+        included += [resources.slot(*slot, services.platform.titles) for slot in slots]
     return included
 
 
@@ -254,7 +255,8 @@ async def _create(services: Services, request: ApiRequest) -> ASGIApp:
     )
     if isinstance(answer, AppointmentView):
         place = f"{services.base}/Appointment/{answer.id}".encode()
-        return resource_answer(resources.appointment(answer), 201, [(b"location", place)])
+        booked = resources.appointment(answer, services.platform.titles)
+        return resource_answer(booked, 201, [(b"location", place)])
     if isinstance(answer, Refused):
         problem = services.replies.refused(answer, reader_language(request.scope))
         return problem_answer(request.scope, problem)
@@ -312,7 +314,7 @@ async def _set_status(
         raise ProblemError("unknown_appointment")
     if isinstance(outcome, CancelRefusal):
         return await _not_cancelled(services, request, account_id, id, outcome)
-    return resource_answer(resources.appointment(outcome))
+    return resource_answer(resources.appointment(outcome, services.platform.titles))
 
 
 async def _not_cancelled(
@@ -321,7 +323,7 @@ async def _not_cancelled(
     """Cancel; cancelling twice succeeds and returns the resource as it is."""
     found = await own_appointment(services.platform, account_id, id)
     if found is not None and found.status == "cancelled":
-        return resource_answer(resources.appointment(found))
+        return resource_answer(resources.appointment(found, services.platform.titles))
     return services.refusal(request, refusal)
 
 

@@ -170,15 +170,16 @@ class _Publication:
 
     async def _renew(self, file: _File, hospital: HospitalView) -> None:
         now = self._elapsed()
-        version = await supply_version(self._services.platform, hospital)
+        titles = self._services.platform.titles
+        names = repr((sorted(titles.english.items()), sorted(titles.specialties.items())))
+        supplied = await supply_version(self._services.platform, hospital)
+        version = _digest(f"{supplied} {names}".encode())
         if version != file.version:
             listed = (await supply(self._services.platform, hospital)).sessions
             base = self._services.platform.settings.public_base
             hotline = self._services.platform.settings.hotline
-            lines = (
-                _encode(bulk_slot(resources.slot_fields(*listing), base, hotline, listing[0].id))
-                for listing in listed
-            )
+            slots = (resources.slot_fields(view, state, titles) for view, state in listed)
+            lines = (_encode(bulk_slot(fields, base, hotline)) for fields in slots)
             # Off the event loop: a large hospital has ten thousand slots.
             zipped = await asyncio.to_thread(_zipped, lines)
             self._update(file, version, zipped)
@@ -201,21 +202,14 @@ def bulk_location(view: HospitalView, settings: Settings) -> Location:
     telecom = [{"system": "url", "value": page}]
     if view.phone:
         telecom.insert(0, {"system": "phone", "value": view.phone})
-    address = {
-        "line": [view.address or view.name],
-        "district": view.district,
-        **settings.place,
-        "country": "CN",
+    fields = resources.location_fields(view)
+    address = {**fields["address"], "line": [view.address or view.name], **settings.place}
+    own = {
+        "identifier": [{"system": f"{settings.public_base}/hospitals", "value": str(view.id)}],
+        "telecom": telecom,
+        "address": {part: value for part, value in address.items() if value},
     }
-    return made(
-        Location,
-        id=str(view.id),
-        identifier=[{"system": f"{settings.public_base}/hospitals", "value": str(view.id)}],
-        status="active",
-        name=view.name,
-        telecom=telecom,
-        address={part: value for part, value in address.items() if value},
-    )
+    return made(Location, **{**fields, **own})
 
 
 def bulk_schedule(department: BookableDepartment) -> Schedule:
@@ -230,11 +224,11 @@ def bulk_schedule(department: BookableDepartment) -> Schedule:
     )
 
 
-def bulk_slot(fields: dict[str, Any], base: str, hotline: str, session_id: int) -> dict[str, Any]:
+def bulk_slot(fields: dict[str, Any], base: str, hotline: str) -> dict[str, Any]:
     """Return a Slot's elements, with the page and the phone to book it."""
     # The publication has two statuses; an extension holds the session's own state.
     status = "free" if fields["status"] == "free" else "busy"
-    link = {"url": _DEEP_LINK, "valueUrl": f"{base}/book/{session_id}"}
+    link = {"url": _DEEP_LINK, "valueUrl": f"{base}/book/{fields['id']}"}
     phone = {"url": _PHONE, "valueString": hotline}
     extension = [*fields["extension"], link, phone]
     return {"resourceType": "Slot", **fields, "status": status, "extension": extension}

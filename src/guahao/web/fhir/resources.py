@@ -21,6 +21,7 @@ from guahao.rules.kernel.limits import CITY_TIME
 from guahao.rules.people.identity import masked_document
 from guahao.rules.supply.releasing import city_time
 from guahao.store.fairness.applications import ApplicationView
+from guahao.store.hospitals.title_book import TitleBook
 from guahao.store.kernel.views import AppointmentView, HospitalView, PatientView, SessionView
 from guahao.store.supply.listings import BookableDepartment
 from guahao.store.supply.replacements import OfferView
@@ -90,16 +91,24 @@ def organization(view: HospitalView) -> Organization:
 
 def location(view: HospitalView) -> Location:
     """Return a hospital's location; a campus with its own code is a hospital of its own."""
-    return made(
-        Location,
-        id=str(view.id),
-        status="active",
-        name=view.name,
-        telecom=_phone(view),
-        address=_address(view),
-        managingOrganization=_reference("Organization", view.id),
+    organization = _reference("Organization", view.id)
+    return made(Location, **location_fields(view), managingOrganization=organization)
+
+
+def location_fields(view: HospitalView) -> Json:
+    """Return a Location's elements. `description`: where in it patients pick up their number."""
+    fields: Json = {
+        "id": str(view.id),
+        "status": "active",
+        "name": view.name,
+        "telecom": _phone(view),
+        "address": _address(view),
         **_english("_name", view.name_en),
-    )
+    }
+    if not view.pickup_place:
+        return fields
+    english = _english("_description", view.pickup_place_en)
+    return {**fields, "description": view.pickup_place, **english}
 
 
 def _phone(view: HospitalView) -> list[Json] | None:
@@ -127,19 +136,25 @@ def _translated(text_en: str) -> Json:
 
 
 def healthcare_service(department: BookableDepartment) -> HealthcareService:
-    """Return a bookable department, without doctors, as the platform books (S1)."""
+    """Return a bookable department, without doctors, as the platform books (S1).
+
+    `extraDetails`: what the hospital tells everybody who books.
+    """
+    notice_en = department.hospital_notice_en if department.hospital_notice else ""
     return made(
         HealthcareService,
         id=str(department.id),
         active=True,
         providedBy=_reference("Organization", department.hospital_id, department.hospital_name),
-        category=_texts(department.parent_name),
-        type=[{"text": department.name}],
+        category=_parent(department),
+        type=[_concept(department.name, department.name_en)],
         location=[_reference("Location", department.hospital_id)],
         name=department.name,
         comment=department.name_en or None,
+        extraDetails=department.hospital_notice or None,
         appointmentRequired=True,
         **_english("_name", department.name_en),
+        **_english("_extraDetails", notice_en),
     )
 
 
@@ -149,7 +164,7 @@ def schedule(department: BookableDepartment) -> Schedule:
         Schedule,
         id=str(department.id),
         active=True,
-        serviceCategory=_texts(department.parent_name),
+        serviceCategory=_parent(department),
         serviceType=[service_type(department)],
         actor=[
             _reference("HealthcareService", department.id, department.name),
@@ -161,15 +176,15 @@ def schedule(department: BookableDepartment) -> Schedule:
 def service_type(department: BookableDepartment) -> Json:
     """Return the department as a coded service: its code is the hospital's or the nation's."""
     coding = {"system": DEPARTMENT, "code": department.code, "display": department.name}
-    return {"coding": [coding], "text": department.name}
+    return {"coding": [coding], **_concept(department.name, department.name_en)}
 
 
-def slot(view: SessionView, state: str) -> Slot:
+def slot(view: SessionView, state: str, titles: TitleBook) -> Slot:
     """Return a clinic session in its state (`rules.supply.releasing.session_state`)."""
-    return made(Slot, **slot_fields(view, state))
+    return made(Slot, **slot_fields(view, state, titles))
 
 
-def slot_fields(view: SessionView, state: str) -> Json:
+def slot_fields(view: SessionView, state: str, titles: TitleBook) -> Json:
     """Return a Slot's elements without validation, which is too slow for thousands."""
     start, end = slot_times(view)
     fields: Json = {
@@ -181,17 +196,18 @@ def slot_fields(view: SessionView, state: str) -> Json:
             {"url": FEE, "valueInteger": view.fee_fen},
             *_waiting(view),
         ],
-        "serviceType": [{"text": view.department_name}],
+        "serviceType": [_concept(view.department_name, view.department_name_en)],
         "appointmentType": {
             "coding": [{"system": TITLE, "display": view.title}],
-            "text": view.title,
+            **_concept(view.title, titles.title_en(view.title)),
         },
         "schedule": _reference("Schedule", view.department_id),
         "status": slot_status(state),
         "start": start,
         "end": end,
     }
-    return {**fields, "specialty": [{"text": view.specialty}]} if view.specialty else fields
+    specialty = _specialty(view.specialty, titles)
+    return {**fields, "specialty": specialty} if specialty else fields
 
 
 def _waiting(view: SessionView) -> list[Json]:
@@ -216,7 +232,7 @@ def slot_times(view: SessionView) -> tuple[datetime, datetime]:
     return city_time(view.visit_date, start), city_time(view.visit_date, end)
 
 
-def appointment(view: AppointmentView) -> Appointment:
+def appointment(view: AppointmentView, titles: TitleBook) -> Appointment:
     """Return a booking for its owner, with the identification code."""
     session = view.session
     start, end = slot_times(session)
@@ -231,9 +247,9 @@ def appointment(view: AppointmentView) -> Appointment:
         ],
         status=appointment_status(view),
         cancelationReason=_cancel_reason(view.status),
-        serviceType=[{"text": session.department_name}],
-        specialty=_texts(session.specialty),
-        appointmentType={"text": session.title},
+        serviceType=[_concept(session.department_name, session.department_name_en)],
+        specialty=_specialty(session.specialty, titles),
+        appointmentType=_concept(session.title, titles.title_en(session.title)),
         start=start,
         end=end,
         slot=[_reference("Slot", session.id)],
@@ -246,18 +262,18 @@ def appointment(view: AppointmentView) -> Appointment:
     )
 
 
-def waitlisted(view: ApplicationView) -> Appointment:
+def waitlisted(view: ApplicationView, titles: TitleBook) -> Appointment:
     """Return a live application (候补) for its owner: without a time, as nothing is booked yet."""
-    wishes = view.wishes
+    wishes, title = view.wishes, view.wishes.title
     return made(
         Appointment,
         id=f"{WAITLIST}{view.id}",
         meta={"lastUpdated": view.changed_at},
         extension=[{"url": STATUS, "valueCode": view.state}],
         status="waitlist",
-        serviceType=[{"text": view.department_name}],
-        specialty=_texts(wishes.specialty or ""),
-        appointmentType={"text": wishes.title} if wishes.title else None,
+        serviceType=[_concept(view.department_name, view.department_name_en)],
+        specialty=_specialty(wishes.specialty or "", titles),
+        appointmentType=_concept(title, titles.title_en(title)) if title else None,
         requestedPeriod=[
             {"start": wishes.first_date.isoformat(), "end": wishes.last_date.isoformat()}
         ],
@@ -270,7 +286,7 @@ def waitlisted(view: ApplicationView) -> Appointment:
     )
 
 
-def proposed(offer: OfferView, stopped: AppointmentView) -> Appointment:
+def proposed(offer: OfferView, stopped: AppointmentView, titles: TitleBook) -> Appointment:
     """Return the place that is offered instead of a stopped booking, for its patient."""
     session = offer.session
     start, end = slot_times(session)
@@ -279,9 +295,9 @@ def proposed(offer: OfferView, stopped: AppointmentView) -> Appointment:
         id=f"{OFFER}{stopped.id}",
         meta={"lastUpdated": stopped.changed_at},
         status="proposed",
-        serviceType=[{"text": session.department_name}],
-        specialty=_texts(session.specialty),
-        appointmentType={"text": session.title},
+        serviceType=[_concept(session.department_name, session.department_name_en)],
+        specialty=_specialty(session.specialty, titles),
+        appointmentType=_concept(session.title, titles.title_en(session.title)),
         start=start,
         end=end,
         slot=[_reference("Slot", session.id)],
@@ -315,8 +331,18 @@ def patient(view: PatientView) -> Patient:
     )
 
 
-def _texts(text: str) -> list[Json] | None:
-    return [{"text": text}] if text else None
+def _concept(text: str, text_en: str) -> Json:
+    """Return a concept that has no code, in Chinese and, where there is one, in English."""
+    return {"text": text, **_english("_text", text_en)}
+
+
+def _specialty(specialty: str, titles: TitleBook) -> list[Json] | None:
+    return [_concept(specialty, titles.specialty_en(specialty))] if specialty else None
+
+
+def _parent(department: BookableDepartment) -> list[Json] | None:
+    name, name_en = department.parent_name, department.parent_name_en
+    return [_concept(name, name_en)] if name else None
 
 
 def _participant(kind: str, id: int, display: str | None = None) -> Json:

@@ -31,7 +31,7 @@ async def _read(services: Services, request: ApiRequest) -> ASGIApp:
     found = await one_session(services.platform, read_id(request, "id", "not_found"))
     if found is None:
         raise ProblemError("not_found")
-    return resource_answer(resources.slot(*found))
+    return resource_answer(resources.slot(*found, services.platform.titles))
 
 
 async def _search(services: Services, request: ApiRequest) -> ASGIApp:
@@ -50,7 +50,8 @@ async def _search(services: Services, request: ApiRequest) -> ASGIApp:
         and (wanted is None or resources.slot_status(state) in wanted)
     ]
     shown = page_of(found, asked, _place, parts=2, backwards=asked.backwards("start"))
-    page = [resources.slot(*listing) for listing in shown.items]
+    titles = services.platform.titles
+    page = [resources.slot(*listing, titles) for listing in shown.items]
     included = _schedules(departments, page) if "Slot:schedule" in asked.includes else []
     return searchset(
         services,
