@@ -46,17 +46,35 @@ CALL = CallFacts(opened_at=NOW, ended_at=None, verified_at=None)
 def test_a_note_holds_no_number_of_a_person(note: str, is_refused: bool) -> None:
     given = ResultGiven(CallResult.ANSWERED, note=note)
     expected = ResultRefusal.NOTE_WITH_NUMBER if is_refused else None
-    assert decide_result(CALL, given, NOW) is expected
+    assert decide_result(CALL, given, NOW, has_account=True) is expected
 
 
 def test_a_result_is_of_an_own_call_of_the_day_with_a_short_note() -> None:
     given = ResultGiven(CallResult.BOOKED, note="好" * NOTE_LENGTH_MAX)
     later = NOW + RESULT_WITHIN
     long = ResultGiven(CallResult.BOOKED, note="好" * (NOTE_LENGTH_MAX + 1))
-    assert decide_result(CALL, given, later - timedelta(microseconds=1)) is None
-    assert decide_result(CALL, given, later) is ResultRefusal.TOO_LATE
-    assert decide_result(CALL, long, NOW) is ResultRefusal.NOTE_TOO_LONG
-    assert decide_result(None, long, later) is ResultRefusal.UNKNOWN_CALL
+    assert decide_result(CALL, given, later - timedelta(microseconds=1), has_account=True) is None
+    assert decide_result(CALL, given, later, has_account=True) is ResultRefusal.TOO_LATE
+    assert decide_result(CALL, long, NOW, has_account=True) is ResultRefusal.NOTE_TOO_LONG
+    assert decide_result(None, long, later, has_account=True) is ResultRefusal.UNKNOWN_CALL
+
+
+@pytest.mark.parametrize(
+    ("given", "refusal"),
+    [
+        (ResultGiven(CallResult.ANSWERED), None),
+        (ResultGiven(CallResult.NOT_BOOKED, NotBookedFor.NO_PLACES), None),
+        (ResultGiven(CallResult.BOOKED), ResultRefusal.NEEDS_ACCOUNT),
+        (ResultGiven(CallResult.ANSWERED, note="问了停车"), ResultRefusal.NEEDS_ACCOUNT),
+    ],
+)
+def test_a_call_without_account_is_corrected_within_a_day_and_has_no_note(
+    given: ResultGiven, refusal: ResultRefusal | None
+) -> None:
+    late = NOW + RESULT_WITHIN
+    assert decide_result(CALL, given, NOW, has_account=False) is refusal
+    assert decide_result(CALL, given, late, has_account=False) is ResultRefusal.TOO_LATE
+    assert decide_result(None, given, late, has_account=False) is ResultRefusal.UNKNOWN_CALL
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import date
 
@@ -244,11 +245,88 @@ async def test_a_call_of_somebody_who_is_not_registered_is_counted(site: Site) -
         await reader.send(reader.form(path), result=result)
         assert reader.page.status_code == 400
         await reader.go("/staff/calls")
-    await reader.go("/staff/calls/1/result")
-    assert reader.page.status_code == 404
     chief = await at_the_desk(site, Role.SUPERVISOR)
     await chief.go("/staff/calls/overview")
     assert "已答复咨询" in chief.text
+
+
+async def test_a_call_without_account_is_corrected_by_its_agent_that_day(
+    site: Site, clock: Clock
+) -> None:
+    reader = await agent(site)
+    await reader.go("/staff/calls")
+    await reader.send(reader.form("/staff/calls/unregistered"), result="answered")
+    [[call_id]] = await ask(site.platform, "SELECT id FROM calls")
+    path = f"/staff/calls/{call_id}/result"
+    assert f'href="{path}"' in reader.text
+    await reader.go(path)
+    assert "已记录：已答复咨询" in reader.text
+    assert 'name="note"' not in reader.text
+    assert 'value="booked"' not in reader.text
+    await reader.send(reader.form(path), result="no_places")
+    assert "没有约成：没有合适的号" in reader.text
+    recorded = "SELECT result, not_booked_for, note_enc FROM calls"
+    assert await ask(site.platform, recorded) == [("not_booked", "no_places", None)]
+    [[detail]] = await ask(
+        site.platform, "SELECT detail FROM audit_trail WHERE detail LIKE '%before%'"
+    )
+    assert json.loads(detail) == {
+        "call": call_id,
+        "before": {"outcome": "answered"},
+        "after": {"outcome": "not_booked", "not_booked_for": "no_places"},
+    }
+    for refused in ({"result": "booked"}, {"result": "answered", "note": "问了停车"}):
+        await reader.go(path)
+        form = reader.form(path)
+        answer = await reader.client.post(path, data=form.fields | refused)
+        assert answer.status_code == 400
+    other = await agent(site)
+    assert (await other.client.get(path)).status_code == 404
+    await reader.go(path)
+    form = reader.form(path)
+    await change(site.platform, A_DAY_AGO)
+    await reader.client.post(path, data=form.fields | {"result": "answered"})
+    assert await ask(site.platform, recorded) == [("not_booked", "no_places", None)]
+    await reader.go("/staff/calls")
+    assert f'href="{path}"' not in reader.text
+
+
+async def test_a_result_is_corrected_with_its_note(site: Site, clock: Clock) -> None:
+    reader = await on_the_line(site, await booked(site, await add_citizen(site)))
+    path = f"{await hang_up(reader)}/result"
+    await reader.send(reader.form(path), result="answered", note="问了停车")
+    assert f'href="{path}"' in reader.text
+    await reader.go(path)
+    assert 'value="问了停车"' in reader.text
+    await reader.send(reader.form(path), result="rules")  # the note stays as it was
+    await reader.go(path)
+    assert 'value="问了停车"' in reader.text
+    await reader.send(reader.form(path), result="rules", note="")
+    assert await ask(site.platform, "SELECT result, note_enc FROM calls") == [("not_booked", None)]
+    trail = await ask(
+        site.platform,
+        "SELECT detail FROM audit_trail WHERE action = 'record_call_result' ORDER BY seq",
+    )
+    assert ["before" in detail for (detail,) in trail] == [False, True, True]
+    assert not any("停车" in detail for (detail,) in trail)
+    clock.forward(days=1)
+    await reader.go(path)
+    assert reader.path == "/staff/calls"
+    assert "通话已过了一天" in reader.text
+
+
+async def test_calls_of_the_day_before_the_latest_ten_are_listed_when_asked_for(
+    site: Site,
+) -> None:
+    reader = await agent(site)
+    await reader.go("/staff/calls")
+    for _ in range(11):
+        await reader.send(reader.form("/staff/calls/unregistered"), result="answered")
+    [[first]] = await ask(site.platform, "SELECT min(id) FROM calls")
+    assert f"/staff/calls/{first}/result" not in reader.text
+    await reader.go("/staff/calls?calls=all")
+    assert f"/staff/calls/{first}/result" in reader.text
+    assert "更早的通话" not in reader.text
 
 
 async def test_a_note_is_exported_and_forgotten(site: Site, clock: Clock) -> None:

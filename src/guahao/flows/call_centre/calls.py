@@ -209,12 +209,6 @@ async def begin_call(platform: Platform, by: Staff, reference: str) -> int | Non
     return call_id
 
 
-async def recent_calls(platform: Platform, by: Staff) -> list[Call]:
-    """Return the agent's own latest calls."""
-    async with platform.db.transaction() as tx:
-        return await store.recent(tx, by.id, CALLS_SHOWN)
-
-
 async def card(platform: Platform, by: Staff, call_id: int) -> Card | None:
     """Return the caller's card; None where the call is over or another agent's.
 

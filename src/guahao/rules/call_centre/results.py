@@ -77,15 +77,25 @@ class ResultGiven:
         assert (self.result is CallResult.NOT_BOOKED) == (self.not_booked_for is not None)
 
 
-def decide_result(call: CallFacts | None, given: ResultGiven, at: datetime) -> ResultRefusal | None:
+def is_recordable(call: CallFacts, at: datetime) -> bool:
+    """Return whether a result can still be recorded or corrected."""
+    return at - call.opened_at < RESULT_WITHIN
+
+
+def decide_result(
+    call: CallFacts | None, given: ResultGiven, at: datetime, *, has_account: bool
+) -> ResultRefusal | None:
     """Return why a result is not recorded, None where it is; `call` None: not this agent's.
 
-    A result may be corrected; a call needs no booking, and no verified caller.
+    A result may be corrected, with or without an account; a call needs no booking, and no verified
+    caller.
     """
     if call is None:
         return ResultRefusal.UNKNOWN_CALL
-    if at - call.opened_at >= RESULT_WITHIN:
+    if not is_recordable(call, at):
         return ResultRefusal.TOO_LATE
+    if not has_account:
+        return decide_without_account(given)
     note = prose(given.note)
     if len(note) > NOTE_LENGTH_MAX:
         return ResultRefusal.NOTE_TOO_LONG

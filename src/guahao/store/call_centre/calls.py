@@ -157,15 +157,6 @@ async def latest_with(tx: Tx, staff_id: int, account_id: int) -> Call | None:
     )
 
 
-async def recent(tx: Tx, staff_id: int, limit: int) -> list[Call]:
-    """Return the agent's latest calls, newest first."""
-    return await tx.records(
-        Call,
-        f"{_CALL} AND staff_id = %(staff_id)s ORDER BY id DESC LIMIT %(limit)s",
-        {"staff_id": staff_id, "limit": limit},
-    )
-
-
 async def note_answers(tx: Tx, call_id: int, answers: dict[Question, bool]) -> None:
     """Record what was asked and whether it was right."""
     for question, correct in answers.items():

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
+from guahao.rules.call_centre.calls import CallFacts
 from guahao.rules.call_centre.results import CallResult, NotBookedFor, ResultGiven
 from guahao.rules.kernel.text import prose
 from guahao.store.kernel.db import Tx
+from guahao.store.kernel.ids import next_id
 from guahao.store.kernel.vault import Vault
 
 
@@ -20,6 +23,59 @@ class EarlierCall:
     result: CallResult
     not_booked_for: NotBookedFor | None
     note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentCall(CallFacts):
+    """A call of an agent's with what came of it; `account_id` None: the caller is not registered.
+
+    `note`: read for a single call only.
+    """
+
+    id: int
+    account_id: int | None
+    result: CallResult | None
+    not_booked_for: NotBookedFor | None
+    note: str = ""
+
+
+_AGENT_CALL = """
+    SELECT id, account_id, opened_at, ended_at, verified_at, result, not_booked_for
+    FROM calls WHERE staff_id = %(staff_id)s
+"""
+
+
+def _agent_call(
+    *, id: int, result: str | None, not_booked_for: str | None, **fields: Any
+) -> AgentCall:
+    return AgentCall(
+        id=id,
+        result=None if result is None else CallResult(result),
+        not_booked_for=None if not_booked_for is None else NotBookedFor(not_booked_for),
+        **fields,
+    )
+
+
+async def recent(tx: Tx, staff_id: int, limit: int) -> list[AgentCall]:
+    """Return the agent's latest calls, newest first, also of callers who are not registered."""
+    return await tx.records(
+        _agent_call,
+        f"{_AGENT_CALL} ORDER BY id DESC LIMIT %(limit)s",
+        {"staff_id": staff_id, "limit": limit},
+    )
+
+
+async def lock_own(tx: Tx, vault: Vault, staff_id: int, call_id: int) -> AgentCall | None:
+    """Lock a call of this agent and return it with its note; None for any other."""
+    call = await tx.record(
+        _agent_call,
+        f"{_AGENT_CALL} AND id = %(id)s FOR NO KEY UPDATE",
+        {"staff_id": staff_id, "id": call_id},
+    )
+    row = await tx.row("SELECT note_enc FROM calls WHERE id = %(id)s", {"id": call_id})
+    if call is None or row is None or row[0] is None:
+        return call
+    return replace(call, note=vault.open("calls", "note", call_id, row[0]))
 
 
 async def save_result(tx: Tx, vault: Vault, call_id: int, given: ResultGiven) -> None:
@@ -41,20 +97,23 @@ async def save_result(tx: Tx, vault: Vault, call_id: int, given: ResultGiven) ->
     )
 
 
-async def save_without_account(tx: Tx, staff_id: int, given: ResultGiven) -> None:
-    """Save what came of a call of somebody who is not registered; the call is over."""
+async def save_without_account(tx: Tx, staff_id: int, given: ResultGiven) -> int:
+    """Save what came of a call of somebody who is not registered, and is over; return its id."""
+    call_id = await next_id(tx, "calls")
     await tx.do(
         """
-        INSERT INTO calls (staff_id, account_id, opened_at, ended_at, result, not_booked_for)
-        VALUES (%(staff_id)s, NULL, %(now)s, %(now)s, %(result)s, %(not_booked_for)s)
+        INSERT INTO calls (id, staff_id, account_id, opened_at, ended_at, result, not_booked_for)
+        VALUES (%(id)s, %(staff_id)s, NULL, %(now)s, %(now)s, %(result)s, %(not_booked_for)s)
         """,
         {
+            "id": call_id,
             "staff_id": staff_id,
             "now": tx.now,
             "result": given.result.value,
             "not_booked_for": given.not_booked_for,
         },
     )
+    return call_id
 
 
 async def earlier_calls(tx: Tx, vault: Vault, account_id: int, limit: int) -> list[EarlierCall]:

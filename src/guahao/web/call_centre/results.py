@@ -10,15 +10,16 @@ from guahao.flows.call_centre import results as flows
 from guahao.rules.call_centre.results import (
     NOTE_KEPT,
     NOTE_LENGTH_MAX,
+    WITHOUT_ACCOUNT,
     CallResult,
     NotBookedFor,
     ResultGiven,
     ResultRefusal,
+    is_recordable,
 )
 from guahao.rules.kernel.outcomes import Done, Refused
 from guahao.rules.staff.staff import CALL_CENTRE_ROLES
-from guahao.store.call_centre.calls import Call
-from guahao.store.call_centre.results import EarlierCall
+from guahao.store.call_centre.results import AgentCall, EarlierCall
 from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.staff import StaffPage, StaffRoute
 
@@ -37,7 +38,7 @@ def result_routes() -> list[StaffRoute]:
     ]
 
 
-def result_text(page: StaffPage, call: EarlierCall | Call) -> str:
+def result_text(page: StaffPage, call: EarlierCall | AgentCall) -> str:
     """Return what came of a call; empty where it was not recorded."""
     if call.not_booked_for is not None:
         return page.say("没有约成：{reason}", reason=reason_words(page)[call.not_booked_for])
@@ -75,21 +76,32 @@ async def _form(page: StaffPage, refused: str = "", status: int = 200) -> ASGIAp
     call = await flows.call_of_agent(page.services.platform, page.staff, call_id)
     if call is None:
         raise ProblemError("not_found")
+    if not is_recordable(call, page.now):
+        return _too_late(page)
+    has_account = call.account_id is not None
+    results = tuple(CallResult) if has_account else WITHOUT_ACCOUNT
     return page.show(
         "staff/call_result.html",
         status,
         call=call,
+        has_account=has_account,
+        recorded=result_text(page, call),
         done=[
-            (result.value, words)
-            for result, words in result_words(page).items()
+            (result.value, result_words(page)[result])
+            for result in results
             if result is not CallResult.NOT_BOOKED
         ],
         not_booked=[(reason.value, words) for reason, words in reason_words(page).items()],
-        note=page.form.get("note", ""),
+        note=page.form.get("note", call.note),
         note_most=NOTE_LENGTH_MAX,
         note_days=NOTE_KEPT.days,
         refused=refused,
     )
+
+
+def _too_late(page: StaffPage) -> ASGIApp:
+    page.flash(page.say("通话已过了一天，不能再记录结果。"))
+    return page.redirect(CALLS_PATH)
 
 
 def choices_without_account(page: StaffPage) -> list[tuple[str, str]]:
@@ -131,8 +143,9 @@ async def _save(page: StaffPage) -> ASGIApp:
         case Refused(ResultRefusal.UNKNOWN_CALL):
             raise ProblemError("not_found")
         case Refused(ResultRefusal.TOO_LATE):
-            page.flash(page.say("通话已过了一天，不能再记录结果。"))
-            return page.redirect(CALLS_PATH)
+            return _too_late(page)
+        case Refused(ResultRefusal.NEEDS_ACCOUNT):
+            raise ProblemError("bad_request")
         case Refused(reason):
             too_long = page.say("备注太长，请缩短到{most}字以内。", most=NOTE_LENGTH_MAX)
             with_number = page.say("备注里像有证件号码、手机号或识别码，请删去后再记录。")

@@ -6,8 +6,9 @@ from litestar.types import ASGIApp
 
 from guahao.flows.call_centre import calls as flows
 from guahao.flows.call_centre.calls import Hit
+from guahao.flows.call_centre.results import CALLS_LISTED, CALLS_LISTED_MAX, recent_calls
 from guahao.rules.call_centre.calls import is_over
-from guahao.rules.call_centre.results import RESULT_WITHIN
+from guahao.rules.call_centre.results import is_recordable
 from guahao.rules.people.identity import hidden_phone
 from guahao.rules.people.phones import valid_any_phone
 from guahao.rules.staff.staff import CALL_CENTRE_ROLES
@@ -53,7 +54,9 @@ async def _search(page: StaffPage) -> ASGIApp:
 async def _listed(
     page: StaffPage, typed: str, found: list[Hit] | None, *, is_sent: bool = False
 ) -> ASGIApp:
-    recent = await flows.recent_calls(page.services.platform, page.staff)
+    limit = CALLS_LISTED_MAX if page.query("calls") == "all" else CALLS_LISTED
+    recent = await recent_calls(page.services.platform, page.staff, limit + 1)
+    has_more, recent = len(recent) > limit, recent[:limit]
     going_on = [call.id for call in recent if not is_over(call, page.now)]
     return page.show(
         "staff/calls.html",
@@ -68,7 +71,8 @@ async def _listed(
         is_sent=is_sent,
         results={call.id: result_text(page, call) for call in recent},
         without_account=choices_without_account(page),
-        recordable={call.id for call in recent if page.now - call.opened_at < RESULT_WITHIN},
+        recordable={call.id for call in recent if is_recordable(call, page.now)},
+        has_more=has_more and limit < CALLS_LISTED_MAX,
     )
 
 
