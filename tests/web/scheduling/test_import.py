@@ -126,9 +126,9 @@ async def test_the_preview_names_days_off_and_where_the_national_calendar_ends(s
     assert "其中2个在休息日或调休上班日： 12月4日 周五 休 全市活动 2个门诊" in words(reader)
     assert "还没有收录" not in words(reader)
     await confirm(reader)
-    assert "休息日" not in words(reader)
+    assert "在休息日或调休" not in words(reader)
     await send(reader, book(ROW, with_(day=date(2027, 9, 1))))  # the first changes nothing
-    assert "休息日" not in words(reader)
+    assert "在休息日或调休" not in words(reader)
     assert "2027年1月1日 周五起还没有收录国务院的放假安排" in words(reader)
     headings = (*HEADINGS[:3], *WEEKDAY_HEADINGS, *HEADINGS[4:])
     weekly = (*ROW[:3], "周五", FRIDAY, date(2026, 12, 25), *ROW[4:])

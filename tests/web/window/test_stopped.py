@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import pytest
 from tests.city import THURSDAY, Clock, add_session, ask, change
 from tests.crowd import count
-from tests.flows.supply.replaced import Replaced, stop_clinic
+from tests.flows.supply.replaced import NEXT_WEEK, Replaced, stop_clinic
 from tests.web.browsing import Reader
 from tests.web.site import Site, add_citizen
 from tests.web.staff_site import at_the_desk
 
+from guahao.flows.attendance import stopped as flows
 from guahao.flows.call_centre.call_tasks import make_call_tasks
 from guahao.flows.supply import stops
 from guahao.flows.supply.replacing import accept
@@ -166,3 +167,63 @@ async def test_only_the_own_window_opens_a_list_and_that_is_recorded(
     await stranger.go(LIST)
     assert "没有影响患者的停诊" in stranger.text
     assert await count(site.platform, "audit_trail", "action = 'list_stopped_patients'") == 1
+
+
+async def test_a_long_list_is_paged_and_printed_as_a_whole(
+    site: Site, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flows, "ENTRIES_A_PAGE", 2)
+    it = await hit(site, clock, people=5)
+    await it.message(4, "failed")
+    clerk = await it.clerk()
+    await clerk.go(it.page)
+    assert "共5个预约，本页是第1到2个" in clerk.text
+    seen = list(rows(clerk))
+    assert seen == [it.orders[4], it.orders[0]]  # who is to be called stands first
+    for number, said in ((2, "本页是第3到4个"), (3, "本页是第5到5个")):
+        await clerk.go(f"{it.page}?page={number}")
+        assert said in clerk.text
+        assert "1位患者没有通知到" in clerk.text
+        seen += rows(clerk)
+    assert sorted(seen) == sorted(it.orders)
+    assert "?page=4" not in clerk.text
+    await clerk.go(f"{it.page}?page=99")  # the last there is
+    assert list(rows(clerk)) == seen[4:]
+    await clerk.go(f"{it.page}?all=yes")
+    assert list(rows(clerk)) == seen
+    assert "共5个预约，全部列出" in clerk.text
+    looked = await ask(
+        site.platform,
+        "SELECT (detail::jsonb ->> 'entries')::int FROM audit_trail"
+        " WHERE action = 'list_stopped_patients' ORDER BY seq",
+    )
+    assert [entries for (entries,) in looked] == [2, 2, 1, 1, 5]
+
+
+async def test_earlier_stops_are_listed_and_those_without_bookings_are_not(
+    site: Site, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flows, "STOPS_A_PAGE", 1)
+    it = await hit(site, clock, people=1)
+    by, platform = it.stop.by, site.platform
+    [[later]] = await ask(
+        platform, "SELECT id FROM clinic_sessions WHERE visit_date > %s", THURSDAY
+    )
+    assert (await site.book(await add_citizen(site, 2), later)).status_code == 201
+    day = NEXT_WEEK
+    second = await stops.stop(platform, by, Scope(day, day, session_id=later), "会议")
+    await change(
+        platform,
+        "INSERT INTO clinic_sessions (hospital_id, department_id, title, visit_date, period,"
+        " fee_fen, capacity, booked) SELECT hospital_id, department_id, '普通', visit_date, period,"
+        " fee_fen, capacity, 0 FROM clinic_sessions WHERE id = %s",
+        later,
+    )
+    assert isinstance(await stops.stop(platform, by, Scope(day, day), "会议"), int)
+    clerk = await it.clerk()
+    await clerk.go(LIST)
+    assert f'href="{LIST}/{second}"' in clerk.text
+    assert f'href="{it.page}"' not in clerk.text
+    await clerk.go(f"{LIST}?before={second}")
+    assert f'href="{it.page}"' in clerk.text
+    assert "更早的停诊" not in clerk.text

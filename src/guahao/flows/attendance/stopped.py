@@ -5,6 +5,7 @@ Schedulers see no persons, so that the list is the window's; who opens it stands
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from guahao.flows.kernel.acting import acting
@@ -12,43 +13,88 @@ from guahao.flows.kernel.platform import Platform
 from guahao.rules.attendance.stopped import Reach
 from guahao.rules.staff.staff import Staff
 from guahao.store.attendance import stopped as store
-from guahao.store.attendance.stopped import StoppedEntry, StopReach
+from guahao.store.attendance.stopped import ReachedBooking, StoppedEntry
 from guahao.store.supply import stops
 from guahao.store.supply.stops import Stop
 
-STOPS_SHOWN = 50
-ENTRIES_SHOWN = 500
+STOPS_A_PAGE = 50
+ENTRIES_A_PAGE = 200
 _ORDER = list(Reach)
 
 
 @dataclass(frozen=True, slots=True)
+class StopReach:
+    """How many bookings a stop took, and of how many the patient is to be called."""
+
+    bookings: int
+    missing: int
+
+
+@dataclass(frozen=True, slots=True)
 class StoppedPatients:
-    """A stop and its bookings, those whose patient is to be called first; `in_all`: uncut."""
+    """A stop and bookings of it, those whose patient is to be called first.
+
+    `first`: how many bookings stand before these; `missing`, `in_all`: of the whole stop.
+    """
 
     stop: Stop
     entries: list[StoppedEntry]
+    first: int
     missing: int
     in_all: int
 
 
-async def latest(platform: Platform, by: Staff) -> list[tuple[Stop, StopReach]]:
-    """Return the hospital's last stops that took bookings, with how many are to be called."""
+async def latest(
+    platform: Platform, by: Staff, before: int | None
+) -> tuple[list[tuple[Stop, StopReach]], int | None]:
+    """Return a page of the hospital's stops that took bookings, the newest first.
+
+    With how many are to be called, and where the next page begins: `before` the id of a stop.
+    """
     async with platform.db.transaction(hospital_id=by.own_hospital_id) as tx:
-        found = await stops.latest(tx, platform.vault, by.own_hospital_id, STOPS_SHOWN)
-        reach = await store.reach_of_stops(tx, by.own_hospital_id, [stop.id for stop in found])
-        return [(stop, reach[stop.id]) for stop in found if reach[stop.id].bookings]
+        found = await stops.latest(
+            tx,
+            platform.vault,
+            by.own_hospital_id,
+            STOPS_A_PAGE + 1,
+            before=before,
+            with_bookings=True,
+        )
+        page = found[:STOPS_A_PAGE]
+        taken = await store.bookings(tx, by.own_hospital_id, [stop.id for stop in page])
+    of_stop: dict[int, list[ReachedBooking]] = {stop.id: [] for stop in page}
+    for booking in taken:
+        of_stop[booking.stop_id].append(booking)
+    reached = {id: StopReach(len(those), _missing(those)) for id, those in of_stop.items()}
+    listed = [(stop, reached[stop.id]) for stop in page]
+    return listed, page[-1].id if len(found) > STOPS_A_PAGE else None
 
 
-async def patients(platform: Platform, by: Staff, stop_id: int) -> StoppedPatients | None:
-    """Return whom a stop of the clerk's own hospital hits, and record that it was looked at."""
+async def patients(
+    platform: Platform, by: Staff, stop_id: int, page: int | None
+) -> StoppedPatients | None:
+    """Return whom a stop of the clerk's own hospital hits, and record that it was looked at.
+
+    A page from 1 on, at most the last; None: all of them, to be printed.
+    """
     hospital_id = by.own_hospital_id
     async with acting(platform, by.who, hospital_id=hospital_id) as act:
         stop = await stops.by_id(act.tx, act.vault, stop_id)
         if stop is None or stop.hospital_id != hospital_id:
             return None
-        found = await store.entries(act.tx, act.vault, hospital_id, stop_id)
-        found.sort(key=lambda entry: _ORDER.index(entry.reach))  # stable: by time within a reach
-        missing = sum(entry.reach.is_missing for entry in found)
-        detail = {"entries": len(found)}
+        taken = await store.bookings(act.tx, hospital_id, [stop_id])
+        # Stable: by time within a reach.
+        taken.sort(key=lambda booking: _ORDER.index(booking.reach))
+        first, shown = 0, taken
+        if page is not None:
+            last_page = max(1, -(-len(taken) // ENTRIES_A_PAGE))
+            first = (min(page, last_page) - 1) * ENTRIES_A_PAGE
+            shown = taken[first : first + ENTRIES_A_PAGE]
+        entries = await store.entries(act.tx, act.vault, hospital_id, shown)
+        detail = {"entries": len(entries)}
         await act.record("list_stopped_patients", ("stop", stop_id), detail=detail)
-        return StoppedPatients(stop, found[:ENTRIES_SHOWN], missing, len(found))
+        return StoppedPatients(stop, entries, first, _missing(taken), len(taken))
+
+
+def _missing(taken: Sequence[ReachedBooking]) -> int:
+    return sum(booking.reach.is_missing for booking in taken)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time
 from functools import partial
@@ -44,67 +44,68 @@ class StoppedEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class StopReach:
-    """How many bookings a stop took, and of how many the patient is to be called."""
+class ReachedBooking:
+    """A booking that a stop took, and how far the news has come."""
 
-    bookings: int
-    missing: int
+    stop_id: int
+    appointment_id: int
+    facts: ReachFacts
+
+    @property
+    def reach(self) -> Reach:
+        """Return whether the patient knows."""
+        return decide_reach(self.facts)
 
 
-async def entries(tx: Tx, vault: Vault, hospital_id: int, stop_id: int) -> list[StoppedEntry]:
-    """Return the bookings of a hospital's own stop by time; none of another hospital's."""
-    calls = await _calls(tx, hospital_id, [stop_id])
+async def bookings(tx: Tx, hospital_id: int, stop_ids: Sequence[int]) -> list[ReachedBooking]:
+    """Return what a hospital's own stops took, by the time of the visit; nobody's name."""
+    calls = await _calls(tx, hospital_id, stop_ids)
+
+    def booking(*, stop_id: int, appointment_id: int, **row: Any) -> ReachedBooking:
+        facts = ReachFacts(call=calls.get(appointment_id), **row)
+        return ReachedBooking(stop_id, appointment_id, facts)
+
     return await tx.records(
-        partial(_entry, vault, calls),
+        booking,
         f"""
-        SELECT a.id AS appointment_id, {PATIENT_COLUMNS}, d.name AS department_name,
-               d.name_en AS department_name_en, s.title, s.visit_date, s.period, s.starts_at,
-               s.ends_at, {_FACTS}
-        {REACHED} {_OWN}
+        SELECT b.stop_id, a.id AS appointment_id, a.status,
+               b.restored_at IS NOT NULL AS is_restored, b.told_at IS NOT NULL AS is_told,
+               m.state AS message, o.state AS offer
+        {REACHED}
+        JOIN appointments a ON a.id = b.appointment_id AND a.hospital_id = %(hospital_id)s
         JOIN clinic_sessions s ON s.id = a.clinic_session_id
-        JOIN departments d ON d.id = s.department_id
-        JOIN patients p ON p.id = a.patient_id
-        WHERE b.stop_id = %(stop_id)s
+        LEFT JOIN LATERAL (SELECT r.state FROM replacement_offers r
+                           WHERE r.stopped_appointment_id = a.id ORDER BY r.id DESC LIMIT 1) o
+            ON true
+        WHERE b.stop_id = ANY(%(ids)s::bigint[])
         ORDER BY s.visit_date, array_position('{{morning,afternoon,evening}}', s.period),
                  s.starts_at, s.id, a.id
         """,
-        {"hospital_id": hospital_id, "stop_id": stop_id},
-    )
-
-
-async def reach_of_stops(tx: Tx, hospital_id: int, stop_ids: Sequence[int]) -> dict[int, StopReach]:
-    """Return of each of a hospital's own stops how many patients have to be called."""
-    calls = await _calls(tx, hospital_id, stop_ids)
-    rows: list[dict[str, Any]] = await tx.records(
-        dict,
-        f"""
-        SELECT b.stop_id, a.id AS appointment_id, {_FACTS}
-        {REACHED} {_OWN}
-        WHERE b.stop_id = ANY(%(ids)s::bigint[])
-        """,
         {"hospital_id": hospital_id, "ids": list(stop_ids)},
     )
-    found: dict[int, StopReach] = dict.fromkeys(stop_ids, StopReach(0, 0))
-    for row in rows:
-        stop_id = row.pop("stop_id")
-        facts = _facts(calls, row.pop("appointment_id"), row)
-        before = found[stop_id]
-        found[stop_id] = StopReach(
-            before.bookings + 1, before.missing + decide_reach(facts).is_missing
-        )
-    return found
 
 
-# Over b and its booking a, beside `REACHED`.
-_FACTS = """
-    a.status, b.restored_at IS NOT NULL AS is_restored, b.told_at IS NOT NULL AS is_told,
-    m.state AS message, o.state AS offer
-"""
-_OWN = """
-    JOIN appointments a ON a.id = b.appointment_id AND a.hospital_id = %(hospital_id)s
-    LEFT JOIN LATERAL (SELECT r.state FROM replacement_offers r
-                       WHERE r.stopped_appointment_id = a.id ORDER BY r.id DESC LIMIT 1) o ON true
-"""
+async def entries(
+    tx: Tx, vault: Vault, hospital_id: int, wanted: Sequence[ReachedBooking]
+) -> list[StoppedEntry]:
+    """Return these bookings of a hospital's own, in this order, with whose they are."""
+    facts = {booking.appointment_id: booking.facts for booking in wanted}
+    found = await tx.records(
+        partial(_entry, vault, facts),
+        f"""
+        SELECT a.id AS appointment_id, {PATIENT_COLUMNS}, d.name AS department_name,
+               d.name_en AS department_name_en, s.title, s.visit_date, s.period, s.starts_at,
+               s.ends_at
+        FROM appointments a
+        JOIN clinic_sessions s ON s.id = a.clinic_session_id
+        JOIN departments d ON d.id = s.department_id
+        JOIN patients p ON p.id = a.patient_id
+        WHERE a.id = ANY(%(ids)s::bigint[]) AND a.hospital_id = %(hospital_id)s
+        """,
+        {"hospital_id": hospital_id, "ids": list(facts)},
+    )
+    by_id = {entry.appointment_id: entry for entry in found}
+    return [by_id[id] for id in facts]
 
 
 async def _calls(tx: Tx, hospital_id: int, stop_ids: Sequence[int]) -> dict[int, str]:
@@ -125,13 +126,9 @@ async def _calls(tx: Tx, hospital_id: int, stop_ids: Sequence[int]) -> dict[int,
     return dict(rows)
 
 
-def _facts(calls: dict[int, str], appointment_id: int, row: dict[str, Any]) -> ReachFacts:
-    return ReachFacts(call=calls.get(appointment_id), **row)
-
-
 def _entry(
     vault: Vault,
-    calls: dict[int, str],
+    facts: Mapping[int, ReachFacts],
     *,
     appointment_id: int,
     patient_id: int,
@@ -142,12 +139,9 @@ def _entry(
     **row: Any,
 ) -> StoppedEntry:
     patient = open_patient(vault, patient_id, name_enc, id_type, id_no_enc, suspended_until)
-    facts = {
-        name: row.pop(name) for name in ("status", "is_restored", "is_told", "message", "offer")
-    }
     return StoppedEntry(
         appointment_id=appointment_id,
         name=masked_name(patient.name),
-        facts=_facts(calls, appointment_id, facts),
+        facts=facts[appointment_id],
         **row,
     )

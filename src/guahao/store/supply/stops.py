@@ -255,12 +255,35 @@ async def of_session(tx: Tx, vault: Vault, session_id: int) -> Stop | None:
     )
 
 
-async def latest(tx: Tx, vault: Vault, hospital_id: int, limit: int) -> list[Stop]:
-    """Return a hospital's stops, the newest first."""
+async def latest(
+    tx: Tx,
+    vault: Vault,
+    hospital_id: int,
+    limit: int,
+    *,
+    before: int | None = None,
+    with_bookings: bool = False,
+) -> list[Stop]:
+    """Return a hospital's stops, the newest first.
+
+    `before`: those with a smaller id. `with_bookings`: those that took any.
+    """
     return await tx.records(
         partial(_stop, vault),
-        _STOPS + "WHERE t.hospital_id = %(hospital_id)s ORDER BY t.id DESC LIMIT %(limit)s",
-        {"hospital_id": hospital_id, "limit": limit},
+        _STOPS
+        + """
+        WHERE t.hospital_id = %(hospital_id)s
+          AND (%(before)s::bigint IS NULL OR t.id < %(before)s)
+          AND (NOT %(with_bookings)s
+               OR EXISTS (SELECT FROM stop_bookings b WHERE b.stop_id = t.id))
+        ORDER BY t.id DESC LIMIT %(limit)s
+        """,
+        {
+            "hospital_id": hospital_id,
+            "limit": limit,
+            "before": before,
+            "with_bookings": with_bookings,
+        },
     )
 
 

@@ -9,9 +9,11 @@ from guahao.rules.attendance.stopped import Reach
 from guahao.store.attendance.stopped import StoppedEntry
 from guahao.web.http.reading import ProblemError, read_id
 from guahao.web.staff import StaffPage, StaffRoute
+from guahao.web.staff.reading import read_number
 from guahao.web.window.window import CLERK
 
 _LIST = "/staff/window/stops"
+_PAGES_MAX = 1000
 
 
 def stopped_routes() -> list[StaffRoute]:
@@ -23,18 +25,27 @@ def stopped_routes() -> list[StaffRoute]:
 
 
 async def _latest(page: StaffPage) -> ASGIApp:
-    stops = await flows.latest(page.services.platform, page.staff)
-    return page.show("staff/window_stops.html", stops=stops)
+    before = read_number(page.query("before"))
+    stops, following = await flows.latest(
+        page.services.platform, page.staff, before if before > 0 else None
+    )
+    return page.show("staff/window_stops.html", stops=stops, following=following)
 
 
 async def _patients(page: StaffPage) -> ASGIApp:
     id = read_id(page.request, "stop_id", "not_found")
-    found = await flows.patients(page.services.platform, page.staff, id)
+    prints = page.query("all") == "yes"
+    number = min(max(read_number(page.query("page")), 1), _PAGES_MAX)
+    found = await flows.patients(page.services.platform, page.staff, id, None if prints else number)
     if found is None:
         raise ProblemError("not_found")
+    last = found.first + len(found.entries)
     return page.show(
         "staff/window_stopped.html",
         found=found,
+        prints=prints,
+        last=last,
+        number=found.first // flows.ENTRIES_A_PAGE + 1,
         news=lambda entry: _reach_text(page, entry),
         booking=lambda entry: _booking_text(page, entry),
     )
