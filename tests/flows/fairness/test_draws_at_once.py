@@ -33,6 +33,8 @@ PEOPLE = 5000 if LONG_FORM else 120
 DEPARTMENTS = 80 if LONG_FORM else 8
 AT_THE_DESK = 4000 if LONG_FORM else 200
 AT_ONCE = 64  # requests at the desk
+WORKERS = 4  # draws at once, as a worker of ours holds them: more would only wait for connections
+MOST_SECONDS = 1200 if LONG_FORM else 120
 ONE_A_DAY = Policy(per_day=1)
 
 # Persons with more than one visit on a day, three in seven days, or five in three months.
@@ -72,8 +74,7 @@ async def run_all(platform: Platform) -> None:
         for (id,) in ids:
             await draws.advance(platform, id)
 
-    # No more than a pool of connections can serve beside the desk.
-    await asyncio.gather(*(advance_in_turn() for _ in range(4)))
+    await asyncio.gather(*(advance_in_turn() for _ in range(WORKERS)))
     await draws.run_draws(platform)
     assert await ask(platform, "SELECT count(*) FROM draws WHERE state <> 'done'") == [(0,)]
 
@@ -139,6 +140,17 @@ async def test_limits_hold_under_many_random_applications(platform: Platform, cl
         )
         == []
     )
+
+
+async def test_without_locks_many_random_applications_break_the_limits(
+    platform: Platform, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control: desk and draws do not lock the persons."""
+    unlocked = booking._LOCK_PATIENTS.replace("FOR NO KEY UPDATE", "")
+    monkeypatch.setattr(booking, "_LOCK_PATIENTS", unlocked)
+    async with asyncio.timeout(MOST_SECONDS):
+        await draw_beside_the_desk(platform, clock)
+    assert len(await broken(platform)) > 0
 
 
 async def in_two_draws(platform: Platform, clock: Clock) -> None:
