@@ -52,7 +52,7 @@ def table(reader: Reader, name: str) -> list[list[str]]:
     )
 
 
-_FIRST = {"抽签": "抽签", "各渠道": "渠道", "一个手机多人": "为几个人登记过"}
+_FIRST = {"抽签": "种类", "各渠道": "渠道", "一个手机多人": "为几个人登记过"}
 
 
 async def test_draws_are_counted_with_their_level(site: Site, clock: Clock) -> None:

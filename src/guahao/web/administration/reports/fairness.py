@@ -29,6 +29,7 @@ from guahao.web.administration.reports.parts import (
 )
 from guahao.web.charts import Series
 from guahao.web.staff import StaffPage
+from guahao.words.text import Words
 
 
 async def fairness_parts(page: StaffPage, asked: Asked) -> list[Part]:
@@ -63,14 +64,14 @@ def kind_words(page: StaffPage) -> dict[str, str]:
     """Return which places a draw gives out."""
     return {
         DrawKind.RELEASE: page.say("放号抽签"),
-        DrawKind.RETURNED: page.say("退号抽签"),
+        DrawKind.RETURNED: Words("退号抽签", "reports").of(page.language),
     }
 
 
 def _draws(page: StaffPage, rows: list[DrawFigures], waiters: int | None) -> Part:
     kinds, levels = kind_words(page), level_words(page)
     head = columns(
-        (page.say("抽签"), Kind.TEXT),
+        (page.say("种类"), Kind.TEXT),
         (page.say("结果的保密"), Kind.TEXT),
         *counts(
             *(page.say("次数"), page.say("抽签的号"), page.say("登记数"), page.say("每次登记数")),
@@ -92,8 +93,9 @@ def _draws(page: StaffPage, rows: list[DrawFigures], waiters: int | None) -> Par
     table: list[list[Plain]] = [
         [kinds[row.kind], levels[row.level], *numbers([row], row.waiters)] for row in rows
     ]
+    title = Words("抽签", "reports").of(page.language)
     return Part(
-        Table(page.say("抽签"), head, [*table, [page.say("合计"), "", *numbers(rows, waiters)]]),
+        Table(title, head, [*table, [page.say("合计"), "", *numbers(rows, waiters)]]),
         note=page.say(
             "按抽签时间统计已完成的抽签。有公共随机数或外部见证：平台单独不能预知或左右结果；"
             "仅平台保密：结果可以事后验证，但掌握密钥的人在登记截止前可能预知。"
