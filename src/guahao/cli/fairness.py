@@ -10,7 +10,9 @@ from typing import Annotated, assert_never
 
 import typer
 
-from guahao.cli.common import CommandError, console
+from guahao.cli.common import CommandError, console, on_the_platform
+from guahao.flows.fairness.drawn import proof_file
+from guahao.flows.kernel.platform import Platform
 from guahao.rules.fairness import beacon as drand
 from guahao.rules.fairness.allocating import Result, Won
 from guahao.rules.fairness.log import LogError, differences, missing
@@ -70,6 +72,28 @@ def fairness_verify(
         raise typer.Exit(1)
     if draw.result is not None:
         console.print(_fared(asked, draw.result))
+
+
+@app.command("file")
+def fairness_file(
+    draw: Annotated[int, typer.Argument(help="The number of a finished draw.", min=1)],
+    file: Annotated[Path, typer.Argument(help="Where to write it.")],
+) -> None:
+    """Write the file of a draw for the auditor: also of those whose entries are not published.
+
+    Its digest stands in the public log (fairness verify --log).
+    """
+
+    async def write(platform: Platform) -> None:
+        text = await proof_file(platform, draw)
+        if text is None:
+            raise CommandError(f"there is no finished draw {draw}")
+        try:
+            file.write_text(text, encoding="ascii")
+        except OSError as error:
+            raise CommandError(f"{file} cannot be written: {error.strerror}") from None
+
+    on_the_platform(write)
 
 
 def _read(file: Path) -> bytes:

@@ -105,6 +105,27 @@ async def test_the_command_and_the_script_say_so(
         assert (" ".join(last_line) in alone.stdout) is (status == 0)
 
 
+async def test_the_operator_writes_the_file_of_a_sensitive_draw_for_the_auditor(
+    platform: Platform,
+    clock: Clock,
+    database_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file, _ = await held_draw(platform, clock)
+    assert await ask(platform, "SELECT is_sensitive FROM draws") == [(True,)]
+    monkeypatch.setenv("GUAHAO_DATABASE_URL", database_url)
+    monkeypatch.setenv("GUAHAO_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("GUAHAO_SECRET_KEY", "a secret key of the tests, long enough")
+    written = tmp_path / "draw.txt"
+    draw_id = await only_draw(platform)
+    for number, status in ((draw_id, 0), (draw_id + 1, 1)):
+        command = ["fairness", "file", str(number), str(written)]
+        ended = await asyncio.to_thread(CliRunner().invoke, app, command)
+        assert ended.exit_code == status, ended.output
+    assert written.read_bytes() == file
+
+
 def run_alone(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-I", "-S", draw_verifier.__file__, *arguments],
